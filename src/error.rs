@@ -1,0 +1,80 @@
+//! The error of every fallible function here: one sentence for the person who ran the command.
+
+use std::fmt;
+use std::path::Path;
+
+/// `Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, said for the reader: the file, tensor or op it is about, what is wrong with it, and
+/// what to try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    subject: String,
+    problem: String,
+    advice: Option<String>,
+}
+
+impl Error {
+    /// An error about `subject` (a file, a tensor, an op, an option).
+    pub fn new(subject: impl fmt::Display, problem: impl fmt::Display) -> Self {
+        Self { subject: subject.to_string(), problem: problem.to_string(), advice: None }
+    }
+
+    /// An error about a file.
+    pub fn file(path: impl AsRef<Path>, problem: impl fmt::Display) -> Self {
+        Self::new(path.as_ref().display(), problem)
+    }
+
+    /// The same error with what the reader can try.
+    #[must_use]
+    pub fn advice(mut self, advice: impl fmt::Display) -> Self {
+        self.advice = Some(advice.to_string());
+        self
+    }
+
+    /// The same error, said of a part of `outer`: a tensor of a file, a node of a graph.
+    #[must_use]
+    pub fn within(mut self, outer: impl fmt::Display) -> Self {
+        self.subject = format!("{outer}: {}", self.subject);
+        self
+    }
+
+    /// The file, tensor, op or option that the error is about.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// What is wrong with it.
+    pub fn problem(&self) -> &str {
+        &self.problem
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.subject, self.problem)?;
+        match &self.advice {
+            Some(advice) => write!(f, "; {advice}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_as_one_sentence_from_the_outside_in() {
+        let error = Error::new("tensor \"w\"", "its checksum does not match")
+            .within("model.ckpt")
+            .advice("download the file again");
+        assert_eq!(
+            error.to_string(),
+            "model.ckpt: tensor \"w\": its checksum does not match; download the file again"
+        );
+    }
+}

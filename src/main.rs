@@ -1,0 +1,2 @@
+//! The command `tf2onnx-rs`.
+fn main() {}

@@ -1,0 +1,303 @@
+//! A constant as a recipe: a source of bytes, and what happens to them on the way out.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use super::{DType, element_count, permute_into};
+use crate::error::{Error, Result};
+
+/// Something that can hand out the elements of one tensor when it is asked to.
+pub trait Source: fmt::Debug + Send + Sync {
+    /// All elements in C order, little-endian. Borrowed where the bytes lie in a mapped file as they are.
+    ///
+    /// # Errors
+    /// Where the file does not hold what its index promises (checksum, length), or the elements are strings.
+    fn bytes(&self) -> Result<Cow<'_, [u8]>>;
+
+    /// The elements of a string tensor in C order.
+    ///
+    /// # Errors
+    /// As for [`Source::bytes`], or where the elements are not strings.
+    fn strings(&self) -> Result<Vec<Vec<u8>>> {
+        Err(Error::new("tensor", "its elements are not strings"))
+    }
+}
+
+/// Elements given in the program or in a graph file.
+#[derive(Debug, Clone)]
+pub enum Inline {
+    /// Elements of a type of fixed size, in C order, little-endian.
+    Bytes(Vec<u8>),
+    /// Elements of a string tensor.
+    Strings(Vec<Vec<u8>>),
+}
+
+impl Source for Inline {
+    fn bytes(&self) -> Result<Cow<'_, [u8]>> {
+        match self {
+            Self::Bytes(bytes) => Ok(Cow::Borrowed(bytes)),
+            Self::Strings(_) => Err(Error::new("tensor", "its elements are strings")),
+        }
+    }
+
+    fn strings(&self) -> Result<Vec<Vec<u8>>> {
+        match self {
+            Self::Strings(strings) => Ok(strings.clone()),
+            Self::Bytes(_) => Err(Error::new("tensor", "its elements are not strings")),
+        }
+    }
+}
+
+/// One element, repeated.
+#[derive(Debug, Clone)]
+pub struct Fill {
+    /// The element's bytes, little-endian.
+    pub element: Vec<u8>,
+    /// How often it is repeated.
+    pub count: usize,
+}
+
+impl Source for Fill {
+    fn bytes(&self) -> Result<Cow<'_, [u8]>> {
+        Ok(Cow::Owned(self.element.repeat(self.count)))
+    }
+}
+
+/// A tensor whose elements are known before the model runs, without being held in memory.
+///
+/// Its bytes are those of its source, seen as a tensor of shape `view`, its axes permuted by `perm`, and the
+/// result seen as a tensor of shape [`Constant::shape`].
+#[derive(Debug, Clone)]
+pub struct Constant {
+    dtype: DType,
+    shape: Vec<usize>,
+    source: Arc<dyn Source>,
+    view: Vec<usize>,
+    perm: Vec<usize>,
+}
+
+impl Constant {
+    /// The elements of `source`, which has this type and shape.
+    pub fn new(dtype: DType, shape: Vec<usize>, source: Arc<dyn Source>) -> Self {
+        let perm = (0..shape.len()).collect();
+        Self { dtype, view: shape.clone(), shape, source, perm }
+    }
+
+    /// A tensor of `shape`, all of whose elements are `value`.
+    pub fn filled(shape: Vec<usize>, value: f32) -> Self {
+        let count = element_count(&shape).unwrap_or(0);
+        let element = value.to_le_bytes().to_vec();
+        Self::new(DType::Float32, shape, Arc::new(Fill { element, count }))
+    }
+
+    /// A float32 tensor of these values, in C order.
+    pub fn from_f32(shape: Vec<usize>, values: &[f32]) -> Self {
+        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        Self::new(DType::Float32, shape, Arc::new(Inline::Bytes(bytes)))
+    }
+
+    /// An int32 tensor of these values, in C order.
+    pub fn from_i32(shape: Vec<usize>, values: &[i32]) -> Self {
+        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        Self::new(DType::Int32, shape, Arc::new(Inline::Bytes(bytes)))
+    }
+
+    /// An int64 tensor of these values, in C order.
+    pub fn from_i64(shape: Vec<usize>, values: &[i64]) -> Self {
+        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        Self::new(DType::Int64, shape, Arc::new(Inline::Bytes(bytes)))
+    }
+
+    /// The type of the elements.
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// The number of elements along each axis.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        element_count(&self.shape).unwrap_or(0)
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Number of bytes of all elements; `None` for types without a fixed size.
+    pub fn byte_len(&self) -> Option<usize> {
+        self.dtype.size()?.checked_mul(element_count(&self.shape)?)
+    }
+
+    fn is_permuted(&self) -> bool {
+        // Moving axes of length 1 leaves the order of the elements as it is.
+        let kept: Vec<usize> = self.perm.iter().copied().filter(|&axis| self.view[axis] != 1).collect();
+        !kept.is_sorted()
+    }
+
+    /// The same elements with axis `i` of the result being axis `perm[i]` of this.
+    ///
+    /// # Panics
+    /// Where `perm` is not a permutation of the axes.
+    #[must_use]
+    pub fn permuted(&self, perm: &[usize]) -> Self {
+        assert_eq!(perm.len(), self.shape.len(), "a permutation names every axis");
+        let shape = perm.iter().map(|&axis| self.shape[axis]).collect();
+        if !self.is_permuted() {
+            return Self { view: self.shape.clone(), perm: perm.to_vec(), shape, ..self.clone() };
+        }
+        let permuted_view: Vec<usize> = self.perm.iter().map(|&axis| self.view[axis]).collect();
+        if permuted_view == self.shape {
+            let perm = perm.iter().map(|&axis| self.perm[axis]).collect();
+            return Self { perm, shape, ..self.clone() };
+        }
+        // A permutation of a reshaped permutation has no such form: the inner one becomes a source.
+        let mut inner = Self::new(self.dtype, self.shape.clone(), Arc::new(Derived(self.clone())));
+        inner.perm = perm.to_vec();
+        inner.shape = shape;
+        inner
+    }
+
+    /// The same elements in the same order, seen as a tensor of another shape.
+    ///
+    /// # Panics
+    /// Where the number of elements is another.
+    #[must_use]
+    pub fn reshaped(&self, shape: &[usize]) -> Self {
+        assert_eq!(element_count(shape), element_count(&self.shape), "a reshape keeps every element");
+        Self { shape: shape.to_vec(), ..self.clone() }
+    }
+
+    /// The bytes of all elements, in C order, little-endian.
+    ///
+    /// # Errors
+    /// Where the source cannot be read, or holds strings.
+    pub fn bytes(&self) -> Result<Cow<'_, [u8]>> {
+        let bytes = self.source.bytes()?;
+        if !self.is_permuted() {
+            return Ok(bytes);
+        }
+        let size = self.dtype.size().ok_or_else(|| Error::new("tensor", "its elements have no fixed size"))?;
+        let mut out = Vec::with_capacity(bytes.len());
+        permute_into(&bytes, size, &self.view, &self.perm, &mut |tile| {
+            out.extend_from_slice(tile);
+            Ok(())
+        })?;
+        Ok(Cow::Owned(out))
+    }
+
+    /// Hands all bytes to `sink` from first to last, in pieces of moderate size.
+    ///
+    /// # Errors
+    /// Those of the source and those of `sink`.
+    pub fn write_to(&self, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let bytes = self.source.bytes()?;
+        match self.dtype.size() {
+            Some(size) if self.is_permuted() => permute_into(&bytes, size, &self.view, &self.perm, sink),
+            _ => sink(&bytes),
+        }
+    }
+
+    /// The elements of a string tensor, in C order.
+    ///
+    /// # Errors
+    /// Where the source cannot be read, or does not hold strings.
+    pub fn strings(&self) -> Result<Vec<Vec<u8>>> {
+        let strings = self.source.strings()?;
+        if !self.is_permuted() {
+            return Ok(strings);
+        }
+        let mut order = Vec::with_capacity(strings.len());
+        let indices: Vec<u8> = (0..strings.len() as u64).flat_map(u64::to_le_bytes).collect();
+        permute_into(&indices, 8, &self.view, &self.perm, &mut |tile| {
+            let tile = tile.chunks_exact(8).map(|index| u64::from_le_bytes(index.try_into().expect("8 bytes")));
+            order.extend(tile.map(|index| strings[index as usize].clone()));
+            Ok(())
+        })?;
+        Ok(order)
+    }
+
+    /// The elements of a small integer tensor (a shape, an axis, a permutation); `None` for other types.
+    ///
+    /// # Errors
+    /// Where the source cannot be read.
+    pub fn to_i64s(&self) -> Result<Option<Vec<i64>>> {
+        let bytes = match self.dtype {
+            DType::Int32 | DType::Int64 => self.bytes()?,
+            _ => return Ok(None),
+        };
+        Ok(Some(match self.dtype {
+            DType::Int32 => bytes
+                .chunks_exact(4)
+                .map(|b| i64::from(i32::from_le_bytes(b.try_into().expect("4 bytes"))))
+                .collect(),
+            _ => {
+                bytes.chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().expect("8 bytes"))).collect()
+            }
+        }))
+    }
+
+    /// The elements of a float32 tensor; `None` for other types.
+    ///
+    /// # Errors
+    /// Where the source cannot be read.
+    pub fn to_f32s(&self) -> Result<Option<Vec<f32>>> {
+        if self.dtype != DType::Float32 {
+            return Ok(None);
+        }
+        let bytes = self.bytes()?;
+        Ok(Some(
+            bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().expect("4 bytes"))).collect(),
+        ))
+    }
+}
+
+/// A recipe as the source of another.
+#[derive(Debug)]
+struct Derived(Constant);
+
+impl Source for Derived {
+    fn bytes(&self) -> Result<Cow<'_, [u8]>> {
+        self.0.bytes()
+    }
+
+    fn strings(&self) -> Result<Vec<Vec<u8>>> {
+        self.0.strings()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counting(shape: &[usize]) -> Constant {
+        let count = element_count(shape).unwrap() as i32;
+        Constant::from_i32(shape.to_vec(), &(0..count).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn two_permutations_are_one() {
+        let there_and_back = counting(&[2, 3, 4]).permuted(&[2, 0, 1]).permuted(&[1, 2, 0]);
+        assert_eq!(there_and_back.shape(), [2, 3, 4]);
+        assert!(!there_and_back.is_permuted());
+        assert_eq!(there_and_back.to_i64s().unwrap().unwrap(), (0..24).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_permutation_of_a_reshaped_permutation_keeps_the_elements_where_they_belong() {
+        let transposed = counting(&[2, 3]).permuted(&[1, 0]).reshaped(&[2, 3]).permuted(&[1, 0]);
+        assert_eq!(transposed.to_i64s().unwrap().unwrap(), [0, 4, 3, 2, 1, 5]);
+    }
+
+    #[test]
+    fn moving_axes_of_length_one_moves_no_element() {
+        let pointwise = counting(&[1, 1, 3, 1]).permuted(&[3, 2, 0, 1]);
+        assert_eq!(pointwise.shape(), [1, 3, 1, 1]);
+        assert!(!pointwise.is_permuted());
+    }
+}

@@ -1,0 +1,17 @@
+//! What a tensor is before anybody reads it: a type, a shape, and a *recipe* for its bytes.
+//!
+//! Weights are never held in memory. A [`Constant`] says where its bytes are and what is to be done to them
+//! on the way out; the writer asks for them when it reaches them.
+
+mod constant;
+mod dtype;
+mod permute;
+
+pub use constant::{Constant, Fill, Inline, Source};
+pub use dtype::DType;
+pub use permute::permute_into;
+
+/// The number of elements of a tensor of this shape, or `None` where it does not fit a `usize`.
+pub fn element_count(shape: &[usize]) -> Option<usize> {
+    shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n))
+}
