@@ -1,7 +1,15 @@
 //! Converts TensorFlow 1 and TF-Slim models to ONNX, without TensorFlow.
 
 pub mod checkpoint;
+pub mod cli;
+pub mod convert;
 pub mod error;
+pub mod graph;
+pub mod lower;
+pub mod onnx;
+pub mod output;
+pub mod passes;
+pub mod slim;
 pub mod tensor;
 
 /// The TensorFlow messages of `proto/`.

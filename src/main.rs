@@ -1,2 +1,7 @@
 //! The command `tf2onnx-rs`.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tf2onnx_rs::cli::run(std::env::args_os())
+}

@@ -182,7 +182,8 @@ impl Constant {
         if !self.is_permuted() {
             return Ok(bytes);
         }
-        let size = self.dtype.size().ok_or_else(|| Error::new("tensor", "its elements have no fixed size"))?;
+        let size =
+            self.dtype.size().ok_or_else(|| Error::new("tensor", "its elements have no fixed size"))?;
         let mut out = Vec::with_capacity(bytes.len());
         permute_into(&bytes, size, &self.view, &self.perm, &mut |tile| {
             out.extend_from_slice(tile);
@@ -215,7 +216,8 @@ impl Constant {
         let mut order = Vec::with_capacity(strings.len());
         let indices: Vec<u8> = (0..strings.len() as u64).flat_map(u64::to_le_bytes).collect();
         permute_into(&indices, 8, &self.view, &self.perm, &mut |tile| {
-            let tile = tile.chunks_exact(8).map(|index| u64::from_le_bytes(index.try_into().expect("8 bytes")));
+            let tile =
+                tile.chunks_exact(8).map(|index| u64::from_le_bytes(index.try_into().expect("8 bytes")));
             order.extend(tile.map(|index| strings[index as usize].clone()));
             Ok(())
         })?;
@@ -236,9 +238,7 @@ impl Constant {
                 .chunks_exact(4)
                 .map(|b| i64::from(i32::from_le_bytes(b.try_into().expect("4 bytes"))))
                 .collect(),
-            _ => {
-                bytes.chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().expect("8 bytes"))).collect()
-            }
+            _ => bytes.chunks_exact(8).map(|b| i64::from_le_bytes(b.try_into().expect("8 bytes"))).collect(),
         }))
     }
 
@@ -251,9 +251,7 @@ impl Constant {
             return Ok(None);
         }
         let bytes = self.bytes()?;
-        Ok(Some(
-            bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().expect("4 bytes"))).collect(),
-        ))
+        Ok(Some(bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().expect("4 bytes"))).collect()))
     }
 }
 

@@ -25,7 +25,10 @@ pub fn permute_into(
 ) -> Result<()> {
     let expected = element_count(shape).and_then(|n| n.checked_mul(size));
     if expected != Some(bytes.len()) {
-        return Err(Error::new("tensor", format!("{} bytes do not make a tensor of shape {shape:?}", bytes.len())));
+        return Err(Error::new(
+            "tensor",
+            format!("{} bytes do not make a tensor of shape {shape:?}", bytes.len()),
+        ));
     }
     if bytes.is_empty() {
         return Ok(());

@@ -1,0 +1,37 @@
+//! The checksum of both checkpoint versions: CRC-32C, stored *masked*.
+//!
+//! Source: `tensorflow/core/lib/hash/crc32c.h`. The mask is there because the checksum of data that itself
+//! holds a checksum is a poor one.
+
+const MASK_DELTA: u32 = 0xa282_ead8;
+
+/// The form in which a checksum is stored.
+pub(super) fn mask(crc: u32) -> u32 {
+    crc.rotate_right(15).wrapping_add(MASK_DELTA)
+}
+
+/// Whether `bytes` have the checksum that is stored, masked, as `stored`. One pass over the bytes.
+pub(super) fn matches(bytes: &[u8], stored: u32) -> bool {
+    is_stored_as(crc32c::crc32c(bytes), stored)
+}
+
+/// Whether `crc` is the checksum that is stored, masked, as `stored`.
+pub(super) fn is_stored_as(crc: u32, stored: u32) -> bool {
+    // A fuzzer cannot guess checksums, and would never get past them. cargo-fuzz sets the flag.
+    #[allow(unexpected_cfgs)]
+    let is_fuzzed = cfg!(fuzzing);
+    is_fuzzed || mask(crc) == stored
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_the_checksum_that_tensorflow_wrote() {
+        // The index block of fixtures/checkpoints/partitioned_v2/model.ckpt.index, its type byte and checksum.
+        let block = [0, 1, 3, 0x78, 0, 0xb2, 2, 0, 0, 0, 0, 1, 0, 0, 0, 0];
+        assert!(matches(&block, u32::from_le_bytes([0x93, 0x8f, 0x0c, 0x35])));
+        assert!(!matches(&block[1..], u32::from_le_bytes([0x93, 0x8f, 0x0c, 0x35])));
+    }
+}

@@ -1,0 +1,124 @@
+//! What a file is that is not a checkpoint: a sentence that saves its reader the search.
+
+use std::path::Path;
+
+use crate::error::Error;
+
+/// Beginnings of files that people take for checkpoints: what such a file is, and what to try.
+const KNOWN: [(&[u8], &str, &str); 13] = [
+    (
+        b"version https://git-lfs.github.com/spec",
+        "it is a Git LFS pointer, not the file itself",
+        "run `git lfs pull` in its repository",
+    ),
+    (b"\x89HDF\r\n\x1a\n", "it is an HDF5 file (Keras weights)", "save the model as a TensorFlow checkpoint"),
+    (
+        b"PK\x03\x04",
+        "it is a zip archive",
+        "unpack it, or save from PyTorch or Keras as a TensorFlow checkpoint",
+    ),
+    (b"\x1f\x8b", "it is a gzip archive", "unpack it (`tar xzf`)"),
+    (b"BZh", "it is a bzip2 archive", "unpack it"),
+    (b"\xfd7zXZ\0", "it is an xz archive", "unpack it"),
+    (b"7z\xbc\xaf\x27\x1c", "it is a 7-Zip archive", "unpack it"),
+    (b"\x93NUMPY", "it is a NumPy array", "give the checkpoint that it came from"),
+    (b"\x80\x02", "it is a Python pickle (PyTorch weights)", "give a TensorFlow checkpoint"),
+    (b"<!DOCTYPE", "it is a web page", "it was saved in place of the file, so download the file itself"),
+    (b"<html", "it is a web page", "it was saved in place of the file, so download the file itself"),
+    (b"\x08\x01\x12", "it is a SavedModel's graph", "give the folder that it lies in"),
+    (b"node {", "it is a graph in text form", "give its checkpoint, and the graph with --graph"),
+];
+
+/// How far the text at the start of a file is quoted.
+const QUOTED_CHARS: usize = 32;
+/// How much of a file has to be text, or zeros, for it to count as such.
+const SAMPLE_BYTES: usize = 512;
+
+/// The error for a file without a table's footer.
+pub(super) fn not_a_checkpoint(path: &Path, bytes: &[u8]) -> Error {
+    let (is, advice) = describe(bytes);
+    Error::file(path, format_args!("is not a checkpoint: {is}")).advice(advice)
+}
+
+fn describe(bytes: &[u8]) -> (String, &'static str) {
+    const AGAIN: &str = "get the file again";
+    if bytes.is_empty() {
+        return ("it is empty".into(), AGAIN);
+    }
+    if let Some((_, is, advice)) = KNOWN.iter().find(|(start, ..)| bytes.starts_with(start)) {
+        return ((*is).into(), advice);
+    }
+    if bytes.get(257..262) == Some(b"ustar") {
+        return ("it is a tar archive".into(), "unpack it (`tar xf`)");
+    }
+    if bytes.get(4..8) == Some(b"TFL3") {
+        return ("it is a TensorFlow Lite model".into(), "give the checkpoint that it was made from");
+    }
+    let sample = &bytes[..bytes.len().min(SAMPLE_BYTES)];
+    if let Some(text) = as_text(sample) {
+        let quoted: String = text.trim_start().chars().take(QUOTED_CHARS).collect();
+        return (format!("it starts with text ({quoted:?})"), "give the checkpoint's own file or prefix");
+    }
+    if sample.iter().all(|&byte| byte == 0) {
+        return ("it starts with zeros, as an unfinished download does".into(), AGAIN);
+    }
+    // A V1 file starts with an entry under the empty key: nothing shared, no key, and a message whose
+    // first field is the list of tensors.
+    if sample.starts_with(&[0, 0]) && sample.iter().skip(2).take(7).any(|&byte| byte == 0x0a) {
+        return ("it starts as a checkpoint does, but its end is missing".into(), AGAIN);
+    }
+    // A GraphDef starts with a node, which starts with its name.
+    if sample.len() > 4 && sample[0] == 0x0a && sample[2..].iter().take(3).any(|&byte| byte == 0x0a) {
+        return (
+            "it may be a frozen graph".into(),
+            "if it is one, give it as a graph, under a name that ends in .pb",
+        );
+    }
+    (
+        "it does not end as a checkpoint does".into(),
+        "if it should be one, its end is missing: get the file again",
+    )
+}
+
+fn as_text(sample: &[u8]) -> Option<&str> {
+    let text = match std::str::from_utf8(sample) {
+        Ok(text) => text,
+        // The sample may end inside a character.
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(&sample[..error.valid_up_to()]).ok()?
+        }
+        Err(_) => return None,
+    };
+    let is_text = |c: char| !c.is_control() || c.is_ascii_whitespace();
+    (!text.is_empty() && text.chars().all(is_text)).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said_of(bytes: &[u8]) -> String {
+        not_a_checkpoint(Path::new("model.ckpt"), bytes).to_string()
+    }
+
+    #[test]
+    fn says_what_the_file_is_and_what_to_try() {
+        let pointer =
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22e\n";
+        assert_eq!(
+            said_of(pointer),
+            "model.ckpt: is not a checkpoint: it is a Git LFS pointer, not the file itself; \
+             run `git lfs pull` in its repository"
+        );
+        assert!(said_of(b"").contains("it is empty"));
+        assert!(said_of(b"\x89HDF\r\n\x1a\n\0\0").contains("HDF5"));
+        assert!(
+            said_of(b"learning_rate: 0.01\n").contains("it starts with text (\"learning_rate: 0.01\\n\")")
+        );
+        assert!(said_of("б".repeat(400).as_bytes()).contains("it starts with text"));
+        assert!(said_of(&[0; 4096]).contains("zeros"));
+        assert!(said_of(&[0, 0, 0xea, 1, 0x0a, 0xe7, 1, 0x0a, 0x23, 9]).contains("its end is missing"));
+        assert!(said_of(&[0x0a, 0x20, 0x0a, 0x05, b'i', 0, 0xff]).contains("frozen graph"));
+        assert!(said_of(&[0xfe, 0xdc, 0xba]).contains("does not end as a checkpoint does"));
+    }
+}

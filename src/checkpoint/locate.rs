@@ -1,0 +1,268 @@
+//! From the path that a user gives to the files of a checkpoint.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::{foreign, state_file, table};
+use crate::error::{Error, Result};
+
+/// How many checkpoints an error lists.
+const LISTED: usize = 8;
+/// The part of a foreign file that is looked at to say what it is.
+const HEAD_BYTES: u64 = 4096;
+/// Stands for the number of any shard.
+const ANY_SHARD: &str = "?????";
+
+/// A checkpoint, found but not opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Located {
+    /// The name of the file, or what its shards have in common, and the files.
+    V1(PathBuf, Vec<PathBuf>),
+    /// The prefix.
+    V2(PathBuf),
+}
+
+impl Located {
+    fn path(&self) -> &Path {
+        match self {
+            Self::V1(path, _) | Self::V2(path) => path,
+        }
+    }
+}
+
+/// The path of the index of a V2 checkpoint.
+pub(super) fn index_path(prefix: &Path) -> PathBuf {
+    with_suffix(prefix, ".index")
+}
+
+/// A path with something at the end of its last component.
+pub(super) fn with_suffix(prefix: &Path, suffix: &str) -> PathBuf {
+    let mut path = OsString::from(prefix);
+    path.push(suffix);
+    path.into()
+}
+
+/// The error for a checkpoint one of whose files is not there.
+pub(super) fn missing_part(path: &Path) -> Error {
+    Error::file(path, "is missing, and is a part of the checkpoint")
+        .advice("all files of a checkpoint must lie side by side, so put it there")
+}
+
+/// The checkpoint that `path` means.
+pub(super) fn locate(path: &Path) -> Result<Located> {
+    if path.is_dir() {
+        return in_folder(path);
+    }
+    if let Some(located) = by_name(path)? {
+        return Ok(located);
+    }
+    if path.exists() {
+        return not_a_checkpoint(path);
+    }
+    let error = Error::file(path, "there is no such file, and no checkpoint of that name");
+    Err(match path.parent().map(checkpoints_in) {
+        Some(found) if !found.is_empty() => error.advice(format_args!("its folder has {}", listed(&found))),
+        _ => error,
+    })
+}
+
+fn not_a_checkpoint(path: &Path) -> Result<Located> {
+    if path.file_name().is_some_and(|name| name == state_file::NAME)
+        && let Some(named) = state_file::latest_checkpoint(path)
+    {
+        return by_state_file(&folder_of(path), &named);
+    }
+    let mut head = vec![];
+    if path.is_file() {
+        let read = File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head));
+        read.map_err(|error| Error::file(path, format_args!("cannot be read ({error})")))?;
+        return Err(foreign::not_a_checkpoint(path, &head));
+    }
+    Err(Error::file(path, "is neither a file nor a folder"))
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new(".")).to_path_buf()
+}
+
+/// What a name has before `-00000-of-00002`, and the number of parts. A state file names all shards of a V1
+/// checkpoint at once, as `-?????-of-00002`.
+fn without_shard(name: &str) -> Option<(&str, usize)> {
+    let (rest, count) = name.rsplit_once("-of-")?;
+    let (base, id) = rest.rsplit_once('-')?;
+    let is_number = |digits: &str| digits.len() >= 5 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    ((is_number(id) || id == ANY_SHARD) && is_number(count)).then_some((base, count.parse().ok()?))
+}
+
+fn by_name(path: &Path) -> Result<Option<Located>> {
+    Ok(match by_suffix(path)? {
+        Some(located) => Some(located),
+        None => by_prefix(path)?,
+    })
+}
+
+/// The checkpoint of which `path` is named as a part.
+fn by_suffix(path: &Path) -> Result<Option<Located>> {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
+    let is_there = path.is_file();
+    let sibling = |base: &str| path.with_file_name(base);
+    if let Some(base) = name.strip_suffix(".index").filter(|_| is_there) {
+        return Ok(Some(Located::V2(sibling(base))));
+    }
+    if let Some((base, _)) = without_shard(name) {
+        if let Some(base) = base.strip_suffix(".data") {
+            return match by_prefix(&sibling(base))? {
+                None if is_there => Err(missing_part(&index_path(&sibling(base)))),
+                located => Ok(located),
+            };
+        }
+        let is_meant = is_there || name.contains(ANY_SHARD);
+        return if is_meant { v1_shards(&sibling(base)) } else { Ok(None) };
+    }
+    if let Some(base) = name.strip_suffix(".meta").filter(|_| is_there) {
+        let located = by_prefix(&sibling(base))?;
+        return located.map(Some).ok_or_else(|| {
+            Error::file(path, "is a graph, and its checkpoint is not beside it")
+                .advice(format_args!("put {} and its data files there", index_path(&sibling(base)).display()))
+        });
+    }
+    Ok(None)
+}
+
+/// The checkpoint of this name.
+fn by_prefix(path: &Path) -> Result<Option<Located>> {
+    if path.is_file() && is_table(path) {
+        return Ok(Some(Located::V1(path.to_path_buf(), vec![path.to_path_buf()])));
+    }
+    if index_path(path).is_file() {
+        return Ok(Some(Located::V2(path.to_path_buf())));
+    }
+    v1_shards(path)
+}
+
+/// The V1 checkpoint whose shards are named `PREFIX-00000-of-00002` and so on.
+///
+/// Source: `ShardedFilename` in `tensorflow/core/kernels/save_restore_tensor.cc` and `sharded_filename_op.cc`.
+fn v1_shards(prefix: &Path) -> Result<Option<Located>> {
+    let Some(base) = prefix.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
+    let names = file_names(&folder_of(prefix));
+    let mut counts = names.iter().filter_map(|name| match without_shard(name)? {
+        (shard_of, count) if shard_of == base => Some(count),
+        _ => None,
+    });
+    let Some(count) = counts.next() else { return Ok(None) };
+    if counts.any(|other| other != count) {
+        return Err(Error::file(prefix, "files of two checkpoints of that name lie in the folder")
+            .advice("keep those of one of them there"));
+    }
+    let mut files = vec![];
+    // Ends at the first that is not there, however large the number in the name is.
+    for id in 0..count {
+        let file = with_suffix(prefix, &format!("-{id:05}-of-{count:05}"));
+        if !file.is_file() {
+            return Err(missing_part(&file));
+        }
+        files.push(file);
+    }
+    Ok((!files.is_empty()).then(|| Located::V1(prefix.to_path_buf(), files)))
+}
+
+fn is_table(path: &Path) -> bool {
+    let mut magic = [0; table::MAGIC.len()];
+    let read = File::open(path).and_then(|mut file| {
+        file.seek(SeekFrom::End(-(magic.len() as i64)))?;
+        file.read_exact(&mut magic)
+    });
+    read.is_ok() && magic == table::MAGIC
+}
+
+fn file_names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    names.sort();
+    names
+}
+
+fn in_folder(folder: &Path) -> Result<Located> {
+    if let Some(named) = state_file::latest_checkpoint(&folder.join(state_file::NAME)) {
+        return by_state_file(folder, &named);
+    }
+    let mut found = checkpoints_in(folder);
+    match found.len() {
+        0 => Err(Error::file(folder, "there is no checkpoint in this folder")),
+        1 => Ok(found.remove(0)),
+        count => Err(Error::file(folder, format_args!("there are {count} checkpoints: {}", listed(&found)))
+            .advice(match newest(&found) {
+                Some(newest) => format!("give the path of one of them; the newest is {}", newest.display()),
+                None => "give the path of one of them".into(),
+            })),
+    }
+}
+
+fn by_state_file(folder: &Path, named: &str) -> Result<Located> {
+    for candidate in state_file::candidates(folder, named) {
+        if let Some(located) = by_name(&candidate)? {
+            return Ok(located);
+        }
+    }
+    let error = Error::file(
+        folder.join(state_file::NAME),
+        format_args!("it names the checkpoint {named}, which is not there"),
+    );
+    Err(match checkpoints_in(folder) {
+        found if found.is_empty() => error.advice("put its files into the folder"),
+        found => error.advice(format_args!("give the path of one that is there: {}", listed(&found))),
+    })
+}
+
+/// The checkpoints whose files lie in a folder.
+fn checkpoints_in(folder: &Path) -> Vec<Located> {
+    let mut found = BTreeMap::new();
+    for name in file_names(folder) {
+        let path = folder.join(&name);
+        let located = if let Some(base) = name.strip_suffix(".index") {
+            Located::V2(folder.join(base))
+        } else if !path.is_file() || !is_table(&path) {
+            continue;
+        } else if let Some((base, _)) = without_shard(&name) {
+            match v1_shards(&folder.join(base)) {
+                Ok(Some(located)) => located,
+                _ => continue,
+            }
+        } else {
+            Located::V1(path.clone(), vec![path])
+        };
+        found.insert(located.path().to_path_buf(), located);
+    }
+    found.into_values().collect()
+}
+
+fn listed(found: &[Located]) -> String {
+    let names = found.iter().take(LISTED);
+    let names = names.map(|located| located.path().file_name().unwrap_or_default().display().to_string());
+    let mut list = names.collect::<Vec<_>>().join(", ");
+    if found.len() > LISTED {
+        list.push_str(", …");
+    }
+    list
+}
+
+/// The checkpoint of the highest training step, or, where none says its step, the file written last.
+fn newest(found: &[Located]) -> Option<&Path> {
+    let age = |located: &&Located| {
+        let name = located.path().to_str().unwrap_or_default();
+        let step = name.rsplit_once('-').and_then(|(_, step)| step.parse::<u64>().ok());
+        let file = match located {
+            Located::V1(_, files) => files.first().cloned(),
+            Located::V2(prefix) => Some(index_path(prefix)),
+        };
+        let written = file.and_then(|file| fs::metadata(file).ok()?.modified().ok());
+        (step, written.unwrap_or(SystemTime::UNIX_EPOCH))
+    };
+    found.iter().max_by_key(age).map(Located::path)
+}

@@ -1,0 +1,35 @@
+//! Object-based checkpoints (`tf.train.Checkpoint`): their keys are paths of Python attributes, and a graph
+//! of objects says which variable each of them is.
+//!
+//! Source: `tensorflow/core/protobuf/trackable_object_graph.proto` and
+//! `tensorflow/python/checkpoint/checkpoint.py`.
+
+use std::collections::BTreeMap;
+
+use prost::Message;
+
+use super::Checkpoint;
+use crate::error::{Error, Result};
+use crate::proto::TrackableObjectGraph;
+use crate::tensor::Source;
+
+/// The key of the serialized graph of objects.
+const OBJECT_GRAPH: &str = "_CHECKPOINTABLE_OBJECT_GRAPH";
+
+impl Checkpoint {
+    /// The names that variables had in the program that saved them, by the keys that their values have in
+    /// this checkpoint. Empty where the checkpoint is not object-based: its keys are the names then.
+    ///
+    /// # Errors
+    /// Where the graph of objects cannot be read.
+    pub fn object_names(&self) -> Result<BTreeMap<String, String>> {
+        let Some(stored) = self.get(OBJECT_GRAPH) else { return Ok(BTreeMap::new()) };
+        let damaged = || Error::file(self.path(), "its graph of objects is damaged");
+        let strings = stored.strings()?;
+        let [graph] = &strings[..] else { return Err(damaged()) };
+        let graph = TrackableObjectGraph::decode(&graph[..]).map_err(|_| damaged())?;
+        let attributes = graph.nodes.into_iter().flat_map(|object| object.attributes);
+        let named = attributes.filter(|attribute| !attribute.full_name.is_empty());
+        Ok(named.map(|attribute| (attribute.checkpoint_key, attribute.full_name)).collect())
+    }
+}

@@ -1,0 +1,214 @@
+//! Partitioned variables: slices that together make one tensor.
+
+use super::wire::Damage;
+use crate::proto::{TensorShapeProto, TensorSliceProto};
+use crate::tensor::element_count;
+
+/// `TensorShape::MaxDimensions()` of `tensorflow/core/framework/tensor_shape.h`.
+const MAX_RANK: usize = 254;
+/// Slices of one variable are compared with one another, each with each. Real ones are a few hundred.
+pub(super) const MAX_SLICES: usize = 1 << 14;
+
+/// The shape in a message; in a checkpoint all of it is known.
+pub(super) fn full_shape(proto: &TensorShapeProto) -> Result<Vec<usize>, Damage> {
+    if proto.unknown_rank || proto.dim.len() > MAX_RANK {
+        return Err(format!("its rank is unknown or above {MAX_RANK}"));
+    }
+    let sizes = proto.dim.iter().map(|dim| usize::try_from(dim.size));
+    let shape: Vec<usize> = sizes.collect::<Result<_, _>>().map_err(|_| "its shape has a negative size")?;
+    match element_count(&shape) {
+        Some(_) => Ok(shape),
+        None => Err(format!("its shape {shape:?} has more elements than can be counted")),
+    }
+}
+
+/// A box in a tensor: where it starts and how long it is along each axis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Slice {
+    start: Vec<usize>,
+    lengths: Vec<usize>,
+}
+
+impl Slice {
+    /// The slice that is the whole tensor.
+    pub(super) fn whole(shape: &[usize]) -> Self {
+        Self { start: vec![0; shape.len()], lengths: shape.to_vec() }
+    }
+
+    /// The slice that a message describes, which lies in a tensor of `shape`.
+    ///
+    /// Source: `tensorflow/core/framework/tensor_slice.cc`; an axis without a length is taken whole.
+    pub(super) fn from_proto(proto: &TensorSliceProto, shape: &[usize]) -> Result<Self, Damage> {
+        if proto.extent.len() != shape.len() {
+            return Err(format!("a slice of {} axes is not one of its shape {shape:?}", proto.extent.len()));
+        }
+        let mut slice = Self::whole(shape);
+        for (axis, extent) in proto.extent.iter().enumerate() {
+            let start = usize::try_from(extent.start).ok().filter(|&start| start <= shape[axis]);
+            let rest = start.map(|start| shape[axis] - start);
+            let length = match extent.length {
+                Some(length) => usize::try_from(length).ok().filter(|&length| Some(length) <= rest),
+                None => rest.filter(|&rest| rest == shape[axis]),
+            };
+            let (Some(start), Some(length)) = (start, length) else {
+                return Err(format!("a slice of it runs beyond its shape {shape:?} along axis {axis}"));
+            };
+            slice.start[axis] = start;
+            slice.lengths[axis] = length;
+        }
+        Ok(slice)
+    }
+
+    /// The shape of the slice itself.
+    pub(super) fn shape(&self) -> &[usize] {
+        &self.lengths
+    }
+
+    /// The number of elements of the slice: it is no more than that of the tensor.
+    pub(super) fn count(&self) -> usize {
+        // A slice of a shape such as [0, 2^60] can be larger than what it is a slice of on all axes but one,
+        // but its length 0 on that axis is its own too.
+        if self.lengths.contains(&0) { 0 } else { self.lengths.iter().product() }
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        // A tensor of rank 0 has one element, and two slices of it overlap.
+        (0..self.start.len()).all(|axis| {
+            let (start, other_start) = (self.start[axis], other.start[axis]);
+            start < other_start + other.lengths[axis] && other_start < start + self.lengths[axis]
+        })
+    }
+
+    /// Calls `copy` with each run of elements that lie side by side in the slice and in the whole tensor of
+    /// `shape`: where the run starts in the tensor, where in the slice, and how many elements it has.
+    pub(super) fn for_each_run(&self, shape: &[usize], mut copy: impl FnMut(usize, usize, usize)) {
+        let count = self.count();
+        if count == 0 {
+            return;
+        }
+        // A run goes along the last axis that is cut; those behind it lie within it whole.
+        let cut = (0..shape.len()).rev().find(|&axis| self.lengths[axis] != shape[axis]).unwrap_or(0);
+        let inner: usize = shape.get(cut + 1..).unwrap_or_default().iter().product();
+        let run = self.lengths.get(cut).copied().unwrap_or(1) * inner;
+        let mut strides = vec![inner; shape.len().min(cut + 1)];
+        for axis in (0..strides.len().saturating_sub(1)).rev() {
+            strides[axis] = strides[axis + 1] * shape[axis + 1];
+        }
+        let mut index = self.start[..strides.len()].to_vec();
+        for from in (0..count).step_by(run) {
+            copy(index.iter().zip(&strides).map(|(i, stride)| i * stride).sum(), from, run);
+            for axis in (0..cut).rev() {
+                index[axis] += 1;
+                if index[axis] < self.start[axis] + self.lengths[axis] {
+                    break;
+                }
+                index[axis] = self.start[axis];
+            }
+        }
+    }
+}
+
+/// Whether slices of these numbers of elements can make a tensor of `shape`. It is what can be said without
+/// comparing them with one another.
+pub(super) fn check_counts<'a>(
+    shape: &[usize],
+    slices: impl ExactSizeIterator<Item = &'a Slice>,
+) -> Result<(), Damage> {
+    if slices.len() > MAX_SLICES {
+        return Err(format!("it has more than {MAX_SLICES} slices"));
+    }
+    let expected = element_count(shape).unwrap_or(usize::MAX);
+    let held = slices.fold(0usize, |sum, slice| sum.saturating_add(slice.count()));
+    match held.cmp(&expected) {
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Less if held == 0 => Err("its values are missing".into()),
+        std::cmp::Ordering::Less => Err(format!("slices with {held} of its {expected} elements are there")),
+        std::cmp::Ordering::Greater => Err(format!("its slices hold {held} elements for its {expected}")),
+    }
+}
+
+/// Whether no two slices share an element. Slices that also pass [`check_counts`] cover the tensor exactly.
+pub(super) fn check_disjoint(slices: &[&Slice]) -> Result<(), Damage> {
+    let slices: Vec<&Slice> = slices.iter().copied().filter(|slice| slice.count() > 0).collect();
+    for (i, slice) in slices.iter().enumerate() {
+        if slices[..i].iter().any(|other| slice.overlaps(other)) {
+            return Err("its slices overlap".into());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::{tensor_shape_proto::Dim, tensor_slice_proto::Extent};
+
+    fn slice(shape: &[usize], extents: &[(i64, i64)]) -> Result<Slice, Damage> {
+        let extent =
+            |&(start, length): &(i64, i64)| Extent { start, length: (length >= 0).then_some(length) };
+        Slice::from_proto(&TensorSliceProto { extent: extents.iter().map(extent).collect() }, shape)
+    }
+
+    fn positions(shape: &[usize], slice: &Slice) -> Vec<usize> {
+        let mut positions = vec![];
+        slice.for_each_run(shape, |to, from, run| {
+            assert_eq!(from, positions.len());
+            positions.extend(to..to + run);
+        });
+        positions
+    }
+
+    #[test]
+    fn runs_are_as_long_as_slice_and_tensor_allow() {
+        let shape = [4, 3, 2];
+        assert_eq!(positions(&shape, &Slice::whole(&shape)), (0..24).collect::<Vec<_>>());
+        assert_eq!(
+            positions(&shape, &slice(&shape, &[(1, 2), (0, -1), (0, -1)]).unwrap()),
+            (6..18).collect::<Vec<_>>()
+        );
+        assert_eq!(positions(&shape, &slice(&shape, &[(2, 2), (1, 1), (0, -1)]).unwrap()), [14, 15, 20, 21]);
+        assert_eq!(positions(&shape, &slice(&shape, &[(0, 2), (0, 2), (1, 1)]).unwrap()), [1, 3, 7, 9]);
+        assert_eq!(positions(&[], &Slice::whole(&[])), [0]);
+        assert_eq!(positions(&[0, 4], &Slice::whole(&[0, 4])), [] as [usize; 0]);
+        let mut runs = 0;
+        slice(&shape, &[(1, 2), (0, -1), (0, -1)]).unwrap().for_each_run(&shape, |_, _, _| runs += 1);
+        assert_eq!(runs, 1);
+    }
+
+    #[test]
+    fn a_slice_stays_within_its_tensor() {
+        for extents in [[(3, 2)], [(-1, 1)], [(5, 0)], [(0, 5)], [(i64::MAX, i64::MAX)], [(1, -1)]] {
+            assert!(slice(&[4], &extents).is_err(), "{extents:?}");
+        }
+        assert!(slice(&[4, 4], &[(0, 4)]).is_err());
+        assert!(slice(&[4], &[(4, 0)]).is_ok());
+    }
+
+    #[test]
+    fn gaps_and_overlaps_are_found() {
+        let shape = [4, 4];
+        let half = |start| slice(&shape, &[(start, 2), (0, -1)]).unwrap();
+        let corner = slice(&shape, &[(2, 2), (2, 2)]).unwrap();
+        let check = |slices: &[&Slice]| {
+            check_counts(&shape, slices.iter().copied()).and_then(|()| check_disjoint(slices))
+        };
+        assert!(check(&[&half(0), &half(2)]).is_ok());
+        assert!(check(&[&half(0), &corner]).unwrap_err().contains("12 of its 16"));
+        assert!(check(&[&half(0), &half(0)]).unwrap_err().contains("overlap"));
+        assert!(check(&[&half(0), &half(1)]).unwrap_err().contains("overlap"));
+        assert!(check(&[&half(0), &half(2), &corner]).unwrap_err().contains("20 elements"));
+        assert!(check(&[]).unwrap_err().contains("missing"));
+    }
+
+    #[test]
+    fn a_shape_that_cannot_be_counted_is_refused() {
+        let shape = |sizes: &[i64]| {
+            let dim = sizes.iter().map(|&size| Dim { size, name: String::new() }).collect();
+            full_shape(&TensorShapeProto { dim, unknown_rank: false })
+        };
+        assert_eq!(shape(&[3, 0, 5]).unwrap(), [3, 0, 5]);
+        assert!(shape(&[-1]).is_err());
+        assert!(shape(&[1 << 40, 1 << 40]).is_err());
+        assert!(shape(&[1; 255]).is_err());
+    }
+}

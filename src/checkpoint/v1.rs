@@ -1,0 +1,218 @@
+//! V1: one file (or one a shard), a sorted string table of `SavedTensorSlices` messages.
+//!
+//! The entry under the empty key lists the tensors; each other entry holds the values of one slice. Keys say
+//! what the messages say again, so they are not decoded.
+//! Source: `tensorflow/core/util/tensor_slice_writer.cc` and `saved_tensor_slice.proto`.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use prost::Message;
+
+use super::block::Entries;
+use super::mapped::MappedFile;
+use super::saved_values;
+use super::slices::{Slice, full_shape};
+use super::stored::{Piece, StoredTensor, Values};
+use super::table::{Contents, Table};
+use super::wire::{Damage, Fields, Value};
+use crate::error::Result;
+use crate::proto::{SavedSliceMeta, TensorSliceProto, VersionDef};
+use crate::tensor::DType;
+
+/// A block up to this size is compared with its checksum at once: it holds many small tensors. A larger one
+/// waits until one of its tensors is read, since opening a file must not mean reading it.
+const VERIFIED_AT_ONCE_BYTES: usize = 64 << 10;
+/// The same for the block that starts with the list of tensors, on which everything else depends.
+const LIST_VERIFIED_AT_ONCE_BYTES: usize = 1 << 20;
+/// `TF_CHECKPOINT_VERSION` of `tensorflow/core/public/version.h`.
+const NEWEST_VERSION: i32 = 1;
+
+/// Fields of the messages in `saved_tensor_slice.proto`.
+mod field {
+    pub(super) const SAVED_TENSOR_SLICES_META: u64 = 1;
+    pub(super) const SAVED_TENSOR_SLICES_DATA: u64 = 2;
+    pub(super) const META_TENSOR: u64 = 1;
+    pub(super) const META_VERSIONS: u64 = 2;
+    pub(super) const SAVED_SLICE_NAME: u64 = 1;
+    pub(super) const SAVED_SLICE_SLICE: u64 = 2;
+    pub(super) const SAVED_SLICE_DATA: u64 = 3;
+}
+
+/// A slice whose values lie in a block of a V1 file.
+#[derive(Debug)]
+pub(super) struct SavedSlice {
+    table: Arc<Table>,
+    block: usize,
+    /// The `TensorProto`, in the block's contents.
+    values: Range<usize>,
+}
+
+impl SavedSlice {
+    pub(super) fn can_hold(&self, dtype: DType, count: usize) -> bool {
+        count.checked_mul(saved_values::least_bytes(dtype)).is_some_and(|least| least <= self.values.len())
+    }
+
+    fn contents(&self) -> Result<Contents<'_>> {
+        // The tensor's shape is in the first block.
+        self.table.verify(0)?;
+        self.table.verify(self.block)?;
+        self.table.contents(self.block)
+    }
+
+    pub(super) fn bytes(&self, dtype: DType, count: usize) -> Result<Cow<'_, [u8]>> {
+        let values = match self.contents()? {
+            Contents::Mapped(block) => saved_values::numbers(&block[self.values.clone()], dtype, count),
+            Contents::Decompressed(block) => {
+                let values = saved_values::numbers(&block[self.values.clone()], dtype, count);
+                values.map(|values| Cow::Owned(values.into_owned()))
+            }
+        };
+        values.map_err(|damage| self.table.damaged(damage))
+    }
+
+    pub(super) fn strings(&self, count: usize) -> Result<Vec<Vec<u8>>> {
+        let block = self.contents()?;
+        saved_values::strings(&block[self.values.clone()], count).map_err(|e| self.table.damaged(e))
+    }
+}
+
+/// What has been found out about a tensor before all files have been looked at.
+struct Draft {
+    type_number: i32,
+    shape: Vec<usize>,
+    pieces: Vec<Piece>,
+}
+
+type Drafts = BTreeMap<String, Draft>;
+
+/// The tensors of these files, which are the shards of one checkpoint.
+pub(super) fn open(checkpoint: &Arc<Path>, files: &[PathBuf]) -> Result<Vec<StoredTensor>> {
+    let mut drafts = Drafts::new();
+    for file in files {
+        let table = Arc::new(Table::open(MappedFile::open(file)?)?);
+        for block in 0..table.block_count() {
+            let limit = if block == 0 { LIST_VERIFIED_AT_ONCE_BYTES } else { VERIFIED_AT_ONCE_BYTES };
+            if table.block_size(block) <= limit {
+                table.verify(block)?;
+            }
+            let contents = table.contents(block);
+            let read = contents.and_then(|block_contents| {
+                read_block(&table, block, &block_contents, &mut drafts)
+                    .map_err(|damage| table.damaged(damage))
+            });
+            if let Err(error) = read {
+                // Damage explains itself best by the checksum.
+                table.verify(block)?;
+                return Err(error);
+            }
+        }
+        if table.block_count() == 0 {
+            return Err(table.damaged("its table is empty"));
+        }
+    }
+    let tensors = drafts.into_iter().map(|(name, Draft { type_number, shape, pieces })| {
+        StoredTensor::new(name, type_number, shape, checkpoint, pieces)
+    });
+    tensors.collect()
+}
+
+/// Looks at the heads of a block's entries, and skips the values.
+fn read_block(table: &Arc<Table>, block: usize, contents: &[u8], drafts: &mut Drafts) -> Result<(), Damage> {
+    let mut entries = Entries::new(contents)?;
+    let mut is_list = block == 0;
+    while let Some((key, value)) = entries.next()? {
+        if std::mem::take(&mut is_list) {
+            if !key.is_empty() {
+                return Err("it is a table, but not the one of a checkpoint".into());
+            }
+            read_list(&contents[value], drafts)?;
+            continue;
+        }
+        let Some(saved) = saved_slice(contents, value)? else { continue };
+        // A slice of a tensor that is not in the list is not part of the checkpoint; TensorFlow, too, starts
+        // at the list.
+        let Some(draft) = drafts.get_mut(&saved.name) else { continue };
+        let slice = Slice::from_proto(&saved.slice, &draft.shape)
+            .map_err(|damage| format!("tensor {:?}: {damage}", saved.name))?;
+        let values = Values::V1(SavedSlice { table: table.clone(), block, values: saved.values });
+        draft.pieces.push(Piece { slice, values });
+    }
+    Ok(())
+}
+
+/// The range of the last field of this number; messages and strings only.
+fn submessage(contents: &[u8], message: Range<usize>, number: u64) -> Result<Option<Range<usize>>, Damage> {
+    let mut found = None;
+    for field in Fields::new(&contents[message.clone()]) {
+        match field? {
+            (field, Value::Bytes(range)) if field == number => {
+                found = Some(message.start + range.start..message.start + range.end);
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+fn read_list(message: &[u8], drafts: &mut Drafts) -> Result<(), Damage> {
+    const NO_LIST: &str = "it has no list of tensors where a V1 checkpoint has it";
+    let meta = submessage(message, 0..message.len(), field::SAVED_TENSOR_SLICES_META)?;
+    let meta = &message[meta.ok_or(NO_LIST)?];
+    for field in Fields::new(meta) {
+        match field? {
+            (field::META_TENSOR, Value::Bytes(tensor)) => {
+                let tensor = SavedSliceMeta::decode(&meta[tensor]).map_err(|_| NO_LIST)?;
+                list_tensor(tensor, drafts)?;
+            }
+            (field::META_VERSIONS, Value::Bytes(versions)) => {
+                let versions = VersionDef::decode(&meta[versions]).map_err(|_| NO_LIST)?;
+                if versions.min_consumer > NEWEST_VERSION {
+                    return Err(format!("its format is of the unknown version {}", versions.min_consumer));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn list_tensor(tensor: SavedSliceMeta, drafts: &mut Drafts) -> Result<(), Damage> {
+    let shape = full_shape(&tensor.shape.unwrap_or_default());
+    let shape = shape.map_err(|damage| format!("tensor {:?}: {damage}", tensor.name))?;
+    match drafts.entry(tensor.name) {
+        Entry::Vacant(entry) => {
+            entry.insert(Draft { type_number: tensor.r#type, shape, pieces: vec![] });
+        }
+        // A partitioned variable is listed in each shard that holds a slice of it.
+        Entry::Occupied(entry) => {
+            if entry.get().shape != shape || entry.get().type_number != tensor.r#type {
+                return Err(format!("tensor {:?} has two types or shapes", entry.key()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The head of a message with values.
+struct Head {
+    name: String,
+    slice: TensorSliceProto,
+    values: Range<usize>,
+}
+
+fn saved_slice(contents: &[u8], value: Range<usize>) -> Result<Option<Head>, Damage> {
+    let Some(data) = submessage(contents, value, field::SAVED_TENSOR_SLICES_DATA)? else { return Ok(None) };
+    let part = |number| submessage(contents, data.clone(), number);
+    let name = contents[part(field::SAVED_SLICE_NAME)?.unwrap_or_default()].to_vec();
+    let name = String::from_utf8(name).map_err(|_| "the name of a tensor is not UTF-8")?;
+    let slice = &contents[part(field::SAVED_SLICE_SLICE)?.unwrap_or_default()];
+    let slice = TensorSliceProto::decode(slice);
+    let slice = slice.map_err(|_| format!("tensor {name:?}: the place of a slice is damaged"))?;
+    let values = part(field::SAVED_SLICE_DATA)?.unwrap_or(data.end..data.end);
+    Ok(Some(Head { name, slice, values }))
+}

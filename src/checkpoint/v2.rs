@@ -1,0 +1,232 @@
+//! V2, the tensor bundle: an index, which is a sorted string table from names to entries, and data files.
+//!
+//! Source: `tensorflow/core/util/tensor_bundle/tensor_bundle.cc` and `tensor_bundle.proto`.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use prost::Message;
+
+use super::block::Entries;
+use super::locate::{index_path, missing_part, with_suffix};
+use super::mapped::MappedFile;
+use super::ordered_code::{SLICE_KEY_START, slice_key};
+use super::slices::{MAX_SLICES, Slice, full_shape};
+use super::stored::{Piece, StoredTensor, Values};
+use super::table::Table;
+use super::wire::Damage;
+use super::{bundle_strings, crc};
+use crate::error::{Error, Result};
+use crate::proto::bundle_header_proto::Endianness;
+use crate::proto::{BundleEntryProto, BundleHeaderProto, TensorSliceProto};
+use crate::tensor::DType;
+
+/// `kTensorBundleVersion` of `tensor_bundle.cc`.
+const NEWEST_VERSION: i32 = 1;
+
+/// The elements of a tensor, or of a slice of one, in a data file.
+#[derive(Debug)]
+pub(super) struct BundleRange {
+    shard: Arc<MappedFile>,
+    range: Range<usize>,
+    crc: u32,
+    verified: AtomicBool,
+}
+
+impl BundleRange {
+    pub(super) fn can_hold(&self, dtype: DType, count: usize) -> bool {
+        match dtype.size() {
+            Some(size) => count.checked_mul(size) == Some(self.range.len()),
+            // The length of each string takes a byte or more.
+            None => count <= self.range.len(),
+        }
+    }
+
+    fn damaged(&self, damage: impl std::fmt::Display) -> Error {
+        Error::file(self.shard.path(), damage)
+            .advice("the file is damaged or of another checkpoint, so get it again")
+    }
+
+    pub(super) fn bytes(&self) -> Result<Cow<'_, [u8]>> {
+        let bytes = &self.shard.bytes()[self.range.clone()];
+        if !self.verified.load(Relaxed) {
+            if !crc::matches(bytes, self.crc) {
+                return Err(self.damaged("the checksum of its values does not match"));
+            }
+            self.verified.store(true, Relaxed);
+        }
+        Ok(Cow::Borrowed(bytes))
+    }
+
+    pub(super) fn strings(&self, count: usize) -> Result<Vec<Vec<u8>>> {
+        let bytes = &self.shard.bytes()[self.range.clone()];
+        bundle_strings::read(bytes, count, self.crc).map_err(|damage| self.damaged(damage))
+    }
+}
+
+/// The files of the checkpoint of this prefix, and its tensors.
+pub(super) fn open(prefix: &Arc<Path>) -> Result<(Vec<PathBuf>, Vec<StoredTensor>)> {
+    let table = Table::open(MappedFile::open(&index_path(prefix))?)?;
+    let index = Index::read(&table)?;
+    let shards = Shards::open(prefix, &index)?;
+    let mut tensors = vec![];
+    for (name, entry) in &index.tensors {
+        let said = |damage| {
+            let error = Error::new(format_args!("tensor {name:?}"), damage).within(prefix.display());
+            error.advice("the index is damaged or of another checkpoint, so get all its files again")
+        };
+        let shape = full_shape(entry.shape.as_ref().unwrap_or(&Default::default())).map_err(said)?;
+        let pieces = index.pieces(name, entry, &shape, &shards).map_err(said)?;
+        tensors.push(StoredTensor::new(name.clone(), entry.dtype, shape, prefix, pieces)?);
+    }
+    let mut files = vec![index_path(prefix)];
+    files.extend(shards.files.values().map(|shard| shard.path().to_path_buf()));
+    Ok((files, tensors))
+}
+
+/// What the index says.
+struct Index {
+    shard_count: i32,
+    /// In the order of their names.
+    tensors: Vec<(String, BundleEntryProto)>,
+    slices: HashMap<Vec<u8>, BundleEntryProto>,
+}
+
+impl Index {
+    fn read(table: &Table) -> Result<Self> {
+        let mut shard_count = None;
+        let (mut tensors, mut slices) = (vec![], HashMap::new());
+        let mut last_key = vec![];
+        for block in 0..table.block_count() {
+            table.verify(block)?;
+            let contents = table.contents(block)?;
+            let damaged = |damage| table.damaged(damage);
+            let mut entries = Entries::new(&contents).map_err(damaged)?;
+            while let Some((key, value)) = entries.next().map_err(damaged)? {
+                let value = &contents[value];
+                if shard_count.is_none() {
+                    shard_count = Some(header(key, value).map_err(damaged)?);
+                    continue;
+                }
+                if key <= &last_key[..] {
+                    return Err(table.damaged("the keys of its table are not in order"));
+                }
+                last_key.clear();
+                last_key.extend_from_slice(key);
+                let entry = BundleEntryProto::decode(value);
+                let entry = entry.map_err(|_| table.damaged("an entry of its table is damaged"))?;
+                if key[0] == SLICE_KEY_START {
+                    slices.insert(key.to_vec(), entry);
+                } else {
+                    let name = str::from_utf8(key);
+                    let name = name.map_err(|_| table.damaged("the name of a tensor is not UTF-8"))?;
+                    tensors.push((name.to_owned(), entry));
+                }
+            }
+        }
+        let shard_count = shard_count.ok_or_else(|| table.damaged("its table is empty"))?;
+        Ok(Self { shard_count, tensors, slices })
+    }
+
+    fn pieces(
+        &self,
+        name: &str,
+        entry: &BundleEntryProto,
+        shape: &[usize],
+        shards: &Shards,
+    ) -> Result<Vec<Piece>, Damage> {
+        if entry.slices.is_empty() {
+            return Ok(vec![shards.piece(entry, Slice::whole(shape))?]);
+        }
+        if entry.slices.len() > MAX_SLICES {
+            return Err(format!("it has more than {MAX_SLICES} slices"));
+        }
+        let mut pieces = vec![];
+        let mut bytes = 0usize;
+        for proto in &entry.slices {
+            let slice = Slice::from_proto(proto, shape)?;
+            let part = self.slices.get(&slice_key(name, &extents(proto)));
+            let part = part.ok_or("one of its slices is not in the index")?;
+            let part_shape = full_shape(part.shape.as_ref().unwrap_or(&Default::default()))?;
+            if part.dtype != entry.dtype || part_shape != slice.shape() {
+                return Err("one of its slices has another type or shape than the whole".into());
+            }
+            pieces.push(shards.piece(part, slice)?);
+            // Slices that lie on top of one another in the data would make a huge tensor of a small file.
+            bytes = bytes.saturating_add(usize::try_from(part.size).unwrap_or(usize::MAX));
+            if bytes > shards.total_bytes() {
+                return Err("its slices have more bytes than the data files".into());
+            }
+        }
+        Ok(pieces)
+    }
+}
+
+/// The extents as the key of the slice has them.
+fn extents(slice: &TensorSliceProto) -> Vec<(i64, i64)> {
+    slice.extent.iter().map(|extent| (extent.start, extent.length.unwrap_or(-1))).collect()
+}
+
+/// The number of data files, which is in the first entry.
+fn header(key: &[u8], value: &[u8]) -> Result<i32, Damage> {
+    let header = BundleHeaderProto::decode(value).ok().filter(|_| key.is_empty());
+    let header = header.ok_or("it is a table, but not the index of a checkpoint")?;
+    if header.endianness != Endianness::Little as i32 {
+        return Err("it was written on a big-endian machine and has to be saved anew on a usual one".into());
+    }
+    let min_consumer = header.version.map_or(0, |version| version.min_consumer);
+    if min_consumer > NEWEST_VERSION {
+        return Err(format!("its format is of the unknown version {min_consumer}"));
+    }
+    Ok(header.num_shards)
+}
+
+/// The data files that the index refers to.
+struct Shards {
+    files: BTreeMap<i32, Arc<MappedFile>>,
+}
+
+impl Shards {
+    fn open(prefix: &Path, index: &Index) -> Result<Self> {
+        let mut files = BTreeMap::new();
+        let whole = index.tensors.iter().map(|(_, entry)| entry).filter(|entry| entry.slices.is_empty());
+        for id in whole.chain(index.slices.values()).map(|entry| entry.shard_id) {
+            if files.contains_key(&id) {
+                continue;
+            }
+            if !(0..index.shard_count).contains(&id) {
+                let count = index.shard_count;
+                let problem = format!("it names data file {id} of {count}, which there cannot be");
+                return Err(
+                    Error::file(index_path(prefix), problem).advice("the file is damaged, so get it again")
+                );
+            }
+            let path = with_suffix(prefix, &format!(".data-{id:05}-of-{:05}", index.shard_count));
+            if !path.exists() {
+                return Err(missing_part(&path));
+            }
+            files.insert(id, Arc::new(MappedFile::open(&path)?));
+        }
+        Ok(Self { files })
+    }
+
+    fn total_bytes(&self) -> usize {
+        self.files.values().fold(0, |sum, file| sum.saturating_add(file.bytes().len()))
+    }
+
+    fn piece(&self, entry: &BundleEntryProto, slice: Slice) -> Result<Piece, Damage> {
+        let shard = self.files.get(&entry.shard_id).ok_or("its data file is not there")?;
+        let range = usize::try_from(entry.offset).ok().zip(usize::try_from(entry.size).ok());
+        let range = range.and_then(|(offset, size)| Some(offset..offset.checked_add(size)?));
+        let range = range.filter(|range| range.end <= shard.bytes().len()).ok_or_else(|| {
+            format!("its values run beyond the end of {}, which was cut off", shard.path().display())
+        })?;
+        let (shard, verified) = (shard.clone(), AtomicBool::new(false));
+        let values = Values::V2(BundleRange { shard, range, crc: entry.crc32c, verified });
+        Ok(Piece { slice, values })
+    }
+}

@@ -1,0 +1,68 @@
+//! The command line: one file per subcommand.
+//!
+//! Exit status: 0 done; 1 the input cannot be converted; 2 bad usage. Standard output carries results, standard
+//! error everything else.
+
+mod convert;
+mod extract;
+mod inspect;
+mod networks;
+mod output;
+mod progress;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Result;
+
+/// Converts TensorFlow 1 and TF-Slim checkpoints to ONNX, without TensorFlow and without Python.
+#[derive(Debug, Parser)]
+#[command(name = "tf2onnx-rs", version, propagate_version = true, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Convert(convert::Args),
+    Inspect(inspect::Args),
+    Extract(extract::Args),
+    Networks(networks::Args),
+}
+
+/// Runs the command that `args` (with the program's name in front) ask for.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are asked for; the rest is bad usage. Nobody is left to tell where this fails.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let done: Result<()> = match cli.command {
+        Command::Convert(args) => convert::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::Extract(args) => extract::run(&args),
+        Command::Networks(args) => networks::run(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::warn(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The value of a network's option as JSON.
+fn json(value: crate::slim::Value) -> serde_json::Value {
+    match value {
+        crate::slim::Value::Flag(flag) => flag.into(),
+        crate::slim::Value::Count(count) => count.into(),
+        crate::slim::Value::Number(number) => number.into(),
+    }
+}

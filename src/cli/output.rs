@@ -1,0 +1,80 @@
+//! What is printed: results on standard output, everything else on standard error.
+
+use std::io::Write;
+
+use comfy_table::{Table, TableStyle};
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::graph::Shape;
+
+/// Prints a result. That the reader of a pipe has seen enough is no error.
+pub fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::new("standard output", format!("it cannot be written: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints a result as JSON.
+pub fn print_json(value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| Error::new("JSON", format!("the result cannot be written as such: {error}")))?;
+    print(&(text + "\n"))
+}
+
+/// Says something that is not a result.
+pub fn warn(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// A table without lines; the first row is its head.
+pub fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table.load_style(TableStyle::new()).set_header(head.iter().copied());
+    for row in rows {
+        table.add_row(row);
+    }
+    let lines = table.to_string();
+    lines.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}
+
+/// A shape as in `[3, 3, 32, 64]`.
+pub fn shape(shape: &[usize]) -> String {
+    Shape::known(shape).to_string()
+}
+
+/// A number of bytes for people: `109.3 MB`.
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if count < 1000 {
+        return format!("{count} B");
+    }
+    let mut size = count as f64 / 1000.0;
+    let mut unit = 0;
+    while size >= 999.95 && unit + 1 < UNITS.len() {
+        size /= 1000.0;
+        unit += 1;
+    }
+    format!("{size:.1} {}", UNITS[unit])
+}
+
+/// One or many: `1 tensor`, `3 tensors`.
+pub fn count(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_given_in_the_unit_that_fits() {
+        assert_eq!(bytes(999), "999 B");
+        assert_eq!(bytes(109_270_000), "109.3 MB");
+        assert_eq!(bytes(999_990), "1.0 MB");
+    }
+}

@@ -1,0 +1,185 @@
+//! Attributes of nodes, and the readers for those that many ops share.
+
+use super::{Node, Shape};
+use crate::error::Result;
+use crate::tensor::{Constant, DType};
+
+/// The value of an attribute.
+#[derive(Debug, Clone)]
+pub enum Attr {
+    /// An integer.
+    Int(i64),
+    /// A number.
+    Float(f32),
+    /// A truth value.
+    Bool(bool),
+    /// A string; TensorFlow's strings are bytes.
+    Bytes(Vec<u8>),
+    /// An element type.
+    Type(DType),
+    /// A shape.
+    Shape(Shape),
+    /// A tensor.
+    Tensor(Constant),
+    /// The name of a function of the graph's library.
+    Function(String),
+    /// Integers.
+    Ints(Vec<i64>),
+    /// Numbers.
+    Floats(Vec<f32>),
+    /// Truth values.
+    Bools(Vec<bool>),
+    /// Strings.
+    Strings(Vec<Vec<u8>>),
+    /// Element types.
+    Types(Vec<DType>),
+    /// Shapes.
+    Shapes(Vec<Shape>),
+}
+
+impl From<&str> for Attr {
+    fn from(value: &str) -> Self {
+        Self::Bytes(value.as_bytes().to_vec())
+    }
+}
+
+/// How a window op treats the border of its input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Padding {
+    /// As much as the output needs to have `ceil(input / stride)` positions, the odd one at the end.
+    Same,
+    /// None.
+    Valid,
+    /// Before and after each spatial axis.
+    Explicit(Vec<(usize, usize)>),
+}
+
+/// Where a window op finds the channels of its input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataFormat {
+    /// `NHWC`, `NDHWC`: TensorFlow's default.
+    ChannelsLast,
+    /// `NCHW`, `NCDHW`.
+    ChannelsFirst,
+}
+
+impl DataFormat {
+    /// The channel axis of a tensor of this rank.
+    pub fn channel_axis(self, rank: usize) -> usize {
+        match self {
+            Self::ChannelsLast => rank - 1,
+            Self::ChannelsFirst => 1,
+        }
+    }
+
+    /// The first spatial axis.
+    pub fn first_spatial_axis(self) -> usize {
+        match self {
+            Self::ChannelsLast => 1,
+            Self::ChannelsFirst => 2,
+        }
+    }
+
+    /// Of one number per axis (`strides`, `dilations`, `ksize`), those of the spatial axes.
+    pub fn spatial<T: Copy>(self, per_axis: &[T]) -> Vec<T> {
+        let first = self.first_spatial_axis();
+        let spatial_rank = per_axis.len().saturating_sub(2);
+        per_axis.iter().copied().skip(first).take(spatial_rank).collect()
+    }
+}
+
+impl Node {
+    /// An integer attribute, or TensorFlow's default for it.
+    pub fn int(&self, name: &str, default: i64) -> i64 {
+        match self.attrs.get(name) {
+            Some(Attr::Int(value)) => *value,
+            _ => default,
+        }
+    }
+
+    /// A number attribute, or TensorFlow's default for it.
+    pub fn float(&self, name: &str, default: f32) -> f32 {
+        match self.attrs.get(name) {
+            Some(Attr::Float(value)) => *value,
+            _ => default,
+        }
+    }
+
+    /// A truth value, or TensorFlow's default for it.
+    pub fn bool(&self, name: &str, default: bool) -> bool {
+        match self.attrs.get(name) {
+            Some(Attr::Bool(value)) => *value,
+            _ => default,
+        }
+    }
+
+    /// A text attribute.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.attrs.get(name) {
+            Some(Attr::Bytes(value)) => std::str::from_utf8(value).ok(),
+            _ => None,
+        }
+    }
+
+    /// An element type attribute.
+    pub fn dtype(&self, name: &str) -> Option<DType> {
+        match self.attrs.get(name) {
+            Some(Attr::Type(value)) => Some(*value),
+            _ => None,
+        }
+    }
+
+    /// A list of integers; empty where the attribute is absent.
+    pub fn ints(&self, name: &str) -> &[i64] {
+        match self.attrs.get(name) {
+            Some(Attr::Ints(values)) => values,
+            _ => &[],
+        }
+    }
+
+    /// `data_format`: channels last unless it says otherwise.
+    pub fn data_format(&self) -> DataFormat {
+        match self.text("data_format") {
+            Some(format) if format.starts_with("NC") => DataFormat::ChannelsFirst,
+            _ => DataFormat::ChannelsLast,
+        }
+    }
+
+    /// The spatial part of a list with one positive number per axis, such as `strides`; all 1 where absent.
+    ///
+    /// # Errors
+    /// Where the list is not one positive number per axis of a tensor of `rank`.
+    pub fn spatial_sizes(&self, name: &str, rank: usize) -> Result<Vec<usize>> {
+        let values = self.ints(name);
+        if values.is_empty() {
+            return Ok(vec![1; rank.saturating_sub(2)]);
+        }
+        let sizes: Option<Vec<usize>> =
+            values.iter().map(|&value| usize::try_from(value).ok().filter(|&size| size > 0)).collect();
+        match sizes {
+            Some(sizes) if sizes.len() == rank => Ok(self.data_format().spatial(&sizes)),
+            _ => Err(self.error(format!("its {name} {values:?} are not {rank} positive numbers"))),
+        }
+    }
+
+    /// `padding`, with `explicit_paddings` where it is `EXPLICIT`.
+    ///
+    /// # Errors
+    /// Where it is none that TensorFlow documents.
+    pub fn padding(&self) -> Result<Padding> {
+        match self.text("padding") {
+            Some("SAME") => Ok(Padding::Same),
+            Some("VALID") => Ok(Padding::Valid),
+            Some("EXPLICIT") => {
+                let sizes: Option<Vec<usize>> =
+                    self.ints("explicit_paddings").iter().map(|&pad| usize::try_from(pad).ok()).collect();
+                let (pairs, []) = sizes.as_deref().unwrap_or(&[0]).as_chunks::<2>() else {
+                    return Err(self.error("its explicit_paddings are not pairs of counts"));
+                };
+                let pairs: Vec<(usize, usize)> = pairs.iter().map(|pair| (pair[0], pair[1])).collect();
+                Ok(Padding::Explicit(self.data_format().spatial(&pairs)))
+            }
+            other => Err(self.error(format!("its padding is {}", other.unwrap_or("missing")))),
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! A graph from TensorFlow's own description of it, a GraphDef.
+//!
+//! Source: `tensorflow/core/framework/{graph,node_def,attr_value}.proto`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::{Attr, Graph, Shape, TensorRef};
+use crate::error::{Error, Result};
+use crate::proto::{AttrValue, GraphDef, NodeDef, TensorProto, TensorShapeProto, attr_value};
+use crate::tensor::{Constant, DType, Inline, element_count};
+
+/// Builds the graph that `definition` describes. Control inputs are left out: they order side effects, of which
+/// inference has none.
+///
+/// # Errors
+/// Where a node reads one that does not exist, nodes read each other in a circle, or an attribute does not make
+/// sense.
+pub fn import(definition: &GraphDef) -> Result<Graph> {
+    let mut graph = Graph::new();
+    for index in in_order(definition)? {
+        let node = &definition.node[index];
+        let inputs: Result<Vec<TensorRef>> = data_inputs(node)
+            .map(|(name, port)| {
+                let node = graph.find(name).ok_or_else(|| missing_input(node, name))?;
+                Ok(TensorRef { node, port })
+            })
+            .collect();
+        let mut attrs = BTreeMap::new();
+        for (name, value) in node.attr.iter().filter(|(name, _)| !name.starts_with('_')) {
+            let value = attribute(value)
+                .map_err(|error| error.within(format!("{} \"{}\", attribute {name}", node.op, node.name)))?;
+            attrs.extend(value.map(|value| (name.clone(), value)));
+        }
+        graph.add(&node.name, &node.op, inputs?, attrs)?;
+    }
+    Ok(graph)
+}
+
+fn missing_input(node: &NodeDef, input: &str) -> Error {
+    Error::new(
+        format!("{} \"{}\"", node.op, node.name),
+        format!("it reads \"{input}\", which is not in the graph"),
+    )
+}
+
+/// The names and ports of the tensors that a node reads.
+fn data_inputs(node: &NodeDef) -> impl Iterator<Item = (&str, usize)> {
+    node.input.iter().filter(|input| !input.starts_with('^')).map(|input| match input.rsplit_once(':') {
+        Some((name, port)) => port.parse().map_or((input.as_str(), 0), |port| (name, port)),
+        None => (input.as_str(), 0),
+    })
+}
+
+/// The places of the nodes, each after those it reads. Nodes that are in order stay in their order.
+fn in_order(definition: &GraphDef) -> Result<Vec<usize>> {
+    #[derive(Clone, Copy, PartialEq)]
+    enum State {
+        New,
+        Open,
+        Done,
+    }
+    let places: HashMap<&str, usize> =
+        definition.node.iter().enumerate().map(|(index, node)| (node.name.as_str(), index)).collect();
+    let mut state = vec![State::New; definition.node.len()];
+    let mut order = Vec::with_capacity(definition.node.len());
+    for start in 0..definition.node.len() {
+        // A stack of our own: a graph can be deeper than the program's.
+        let mut stack = vec![start];
+        while let Some(&index) = stack.last() {
+            let node = &definition.node[index];
+            if state[index] == State::Done {
+                stack.pop();
+                continue;
+            }
+            state[index] = State::Open;
+            let mut is_ready = true;
+            for (name, _) in data_inputs(node) {
+                let &input = places.get(name).ok_or_else(|| missing_input(node, name))?;
+                match state[input] {
+                    State::Done => {}
+                    State::New => {
+                        is_ready = false;
+                        stack.push(input);
+                    }
+                    State::Open => {
+                        return Err(Error::new(
+                            format!("{} \"{}\"", node.op, node.name),
+                            format!("it is part of a loop through \"{name}\""),
+                        ));
+                    }
+                }
+            }
+            if is_ready {
+                state[index] = State::Done;
+                order.push(index);
+                stack.pop();
+            }
+        }
+    }
+    Ok(order)
+}
+
+/// The value of an attribute; `None` where it has none.
+fn attribute(value: &AttrValue) -> Result<Option<Attr>> {
+    use attr_value::Value;
+    let Some(value) = &value.value else { return Ok(None) };
+    Ok(Some(match value {
+        Value::S(bytes) => Attr::Bytes(bytes.clone()),
+        Value::I(value) => Attr::Int(*value),
+        Value::F(value) => Attr::Float(*value),
+        Value::B(value) => Attr::Bool(*value),
+        Value::Type(number) => Attr::Type(dtype(*number)?),
+        Value::Shape(proto) => Attr::Shape(shape(proto)),
+        Value::Tensor(proto) => Attr::Tensor(constant(proto)?),
+        Value::Func(function) => Attr::Function(function.name.clone()),
+        Value::Placeholder(_) => return Ok(None),
+        Value::List(list) => {
+            if !list.s.is_empty() {
+                Attr::Strings(list.s.clone())
+            } else if !list.f.is_empty() {
+                Attr::Floats(list.f.clone())
+            } else if !list.b.is_empty() {
+                Attr::Bools(list.b.clone())
+            } else if !list.r#type.is_empty() {
+                Attr::Types(list.r#type.iter().map(|&number| dtype(number)).collect::<Result<_>>()?)
+            } else if !list.shape.is_empty() {
+                Attr::Shapes(list.shape.iter().map(shape).collect())
+            } else {
+                Attr::Ints(list.i.clone())
+            }
+        }
+    }))
+}
+
+fn dtype(number: i32) -> Result<DType> {
+    DType::from_proto(number)
+        .ok_or_else(|| Error::new("type", format!("TensorFlow has no type number {number}")))
+}
+
+fn shape(proto: &TensorShapeProto) -> Shape {
+    if proto.unknown_rank {
+        return Shape::UNKNOWN;
+    }
+    Shape::new(proto.dim.iter().map(|dim| usize::try_from(dim.size).ok()).collect())
+}
+
+/// The most elements that a tensor may have which its message does not hold one by one. TensorFlow repeats the
+/// last value given, so that a few bytes could ask for any amount of memory.
+const MAX_REPEATED: usize = 1 << 28;
+
+/// A tensor given in a message: its elements as bytes, or as a list whose last value is repeated.
+fn constant(proto: &TensorProto) -> Result<Constant> {
+    let dtype = dtype(proto.dtype)?;
+    let wrong = |problem: String| Error::new("tensor", problem);
+    let dims: Option<Vec<usize>> =
+        proto.tensor_shape.as_ref().map_or(Some(vec![]), |proto| shape(proto).fully_known());
+    let dims = dims.ok_or_else(|| wrong("its shape is not known".to_owned()))?;
+    let count = element_count(&dims)
+        .ok_or_else(|| wrong(format!("no tensor of shape {dims:?} fits this machine")))?;
+    if dtype == DType::String {
+        let strings = repeated(proto.string_val.clone(), count, Vec::new())?;
+        return Ok(Constant::new(dtype, dims, Arc::new(Inline::Strings(strings))));
+    }
+    let size = dtype.size().ok_or_else(|| wrong(format!("a {dtype} cannot be a constant")))?;
+    let bytes = if proto.tensor_content.is_empty() {
+        listed_elements(proto, dtype, count)?
+    } else {
+        proto.tensor_content.to_vec()
+    };
+    if count.checked_mul(size) != Some(bytes.len()) {
+        return Err(wrong(format!("{} bytes do not make a {dtype} tensor of shape {dims:?}", bytes.len())));
+    }
+    Ok(Constant::new(dtype, dims, Arc::new(Inline::Bytes(bytes))))
+}
+
+/// The elements of a tensor that are given one by one.
+fn listed_elements(proto: &TensorProto, dtype: DType, count: usize) -> Result<Vec<u8>> {
+    /// Each value as bytes, the last one repeated.
+    fn bytes<T: Copy, const N: usize>(
+        values: &[T],
+        count: usize,
+        encode: impl Fn(T) -> [u8; N],
+    ) -> Result<Vec<u8>> {
+        Ok(repeated(values.iter().map(|&value| encode(value)).collect(), count, [0; N])?.concat())
+    }
+    match dtype {
+        DType::Float32 => bytes(&proto.float_val, count, f32::to_le_bytes),
+        DType::Float64 => bytes(&proto.double_val, count, f64::to_le_bytes),
+        DType::Int32 | DType::QInt32 => bytes(&proto.int_val, count, i32::to_le_bytes),
+        DType::Int16 | DType::QInt16 => bytes(&proto.int_val, count, |value| (value as i16).to_le_bytes()),
+        DType::UInt16 | DType::QUInt16 => bytes(&proto.int_val, count, |value| (value as u16).to_le_bytes()),
+        DType::Int8 | DType::QInt8 => bytes(&proto.int_val, count, |value| (value as i8).to_le_bytes()),
+        DType::UInt8 | DType::QUInt8 => bytes(&proto.int_val, count, |value| (value as u8).to_le_bytes()),
+        DType::Int64 => bytes(&proto.int64_val, count, i64::to_le_bytes),
+        DType::UInt32 => bytes(&proto.uint32_val, count, u32::to_le_bytes),
+        DType::UInt64 => bytes(&proto.uint64_val, count, u64::to_le_bytes),
+        DType::Bool => bytes(&proto.bool_val, count, |value| [u8::from(value)]),
+        DType::Float16 | DType::BFloat16 => {
+            bytes(&proto.half_val, count, |value| (value as u16).to_le_bytes())
+        }
+        DType::Complex64 => {
+            let pairs: Vec<[f32; 2]> = proto.scomplex_val.as_chunks().0.to_vec();
+            bytes(&pairs, count, |[re, im]| {
+                let (re, im) = (re.to_le_bytes(), im.to_le_bytes());
+                [re[0], re[1], re[2], re[3], im[0], im[1], im[2], im[3]]
+            })
+        }
+        _ => Err(Error::new("tensor", format!("elements of type {dtype} are not given one by one"))),
+    }
+}
+
+/// The values for `count` elements: the last one given is repeated; without any, all are `zero`.
+fn repeated<T: Clone>(mut values: Vec<T>, count: usize, zero: T) -> Result<Vec<T>> {
+    if count > values.len().max(MAX_REPEATED) {
+        return Err(Error::new("tensor", format!("it repeats a value to {count} elements")));
+    }
+    if values.len() > count {
+        return Err(Error::new("tensor", format!("it holds {} values for {count} elements", values.len())));
+    }
+    let last = values.last().cloned().unwrap_or(zero);
+    values.resize(count, last);
+    Ok(values)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::{DataType, tensor_shape_proto::Dim};
+
+    fn node(name: &str, op: &str, inputs: &[&str]) -> NodeDef {
+        let input = inputs.iter().map(|&input| input.to_owned()).collect();
+        NodeDef { name: name.to_owned(), op: op.to_owned(), input, ..NodeDef::default() }
+    }
+
+    fn placeholder(name: &str) -> NodeDef {
+        let dtype = AttrValue { value: Some(attr_value::Value::Type(DataType::DtFloat as i32)) };
+        NodeDef { attr: [("dtype".to_owned(), dtype)].into(), ..node(name, "Placeholder", &[]) }
+    }
+
+    #[test]
+    fn nodes_may_come_in_any_order() {
+        let nodes = vec![node("b", "Relu", &["a:0", "^c"]), placeholder("a"), node("c", "NoOp", &[])];
+        let graph = import(&GraphDef { node: nodes, ..GraphDef::default() }).unwrap();
+        let names: Vec<&str> = graph.nodes().map(|(_, node)| node.name.as_str()).collect();
+        assert_eq!(names, ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_circle_and_a_missing_input_are_errors() {
+        for nodes in
+            [vec![node("a", "Relu", &["b"]), node("b", "Relu", &["a"])], vec![node("a", "Relu", &["x"])]]
+        {
+            assert!(import(&GraphDef { node: nodes, ..GraphDef::default() }).is_err());
+        }
+    }
+
+    #[test]
+    fn the_last_value_of_a_list_is_repeated() {
+        let dim = |size| Dim { size, name: String::new() };
+        let shape = TensorShapeProto { dim: vec![dim(4)], unknown_rank: false };
+        let proto = TensorProto {
+            dtype: DataType::DtInt32 as i32,
+            tensor_shape: Some(shape),
+            int_val: vec![7, 1],
+            ..TensorProto::default()
+        };
+        assert_eq!(constant(&proto).unwrap().to_i64s().unwrap().unwrap(), [7, 1, 1, 1]);
+    }
+}

@@ -1,0 +1,101 @@
+//! Types and shapes of what each op computes, one function per family of ops.
+//!
+//! Source: the shape functions in `tensorflow/core/ops/*.cc`.
+
+mod array;
+mod math;
+mod nn;
+
+use super::{Graph, Node, Shape, TensorType};
+use crate::error::Result;
+use crate::tensor::{Constant, DType};
+
+/// What an inference function sees of a node: its attributes and what is known of its inputs.
+pub struct Inputs<'a> {
+    graph: &'a Graph,
+    node: &'a Node,
+}
+
+impl<'a> Inputs<'a> {
+    fn tensor_type(&self, index: usize) -> Result<&'a TensorType> {
+        match self.node.inputs.get(index) {
+            Some(&input) => Ok(self.graph.tensor_type(input)),
+            None => Err(self.node.error(format!("it has no input {index}"))),
+        }
+    }
+
+    fn shape(&self, index: usize) -> Result<&'a Shape> {
+        Ok(&self.tensor_type(index)?.shape)
+    }
+
+    fn dtype(&self, index: usize) -> Result<DType> {
+        Ok(self.tensor_type(index)?.dtype)
+    }
+
+    fn constant(&self, index: usize) -> Option<&'a Constant> {
+        self.graph.constant(*self.node.inputs.get(index)?)
+    }
+
+    /// The elements of an input that is a constant vector of integers.
+    fn integers(&self, index: usize) -> Result<Option<Vec<i64>>> {
+        self.constant(index).map_or(Ok(None), Constant::to_i64s)
+    }
+
+    /// The one axis that a constant input names, counted from the front of a tensor of `rank`.
+    fn axis(&self, index: usize, rank: usize) -> Result<Option<usize>> {
+        match self.integers(index)?.as_deref() {
+            Some(&[axis]) => self.checked_axis(axis, rank).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn checked_axis(&self, axis: i64, rank: usize) -> Result<usize> {
+        let from_front = if axis < 0 { axis + rank as i64 } else { axis };
+        usize::try_from(from_front)
+            .ok()
+            .filter(|&axis| axis < rank)
+            .ok_or_else(|| self.node.error(format!("axis {axis} is outside of a tensor of rank {rank}")))
+    }
+}
+
+type InferenceFunction = fn(&Inputs<'_>, &Node) -> Result<Vec<TensorType>>;
+
+/// The types of a node's outputs. Of an op that is not in the table only the first output is assumed, of the
+/// type its attributes name and of unknown shape.
+///
+/// # Errors
+/// Where the op does not take such inputs.
+pub fn output_types(graph: &Graph, node: &Node) -> Result<Vec<TensorType>> {
+    let inputs = Inputs { graph, node };
+    match inference_function(&node.op) {
+        Some(infer) => infer(&inputs, node),
+        None => {
+            let named = ["T", "dtype", "out_type"].into_iter().find_map(|name| node.dtype(name));
+            let dtype = named.unwrap_or(DType::Float32);
+            Ok(vec![TensorType::new(dtype, Shape::UNKNOWN)])
+        }
+    }
+}
+
+fn inference_function(op: &str) -> Option<InferenceFunction> {
+    Some(match op {
+        "Const" => array::constant,
+        "Placeholder" | "PlaceholderV2" | "Variable" | "VariableV2" => array::declared,
+        "Identity" | "StopGradient" | "Relu" | "Relu6" | "Elu" | "Selu" | "Softplus" | "Softsign"
+        | "LeakyRelu" | "Sigmoid" | "Tanh" | "Exp" | "Log" | "Sqrt" | "Rsqrt" | "Square" | "Neg" | "Abs"
+        | "Softmax" | "LogSoftmax" | "BiasAdd" => array::like_first_input,
+        "Shape" => array::shape,
+        "Reshape" => array::reshape,
+        "Squeeze" => array::squeeze,
+        "ConcatV2" => array::concat,
+        "Pad" | "PadV2" => array::pad,
+        "Add" | "AddV2" | "Sub" | "Mul" | "Div" | "RealDiv" | "Maximum" | "Minimum" => math::broadcast,
+        "MatMul" => math::matmul,
+        "Mean" | "Sum" | "Max" | "Min" | "Prod" => math::reduce,
+        "Conv2D" | "Conv3D" => nn::convolution,
+        "DepthwiseConv2dNative" => nn::depthwise_convolution,
+        "MaxPool" | "AvgPool" | "MaxPool3D" | "AvgPool3D" => nn::pooling,
+        "FusedBatchNorm" | "FusedBatchNormV2" | "FusedBatchNormV3" => nn::batch_norm,
+        _ => return None,
+    })
+}

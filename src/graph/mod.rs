@@ -1,0 +1,268 @@
+//! The intermediate graph: TensorFlow's nodes, edges and attributes, with the type and shape of every tensor.
+//!
+//! `graph::import` fills it from a GraphDef, `slim` by drawing; everything after that is shared.
+
+pub mod attr;
+pub mod import;
+pub mod infer;
+mod shape;
+pub mod window;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+pub use attr::{Attr, DataFormat, Padding};
+pub use shape::Shape;
+
+use crate::error::{Error, Result};
+use crate::tensor::{Constant, DType};
+
+/// A node's place in its graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(u32);
+
+impl NodeId {
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// One output of a node: what TensorFlow writes as `name:port`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TensorRef {
+    /// The node that computes the tensor.
+    pub node: NodeId,
+    /// Which of the node's outputs it is.
+    pub port: usize,
+}
+
+/// What is known of a tensor before the model runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TensorType {
+    /// The type of its elements.
+    pub dtype: DType,
+    /// Its shape, as far as it is known.
+    pub shape: Shape,
+}
+
+impl TensorType {
+    /// A tensor of this type and shape.
+    pub fn new(dtype: DType, shape: Shape) -> Self {
+        Self { dtype, shape }
+    }
+}
+
+/// An operation of a TensorFlow graph.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// The node's name, with its scopes.
+    pub name: String,
+    /// The TensorFlow op.
+    pub op: String,
+    /// The tensors it reads, control inputs left out.
+    pub inputs: Vec<TensorRef>,
+    /// Its attributes, under TensorFlow's names.
+    pub attrs: BTreeMap<String, Attr>,
+    /// Types and shapes of its outputs.
+    pub outputs: Vec<TensorType>,
+}
+
+impl Node {
+    /// The value of a `Const` node.
+    pub fn constant(&self) -> Option<&Constant> {
+        match (self.op.as_str(), self.attrs.get("value")) {
+            ("Const", Some(Attr::Tensor(constant))) => Some(constant),
+            _ => None,
+        }
+    }
+
+    /// Whether the node is a variable, of either kind.
+    pub fn is_variable(&self) -> bool {
+        matches!(self.op.as_str(), "Variable" | "VariableV2" | "VarHandleOp")
+    }
+
+    /// An error about this node.
+    pub fn error(&self, problem: impl fmt::Display) -> Error {
+        Error::new(format!("{} \"{}\"", self.op, self.name), problem)
+    }
+}
+
+/// A graph whose nodes come after the nodes they read.
+#[derive(Debug, Clone, Default)]
+pub struct Graph {
+    nodes: Vec<Node>,
+    names: HashMap<String, NodeId>,
+}
+
+impl Graph {
+    /// An empty graph.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a node and infers the types of its outputs.
+    ///
+    /// # Errors
+    /// Where the name is taken, an input does not exist, or the op does not take such inputs.
+    pub fn add(
+        &mut self,
+        name: impl Into<String>,
+        op: &str,
+        inputs: Vec<TensorRef>,
+        attrs: BTreeMap<String, Attr>,
+    ) -> Result<NodeId> {
+        let mut node = Node { name: name.into(), op: op.to_owned(), inputs, attrs, outputs: vec![] };
+        if self.names.contains_key(&node.name) {
+            return Err(node.error("another node has the same name"));
+        }
+        let exists = |input: &TensorRef| {
+            self.nodes.get(input.node.index()).is_some_and(|n| input.port < n.outputs.len())
+        };
+        if !node.inputs.iter().all(exists) {
+            return Err(node.error("it reads an output that its input does not have"));
+        }
+        node.outputs = infer::output_types(self, &node)?;
+        let id = NodeId(u32::try_from(self.nodes.len()).map_err(|_| node.error("the graph is too large"))?);
+        self.names.insert(node.name.clone(), id);
+        self.nodes.push(node);
+        Ok(id)
+    }
+
+    /// The nodes with their places, each after the nodes it reads.
+    pub fn nodes(&self) -> impl DoubleEndedIterator<Item = (NodeId, &Node)> + ExactSizeIterator {
+        self.nodes.iter().enumerate().map(|(index, node)| (NodeId(index as u32), node))
+    }
+
+    /// The number of nodes.
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there are no nodes.
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    /// The node at this place.
+    ///
+    /// # Panics
+    /// Where the place is one of another graph.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.index()]
+    }
+
+    /// The node of this name.
+    pub fn find(&self, name: &str) -> Option<NodeId> {
+        self.names.get(name).copied()
+    }
+
+    /// The tensor of this name: `scope/op:0`, or `scope/op` for the first output.
+    pub fn find_tensor(&self, name: &str) -> Option<TensorRef> {
+        let (node, port) = match name.rsplit_once(':') {
+            Some((node, port)) => (node, port.parse().ok()?),
+            None => (name, 0),
+        };
+        let node = self.find(node)?;
+        (port < self.node(node).outputs.len()).then_some(TensorRef { node, port })
+    }
+
+    /// TensorFlow's name of a tensor: `scope/op:0`.
+    pub fn tensor_name(&self, tensor: TensorRef) -> String {
+        format!("{}:{}", self.node(tensor.node).name, tensor.port)
+    }
+
+    /// The type and shape of a tensor.
+    pub fn tensor_type(&self, tensor: TensorRef) -> &TensorType {
+        &self.node(tensor.node).outputs[tensor.port]
+    }
+
+    /// The shape of a tensor.
+    pub fn shape(&self, tensor: TensorRef) -> &Shape {
+        &self.tensor_type(tensor).shape
+    }
+
+    /// The value of a tensor that is constant.
+    pub fn constant(&self, tensor: TensorRef) -> Option<&Constant> {
+        self.node(tensor.node).constant()
+    }
+
+    /// Turns a node into a constant of the same name.
+    pub fn make_constant(&mut self, id: NodeId, value: Constant) {
+        let node = &mut self.nodes[id.index()];
+        node.outputs = vec![TensorType::new(value.dtype(), Shape::known(value.shape()))];
+        node.op = "Const".to_owned();
+        node.inputs.clear();
+        node.attrs = BTreeMap::from([("value".to_owned(), Attr::Tensor(value))]);
+    }
+
+    /// The graph of the nodes that `outputs` need, and where those tensors are in it.
+    pub fn pruned_to(&self, outputs: &[TensorRef]) -> (Graph, Vec<TensorRef>) {
+        let mut needed = vec![false; self.nodes.len()];
+        for output in outputs {
+            needed[output.node.index()] = true;
+        }
+        for index in (0..self.nodes.len()).rev() {
+            if needed[index] {
+                for input in &self.nodes[index].inputs {
+                    needed[input.node.index()] = true;
+                }
+            }
+        }
+        let mut places = vec![NodeId(0); self.nodes.len()];
+        let mut pruned = Graph::new();
+        for (index, node) in self.nodes.iter().enumerate().filter(|(index, _)| needed[*index]) {
+            let id = NodeId(pruned.nodes.len() as u32);
+            places[index] = id;
+            let mut node = node.clone();
+            for input in &mut node.inputs {
+                input.node = places[input.node.index()];
+            }
+            pruned.names.insert(node.name.clone(), id);
+            pruned.nodes.push(node);
+        }
+        let moved = |tensor: &TensorRef| TensorRef { node: places[tensor.node.index()], port: tensor.port };
+        (pruned, outputs.iter().map(moved).collect())
+    }
+}
+
+impl From<NodeId> for TensorRef {
+    /// The node's first output.
+    fn from(node: NodeId) -> Self {
+        Self { node, port: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn placeholder(graph: &mut Graph, name: &str) -> TensorRef {
+        let attrs = BTreeMap::from([
+            ("dtype".to_owned(), Attr::Type(DType::Float32)),
+            ("shape".to_owned(), Attr::Shape(Shape::known(&[2]))),
+        ]);
+        graph.add(name, "Placeholder", vec![], attrs).unwrap().into()
+    }
+
+    #[test]
+    fn pruning_keeps_what_the_outputs_need_and_nothing_else() {
+        let mut graph = Graph::new();
+        let a = placeholder(&mut graph, "a");
+        let b = placeholder(&mut graph, "b");
+        graph.add("unused", "Relu", vec![a], BTreeMap::new()).unwrap();
+        let relu = graph.add("relu", "Relu", vec![b], BTreeMap::new()).unwrap();
+        let (pruned, outputs) = graph.pruned_to(&[relu.into()]);
+        let names: Vec<&str> = pruned.nodes().map(|(_, node)| node.name.as_str()).collect();
+        assert_eq!(names, ["b", "relu"]);
+        assert_eq!(pruned.tensor_name(outputs[0]), "relu:0");
+    }
+
+    #[test]
+    fn a_tensor_name_without_port_means_the_first_output() {
+        let mut graph = Graph::new();
+        let a = placeholder(&mut graph, "scope/a");
+        assert_eq!(graph.find_tensor("scope/a"), Some(a));
+        assert_eq!(graph.find_tensor("scope/a:0"), Some(a));
+        assert_eq!(graph.find_tensor("scope/a:1"), None);
+    }
+}

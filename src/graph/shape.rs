@@ -1,0 +1,77 @@
+//! Shapes as TensorFlow knows them before a model runs: some lengths open, or not even the rank known.
+
+use std::fmt;
+
+/// The shape of a tensor, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Shape(Option<Vec<Option<usize>>>);
+
+impl Shape {
+    /// A shape of which not even the rank is known.
+    pub const UNKNOWN: Shape = Shape(None);
+
+    /// A shape of known rank; `None` is an axis of open length.
+    pub fn new(dims: Vec<Option<usize>>) -> Self {
+        Self(Some(dims))
+    }
+
+    /// A shape with every length known.
+    pub fn known(dims: &[usize]) -> Self {
+        Self(Some(dims.iter().copied().map(Some).collect()))
+    }
+
+    /// The shape of a scalar.
+    pub fn scalar() -> Self {
+        Self::known(&[])
+    }
+
+    /// A shape of this rank and nothing else known.
+    pub fn of_rank(rank: usize) -> Self {
+        Self(Some(vec![None; rank]))
+    }
+
+    /// The number of axes.
+    pub fn rank(&self) -> Option<usize> {
+        self.0.as_ref().map(Vec::len)
+    }
+
+    /// The lengths of the axes, where the rank is known.
+    pub fn dims(&self) -> Option<&[Option<usize>]> {
+        self.0.as_deref()
+    }
+
+    /// The length of one axis, where it is known.
+    pub fn dim(&self, axis: usize) -> Option<usize> {
+        self.0.as_ref()?.get(axis).copied().flatten()
+    }
+
+    /// The length of the last axis, where it is known.
+    pub fn last(&self) -> Option<usize> {
+        self.0.as_ref()?.last().copied().flatten()
+    }
+
+    /// All lengths, where all are known.
+    pub fn fully_known(&self) -> Option<Vec<usize>> {
+        self.0.as_ref()?.iter().copied().collect()
+    }
+
+    /// Whether a tensor could have both shapes.
+    pub fn is_compatible_with(&self, other: &Shape) -> bool {
+        match (&self.0, &other.0) {
+            (Some(a), Some(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_none() || b.is_none() || a == b)
+            }
+            _ => true,
+        }
+    }
+}
+
+impl fmt::Display for Shape {
+    /// As in `[?, 299, 299, 3]`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(dims) = &self.0 else { return f.write_str("[unknown rank]") };
+        let dims: Vec<String> =
+            dims.iter().map(|dim| dim.map_or_else(|| "?".to_owned(), |n| n.to_string())).collect();
+        write!(f, "[{}]", dims.join(", "))
+    }
+}

@@ -1,0 +1,192 @@
+//! Convolution, pooling and batch norm.
+//!
+//! Sources: `tf.nn` in TensorFlow's API documentation; Conv, MaxPool, AveragePool and BatchNormalization in
+//! <https://onnx.ai/onnx/operators/>.
+
+use super::Layout;
+use super::context::{Lowering, Value};
+use crate::error::Result;
+use crate::graph::window::Window;
+use crate::graph::{Node, NodeId, Padding};
+use crate::onnx::Attribute;
+
+/// ONNX's filter is output channels, input channels, spatial axes; TensorFlow's has its channels last.
+fn filter_layout(rank: usize) -> Vec<usize> {
+    [rank - 1, rank - 2].into_iter().chain(0..rank - 2).collect()
+}
+
+pub fn convolution(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let rank = cx.rank(node, node.inputs[0])?;
+    let filter = match cx.constant(node.inputs[1]).cloned() {
+        Some(filter) => {
+            let perm = filter_layout(rank);
+            cx.derived_initializer(node.inputs[1], filter.permuted(&perm), &perm)?
+        }
+        None => cx.in_layout(node.inputs[1], &Layout::of_axes(filter_layout(rank)))?,
+    };
+    let shape = cx.shape(node.inputs[1]);
+    let sizes: Vec<Option<usize>> = (0..rank - 2).map(|axis| shape.dim(axis)).collect();
+    let channels = cx.shape(node.inputs[0]).dim(node.data_format().channel_axis(rank));
+    let groups = channels.zip(shape.dim(rank - 2)).map_or(1, |(input, filter)| input / filter.max(1));
+    emit_convolution(cx, (id, node), filter, &sizes, groups)
+}
+
+/// A convolution with as many groups as input channels. TensorFlow's filter is `[h, w, channels, multiplier]`;
+/// ONNX's is `[channels * multiplier, 1, h, w]`.
+pub fn depthwise_convolution(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let Some(filter) = cx.constant(node.inputs[1]).cloned() else {
+        return Err(node.error("its filter is not known before the model runs"));
+    };
+    let &[height, width, channels, multiplier] = filter.shape() else {
+        return Err(node.error(format!("its filter of shape {:?} has not rank 4", filter.shape())));
+    };
+    let perm = [2, 3, 0, 1];
+    let value = filter.permuted(&perm).reshaped(&[channels * multiplier, 1, height, width]);
+    let filter = cx.derived_initializer(node.inputs[1], value, &perm)?;
+    emit_convolution(cx, (id, node), filter, &[Some(height), Some(width)], channels)
+}
+
+fn emit_convolution(
+    cx: &mut Lowering<'_>,
+    (id, node): (NodeId, &Node),
+    filter: String,
+    sizes: &[Option<usize>],
+    groups: usize,
+) -> Result<()> {
+    let rank = sizes.len() + 2;
+    let layout = Lowering::window_layout(node.data_format(), rank);
+    let input = cx.in_layout(node.inputs[0], &layout)?;
+    let mut attributes = window_attributes(cx, node, sizes)?;
+    if let Some(sizes) = sizes.iter().copied().collect::<Option<Vec<usize>>>() {
+        attributes.push(("kernel_shape", ints(&sizes)));
+    }
+    let dilations = node.spatial_sizes("dilations", rank)?;
+    if dilations.iter().any(|&dilation| dilation != 1) {
+        attributes.push(("dilations", ints(&dilations)));
+    }
+    if groups != 1 {
+        attributes.push(("group", Attribute::Int(groups as i64)));
+    }
+    cx.emit((id, node), "Conv", vec![input, filter], layout, attributes);
+    Ok(())
+}
+
+pub fn max_pool(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    pool(cx, id, node, "MaxPool", vec![])
+}
+
+/// TensorFlow's average leaves the padding out; so does ONNX's with `count_include_pad` 0.
+pub fn average_pool(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    pool(cx, id, node, "AveragePool", vec![("count_include_pad", Attribute::Int(0))])
+}
+
+fn pool(
+    cx: &mut Lowering<'_>,
+    id: NodeId,
+    node: &Node,
+    op: &'static str,
+    mut attributes: Vec<(&'static str, Attribute)>,
+) -> Result<()> {
+    let rank = cx.rank(node, node.inputs[0])?;
+    let layout = Lowering::window_layout(node.data_format(), rank);
+    let input = cx.in_layout(node.inputs[0], &layout)?;
+    let sizes = node.spatial_sizes("ksize", rank)?;
+    let open: Vec<Option<usize>> = sizes.iter().copied().map(Some).collect();
+    attributes.extend(window_attributes(cx, node, &open)?);
+    attributes.push(("kernel_shape", ints(&sizes)));
+    cx.emit((id, node), op, vec![input], layout, attributes);
+    Ok(())
+}
+
+/// `strides` and `pads` (or, where the size of the image is open, `auto_pad`) of a window op.
+fn window_attributes(
+    cx: &Lowering<'_>,
+    node: &Node,
+    sizes: &[Option<usize>],
+) -> Result<Vec<(&'static str, Attribute)>> {
+    let rank = sizes.len() + 2;
+    let format = node.data_format();
+    let (strides, dilations) = (node.spatial_sizes("strides", rank)?, node.spatial_sizes("dilations", rank)?);
+    let mut attributes = vec![("strides", ints(&strides))];
+    let pads: Option<Vec<(usize, usize)>> = match node.padding()? {
+        Padding::Valid => Some(vec![(0, 0); sizes.len()]),
+        Padding::Explicit(pads) => Some(pads),
+        Padding::Same => (0..sizes.len())
+            .map(|axis| {
+                let window = Window { size: sizes[axis]?, stride: strides[axis], dilation: dilations[axis] };
+                match cx.shape(node.inputs[0]).dim(format.first_spatial_axis() + axis) {
+                    Some(length) => Some(window.same_padding(length)),
+                    // At stride 1 the padding does not depend on the length.
+                    None if window.stride == 1 => Some(window.same_padding(window.extent())),
+                    None => None,
+                }
+            })
+            .collect(),
+    };
+    match pads {
+        Some(pads) if pads.iter().all(|&pad| pad == (0, 0)) => {}
+        Some(pads) => {
+            let (begins, ends): (Vec<usize>, Vec<usize>) = pads.into_iter().unzip();
+            attributes.push(("pads", ints(&[begins, ends].concat())));
+        }
+        None => attributes.push(("auto_pad", Attribute::Text("SAME_UPPER".to_owned()))),
+    }
+    Ok(attributes)
+}
+
+/// A bias along the channels. Where it follows a convolution or matrix product that nothing else reads, it
+/// becomes that node's own.
+pub fn bias_add(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (input, bias) = (node.inputs[0], node.inputs[1]);
+    let rank = cx.rank(node, input)?;
+    let bias_name = cx.in_tensorflow_layout(bias)?;
+    let fused = cx.sole_producer(input).is_some_and(|producer| match (producer.op, producer.inputs.len()) {
+        ("Conv" | "Gemm", 2) => {
+            producer.inputs.push(bias_name);
+            true
+        }
+        _ => false,
+    });
+    if fused {
+        return cx.rename_output(input, id.into());
+    }
+    let (name, layout) = cx.stored(input)?;
+    let channel_axis = layout.stored_axis(node.data_format().channel_axis(rank));
+    let Some(constant) = cx.constant(bias).cloned() else {
+        return Err(node.error("its bias is not known before the model runs"));
+    };
+    let mut shape = vec![1; rank - channel_axis];
+    shape[0] = constant.len();
+    let bias = cx.derived_initializer(bias, constant.reshaped(&shape), &[])?;
+    cx.emit((id, node), "Add", vec![name, bias], layout, vec![]);
+    Ok(())
+}
+
+/// Batch norm with the moving averages of training, as one BatchNormalization.
+pub fn batch_norm(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    if node.bool("is_training", true) {
+        return Err(node
+            .error("it normalizes by the statistics of each batch")
+            .advice("convert a graph that was built for inference"));
+    }
+    let rank = cx.rank(node, node.inputs[0])?;
+    let layout = Lowering::window_layout(node.data_format(), rank);
+    let mut inputs = vec![cx.in_layout(node.inputs[0], &layout)?];
+    for &statistic in &node.inputs[1..5] {
+        inputs.push(cx.in_tensorflow_layout(statistic)?);
+    }
+    let epsilon = node.float("epsilon", 1e-4);
+    cx.emit((id, node), "BatchNormalization", inputs, layout, vec![("epsilon", Attribute::Float(epsilon))]);
+    // Training reads the statistics that come out again; in inference they are those that went in.
+    for (port, &statistic) in node.inputs[3..5].iter().enumerate() {
+        let output = crate::graph::TensorRef { node: id, port: port + 1 };
+        if let Some(constant) = cx.constant(statistic).cloned() {
+            cx.set(output, Value::Constant { name: format!("{}:{}", node.name, port + 1), constant });
+        }
+    }
+    Ok(())
+}
+
+fn ints(values: &[usize]) -> Attribute {
+    Attribute::Ints(values.iter().map(|&value| value as i64).collect())
+}

@@ -1,0 +1,65 @@
+//! Output files: written beside their destination and renamed into place, so that a failure leaves what was
+//! there and nothing half-written.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::error::{Error, Result};
+
+/// A file that is not there yet.
+#[derive(Debug)]
+pub struct OutputFile {
+    file: NamedTempFile,
+    path: PathBuf,
+}
+
+impl OutputFile {
+    /// Begins the file for `path`.
+    ///
+    /// # Errors
+    /// Where `path` is a folder, or its folder cannot be written.
+    pub fn create(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            return Err(Error::file(path, "the output is an existing folder").advice("name a file in it"));
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        if !folder.is_dir() {
+            return Err(Error::file(path, format!("there is no folder {}", folder.display()))
+                .advice("make it, or choose another output"));
+        }
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".tf2onnx-rs-").suffix(".partial");
+        // A temporary file is readable by its owner only; this one is to become an ordinary file.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        match builder.tempfile_in(folder) {
+            Ok(file) => Ok(Self { file, path: path.to_owned() }),
+            Err(error) => Err(unwritable(path, &error)),
+        }
+    }
+
+    /// The file to write to.
+    pub fn file(&self) -> &File {
+        self.file.as_file()
+    }
+
+    /// What to say where writing fails.
+    pub fn error(&self, error: &std::io::Error) -> Error {
+        unwritable(&self.path, error)
+    }
+
+    /// Puts the file into its place.
+    ///
+    /// # Errors
+    /// Where the destination cannot be replaced.
+    pub fn persist(self) -> Result<()> {
+        let Self { file, path } = self;
+        file.persist(&path).map(drop).map_err(|error| unwritable(&path, &error.error))
+    }
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Error {
+    Error::file(path, format!("it cannot be written: {error}")).advice("choose another output")
+}

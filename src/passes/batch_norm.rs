@@ -1,0 +1,70 @@
+//! What each batch norm of a graph is made of: which of its parts are variables, and which nobody stored.
+
+use serde::Serialize;
+
+use crate::graph::{Graph, Node, TensorRef};
+
+/// Where a part of a batch norm comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "origin", rename_all = "snake_case")]
+pub enum Origin {
+    /// A variable of this name.
+    Stored {
+        /// The variable.
+        variable: String,
+    },
+    /// A constant: no variable was ever made.
+    Synthesized,
+}
+
+impl Origin {
+    /// Whether it is a variable.
+    pub fn is_stored(&self) -> bool {
+        matches!(self, Self::Stored { .. })
+    }
+}
+
+/// A batch norm of a graph.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BatchNorm {
+    /// The scope its variables are in.
+    pub name: String,
+    /// How many channels it normalizes.
+    pub channels: Option<usize>,
+    /// The scale: where it is synthesized, it is 1.
+    pub gamma: Origin,
+    /// The offset: where it is synthesized, it is 0.
+    pub beta: Origin,
+    /// What is added to the variance.
+    pub epsilon: f32,
+}
+
+/// The batch norms of a graph whose variables are not frozen yet, in the order of the graph.
+pub fn batch_norms(graph: &Graph) -> Vec<BatchNorm> {
+    let norms = graph.nodes().map(|(_, node)| node).filter(|node| node.op.starts_with("FusedBatchNorm"));
+    norms.filter(|node| node.inputs.len() >= 5).map(|node| batch_norm(graph, node)).collect()
+}
+
+fn batch_norm(graph: &Graph, node: &Node) -> BatchNorm {
+    let mean = origin(graph, node.inputs[3]);
+    let name = match &mean {
+        Origin::Stored { variable } => variable.rsplit_once('/').map_or("", |(scope, _)| scope).to_owned(),
+        Origin::Synthesized => node.name.clone(),
+    };
+    BatchNorm {
+        name,
+        channels: graph.shape(node.inputs[1]).dim(0),
+        gamma: origin(graph, node.inputs[1]),
+        beta: origin(graph, node.inputs[2]),
+        epsilon: node.float("epsilon", 1e-4),
+    }
+}
+
+fn origin(graph: &Graph, tensor: TensorRef) -> Origin {
+    let node = graph.node(tensor.node);
+    match (node.is_variable(), node.op.as_str(), node.inputs.first()) {
+        (true, ..) => Origin::Stored { variable: node.name.clone() },
+        (_, "Identity" | "ReadVariableOp", Some(&read)) => origin(graph, read),
+        _ => Origin::Synthesized,
+    }
+}

@@ -1,0 +1,46 @@
+//! Freezing: every variable of the graph becomes the constant that the checkpoint holds under its name.
+
+use crate::error::{Error, Result};
+use crate::graph::{Graph, NodeId};
+use crate::tensor::Constant;
+
+/// Replaces the variables of `graph` by constants.
+///
+/// `lookup` hands out the tensor stored under a variable's name; `origin` is what the tensors are stored in, for
+/// the error.
+///
+/// # Errors
+/// Where variables are missing or have another shape or type: all of them are named.
+pub fn freeze_variables(
+    graph: &mut Graph,
+    origin: &str,
+    lookup: impl Fn(&str) -> Option<Constant>,
+) -> Result<()> {
+    let variables: Vec<NodeId> =
+        graph.nodes().filter(|(_, node)| node.is_variable()).map(|(id, _)| id).collect();
+    let mut complaints = vec![];
+    for id in variables {
+        let node = graph.node(id);
+        let declared = &node.outputs[0];
+        match lookup(&node.name) {
+            None => complaints.push(format!("{} {} is missing", node.name, declared.shape)),
+            Some(stored) => {
+                let shape = crate::graph::Shape::known(stored.shape());
+                if !shape.is_compatible_with(&declared.shape) {
+                    complaints.push(format!("{} is {shape} instead of {}", node.name, declared.shape));
+                } else if stored.dtype() != declared.dtype {
+                    let (stored, declared) = (stored.dtype(), declared.dtype);
+                    complaints.push(format!("{} is {stored} instead of {declared}", node.name));
+                } else {
+                    graph.make_constant(id, stored);
+                }
+            }
+        }
+    }
+    if complaints.is_empty() {
+        return Ok(());
+    }
+    let count = complaints.len();
+    let variables = if count == 1 { "a variable does" } else { "variables do" };
+    Err(Error::new(origin, format!("{count} {variables} not fit the network: {}", complaints.join(", "))))
+}

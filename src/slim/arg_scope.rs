@@ -1,0 +1,244 @@
+//! slim's `arg_scope`: defaults for the arguments of layers, nested by scope, which no checkpoint holds.
+//!
+//! Source: `tf_slim/ops/arg_scope.py`, and the signatures of the layers in `tf_slim/layers/layers.py`.
+
+use crate::graph::Padding;
+
+/// A layer function of slim's that takes defaults from an arg_scope.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)] // the variants are the functions' own names
+pub enum Layer {
+    Conv2d,
+    SeparableConv2d,
+    FullyConnected,
+    BatchNorm,
+    MaxPool2d,
+    AvgPool2d,
+}
+
+/// What `activation_fn` can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)] // the variants are the functions' own names
+pub enum Activation {
+    Relu,
+    Relu6,
+}
+
+/// What `normalizer_fn` can be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Normalizer {
+    /// `slim.batch_norm`
+    BatchNorm,
+}
+
+/// A keyword argument of a layer, under slim's name for it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Arg {
+    /// `stride`, the same along both axes.
+    Stride(usize),
+    /// `padding`
+    Padding(Padding),
+    /// `rate`: dilation, the same along both axes.
+    Rate(usize),
+    /// `activation_fn`
+    ActivationFn(Option<Activation>),
+    /// `normalizer_fn`
+    NormalizerFn(Option<Normalizer>),
+    /// `normalizer_params`
+    NormalizerParams(Vec<Arg>),
+    /// `decay` of the moving averages; matters to training only.
+    Decay(f32),
+    /// `epsilon`, added to the variance.
+    Epsilon(f32),
+    /// `center`: whether there is a beta.
+    Center(bool),
+    /// `scale`: whether there is a gamma.
+    Scale(bool),
+}
+
+/// `padding='SAME'`
+pub const SAME: Arg = Arg::Padding(Padding::Same);
+/// `padding='VALID'`
+pub const VALID: Arg = Arg::Padding(Padding::Valid);
+/// `activation_fn=None`
+pub const NO_ACTIVATION: Arg = Arg::ActivationFn(None);
+/// `normalizer_fn=None`
+pub const NO_NORMALIZER: Arg = Arg::NormalizerFn(None);
+
+/// Defaults for the arguments of layers; of two for the same argument the inner one wins.
+#[derive(Debug, Clone, Default)]
+pub struct ArgScope {
+    defaults: Vec<(Layer, Arg)>,
+}
+
+impl ArgScope {
+    /// A scope without any defaults: slim's own hold.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// This scope with `args` as defaults of `layers` nested in it.
+    #[must_use]
+    pub fn nested(mut self, layers: &[Layer], args: &[Arg]) -> Self {
+        self.enter(layers, args);
+        self
+    }
+
+    /// Nests `args` as defaults of `layers`; returns what [`ArgScope::leave`] needs to undo it.
+    pub fn enter(&mut self, layers: &[Layer], args: &[Arg]) -> usize {
+        let depth = self.defaults.len();
+        for &layer in layers {
+            self.defaults.extend(args.iter().map(|arg| (layer, arg.clone())));
+        }
+        depth
+    }
+
+    /// Leaves the scope that [`ArgScope::enter`] entered.
+    pub fn leave(&mut self, depth: usize) {
+        self.defaults.truncate(depth);
+    }
+
+    /// The arguments of a call, weakest first: the scope's from the outside in, then the call's own.
+    pub fn arguments(&self, layer: Layer, call: &[Arg]) -> Vec<Arg> {
+        let defaults = self.defaults.iter().filter(|(of, _)| *of == layer).map(|(_, arg)| arg);
+        defaults.chain(call).cloned().collect()
+    }
+}
+
+/// The arguments of a convolution or fully connected layer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConvArgs {
+    /// Elements between two positions of the window.
+    pub stride: usize,
+    /// How the border is treated.
+    pub padding: Padding,
+    /// Dilation.
+    pub rate: usize,
+    /// What the result goes through, if anything.
+    pub activation_fn: Option<Activation>,
+    /// What normalizes the result; without one, the layer has biases.
+    pub normalizer_fn: Option<Normalizer>,
+    /// Arguments for the normalizer.
+    pub normalizer_params: Vec<Arg>,
+}
+
+impl ConvArgs {
+    /// slim's defaults for `conv2d`, `separable_conv2d` and `fully_connected`, overridden by `args`.
+    ///
+    /// # Errors
+    /// The first argument that these layers do not take.
+    pub fn resolve(args: &[Arg]) -> Result<Self, Arg> {
+        let mut resolved = Self {
+            stride: 1,
+            padding: Padding::Same,
+            rate: 1,
+            activation_fn: Some(Activation::Relu),
+            normalizer_fn: None,
+            normalizer_params: vec![],
+        };
+        for arg in args {
+            match arg {
+                Arg::Stride(stride) => resolved.stride = *stride,
+                Arg::Padding(padding) => resolved.padding = padding.clone(),
+                Arg::Rate(rate) => resolved.rate = *rate,
+                Arg::ActivationFn(activation) => resolved.activation_fn = *activation,
+                Arg::NormalizerFn(normalizer) => resolved.normalizer_fn = *normalizer,
+                Arg::NormalizerParams(params) => resolved.normalizer_params.clone_from(params),
+                other => return Err(other.clone()),
+            }
+        }
+        Ok(resolved)
+    }
+}
+
+/// The arguments of a pooling layer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PoolArgs {
+    /// Elements between two positions of the window.
+    pub stride: usize,
+    /// How the border is treated.
+    pub padding: Padding,
+}
+
+impl PoolArgs {
+    /// slim's defaults for `max_pool2d` and `avg_pool2d`, overridden by `args`.
+    ///
+    /// # Errors
+    /// The first argument that these layers do not take.
+    pub fn resolve(args: &[Arg]) -> Result<Self, Arg> {
+        let mut resolved = Self { stride: 2, padding: Padding::Valid };
+        for arg in args {
+            match arg {
+                Arg::Stride(stride) => resolved.stride = *stride,
+                Arg::Padding(padding) => resolved.padding = padding.clone(),
+                other => return Err(other.clone()),
+            }
+        }
+        Ok(resolved)
+    }
+}
+
+/// The arguments of `batch_norm`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BatchNormArgs {
+    /// Decay of the moving averages.
+    pub decay: f32,
+    /// Whether the scope asks for a beta.
+    pub center: bool,
+    /// Whether the scope asks for a gamma.
+    pub scale: bool,
+    /// Added to the variance.
+    pub epsilon: f32,
+    /// What the result goes through, if anything.
+    pub activation_fn: Option<Activation>,
+}
+
+impl BatchNormArgs {
+    /// slim's defaults for `batch_norm`, overridden by `args`. That `scale` is false among them is why so many
+    /// checkpoints hold no gamma.
+    ///
+    /// # Errors
+    /// The first argument that `batch_norm` does not take.
+    pub fn resolve(args: &[Arg]) -> Result<Self, Arg> {
+        let mut resolved =
+            Self { decay: 0.999, center: true, scale: false, epsilon: 0.001, activation_fn: None };
+        for arg in args {
+            match arg {
+                Arg::Decay(decay) => resolved.decay = *decay,
+                Arg::Center(center) => resolved.center = *center,
+                Arg::Scale(scale) => resolved.scale = *scale,
+                Arg::Epsilon(epsilon) => resolved.epsilon = *epsilon,
+                Arg::ActivationFn(activation) => resolved.activation_fn = *activation,
+                other => return Err(other.clone()),
+            }
+        }
+        Ok(resolved)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_innermost_scope_wins_and_the_call_wins_over_it() {
+        let mut scope = ArgScope::new().nested(&[Layer::Conv2d], &[Arg::Stride(2), SAME]);
+        let depth = scope.enter(&[Layer::Conv2d, Layer::MaxPool2d], &[VALID]);
+        let args = ConvArgs::resolve(&scope.arguments(Layer::Conv2d, &[Arg::Stride(3)])).unwrap();
+        assert_eq!((args.stride, args.padding), (3, Padding::Valid));
+        scope.leave(depth);
+        let args = ConvArgs::resolve(&scope.arguments(Layer::Conv2d, &[])).unwrap();
+        assert_eq!((args.stride, args.padding), (2, Padding::Same));
+    }
+
+    #[test]
+    fn batch_norm_has_slims_defaults() {
+        let args = BatchNormArgs::resolve(&[]).unwrap();
+        assert_eq!((args.decay, args.center, args.scale, args.epsilon), (0.999, true, false, 0.001));
+    }
+
+    #[test]
+    fn an_argument_of_another_layer_is_refused() {
+        assert_eq!(PoolArgs::resolve(&[Arg::Rate(2)]), Err(Arg::Rate(2)));
+    }
+}

@@ -1,0 +1,271 @@
+//! A graph being drawn: TensorFlow's variable scopes, name scopes and unique names.
+//!
+//! Source: `variable_scope` in `tensorflow/python/ops/variable_scope.py`, `Graph.unique_name` in
+//! `tensorflow/python/framework/ops.py`.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::{Arg, ArgScope, DrawnNetwork, ImageShape, Layer, ScopeDisagreement, Variables};
+use crate::error::{Error, Result};
+use crate::graph::{Attr, Graph, Shape, TensorRef};
+use crate::tensor::{Constant, DType};
+
+/// The height and width of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kernel(pub [usize; 2]);
+
+impl From<usize> for Kernel {
+    fn from(size: usize) -> Self {
+        Self([size, size])
+    }
+}
+
+impl From<[usize; 2]> for Kernel {
+    fn from(size: [usize; 2]) -> Self {
+        Self(size)
+    }
+}
+
+/// A network being drawn, as slim draws it.
+///
+/// Its functions have slim's names and return tensors, so that a network file reads like the network's
+/// definition. The first thing that goes wrong is kept and reported by `finish`; what is drawn after it
+/// does not matter.
+#[derive(Debug)]
+pub struct Drawing<'a> {
+    graph: Graph,
+    pub(super) scope: ArgScope,
+    pub(super) variables: &'a Variables,
+    variable_scope: String,
+    name_scope: String,
+    names: HashMap<String, usize>,
+    variable_scopes: HashMap<String, usize>,
+    end_points: Vec<(String, TensorRef)>,
+    pub(super) disagreements: Vec<ScopeDisagreement>,
+    failure: Option<Error>,
+}
+
+impl<'a> Drawing<'a> {
+    pub(super) fn new(scope: ArgScope, variables: &'a Variables) -> Self {
+        Self {
+            graph: Graph::new(),
+            scope,
+            variables,
+            variable_scope: String::new(),
+            name_scope: String::new(),
+            names: HashMap::new(),
+            variable_scopes: HashMap::new(),
+            end_points: vec![],
+            disagreements: vec![],
+            failure: None,
+        }
+    }
+
+    pub(super) fn finish(self, input: TensorRef, output: TensorRef) -> Result<DrawnNetwork> {
+        match self.failure {
+            Some(error) => Err(error),
+            None => Ok(DrawnNetwork {
+                graph: self.graph,
+                input,
+                output,
+                end_points: self.end_points,
+                disagreements: self.disagreements,
+            }),
+        }
+    }
+
+    /// Says that the network cannot be drawn.
+    pub fn fail(&mut self, error: Error) {
+        self.failure.get_or_insert(error);
+    }
+
+    /// Draws in `variable_scope(name)`: variables and ops below it carry its name.
+    pub fn variable_scope<T>(&mut self, name: &str, draw: impl FnOnce(&mut Self) -> T) -> T {
+        let variable_scope = format!("{}{name}/", self.variable_scope);
+        let name_scope = format!("{}/", self.unique_name(name));
+        self.within(variable_scope, name_scope, draw)
+    }
+
+    /// Draws in `variable_scope(scope)` with the scope that is open already: the variables' names stay, while
+    /// the ops' names repeat its last part. That is why slim's ops are called `InceptionV3/InceptionV3/…`.
+    pub fn reenter_scope<T>(&mut self, draw: impl FnOnce(&mut Self) -> T) -> T {
+        let scope = self.variable_scope.trim_end_matches('/');
+        let last = scope.rsplit('/').next().unwrap_or_default().to_owned();
+        let name_scope = format!("{}/", self.unique_name(&last));
+        self.within(self.variable_scope.clone(), name_scope, draw)
+    }
+
+    /// Draws in `variable_scope(None, default)`: the name gets a number where it was used before.
+    pub fn default_scope<T>(&mut self, default: &str, draw: impl FnOnce(&mut Self) -> T) -> T {
+        let used = self.variable_scopes.entry(format!("{}{default}", self.variable_scope)).or_insert(0);
+        let name = if *used == 0 { default.to_owned() } else { format!("{default}_{used}") };
+        *used += 1;
+        self.variable_scope(&name, draw)
+    }
+
+    /// Draws in these scopes, the first one outermost.
+    pub(super) fn variable_scopes(&mut self, scopes: &[&str], draw: impl FnOnce(&mut Self)) {
+        match scopes {
+            [] => draw(self),
+            [first, rest @ ..] => {
+                // Boxed: every level would be another type otherwise.
+                let draw: Box<dyn FnOnce(&mut Self)> = Box::new(draw);
+                self.variable_scope(first, |slim| slim.variable_scopes(rest, draw));
+            }
+        }
+    }
+
+    /// Draws in `name_scope(name)`: only the names of ops are affected.
+    pub(super) fn name_scope<T>(&mut self, name: &str, draw: impl FnOnce(&mut Self) -> T) -> T {
+        let name_scope = format!("{}/", self.unique_name(name));
+        self.within(self.variable_scope.clone(), name_scope, draw)
+    }
+
+    fn within<T>(
+        &mut self,
+        variable_scope: String,
+        name_scope: String,
+        draw: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let variable_scope = std::mem::replace(&mut self.variable_scope, variable_scope);
+        let name_scope = std::mem::replace(&mut self.name_scope, name_scope);
+        let drawn = draw(self);
+        self.variable_scope = variable_scope;
+        self.name_scope = name_scope;
+        drawn
+    }
+
+    /// Draws with `args` as defaults of `layers`.
+    pub fn arg_scope<T>(&mut self, layers: &[Layer], args: &[Arg], draw: impl FnOnce(&mut Self) -> T) -> T {
+        let depth = self.scope.enter(layers, args);
+        let drawn = draw(self);
+        self.scope.leave(depth);
+        drawn
+    }
+
+    /// `slim.repeat`: draws a block `count` times, each in a scope of its own.
+    pub fn repeat(
+        &mut self,
+        net: TensorRef,
+        count: usize,
+        block: &str,
+        mut draw: impl FnMut(&mut Self, TensorRef) -> TensorRef,
+    ) -> TensorRef {
+        self.default_scope("Repeat", |slim| {
+            (1..=count)
+                .fold(net, |net, i| slim.variable_scope(&format!("{block}_{i}"), |slim| draw(slim, net)))
+        })
+    }
+
+    /// Names a tensor as one of the network's end points.
+    pub fn end_point(&mut self, name: &str, tensor: TensorRef) -> TensorRef {
+        self.end_points.push((name.to_owned(), tensor));
+        tensor
+    }
+
+    /// The name of the variable scope that is open, with a `/` at its end.
+    pub(super) fn current_scope(&self) -> &str {
+        &self.variable_scope
+    }
+
+    /// The shape of a tensor, as far as it is known.
+    pub fn shape(&self, tensor: TensorRef) -> &Shape {
+        self.graph.shape(tensor)
+    }
+
+    /// The height and width of a `NHWC` tensor, where both are known.
+    pub fn height_and_width(&self, tensor: TensorRef) -> Option<[usize; 2]> {
+        let shape = self.shape(tensor);
+        Some([shape.dim(1)?, shape.dim(2)?])
+    }
+
+    /// The number of channels of a tensor with its channels last.
+    pub fn channels(&mut self, tensor: TensorRef) -> usize {
+        self.shape(tensor).last().unwrap_or_else(|| {
+            let name = self.graph.tensor_name(tensor);
+            self.fail(Error::new(name, "its number of channels is not known"));
+            0
+        })
+    }
+
+    pub(super) fn placeholder(&mut self, name: &str, image: &ImageShape) -> TensorRef {
+        let dims = vec![image.batch, Some(image.height), Some(image.width), Some(image.channels)];
+        let attrs = [("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::new(dims)))];
+        self.op(name, "Placeholder", &[], attrs)
+    }
+
+    /// Draws a variable of the open scope and the op that reads it.
+    pub(super) fn variable(&mut self, name: &str, shape: &[usize]) -> TensorRef {
+        let name = format!("{}{name}", self.variable_scope);
+        let attrs = BTreeMap::from([
+            ("dtype".to_owned(), Attr::Type(DType::Float32)),
+            ("shape".to_owned(), Attr::Shape(Shape::known(shape))),
+        ]);
+        let variable = self.add(name.clone(), "VariableV2", vec![], attrs);
+        self.add(format!("{name}/read"), "Identity", vec![variable], BTreeMap::new())
+    }
+
+    pub(super) fn constant(&mut self, name: &str, value: Constant) -> TensorRef {
+        self.op(name, "Const", &[], [("value", Attr::Tensor(value))])
+    }
+
+    /// Draws an op in the open name scope, under `name` made unique.
+    pub(super) fn op<const N: usize>(
+        &mut self,
+        name: &str,
+        op: &str,
+        inputs: &[TensorRef],
+        attrs: [(&str, Attr); N],
+    ) -> TensorRef {
+        let name = self.unique_name(name);
+        let attrs = attrs.into_iter().map(|(name, attr)| (name.to_owned(), attr)).collect();
+        self.add(name, op, inputs.to_vec(), attrs)
+    }
+
+    /// Draws an op whose last input is a constant: `name/suffix`.
+    pub(super) fn op_with_constant<const N: usize>(
+        &mut self,
+        name: &str,
+        op: &str,
+        inputs: &[TensorRef],
+        (suffix, value): (&str, Constant),
+        attrs: [(&str, Attr); N],
+    ) -> TensorRef {
+        let name = self.unique_name(name);
+        let value = BTreeMap::from([("value".to_owned(), Attr::Tensor(value))]);
+        let constant = self.add(format!("{name}/{suffix}"), "Const", vec![], value);
+        let inputs = inputs.iter().copied().chain([constant]).collect();
+        let attrs = attrs.into_iter().map(|(name, attr)| (name.to_owned(), attr)).collect();
+        self.add(name, op, inputs, attrs)
+    }
+
+    fn add(
+        &mut self,
+        name: String,
+        op: &str,
+        inputs: Vec<TensorRef>,
+        attrs: BTreeMap<String, Attr>,
+    ) -> TensorRef {
+        if self.failure.is_none() {
+            match self.graph.add(name, op, inputs, attrs) {
+                Ok(node) => return node.into(),
+                Err(error) => self.fail(error),
+            }
+        }
+        // The input placeholder stands in for what cannot be drawn any more.
+        let (first, _) = self.graph.nodes().next().expect("the placeholder is drawn first");
+        first.into()
+    }
+
+    /// The full name of an op or scope in the open name scope; used before, it gets a number.
+    fn unique_name(&mut self, name: &str) -> String {
+        let mut full = format!("{}{name}", self.name_scope);
+        let used = self.names.entry(full.clone()).or_insert(0);
+        *used += 1;
+        if *used > 1 {
+            full = format!("{full}_{}", *used - 1);
+            self.names.entry(full.clone()).or_insert(1);
+        }
+        full
+    }
+}

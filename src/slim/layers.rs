@@ -1,0 +1,300 @@
+//! slim's layers: each draws the nodes that slim draws, under the names slim gives them.
+//!
+//! Source: `tf_slim/layers/layers.py`. All layers are drawn as in inference (`is_training=False`).
+
+use super::arg_scope::{BatchNormArgs, ConvArgs, PoolArgs};
+use super::{Activation, Arg, Drawing, Kernel, Layer, Normalizer};
+use crate::error::Error;
+use crate::graph::{Attr, Padding, TensorRef};
+use crate::tensor::Constant;
+
+/// A layer where the arg_scope and the checkpoint disagree about a variable; the checkpoint was believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScopeDisagreement {
+    /// The variable, with its scopes.
+    pub variable: String,
+    /// Whether the checkpoint holds it.
+    pub stored: bool,
+}
+
+/// The `NHWC` axes that pictures have: rows and columns.
+const SPATIAL: [i64; 2] = [1, 2];
+
+impl Drawing<'_> {
+    /// `slim.conv2d`: convolution, then batch norm or biases, then activation.
+    pub fn conv2d(
+        &mut self,
+        net: TensorRef,
+        num_outputs: usize,
+        kernel: impl Into<Kernel>,
+        scope: &str,
+        args: &[Arg],
+    ) -> TensorRef {
+        let args = self.scope.arguments(Layer::Conv2d, args);
+        let Some(args) = self.resolved(ConvArgs::resolve(&args)) else { return net };
+        let Kernel([height, width]) = kernel.into();
+        self.variable_scope(scope, |slim| {
+            let channels = slim.channels(net);
+            let weights = slim.variable("weights", &[height, width, channels, num_outputs]);
+            let attrs = convolution_attrs(&args);
+            let net = slim.op("Conv2D", "Conv2D", &[net, weights], attrs);
+            slim.normalized_and_activated(net, num_outputs, &args)
+        })
+    }
+
+    /// `slim.separable_conv2d`: a depthwise convolution with `depth_multiplier` filters a channel, then a
+    /// pointwise one.
+    pub fn separable_conv2d(
+        &mut self,
+        net: TensorRef,
+        num_outputs: usize,
+        kernel: impl Into<Kernel>,
+        depth_multiplier: usize,
+        scope: &str,
+        args: &[Arg],
+    ) -> TensorRef {
+        let args = self.scope.arguments(Layer::SeparableConv2d, args);
+        let Some(args) = self.resolved(ConvArgs::resolve(&args)) else { return net };
+        let Kernel([height, width]) = kernel.into();
+        self.variable_scope(scope, |slim| {
+            let channels = slim.channels(net);
+            let depthwise = slim.variable("depthwise_weights", &[height, width, channels, depth_multiplier]);
+            let pointwise =
+                slim.variable("pointwise_weights", &[1, 1, channels * depth_multiplier, num_outputs]);
+            let attrs = convolution_attrs(&args);
+            let net =
+                slim.op("separable_conv2d/depthwise", "DepthwiseConv2dNative", &[net, depthwise], attrs);
+            let attrs = [("strides", Attr::Ints(vec![1; 4])), ("padding", "VALID".into())];
+            let net = slim.op("separable_conv2d", "Conv2D", &[net, pointwise], attrs);
+            slim.normalized_and_activated(net, num_outputs, &args)
+        })
+    }
+
+    /// `slim.fully_connected` of a `[batch, features]` tensor.
+    pub fn fully_connected(
+        &mut self,
+        net: TensorRef,
+        num_outputs: usize,
+        scope: &str,
+        args: &[Arg],
+    ) -> TensorRef {
+        let args = self.scope.arguments(Layer::FullyConnected, args);
+        let Some(args) = self.resolved(ConvArgs::resolve(&args)) else { return net };
+        self.variable_scope(scope, |slim| {
+            let features = slim.channels(net);
+            let weights = slim.variable("weights", &[features, num_outputs]);
+            let net = slim.op("MatMul", "MatMul", &[net, weights], []);
+            slim.normalized_and_activated(net, num_outputs, &args)
+        })
+    }
+
+    /// What every layer with weights ends in. A normalizer takes the place of biases.
+    fn normalized_and_activated(&mut self, net: TensorRef, channels: usize, args: &ConvArgs) -> TensorRef {
+        let net = match args.normalizer_fn {
+            Some(Normalizer::BatchNorm) => self.batch_norm(net, &args.normalizer_params),
+            None => {
+                let biases = self.variable("biases", &[channels]);
+                self.op("BiasAdd", "BiasAdd", &[net, biases], [])
+            }
+        };
+        self.activated(net, args.activation_fn)
+    }
+
+    /// `slim.batch_norm` with the moving averages of training.
+    ///
+    /// Whether there is a gamma and a beta is the checkpoint's to say. Where one is not stored, slim draws a
+    /// constant in its place: ones for gamma, zeros for beta.
+    pub fn batch_norm(&mut self, net: TensorRef, args: &[Arg]) -> TensorRef {
+        let args = self.scope.arguments(Layer::BatchNorm, args);
+        let Some(args) = self.resolved(BatchNormArgs::resolve(&args)) else { return net };
+        self.variable_scope("BatchNorm", |slim| {
+            let shape = [slim.channels(net)];
+            let has_gamma = slim.holds("gamma", args.scale);
+            let has_beta = slim.holds("beta", args.center);
+            // slim's order: gamma, beta, moving averages; then the constants.
+            let gamma = has_gamma.then(|| slim.variable("gamma", &shape));
+            let beta = has_beta.then(|| slim.variable("beta", &shape));
+            let mean = slim.variable("moving_mean", &shape);
+            let variance = slim.variable("moving_variance", &shape);
+            let gamma =
+                gamma.unwrap_or_else(|| slim.constant("Const", Constant::filled(shape.to_vec(), 1.0)));
+            let beta = beta.unwrap_or_else(|| slim.constant("Const", Constant::filled(shape.to_vec(), 0.0)));
+            let net = slim.op(
+                "FusedBatchNormV3",
+                "FusedBatchNormV3",
+                &[net, gamma, beta, mean, variance],
+                [("epsilon", Attr::Float(args.epsilon)), ("is_training", Attr::Bool(false))],
+            );
+            slim.activated(net, args.activation_fn)
+        })
+    }
+
+    /// Whether the checkpoint holds a variable of the open scope; takes note where the arg_scope says otherwise.
+    fn holds(&mut self, name: &str, expected: bool) -> bool {
+        let variable = format!("{}{name}", self.current_scope());
+        let stored = self.variables.contains_key(&variable);
+        // Of a batch norm that is missing altogether nothing can be learned: the arg_scope has the word, and
+        // what is missing will be reported as such.
+        if !stored && !self.variables.contains_key(&format!("{}moving_mean", self.current_scope())) {
+            return expected;
+        }
+        if stored != expected {
+            self.disagreements.push(ScopeDisagreement { variable, stored });
+        }
+        stored
+    }
+
+    fn activated(&mut self, net: TensorRef, activation: Option<Activation>) -> TensorRef {
+        match activation {
+            None => net,
+            Some(Activation::Relu) => self.op("Relu", "Relu", &[net], []),
+            Some(Activation::Relu6) => self.op("Relu6", "Relu6", &[net], []),
+        }
+    }
+
+    /// `tf.nn.relu`
+    pub fn relu(&mut self, net: TensorRef) -> TensorRef {
+        self.activated(net, Some(Activation::Relu))
+    }
+
+    /// `slim.max_pool2d`
+    pub fn max_pool2d(
+        &mut self,
+        net: TensorRef,
+        kernel: impl Into<Kernel>,
+        scope: &str,
+        args: &[Arg],
+    ) -> TensorRef {
+        self.pool2d(Layer::MaxPool2d, "MaxPool", net, kernel.into(), scope, args)
+    }
+
+    /// `slim.avg_pool2d`
+    pub fn avg_pool2d(
+        &mut self,
+        net: TensorRef,
+        kernel: impl Into<Kernel>,
+        scope: &str,
+        args: &[Arg],
+    ) -> TensorRef {
+        self.pool2d(Layer::AvgPool2d, "AvgPool", net, kernel.into(), scope, args)
+    }
+
+    fn pool2d(
+        &mut self,
+        layer: Layer,
+        op: &str,
+        net: TensorRef,
+        Kernel([height, width]): Kernel,
+        scope: &str,
+        args: &[Arg],
+    ) -> TensorRef {
+        let args = self.scope.arguments(layer, args);
+        let Some(args) = self.resolved(PoolArgs::resolve(&args)) else { return net };
+        let stride = args.stride as i64;
+        let attrs = [
+            ("ksize", Attr::Ints(vec![1, height as i64, width as i64, 1])),
+            ("strides", Attr::Ints(vec![1, stride, stride, 1])),
+            ("padding", padding_attr(&args.padding)),
+        ];
+        self.name_scope(scope, |slim| slim.op(op, op, &[net], attrs))
+    }
+
+    /// `slim.dropout`, which does nothing in inference.
+    pub fn dropout(&mut self, net: TensorRef, scope: &str) -> TensorRef {
+        self.name_scope(scope, |slim| slim.op("Identity", "Identity", &[net], []))
+    }
+
+    /// `slim.flatten`: everything but the batch becomes one axis.
+    pub fn flatten(&mut self, net: TensorRef, scope: &str) -> TensorRef {
+        let dims = self.shape(net).dims().unwrap_or_default().iter().skip(1);
+        let Some(features) = dims.copied().try_fold(1, |product, dim| Some(product * dim?)) else {
+            let problem = "a layer that is fully connected needs images of known size";
+            self.fail(Error::new(self.current_scope(), problem).advice("give one with --image-size"));
+            return net;
+        };
+        self.name_scope(scope, |slim| {
+            slim.name_scope("flatten", |slim| {
+                let shape = slim.constant("Const", Constant::from_i32(vec![2], &[-1, features as i32]));
+                slim.op("Reshape", "Reshape", &[net, shape], [])
+            })
+        })
+    }
+
+    /// `slim.softmax` over the last axis: flattens to two axes and back.
+    pub fn softmax(&mut self, logits: TensorRef, scope: &str) -> TensorRef {
+        let classes = self.channels(logits);
+        self.name_scope(scope, |slim| {
+            let rows = Constant::from_i32(vec![2], &[-1, classes as i32]);
+            let net = slim.op_with_constant("Reshape", "Reshape", &[logits], ("shape", rows), []);
+            let net = slim.op("Softmax", "Softmax", &[net], []);
+            let shape = slim.op("Shape", "Shape", &[logits], []);
+            slim.op("Reshape", "Reshape", &[net, shape], [])
+        })
+    }
+
+    /// `tf.nn.softmax`
+    pub fn plain_softmax(&mut self, logits: TensorRef, name: &str) -> TensorRef {
+        self.op(name, "Softmax", &[logits], [])
+    }
+
+    /// `tf.squeeze(net, [1, 2])`
+    pub fn spatial_squeeze(&mut self, net: TensorRef, name: &str) -> TensorRef {
+        self.op(name, "Squeeze", &[net], [("squeeze_dims", Attr::Ints(SPATIAL.to_vec()))])
+    }
+
+    /// `tf.reduce_mean(net, [1, 2], keepdims=True)`
+    pub fn spatial_mean(&mut self, net: TensorRef, name: &str) -> TensorRef {
+        let axes = [SPATIAL[0] as i32, SPATIAL[1] as i32];
+        let axes = ("reduction_indices", Constant::from_i32(vec![2], &axes));
+        self.op_with_constant(name, "Mean", &[net], axes, [("keep_dims", Attr::Bool(true))])
+    }
+
+    /// `tf.concat` along the channels.
+    pub fn concat(&mut self, branches: &[TensorRef]) -> TensorRef {
+        let rank = branches.first().and_then(|&net| self.shape(net).rank()).unwrap_or(4);
+        let axis = ("axis", Constant::from_i32(vec![], &[rank as i32 - 1]));
+        self.op_with_constant("concat", "ConcatV2", branches, axis, [])
+    }
+
+    /// `net + scale * residual`
+    pub fn add_scaled(&mut self, net: TensorRef, scale: f32, residual: TensorRef) -> TensorRef {
+        let factor = ("y", Constant::from_f32(vec![], &[scale]));
+        let scaled = self.op_with_constant("mul", "Mul", &[residual], factor, []);
+        self.op("add", "AddV2", &[net, scaled], [])
+    }
+
+    /// The kernel, cut to the size of `net` where that is smaller: slim's
+    /// `_reduced_kernel_size_for_small_input`.
+    pub fn reduced_kernel(&self, net: TensorRef, kernel: [usize; 2]) -> [usize; 2] {
+        match self.height_and_width(net) {
+            Some([height, width]) => [kernel[0].min(height), kernel[1].min(width)],
+            None => kernel,
+        }
+    }
+
+    fn resolved<T>(&mut self, args: Result<T, Arg>) -> Option<T> {
+        match args {
+            Ok(args) => Some(args),
+            Err(arg) => {
+                self.fail(Error::new(self.current_scope(), format!("the layer takes no argument {arg:?}")));
+                None
+            }
+        }
+    }
+}
+
+fn convolution_attrs(args: &ConvArgs) -> [(&'static str, Attr); 3] {
+    let (stride, rate) = (args.stride as i64, args.rate as i64);
+    [
+        ("strides", Attr::Ints(vec![1, stride, stride, 1])),
+        ("dilations", Attr::Ints(vec![1, rate, rate, 1])),
+        ("padding", padding_attr(&args.padding)),
+    ]
+}
+
+fn padding_attr(padding: &Padding) -> Attr {
+    match padding {
+        Padding::Same => "SAME".into(),
+        _ => "VALID".into(),
+    }
+}

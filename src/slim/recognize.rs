@@ -1,0 +1,275 @@
+//! Which network a checkpoint holds, and the options that its variables tell.
+
+use super::options::{
+    CREATE_AUX_LOGITS, DEPTH_MULTIPLIER, MIN_DEPTH, NUM_CLASSES, Options, Value, scaled_depth,
+};
+use super::{DrawnNetwork, ImageShape, Network, Variables, draw, networks};
+use crate::error::{Error, Result};
+
+/// A network recognized by its variables.
+#[derive(Debug, Clone)]
+pub struct Recognition {
+    /// The network.
+    pub network: &'static Network,
+    /// What stands before the network's own scope: empty, or ending in `/`.
+    pub prefix: String,
+    /// Its options, as far as the variables tell them.
+    pub options: Options,
+    /// How many channels the images have.
+    pub channels: usize,
+    /// How many of the network's variables the checkpoint holds, the auxiliary classifier left out.
+    pub found: usize,
+    /// How many variables the network has, the auxiliary classifier left out.
+    pub expected: usize,
+}
+
+impl Recognition {
+    /// The share of the network's variables that the checkpoint holds, from 0 to 1.
+    pub fn certainty(&self) -> f64 {
+        if self.expected == 0 { 0.0 } else { self.found as f64 / self.expected as f64 }
+    }
+}
+
+/// The share of a network's variables from which on it counts as recognized. A checkpoint that lacks a few is
+/// still that network, and what it lacks will be named one by one.
+const RECOGNIZED: f64 = 0.9;
+
+/// What the user says about the network instead of leaving it to be recognized.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wishes<'a> {
+    /// `--network`
+    pub network: Option<&'static Network>,
+    /// `--network-option`, each as typed: `KEY=VALUE`.
+    pub options: &'a [String],
+}
+
+/// Finds out which network the variables belong to, where it is, and its options.
+///
+/// # Errors
+/// Where no network has these variables; the message names the nearest ones and what they miss. Also where an
+/// option is not one of the network's.
+pub fn recognize(variables: &Variables, wishes: Wishes<'_>) -> Result<Recognition> {
+    let mut candidates: Vec<Recognition> = vec![];
+    for network in networks().filter(|network| wishes.network.is_none_or(|wish| wish.name == network.name)) {
+        for place in places(network, variables) {
+            candidates.push(measured(network, place, variables, wishes.options)?);
+        }
+    }
+    candidates.sort_by(|a, b| b.certainty().total_cmp(&a.certainty()));
+    match candidates.first() {
+        // A network that the user names is tried however little of it is there: what is missing will be named.
+        Some(best) if best.certainty() >= RECOGNIZED || (wishes.network.is_some() && best.found > 0) => {
+            Ok(candidates.swap_remove(0))
+        }
+        _ => Err(not_recognized(variables, wishes, &candidates)),
+    }
+}
+
+fn not_recognized(variables: &Variables, wishes: Wishes<'_>, candidates: &[Recognition]) -> Error {
+    let count = variables.len();
+    if let Some(network) = wishes.network {
+        let problem = format!("none of the {count} variables is one of {}'s", network.name);
+        return Error::new(format!("--network {}", network.name), problem)
+            .advice("leave --network out to have the network recognized, or `inspect` the checkpoint");
+    }
+    let nearest: Vec<String> = candidates
+        .iter()
+        .filter(|candidate| candidate.found > 0)
+        .take(3)
+        .map(|candidate| {
+            let missing = candidate.expected - candidate.found;
+            let example = first_missing(candidate, variables)
+                .map_or(String::new(), |name| format!(", the first being {name}"));
+            let (name, expected) = (candidate.network.name, candidate.expected);
+            format!("{name} misses {missing} of its {expected} variables{example}")
+        })
+        .collect();
+    let problem = if nearest.is_empty() {
+        format!("its {count} variables belong to no network of the library")
+    } else {
+        format!("its {count} variables make no network of the library; {}", nearest.join("; "))
+    };
+    Error::new("network", problem)
+        .advice("name the network with --network, or list the known ones with `tf2onnx-rs networks`")
+}
+
+fn first_missing(candidate: &Recognition, variables: &Variables) -> Option<String> {
+    let Recognition { network, prefix, options, channels, .. } = candidate;
+    let drawn = default_drawing(network, prefix, options, *channels, variables).ok()?;
+    drawn.variables().map(|(name, _)| name).find(|name| !variables.contains_key(*name)).map(str::to_owned)
+}
+
+/// Where a network could be: what stands before its scope, and the name of the scope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Place {
+    prefix: String,
+    scope: String,
+}
+
+/// The places where a scope of the network's default name occurs; failing that, every scope that directly holds
+/// a variable or scope the network begins with.
+fn places(network: &Network, variables: &Variables) -> Vec<Place> {
+    let mut places: Vec<Place> = vec![];
+    let add = |places: &mut Vec<Place>, prefix: &str, scope: &str| {
+        let place = Place { prefix: prefix.to_owned(), scope: scope.to_owned() };
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    };
+    let scope = format!("{}/", network.scope);
+    for name in variables.keys() {
+        let starts = name.match_indices(&scope).map(|(at, _)| at);
+        for start in starts.filter(|&at| at == 0 || name.as_bytes()[at - 1] == b'/') {
+            add(&mut places, &name[..start], network.scope);
+        }
+    }
+    if places.is_empty() {
+        // `scope='MyNet'` was given to slim: the network's own names begin one level below.
+        let options = Options::defaults(network.options, network.scope);
+        let first = default_drawing(network, "", &options, 3, &Variables::new()).ok().and_then(|drawn| {
+            let (name, _) = drawn.variables().next()?;
+            name.strip_prefix(&scope).map(|name| format!("/{name}"))
+        });
+        for name in variables.keys() {
+            if let Some(path) = first.as_ref().and_then(|first| name.strip_suffix(first.as_str())) {
+                let at = path.rfind('/').map_or(0, |at| at + 1);
+                add(&mut places, &path[..at], &path[at..]);
+            }
+        }
+    }
+    places
+}
+
+/// The network at this place: options read off the variables, and how many of its variables there are.
+fn measured(
+    network: &'static Network,
+    place: Place,
+    variables: &Variables,
+    wishes: &[String],
+) -> Result<Recognition> {
+    let Place { prefix, scope } = place;
+    let mut options = Options::defaults(network.options, &scope);
+    for wish in wishes {
+        let (key, value) = wish.split_once('=').ok_or_else(|| {
+            Error::new(format!("--network-option {wish}"), "it is not of the form KEY=VALUE")
+        })?;
+        options.give(key, value)?;
+    }
+    let root = format!("{prefix}{scope}/");
+    read_classes(network, &root, variables, &mut options);
+    if options.is_open("use_separable_conv") {
+        let separable = !variables.contains_key(&format!("{root}Conv2d_1a_7x7/weights"));
+        options.set("use_separable_conv", Value::Flag(separable));
+    }
+    let probe = default_drawing(network, &prefix, &options, 3, variables)?;
+    let channels = read_channels(&probe, variables).unwrap_or(3);
+    read_depth(network, &prefix, &mut options, &probe, variables)?;
+    // The auxiliary classifier depends on the size of the images of training, and is no part of the model.
+    let aux = network.aux_logits.map(|aux| format!("{root}{aux}/"));
+    let is_aux = |name: &str| aux.as_ref().is_some_and(|aux| name.starts_with(aux));
+    let names = || probe.variables().map(|(name, _)| name).filter(|name| !is_aux(name));
+    let (found, expected) = (names().filter(|name| variables.contains_key(*name)).count(), names().count());
+    Ok(Recognition { network, prefix, options, channels, found, expected })
+}
+
+fn default_drawing(
+    network: &Network,
+    prefix: &str,
+    options: &Options,
+    channels: usize,
+    variables: &Variables,
+) -> Result<DrawnNetwork> {
+    let size = network.image_size;
+    draw(
+        network,
+        prefix,
+        options,
+        &ImageShape { batch: None, height: size, width: size, channels },
+        variables,
+    )
+}
+
+/// The number of classes, and whether there is an auxiliary classifier.
+fn read_classes(network: &Network, root: &str, variables: &Variables, options: &mut Options) {
+    if options.is_open(NUM_CLASSES.name) {
+        let logits = variables.get(&format!("{root}{}", network.logits));
+        let classes = logits.and_then(|shape| shape.last()).copied().unwrap_or(0);
+        options.set(NUM_CLASSES.name, Value::Count(classes));
+    }
+    if let Some(aux) = network.aux_logits
+        && options.is_open(CREATE_AUX_LOGITS.name)
+    {
+        let scope = format!("{root}{aux}/");
+        let exists =
+            variables.range(scope.clone()..).next().is_some_and(|(name, _)| name.starts_with(&scope));
+        options.set(CREATE_AUX_LOGITS.name, Value::Flag(exists));
+    }
+}
+
+/// The channels of the images: what the first filter takes.
+fn read_channels(probe: &DrawnNetwork, variables: &Variables) -> Option<usize> {
+    let (name, _) = probe.variables().find(|(_, shape)| shape.len() >= 4)?;
+    let shape = variables.get(name)?;
+    shape.len().checked_sub(2).map(|axis| shape[axis]).filter(|&channels| channels > 0)
+}
+
+/// The depth multiplier and the least depth that give every convolution the channels it has.
+///
+/// Which channels depend on the multiplier shows when the network is drawn again with a larger one.
+fn read_depth(
+    network: &Network,
+    prefix: &str,
+    options: &mut Options,
+    probe: &DrawnNetwork,
+    variables: &Variables,
+) -> Result<()> {
+    if !options.is_open(DEPTH_MULTIPLIER.name) {
+        return Ok(());
+    }
+    let mut doubled = options.clone();
+    doubled.set(DEPTH_MULTIPLIER.name, Value::Number(2.0));
+    let doubled = default_drawing(network, prefix, &doubled, 3, variables)?;
+    let pairs: Vec<(usize, usize)> = probe
+        .variables()
+        .zip(doubled.variables())
+        .filter_map(|((name, full), (_, doubled))| {
+            let (&full, &doubled) = (full.last()?, doubled.last()?);
+            let actual = *variables.get(name)?.last()?;
+            (doubled == 2 * full && name.ends_with("weights") && !name.ends_with("depthwise_weights"))
+                .then_some((full, actual))
+        })
+        .collect();
+    let least = pairs.iter().map(|(_, actual)| *actual).min().unwrap_or(0);
+    let default_least = options.count(MIN_DEPTH.name);
+    let least_candidates =
+        if options.is_open(MIN_DEPTH.name) { vec![default_least, least, 1] } else { vec![default_least] };
+    let fits = |multiplier: f64, least: usize| {
+        pairs.iter().all(|&(full, actual)| scaled_depth(full, multiplier, least) == actual)
+    };
+    for multiplier in multipliers(&pairs) {
+        if let Some(&least) = least_candidates.iter().find(|&&least| fits(multiplier, least)) {
+            options.set(DEPTH_MULTIPLIER.name, Value::Number(multiplier));
+            options.set(MIN_DEPTH.name, Value::Count(least));
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Multipliers to try, those that people choose first: 1, then few decimals before many, then what the widest
+/// convolution says to the last digit.
+fn multipliers(pairs: &[(usize, usize)]) -> Vec<f64> {
+    let Some(&(full, actual)) = pairs.iter().max_by_key(|(full, _)| *full).filter(|(full, _)| *full > 0)
+    else {
+        return vec![];
+    };
+    let (low, high) = (actual as f64 / full as f64, (actual + 1) as f64 / full as f64);
+    let mut multipliers = vec![1.0];
+    for steps in [1.0, 2.0, 4.0, 10.0, 20.0, 100.0, 1000.0, 10_000.0] {
+        let (first, last) = ((low * steps).floor() as usize, (high * steps).ceil() as usize);
+        multipliers.extend((first..=last).map(|step| step as f64 / steps));
+    }
+    multipliers.push(low);
+    multipliers.retain(|&multiplier| multiplier > 0.0);
+    multipliers
+}
