@@ -7,8 +7,11 @@ use crate::error::{Error, Result};
 use crate::graph::TensorRef;
 use crate::lower::{LowerOptions, lower};
 use crate::onnx::Model;
+use crate::passes::atrous::dilate_convolutions;
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
 use crate::passes::freeze::freeze_variables;
+use crate::passes::fuse_batch_norm::fuse_batch_norms;
+use crate::passes::pad_convolutions::pad_convolutions;
 use crate::slim::recognize::Wishes;
 use crate::slim::{
     self, DrawnNetwork, ImageShape, Recognition, ScopeDisagreement, Value, Variables, network_named,
@@ -69,6 +72,9 @@ pub struct Conversion {
 /// The auxiliary classifier's end point.
 const AUX_LOGITS: &str = "AuxLogits";
 
+/// The end point of the classes' probabilities; the residual networks write it small.
+const PREDICTIONS: [&str; 2] = ["Predictions", "predictions"];
+
 /// Names and shapes of a checkpoint's tensors.
 pub fn variables(checkpoint: &Checkpoint) -> Variables {
     checkpoint.tensors().map(|tensor| (tensor.name().to_owned(), tensor.shape().to_vec())).collect()
@@ -116,7 +122,12 @@ pub fn convert(checkpoint: &Checkpoint, options: &ConvertOptions) -> Result<Conv
     check_choice(&drawn, "--outputs-as-nchw", &outputs_as_nchw, &outputs)?;
 
     // Pruning moves what is left; all tensors that are named go through it together.
-    let (mut graph, kept) = drawn.graph.pruned_to(&[&outputs[..], &[drawn.input]].concat());
+    let named = [&outputs[..], &[drawn.input]].concat();
+    let (graph, _) = drawn.graph.pruned_to(&named);
+    let graph = pad_convolutions(&dilate_convolutions(&fuse_batch_norms(&graph)?)?)?;
+    let named: Vec<TensorRef> =
+        named.iter().filter_map(|&tensor| graph.find_tensor(&drawn.graph.tensor_name(tensor))).collect();
+    let (mut graph, kept) = graph.pruned_to(&named);
     let moved = |tensors: &[TensorRef]| -> Vec<TensorRef> {
         tensors.iter().filter_map(|&tensor| graph.find_tensor(&drawn.graph.tensor_name(tensor))).collect()
     };
@@ -140,7 +151,7 @@ fn choose_outputs(drawn: &DrawnNetwork, names: &[String], with_aux: bool) -> Res
     let mut outputs = vec![];
     if names.is_empty() {
         outputs.push(drawn.output);
-        outputs.extend(drawn.end_point("Predictions"));
+        outputs.extend(PREDICTIONS.iter().find_map(|name| drawn.end_point(name)));
         if with_aux {
             outputs.extend(drawn.end_point(AUX_LOGITS));
         }

@@ -3,6 +3,7 @@
 //! Source: the shape functions in `tensorflow/core/ops/*.cc`.
 
 mod array;
+mod blocks;
 mod math;
 mod nn;
 
@@ -83,12 +84,15 @@ fn inference_function(op: &str) -> Option<InferenceFunction> {
         "Placeholder" | "PlaceholderV2" | "Variable" | "VariableV2" => array::declared,
         "Identity" | "StopGradient" | "Relu" | "Relu6" | "Elu" | "Selu" | "Softplus" | "Softsign"
         | "LeakyRelu" | "Sigmoid" | "Tanh" | "Exp" | "Log" | "Sqrt" | "Rsqrt" | "Square" | "Neg" | "Abs"
-        | "Softmax" | "LogSoftmax" | "BiasAdd" => array::like_first_input,
+        | "Softmax" | "LogSoftmax" | "BiasAdd" | "LRN" => array::like_first_input,
         "Shape" => array::shape,
         "Reshape" => array::reshape,
         "Squeeze" => array::squeeze,
         "ConcatV2" => array::concat,
         "Pad" | "PadV2" => array::pad,
+        "Tile" => blocks::tile,
+        "SpaceToBatchND" => blocks::space_to_batch,
+        "BatchToSpaceND" => blocks::batch_to_space,
         "Add" | "AddV2" | "Sub" | "Mul" | "Div" | "RealDiv" | "Maximum" | "Minimum" => math::broadcast,
         "MatMul" => math::matmul,
         "Mean" | "Sum" | "Max" | "Min" | "Prod" => math::reduce,
