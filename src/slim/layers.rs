@@ -3,6 +3,7 @@
 //! Source: `tf_slim/layers/layers.py`. All layers are drawn as in inference (`is_training=False`).
 
 use super::arg_scope::{BatchNormArgs, ConvArgs, PoolArgs};
+use super::layers_3d::BatchNormParts;
 use super::{Activation, Arg, Drawing, Kernel, Layer, Normalizer};
 use crate::error::Error;
 use crate::graph::{Attr, Padding, TensorRef};
@@ -36,8 +37,11 @@ impl Drawing<'_> {
         self.variable_scope(scope, |slim| {
             let channels = slim.channels(net);
             let weights = slim.variable("weights", &[height, width, channels, num_outputs]);
-            let attrs = convolution_attrs(&args);
-            let net = slim.op("Conv2D", "Conv2D", &[net, weights], attrs);
+            let net = if args.rate > 1 {
+                slim.atrous("Conv2D", [net, weights], [height, width], args.rate, &args.padding)
+            } else {
+                slim.op("Conv2D", "Conv2D", &[net, weights], convolution_attrs(&args))
+            };
             slim.normalized_and_activated(net, num_outputs, &args)
         })
     }
@@ -89,15 +93,22 @@ impl Drawing<'_> {
     }
 
     /// What every layer with weights ends in. A normalizer takes the place of biases.
-    fn normalized_and_activated(&mut self, net: TensorRef, channels: usize, args: &ConvArgs) -> TensorRef {
+    pub(super) fn normalized_and_activated(
+        &mut self,
+        net: TensorRef,
+        channels: usize,
+        args: &ConvArgs,
+    ) -> TensorRef {
         let net = match args.normalizer_fn {
             Some(Normalizer::BatchNorm) => self.batch_norm(net, &args.normalizer_params),
+            None if !args.biases => net,
             None => {
                 let biases = self.variable("biases", &[channels]);
                 self.op("BiasAdd", "BiasAdd", &[net, biases], [])
             }
         };
-        self.activated(net, args.activation_fn)
+        let net = self.activated(net, args.activation_fn);
+        if args.is_collected { self.scoped_end_point("", net) } else { net }
     }
 
     /// `slim.batch_norm` with the moving averages of training.
@@ -105,9 +116,14 @@ impl Drawing<'_> {
     /// Whether there is a gamma and a beta is the checkpoint's to say. Where one is not stored, slim draws a
     /// constant in its place: ones for gamma, zeros for beta.
     pub fn batch_norm(&mut self, net: TensorRef, args: &[Arg]) -> TensorRef {
+        self.batch_norm_in("BatchNorm", net, args)
+    }
+
+    /// `slim.batch_norm` in a scope of another name.
+    pub fn batch_norm_in(&mut self, scope: &str, net: TensorRef, args: &[Arg]) -> TensorRef {
         let args = self.scope.arguments(Layer::BatchNorm, args);
         let Some(args) = self.resolved(BatchNormArgs::resolve(&args)) else { return net };
-        self.variable_scope("BatchNorm", |slim| {
+        self.variable_scope(scope, |slim| {
             let shape = [slim.channels(net)];
             let has_gamma = slim.holds("gamma", args.scale);
             let has_beta = slim.holds("beta", args.center);
@@ -116,6 +132,11 @@ impl Drawing<'_> {
             let beta = has_beta.then(|| slim.variable("beta", &shape));
             let mean = slim.variable("moving_mean", &shape);
             let variance = slim.variable("moving_variance", &shape);
+            if !args.fused {
+                let parts = BatchNormParts { gamma, beta, mean, variance };
+                let net = slim.unfused_batch_norm(net, &parts, args.epsilon);
+                return slim.activated(net, args.activation_fn);
+            }
             let gamma =
                 gamma.unwrap_or_else(|| slim.constant("Const", Constant::filled(shape.to_vec(), 1.0)));
             let beta = beta.unwrap_or_else(|| slim.constant("Const", Constant::filled(shape.to_vec(), 0.0)));
@@ -196,7 +217,8 @@ impl Drawing<'_> {
             ("strides", Attr::Ints(vec![1, stride, stride, 1])),
             ("padding", padding_attr(&args.padding)),
         ];
-        self.name_scope(scope, |slim| slim.op(op, op, &[net], attrs))
+        let net = self.name_scope(scope, |slim| slim.op(op, op, &[net], attrs));
+        if args.is_collected { self.scoped_end_point(scope, net) } else { net }
     }
 
     /// `slim.dropout`, which does nothing in inference.
@@ -272,7 +294,7 @@ impl Drawing<'_> {
         }
     }
 
-    fn resolved<T>(&mut self, args: Result<T, Arg>) -> Option<T> {
+    pub(super) fn resolved<T>(&mut self, args: Result<T, Arg>) -> Option<T> {
         match args {
             Ok(args) => Some(args),
             Err(arg) => {
@@ -292,7 +314,7 @@ fn convolution_attrs(args: &ConvArgs) -> [(&'static str, Attr); 3] {
     ]
 }
 
-fn padding_attr(padding: &Padding) -> Attr {
+pub(super) fn padding_attr(padding: &Padding) -> Attr {
     match padding {
         Padding::Same => "SAME".into(),
         _ => "VALID".into(),

@@ -1,7 +1,8 @@
 //! Which network a checkpoint holds, and the options that its variables tell.
 
 use super::options::{
-    CREATE_AUX_LOGITS, DEPTH_MULTIPLIER, MIN_DEPTH, NUM_CLASSES, Options, Value, scaled_depth,
+    CREATE_AUX_LOGITS, DEPTH_MULTIPLIER, MIN_DEPTH, NUM_CLASSES, OptionSource, OptionSpec, Options, Value,
+    scaled_depth,
 };
 use super::{DrawnNetwork, ImageShape, Network, Variables, draw, networks};
 use crate::error::{Error, Result};
@@ -21,12 +22,18 @@ pub struct Recognition {
     pub found: usize,
     /// How many variables the network has, the auxiliary classifier left out.
     pub expected: usize,
+    /// How many of them have the shape that they have in the checkpoint.
+    pub fitting: usize,
 }
 
 impl Recognition {
     /// The share of the network's variables that the checkpoint holds, from 0 to 1.
     pub fn certainty(&self) -> f64 {
         if self.expected == 0 { 0.0 } else { self.found as f64 / self.expected as f64 }
+    }
+
+    fn fitting_share(&self) -> f64 {
+        if self.expected == 0 { 0.0 } else { self.fitting as f64 / self.expected as f64 }
     }
 }
 
@@ -52,14 +59,21 @@ pub fn recognize(variables: &Variables, wishes: Wishes<'_>) -> Result<Recognitio
     let mut candidates: Vec<Recognition> = vec![];
     for network in networks().filter(|network| wishes.network.is_none_or(|wish| wish.name == network.name)) {
         for place in places(network, variables) {
-            candidates.push(measured(network, place, variables, wishes.options)?);
+            candidates.extend(measured(network, place, variables, wishes.options));
         }
     }
-    candidates.sort_by(|a, b| b.certainty().total_cmp(&a.certainty()));
+    // Networks of one family begin alike: of two that are there, the one that explains more is meant.
+    let rank = |a: &Recognition, b: &Recognition| {
+        let by_shapes = b.fitting_share().total_cmp(&a.fitting_share());
+        b.certainty().total_cmp(&a.certainty()).then(by_shapes).then(b.found.cmp(&a.found))
+    };
+    candidates.sort_by(rank);
     match candidates.first() {
         // A network that the user names is tried however little of it is there: what is missing will be named.
         Some(best) if best.certainty() >= RECOGNIZED || (wishes.network.is_some() && best.found > 0) => {
-            Ok(candidates.swap_remove(0))
+            let best = candidates.swap_remove(0);
+            give(&mut best.options.clone(), wishes.options)?;
+            Ok(best)
         }
         _ => Err(not_recognized(variables, wishes, &candidates)),
     }
@@ -126,21 +140,42 @@ fn places(network: &Network, variables: &Variables) -> Vec<Place> {
     if places.is_empty() {
         // `scope='MyNet'` was given to slim: the network's own names begin one level below.
         let options = Options::defaults(network.options, network.scope);
-        let first = default_drawing(network, "", &options, 3, &Variables::new()).ok().and_then(|drawn| {
-            let (name, _) = drawn.variables().next()?;
-            name.strip_prefix(&scope).map(|name| format!("/{name}"))
-        });
-        for name in variables.keys() {
-            if let Some(path) = first.as_ref().and_then(|first| name.strip_suffix(first.as_str())) {
-                let at = path.rfind('/').map_or(0, |at| at + 1);
-                add(&mut places, &path[..at], &path[at..]);
-            }
+        let Ok(drawn) = default_drawing(network, "", &options, 3, &Variables::new()) else { return places };
+        let own = drawn.variables().filter_map(|(name, _)| name.strip_prefix(&scope));
+        let first_ones: Vec<String> = own.take(FIRST_VARIABLES).map(|name| format!("/{name}")).collect();
+        let Some(first) = first_ones.first() else { return places };
+        for path in variables.keys().filter_map(|name| name.strip_suffix(first.as_str())) {
+            let at = path.rfind('/').map_or(0, |at| at + 1);
+            add(&mut places, &path[..at], &path[at..]);
         }
+        // A first variable is often called like those of every block. The network is where the next ones are too.
+        let held = |place: &Place| {
+            let root = format!("{}{}", place.prefix, place.scope);
+            first_ones.iter().filter(|name| variables.contains_key(&format!("{root}{name}"))).count()
+        };
+        let most = places.iter().map(held).max().unwrap_or(0);
+        places.retain(|place| held(place) == most);
     }
     places
 }
 
+/// How many of a network's first variables are looked for to find the scope that it is in.
+const FIRST_VARIABLES: usize = 16;
+
+/// Sets the options that the user gives.
+fn give(options: &mut Options, wishes: &[String]) -> Result<()> {
+    for wish in wishes {
+        let (key, value) = wish.split_once('=').ok_or_else(|| {
+            Error::new(format!("--network-option {wish}"), "it is not of the form KEY=VALUE")
+        })?;
+        options.give(key, value)?;
+    }
+    Ok(())
+}
+
 /// The network at this place: options read off the variables, and how many of its variables there are.
+///
+/// Options that the network does not take are left aside: whether they are wrong depends on which network it is.
 fn measured(
     network: &'static Network,
     place: Place,
@@ -150,13 +185,19 @@ fn measured(
     let Place { prefix, scope } = place;
     let mut options = Options::defaults(network.options, &scope);
     for wish in wishes {
-        let (key, value) = wish.split_once('=').ok_or_else(|| {
-            Error::new(format!("--network-option {wish}"), "it is not of the form KEY=VALUE")
-        })?;
-        options.give(key, value)?;
+        // Complaints are for the network that is chosen.
+        let _ = give(&mut options, std::slice::from_ref(wish));
     }
     let root = format!("{prefix}{scope}/");
     read_classes(network, &root, variables, &mut options);
+    for spec in network.options {
+        if let OptionSource::ReadBy(read) = spec.source
+            && options.is_open(spec.name)
+            && let Some(value) = read(variables, &root)
+        {
+            options.set(spec.name, value);
+        }
+    }
     if options.is_open("use_separable_conv") {
         let separable = !variables.contains_key(&format!("{root}Conv2d_1a_7x7/weights"));
         options.set("use_separable_conv", Value::Flag(separable));
@@ -167,9 +208,17 @@ fn measured(
     // The auxiliary classifier depends on the size of the images of training, and is no part of the model.
     let aux = network.aux_logits.map(|aux| format!("{root}{aux}/"));
     let is_aux = |name: &str| aux.as_ref().is_some_and(|aux| name.starts_with(aux));
-    let names = || probe.variables().map(|(name, _)| name).filter(|name| !is_aux(name));
-    let (found, expected) = (names().filter(|name| variables.contains_key(*name)).count(), names().count());
-    Ok(Recognition { network, prefix, options, channels, found, expected })
+    let drawn = default_drawing(network, &prefix, &options, channels, variables)?;
+    let (mut found, mut fitting, mut expected) = (0, 0, 0);
+    for (name, shape) in drawn.variables().filter(|(name, _)| !is_aux(name)) {
+        expected += 1;
+        if let Some(stored) = variables.get(name) {
+            // A filter of another rank belongs to another kind of network, under whatever name.
+            found += usize::from(stored.len() == shape.len());
+            fitting += usize::from(*stored == shape);
+        }
+    }
+    Ok(Recognition { network, prefix, options, channels, found, expected, fitting })
 }
 
 fn default_drawing(
@@ -183,7 +232,7 @@ fn default_drawing(
     draw(
         network,
         prefix,
-        options,
+        &options.told_by_variables(),
         &ImageShape { batch: None, height: size, width: size, channels },
         variables,
     )
@@ -223,7 +272,9 @@ fn read_depth(
     probe: &DrawnNetwork,
     variables: &Variables,
 ) -> Result<()> {
-    if !options.is_open(DEPTH_MULTIPLIER.name) {
+    let is_told = |spec: &OptionSpec| matches!(spec.source, OptionSource::Variables);
+    let spec = network.options.iter().find(|spec| spec.name == DEPTH_MULTIPLIER.name);
+    if !spec.is_some_and(is_told) || !options.is_open(DEPTH_MULTIPLIER.name) {
         return Ok(());
     }
     let mut doubled = options.clone();
@@ -243,17 +294,21 @@ fn read_depth(
     let default_least = options.count(MIN_DEPTH.name);
     let least_candidates =
         if options.is_open(MIN_DEPTH.name) { vec![default_least, least, 1] } else { vec![default_least] };
+    if let Some((multiplier, least)) = fitting_depth(&pairs, &least_candidates) {
+        options.set(DEPTH_MULTIPLIER.name, Value::Number(multiplier));
+        options.set(MIN_DEPTH.name, Value::Count(least));
+    }
+    Ok(())
+}
+
+/// The multiplier and the least depth that give every one of `pairs` the second depth instead of the first.
+pub(super) fn fitting_depth(pairs: &[(usize, usize)], least_candidates: &[usize]) -> Option<(f64, usize)> {
     let fits = |multiplier: f64, least: usize| {
         pairs.iter().all(|&(full, actual)| scaled_depth(full, multiplier, least) == actual)
     };
-    for multiplier in multipliers(&pairs) {
-        if let Some(&least) = least_candidates.iter().find(|&&least| fits(multiplier, least)) {
-            options.set(DEPTH_MULTIPLIER.name, Value::Number(multiplier));
-            options.set(MIN_DEPTH.name, Value::Count(least));
-            break;
-        }
-    }
-    Ok(())
+    multipliers(pairs).into_iter().find_map(|multiplier| {
+        least_candidates.iter().find(|&&least| fits(multiplier, least)).map(|&least| (multiplier, least))
+    })
 }
 
 /// Multipliers to try, those that people choose first: 1, then few decimals before many, then what the widest

@@ -3,12 +3,21 @@
 //!
 //! Source: `research/slim/nets` of github.com/tensorflow/models.
 
+mod alexnet;
+mod cifarnet;
+mod convolutional_classifier;
 mod inception;
 mod inception_resnet_v2;
 mod inception_v1;
 mod inception_v2;
 mod inception_v3;
 mod inception_v4;
+mod lenet;
+mod overfeat;
+mod resnet;
+mod resnet_v1;
+mod resnet_v2;
+mod vgg;
 
 use super::{ArgScope, Drawing, OptionSpec, Options};
 use crate::graph::TensorRef;
@@ -37,11 +46,26 @@ pub struct Network {
 }
 
 const NETWORKS: &[&Network] = &[
+    &lenet::LENET,
+    &cifarnet::CIFARNET,
+    &alexnet::ALEXNET_V2,
+    &overfeat::OVERFEAT,
+    &vgg::VGG_A,
+    &vgg::VGG_16,
+    &vgg::VGG_19,
     &inception_v1::INCEPTION_V1,
     &inception_v2::INCEPTION_V2,
     &inception_v3::INCEPTION_V3,
     &inception_v4::INCEPTION_V4,
     &inception_resnet_v2::INCEPTION_RESNET_V2,
+    &resnet_v1::RESNET_V1_50,
+    &resnet_v1::RESNET_V1_101,
+    &resnet_v1::RESNET_V1_152,
+    &resnet_v1::RESNET_V1_200,
+    &resnet_v2::RESNET_V2_50,
+    &resnet_v2::RESNET_V2_101,
+    &resnet_v2::RESNET_V2_152,
+    &resnet_v2::RESNET_V2_200,
 ];
 
 /// All networks of the library.
