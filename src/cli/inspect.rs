@@ -115,7 +115,9 @@ fn network_batch_norms(checkpoint: &Checkpoint, recognition: &Recognition) -> Re
     let size = network.image_size;
     let image = ImageShape { batch: None, height: size, width: size, channels: *channels };
     let drawn = slim::draw(network, prefix, options, &image, &variables(checkpoint))?;
-    Ok(batch_norms(&drawn.graph))
+    // Those that a conversion would write: the auxiliary classifier is no part of it.
+    let (graph, _) = drawn.graph.pruned_to(&[drawn.output]);
+    Ok(batch_norms(&graph))
 }
 
 fn from_network(norm: BatchNorm) -> BatchNormEntry {
