@@ -140,7 +140,7 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let conversion = convert(&source, &options)?;
     let bar = progress::byte_bar(args.quiet, "writing");
-    let written = write_model(&conversion.model, &args.output, &mut |done, total| {
+    let written = write_model(&conversion.model, &args.output, &|done, total| {
         bar.set_length(total);
         bar.set_position(done);
     });
