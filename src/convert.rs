@@ -6,6 +6,7 @@ use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::graph::TensorRef;
 use crate::lower::{LowerOptions, lower};
+use crate::model::Model as Source;
 use crate::onnx::Model;
 use crate::passes::atrous::dilate_convolutions;
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
@@ -84,18 +85,19 @@ pub fn variables(checkpoint: &Checkpoint) -> Variables {
 ///
 /// # Errors
 /// Where the checkpoint holds none of the library's networks, or options are not the network's.
-pub fn recognize_checkpoint(checkpoint: &Checkpoint, options: &ConvertOptions) -> Result<Recognition> {
+pub fn recognize_checkpoint(source: &Source, options: &ConvertOptions) -> Result<Recognition> {
     let network = options.network.as_deref().map(network_named).transpose()?;
-    recognize(&variables(checkpoint), Wishes { network, options: &options.network_options })
-        .map_err(|error| error.within(checkpoint.path().display()))
+    recognize(&variables(source.checkpoint()), Wishes { network, options: &options.network_options })
+        .map_err(|error| error.within(source.path().display()))
 }
 
 /// Converts a checkpoint that comes without a graph: recognizes its network, draws it, and writes it as ONNX.
 ///
 /// # Errors
 /// Where the network is not recognized, its variables are not all there, or the options do not fit it.
-pub fn convert(checkpoint: &Checkpoint, options: &ConvertOptions) -> Result<Conversion> {
-    let mut recognition = recognize_checkpoint(checkpoint, options)?;
+pub fn convert(source: &Source, options: &ConvertOptions) -> Result<Conversion> {
+    let checkpoint = source.checkpoint();
+    let mut recognition = recognize_checkpoint(source, options)?;
     // The auxiliary classifier serves training. It is drawn when somebody wants its end.
     let asked =
         !recognition.options.is_open("create_aux_logits") && recognition.options.flag("create_aux_logits");
@@ -137,11 +139,11 @@ pub fn convert(checkpoint: &Checkpoint, options: &ConvertOptions) -> Result<Conv
         outputs_as_nchw: moved(&outputs_as_nchw),
     };
     let batch_norms = batch_norms(&graph);
-    let origin = format!("{} as {}", checkpoint.path().display(), recognition.network.name);
+    let origin = format!("{} as {}", source.path().display(), recognition.network.name);
     freeze_variables(&mut graph, &origin, |name| checkpoint.get(name).map(|tensor| tensor.constant()))?;
     let mut model = lower(&graph, &kept[..outputs.len()], &lower_options)?;
     model.name = recognition.network.name.to_owned();
-    model.metadata = metadata(checkpoint, &recognition, &image, &batch_norms);
+    model.metadata = metadata(source, &recognition, &image, &batch_norms);
     let disagreements = drawn.disagreements;
     Ok(Conversion { model, recognition, image, batch_norms, disagreements })
 }
@@ -201,16 +203,16 @@ fn check_choice(drawn: &DrawnNetwork, option: &str, chosen: &[TensorRef], among:
 
 /// What the model says about its origin.
 fn metadata(
-    checkpoint: &Checkpoint,
+    source: &Source,
     recognition: &Recognition,
     image: &ImageShape,
     batch_norms: &[BatchNorm],
 ) -> Vec<(String, String)> {
-    let source = checkpoint.path().file_name().map(|name| name.to_string_lossy().into_owned());
+    let file = source.path().file_name().map(|name| name.to_string_lossy().into_owned());
     let options: Vec<String> =
         recognition.options.values().map(|(name, value)| format!("{name}={value}")).collect();
     [
-        ("source", source.unwrap_or_default()),
+        ("source", file.unwrap_or_default()),
         ("network", recognition.network.name.to_owned()),
         ("network_scope", format!("{}{}", recognition.prefix, recognition.options.scope)),
         ("network_options", options.join(" ")),

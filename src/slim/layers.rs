@@ -261,6 +261,16 @@ impl Drawing<'_> {
 
     /// `tf.squeeze(net, [1, 2])`
     pub fn spatial_squeeze(&mut self, net: TensorRef, name: &str) -> TensorRef {
+        if let Some([height, width]) = self.height_and_width(net)
+            && (height, width) != (1, 1)
+        {
+            let problem =
+                format!("images of this size leave {height}x{width} logits, not one for the whole image");
+            self.fail(Error::new(self.current_scope(), problem).advice(
+                "choose another --image-size, or --network-option global_pool=true or spatial_squeeze=false",
+            ));
+            return net;
+        }
         self.op(name, "Squeeze", &[net], [("squeeze_dims", Attr::Ints(SPATIAL.to_vec()))])
     }
 

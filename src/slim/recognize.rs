@@ -56,18 +56,28 @@ pub struct Wishes<'a> {
 /// Where no network has these variables; the message names the nearest ones and what they miss. Also where an
 /// option is not one of the network's.
 pub fn recognize(variables: &Variables, wishes: Wishes<'_>) -> Result<Recognition> {
+    let wished = || networks().filter(|network| wishes.network.is_none_or(|wish| wish.name == network.name));
     let mut candidates: Vec<Recognition> = vec![];
-    for network in networks().filter(|network| wishes.network.is_none_or(|wish| wish.name == network.name)) {
-        for place in places(network, variables) {
-            candidates.extend(measured(network, place, variables, wishes.options));
+    let mut failures: Vec<Error> = vec![];
+    // Scopes are seldom renamed, and to look for renamed ones every network has to be drawn.
+    for find_places in [places, renamed_places] {
+        for network in wished() {
+            for place in find_places(network, variables) {
+                match measured(network, place, variables, wishes.options) {
+                    Ok(candidate) => candidates.push(candidate),
+                    Err(error) => failures.push(error),
+                }
+            }
+        }
+        // Networks of one family begin alike: of two that are there, the one that explains more is meant.
+        candidates.sort_by(|a, b| {
+            let by_shapes = b.fitting_share().total_cmp(&a.fitting_share());
+            b.certainty().total_cmp(&a.certainty()).then(by_shapes).then(b.found.cmp(&a.found))
+        });
+        if candidates.first().is_some_and(|best| best.certainty() >= RECOGNIZED) {
+            break;
         }
     }
-    // Networks of one family begin alike: of two that are there, the one that explains more is meant.
-    let rank = |a: &Recognition, b: &Recognition| {
-        let by_shapes = b.fitting_share().total_cmp(&a.fitting_share());
-        b.certainty().total_cmp(&a.certainty()).then(by_shapes).then(b.found.cmp(&a.found))
-    };
-    candidates.sort_by(rank);
     match candidates.first() {
         // A network that the user names is tried however little of it is there: what is missing will be named.
         Some(best) if best.certainty() >= RECOGNIZED || (wishes.network.is_some() && best.found > 0) => {
@@ -75,6 +85,8 @@ pub fn recognize(variables: &Variables, wishes: Wishes<'_>) -> Result<Recognitio
             give(&mut best.options.clone(), wishes.options)?;
             Ok(best)
         }
+        // Where the only network that it could be cannot be drawn, the reason is what helps.
+        None if !failures.is_empty() => Err(failures.swap_remove(0)),
         _ => Err(not_recognized(variables, wishes, &candidates)),
     }
 }
@@ -120,42 +132,50 @@ struct Place {
     scope: String,
 }
 
-/// The places where a scope of the network's default name occurs; failing that, every scope that directly holds
-/// a variable or scope the network begins with.
-fn places(network: &Network, variables: &Variables) -> Vec<Place> {
-    let mut places: Vec<Place> = vec![];
-    let add = |places: &mut Vec<Place>, prefix: &str, scope: &str| {
-        let place = Place { prefix: prefix.to_owned(), scope: scope.to_owned() };
+impl Place {
+    fn add_to(places: &mut Vec<Self>, prefix: &str, scope: &str) {
+        let place = Self { prefix: prefix.to_owned(), scope: scope.to_owned() };
         if !places.contains(&place) {
             places.push(place);
         }
-    };
+    }
+}
+
+/// The places where a scope of the network's default name occurs.
+fn places(network: &Network, variables: &Variables) -> Vec<Place> {
+    let mut places = vec![];
     let scope = format!("{}/", network.scope);
     for name in variables.keys() {
         let starts = name.match_indices(&scope).map(|(at, _)| at);
         for start in starts.filter(|&at| at == 0 || name.as_bytes()[at - 1] == b'/') {
-            add(&mut places, &name[..start], network.scope);
+            Place::add_to(&mut places, &name[..start], network.scope);
         }
     }
-    if places.is_empty() {
-        // `scope='MyNet'` was given to slim: the network's own names begin one level below.
-        let options = Options::defaults(network.options, network.scope);
-        let Ok(drawn) = default_drawing(network, "", &options, 3, &Variables::new()) else { return places };
-        let own = drawn.variables().filter_map(|(name, _)| name.strip_prefix(&scope));
-        let first_ones: Vec<String> = own.take(FIRST_VARIABLES).map(|name| format!("/{name}")).collect();
-        let Some(first) = first_ones.first() else { return places };
-        for path in variables.keys().filter_map(|name| name.strip_suffix(first.as_str())) {
-            let at = path.rfind('/').map_or(0, |at| at + 1);
-            add(&mut places, &path[..at], &path[at..]);
+    places
+}
+
+/// The places where the network could be under a name of the user's own, given to slim as `scope='MyNet'`: every
+/// scope that directly holds the network's first variable.
+fn renamed_places(network: &Network, variables: &Variables) -> Vec<Place> {
+    let mut places = vec![];
+    let options = Options::defaults(network.options, network.scope);
+    let Ok(drawn) = default_drawing(network, "", &options, 3, &Variables::new()) else { return places };
+    let own = drawn.variables().filter_map(|(name, _)| name.strip_prefix(network.scope));
+    let first_ones: Vec<&str> = own.take(FIRST_VARIABLES).collect();
+    let Some(first) = first_ones.first() else { return places };
+    for path in variables.keys().filter_map(|name| name.strip_suffix(first)) {
+        let at = path.rfind('/').map_or(0, |at| at + 1);
+        if &path[at..] != network.scope {
+            Place::add_to(&mut places, &path[..at], &path[at..]);
         }
-        // A first variable is often called like those of every block. The network is where the next ones are too.
-        let held = |place: &Place| {
-            let root = format!("{}{}", place.prefix, place.scope);
-            first_ones.iter().filter(|name| variables.contains_key(&format!("{root}{name}"))).count()
-        };
-        let most = places.iter().map(held).max().unwrap_or(0);
-        places.retain(|place| held(place) == most);
     }
+    // A first variable is often called like those of every block. The network is where the next ones are too.
+    let held = |place: &Place| {
+        let root = format!("{}{}", place.prefix, place.scope);
+        first_ones.iter().filter(|name| variables.contains_key(&format!("{root}{name}"))).count()
+    };
+    let most = places.iter().map(held).max().unwrap_or(0);
+    places.retain(|place| held(place) == most);
     places
 }
 
@@ -327,4 +347,50 @@ fn multipliers(pairs: &[(usize, usize)]) -> Vec<f64> {
     multipliers.push(low);
     multipliers.retain(|&multiplier| multiplier > 0.0);
     multipliers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slim::find_network;
+
+    fn variables_of(network: &Network, options: &Options) -> Variables {
+        let drawn = default_drawing(network, "", options, 3, &Variables::new()).unwrap();
+        drawn.variables().map(|(name, shape)| (name.to_owned(), shape)).collect()
+    }
+
+    #[test]
+    fn any_depth_multiplier_and_least_depth_is_read_off_the_shapes() {
+        for name in ["inception_v2", "inception_v3"] {
+            let network = find_network(name).unwrap();
+            for multiplier in ["0.1", "0.25", "0.33", "0.5", "0.707", "0.75", "1", "1.25", "1.4", "2"] {
+                for least in ["1", "4", "16", "24"] {
+                    let mut options = Options::defaults(network.options, network.scope);
+                    options.give("depth_multiplier", multiplier).unwrap();
+                    options.give("min_depth", least).unwrap();
+                    options.give("num_classes", "7").unwrap();
+                    // Too shallow for a depthwise convolution.
+                    if name == "inception_v2" && options.depth(64) < 3 {
+                        continue;
+                    }
+                    let variables = variables_of(network, &options);
+                    let read = recognize(&variables, Wishes::default()).unwrap();
+                    assert_eq!(
+                        variables_of(network, &read.options),
+                        variables,
+                        "{name} {multiplier} {least}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn images_may_have_any_number_of_channels() {
+        let network = find_network("inception_v3").unwrap();
+        let options = Options::defaults(network.options, network.scope);
+        let drawn = default_drawing(network, "", &options, 1, &Variables::new()).unwrap();
+        let variables = drawn.variables().map(|(name, shape)| (name.to_owned(), shape)).collect();
+        assert_eq!(recognize(&variables, Wishes::default()).unwrap().channels, 1);
+    }
 }

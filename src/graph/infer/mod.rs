@@ -37,6 +37,12 @@ impl<'a> Inputs<'a> {
         self.graph.constant(*self.node.inputs.get(index)?)
     }
 
+    /// What is known of the shape that an input is the measured shape of: the input of a `Shape` op.
+    fn measured(&self, index: usize) -> Option<&'a [Option<usize>]> {
+        let node = self.graph.node(self.node.inputs.get(index)?.node);
+        if node.op == "Shape" { self.graph.shape(node.inputs[0]).dims() } else { None }
+    }
+
     /// The elements of an input that is a constant vector of integers.
     fn integers(&self, index: usize) -> Result<Option<Vec<i64>>> {
         self.constant(index).map_or(Ok(None), Constant::to_i64s)
