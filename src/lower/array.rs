@@ -5,6 +5,7 @@
 
 use super::Layout;
 use super::context::Lowering;
+use super::flatten::flattened;
 use crate::error::Result;
 use crate::graph::{Node, NodeId, TensorRef};
 use crate::onnx::{Attribute, onnx_dtype};
@@ -95,8 +96,14 @@ pub fn reshape(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     }
     // Elements that lie in TensorFlow's order need no Transpose, whatever the axes are called.
     let (name, layout) = cx.stored(input)?;
-    let name =
-        if layout.keeps_element_order(cx.shape(input)) { name } else { cx.in_tensorflow_layout(input)? };
+    let name = if layout.keeps_element_order(cx.shape(input)) {
+        name
+    } else if let Some(flattened) = flattened(cx, id, node, &layout) {
+        cx.flattened.insert(id.into(), flattened);
+        name
+    } else {
+        cx.in_tensorflow_layout(input)?
+    };
     let rank = cx.rank(node, id.into())?;
     let shape = match cx.constant(target).map(Constant::to_i64s).transpose()?.flatten() {
         Some(dims) => {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Layout;
+use super::flatten::Flattened;
 use crate::error::{Error, Result};
 use crate::graph::{DataFormat, Graph, Node, NodeId, Shape, TensorRef};
 use crate::onnx::{self, Attribute, Dim, Initializer, Model, TensorInfo, onnx_dtype};
@@ -43,6 +44,8 @@ pub struct Lowering<'a> {
     names: HashSet<String>,
     /// Which node of the model computes a value.
     producers: HashMap<String, usize>,
+    /// Images that were flattened in another order than TensorFlow's, for matrix products alone.
+    pub flattened: HashMap<TensorRef, Flattened>,
     model: Model,
 }
 
@@ -64,6 +67,7 @@ impl<'a> Lowering<'a> {
             initializers: HashMap::new(),
             names: HashSet::new(),
             producers: HashMap::new(),
+            flattened: HashMap::new(),
             model: Model { opset: options.opset, ..Model::default() },
         }
     }
@@ -97,6 +101,21 @@ impl<'a> Lowering<'a> {
             Some(Value::Constant { constant, .. }) => Some(constant),
             _ => None,
         }
+    }
+
+    /// The node that computes a tensor.
+    pub fn producer(&self, tensor: TensorRef) -> &'a Node {
+        self.graph.node(tensor.node)
+    }
+
+    /// The nodes that read a tensor.
+    pub fn readers(&self, tensor: TensorRef) -> impl Iterator<Item = &'a Node> {
+        self.graph.nodes().map(|(_, node)| node).filter(move |node| node.inputs.contains(&tensor))
+    }
+
+    /// Whether the model delivers a tensor.
+    pub fn is_output(&self, tensor: TensorRef) -> bool {
+        self.is_output.contains(&tensor)
     }
 
     fn value(&self, tensor: TensorRef) -> Result<&Value> {

@@ -6,6 +6,7 @@
 use super::Layout;
 use super::array::common_layout;
 use super::context::Lowering;
+use super::flatten::matrix_for;
 use crate::error::Result;
 use crate::graph::{Node, NodeId, TensorRef};
 use crate::onnx::Attribute;
@@ -123,7 +124,8 @@ pub fn mean(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
 
 /// A product of matrices: Gemm, which can take a bias too.
 pub fn matmul(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let inputs = vec![cx.in_tensorflow_layout(node.inputs[0])?, cx.in_tensorflow_layout(node.inputs[1])?];
+    let matrix = matrix_for(cx, node.inputs[0], node.inputs[1])?;
+    let inputs = vec![cx.in_tensorflow_layout(node.inputs[0])?, matrix];
     let mut attributes = vec![];
     for (tensorflow, onnx) in [("transpose_a", "transA"), ("transpose_b", "transB")] {
         if node.bool(tensorflow, false) {

@@ -7,6 +7,7 @@
 mod array;
 mod context;
 mod extent;
+mod flatten;
 mod layout;
 mod local;
 mod math;
