@@ -17,6 +17,7 @@ mod overfeat;
 mod resnet;
 mod resnet_v1;
 mod resnet_v2;
+mod s3d;
 mod vgg;
 
 use super::{ArgScope, Drawing, OptionSpec, Options};
@@ -66,6 +67,8 @@ const NETWORKS: &[&Network] = &[
     &resnet_v2::RESNET_V2_101,
     &resnet_v2::RESNET_V2_152,
     &resnet_v2::RESNET_V2_200,
+    &s3d::I3D,
+    &s3d::S3DG,
 ];
 
 /// All networks of the library.
