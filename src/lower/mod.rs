@@ -9,6 +9,7 @@ mod context;
 mod layout;
 mod math;
 mod nn;
+mod slice;
 
 pub use context::LowerOptions;
 use context::Lowering;
@@ -42,6 +43,8 @@ const HANDLERS: &[(&str, Handler)] = &[
     ("MaxPool", nn::max_pool),
     ("Mean", math::mean),
     ("Mul", math::mul),
+    ("Pad", slice::pad),
+    ("PadV2", slice::pad),
     ("Placeholder", array::placeholder),
     ("Relu", math::relu),
     ("Relu6", math::relu6),
@@ -49,6 +52,7 @@ const HANDLERS: &[(&str, Handler)] = &[
     ("Shape", array::shape),
     ("Softmax", math::softmax),
     ("Squeeze", array::squeeze),
+    ("StridedSlice", slice::strided_slice),
     ("Sub", math::sub),
 ];
 

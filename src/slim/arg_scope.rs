@@ -22,6 +22,11 @@ pub enum Layer {
 pub enum Activation {
     Relu,
     Relu6,
+    Identity,
+    /// `mobilenet_v3.hard_swish`: `x * relu6(x + 3) / 6`.
+    HardSwish,
+    /// The gate of MobileNet v3's squeeze-and-excite: `relu6(x + 3) * 0.16667`.
+    HardSigmoid,
 }
 
 /// What `normalizer_fn` can be.
@@ -46,6 +51,8 @@ pub enum Arg {
     NormalizerFn(Option<Normalizer>),
     /// `normalizer_params`
     NormalizerParams(Vec<Arg>),
+    /// `biases_initializer`: whether a layer without a normalizer has biases.
+    Biases(bool),
     /// `decay` of the moving averages; matters to training only.
     Decay(f32),
     /// `epsilon`, added to the variance.
@@ -64,6 +71,9 @@ pub const VALID: Arg = Arg::Padding(Padding::Valid);
 pub const NO_ACTIVATION: Arg = Arg::ActivationFn(None);
 /// `normalizer_fn=None`
 pub const NO_NORMALIZER: Arg = Arg::NormalizerFn(None);
+
+/// `biases_initializer=None`
+pub const NO_BIASES: Arg = Arg::Biases(false);
 
 /// Defaults for the arguments of layers; of two for the same argument the inner one wins.
 #[derive(Debug, Clone, Default)]
@@ -120,6 +130,8 @@ pub struct ConvArgs {
     pub normalizer_fn: Option<Normalizer>,
     /// Arguments for the normalizer.
     pub normalizer_params: Vec<Arg>,
+    /// Whether there are biases where nothing is normalized.
+    pub biases: bool,
 }
 
 impl ConvArgs {
@@ -135,6 +147,7 @@ impl ConvArgs {
             activation_fn: Some(Activation::Relu),
             normalizer_fn: None,
             normalizer_params: vec![],
+            biases: true,
         };
         for arg in args {
             match arg {
@@ -144,6 +157,7 @@ impl ConvArgs {
                 Arg::ActivationFn(activation) => resolved.activation_fn = *activation,
                 Arg::NormalizerFn(normalizer) => resolved.normalizer_fn = *normalizer,
                 Arg::NormalizerParams(params) => resolved.normalizer_params.clone_from(params),
+                Arg::Biases(biases) => resolved.biases = *biases,
                 other => return Err(other.clone()),
             }
         }

@@ -33,7 +33,7 @@ impl Drawing<'_> {
         let args = self.scope.arguments(Layer::Conv2d, args);
         let Some(args) = self.resolved(ConvArgs::resolve(&args)) else { return net };
         let Kernel([height, width]) = kernel.into();
-        self.variable_scope(scope, |slim| {
+        self.layer_scope(scope, "Conv", |slim| {
             let channels = slim.channels(net);
             let weights = slim.variable("weights", &[height, width, channels, num_outputs]);
             let attrs = convolution_attrs(&args);
@@ -89,9 +89,15 @@ impl Drawing<'_> {
     }
 
     /// What every layer with weights ends in. A normalizer takes the place of biases.
-    fn normalized_and_activated(&mut self, net: TensorRef, channels: usize, args: &ConvArgs) -> TensorRef {
+    pub(super) fn normalized_and_activated(
+        &mut self,
+        net: TensorRef,
+        channels: usize,
+        args: &ConvArgs,
+    ) -> TensorRef {
         let net = match args.normalizer_fn {
             Some(Normalizer::BatchNorm) => self.batch_norm(net, &args.normalizer_params),
+            None if !args.biases => net,
             None => {
                 let biases = self.variable("biases", &[channels]);
                 self.op("BiasAdd", "BiasAdd", &[net, biases], [])
@@ -105,9 +111,14 @@ impl Drawing<'_> {
     /// Whether there is a gamma and a beta is the checkpoint's to say. Where one is not stored, slim draws a
     /// constant in its place: ones for gamma, zeros for beta.
     pub fn batch_norm(&mut self, net: TensorRef, args: &[Arg]) -> TensorRef {
+        self.batch_norm_in_scope(net, "BatchNorm", args)
+    }
+
+    /// `slim.batch_norm` in a scope of another name.
+    pub fn batch_norm_in_scope(&mut self, net: TensorRef, scope: &str, args: &[Arg]) -> TensorRef {
         let args = self.scope.arguments(Layer::BatchNorm, args);
         let Some(args) = self.resolved(BatchNormArgs::resolve(&args)) else { return net };
-        self.variable_scope("BatchNorm", |slim| {
+        self.variable_scope(scope, |slim| {
             let shape = [slim.channels(net)];
             let has_gamma = slim.holds("gamma", args.scale);
             let has_beta = slim.holds("beta", args.center);
@@ -149,6 +160,9 @@ impl Drawing<'_> {
             None => net,
             Some(Activation::Relu) => self.op("Relu", "Relu", &[net], []),
             Some(Activation::Relu6) => self.op("Relu6", "Relu6", &[net], []),
+            Some(Activation::Identity) => self.identity(net, "Identity"),
+            Some(Activation::HardSwish) => self.hard_swish(net),
+            Some(Activation::HardSigmoid) => self.hard_sigmoid(net),
         }
     }
 
@@ -272,7 +286,7 @@ impl Drawing<'_> {
         }
     }
 
-    fn resolved<T>(&mut self, args: Result<T, Arg>) -> Option<T> {
+    pub(super) fn resolved<T>(&mut self, args: Result<T, Arg>) -> Option<T> {
         match args {
             Ok(args) => Some(args),
             Err(arg) => {
@@ -283,7 +297,7 @@ impl Drawing<'_> {
     }
 }
 
-fn convolution_attrs(args: &ConvArgs) -> [(&'static str, Attr); 3] {
+pub(super) fn convolution_attrs(args: &ConvArgs) -> [(&'static str, Attr); 3] {
     let (stride, rate) = (args.stride as i64, args.rate as i64);
     [
         ("strides", Attr::Ints(vec![1, stride, stride, 1])),

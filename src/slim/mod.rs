@@ -4,14 +4,16 @@
 //! the defaults of an [`ArgScope`], and the result is a graph like the one slim would have built.
 
 pub mod arg_scope;
+mod depthwise;
 mod drawing;
 mod layers;
 pub mod nets;
 mod options;
 pub mod recognize;
+mod tf_ops;
 
 pub use arg_scope::{Activation, Arg, ArgScope, Layer, Normalizer};
-pub use drawing::{Drawing, Kernel};
+pub use drawing::{Drawing, Kernel, UNNAMED};
 pub use layers::ScopeDisagreement;
 pub use nets::{Network, find_network, networks};
 pub use options::{OptionSource, OptionSpec, Options, Value};

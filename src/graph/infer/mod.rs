@@ -89,6 +89,7 @@ fn inference_function(op: &str) -> Option<InferenceFunction> {
         "Squeeze" => array::squeeze,
         "ConcatV2" => array::concat,
         "Pad" | "PadV2" => array::pad,
+        "StridedSlice" => array::strided_slice,
         "Add" | "AddV2" | "Sub" | "Mul" | "Div" | "RealDiv" | "Maximum" | "Minimum" => math::broadcast,
         "MatMul" => math::matmul,
         "Mean" | "Sum" | "Max" | "Min" | "Prod" => math::reduce,
