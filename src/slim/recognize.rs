@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::nets::read_hparams;
 use super::options::{
     DEPTH_MULTIPLIER, DIVISIBLE_BY, FINEGRAIN_CLASSIFICATION_MODE, MIN_DEPTH, NUM_CLASSES, OptionSource,
     Options, Value,
@@ -250,6 +251,7 @@ fn measured(
         let separable = !variables.contains_key(&format!("{root}Conv2d_1a_7x7/weights"));
         options.set("use_separable_conv", Value::Flag(separable));
     }
+    read_hparams(&root, variables, &mut options);
     if options.is_open(DEPTH_MULTIPLIER.name) {
         options.set(DEPTH_MULTIPLIER.name, Value::Number(1.0));
     }

@@ -13,7 +13,11 @@ mod mobilenet;
 mod mobilenet_v1;
 mod mobilenet_v2;
 mod mobilenet_v3;
+mod nasnet;
+mod nasnet_cell;
+mod pnasnet;
 
+pub(super) use nasnet::read_hparams;
 
 use super::{ArgScope, Drawing, OptionSpec, Options};
 use crate::graph::TensorRef;
@@ -54,6 +58,11 @@ const NETWORKS: &[&Network] = &[
     &mobilenet_v3::MOBILENET_V3_LARGE_MINIMALISTIC,
     &mobilenet_v3::MOBILENET_V3_SMALL_MINIMALISTIC,
     &mobilenet_v3::MOBILENET_EDGETPU,
+    &nasnet::NASNET_CIFAR,
+    &nasnet::NASNET_MOBILE,
+    &nasnet::NASNET_LARGE,
+    &pnasnet::PNASNET_MOBILE,
+    &pnasnet::PNASNET_LARGE,
 ];
 
 /// Names that slim has for a network of [`NETWORKS`] with other defaults, each after that network's name.
