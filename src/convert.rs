@@ -6,9 +6,13 @@ use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::graph::TensorRef;
 use crate::lower::{LowerOptions, lower};
+use crate::model::Model as Source;
 use crate::onnx::Model;
+use crate::passes::atrous::dilate_convolutions;
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
 use crate::passes::freeze::freeze_variables;
+use crate::passes::fuse_batch_norm::fuse_batch_norms;
+use crate::passes::pad_convolutions::pad_convolutions;
 use crate::slim::recognize::Wishes;
 use crate::slim::{
     self, DrawnNetwork, ImageShape, Recognition, ScopeDisagreement, Value, Variables, network_named,
@@ -69,6 +73,9 @@ pub struct Conversion {
 /// The auxiliary classifier's end point.
 const AUX_LOGITS: &str = "AuxLogits";
 
+/// The end point of the classes' probabilities; the residual networks write it small.
+const PREDICTIONS: [&str; 2] = ["Predictions", "predictions"];
+
 /// Names and shapes of a checkpoint's tensors.
 pub fn variables(checkpoint: &Checkpoint) -> Variables {
     checkpoint.tensors().map(|tensor| (tensor.name().to_owned(), tensor.shape().to_vec())).collect()
@@ -78,18 +85,19 @@ pub fn variables(checkpoint: &Checkpoint) -> Variables {
 ///
 /// # Errors
 /// Where the checkpoint holds none of the library's networks, or options are not the network's.
-pub fn recognize_checkpoint(checkpoint: &Checkpoint, options: &ConvertOptions) -> Result<Recognition> {
+pub fn recognize_checkpoint(source: &Source, options: &ConvertOptions) -> Result<Recognition> {
     let network = options.network.as_deref().map(network_named).transpose()?;
-    recognize(&variables(checkpoint), Wishes { network, options: &options.network_options })
-        .map_err(|error| error.within(checkpoint.path().display()))
+    recognize(&variables(source.checkpoint()), Wishes { network, options: &options.network_options })
+        .map_err(|error| error.within(source.path().display()))
 }
 
 /// Converts a checkpoint that comes without a graph: recognizes its network, draws it, and writes it as ONNX.
 ///
 /// # Errors
 /// Where the network is not recognized, its variables are not all there, or the options do not fit it.
-pub fn convert(checkpoint: &Checkpoint, options: &ConvertOptions) -> Result<Conversion> {
-    let mut recognition = recognize_checkpoint(checkpoint, options)?;
+pub fn convert(source: &Source, options: &ConvertOptions) -> Result<Conversion> {
+    let checkpoint = source.checkpoint();
+    let mut recognition = recognize_checkpoint(source, options)?;
     // The auxiliary classifier serves training. It is drawn when somebody wants its end.
     let aux = recognition.options.aux_option();
     let asked = aux.is_some_and(|aux| !recognition.options.is_open(aux) && recognition.options.flag(aux));
@@ -116,7 +124,12 @@ pub fn convert(checkpoint: &Checkpoint, options: &ConvertOptions) -> Result<Conv
     check_choice(&drawn, "--outputs-as-nchw", &outputs_as_nchw, &outputs)?;
 
     // Pruning moves what is left; all tensors that are named go through it together.
-    let (mut graph, kept) = drawn.graph.pruned_to(&[&outputs[..], &[drawn.input]].concat());
+    let named = [&outputs[..], &[drawn.input]].concat();
+    let (graph, _) = drawn.graph.pruned_to(&named);
+    let graph = pad_convolutions(&dilate_convolutions(&fuse_batch_norms(&graph)?)?)?;
+    let named: Vec<TensorRef> =
+        named.iter().filter_map(|&tensor| graph.find_tensor(&drawn.graph.tensor_name(tensor))).collect();
+    let (mut graph, kept) = graph.pruned_to(&named);
     let moved = |tensors: &[TensorRef]| -> Vec<TensorRef> {
         tensors.iter().filter_map(|&tensor| graph.find_tensor(&drawn.graph.tensor_name(tensor))).collect()
     };
@@ -126,11 +139,11 @@ pub fn convert(checkpoint: &Checkpoint, options: &ConvertOptions) -> Result<Conv
         outputs_as_nchw: moved(&outputs_as_nchw),
     };
     let batch_norms = batch_norms(&graph);
-    let origin = format!("{} as {}", checkpoint.path().display(), recognition.network.name);
+    let origin = format!("{} as {}", source.path().display(), recognition.network.name);
     freeze_variables(&mut graph, &origin, |name| checkpoint.get(name).map(|tensor| tensor.constant()))?;
     let mut model = lower(&graph, &kept[..outputs.len()], &lower_options)?;
     model.name = recognition.network.name.to_owned();
-    model.metadata = metadata(checkpoint, &recognition, &image, &batch_norms);
+    model.metadata = metadata(source, &recognition, &image, &batch_norms);
     let disagreements = drawn.disagreements;
     Ok(Conversion { model, recognition, image, batch_norms, disagreements })
 }
@@ -140,7 +153,7 @@ fn choose_outputs(drawn: &DrawnNetwork, names: &[String], with_aux: bool) -> Res
     let mut outputs = vec![];
     if names.is_empty() {
         outputs.push(drawn.output);
-        outputs.extend(drawn.end_point("Predictions"));
+        outputs.extend(PREDICTIONS.iter().find_map(|name| drawn.end_point(name)));
         if with_aux {
             outputs.extend(drawn.end_point(AUX_LOGITS));
         }
@@ -190,16 +203,16 @@ fn check_choice(drawn: &DrawnNetwork, option: &str, chosen: &[TensorRef], among:
 
 /// What the model says about its origin.
 fn metadata(
-    checkpoint: &Checkpoint,
+    source: &Source,
     recognition: &Recognition,
     image: &ImageShape,
     batch_norms: &[BatchNorm],
 ) -> Vec<(String, String)> {
-    let source = checkpoint.path().file_name().map(|name| name.to_string_lossy().into_owned());
+    let file = source.path().file_name().map(|name| name.to_string_lossy().into_owned());
     let options: Vec<String> =
         recognition.options.values().map(|(name, value)| format!("{name}={value}")).collect();
     [
-        ("source", source.unwrap_or_default()),
+        ("source", file.unwrap_or_default()),
         ("network", recognition.network.name.to_owned()),
         ("network_scope", format!("{}{}", recognition.prefix, recognition.options.scope)),
         ("network_options", options.join(" ")),

@@ -40,6 +40,18 @@ impl Error {
         self
     }
 
+    /// The same error with one path said in place of another, wherever it occurs.
+    #[must_use]
+    pub fn with_path_replaced(mut self, from: &Path, to: &Path) -> Self {
+        let (from, to) = (from.display().to_string(), to.display().to_string());
+        for text in
+            [Some(&mut self.subject), Some(&mut self.problem), self.advice.as_mut()].into_iter().flatten()
+        {
+            *text = text.replace(&from, &to);
+        }
+        self
+    }
+
     /// The file, tensor, op or option that the error is about.
     pub fn subject(&self) -> &str {
         &self.subject

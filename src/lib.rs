@@ -6,6 +6,7 @@ pub mod convert;
 pub mod error;
 pub mod graph;
 pub mod lower;
+pub mod model;
 pub mod onnx;
 pub mod output;
 pub mod passes;

@@ -45,6 +45,30 @@ impl OutputFile {
         self.file.as_file()
     }
 
+    /// Writes bytes at a place in the file, whatever other threads write elsewhere in it.
+    ///
+    /// # Errors
+    /// Where the disk is full or broken.
+    pub fn write_at(&self, at: u64, bytes: &[u8]) -> Result<()> {
+        #[cfg(unix)]
+        let written = std::os::unix::fs::FileExt::write_all_at(self.file(), bytes, at);
+        #[cfg(windows)]
+        let written = {
+            let mut done = 0;
+            loop {
+                if done == bytes.len() {
+                    break Ok(());
+                }
+                match std::os::windows::fs::FileExt::seek_write(self.file(), &bytes[done..], at + done as u64)
+                {
+                    Ok(count) => done += count,
+                    Err(error) => break Err(error),
+                }
+            }
+        };
+        written.map_err(|error| self.error(&error))
+    }
+
     /// What to say where writing fails.
     pub fn error(&self, error: &std::io::Error) -> Error {
         unwritable(&self.path, error)

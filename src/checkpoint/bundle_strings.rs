@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_found_whereever_it_is() {
+    fn damage_is_found_wherever_it_is() {
         let (bytes, crc) = stored([b"gamma", b"beta"]);
         for i in 0..bytes.len() {
             let mut damaged = bytes.clone();

@@ -7,10 +7,10 @@ use clap::builder::RangedI64ValueParser;
 use serde::Serialize;
 
 use super::{output, progress};
-use crate::checkpoint::Checkpoint;
 use crate::convert::{BatchNormSummary, Conversion, ConvertOptions, convert};
 use crate::error::Result;
 use crate::lower::OPSETS;
+use crate::model::Model;
 use crate::onnx::{Dim, TensorInfo, write_model};
 
 /// Converts a checkpoint to an ONNX model.
@@ -20,10 +20,11 @@ use crate::onnx::{Dim, TensorInfo, write_model};
 #[command(after_help = "\
 Examples:
   tf2onnx-rs convert inception_v3.ckpt inception_v3.onnx
+  tf2onnx-rs convert inception_v3_2016_08_28.tar.gz inception_v3.onnx
   tf2onnx-rs convert train_dir/ model.onnx --image-size 224 --inputs-as-nchw input:0
   tf2onnx-rs convert model.ckpt-5000 features.onnx --outputs Mixed_6e,PreLogits")]
 pub struct Args {
-    /// A checkpoint: a V1 file, the prefix or any file of a V2 checkpoint, or the folder it is in
+    /// A checkpoint: a V1 file, the prefix or any file of a V2 checkpoint, or the folder or archive it is in
     input: PathBuf,
     /// The ONNX file to write
     output: PathBuf,
@@ -127,7 +128,7 @@ struct TensorSummary {
 
 pub fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
-    let checkpoint = Checkpoint::open(&args.input)?;
+    let source = Model::open(&args.input)?;
     let options = ConvertOptions {
         image_size: args.image_size,
         batch_size: args.batch_size,
@@ -137,14 +138,14 @@ pub fn run(args: &Args) -> Result<()> {
         outputs_as_nchw: args.outputs_as_nchw.clone(),
         ..args.network.to_options()
     };
-    let conversion = convert(&checkpoint, &options)?;
+    let conversion = convert(&source, &options)?;
     let bar = progress::byte_bar(args.quiet, "writing");
-    let written = write_model(&conversion.model, &args.output, &mut |done, total| {
+    let written = write_model(&conversion.model, &args.output, &|done, total| {
         bar.set_length(total);
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    let bytes = written?.bytes;
+    let bytes = written.map_err(|error| source.error(error))?.bytes;
     let summary = Summary::new(args, &conversion, bytes, start.elapsed().as_secs_f64());
     match (args.json, args.quiet) {
         (true, _) => output::print_json(&summary),

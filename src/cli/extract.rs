@@ -7,8 +7,9 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
 use super::{output, progress};
-use crate::checkpoint::{Checkpoint, StoredTensor};
+use crate::checkpoint::StoredTensor;
 use crate::error::{Error, Result};
+use crate::model::Model;
 use crate::output::OutputFile;
 use crate::tensor::{Constant, DType};
 
@@ -19,7 +20,7 @@ Examples:
   tf2onnx-rs extract inception_v3.ckpt weights.npz
   python -c 'import numpy; print(numpy.load(\"weights.npz\").files)'")]
 pub struct Args {
-    /// A checkpoint: a V1 file, the prefix or any file of a V2 checkpoint, or the folder it is in
+    /// A checkpoint: a V1 file, the prefix or any file of a V2 checkpoint, or the folder or archive it is in
     input: PathBuf,
     /// The .npz file to write
     output: PathBuf,
@@ -34,7 +35,8 @@ pub fn run(args: &Args) -> Result<()> {
             Error::file(&args.output, "tensors are written as .npz").advice("give the output that ending")
         );
     }
-    let checkpoint = Checkpoint::open(&args.input)?;
+    let source = Model::open(&args.input)?;
+    let checkpoint = source.checkpoint();
     let output = OutputFile::create(&args.output)?;
     let bar = progress::byte_bar(args.quiet, "extracting");
     bar.set_length(
@@ -42,7 +44,8 @@ pub fn run(args: &Args) -> Result<()> {
     );
     let mut archive = ZipWriter::new(output.file());
     for tensor in checkpoint.tensors() {
-        add_npy(&mut archive, &output, tensor, &mut |bytes| bar.inc(bytes))?;
+        add_npy(&mut archive, &output, tensor, &mut |bytes| bar.inc(bytes))
+            .map_err(|error| source.error(error))?;
     }
     archive.finish().map_err(|error| unwritable(&output, error))?;
     bar.finish_and_clear();

@@ -9,6 +9,7 @@ use super::output;
 use crate::checkpoint::{Checkpoint, StoredTensor, Version};
 use crate::convert::{BatchNormSummary, recognize_checkpoint, variables};
 use crate::error::{Error, Result};
+use crate::model::Model;
 use crate::passes::batch_norm::{BatchNorm, Origin, batch_norms};
 use crate::slim::{self, ImageShape, Recognition};
 use crate::tensor::element_count;
@@ -20,7 +21,7 @@ Examples:
   tf2onnx-rs inspect inception_v3.ckpt
   tf2onnx-rs inspect train_dir/ --json")]
 pub struct Args {
-    /// A checkpoint: a V1 file, the prefix or any file of a V2 checkpoint, or the folder it is in
+    /// A checkpoint: a V1 file, the prefix or any file of a V2 checkpoint, or the folder or archive it is in
     input: PathBuf,
     #[command(flatten)]
     network: NetworkArgs,
@@ -73,19 +74,20 @@ struct BatchNormEntry {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let checkpoint = Checkpoint::open(&args.input)?;
+    let source = Model::open(&args.input)?;
     let options = args.network.to_options();
-    let recognized = recognize_checkpoint(&checkpoint, &options);
+    let recognized = recognize_checkpoint(&source, &options);
     // What the user says about the network has to be right; that there is none is an answer.
     let recognized = match recognized {
         Err(error) if options.network.is_some() || !options.network_options.is_empty() => return Err(error),
         other => other,
     };
-    let inspection = inspect(&checkpoint, recognized)?;
+    let inspection = inspect(&source, recognized)?;
     if args.json { output::print_json(&inspection) } else { output::print(&inspection.text()) }
 }
 
-fn inspect(checkpoint: &Checkpoint, recognized: Result<Recognition, Error>) -> Result<Inspection<'_>> {
+fn inspect(source: &Model, recognized: Result<Recognition, Error>) -> Result<Inspection<'_>> {
+    let checkpoint = source.checkpoint();
     let (network, network_problem, batch_norms) = match recognized {
         Ok(recognition) => {
             let norms = network_batch_norms(checkpoint, &recognition)?;
@@ -98,7 +100,7 @@ fn inspect(checkpoint: &Checkpoint, recognized: Result<Recognition, Error>) -> R
         Err(error) => (None, Some(error.problem().to_owned()), batch_norms_by_name(checkpoint)),
     };
     Ok(Inspection {
-        path: checkpoint.path(),
+        path: source.path(),
         format: match checkpoint.version() {
             Version::V1 => "V1",
             Version::V2 => "V2",
@@ -115,7 +117,9 @@ fn network_batch_norms(checkpoint: &Checkpoint, recognition: &Recognition) -> Re
     let size = network.image_size;
     let image = ImageShape { batch: None, height: size, width: size, channels: *channels };
     let drawn = slim::draw(network, prefix, options, &image, &variables(checkpoint))?;
-    Ok(batch_norms(&drawn.graph))
+    // Those that a conversion would write: the auxiliary classifier is no part of it.
+    let (graph, _) = drawn.graph.pruned_to(&[drawn.output]);
+    Ok(batch_norms(&graph))
 }
 
 fn from_network(norm: BatchNorm) -> BatchNormEntry {

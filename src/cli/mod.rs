@@ -64,5 +64,6 @@ fn json(value: crate::slim::Value) -> serde_json::Value {
         crate::slim::Value::Flag(flag) => flag.into(),
         crate::slim::Value::Count(count) => count.into(),
         crate::slim::Value::Number(number) => number.into(),
+        crate::slim::Value::Choice(choice, _) => choice.into(),
     }
 }

@@ -40,7 +40,7 @@ impl Entry {
         let options = network.options.iter().map(|spec| OptionEntry {
             name: spec.name,
             default: super::json(spec.default),
-            read_from_variables: spec.source == OptionSource::Variables,
+            read_from_variables: !matches!(spec.source, OptionSource::User),
             help: spec.help,
         });
         Self {

@@ -90,7 +90,7 @@ pub fn squeeze(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
 
 pub fn reshape(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let (input, target) = (node.inputs[0], node.inputs[1]);
-    if keeps_shape(cx, id.into(), input, target) {
+    if keeps_shape(cx, id.into(), input) {
         return cx.alias(id.into(), input);
     }
     // Elements that lie in TensorFlow's order need no Transpose, whatever the axes are called.
@@ -112,14 +112,10 @@ pub fn reshape(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     Ok(())
 }
 
-/// Whether a Reshape gives its input the shape that it has: to the shape of a tensor of the same shape, or with
-/// at most one length open on both sides, which then follows from the others.
-fn keeps_shape(cx: &Lowering<'_>, output: TensorRef, input: TensorRef, target: TensorRef) -> bool {
+/// Whether a Reshape gives its input the shape that it has: at most one length is open on both sides, which then
+/// follows from the others.
+fn keeps_shape(cx: &Lowering<'_>, output: TensorRef, input: TensorRef) -> bool {
     let (Some(before), Some(after)) = (cx.shape(input).dims(), cx.shape(output).dims()) else { return false };
-    let after = match cx.producer(target) {
-        shape if shape.op == "Shape" => cx.shape(shape.inputs[0]).dims().unwrap_or(after),
-        _ => after,
-    };
     let open = before.iter().filter(|dim| dim.is_none()).count();
     before == after && open <= 1 && !before.contains(&Some(0))
 }

@@ -99,11 +99,6 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// The node that computes a tensor.
-    pub fn producer(&self, tensor: TensorRef) -> &'a Node {
-        self.graph.node(tensor.node)
-    }
-
     fn value(&self, tensor: TensorRef) -> Result<&Value> {
         self.values.get(&tensor).ok_or_else(|| {
             Error::new(self.graph.tensor_name(tensor), "nothing computes this output of its op in inference")

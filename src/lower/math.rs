@@ -15,6 +15,10 @@ pub fn relu(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     unary(cx, id, node, "Relu", vec![], vec![])
 }
 
+pub fn sigmoid(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    unary(cx, id, node, "Sigmoid", vec![], vec![])
+}
+
 pub fn relu6(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let min = cx.initializer("relu6/min", Constant::from_f32(vec![], &[0.0]), &[]);
     let max = cx.initializer("relu6/max", Constant::from_f32(vec![], &[6.0]), &[]);

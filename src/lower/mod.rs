@@ -6,7 +6,9 @@
 
 mod array;
 mod context;
+mod extent;
 mod layout;
+mod local;
 mod math;
 mod nn;
 mod slice;
@@ -30,30 +32,35 @@ const HANDLERS: &[(&str, Handler)] = &[
     ("AddV2", math::add),
     ("Add", math::add),
     ("AvgPool", nn::average_pool),
+    ("AvgPool3D", nn::average_pool),
     ("BiasAdd", nn::bias_add),
     ("ConcatV2", array::concat),
     ("Const", array::constant),
     ("Conv2D", nn::convolution),
+    ("Conv3D", nn::convolution),
     ("DepthwiseConv2dNative", nn::depthwise_convolution),
     ("FusedBatchNorm", nn::batch_norm),
     ("FusedBatchNormV2", nn::batch_norm),
     ("FusedBatchNormV3", nn::batch_norm),
     ("Identity", array::identity),
+    ("LRN", local::local_response_normalization),
     ("MatMul", math::matmul),
     ("MaxPool", nn::max_pool),
+    ("MaxPool3D", nn::max_pool),
     ("Mean", math::mean),
     ("Mul", math::mul),
-    ("Pad", slice::pad),
-    ("PadV2", slice::pad),
+    ("Pad", extent::pad),
     ("Placeholder", array::placeholder),
     ("Relu", math::relu),
     ("Relu6", math::relu6),
     ("Reshape", array::reshape),
     ("Shape", array::shape),
+    ("Sigmoid", math::sigmoid),
     ("Softmax", math::softmax),
     ("Squeeze", array::squeeze),
     ("StridedSlice", slice::strided_slice),
     ("Sub", math::sub),
+    ("Tile", extent::tile),
 ];
 
 /// Writes a graph without variables as an ONNX model that computes `outputs`.

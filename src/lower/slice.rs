@@ -1,13 +1,11 @@
-//! Parts of tensors, and tensors with a border: `StridedSlice`, `Pad`.
+//! Parts of tensors, in whatever layout they are stored.
 //!
-//! Sources: `tf.strided_slice` and `tf.pad` in TensorFlow's API documentation; Slice and Pad in
-//! <https://onnx.ai/onnx/operators/>.
+//! Sources: `tf.strided_slice` in TensorFlow's API documentation; Slice in <https://onnx.ai/onnx/operators/>.
 
 use super::context::Lowering;
 use crate::error::Result;
 use crate::graph::slice::StridedSlice;
 use crate::graph::{Node, NodeId};
-use crate::onnx::Attribute;
 use crate::tensor::Constant;
 
 /// A slice along each axis, wherever that is stored; then the axes go of which one element was taken.
@@ -54,30 +52,6 @@ pub fn strided_slice(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<(
     cx.node(&format!("{}/slice", node.name), "Slice", inputs, vec![sliced.clone()], vec![]);
     let axes = vector(cx, node, "squeezed", &drop);
     cx.emit((id, node), "Squeeze", vec![sliced, axes], kept_layout, vec![]);
-    Ok(())
-}
-
-/// A border of one value around a tensor.
-pub fn pad(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let input = node.inputs[0];
-    let rank = cx.rank(node, input)?;
-    let paddings = cx.constant(node.inputs[1]).map(Constant::to_i64s).transpose()?.flatten();
-    let Some(paddings) = paddings.filter(|paddings| paddings.len() == 2 * rank) else {
-        return Err(node.error("its paddings are not known before the model runs"));
-    };
-    if paddings.iter().all(|&padding| padding == 0) {
-        return cx.alias(id.into(), input);
-    }
-    let (name, layout) = cx.stored(input)?;
-    let around: Vec<[i64; 2]> = paddings.as_chunks::<2>().0.to_vec();
-    let around = layout.stored(&around);
-    let (before, after): (Vec<i64>, Vec<i64>) = around.iter().map(|&[before, after]| (before, after)).unzip();
-    let mut inputs = vec![name, vector(cx, node, "pads", &[before, after].concat())];
-    if let Some(&value) = node.inputs.get(2) {
-        inputs.push(cx.in_tensorflow_layout(value)?);
-    }
-    let mode = ("mode", Attribute::Text("constant".to_owned()));
-    cx.emit((id, node), "Pad", inputs, layout, vec![mode]);
     Ok(())
 }
 

@@ -5,10 +5,11 @@
 //! lengths follow from the shapes, so the small messages are encoded first and the elements are streamed
 //! between them (<https://protobuf.dev/programming-guides/encoding/>).
 
-use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use onnx_protobuf::Message;
+use rayon::prelude::*;
 
 use super::{Initializer, Model};
 use crate::error::{Error, Result};
@@ -31,34 +32,46 @@ pub struct WriteReport {
     pub bytes: u64,
 }
 
-/// Writes the model to `path`, or leaves what is there as it is. `progress` is told the bytes written so far and those of the whole file.
+/// Writes the model to `path`, or leaves what is there as it is. `progress` is told the bytes written so far and
+/// those of the whole file.
 ///
 /// # Errors
 /// Where the target cannot be written, a weight cannot be read, or the model is too large for one file.
-pub fn write_model(model: &Model, path: &Path, progress: &mut dyn FnMut(u64, u64)) -> Result<WriteReport> {
+pub fn write_model(model: &Model, path: &Path, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<WriteReport> {
     let plan = Plan::new(model)?;
     let output = OutputFile::create(path)?;
-    let mut file = BufWriter::with_capacity(64 * 1024, output.file());
-    let mut written = 0;
-    plan.write(&mut |bytes| {
-        file.write_all(bytes).map_err(|error| output.error(&error))?;
-        written += bytes.len() as u64;
-        progress(written, plan.total);
+    let written = AtomicU64::new(0);
+    // Every piece has its place in the file from the start, so that the cores need not wait for each other.
+    let write = |at: u64, bytes: &[u8]| {
+        output.write_at(at, bytes)?;
+        let before = written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        progress(before + bytes.len() as u64, plan.total);
         Ok(())
-    })?;
-    file.flush().map_err(|error| output.error(&error))?;
-    drop(file);
+    };
+    plan.stretches.par_iter().with_max_len(1).try_for_each(|stretch| stretch.write(&write))?;
     output.persist()?;
     Ok(WriteReport { bytes: plan.total })
 }
 
 /// The file as it will be, every length known.
 struct Plan<'a> {
-    /// The model's fields but its graph, the head of the graph, and the graph's fields but its initializers.
-    head: Vec<u8>,
-    initializers: Vec<(Vec<u8>, &'a Initializer)>,
+    stretches: Vec<Stretch<'a>>,
     total: u64,
 }
+
+/// A part of the file that one core writes.
+struct Stretch<'a> {
+    /// Where it begins.
+    at: u64,
+    /// What is written before the elements of the first initializer: the head of the file, or nothing.
+    head: Vec<u8>,
+    /// The heads of initializers' fields, and whose elements follow them.
+    initializers: Vec<(Vec<u8>, &'a Initializer)>,
+    bytes: u64,
+}
+
+/// Small initializers are written together until they make so many bytes.
+const STRETCH_BYTES: u64 = 1 << 20;
 
 impl<'a> Plan<'a> {
     fn new(model: &'a Model) -> Result<Self> {
@@ -68,36 +81,93 @@ impl<'a> Plan<'a> {
         };
         let mut head = encoded(model_message.write_to_bytes())?;
         let graph = encoded(graph_message.write_to_bytes())?;
-        let mut initializers = vec![];
+        let mut fields = vec![];
         let mut graph_length = graph.len() as u64;
         for initializer in &model.initializers {
             let tensor = encoded(initializer.message().write_to_bytes())?;
             let (field, elements) = initializer_head(initializer, tensor)?;
             graph_length += field.len() as u64 + elements;
-            initializers.push((field, initializer));
+            fields.push((field, initializer, elements));
         }
         push_length_delimited(&mut head, MODEL_GRAPH, graph_length);
         let total = head.len() as u64 + graph_length;
-        head.extend(graph);
         if total > MAX_MESSAGE {
-            return Err(Error::new(
-                "ONNX model",
-                format!("it would have {total} bytes, and a file of ONNX 2 GiB"),
-            ));
+            let problem =
+                format!("it would have {total} bytes, and a file of ONNX has at most {MAX_MESSAGE}");
+            return Err(Error::new("ONNX model", problem));
         }
-        Ok(Self { head, initializers, total })
-    }
-
-    fn write(&self, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        sink(&self.head)?;
-        for (field, initializer) in &self.initializers {
-            sink(field)?;
-            if initializer.value.dtype() != DType::String {
-                initializer.value.write_to(sink)?;
+        head.extend(graph);
+        let bytes = head.len() as u64;
+        let mut stretches = vec![Stretch { at: 0, head, initializers: vec![], bytes }];
+        for (field, initializer, elements) in fields {
+            let last = stretches.last_mut().expect("there is a first stretch");
+            let bytes = field.len() as u64 + elements;
+            if last.bytes + bytes > STRETCH_BYTES {
+                let at = last.at + last.bytes;
+                stretches.push(Stretch { at, head: vec![], initializers: vec![(field, initializer)], bytes });
+            } else {
+                last.initializers.push((field, initializer));
+                last.bytes += bytes;
             }
         }
-        Ok(())
+        Ok(Self { stretches, total })
     }
+}
+
+/// Writes bytes at a place in the file.
+type WriteAt<'a> = dyn Fn(u64, &[u8]) -> Result<()> + Sync + 'a;
+
+impl Stretch<'_> {
+    /// Small initializers are gathered and written at once, large ones through a buffer of moderate size.
+    fn write(&self, write: &WriteAt<'_>) -> Result<()> {
+        let mut at = self.at;
+        let mut gathered = self.head.clone();
+        for (field, initializer) in &self.initializers {
+            gathered.extend(field);
+            if initializer.value.dtype() == DType::String {
+                continue;
+            }
+            if initializer.value.byte_len().is_some_and(|bytes| bytes as u64 <= STRETCH_BYTES) {
+                initializer.value.write_to(&mut |bytes| {
+                    gathered.extend_from_slice(bytes);
+                    Ok(())
+                })?;
+            } else {
+                write(at, &gathered)?;
+                at += gathered.len() as u64;
+                gathered.clear();
+                at += write_large(initializer, at, write)?;
+            }
+        }
+        if gathered.is_empty() { Ok(()) } else { write(at, &gathered) }
+    }
+}
+
+/// Writes the elements of a large initializer, by all cores that have nothing else to do; returns their bytes.
+fn write_large(initializer: &Initializer, at: u64, write: &WriteAt<'_>) -> Result<u64> {
+    let (bytes, permutation) = initializer.value.source_bytes()?;
+    match permutation {
+        None => {
+            let piece_bytes = STRETCH_BYTES as usize;
+            let pieces = bytes.par_chunks(piece_bytes).enumerate();
+            pieces.try_for_each(|(index, piece)| write(at + (index * piece_bytes) as u64, piece))?;
+        }
+        Some(permutation) => {
+            let (rows, row_bytes) = (permutation.rows(), permutation.row_bytes());
+            let tile_rows = permutation.tile_rows(STRETCH_BYTES as usize);
+            (0..rows.div_ceil(tile_rows)).into_par_iter().try_for_each_init(
+                || vec![0; tile_rows * row_bytes],
+                |tile, index| {
+                    let rows = index * tile_rows..rows.min((index + 1) * tile_rows);
+                    let place = at + (rows.start * row_bytes) as u64;
+                    let tile = &mut tile[..rows.len() * row_bytes];
+                    permutation.fill(&bytes, rows, tile)?;
+                    write(place, tile)
+                },
+            )?;
+        }
+    }
+    Ok(bytes.len() as u64)
 }
 
 /// The head of an initializer's field, up to its elements, and the bytes that these will have.

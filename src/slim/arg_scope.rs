@@ -9,11 +9,14 @@ use crate::graph::Padding;
 #[allow(missing_docs)] // the variants are the functions' own names
 pub enum Layer {
     Conv2d,
+    Conv3d,
     SeparableConv2d,
     FullyConnected,
     BatchNorm,
     MaxPool2d,
+    MaxPool3d,
     AvgPool2d,
+    AvgPool3d,
 }
 
 /// What `activation_fn` can be.
@@ -41,18 +44,22 @@ pub enum Normalizer {
 pub enum Arg {
     /// `stride`, the same along both axes.
     Stride(usize),
+    /// `stride` of a volume: frames, rows, columns.
+    Stride3d([usize; 3]),
     /// `padding`
     Padding(Padding),
     /// `rate`: dilation, the same along both axes.
     Rate(usize),
+    /// `biases_initializer`: whether a layer without a normalizer has biases.
+    BiasesInitializer(bool),
+    /// `outputs_collections`: whether the layer's result is an end point under the name of its scope.
+    OutputsCollections(bool),
     /// `activation_fn`
     ActivationFn(Option<Activation>),
     /// `normalizer_fn`
     NormalizerFn(Option<Normalizer>),
     /// `normalizer_params`
     NormalizerParams(Vec<Arg>),
-    /// `biases_initializer`: whether a layer without a normalizer has biases.
-    Biases(bool),
     /// `decay` of the moving averages; matters to training only.
     Decay(f32),
     /// `epsilon`, added to the variance.
@@ -61,6 +68,8 @@ pub enum Arg {
     Center(bool),
     /// `scale`: whether there is a gamma.
     Scale(bool),
+    /// `fused`: whether batch norm is one op.
+    Fused(bool),
 }
 
 /// `padding='SAME'`
@@ -73,7 +82,10 @@ pub const NO_ACTIVATION: Arg = Arg::ActivationFn(None);
 pub const NO_NORMALIZER: Arg = Arg::NormalizerFn(None);
 
 /// `biases_initializer=None`
-pub const NO_BIASES: Arg = Arg::Biases(false);
+pub const NO_BIASES: Arg = Arg::BiasesInitializer(false);
+
+/// `outputs_collections=…`: every layer's result is an end point.
+pub const COLLECTED: Arg = Arg::OutputsCollections(true);
 
 /// Defaults for the arguments of layers; of two for the same argument the inner one wins.
 #[derive(Debug, Clone, Default)]
@@ -124,14 +136,16 @@ pub struct ConvArgs {
     pub padding: Padding,
     /// Dilation.
     pub rate: usize,
+    /// Whether there are biases where nothing normalizes.
+    pub biases: bool,
+    /// Whether the result is an end point.
+    pub is_collected: bool,
     /// What the result goes through, if anything.
     pub activation_fn: Option<Activation>,
     /// What normalizes the result; without one, the layer has biases.
     pub normalizer_fn: Option<Normalizer>,
     /// Arguments for the normalizer.
     pub normalizer_params: Vec<Arg>,
-    /// Whether there are biases where nothing is normalized.
-    pub biases: bool,
 }
 
 impl ConvArgs {
@@ -144,20 +158,22 @@ impl ConvArgs {
             stride: 1,
             padding: Padding::Same,
             rate: 1,
+            biases: true,
+            is_collected: false,
             activation_fn: Some(Activation::Relu),
             normalizer_fn: None,
             normalizer_params: vec![],
-            biases: true,
         };
         for arg in args {
             match arg {
                 Arg::Stride(stride) => resolved.stride = *stride,
                 Arg::Padding(padding) => resolved.padding = padding.clone(),
                 Arg::Rate(rate) => resolved.rate = *rate,
+                Arg::BiasesInitializer(biases) => resolved.biases = *biases,
+                Arg::OutputsCollections(is_collected) => resolved.is_collected = *is_collected,
                 Arg::ActivationFn(activation) => resolved.activation_fn = *activation,
                 Arg::NormalizerFn(normalizer) => resolved.normalizer_fn = *normalizer,
                 Arg::NormalizerParams(params) => resolved.normalizer_params.clone_from(params),
-                Arg::Biases(biases) => resolved.biases = *biases,
                 other => return Err(other.clone()),
             }
         }
@@ -172,6 +188,8 @@ pub struct PoolArgs {
     pub stride: usize,
     /// How the border is treated.
     pub padding: Padding,
+    /// Whether the result is an end point.
+    pub is_collected: bool,
 }
 
 impl PoolArgs {
@@ -180,11 +198,12 @@ impl PoolArgs {
     /// # Errors
     /// The first argument that these layers do not take.
     pub fn resolve(args: &[Arg]) -> Result<Self, Arg> {
-        let mut resolved = Self { stride: 2, padding: Padding::Valid };
+        let mut resolved = Self { stride: 2, padding: Padding::Valid, is_collected: false };
         for arg in args {
             match arg {
                 Arg::Stride(stride) => resolved.stride = *stride,
                 Arg::Padding(padding) => resolved.padding = padding.clone(),
+                Arg::OutputsCollections(is_collected) => resolved.is_collected = *is_collected,
                 other => return Err(other.clone()),
             }
         }
@@ -203,6 +222,8 @@ pub struct BatchNormArgs {
     pub scale: bool,
     /// Added to the variance.
     pub epsilon: f32,
+    /// Whether it is one op.
+    pub fused: bool,
     /// What the result goes through, if anything.
     pub activation_fn: Option<Activation>,
 }
@@ -214,14 +235,21 @@ impl BatchNormArgs {
     /// # Errors
     /// The first argument that `batch_norm` does not take.
     pub fn resolve(args: &[Arg]) -> Result<Self, Arg> {
-        let mut resolved =
-            Self { decay: 0.999, center: true, scale: false, epsilon: 0.001, activation_fn: None };
+        let mut resolved = Self {
+            decay: 0.999,
+            center: true,
+            scale: false,
+            epsilon: 0.001,
+            fused: true,
+            activation_fn: None,
+        };
         for arg in args {
             match arg {
                 Arg::Decay(decay) => resolved.decay = *decay,
                 Arg::Center(center) => resolved.center = *center,
                 Arg::Scale(scale) => resolved.scale = *scale,
                 Arg::Epsilon(epsilon) => resolved.epsilon = *epsilon,
+                Arg::Fused(fused) => resolved.fused = *fused,
                 Arg::ActivationFn(activation) => resolved.activation_fn = *activation,
                 other => return Err(other.clone()),
             }

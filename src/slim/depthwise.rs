@@ -22,8 +22,12 @@ impl Drawing<'_> {
         self.variable_scope(scope, |slim| {
             let channels = slim.channels(net);
             let weights = slim.variable("depthwise_weights", &[height, width, channels, 1]);
-            let attrs = convolution_attrs(&args);
-            let net = slim.op("depthwise", "DepthwiseConv2dNative", &[net, weights], attrs);
+            let name = ["depthwise", "DepthwiseConv2dNative"];
+            let net = if args.rate > 1 {
+                slim.atrous(name, [net, weights], [height, width], args.rate, &args.padding)
+            } else {
+                slim.op(name[0], name[1], &[net, weights], convolution_attrs(&args))
+            };
             slim.normalized_and_activated(net, channels, &args)
         })
     }

@@ -170,10 +170,19 @@ impl<'a> Drawing<'a> {
         })
     }
 
-    /// Names a tensor as one of the network's end points.
+    /// Names a tensor as one of the network's end points; of two under the same name the later one counts.
     pub fn end_point(&mut self, name: &str, tensor: TensorRef) -> TensorRef {
-        self.end_points.push((name.to_owned(), tensor));
+        match self.end_points.iter_mut().find(|(known, _)| known == name) {
+            Some(end_point) => end_point.1 = tensor,
+            None => self.end_points.push((name.to_owned(), tensor)),
+        }
         tensor
+    }
+
+    /// Names a tensor as an end point by its name with all scopes; the empty name is that of the open scope.
+    pub fn scoped_end_point(&mut self, name: &str, tensor: TensorRef) -> TensorRef {
+        let name = format!("{}{name}", self.variable_scope);
+        self.end_point(name.trim_end_matches('/'), tensor)
     }
 
     /// The name of the variable scope that is open, with a `/` at its end.
@@ -201,8 +210,12 @@ impl<'a> Drawing<'a> {
         })
     }
 
-    pub(super) fn placeholder(&mut self, name: &str, image: &ImageShape) -> TensorRef {
-        let dims = vec![image.batch, Some(image.height), Some(image.width), Some(image.channels)];
+    /// The input: a batch of images, or of videos with this many frames.
+    pub(super) fn placeholder(&mut self, name: &str, image: &ImageShape, frames: Option<usize>) -> TensorRef {
+        let mut dims = vec![image.batch, Some(image.height), Some(image.width), Some(image.channels)];
+        if frames.is_some() {
+            dims.insert(1, frames);
+        }
         let attrs = [("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::new(dims)))];
         self.op(name, "Placeholder", &[], attrs)
     }

@@ -3,6 +3,7 @@
 //! Source: `tf_slim/layers/layers.py`. All layers are drawn as in inference (`is_training=False`).
 
 use super::arg_scope::{BatchNormArgs, ConvArgs, PoolArgs};
+use super::layers_3d::BatchNormParts;
 use super::{Activation, Arg, Drawing, Kernel, Layer, Normalizer};
 use crate::error::Error;
 use crate::graph::{Attr, Padding, TensorRef};
@@ -36,8 +37,11 @@ impl Drawing<'_> {
         self.layer_scope(scope, "Conv", |slim| {
             let channels = slim.channels(net);
             let weights = slim.variable("weights", &[height, width, channels, num_outputs]);
-            let attrs = convolution_attrs(&args);
-            let net = slim.op("Conv2D", "Conv2D", &[net, weights], attrs);
+            let net = if args.rate > 1 {
+                slim.atrous(["Conv2D"; 2], [net, weights], [height, width], args.rate, &args.padding)
+            } else {
+                slim.op("Conv2D", "Conv2D", &[net, weights], convolution_attrs(&args))
+            };
             slim.normalized_and_activated(net, num_outputs, &args)
         })
     }
@@ -103,7 +107,8 @@ impl Drawing<'_> {
                 self.op("BiasAdd", "BiasAdd", &[net, biases], [])
             }
         };
-        self.activated(net, args.activation_fn)
+        let net = self.activated(net, args.activation_fn);
+        if args.is_collected { self.scoped_end_point("", net) } else { net }
     }
 
     /// `slim.batch_norm` with the moving averages of training.
@@ -111,11 +116,11 @@ impl Drawing<'_> {
     /// Whether there is a gamma and a beta is the checkpoint's to say. Where one is not stored, slim draws a
     /// constant in its place: ones for gamma, zeros for beta.
     pub fn batch_norm(&mut self, net: TensorRef, args: &[Arg]) -> TensorRef {
-        self.batch_norm_in_scope(net, "BatchNorm", args)
+        self.batch_norm_in("BatchNorm", net, args)
     }
 
     /// `slim.batch_norm` in a scope of another name.
-    pub fn batch_norm_in_scope(&mut self, net: TensorRef, scope: &str, args: &[Arg]) -> TensorRef {
+    pub fn batch_norm_in(&mut self, scope: &str, net: TensorRef, args: &[Arg]) -> TensorRef {
         let args = self.scope.arguments(Layer::BatchNorm, args);
         let Some(args) = self.resolved(BatchNormArgs::resolve(&args)) else { return net };
         self.variable_scope(scope, |slim| {
@@ -127,6 +132,11 @@ impl Drawing<'_> {
             let beta = has_beta.then(|| slim.variable("beta", &shape));
             let mean = slim.variable("moving_mean", &shape);
             let variance = slim.variable("moving_variance", &shape);
+            if !args.fused {
+                let parts = BatchNormParts { gamma, beta, mean, variance };
+                let net = slim.unfused_batch_norm(net, &parts, args.epsilon);
+                return slim.activated(net, args.activation_fn);
+            }
             let gamma =
                 gamma.unwrap_or_else(|| slim.constant("Const", Constant::filled(shape.to_vec(), 1.0)));
             let beta = beta.unwrap_or_else(|| slim.constant("Const", Constant::filled(shape.to_vec(), 0.0)));
@@ -210,7 +220,8 @@ impl Drawing<'_> {
             ("strides", Attr::Ints(vec![1, stride, stride, 1])),
             ("padding", padding_attr(&args.padding)),
         ];
-        self.name_scope(scope, |slim| slim.op(op, op, &[net], attrs))
+        let net = self.name_scope(scope, |slim| slim.op(op, op, &[net], attrs));
+        if args.is_collected { self.scoped_end_point(scope, net) } else { net }
     }
 
     /// `slim.dropout`, which does nothing in inference.
@@ -253,6 +264,16 @@ impl Drawing<'_> {
 
     /// `tf.squeeze(net, [1, 2])`
     pub fn spatial_squeeze(&mut self, net: TensorRef, name: &str) -> TensorRef {
+        if let Some([height, width]) = self.height_and_width(net)
+            && (height, width) != (1, 1)
+        {
+            let problem =
+                format!("images of this size leave {height}x{width} logits, not one for the whole image");
+            self.fail(Error::new(self.current_scope(), problem).advice(
+                "choose another --image-size, or --network-option global_pool=true or spatial_squeeze=false",
+            ));
+            return net;
+        }
         self.op(name, "Squeeze", &[net], [("squeeze_dims", Attr::Ints(SPATIAL.to_vec()))])
     }
 
@@ -306,7 +327,7 @@ pub(super) fn convolution_attrs(args: &ConvArgs) -> [(&'static str, Attr); 3] {
     ]
 }
 
-fn padding_attr(padding: &Padding) -> Attr {
+pub(super) fn padding_attr(padding: &Padding) -> Attr {
     match padding {
         Padding::Same => "SAME".into(),
         _ => "VALID".into(),

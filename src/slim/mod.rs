@@ -4,19 +4,22 @@
 //! the defaults of an [`ArgScope`], and the result is a graph like the one slim would have built.
 
 pub mod arg_scope;
+mod atrous;
 mod depthwise;
 mod drawing;
 mod layers;
+mod layers_3d;
 pub mod nets;
 mod options;
+mod plain_ops;
 pub mod recognize;
-mod tf_ops;
 
 pub use arg_scope::{Activation, Arg, ArgScope, Layer, Normalizer};
 pub use drawing::{Drawing, Kernel, UNNAMED};
 pub use layers::ScopeDisagreement;
 pub use nets::{Network, find_network, networks};
 pub use options::{OptionSource, OptionSpec, Options, Value};
+pub use plain_ops::LocalResponseNormalization;
 pub use recognize::{Recognition, recognize};
 
 use std::collections::BTreeMap;
@@ -86,7 +89,7 @@ pub fn draw(
     variables: &Variables,
 ) -> Result<DrawnNetwork> {
     let mut slim = Drawing::new((network.arg_scope)(), variables);
-    let images = slim.placeholder("input", image);
+    let images = slim.placeholder("input", image, options.frames());
     let mut output = images;
     let scopes: Vec<&str> = prefix.split('/').filter(|scope| !scope.is_empty()).collect();
     slim.variable_scopes(&scopes, |slim| output = (network.draw)(slim, images, options));

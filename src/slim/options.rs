@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Variables;
 use crate::error::{Error, Result};
 
 /// The value of an option.
@@ -13,6 +14,8 @@ pub enum Value {
     Count(usize),
     /// A number.
     Number(f64),
+    /// One of several words.
+    Choice(&'static str, &'static [&'static str]),
 }
 
 impl std::fmt::Display for Value {
@@ -21,15 +24,18 @@ impl std::fmt::Display for Value {
             Self::Flag(flag) => flag.fmt(f),
             Self::Count(count) => count.fmt(f),
             Self::Number(number) => number.fmt(f),
+            Self::Choice(choice, _) => choice.fmt(f),
         }
     }
 }
 
 /// Where the value of an option comes from when the user does not give it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum OptionSource {
     /// The names and shapes of the variables tell.
     Variables,
+    /// This function tells it from the variables, among which the network's begin with the given scope.
+    ReadBy(fn(&Variables, &str) -> Option<Value>),
     /// Nothing in a checkpoint tells: slim's default, or the user.
     User,
 }
@@ -106,6 +112,22 @@ pub const GLOBAL_POOL: OptionSpec = OptionSpec {
     help: "whether the features are averaged over the whole image, whatever its size",
 };
 
+/// The ratio of the image's size to that of the features.
+pub const OUTPUT_STRIDE: OptionSpec = OptionSpec {
+    name: "output_stride",
+    default: Value::Count(0),
+    source: OptionSource::User,
+    help: "ratio of the image's size to that of the features, kept small by atrous convolution; \
+           0 is the network's own",
+};
+/// The frames of a video.
+pub const FRAMES: OptionSpec = OptionSpec {
+    name: "frames",
+    default: Value::Count(64),
+    source: OptionSource::User,
+    help: "number of frames of a video",
+};
+
 /// The options of one network, with a value for each.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -140,13 +162,19 @@ impl Options {
                 "0" | "1" => Some(Value::Flag(text == "1")),
                 _ => text.to_lowercase().parse().ok().map(Value::Flag),
             },
+            // Python's None stands for slim's default of a count, which is 0 here.
+            Value::Count(_) if text == "None" => Some(Value::Count(0)),
             Value::Count(_) => text.parse().ok().map(Value::Count),
             Value::Number(_) => text.parse().ok().filter(|n| *n > 0.0 && *n < 1e6).map(Value::Number),
+            Value::Choice(_, choices) => {
+                choices.iter().find(|choice| **choice == text).map(|choice| Value::Choice(choice, choices))
+            }
         };
         let expected = match spec.default {
-            Value::Flag(_) => "true or false",
-            Value::Count(_) => "a whole number",
-            Value::Number(_) => "a positive number",
+            Value::Flag(_) => "true or false".to_owned(),
+            Value::Count(_) => "a whole number".to_owned(),
+            Value::Number(_) => "a positive number".to_owned(),
+            Value::Choice(_, choices) => format!("one of {}", choices.join(", ")),
         };
         let value = value.ok_or_else(|| Error::new(subject, format!("the value is not {expected}")))?;
         self.set(spec.name, value);
@@ -159,6 +187,16 @@ impl Options {
         if let Some(spec) = self.specs.iter().find(|spec| spec.name == name) {
             self.values.insert(spec.name, value);
         }
+    }
+
+    /// These options with slim's defaults for all that leaves no trace in the variables.
+    #[must_use]
+    pub fn told_by_variables(&self) -> Self {
+        let mut told = self.clone();
+        for spec in self.specs.iter().filter(|spec| matches!(spec.source, OptionSource::User)) {
+            told.values.insert(spec.name, spec.default);
+        }
+        told
     }
 
     /// Whether the network has the option and the user did not give it.
@@ -194,6 +232,19 @@ impl Options {
         }
     }
 
+    /// The value of a choice; empty where the network has no such option.
+    pub fn choice(&self, name: &str) -> &'static str {
+        match self.values.get(name) {
+            Some(Value::Choice(choice, _)) => choice,
+            _ => "",
+        }
+    }
+
+    /// The frames of a video; `None` where the network takes images.
+    pub fn frames(&self) -> Option<usize> {
+        Some(self.count(FRAMES.name)).filter(|&frames| frames > 0)
+    }
+
     /// The value of a number; 1 where the network has no such option.
     pub fn number(&self, name: &str) -> f64 {
         match self.values.get(name) {
@@ -216,12 +267,16 @@ impl Options {
 
     /// See [`Options::depth`].
     pub fn depth_under(&self, depth: usize, multiplier: f64, min_depth: usize) -> usize {
-        let scaled = depth as f64 * multiplier;
         match self.count(DIVISIBLE_BY.name) {
-            0 => (scaled as usize).max(min_depth),
-            divisor => make_divisible(scaled, divisor, min_depth),
+            0 => scaled_depth(depth, multiplier, min_depth),
+            divisor => make_divisible(depth as f64 * multiplier, divisor, min_depth),
         }
     }
+}
+
+/// `max(int(depth * multiplier), min_depth)`
+pub fn scaled_depth(depth: usize, multiplier: f64, min_depth: usize) -> usize {
+    ((depth as f64 * multiplier) as usize).max(min_depth)
 }
 
 /// The multiple of `divisor` that is nearest to `value`, not less than `least` nor than nine tenths of `value`:

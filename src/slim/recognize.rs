@@ -1,13 +1,13 @@
 //! Which network a checkpoint holds, and the options that its variables tell.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
-use super::nets::read_hparams;
 use super::options::{
     DEPTH_MULTIPLIER, DIVISIBLE_BY, FINEGRAIN_CLASSIFICATION_MODE, MIN_DEPTH, NUM_CLASSES, OptionSource,
-    Options, Value,
+    OptionSpec, Options, Value, scaled_depth,
 };
-use super::{DrawnNetwork, ImageShape, Network, OptionSpec, Variables, draw, networks};
+use super::{DrawnNetwork, ImageShape, Network, Variables, draw, networks};
 use crate::error::{Error, Result};
 
 /// A network recognized by its variables.
@@ -25,33 +25,29 @@ pub struct Recognition {
     pub found: usize,
     /// How many variables the network has, the auxiliary classifier left out.
     pub expected: usize,
-    /// How many of them have the shape that the network gives them under these options.
+    /// How many of them have the shape that they have in the checkpoint.
     pub fitting: usize,
 }
 
 impl Recognition {
     /// The share of the network's variables that the checkpoint holds, from 0 to 1.
     pub fn certainty(&self) -> f64 {
-        self.share(self.found)
+        if self.expected == 0 { 0.0 } else { self.found as f64 / self.expected as f64 }
     }
 
-    fn share(&self, count: usize) -> f64 {
-        if self.expected == 0 { 0.0 } else { count as f64 / self.expected as f64 }
+    fn fitting_share(&self) -> f64 {
+        if self.expected == 0 { 0.0 } else { self.fitting as f64 / self.expected as f64 }
     }
 
-    /// Which of two explains the variables better comes first: whose variables have the right shapes, whose
-    /// exist, who explains more of them; then whose options are those that its name stands for.
-    fn compare(&self, other: &Self) -> Ordering {
-        let shares = |fits: fn(&Self) -> usize| other.share(fits(other)).total_cmp(&self.share(fits(self)));
-        shares(|candidate| candidate.fitting)
-            .then_with(|| shares(|candidate| candidate.found))
-            .then_with(|| other.expected.cmp(&self.expected))
+    /// The candidate that explains the variables better comes first: whose variables are there at all, whose
+    /// have the right shapes, who explains more of them; then whose options are those its name stands for.
+    fn compare(&self, other: &Self, enough: f64) -> Ordering {
+        let is_there = |candidate: &Self| candidate.certainty() >= enough;
+        (is_there(other).cmp(&is_there(self)))
+            .then(other.fitting_share().total_cmp(&self.fitting_share()))
+            .then(other.certainty().total_cmp(&self.certainty()))
+            .then(other.found.cmp(&self.found))
             .then_with(|| unlike_defaults(self.network, self).cmp(&unlike_defaults(other.network, other)))
-    }
-
-    /// Whether nothing speaks for one of two networks.
-    fn is_as_good_as(&self, other: &Self) -> bool {
-        self.network.name != other.network.name && self.compare(other).is_eq()
     }
 
     /// The name that slim has for the network with these options, where it has one.
@@ -63,7 +59,8 @@ impl Recognition {
 
 /// How many of the options that variables tell are not what the name of a network stands for.
 fn unlike_defaults(network: &Network, recognition: &Recognition) -> usize {
-    let told = |spec: &&OptionSpec| spec.source == OptionSource::Variables && spec.name != NUM_CLASSES.name;
+    let told =
+        |spec: &&OptionSpec| !matches!(spec.source, OptionSource::User) && spec.name != NUM_CLASSES.name;
     let values = &recognition.options;
     network.options.iter().filter(told).filter(|spec| values.value(spec.name) != Some(spec.default)).count()
 }
@@ -85,53 +82,51 @@ pub struct Wishes<'a> {
 ///
 /// # Errors
 /// Where no network has these variables; the message names the nearest ones and what they miss. Where several
-/// have them alike. Also where an option is not one of the network's.
+/// networks have them alike. Also where an option is not one of the network's.
 pub fn recognize(variables: &Variables, wishes: Wishes<'_>) -> Result<Recognition> {
     let possible: Vec<&Network> = match wishes.network {
         Some(network) => vec![network],
         // Variants are drawn alike: it is the options that tell them apart.
         None => networks().filter(|network| !network.is_variant()).collect(),
     };
-    let mut candidates: Vec<Recognition> = vec![];
-    let mut refusal = None;
-    for &network in &possible {
-        for place in places_by_scope(network, variables) {
-            match measured(network, place, variables, wishes.options) {
-                Ok(candidate) => candidates.push(candidate),
-                Err(error) => refusal = refusal.or(Some(error)),
-            }
-        }
-    }
     // A network that the user names is tried however little of it is there: what is missing will be named.
     let enough = if wishes.network.is_some() { f64::MIN_POSITIVE } else { RECOGNIZED };
-    if !candidates.iter().any(|candidate| candidate.certainty() >= enough) {
+    let mut candidates: Vec<Recognition> = vec![];
+    let mut failures: Vec<Error> = vec![];
+    // Scopes are seldom renamed, and to look for renamed ones every network has to be drawn.
+    for find_places in [places, renamed_places] {
         for &network in &possible {
-            for place in places_by_first_variable(network, variables) {
+            for place in find_places(network, variables) {
                 match measured(network, place, variables, wishes.options) {
                     Ok(candidate) => candidates.push(candidate),
-                    Err(error) if wishes.network.is_some() => refusal = refusal.or(Some(error)),
-                    Err(_) => {}
+                    Err(error) => failures.push(error),
                 }
             }
         }
-    }
-    candidates.sort_by(Recognition::compare);
-    match &candidates[..] {
-        [best, next, ..] if best.certainty() >= enough && best.is_as_good_as(next) => {
-            Err(ambiguous(&candidates))
+        candidates.sort_by(|a, b| a.compare(b, enough));
+        if candidates.first().is_some_and(|best| best.certainty() >= RECOGNIZED) {
+            break;
         }
+    }
+    match &candidates[..] {
         [best, ..] if best.certainty() >= enough => {
+            let alike = candidates.iter().filter(|other| best.compare(other, enough).is_eq());
+            let names: BTreeSet<&str> = alike.map(|candidate| candidate.network.name).collect();
+            if names.len() > 1 {
+                return Err(ambiguous(names));
+            }
             let best = candidates.swap_remove(0);
+            give(&mut best.options.clone(), wishes.options)?;
             Ok(if wishes.network.is_some() { best } else { best.under_its_variants_name() })
         }
-        _ => Err(refusal.unwrap_or_else(|| not_recognized(variables, wishes, &candidates))),
+        // Where the only network that it could be cannot be drawn, the reason is what helps.
+        [] if !failures.is_empty() => Err(failures.swap_remove(0)),
+        _ => Err(not_recognized(variables, wishes, &candidates)),
     }
 }
 
-fn ambiguous(candidates: &[Recognition]) -> Error {
-    let best = &candidates[0];
-    let alike = candidates.iter().take_while(|candidate| best.compare(candidate).is_eq());
-    let names: Vec<&str> = alike.map(|candidate| candidate.network.name).collect();
+fn ambiguous(names: BTreeSet<&str>) -> Error {
+    let names: Vec<&str> = names.into_iter().collect();
     Error::new("network", format!("the variables fit {} alike", names.join(" and ")))
         .advice("name the network with --network")
 }
@@ -183,10 +178,17 @@ impl Place {
         let separator = if self.scope.is_empty() { "" } else { "/" };
         format!("{}{}{separator}", self.prefix, self.scope)
     }
+
+    fn add_to(places: &mut Vec<Self>, prefix: &str, scope: &str) {
+        let place = Self { prefix: prefix.to_owned(), scope: scope.to_owned() };
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
 }
 
 /// The places where a scope of the network's default name occurs.
-fn places_by_scope(network: &Network, variables: &Variables) -> Vec<Place> {
+fn places(network: &Network, variables: &Variables) -> Vec<Place> {
     let mut places = vec![];
     if network.scope.is_empty() {
         return places;
@@ -195,42 +197,60 @@ fn places_by_scope(network: &Network, variables: &Variables) -> Vec<Place> {
     for name in variables.keys() {
         let starts = name.match_indices(&scope).map(|(at, _)| at);
         for start in starts.filter(|&at| at == 0 || name.as_bytes()[at - 1] == b'/') {
-            let place = Place { prefix: name[..start].to_owned(), scope: network.scope.to_owned() };
-            if !places.contains(&place) {
-                places.push(place);
+            Place::add_to(&mut places, &name[..start], network.scope);
+        }
+    }
+    places
+}
+
+/// The places where the network could be under a name of the user's own, given to slim as `scope='MyNet'`, or
+/// where it has no scope: every scope that directly holds the network's first variable.
+fn renamed_places(network: &Network, variables: &Variables) -> Vec<Place> {
+    let mut places = vec![];
+    let options = Options::defaults(network.options, network.scope);
+    let Ok(drawn) = default_drawing(network, "", &options, 3, &Variables::new()) else { return places };
+    let default = Place { prefix: String::new(), scope: network.scope.to_owned() }.root();
+    let own = drawn.variables().filter_map(|(name, _)| name.strip_prefix(&default));
+    let first_ones: Vec<&str> = own.take(FIRST_VARIABLES).collect();
+    let Some(first) = first_ones.first() else { return places };
+    let roots = variables.keys().filter_map(|name| name.strip_suffix(first));
+    for root in roots.filter(|root| root.is_empty() || root.ends_with('/')) {
+        if network.scope.is_empty() {
+            Place::add_to(&mut places, root, "");
+        } else if let Some(path) = root.strip_suffix('/') {
+            let at = path.rfind('/').map_or(0, |at| at + 1);
+            if &path[at..] != network.scope {
+                Place::add_to(&mut places, &path[..at], &path[at..]);
             }
         }
     }
+    // A first variable is often called like those of every block. The network is where the next ones are too.
+    let held = |place: &Place| {
+        let root = place.root();
+        first_ones.iter().filter(|name| variables.contains_key(&format!("{root}{name}"))).count()
+    };
+    let most = places.iter().map(held).max().unwrap_or(0);
+    places.retain(|place| held(place) == most);
     places
 }
 
-/// The places of the variable that the network begins with: for networks without a scope, and for those that
-/// were given one (`scope='MyNet'`), whose own names begin one level below.
-fn places_by_first_variable(network: &Network, variables: &Variables) -> Vec<Place> {
-    let options = Options::defaults(network.options, network.scope);
-    let Ok(drawn) = default_drawing(network, "", &options, 3, &Variables::new()) else { return vec![] };
-    let default = Place { prefix: String::new(), scope: network.scope.to_owned() };
-    let Some(first) = drawn.variables().next().and_then(|(name, _)| name.strip_prefix(&default.root()))
-    else {
-        return vec![];
-    };
-    let mut places = vec![];
-    for name in variables.keys() {
-        let Some(root) = name.strip_suffix(first).filter(|root| root.is_empty() || root.ends_with('/'))
-        else {
-            continue;
-        };
-        if network.scope.is_empty() {
-            places.push(Place { prefix: root.to_owned(), scope: String::new() });
-        } else if let Some(path) = root.strip_suffix('/') {
-            let at = path.rfind('/').map_or(0, |at| at + 1);
-            places.push(Place { prefix: path[..at].to_owned(), scope: path[at..].to_owned() });
-        }
+/// How many of a network's first variables are looked for to find the scope that it is in.
+const FIRST_VARIABLES: usize = 16;
+
+/// Sets the options that the user gives.
+fn give(options: &mut Options, wishes: &[String]) -> Result<()> {
+    for wish in wishes {
+        let (key, value) = wish.split_once('=').ok_or_else(|| {
+            Error::new(format!("--network-option {wish}"), "it is not of the form KEY=VALUE")
+        })?;
+        options.give(key, value)?;
     }
-    places
+    Ok(())
 }
 
 /// The network at this place: options read off the variables, and how many of its variables there are.
+///
+/// Options that the network does not take are left aside: whether they are wrong depends on which network it is.
 fn measured(
     network: &'static Network,
     place: Place,
@@ -241,36 +261,46 @@ fn measured(
     let Place { prefix, scope } = place;
     let mut options = Options::defaults(network.options, &scope);
     for wish in wishes {
-        let (key, value) = wish.split_once('=').ok_or_else(|| {
-            Error::new(format!("--network-option {wish}"), "it is not of the form KEY=VALUE")
-        })?;
-        options.give(key, value)?;
+        // Complaints are for the network that is chosen.
+        let _ = give(&mut options, std::slice::from_ref(wish));
     }
     read_classes(network, &root, variables, &mut options);
+    for spec in network.options {
+        if let OptionSource::ReadBy(read) = spec.source
+            && options.is_open(spec.name)
+            && let Some(value) = read(variables, &root)
+        {
+            options.set(spec.name, value);
+        }
+    }
     if options.is_open("use_separable_conv") {
         let separable = !variables.contains_key(&format!("{root}Conv2d_1a_7x7/weights"));
         options.set("use_separable_conv", Value::Flag(separable));
     }
-    read_hparams(&root, variables, &mut options);
-    if options.is_open(DEPTH_MULTIPLIER.name) {
+    let reads_depth = reads_depth(&options, network);
+    if reads_depth {
         options.set(DEPTH_MULTIPLIER.name, Value::Number(1.0));
     }
     let mut drawn = default_drawing(network, &prefix, &options, 3, variables)?;
     let channels = read_channels(&drawn, variables).unwrap_or(3);
     let fits = |(name, shape): (&str, Vec<usize>)| variables.get(name).is_none_or(|stored| *stored == shape);
     if !drawn.variables().all(fits) {
-        read_depth(network, &prefix, &mut options, &drawn, variables)?;
+        if reads_depth {
+            read_depth(network, &prefix, &mut options, &drawn, variables)?;
+        }
         drawn = default_drawing(network, &prefix, &options, channels, variables)?;
     }
     // The auxiliary classifier depends on the size of the images of training, and is no part of the model.
     let aux = network.aux_logits.map(|aux| format!("{root}{aux}/"));
     let is_aux = |name: &str| aux.as_ref().is_some_and(|aux| name.starts_with(aux));
-    let (mut found, mut expected, mut fitting) = (0, 0, 0);
+    let (mut found, mut fitting, mut expected) = (0, 0, 0);
     for (name, shape) in drawn.variables().filter(|(name, _)| !is_aux(name)) {
-        let stored = variables.get(name);
         expected += 1;
-        found += usize::from(stored.is_some());
-        fitting += usize::from(stored == Some(&shape));
+        if let Some(stored) = variables.get(name) {
+            // A filter of another rank belongs to another kind of network, under whatever name.
+            found += usize::from(stored.len() == shape.len());
+            fitting += usize::from(*stored == shape);
+        }
     }
     Ok(Recognition { network, prefix, options, channels, found, expected, fitting })
 }
@@ -286,7 +316,7 @@ fn default_drawing(
     draw(
         network,
         prefix,
-        options,
+        &options.told_by_variables(),
         &ImageShape { batch: None, height: size, width: size, channels },
         variables,
     )
@@ -316,6 +346,13 @@ fn read_channels(probe: &DrawnNetwork, variables: &Variables) -> Option<usize> {
     shape.len().checked_sub(2).map(|axis| shape[axis]).filter(|&channels| channels > 0)
 }
 
+/// Whether the depth multiplier is to be read off the shapes of all convolutions.
+fn reads_depth(options: &Options, network: &Network) -> bool {
+    let spec = network.options.iter().find(|spec| spec.name == DEPTH_MULTIPLIER.name);
+    spec.is_some_and(|spec| matches!(spec.source, OptionSource::Variables))
+        && options.is_open(DEPTH_MULTIPLIER.name)
+}
+
 /// A number of channels that no convolution has. With it as the least depth, those show whose depth follows the
 /// multiplier.
 const TELLTALE_DEPTH: usize = 1 << 20;
@@ -330,9 +367,6 @@ fn read_depth(
     full: &DrawnNetwork,
     variables: &Variables,
 ) -> Result<()> {
-    if !options.is_open(DEPTH_MULTIPLIER.name) {
-        return Ok(());
-    }
     let mut marked = options.clone();
     marked.set(MIN_DEPTH.name, Value::Count(TELLTALE_DEPTH));
     let marked = default_drawing(network, prefix, &marked, 3, variables)?;
@@ -358,21 +392,38 @@ fn read_depth(
         attempts.push((true, rest));
     }
     for (finegrain, pairs) in attempts {
-        for multiplier in multipliers(pairs, options.count(DIVISIBLE_BY.name)) {
-            let fits = |least: usize| {
-                pairs.iter().all(|&(full, actual)| options.depth_under(full, multiplier, least) == actual)
-            };
-            if let Some(&least) = least_candidates.iter().find(|&&least| fits(least)) {
-                options.set(DEPTH_MULTIPLIER.name, Value::Number(multiplier));
-                options.set(MIN_DEPTH.name, Value::Count(least));
-                if options.is_open(FINEGRAIN_CLASSIFICATION_MODE.name) {
-                    options.set(FINEGRAIN_CLASSIFICATION_MODE.name, Value::Flag(finegrain));
-                }
-                return Ok(());
+        let divisor = options.count(DIVISIBLE_BY.name);
+        let depth = |full: usize, multiplier, least| options.depth_under(full, multiplier, least);
+        if let Some((multiplier, least)) = fitting_depth_by(depth, pairs, &least_candidates, divisor) {
+            options.set(DEPTH_MULTIPLIER.name, Value::Number(multiplier));
+            options.set(MIN_DEPTH.name, Value::Count(least));
+            if options.is_open(FINEGRAIN_CLASSIFICATION_MODE.name) {
+                options.set(FINEGRAIN_CLASSIFICATION_MODE.name, Value::Flag(finegrain));
             }
+            return Ok(());
         }
     }
     Ok(())
+}
+
+/// The multiplier and the least depth that give every one of `pairs` the second depth instead of the first.
+pub(super) fn fitting_depth(pairs: &[(usize, usize)], least_candidates: &[usize]) -> Option<(f64, usize)> {
+    fitting_depth_by(scaled_depth, pairs, least_candidates, 0)
+}
+
+/// The same where `depth` is what a multiplier and a least depth make of a depth.
+fn fitting_depth_by(
+    depth: impl Fn(usize, f64, usize) -> usize,
+    pairs: &[(usize, usize)],
+    least_candidates: &[usize],
+    divisor: usize,
+) -> Option<(f64, usize)> {
+    let fits = |multiplier: f64, least: usize| {
+        pairs.iter().all(|&(full, actual)| depth(full, multiplier, least) == actual)
+    };
+    multipliers(pairs, divisor).into_iter().find_map(|multiplier| {
+        least_candidates.iter().find(|&&least| fits(multiplier, least)).map(|&least| (multiplier, least))
+    })
 }
 
 /// Multipliers to try, those that people choose first: 1, then few decimals before many, then what the widest
@@ -392,4 +443,50 @@ fn multipliers(pairs: &[(usize, usize)], divisor: usize) -> Vec<f64> {
     multipliers.push(actual as f64 / full as f64);
     multipliers.retain(|&multiplier| multiplier > 0.0);
     multipliers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slim::find_network;
+
+    fn variables_of(network: &Network, options: &Options) -> Variables {
+        let drawn = default_drawing(network, "", options, 3, &Variables::new()).unwrap();
+        drawn.variables().map(|(name, shape)| (name.to_owned(), shape)).collect()
+    }
+
+    #[test]
+    fn any_depth_multiplier_and_least_depth_is_read_off_the_shapes() {
+        for name in ["inception_v2", "inception_v3"] {
+            let network = find_network(name).unwrap();
+            for multiplier in ["0.1", "0.25", "0.33", "0.5", "0.707", "0.75", "1", "1.25", "1.4", "2"] {
+                for least in ["1", "4", "16", "24"] {
+                    let mut options = Options::defaults(network.options, network.scope);
+                    options.give("depth_multiplier", multiplier).unwrap();
+                    options.give("min_depth", least).unwrap();
+                    options.give("num_classes", "7").unwrap();
+                    // Too shallow for a depthwise convolution.
+                    if name == "inception_v2" && options.depth(64) < 3 {
+                        continue;
+                    }
+                    let variables = variables_of(network, &options);
+                    let read = recognize(&variables, Wishes::default()).unwrap();
+                    assert_eq!(
+                        variables_of(network, &read.options),
+                        variables,
+                        "{name} {multiplier} {least}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn images_may_have_any_number_of_channels() {
+        let network = find_network("inception_v3").unwrap();
+        let options = Options::defaults(network.options, network.scope);
+        let drawn = default_drawing(network, "", &options, 1, &Variables::new()).unwrap();
+        let variables = drawn.variables().map(|(name, shape)| (name.to_owned(), shape)).collect();
+        assert_eq!(recognize(&variables, Wishes::default()).unwrap().channels, 1);
+    }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use super::{DType, element_count, permute_into};
+use super::{DType, Permutation, check_length, element_count, permute_into};
 use crate::error::{Error, Result};
 
 /// Something that can hand out the elements of one tensor when it is asked to.
@@ -190,6 +190,19 @@ impl Constant {
             Ok(())
         })?;
         Ok(Cow::Owned(out))
+    }
+
+    /// The bytes of the source, and how its axes are to be permuted, if they are. Reading them verifies them.
+    ///
+    /// # Errors
+    /// Where the source cannot be read, holds strings, or has not the length that the shape demands.
+    pub fn source_bytes(&self) -> Result<(Cow<'_, [u8]>, Option<Permutation>)> {
+        let bytes = self.source.bytes()?;
+        let size =
+            self.dtype.size().ok_or_else(|| Error::new("tensor", "its elements have no fixed size"))?;
+        check_length(&bytes, size, &self.view)?;
+        let permutation = self.is_permuted().then(|| Permutation::new(size, &self.view, &self.perm));
+        Ok((bytes, permutation))
     }
 
     /// Hands all bytes to `sink` from first to last, in pieces of moderate size.

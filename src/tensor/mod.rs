@@ -9,7 +9,7 @@ mod permute;
 
 pub use constant::{Constant, Fill, Inline, Source};
 pub use dtype::DType;
-pub use permute::permute_into;
+pub use permute::{Permutation, check_length, permute_into};
 
 /// The number of elements of a tensor of this shape, or `None` where it does not fit a `usize`.
 pub fn element_count(shape: &[usize]) -> Option<usize> {

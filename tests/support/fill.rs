@@ -38,10 +38,14 @@ pub fn image(shape: &[usize]) -> Vec<f32> {
 
 #[test]
 fn the_formula_gives_the_values_it_is_defined_with() {
-    let printed = |values: &[f32]| values.iter().map(|value| format!("{value:.8}")).collect::<Vec<_>>();
-    assert_eq!(printed(&image(&[3])), ["-0.80436337", "0.30472076", "-0.59275150"]);
+    // The definition prints eight decimals of the values before they are rounded to float32.
+    let near = |values: &[f32], printed: &[f64]| {
+        assert_eq!(values.len(), printed.len());
+        values.iter().zip(printed).all(|(&value, printed)| (f64::from(value) - printed).abs() < 1e-7)
+    };
+    assert!(near(&image(&[3]), &[-0.80436337, 0.30472076, -0.59275150]));
     let weights = variable("A/weights", &[3, 3, 2, 4], 1.0);
-    assert_eq!(printed(&weights[..3]), ["-0.04039328", "-0.10939004", "-0.01442321"]);
+    assert!(near(&weights[..3], &[-0.04039328, -0.10939004, -0.01442321]));
     let variance = variable("A/BatchNorm/moving_variance", &[4], 1.0);
-    assert_eq!(printed(&variance), ["1.34130291", "0.66411704", "0.96223468", "1.01142287"]);
+    assert!(near(&variance, &[1.34130291, 0.66411704, 0.96223468, 1.01142287]));
 }

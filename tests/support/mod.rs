@@ -1,5 +1,9 @@
 //! What the tests share. Each test file uses a part of it.
 #![allow(dead_code)]
 
+pub mod checkpoint_writer;
+pub mod checkpoints;
+pub mod command;
 pub mod fill;
+pub mod onnx;
 pub mod zoo;

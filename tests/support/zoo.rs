@@ -110,7 +110,8 @@ impl Case {
     /// What a user has to say about this case with `--network-option`, as `KEY=VALUE`.
     pub fn network_options(&self) -> Vec<String> {
         let told = self.kwargs.iter().filter(|(key, _)| !READ_FROM_VARIABLES.contains(&key.as_str()));
-        let mut options: Vec<String> = told.map(|(key, value)| format!("{key}={value}")).collect();
+        let text = |value: &serde_json::Value| value.as_str().map_or(value.to_string(), str::to_owned);
+        let mut options: Vec<String> = told.map(|(key, value)| format!("{key}={}", text(value))).collect();
         options.extend(self.frames.map(|frames| format!("frames={frames}")));
         options
     }

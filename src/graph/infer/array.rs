@@ -35,9 +35,10 @@ pub fn shape(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
 
 pub fn reshape(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let input = inputs.shape(0)?;
-    let mut dims: Vec<Option<usize>> = match inputs.integers(1)? {
-        Some(target) => target.iter().map(|&n| usize::try_from(n).ok()).collect(),
-        None => {
+    let mut dims: Vec<Option<usize>> = match (inputs.integers(1)?, inputs.measured(1)) {
+        (Some(target), _) => target.iter().map(|&n| usize::try_from(n).ok()).collect(),
+        (None, Some(dims)) => dims.to_vec(),
+        (None, _) => {
             // A target that is only known when the model runs still says how many axes there will be.
             let rank = inputs.shape(1)?.dim(0);
             let shape = rank.map_or(Shape::UNKNOWN, Shape::of_rank);

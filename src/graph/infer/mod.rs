@@ -3,6 +3,7 @@
 //! Source: the shape functions in `tensorflow/core/ops/*.cc`.
 
 mod array;
+mod blocks;
 mod math;
 mod nn;
 
@@ -34,6 +35,12 @@ impl<'a> Inputs<'a> {
 
     fn constant(&self, index: usize) -> Option<&'a Constant> {
         self.graph.constant(*self.node.inputs.get(index)?)
+    }
+
+    /// What is known of the shape that an input is the measured shape of: the input of a `Shape` op.
+    fn measured(&self, index: usize) -> Option<&'a [Option<usize>]> {
+        let node = self.graph.node(self.node.inputs.get(index)?.node);
+        if node.op == "Shape" { self.graph.shape(node.inputs[0]).dims() } else { None }
     }
 
     /// The elements of an input that is a constant vector of integers.
@@ -83,13 +90,16 @@ fn inference_function(op: &str) -> Option<InferenceFunction> {
         "Placeholder" | "PlaceholderV2" | "Variable" | "VariableV2" => array::declared,
         "Identity" | "StopGradient" | "Relu" | "Relu6" | "Elu" | "Selu" | "Softplus" | "Softsign"
         | "LeakyRelu" | "Sigmoid" | "Tanh" | "Exp" | "Log" | "Sqrt" | "Rsqrt" | "Square" | "Neg" | "Abs"
-        | "Softmax" | "LogSoftmax" | "BiasAdd" => array::like_first_input,
+        | "Softmax" | "LogSoftmax" | "BiasAdd" | "LRN" => array::like_first_input,
         "Shape" => array::shape,
         "Reshape" => array::reshape,
         "Squeeze" => array::squeeze,
         "ConcatV2" => array::concat,
         "Pad" | "PadV2" => array::pad,
         "StridedSlice" => array::strided_slice,
+        "Tile" => blocks::tile,
+        "SpaceToBatchND" => blocks::space_to_batch,
+        "BatchToSpaceND" => blocks::batch_to_space,
         "Add" | "AddV2" | "Sub" | "Mul" | "Div" | "RealDiv" | "Maximum" | "Minimum" => math::broadcast,
         "MatMul" => math::matmul,
         "Mean" | "Sum" | "Max" | "Min" | "Prod" => math::reduce,

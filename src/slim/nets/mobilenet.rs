@@ -6,18 +6,11 @@ use crate::error::Error;
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_NORMALIZER, SAME, VALID};
 use crate::slim::options::{
-    DEPTH_MULTIPLIER, FINEGRAIN_CLASSIFICATION_MODE, MIN_DEPTH, OptionSource, OptionSpec, Value,
-    make_divisible,
+    DEPTH_MULTIPLIER, FINEGRAIN_CLASSIFICATION_MODE, MIN_DEPTH, OUTPUT_STRIDE, OptionSource, OptionSpec,
+    Value, make_divisible,
 };
 use crate::slim::{Activation, Arg, ArgScope, Drawing, Layer, Normalizer, Options, UNNAMED};
 
-/// The ratio of the images' size to the features'; from there on, convolutions are atrous.
-pub const OUTPUT_STRIDE: OptionSpec = OptionSpec {
-    name: "output_stride",
-    default: Value::Count(0),
-    source: OptionSource::User,
-    help: "ratio of the images' size to the features' that is kept by atrous convolutions; 0 for none",
-};
 /// Whether padding does not depend on the size of the images.
 pub const USE_EXPLICIT_PADDING: OptionSpec = OptionSpec {
     name: "use_explicit_padding",

@@ -4,11 +4,11 @@
 
 use super::Network;
 use super::inception;
-use super::mobilenet::{AtrousStride, LEAST_DEPTH, OUTPUT_STRIDE, USE_EXPLICIT_PADDING, under_multiplier};
+use super::mobilenet::{AtrousStride, LEAST_DEPTH, USE_EXPLICIT_PADDING, under_multiplier};
 use crate::error::Error;
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{SAME, VALID};
-use crate::slim::options::{GLOBAL_POOL, NUM_CLASSES, OptionSpec, SPATIAL_SQUEEZE};
+use crate::slim::options::{GLOBAL_POOL, NUM_CLASSES, OUTPUT_STRIDE, OptionSpec, SPATIAL_SQUEEZE};
 use crate::slim::{Activation, Arg, ArgScope, Drawing, Layer, Normalizer, Options};
 
 pub const MOBILENET_V1: Network = Network {

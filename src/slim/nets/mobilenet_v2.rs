@@ -4,11 +4,13 @@
 
 use super::Network;
 use super::mobilenet::{
-    Definition, LEAST_DEPTH, OUTPUT_STRIDE, Op, USE_EXPLICIT_PADDING, bottleneck, conv, mobilenet,
-    training_scope, under_multiplier,
+    Definition, LEAST_DEPTH, Op, USE_EXPLICIT_PADDING, bottleneck, conv, mobilenet, training_scope,
+    under_multiplier,
 };
 use crate::graph::TensorRef;
-use crate::slim::options::{DIVISIBLE_BY, FINEGRAIN_CLASSIFICATION_MODE, NUM_CLASSES, OptionSpec, Value};
+use crate::slim::options::{
+    DIVISIBLE_BY, FINEGRAIN_CLASSIFICATION_MODE, NUM_CLASSES, OUTPUT_STRIDE, OptionSpec, Value,
+};
 use crate::slim::{Activation, Drawing, Options};
 
 pub const MOBILENET_V2: Network = Network {

@@ -4,11 +4,13 @@
 
 use super::Network;
 use super::mobilenet::{
-    Definition, LEAST_DEPTH, OUTPUT_STRIDE, Op, REDUCE, USE_EXPLICIT_PADDING, biased_conv, bottleneck, conv,
+    Definition, LEAST_DEPTH, Op, REDUCE, USE_EXPLICIT_PADDING, biased_conv, bottleneck, conv,
     fused_bottleneck, mobilenet, training_scope, under_multiplier,
 };
 use crate::slim::Activation::{HardSwish, Relu};
-use crate::slim::options::{DIVISIBLE_BY, FINEGRAIN_CLASSIFICATION_MODE, NUM_CLASSES, OptionSpec, Value};
+use crate::slim::options::{
+    DIVISIBLE_BY, FINEGRAIN_CLASSIFICATION_MODE, NUM_CLASSES, OUTPUT_STRIDE, OptionSpec, Value,
+};
 
 pub const MOBILENET_V3_LARGE: Network = Network {
     name: "mobilenet_v3_large",

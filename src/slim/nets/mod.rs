@@ -3,21 +3,28 @@
 //!
 //! Source: `research/slim/nets` of github.com/tensorflow/models.
 
+mod alexnet;
+mod cifarnet;
+mod convolutional_classifier;
 mod inception;
 mod inception_resnet_v2;
 mod inception_v1;
 mod inception_v2;
 mod inception_v3;
 mod inception_v4;
+mod lenet;
 mod mobilenet;
 mod mobilenet_v1;
 mod mobilenet_v2;
 mod mobilenet_v3;
 mod nasnet;
 mod nasnet_cell;
+mod overfeat;
 mod pnasnet;
-
-pub(super) use nasnet::read_hparams;
+mod resnet;
+mod resnet_v1;
+mod resnet_v2;
+mod vgg;
 
 use super::{ArgScope, Drawing, OptionSpec, Options};
 use crate::graph::TensorRef;
@@ -46,11 +53,26 @@ pub struct Network {
 }
 
 const NETWORKS: &[&Network] = &[
+    &lenet::LENET,
+    &cifarnet::CIFARNET,
+    &alexnet::ALEXNET_V2,
+    &overfeat::OVERFEAT,
+    &vgg::VGG_A,
+    &vgg::VGG_16,
+    &vgg::VGG_19,
     &inception_v1::INCEPTION_V1,
     &inception_v2::INCEPTION_V2,
     &inception_v3::INCEPTION_V3,
     &inception_v4::INCEPTION_V4,
     &inception_resnet_v2::INCEPTION_RESNET_V2,
+    &resnet_v1::RESNET_V1_50,
+    &resnet_v1::RESNET_V1_101,
+    &resnet_v1::RESNET_V1_152,
+    &resnet_v1::RESNET_V1_200,
+    &resnet_v2::RESNET_V2_50,
+    &resnet_v2::RESNET_V2_101,
+    &resnet_v2::RESNET_V2_152,
+    &resnet_v2::RESNET_V2_200,
     &mobilenet_v1::MOBILENET_V1,
     &mobilenet_v2::MOBILENET_V2,
     &mobilenet_v3::MOBILENET_V3_LARGE,

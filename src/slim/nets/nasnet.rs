@@ -60,31 +60,31 @@ pub const fn hparams(
         OptionSpec {
             name: NUM_CELLS,
             default: Value::Count(num_cells),
-            source: OptionSource::Variables,
+            source: OptionSource::ReadBy(read_num_cells),
             help: "number of cells, those of the stem and reductions left out",
         },
         OptionSpec {
             name: NUM_CONV_FILTERS,
             default: Value::Count(num_conv_filters),
-            source: OptionSource::Variables,
+            source: OptionSource::ReadBy(read_num_conv_filters),
             help: "number of channels of a convolution in the first cell",
         },
         OptionSpec {
             name: STEM_MULTIPLIER,
             default: Value::Number(stem_multiplier),
-            source: OptionSource::Variables,
+            source: OptionSource::ReadBy(read_stem_multiplier),
             help: "factor on the number of channels of the first convolution",
         },
         OptionSpec {
             name: FILTER_SCALING_RATE,
             default: Value::Number(2.0),
-            source: OptionSource::User,
+            source: OptionSource::ReadBy(read_filter_scaling_rate),
             help: "factor on the number of channels at every reduction",
         },
         OptionSpec {
             name: NUM_REDUCTION_LAYERS,
             default: Value::Count(2),
-            source: OptionSource::User,
+            source: OptionSource::ReadBy(read_num_reduction_layers),
             help: "how many times the cells halve the size of the image",
         },
         OptionSpec {
@@ -96,28 +96,38 @@ pub const fn hparams(
     ]
 }
 
-/// The hyperparameters that variables below `root` tell; leaves other networks' options alone.
-pub fn read_hparams(root: &str, variables: &Variables, options: &mut Options) {
-    if options.value(NUM_CELLS).is_none() {
-        return;
-    }
-    let depth = |name: &str| variables.get(&format!("{root}{name}")).and_then(|shape| shape.last()).copied();
-    let cells = (0..).take_while(|cell| depth(&format!("cell_{cell}/beginning_bn/moving_mean")).is_some());
-    let Some(filters) = depth("cell_0/beginning_bn/moving_mean").filter(|&filters| filters > 0) else {
-        return;
-    };
-    let stem = depth("conv0/weights").map(|depth| depth as f64 / STEM_FILTERS);
-    let stem = stem.or_else(|| Some(depth("l1_stem_3x3/weights")? as f64 / filters as f64));
-    let told = [
-        (NUM_CELLS, Some(Value::Count(cells.count()))),
-        (NUM_CONV_FILTERS, Some(Value::Count(filters))),
-        (STEM_MULTIPLIER, stem.map(Value::Number)),
-    ];
-    for (name, value) in told {
-        if let Some(value) = value.filter(|_| options.is_open(name)) {
-            options.set(name, value);
-        }
-    }
+/// The number of channels of a convolution in each cell that is there, in order.
+fn cell_depths(variables: &Variables, root: &str) -> Vec<usize> {
+    let norm = |cell| variables.get(&format!("{root}cell_{cell}/beginning_bn/moving_mean"));
+    (0..).map_while(norm).filter_map(|shape| shape.last().copied()).collect()
+}
+
+fn read_num_cells(variables: &Variables, root: &str) -> Option<Value> {
+    Some(Value::Count(cell_depths(variables, root).len())).filter(|cells| *cells != Value::Count(0))
+}
+
+fn read_num_conv_filters(variables: &Variables, root: &str) -> Option<Value> {
+    cell_depths(variables, root).first().map(|&filters| Value::Count(filters))
+}
+
+fn read_stem_multiplier(variables: &Variables, root: &str) -> Option<Value> {
+    let depth = |name: &str| Some(*variables.get(&format!("{root}{name}"))?.last()? as f64);
+    let of_imagenet = depth("conv0/weights").map(|depth| depth / STEM_FILTERS);
+    let of_cifar = || Some(depth("l1_stem_3x3/weights")? / *cell_depths(variables, root).first()? as f64);
+    of_imagenet.or_else(of_cifar).map(Value::Number)
+}
+
+fn read_filter_scaling_rate(variables: &Variables, root: &str) -> Option<Value> {
+    let depths = cell_depths(variables, root);
+    let first = *depths.first()?;
+    let scaled = depths.iter().find(|&&depth| depth != first)?;
+    Some(Value::Number(*scaled as f64 / first as f64))
+}
+
+fn read_num_reduction_layers(variables: &Variables, root: &str) -> Option<Value> {
+    let depths = cell_depths(variables, root);
+    let reductions = depths.windows(2).filter(|pair| pair[0] != pair[1]).count();
+    (!depths.is_empty()).then_some(Value::Count(reductions))
 }
 
 /// `nasnet_mobile_arg_scope` and `nasnet_large_arg_scope`
@@ -190,7 +200,7 @@ fn stem_of_imagenet(slim: &mut Drawing<'_>, images: TensorRef, options: &Options
 fn stem_of_cifar(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> Vec<TensorRef> {
     let depth = filters(options, options.number(STEM_MULTIPLIER));
     let net = slim.conv2d(images, depth, 3, "l1_stem_3x3", &[]);
-    vec![slim.batch_norm_in_scope(net, "l1_stem_bn", &[])]
+    vec![slim.batch_norm_in("l1_stem_bn", net, &[])]
 }
 
 /// Channels of the first convolution on ImageNet, without the multiplier.
@@ -206,7 +216,7 @@ pub fn imagenet_stem(
     const STEM_CELLS: i32 = 2;
     let depth = (STEM_FILTERS * options.number(STEM_MULTIPLIER)) as usize;
     let net = slim.conv2d(images, depth, 3, "conv0", &[Arg::Stride(2), VALID]);
-    let mut net = slim.batch_norm_in_scope(net, "conv0_bn", &[]);
+    let mut net = slim.batch_norm_in("conv0_bn", net, &[]);
     let mut outputs = vec![net];
     let rate = options.number(FILTER_SCALING_RATE);
     let mut scaling = 1.0 / rate.powi(STEM_CELLS);
@@ -247,11 +257,11 @@ pub fn aux_head(slim: &mut Drawing<'_>, net: TensorRef, cell: usize, options: &O
         slim.variable_scope("aux_logits", |slim| {
             let net = slim.avg_pool2d(net, 5, "AvgPool2D", &[Arg::Stride(3), VALID]);
             let net = slim.conv2d(net, 128, 1, "proj", &[]);
-            let net = slim.batch_norm_in_scope(net, "aux_bn0", &[]);
+            let net = slim.batch_norm_in("aux_bn0", net, &[]);
             let net = slim.relu(net);
             let size = slim.height_and_width(net).unwrap_or([1, 1]);
             let net = slim.conv2d(net, 768, size, UNNAMED, &[VALID]);
-            let net = slim.batch_norm_in_scope(net, "aux_bn1", &[]);
+            let net = slim.batch_norm_in("aux_bn1", net, &[]);
             let net = slim.relu(net);
             let net = slim.flatten(net, "Flatten");
             slim.fully_connected(net, options.num_classes(), "FC", &[])

@@ -88,7 +88,7 @@ fn separable(
         let net = slim.relu(net);
         let scope = format!("separable_{kernel}x{kernel}_{layer}");
         let net = slim.separable_conv2d(net, filters, kernel, 1, &scope, &[Stride(stride)]);
-        slim.batch_norm_in_scope(net, &format!("bn_sep_{kernel}x{kernel}_{layer}"), &[])
+        slim.batch_norm_in(&format!("bn_sep_{kernel}x{kernel}_{layer}"), net, &[])
     })
 }
 
@@ -101,7 +101,7 @@ fn conv_bn(
     stride: usize,
 ) -> TensorRef {
     let net = slim.conv2d(net, filters, 1, conv, &[Stride(stride)]);
-    slim.batch_norm_in_scope(net, bn, &[])
+    slim.batch_norm_in(bn, net, &[])
 }
 
 /// The output of an earlier cell, brought to the size of `current` and to `filters` channels.
@@ -151,12 +151,12 @@ fn factorized_reduction(slim: &mut Drawing<'_>, net: TensorRef, filters: usize, 
     }
     let straight = slim.plain_avg_pool(net, [1, 1], stride);
     let straight = slim.conv2d(straight, filters / 2, 1, "path1_conv", &[]);
-    let moved = slim.pad(net, [[0, 1], [0, 1]]);
+    let moved = slim.spatial_pad(net, 0, 1);
     let moved = slim.cropped_at_start(moved, [1, 1]);
     let moved = slim.plain_avg_pool(moved, [1, 1], stride);
     let moved = slim.conv2d(moved, filters - filters / 2, 1, "path2_conv", &[]);
     let net = slim.concat(&[straight, moved]);
-    slim.batch_norm_in_scope(net, "final_path_bn", &[])
+    slim.batch_norm_in("final_path_bn", net, &[])
 }
 
 fn width(slim: &Drawing<'_>, net: TensorRef) -> Option<usize> {

@@ -1,0 +1,217 @@
+//! Archives, as the slim model library ships its checkpoints.
+//!
+//! Members go into a private folder, under their own paths below it; a member that would leave it is refused.
+
+use std::fs::{self, File};
+use std::io::{self, BufReader, Read, Seek};
+use std::path::{Component, Path, PathBuf};
+
+use flate2::read::MultiGzDecoder;
+use tempfile::TempDir;
+
+use crate::error::{Error, Result};
+
+/// An archive's format, told by its first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Tar,
+    TarGz,
+    Zip,
+}
+
+/// Where a tar's first member says that it is one, and what it says there.
+const TAR_MAGIC: (usize, &[u8]) = (257, b"ustar");
+
+impl Kind {
+    /// The format of a file that is an archive.
+    pub fn of(path: &Path) -> Option<Self> {
+        let mut head = Vec::new();
+        File::open(path).ok()?.take(512).read_to_end(&mut head).ok()?;
+        if head.starts_with(&[0x1f, 0x8b]) {
+            Some(Self::TarGz)
+        } else if head.starts_with(b"PK\x03\x04") {
+            Some(Self::Zip)
+        } else {
+            let (at, magic) = TAR_MAGIC;
+            head.get(at..at + magic.len()).is_some_and(|found| found == magic).then_some(Self::Tar)
+        }
+    }
+}
+
+/// The most that is unpacked: more than any published checkpoint, less than would fill a disk unnoticed.
+const MAX_UNPACKED: u64 = 64 << 30;
+/// The most members that are looked at.
+const MAX_MEMBERS: usize = 100_000;
+
+/// Unpacks an archive into a new private folder.
+pub fn unpack(path: &Path, kind: Kind) -> Result<TempDir> {
+    let folder = tempfile::Builder::new().prefix("tf2onnx-rs-").tempdir().map_err(|error| {
+        Error::file(path, format!("there is no room to unpack it: {error}"))
+            .advice("set TMPDIR to a folder with room")
+    })?;
+    let file = File::open(path).map_err(|error| Error::file(path, error))?;
+    let mut unpacking = Unpacking { archive: path, folder: folder.path(), room: MAX_UNPACKED, members: 0 };
+    match kind {
+        Kind::Tar => unpacking.tar(BufReader::new(file))?,
+        Kind::TarGz => unpacking.tar(MultiGzDecoder::new(BufReader::new(file)))?,
+        Kind::Zip => unpacking.zip(BufReader::new(file))?,
+    }
+    Ok(folder)
+}
+
+struct Unpacking<'a> {
+    archive: &'a Path,
+    folder: &'a Path,
+    room: u64,
+    members: usize,
+}
+
+impl Unpacking<'_> {
+    fn damaged(&self, error: impl std::fmt::Display) -> Error {
+        Error::file(self.archive, format!("the archive cannot be read: {error}"))
+            .advice("download the file again")
+    }
+
+    fn tar(&mut self, reader: impl Read) -> Result<()> {
+        let mut archive = tar::Archive::new(reader);
+        for entry in archive.entries().map_err(|error| self.damaged(error))? {
+            let mut entry = entry.map_err(|error| self.damaged(error))?;
+            // Links and devices are no checkpoint, and a link could lead out of the folder.
+            if !entry.header().entry_type().is_file() {
+                continue;
+            }
+            let name = entry.path().map_err(|error| self.damaged(error))?.into_owned();
+            self.member(&name, &mut entry)?;
+        }
+        Ok(())
+    }
+
+    fn zip(&mut self, reader: impl Read + Seek) -> Result<()> {
+        let mut archive = zip::ZipArchive::new(reader).map_err(|error| self.damaged(error))?;
+        for index in 0..archive.len() {
+            let mut entry = archive.by_index(index).map_err(|error| self.damaged(error))?;
+            if entry.is_file() {
+                let name = PathBuf::from(&*entry.name().map_err(|error| self.damaged(error))?);
+                self.member(&name, &mut entry)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn member(&mut self, name: &Path, contents: &mut impl Read) -> Result<()> {
+        self.members += 1;
+        if self.members > MAX_MEMBERS {
+            return Err(Error::file(self.archive, format!("it has more than {MAX_MEMBERS} members")));
+        }
+        let mut target = self.folder.to_owned();
+        for component in name.components() {
+            match component {
+                Component::Normal(part) => target.push(part),
+                Component::CurDir => {}
+                _ => {
+                    let problem =
+                        format!("its member {} would be unpacked outside of its folder", name.display());
+                    return Err(Error::file(self.archive, problem).advice("do not trust this archive"));
+                }
+            }
+        }
+        if target == self.folder {
+            return Ok(());
+        }
+        let written = self.write(&target, contents).map_err(|error| self.damaged(error))?;
+        self.room = self.room.checked_sub(written).ok_or_else(|| {
+            Error::file(self.archive, format!("it would unpack to more than {} GiB", MAX_UNPACKED >> 30))
+                .advice("unpack it by hand")
+        })?;
+        Ok(())
+    }
+
+    /// Writes at most one byte more than there is room for, and says how many.
+    fn write(&self, target: &Path, contents: &mut impl Read) -> io::Result<u64> {
+        if let Some(parent) = target.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        io::copy(&mut contents.take(self.room + 1), &mut File::create(target)?)
+    }
+}
+
+/// The folder of an unpacked archive that holds the checkpoint: the outermost one with files that could be one.
+///
+/// # Errors
+/// Where several folders could be meant, or none.
+pub fn checkpoint_folder(archive: &Path, root: &Path) -> Result<PathBuf> {
+    let mut level = vec![root.to_owned()];
+    while !level.is_empty() {
+        let (mut with_checkpoint, mut below) = (vec![], vec![]);
+        for folder in level {
+            let entries = fs::read_dir(&folder).map_err(|error| Error::file(archive, error))?;
+            let paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+            if paths.iter().any(|path| path.is_file() && could_be_checkpoint(path)) {
+                with_checkpoint.push(folder);
+            }
+            below.extend(paths.into_iter().filter(|path| path.is_dir()));
+        }
+        match with_checkpoint.len() {
+            0 => level = below,
+            1 => return Ok(with_checkpoint.remove(0)),
+            _ => {
+                let mut names: Vec<String> = with_checkpoint
+                    .iter()
+                    .filter_map(|folder| Some(folder.strip_prefix(root).ok()?.display().to_string()))
+                    .collect();
+                names.sort();
+                return Err(Error::file(
+                    archive,
+                    format!("it holds several checkpoints, in {}", names.join(", ")),
+                )
+                .advice("unpack it and name the one that is meant"));
+            }
+        }
+    }
+    Err(Error::file(archive, "there is no checkpoint in the archive"))
+}
+
+/// Whether a file is the index of a V2 checkpoint, a state file, or ends like the table that a V1 checkpoint is.
+fn could_be_checkpoint(path: &Path) -> bool {
+    let is_named = path.extension().is_some_and(|extension| extension == "index" || extension == "ckpt");
+    is_named || path.file_name().is_some_and(|name| name == "checkpoint")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tar_with(name: &str, contents: &[u8]) -> Vec<u8> {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(contents.len() as u64);
+        // Written by hand: the library refuses to write names that climb.
+        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_cksum();
+        let mut builder = tar::Builder::new(vec![]);
+        builder.append(&header, contents).unwrap();
+        builder.into_inner().unwrap()
+    }
+
+    fn unpacked(bytes: &[u8]) -> Result<TempDir> {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("a.tar");
+        fs::write(&path, bytes).unwrap();
+        unpack(&path, Kind::of(&path).unwrap_or(Kind::Tar))
+    }
+
+    #[test]
+    fn members_stay_in_the_folder() {
+        let folder = unpacked(&tar_with("./model/x.ckpt", b"table")).unwrap();
+        assert_eq!(fs::read(folder.path().join("model/x.ckpt")).unwrap(), b"table");
+        for name in ["../x.ckpt", "/tmp/x.ckpt", "a/../../x.ckpt"] {
+            let error = unpacked(&tar_with(name, b"table")).unwrap_err();
+            assert!(error.to_string().contains("outside of its folder"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_truncated_archive_is_an_error() {
+        let tar = tar_with("x.ckpt", &[7; 2000]);
+        assert!(unpacked(&tar[..1000]).is_err());
+    }
+}

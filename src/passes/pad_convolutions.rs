@@ -1,0 +1,90 @@
+//! Padding inside convolutions: what comes in is a `Pad` with zeros before a convolution without padding; what
+//! goes out is one convolution with explicit padding, which does not write the larger image first.
+
+use super::rewrite::{Rewriting, rewrite};
+use crate::error::Result;
+use crate::graph::{Attr, DataFormat, Graph, Node, TensorRef};
+use crate::tensor::Constant;
+
+/// Moves zeros that are padded before a convolution into it.
+///
+/// # Errors
+/// Where constants of the graph cannot be read.
+pub fn pad_convolutions(graph: &Graph) -> Result<Graph> {
+    rewrite(graph, |rewriting, node| {
+        let Some((unpadded, pads)) = padded_before(rewriting, node)? else { return Ok(None) };
+        let mut attrs = node.attrs.clone();
+        attrs.insert("padding".to_owned(), "EXPLICIT".into());
+        attrs.insert("explicit_paddings".to_owned(), Attr::Ints(pads));
+        let inputs = vec![rewriting.moved(unpadded), rewriting.moved(node.inputs[1])];
+        rewriting.new.add(node.name.clone(), &node.op, inputs, attrs).map(Some)
+    })
+}
+
+/// What the `Pad` before a convolution reads, and how much it adds to either end of each axis.
+fn padded_before(rewriting: &Rewriting<'_>, node: &Node) -> Result<Option<(TensorRef, Vec<i64>)>> {
+    let is_convolution = matches!(node.op.as_str(), "Conv2D" | "DepthwiseConv2dNative" | "Conv3D");
+    if !is_convolution || node.text("padding") != Some("VALID") || node.inputs.len() != 2 {
+        return Ok(None);
+    }
+    let pad = rewriting.source(node.inputs[0]);
+    let ("Pad", &[unpadded, pads]) = (pad.op.as_str(), &pad.inputs[..]) else { return Ok(None) };
+    let pads = rewriting.source(pads).constant().map(Constant::to_i64s).transpose()?.flatten();
+    let Some(pads) = pads else { return Ok(None) };
+    let rank = pads.len() / 2;
+    let channels = match node.data_format() {
+        DataFormat::ChannelsLast => rank.saturating_sub(1),
+        DataFormat::ChannelsFirst => 1,
+    };
+    let (axes, _) = pads.as_chunks::<2>();
+    let is_spatial = axes.iter().enumerate().all(|(axis, pads)| match axis == 0 || axis == channels {
+        true => *pads == [0, 0],
+        false => pads.iter().all(|&pad| pad >= 0),
+    });
+    Ok(is_spatial.then_some((unpadded, pads)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::graph::{NodeId, Shape};
+    use crate::tensor::DType;
+
+    fn padded_convolution(pads: [i32; 8]) -> Graph {
+        let mut graph = Graph::new();
+        let mut add = |name: &str, op: &str, inputs: &[NodeId], attrs: Vec<(&str, Attr)>| {
+            let attrs: BTreeMap<_, _> =
+                attrs.into_iter().map(|(name, attr)| (name.to_owned(), attr)).collect();
+            graph.add(name, op, inputs.iter().map(|&id| id.into()).collect(), attrs).unwrap()
+        };
+        let tensor = |shape: &[usize]| {
+            vec![("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::known(shape)))]
+        };
+        let net = add("net", "Placeholder", &[], tensor(&[1, 10, 10, 8]));
+        let filter = add("filter", "Placeholder", &[], tensor(&[3, 3, 8 + pads[7] as usize, 4]));
+        let value = Attr::Tensor(Constant::from_i32(vec![4, 2], &pads));
+        let pads = add("pads", "Const", &[], vec![("value", value)]);
+        let padded = add("padded", "Pad", &[net, pads], vec![]);
+        add("conv", "Conv2D", &[padded, filter], vec![("padding", "VALID".into())]);
+        graph
+    }
+
+    #[test]
+    fn zeros_around_an_image_become_the_convolutions_own_padding() {
+        let before = padded_convolution([0, 0, 1, 1, 1, 2, 0, 0]);
+        let graph = pad_convolutions(&before).unwrap();
+        let node = graph.node(graph.find("conv").unwrap());
+        assert_eq!(graph.tensor_name(node.inputs[0]), "net:0");
+        assert_eq!(node.ints("explicit_paddings"), [0, 0, 1, 1, 1, 2, 0, 0]);
+        assert_eq!(node.outputs, before.node(before.find("conv").unwrap()).outputs);
+    }
+
+    #[test]
+    fn zeros_beside_the_channels_stay_where_they_are() {
+        let graph = pad_convolutions(&padded_convolution([0, 0, 1, 1, 1, 1, 0, 1])).unwrap();
+        let node = graph.node(graph.find("conv").unwrap());
+        assert_eq!(graph.tensor_name(node.inputs[0]), "padded:0");
+    }
+}

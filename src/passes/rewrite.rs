@@ -1,0 +1,54 @@
+//! Copying a graph while drawing something else in the place of some of its nodes.
+
+use std::collections::HashMap;
+
+use crate::error::Result;
+use crate::graph::{Graph, Node, NodeId, TensorRef};
+
+/// The copy of a graph that is being drawn.
+pub struct Rewriting<'a> {
+    /// The graph that is copied.
+    pub old: &'a Graph,
+    /// Its copy, as far as it has been drawn.
+    pub new: Graph,
+    places: HashMap<NodeId, NodeId>,
+}
+
+impl Rewriting<'_> {
+    /// Where a tensor of the old graph is in the new one.
+    pub fn moved(&self, tensor: TensorRef) -> TensorRef {
+        TensorRef { node: self.places[&tensor.node], port: tensor.port }
+    }
+
+    /// The node that computes a tensor of the old graph, past those that hand it on.
+    pub fn source(&self, tensor: TensorRef) -> &Node {
+        let node = self.old.node(tensor.node);
+        match (node.op.as_str(), node.inputs.first()) {
+            ("Identity" | "StopGradient", Some(&input)) => self.source(input),
+            _ => node,
+        }
+    }
+}
+
+/// Copies `graph`. What `replace` draws for a node has that node's name and takes its place; where it draws
+/// nothing, the node is copied. Nodes that nobody reads any more are left for pruning.
+///
+/// # Errors
+/// Those of `replace`, and where what it draws does not fit.
+pub fn rewrite(
+    graph: &Graph,
+    mut replace: impl FnMut(&mut Rewriting<'_>, &Node) -> Result<Option<NodeId>>,
+) -> Result<Graph> {
+    let mut rewriting = Rewriting { old: graph, new: Graph::new(), places: HashMap::new() };
+    for (id, node) in graph.nodes() {
+        let place = match replace(&mut rewriting, node)? {
+            Some(place) => place,
+            None => {
+                let inputs = node.inputs.iter().map(|&input| rewriting.moved(input)).collect();
+                rewriting.new.add(node.name.clone(), &node.op, inputs, node.attrs.clone())?
+            }
+        };
+        rewriting.places.insert(id, place);
+    }
+    Ok(rewriting.new)
+}

@@ -1,0 +1,37 @@
+//! OverFeat (<https://arxiv.org/abs/1312.6229>).
+//!
+//! Source: `research/slim/nets/overfeat.py`.
+
+use super::Network;
+use super::convolutional_classifier::{self, classifier};
+use crate::graph::TensorRef;
+use crate::slim::arg_scope::{COLLECTED, VALID};
+use crate::slim::{Arg::Stride, Drawing, Layer, Options};
+
+pub const OVERFEAT: Network = Network {
+    name: "overfeat",
+    scope: "overfeat",
+    image_size: 231,
+    logits: "fc8/weights",
+    aux_logits: None,
+    arg_scope_name: "overfeat_arg_scope",
+    arg_scope: convolutional_classifier::arg_scope,
+    options: convolutional_classifier::OPTIONS,
+    draw,
+};
+
+fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {
+    slim.variable_scope(&options.scope, |slim| {
+        slim.arg_scope(&[Layer::Conv2d, Layer::MaxPool2d], &[COLLECTED], |slim| {
+            let net = slim.conv2d(images, 64, 11, "conv1", &[Stride(4), VALID]);
+            let net = slim.max_pool2d(net, 2, "pool1", &[]);
+            let net = slim.conv2d(net, 256, 5, "conv2", &[VALID]);
+            let net = slim.max_pool2d(net, 2, "pool2", &[]);
+            let net = slim.conv2d(net, 512, 3, "conv3", &[]);
+            let net = slim.conv2d(net, 1024, 3, "conv4", &[]);
+            let net = slim.conv2d(net, 1024, 3, "conv5", &[]);
+            let net = slim.max_pool2d(net, 2, "pool5", &[]);
+            classifier(slim, net, 3072, 6, options)
+        })
+    })
+}

@@ -1,0 +1,94 @@
+//! Checkpoints in the archives that the slim model library ships them in.
+
+mod support;
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use flate2::{Compression, write::GzEncoder};
+use support::checkpoints::{Format, filled, write};
+use support::command::{convert, fails};
+use support::fill;
+use support::onnx::{Model, execute, relative_error};
+use support::zoo::Case;
+use tempfile::TempDir;
+
+/// The files of a checkpoint of `inception_v3_tiny`.
+fn checkpoint_files(folder: &Path, format: Format) -> Vec<PathBuf> {
+    let checkpoint = folder.join("unpacked");
+    fs::create_dir_all(&checkpoint).unwrap();
+    write(&checkpoint, &filled(&Case::load("inception_v3_tiny")), format);
+    fs::read_dir(checkpoint).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+fn tar_into<W: Write>(out: W, files: &[PathBuf], prefix: &str) -> W {
+    let mut builder = tar::Builder::new(out);
+    for file in files {
+        let name = format!("{prefix}{}", file.file_name().unwrap().to_str().unwrap());
+        builder.append_path_with_name(file, name).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+fn zipped(path: &Path, files: &[PathBuf]) {
+    let mut archive = zip::ZipWriter::new(File::create(path).unwrap());
+    for file in files {
+        let name = format!("model/{}", file.file_name().unwrap().to_str().unwrap());
+        archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(&fs::read(file).unwrap()).unwrap();
+    }
+    archive.finish().unwrap();
+}
+
+#[test]
+fn archives_convert_as_they_stand() {
+    let folder = TempDir::new().unwrap();
+    let case = Case::load("inception_v3_tiny");
+    let shape = [2, 299, 299, 3];
+    let (v1, v2) = (folder.path().join("v1"), folder.path().join("v2"));
+    let (v1, v2) = (checkpoint_files(&v1, Format::V1), checkpoint_files(&v2, Format::V2));
+    let path = |name: &str| folder.path().join(name);
+    tar_into(File::create(path("a.tar")).unwrap(), &v2, "./nested/folder/");
+    let gz = GzEncoder::new(File::create(path("a.tar.gz")).unwrap(), Compression::fast());
+    tar_into(gz, &v1, "").finish().unwrap();
+    fs::copy(path("a.tar.gz"), path("a.tgz")).unwrap();
+    zipped(&path("a.zip"), &v2);
+    for name in ["a.tar", "a.tar.gz", "a.tgz", "a.zip"] {
+        let output = path("model.onnx");
+        let done = convert(&path(name), &output, &[]);
+        assert!(done.stdout.starts_with(&format!("{} → ", path(name).display())), "{}", done.stdout);
+        assert_eq!(Model::load(&output).metadata("source"), Some(name));
+        let outputs = execute(&output, &shape, fill::image(&shape));
+        assert!(relative_error(&outputs[0].1, &case.logits()) <= 2e-5, "{name}");
+    }
+}
+
+#[test]
+fn bad_archives_are_said_to_be_bad() {
+    let folder = TempDir::new().unwrap();
+    let files = checkpoint_files(folder.path(), Format::V2);
+    let (path, output) = (folder.path().join("a.tar"), folder.path().join("model.onnx"));
+    let says = |part: &str| {
+        let said = fails(&["convert", path.to_str().unwrap(), output.to_str().unwrap()]);
+        assert!(said.contains(part) && said.contains("a.tar"), "{said}");
+        assert!(!said.contains("tf2onnx-rs-"), "the reader knows nothing of where it was unpacked: {said}");
+        assert!(!output.exists());
+    };
+    // Without its data file.
+    let index: Vec<PathBuf> =
+        files.iter().filter(|file| file.extension().is_some_and(|e| e == "index")).cloned().collect();
+    tar_into(File::create(&path).unwrap(), &index, "");
+    says("model.ckpt.data-00000-of-00001");
+    // With two checkpoints.
+    let mut builder = tar::Builder::new(File::create(&path).unwrap());
+    for (file, prefix) in files.iter().flat_map(|file| [(file, "a"), (file, "b")]) {
+        builder.append_path_with_name(file, Path::new(prefix).join(file.file_name().unwrap())).unwrap();
+    }
+    builder.finish().unwrap();
+    says("several checkpoints, in a, b");
+    // Cut off.
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() / 3]).unwrap();
+    says("cannot be read");
+}

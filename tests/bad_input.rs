@@ -1,0 +1,183 @@
+//! Bad input: one clear sentence, exit status 1, and nothing written.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use support::checkpoint_writer::Variable;
+use support::checkpoints::{Format, filled, write};
+use support::command::{fails, tf2onnx_rs};
+use support::zoo::Case;
+use tempfile::TempDir;
+
+/// A folder with a good checkpoint of each format and a file where the output would go.
+struct Folder {
+    dir: TempDir,
+}
+
+const OLD_OUTPUT: &[u8] = b"a model from before";
+
+impl Folder {
+    fn new() -> Self {
+        let dir = TempDir::new().unwrap();
+        fs::write(dir.path().join("model.onnx"), OLD_OUTPUT).unwrap();
+        Self { dir }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn file(&self, name: &str, contents: &[u8]) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, contents).unwrap();
+        path
+    }
+
+    /// Converting fails with a message that has all these parts, and leaves the output as it was.
+    fn refuses(&self, input: &Path, options: &[&str], parts: &[&str]) {
+        let before = fs::read_dir(self.dir.path()).unwrap().count();
+        let output = self.path("model.onnx");
+        let paths = ["convert", input.to_str().unwrap(), output.to_str().unwrap()];
+        let said = fails(&[&paths[..], options].concat());
+        for part in parts {
+            assert!(said.contains(part), "no \"{part}\" in: {said}");
+        }
+        assert_eq!(fs::read(&output).unwrap(), OLD_OUTPUT, "the old output is as it was");
+        assert_eq!(fs::read_dir(self.dir.path()).unwrap().count(), before, "nothing is left beside it");
+    }
+
+    fn tiny(&self, format: Format) -> PathBuf {
+        write(self.dir.path(), &filled(&Case::load("inception_v3_tiny")), format)
+    }
+}
+
+#[test]
+fn no_such_file() {
+    let folder = Folder::new();
+    folder.refuses(&folder.path("no.ckpt"), &[], &["no.ckpt"]);
+}
+
+#[test]
+fn a_folder_without_a_checkpoint() {
+    let folder = Folder::new();
+    let empty = folder.path("empty");
+    fs::create_dir(&empty).unwrap();
+    folder.refuses(&empty, &[], &["empty", "checkpoint"]);
+}
+
+#[test]
+fn files_of_other_kinds() {
+    let folder = Folder::new();
+    let text =
+        folder.file("notes.txt", b"Inception v3, fine-tuned in May. See the wiki.\n".repeat(9).as_slice());
+    folder.refuses(&text, &[], &["notes.txt", "text"]);
+    folder.refuses(&folder.file("empty.ckpt", b""), &[], &["empty.ckpt"]);
+    folder.refuses(&folder.file("zeros.ckpt", &[0; 4096]), &[], &["zeros.ckpt"]);
+}
+
+#[test]
+fn a_truncated_table() {
+    let folder = Folder::new();
+    for format in [Format::V1, Format::V2] {
+        let checkpoint = folder.tiny(format);
+        let table = if format == Format::V1 { checkpoint.clone() } else { folder.path("model.ckpt.index") };
+        let whole = fs::read(&table).unwrap();
+        fs::write(&table, &whole[..whole.len() / 2]).unwrap();
+        folder.refuses(&checkpoint, &[], &["model.ckpt"]);
+        fs::remove_file(&table).unwrap();
+    }
+}
+
+#[test]
+fn a_flipped_byte_in_the_weights() {
+    let folder = Folder::new();
+    for format in [Format::V1, Format::V2] {
+        let checkpoint = folder.tiny(format);
+        let name = if format == Format::V1 { "model.ckpt" } else { "model.ckpt.data-00000-of-00001" };
+        let mut bytes = fs::read(folder.path(name)).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0x40;
+        fs::write(folder.path(name), bytes).unwrap();
+        folder.refuses(&checkpoint, &[], &["InceptionV3/", "checksum"]);
+        if format == Format::V1 {
+            fs::remove_file(checkpoint).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_missing_shard() {
+    let folder = Folder::new();
+    let checkpoint = folder.tiny(Format::V2);
+    fs::remove_file(folder.path("model.ckpt.data-00000-of-00001")).unwrap();
+    folder.refuses(&checkpoint, &[], &["model.ckpt.data-00000-of-00001"]);
+}
+
+#[test]
+fn a_network_that_is_not_known() {
+    let folder = Folder::new();
+    let other = write(folder.dir.path(), &[Variable::float32("my/weights", &[2], vec![0.0; 2])], Format::V2);
+    folder.refuses(&other, &[], &["no network of the library", "--network"]);
+}
+
+#[test]
+fn a_network_of_which_half_is_missing_is_called_the_nearest() {
+    let folder = Folder::new();
+    let mut variables = filled(&Case::load("inception_v3_tiny"));
+    variables.retain(|variable| !variable.name.contains("/Mixed_6") && !variable.name.contains("/Mixed_7"));
+    let half = write(folder.dir.path(), &variables, Format::V2);
+    folder.refuses(&half, &[], &["inception_v3 misses", "InceptionV3/Mixed_6a"]);
+}
+
+#[test]
+fn a_wrong_network_or_option() {
+    let folder = Folder::new();
+    let checkpoint = folder.tiny(Format::V2);
+    folder.refuses(&checkpoint, &["--network", "inception_v9"], &["inception_v9", "inception_v3"]);
+    folder.refuses(&checkpoint, &["--network", "inception_v1"], &["--network inception_v1"]);
+    folder.refuses(&checkpoint, &["--network-option", "classes=3"], &["classes=3", "num_classes"]);
+    folder.refuses(&checkpoint, &["--network-option", "spatial_squeeze"], &["KEY=VALUE"]);
+    folder.refuses(&checkpoint, &["--network-option", "num_classes=12"], &["[1, 1, 203, 11] instead of"]);
+}
+
+#[test]
+fn an_image_that_is_too_small() {
+    let folder = Folder::new();
+    folder.refuses(&folder.tiny(Format::V2), &["--image-size", "20"], &["--image-size"]);
+}
+
+#[test]
+fn outputs_and_inputs_that_the_network_has_not() {
+    let folder = Folder::new();
+    let checkpoint = folder.tiny(Format::V2);
+    folder.refuses(&checkpoint, &["--outputs", "Mixed_9z"], &["Mixed_9z", "Mixed_7c"]);
+    folder.refuses(&checkpoint, &["--inputs-as-nchw", "Logits"], &["--inputs-as-nchw", "input:0"]);
+    folder.refuses(&checkpoint, &["--outputs-as-nchw", "Logits"], &["--outputs-as-nchw"]);
+}
+
+#[test]
+fn targets_that_cannot_be_written() {
+    let folder = Folder::new();
+    let checkpoint = folder.tiny(Format::V2);
+    let checkpoint = checkpoint.to_str().unwrap();
+    for command in ["convert", "extract"] {
+        let existing = folder.path("folder.npz");
+        fs::create_dir_all(&existing).unwrap();
+        assert!(fails(&[command, checkpoint, existing.to_str().unwrap()]).contains("folder.npz"));
+        let nowhere = folder.path("nowhere/model.npz");
+        assert!(fails(&[command, checkpoint, nowhere.to_str().unwrap()]).contains("nowhere"));
+    }
+}
+
+#[test]
+fn bad_usage_has_status_2() {
+    for args in [&["convert"][..], &["frobnicate"], &["convert", "a", "b", "--image-size", "0"], &[]] {
+        let done = tf2onnx_rs(args);
+        assert_eq!((done.status, done.stdout.as_str()), (2, ""), "{args:?}");
+        assert!(!done.stderr.is_empty());
+    }
+    assert_eq!(tf2onnx_rs(["--version"]).status, 0);
+    assert_eq!(tf2onnx_rs(["convert", "--help"]).status, 0);
+}

@@ -1,0 +1,80 @@
+//! ONNX models that the tests made: what is in them, and what they compute.
+
+use std::path::Path;
+
+use onnx_protobuf::{Message, ModelProto, NodeProto};
+use rten::ModelOptions;
+use rten_tensor::Tensor;
+use rten_tensor::prelude::*;
+
+pub struct Model(ModelProto);
+
+impl Model {
+    pub fn load(path: &Path) -> Self {
+        let bytes = std::fs::read(path).expect("the model was written");
+        Self(ModelProto::parse_from_bytes(&bytes).expect("the model is a ModelProto"))
+    }
+
+    pub fn proto(&self) -> &ModelProto {
+        &self.0
+    }
+
+    pub fn nodes(&self, op: &str) -> Vec<&NodeProto> {
+        self.0.graph.node.iter().filter(|node| node.op_type == op).collect()
+    }
+
+    pub fn inputs(&self) -> Vec<(String, String)> {
+        self.0.graph.input.iter().map(described).collect()
+    }
+
+    pub fn outputs(&self) -> Vec<(String, String)> {
+        self.0.graph.output.iter().map(described).collect()
+    }
+
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        self.0.metadata_props.iter().find(|entry| entry.key == key).map(|entry| entry.value.as_str())
+    }
+
+    pub fn initializer(&self, name: &str) -> Option<Vec<f32>> {
+        let tensor = self.0.graph.initializer.iter().find(|tensor| tensor.name == name)?;
+        Some(tensor.raw_data.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().unwrap())).collect())
+    }
+}
+
+/// Name and shape, as in `("input:0", "batch,299,299,3")`.
+fn described(info: &onnx_protobuf::ValueInfoProto) -> (String, String) {
+    use onnx_protobuf::tensor_shape_proto::dimension::Value;
+    let dims = info.type_.tensor_type().shape.dim.iter().map(|dim| match &dim.value {
+        Some(Value::DimValue(length)) => length.to_string(),
+        Some(Value::DimParam(name)) => name.clone(),
+        _ => "?".to_owned(),
+    });
+    (info.name.clone(), dims.collect::<Vec<_>>().join(","))
+}
+
+/// Runs a model on one input and returns shape and elements of each output.
+pub fn execute(path: &Path, shape: &[usize], input: Vec<f32>) -> Vec<(Vec<usize>, Vec<f32>)> {
+    let model = ModelOptions::with_all_ops().load_file(path).expect("the runtime loads the model");
+    let input = Tensor::from_data(shape, input);
+    let outputs = model
+        .run(vec![(model.input_ids()[0], input.view().into())], model.output_ids(), None)
+        .expect("the runtime executes the model");
+    outputs
+        .into_iter()
+        .map(|value| {
+            let tensor: Tensor<f32> = value.try_into().expect("the output is of floats");
+            (tensor.shape().to_vec(), tensor.to_vec())
+        })
+        .collect()
+}
+
+/// The largest difference, relative to the largest value expected.
+pub fn relative_error(got: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(got.len(), expected.len(), "as many elements");
+    let largest = expected.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+    let difference = got.iter().zip(expected).fold(0.0_f32, |worst, (a, b)| {
+        let difference = (a - b).abs();
+        if difference.is_nan() { f32::INFINITY } else { worst.max(difference) }
+    });
+    difference / largest
+}
