@@ -62,11 +62,11 @@ def check():
     """Compares with values that were computed elsewhere."""
     assert fnv1a("input") == 0x1EBBAE8F5810B65B
     expected = [-0.80436337, 0.30472076, -0.59275150]
-    np.testing.assert_allclose(image([3]), expected, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(image([3]), expected, rtol=0, atol=1e-7)
     expected = [-0.04039328, -0.10939004, -0.01442321]
-    np.testing.assert_allclose(variable("A/weights", [3, 3, 2, 4]).ravel()[:3], expected, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(variable("A/weights", [3, 3, 2, 4]).ravel()[:3], expected, rtol=0, atol=1e-7)
     expected = [1.34130291, 0.66411704, 0.96223468, 1.01142287]
-    np.testing.assert_allclose(variable("A/BatchNorm/moving_variance", [4]), expected, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(variable("A/BatchNorm/moving_variance", [4]), expected, rtol=0, atol=1e-7)
 
 
 check()
