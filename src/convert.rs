@@ -99,11 +99,11 @@ pub fn convert(source: &Source, options: &ConvertOptions) -> Result<Conversion> 
     let checkpoint = source.checkpoint();
     let mut recognition = recognize_checkpoint(source, options)?;
     // The auxiliary classifier serves training. It is drawn when somebody wants its end.
-    let asked =
-        !recognition.options.is_open("create_aux_logits") && recognition.options.flag("create_aux_logits");
+    let aux = recognition.options.aux_option();
+    let asked = aux.is_some_and(|aux| !recognition.options.is_open(aux) && recognition.options.flag(aux));
     let wants_aux = asked || options.outputs.iter().any(|output| output.contains(AUX_LOGITS));
-    if !wants_aux {
-        recognition.options.set("create_aux_logits", Value::Flag(false));
+    if let Some(aux) = aux.filter(|_| !wants_aux) {
+        recognition.options.set(aux, Value::Flag(false));
     }
     let default_size = (recognition.network.image_size, recognition.network.image_size);
     let (height, width) = options.image_size.unwrap_or(default_size);

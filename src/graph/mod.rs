@@ -6,6 +6,7 @@ pub mod attr;
 pub mod import;
 pub mod infer;
 mod shape;
+pub mod slice;
 pub mod window;
 
 use std::collections::{BTreeMap, HashMap};

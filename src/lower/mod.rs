@@ -12,6 +12,7 @@ mod layout;
 mod local;
 mod math;
 mod nn;
+mod slice;
 
 pub use context::LowerOptions;
 use context::Lowering;
@@ -58,6 +59,7 @@ const HANDLERS: &[(&str, Handler)] = &[
     ("Sigmoid", math::sigmoid),
     ("Softmax", math::softmax),
     ("Squeeze", array::squeeze),
+    ("StridedSlice", slice::strided_slice),
     ("Sub", math::sub),
     ("Tile", extent::tile),
 ];

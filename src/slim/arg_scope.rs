@@ -25,6 +25,11 @@ pub enum Layer {
 pub enum Activation {
     Relu,
     Relu6,
+    Identity,
+    /// `mobilenet_v3.hard_swish`: `x * relu6(x + 3) / 6`.
+    HardSwish,
+    /// The gate of MobileNet v3's squeeze-and-excite: `relu6(x + 3) * 0.16667`.
+    HardSigmoid,
 }
 
 /// What `normalizer_fn` can be.
@@ -75,6 +80,9 @@ pub const VALID: Arg = Arg::Padding(Padding::Valid);
 pub const NO_ACTIVATION: Arg = Arg::ActivationFn(None);
 /// `normalizer_fn=None`
 pub const NO_NORMALIZER: Arg = Arg::NormalizerFn(None);
+
+/// `biases_initializer=None`
+pub const NO_BIASES: Arg = Arg::BiasesInitializer(false);
 
 /// `outputs_collections=…`: every layer's result is an end point.
 pub const COLLECTED: Arg = Arg::OutputsCollections(true);

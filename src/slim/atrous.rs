@@ -10,11 +10,11 @@ use crate::graph::{Attr, Padding, TensorRef};
 use crate::tensor::Constant;
 
 impl Drawing<'_> {
-    /// `tf.nn.convolution(net, filter, dilation_rate=rate)` of images and a filter of `kernel`; `op` is the
-    /// convolution, which is also its name.
+    /// `tf.nn.convolution(net, filter, dilation_rate=rate)` of images and a filter of `kernel`, the convolution
+    /// being `op`, and the same of depthwise convolution.
     pub(super) fn atrous(
         &mut self,
-        op: &str,
+        [name, op]: [&str; 2],
         [net, filter]: [TensorRef; 2],
         kernel: [usize; 2],
         rate: usize,
@@ -27,10 +27,10 @@ impl Drawing<'_> {
         let borders = [0, 1].map(|axis| border(size[axis], kernel[axis], rate, padding));
         let pads = borders.map(|Border { before, after, .. }| [before, after]).concat();
         let crops = borders.map(|Border { surplus, .. }| [0, surplus]).concat();
-        let net = self.blocks(net, &format!("{op}/SpaceToBatchND"), rate, ("paddings", &pads));
+        let net = self.blocks(net, &format!("{name}/SpaceToBatchND"), rate, ("paddings", &pads));
         let attrs = [("strides", Attr::Ints(vec![1; 4])), ("padding", "VALID".into())];
-        let net = self.op(op, op, &[net, filter], attrs);
-        self.blocks(net, &format!("{op}/BatchToSpaceND"), rate, ("crops", &crops))
+        let net = self.op(name, op, &[net, filter], attrs);
+        self.blocks(net, &format!("{name}/BatchToSpaceND"), rate, ("crops", &crops))
     }
 
     fn blocks(

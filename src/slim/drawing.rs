@@ -26,6 +26,9 @@ impl From<[usize; 2]> for Kernel {
     }
 }
 
+/// The scope of a layer that is given none: slim calls it `Conv`, `Conv_1` and so on.
+pub const UNNAMED: &str = "";
+
 /// A network being drawn, as slim draws it.
 ///
 /// Its functions have slim's names and return tensors, so that a network file reads like the network's
@@ -101,6 +104,16 @@ impl<'a> Drawing<'a> {
         let name = if *used == 0 { default.to_owned() } else { format!("{default}_{used}") };
         *used += 1;
         self.variable_scope(&name, draw)
+    }
+
+    /// Draws in the scope of a layer: [`UNNAMED`] leaves it to slim to number its `default` name.
+    pub(super) fn layer_scope<T>(
+        &mut self,
+        scope: &str,
+        default: &str,
+        draw: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        if scope == UNNAMED { self.default_scope(default, draw) } else { self.variable_scope(scope, draw) }
     }
 
     /// Draws in these scopes, the first one outermost.

@@ -34,11 +34,11 @@ impl Drawing<'_> {
         let args = self.scope.arguments(Layer::Conv2d, args);
         let Some(args) = self.resolved(ConvArgs::resolve(&args)) else { return net };
         let Kernel([height, width]) = kernel.into();
-        self.variable_scope(scope, |slim| {
+        self.layer_scope(scope, "Conv", |slim| {
             let channels = slim.channels(net);
             let weights = slim.variable("weights", &[height, width, channels, num_outputs]);
             let net = if args.rate > 1 {
-                slim.atrous("Conv2D", [net, weights], [height, width], args.rate, &args.padding)
+                slim.atrous(["Conv2D"; 2], [net, weights], [height, width], args.rate, &args.padding)
             } else {
                 slim.op("Conv2D", "Conv2D", &[net, weights], convolution_attrs(&args))
             };
@@ -170,6 +170,9 @@ impl Drawing<'_> {
             None => net,
             Some(Activation::Relu) => self.op("Relu", "Relu", &[net], []),
             Some(Activation::Relu6) => self.op("Relu6", "Relu6", &[net], []),
+            Some(Activation::Identity) => self.identity(net, "Identity"),
+            Some(Activation::HardSwish) => self.hard_swish(net),
+            Some(Activation::HardSigmoid) => self.hard_sigmoid(net),
         }
     }
 
@@ -315,7 +318,7 @@ impl Drawing<'_> {
     }
 }
 
-fn convolution_attrs(args: &ConvArgs) -> [(&'static str, Attr); 3] {
+pub(super) fn convolution_attrs(args: &ConvArgs) -> [(&'static str, Attr); 3] {
     let (stride, rate) = (args.stride as i64, args.rate as i64);
     [
         ("strides", Attr::Ints(vec![1, stride, stride, 1])),

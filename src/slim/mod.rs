@@ -5,6 +5,7 @@
 
 pub mod arg_scope;
 mod atrous;
+mod depthwise;
 mod drawing;
 mod layers;
 mod layers_3d;
@@ -14,7 +15,7 @@ mod plain_ops;
 pub mod recognize;
 
 pub use arg_scope::{Activation, Arg, ArgScope, Layer, Normalizer};
-pub use drawing::{Drawing, Kernel};
+pub use drawing::{Drawing, Kernel, UNNAMED};
 pub use layers::ScopeDisagreement;
 pub use nets::{Network, find_network, networks};
 pub use options::{OptionSource, OptionSpec, Options, Value};

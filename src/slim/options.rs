@@ -67,6 +67,8 @@ pub const CREATE_AUX_LOGITS: OptionSpec = OptionSpec {
     source: OptionSource::Variables,
     help: "whether there is an auxiliary classifier; it is pruned unless AuxLogits is an output",
 };
+/// The same in the NASNet family.
+pub const USE_AUX_HEAD: OptionSpec = OptionSpec { name: "use_aux_head", ..CREATE_AUX_LOGITS };
 /// The factor on the number of channels of every convolution.
 pub const DEPTH_MULTIPLIER: OptionSpec = OptionSpec {
     name: "depth_multiplier",
@@ -80,6 +82,20 @@ pub const MIN_DEPTH: OptionSpec = OptionSpec {
     default: Value::Count(16),
     source: OptionSource::Variables,
     help: "least number of channels of a convolution under a depth_multiplier below 1",
+};
+/// What the number of channels of a convolution is rounded to under a depth multiplier.
+pub const DIVISIBLE_BY: OptionSpec = OptionSpec {
+    name: "divisible_by",
+    default: Value::Count(8),
+    source: OptionSource::User,
+    help: "what the number of channels of every convolution is a multiple of",
+};
+/// Whether the last convolution is exempt from the depth multiplier.
+pub const FINEGRAIN_CLASSIFICATION_MODE: OptionSpec = OptionSpec {
+    name: "finegrain_classification_mode",
+    default: Value::Flag(false),
+    source: OptionSource::Variables,
+    help: "whether the last convolution keeps its channels under a small depth_multiplier",
 };
 /// Whether the logits lose their spatial axes.
 pub const SPATIAL_SQUEEZE: OptionSpec = OptionSpec {
@@ -141,7 +157,11 @@ impl Options {
                 .advice(format!("choose one of {}", known.join(", "))));
         };
         let value = match spec.default {
-            Value::Flag(_) => text.to_lowercase().parse().ok().map(Value::Flag),
+            // slim's hyperparameters spell truth 1.
+            Value::Flag(_) => match text {
+                "0" | "1" => Some(Value::Flag(text == "1")),
+                _ => text.to_lowercase().parse().ok().map(Value::Flag),
+            },
             // Python's None stands for slim's default of a count, which is 0 here.
             Value::Count(_) if text == "None" => Some(Value::Count(0)),
             Value::Count(_) => text.parse().ok().map(Value::Count),
@@ -184,9 +204,19 @@ impl Options {
         self.values.contains_key(name) && !self.given.contains(&name)
     }
 
+    /// The option for the auxiliary classifier, where the network has one.
+    pub fn aux_option(&self) -> Option<&'static str> {
+        [CREATE_AUX_LOGITS.name, USE_AUX_HEAD.name].into_iter().find(|name| self.values.contains_key(name))
+    }
+
     /// All options with their values.
     pub fn values(&self) -> impl Iterator<Item = (&'static str, Value)> + '_ {
         self.values.iter().map(|(&name, &value)| (name, value))
+    }
+
+    /// The value of an option, where the network has it.
+    pub fn value(&self, name: &str) -> Option<Value> {
+        self.values.get(name).copied()
     }
 
     /// The value of a flag; false where the network has no such option.
@@ -229,15 +259,32 @@ impl Options {
     }
 
     /// The number of channels that a convolution of `depth` channels has under the depth multiplier:
-    /// `max(int(depth * depth_multiplier), min_depth)` in slim's inception networks.
+    /// `max(int(depth * depth_multiplier), min_depth)`, or what [`make_divisible`] makes of it in networks
+    /// that take `divisible_by`.
     pub fn depth(&self, depth: usize) -> usize {
-        scaled_depth(depth, self.number(DEPTH_MULTIPLIER.name), self.count(MIN_DEPTH.name))
+        self.depth_under(depth, self.number(DEPTH_MULTIPLIER.name), self.count(MIN_DEPTH.name))
+    }
+
+    /// See [`Options::depth`].
+    pub fn depth_under(&self, depth: usize, multiplier: f64, min_depth: usize) -> usize {
+        match self.count(DIVISIBLE_BY.name) {
+            0 => scaled_depth(depth, multiplier, min_depth),
+            divisor => make_divisible(depth as f64 * multiplier, divisor, min_depth),
+        }
     }
 }
 
-/// See [`Options::depth`].
+/// `max(int(depth * multiplier), min_depth)`
 pub fn scaled_depth(depth: usize, multiplier: f64, min_depth: usize) -> usize {
     ((depth as f64 * multiplier) as usize).max(min_depth)
+}
+
+/// The multiple of `divisor` that is nearest to `value`, not less than `least` nor than nine tenths of `value`:
+/// `_make_divisible` in `research/slim/nets/mobilenet/mobilenet.py`.
+pub fn make_divisible(value: f64, divisor: usize, least: usize) -> usize {
+    let nearest = (value + divisor as f64 / 2.0) as usize / divisor * divisor;
+    let rounded = nearest.max(least);
+    if (rounded as f64) < 0.9 * value { rounded + divisor } else { rounded }
 }
 
 #[cfg(test)]
@@ -250,6 +297,14 @@ mod tests {
     fn an_unknown_option_is_answered_with_the_known_ones() {
         let error = Options::defaults(SPECS, "Net").give("classes", "3").unwrap_err();
         assert!(error.to_string().contains("num_classes, spatial_squeeze"), "{error}");
+    }
+
+    #[test]
+    fn channels_are_rounded_to_multiples_but_not_down_by_more_than_a_tenth() {
+        assert_eq!(make_divisible(32.0 * 1.4, 8, 8), 48);
+        assert_eq!(make_divisible(16.0 * 0.35, 8, 8), 8);
+        assert_eq!(make_divisible(11.0, 8, 8), 16);
+        assert_eq!(make_divisible(19.0, 1, 1), 19);
     }
 
     #[test]

@@ -69,4 +69,80 @@ impl Drawing<'_> {
         ];
         self.op(name, "LRN", &[net], attrs)
     }
+
+    /// `a * b`
+    pub fn product(&mut self, a: TensorRef, b: TensorRef) -> TensorRef {
+        self.op("mul", "Mul", &[a, b], [])
+    }
+
+    /// `tf.identity`
+    pub fn identity(&mut self, net: TensorRef, name: &str) -> TensorRef {
+        self.op(name, "Identity", &[net], [])
+    }
+
+    /// `net + y`
+    fn plus(&mut self, net: TensorRef, y: f32) -> TensorRef {
+        self.op_with_constant("add", "AddV2", &[net], ("y", Constant::from_f32(vec![], &[y])), [])
+    }
+
+    /// `net * y`
+    fn times(&mut self, net: TensorRef, y: f32) -> TensorRef {
+        self.op_with_constant("mul", "Mul", &[net], ("y", Constant::from_f32(vec![], &[y])), [])
+    }
+
+    /// `net * relu6(net + 3) / 6`
+    pub(super) fn hard_swish(&mut self, net: TensorRef) -> TensorRef {
+        self.name_scope("hard_swish", |slim| {
+            let shifted = slim.plus(net, 3.0);
+            let gate = slim.op("Relu6", "Relu6", &[shifted], []);
+            let gated = slim.product(net, gate);
+            slim.times(gated, 1.0 / 6.0)
+        })
+    }
+
+    /// `relu6(net + 3) * 0.16667`: the library rounds the sixth.
+    pub(super) fn hard_sigmoid(&mut self, net: TensorRef) -> TensorRef {
+        let shifted = self.plus(net, 3.0);
+        let gate = self.op("Relu6", "Relu6", &[shifted], []);
+        self.times(gate, 0.16667)
+    }
+
+    /// `_fixed_padding`: as much as a window of `kernel` needs under `SAME` at stride 1, whatever its stride is.
+    pub fn fixed_padding(&mut self, net: TensorRef, kernel: usize, rate: usize) -> TensorRef {
+        let total = (kernel - 1) * rate;
+        self.spatial_pad(net, total / 2, total - total / 2)
+    }
+
+    /// `net[:, rows:, columns:, :]`
+    pub fn cropped_at_start(&mut self, net: TensorRef, [rows, columns]: [usize; 2]) -> TensorRef {
+        let begin = Constant::from_i32(vec![4], &[0, rows as i32, columns as i32, 0]);
+        let begin = self.constant("strided_slice/stack", begin);
+        let end = self.constant("strided_slice/stack_1", Constant::from_i32(vec![4], &[0; 4]));
+        let strides = self.constant("strided_slice/stack_2", Constant::from_i32(vec![4], &[1; 4]));
+        // Bits of the masks: axes that are taken from their first element, and to their last one.
+        let attrs = [("begin_mask", Attr::Int(0b1001)), ("end_mask", Attr::Int(0b1111))];
+        self.op("strided_slice", "StridedSlice", &[net, begin, end, strides], attrs)
+    }
+
+    /// `tf.reduce_mean(net, [1, 2])`
+    pub fn mean_over_image(&mut self, net: TensorRef, name: &str) -> TensorRef {
+        let axes = ("reduction_indices", Constant::from_i32(vec![2], &[1, 2]));
+        self.op_with_constant(name, "Mean", &[net], axes, [])
+    }
+
+    /// `tf.nn.avg_pool` without padding.
+    pub fn plain_avg_pool(
+        &mut self,
+        net: TensorRef,
+        [height, width]: [usize; 2],
+        stride: usize,
+    ) -> TensorRef {
+        let stride = stride as i64;
+        let attrs = [
+            ("ksize", Attr::Ints(vec![1, height as i64, width as i64, 1])),
+            ("strides", Attr::Ints(vec![1, stride, stride, 1])),
+            ("padding", "VALID".into()),
+        ];
+        self.op("AvgPool", "AvgPool", &[net], attrs)
+    }
 }

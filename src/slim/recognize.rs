@@ -1,8 +1,11 @@
 //! Which network a checkpoint holds, and the options that its variables tell.
 
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
 use super::options::{
-    CREATE_AUX_LOGITS, DEPTH_MULTIPLIER, MIN_DEPTH, NUM_CLASSES, OptionSource, OptionSpec, Options, Value,
-    scaled_depth,
+    DEPTH_MULTIPLIER, DIVISIBLE_BY, FINEGRAIN_CLASSIFICATION_MODE, MIN_DEPTH, NUM_CLASSES, OptionSource,
+    OptionSpec, Options, Value, scaled_depth,
 };
 use super::{DrawnNetwork, ImageShape, Network, Variables, draw, networks};
 use crate::error::{Error, Result};
@@ -35,6 +38,31 @@ impl Recognition {
     fn fitting_share(&self) -> f64 {
         if self.expected == 0 { 0.0 } else { self.fitting as f64 / self.expected as f64 }
     }
+
+    /// The candidate that explains the variables better comes first: whose variables are there at all, whose
+    /// have the right shapes, who explains more of them; then whose options are those its name stands for.
+    fn compare(&self, other: &Self, enough: f64) -> Ordering {
+        let is_there = |candidate: &Self| candidate.certainty() >= enough;
+        (is_there(other).cmp(&is_there(self)))
+            .then(other.fitting_share().total_cmp(&self.fitting_share()))
+            .then(other.certainty().total_cmp(&self.certainty()))
+            .then(other.found.cmp(&self.found))
+            .then_with(|| unlike_defaults(self.network, self).cmp(&unlike_defaults(other.network, other)))
+    }
+
+    /// The name that slim has for the network with these options, where it has one.
+    fn under_its_variants_name(self) -> Self {
+        let variant = self.network.variants().find(|variant| unlike_defaults(variant, &self) == 0);
+        Self { network: variant.unwrap_or(self.network), ..self }
+    }
+}
+
+/// How many of the options that variables tell are not what the name of a network stands for.
+fn unlike_defaults(network: &Network, recognition: &Recognition) -> usize {
+    let told =
+        |spec: &&OptionSpec| !matches!(spec.source, OptionSource::User) && spec.name != NUM_CLASSES.name;
+    let values = &recognition.options;
+    network.options.iter().filter(told).filter(|spec| values.value(spec.name) != Some(spec.default)).count()
 }
 
 /// The share of a network's variables from which on it counts as recognized. A checkpoint that lacks a few is
@@ -53,15 +81,21 @@ pub struct Wishes<'a> {
 /// Finds out which network the variables belong to, where it is, and its options.
 ///
 /// # Errors
-/// Where no network has these variables; the message names the nearest ones and what they miss. Also where an
-/// option is not one of the network's.
+/// Where no network has these variables; the message names the nearest ones and what they miss. Where several
+/// networks have them alike. Also where an option is not one of the network's.
 pub fn recognize(variables: &Variables, wishes: Wishes<'_>) -> Result<Recognition> {
-    let wished = || networks().filter(|network| wishes.network.is_none_or(|wish| wish.name == network.name));
+    let possible: Vec<&Network> = match wishes.network {
+        Some(network) => vec![network],
+        // Variants are drawn alike: it is the options that tell them apart.
+        None => networks().filter(|network| !network.is_variant()).collect(),
+    };
+    // A network that the user names is tried however little of it is there: what is missing will be named.
+    let enough = if wishes.network.is_some() { f64::MIN_POSITIVE } else { RECOGNIZED };
     let mut candidates: Vec<Recognition> = vec![];
     let mut failures: Vec<Error> = vec![];
     // Scopes are seldom renamed, and to look for renamed ones every network has to be drawn.
     for find_places in [places, renamed_places] {
-        for network in wished() {
+        for &network in &possible {
             for place in find_places(network, variables) {
                 match measured(network, place, variables, wishes.options) {
                     Ok(candidate) => candidates.push(candidate),
@@ -69,26 +103,32 @@ pub fn recognize(variables: &Variables, wishes: Wishes<'_>) -> Result<Recognitio
                 }
             }
         }
-        // Networks of one family begin alike: of two that are there, the one that explains more is meant.
-        candidates.sort_by(|a, b| {
-            let by_shapes = b.fitting_share().total_cmp(&a.fitting_share());
-            b.certainty().total_cmp(&a.certainty()).then(by_shapes).then(b.found.cmp(&a.found))
-        });
+        candidates.sort_by(|a, b| a.compare(b, enough));
         if candidates.first().is_some_and(|best| best.certainty() >= RECOGNIZED) {
             break;
         }
     }
-    match candidates.first() {
-        // A network that the user names is tried however little of it is there: what is missing will be named.
-        Some(best) if best.certainty() >= RECOGNIZED || (wishes.network.is_some() && best.found > 0) => {
+    match &candidates[..] {
+        [best, ..] if best.certainty() >= enough => {
+            let alike = candidates.iter().filter(|other| best.compare(other, enough).is_eq());
+            let names: BTreeSet<&str> = alike.map(|candidate| candidate.network.name).collect();
+            if names.len() > 1 {
+                return Err(ambiguous(names));
+            }
             let best = candidates.swap_remove(0);
             give(&mut best.options.clone(), wishes.options)?;
-            Ok(best)
+            Ok(if wishes.network.is_some() { best } else { best.under_its_variants_name() })
         }
         // Where the only network that it could be cannot be drawn, the reason is what helps.
-        None if !failures.is_empty() => Err(failures.swap_remove(0)),
+        [] if !failures.is_empty() => Err(failures.swap_remove(0)),
         _ => Err(not_recognized(variables, wishes, &candidates)),
     }
+}
+
+fn ambiguous(names: BTreeSet<&str>) -> Error {
+    let names: Vec<&str> = names.into_iter().collect();
+    Error::new("network", format!("the variables fit {} alike", names.join(" and ")))
+        .advice("name the network with --network")
 }
 
 fn not_recognized(variables: &Variables, wishes: Wishes<'_>, candidates: &[Recognition]) -> Error {
@@ -133,6 +173,12 @@ struct Place {
 }
 
 impl Place {
+    /// What the names of the network's variables begin with here.
+    fn root(&self) -> String {
+        let separator = if self.scope.is_empty() { "" } else { "/" };
+        format!("{}{}{separator}", self.prefix, self.scope)
+    }
+
     fn add_to(places: &mut Vec<Self>, prefix: &str, scope: &str) {
         let place = Self { prefix: prefix.to_owned(), scope: scope.to_owned() };
         if !places.contains(&place) {
@@ -144,6 +190,9 @@ impl Place {
 /// The places where a scope of the network's default name occurs.
 fn places(network: &Network, variables: &Variables) -> Vec<Place> {
     let mut places = vec![];
+    if network.scope.is_empty() {
+        return places;
+    }
     let scope = format!("{}/", network.scope);
     for name in variables.keys() {
         let starts = name.match_indices(&scope).map(|(at, _)| at);
@@ -154,24 +203,30 @@ fn places(network: &Network, variables: &Variables) -> Vec<Place> {
     places
 }
 
-/// The places where the network could be under a name of the user's own, given to slim as `scope='MyNet'`: every
-/// scope that directly holds the network's first variable.
+/// The places where the network could be under a name of the user's own, given to slim as `scope='MyNet'`, or
+/// where it has no scope: every scope that directly holds the network's first variable.
 fn renamed_places(network: &Network, variables: &Variables) -> Vec<Place> {
     let mut places = vec![];
     let options = Options::defaults(network.options, network.scope);
     let Ok(drawn) = default_drawing(network, "", &options, 3, &Variables::new()) else { return places };
-    let own = drawn.variables().filter_map(|(name, _)| name.strip_prefix(network.scope));
+    let default = Place { prefix: String::new(), scope: network.scope.to_owned() }.root();
+    let own = drawn.variables().filter_map(|(name, _)| name.strip_prefix(&default));
     let first_ones: Vec<&str> = own.take(FIRST_VARIABLES).collect();
     let Some(first) = first_ones.first() else { return places };
-    for path in variables.keys().filter_map(|name| name.strip_suffix(first)) {
-        let at = path.rfind('/').map_or(0, |at| at + 1);
-        if &path[at..] != network.scope {
-            Place::add_to(&mut places, &path[..at], &path[at..]);
+    let roots = variables.keys().filter_map(|name| name.strip_suffix(first));
+    for root in roots.filter(|root| root.is_empty() || root.ends_with('/')) {
+        if network.scope.is_empty() {
+            Place::add_to(&mut places, root, "");
+        } else if let Some(path) = root.strip_suffix('/') {
+            let at = path.rfind('/').map_or(0, |at| at + 1);
+            if &path[at..] != network.scope {
+                Place::add_to(&mut places, &path[..at], &path[at..]);
+            }
         }
     }
     // A first variable is often called like those of every block. The network is where the next ones are too.
     let held = |place: &Place| {
-        let root = format!("{}{}", place.prefix, place.scope);
+        let root = place.root();
         first_ones.iter().filter(|name| variables.contains_key(&format!("{root}{name}"))).count()
     };
     let most = places.iter().map(held).max().unwrap_or(0);
@@ -202,13 +257,13 @@ fn measured(
     variables: &Variables,
     wishes: &[String],
 ) -> Result<Recognition> {
+    let root = place.root();
     let Place { prefix, scope } = place;
     let mut options = Options::defaults(network.options, &scope);
     for wish in wishes {
         // Complaints are for the network that is chosen.
         let _ = give(&mut options, std::slice::from_ref(wish));
     }
-    let root = format!("{prefix}{scope}/");
     read_classes(network, &root, variables, &mut options);
     for spec in network.options {
         if let OptionSource::ReadBy(read) = spec.source
@@ -222,13 +277,22 @@ fn measured(
         let separable = !variables.contains_key(&format!("{root}Conv2d_1a_7x7/weights"));
         options.set("use_separable_conv", Value::Flag(separable));
     }
-    let probe = default_drawing(network, &prefix, &options, 3, variables)?;
-    let channels = read_channels(&probe, variables).unwrap_or(3);
-    read_depth(network, &prefix, &mut options, &probe, variables)?;
+    let reads_depth = reads_depth(&options, network);
+    if reads_depth {
+        options.set(DEPTH_MULTIPLIER.name, Value::Number(1.0));
+    }
+    let mut drawn = default_drawing(network, &prefix, &options, 3, variables)?;
+    let channels = read_channels(&drawn, variables).unwrap_or(3);
+    let fits = |(name, shape): (&str, Vec<usize>)| variables.get(name).is_none_or(|stored| *stored == shape);
+    if !drawn.variables().all(fits) {
+        if reads_depth {
+            read_depth(network, &prefix, &mut options, &drawn, variables)?;
+        }
+        drawn = default_drawing(network, &prefix, &options, channels, variables)?;
+    }
     // The auxiliary classifier depends on the size of the images of training, and is no part of the model.
     let aux = network.aux_logits.map(|aux| format!("{root}{aux}/"));
     let is_aux = |name: &str| aux.as_ref().is_some_and(|aux| name.starts_with(aux));
-    let drawn = default_drawing(network, &prefix, &options, channels, variables)?;
     let (mut found, mut fitting, mut expected) = (0, 0, 0);
     for (name, shape) in drawn.variables().filter(|(name, _)| !is_aux(name)) {
         expected += 1;
@@ -265,13 +329,13 @@ fn read_classes(network: &Network, root: &str, variables: &Variables, options: &
         let classes = logits.and_then(|shape| shape.last()).copied().unwrap_or(0);
         options.set(NUM_CLASSES.name, Value::Count(classes));
     }
-    if let Some(aux) = network.aux_logits
-        && options.is_open(CREATE_AUX_LOGITS.name)
+    if let (Some(aux), Some(option)) = (network.aux_logits, options.aux_option())
+        && options.is_open(option)
     {
         let scope = format!("{root}{aux}/");
         let exists =
             variables.range(scope.clone()..).next().is_some_and(|(name, _)| name.starts_with(&scope));
-        options.set(CREATE_AUX_LOGITS.name, Value::Flag(exists));
+        options.set(option, Value::Flag(exists));
     }
 }
 
@@ -282,69 +346,101 @@ fn read_channels(probe: &DrawnNetwork, variables: &Variables) -> Option<usize> {
     shape.len().checked_sub(2).map(|axis| shape[axis]).filter(|&channels| channels > 0)
 }
 
+/// Whether the depth multiplier is to be read off the shapes of all convolutions.
+fn reads_depth(options: &Options, network: &Network) -> bool {
+    let spec = network.options.iter().find(|spec| spec.name == DEPTH_MULTIPLIER.name);
+    spec.is_some_and(|spec| matches!(spec.source, OptionSource::Variables))
+        && options.is_open(DEPTH_MULTIPLIER.name)
+}
+
+/// A number of channels that no convolution has. With it as the least depth, those show whose depth follows the
+/// multiplier.
+const TELLTALE_DEPTH: usize = 1 << 20;
+
 /// The depth multiplier and the least depth that give every convolution the channels it has.
 ///
-/// Which channels depend on the multiplier shows when the network is drawn again with a larger one.
+/// `full` is the network drawn with a multiplier of 1.
 fn read_depth(
     network: &Network,
     prefix: &str,
     options: &mut Options,
-    probe: &DrawnNetwork,
+    full: &DrawnNetwork,
     variables: &Variables,
 ) -> Result<()> {
-    let is_told = |spec: &OptionSpec| matches!(spec.source, OptionSource::Variables);
-    let spec = network.options.iter().find(|spec| spec.name == DEPTH_MULTIPLIER.name);
-    if !spec.is_some_and(is_told) || !options.is_open(DEPTH_MULTIPLIER.name) {
-        return Ok(());
-    }
-    let mut doubled = options.clone();
-    doubled.set(DEPTH_MULTIPLIER.name, Value::Number(2.0));
-    let doubled = default_drawing(network, prefix, &doubled, 3, variables)?;
-    let pairs: Vec<(usize, usize)> = probe
+    let mut marked = options.clone();
+    marked.set(MIN_DEPTH.name, Value::Count(TELLTALE_DEPTH));
+    let marked = default_drawing(network, prefix, &marked, 3, variables)?;
+    let pairs: Vec<(usize, usize)> = full
         .variables()
-        .zip(doubled.variables())
-        .filter_map(|((name, full), (_, doubled))| {
-            let (&full, &doubled) = (full.last()?, doubled.last()?);
-            let actual = *variables.get(name)?.last()?;
-            (doubled == 2 * full && name.ends_with("weights") && !name.ends_with("depthwise_weights"))
-                .then_some((full, actual))
+        .zip(marked.variables())
+        .filter(|((name, _), (_, marked))| {
+            let is_convolution = name.ends_with("weights") && !name.ends_with("depthwise_weights");
+            is_convolution && marked.last() == Some(&TELLTALE_DEPTH)
         })
+        .filter_map(|((name, full), _)| Some((*full.last()?, *variables.get(name)?.last()?)))
         .collect();
     let least = pairs.iter().map(|(_, actual)| *actual).min().unwrap_or(0);
     let default_least = options.count(MIN_DEPTH.name);
     let least_candidates =
         if options.is_open(MIN_DEPTH.name) { vec![default_least, least, 1] } else { vec![default_least] };
-    if let Some((multiplier, least)) = fitting_depth(&pairs, &least_candidates) {
-        options.set(DEPTH_MULTIPLIER.name, Value::Number(multiplier));
-        options.set(MIN_DEPTH.name, Value::Count(least));
+    // Fine-grained classification exempts the last convolution from the multiplier.
+    let mut attempts = vec![(false, &pairs[..])];
+    if let [rest @ .., (full, actual)] = &pairs[..]
+        && full == actual
+        && options.is_open(FINEGRAIN_CLASSIFICATION_MODE.name)
+    {
+        attempts.push((true, rest));
+    }
+    for (finegrain, pairs) in attempts {
+        let divisor = options.count(DIVISIBLE_BY.name);
+        let depth = |full: usize, multiplier, least| options.depth_under(full, multiplier, least);
+        if let Some((multiplier, least)) = fitting_depth_by(depth, pairs, &least_candidates, divisor) {
+            options.set(DEPTH_MULTIPLIER.name, Value::Number(multiplier));
+            options.set(MIN_DEPTH.name, Value::Count(least));
+            if options.is_open(FINEGRAIN_CLASSIFICATION_MODE.name) {
+                options.set(FINEGRAIN_CLASSIFICATION_MODE.name, Value::Flag(finegrain));
+            }
+            return Ok(());
+        }
     }
     Ok(())
 }
 
 /// The multiplier and the least depth that give every one of `pairs` the second depth instead of the first.
 pub(super) fn fitting_depth(pairs: &[(usize, usize)], least_candidates: &[usize]) -> Option<(f64, usize)> {
+    fitting_depth_by(scaled_depth, pairs, least_candidates, 0)
+}
+
+/// The same where `depth` is what a multiplier and a least depth make of a depth.
+fn fitting_depth_by(
+    depth: impl Fn(usize, f64, usize) -> usize,
+    pairs: &[(usize, usize)],
+    least_candidates: &[usize],
+    divisor: usize,
+) -> Option<(f64, usize)> {
     let fits = |multiplier: f64, least: usize| {
-        pairs.iter().all(|&(full, actual)| scaled_depth(full, multiplier, least) == actual)
+        pairs.iter().all(|&(full, actual)| depth(full, multiplier, least) == actual)
     };
-    multipliers(pairs).into_iter().find_map(|multiplier| {
+    multipliers(pairs, divisor).into_iter().find_map(|multiplier| {
         least_candidates.iter().find(|&&least| fits(multiplier, least)).map(|&least| (multiplier, least))
     })
 }
 
 /// Multipliers to try, those that people choose first: 1, then few decimals before many, then what the widest
-/// convolution says to the last digit.
-fn multipliers(pairs: &[(usize, usize)]) -> Vec<f64> {
+/// convolution says to the last digit. Its depth may have been rounded to a multiple of `divisor`.
+fn multipliers(pairs: &[(usize, usize)], divisor: usize) -> Vec<f64> {
     let Some(&(full, actual)) = pairs.iter().max_by_key(|(full, _)| *full).filter(|(full, _)| *full > 0)
     else {
         return vec![];
     };
-    let (low, high) = (actual as f64 / full as f64, (actual + 1) as f64 / full as f64);
+    let low = actual.saturating_sub(divisor) as f64 / full as f64;
+    let high = (actual + divisor.max(1)) as f64 / full as f64;
     let mut multipliers = vec![1.0];
     for steps in [1.0, 2.0, 4.0, 10.0, 20.0, 100.0, 1000.0, 10_000.0] {
         let (first, last) = ((low * steps).floor() as usize, (high * steps).ceil() as usize);
         multipliers.extend((first..=last).map(|step| step as f64 / steps));
     }
-    multipliers.push(low);
+    multipliers.push(actual as f64 / full as f64);
     multipliers.retain(|&multiplier| multiplier > 0.0);
     multipliers
 }

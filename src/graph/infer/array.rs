@@ -2,6 +2,7 @@
 
 use super::Inputs;
 use crate::error::Result;
+use crate::graph::slice::StridedSlice;
 use crate::graph::{Attr, Node, Shape, TensorType};
 use crate::tensor::DType;
 
@@ -138,4 +139,16 @@ pub fn pad(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
         Some(dims) => Ok(vec![TensorType::new(dtype, Shape::new(dims))]),
         None => Err(node.error("its paddings are not a pair of counts for each axis")),
     }
+}
+
+pub fn strided_slice(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let dtype = inputs.dtype(0)?;
+    let bounds = (inputs.integers(1)?, inputs.integers(2)?, inputs.integers(3)?);
+    let shape = match (inputs.shape(0)?.dims(), bounds) {
+        (Some(dims), (Some(begin), Some(end), Some(strides))) => {
+            StridedSlice::new(node, dims.len(), [&begin, &end, &strides])?.shape(dims)
+        }
+        _ => Shape::UNKNOWN,
+    };
+    Ok(vec![TensorType::new(dtype, shape)])
 }

@@ -96,6 +96,7 @@ fn inference_function(op: &str) -> Option<InferenceFunction> {
         "Squeeze" => array::squeeze,
         "ConcatV2" => array::concat,
         "Pad" | "PadV2" => array::pad,
+        "StridedSlice" => array::strided_slice,
         "Tile" => blocks::tile,
         "SpaceToBatchND" => blocks::space_to_batch,
         "BatchToSpaceND" => blocks::batch_to_space,

@@ -13,7 +13,14 @@ mod inception_v2;
 mod inception_v3;
 mod inception_v4;
 mod lenet;
+mod mobilenet;
+mod mobilenet_v1;
+mod mobilenet_v2;
+mod mobilenet_v3;
+mod nasnet;
+mod nasnet_cell;
 mod overfeat;
+mod pnasnet;
 mod resnet;
 mod resnet_v1;
 mod resnet_v2;
@@ -69,11 +76,46 @@ const NETWORKS: &[&Network] = &[
     &resnet_v2::RESNET_V2_200,
     &s3d::I3D,
     &s3d::S3DG,
+    &mobilenet_v1::MOBILENET_V1,
+    &mobilenet_v2::MOBILENET_V2,
+    &mobilenet_v3::MOBILENET_V3_LARGE,
+    &mobilenet_v3::MOBILENET_V3_SMALL,
+    &mobilenet_v3::MOBILENET_V3_LARGE_MINIMALISTIC,
+    &mobilenet_v3::MOBILENET_V3_SMALL_MINIMALISTIC,
+    &mobilenet_v3::MOBILENET_EDGETPU,
+    &nasnet::NASNET_CIFAR,
+    &nasnet::NASNET_MOBILE,
+    &nasnet::NASNET_LARGE,
+    &pnasnet::PNASNET_MOBILE,
+    &pnasnet::PNASNET_LARGE,
 ];
 
-/// All networks of the library.
+/// Names that slim has for a network of [`NETWORKS`] with other defaults, each after that network's name.
+const VARIANTS: &[(&str, &Network)] = &[
+    ("mobilenet_v1", &mobilenet_v1::MOBILENET_V1_075),
+    ("mobilenet_v1", &mobilenet_v1::MOBILENET_V1_050),
+    ("mobilenet_v1", &mobilenet_v1::MOBILENET_V1_025),
+    ("mobilenet_v2", &mobilenet_v2::MOBILENET_V2_140),
+    ("mobilenet_v2", &mobilenet_v2::MOBILENET_V2_035),
+    ("mobilenet_edgetpu", &mobilenet_v3::MOBILENET_EDGETPU_075),
+];
+
+/// All networks of the library, each followed by its variants.
 pub fn networks() -> impl Iterator<Item = &'static Network> {
-    NETWORKS.iter().copied()
+    NETWORKS.iter().flat_map(|network| std::iter::once(*network).chain(network.variants()))
+}
+
+impl Network {
+    /// The names that slim has for this network with other defaults.
+    pub fn variants(&self) -> impl Iterator<Item = &'static Network> {
+        let name = self.name;
+        VARIANTS.iter().filter(move |(of, _)| *of == name).map(|(_, variant)| *variant)
+    }
+
+    /// Whether this is another network's function under a name of its own.
+    pub fn is_variant(&self) -> bool {
+        VARIANTS.iter().any(|(_, variant)| variant.name == self.name)
+    }
 }
 
 /// The network of this name; `-` counts as `_`.

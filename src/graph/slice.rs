@@ -1,0 +1,153 @@
+//! The arithmetic of `StridedSlice`: what its bounds and masks take of each axis.
+//!
+//! Source: `tf.strided_slice`, and `ValidateStridedSliceOp` in `tensorflow/core/util/strided_slice_op.cc`.
+
+use super::{Node, Shape};
+use crate::error::Result;
+
+/// What is taken of each axis of a tensor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StridedSlice {
+    axes: Vec<Cut>,
+}
+
+/// What is taken of one axis; `None` means from the very first or to the very last element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Cut {
+    begin: Option<i64>,
+    end: Option<i64>,
+    stride: i64,
+    /// Whether the axis goes, one element being left of it.
+    shrinks: bool,
+}
+
+const WHOLE: Cut = Cut { begin: None, end: None, stride: 1, shrinks: false };
+
+impl StridedSlice {
+    /// What `node` takes of a tensor of `rank`, whose begins, ends and strides are these.
+    ///
+    /// # Errors
+    /// Where they do not belong to such a tensor, or where new axes are asked for.
+    pub fn new(node: &Node, rank: usize, [begin, end, strides]: [&[i64]; 3]) -> Result<Self> {
+        let specs = begin.len();
+        if end.len() != specs || strides.len() != specs || specs > 63 || strides.contains(&0) {
+            return Err(node.error("its begins, ends and strides do not belong together"));
+        }
+        let mask = |name: &str, bit: usize| node.int(name, 0) >> bit & 1 == 1;
+        if node.int("new_axis_mask", 0) != 0 {
+            return Err(node.error("it makes new axes, which is not supported"));
+        }
+        let ellipsis = (0..specs).find(|&spec| mask("ellipsis_mask", spec));
+        let named = specs - usize::from(ellipsis.is_some());
+        let Some(rest) = rank.checked_sub(named) else {
+            return Err(node.error(format!("it takes parts of {named} axes of a tensor of rank {rank}")));
+        };
+        let mut axes = vec![];
+        for spec in 0..specs {
+            if ellipsis == Some(spec) {
+                axes.extend(vec![WHOLE; rest]);
+                continue;
+            }
+            let shrinks = mask("shrink_axis_mask", spec);
+            axes.push(Cut {
+                begin: (shrinks || !mask("begin_mask", spec)).then_some(begin[spec]),
+                end: match shrinks {
+                    // The element after the last one is none to stop at.
+                    true => Some(begin[spec] + 1).filter(|&end| end != 0),
+                    false => (!mask("end_mask", spec)).then_some(end[spec]),
+                },
+                stride: if shrinks { 1 } else { strides[spec] },
+                shrinks,
+            });
+        }
+        axes.resize(rank, WHOLE);
+        Ok(Self { axes })
+    }
+
+    /// Whether an axis is left as it is.
+    pub fn takes_all(&self, axis: usize) -> bool {
+        self.axes[axis] == WHOLE
+    }
+
+    /// Start, end and step along an axis, as ONNX wants them: what lies outside is cut off.
+    pub fn bounds(&self, axis: usize) -> [i64; 3] {
+        let Cut { begin, end, stride, .. } = self.axes[axis];
+        let (first, last) = if stride > 0 { (0, i64::MAX) } else { (i64::MAX, i64::MIN) };
+        [begin.unwrap_or(first), end.unwrap_or(last), stride]
+    }
+
+    /// For each axis whether it goes.
+    pub fn shrunk(&self) -> impl Iterator<Item = bool> + '_ {
+        self.axes.iter().map(|axis| axis.shrinks)
+    }
+
+    /// The shape of what is taken of a tensor of these lengths.
+    pub fn shape(&self, dims: &[Option<usize>]) -> Shape {
+        let kept = self.axes.iter().zip(dims).filter(|(cut, _)| !cut.shrinks);
+        Shape::new(kept.map(|(cut, dim)| if *cut == WHOLE { *dim } else { cut.length((*dim)?) }).collect())
+    }
+}
+
+impl Cut {
+    /// How many of `length` elements are taken.
+    fn length(&self, length: usize) -> Option<usize> {
+        let length = i64::try_from(length).ok()?;
+        let from_front = |bound: i64| if bound < 0 { bound.saturating_add(length) } else { bound };
+        let taken = if self.stride > 0 {
+            let begin = self.begin.map_or(0, |begin| from_front(begin).clamp(0, length));
+            let end = self.end.map_or(length, |end| from_front(end).clamp(0, length));
+            (end - begin).max(0).unsigned_abs().div_ceil(self.stride.unsigned_abs())
+        } else {
+            let begin = self.begin.map_or(length - 1, |begin| from_front(begin).clamp(-1, length - 1));
+            let end = self.end.map_or(-1, |end| from_front(end).clamp(-1, length - 1));
+            (begin - end).max(0).unsigned_abs().div_ceil(self.stride.unsigned_abs())
+        };
+        usize::try_from(taken).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::graph::Attr;
+
+    fn shape(dims: &[usize], bounds: [&[i64]; 3], masks: &[(&str, i64)]) -> Shape {
+        let attrs = masks.iter().map(|(name, mask)| ((*name).to_owned(), Attr::Int(*mask)));
+        let node = Node {
+            name: "slice".to_owned(),
+            op: "StridedSlice".to_owned(),
+            inputs: vec![],
+            attrs: attrs.collect::<BTreeMap<_, _>>(),
+            outputs: vec![],
+        };
+        let dims: Vec<Option<usize>> = dims.iter().copied().map(Some).collect();
+        StridedSlice::new(&node, dims.len(), bounds).unwrap().shape(&dims)
+    }
+
+    #[test]
+    fn masked_bounds_reach_to_the_ends() {
+        let bounds: [&[i64]; 3] = [&[0, 1, 1, 0], &[0, 0, 0, 0], &[1, 1, 1, 1]];
+        let masks = [("begin_mask", 0b1001), ("end_mask", 0b1111)];
+        assert_eq!(shape(&[2, 8, 9, 3], bounds, &masks), Shape::known(&[2, 7, 8, 3]));
+    }
+
+    #[test]
+    fn an_index_takes_its_axis_away() {
+        let masks = [("shrink_axis_mask", 0b1)];
+        assert_eq!(shape(&[5, 7], [&[-1], &[0], &[1]], &masks), Shape::known(&[7]));
+    }
+
+    #[test]
+    fn an_ellipsis_stands_for_the_axes_between() {
+        let masks = [("ellipsis_mask", 0b1)];
+        assert_eq!(shape(&[5, 7, 9], [&[0, 2], &[0, 8], &[1, 3]], &masks), Shape::known(&[5, 7, 2]));
+    }
+
+    #[test]
+    fn a_negative_stride_walks_backwards() {
+        let masks = [("begin_mask", 0b1), ("end_mask", 0b1)];
+        assert_eq!(shape(&[5], [&[0], &[0], &[-2]], &masks), Shape::known(&[3]));
+    }
+}

@@ -1,0 +1,164 @@
+//! The searched cells of NASNet and PNASNet: five additions of two operations each, and what joins them.
+//!
+//! Source: `research/slim/nets/nasnet/nasnet_utils.py`.
+
+use crate::graph::TensorRef;
+use crate::slim::arg_scope::SAME;
+use crate::slim::{Arg::Stride, Drawing};
+
+/// What a cell does with one of its states.
+#[derive(Clone, Copy)]
+pub enum Operation {
+    /// Two separable convolutions of this kernel.
+    Separable(usize),
+    AvgPool,
+    MaxPool,
+    /// Nothing, unless the size or the depth has to change.
+    Identity,
+}
+
+/// A cell. State 0 is its input, state 1 the output of the cell before that, and each block adds one.
+pub struct Cell {
+    /// The two operations that a block adds up, each with the state it reads.
+    pub blocks: [[(Operation, usize); 2]; 5],
+    /// The states that make the output.
+    pub joined: &'static [usize],
+}
+
+impl Cell {
+    /// Draws the cell in a scope of its own: `filters` channels a block, at `stride`. Without a cell before the
+    /// last one, `previous`, the input stands in.
+    pub fn draw(
+        &self,
+        slim: &mut Drawing<'_>,
+        net: TensorRef,
+        previous: Option<TensorRef>,
+        scope: &str,
+        (filters, stride): (usize, usize),
+    ) -> TensorRef {
+        slim.variable_scope(scope, |slim| {
+            let previous = previous.map_or(net, |previous| like_current(slim, previous, net, filters));
+            let net = slim.relu(net);
+            let net = conv_bn(slim, net, filters, ["1x1", "beginning_bn"], 1);
+            let mut states = vec![net, previous];
+            for (i, [left, right]) in self.blocks.iter().enumerate() {
+                let state = slim.variable_scope(&format!("comb_iter_{i}"), |slim| {
+                    let [left, right] =
+                        [("left", left), ("right", right)].map(|(side, (operation, state))| {
+                            // Only what comes from outside is to be made smaller.
+                            let stride = if *state < 2 { stride } else { 1 };
+                            let net = states[*state];
+                            slim.variable_scope(side, |slim| operation.draw(slim, net, filters, stride))
+                        });
+                    slim.variable_scope("combine", |slim| slim.sum(left, right))
+                });
+                states.push(state);
+            }
+            slim.variable_scope("cell_output", |slim| join(slim, &states, self.joined))
+        })
+    }
+}
+
+impl Operation {
+    fn draw(self, slim: &mut Drawing<'_>, net: TensorRef, filters: usize, stride: usize) -> TensorRef {
+        let channels = slim.channels(net);
+        let pooled = match self {
+            Self::Separable(kernel) => return separable(slim, net, filters, kernel, stride),
+            Self::Identity if stride == 1 && channels == filters => return net,
+            Self::Identity => {
+                let net = slim.relu(net);
+                return conv_bn(slim, net, filters, ["1x1", "bn_1"], stride);
+            }
+            Self::AvgPool => slim.avg_pool2d(net, 3, "AvgPool2D", &[Stride(stride), SAME]),
+            Self::MaxPool => slim.max_pool2d(net, 3, "MaxPool2D", &[Stride(stride), SAME]),
+        };
+        if channels == filters { pooled } else { conv_bn(slim, pooled, filters, ["1x1", "bn_1"], 1) }
+    }
+}
+
+/// Two separable convolutions, of which the first has the stride.
+fn separable(
+    slim: &mut Drawing<'_>,
+    net: TensorRef,
+    filters: usize,
+    kernel: usize,
+    stride: usize,
+) -> TensorRef {
+    [(1, stride), (2, 1)].iter().fold(net, |net, &(layer, stride)| {
+        let net = slim.relu(net);
+        let scope = format!("separable_{kernel}x{kernel}_{layer}");
+        let net = slim.separable_conv2d(net, filters, kernel, 1, &scope, &[Stride(stride)]);
+        slim.batch_norm_in(&format!("bn_sep_{kernel}x{kernel}_{layer}"), net, &[])
+    })
+}
+
+/// A pointwise convolution and its batch norm, under these scopes.
+fn conv_bn(
+    slim: &mut Drawing<'_>,
+    net: TensorRef,
+    filters: usize,
+    [conv, bn]: [&str; 2],
+    stride: usize,
+) -> TensorRef {
+    let net = slim.conv2d(net, filters, 1, conv, &[Stride(stride)]);
+    slim.batch_norm_in(bn, net, &[])
+}
+
+/// The output of an earlier cell, brought to the size of `current` and to `filters` channels.
+fn like_current(
+    slim: &mut Drawing<'_>,
+    previous: TensorRef,
+    current: TensorRef,
+    filters: usize,
+) -> TensorRef {
+    if width(slim, previous) != width(slim, current) {
+        let net = slim.relu(previous);
+        factorized_reduction(slim, net, filters, 2)
+    } else if slim.channels(previous) != filters {
+        let net = slim.relu(previous);
+        conv_bn(slim, net, filters, ["prev_1x1", "prev_bn"], 1)
+    } else {
+        previous
+    }
+}
+
+/// Joins states along the channels, those of another size or depth than the last one made like it.
+fn join(slim: &mut Drawing<'_>, states: &[TensorRef], joined: &[usize]) -> TensorRef {
+    let last = states[states.len() - 1];
+    let (size, filters) = (width(slim, last), slim.channels(last));
+    let alike: Vec<TensorRef> = joined
+        .iter()
+        .map(|&state| {
+            let net = states[state];
+            let shrinks = width(slim, net) != size;
+            if !shrinks && slim.channels(net) == filters {
+                return net;
+            }
+            let stride = if shrinks { 2 } else { 1 };
+            slim.variable_scope(&format!("reduction_{state}"), |slim| {
+                factorized_reduction(slim, net, filters, stride)
+            })
+        })
+        .collect();
+    slim.concat(&alike)
+}
+
+/// A pointwise convolution of half the size that loses no pixel in four: one half of its channels sees the
+/// image as it is, the other moved by a pixel.
+fn factorized_reduction(slim: &mut Drawing<'_>, net: TensorRef, filters: usize, stride: usize) -> TensorRef {
+    if stride == 1 {
+        return conv_bn(slim, net, filters, ["path_conv", "path_bn"], 1);
+    }
+    let straight = slim.plain_avg_pool(net, [1, 1], stride);
+    let straight = slim.conv2d(straight, filters / 2, 1, "path1_conv", &[]);
+    let moved = slim.spatial_pad(net, 0, 1);
+    let moved = slim.cropped_at_start(moved, [1, 1]);
+    let moved = slim.plain_avg_pool(moved, [1, 1], stride);
+    let moved = slim.conv2d(moved, filters - filters / 2, 1, "path2_conv", &[]);
+    let net = slim.concat(&[straight, moved]);
+    slim.batch_norm_in("final_path_bn", net, &[])
+}
+
+fn width(slim: &Drawing<'_>, net: TensorRef) -> Option<usize> {
+    slim.height_and_width(net).map(|[_, width]| width)
+}
