@@ -73,8 +73,9 @@ pub struct Conversion {
 /// The auxiliary classifier's end point.
 const AUX_LOGITS: &str = "AuxLogits";
 
-/// The end point of the classes' probabilities; the residual networks write it small.
-const PREDICTIONS: [&str; 2] = ["Predictions", "predictions"];
+/// The end point that follows from the logits: the classes' probabilities, which the residual networks write
+/// small, or a face's embedding.
+const PREDICTIONS: [&str; 3] = ["Predictions", "predictions", "embeddings"];
 
 /// Names and shapes of a checkpoint's tensors.
 pub fn variables(checkpoint: &Checkpoint) -> Variables {

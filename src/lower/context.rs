@@ -388,7 +388,23 @@ impl<'a> Lowering<'a> {
             let info = self.tensor_info(name, tensor, &layout);
             self.model.outputs.push(info);
         }
+        self.drop_unread();
         Ok(self.model)
+    }
+
+    /// Drops what nobody reads: a Shape, say, whose only reader turned out to change nothing.
+    fn drop_unread(&mut self) {
+        let mut read: HashSet<String> = self.model.outputs.iter().map(|info| info.name.clone()).collect();
+        let mut nodes = vec![];
+        for node in std::mem::take(&mut self.model.nodes).into_iter().rev() {
+            if node.outputs.iter().any(|output| read.contains(output)) {
+                read.extend(node.inputs.iter().cloned());
+                nodes.push(node);
+            }
+        }
+        nodes.reverse();
+        self.model.nodes = nodes;
+        self.model.initializers.retain(|initializer| read.contains(&initializer.name));
     }
 
     /// Gives a value the name of an output: by renaming it, unless it is known under its name outside.

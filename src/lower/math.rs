@@ -62,6 +62,24 @@ pub fn mul(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     binary(cx, id, node, "Mul")
 }
 
+pub fn maximum(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    binary(cx, id, node, "Max")
+}
+
+pub fn square(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (name, layout) = cx.stored(node.inputs[0])?;
+    cx.emit((id, node), "Mul", vec![name.clone(), name], layout, vec![]);
+    Ok(())
+}
+
+pub fn reciprocal_square_root(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (name, layout) = cx.stored(node.inputs[0])?;
+    let root = cx.unique_name(&format!("{}/sqrt", node.name));
+    cx.node(&format!("{}/sqrt", node.name), "Sqrt", vec![name], vec![root.clone()], vec![]);
+    cx.emit((id, node), "Reciprocal", vec![root], layout, vec![]);
+    Ok(())
+}
+
 /// An op on two tensors that broadcast, in the layout that they share.
 fn binary(cx: &mut Lowering<'_>, id: NodeId, node: &Node, op: &'static str) -> Result<()> {
     let rank = cx.rank(node, id.into())?;
@@ -93,8 +111,24 @@ fn broadcast_input(cx: &mut Lowering<'_>, node: &Node, tensor: TensorRef, layout
     cx.derived_initializer(tensor, value, layout.axes())
 }
 
-/// The mean along axes, wherever they are stored.
+/// The axes are an input of ReduceMean from opset 18 on.
 pub fn mean(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let has_axes_input = cx.opset() >= 18;
+    reduce(cx, id, node, "ReduceMean", has_axes_input)
+}
+
+pub fn sum(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    reduce(cx, id, node, "ReduceSum", true)
+}
+
+/// A reduction along axes, wherever they are stored.
+fn reduce(
+    cx: &mut Lowering<'_>,
+    id: NodeId,
+    node: &Node,
+    op: &'static str,
+    has_axes_input: bool,
+) -> Result<()> {
     let rank = cx.rank(node, node.inputs[0])?;
     let Some(axes) = cx.constant(node.inputs[1]).map(Constant::to_i64s).transpose()?.flatten() else {
         return Err(node.error("its axes are not known before the model runs"));
@@ -110,15 +144,14 @@ pub fn mean(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     stored.sort_unstable();
     let mut inputs = vec![name];
     let mut attributes = vec![("keepdims", Attribute::Int(keep.into()))];
-    // The axes are an input of ReduceMean from opset 18 on.
-    if cx.opset() >= 18 {
+    if has_axes_input {
         let axes = Constant::from_i64(vec![stored.len()], &stored);
         inputs.push(cx.initializer(&format!("{}/axes", node.name), axes, &[]));
     } else {
         attributes.push(("axes", Attribute::Ints(stored)));
     }
     let layout = if keep { layout } else { layout.without(&reduced) };
-    cx.emit((id, node), "ReduceMean", inputs, layout, attributes);
+    cx.emit((id, node), op, inputs, layout, attributes);
     Ok(())
 }
 

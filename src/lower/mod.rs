@@ -48,6 +48,7 @@ const HANDLERS: &[(&str, Handler)] = &[
     ("MatMul", math::matmul),
     ("MaxPool", nn::max_pool),
     ("MaxPool3D", nn::max_pool),
+    ("Maximum", math::maximum),
     ("Mean", math::mean),
     ("Mul", math::mul),
     ("Pad", extent::pad),
@@ -55,12 +56,15 @@ const HANDLERS: &[(&str, Handler)] = &[
     ("Relu", math::relu),
     ("Relu6", math::relu6),
     ("Reshape", array::reshape),
+    ("Rsqrt", math::reciprocal_square_root),
     ("Shape", array::shape),
     ("Sigmoid", math::sigmoid),
     ("Softmax", math::softmax),
+    ("Square", math::square),
     ("Squeeze", array::squeeze),
     ("StridedSlice", slice::strided_slice),
     ("Sub", math::sub),
+    ("Sum", math::sum),
     ("Tile", extent::tile),
 ];
 

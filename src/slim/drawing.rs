@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{Arg, ArgScope, DrawnNetwork, ImageShape, Layer, ScopeDisagreement, Variables};
+use super::{Arg, ArgScope, DrawnNetwork, Layer, ScopeDisagreement, Variables};
 use crate::error::{Error, Result};
 use crate::graph::{Attr, Graph, Shape, TensorRef};
 use crate::tensor::{Constant, DType};
@@ -210,13 +210,8 @@ impl<'a> Drawing<'a> {
         })
     }
 
-    /// The input: a batch of images, or of videos with this many frames.
-    pub(super) fn placeholder(&mut self, name: &str, image: &ImageShape, frames: Option<usize>) -> TensorRef {
-        let mut dims = vec![image.batch, Some(image.height), Some(image.width), Some(image.channels)];
-        if frames.is_some() {
-            dims.insert(1, frames);
-        }
-        let attrs = [("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::new(dims)))];
+    pub(super) fn placeholder(&mut self, name: &str, shape: Shape) -> TensorRef {
+        let attrs = [("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(shape))];
         self.op(name, "Placeholder", &[], attrs)
     }
 

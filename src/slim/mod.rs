@@ -89,7 +89,7 @@ pub fn draw(
     variables: &Variables,
 ) -> Result<DrawnNetwork> {
     let mut slim = Drawing::new((network.arg_scope)(), variables);
-    let images = slim.placeholder("input", image, options.frames());
+    let images = slim.placeholder("input", options.input_shape(image));
     let mut output = images;
     let scopes: Vec<&str> = prefix.split('/').filter(|scope| !scope.is_empty()).collect();
     slim.variable_scopes(&scopes, |slim| output = (network.draw)(slim, images, options));

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::Variables;
+use super::{ImageShape, Variables};
 use crate::error::{Error, Result};
+use crate::graph::Shape;
 
 /// The value of an option.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -128,6 +129,21 @@ pub const FRAMES: OptionSpec = OptionSpec {
     help: "number of frames of a video",
 };
 
+/// The frames of a spectrogram.
+pub const NUM_FRAMES: OptionSpec = OptionSpec {
+    name: "num_frames",
+    default: Value::Count(96),
+    source: OptionSource::User,
+    help: "number of frames of a spectrogram",
+};
+/// The frequency bands of a spectrogram.
+pub const NUM_BANDS: OptionSpec = OptionSpec {
+    name: "num_bands",
+    default: Value::Count(64),
+    source: OptionSource::User,
+    help: "number of frequency bands of a spectrogram",
+};
+
 /// The options of one network, with a value for each.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -240,9 +256,18 @@ impl Options {
         }
     }
 
-    /// The frames of a video; `None` where the network takes images.
-    pub fn frames(&self) -> Option<usize> {
-        Some(self.count(FRAMES.name)).filter(|&frames| frames > 0)
+    /// The shape of the network's input: images, unless it takes videos or spectrograms.
+    pub fn input_shape(&self, image: &ImageShape) -> Shape {
+        let (frames, bands) = (self.count(NUM_FRAMES.name), self.count(NUM_BANDS.name));
+        if bands > 0 {
+            return Shape::new(vec![image.batch, Some(frames), Some(bands)]);
+        }
+        let mut dims = vec![image.batch, Some(image.height), Some(image.width), Some(image.channels)];
+        let frames = self.count(FRAMES.name);
+        if frames > 0 {
+            dims.insert(1, Some(frames));
+        }
+        Shape::new(dims)
     }
 
     /// The value of a number; 1 where the network has no such option.

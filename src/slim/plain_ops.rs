@@ -48,6 +48,24 @@ impl Drawing<'_> {
         self.op_with_constant("Pad", "Pad", &[net], ("paddings", paddings), [])
     }
 
+    /// `tf.reshape`; -1 is the length that follows from the others.
+    pub fn reshape(&mut self, net: TensorRef, dims: &[i32]) -> TensorRef {
+        let shape = ("shape", Constant::from_i32(vec![dims.len()], dims));
+        self.op_with_constant("Reshape", "Reshape", &[net], shape, [])
+    }
+
+    /// `tf.nn.l2_normalize`: scales to length 1 along an axis, unless the square of the length is below `epsilon`.
+    pub fn l2_normalize(&mut self, net: TensorRef, axis: usize, epsilon: f32, name: &str) -> TensorRef {
+        let square = self.op(&format!("{name}/Square"), "Square", &[net], []);
+        let axis = ("reduction_indices", Constant::from_i32(vec![], &[axis as i32]));
+        let keep = [("keep_dims", Attr::Bool(true))];
+        let sum = self.op_with_constant(&format!("{name}/Sum"), "Sum", &[square], axis, keep);
+        let least = ("y", Constant::from_f32(vec![], &[epsilon]));
+        let sum = self.op_with_constant(&format!("{name}/Maximum"), "Maximum", &[sum], least, []);
+        let scale = self.op(&format!("{name}/Rsqrt"), "Rsqrt", &[sum], []);
+        self.op(name, "Mul", &[net, scale], [])
+    }
+
     /// `tf.reduce_mean(net, axis)`
     pub fn mean(&mut self, net: TensorRef, axis: usize) -> TensorRef {
         let axis = ("reduction_indices", Constant::from_i32(vec![], &[axis as i32]));

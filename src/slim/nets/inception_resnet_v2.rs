@@ -149,7 +149,12 @@ fn block8() -> Vec<Vec<Step>> {
 
 /// A residual block: branches, a linear projection back to the channels of `net`, scaled and added. Without a
 /// scale it is the network's last one: scaled by 1, with no activation.
-fn residual(slim: &mut Drawing<'_>, net: TensorRef, steps: Vec<Vec<Step>>, scale: Option<f32>) -> TensorRef {
+pub fn residual(
+    slim: &mut Drawing<'_>,
+    net: TensorRef,
+    steps: Vec<Vec<Step>>,
+    scale: Option<f32>,
+) -> TensorRef {
     let mixed = branches(slim, net, &steps);
     let channels = slim.channels(net);
     let up = slim.conv2d(mixed, channels, 1, "Conv2d_1x1", &[NO_NORMALIZER, NO_ACTIVATION]);

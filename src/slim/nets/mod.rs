@@ -6,6 +6,7 @@
 mod alexnet;
 mod cifarnet;
 mod convolutional_classifier;
+mod facenet;
 mod inception;
 mod inception_resnet_v2;
 mod inception_v1;
@@ -26,6 +27,7 @@ mod resnet_v1;
 mod resnet_v2;
 mod s3d;
 mod vgg;
+mod vggish;
 
 use super::{ArgScope, Drawing, OptionSpec, Options};
 use crate::graph::TensorRef;
@@ -88,6 +90,9 @@ const NETWORKS: &[&Network] = &[
     &nasnet::NASNET_LARGE,
     &pnasnet::PNASNET_MOBILE,
     &pnasnet::PNASNET_LARGE,
+    &facenet::INCEPTION_RESNET_V1,
+    &facenet::SQUEEZENET,
+    &vggish::VGGISH,
 ];
 
 /// Names that slim has for a network of [`NETWORKS`] with other defaults, each after that network's name.
