@@ -153,6 +153,17 @@ fn an_end_point_is_delivered_in_either_order_of_axes() {
 }
 
 #[test]
+fn logits_with_spatial_axes_of_length_1_need_no_transpose() {
+    let (case, variables) = tiny();
+    let options = ["--network-option", "spatial_squeeze=false"];
+    let converted = Converted::new(&variables, Format::V2, &options);
+    assert_eq!(converted.model().nodes("Transpose").len(), 1, "that of the image");
+    let outputs = converted.run(&case);
+    assert_eq!(outputs[0].0, [2, 1, 1, 11]);
+    assert!(relative_error(&outputs[0].1, &case.logits()) <= TOLERANCE);
+}
+
+#[test]
 fn predictions_are_the_softmax_of_the_logits() {
     let (case, variables) = tiny();
     let outputs = Converted::new(&variables, Format::V1, &[]).run(&case);

@@ -174,17 +174,33 @@ impl<'a> Lowering<'a> {
         } else {
             self.unique_name(&format!("{full}/{}", if target.is_tensorflow() { "nhwc" } else { "nchw" }))
         };
-        let perm = layout.permutation_to(target).into_iter().map(|axis| axis as i64).collect();
         let node = format!("{}/transpose", self.graph.node(tensor.node).name);
-        self.node(
-            &node,
-            "Transpose",
-            vec![name],
-            vec![output.clone()],
-            vec![("perm", Attribute::Ints(perm))],
-        );
+        match self.reshape_target(tensor, &layout, target) {
+            Some(dims) => {
+                let dims = Constant::from_i64(vec![dims.len()], &dims);
+                let shape = self.initializer(&format!("{output}/shape"), dims, &[]);
+                self.node(&node, "Reshape", vec![name, shape], vec![output.clone()], vec![]);
+            }
+            None => {
+                let perm = layout.permutation_to(target).into_iter().map(|axis| axis as i64).collect();
+                let attributes = vec![("perm", Attribute::Ints(perm))];
+                self.node(&node, "Transpose", vec![name], vec![output.clone()], attributes);
+            }
+        }
         self.transposed.insert(key, output.clone());
         Ok(output)
+    }
+
+    /// The shape of a tensor in the layout `target`, where a Reshape is enough to get there: no element moves, and
+    /// at most one length is open.
+    fn reshape_target(&self, tensor: TensorRef, layout: &Layout, target: &Layout) -> Option<Vec<i64>> {
+        let shape = self.shape(tensor);
+        let dims = shape.dims()?;
+        let is_enough = layout.has_element_order_of(target, shape)
+            && dims.iter().filter(|dim| dim.is_none()).count() <= 1
+            && !dims.contains(&Some(0));
+        let dim = |&axis: &usize| dims[axis].map_or(-1, |length| length as i64);
+        is_enough.then(|| target.axes().iter().map(dim).collect())
     }
 
     /// The name of the initializer for a constant. `variant` tells apart what is made of one constant.

@@ -59,8 +59,16 @@ impl Layout {
     /// Whether the elements of a tensor of this shape lie in the same order as in TensorFlow's: only axes of
     /// length 1 have moved.
     pub fn keeps_element_order(&self, shape: &Shape) -> bool {
-        let Some(dims) = shape.dims() else { return self.is_tensorflow() };
-        self.0.iter().filter(|&&axis| dims[axis] != Some(1)).is_sorted()
+        self.has_element_order_of(&Self::tensorflow(self.0.len()), shape)
+    }
+
+    /// Whether the elements of a tensor of this shape lie in the same order in both layouts.
+    pub fn has_element_order_of(&self, other: &Layout, shape: &Shape) -> bool {
+        let Some(dims) = shape.dims() else { return self == other };
+        let moving = |layout: &Layout| -> Vec<usize> {
+            layout.0.iter().copied().filter(|&axis| dims[axis] != Some(1)).collect()
+        };
+        moving(self) == moving(other)
     }
 
     /// Values for each axis of TensorFlow's tensor, in stored order.
