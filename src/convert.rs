@@ -22,7 +22,7 @@ use crate::slim::{
 /// What is to be said about a conversion; the defaults are those of the command line.
 #[derive(Debug, Clone)]
 pub struct ConvertOptions {
-    /// The network's name, instead of leaving it to be recognized.
+    /// The network's name or the file that describes it, instead of leaving it to be recognized.
     pub network: Option<String>,
     /// slim's arguments of the network, each as `KEY=VALUE`.
     pub network_options: Vec<String>,
@@ -106,8 +106,7 @@ pub fn convert(source: &Source, options: &ConvertOptions) -> Result<Conversion> 
     if let Some(aux) = aux.filter(|_| !wants_aux) {
         recognition.options.set(aux, Value::Flag(false));
     }
-    let default_size = (recognition.network.image_size, recognition.network.image_size);
-    let (height, width) = options.image_size.unwrap_or(default_size);
+    let (height, width) = options.image_size.unwrap_or(recognition.network.image_size.into());
     let image = ImageShape { batch: options.batch_size, height, width, channels: recognition.channels };
     let drawn = slim::draw(
         recognition.network,

@@ -22,6 +22,7 @@ Examples:
   tf2onnx-rs convert inception_v3.ckpt inception_v3.onnx
   tf2onnx-rs convert inception_v3_2016_08_28.tar.gz inception_v3.onnx
   tf2onnx-rs convert train_dir/ model.onnx --image-size 224 --inputs-as-nchw input:0
+  tf2onnx-rs convert my_net.ckpt my_net.onnx --network my_net.toml
   tf2onnx-rs convert model.ckpt-5000 features.onnx --outputs Mixed_6e,PreLogits")]
 pub struct Args {
     /// A checkpoint: a V1 file, the prefix or any file of a V2 checkpoint, or the folder or archive it is in
@@ -63,8 +64,8 @@ pub struct Args {
 /// What can be said about the network instead of leaving it to be recognized.
 #[derive(Debug, clap::Args)]
 pub struct NetworkArgs {
-    /// The network, instead of having it recognized; `tf2onnx-rs networks` lists them
-    #[arg(long, value_name = "NAME")]
+    /// The network, instead of having it recognized: one that `tf2onnx-rs networks` lists, or a description
+    #[arg(long, value_name = "NAME|FILE.toml")]
     network: Option<String>,
     /// An argument of slim's network function (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
@@ -187,7 +188,7 @@ impl<'a> Summary<'a> {
             format!(
                 "{} in {} ({} of {} variables): {}",
                 self.network,
-                self.scope,
+                super::scope(&self.scope),
                 recognition.found,
                 recognition.expected,
                 options.join(", ")

@@ -58,7 +58,7 @@ struct NetworkEntry {
     variables_found: usize,
     variables_expected: usize,
     options: serde_json::Value,
-    image_size: usize,
+    image_size: serde_json::Value,
     arg_scope: &'static str,
     batch_norms: BatchNormSummary,
 }
@@ -114,8 +114,8 @@ fn inspect(source: &Model, recognized: Result<Recognition, Error>) -> Result<Ins
 
 fn network_batch_norms(checkpoint: &Checkpoint, recognition: &Recognition) -> Result<Vec<BatchNorm>> {
     let Recognition { network, prefix, options, channels, .. } = recognition;
-    let size = network.image_size;
-    let image = ImageShape { batch: None, height: size, width: size, channels: *channels };
+    let [height, width] = network.image_size;
+    let image = ImageShape { batch: None, height, width, channels: *channels };
     let drawn = slim::draw(network, prefix, options, &image, &variables(checkpoint))?;
     // Those that a conversion would write: the auxiliary classifier is no part of it.
     let (graph, _) = drawn.graph.pruned_to(&[drawn.output]);
@@ -164,7 +164,7 @@ impl NetworkEntry {
             variables_found: recognition.found,
             variables_expected: recognition.expected,
             options: serde_json::Value::Object(options.collect()),
-            image_size: recognition.network.image_size,
+            image_size: super::image_size(recognition.network),
             arg_scope: recognition.network.arg_scope_name,
             batch_norms: BatchNormSummary::new(norms, recognition),
         }
@@ -209,7 +209,7 @@ impl Inspection<'_> {
                 text += &format!(
                     "network {} in {}: {} of its {} variables are there ({:.0} %)\n{}\n",
                     network.name,
-                    network.scope,
+                    super::scope(&network.scope),
                     network.variables_found,
                     network.variables_expected,
                     100.0 * network.certainty,

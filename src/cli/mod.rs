@@ -67,3 +67,16 @@ fn json(value: crate::slim::Value) -> serde_json::Value {
         crate::slim::Value::Choice(choice, _) => choice.into(),
     }
 }
+
+/// The size of a network's images as JSON: a number, or height and width where they differ.
+fn image_size(network: &crate::slim::Network) -> serde_json::Value {
+    match network.image_size {
+        [height, width] if height == width => height.into(),
+        size => size.as_slice().into(),
+    }
+}
+
+/// What to call the scope of a network that may have none.
+fn scope(scope: &str) -> &str {
+    if scope.is_empty() { "no scope" } else { scope }
+}

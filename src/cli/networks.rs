@@ -22,7 +22,7 @@ pub struct Args {
 struct Entry {
     name: &'static str,
     scope: &'static str,
-    image_size: usize,
+    image_size: serde_json::Value,
     arg_scope: &'static str,
     options: Vec<OptionEntry>,
 }
@@ -46,7 +46,7 @@ impl Entry {
         Self {
             name: network.name,
             scope: network.scope,
-            image_size: network.image_size,
+            image_size: super::image_size(network),
             arg_scope: network.arg_scope_name,
             options: options.collect(),
         }

@@ -46,6 +46,8 @@ pub struct Drawing<'a> {
     end_points: Vec<(String, TensorRef)>,
     pub(super) disagreements: Vec<ScopeDisagreement>,
     failure: Option<Error>,
+    /// Where the description of what is being drawn is, where it is in a file.
+    place: Option<String>,
 }
 
 impl<'a> Drawing<'a> {
@@ -61,6 +63,7 @@ impl<'a> Drawing<'a> {
             end_points: vec![],
             disagreements: vec![],
             failure: None,
+            place: None,
         }
     }
 
@@ -79,7 +82,18 @@ impl<'a> Drawing<'a> {
 
     /// Says that the network cannot be drawn.
     pub fn fail(&mut self, error: Error) {
-        self.failure.get_or_insert(error);
+        self.failure.get_or_insert_with(|| match &self.place {
+            Some(place) => error.within(place),
+            None => error,
+        });
+    }
+
+    /// Draws what is described at `place`, a line of a file: what goes wrong is said with it.
+    pub(super) fn described_at<T>(&mut self, place: String, draw: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = self.place.replace(place);
+        let drawn = draw(self);
+        self.place = outer;
+        drawn
     }
 
     /// Draws in `variable_scope(name)`: variables and ops below it carry its name.

@@ -165,7 +165,7 @@ impl Drawing<'_> {
         stored
     }
 
-    fn activated(&mut self, net: TensorRef, activation: Option<Activation>) -> TensorRef {
+    pub(super) fn activated(&mut self, net: TensorRef, activation: Option<Activation>) -> TensorRef {
         match activation {
             None => net,
             Some(Activation::Relu) => self.op("Relu", "Relu", &[net], []),

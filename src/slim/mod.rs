@@ -6,6 +6,7 @@
 pub mod arg_scope;
 mod atrous;
 mod depthwise;
+pub mod described;
 mod drawing;
 mod layers;
 mod layers_3d;
@@ -23,6 +24,7 @@ pub use plain_ops::LocalResponseNormalization;
 pub use recognize::{Recognition, recognize};
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, TensorRef};
@@ -96,14 +98,17 @@ pub fn draw(
     slim.finish(images, output).map_err(|error| error.within(network.name))
 }
 
-/// The network of this name.
+/// The network of this name, or the one that a file of this name describes.
 ///
 /// # Errors
-/// Where there is none; the message names those that come nearest.
+/// Where there is none; the message names those that come nearest. Where there is a mistake in the file, its line.
 pub fn network_named(name: &str) -> Result<&'static Network> {
+    if described::is_file(name) {
+        return described::network(Path::new(name));
+    }
     find_network(name).ok_or_else(|| {
         let known: Vec<&str> = networks().map(|network| network.name).collect();
         Error::new(format!("network \"{name}\""), "there is no such network in the library")
-            .advice(format!("choose one of {}", known.join(", ")))
+            .advice(format!("choose one of {}, or a .toml file that describes one", known.join(", ")))
     })
 }

@@ -312,14 +312,9 @@ fn default_drawing(
     channels: usize,
     variables: &Variables,
 ) -> Result<DrawnNetwork> {
-    let size = network.image_size;
-    draw(
-        network,
-        prefix,
-        &options.told_by_variables(),
-        &ImageShape { batch: None, height: size, width: size, channels },
-        variables,
-    )
+    let [height, width] = network.image_size;
+    let image = ImageShape { batch: None, height, width, channels };
+    draw(network, prefix, &options.told_by_variables(), &image, variables)
 }
 
 /// The number of classes, and whether there is an auxiliary classifier.

@@ -5,5 +5,6 @@ pub mod checkpoint_writer;
 pub mod checkpoints;
 pub mod command;
 pub mod fill;
+pub mod npy;
 pub mod onnx;
 pub mod zoo;

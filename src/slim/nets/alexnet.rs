@@ -11,13 +11,13 @@ use crate::slim::{Arg::Stride, Drawing, Layer, Options};
 pub const ALEXNET_V2: Network = Network {
     name: "alexnet_v2",
     scope: "alexnet_v2",
-    image_size: 224,
+    image_size: [224, 224],
     logits: "fc8/weights",
     aux_logits: None,
     arg_scope_name: "alexnet_v2_arg_scope",
-    arg_scope: convolutional_classifier::arg_scope,
+    arg_scope: &convolutional_classifier::arg_scope,
     options: convolutional_classifier::OPTIONS,
-    draw,
+    draw: &draw,
 };
 
 fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {

@@ -11,14 +11,14 @@ use crate::slim::{ArgScope, Drawing, LocalResponseNormalization, Options};
 pub const CIFARNET: Network = Network {
     name: "cifarnet",
     scope: "CifarNet",
-    image_size: 32,
+    image_size: [32, 32],
     logits: "logits/weights",
     aux_logits: None,
     arg_scope_name: "cifarnet_arg_scope",
     // Its arg_scope names slim's defaults.
-    arg_scope: ArgScope::new,
+    arg_scope: &ArgScope::new,
     options: &[NUM_CLASSES],
-    draw,
+    draw: &draw,
 };
 
 const LRN: LocalResponseNormalization =

@@ -16,17 +16,17 @@ use crate::slim::{
 pub const INCEPTION_RESNET_V1: Network = Network {
     name: "inception_resnet_v1",
     scope: "InceptionResnetV1",
-    image_size: 160,
+    image_size: [160, 160],
     logits: "Bottleneck/weights",
     aux_logits: None,
     arg_scope_name: "FaceNet's arg_scope",
-    arg_scope,
+    arg_scope: &arg_scope,
     options: &[BOTTLENECK_LAYER_SIZE],
-    draw: inception_resnet_v1,
+    draw: &inception_resnet_v1,
 };
 
 pub const SQUEEZENET: Network =
-    Network { name: "squeezenet", scope: "squeezenet", draw: squeezenet, ..INCEPTION_RESNET_V1 };
+    Network { name: "squeezenet", scope: "squeezenet", draw: &squeezenet, ..INCEPTION_RESNET_V1 };
 
 const BOTTLENECK_LAYER_SIZE: OptionSpec = OptionSpec {
     name: "bottleneck_layer_size",

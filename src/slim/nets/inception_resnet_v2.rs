@@ -15,13 +15,13 @@ use crate::slim::{Arg, Arg::Stride, Drawing, Layer, Options};
 pub const INCEPTION_RESNET_V2: Network = Network {
     name: "inception_resnet_v2",
     scope: "InceptionResnetV2",
-    image_size: 299,
+    image_size: [299, 299],
     logits: "Logits/Logits/weights",
     aux_logits: Some("AuxLogits"),
     arg_scope_name: "inception_resnet_v2_arg_scope",
-    arg_scope: inception::arg_scope,
+    arg_scope: &inception::arg_scope,
     options: &[NUM_CLASSES, CREATE_AUX_LOGITS, ALIGN_FEATURE_MAPS],
-    draw,
+    draw: &draw,
 };
 
 const ALIGN_FEATURE_MAPS: OptionSpec = OptionSpec {

@@ -12,13 +12,13 @@ use crate::slim::{Arg::Stride, Drawing, Layer, Options};
 pub const INCEPTION_V1: Network = Network {
     name: "inception_v1",
     scope: "InceptionV1",
-    image_size: 224,
+    image_size: [224, 224],
     logits: "Logits/Conv2d_0c_1x1/weights",
     aux_logits: None,
     arg_scope_name: "inception_v1_arg_scope",
-    arg_scope: inception::arg_scope,
+    arg_scope: &inception::arg_scope,
     options: &[NUM_CLASSES, SPATIAL_SQUEEZE, GLOBAL_POOL],
-    draw,
+    draw: &draw,
 };
 
 fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {

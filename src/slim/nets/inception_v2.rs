@@ -14,13 +14,13 @@ use crate::slim::{Arg::Stride, Drawing, Layer, Options};
 pub const INCEPTION_V2: Network = Network {
     name: "inception_v2",
     scope: "InceptionV2",
-    image_size: 224,
+    image_size: [224, 224],
     logits: "Logits/Conv2d_1c_1x1/weights",
     aux_logits: None,
     arg_scope_name: "inception_v2_arg_scope",
-    arg_scope: inception::arg_scope,
+    arg_scope: &inception::arg_scope,
     options: &[NUM_CLASSES, DEPTH_MULTIPLIER, MIN_DEPTH, USE_SEPARABLE_CONV, SPATIAL_SQUEEZE, GLOBAL_POOL],
-    draw,
+    draw: &draw,
 };
 
 const USE_SEPARABLE_CONV: OptionSpec = OptionSpec {

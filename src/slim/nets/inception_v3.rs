@@ -14,13 +14,13 @@ use crate::slim::{Arg::Stride, Drawing, Layer, Options};
 pub const INCEPTION_V3: Network = Network {
     name: "inception_v3",
     scope: "InceptionV3",
-    image_size: 299,
+    image_size: [299, 299],
     logits: "Logits/Conv2d_1c_1x1/weights",
     aux_logits: Some("AuxLogits"),
     arg_scope_name: "inception_v3_arg_scope",
-    arg_scope: inception::arg_scope,
+    arg_scope: &inception::arg_scope,
     options: &[NUM_CLASSES, CREATE_AUX_LOGITS, DEPTH_MULTIPLIER, MIN_DEPTH, SPATIAL_SQUEEZE, GLOBAL_POOL],
-    draw,
+    draw: &draw,
 };
 
 const LAYERS: &[Layer] = &[Layer::Conv2d, Layer::MaxPool2d, Layer::AvgPool2d];

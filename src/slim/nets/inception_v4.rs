@@ -14,13 +14,13 @@ use crate::slim::{Arg::Stride, Drawing, Layer, Options};
 pub const INCEPTION_V4: Network = Network {
     name: "inception_v4",
     scope: "InceptionV4",
-    image_size: 299,
+    image_size: [299, 299],
     logits: "Logits/Logits/weights",
     aux_logits: Some("AuxLogits"),
     arg_scope_name: "inception_v4_arg_scope",
-    arg_scope: inception::arg_scope,
+    arg_scope: &inception::arg_scope,
     options: &[NUM_CLASSES, CREATE_AUX_LOGITS],
-    draw,
+    draw: &draw,
 };
 
 const LAYERS: &[Layer] = &[Layer::Conv2d, Layer::MaxPool2d, Layer::AvgPool2d];

@@ -11,14 +11,14 @@ use crate::slim::{ArgScope, Drawing, Options};
 pub const LENET: Network = Network {
     name: "lenet",
     scope: "LeNet",
-    image_size: 28,
+    image_size: [28, 28],
     logits: "fc4/weights",
     aux_logits: None,
     arg_scope_name: "lenet_arg_scope",
     // Its arg_scope names slim's defaults.
-    arg_scope: ArgScope::new,
+    arg_scope: &ArgScope::new,
     options: &[NUM_CLASSES],
-    draw,
+    draw: &draw,
 };
 
 fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {

@@ -14,13 +14,13 @@ use crate::slim::{Activation, Arg, ArgScope, Drawing, Layer, Normalizer, Options
 pub const MOBILENET_V1: Network = Network {
     name: "mobilenet_v1",
     scope: "MobilenetV1",
-    image_size: 224,
+    image_size: [224, 224],
     logits: "Logits/Conv2d_1c_1x1/weights",
     aux_logits: None,
     arg_scope_name: "mobilenet_v1_arg_scope",
-    arg_scope,
+    arg_scope: &arg_scope,
     options: &options(1.0),
-    draw,
+    draw: &draw,
 };
 pub const MOBILENET_V1_075: Network =
     Network { name: "mobilenet_v1_075", options: &options(0.75), ..MOBILENET_V1 };

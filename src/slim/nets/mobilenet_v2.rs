@@ -16,13 +16,13 @@ use crate::slim::{Activation, Drawing, Options};
 pub const MOBILENET_V2: Network = Network {
     name: "mobilenet_v2",
     scope: "MobilenetV2",
-    image_size: 224,
+    image_size: [224, 224],
     logits: "Logits/Conv2d_1c_1x1/weights",
     aux_logits: None,
     arg_scope_name: "training_scope",
-    arg_scope: training_scope,
+    arg_scope: &training_scope,
     options: &options(1.0, false),
-    draw,
+    draw: &draw,
 };
 pub const MOBILENET_V2_140: Network =
     Network { name: "mobilenet_v2_140", options: &options(1.4, false), ..MOBILENET_V2 };

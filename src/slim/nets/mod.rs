@@ -32,15 +32,14 @@ mod vggish;
 use super::{ArgScope, Drawing, OptionSpec, Options};
 use crate::graph::TensorRef;
 
-/// A network of the library.
-#[derive(Debug)]
+/// A network of the library, or one that a file describes (see [`super::described`]).
 pub struct Network {
     /// Its name in slim's `nets_factory`.
     pub name: &'static str,
     /// The variable scope it has by default.
     pub scope: &'static str,
     /// The height and width of the images that it was published with.
-    pub image_size: usize,
+    pub image_size: [usize; 2],
     /// The classifier's weights below the scope; their last axis is the classes.
     pub logits: &'static str,
     /// The scope of the auxiliary classifier, where the network has one.
@@ -48,11 +47,20 @@ pub struct Network {
     /// slim's name of the arg_scope that it is trained under.
     pub arg_scope_name: &'static str,
     /// That arg_scope.
-    pub arg_scope: fn() -> ArgScope,
+    pub arg_scope: &'static (dyn Fn() -> ArgScope + Sync),
     /// The arguments its function takes.
     pub options: &'static [OptionSpec],
     /// Draws it from the images to the logits, or to the features where there are no classes.
-    pub draw: fn(&mut Drawing<'_>, TensorRef, &Options) -> TensorRef,
+    pub draw: &'static Draw,
+}
+
+/// Draws a network from its images.
+pub type Draw = dyn Fn(&mut Drawing<'_>, TensorRef, &Options) -> TensorRef + Sync;
+
+impl std::fmt::Debug for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Network").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 const NETWORKS: &[&Network] = &[

@@ -13,17 +13,17 @@ use crate::slim::{Arg, ArgScope, Drawing, Layer, Options, UNNAMED, Variables};
 pub const NASNET_MOBILE: Network = Network {
     name: "nasnet_mobile",
     scope: "",
-    image_size: 224,
+    image_size: [224, 224],
     logits: "final_layer/FC/weights",
     aux_logits: Some("aux_7"),
     arg_scope_name: "nasnet_mobile_arg_scope",
-    arg_scope: imagenet_arg_scope,
+    arg_scope: &imagenet_arg_scope,
     options: &hparams(12, 44, 1.0, 0),
-    draw: |slim, images, options| nasnet(slim, images, options, stem_of_imagenet),
+    draw: &|slim, images, options| nasnet(slim, images, options, stem_of_imagenet),
 };
 pub const NASNET_LARGE: Network = Network {
     name: "nasnet_large",
-    image_size: 331,
+    image_size: [331, 331],
     aux_logits: Some("aux_11"),
     arg_scope_name: "nasnet_large_arg_scope",
     options: &hparams(18, 168, 3.0, 1),
@@ -31,12 +31,12 @@ pub const NASNET_LARGE: Network = Network {
 };
 pub const NASNET_CIFAR: Network = Network {
     name: "nasnet_cifar",
-    image_size: 32,
+    image_size: [32, 32],
     aux_logits: Some("aux_11"),
     arg_scope_name: "nasnet_cifar_arg_scope",
-    arg_scope: || arg_scope(0.9, 1e-5),
+    arg_scope: &|| arg_scope(0.9, 1e-5),
     options: &hparams(18, 32, 3.0, 0),
-    draw: |slim, images, options| nasnet(slim, images, options, stem_of_cifar),
+    draw: &|slim, images, options| nasnet(slim, images, options, stem_of_cifar),
     ..NASNET_MOBILE
 };
 

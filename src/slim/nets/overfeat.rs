@@ -11,13 +11,13 @@ use crate::slim::{Arg::Stride, Drawing, Layer, Options};
 pub const OVERFEAT: Network = Network {
     name: "overfeat",
     scope: "overfeat",
-    image_size: 231,
+    image_size: [231, 231],
     logits: "fc8/weights",
     aux_logits: None,
     arg_scope_name: "overfeat_arg_scope",
-    arg_scope: convolutional_classifier::arg_scope,
+    arg_scope: &convolutional_classifier::arg_scope,
     options: convolutional_classifier::OPTIONS,
-    draw,
+    draw: &draw,
 };
 
 fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {

@@ -17,12 +17,12 @@ pub const PNASNET_LARGE: Network = Network {
     aux_logits: Some("aux_7"),
     arg_scope_name: "pnasnet_large_arg_scope",
     options: &hparams(12, 216, 3.0, 1),
-    draw,
+    draw: &draw,
     ..NASNET_LARGE
 };
 pub const PNASNET_MOBILE: Network = Network {
     name: "pnasnet_mobile",
-    image_size: 224,
+    image_size: [224, 224],
     aux_logits: Some("aux_5"),
     arg_scope_name: "pnasnet_mobile_arg_scope",
     options: &hparams(9, 54, 1.0, 1),

@@ -2,8 +2,8 @@
 //!
 //! Source: `research/slim/nets/resnet_v1.py`.
 
-use super::Network;
 use super::resnet::{self, Unit, conv2d_same, subsample};
+use super::{Draw, Network};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{COLLECTED, NO_ACTIVATION};
 use crate::slim::options::{self, NUM_CLASSES, OUTPUT_STRIDE, SPATIAL_SQUEEZE, scaled_depth};
@@ -11,26 +11,23 @@ use crate::slim::recognize::fitting_depth;
 use crate::slim::{Arg::Stride, Drawing, Layer, OptionSource, OptionSpec, Options, Value, Variables};
 
 pub const RESNET_V1_50: Network =
-    network("resnet_v1_50", |slim, images, options| draw(slim, images, [3, 4, 6, 3], options));
+    network("resnet_v1_50", &|slim, images, options| draw(slim, images, [3, 4, 6, 3], options));
 pub const RESNET_V1_101: Network =
-    network("resnet_v1_101", |slim, images, options| draw(slim, images, [3, 4, 23, 3], options));
+    network("resnet_v1_101", &|slim, images, options| draw(slim, images, [3, 4, 23, 3], options));
 pub const RESNET_V1_152: Network =
-    network("resnet_v1_152", |slim, images, options| draw(slim, images, [3, 8, 36, 3], options));
+    network("resnet_v1_152", &|slim, images, options| draw(slim, images, [3, 8, 36, 3], options));
 pub const RESNET_V1_200: Network =
-    network("resnet_v1_200", |slim, images, options| draw(slim, images, [3, 24, 36, 3], options));
+    network("resnet_v1_200", &|slim, images, options| draw(slim, images, [3, 24, 36, 3], options));
 
-const fn network(
-    name: &'static str,
-    draw: fn(&mut Drawing<'_>, TensorRef, &Options) -> TensorRef,
-) -> Network {
+const fn network(name: &'static str, draw: &'static Draw) -> Network {
     Network {
         name,
         scope: name,
-        image_size: 224,
+        image_size: [224, 224],
         logits: "logits/weights",
         aux_logits: None,
         arg_scope_name: "resnet_arg_scope",
-        arg_scope: resnet::arg_scope,
+        arg_scope: &resnet::arg_scope,
         options: OPTIONS,
         draw,
     }

@@ -15,13 +15,13 @@ use crate::slim::{
 pub const I3D: Network = Network {
     name: "i3d",
     scope: "InceptionV1",
-    image_size: 224,
+    image_size: [224, 224],
     logits: "Logits/Conv2d_0c_1x1/weights",
     aux_logits: None,
     arg_scope_name: "i3d_arg_scope",
-    arg_scope,
+    arg_scope: &arg_scope,
     options: &[NUM_CLASSES, FRAMES, SPATIAL_SQUEEZE],
-    draw: |slim, videos, options| draw(slim, videos, &Form::I3D, options),
+    draw: &|slim, videos, options| draw(slim, videos, &Form::I3D, options),
 };
 
 pub const S3DG: Network = Network {
@@ -37,7 +37,7 @@ pub const S3DG: Network = Network {
         DEPTH_MULTIPLIER,
         MIN_DEPTH,
     ],
-    draw: |slim, videos, options| {
+    draw: &|slim, videos, options| {
         let form = Form {
             first_temporal_kernel_size: options.count(FIRST_TEMPORAL_KERNEL_SIZE.name),
             temporal_conv_startat: options.choice(TEMPORAL_CONV_STARTAT.name),

@@ -11,13 +11,13 @@ use crate::slim::{ArgScope, Drawing, Layer, OptionSource, OptionSpec, Options, V
 pub const VGGISH: Network = Network {
     name: "vggish",
     scope: "vggish",
-    image_size: 96,
+    image_size: [96, 96],
     logits: "fc2/weights",
     aux_logits: None,
     arg_scope_name: "VGGish's arg_scope",
-    arg_scope,
+    arg_scope: &arg_scope,
     options: &[NUM_FRAMES, NUM_BANDS, EMBEDDING_SIZE],
-    draw,
+    draw: &draw,
 };
 
 const EMBEDDING_SIZE: OptionSpec = OptionSpec {

@@ -1,0 +1,171 @@
+//! What has to hold for a description as a whole, and what follows from it.
+
+use super::fields::Field;
+use super::options::Declared;
+use super::source::Source;
+use super::steps::{Action, Condition, Size, Step};
+use crate::error::{Error, Result};
+
+/// The most layers that are drawn: repeats within repeats reach any number.
+const MAX_LAYERS: usize = 20_000;
+
+/// Checks steps that have been read one by one. Returns what the options are read from: the variable below the
+/// network's scope whose last axis is the classes, and the scope of the auxiliary classifier.
+pub fn check(
+    source: &Source<'_>,
+    scope: &str,
+    options: &Declared,
+    options_field: Option<&Field<'_>>,
+    steps: &[Step],
+) -> Result<(Option<String>, Option<String>)> {
+    if drawn_layers(steps) > MAX_LAYERS {
+        let line = steps.iter().max_by_key(|step| drawn_layers(std::slice::from_ref(step)));
+        let place = source.place(line.map_or(1, |step| step.line));
+        return Err(Error::new(place, format!("the network has more than {MAX_LAYERS} layers")));
+    }
+    let mut walk = Walk {
+        source,
+        scopeless: scope.is_empty(),
+        conditions: vec![],
+        repeated: false,
+        in_aux: false,
+        end_points: vec![],
+        outputs: vec![],
+        logits: None,
+        aux_logits: None,
+    };
+    walk.steps(steps, "")?;
+    if let (true, None, Some(options)) = (options.has("num_classes"), &walk.logits, options_field) {
+        let problem = "the option num_classes is declared, and no layer has \"num_classes\" outputs";
+        return Err(options.mistake(problem));
+    }
+    Ok((walk.logits, walk.aux_logits))
+}
+
+fn drawn_layers(steps: &[Step]) -> usize {
+    steps.iter().fold(0, |sum, step| {
+        let inside = step.action.steps().into_iter().map(drawn_layers).fold(1, usize::saturating_add);
+        let times = step.repeat.as_ref().map_or(1, |repeat| repeat.count);
+        sum.saturating_add(inside.saturating_mul(times))
+    })
+}
+
+/// A walk over all steps, as they are drawn.
+struct Walk<'a> {
+    source: &'a Source<'a>,
+    /// Whether the network has no scope of its own.
+    scopeless: bool,
+    /// What all the groups around a step depend on.
+    conditions: Vec<Condition>,
+    repeated: bool,
+    in_aux: bool,
+    /// Names, lines and what they depend on.
+    end_points: Vec<(String, usize, Vec<Condition>)>,
+    outputs: Vec<(usize, Vec<Condition>)>,
+    logits: Option<String>,
+    aux_logits: Option<String>,
+}
+
+impl Walk<'_> {
+    fn mistake(&self, line: usize, problem: impl std::fmt::Display) -> Error {
+        Error::new(self.source.place(line), problem)
+    }
+
+    /// Steps in the scope `path`, which is empty or ends in `/`.
+    fn steps(&mut self, steps: &[Step], path: &str) -> Result<()> {
+        steps.iter().try_for_each(|step| self.step(step, path))
+    }
+
+    fn step(&mut self, step: &Step, path: &str) -> Result<()> {
+        let depth = self.conditions.len();
+        self.conditions.extend(step.condition.clone());
+        let outside = (self.repeated, self.in_aux);
+        self.in_aux |= matches!(step.action, Action::AuxLogits(_));
+        let path = scope_of(step, path);
+        // The result of a repeated step is that of its last time; what is named inside is named each time.
+        self.known_as(step)?;
+        self.repeated |= step.repeat.as_ref().is_some_and(|repeat| repeat.count > 1);
+        self.inside(step, &path)?;
+        (self.repeated, self.in_aux) = outside;
+        self.conditions.truncate(depth);
+        Ok(())
+    }
+
+    /// The end point and the output that the step makes.
+    fn known_as(&mut self, step: &Step) -> Result<()> {
+        if let Some(name) = &step.end_point {
+            if self.repeated {
+                return Err(self.mistake(step.line, format!("the end point \"{name}\" is inside a repeat")));
+            }
+            let twin = self.end_points.iter().find(|(known, _, conditions)| {
+                known == name && !exclude_each_other(conditions, &self.conditions)
+            });
+            if let Some((_, line, _)) = twin {
+                let problem = format!("the end point \"{name}\" is that of line {line} already");
+                return Err(self.mistake(step.line, problem));
+            }
+            self.end_points.push((name.clone(), step.line, self.conditions.clone()));
+        }
+        if step.is_output {
+            if self.repeated {
+                return Err(self.mistake(step.line, "the output is inside a repeat"));
+            }
+            let twin =
+                self.outputs.iter().find(|(_, conditions)| !exclude_each_other(conditions, &self.conditions));
+            if let Some((line, _)) = twin {
+                return Err(self.mistake(step.line, format!("the output is that of line {line} already")));
+            }
+            self.outputs.push((step.line, self.conditions.clone()));
+        }
+        Ok(())
+    }
+
+    fn inside(&mut self, step: &Step, path: &str) -> Result<()> {
+        let is_classes = |size: &Size| *size == Size::Option("num_classes".to_owned());
+        let weights = match &step.action {
+            Action::Conv2d { num_outputs, .. } | Action::FullyConnected { num_outputs, .. } => {
+                is_classes(num_outputs).then_some("weights")
+            }
+            Action::SeparableConv2d { num_outputs, .. } => {
+                is_classes(num_outputs).then_some("pointwise_weights")
+            }
+            Action::Layers { reenter_scope: true, .. } if self.scopeless && path.is_empty() => {
+                return Err(self.mistake(step.line, "there is no scope around the group to be entered again"));
+            }
+            Action::AuxLogits(_) => {
+                let scope = path.trim_end_matches('/').to_owned();
+                if self.aux_logits.replace(scope).is_some() {
+                    return Err(self.mistake(step.line, "the network has aux_logits already"));
+                }
+                None
+            }
+            _ => None,
+        };
+        if let (Some(weights), false, None) = (weights, self.in_aux, &self.logits) {
+            self.logits = Some(format!("{path}{weights}"));
+        }
+        let Action::Branches(branches) = &step.action else {
+            return step.action.steps().into_iter().try_for_each(|steps| self.steps(steps, path));
+        };
+        branches.iter().try_for_each(|(scope, steps)| match scope {
+            Some(scope) => self.steps(steps, &format!("{path}{scope}/")),
+            None => self.steps(steps, path),
+        })
+    }
+}
+
+/// The scope that a step draws its variables in; of a step that is repeated, the first time.
+fn scope_of(step: &Step, path: &str) -> String {
+    let scope = step.scope.as_ref().map(|scope| format!("{scope}/"));
+    match &step.repeat {
+        None => format!("{path}{}", scope.unwrap_or_default()),
+        Some(repeat) => {
+            format!("{path}{}{}_1/", scope.unwrap_or_else(|| "Repeat/".to_owned()), repeat.block)
+        }
+    }
+}
+
+/// Whether steps under these conditions are never both drawn.
+fn exclude_each_other(a: &[Condition], b: &[Condition]) -> bool {
+    a.iter().any(|a| b.iter().any(|b| a.option == b.option && a.holds_when != b.holds_when))
+}

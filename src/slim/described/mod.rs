@@ -1,0 +1,109 @@
+//! Networks that a file describes, in slim's terms: `--network my_net.toml`.
+//!
+//! `reader` turns the text into `steps`, `checks` looks at them as a whole, and `drawing` draws them with the
+//! same layers that the library's networks are drawn with. docs/custom-networks.md has the grammar.
+
+mod arguments;
+mod checks;
+mod drawing;
+mod fields;
+mod options;
+mod reader;
+mod source;
+mod steps;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use self::source::Source;
+use self::steps::{Defaults, Step};
+use super::{Drawing, ImageShape, Network, OptionSpec, Options, Variables};
+use crate::error::{Error, Result};
+use crate::graph::TensorRef;
+
+/// A description that has been read.
+#[derive(Debug)]
+struct Description {
+    file: String,
+    name: String,
+    /// Empty where the network has no scope of its own.
+    scope: String,
+    image_size: [usize; 2],
+    options: Vec<OptionSpec>,
+    arg_scope: Vec<Defaults>,
+    steps: Vec<Step>,
+    /// Below the scope, the weights whose last axis is the classes.
+    logits: Option<String>,
+    /// Below the scope, that of the auxiliary classifier.
+    aux_logits: Option<String>,
+}
+
+/// The longest description that is read. The largest network of the library takes some tens of thousands.
+const MAX_BYTES: usize = 1 << 20;
+
+/// Whether this names a file that describes a network, and not a network of the library.
+pub fn is_file(network: &str) -> bool {
+    Path::new(network).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
+}
+
+/// The network that a file describes.
+///
+/// # Errors
+/// Where the file cannot be read, or there is a mistake in it: the error names the line.
+pub fn network(path: &Path) -> Result<&'static Network> {
+    let bytes = std::fs::read(path).map_err(|error| Error::file(path, error))?;
+    if bytes.len() > MAX_BYTES {
+        return Err(Error::file(
+            path,
+            format!("no description of a network has more than {MAX_BYTES} bytes"),
+        ));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let before = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..before].iter().filter(|&&byte| byte == b'\n').count() + 1;
+        Error::new(format!("{}, line {line}", path.display()), "it is not UTF-8 text")
+    })?;
+    let mut known = DESCRIBED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((.., network)) = known.iter().find(|(file, read, _)| file == path && *read == text) {
+        return Ok(network);
+    }
+    let network = reader::read(&Source::new(path, &text))?.into_network();
+    // What cannot be drawn is said with its line, before any checkpoint is looked at.
+    let [height, width] = network.image_size;
+    let image = ImageShape { batch: None, height, width, channels: 3 };
+    super::draw(network, "", &Options::defaults(network.options, network.scope), &image, &Variables::new())?;
+    known.push((path.to_owned(), text, network));
+    Ok(network)
+}
+
+/// The descriptions that have been read, with their text.
+static DESCRIBED: Mutex<Vec<(PathBuf, String, &'static Network)>> = Mutex::new(vec![]);
+
+impl Description {
+    /// The network, which lives as long as the process.
+    ///
+    /// The library's networks are constants, and everything hands them around as such. A described one is made
+    /// once for each text that is read, of which a process has a few: to leak it costs no more than to keep it,
+    /// and spares every signature between here and the writer a lifetime or a counter.
+    fn into_network(self) -> &'static Network {
+        let description: &'static Self = Box::leak(Box::new(self));
+        Box::leak(Box::new(Network {
+            name: &description.name,
+            scope: &description.scope,
+            image_size: description.image_size,
+            logits: description.logits.as_deref().unwrap_or_default(),
+            aux_logits: description.aux_logits.as_deref(),
+            arg_scope_name: format!("{}_arg_scope", description.name).leak(),
+            arg_scope: Box::leak(Box::new(|| drawing::arg_scope(description))),
+            options: &description.options,
+            draw: Box::leak(Box::new(|slim: &mut Drawing<'_>, images: TensorRef, options: &Options| {
+                drawing::draw(description, slim, images, options)
+            })),
+        }))
+    }
+
+    /// What to call a line of the file.
+    fn place(&self, line: usize) -> String {
+        source::place(&self.file, line)
+    }
+}

@@ -1,0 +1,140 @@
+//! The options that a description declares: the arguments of its network function, with their defaults.
+
+use super::fields::Field;
+use super::steps::{Condition, Size};
+use crate::error::{Error, Result};
+use crate::slim::options::{
+    CREATE_AUX_LOGITS, DEPTH_MULTIPLIER, GLOBAL_POOL, MIN_DEPTH, NUM_CLASSES, SPATIAL_SQUEEZE,
+};
+use crate::slim::{OptionSource, OptionSpec, Value};
+
+/// The options that slim's networks have in common, which mean here what they mean there.
+const COMMON: &[OptionSpec] =
+    &[NUM_CLASSES, CREATE_AUX_LOGITS, DEPTH_MULTIPLIER, MIN_DEPTH, SPATIAL_SQUEEZE, GLOBAL_POOL];
+
+/// The most channels that a layer can have.
+pub const MAX_OUTPUTS: usize = 1 << 24;
+
+/// What `depth(64)` begins with.
+const DEPTH: &str = "depth(";
+
+/// The options of a description with their defaults.
+#[derive(Debug, Default)]
+pub struct Declared(Vec<(String, Value)>);
+
+impl Declared {
+    /// Reads the table `options`.
+    pub fn read(field: &Field<'_>) -> Result<Self> {
+        let example = "a table such as { num_classes = 1000, spatial_squeeze = true }";
+        let mut fields = field.table(example, ("options", "option"))?;
+        fields
+            .take_all()
+            .iter()
+            .map(|field| Ok((field.key.clone(), default(field)?)))
+            .collect::<Result<_>>()
+            .map(Self)
+    }
+
+    fn get(&self, name: &str) -> Option<Value> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| *value)
+    }
+
+    /// Whether there is such an option.
+    pub fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// The options as those of a network. Names of the description's own live as long as the process.
+    pub fn specs(&self) -> Vec<OptionSpec> {
+        let spec = |(name, default): &(String, Value)| match COMMON.iter().find(|spec| spec.name == *name) {
+            Some(common) => OptionSpec { default: *default, ..*common },
+            None => OptionSpec {
+                name: name.clone().leak(),
+                default: *default,
+                source: OptionSource::User,
+                help: "an option of the description's own",
+            },
+        };
+        self.0.iter().map(spec).collect()
+    }
+
+    /// `when` and `unless`: a flag, or a count that is not 0.
+    pub fn condition(&self, field: &Field<'_>, holds_when: bool) -> Result<Condition> {
+        let name = field.text()?;
+        match self.get(name) {
+            Some(Value::Flag(_) | Value::Count(_)) => Ok(Condition { option: name.to_owned(), holds_when }),
+            Some(_) => Err(field.mistake(format!("the option {name} is neither true or false nor a count"))),
+            None => Err(self.undeclared(field, name)),
+        }
+    }
+
+    /// A number of outputs: `64`, `"num_classes"` or `"depth(64)"`.
+    pub fn size(&self, field: &Field<'_>) -> Result<Size> {
+        let expected = "a number of outputs, a count of the options or \"depth(N)\"";
+        let Some(text) = field.as_text() else {
+            let outputs = field.as_count().filter(|count| (1..=MAX_OUTPUTS).contains(count));
+            return outputs.map(Size::Fixed).ok_or_else(|| {
+                field.unlike(format!(
+                    "a whole number from 1 to {MAX_OUTPUTS}, a count of the options or \"depth(N)\""
+                ))
+            });
+        };
+        if let Some(depth) = text.strip_prefix(DEPTH).and_then(|rest| rest.strip_suffix(')')) {
+            let depth = depth.parse().ok().filter(|depth| (1..=MAX_OUTPUTS).contains(depth));
+            let depth = depth.ok_or_else(|| field.unlike(expected))?;
+            return if self.has(DEPTH_MULTIPLIER.name) {
+                Ok(Size::Depth(depth))
+            } else {
+                Err(self.undeclared(field, DEPTH_MULTIPLIER.name))
+            };
+        }
+        match self.get(text) {
+            Some(Value::Count(_)) => Ok(Size::Option(text.to_owned())),
+            Some(_) => Err(field.unlike(expected)),
+            None => Err(self.undeclared(field, text)),
+        }
+    }
+
+    fn undeclared(&self, field: &Field<'_>, name: &str) -> Error {
+        let error = field.mistake(format!("there is no option \"{}\"", name.escape_debug()));
+        match COMMON.iter().find(|spec| spec.name == name) {
+            Some(spec) => {
+                error.advice(format!("declare it: options = {{ {name} = {} }}", written(spec.default)))
+            }
+            None => super::source::suggesting(error, name, self.names()),
+        }
+    }
+}
+
+/// A value as TOML has it: a number with its point.
+fn written(value: Value) -> String {
+    match value {
+        Value::Number(number) => format!("{number:?}"),
+        other => other.to_string(),
+    }
+}
+
+/// The default of an option. One of slim's is of slim's kind, another is a flag or a count.
+fn default(field: &Field<'_>) -> Result<Value> {
+    let name = &field.key;
+    let is_name = name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if !is_name {
+        let problem = format!("\"{}\" is no name of an option", name.escape_debug());
+        return Err(field.mistake(problem).advice("use lower-case letters, digits and _"));
+    }
+    match COMMON.iter().find(|spec| spec.name == name).map(|spec| spec.default) {
+        Some(Value::Flag(_)) => field.flag().map(Value::Flag),
+        Some(Value::Count(_)) => field.count(0..=MAX_OUTPUTS).map(Value::Count),
+        Some(_) => match field.number()? {
+            number if number > 0.0 && number < 1e6 => Ok(Value::Number(number)),
+            _ => Err(field.unlike("a positive number")),
+        },
+        None if field.as_count().is_some() => field.count(0..=MAX_OUTPUTS).map(Value::Count),
+        None => field.flag().map(Value::Flag).map_err(|_| field.unlike("true, false or a whole number")),
+    }
+}
