@@ -1,5 +1,5 @@
 //! The networks of the slim model library, a family a file. A new network is a file here and a line in
-//! [`NETWORKS`].
+//! `NETWORKS`.
 //!
 //! Source: `research/slim/nets` of github.com/tensorflow/models.
 
