@@ -74,7 +74,7 @@ CASES = [
     Case("v2, NCHW input", "inception_v2", (193, 224), QUARTER, options=NCHW, transposes=0, slow=True),
     Case("v1, NCHW input", "inception_v1", (224, 224), {"num_classes": 5}, options=NCHW, transposes=0),
     Case("v3, end points", "inception_v3", (299, 299), TINY, end_points=("Mixed_6e", "PreLogits"),
-         transposes=3),
+         transposes=2),
     Case("v3, end point as NCHW", "inception_v3", (299, 299), TINY, end_points=("Mixed_7a",),
          options=(*NCHW, "--outputs-as-nchw", "Mixed_7a"), transposes=0),
     Case("v3, opset 13", "inception_v3", (299, 299), TINY, options=("--opset", "13")),
