@@ -58,7 +58,7 @@ CASES = [
     Case("v3, multiplier 1.25", "inception_v3", (139, 139),
          {"num_classes": 2, "depth_multiplier": 1.25, "create_aux_logits": False}, slow=True),
     Case("v3, without aux logits", "inception_v3", (299, 299), QUARTER | {"create_aux_logits": False}),
-    Case("v3, grey images", "inception_v3", (299, 299), TINY, channels=1),
+    Case("v3, grey images", "inception_v3", (299, 299), TINY, channels=1, transposes=0),
     # Image and batch sizes. SAME padding depends on the image's size.
     Case("v3, 139x139", "inception_v3", (139, 139), QUARTER, version="V1"),
     Case("v3, 331x299", "inception_v3", (331, 299), QUARTER),
