@@ -84,6 +84,12 @@ def residual_net(images, depth_multiplier=0.75, num_classes=9):
     return net, end_points
 
 
+def hard_swish(net):
+    """That of research/slim/nets/mobilenet/mobilenet_v3.py."""
+    with tf.name_scope("hard_swish"):
+        return net * tf.nn.relu6(net + np.float32(3)) * np.float32(1.0 / 6.0)
+
+
 def every_layer(images, num_classes=4, embedding=12):
     """tests/fixtures/networks/every_layer/every_layer.toml"""
     end_points = {}
@@ -93,6 +99,13 @@ def every_layer(images, num_classes=4, embedding=12):
         net = slim.batch_norm(net, center=False, scale=True, activation_fn=tf.nn.relu6, scope="norm1")
         net = slim.conv2d(net, 8, [3, 3], rate=2, activation_fn=None, normalizer_fn=slim.batch_norm, scope="conv2")
         net = tf.nn.relu(net)
+        net = tf.pad(net, [[0, 0], [1, 2], [1, 2], [0, 0]])
+        net = slim.separable_conv2d(
+            net, None, [3, 3], 1, padding="VALID", activation_fn=hard_swish, scope="conv2_depthwise"
+        )
+        net = slim.conv2d(
+            net, 8, [1, 1], activation_fn=tf.nn.sigmoid, biases_initializer=None, scope="conv2_pointwise"
+        )
         with tf.variable_scope("mixed3"):
             with slim.arg_scope([slim.conv2d, slim.avg_pool2d], padding="SAME"):
                 with tf.variable_scope("Branch_1"):

@@ -398,6 +398,14 @@ fn a_mistake_in_the_head_is_said_with_its_line() {
             format!("name = \"a\"\nimage_size = 9\n\n[[arg_scope]]\nof = [\"conv2d\"]\n{layers}"),
             "line 6: arg_scope has no key \"layers\"; keys of the network stand before the first [[arg_scope]]",
         ),
+        (
+            format!("name = \"a\"\nimage_size = 9\noptions = {{ depth_multiplier = 1.0 }}\n{layers}"),
+            "line 3: depth_multiplier goes with min_depth, which is 1 at least; declare it: ",
+        ),
+        (
+            format!("name = \"a\"\nimage_size = 9\noptions = {{ frames = 8 }}\n{layers}"),
+            "line 3: the option frames is for networks whose input is not images",
+        ),
         (format!("name = \"a\"\nname = \"b\"\n{layers}"), "line 2: it is no TOML: duplicate key"),
         ("name = \"a\"\nimage_size = ".into(), "line 2: it is no TOML: "),
     ];
@@ -472,13 +480,34 @@ fn no_damage_to_a_description_ends_in_a_panic() {
 }
 
 #[test]
+fn a_described_local_response_normalization_has_its_arguments() {
+    let folder = TempDir::new().unwrap();
+    let description = folder.path().join("net.toml");
+    let text = "name = \"net\"\nimage_size = 8\nlayers = [{ conv2d = 4, kernel = 1, scope = \"conv1\" }, \
+                { local_response_normalization = \"norm1\", depth_radius = 2, alpha = 0.1, beta = 0.75 }]";
+    std::fs::write(&description, text).unwrap();
+    let variables = [("conv1/weights", vec![1, 1, 3, 4]), ("conv1/biases", vec![4])];
+    let variables =
+        variables.map(|(name, shape)| Variable::float32(name, &shape, fill::variable(name, &shape, 1.0)));
+    let checkpoint = write(folder.path(), &variables, Format::V1);
+    let output = folder.path().join("model.onnx");
+    convert(&checkpoint, &output, &["--network", description.to_str().unwrap()]);
+    let model = Model::load(&output);
+    let [node] = model.nodes("LRN")[..] else { panic!("there is one") };
+    let number = |name: &str| node.attribute.iter().find(|attribute| attribute.name == name).unwrap();
+    assert_eq!((number("size").i, number("beta").f, number("bias").f), (5, 0.75, 1.0));
+    // TensorFlow weighs the sum, ONNX the mean.
+    assert_eq!(number("alpha").f, 0.5);
+}
+
+#[test]
 fn the_model_of_a_described_network_says_what_it_is() {
     let case = Case::load("every_layer");
     let folder = TempDir::new().unwrap();
     let checkpoint = write(folder.path(), &case.filled(""), Format::V2);
     let output = folder.path().join("model.onnx");
     let done = convert(&checkpoint, &output, &["--network", &case.description()]);
-    assert!(done.stdout.contains("every_layer in no scope (35 of 35 variables)"), "{}", done.stdout);
+    assert!(done.stdout.contains("every_layer in no scope (38 of 38 variables)"), "{}", done.stdout);
     let model = Model::load(&output);
     assert_eq!(model.metadata("network"), Some("every_layer"));
     assert_eq!(model.metadata("image_size"), Some("32x32"));

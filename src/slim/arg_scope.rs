@@ -25,6 +25,7 @@ pub enum Layer {
 pub enum Activation {
     Relu,
     Relu6,
+    Sigmoid,
     Identity,
     /// `mobilenet_v3.hard_swish`: `x * relu6(x + 3) / 6`.
     HardSwish,

@@ -170,6 +170,7 @@ impl Drawing<'_> {
             None => net,
             Some(Activation::Relu) => self.op("Relu", "Relu", &[net], []),
             Some(Activation::Relu6) => self.op("Relu6", "Relu6", &[net], []),
+            Some(Activation::Sigmoid) => self.sigmoid(net),
             Some(Activation::Identity) => self.identity(net, "Identity"),
             Some(Activation::HardSwish) => self.hard_swish(net),
             Some(Activation::HardSigmoid) => self.hard_sigmoid(net),

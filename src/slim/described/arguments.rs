@@ -10,21 +10,37 @@ use crate::slim::{Activation, Arg, Layer, Normalizer};
 const LAYERS: &[(&str, Layer, &[&str])] = &[
     ("conv2d", Layer::Conv2d, CONVOLUTION),
     ("separable_conv2d", Layer::SeparableConv2d, CONVOLUTION),
-    ("fully_connected", Layer::FullyConnected, &["activation_fn", "normalizer_fn", "normalizer_params"]),
+    ("fully_connected", Layer::FullyConnected, FULLY_CONNECTED),
     ("max_pool2d", Layer::MaxPool2d, POOLING),
     ("avg_pool2d", Layer::AvgPool2d, POOLING),
     ("batch_norm", Layer::BatchNorm, BATCH_NORM),
 ];
-const CONVOLUTION: &[&str] =
-    &["stride", "padding", "rate", "activation_fn", "normalizer_fn", "normalizer_params"];
+const CONVOLUTION: &[&str] = &[
+    "stride",
+    "padding",
+    "rate",
+    "activation_fn",
+    "normalizer_fn",
+    "normalizer_params",
+    "biases_initializer",
+];
+const FULLY_CONNECTED: &[&str] =
+    &["activation_fn", "normalizer_fn", "normalizer_params", "biases_initializer"];
 const POOLING: &[&str] = &["stride", "padding"];
 const BATCH_NORM: &[&str] = &["decay", "epsilon", "scale", "center", "activation_fn"];
 
 /// What `activation_fn` can be.
-pub const ACTIVATIONS: &[(&str, Option<Activation>)] =
-    &[("relu", Some(Activation::Relu)), ("relu6", Some(Activation::Relu6)), ("none", None)];
+pub const ACTIVATIONS: &[(&str, Option<Activation>)] = &[
+    ("relu", Some(Activation::Relu)),
+    ("relu6", Some(Activation::Relu6)),
+    ("sigmoid", Some(Activation::Sigmoid)),
+    ("hard_swish", Some(Activation::HardSwish)),
+    ("none", None),
+];
 const NORMALIZERS: &[(&str, Option<Normalizer>)] =
     &[("batch_norm", Some(Normalizer::BatchNorm)), ("none", None)];
+/// Whether there are biases, which the checkpoint holds.
+const BIASES: &[(&str, bool)] = &[("zeros", true), ("none", false)];
 const PADDINGS: &[(&str, Padding)] = &[("SAME", Padding::Same), ("VALID", Padding::Valid)];
 
 /// The largest stride, rate or window that is taken for meant.
@@ -42,6 +58,7 @@ fn argument(field: &Field<'_>) -> Result<Arg> {
             let params = field.table(example, ("batch_norm", "argument"))?;
             Arg::NormalizerParams(layer_arguments(params, "batch_norm")?)
         }
+        "biases_initializer" => Arg::BiasesInitializer(field.choice(BIASES)?),
         "decay" => Arg::Decay(field.number()?),
         "epsilon" => match field.number()? {
             epsilon if epsilon >= 0.0 => Arg::Epsilon(epsilon),

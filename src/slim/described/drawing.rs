@@ -7,8 +7,9 @@ use crate::error::Error;
 use crate::graph::TensorRef;
 use crate::slim::{ArgScope, Drawing, Options};
 
-/// The most elements of a tensor for one image: the product of lengths stays a number.
-const MAX_ELEMENTS: usize = 1 << 40;
+/// The most elements of a tensor for one image: products and sums of lengths stay numbers. Recognition draws
+/// with a million channels to see which follow the depth multiplier; there is room for images of 4096 pixels.
+const MAX_ELEMENTS: usize = 1 << 44;
 
 /// The end point that the network returns where no step is marked.
 const LOGITS: &str = "Logits";
@@ -105,6 +106,10 @@ impl Drawer<'_> {
                 let (outputs, kernel) = (self.outputs(slim, num_outputs), window(slim, net, *kernel));
                 slim.separable_conv2d(net, outputs, kernel, *depth_multiplier, name, args)
             }
+            Action::DepthwiseConv2d { kernel, args } => {
+                let kernel = window(slim, net, *kernel);
+                slim.depthwise_conv2d(net, kernel, name, args)
+            }
             Action::FullyConnected { num_outputs, args } => {
                 let outputs = self.outputs(slim, num_outputs);
                 slim.fully_connected(net, outputs, name, args)
@@ -125,6 +130,8 @@ impl Drawer<'_> {
             Action::SpatialSqueeze => slim.spatial_squeeze(net, name),
             Action::SpatialMean => slim.spatial_mean(net, name),
             Action::Activation(activation) => slim.activated(net, *activation),
+            Action::LocalResponseNormalization(args) => slim.local_response_normalization(net, name, *args),
+            Action::Pad([before, after]) => slim.spatial_pad(net, *before, *after),
             group => {
                 let outside = slim.scope.enter(&[], &[]);
                 for defaults in &step.arg_scope {
@@ -160,7 +167,7 @@ impl Drawer<'_> {
                 let residual = self.steps(slim, net, steps);
                 let sum = match scale {
                     Some(scale) => slim.add_scaled(shortcut, *scale, residual),
-                    None => slim.op("add", "AddV2", &[shortcut, residual], []),
+                    None => slim.sum(shortcut, residual),
                 };
                 slim.activated(sum, *activation)
             }

@@ -4,13 +4,24 @@ use super::fields::Field;
 use super::steps::{Condition, Size};
 use crate::error::{Error, Result};
 use crate::slim::options::{
-    CREATE_AUX_LOGITS, DEPTH_MULTIPLIER, GLOBAL_POOL, MIN_DEPTH, NUM_CLASSES, SPATIAL_SQUEEZE,
+    CREATE_AUX_LOGITS, DEPTH_MULTIPLIER, DIVISIBLE_BY, FRAMES, GLOBAL_POOL, MIN_DEPTH, NUM_BANDS,
+    NUM_CLASSES, NUM_FRAMES, SPATIAL_SQUEEZE,
 };
 use crate::slim::{OptionSource, OptionSpec, Value};
 
 /// The options that slim's networks have in common, which mean here what they mean there.
-const COMMON: &[OptionSpec] =
-    &[NUM_CLASSES, CREATE_AUX_LOGITS, DEPTH_MULTIPLIER, MIN_DEPTH, SPATIAL_SQUEEZE, GLOBAL_POOL];
+const COMMON: &[OptionSpec] = &[
+    NUM_CLASSES,
+    CREATE_AUX_LOGITS,
+    DEPTH_MULTIPLIER,
+    MIN_DEPTH,
+    DIVISIBLE_BY,
+    SPATIAL_SQUEEZE,
+    GLOBAL_POOL,
+];
+
+/// Options that make the input of a network of the library something else than images.
+const OTHER_INPUTS: [OptionSpec; 3] = [FRAMES, NUM_FRAMES, NUM_BANDS];
 
 /// The most channels that a layer can have.
 pub const MAX_OUTPUTS: usize = 1 << 24;
@@ -26,13 +37,18 @@ impl Declared {
     /// Reads the table `options`.
     pub fn read(field: &Field<'_>) -> Result<Self> {
         let example = "a table such as { num_classes = 1000, spatial_squeeze = true }";
-        let mut fields = field.table(example, ("options", "option"))?;
-        fields
-            .take_all()
-            .iter()
-            .map(|field| Ok((field.key.clone(), default(field)?)))
-            .collect::<Result<_>>()
-            .map(Self)
+        let fields = field.table(example, ("options", "option"))?.take_all();
+        let values = fields.iter().map(|field| Ok((field.key.clone(), default(field)?)));
+        let declared = Self(values.collect::<Result<_>>()?);
+        let multiplier = fields.iter().find(|field| field.key == DEPTH_MULTIPLIER.name);
+        match (multiplier, declared.get(MIN_DEPTH.name)) {
+            // Recognition changes the least depth to see which channels follow the multiplier.
+            (Some(multiplier), None | Some(Value::Count(0))) => {
+                let error = multiplier.mistake("depth_multiplier goes with min_depth, which is 1 at least");
+                Err(error.advice("declare it: options = { depth_multiplier = 1.0, min_depth = 8 }"))
+            }
+            _ => Ok(declared),
+        }
     }
 
     fn get(&self, name: &str) -> Option<Value> {
@@ -126,6 +142,9 @@ fn default(field: &Field<'_>) -> Result<Value> {
     if !is_name {
         let problem = format!("\"{}\" is no name of an option", name.escape_debug());
         return Err(field.mistake(problem).advice("use lower-case letters, digits and _"));
+    }
+    if OTHER_INPUTS.iter().any(|spec| spec.name == name) {
+        return Err(field.mistake(format!("the option {name} is for networks whose input is not images")));
     }
     match COMMON.iter().find(|spec| spec.name == name).map(|spec| spec.default) {
         Some(Value::Flag(_)) => field.flag().map(Value::Flag),

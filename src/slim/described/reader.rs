@@ -10,6 +10,7 @@ use super::options::Declared;
 use super::source::{Source, suggesting};
 use super::steps::{Action, KernelSize, Repeat, Step};
 use crate::error::{Error, Result};
+use crate::slim::LocalResponseNormalization;
 
 /// The key that says what a step is.
 const KINDS: &[&str] = &[
@@ -19,6 +20,8 @@ const KINDS: &[&str] = &[
     "max_pool2d",
     "avg_pool2d",
     "batch_norm",
+    "local_response_normalization",
+    "pad",
     "dropout",
     "flatten",
     "softmax",
@@ -141,6 +144,11 @@ impl Reader<'_> {
             |fields: &mut Fields<'_>| fields.take("scope").map(|field| scope_name(&field)).transpose();
         let own_scope = |fields: &mut Fields<'_>| scope_name(&fields.require("scope")?).map(Some);
         Ok(match kind {
+            "separable_conv2d" if head.as_text() == Some("none") => {
+                let kernel = kernel(&fields.require("kernel")?)?;
+                let scope = own_scope(fields)?;
+                (Action::DepthwiseConv2d { kernel, args: take_arguments(fields, kind)? }, scope)
+            }
             "conv2d" | "separable_conv2d" => {
                 let num_outputs = self.options.size(head)?;
                 let kernel = kernel(&fields.require("kernel")?)?;
@@ -172,6 +180,10 @@ impl Reader<'_> {
                 (action, scope)
             }
             "batch_norm" => return named(Action::BatchNorm { args: take_arguments(fields, kind)? }),
+            "local_response_normalization" => {
+                return named(Action::LocalResponseNormalization(local_response_normalization(fields)?));
+            }
+            "pad" => (Action::Pad(padding(head)?), None),
             "dropout" => return named(Action::Dropout),
             "flatten" => return named(Action::Flatten),
             "softmax" => return named(Action::Softmax),
@@ -260,10 +272,15 @@ const OTHER_KEYS: &[&str] = &[
     "normalizer_fn",
     "normalizer_params",
     "depth_multiplier",
+    "biases_initializer",
     "decay",
     "epsilon",
     "scale",
     "center",
+    "depth_radius",
+    "bias",
+    "alpha",
+    "beta",
     "shortcut",
     "arg_scope",
     "reenter_scope",
@@ -280,6 +297,7 @@ fn has_weights(action: &Action) -> bool {
     matches!(
         action,
         Action::Conv2d { .. }
+            | Action::DepthwiseConv2d { .. }
             | Action::SeparableConv2d { .. }
             | Action::FullyConnected { .. }
             | Action::Layers { .. }
@@ -330,6 +348,26 @@ fn scope_name(field: &Field<'_>) -> Result<String> {
     }
     let problem = format!("\"{}\" is no name of a scope", name.escape_debug());
     Err(field.mistake(problem).advice("use letters, digits, _, . and -, with / between scopes"))
+}
+
+/// The arguments of `tf.nn.local_response_normalization`, with TensorFlow's defaults.
+fn local_response_normalization(fields: &mut Fields<'_>) -> Result<LocalResponseNormalization> {
+    let depth_radius = fields.take("depth_radius").map_or(Ok(5), |field| field.count(0..=MAX_WINDOW))?;
+    let mut number = |key, default| fields.take(key).map_or(Ok(default), |field| field.number());
+    let (bias, alpha, beta) = (number("bias", 1.0)?, number("alpha", 1.0)?, number("beta", 0.5)?);
+    Ok(LocalResponseNormalization { depth_radius, bias, alpha, beta })
+}
+
+/// Zeros before and after rows and columns: one number for both, or a list.
+fn padding(field: &Field<'_>) -> Result<[usize; 2]> {
+    let count = |field: &Field<'_>| field.as_count().filter(|&count| count <= MAX_WINDOW);
+    let pads = match field.as_list().as_deref() {
+        Some([before, after]) => count(before).zip(count(after)),
+        Some(_) => None,
+        None => count(field).map(|pad| (pad, pad)),
+    };
+    let expected = || format!("a whole number up to {MAX_WINDOW} or [before, after]");
+    pads.map(|(before, after)| [before, after]).ok_or_else(|| field.unlike(expected()))
 }
 
 fn kernel(field: &Field<'_>) -> Result<KernelSize> {

@@ -1,6 +1,6 @@
 //! What a description says: steps on the current tensor, which is the images at first.
 
-use crate::slim::{Activation, Arg, Layer};
+use crate::slim::{Activation, Arg, Layer, LocalResponseNormalization};
 
 /// Defaults for the arguments of layers.
 #[derive(Debug)]
@@ -48,6 +48,11 @@ pub enum Action {
         kernel: KernelSize,
         args: Vec<Arg>,
     },
+    /// The depthwise half of a separable convolution.
+    DepthwiseConv2d {
+        kernel: KernelSize,
+        args: Vec<Arg>,
+    },
     SeparableConv2d {
         num_outputs: Size,
         kernel: KernelSize,
@@ -76,6 +81,9 @@ pub enum Action {
     SpatialSqueeze,
     SpatialMean,
     Activation(Option<Activation>),
+    LocalResponseNormalization(LocalResponseNormalization),
+    /// Zeros before and after rows and columns.
+    Pad([usize; 2]),
     /// Steps one after the other.
     Layers {
         steps: Vec<Step>,
