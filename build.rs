@@ -1,8 +1,13 @@
 //! Compiles the TensorFlow messages of `proto/` without an installed `protoc`.
 
+use prost::Message;
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
     let descriptors = protox::compile(["proto/tensorflow.proto"], ["proto"])?;
+    // Graphs in text form are read by their descriptors.
+    let out = std::path::PathBuf::from(std::env::var("OUT_DIR")?);
+    std::fs::write(out.join("tensorflow.descriptors"), descriptors.encode_to_vec())?;
     // Weights stored inside messages are sliced out of one buffer, never copied.
     prost_build::Config::new().bytes([".tensorflow.TensorProto.tensor_content"]).compile_fds(descriptors)?;
     Ok(())

@@ -86,7 +86,7 @@ fn bad_archives_are_said_to_be_bad() {
         builder.append_path_with_name(file, Path::new(prefix).join(file.file_name().unwrap())).unwrap();
     }
     builder.finish().unwrap();
-    says("several checkpoints, in a, b");
+    says("several checkpoints: a, b");
     // Cut off.
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..whole.len() / 3]).unwrap();

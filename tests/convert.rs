@@ -105,6 +105,28 @@ fn inception_resnet_v2_computes_what_tensorflow_computes() {
 }
 
 #[test]
+fn mobilenet_v1_at_quarter_depth_computes_what_tensorflow_computes_from_both_formats() {
+    assert_computes_tensorflows_logits("mobilenet_v1_025", Format::V1);
+    assert_computes_tensorflows_logits("mobilenet_v1_025", Format::V2);
+}
+
+#[test]
+fn mobilenet_v2_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("mobilenet_v2_035", Format::V2);
+}
+
+#[test]
+fn mobilenet_v3_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("mobilenet_v3_small", Format::V2);
+    assert_computes_tensorflows_logits("mobilenet_v3_small_minimalistic", Format::V1);
+}
+
+#[test]
+fn nasnet_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("nasnet_cifar", Format::V2);
+}
+
+#[test]
 fn inputs_and_outputs_have_tensorflows_names_and_an_open_batch() {
     let (_, variables) = tiny();
     let model = Converted::new(&variables, Format::V2, &[]).model();
@@ -247,6 +269,55 @@ fn a_prefix_and_the_leftovers_of_training_do_not_matter() {
     let converted = Converted::new(&leftovers, Format::V2, &[]);
     assert_eq!(converted.model().outputs()[0].0, "tower_0/InceptionV3/Logits/SpatialSqueeze:0");
     assert!(relative_error(&converted.run(&case)[0].1, &case.logits()) <= TOLERANCE);
+}
+
+/// The tiny network in training: the weights elsewhere than their averages, which are what TensorFlow computed
+/// with.
+fn in_training() -> (Case, Vec<Variable>) {
+    let (case, mut variables) = tiny();
+    let averages: Vec<Variable> = variables
+        .iter()
+        .filter(|variable| !variable.name.contains("/moving_"))
+        .map(|variable| Variable {
+            name: format!("{}/ExponentialMovingAverage", variable.name),
+            ..variable.clone()
+        })
+        .collect();
+    for variable in variables.iter_mut().filter(|variable| !variable.name.contains("/moving_")) {
+        let elements = variable.shape.iter().product();
+        *variable = Variable::float32(&variable.name, &variable.shape, vec![0.125; elements]);
+    }
+    variables.extend(averages);
+    (case, variables)
+}
+
+#[test]
+fn a_complete_set_of_moving_averages_is_taken_and_the_summary_says_so() {
+    let (case, variables) = in_training();
+    let converted = Converted::new(&variables, Format::V2, &[]);
+    assert!(relative_error(&converted.run(&case)[0].1, &case.logits()) <= TOLERANCE);
+    let stdout = &converted.done.stdout;
+    assert!(stdout.contains("moving averages taken in place of all 190 trained variables"), "{stdout}");
+    let json = Converted::new(&variables, Format::V2, &["--json", "--moving-averages=on"]).done.stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
+    assert_eq!(json["moving_averages"]["used"], true);
+    let converted = Converted::new(&variables, Format::V2, &["--moving-averages=off"]);
+    assert!(relative_error(&converted.run(&case)[0].1, &case.logits()) > 0.1);
+}
+
+#[test]
+fn an_incomplete_set_of_moving_averages_is_left_aside_or_refused() {
+    let (_, mut variables) = in_training();
+    let missing = "InceptionV3/Mixed_6e/Branch_0/Conv2d_0a_1x1/weights";
+    variables.retain(|variable| variable.name != format!("{missing}/ExponentialMovingAverage"));
+    let stdout = Converted::new(&variables, Format::V2, &[]).done.stdout;
+    assert!(stdout.contains(&format!("1 of 190 trained variables have none, the first being {missing}")));
+    let folder = TempDir::new().unwrap();
+    let checkpoint = write(folder.path(), &variables, Format::V2);
+    let output = folder.path().join("model.onnx");
+    let paths = [checkpoint.to_str().unwrap(), output.to_str().unwrap()];
+    let error = fails(&["convert", paths[0], paths[1], "--moving-averages", "on"]);
+    assert!(error.contains("1 of 190 moving averages are missing") && error.contains(missing), "{error}");
 }
 
 #[test]

@@ -12,7 +12,6 @@ mod bundle_strings;
 mod crc;
 mod foreign;
 mod locate;
-mod mapped;
 mod objects;
 mod ordered_code;
 mod saved_values;

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::block::Entries;
-use super::mapped::MappedFile;
 use super::wire::{Damage, fixed32, varint};
 use super::{crc, foreign};
 use crate::error::{Error, Result};
+use crate::mapped::MappedFile;
 
 /// The last bytes of every table.
 pub(super) const MAGIC: [u8; 8] = 0xdb47_7524_8b80_fb57_u64.to_le_bytes();

@@ -14,13 +14,13 @@ use std::sync::Arc;
 use prost::Message;
 
 use super::block::Entries;
-use super::mapped::MappedFile;
 use super::saved_values;
 use super::slices::{Slice, full_shape};
 use super::stored::{Piece, StoredTensor, Values};
 use super::table::{Contents, Table};
 use super::wire::{Damage, Fields, Value};
 use crate::error::Result;
+use crate::mapped::MappedFile;
 use crate::proto::{SavedSliceMeta, TensorSliceProto, VersionDef};
 use crate::tensor::DType;
 

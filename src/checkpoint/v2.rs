@@ -13,7 +13,6 @@ use prost::Message;
 
 use super::block::Entries;
 use super::locate::{index_path, missing_part, with_suffix};
-use super::mapped::MappedFile;
 use super::ordered_code::{SLICE_KEY_START, slice_key};
 use super::slices::{MAX_SLICES, Slice, full_shape};
 use super::stored::{Piece, StoredTensor, Values};
@@ -21,6 +20,7 @@ use super::table::Table;
 use super::wire::Damage;
 use super::{bundle_strings, crc};
 use crate::error::{Error, Result};
+use crate::mapped::MappedFile;
 use crate::proto::bundle_header_proto::Endianness;
 use crate::proto::{BundleEntryProto, BundleHeaderProto, TensorSliceProto};
 use crate::tensor::DType;

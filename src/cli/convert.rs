@@ -7,25 +7,32 @@ use clap::builder::RangedI64ValueParser;
 use serde::Serialize;
 
 use super::{output, progress};
-use crate::convert::{BatchNormSummary, Conversion, ConvertOptions, convert};
+use crate::convert::{BatchNormSummary, Conversion, ConvertOptions, NetworkOrigin, Origin, convert};
 use crate::error::Result;
 use crate::lower::OPSETS;
-use crate::model::Model;
+use crate::model::{Model, OpenOptions};
 use crate::onnx::{Dim, TensorInfo, write_model};
+use crate::passes::moving_averages::{self, MovingAverages};
+use crate::slim::Recognition;
 
-/// Converts a checkpoint to an ONNX model.
+/// Converts a checkpoint, a graph or a SavedModel to an ONNX model.
 ///
-/// The checkpoint needs no graph beside it: the network is recognized by its variables and rebuilt.
+/// A checkpoint needs no graph beside it: where there is none, the network is recognized by its variables and
+/// rebuilt.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   tf2onnx-rs convert inception_v3.ckpt inception_v3.onnx
   tf2onnx-rs convert inception_v3_2016_08_28.tar.gz inception_v3.onnx
   tf2onnx-rs convert train_dir/ model.onnx --image-size 224 --inputs-as-nchw input:0
+  tf2onnx-rs convert model.ckpt-5000 model.onnx --graph inference_graph.pb
+  tf2onnx-rs convert saved_model/ model.onnx --signature serving_default
+  tf2onnx-rs convert frozen.pb model.onnx --inputs images:0 --outputs scores:0,boxes:0 --shape images=1,300,300,3
   tf2onnx-rs convert my_net.ckpt my_net.onnx --network my_net.toml
   tf2onnx-rs convert model.ckpt-5000 features.onnx --outputs Mixed_6e,PreLogits")]
 pub struct Args {
-    /// A checkpoint: a V1 file, the prefix or any file of a V2 checkpoint, or the folder or archive it is in
+    /// A checkpoint (a V1 file, the prefix or any file of a V2 checkpoint), a .meta, .pb or .pbtxt file, or the
+    /// folder, SavedModel or archive that it is in
     input: PathBuf,
     /// The ONNX file to write
     output: PathBuf,
@@ -37,7 +44,34 @@ pub struct Args {
     /// Images in a batch [default: any number]
     #[arg(long, value_name = "N", value_parser = positive)]
     batch_size: Option<usize>,
-    /// Tensor names or slim end points [default: the logits, then Predictions]
+    /// The file with the graph: .meta, .pb, .pbtxt or a SavedModel [default: the .meta beside the checkpoint]
+    #[arg(long, value_name = "FILE")]
+    graph: Option<PathBuf>,
+    /// The tags of the graph in a SavedModel [default: serve]
+    #[arg(long, value_name = "TAGS")]
+    tag: Option<String>,
+    /// The signature of a SavedModel [default: serving_default]
+    #[arg(long, value_name = "NAME")]
+    signature: Option<String>,
+    /// Tensors that the model is fed; what computes them is cut off [default: the graph's placeholders]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    inputs: Vec<String>,
+    /// The shape of an input that the graph leaves open; -1 is any length (repeatable)
+    #[arg(long, value_name = "NAME=DIMS")]
+    shape: Vec<String>,
+    /// A placeholder that is a constant instead, such as is_training=false (repeatable)
+    #[arg(long, value_name = "NAME=VALUE")]
+    freeze: Vec<String>,
+    /// Placeholders whose default is their value instead of an input's
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    use_default: Vec<String>,
+    /// Placeholders that are inputs without their default
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    ignore_default: Vec<String>,
+    /// Write ops that cannot be converted as they are, in the domain ai.onnx.converters.tensorflow
+    #[arg(long)]
+    keep_going: bool,
+    /// Tensor names or slim end points [default: the logits, then Predictions, or the graph's ends]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     outputs: Vec<String>,
     /// The ONNX operator set to write
@@ -70,6 +104,9 @@ pub struct NetworkArgs {
     /// An argument of slim's network function (repeatable)
     #[arg(long, value_name = "KEY=VALUE")]
     network_option: Vec<String>,
+    /// Whether to take the moving averages of the weights in their place; auto does where all weights have one
+    #[arg(long, value_name = "CHOICE", default_value = "auto", value_parser = ["auto", "on", "off"])]
+    moving_averages: String,
 }
 
 impl NetworkArgs {
@@ -78,6 +115,11 @@ impl NetworkArgs {
         ConvertOptions {
             network: self.network.clone(),
             network_options: self.network_option.clone(),
+            moving_averages: match self.moving_averages.as_str() {
+                "on" => moving_averages::Choice::On,
+                "off" => moving_averages::Choice::Off,
+                _ => moving_averages::Choice::Auto,
+            },
             ..ConvertOptions::default()
         }
     }
@@ -103,11 +145,14 @@ fn image_size(text: &str) -> Result<(usize, usize), String> {
 struct Summary<'a> {
     input: &'a Path,
     output: &'a Path,
-    network: String,
-    scope: String,
-    certainty: f64,
-    options: serde_json::Value,
-    image_size: [usize; 2],
+    /// The keys of a rebuilt network are `null` where the model came with its graph, and the other way round.
+    network: Option<&'static str>,
+    scope: Option<String>,
+    certainty: Option<f64>,
+    options: Option<serde_json::Value>,
+    image_size: Option<[usize; 2]>,
+    graph: Option<&'a Path>,
+    signature: Option<&'a str>,
     inputs: Vec<TensorSummary>,
     outputs: Vec<TensorSummary>,
     opset: i64,
@@ -115,6 +160,7 @@ struct Summary<'a> {
     initializers: usize,
     bytes: u64,
     batch_norms: BatchNormSummary,
+    moving_averages: MovingAverages,
     notes: Vec<String>,
     seconds: f64,
 }
@@ -129,11 +175,18 @@ struct TensorSummary {
 
 pub fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
-    let source = Model::open(&args.input)?;
+    let source = Model::open(&args.input, &OpenOptions { graph: args.graph.clone(), tag: args.tag.clone() })?;
     let options = ConvertOptions {
         image_size: args.image_size,
         batch_size: args.batch_size,
+        inputs: args.inputs.clone(),
         outputs: args.outputs.clone(),
+        shapes: args.shape.clone(),
+        freeze: args.freeze.clone(),
+        use_default: args.use_default.clone(),
+        ignore_default: args.ignore_default.clone(),
+        signature: args.signature.clone(),
+        keep_going: args.keep_going,
         opset: args.opset,
         inputs_as_nchw: args.inputs_as_nchw.clone(),
         outputs_as_nchw: args.outputs_as_nchw.clone(),
@@ -156,43 +209,55 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 impl<'a> Summary<'a> {
-    fn new(args: &'a Args, conversion: &Conversion, bytes: u64, seconds: f64) -> Self {
-        let Conversion { model, recognition, image, batch_norms, .. } = conversion;
-        let options = recognition.options.values().map(|(name, value)| (name.to_owned(), super::json(value)));
+    fn new(args: &'a Args, conversion: &'a Conversion, bytes: u64, seconds: f64) -> Self {
+        let Conversion { model, origin, batch_norms, .. } = conversion;
+        let (network, graph) = match origin {
+            Origin::Network(network) => (Some(&**network), None),
+            Origin::Graph(graph) => (None, Some(graph)),
+        };
+        let recognition = network.map(|network| &network.recognition);
+        let options = |recognition: &Recognition| {
+            let values = recognition.options.values();
+            serde_json::Value::Object(
+                values.map(|(name, value)| (name.to_owned(), super::json(value))).collect(),
+            )
+        };
         Self {
             input: &args.input,
             output: &args.output,
-            network: recognition.network.name.to_owned(),
-            scope: format!("{}{}", recognition.prefix, recognition.options.scope),
-            certainty: recognition.certainty(),
-            options: serde_json::Value::Object(options.collect()),
-            image_size: [image.height, image.width],
+            network: recognition.map(|recognition| recognition.network.name),
+            scope: recognition
+                .map(|recognition| format!("{}{}", recognition.prefix, recognition.options.scope)),
+            certainty: recognition.map(Recognition::certainty),
+            options: recognition.map(options),
+            image_size: network.map(|network| [network.image.height, network.image.width]),
+            graph: graph.map(|graph| graph.path.as_path()),
+            signature: graph.and_then(|graph| graph.signature.as_deref()),
             inputs: model.inputs.iter().map(TensorSummary::new).collect(),
             outputs: model.outputs.iter().map(TensorSummary::new).collect(),
             opset: model.opset,
             nodes: model.nodes.len(),
             initializers: model.initializers.len(),
             bytes,
-            batch_norms: BatchNormSummary::new(batch_norms, recognition),
+            batch_norms: BatchNormSummary::new(batch_norms, origin.epsilon_source()),
+            moving_averages: conversion.moving_averages.clone(),
             notes: notes(conversion),
             seconds,
         }
     }
 
     fn text(&self, conversion: &Conversion, verbose: bool) -> String {
-        let Conversion { recognition, batch_norms, .. } = conversion;
-        let options: Vec<String> =
-            recognition.options.values().map(|(name, value)| format!("{name} {value}")).collect();
+        let Conversion { origin, batch_norms, .. } = conversion;
+        let drawn = match origin {
+            Origin::Network(network) => network_line(network),
+            Origin::Graph(graph) => match &graph.signature {
+                Some(signature) => format!("graph {}, signature {signature}", graph.path.display()),
+                None => format!("graph {}", graph.path.display()),
+            },
+        };
         let mut lines = vec![
             format!("{} → {}", self.input.display(), self.output.display()),
-            format!(
-                "{} in {} ({} of {} variables): {}",
-                self.network,
-                super::scope(&self.scope),
-                recognition.found,
-                recognition.expected,
-                options.join(", ")
-            ),
+            drawn,
             format!("inputs {}", join(&self.inputs)),
             format!("outputs {}", join(&self.outputs)),
             self.batch_norms.to_string(),
@@ -212,6 +277,7 @@ impl<'a> Summary<'a> {
                 }
             }
         }
+        lines.extend(self.moving_averages.note());
         lines.extend(self.notes.iter().cloned());
         lines.push(format!(
             "opset {}, {}, {}, {} in {:.2} s",
@@ -225,9 +291,27 @@ impl<'a> Summary<'a> {
     }
 }
 
-/// Where the checkpoint was believed rather than the arg_scope.
+fn network_line(network: &NetworkOrigin) -> String {
+    let recognition = &network.recognition;
+    let options: Vec<String> =
+        recognition.options.values().map(|(name, value)| format!("{name} {value}")).collect();
+    format!(
+        "{} in {} ({} of {} variables): {}",
+        recognition.network.name,
+        super::scope(&format!("{}{}", recognition.prefix, recognition.options.scope)),
+        recognition.found,
+        recognition.expected,
+        options.join(", ")
+    )
+}
+
+/// Where the checkpoint was believed rather than the arg_scope, or what was assumed about a graph.
 fn notes(conversion: &Conversion) -> Vec<String> {
-    let arg_scope = conversion.recognition.network.arg_scope_name;
+    let network = match &conversion.origin {
+        Origin::Graph(graph) => return graph.notes.clone(),
+        Origin::Network(network) => network,
+    };
+    let arg_scope = network.recognition.network.arg_scope_name;
     let note = |variable: &str, stored: bool| {
         if stored {
             format!("note: {variable} is stored although {arg_scope} has none; it is used")
@@ -235,7 +319,7 @@ fn notes(conversion: &Conversion) -> Vec<String> {
             format!("note: {variable} is not stored although {arg_scope} has one; a neutral value is used")
         }
     };
-    conversion.disagreements.iter().map(|d| note(&d.variable, d.stored)).collect()
+    network.disagreements.iter().map(|d| note(&d.variable, d.stored)).collect()
 }
 
 impl TensorSummary {

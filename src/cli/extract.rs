@@ -9,7 +9,7 @@ use zip::{CompressionMethod, ZipWriter};
 use super::{output, progress};
 use crate::checkpoint::StoredTensor;
 use crate::error::{Error, Result};
-use crate::model::Model;
+use crate::model::{Model, OpenOptions};
 use crate::output::OutputFile;
 use crate::tensor::{Constant, DType};
 
@@ -35,8 +35,8 @@ pub fn run(args: &Args) -> Result<()> {
             Error::file(&args.output, "tensors are written as .npz").advice("give the output that ending")
         );
     }
-    let source = Model::open(&args.input)?;
-    let checkpoint = source.checkpoint();
+    let source = Model::open(&args.input, &OpenOptions::default())?;
+    let checkpoint = source.weights()?;
     let output = OutputFile::create(&args.output)?;
     let bar = progress::byte_bar(args.quiet, "extracting");
     bar.set_length(

@@ -9,8 +9,10 @@ use super::output;
 use crate::checkpoint::{Checkpoint, StoredTensor, Version};
 use crate::convert::{BatchNormSummary, recognize_checkpoint, variables};
 use crate::error::{Error, Result};
-use crate::model::Model;
+use crate::graph::Graph;
+use crate::model::{Model, OpenOptions};
 use crate::passes::batch_norm::{BatchNorm, Origin, batch_norms};
+use crate::passes::moving_averages::{self, MovingAverages};
 use crate::slim::{self, ImageShape, Recognition};
 use crate::tensor::element_count;
 
@@ -61,6 +63,7 @@ struct NetworkEntry {
     image_size: serde_json::Value,
     arg_scope: &'static str,
     batch_norms: BatchNormSummary,
+    moving_averages: MovingAverages,
 }
 
 #[derive(Debug, Serialize)]
@@ -74,7 +77,7 @@ struct BatchNormEntry {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let source = Model::open(&args.input)?;
+    let source = Model::open(&args.input, &OpenOptions::default())?;
     let options = args.network.to_options();
     let recognized = recognize_checkpoint(&source, &options);
     // What the user says about the network has to be right; that there is none is an answer.
@@ -82,17 +85,25 @@ pub fn run(args: &Args) -> Result<()> {
         Err(error) if options.network.is_some() || !options.network_options.is_empty() => return Err(error),
         other => other,
     };
-    let inspection = inspect(&source, recognized)?;
+    let inspection = inspect(&source, recognized, options.moving_averages)?;
     if args.json { output::print_json(&inspection) } else { output::print(&inspection.text()) }
 }
 
-fn inspect(source: &Model, recognized: Result<Recognition, Error>) -> Result<Inspection<'_>> {
-    let checkpoint = source.checkpoint();
+fn inspect(
+    source: &Model,
+    recognized: Result<Recognition, Error>,
+    choice: moving_averages::Choice,
+) -> Result<Inspection<'_>> {
+    let checkpoint = source.weights()?;
     let (network, network_problem, batch_norms) = match recognized {
         Ok(recognition) => {
-            let norms = network_batch_norms(checkpoint, &recognition)?;
+            let graph = network_graph(checkpoint, &recognition)?;
+            let norms = batch_norms(&graph);
+            let stored_shape = |name: &str| checkpoint.get(name).map(|tensor| tensor.shape().to_vec());
+            let origin = format!("{} as {}", source.path().display(), recognition.network.name);
+            let averages = MovingAverages::choose(&graph, choice, &origin, stored_shape)?;
             (
-                Some(NetworkEntry::new(&recognition, &norms)),
+                Some(NetworkEntry::new(&recognition, &norms, averages)),
                 None,
                 norms.into_iter().map(from_network).collect(),
             )
@@ -112,14 +123,13 @@ fn inspect(source: &Model, recognized: Result<Recognition, Error>) -> Result<Ins
     })
 }
 
-fn network_batch_norms(checkpoint: &Checkpoint, recognition: &Recognition) -> Result<Vec<BatchNorm>> {
+/// What a conversion would write: the auxiliary classifier is no part of it.
+fn network_graph(checkpoint: &Checkpoint, recognition: &Recognition) -> Result<Graph> {
     let Recognition { network, prefix, options, channels, .. } = recognition;
     let [height, width] = network.image_size;
     let image = ImageShape { batch: None, height, width, channels: *channels };
     let drawn = slim::draw(network, prefix, options, &image, &variables(checkpoint))?;
-    // Those that a conversion would write: the auxiliary classifier is no part of it.
-    let (graph, _) = drawn.graph.pruned_to(&[drawn.output]);
-    Ok(batch_norms(&graph))
+    Ok(drawn.graph.pruned_to(&[drawn.output]).0)
 }
 
 fn from_network(norm: BatchNorm) -> BatchNormEntry {
@@ -155,7 +165,7 @@ impl<'a> TensorEntry<'a> {
 }
 
 impl NetworkEntry {
-    fn new(recognition: &Recognition, norms: &[BatchNorm]) -> Self {
+    fn new(recognition: &Recognition, norms: &[BatchNorm], moving_averages: MovingAverages) -> Self {
         let options = recognition.options.values().map(|(name, value)| (name.to_owned(), super::json(value)));
         Self {
             name: recognition.network.name,
@@ -166,7 +176,8 @@ impl NetworkEntry {
             options: serde_json::Value::Object(options.collect()),
             image_size: super::image_size(recognition.network),
             arg_scope: recognition.network.arg_scope_name,
-            batch_norms: BatchNormSummary::new(norms, recognition),
+            batch_norms: BatchNormSummary::new(norms, recognition.epsilon_source()),
+            moving_averages,
         }
     }
 }
@@ -215,6 +226,9 @@ impl Inspection<'_> {
                     100.0 * network.certainty,
                     network.batch_norms
                 );
+                if let Some(note) = network.moving_averages.note() {
+                    text += &format!("{note}\n");
+                }
             }
             None => {
                 let problem = self.network_problem.as_deref().unwrap_or("none");

@@ -7,6 +7,7 @@ mod convert;
 mod extract;
 mod inspect;
 mod networks;
+mod ops;
 mod output;
 mod progress;
 
@@ -17,7 +18,7 @@ use clap::{Parser, Subcommand};
 
 use crate::error::Result;
 
-/// Converts TensorFlow 1 and TF-Slim checkpoints to ONNX, without TensorFlow and without Python.
+/// Converts TensorFlow 1 and TF-Slim models to ONNX, without TensorFlow and without Python.
 #[derive(Debug, Parser)]
 #[command(name = "tf2onnx-rs", version, propagate_version = true, max_term_width = 110)]
 struct Cli {
@@ -27,10 +28,11 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Convert(convert::Args),
+    Convert(Box<convert::Args>),
     Inspect(inspect::Args),
     Extract(extract::Args),
     Networks(networks::Args),
+    Ops(ops::Args),
 }
 
 /// Runs the command that `args` (with the program's name in front) ask for.
@@ -48,6 +50,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Inspect(args) => inspect::run(&args),
         Command::Extract(args) => extract::run(&args),
         Command::Networks(args) => networks::run(&args),
+        Command::Ops(args) => ops::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -23,6 +23,8 @@ pub enum Attr {
     Tensor(Constant),
     /// The name of a function of the graph's library.
     Function(String),
+    /// The names of functions of the graph's library.
+    Functions(Vec<String>),
     /// Integers.
     Ints(Vec<i64>),
     /// Numbers.
@@ -126,6 +128,17 @@ impl Node {
         match self.attrs.get(name) {
             Some(Attr::Type(value)) => Some(*value),
             _ => None,
+        }
+    }
+
+    /// The function of the graph's library that an attribute names.
+    ///
+    /// # Errors
+    /// Where it names none.
+    pub fn function(&self, name: &str) -> Result<&str> {
+        match self.attrs.get(name) {
+            Some(Attr::Function(function)) => Ok(function),
+            _ => Err(self.error(format!("its {name} is no function"))),
         }
     }
 

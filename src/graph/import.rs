@@ -5,10 +5,23 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::{Attr, Graph, Shape, TensorRef};
+use super::{Attr, Graph, Library, NodeId, Shape, TensorRef};
 use crate::error::{Error, Result};
 use crate::proto::{AttrValue, GraphDef, NodeDef, TensorProto, TensorShapeProto, attr_value};
 use crate::tensor::{Constant, DType, Inline, element_count};
+
+/// What is known of a graph beyond its definition, and which part of it is wanted.
+#[derive(Debug, Clone, Default)]
+pub struct Part {
+    /// The nodes that are wanted, with what they read; all nodes where there are none.
+    pub roots: Vec<String>,
+    /// Nodes that are constants instead.
+    pub values: HashMap<String, Constant>,
+    /// Shapes of placeholders that are known better.
+    pub shapes: HashMap<String, Shape>,
+    /// Placeholders with a default that are what reads them decides: `true` where the default is their value.
+    pub defaults: HashMap<String, bool>,
+}
 
 /// Builds the graph that `definition` describes. Control inputs are left out: they order side effects, of which
 /// inference has none.
@@ -17,24 +30,120 @@ use crate::tensor::{Constant, DType, Inline, element_count};
 /// Where a node reads one that does not exist, nodes read each other in a circle, or an attribute does not make
 /// sense.
 pub fn import(definition: &GraphDef) -> Result<Graph> {
-    let mut graph = Graph::new();
-    for index in in_order(definition)? {
+    import_part(definition, &Part::default())
+}
+
+/// Builds the part of the graph that `definition` describes which the roots of `part` need.
+///
+/// # Errors
+/// As for [`import`]; what the roots do not need is not looked at.
+pub fn import_part(definition: &GraphDef, part: &Part) -> Result<Graph> {
+    let mut graph = Graph::with_library(definition.library.as_ref().map(Library::new).unwrap_or_default());
+    let order = in_order(definition, part)?;
+    // Of an op that nothing is known of, those outputs exist that are read.
+    let mut ports: HashMap<&str, usize> = HashMap::new();
+    for &index in &order {
+        for (name, port) in data_inputs(&definition.node[index]) {
+            let count = ports.entry(name).or_default();
+            *count = (*count).max(port + 1);
+        }
+    }
+    for index in order {
         let node = &definition.node[index];
+        if let Some(value) = part.values.get(&node.name) {
+            graph.add(
+                &node.name,
+                "Const",
+                vec![],
+                [("value".to_owned(), Attr::Tensor(value.clone()))].into(),
+            )?;
+            continue;
+        }
         let inputs: Result<Vec<TensorRef>> = data_inputs(node)
             .map(|(name, port)| {
                 let node = graph.find(name).ok_or_else(|| missing_input(node, name))?;
                 Ok(TensorRef { node, port })
             })
             .collect();
-        let mut attrs = BTreeMap::new();
-        for (name, value) in node.attr.iter().filter(|(name, _)| !name.starts_with('_')) {
-            let value = attribute(value)
-                .map_err(|error| error.within(format!("{} \"{}\", attribute {name}", node.op, node.name)))?;
-            attrs.extend(value.map(|value| (name.clone(), value)));
-        }
-        graph.add(&node.name, &node.op, inputs?, attrs)?;
+        let at_least = ports.get(node.name.as_str()).copied().unwrap_or(0);
+        match (part.shapes.get(&node.name), part.defaults.get(&node.name)) {
+            (None, None) if matches!(node.op.as_str(), "HashTable" | "HashTableV2") => {
+                let mut attrs = attributes(node)?;
+                attrs.extend(table_contents(definition, &node.name)?);
+                graph.add(&node.name, &node.op, vec![], attrs)?
+            }
+            (None, None) => add_node(&mut graph, node, &node.name, inputs?, at_least)?,
+            (_, Some(true)) => graph.add(&node.name, "Identity", inputs?, BTreeMap::new())?,
+            (shape, ignored) => {
+                let mut attrs = attributes(node)?;
+                attrs.extend(shape.map(|shape| ("shape".to_owned(), Attr::Shape(shape.clone()))));
+                let op = if ignored.is_some() { "Placeholder" } else { node.op.as_str() };
+                let inputs = if ignored.is_some() { vec![] } else { inputs? };
+                graph.add(&node.name, op, inputs, attrs)?
+            }
+        };
     }
     Ok(graph)
+}
+
+/// The keys and values of a hash table, as the constants that initialize it. The initializer only runs once when a
+/// session begins: no output reads it.
+fn table_contents(definition: &GraphDef, table: &str) -> Result<Vec<(String, Attr)>> {
+    let is_initializer = |node: &&NodeDef| {
+        let is_of_table = data_inputs(node).next().is_some_and(|(input, _)| input == table);
+        is_of_table
+            && matches!(
+                node.op.as_str(),
+                "InitializeTable" | "InitializeTableV2" | "LookupTableImport" | "LookupTableImportV2"
+            )
+    };
+    let Some(initializer) = definition.node.iter().find(is_initializer) else { return Ok(vec![]) };
+    let mut contents = vec![];
+    for ((input, _), name) in data_inputs(initializer).skip(1).zip(["keys", "values"]) {
+        let source = definition.node.iter().find(|node| node.name == input && node.op == "Const");
+        if let Some(value) = source.map(attributes).transpose()?.and_then(|mut attrs| attrs.remove("value")) {
+            contents.push((name.to_owned(), value));
+        }
+    }
+    Ok(contents)
+}
+
+/// Adds the node that `definition` describes under a name of its own.
+pub(super) fn add_node(
+    graph: &mut Graph,
+    definition: &NodeDef,
+    name: &str,
+    inputs: Vec<TensorRef>,
+    at_least: usize,
+) -> Result<NodeId> {
+    graph.add_with_outputs(name, &definition.op, inputs, attributes(definition)?, at_least)
+}
+
+/// The element type that a placeholder or variable declares.
+pub fn declared_type(node: &NodeDef) -> Option<DType> {
+    match node.attr.get("dtype")?.value.as_ref()? {
+        attr_value::Value::Type(number) => dtype(*number).ok(),
+        _ => None,
+    }
+}
+
+/// The shape that a placeholder or variable declares.
+pub fn declared_shape(node: &NodeDef) -> Option<Shape> {
+    match node.attr.get("shape")?.value.as_ref()? {
+        attr_value::Value::Shape(proto) => Some(shape(proto)),
+        _ => None,
+    }
+}
+
+/// The attributes of a node, those of TensorFlow's own use left out.
+fn attributes(node: &NodeDef) -> Result<BTreeMap<String, Attr>> {
+    let mut attrs = BTreeMap::new();
+    for (name, value) in node.attr.iter().filter(|(name, _)| !name.starts_with('_')) {
+        let value = attribute(value)
+            .map_err(|error| error.within(format!("{} \"{}\", attribute {name}", node.op, node.name)))?;
+        attrs.extend(value.map(|value| (name.clone(), value)));
+    }
+    Ok(attrs)
 }
 
 fn missing_input(node: &NodeDef, input: &str) -> Error {
@@ -45,7 +154,7 @@ fn missing_input(node: &NodeDef, input: &str) -> Error {
 }
 
 /// The names and ports of the tensors that a node reads.
-fn data_inputs(node: &NodeDef) -> impl Iterator<Item = (&str, usize)> {
+pub fn data_inputs(node: &NodeDef) -> impl Iterator<Item = (&str, usize)> {
     node.input.iter().filter(|input| !input.starts_with('^')).map(|input| match input.rsplit_once(':') {
         Some((name, port)) => port.parse().map_or((input.as_str(), 0), |port| (name, port)),
         None => (input.as_str(), 0),
@@ -53,7 +162,7 @@ fn data_inputs(node: &NodeDef) -> impl Iterator<Item = (&str, usize)> {
 }
 
 /// The places of the nodes, each after those it reads. Nodes that are in order stay in their order.
-fn in_order(definition: &GraphDef) -> Result<Vec<usize>> {
+fn in_order(definition: &GraphDef, part: &Part) -> Result<Vec<usize>> {
     #[derive(Clone, Copy, PartialEq)]
     enum State {
         New,
@@ -64,7 +173,12 @@ fn in_order(definition: &GraphDef) -> Result<Vec<usize>> {
         definition.node.iter().enumerate().map(|(index, node)| (node.name.as_str(), index)).collect();
     let mut state = vec![State::New; definition.node.len()];
     let mut order = Vec::with_capacity(definition.node.len());
-    for start in 0..definition.node.len() {
+    let all = 0..definition.node.len();
+    let starts: Vec<usize> = match &part.roots[..] {
+        [] => all.collect(),
+        roots => roots.iter().filter_map(|root| places.get(root.as_str()).copied()).collect(),
+    };
+    for start in starts {
         // A stack of our own: a graph can be deeper than the program's.
         let mut stack = vec![start];
         while let Some(&index) = stack.last() {
@@ -75,7 +189,9 @@ fn in_order(definition: &GraphDef) -> Result<Vec<usize>> {
             }
             state[index] = State::Open;
             let mut is_ready = true;
-            for (name, _) in data_inputs(node) {
+            let is_value = part.values.contains_key(&node.name)
+                || part.defaults.get(&node.name).is_some_and(|is_default| !is_default);
+            for (name, _) in data_inputs(node).filter(|_| !is_value) {
                 let &input = places.get(name).ok_or_else(|| missing_input(node, name))?;
                 match state[input] {
                     State::Done => {}
@@ -126,6 +242,8 @@ fn attribute(value: &AttrValue) -> Result<Option<Attr>> {
                 Attr::Types(list.r#type.iter().map(|&number| dtype(number)).collect::<Result<_>>()?)
             } else if !list.shape.is_empty() {
                 Attr::Shapes(list.shape.iter().map(shape).collect())
+            } else if !list.func.is_empty() {
+                Attr::Functions(list.func.iter().map(|function| function.name.clone()).collect())
             } else {
                 Attr::Ints(list.i.clone())
             }
@@ -133,7 +251,7 @@ fn attribute(value: &AttrValue) -> Result<Option<Attr>> {
     }))
 }
 
-fn dtype(number: i32) -> Result<DType> {
+pub(super) fn dtype(number: i32) -> Result<DType> {
     DType::from_proto(number)
         .ok_or_else(|| Error::new("type", format!("TensorFlow has no type number {number}")))
 }
@@ -164,9 +282,9 @@ fn constant(proto: &TensorProto) -> Result<Constant> {
     }
     let size = dtype.size().ok_or_else(|| wrong(format!("a {dtype} cannot be a constant")))?;
     let bytes = if proto.tensor_content.is_empty() {
-        listed_elements(proto, dtype, count)?
+        listed_elements(proto, dtype, count)?.into()
     } else {
-        proto.tensor_content.to_vec()
+        proto.tensor_content.clone()
     };
     if count.checked_mul(size) != Some(bytes.len()) {
         return Err(wrong(format!("{} bytes do not make a {dtype} tensor of shape {dims:?}", bytes.len())));

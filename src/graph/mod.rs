@@ -3,6 +3,7 @@
 //! `graph::import` fills it from a GraphDef, `slim` by drawing; everything after that is shared.
 
 pub mod attr;
+pub mod function;
 pub mod import;
 pub mod infer;
 mod shape;
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 pub use attr::{Attr, DataFormat, Padding};
+pub use function::{Argument, Function, Library};
 pub use shape::Shape;
 
 use crate::error::{Error, Result};
@@ -93,12 +95,23 @@ impl Node {
 pub struct Graph {
     nodes: Vec<Node>,
     names: HashMap<String, NodeId>,
+    library: Library,
 }
 
 impl Graph {
     /// An empty graph.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An empty graph whose nodes can call the functions of `library`.
+    pub fn with_library(library: Library) -> Self {
+        Self { library, ..Self::default() }
+    }
+
+    /// The functions that its nodes can call.
+    pub fn library(&self) -> &Library {
+        &self.library
     }
 
     /// Adds a node and infers the types of its outputs.
@@ -112,6 +125,21 @@ impl Graph {
         inputs: Vec<TensorRef>,
         attrs: BTreeMap<String, Attr>,
     ) -> Result<NodeId> {
+        self.add_with_outputs(name, op, inputs, attrs, 0)
+    }
+
+    /// Adds a node that has at least so many outputs, also where nothing is known of its op.
+    ///
+    /// # Errors
+    /// As for [`Graph::add`].
+    pub fn add_with_outputs(
+        &mut self,
+        name: impl Into<String>,
+        op: &str,
+        inputs: Vec<TensorRef>,
+        attrs: BTreeMap<String, Attr>,
+        at_least: usize,
+    ) -> Result<NodeId> {
         let mut node = Node { name: name.into(), op: op.to_owned(), inputs, attrs, outputs: vec![] };
         if self.names.contains_key(&node.name) {
             return Err(node.error("another node has the same name"));
@@ -123,6 +151,10 @@ impl Graph {
             return Err(node.error("it reads an output that its input does not have"));
         }
         node.outputs = infer::output_types(self, &node)?;
+        while node.outputs.len() < at_least {
+            let dtype = node.outputs.last().map_or(DType::Float32, |last| last.dtype);
+            node.outputs.push(TensorType::new(dtype, Shape::UNKNOWN));
+        }
         let id = NodeId(u32::try_from(self.nodes.len()).map_err(|_| node.error("the graph is too large"))?);
         self.names.insert(node.name.clone(), id);
         self.nodes.push(node);
@@ -210,7 +242,7 @@ impl Graph {
             }
         }
         let mut places = vec![NodeId(0); self.nodes.len()];
-        let mut pruned = Graph::new();
+        let mut pruned = Graph::with_library(self.library.clone());
         for (index, node) in self.nodes.iter().enumerate().filter(|(index, _)| needed[*index]) {
             let id = NodeId(pruned.nodes.len() as u32);
             places[index] = id;

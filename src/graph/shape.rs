@@ -55,6 +55,22 @@ impl Shape {
         self.0.as_ref()?.iter().copied().collect()
     }
 
+    /// The shape of what two tensors of these shapes broadcast to, as NumPy does it; `None` where they do not.
+    pub fn broadcast_with(&self, other: &Shape) -> Option<Shape> {
+        let (Some(a), Some(b)) = (self.dims(), other.dims()) else { return Some(Self::UNKNOWN) };
+        let rank = a.len().max(b.len());
+        let aligned = |dims: &[Option<usize>], axis: usize| {
+            (axis + dims.len()).checked_sub(rank).map_or(Some(1), |axis| dims[axis])
+        };
+        let dims = (0..rank).map(|axis| match (aligned(a, axis), aligned(b, axis)) {
+            (Some(1), other) | (other, Some(1)) => Some(other),
+            (Some(a), Some(b)) => (a == b).then_some(Some(a)),
+            (Some(n), None) | (None, Some(n)) => Some(Some(n)),
+            (None, None) => Some(None),
+        });
+        dims.collect::<Option<Vec<_>>>().map(Self::new)
+    }
+
     /// Whether a tensor could have both shapes.
     pub fn is_compatible_with(&self, other: &Shape) -> bool {
         match (&self.0, &other.0) {

@@ -9,6 +9,8 @@ use crate::error::Result;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StridedSlice {
     axes: Vec<Cut>,
+    /// Where new axes of length 1 are, among those of the result.
+    new_axes: Vec<usize>,
 }
 
 /// What is taken of one axis; `None` means from the very first or to the very last element.
@@ -27,28 +29,33 @@ impl StridedSlice {
     /// What `node` takes of a tensor of `rank`, whose begins, ends and strides are these.
     ///
     /// # Errors
-    /// Where they do not belong to such a tensor, or where new axes are asked for.
+    /// Where they do not belong to such a tensor.
     pub fn new(node: &Node, rank: usize, [begin, end, strides]: [&[i64]; 3]) -> Result<Self> {
         let specs = begin.len();
         if end.len() != specs || strides.len() != specs || specs > 63 || strides.contains(&0) {
             return Err(node.error("its begins, ends and strides do not belong together"));
         }
         let mask = |name: &str, bit: usize| node.int(name, 0) >> bit & 1 == 1;
-        if node.int("new_axis_mask", 0) != 0 {
-            return Err(node.error("it makes new axes, which is not supported"));
-        }
         let ellipsis = (0..specs).find(|&spec| mask("ellipsis_mask", spec));
-        let named = specs - usize::from(ellipsis.is_some());
+        let is_new = |spec: usize| mask("new_axis_mask", spec) && ellipsis != Some(spec);
+        let named = (0..specs).filter(|&spec| ellipsis != Some(spec) && !is_new(spec)).count();
         let Some(rest) = rank.checked_sub(named) else {
             return Err(node.error(format!("it takes parts of {named} axes of a tensor of rank {rank}")));
         };
-        let mut axes = vec![];
+        let (mut axes, mut new_axes, mut kept) = (vec![], vec![], 0);
         for spec in 0..specs {
             if ellipsis == Some(spec) {
                 axes.extend(vec![WHOLE; rest]);
+                kept += rest;
+                continue;
+            }
+            if is_new(spec) {
+                new_axes.push(kept);
+                kept += 1;
                 continue;
             }
             let shrinks = mask("shrink_axis_mask", spec);
+            kept += usize::from(!shrinks);
             axes.push(Cut {
                 begin: (shrinks || !mask("begin_mask", spec)).then_some(begin[spec]),
                 end: match shrinks {
@@ -61,7 +68,7 @@ impl StridedSlice {
             });
         }
         axes.resize(rank, WHOLE);
-        Ok(Self { axes })
+        Ok(Self { axes, new_axes })
     }
 
     /// Whether an axis is left as it is.
@@ -76,6 +83,13 @@ impl StridedSlice {
         [begin.unwrap_or(first), end.unwrap_or(last), stride]
     }
 
+    /// The elements taken along an axis of this length.
+    pub fn indices(&self, axis: usize, length: usize) -> impl Iterator<Item = usize> + use<> {
+        let cut = self.axes[axis];
+        let (first, count) = cut.first_and_count(length).unwrap_or((0, 0));
+        (0..count).map_while(move |i| usize::try_from(first + i as i64 * cut.stride).ok())
+    }
+
     /// For each axis whether it goes.
     pub fn shrunk(&self) -> impl Iterator<Item = bool> + '_ {
         self.axes.iter().map(|axis| axis.shrinks)
@@ -84,25 +98,41 @@ impl StridedSlice {
     /// The shape of what is taken of a tensor of these lengths.
     pub fn shape(&self, dims: &[Option<usize>]) -> Shape {
         let kept = self.axes.iter().zip(dims).filter(|(cut, _)| !cut.shrinks);
-        Shape::new(kept.map(|(cut, dim)| if *cut == WHOLE { *dim } else { cut.length((*dim)?) }).collect())
+        let mut dims: Vec<Option<usize>> =
+            kept.map(|(cut, dim)| if *cut == WHOLE { *dim } else { cut.length((*dim)?) }).collect();
+        for &axis in &self.new_axes {
+            dims.insert(axis.min(dims.len()), Some(1));
+        }
+        Shape::new(dims)
+    }
+
+    /// Where new axes of length 1 are, among those of the result.
+    pub fn new_axes(&self) -> &[usize] {
+        &self.new_axes
     }
 }
 
 impl Cut {
     /// How many of `length` elements are taken.
     fn length(&self, length: usize) -> Option<usize> {
+        self.first_and_count(length).map(|(_, count)| count)
+    }
+
+    /// The first of `length` elements that is taken, and how many are.
+    fn first_and_count(&self, length: usize) -> Option<(i64, usize)> {
         let length = i64::try_from(length).ok()?;
         let from_front = |bound: i64| if bound < 0 { bound.saturating_add(length) } else { bound };
-        let taken = if self.stride > 0 {
+        let (begin, taken) = if self.stride > 0 {
             let begin = self.begin.map_or(0, |begin| from_front(begin).clamp(0, length));
             let end = self.end.map_or(length, |end| from_front(end).clamp(0, length));
-            (end - begin).max(0).unsigned_abs().div_ceil(self.stride.unsigned_abs())
+            (begin, end - begin)
         } else {
             let begin = self.begin.map_or(length - 1, |begin| from_front(begin).clamp(-1, length - 1));
             let end = self.end.map_or(-1, |end| from_front(end).clamp(-1, length - 1));
-            (begin - end).max(0).unsigned_abs().div_ceil(self.stride.unsigned_abs())
+            (begin, begin - end)
         };
-        usize::try_from(taken).ok()
+        let count = taken.max(0).unsigned_abs().div_ceil(self.stride.unsigned_abs());
+        Some((begin, usize::try_from(count).ok()?))
     }
 }
 

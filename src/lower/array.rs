@@ -6,10 +6,31 @@
 use super::Layout;
 use super::context::Lowering;
 use super::flatten::flattened;
+use super::support::{Op, op};
 use crate::error::Result;
+use crate::graph::infer::partial::Length;
 use crate::graph::{Node, NodeId, TensorRef};
 use crate::onnx::{Attribute, onnx_dtype};
 use crate::tensor::{Constant, DType};
+
+/// The ops of this family.
+pub const OPS: &[Op] = &[
+    op("Const", constant, ""),
+    op("Identity", identity, ""),
+    op("Placeholder", placeholder, ""),
+    op("PlaceholderWithDefault", placeholder_with_default, ""),
+    op("PlaceholderV2", placeholder, ""),
+    op("IdentityN", identities, ""),
+    op("StopGradient", identity, ""),
+    op("PreventGradient", identity, ""),
+    op("CheckNumerics", identity, ""),
+    op("EnsureShape", identity, ""),
+    op("Snapshot", identity, ""),
+    op("ReadVariableOp", identity, ""),
+    op("Reshape", reshape, "Reshape"),
+    op("Shape", shape, "Shape, Gather, Cast"),
+    op("Squeeze", squeeze, "Squeeze"),
+];
 
 pub fn constant(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let constant = node.constant().ok_or_else(|| node.error("it has no value"))?;
@@ -17,9 +38,25 @@ pub fn constant(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     Ok(())
 }
 
+/// Every output of it that is read becomes an input of the model.
 pub fn placeholder(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    cx.rank(node, id.into())?;
+    for port in 0..node.outputs.len() {
+        let tensor = TensorRef { node: id, port };
+        if cx.is_used(tensor) {
+            cx.input(tensor);
+        }
+    }
+    Ok(())
+}
+
+/// An input with a default: ONNX has that too, as an initializer of the input's name.
+pub fn placeholder_with_default(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let default = cx.input_of(node, 0)?;
+    let default = cx.constant(default).cloned();
     cx.input(id.into());
+    if let Some(default) = default {
+        cx.default_of_input(id.into(), default);
+    }
     Ok(())
 }
 
@@ -27,21 +64,11 @@ pub fn identity(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     cx.alias(id.into(), node.inputs[0])
 }
 
-/// Joins along an axis, in the layout that most inputs have.
-pub fn concat(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let Some((&axis, inputs)) = node.inputs.split_last() else { return Err(node.error("it has no inputs")) };
-    let rank = cx.rank(node, id.into())?;
-    let axis = match cx.constant(axis).map(Constant::to_i64s).transpose()?.flatten().as_deref() {
-        Some(&[axis]) => axis.rem_euclid(rank.max(1) as i64) as usize,
-        _ => return Err(node.error("its axis is not known before the model runs")),
-    };
-    let layout = common_layout(cx, inputs, rank);
-    let mut names = vec![];
-    for &input in inputs {
-        names.push(cx.in_layout(input, &layout)?);
+/// Each output is the input at its place.
+pub fn identities(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    for (port, &input) in node.inputs.iter().enumerate() {
+        cx.alias(TensorRef { node: id, port }, input)?;
     }
-    let stored_axis = layout.stored_axis(axis);
-    cx.emit((id, node), "Concat", names, layout, vec![("axis", Attribute::Int(stored_axis as i64))]);
     Ok(())
 }
 
@@ -65,11 +92,16 @@ pub fn common_layout(cx: &Lowering<'_>, tensors: &[TensorRef], rank: usize) -> L
 /// Drops axes of length 1; the layout of the rest stays.
 pub fn squeeze(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let input = node.inputs[0];
-    let rank = cx.rank(node, input)?;
     let named = match node.ints("squeeze_dims") {
         [] => node.ints("axis"),
         axes => axes,
     };
+    if named.is_empty() && cx.shape(input).fully_known().is_none() {
+        let name = cx.in_tensorflow_layout(input)?;
+        cx.emit((id, node), "Squeeze", vec![name], Layout::tensorflow_of(cx.shape(id.into())), vec![]);
+        return Ok(());
+    }
+    let rank = cx.rank(node, input)?;
     let dropped: Vec<bool> = if named.is_empty() {
         let Some(dims) = cx.shape(input).fully_known() else {
             return Err(node.error("which axes have length 1 is not known before the model runs"));
@@ -83,8 +115,7 @@ pub fn squeeze(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let mut axes: Vec<i64> =
         (0..rank).filter(|&axis| dropped[axis]).map(|axis| layout.stored_axis(axis) as i64).collect();
     axes.sort_unstable();
-    let axes =
-        cx.initializer(&format!("{}/axes", node.name), Constant::from_i64(vec![axes.len()], &axes), &[]);
+    let axes = cx.vector(node, "axes", &axes);
     cx.emit((id, node), "Squeeze", vec![name, axes], layout.without(&dropped), vec![]);
     Ok(())
 }
@@ -96,27 +127,56 @@ pub fn reshape(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     }
     // Elements that lie in TensorFlow's order need no Transpose, whatever the axes are called.
     let (name, layout) = cx.stored(input)?;
-    let name = if layout.keeps_element_order(cx.shape(input)) {
-        name
+    let (name, layout) = if layout.keeps_element_order(cx.shape(input)) {
+        (name, layout)
     } else if let Some(flattened) = flattened(cx, id, node, &layout) {
         cx.flattened.insert(id.into(), flattened);
-        name
+        (name, layout)
     } else {
-        cx.in_tensorflow_layout(input)?
+        (cx.in_tensorflow_layout(input)?, Layout::tensorflow(layout.axes().len()))
     };
-    let rank = cx.rank(node, id.into())?;
-    let shape = match cx.constant(target).map(Constant::to_i64s).transpose()?.flatten() {
+    let mut attributes = vec![];
+    let shape = match reshape_target(cx, input, &layout, target)? {
         Some(dims) => {
-            let dims = Constant::from_i64(vec![dims.len()], &dims);
-            cx.initializer(&format!("{}/shape", node.name), dims, &[])
+            // TensorFlow's 0 is a length; ONNX's is one only where that is said.
+            if cx.constant(target).is_some() && dims.contains(&0) && cx.opset() >= 14 {
+                attributes.push(("allowzero", Attribute::Int(1)));
+            }
+            cx.vector(node, "shape", &dims)
         }
         None => {
             let shape = cx.in_tensorflow_layout(target)?;
-            cast(cx, node, shape, DType::Int64)
+            cx.cast(node, shape, DType::Int64)
         }
     };
-    cx.emit((id, node), "Reshape", vec![name, shape], Layout::tensorflow(rank), vec![]);
+    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    cx.emit((id, node), "Reshape", vec![name, shape], layout, attributes);
     Ok(())
+}
+
+/// The target of a Reshape as ONNX has it, where no more than the model's own words are needed to say it: a length, -1
+/// for what is left, 0 for the length that the input has on the same axis.
+fn reshape_target(
+    cx: &Lowering<'_>,
+    input: TensorRef,
+    layout: &Layout,
+    target: TensorRef,
+) -> Result<Option<Vec<i64>>> {
+    if let Some(dims) = cx.constant(target).map(Constant::to_i64s).transpose()?.flatten() {
+        return Ok(Some(dims));
+    }
+    let Some(lengths) = cx.lengths(target) else { return Ok(None) };
+    let source = cx.origin(input);
+    let words = lengths.iter().enumerate().map(|(axis, length)| match length {
+        Length::Known(0) => None,
+        Length::Known(length) => Some(*length),
+        Length::Of(tensor, measured) => {
+            let is_same = *tensor == source && *measured == axis && layout.axes().get(axis) == Some(&axis);
+            is_same.then_some(0)
+        }
+        Length::Open => None,
+    });
+    Ok(words.collect())
 }
 
 /// Whether a Reshape gives its input the shape that it has: at most one length is open on both sides, which then
@@ -143,27 +203,14 @@ pub fn shape(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         return Ok(());
     }
     let (name, layout) = cx.stored(input)?;
-    let mut shape = cx.unique_name(&format!("{}/shape", node.name));
-    cx.node(&format!("{}/shape", node.name), "Shape", vec![name], vec![shape.clone()], vec![]);
+    let mut shape = cx.step(node, "shape", "Shape", vec![name], vec![]);
     if !layout.is_tensorflow() {
         let rank = layout.axes().len();
         let order: Vec<i64> = (0..rank).map(|axis| layout.stored_axis(axis) as i64).collect();
-        let order = Constant::from_i64(vec![rank], &order);
-        let order = cx.initializer(&format!("{}/order", node.name), order, &[]);
-        let gathered = cx.unique_name(&format!("{}/gather", node.name));
-        let inputs = vec![shape, order];
-        cx.node(&format!("{}/gather", node.name), "Gather", inputs, vec![gathered.clone()], vec![]);
-        shape = gathered;
+        let order = cx.vector(node, "order", &order);
+        shape = cx.step(node, "gather", "Gather", vec![shape, order], vec![]);
     }
     let to = onnx_dtype(dtype).unwrap_or_default();
     cx.emit((id, node), "Cast", vec![shape], Layout::tensorflow(1), vec![("to", Attribute::Int(to.into()))]);
     Ok(())
-}
-
-/// A value cast to another type, for the use of `node`.
-fn cast(cx: &mut Lowering<'_>, node: &Node, value: String, to: DType) -> String {
-    let output = cx.unique_name(&format!("{}/cast", node.name));
-    let to = Attribute::Int(onnx_dtype(to).unwrap_or_default().into());
-    cx.node(&format!("{}/cast", node.name), "Cast", vec![value], vec![output.clone()], vec![("to", to)]);
-    output
 }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::Layout;
 use super::flatten::Flattened;
 use crate::error::{Error, Result};
+use crate::graph::infer::partial::{self, Length};
 use crate::graph::{DataFormat, Graph, Node, NodeId, Shape, TensorRef};
 use crate::onnx::{self, Attribute, Dim, Initializer, Model, TensorInfo, onnx_dtype};
 use crate::tensor::{Constant, DType};
@@ -18,6 +19,8 @@ pub struct LowerOptions {
     pub inputs_as_nchw: Vec<TensorRef>,
     /// Outputs that are delivered with their channels second.
     pub outputs_as_nchw: Vec<TensorRef>,
+    /// Whether ops that cannot be converted are written as they are, in a domain of their own.
+    pub keep_going: bool,
 }
 
 /// What stands for a tensor of the graph.
@@ -31,22 +34,24 @@ pub enum Value {
 
 /// A graph being lowered.
 pub struct Lowering<'a> {
-    graph: &'a Graph,
-    options: &'a LowerOptions,
-    outputs: &'a [TensorRef],
-    is_output: HashSet<TensorRef>,
-    uses: HashMap<TensorRef, usize>,
-    values: HashMap<TensorRef, Value>,
+    pub(super) graph: &'a Graph,
+    pub(super) options: &'a LowerOptions,
+    pub(super) outputs: &'a [TensorRef],
+    pub(super) is_output: HashSet<TensorRef>,
+    pub(super) uses: HashMap<TensorRef, usize>,
+    pub(super) values: HashMap<TensorRef, Value>,
     /// What was made of a value in another layout, by the value's name.
-    transposed: HashMap<(String, Layout), String>,
+    pub(super) transposed: HashMap<(String, Vec<usize>), String>,
     /// Initializers made of a constant, by its name, order of axes and shape.
-    initializers: HashMap<(String, Vec<usize>), String>,
-    names: HashSet<String>,
+    pub(super) initializers: HashMap<(String, Vec<usize>), String>,
+    pub(super) names: HashSet<String>,
+    /// The names of nodes, which may be those of values too.
+    pub(super) node_names: HashSet<String>,
     /// Which node of the model computes a value.
-    producers: HashMap<String, usize>,
+    pub(super) producers: HashMap<String, usize>,
     /// Images that were flattened in another order than TensorFlow's, for matrix products alone.
     pub flattened: HashMap<TensorRef, Flattened>,
-    model: Model,
+    pub(super) model: Model,
 }
 
 impl<'a> Lowering<'a> {
@@ -66,6 +71,7 @@ impl<'a> Lowering<'a> {
             transposed: HashMap::new(),
             initializers: HashMap::new(),
             names: HashSet::new(),
+            node_names: HashSet::new(),
             producers: HashMap::new(),
             flattened: HashMap::new(),
             model: Model { opset: options.opset, ..Model::default() },
@@ -74,6 +80,11 @@ impl<'a> Lowering<'a> {
 
     pub fn opset(&self) -> i64 {
         self.options.opset
+    }
+
+    /// Whether ops that cannot be converted are written as they are.
+    pub fn keeps_going(&self) -> bool {
+        self.options.keep_going
     }
 
     pub fn shape(&self, tensor: TensorRef) -> &'a Shape {
@@ -103,14 +114,29 @@ impl<'a> Lowering<'a> {
         }
     }
 
+    /// What is known of the elements of a vector of lengths.
+    pub fn lengths(&self, tensor: TensorRef) -> Option<Vec<Length>> {
+        partial::integers(self.graph, tensor)
+    }
+
+    /// The tensor that a tensor is handed on from.
+    pub fn origin(&self, tensor: TensorRef) -> TensorRef {
+        partial::origin(self.graph, tensor)
+    }
+
     /// The node that computes a tensor.
     pub fn producer(&self, tensor: TensorRef) -> &'a Node {
         self.graph.node(tensor.node)
     }
 
     /// The nodes that read a tensor.
-    pub fn readers(&self, tensor: TensorRef) -> impl Iterator<Item = &'a Node> {
-        self.graph.nodes().map(|(_, node)| node).filter(move |node| node.inputs.contains(&tensor))
+    pub fn readers(&self, tensor: TensorRef) -> impl Iterator<Item = (NodeId, &'a Node)> {
+        self.graph.nodes().filter(move |(_, node)| node.inputs.contains(&tensor))
+    }
+
+    /// Whether a node or the model's outputs read a tensor.
+    pub fn is_used(&self, tensor: TensorRef) -> bool {
+        self.uses.contains_key(&tensor)
     }
 
     /// Whether the model delivers a tensor.
@@ -118,7 +144,7 @@ impl<'a> Lowering<'a> {
         self.is_output.contains(&tensor)
     }
 
-    fn value(&self, tensor: TensorRef) -> Result<&Value> {
+    pub(super) fn value(&self, tensor: TensorRef) -> Result<&Value> {
         self.values.get(&tensor).ok_or_else(|| {
             Error::new(self.graph.tensor_name(tensor), "nothing computes this output of its op in inference")
         })
@@ -163,7 +189,7 @@ impl<'a> Lowering<'a> {
         if layout == *target {
             return Ok(name);
         }
-        let key = (name.clone(), target.clone());
+        let key = (name.clone(), layout.permutation_to(target));
         if let Some(transposed) = self.transposed.get(&key) {
             return Ok(transposed.clone());
         }
@@ -232,38 +258,35 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// Adds a node to the model.
-    pub fn node(
-        &mut self,
-        name: &str,
-        op: &'static str,
-        inputs: Vec<String>,
-        outputs: Vec<String>,
-        attributes: Vec<(&'static str, Attribute)>,
-    ) {
-        for output in &outputs {
-            self.producers.insert(output.clone(), self.model.nodes.len());
-        }
-        self.model.nodes.push(onnx::Node { name: name.to_owned(), op, inputs, outputs, attributes });
+    /// The elements of an input that is known before the model runs; `None` where it is not.
+    ///
+    /// # Errors
+    /// Where the node has no such input, or its elements cannot be read.
+    pub fn known_integers(&self, node: &Node, index: usize) -> Result<Option<Vec<i64>>> {
+        let input = self.input_of(node, index)?;
+        Ok(self.constant(input).map(Constant::to_i64s).transpose()?.flatten())
     }
 
-    /// Adds the node that computes the first output of a TensorFlow node, stored in `layout`.
-    pub fn emit(
-        &mut self,
-        (id, node): (NodeId, &Node),
-        op: &'static str,
-        inputs: Vec<String>,
-        layout: Layout,
-        attributes: Vec<(&'static str, Attribute)>,
-    ) {
-        let name = self.output_name(id.into(), &layout);
-        self.node(&node.name, op, inputs, vec![name.clone()], attributes);
-        self.set(id.into(), Value::Computed { name, layout });
+    /// The elements of an input that has to be known before the model runs; `what` is what it holds.
+    ///
+    /// # Errors
+    /// Where it is not known.
+    pub fn integers(&self, node: &Node, index: usize, what: &str) -> Result<Vec<i64>> {
+        self.known_integers(node, index)?
+            .ok_or_else(|| node.error(format!("its {what} are not known before the model runs")))
+    }
+
+    /// An input of a node.
+    ///
+    /// # Errors
+    /// Where the node has no such input.
+    pub fn input_of(&self, node: &Node, index: usize) -> Result<TensorRef> {
+        node.inputs.get(index).copied().ok_or_else(|| node.error(format!("it has no input {index}")))
     }
 
     /// The name for a tensor stored in `layout`: TensorFlow's, unless that one has to be kept for an output in
     /// another layout.
-    fn output_name(&mut self, tensor: TensorRef, layout: &Layout) -> String {
+    pub(super) fn output_name(&mut self, tensor: TensorRef, layout: &Layout) -> String {
         let name = self.graph.tensor_name(tensor);
         if self.is_output.contains(&tensor) && *layout != self.output_layout(tensor, layout.axes().len()) {
             return self.unique_name(&format!("{name}/nchw"));
@@ -302,6 +325,19 @@ impl<'a> Lowering<'a> {
     pub fn alias(&mut self, tensor: TensorRef, same_as: TensorRef) -> Result<()> {
         let value = self.value(same_as)?.clone();
         self.values.insert(tensor, value);
+        if let Some(flattened) = self.flattened.get(&same_as).cloned() {
+            self.flattened.insert(tensor, flattened);
+        }
+        Ok(())
+    }
+
+    /// Records that a tensor has the elements of another one, as they are stored; its axes are in `layout`.
+    ///
+    /// # Errors
+    /// Where nothing stands for that one.
+    pub fn alias_in_layout(&mut self, tensor: TensorRef, same_as: TensorRef, layout: Layout) -> Result<()> {
+        let (name, _) = self.stored(same_as)?;
+        self.values.insert(tensor, Value::Computed { name, layout });
         Ok(())
     }
 
@@ -323,6 +359,14 @@ impl<'a> Lowering<'a> {
         let info = self.tensor_info(name.clone(), tensor, &layout);
         self.model.inputs.push(info);
         self.set(tensor, Value::Computed { name, layout });
+    }
+
+    /// Gives an input the value that it has where nobody feeds it.
+    pub fn default_of_input(&mut self, tensor: TensorRef, default: Constant) {
+        if let Some(Value::Computed { name, layout }) = self.values.get(&tensor) {
+            let value = default.permuted(layout.axes());
+            self.model.initializers.push(Initializer { name: name.clone(), value });
+        }
     }
 
     fn tensor_info(&self, name: String, tensor: TensorRef, layout: &Layout) -> TensorInfo {
@@ -372,10 +416,8 @@ impl<'a> Lowering<'a> {
                 to.clone_into(output);
             }
         }
-        for input in self.model.nodes[index + 1..].iter_mut().flat_map(|node| &mut node.inputs) {
-            if input == from {
-                to.clone_into(input);
-            }
+        for node in &mut self.model.nodes[index + 1..] {
+            node.rename_reads(from, to);
         }
     }
 
@@ -411,15 +453,8 @@ impl<'a> Lowering<'a> {
     /// Drops what nobody reads: a Shape, say, whose only reader turned out to change nothing.
     fn drop_unread(&mut self) {
         let mut read: HashSet<String> = self.model.outputs.iter().map(|info| info.name.clone()).collect();
-        let mut nodes = vec![];
-        for node in std::mem::take(&mut self.model.nodes).into_iter().rev() {
-            if node.outputs.iter().any(|output| read.contains(output)) {
-                read.extend(node.inputs.iter().cloned());
-                nodes.push(node);
-            }
-        }
-        nodes.reverse();
-        self.model.nodes = nodes;
+        let nodes = std::mem::take(&mut self.model.nodes);
+        self.model.nodes = read_nodes(nodes, &mut read);
         self.model.initializers.retain(|initializer| read.contains(&initializer.name));
     }
 
@@ -434,4 +469,22 @@ impl<'a> Lowering<'a> {
             self.node(name, "Identity", inputs, vec![name.to_owned()], vec![]);
         }
     }
+}
+
+/// Those of the nodes that somebody reads: the names of `read`, or another of them. Adds what they read.
+pub(super) fn read_nodes(nodes: Vec<onnx::Node>, read: &mut HashSet<String>) -> Vec<onnx::Node> {
+    let mut kept = vec![];
+    for node in nodes.into_iter().rev() {
+        if node.outputs.iter().any(|output| read.contains(output)) {
+            node.visit_reads(&mut |name| {
+                // An optional input that is left out has no name.
+                if !name.is_empty() {
+                    read.insert(name.to_owned());
+                }
+            });
+            kept.push(node);
+        }
+    }
+    kept.reverse();
+    kept
 }

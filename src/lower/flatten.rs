@@ -34,20 +34,27 @@ pub fn flattened(cx: &Lowering<'_>, id: NodeId, node: &Node, layout: &Layout) ->
     let features: usize = dims.iter().product();
     let axes = layout.axes();
     let is_flat = cx.shape(id.into()).rank() == Some(2) && cx.shape(id.into()).dim(1) == Some(features);
-    if !is_flat || axes.first() != Some(&0) || cx.is_output(id.into()) {
+    if !is_flat || axes.first() != Some(&0) {
         return None;
     }
-    let is_product = |reader: &Node| {
-        reader.op == "MatMul"
-            && reader.inputs[0] == id.into()
-            && reader.inputs[1] != id.into()
-            && !reader.bool("transpose_a", false)
-            && !reader.bool("transpose_b", false)
-            && is_constant(cx, reader.inputs[1])
-    };
-    cx.readers(id.into())
-        .all(is_product)
+    is_only_multiplied(cx, id.into())
         .then(|| Flattened { dims, order: axes[1..].iter().map(|axis| axis - 1).collect() })
+}
+
+/// Whether a matrix is read by nothing but products with constant matrices, also where it is handed on first.
+fn is_only_multiplied(cx: &Lowering<'_>, tensor: TensorRef) -> bool {
+    let is_product = |(id, reader): (NodeId, &Node)| match reader.op.as_str() {
+        "Identity" => is_only_multiplied(cx, id.into()),
+        "MatMul" => {
+            reader.inputs[0] == tensor
+                && reader.inputs[1] != tensor
+                && !reader.bool("transpose_a", false)
+                && !reader.bool("transpose_b", false)
+                && is_constant(cx, reader.inputs[1])
+        }
+        _ => false,
+    };
+    !cx.is_output(tensor) && cx.readers(tensor).all(is_product)
 }
 
 /// Whether a tensor is a constant of the graph, or one that is handed on.

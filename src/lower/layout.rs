@@ -21,6 +21,12 @@ impl Layout {
         Self([0, rank - 1].into_iter().chain(1..rank - 1).collect())
     }
 
+    /// TensorFlow's order, of a tensor of this shape. A tensor of unknown rank is as one without axes: none of them
+    /// is ever moved.
+    pub fn tensorflow_of(shape: &Shape) -> Self {
+        Self::tensorflow(shape.rank().unwrap_or(0))
+    }
+
     /// This order of the axes.
     pub fn of_axes(axes: Vec<usize>) -> Self {
         Self(axes)

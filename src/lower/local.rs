@@ -5,9 +5,13 @@
 
 use super::Layout;
 use super::context::Lowering;
+use super::support::{Op, op};
 use crate::error::Result;
 use crate::graph::{Node, NodeId};
 use crate::onnx::Attribute;
+
+/// The ops of this family.
+pub const OPS: &[Op] = &[op("LRN", local_response_normalization, "LRN")];
 
 /// TensorFlow weighs the sum of squares by alpha, ONNX their mean over the window.
 pub fn local_response_normalization(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {

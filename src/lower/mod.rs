@@ -5,67 +5,90 @@
 //! value does not have, and is made once.
 
 mod array;
+mod binary;
+mod blocks;
+mod color;
 mod context;
+mod control;
+mod custom;
+mod detection;
+mod diagonal;
+mod elementwise;
+mod emit;
 mod extent;
+mod fill;
 mod flatten;
+mod function;
+mod gather;
+mod join;
 mod layout;
+mod lists;
 mod local;
-mod math;
+mod loss;
+mod matrix;
+mod missing;
 mod nn;
+mod open_diagonal;
+mod order;
+mod patches;
+mod quantize;
+mod ragged;
+mod random;
+mod reduce;
+mod resize;
+mod segment;
 mod slice;
+mod spectral;
+mod steps;
+mod strings;
+mod support;
+mod tables;
+mod transposed;
 
 pub use context::LowerOptions;
 use context::Lowering;
 pub use layout::Layout;
+pub use support::{Op, supported_ops};
 
-use crate::error::{Error, Result};
-use crate::graph::{Graph, Node, NodeId, TensorRef};
+use crate::error::Result;
+use crate::graph::{Graph, TensorRef};
 use crate::onnx::Model;
 
 /// The least and the greatest operator set that can be written.
 pub const OPSETS: std::ops::RangeInclusive<i64> = 13..=21;
 
-/// A TensorFlow op as ONNX: reads its inputs from the context and records what stands for its outputs.
-type Handler = fn(&mut Lowering<'_>, NodeId, &Node) -> Result<()>;
-
-/// The ops that can be converted, each with its handler.
-const HANDLERS: &[(&str, Handler)] = &[
-    ("AddV2", math::add),
-    ("Add", math::add),
-    ("AvgPool", nn::average_pool),
-    ("AvgPool3D", nn::average_pool),
-    ("BiasAdd", nn::bias_add),
-    ("ConcatV2", array::concat),
-    ("Const", array::constant),
-    ("Conv2D", nn::convolution),
-    ("Conv3D", nn::convolution),
-    ("DepthwiseConv2dNative", nn::depthwise_convolution),
-    ("FusedBatchNorm", nn::batch_norm),
-    ("FusedBatchNormV2", nn::batch_norm),
-    ("FusedBatchNormV3", nn::batch_norm),
-    ("Identity", array::identity),
-    ("LRN", local::local_response_normalization),
-    ("MatMul", math::matmul),
-    ("MaxPool", nn::max_pool),
-    ("MaxPool3D", nn::max_pool),
-    ("Maximum", math::maximum),
-    ("Mean", math::mean),
-    ("Mul", math::mul),
-    ("Pad", extent::pad),
-    ("Placeholder", array::placeholder),
-    ("Relu", math::relu),
-    ("Relu6", math::relu6),
-    ("Reshape", array::reshape),
-    ("Rsqrt", math::reciprocal_square_root),
-    ("Shape", array::shape),
-    ("Sigmoid", math::sigmoid),
-    ("Softmax", math::softmax),
-    ("Square", math::square),
-    ("Squeeze", array::squeeze),
-    ("StridedSlice", slice::strided_slice),
-    ("Sub", math::sub),
-    ("Sum", math::sum),
-    ("Tile", extent::tile),
+/// The ops that can be converted, by family: each file lists its own.
+const FAMILIES: &[&[Op]] = &[
+    array::OPS,
+    binary::OPS,
+    blocks::OPS,
+    color::OPS,
+    control::OPS,
+    detection::OPS,
+    diagonal::OPS,
+    elementwise::OPS,
+    extent::OPS,
+    fill::OPS,
+    gather::OPS,
+    join::OPS,
+    lists::OPS,
+    local::OPS,
+    loss::OPS,
+    matrix::OPS,
+    nn::OPS,
+    order::OPS,
+    patches::OPS,
+    quantize::OPS,
+    ragged::OPS,
+    random::OPS,
+    reduce::OPS,
+    resize::OPS,
+    segment::OPS,
+    slice::OPS,
+    spectral::OPS,
+    strings::OPS,
+    tables::OPS,
+    transposed::OPS,
 ];
 
 /// Writes a graph without variables as an ONNX model that computes `outputs`.
@@ -73,31 +96,10 @@ const HANDLERS: &[(&str, Handler)] = &[
 /// # Errors
 /// Where the graph has ops that cannot be converted; all of them are named.
 pub fn lower(graph: &Graph, outputs: &[TensorRef], options: &LowerOptions) -> Result<Model> {
-    let handlers: Vec<Handler> = all_handlers(graph)?;
+    if !options.keep_going {
+        missing::refuse_missing(graph)?;
+    }
     let mut lowering = Lowering::new(graph, outputs, options);
-    for ((id, node), handler) in graph.nodes().zip(handlers) {
-        handler(&mut lowering, id, node)?;
-    }
+    lowering.run()?;
     lowering.finish()
-}
-
-fn all_handlers(graph: &Graph) -> Result<Vec<Handler>> {
-    let mut missing: Vec<(&str, &str, usize)> = vec![];
-    let mut handlers = vec![];
-    for (_, node) in graph.nodes() {
-        match HANDLERS.iter().find(|(op, _)| *op == node.op) {
-            Some((_, handler)) => handlers.push(*handler),
-            None => match missing.iter_mut().find(|(op, ..)| *op == node.op) {
-                Some((.., count)) => *count += 1,
-                None => missing.push((&node.op, &node.name, 1)),
-            },
-        }
-    }
-    if missing.is_empty() {
-        return Ok(handlers);
-    }
-    let list: Vec<String> =
-        missing.iter().map(|(op, node, count)| format!("{op} ({count} times, first \"{node}\")")).collect();
-    Err(Error::new("graph", format!("ops that cannot be converted: {}", list.join(", ")))
-        .advice("choose outputs before them with --outputs"))
 }

@@ -5,10 +5,27 @@
 
 use super::Layout;
 use super::context::{Lowering, Value};
+use super::support::{Op, op};
 use crate::error::Result;
 use crate::graph::window::Window;
 use crate::graph::{Node, NodeId, Padding};
 use crate::onnx::Attribute;
+use crate::tensor::DType;
+
+/// The ops of this family.
+pub const OPS: &[Op] = &[
+    op("AvgPool", average_pool, "AveragePool"),
+    op("AvgPool3D", average_pool, "AveragePool"),
+    op("BiasAdd", bias_add, "Add"),
+    op("Conv2D", convolution, "Conv"),
+    op("Conv3D", convolution, "Conv"),
+    op("DepthwiseConv2dNative", depthwise_convolution, "Conv"),
+    op("FusedBatchNorm", batch_norm, "BatchNormalization"),
+    op("FusedBatchNormV2", batch_norm, "BatchNormalization"),
+    op("FusedBatchNormV3", batch_norm, "BatchNormalization"),
+    op("MaxPool", max_pool, "MaxPool"),
+    op("MaxPool3D", max_pool, "MaxPool"),
+];
 
 /// ONNX's filter is output channels, input channels, spatial axes; TensorFlow's has its channels last.
 fn filter_layout(rank: usize) -> Vec<usize> {
@@ -89,12 +106,22 @@ fn pool(
 ) -> Result<()> {
     let rank = cx.rank(node, node.inputs[0])?;
     let layout = Lowering::window_layout(node.data_format(), rank);
-    let input = cx.in_layout(node.inputs[0], &layout)?;
+    let mut input = cx.in_layout(node.inputs[0], &layout)?;
+    let is_float = matches!(cx.dtype(id.into()), DType::Float32 | DType::Float64 | DType::Float16);
+    if !is_float {
+        // ONNX Runtime pools floats.
+        input = cx.cast(node, input, DType::Float32);
+    }
     let sizes = node.spatial_sizes("ksize", rank)?;
     let open: Vec<Option<usize>> = sizes.iter().copied().map(Some).collect();
     attributes.extend(window_attributes(cx, node, &open)?);
     attributes.push(("kernel_shape", ints(&sizes)));
-    cx.emit((id, node), op, vec![input], layout, attributes);
+    if is_float {
+        cx.emit((id, node), op, vec![input], layout, attributes);
+    } else {
+        let pooled = cx.step(node, "pooled", op, vec![input], attributes);
+        cx.emit_cast((id.into(), node), pooled, layout);
+    }
     Ok(())
 }
 
@@ -108,30 +135,56 @@ fn window_attributes(
     let format = node.data_format();
     let (strides, dilations) = (node.spatial_sizes("strides", rank)?, node.spatial_sizes("dilations", rank)?);
     let mut attributes = vec![("strides", ints(&strides))];
-    let pads: Option<Vec<(usize, usize)>> = match node.padding()? {
-        Padding::Valid => Some(vec![(0, 0); sizes.len()]),
-        Padding::Explicit(pads) => Some(pads),
-        Padding::Same => (0..sizes.len())
-            .map(|axis| {
-                let window = Window { size: sizes[axis]?, stride: strides[axis], dilation: dilations[axis] };
-                match cx.shape(node.inputs[0]).dim(format.first_spatial_axis() + axis) {
-                    Some(length) => Some(window.same_padding(length)),
-                    // At stride 1 the padding does not depend on the length.
-                    None if window.stride == 1 => Some(window.same_padding(window.extent())),
-                    None => None,
-                }
+    let padding = node.padding()?;
+    let first = format.first_spatial_axis();
+    let lengths: Vec<Option<usize>> =
+        (0..sizes.len()).map(|axis| cx.shape(node.inputs[0]).dim(first + axis)).collect();
+    let windows: Option<Vec<Window>> = (0..sizes.len())
+        .map(|axis| Some(Window { size: sizes[axis]?, stride: strides[axis], dilation: dilations[axis] }))
+        .collect();
+    match (windows, &padding) {
+        (Some(windows), _) => attributes.extend(window_pads(&padding, &windows, &lengths)),
+        (None, Padding::Same) => attributes.push(auto_pad()),
+        (None, Padding::Explicit(pads)) => attributes.extend(pads_attribute(pads)),
+        (None, Padding::Valid) => {}
+    }
+    Ok(attributes)
+}
+
+fn auto_pad() -> (&'static str, Attribute) {
+    ("auto_pad", Attribute::Text("SAME_UPPER".to_owned()))
+}
+
+fn pads_attribute(pads: &[(usize, usize)]) -> Option<(&'static str, Attribute)> {
+    let (begins, ends): (Vec<usize>, Vec<usize>) = pads.iter().copied().unzip();
+    let is_any = begins.iter().chain(&ends).any(|&pad| pad != 0);
+    is_any.then(|| ("pads", ints(&[begins, ends].concat())))
+}
+
+/// `pads` of windows over axes of these lengths, or `auto_pad` where lengths are open that decide.
+pub fn window_pads(
+    padding: &Padding,
+    windows: &[Window],
+    lengths: &[Option<usize>],
+) -> Option<(&'static str, Attribute)> {
+    let pads: Option<Vec<(usize, usize)>> = match padding {
+        Padding::Valid => return None,
+        Padding::Explicit(pads) => return pads_attribute(pads),
+        Padding::Same => windows
+            .iter()
+            .zip(lengths)
+            .map(|(window, length)| match length {
+                Some(length) => Some(window.same_padding(*length)),
+                // At stride 1 the padding does not depend on the length.
+                None if window.stride == 1 => Some(window.same_padding(window.extent())),
+                None => None,
             })
             .collect(),
     };
     match pads {
-        Some(pads) if pads.iter().all(|&pad| pad == (0, 0)) => {}
-        Some(pads) => {
-            let (begins, ends): (Vec<usize>, Vec<usize>) = pads.into_iter().unzip();
-            attributes.push(("pads", ints(&[begins, ends].concat())));
-        }
-        None => attributes.push(("auto_pad", Attribute::Text("SAME_UPPER".to_owned()))),
+        Some(pads) => pads_attribute(&pads),
+        None => Some(auto_pad()),
     }
-    Ok(attributes)
 }
 
 /// A bias along the channels. Where it follows a convolution or matrix product that nothing else reads, it
@@ -140,13 +193,14 @@ pub fn bias_add(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let (input, bias) = (node.inputs[0], node.inputs[1]);
     let rank = cx.rank(node, input)?;
     let bias_name = cx.in_tensorflow_layout(bias)?;
-    let fused = cx.sole_producer(input).is_some_and(|producer| match (producer.op, producer.inputs.len()) {
-        ("Conv" | "Gemm", 2) => {
-            producer.inputs.push(bias_name);
-            true
-        }
-        _ => false,
-    });
+    let fused =
+        cx.sole_producer(input).is_some_and(|producer| match (&*producer.op, producer.inputs.len()) {
+            ("Conv" | "Gemm", 2) => {
+                producer.inputs.push(bias_name);
+                true
+            }
+            _ => false,
+        });
     if fused {
         return cx.rename_output(input, id.into());
     }

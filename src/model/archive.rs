@@ -9,6 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 use tempfile::TempDir;
 
+use super::GraphFile;
 use crate::error::{Error, Result};
 
 /// An archive's format, told by its first bytes.
@@ -135,46 +136,51 @@ impl Unpacking<'_> {
     }
 }
 
-/// The folder of an unpacked archive that holds the checkpoint: the outermost one with files that could be one.
+/// What an unpacked archive holds: the outermost folder with a checkpoint or SavedModel in it, or else the one
+/// graph file.
 ///
 /// # Errors
-/// Where several folders could be meant, or none.
-pub fn checkpoint_folder(archive: &Path, root: &Path) -> Result<PathBuf> {
+/// Where several folders or graphs could be meant, or none.
+pub fn model_in(archive: &Path, root: &Path) -> Result<PathBuf> {
     let mut level = vec![root.to_owned()];
+    let mut graphs = vec![];
     while !level.is_empty() {
-        let (mut with_checkpoint, mut below) = (vec![], vec![]);
+        let (mut with_model, mut below) = (vec![], vec![]);
         for folder in level {
             let entries = fs::read_dir(&folder).map_err(|error| Error::file(archive, error))?;
             let paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-            if paths.iter().any(|path| path.is_file() && could_be_checkpoint(path)) {
-                with_checkpoint.push(folder);
+            if paths.iter().any(|path| path.is_file() && is_of_model(path)) {
+                with_model.push(folder);
             }
+            graphs.extend(paths.iter().filter(|path| path.is_file() && GraphFile::is_likely(path)).cloned());
             below.extend(paths.into_iter().filter(|path| path.is_dir()));
         }
-        match with_checkpoint.len() {
+        match with_model.len() {
             0 => level = below,
-            1 => return Ok(with_checkpoint.remove(0)),
-            _ => {
-                let mut names: Vec<String> = with_checkpoint
-                    .iter()
-                    .filter_map(|folder| Some(folder.strip_prefix(root).ok()?.display().to_string()))
-                    .collect();
-                names.sort();
-                return Err(Error::file(
-                    archive,
-                    format!("it holds several checkpoints, in {}", names.join(", ")),
-                )
-                .advice("unpack it and name the one that is meant"));
-            }
+            1 => return Ok(with_model.remove(0)),
+            _ => return Err(several(archive, root, "checkpoints", &with_model)),
         }
     }
-    Err(Error::file(archive, "there is no checkpoint in the archive"))
+    match graphs.len() {
+        0 => Err(Error::file(archive, "there is no checkpoint and no graph in the archive")),
+        1 => Ok(graphs.remove(0)),
+        _ => Err(several(archive, root, "graphs", &graphs)),
+    }
 }
 
-/// Whether a file is the index of a V2 checkpoint, a state file, or ends like the table that a V1 checkpoint is.
-fn could_be_checkpoint(path: &Path) -> bool {
+fn several(archive: &Path, root: &Path, what: &str, paths: &[PathBuf]) -> Error {
+    let relative = paths.iter().filter_map(|path| Some(path.strip_prefix(root).ok()?.display().to_string()));
+    let mut names: Vec<String> = relative.collect();
+    names.sort();
+    Error::file(archive, format!("it holds several {what}: {}", names.join(", ")))
+        .advice("unpack it and name the one that is meant")
+}
+
+/// Whether a file is the index of a V2 checkpoint, a state file, called like a V1 checkpoint, or a SavedModel's.
+fn is_of_model(path: &Path) -> bool {
     let is_named = path.extension().is_some_and(|extension| extension == "index" || extension == "ckpt");
-    is_named || path.file_name().is_some_and(|name| name == "checkpoint")
+    let names = ["checkpoint", "saved_model.pb", "saved_model.pbtxt"];
+    is_named || path.file_name().is_some_and(|name| names.iter().any(|known| name == *known))
 }
 
 #[cfg(test)]

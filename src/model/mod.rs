@@ -1,60 +1,151 @@
-//! What the user points at: a checkpoint, its folder, or an archive with one in it.
+//! What the user points at: a checkpoint, a graph, both, a folder or an archive of them.
 
 mod archive;
+mod graph_file;
 
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::checkpoint::Checkpoint;
-use crate::error::Result;
+pub use graph_file::{GraphFile, GraphKind};
 
-/// A model as the user has it.
+use crate::checkpoint::Checkpoint;
+use crate::error::{Error, Result};
+
+/// What is said about where a model's parts are.
+#[derive(Debug, Clone, Default)]
+pub struct OpenOptions {
+    /// The file with the graph, where it is not beside the checkpoint.
+    pub graph: Option<PathBuf>,
+    /// The tag of the graph in a SavedModel.
+    pub tag: Option<String>,
+}
+
+/// A model as the user has it: weights, a graph, or both.
 #[derive(Debug)]
 pub struct Model {
     path: PathBuf,
-    checkpoint: Checkpoint,
+    checkpoint: Option<Checkpoint>,
+    graph: Option<GraphFile>,
     /// Where an archive was unpacked; gone with the model.
     unpacked: Option<TempDir>,
 }
 
+/// The files of a SavedModel's folder (`tensorflow/cc/saved_model/constants.h`).
+const SAVED_MODEL_FILES: [&str; 2] = ["saved_model.pb", "saved_model.pbtxt"];
+const SAVED_MODEL_VARIABLES: &str = "variables/variables";
+
+/// What the file with a checkpoint's graph is called after the checkpoint's prefix.
+const META_SUFFIXES: [&str; 3] = [".meta", ".meta.pbtxt", ".meta.txt"];
+
 impl Model {
-    /// Opens what lies at `path`: a checkpoint (see [`Checkpoint::open`]), or an archive (tar, tar.gz, zip) that
-    /// holds one. An archive is unpacked into a private folder that is removed with the model.
+    /// Opens what lies at `path`: a checkpoint (see [`Checkpoint::open`]) with the `.meta` file beside it, a graph
+    /// (see [`GraphFile::open`]), a SavedModel's folder, or an archive (tar, tar.gz, zip) of one of these. An
+    /// archive is unpacked into a private folder that is removed with the model.
     ///
     /// # Errors
-    /// Where there is no checkpoint, more than one, or an archive that cannot be read.
-    pub fn open(path: &Path) -> Result<Self> {
-        let (checkpoint, unpacked) = match archive::Kind::of(path) {
-            None => (Checkpoint::open(path)?, None),
-            Some(kind) => {
-                let folder = archive::unpack(path, kind)?;
-                let inside = archive::checkpoint_folder(path, folder.path())?;
-                let checkpoint = Checkpoint::open(&inside).map_err(|error| {
-                    // The reader knows the archive, not where it was unpacked.
-                    error.with_path_replaced(folder.path(), path)
-                })?;
-                (checkpoint, Some(folder))
-            }
-        };
-        Ok(Self { path: path.to_owned(), checkpoint, unpacked })
+    /// Where there is nothing of the kind, more than one, or an archive that cannot be read.
+    pub fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
+        let Some(kind) = archive::Kind::of(path) else { return open_parts(path, options) };
+        let folder = archive::unpack(path, kind)?;
+        let inside = archive::model_in(path, folder.path())?;
+        // The reader knows the archive, not where it was unpacked.
+        let model =
+            open_parts(&inside, options).map_err(|error| error.with_path_replaced(folder.path(), path))?;
+        Ok(Self { path: path.to_owned(), unpacked: Some(folder), ..model })
+    }
+
+    /// The model's weights, where they lie in a checkpoint.
+    pub fn checkpoint(&self) -> Option<&Checkpoint> {
+        self.checkpoint.as_ref()
     }
 
     /// The model's weights.
-    pub fn checkpoint(&self) -> &Checkpoint {
-        &self.checkpoint
+    ///
+    /// # Errors
+    /// Where there is no checkpoint.
+    pub fn weights(&self) -> Result<&Checkpoint> {
+        self.checkpoint.as_ref().ok_or_else(|| {
+            Error::file(self.path(), "is a graph without a checkpoint")
+                .advice("give the checkpoint, and this graph with --graph")
+        })
     }
 
-    /// What to call the model: the path of its checkpoint, or of the archive it is in.
+    /// The model's graph, where it has one.
+    pub fn graph(&self) -> Option<&GraphFile> {
+        self.graph.as_ref()
+    }
+
+    /// What to call the model: the path of its checkpoint or graph, or of the archive it is in.
     pub fn path(&self) -> &Path {
-        if self.unpacked.is_some() { &self.path } else { self.checkpoint.path() }
+        &self.path
     }
 
     /// An error that names what the user pointed at.
-    pub fn error(&self, error: crate::error::Error) -> crate::error::Error {
+    pub fn error(&self, error: Error) -> Error {
         match &self.unpacked {
             Some(folder) => error.with_path_replaced(folder.path(), &self.path),
             None => error,
         }
     }
+}
+
+fn open_parts(path: &Path, options: &OpenOptions) -> Result<Model> {
+    let tag = options.tag.as_deref();
+    let of_checkpoint = |checkpoint: Checkpoint, graph: Option<GraphFile>| Model {
+        path: checkpoint.path().to_owned(),
+        checkpoint: Some(checkpoint),
+        graph,
+        unpacked: None,
+    };
+    if let Some(graph) = &options.graph {
+        let graph = GraphFile::open(saved_model_file(graph).as_ref().unwrap_or(graph), tag)?;
+        return Ok(of_checkpoint(Checkpoint::open(path)?, Some(graph)));
+    }
+    let of_graph = |graph: GraphFile, checkpoint: Option<Checkpoint>| Model {
+        path: path.to_owned(),
+        checkpoint,
+        graph: Some(graph),
+        unpacked: None,
+    };
+    if let Some(file) = saved_model_file(path) {
+        let graph = GraphFile::open(&file, tag)?;
+        let variables = file.parent().unwrap_or(path).join(SAVED_MODEL_VARIABLES);
+        let is_there = variables.with_extension("index").exists();
+        return Ok(of_graph(graph, is_there.then(|| Checkpoint::open(&variables)).transpose()?));
+    }
+    if path.is_file() && GraphFile::is_likely(path) {
+        return Ok(of_graph(GraphFile::open(path, tag)?, checkpoint_of(path)?));
+    }
+    let checkpoint = Checkpoint::open(path)?;
+    let beside = META_SUFFIXES.iter().map(|suffix| with_suffix(checkpoint.path(), suffix));
+    let graph = beside.into_iter().find(|path| path.is_file());
+    let graph = graph.map(|path| GraphFile::open(&path, tag)).transpose()?;
+    Ok(of_checkpoint(checkpoint, graph))
+}
+
+fn saved_model_file(path: &Path) -> Option<PathBuf> {
+    let is_its_name =
+        |path: &Path| SAVED_MODEL_FILES.iter().any(|name| path.file_name().is_some_and(|n| n == *name));
+    if path.is_file() && is_its_name(path) {
+        return Some(path.to_owned());
+    }
+    SAVED_MODEL_FILES.iter().map(|name| path.join(name)).find(|file| file.is_file())
+}
+
+/// The checkpoint that a `.meta` file lies beside.
+fn checkpoint_of(graph: &Path) -> Result<Option<Checkpoint>> {
+    let name = graph.to_string_lossy();
+    let Some(prefix) = META_SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)) else {
+        return Ok(None);
+    };
+    let prefix = Path::new(prefix);
+    let is_there = prefix.is_file() || with_suffix(prefix, ".index").is_file();
+    is_there.then(|| Checkpoint::open(prefix)).transpose()
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }

@@ -1,5 +1,8 @@
 //! An ONNX model whose initializers are recipes instead of bytes.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use onnx_protobuf::tensor_proto::DataType;
 use onnx_protobuf::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
@@ -7,6 +10,7 @@ use onnx_protobuf::{
     tensor_shape_proto, type_proto,
 };
 
+use crate::error::Result;
 use crate::tensor::{Constant, DType};
 
 /// ONNX's number of an element type; `None` where ONNX has no such type.
@@ -55,7 +59,7 @@ pub struct TensorInfo {
 }
 
 /// An attribute of a node.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 #[allow(missing_docs)] // the variants are the types' own names
 pub enum Attribute {
     Int(i64),
@@ -63,21 +67,83 @@ pub enum Attribute {
     Text(String),
     Ints(Vec<i64>),
     Floats(Vec<f32>),
+    Texts(Vec<Vec<u8>>),
+    Tensor(Constant),
+    Graph(Graph),
+}
+
+/// The domain of the operators that ONNX has for classical machine learning.
+pub const ML_DOMAIN: &str = "ai.onnx.ml";
+
+/// The domain of TensorFlow's ops that are written as they are.
+pub const TENSORFLOW_DOMAIN: &str = "ai.onnx.converters.tensorflow";
+
+/// A graph inside of a node: a branch of a conditional, the body of a loop. Its nodes read the values of the graphs
+/// around it under their names, so that it needs no initializers of its own.
+#[derive(Debug, Clone)]
+pub struct Graph {
+    /// Its name.
+    pub name: String,
+    /// What it is given.
+    pub inputs: Vec<TensorInfo>,
+    /// What it hands out.
+    pub outputs: Vec<TensorInfo>,
+    /// Its nodes, each after those it reads.
+    pub nodes: Vec<Node>,
 }
 
 /// An ONNX node.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Node {
     /// Its name, unique in the model.
     pub name: String,
-    /// The ONNX operator.
-    pub op: &'static str,
+    /// The operator.
+    pub op: Cow<'static, str>,
+    /// The set of operators that it is one of; empty for ONNX's own.
+    pub domain: &'static str,
     /// Names of the tensors it reads; empty for an optional one that is left out.
     pub inputs: Vec<String>,
     /// Names of the tensors it computes.
     pub outputs: Vec<String>,
     /// Its attributes.
-    pub attributes: Vec<(&'static str, Attribute)>,
+    pub attributes: Vec<(Cow<'static, str>, Attribute)>,
+}
+
+impl Node {
+    /// The graphs among its attributes.
+    pub fn graphs(&self) -> impl Iterator<Item = &Graph> {
+        self.attributes.iter().filter_map(|(_, attribute)| match attribute {
+            Attribute::Graph(graph) => Some(graph),
+            _ => None,
+        })
+    }
+
+    /// The graphs among its attributes, to be changed.
+    pub fn graphs_mut(&mut self) -> impl Iterator<Item = &mut Graph> {
+        self.attributes.iter_mut().filter_map(|(_, attribute)| match attribute {
+            Attribute::Graph(graph) => Some(graph),
+            _ => None,
+        })
+    }
+
+    /// Calls `visit` with every name that it reads, also inside of its graphs.
+    pub fn visit_reads(&self, visit: &mut dyn FnMut(&str)) {
+        self.inputs.iter().for_each(|input| visit(input));
+        for graph in self.graphs() {
+            graph.nodes.iter().for_each(|node| node.visit_reads(visit));
+            graph.outputs.iter().for_each(|output| visit(&output.name));
+        }
+    }
+
+    /// Lets it read `to` instead of `from`, also inside of its graphs.
+    pub fn rename_reads(&mut self, from: &str, to: &str) {
+        for input in self.inputs.iter_mut().filter(|input| *input == from) {
+            to.clone_into(input);
+        }
+        for node in self.graphs_mut().flat_map(|graph| &mut graph.nodes) {
+            node.rename_reads(from, to);
+        }
+    }
 }
 
 /// A tensor that is part of the model.
@@ -110,21 +176,45 @@ pub struct Model {
 
 impl Model {
     /// The number of nodes of this operator.
+    ///
+    /// Those inside of loops and conditionals are left out.
     pub fn count_nodes(&self, op: &str) -> usize {
         self.nodes.iter().filter(|node| node.op == op).count()
     }
 
+    /// The domains whose operators the model has, each with the version that it needs.
+    fn domains(&self) -> BTreeMap<&'static str, i64> {
+        fn collect(nodes: &[Node], domains: &mut BTreeMap<&'static str, i64>) {
+            for node in nodes {
+                // LabelEncoder has keys and values of all types since version 2 of its domain.
+                domains.insert(node.domain, if node.domain == ML_DOMAIN { 2 } else { 1 });
+                node.graphs().for_each(|graph| collect(&graph.nodes, domains));
+            }
+        }
+        let mut domains = BTreeMap::new();
+        collect(&self.nodes, &mut domains);
+        domains.insert("", self.opset);
+        domains
+    }
+
     /// The messages of the model without its graph, and of the graph without its initializers. The writer adds
     /// what is left out here.
-    pub(super) fn messages(&self) -> (ModelProto, GraphProto) {
+    ///
+    /// # Errors
+    /// Where a tensor that is an attribute cannot be read.
+    pub(super) fn messages(&self) -> Result<(ModelProto, GraphProto)> {
         let graph = GraphProto {
             name: self.name.clone(),
-            node: self.nodes.iter().map(node_message).collect(),
+            node: node_messages(&self.nodes)?,
             input: self.inputs.iter().map(tensor_info_message).collect(),
             output: self.outputs.iter().map(tensor_info_message).collect(),
             ..Default::default()
         };
-        let opset = OperatorSetIdProto { version: self.opset, ..Default::default() };
+        let opsets = self.domains().into_iter().map(|(domain, version)| OperatorSetIdProto {
+            domain: domain.to_owned(),
+            version,
+            ..Default::default()
+        });
         let metadata = self.metadata.iter().map(|(key, value)| StringStringEntryProto {
             key: key.clone(),
             value: value.clone(),
@@ -134,11 +224,11 @@ impl Model {
             ir_version: ir_version(self.opset),
             producer_name: env!("CARGO_PKG_NAME").to_owned(),
             producer_version: env!("CARGO_PKG_VERSION").to_owned(),
-            opset_import: vec![opset],
+            opset_import: opsets.collect(),
             metadata_props: metadata.collect(),
             ..Default::default()
         };
-        (model, graph)
+        Ok((model, graph))
     }
 }
 
@@ -166,18 +256,24 @@ impl Initializer {
     }
 }
 
-fn node_message(node: &Node) -> NodeProto {
-    NodeProto {
-        name: node.name.clone(),
-        op_type: node.op.to_owned(),
-        input: node.inputs.clone(),
-        output: node.outputs.clone(),
-        attribute: node.attributes.iter().map(|(name, value)| attribute_message(name, value)).collect(),
-        ..Default::default()
-    }
+fn node_messages(nodes: &[Node]) -> Result<Vec<NodeProto>> {
+    nodes.iter().map(node_message).collect()
 }
 
-fn attribute_message(name: &str, value: &Attribute) -> AttributeProto {
+fn node_message(node: &Node) -> Result<NodeProto> {
+    let attributes = node.attributes.iter().map(|(name, value)| attribute_message(name, value));
+    Ok(NodeProto {
+        name: node.name.clone(),
+        op_type: node.op.clone().into_owned(),
+        domain: node.domain.to_owned(),
+        input: node.inputs.clone(),
+        output: node.outputs.clone(),
+        attribute: attributes.collect::<Result<_>>()?,
+        ..Default::default()
+    })
+}
+
+fn attribute_message(name: &str, value: &Attribute) -> Result<AttributeProto> {
     let mut message = AttributeProto { name: name.to_owned(), ..Default::default() };
     let kind = match value {
         Attribute::Int(value) => {
@@ -200,9 +296,41 @@ fn attribute_message(name: &str, value: &Attribute) -> AttributeProto {
             message.floats.clone_from(values);
             AttributeType::FLOATS
         }
+        Attribute::Texts(values) => {
+            message.strings.clone_from(values);
+            AttributeType::STRINGS
+        }
+        Attribute::Tensor(value) => {
+            message.t = Some(tensor_message(value)?).into();
+            AttributeType::TENSOR
+        }
+        Attribute::Graph(graph) => {
+            message.g = Some(graph_message(graph)?).into();
+            AttributeType::GRAPH
+        }
     };
     message.type_ = kind.into();
-    message
+    Ok(message)
+}
+
+/// A tensor with its elements.
+fn tensor_message(value: &Constant) -> Result<TensorProto> {
+    let mut message = Initializer { name: String::new(), value: value.clone() }.message();
+    match value.dtype() {
+        DType::String => message.string_data = value.strings()?,
+        _ => message.raw_data = value.bytes()?.into_owned(),
+    }
+    Ok(message)
+}
+
+fn graph_message(graph: &Graph) -> Result<GraphProto> {
+    Ok(GraphProto {
+        name: graph.name.clone(),
+        node: node_messages(&graph.nodes)?,
+        input: graph.inputs.iter().map(tensor_info_message).collect(),
+        output: graph.outputs.iter().map(tensor_info_message).collect(),
+        ..Default::default()
+    })
 }
 
 fn tensor_info_message(info: &TensorInfo) -> ValueInfoProto {

@@ -75,7 +75,7 @@ const STRETCH_BYTES: u64 = 1 << 20;
 
 impl<'a> Plan<'a> {
     fn new(model: &'a Model) -> Result<Self> {
-        let (model_message, graph_message) = model.messages();
+        let (model_message, graph_message) = model.messages()?;
         let encoded = |message: protobuf::Result<Vec<u8>>| {
             message.map_err(|error| Error::new("ONNX model", format!("it cannot be encoded: {error}")))
         };

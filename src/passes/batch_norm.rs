@@ -3,17 +3,18 @@
 use serde::Serialize;
 
 use crate::graph::{Graph, Node, TensorRef};
+use crate::tensor::Constant;
 
 /// Where a part of a batch norm comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "origin", rename_all = "snake_case")]
 pub enum Origin {
-    /// A variable of this name.
+    /// A variable of this name, or the constant that it was frozen to.
     Stored {
         /// The variable.
         variable: String,
     },
-    /// A constant: no variable was ever made.
+    /// Ones or zeros: no variable was ever made.
     Synthesized,
 }
 
@@ -65,6 +66,16 @@ fn origin(graph: &Graph, tensor: TensorRef) -> Origin {
     match (node.is_variable(), node.op.as_str(), node.inputs.first()) {
         (true, ..) => Origin::Stored { variable: node.name.clone() },
         (_, "Identity" | "ReadVariableOp", Some(&read)) => origin(graph, read),
+        (_, "IdentityN", _) => {
+            node.inputs.get(tensor.port).map_or(Origin::Synthesized, |&read| origin(graph, read))
+        }
+        (_, "Const", _) if !is_neutral(node) => Origin::Stored { variable: node.name.clone() },
         _ => Origin::Synthesized,
     }
+}
+
+/// Whether all elements of a constant are 1, or all are 0: what a batch norm without gamma or beta is given.
+fn is_neutral(node: &Node) -> bool {
+    let values = node.constant().map(Constant::to_f32s).and_then(Result::ok).flatten();
+    values.is_none_or(|values| [0.0, 1.0].iter().any(|neutral| values.iter().all(|value| value == neutral)))
 }

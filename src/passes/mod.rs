@@ -2,7 +2,12 @@
 
 pub mod atrous;
 pub mod batch_norm;
+pub mod control_flow;
+pub mod cut;
+pub mod fold;
 pub mod freeze;
 pub mod fuse_batch_norm;
+pub mod moving_averages;
 pub mod pad_convolutions;
 pub mod rewrite;
+pub mod training_mode;

@@ -24,7 +24,8 @@ impl Rewriting<'_> {
     pub fn source(&self, tensor: TensorRef) -> &Node {
         let node = self.old.node(tensor.node);
         match (node.op.as_str(), node.inputs.first()) {
-            ("Identity" | "StopGradient", Some(&input)) => self.source(input),
+            ("Identity" | "StopGradient" | "ReadVariableOp", Some(&input)) => self.source(input),
+            ("IdentityN", _) => node.inputs.get(tensor.port).map_or(node, |&input| self.source(input)),
             _ => node,
         }
     }
@@ -39,13 +40,20 @@ pub fn rewrite(
     graph: &Graph,
     mut replace: impl FnMut(&mut Rewriting<'_>, &Node) -> Result<Option<NodeId>>,
 ) -> Result<Graph> {
-    let mut rewriting = Rewriting { old: graph, new: Graph::new(), places: HashMap::new() };
+    let mut rewriting =
+        Rewriting { old: graph, new: Graph::with_library(graph.library().clone()), places: HashMap::new() };
     for (id, node) in graph.nodes() {
         let place = match replace(&mut rewriting, node)? {
             Some(place) => place,
             None => {
                 let inputs = node.inputs.iter().map(|&input| rewriting.moved(input)).collect();
-                rewriting.new.add(node.name.clone(), &node.op, inputs, node.attrs.clone())?
+                rewriting.new.add_with_outputs(
+                    node.name.clone(),
+                    &node.op,
+                    inputs,
+                    node.attrs.clone(),
+                    node.outputs.len(),
+                )?
             }
         };
         rewriting.places.insert(id, place);

@@ -30,6 +30,11 @@ pub struct Recognition {
 }
 
 impl Recognition {
+    /// Who says the epsilons of the network's batch norms.
+    pub fn epsilon_source(&self) -> String {
+        format!("{}'s arg_scope", self.network.name)
+    }
+
     /// The share of the network's variables that the checkpoint holds, from 0 to 1.
     pub fn certainty(&self) -> f64 {
         if self.expected == 0 { 0.0 } else { self.found as f64 / self.expected as f64 }

@@ -4,6 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use prost::bytes::Bytes;
+
+use super::part::Part;
 use super::{DType, Permutation, check_length, element_count, permute_into};
 use crate::error::{Error, Result};
 
@@ -28,7 +31,7 @@ pub trait Source: fmt::Debug + Send + Sync {
 #[derive(Debug, Clone)]
 pub enum Inline {
     /// Elements of a type of fixed size, in C order, little-endian.
-    Bytes(Vec<u8>),
+    Bytes(Bytes),
     /// Elements of a string tensor.
     Strings(Vec<Vec<u8>>),
 }
@@ -93,20 +96,41 @@ impl Constant {
 
     /// A float32 tensor of these values, in C order.
     pub fn from_f32(shape: Vec<usize>, values: &[f32]) -> Self {
-        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>().into();
         Self::new(DType::Float32, shape, Arc::new(Inline::Bytes(bytes)))
     }
 
     /// An int32 tensor of these values, in C order.
     pub fn from_i32(shape: Vec<usize>, values: &[i32]) -> Self {
-        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>().into();
         Self::new(DType::Int32, shape, Arc::new(Inline::Bytes(bytes)))
     }
 
     /// An int64 tensor of these values, in C order.
     pub fn from_i64(shape: Vec<usize>, values: &[i64]) -> Self {
-        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>().into();
         Self::new(DType::Int64, shape, Arc::new(Inline::Bytes(bytes)))
+    }
+
+    /// A bool tensor of these values, in C order.
+    pub fn from_bools(shape: Vec<usize>, values: &[bool]) -> Self {
+        let bytes = values.iter().map(|&value| u8::from(value)).collect::<Vec<u8>>().into();
+        Self::new(DType::Bool, shape, Arc::new(Inline::Bytes(bytes)))
+    }
+
+    /// One number as a tensor without axes. A type that is none of numbers or truth values is taken for float32.
+    pub fn scalar(dtype: DType, value: f64) -> Self {
+        let bytes = match dtype {
+            DType::Float64 => value.to_le_bytes().to_vec(),
+            DType::Int64 | DType::UInt64 => (value as i64).to_le_bytes().to_vec(),
+            DType::Int32 | DType::UInt32 => (value as i32).to_le_bytes().to_vec(),
+            DType::Int16 | DType::UInt16 => (value as i16).to_le_bytes().to_vec(),
+            DType::Int8 => (value as i8).to_le_bytes().to_vec(),
+            DType::UInt8 => (value as u8).to_le_bytes().to_vec(),
+            DType::Bool => vec![u8::from(value != 0.0)],
+            _ => return Self::from_f32(vec![], &[value as f32]),
+        };
+        Self::new(dtype, vec![], Arc::new(Inline::Bytes(bytes.into())))
     }
 
     /// The type of the elements.
@@ -171,6 +195,18 @@ impl Constant {
     pub fn reshaped(&self, shape: &[usize]) -> Self {
         assert_eq!(element_count(shape), element_count(&self.shape), "a reshape keeps every element");
         Self { shape: shape.to_vec(), ..self.clone() }
+    }
+
+    /// The elements from `start` on, `lengths` along each axis; `None` where some lie outside.
+    pub fn part(&self, start: &[usize], lengths: &[usize]) -> Option<Self> {
+        let fits =
+            |axis: usize| start[axis].checked_add(lengths[axis]).is_some_and(|end| end <= self.shape[axis]);
+        let is_inside =
+            start.len() == self.shape.len() && lengths.len() == start.len() && (0..start.len()).all(fits);
+        is_inside.then(|| {
+            let part = Part { whole: self.clone(), start: start.to_vec(), lengths: lengths.to_vec() };
+            Self::new(self.dtype, lengths.to_vec(), Arc::new(part))
+        })
     }
 
     /// The bytes of all elements, in C order, little-endian.

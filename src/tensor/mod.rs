@@ -5,6 +5,7 @@
 
 mod constant;
 mod dtype;
+mod part;
 mod permute;
 
 pub use constant::{Constant, Fill, Inline, Source};

@@ -83,10 +83,14 @@ impl Case {
         Self { name: name.to_owned(), ..case }
     }
 
+    /// The graph that slim built for inference, as it lies in a file.
+    pub fn graph_bytes(&self) -> Vec<u8> {
+        gunzipped(&folder().join(&self.name).join("graph.pb.gz"))
+    }
+
     /// The graph that slim built for inference.
     pub fn graph(&self) -> Graph {
-        let bytes = gunzipped(&folder().join(&self.name).join("graph.pb.gz"));
-        import(&GraphDef::decode(&bytes[..]).expect("the fixture is a GraphDef"))
+        import(&GraphDef::decode(&self.graph_bytes()[..]).expect("the fixture is a GraphDef"))
             .expect("slim's graph is a graph")
     }
 

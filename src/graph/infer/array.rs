@@ -1,10 +1,39 @@
 //! Ops that make, reshape and join tensors (`tensorflow/core/ops/array_ops.cc`).
 
-use super::Inputs;
+use super::partial::{self, Length};
+use super::{InferenceFunction, Inputs};
 use crate::error::Result;
 use crate::graph::slice::StridedSlice;
 use crate::graph::{Attr, Node, Shape, TensorType};
 use crate::tensor::DType;
+
+pub fn function(op: &str) -> Option<InferenceFunction> {
+    Some(match op {
+        "Const" => constant,
+        "Placeholder" | "PlaceholderV2" | "IteratorGetNext" | "Variable" | "VariableV2" | "VarHandleOp" => {
+            declared
+        }
+        "Identity"
+        | "StopGradient"
+        | "Snapshot"
+        | "ReadVariableOp"
+        | "PreventGradient"
+        | "PlaceholderWithDefault" => like_first_input,
+        "QueueDequeueManyV2" | "QueueDequeueUpToV2" | "QueueDequeueMany" | "QueueDequeueUpTo" => dequeued,
+        "QueueDequeueV2" | "QueueDequeue" => dequeued,
+        "IdentityN" => like_inputs,
+        "Switch" | "RefSwitch" => |inputs, _| Ok(vec![inputs.tensor_type(0)?.clone(); 2]),
+        "Merge" | "RefMerge" => merge,
+        "Shape" => shape,
+        "Reshape" => reshape,
+        "Squeeze" => squeeze,
+        "ConcatV2" => concat,
+        "Pad" | "PadV2" => pad,
+        "StridedSlice" => strided_slice,
+        "Concat" => concat,
+        _ => return None,
+    })
+}
 
 pub fn constant(_: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     match node.constant() {
@@ -13,8 +42,17 @@ pub fn constant(_: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     }
 }
 
-/// Ops whose `dtype` and `shape` say it all.
+/// Ops whose `dtype` and `shape` say it all, or the lists of both where they have several outputs.
 pub fn declared(_: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    if let Some(Attr::Types(dtypes)) = node.attrs.get("output_types") {
+        let shapes = match node.attrs.get("output_shapes") {
+            Some(Attr::Shapes(shapes)) => &shapes[..],
+            _ => &[],
+        };
+        let shape = |index: usize| shapes.get(index).cloned().unwrap_or(Shape::UNKNOWN);
+        let outputs = dtypes.iter().enumerate();
+        return Ok(outputs.map(|(index, &dtype)| TensorType::new(dtype, shape(index))).collect());
+    }
     let dtype = node.dtype("dtype").ok_or_else(|| node.error("it has no dtype"))?;
     let shape = match node.attrs.get("shape") {
         Some(Attr::Shape(shape)) => shape.clone(),
@@ -27,6 +65,37 @@ pub fn like_first_input(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>
     Ok(vec![inputs.tensor_type(0)?.clone()])
 }
 
+/// What a queue holds, many of it at once unless one is asked for.
+fn dequeued(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let Some(Attr::Types(dtypes)) = node.attrs.get("component_types") else {
+        return Err(node.error("it has no component_types"));
+    };
+    let queue = node.inputs.first().map(|input| inputs.graph.node(input.node));
+    let shapes = match queue.and_then(|queue| queue.attrs.get("shapes")) {
+        Some(Attr::Shapes(shapes)) => &shapes[..],
+        _ => &[],
+    };
+    let is_one = matches!(node.op.as_str(), "QueueDequeueV2" | "QueueDequeue");
+    let shape = |index: usize| match shapes.get(index).and_then(Shape::dims) {
+        Some(dims) if is_one => Shape::new(dims.to_vec()),
+        Some(dims) => Shape::new([&[None], dims].concat()),
+        None => Shape::UNKNOWN,
+    };
+    Ok(dtypes.iter().enumerate().map(|(index, &dtype)| TensorType::new(dtype, shape(index))).collect())
+}
+
+/// The one of its inputs that is there, and which one that was.
+fn merge(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let first = inputs.tensor_type(0)?;
+    let is_same = |index: usize| inputs.shape(index).is_ok_and(|shape| *shape == first.shape);
+    let shape = if (1..node.inputs.len()).all(is_same) { first.shape.clone() } else { Shape::UNKNOWN };
+    Ok(vec![TensorType::new(first.dtype, shape), TensorType::new(DType::Int32, Shape::scalar())])
+}
+
+fn like_inputs(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    (0..node.inputs.len()).map(|index| inputs.tensor_type(index).cloned()).collect()
+}
+
 pub fn shape(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let dtype = node.dtype("out_type").unwrap_or(DType::Int32);
     let rank = inputs.shape(0)?.rank();
@@ -35,29 +104,40 @@ pub fn shape(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
 
 pub fn reshape(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let input = inputs.shape(0)?;
-    let mut dims: Vec<Option<usize>> = match (inputs.integers(1)?, inputs.measured(1)) {
-        (Some(target), _) => target.iter().map(|&n| usize::try_from(n).ok()).collect(),
-        (None, Some(dims)) => dims.to_vec(),
-        (None, _) => {
-            // A target that is only known when the model runs still says how many axes there will be.
-            let rank = inputs.shape(1)?.dim(0);
-            let shape = rank.map_or(Shape::UNKNOWN, Shape::of_rank);
-            return Ok(vec![TensorType::new(inputs.dtype(0)?, shape)]);
-        }
+    let target = inputs.described_shape(1)?;
+    let Some(mut dims) = target.dims().map(<[_]>::to_vec) else {
+        return Ok(vec![TensorType::new(inputs.dtype(0)?, Shape::UNKNOWN)]);
     };
-    if let Some(input) = input.fully_known() {
-        let count: usize = input.iter().product();
-        let rest: usize = dims.iter().flatten().product();
-        let open: Vec<usize> = (0..dims.len()).filter(|&axis| dims[axis].is_none()).collect();
-        match open[..] {
-            [] if rest == count => {}
-            [axis] if rest > 0 && count.is_multiple_of(rest) => dims[axis] = Some(count / rest),
-            _ => {
+    let lengths = inputs.lengths(1).unwrap_or_default();
+    let rest: Vec<usize> = (0..lengths.len()).filter(|&axis| lengths[axis] == Length::Known(-1)).collect();
+    // An axis that is handed on as it is takes no part in what is left for the rest.
+    let source = partial::origin(inputs.graph, inputs.node.inputs[0]);
+    let kept: Vec<usize> = lengths
+        .iter()
+        .filter_map(|length| match length {
+            Length::Of(tensor, axis) if *tensor == source => Some(*axis),
+            _ => None,
+        })
+        .collect();
+    let count: Option<usize> = input.dims().and_then(|input| {
+        let lengths = input.iter().enumerate().filter(|(axis, _)| !kept.contains(axis));
+        lengths.map(|(_, length)| *length).try_fold(1usize, |count, length| count.checked_mul(length?))
+    });
+    let known: usize = dims.iter().flatten().product();
+    let open = dims.iter().filter(|dim| dim.is_none()).count();
+    match (count, &rest[..]) {
+        (Some(count), &[axis]) if open == kept.len() + 1 => {
+            if known == 0 || !count.is_multiple_of(known) {
                 return Err(
                     node.error(format!("{count} elements do not fill the shape {}", Shape::new(dims)))
                 );
             }
+            dims[axis] = Some(count / known);
         }
+        (Some(count), []) if open == 0 && kept.is_empty() && known != count => {
+            return Err(node.error(format!("{count} elements do not fill the shape {}", Shape::new(dims))));
+        }
+        _ => {}
     }
     Ok(vec![TensorType::new(inputs.dtype(0)?, Shape::new(dims))])
 }
@@ -92,16 +172,18 @@ pub fn squeeze(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
 
 pub fn concat(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let count = node.inputs.len().saturating_sub(1);
-    let dtype = inputs.dtype(0)?;
-    let Some(rank) = (0..count).find_map(|i| inputs.shape(i).ok()?.rank()) else {
+    // The older op names its axis first.
+    let (first, axis) = if node.op == "Concat" { (1, 0) } else { (0, count) };
+    let dtype = inputs.dtype(first)?;
+    let Some(rank) = (first..first + count).find_map(|i| inputs.shape(i).ok()?.rank()) else {
         return Ok(vec![TensorType::new(dtype, Shape::UNKNOWN)]);
     };
-    let Some(axis) = inputs.axis(count, rank)? else {
+    let Some(axis) = inputs.axis(axis, rank)? else {
         return Ok(vec![TensorType::new(dtype, Shape::of_rank(rank))]);
     };
     let mut dims = vec![None; rank];
     dims[axis] = Some(0usize);
-    for index in 0..count {
+    for index in first..first + count {
         let shape = inputs.shape(index)?;
         let Some(input) = shape.dims() else {
             dims[axis] = None;

@@ -1,8 +1,18 @@
 //! Ops that take images apart into blocks and repeat them (`tensorflow/core/ops/array_ops.cc`).
 
-use super::Inputs;
+use super::{InferenceFunction, Inputs};
 use crate::error::Result;
 use crate::graph::{Node, Shape, TensorType};
+
+/// The inference functions of this family.
+pub fn function(op: &str) -> Option<InferenceFunction> {
+    Some(match op {
+        "Tile" => tile,
+        "SpaceToBatchND" => space_to_batch,
+        "BatchToSpaceND" => batch_to_space,
+        _ => return None,
+    })
+}
 
 /// Repeats a tensor along each axis.
 pub fn tile(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {

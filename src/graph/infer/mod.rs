@@ -4,8 +4,19 @@
 
 mod array;
 mod blocks;
+pub mod control;
+mod image;
+mod lists;
+mod make;
 mod math;
 mod nn;
+mod order;
+pub mod partial;
+pub mod ragged;
+mod strings;
+mod various;
+
+use partial::Length;
 
 use super::{Graph, Node, Shape, TensorType};
 use crate::error::Result;
@@ -37,10 +48,20 @@ impl<'a> Inputs<'a> {
         self.graph.constant(*self.node.inputs.get(index)?)
     }
 
-    /// What is known of the shape that an input is the measured shape of: the input of a `Shape` op.
-    fn measured(&self, index: usize) -> Option<&'a [Option<usize>]> {
-        let node = self.graph.node(self.node.inputs.get(index)?.node);
-        if node.op == "Shape" { self.graph.shape(node.inputs[0]).dims() } else { None }
+    /// What is known of the elements of an input that holds the lengths of axes; `None` where not even their number
+    /// is known.
+    fn lengths(&self, index: usize) -> Option<Vec<Length>> {
+        partial::integers(self.graph, *self.node.inputs.get(index)?)
+    }
+
+    /// The shape that an input describes, as far as it is known.
+    fn described_shape(&self, index: usize) -> Result<Shape> {
+        Ok(match self.lengths(index) {
+            Some(dims) => {
+                Shape::new(dims.into_iter().map(|dim| usize::try_from(dim.value()?).ok()).collect())
+            }
+            None => self.shape(index)?.dim(0).map_or(Shape::UNKNOWN, Shape::of_rank),
+        })
     }
 
     /// The elements of an input that is a constant vector of integers.
@@ -84,29 +105,21 @@ pub fn output_types(graph: &Graph, node: &Node) -> Result<Vec<TensorType>> {
     }
 }
 
+/// Each family knows its own ops.
 fn inference_function(op: &str) -> Option<InferenceFunction> {
-    Some(match op {
-        "Const" => array::constant,
-        "Placeholder" | "PlaceholderV2" | "Variable" | "VariableV2" => array::declared,
-        "Identity" | "StopGradient" | "Relu" | "Relu6" | "Elu" | "Selu" | "Softplus" | "Softsign"
-        | "LeakyRelu" | "Sigmoid" | "Tanh" | "Exp" | "Log" | "Sqrt" | "Rsqrt" | "Square" | "Neg" | "Abs"
-        | "Softmax" | "LogSoftmax" | "BiasAdd" | "LRN" => array::like_first_input,
-        "Shape" => array::shape,
-        "Reshape" => array::reshape,
-        "Squeeze" => array::squeeze,
-        "ConcatV2" => array::concat,
-        "Pad" | "PadV2" => array::pad,
-        "StridedSlice" => array::strided_slice,
-        "Tile" => blocks::tile,
-        "SpaceToBatchND" => blocks::space_to_batch,
-        "BatchToSpaceND" => blocks::batch_to_space,
-        "Add" | "AddV2" | "Sub" | "Mul" | "Div" | "RealDiv" | "Maximum" | "Minimum" => math::broadcast,
-        "MatMul" => math::matmul,
-        "Mean" | "Sum" | "Max" | "Min" | "Prod" => math::reduce,
-        "Conv2D" | "Conv3D" => nn::convolution,
-        "DepthwiseConv2dNative" => nn::depthwise_convolution,
-        "MaxPool" | "AvgPool" | "MaxPool3D" | "AvgPool3D" => nn::pooling,
-        "FusedBatchNorm" | "FusedBatchNormV2" | "FusedBatchNormV3" => nn::batch_norm,
-        _ => return None,
-    })
+    const FAMILIES: &[fn(&str) -> Option<InferenceFunction>] = &[
+        array::function,
+        blocks::function,
+        control::function,
+        image::function,
+        lists::function,
+        make::function,
+        math::function,
+        nn::function,
+        order::function,
+        ragged::function,
+        strings::function,
+        various::function,
+    ];
+    FAMILIES.iter().find_map(|function| function(op))
 }

@@ -1,9 +1,26 @@
 //! Convolution, pooling and normalization (`tensorflow/core/ops/nn_ops.cc`).
 
-use super::Inputs;
+use super::array::like_first_input;
+use super::{InferenceFunction, Inputs};
 use crate::error::Result;
 use crate::graph::window::Window;
-use crate::graph::{Node, Shape, TensorType};
+use crate::graph::{Node, Padding, Shape, TensorType};
+use crate::tensor::DType;
+
+/// The inference functions of this family.
+pub fn function(op: &str) -> Option<InferenceFunction> {
+    Some(match op {
+        "Conv2D" | "Conv3D" => convolution,
+        "Conv2DBackpropInput" | "Conv3DBackpropInputV2" => transposed_convolution,
+        "MaxPoolWithArgmax" => max_pool_with_argmax,
+        "ExtractImagePatches" => extract_patches,
+        "DepthwiseConv2dNative" => depthwise_convolution,
+        "MaxPool" | "AvgPool" | "MaxPool3D" | "AvgPool3D" => pooling,
+        "FusedBatchNorm" | "FusedBatchNormV2" | "FusedBatchNormV3" => batch_norm,
+        "Softmax" | "LogSoftmax" | "BiasAdd" | "LRN" => like_first_input,
+        _ => return None,
+    })
+}
 
 /// Convolution of rank 4 or 5; the filter is spatial axes, input channels, output channels.
 pub fn convolution(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
@@ -86,4 +103,28 @@ pub fn batch_norm(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let mut types = vec![input.clone()];
     types.resize(count + 1, statistics);
     Ok(types)
+}
+
+fn transposed_convolution(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    Ok(vec![TensorType::new(inputs.dtype(2)?, inputs.described_shape(0)?)])
+}
+
+fn max_pool_with_argmax(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let pooled = pooling(inputs, node)?.swap_remove(0);
+    let places = TensorType::new(node.dtype("Targmax").unwrap_or(DType::Int64), pooled.shape.clone());
+    Ok(vec![pooled, places])
+}
+
+fn extract_patches(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let input = inputs.tensor_type(0)?;
+    let [sizes, strides, rates] = ["ksizes", "strides", "rates"].map(|name| node.spatial_sizes(name, 4));
+    let (sizes, strides, rates) = (sizes?, strides?, rates?);
+    let padding = if node.text("padding") == Some("SAME") { Padding::Same } else { Padding::Valid };
+    let positions = |axis: usize| {
+        let window = Window { size: sizes[axis], stride: strides[axis], dilation: rates[axis] };
+        input.shape.dim(axis + 1).and_then(|length| window.positions(length, &padding, axis))
+    };
+    let depth = input.shape.dim(3).and_then(|channels| channels.checked_mul(sizes[0])?.checked_mul(sizes[1]));
+    let shape = Shape::new(vec![input.shape.dim(0), positions(0), positions(1), depth]);
+    Ok(vec![TensorType::new(input.dtype, shape)])
 }

@@ -9,14 +9,14 @@ use crate::error::{Error, Result};
 
 /// A file mapped into memory: its pages are read when they are looked at, and belong to the system's cache.
 #[derive(Debug)]
-pub(super) struct MappedFile {
+pub(crate) struct MappedFile {
     path: PathBuf,
     /// `None` for an empty file, which cannot be mapped.
     map: Option<Mmap>,
 }
 
 impl MappedFile {
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    pub(crate) fn open(path: &Path) -> Result<Self> {
         let failed = |error: std::io::Error| Error::file(path, format!("cannot be read ({error})"));
         // Looked at before it is opened: opening a named pipe would wait for somebody to write.
         if !fs::metadata(path).map_err(failed)?.is_file() {
@@ -38,11 +38,17 @@ impl MappedFile {
         Ok(Self { path: path.to_path_buf(), map })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         self.map.as_deref().unwrap_or_default()
+    }
+}
+
+impl AsRef<[u8]> for MappedFile {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes()
     }
 }

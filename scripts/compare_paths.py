@@ -1,0 +1,44 @@
+"""Compares the model that the emulator's graph gives with the one that TensorFlow's own graph gives.
+
+usage: compare_paths.py WITH_GRAPH.onnx WITHOUT_GRAPH.onnx…
+Both must have the same operators, as often, and the same initializers: shapes and elements, whatever they are called.
+Takes the models in pairs; prints the differences of each and exits with 1 if there are any.
+"""
+import collections
+import hashlib
+import sys
+
+import onnx
+
+
+def contents(path):
+    graph = onnx.load(path).graph
+    ops = collections.Counter(node.op_type for node in graph.node)
+    arrays = (onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer)
+    tensors = collections.Counter((str(a.dtype), a.shape, hashlib.sha256(a.tobytes()).hexdigest()) for a in arrays)
+    return ops, tensors
+
+
+def differences(left, right):
+    found = []
+    (left_ops, left_tensors), (right_ops, right_tensors) = contents(left), contents(right)
+    for op in sorted(left_ops.keys() | right_ops.keys()):
+        if left_ops[op] != right_ops[op]:
+            found.append(f"{left_ops[op]} and {right_ops[op]} {op}")
+    for sign, rest in (("only with the graph", left_tensors - right_tensors), ("only without", right_tensors - left_tensors)):
+        found += [f"{sign}: {count} x {dtype}{list(shape)}" for (dtype, shape, _), count in rest.items()]
+    return found
+
+
+def main():
+    paths = sys.argv[1:]
+    failed = False
+    for left, right in zip(paths[::2], paths[1::2]):
+        found = differences(left, right)
+        failed |= bool(found)
+        print(f"{'differ' if found else 'same  '} {left} {right} {'; '.join(found)[:600]}")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Compares models with those of tf2onnx: size, nodes, what they compute, and how fast ONNX Runtime runs them.
+
+usage: scripts/environment.sh && cargo build --release &&
+       target/parity-env/bin/python scripts/compare_tf2onnx.py [--rounds N] [CASE ...]
+
+The cases are those of tests/fixtures/zoo: slim's graph for inference, and what TensorFlow computes with filled
+variables. Both converters are given the same graph and variables. The runs of both models take turns, on one thread;
+the last column is the median of ours divided by the median of theirs, so that noise of the machine meets both.
+"""
+
+import argparse
+import gzip
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import numpy as np
+import onnx
+import onnxruntime
+import tensorflow.compat.v1 as tf
+import tf2onnx
+
+import fill
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+ZOO = ROOT / "tests/fixtures/zoo"
+BINARY = ROOT / "target/release/tf2onnx-rs"
+CASES = ["inception_v3", "mobilenet_v2", "resnet_v1_50"]
+
+tf.logging.set_verbosity(tf.logging.ERROR)
+
+
+def load(name):
+    case = json.loads(gzip.open(ZOO / name / "case.json.gz").read())
+    graph = tf.GraphDef.FromString(gzip.open(ZOO / name / "graph.pb.gz").read())
+    return case, graph, np.load(ZOO / name / "logits.npy")
+
+
+def convert_both(case, graph, folder):
+    """Saves the variables, and converts from the checkpoint with the graph, and from the frozen graph."""
+    values = {v[0]: (fill.variable(v[0], v[1]) * np.float32(v[3])).astype(np.float32) for v in case["variables"]}
+    graph_file, checkpoint = folder / "graph.pb", folder / "model.ckpt"
+    graph_file.write_bytes(graph.SerializeToString())
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.import_graph_def(graph, name="")
+        variables = {n: session.graph.get_tensor_by_name(n + ":0") for n in values}
+        # The graph has no ops that assign: the variables are saved by the op that savers use.
+        names = sorted(values)
+        with tf.Graph().as_default(), tf.Session() as saver:
+            saver.run(tf.raw_ops.SaveV2(prefix=str(checkpoint), tensor_names=names, shape_and_slices=[""] * len(names), tensors=[values[n] for n in names]))
+        del variables
+    ours = folder / "ours.onnx"
+    started = time.perf_counter()
+    subprocess.run([BINARY, "convert", "-q", checkpoint, ours, "--graph", graph_file, "--outputs", case["output"]], check=True)
+    our_seconds = time.perf_counter() - started
+
+    frozen = tf.GraphDef()
+    frozen.CopyFrom(graph)
+    for node in frozen.node:
+        if node.name in values and node.op in ("VariableV2", "VarHandleOp"):
+            node.op = "Const"
+            node.ClearField("attr")
+            node.attr["dtype"].type = tf.float32.as_datatype_enum
+            node.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(values[node.name]))
+    theirs = folder / "theirs.onnx"
+    tf2onnx.convert.from_graph_def(
+        frozen, input_names=[case["input"]["name"]], output_names=[case["output"]], opset=17, output_path=str(theirs)
+    )
+    return ours, theirs, our_seconds
+
+
+def session(path):
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def compare(name, rounds):
+    case, graph, logits = load(name)
+    images = fill.image([case["input"]["batch"], *case["input"]["shape"][1:]])
+    with tempfile.TemporaryDirectory() as folder:
+        *paths, _ = convert_both(case, graph, pathlib.Path(folder))
+        sizes = [path.stat().st_size for path in paths]
+        nodes = [len(onnx.load(path).graph.node) for path in paths]
+        sessions = [session(path) for path in paths]
+        times, errors = ([], []), []
+        for one in sessions:
+            got = one.run([case["output"]], {case["input"]["name"]: images})[0]
+            errors.append(np.abs(got - logits).max() / np.abs(logits).max())
+        for _ in range(rounds):
+            for one, seconds in zip(sessions, times):
+                started = time.perf_counter()
+                one.run([case["output"]], {case["input"]["name"]: images})
+                seconds.append(time.perf_counter() - started)
+    ratio = statistics.median(times[0]) / statistics.median(times[1])
+    print(
+        f"{name:24} {sizes[0]:>12} {sizes[1]:>12} {nodes[0]:>6} {nodes[1]:>6} "
+        f"{errors[0]:>9.1e} {errors[1]:>9.1e} {ratio:>6.3f}",
+        flush=True,
+    )
+    return sizes[0] > sizes[1]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("cases", nargs="*", default=CASES)
+    arguments = parser.parse_args()
+    print(f"{'':24} {'bytes':>12} {'tf2onnx':>12} {'nodes':>6} {'t2o':>6} {'error':>9} {'tf2onnx':>9} {'time':>6}")
+    return any([compare(name, arguments.rounds) for name in arguments.cases])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""Makes tests/fixtures/graphs: models that come with their graph, as TensorFlow with TF-Slim saves and computes them.
+
+usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_graph_fixtures.py
+
+    containers/     one small network in everything that TensorFlow 1 keeps a graph in: .meta (binary and text), frozen
+                    .pb and .pbtxt, a SavedModel with two graphs, two signatures and an asset, a TF-Hub module
+    switch/ if/     a training graph whose is_training is a placeholder, with both kinds of conditionals; dropout,
+                    loss, summaries, moving averages of the weights, optimizer
+    iterator/       a training graph that reads its images from a tf.data iterator; is_training is true
+    partitioned/    a graph whose variables are kept in parts
+
+Each folder holds input.npy and logits.npy, what TensorFlow computes in inference; the tensors are called input:0 and
+Net/logits/BiasAdd:0. Variables and images are filled by the formula of fill.py.
+"""
+
+import os
+import pathlib
+import shutil
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import numpy as np
+import tensorflow.compat.v1 as tf
+import tf_slim as slim
+from google.protobuf import text_format
+from tensorflow.python.framework import ops
+
+import fill
+
+ops.Tensor = tf.Tensor
+tf.logging.set_verbosity(tf.logging.ERROR)
+tf.disable_eager_execution()
+tf.disable_resource_variables()
+
+FOLDER = pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures/graphs"
+SHAPE = [2, 12, 10, 3]
+
+
+def network(images, is_training=False, keep_prob=0.5):
+    with tf.variable_scope("Net"), slim.arg_scope(
+        [slim.conv2d], normalizer_fn=slim.batch_norm, normalizer_params={"is_training": is_training}
+    ):
+        net = slim.conv2d(images, 8, [3, 3], scope="conv1")
+        net = slim.max_pool2d(net, [2, 2], scope="pool1")
+        net = slim.conv2d(net, 12, [3, 3], stride=2, scope="conv2")
+        net = slim.flatten(net)
+        net = slim.dropout(net, keep_prob, is_training=is_training, scope="dropout")
+        logits = slim.fully_connected(net, 5, activation_fn=None, scope="logits")
+    return logits, tf.nn.softmax(logits, name="predictions")
+
+
+def assign(session, variables):
+    for variable in variables:
+        # A partition is filled as a part of the whole, under the whole's name.
+        info = variable._get_save_slice_info()
+        if info is None:
+            values = fill.variable(variable.op.name, variable.shape.as_list())
+        else:
+            whole = fill.variable(info.full_name, info.full_shape)
+            values = whole[tuple(slice(o, o + n) for o, n in zip(info.var_offset, info.var_shape))]
+        session.run(variable.initializer, {variable.initializer.inputs[1]: values})
+
+
+def save_arrays(folder, session, logits, feeds):
+    images = fill.image(SHAPE)
+    np.save(folder / "input.npy", images)
+    np.save(folder / "logits.npy", session.run(logits, {"input:0": images, **feeds}))
+
+
+def write_text(path, message):
+    path.write_text(text_format.MessageToString(message))
+
+
+def fresh(name):
+    folder = FOLDER / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def signature(inputs, outputs):
+    infos = [{k: tf.saved_model.utils.build_tensor_info(t) for k, t in part.items()} for part in (inputs, outputs)]
+    return tf.saved_model.signature_def_utils.build_signature_def(*infos, "predict")
+
+
+def containers():
+    folder = fresh("containers")
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        images = tf.placeholder(tf.float32, [None, *SHAPE[1:]], name="input")
+        logits, predictions = network(images)
+        assign(session, tf.global_variables())
+        save_arrays(folder, session, logits, {})
+        tf.train.Saver().save(session, str(folder / "model.ckpt"))
+        os.remove(folder / "checkpoint")
+        write_text(folder / "model.pbtxt", tf.train.export_meta_graph())
+        frozen = tf.graph_util.convert_variables_to_constants(session, graph.as_graph_def(), [predictions.op.name])
+        (folder / "frozen.pb").write_bytes(frozen.SerializeToString())
+        write_text(folder / "frozen.pbtxt", frozen)
+
+        labels = folder / "labels.txt"
+        labels.write_text("cat\ndog\n")
+        tf.add_to_collection(tf.GraphKeys.ASSET_FILEPATHS, tf.constant(str(labels), name="labels"))
+        builder = tf.saved_model.Builder(str(folder / "saved_model"))
+        signatures = {
+            "serving_default": signature({"images": images}, {"logits": logits, "probabilities": predictions}),
+            "probabilities": signature({"images": images}, {"probabilities": predictions}),
+        }
+        assets = tf.get_collection(tf.GraphKeys.ASSET_FILEPATHS)
+        builder.add_meta_graph_and_variables(session, ["serve"], signatures, assets_collection=assets)
+        builder.add_meta_graph(["train"])
+        builder.save()
+        labels.unlink()
+
+        builder = tf.saved_model.Builder(str(folder / "hub_module"))
+        builder.add_meta_graph_and_variables(session, [], {"default": signature({"images": images}, {"default": logits})})
+        builder.save()
+        (folder / "hub_module/tfhub_module.pb").write_bytes(b"\x08\x03")
+
+
+def training(name, control_flow_v2):
+    folder = fresh(name)
+    (tf.enable_control_flow_v2 if control_flow_v2 else tf.disable_control_flow_v2)()
+    with tf.Graph().as_default(), tf.Session() as session:
+        images = tf.placeholder(tf.float32, [None, *SHAPE[1:]], name="input")
+        labels = tf.placeholder(tf.int64, [None], name="labels")
+        is_training = tf.placeholder(tf.bool, [], name="is_training")
+        logits, _ = network(images, is_training)
+        train(logits, labels)
+        variables = tf.model_variables()
+        session.run(tf.global_variables_initializer())
+        assign(session, variables)
+        save_arrays(folder, session, logits, {"is_training:0": False})
+        tf.train.Saver().save(session, str(folder / "model.ckpt"))
+    tf.disable_control_flow_v2()
+
+
+def train(logits, labels):
+    slim.losses.sparse_softmax_cross_entropy(logits, labels)
+    loss = slim.losses.get_total_loss()
+    tf.summary.scalar("loss", loss)
+    accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(logits, 1), labels), tf.float32), name="accuracy")
+    tf.summary.scalar("accuracy", accuracy)
+    step = tf.train.get_or_create_global_step()
+    with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
+        tf.train.MomentumOptimizer(0.01, 0.9).minimize(loss, step)
+
+
+def iterator():
+    folder = fresh("iterator")
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        images = tf.placeholder(tf.float32, [None, *SHAPE[1:]], name="input")
+        logits, _ = network(images)
+        assign(session, tf.global_variables())
+        save_arrays(folder, session, logits, {})
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        data = np.zeros(SHAPE, np.float32), np.zeros(SHAPE[:1], np.int64)
+        dataset = tf.data.Dataset.from_tensor_slices(data).repeat().batch(2)
+        images, labels = tf.data.make_one_shot_iterator(dataset).get_next()
+        logits, _ = network(images, True)
+        train(logits, labels)
+        session.run(tf.global_variables_initializer())
+        assign(session, tf.model_variables())
+        tf.train.Saver().save(session, str(folder / "model.ckpt"))
+
+
+def partitioned():
+    folder = fresh("partitioned")
+    with tf.Graph().as_default(), tf.Session() as session:
+        images = tf.placeholder(tf.float32, [None, *SHAPE[1:]], name="input")
+        with tf.variable_scope("", partitioner=tf.fixed_size_partitioner(3)):
+            with tf.variable_scope("Net"):
+                net = slim.flatten(images)
+                logits = slim.fully_connected(net, 5, activation_fn=None, scope="logits")
+        assign(session, tf.global_variables())
+        save_arrays(folder, session, logits, {})
+        tf.train.Saver().save(session, str(folder / "model.ckpt"))
+
+
+if __name__ == "__main__":
+    containers()
+    training("switch", False)
+    training("if", True)
+    iterator()
+    partitioned()

@@ -1,0 +1,66 @@
+//! `tf2onnx-rs ops`
+
+use serde::Serialize;
+
+use super::output;
+use crate::error::Result;
+use crate::lower::{Op, supported_ops};
+
+/// Lists the TensorFlow ops that `convert` can convert in a graph, and the ONNX operators they become.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tf2onnx-rs ops
+  tf2onnx-rs ops --json")]
+pub struct Args {
+    /// Print the list as JSON
+    #[arg(long, conflicts_with = "markdown")]
+    json: bool,
+    /// Print the list as docs/ops.md has it
+    #[arg(long, hide = true)]
+    markdown: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Entry {
+    name: &'static str,
+    onnx: Vec<&'static str>,
+    opset: i64,
+    note: &'static str,
+}
+
+impl From<&Op> for Entry {
+    fn from(op: &Op) -> Self {
+        let onnx = op.onnx.split(',').map(str::trim).filter(|operator| !operator.is_empty()).collect();
+        Self { name: op.name, onnx, opset: op.since, note: op.note }
+    }
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let mut entries: Vec<Entry> = supported_ops().map(Entry::from).collect();
+    entries.sort_by_key(|entry| entry.name);
+    if args.json {
+        return output::print_json(&entries);
+    }
+    if args.markdown {
+        return output::print(&markdown(&entries));
+    }
+    let rows = entries.iter().map(|entry| {
+        vec![entry.name.to_owned(), entry.onnx.join(", "), entry.opset.to_string(), entry.note.to_owned()]
+    });
+    output::print(&output::table(&["TensorFlow", "ONNX", "from opset", "notes"], rows))
+}
+
+fn markdown(entries: &[Entry]) -> String {
+    let mut text = format!(
+        "# Ops\n\nThe {} TensorFlow ops that `convert` takes in a graph, and the ONNX operators that it writes for \
+         them. `tf2onnx-rs ops --markdown`\nprints this page. Where no operator is named, the op leaves no node: it \
+         is a constant or hands its input on.\n\n| TensorFlow | ONNX | from opset | notes |\n|---|---|---|---|\n",
+        entries.len()
+    );
+    for entry in entries {
+        text +=
+            &format!("| {} | {} | {} | {} |\n", entry.name, entry.onnx.join(", "), entry.opset, entry.note);
+    }
+    text
+}

@@ -1,0 +1,362 @@
+//! Drawing the graph that comes with a model: which part of it is meant, and what is known of its inputs.
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+
+use super::ends::{ends, is_feed_of_training, is_placeholder};
+use super::moving_statistics::moving_statistics;
+use super::{ConvertOptions, Drawing, check_choice};
+use crate::error::{Error, Result};
+use crate::graph::import::{Part, declared_shape, declared_type, import_part};
+use crate::graph::{Graph, Shape, TensorRef};
+use crate::model::{GraphFile, GraphKind, Model as Source};
+use crate::passes::cut::cut_inputs;
+use crate::passes::fold::simplify;
+use crate::passes::training_mode::{Changes, drop_dropouts, use_moving_statistics};
+use crate::proto::{NodeDef, SignatureDef, tensor_info};
+use crate::tensor::{Constant, DType};
+
+/// A graph that came with the model.
+#[derive(Debug)]
+pub struct GraphOrigin {
+    /// The file it came in.
+    pub path: PathBuf,
+    /// The signature whose inputs and outputs were taken.
+    pub signature: Option<String>,
+    /// What was assumed and what there would be to choose from, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// The signatures that a model is served by, where it has several (`signature_constants.py`; TF-Hub's is "default").
+const SERVING_SIGNATURES: [&str; 2] = ["serving_default", "default"];
+
+/// Placeholders that say whether the model is being trained.
+const TRAINING_FLAGS: [&str; 8] = [
+    "is_training",
+    "training",
+    "is_train",
+    "train",
+    "phase_train",
+    "train_phase",
+    "phase",
+    "keras_learning_phase",
+];
+
+/// How many alternatives a note lists.
+const LISTED: usize = 8;
+
+impl GraphOrigin {
+    /// What the model says about its graph.
+    pub(super) fn metadata(&self) -> Vec<(&'static str, String)> {
+        let file = self.path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let signature = self.signature.clone().map(|signature| ("signature", signature));
+        [("graph", file.unwrap_or_default())].into_iter().chain(signature).collect()
+    }
+}
+
+/// Draws the part of a graph that computes what is asked for.
+pub(super) fn draw(
+    source: &Source,
+    file: &GraphFile,
+    options: &ConvertOptions,
+) -> Result<(Drawing, GraphOrigin)> {
+    let definition = file.definition();
+    let nodes: HashMap<&str, &NodeDef> =
+        definition.node.iter().map(|node| (node.name.as_str(), node)).collect();
+    let mut notes = vec![];
+    let signature = choose_signature(file, options)?;
+    let inputs: Vec<String> = match (&options.inputs[..], &signature) {
+        ([], Some((_, signature))) => tensors_of(signature.inputs.iter()),
+        (given, _) => given.to_vec(),
+    };
+    let outputs: Vec<String> = match (&options.outputs[..], &signature) {
+        ([], Some((_, signature))) => tensors_of(signature.outputs.iter()),
+        ([], None) => guess_outputs(file, &mut notes)?,
+        (given, _) => given.to_vec(),
+    };
+    let asked: Vec<String> = outputs.iter().chain(&inputs).map(|name| node_name(name).to_owned()).collect();
+    if let Some(name) = asked.iter().find(|name| !nodes.contains_key(name.as_str())) {
+        return Err(no_tensor(name, &nodes).within(file.path().display()));
+    }
+    let moving = moving_statistics(definition);
+    let part = Part {
+        // What is to be read has to be there before its readers.
+        roots: moving.values().cloned().chain(asked).collect(),
+        values: frozen(&nodes, options, &mut notes)?,
+        shapes: shapes(&nodes, &inputs, options)?,
+        defaults: defaults(&nodes, options)?,
+    };
+    let graph = import_part(definition, &part).map_err(|error| error.within(file.path().display()))?;
+    let wanted = |names: &[String]| -> Result<Vec<TensorRef>> {
+        let find = |name: &String| graph.find_tensor(name).ok_or_else(|| no_tensor(name, &nodes));
+        names.iter().map(find).collect()
+    };
+    let (inputs, outputs) = (wanted(&inputs)?, wanted(&outputs)?);
+    let named: Vec<String> = outputs.iter().map(|&output| graph.tensor_name(output)).collect();
+    let feeds = feeds_of_training(&graph, &mut notes);
+    let graph = cut_inputs(&graph, &[inputs, feeds].concat())?;
+    let mut changes = Changes::default();
+    let kept: Vec<String> =
+        named.iter().cloned().chain(moving.values().map(|name| format!("{name}:0"))).collect();
+    let graph = simplify(&graph, &kept)?;
+    let graph = use_moving_statistics(&graph, &moving, &mut changes)?;
+    let graph = drop_dropouts(&graph, &mut changes)?;
+    notes.extend(notes_of(&changes));
+    let found: Vec<TensorRef> = named.iter().filter_map(|name| graph.find_tensor(name)).collect();
+    let (graph, outputs) = graph.pruned_to(&found);
+    let fed: Vec<TensorRef> = graph
+        .nodes()
+        .filter(|(_, node)| is_placeholder(&node.op))
+        .flat_map(|(id, node)| (0..node.outputs.len()).map(move |port| TensorRef { node: id, port }))
+        .collect();
+    let find = |name: &String| {
+        graph
+            .find_tensor(name)
+            .ok_or_else(|| Error::new(format!("\"{name}\""), "the model has no such tensor"))
+    };
+    let as_nchw = |names: &[String]| names.iter().map(find).collect::<Result<Vec<_>>>();
+    let (inputs_as_nchw, outputs_as_nchw) =
+        (as_nchw(&options.inputs_as_nchw)?, as_nchw(&options.outputs_as_nchw)?);
+    check_choice(&graph, "--inputs-as-nchw", &inputs_as_nchw, &fed)?;
+    check_choice(&graph, "--outputs-as-nchw", &outputs_as_nchw, &outputs)?;
+    let name = source.path().file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let origin =
+        GraphOrigin { path: file.path().to_owned(), signature: signature.map(|(name, _)| name), notes };
+    let described = format!("{} with the graph {}", source.path().display(), file.path().display());
+    Ok((Drawing { graph, inputs: fed, outputs, inputs_as_nchw, outputs_as_nchw, name, described }, origin))
+}
+
+/// What iterators and queues hand out: a model is fed it instead.
+fn feeds_of_training(graph: &Graph, notes: &mut Vec<String>) -> Vec<TensorRef> {
+    let feeds: Vec<_> = graph.nodes().filter(|(_, node)| is_feed_of_training(&node.op)).collect();
+    let cut = feeds.iter().map(|(_, node)| {
+        format!(
+            "note: {} read its input from files; it is cut off, and the model takes what it handed out",
+            node.name
+        )
+    });
+    notes.extend(cut);
+    feeds.into_iter().map(|(id, _)| id.into()).collect()
+}
+
+/// What is said about a graph that was built to be trained.
+fn notes_of(changes: &Changes) -> Vec<String> {
+    let list = |names: &[String]| match names {
+        [first, _, ..] => format!("{first} and {} more", names.len() - 1),
+        names => names.join(""),
+    };
+    let mut notes = vec![];
+    if !changes.batch_norms.is_empty() {
+        notes.push(format!(
+            "warning: the graph was built for training; batch norms that normalize by the statistics of each batch \
+             are given their moving averages: {}",
+            list(&changes.batch_norms)
+        ));
+    }
+    if !changes.dropouts.is_empty() {
+        notes.push(format!("note: dropout is left out: {}", list(&changes.dropouts)));
+    }
+    notes
+}
+
+fn node_name(tensor: &str) -> &str {
+    match tensor.rsplit_once(':') {
+        Some((node, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => node,
+        _ => tensor,
+    }
+}
+
+/// The tensors of a signature's inputs or outputs, in the order of their keys.
+fn tensors_of<'a>(parts: impl Iterator<Item = (&'a String, &'a crate::proto::TensorInfo)>) -> Vec<String> {
+    let mut named: Vec<(&String, &str)> = parts
+        .filter_map(|(key, info)| match info.encoding.as_ref()? {
+            tensor_info::Encoding::Name(name) => Some((key, name.as_str())),
+            _ => None,
+        })
+        .collect();
+    named.sort_unstable();
+    let mut tensors: Vec<String> = vec![];
+    for (_, tensor) in named {
+        if !tensors.iter().any(|known| known == tensor) {
+            tensors.push(tensor.to_owned());
+        }
+    }
+    tensors
+}
+
+/// The signature that is asked for, or the one that a SavedModel is served by.
+fn choose_signature(file: &GraphFile, options: &ConvertOptions) -> Result<Option<(String, SignatureDef)>> {
+    let signatures = &file.meta().signature_def;
+    let mut usable: Vec<&String> = signatures
+        .iter()
+        .filter(|(_, signature)| !signature.outputs.is_empty())
+        .map(|(name, _)| name)
+        .collect();
+    usable.sort_unstable();
+    let chosen = match &options.signature {
+        Some(name) if signatures.contains_key(name) => Some(name),
+        Some(name) => {
+            let listed: Vec<&str> = usable.iter().map(|name| name.as_str()).collect();
+            let error = Error::file(file.path(), format!("it has no signature \"{name}\""));
+            return Err(error.advice(match listed[..] {
+                [] => "it has none at all: choose outputs with --outputs".to_owned(),
+                _ => format!("choose one of {}", listed.join(", ")),
+            }));
+        }
+        None if !options.outputs.is_empty() => None,
+        None => SERVING_SIGNATURES
+            .iter()
+            .find_map(|serving| usable.iter().copied().find(|name| name == serving))
+            .or(usable.first().copied()),
+    };
+    Ok(chosen.map(|name| (name.clone(), signatures[name].clone())))
+}
+
+fn guess_outputs(file: &GraphFile, notes: &mut Vec<String>) -> Result<Vec<String>> {
+    let found = ends(file.definition());
+    match &found[..] {
+        [] => Err(Error::file(file.path(), "nothing in the graph looks like an output")
+            .advice("name the tensors to compute with --outputs")),
+        // A frozen graph was cut where its ends are.
+        [_] if file.kind() == GraphKind::GraphDef => Ok(found),
+        _ => {
+            let listed = found.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ");
+            let more = found.len().saturating_sub(LISTED);
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            notes.push(format!(
+                "note: the outputs {listed}{more} are the graph's ends; choose others with --outputs"
+            ));
+            Ok(found)
+        }
+    }
+}
+
+/// The values of placeholders that are not to be inputs.
+fn frozen(
+    nodes: &HashMap<&str, &NodeDef>,
+    options: &ConvertOptions,
+    notes: &mut Vec<String>,
+) -> Result<HashMap<String, Constant>> {
+    let mut values = HashMap::new();
+    for given in &options.freeze {
+        let (name, value) = given
+            .split_once('=')
+            .ok_or_else(|| Error::new(format!("--freeze {given}"), "it is not of the form NAME=VALUE"))?;
+        let node = nodes.get(node_name(name)).ok_or_else(|| no_tensor(name, nodes))?;
+        values.insert(node.name.clone(), parse_value(given, declared_type(node), value)?);
+    }
+    let given: HashSet<&str> = options.inputs.iter().map(|name| node_name(name)).collect();
+    for node in nodes.values().filter(|node| is_placeholder(&node.op)) {
+        let last = node.name.rsplit('/').next().unwrap_or_default();
+        let is_flag = declared_type(node) == Some(DType::Bool) && TRAINING_FLAGS.contains(&last);
+        if is_flag && !given.contains(node.name.as_str()) && !values.contains_key(&node.name) {
+            let no = Constant::from_bools(vec![], &[false]);
+            values.insert(node.name.clone(), no);
+            notes.push(format!("note: {} is taken to be false; --freeze {0}=true makes it true", node.name));
+        }
+    }
+    Ok(values)
+}
+
+fn parse_value(given: &str, dtype: Option<DType>, text: &str) -> Result<Constant> {
+    let wrong = |what: &str| Error::new(format!("--freeze {given}"), format!("\"{text}\" is not {what}"));
+    let items: Vec<&str> = text.trim_matches(['[', ']']).split(',').map(str::trim).collect();
+    let shape = if items.len() == 1 && !text.starts_with('[') { vec![] } else { vec![items.len()] };
+    fn all<T: std::str::FromStr>(items: &[&str]) -> Option<Vec<T>> {
+        items.iter().map(|item| item.parse().ok()).collect()
+    }
+    match dtype {
+        Some(DType::Bool) => {
+            let flag = |item: &&str| match item.to_lowercase().as_str() {
+                "true" | "1" => Some(true),
+                "false" | "0" => Some(false),
+                _ => None,
+            };
+            let flags: Option<Vec<bool>> = items.iter().map(flag).collect();
+            Ok(Constant::from_bools(shape, &flags.ok_or_else(|| wrong("true or false"))?))
+        }
+        Some(DType::Int32) => Ok(Constant::from_i32(shape, &all(&items).ok_or_else(|| wrong("an integer"))?)),
+        Some(DType::Int64) => Ok(Constant::from_i64(shape, &all(&items).ok_or_else(|| wrong("an integer"))?)),
+        Some(DType::Float32) => Ok(Constant::from_f32(shape, &all(&items).ok_or_else(|| wrong("a number"))?)),
+        _ => Err(wrong("a value for it: only placeholders of bool, int32, int64 and float32 can be frozen")),
+    }
+}
+
+/// The shapes of inputs that are known better than the graph says.
+fn shapes(
+    nodes: &HashMap<&str, &NodeDef>,
+    inputs: &[String],
+    options: &ConvertOptions,
+) -> Result<HashMap<String, Shape>> {
+    let mut shapes = HashMap::new();
+    let is_input =
+        |node: &NodeDef| inputs.is_empty() || inputs.iter().any(|name| node_name(name) == node.name);
+    for node in nodes.values().filter(|node| is_placeholder(&node.op) && is_input(node)) {
+        let Some(mut dims) = declared_shape(node).and_then(|shape| shape.dims().map(<[_]>::to_vec)) else {
+            continue;
+        };
+        let before = dims.clone();
+        if let (Some(batch), Some(first @ None)) = (options.batch_size, dims.first_mut()) {
+            *first = Some(batch);
+        }
+        if let (Some((height, width)), [_, rows, columns, _]) = (options.image_size, &mut dims[..]) {
+            rows.get_or_insert(height);
+            columns.get_or_insert(width);
+            if (*rows, *columns) != (Some(height), Some(width)) {
+                return Err(Error::new(
+                    format!("--image-size {height}x{width}"),
+                    format!("the graph's input {} is {}", node.name, Shape::new(dims)),
+                ));
+            }
+        }
+        if dims != before {
+            shapes.insert(node.name.clone(), Shape::new(dims));
+        }
+    }
+    for given in &options.shapes {
+        let wrong = |problem: &str| {
+            Error::new(format!("--shape {given}"), problem).advice("write it as NAME=1,224,224,3; -1 is open")
+        };
+        let (name, dims) = given.split_once('=').ok_or_else(|| wrong("it is not of the form NAME=DIMS"))?;
+        let node = nodes.get(node_name(name)).ok_or_else(|| no_tensor(name, nodes))?;
+        let dims = dims.trim_matches(['[', ']']);
+        let dims = dims.split([',', 'x']).map(str::trim).filter(|dim| !dim.is_empty());
+        let dims: Option<Vec<Option<usize>>> = dims
+            .map(|dim| if matches!(dim, "-1" | "?") { Some(None) } else { dim.parse().ok().map(Some) })
+            .collect();
+        shapes
+            .insert(node.name.clone(), Shape::new(dims.ok_or_else(|| wrong("its lengths are not numbers"))?));
+    }
+    Ok(shapes)
+}
+
+/// What becomes of placeholders that have a default.
+fn defaults(nodes: &HashMap<&str, &NodeDef>, options: &ConvertOptions) -> Result<HashMap<String, bool>> {
+    let mut defaults = HashMap::new();
+    for (names, is_value) in [(&options.use_default, true), (&options.ignore_default, false)] {
+        for name in names {
+            let node = nodes.get(node_name(name)).ok_or_else(|| no_tensor(name, nodes))?;
+            if node.op != "PlaceholderWithDefault" {
+                return Err(Error::new(format!("\"{name}\""), "it is no placeholder with a default"));
+            }
+            defaults.insert(node.name.clone(), is_value);
+        }
+    }
+    Ok(defaults)
+}
+
+/// The error for a tensor that is not there; names those that come nearest.
+fn no_tensor(name: &str, nodes: &HashMap<&str, &NodeDef>) -> Error {
+    let wanted = node_name(name);
+    let mut near: Vec<(usize, &str)> = nodes
+        .keys()
+        .map(|known| {
+            let is_part = known.contains(wanted) || known.rsplit('/').next() == wanted.rsplit('/').next();
+            (if is_part { 0 } else { strsim::levenshtein(wanted, known) }, *known)
+        })
+        .collect();
+    near.sort_unstable();
+    let near: Vec<&str> = near.into_iter().take(3).map(|(_, name)| name).collect();
+    Error::new(format!("\"{name}\""), "the graph has no such tensor")
+        .advice(format!("the names that come nearest are {}", near.join(", ")))
+}

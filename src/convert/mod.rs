@@ -1,0 +1,219 @@
+//! The road from a model to ONNX, as a library call.
+//!
+//! A model that comes with a graph and one that comes without differ in who draws the graph; everything after
+//! that is shared.
+
+mod ends;
+mod graph;
+mod moving_statistics;
+mod network;
+mod summary;
+mod variables;
+
+pub use graph::GraphOrigin;
+pub use network::{NetworkOrigin, recognize_checkpoint, variables};
+pub use summary::BatchNormSummary;
+
+use crate::error::{Error, Result};
+use crate::graph::{Graph, TensorRef};
+use crate::lower::{LowerOptions, lower};
+use crate::model::Model as Source;
+use crate::onnx::Model;
+use crate::passes::atrous::dilate_convolutions;
+use crate::passes::batch_norm::{BatchNorm, batch_norms};
+use crate::passes::freeze::freeze_variables;
+use crate::passes::fuse_batch_norm::fuse_batch_norms;
+use crate::passes::moving_averages::{self, MovingAverages};
+use crate::passes::pad_convolutions::pad_convolutions;
+
+/// What is to be said about a conversion; the defaults are those of the command line.
+#[derive(Debug, Clone)]
+pub struct ConvertOptions {
+    /// The network's name or the file that describes it, instead of leaving it to be recognized.
+    pub network: Option<String>,
+    /// slim's arguments of the network, each as `KEY=VALUE`.
+    pub network_options: Vec<String>,
+    /// Height and width of the images; the network's own by default.
+    pub image_size: Option<(usize, usize)>,
+    /// Images in a batch; open by default.
+    pub batch_size: Option<usize>,
+    /// The tensors that the model is fed, where the graph's placeholders are not meant.
+    pub inputs: Vec<String>,
+    /// Tensor names or slim end points; the logits and the predictions, or the graph's ends by default.
+    pub outputs: Vec<String>,
+    /// Shapes of inputs that the graph leaves open, each as `NAME=DIMS`.
+    pub shapes: Vec<String>,
+    /// Placeholders with the values they are to have, each as `NAME=VALUE`.
+    pub freeze: Vec<String>,
+    /// Placeholders whose default is their value.
+    pub use_default: Vec<String>,
+    /// Placeholders whose default is left out.
+    pub ignore_default: Vec<String>,
+    /// The signature of a SavedModel whose inputs and outputs are meant.
+    pub signature: Option<String>,
+    /// The ONNX operator set.
+    pub opset: i64,
+    /// Inputs to declare with their channels second.
+    pub inputs_as_nchw: Vec<String>,
+    /// Outputs to deliver with their channels second.
+    pub outputs_as_nchw: Vec<String>,
+    /// Whether ops that cannot be converted are written as they are, in a domain of their own.
+    pub keep_going: bool,
+    /// Whether moving averages of the weights are taken in their place.
+    pub moving_averages: moving_averages::Choice,
+}
+
+impl Default for ConvertOptions {
+    fn default() -> Self {
+        Self {
+            network: None,
+            network_options: vec![],
+            image_size: None,
+            batch_size: None,
+            inputs: vec![],
+            outputs: vec![],
+            shapes: vec![],
+            freeze: vec![],
+            use_default: vec![],
+            ignore_default: vec![],
+            signature: None,
+            opset: 17,
+            inputs_as_nchw: vec![],
+            outputs_as_nchw: vec![],
+            keep_going: false,
+            moving_averages: moving_averages::Choice::Auto,
+        }
+    }
+}
+
+/// A converted model and what was assumed on the way.
+#[derive(Debug)]
+pub struct Conversion {
+    /// The model, its weights still where they are.
+    pub model: Model,
+    /// Who drew the graph.
+    pub origin: Origin,
+    /// Its batch norms.
+    pub batch_norms: Vec<BatchNorm>,
+    /// The moving averages of its weights.
+    pub moving_averages: MovingAverages,
+}
+
+/// Where a graph comes from.
+#[derive(Debug)]
+pub enum Origin {
+    /// It was rebuilt from the variables of a checkpoint.
+    Network(Box<NetworkOrigin>),
+    /// It came with the model.
+    Graph(GraphOrigin),
+}
+
+impl Origin {
+    /// Who says the epsilons of the batch norms.
+    pub fn epsilon_source(&self) -> String {
+        match self {
+            Self::Network(network) => network.recognition.epsilon_source(),
+            Self::Graph(_) => "the graph".to_owned(),
+        }
+    }
+}
+
+/// A graph that somebody drew, and what the model is to take and to deliver.
+struct Drawing {
+    graph: Graph,
+    inputs: Vec<TensorRef>,
+    outputs: Vec<TensorRef>,
+    inputs_as_nchw: Vec<TensorRef>,
+    outputs_as_nchw: Vec<TensorRef>,
+    /// What to call the model.
+    name: String,
+    /// What is asked for variables, for errors.
+    described: String,
+}
+
+/// Converts a model: with the graph that it comes with, or else with the network that its variables are recognized
+/// as.
+///
+/// # Errors
+/// Where the network is not recognized, its variables are not all there, ops of the graph cannot be converted, or
+/// the options do not fit it.
+pub fn convert(source: &Source, options: &ConvertOptions) -> Result<Conversion> {
+    match source.graph() {
+        Some(file) if options.network.is_none() && options.network_options.is_empty() => {
+            let (drawing, origin) = graph::draw(source, file, options)?;
+            finish(source, options, drawing, Origin::Graph(origin))
+        }
+        _ => {
+            let (drawing, origin) = network::draw(source, options)?;
+            finish(source, options, drawing, Origin::Network(Box::new(origin)))
+        }
+    }
+}
+
+/// What is shared: the passes, the weights, the lowering.
+fn finish(source: &Source, options: &ConvertOptions, drawing: Drawing, origin: Origin) -> Result<Conversion> {
+    // Passes move what is left; tensors are found again by their names.
+    let names = |tensors: &[TensorRef]| -> Vec<String> {
+        tensors.iter().map(|&tensor| drawing.graph.tensor_name(tensor)).collect()
+    };
+    let (inputs, outputs) = (names(&drawing.inputs), names(&drawing.outputs));
+    let (as_nchw_in, as_nchw_out) = (names(&drawing.inputs_as_nchw), names(&drawing.outputs_as_nchw));
+    let named = [&drawing.outputs[..], &drawing.inputs].concat();
+    let (graph, _) = drawing.graph.pruned_to(&named);
+    let graph = pad_convolutions(&dilate_convolutions(&fuse_batch_norms(&graph)?)?)?;
+    let found = |graph: &Graph, names: &[String]| -> Vec<TensorRef> {
+        names.iter().filter_map(|name| graph.find_tensor(name)).collect()
+    };
+    let named = [found(&graph, &outputs), found(&graph, &inputs)].concat();
+    let (mut graph, _) = graph.pruned_to(&named);
+    let batch_norms = batch_norms(&graph);
+    if graph.nodes().any(|(_, node)| node.is_variable()) {
+        source.weights()?;
+    }
+    let lookup = variables::Lookup::new(source);
+    let averages = MovingAverages::choose(&graph, options.moving_averages, &drawing.described, |name| {
+        lookup.constant(name).map(|constant| constant.shape().to_vec())
+    })?;
+    freeze_variables(&mut graph, &drawing.described, |name| lookup.constant(&averages.stored_name(name)))?;
+    let lower_options = LowerOptions {
+        opset: options.opset,
+        inputs_as_nchw: found(&graph, &as_nchw_in),
+        outputs_as_nchw: found(&graph, &as_nchw_out),
+        keep_going: options.keep_going,
+    };
+    let mut model = lower(&graph, &found(&graph, &outputs), &lower_options)?;
+    model.name = drawing.name;
+    model.metadata = metadata(source, &origin, &batch_norms);
+    Ok(Conversion { model, origin, batch_norms, moving_averages: averages })
+}
+
+/// What the model says about its origin.
+fn metadata(source: &Source, origin: &Origin, batch_norms: &[BatchNorm]) -> Vec<(String, String)> {
+    let file = source.path().file_name().map(|name| name.to_string_lossy().into_owned());
+    let mut metadata = vec![("source", file.unwrap_or_default())];
+    match origin {
+        Origin::Network(network) => metadata.extend(network.metadata()),
+        Origin::Graph(graph) => metadata.extend(graph.metadata()),
+    }
+    metadata.push(("batch_norms", BatchNormSummary::new(batch_norms, origin.epsilon_source()).to_string()));
+    metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// That the tensors named for an option are among those that it can be about, and have channels to move.
+fn check_choice(graph: &Graph, option: &str, chosen: &[TensorRef], among: &[TensorRef]) -> Result<()> {
+    let name = |tensor: &TensorRef| graph.tensor_name(*tensor);
+    if let Some(other) = chosen.iter().find(|tensor| !among.contains(tensor)) {
+        let among: Vec<String> = among.iter().map(name).collect();
+        return Err(Error::new(format!("{option} {}", name(other)), "the model will not have that")
+            .advice(format!("choose among {}", among.join(", "))));
+    }
+    let is_flat = |tensor: &&TensorRef| graph.shape(**tensor).rank().is_none_or(|rank| rank < 3);
+    match chosen.iter().find(is_flat) {
+        None => Ok(()),
+        Some(flat) => {
+            let problem =
+                format!("{} has the shape {}, without channels to move", name(flat), graph.shape(*flat));
+            Err(Error::new(option, problem))
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Drawing the graph of a checkpoint that comes without one: recognizing its network and rebuilding it.
+
+use super::{ConvertOptions, Drawing, check_choice};
+use crate::checkpoint::Checkpoint;
+use crate::error::{Error, Result};
+use crate::graph::TensorRef;
+use crate::model::Model as Source;
+use crate::slim::recognize::Wishes;
+use crate::slim::{
+    self, DrawnNetwork, ImageShape, Recognition, ScopeDisagreement, Value, Variables, network_named,
+    recognize,
+};
+
+/// A network that was rebuilt from the variables of a checkpoint.
+#[derive(Debug)]
+pub struct NetworkOrigin {
+    /// The network it was recognized as.
+    pub recognition: Recognition,
+    /// The images it was drawn for.
+    pub image: ImageShape,
+    /// Layers where the checkpoint was believed rather than the arg_scope.
+    pub disagreements: Vec<ScopeDisagreement>,
+}
+
+/// The auxiliary classifier's end point.
+const AUX_LOGITS: &str = "AuxLogits";
+
+/// The end point that follows from the logits: the classes' probabilities, which the residual networks write
+/// small, or a face's embedding.
+const PREDICTIONS: [&str; 3] = ["Predictions", "predictions", "embeddings"];
+
+/// Names and shapes of a checkpoint's tensors.
+pub fn variables(checkpoint: &Checkpoint) -> Variables {
+    checkpoint.tensors().map(|tensor| (tensor.name().to_owned(), tensor.shape().to_vec())).collect()
+}
+
+/// Recognizes the network of a checkpoint.
+///
+/// # Errors
+/// Where the checkpoint holds none of the library's networks, or options are not the network's.
+pub fn recognize_checkpoint(source: &Source, options: &ConvertOptions) -> Result<Recognition> {
+    let network = options.network.as_deref().map(network_named).transpose()?;
+    recognize(&variables(source.weights()?), Wishes { network, options: &options.network_options })
+        .map_err(|error| error.within(source.path().display()))
+}
+
+/// Recognizes the network of a checkpoint and draws it.
+pub(super) fn draw(source: &Source, options: &ConvertOptions) -> Result<(Drawing, NetworkOrigin)> {
+    let checkpoint = source.weights()?;
+    refuse_graph_options(options)?;
+    let mut recognition = recognize_checkpoint(source, options)?;
+    // The auxiliary classifier serves training. It is drawn when somebody wants its end.
+    let aux = recognition.options.aux_option();
+    let asked = aux.is_some_and(|aux| !recognition.options.is_open(aux) && recognition.options.flag(aux));
+    let wants_aux = asked || options.outputs.iter().any(|output| output.contains(AUX_LOGITS));
+    if let Some(aux) = aux.filter(|_| !wants_aux) {
+        recognition.options.set(aux, Value::Flag(false));
+    }
+    let (height, width) = options.image_size.unwrap_or(recognition.network.image_size.into());
+    let image = ImageShape { batch: options.batch_size, height, width, channels: recognition.channels };
+    let drawn = slim::draw(
+        recognition.network,
+        &recognition.prefix,
+        &recognition.options,
+        &image,
+        &variables(checkpoint),
+    )?;
+    let outputs = choose_outputs(&drawn, &options.outputs, asked)?;
+    let as_nchw = |names: &[String]| names.iter().map(|name| find(&drawn, name)).collect::<Result<Vec<_>>>();
+    let (inputs_as_nchw, outputs_as_nchw) =
+        (as_nchw(&options.inputs_as_nchw)?, as_nchw(&options.outputs_as_nchw)?);
+    let inputs = vec![drawn.input];
+    check_choice(&drawn.graph, "--inputs-as-nchw", &inputs_as_nchw, &inputs)?;
+    check_choice(&drawn.graph, "--outputs-as-nchw", &outputs_as_nchw, &outputs)?;
+    let drawing = Drawing {
+        graph: drawn.graph,
+        inputs,
+        outputs,
+        inputs_as_nchw,
+        outputs_as_nchw,
+        name: recognition.network.name.to_owned(),
+        described: format!("{} as {}", source.path().display(), recognition.network.name),
+    };
+    Ok((drawing, NetworkOrigin { recognition, image, disagreements: drawn.disagreements }))
+}
+
+/// What only a graph can be asked for.
+fn refuse_graph_options(options: &ConvertOptions) -> Result<()> {
+    let given = [
+        ("--inputs", &options.inputs),
+        ("--shape", &options.shapes),
+        ("--freeze", &options.freeze),
+        ("--use-default", &options.use_default),
+        ("--ignore-default", &options.ignore_default),
+    ];
+    let signature = options.signature.iter().map(|_| "--signature");
+    match given.iter().filter(|(_, values)| !values.is_empty()).map(|(name, _)| *name).chain(signature).next()
+    {
+        None => Ok(()),
+        Some(option) => Err(Error::new(option, "it is about a graph, and this checkpoint comes without one")
+            .advice("give the graph with --graph; the size of a network's images is set with --image-size")),
+    }
+}
+
+/// The tensors that the model is to compute: the logits, then the predictions, unless others are named.
+fn choose_outputs(drawn: &DrawnNetwork, names: &[String], with_aux: bool) -> Result<Vec<TensorRef>> {
+    let mut outputs = vec![];
+    if names.is_empty() {
+        outputs.push(drawn.output);
+        outputs.extend(PREDICTIONS.iter().find_map(|name| drawn.end_point(name)));
+        if with_aux {
+            outputs.extend(drawn.end_point(AUX_LOGITS));
+        }
+    }
+    for name in names {
+        let tensor = find(drawn, name)?;
+        if !outputs.contains(&tensor) {
+            outputs.push(tensor);
+        }
+    }
+    Ok(outputs)
+}
+
+/// The tensor that the user means: an end point or a tensor's name.
+fn find(drawn: &DrawnNetwork, name: &str) -> Result<TensorRef> {
+    drawn.end_point(name).or_else(|| drawn.graph.find_tensor(name)).ok_or_else(|| {
+        let end_points: Vec<&str> = drawn.end_points.iter().map(|(name, _)| name.as_str()).collect();
+        Error::new(format!("\"{name}\""), "the network has no such tensor or end point")
+            .advice(format!("its end points are {}", end_points.join(", ")))
+    })
+}
+
+impl NetworkOrigin {
+    /// What the model says about its network.
+    pub(super) fn metadata(&self) -> Vec<(&'static str, String)> {
+        let Self { recognition, image, .. } = self;
+        let options: Vec<String> =
+            recognition.options.values().map(|(name, value)| format!("{name}={value}")).collect();
+        vec![
+            ("network", recognition.network.name.to_owned()),
+            ("network_scope", format!("{}{}", recognition.prefix, recognition.options.scope)),
+            ("network_options", options.join(" ")),
+            ("image_size", format!("{}x{}", image.height, image.width)),
+        ]
+    }
+}

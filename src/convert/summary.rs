@@ -1,0 +1,63 @@
+//! What is said about the batch norms of a model.
+
+use serde::Serialize;
+
+use crate::passes::batch_norm::BatchNorm;
+
+/// What the batch norms of a network have in common, and what was assumed of them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BatchNormSummary {
+    /// How many there are.
+    pub count: usize,
+    /// How many have their gamma stored.
+    pub gamma_stored: usize,
+    /// How many were given a unit scale.
+    pub gamma_synthesized: usize,
+    /// How many have their beta stored.
+    pub beta_stored: usize,
+    /// How many were given zeros.
+    pub beta_synthesized: usize,
+    /// The epsilons that occur.
+    pub epsilons: Vec<f32>,
+    /// Where the epsilons come from.
+    pub epsilon_source: String,
+}
+
+impl BatchNormSummary {
+    /// Counts over the batch norms of a graph; `epsilon_source` is who says the epsilons.
+    pub fn new(batch_norms: &[BatchNorm], epsilon_source: String) -> Self {
+        let gamma_stored = batch_norms.iter().filter(|norm| norm.gamma.is_stored()).count();
+        let beta_stored = batch_norms.iter().filter(|norm| norm.beta.is_stored()).count();
+        let mut epsilons: Vec<f32> = batch_norms.iter().map(|norm| norm.epsilon).collect();
+        epsilons.sort_by(f32::total_cmp);
+        epsilons.dedup();
+        Self {
+            count: batch_norms.len(),
+            gamma_stored,
+            gamma_synthesized: batch_norms.len() - gamma_stored,
+            beta_stored,
+            beta_synthesized: batch_norms.len() - beta_stored,
+            epsilons,
+            epsilon_source,
+        }
+    }
+}
+
+impl std::fmt::Display for BatchNormSummary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.count == 0 {
+            return f.write_str("no batch norms");
+        }
+        write!(f, "{} batch norms: gamma stored for {}", self.count, self.gamma_stored)?;
+        write!(f, ", unit scale synthesized for {}", self.gamma_synthesized)?;
+        if self.gamma_synthesized > 0 {
+            f.write_str(" (slim's scale=False)")?;
+        }
+        if self.beta_synthesized > 0 {
+            write!(f, "; beta stored for {}", self.beta_stored)?;
+            write!(f, ", zeros synthesized for {} (slim's center=False)", self.beta_synthesized)?;
+        }
+        let epsilons: Vec<String> = self.epsilons.iter().map(f32::to_string).collect();
+        write!(f, "; epsilon {} from {}", epsilons.join(" and "), self.epsilon_source)
+    }
+}

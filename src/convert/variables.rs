@@ -1,0 +1,130 @@
+//! Under which name a checkpoint holds a variable of a graph.
+
+use std::collections::HashMap;
+
+use crate::graph::import;
+use crate::model::{GraphFile, Model};
+use crate::proto::{GraphDef, NodeDef, attr_value::Value};
+use crate::tensor::Constant;
+
+/// Finds the tensors of a graph's variables.
+pub struct Lookup<'a> {
+    source: &'a Model,
+    /// What the graph's saver restores each variable from, where that is not all of the tensor of its own name.
+    restored: HashMap<String, Stored>,
+}
+
+/// What a saver restores: a tensor, or a part of one.
+struct Stored {
+    key: String,
+    /// Where the part starts, and its lengths.
+    part: Option<(Vec<usize>, Vec<usize>)>,
+}
+
+impl<'a> Lookup<'a> {
+    pub fn new(source: &'a Model) -> Self {
+        let restored = source.graph().map(GraphFile::definition).map(restored).unwrap_or_default();
+        Self { source, restored }
+    }
+
+    /// The tensor stored for a variable.
+    pub fn constant(&self, variable: &str) -> Option<Constant> {
+        let checkpoint = self.source.checkpoint()?;
+        if let Some(Stored { key, part }) = self.restored.get(variable)
+            && let Some(whole) = checkpoint.get(key)
+        {
+            return match part {
+                Some((start, lengths)) => whole.constant().part(start, lengths),
+                None => Some(whole.constant()),
+            };
+        }
+        Some(checkpoint.get(variable)?.constant())
+    }
+}
+
+/// From the graph's own restore ops: an `Assign` gives a variable one output of a `RestoreV2`, whose second input
+/// lists the keys and whose third says which parts of the tensors are meant.
+///
+/// Source: `BaseSaverBuilder._AddRestoreOps` in `tensorflow/python/training/saver.py`.
+fn restored(definition: &GraphDef) -> HashMap<String, Stored> {
+    let nodes: HashMap<&str, &NodeDef> =
+        definition.node.iter().map(|node| (node.name.as_str(), node)).collect();
+    let mut found = HashMap::new();
+    let mut listed: HashMap<&str, [Vec<String>; 2]> = HashMap::new();
+    for assign in &definition.node {
+        if !matches!(assign.op.as_str(), "Assign" | "AssignVariableOp") {
+            continue;
+        }
+        let inputs: Vec<(&str, usize)> = import::data_inputs(assign).collect();
+        let &[(variable, _), (value, port)] = &inputs[..] else { continue };
+        let Some((restore, port)) = restore_of(&nodes, value, port) else { continue };
+        let [keys, parts] = listed.entry(&restore.name).or_insert_with(|| {
+            [1, 2].map(|index| {
+                let names = import::data_inputs(restore).nth(index).and_then(|(name, _)| nodes.get(name));
+                names.map(|names| strings(names)).unwrap_or_default()
+            })
+        });
+        let Some(key) = keys.get(port) else { continue };
+        let part = parts.get(port).and_then(|spec| parse_part(spec));
+        if key != variable || part.is_some() {
+            found.insert(variable.to_owned(), Stored { key: key.clone(), part });
+        }
+    }
+    found
+}
+
+/// A part of a tensor, as in `360 5 0,120:-`: the shape of the whole, then where the part starts and how long it is
+/// along each axis.
+///
+/// Source: `TensorSlice::Parse` in `tensorflow/core/framework/tensor_slice.cc`.
+fn parse_part(spec: &str) -> Option<(Vec<usize>, Vec<usize>)> {
+    let mut words: Vec<&str> = spec.split_whitespace().collect();
+    let part = words.pop()?;
+    let shape: Vec<usize> = words.iter().map(|word| word.parse().ok()).collect::<Option<_>>()?;
+    let axes = part.split(':').zip(&shape).map(|(axis, &length)| match axis.split_once(',') {
+        Some((start, length)) => Some((start.parse().ok()?, length.parse().ok()?)),
+        None => (axis == "-").then_some((0, length)),
+    });
+    let axes: Vec<(usize, usize)> = axes.collect::<Option<_>>()?;
+    (axes.len() == shape.len() && !shape.is_empty()).then(|| axes.into_iter().unzip())
+}
+
+/// The `RestoreV2` that a value comes from, past an Identity.
+fn restore_of<'a>(
+    nodes: &HashMap<&str, &'a NodeDef>,
+    value: &str,
+    port: usize,
+) -> Option<(&'a NodeDef, usize)> {
+    let node = *nodes.get(value)?;
+    match node.op.as_str() {
+        "RestoreV2" => Some((node, port)),
+        "Identity" => {
+            let (input, port) = import::data_inputs(node).next()?;
+            let node = *nodes.get(input)?;
+            (node.op == "RestoreV2").then_some((node, port))
+        }
+        _ => None,
+    }
+}
+
+fn strings(constant: &NodeDef) -> Vec<String> {
+    match constant.attr.get("value").and_then(|value| value.value.as_ref()) {
+        Some(Value::Tensor(tensor)) => {
+            tensor.string_val.iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect()
+        }
+        _ => vec![],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_part_is_a_start_and_a_length_for_each_axis() {
+        assert_eq!(parse_part("360 5 120,100:-"), Some((vec![120, 0], vec![100, 5])));
+        assert_eq!(parse_part("7 2,3"), Some((vec![2], vec![3])));
+        assert_eq!(parse_part(""), None);
+        assert_eq!(parse_part("360 5 120,100"), None);
+    }
+}

@@ -1,0 +1,138 @@
+//! A tensor whose elements are in memory.
+
+use ndarray::ArrayD;
+
+use crate::error::Result;
+use crate::tensor::{Constant, DType, Inline};
+
+/// The elements of a tensor, by their type. Types that graphs do not compute shapes and masks with are left to the
+/// model.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs)] // the variants are the types' own names
+pub enum Tensor {
+    Float32(ArrayD<f32>),
+    Float64(ArrayD<f64>),
+    Int32(ArrayD<i32>),
+    Int64(ArrayD<i64>),
+    UInt8(ArrayD<u8>),
+    Bool(ArrayD<bool>),
+}
+
+/// Does the same to an array of any type, and wraps the result as the type it had.
+macro_rules! same_type {
+    ($tensor:expr, $array:ident => $result:expr) => {
+        match $tensor {
+            $crate::eval::Tensor::Float32($array) => $crate::eval::Tensor::Float32($result),
+            $crate::eval::Tensor::Float64($array) => $crate::eval::Tensor::Float64($result),
+            $crate::eval::Tensor::Int32($array) => $crate::eval::Tensor::Int32($result),
+            $crate::eval::Tensor::Int64($array) => $crate::eval::Tensor::Int64($result),
+            $crate::eval::Tensor::UInt8($array) => $crate::eval::Tensor::UInt8($result),
+            $crate::eval::Tensor::Bool($array) => $crate::eval::Tensor::Bool($result),
+        }
+    };
+}
+pub(super) use same_type;
+
+impl Tensor {
+    /// Reads a constant; `None` where its type is not one of these.
+    ///
+    /// # Errors
+    /// Where its elements cannot be read.
+    pub fn from_constant(constant: &Constant) -> Result<Option<Self>> {
+        fn array<T, const N: usize>(
+            constant: &Constant,
+            decode: impl Fn([u8; N]) -> T,
+        ) -> Result<Option<ArrayD<T>>> {
+            let bytes = constant.bytes()?;
+            let elements = bytes.as_chunks::<N>().0.iter().map(|&bytes| decode(bytes)).collect();
+            Ok(ArrayD::from_shape_vec(constant.shape(), elements).ok())
+        }
+        Ok(match constant.dtype() {
+            DType::Float32 => array(constant, f32::from_le_bytes)?.map(Self::Float32),
+            DType::Float64 => array(constant, f64::from_le_bytes)?.map(Self::Float64),
+            DType::Int32 => array(constant, i32::from_le_bytes)?.map(Self::Int32),
+            DType::Int64 => array(constant, i64::from_le_bytes)?.map(Self::Int64),
+            DType::UInt8 => array(constant, u8::from_le_bytes)?.map(Self::UInt8),
+            DType::Bool => array(constant, |[byte]: [u8; 1]| byte != 0)?.map(Self::Bool),
+            _ => None,
+        })
+    }
+
+    /// The tensor as a constant.
+    pub fn to_constant(&self) -> Constant {
+        fn bytes<T: Copy, const N: usize>(array: &ArrayD<T>, encode: impl Fn(T) -> [u8; N]) -> Vec<u8> {
+            array.iter().flat_map(|&element| encode(element)).collect()
+        }
+        let bytes = match self {
+            Self::Float32(array) => bytes(array, f32::to_le_bytes),
+            Self::Float64(array) => bytes(array, f64::to_le_bytes),
+            Self::Int32(array) => bytes(array, i32::to_le_bytes),
+            Self::Int64(array) => bytes(array, i64::to_le_bytes),
+            Self::UInt8(array) => bytes(array, u8::to_le_bytes),
+            Self::Bool(array) => bytes(array, |element| [u8::from(element)]),
+        };
+        Constant::new(self.dtype(), self.shape().to_vec(), std::sync::Arc::new(Inline::Bytes(bytes.into())))
+    }
+
+    /// The type of the elements.
+    pub fn dtype(&self) -> DType {
+        match self {
+            Self::Float32(_) => DType::Float32,
+            Self::Float64(_) => DType::Float64,
+            Self::Int32(_) => DType::Int32,
+            Self::Int64(_) => DType::Int64,
+            Self::UInt8(_) => DType::UInt8,
+            Self::Bool(_) => DType::Bool,
+        }
+    }
+
+    /// The number of elements along each axis.
+    pub fn shape(&self) -> &[usize] {
+        match self {
+            Self::Float32(array) => array.shape(),
+            Self::Float64(array) => array.shape(),
+            Self::Int32(array) => array.shape(),
+            Self::Int64(array) => array.shape(),
+            Self::UInt8(array) => array.shape(),
+            Self::Bool(array) => array.shape(),
+        }
+    }
+
+    /// The elements as integers, in C order; `None` for other types.
+    pub fn integers(&self) -> Option<Vec<i64>> {
+        match self {
+            Self::Int32(array) => Some(array.iter().map(|&element| element.into()).collect()),
+            Self::Int64(array) => Some(array.iter().copied().collect()),
+            _ => None,
+        }
+    }
+
+    /// The one integer of a tensor with one element.
+    pub fn integer(&self) -> Option<i64> {
+        match self.integers()?[..] {
+            [one] => Some(one),
+            _ => None,
+        }
+    }
+
+    /// The truth values, where it holds such.
+    pub fn flags(&self) -> Option<Vec<bool>> {
+        match self {
+            Self::Bool(array) => Some(array.iter().copied().collect()),
+            _ => None,
+        }
+    }
+
+    /// Integers as a tensor of type int32 or int64; `None` where they do not fit or the type is another.
+    pub fn from_integers(dtype: DType, shape: &[usize], elements: &[i64]) -> Option<Self> {
+        match dtype {
+            DType::Int32 => {
+                let elements: Vec<i32> =
+                    elements.iter().map(|&element| i32::try_from(element).ok()).collect::<Option<_>>()?;
+                ArrayD::from_shape_vec(shape, elements).ok().map(Self::Int32)
+            }
+            DType::Int64 => ArrayD::from_shape_vec(shape, elements.to_vec()).ok().map(Self::Int64),
+            _ => None,
+        }
+    }
+}

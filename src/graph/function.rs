@@ -1,0 +1,373 @@
+//! The functions of a graph: the branches of a conditional, the body of a loop, what a call stands for.
+//!
+//! Source: `tensorflow/core/framework/function.proto`. Inside a function, a tensor is named by its node, the name
+//! of one of the op's outputs and a place in that output: `node:out:0`.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::import::{add_node, dtype};
+use super::{Attr, Graph, Shape, TensorRef, TensorType};
+use crate::error::{Error, Result};
+use crate::proto::{AttrValue, FunctionDef, FunctionDefLibrary, NodeDef, attr_value};
+use crate::tensor::Constant;
+
+/// The functions that a graph can call, by name.
+#[derive(Debug, Clone, Default)]
+pub struct Library(Arc<Functions>);
+
+#[derive(Debug, Default)]
+struct Functions {
+    by_name: HashMap<String, FunctionDef>,
+    /// Those that call themselves, or call through more functions than [`MAX_DEPTH`].
+    endless: HashSet<String>,
+}
+
+/// How deep functions may call each other.
+const MAX_DEPTH: usize = 24;
+
+/// What a function is given.
+#[derive(Debug, Clone)]
+pub enum Argument {
+    /// A tensor that is known before the model runs.
+    Known(Constant),
+    /// A tensor of this type.
+    Open(TensorType),
+}
+
+/// A function as a graph of its own.
+#[derive(Debug, Clone)]
+pub struct Function {
+    /// What it does.
+    pub graph: Graph,
+    /// The nodes that stand for its arguments: placeholders, and constants for those that are known.
+    pub arguments: Vec<TensorRef>,
+    /// What it hands out.
+    pub results: Vec<TensorRef>,
+}
+
+impl Library {
+    /// The functions of a GraphDef.
+    pub fn new(library: &FunctionDefLibrary) -> Self {
+        let named = library.function.iter().filter_map(|function| {
+            let name = function.signature.as_ref()?.name.clone();
+            Some((name, function.clone()))
+        });
+        let by_name: HashMap<String, FunctionDef> = named.collect();
+        let mut depths = HashMap::new();
+        for name in by_name.keys() {
+            depth(&by_name, name, &mut depths);
+        }
+        let is_endless = |(_, depth): &(&str, Depth)| !matches!(depth, Depth::Known(1..=MAX_DEPTH));
+        let endless = depths.into_iter().filter(is_endless).map(|(name, _)| name.to_owned()).collect();
+        Self(Arc::new(Functions { by_name, endless }))
+    }
+
+    fn find(&self, name: &str) -> Result<&FunctionDef> {
+        let subject = || format!("function \"{name}\"");
+        if self.0.endless.contains(name) {
+            return Err(Error::new(subject(), "it calls itself, or functions call each other too deep"));
+        }
+        let found = self.0.by_name.get(name);
+        found.ok_or_else(|| Error::new(subject(), "the graph calls it and does not have it"))
+    }
+
+    /// The function as a graph of its own, in which all nodes' names begin with `prefix`.
+    ///
+    /// # Errors
+    /// As for [`Library::draw`].
+    pub fn function(&self, name: &str, prefix: &str, given: &[Argument]) -> Result<Function> {
+        let function = self.find(name)?;
+        let mut graph = Graph::with_library(self.clone());
+        let named = function.signature.iter().flat_map(|signature| &signature.input_arg);
+        let mut arguments = vec![];
+        for (argument, given) in named.zip(given) {
+            let name = format!("{prefix}{}", argument.name);
+            let node = match given {
+                Argument::Known(value) => {
+                    let attrs = [("value".to_owned(), Attr::Tensor(value.clone()))];
+                    graph.add(name, "Const", vec![], attrs.into())?
+                }
+                Argument::Open(known) => {
+                    let attrs = [
+                        ("dtype".to_owned(), Attr::Type(known.dtype)),
+                        ("shape".to_owned(), Attr::Shape(known.shape.clone())),
+                    ];
+                    graph.add(name, "Placeholder", vec![], attrs.into())?
+                }
+            };
+            arguments.push(node.into());
+        }
+        let results = self.draw(name, &mut graph, prefix, &arguments)?;
+        Ok(Function { graph, arguments, results })
+    }
+
+    /// For each argument of a loop's body whether it comes out again as it went in.
+    ///
+    /// # Errors
+    /// Where there is no such function.
+    pub fn invariants(&self, body: &str) -> Result<Vec<bool>> {
+        let function = self.find(body)?;
+        let Some(signature) = &function.signature else { return Ok(vec![]) };
+        let nodes: HashMap<&str, &NodeDef> =
+            function.node_def.iter().map(|node| (node.name.as_str(), node)).collect();
+        let source = |result: &str| -> String {
+            let mut name = function.ret.get(result).map_or(result, String::as_str);
+            // No more steps than there are nodes, should they go in a circle.
+            for _ in 0..=nodes.len() {
+                match nodes.get(name.split(':').next().unwrap_or(name)) {
+                    Some(node) if node.op == "Identity" => match data_inputs(node).next() {
+                        Some(input) => name = input,
+                        None => break,
+                    },
+                    _ => break,
+                }
+            }
+            name.to_owned()
+        };
+        let pairs = signature.input_arg.iter().zip(&signature.output_arg);
+        Ok(pairs.map(|(argument, result)| source(&result.name) == argument.name).collect())
+    }
+
+    /// The function as a graph of its own: its arguments are placeholders of the types of `arguments`.
+    /// Hands out the graph, the placeholders and the results.
+    ///
+    /// # Errors
+    /// As for [`Library::draw`].
+    pub fn graph(
+        &self,
+        name: &str,
+        arguments: &[TensorType],
+    ) -> Result<(Graph, Vec<TensorRef>, Vec<TensorRef>)> {
+        let function = self.find(name)?;
+        let mut graph = Graph::with_library(self.clone());
+        let named = function.signature.iter().flat_map(|signature| &signature.input_arg);
+        let mut placeholders = vec![];
+        for (argument, known) in named.zip(arguments) {
+            let attrs = [
+                ("dtype".to_owned(), Attr::Type(known.dtype)),
+                ("shape".to_owned(), Attr::Shape(known.shape.clone())),
+            ];
+            let node = graph.add(&argument.name, "Placeholder", vec![], attrs.into())?;
+            placeholders.push(node.into());
+        }
+        let results = self.draw(name, &mut graph, "", &placeholders)?;
+        Ok((graph, placeholders, results))
+    }
+
+    /// Draws what a function does into `graph`, its nodes' names beginning with `prefix`, and hands out its
+    /// results.
+    ///
+    /// # Errors
+    /// Where there is no such function, it takes another number of arguments, or its nodes make no sense.
+    pub fn draw(
+        &self,
+        name: &str,
+        graph: &mut Graph,
+        prefix: &str,
+        arguments: &[TensorRef],
+    ) -> Result<Vec<TensorRef>> {
+        let function = self.find(name)?;
+        let within = |error: Error| error.within(format!("function \"{name}\""));
+        let Some(signature) = &function.signature else { return Ok(vec![]) };
+        if signature.input_arg.len() != arguments.len() {
+            let problem =
+                format!("it takes {} arguments and is given {}", signature.input_arg.len(), arguments.len());
+            return Err(Error::new(format!("function \"{name}\""), problem));
+        }
+        let mut body =
+            Body { nodes: HashMap::new(), drawn: HashMap::new(), open: HashSet::new(), graph, prefix };
+        for (argument, &tensor) in signature.input_arg.iter().zip(arguments) {
+            body.drawn.insert(&argument.name, vec![tensor]);
+        }
+        for node in &function.node_def {
+            body.nodes.insert(&node.name, node);
+        }
+        let results = signature.output_arg.iter().map(|output| {
+            let named = function.ret.get(&output.name).map_or(output.name.as_str(), String::as_str);
+            body.tensor(named)
+        });
+        results.collect::<Result<Vec<_>>>().map_err(within)
+    }
+
+    /// The types of a function's results, as its signature names them.
+    pub fn result_types(&self, name: &str) -> Result<Vec<TensorType>> {
+        let signature = self.find(name)?.signature.iter().flat_map(|signature| &signature.output_arg);
+        signature.map(|output| Ok(TensorType::new(dtype(output.r#type)?, Shape::UNKNOWN))).collect()
+    }
+}
+
+/// How many functions deep a function calls.
+#[derive(Clone, Copy)]
+enum Depth {
+    /// Its calls are being followed.
+    Open,
+    Known(usize),
+    Endless,
+}
+
+/// Finds the depth of a function and of those it calls. Stops following calls that are too deep.
+fn depth<'a>(
+    functions: &'a HashMap<String, FunctionDef>,
+    name: &'a str,
+    depths: &mut HashMap<&'a str, Depth>,
+) -> Depth {
+    fn follow<'a>(
+        functions: &'a HashMap<String, FunctionDef>,
+        name: &'a str,
+        depths: &mut HashMap<&'a str, Depth>,
+        left: usize,
+    ) -> Depth {
+        match (depths.get(name), functions.get(name)) {
+            (Some(Depth::Open), _) => return Depth::Endless,
+            (Some(&known), _) => return known,
+            (None, None) => return Depth::Known(0),
+            (None, Some(_)) if left == 0 => return Depth::Endless,
+            (None, Some(_)) => {}
+        }
+        depths.insert(name, Depth::Open);
+        let mut deepest = Depth::Known(0);
+        for called in functions.get(name).into_iter().flat_map(|function| &function.node_def).flat_map(called)
+        {
+            deepest = match (deepest, follow(functions, called, depths, left - 1)) {
+                (Depth::Known(a), Depth::Known(b)) => Depth::Known(a.max(b)),
+                _ => Depth::Endless,
+            };
+        }
+        let depth = match deepest {
+            Depth::Known(depth) => Depth::Known(depth + 1),
+            other => other,
+        };
+        depths.insert(name, depth);
+        depth
+    }
+    follow(functions, name, depths, 4 * MAX_DEPTH)
+}
+
+/// The functions that a node calls.
+fn called(node: &NodeDef) -> impl Iterator<Item = &str> {
+    use crate::proto::attr_value::Value;
+    node.attr.values().filter_map(|attr| attr.value.as_ref()).flat_map(|value| match value {
+        Value::Func(function) => vec![function.name.as_str()],
+        Value::List(list) => list.func.iter().map(|function| function.name.as_str()).collect(),
+        _ => vec![],
+    })
+}
+
+/// A function being drawn.
+struct Body<'a, 'g> {
+    nodes: HashMap<&'a str, &'a NodeDef>,
+    /// The tensors of arguments and of nodes that are drawn.
+    drawn: HashMap<&'a str, Vec<TensorRef>>,
+    /// Nodes whose inputs are being drawn.
+    open: HashSet<&'a str>,
+    graph: &'g mut Graph,
+    prefix: &'g str,
+}
+
+impl<'a> Body<'a, '_> {
+    /// A tensor by its name in the function; draws what it needs.
+    fn tensor(&mut self, name: &'a str) -> Result<TensorRef> {
+        let (node, output) = name.split_once(':').unwrap_or((name, ""));
+        self.draw_with_inputs(node)?;
+        let port = match self.nodes.get(node) {
+            None => 0,
+            Some(node) => port(node, output).ok_or_else(|| {
+                Error::new(format!("{} \"{}\"", node.op, node.name), format!("it has no output {output}"))
+            })?,
+        };
+        self.drawn
+            .get(node)
+            .and_then(|outputs| outputs.get(port))
+            .copied()
+            .ok_or_else(|| Error::new(format!("tensor \"{name}\""), "nothing in the function computes it"))
+    }
+
+    /// Draws a node after those it reads, with a stack of its own.
+    fn draw_with_inputs(&mut self, name: &'a str) -> Result<()> {
+        let mut stack = vec![name];
+        while let Some(&name) = stack.last() {
+            if self.drawn.contains_key(name) {
+                stack.pop();
+                continue;
+            }
+            let Some(&node) = self.nodes.get(name) else {
+                return Err(Error::new(format!("\"{name}\""), "nothing in the function has this name"));
+            };
+            let is_new = self.open.insert(name);
+            let before = stack.len();
+            stack.extend(
+                data_inputs(node)
+                    .map(|input| input.split(':').next().unwrap_or(input))
+                    .filter(|input| !self.drawn.contains_key(input)),
+            );
+            if stack.len() > before {
+                if !is_new {
+                    return Err(Error::new(format!("{} \"{name}\"", node.op), "it is part of a loop"));
+                }
+                continue;
+            }
+            let inputs: Result<Vec<TensorRef>> = data_inputs(node).map(|input| self.tensor(input)).collect();
+            let drawn = add_node(self.graph, node, &format!("{}{name}", self.prefix), inputs?, 0)?;
+            let ports = self.graph.node(drawn).outputs.len();
+            self.drawn.insert(name, (0..ports).map(|port| TensorRef { node: drawn, port }).collect());
+            stack.pop();
+        }
+        Ok(())
+    }
+}
+
+fn data_inputs(node: &NodeDef) -> impl Iterator<Item = &str> {
+    node.input.iter().map(String::as_str).filter(|input| !input.starts_with('^'))
+}
+
+/// The port of an op's output by the output's name and the place in it. Ops with one output, or with one list of
+/// outputs, count from the first.
+///
+/// Source: the `Output` lines of `REGISTER_OP` in `tensorflow/core/ops/*.cc`.
+fn port(node: &NodeDef, output: &str) -> Option<usize> {
+    let (name, place) = output.rsplit_once(':').unwrap_or((output, "0"));
+    let place: usize = place.parse().ok()?;
+    let count = |attribute: &str| match node.attr.get(attribute) {
+        Some(AttrValue { value: Some(attr_value::Value::I(count)) }) => usize::try_from(*count).ok(),
+        _ => None,
+    };
+    let names: &[&str] = match node.op.as_str() {
+        // After a list of splits, as long as an attribute says.
+        "RaggedGather" if name == "output_dense_values" => return count("OUTPUT_RAGGED_RANK"),
+        "RaggedTensorFromVariant" if name == "output_dense_values" => return count("output_ragged_rank"),
+        "RaggedRange" => &["rt_nested_splits", "rt_dense_values"],
+        "RaggedTensorToSparse" => &["sparse_indices", "sparse_values", "sparse_dense_shape"],
+        "TensorListConcat" | "TensorListConcatV2" => &["tensor", "lengths"],
+        "CTCGreedyDecoder" => &["decoded_indices", "decoded_values", "decoded_shape", "log_probability"],
+        "LSTMBlockCell" | "BlockLSTM" | "BlockLSTMV2" => &["i", "cs", "f", "o", "ci", "co", "h"],
+        "GRUBlockCell" => &["r", "u", "c", "h"],
+        "SelfAdjointEigV2" => &["e", "v"],
+        "Lu" => &["lu", "p"],
+        "StringSplit" | "StringSplitV2" => &["indices", "values", "shape"],
+        "DenseToDenseSetOperation" => &["result_indices", "result_values", "result_shape"],
+        "TopK" | "TopKV2" => &["values", "indices"],
+        "Unique" | "UniqueV2" => &["y", "idx"],
+        "UniqueWithCounts" | "UniqueWithCountsV2" => &["y", "idx", "count"],
+        "Switch" => &["output_false", "output_true"],
+        "Merge" => &["output", "value_index"],
+        "MaxPoolWithArgmax" => &["output", "argmax"],
+        "NonMaxSuppressionV4" => &["selected_indices", "valid_outputs"],
+        "NonMaxSuppressionV5" => &["selected_indices", "selected_scores", "valid_outputs"],
+        "CombinedNonMaxSuppression" => &["nmsed_boxes", "nmsed_scores", "nmsed_classes", "valid_detections"],
+        "FusedBatchNorm" | "FusedBatchNormV2" | "FusedBatchNormV3" => {
+            &["y", "batch_mean", "batch_variance", "reserve_space_1", "reserve_space_2", "reserve_space_3"]
+        }
+        "SoftmaxCrossEntropyWithLogits" | "SparseSoftmaxCrossEntropyWithLogits" => &["loss", "backprop"],
+        "TensorListPopBack" => &["output_handle", "tensor"],
+        "ListDiff" => &["out", "idx"],
+        "SparseFillEmptyRows" => {
+            &["output_indices", "output_values", "empty_row_indicator", "reverse_index_map"]
+        }
+        "SparseReshape" => &["output_indices", "output_shape"],
+        "Svd" => &["s", "u", "v"],
+        "Qr" => &["q", "r"],
+        _ => return Some(place),
+    };
+    names.iter().position(|known| *known == name).map(|first| first + place)
+}

@@ -1,0 +1,135 @@
+//! Ops on images, and on diagonals of matrices (`tensorflow/core/ops/{image,array}_ops.cc`).
+
+use super::array::like_first_input;
+use super::{InferenceFunction, Inputs};
+use crate::error::Result;
+use crate::graph::{Node, Shape, TensorType};
+use crate::tensor::DType;
+
+/// The inference functions of this family.
+pub fn function(op: &str) -> Option<InferenceFunction> {
+    Some(match op {
+        "ResizeBilinear" | "ResizeBicubic" | "ResizeArea" | "ResizeNearestNeighbor" => resize,
+        "AdjustContrastv2" | "AdjustHue" | "AdjustSaturation" | "RGBToHSV" | "HSVToRGB" | "MatrixSetDiag"
+        | "MatrixSetDiagV2" | "MatrixSetDiagV3" => like_first_input,
+        "MatrixDiag" | "MatrixDiagV2" | "MatrixDiagV3" => diag,
+        "MatrixDiagPart" | "MatrixDiagPartV2" | "MatrixDiagPartV3" => diag_part,
+        "CropAndResize" => crop_and_resize,
+        "DepthToSpace" | "SpaceToDepth" => depth_and_space,
+        _ => return None,
+    })
+}
+
+fn one(dtype: DType, shape: Shape) -> Result<Vec<TensorType>> {
+    Ok(vec![TensorType::new(dtype, shape)])
+}
+
+/// Two lengths that an input holds.
+fn size(inputs: &Inputs<'_>, index: usize) -> [Option<usize>; 2] {
+    let lengths = inputs.lengths(index).unwrap_or_default();
+    [0, 1].map(|axis| lengths.get(axis).and_then(|length| usize::try_from(length.value()?).ok()))
+}
+
+fn resize(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let input = inputs.tensor_type(0)?;
+    let dtype = if node.op == "ResizeNearestNeighbor" { input.dtype } else { DType::Float32 };
+    let [height, width] = size(inputs, 1);
+    one(dtype, Shape::new(vec![input.shape.dim(0), height, width, input.shape.dim(3)]))
+}
+
+fn crop_and_resize(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    let [height, width] = size(inputs, 3);
+    one(DType::Float32, Shape::new(vec![inputs.shape(1)?.dim(0), height, width, inputs.shape(0)?.dim(3)]))
+}
+
+fn depth_and_space(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let input = inputs.tensor_type(0)?;
+    let block = usize::try_from(node.int("block_size", 1)).ok().filter(|&block| block > 0 && block < 1 << 15);
+    let Some(block) = block else { return Err(node.error("its block_size is not a count")) };
+    let Some(dims) = input.shape.dims().filter(|dims| dims.len() == 4) else {
+        return one(input.dtype, Shape::of_rank(4));
+    };
+    let format = node.data_format();
+    let channel = format.channel_axis(4);
+    let is_apart = node.op == "SpaceToDepth";
+    let scaled = dims.iter().enumerate().map(|(axis, dim)| {
+        let dim = (*dim)?;
+        match (axis == 0, axis == channel, is_apart) {
+            (true, ..) => Some(dim),
+            (_, true, true) => dim.checked_mul(block * block),
+            (_, true, false) => Some(dim / (block * block)),
+            (_, false, true) => Some(dim / block),
+            (_, false, false) => dim.checked_mul(block),
+        }
+    });
+    one(input.dtype, Shape::new(scaled.collect()))
+}
+
+/// The number of diagonals, from the input that names the first and the last.
+fn diagonals(inputs: &Inputs<'_>, index: usize) -> Result<Option<(i64, i64)>> {
+    if inputs.node.inputs.len() <= index {
+        return Ok(Some((0, 0)));
+    }
+    Ok(match inputs.integers(index)?.as_deref() {
+        Some(&[only]) => Some((only, only)),
+        Some(&[lower, upper]) => Some((lower, upper)),
+        _ => None,
+    })
+}
+
+fn diag(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    let input = inputs.tensor_type(0)?;
+    let (Some(dims), Some((lower, upper))) = (input.shape.dims(), diagonals(inputs, 1)?) else {
+        return one(input.dtype, open_rank(inputs, [1, 0])?);
+    };
+    let batch = dims.len().saturating_sub(if lower == upper { 1 } else { 2 });
+    let given = |index: usize| -> Result<Option<usize>> {
+        if inputs.node.inputs.len() <= index {
+            return Ok(None);
+        }
+        Ok(inputs.integers(index)?.and_then(|size| usize::try_from(*size.first()?).ok()))
+    };
+    let offset = |k: i64| usize::try_from(k.max(0)).unwrap_or(0);
+    let longest = input.shape.last();
+    let rows = longest.map(|longest| longest + offset(-upper));
+    let columns = longest.map(|longest| longest + offset(lower));
+    let both = rows.zip(columns).map(|(rows, columns)| rows.max(columns));
+    let (rows, columns) = match (given(2)?, given(3)?) {
+        (Some(rows), Some(columns)) => (Some(rows), Some(columns)),
+        (Some(given), None) => (Some(given), columns),
+        (None, Some(given)) => (rows, Some(given)),
+        (None, None) => (both, both),
+    };
+    one(input.dtype, Shape::new([&dims[..batch], &[rows, columns]].concat()))
+}
+
+fn diag_part(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    let input = inputs.tensor_type(0)?;
+    let (Some([batch @ .., rows, columns]), Some((lower, upper))) =
+        (input.shape.dims(), diagonals(inputs, 1)?)
+    else {
+        return one(input.dtype, open_rank(inputs, [-1, 0])?);
+    };
+    let longest = rows.zip(*columns).and_then(|(rows, columns)| {
+        let longest = (rows as i64 + upper.min(0)).min(columns as i64 - lower.max(0));
+        usize::try_from(longest).ok()
+    });
+    let count = usize::try_from(upper - lower + 1).ok();
+    let dims = match lower == upper {
+        true => [batch, &[longest]].concat(),
+        false => [batch, &[count, longest]].concat(),
+    };
+    one(input.dtype, Shape::new(dims))
+}
+
+/// The rank of a result that has so many axes more than the input: for one diagonal, or for several.
+fn open_rank(inputs: &Inputs<'_>, more: [i64; 2]) -> Result<Shape> {
+    let is_single = match inputs.shape(1)?.fully_known().as_deref() {
+        Some([] | [1]) => true,
+        Some([2]) => false,
+        _ => return Ok(Shape::UNKNOWN),
+    };
+    let rank = inputs.shape(0)?.rank().and_then(|rank| i64::try_from(rank).ok());
+    let rank = rank.map(|rank| rank + more[usize::from(!is_single)]);
+    Ok(rank.and_then(|rank| usize::try_from(rank).ok()).map_or(Shape::UNKNOWN, Shape::of_rank))
+}

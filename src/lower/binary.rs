@@ -1,0 +1,335 @@
+//! Arithmetic, comparison and choice between tensors that broadcast.
+//!
+//! Sources: `tf.math`, `tf.bitwise` and `tf.where` in TensorFlow's API documentation; the operators of the same names
+//! in <https://onnx.ai/onnx/operators/>.
+
+use super::Layout;
+use super::array::common_layout;
+use super::context::Lowering;
+use super::support::{Op, op};
+use crate::error::Result;
+use crate::graph::{Node, NodeId, TensorRef};
+use crate::onnx::Attribute;
+use crate::tensor::DType;
+
+/// The ops of this family.
+pub const OPS: &[Op] = &[
+    op("Add", direct, "Add"),
+    op("AddN", add_n, "Add"),
+    op("AddV2", direct, "Add"),
+    op("Atan2", atan2, "Div, Atan, Less, Where, Add, IsNaN"),
+    op("BitwiseAnd", direct, "BitwiseAnd").since(18),
+    op("BitwiseOr", direct, "BitwiseOr").since(18),
+    op("BitwiseXor", direct, "BitwiseXor").since(18),
+    op("Div", direct, "Div"),
+    op("DivNoNan", div_no_nan, "Div, Equal, Where"),
+    op("Equal", compare, "Equal"),
+    op("FloorDiv", floor_div, "Div, Floor, Mod, Sub"),
+    op("FloorMod", floor_mod, "Mod, Div, Floor, Mul, Sub"),
+    op("Greater", compare, "Greater"),
+    op("GreaterEqual", compare, "GreaterOrEqual"),
+    op("Invert", invert, "BitwiseNot").since(18),
+    op("LeftShift", shift, "Pow, Mul"),
+    op("Less", compare, "Less"),
+    op("LessEqual", compare, "LessOrEqual"),
+    op("LogicalAnd", direct, "And"),
+    op("LogicalOr", direct, "Or"),
+    op("LogicalXor", direct, "Xor"),
+    op("Maximum", direct, "Max"),
+    op("Minimum", direct, "Min"),
+    op("Mod", truncate_mod, "Mod"),
+    op("Mul", direct, "Mul"),
+    op("MulNoNan", mul_no_nan, "Mul, Equal, Where"),
+    op("NotEqual", compare, "Equal, Not"),
+    op("Pow", direct, "Pow"),
+    op("RealDiv", direct, "Div"),
+    op("RightShift", shift, "Pow, Mod, Sub, Div"),
+    op("Select", select, "Where, Unsqueeze"),
+    op("SelectV2", select, "Where"),
+    op("SquaredDifference", squared_difference, "Sub, Mul"),
+    op("Sub", direct, "Sub"),
+    op("TruncateDiv", direct, "Div"),
+    op("TruncateMod", truncate_mod, "Mod"),
+    op("Xdivy", xdivy, "Div, Equal, Where"),
+    op("Xlogy", xlogy, "Log, Mul, Equal, Where"),
+];
+
+/// The inputs in the layout that they share, with that layout.
+fn operands(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<(Vec<String>, Layout)> {
+    let ranks: Option<Vec<usize>> = node.inputs.iter().map(|&input| cx.shape(input).rank()).collect();
+    let layout = match ranks.and(cx.shape(id.into()).rank()) {
+        Some(rank) => common_layout(cx, &node.inputs, rank),
+        None => Layout::tensorflow(0),
+    };
+    let names: Result<Vec<String>> =
+        node.inputs.iter().map(|&input| broadcast_input(cx, node, input, &layout)).collect();
+    Ok((names?, layout))
+}
+
+/// Both operands of an op.
+fn pair(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<(String, String, Layout)> {
+    let (names, layout) = operands(cx, id, node)?;
+    match <[String; 2]>::try_from(names) {
+        Ok([a, b]) => Ok((a, b, layout)),
+        Err(_) => Err(node.error("it has not two inputs")),
+    }
+}
+
+/// An operand of an op whose result is stored in `layout`. Broadcasting lines up the last axes, so an operand
+/// with fewer axes is given leading ones before its axes are moved.
+pub fn broadcast_input(
+    cx: &mut Lowering<'_>,
+    node: &Node,
+    tensor: TensorRef,
+    layout: &Layout,
+) -> Result<String> {
+    let full_rank = layout.axes().len();
+    let rank = match cx.shape(tensor).rank() {
+        Some(rank) if full_rank > 0 => rank,
+        _ => return cx.in_tensorflow_layout(tensor),
+    };
+    if rank == full_rank {
+        return cx.in_layout(tensor, layout);
+    }
+    if rank == 0 || layout.is_tensorflow() {
+        return cx.in_tensorflow_layout(tensor);
+    }
+    if let Some(constant) = cx.constant(tensor).cloned() {
+        let shape = [vec![1; full_rank - rank], constant.shape().to_vec()].concat();
+        let value = constant.reshaped(&shape).permuted(layout.axes());
+        return cx.derived_initializer(tensor, value, layout.axes());
+    }
+    let value = cx.in_tensorflow_layout(tensor)?;
+    let axes: Vec<i64> = (0..(full_rank - rank) as i64).collect();
+    let axes = cx.vector(node, "leading", &axes);
+    let unsqueezed = cx.step(node, "unsqueezed", "Unsqueeze", vec![value, axes], vec![]);
+    let perm = layout.axes().iter().map(|&axis| axis as i64).collect();
+    Ok(cx.step(node, "moved", "Transpose", vec![unsqueezed], vec![("perm", Attribute::Ints(perm))]))
+}
+
+fn operator(node: &Node) -> &'static str {
+    let onnx = OPS.iter().find(|op| op.name == node.op).map_or("", |op| op.onnx);
+    onnx.split(',').next().unwrap_or_default()
+}
+
+fn direct(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let since = OPS.iter().find(|op| op.name == node.op).map_or(0, |op| op.since);
+    if cx.opset() < since {
+        return Err(node
+            .error(format!("ONNX has it from operator set {since} on"))
+            .advice(format!("choose --opset {since} or later")));
+    }
+    let (a, b, layout) = pair(cx, id, node)?;
+    cx.emit((id, node), operator(node), vec![a, b], layout, vec![]);
+    Ok(())
+}
+
+fn invert(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    if cx.opset() < 18 {
+        return Err(node.error("ONNX has it from operator set 18 on").advice("choose --opset 18 or later"));
+    }
+    let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
+    cx.emit((id, node), "BitwiseNot", vec![name], layout, vec![]);
+    Ok(())
+}
+
+/// ONNX Runtime compares float32, float64, int32 and int64 (and truth values for equality); others are cast to a
+/// wider type first.
+fn compare(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (mut a, mut b, layout) = pair(cx, id, node)?;
+    let is_equality = matches!(node.op.as_str(), "Equal" | "NotEqual");
+    let wider = match cx.dtype(node.inputs[0]) {
+        DType::Int8 | DType::Int16 | DType::UInt8 | DType::UInt16 => Some(DType::Int32),
+        DType::UInt32 | DType::UInt64 => Some(DType::Int64),
+        DType::Float16 | DType::BFloat16 => Some(DType::Float32),
+        DType::Bool if !is_equality => Some(DType::Int32),
+        DType::String if cx.opset() < 19 => {
+            return Err(node
+                .error("ONNX compares strings from operator set 19 on")
+                .advice("choose --opset 19"));
+        }
+        _ => None,
+    };
+    if let Some(wider) = wider {
+        a = cx.cast(node, a, wider);
+        b = cx.cast(node, b, wider);
+    }
+    if node.op == "NotEqual" {
+        let equal = cx.step(node, "equal", "Equal", vec![a, b], vec![]);
+        cx.emit((id, node), "Not", vec![equal], layout, vec![]);
+        return Ok(());
+    }
+    cx.emit((id, node), operator(node), vec![a, b], layout, vec![]);
+    Ok(())
+}
+
+fn add_n(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    if let [only] = node.inputs[..] {
+        return cx.alias(id.into(), only);
+    }
+    let (names, layout) = operands(cx, id, node)?;
+    let mut names = names.into_iter();
+    let (Some(mut sum), Some(last)) = (names.next(), names.next_back()) else {
+        return Err(node.error("it has no inputs"));
+    };
+    for name in names {
+        sum = cx.step(node, "sum", "Add", vec![sum, name], vec![]);
+    }
+    cx.emit((id, node), "Add", vec![sum, last], layout, vec![]);
+    Ok(())
+}
+
+fn squared_difference(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b, layout) = pair(cx, id, node)?;
+    let difference = cx.step(node, "difference", "Sub", vec![a, b], vec![]);
+    cx.emit((id, node), "Mul", vec![difference.clone(), difference], layout, vec![]);
+    Ok(())
+}
+
+fn is_float(dtype: DType) -> bool {
+    matches!(dtype, DType::Float32 | DType::Float64 | DType::Float16 | DType::BFloat16)
+}
+
+/// ONNX's Div of integers rounds towards zero; what is left over is taken off first, so that nothing is rounded.
+fn floor_div(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b, layout) = pair(cx, id, node)?;
+    if is_float(cx.dtype(id.into())) {
+        let quotient = cx.step(node, "quotient", "Div", vec![a, b], vec![]);
+        cx.emit((id, node), "Floor", vec![quotient], layout, vec![]);
+        return Ok(());
+    }
+    let rest = cx.step(node, "rest", "Mod", vec![a.clone(), b.clone()], vec![]);
+    let even = cx.step(node, "even", "Sub", vec![a, rest], vec![]);
+    cx.emit((id, node), "Div", vec![even, b], layout, vec![]);
+    Ok(())
+}
+
+/// ONNX's Mod of integers has the sign of the divisor, as TensorFlow's; of floats it has that of the dividend.
+fn floor_mod(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b, layout) = pair(cx, id, node)?;
+    if !is_float(cx.dtype(id.into())) {
+        cx.emit((id, node), "Mod", vec![a, b], layout, vec![]);
+        return Ok(());
+    }
+    let quotient = cx.step(node, "quotient", "Div", vec![a.clone(), b.clone()], vec![]);
+    let floor = cx.step(node, "floor", "Floor", vec![quotient], vec![]);
+    let product = cx.step(node, "product", "Mul", vec![floor, b], vec![]);
+    cx.emit((id, node), "Sub", vec![a, product], layout, vec![]);
+    Ok(())
+}
+
+fn truncate_mod(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b, layout) = pair(cx, id, node)?;
+    cx.emit((id, node), "Mod", vec![a, b], layout, vec![("fmod", Attribute::Int(1))]);
+    Ok(())
+}
+
+/// ONNX shifts unsigned integers only: a shift to the left multiplies by a power of two, one to the right divides by it
+/// and rounds down.
+fn shift(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b, layout) = pair(cx, id, node)?;
+    let [a, b] = [a, b].map(|name| cx.cast(node, name, DType::Int64));
+    let two = cx.scalar(node, "two", DType::Int64, 2.0);
+    let power = cx.step(node, "power", "Pow", vec![two, b], vec![]);
+    let shifted = if node.op == "LeftShift" {
+        cx.step(node, "product", "Mul", vec![a, power], vec![])
+    } else {
+        let rest = cx.step(node, "rest", "Mod", vec![a.clone(), power.clone()], vec![]);
+        let even = cx.step(node, "even", "Sub", vec![a, rest], vec![]);
+        cx.step(node, "quotient", "Div", vec![even, power], vec![])
+    };
+    cx.emit_cast((id.into(), node), shifted, layout);
+    Ok(())
+}
+
+/// Adds the choice of zero where `deciding` is zero, and of `value` elsewhere.
+fn zero_where_zero(
+    cx: &mut Lowering<'_>,
+    (id, node): (NodeId, &Node),
+    deciding: String,
+    value: String,
+    layout: Layout,
+) {
+    let zero = cx.scalar(node, "zero", cx.dtype(id.into()), 0.0);
+    let is_zero = cx.step(node, "is_zero", "Equal", vec![deciding, zero.clone()], vec![]);
+    cx.emit((id, node), "Where", vec![is_zero, zero, value], layout, vec![]);
+}
+
+fn div_no_nan(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b, layout) = pair(cx, id, node)?;
+    let quotient = cx.step(node, "quotient", "Div", vec![a, b.clone()], vec![]);
+    zero_where_zero(cx, (id, node), b, quotient, layout);
+    Ok(())
+}
+
+fn mul_no_nan(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b, layout) = pair(cx, id, node)?;
+    let product = cx.step(node, "product", "Mul", vec![a, b.clone()], vec![]);
+    zero_where_zero(cx, (id, node), b, product, layout);
+    Ok(())
+}
+
+fn xdivy(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b, layout) = pair(cx, id, node)?;
+    let quotient = cx.step(node, "quotient", "Div", vec![a.clone(), b], vec![]);
+    zero_where_zero(cx, (id, node), a, quotient, layout);
+    Ok(())
+}
+
+fn xlogy(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b, layout) = pair(cx, id, node)?;
+    let log = cx.step(node, "log", "Log", vec![b], vec![]);
+    let product = cx.step(node, "product", "Mul", vec![a.clone(), log], vec![]);
+    zero_where_zero(cx, (id, node), a, product, layout);
+    Ok(())
+}
+
+/// The angle of a point: that of its slope, on the other side where the point lies to the left.
+fn atan2(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (y, x, layout) = pair(cx, id, node)?;
+    let dtype = cx.dtype(id.into());
+    let number = |cx: &mut Lowering<'_>, what: &str, value| cx.scalar(node, what, dtype, value);
+    let (zero, pi) = (number(cx, "zero", 0.0), number(cx, "pi", std::f64::consts::PI));
+    let minus_pi = number(cx, "minus_pi", -std::f64::consts::PI);
+    let slope = cx.step(node, "slope", "Div", vec![y.clone(), x.clone()], vec![]);
+    let angle = cx.step(node, "angle", "Atan", vec![slope], vec![]);
+    let below = cx.step(node, "below", "Less", vec![y, zero.clone()], vec![]);
+    let half_turn = cx.step(node, "half_turn", "Where", vec![below, minus_pi, pi], vec![]);
+    let turned = cx.step(node, "turned", "Add", vec![angle.clone(), half_turn], vec![]);
+    let is_left = cx.step(node, "is_left", "Less", vec![x, zero.clone()], vec![]);
+    let either = cx.step(node, "either", "Where", vec![is_left, turned, angle], vec![]);
+    // The origin has no slope, and the angle 0.
+    let origin = cx.step(node, "origin", "IsNaN", vec![either.clone()], vec![]);
+    cx.emit((id, node), "Where", vec![origin, zero, either], layout, vec![]);
+    Ok(())
+}
+
+/// `Select` takes a vector of conditions along the first axis, where `SelectV2` broadcasts as NumPy does.
+fn select(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let &[condition, a, b] = &node.inputs[..] else { return Err(node.error("it has not three inputs")) };
+    let rank = cx.shape(a).rank();
+    let is_along_first =
+        node.op == "Select" && cx.shape(condition).rank() == Some(1) && rank.is_some_and(|rank| rank > 1);
+    if is_along_first {
+        let axes: Vec<i64> = (1..rank.unwrap_or(1) as i64).collect();
+        let axes = cx.vector(node, "axes", &axes);
+        let name = cx.in_tensorflow_layout(condition)?;
+        let condition = cx.step(node, "condition", "Unsqueeze", vec![name, axes], vec![]);
+        let (a, b) = (cx.in_tensorflow_layout(a)?, cx.in_tensorflow_layout(b)?);
+        let layout = Layout::tensorflow_of(cx.shape(id.into()));
+        cx.emit((id, node), "Where", vec![condition, a, b], layout, vec![]);
+        return Ok(());
+    }
+    let (mut names, layout) = operands(cx, id, node)?;
+    if cx.dtype(id.into()) != DType::Bool {
+        cx.emit((id, node), "Where", names, layout, vec![]);
+        return Ok(());
+    }
+    // ONNX Runtime does not choose between truth values.
+    for name in &mut names[1..] {
+        *name = cx.cast(node, name.clone(), DType::UInt8);
+    }
+    let chosen = cx.step(node, "chosen", "Where", names, vec![]);
+    cx.emit_cast((id.into(), node), chosen, layout);
+    Ok(())
+}

@@ -1,0 +1,176 @@
+//! Ops that treat every element alike: any layout will do.
+//!
+//! Sources: `tf.math` and `tf.nn` in TensorFlow's API documentation; the operators of the same names in
+//! <https://onnx.ai/onnx/operators/>.
+
+use super::context::Lowering;
+use super::support::{Op, op};
+use crate::error::Result;
+use crate::graph::{Node, NodeId};
+use crate::onnx::Attribute;
+use crate::tensor::DType;
+
+/// The ops of this family.
+pub const OPS: &[Op] = &[
+    op("Abs", same, "Abs"),
+    op("Acos", float_only, "Acos"),
+    op("Acosh", float_only, "Acosh"),
+    op("Asin", float_only, "Asin"),
+    op("Asinh", float_only, "Asinh"),
+    op("Atan", float_only, "Atan"),
+    op("Atanh", float_only, "Atanh"),
+    op("Cast", cast, "Cast"),
+    op("Ceil", same, "Ceil"),
+    op("Cos", float_only, "Cos"),
+    op("Cosh", float_only, "Cosh"),
+    op("Elu", same, "Elu"),
+    op("Erf", same, "Erf"),
+    op("Erfc", one_minus_erf, "Erf, Sub"),
+    op("Exp", same, "Exp"),
+    op("Expm1", exp_minus_one, "Exp, Sub"),
+    op("Floor", same, "Floor"),
+    op("Inv", same, "Reciprocal"),
+    op("IsFinite", is_finite, "IsInf, IsNaN, Or, Not"),
+    op("IsInf", same, "IsInf"),
+    op("IsNan", same, "IsNaN"),
+    op("LeakyRelu", leaky_relu, "LeakyRelu"),
+    op("Log", same, "Log"),
+    op("Log1p", log_of_one_plus, "Add, Log"),
+    op("LogicalNot", same, "Not"),
+    op("Neg", same, "Neg"),
+    op("Reciprocal", same, "Reciprocal"),
+    op("Relu", same, "Relu"),
+    op("Relu6", relu6, "Clip"),
+    op("Rint", same, "Round"),
+    op("Round", round, "Round"),
+    op("Rsqrt", reciprocal_square_root, "Sqrt, Reciprocal"),
+    op("Selu", same, "Selu"),
+    op("Sigmoid", same, "Sigmoid"),
+    op("Sign", same, "Sign"),
+    op("Sin", float_only, "Sin"),
+    op("Sinh", float_only, "Sinh"),
+    op("Softplus", same, "Softplus"),
+    op("Softsign", same, "Softsign"),
+    op("Sqrt", same, "Sqrt"),
+    op("Square", square, "Mul"),
+    op("Tan", float_only, "Tan"),
+    op("Tanh", same, "Tanh"),
+];
+
+/// The ONNX operator that does what an op does.
+fn operator(node: &Node) -> &'static str {
+    OPS.iter().find(|op| op.name == node.op).map_or("Identity", |op| op.onnx)
+}
+
+fn same(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    unary(cx, id, node, operator(node), vec![], vec![])
+}
+
+/// ONNX Runtime computes these for float32 alone.
+fn float_only(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    if cx.dtype(input) != DType::Float64 {
+        return same(cx, id, node);
+    }
+    let (name, layout) = cx.stored(input)?;
+    let narrow = cx.cast(node, name, DType::Float32);
+    let value = cx.step(node, "float32", operator(node), vec![narrow], vec![]);
+    cx.emit_cast((id.into(), node), value, layout);
+    Ok(())
+}
+
+fn relu6(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let dtype = cx.dtype(id.into());
+    let bound = |cx: &mut Lowering<'_>, what: &str, value| {
+        // All of a type share their bounds.
+        let constant = crate::tensor::Constant::scalar(dtype, value);
+        cx.initializer(&format!("relu6/{what}"), constant, &[dtype as usize])
+    };
+    let bounds = vec![bound(cx, "min", 0.0), bound(cx, "max", 6.0)];
+    unary(cx, id, node, "Clip", bounds, vec![])
+}
+
+fn leaky_relu(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let alpha = node.float("alpha", 0.2);
+    unary(cx, id, node, "LeakyRelu", vec![], vec![("alpha", Attribute::Float(alpha))])
+}
+
+fn cast(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    if cx.dtype(input) == cx.dtype(id.into()) {
+        return cx.alias(id.into(), input);
+    }
+    let (name, layout) = cx.stored(input)?;
+    cx.emit_cast((id.into(), node), name, layout);
+    Ok(())
+}
+
+/// Integers are round.
+fn round(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    if matches!(cx.dtype(input), DType::Int32 | DType::Int64) {
+        return cx.alias(id.into(), input);
+    }
+    same(cx, id, node)
+}
+
+/// An op that treats every element alike.
+fn unary(
+    cx: &mut Lowering<'_>,
+    id: NodeId,
+    node: &Node,
+    op: &'static str,
+    more_inputs: Vec<String>,
+    attributes: Vec<(&'static str, Attribute)>,
+) -> Result<()> {
+    let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
+    let inputs = [vec![name], more_inputs].concat();
+    cx.emit((id, node), op, inputs, layout, attributes);
+    Ok(())
+}
+
+fn square(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
+    cx.emit((id, node), "Mul", vec![name.clone(), name], layout, vec![]);
+    Ok(())
+}
+
+fn reciprocal_square_root(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
+    let root = cx.step(node, "sqrt", "Sqrt", vec![name], vec![]);
+    cx.emit((id, node), "Reciprocal", vec![root], layout, vec![]);
+    Ok(())
+}
+
+fn one_minus_erf(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
+    let one = cx.scalar(node, "one", cx.dtype(id.into()), 1.0);
+    let erf = cx.step(node, "erf", "Erf", vec![name], vec![]);
+    cx.emit((id, node), "Sub", vec![one, erf], layout, vec![]);
+    Ok(())
+}
+
+fn exp_minus_one(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
+    let one = cx.scalar(node, "one", cx.dtype(id.into()), 1.0);
+    let exp = cx.step(node, "exp", "Exp", vec![name], vec![]);
+    cx.emit((id, node), "Sub", vec![exp, one], layout, vec![]);
+    Ok(())
+}
+
+fn log_of_one_plus(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
+    let one = cx.scalar(node, "one", cx.dtype(id.into()), 1.0);
+    let sum = cx.step(node, "sum", "Add", vec![name, one], vec![]);
+    cx.emit((id, node), "Log", vec![sum], layout, vec![]);
+    Ok(())
+}
+
+fn is_finite(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
+    let infinite = cx.step(node, "infinite", "IsInf", vec![name.clone()], vec![]);
+    let nan = cx.step(node, "nan", "IsNaN", vec![name], vec![]);
+    let either = cx.step(node, "either", "Or", vec![infinite, nan], vec![]);
+    cx.emit((id, node), "Not", vec![either], layout, vec![]);
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! Writing nodes: what handlers add to the model.
+
+use super::Layout;
+use super::context::{Lowering, Value};
+use crate::graph::{Node, NodeId, TensorRef};
+use crate::onnx::{self, Attribute, onnx_dtype};
+use crate::tensor::{Constant, DType};
+
+impl Lowering<'_> {
+    /// Adds a node to the model.
+    pub fn node(
+        &mut self,
+        name: &str,
+        op: &'static str,
+        inputs: Vec<String>,
+        outputs: Vec<String>,
+        attributes: Vec<(&'static str, Attribute)>,
+    ) {
+        let attributes = attributes.into_iter().map(|(name, value)| (name.into(), value)).collect();
+        let name = name.to_owned();
+        self.push(onnx::Node { name, op: op.into(), domain: "", inputs, outputs, attributes });
+    }
+
+    /// Adds a node of any domain to the model, under a name that no other node has.
+    pub fn push(&mut self, mut node: onnx::Node) {
+        let name = node.name.clone();
+        let mut number = 1;
+        while !self.node_names.insert(node.name.clone()) {
+            node.name = format!("{name}/{number}");
+            number += 1;
+        }
+        self.append(node);
+    }
+
+    /// Adds a node that has its final name.
+    pub(super) fn append(&mut self, node: onnx::Node) {
+        for output in &node.outputs {
+            self.producers.insert(output.clone(), self.model.nodes.len());
+        }
+        self.model.nodes.push(node);
+    }
+
+    /// Adds the node that computes the first output of a TensorFlow node, stored in `layout`.
+    pub fn emit(
+        &mut self,
+        (id, node): (NodeId, &Node),
+        op: &'static str,
+        inputs: Vec<String>,
+        layout: Layout,
+        attributes: Vec<(&'static str, Attribute)>,
+    ) {
+        self.emit_port((id.into(), node), op, inputs, layout, attributes);
+    }
+
+    /// Adds the node that computes the outputs of a TensorFlow node, all of them in TensorFlow's order of axes. The
+    /// outputs are the node's first ones.
+    pub fn emit_outputs(
+        &mut self,
+        (id, node): (NodeId, &Node),
+        op: &'static str,
+        inputs: Vec<String>,
+        count: usize,
+        attributes: Vec<(&'static str, Attribute)>,
+    ) {
+        let outputs = (0..count)
+            .map(|port| {
+                let tensor = TensorRef { node: id, port };
+                let layout = Layout::tensorflow_of(self.shape(tensor));
+                let name = self.output_name(tensor, &layout);
+                self.set(tensor, Value::Computed { name: name.clone(), layout });
+                name
+            })
+            .collect();
+        self.node(&node.name, op, inputs, outputs, attributes);
+    }
+
+    /// Adds the node that computes the first outputs of a TensorFlow node, each stored in its layout.
+    pub fn emit_all(
+        &mut self,
+        (id, node): (NodeId, &Node),
+        op: &'static str,
+        inputs: Vec<String>,
+        layouts: Vec<Layout>,
+        attributes: Vec<(&'static str, Attribute)>,
+    ) {
+        let outputs = layouts.into_iter().enumerate().map(|(port, layout)| {
+            let tensor = TensorRef { node: id, port };
+            let name = self.output_name(tensor, &layout);
+            self.set(tensor, Value::Computed { name: name.clone(), layout });
+            name
+        });
+        let outputs = outputs.collect();
+        self.node(&node.name, op, inputs, outputs, attributes);
+    }
+
+    /// A scalar constant of a type, for the use of a node.
+    pub fn scalar(&mut self, node: &Node, what: &str, dtype: DType, value: f64) -> String {
+        let constant = Constant::scalar(dtype, value);
+        self.initializer(&format!("{}/{what}", node.name), constant, &[])
+    }
+
+    /// Adds the node that computes an output of a TensorFlow node, cast to the type that the output has.
+    pub fn emit_cast(&mut self, (tensor, node): (TensorRef, &Node), value: String, layout: Layout) {
+        let to = onnx_dtype(self.dtype(tensor)).unwrap_or_default();
+        let attributes = vec![("to", Attribute::Int(to.into()))];
+        self.emit_port((tensor, node), "Cast", vec![value], layout, attributes);
+    }
+
+    /// Adds the node that computes one output of a TensorFlow node, stored in `layout`.
+    pub fn emit_port(
+        &mut self,
+        (tensor, node): (TensorRef, &Node),
+        op: &'static str,
+        inputs: Vec<String>,
+        layout: Layout,
+        attributes: Vec<(&'static str, Attribute)>,
+    ) {
+        let name = self.output_name(tensor, &layout);
+        self.node(&node.name, op, inputs, vec![name.clone()], attributes);
+        self.set(tensor, Value::Computed { name, layout });
+    }
+
+    /// Adds a node for a step on the way to what a TensorFlow node computes, and hands out the value's name, which
+    /// ends in `what`.
+    pub fn step(
+        &mut self,
+        node: &Node,
+        what: &str,
+        op: &'static str,
+        inputs: Vec<String>,
+        attributes: Vec<(&'static str, Attribute)>,
+    ) -> String {
+        let output = self.unique_name(&format!("{}/{what}", node.name));
+        self.node(&output.clone(), op, inputs, vec![output.clone()], attributes);
+        output
+    }
+
+    /// A value cast to another type, for the use of a node.
+    pub fn cast(&mut self, node: &Node, value: String, to: DType) -> String {
+        let to = Attribute::Int(onnx_dtype(to).unwrap_or_default().into());
+        self.step(node, "cast", "Cast", vec![value], vec![("to", to)])
+    }
+
+    /// The initializer for a vector of integers that belongs to a node.
+    pub fn vector(&mut self, node: &Node, what: &str, values: &[i64]) -> String {
+        let constant = Constant::from_i64(vec![values.len()], values);
+        self.initializer(&format!("{}/{what}", node.name), constant, &[])
+    }
+}

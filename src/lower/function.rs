@@ -1,0 +1,220 @@
+//! Functions of the graph's library inside of the model: as nodes among the others, or as a graph of its own inside of
+//! a node.
+//!
+//! A function is drawn as a graph for what it is given and lowered in a context of its own, which sees the values
+//! around it. Constants become initializers of the whole model, wherever they are asked for, and every name is given
+//! once in the whole model: ONNX demands single assignment across nested graphs
+//! (<https://onnx.ai/onnx/repo-docs/IR.html>).
+
+use std::collections::HashSet;
+
+use super::Layout;
+use super::context::{Lowering, Value, read_nodes};
+use super::support;
+use crate::error::Result;
+use crate::graph::{Argument, Graph, Node, NodeId, TensorRef, TensorType};
+use crate::onnx::{self, Model, TensorInfo};
+use crate::passes::fold::simplify;
+
+/// A tensor that a function is given: what stands for it, and what is known of it.
+#[derive(Debug, Clone)]
+pub struct Given {
+    pub value: Value,
+    pub known: TensorType,
+}
+
+/// A function that is drawn for what it is given.
+pub struct Drawn {
+    graph: Graph,
+    /// The nodes that stand for arguments, as far as they are read, with their places among the arguments.
+    arguments: Vec<(usize, NodeId)>,
+    /// What it computes.
+    pub results: Vec<TensorRef>,
+}
+
+impl<'a> Lowering<'a> {
+    /// What a function is given that is called with these tensors.
+    ///
+    /// # Errors
+    /// Where nothing stands for one of them.
+    pub fn given(&self, tensors: &[TensorRef]) -> Result<Vec<Given>> {
+        let given = |&tensor: &TensorRef| {
+            Ok(Given { value: self.value(tensor)?.clone(), known: self.graph.tensor_type(tensor).clone() })
+        };
+        tensors.iter().map(given).collect()
+    }
+
+    /// Draws a function for the use of a node. `what` is what the node uses it for.
+    ///
+    /// # Errors
+    /// Where its nodes make no sense for what it is given.
+    pub fn draw(&mut self, node: &Node, what: &str, function: &str, given: &[Given]) -> Result<Drawn> {
+        let scope = self.scope(&format!("{}/{what}", node.name));
+        let arguments: Vec<Argument> = given
+            .iter()
+            .map(|given| match &given.value {
+                Value::Constant { constant, .. } => Argument::Known(constant.clone()),
+                Value::Computed { .. } => Argument::Open(given.known.clone()),
+            })
+            .collect();
+        let within = |error: crate::error::Error| error.within(node.error("").subject());
+        let drawn = self.graph.library().function(function, &scope, &arguments).map_err(within)?;
+        let named = |&tensor: &TensorRef| drawn.graph.tensor_name(tensor);
+        let results: Vec<String> = drawn.results.iter().map(named).collect();
+        let arguments: Vec<String> = drawn.arguments.iter().map(named).collect();
+        let simple = simplify(&drawn.graph, &results).map_err(within)?;
+        let missing = |name: &str| node.error(format!("nothing computes {name} of its function"));
+        let found: Result<Vec<TensorRef>> =
+            results.iter().map(|name| simple.find_tensor(name).ok_or_else(|| missing(name))).collect();
+        let (graph, results) = simple.pruned_to(&found?);
+        let places = arguments.iter().enumerate();
+        let arguments =
+            places.filter_map(|(index, name)| Some((index, graph.find_tensor(name)?.node))).collect();
+        Ok(Drawn { graph, arguments, results })
+    }
+
+    /// A beginning of names that no node of the graph has.
+    fn scope(&mut self, name: &str) -> String {
+        loop {
+            let scope = format!("{}/", self.unique_name(name));
+            if !self.graph.nodes().any(|(_, node)| node.name.starts_with(&scope)) {
+                return scope;
+            }
+        }
+    }
+
+    /// A context for lowering a function. It has everything that the whole model shares, until [`Lowering::rejoin`].
+    ///
+    /// # Errors
+    /// Where what it is given and what it takes do not go together.
+    pub fn nested<'b>(&mut self, node: &Node, drawn: &'b Drawn, given: &[Given]) -> Result<Lowering<'b>>
+    where
+        'a: 'b,
+    {
+        let mut nested = Lowering::new(&drawn.graph, &drawn.results, self.options);
+        nested.names = std::mem::take(&mut self.names);
+        nested.node_names = std::mem::take(&mut self.node_names);
+        nested.initializers = std::mem::take(&mut self.initializers);
+        nested.model.initializers = std::mem::take(&mut self.model.initializers);
+        nested.transposed = self.transposed.clone();
+        for &(index, argument) in &drawn.arguments {
+            let given = given.get(index).ok_or_else(|| node.error("its function takes more tensors"))?;
+            nested.set(argument.into(), given.value.clone());
+        }
+        Ok(nested)
+    }
+
+    /// Takes back what a nested context had, and hands out its nodes.
+    pub fn rejoin(&mut self, nested: Lowering<'_>) -> Vec<onnx::Node> {
+        self.names = nested.names;
+        self.node_names = nested.node_names;
+        self.initializers = nested.initializers;
+        let Model { initializers, nodes, .. } = nested.model;
+        self.model.initializers = initializers;
+        nodes
+    }
+
+    /// Lowers the nodes of the graph, those left out that stand for arguments of a function.
+    ///
+    /// # Errors
+    /// Those of the ops.
+    pub fn run(&mut self) -> Result<()> {
+        let graph = self.graph;
+        for (id, node) in graph.nodes() {
+            if self.layout(id.into()).is_some() || self.constant(id.into()).is_some() {
+                continue;
+            }
+            support::lower_node(self, id, node)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what a function does among the other nodes, and hands out its results.
+    ///
+    /// # Errors
+    /// Those of the function's ops.
+    pub fn inline(&mut self, node: &Node, what: &str, function: &str, given: &[Given]) -> Result<Vec<Value>> {
+        let drawn = self.draw(node, what, function, given)?;
+        let mut nested = self.nested(node, &drawn, given)?;
+        nested.run()?;
+        let results = drawn.results.iter().map(|&result| nested.value(result).cloned()).collect();
+        for node in self.rejoin(nested) {
+            self.append(node);
+        }
+        results
+    }
+
+    /// A function as a graph for a node, which takes nothing and reads what it is given from around it.
+    ///
+    /// # Errors
+    /// Those of the function's ops.
+    pub fn branch(
+        &mut self,
+        node: &Node,
+        what: &str,
+        function: &str,
+        given: &[Given],
+    ) -> Result<onnx::Graph> {
+        let drawn = self.draw(node, what, function, given)?;
+        let mut nested = self.nested(node, &drawn, given)?;
+        nested.run()?;
+        let outputs = nested.ends(node, &drawn.results)?;
+        let nodes = self.rejoin(nested);
+        Ok(closed(format!("{}/{what}", node.name), vec![], outputs, nodes))
+    }
+
+    /// What a nested graph hands out for these tensors: values in TensorFlow's order of axes that are computed inside
+    /// of it, each under a name of its own.
+    ///
+    /// # Errors
+    /// Where nothing computes one of them.
+    pub fn ends(&mut self, node: &Node, results: &[TensorRef]) -> Result<Vec<TensorInfo>> {
+        let mut ends: Vec<TensorInfo> = vec![];
+        for &result in results {
+            let value = self.in_tensorflow_layout(result)?;
+            let is_new = self.producers.contains_key(&value) && ends.iter().all(|end| end.name != value);
+            let name =
+                if is_new { value } else { self.step(node, "result", "Identity", vec![value], vec![]) };
+            ends.push(TensorInfo { name, dtype: self.dtype(result), shape: None });
+        }
+        Ok(ends)
+    }
+
+    /// The name of a value in TensorFlow's order of axes that belongs to no tensor of this graph, for a scalar.
+    pub fn scalar_name(&mut self, value: Value) -> String {
+        match value {
+            Value::Computed { name, .. } => name,
+            Value::Constant { name, constant } => self.initializer(&name, constant, &[]),
+        }
+    }
+
+    /// Records the results of a function as the outputs of a node.
+    pub fn set_outputs(&mut self, id: NodeId, results: Vec<Value>) {
+        for (port, value) in results.into_iter().enumerate() {
+            self.set(TensorRef { node: id, port }, value);
+        }
+    }
+
+    /// Names for the outputs of a node, stored in TensorFlow's order of axes, and records them.
+    pub fn outputs_named(&mut self, id: NodeId, ports: &[usize]) -> Vec<String> {
+        let named = ports.iter().map(|&port| {
+            let tensor = TensorRef { node: id, port };
+            let layout = Layout::tensorflow_of(self.shape(tensor));
+            let name = self.output_name(tensor, &layout);
+            self.set(tensor, Value::Computed { name: name.clone(), layout });
+            name
+        });
+        named.collect()
+    }
+}
+
+/// A nested graph without the nodes that nobody reads.
+pub fn closed(
+    name: String,
+    inputs: Vec<TensorInfo>,
+    outputs: Vec<TensorInfo>,
+    nodes: Vec<onnx::Node>,
+) -> onnx::Graph {
+    let mut read: HashSet<String> = outputs.iter().map(|output| output.name.clone()).collect();
+    onnx::Graph { name, inputs, outputs, nodes: read_nodes(nodes, &mut read) }
+}

@@ -1,0 +1,297 @@
+//! Ops that put elements into another order, and ops that look for elements.
+//!
+//! Sources: `tf.transpose`, `tf.reverse`, `tf.reverse_sequence`, `tf.roll`, `tf.where`, `tf.unique`, `tf.math.top_k`,
+//! `tf.math.bincount` and `tf.sets` in TensorFlow's API documentation; Transpose, Slice, ReverseSequence, NonZero, Unique
+//! and TopK in <https://onnx.ai/onnx/operators/>.
+
+use super::Layout;
+use super::context::Lowering;
+use super::support::{Op, op};
+use crate::error::Result;
+use crate::graph::{Node, NodeId, TensorRef};
+use crate::onnx::Attribute;
+use crate::tensor::DType;
+
+/// The ops of this family.
+pub const OPS: &[Op] = &[
+    op("Bincount", bincount, "OneHot, ReduceSum"),
+    op("DenseBincount", bincount, "OneHot, ReduceSum"),
+    op("InvertPermutation", invert_permutation, "Range, ScatterElements"),
+    op("ListDiff", list_diff, "Equal, ReduceMax, NonZero, Gather"),
+    op("ReverseSequence", reverse_sequence, "ReverseSequence"),
+    op("ReverseV2", reverse, "Slice"),
+    op("Roll", roll, "Slice, Concat"),
+    op("TopK", top_k, "TopK"),
+    op("TopKV2", top_k, "TopK"),
+    op("Transpose", transpose, "Transpose"),
+    op("Unique", unique, "Unique"),
+    op("UniqueWithCounts", unique, "Unique"),
+    op("Where", places, "NonZero, Transpose"),
+];
+
+/// Other names for the axes, and no element is moved until somebody needs TensorFlow's order.
+fn transpose(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let perm = cx.integers(node, 1, "axes")?;
+    let rank = perm.len();
+    let axes: Vec<usize> = perm.iter().map(|axis| axis.rem_euclid(rank.max(1) as i64) as usize).collect();
+    if let Some(constant) = cx.constant(input).cloned()
+        && constant.shape().len() == rank
+        && (0..rank).all(|axis| axes.contains(&axis))
+    {
+        let name = format!("{}:0", node.name);
+        cx.set(id.into(), super::context::Value::Constant { name, constant: constant.permuted(&axes) });
+        return Ok(());
+    }
+    let (_, layout) = cx.stored(input)?;
+    if layout.axes().len() != rank || !(0..rank).all(|axis| axes.contains(&axis)) {
+        let name = cx.in_tensorflow_layout(input)?;
+        let layout = Layout::tensorflow(if cx.shape(id.into()).rank().is_some() { rank } else { 0 });
+        cx.emit((id, node), "Transpose", vec![name], layout, vec![("perm", Attribute::Ints(perm))]);
+        return Ok(());
+    }
+    let renamed = layout.axes().iter().filter_map(|axis| axes.iter().position(|other| other == axis));
+    cx.alias_in_layout(id.into(), input, Layout::of_axes(renamed.collect()))
+}
+
+fn reverse(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let axes = cx.integers(node, 1, "axes")?;
+    if axes.is_empty() {
+        return cx.alias(id.into(), input);
+    }
+    let rank = cx.rank(node, input)?.max(1);
+    let (name, layout) = cx.stored(input)?;
+    let axes: Vec<i64> =
+        axes.iter().map(|axis| layout.stored_axis(axis.rem_euclid(rank as i64) as usize) as i64).collect();
+    let all = |value: i64| vec![value; axes.len()];
+    let inputs = vec![
+        name,
+        cx.vector(node, "starts", &all(-1)),
+        cx.vector(node, "ends", &all(i64::MIN)),
+        cx.vector(node, "axes", &axes),
+        cx.vector(node, "steps", &all(-1)),
+    ];
+    cx.emit((id, node), "Slice", inputs, layout, vec![]);
+    Ok(())
+}
+
+/// ONNX reverses along the first or second axis, the batch being the other.
+fn reverse_sequence(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (input, lengths) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
+    let rank = cx.rank(node, input)?;
+    let axis = |name: &str| node.int(name, 0).rem_euclid(rank.max(1) as i64) as usize;
+    let (time, batch) = (axis("seq_dim"), axis("batch_dim"));
+    let lengths = cx.in_tensorflow_layout(lengths)?;
+    let lengths = cx.cast(node, lengths, DType::Int64);
+    let is_direct = time < 2 && batch < 2 && time != batch;
+    let name = cx.in_tensorflow_layout(input)?;
+    let layout = Layout::tensorflow(rank);
+    let attributes = |time: usize, batch: usize| {
+        vec![("time_axis", Attribute::Int(time as i64)), ("batch_axis", Attribute::Int(batch as i64))]
+    };
+    if is_direct {
+        cx.emit((id, node), "ReverseSequence", vec![name, lengths], layout, attributes(time, batch));
+        return Ok(());
+    }
+    let rest = (0..rank).filter(|&axis| axis != time && axis != batch);
+    let perm: Vec<usize> = [batch, time].into_iter().chain(rest).collect();
+    let back: Vec<i64> = (0..rank)
+        .filter_map(|axis| perm.iter().position(|&other| other == axis))
+        .map(|axis| axis as i64)
+        .collect();
+    let perm = perm.into_iter().map(|axis| axis as i64).collect();
+    let moved = cx.step(node, "moved", "Transpose", vec![name], vec![("perm", Attribute::Ints(perm))]);
+    let reversed = cx.step(node, "reversed", "ReverseSequence", vec![moved, lengths], attributes(1, 0));
+    cx.emit((id, node), "Transpose", vec![reversed], layout, vec![("perm", Attribute::Ints(back))]);
+    Ok(())
+}
+
+/// For each axis, what is behind the shift goes before what is in front of it.
+fn roll(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let rank = cx.rank(node, input)?.max(1);
+    let axes = cx.integers(node, 2, "axes")?;
+    let known = cx.known_integers(node, 1)?;
+    let (mut name, layout) = cx.stored(input)?;
+    let zero = cx.vector(node, "zero", &[0]);
+    let end = cx.vector(node, "end", &[i64::MAX]);
+    let shifts = match &known {
+        Some(_) => None,
+        None => {
+            let shifts = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
+            let shifts = cx.cast(node, shifts, DType::Int64);
+            let flat = cx.vector(node, "flat", &[-1]);
+            let shifts = cx.step(node, "shifts", "Reshape", vec![shifts, flat], vec![]);
+            Some(cx.step(node, "back", "Neg", vec![shifts], vec![]))
+        }
+    };
+    for (place, axis) in axes.iter().enumerate() {
+        let axis = axis.rem_euclid(rank as i64) as usize;
+        let at = match (&known, &shifts) {
+            (Some(known), _) => {
+                let shift = known.get(place).copied().unwrap_or(0);
+                let length = cx.shape(input).dim(axis).filter(|&length| length > 0);
+                let shift = length.map_or(shift, |length| shift.rem_euclid(length as i64));
+                cx.vector(node, &format!("at_{place}"), &[-shift])
+            }
+            (None, Some(shifts)) => {
+                let index = cx.vector(node, &format!("place_{place}"), &[place as i64]);
+                cx.step(node, "at", "Gather", vec![shifts.clone(), index], vec![])
+            }
+            (None, None) => return Err(node.error("it has no shifts")),
+        };
+        let stored = layout.stored_axis(axis) as i64;
+        let axis = cx.vector(node, &format!("axis_{stored}"), &[stored]);
+        let inputs = vec![name.clone(), at.clone(), end.clone(), axis.clone()];
+        let behind = cx.step(node, "behind", "Slice", inputs, vec![]);
+        let front = cx.step(node, "front", "Slice", vec![name, zero.clone(), at, axis], vec![]);
+        name = cx.step(node, "rolled", "Concat", vec![behind, front], vec![("axis", Attribute::Int(stored))]);
+    }
+    cx.emit((id, node), "Identity", vec![name], layout, vec![]);
+    Ok(())
+}
+
+fn invert_permutation(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let name = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
+    let perm = cx.cast(node, name, DType::Int64);
+    let size = cx.step(node, "size", "Size", vec![perm.clone()], vec![]);
+    let (zero, one) = (cx.scalar(node, "zero", DType::Int64, 0.0), cx.scalar(node, "one", DType::Int64, 1.0));
+    let places = cx.step(node, "places", "Range", vec![zero, size, one], vec![]);
+    let attributes = vec![("axis", Attribute::Int(0))];
+    let inverse = cx.step(node, "inverse", "ScatterElements", vec![perm.clone(), perm, places], attributes);
+    cx.emit_cast((id.into(), node), inverse, Layout::tensorflow(1));
+    Ok(())
+}
+
+/// The coordinates of elements that are not zero, a row each.
+fn places(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let mut name = cx.in_tensorflow_layout(input)?;
+    if !matches!(cx.dtype(input), DType::Bool | DType::Float32 | DType::Int32 | DType::Int64 | DType::UInt8) {
+        name = cx.cast(node, name, DType::Bool);
+    }
+    let places = cx.step(node, "places", "NonZero", vec![name], vec![]);
+    let perm = vec![("perm", Attribute::Ints(vec![1, 0]))];
+    cx.emit((id, node), "Transpose", vec![places], Layout::tensorflow(2), perm);
+    Ok(())
+}
+
+/// Distinct elements in the order in which they first occur, and for each element which of them it is.
+fn unique(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let name = cx.in_tensorflow_layout(input)?;
+    let name = match cx.dtype(input) {
+        DType::Float32 | DType::Float64 | DType::Int64 | DType::Int8 | DType::String => name,
+        _ => cx.cast(node, name, DType::Int64),
+    };
+    let outputs =
+        ["y", "first", "inverse", "counts"].map(|what| cx.unique_name(&format!("{}/{what}", node.name)));
+    let [y, _, inverse, counts] = outputs.clone();
+    let attributes = vec![("sorted", Attribute::Int(0))];
+    cx.node(&format!("{}/unique", node.name), "Unique", vec![name], outputs.to_vec(), attributes);
+    for (port, value) in [y, inverse, counts].into_iter().enumerate().take(node.outputs.len()) {
+        cx.emit_cast((TensorRef { node: id, port }, node), value, Layout::tensorflow(1));
+    }
+    Ok(())
+}
+
+fn top_k(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let name = cx.in_tensorflow_layout(input)?;
+    let k = if node.op == "TopK" {
+        cx.vector(node, "k", &[node.int("k", 1)])
+    } else {
+        let k = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
+        let (k, flat) = (cx.cast(node, k, DType::Int64), cx.vector(node, "flat", &[-1]));
+        cx.step(node, "k", "Reshape", vec![k, flat], vec![])
+    };
+    let is_known = matches!(cx.dtype(input), DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64);
+    let name = if is_known { name } else { cx.cast(node, name, DType::Int32) };
+    let outputs = ["values", "indices"].map(|what| cx.unique_name(&format!("{}/{what}", node.name)));
+    let attributes =
+        vec![("axis", Attribute::Int(-1)), ("sorted", Attribute::Int(node.bool("sorted", true).into()))];
+    cx.node(&format!("{}/top_k", node.name), "TopK", vec![name, k], outputs.to_vec(), attributes);
+    for (port, value) in outputs.into_iter().enumerate() {
+        let tensor = TensorRef { node: id, port };
+        let layout = Layout::tensorflow_of(cx.shape(tensor));
+        cx.emit_cast((tensor, node), value, layout);
+    }
+    Ok(())
+}
+
+/// The elements of the first vector that are not in the second, and their places.
+fn list_diff(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let [all, left_out] = [0, 1].map(|index| cx.input_of(node, index));
+    let (all, left_out) = (cx.in_tensorflow_layout(all?)?, cx.in_tensorflow_layout(left_out?)?);
+    let (first, second) = (cx.vector(node, "first", &[0]), cx.vector(node, "second", &[1]));
+    let rows = cx.step(node, "rows", "Unsqueeze", vec![all.clone(), second.clone()], vec![]);
+    let columns = cx.step(node, "columns", "Unsqueeze", vec![left_out, first], vec![]);
+    let equal = cx.step(node, "equal", "Equal", vec![rows, columns], vec![]);
+    let equal = cx.cast(node, equal, DType::Int64);
+    // A sum, which has its axes as an input in all operator sets, of no elements is zero.
+    let hits = cx.step(node, "hits", "ReduceSum", vec![equal, second], vec![("keepdims", Attribute::Int(0))]);
+    let zero = cx.scalar(node, "zero", DType::Int64, 0.0);
+    let is_kept = cx.step(node, "is_kept", "Equal", vec![hits, zero], vec![]);
+    let places = cx.step(node, "places", "NonZero", vec![is_kept], vec![]);
+    let flat = cx.vector(node, "flat", &[-1]);
+    let places = cx.step(node, "kept", "Reshape", vec![places, flat], vec![]);
+    let layout = Layout::tensorflow(1);
+    cx.emit(
+        (id, node),
+        "Gather",
+        vec![all, places.clone()],
+        layout.clone(),
+        vec![("axis", Attribute::Int(0))],
+    );
+    cx.emit_cast((TensorRef { node: id, port: 1 }, node), places, layout);
+    Ok(())
+}
+
+/// How often each number from zero on occurs in a vector, or in each row of a matrix, or what weights it carries.
+fn bincount(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let [numbers, size, weights] = [0, 1, 2].map(|index| cx.input_of(node, index));
+    let (numbers, size, weights) = (numbers?, size?, weights?);
+    let dtype = cx.dtype(id.into());
+    let computed = if dtype == DType::Int32 { DType::Int64 } else { dtype };
+    let rank = cx.rank(node, numbers)?;
+    let flat = cx.vector(node, "flat", &[-1]);
+    let name = cx.in_tensorflow_layout(numbers)?;
+    let mut name = cx.cast(node, name, DType::Int64);
+    let is_flattened = node.op == "Bincount" || rank == 0;
+    if is_flattened {
+        name = cx.step(node, "numbers", "Reshape", vec![name, flat.clone()], vec![]);
+    }
+    let size = cx.in_tensorflow_layout(size)?;
+    let size = cx.cast(node, size, DType::Int64);
+    let depth = cx.step(node, "depth", "Reshape", vec![size, flat.clone()], vec![]);
+    let off_on = {
+        let (off, on) = (cx.scalar(node, "off", computed, 0.0), cx.scalar(node, "on", computed, 1.0));
+        let [off, on] =
+            [off, on].map(|name| cx.step(node, "value", "Reshape", vec![name, flat.clone()], vec![]));
+        cx.step(node, "values", "Concat", vec![off, on], vec![("axis", Attribute::Int(0))])
+    };
+    let mut hot = cx.step(node, "hot", "OneHot", vec![name, depth, off_on], vec![]);
+    let has_weights = cx.shape(weights).fully_known().is_none_or(|dims| !dims.contains(&0));
+    if has_weights {
+        let mut weights = cx.in_tensorflow_layout(weights)?;
+        if dtype != computed {
+            weights = cx.cast(node, weights, computed);
+        }
+        if is_flattened {
+            weights = cx.step(node, "weights", "Reshape", vec![weights, flat.clone()], vec![]);
+        }
+        let behind = cx.vector(node, "behind", &[-1]);
+        let weights = cx.step(node, "columns", "Unsqueeze", vec![weights, behind], vec![]);
+        hot = cx.step(node, "weighted", "Mul", vec![hot, weights], vec![]);
+    }
+    let axes = cx.vector(node, "axes", &[-2]);
+    let keep = vec![("keepdims", Attribute::Int(0))];
+    let mut counts = cx.step(node, "counts", "ReduceSum", vec![hot, axes], keep);
+    if node.bool("binary_output", false) {
+        counts = cx.cast(node, counts, DType::Bool);
+    }
+    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    cx.emit_cast((id.into(), node), counts, layout);
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! Arithmetic spelled out in many nodes: a shorter way to write them.
+
+use super::context::Lowering;
+use crate::graph::Node;
+use crate::onnx::Attribute;
+use crate::tensor::DType;
+
+/// Adds nodes for one TensorFlow node; values are named after what computes them.
+pub struct Steps<'c, 'g, 'n> {
+    pub cx: &'c mut Lowering<'g>,
+    pub node: &'n Node,
+}
+
+impl Steps<'_, '_, '_> {
+    /// Adds a node without attributes.
+    pub fn op(&mut self, op: &'static str, inputs: &[&String]) -> String {
+        let inputs = inputs.iter().map(|&name| name.clone()).collect();
+        self.cx.step(self.node, &op.to_lowercase(), op, inputs, vec![])
+    }
+
+    /// Adds a node with one integer attribute.
+    pub fn op_with(
+        &mut self,
+        op: &'static str,
+        inputs: &[&String],
+        attribute: &'static str,
+        value: i64,
+    ) -> String {
+        let inputs = inputs.iter().map(|&name| name.clone()).collect();
+        self.cx.step(self.node, &op.to_lowercase(), op, inputs, vec![(attribute, Attribute::Int(value))])
+    }
+
+    /// A constant number of a type.
+    pub fn number(&mut self, dtype: DType, value: f64) -> String {
+        self.cx.scalar(self.node, &format!("{}_{value}", dtype.name()), dtype, value)
+    }
+
+    /// A constant int64 number.
+    pub fn int(&mut self, value: i64) -> String {
+        let constant = crate::tensor::Constant::from_i64(vec![], &[value]);
+        self.cx.initializer(&format!("{}/int_{value}", self.node.name), constant, &[])
+    }
+
+    /// A constant vector of one int64 number, as axes and bounds are given.
+    pub fn ints(&mut self, values: &[i64]) -> String {
+        let named: Vec<String> = values.iter().map(i64::to_string).collect();
+        self.cx.vector(self.node, &format!("ints_{}", named.join("_")), values)
+    }
+
+    /// A reduction along axes, which are an input or an attribute by the operator set.
+    pub fn reduce(&mut self, op: &'static str, value: &String, axes: &[i64], keep: bool) -> String {
+        let mut attributes = vec![("keepdims", Attribute::Int(keep.into()))];
+        let mut inputs = vec![value.clone()];
+        if self.cx.opset() >= 18 || op == "ReduceSum" {
+            inputs.push(self.ints(axes));
+        } else {
+            attributes.push(("axes", Attribute::Ints(axes.to_vec())));
+        }
+        self.cx.step(self.node, &op.to_lowercase(), op, inputs, attributes)
+    }
+
+    /// A value cast to another type.
+    pub fn cast(&mut self, value: &String, to: DType) -> String {
+        self.cx.cast(self.node, value.clone(), to)
+    }
+
+    /// A value with its axes in another order.
+    pub fn transpose(&mut self, value: &String, perm: &[i64]) -> String {
+        let attributes = vec![("perm", Attribute::Ints(perm.to_vec()))];
+        self.cx.step(self.node, "transpose", "Transpose", vec![value.clone()], attributes)
+    }
+}

@@ -1,0 +1,100 @@
+//! Transposed convolutions.
+//!
+//! Sources: `tf.nn.conv2d_transpose` and `tf.nn.conv3d_transpose` in TensorFlow's API documentation; ConvTranspose in
+//! <https://onnx.ai/onnx/operators/onnx__ConvTranspose.html>.
+
+use super::Layout;
+use super::context::Lowering;
+use super::support::{Op, op};
+use crate::error::Result;
+use crate::graph::{Node, NodeId, Padding};
+use crate::onnx::Attribute;
+use crate::tensor::DType;
+
+/// The ops of this family.
+pub const OPS: &[Op] = &[
+    op("Conv2DBackpropInput", transposed_convolution, "ConvTranspose, Slice"),
+    op("Conv3DBackpropInputV2", transposed_convolution, "ConvTranspose, Slice"),
+];
+
+/// A convolution run backwards. It makes all that the windows reach; the padding of the convolution is what is cut off
+/// again, or what no window reaches and is added as zeros.
+fn transposed_convolution(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let [sizes, filter, input] = [0, 1, 2].map(|index| cx.input_of(node, index));
+    let (sizes, filter, input) = (sizes?, filter?, input?);
+    let rank = cx.rank(node, input)?;
+    let spatial = rank.saturating_sub(2);
+    // TensorFlow's filter is that of the convolution: spatial axes, the result's channels, the input's.
+    let perm: Vec<usize> = [rank - 1, rank - 2].into_iter().chain(0..spatial).collect();
+    let filter_shape = cx.shape(filter).clone();
+    let kernel: Option<Vec<usize>> = (0..spatial).map(|axis| filter_shape.dim(axis)).collect();
+    let Some(kernel) = kernel else { return Err(node.error("the size of its filter is not known")) };
+    let filter = match cx.constant(filter).cloned() {
+        Some(constant) => cx.derived_initializer(filter, constant.permuted(&perm), &perm)?,
+        None => cx.in_layout(filter, &Layout::of_axes(perm))?,
+    };
+    let format = node.data_format();
+    let layout = Lowering::window_layout(format, rank);
+    let first = format.first_spatial_axis();
+    let (strides, dilations) = (node.spatial_sizes("strides", rank)?, node.spatial_sizes("dilations", rank)?);
+    let extents: Vec<usize> =
+        kernel.iter().zip(&dilations).map(|(kernel, dilation)| (kernel - 1) * dilation + 1).collect();
+    let name = cx.in_layout(input, &layout)?;
+    let ints = |values: &[i64]| Attribute::Ints(values.to_vec());
+    let as_i64 = |values: &[usize]| Attribute::Ints(values.iter().map(|&value| value as i64).collect());
+    let mut attributes = vec![("strides", as_i64(&strides)), ("kernel_shape", as_i64(&kernel))];
+    if dilations.iter().any(|&dilation| dilation != 1) {
+        attributes.push(("dilations", as_i64(&dilations)));
+    }
+    let padding = node.padding()?;
+    let known: Option<Vec<(usize, usize)>> = (0..spatial)
+        .map(|axis| cx.shape(input).dim(first + axis).zip(cx.shape(id.into()).dim(first + axis)))
+        .collect();
+    let inputs = vec![name, filter];
+    if let Some(lengths) = known {
+        let (mut begins, mut ends, mut added) = (vec![], vec![], vec![]);
+        for (axis, &(length, result)) in lengths.iter().enumerate() {
+            let full = (length.saturating_sub(1)) * strides[axis] + extents[axis];
+            let cut = full as i64 - result as i64;
+            let (begin, end) = match &padding {
+                Padding::Same if cut > 0 => (cut / 2, cut - cut / 2),
+                Padding::Explicit(pads) => pads.get(axis).map_or((0, 0), |&(a, b)| (a as i64, b as i64)),
+                _ => (0, 0),
+            };
+            begins.push(begin);
+            ends.push(end);
+            added.push((begin + end - cut).max(0));
+        }
+        if begins.iter().chain(&ends).any(|&pad| pad != 0) {
+            attributes.push(("pads", ints(&[begins, ends].concat())));
+        }
+        if added.iter().any(|&pad| pad != 0) {
+            attributes.push(("output_padding", ints(&added)));
+        }
+        cx.emit((id, node), "ConvTranspose", inputs, layout, attributes);
+        return Ok(());
+    }
+    // The size of the result is known when the model runs: it is cut out of what the windows reach.
+    let starts: Vec<i64> = (0..spatial)
+        .map(|axis| match &padding {
+            Padding::Same => (extents[axis] as i64 - strides[axis] as i64).max(0) / 2,
+            Padding::Explicit(pads) => pads.get(axis).map_or(0, |&(begin, _)| begin as i64),
+            Padding::Valid => 0,
+        })
+        .collect();
+    let added: Vec<i64> =
+        (0..spatial).map(|axis| (strides[axis] as i64 - extents[axis] as i64).max(0)).collect();
+    attributes.push(("output_padding", ints(&added)));
+    let full = cx.step(node, "full", "ConvTranspose", inputs, attributes);
+    let sizes = cx.in_tensorflow_layout(sizes)?;
+    let sizes = cx.cast(node, sizes, DType::Int64);
+    let places: Vec<i64> = (0..spatial).map(|axis| (first + axis) as i64).collect();
+    let places = cx.vector(node, "places", &places);
+    let lengths = cx.step(node, "lengths", "Gather", vec![sizes, places], vec![]);
+    let starts = cx.vector(node, "starts", &starts);
+    let ends = cx.step(node, "ends", "Add", vec![starts.clone(), lengths], vec![]);
+    let axes: Vec<i64> = (2..rank as i64).collect();
+    let axes = cx.vector(node, "axes", &axes);
+    cx.emit((id, node), "Slice", vec![full, starts, ends, axes], layout, vec![]);
+    Ok(())
+}

@@ -1,0 +1,33 @@
+//! Branches: which one is taken, and on which one a tensor is.
+
+use crate::eval::Tensor;
+use crate::graph::{Attr, Node, TensorRef};
+
+/// One side of a condition that is decided when the model runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Branch {
+    /// What decides.
+    pub condition: TensorRef,
+    /// Whether it is the side that is taken where the condition holds.
+    pub is_true: bool,
+}
+
+/// The function of the branch that an `If` takes on a known condition: a truth value, or a number that is not zero.
+/// Of a tensor that is no scalar, whether it has elements counts.
+///
+/// Source: `ToBool` in `tensorflow/core/kernels/functional_ops.cc`.
+pub fn taken_branch<'a>(node: &'a Node, condition: &Tensor) -> Option<&'a str> {
+    let is_true = match condition {
+        tensor if !tensor.shape().is_empty() => tensor.shape().iter().product::<usize>() > 0,
+        Tensor::Bool(array) => *array.first()?,
+        Tensor::Int32(array) => *array.first()? != 0,
+        Tensor::Int64(array) => *array.first()? != 0,
+        Tensor::UInt8(array) => *array.first()? != 0,
+        Tensor::Float32(array) => *array.first()? != 0.0,
+        Tensor::Float64(array) => *array.first()? != 0.0,
+    };
+    match node.attrs.get(if is_true { "then_branch" } else { "else_branch" }) {
+        Some(Attr::Function(name)) => Some(name),
+        _ => None,
+    }
+}

@@ -1,0 +1,32 @@
+//! Cutting a graph at tensors that the model is to be fed: what computes them goes.
+
+use std::collections::BTreeMap;
+
+use super::rewrite::rewrite;
+use crate::error::Result;
+use crate::graph::{Attr, Graph, Shape, TensorRef};
+use crate::tensor::DType;
+
+/// Turns the nodes that compute `inputs` into placeholders.
+///
+/// # Errors
+/// Where the graph does not fit together any more.
+pub fn cut_inputs(graph: &Graph, inputs: &[TensorRef]) -> Result<Graph> {
+    let is_placeholder = |tensor: &TensorRef| graph.node(tensor.node).op.starts_with("Placeholder");
+    if inputs.iter().all(is_placeholder) {
+        return Ok(graph.clone());
+    }
+    rewrite(graph, |rewriting, node| {
+        let is_cut = inputs.iter().any(|input| graph.node(input.node).name == node.name);
+        if !is_cut || node.op.starts_with("Placeholder") {
+            return Ok(None);
+        }
+        let (dtypes, shapes): (Vec<DType>, Vec<Shape>) =
+            node.outputs.iter().map(|output| (output.dtype, output.shape.clone())).unzip();
+        let attrs = BTreeMap::from([
+            ("output_types".to_owned(), Attr::Types(dtypes)),
+            ("output_shapes".to_owned(), Attr::Shapes(shapes)),
+        ]);
+        rewriting.new.add(node.name.clone(), "Placeholder", vec![], attrs).map(Some)
+    })
+}

@@ -1,0 +1,216 @@
+//! From training to inference: what comes in is a graph that was built to be trained; what goes out normalizes by
+//! moving averages instead of the statistics of each batch, and drops nothing at random.
+
+use std::collections::HashMap;
+
+use super::rewrite::{Rewriting, rewrite};
+use crate::error::Result;
+use crate::graph::{Attr, Graph, Node, NodeId, TensorRef};
+
+/// By the names of tensors that hold statistics of a batch, the variables that keep their moving averages.
+pub type MovingStatistics = HashMap<String, String>;
+
+/// What was changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// The batch norms that normalized by the statistics of each batch.
+    pub batch_norms: Vec<String>,
+    /// The dropouts that were left out.
+    pub dropouts: Vec<String>,
+}
+
+/// Turns batch norms that normalize by the statistics of each batch into those of inference. The variables of
+/// `moving` have to be in the graph, before the nodes that are to read them.
+///
+/// # Errors
+/// Where a batch norm's moving averages are not known.
+pub fn use_moving_statistics(
+    graph: &Graph,
+    moving: &MovingStatistics,
+    changes: &mut Changes,
+) -> Result<Graph> {
+    rewrite(graph, |rewriting, node| {
+        if node.op.starts_with("FusedBatchNorm") && !node.op.contains("Grad") {
+            return frozen_batch_norm(rewriting, node, moving, changes);
+        }
+        // Batch norm that is spelled out reads the moments from nodes of their own.
+        let Some(variable) = moving.get(&format!("{}:0", node.name)) else { return Ok(None) };
+        let Some(variable) = graph.find(variable) else { return Ok(None) };
+        let scope = node.name.split("/moments/").next().unwrap_or(&node.name).to_owned();
+        if !changes.batch_norms.contains(&scope) {
+            changes.batch_norms.push(scope);
+        }
+        let inputs = vec![rewriting.moved(variable.into())];
+        rewriting.new.add(node.name.clone(), "Identity", inputs, [].into()).map(Some)
+    })
+}
+
+fn frozen_batch_norm(
+    rewriting: &mut Rewriting<'_>,
+    node: &Node,
+    moving: &MovingStatistics,
+    changes: &mut Changes,
+) -> Result<Option<NodeId>> {
+    if !node.bool("is_training", true) || node.inputs.len() < 5 {
+        return Ok(None);
+    }
+    let mut inputs: Vec<TensorRef> = node.inputs.iter().map(|&input| rewriting.moved(input)).collect();
+    for port in [1, 2] {
+        // Newer versions of TensorFlow hand the moving averages to the op; older ones hand over nothing.
+        if rewriting.source(node.inputs[port + 2]).is_variable() {
+            continue;
+        }
+        let variable = moving.get(&format!("{}:{port}", node.name));
+        let Some(variable) = variable.and_then(|name| rewriting.old.find(name)) else {
+            return Err(node
+                .error("it normalizes by the statistics of each batch, and nothing says where their moving averages are")
+                .advice("give a graph that was built for inference, or freeze its is_training with --freeze"));
+        };
+        inputs[port + 2] = rewriting.moved(variable.into());
+    }
+    changes.batch_norms.push(node.name.clone());
+    let mut attrs = node.attrs.clone();
+    attrs.insert("is_training".to_owned(), Attr::Bool(false));
+    rewriting.new.add(node.name.clone(), &node.op, inputs, attrs).map(Some)
+}
+
+/// Leaves out dropouts: a tensor is scaled, and random elements of it are set to zero, either by a choice or by a
+/// product with zeros and ones. What is left is the tensor.
+///
+/// Source: `dropout_v2` in `tensorflow/python/ops/nn_ops.py`, in its versions of TensorFlow 1 and 2.
+///
+/// # Errors
+/// Where the graph does not fit together any more.
+pub fn drop_dropouts(graph: &Graph, changes: &mut Changes) -> Result<Graph> {
+    if !graph.nodes().any(|(_, node)| node.op.contains("RandomUniform")) {
+        return Ok(graph.clone());
+    }
+    rewrite(graph, |rewriting, node| {
+        let scaled = match (node.op.as_str(), &node.inputs[..]) {
+            ("SelectV2" | "Select", &[mask, scaled, _]) if is_random_mask(rewriting, mask, MASK_DEPTH) => {
+                scaled
+            }
+            ("Mul", &[a, b]) if is_random_mask(rewriting, b, MASK_DEPTH) => a,
+            ("Mul", &[a, b]) if is_random_mask(rewriting, a, MASK_DEPTH) => b,
+            _ => return Ok(None),
+        };
+        let Some(unscaled) = unscaled(rewriting, scaled) else { return Ok(None) };
+        changes.dropouts.push(node.name.clone());
+        let inputs = vec![rewriting.moved(unscaled)];
+        rewriting.new.add(node.name.clone(), "Identity", inputs, [].into()).map(Some)
+    })
+}
+
+/// How many ops lie between a random number and the mask that is made of it.
+const MASK_DEPTH: usize = 8;
+
+/// Whether a tensor is made of nothing but random numbers and constants.
+fn is_random_mask(rewriting: &Rewriting<'_>, tensor: TensorRef, depth: usize) -> bool {
+    let node = rewriting.source(tensor);
+    match (node.op.as_str(), depth) {
+        (_, 0) => false,
+        ("RandomUniform" | "StatelessRandomUniform" | "StatelessRandomUniformV2", _) => true,
+        ("GreaterEqual" | "Floor" | "Cast" | "Mul" | "Add" | "AddV2" | "Sub" | "Less", _) => {
+            let (mut has_random, mut has_other) = (false, false);
+            for &input in &node.inputs {
+                if is_random_mask(rewriting, input, depth - 1) {
+                    has_random = true;
+                } else {
+                    has_other |= rewriting.old.shape(input).rank() != Some(0);
+                }
+            }
+            has_random && !has_other
+        }
+        _ => false,
+    }
+}
+
+/// What was scaled by one number to make a tensor.
+fn unscaled(rewriting: &Rewriting<'_>, tensor: TensorRef) -> Option<TensorRef> {
+    let node = rewriting.source(tensor);
+    let is_number = |tensor: TensorRef| rewriting.old.shape(tensor).rank() == Some(0);
+    match (node.op.as_str(), &node.inputs[..]) {
+        ("Mul", &[a, b]) if is_number(b) => Some(a),
+        ("Mul", &[a, b]) if is_number(a) => Some(b),
+        ("RealDiv" | "Div", &[a, b]) if is_number(b) => Some(a),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Shape;
+    use crate::tensor::{Constant, DType};
+
+    fn add(graph: &mut Graph, name: &str, op: &str, inputs: &[TensorRef]) -> TensorRef {
+        let attrs = match op {
+            "Placeholder" | "VariableV2" => vec![
+                ("dtype".to_owned(), Attr::Type(DType::Float32)),
+                ("shape".to_owned(), Attr::Shape(Shape::known(&[4]))),
+            ],
+            "Const" => vec![("value".to_owned(), Attr::Tensor(Constant::from_f32(vec![], &[0.5])))],
+            _ => vec![],
+        };
+        graph.add(name, op, inputs.to_vec(), attrs.into_iter().collect()).unwrap().into()
+    }
+
+    #[test]
+    fn dropout_leaves_what_it_would_have_dropped_from() {
+        for is_chosen in [true, false] {
+            let mut graph = Graph::new();
+            let x = add(&mut graph, "x", "Placeholder", &[]);
+            let half = add(&mut graph, "half", "Const", &[]);
+            let scaled = add(&mut graph, "scaled", "RealDiv", &[x, half]);
+            let shape = add(&mut graph, "shape", "Shape", &[x]);
+            let random = add(&mut graph, "random", "RandomUniform", &[shape]);
+            let out = if is_chosen {
+                let keep = add(&mut graph, "keep", "GreaterEqual", &[random, half]);
+                add(&mut graph, "out", "SelectV2", &[keep, scaled, half])
+            } else {
+                let sum = add(&mut graph, "sum", "Add", &[half, random]);
+                let mask = add(&mut graph, "mask", "Floor", &[sum]);
+                add(&mut graph, "out", "Mul", &[scaled, mask])
+            };
+            let mut changes = Changes::default();
+            let dropped = drop_dropouts(&graph, &mut changes).unwrap();
+            let node = dropped.node(dropped.find("out").unwrap());
+            assert_eq!(
+                (node.op.as_str(), dropped.tensor_name(node.inputs[0])),
+                ("Identity", "x:0".to_owned())
+            );
+            assert_eq!(changes.dropouts, [graph.node(out.node).name.clone()]);
+        }
+    }
+
+    #[test]
+    fn noise_that_is_multiplied_is_no_dropout() {
+        let mut graph = Graph::new();
+        let x = add(&mut graph, "x", "Placeholder", &[]);
+        let shape = add(&mut graph, "shape", "Shape", &[x]);
+        let random = add(&mut graph, "random", "RandomUniform", &[shape]);
+        add(&mut graph, "out", "Mul", &[x, random]);
+        let mut changes = Changes::default();
+        drop_dropouts(&graph, &mut changes).unwrap();
+        assert_eq!(changes, Changes::default());
+    }
+
+    #[test]
+    fn batch_norm_in_training_reads_the_moving_averages() {
+        let mut graph = Graph::new();
+        let [mean, variance, x, gamma] =
+            ["mean", "variance", "x", "gamma"].map(|name| add(&mut graph, name, "VariableV2", &[]));
+        let none = add(&mut graph, "none", "Const", &[]);
+        add(&mut graph, "norm", "FusedBatchNorm", &[x, gamma, gamma, none, none]);
+        let moving = [("norm:1", "mean"), ("norm:2", "variance")];
+        let moving = moving.map(|(tensor, variable)| (tensor.to_owned(), variable.to_owned())).into();
+        let mut changes = Changes::default();
+        let frozen = use_moving_statistics(&graph, &moving, &mut changes).unwrap();
+        let norm = frozen.node(frozen.find("norm").unwrap());
+        assert!(!norm.bool("is_training", true));
+        assert_eq!(norm.inputs[3..], [mean, variance]);
+        assert_eq!(changes.batch_norms, ["norm"]);
+        let error = use_moving_statistics(&graph, &MovingStatistics::new(), &mut changes).unwrap_err();
+        assert!(error.to_string().contains("moving averages"), "{error}");
+    }
+}

@@ -1,0 +1,245 @@
+//! Models that come with their graph, in every file that TensorFlow 1 keeps one in: converted as a user would, executed
+//! and compared with what TensorFlow computed (`scripts/make_graph_fixtures.py`).
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use support::checkpoints::{Format, filled, write};
+use support::command::{Done, convert, fails};
+use support::npy;
+use support::onnx::{Model, execute, relative_error};
+use support::zoo::Case;
+use tempfile::TempDir;
+
+const TOLERANCE: f32 = 2e-5;
+const LOGITS: &str = "Net/logits/BiasAdd:0";
+const PREDICTIONS: &str = "predictions:0";
+const SHAPE: [usize; 4] = [2, 12, 10, 3];
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/graphs").join(name)
+}
+
+/// Converts, compares the first output with the fixture's logits, and hands out what was said and the model.
+fn check(input: &Path, fixture_folder: &str, options: &[&str]) -> (Done, Model) {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("model.onnx");
+    let done = convert(input, &output, options);
+    let images = npy::read(&fixture(fixture_folder).join("input.npy"));
+    let logits = npy::read(&fixture(fixture_folder).join("logits.npy"));
+    let outputs = execute(&output, &SHAPE, images);
+    let error = relative_error(&outputs[0].1, &logits);
+    assert!(error <= TOLERANCE, "{}: {error}", input.display());
+    (done, Model::load(&output))
+}
+
+fn names(infos: Vec<(String, String)>) -> Vec<String> {
+    infos.into_iter().map(|(name, _)| name).collect()
+}
+
+#[test]
+fn one_network_gives_one_model_from_every_container() {
+    for container in [
+        "model.ckpt",
+        "model.ckpt.meta",
+        "model.ckpt.index",
+        "frozen.pb",
+        "frozen.pbtxt",
+        "saved_model",
+        "hub_module",
+        "saved_model/saved_model.pb",
+    ] {
+        let (_, model) = check(&fixture("containers").join(container), "containers", &[]);
+        assert_eq!(names(model.inputs()), ["input:0"], "{container}");
+        let outputs: &[&str] = if container == "hub_module" { &[LOGITS] } else { &[LOGITS, PREDICTIONS] };
+        assert_eq!(names(model.outputs()), outputs, "{container}");
+        assert_eq!(model.nodes("BatchNormalization").len(), 2, "{container}");
+        assert_eq!(model.nodes("Transpose").len(), 1, "{container}");
+    }
+}
+
+#[test]
+fn a_graph_elsewhere_is_named() {
+    let folder = TempDir::new().unwrap();
+    for suffix in ["index", "data-00000-of-00001"] {
+        let name = format!("model.ckpt.{suffix}");
+        fs::copy(fixture("containers").join(&name), folder.path().join(&name)).unwrap();
+    }
+    let checkpoint = folder.path().join("model.ckpt");
+    for graph in ["model.ckpt.meta", "model.pbtxt", "saved_model"] {
+        let graph = fixture("containers").join(graph);
+        check(&checkpoint, "containers", &["--graph", graph.to_str().unwrap()]);
+    }
+}
+
+#[test]
+fn archives_of_graphs_convert_as_they_stand() {
+    let folder = TempDir::new().unwrap();
+    for name in ["saved_model", "frozen.pb"] {
+        let archive = folder.path().join(format!("{name}.tar.gz"));
+        let mut tar =
+            tar::Builder::new(GzEncoder::new(fs::File::create(&archive).unwrap(), Compression::fast()));
+        let path = fixture("containers").join(name);
+        if path.is_dir() {
+            tar.append_dir_all(name, path).unwrap()
+        } else {
+            tar.append_path_with_name(path, name).unwrap()
+        }
+        tar.into_inner().unwrap().finish().unwrap();
+        check(&archive, "containers", &[]);
+    }
+}
+
+#[test]
+fn a_signature_and_a_tag_choose_among_what_a_saved_model_holds() {
+    let saved_model = fixture("containers/saved_model");
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("model.onnx");
+    let done = convert(&saved_model, &output, &["--signature", "probabilities"]);
+    assert_eq!(names(Model::load(&output).outputs()), [PREDICTIONS]);
+    assert!(done.stdout.contains("signature probabilities"), "{}", done.stdout);
+    // The graph with the other tag has no signatures: its ends are its outputs.
+    check(&saved_model, "containers", &["--tag", "train"]);
+    let paths = [saved_model.to_str().unwrap(), output.to_str().unwrap()];
+    let error = fails(&["convert", paths[0], paths[1], "--tag", "tpu"]);
+    assert!(error.contains("\"serve\"") && error.contains("\"train\""), "{error}");
+    let error = fails(&["convert", paths[0], paths[1], "--signature", "scores"]);
+    assert!(error.contains("probabilities, serving_default"), "{error}");
+}
+
+#[test]
+fn a_training_graph_becomes_one_for_inference() {
+    for (name, kind) in [("switch", "Switch"), ("if", "If")] {
+        let (done, model) = check(&fixture(name).join("model.ckpt"), name, &[]);
+        assert_eq!(names(model.outputs()), [LOGITS, PREDICTIONS], "{kind}");
+        assert_eq!(model.nodes("BatchNormalization").len(), 2, "{kind}");
+        assert!(done.stdout.contains("is_training is taken to be false"), "{}", done.stdout);
+        // In training mode batch norm and dropout are those of training, and turned into inference one by one.
+        if kind == "Switch" {
+            let (done, _) = check(&fixture(name).join("model.ckpt"), name, &["--freeze", "is_training=true"]);
+            assert!(done.stdout.contains("warning: the graph was built for training"), "{}", done.stdout);
+            assert!(done.stdout.contains("dropout is left out"), "{}", done.stdout);
+        }
+    }
+}
+
+#[test]
+fn iterators_are_cut_off_and_become_inputs() {
+    let checkpoint = fixture("iterator/model.ckpt");
+    let (done, model) = check(&checkpoint, "iterator", &[]);
+    assert_eq!(names(model.inputs()), ["IteratorGetNext:0"]);
+    assert!(done.stdout.contains("read its input from files"), "{}", done.stdout);
+}
+
+#[test]
+fn inputs_may_lie_anywhere_and_outputs_too() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("model.onnx");
+    let options = ["--inputs", "Net/pool1/MaxPool:0", "--outputs", "Net/conv2/Relu:0", "--batch-size", "3"];
+    convert(&fixture("containers/frozen.pb"), &output, &options);
+    let model = Model::load(&output);
+    assert_eq!(names(model.inputs()), ["Net/pool1/MaxPool:0"]);
+    assert_eq!(names(model.outputs()), ["Net/conv2/Relu:0"]);
+    assert_eq!(model.nodes("Conv").len(), 1);
+}
+
+#[test]
+fn shapes_are_set_and_kept_open() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("model.onnx");
+    let frozen = fixture("containers/frozen.pb");
+    convert(&frozen, &output, &["--shape", "input=5,12,10,3"]);
+    assert_eq!(Model::load(&output).inputs()[0].1, "5,12,10,3");
+    convert(&frozen, &output, &["--batch-size", "4"]);
+    assert_eq!(Model::load(&output).inputs()[0].1, "4,12,10,3");
+    let outputs = ["--outputs", "Net/conv2/Relu:0", "--shape", "input:0=-1,-1,-1,3"];
+    convert(&frozen, &output, &outputs);
+    assert_eq!(Model::load(&output).inputs()[0].1, "batch,?,?,3");
+}
+
+#[test]
+fn variables_that_are_kept_in_parts_are_found() {
+    check(&fixture("partitioned/model.ckpt"), "partitioned", &[]);
+}
+
+#[test]
+fn what_is_not_there_is_named_with_what_comes_nearest() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("model.onnx");
+    let frozen = fixture("containers/frozen.pb");
+    let paths = [frozen.to_str().unwrap(), output.to_str().unwrap()];
+    let error = fails(&["convert", paths[0], paths[1], "--outputs", "prediction"]);
+    assert!(error.contains("\"prediction\"") && error.contains("nearest are predictions"), "{error}");
+    let error = fails(&["convert", paths[0], paths[1], "--freeze", "input"]);
+    assert!(error.contains("NAME=VALUE"), "{error}");
+    let error = fails(&["convert", paths[0], paths[1], "--image-size", "99"]);
+    assert!(error.contains("input is [?, 12, 10, 3]"), "{error}");
+    // A graph whose weights lie elsewhere.
+    let alone = folder.path().join("graph.meta");
+    fs::copy(fixture("containers/model.ckpt.meta"), &alone).unwrap();
+    let error = fails(&["convert", alone.to_str().unwrap(), paths[1]]);
+    assert!(error.contains("without a checkpoint") && error.contains("--graph"), "{error}");
+    assert!(!output.exists());
+}
+
+#[test]
+fn a_damaged_graph_is_an_error_in_a_sentence() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("model.onnx");
+    let damaged = folder.path().join("damaged.pb");
+    let whole = fs::read(fixture("containers/frozen.pb")).unwrap();
+    for length in [0, 1, 5, 100, whole.len() / 2, whole.len() - 1] {
+        fs::write(&damaged, &whole[..length]).unwrap();
+        fails(&["convert", damaged.to_str().unwrap(), output.to_str().unwrap()]);
+    }
+    for at in (0..whole.len().min(6000)).step_by(7) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x55;
+        fs::write(&damaged, &bytes).unwrap();
+        let done =
+            support::command::tf2onnx_rs(["convert", damaged.to_str().unwrap(), output.to_str().unwrap()]);
+        assert!(
+            matches!(done.status, 0 | 1) && !done.stderr.contains("panicked"),
+            "byte {at}: {}",
+            done.stderr
+        );
+    }
+}
+
+/// TensorFlow's own graph and the emulator's give the same model: operators, their number, and weights.
+#[test]
+fn the_graph_and_the_emulator_give_the_same_model() {
+    for name in ["lenet", "inception_v3_tiny", "mobilenet_v1_025", "mobilenet_v3_small", "nasnet_cifar"] {
+        let case = Case::load(name);
+        let folder = TempDir::new().unwrap();
+        let checkpoint = write(folder.path(), &filled(&case), Format::V2);
+        let graph = folder.path().join("graph.pb");
+        fs::write(&graph, case.graph_bytes()).unwrap();
+        let [height, width] = case.image_size();
+        let size = format!("--image-size={height}x{width}");
+        let (with, without) = (folder.path().join("with.onnx"), folder.path().join("without.onnx"));
+        let output = ["--outputs", case.output.as_str()];
+        convert(&checkpoint, &with, &[&output[..], &["--graph", graph.to_str().unwrap()]].concat());
+        convert(&checkpoint, &without, &[&output[..], &[size.as_str()]].concat());
+        let contents = |path: &Path| {
+            let model = Model::load(path);
+            let graph = &model.proto().graph;
+            let mut ops: Vec<String> = graph.node.iter().map(|node| node.op_type.clone()).collect();
+            let mut weights: Vec<(Vec<i64>, Vec<u8>)> = graph
+                .initializer
+                .iter()
+                .map(|tensor| (tensor.dims.clone(), tensor.raw_data.clone()))
+                .collect();
+            ops.sort();
+            weights.sort();
+            (ops, weights)
+        };
+        let (with, without) = (contents(&with), contents(&without));
+        assert_eq!(with.0, without.0, "{name}");
+        assert!(with.1 == without.1, "{name}: the initializers differ");
+    }
+}
