@@ -7,7 +7,7 @@ use super::context::Lowering;
 use super::support::{Op, op};
 use crate::error::Result;
 use crate::graph::{Node, NodeId};
-use crate::onnx::Attribute;
+use crate::onnx::{Attribute, Attributes};
 use crate::tensor::DType;
 
 /// The ops of this family.
@@ -121,7 +121,7 @@ fn unary(
     node: &Node,
     op: &'static str,
     more_inputs: Vec<String>,
-    attributes: Vec<(&'static str, Attribute)>,
+    attributes: Attributes,
 ) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
     let inputs = [vec![name], more_inputs].concat();

@@ -3,7 +3,7 @@
 use super::Layout;
 use super::context::{Lowering, Value};
 use crate::graph::{Node, NodeId, TensorRef};
-use crate::onnx::{self, Attribute, onnx_dtype};
+use crate::onnx::{self, Attribute, Attributes, onnx_dtype};
 use crate::tensor::{Constant, DType};
 
 impl Lowering<'_> {
@@ -14,7 +14,7 @@ impl Lowering<'_> {
         op: &'static str,
         inputs: Vec<String>,
         outputs: Vec<String>,
-        attributes: Vec<(&'static str, Attribute)>,
+        attributes: Attributes,
     ) {
         let attributes = attributes.into_iter().map(|(name, value)| (name.into(), value)).collect();
         let name = name.to_owned();
@@ -47,31 +47,9 @@ impl Lowering<'_> {
         op: &'static str,
         inputs: Vec<String>,
         layout: Layout,
-        attributes: Vec<(&'static str, Attribute)>,
+        attributes: Attributes,
     ) {
         self.emit_port((id.into(), node), op, inputs, layout, attributes);
-    }
-
-    /// Adds the node that computes the outputs of a TensorFlow node, all of them in TensorFlow's order of axes. The
-    /// outputs are the node's first ones.
-    pub fn emit_outputs(
-        &mut self,
-        (id, node): (NodeId, &Node),
-        op: &'static str,
-        inputs: Vec<String>,
-        count: usize,
-        attributes: Vec<(&'static str, Attribute)>,
-    ) {
-        let outputs = (0..count)
-            .map(|port| {
-                let tensor = TensorRef { node: id, port };
-                let layout = Layout::tensorflow_of(self.shape(tensor));
-                let name = self.output_name(tensor, &layout);
-                self.set(tensor, Value::Computed { name: name.clone(), layout });
-                name
-            })
-            .collect();
-        self.node(&node.name, op, inputs, outputs, attributes);
     }
 
     /// Adds the node that computes the first outputs of a TensorFlow node, each stored in its layout.
@@ -81,7 +59,7 @@ impl Lowering<'_> {
         op: &'static str,
         inputs: Vec<String>,
         layouts: Vec<Layout>,
-        attributes: Vec<(&'static str, Attribute)>,
+        attributes: Attributes,
     ) {
         let outputs = layouts.into_iter().enumerate().map(|(port, layout)| {
             let tensor = TensorRef { node: id, port };
@@ -113,7 +91,7 @@ impl Lowering<'_> {
         op: &'static str,
         inputs: Vec<String>,
         layout: Layout,
-        attributes: Vec<(&'static str, Attribute)>,
+        attributes: Attributes,
     ) {
         let name = self.output_name(tensor, &layout);
         self.node(&node.name, op, inputs, vec![name.clone()], attributes);
@@ -128,7 +106,7 @@ impl Lowering<'_> {
         what: &str,
         op: &'static str,
         inputs: Vec<String>,
-        attributes: Vec<(&'static str, Attribute)>,
+        attributes: Attributes,
     ) -> String {
         let output = self.unique_name(&format!("{}/{what}", node.name));
         self.node(&output.clone(), op, inputs, vec![output.clone()], attributes);

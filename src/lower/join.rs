@@ -9,7 +9,7 @@ use super::context::Lowering;
 use super::support::{Op, op};
 use crate::error::Result;
 use crate::graph::{Node, NodeId, TensorRef};
-use crate::onnx::Attribute;
+use crate::onnx::{Attribute, Attributes};
 use crate::tensor::{Constant, DType};
 
 /// The ops of this family.
@@ -89,7 +89,7 @@ fn equal_parts(
     node: &Node,
     length: Option<usize>,
     count: usize,
-) -> Result<(Option<String>, Vec<(&'static str, Attribute)>)> {
+) -> Result<(Option<String>, Attributes)> {
     match length {
         Some(length) if count > 0 && length.is_multiple_of(count) => {
             Ok((Some(cx.vector(node, "sizes", &vec![(length / count) as i64; count])), vec![]))

@@ -10,8 +10,8 @@ mod blocks;
 mod color;
 mod context;
 mod control;
+mod crop;
 mod custom;
-mod detection;
 mod diagonal;
 mod elementwise;
 mod emit;
@@ -42,6 +42,7 @@ mod spectral;
 mod steps;
 mod strings;
 mod support;
+mod suppression;
 mod tables;
 mod transposed;
 
@@ -64,7 +65,7 @@ const FAMILIES: &[&[Op]] = &[
     blocks::OPS,
     color::OPS,
     control::OPS,
-    detection::OPS,
+    crop::OPS,
     diagonal::OPS,
     elementwise::OPS,
     extent::OPS,
@@ -87,6 +88,7 @@ const FAMILIES: &[&[Op]] = &[
     slice::OPS,
     spectral::OPS,
     strings::OPS,
+    suppression::OPS,
     tables::OPS,
     transposed::OPS,
 ];

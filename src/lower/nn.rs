@@ -9,7 +9,7 @@ use super::support::{Op, op};
 use crate::error::Result;
 use crate::graph::window::Window;
 use crate::graph::{Node, NodeId, Padding};
-use crate::onnx::Attribute;
+use crate::onnx::{Attribute, Attributes};
 use crate::tensor::DType;
 
 /// The ops of this family.
@@ -102,7 +102,7 @@ fn pool(
     id: NodeId,
     node: &Node,
     op: &'static str,
-    mut attributes: Vec<(&'static str, Attribute)>,
+    mut attributes: Attributes,
 ) -> Result<()> {
     let rank = cx.rank(node, node.inputs[0])?;
     let layout = Lowering::window_layout(node.data_format(), rank);
@@ -126,11 +126,7 @@ fn pool(
 }
 
 /// `strides` and `pads` (or, where the size of the image is open, `auto_pad`) of a window op.
-fn window_attributes(
-    cx: &Lowering<'_>,
-    node: &Node,
-    sizes: &[Option<usize>],
-) -> Result<Vec<(&'static str, Attribute)>> {
+fn window_attributes(cx: &Lowering<'_>, node: &Node, sizes: &[Option<usize>]) -> Result<Attributes> {
     let rank = sizes.len() + 2;
     let format = node.data_format();
     let (strides, dilations) = (node.spatial_sizes("strides", rank)?, node.spatial_sizes("dilations", rank)?);

@@ -79,7 +79,7 @@ fn fake_quant(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
 /// A bound that is given, or the extreme of the input: of all of it, or of each part along an axis.
 fn bound(
     steps: &mut Steps<'_, '_, '_>,
-    name: &String,
+    name: &str,
     input: TensorRef,
     (index, op): (usize, &'static str),
     axis: Option<usize>,

@@ -8,7 +8,7 @@ use super::context::Lowering;
 use super::support::{Op, op};
 use crate::error::Result;
 use crate::graph::{Node, NodeId, TensorRef};
-use crate::onnx::{Attribute, onnx_dtype};
+use crate::onnx::{Attribute, Attributes, onnx_dtype};
 use crate::tensor::DType;
 
 /// The ops of this family.
@@ -20,7 +20,7 @@ pub const OPS: &[Op] = &[
     op("RandomUniformInt", integers, "RandomUniformLike, Mul, Floor"),
 ];
 
-fn seed(node: &Node) -> Vec<(&'static str, Attribute)> {
+fn seed(node: &Node) -> Attributes {
     let seed = [node.int("seed", 0), node.int("seed2", 0)].into_iter().find(|&seed| seed != 0);
     seed.map(|seed| ("seed", Attribute::Float(seed as f32))).into_iter().collect()
 }
@@ -79,8 +79,8 @@ fn shuffle(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let name = cx.in_tensorflow_layout(input)?;
     let shape = cx.step(node, "shape", "Shape", vec![name.clone()], vec![]);
-    let first = cx.vector(node, "first", &[0]);
-    let count = cx.step(node, "count", "Gather", vec![shape, first], vec![]);
+    let (start, end) = (cx.vector(node, "start", &[0]), cx.vector(node, "end", &[1]));
+    let count = cx.step(node, "count", "Slice", vec![shape, start, end], vec![]);
     let zero = cx.scalar(node, "zero", DType::Float32, 0.0);
     let zeros = cx.step(node, "zeros", "Expand", vec![zero, count.clone()], vec![]);
     let random = cx.step(node, "random", "RandomUniformLike", vec![zeros], seed(node));

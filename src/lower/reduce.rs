@@ -8,7 +8,7 @@ use super::context::Lowering;
 use super::support::{Op, op};
 use crate::error::Result;
 use crate::graph::{Node, NodeId};
-use crate::onnx::Attribute;
+use crate::onnx::{Attribute, Attributes};
 use crate::tensor::DType;
 
 /// The ops of this family.
@@ -178,7 +178,7 @@ fn arg(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     Ok(())
 }
 
-fn flags(node: &Node) -> Vec<(&'static str, Attribute)> {
+fn flags(node: &Node) -> Attributes {
     ["exclusive", "reverse"]
         .into_iter()
         .filter(|name| node.bool(name, false))

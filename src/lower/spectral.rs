@@ -91,7 +91,7 @@ fn fft(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
             steps.cx.initializer(&format!("{}/{what}_{back}", node.name), constant, &[])
         };
         let (cosines, sines) = (matrix(&mut steps, "cosines", &cosines), matrix(&mut steps, "sines", &sines));
-        let mut transformed = |steps: &mut Steps<'_, '_, '_>, value: &String, waves: &String| {
+        let transformed = |steps: &mut Steps<'_, '_, '_>, value: &String, waves: &String| {
             let mut value = value.clone();
             if used < length {
                 let (start, end, axis) =

@@ -48,9 +48,9 @@ impl Steps<'_, '_, '_> {
     }
 
     /// A reduction along axes, which are an input or an attribute by the operator set.
-    pub fn reduce(&mut self, op: &'static str, value: &String, axes: &[i64], keep: bool) -> String {
+    pub fn reduce(&mut self, op: &'static str, value: &str, axes: &[i64], keep: bool) -> String {
         let mut attributes = vec![("keepdims", Attribute::Int(keep.into()))];
-        let mut inputs = vec![value.clone()];
+        let mut inputs = vec![value.to_owned()];
         if self.cx.opset() >= 18 || op == "ReduceSum" {
             inputs.push(self.ints(axes));
         } else {
@@ -60,13 +60,13 @@ impl Steps<'_, '_, '_> {
     }
 
     /// A value cast to another type.
-    pub fn cast(&mut self, value: &String, to: DType) -> String {
-        self.cx.cast(self.node, value.clone(), to)
+    pub fn cast(&mut self, value: &str, to: DType) -> String {
+        self.cx.cast(self.node, value.to_owned(), to)
     }
 
     /// A value with its axes in another order.
-    pub fn transpose(&mut self, value: &String, perm: &[i64]) -> String {
+    pub fn transpose(&mut self, value: &str, perm: &[i64]) -> String {
         let attributes = vec![("perm", Attribute::Ints(perm.to_vec()))];
-        self.cx.step(self.node, "transpose", "Transpose", vec![value.clone()], attributes)
+        self.cx.step(self.node, "transpose", "Transpose", vec![value.to_owned()], attributes)
     }
 }

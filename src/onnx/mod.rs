@@ -4,6 +4,7 @@ mod model;
 mod writer;
 
 pub use model::{
-    Attribute, Dim, Graph, Initializer, ML_DOMAIN, Model, Node, TENSORFLOW_DOMAIN, TensorInfo, onnx_dtype,
+    Attribute, Attributes, Dim, Graph, Initializer, ML_DOMAIN, Model, Node, TENSORFLOW_DOMAIN, TensorInfo,
+    onnx_dtype,
 };
 pub use writer::{WriteReport, write_model};

@@ -58,6 +58,9 @@ pub struct TensorInfo {
     pub shape: Option<Vec<Dim>>,
 }
 
+/// The attributes of a node, by name.
+pub type Attributes = Vec<(&'static str, Attribute)>;
+
 /// An attribute of a node.
 #[derive(Debug, Clone)]
 #[allow(missing_docs)] // the variants are the types' own names

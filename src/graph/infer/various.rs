@@ -51,6 +51,7 @@ pub fn function(op: &str) -> Option<InferenceFunction> {
                 TensorType::new(DType::Int32, Shape::scalar()),
             ])
         },
+        "CombinedNonMaxSuppression" => combined_suppression,
         _ => return None,
     })
 }
@@ -111,4 +112,24 @@ fn numbered_segment(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>>
 fn cross_entropy(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
     let input = inputs.tensor_type(0)?;
     Ok(vec![TensorType::new(input.dtype, Shape::new(vec![input.shape.dim(0)])), input.clone()])
+}
+
+/// Boxes, scores and classes of so many boxes in each image, and how many of them there are.
+fn combined_suppression(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let images = inputs.shape(1)?.dim(0);
+    let number =
+        |index| Ok(inputs.integers(index)?.and_then(|values| usize::try_from(*values.first()?).ok()));
+    let mut boxes = number(3)?;
+    if node.bool("pad_per_class", false) {
+        let of_classes =
+            number(2)?.zip(inputs.shape(1)?.dim(2)).map(|(each, classes)| each.saturating_mul(classes));
+        boxes = boxes.zip(of_classes).map(|(total, of_classes)| total.min(of_classes));
+    }
+    let of_boxes = TensorType::new(DType::Float32, Shape::new(vec![images, boxes]));
+    Ok(vec![
+        TensorType::new(DType::Float32, Shape::new(vec![images, boxes, Some(4)])),
+        of_boxes.clone(),
+        of_boxes,
+        TensorType::new(DType::Int32, Shape::new(vec![images])),
+    ])
 }

@@ -1,84 +1,39 @@
-//! Boxes in images: choosing among overlapping ones, and cutting them out.
+//! Boxes cut out of images and resized.
 //!
-//! Sources: `tf.image.non_max_suppression*` and `tf.image.crop_and_resize` in TensorFlow's API documentation;
-//! NonMaxSuppression and GatherND in <https://onnx.ai/onnx/operators/>.
+//! Sources: `tf.image.crop_and_resize` in TensorFlow's API documentation; GatherND in
+//! <https://onnx.ai/onnx/operators/>.
 
 use super::Layout;
 use super::context::Lowering;
 use super::steps::Steps;
 use super::support::{Op, op};
 use crate::error::Result;
-use crate::graph::{Node, NodeId, TensorRef};
+use crate::graph::{Node, NodeId};
 use crate::onnx::Attribute;
 use crate::tensor::{Constant, DType};
 
 /// The ops of this family.
-pub const OPS: &[Op] = &[
-    op("CropAndResize", crop_and_resize, "GatherND, Floor, Ceil, Where"),
-    op("NonMaxSuppressionV2", non_max_suppression, "NonMaxSuppression"),
-    op("NonMaxSuppressionV3", non_max_suppression, "NonMaxSuppression"),
-    op("NonMaxSuppressionV4", non_max_suppression, "NonMaxSuppression, Pad"),
-    op("NonMaxSuppressionV5", non_max_suppression, "NonMaxSuppression, Pad").note("without soft suppression"),
-];
+pub const OPS: &[Op] = &[op("CropAndResize", crop_and_resize, "GatherND, Floor, Ceil, Where")];
 
-/// ONNX has batches and classes, of which there is one here, and says for each chosen box which they are.
-fn non_max_suppression(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let [boxes, scores, limit, overlap] = [0, 1, 2, 3].map(|index| cx.input_of(node, index));
-    let scores_input = scores?;
-    if let Some(&sigma) = node.inputs.get(5) {
-        let sigma = cx.constant(sigma).map(Constant::to_f32s).transpose()?.flatten();
-        if sigma.is_none_or(|sigma| sigma.iter().any(|&sigma| sigma != 0.0)) {
-            return Err(node.error("it lowers the scores of overlapping boxes, which ONNX has not"));
-        }
+/// How many pixels a crop has along a side: as a number, or as the name of one that is computed.
+enum Count {
+    Known(usize),
+    Open(String),
+}
+
+/// The two numbers of an input that gives the size of the crops.
+fn crop_size(steps: &mut Steps<'_, '_, '_>) -> Result<[Count; 2]> {
+    let size = steps.cx.input_of(steps.node, 3)?;
+    if let Some(&[rows, columns]) = steps.cx.known_integers(steps.node, 3)?.as_deref() {
+        let known = [rows, columns].map(|count| Count::Known(usize::try_from(count).unwrap_or(0)));
+        return Ok(known);
     }
-    let (boxes, scores) = (cx.in_tensorflow_layout(boxes?)?, cx.in_tensorflow_layout(scores_input)?);
-    let (limit, overlap) = (cx.in_tensorflow_layout(limit?)?, cx.in_tensorflow_layout(overlap?)?);
-    let threshold = match node.inputs.get(4) {
-        Some(&threshold) => Some(cx.in_tensorflow_layout(threshold)?),
-        None => None,
-    };
-    let mut steps = Steps { cx, node };
-    let (flat, first, both) = (steps.ints(&[-1]), steps.ints(&[0]), steps.ints(&[0, 1]));
-    let all_boxes = steps.cast(&boxes, DType::Float32);
-    let all_boxes = steps.op("Unsqueeze", &[&all_boxes, &first]);
-    let all_scores = steps.cast(&scores, DType::Float32);
-    let all_scores = steps.op("Unsqueeze", &[&all_scores, &both]);
-    let limit = steps.cast(&limit, DType::Int64);
-    let limit = steps.op("Reshape", &[&limit, &flat]);
-    let overlap = steps.cast(&overlap, DType::Float32);
-    let overlap = steps.op("Reshape", &[&overlap, &flat]);
-    let mut inputs = vec![all_boxes, all_scores, limit.clone(), overlap];
-    if let Some(threshold) = threshold {
-        let threshold = steps.cast(&threshold, DType::Float32);
-        inputs.push(steps.op("Reshape", &[&threshold, &flat]));
-    }
-    let chosen = steps.cx.step(node, "chosen", "NonMaxSuppression", inputs, vec![]);
-    let two = steps.int(2);
-    let mut places = steps.op_with("Gather", &[&chosen, &two], "axis", 1);
-    let count = steps.op("Shape", &[&places]);
-    let mut values = None;
-    if node.op == "NonMaxSuppressionV5" {
-        values = Some(steps.op_with("Gather", &[&scores, &places], "axis", 0));
-    }
-    if node.bool("pad_to_max_output_size", false) {
-        let missing = steps.op("Sub", &[&limit, &count]);
-        let pads = steps.op_with("Concat", &[&first, &missing], "axis", 0);
-        places = steps.op("Pad", &[&places, &pads]);
-        values = values.map(|values| steps.op("Pad", &[&values, &pads]));
-    }
-    let scalar = steps.ints(&[]);
-    let count = steps.op("Reshape", &[&count, &scalar]);
-    let vector = Layout::tensorflow(1);
-    cx.emit_cast((id.into(), node), places, vector.clone());
-    let is_scored = values.is_some();
-    if let Some(values) = values {
-        cx.emit_cast((TensorRef { node: id, port: 1 }, node), values, vector);
-    }
-    if node.outputs.len() > 1 {
-        let port = if is_scored { 2 } else { 1 };
-        cx.emit_cast((TensorRef { node: id, port }, node), count, Layout::tensorflow(0));
-    }
-    Ok(())
+    let size = steps.cx.in_tensorflow_layout(size)?;
+    let size = steps.cast(&size, DType::Int64);
+    Ok([0, 1].map(|axis| {
+        let axis = steps.int(axis);
+        Count::Open(steps.op("Gather", &[&size, &axis]))
+    }))
 }
 
 /// Coordinates in pixels along one side of each box: evenly from its start to its end, or its middle where one is
@@ -86,8 +41,8 @@ fn non_max_suppression(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result
 fn coordinates(
     steps: &mut Steps<'_, '_, '_>,
     (start, end): (&String, &String),
-    length: &String,
-    count: usize,
+    length: &str,
+    count: &Count,
 ) -> (String, String) {
     let one = steps.number(DType::Float32, 1.0);
     let length = steps.cast(length, DType::Float32);
@@ -95,19 +50,41 @@ fn coordinates(
     let column = steps.ints(&[1]);
     let (start, end) = (steps.op("Mul", &[start, &last]), steps.op("Mul", &[end, &last]));
     let (start, end) = (steps.op("Unsqueeze", &[&start, &column]), steps.op("Unsqueeze", &[&end, &column]));
-    if count <= 1 {
+    let evenly = |steps: &mut Steps<'_, '_, '_>, places: &String, intervals: &String| {
+        let distance = steps.op("Sub", &[&end, &start]);
+        let step = steps.op("Div", &[&distance, intervals]);
+        let offsets = steps.op("Mul", &[&step, places]);
+        steps.op("Add", &[&start, &offsets])
+    };
+    let middle = |steps: &mut Steps<'_, '_, '_>| {
         let sum = steps.op("Add", &[&start, &end]);
         let half = steps.number(DType::Float32, 0.5);
-        return (steps.op("Mul", &[&sum, &half]), last);
-    }
-    let shares: Vec<f32> = (0..count).map(|place| place as f32).collect();
-    let shares = Constant::from_f32(vec![1, count], &shares);
-    let shares = steps.cx.initializer(&format!("{}/places", steps.node.name), shares, &[]);
-    let distance = steps.op("Sub", &[&end, &start]);
-    let intervals = steps.number(DType::Float32, (count - 1) as f64);
-    let step = steps.op("Div", &[&distance, &intervals]);
-    let offsets = steps.op("Mul", &[&step, &shares]);
-    (steps.op("Add", &[&start, &offsets]), last)
+        steps.op("Mul", &[&sum, &half])
+    };
+    let coordinates = match count {
+        Count::Known(0 | 1) => middle(steps),
+        Count::Known(count) => {
+            let places: Vec<f32> = (0..*count).map(|place| place as f32).collect();
+            let places = Constant::from_f32(vec![1, *count], &places);
+            let places = steps.cx.initializer(&format!("{}/places", steps.node.name), places, &[]);
+            let intervals = steps.number(DType::Float32, (count - 1) as f64);
+            evenly(steps, &places, &intervals)
+        }
+        Count::Open(count) => {
+            let (zero, single) = (steps.int(0), steps.int(1));
+            let places = steps.op("Range", &[&zero, count, &single]);
+            let places = steps.cast(&places, DType::Float32);
+            // Of a single pixel the middle is taken: with a share of one half of one interval.
+            let is_single = steps.op("Equal", &[count, &single]);
+            let half = steps.number(DType::Float32, 0.5);
+            let places = steps.op("Where", &[&is_single, &half, &places]);
+            let intervals = steps.op("Sub", &[count, &single]);
+            let intervals = steps.op("Max", &[&intervals, &single]);
+            let intervals = steps.cast(&intervals, DType::Float32);
+            evenly(steps, &places, &intervals)
+        }
+    };
+    (coordinates, last)
 }
 
 /// Whether coordinates lie inside of an image.
@@ -121,13 +98,11 @@ fn are_inside(steps: &mut Steps<'_, '_, '_>, coordinates: &String, last: &String
 /// Source: `CropAndResize` in `tensorflow/core/kernels/image/crop_and_resize_op.cc`.
 fn crop_and_resize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let [image, boxes, owners] = [0, 1, 2].map(|index| cx.input_of(node, index));
-    let (Some(rows), Some(columns)) = (cx.shape(id.into()).dim(1), cx.shape(id.into()).dim(2)) else {
-        return Err(node.error("its size is not known before the model runs"));
-    };
     let image = cx.in_tensorflow_layout(image?)?;
     let (boxes, owners) = (cx.in_tensorflow_layout(boxes?)?, cx.in_tensorflow_layout(owners?)?);
     let is_nearest = node.text("method") == Some("nearest");
     let mut steps = Steps { cx, node };
+    let [rows, columns] = crop_size(&mut steps)?;
     let image = steps.cast(&image, DType::Float32);
     let shape = steps.op("Shape", &[&image]);
     let (height, width) = (steps.int(1), steps.int(2));
@@ -136,8 +111,8 @@ fn crop_and_resize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()>
         let side = steps.int(side);
         steps.op_with("Gather", &[&boxes, &side], "axis", 1)
     });
-    let (y, last_row) = coordinates(&mut steps, (&sides[0], &sides[2]), &height, rows);
-    let (x, last_column) = coordinates(&mut steps, (&sides[1], &sides[3]), &width, columns);
+    let (y, last_row) = coordinates(&mut steps, (&sides[0], &sides[2]), &height, &rows);
+    let (x, last_column) = coordinates(&mut steps, (&sides[1], &sides[3]), &width, &columns);
     let (y_inside, x_inside) =
         (are_inside(&mut steps, &y, &last_row), are_inside(&mut steps, &x, &last_column));
     // Rows are [boxes, rows, 1], columns [boxes, 1, columns].
@@ -181,7 +156,7 @@ fn crop_and_resize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()>
             let share = steps.op("Sub", &[value, floor]);
             steps.op("Unsqueeze", &[&share, &behind])
         });
-        let mut between = |steps: &mut Steps<'_, '_, '_>, a: &String, b: &String, share: &String| {
+        let between = |steps: &mut Steps<'_, '_, '_>, a: &String, b: &String, share: &String| {
             let difference = steps.op("Sub", &[b, a]);
             let part = steps.op("Mul", &[&difference, share]);
             steps.op("Add", &[a, &part])
