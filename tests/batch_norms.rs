@@ -31,15 +31,6 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/batchnorm")
 }
 
-/// The shape that a `.npy` file declares.
-fn shape(path: &Path) -> Vec<usize> {
-    let bytes = fs::read(path).unwrap();
-    let header = String::from_utf8_lossy(&bytes[..128]).into_owned();
-    let (_, rest) = header.split_once("'shape': (").unwrap();
-    let (dims, _) = rest.split_once(')').unwrap();
-    dims.split(',').map(str::trim).filter(|dim| !dim.is_empty()).map(|dim| dim.parse().unwrap()).collect()
-}
-
 fn check(name: &str) {
     let source = folder().join(name);
     let case: Case = serde_json::from_slice(&fs::read(source.join("case.json")).unwrap()).unwrap();
@@ -69,14 +60,14 @@ fn check(name: &str) {
             let gamma = model.initializer(&norm.input[1]).expect("the scale is an initializer");
             assert_eq!(gamma.iter().all(|&value| value == 1.0), !case.scale, "{name}: scale {gamma:?}");
         }
-        // rten has no convolutions of volumes; scripts/graph_parity.py executes this one with ONNX Runtime.
+        // rten has no convolutions of volumes; scripts/fixture_parity.py executes this one with ONNX Runtime.
         if name.starts_with("conv3d") {
             continue;
         }
         let input = source.join("input.npy");
-        let outputs = execute(&output, &shape(&input), npy::read(&input));
+        let outputs = execute(&output, &npy::shape(&input), npy::read(&input));
         let expected = source.join("output.npy");
-        assert_eq!(outputs[0].0, shape(&expected), "{name}, {checkpoint}");
+        assert_eq!(outputs[0].0, npy::shape(&expected), "{name}, {checkpoint}");
         let error = relative_error(&outputs[0].1, &npy::read(&expected));
         assert!(error <= TOLERANCE, "{name}, {checkpoint}: {error}");
     }

@@ -440,8 +440,12 @@ impl<'a> Lowering<'a> {
             if value != name {
                 self.deliver(&value, &name);
             }
-            if onnx_dtype(self.dtype(tensor)).is_none() {
-                return Err(Error::new(name, format!("ONNX has no tensors of {}", self.dtype(tensor))));
+            let dtype = self.dtype(tensor);
+            if onnx_dtype(dtype).is_none() || matches!(dtype, DType::Complex64 | DType::Complex128) {
+                let error = Error::new(name, format!("operators of ONNX give no tensors of {dtype}"));
+                return Err(
+                    error.advice("choose outputs that are computed from it, by Real, Imag or ComplexAbs")
+                );
             }
             let info = self.tensor_info(name, tensor, &layout);
             self.model.outputs.push(info);

@@ -1,8 +1,10 @@
 //! The ops of a graph, and of the functions that it calls, that cannot be converted: all of them in one error.
 
+use std::collections::HashSet;
+
 use super::support::handler;
 use crate::error::{Error, Result};
-use crate::graph::{Argument, Attr, Graph, Node, TensorRef, TensorType};
+use crate::graph::{Argument, Attr, Graph, Node, NodeId, TensorRef, TensorType};
 
 /// How many nodes are named for each op.
 const NAMED: usize = 3;
@@ -13,21 +15,57 @@ struct Missing {
     nodes: Vec<String>,
 }
 
+/// How many tensors are proposed to stop at, or to start from.
+const PROPOSED: usize = 4;
+
 /// Refuses a graph that has ops which cannot be converted.
 ///
 /// # Errors
-/// Where it has: names the ops and their nodes.
+/// Where it has: names the ops and their nodes, and the tensors where a model could end or begin without them.
 pub fn refuse_missing(graph: &Graph) -> Result<()> {
     let mut missing = vec![];
-    collect(graph, &mut missing);
+    let blocked = collect(graph, &mut missing);
     if missing.is_empty() {
         return Ok(());
     }
     let list: Vec<String> = missing.iter().map(Missing::described).collect();
-    Err(Error::new("graph", format!("ops that cannot be converted: {}", list.join(", "))).advice(
-        "choose outputs before them with --outputs, or write them as they are, for a runtime that knows them, with \
-         --keep-going",
-    ))
+    let error = Error::new("graph", format!("ops that cannot be converted: {}", list.join(", ")));
+    Err(error.advice(format!(
+        "{}write them as they are, for a runtime that knows them, with --keep-going",
+        ways_around(graph, &blocked)
+    )))
+}
+
+/// The tensors nearest to the blocked nodes where a model could end, or, where these are blocked from the first, begin.
+fn ways_around(graph: &Graph, blocked: &HashSet<NodeId>) -> String {
+    let is_given = |node: &Node| node.inputs.is_empty();
+    let mut behind: HashSet<NodeId> = blocked.clone();
+    let (mut before, mut after) = (vec![], vec![]);
+    for (id, node) in graph.nodes() {
+        let is_behind = node.inputs.iter().any(|input| behind.contains(&input.node));
+        if blocked.contains(&id) && !is_behind {
+            let computed = node.inputs.iter().filter(|input| !is_given(graph.node(input.node)));
+            before.extend(computed.map(|&input| graph.tensor_name(input)));
+        }
+        if !blocked.contains(&id) {
+            let after_blocked = node.inputs.iter().filter(|input| blocked.contains(&input.node));
+            after.extend(after_blocked.map(|&input| graph.tensor_name(input)));
+        }
+        if is_behind {
+            behind.insert(id);
+        }
+    }
+    let listed = |mut names: Vec<String>| {
+        names.sort_unstable();
+        names.dedup();
+        names.truncate(PROPOSED);
+        names.join(",")
+    };
+    match (before.is_empty(), after.is_empty()) {
+        (false, _) => format!("stop before them with --outputs {}, or ", listed(before)),
+        (true, false) => format!("start after them with --inputs {}, or ", listed(after)),
+        (true, true) => String::new(),
+    }
 }
 
 impl Missing {
@@ -39,9 +77,12 @@ impl Missing {
     }
 }
 
-fn collect(graph: &Graph, missing: &mut Vec<Missing>) {
-    for (_, node) in graph.nodes() {
+/// Notes the ops that cannot be converted, and hands out the nodes that are of them or call functions with them.
+fn collect(graph: &Graph, missing: &mut Vec<Missing>) -> HashSet<NodeId> {
+    let mut blocked = HashSet::new();
+    for (id, node) in graph.nodes() {
         if handler(&node.op).is_none() {
+            blocked.insert(id);
             match missing.iter_mut().find(|known| known.op == node.op) {
                 Some(known) if known.nodes.contains(&node.name) => {}
                 Some(known) => known.nodes.push(node.name.clone()),
@@ -51,11 +92,14 @@ fn collect(graph: &Graph, missing: &mut Vec<Missing>) {
         }
         for (function, given) in calls(graph, node) {
             // What is wrong with a function is said where it is lowered.
-            if let Ok(function) = graph.library().function(function, "", &given) {
-                collect(&function.graph, missing);
+            if let Ok(function) = graph.library().function(function, "", &given)
+                && !collect(&function.graph, missing).is_empty()
+            {
+                blocked.insert(id);
             }
         }
     }
+    blocked
 }
 
 /// The functions that a node calls, each with what it is given.

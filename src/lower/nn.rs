@@ -222,11 +222,23 @@ pub fn batch_norm(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> 
     let rank = cx.rank(node, node.inputs[0])?;
     let layout = Lowering::window_layout(node.data_format(), rank);
     let mut inputs = vec![cx.in_layout(node.inputs[0], &layout)?];
+    // Before operator set 15, one type is demanded of all inputs.
+    let types = [0, 1].map(|index| cx.dtype(node.inputs[index]));
+    let is_cast = cx.opset() < 15 && types[0] != types[1];
+    if is_cast {
+        inputs[0] = cx.cast(node, inputs[0].clone(), types[1]);
+    }
     for &statistic in &node.inputs[1..5] {
         inputs.push(cx.in_tensorflow_layout(statistic)?);
     }
     let epsilon = node.float("epsilon", 1e-4);
-    cx.emit((id, node), "BatchNormalization", inputs, layout, vec![("epsilon", Attribute::Float(epsilon))]);
+    let epsilon = vec![("epsilon", Attribute::Float(epsilon))];
+    if is_cast {
+        let normalized = cx.step(node, "normalized", "BatchNormalization", inputs, epsilon);
+        cx.emit_cast((id.into(), node), normalized, layout);
+    } else {
+        cx.emit((id, node), "BatchNormalization", inputs, layout, epsilon);
+    }
     // Training reads the statistics that come out again; in inference they are those that went in.
     for (port, &statistic) in node.inputs[3..5].iter().enumerate() {
         let output = crate::graph::TensorRef { node: id, port: port + 1 };

@@ -1,7 +1,7 @@
 //! Ops that call functions (`tensorflow/core/ops/functional_ops.cc`).
 //!
 //! What they compute is as their functions say, drawn for what they are given. A list of tensors counts as the
-//! tensor of its elements, stacked; that is how [`super::lists`] sees them.
+//! tensor of its elements, stacked; that is how `super::lists` sees them.
 
 use super::{InferenceFunction, Inputs};
 use crate::error::Result;

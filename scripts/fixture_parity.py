@@ -1,0 +1,109 @@
+"""Executes with ONNX Runtime what the tests cannot: their runtime lacks some ops and types.
+
+usage: fixture_parity.py --bin PATH_TO_tf2onnx-rs
+Converts the fixtures of tests/ops.rs and tests/batch_norms.rs and compares outputs with TensorFlow's. Ends with
+'N passed, N failed, N refused' and exits with 1 if any failed. Needs the environment of scripts/environment.sh.
+"""
+import argparse
+import gzip
+import io
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+
+import numpy as np
+import onnxruntime
+
+FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures"
+# ONNX Runtime's processor kernels add no bfloat16.
+NOT_EXECUTED = {"bfloat.0"}
+onnxruntime.set_default_logger_severity(4)
+
+
+class Refused(Exception):
+    """The tool said that it cannot convert this."""
+
+
+def convert(binary, source, model, *options):
+    done = subprocess.run([binary, "convert", source, model, *options], capture_output=True, text=True)
+    if done.returncode == 1 and done.stderr.startswith("error: "):
+        raise Refused(done.stderr.strip())
+    if done.returncode:
+        raise AssertionError(done.stderr.strip())
+
+
+def execute(model, feeds, outputs):
+    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    wanted = {value.name for value in session.get_inputs()}
+    return session.run(outputs, {name: value for name, value in feeds.items() if name in wanted})
+
+
+def compare(case, got, expected):
+    assert not case["check_shape"] or got.shape == expected.shape, f"shape {got.shape}, not {expected.shape}"
+    assert not case["check_dtype"] or got.dtype == expected.dtype, f"type {got.dtype}, not {expected.dtype}"
+    if case["check_value"]:
+        if case["mtol"] is not None:
+            got, expected = (np.clip(values, -case["mtol"], case["mtol"]) for values in (got, expected))
+        np.testing.assert_allclose(got, expected, case["rtol"], case["atol"])
+
+
+def op_case(binary, archive, name, work):
+    case = json.loads(archive.read(f"{name}/case.json"))
+    array = lambda file: np.load(io.BytesIO(archive.read(f"{name}/{file}.npy")))
+    (work / "graph.pb").write_bytes(archive.read(f"{name}/graph.pb"))
+    options = ["--opset", "18"]
+    for key in ("inputs", "outputs", "inputs_as_nchw", "use_default"):
+        if case.get(key):
+            options += ["--" + key.replace("_", "-"), ",".join(case[key])]
+    convert(binary, work / "graph.pb", work / "model.onnx", *options)
+    feeds = {tensor: array(f"i{index}") for index, tensor in enumerate(case["inputs"])}
+    for index, got in enumerate(execute(work / "model.onnx", feeds, case["outputs"])):
+        compare(case, np.asarray(got), array(f"o{index}"))
+
+
+def batch_norm_case(binary, folder, work):
+    case = json.loads((folder / "case.json").read_text())
+    for file in ("model.ckpt.index", "model.ckpt.data-00000-of-00001"):
+        shutil.copy(folder / file, work)
+    (work / "model.ckpt.meta").write_bytes(gzip.decompress((folder / "model.ckpt.meta.gz").read_bytes()))
+    convert(binary, work / "model.ckpt", work / "model.onnx", "--inputs", case["input"], "--outputs", case["output"])
+    got = execute(work / "model.onnx", {case["input"]: np.load(folder / "input.npy")}, [case["output"]])[0]
+    expected = np.load(folder / "output.npy")
+    assert got.shape == expected.shape, f"shape {got.shape}, not {expected.shape}"
+    difference = np.abs(got - expected).max() / np.abs(expected).max()
+    assert difference <= 1e-5, f"relative difference {difference:.1e}"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--bin", required=True)
+    binary = parser.parse_args().bin
+    counts = {"passed": 0, "failed": 0, "refused": 0}
+
+    def run(name, check, *arguments):
+        with tempfile.TemporaryDirectory() as work:
+            try:
+                check(binary, *arguments, pathlib.Path(work))
+                counts["passed"] += 1
+            except Refused as reason:
+                counts["refused"] += 1
+                print("refused", name, str(reason)[:150])
+            except Exception as reason:
+                counts["failed"] += 1
+                print("FAILED ", name, " ".join(str(reason).split())[:300])
+
+    with zipfile.ZipFile(FIXTURES / "ops.zip") as archive:
+        for name in sorted({file.split("/")[0] for file in archive.namelist()} - NOT_EXECUTED):
+            run(name, op_case, archive, name)
+    for folder in sorted((FIXTURES / "batchnorm").iterdir()):
+        run(folder.name, batch_norm_case, folder)
+    print(", ".join(f"{count} {what}" for what, count in counts.items()))
+    return counts["failed"] > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+//! Small graphs in text form: what is refused, and how that is said; what a layout costs.
+
+mod support;
+
+use std::fs;
+use std::path::PathBuf;
+
+use support::command::{convert, fails};
+use support::onnx::Model;
+use tempfile::TempDir;
+
+/// A node of a graph in text form.
+fn node(name: &str, op: &str, inputs: &[&str], attributes: &str) -> String {
+    let inputs: String = inputs.iter().map(|input| format!(" input: \"{input}\"")).collect();
+    format!("node {{ name: \"{name}\" op: \"{op}\"{inputs} {attributes} }}\n")
+}
+
+fn attribute(key: &str, value: &str) -> String {
+    format!("attr {{ key: \"{key}\" value {{ {value} }} }} ")
+}
+
+fn float() -> String {
+    attribute("T", "type: DT_FLOAT")
+}
+
+fn placeholder(name: &str, dims: &[i64]) -> String {
+    let dims: String = dims.iter().map(|dim| format!(" dim {{ size: {dim} }}")).collect();
+    node(
+        name,
+        "Placeholder",
+        &[],
+        &(attribute("dtype", "type: DT_FLOAT") + &attribute("shape", &format!("shape {{{dims} }}"))),
+    )
+}
+
+/// A constant all of whose elements are one number.
+fn constant(name: &str, dims: &[i64], value: f32) -> String {
+    let dims: String = dims.iter().map(|dim| format!(" dim {{ size: {dim} }}")).collect();
+    let tensor = format!("tensor {{ dtype: DT_FLOAT tensor_shape {{{dims} }} float_val: {value} }}");
+    node(name, "Const", &[], &(attribute("dtype", "type: DT_FLOAT") + &attribute("value", &tensor)))
+}
+
+/// A graph in a folder of its own, and where its model goes.
+fn graph(nodes: &[String]) -> (TempDir, PathBuf, PathBuf) {
+    let folder = TempDir::new().unwrap();
+    let paths = ["graph.pbtxt", "model.onnx"].map(|name| folder.path().join(name));
+    fs::write(&paths[0], nodes.concat()).unwrap();
+    let [graph, model] = paths;
+    (folder, graph, model)
+}
+
+fn refused(nodes: &[String], options: &[&str]) -> String {
+    let (_folder, graph, model) = graph(nodes);
+    let paths = ["convert", graph.to_str().unwrap(), model.to_str().unwrap()];
+    let error = fails(&[&paths, options].concat());
+    assert!(!model.exists());
+    error
+}
+
+#[test]
+fn all_ops_that_cannot_be_converted_are_named_at_once_with_a_way_around_them() {
+    let nodes = [
+        placeholder("image", &[1, 4]),
+        node("scaled", "Relu", &["image"], &float()),
+        node("first", "FancyOp", &["scaled"], &float()),
+        node("second", "FancyOp", &["first"], &float()),
+        node("third", "OtherOp", &["scaled"], &float()),
+        node("sum", "Add", &["second", "third"], &float()),
+    ];
+    let error = refused(&nodes, &["--outputs", "sum:0"]);
+    for part in [
+        "FancyOp (2 times: \"first\", \"second\")",
+        "OtherOp (1 time: \"third\")",
+        "stop before them with --outputs scaled:0",
+        "--keep-going",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    let (_folder, graph, model) = graph(&nodes);
+    convert(&graph, &model, &["--outputs", "scaled:0"]);
+    convert(&graph, &model, &["--outputs", "sum:0", "--keep-going"]);
+    let model = Model::load(&model);
+    let domains = |op| model.nodes(op).iter().map(|node| node.domain.clone()).collect::<Vec<_>>();
+    assert_eq!(domains("FancyOp").len(), 2);
+    assert!(domains("FancyOp").iter().chain(&domains("OtherOp")).all(|domain| !domain.is_empty()));
+    let imported: Vec<&str> = model.proto().opset_import.iter().map(|set| set.domain.as_str()).collect();
+    assert!(imported.contains(&domains("FancyOp")[0].as_str()), "{imported:?}");
+}
+
+#[test]
+fn ops_that_read_the_files_are_started_after() {
+    let nodes = [
+        placeholder("file", &[1]),
+        node("decoded", "FancyDecoder", &["file"], &attribute("T", "type: DT_FLOAT")),
+        node("output", "Relu", &["decoded"], &float()),
+    ];
+    let error = refused(&nodes, &["--outputs", "output:0"]);
+    assert!(
+        error.contains("stop before them with --outputs") || error.contains("--inputs decoded:0"),
+        "{error}"
+    );
+    assert!(error.contains("start after them with --inputs decoded:0"), "{error}");
+    let (_folder, graph, model) = graph(&nodes);
+    convert(&graph, &model, &["--outputs", "output:0", "--inputs", "decoded:0"]);
+}
+
+#[test]
+fn a_graph_with_channels_second_has_no_transpose() {
+    let window = attribute("strides", "list { i: 1 i: 1 i: 1 i: 1 }")
+        + &attribute("padding", "s: \"SAME\"")
+        + &attribute("data_format", "s: \"NCHW\"")
+        + &float();
+    let pool = window.clone() + &attribute("ksize", "list { i: 1 i: 1 i: 2 i: 2 }");
+    let nodes = [
+        placeholder("image", &[-1, 3, 8, 8]),
+        constant("kernel", &[3, 3, 3, 4], 0.5),
+        constant("bias", &[4], 1.0),
+        node("conv", "Conv2D", &["image", "kernel"], &window),
+        node("biased", "BiasAdd", &["conv", "bias"], &(attribute("data_format", "s: \"NCHW\"") + &float())),
+        node("pool", "MaxPool", &["biased"], &pool),
+    ];
+    let (_folder, graph, model) = graph(&nodes);
+    convert(&graph, &model, &[]);
+    let model = Model::load(&model);
+    assert_eq!(model.inputs(), [("image:0".to_owned(), "batch,3,8,8".to_owned())]);
+    assert_eq!(model.nodes("Transpose").len(), 0);
+    assert_eq!((model.nodes("Conv").len(), model.nodes("MaxPool").len()), (1, 1));
+}
+
+#[test]
+fn loops_of_tensorflow_1_are_called_loops() {
+    let frame = attribute("frame_name", "s: \"loop\"") + &float();
+    let nodes = [
+        placeholder("start", &[]),
+        node("enter", "Enter", &["start"], &frame),
+        node("merge", "Merge", &["enter", "next"], &(float() + &attribute("N", "i: 2"))),
+        node("limit", "LoopCond", &["below"], ""),
+        node("below", "Less", &["merge", "most"], &float()),
+        constant("bound", &[], 3.0),
+        node("most", "Enter", &["bound"], &frame),
+        node("switch", "Switch", &["merge", "limit"], &float()),
+        node("next", "NextIteration", &["switch:1"], &float()),
+        node("exit", "Exit", &["switch"], &float()),
+    ];
+    let error = refused(&nodes, &["--outputs", "exit:0"]);
+    assert!(error.contains("loop"), "{error}");
+}
