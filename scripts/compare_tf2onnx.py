@@ -48,14 +48,10 @@ def convert_both(case, graph, folder):
     values = {v[0]: (fill.variable(v[0], v[1]) * np.float32(v[3])).astype(np.float32) for v in case["variables"]}
     graph_file, checkpoint = folder / "graph.pb", folder / "model.ckpt"
     graph_file.write_bytes(graph.SerializeToString())
-    with tf.Graph().as_default(), tf.Session() as session:
-        tf.import_graph_def(graph, name="")
-        variables = {n: session.graph.get_tensor_by_name(n + ":0") for n in values}
-        # The graph has no ops that assign: the variables are saved by the op that savers use.
-        names = sorted(values)
-        with tf.Graph().as_default(), tf.Session() as saver:
-            saver.run(tf.raw_ops.SaveV2(prefix=str(checkpoint), tensor_names=names, shape_and_slices=[""] * len(names), tensors=[values[n] for n in names]))
-        del variables
+    # The graph has no ops that assign: the variables are saved by the op that savers use.
+    names = sorted(values)
+    with tf.Graph().as_default(), tf.Session() as saver:
+        saver.run(tf.raw_ops.SaveV2(prefix=str(checkpoint), tensor_names=names, shape_and_slices=[""] * len(names), tensors=[values[n] for n in names]))
     ours = folder / "ours.onnx"
     started = time.perf_counter()
     subprocess.run([BINARY, "convert", "-q", checkpoint, ours, "--graph", graph_file, "--outputs", case["output"]], check=True)

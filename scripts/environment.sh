@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a Python environment that runs real TensorFlow, TF-Slim and ONNX Runtime, for scripts/parity.py.
+# Makes a Python environment that runs real TensorFlow, TF-Slim, tf2onnx and ONNX Runtime, for the scripts that compare.
 #
 # usage: scripts/environment.sh [DIR]        DIR: target/parity-env by default
 #
@@ -29,7 +29,7 @@ if ! [ -x "$dir/bin/pip" ]; then
 fi
 # tf_keras: TF-Slim calls the layers of tf.compat.v1, which moved there.
 "$dir/bin/pip" install --quiet --disable-pip-version-check \
-    "tensorflow-cpu==2.15.1" "tf_keras==2.15.1" "tf-slim==1.1.0" \
+    "tensorflow-cpu==2.15.1" "tf_keras==2.15.1" "tf-slim==1.1.0" "tf2onnx==1.16.1" \
     "onnx==1.16.2" "onnxruntime>=1.18" "numpy<2"
 
 # tf.compat.v1 looks for those layers as tf_keras.legacy_tf_layers; in tf_keras 2.15 they are below

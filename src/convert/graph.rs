@@ -23,6 +23,8 @@ pub struct GraphOrigin {
     pub path: PathBuf,
     /// The signature whose inputs and outputs were taken.
     pub signature: Option<String>,
+    /// The files beside a SavedModel that its graph reads: vocabularies, say.
+    pub assets: Vec<String>,
     /// What was assumed and what there would be to choose from, a sentence each.
     pub notes: Vec<String>,
 }
@@ -120,8 +122,19 @@ pub(super) fn draw(
     check_choice(&graph, "--inputs-as-nchw", &inputs_as_nchw, &fed)?;
     check_choice(&graph, "--outputs-as-nchw", &outputs_as_nchw, &outputs)?;
     let name = source.path().file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let origin =
-        GraphOrigin { path: file.path().to_owned(), signature: signature.map(|(name, _)| name), notes };
+    let assets: Vec<String> = file.meta().asset_file_def.iter().map(|asset| asset.filename.clone()).collect();
+    if !assets.is_empty() {
+        notes.push(format!(
+            "note: the graph reads the files {}, which do not become part of the model",
+            assets.join(", ")
+        ));
+    }
+    let origin = GraphOrigin {
+        path: file.path().to_owned(),
+        signature: signature.map(|(name, _)| name),
+        assets,
+        notes,
+    };
     let described = format!("{} with the graph {}", source.path().display(), file.path().display());
     Ok((Drawing { graph, inputs: fed, outputs, inputs_as_nchw, outputs_as_nchw, name, described }, origin))
 }
