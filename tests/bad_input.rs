@@ -181,3 +181,42 @@ fn bad_usage_has_status_2() {
     assert_eq!(tf2onnx_rs(["--version"]).status, 0);
     assert_eq!(tf2onnx_rs(["convert", "--help"]).status, 0);
 }
+
+#[test]
+fn the_size_of_the_images_is_asked_for_where_it_shows_in_the_variables() {
+    let folder = Folder::new();
+    let input = write(folder.dir.path(), &filled(&Case::load("lenet")), Format::V2);
+    let parts = ["a variable does not fit", "LeNet/fc3/weights is [3136, 1024]", "--image-size"];
+    folder.refuses(&input, &["--image-size", "32"], &parts);
+}
+
+#[test]
+fn sounds_have_no_image_size() {
+    let folder = Folder::new();
+    let layer = |scope: &str, shape: &[usize]| {
+        let zeros = |shape: &[usize]| vec![0.0; shape.iter().product()];
+        let biases = &shape[shape.len() - 1..];
+        [
+            Variable::float32(&format!("vggish/{scope}/weights"), shape, zeros(shape)),
+            Variable::float32(&format!("vggish/{scope}/biases"), biases, zeros(biases)),
+        ]
+    };
+    let layers: [(&str, &[usize]); 9] = [
+        ("conv1", &[3, 3, 1, 64]),
+        ("conv2", &[3, 3, 64, 128]),
+        ("conv3/conv3_1", &[3, 3, 128, 256]),
+        ("conv3/conv3_2", &[3, 3, 256, 256]),
+        ("conv4/conv4_1", &[3, 3, 256, 512]),
+        ("conv4/conv4_2", &[3, 3, 512, 512]),
+        ("fc1/fc1_1", &[512, 4096]),
+        ("fc1/fc1_2", &[4096, 4096]),
+        ("fc2", &[4096, 128]),
+    ];
+    let variables: Vec<Variable> = layers.iter().flat_map(|(scope, shape)| layer(scope, shape)).collect();
+    let input = write(folder.dir.path(), &variables, Format::V2);
+    folder.refuses(
+        &input,
+        &["--image-size", "96"],
+        &["vggish takes spectrograms", "num_frames", "num_bands"],
+    );
+}

@@ -116,6 +116,17 @@ impl Origin {
             Self::Graph(_) => "the graph".to_owned(),
         }
     }
+
+    /// The error with what is to be tried where variables do not fit.
+    fn advised(&self, error: Error) -> Error {
+        match self {
+            Self::Network(_) => error.advice(
+                "give the size of the images that it was trained on with --image-size, and arguments of its \
+                 function with --network-option",
+            ),
+            Self::Graph(_) => error.advice("give the checkpoint that belongs to the graph"),
+        }
+    }
 }
 
 /// A graph that somebody drew, and what the model is to take and to deliver.
@@ -174,7 +185,8 @@ fn finish(source: &Source, options: &ConvertOptions, drawing: Drawing, origin: O
     let averages = MovingAverages::choose(&graph, options.moving_averages, &drawing.described, |name| {
         lookup.constant(name).map(|constant| constant.shape().to_vec())
     })?;
-    freeze_variables(&mut graph, &drawing.described, |name| lookup.constant(&averages.stored_name(name)))?;
+    freeze_variables(&mut graph, &drawing.described, |name| lookup.constant(&averages.stored_name(name)))
+        .map_err(|error| origin.advised(error))?;
     let lower_options = LowerOptions {
         opset: options.opset,
         inputs_as_nchw: found(&graph, &as_nchw_in),

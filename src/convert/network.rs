@@ -5,10 +5,11 @@ use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::graph::TensorRef;
 use crate::model::Model as Source;
+
 use crate::slim::recognize::Wishes;
 use crate::slim::{
-    self, DrawnNetwork, ImageShape, Recognition, ScopeDisagreement, Value, Variables, network_named,
-    recognize,
+    self, DrawnNetwork, ImageShape, NUM_BANDS, NUM_FRAMES, Recognition, ScopeDisagreement, Value, Variables,
+    network_named, recognize,
 };
 
 /// A network that was rebuilt from the variables of a checkpoint.
@@ -55,6 +56,12 @@ pub(super) fn draw(source: &Source, options: &ConvertOptions) -> Result<(Drawing
     let wants_aux = asked || options.outputs.iter().any(|output| output.contains(AUX_LOGITS));
     if let Some(aux) = aux.filter(|_| !wants_aux) {
         recognition.options.set(aux, Value::Flag(false));
+    }
+    if options.image_size.is_some() && recognition.options.count(NUM_BANDS.name) > 0 {
+        let network = recognition.network.name;
+        return Err(Error::new("--image-size", format!("{network} takes spectrograms, not images")).advice(
+            format!("set their size with --network-option {}=… and {}=…", NUM_FRAMES.name, NUM_BANDS.name),
+        ));
     }
     let (height, width) = options.image_size.unwrap_or(recognition.network.image_size.into());
     let image = ImageShape { batch: options.batch_size, height, width, channels: recognition.channels };

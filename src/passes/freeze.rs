@@ -41,6 +41,6 @@ pub fn freeze_variables(
         return Ok(());
     }
     let count = complaints.len();
-    let variables = if count == 1 { "a variable does" } else { "variables do" };
-    Err(Error::new(origin, format!("{count} {variables} not fit the network: {}", complaints.join(", "))))
+    let variables = if count == 1 { "a variable does".to_owned() } else { format!("{count} variables do") };
+    Err(Error::new(origin, format!("{variables} not fit the network: {}", complaints.join(", "))))
 }

@@ -19,7 +19,7 @@ pub use arg_scope::{Activation, Arg, ArgScope, Layer, Normalizer};
 pub use drawing::{Drawing, Kernel, UNNAMED};
 pub use layers::ScopeDisagreement;
 pub use nets::{Network, find_network, networks};
-pub use options::{OptionSource, OptionSpec, Options, Value};
+pub use options::{NUM_BANDS, NUM_FRAMES, OptionSource, OptionSpec, Options, Value};
 pub use plain_ops::LocalResponseNormalization;
 pub use recognize::{Recognition, recognize};
 
