@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 @dataclass(frozen=True)
 class Case:
     name: str
-    # The function in tf_slim.nets.inception.
+    # The function, in the module of tf_slim.nets that is named in slim_reference.py.
     network: str
     # Height and width of the images.
     size: tuple
@@ -32,6 +32,8 @@ class Case:
     options: tuple = ()
     # How many Transpose nodes are right.
     transposes: int = 1
+    # What batch norms add to variances; nothing where the network has none.
+    epsilons: tuple = (0.001,)
     # Run with --full only.
     slow: bool = False
 
@@ -40,6 +42,15 @@ NCHW = ("--inputs-as-nchw", "input:0")
 # Small networks whose convolutions all differ in their number of channels from the full ones.
 QUARTER = {"num_classes": 17, "depth_multiplier": 0.25}
 TINY = {"num_classes": 11, "depth_multiplier": 0.1, "min_depth": 4}
+
+NO_CLASSES = {"num_classes": None}
+RESNET = {"epsilons": (1e-5,)}
+PLAIN = {"epsilons": ()}
+
+
+def option(*settings):
+    return tuple(word for setting in settings for word in ("--network-option", setting))
+
 
 CASES = [
     # The published networks.
@@ -92,4 +103,22 @@ CASES = [
     # The checkpoint decides whether a batch norm has a gamma and a beta.
     Case("v3, with gammas", "inception_v3", (299, 299), TINY, batch_norm={"scale": True}, version="V1"),
     Case("v1, without betas", "inception_v1", (224, 224), {"num_classes": 5}, batch_norm={"center": False}),
+    # Residual networks, which PyPI's TF-Slim does not squeeze: strides made up for by dilation, features, sizes.
+    Case("resnet v1 50, stride 8, map", "resnet_v1_50", (97, 129),
+         {"num_classes": 21, "output_stride": 8, "global_pool": False},
+         options=option("output_stride=8", "global_pool=false", "spatial_squeeze=false"), transposes=2, **RESNET),
+    Case("resnet v2 50, stride 16", "resnet_v2_50", (225, 193), {"num_classes": 5, "output_stride": 16},
+         options=option("output_stride=16", "spatial_squeeze=false"), **RESNET),
+    Case("resnet v1 50, no logits", "resnet_v1_50", (224, 224), NO_CLASSES, **RESNET),
+    Case("resnet v2 50, map, no logits", "resnet_v2_50", (160, 224), NO_CLASSES | {"global_pool": False},
+         options=option("global_pool=false"), transposes=2, slow=True, **RESNET),
+    Case("resnet v1 101, 3 classes", "resnet_v1_101", (200, 224), {"num_classes": 3}, version="V1",
+         options=option("spatial_squeeze=false"), slow=True, **RESNET),
+    # Networks without batch norms.
+    Case("vgg a, 10 classes", "vgg_a", (224, 224), {"num_classes": 10}, version="V1", slow=True, **PLAIN),
+    Case("vgg 16, map", "vgg_16", (256, 300), {"num_classes": 4, "spatial_squeeze": False},
+         options=option("spatial_squeeze=false"), transposes=2, slow=True, **PLAIN),
+    Case("alexnet v2, map", "alexnet_v2", (300, 260), {"num_classes": 12, "spatial_squeeze": False},
+         options=option("spatial_squeeze=false"), transposes=2, **PLAIN),
+    Case("overfeat, 7 classes", "overfeat", (231, 231), {"num_classes": 7}, slow=True, **PLAIN),
 ]

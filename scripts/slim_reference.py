@@ -8,13 +8,23 @@ warnings.simplefilter("ignore")
 import numpy as np  # noqa: E402
 import tensorflow.compat.v1 as tf  # noqa: E402
 import tf_slim as slim  # noqa: E402
-from tf_slim.nets import inception  # noqa: E402
+from tf_slim.nets import alexnet, inception, overfeat, resnet_v1, resnet_v2, vgg  # noqa: E402
 
 import fill  # noqa: E402
 
 tf.logging.set_verbosity(tf.logging.ERROR)
 tf.disable_eager_execution()
 tf.disable_resource_variables()
+
+
+MODULES = [alexnet, inception, overfeat, resnet_v1, resnet_v2, vgg]
+
+
+def function_and_arg_scope(name):
+    """A network's function and its arg_scope's, which networks of a family share."""
+    (module,) = (module for module in MODULES if hasattr(module, name))
+    shared = {resnet_v1: "resnet", resnet_v2: "resnet", vgg: "vgg"}.get(module, name)
+    return getattr(module, name), getattr(module, shared + "_arg_scope")
 
 
 class Reference:
@@ -31,8 +41,8 @@ class Reference:
             names = {full_name(variable) for variable in model}
             # The auxiliary classifier is not converted.
             names = [name for name in names if "/AuxLogits/" not in name]
-            self.gammas = sum(name.endswith("/BatchNorm/gamma") for name in names)
-            self.betas = sum(name.endswith("/BatchNorm/beta") for name in names)
+            self.gammas = sum(name.endswith("/gamma") for name in names)
+            self.betas = sum(name.endswith("/beta") for name in names)
             if case.training:
                 train(outputs[0], model)
             variables = tf.global_variables()
@@ -49,8 +59,7 @@ class Reference:
 
     @staticmethod
     def _network(case, images):
-        network = getattr(inception, case.network)
-        arg_scope = getattr(inception, case.network + "_arg_scope")
+        network, arg_scope = function_and_arg_scope(case.network)
         partitioner = tf.fixed_size_partitioner(case.partitions) if case.partitions else None
         with tf.variable_scope(tf.get_variable_scope(), partitioner=partitioner):
             with slim.arg_scope(arg_scope()), slim.arg_scope([slim.batch_norm], **case.batch_norm):
@@ -58,7 +67,8 @@ class Reference:
                     case.prefix, lambda: network(images, is_training=False, **case.arguments))
         if case.end_points:
             return [end_points[name] for name in case.end_points]
-        return [logits, end_points["Predictions"]]
+        predictions = [end_points[name] for name in ("Predictions", "predictions") if name in end_points]
+        return [logits, *predictions]
 
 
 def below(prefix, build):
