@@ -96,14 +96,14 @@ fn described(graph: &Graph, node: &Node) -> String {
     let attrs: Vec<String> = node
         .attrs
         .iter()
-        .filter_map(|(name, value)| match (name.as_str(), value) {
+        .filter_map(|(name, value)| match (name, value) {
             ("strides" | "ksize" | "dilations" | "squeeze_dims" | "axis", Attr::Ints(values)) => {
                 (values.iter().any(|&value| value != 1)).then(|| format!("{name}={values:?}"))
             }
             ("padding", Attr::Bytes(text)) => Some(format!("padding={}", String::from_utf8_lossy(text))),
             ("epsilon", Attr::Float(epsilon)) => Some(format!("epsilon={epsilon}")),
             ("is_training" | "keep_dims" | "transpose_a" | "transpose_b", Attr::Bool(true)) => {
-                Some(name.clone())
+                Some(name.to_owned())
             }
             ("value", Attr::Tensor(value)) => {
                 let elements = value.bytes().expect("a constant can be read");

@@ -3,7 +3,9 @@
 //! Source: `tensorflow/core/util/tensor_bundle/tensor_bundle.cc` and `tensor_bundle.proto`.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use hashbrown::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

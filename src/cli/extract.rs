@@ -95,13 +95,16 @@ fn add_npy(
     };
     write(&npy_header(&descr, &value))?;
     match strings {
-        None => value.write_to(&mut write),
+        None => value.bytes()?.chunks(PIECE_BYTES).try_for_each(write),
         Some((strings, longest)) => strings.into_iter().try_for_each(|mut string| {
             string.resize(longest, 0);
             write(&string)
         }),
     }
 }
+
+/// Bytes that are compressed and counted at once.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// NumPy's name of a type; types that NumPy has not are given as the unsigned integers of their bits.
 fn npy_descr(dtype: DType) -> Option<&'static str> {

@@ -3,7 +3,7 @@
 //! An end is computed from what the graph is fed, and nothing but training reads it: losses, metrics, summaries,
 //! gradients and savers are not what a model is converted for.
 
-use std::collections::{HashMap, HashSet};
+use hashbrown::{HashMap, HashSet};
 
 use crate::graph::import::data_inputs;
 use crate::proto::{DataType, GraphDef, NodeDef, attr_value::Value};

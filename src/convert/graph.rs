@@ -1,6 +1,6 @@
 //! Drawing the graph that comes with a model: which part of it is meant, and what is known of its inputs.
 
-use std::collections::{HashMap, HashSet};
+use hashbrown::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::ends::{ends, is_feed_of_training, is_placeholder};

@@ -1,6 +1,6 @@
 //! Where a training graph keeps the moving averages of its batch statistics: found by the ops that update them.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use crate::graph::import::data_inputs;
 use crate::passes::training_mode::MovingStatistics;

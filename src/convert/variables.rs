@@ -1,6 +1,6 @@
 //! Under which name a checkpoint holds a variable of a graph.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use crate::graph::import;
 use crate::model::{GraphFile, Model};

@@ -1,5 +1,8 @@
 //! Attributes of nodes, and the readers for those that many ops share.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use super::{Node, Shape};
 use crate::error::Result;
 use crate::tensor::{Constant, DType};
@@ -42,6 +45,67 @@ pub enum Attr {
 impl From<&str> for Attr {
     fn from(value: &str) -> Self {
         Self::Bytes(value.as_bytes().to_vec())
+    }
+}
+
+/// The attributes of a node, by name. They are few, and cheap to clone: nodes are copied from graph to graph.
+#[derive(Debug, Clone, Default)]
+pub struct Attrs(Arc<Vec<(Cow<'static, str>, Attr)>>);
+
+impl Attrs {
+    /// No attributes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The attribute of this name.
+    pub fn get(&self, name: &str) -> Option<&Attr> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, attr)| attr)
+    }
+
+    /// Adds an attribute, or replaces the one of the same name.
+    pub fn insert(&mut self, name: impl Into<Cow<'static, str>>, attr: Attr) {
+        let (name, list) = (name.into(), Arc::make_mut(&mut self.0));
+        match list.binary_search_by(|(known, _)| known.cmp(&name)) {
+            Ok(place) => list[place].1 = attr,
+            Err(place) => list.insert(place, (name, attr)),
+        }
+    }
+
+    /// Takes an attribute away.
+    pub fn remove(&mut self, name: &str) -> Option<Attr> {
+        let place = self.0.iter().position(|(known, _)| known == name)?;
+        Some(Arc::make_mut(&mut self.0).remove(place).1)
+    }
+
+    /// All attributes, in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Attr)> {
+        self.0.iter().map(|(name, attr)| (&**name, attr))
+    }
+
+    /// The values of all attributes.
+    pub fn values(&self) -> impl Iterator<Item = &Attr> {
+        self.0.iter().map(|(_, attr)| attr)
+    }
+}
+
+impl<K: Into<Cow<'static, str>>> Extend<(K, Attr)> for Attrs {
+    fn extend<I: IntoIterator<Item = (K, Attr)>>(&mut self, attrs: I) {
+        attrs.into_iter().for_each(|(name, attr)| self.insert(name, attr));
+    }
+}
+
+impl<K: Into<Cow<'static, str>>> FromIterator<(K, Attr)> for Attrs {
+    fn from_iter<I: IntoIterator<Item = (K, Attr)>>(attrs: I) -> Self {
+        let mut all = Self::new();
+        all.extend(attrs);
+        all
+    }
+}
+
+impl<K: Into<Cow<'static, str>>, const N: usize> From<[(K, Attr); N]> for Attrs {
+    fn from(attrs: [(K, Attr); N]) -> Self {
+        attrs.into_iter().collect()
     }
 }
 

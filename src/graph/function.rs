@@ -3,7 +3,7 @@
 //! Source: `tensorflow/core/framework/function.proto`. Inside a function, a tensor is named by its node, the name
 //! of one of the op's outputs and a place in that output: `node:out:0`.
 
-use std::collections::{HashMap, HashSet};
+use hashbrown::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::import::{add_node, dtype};
@@ -85,14 +85,12 @@ impl Library {
             let name = format!("{prefix}{}", argument.name);
             let node = match given {
                 Argument::Known(value) => {
-                    let attrs = [("value".to_owned(), Attr::Tensor(value.clone()))];
+                    let attrs = [("value", Attr::Tensor(value.clone()))];
                     graph.add(name, "Const", vec![], attrs.into())?
                 }
                 Argument::Open(known) => {
-                    let attrs = [
-                        ("dtype".to_owned(), Attr::Type(known.dtype)),
-                        ("shape".to_owned(), Attr::Shape(known.shape.clone())),
-                    ];
+                    let attrs =
+                        [("dtype", Attr::Type(known.dtype)), ("shape", Attr::Shape(known.shape.clone()))];
                     graph.add(name, "Placeholder", vec![], attrs.into())?
                 }
             };
@@ -144,10 +142,7 @@ impl Library {
         let named = function.signature.iter().flat_map(|signature| &signature.input_arg);
         let mut placeholders = vec![];
         for (argument, known) in named.zip(arguments) {
-            let attrs = [
-                ("dtype".to_owned(), Attr::Type(known.dtype)),
-                ("shape".to_owned(), Attr::Shape(known.shape.clone())),
-            ];
+            let attrs = [("dtype", Attr::Type(known.dtype)), ("shape", Attr::Shape(known.shape.clone()))];
             let node = graph.add(&argument.name, "Placeholder", vec![], attrs.into())?;
             placeholders.push(node.into());
         }

@@ -2,10 +2,10 @@
 //!
 //! Source: `tensorflow/core/framework/{graph,node_def,attr_value}.proto`.
 
-use std::collections::{BTreeMap, HashMap};
+use hashbrown::HashMap;
 use std::sync::Arc;
 
-use super::{Attr, Graph, Library, NodeId, Shape, TensorRef};
+use super::{Attr, Attrs, Graph, Library, NodeId, Shape, TensorRef};
 use crate::error::{Error, Result};
 use crate::proto::{AttrValue, GraphDef, NodeDef, TensorProto, TensorShapeProto, attr_value};
 use crate::tensor::{Constant, DType, Inline, element_count};
@@ -51,12 +51,7 @@ pub fn import_part(definition: &GraphDef, part: &Part) -> Result<Graph> {
     for index in order {
         let node = &definition.node[index];
         if let Some(value) = part.values.get(&node.name) {
-            graph.add(
-                &node.name,
-                "Const",
-                vec![],
-                [("value".to_owned(), Attr::Tensor(value.clone()))].into(),
-            )?;
+            graph.add(&node.name, "Const", vec![], [("value", Attr::Tensor(value.clone()))].into())?;
             continue;
         }
         let inputs: Result<Vec<TensorRef>> = data_inputs(node)
@@ -73,10 +68,10 @@ pub fn import_part(definition: &GraphDef, part: &Part) -> Result<Graph> {
                 graph.add(&node.name, &node.op, vec![], attrs)?
             }
             (None, None) => add_node(&mut graph, node, &node.name, inputs?, at_least)?,
-            (_, Some(true)) => graph.add(&node.name, "Identity", inputs?, BTreeMap::new())?,
+            (_, Some(true)) => graph.add(&node.name, "Identity", inputs?, Attrs::new())?,
             (shape, ignored) => {
                 let mut attrs = attributes(node)?;
-                attrs.extend(shape.map(|shape| ("shape".to_owned(), Attr::Shape(shape.clone()))));
+                attrs.extend(shape.map(|shape| ("shape", Attr::Shape(shape.clone()))));
                 let op = if ignored.is_some() { "Placeholder" } else { node.op.as_str() };
                 let inputs = if ignored.is_some() { vec![] } else { inputs? };
                 graph.add(&node.name, op, inputs, attrs)?
@@ -136,8 +131,8 @@ pub fn declared_shape(node: &NodeDef) -> Option<Shape> {
 }
 
 /// The attributes of a node, those of TensorFlow's own use left out.
-fn attributes(node: &NodeDef) -> Result<BTreeMap<String, Attr>> {
-    let mut attrs = BTreeMap::new();
+fn attributes(node: &NodeDef) -> Result<Attrs> {
+    let mut attrs = Attrs::new();
     for (name, value) in node.attr.iter().filter(|(name, _)| !name.starts_with('_')) {
         let value = attribute(value)
             .map_err(|error| error.within(format!("{} \"{}\", attribute {name}", node.op, node.name)))?;

@@ -10,10 +10,11 @@ mod shape;
 pub mod slice;
 pub mod window;
 
-use std::collections::{BTreeMap, HashMap};
+use hashbrown::{DefaultHashBuilder, HashTable};
 use std::fmt;
+use std::hash::BuildHasher;
 
-pub use attr::{Attr, DataFormat, Padding};
+pub use attr::{Attr, Attrs, DataFormat, Padding};
 pub use function::{Argument, Function, Library};
 pub use shape::Shape;
 
@@ -65,7 +66,7 @@ pub struct Node {
     /// The tensors it reads, control inputs left out.
     pub inputs: Vec<TensorRef>,
     /// Its attributes, under TensorFlow's names.
-    pub attrs: BTreeMap<String, Attr>,
+    pub attrs: Attrs,
     /// Types and shapes of its outputs.
     pub outputs: Vec<TensorType>,
 }
@@ -94,7 +95,9 @@ impl Node {
 #[derive(Debug, Clone, Default)]
 pub struct Graph {
     nodes: Vec<Node>,
-    names: HashMap<String, NodeId>,
+    /// The nodes by name. The names themselves are in the nodes.
+    names: HashTable<NodeId>,
+    hasher: DefaultHashBuilder,
     library: Library,
 }
 
@@ -123,7 +126,7 @@ impl Graph {
         name: impl Into<String>,
         op: &str,
         inputs: Vec<TensorRef>,
-        attrs: BTreeMap<String, Attr>,
+        attrs: Attrs,
     ) -> Result<NodeId> {
         self.add_with_outputs(name, op, inputs, attrs, 0)
     }
@@ -137,11 +140,11 @@ impl Graph {
         name: impl Into<String>,
         op: &str,
         inputs: Vec<TensorRef>,
-        attrs: BTreeMap<String, Attr>,
+        attrs: Attrs,
         at_least: usize,
     ) -> Result<NodeId> {
         let mut node = Node { name: name.into(), op: op.to_owned(), inputs, attrs, outputs: vec![] };
-        if self.names.contains_key(&node.name) {
+        if self.find(&node.name).is_some() {
             return Err(node.error("another node has the same name"));
         }
         let exists = |input: &TensorRef| {
@@ -156,9 +159,17 @@ impl Graph {
             node.outputs.push(TensorType::new(dtype, Shape::UNKNOWN));
         }
         let id = NodeId(u32::try_from(self.nodes.len()).map_err(|_| node.error("the graph is too large"))?);
-        self.names.insert(node.name.clone(), id);
-        self.nodes.push(node);
+        self.push(node);
         Ok(id)
+    }
+
+    /// Adds a node as it is.
+    fn push(&mut self, node: Node) {
+        let (nodes, hasher) = (&self.nodes, &self.hasher);
+        let hash_of = |id: &NodeId| hasher.hash_one(nodes[id.index()].name.as_str());
+        let hash = hasher.hash_one(node.name.as_str());
+        self.names.insert_unique(hash, NodeId(self.nodes.len() as u32), hash_of);
+        self.nodes.push(node);
     }
 
     /// The nodes with their places, each after the nodes it reads.
@@ -186,7 +197,8 @@ impl Graph {
 
     /// The node of this name.
     pub fn find(&self, name: &str) -> Option<NodeId> {
-        self.names.get(name).copied()
+        let hash = self.hasher.hash_one(name);
+        self.names.find(hash, |id| self.nodes[id.index()].name == name).copied()
     }
 
     /// The tensor of this name: `scope/op:0`, or `scope/op` for the first output.
@@ -225,7 +237,7 @@ impl Graph {
         node.outputs = vec![TensorType::new(value.dtype(), Shape::known(value.shape()))];
         node.op = "Const".to_owned();
         node.inputs.clear();
-        node.attrs = BTreeMap::from([("value".to_owned(), Attr::Tensor(value))]);
+        node.attrs = Attrs::from([("value", Attr::Tensor(value))]);
     }
 
     /// The graph of the nodes that `outputs` need, and where those tensors are in it.
@@ -250,8 +262,7 @@ impl Graph {
             for input in &mut node.inputs {
                 input.node = places[input.node.index()];
             }
-            pruned.names.insert(node.name.clone(), id);
-            pruned.nodes.push(node);
+            pruned.push(node);
         }
         let moved = |tensor: &TensorRef| TensorRef { node: places[tensor.node.index()], port: tensor.port };
         (pruned, outputs.iter().map(moved).collect())
@@ -270,10 +281,8 @@ mod tests {
     use super::*;
 
     fn placeholder(graph: &mut Graph, name: &str) -> TensorRef {
-        let attrs = BTreeMap::from([
-            ("dtype".to_owned(), Attr::Type(DType::Float32)),
-            ("shape".to_owned(), Attr::Shape(Shape::known(&[2]))),
-        ]);
+        let attrs =
+            Attrs::from([("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::known(&[2])))]);
         graph.add(name, "Placeholder", vec![], attrs).unwrap().into()
     }
 
@@ -282,8 +291,8 @@ mod tests {
         let mut graph = Graph::new();
         let a = placeholder(&mut graph, "a");
         let b = placeholder(&mut graph, "b");
-        graph.add("unused", "Relu", vec![a], BTreeMap::new()).unwrap();
-        let relu = graph.add("relu", "Relu", vec![b], BTreeMap::new()).unwrap();
+        graph.add("unused", "Relu", vec![a], Attrs::new()).unwrap();
+        let relu = graph.add("relu", "Relu", vec![b], Attrs::new()).unwrap();
         let (pruned, outputs) = graph.pruned_to(&[relu.into()]);
         let names: Vec<&str> = pruned.nodes().map(|(_, node)| node.name.as_str()).collect();
         assert_eq!(names, ["b", "relu"]);

@@ -138,8 +138,6 @@ impl Cut {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::graph::Attr;
 
@@ -149,7 +147,7 @@ mod tests {
             name: "slice".to_owned(),
             op: "StridedSlice".to_owned(),
             inputs: vec![],
-            attrs: attrs.collect::<BTreeMap<_, _>>(),
+            attrs: attrs.collect(),
             outputs: vec![],
         };
         let dims: Vec<Option<usize>> = dims.iter().copied().map(Some).collect();

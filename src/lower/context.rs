@@ -1,6 +1,6 @@
 //! What handlers share: the values computed so far, and the model they write to.
 
-use std::collections::{HashMap, HashSet};
+use hashbrown::{HashMap, HashSet};
 
 use super::Layout;
 use super::flatten::Flattened;

@@ -22,7 +22,7 @@ pub fn custom(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         outputs.push(name);
     }
     let attributes =
-        node.attrs.iter().filter_map(|(name, attr)| Some((name.clone().into(), attribute(attr)?)));
+        node.attrs.iter().filter_map(|(name, attr)| Some((name.to_owned().into(), attribute(attr)?)));
     cx.push(onnx::Node {
         name: node.name.clone(),
         op: node.op.clone().into(),

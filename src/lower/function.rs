@@ -6,7 +6,7 @@
 //! once in the whole model: ONNX demands single assignment across nested graphs
 //! (<https://onnx.ai/onnx/repo-docs/IR.html>).
 
-use std::collections::HashSet;
+use hashbrown::HashSet;
 
 use super::Layout;
 use super::context::{Lowering, Value, read_nodes};

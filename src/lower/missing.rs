@@ -1,6 +1,6 @@
 //! The ops of a graph, and of the functions that it calls, that cannot be converted: all of them in one error.
 
-use std::collections::HashSet;
+use hashbrown::HashSet;
 
 use super::support::handler;
 use crate::error::{Error, Result};

@@ -1,6 +1,6 @@
 //! Which TensorFlow ops can be converted, and what becomes of them.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 use std::sync::OnceLock;
 
 use super::FAMILIES;

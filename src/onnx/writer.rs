@@ -5,6 +5,7 @@
 //! lengths follow from the shapes, so the small messages are encoded first and the elements are streamed
 //! between them (<https://protobuf.dev/programming-guides/encoding/>).
 
+use std::cell::RefCell;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -70,8 +71,9 @@ struct Stretch<'a> {
     bytes: u64,
 }
 
-/// Small initializers are written together until they make so many bytes.
-const STRETCH_BYTES: u64 = 1 << 20;
+/// Small initializers are written together until they make so many bytes, and large ones, which have a stretch of their
+/// own, in pieces of so many: what a core works on stays in its second-level cache.
+const PIECE_BYTES: usize = 1 << 20;
 
 impl<'a> Plan<'a> {
     fn new(model: &'a Model) -> Result<Self> {
@@ -102,7 +104,7 @@ impl<'a> Plan<'a> {
         for (field, initializer, elements) in fields {
             let last = stretches.last_mut().expect("there is a first stretch");
             let bytes = field.len() as u64 + elements;
-            if last.bytes + bytes > STRETCH_BYTES {
+            if last.bytes + bytes > PIECE_BYTES as u64 {
                 let at = last.at + last.bytes;
                 stretches.push(Stretch { at, head: vec![], initializers: vec![(field, initializer)], bytes });
             } else {
@@ -117,57 +119,54 @@ impl<'a> Plan<'a> {
 /// Writes bytes at a place in the file.
 type WriteAt<'a> = dyn Fn(u64, &[u8]) -> Result<()> + Sync + 'a;
 
+thread_local! {
+    /// What a core is about to write. It is kept from one piece to the next: new memory would cost more than filling it.
+    static PIECE: RefCell<Vec<u8>> = const { RefCell::new(vec![]) };
+}
+
 impl Stretch<'_> {
-    /// Small initializers are gathered and written at once, large ones through a buffer of moderate size.
+    /// Small initializers are gathered and written at once, large ones piece by piece.
     fn write(&self, write: &WriteAt<'_>) -> Result<()> {
-        let mut at = self.at;
-        let mut gathered = self.head.clone();
+        if let [(field, initializer)] = &self.initializers[..]
+            && self.bytes > PIECE_BYTES as u64
+        {
+            write(self.at, field)?;
+            return write_large(initializer, self.at + field.len() as u64, write);
+        }
+        let mut gathered = PIECE.take();
+        gathered.clear();
+        gathered.extend_from_slice(&self.head);
         for (field, initializer) in &self.initializers {
             gathered.extend(field);
-            if initializer.value.dtype() == DType::String {
-                continue;
-            }
-            if initializer.value.byte_len().is_some_and(|bytes| bytes as u64 <= STRETCH_BYTES) {
-                initializer.value.write_to(&mut |bytes| {
-                    gathered.extend_from_slice(bytes);
-                    Ok(())
-                })?;
-            } else {
-                write(at, &gathered)?;
-                at += gathered.len() as u64;
-                gathered.clear();
-                at += write_large(initializer, at, write)?;
+            if initializer.value.dtype() != DType::String {
+                let elements = initializer.value.open()?;
+                let start = gathered.len();
+                gathered.resize(start + elements.len(), 0);
+                elements.copy_to(&mut gathered[start..])?;
             }
         }
-        if gathered.is_empty() { Ok(()) } else { write(at, &gathered) }
+        let written = write(self.at, &gathered);
+        PIECE.set(gathered);
+        written
     }
 }
 
-/// Writes the elements of a large initializer, by all cores that have nothing else to do; returns their bytes.
-fn write_large(initializer: &Initializer, at: u64, write: &WriteAt<'_>) -> Result<u64> {
-    let (bytes, permutation) = initializer.value.source_bytes()?;
-    match permutation {
-        None => {
-            let piece_bytes = STRETCH_BYTES as usize;
-            let pieces = bytes.par_chunks(piece_bytes).enumerate();
-            pieces.try_for_each(|(index, piece)| write(at + (index * piece_bytes) as u64, piece))?;
-        }
-        Some(permutation) => {
-            let (rows, row_bytes) = (permutation.rows(), permutation.row_bytes());
-            let tile_rows = permutation.tile_rows(STRETCH_BYTES as usize);
-            (0..rows.div_ceil(tile_rows)).into_par_iter().try_for_each_init(
-                || vec![0; tile_rows * row_bytes],
-                |tile, index| {
-                    let rows = index * tile_rows..rows.min((index + 1) * tile_rows);
-                    let place = at + (rows.start * row_bytes) as u64;
-                    let tile = &mut tile[..rows.len() * row_bytes];
-                    permutation.fill(&bytes, rows, tile)?;
-                    write(place, tile)
-                },
-            )?;
-        }
+/// Writes the elements of a large initializer, by all cores that have nothing else to do.
+fn write_large(initializer: &Initializer, at: u64, write: &WriteAt<'_>) -> Result<()> {
+    let elements = initializer.value.open()?;
+    if let Some(bytes) = elements.in_order() {
+        let pieces = bytes.par_chunks(PIECE_BYTES).enumerate();
+        return pieces.try_for_each(|(index, piece)| write(at + (index * PIECE_BYTES) as u64, piece));
     }
-    Ok(bytes.len() as u64)
+    elements.blocks(PIECE_BYTES).par_iter().with_max_len(1).try_for_each(|block| {
+        let mut piece = PIECE.take();
+        let written = elements.fill(block, &mut piece).and_then(|rows| {
+            let places = (at + rows.place as u64..).step_by(rows.distance);
+            places.zip(piece.chunks(rows.bytes)).try_for_each(|(place, row)| write(place, row))
+        });
+        PIECE.set(piece);
+        written
+    })
 }
 
 /// The head of an initializer's field, up to its elements, and the bytes that these will have.

@@ -2,11 +2,9 @@
 //! TensorFlow 1 draws it; what goes out is one convolution with dilations and explicit padding. ONNX has the
 //! latter, and it computes the same without moving the image twice.
 
-use std::collections::BTreeMap;
-
 use super::rewrite::{Rewriting, rewrite};
 use crate::error::Result;
-use crate::graph::{Attr, DataFormat, Graph, Node, TensorRef};
+use crate::graph::{Attr, Attrs, DataFormat, Graph, Node, TensorRef};
 use crate::tensor::Constant;
 
 /// Turns the atrous convolutions of a graph into dilated ones.
@@ -24,7 +22,7 @@ pub fn dilate_convolutions(graph: &Graph) -> Result<Graph> {
 struct Dilated {
     op: String,
     inputs: [TensorRef; 2],
-    attrs: BTreeMap<String, Attr>,
+    attrs: Attrs,
 }
 
 /// The dilated convolution that computes what `end` does, if it is the end of an atrous one.
@@ -57,10 +55,10 @@ fn dilated(rewriting: &Rewriting<'_>, end: &Node) -> Result<Option<Dilated>> {
         return Ok(None);
     }
     let mut attrs = convolution.attrs.clone();
-    attrs.insert("dilations".to_owned(), Attr::Ints(vec![1, rows, columns, 1]));
+    attrs.insert("dilations", Attr::Ints(vec![1, rows, columns, 1]));
     attrs.insert("padding".to_owned(), "EXPLICIT".into());
     let explicit = vec![0, 0, top, bottom, left, right, 0, 0];
-    attrs.insert("explicit_paddings".to_owned(), Attr::Ints(explicit));
+    attrs.insert("explicit_paddings", Attr::Ints(explicit));
     Ok(Some(Dilated { op: convolution.op.clone(), inputs: [net, filter], attrs }))
 }
 

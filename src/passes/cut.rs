@@ -1,10 +1,8 @@
 //! Cutting a graph at tensors that the model is to be fed: what computes them goes.
 
-use std::collections::BTreeMap;
-
 use super::rewrite::rewrite;
 use crate::error::Result;
-use crate::graph::{Attr, Graph, Shape, TensorRef};
+use crate::graph::{Attr, Attrs, Graph, Shape, TensorRef};
 use crate::tensor::DType;
 
 /// Turns the nodes that compute `inputs` into placeholders.
@@ -23,10 +21,8 @@ pub fn cut_inputs(graph: &Graph, inputs: &[TensorRef]) -> Result<Graph> {
         }
         let (dtypes, shapes): (Vec<DType>, Vec<Shape>) =
             node.outputs.iter().map(|output| (output.dtype, output.shape.clone())).unzip();
-        let attrs = BTreeMap::from([
-            ("output_types".to_owned(), Attr::Types(dtypes)),
-            ("output_shapes".to_owned(), Attr::Shapes(shapes)),
-        ]);
+        let attrs =
+            Attrs::from([("output_types", Attr::Types(dtypes)), ("output_shapes", Attr::Shapes(shapes))]);
         rewriting.new.add(node.name.clone(), "Placeholder", vec![], attrs).map(Some)
     })
 }

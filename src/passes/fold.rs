@@ -1,12 +1,12 @@
 //! What is known before the model runs: constants are computed, branches on constants are taken, calls are
 //! replaced by what they call.
 
-use std::collections::{HashMap, HashSet};
+use hashbrown::{HashMap, HashSet};
 
 use super::control_flow::{Branch, taken_branch};
 use crate::error::Result;
 use crate::eval::{Tensor, evaluate, is_evaluated};
-use crate::graph::{Attr, Graph, Node, TensorRef};
+use crate::graph::{Attr, Attrs, Graph, Node, TensorRef};
 use crate::tensor::Constant;
 
 /// Constants with more elements are weights: they stay where they are.
@@ -212,7 +212,7 @@ impl<'a> Simplifying<'a> {
 
     fn constant(&mut self, name: &str, value: Constant) -> Result<TensorRef> {
         let name = self.unique(name);
-        let attrs = [("value".to_owned(), Attr::Tensor(value))].into();
+        let attrs = [("value", Attr::Tensor(value))].into();
         self.new.add(name, "Const", vec![], attrs).map(TensorRef::from)
     }
 
@@ -222,7 +222,7 @@ impl<'a> Simplifying<'a> {
             return Ok(tensors.into_iter().map(Place::At).collect());
         }
         let (name, count) = (self.unique(&node.name), tensors.len());
-        let id = self.new.add(name, "IdentityN", tensors, [].into())?;
+        let id = self.new.add(name, "IdentityN", tensors, Attrs::new())?;
         Ok((0..count).map(|port| Place::At(TensorRef { node: id, port })).collect())
     }
 
@@ -248,7 +248,7 @@ impl<'a> Simplifying<'a> {
         let mut outputs = vec![];
         for is_true in [false, true] {
             let name = self.unique(&format!("{}/{is_true}", node.name));
-            let tensor = TensorRef::from(self.new.add(name, "Identity", vec![data], [].into())?);
+            let tensor = TensorRef::from(self.new.add(name, "Identity", vec![data], Attrs::new())?);
             let mut branches = self.branches.get(&data).cloned().unwrap_or_default();
             branches.push(Branch { condition, is_true });
             self.branches.insert(tensor, branches);
@@ -290,7 +290,8 @@ impl<'a> Simplifying<'a> {
             of(a).iter().filter(|branch| branch.condition != condition).copied().collect();
         let (yes, no) = if is_true { (a, b) } else { (b, a) };
         let name = self.unique(&node.name);
-        let tensor = TensorRef::from(self.new.add(name, "SelectV2", vec![condition, yes, no], [].into())?);
+        let tensor =
+            TensorRef::from(self.new.add(name, "SelectV2", vec![condition, yes, no], Attrs::new())?);
         if !rest.is_empty() {
             self.branches.insert(tensor, rest);
         }
@@ -305,16 +306,16 @@ mod tests {
     use crate::tensor::DType;
 
     fn add(graph: &mut Graph, name: &str, op: &str, inputs: &[TensorRef]) -> TensorRef {
-        graph.add(name, op, inputs.to_vec(), [].into()).unwrap().into()
+        graph.add(name, op, inputs.to_vec(), Attrs::new()).unwrap().into()
     }
 
     fn input(graph: &mut Graph, name: &str, dtype: DType, shape: Shape) -> TensorRef {
-        let attrs = [("dtype".to_owned(), Attr::Type(dtype)), ("shape".to_owned(), Attr::Shape(shape))];
+        let attrs = [("dtype", Attr::Type(dtype)), ("shape", Attr::Shape(shape))];
         graph.add(name, "Placeholder", vec![], attrs.into()).unwrap().into()
     }
 
     fn constant(graph: &mut Graph, name: &str, value: Constant) -> TensorRef {
-        let attrs = [("value".to_owned(), Attr::Tensor(value))];
+        let attrs = [("value", Attr::Tensor(value))];
         graph.add(name, "Const", vec![], attrs.into()).unwrap().into()
     }
 
@@ -345,10 +346,10 @@ mod tests {
         let mut graph = Graph::new();
         let x = input(&mut graph, "x", DType::Float32, Shape::known(&[3]));
         let condition = condition(&mut graph);
-        let switch = graph.add_with_outputs("switch", "Switch", vec![x, condition], [].into(), 2).unwrap();
+        let switch = graph.add_with_outputs("switch", "Switch", vec![x, condition], Attrs::new(), 2).unwrap();
         let negated = add(&mut graph, "negated", "Neg", &[TensorRef { node: switch, port: 1 }]);
         let merge = vec![switch.into(), negated];
-        graph.add_with_outputs("out", "Merge", merge, [].into(), 2).unwrap();
+        graph.add_with_outputs("out", "Merge", merge, Attrs::new(), 2).unwrap();
         graph
     }
 

@@ -4,11 +4,9 @@
 //!
 //! Source: `batch_normalization` in `tensorflow/python/ops/nn_impl.py`.
 
-use std::collections::BTreeMap;
-
 use super::rewrite::{Rewriting, rewrite};
 use crate::error::Result;
-use crate::graph::{Attr, Graph, Node, NodeId, TensorRef};
+use crate::graph::{Attr, Attrs, Graph, Node, NodeId, TensorRef};
 use crate::tensor::{Constant, DType};
 
 /// Turns the batch norms of a graph that are spelled out into single nodes.
@@ -119,14 +117,11 @@ fn fused(rewriting: &mut Rewriting<'_>, node: &Node, parts: &Parts) -> Result<No
                 return Ok(rewriting.moved(part));
             }
             let value = Attr::Tensor(Constant::filled(vec![parts.channels], neutral));
-            let attrs = BTreeMap::from([("value".to_owned(), value)]);
+            let attrs = Attrs::from([("value", value)]);
             rewriting.new.add(format!("{}/{name}", node.name), "Const", vec![], attrs).map(TensorRef::from)
         });
     let [input, mean, variance] = [parts.input, parts.mean, parts.variance].map(|part| rewriting.moved(part));
-    let attrs = BTreeMap::from([
-        ("epsilon".to_owned(), Attr::Float(parts.epsilon)),
-        ("is_training".to_owned(), Attr::Bool(false)),
-    ]);
+    let attrs = Attrs::from([("epsilon", Attr::Float(parts.epsilon)), ("is_training", Attr::Bool(false))]);
     rewriting.new.add(
         node.name.clone(),
         "FusedBatchNormV3",
@@ -141,14 +136,12 @@ mod tests {
     use crate::graph::Shape;
 
     fn add(graph: &mut Graph, name: &str, op: &str, inputs: &[NodeId]) -> NodeId {
-        graph.add(name, op, inputs.iter().map(|&id| id.into()).collect(), BTreeMap::new()).unwrap()
+        graph.add(name, op, inputs.iter().map(|&id| id.into()).collect(), Attrs::new()).unwrap()
     }
 
     fn placeholder(graph: &mut Graph, name: &str, shape: &[usize]) -> NodeId {
-        let attrs = BTreeMap::from([
-            ("dtype".to_owned(), Attr::Type(DType::Float32)),
-            ("shape".to_owned(), Attr::Shape(Shape::known(shape))),
-        ]);
+        let attrs =
+            Attrs::from([("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::known(shape)))]);
         graph.add(name, "Placeholder", vec![], attrs).unwrap()
     }
 
@@ -158,8 +151,7 @@ mod tests {
         let net = placeholder(&mut graph, "net", &[1, 2, 3, 3, 8]);
         let [mean, variance] = ["mean", "variance"].map(|name| placeholder(&mut graph, name, &[8]));
         let beta = placeholder(&mut graph, "beta", beta_shape);
-        let epsilon =
-            BTreeMap::from([("value".to_owned(), Attr::Tensor(Constant::from_f32(vec![], &[0.25])))]);
+        let epsilon = Attrs::from([("value", Attr::Tensor(Constant::from_f32(vec![], &[0.25])))]);
         let epsilon = graph.add("epsilon", "Const", vec![], epsilon).unwrap();
         let sum = add(&mut graph, "sum", "AddV2", &[variance, epsilon]);
         let scale = add(&mut graph, "scale", "Rsqrt", &[sum]);

@@ -117,18 +117,16 @@ impl MovingAverages {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::graph::Attr;
+    use crate::graph::{Attr, Attrs};
     use crate::tensor::DType;
 
     fn graph() -> Graph {
         let mut graph = Graph::new();
         for name in ["conv/weights", "conv/BatchNorm/gamma", "conv/BatchNorm/moving_mean"] {
-            let attrs = BTreeMap::from([
-                ("dtype".to_owned(), Attr::Type(DType::Float32)),
-                ("shape".to_owned(), Attr::Shape(Shape::known(&[4]))),
+            let attrs = Attrs::from([
+                ("dtype", Attr::Type(DType::Float32)),
+                ("shape", Attr::Shape(Shape::known(&[4]))),
             ]);
             graph.add(name, "VariableV2", vec![], attrs).unwrap();
         }

@@ -15,7 +15,7 @@ pub fn pad_convolutions(graph: &Graph) -> Result<Graph> {
         let Some((unpadded, pads)) = padded_before(rewriting, node)? else { return Ok(None) };
         let mut attrs = node.attrs.clone();
         attrs.insert("padding".to_owned(), "EXPLICIT".into());
-        attrs.insert("explicit_paddings".to_owned(), Attr::Ints(pads));
+        attrs.insert("explicit_paddings", Attr::Ints(pads));
         let inputs = vec![rewriting.moved(unpadded), rewriting.moved(node.inputs[1])];
         rewriting.new.add(node.name.clone(), &node.op, inputs, attrs).map(Some)
     })
@@ -46,18 +46,15 @@ fn padded_before(rewriting: &Rewriting<'_>, node: &Node) -> Result<Option<(Tenso
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::graph::{NodeId, Shape};
     use crate::tensor::DType;
 
     fn padded_convolution(pads: [i32; 8]) -> Graph {
         let mut graph = Graph::new();
-        let mut add = |name: &str, op: &str, inputs: &[NodeId], attrs: Vec<(&str, Attr)>| {
-            let attrs: BTreeMap<_, _> =
-                attrs.into_iter().map(|(name, attr)| (name.to_owned(), attr)).collect();
-            graph.add(name, op, inputs.iter().map(|&id| id.into()).collect(), attrs).unwrap()
+        let mut add = |name: &str, op: &str, inputs: &[NodeId], attrs: Vec<(&'static str, Attr)>| {
+            let inputs = inputs.iter().map(|&id| id.into()).collect();
+            graph.add(name, op, inputs, attrs.into_iter().collect()).unwrap()
         };
         let tensor = |shape: &[usize]| {
             vec![("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::known(shape)))]

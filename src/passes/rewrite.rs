@@ -1,6 +1,6 @@
 //! Copying a graph while drawing something else in the place of some of its nodes.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use crate::error::Result;
 use crate::graph::{Graph, Node, NodeId, TensorRef};

@@ -1,11 +1,11 @@
 //! From training to inference: what comes in is a graph that was built to be trained; what goes out normalizes by
 //! moving averages instead of the statistics of each batch, and drops nothing at random.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use super::rewrite::{Rewriting, rewrite};
 use crate::error::Result;
-use crate::graph::{Attr, Graph, Node, NodeId, TensorRef};
+use crate::graph::{Attr, Attrs, Graph, Node, NodeId, TensorRef};
 
 /// By the names of tensors that hold statistics of a batch, the variables that keep their moving averages.
 pub type MovingStatistics = HashMap<String, String>;
@@ -41,7 +41,7 @@ pub fn use_moving_statistics(
             changes.batch_norms.push(scope);
         }
         let inputs = vec![rewriting.moved(variable.into())];
-        rewriting.new.add(node.name.clone(), "Identity", inputs, [].into()).map(Some)
+        rewriting.new.add(node.name.clone(), "Identity", inputs, Attrs::new()).map(Some)
     })
 }
 
@@ -70,7 +70,7 @@ fn frozen_batch_norm(
     }
     changes.batch_norms.push(node.name.clone());
     let mut attrs = node.attrs.clone();
-    attrs.insert("is_training".to_owned(), Attr::Bool(false));
+    attrs.insert("is_training", Attr::Bool(false));
     rewriting.new.add(node.name.clone(), &node.op, inputs, attrs).map(Some)
 }
 
@@ -97,7 +97,7 @@ pub fn drop_dropouts(graph: &Graph, changes: &mut Changes) -> Result<Graph> {
         let Some(unscaled) = unscaled(rewriting, scaled) else { return Ok(None) };
         changes.dropouts.push(node.name.clone());
         let inputs = vec![rewriting.moved(unscaled)];
-        rewriting.new.add(node.name.clone(), "Identity", inputs, [].into()).map(Some)
+        rewriting.new.add(node.name.clone(), "Identity", inputs, Attrs::new()).map(Some)
     })
 }
 
@@ -145,11 +145,10 @@ mod tests {
 
     fn add(graph: &mut Graph, name: &str, op: &str, inputs: &[TensorRef]) -> TensorRef {
         let attrs = match op {
-            "Placeholder" | "VariableV2" => vec![
-                ("dtype".to_owned(), Attr::Type(DType::Float32)),
-                ("shape".to_owned(), Attr::Shape(Shape::known(&[4]))),
-            ],
-            "Const" => vec![("value".to_owned(), Attr::Tensor(Constant::from_f32(vec![], &[0.5])))],
+            "Placeholder" | "VariableV2" => {
+                vec![("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::known(&[4])))]
+            }
+            "Const" => vec![("value", Attr::Tensor(Constant::from_f32(vec![], &[0.5])))],
             _ => vec![],
         };
         graph.add(name, op, inputs.to_vec(), attrs.into_iter().collect()).unwrap().into()

@@ -3,11 +3,11 @@
 //! Source: `variable_scope` in `tensorflow/python/ops/variable_scope.py`, `Graph.unique_name` in
 //! `tensorflow/python/framework/ops.py`.
 
-use std::collections::{BTreeMap, HashMap};
+use hashbrown::HashMap;
 
 use super::{Arg, ArgScope, DrawnNetwork, Layer, ScopeDisagreement, Variables};
 use crate::error::{Error, Result};
-use crate::graph::{Attr, Graph, Shape, TensorRef};
+use crate::graph::{Attr, Attrs, Graph, Shape, TensorRef};
 use crate::tensor::{Constant, DType};
 
 /// The height and width of a window.
@@ -232,12 +232,10 @@ impl<'a> Drawing<'a> {
     /// Draws a variable of the open scope and the op that reads it.
     pub(super) fn variable(&mut self, name: &str, shape: &[usize]) -> TensorRef {
         let name = format!("{}{name}", self.variable_scope);
-        let attrs = BTreeMap::from([
-            ("dtype".to_owned(), Attr::Type(DType::Float32)),
-            ("shape".to_owned(), Attr::Shape(Shape::known(shape))),
-        ]);
+        let attrs =
+            Attrs::from([("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::known(shape)))]);
         let variable = self.add(name.clone(), "VariableV2", vec![], attrs);
-        self.add(format!("{name}/read"), "Identity", vec![variable], BTreeMap::new())
+        self.add(format!("{name}/read"), "Identity", vec![variable], Attrs::new())
     }
 
     pub(super) fn constant(&mut self, name: &str, value: Constant) -> TensorRef {
@@ -250,10 +248,10 @@ impl<'a> Drawing<'a> {
         name: &str,
         op: &str,
         inputs: &[TensorRef],
-        attrs: [(&str, Attr); N],
+        attrs: [(&'static str, Attr); N],
     ) -> TensorRef {
         let name = self.unique_name(name);
-        let attrs = attrs.into_iter().map(|(name, attr)| (name.to_owned(), attr)).collect();
+        let attrs = attrs.into();
         self.add(name, op, inputs.to_vec(), attrs)
     }
 
@@ -264,23 +262,17 @@ impl<'a> Drawing<'a> {
         op: &str,
         inputs: &[TensorRef],
         (suffix, value): (&str, Constant),
-        attrs: [(&str, Attr); N],
+        attrs: [(&'static str, Attr); N],
     ) -> TensorRef {
         let name = self.unique_name(name);
-        let value = BTreeMap::from([("value".to_owned(), Attr::Tensor(value))]);
+        let value = Attrs::from([("value", Attr::Tensor(value))]);
         let constant = self.add(format!("{name}/{suffix}"), "Const", vec![], value);
         let inputs = inputs.iter().copied().chain([constant]).collect();
-        let attrs = attrs.into_iter().map(|(name, attr)| (name.to_owned(), attr)).collect();
+        let attrs = attrs.into();
         self.add(name, op, inputs, attrs)
     }
 
-    fn add(
-        &mut self,
-        name: String,
-        op: &str,
-        inputs: Vec<TensorRef>,
-        attrs: BTreeMap<String, Attr>,
-    ) -> TensorRef {
+    fn add(&mut self, name: String, op: &str, inputs: Vec<TensorRef>, attrs: Attrs) -> TensorRef {
         if self.failure.is_none() {
             match self.graph.add(name, op, inputs, attrs) {
                 Ok(node) => return node.into(),

@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use rayon::prelude::*;
+
 use super::options::{
     DEPTH_MULTIPLIER, DIVISIBLE_BY, FINEGRAIN_CLASSIFICATION_MODE, MIN_DEPTH, NUM_CLASSES, OptionSource,
     OptionSpec, Options, Value, scaled_depth,
@@ -100,12 +102,14 @@ pub fn recognize(variables: &Variables, wishes: Wishes<'_>) -> Result<Recognitio
     let mut failures: Vec<Error> = vec![];
     // Scopes are seldom renamed, and to look for renamed ones every network has to be drawn.
     for find_places in [places, renamed_places] {
-        for &network in &possible {
-            for place in find_places(network, variables) {
-                match measured(network, place, variables, wishes.options) {
-                    Ok(candidate) => candidates.push(candidate),
-                    Err(error) => failures.push(error),
-                }
+        let measured = possible.par_iter().flat_map_iter(|&network| {
+            let places = find_places(network, variables).into_iter();
+            places.map(move |place| measured(network, place, variables, wishes.options))
+        });
+        for outcome in measured.collect::<Vec<_>>() {
+            match outcome {
+                Ok(candidate) => candidates.push(candidate),
+                Err(error) => failures.push(error),
             }
         }
         candidates.sort_by(|a, b| a.compare(b, enough));
@@ -192,17 +196,24 @@ impl Place {
     }
 }
 
-/// The places where a scope of the network's default name occurs.
+/// The places where a scope of the network's default name occurs; where it has no scope, those with its classifier.
 fn places(network: &Network, variables: &Variables) -> Vec<Place> {
     let mut places = vec![];
     if network.scope.is_empty() {
+        let roots = variables.keys().filter_map(|name| name.strip_suffix(network.logits));
+        roots
+            .filter(|root| root.is_empty() || root.ends_with('/'))
+            .for_each(|root| Place::add_to(&mut places, root, ""));
         return places;
     }
-    let scope = format!("{}/", network.scope);
     for name in variables.keys() {
-        let starts = name.match_indices(&scope).map(|(at, _)| at);
-        for start in starts.filter(|&at| at == 0 || name.as_bytes()[at - 1] == b'/') {
-            Place::add_to(&mut places, &name[..start], network.scope);
+        let mut start = 0;
+        // The last part is the variable's own name.
+        while let Some(length) = name[start..].find('/') {
+            if name[start..start + length] == *network.scope {
+                Place::add_to(&mut places, &name[..start], network.scope);
+            }
+            start += length + 1;
         }
     }
     places
@@ -293,7 +304,9 @@ fn measured(
         if reads_depth {
             read_depth(network, &prefix, &mut options, &drawn, variables)?;
         }
-        drawn = default_drawing(network, &prefix, &options, channels, variables)?;
+        if reads_depth || channels != 3 {
+            drawn = default_drawing(network, &prefix, &options, channels, variables)?;
+        }
     }
     // The auxiliary classifier depends on the size of the images of training, and is no part of the model.
     let aux = network.aux_logits.map(|aux| format!("{root}{aux}/"));

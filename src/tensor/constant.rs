@@ -7,7 +7,7 @@ use std::sync::Arc;
 use prost::bytes::Bytes;
 
 use super::part::Part;
-use super::{DType, Permutation, check_length, element_count, permute_into};
+use super::{Block, DType, Permutation, check_length, element_count};
 use crate::error::{Error, Result};
 
 /// Something that can hand out the elements of one tensor when it is asked to.
@@ -209,48 +209,35 @@ impl Constant {
         })
     }
 
-    /// The bytes of all elements, in C order, little-endian.
-    ///
-    /// # Errors
-    /// Where the source cannot be read, or holds strings.
-    pub fn bytes(&self) -> Result<Cow<'_, [u8]>> {
-        let bytes = self.source.bytes()?;
-        if !self.is_permuted() {
-            return Ok(bytes);
-        }
-        let size =
-            self.dtype.size().ok_or_else(|| Error::new("tensor", "its elements have no fixed size"))?;
-        let mut out = Vec::with_capacity(bytes.len());
-        permute_into(&bytes, size, &self.view, &self.perm, &mut |tile| {
-            out.extend_from_slice(tile);
-            Ok(())
-        })?;
-        Ok(Cow::Owned(out))
-    }
-
-    /// The bytes of the source, and how its axes are to be permuted, if they are. Reading them verifies them.
+    /// The elements, ready to be put into their order. Opening them verifies them.
     ///
     /// # Errors
     /// Where the source cannot be read, holds strings, or has not the length that the shape demands.
-    pub fn source_bytes(&self) -> Result<(Cow<'_, [u8]>, Option<Permutation>)> {
+    pub fn open(&self) -> Result<Elements<'_>> {
         let bytes = self.source.bytes()?;
         let size =
             self.dtype.size().ok_or_else(|| Error::new("tensor", "its elements have no fixed size"))?;
         check_length(&bytes, size, &self.view)?;
-        let permutation = self.is_permuted().then(|| Permutation::new(size, &self.view, &self.perm));
-        Ok((bytes, permutation))
+        Ok(Elements {
+            bytes,
+            size,
+            order: Permutation::new(size, &self.view, &self.perm),
+            is_moved: self.is_permuted(),
+        })
     }
 
-    /// Hands all bytes to `sink` from first to last, in pieces of moderate size.
+    /// The bytes of all elements, in C order, little-endian.
     ///
     /// # Errors
-    /// Those of the source and those of `sink`.
-    pub fn write_to(&self, sink: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        let bytes = self.source.bytes()?;
-        match self.dtype.size() {
-            Some(size) if self.is_permuted() => permute_into(&bytes, size, &self.view, &self.perm, sink),
-            _ => sink(&bytes),
+    /// Those of [`Constant::open`].
+    pub fn bytes(&self) -> Result<Cow<'_, [u8]>> {
+        let elements = self.open()?;
+        if !elements.is_moved {
+            return Ok(elements.bytes);
         }
+        let mut out = vec![0; elements.len()];
+        elements.copy_to(&mut out)?;
+        Ok(Cow::Owned(out))
     }
 
     /// The elements of a string tensor, in C order.
@@ -262,15 +249,11 @@ impl Constant {
         if !self.is_permuted() {
             return Ok(strings);
         }
-        let mut order = Vec::with_capacity(strings.len());
-        let indices: Vec<u8> = (0..strings.len() as u64).flat_map(u64::to_le_bytes).collect();
-        permute_into(&indices, 8, &self.view, &self.perm, &mut |tile| {
-            let tile =
-                tile.chunks_exact(8).map(|index| u64::from_le_bytes(index.try_into().expect("8 bytes")));
-            order.extend(tile.map(|index| strings[index as usize].clone()));
-            Ok(())
-        })?;
-        Ok(order)
+        let indices: Vec<i64> = (0..strings.len() as i64).collect();
+        let mut order = Self::from_i64(self.view.clone(), &indices);
+        order.perm.clone_from(&self.perm);
+        let order = order.to_i64s()?.unwrap_or_default();
+        Ok(order.into_iter().map(|index| strings[index as usize].clone()).collect())
     }
 
     /// The elements of a small integer tensor (a shape, an axis, a permutation); `None` for other types.
@@ -302,6 +285,78 @@ impl Constant {
         let bytes = self.bytes()?;
         Ok(Some(bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().expect("4 bytes"))).collect()))
     }
+}
+
+/// The elements of a constant: their bytes as they are stored, and the order that they are to have.
+#[derive(Debug)]
+pub struct Elements<'a> {
+    bytes: Cow<'a, [u8]>,
+    /// Bytes of an element.
+    size: usize,
+    order: Permutation,
+    /// Whether that is not the order in which they are stored.
+    is_moved: bool,
+}
+
+impl Elements<'_> {
+    /// Bytes of all elements.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The bytes, where they are stored in the order that they are to have.
+    pub fn in_order(&self) -> Option<&[u8]> {
+        (!self.is_moved).then_some(&self.bytes)
+    }
+
+    /// The elements in blocks of about `bytes`, which [`Elements::fill`] fills.
+    pub fn blocks(&self, bytes: usize) -> Vec<Block> {
+        self.order.blocks(bytes)
+    }
+
+    /// Fills `out` with the bytes of a block, and hands out where in the result they belong.
+    ///
+    /// # Errors
+    /// Where an element has a size that no type has.
+    pub fn fill(&self, block: &Block, out: &mut Vec<u8>) -> Result<Rows> {
+        out.resize(block.len() * self.size, 0);
+        self.order.fill(&self.bytes, block, out)?;
+        let columns = self.order.columns();
+        let place = (block.rows.start * columns + block.columns.start) * self.size;
+        // Whole rows follow each other.
+        let is_whole = block.columns.len() == columns;
+        let bytes = if is_whole { out.len() } else { block.columns.len() * self.size };
+        Ok(Rows { place, bytes, distance: columns * self.size })
+    }
+
+    /// Copies all elements to `out`, which has room for them and no more, in their order.
+    ///
+    /// # Errors
+    /// Where an element has a size that no type has.
+    pub fn copy_to(&self, out: &mut [u8]) -> Result<()> {
+        if self.is_moved && !self.is_empty() {
+            let all = Block { rows: 0..self.order.rows(), columns: 0..self.order.columns() };
+            return self.order.fill(&self.bytes, &all, out);
+        }
+        out.copy_from_slice(&self.bytes);
+        Ok(())
+    }
+}
+
+/// Where the rows of a block are in a result. Rows that follow each other there count as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rows {
+    /// Where the first begins.
+    pub place: usize,
+    /// How long each is.
+    pub bytes: usize,
+    /// From where one begins to where the next one does.
+    pub distance: usize,
 }
 
 /// A recipe as the source of another.

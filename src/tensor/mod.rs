@@ -7,10 +7,11 @@ mod constant;
 mod dtype;
 mod part;
 mod permute;
+mod transpose;
 
-pub use constant::{Constant, Fill, Inline, Source};
+pub use constant::{Constant, Elements, Fill, Inline, Rows, Source};
 pub use dtype::DType;
-pub use permute::{Permutation, check_length, permute_into};
+pub use permute::{Block, Permutation, check_length};
 
 /// The number of elements of a tensor of this shape, or `None` where it does not fit a `usize`.
 pub fn element_count(shape: &[usize]) -> Option<usize> {

@@ -2,20 +2,39 @@
 //!
 //! What is read and what is written cannot both run through memory in order. The axis along which elements lie
 //! next to each other in the input (the output channels of a filter, say) comes earlier in the result. So
-//! [`LANES`] rows of the result are filled at once: every cache line that is touched in the input is used whole,
+//! [`SIDE`] rows of the result are filled at once: every cache line that is touched in the input is used whole,
 //! and the rows being filled stay in the second-level cache.
 
 use std::ops::Range;
 
 use super::element_count;
+use super::transpose::{SIDE, prefetch, transpose_square};
 use crate::error::{Error, Result};
 
-/// Rows of the result that are filled at once: 16 elements of 4 bytes are one cache line.
-const LANES: usize = 16;
-/// The most bytes that so many rows may have to be filled at once.
-const MAX_TILE_BYTES: usize = 8 << 20;
-/// Elements that are written to a row before the next row has its turn.
-const RUN: usize = 8;
+/// Rows that are filled together, run after run: so many elements are read from each place in the input, enough for
+/// the processor to fetch them ahead.
+const STRIP: usize = 64;
+
+/// A part of the result of a permutation: some of its rows, and of these some of their columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Block {
+    /// Rows of the result.
+    pub rows: Range<usize>,
+    /// Elements of each of these rows.
+    pub columns: Range<usize>,
+}
+
+impl Block {
+    /// How many elements it has.
+    pub fn len(&self) -> usize {
+        self.rows.len() * self.columns.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
 
 /// A permutation of the axes of a tensor, prepared to be carried out row by row.
 #[derive(Debug, Clone)]
@@ -44,98 +63,118 @@ impl Permutation {
         Self { size, outer: axes, lanes, inner }
     }
 
-    /// Elements of a row.
-    fn columns(&self) -> usize {
+    /// Elements of a row: the axes after the one along which the input's elements lie next to each other.
+    pub fn columns(&self) -> usize {
         self.inner.iter().map(|(length, _)| length).product()
     }
 
-    /// The rows of the result: what is left when the axes after the innermost one of the input are taken away.
+    /// The rows of the result: what is left when a row's axes are taken away.
     pub fn rows(&self) -> usize {
         self.lanes * self.outer.iter().map(|(length, _)| length).product::<usize>()
     }
 
-    /// Bytes of a row.
-    pub fn row_bytes(&self) -> usize {
-        self.columns() * self.size
+    /// The result in blocks of about `bytes`, which are good to be filled one by one. Whole rows, as far as enough of
+    /// them fit; they follow each other in the result. Else parts of rows.
+    pub fn blocks(&self, bytes: usize) -> Vec<Block> {
+        let (rows, columns) = (self.rows(), self.columns());
+        let room = (bytes / self.size).max(1);
+        let strip = STRIP.min(self.lanes);
+        let (block_rows, block_columns) = if strip * columns <= 8 * room {
+            let fitting = room / columns.max(1);
+            (if fitting > strip { fitting / SIDE * SIDE } else { strip }.max(1), columns.max(1))
+        } else {
+            // One run less than a power of two: rows at that distance would share the lines of the cache.
+            (strip, (room / strip / SIDE * SIDE).saturating_sub(SIDE).max(SIDE))
+        };
+        let starts = (0..rows).step_by(block_rows);
+        let blocks =
+            starts.flat_map(|row| (0..columns).step_by(block_columns).map(move |column| (row, column)));
+        let block = |(row, column)| Block {
+            rows: row..rows.min(row + block_rows),
+            columns: column..columns.min(column + block_columns),
+        };
+        blocks.map(block).collect()
     }
 
-    /// Rows that make about `bytes`: a multiple of those that are filled at once, unless that would be far more.
-    pub fn tile_rows(&self, bytes: usize) -> usize {
-        let rows = (bytes / self.row_bytes().max(1)).max(1);
-        if rows > LANES {
-            return rows / LANES * LANES;
-        }
-        if LANES * self.row_bytes() <= MAX_TILE_BYTES { LANES } else { rows }
-    }
-
-    /// Fills `out` with some rows of the result; `bytes` are all elements of the tensor.
+    /// Fills `out` with the elements of a block, row by row; `bytes` are all elements of the tensor.
     ///
     /// # Errors
     /// Where an element has a size that no type has.
     ///
     /// # Panics
-    /// Where `bytes` is shorter than the tensor, or `out` has not the length of the rows.
-    pub fn fill(&self, bytes: &[u8], rows: Range<usize>, out: &mut [u8]) -> Result<()> {
+    /// Where `bytes` is shorter than the tensor, or `out` has not the length of the block.
+    pub fn fill(&self, bytes: &[u8], block: &Block, out: &mut [u8]) -> Result<()> {
         match self.size {
-            1 => self.fill_elements::<1>(bytes, rows, out),
-            2 => self.fill_elements::<2>(bytes, rows, out),
-            4 => self.fill_elements::<4>(bytes, rows, out),
-            8 => self.fill_elements::<8>(bytes, rows, out),
-            16 => self.fill_elements::<16>(bytes, rows, out),
+            1 => self.fill_elements::<1>(bytes, block, out),
+            2 => self.fill_elements::<2>(bytes, block, out),
+            4 => self.fill_elements::<4>(bytes, block, out),
+            8 => self.fill_elements::<8>(bytes, block, out),
+            16 => self.fill_elements::<16>(bytes, block, out),
             size => return Err(Error::new("tensor", format!("elements of {size} bytes cannot be permuted"))),
         }
         Ok(())
     }
 
-    fn fill_elements<const SIZE: usize>(&self, bytes: &[u8], rows: Range<usize>, out: &mut [u8]) {
+    fn fill_elements<const SIZE: usize>(&self, bytes: &[u8], block: &Block, out: &mut [u8]) {
         let (elements, _) = bytes.as_chunks::<SIZE>();
         let (out, _) = out.as_chunks_mut::<SIZE>();
-        let columns = self.columns();
-        assert_eq!(out.len(), rows.len() * columns, "room for the rows");
-        let mut row = rows.start;
+        assert_eq!(out.len(), block.len(), "room for the block");
+        let width = block.columns.len();
+        let mut row = block.rows.start;
         let mut filled = 0;
-        while row < rows.end {
+        while row < block.rows.end {
             // Neighbouring lanes, as far as they belong to one combination of the outer axes.
             let lane = row % self.lanes;
-            let count = (self.lanes - lane).min(rows.end - row);
+            let count = (self.lanes - lane).min(block.rows.end - row);
             let start = offset(&self.outer, row / self.lanes) + lane;
-            let out = &mut out[filled * columns..][..count * columns];
-            if columns == 1 {
+            let out = &mut out[filled * width..][..count * width];
+            if self.inner.is_empty() {
                 out.copy_from_slice(&elements[start..start + count]);
             } else {
-                self.fill_lanes(&elements[start..], columns, out);
+                for (strip, out) in out.chunks_mut(STRIP * width).enumerate() {
+                    self.fill_strip(&elements[start + strip * STRIP..], &block.columns, out);
+                }
             }
             row += count;
             filled += count;
         }
     }
 
-    /// Fills neighbouring rows, whose elements lie next to each other in the input.
-    fn fill_lanes<const SIZE: usize>(&self, elements: &[[u8; SIZE]], columns: usize, out: &mut [[u8; SIZE]]) {
-        let mut lane = 0;
-        let mut groups = out.chunks_exact_mut(LANES * columns);
-        for out in groups.by_ref() {
-            let mut offsets = Offsets::new(&self.inner, lane);
-            for first in (0..columns).step_by(RUN) {
-                let run = RUN.min(columns - first);
-                let mut block = [[[0; SIZE]; LANES]; RUN];
-                for line in &mut block[..run] {
-                    line.copy_from_slice(&elements[offsets.next()..][..LANES]);
-                }
-                for (lane, row) in out.chunks_exact_mut(columns).enumerate() {
-                    for (element, line) in row[first..first + run].iter_mut().zip(&block) {
-                        *element = line[lane];
-                    }
+    /// Fills these columns of neighbouring rows, at most [`STRIP`], whose elements lie next to each other in the
+    /// input.
+    fn fill_strip<const SIZE: usize>(
+        &self,
+        elements: &[[u8; SIZE]],
+        columns: &Range<usize>,
+        out: &mut [[u8; SIZE]],
+    ) {
+        let width = columns.len();
+        let lanes = out.len() / width;
+        let whole = lanes / SIDE * SIDE;
+        let mut offsets = Offsets::new(&self.inner, columns.start);
+        let mut take = |run: usize| -> [usize; SIDE] {
+            let mut starts = [0; SIDE];
+            starts[..run].fill_with(|| offsets.next());
+            starts
+        };
+        let mut starts = take(SIDE.min(width));
+        for first in (0..width).step_by(SIDE) {
+            let run = SIDE.min(width - first);
+            // Where the next run begins, each line lies on another page: the processor does not guess that.
+            let next = take(SIDE.min(width - first - run));
+            for start in &next {
+                (0..lanes).step_by(SIDE).for_each(|lane| prefetch(elements, start + lane));
+            }
+            let squares = if run == SIDE { whole } else { 0 };
+            for lane in (0..squares).step_by(SIDE) {
+                transpose_square(&elements[lane..], &starts, &mut out[lane * width + first..], width);
+            }
+            for lane in squares..lanes {
+                for (element, start) in out[lane * width + first..][..run].iter_mut().zip(&starts) {
+                    *element = elements[start + lane];
                 }
             }
-            lane += LANES;
-        }
-        for row in groups.into_remainder().chunks_exact_mut(columns) {
-            let mut offsets = Offsets::new(&self.inner, lane);
-            for element in row {
-                *element = elements[offsets.next()];
-            }
-            lane += 1;
+            starts = next;
         }
     }
 }
@@ -148,8 +187,15 @@ struct Offsets<'a> {
 }
 
 impl<'a> Offsets<'a> {
-    fn new(axes: &'a [(usize, usize)], start: usize) -> Self {
-        Self { axes, index: vec![0; axes.len()], offset: start }
+    /// From the `first`-th element of the row on.
+    fn new(axes: &'a [(usize, usize)], first: usize) -> Self {
+        let mut index = vec![0; axes.len()];
+        let mut rest = first;
+        for (index, (length, _)) in index.iter_mut().zip(axes).rev() {
+            *index = rest % length;
+            rest /= length;
+        }
+        Self { axes, offset: offset(axes, first), index }
     }
 
     fn next(&mut self) -> usize {
@@ -204,42 +250,6 @@ fn merged_axes(shape: &[usize], perm: &[usize]) -> Vec<(usize, usize)> {
     axes
 }
 
-/// Bytes of result handed on at once.
-const TILE_BYTES: usize = 256 * 1024;
-
-/// Permutes the axes of a tensor and hands the result on, in order, in tiles of moderate size.
-///
-/// `bytes` are the elements of a tensor of `shape` in C order, `size` bytes each; axis `i` of the result is
-/// axis `perm[i]` of the tensor.
-///
-/// # Errors
-/// Where `bytes` has not the length that `shape` demands, and those of `sink`.
-///
-/// # Panics
-/// Where `perm` is not a permutation of the axes of `shape`.
-pub fn permute_into(
-    bytes: &[u8],
-    size: usize,
-    shape: &[usize],
-    perm: &[usize],
-    sink: &mut dyn FnMut(&[u8]) -> Result<()>,
-) -> Result<()> {
-    check_length(bytes, size, shape)?;
-    if bytes.is_empty() {
-        return Ok(());
-    }
-    let permutation = Permutation::new(size, shape, perm);
-    let tile_rows = permutation.tile_rows(TILE_BYTES);
-    let mut tile = vec![0; tile_rows * permutation.row_bytes()];
-    for first in (0..permutation.rows()).step_by(tile_rows) {
-        let rows = first..permutation.rows().min(first + tile_rows);
-        let tile = &mut tile[..rows.len() * permutation.row_bytes()];
-        permutation.fill(bytes, rows, tile)?;
-        sink(tile)?;
-    }
-    Ok(())
-}
-
 /// Checks that `bytes` are the elements of a tensor of `shape`.
 ///
 /// # Errors
@@ -278,33 +288,48 @@ mod tests {
             (&[], &[]),
         ];
         for (shape, perm) in cases {
-            let count = element_count(shape).unwrap() as u32;
-            let values: Vec<u32> = (0..count).collect();
-            let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-            let mut out = vec![];
-            permute_into(&bytes, 4, shape, perm, &mut |tile| {
-                out.extend_from_slice(tile);
-                Ok(())
-            })
-            .unwrap();
-            let out: Vec<u32> = out.chunks(4).map(|b| u32::from_le_bytes(b.try_into().unwrap())).collect();
-            assert_eq!(out, expected(&values, shape, perm), "{shape:?} {perm:?}");
+            let values: Vec<u32> = (0..element_count(shape).unwrap() as u32).collect();
+            let bytes = bytes_of(&values);
+            let expected = bytes_of(&expected(&values, shape, perm));
+            let permutation = Permutation::new(4, shape, perm);
+            // Blocks of whole rows and of parts of rows.
+            for room in [1 << 20, 1000, 64, 1] {
+                assert_eq!(in_blocks(&permutation, &bytes, room), expected, "{shape:?} {perm:?} in {room}");
+            }
         }
+    }
+
+    fn bytes_of(values: &[u32]) -> Vec<u8> {
+        values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    }
+
+    /// The result of a permutation of elements of 4 bytes, put together from its blocks.
+    fn in_blocks(permutation: &Permutation, bytes: &[u8], room: usize) -> Vec<u8> {
+        let mut out = vec![0; bytes.len()];
+        for block in permutation.blocks(room) {
+            let mut filled = vec![0; block.len() * 4];
+            permutation.fill(bytes, &block, &mut filled).unwrap();
+            for (row, elements) in block.rows.zip(filled.chunks(block.columns.len() * 4)) {
+                let place = (row * permutation.columns() + block.columns.start) * 4;
+                out[place..place + elements.len()].copy_from_slice(elements);
+            }
+        }
+        out
     }
 
     #[test]
     fn any_range_of_rows_can_be_filled_by_itself() {
         let values: Vec<u32> = (0..2 * 3 * 40 * 5).collect();
-        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let bytes = bytes_of(&values);
         let (shape, perm) = ([2, 3, 5, 40], [0, 3, 1, 2]);
-        let expected: Vec<u8> =
-            expected(&values, &shape, &perm).iter().flat_map(|v| v.to_le_bytes()).collect();
+        let expected = bytes_of(&expected(&values, &shape, &perm));
         let permutation = Permutation::new(4, &shape, &perm);
-        let row_bytes = permutation.row_bytes();
+        let row_bytes = permutation.columns() * 4;
         for first in 0..permutation.rows() {
             for end in first..=permutation.rows() {
                 let mut out = vec![0; (end - first) * row_bytes];
-                permutation.fill(&bytes, first..end, &mut out).unwrap();
+                let block = Block { rows: first..end, columns: 0..permutation.columns() };
+                permutation.fill(&bytes, &block, &mut out).unwrap();
                 assert_eq!(out, expected[first * row_bytes..end * row_bytes], "{first}..{end}");
             }
         }
@@ -312,6 +337,6 @@ mod tests {
 
     #[test]
     fn a_source_of_the_wrong_length_is_an_error() {
-        assert!(permute_into(&[0; 7], 4, &[2], &[0], &mut |_| Ok(())).is_err());
+        assert!(check_length(&[0; 7], 4, &[2]).is_err());
     }
 }

@@ -149,7 +149,7 @@ fn einsum(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     if terms.contains('.') {
         return unknown();
     }
-    let mut lengths = std::collections::HashMap::new();
+    let mut lengths = hashbrown::HashMap::new();
     for (index, term) in terms.split(',').enumerate() {
         let letters: Vec<char> = term.chars().filter(|c| !c.is_whitespace()).collect();
         match inputs.shape(index)?.dims() {
