@@ -45,6 +45,28 @@ impl OutputFile {
         self.file.as_file()
     }
 
+    /// Reserves the room that the file will need. Filesystems write faster into room they know of, and a disk that is too
+    /// full is noticed before anything is written.
+    ///
+    /// # Errors
+    /// Where there is not so much room.
+    pub fn reserve(&self, bytes: u64) -> Result<()> {
+        #[cfg(target_os = "linux")]
+        {
+            use rustix::fs::{FallocateFlags, fallocate};
+            use rustix::io::Errno;
+            // Filesystems that cannot do it are written to all the same.
+            if let Err(full @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) =
+                fallocate(self.file(), FallocateFlags::empty(), 0, bytes.max(1))
+            {
+                return Err(self.error(&full.into()));
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = bytes;
+        Ok(())
+    }
+
     /// Writes bytes at a place in the file, whatever other threads write elsewhere in it.
     ///
     /// # Errors

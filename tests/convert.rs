@@ -388,3 +388,29 @@ fn all_variables_that_are_missing_or_misshapen_are_named_at_once() {
     assert!(said.contains("Conv2d_1c_1x1/biases is [12] instead of [11]"), "{said}");
     assert!(!output.exists());
 }
+
+#[test]
+fn weights_are_kept_beside_the_model_where_that_is_asked_for() {
+    let (_, variables) = tiny();
+    let within = Converted::new(&variables, Format::V2, &[]);
+    let beside = Converted::new(&variables, Format::V1, &["--external-data"]);
+    let (whole, model) = (within.model(), beside.model());
+    let data = std::fs::read(beside.path().with_extension("onnx.data")).unwrap();
+    let mut moved = 0;
+    for tensor in &model.proto().graph.initializer {
+        let entry =
+            |key: &str| tensor.external_data.iter().find(|entry| entry.key == key).map(|entry| &entry.value);
+        let Some(location) = entry("location") else {
+            assert!(tensor.raw_data.len() < 1024, "{}", tensor.name);
+            continue;
+        };
+        assert_eq!(location, "model.onnx.data");
+        let [offset, length] = ["offset", "length"].map(|key| entry(key).unwrap().parse::<usize>().unwrap());
+        assert_eq!(offset % 4096, 0, "{}", tensor.name);
+        let inline = whole.proto().graph.initializer.iter().find(|other| other.name == tensor.name).unwrap();
+        assert!(inline.raw_data == data[offset..offset + length], "{}", tensor.name);
+        moved += 1;
+    }
+    assert!(moved > 50, "{moved}");
+    assert!(beside.done.stdout.contains("model.onnx.data"), "{}", beside.done.stdout);
+}

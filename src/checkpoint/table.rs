@@ -122,7 +122,7 @@ impl Table {
         }
         let (covered, stored) =
             self.file.bytes()[block.offset..][..block.size + TRAILER_BYTES].split_at(block.size + 1);
-        if !fixed32(stored, 0).is_some_and(|stored| crc::matches(covered, stored)) {
+        if !fixed32(stored, 0).is_some_and(|stored| crc::matches(&self.file, covered, stored)) {
             return Err(self.damaged(format_args!("the checksum of its {name} does not match")));
         }
         block.verified.store(true, Relaxed);

@@ -56,7 +56,7 @@ impl BundleRange {
     pub(super) fn bytes(&self) -> Result<Cow<'_, [u8]>> {
         let bytes = &self.shard.bytes()[self.range.clone()];
         if !self.verified.load(Relaxed) {
-            if !crc::matches(bytes, self.crc) {
+            if !crc::matches(&self.shard, bytes, self.crc) {
                 return Err(self.damaged("the checksum of its values does not match"));
             }
             self.verified.store(true, Relaxed);

@@ -11,7 +11,7 @@ use crate::convert::{BatchNormSummary, Conversion, ConvertOptions, NetworkOrigin
 use crate::error::Result;
 use crate::lower::OPSETS;
 use crate::model::{Model, OpenOptions};
-use crate::onnx::{Dim, TensorInfo, write_model};
+use crate::onnx::{Dim, TensorInfo, WriteOptions, WriteReport, write_model};
 use crate::passes::moving_averages::{self, MovingAverages};
 use crate::slim::Recognition;
 
@@ -78,6 +78,9 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 17,
           value_parser = RangedI64ValueParser::<i64>::new().range(OPSETS))]
     opset: i64,
+    /// Keep the weights in a file beside the model, OUTPUT.data; models above 2 GiB always do
+    #[arg(long)]
+    external_data: bool,
     /// Inputs that the model takes as NCHW instead of NHWC
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     inputs_as_nchw: Vec<String>,
@@ -160,6 +163,7 @@ struct Summary<'a> {
     nodes: usize,
     initializers: usize,
     bytes: u64,
+    external_data: Option<&'a Path>,
     batch_norms: BatchNormSummary,
     moving_averages: MovingAverages,
     notes: Vec<String>,
@@ -195,13 +199,14 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let conversion = convert(&source, &options)?;
     let bar = progress::byte_bar(args.quiet, "writing");
-    let written = write_model(&conversion.model, &args.output, &|done, total| {
+    let write_options = WriteOptions { external_data: args.external_data };
+    let written = write_model(&conversion.model, &args.output, &write_options, &|done, total| {
         bar.set_length(total);
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    let bytes = written.map_err(|error| source.error(error))?.bytes;
-    let summary = Summary::new(args, &conversion, bytes, start.elapsed().as_secs_f64());
+    let written = written.map_err(|error| source.error(error))?;
+    let summary = Summary::new(args, &conversion, &written, start.elapsed().as_secs_f64());
     match (args.json, args.quiet) {
         (true, _) => output::print_json(&summary),
         (_, true) => Ok(()),
@@ -210,7 +215,7 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 impl<'a> Summary<'a> {
-    fn new(args: &'a Args, conversion: &'a Conversion, bytes: u64, seconds: f64) -> Self {
+    fn new(args: &'a Args, conversion: &'a Conversion, written: &'a WriteReport, seconds: f64) -> Self {
         let Conversion { model, origin, batch_norms, .. } = conversion;
         let (network, graph) = match origin {
             Origin::Network(network) => (Some(&**network), None),
@@ -240,7 +245,8 @@ impl<'a> Summary<'a> {
             opset: model.opset,
             nodes: model.nodes.len(),
             initializers: model.initializers.len(),
-            bytes,
+            bytes: written.bytes,
+            external_data: written.external_data.as_deref(),
             batch_norms: BatchNormSummary::new(batch_norms, origin.epsilon_source()),
             moving_averages: conversion.moving_averages.clone(),
             notes: notes(conversion),
@@ -281,6 +287,9 @@ impl<'a> Summary<'a> {
         }
         lines.extend(self.moving_averages.note());
         lines.extend(self.notes.iter().cloned());
+        if let Some(path) = self.external_data {
+            lines.push(format!("weights in {}, which belongs beside the model", path.display()));
+        }
         lines.push(format!(
             "opset {}, {}, {}, {} in {:.2} s",
             self.opset,

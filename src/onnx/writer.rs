@@ -1,119 +1,83 @@
-//! The streaming writer: the model goes to the file in one pass, each weight from its checkpoint through at most
-//! one transpose.
-//!
-//! A ModelProto is a sequence of fields, and its graph a field that contains the initializers as fields. All
-//! lengths follow from the shapes, so the small messages are encoded first and the elements are streamed
-//! between them (<https://protobuf.dev/programming-guides/encoding/>).
+//! The streaming writer: the model goes to its file in one pass, each weight from its checkpoint through at most
+//! one transpose. Here is where bytes move: `plan` has said where each of them belongs, and the cores take
+//! stretches of the files and write them in whatever order they come to them.
 
 use std::cell::RefCell;
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use onnx_protobuf::Message;
 use rayon::prelude::*;
 
+use super::plan::{PIECE_BYTES, Plan, PlannedFile, Stretch};
 use super::{Initializer, Model};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::output::OutputFile;
 use crate::tensor::DType;
 
-/// Field numbers of `onnx.proto`.
-const MODEL_GRAPH: u32 = 7;
-const GRAPH_INITIALIZER: u32 = 5;
-const TENSOR_STRING_DATA: u32 = 6;
-const TENSOR_RAW_DATA: u32 = 9;
-
-/// A protobuf message may not be longer; ONNX keeps larger weights in files of their own.
-const MAX_MESSAGE: u64 = i32::MAX as u64;
+/// How a model is written.
+#[derive(Debug, Clone, Default)]
+pub struct WriteOptions {
+    /// Whether to keep the weights in a file beside the model in any case, and not only where a file of ONNX cannot hold
+    /// them (from 2 GiB on).
+    pub external_data: bool,
+}
 
 /// What was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteReport {
-    /// Bytes of the file.
+    /// Bytes of all files.
     pub bytes: u64,
+    /// The file beside the model that holds its weights.
+    pub external_data: Option<PathBuf>,
 }
 
 /// Writes the model to `path`, or leaves what is there as it is. `progress` is told the bytes written so far and
-/// those of the whole file.
+/// those of all files.
 ///
 /// # Errors
-/// Where the target cannot be written, a weight cannot be read, or the model is too large for one file.
-pub fn write_model(model: &Model, path: &Path, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<WriteReport> {
-    let plan = Plan::new(model)?;
-    let output = OutputFile::create(path)?;
+/// Where the target cannot be written, a weight cannot be read, or the model is too large for one file even without its
+/// weights.
+pub fn write_model(
+    model: &Model,
+    path: &Path,
+    options: &WriteOptions,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<WriteReport> {
+    let location = path.file_name().map(|name| name.to_string_lossy() + ".data").unwrap_or_default();
+    let plan = Plan::new(model, &location, options.external_data)?;
+    let total = plan.total();
     let written = AtomicU64::new(0);
-    // Every piece has its place in the file from the start, so that the cores need not wait for each other.
-    let write = |at: u64, bytes: &[u8]| {
-        output.write_at(at, bytes)?;
-        let before = written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        progress(before + bytes.len() as u64, plan.total);
-        Ok(())
-    };
-    plan.stretches.par_iter().with_max_len(1).try_for_each(|stretch| stretch.write(&write))?;
-    output.persist()?;
-    Ok(WriteReport { bytes: plan.total })
-}
-
-/// The file as it will be, every length known.
-struct Plan<'a> {
-    stretches: Vec<Stretch<'a>>,
-    total: u64,
-}
-
-/// A part of the file that one core writes.
-struct Stretch<'a> {
-    /// Where it begins.
-    at: u64,
-    /// What is written before the elements of the first initializer: the head of the file, or nothing.
-    head: Vec<u8>,
-    /// The heads of initializers' fields, and whose elements follow them.
-    initializers: Vec<(Vec<u8>, &'a Initializer)>,
-    bytes: u64,
-}
-
-/// Small initializers are written together until they make so many bytes, and large ones, which have a stretch of their
-/// own, in pieces of so many: what a core works on stays in its second-level cache.
-const PIECE_BYTES: usize = 1 << 20;
-
-impl<'a> Plan<'a> {
-    fn new(model: &'a Model) -> Result<Self> {
-        let (model_message, graph_message) = model.messages()?;
-        let encoded = |message: protobuf::Result<Vec<u8>>| {
-            message.map_err(|error| Error::new("ONNX model", format!("it cannot be encoded: {error}")))
+    let write = |file: &PlannedFile<'_>, path: &Path| {
+        let output = OutputFile::create(path)?;
+        output.reserve(file.total)?;
+        // Every piece has its place in the file from the start, so that the cores need not wait for each other.
+        let write = |at: u64, bytes: &[u8]| {
+            output.write_at(at, bytes)?;
+            let before = written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            progress(before + bytes.len() as u64, total);
+            Ok(())
         };
-        let mut head = encoded(model_message.write_to_bytes())?;
-        let graph = encoded(graph_message.write_to_bytes())?;
-        let mut fields = vec![];
-        let mut graph_length = graph.len() as u64;
-        for initializer in &model.initializers {
-            let tensor = encoded(initializer.message().write_to_bytes())?;
-            let (field, elements) = initializer_head(initializer, tensor)?;
-            graph_length += field.len() as u64 + elements;
-            fields.push((field, initializer, elements));
+        file.stretches.par_iter().with_max_len(1).try_for_each(|stretch| stretch.write(&write))?;
+        Ok(output)
+    };
+    let external = match &plan.external {
+        Some(file) => {
+            let mut beside = OsString::from(path);
+            beside.push(".data");
+            let beside = PathBuf::from(beside);
+            Some((write(file, &beside)?, beside))
         }
-        push_length_delimited(&mut head, MODEL_GRAPH, graph_length);
-        let total = head.len() as u64 + graph_length;
-        if total > MAX_MESSAGE {
-            let problem =
-                format!("it would have {total} bytes, and a file of ONNX has at most {MAX_MESSAGE}");
-            return Err(Error::new("ONNX model", problem));
-        }
-        head.extend(graph);
-        let bytes = head.len() as u64;
-        let mut stretches = vec![Stretch { at: 0, head, initializers: vec![], bytes }];
-        for (field, initializer, elements) in fields {
-            let last = stretches.last_mut().expect("there is a first stretch");
-            let bytes = field.len() as u64 + elements;
-            if last.bytes + bytes > PIECE_BYTES as u64 {
-                let at = last.at + last.bytes;
-                stretches.push(Stretch { at, head: vec![], initializers: vec![(field, initializer)], bytes });
-            } else {
-                last.initializers.push((field, initializer));
-                last.bytes += bytes;
-            }
-        }
-        Ok(Self { stretches, total })
-    }
+        None => None,
+    };
+    let output = write(&plan.model, path)?;
+    // Both are complete: the weights take their place first, so that there is never a model without them.
+    let external_data = match external {
+        Some((file, path)) => file.persist().map(|()| Some(path))?,
+        None => None,
+    };
+    output.persist()?;
+    Ok(WriteReport { bytes: total, external_data })
 }
 
 /// Writes bytes at a place in the file.
@@ -127,18 +91,18 @@ thread_local! {
 impl Stretch<'_> {
     /// Small initializers are gathered and written at once, large ones piece by piece.
     fn write(&self, write: &WriteAt<'_>) -> Result<()> {
-        if let [(field, initializer)] = &self.initializers[..]
+        if let [(message, Some(initializer))] = &self.parts[..]
             && self.bytes > PIECE_BYTES as u64
         {
-            write(self.at, field)?;
-            return write_large(initializer, self.at + field.len() as u64, write);
+            write(self.at, message)?;
+            return write_large(initializer, self.at + message.len() as u64, write);
         }
         let mut gathered = PIECE.take();
         gathered.clear();
-        gathered.extend_from_slice(&self.head);
-        for (field, initializer) in &self.initializers {
-            gathered.extend(field);
-            if initializer.value.dtype() != DType::String {
+        for (message, initializer) in &self.parts {
+            gathered.extend_from_slice(message);
+            // Strings are a part of the message.
+            if let Some(initializer) = initializer.filter(|found| found.value.dtype() != DType::String) {
                 let elements = initializer.value.open()?;
                 let start = gathered.len();
                 gathered.resize(start + elements.len(), 0);
@@ -167,39 +131,4 @@ fn write_large(initializer: &Initializer, at: u64, write: &WriteAt<'_>) -> Resul
         PIECE.set(piece);
         written
     })
-}
-
-/// The head of an initializer's field, up to its elements, and the bytes that these will have.
-fn initializer_head(initializer: &Initializer, mut tensor: Vec<u8>) -> Result<(Vec<u8>, u64)> {
-    let mut elements = 0;
-    if initializer.value.dtype() == DType::String {
-        // Strings are few and small: they go into the head.
-        for string in initializer.value.strings()? {
-            push_length_delimited(&mut tensor, TENSOR_STRING_DATA, string.len() as u64);
-            tensor.extend(string);
-        }
-    } else {
-        elements = initializer.value.byte_len().ok_or_else(|| {
-            Error::new(format!("tensor \"{}\"", initializer.name), "its size does not fit this machine")
-        })? as u64;
-        push_length_delimited(&mut tensor, TENSOR_RAW_DATA, elements);
-    }
-    let mut field = vec![];
-    push_length_delimited(&mut field, GRAPH_INITIALIZER, tensor.len() as u64 + elements);
-    field.extend(tensor);
-    Ok((field, elements))
-}
-
-/// The tag of a field of bytes, and its length.
-fn push_length_delimited(out: &mut Vec<u8>, field: u32, length: u64) {
-    push_varint(out, u64::from(field << 3 | 2));
-    push_varint(out, length);
-}
-
-fn push_varint(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
 }

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 
 /// Rows that are filled together, run after run: so many elements are read from each place in the input, enough for
 /// the processor to fetch them ahead.
-const STRIP: usize = 64;
+const STRIP: usize = 128;
 
 /// A part of the result of a permutation: some of its rows, and of these some of their columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,13 +78,15 @@ impl Permutation {
     pub fn blocks(&self, bytes: usize) -> Vec<Block> {
         let (rows, columns) = (self.rows(), self.columns());
         let room = (bytes / self.size).max(1);
+        // A whole strip is worth more room: each place of the input is then visited once for many rows.
+        let most = 8 * room;
         let strip = STRIP.min(self.lanes);
-        let (block_rows, block_columns) = if strip * columns <= 8 * room {
+        let (block_rows, block_columns) = if strip * columns <= most {
             let fitting = room / columns.max(1);
             (if fitting > strip { fitting / SIDE * SIDE } else { strip }.max(1), columns.max(1))
         } else {
             // One run less than a power of two: rows at that distance would share the lines of the cache.
-            (strip, (room / strip / SIDE * SIDE).saturating_sub(SIDE).max(SIDE))
+            (strip, (most / strip / SIDE * SIDE).saturating_sub(SIDE).max(SIDE))
         };
         let starts = (0..rows).step_by(block_rows);
         let blocks =

@@ -1,0 +1,185 @@
+//! The files of a model as they will be, every length known before the first byte is written.
+//!
+//! A ModelProto is a sequence of fields, and its graph a field that contains the initializers as fields. All
+//! lengths follow from the shapes, so the small messages are encoded first and the elements get their places
+//! between them (<https://protobuf.dev/programming-guides/encoding/>), or in a file beside the model
+//! (<https://onnx.ai/onnx/repo-docs/ExternalData.html>).
+
+use onnx_protobuf::tensor_proto::DataLocation;
+use onnx_protobuf::{Message, StringStringEntryProto, TensorProto};
+
+use super::{Initializer, Model};
+use crate::error::{Error, Result};
+use crate::tensor::DType;
+
+/// Field numbers of `onnx.proto`.
+const MODEL_GRAPH: u32 = 7;
+const GRAPH_INITIALIZER: u32 = 5;
+const TENSOR_STRING_DATA: u32 = 6;
+const TENSOR_RAW_DATA: u32 = 9;
+
+/// A protobuf message may not be longer.
+const MAX_MESSAGE: u64 = i32::MAX as u64;
+
+/// Elements that are kept beside the model begin at multiples of this: pages, which a runtime can map.
+const ALIGNMENT: u64 = 4096;
+
+/// Smaller initializers, shapes and axes among them, stay in the model in any case.
+const MIN_EXTERNAL_BYTES: u64 = 1024;
+
+/// Small initializers are written together until they make so many bytes, and large ones, which have a stretch of their
+/// own, in pieces of so many: what a core works on stays in its second-level cache.
+pub(super) const PIECE_BYTES: usize = 1 << 20;
+
+/// The model's own file, and the one with its weights where they are kept beside it.
+pub(super) struct Plan<'a> {
+    pub(super) model: PlannedFile<'a>,
+    pub(super) external: Option<PlannedFile<'a>>,
+}
+
+/// A file as it will be.
+#[derive(Default)]
+pub(super) struct PlannedFile<'a> {
+    pub(super) stretches: Vec<Stretch<'a>>,
+    pub(super) total: u64,
+}
+
+/// A part of a file that one core writes.
+pub(super) struct Stretch<'a> {
+    /// Where it begins.
+    pub(super) at: u64,
+    /// Encoded messages, and whose elements follow each, if any do. One whose elements are more than
+    /// [`PIECE_BYTES`] is alone.
+    pub(super) parts: Vec<(Vec<u8>, Option<&'a Initializer>)>,
+    pub(super) bytes: u64,
+}
+
+impl<'a> Plan<'a> {
+    /// Plans the files. The weights are kept in the file `location` beside the model if `is_external`, and also where a
+    /// message would become too long with them.
+    pub(super) fn new(model: &'a Model, location: &str, is_external: bool) -> Result<Self> {
+        let (model_message, graph_message) = model.messages()?;
+        let encoded = |message: protobuf::Result<Vec<u8>>| {
+            message.map_err(|error| Error::new("ONNX model", format!("it cannot be encoded: {error}")))
+        };
+        let mut head = encoded(model_message.write_to_bytes())?;
+        let graph = encoded(graph_message.write_to_bytes())?;
+        let elements = model.initializers.iter().map(element_bytes).collect::<Result<Vec<u64>>>()?;
+        let in_message = head.len() as u64 + graph.len() as u64 + elements.iter().sum::<u64>();
+        // Names and shapes are small beside elements; a tenth of a percent is plenty for them.
+        let is_external = is_external || in_message > MAX_MESSAGE - MAX_MESSAGE / 1000;
+
+        let mut external = PlannedFile::default();
+        let mut fields = vec![];
+        let mut graph_length = graph.len() as u64;
+        for (initializer, elements) in model.initializers.iter().zip(elements) {
+            let mut tensor = initializer.message();
+            let is_beside = is_external && elements >= MIN_EXTERNAL_BYTES;
+            if is_beside {
+                let padding = vec![0; (external.total.next_multiple_of(ALIGNMENT) - external.total) as usize];
+                place_beside(&mut tensor, location, external.total + padding.len() as u64, elements);
+                external.push(padding, Some(initializer), elements);
+            }
+            let tensor = encoded(tensor.write_to_bytes())?;
+            let elements = if is_beside { 0 } else { elements };
+            let field = initializer_head(initializer, tensor, (!is_beside).then_some(elements))?;
+            graph_length += field.len() as u64 + elements;
+            fields.push((field, (!is_beside).then_some(initializer), elements));
+        }
+        push_length_delimited(&mut head, MODEL_GRAPH, graph_length);
+        if head.len() as u64 + graph_length > MAX_MESSAGE {
+            let problem =
+                format!("it would have {graph_length} bytes, and a file of ONNX has at most {MAX_MESSAGE}");
+            return Err(Error::new("ONNX model", problem));
+        }
+        head.extend(graph);
+        let mut file = PlannedFile::default();
+        file.push(head, None, 0);
+        for (field, initializer, elements) in fields {
+            file.push(field, initializer, elements);
+        }
+        Ok(Self { model: file, external: (!external.stretches.is_empty()).then_some(external) })
+    }
+
+    /// Bytes of all files.
+    pub(super) fn total(&self) -> u64 {
+        self.model.total + self.external.as_ref().map_or(0, |external| external.total)
+    }
+}
+
+impl<'a> PlannedFile<'a> {
+    /// Adds an encoded message, and the elements that follow it.
+    fn push(&mut self, message: Vec<u8>, initializer: Option<&'a Initializer>, elements: u64) {
+        let bytes = message.len() as u64 + elements;
+        match self.stretches.last_mut().filter(|last| last.bytes + bytes <= PIECE_BYTES as u64) {
+            Some(last) => {
+                last.bytes += bytes;
+                last.parts.push((message, initializer));
+            }
+            None => {
+                let parts = vec![(message, initializer)];
+                self.stretches.push(Stretch { at: self.total, parts, bytes });
+            }
+        }
+        self.total += bytes;
+    }
+}
+
+/// Says in an initializer's message that its elements are in a file beside the model.
+fn place_beside(tensor: &mut TensorProto, location: &str, offset: u64, length: u64) {
+    let entries =
+        [("location", location.to_owned()), ("offset", offset.to_string()), ("length", length.to_string())];
+    let entry = |(key, value): (&str, String)| StringStringEntryProto {
+        key: key.to_owned(),
+        value,
+        ..Default::default()
+    };
+    tensor.external_data = entries.into_iter().map(entry).collect();
+    tensor.data_location = DataLocation::EXTERNAL.into();
+}
+
+/// The bytes of an initializer's elements; none where they are strings, which are a part of the message.
+fn element_bytes(initializer: &Initializer) -> Result<u64> {
+    if initializer.value.dtype() == DType::String {
+        return Ok(0);
+    }
+    let bytes = initializer.value.byte_len().ok_or_else(|| {
+        Error::new(format!("tensor \"{}\"", initializer.name), "its size does not fit this machine")
+    })?;
+    Ok(bytes as u64)
+}
+
+/// The head of an initializer's field, up to its elements, if so many follow.
+fn initializer_head(
+    initializer: &Initializer,
+    mut tensor: Vec<u8>,
+    elements: Option<u64>,
+) -> Result<Vec<u8>> {
+    if initializer.value.dtype() == DType::String {
+        // Strings are few and small: they go into the head.
+        for string in initializer.value.strings()? {
+            push_length_delimited(&mut tensor, TENSOR_STRING_DATA, string.len() as u64);
+            tensor.extend(string);
+        }
+    } else if let Some(elements) = elements {
+        push_length_delimited(&mut tensor, TENSOR_RAW_DATA, elements);
+    }
+    let mut field = vec![];
+    push_length_delimited(&mut field, GRAPH_INITIALIZER, tensor.len() as u64 + elements.unwrap_or(0));
+    field.extend(tensor);
+    Ok(field)
+}
+
+/// The tag of a field of bytes, and its length.
+fn push_length_delimited(out: &mut Vec<u8>, field: u32, length: u64) {
+    push_varint(out, u64::from(field << 3 | 2));
+    push_varint(out, length);
+}
+
+fn push_varint(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
