@@ -414,3 +414,25 @@ fn weights_are_kept_beside_the_model_where_that_is_asked_for() {
     assert!(moved > 50, "{moved}");
     assert!(beside.done.stdout.contains("model.onnx.data"), "{}", beside.done.stdout);
 }
+
+#[test]
+fn folded_batch_norms_compute_the_same() {
+    for name in ["inception_v3_tiny", "mobilenet_v1_025"] {
+        let case = Case::load(name);
+        let options = [&*size_option(&case), "--fold-batch-norm"];
+        let converted = Converted::new(&filled(&case), Format::V2, &options);
+        assert_eq!(converted.model().nodes("BatchNormalization").len(), 0, "{name}");
+        let (_, logits) = converted.run(&case).swap_remove(0);
+        assert!(relative_error(&logits, &case.logits()) <= TOLERANCE, "{name}");
+        assert!(
+            converted.done.stdout.contains("batch norms folded into convolutions"),
+            "{}",
+            converted.done.stdout
+        );
+    }
+    // ResNet v2 normalizes before its convolutions: what follows a sum or a pool stays.
+    let case = Case::load("resnet_v2_50_features");
+    let converted = Converted::new(&filled(&case), Format::V2, &["--fold-batch-norm", "--quiet"]);
+    let norms = converted.model().nodes("BatchNormalization").len();
+    assert!((1..49).contains(&norms), "{norms}");
+}

@@ -71,6 +71,9 @@ pub struct Args {
     /// Write ops that cannot be converted as they are, in the domain ai.onnx.converters.tensorflow
     #[arg(long)]
     keep_going: bool,
+    /// Make batch norms a part of the convolutions before them: a smaller model that is harder to read and train
+    #[arg(long)]
+    fold_batch_norm: bool,
     /// Tensor names or slim end points [default: the logits, then Predictions, or the graph's ends]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     outputs: Vec<String>,
@@ -166,6 +169,7 @@ struct Summary<'a> {
     external_data: Option<&'a Path>,
     batch_norms: BatchNormSummary,
     moving_averages: MovingAverages,
+    folded_batch_norms: usize,
     notes: Vec<String>,
     seconds: f64,
 }
@@ -192,6 +196,7 @@ pub fn run(args: &Args) -> Result<()> {
         ignore_default: args.ignore_default.clone(),
         signature: args.signature.clone(),
         keep_going: args.keep_going,
+        fold_batch_norm: args.fold_batch_norm,
         opset: args.opset,
         inputs_as_nchw: args.inputs_as_nchw.clone(),
         outputs_as_nchw: args.outputs_as_nchw.clone(),
@@ -249,6 +254,7 @@ impl<'a> Summary<'a> {
             external_data: written.external_data.as_deref(),
             batch_norms: BatchNormSummary::new(batch_norms, origin.epsilon_source()),
             moving_averages: conversion.moving_averages.clone(),
+            folded_batch_norms: batch_norms.len().saturating_sub(model.count_nodes("BatchNormalization")),
             notes: notes(conversion),
             seconds,
         }
@@ -284,6 +290,12 @@ impl<'a> Summary<'a> {
                     ));
                 }
             }
+        }
+        if self.folded_batch_norms > 0 {
+            lines.push(format!(
+                "{} of {} batch norms folded into convolutions",
+                self.folded_batch_norms, self.batch_norms.count
+            ));
         }
         lines.extend(self.moving_averages.note());
         lines.extend(self.notes.iter().cloned());

@@ -59,6 +59,8 @@ pub struct ConvertOptions {
     pub outputs_as_nchw: Vec<String>,
     /// Whether ops that cannot be converted are written as they are, in a domain of their own.
     pub keep_going: bool,
+    /// Whether batch norms become a part of the convolutions before them.
+    pub fold_batch_norm: bool,
     /// Whether moving averages of the weights are taken in their place.
     pub moving_averages: moving_averages::Choice,
 }
@@ -81,6 +83,7 @@ impl Default for ConvertOptions {
             inputs_as_nchw: vec![],
             outputs_as_nchw: vec![],
             keep_going: false,
+            fold_batch_norm: false,
             moving_averages: moving_averages::Choice::Auto,
         }
     }
@@ -192,6 +195,7 @@ fn finish(source: &Source, options: &ConvertOptions, drawing: Drawing, origin: O
         inputs_as_nchw: found(&graph, &as_nchw_in),
         outputs_as_nchw: found(&graph, &as_nchw_out),
         keep_going: options.keep_going,
+        fold_batch_norm: options.fold_batch_norm,
     };
     let mut model = lower(&graph, &found(&graph, &outputs), &lower_options)?;
     model.name = drawing.name;

@@ -21,6 +21,8 @@ pub struct LowerOptions {
     pub outputs_as_nchw: Vec<TensorRef>,
     /// Whether ops that cannot be converted are written as they are, in a domain of their own.
     pub keep_going: bool,
+    /// Whether batch norms become a part of the convolutions before them.
+    pub fold_batch_norm: bool,
 }
 
 /// What stands for a tensor of the graph.
@@ -80,6 +82,11 @@ impl<'a> Lowering<'a> {
 
     pub fn opset(&self) -> i64 {
         self.options.opset
+    }
+
+    /// Whether batch norms become a part of the convolutions before them.
+    pub fn folds_batch_norms(&self) -> bool {
+        self.options.fold_batch_norm
     }
 
     /// Whether ops that cannot be converted are written as they are.

@@ -18,6 +18,7 @@ mod emit;
 mod extent;
 mod fill;
 mod flatten;
+mod folding;
 mod function;
 mod gather;
 mod join;

@@ -5,6 +5,7 @@
 
 use super::Layout;
 use super::context::{Lowering, Value};
+use super::folding::fold_into_convolution;
 use super::support::{Op, op};
 use crate::error::Result;
 use crate::graph::window::Window;
@@ -218,6 +219,9 @@ pub fn batch_norm(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> 
         return Err(node
             .error("it normalizes by the statistics of each batch")
             .advice("convert a graph that was built for inference"));
+    }
+    if cx.folds_batch_norms() && fold_into_convolution(cx, id, node)? {
+        return Ok(());
     }
     let rank = cx.rank(node, node.inputs[0])?;
     let layout = Lowering::window_layout(node.data_format(), rank);

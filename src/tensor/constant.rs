@@ -7,6 +7,7 @@ use std::sync::Arc;
 use prost::bytes::Bytes;
 
 use super::part::Part;
+use super::scale::Scaling;
 use super::{Block, DType, Permutation, check_length, element_count};
 use crate::error::{Error, Result};
 
@@ -70,7 +71,7 @@ impl Source for Fill {
 /// A tensor whose elements are known before the model runs, without being held in memory.
 ///
 /// Its bytes are those of its source, seen as a tensor of shape `view`, its axes permuted by `perm`, and the
-/// result seen as a tensor of shape [`Constant::shape`].
+/// result seen as a tensor of shape [`Constant::shape`], whose elements may be multiplied by factors along an axis.
 #[derive(Debug, Clone)]
 pub struct Constant {
     dtype: DType,
@@ -78,13 +79,14 @@ pub struct Constant {
     source: Arc<dyn Source>,
     view: Vec<usize>,
     perm: Vec<usize>,
+    scaling: Option<Scaling>,
 }
 
 impl Constant {
     /// The elements of `source`, which has this type and shape.
     pub fn new(dtype: DType, shape: Vec<usize>, source: Arc<dyn Source>) -> Self {
         let perm = (0..shape.len()).collect();
-        Self { dtype, view: shape.clone(), shape, source, perm }
+        Self { dtype, view: shape.clone(), shape, source, perm, scaling: None }
     }
 
     /// A tensor of `shape`, all of whose elements are `value`.
@@ -172,15 +174,15 @@ impl Constant {
     pub fn permuted(&self, perm: &[usize]) -> Self {
         assert_eq!(perm.len(), self.shape.len(), "a permutation names every axis");
         let shape = perm.iter().map(|&axis| self.shape[axis]).collect();
-        if !self.is_permuted() {
+        if self.scaling.is_none() && !self.is_permuted() {
             return Self { view: self.shape.clone(), perm: perm.to_vec(), shape, ..self.clone() };
         }
         let permuted_view: Vec<usize> = self.perm.iter().map(|&axis| self.view[axis]).collect();
-        if permuted_view == self.shape {
+        if self.scaling.is_none() && permuted_view == self.shape {
             let perm = perm.iter().map(|&axis| self.perm[axis]).collect();
             return Self { perm, shape, ..self.clone() };
         }
-        // A permutation of a reshaped permutation has no such form: the inner one becomes a source.
+        // A permutation of what was reshaped or scaled after another has no such form: the inner one becomes a source.
         let mut inner = Self::new(self.dtype, self.shape.clone(), Arc::new(Derived(self.clone())));
         inner.perm = perm.to_vec();
         inner.shape = shape;
@@ -195,6 +197,21 @@ impl Constant {
     pub fn reshaped(&self, shape: &[usize]) -> Self {
         assert_eq!(element_count(shape), element_count(&self.shape), "a reshape keeps every element");
         Self { shape: shape.to_vec(), ..self.clone() }
+    }
+
+    /// The elements of a float32 tensor multiplied by factors along an axis.
+    ///
+    /// # Panics
+    /// Where there are not as many factors as the axis is long, or the elements are no float32.
+    #[must_use]
+    pub fn scaled(&self, axis: usize, factors: Arc<[f32]>) -> Self {
+        assert_eq!(self.dtype, DType::Float32, "only float32 is scaled");
+        let scaling = Some(Scaling::new(factors, &self.shape, axis));
+        if self.scaling.is_none() {
+            return Self { scaling, ..self.clone() };
+        }
+        let inner = Self::new(self.dtype, self.shape.clone(), Arc::new(Derived(self.clone())));
+        Self { scaling, ..inner }
     }
 
     /// The elements from `start` on, `lengths` along each axis; `None` where some lie outside.
@@ -218,11 +235,13 @@ impl Constant {
         let size =
             self.dtype.size().ok_or_else(|| Error::new("tensor", "its elements have no fixed size"))?;
         check_length(&bytes, size, &self.view)?;
+        let scaling = self.scaling.clone();
         Ok(Elements {
             bytes,
             size,
             order: Permutation::new(size, &self.view, &self.perm),
             is_moved: self.is_permuted(),
+            scaling,
         })
     }
 
@@ -232,7 +251,7 @@ impl Constant {
     /// Those of [`Constant::open`].
     pub fn bytes(&self) -> Result<Cow<'_, [u8]>> {
         let elements = self.open()?;
-        if !elements.is_moved {
+        if elements.in_order().is_some() {
             return Ok(elements.bytes);
         }
         let mut out = vec![0; elements.len()];
@@ -296,6 +315,7 @@ pub struct Elements<'a> {
     order: Permutation,
     /// Whether that is not the order in which they are stored.
     is_moved: bool,
+    scaling: Option<Scaling>,
 }
 
 impl Elements<'_> {
@@ -309,9 +329,9 @@ impl Elements<'_> {
         self.bytes.is_empty()
     }
 
-    /// The bytes, where they are stored in the order that they are to have.
+    /// The bytes, where they are stored as they are to be.
     pub fn in_order(&self) -> Option<&[u8]> {
-        (!self.is_moved).then_some(&self.bytes)
+        (!self.is_moved && self.scaling.is_none()).then_some(&self.bytes)
     }
 
     /// The elements in blocks of about `bytes`, which [`Elements::fill`] fills.
@@ -331,6 +351,10 @@ impl Elements<'_> {
         // Whole rows follow each other.
         let is_whole = block.columns.len() == columns;
         let bytes = if is_whole { out.len() } else { block.columns.len() * self.size };
+        if let Some(scaling) = &self.scaling {
+            let places = (place / self.size..).step_by(columns);
+            places.zip(out.chunks_mut(bytes)).for_each(|(place, row)| scaling.apply(place, row));
+        }
         Ok(Rows { place, bytes, distance: columns * self.size })
     }
 
@@ -341,9 +365,13 @@ impl Elements<'_> {
     pub fn copy_to(&self, out: &mut [u8]) -> Result<()> {
         if self.is_moved && !self.is_empty() {
             let all = Block { rows: 0..self.order.rows(), columns: 0..self.order.columns() };
-            return self.order.fill(&self.bytes, &all, out);
+            self.order.fill(&self.bytes, &all, out)?;
+        } else {
+            out.copy_from_slice(&self.bytes);
         }
-        out.copy_from_slice(&self.bytes);
+        if let Some(scaling) = &self.scaling {
+            scaling.apply(0, out);
+        }
         Ok(())
     }
 }

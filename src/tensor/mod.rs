@@ -7,6 +7,7 @@ mod constant;
 mod dtype;
 mod part;
 mod permute;
+mod scale;
 mod transpose;
 
 pub use constant::{Constant, Elements, Fill, Inline, Rows, Source};

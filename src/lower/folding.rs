@@ -1,0 +1,81 @@
+//! Batch norms folded into the convolutions before them.
+//!
+//! With its moving averages a batch norm is `x * scale + offset` for each channel, and so is a part of the convolution:
+//! `scale` multiplies its filters, and `offset` becomes its bias. Source: BatchNormalization and Conv in
+//! <https://onnx.ai/onnx/operators/>.
+
+use super::context::Lowering;
+use crate::error::Result;
+use crate::graph::{Node, NodeId, TensorRef};
+use crate::onnx;
+use crate::tensor::{Constant, DType};
+
+/// The constant of an initializer.
+fn constant_of(cx: &Lowering<'_>, name: &str) -> Option<Constant> {
+    cx.model.initializers.iter().rfind(|known| known.name == name).map(|known| known.value.clone())
+}
+
+/// What a batch norm multiplies each channel by, and what it adds.
+fn scale_and_offset(cx: &Lowering<'_>, node: &Node) -> Result<Option<(Vec<f64>, Vec<f64>)>> {
+    let mut parts = vec![];
+    for &input in &node.inputs[1..5] {
+        let Some(constant) = cx.constant(input).filter(|constant| constant.dtype() == DType::Float32) else {
+            return Ok(None);
+        };
+        parts.push(constant.to_f32s()?.unwrap_or_default());
+    }
+    let epsilon = f64::from(node.float("epsilon", 1e-4));
+    let channels = parts.iter().map(Vec::len).min().unwrap_or(0);
+    let value = |part: usize, channel: usize| f64::from(parts[part][channel]);
+    let scale: Vec<f64> =
+        (0..channels).map(|channel| value(0, channel) / (value(3, channel) + epsilon).sqrt()).collect();
+    let offset =
+        (0..channels).map(|channel| value(1, channel) - value(2, channel) * scale[channel]).collect();
+    Ok(Some((scale, offset)))
+}
+
+/// Lets the convolution that computes a batch norm's input compute its output, where it is a convolution with weights
+/// that are known, which nothing else reads. Says whether it does.
+///
+/// # Errors
+/// Where the statistics cannot be read.
+pub fn fold_into_convolution(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<bool> {
+    let input = node.inputs[0];
+    // Statistics that come out are read by nobody in inference; where they are, the batch norm stays.
+    let is_alone = (1..node.outputs.len()).all(|port| !cx.is_used(TensorRef { node: id, port }));
+    let Some(convolution) = cx.sole_producer(input).filter(|found| found.op == "Conv" && is_alone) else {
+        return Ok(false);
+    };
+    let reads = convolution.inputs.clone();
+    let Some(weights) = constant_of(cx, &reads[1]).filter(|weights| weights.dtype() == DType::Float32) else {
+        return Ok(false);
+    };
+    let bias = match reads.get(2) {
+        Some(name) => match constant_of(cx, name).map(|bias| bias.to_f32s()).transpose()?.flatten() {
+            Some(bias) => bias,
+            None => return Ok(false),
+        },
+        None => vec![0.0; weights.shape()[0]],
+    };
+    let Some((scale, offset)) = scale_and_offset(cx, node)? else { return Ok(false) };
+    if scale.len() != weights.shape()[0] || bias.len() != scale.len() {
+        return Ok(false);
+    }
+    let factors: Vec<f32> = scale.iter().map(|&scale| scale as f32).collect();
+    let bias: Vec<f32> = bias
+        .iter()
+        .zip(scale.iter().zip(&offset))
+        .map(|(&bias, (scale, offset))| (f64::from(bias) * scale + offset) as f32)
+        .collect();
+    let weights_name = cx.unique_name(&format!("{}/folded", reads[1]));
+    let bias_name = cx.unique_name(&format!("{}/bias", node.name));
+    let bias = Constant::from_f32(vec![bias.len()], &bias);
+    for (name, value) in [(&weights_name, weights.scaled(0, factors.into())), (&bias_name, bias)] {
+        cx.model.initializers.push(onnx::Initializer { name: name.clone(), value });
+    }
+    if let Some(convolution) = cx.sole_producer(input) {
+        convolution.inputs = vec![reads[0].clone(), weights_name, bias_name];
+    }
+    cx.rename_output(input, id.into())?;
+    Ok(true)
+}
