@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 
 /// Rows that are filled together, run after run: so many elements are read from each place in the input, enough for
 /// the processor to fetch them ahead.
-const STRIP: usize = 128;
+const STRIP: usize = 256;
 
 /// A part of the result of a permutation: some of its rows, and of these some of their columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl Permutation {
         let (rows, columns) = (self.rows(), self.columns());
         let room = (bytes / self.size).max(1);
         // A whole strip is worth more room: each place of the input is then visited once for many rows.
-        let most = 8 * room;
+        let most = 4 * room;
         let strip = STRIP.min(self.lanes);
         let (block_rows, block_columns) = if strip * columns <= most {
             let fitting = room / columns.max(1);
