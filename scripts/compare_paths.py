@@ -1,7 +1,8 @@
 """Compares the model that the emulator's graph gives with the one that TensorFlow's own graph gives.
 
 usage: compare_paths.py WITH_GRAPH.onnx WITHOUT_GRAPH.onnx…
-Both must have the same operators, as often, and the same initializers: shapes and elements, whatever they are called.
+What the first output of each is computed from must be the same operators, as often, and the same initializers: shapes and
+elements, whatever they are called. Further outputs are left aside, since a graph may be converted for its logits alone.
 Takes the models in pairs; prints the differences of each and exits with 1 if there are any.
 """
 import collections
@@ -13,8 +14,12 @@ import onnx
 
 def contents(path):
     graph = onnx.load(path).graph
-    ops = collections.Counter(node.op_type for node in graph.node)
-    arrays = (onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer)
+    needed, ops = {graph.output[0].name}, collections.Counter()
+    for node in reversed(graph.node):
+        if needed.intersection(node.output):
+            needed.update(node.input)
+            ops[node.op_type] += 1
+    arrays = (onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer if tensor.name in needed)
     tensors = collections.Counter((str(a.dtype), a.shape, hashlib.sha256(a.tobytes()).hexdigest()) for a in arrays)
     return ops, tensors
 
