@@ -84,7 +84,9 @@ impl<'a> Plan<'a> {
             let elements = if is_beside { 0 } else { elements };
             let field = initializer_head(initializer, tensor, (!is_beside).then_some(elements))?;
             graph_length += field.len() as u64 + elements;
-            fields.push((field, (!is_beside).then_some(initializer), elements));
+            // Strings are a part of the message.
+            let follows = !is_beside && initializer.value.dtype() != DType::String;
+            fields.push((field, follows.then_some(initializer), elements));
         }
         push_length_delimited(&mut head, MODEL_GRAPH, graph_length);
         if head.len() as u64 + graph_length > MAX_MESSAGE {
@@ -182,4 +184,25 @@ fn push_varint(out: &mut Vec<u8>, mut value: u64) {
         value >>= 7;
     }
     out.push(value as u8);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::tensor::{Constant, Inline};
+
+    #[test]
+    fn strings_have_no_elements_that_follow_however_long_they_are() {
+        let strings = vec![vec![b'x'; PIECE_BYTES], vec![b'y'; 10]];
+        let value = Constant::new(DType::String, vec![2], Arc::new(Inline::Strings(strings)));
+        let initializers = vec![Initializer { name: "words".to_owned(), value }];
+        let model = Model { opset: 17, initializers, ..Model::default() };
+        let path = tempfile::TempDir::new().unwrap().path().with_extension("onnx");
+        let written = super::super::write_model(&model, &path, &Default::default(), &|_, _| ());
+        let bytes = std::fs::read(&path);
+        let _ = std::fs::remove_file(&path);
+        assert_eq!(written.unwrap().bytes, bytes.unwrap().len() as u64);
+    }
 }

@@ -13,7 +13,6 @@ use super::plan::{PIECE_BYTES, Plan, PlannedFile, Stretch};
 use super::{Initializer, Model};
 use crate::error::Result;
 use crate::output::OutputFile;
-use crate::tensor::DType;
 
 /// How a model is written.
 #[derive(Debug, Clone, Default)]
@@ -101,8 +100,7 @@ impl Stretch<'_> {
         gathered.clear();
         for (message, initializer) in &self.parts {
             gathered.extend_from_slice(message);
-            // Strings are a part of the message.
-            if let Some(initializer) = initializer.filter(|found| found.value.dtype() != DType::String) {
+            if let Some(initializer) = initializer {
                 let elements = initializer.value.open()?;
                 let start = gathered.len();
                 gathered.resize(start + elements.len(), 0);
