@@ -113,21 +113,12 @@ fn operator(node: &Node) -> &'static str {
 }
 
 fn direct(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let since = OPS.iter().find(|op| op.name == node.op).map_or(0, |op| op.since);
-    if cx.opset() < since {
-        return Err(node
-            .error(format!("ONNX has it from operator set {since} on"))
-            .advice(format!("choose --opset {since} or later")));
-    }
     let (a, b, layout) = pair(cx, id, node)?;
     cx.emit((id, node), operator(node), vec![a, b], layout, vec![]);
     Ok(())
 }
 
 fn invert(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    if cx.opset() < 18 {
-        return Err(node.error("ONNX has it from operator set 18 on").advice("choose --opset 18 or later"));
-    }
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
     cx.emit((id, node), "BitwiseNot", vec![name], layout, vec![]);
     Ok(())

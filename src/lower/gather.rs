@@ -167,12 +167,6 @@ fn scatter_nd(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
 }
 
 fn tensor_scatter(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let since = OPS.iter().find(|op| op.name == node.op).map_or(0, |op| op.since);
-    if cx.opset() < since {
-        return Err(node
-            .error(format!("ONNX has it from operator set {since} on"))
-            .advice(format!("choose --opset {since} or later")));
-    }
     let data = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let indices = as_int64(cx, node, cx.input_of(node, 1)?)?;
     let mut updates = cx.in_tensorflow_layout(cx.input_of(node, 2)?)?;

@@ -82,9 +82,6 @@ fn einsum(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
 
 /// The diagonals from `lower` below to `upper` above the main one; a negative number keeps all of that side.
 fn band_part(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    if cx.opset() < 14 {
-        return Err(node.error("ONNX has it from operator set 14 on").advice("choose --opset 14 or later"));
-    }
     let input = cx.input_of(node, 0)?;
     let bounds = [cx.integers(node, 1, "lower diagonals")?, cx.integers(node, 2, "upper diagonals")?];
     let [&[lower], &[upper]] = [&bounds[0][..], &bounds[1][..]] else {

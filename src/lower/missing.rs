@@ -2,7 +2,7 @@
 
 use hashbrown::HashSet;
 
-use super::support::handler;
+use super::support::supported;
 use crate::error::{Error, Result};
 use crate::graph::{Argument, Attr, Graph, Node, NodeId, TensorRef, TensorType};
 
@@ -81,7 +81,7 @@ impl Missing {
 fn collect(graph: &Graph, missing: &mut Vec<Missing>) -> HashSet<NodeId> {
     let mut blocked = HashSet::new();
     for (id, node) in graph.nodes() {
-        if handler(&node.op).is_none() {
+        if supported(&node.op).is_none() {
             blocked.insert(id);
             match missing.iter_mut().find(|known| known.op == node.op) {
                 Some(known) if known.nodes.contains(&node.name) => {}

@@ -45,12 +45,6 @@ fn extremes(dtype: DType) -> [f64; 2] {
 /// Rows are written to the place of their segment, where they add up or the greatest or least stays. Rows of no segment
 /// go to one more place, which is cut off.
 fn segment(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let since = OPS.iter().find(|op| op.name == node.op).map_or(0, |op| op.since);
-    if cx.opset() < since {
-        return Err(node
-            .error(format!("ONNX has it from operator set {since} on"))
-            .advice(format!("choose --opset {since} or later")));
-    }
     let (is_sparse, is_unsorted) = (node.op.starts_with("Sparse"), node.op.starts_with("Unsorted"));
     let has = |what: &str| node.op.contains(what);
     let data = cx.input_of(node, 0)?;

@@ -31,14 +31,6 @@ fn text(cx: &mut Lowering<'_>, node: &Node, what: &str, value: &[u8]) -> String 
     cx.initializer(&format!("{}/{what}", node.name), value, &[])
 }
 
-/// Where an op of opset 20 is needed.
-fn demand_opset_20(cx: &Lowering<'_>, node: &Node) -> Result<()> {
-    match cx.opset() {
-        20.. => Ok(()),
-        _ => Err(node.error("ONNX has no such operator on strings").advice("choose --opset 20 or later")),
-    }
-}
-
 /// Numbers as texts. Width and filling have no counterpart.
 pub fn as_string(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let input = cx.input_of(node, 0)?;
@@ -104,7 +96,6 @@ fn change_case(cx: &mut Lowering<'_>, id: NodeId, node: &Node, action: &str) -> 
 
 /// Texts joined one after the other, with a separator between them.
 pub fn join(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    demand_opset_20(cx, node)?;
     let separator = node.text("separator").unwrap_or_default().to_owned();
     let layout = Layout::tensorflow_of(cx.shape(id.into()));
     let mut joined = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
@@ -122,7 +113,6 @@ pub fn join(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
 
 /// The parts of each text as a sparse matrix: ONNX fills the rows up and counts the parts.
 pub fn split(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    demand_opset_20(cx, node)?;
     let texts = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let separator = cx.input_of(node, 1)?;
     let separator = cx.constant(separator).map(Constant::strings).transpose()?;
@@ -159,7 +149,6 @@ pub fn split(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
 }
 
 pub fn regex_full_match(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    demand_opset_20(cx, node)?;
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
     let pattern = match node.text("pattern") {
         Some(pattern) => pattern.to_owned(),

@@ -47,20 +47,23 @@ pub fn supported_ops() -> impl Iterator<Item = &'static Op> {
     FAMILIES.iter().copied().flatten()
 }
 
-/// The handler of an op.
-pub fn handler(op: &str) -> Option<Handler> {
-    static HANDLERS: OnceLock<HashMap<&str, Handler>> = OnceLock::new();
-    let handlers = HANDLERS.get_or_init(|| supported_ops().map(|op| (op.name, op.handler)).collect());
-    handlers.get(op).copied()
+/// The op of this name, if it can be converted.
+pub fn supported(op: &str) -> Option<&'static Op> {
+    static OPS: OnceLock<HashMap<&str, &'static Op>> = OnceLock::new();
+    let ops = OPS.get_or_init(|| supported_ops().map(|op| (op.name, op)).collect());
+    ops.get(op).copied()
 }
 
 /// Writes what stands for a node.
 ///
 /// # Errors
-/// Where its op cannot be converted.
+/// Where its op cannot be converted, or not with this operator set.
 pub fn lower_node(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    match handler(&node.op) {
-        Some(handler) => handler(cx, id, node),
+    match supported(&node.op) {
+        Some(op) if cx.opset() < op.since => Err(node
+            .error(format!("ONNX has it from operator set {} on", op.since))
+            .advice(format!("choose --opset {} or later", op.since))),
+        Some(op) => (op.handler)(cx, id, node),
         None if cx.keeps_going() => super::custom::custom(cx, id, node),
         None => Err(node.error("this op cannot be converted")),
     }
