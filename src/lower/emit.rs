@@ -6,6 +6,11 @@ use crate::graph::{Node, NodeId, TensorRef};
 use crate::onnx::{self, Attribute, Attributes, onnx_dtype};
 use crate::tensor::{Constant, DType};
 
+/// The first operator set in which a reduction takes its axes as an input, and not as an attribute.
+pub fn axes_input_since(op: &str) -> i64 {
+    if op == "ReduceSum" { 13 } else { 18 }
+}
+
 impl Lowering<'_> {
     /// Adds a node to the model.
     pub fn node(
@@ -111,6 +116,27 @@ impl Lowering<'_> {
         let output = self.unique_name(&format!("{}/{what}", node.name));
         self.node(&output.clone(), op, inputs, vec![output.clone()], attributes);
         output
+    }
+
+    /// The inputs and attributes of a reduction of a value along axes.
+    pub fn reduction(
+        &mut self,
+        node: &Node,
+        op: &str,
+        value: String,
+        axes: &[i64],
+        keep: bool,
+    ) -> (Vec<String>, Attributes) {
+        let mut attributes = vec![("keepdims", Attribute::Int(keep.into()))];
+        let mut inputs = vec![value];
+        if self.opset() >= axes_input_since(op) {
+            // A node may reduce along several axes, and initializers are told apart by their names.
+            let named: Vec<String> = axes.iter().map(i64::to_string).collect();
+            inputs.push(self.vector(node, &format!("axes_{}", named.join("_")), axes));
+        } else {
+            attributes.push(("axes", Attribute::Ints(axes.to_vec())));
+        }
+        (inputs, attributes)
     }
 
     /// A value cast to another type, for the use of a node.

@@ -317,13 +317,7 @@ pub fn to_tensor(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         let bounds = steps.part(&dims, 0, ragged as i64);
         let fits = steps.step("fits", "Less", &[&indices, &bounds]);
         let fits = steps.cx.cast(node, fits, DType::Int64);
-        let mut attributes = vec![("keepdims", Attribute::Int(0))];
-        let mut inputs = vec![fits];
-        if steps.cx.opset() >= 18 {
-            inputs.push(steps.vector("column", &[1]));
-        } else {
-            attributes.push(("axes", Attribute::Ints(vec![1])));
-        }
+        let (inputs, attributes) = steps.cx.reduction(node, "ReduceMin", fits, &[1], false);
         let fits = steps.cx.step(node, "fits", "ReduceMin", inputs, attributes);
         let fits = steps.cx.cast(node, fits, DType::Bool);
         indices = steps.axis_step("kept", "Compress", &[&indices, &fits], 0);

@@ -5,6 +5,7 @@
 
 use super::Layout;
 use super::context::Lowering;
+use super::emit::axes_input_since;
 use super::support::{Op, op};
 use crate::error::Result;
 use crate::graph::{Node, NodeId};
@@ -29,11 +30,6 @@ pub const OPS: &[Op] = &[
     op("Softmax", softmax, "Softmax"),
     op("Sum", plain, "ReduceSum"),
 ];
-
-/// The first operator set in which an operator takes its axes as an input.
-fn axes_input_since(op: &str) -> i64 {
-    if op == "ReduceSum" { 13 } else { 18 }
-}
 
 fn plain(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let operator = OPS.iter().find(|op| op.name == node.op).map_or("ReduceSum", |op| op.onnx);
@@ -62,7 +58,7 @@ fn reduce(
     if axes.as_ref().is_some_and(Vec::is_empty) || cx.shape(input).rank() == Some(0) {
         return cx.alias(id.into(), input);
     }
-    let (mut name, layout, inputs_axes, attribute_axes, kept_layout) = match (axes, cx.shape(input).rank()) {
+    let (mut name, inputs_axes, attribute_axes, kept_layout) = match (axes, cx.shape(input).rank()) {
         (Some(axes), Some(rank)) => {
             let axes: Vec<usize> = axes.iter().map(|axis| axis.rem_euclid(rank as i64) as usize).collect();
             let reduced: Vec<bool> = (0..rank).map(|axis| axes.contains(&axis)).collect();
@@ -73,14 +69,14 @@ fn reduce(
             let kept_layout = if keep { layout.clone() } else { layout.without(&reduced) };
             if cx.opset() >= axes_input_since(op) {
                 let axes = cx.vector(node, "axes", &stored);
-                (name, layout, Some(axes), None, kept_layout)
+                (name, Some(axes), None, kept_layout)
             } else {
-                (name, layout, None, Some(stored), kept_layout)
+                (name, None, Some(stored), kept_layout)
             }
         }
         (Some(axes), None) if cx.opset() < axes_input_since(op) => {
             let name = cx.in_tensorflow_layout(input)?;
-            (name, Layout::tensorflow(0), None, Some(axes), Layout::tensorflow_of(cx.shape(id.into())))
+            (name, None, Some(axes), Layout::tensorflow_of(cx.shape(id.into())))
         }
         _ if cx.opset() < axes_input_since(op) => {
             let since = axes_input_since(op);
@@ -94,10 +90,9 @@ fn reduce(
             let axes = cx.cast(node, axes, DType::Int64);
             let flat = cx.vector(node, "flat", &[-1]);
             let axes = cx.step(node, "axes", "Reshape", vec![axes, flat], vec![]);
-            (name, Layout::tensorflow(0), Some(axes), None, Layout::tensorflow_of(cx.shape(id.into())))
+            (name, Some(axes), None, Layout::tensorflow_of(cx.shape(id.into())))
         }
     };
-    drop(layout);
     let mut attributes = vec![("keepdims", Attribute::Int(keep.into()))];
     if inputs_axes.is_some() && cx.known_integers(node, 1)?.is_none() {
         // No axes at all reduce nothing.
@@ -247,13 +242,7 @@ fn cumprod(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let before_last = cx.vector(node, "before_last", &[-2]);
     let spread = cx.step(node, "spread", "Unsqueeze", vec![last, before_last], vec![]);
     let masked = cx.step(node, "masked", "Where", vec![mask, spread, neutral], vec![]);
-    let mut attributes = vec![("keepdims", Attribute::Int(0))];
-    let mut inputs = vec![masked];
-    if cx.opset() >= 18 {
-        inputs.push(cx.vector(node, "axes", &[-1]));
-    } else {
-        attributes.push(("axes", Attribute::Ints(vec![-1])));
-    }
+    let (inputs, attributes) = cx.reduction(node, "ReduceProd", masked, &[-1], false);
     let layout = Layout::tensorflow(rank);
     if is_moved {
         let product = cx.step(node, "product", "ReduceProd", inputs, attributes);

@@ -49,13 +49,7 @@ impl Steps<'_, '_, '_> {
 
     /// A reduction along axes, which are an input or an attribute by the operator set.
     pub fn reduce(&mut self, op: &'static str, value: &str, axes: &[i64], keep: bool) -> String {
-        let mut attributes = vec![("keepdims", Attribute::Int(keep.into()))];
-        let mut inputs = vec![value.to_owned()];
-        if self.cx.opset() >= 18 || op == "ReduceSum" {
-            inputs.push(self.ints(axes));
-        } else {
-            attributes.push(("axes", Attribute::Ints(axes.to_vec())));
-        }
+        let (inputs, attributes) = self.cx.reduction(self.node, op, value.to_owned(), axes, keep);
         self.cx.step(self.node, &op.to_lowercase(), op, inputs, attributes)
     }
 
