@@ -1,0 +1,89 @@
+//! `tf2onnx-rs convert`
+
+mod options;
+mod summary;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+pub use options::{ConversionArgs, NetworkArgs};
+pub use summary::Summary;
+
+use super::{output, progress};
+use crate::convert::{Conversion, convert};
+use crate::error::Result;
+use crate::model::Model;
+use crate::onnx::{WriteReport, write_model};
+
+/// Converts a checkpoint, a graph or a SavedModel to an ONNX model.
+///
+/// A checkpoint needs no graph beside it: where there is none, the network is recognized by its variables and
+/// rebuilt.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tf2onnx-rs convert inception_v3.ckpt inception_v3.onnx
+  tf2onnx-rs convert inception_v3_2016_08_28.tar.gz inception_v3.onnx
+  tf2onnx-rs convert train_dir/ model.onnx --image-size 224 --inputs-as-nchw input:0
+  tf2onnx-rs convert model.ckpt-5000 model.onnx --graph inference_graph.pb
+  tf2onnx-rs convert saved_model/ model.onnx --signature serving_default
+  tf2onnx-rs convert frozen.pb model.onnx --inputs images:0 --outputs scores:0,boxes:0 --shape images=1,300,300,3
+  tf2onnx-rs convert my_net.ckpt my_net.onnx --network my_net.toml
+  tf2onnx-rs convert model.ckpt-5000 features.onnx --outputs Mixed_6e,PreLogits")]
+pub struct Args {
+    /// A checkpoint (a V1 file, the prefix or any file of a V2 checkpoint), a .meta, .pb or .pbtxt file, or the
+    /// folder, SavedModel or archive that it is in
+    input: PathBuf,
+    /// The ONNX file to write
+    output: PathBuf,
+    #[command(flatten)]
+    conversion: ConversionArgs,
+    /// Print the summary as JSON
+    #[arg(long)]
+    json: bool,
+    /// Print nothing but errors
+    #[arg(short, long, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Name every layer where something was assumed
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+/// A conversion that is done.
+pub struct Converted {
+    pub conversion: Conversion,
+    pub written: WriteReport,
+    pub seconds: f64,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let bar = progress::byte_bar(args.quiet, "writing");
+    let converted = convert_file(&args.input, &args.output, &args.conversion, &|done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    let Converted { conversion, written, seconds } = &converted?;
+    let summary = Summary::new(&args.input, &args.output, conversion, written, *seconds);
+    match (args.json, args.quiet) {
+        (true, _) => output::print_json(&summary),
+        (_, true) => Ok(()),
+        _ => output::print(&summary.text(conversion, args.verbose)),
+    }
+}
+
+/// Converts one input. `progress` is told the bytes written so far and all that will be.
+pub fn convert_file(
+    input: &Path,
+    output: &Path,
+    args: &ConversionArgs,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Converted> {
+    let start = Instant::now();
+    let source = Model::open(input, &args.open_options())?;
+    let done = convert(&source, &args.convert_options()).and_then(|conversion| {
+        let written = write_model(&conversion.model, output, &args.write_options(), progress)?;
+        Ok(Converted { conversion, written, seconds: start.elapsed().as_secs_f64() })
+    });
+    done.map_err(|error| source.error(error))
+}

@@ -1,0 +1,148 @@
+//! What can be said about a conversion on the command line, and what is meant by it.
+
+use std::path::PathBuf;
+
+use clap::builder::RangedI64ValueParser;
+
+use crate::convert::ConvertOptions;
+use crate::lower::OPSETS;
+use crate::model::OpenOptions;
+use crate::onnx::WriteOptions;
+use crate::passes::moving_averages;
+
+/// The options of a conversion, whatever is converted.
+#[derive(Debug, Clone, clap::Args)]
+pub struct ConversionArgs {
+    #[command(flatten)]
+    network: NetworkArgs,
+    /// Height and width of the images, as N or HxW [default: the network's own]
+    #[arg(long, value_name = "N|HxW", value_parser = image_size)]
+    image_size: Option<(usize, usize)>,
+    /// Images in a batch [default: any number]
+    #[arg(long, value_name = "N", value_parser = positive)]
+    batch_size: Option<usize>,
+    /// The file with the graph: .meta, .pb, .pbtxt or a SavedModel [default: the .meta beside the checkpoint]
+    #[arg(long, value_name = "FILE")]
+    graph: Option<PathBuf>,
+    /// The tags of the graph in a SavedModel [default: serve]
+    #[arg(long, value_name = "TAGS")]
+    tag: Option<String>,
+    /// The signature of a SavedModel [default: serving_default]
+    #[arg(long, value_name = "NAME")]
+    signature: Option<String>,
+    /// Tensors that the model is fed; what computes them is cut off [default: the graph's placeholders]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    inputs: Vec<String>,
+    /// The shape of an input that the graph leaves open; -1 is any length (repeatable)
+    #[arg(long, value_name = "NAME=DIMS")]
+    shape: Vec<String>,
+    /// A placeholder that is a constant instead, such as is_training=false (repeatable)
+    #[arg(long, value_name = "NAME=VALUE")]
+    freeze: Vec<String>,
+    /// Placeholders whose default is their value instead of an input's
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    use_default: Vec<String>,
+    /// Placeholders that are inputs without their default
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    ignore_default: Vec<String>,
+    /// Write ops that cannot be converted as they are, in the domain ai.onnx.converters.tensorflow
+    #[arg(long)]
+    keep_going: bool,
+    /// Make batch norms a part of the convolutions before them: a smaller model that is harder to read and train
+    #[arg(long)]
+    fold_batch_norm: bool,
+    /// Tensor names or slim end points [default: the logits, then Predictions, or the graph's ends]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    outputs: Vec<String>,
+    /// The ONNX operator set to write
+    #[arg(long, value_name = "N", default_value_t = 17,
+          value_parser = RangedI64ValueParser::<i64>::new().range(OPSETS))]
+    opset: i64,
+    /// Keep the weights in a file beside the model, OUTPUT.data; models above 2 GiB always do
+    #[arg(long)]
+    external_data: bool,
+    /// Inputs that the model takes as NCHW instead of NHWC
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    inputs_as_nchw: Vec<String>,
+    /// Outputs that the model delivers as NCHW instead of NHWC
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    outputs_as_nchw: Vec<String>,
+}
+
+impl ConversionArgs {
+    /// How the input is opened.
+    pub fn open_options(&self) -> OpenOptions {
+        OpenOptions { graph: self.graph.clone(), tag: self.tag.clone() }
+    }
+
+    /// How it is converted.
+    pub fn convert_options(&self) -> ConvertOptions {
+        ConvertOptions {
+            image_size: self.image_size,
+            batch_size: self.batch_size,
+            inputs: self.inputs.clone(),
+            outputs: self.outputs.clone(),
+            shapes: self.shape.clone(),
+            freeze: self.freeze.clone(),
+            use_default: self.use_default.clone(),
+            ignore_default: self.ignore_default.clone(),
+            signature: self.signature.clone(),
+            keep_going: self.keep_going,
+            fold_batch_norm: self.fold_batch_norm,
+            opset: self.opset,
+            inputs_as_nchw: self.inputs_as_nchw.clone(),
+            outputs_as_nchw: self.outputs_as_nchw.clone(),
+            ..self.network.to_options()
+        }
+    }
+
+    /// How the model is written.
+    pub fn write_options(&self) -> WriteOptions {
+        WriteOptions { external_data: self.external_data }
+    }
+}
+
+/// What can be said about the network instead of leaving it to be recognized.
+#[derive(Debug, Clone, clap::Args)]
+pub struct NetworkArgs {
+    /// The network, instead of having it recognized: one that `tf2onnx-rs networks` lists, or a description
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    network: Option<String>,
+    /// An argument of slim's network function (repeatable)
+    #[arg(long, value_name = "KEY=VALUE")]
+    network_option: Vec<String>,
+    /// Whether to take the moving averages of the weights in their place; auto does where all weights have one
+    #[arg(long, value_name = "CHOICE", default_value = "auto", value_parser = ["auto", "on", "off"])]
+    moving_averages: String,
+}
+
+impl NetworkArgs {
+    /// The options of a conversion of this network.
+    pub fn to_options(&self) -> ConvertOptions {
+        ConvertOptions {
+            network: self.network.clone(),
+            network_options: self.network_option.clone(),
+            moving_averages: match self.moving_averages.as_str() {
+                "on" => moving_averages::Choice::On,
+                "off" => moving_averages::Choice::Off,
+                _ => moving_averages::Choice::Auto,
+            },
+            ..ConvertOptions::default()
+        }
+    }
+}
+
+/// The largest image that is taken for meant.
+const MAX_IMAGE_SIZE: usize = 100_000;
+
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if (1..=MAX_IMAGE_SIZE).contains(&number) => Ok(number),
+        _ => Err(format!("not a number from 1 to {MAX_IMAGE_SIZE}")),
+    }
+}
+
+fn image_size(text: &str) -> Result<(usize, usize), String> {
+    let (height, width) = text.split_once(['x', 'X']).unwrap_or((text, text));
+    Ok((positive(height)?, positive(width)?))
+}

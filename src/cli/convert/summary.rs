@@ -1,0 +1,206 @@
+//! What is said about a conversion when it is done.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::cli::{json, output, scope};
+use crate::convert::{BatchNormSummary, Conversion, NetworkOrigin, Origin};
+use crate::onnx::{Dim, TensorInfo, WriteReport};
+use crate::passes::moving_averages::MovingAverages;
+use crate::slim::Recognition;
+
+/// The summary of a conversion, as `--json` prints it.
+#[derive(Debug, Serialize)]
+pub struct Summary<'a> {
+    input: &'a Path,
+    output: &'a Path,
+    /// The keys of a rebuilt network are `null` where the model came with its graph, and the other way round.
+    network: Option<&'static str>,
+    scope: Option<String>,
+    certainty: Option<f64>,
+    options: Option<serde_json::Value>,
+    image_size: Option<[usize; 2]>,
+    graph: Option<&'a Path>,
+    signature: Option<&'a str>,
+    assets: Option<&'a [String]>,
+    inputs: Vec<TensorSummary>,
+    outputs: Vec<TensorSummary>,
+    opset: i64,
+    nodes: usize,
+    initializers: usize,
+    bytes: u64,
+    external_data: Option<&'a Path>,
+    batch_norms: BatchNormSummary,
+    moving_averages: MovingAverages,
+    folded_batch_norms: usize,
+    notes: Vec<String>,
+    seconds: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct TensorSummary {
+    name: String,
+    dtype: &'static str,
+    /// A number, or a name or `null` where the length is open.
+    shape: Option<Vec<serde_json::Value>>,
+}
+
+impl<'a> Summary<'a> {
+    pub fn new(
+        input: &'a Path,
+        output: &'a Path,
+        conversion: &'a Conversion,
+        written: &'a WriteReport,
+        seconds: f64,
+    ) -> Self {
+        let Conversion { model, origin, batch_norms, .. } = conversion;
+        let (network, graph) = match origin {
+            Origin::Network(network) => (Some(&**network), None),
+            Origin::Graph(graph) => (None, Some(graph)),
+        };
+        let recognition = network.map(|network| &network.recognition);
+        let options = |recognition: &Recognition| {
+            let values = recognition.options.values();
+            serde_json::Value::Object(values.map(|(name, value)| (name.to_owned(), json(value))).collect())
+        };
+        Self {
+            input,
+            output,
+            network: recognition.map(|recognition| recognition.network.name),
+            scope: recognition
+                .map(|recognition| format!("{}{}", recognition.prefix, recognition.options.scope)),
+            certainty: recognition.map(Recognition::certainty),
+            options: recognition.map(options),
+            image_size: network.map(|network| [network.image.height, network.image.width]),
+            graph: graph.map(|graph| graph.path.as_path()),
+            signature: graph.and_then(|graph| graph.signature.as_deref()),
+            assets: graph.map(|graph| graph.assets.as_slice()),
+            inputs: model.inputs.iter().map(TensorSummary::new).collect(),
+            outputs: model.outputs.iter().map(TensorSummary::new).collect(),
+            opset: model.opset,
+            nodes: model.nodes.len(),
+            initializers: model.initializers.len(),
+            bytes: written.bytes,
+            external_data: written.external_data.as_deref(),
+            batch_norms: BatchNormSummary::new(batch_norms, origin.epsilon_source()),
+            moving_averages: conversion.moving_averages.clone(),
+            folded_batch_norms: batch_norms.len().saturating_sub(model.count_nodes("BatchNormalization")),
+            notes: notes(conversion),
+            seconds,
+        }
+    }
+
+    /// The summary in sentences; `verbose` names every layer where something was assumed.
+    pub fn text(&self, conversion: &Conversion, verbose: bool) -> String {
+        let Conversion { origin, batch_norms, .. } = conversion;
+        let drawn = match origin {
+            Origin::Network(network) => network_line(network),
+            Origin::Graph(graph) => match &graph.signature {
+                Some(signature) => format!("graph {}, signature {signature}", graph.path.display()),
+                None => format!("graph {}", graph.path.display()),
+            },
+        };
+        let mut lines = vec![
+            format!("{} → {}", self.input.display(), self.output.display()),
+            drawn,
+            format!("inputs {}", join(&self.inputs)),
+            format!("outputs {}", join(&self.outputs)),
+            self.batch_norms.to_string(),
+        ];
+        if verbose {
+            for norm in batch_norms {
+                let missing = [(&norm.gamma, "unit scale"), (&norm.beta, "zero offset")];
+                let missing: Vec<&str> =
+                    missing.iter().filter(|(part, _)| !part.is_stored()).map(|(_, what)| *what).collect();
+                if !missing.is_empty() {
+                    lines.push(format!(
+                        "  {}: {}, epsilon {}",
+                        norm.name,
+                        missing.join(" and "),
+                        norm.epsilon
+                    ));
+                }
+            }
+        }
+        if self.folded_batch_norms > 0 {
+            lines.push(format!(
+                "{} of {} batch norms folded into convolutions",
+                self.folded_batch_norms, self.batch_norms.count
+            ));
+        }
+        lines.extend(self.moving_averages.note());
+        lines.extend(self.notes.iter().cloned());
+        if let Some(path) = self.external_data {
+            lines.push(format!("weights in {}, which belongs beside the model", path.display()));
+        }
+        lines.push(format!(
+            "opset {}, {}, {}, {} in {:.2} s",
+            self.opset,
+            output::count(self.nodes, "node"),
+            output::count(self.initializers, "initializer"),
+            output::bytes(self.bytes),
+            self.seconds
+        ));
+        lines.join("\n") + "\n"
+    }
+}
+
+fn network_line(network: &NetworkOrigin) -> String {
+    let recognition = &network.recognition;
+    let options: Vec<String> =
+        recognition.options.values().map(|(name, value)| format!("{name} {value}")).collect();
+    format!(
+        "{} in {} ({} of {} variables): {}",
+        recognition.network.name,
+        scope(&format!("{}{}", recognition.prefix, recognition.options.scope)),
+        recognition.found,
+        recognition.expected,
+        options.join(", ")
+    )
+}
+
+/// Where the checkpoint was believed rather than the arg_scope, or what was assumed about a graph.
+fn notes(conversion: &Conversion) -> Vec<String> {
+    let network = match &conversion.origin {
+        Origin::Graph(graph) => return graph.notes.clone(),
+        Origin::Network(network) => network,
+    };
+    let arg_scope = network.recognition.network.arg_scope_name;
+    let note = |variable: &str, stored: bool| {
+        if stored {
+            format!("note: {variable} is stored although {arg_scope} has none; it is used")
+        } else {
+            format!("note: {variable} is not stored although {arg_scope} has one; a neutral value is used")
+        }
+    };
+    network.disagreements.iter().map(|d| note(&d.variable, d.stored)).collect()
+}
+
+impl TensorSummary {
+    fn new(info: &TensorInfo) -> Self {
+        let dim = |dim: &Dim| match dim {
+            Dim::Known(length) => (*length).into(),
+            Dim::Named(name) => name.as_str().into(),
+            Dim::Unknown => serde_json::Value::Null,
+        };
+        let shape = info.shape.as_ref().map(|dims| dims.iter().map(dim).collect());
+        Self { name: info.name.clone(), dtype: info.dtype.name(), shape }
+    }
+}
+
+impl std::fmt::Display for TensorSummary {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let dim = |dim: &serde_json::Value| match dim {
+            serde_json::Value::String(name) => name.clone(),
+            serde_json::Value::Null => "?".to_owned(),
+            length => length.to_string(),
+        };
+        let dims: Vec<String> = self.shape.iter().flatten().map(dim).collect();
+        write!(f, "{} {} [{}]", self.name, self.dtype, dims.join(", "))
+    }
+}
+
+fn join(tensors: &[TensorSummary]) -> String {
+    tensors.iter().map(TensorSummary::to_string).collect::<Vec<_>>().join(", ")
+}
