@@ -27,7 +27,7 @@ fn permute(bencher: Bencher, filter: &str) {
     let &(_, shape, perm) = FILTERS.iter().find(|known| known.0 == filter).unwrap();
     let bytes = vec![1_u8; shape.iter().product::<usize>() * 4];
     let permutation = Permutation::new(4, shape, perm);
-    let blocks = permutation.blocks(1 << 20);
+    let blocks = permutation.blocks(1 << 20, 16 << 20);
     let mut out = vec![0; blocks.iter().map(|block| block.len() * 4).max().unwrap()];
     bencher.counter(BytesCount::new(bytes.len())).bench_local(|| {
         for block in &blocks {

@@ -334,9 +334,10 @@ impl Elements<'_> {
         (!self.is_moved && self.scaling.is_none()).then_some(&self.bytes)
     }
 
-    /// The elements in blocks of about `bytes`, which [`Elements::fill`] fills.
-    pub fn blocks(&self, bytes: usize) -> Vec<Block> {
-        self.order.blocks(bytes)
+    /// The elements in blocks, which [`Elements::fill`] fills: of about `bytes`, or of up to `most` where that makes them
+    /// faster to fill and to write.
+    pub fn blocks(&self, bytes: usize, most: usize) -> Vec<Block> {
+        self.order.blocks(bytes, most)
     }
 
     /// Fills `out` with the bytes of a block, and hands out where in the result they belong.

@@ -73,20 +73,20 @@ impl Permutation {
         self.lanes * self.outer.iter().map(|(length, _)| length).product::<usize>()
     }
 
-    /// The result in blocks of about `bytes`, which are good to be filled one by one. Whole rows, as far as enough of
-    /// them fit; they follow each other in the result. Else parts of rows.
-    pub fn blocks(&self, bytes: usize) -> Vec<Block> {
+    /// The result in blocks that are good to be filled one by one: of about `bytes`, and of up to `most` bytes where
+    /// that lets whole rows be filled, which follow each other in the result. Rows too long for that come in parts.
+    pub fn blocks(&self, bytes: usize, most: usize) -> Vec<Block> {
         let (rows, columns) = (self.rows(), self.columns());
-        let room = (bytes / self.size).max(1);
-        // A whole strip is worth more room: each place of the input is then visited once for many rows.
-        let most = 4 * room;
+        let fitting = |room: usize| room / self.size / columns.max(1);
         let strip = STRIP.min(self.lanes);
-        let (block_rows, block_columns) = if strip * columns <= most {
-            let fitting = room / columns.max(1);
-            (if fitting > strip { fitting / SIDE * SIDE } else { strip }.max(1), columns.max(1))
+        // Each place of the input is visited once for the rows of a block: a whole strip of them is worth more room,
+        // and so is half of one, or a quarter.
+        let whole = fitting(bytes).max(fitting(most).min(strip));
+        let (block_rows, block_columns) = if whole >= strip.min(STRIP / 4) {
+            (if whole > SIDE { whole / SIDE * SIDE } else { whole.max(1) }, columns.max(1))
         } else {
             // One run less than a power of two: rows at that distance would share the lines of the cache.
-            (strip, (most / strip / SIDE * SIDE).saturating_sub(SIDE).max(SIDE))
+            (strip, (most / self.size / strip / SIDE * SIDE).saturating_sub(SIDE).max(SIDE))
         };
         let starts = (0..rows).step_by(block_rows);
         let blocks =
@@ -295,8 +295,9 @@ mod tests {
             let expected = bytes_of(&expected(&values, shape, perm));
             let permutation = Permutation::new(4, shape, perm);
             // Blocks of whole rows and of parts of rows.
-            for room in [1 << 20, 1000, 64, 1] {
-                assert_eq!(in_blocks(&permutation, &bytes, room), expected, "{shape:?} {perm:?} in {room}");
+            for (room, most) in [(1 << 20, 1 << 20), (1000, 1 << 16), (64, 4000), (1, 1)] {
+                let found = in_blocks(&permutation, &bytes, room, most);
+                assert_eq!(found, expected, "{shape:?} {perm:?} in {room} to {most}");
             }
         }
     }
@@ -306,9 +307,9 @@ mod tests {
     }
 
     /// The result of a permutation of elements of 4 bytes, put together from its blocks.
-    fn in_blocks(permutation: &Permutation, bytes: &[u8], room: usize) -> Vec<u8> {
+    fn in_blocks(permutation: &Permutation, bytes: &[u8], room: usize, most: usize) -> Vec<u8> {
         let mut out = vec![0; bytes.len()];
-        for block in permutation.blocks(room) {
+        for block in permutation.blocks(room, most) {
             let mut filled = vec![0; block.len() * 4];
             permutation.fill(bytes, &block, &mut filled).unwrap();
             for (row, elements) in block.rows.zip(filled.chunks(block.columns.len() * 4)) {
