@@ -164,3 +164,41 @@ fn the_files_that_a_saved_model_reads_are_named() {
     let summary: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
     assert_eq!(summary["assets"], serde_json::json!(["vocabulary.txt"]));
 }
+
+#[test]
+fn halves_that_a_runtime_cannot_sort_or_pad_are_widened_and_not_cut_to_integers() {
+    let half = attribute("T", "type: DT_HALF");
+    let small = |name: &str, values: &str| {
+        let count = values.split(',').count();
+        let values: String = values.split(',').map(|value| format!(" int_val: {value}")).collect();
+        let shape = if count == 1 { String::new() } else { "dim { size: 1 } dim { size: 2 }".to_owned() };
+        let tensor = format!("tensor {{ dtype: DT_INT32 tensor_shape {{ {shape} }}{values} }}");
+        node(name, "Const", &[], &(attribute("dtype", "type: DT_INT32") + &attribute("value", &tensor)))
+    };
+    let to_half = attribute("SrcT", "type: DT_FLOAT") + &attribute("DstT", "type: DT_HALF");
+    let nodes = [
+        placeholder("scores", &[4]),
+        small("two", "2"),
+        small("zero", "0"),
+        small("pads", "1,1"),
+        node("halves", "Cast", &["scores"], &to_half),
+        node("best", "TopKV2", &["halves", "two"], &half),
+        node("first", "ArgMax", &["halves", "zero"], &half),
+        node("padded", "Pad", &["halves", "pads"], &half),
+        node("distinct", "Unique", &["halves"], &half),
+    ];
+    for output in ["best:0", "first:0", "padded:0", "distinct:0"] {
+        let (_folder, graph, model) = graph(&nodes);
+        convert(&graph, &model, &["--outputs", output]);
+        let casts = Model::load(&model);
+        let targets: Vec<i64> = casts.nodes("Cast").iter().map(|cast| cast.attribute[0].i).collect();
+        // float32 and float16, and the type of the places that ArgMax and Unique deliver beside them.
+        let is_fraction = |target: &i64| [1, 10].contains(target);
+        assert!(targets.iter().filter(|target| is_fraction(target)).count() >= 2, "{output}: {targets:?}");
+        let reads_integers = casts
+            .nodes("Cast")
+            .iter()
+            .any(|cast| !is_fraction(&cast.attribute[0].i) && cast.input[0].starts_with("halves"));
+        assert!(!reads_integers, "{output}: {targets:?}");
+    }
+}

@@ -21,6 +21,7 @@ use crate::model::Model as Source;
 use crate::onnx::Model;
 use crate::passes::atrous::dilate_convolutions;
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
+use crate::passes::float16::{Float16, to_float16};
 use crate::passes::freeze::freeze_variables;
 use crate::passes::fuse_batch_norm::fuse_batch_norms;
 use crate::passes::moving_averages::{self, MovingAverages};
@@ -61,6 +62,10 @@ pub struct ConvertOptions {
     pub keep_going: bool,
     /// Whether batch norms become a part of the convolutions before them.
     pub fold_batch_norm: bool,
+    /// Whether weights and arithmetic are float16.
+    pub float16: bool,
+    /// Ops, nodes and scopes that compute in float32 all the same.
+    pub keep_float32: Vec<String>,
     /// Whether moving averages of the weights are taken in their place.
     pub moving_averages: moving_averages::Choice,
 }
@@ -84,6 +89,8 @@ impl Default for ConvertOptions {
             outputs_as_nchw: vec![],
             keep_going: false,
             fold_batch_norm: false,
+            float16: false,
+            keep_float32: vec![],
             moving_averages: moving_averages::Choice::Auto,
         }
     }
@@ -100,6 +107,8 @@ pub struct Conversion {
     pub batch_norms: Vec<BatchNorm>,
     /// The moving averages of its weights.
     pub moving_averages: MovingAverages,
+    /// What computes in float16, where that was asked for.
+    pub float16: Option<Float16>,
 }
 
 /// Where a graph comes from.
@@ -190,6 +199,11 @@ fn finish(source: &Source, options: &ConvertOptions, drawing: Drawing, origin: O
     })?;
     freeze_variables(&mut graph, &drawing.described, |name| lookup.constant(&averages.stored_name(name)))
         .map_err(|error| origin.advised(error))?;
+    let mut float16 = None;
+    if options.float16 {
+        let (narrowed, summary) = to_float16(&graph, &outputs, &options.keep_float32, options.opset)?;
+        (graph, float16) = (narrowed, Some(summary));
+    }
     let lower_options = LowerOptions {
         opset: options.opset,
         inputs_as_nchw: found(&graph, &as_nchw_in),
@@ -200,7 +214,7 @@ fn finish(source: &Source, options: &ConvertOptions, drawing: Drawing, origin: O
     let mut model = lower(&graph, &found(&graph, &outputs), &lower_options)?;
     model.name = drawing.name;
     model.metadata = metadata(source, &origin, &batch_norms);
-    Ok(Conversion { model, origin, batch_norms, moving_averages: averages })
+    Ok(Conversion { model, origin, batch_norms, moving_averages: averages, float16 })
 }
 
 /// What the model says about its origin.

@@ -11,6 +11,17 @@ pub fn axes_input_since(op: &str) -> i64 {
     if op == "ReduceSum" { 13 } else { 18 }
 }
 
+/// The type that ONNX Runtime computes with where it has an operator for few types alone: as wide or wider, and with a
+/// fraction where there is one.
+pub fn widened(dtype: DType) -> DType {
+    match dtype {
+        DType::Float16 | DType::BFloat16 => DType::Float32,
+        DType::UInt32 | DType::UInt64 => DType::Int64,
+        DType::Bool | DType::Int8 | DType::UInt8 | DType::Int16 | DType::UInt16 => DType::Int32,
+        other => other,
+    }
+}
+
 impl Lowering<'_> {
     /// Adds a node to the model.
     pub fn node(

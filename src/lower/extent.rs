@@ -5,6 +5,7 @@
 
 use super::Layout;
 use super::context::Lowering;
+use super::emit::widened;
 use super::support::{Op, op};
 use crate::error::Result;
 use crate::graph::{Node, NodeId};
@@ -53,11 +54,11 @@ fn pad(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     );
     let mut inputs = vec![];
     if !is_known {
-        name = cx.cast(node, name, DType::Int32);
+        name = cx.cast(node, name, widened(dtype));
     }
     inputs.extend([name, pads]);
     if let Some(value) = value {
-        inputs.push(if is_known { value } else { cx.cast(node, value, DType::Int32) });
+        inputs.push(if is_known { value } else { cx.cast(node, value, widened(dtype)) });
     }
     if is_known {
         cx.emit((id, node), "Pad", inputs, layout, vec![]);

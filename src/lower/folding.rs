@@ -47,7 +47,7 @@ pub fn fold_into_convolution(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> 
         return Ok(false);
     };
     let reads = convolution.inputs.clone();
-    let Some(weights) = constant_of(cx, &reads[1]).filter(|weights| weights.dtype() == DType::Float32) else {
+    let Some(weights) = constant_of(cx, &reads[1]).filter(Constant::is_stored_as_float32) else {
         return Ok(false);
     };
     let bias = match reads.get(2) {
@@ -70,6 +70,7 @@ pub fn fold_into_convolution(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> 
     let weights_name = cx.unique_name(&format!("{}/folded", reads[1]));
     let bias_name = cx.unique_name(&format!("{}/bias", node.name));
     let bias = Constant::from_f32(vec![bias.len()], &bias);
+    let bias = if weights.dtype() == DType::Float16 { bias.to_float16() } else { bias };
     for (name, value) in [(&weights_name, weights.scaled(0, factors.into())), (&bias_name, bias)] {
         cx.model.initializers.push(onnx::Initializer { name: name.clone(), value });
     }

@@ -6,6 +6,7 @@
 
 use super::Layout;
 use super::context::Lowering;
+use super::emit::widened;
 use super::support::{Op, op};
 use crate::error::Result;
 use crate::graph::{Node, NodeId, TensorRef};
@@ -183,6 +184,7 @@ fn unique(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let name = cx.in_tensorflow_layout(input)?;
     let name = match cx.dtype(input) {
         DType::Float32 | DType::Float64 | DType::Int64 | DType::Int8 | DType::String => name,
+        dtype if dtype.is_float() => cx.cast(node, name, DType::Float32),
         _ => cx.cast(node, name, DType::Int64),
     };
     let outputs =
@@ -207,7 +209,7 @@ fn top_k(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         cx.step(node, "k", "Reshape", vec![k, flat], vec![])
     };
     let is_known = matches!(cx.dtype(input), DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64);
-    let name = if is_known { name } else { cx.cast(node, name, DType::Int32) };
+    let name = if is_known { name } else { cx.cast(node, name, widened(cx.dtype(input))) };
     let outputs = ["values", "indices"].map(|what| cx.unique_name(&format!("{}/{what}", node.name)));
     let attributes =
         vec![("axis", Attribute::Int(-1)), ("sorted", Attribute::Int(node.bool("sorted", true).into()))];

@@ -5,7 +5,7 @@
 
 use super::Layout;
 use super::context::Lowering;
-use super::emit::axes_input_since;
+use super::emit::{axes_input_since, widened};
 use super::support::{Op, op};
 use crate::error::Result;
 use crate::graph::{Node, NodeId};
@@ -160,8 +160,8 @@ fn arg(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         _ => (axis, Layout::tensorflow_of(cx.shape(id.into()))),
     };
     if !matches!(cx.dtype(input), DType::Float32 | DType::Float64 | DType::Int32) {
-        name =
-            cx.cast(node, name, if cx.dtype(input) == DType::Int64 { DType::Float64 } else { DType::Int32 });
+        let wide = widened(cx.dtype(input));
+        name = cx.cast(node, name, if wide == DType::Int64 { DType::Float64 } else { wide });
     }
     let attributes = vec![("axis", Attribute::Int(axis)), ("keepdims", Attribute::Int(0))];
     if cx.dtype(id.into()) == DType::Int64 {

@@ -13,6 +13,7 @@ use super::plan::{PIECE_BYTES, Plan, PlannedFile, Stretch};
 use super::{Initializer, Model};
 use crate::error::Result;
 use crate::output::OutputFile;
+use crate::tensor::Room;
 
 /// How a model is written.
 #[derive(Debug, Clone, Default)]
@@ -89,7 +90,8 @@ type WriteAt<'a> = dyn Fn(u64, &[u8]) -> Result<()> + Sync + 'a;
 
 thread_local! {
     /// What a core is about to write. It is kept from one piece to the next: new memory would cost more than filling it.
-    static PIECE: RefCell<Vec<u8>> = const { RefCell::new(vec![]) };
+    static GATHERED: RefCell<Vec<u8>> = const { RefCell::new(vec![]) };
+    static ROOM: RefCell<Room> = RefCell::new(Room::default());
 }
 
 impl Stretch<'_> {
@@ -101,19 +103,16 @@ impl Stretch<'_> {
             write(self.at, message)?;
             return write_large(initializer, self.at + message.len() as u64, write);
         }
-        let mut gathered = PIECE.take();
+        let mut gathered = GATHERED.take();
         gathered.clear();
         for (message, initializer) in &self.parts {
             gathered.extend_from_slice(message);
             if let Some(initializer) = initializer {
-                let elements = initializer.value.open()?;
-                let start = gathered.len();
-                gathered.resize(start + elements.len(), 0);
-                elements.copy_to(&mut gathered[start..])?;
+                initializer.value.open()?.append_to(&mut gathered)?;
             }
         }
         let written = write(self.at, &gathered);
-        PIECE.set(gathered);
+        GATHERED.set(gathered);
         written
     }
 }
@@ -127,12 +126,12 @@ fn write_large(initializer: &Initializer, at: u64, write: &WriteAt<'_>) -> Resul
     }
     let most = BLOCKS_BYTES / rayon::current_num_threads();
     elements.blocks(PIECE_BYTES, most.max(PIECE_BYTES)).par_iter().with_max_len(1).try_for_each(|block| {
-        let mut piece = PIECE.take();
-        let written = elements.fill(block, &mut piece).and_then(|rows| {
-            let places = (at + rows.place as u64..).step_by(rows.distance);
-            places.zip(piece.chunks(rows.bytes)).try_for_each(|(place, row)| write(place, row))
+        let mut room = ROOM.take();
+        let written = elements.fill(block, &mut room).and_then(|filled| {
+            let places = (at + filled.place as u64..).step_by(filled.distance);
+            places.zip(filled.bytes.chunks(filled.row)).try_for_each(|(place, row)| write(place, row))
         });
-        PIECE.set(piece);
+        ROOM.set(room);
         written
     })
 }

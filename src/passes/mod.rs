@@ -4,6 +4,7 @@ pub mod atrous;
 pub mod batch_norm;
 pub mod control_flow;
 pub mod cut;
+pub mod float16;
 pub mod fold;
 pub mod freeze;
 pub mod fuse_batch_norm;

@@ -1,79 +1,23 @@
 //! A constant as a recipe: a source of bytes, and what happens to them on the way out.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::sync::Arc;
-
-use prost::bytes::Bytes;
 
 use super::part::Part;
 use super::scale::Scaling;
-use super::{Block, DType, Permutation, check_length, element_count};
+use super::{DType, Elements, Fill, Inline, Permutation, Source, check_length, element_count};
 use crate::error::{Error, Result};
-
-/// Something that can hand out the elements of one tensor when it is asked to.
-pub trait Source: fmt::Debug + Send + Sync {
-    /// All elements in C order, little-endian. Borrowed where the bytes lie in a mapped file as they are.
-    ///
-    /// # Errors
-    /// Where the file does not hold what its index promises (checksum, length), or the elements are strings.
-    fn bytes(&self) -> Result<Cow<'_, [u8]>>;
-
-    /// The elements of a string tensor in C order.
-    ///
-    /// # Errors
-    /// As for [`Source::bytes`], or where the elements are not strings.
-    fn strings(&self) -> Result<Vec<Vec<u8>>> {
-        Err(Error::new("tensor", "its elements are not strings"))
-    }
-}
-
-/// Elements given in the program or in a graph file.
-#[derive(Debug, Clone)]
-pub enum Inline {
-    /// Elements of a type of fixed size, in C order, little-endian.
-    Bytes(Bytes),
-    /// Elements of a string tensor.
-    Strings(Vec<Vec<u8>>),
-}
-
-impl Source for Inline {
-    fn bytes(&self) -> Result<Cow<'_, [u8]>> {
-        match self {
-            Self::Bytes(bytes) => Ok(Cow::Borrowed(bytes)),
-            Self::Strings(_) => Err(Error::new("tensor", "its elements are strings")),
-        }
-    }
-
-    fn strings(&self) -> Result<Vec<Vec<u8>>> {
-        match self {
-            Self::Strings(strings) => Ok(strings.clone()),
-            Self::Bytes(_) => Err(Error::new("tensor", "its elements are not strings")),
-        }
-    }
-}
-
-/// One element, repeated.
-#[derive(Debug, Clone)]
-pub struct Fill {
-    /// The element's bytes, little-endian.
-    pub element: Vec<u8>,
-    /// How often it is repeated.
-    pub count: usize,
-}
-
-impl Source for Fill {
-    fn bytes(&self) -> Result<Cow<'_, [u8]>> {
-        Ok(Cow::Owned(self.element.repeat(self.count)))
-    }
-}
 
 /// A tensor whose elements are known before the model runs, without being held in memory.
 ///
 /// Its bytes are those of its source, seen as a tensor of shape `view`, its axes permuted by `perm`, and the
-/// result seen as a tensor of shape [`Constant::shape`], whose elements may be multiplied by factors along an axis.
+/// result seen as a tensor of shape [`Constant::shape`], whose elements may be multiplied by factors along an axis, and
+/// then rounded to float16.
 #[derive(Debug, Clone)]
 pub struct Constant {
+    /// The type of the source's elements.
+    stored: DType,
+    /// The type of the constant's.
     dtype: DType,
     shape: Vec<usize>,
     source: Arc<dyn Source>,
@@ -86,7 +30,7 @@ impl Constant {
     /// The elements of `source`, which has this type and shape.
     pub fn new(dtype: DType, shape: Vec<usize>, source: Arc<dyn Source>) -> Self {
         let perm = (0..shape.len()).collect();
-        Self { dtype, view: shape.clone(), shape, source, perm, scaling: None }
+        Self { stored: dtype, dtype, view: shape.clone(), shape, source, perm, scaling: None }
     }
 
     /// A tensor of `shape`, all of whose elements are `value`.
@@ -124,6 +68,8 @@ impl Constant {
     pub fn scalar(dtype: DType, value: f64) -> Self {
         let bytes = match dtype {
             DType::Float64 => value.to_le_bytes().to_vec(),
+            DType::Float16 => half::f16::from_f64(value).to_le_bytes().to_vec(),
+            DType::BFloat16 => half::bf16::from_f64(value).to_le_bytes().to_vec(),
             DType::Int64 | DType::UInt64 => (value as i64).to_le_bytes().to_vec(),
             DType::Int32 | DType::UInt32 => (value as i32).to_le_bytes().to_vec(),
             DType::Int16 | DType::UInt16 => (value as i16).to_le_bytes().to_vec(),
@@ -183,10 +129,7 @@ impl Constant {
             return Self { perm, shape, ..self.clone() };
         }
         // A permutation of what was reshaped or scaled after another has no such form: the inner one becomes a source.
-        let mut inner = Self::new(self.dtype, self.shape.clone(), Arc::new(Derived(self.clone())));
-        inner.perm = perm.to_vec();
-        inner.shape = shape;
-        inner
+        Self { perm: perm.to_vec(), shape, ..self.as_source() }
     }
 
     /// The same elements in the same order, seen as a tensor of another shape.
@@ -199,19 +142,40 @@ impl Constant {
         Self { shape: shape.to_vec(), ..self.clone() }
     }
 
-    /// The elements of a float32 tensor multiplied by factors along an axis.
+    /// The same elements, as a source for what cannot be said as one recipe. They are rounded after everything else.
+    fn as_source(&self) -> Self {
+        let exact = Self { dtype: self.stored, ..self.clone() };
+        Self { dtype: self.dtype, ..Self::new(self.stored, self.shape.clone(), Arc::new(Derived(exact))) }
+    }
+
+    /// Whether its elements are float32 where they are stored, so that they can be scaled and rounded.
+    pub fn is_stored_as_float32(&self) -> bool {
+        self.stored == DType::Float32
+    }
+
+    /// The elements of a float32 tensor multiplied by factors along an axis, before they are rounded if they are.
     ///
     /// # Panics
-    /// Where there are not as many factors as the axis is long, or the elements are no float32.
+    /// Where there are not as many factors as the axis is long, or the elements are not stored as float32.
     #[must_use]
     pub fn scaled(&self, axis: usize, factors: Arc<[f32]>) -> Self {
-        assert_eq!(self.dtype, DType::Float32, "only float32 is scaled");
+        assert!(self.is_stored_as_float32(), "only float32 is scaled");
         let scaling = Some(Scaling::new(factors, &self.shape, axis));
         if self.scaling.is_none() {
-            return Self { scaling, ..self.clone() };
+            Self { scaling, ..self.clone() }
+        } else {
+            Self { scaling, ..self.as_source() }
         }
-        let inner = Self::new(self.dtype, self.shape.clone(), Arc::new(Derived(self.clone())));
-        Self { scaling, ..inner }
+    }
+
+    /// The elements of a float32 tensor rounded to float16.
+    ///
+    /// # Panics
+    /// Where the elements are not stored as float32.
+    #[must_use]
+    pub fn to_float16(&self) -> Self {
+        assert!(self.is_stored_as_float32(), "only float32 is rounded");
+        Self { dtype: DType::Float16, ..self.clone() }
     }
 
     /// The elements from `start` on, `lengths` along each axis; `None` where some lie outside.
@@ -233,15 +197,15 @@ impl Constant {
     pub fn open(&self) -> Result<Elements<'_>> {
         let bytes = self.source.bytes()?;
         let size =
-            self.dtype.size().ok_or_else(|| Error::new("tensor", "its elements have no fixed size"))?;
+            self.stored.size().ok_or_else(|| Error::new("tensor", "its elements have no fixed size"))?;
         check_length(&bytes, size, &self.view)?;
-        let scaling = self.scaling.clone();
         Ok(Elements {
             bytes,
             size,
             order: Permutation::new(size, &self.view, &self.perm),
             is_moved: self.is_permuted(),
-            scaling,
+            scaling: self.scaling.as_ref(),
+            is_rounded: self.dtype != self.stored,
         })
     }
 
@@ -254,8 +218,8 @@ impl Constant {
         if elements.in_order().is_some() {
             return Ok(elements.bytes);
         }
-        let mut out = vec![0; elements.len()];
-        elements.copy_to(&mut out)?;
+        let mut out = vec![];
+        elements.append_to(&mut out)?;
         Ok(Cow::Owned(out))
     }
 
@@ -304,88 +268,6 @@ impl Constant {
         let bytes = self.bytes()?;
         Ok(Some(bytes.chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().expect("4 bytes"))).collect()))
     }
-}
-
-/// The elements of a constant: their bytes as they are stored, and the order that they are to have.
-#[derive(Debug)]
-pub struct Elements<'a> {
-    bytes: Cow<'a, [u8]>,
-    /// Bytes of an element.
-    size: usize,
-    order: Permutation,
-    /// Whether that is not the order in which they are stored.
-    is_moved: bool,
-    scaling: Option<Scaling>,
-}
-
-impl Elements<'_> {
-    /// Bytes of all elements.
-    pub fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// Whether there are no elements.
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    /// The bytes, where they are stored as they are to be.
-    pub fn in_order(&self) -> Option<&[u8]> {
-        (!self.is_moved && self.scaling.is_none()).then_some(&self.bytes)
-    }
-
-    /// The elements in blocks, which [`Elements::fill`] fills: of about `bytes`, or of up to `most` where that makes them
-    /// faster to fill and to write.
-    pub fn blocks(&self, bytes: usize, most: usize) -> Vec<Block> {
-        self.order.blocks(bytes, most)
-    }
-
-    /// Fills `out` with the bytes of a block, and hands out where in the result they belong.
-    ///
-    /// # Errors
-    /// Where an element has a size that no type has.
-    pub fn fill(&self, block: &Block, out: &mut Vec<u8>) -> Result<Rows> {
-        out.resize(block.len() * self.size, 0);
-        self.order.fill(&self.bytes, block, out)?;
-        let columns = self.order.columns();
-        let place = (block.rows.start * columns + block.columns.start) * self.size;
-        // Whole rows follow each other.
-        let is_whole = block.columns.len() == columns;
-        let bytes = if is_whole { out.len() } else { block.columns.len() * self.size };
-        if let Some(scaling) = &self.scaling {
-            let places = (place / self.size..).step_by(columns);
-            places.zip(out.chunks_mut(bytes)).for_each(|(place, row)| scaling.apply(place, row));
-        }
-        Ok(Rows { place, bytes, distance: columns * self.size })
-    }
-
-    /// Copies all elements to `out`, which has room for them and no more, in their order.
-    ///
-    /// # Errors
-    /// Where an element has a size that no type has.
-    pub fn copy_to(&self, out: &mut [u8]) -> Result<()> {
-        if self.is_moved && !self.is_empty() {
-            let all = Block { rows: 0..self.order.rows(), columns: 0..self.order.columns() };
-            self.order.fill(&self.bytes, &all, out)?;
-        } else {
-            out.copy_from_slice(&self.bytes);
-        }
-        if let Some(scaling) = &self.scaling {
-            scaling.apply(0, out);
-        }
-        Ok(())
-    }
-}
-
-/// Where the rows of a block are in a result. Rows that follow each other there count as one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rows {
-    /// Where the first begins.
-    pub place: usize,
-    /// How long each is.
-    pub bytes: usize,
-    /// From where one begins to where the next one does.
-    pub distance: usize,
 }
 
 /// A recipe as the source of another.

@@ -5,14 +5,19 @@
 
 mod constant;
 mod dtype;
+mod elements;
 mod part;
 mod permute;
+mod round;
 mod scale;
+mod source;
 mod transpose;
 
-pub use constant::{Constant, Elements, Fill, Inline, Rows, Source};
+pub use constant::Constant;
 pub use dtype::DType;
+pub use elements::{Elements, Filled, Room};
 pub use permute::{Block, Permutation, check_length};
+pub use source::{Fill, Inline, Source};
 
 /// The number of elements of a tensor of this shape, or `None` where it does not fit a `usize`.
 pub fn element_count(shape: &[usize]) -> Option<usize> {

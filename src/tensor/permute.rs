@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::element_count;
-use super::transpose::{SIDE, prefetch, transpose_square};
+use super::transpose::{SIDE, transpose_square};
 use crate::error::{Error, Result};
 
 /// Rows that are filled together, run after run: so many elements are read from each place in the input, enough for
@@ -154,19 +154,10 @@ impl Permutation {
         let lanes = out.len() / width;
         let whole = lanes / SIDE * SIDE;
         let mut offsets = Offsets::new(&self.inner, columns.start);
-        let mut take = |run: usize| -> [usize; SIDE] {
-            let mut starts = [0; SIDE];
-            starts[..run].fill_with(|| offsets.next());
-            starts
-        };
-        let mut starts = take(SIDE.min(width));
         for first in (0..width).step_by(SIDE) {
             let run = SIDE.min(width - first);
-            // Where the next run begins, each line lies on another page: the processor does not guess that.
-            let next = take(SIDE.min(width - first - run));
-            for start in &next {
-                (0..lanes).step_by(SIDE).for_each(|lane| prefetch(elements, start + lane));
-            }
+            let mut starts = [0; SIDE];
+            starts[..run].fill_with(|| offsets.next());
             let squares = if run == SIDE { whole } else { 0 };
             for lane in (0..squares).step_by(SIDE) {
                 transpose_square(&elements[lane..], &starts, &mut out[lane * width + first..], width);
@@ -176,7 +167,6 @@ impl Permutation {
                     *element = elements[start + lane];
                 }
             }
-            starts = next;
         }
     }
 }

@@ -36,19 +36,6 @@ pub fn transpose_square<const SIZE: usize>(
     }
 }
 
-/// Asks for the memory at an element, which will be read soon.
-#[inline(always)]
-pub fn prefetch<const SIZE: usize>(input: &[[u8; SIZE]], place: usize) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a prefetch reads nothing, wherever it points.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(input.as_ptr().wrapping_add(place).cast()) };
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (input, place);
-}
-
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use std::arch::x86_64::*;

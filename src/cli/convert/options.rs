@@ -51,6 +51,12 @@ pub struct ConversionArgs {
     /// Make batch norms a part of the convolutions before them: a smaller model that is harder to read and train
     #[arg(long)]
     fold_batch_norm: bool,
+    /// Weights and arithmetic in float16, inputs and outputs as they are
+    #[arg(long)]
+    float16: bool,
+    /// TensorFlow ops, nodes or scopes that compute in float32 all the same
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "float16")]
+    keep_float32: Vec<String>,
     /// Tensor names or slim end points [default: the logits, then Predictions, or the graph's ends]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     outputs: Vec<String>,
@@ -89,6 +95,8 @@ impl ConversionArgs {
             signature: self.signature.clone(),
             keep_going: self.keep_going,
             fold_batch_norm: self.fold_batch_norm,
+            float16: self.float16,
+            keep_float32: self.keep_float32.clone(),
             opset: self.opset,
             inputs_as_nchw: self.inputs_as_nchw.clone(),
             outputs_as_nchw: self.outputs_as_nchw.clone(),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::cli::{json, output, scope};
 use crate::convert::{BatchNormSummary, Conversion, NetworkOrigin, Origin};
 use crate::onnx::{Dim, TensorInfo, WriteReport};
+use crate::passes::float16::Float16;
 use crate::passes::moving_averages::MovingAverages;
 use crate::slim::Recognition;
 
@@ -34,6 +35,7 @@ pub struct Summary<'a> {
     batch_norms: BatchNormSummary,
     moving_averages: MovingAverages,
     folded_batch_norms: usize,
+    float16: Option<&'a Float16>,
     notes: Vec<String>,
     seconds: f64,
 }
@@ -86,6 +88,7 @@ impl<'a> Summary<'a> {
             batch_norms: BatchNormSummary::new(batch_norms, origin.epsilon_source()),
             moving_averages: conversion.moving_averages.clone(),
             folded_batch_norms: batch_norms.len().saturating_sub(model.count_nodes("BatchNormalization")),
+            float16: conversion.float16.as_ref(),
             notes: notes(conversion),
             seconds,
         }
@@ -129,6 +132,7 @@ impl<'a> Summary<'a> {
                 self.folded_batch_norms, self.batch_norms.count
             ));
         }
+        lines.extend(self.float16.map(Float16::to_string));
         lines.extend(self.moving_averages.note());
         lines.extend(self.notes.iter().cloned());
         if let Some(path) = self.external_data {

@@ -1,0 +1,279 @@
+//! Weights and arithmetic in float16: what comes in computes in float32; what goes out computes the same in float16
+//! wherever an op is known to bear it, and still takes and delivers float32.
+//!
+//! A `Cast` stands wherever a value passes from one to the other, once for all who read it. Constants need none: they
+//! are rounded when they are written. Batch norms normalize float16 by float32 statistics, as TensorFlow's own
+//! `FusedBatchNormV3` does: a variance may be smaller than float16 can say.
+
+use std::collections::BTreeMap;
+
+use hashbrown::{HashMap, HashSet};
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::graph::{Attr, Attrs, Graph, Node, NodeId, TensorRef};
+use crate::tensor::DType;
+
+/// Ops that lose no more in float16 than their inputs have lost already: they multiply and add weights, compare, or move
+/// elements. The others choose, search, resize or sum up, and stay in float32.
+const NARROWED: &[&str] = &[
+    "Abs",
+    "Add",
+    "AddN",
+    "AddV2",
+    "AvgPool",
+    "AvgPool3D",
+    "BatchMatMul",
+    "BatchMatMulV2",
+    "BatchMatMulV3",
+    "BatchToSpaceND",
+    "BiasAdd",
+    "Concat",
+    "ConcatV2",
+    "Conv2D",
+    "Conv2DBackpropInput",
+    "Conv3D",
+    "Conv3DBackpropInputV2",
+    "DepthToSpace",
+    "DepthwiseConv2dNative",
+    "Elu",
+    "ExpandDims",
+    "FusedBatchNorm",
+    "FusedBatchNormV2",
+    "FusedBatchNormV3",
+    "Gather",
+    "GatherV2",
+    "LeakyRelu",
+    "MatMul",
+    "Max",
+    "MaxPool",
+    "MaxPool3D",
+    "Maximum",
+    "Mean",
+    "Minimum",
+    "MirrorPad",
+    "Mul",
+    "Neg",
+    "Pack",
+    "Pad",
+    "PadV2",
+    "RealDiv",
+    "Relu",
+    "Relu6",
+    "Reshape",
+    "Selu",
+    "Sigmoid",
+    "Slice",
+    "Softmax",
+    "SpaceToBatchND",
+    "SpaceToDepth",
+    "Split",
+    "SplitV",
+    "Squeeze",
+    "StridedSlice",
+    "Sub",
+    "Tanh",
+    "Tile",
+    "Transpose",
+    "Unpack",
+];
+
+/// The first operator set in which a batch norm may have statistics of another type than its input.
+/// Source: <https://onnx.ai/onnx/operators/onnx__BatchNormalization.html>.
+const MIXED_BATCH_NORM_SINCE: i64 = 15;
+
+/// What was made of the ops that compute with floats.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Float16 {
+    /// How many compute in float16.
+    pub narrowed: usize,
+    /// How many stayed in float32, by op.
+    pub kept: BTreeMap<String, usize>,
+}
+
+impl std::fmt::Display for Float16 {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "float16 for {} ops and their weights", self.narrowed)?;
+        if self.kept.is_empty() {
+            return Ok(());
+        }
+        let kept: Vec<String> = self.kept.iter().map(|(op, count)| format!("{count} {op}")).collect();
+        write!(f, ", float32 for {}", kept.join(", "))
+    }
+}
+
+/// Lets a graph compute in float16. Tensors of these names are the model's `outputs` and stay float32; `kept` are ops,
+/// nodes and scopes that the user wants in float32.
+///
+/// # Errors
+/// Where nothing is called what `kept` says, or what is drawn does not fit together.
+pub fn to_float16(
+    graph: &Graph,
+    outputs: &[String],
+    kept: &[String],
+    opset: i64,
+) -> Result<(Graph, Float16)> {
+    let is_named =
+        |node: &Node, name: &str| node.op == name || node.name == name || is_in_scope(&node.name, name);
+    if let Some(name) = kept.iter().find(|name| !graph.nodes().any(|(_, node)| is_named(node, name))) {
+        return Err(Error::new(
+            format!("--keep-float32 {name}"),
+            "the graph has no op, node or scope of that name",
+        )
+        .advice("name a TensorFlow op such as Softmax, or the beginning of nodes' names"));
+    }
+    let outputs = outputs.iter().filter_map(|name| graph.find_tensor(name)).collect();
+    let mut narrowing = Narrowing {
+        old: graph,
+        new: Graph::with_library(graph.library().clone()),
+        outputs,
+        versions: HashMap::new(),
+        summary: Float16 { narrowed: 0, kept: BTreeMap::new() },
+    };
+    for (id, node) in graph.nodes() {
+        let is_kept = kept.iter().any(|name| is_named(node, name))
+            || (opset < MIXED_BATCH_NORM_SINCE && node.op.starts_with("FusedBatchNorm"));
+        narrowing.draw(id, node, is_kept)?;
+    }
+    Ok((narrowing.new, narrowing.summary))
+}
+
+fn is_in_scope(name: &str, scope: &str) -> bool {
+    name.strip_prefix(scope.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'))
+}
+
+struct Narrowing<'a> {
+    old: &'a Graph,
+    new: Graph,
+    outputs: HashSet<TensorRef>,
+    /// What stands for a tensor of the old graph, as the type that it is asked for.
+    versions: HashMap<(TensorRef, DType), TensorRef>,
+    summary: Float16,
+}
+
+impl Narrowing<'_> {
+    fn draw(&mut self, id: NodeId, node: &Node, is_kept: bool) -> Result<()> {
+        let tensors: Vec<TensorRef> =
+            (0..node.outputs.len()).map(|port| TensorRef { node: id, port }).collect();
+        let is_float = |tensor: &TensorRef| self.old.tensor_type(*tensor).dtype == DType::Float32;
+        if node.constant().is_some() && tensors.iter().all(is_float) {
+            // Drawn when somebody reads it, as the type that is asked for.
+            for tensor in tensors {
+                if self.outputs.contains(&tensor) {
+                    self.version(tensor, DType::Float32)?;
+                }
+            }
+            return Ok(());
+        }
+        let is_output = tensors.iter().any(|tensor| self.outputs.contains(tensor));
+        if hands_on(node) && !is_output {
+            return Ok(());
+        }
+        let computes = node.inputs.iter().any(is_float) && tensors.iter().any(is_float);
+        let is_narrowed = computes
+            && NARROWED.contains(&node.op.as_str())
+            && !is_kept
+            // An output has the name of its node, which is the name of the Cast to float32 then.
+            && !(is_output && tensors.len() > 1 && !node.op.starts_with("FusedBatchNorm"));
+        if is_narrowed {
+            self.summary.narrowed += 1;
+        } else if computes && !hands_on(node) {
+            *self.summary.kept.entry(node.op.clone()).or_default() += 1;
+        }
+        let asked = if is_narrowed { DType::Float16 } else { DType::Float32 };
+        let mut inputs = vec![];
+        for (index, &input) in node.inputs.iter().enumerate() {
+            let is_statistic = node.op.starts_with("FusedBatchNorm") && index > 0;
+            inputs.push(self.version(input, if is_statistic { DType::Float32 } else { asked })?);
+        }
+        let attrs = if is_narrowed { narrowed_attrs(node) } else { node.attrs.clone() };
+        let name = if is_narrowed && is_output {
+            self.unique(&format!("{}/float16", node.name))
+        } else {
+            self.unique(&node.name)
+        };
+        let drawn = self.new.add_with_outputs(name, &node.op, inputs, attrs, node.outputs.len())?;
+        for tensor in tensors {
+            let place = TensorRef { node: drawn, port: tensor.port };
+            let (was, is) = (self.old.tensor_type(tensor).dtype, self.new.tensor_type(place).dtype);
+            let key = if was == DType::Float32 && is == DType::Float16 { is } else { was };
+            self.versions.insert((tensor, key), place);
+            if key != was && self.outputs.contains(&tensor) {
+                self.version(tensor, was)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What stands for a tensor as this type, where it is a float, and as its own type otherwise.
+    fn version(&mut self, tensor: TensorRef, asked: DType) -> Result<TensorRef> {
+        let tensor = self.handed_on(tensor);
+        let (node, dtype) = (self.old.node(tensor.node), self.old.tensor_type(tensor).dtype);
+        let asked = if dtype == DType::Float32 { asked } else { dtype };
+        if let Some(&found) = self.versions.get(&(tensor, asked)) {
+            return Ok(found);
+        }
+        let name = self.version_name(node, tensor, asked);
+        let drawn = match (node.constant(), self.other_version(tensor, asked)) {
+            (Some(constant), _) if dtype == DType::Float32 => {
+                let value = if asked == DType::Float16 { constant.to_float16() } else { constant.clone() };
+                self.new.add(name, "Const", vec![], [("value", Attr::Tensor(value))].into())?
+            }
+            (_, Some(other)) => {
+                let attrs = Attrs::from([("DstT", Attr::Type(asked))]);
+                self.new.add(name, "Cast", vec![other], attrs)?
+            }
+            (_, None) => return Err(node.error("it is read before it is computed")),
+        };
+        self.versions.insert((tensor, asked), drawn.into());
+        Ok(drawn.into())
+    }
+
+    /// The tensor that a tensor is handed on from. A type is chosen by who reads it, not on the way.
+    fn handed_on(&self, tensor: TensorRef) -> TensorRef {
+        match self.old.node(tensor.node) {
+            node if hands_on(node) && !self.outputs.contains(&tensor) => self.handed_on(node.inputs[0]),
+            _ => tensor,
+        }
+    }
+
+    fn other_version(&self, tensor: TensorRef, asked: DType) -> Option<TensorRef> {
+        let other = if asked == DType::Float16 { DType::Float32 } else { DType::Float16 };
+        self.versions.get(&(tensor, other)).copied()
+    }
+
+    /// A node's own name for the first version of it, and another for what is made of that.
+    fn version_name(&self, node: &Node, tensor: TensorRef, asked: DType) -> String {
+        if tensor.port == 0 && self.new.find(&node.name).is_none() {
+            return node.name.clone();
+        }
+        let port = if tensor.port == 0 { String::new() } else { format!("_{}", tensor.port) };
+        self.unique(&format!("{}/{asked}{port}", node.name))
+    }
+
+    fn unique(&self, name: &str) -> String {
+        let mut unique = name.to_owned();
+        while self.new.find(&unique).is_some() {
+            unique.push('_');
+        }
+        unique
+    }
+}
+
+/// Whether a node does nothing but hand on its one input.
+fn hands_on(node: &Node) -> bool {
+    matches!(node.op.as_str(), "Identity" | "StopGradient") && node.inputs.len() == 1
+}
+
+/// The attributes of a node with float16 wherever they say float32, but for the type of a batch norm's statistics.
+fn narrowed_attrs(node: &Node) -> Attrs {
+    let types: Vec<&'static str> = ["T", "dtype", "Tparams"]
+        .into_iter()
+        .filter(|name| node.dtype(name) == Some(DType::Float32))
+        .collect();
+    let mut attrs = node.attrs.clone();
+    for name in types {
+        attrs.insert(name, Attr::Type(DType::Float16));
+    }
+    attrs
+}
