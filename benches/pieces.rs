@@ -1,10 +1,18 @@
 //! The pieces of a conversion, each by itself: `cargo bench`, or `cargo bench permute` for one.
 //!
 //! Rates are of the bytes that a piece reads. Machines differ and are noisy: compare with the copy in the same run.
+//! Checkpoints are read, drawn, lowered and written for the one that the environment variable `CHECKPOINT` names, or the
+//! small example.
+
+use std::path::Path;
 
 use divan::Bencher;
 use divan::counter::BytesCount;
-use tf2onnx_rs::tensor::Permutation;
+use tf2onnx_rs::checkpoint::Checkpoint;
+use tf2onnx_rs::convert::{ConvertOptions, convert, recognize_checkpoint};
+use tf2onnx_rs::model::{Model, OpenOptions};
+use tf2onnx_rs::onnx::{WriteOptions, write_model};
+use tf2onnx_rs::tensor::{Constant, Permutation, Room};
 
 fn main() {
     divan::main();
@@ -45,5 +53,80 @@ fn copy(bencher: Bencher, filter: &str) {
         for piece in bytes.chunks(tile.len()) {
             tile[..piece.len()].copy_from_slice(divan::black_box(piece));
         }
+    });
+}
+
+/// A permuted weight on its way out, as it is written and rounded to float16.
+#[divan::bench(args = [false, true])]
+fn fill_blocks(bencher: Bencher, is_float16: bool) {
+    let values = vec![0.5; 3 * 3 * 512 * 512];
+    let constant = Constant::from_f32(vec![3, 3, 512, 512], &values).permuted(&[3, 2, 0, 1]);
+    let constant = if is_float16 { constant.to_float16() } else { constant };
+    let elements = constant.open().unwrap();
+    let mut room = Room::default();
+    bencher.counter(BytesCount::new(values.len() * 4)).bench_local(|| {
+        for block in elements.blocks(1 << 20, 16 << 20) {
+            divan::black_box(elements.fill(&block, &mut room).unwrap().bytes);
+        }
+    });
+}
+
+/// CRC-32C of what fits the second-level cache, and of what does not.
+#[divan::bench(args = [256 << 10, 64 << 20])]
+fn checksum(bencher: Bencher, bytes: usize) {
+    let bytes = vec![1_u8; bytes];
+    bencher.counter(BytesCount::new(bytes.len())).bench_local(|| crc32c::crc32c(divan::black_box(&bytes)));
+}
+
+fn checkpoint() -> String {
+    let example = "/examples/inception_v3_tiny/inception_v3_tiny.ckpt";
+    std::env::var("CHECKPOINT").unwrap_or_else(|_| format!("{}{example}", env!("CARGO_MANIFEST_DIR")))
+}
+
+fn opened() -> Model {
+    Model::open(Path::new(&checkpoint()), &OpenOptions::default()).expect("the checkpoint opens")
+}
+
+/// The table of a checkpoint: names, types, shapes and places of its tensors.
+#[divan::bench]
+fn read_table(bencher: Bencher) {
+    let path = checkpoint();
+    bencher.bench_local(|| Checkpoint::open(Path::new(&path)).unwrap().len());
+}
+
+/// All values of a checkpoint, compared with their checksums, in a new mapping each time.
+#[divan::bench]
+fn read_values(bencher: Bencher) {
+    let path = checkpoint();
+    let bytes: usize = opened().weights().unwrap().tensors().filter_map(|t| t.constant().byte_len()).sum();
+    bencher.counter(BytesCount::new(bytes)).bench_local(|| {
+        let opened = Checkpoint::open(Path::new(&path)).unwrap();
+        opened.tensors().filter_map(|tensor| tensor.constant().bytes().ok().map(|b| b.len())).sum::<usize>()
+    });
+}
+
+/// From variables to a network: several are drawn and compared.
+#[divan::bench]
+fn recognize(bencher: Bencher) {
+    let model = opened();
+    bencher.bench_local(|| recognize_checkpoint(&model, &ConvertOptions::default()).unwrap().found);
+}
+
+/// The road but for its ends: recognized, drawn, rewritten, lowered.
+#[divan::bench]
+fn draw_and_lower(bencher: Bencher) {
+    let model = opened();
+    bencher.bench_local(|| convert(&model, &ConvertOptions::default()).unwrap().model.nodes.len());
+}
+
+/// The plan of the file, and the file.
+#[divan::bench]
+fn write(bencher: Bencher) {
+    let (model, folder) = (opened(), tempfile::TempDir::new().unwrap());
+    let (conversion, path) =
+        (convert(&model, &ConvertOptions::default()).unwrap(), folder.path().join("m.onnx"));
+    let bytes = write_model(&conversion.model, &path, &WriteOptions::default(), &|_, _| ()).unwrap().bytes;
+    bencher.counter(BytesCount::new(bytes)).bench_local(|| {
+        write_model(&conversion.model, &path, &WriteOptions::default(), &|_, _| ()).unwrap().bytes
     });
 }

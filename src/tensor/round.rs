@@ -6,6 +6,9 @@ use half::slice::HalfFloatSliceExt;
 /// Elements that are rounded at once, by the processor's own instruction where it has one.
 const RUN: usize = 1024;
 
+/// The largest number of float16. A constant, so that the compiler clamps several elements at once.
+const LARGEST: f32 = f16::MAX.to_f32_const();
+
 /// Rounds float32 elements, little-endian, to the nearest float16, and moves them to the front: the first half of
 /// `bytes`, which is handed out. Finite numbers that float16 does not reach become its largest.
 pub(super) fn round_to_float16(bytes: &mut [u8]) -> &[u8] {
@@ -17,7 +20,7 @@ pub(super) fn round_to_float16(bytes: &mut [u8]) -> &[u8] {
         let (elements, _) = bytes[first * 4..][..run * 4].as_chunks();
         for (wide, &element) in wide.iter_mut().zip(elements) {
             let value = f32::from_le_bytes(element);
-            *wide = if value.is_finite() { value.clamp(f16::MIN.into(), f16::MAX.into()) } else { value };
+            *wide = if value.is_finite() { value.clamp(-LARGEST, LARGEST) } else { value };
         }
         narrow[..run].convert_from_f32_slice(&wide[..run]);
         // What is written lies before what is still to be read.
