@@ -5,33 +5,17 @@
 
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
-use std::io::Read;
 use std::path::Path;
 
 use rten::{ModelOptions, Value};
 use rten_tensor::Tensor;
 use rten_tensor::prelude::*;
 use support::command::tf2onnx_rs;
-use support::npy::{self, Array};
+use support::npy::Array;
+use support::op_cases::{Case, Files, cases};
 use tempfile::TempDir;
-
-#[derive(serde::Deserialize)]
-struct Case {
-    inputs: Vec<String>,
-    outputs: Vec<String>,
-    rtol: f64,
-    atol: f64,
-    /// Greater values count as equal to it, and so do lesser ones than its negative.
-    mtol: Option<f64>,
-    check_value: bool,
-    check_shape: bool,
-    #[serde(default)]
-    inputs_as_nchw: Vec<String>,
-    #[serde(default)]
-    use_default: Vec<String>,
-}
 
 /// What a case came to.
 #[derive(PartialEq, Eq)]
@@ -63,21 +47,6 @@ const OTHERWISE: &[&str] = &["dense_bincount.0", "dense_bincount.2", "sign.0"];
 /// How many cases the runtime of these tests executes, at least.
 const EXECUTED: usize = 285;
 
-fn files() -> BTreeMap<String, BTreeMap<String, Vec<u8>>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ops.zip");
-    let mut archive = zip::ZipArchive::new(fs::File::open(path).unwrap()).unwrap();
-    let mut cases: BTreeMap<String, BTreeMap<String, Vec<u8>>> = BTreeMap::new();
-    for index in 0..archive.len() {
-        let mut file = archive.by_index(index).unwrap();
-        let (case, name) =
-            file.name().unwrap().split_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
-        let mut bytes = vec![];
-        file.read_to_end(&mut bytes).unwrap();
-        cases.entry(case).or_default().insert(name, bytes);
-    }
-    cases
-}
-
 /// An array as the runtime takes it, which has int32 for all integers of that size and above and for truth.
 fn value(array: &Array) -> Option<Value> {
     let shape = &array.shape[..];
@@ -108,28 +77,8 @@ fn array(value: Value) -> Option<(Vec<usize>, Vec<f64>)> {
     }
 }
 
-fn differences(case: &Case, expected: &Array, shape: &[usize], values: &[f64]) -> Option<String> {
-    if case.check_shape && shape != expected.shape {
-        return Some(format!("shape {shape:?}, TensorFlow has {:?}", expected.shape));
-    }
-    if !case.check_value {
-        return None;
-    }
-    if values.len() != expected.values.len() {
-        return Some(format!("{} elements, TensorFlow has {}", values.len(), expected.values.len()));
-    }
-    let held = |value: f64| case.mtol.map_or(value, |most| value.clamp(-most, most));
-    let pairs = values.iter().zip(&expected.values).map(|(&got, &expected)| (held(got), held(expected)));
-    let is_far = |&(got, expected): &(f64, f64)| {
-        let is_same = got == expected || got.is_nan() && expected.is_nan();
-        let difference = (got - expected).abs();
-        !is_same && (difference.is_nan() || difference > case.atol + case.rtol * expected.abs())
-    };
-    pairs.clone().find(is_far).map(|(got, expected)| format!("{got}, TensorFlow has {expected}"))
-}
-
-fn check(files: &BTreeMap<String, Vec<u8>>, folder: &Path) -> Result<Outcome, String> {
-    let case: Case = serde_json::from_slice(&files["case.json"]).unwrap();
+fn check(files: &Files, folder: &Path) -> Result<Outcome, String> {
+    let case = Case::of(files);
     let (graph, model) = (folder.join("graph.pb"), folder.join("model.onnx"));
     fs::write(&graph, &files["graph.pb"]).unwrap();
     let mut args =
@@ -148,15 +97,11 @@ fn check(files: &BTreeMap<String, Vec<u8>>, folder: &Path) -> Result<Outcome, St
     if done.status != 0 {
         return Err(done.stderr);
     }
-    let arrays = |kind: char, count: usize| -> Option<Vec<Array>> {
-        (0..count).map(|index| npy::parse(&files[&format!("{kind}{index}.npy")])).collect()
-    };
-    let arrays = arrays('i', case.inputs.len()).zip(arrays('o', case.outputs.len()));
-    let Some((inputs, expected)) = arrays else { return Ok(Outcome::NotExecuted) };
+    let Some((inputs, expected)) = case.arrays(files) else { return Ok(Outcome::NotExecuted) };
     let inputs: Vec<_> = case.inputs.iter().zip(inputs).collect();
     let Some(outputs) = executed(&model, &inputs, &case.outputs) else { return Ok(Outcome::NotExecuted) };
     for ((shape, values), expected) in outputs.iter().zip(&expected) {
-        if let Some(difference) = differences(&case, expected, shape, values) {
+        if let Some(difference) = case.difference(expected, shape, values) {
             return Ok(Outcome::Wrong(difference));
         }
     }
@@ -185,7 +130,7 @@ fn executed(
 fn ops_compute_what_tensorflow_computes() {
     let folder = TempDir::new().unwrap();
     let (mut refused, mut wrong, mut executed, mut left) = (BTreeSet::new(), vec![], 0, vec![]);
-    let cases = files();
+    let cases = cases();
     for (name, files) in &cases {
         match check(files, folder.path()) {
             Ok(Outcome::Same) => executed += 1,

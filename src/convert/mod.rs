@@ -7,11 +7,13 @@ mod ends;
 mod graph;
 mod moving_statistics;
 mod network;
+mod reference;
 mod summary;
 mod variables;
 
 pub use graph::GraphOrigin;
 pub use network::{NetworkOrigin, recognize_checkpoint, variables};
+pub use reference::Reference;
 pub use summary::BatchNormSummary;
 
 use crate::error::{Error, Result};
@@ -109,6 +111,8 @@ pub struct Conversion {
     pub moving_averages: MovingAverages,
     /// What computes in float16, where that was asked for.
     pub float16: Option<Float16>,
+    /// What the model is to compute.
+    pub reference: Reference,
 }
 
 /// Where a graph comes from.
@@ -182,8 +186,8 @@ fn finish(source: &Source, options: &ConvertOptions, drawing: Drawing, origin: O
     let (inputs, outputs) = (names(&drawing.inputs), names(&drawing.outputs));
     let (as_nchw_in, as_nchw_out) = (names(&drawing.inputs_as_nchw), names(&drawing.outputs_as_nchw));
     let named = [&drawing.outputs[..], &drawing.inputs].concat();
-    let (graph, _) = drawing.graph.pruned_to(&named);
-    let graph = pad_convolutions(&dilate_convolutions(&fuse_batch_norms(&graph)?)?)?;
+    let (drawn, _) = drawing.graph.pruned_to(&named);
+    let graph = pad_convolutions(&dilate_convolutions(&fuse_batch_norms(&drawn)?)?)?;
     let found = |graph: &Graph, names: &[String]| -> Vec<TensorRef> {
         names.iter().filter_map(|name| graph.find_tensor(name)).collect()
     };
@@ -214,7 +218,14 @@ fn finish(source: &Source, options: &ConvertOptions, drawing: Drawing, origin: O
     let mut model = lower(&graph, &found(&graph, &outputs), &lower_options)?;
     model.name = drawing.name;
     model.metadata = metadata(source, &origin, &batch_norms);
-    Ok(Conversion { model, origin, batch_norms, moving_averages: averages, float16 })
+    let reference = Reference {
+        drawn,
+        described: drawing.described,
+        outputs,
+        inputs_as_nchw: as_nchw_in,
+        outputs_as_nchw: as_nchw_out,
+    };
+    Ok(Conversion { model, origin, batch_norms, moving_averages: averages, float16, reference })
 }
 
 /// What the model says about its origin.

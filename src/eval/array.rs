@@ -1,4 +1,4 @@
-//! Ops that make, join, cut and reshape arrays.
+//! Ops that join, cut and reshape arrays.
 
 use ndarray::{ArrayD, ArrayViewD, Axis, Slice, concatenate, stack};
 
@@ -8,12 +8,9 @@ use crate::graph::Node;
 use crate::graph::slice::StridedSlice;
 use crate::tensor::DType;
 
-/// The most elements that are made of nothing: a `Fill` or `Range` beyond it is left to the model.
-const MAX_MADE: usize = 1 << 16;
-
 pub fn evaluator(op: &str) -> Option<Evaluator> {
     Some(match op {
-        "Identity" | "StopGradient" | "Snapshot" => |_, inputs| Some(vec![inputs.first()?.clone()]),
+        "Identity" | "StopGradient" | "Snapshot" => |_, inputs| Some(vec![Tensor::clone(inputs.first()?)]),
         "Shape" => shape,
         "Size" => size,
         "Rank" => rank,
@@ -27,10 +24,6 @@ pub fn evaluator(op: &str) -> Option<Evaluator> {
         "Slice" => slice,
         "GatherV2" | "Gather" => gather,
         "Transpose" => transpose,
-        "Range" => range,
-        "Fill" => fill,
-        "BroadcastTo" => broadcast_to,
-        "Tile" => tile,
         "ZerosLike" | "OnesLike" => like,
         "InvertPermutation" => invert_permutation,
         "ReverseV2" => reverse,
@@ -40,12 +33,12 @@ pub fn evaluator(op: &str) -> Option<Evaluator> {
 }
 
 /// An axis counted from the front.
-fn axis_of(axis: i64, rank: usize) -> Option<usize> {
+pub(super) fn axis_of(axis: i64, rank: usize) -> Option<usize> {
     let axis = if axis < 0 { axis + rank as i64 } else { axis };
     usize::try_from(axis).ok().filter(|&axis| axis < rank)
 }
 
-fn lengths(tensor: &Tensor) -> Option<Vec<usize>> {
+pub(super) fn lengths(tensor: &Tensor) -> Option<Vec<usize>> {
     tensor.integers()?.into_iter().map(|length| usize::try_from(length).ok()).collect()
 }
 
@@ -53,25 +46,25 @@ fn out_type(node: &Node) -> DType {
     node.dtype("out_type").unwrap_or(DType::Int32)
 }
 
-fn shape(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn shape(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let dims: Vec<i64> = inputs.first()?.shape().iter().map(|&dim| dim as i64).collect();
     Some(vec![Tensor::from_integers(out_type(node), &[dims.len()], &dims)?])
 }
 
-fn size(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn size(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let count: usize = inputs.first()?.shape().iter().product();
     Some(vec![Tensor::from_integers(out_type(node), &[], &[count as i64])?])
 }
 
-fn rank(_: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn rank(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     Some(vec![Tensor::from_integers(DType::Int32, &[], &[inputs.first()?.shape().len() as i64])?])
 }
 
-fn reshaped(tensor: &Tensor, shape: &[usize]) -> Option<Tensor> {
+pub(super) fn reshaped(tensor: &Tensor, shape: &[usize]) -> Option<Tensor> {
     Some(same_type!(tensor, array => array.to_shape(shape).ok()?.to_owned()))
 }
 
-fn reshape(_: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn reshape(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [input, target] = inputs else { return None };
     let count: usize = input.shape().iter().product();
     let target = target.integers()?;
@@ -84,14 +77,14 @@ fn reshape(_: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
     Some(vec![reshaped(input, &target.iter().map(dim).collect::<Option<Vec<usize>>>()?)?])
 }
 
-fn expand_dims(_: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn expand_dims(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [input, axis] = inputs else { return None };
     let mut shape = input.shape().to_vec();
     shape.insert(axis_of(axis.integer()?, shape.len() + 1)?, 1);
     Some(vec![reshaped(input, &shape)?])
 }
 
-fn squeeze(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn squeeze(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let input = inputs.first()?;
     let shape = input.shape();
     let named =
@@ -127,47 +120,49 @@ macro_rules! join {
     };
 }
 
-fn pack(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn pack(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let axis = axis_of(node.int("axis", 0), inputs.first()?.shape().len() + 1)?;
     Some(vec![join!(inputs, stack, axis)])
 }
 
-fn unpack(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn unpack(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let input = inputs.first()?;
     let axis = axis_of(node.int("axis", 0), input.shape().len())?;
     let part = |index: usize| same_type!(input, array => array.index_axis(Axis(axis), index).to_owned());
     Some((0..input.shape()[axis]).map(part).collect())
 }
 
-fn concat(_: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn concat(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let (axis, inputs) = inputs.split_last()?;
     let axis = axis_of(axis.integer()?, inputs.first()?.shape().len())?;
     Some(vec![join!(inputs, concatenate, axis)])
 }
 
-fn strided_slice(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn strided_slice(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [input, begin, end, strides] = inputs else { return None };
     let bounds = [&begin.integers()?[..], &end.integers()?, &strides.integers()?];
     let slice = StridedSlice::new(node, input.shape().len(), bounds).ok()?;
-    let mut result = input.clone();
+    let mut result = Tensor::clone(input);
     for axis in 0..input.shape().len() {
         let indices: Vec<usize> = slice.indices(axis, input.shape()[axis]).collect();
         if indices.iter().any(|&index| index >= input.shape()[axis]) {
             return None;
         }
-        result = same_type!(result, array => array.select(Axis(axis), &indices));
+        if !indices.iter().copied().eq(0..input.shape()[axis]) {
+            result = same_type!(result, array => array.select(Axis(axis), &indices));
+        }
     }
     let dims: Vec<Option<usize>> = input.shape().iter().copied().map(Some).collect();
     Some(vec![reshaped(&result, &slice.shape(&dims).fully_known()?)?])
 }
 
-fn slice(_: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn slice(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [input, begin, size] = inputs else { return None };
     let (begin, size) = (lengths(begin)?, size.integers()?);
     if begin.len() != input.shape().len() || size.len() != begin.len() {
         return None;
     }
-    let mut result = input.clone();
+    let mut result = Tensor::clone(input);
     for axis in 0..begin.len() {
         let length = input.shape()[axis];
         let end = if size[axis] == -1 { length } else { begin[axis] + usize::try_from(size[axis]).ok()? };
@@ -181,12 +176,12 @@ fn slice(_: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
 }
 
 /// Whole slices along one axis, without batch axes.
-fn gather(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn gather(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let (input, indices) = (inputs.first()?, inputs.get(1)?);
     if node.int("batch_dims", 0) != 0 {
         return None;
     }
-    let axis = inputs.get(2).map_or(Some(0), Tensor::integer)?;
+    let axis = inputs.get(2).map_or(Some(0), |axis| axis.integer())?;
     let axis = axis_of(axis, input.shape().len())?;
     let places = lengths(indices)?;
     if places.iter().any(|&place| place >= input.shape()[axis]) {
@@ -197,7 +192,7 @@ fn gather(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
     Some(vec![reshaped(&gathered, &shape)?])
 }
 
-fn transpose(_: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn transpose(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [input, perm] = inputs else { return None };
     let perm = lengths(perm)?;
     let mut sorted = perm.clone();
@@ -210,74 +205,7 @@ fn transpose(_: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
     })])
 }
 
-fn range(_: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
-    fn floats(start: f64, limit: f64, delta: f64) -> Option<Vec<f64>> {
-        let count = ((limit - start) / delta).ceil().max(0.0);
-        (count <= MAX_MADE as f64).then(|| (0..count as usize).map(|i| start + i as f64 * delta).collect())
-    }
-    match inputs {
-        [Tensor::Float32(start), Tensor::Float32(limit), Tensor::Float32(delta)] => {
-            let [start, limit, delta] = [start, limit, delta].map(|a| a.first().map(|&a| f64::from(a)));
-            let values = floats(start?, limit?, delta?)?;
-            Some(vec![Tensor::Float32(
-                values.into_iter().map(|a| a as f32).collect::<ndarray::Array1<f32>>().into_dyn(),
-            )])
-        }
-        [start, limit, delta] => {
-            let (dtype, start, limit, delta) =
-                (start.dtype(), start.integer()?, limit.integer()?, delta.integer()?);
-            if delta == 0 {
-                return None;
-            }
-            let count = (i128::from(limit) - i128::from(start)).checked_div(delta.into())?;
-            if count > MAX_MADE as i128 {
-                return None;
-            }
-            let is_inside = |value: &i64| if delta > 0 { *value < limit } else { *value > limit };
-            let values: Vec<i64> = std::iter::successors(Some(start), |value| value.checked_add(delta))
-                .take_while(is_inside)
-                .collect();
-            Some(vec![Tensor::from_integers(dtype, &[values.len()], &values)?])
-        }
-        _ => None,
-    }
-}
-
-fn broadcast(value: &Tensor, shape: &[usize]) -> Option<Vec<Tensor>> {
-    let count = shape.iter().try_fold(1usize, |count, &dim| count.checked_mul(dim))?;
-    if count > MAX_MADE {
-        return None;
-    }
-    Some(vec![same_type!(value, array => array.broadcast(shape)?.to_owned())])
-}
-
-fn fill(_: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
-    let [dims, value] = inputs else { return None };
-    broadcast(value, &lengths(dims)?)
-}
-
-fn broadcast_to(_: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
-    let [input, shape] = inputs else { return None };
-    broadcast(input, &lengths(shape)?)
-}
-
-fn tile(_: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
-    let [input, multiples] = inputs else { return None };
-    let multiples = lengths(multiples)?;
-    let mut tiled = input.shape().iter().chain(&multiples);
-    let count = tiled.try_fold(1usize, |count, &n| count.checked_mul(n))?;
-    if multiples.len() != input.shape().len() || count > MAX_MADE {
-        return None;
-    }
-    let mut result = input.clone();
-    for (axis, &multiple) in multiples.iter().enumerate() {
-        let indices: Vec<usize> = (0..multiple).flat_map(|_| 0..input.shape()[axis]).collect();
-        result = same_type!(result, array => array.select(Axis(axis), &indices));
-    }
-    Some(vec![result])
-}
-
-fn like(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn like(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let one = node.op == "OnesLike";
     Some(vec![match inputs.first()? {
         Tensor::Float32(a) => Tensor::Float32(a.mapv(|_| f32::from(u8::from(one)))),
@@ -289,7 +217,7 @@ fn like(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
     }])
 }
 
-fn invert_permutation(_: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn invert_permutation(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let input = inputs.first()?;
     let mut inverse = vec![0; input.shape().iter().product()];
     for (place, target) in lengths(input)?.into_iter().enumerate() {
@@ -298,9 +226,9 @@ fn invert_permutation(_: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
     Some(vec![Tensor::from_integers(input.dtype(), input.shape(), &inverse)?])
 }
 
-fn reverse(_: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn reverse(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [input, axes] = inputs else { return None };
-    let mut result = input.clone();
+    let mut result = Tensor::clone(input);
     for axis in axes.integers()? {
         let axis = axis_of(axis, input.shape().len())?;
         result = same_type!(result, array => {
@@ -312,7 +240,7 @@ fn reverse(_: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
     Some(vec![result])
 }
 
-fn split(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn split(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [axis, input] = inputs else { return None };
     let axis = axis_of(axis.integer()?, input.shape().len())?;
     let parts = usize::try_from(node.int("num_split", 0)).ok().filter(|&parts| parts > 0)?;

@@ -22,7 +22,7 @@ pub fn evaluator(op: &str) -> Option<Evaluator> {
 }
 
 /// The shape that two shapes broadcast to.
-fn broadcast_shape(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
+pub(super) fn broadcast_shape(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
     let rank = a.len().max(b.len());
     let dim =
         |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(rank).map_or(1, |axis| shape[axis]);
@@ -34,13 +34,17 @@ fn broadcast_shape(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
         .collect()
 }
 
-fn broadcast<T: Clone, U>(a: &ArrayD<T>, b: &ArrayD<T>, compute: impl Fn(T, T) -> U) -> Option<ArrayD<U>> {
+pub(super) fn broadcast<T: Clone, U>(
+    a: &ArrayD<T>,
+    b: &ArrayD<T>,
+    compute: impl Fn(T, T) -> U,
+) -> Option<ArrayD<U>> {
     let shape = broadcast_shape(a.shape(), b.shape())?;
     let (a, b): (ArrayViewD<'_, T>, ArrayViewD<'_, T>) = (a.broadcast(shape.clone())?, b.broadcast(shape)?);
     Some(Zip::from(&a).and(&b).map_collect(|a, b| compute(a.clone(), b.clone())))
 }
 
-fn arithmetic(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn arithmetic(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [a, b] = inputs else { return None };
     let op = node.op.as_str();
     macro_rules! floats {
@@ -103,7 +107,7 @@ fn arithmetic(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
     }])
 }
 
-fn comparison(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn comparison(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     fn compare<T: PartialOrd + Clone>(op: &str, a: &ArrayD<T>, b: &ArrayD<T>) -> Option<ArrayD<bool>> {
         broadcast(a, b, |a, b| match op {
             "Equal" => a == b,
@@ -127,18 +131,18 @@ fn comparison(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
     Some(vec![Tensor::Bool(result?)])
 }
 
-fn logic(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn logic(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [Tensor::Bool(a), Tensor::Bool(b)] = inputs else { return None };
     let is_and = node.op == "LogicalAnd";
     Some(vec![Tensor::Bool(broadcast(a, b, |a, b| if is_and { a && b } else { a || b })?)])
 }
 
-fn not(_: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn not(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [Tensor::Bool(a)] = inputs else { return None };
     Some(vec![Tensor::Bool(a.mapv(|a| !a))])
 }
 
-fn unary(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn unary(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let op = node.op.as_str();
     macro_rules! float {
         ($a:ident) => {
@@ -184,7 +188,7 @@ fn unary(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
 }
 
 /// Numbers lose their fraction and wrap around, as in C.
-fn cast(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn cast(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     macro_rules! to {
         ($a:ident, $zero:expr) => {
             match node.dtype("DstT")? {
@@ -214,7 +218,7 @@ fn cast(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
 
 /// `Select` broadcasts a vector of conditions along the first axis, `SelectV2` as NumPy does. One condition of
 /// its own, or one for each element, means the same to both.
-fn select(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn select(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     fn choose<T: Clone>(condition: &ArrayD<bool>, a: &ArrayD<T>, b: &ArrayD<T>) -> Option<ArrayD<T>> {
         let shape = broadcast_shape(&broadcast_shape(a.shape(), b.shape())?, condition.shape())?;
         let (a, b) = (a.broadcast(shape.clone())?, b.broadcast(shape.clone())?);

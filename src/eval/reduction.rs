@@ -50,7 +50,7 @@ fn reduce<T: Clone>(
     Some(result)
 }
 
-fn numbers(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn numbers(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [input, axes_input] = inputs else { return None };
     let axes = axes(input.shape().len(), axes_input)?;
     let keep = node.bool("keep_dims", false);
@@ -68,7 +68,11 @@ fn numbers(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
         };
     }
     Some(vec![match input {
-        Tensor::Float32(a) => Tensor::Float32(reduced!(a, 0.0, 1.0, |a| a / count as f32)),
+        // Sums of many elements lose digits; these are rounded once.
+        Tensor::Float32(a) => {
+            let wide = &a.mapv(f64::from);
+            Tensor::Float32(reduced!(wide, 0.0, 1.0, |a| a / count as f64).mapv(|a| a as f32))
+        }
         Tensor::Float64(a) => Tensor::Float64(reduced!(a, 0.0, 1.0, |a| a / count as f64)),
         // Sums and products of shapes; those that overflow are left to the model.
         Tensor::Int32(_) | Tensor::Int64(_) => {
@@ -90,7 +94,7 @@ fn numbers(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
     }])
 }
 
-fn flags(node: &Node, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+fn flags(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [Tensor::Bool(a), axes_input] = inputs else { return None };
     let axes = axes(a.ndim(), axes_input)?;
     let keep = node.bool("keep_dims", false);

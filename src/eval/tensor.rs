@@ -107,6 +107,35 @@ impl Tensor {
         }
     }
 
+    /// The elements as numbers that hold all of them, but for the largest of int64; truths as 0 and 1.
+    pub fn numbers(&self) -> ArrayD<f64> {
+        match self {
+            Self::Float32(array) => array.mapv(f64::from),
+            Self::Float64(array) => array.clone(),
+            Self::Int32(array) => array.mapv(f64::from),
+            Self::Int64(array) => array.mapv(|element| element as f64),
+            Self::UInt8(array) => array.mapv(f64::from),
+            Self::Bool(array) => array.mapv(|element| f64::from(u8::from(element))),
+        }
+    }
+
+    /// The same numbers as elements of another type; `None` for types that are not evaluated.
+    pub fn converted(self, dtype: DType) -> Option<Self> {
+        if self.dtype() == dtype {
+            return Some(self);
+        }
+        let numbers = self.numbers();
+        Some(match dtype {
+            DType::Float32 => Self::Float32(numbers.mapv(|number| number as f32)),
+            DType::Float64 => Self::Float64(numbers),
+            DType::Int32 => Self::Int32(numbers.mapv(|number| number as i32)),
+            DType::Int64 => Self::Int64(numbers.mapv(|number| number as i64)),
+            DType::UInt8 => Self::UInt8(numbers.mapv(|number| number as u8)),
+            DType::Bool => Self::Bool(numbers.mapv(|number| number != 0.0)),
+            _ => return None,
+        })
+    }
+
     /// The one integer of a tensor with one element.
     pub fn integer(&self) -> Option<i64> {
         match self.integers()?[..] {
@@ -121,6 +150,28 @@ impl Tensor {
             Self::Bool(array) => Some(array.iter().copied().collect()),
             _ => None,
         }
+    }
+
+    /// The same tensor with its second axis, that of the channels, last.
+    #[must_use]
+    pub fn channels_last(&self) -> Self {
+        let rank = self.shape().len();
+        self.permuted(&(0..1).chain(2..rank).chain(1..rank.min(2)).collect::<Vec<_>>())
+    }
+
+    /// The same tensor with its last axis, that of the channels, second.
+    #[must_use]
+    pub fn channels_second(&self) -> Self {
+        let rank = self.shape().len();
+        self.permuted(&(0..1).chain(rank.max(2) - 1..rank).chain(1..rank.max(1) - 1).collect::<Vec<_>>())
+    }
+
+    /// Axis `i` of the result is axis `axes[i]` of this; as it is where these are not its axes.
+    fn permuted(&self, axes: &[usize]) -> Self {
+        if axes.len() != self.shape().len() {
+            return self.clone();
+        }
+        same_type!(self, array => array.view().permuted_axes(axes).as_standard_layout().into_owned())
     }
 
     /// Integers as a tensor of type int32 or int64; `None` where they do not fit or the type is another.

@@ -179,7 +179,7 @@ impl<'a> Simplifying<'a> {
                 None => return Ok(None),
             }
         }
-        evaluate(node, &values)
+        evaluate(node, &values.iter().collect::<Vec<_>>())
     }
 
     fn measured(&self, node: &Node, input: TensorRef) -> Option<Vec<Tensor>> {

@@ -7,4 +7,5 @@ pub mod command;
 pub mod fill;
 pub mod npy;
 pub mod onnx;
+pub mod op_cases;
 pub mod zoo;

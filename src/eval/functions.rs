@@ -1,0 +1,120 @@
+//! Functions of numbers: activations, and what graphs have of the calculator's keys.
+
+use ndarray::{ArrayD, Axis, Zip};
+
+use super::array::axis_of;
+use super::elementwise::broadcast;
+use super::{Evaluator, Tensor};
+use crate::graph::Node;
+
+pub fn evaluator(op: &str) -> Option<Evaluator> {
+    Some(match op {
+        "Relu" => |_, inputs| each(inputs, |x| if x < 0.0 { 0.0 } else { x }),
+        "Relu6" => |_, inputs| each(inputs, |x| x.clamp(0.0, 6.0)),
+        "LeakyRelu" => |node, inputs| {
+            let alpha = node.float("alpha", 0.2);
+            each(inputs, move |x| if x < 0.0 { alpha * x } else { x })
+        },
+        "Elu" => |_, inputs| each(inputs, |x| if x < 0.0 { x.exp_m1() } else { x }),
+        "Selu" => {
+            |_, inputs| each(inputs, |x| SELU_SCALE * if x < 0.0 { SELU_ALPHA * x.exp_m1() } else { x })
+        }
+        "Sigmoid" => |_, inputs| each(inputs, |x| 1.0 / (1.0 + (-x).exp())),
+        "Softplus" => |_, inputs| each(inputs, |x| x.max(0.0) + (-x.abs()).exp().ln_1p()),
+        "Softsign" => |_, inputs| each(inputs, |x| x / (1.0 + x.abs())),
+        "Tanh" => |_, inputs| each(inputs, f32::tanh),
+        "Sin" => |_, inputs| each(inputs, f32::sin),
+        "Cos" => |_, inputs| each(inputs, f32::cos),
+        "Tan" => |_, inputs| each(inputs, f32::tan),
+        "Asin" => |_, inputs| each(inputs, f32::asin),
+        "Acos" => |_, inputs| each(inputs, f32::acos),
+        "Atan" => |_, inputs| each(inputs, f32::atan),
+        "Sinh" => |_, inputs| each(inputs, f32::sinh),
+        "Cosh" => |_, inputs| each(inputs, f32::cosh),
+        "Asinh" => |_, inputs| each(inputs, f32::asinh),
+        "Acosh" => |_, inputs| each(inputs, f32::acosh),
+        "Atanh" => |_, inputs| each(inputs, f32::atanh),
+        "Log1p" => |_, inputs| each(inputs, f32::ln_1p),
+        "Expm1" => |_, inputs| each(inputs, f32::exp_m1),
+        "Round" | "Rint" => |_, inputs| each(inputs, f32::round_ties_even),
+        "Inv" => |_, inputs| each(inputs, f32::recip),
+        "IsNan" => |_, inputs| test(inputs, f32::is_nan),
+        "IsInf" => |_, inputs| test(inputs, f32::is_infinite),
+        "IsFinite" => |_, inputs| test(inputs, f32::is_finite),
+        "Atan2" => |_, inputs| both(inputs, f32::atan2),
+        "DivNoNan" => |_, inputs| both(inputs, |a, b| if b == 0.0 { 0.0 } else { a / b }),
+        "MulNoNan" => |_, inputs| both(inputs, |a, b| if b == 0.0 { 0.0 } else { a * b }),
+        "Softmax" => |_, inputs| softmax(inputs, |x, sum| x.exp() / sum),
+        "LogSoftmax" => |_, inputs| softmax(inputs, |x, sum| x - sum.ln()),
+        "AddN" => add_n,
+        "ClipByValue" => clip,
+        "Select" => select_rows,
+        _ => return None,
+    })
+}
+
+/// The constants of self-normalizing networks, <https://arxiv.org/abs/1706.02515>.
+const SELU_ALPHA: f32 = 1.673_263_2;
+const SELU_SCALE: f32 = 1.050_701;
+
+fn each(inputs: &[&Tensor], compute: impl Fn(f32) -> f32) -> Option<Vec<Tensor>> {
+    let [Tensor::Float32(x)] = inputs else { return None };
+    Some(vec![Tensor::Float32(x.mapv(compute))])
+}
+
+fn test(inputs: &[&Tensor], holds: impl Fn(f32) -> bool) -> Option<Vec<Tensor>> {
+    let [Tensor::Float32(x)] = inputs else { return None };
+    Some(vec![Tensor::Bool(x.mapv(holds))])
+}
+
+fn both(inputs: &[&Tensor], compute: impl Fn(f32, f32) -> f32) -> Option<Vec<Tensor>> {
+    let [Tensor::Float32(a), Tensor::Float32(b)] = inputs else { return None };
+    Some(vec![Tensor::Float32(broadcast(a, b, compute)?)])
+}
+
+/// Over the last axis. `finish` is given each number less the largest, and the sum of the exponentials of these.
+fn softmax(inputs: &[&Tensor], finish: impl Fn(f32, f32) -> f32) -> Option<Vec<Tensor>> {
+    let [Tensor::Float32(logits)] = inputs else { return None };
+    let last = Axis(logits.ndim().checked_sub(1)?);
+    let mut result = logits.clone();
+    for mut lane in result.lanes_mut(last) {
+        let largest = lane.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        lane.mapv_inplace(|x| x - largest);
+        let sum = lane.iter().map(|x| f64::from(x.exp())).sum::<f64>() as f32;
+        lane.mapv_inplace(|x| finish(x, sum));
+    }
+    Some(vec![Tensor::Float32(result)])
+}
+
+fn add_n(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let (first, rest) = inputs.split_first()?;
+    let Tensor::Float32(first) = first else { return None };
+    let mut sum = first.clone();
+    for addend in rest {
+        match addend {
+            Tensor::Float32(addend) if addend.shape() == sum.shape() => sum += addend,
+            _ => return None,
+        }
+    }
+    Some(vec![Tensor::Float32(sum)])
+}
+
+fn clip(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [Tensor::Float32(x), Tensor::Float32(least), Tensor::Float32(most)] = inputs else { return None };
+    let raised = broadcast(x, least, f32::max)?;
+    Some(vec![Tensor::Float32(broadcast(&raised, most, f32::min)?)])
+}
+
+/// `Select` with a vector of conditions, one for each row.
+fn select_rows(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [Tensor::Bool(conditions), Tensor::Float32(a), Tensor::Float32(b)] = inputs else { return None };
+    if conditions.ndim() != 1 || a.shape() != b.shape() || a.shape().first() != Some(&conditions.len()) {
+        return None;
+    }
+    let mut result: ArrayD<f32> = a.clone();
+    let rows = result.axis_iter_mut(Axis(axis_of(0, a.ndim())?)).zip(b.axis_iter(Axis(0)));
+    for ((mut to, from), _) in rows.zip(conditions).filter(|(_, taken)| !**taken) {
+        Zip::from(&mut to).and(&from).for_each(|to, &from| *to = from);
+    }
+    Some(vec![Tensor::Float32(result)])
+}

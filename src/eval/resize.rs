@@ -1,0 +1,103 @@
+//! Images of other sizes.
+//!
+//! Sources: `tf.image.resize` and `tf.compat.v1.image.resize_*` in TensorFlow's API documentation, and
+//! `tensorflow/core/kernels/image/image_resizer_state.h`.
+
+use ndarray::{Array4, Axis, Ix4};
+
+use super::array::lengths;
+use super::tensor::same_type;
+use super::{Evaluator, Tensor};
+use crate::graph::Node;
+use crate::tensor::element_count;
+
+pub fn evaluator(op: &str) -> Option<Evaluator> {
+    Some(match op {
+        "ResizeBilinear" => bilinear,
+        "ResizeNearestNeighbor" => nearest,
+        _ => return None,
+    })
+}
+
+/// How the pixels of an axis lie over those of another length.
+struct Scaling {
+    from: usize,
+    scale: f32,
+    corners: bool,
+    centers: bool,
+}
+
+impl Scaling {
+    fn new(node: &Node, from: usize, to: usize) -> Self {
+        let corners = node.bool("align_corners", false);
+        let scale = match corners && to > 1 {
+            true => from.saturating_sub(1) as f32 / (to - 1) as f32,
+            false => from as f32 / to as f32,
+        };
+        Self { from, scale, corners, centers: node.bool("half_pixel_centers", false) }
+    }
+
+    fn nearest(&self, place: usize) -> usize {
+        let place = place as f32 + if self.centers { 0.5 } else { 0.0 };
+        let place = place * self.scale;
+        let place = if self.corners { place.round() } else { place.floor() };
+        (place as usize).min(self.from - 1)
+    }
+
+    /// The two pixels between which a place lies, and the share of the second.
+    fn between(&self, place: usize) -> (usize, usize, f32) {
+        let place = match self.centers {
+            true => (place as f32 + 0.5) * self.scale - 0.5,
+            false => place as f32 * self.scale,
+        };
+        let floor = place.floor();
+        let lower = (floor.max(0.0) as usize).min(self.from - 1);
+        let upper = ((floor + 1.0).max(0.0) as usize).min(self.from - 1);
+        (lower, upper, place - floor)
+    }
+}
+
+/// Height and width to come, where there are images to make them of.
+fn sizes(input: &Tensor, size: &Tensor) -> Option<[usize; 2]> {
+    let (&[_, height, width, _], &[rows, columns]) = (input.shape(), &lengths(size)?[..]) else {
+        return None;
+    };
+    (![height, width, rows, columns].contains(&0)).then_some([rows, columns])
+}
+
+fn nearest(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [input, size] = inputs else { return None };
+    let mut result = Tensor::clone(input);
+    for (axis, to) in sizes(input, size)?.into_iter().enumerate() {
+        let scaling = Scaling::new(node, input.shape()[1 + axis], to);
+        let indices: Vec<usize> = (0..to).map(|place| scaling.nearest(place)).collect();
+        result = same_type!(result, array => array.select(Axis(1 + axis), &indices));
+    }
+    Some(vec![result])
+}
+
+fn bilinear(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [input, size] = inputs else { return None };
+    let [rows, columns] = sizes(input, size)?;
+    let images = match input {
+        Tensor::Float32(array) => array.clone(),
+        Tensor::UInt8(array) => array.mapv(f32::from),
+        Tensor::Int32(array) => array.mapv(|element| element as f32),
+        _ => return None,
+    };
+    let images = images.into_dimensionality::<Ix4>().ok()?;
+    let (batch, height, width, channels) = images.dim();
+    let (down, across) = (Scaling::new(node, height, rows), Scaling::new(node, width, columns));
+    element_count(&[batch, rows, columns, channels])?;
+    let result = Array4::from_shape_fn((batch, rows, columns, channels), |(image, row, column, channel)| {
+        let (top, bottom, down) = down.between(row);
+        let (left, right, across) = across.between(column);
+        let row = |row: usize| {
+            let (left, right) = (images[[image, row, left, channel]], images[[image, row, right, channel]]);
+            left + (right - left) * across
+        };
+        let (top, bottom) = (row(top), row(bottom));
+        top + (bottom - top) * down
+    });
+    Some(vec![Tensor::Float32(result.into_dyn())])
+}

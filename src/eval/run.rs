@@ -1,0 +1,226 @@
+//! A whole graph, evaluated node by node.
+
+use std::sync::Arc;
+
+use hashbrown::HashMap;
+
+use super::{EXECUTED, FOLDED, Tensor, evaluator, making};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Node, NodeId, TensorRef};
+use crate::tensor::{Constant, element_count};
+
+/// No op makes an array of more elements.
+const MAX_MADE: usize = 1 << 30;
+
+/// A tensor while the graph is evaluated. Constants are read when a node needs them, and forgotten again.
+#[derive(Debug, Clone)]
+enum Value<'a> {
+    Constant(&'a Constant),
+    Tensor(Arc<Tensor>),
+}
+
+/// What `outputs` are where the graph, which has no variables, is fed these tensors under their names. In memory are the
+/// tensors that somebody is still going to read, and the constants of one node.
+///
+/// `progress` is told the nodes done and all that there are.
+///
+/// # Errors
+/// Where ops of the graph are not evaluated here (all of them are named), an input is not fed, or an op does not take
+/// what it is given.
+pub fn run(
+    graph: &Graph,
+    feeds: &HashMap<String, Tensor>,
+    outputs: &[TensorRef],
+    progress: &dyn Fn(usize, usize),
+) -> Result<Vec<Tensor>> {
+    let (graph, outputs) = graph.pruned_to(outputs);
+    refuse_unknown(&graph)?;
+    let mut readers: HashMap<TensorRef, usize> = HashMap::new();
+    for tensor in graph.nodes().flat_map(|(_, node)| &node.inputs).chain(&outputs) {
+        *readers.entry(*tensor).or_default() += 1;
+    }
+    let mut values: HashMap<TensorRef, Value<'_>> = HashMap::new();
+    for (done, (id, node)) in graph.nodes().enumerate() {
+        progress(done, graph.len());
+        if node.op.starts_with("Placeholder") && feed(&graph, id, feeds, &mut values) {
+            continue;
+        }
+        let inputs: Vec<Value<'_>> = node
+            .inputs
+            .iter()
+            .map(|input| taken(&mut values, &mut readers, input, node))
+            .collect::<Result<_>>()?;
+        for (port, value) in computed(&graph, node, inputs)?.into_iter().enumerate() {
+            let tensor = TensorRef { node: id, port };
+            if readers.contains_key(&tensor) {
+                values.insert(tensor, value);
+            }
+        }
+    }
+    outputs
+        .iter()
+        .map(|output| match values.get(output) {
+            Some(Value::Tensor(tensor)) => Ok(Tensor::clone(tensor)),
+            Some(Value::Constant(constant)) => read(graph.node(output.node), constant),
+            None => {
+                Err(graph.node(output.node).error(format!("its output {} is not evaluated", output.port)))
+            }
+        })
+        .collect()
+}
+
+/// Names all ops that are not evaluated.
+fn refuse_unknown(graph: &Graph) -> Result<()> {
+    let is_known = |op: &str| {
+        hands_on(op)
+            || matches!(op, "Const" | "Placeholder" | "PlaceholderV2")
+            || evaluator(FOLDED, op).or(evaluator(EXECUTED, op)).is_some()
+    };
+    let mut unknown: Vec<&str> =
+        graph.nodes().map(|(_, node)| node.op.as_str()).filter(|op| !is_known(op)).collect();
+    unknown.sort_unstable();
+    unknown.dedup();
+    match unknown[..] {
+        [] => Ok(()),
+        [op] => Err(Error::new(op, "this TensorFlow op is not evaluated here")),
+        _ => Err(Error::new(unknown.join(", "), "these TensorFlow ops are not evaluated here")),
+    }
+}
+
+/// Ops whose outputs are their inputs.
+fn hands_on(op: &str) -> bool {
+    matches!(
+        op,
+        "Identity"
+            | "IdentityN"
+            | "StopGradient"
+            | "PreventGradient"
+            | "ReadVariableOp"
+            | "EnsureShape"
+            | "CheckNumerics"
+            | "Snapshot"
+            | "PlaceholderWithDefault"
+    )
+}
+
+/// Takes over what a placeholder is fed, and says whether that is all of it.
+fn feed<'a>(
+    graph: &Graph,
+    id: NodeId,
+    feeds: &HashMap<String, Tensor>,
+    values: &mut HashMap<TensorRef, Value<'a>>,
+) -> bool {
+    let mut tensors = (0..graph.node(id).outputs.len()).map(|port| TensorRef { node: id, port });
+    tensors.all(|tensor| match feeds.get(&graph.tensor_name(tensor)) {
+        Some(fed) => values.insert(tensor, Value::Tensor(Arc::new(fed.clone()))).is_none(),
+        None => false,
+    })
+}
+
+/// The value of an input, which is forgotten with its last reader.
+fn taken<'a>(
+    values: &mut HashMap<TensorRef, Value<'a>>,
+    readers: &mut HashMap<TensorRef, usize>,
+    input: &TensorRef,
+    node: &Node,
+) -> Result<Value<'a>> {
+    let left = readers.get_mut(input).map_or(0, |count| {
+        *count -= 1;
+        *count
+    });
+    let value = if left == 0 { values.remove(input) } else { values.get(input).cloned() };
+    value.ok_or_else(|| node.error("it reads what is not evaluated here"))
+}
+
+fn computed<'a>(graph: &'a Graph, node: &'a Node, inputs: Vec<Value<'a>>) -> Result<Vec<Value<'a>>> {
+    if let Some(constant) = node.constant() {
+        return Ok(vec![Value::Constant(constant)]);
+    }
+    if hands_on(&node.op) {
+        return Ok(inputs);
+    }
+    let inputs: Vec<Arc<Tensor>> = inputs
+        .into_iter()
+        .zip(&node.inputs)
+        .map(|(value, input)| match value {
+            Value::Tensor(tensor) => Ok(tensor),
+            Value::Constant(constant) => read(graph.node(input.node), constant).map(Arc::new),
+        })
+        .collect::<Result<_>>()?;
+    let borrowed: Vec<&Tensor> = inputs.iter().map(|input| &**input).collect();
+    let inferred = node.outputs.iter().filter_map(|output| output.shape.fully_known());
+    let inferred = inferred.map(|shape| element_count(&shape).unwrap_or(usize::MAX));
+    if inferred.chain(making::made(node, &borrowed)).any(|count| count > MAX_MADE) {
+        return Err(node.error("what it makes is too large"));
+    }
+    // Both families may have an op, each for inputs of its own.
+    let results = [FOLDED, EXECUTED]
+        .into_iter()
+        .filter_map(|families| evaluator(families, &node.op))
+        .find_map(|evaluate| evaluate(node, &borrowed));
+    match results {
+        Some(results) => Ok(results.into_iter().map(|tensor| Value::Tensor(Arc::new(tensor))).collect()),
+        None if node.op.starts_with("Placeholder") => Err(node.error("it is not fed")),
+        None => {
+            let described: Vec<String> =
+                borrowed.iter().map(|input| format!("{} {:?}", input.dtype(), input.shape())).collect();
+            Err(node.error(format!("it is not evaluated here for inputs of {}", described.join(", "))))
+        }
+    }
+}
+
+fn read(node: &Node, constant: &Constant) -> Result<Tensor> {
+    Tensor::from_constant(constant)?
+        .ok_or_else(|| node.error(format!("constants of {} are not evaluated here", constant.dtype())))
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::ArrayD;
+
+    use super::*;
+    use crate::graph::{Attr, Attrs, Shape};
+    use crate::tensor::DType;
+
+    fn input(graph: &mut Graph, name: &str) -> TensorRef {
+        let attrs = [("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::known(&[2])))];
+        graph.add(name, "Placeholder", vec![], attrs.into()).unwrap().into()
+    }
+
+    fn add(graph: &mut Graph, name: &str, op: &str, inputs: &[TensorRef]) -> TensorRef {
+        graph.add(name, op, inputs.to_vec(), Attrs::new()).unwrap().into()
+    }
+
+    fn evaluated(graph: &Graph, outputs: &[TensorRef]) -> Result<Vec<Vec<f64>>> {
+        let fed = ArrayD::from_shape_vec(vec![2], vec![1.0, -2.0]).unwrap();
+        let feeds = [("x:0".to_owned(), Tensor::Float32(fed))].into();
+        let results = run(graph, &feeds, outputs, &|_, _| ())?;
+        Ok(results.iter().map(|result| result.numbers().into_iter().collect()).collect())
+    }
+
+    #[test]
+    fn tensors_that_are_read_often_or_delivered_are_kept_as_long() {
+        let mut graph = Graph::new();
+        let x = input(&mut graph, "x");
+        let value = [("value", Attr::Tensor(Constant::from_f32(vec![2], &[10.0, 20.0])))];
+        let weight = graph.add("weight", "Const", vec![], value.into()).unwrap().into();
+        let read = add(&mut graph, "read", "Identity", &[weight]);
+        let sum = add(&mut graph, "sum", "AddV2", &[x, read]);
+        let twice = add(&mut graph, "twice", "AddV2", &[sum, sum]);
+        let relu = add(&mut graph, "relu", "Relu", &[x]);
+        let results = evaluated(&graph, &[twice, sum, relu, read, sum]).unwrap();
+        assert_eq!(results, [[22.0, 36.0], [11.0, 18.0], [1.0, 0.0], [10.0, 20.0], [11.0, 18.0]]);
+    }
+
+    #[test]
+    fn what_is_not_known_is_named() {
+        let mut graph = Graph::new();
+        let (x, y) = (input(&mut graph, "x"), input(&mut graph, "y"));
+        let lost = add(&mut graph, "lost", "Relu", &[y]);
+        assert!(evaluated(&graph, &[lost]).unwrap_err().to_string().contains("\"y\": it is not fed"));
+        let a = add(&mut graph, "a", "RandomGamma", &[x]);
+        let b = add(&mut graph, "b", "AdjustHue", &[a]);
+        assert!(evaluated(&graph, &[b]).unwrap_err().to_string().starts_with("AdjustHue, RandomGamma: "));
+        assert!(evaluated(&graph, &[x]).is_ok(), "only what is read has to be known");
+    }
+}

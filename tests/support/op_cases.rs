@@ -1,0 +1,79 @@
+//! Graphs of one op or pattern each, frozen by TensorFlow, what went in and what came out (`tests/fixtures/ops.zip`).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use super::npy::{self, Array};
+
+/// The files of a case: `case.json`, `graph.pb`, inputs `i0.npy`, … and results `o0.npy`, ….
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// What goes in, what is asked for, and how near to TensorFlow's results is near enough.
+#[derive(serde::Deserialize)]
+pub struct Case {
+    pub inputs: Vec<String>,
+    pub outputs: Vec<String>,
+    rtol: f64,
+    atol: f64,
+    /// Greater values count as equal to it, and so do lesser ones than its negative.
+    mtol: Option<f64>,
+    check_value: bool,
+    check_shape: bool,
+    #[serde(default)]
+    pub inputs_as_nchw: Vec<String>,
+    #[serde(default)]
+    pub use_default: Vec<String>,
+}
+
+/// The files of each case, by their names.
+pub fn cases() -> BTreeMap<String, Files> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ops.zip");
+    let mut archive = zip::ZipArchive::new(fs::File::open(path).unwrap()).unwrap();
+    let mut cases: BTreeMap<String, Files> = BTreeMap::new();
+    for index in 0..archive.len() {
+        let mut file = archive.by_index(index).unwrap();
+        let (case, name) =
+            file.name().unwrap().split_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+        let mut bytes = vec![];
+        file.read_to_end(&mut bytes).unwrap();
+        cases.entry(case).or_default().insert(name, bytes);
+    }
+    cases
+}
+
+impl Case {
+    pub fn of(files: &Files) -> Self {
+        serde_json::from_slice(&files["case.json"]).unwrap()
+    }
+
+    /// Inputs and results; `None` where some are no real numbers.
+    pub fn arrays(&self, files: &Files) -> Option<(Vec<Array>, Vec<Array>)> {
+        let arrays = |kind: char, count: usize| -> Option<Vec<Array>> {
+            (0..count).map(|index| npy::parse(&files[&format!("{kind}{index}.npy")])).collect()
+        };
+        arrays('i', self.inputs.len()).zip(arrays('o', self.outputs.len()))
+    }
+
+    /// How results differ from those that TensorFlow has, if they do.
+    pub fn difference(&self, expected: &Array, shape: &[usize], values: &[f64]) -> Option<String> {
+        if self.check_shape && shape != expected.shape {
+            return Some(format!("shape {shape:?}, TensorFlow has {:?}", expected.shape));
+        }
+        if !self.check_value {
+            return None;
+        }
+        if values.len() != expected.values.len() {
+            return Some(format!("{} elements, TensorFlow has {}", values.len(), expected.values.len()));
+        }
+        let held = |value: f64| self.mtol.map_or(value, |most| value.clamp(-most, most));
+        let pairs = values.iter().zip(&expected.values).map(|(&got, &expected)| (held(got), held(expected)));
+        let is_far = |&(got, expected): &(f64, f64)| {
+            let is_same = got == expected || got.is_nan() && expected.is_nan();
+            let difference = (got - expected).abs();
+            !is_same && (difference.is_nan() || difference > self.atol + self.rtol * expected.abs())
+        };
+        pairs.clone().find(is_far).map(|(got, expected)| format!("{got}, TensorFlow has {expected}"))
+    }
+}
