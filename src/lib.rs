@@ -14,6 +14,7 @@ pub mod output;
 pub mod passes;
 pub mod slim;
 pub mod tensor;
+pub mod verify;
 
 /// The TensorFlow messages of `proto/`.
 #[allow(missing_docs, clippy::all)]

@@ -10,6 +10,7 @@ mod networks;
 mod ops;
 mod output;
 mod progress;
+mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -33,6 +34,7 @@ enum Command {
     Extract(extract::Args),
     Networks(networks::Args),
     Ops(ops::Args),
+    Verify(Box<verify::Args>),
 }
 
 /// Runs the command that `args` (with the program's name in front) ask for.
@@ -51,6 +53,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Extract(args) => extract::run(&args),
         Command::Networks(args) => networks::run(&args),
         Command::Ops(args) => ops::run(&args),
+        Command::Verify(args) => verify::run(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

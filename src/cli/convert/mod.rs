@@ -2,18 +2,20 @@
 
 mod options;
 mod summary;
+mod verified;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 pub use options::{ConversionArgs, NetworkArgs};
 pub use summary::Summary;
+pub use verified::Verification;
 
 use super::{output, progress};
 use crate::convert::{Conversion, convert};
 use crate::error::Result;
 use crate::model::Model;
-use crate::onnx::{WriteReport, write_model};
+use crate::onnx::WriteReport;
 
 /// Converts a checkpoint, a graph or a SavedModel to an ONNX model.
 ///
@@ -28,7 +30,7 @@ Examples:
   tf2onnx-rs convert model.ckpt-5000 model.onnx --graph inference_graph.pb
   tf2onnx-rs convert saved_model/ model.onnx --signature serving_default
   tf2onnx-rs convert frozen.pb model.onnx --inputs images:0 --outputs scores:0,boxes:0 --shape images=1,300,300,3
-  tf2onnx-rs convert my_net.ckpt my_net.onnx --network my_net.toml
+  tf2onnx-rs convert my_net.ckpt my_net.onnx --network my_net.toml --verify
   tf2onnx-rs convert model.ckpt-5000 features.onnx --outputs Mixed_6e,PreLogits")]
 pub struct Args {
     /// A checkpoint (a V1 file, the prefix or any file of a V2 checkpoint), a .meta, .pb or .pbtxt file, or the
@@ -53,6 +55,8 @@ pub struct Args {
 pub struct Converted {
     pub conversion: Conversion,
     pub written: WriteReport,
+    /// Where that was asked for.
+    pub verification: Option<Verification>,
     pub seconds: f64,
 }
 
@@ -63,8 +67,9 @@ pub fn run(args: &Args) -> Result<()> {
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    let Converted { conversion, written, seconds } = &converted?;
-    let summary = Summary::new(&args.input, &args.output, conversion, written, *seconds);
+    let Converted { conversion, written, verification, seconds } = &converted?;
+    let summary = Summary::new(&args.input, &args.output, conversion, written, *seconds)
+        .with_verification(verification.as_ref());
     match (args.json, args.quiet) {
         (true, _) => output::print_json(&summary),
         (_, true) => Ok(()),
@@ -82,8 +87,9 @@ pub fn convert_file(
     let start = Instant::now();
     let source = Model::open(input, &args.open_options())?;
     let done = convert(&source, &args.convert_options()).and_then(|conversion| {
-        let written = write_model(&conversion.model, output, &args.write_options(), progress)?;
-        Ok(Converted { conversion, written, seconds: start.elapsed().as_secs_f64() })
+        let (written, verification) =
+            args.verification.write((&source, &conversion), output, &args.write_options(), progress)?;
+        Ok(Converted { conversion, written, verification, seconds: start.elapsed().as_secs_f64() })
     });
     done.map_err(|error| source.error(error))
 }

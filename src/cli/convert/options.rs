@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::RangedI64ValueParser;
 
+use super::verified::VerificationArgs;
 use crate::convert::ConvertOptions;
 use crate::lower::OPSETS;
 use crate::model::OpenOptions;
@@ -73,6 +74,8 @@ pub struct ConversionArgs {
     /// Outputs that the model delivers as NCHW instead of NHWC
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     outputs_as_nchw: Vec<String>,
+    #[command(flatten)]
+    pub verification: VerificationArgs,
 }
 
 impl ConversionArgs {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::Verification;
 use crate::cli::{json, output, scope};
 use crate::convert::{BatchNormSummary, Conversion, NetworkOrigin, Origin};
 use crate::onnx::{Dim, TensorInfo, WriteReport};
@@ -37,6 +38,7 @@ pub struct Summary<'a> {
     folded_batch_norms: usize,
     float16: Option<&'a Float16>,
     notes: Vec<String>,
+    verification: Option<&'a Verification>,
     seconds: f64,
 }
 
@@ -90,8 +92,14 @@ impl<'a> Summary<'a> {
             folded_batch_norms: batch_norms.len().saturating_sub(model.count_nodes("BatchNormalization")),
             float16: conversion.float16.as_ref(),
             notes: notes(conversion),
+            verification: None,
             seconds,
         }
+    }
+
+    /// The same summary with what came of the verification.
+    pub fn with_verification(self, verification: Option<&'a Verification>) -> Self {
+        Self { verification, ..self }
     }
 
     /// The summary in sentences; `verbose` names every layer where something was assumed.
@@ -138,6 +146,7 @@ impl<'a> Summary<'a> {
         if let Some(path) = self.external_data {
             lines.push(format!("weights in {}, which belongs beside the model", path.display()));
         }
+        lines.extend(self.verification.map(Verification::line));
         lines.push(format!(
             "opset {}, {}, {}, {} in {:.2} s",
             self.opset,

@@ -1,0 +1,142 @@
+//! `convert --verify`: the model is run before it takes its place.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::cli::verify::{tolerance, verdict};
+use crate::convert::Conversion;
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::onnx::{WriteOptions, WriteReport, write_model};
+use crate::output::OutputFile;
+use crate::verify::{
+    Difference, Executable, InputSource, MadeUp, Named, TOLERANCE, compare_all, read_arrays,
+};
+
+/// Whether and how a model is verified.
+#[derive(Debug, Clone, clap::Args)]
+pub struct VerificationArgs {
+    /// Run the model and compare it with the TensorFlow graph, which is evaluated op by op; a model that computes
+    /// something else is not written
+    #[arg(long)]
+    verify: bool,
+    /// What the model is fed for that: .npz, .npy or NAME=FILE.npy (repeatable) [default: made up]
+    #[arg(long, value_name = "FILE", requires = "verify")]
+    verify_inputs: Vec<String>,
+    /// The largest difference to let pass, relative to the largest value expected
+    #[arg(long, value_name = "X", default_value_t = TOLERANCE, value_parser = tolerance, requires = "verify")]
+    tolerance: f64,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+pub struct Verification {
+    tolerance: f64,
+    outputs: Vec<Difference>,
+}
+
+impl Verification {
+    /// In one sentence.
+    pub fn line(&self) -> String {
+        let worst = self.outputs.iter().map(|difference| difference.relative).fold(0.0, f64::max);
+        format!(
+            "verified: differs from the evaluated TensorFlow graph by at most {worst:.1e} of the largest value \
+             (tolerance {:e})",
+            self.tolerance
+        )
+    }
+}
+
+impl VerificationArgs {
+    /// Writes the model, after it was verified if that is asked for.
+    pub fn write(
+        &self,
+        (source, conversion): (&Model, &Conversion),
+        output: &Path,
+        options: &WriteOptions,
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<(WriteReport, Option<Verification>)> {
+        if !self.verify {
+            return Ok((write_model(&conversion.model, output, options, progress)?, None));
+        }
+        let staged = Staged::new(output)?;
+        let written = write_model(&conversion.model, &staged.path, options, progress)
+            .map_err(|error| error.with_path_replaced(&staged.path, output))?;
+        let outputs = self
+            .compare(source, conversion, &staged.path)
+            .map_err(|error| error.with_path_replaced(&staged.path, output))?;
+        verdict(output, &outputs, self.tolerance)
+            .map_err(|error| error.advice("it is not written; convert without --verify to look at it"))?;
+        let written = staged.persist(output, written)?;
+        Ok((written, Some(Verification { tolerance: self.tolerance, outputs })))
+    }
+
+    fn compare(&self, source: &Model, conversion: &Conversion, path: &Path) -> Result<Vec<Difference>> {
+        let model = Executable::load(path).map_err(not_executed)?;
+        let declared = model.inputs()?;
+        let names: Vec<String> = declared.iter().map(|input| input.name.clone()).collect();
+        let given = match &self.verify_inputs[..] {
+            [] => InputSource::MadeUp(MadeUp::default()),
+            given => InputSource::Given(read_arrays(given, &names)?),
+        };
+        let inputs = given.arrays(&declared).map_err(|error| match given {
+            InputSource::MadeUp(_) => {
+                error.advice("give an input with --verify-inputs, or its shape with --shape")
+            }
+            InputSource::Given(_) => error,
+        })?;
+        let outputs = model.run(&inputs).map_err(not_executed)?;
+        // The weights are the source's again from here on.
+        drop(model);
+        let expected: Vec<Named> = conversion.evaluate(source, &inputs, &|_, _| ()).map_err(|error| {
+            error.advice(
+                "convert without --verify, and compare the model with what TensorFlow computes, by tf2onnx-rs verify",
+            )
+        })?;
+        Ok(compare_all(&outputs, &expected, self.tolerance))
+    }
+}
+
+fn not_executed(error: Error) -> Error {
+    error.advice(
+        "convert without --verify, and compare the model by ONNX Runtime, as docs/verify.md describes",
+    )
+}
+
+/// A folder beside the output, in which a model lies under its own name until it may take its place.
+struct Staged {
+    folder: tempfile::TempDir,
+    path: PathBuf,
+}
+
+impl Staged {
+    fn new(output: &Path) -> Result<Self> {
+        // It is said now where the output cannot be written, and not when the model was run.
+        OutputFile::create(output)?;
+        let beside = output.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let made = tempfile::Builder::new()
+            .prefix(".tf2onnx-rs-")
+            .tempdir_in(beside.unwrap_or(Path::new(".")))
+            .map_err(|error| unwritable(output, &error))?;
+        let path = made.path().join(output.file_name().unwrap_or_default());
+        Ok(Self { folder: made, path })
+    }
+
+    /// The weights take their place first, so that there is never a model without them.
+    fn persist(self, output: &Path, written: WriteReport) -> Result<WriteReport> {
+        let mut report = WriteReport { external_data: None, ..written };
+        if let Some(weights) = written.external_data {
+            let place = output.with_file_name(weights.file_name().unwrap_or_default());
+            std::fs::rename(&weights, &place).map_err(|error| unwritable(&place, &error))?;
+            report.external_data = Some(place);
+        }
+        std::fs::rename(&self.path, output).map_err(|error| unwritable(output, &error))?;
+        drop(self.folder);
+        Ok(report)
+    }
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Error {
+    Error::file(path, format!("it cannot be written: {error}")).advice("choose another output")
+}

@@ -1,0 +1,219 @@
+//! `tf2onnx-rs verify`
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::output;
+use crate::error::{Error, Result};
+use crate::output::OutputFile;
+use crate::verify::{
+    Difference, Executable, InputSource, MadeUp, Named, TOLERANCE, compare_all, read_arrays, save_arrays,
+};
+
+/// Runs an ONNX model and compares what it computes with arrays, or with another model.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tf2onnx-rs verify model.onnx --inputs images.npy --expected logits.npy
+  tf2onnx-rs verify model.onnx --inputs feeds.npz --expected results.npz --tolerance 1e-4
+  tf2onnx-rs verify model.onnx --inputs images.npy --expected InceptionV3/Logits/SpatialSqueeze:0=logits.npy
+  tf2onnx-rs verify model.onnx --against folded.onnx
+  tf2onnx-rs verify model.onnx --against other.onnx --shape images=1,300,300,3 --seed 7 --json")]
+#[command(group(clap::ArgGroup::new("comparison").required(true).args(["expected", "against"])))]
+pub struct Args {
+    /// The ONNX model to run
+    model: PathBuf,
+    /// What it is fed: an .npz file with an array for each input, an .npy file where there is one, or
+    /// NAME=FILE.npy (repeatable) [default: made up]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["shape", "seed"])]
+    inputs: Vec<String>,
+    /// What it should compute, given in the same ways; not all outputs have to be there (repeatable)
+    #[arg(long, value_name = "FILE", requires = "inputs", conflicts_with = "against")]
+    expected: Vec<String>,
+    /// Another ONNX model that should compute the same
+    #[arg(long, value_name = "OTHER.onnx")]
+    against: Option<PathBuf>,
+    /// The shape of an input that is made up, where the model leaves more open than the batch (repeatable)
+    #[arg(long, value_name = "NAME=DIMS")]
+    shape: Vec<String>,
+    /// Which inputs are made up: the same number makes the same ones
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+    /// The largest difference to let pass, relative to the largest value expected
+    #[arg(long, value_name = "X", default_value_t = TOLERANCE, value_parser = tolerance)]
+    tolerance: f64,
+    /// Write what the model was fed to this file
+    #[arg(long, value_name = "FILE.npz")]
+    save_inputs: Option<PathBuf>,
+    /// Write what the model computed to this file
+    #[arg(long, value_name = "FILE.npz")]
+    save_outputs: Option<PathBuf>,
+    /// Print the result as JSON
+    #[arg(long, conflicts_with = "quiet")]
+    json: bool,
+    /// Print nothing but errors
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+/// The result, as `--json` prints it.
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    model: &'a Path,
+    against: Option<&'a Path>,
+    /// `null` where inputs were given.
+    seed: Option<u64>,
+    tolerance: f64,
+    ok: bool,
+    outputs: &'a [Difference],
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    // What cannot be written is said before the model runs.
+    for path in [&args.save_inputs, &args.save_outputs].into_iter().flatten() {
+        OutputFile::create(path)?;
+    }
+    let model = Executable::load(&args.model)?;
+    let inputs = model.inputs()?;
+    let names: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();
+    let source = match &args.inputs[..] {
+        [] => InputSource::MadeUp(MadeUp { seed: args.seed, shapes: args.shape.clone() }),
+        given => InputSource::Given(read_arrays(given, &names)?),
+    };
+    let expected = match &args.against {
+        None => Some(read_arrays(&args.expected, &model.outputs())?),
+        Some(_) => None,
+    };
+    let inputs = source.arrays(&inputs).map_err(|error| error.within(args.model.display()))?;
+    if let Some(path) = &args.save_inputs {
+        save_arrays(path, &inputs)?;
+    }
+    let outputs = model.run(&inputs)?;
+    drop(model);
+    if let Some(path) = &args.save_outputs {
+        save_arrays(path, &outputs)?;
+    }
+    let expected = match (expected, &args.against) {
+        (Some(expected), _) => expected,
+        (None, Some(other)) => run_other(other, &inputs)?,
+        (None, None) => vec![],
+    };
+    if expected.is_empty() {
+        return Err(Error::file(&args.model, "there is nothing that it could be compared with")
+            .advice("give an array for at least one of its outputs"));
+    }
+    let differences = compare_all(&outputs, &expected, args.tolerance);
+    let report = Report {
+        model: &args.model,
+        against: args.against.as_deref(),
+        seed: args.inputs.is_empty().then_some(args.seed),
+        tolerance: args.tolerance,
+        ok: differences.iter().all(|difference| difference.ok),
+        outputs: &differences,
+    };
+    match (args.json, args.quiet) {
+        (true, _) => output::print_json(&report)?,
+        (_, true) => {}
+        _ => output::print(&report.text(&args.expected))?,
+    }
+    verdict(&args.model, &differences, args.tolerance)
+}
+
+/// A tolerance as it is given.
+pub fn tolerance(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() && number >= 0.0 => Ok(number),
+        _ => Err("not a number from 0 on".to_owned()),
+    }
+}
+
+/// What another model computes from the same inputs, which it may have under other names.
+fn run_other(path: &Path, inputs: &[Named]) -> Result<Vec<Named>> {
+    let other = Executable::load(path)?;
+    let names: Vec<String> = other.inputs()?.into_iter().map(|input| input.name).collect();
+    let is_known = |name: &String| crate::verify::find(inputs, name).is_some();
+    if names.len() != inputs.len() || names.iter().any(is_known) {
+        return other.run(inputs);
+    }
+    let renamed: Vec<Named> =
+        names.into_iter().zip(inputs).map(|(name, (_, tensor))| (name, tensor.clone())).collect();
+    other.run(&renamed)
+}
+
+/// The error where an output is beyond the tolerance.
+pub fn verdict(model: &Path, differences: &[Difference], tolerance: f64) -> Result<()> {
+    let beyond: Vec<&Difference> = differences.iter().filter(|difference| !difference.ok).collect();
+    let Some(worst) = beyond.iter().max_by(|a, b| a.relative.total_cmp(&b.relative)) else { return Ok(()) };
+    let which = match beyond.len() {
+        1 => format!("output {}", worst.name),
+        count => format!("{count} of {} outputs, {} above all,", differences.len(), worst.name),
+    };
+    let problem = match &worst.problem {
+        Some(problem) => format!("{which} cannot be compared: {problem}"),
+        None if worst.max_difference.is_infinite() => {
+            format!("{which} differs: NaN or infinity at {:?}", worst.at.as_deref().unwrap_or_default())
+        }
+        None => format!(
+            "{which} differs by {:.3e}, which is {:.1e} of the largest value expected and more than {tolerance:e}",
+            worst.max_difference, worst.relative
+        ),
+    };
+    Err(Error::file(model, problem))
+}
+
+/// A line for each output.
+pub fn table(differences: &[Difference]) -> String {
+    const HEAD: [&str; 8] =
+        ["output", "shape", "largest difference", "at", "mean", "relative", "same largest", ""];
+    let rows = differences.iter().map(|difference| {
+        let number = |number: f64| if number == 0.0 { "0".to_owned() } else { format!("{number:.2e}") };
+        let measured = |value: f64| if difference.problem.is_some() { String::new() } else { number(value) };
+        vec![
+            difference.name.clone(),
+            difference.shape.as_deref().map(output::shape).unwrap_or_default(),
+            measured(difference.max_difference),
+            difference.at.as_deref().map(output::shape).unwrap_or_default(),
+            measured(difference.mean_difference),
+            measured(difference.relative),
+            difference.top1.map(|top1| format!("{} of {}", top1.agree, top1.rows)).unwrap_or_default(),
+            match (&difference.problem, difference.ok) {
+                (Some(problem), _) => format!("beyond: {problem}"),
+                (None, true) => "ok".to_owned(),
+                (None, false) => "beyond".to_owned(),
+            },
+        ]
+    });
+    output::table(&HEAD, rows)
+}
+
+impl Report<'_> {
+    fn text(&self, expected: &[String]) -> String {
+        let against = match self.against {
+            Some(path) => path.display().to_string(),
+            None => expected.join(", "),
+        };
+        let fed = match self.seed {
+            Some(seed) => format!(", fed with numbers made up from seed {seed}"),
+            None => String::new(),
+        };
+        let mut text = format!(
+            "{} against {against}{fed}; tolerance {:e} of the largest value expected\n\n{}",
+            self.model.display(),
+            self.tolerance,
+            table(self.outputs)
+        );
+        let renamed: Vec<String> = self
+            .outputs
+            .iter()
+            .filter_map(|difference| {
+                let expected = difference.expected_name.as_ref()?;
+                Some(format!("{} with {expected}", difference.name))
+            })
+            .collect();
+        if !renamed.is_empty() {
+            text += &format!("note: no names agree; compared in their order: {}\n", renamed.join(", "));
+        }
+        text
+    }
+}

@@ -1,0 +1,109 @@
+//! Named arrays in NumPy's files.
+
+use std::io::{Read, Write};
+use std::path::Path;
+
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+use super::npy;
+use crate::error::{Error, Result};
+use crate::eval::Tensor;
+use crate::output::OutputFile;
+
+/// A tensor with its name.
+pub type Named = (String, Tensor);
+
+/// Reads what is given on the command line as `FILE.npz`, `FILE.npy` or `NAME=FILE.npy`. An array without a name is that
+/// of the one tensor in `names`.
+///
+/// # Errors
+/// Where a file cannot be read, or it is not said which tensor an array is.
+pub fn read_arrays(given: &[String], names: &[String]) -> Result<Vec<Named>> {
+    let mut arrays = vec![];
+    for given in given {
+        let (name, path) = match given.split_once('=') {
+            Some((name, path)) if !Path::new(given).exists() => (Some(name), Path::new(path)),
+            _ => (None, Path::new(given)),
+        };
+        let bytes = read(path)?;
+        if bytes.starts_with(b"PK") {
+            let mut found = read_archive(path, &bytes)?;
+            match (&mut found[..], name, names) {
+                (_, Some(name), _) => {
+                    let problem = format!("it names its arrays itself, and cannot be given as {name}=");
+                    return Err(Error::file(path, problem));
+                }
+                // numpy.savez calls an array that it is given without a name arr_0.
+                ([(key, _)], None, [only]) if key == "arr_0" => key.clone_from(only),
+                _ => {}
+            }
+            arrays.extend(found);
+            continue;
+        }
+        let name = match (name, names) {
+            (Some(name), _) => name.to_owned(),
+            (None, [only]) => only.clone(),
+            _ => {
+                return Err(Error::file(path, format!("it could be any of {}", names.join(", ")))
+                    .advice(format!("say which with NAME={}, or give an .npz file", path.display())));
+            }
+        };
+        arrays.push((name, npy::read(&bytes).map_err(|error| error.within(path.display()))?));
+    }
+    Ok(arrays)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|error| Error::file(path, format!("it cannot be read: {error}")))
+}
+
+fn read_archive(path: &Path, bytes: &[u8]) -> Result<Vec<Named>> {
+    let damaged = |error: &dyn std::fmt::Display| {
+        Error::file(path, format!("it is no archive that NumPy saved: {error}"))
+    };
+    let mut archive = ZipArchive::new(std::io::Cursor::new(bytes)).map_err(|error| damaged(&error))?;
+    let mut arrays = vec![];
+    for index in 0..archive.len() {
+        let mut file = archive.by_index(index).map_err(|error| damaged(&error))?;
+        let name = file.name().map_err(|error| damaged(&error))?.into_owned();
+        let mut bytes = vec![];
+        file.read_to_end(&mut bytes).map_err(|error| damaged(&error))?;
+        let tensor =
+            npy::read(&bytes).map_err(|error| error.within(format!("{}: {name}", path.display())))?;
+        arrays.push((name.strip_suffix(".npy").unwrap_or(&name).to_owned(), tensor));
+    }
+    Ok(arrays)
+}
+
+/// Writes arrays to an `.npz` file, under their names.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn save_arrays(path: &Path, arrays: &[Named]) -> Result<()> {
+    let output = OutputFile::create(path)?;
+    let mut archive = ZipWriter::new(output.file());
+    let mut write = || -> std::io::Result<()> {
+        for (name, tensor) in arrays {
+            let bytes = npy::write(tensor);
+            let options = SimpleFileOptions::default()
+                .compression_method(CompressionMethod::Stored)
+                .large_file(bytes.len() > u32::MAX as usize);
+            archive.start_file(format!("{name}.npy"), options)?;
+            archive.write_all(&bytes)?;
+        }
+        Ok(())
+    };
+    write().and_then(|()| Ok(archive.finish().map(drop)?)).map_err(|error| output.error(&error))?;
+    output.persist()
+}
+
+/// The array of a tensor, whose name may be given with the number of the output or without.
+pub fn find<'a>(arrays: &'a [Named], name: &str) -> Option<&'a Named> {
+    arrays.iter().find(|(given, _)| is_name(given, name))
+}
+
+/// Whether a given name means a tensor: `scope/op` is `scope/op:0`.
+pub fn is_name(given: &str, name: &str) -> bool {
+    given == name || given.strip_suffix(":0").unwrap_or(given) == name.strip_suffix(":0").unwrap_or(name)
+}

@@ -1,0 +1,154 @@
+//! What a model is fed where no input is given: numbers made up from a seed.
+
+use fastrand::Rng;
+use ndarray::ArrayD;
+
+use super::arrays::is_name;
+use super::{Element, Input, Named, find};
+use crate::error::{Error, Result};
+use crate::eval::Tensor;
+use crate::tensor::element_count;
+
+/// The most elements that are made up for one input.
+const MAX_ELEMENTS: usize = 1 << 28;
+
+/// Inputs that are made up: floats from -1 to 1, which is how networks of slim see images, and zeros and ones for integers
+/// and truth values, which are valid as any of labels, flags and indices.
+#[derive(Debug, Clone, Default)]
+pub struct MadeUp {
+    /// The same seed makes the same inputs.
+    pub seed: u64,
+    /// Shapes of inputs, each as `NAME=DIMS`.
+    pub shapes: Vec<String>,
+}
+
+/// What a model is fed.
+#[derive(Debug, Clone)]
+pub enum InputSource {
+    /// Arrays that are given.
+    Given(Vec<Named>),
+    /// Arrays that are made up.
+    MadeUp(MadeUp),
+}
+
+impl InputSource {
+    /// An array for each input, under its name.
+    ///
+    /// # Errors
+    /// Where one is missing, or the shape of one that is to be made up is not known.
+    pub fn arrays(&self, inputs: &[Input]) -> Result<Vec<Named>> {
+        let listed = || inputs.iter().map(|input| input.name.as_str()).collect::<Vec<_>>().join(", ");
+        let is_input = |name: &str| inputs.iter().any(|input| is_name(name, &input.name));
+        let none = |name: &str| {
+            Error::new(format!("\"{name}\""), "the model has no such input")
+                .advice(format!("its inputs are {}", listed()))
+        };
+        match self {
+            Self::Given(arrays) => {
+                if let Some((name, _)) = arrays.iter().find(|(name, _)| !is_input(name)) {
+                    return Err(none(name));
+                }
+                let array = |input: &Input| match find(arrays, &input.name) {
+                    Some((_, tensor)) => Ok((input.name.clone(), tensor.clone())),
+                    None => Err(Error::new(format!("input \"{}\"", input.name), "there is no array for it")),
+                };
+                inputs.iter().map(array).collect()
+            }
+            Self::MadeUp(made_up) => {
+                let shapes: Vec<(&str, Vec<usize>)> =
+                    made_up.shapes.iter().map(|given| parse_shape(given)).collect::<Result<_>>()?;
+                if let Some((name, _)) = shapes.iter().find(|(name, _)| !is_input(name)) {
+                    return Err(none(name));
+                }
+                let mut rng = Rng::with_seed(made_up.seed);
+                let make = |input: &Input| {
+                    let given = shapes.iter().find(|(name, _)| is_name(name, &input.name));
+                    let shape = match given {
+                        Some((_, shape)) => shape.clone(),
+                        None => input.usual_shape()?,
+                    };
+                    Ok((input.name.clone(), input.made_up(&mut rng, &shape)?))
+                };
+                inputs.iter().map(make).collect()
+            }
+        }
+    }
+}
+
+/// A shape as in `images=1,224,224,3`.
+fn parse_shape(given: &str) -> Result<(&str, Vec<usize>)> {
+    let wrong = || {
+        Error::new(format!("--shape {given}"), "it is not of the form NAME=DIMS")
+            .advice("write it as NAME=1,224,224,3")
+    };
+    let (name, dims) = given.rsplit_once('=').ok_or_else(wrong)?;
+    let dims = dims.trim_matches(['[', ']']).split([',', 'x']).map(str::trim).filter(|dim| !dim.is_empty());
+    Ok((name, dims.map(|dim| dim.parse().ok()).collect::<Option<_>>().ok_or_else(wrong)?))
+}
+
+impl Input {
+    /// Its shape with one example in the batch.
+    fn usual_shape(&self) -> Result<Vec<usize>> {
+        let advice = |dims: &str| format!("give it with --shape \"{}={dims}\"", self.name);
+        let open =
+            |shape: &str| Error::new(format!("input \"{}\"", self.name), format!("its shape is {shape}"));
+        let Some(dims) = &self.shape else { return Err(open("not known").advice(advice("1,224,224,3"))) };
+        let length = |(axis, dim): (usize, &Option<usize>)| dim.or((axis == 0).then_some(1));
+        dims.iter().enumerate().map(length).collect::<Option<_>>().ok_or_else(|| {
+            let dims: Vec<String> =
+                dims.iter().map(|dim| dim.map_or("?".to_owned(), |dim| dim.to_string())).collect();
+            open(&format!("open in more than the batch, [{}]", dims.join(", ")))
+                .advice(advice(&dims.join(",").replace('?', "N")))
+        })
+    }
+
+    fn made_up(&self, rng: &mut Rng, shape: &[usize]) -> Result<Tensor> {
+        let count = element_count(shape).filter(|&count| count <= MAX_ELEMENTS).ok_or_else(|| {
+            Error::new(format!("input \"{}\"", self.name), format!("{shape:?} is too large to be made up"))
+        })?;
+        fn array<T>(shape: &[usize], count: usize, make: impl FnMut() -> T) -> Option<ArrayD<T>> {
+            ArrayD::from_shape_vec(shape, std::iter::repeat_with(make).take(count).collect()).ok()
+        }
+        match self.element {
+            Element::Float => array(shape, count, || rng.f32() * 2.0 - 1.0).map(Tensor::Float32),
+            Element::UInt8 => array(shape, count, || rng.u8(..)).map(Tensor::UInt8),
+            Element::Integer | Element::Int8 => array(shape, count, || rng.i32(0..2)).map(Tensor::Int32),
+        }
+        .ok_or_else(|| Error::new(format!("input \"{}\"", self.name), format!("{shape:?} is no shape")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn input(shape: Option<Vec<Option<usize>>>) -> Input {
+        Input { name: "images:0".to_owned(), element: Element::Float, shape }
+    }
+
+    fn made_up(seed: u64, shapes: &[&str], input: Input) -> Result<Vec<Named>> {
+        let shapes = shapes.iter().map(|&shape| shape.to_owned()).collect();
+        InputSource::MadeUp(MadeUp { seed, shapes }).arrays(&[input])
+    }
+
+    #[test]
+    fn the_same_seed_makes_the_same_input_and_another_seed_another() {
+        let make = |seed| made_up(seed, &[], input(Some(vec![None, Some(40)]))).unwrap();
+        assert_eq!(make(3), make(3));
+        assert_ne!(make(3), make(4));
+        let (_, tensor) = &make(3)[0];
+        assert_eq!(tensor.shape(), [1, 40]);
+        assert!(tensor.numbers().iter().all(|x| (-1.0..1.0).contains(x)));
+    }
+
+    #[test]
+    fn lengths_that_are_open_besides_the_batch_have_to_be_given() {
+        let open = || input(Some(vec![None, None, None, Some(3)]));
+        let error = made_up(0, &[], open()).unwrap_err().to_string();
+        assert!(error.contains("--shape \"images:0=N,N,N,3\""), "{error}");
+        let given = made_up(0, &["images=2,8,8,3"], open()).unwrap();
+        assert_eq!(given[0].1.shape(), [2, 8, 8, 3]);
+        assert!(made_up(0, &["image=1,8,8,3"], open()).is_err());
+        assert!(made_up(0, &["images"], open()).is_err());
+    }
+}

@@ -1,0 +1,181 @@
+//! NumPy's files of one array.
+//!
+//! Source: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
+
+use ndarray::{ArrayD, ShapeBuilder};
+
+use crate::error::{Error, Result};
+use crate::eval::Tensor;
+use crate::tensor::element_count;
+
+const MAGIC: &[u8] = b"\x93NUMPY";
+
+/// What the head of a file says.
+struct Head<'a> {
+    descr: &'a str,
+    fortran_order: bool,
+    shape: Vec<usize>,
+}
+
+/// Reads the array in the bytes of a `.npy` file. Types that nothing is computed with here become the next larger one.
+///
+/// # Errors
+/// Where they are no such file, or its elements are no numbers or truth values.
+pub fn read(bytes: &[u8]) -> Result<Tensor> {
+    let wrong = |problem: &str| Error::new("array", problem);
+    let no_array =
+        || wrong("it is no array that NumPy saved").advice("save it with numpy.save or numpy.savez");
+    let rest = bytes.strip_prefix(MAGIC).ok_or_else(no_array)?;
+    let (length, rest) = match rest {
+        [1, _, low, high, rest @ ..] => (usize::from(u16::from_le_bytes([*low, *high])), rest),
+        [2 | 3, _, a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, rest),
+        _ => return Err(no_array()),
+    };
+    let (head, elements) = rest.split_at_checked(length).ok_or_else(|| wrong("the file is cut off"))?;
+    let Head { descr, fortran_order, shape } =
+        std::str::from_utf8(head).ok().and_then(parse_head).ok_or_else(no_array)?;
+    let (order, kind) = descr.split_at_checked(1).ok_or_else(no_array)?;
+    if order == ">" {
+        return Err(wrong("its elements are big-endian")
+            .advice("save array.astype(array.dtype.newbyteorder(\"<\")) instead"));
+    }
+    let cut = || wrong("the file has fewer elements than its shape says");
+    let count = element_count(&shape).ok_or_else(cut)?;
+    macro_rules! array {
+        ($variant:ident, $type:ty, $convert:expr) => {{
+            let bytes = count
+                .checked_mul(size_of::<$type>())
+                .and_then(|length| elements.get(..length))
+                .ok_or_else(cut)?;
+            let convert = |bytes: &[u8; size_of::<$type>()]| $convert(<$type>::from_le_bytes(*bytes));
+            let elements = bytes.as_chunks().0.iter().map(convert).collect();
+            let array = ArrayD::from_shape_vec(shape.set_f(fortran_order), elements).map_err(|_| cut())?;
+            Ok(Tensor::$variant(array.as_standard_layout().into_owned()))
+        }};
+    }
+    match kind {
+        "f2" => array!(Float32, u16, |bits| half::f16::from_bits(bits).to_f32()),
+        "f4" => array!(Float32, f32, |x| x),
+        "f8" => array!(Float64, f64, |x| x),
+        "i1" => array!(Int32, i8, i32::from),
+        "i2" => array!(Int32, i16, i32::from),
+        "i4" => array!(Int32, i32, |x| x),
+        "i8" => array!(Int64, i64, |x| x),
+        "u1" => array!(UInt8, u8, |x| x),
+        "u2" => array!(Int32, u16, i32::from),
+        "u4" => array!(Int64, u32, i64::from),
+        "b1" => array!(Bool, u8, |x| x != 0),
+        "u8" => {
+            if elements.as_chunks().0.iter().any(|&bytes| i64::try_from(u64::from_le_bytes(bytes)).is_err()) {
+                return Err(wrong("it has integers that do not fit int64"));
+            }
+            array!(Int64, u64, |x| x as i64)
+        }
+        _ => Err(wrong(&format!("its elements are of NumPy's type {descr}"))
+            .advice("arrays of floats, integers and truth values can be compared")),
+    }
+}
+
+/// The dictionary of the head, a Python literal such as `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 5), }`.
+fn parse_head(text: &str) -> Option<Head<'_>> {
+    let value = |key: &str| {
+        let (_, rest) = text.split_once(&format!("'{key}'"))?;
+        Some(rest.trim_start().strip_prefix(':')?.trim_start())
+    };
+    let descr = value("descr")?.strip_prefix('\'')?.split_once('\'')?.0;
+    let order = value("fortran_order")?;
+    let (dims, _) = value("shape")?.strip_prefix('(')?.split_once(')')?;
+    let dims = dims.split(',').map(str::trim).filter(|dim| !dim.is_empty());
+    // Python 2 wrote long integers with an L.
+    let shape = dims.map(|dim| dim.trim_end_matches('L').parse().ok()).collect::<Option<_>>()?;
+    let fortran_order = order.starts_with("True");
+    (fortran_order || order.starts_with("False")).then_some(Head { descr, fortran_order, shape })
+}
+
+/// The bytes of a `.npy` file, version 1.0.
+pub fn write(tensor: &Tensor) -> Vec<u8> {
+    let descr = match tensor {
+        Tensor::Float32(_) => "<f4",
+        Tensor::Float64(_) => "<f8",
+        Tensor::Int32(_) => "<i4",
+        Tensor::Int64(_) => "<i8",
+        Tensor::UInt8(_) => "|u1",
+        Tensor::Bool(_) => "|b1",
+    };
+    let shape: String = tensor.shape().iter().map(|dim| format!("{dim}, ")).collect();
+    let mut head =
+        format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({}), }}", shape.trim_end());
+    // The elements begin at a multiple of 64.
+    let before = MAGIC.len() + 4;
+    head.push_str(&" ".repeat(63 - (before + head.len()) % 64));
+    head.push('\n');
+    let mut bytes = [MAGIC, &[1, 0], &(head.len() as u16).to_le_bytes(), head.as_bytes()].concat();
+    macro_rules! elements {
+        ($array:expr) => {
+            bytes.extend($array.iter().flat_map(|element| element.to_le_bytes()))
+        };
+    }
+    match tensor {
+        Tensor::Float32(array) => elements!(array),
+        Tensor::Float64(array) => elements!(array),
+        Tensor::Int32(array) => elements!(array),
+        Tensor::Int64(array) => elements!(array),
+        Tensor::UInt8(array) => elements!(array),
+        Tensor::Bool(array) => bytes.extend(array.iter().map(|&element| u8::from(element))),
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(head: &str, elements: &[u8]) -> Vec<u8> {
+        [MAGIC, &[1, 0], &(head.len() as u16).to_le_bytes(), head.as_bytes(), elements].concat()
+    }
+
+    fn problem(bytes: &[u8]) -> String {
+        read(bytes).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let tensor =
+            Tensor::Float32(ArrayD::from_shape_vec(vec![2, 3], (0..6).map(|x| x as f32).collect()).unwrap());
+        assert_eq!(read(&write(&tensor)).unwrap(), tensor);
+        assert_eq!(write(&tensor).len() % 64, 6 * 4);
+        let flag = Tensor::Bool(ArrayD::from_elem(vec![], true));
+        assert_eq!(read(&write(&flag)).unwrap(), flag);
+    }
+
+    #[test]
+    fn the_first_axis_varies_fastest_in_fortran_order() {
+        let bytes =
+            file("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3L), }\n", &[1, 2, 3, 4, 5, 6]);
+        let rows = ArrayD::from_shape_vec(vec![2, 3], vec![1, 3, 5, 2, 4, 6]).unwrap();
+        assert_eq!(read(&bytes).unwrap(), Tensor::UInt8(rows));
+    }
+
+    #[test]
+    fn half_precision_becomes_single() {
+        let bytes =
+            file("{'descr': '<f2', 'fortran_order': False, 'shape': (2,), }", &[0x00, 0x3c, 0x00, 0xc1]);
+        let numbers = ArrayD::from_shape_vec(vec![2], vec![1.0, -2.5]).unwrap();
+        assert_eq!(read(&bytes).unwrap(), Tensor::Float32(numbers));
+    }
+
+    #[test]
+    fn files_that_lie_are_refused() {
+        let head = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 4), }";
+        let huge = head.replace("(2,", "(4611686018427387904,");
+        assert!(problem(&file(head, &[0; 16])).contains("fewer elements"));
+        assert!(problem(&file(&huge, &[0; 16])).contains("fewer elements"));
+        assert!(problem(&file(&head.replace("<f4", ">f4"), &[])).contains("big-endian"));
+        assert!(problem(&file(&head.replace("<f4", "<U7"), &[])).contains("<U7"));
+        assert!(problem(b"PK\x03\x04").contains("no array"));
+        assert!(problem(&file(head, &[])[..20]).contains("cut off"));
+        for end in 0..20 {
+            assert!(read(&file(head, &[])[..end]).is_err());
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! `tf2onnx-rs verify`, and `convert --verify`: right models pass, and wrong ones are caught.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use ndarray::ArrayD;
+use onnx_protobuf::{Message, ModelProto};
+use serde_json::Value;
+use support::checkpoint_writer::{Values, Variable};
+use support::checkpoints::{Format, filled, write};
+use support::command::{Done, convert, fails, tf2onnx_rs};
+use support::fill;
+use support::op_cases;
+use support::zoo::Case;
+use tempfile::TempDir;
+use tf2onnx_rs::eval::Tensor;
+use tf2onnx_rs::verify::save_arrays;
+
+const LOGITS: &str = "InceptionV3/Logits/SpatialSqueeze:0";
+
+/// A small network, its checkpoint, and what TensorFlow was given and computed.
+struct Setting {
+    folder: TempDir,
+    checkpoint: PathBuf,
+    case: Case,
+}
+
+impl Setting {
+    fn new() -> Self {
+        Self::with(|_| ())
+    }
+
+    /// With variables that are changed before they are written.
+    fn with(change: impl Fn(&mut Variable)) -> Self {
+        let case = Case::load("inception_v3_tiny");
+        let folder = TempDir::new().unwrap();
+        let mut variables = filled(&case);
+        variables.iter_mut().for_each(change);
+        let checkpoint = write(folder.path(), &variables, Format::V2);
+        let setting = Self { folder, checkpoint, case };
+        let shape: Vec<usize> =
+            setting.case.input.shape.iter().map(|dim| dim.unwrap_or(setting.case.input.batch)).collect();
+        setting.save("images.npz", "input", &shape, fill::image(&shape));
+        let logits = setting.case.logits();
+        setting.save("logits.npz", LOGITS, &[setting.case.input.batch, 11], logits);
+        setting
+    }
+
+    fn save(&self, file: &str, name: &str, shape: &[usize], elements: Vec<f32>) {
+        let array = ArrayD::from_shape_vec(shape, elements).unwrap();
+        save_arrays(&self.folder.path().join(file), &[(name.to_owned(), Tensor::Float32(array))]).unwrap();
+    }
+
+    fn path(&self, file: &str) -> String {
+        self.folder.path().join(file).to_str().unwrap().to_owned()
+    }
+
+    fn convert(&self, output: &str, options: &[&str]) -> Done {
+        let size = self.case.image_size();
+        let size = format!("--image-size={}x{}", size[0], size[1]);
+        convert(&self.checkpoint, Path::new(&self.path(output)), &[&[&size[..]], options].concat())
+    }
+
+    fn verify(&self, model: &str, options: &[&str]) -> Done {
+        let model = self.path(model);
+        tf2onnx_rs([&["verify", &model], options].concat())
+    }
+
+    /// Against what TensorFlow computed.
+    fn verify_logits(&self, model: &str) -> Done {
+        let (images, logits) = (self.path("images.npz"), self.path("logits.npz"));
+        self.verify(model, &["--inputs", &images, "--expected", &logits, "--json"])
+    }
+
+    fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder.path()).unwrap();
+        let mut files: Vec<String> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        files.sort();
+        files
+    }
+}
+
+fn json(done: &Done) -> Value {
+    serde_json::from_str(&done.stdout).unwrap_or_else(|error| panic!("{error}: {}", done.stdout))
+}
+
+#[test]
+fn a_right_model_computes_tensorflows_logits() {
+    let setting = Setting::new();
+    setting.convert("model.onnx", &[]);
+    let done = setting.verify_logits("model.onnx");
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let report = json(&done);
+    assert_eq!(report["ok"], true);
+    assert_eq!(report["seed"], Value::Null);
+    let outputs = report["outputs"].as_array().unwrap();
+    assert_eq!(outputs.len(), 1, "the predictions are not expected");
+    assert_eq!(outputs[0]["name"], LOGITS);
+    assert!(outputs[0]["relative"].as_f64().unwrap() < 2e-5);
+    assert_eq!(outputs[0]["top1"]["agree"], outputs[0]["top1"]["rows"]);
+}
+
+#[test]
+fn a_model_with_another_epsilon_is_caught() {
+    let setting = Setting::new();
+    setting.convert("model.onnx", &[]);
+    let path = setting.path("model.onnx");
+    let mut model = ModelProto::parse_from_bytes(&std::fs::read(&path).unwrap()).unwrap();
+    let graph = model.graph.mut_or_insert_default();
+    for node in graph.node.iter_mut().filter(|node| node.op_type == "BatchNormalization") {
+        for attribute in node.attribute.iter_mut().filter(|attribute| attribute.name == "epsilon") {
+            attribute.f = 1e-5;
+        }
+    }
+    std::fs::write(&path, model.write_to_bytes().unwrap()).unwrap();
+    let done = setting.verify_logits("model.onnx");
+    assert_eq!(done.status, 1);
+    assert_eq!(json(&done)["ok"], false);
+    assert!(done.stderr.starts_with("error: ") && done.stderr.lines().count() == 1, "{}", done.stderr);
+    assert!(done.stderr.contains(LOGITS), "{}", done.stderr);
+}
+
+#[test]
+fn a_model_of_another_checkpoint_is_caught() {
+    let other = Setting::with(|variable| {
+        if let Values::Float32(values) = &mut variable.values
+            && variable.name.ends_with("Conv2d_2b_3x3/weights")
+        {
+            values.iter_mut().for_each(|value| *value *= 1.01);
+        }
+    });
+    other.convert("model.onnx", &[]);
+    assert_eq!(other.verify_logits("model.onnx").status, 1);
+}
+
+#[test]
+fn models_with_their_weights_beside_them_and_with_folded_batch_norms_agree() {
+    let setting = Setting::new();
+    setting.convert("model.onnx", &["--external-data"]);
+    setting.convert("folded.onnx", &["--fold-batch-norm"]);
+    let folded = setting.path("folded.onnx");
+    let done = setting.verify("model.onnx", &["--against", &folded]);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    assert!(done.stdout.contains("made up from seed 0"), "{}", done.stdout);
+    std::fs::remove_file(setting.path("model.onnx.data")).unwrap();
+    let done = setting.verify("model.onnx", &["--against", &folded]);
+    assert_eq!(done.status, 1);
+    assert!(done.stderr.contains("its weights cannot be read"), "{}", done.stderr);
+}
+
+#[test]
+fn what_was_saved_reproduces_a_run() {
+    let setting = Setting::new();
+    setting.convert("model.onnx", &[]);
+    let [model, inputs, outputs] = ["model.onnx", "in.npz", "out.npz"].map(|file| setting.path(file));
+    let saved = ["--seed", "5", "--save-inputs", &inputs, "--save-outputs", &outputs, "-q"];
+    let done = setting.verify("model.onnx", &[&["--against", &model], &saved[..]].concat());
+    assert_eq!((done.status, done.stdout.as_str()), (0, ""), "{}", done.stderr);
+    let again = ["--inputs", &inputs, "--expected", &outputs, "--tolerance", "0"];
+    assert_eq!(setting.verify("model.onnx", &again).status, 0);
+}
+
+#[test]
+fn outputs_that_are_missing_or_of_another_shape_are_beyond_every_tolerance() {
+    let setting = Setting::new();
+    setting.convert("model.onnx", &[]);
+    let images = setting.path("images.npz");
+    let verify = |name: &str, shape: &[usize], count: usize| {
+        setting.save("expected.npz", name, shape, vec![0.0; count]);
+        let expected = setting.path("expected.npz");
+        let options = ["--inputs", &images, "--expected", &expected, "--tolerance", "1e9", "--json"];
+        let done = setting.verify("model.onnx", &options);
+        assert_eq!(done.status, 1);
+        json(&done)["outputs"][0]["problem"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(verify("logits", &[1, 11], 11), "the model has no such output");
+    assert!(verify(LOGITS, &[11], 11).contains("instead of [11]"));
+}
+
+#[test]
+fn convert_verifies_the_model_by_the_graph_it_was_made_from() {
+    let setting = Setting::new();
+    let nchw = ["--inputs-as-nchw", "input:0", "--outputs", "Mixed_6e,PreLogits,Logits"];
+    let layouts = [&nchw[..], &["--outputs-as-nchw", "Mixed_6e"]].concat();
+    for options in [&[][..], &["--external-data"], &["--fold-batch-norm"], &nchw, &layouts] {
+        let done = setting.convert("model.onnx", &[&["--verify", "--json"], options].concat());
+        let report = json(&done);
+        let outputs = report["verification"]["outputs"].as_array().unwrap();
+        assert_eq!(outputs.len(), report["outputs"].as_array().unwrap().len());
+        assert!(outputs.iter().all(|output| output["ok"] == true), "{outputs:?}");
+        assert!(outputs.iter().any(|output| output["relative"].as_f64().unwrap() > 0.0), "two computations");
+    }
+    assert!(setting.convert("model.onnx", &["--verify"]).stdout.contains("verified: "));
+    let images = setting.path("images.npz");
+    setting.convert("model.onnx", &["--verify", "--verify-inputs", &images]);
+}
+
+#[test]
+fn a_model_that_fails_does_not_take_the_place_of_another() {
+    let setting = Setting::new();
+    std::fs::write(setting.path("model.onnx"), "what was there").unwrap();
+    let before = setting.files();
+    let checkpoint = setting.checkpoint.to_str().unwrap();
+    let args = ["convert", checkpoint, &setting.path("model.onnx"), "--external-data", "--verify"];
+    let message = fails(&[&args[..], &["--tolerance", "0"]].concat());
+    assert!(message.contains("model.onnx") && message.contains("it is not written"), "{message}");
+    assert!(!message.contains(".tf2onnx-rs-"), "{message}");
+    assert_eq!(std::fs::read(setting.path("model.onnx")).unwrap(), b"what was there");
+    assert_eq!(setting.files(), before);
+}
+
+#[test]
+fn an_op_that_is_not_evaluated_or_not_executed_is_named() {
+    let cases = op_cases::cases();
+    let folder = TempDir::new().unwrap();
+    let path = |file: &str| folder.path().join(file).to_str().unwrap().to_owned();
+    std::fs::write(path("hue.pb"), &cases["adjust_hue.0"]["graph.pb"]).unwrap();
+    let message = fails(&["convert", &path("hue.pb"), &path("hue.onnx"), "--verify"]);
+    assert!(message.contains("AdjustHue") && message.contains("tf2onnx-rs verify"), "{message}");
+    assert!(!Path::new(&path("hue.onnx")).exists());
+    let files = &cases["ctc_greedy_decoder.0"];
+    std::fs::write(path("ctc.pb"), &files["graph.pb"]).unwrap();
+    let outputs = op_cases::Case::of(files).outputs.join(",");
+    let options = ["--keep-going", "--outputs", &outputs];
+    convert(Path::new(&path("ctc.pb")), Path::new(&path("ctc.onnx")), &options);
+    let message = fails(&["verify", &path("ctc.onnx"), "--against", &path("ctc.onnx")]);
+    assert!(message.contains("CTCGreedyDecoder") && message.contains("ONNX Runtime"), "{message}");
+}
+
+#[test]
+fn what_is_no_model_and_what_is_no_array_is_said() {
+    let setting = Setting::new();
+    setting.convert("model.onnx", &[]);
+    std::fs::write(setting.path("text.onnx"), "this is no model").unwrap();
+    let [text, images, model] = ["text.onnx", "images.npz", "model.onnx"].map(|file| setting.path(file));
+    assert!(fails(&["verify", &text, "--against", &model]).contains("text.onnx"));
+    let message = fails(&["verify", &model, "--inputs", &text, "--expected", &images]);
+    assert!(message.contains("no array that NumPy saved"), "{message}");
+    let logits = setting.path("logits.npz");
+    let message = fails(&["verify", &model, "--inputs", &logits, "--expected", &logits]);
+    assert!(message.contains("no such input") && message.contains("input:0"), "{message}");
+    save_arrays(&setting.folder.path().join("none.npz"), &[]).unwrap();
+    let message = fails(&["verify", &model, "--inputs", &images, "--expected", &setting.path("none.npz")]);
+    assert!(message.contains("nothing that it could be compared with"), "{message}");
+    setting.save("small.npz", "input:0", &[1, 8, 8, 3], vec![0.0; 192]);
+    let message = fails(&["verify", &model, "--inputs", &setting.path("small.npz"), "--expected", &logits]);
+    assert!(message.contains("[1, 8, 8, 3]"), "{message}");
+}
+
+#[test]
+fn a_comparison_without_anything_to_compare_with_is_bad_usage() {
+    let status = |options: &[&str]| tf2onnx_rs([&["verify", "model.onnx"], options].concat()).status;
+    assert_eq!(status(&[]), 2);
+    assert_eq!(status(&["--expected", "o.npz"]), 2);
+    assert_eq!(status(&["--inputs", "i.npz", "--expected", "o.npz", "--against", "b.onnx"]), 2);
+    assert_eq!(status(&["--against", "b.onnx", "--tolerance", "-1"]), 2);
+    assert_eq!(status(&["--against", "b.onnx", "--tolerance", "inf"]), 2);
+}
