@@ -12,6 +12,7 @@ pub mod model;
 pub mod onnx;
 pub mod output;
 pub mod passes;
+pub mod report;
 pub mod slim;
 pub mod tensor;
 pub mod verify;

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::graph::Shape;
+pub use crate::report::numbers::bytes;
 
 /// Prints a result. That the reader of a pipe has seen enough is no error.
 pub fn print(text: &str) -> Result<()> {
@@ -47,34 +48,7 @@ pub fn shape(shape: &[usize]) -> String {
     Shape::known(shape).to_string()
 }
 
-/// A number of bytes for people: `109.3 MB`.
-pub fn bytes(count: u64) -> String {
-    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
-    if count < 1000 {
-        return format!("{count} B");
-    }
-    let mut size = count as f64 / 1000.0;
-    let mut unit = 0;
-    while size >= 999.95 && unit + 1 < UNITS.len() {
-        size /= 1000.0;
-        unit += 1;
-    }
-    format!("{size:.1} {}", UNITS[unit])
-}
-
 /// One or many: `1 tensor`, `3 tensors`.
 pub fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bytes_are_given_in_the_unit_that_fits() {
-        assert_eq!(bytes(999), "999 B");
-        assert_eq!(bytes(109_270_000), "109.3 MB");
-        assert_eq!(bytes(999_990), "1.0 MB");
-    }
 }

@@ -16,6 +16,8 @@ pub use network::{NetworkOrigin, recognize_checkpoint, variables};
 pub use reference::Reference;
 pub use summary::BatchNormSummary;
 
+use std::time::Instant;
+
 use crate::error::{Error, Result};
 use crate::graph::{Graph, TensorRef};
 use crate::lower::{LowerOptions, lower};
@@ -113,6 +115,21 @@ pub struct Conversion {
     pub float16: Option<Float16>,
     /// What the model is to compute.
     pub reference: Reference,
+    /// What the model was made from: TensorFlow's graph, its variables being constants.
+    pub graph: Graph,
+    /// How long it took.
+    pub timing: Timing,
+}
+
+/// Seconds that the parts of a conversion took.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Timing {
+    /// Recognizing the network and drawing it, or importing the graph.
+    pub drawing: f64,
+    /// Rewriting the graph and turning its variables into constants.
+    pub rewriting: f64,
+    /// From TensorFlow's ops to ONNX's.
+    pub lowering: f64,
 }
 
 /// Where a graph comes from.
@@ -165,20 +182,25 @@ struct Drawing {
 /// Where the network is not recognized, its variables are not all there, ops of the graph cannot be converted, or
 /// the options do not fit it.
 pub fn convert(source: &Source, options: &ConvertOptions) -> Result<Conversion> {
-    match source.graph() {
+    let start = Instant::now();
+    let (drawing, origin) = match source.graph() {
         Some(file) if options.network.is_none() && options.network_options.is_empty() => {
             let (drawing, origin) = graph::draw(source, file, options)?;
-            finish(source, options, drawing, Origin::Graph(origin))
+            (drawing, Origin::Graph(origin))
         }
         _ => {
             let (drawing, origin) = network::draw(source, options)?;
-            finish(source, options, drawing, Origin::Network(Box::new(origin)))
+            (drawing, Origin::Network(Box::new(origin)))
         }
-    }
+    };
+    let seconds = start.elapsed().as_secs_f64();
+    let conversion = finish(source, options, drawing, origin)?;
+    Ok(Conversion { timing: Timing { drawing: seconds, ..conversion.timing }, ..conversion })
 }
 
 /// What is shared: the passes, the weights, the lowering.
 fn finish(source: &Source, options: &ConvertOptions, drawing: Drawing, origin: Origin) -> Result<Conversion> {
+    let start = Instant::now();
     // Passes move what is left; tensors are found again by their names.
     let names = |tensors: &[TensorRef]| -> Vec<String> {
         tensors.iter().map(|&tensor| drawing.graph.tensor_name(tensor)).collect()
@@ -208,6 +230,7 @@ fn finish(source: &Source, options: &ConvertOptions, drawing: Drawing, origin: O
         let (narrowed, summary) = to_float16(&graph, &outputs, &options.keep_float32, options.opset)?;
         (graph, float16) = (narrowed, Some(summary));
     }
+    let rewriting = start.elapsed().as_secs_f64();
     let lower_options = LowerOptions {
         opset: options.opset,
         inputs_as_nchw: found(&graph, &as_nchw_in),
@@ -225,7 +248,9 @@ fn finish(source: &Source, options: &ConvertOptions, drawing: Drawing, origin: O
         inputs_as_nchw: as_nchw_in,
         outputs_as_nchw: as_nchw_out,
     };
-    Ok(Conversion { model, origin, batch_norms, moving_averages: averages, float16, reference })
+    let lowering = start.elapsed().as_secs_f64() - rewriting;
+    let timing = Timing { drawing: 0.0, rewriting, lowering };
+    Ok(Conversion { model, origin, batch_norms, moving_averages: averages, float16, reference, graph, timing })
 }
 
 /// What the model says about its origin.

@@ -36,8 +36,9 @@ pub fn onnx_dtype(dtype: DType) -> Option<i32> {
     } as i32)
 }
 
-/// The length of one axis of a model's input or output.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The length of one axis of a model's input or output. As JSON it is the length, the name, or `null`.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(untagged)]
 pub enum Dim {
     /// Always this.
     Known(usize),

@@ -42,8 +42,13 @@ pub struct BatchNorm {
 
 /// The batch norms of a graph whose variables are not frozen yet, in the order of the graph.
 pub fn batch_norms(graph: &Graph) -> Vec<BatchNorm> {
-    let norms = graph.nodes().map(|(_, node)| node).filter(|node| node.op.starts_with("FusedBatchNorm"));
-    norms.filter(|node| node.inputs.len() >= 5).map(|node| batch_norm(graph, node)).collect()
+    let norms = graph.nodes().map(|(_, node)| node).filter(|node| is_batch_norm(node));
+    norms.map(|node| batch_norm(graph, node)).collect()
+}
+
+/// Whether a node is a batch norm: of its input, scale, offset, mean and variance.
+pub fn is_batch_norm(node: &Node) -> bool {
+    node.op.starts_with("FusedBatchNorm") && node.inputs.len() >= 5
 }
 
 fn batch_norm(graph: &Graph, node: &Node) -> BatchNorm {

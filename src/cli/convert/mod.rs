@@ -1,6 +1,7 @@
 //! `tf2onnx-rs convert`
 
 mod options;
+mod report;
 mod summary;
 mod verified;
 
@@ -31,7 +32,8 @@ Examples:
   tf2onnx-rs convert saved_model/ model.onnx --signature serving_default
   tf2onnx-rs convert frozen.pb model.onnx --inputs images:0 --outputs scores:0,boxes:0 --shape images=1,300,300,3
   tf2onnx-rs convert my_net.ckpt my_net.onnx --network my_net.toml --verify
-  tf2onnx-rs convert model.ckpt-5000 features.onnx --outputs Mixed_6e,PreLogits")]
+  tf2onnx-rs convert model.ckpt-5000 features.onnx --outputs Mixed_6e,PreLogits
+  tf2onnx-rs convert inception_v3.ckpt inception_v3.onnx --report inception_v3.html")]
 pub struct Args {
     /// A checkpoint (a V1 file, the prefix or any file of a V2 checkpoint), a .meta, .pb or .pbtxt file, or the
     /// folder, SavedModel or archive that it is in
@@ -40,6 +42,9 @@ pub struct Args {
     output: PathBuf,
     #[command(flatten)]
     conversion: ConversionArgs,
+    /// Write what was read, assumed and made as a page, .html, or as data, .json (repeatable)
+    #[arg(long, value_name = "FILE.html|FILE.json", value_delimiter = ',', value_parser = report::Destination::parse)]
+    report: Vec<report::Destination>,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -58,16 +63,23 @@ pub struct Converted {
     /// Where that was asked for.
     pub verification: Option<Verification>,
     pub seconds: f64,
+    /// Of these, those that opening the input took.
+    pub opening: f64,
+    /// And those that writing the model took.
+    pub writing: f64,
 }
 
 pub fn run(args: &Args) -> Result<()> {
+    let reports = report::Reports::begin(&args.report, &args.output)?;
     let bar = progress::byte_bar(args.quiet, "writing");
     let converted = convert_file(&args.input, &args.output, &args.conversion, &|done, total| {
         bar.set_length(total);
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    let Converted { conversion, written, verification, seconds } = &converted?;
+    let converted = converted?;
+    reports.write(args, &converted)?;
+    let Converted { conversion, written, verification, seconds, .. } = &converted;
     let summary = Summary::new(&args.input, &args.output, conversion, written, *seconds)
         .with_verification(verification.as_ref());
     match (args.json, args.quiet) {
@@ -86,10 +98,13 @@ pub fn convert_file(
 ) -> Result<Converted> {
     let start = Instant::now();
     let source = Model::open(input, &args.open_options())?;
+    let opening = start.elapsed().as_secs_f64();
     let done = convert(&source, &args.convert_options()).and_then(|conversion| {
+        let converting = start.elapsed().as_secs_f64();
         let (written, verification) =
             args.verification.write((&source, &conversion), output, &args.write_options(), progress)?;
-        Ok(Converted { conversion, written, verification, seconds: start.elapsed().as_secs_f64() })
+        let seconds = start.elapsed().as_secs_f64();
+        Ok(Converted { conversion, written, verification, seconds, opening, writing: seconds - converting })
     });
     done.map_err(|error| source.error(error))
 }

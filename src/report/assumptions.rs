@@ -1,0 +1,174 @@
+//! What a conversion assumed, each with its reason: what no checkpoint holds, and what nobody said.
+
+use serde::Serialize;
+
+use crate::convert::{BatchNormSummary, Conversion, ConvertOptions, NetworkOrigin, Origin};
+use crate::passes::batch_norm::{self, BatchNorm};
+use crate::slim::{OptionSource, OptionSpec};
+
+/// Something that was assumed or chosen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Assumption {
+    /// What it is about: `epsilon`.
+    pub about: String,
+    /// What was assumed: `0.001`.
+    pub value: String,
+    /// Why, or who said so.
+    pub reason: String,
+    /// The layers, variables or tensors that it is about, where it is not about all of them.
+    pub items: Vec<String>,
+}
+
+fn assume(about: &str, value: impl ToString, reason: impl ToString) -> Assumption {
+    Assumption {
+        about: about.to_owned(),
+        value: value.to_string(),
+        reason: reason.to_string(),
+        items: vec![],
+    }
+}
+
+/// Everything that was assumed of a conversion.
+pub fn collect(conversion: &Conversion, options: &ConvertOptions) -> Vec<Assumption> {
+    let mut found = vec![];
+    match &conversion.origin {
+        Origin::Network(network) => of_network(network, options, &mut found),
+        Origin::Graph(graph) => {
+            if let Some(signature) = &graph.signature {
+                let given = options.signature.is_some();
+                let reason =
+                    if given { "given with --signature" } else { "the one that the model is served by" };
+                found.push(assume("signature", signature, reason));
+            }
+            found.extend(graph.notes.iter().filter(|note| !note.starts_with("warning: ")).map(|note| {
+                let note = note.strip_prefix("note: ").unwrap_or(note);
+                assume("graph", note, "what the model is to compute needs no more than that")
+            }));
+        }
+    }
+    found.push(outputs(conversion, options));
+    of_batch_norms(conversion, &mut found);
+    of_moving_averages(conversion, options, &mut found);
+    let layouts =
+        [("--inputs-as-nchw", &options.inputs_as_nchw), ("--outputs-as-nchw", &options.outputs_as_nchw)];
+    for (option, names) in layouts.into_iter().filter(|(_, names)| !names.is_empty()) {
+        found.push(assume(
+            "layout",
+            format!("channels second: {}", names.join(", ")),
+            format!("given with {option}"),
+        ));
+    }
+    found
+}
+
+fn of_network(origin: &NetworkOrigin, options: &ConvertOptions, found: &mut Vec<Assumption>) {
+    let recognition = &origin.recognition;
+    let network = recognition.network;
+    let reason = match &options.network {
+        Some(_) => "given with --network".to_owned(),
+        None => format!(
+            "names and shapes of variables: the checkpoint holds {} of the {} that the network reads",
+            recognition.found, recognition.expected
+        ),
+    };
+    found.push(assume("network", network.name, reason));
+    for spec in network.options {
+        found.extend(recognition.options.value(spec.name).map(|value| {
+            let is_given = !recognition.options.is_open(spec.name);
+            assume(spec.name, value, format!("{}: {}", source(spec, is_given), spec.help))
+        }));
+    }
+    let image = &origin.image;
+    let reason = match options.image_size {
+        Some(_) => "given with --image-size",
+        None => "what the network was published with; no checkpoint holds it (--image-size)",
+    };
+    found.push(assume("image size", format!("{} × {}", image.height, image.width), reason));
+    found.push(match image.batch {
+        Some(batch) => assume("batch", batch, "given with --batch-size"),
+        None => assume("batch", "open", "any number of images; --batch-size fixes it"),
+    });
+    let scope = network.arg_scope_name;
+    for (stored, value, reason) in [
+        (true, "used", format!("they are stored although {scope} has none: the checkpoint is believed")),
+        (
+            false,
+            "left out",
+            format!("they are not stored although {scope} has them: the checkpoint is believed"),
+        ),
+    ] {
+        let of_kind = origin.disagreements.iter().filter(|disagreement| disagreement.stored == stored);
+        let items: Vec<String> = of_kind.map(|disagreement| disagreement.variable.clone()).collect();
+        if !items.is_empty() {
+            found.push(Assumption { items, ..assume("variables unlike the arg_scope's", value, reason) });
+        }
+    }
+}
+
+fn source(spec: &OptionSpec, is_given: bool) -> &'static str {
+    match spec.source {
+        _ if is_given => "given with --network-option",
+        OptionSource::Variables | OptionSource::ReadBy(_) => "read off the variables",
+        OptionSource::User => "slim's default, since nothing in a checkpoint tells",
+    }
+}
+
+fn outputs(conversion: &Conversion, options: &ConvertOptions) -> Assumption {
+    let reason = match &conversion.origin {
+        _ if !options.outputs.is_empty() => "given with --outputs",
+        Origin::Network(_) => "the logits first, then what follows from them; --outputs chooses others",
+        Origin::Graph(graph) if graph.signature.is_some() => {
+            "those of the signature; --outputs chooses others"
+        }
+        Origin::Graph(_) => "the graph's ends, which nothing else reads; --outputs chooses others",
+    };
+    let items: Vec<String> = conversion.model.outputs.iter().map(|output| output.name.clone()).collect();
+    Assumption { items, ..assume("outputs", conversion.model.outputs.len(), reason) }
+}
+
+fn of_batch_norms(conversion: &Conversion, found: &mut Vec<Assumption>) {
+    let norms = &conversion.batch_norms;
+    let summary = BatchNormSummary::new(norms, conversion.origin.epsilon_source());
+    if norms.is_empty() {
+        return;
+    }
+    let epsilons: Vec<String> = summary.epsilons.iter().map(f32::to_string).collect();
+    let reason =
+        format!("from {}; it is added to the variance and is in no checkpoint", summary.epsilon_source);
+    found.push(assume("epsilon", epsilons.join(" and "), reason));
+    type PartOf = fn(&BatchNorm) -> &batch_norm::Origin;
+    let parts: [(&str, &str, &str, PartOf); 2] =
+        [("gamma", "1", "scale=False", |norm| &norm.gamma), ("beta", "0", "center=False", |norm| &norm.beta)];
+    for (name, neutral, argument, part) in parts {
+        let missing = norms.iter().filter(|norm| !part(norm).is_stored());
+        let items: Vec<String> = missing.map(|norm| norm.name.clone()).collect();
+        if !items.is_empty() {
+            let reason = format!(
+                "it was never made: slim's batch_norm has none with {argument}, which stands for {neutral}"
+            );
+            let value = format!("{neutral} for {} of {} batch norms", items.len(), norms.len());
+            found.push(Assumption { items, ..assume(name, value, reason) });
+        }
+    }
+    let folded = norms.len().saturating_sub(conversion.model.count_nodes("BatchNormalization"));
+    if folded > 0 {
+        let value = format!("{folded} of {} folded into convolutions", norms.len());
+        found.push(assume("batch norms", value, "asked for with --fold-batch-norm"));
+    }
+}
+
+fn of_moving_averages(conversion: &Conversion, options: &ConvertOptions, found: &mut Vec<Assumption>) {
+    use crate::passes::moving_averages::Choice;
+    let averages = &conversion.moving_averages;
+    if averages.found == 0 {
+        return;
+    }
+    let reason = match (options.moving_averages, averages.used) {
+        (Choice::On | Choice::Off, _) => "given with --moving-averages",
+        (Choice::Auto, true) => "every trained variable has one, and they usually predict better",
+        (Choice::Auto, false) => "some trained variables have none",
+    };
+    let value = if averages.used { "taken in place of the weights" } else { "left aside" };
+    let items = averages.missing.clone();
+    found.push(Assumption { items, ..assume("moving averages", value, reason) });
+}

@@ -1,0 +1,135 @@
+//! What is said about the conversion as a whole: the overview, warnings, assumptions, and the time it took.
+
+use maud::{Markup, html};
+
+use super::plots::bar;
+use crate::report::numbers::{bytes, seconds, shape, thousands};
+use crate::report::{Assumption, Report, TensorReport, Timing, Warning};
+
+/// Items of a list that are shown before the rest is folded away.
+const SHOWN: usize = 3;
+
+pub fn overview(report: &Report) -> Markup {
+    let Report { source, model, totals, .. } = report;
+    html! {
+        dl.cards {
+            @if let Some(network) = &source.network {
+                div {
+                    dt { "Network" }
+                    dd { (network) }
+                    dd.detail {
+                        @if let Some(scope) = source.scope.as_deref().filter(|scope| !scope.is_empty()) { "in " (scope) ", " }
+                        (source.variables_found.unwrap_or(0)) " of " (source.variables_expected.unwrap_or(0)) " variables"
+                    }
+                }
+            }
+            @if let Some(graph) = &source.graph {
+                div {
+                    dt { "Graph" }
+                    dd { (graph) }
+                    @if let Some(signature) = &source.signature { dd.detail { "signature " (signature) } }
+                }
+            }
+            (tensors("Inputs", &model.inputs))
+            (tensors("Outputs", &model.outputs))
+            (card("Parameters", thousands(totals.parameters), format!("{} of weights", bytes(totals.weight_bytes))))
+            (card("Activations", bytes(totals.activation_bytes), match totals.layers_of_open_shape {
+                0 => "of all layers, for one image".to_owned(),
+                open => format!("for one image; {open} layers of open shape are left out"),
+            }))
+            (card("Model", format!("{} nodes", thousands(model.nodes as u64)),
+                format!("{} initializers, opset {}, {}", thousands(model.initializers as u64), model.opset, bytes(model.bytes))))
+            @if let Some(path) = &model.external_data { (card("External data", path.clone(), "belongs beside the model".to_owned())) }
+            @if source.batch_norms.count > 0 {
+                (card("Batch norms", source.batch_norms.count.to_string(),
+                    format!("{} with a unit scale that nobody stored", source.batch_norms.gamma_synthesized)))
+            }
+        }
+    }
+}
+
+fn card(about: &str, value: String, detail: String) -> Markup {
+    html! { div { dt { (about) } dd { (value) } dd.detail { (detail) } } }
+}
+
+fn tensors(about: &str, tensors: &[TensorReport]) -> Markup {
+    html! {
+        div {
+            dt { (about) }
+            @for tensor in tensors {
+                dd { code { (breakable(&tensor.name)) } }
+                dd.detail { (tensor.dtype) " " (shape(tensor.shape.as_deref())) }
+            }
+        }
+    }
+}
+
+/// A name that is broken after its scopes where it does not fit.
+fn breakable(name: &str) -> Markup {
+    html! { @for part in name.split_inclusive('/') { (part) wbr; } }
+}
+
+pub fn warnings(warnings: &[Warning]) -> Markup {
+    html! {
+        ul.warnings {
+            @for warning in warnings {
+                li { @if !warning.about.is_empty() { code { (warning.about) } ": " } (warning.text) }
+            }
+        }
+    }
+}
+
+pub fn assumptions(assumptions: &[Assumption]) -> Markup {
+    html! {
+        p { "A checkpoint holds weights and nothing else. This is what had to be known besides, and who says so." }
+        div.scroll role="region" aria-label="Table of assumptions" tabindex="0" {
+            table.facts {
+                caption.hidden { "What was assumed, and why" }
+                thead { tr { th scope="col" { "About" } th scope="col" { "Assumed" } th scope="col" { "Reason" } } }
+                tbody {
+                    @for assumption in assumptions {
+                        tr {
+                            th scope="row" { (assumption.about) }
+                            td { (assumption.value) }
+                            td { (assumption.reason) (items(&assumption.items)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn items(items: &[String]) -> Markup {
+    let list = html! { ul { @for item in items { li { code { (item) } } } } };
+    html! {
+        @if items.len() > SHOWN {
+            details { summary { "all " (items.len()) } (list) }
+        } @else if !items.is_empty() {
+            (list)
+        }
+    }
+}
+
+pub fn timing(timing: &Timing) -> Markup {
+    let parts = timing.parts();
+    let total: f64 = parts.iter().map(|(_, seconds)| seconds).sum();
+    html! {
+        div.scroll role="region" aria-label="Table of times" tabindex="0" {
+            table.facts.numbers {
+                caption.hidden { "How long each part of the conversion took" }
+                thead { tr { th scope="col" { "Part" } th.number scope="col" { "Time" } th scope="col" { "Share" } } }
+                tbody {
+                    @for (part, took) in parts {
+                        tr {
+                            th scope="row" { (part) }
+                            td.number { (seconds(took)) }
+                            td { (bar(if total > 0.0 { took / total } else { 0.0 })) }
+                        }
+                    }
+                }
+                tfoot { tr { th scope="row" { "all" } td.number { (seconds(total)) } td {} } }
+            }
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! The layers of a graph: its nodes that compute something from the inputs, with the weights that each reads.
+
+use hashbrown::{HashMap, HashSet};
+use serde::Serialize;
+
+use super::{Statistics, TensorReport};
+use crate::graph::{Graph, Node, NodeId, TensorRef};
+use crate::onnx::Model;
+use crate::passes::batch_norm::{self, BatchNorm};
+use crate::tensor::{Constant, DType};
+
+/// A node of the graph that computes something from the inputs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LayerReport {
+    /// The node's name, with its scopes.
+    pub name: String,
+    /// The TensorFlow op.
+    pub op: String,
+    /// The layers that it reads, by their place in the list.
+    pub inputs: Vec<usize>,
+    /// What it computes, as far as somebody reads it.
+    pub outputs: Vec<TensorReport>,
+    /// Whether the model is fed it.
+    pub is_input: bool,
+    /// Whether the model hands it out.
+    pub is_output: bool,
+    /// Elements of its weights. Weights that several layers read count for the first of them.
+    pub parameters: u64,
+    /// Bytes of its weights.
+    pub weight_bytes: u64,
+    /// Bytes of what it computes, an open batch counted as 1; `null` where other lengths are open.
+    pub activation_bytes: Option<u64>,
+    /// Its share of the bytes of all weights, from 0 to 1.
+    pub share: f64,
+}
+
+/// A tensor that was trained.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WeightReport {
+    /// The variable, or the constant that it was frozen to.
+    pub name: String,
+    /// TensorFlow's name of its type.
+    pub dtype: &'static str,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// The first layer that reads it, by its place in the list of layers.
+    pub layer: usize,
+    /// How many elements it has.
+    pub parameters: u64,
+    /// How many bytes they take.
+    pub bytes: u64,
+    /// What is known of its elements.
+    pub statistics: Statistics,
+}
+
+/// The layers and weights of a graph.
+pub struct Listed {
+    pub layers: Vec<LayerReport>,
+    /// Each with the recipe for its elements; the statistics are still empty.
+    pub weights: Vec<(WeightReport, Constant)>,
+    /// Where each constant is among the weights.
+    pub weight_of: HashMap<NodeId, usize>,
+}
+
+/// Lists the layers of a graph whose variables are constants.
+pub fn list(graph: &Graph, batch_norms: &[BatchNorm], model: &Model) -> Listed {
+    let outputs: HashSet<TensorRef> =
+        model.outputs.iter().filter_map(|output| graph.find_tensor(&output.name)).collect();
+    let is_fixed = fixed_nodes(graph);
+    let neutral = synthesized(graph, batch_norms);
+    let read: HashSet<TensorRef> =
+        graph.nodes().flat_map(|(_, node)| &node.inputs).chain(&outputs).copied().collect();
+    let mut listed = Listed { layers: vec![], weights: vec![], weight_of: HashMap::new() };
+    let mut places: HashMap<NodeId, usize> = HashMap::new();
+    for (id, node) in graph.nodes() {
+        let ports = || (0..node.outputs.len()).map(|port| TensorRef { node: id, port });
+        let is_output = ports().any(|tensor| outputs.contains(&tensor));
+        if is_fixed.contains(&id) && !is_output {
+            continue;
+        }
+        let place = listed.layers.len();
+        let weights = listed.weights.len();
+        let mut inputs: Vec<usize> = vec![];
+        // What is fixed is looked through, down to the constants it is made from.
+        let mut fixed: Vec<NodeId> = if node.constant().is_some() { vec![id] } else { vec![] };
+        let mut visited = HashSet::new();
+        for input in &node.inputs {
+            match places.get(&input.node) {
+                Some(layer) if inputs.contains(layer) => {}
+                Some(&layer) => inputs.push(layer),
+                None => fixed.push(input.node),
+            }
+        }
+        fixed.reverse();
+        while let Some(id) = fixed.pop() {
+            let source = graph.node(id);
+            fixed.extend(source.inputs.iter().map(|input| input.node).filter(|id| visited.insert(*id)));
+            if let Some(constant) = source.constant()
+                && is_weight(constant)
+                && !neutral.contains(&id)
+                && !listed.weight_of.contains_key(&id)
+            {
+                listed.weight_of.insert(id, listed.weights.len());
+                listed.weights.push((weight(source, constant, place), constant.clone()));
+            }
+        }
+        let used: Vec<(TensorRef, TensorReport)> = ports()
+            .filter(|tensor| tensor.port == 0 || read.contains(tensor))
+            .map(|tensor| {
+                let name = graph.tensor_name(tensor);
+                (tensor, TensorReport::of_graph(name, graph.tensor_type(tensor)))
+            })
+            .collect();
+        let bytes = |(tensor, _): &(TensorRef, TensorReport)| bytes_of(graph, *tensor);
+        let activation_bytes = used.iter().map(bytes).sum();
+        let weights = &listed.weights[weights..];
+        listed.layers.push(LayerReport {
+            name: node.name.clone(),
+            op: node.op.clone(),
+            inputs,
+            outputs: used.into_iter().map(|(_, report)| report).collect(),
+            is_input: node.op.starts_with("Placeholder"),
+            is_output,
+            parameters: weights.iter().map(|(weight, _)| weight.parameters).sum(),
+            weight_bytes: weights.iter().map(|(weight, _)| weight.bytes).sum(),
+            activation_bytes,
+            share: 0.0,
+        });
+        places.insert(id, place);
+    }
+    let total: u64 = listed.layers.iter().map(|layer| layer.weight_bytes).sum();
+    for layer in listed.layers.iter_mut().filter(|layer| layer.weight_bytes > 0) {
+        layer.share = layer.weight_bytes as f64 / total as f64;
+    }
+    listed
+}
+
+/// The nodes whose results are known before the model runs: constants, and what is computed from nothing else.
+fn fixed_nodes(graph: &Graph) -> HashSet<NodeId> {
+    let mut fixed = HashSet::new();
+    for (id, node) in graph.nodes() {
+        let from_fixed =
+            || !node.inputs.is_empty() && node.inputs.iter().all(|input| fixed.contains(&input.node));
+        if node.constant().is_some() || (!is_random(node) && from_fixed()) {
+            fixed.insert(id);
+        }
+    }
+    fixed
+}
+
+/// Ops whose inputs are the shape or the parameters of what they draw (`tensorflow/core/ops/random_ops.cc`,
+/// `stateless_random_ops.cc`).
+fn is_random(node: &Node) -> bool {
+    ["Random", "TruncatedNormal", "Multinomial"].iter().any(|word| node.op.contains(word))
+}
+
+/// The scales and offsets of batch norms that nobody stored: they were not trained.
+fn synthesized(graph: &Graph, batch_norms: &[BatchNorm]) -> HashSet<NodeId> {
+    let norms = batch_norm_nodes(graph).zip(batch_norms);
+    norms
+        .flat_map(|(node, norm)| {
+            [(&norm.gamma, 1), (&norm.beta, 2)]
+                .into_iter()
+                .filter(|(origin, _)| !origin.is_stored())
+                .filter_map(|(_, input)| constant_of(graph, node.inputs[input]))
+        })
+        .collect()
+}
+
+/// The nodes that `passes::batch_norm` lists, in the same order.
+pub fn batch_norm_nodes(graph: &Graph) -> impl Iterator<Item = &Node> {
+    graph.nodes().map(|(_, node)| node).filter(|node| batch_norm::is_batch_norm(node))
+}
+
+/// The constant that a tensor is read from.
+pub fn constant_of(graph: &Graph, tensor: TensorRef) -> Option<NodeId> {
+    let mut tensor = tensor;
+    loop {
+        let node = graph.node(tensor.node);
+        match node.op.as_str() {
+            "Const" => return Some(tensor.node),
+            // Nodes come after those they read, so that this ends.
+            "Identity" | "ReadVariableOp" => tensor = *node.inputs.first()?,
+            "IdentityN" => tensor = *node.inputs.get(tensor.port)?,
+            _ => return None,
+        }
+    }
+}
+
+/// Whether a constant is of the kind that is trained: numbers along an axis, not a shape or a factor.
+fn is_weight(constant: &Constant) -> bool {
+    let is_quantized = matches!(
+        constant.dtype(),
+        DType::QInt8 | DType::QUInt8 | DType::QInt16 | DType::QUInt16 | DType::QInt32
+    );
+    (constant.dtype().is_float() || is_quantized) && !constant.shape().is_empty()
+}
+
+fn weight(node: &Node, constant: &Constant, layer: usize) -> WeightReport {
+    WeightReport {
+        name: node.name.clone(),
+        dtype: constant.dtype().name(),
+        shape: constant.shape().to_vec(),
+        layer,
+        parameters: constant.len() as u64,
+        bytes: constant.byte_len().unwrap_or(0) as u64,
+        statistics: Statistics::default(),
+    }
+}
+
+/// Bytes of a tensor, its first axis counted as 1 where it is open.
+fn bytes_of(graph: &Graph, tensor: TensorRef) -> Option<u64> {
+    let tensor = graph.tensor_type(tensor);
+    let size = tensor.dtype.size()? as u64;
+    tensor.shape.dims()?.iter().enumerate().try_fold(size, |bytes, (axis, dim)| match dim {
+        Some(length) => bytes.checked_mul(*length as u64),
+        None if axis == 0 => Some(bytes),
+        None => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Attr, Attrs, Shape};
+    use crate::onnx::TensorInfo;
+
+    fn constant(graph: &mut Graph, name: &str, value: Constant) -> TensorRef {
+        graph.add(name, "Const", vec![], Attrs::from([("value", Attr::Tensor(value))])).unwrap().into()
+    }
+
+    fn model(output: &str) -> Model {
+        let info = TensorInfo { name: output.to_owned(), dtype: DType::Float32, shape: None };
+        Model { outputs: vec![info], ..Model::default() }
+    }
+
+    #[test]
+    fn a_weight_counts_for_the_first_layer_that_reads_it_and_a_shape_for_none() {
+        let mut graph = Graph::new();
+        let shape = Shape::new(vec![None, Some(6)]);
+        let attrs = Attrs::from([("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(shape))]);
+        let input = graph.add("x", "Placeholder", vec![], attrs).unwrap().into();
+        let stored = constant(&mut graph, "w", Constant::from_f32(vec![6, 6], &[0.5; 36]));
+        let weights = graph.add("w/read", "Identity", vec![stored], Attrs::new()).unwrap().into();
+        let first = graph.add("a", "MatMul", vec![input, weights], Attrs::new()).unwrap().into();
+        let second = graph.add("b", "MatMul", vec![first, weights], Attrs::new()).unwrap().into();
+        let to = constant(&mut graph, "shape", Constant::from_i32(vec![2], &[-1, 3]));
+        graph.add("c", "Reshape", vec![second, to], Attrs::new()).unwrap();
+        let listed = list(&graph, &[], &model("c:0"));
+        let told: Vec<_> =
+            listed.layers.iter().map(|l| (l.name.as_str(), l.parameters, &l.inputs[..])).collect();
+        assert_eq!(told, [("x", 0, &[][..]), ("a", 36, &[0][..]), ("b", 0, &[1][..]), ("c", 0, &[2][..])]);
+        assert_eq!(listed.layers[1].activation_bytes, Some(24), "one of an open batch");
+        assert_eq!((listed.layers[1].share, listed.layers[2].share), (1.0, 0.0));
+        assert!(listed.layers[0].is_input && listed.layers[3].is_output);
+        assert_eq!(listed.weights[0].0.name, "w");
+    }
+
+    #[test]
+    fn an_output_that_is_constant_is_a_layer() {
+        let mut graph = Graph::new();
+        constant(&mut graph, "answer", Constant::from_f32(vec![2], &[1.0, 2.0]));
+        let listed = list(&graph, &[], &model("answer:0"));
+        assert_eq!((listed.layers.len(), listed.layers[0].parameters), (1, 2));
+    }
+}

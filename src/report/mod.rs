@@ -1,0 +1,106 @@
+//! What a conversion did, for people and for programs: one [`Report`], written as a page or as data.
+//!
+//! The page is made from the data and from nothing else, so that both say the same.
+
+mod assumptions;
+mod batch_norms;
+mod coordinates;
+mod data;
+mod html;
+mod layers;
+mod layout;
+pub mod numbers;
+mod scopes;
+mod statistics;
+mod warnings;
+
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+pub use assumptions::Assumption;
+pub use batch_norms::NormReport;
+pub use data::{Format, ModelReport, Report, SourceReport, TensorReport, Timing, Totals, VERSION};
+pub use layers::{LayerReport, WeightReport};
+pub use layout::Arrangement;
+pub use scopes::{Part, Picture, Scope};
+pub use statistics::{Histogram, Statistics};
+pub use warnings::Warning;
+
+use crate::convert::{Conversion, ConvertOptions};
+use crate::error::{Error, Result};
+use crate::onnx::WriteReport;
+use crate::output::OutputFile;
+
+/// What was converted, besides the conversion itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The path that the user gave.
+    pub input: &'a Path,
+    /// The model's path.
+    pub output: &'a Path,
+    /// What was asked for.
+    pub options: &'a ConvertOptions,
+    /// What was written.
+    pub written: &'a WriteReport,
+    /// How long it took up to here.
+    pub timing: Timing,
+}
+
+impl Report {
+    /// Describes a conversion. Every weight is read once more, for its statistics.
+    ///
+    /// # Errors
+    /// Where a weight cannot be read.
+    pub fn new(subject: Subject<'_>, conversion: &Conversion) -> Result<Self> {
+        let start = std::time::Instant::now();
+        let Conversion { graph, batch_norms, model, .. } = conversion;
+        let listed = layers::list(graph, batch_norms, model);
+        let constants: Vec<_> = listed.weights.iter().map(|(_, constant)| constant).collect();
+        let statistics = statistics::of_all(&constants)?;
+        let weights: Vec<WeightReport> = listed
+            .weights
+            .iter()
+            .zip(statistics)
+            .map(|((weight, _), statistics)| WeightReport { statistics, ..weight.clone() })
+            .collect();
+        let norms = batch_norms::report(graph, batch_norms, &listed.weight_of, &weights);
+        let totals = Totals::new(&listed.layers, &weights);
+        let picture = Picture::new(&listed.layers);
+        let warnings = warnings::collect(conversion, &weights, &norms);
+        let timing = Timing { report: start.elapsed().as_secs_f64(), ..subject.timing };
+        Ok(Self {
+            report_version: VERSION,
+            generator: format!("tf2onnx-rs {}", env!("CARGO_PKG_VERSION")),
+            input: subject.input.display().to_string(),
+            output: subject.output.display().to_string(),
+            source: SourceReport::new(conversion),
+            model: ModelReport::new(model, subject.written),
+            totals,
+            assumptions: assumptions::collect(conversion, subject.options),
+            warnings,
+            timing,
+            layers: listed.layers,
+            weights,
+            batch_norms: norms,
+            picture,
+        })
+    }
+
+    /// Writes the report to a file that was begun.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub fn write(&self, file: OutputFile, format: Format) -> Result<()> {
+        let mut out = BufWriter::new(file.file());
+        let written = match format {
+            Format::Html => out.write_all(html::page(self).into_string().as_bytes()),
+            Format::Json => serde_json::to_writer_pretty(&mut out, self)
+                .map_err(std::io::Error::from)
+                .and_then(|()| out.write_all(b"\n")),
+        };
+        let flushed = written.and_then(|()| out.flush());
+        flushed.map_err(|error: std::io::Error| -> Error { file.error(&error) })?;
+        drop(out);
+        file.persist()
+    }
+}
