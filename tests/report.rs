@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use support::checkpoint_writer::Variable;
+use support::checkpoint_writer::{Values, Variable};
 use support::checkpoints::{Format, filled, write};
 use support::command::{convert, fails, tf2onnx_rs};
 use support::onnx::Model;
@@ -23,7 +23,8 @@ fn reports(input: &Path, options: &[&str]) -> (TempDir, String, Value) {
     let folder = TempDir::new().unwrap();
     let [html, json] = ["report.html", "report.json"].map(|name| folder.path().join(name));
     let both = format!("{},{}", html.display(), json.display());
-    convert(input, &folder.path().join("model.onnx"), &[&["--report", &both], options].concat());
+    let done = convert(input, &folder.path().join("model.onnx"), &[&["--report", &both], options].concat());
+    assert!(done.stdout.ends_with(&format!("report {}\nreport {}\n", html.display(), json.display())));
     let page = fs::read_to_string(html).unwrap();
     let data = serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap();
     (folder, page, data)
@@ -67,6 +68,22 @@ fn hostile_graph(folder: &Path, name: &str) -> PathBuf {
     path
 }
 
+/// A graph that was built to be trained, with its checkpoint.
+fn training_graph() -> (TempDir, PathBuf) {
+    let (folder, source) =
+        (TempDir::new().unwrap(), repository("tests/fixtures/batchnorm/fused_noscale_training_graph"));
+    for name in ["model.ckpt.index", "model.ckpt.data-00000-of-00001"] {
+        fs::copy(source.join(name), folder.path().join(name)).unwrap();
+    }
+    let mut meta = fs::File::create(folder.path().join("model.ckpt.meta")).unwrap();
+    let zipped = fs::File::open(source.join("model.ckpt.meta.gz")).unwrap();
+    std::io::copy(&mut flate2::read::GzDecoder::new(zipped), &mut meta).unwrap();
+    let checkpoint = folder.path().join("model.ckpt");
+    (folder, checkpoint)
+}
+
+const TRAINED: &str = "output:0";
+
 const HOSTILE: &str = "</script><script>alert(1)</script><img src=x onerror=alert(2)>'&amp;]]>--><!--";
 
 #[test]
@@ -99,12 +116,9 @@ fn layers_and_weights_are_those_of_the_network() {
 
 #[test]
 fn statistics_are_those_of_the_elements() {
-    let values: Vec<f32> = filled(&Case::load("inception_v3_tiny"))
-        .into_iter()
-        .find_map(|variable| {
-            (variable.name == "InceptionV3/Conv2d_1a_3x3/weights").then(|| variable.values.to_f32())
-        })
-        .unwrap();
+    let variables = filled(&Case::load("inception_v3_tiny"));
+    let weights = variables.iter().find(|variable| variable.name == "InceptionV3/Conv2d_1a_3x3/weights");
+    let Some(Variable { values: Values::Float32(values), .. }) = weights else { panic!("it is float32") };
     let (_folder, checkpoint) = tiny_with(|_| {});
     let (_reports, _, data) = reports(&checkpoint, &[]);
     let weight = named(list(&data, "weights"), "name", "InceptionV3/Conv2d_1a_3x3/weights");
@@ -160,12 +174,23 @@ fn variances_that_cannot_be_are_warned_of() {
 }
 
 #[test]
-fn training_graphs_and_ops_that_are_kept_are_warned_of() {
-    let (_reports, _, data) =
-        reports(&repository("tests/fixtures/batchnorm/fused_noscale_training_graph/model.ckpt"), &[]);
+fn a_graph_of_training_is_warned_of() {
+    let (_folder, checkpoint) = training_graph();
+    let (_reports, page, data) = reports(&checkpoint, &["--outputs", TRAINED]);
     let warnings = list(&data, "warnings");
     assert!(warnings.iter().any(|warning| warning["text"].as_str().unwrap().contains("built for training")));
+    assert!(page.contains("built for training"));
     assert_eq!(data["source"]["network"], Value::Null);
+}
+
+#[test]
+fn ops_that_are_kept_are_warned_of() {
+    let folder = TempDir::new().unwrap();
+    let graph = hostile_graph(folder.path(), "net");
+    fs::write(&graph, fs::read_to_string(&graph).unwrap().replace("op: \"Tanh\"", "op: \"MyOp\"")).unwrap();
+    let (_reports, _, data) = reports(&graph, &["--keep-going"]);
+    let warning = named(list(&data, "warnings"), "about", "net2");
+    assert!(warning["text"].as_str().unwrap().contains("MyOp cannot be converted"), "{warning}");
 }
 
 #[test]

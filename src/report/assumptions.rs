@@ -42,7 +42,7 @@ pub fn collect(conversion: &Conversion, options: &ConvertOptions) -> Vec<Assumpt
             }
             found.extend(graph.notes.iter().filter(|note| !note.starts_with("warning: ")).map(|note| {
                 let note = note.strip_prefix("note: ").unwrap_or(note);
-                assume("graph", note, "what the model is to compute needs no more than that")
+                assume("graph", note, "the model is for inference")
             }));
         }
     }

@@ -210,7 +210,7 @@ impl Placed {
         let is_back = self.rows[from][0] > self.rows[to][0];
         let mut points = vec![];
         for (step, &item) in edge.iter().enumerate() {
-            let [upper, lower] = if item < arrangement.parts() {
+            let sides = if item < arrangement.parts() {
                 [self.top[item], self.top[item] + self.sizes[item][1]]
             } else if Some(item) == arrangement.entry() {
                 [-PADDING; 2]
@@ -219,14 +219,19 @@ impl Placed {
             } else {
                 self.rows[item]
             };
-            let (near, far) = if is_back { (lower, upper) } else { (upper, lower) };
+            // Beside higher boxes of its row an edge is upright.
+            let row = if item < arrangement.parts() { self.rows[item] } else { sides };
+            let (near, far) = if is_back { (1, 0) } else { (0, 1) };
             if step > 0 {
-                points.push([self.meets(item, usize::from(is_back)), near]);
+                let x = self.meets(item, near);
+                points.extend([[x, row[near]], [x, sides[near]]]);
             }
             if step + 1 < edge.len() {
-                points.push([self.meets(item, usize::from(!is_back)), far]);
+                let x = self.meets(item, far);
+                points.extend([[x, sides[far]], [x, row[far]]]);
             }
         }
+        points.dedup();
         points
     }
 

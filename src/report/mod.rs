@@ -94,7 +94,7 @@ impl Report {
         let mut out = BufWriter::new(file.file());
         let written = match format {
             Format::Html => out.write_all(html::page(self).into_string().as_bytes()),
-            Format::Json => serde_json::to_writer_pretty(&mut out, self)
+            Format::Json => serde_json::to_writer(&mut out, self)
                 .map_err(std::io::Error::from)
                 .and_then(|()| out.write_all(b"\n")),
         };

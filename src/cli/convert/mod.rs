@@ -85,7 +85,7 @@ pub fn run(args: &Args) -> Result<()> {
     match (args.json, args.quiet) {
         (true, _) => output::print_json(&summary),
         (_, true) => Ok(()),
-        _ => output::print(&summary.text(conversion, args.verbose)),
+        _ => output::print(&(summary.text(conversion, args.verbose) + &report::lines(&args.report))),
     }
 }
 

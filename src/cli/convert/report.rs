@@ -25,6 +25,11 @@ impl Destination {
     }
 }
 
+/// A line for each report in the summary of a conversion.
+pub fn lines(destinations: &[Destination]) -> String {
+    destinations.iter().map(|destination| format!("report {}\n", destination.path.display())).collect()
+}
+
 /// Reports that are going to be written: their files are begun before anything is converted, so that a folder that is
 /// missing is noticed in time.
 pub struct Reports<'a>(Vec<(&'a Destination, OutputFile)>);

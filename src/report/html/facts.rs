@@ -34,8 +34,8 @@ pub fn overview(report: &Report) -> Markup {
             (tensors("Outputs", &model.outputs))
             (card("Parameters", thousands(totals.parameters), format!("{} of weights", bytes(totals.weight_bytes))))
             (card("Activations", bytes(totals.activation_bytes), match totals.layers_of_open_shape {
-                0 => "of all layers, for one image".to_owned(),
-                open => format!("for one image; {open} layers of open shape are left out"),
+                0 => "of all layers, an open batch being 1".to_owned(),
+                open => format!("an open batch being 1; {open} layers of open shape are left out"),
             }))
             (card("Model", format!("{} nodes", thousands(model.nodes as u64)),
                 format!("{} initializers, opset {}, {}", thousands(model.initializers as u64), model.opset, bytes(model.bytes))))

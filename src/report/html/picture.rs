@@ -271,7 +271,8 @@ impl<'a> Drawing<'a> {
             open: first,
         };
         // Names, numbers and lists of these are JSON in any case.
-        serde_json::to_string(&data).unwrap_or_default().replace('<', "\\u003c")
+        let text = serde_json::to_string(&data).unwrap_or_default();
+        text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
     }
 }
 

@@ -198,6 +198,7 @@
     const go = (x, y) => {
       x += left;
       y += top;
+      if (before && before[0] === x && before[1] === y) return;
       if (!before) line += `M${round(x)} ${round(y)}`;
       else if (Math.abs(before[0] - x) < 0.1) line += `V${round(y)}`;
       else {
@@ -207,13 +208,14 @@
       before = [x, y];
     };
     edge.forEach((item, step) => {
-      let sides = rows[item];
+      let [sides, row] = [rows[item], rows[item]];
       if (item < scope.parts.length) sides = [placed.top[item], placed.top[item] + sizes[item][1]];
-      else if (item === scope.entry) sides = [-PADDING, -PADDING];
-      else if (item === scope.exit) sides = [placed.height + PADDING, placed.height + PADDING];
-      const [near, far] = back ? [sides[1], sides[0]] : sides;
-      if (step > 0) go(meets(placed, item, back ? 1 : 0), near);
-      if (step + 1 < edge.length) go(meets(placed, item, back ? 0 : 1), far);
+      else if (item === scope.entry) row = sides = [-PADDING, -PADDING];
+      else if (item === scope.exit) row = sides = [placed.height + PADDING, placed.height + PADDING];
+      const [near, far] = back ? [1, 0] : [0, 1];
+      // Beside higher boxes of its row an edge is upright.
+      if (step > 0) [row, sides].forEach((ends) => go(meets(placed, item, near), ends[near]));
+      if (step + 1 < edge.length) [sides, row].forEach((ends) => go(meets(placed, item, far), ends[far]));
     });
     return line;
   };
@@ -263,7 +265,7 @@
       if (inner) {
         out.insertBefore(rect({ class: "frame", rx: 6 }, x, y, width, height), button);
         button.append(
-          rect({ class: "head", rx: 6, fill: "transparent" }, x, y, width, HEAD),
+          rect({ class: "head", rx: 6 }, x, y, width, HEAD),
           sign(y + HEAD - 9),
           line({ class: "named" }, y + HEAD - 9, shortened(label)),
         );

@@ -49,7 +49,7 @@ pub fn layers(report: &Report) -> Markup {
         html! { @for (place, layer) in report.layers.iter().enumerate() { (layer_row(place, layer)) } };
     html! {
         p {
-            "Every op that computes something from the inputs. Activations are those of one image; the share is that of the \
+            "Every op that computes something from the inputs. An open batch counts as 1 in activations; the share is that of the \
              bytes of all weights."
         }
         (table("layers", "layers", &columns, rows))
