@@ -271,11 +271,8 @@ fn pages_for_browsers() {
     };
     page("inception_v3_tiny", &repository("examples/inception_v3_tiny/inception_v3_tiny.ckpt"), &[]);
     page("user_graph", &repository("tests/fixtures/graphs/containers/frozen.pb"), &[]);
-    page(
-        "training_graph",
-        &repository("tests/fixtures/batchnorm/fused_noscale_training_graph/model.ckpt"),
-        &[],
-    );
+    let (_of_training, checkpoint) = training_graph();
+    page("training_graph", &checkpoint, &["--outputs", TRAINED]);
     page("hostile_names", &hostile_graph(folder.path(), HOSTILE), &[]);
     for name in ["mobilenet_v2_half", "resnet_v1_50", "nasnet_large"] {
         let of_case = TempDir::new().unwrap();

@@ -40,7 +40,10 @@ pub fn collect(conversion: &Conversion, options: &ConvertOptions) -> Vec<Assumpt
                     if given { "given with --signature" } else { "the one that the model is served by" };
                 found.push(assume("signature", signature, reason));
             }
-            found.extend(graph.notes.iter().filter(|note| !note.starts_with("warning: ")).map(|note| {
+            // Warnings have a place of their own, and so have the outputs.
+            let is_told =
+                |note: &&String| note.starts_with("warning: ") || note.starts_with("note: the outputs ");
+            found.extend(graph.notes.iter().filter(|note| !is_told(note)).map(|note| {
                 let note = note.strip_prefix("note: ").unwrap_or(note);
                 assume("graph", note, "the model is for inference")
             }));

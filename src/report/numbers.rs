@@ -58,7 +58,11 @@ pub fn percent(share: f64) -> String {
 
 /// A time: `12 ms`, `1.25 s`.
 pub fn seconds(seconds: f64) -> String {
-    if seconds < 0.9995 { format!("{:.0} ms", seconds * 1000.0) } else { format!("{seconds:.2} s") }
+    match seconds * 1000.0 {
+        milliseconds if milliseconds < 9.95 => format!("{milliseconds:.1} ms"),
+        milliseconds if milliseconds < 999.5 => format!("{milliseconds:.0} ms"),
+        _ => format!("{seconds:.2} s"),
+    }
 }
 
 /// A shape: `batch×35×35×192`; a scalar has none.
@@ -95,7 +99,7 @@ mod tests {
         );
         assert_eq!([1.5e-9, -2e7, f64::INFINITY].map(short), ["1.50e−9", "−2.00e7", "inf"]);
         assert_eq!([0.0, 0.0004, 0.1234, 1.0].map(percent), ["0 %", "< 0.1 %", "12.3 %", "100.0 %"]);
-        assert_eq!([0.0123, 0.9999, 1.25].map(seconds), ["12 ms", "1.00 s", "1.25 s"]);
+        assert_eq!([0.00123, 0.0123, 0.9999, 1.25].map(seconds), ["1.2 ms", "12 ms", "1.00 s", "1.25 s"]);
         assert_eq!(shape(Some(&[Dim::Unknown, Dim::Known(35)])), "?×35");
     }
 }

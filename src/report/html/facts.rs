@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::plots::bar;
 use crate::report::numbers::{bytes, seconds, shape, thousands};
-use crate::report::{Assumption, Report, TensorReport, Timing, Warning};
+use crate::report::{Report, TensorReport, Timing, Warning};
 
 /// Items of a list that are shown before the rest is folded away.
 const SHOWN: usize = 3;
@@ -26,7 +26,7 @@ pub fn overview(report: &Report) -> Markup {
             @if let Some(graph) = &source.graph {
                 div {
                     dt { "Graph" }
-                    dd { (graph) }
+                    dd { code { (breakable(graph)) } }
                     @if let Some(signature) = &source.signature { dd.detail { "signature " (signature) } }
                 }
             }
@@ -79,15 +79,21 @@ pub fn warnings(warnings: &[Warning]) -> Markup {
     }
 }
 
-pub fn assumptions(assumptions: &[Assumption]) -> Markup {
+pub fn assumptions(report: &Report) -> Markup {
     html! {
-        p { "A checkpoint holds weights and nothing else. This is what had to be known besides, and who says so." }
+        p {
+            @if report.source.graph.is_some() {
+                "This is what the graph leaves open, and who decided it."
+            } @else {
+                "A checkpoint holds weights and nothing else. This is what had to be known besides, and who says so."
+            }
+        }
         div.scroll role="region" aria-label="Table of assumptions" tabindex="0" {
             table.facts {
                 caption.hidden { "What was assumed, and why" }
                 thead { tr { th scope="col" { "About" } th scope="col" { "Assumed" } th scope="col" { "Reason" } } }
                 tbody {
-                    @for assumption in assumptions {
+                    @for assumption in &report.assumptions {
                         tr {
                             th scope="row" { (assumption.about) }
                             td { (assumption.value) }

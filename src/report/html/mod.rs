@@ -73,7 +73,7 @@ fn sections(report: &Report) -> Vec<Section> {
     if !report.warnings.is_empty() {
         sections.push(section("warnings", "Warnings", facts::warnings(&report.warnings)));
     }
-    sections.push(section("assumptions", "Assumptions", facts::assumptions(&report.assumptions)));
+    sections.push(section("assumptions", "Assumptions", facts::assumptions(report)));
     sections.push(section("network", "Network", picture::picture(report)));
     sections.push(section("layers", "Layers", tables::layers(report)));
     if !report.batch_norms.is_empty() {
