@@ -16,6 +16,7 @@ pub mod report;
 pub mod slim;
 pub mod tensor;
 pub mod verify;
+pub mod toml_text;
 
 /// The TensorFlow messages of `proto/`.
 #[allow(missing_docs, clippy::all)]

@@ -6,20 +6,19 @@
 mod arguments;
 mod checks;
 mod drawing;
-mod fields;
 mod options;
 mod reader;
-mod source;
 mod steps;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use self::source::Source;
 use self::steps::{Defaults, Step};
 use super::{Drawing, ImageShape, Network, OptionSpec, Options, Variables};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::TensorRef;
+use crate::toml_text::fields;
+use crate::toml_text::source::{self, Source};
 
 /// A description that has been read.
 #[derive(Debug)]
@@ -51,18 +50,7 @@ pub fn is_file(network: &str) -> bool {
 /// # Errors
 /// Where the file cannot be read, or there is a mistake in it: the error names the line.
 pub fn network(path: &Path) -> Result<&'static Network> {
-    let bytes = std::fs::read(path).map_err(|error| Error::file(path, error))?;
-    if bytes.len() > MAX_BYTES {
-        return Err(Error::file(
-            path,
-            format!("no description of a network has more than {MAX_BYTES} bytes"),
-        ));
-    }
-    let text = String::from_utf8(bytes).map_err(|error| {
-        let before = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..before].iter().filter(|&&byte| byte == b'\n').count() + 1;
-        Error::new(format!("{}, line {line}", path.display()), "it is not UTF-8 text")
-    })?;
+    let text = source::read(path, MAX_BYTES, "no description of a network")?;
     let mut known = DESCRIBED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((.., network)) = known.iter().find(|(file, read, _)| file == path && *read == text) {
         return Ok(network);

@@ -1,7 +1,5 @@
 //! From the text of a description to its steps.
 
-use toml::de::DeTable;
-
 use super::Description;
 use super::arguments::{ACTIVATIONS, MAX_WINDOW, arg_scope, take_arguments};
 use super::checks::check;
@@ -53,10 +51,7 @@ const STEPS: &str = "a list of steps, such as [{ conv2d = 64, kernel = 3, scope 
 
 /// Reads a description.
 pub fn read(source: &Source<'_>) -> Result<Description> {
-    let table = DeTable::parse(source.text).map_err(|error| {
-        let said: Vec<&str> = error.message().lines().map(str::trim).collect();
-        source.mistake(&error.span().unwrap_or(0..0), format!("it is no TOML: {}", said.join("; ")))
-    })?;
+    let table = source.parse()?;
     let mut fields = Fields::new(source, ("the network", "key"), 0..0, table.get_ref());
     let name = scope_name(&fields.require("name")?)?;
     let scope = fields.take("scope").map(|field| scope_name(&field)).transpose()?.unwrap_or_default();

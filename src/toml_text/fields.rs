@@ -1,4 +1,4 @@
-//! Readers for the values of a description: each says what it expected and what it found.
+//! Readers for the values of a table: each says what it expected and what it found.
 
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
@@ -88,6 +88,11 @@ impl<'a> Fields<'a> {
         std::mem::take(&mut self.left)
     }
 
+    /// All that has not been taken, without a word about keys that are not known.
+    pub fn into_fields(self) -> Vec<Field<'a>> {
+        self.left
+    }
+
     /// Complains about the first key that nobody took.
     pub fn finish(self) -> Result<()> {
         match self.left.first() {
@@ -154,6 +159,23 @@ impl<'a> Field<'a> {
                 [] => "left out".to_owned(),
             })
         })
+    }
+
+    /// A value that a command line could have, as it would be typed there: text, a number, true or false.
+    pub fn as_typed(&self) -> Option<String> {
+        match self.value {
+            DeValue::String(text) => Some(text.to_string()),
+            DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str().to_owned()),
+            DeValue::Integer(_) => self.as_count().map(|count| count.to_string()),
+            DeValue::Float(number) => Some(number.as_str().to_owned()),
+            DeValue::Boolean(flag) => Some(flag.to_string()),
+            DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+        }
+    }
+
+    /// Whether it is a table.
+    pub fn is_table(&self) -> bool {
+        matches!(self.value, DeValue::Table(_))
     }
 
     /// True or false.
