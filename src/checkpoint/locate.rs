@@ -27,7 +27,7 @@ pub(super) enum Located {
 }
 
 impl Located {
-    fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         match self {
             Self::V1(path, _) | Self::V2(path) => path,
         }
@@ -85,14 +85,14 @@ fn not_a_checkpoint(path: &Path) -> Result<Located> {
     Err(Error::file(path, "is neither a file nor a folder"))
 }
 
-fn folder_of(path: &Path) -> PathBuf {
+pub(super) fn folder_of(path: &Path) -> PathBuf {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     parent.unwrap_or(Path::new(".")).to_path_buf()
 }
 
 /// What a name has before `-00000-of-00002`, and the number of parts. A state file names all shards of a V1
 /// checkpoint at once, as `-?????-of-00002`.
-fn without_shard(name: &str) -> Option<(&str, usize)> {
+pub(super) fn without_shard(name: &str) -> Option<(&str, usize)> {
     let (rest, count) = name.rsplit_once("-of-")?;
     let (base, id) = rest.rsplit_once('-')?;
     let is_number = |digits: &str| digits.len() >= 5 && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -172,7 +172,7 @@ fn v1_shards(prefix: &Path) -> Result<Option<Located>> {
     Ok((!files.is_empty()).then(|| Located::V1(prefix.to_path_buf(), files)))
 }
 
-fn is_table(path: &Path) -> bool {
+pub(super) fn is_table(path: &Path) -> bool {
     let mut magic = [0; table::MAGIC.len()];
     let read = File::open(path).and_then(|mut file| {
         file.seek(SeekFrom::End(-(magic.len() as i64)))?;
@@ -181,7 +181,7 @@ fn is_table(path: &Path) -> bool {
     read.is_ok() && magic == table::MAGIC
 }
 
-fn file_names(folder: &Path) -> Vec<String> {
+pub(super) fn file_names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort();
@@ -221,7 +221,7 @@ fn by_state_file(folder: &Path, named: &str) -> Result<Located> {
 }
 
 /// The checkpoints whose files lie in a folder.
-fn checkpoints_in(folder: &Path) -> Vec<Located> {
+pub(super) fn checkpoints_in(folder: &Path) -> Vec<Located> {
     let mut found = BTreeMap::new();
     for name in file_names(folder) {
         let path = folder.join(&name);

@@ -11,6 +11,7 @@ mod block;
 mod bundle_strings;
 mod crc;
 mod foreign;
+pub mod listing;
 mod locate;
 mod objects;
 mod ordered_code;

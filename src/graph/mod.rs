@@ -82,13 +82,18 @@ impl Node {
 
     /// Whether the node is a variable, of either kind.
     pub fn is_variable(&self) -> bool {
-        matches!(self.op.as_str(), "Variable" | "VariableV2" | "VarHandleOp")
+        is_variable_op(&self.op)
     }
 
     /// An error about this node.
     pub fn error(&self, problem: impl fmt::Display) -> Error {
         Error::new(format!("{} \"{}\"", self.op, self.name), problem)
     }
+}
+
+/// Whether nodes of this op are variables, of either kind.
+pub fn is_variable_op(op: &str) -> bool {
+    matches!(op, "Variable" | "VariableV2" | "VarHandleOp")
 }
 
 /// A graph whose nodes come after the nodes they read.

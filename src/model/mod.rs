@@ -1,12 +1,14 @@
 //! What the user points at: a checkpoint, a graph, both, a folder or an archive of them.
 
 mod archive;
+mod find;
 mod graph_file;
 
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+pub use find::{Found, FoundInFolder, is_saved_model, model_at, models_in};
 pub use graph_file::{GraphFile, GraphKind};
 
 use crate::checkpoint::Checkpoint;
@@ -79,6 +81,28 @@ impl Model {
     /// What to call the model: the path of its checkpoint or graph, or of the archive it is in.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The files that decide what the model is: those that were read, and those that would have been read if they were
+    /// there, such as the `.meta` file of a checkpoint. While none of them changes, the model is the same.
+    pub fn files(&self) -> Vec<PathBuf> {
+        if self.unpacked.is_some() {
+            return vec![self.path.clone()];
+        }
+        let mut files = vec![];
+        if let Some(checkpoint) = &self.checkpoint {
+            files.extend_from_slice(checkpoint.files());
+            files.extend(META_SUFFIXES.iter().map(|suffix| with_suffix(checkpoint.path(), suffix)));
+        }
+        if let Some(graph) = &self.graph {
+            files.push(graph.path().to_owned());
+            if self.checkpoint.is_none() && graph.kind() == GraphKind::SavedModel {
+                files.push(with_suffix(&graph.path().with_file_name(SAVED_MODEL_VARIABLES), ".index"));
+            }
+        }
+        files.sort();
+        files.dedup();
+        files
     }
 
     /// An error that names what the user pointed at.
