@@ -1,12 +1,21 @@
 //! Output files: written beside their destination and renamed into place, so that a failure leaves what was
 //! there and nothing half-written.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
+
+/// What the names of files begin and end with that are not in their place yet.
+const PREFIX: &str = ".tf2onnx-rs-";
+const SUFFIX: &str = ".partial";
+
+/// How long nobody has written to a file that is taken to be abandoned.
+const ABANDONED_AFTER: Duration = Duration::from_secs(600);
 
 /// A file that is not there yet.
 #[derive(Debug)]
@@ -30,12 +39,16 @@ impl OutputFile {
                 .advice("make it, or choose another output"));
         }
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".tf2onnx-rs-").suffix(".partial");
+        builder.prefix(PREFIX).suffix(SUFFIX);
         // A temporary file is readable by its owner only; this one is to become an ordinary file.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         match builder.tempfile_in(folder) {
-            Ok(file) => Ok(Self { file, path: path.to_owned() }),
+            Ok(file) => {
+                // Tells `remove_abandoned` that somebody is at work. Where files cannot be locked, their age does.
+                let _ = file.as_file().try_lock();
+                Ok(Self { file, path: path.to_owned() })
+            }
             Err(error) => Err(unwritable(path, &error)),
         }
     }
@@ -106,6 +119,50 @@ impl OutputFile {
     }
 }
 
+/// Removes from folders what processes that were killed have left there half-written. What somebody still writes to is
+/// left alone, on this machine or another: it is locked, or young.
+pub fn remove_abandoned(folders: impl IntoIterator<Item = PathBuf>) {
+    let folders: BTreeSet<PathBuf> = folders.into_iter().collect();
+    for entry in folders.iter().filter_map(|folder| folder.read_dir().ok()).flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let age = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
+        if name.starts_with(PREFIX)
+            && name.ends_with(SUFFIX)
+            && age().is_some_and(|age| age > ABANDONED_AFTER)
+            && File::options().write(true).open(entry.path()).is_ok_and(|file| file.try_lock().is_ok())
+        {
+            // Where somebody else was faster, it is gone all the same.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 fn unwritable(path: &Path, error: &std::io::Error) -> Error {
     Error::file(path, format!("it cannot be written: {error}")).advice("choose another output")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    #[test]
+    fn what_a_killed_process_left_is_removed_and_what_is_written_now_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let long_ago = SystemTime::now() - 2 * ABANDONED_AFTER;
+        for name in [".tf2onnx-rs-a.partial", "a.onnx"] {
+            File::create(path(name)).unwrap().set_modified(long_ago).unwrap();
+        }
+        File::create(path(".tf2onnx-rs-young.partial")).unwrap();
+        let open = OutputFile::create(&path("b.onnx")).unwrap();
+        open.file().set_modified(long_ago).unwrap();
+        remove_abandoned([folder.path().to_owned(), path("absent")]);
+        assert!(!path(".tf2onnx-rs-a.partial").exists());
+        assert!(path("a.onnx").exists() && path(".tf2onnx-rs-young.partial").exists());
+        open.persist().unwrap();
+        assert!(path("b.onnx").exists());
+    }
 }
