@@ -15,8 +15,8 @@ pub mod passes;
 pub mod report;
 pub mod slim;
 pub mod tensor;
-pub mod verify;
 pub mod toml_text;
+pub mod verify;
 
 /// The TensorFlow messages of `proto/`.
 #[allow(missing_docs, clippy::all)]

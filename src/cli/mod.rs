@@ -3,6 +3,7 @@
 //! Exit status: 0 done; 1 the input cannot be converted; 2 bad usage. Standard output carries results, standard
 //! error everything else.
 
+mod batch;
 mod convert;
 mod extract;
 mod inspect;
@@ -30,6 +31,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Convert(Box<convert::Args>),
+    Batch(Box<batch::Args>),
     Inspect(inspect::Args),
     Extract(extract::Args),
     Networks(networks::Args),
@@ -49,6 +51,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let done: Result<()> = match cli.command {
         Command::Convert(args) => convert::run(&args),
+        Command::Batch(args) => batch::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Extract(args) => extract::run(&args),
         Command::Networks(args) => networks::run(&args),
@@ -85,4 +88,16 @@ fn image_size(network: &crate::slim::Network) -> serde_json::Value {
 /// What to call the scope of a network that may have none.
 fn scope(scope: &str) -> &str {
     if scope.is_empty() { "no scope" } else { scope }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn no_two_options_of_a_command_have_the_same_name() {
+        Cli::command().debug_assert();
+    }
 }

@@ -250,7 +250,16 @@ fn finish(source: &Source, options: &ConvertOptions, drawing: Drawing, origin: O
     };
     let lowering = start.elapsed().as_secs_f64() - rewriting;
     let timing = Timing { drawing: 0.0, rewriting, lowering };
-    Ok(Conversion { model, origin, batch_norms, moving_averages: averages, float16, reference, graph, timing })
+    Ok(Conversion {
+        model,
+        origin,
+        batch_norms,
+        moving_averages: averages,
+        float16,
+        reference,
+        graph,
+        timing,
+    })
 }
 
 /// What the model says about its origin.

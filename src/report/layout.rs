@@ -161,12 +161,14 @@ impl Arrangement {
         }
     }
 
+    /// The edges between parts.
     #[cfg(test)]
     pub fn between(&self) -> Vec<[usize; 2]> {
         let ends = self.edges.iter().map(|edge| [edge[0], edge[edge.len() - 1]]);
         ends.filter(|ends| ends.iter().all(|&end| end < self.parts)).collect()
     }
 
+    /// The parts that edges from outside lead to.
     #[cfg(test)]
     pub fn entered(&self) -> Vec<usize> {
         self.edges
@@ -176,6 +178,7 @@ impl Arrangement {
             .collect()
     }
 
+    /// The parts that edges to the outside come from.
     #[cfg(test)]
     pub fn left(&self) -> Vec<usize> {
         let leaving = self.edges.iter().filter(|edge| edge.last().copied() == self.exit);

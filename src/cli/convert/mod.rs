@@ -98,11 +98,22 @@ pub fn convert_file(
 ) -> Result<Converted> {
     let start = Instant::now();
     let source = Model::open(input, &args.open_options())?;
+    convert_model(&source, start, output, args, progress)
+}
+
+/// Converts a model that was opened, which was begun at `start`.
+pub fn convert_model(
+    source: &Model,
+    start: Instant,
+    output: &Path,
+    args: &ConversionArgs,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<Converted> {
     let opening = start.elapsed().as_secs_f64();
-    let done = convert(&source, &args.convert_options()).and_then(|conversion| {
+    let done = convert(source, &args.convert_options()).and_then(|conversion| {
         let converting = start.elapsed().as_secs_f64();
         let (written, verification) =
-            args.verification.write((&source, &conversion), output, &args.write_options(), progress)?;
+            args.verification.write((source, &conversion), output, &args.write_options(), progress)?;
         let seconds = start.elapsed().as_secs_f64();
         Ok(Converted { conversion, written, verification, seconds, opening, writing: seconds - converting })
     });

@@ -1,0 +1,162 @@
+//! Options of a conversion by their names on the command line, wherever they were said: typed, or in a manifest.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+
+use crate::cli::convert::ConversionArgs;
+
+/// What was chosen: the values of each option, by its long name. A flag has the value `true` or `false`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Choices(BTreeMap<String, Vec<OsString>>);
+
+/// The options of `convert` as the commands here take them.
+fn command() -> Command {
+    ConversionArgs::augment_args(
+        Command::new("tf2onnx-rs batch").no_binary_name(true).disable_help_flag(true),
+    )
+}
+
+/// Every option of a conversion.
+pub fn options() -> Vec<Arg> {
+    command().get_arguments().filter(|arg| arg.get_long().is_some()).cloned().collect()
+}
+
+/// Whether an option is there or not, and has no value.
+pub fn is_flag(option: &Arg) -> bool {
+    matches!(option.get_action(), ArgAction::SetTrue)
+}
+
+impl Choices {
+    /// Sets the values of an option.
+    pub fn set(&mut self, option: &str, values: Vec<OsString>) {
+        self.0.insert(option.to_owned(), values);
+    }
+
+    /// These choices, with those of `stronger` in place of what is said of the same options here.
+    #[must_use]
+    pub fn overridden_by(&self, stronger: &Self) -> Self {
+        let both = self.0.iter().chain(&stronger.0);
+        Self(both.map(|(option, values)| (option.clone(), values.clone())).collect())
+    }
+
+    /// The values of an option.
+    pub fn values(&self, option: &str) -> &[OsString] {
+        self.0.get(option).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// As text, for the record of what was done.
+    pub fn to_text(&self) -> BTreeMap<String, Vec<String>> {
+        let text = |values: &Vec<OsString>| values.iter().map(|v| v.to_string_lossy().into_owned()).collect();
+        self.0.iter().map(|(option, values)| (option.clone(), text(values))).collect()
+    }
+
+    /// What they mean, or what is wrong with them, in one line.
+    pub fn to_args(&self) -> Result<ConversionArgs, String> {
+        let mut tokens: Vec<OsString> = vec![];
+        for option in options() {
+            let name = option.get_long().unwrap_or_default();
+            for value in self.values(name) {
+                let mut token = OsString::from(format!("--{name}"));
+                if !is_flag(&option) {
+                    token.push("=");
+                    token.push(value);
+                } else if value != "true" {
+                    continue;
+                }
+                tokens.push(token);
+            }
+        }
+        let matches = command().try_get_matches_from(tokens);
+        matches.and_then(|matches| ConversionArgs::from_arg_matches(&matches)).map_err(|error| {
+            let said = error.to_string();
+            let said = said.split("\n\n").next().unwrap_or_default();
+            let lines: Vec<&str> = said.lines().map(str::trim).collect();
+            let line = lines.join(" ");
+            line.strip_prefix("error: ").unwrap_or(&line).to_owned()
+        })
+    }
+}
+
+impl FromArgMatches for Choices {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        // What is typed wrong is an error now, and not with the first input.
+        ConversionArgs::from_arg_matches(matches)?;
+        let mut choices = Self::default();
+        for option in options() {
+            let id = option.get_id().as_str();
+            if matches.value_source(id) == Some(ValueSource::CommandLine) {
+                let values = if is_flag(&option) {
+                    vec!["true".into()]
+                } else {
+                    matches.get_raw(id).unwrap_or_default().map(OsString::from).collect()
+                };
+                choices.set(option.get_long().unwrap_or_default(), values);
+            }
+        }
+        Ok(choices)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = self.overridden_by(&Self::from_arg_matches(matches)?);
+        Ok(())
+    }
+}
+
+impl Args for Choices {
+    fn augment_args(command: Command) -> Command {
+        ConversionArgs::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        ConversionArgs::augment_args_for_update(command)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(tokens: &[&str]) -> Choices {
+        Choices::from_arg_matches(&command().try_get_matches_from(tokens).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_was_typed_means_the_same_when_it_is_read_back() {
+        let tokens = [
+            "--opset=15",
+            "--external-data",
+            "--outputs=a,b",
+            "--outputs=c",
+            "--image-size=224x160",
+            "--network-option=spatial_squeeze=false",
+        ];
+        let direct =
+            ConversionArgs::from_arg_matches(&command().try_get_matches_from(tokens).unwrap()).unwrap();
+        let again = typed(&tokens).to_args().unwrap();
+        assert_eq!(format!("{again:?}"), format!("{direct:?}"));
+        assert_eq!(typed(&tokens).values("outputs"), ["a", "b", "c"]);
+        assert_eq!(typed(&[]), Choices::default(), "what was not typed is no choice");
+    }
+
+    #[test]
+    fn the_stronger_choice_replaces_all_values_of_an_option() {
+        let weak = typed(&["--outputs=a,b", "--external-data", "--opset=14"]);
+        let mut strong = typed(&["--outputs=c"]);
+        strong.set("external-data", vec!["false".into()]);
+        let both = weak.overridden_by(&strong);
+        assert_eq!(both.values("outputs"), ["c"]);
+        let args = format!("{:?}", both.to_args().unwrap());
+        assert!(args.contains("external_data: false") && args.contains("opset: 14"), "{args}");
+    }
+
+    #[test]
+    fn a_mistake_is_said_in_one_line() {
+        let mut choices = Choices::default();
+        choices.set("opset", vec!["99".into()]);
+        let said = choices.to_args().unwrap_err();
+        assert!(said.contains("99") && !said.contains('\n') && !said.starts_with("error"), "{said}");
+    }
+}

@@ -1,0 +1,319 @@
+//! `tf2onnx-rs batch`
+//!
+//! `inputs` finds what is to be converted (named, walked, listed, or in a `manifest` with options of its own, `choices`)
+//! and `names` the outputs; `shard` takes the share of this process and `state` what is done already; `work` converts,
+//! and `report` and `display` say how it goes.
+
+mod choices;
+mod display;
+mod inputs;
+mod manifest;
+mod names;
+mod report;
+mod shard;
+mod state;
+mod work;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use glob::Pattern;
+
+use self::choices::Choices;
+use self::display::Display;
+use self::inputs::{Input, Inputs, Search};
+use self::report::{Line, Report, Status};
+use self::shard::Shard;
+use self::state::{Done, StateFile};
+use self::work::{Finished, Work};
+use super::output;
+use crate::error::{Error, Result};
+use crate::output::remove_abandoned;
+
+/// Converts many models into a folder.
+///
+/// A failure does not stop the rest; the exit status is 1 if there was any.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tf2onnx-rs batch checkpoints/ --out-dir onnx
+  tf2onnx-rs batch 'runs/*/model.ckpt-5000.index' --out-dir onnx --opset 15 --resume
+  find /data -name '*.ckpt' | tf2onnx-rs batch - --out-dir onnx --relative-to /data --report report.jsonl
+  tf2onnx-rs batch --manifest models.toml --out-dir onnx --jobs 4
+  tf2onnx-rs batch checkpoints/ --out-dir onnx --resume --shard 2/8")]
+pub struct Args {
+    /// Models as `convert` takes them, folders in which to look for them, patterns in quotes, or - for a list of paths
+    /// on standard input
+    #[arg(value_name = "INPUT", required_unless_present = "manifest")]
+    named: Vec<PathBuf>,
+    /// The folder for the models; it is made where it is not there
+    #[arg(long, value_name = "DIR")]
+    out_dir: PathBuf,
+    /// A file that lists models, names for their outputs, and options of their own
+    #[arg(long, value_name = "FILE.toml")]
+    manifest: Option<PathBuf>,
+    /// Outputs keep the folders of their inputs below this one
+    #[arg(long, value_name = "DIR")]
+    relative_to: Option<PathBuf>,
+    /// Leave out what matches in folders and patterns: a name, or a path below the folder (repeatable)
+    #[arg(long, value_name = "PATTERN", value_parser = Pattern::new)]
+    exclude: Vec<Pattern>,
+    /// Of training folders, take the checkpoints of all steps and not only the latest
+    #[arg(long)]
+    all_checkpoints: bool,
+    /// Models that are converted at a time [default: the number of cores]
+    #[arg(short, long, value_name = "N", value_parser = at_least_one)]
+    jobs: Option<usize>,
+    /// Skip what was converted before and has not changed since
+    #[arg(long)]
+    resume: bool,
+    /// Begin nothing more after the first failure
+    #[arg(long)]
+    fail_fast: bool,
+    /// Say what would be converted, and convert nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Convert share K of N only [default: as a Slurm array or a Kubernetes Indexed Job says]
+    #[arg(long, value_name = "K/N")]
+    shard: Option<Shard>,
+    /// How many shares there are, where the cluster does not say it
+    #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "shard")]
+    shards: Option<usize>,
+    /// Convert everything, whatever a cluster says
+    #[arg(long, conflicts_with_all = ["shard", "shards"])]
+    no_shard: bool,
+    /// Write a line of JSON for each input as it is done
+    #[arg(long, value_name = "FILE.jsonl")]
+    report: Option<PathBuf>,
+    /// Print the lines of the report
+    #[arg(long)]
+    json: bool,
+    /// Print nothing but failures
+    #[arg(short, long, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Print the whole summary of each conversion
+    #[arg(short, long)]
+    verbose: bool,
+    #[command(flatten)]
+    choices: Choices,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let start = Instant::now();
+    let (shard, variable) = args.shard()?;
+    let found = args.find()?;
+    let sizes: Vec<u64> = found.inputs.iter().map(|input| input.bytes).collect();
+    let own: Vec<&Input> = shard.of_inputs(&sizes).into_iter().map(|index| &found.inputs[index]).collect();
+    if !args.quiet {
+        found.notes.iter().for_each(|note| output::warn(&format!("note: {note}")));
+        if shard.is_part() || variable.is_some() {
+            let by = variable.map(|variable| format!(" (from {variable})")).unwrap_or_default();
+            let of = output::count(found.inputs.len(), "input");
+            output::warn(&format!("shard {}/{}{by}: {} of {of}", shard.number, shard.of, own.len()));
+        }
+    }
+    let done = if args.resume { Some(Done::read(&args.out_dir)?) } else { None };
+    let mut run =
+        Run { args, shard, report: None, counts: Counts::default(), failures: vec![], trouble: None };
+    if args.dry_run {
+        for input in own {
+            run.skipped_or(input, done.as_ref(), |run, input| run.say(&run.line(Status::Planned, input)));
+        }
+        return run.end(&found, start);
+    }
+    std::fs::create_dir_all(&args.out_dir)
+        .map_err(|error| Error::file(&args.out_dir, format!("the folder cannot be made: {error}")))?;
+    let state = StateFile::open(&args.out_dir, shard)?;
+    run.report = args.report.as_deref().map(|path| Report::create(path, shard)).transpose()?;
+    remove_abandoned(own.iter().filter_map(|input| Some(args.out_dir.join(input.output.parent()?))));
+    let mut left = vec![];
+    for input in own {
+        run.skipped_or(input, done.as_ref(), |_, input| left.push(input));
+    }
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = args.jobs.unwrap_or_else(cores);
+    let work = Work { out_dir: &args.out_dir, jobs, fail_fast: args.fail_fast, verbose: args.verbose };
+    let display = Display::new(args.quiet, left.len());
+    work.run(&left, &display, |finished| {
+        display.aside(|| run.finished(finished, &state));
+        display.done(run.failures.len());
+    });
+    display.finish();
+    run.counts.not_begun = left.len() - run.counts.converted - run.failures.len();
+    run.end(&found, start)
+}
+
+impl Args {
+    /// The share of this process, and the variable that it is from.
+    fn shard(&self) -> Result<(Shard, Option<&'static str>)> {
+        if let Some(shard) = self.shard {
+            return Ok((shard, None));
+        }
+        if self.no_shard {
+            return Ok((Shard::WHOLE, None));
+        }
+        let variable = |name: &str| std::env::var(name).ok();
+        let found = shard::from_environment(variable, self.shards)?;
+        Ok(found.map_or((Shard::WHOLE, None), |(shard, variable)| (shard, Some(variable))))
+    }
+
+    fn find(&self) -> Result<Inputs> {
+        let entries = self.manifest.as_deref().map(|path| manifest::read(path, &self.choices)).transpose()?;
+        let search = Search {
+            relative_to: self.relative_to.clone(),
+            all_checkpoints: self.all_checkpoints,
+            exclude: self.exclude.clone(),
+            out_dir: self.out_dir.clone(),
+        };
+        inputs::find(&search, &self.named, entries.unwrap_or_default(), &self.choices)
+    }
+}
+
+/// How many inputs had which end, besides those that failed.
+#[derive(Debug, Default)]
+struct Counts {
+    converted: usize,
+    skipped: usize,
+    planned: usize,
+    not_begun: usize,
+}
+
+/// A run, while it goes on.
+struct Run<'a> {
+    args: &'a Args,
+    shard: Shard,
+    report: Option<Report>,
+    counts: Counts,
+    /// What failed and why.
+    failures: Vec<(PathBuf, String)>,
+    /// The first time that something could not be said or remembered. Conversions go on.
+    trouble: Option<Error>,
+}
+
+impl Run<'_> {
+    fn line(&self, status: Status, input: &Input) -> Line {
+        Line::new(status, &input.path, Some(self.args.out_dir.join(&input.output)), self.shard)
+    }
+
+    /// Says that an input is up to date, or does something else with it.
+    fn skipped_or<'i>(
+        &mut self,
+        input: &'i Input,
+        done: Option<&Done>,
+        otherwise: impl FnOnce(&mut Self, &'i Input),
+    ) {
+        match done.and_then(|done| done.up_to_date(input)) {
+            Some(record) => {
+                self.counts.skipped += 1;
+                let line = self.line(Status::Skipped, input).with_summary(&record.summary);
+                self.say(&line);
+            }
+            None => {
+                self.counts.planned += 1;
+                otherwise(self, input);
+            }
+        }
+    }
+
+    fn finished(&mut self, finished: Finished<'_>, state: &StateFile) {
+        let Finished { input, outcome, seconds } = finished;
+        match outcome {
+            Ok(done) => {
+                self.counts.converted += 1;
+                let remembered = state.append(&done.record);
+                self.keep(remembered);
+                let line = self.line(Status::Converted, input).with_summary(&done.record.summary);
+                let line = line.with_seconds(seconds);
+                match done.text.filter(|_| !self.args.json) {
+                    Some(text) => {
+                        let printed = output::print(&(text + "\n"));
+                        self.keep(printed);
+                        self.report(&line);
+                    }
+                    None => self.say(&line),
+                }
+            }
+            Err(error) => {
+                self.failed(self.line(Status::Failed, input).with_seconds(seconds), &input.path, &error)
+            }
+        }
+    }
+
+    fn failed(&mut self, line: Line, path: &Path, error: &Error) {
+        self.say(&line.with_error(error));
+        let said = error.to_string();
+        let why = said.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&said);
+        self.failures.push((path.to_owned(), why.to_owned()));
+    }
+
+    /// Prints a line and adds it to the report.
+    fn say(&mut self, line: &Line) {
+        let text = match (self.args.json, self.args.quiet) {
+            (true, _) => report::json(line).map(Some),
+            (_, true) => Ok(None),
+            _ => Ok(line.text().map(|text| text + "\n")),
+        };
+        let printed = text.and_then(|text| text.map_or(Ok(()), |text| output::print(&text)));
+        self.keep(printed);
+        self.report(line);
+    }
+
+    fn report(&mut self, line: &Line) {
+        let reported = self.report.as_mut().map_or(Ok(()), |report| report.add(line));
+        self.keep(reported);
+    }
+
+    fn keep(&mut self, done: Result<()>) {
+        if let Err(error) = done {
+            self.trouble.get_or_insert(error);
+        }
+    }
+
+    /// What is said at the end; an error if anything failed.
+    fn end(mut self, found: &Inputs, start: Instant) -> Result<()> {
+        // Nobody's share: one of the processes says it.
+        if self.shard.number == 1 {
+            for (path, error) in &found.unreadable {
+                let line = Line::new(Status::Failed, path, None, self.shard);
+                self.failed(line, path, error);
+            }
+        }
+        let Counts { converted, skipped, planned, not_begun } = self.counts;
+        let parts = if self.args.dry_run {
+            [(planned, "to convert"), (skipped, "up to date"), (self.failures.len(), "unreadable"), (0, "")]
+        } else {
+            [
+                (converted, "converted"),
+                (skipped, "up to date"),
+                (self.failures.len(), "failed"),
+                (not_begun, "not begun"),
+            ]
+        };
+        let said: Vec<String> = parts
+            .iter()
+            .enumerate()
+            .filter(|(index, (count, _))| *index == 0 || *count > 0)
+            .map(|(_, (count, what))| format!("{count} {what}"))
+            .collect();
+        if !self.args.json && !self.args.quiet {
+            let seconds = start.elapsed().as_secs_f64();
+            output::print(&format!("{} in {seconds:.2} s\n", said.join(", ")))?;
+        }
+        if let Some(error) = self.trouble {
+            return Err(error);
+        }
+        if self.failures.is_empty() {
+            return Ok(());
+        }
+        self.failures.sort();
+        let rows = self.failures.iter().map(|(path, why)| vec![path.display().to_string(), why.clone()]);
+        output::warn(output::table(&["failed", "why"], rows).trim_end());
+        let count = self.failures.len();
+        let of = count + converted + skipped + not_begun + if self.args.dry_run { planned } else { 0 };
+        Err(Error::new("batch", format!("{count} of {} could not be converted", output::count(of, "input"))))
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|&number| number > 0).ok_or_else(|| "expected a number from 1 on".to_owned())
+}

@@ -1,0 +1,188 @@
+//! What is said of each input as it is done: a line for people, a line of JSON.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::shard::Shard;
+use crate::cli::output;
+use crate::error::{Error, Result};
+
+/// What became of an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Converted,
+    Skipped,
+    Failed,
+    /// It would be converted.
+    Planned,
+}
+
+/// The line of an input.
+#[derive(Debug, Serialize)]
+pub struct Line {
+    status: Status,
+    input: PathBuf,
+    output: Option<PathBuf>,
+    error: Option<String>,
+    shard: Option<ShardLine>,
+    network: Option<serde_json::Value>,
+    bytes: Option<serde_json::Value>,
+    seconds: f64,
+    /// The rest of what `convert --json` says.
+    #[serde(flatten)]
+    summary: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Debug, Serialize)]
+struct ShardLine {
+    number: usize,
+    of: usize,
+}
+
+impl Line {
+    /// The line of an input that was read from `input` and belongs to `output`.
+    pub fn new(status: Status, input: &Path, output: Option<PathBuf>, shard: Shard) -> Self {
+        Self {
+            status,
+            input: input.to_owned(),
+            output,
+            error: None,
+            shard: shard.is_part().then_some(ShardLine { number: shard.number, of: shard.of }),
+            network: None,
+            bytes: None,
+            seconds: 0.0,
+            summary: serde_json::Map::new(),
+        }
+    }
+
+    /// With what `convert --json` says of the model.
+    #[must_use]
+    pub fn with_summary(mut self, summary: &serde_json::Value) -> Self {
+        let mut summary = summary.as_object().cloned().unwrap_or_default();
+        for key in ["input", "output", "seconds"] {
+            summary.remove(key);
+        }
+        self.network = summary.remove("network");
+        self.bytes = summary.remove("bytes");
+        self.summary = summary;
+        self
+    }
+
+    /// With the time that it took.
+    #[must_use]
+    pub fn with_seconds(mut self, seconds: f64) -> Self {
+        self.seconds = seconds;
+        self
+    }
+
+    /// With why it failed.
+    #[must_use]
+    pub fn with_error(mut self, error: &Error) -> Self {
+        self.error = Some(error.to_string());
+        self
+    }
+
+    /// For people; nothing for a failure, which is said in the table at the end.
+    pub fn text(&self) -> Option<String> {
+        let output = self.output.as_ref().map(|output| output.display().to_string()).unwrap_or_default();
+        let line = format!("{} → {output}", self.input.display());
+        let from = |key: &str| self.summary.get(key).and_then(serde_json::Value::as_str);
+        let network = self.network.as_ref().and_then(serde_json::Value::as_str);
+        let what = network.map(str::to_owned).or_else(|| from("graph").map(|graph| format!("graph {graph}")));
+        let bytes = self.bytes.as_ref().and_then(serde_json::Value::as_u64).map(output::bytes);
+        match self.status {
+            Status::Converted => {
+                let said = [what, bytes].into_iter().flatten().collect::<Vec<_>>().join(", ");
+                Some(format!("{line}: {said} in {:.2} s", self.seconds))
+            }
+            Status::Skipped => Some(format!("{line}: up to date")),
+            Status::Planned => Some(line),
+            Status::Failed => None,
+        }
+    }
+}
+
+/// The file of a report.
+#[derive(Debug)]
+pub struct Report {
+    path: PathBuf,
+    file: File,
+}
+
+impl Report {
+    /// Begins a report at `path`, with the share in its name where others write one too: `report.2-of-8.jsonl`.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn create(path: &Path, shard: Shard) -> Result<Self> {
+        let path = if shard.is_part() {
+            let end = path.extension().map(|end| format!(".{}", end.to_string_lossy())).unwrap_or_default();
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            path.with_file_name(format!("{stem}.{}{end}", shard.label()))
+        } else {
+            path.to_owned()
+        };
+        match File::create(&path) {
+            Ok(file) => Ok(Self { path, file }),
+            Err(error) => Err(unwritable(&path, &error)),
+        }
+    }
+
+    /// Adds a line.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn add(&mut self, line: &Line) -> Result<()> {
+        let json = json(line)?;
+        self.file.write_all(json.as_bytes()).map_err(|error| unwritable(&self.path, &error))
+    }
+}
+
+fn unwritable(path: &Path, error: &std::io::Error) -> Error {
+    Error::file(path, format!("it cannot be written: {error}")).advice("choose another place for --report")
+}
+
+/// A line of JSON with its end.
+pub fn json(line: &Line) -> Result<String> {
+    let json = serde_json::to_string(line).map_err(|error| {
+        Error::file(&line.input, format!("the result cannot be written as JSON: {error}"))
+    })?;
+    Ok(json + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_has_a_report_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let part = Shard { number: 2, of: 8 };
+        for (name, shard, expected) in [
+            ("report.jsonl", Shard::WHOLE, "report.jsonl"),
+            ("report.jsonl", part, "report.2-of-8.jsonl"),
+            ("report", part, "report.2-of-8"),
+        ] {
+            let report = Report::create(&folder.path().join(name), shard).unwrap();
+            assert_eq!(report.path, folder.path().join(expected));
+        }
+    }
+
+    #[test]
+    fn a_key_is_written_once() {
+        let summary = serde_json::json!({
+            "input": "a", "output": "b", "network": "lenet", "bytes": 3, "seconds": 9.0, "opset": 17
+        });
+        let line = Line::new(Status::Converted, Path::new("a"), Some("b".into()), Shard::WHOLE);
+        let line = json(&line.with_summary(&summary).with_seconds(1.0)).unwrap();
+        assert_eq!(
+            line,
+            "{\"status\":\"converted\",\"input\":\"a\",\"output\":\"b\",\"error\":null,\"shard\":null,\
+             \"network\":\"lenet\",\"bytes\":3,\"seconds\":1.0,\"opset\":17}\n"
+        );
+    }
+}

@@ -1,0 +1,157 @@
+//! Converting many inputs at a time.
+//!
+//! Each job is a thread of its own, which takes one input after the other; what a conversion does in parallel it does on
+//! the one pool of rayon that all share. Jobs are not tasks of that pool: a thread of it that waits inside one conversion
+//! would begin another, and then nothing would bound how many models are in memory at once.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::time::Instant;
+
+use super::display::{Display, JobBar};
+use super::inputs::Input;
+use super::state::{Record, Stamp};
+use crate::cli::convert::{Converted, Summary, convert_model};
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::slim::described;
+
+/// An input that is done.
+#[derive(Debug)]
+pub struct Finished<'a> {
+    pub input: &'a Input,
+    pub outcome: Result<Done>,
+    pub seconds: f64,
+}
+
+/// What came out of a conversion.
+#[derive(Debug)]
+pub struct Done {
+    pub record: Record,
+    /// The summary in sentences, where every one is to be printed.
+    pub text: Option<String>,
+}
+
+/// How the inputs are worked on.
+#[derive(Debug, Clone, Copy)]
+pub struct Work<'a> {
+    pub out_dir: &'a Path,
+    /// How many at a time.
+    pub jobs: usize,
+    /// Whether nothing is begun after the first failure.
+    pub fail_fast: bool,
+    /// Whether summaries are wanted in sentences.
+    pub verbose: bool,
+}
+
+impl Work<'_> {
+    /// Converts the inputs, the largest first, and hands each to `finished` on the calling thread as it is done.
+    pub fn run<'a>(self, inputs: &[&'a Input], display: &Display, mut finished: impl FnMut(Finished<'a>)) {
+        let mut queue: Vec<&'a Input> = inputs.to_vec();
+        // A large one that comes last would keep everybody waiting.
+        queue.sort_by_key(|input| std::cmp::Reverse(input.bytes));
+        let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let (sender, results) = mpsc::channel();
+        let loudly = silence_panics();
+        std::thread::scope(|scope| {
+            for _ in 0..self.jobs.min(queue.len()) {
+                let (sender, queue, next, stop) = (sender.clone(), &queue, &next, &stop);
+                scope.spawn(move || {
+                    while !stop.load(Ordering::Relaxed)
+                        && let Some(input) = queue.get(next.fetch_add(1, Ordering::Relaxed))
+                    {
+                        let start = Instant::now();
+                        let bar = display.job(&input.path);
+                        let outcome = guarded(&input.path, || self.convert(input, &bar));
+                        drop(bar);
+                        if outcome.is_err() && self.fail_fast {
+                            stop.store(true, Ordering::Relaxed);
+                        }
+                        let seconds = start.elapsed().as_secs_f64();
+                        if sender.send(Finished { input, outcome, seconds }).is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+            drop(sender);
+            for result in results {
+                finished(result);
+            }
+        });
+        std::panic::set_hook(loudly);
+    }
+
+    fn convert(self, input: &Input, bar: &JobBar) -> Result<Done> {
+        let start = Instant::now();
+        let args = input.choices.to_args().map_err(|problem| Error::file(&input.path, problem))?;
+        let source = Model::open(&input.path, &args.open_options())?;
+        // As they are now: what changes while the weights are read is noticed the next time.
+        let sources = sources(input, &source);
+        let output = self.out_dir.join(&input.output);
+        if let Some(folder) = output.parent() {
+            std::fs::create_dir_all(folder)
+                .map_err(|error| Error::file(folder, format!("the folder cannot be made: {error}")))?;
+        }
+        let progress = |done, total| bar.advance(done, total);
+        let Converted { conversion, written, verification, seconds, .. } =
+            convert_model(&source, start, &output, &args, &progress)?;
+        let summary = Summary::new(&input.path, &output, &conversion, &written, seconds)
+            .with_verification(verification.as_ref());
+        let text = self.verbose.then(|| summary.text(&conversion, true));
+        // By way of text, in which an epsilon of 0.001 is written as such.
+        let summary = serde_json::to_string(&summary)
+            .and_then(|text| serde_json::from_str(&text))
+            .map_err(|error| Error::file(&input.path, format!("the summary is no JSON: {error}")))?;
+        let files: Vec<PathBuf> = std::iter::once(output).chain(written.external_data).collect();
+        Ok(Done { record: Record::new(input, sources, self.out_dir, &files, summary), text })
+    }
+}
+
+/// The files that decide what comes out.
+fn sources(input: &Input, source: &Model) -> Vec<Stamp> {
+    let mut files = source.files();
+    if input.path.is_dir() {
+        // It says which of the checkpoints in the folder is meant.
+        files.push(input.path.join("checkpoint"));
+    }
+    let network = input.choices.values("network").iter().map(|value| value.to_string_lossy().into_owned());
+    files.extend(network.filter(|network| described::is_file(network)).map(PathBuf::from));
+    files.iter().map(|file| Stamp::of(file)).collect()
+}
+
+/// Runs something in which a mistake of ours ends one conversion and not all.
+fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let said = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        Err(Error::file(path, format!("a mistake in tf2onnx-rs ended the conversion ({said})"))
+            .advice("run `tf2onnx-rs convert` on it, and report what that prints"))
+    })
+}
+
+type PanicHook = Box<dyn Fn(&std::panic::PanicHookInfo<'_>) + Sync + Send + 'static>;
+
+/// Has panics say nothing by themselves: they are reported with the input that they belong to. Returns what they said
+/// before.
+fn silence_panics() -> PanicHook {
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    hook
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_error_of_its_input() {
+        let error = guarded::<()>(Path::new("a.ckpt"), || panic!("index {} is out of range", 7)).unwrap_err();
+        let said = error.to_string();
+        assert!(said.starts_with("a.ckpt: a mistake in tf2onnx-rs"), "{said}");
+        assert!(said.contains("index 7 is out of range"), "{said}");
+        assert_eq!(guarded(Path::new("a.ckpt"), || Ok(3)), Ok(3));
+    }
+}
