@@ -423,28 +423,28 @@ fn shares_together_are_all_of_it_and_nothing_twice() {
     folder.copy(&example(), "models/large.ckpt");
     folder.write("models/broken.pb", "\u{1}\u{2}");
     let args = ["models", "--out-dir", "out", "--resume", "--report", "report.jsonl"];
-    let share = |id: usize| {
+    let shard = |id: usize| {
         let variables = [("ID", id), ("MIN", 4), ("COUNT", 3), ("STEP", 2)];
         let mut command = folder.command(&args);
         command.envs(variables.map(|(name, value)| (format!("SLURM_ARRAY_TASK_{name}"), value.to_string())));
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     };
     // At the same time, into the same folder.
-    let shares: Vec<Done> = [4, 6, 8].map(share).into_iter().map(done_of).collect();
-    for (number, share) in shares.iter().enumerate() {
+    let shards: Vec<Done> = [4, 6, 8].map(shard).into_iter().map(done_of).collect();
+    for (number, shard) in shards.iter().enumerate() {
         let said = format!("shard {}/3 (from SLURM_ARRAY_TASK_ID): ", number + 1);
         assert!(
-            share.stderr.starts_with(&said) && share.stderr.contains(" of 11 inputs"),
+            shard.stderr.starts_with(&said) && shard.stderr.contains(" of 11 inputs"),
             "{}",
-            share.stderr
+            shard.stderr
         );
     }
-    assert_eq!(shares.iter().map(|share| share.status).sum::<i32>(), 1, "one of them has the broken one");
+    assert_eq!(shards.iter().map(|shard| shard.status).sum::<i32>(), 1, "one of them has the broken one");
     let lines: Vec<Value> = (1..=3).flat_map(|k| folder.lines(&format!("report.{k}-of-3.jsonl"))).collect();
     let inputs: BTreeSet<&str> = lines.iter().map(|line| line["input"].as_str().unwrap()).collect();
     assert_eq!((lines.len(), inputs.len()), (11, 11));
     assert_eq!(folder.models("out").len(), 10);
-    // The shares may be others the next time.
+    // The shards may be others the next time.
     let done = folder.batch_in(&[("JOB_COMPLETION_INDEX", "0"), ("JOB_COMPLETIONS", "1")], &args);
     assert!(done.stdout.contains("0 converted, 10 up to date, 1 failed"), "{}", done.stdout);
     assert!(

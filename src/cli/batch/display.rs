@@ -2,6 +2,7 @@
 //! only.
 
 use std::path::Path;
+use std::sync::Once;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -16,6 +17,8 @@ pub struct Display {
 #[derive(Debug)]
 pub struct JobBar {
     bar: ProgressBar,
+    /// Before it is known how much is to be written, there is nothing to draw.
+    writes: Once,
 }
 
 impl Display {
@@ -26,15 +29,16 @@ impl Display {
         let bars = MultiProgress::with_draw_target(target);
         let all = bars.add(ProgressBar::new(inputs as u64));
         all.set_style(style("[{bar:32}] {pos}/{len} {msg}"));
+        all.tick();
         Self { bars, all }
     }
 
     /// The bar of an input that is begun.
     pub fn job(&self, input: &Path) -> JobBar {
         let bar = self.bars.add(ProgressBar::new(0));
-        bar.set_style(style("[{bar:32}] {decimal_bytes}/{decimal_total_bytes} {wide_msg}"));
+        bar.set_style(style("reading {wide_msg}"));
         bar.set_message(input.display().to_string());
-        JobBar { bar }
+        JobBar { bar, writes: Once::new() }
     }
 
     /// One input is done; `failed` have failed so far.
@@ -59,7 +63,10 @@ impl Display {
 impl JobBar {
     /// So many bytes of a model are written, of so many.
     pub fn advance(&self, done: u64, total: u64) {
-        self.bar.set_length(total);
+        self.writes.call_once(|| {
+            self.bar.set_length(total);
+            self.bar.set_style(style("[{bar:32}] {decimal_bytes}/{decimal_total_bytes} {wide_msg}"));
+        });
         self.bar.set_position(done);
     }
 }

@@ -1,7 +1,7 @@
 //! `tf2onnx-rs batch`
 //!
 //! `inputs` finds what is to be converted (named, walked, listed, or in a `manifest` with options of its own, `choices`)
-//! and `names` the outputs; `shard` takes the share of this process and `state` what is done already; `work` converts,
+//! and `names` the outputs; `shard` takes the shard of this process and `state` what is done already; `work` converts,
 //! and `report` and `display` say how it goes.
 
 mod choices;
@@ -62,7 +62,7 @@ pub struct Args {
     #[arg(long)]
     all_checkpoints: bool,
     /// Models that are converted at a time [default: the number of cores]
-    #[arg(short, long, value_name = "N", value_parser = at_least_one)]
+    #[arg(short, long, value_name = "N", value_parser = jobs)]
     jobs: Option<usize>,
     /// Skip what was converted before and has not changed since
     #[arg(long)]
@@ -73,10 +73,10 @@ pub struct Args {
     /// Say what would be converted, and convert nothing
     #[arg(long)]
     dry_run: bool,
-    /// Convert share K of N only [default: as a Slurm array or a Kubernetes Indexed Job says]
+    /// Convert shard K of N only [default: as a Slurm array or a Kubernetes Indexed Job says]
     #[arg(long, value_name = "K/N")]
     shard: Option<Shard>,
-    /// How many shares there are, where the cluster does not say it
+    /// How many shards there are, where the cluster does not say it
     #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "shard")]
     shards: Option<usize>,
     /// Convert everything, whatever a cluster says
@@ -130,8 +130,7 @@ pub fn run(args: &Args) -> Result<()> {
     for input in own {
         run.skipped_or(input, done.as_ref(), |_, input| left.push(input));
     }
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-    let jobs = args.jobs.unwrap_or_else(cores);
+    let jobs = args.jobs.unwrap_or_else(work::cores);
     let work = Work { out_dir: &args.out_dir, jobs, fail_fast: args.fail_fast, verbose: args.verbose };
     let display = Display::new(args.quiet, left.len());
     work.run(&left, &display, |finished| {
@@ -144,7 +143,7 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 impl Args {
-    /// The share of this process, and the variable that it is from.
+    /// The shard of this process, and the variable that it is from.
     fn shard(&self) -> Result<(Shard, Option<&'static str>)> {
         if let Some(shard) = self.shard {
             return Ok((shard, None));
@@ -271,7 +270,7 @@ impl Run<'_> {
 
     /// What is said at the end; an error if anything failed.
     fn end(mut self, found: &Inputs, start: Instant) -> Result<()> {
-        // Nobody's share: one of the processes says it.
+        // Nobody's shard: one of the processes says it.
         if self.shard.number == 1 {
             for (path, error) in &found.unreadable {
                 let line = Line::new(Status::Failed, path, None, self.shard);
@@ -296,8 +295,9 @@ impl Run<'_> {
             .map(|(_, (count, what))| format!("{count} {what}"))
             .collect();
         if !self.args.json && !self.args.quiet {
-            let seconds = start.elapsed().as_secs_f64();
-            output::print(&format!("{} in {seconds:.2} s\n", said.join(", ")))?;
+            let time = format!(" in {:.2} s", start.elapsed().as_secs_f64());
+            let time = if self.args.dry_run { "" } else { &time };
+            output::print(&format!("{}{time}\n", said.join(", ")))?;
         }
         if let Some(error) = self.trouble {
             return Err(error);
@@ -312,6 +312,14 @@ impl Run<'_> {
         let of = count + converted + skipped + not_begun + if self.args.dry_run { planned } else { 0 };
         Err(Error::new("batch", format!("{count} of {} could not be converted", output::count(of, "input"))))
     }
+}
+
+/// More jobs than any machine has cores would only cost threads.
+const MAX_JOBS: usize = 1024;
+
+fn jobs(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| (1..=MAX_JOBS).contains(number));
+    number.ok_or_else(|| format!("expected a number from 1 to {MAX_JOBS}"))
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

@@ -114,7 +114,7 @@ pub struct Report {
 }
 
 impl Report {
-    /// Begins a report at `path`, with the share in its name where others write one too: `report.2-of-8.jsonl`.
+    /// Begins a report at `path`, with the shard in its name where others write one too: `report.2-of-8.jsonl`.
     ///
     /// # Errors
     /// Where it cannot be written.

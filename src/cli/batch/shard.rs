@@ -1,10 +1,10 @@
-//! The share of one of several processes that work on the same inputs.
+//! The shard of one of several processes that work on the same inputs.
 
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
 
-/// One share of the inputs.
+/// One shard of the inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
     /// Which of them, counted from 1.
@@ -17,18 +17,18 @@ impl Shard {
     /// All inputs.
     pub const WHOLE: Self = Self { number: 1, of: 1 };
 
-    /// Whether others have a share too.
+    /// Whether others have a shard too.
     pub fn is_part(self) -> bool {
         self.of > 1
     }
 
-    /// As a part of the name of a file that each share has for itself: `2-of-8`.
+    /// As a part of the name of a file that each shard has for itself: `2-of-8`.
     pub fn label(self) -> String {
         format!("{}-of-{}", self.number, self.of)
     }
 
-    /// Which of the inputs belong to this share. `sizes` says the size of each; their order has to be the same in all
-    /// processes. The largest is given to the share that has least so far, and so on, so that all shares end up with
+    /// Which of the inputs belong to this shard. `sizes` says the size of each; their order has to be the same in all
+    /// processes. The largest is given to the shard that has least so far, and so on, so that all shards end up with
     /// about the same number of bytes.
     pub fn of_inputs(self, sizes: &[u64]) -> Vec<usize> {
         let mut largest_first: Vec<usize> = (0..sizes.len()).collect();
@@ -36,7 +36,7 @@ impl Shard {
         let mut loads = vec![(0u64, 0usize); self.of.min(sizes.len()).max(1)];
         let mut own = vec![];
         for index in largest_first {
-            let lightest = (0..loads.len()).min_by_key(|&share| loads[share]).unwrap_or(0);
+            let lightest = (0..loads.len()).min_by_key(|&shard| loads[shard]).unwrap_or(0);
             let (bytes, inputs) = loads[lightest];
             // Where nothing is known of sizes, the number of inputs decides.
             loads[lightest] = (bytes.saturating_add(sizes[index]), inputs + 1);
@@ -61,14 +61,14 @@ impl FromStr for Shard {
     }
 }
 
-/// The share that a Slurm array or a Kubernetes Indexed Job gives to this process, and the variable that says so.
-/// `count` is how many shares there are, where the user says it.
+/// The shard that a Slurm array or a Kubernetes Indexed Job gives to this process, and the variable that says so.
+/// `count` is how many shards there are, where the user says it.
 ///
 /// Sources: <https://slurm.schedmd.com/job_array.html> and
 /// <https://kubernetes.io/docs/concepts/workloads/controllers/job/#completion-mode>.
 ///
 /// # Errors
-/// Where the variables do not tell a share.
+/// Where the variables do not tell a shard.
 pub fn from_environment(
     variable: impl Fn(&str) -> Option<String>,
     count: Option<usize>,
@@ -80,7 +80,7 @@ pub fn from_environment(
         let problem = || Error::new(name, format!("\"{text}\" is not a whole number"));
         text.parse().map(Some).map_err(|_| problem().advice(ADVICE))
     };
-    const ADVICE: &str = "say the share with --shard K/N, or convert everything here with --no-shard";
+    const ADVICE: &str = "say the shard with --shard K/N, or convert everything here with --no-shard";
     if let Some(id) = number(SLURM)? {
         let needed = |name: &'static str| {
             let missing = || Error::new(SLURM, format!("is set, and {name} is not")).advice(ADVICE);
@@ -94,7 +94,7 @@ pub fn from_environment(
         let Some(index) = index else {
             let problem = format!("task {id} is none of {of} that are numbered without gaps from {first}");
             return Err(Error::new(SLURM, problem)
-                .advice("number the array without gaps, or say the share with --shard K/N"));
+                .advice("number the array without gaps, or say the shard with --shard K/N"));
         };
         return Ok(Some((Shard { number: index + 1, of }, SLURM)));
     }
@@ -103,8 +103,8 @@ pub fn from_environment(
             None | Some(1) => Ok(None),
             Some(count) => {
                 let problem =
-                    format!("there are {count} shares, and neither {SLURM} nor {KUBERNETES} is set");
-                Err(Error::new("--shards", problem).advice("say which share this is with --shard K/N"))
+                    format!("there are {count} shards, and neither {SLURM} nor {KUBERNETES} is set");
+                Err(Error::new("--shards", problem).advice("say which shard this is with --shard K/N"))
             }
         };
     };
@@ -146,13 +146,13 @@ mod tests {
     fn every_input_is_in_one_share_and_the_shares_are_balanced() {
         let sizes: Vec<u64> = (0..100).map(|i| (i * 7919) % 1000 + 1).collect();
         for of in [1, 3, 7, 150] {
-            let shares: Vec<Vec<usize>> =
+            let shards: Vec<Vec<usize>> =
                 (1..=of).map(|number| Shard { number, of }.of_inputs(&sizes)).collect();
-            let mut all = shares.concat();
+            let mut all = shards.concat();
             all.sort_unstable();
             assert_eq!(all, (0..100).collect::<Vec<_>>());
             let loads: Vec<u64> =
-                shares.iter().map(|share| share.iter().map(|&index| sizes[index]).sum()).collect();
+                shards.iter().map(|shard| shard.iter().map(|&index| sizes[index]).sum()).collect();
             let spread = loads.iter().max().unwrap() - loads.iter().min().unwrap();
             assert!(spread <= 1000, "{of}: {loads:?}");
         }
@@ -160,9 +160,9 @@ mod tests {
 
     #[test]
     fn inputs_without_a_size_are_shared_too() {
-        let shares: Vec<usize> =
+        let shards: Vec<usize> =
             (1..=3).map(|number| Shard { number, of: 3 }.of_inputs(&[0; 9]).len()).collect();
-        assert_eq!(shares, [3, 3, 3]);
+        assert_eq!(shards, [3, 3, 3]);
     }
 
     #[test]

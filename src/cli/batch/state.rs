@@ -1,6 +1,6 @@
 //! What has been done in a folder of outputs, so that a run that was killed goes on where it was.
 //!
-//! Each share of the work appends to a file of its own, one line a model, after the model is in its place; all files are
+//! Each shard of the work appends to a file of its own, one line a model, after the model is in its place; all files are
 //! read. Where a process dies while it writes a line, the line is no JSON and is passed over.
 
 use std::collections::{BTreeMap, HashMap};
@@ -107,7 +107,7 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// What was done in a folder before, by all shares.
+/// What was done in a folder before, by all shards.
 #[derive(Debug)]
 pub struct Done {
     out_dir: PathBuf,
@@ -152,7 +152,7 @@ fn is_state(path: &Path) -> bool {
     name.starts_with(PREFIX) && name.ends_with(SUFFIX)
 }
 
-/// The state file of one share.
+/// The state file of one shard.
 #[derive(Debug)]
 pub struct StateFile {
     path: PathBuf,
@@ -160,13 +160,13 @@ pub struct StateFile {
 }
 
 impl StateFile {
-    /// Opens the state file of a share, which goes on where it ended.
+    /// Opens the state file of a shard, which goes on where it ended.
     ///
     /// # Errors
     /// Where it cannot be written.
     pub fn open(out_dir: &Path, shard: Shard) -> Result<Self> {
-        let share = if shard.is_part() { format!(".{}", shard.label()) } else { String::new() };
-        let path = out_dir.join(format!("{PREFIX}{share}{SUFFIX}"));
+        let shard = if shard.is_part() { format!(".{}", shard.label()) } else { String::new() };
+        let path = out_dir.join(format!("{PREFIX}{shard}{SUFFIX}"));
         let failed = |error: std::io::Error| Error::file(&path, format!("it cannot be written: {error}"));
         let mut file = OpenOptions::new().create(true).append(true).read(true).open(&path).map_err(failed)?;
         let mut last = [b'\n'];

@@ -1,14 +1,17 @@
 //! Converting many inputs at a time.
 //!
-//! Each job is a thread of its own, which takes one input after the other; what a conversion does in parallel it does on
-//! the one pool of rayon that all share. Jobs are not tasks of that pool: a thread of it that waits inside one conversion
-//! would begin another, and then nothing would bound how many models are in memory at once.
+//! Each job is a thread of its own, which takes one input after the other, and has its part of the cores for what a
+//! conversion does in parallel: a pool of rayon that no other job uses. With one pool for all, a thread that waits inside
+//! one conversion could begin another, nothing would bound how many models are in memory at once, and small models would
+//! wait for the weights of large ones.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Instant;
+
+use rayon::ThreadPoolBuilder;
 
 use super::display::{Display, JobBar};
 use super::inputs::Input;
@@ -34,6 +37,10 @@ pub struct Done {
     pub text: Option<String>,
 }
 
+/// The stack of a thread that converts: as much as the thread has that `convert` runs on, so that a deep graph that goes
+/// there goes here too. It is only address space until it is used.
+const STACK_BYTES: usize = 8 << 20;
+
 /// How the inputs are worked on.
 #[derive(Debug, Clone, Copy)]
 pub struct Work<'a> {
@@ -56,15 +63,22 @@ impl Work<'_> {
         let (sender, results) = mpsc::channel();
         let loudly = silence_panics();
         std::thread::scope(|scope| {
-            for _ in 0..self.jobs.min(queue.len()) {
+            let jobs = self.jobs.min(queue.len());
+            for _ in 0..jobs {
                 let (sender, queue, next, stop) = (sender.clone(), &queue, &next, &stop);
                 scope.spawn(move || {
+                    let threads = (cores() / jobs).max(1);
+                    let pool = ThreadPoolBuilder::new().num_threads(threads).stack_size(STACK_BYTES).build();
                     while !stop.load(Ordering::Relaxed)
                         && let Some(input) = queue.get(next.fetch_add(1, Ordering::Relaxed))
                     {
                         let start = Instant::now();
                         let bar = display.job(&input.path);
-                        let outcome = guarded(&input.path, || self.convert(input, &bar));
+                        let outcome = guarded(&input.path, || match &pool {
+                            Ok(pool) => pool.install(|| self.convert(input, &bar)),
+                            // No more threads are to be had: the one that is there does.
+                            Err(_) => self.convert(input, &bar),
+                        });
                         drop(bar);
                         if outcome.is_err() && self.fail_fast {
                             stop.store(true, Ordering::Relaxed);
@@ -108,6 +122,11 @@ impl Work<'_> {
         let files: Vec<PathBuf> = std::iter::once(output).chain(written.external_data).collect();
         Ok(Done { record: Record::new(input, sources, self.out_dir, &files, summary), text })
     }
+}
+
+/// The cores that this process may use.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The files that decide what comes out.
