@@ -1,12 +1,15 @@
 //! Options of a conversion by their names on the command line, wherever they were said: typed, or in a manifest.
 
+use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use crate::cli::convert::ConversionArgs;
+use crate::slim::described;
 
 /// What was chosen: the values of each option, by its long name. A flag has the value `true` or `false`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,6 +32,12 @@ pub fn is_flag(option: &Arg) -> bool {
     matches!(option.get_action(), ArgAction::SetTrue)
 }
 
+/// Whether this value of an option names a file.
+pub fn is_path(option: &Arg, value: &str) -> bool {
+    option.get_value_parser().type_id() == TypeId::of::<PathBuf>()
+        || (option.get_long() == Some("network") && described::is_file(value))
+}
+
 impl Choices {
     /// Sets the values of an option.
     pub fn set(&mut self, option: &str, values: Vec<OsString>) {
@@ -47,10 +56,20 @@ impl Choices {
         self.0.get(option).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// As text, for the record of what was done.
+    /// As text, for the record of what was done: files by their absolute paths.
     pub fn to_text(&self) -> BTreeMap<String, Vec<String>> {
-        let text = |values: &Vec<OsString>| values.iter().map(|v| v.to_string_lossy().into_owned()).collect();
-        self.0.iter().map(|(option, values)| (option.clone(), text(values))).collect()
+        let options = options();
+        let text = |name: &str, value: &OsString| {
+            let is_path = options
+                .iter()
+                .any(|option| option.get_long() == Some(name) && is_path(option, &value.to_string_lossy()));
+            let absolute = is_path.then(|| std::path::absolute(value).ok()).flatten();
+            absolute.map_or(value.clone(), PathBuf::into_os_string).to_string_lossy().into_owned()
+        };
+        let texts = |(name, values): (&String, &Vec<OsString>)| {
+            (name.clone(), values.iter().map(|value| text(name, value)).collect())
+        };
+        self.0.iter().map(texts).collect()
     }
 
     /// What they mean, or what is wrong with them, in one line.
@@ -150,6 +169,16 @@ mod tests {
         assert_eq!(both.values("outputs"), ["c"]);
         let args = format!("{:?}", both.to_args().unwrap());
         assert!(args.contains("external_data: false") && args.contains("opset: 14"), "{args}");
+    }
+
+    #[test]
+    fn files_are_remembered_by_their_absolute_paths() {
+        let text = typed(&["--graph=g.pb", "--network=nets/mine.toml", "--signature=g.pb"]).to_text();
+        let absolute = |path: &str| [std::path::absolute(path).unwrap().display().to_string()];
+        assert_eq!(text["graph"], absolute("g.pb"));
+        assert_eq!(text["network"], absolute("nets/mine.toml"));
+        assert_eq!(text["signature"], ["g.pb"]);
+        assert_eq!(typed(&["--network=lenet"]).to_text()["network"], ["lenet"]);
     }
 
     #[test]

@@ -2,15 +2,13 @@
 //!
 //! Paths in the file are relative to its folder, so that it can be used from anywhere.
 
-use std::any::TypeId;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
 use clap::{Arg, ArgAction};
 
-use super::choices::{Choices, is_flag, options};
+use super::choices::{Choices, is_flag, is_path, options};
 use crate::error::{Error, Result};
-use crate::slim::described;
 use crate::toml_text::fields::{Field, Fields};
 use crate::toml_text::source::{self, Source};
 
@@ -128,12 +126,8 @@ impl Reader<'_> {
         } else {
             vec![typed(field)?]
         };
-        let is_path = |text: &str| {
-            option.get_value_parser().type_id() == TypeId::of::<PathBuf>()
-                || (field.key == "network" && described::is_file(text))
-        };
         let value = |text: String| {
-            if is_path(&text) { self.folder.join(text).into_os_string() } else { text.into() }
+            if is_path(option, &text) { self.folder.join(text).into_os_string() } else { text.into() }
         };
         Ok(texts.into_iter().map(value).collect())
     }
