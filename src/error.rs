@@ -1,6 +1,7 @@
 //! The error of every fallible function here: one sentence for the person who ran the command.
 
 use std::fmt;
+use std::io;
 use std::path::Path;
 
 /// `Result` with this crate's [`Error`].
@@ -24,6 +25,15 @@ impl Error {
     /// An error about a file.
     pub fn file(path: impl AsRef<Path>, problem: impl fmt::Display) -> Self {
         Self::new(path.as_ref().display(), problem)
+    }
+
+    /// The error for a file that cannot be read.
+    pub fn unreadable(path: impl AsRef<Path>, error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::file(path, "there is no such file"),
+            io::ErrorKind::IsADirectory => Self::file(path, "it is a folder").advice("name a file in it"),
+            _ => Self::file(path, format!("it cannot be read: {error}")),
+        }
     }
 
     /// The same error with what the reader can try.

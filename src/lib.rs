@@ -14,6 +14,7 @@ pub mod output;
 pub mod passes;
 pub mod report;
 pub mod slim;
+pub mod suggestion;
 pub mod tensor;
 pub mod toml_text;
 pub mod verify;

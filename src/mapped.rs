@@ -17,7 +17,7 @@ pub(crate) struct MappedFile {
 
 impl MappedFile {
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let failed = |error: std::io::Error| Error::file(path, format!("cannot be read ({error})"));
+        let failed = |error: std::io::Error| Error::unreadable(path, &error);
         // Looked at before it is opened: opening a named pipe would wait for somebody to write.
         if !fs::metadata(path).map_err(failed)?.is_file() {
             return Err(Error::file(path, "is not a regular file"));

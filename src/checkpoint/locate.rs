@@ -9,6 +9,7 @@ use std::time::SystemTime;
 
 use super::{foreign, state_file, table};
 use crate::error::{Error, Result};
+use crate::suggestion::did_you_mean;
 
 /// How many checkpoints an error lists.
 const LISTED: usize = 8;
@@ -63,11 +64,37 @@ pub(super) fn locate(path: &Path) -> Result<Located> {
     if path.exists() {
         return not_a_checkpoint(path);
     }
+    Err(not_there(path))
+}
+
+/// The error for a path where nothing is; says what is there under a similar name.
+fn not_there(path: &Path) -> Error {
+    let folder = folder_of(path);
+    if !folder.is_dir() {
+        return Error::file(path, format_args!("there is no folder {}", folder.display()));
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let files = file_names(&folder);
+    let data = format!("{name}.data-");
+    if files.iter().any(|file| file.starts_with(&data)) {
+        return missing_part(&index_path(path));
+    }
     let error = Error::file(path, "there is no such file, and no checkpoint of that name");
-    Err(match path.parent().map(checkpoints_in) {
-        Some(found) if !found.is_empty() => error.advice(format_args!("its folder has {}", listed(&found))),
-        _ => error,
-    })
+    let checkpoints = checkpoints_in(&folder);
+    let prefixes = checkpoints.iter().filter_map(|located| located.path().file_name()?.to_str());
+    // The files of a checkpoint are called after it, and would be near whenever it is.
+    let others = files.iter().map(String::as_str).filter(|file| {
+        let is_part = |located: &Located| {
+            let prefix = located.path().file_name().unwrap_or_default().to_string_lossy();
+            file.starts_with(&*prefix)
+        };
+        !checkpoints.iter().any(is_part)
+    });
+    match did_you_mean(&name, prefixes.chain(others)) {
+        Some(question) => error.advice(question),
+        None if checkpoints.is_empty() => error,
+        None => error.advice(format_args!("its folder has {}", listed(&checkpoints))),
+    }
 }
 
 fn not_a_checkpoint(path: &Path) -> Result<Located> {
@@ -79,7 +106,7 @@ fn not_a_checkpoint(path: &Path) -> Result<Located> {
     let mut head = vec![];
     if path.is_file() {
         let read = File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head));
-        read.map_err(|error| Error::file(path, format_args!("cannot be read ({error})")))?;
+        read.map_err(|error| Error::unreadable(path, &error))?;
         return Err(foreign::not_a_checkpoint(path, &head));
     }
     Err(Error::file(path, "is neither a file nor a folder"))

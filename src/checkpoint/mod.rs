@@ -84,6 +84,11 @@ impl Checkpoint {
         Ok(Self { path, version, files, tensors })
     }
 
+    /// Whether the file at this path is a checkpoint by itself: one of V1 that has no other shards.
+    pub fn is_single_file(path: &Path) -> bool {
+        locate::is_table(path)
+    }
+
     /// The path that stands for the checkpoint: the V1 file, or what the names of its files start with.
     pub fn path(&self) -> &Path {
         &self.path

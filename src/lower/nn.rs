@@ -56,7 +56,7 @@ pub fn depthwise_convolution(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> 
         return Err(node.error("its filter is not known before the model runs"));
     };
     let &[height, width, channels, multiplier] = filter.shape() else {
-        return Err(node.error(format!("its filter of shape {:?} has not rank 4", filter.shape())));
+        return Err(node.error(format!("its filter of shape {:?} does not have rank 4", filter.shape())));
     };
     let perm = [2, 3, 0, 1];
     let value = filter.permuted(&perm).reshaped(&[channels * multiplier, 1, height, width]);

@@ -19,7 +19,7 @@ pub use arg_scope::{Activation, Arg, ArgScope, Layer, Normalizer};
 pub use drawing::{Drawing, Kernel, UNNAMED};
 pub use layers::ScopeDisagreement;
 pub use nets::{Network, find_network, networks};
-pub use options::{NUM_BANDS, NUM_FRAMES, OptionSource, OptionSpec, Options, Value};
+pub use options::{NUM_BANDS, NUM_CLASSES, NUM_FRAMES, OptionSource, OptionSpec, Options, Value};
 pub use plain_ops::LocalResponseNormalization;
 pub use recognize::{Recognition, recognize};
 
@@ -28,6 +28,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, TensorRef};
+use crate::suggestion::did_you_mean;
 
 /// The variables of a checkpoint: their names and shapes.
 pub type Variables = BTreeMap<String, Vec<usize>>;
@@ -107,8 +108,11 @@ pub fn network_named(name: &str) -> Result<&'static Network> {
         return described::network(Path::new(name));
     }
     find_network(name).ok_or_else(|| {
-        let known: Vec<&str> = networks().map(|network| network.name).collect();
-        Error::new(format!("network \"{name}\""), "there is no such network in the library")
-            .advice(format!("choose one of {}, or a .toml file that describes one", known.join(", ")))
+        let error = Error::new(format!("network \"{name}\""), "there is no such network in the library");
+        let question = did_you_mean(name, networks().map(|network| network.name));
+        let question = question.map_or_else(String::new, |question| question + " ");
+        error.advice(format!(
+            "{question}`tf2onnx-rs networks` lists them, and a file that describes another ends in .toml"
+        ))
     })
 }

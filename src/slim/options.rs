@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{ImageShape, Variables};
 use crate::error::{Error, Result};
 use crate::graph::Shape;
+use crate::suggestion::suggesting_and_listing;
 
 /// The value of an option.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -168,9 +169,9 @@ impl Options {
     pub fn give(&mut self, name: &str, text: &str) -> Result<()> {
         let subject = format!("--network-option {name}={text}");
         let Some(spec) = self.specs.iter().find(|spec| spec.name == name) else {
-            let known: Vec<&str> = self.specs.iter().map(|spec| spec.name).collect();
-            return Err(Error::new(subject, "the network takes no such option")
-                .advice(format!("choose one of {}", known.join(", "))));
+            let error = Error::new(subject, "the network takes no such option");
+            let known = self.specs.iter().map(|spec| spec.name);
+            return Err(suggesting_and_listing(error, name, "its options", known));
         };
         let value = match spec.default {
             // slim's hyperparameters spell truth 1.

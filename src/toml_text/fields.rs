@@ -6,8 +6,9 @@ use std::ops::{Range, RangeInclusive};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::source::{Source, suggesting};
+use super::source::Source;
 use crate::error::{Error, Result};
+use crate::suggestion::suggesting;
 
 /// The keys of a table, taken off it one by one; what is left in the end is unknown.
 #[derive(Debug)]

@@ -82,23 +82,6 @@ pub fn place(file: &str, line: usize) -> String {
     format!("{file}, line {line}")
 }
 
-/// The error with the known word that comes nearest to `word`, or else with all of them.
-pub fn suggesting<'k>(error: Error, word: &str, known: impl IntoIterator<Item = &'k str>) -> Error {
-    let known: Vec<&str> = known.into_iter().collect();
-    match nearest(word, &known) {
-        Some(meant) => error.advice(format!("did you mean \"{meant}\"?")),
-        None if known.is_empty() => error,
-        None => error.advice(format!("choose one of {}", known.join(", "))),
-    }
-}
-
-/// The known word that somebody may have mistyped; at most a third of its letters are wrong.
-fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let distance = |known: &str| strsim::osa_distance(&word.to_lowercase(), known);
-    let (distance, meant) = known.iter().map(|known| (distance(known), *known)).min()?;
-    (distance <= (meant.len() / 3).max(1)).then_some(meant)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,12 +90,5 @@ mod tests {
     fn lines_are_counted_from_one() {
         let source = Source::new(Path::new("net.toml"), "a\nb\n");
         assert_eq!([0, 1, 2, 3, 4].map(|at| source.line(at)), [1, 1, 2, 2, 3]);
-    }
-
-    #[test]
-    fn a_mistyped_word_is_answered_with_the_one_that_was_meant() {
-        let said = |word| suggesting(Error::new("x", "y"), word, ["stride", "rate"]).to_string();
-        assert_eq!(said("strid"), "x: y; did you mean \"stride\"?");
-        assert_eq!(said("kernel"), "x: y; choose one of stride, rate");
     }
 }

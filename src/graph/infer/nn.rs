@@ -62,7 +62,7 @@ fn windowed(
     let input = inputs.shape(0)?;
     let dtype = inputs.dtype(0)?;
     if input.rank().is_some_and(|actual| actual != rank) {
-        return Err(node.error(format!("its input of shape {input} has not rank {rank}")));
+        return Err(node.error(format!("its input of shape {input} does not have rank {rank}")));
     }
     let format = node.data_format();
     let (strides, dilations) = (node.spatial_sizes("strides", rank)?, node.spatial_sizes("dilations", rank)?);

@@ -107,7 +107,11 @@ fn defaults(field: &Field<'_>) -> Result<Defaults> {
             Some(layer) => layers.push(layer),
             None => {
                 let error = name.mistake(format!("no layer \"{}\" takes defaults", word.escape_debug()));
-                return Err(super::source::suggesting(error, word, LAYERS.iter().map(|(known, ..)| *known)));
+                return Err(crate::suggestion::suggesting(
+                    error,
+                    word,
+                    LAYERS.iter().map(|(known, ..)| *known),
+                ));
             }
         }
     }

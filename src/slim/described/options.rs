@@ -121,7 +121,7 @@ impl Declared {
             Some(spec) => {
                 error.advice(format!("declare it: options = {{ {name} = {} }}", written(spec.default)))
             }
-            None => super::source::suggesting(error, name, self.names()),
+            None => crate::suggestion::suggesting(error, name, self.names()),
         }
     }
 }

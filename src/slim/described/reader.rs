@@ -5,10 +5,11 @@ use super::arguments::{ACTIVATIONS, MAX_WINDOW, arg_scope, take_arguments};
 use super::checks::check;
 use super::fields::{Field, Fields};
 use super::options::Declared;
-use super::source::{Source, suggesting};
+use super::source::Source;
 use super::steps::{Action, KernelSize, Repeat, Step};
 use crate::error::{Error, Result};
 use crate::slim::LocalResponseNormalization;
+use crate::suggestion::suggesting;
 
 /// The key that says what a step is.
 const KINDS: &[&str] = &[

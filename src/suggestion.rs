@@ -1,0 +1,125 @@
+//! What somebody may have meant who typed a name that is not there.
+
+use crate::error::Error;
+
+/// How many names are suggested.
+const SUGGESTED: usize = 3;
+/// How many names are listed where none is near.
+const LISTED: usize = 60;
+
+/// The known names that come nearest to a word, the nearest first, however far they are.
+pub fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Vec<&'k str> {
+    ranked(word, known).into_iter().take(SUGGESTED).map(|(_, name)| name).collect()
+}
+
+/// The error with the known names that come near to `word`, or else with all of them.
+#[must_use]
+pub fn suggesting<'k>(error: Error, word: &str, known: impl IntoIterator<Item = &'k str>) -> Error {
+    let known: Vec<&str> = known.into_iter().collect();
+    match did_you_mean(word, known.iter().copied()) {
+        Some(question) => error.advice(question),
+        None if known.is_empty() => error,
+        None => error.advice(format!("choose one of {}", listed(&known))),
+    }
+}
+
+/// The error with the known names that come near to `word`, and with all of them; `what` says what they are.
+#[must_use]
+pub fn suggesting_and_listing<'k>(
+    error: Error,
+    word: &str,
+    what: &str,
+    known: impl IntoIterator<Item = &'k str>,
+) -> Error {
+    let known: Vec<&str> = known.into_iter().collect();
+    let (are, what) = match known.len() {
+        1 => ("is", what.strip_suffix('s').unwrap_or(what)),
+        _ => ("are", what),
+    };
+    let all = format!("{what} {are} {}", listed(&known));
+    match did_you_mean(word, known.iter().copied()) {
+        _ if known.is_empty() => error,
+        Some(question) => error.advice(format!("{question} {all}")),
+        None => error.advice(all),
+    }
+}
+
+/// `did you mean "a" or "b"?`, where known names come near to `word`.
+pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
+    let ranked = ranked(word, known);
+    let least = ranked.first()?.0;
+    let near = ranked.iter().filter(|(distance, name)| *distance == least && *distance <= allowed(name));
+    let near: Vec<String> = near.take(SUGGESTED).map(|(_, name)| format!("\"{name}\"")).collect();
+    match &near[..] {
+        [] => None,
+        [only] => Some(format!("did you mean {only}?")),
+        [others @ .., last] => Some(format!("did you mean {} or {last}?", others.join(", "))),
+    }
+}
+
+/// How many letters may be wrong in a name that is still meant: a third of them.
+fn allowed(name: &str) -> usize {
+    (name.chars().count() / 3).clamp(1, 5)
+}
+
+/// The known names with how many letters are wrong in each, the nearest first; a `:0` at a tensor's end does not count. A name that has the word in it, or has
+/// the same last part, as in `scope/name`, is as near as one with one wrong letter.
+fn ranked<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Vec<(usize, &'k str)> {
+    const MEANINGFUL: usize = 3;
+    let bare = |name: &str| name.strip_suffix(":0").unwrap_or(name).to_lowercase();
+    let word = bare(word);
+    let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
+    let mut ranked: Vec<(usize, &str)> = known
+        .into_iter()
+        .map(|name| {
+            let lower = bare(name);
+            let is_part = word.len() >= MEANINGFUL && lower.contains(&word);
+            let distance = strsim::osa_distance(&word, &lower);
+            (if is_part || last(&lower) == last(&word) { distance.min(1) } else { distance }, name)
+        })
+        .collect();
+    ranked.sort_unstable();
+    ranked
+}
+
+fn listed(known: &[&str]) -> String {
+    let more = if known.len() > LISTED { ", …" } else { "" };
+    format!("{}{more}", known[..known.len().min(LISTED)].join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_word_is_answered_with_the_one_that_was_meant() {
+        let said = |word| suggesting(Error::new("x", "y"), word, ["stride", "rate"]).to_string();
+        assert_eq!(said("strid"), "x: y; did you mean \"stride\"?");
+        assert_eq!(said("kernel"), "x: y; choose one of stride, rate");
+    }
+
+    #[test]
+    fn several_that_are_as_near_are_all_named() {
+        let question = did_you_mean("resnet_50", ["resnet_v1_50", "resnet_v2_50", "vgg_16"]);
+        assert_eq!(question.unwrap(), "did you mean \"resnet_v1_50\" or \"resnet_v2_50\"?");
+        assert_eq!(
+            did_you_mean("Logits", ["net/Logits", "net/Relu"]).unwrap(),
+            "did you mean \"net/Logits\"?"
+        );
+        assert_eq!(did_you_mean("x", ["stride"]), None);
+    }
+
+    #[test]
+    fn all_names_follow_where_the_reader_may_want_to_choose_another() {
+        let said = |word, known: &[&'static str]| {
+            let known = known.iter().copied();
+            suggesting_and_listing(Error::new("x", "y"), word, "its options", known).to_string()
+        };
+        assert_eq!(
+            said("rat", &["stride", "rate"]),
+            "x: y; did you mean \"rate\"? its options are stride, rate"
+        );
+        assert_eq!(said("kernel", &["stride", "rate"]), "x: y; its options are stride, rate");
+        assert_eq!(said("kernel", &[]), "x: y");
+    }
+}
