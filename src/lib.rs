@@ -15,6 +15,7 @@ pub mod passes;
 pub mod report;
 pub mod slim;
 pub mod suggestion;
+mod temporary;
 pub mod tensor;
 pub mod toml_text;
 pub mod verify;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tempfile::NamedTempFile;
 
 use crate::error::{Error, Result};
+use crate::temporary::Temporary;
 
 /// What the names of files begin and end with that are not in their place yet.
 const PREFIX: &str = ".tf2onnx-rs-";
@@ -21,7 +22,7 @@ const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
 /// A file that is not there yet.
 #[derive(Debug)]
 pub struct OutputFile {
-    file: NamedTempFile,
+    file: Temporary<NamedTempFile>,
     path: PathBuf,
 }
 
@@ -44,7 +45,7 @@ impl OutputFile {
         // A temporary file is readable by its owner only; this one is to become an ordinary file.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        match builder.tempfile_in(folder) {
+        match Temporary::file(|| builder.tempfile_in(folder)) {
             Ok(file) => Ok(Self { file, path: path.to_owned() }),
             Err(error) => Err(unwritable(path, &error)),
         }
@@ -112,7 +113,7 @@ impl OutputFile {
     /// Where the destination cannot be replaced.
     pub fn persist(self) -> Result<()> {
         let Self { file, path } = self;
-        file.persist(&path).map(drop).map_err(|error| unwritable(&path, &error.error))
+        file.finish(|file| file.persist(&path).map(drop)).map_err(|error| unwritable(&path, &error.error))
     }
 }
 

@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use super::GraphFile;
 use crate::error::{Error, Result};
+use crate::temporary::Temporary;
 
 /// An archive's format, told by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +46,8 @@ const MAX_UNPACKED: u64 = 64 << 30;
 const MAX_MEMBERS: usize = 100_000;
 
 /// Unpacks an archive into a new private folder.
-pub fn unpack(path: &Path, kind: Kind) -> Result<TempDir> {
-    let folder = tempfile::Builder::new().prefix("tf2onnx-rs-").tempdir().map_err(|error| {
+pub fn unpack(path: &Path, kind: Kind) -> Result<Temporary<TempDir>> {
+    let folder = Temporary::folder().map_err(|error| {
         Error::file(path, format!("there is no room to unpack it: {error}"))
             .advice("set TMPDIR to a folder with room")
     })?;
@@ -198,7 +199,7 @@ mod tests {
         builder.into_inner().unwrap()
     }
 
-    fn unpacked(bytes: &[u8]) -> Result<TempDir> {
+    fn unpacked(bytes: &[u8]) -> Result<Temporary<TempDir>> {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("a.tar");
         fs::write(&path, bytes).unwrap();

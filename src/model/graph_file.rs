@@ -73,6 +73,16 @@ impl GraphFile {
         [".pb", ".pbtxt", ".meta", ".graphdef", ".pb.txt", ".prototxt"].iter().any(|end| name.ends_with(end))
     }
 
+    /// The file with one path said in place of another that its own begins with.
+    pub(super) fn with_path_replaced(mut self, from: &Path, to: &Path) -> Self {
+        match self.path.strip_prefix(from) {
+            Ok(rest) if rest.as_os_str().is_empty() => to.clone_into(&mut self.path),
+            Ok(rest) => self.path = to.join(rest),
+            Err(_) => {}
+        }
+        self
+    }
+
     /// Where it lies.
     pub fn path(&self) -> &Path {
         &self.path

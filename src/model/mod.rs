@@ -3,6 +3,7 @@
 mod archive;
 mod find;
 mod graph_file;
+mod standard_input;
 
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ pub use graph_file::{GraphFile, GraphKind};
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
+use crate::temporary::Temporary;
 
 /// What is said about where a model's parts are.
 #[derive(Debug, Clone, Default)]
@@ -29,8 +31,15 @@ pub struct Model {
     path: PathBuf,
     checkpoint: Option<Checkpoint>,
     graph: Option<GraphFile>,
-    /// Where an archive was unpacked; gone with the model.
-    unpacked: Option<TempDir>,
+    /// Where its files were put that came in an archive or a pipe; gone with the model.
+    temporary: Vec<TemporaryPlace>,
+}
+
+/// A temporary folder, and the path in it that stands for the model.
+#[derive(Debug)]
+struct TemporaryPlace {
+    path: PathBuf,
+    _folder: Temporary<TempDir>,
 }
 
 /// The files of a SavedModel's folder (`tensorflow/cc/saved_model/constants.h`).
@@ -43,18 +52,27 @@ const META_SUFFIXES: [&str; 3] = [".meta", ".meta.pbtxt", ".meta.txt"];
 impl Model {
     /// Opens what lies at `path`: a checkpoint (see [`Checkpoint::open`]) with the `.meta` file beside it, a graph
     /// (see [`GraphFile::open`]), a SavedModel's folder, or an archive (tar, tar.gz, zip) of one of these. An
-    /// archive is unpacked into a private folder that is removed with the model.
+    /// archive is unpacked into a private folder that is removed with the model. The path `-` is standard input: a
+    /// graph, a V1 checkpoint or an archive.
     ///
     /// # Errors
     /// Where there is nothing of the kind, more than one, or an archive that cannot be read.
     pub fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
-        let Some(kind) = archive::Kind::of(path) else { return open_parts(path, options) };
-        let folder = archive::unpack(path, kind)?;
-        let inside = archive::model_in(path, folder.path())?;
-        // The reader knows the archive, not where it was unpacked.
-        let model =
-            open_parts(&inside, options).map_err(|error| error.with_path_replaced(folder.path(), path))?;
-        Ok(Self { path: path.to_owned(), unpacked: Some(folder), ..model })
+        if path.as_os_str() == standard_input::PATH {
+            let (folder, file) = standard_input::kept()?;
+            let name = Path::new(standard_input::NAME);
+            let model = open_file(&file, options).map_err(|error| error.with_path_replaced(&file, name))?;
+            return Ok(model.known_as(name, TemporaryPlace { path: file, _folder: folder }));
+        }
+        open_file(path, options)
+    }
+
+    /// The model, said of `name` instead of the place where its files were put.
+    fn known_as(mut self, name: &Path, place: TemporaryPlace) -> Self {
+        self.graph = self.graph.map(|graph| graph.with_path_replaced(&place.path, name));
+        name.clone_into(&mut self.path);
+        self.temporary.push(place);
+        self
     }
 
     /// The model's weights, where they lie in a checkpoint.
@@ -69,7 +87,7 @@ impl Model {
     pub fn weights(&self) -> Result<&Checkpoint> {
         self.checkpoint.as_ref().ok_or_else(|| {
             Error::file(self.path(), "is a graph without a checkpoint")
-                .advice("give the checkpoint, and this graph with --graph")
+                .advice("give the checkpoint; `convert` takes this graph beside it with --graph")
         })
     }
 
@@ -107,11 +125,19 @@ impl Model {
 
     /// An error that names what the user pointed at.
     pub fn error(&self, error: Error) -> Error {
-        match &self.unpacked {
-            Some(folder) => error.with_path_replaced(folder.path(), &self.path),
-            None => error,
-        }
+        let places = self.temporary.iter();
+        places.fold(error, |error, place| error.with_path_replaced(&place.path, &self.path))
     }
+}
+
+fn open_file(path: &Path, options: &OpenOptions) -> Result<Model> {
+    let Some(kind) = archive::Kind::of(path) else { return open_parts(path, options) };
+    let folder = archive::unpack(path, kind)?;
+    let inside = archive::model_in(path, folder.path())?;
+    // The reader knows the archive, not where it was unpacked.
+    let model =
+        open_parts(&inside, options).map_err(|error| error.with_path_replaced(folder.path(), path))?;
+    Ok(model.known_as(path, TemporaryPlace { path: folder.path().to_owned(), _folder: folder }))
 }
 
 fn open_parts(path: &Path, options: &OpenOptions) -> Result<Model> {
@@ -120,7 +146,7 @@ fn open_parts(path: &Path, options: &OpenOptions) -> Result<Model> {
         path: checkpoint.path().to_owned(),
         checkpoint: Some(checkpoint),
         graph,
-        unpacked: None,
+        temporary: vec![],
     };
     if let Some(graph) = &options.graph {
         let graph = GraphFile::open(saved_model_file(graph).as_ref().unwrap_or(graph), tag)?;
@@ -130,7 +156,7 @@ fn open_parts(path: &Path, options: &OpenOptions) -> Result<Model> {
         path: path.to_owned(),
         checkpoint,
         graph: Some(graph),
-        unpacked: None,
+        temporary: vec![],
     };
     if let Some(file) = saved_model_file(path) {
         let graph = GraphFile::open(&file, tag)?;
@@ -145,6 +171,10 @@ fn open_parts(path: &Path, options: &OpenOptions) -> Result<Model> {
     let beside = META_SUFFIXES.iter().map(|suffix| with_suffix(checkpoint.path(), suffix));
     let graph = beside.into_iter().find(|path| path.is_file());
     let graph = graph.map(|path| GraphFile::open(&path, tag)).transpose()?;
+    if graph.is_none() && tag.is_some() {
+        return Err(Error::new("--tag", "it is about a graph, and this checkpoint comes without one")
+            .advice("give the graph with --graph"));
+    }
     Ok(of_checkpoint(checkpoint, graph))
 }
 
