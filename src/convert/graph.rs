@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::ends::{ends, is_feed_of_training, is_placeholder};
 use super::moving_statistics::moving_statistics;
-use super::{ConvertOptions, Drawing, check_choice};
+use super::{ConvertOptions, Drawing, channels_first};
 use crate::error::{Error, Result};
 use crate::graph::import::{Part, declared_shape, declared_type, import_part};
 use crate::graph::{Graph, Shape, TensorRef};
@@ -14,6 +14,7 @@ use crate::passes::cut::cut_inputs;
 use crate::passes::fold::simplify;
 use crate::passes::training_mode::{Changes, drop_dropouts, use_moving_statistics};
 use crate::proto::{NodeDef, SignatureDef, tensor_info};
+use crate::suggestion::{closest, did_you_mean, suggesting};
 use crate::tensor::{Constant, DType};
 
 /// A graph that came with the model.
@@ -90,8 +91,14 @@ pub(super) fn draw(
     };
     let graph = import_part(definition, &part).map_err(|error| error.within(file.path().display()))?;
     let wanted = |names: &[String]| -> Result<Vec<TensorRef>> {
-        let find = |name: &String| graph.find_tensor(name).ok_or_else(|| no_tensor(name, &nodes));
-        names.iter().map(find).collect()
+        let mut found = vec![];
+        for name in names {
+            let tensor = graph.find_tensor(name).ok_or_else(|| no_tensor(name, &nodes))?;
+            if !found.contains(&tensor) {
+                found.push(tensor);
+            }
+        }
+        Ok(found)
     };
     let (inputs, outputs) = (wanted(&inputs)?, wanted(&outputs)?);
     let named: Vec<String> = outputs.iter().map(|&output| graph.tensor_name(output)).collect();
@@ -111,16 +118,9 @@ pub(super) fn draw(
         .filter(|(_, node)| is_placeholder(&node.op))
         .flat_map(|(id, node)| (0..node.outputs.len()).map(move |port| TensorRef { node: id, port }))
         .collect();
-    let find = |name: &String| {
-        graph
-            .find_tensor(name)
-            .ok_or_else(|| Error::new(format!("\"{name}\""), "the model has no such tensor"))
-    };
-    let as_nchw = |names: &[String]| names.iter().map(find).collect::<Result<Vec<_>>>();
-    let (inputs_as_nchw, outputs_as_nchw) =
-        (as_nchw(&options.inputs_as_nchw)?, as_nchw(&options.outputs_as_nchw)?);
-    check_choice(&graph, "--inputs-as-nchw", &inputs_as_nchw, &fed)?;
-    check_choice(&graph, "--outputs-as-nchw", &outputs_as_nchw, &outputs)?;
+    let find = |name: &str| graph.find_tensor(name);
+    let inputs_as_nchw = channels_first(&graph, "input", &options.inputs_as_nchw, &fed, find)?;
+    let outputs_as_nchw = channels_first(&graph, "output", &options.outputs_as_nchw, &outputs, find)?;
     let name = source.path().file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let assets: Vec<String> = file.meta().asset_file_def.iter().map(|asset| asset.filename.clone()).collect();
     if !assets.is_empty() {
@@ -136,7 +136,20 @@ pub(super) fn draw(
         notes,
     };
     let described = format!("{} with the graph {}", source.path().display(), file.path().display());
-    Ok((Drawing { graph, inputs: fed, outputs, inputs_as_nchw, outputs_as_nchw, name, described }, origin))
+    let drawing = Drawing {
+        graph,
+        inputs: fed,
+        outputs,
+        inputs_as_nchw,
+        outputs_as_nchw,
+        logits: None,
+        probabilities: None,
+        classes: None,
+        aliases: vec![],
+        name,
+        described,
+    };
+    Ok((drawing, origin))
 }
 
 /// What iterators and queues hand out: a model is fed it instead.
@@ -209,12 +222,11 @@ fn choose_signature(file: &GraphFile, options: &ConvertOptions) -> Result<Option
     let chosen = match &options.signature {
         Some(name) if signatures.contains_key(name) => Some(name),
         Some(name) => {
-            let listed: Vec<&str> = usable.iter().map(|name| name.as_str()).collect();
             let error = Error::file(file.path(), format!("it has no signature \"{name}\""));
-            return Err(error.advice(match listed[..] {
-                [] => "it has none at all: choose outputs with --outputs".to_owned(),
-                _ => format!("choose one of {}", listed.join(", ")),
-            }));
+            return Err(match usable.is_empty() {
+                true => error.advice("it has none at all: choose outputs with --outputs"),
+                false => suggesting(error, name, usable.iter().map(|name| name.as_str())),
+            });
         }
         None if !options.outputs.is_empty() => None,
         None => SERVING_SIGNATURES
@@ -360,16 +372,9 @@ fn defaults(nodes: &HashMap<&str, &NodeDef>, options: &ConvertOptions) -> Result
 
 /// The error for a tensor that is not there; names those that come nearest.
 fn no_tensor(name: &str, nodes: &HashMap<&str, &NodeDef>) -> Error {
-    let wanted = node_name(name);
-    let mut near: Vec<(usize, &str)> = nodes
-        .keys()
-        .map(|known| {
-            let is_part = known.contains(wanted) || known.rsplit('/').next() == wanted.rsplit('/').next();
-            (if is_part { 0 } else { strsim::levenshtein(wanted, known) }, *known)
-        })
-        .collect();
-    near.sort_unstable();
-    let near: Vec<&str> = near.into_iter().take(3).map(|(_, name)| name).collect();
-    Error::new(format!("\"{name}\""), "the graph has no such tensor")
-        .advice(format!("the names that come nearest are {}", near.join(", ")))
+    let error = Error::new(format!("\"{name}\""), "the graph has no such tensor");
+    let (wanted, known) = (node_name(name), || nodes.keys().copied());
+    error.advice(did_you_mean(wanted, known()).unwrap_or_else(|| {
+        format!("the names that come nearest are {}", closest(wanted, known()).join(", "))
+    }))
 }

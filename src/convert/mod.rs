@@ -5,17 +5,22 @@
 
 mod ends;
 mod graph;
+mod labels;
 mod moving_statistics;
 mod network;
+mod probabilities;
 mod reference;
+mod rename;
 mod summary;
 mod variables;
 
 pub use graph::GraphOrigin;
 pub use network::{NetworkOrigin, recognize_checkpoint, variables};
+pub use probabilities::Probabilities;
 pub use reference::Reference;
 pub use summary::BatchNormSummary;
 
+use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::error::{Error, Result};
@@ -30,6 +35,8 @@ use crate::passes::freeze::freeze_variables;
 use crate::passes::fuse_batch_norm::fuse_batch_norms;
 use crate::passes::moving_averages::{self, MovingAverages};
 use crate::passes::pad_convolutions::pad_convolutions;
+use crate::passes::preprocess::{Preprocessing, preprocess};
+use crate::suggestion::suggesting_and_listing;
 
 /// What is to be said about a conversion; the defaults are those of the command line.
 #[derive(Debug, Clone)]
@@ -72,6 +79,16 @@ pub struct ConvertOptions {
     pub keep_float32: Vec<String>,
     /// Whether moving averages of the weights are taken in their place.
     pub moving_averages: moving_averages::Choice,
+    /// What the model does to the bytes of images before the network takes them.
+    pub preprocessing: Preprocessing,
+    /// Whether the model delivers probabilities beside its logits.
+    pub probabilities: Probabilities,
+    /// The file with the names of the classes.
+    pub labels: Option<PathBuf>,
+    /// New names of the inputs, each as `NAME=NEW`, or in their order.
+    pub rename_inputs: Vec<String>,
+    /// New names of the outputs, each as `NAME=NEW`, or in their order.
+    pub rename_outputs: Vec<String>,
 }
 
 impl Default for ConvertOptions {
@@ -96,6 +113,11 @@ impl Default for ConvertOptions {
             float16: false,
             keep_float32: vec![],
             moving_averages: moving_averages::Choice::Auto,
+            preprocessing: Preprocessing::None,
+            probabilities: Probabilities::AsDrawn,
+            labels: None,
+            rename_inputs: vec![],
+            rename_outputs: vec![],
         }
     }
 }
@@ -113,6 +135,10 @@ pub struct Conversion {
     pub moving_averages: MovingAverages,
     /// What computes in float16, where that was asked for.
     pub float16: Option<Float16>,
+    /// What it does to the bytes of images.
+    pub preprocessing: Preprocessing,
+    /// How many classes have a name in its metadata.
+    pub labels: usize,
     /// What the model is to compute.
     pub reference: Reference,
     /// What the model was made from: TensorFlow's graph, its variables being constants.
@@ -169,6 +195,13 @@ struct Drawing {
     outputs: Vec<TensorRef>,
     inputs_as_nchw: Vec<TensorRef>,
     outputs_as_nchw: Vec<TensorRef>,
+    /// The classes' logits, where it is known which tensor they are, and their probabilities, where they are drawn.
+    logits: Option<TensorRef>,
+    probabilities: Option<TensorRef>,
+    /// How many classes there are, where that is known.
+    classes: Option<usize>,
+    /// slim's end points among the outputs, each with the name of its tensor.
+    aliases: rename::Aliases,
     /// What to call the model.
     name: String,
     /// What is asked for variables, for errors.
@@ -199,20 +232,30 @@ pub fn convert(source: &Source, options: &ConvertOptions) -> Result<Conversion> 
 }
 
 /// What is shared: the passes, the weights, the lowering.
-fn finish(source: &Source, options: &ConvertOptions, drawing: Drawing, origin: Origin) -> Result<Conversion> {
+fn finish(
+    source: &Source,
+    options: &ConvertOptions,
+    mut drawing: Drawing,
+    origin: Origin,
+) -> Result<Conversion> {
     let start = Instant::now();
+    probabilities::settle(&mut drawing, options.probabilities, !options.outputs.is_empty())?;
+    let labels = options.labels.as_deref().map_or(Ok(vec![]), |path| {
+        let labels = labels::read(path)?;
+        labels::check(&labels, path, &drawing).map(|()| labels)
+    })?;
     // Passes move what is left; tensors are found again by their names.
     let names = |tensors: &[TensorRef]| -> Vec<String> {
         tensors.iter().map(|&tensor| drawing.graph.tensor_name(tensor)).collect()
     };
     let (inputs, outputs) = (names(&drawing.inputs), names(&drawing.outputs));
     let (as_nchw_in, as_nchw_out) = (names(&drawing.inputs_as_nchw), names(&drawing.outputs_as_nchw));
-    let named = [&drawing.outputs[..], &drawing.inputs].concat();
-    let (drawn, _) = drawing.graph.pruned_to(&named);
-    let graph = pad_convolutions(&dilate_convolutions(&fuse_batch_norms(&drawn)?)?)?;
     let found = |graph: &Graph, names: &[String]| -> Vec<TensorRef> {
         names.iter().filter_map(|name| graph.find_tensor(name)).collect()
     };
+    let graph = preprocess(&drawing.graph, &drawing.inputs, options.preprocessing)?;
+    let (drawn, _) = graph.pruned_to(&[found(&graph, &outputs), found(&graph, &inputs)].concat());
+    let graph = pad_convolutions(&dilate_convolutions(&fuse_batch_norms(&drawn)?)?)?;
     let named = [found(&graph, &outputs), found(&graph, &inputs)].concat();
     let (mut graph, _) = graph.pruned_to(&named);
     let batch_norms = batch_norms(&graph);
@@ -241,24 +284,26 @@ fn finish(source: &Source, options: &ConvertOptions, drawing: Drawing, origin: O
     let mut model = lower(&graph, &found(&graph, &outputs), &lower_options)?;
     model.name = drawing.name;
     model.metadata = metadata(source, &origin, &batch_norms);
-    let reference = Reference {
-        drawn,
-        described: drawing.described,
-        outputs,
-        inputs_as_nchw: as_nchw_in,
-        outputs_as_nchw: as_nchw_out,
-    };
+    let preprocessed = options.preprocessing.name().map(|name| ("preprocess".to_owned(), name.to_owned()));
+    model.metadata.extend(preprocessed);
+    if !labels.is_empty() {
+        model.metadata.push((labels::KEY.to_owned(), labels::metadata(&labels)));
+    }
+    let mut reference = Reference::new(drawn, drawing.described, &model, as_nchw_in, as_nchw_out);
+    rename::rename(&mut model, options, &drawing.aliases)?;
+    reference.follow_names(&model);
     let lowering = start.elapsed().as_secs_f64() - rewriting;
-    let timing = Timing { drawing: 0.0, rewriting, lowering };
     Ok(Conversion {
         model,
         origin,
         batch_norms,
         moving_averages: averages,
         float16,
+        preprocessing: options.preprocessing,
+        labels: labels.len(),
         reference,
         graph,
-        timing,
+        timing: Timing { drawing: 0.0, rewriting, lowering },
     })
 }
 
@@ -274,21 +319,30 @@ fn metadata(source: &Source, origin: &Origin, batch_norms: &[BatchNorm]) -> Vec<
     metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// That the tensors named for an option are among those that it can be about, and have channels to move.
-fn check_choice(graph: &Graph, option: &str, chosen: &[TensorRef], among: &[TensorRef]) -> Result<()> {
-    let name = |tensor: &TensorRef| graph.tensor_name(*tensor);
-    if let Some(other) = chosen.iter().find(|tensor| !among.contains(tensor)) {
-        let among: Vec<String> = among.iter().map(name).collect();
-        return Err(Error::new(format!("{option} {}", name(other)), "the model will not have that")
-            .advice(format!("choose among {}", among.join(", "))));
-    }
-    let is_flat = |tensor: &&TensorRef| graph.shape(**tensor).rank().is_none_or(|rank| rank < 3);
-    match chosen.iter().find(is_flat) {
-        None => Ok(()),
-        Some(flat) => {
-            let problem =
-                format!("{} has the shape {}, without channels to move", name(flat), graph.shape(*flat));
-            Err(Error::new(option, problem))
+/// The inputs or outputs that are to have their channels second, found by their names.
+///
+/// # Errors
+/// Where they are none of the model's, or have no channels to move.
+fn channels_first(
+    graph: &Graph,
+    what: &str,
+    names: &[String],
+    among: &[TensorRef],
+    find: impl Fn(&str) -> Option<TensorRef>,
+) -> Result<Vec<TensorRef>> {
+    let chosen = |name: &String| {
+        let subject = format!("--{what}s-as-nchw {name}");
+        let Some(tensor) = find(name).filter(|tensor| among.contains(tensor)) else {
+            let error = Error::new(subject, format!("the model will not have this {what}"));
+            let known: Vec<String> = among.iter().map(|&tensor| graph.tensor_name(tensor)).collect();
+            let known = known.iter().map(String::as_str);
+            return Err(suggesting_and_listing(error, name, &format!("its {what}s"), known));
+        };
+        if graph.shape(tensor).rank().is_none_or(|rank| rank < 3) {
+            let shape = graph.shape(tensor);
+            return Err(Error::new(subject, format!("it has the shape {shape}, without channels to move")));
         }
-    }
+        Ok(tensor)
+    };
+    names.iter().map(chosen).collect()
 }

@@ -1,15 +1,17 @@
 //! Drawing the graph of a checkpoint that comes without one: recognizing its network and rebuilding it.
 
-use super::{ConvertOptions, Drawing, check_choice};
+use super::probabilities::logits_of;
+use super::{ConvertOptions, Drawing, channels_first};
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::graph::TensorRef;
 use crate::model::Model as Source;
+use crate::suggestion::suggesting_and_listing;
 
 use crate::slim::recognize::Wishes;
 use crate::slim::{
-    self, DrawnNetwork, ImageShape, NUM_BANDS, NUM_FRAMES, Recognition, ScopeDisagreement, Value, Variables,
-    network_named, recognize,
+    self, DrawnNetwork, ImageShape, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, Recognition, ScopeDisagreement,
+    Value, Variables, network_named, recognize,
 };
 
 /// A network that was rebuilt from the variables of a checkpoint.
@@ -73,13 +75,20 @@ pub(super) fn draw(source: &Source, options: &ConvertOptions) -> Result<(Drawing
         &variables(checkpoint),
     )?;
     let outputs = choose_outputs(&drawn, &options.outputs, asked)?;
-    let as_nchw = |names: &[String]| names.iter().map(|name| find(&drawn, name)).collect::<Result<Vec<_>>>();
-    let (inputs_as_nchw, outputs_as_nchw) =
-        (as_nchw(&options.inputs_as_nchw)?, as_nchw(&options.outputs_as_nchw)?);
     let inputs = vec![drawn.input];
-    check_choice(&drawn.graph, "--inputs-as-nchw", &inputs_as_nchw, &inputs)?;
-    check_choice(&drawn.graph, "--outputs-as-nchw", &outputs_as_nchw, &outputs)?;
+    let find = |name: &str| drawn.end_point(name).or_else(|| drawn.graph.find_tensor(name));
+    let inputs_as_nchw = channels_first(&drawn.graph, "input", &options.inputs_as_nchw, &inputs, find)?;
+    let outputs_as_nchw = channels_first(&drawn.graph, "output", &options.outputs_as_nchw, &outputs, find)?;
+    let classes = recognition.options.num_classes();
+    let predictions = PREDICTIONS.iter().find_map(|name| drawn.end_point(name));
+    let probabilities = predictions.filter(|&tensor| logits_of(&drawn.graph, tensor).is_some());
+    let aliases =
+        drawn.end_points.iter().map(|(name, tensor)| (name.clone(), drawn.graph.tensor_name(*tensor)));
     let drawing = Drawing {
+        logits: (classes > 0).then_some(drawn.output),
+        probabilities,
+        classes: Some(classes).filter(|_| recognition.options.value(NUM_CLASSES.name).is_some()),
+        aliases: aliases.collect(),
         graph: drawn.graph,
         inputs,
         outputs,
@@ -131,9 +140,9 @@ fn choose_outputs(drawn: &DrawnNetwork, names: &[String], with_aux: bool) -> Res
 /// The tensor that the user means: an end point or a tensor's name.
 fn find(drawn: &DrawnNetwork, name: &str) -> Result<TensorRef> {
     drawn.end_point(name).or_else(|| drawn.graph.find_tensor(name)).ok_or_else(|| {
-        let end_points: Vec<&str> = drawn.end_points.iter().map(|(name, _)| name.as_str()).collect();
-        Error::new(format!("\"{name}\""), "the network has no such tensor or end point")
-            .advice(format!("its end points are {}", end_points.join(", ")))
+        let error = Error::new(format!("\"{name}\""), "the network has no such tensor or end point");
+        let end_points = drawn.end_points.iter().map(|(name, _)| name.as_str());
+        suggesting_and_listing(error, name, "its end points", end_points)
     })
 }
 

@@ -7,18 +7,44 @@ use crate::error::{Error, Result};
 use crate::eval::{Tensor, run};
 use crate::graph::{Graph, TensorRef};
 use crate::model::Model as Source;
+use crate::onnx::{Model, TensorInfo};
 use crate::passes::freeze::freeze_variables;
 
 /// What a model is to compute: the inference graph before any pass rewrote it for ONNX, so that mistakes of these show.
 #[derive(Debug, Clone)]
 pub struct Reference {
-    pub(super) drawn: Graph,
+    drawn: Graph,
     /// What is asked for variables, for errors.
-    pub(super) described: String,
-    /// Names of the tensors that the model delivers.
-    pub(super) outputs: Vec<String>,
-    pub(super) inputs_as_nchw: Vec<String>,
-    pub(super) outputs_as_nchw: Vec<String>,
+    described: String,
+    /// The tensors that the model takes and delivers, each with its name in the model.
+    inputs: Vec<(String, String)>,
+    outputs: Vec<(String, String)>,
+    inputs_as_nchw: Vec<String>,
+    outputs_as_nchw: Vec<String>,
+}
+
+impl Reference {
+    /// The graph that a model was made from, while inputs and outputs still have its names.
+    pub(super) fn new(
+        drawn: Graph,
+        described: String,
+        model: &Model,
+        inputs_as_nchw: Vec<String>,
+        outputs_as_nchw: Vec<String>,
+    ) -> Self {
+        let named = |tensors: &[TensorInfo]| {
+            tensors.iter().map(|tensor| (tensor.name.clone(), tensor.name.clone())).collect()
+        };
+        let (inputs, outputs) = (named(&model.inputs), named(&model.outputs));
+        Self { drawn, described, inputs, outputs, inputs_as_nchw, outputs_as_nchw }
+    }
+
+    /// Takes note of the names that the model's inputs and outputs have been given.
+    pub(super) fn follow_names(&mut self, model: &Model) {
+        for (known, tensors) in [(&mut self.inputs, &model.inputs), (&mut self.outputs, &model.outputs)] {
+            known.iter_mut().zip(tensors).for_each(|((_, name), tensor)| name.clone_from(&tensor.name));
+        }
+    }
 }
 
 impl Conversion {
@@ -41,25 +67,29 @@ impl Conversion {
             lookup.constant(&self.moving_averages.stored_name(name))
         })?;
         let mut feeds = HashMap::new();
-        for (name, tensor) in inputs {
-            let Some(input) = graph.find_tensor(name) else { continue };
+        for (given, tensor) in inputs {
+            let known = reference.inputs.iter().find(|(_, name)| name == given);
+            let Some((name, input)) = known.and_then(|(name, _)| Some((name, graph.find_tensor(name)?)))
+            else {
+                continue;
+            };
             let tensor = match reference.inputs_as_nchw.contains(name) {
                 true => tensor.channels_last(),
                 false => tensor.clone(),
             };
             let dtype = graph.tensor_type(input).dtype;
             let converted = tensor.converted(dtype).ok_or_else(|| {
-                Error::new(format!("input \"{name}\""), format!("inputs of {dtype} are not evaluated here"))
+                Error::new(format!("input \"{given}\""), format!("inputs of {dtype} are not evaluated here"))
             })?;
             feeds.insert(name.clone(), converted);
         }
-        let named = |name: &String| Some((name.clone(), graph.find_tensor(name)?));
-        let (names, tensors): (Vec<String>, Vec<TensorRef>) =
+        let named = |known: &(String, String)| Some((known.clone(), graph.find_tensor(&known.0)?));
+        let (names, tensors): (Vec<(String, String)>, Vec<TensorRef>) =
             reference.outputs.iter().filter_map(named).unzip();
         let results = run(&graph, &feeds, &tensors, progress)?;
-        let in_layout = |(name, tensor): (String, Tensor)| match reference.outputs_as_nchw.contains(&name) {
-            true => (name, tensor.channels_second()),
-            false => (name, tensor),
+        let in_layout = |((tensor, name), result): ((String, String), Tensor)| {
+            let is_second = reference.outputs_as_nchw.contains(&tensor);
+            (name, if is_second { result.channels_second() } else { result })
         };
         Ok(names.into_iter().zip(results).map(in_layout).collect())
     }

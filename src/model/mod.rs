@@ -104,7 +104,7 @@ impl Model {
     /// The files that decide what the model is: those that were read, and those that would have been read if they were
     /// there, such as the `.meta` file of a checkpoint. While none of them changes, the model is the same.
     pub fn files(&self) -> Vec<PathBuf> {
-        if self.unpacked.is_some() {
+        if !self.temporary.is_empty() {
             return vec![self.path.clone()];
         }
         let mut files = vec![];

@@ -2,6 +2,7 @@
 
 mod model;
 mod plan;
+mod rename;
 mod writer;
 
 pub use model::{

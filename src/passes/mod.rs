@@ -10,5 +10,6 @@ pub mod freeze;
 pub mod fuse_batch_norm;
 pub mod moving_averages;
 pub mod pad_convolutions;
+pub mod preprocess;
 pub mod rewrite;
 pub mod training_mode;

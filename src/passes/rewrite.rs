@@ -12,12 +12,19 @@ pub struct Rewriting<'a> {
     /// Its copy, as far as it has been drawn.
     pub new: Graph,
     places: HashMap<NodeId, NodeId>,
+    redirected: HashMap<TensorRef, TensorRef>,
 }
 
 impl Rewriting<'_> {
     /// Where a tensor of the old graph is in the new one.
     pub fn moved(&self, tensor: TensorRef) -> TensorRef {
-        TensorRef { node: self.places[&tensor.node], port: tensor.port }
+        let place = || TensorRef { node: self.places[&tensor.node], port: tensor.port };
+        self.redirected.get(&tensor).copied().unwrap_or_else(place)
+    }
+
+    /// Lets what reads a tensor of the old graph read this tensor of the new one.
+    pub fn redirect(&mut self, tensor: TensorRef, to: TensorRef) {
+        self.redirected.insert(tensor, to);
     }
 
     /// The node that computes a tensor of the old graph, past those that hand it on.
@@ -40,8 +47,12 @@ pub fn rewrite(
     graph: &Graph,
     mut replace: impl FnMut(&mut Rewriting<'_>, &Node) -> Result<Option<NodeId>>,
 ) -> Result<Graph> {
-    let mut rewriting =
-        Rewriting { old: graph, new: Graph::with_library(graph.library().clone()), places: HashMap::new() };
+    let mut rewriting = Rewriting {
+        old: graph,
+        new: Graph::with_library(graph.library().clone()),
+        places: HashMap::new(),
+        redirected: HashMap::new(),
+    };
     for (id, node) in graph.nodes() {
         let place = match replace(&mut rewriting, node)? {
             Some(place) => place,

@@ -1,0 +1,140 @@
+//! `--rename-inputs` and `--rename-outputs`: what the model calls its inputs and outputs, in place of TensorFlow's
+//! names.
+
+use hashbrown::HashMap;
+
+use super::ConvertOptions;
+use crate::error::{Error, Result};
+use crate::onnx::{Model, TensorInfo};
+use crate::suggestion::suggesting_and_listing;
+
+/// Other names that an output goes by: slim's end points, each with the name of its tensor.
+pub(super) type Aliases = Vec<(String, String)>;
+
+/// Gives the inputs and outputs of a model the names that are asked for.
+///
+/// # Errors
+/// Where the model has no such input or output, the list is not as long as theirs, or a name is taken.
+pub(super) fn rename(model: &mut Model, options: &ConvertOptions, aliases: &Aliases) -> Result<()> {
+    let mut names: HashMap<String, String> = HashMap::new();
+    let inputs = wanted("--rename-inputs", "input", &options.rename_inputs, &model.inputs, &vec![])?;
+    let outputs = wanted("--rename-outputs", "output", &options.rename_outputs, &model.outputs, aliases)?;
+    for (option, old, new) in inputs.into_iter().chain(outputs) {
+        if names.get(&old).is_some_and(|other| *other != new) {
+            return Err(Error::new(format!("{option} {old}={new}"), format!("{old} has two new names")));
+        }
+        names.insert(old, new);
+    }
+    refuse_collisions(model, &names)?;
+    model.rename_values(&names);
+    Ok(())
+}
+
+/// The option, and the old and the new name of everything that it renames.
+fn wanted(
+    option: &'static str,
+    what: &str,
+    given: &[String],
+    infos: &[TensorInfo],
+    aliases: &Aliases,
+) -> Result<Vec<(&'static str, String, String)>> {
+    let known: Vec<&str> = infos.iter().map(|info| info.name.as_str()).collect();
+    let subject = || format!("{option} {}", given.join(","));
+    let pairs: Vec<Option<(&str, &str)>> = given.iter().map(|text| text.split_once('=')).collect();
+    let is_list = pairs.iter().all(Option::is_none);
+    if !is_list && pairs.iter().any(Option::is_none) {
+        return Err(Error::new(subject(), "some names have an old name before them and others have not")
+            .advice("write all of them as NAME=NEW, or none"));
+    }
+    if is_list && !given.is_empty() && given.len() != known.len() {
+        let plural = if known.len() == 1 { "" } else { "s" };
+        let problem = format!("the model has {} {what}{plural}", known.len());
+        return Err(Error::new(subject(), problem)
+            .advice(format!("give a name for each of {}, or write NAME=NEW", known.join(", "))));
+    }
+    let old_name = |name: &str| {
+        let alias = aliases.iter().find(|(alias, _)| alias == name).map(|(_, tensor)| tensor.as_str());
+        let found = |name: &str| known.iter().find(|known| **known == name);
+        alias.and_then(found).or_else(|| found(name)).or_else(|| found(&format!("{name}:0"))).copied()
+    };
+    let renamed = |(index, text): (usize, &String)| {
+        let (old, new) = match pairs[index] {
+            None => (Some(known[index]), text.as_str()),
+            Some((old, new)) => (old_name(old), new),
+        };
+        let subject = format!("{option} {text}");
+        let old = old.ok_or_else(|| {
+            let name = pairs[index].map_or("", |(old, _)| old);
+            let error = Error::new(&subject, format!("the model has no {what} {name}"));
+            suggesting_and_listing(error, name, &format!("its {what}s"), known.iter().copied())
+        })?;
+        if new.is_empty() || new.chars().any(char::is_control) {
+            return Err(Error::new(subject, "the new name is empty or has control characters in it"));
+        }
+        Ok((option, old.to_owned(), new.to_owned()))
+    };
+    given.iter().enumerate().map(renamed).collect()
+}
+
+/// That no two values would have the same name.
+fn refuse_collisions(model: &Model, names: &HashMap<String, String>) -> Result<()> {
+    let known = model.value_names();
+    let mut taken: HashMap<&str, &str> = HashMap::new();
+    let mut renamed: Vec<(&String, &String)> = names.iter().collect();
+    renamed.sort_unstable();
+    for (old, new) in renamed {
+        let stays = known.contains(new.as_str()) && !names.contains_key(new);
+        let other = stays.then_some(new.as_str()).or_else(|| taken.insert(new, old));
+        if let Some(other) = other {
+            return Err(Error::new(
+                format!("{old}={new}"),
+                format!("{new} would be the name of {other} too"),
+            )
+            .advice("choose another name"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::DType;
+
+    fn model() -> Model {
+        let info = |name: &str| TensorInfo { name: name.to_owned(), dtype: DType::Float32, shape: None };
+        Model { inputs: vec![info("a:0"), info("b:0")], outputs: vec![info("c:0")], ..Model::default() }
+    }
+
+    fn renamed(inputs: &[&str], outputs: &[&str]) -> Result<Vec<String>> {
+        let texts = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let options = ConvertOptions {
+            rename_inputs: texts(inputs),
+            rename_outputs: texts(outputs),
+            ..ConvertOptions::default()
+        };
+        let mut model = model();
+        rename(&mut model, &options, &vec![("Logits".to_owned(), "c:0".to_owned())])?;
+        Ok(model.inputs.iter().chain(&model.outputs).map(|info| info.name.clone()).collect())
+    }
+
+    #[test]
+    fn names_are_given_in_order_or_after_the_old_ones() {
+        assert_eq!(renamed(&["x", "y"], &["z"]).unwrap(), ["x", "y", "z"]);
+        assert_eq!(renamed(&["b:0=y"], &["Logits=z"]).unwrap(), ["a:0", "y", "z"]);
+        assert_eq!(renamed(&["a=b:0", "b=a:0"], &[]).unwrap(), ["b:0", "a:0", "c:0"]);
+        assert_eq!(renamed(&[], &[]).unwrap(), ["a:0", "b:0", "c:0"]);
+    }
+
+    #[test]
+    fn what_does_not_fit_the_model_is_refused() {
+        let said = |inputs: &[&str], outputs: &[&str]| renamed(inputs, outputs).unwrap_err().to_string();
+        assert!(said(&["x"], &[]).contains("the model has 2 inputs; give a name for each of a:0, b:0"));
+        assert!(said(&["x", "a:0=y"], &[]).contains("write all of them as NAME=NEW"));
+        assert!(said(&["aa:0=x"], &[]).contains("did you mean \"a:0\"?"));
+        assert!(said(&["a:0=b:0"], &[]).contains("b:0 would be the name of b:0 too"));
+        assert!(said(&["a:0=x", "b:0=x"], &[]).contains("x would be the name of a:0 too"));
+        assert!(said(&["a:0=x", "a=y"], &[]).contains("a:0 has two new names"));
+        assert!(said(&["a:0="], &[]).contains("empty"));
+    }
+}
