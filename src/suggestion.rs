@@ -48,7 +48,7 @@ pub fn suggesting_and_listing<'k>(
 pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
     let ranked = ranked(word, known);
     let least = ranked.first()?.0;
-    let near = ranked.iter().filter(|(distance, name)| *distance == least && *distance <= allowed(name));
+    let near = ranked.iter().filter(|(rank, name)| *rank == least && rank.0 <= allowed(name));
     let near: Vec<String> = near.take(SUGGESTED).map(|(_, name)| format!("\"{name}\"")).collect();
     match &near[..] {
         [] => None,
@@ -62,22 +62,23 @@ fn allowed(name: &str) -> usize {
     (name.chars().count() / 3).clamp(1, 5)
 }
 
-/// The known names with how many letters are wrong in each, the nearest first; a `:0` at a tensor's end does not count. A name that has the word in it, or has
-/// the same last part, as in `scope/name`, is as near as one with one wrong letter.
-fn ranked<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Vec<(usize, &'k str)> {
+/// How far a name is from a word: the wrong letters as they count, and as they are.
+type Rank = (usize, usize);
+
+/// The known names with their ranks, the nearest first. In a name that has the word in it, or has the same last part,
+/// as in `scope/name`, no more than one letter counts as wrong; a `:0` at a tensor's end does not count.
+fn ranked<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Vec<(Rank, &'k str)> {
     const MEANINGFUL: usize = 3;
     let bare = |name: &str| name.strip_suffix(":0").unwrap_or(name).to_lowercase();
-    let word = bare(word);
     let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
-    let mut ranked: Vec<(usize, &str)> = known
-        .into_iter()
-        .map(|name| {
-            let lower = bare(name);
-            let is_part = word.len() >= MEANINGFUL && lower.contains(&word);
-            let distance = strsim::osa_distance(&word, &lower);
-            (if is_part || last(&lower) == last(&word) { distance.min(1) } else { distance }, name)
-        })
-        .collect();
+    let word = bare(word);
+    let rank = |name: &str| {
+        let name = bare(name);
+        let wrong = strsim::osa_distance(&word, &name);
+        let is_part = word.len() >= MEANINGFUL && name.contains(&word);
+        (if is_part || last(&name) == last(&word) { wrong.min(1) } else { wrong }, wrong)
+    };
+    let mut ranked: Vec<(Rank, &str)> = known.into_iter().map(|name| (rank(name), name)).collect();
     ranked.sort_unstable();
     ranked
 }

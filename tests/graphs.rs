@@ -173,7 +173,7 @@ fn what_is_not_there_is_named_with_what_comes_nearest() {
     let frozen = fixture("containers/frozen.pb");
     let paths = [frozen.to_str().unwrap(), output.to_str().unwrap()];
     let error = fails(&["convert", paths[0], paths[1], "--outputs", "prediction"]);
-    assert!(error.contains("\"prediction\"") && error.contains("nearest are predictions"), "{error}");
+    assert!(error.contains("\"prediction\"") && error.contains("did you mean \"predictions\"?"), "{error}");
     let error = fails(&["convert", paths[0], paths[1], "--freeze", "input"]);
     assert!(error.contains("NAME=VALUE"), "{error}");
     let error = fails(&["convert", paths[0], paths[1], "--image-size", "99"]);

@@ -436,7 +436,7 @@ fn a_file_that_is_no_description_is_one_sentence_too() {
         let [input, output, network] = [&checkpoint, &output, network].map(|path| path.to_str().unwrap());
         fails(&["convert", input, output, "--network", network])
     };
-    assert!(refused(&folder.path().join("no.toml")).contains("no.toml: No such file"));
+    assert!(refused(&folder.path().join("no.toml")).contains("no.toml: there is no such file"));
     let binary = folder.path().join("binary.toml");
     std::fs::write(&binary, b"name = \"a\"\n\xff\xfe").unwrap();
     assert!(refused(&binary).contains("binary.toml, line 2: it is not UTF-8 text"));

@@ -90,10 +90,12 @@ fn not_there(path: &Path) -> Error {
         };
         !checkpoints.iter().any(is_part)
     });
-    match did_you_mean(&name, prefixes.chain(others)) {
-        Some(question) => error.advice(question),
-        None if checkpoints.is_empty() => error,
-        None => error.advice(format_args!("its folder has {}", listed(&checkpoints))),
+    let has = format!("its folder has {}", listed(&checkpoints));
+    match (did_you_mean(&name, prefixes.chain(others)), checkpoints.is_empty()) {
+        (Some(question), true) => error.advice(question),
+        (Some(question), false) => error.advice(format_args!("{question} {has}")),
+        (None, true) => error,
+        (None, false) => error.advice(has),
     }
 }
 
