@@ -15,7 +15,7 @@ use crate::tensor::{Constant, DType};
 
 /// Writes the tensors of a checkpoint to a file that NumPy reads.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   tf2onnx-rs extract inception_v3.ckpt weights.npz
   python -c 'import numpy; print(numpy.load(\"weights.npz\").files)'")]

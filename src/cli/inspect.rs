@@ -18,12 +18,13 @@ use crate::tensor::element_count;
 
 /// Shows what is in a checkpoint: its tensors, its network, and what would be assumed of its batch norms.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   tf2onnx-rs inspect inception_v3.ckpt
   tf2onnx-rs inspect train_dir/ --json")]
 pub struct Args {
-    /// A checkpoint: a V1 file, the prefix or any file of a V2 checkpoint, or the folder or archive it is in
+    /// A checkpoint: a V1 file, the prefix or any file of a V2 checkpoint, or the folder or archive it is in; - is
+    /// standard input
     input: PathBuf,
     #[command(flatten)]
     network: NetworkArgs,

@@ -1,14 +1,19 @@
 //! The command line: one file per subcommand.
 //!
-//! Exit status: 0 done; 1 the input cannot be converted; 2 bad usage. Standard output carries results, standard
-//! error everything else.
+//! Exit status: [`EXIT_STATUS`]. Standard output carries results, standard error everything else.
 
 mod batch;
+mod color;
+mod completions;
 mod convert;
+mod end_points;
 mod extract;
 mod inspect;
+mod interrupt;
+mod man;
 mod networks;
 mod ops;
+mod options_page;
 mod output;
 mod progress;
 mod verify;
@@ -16,17 +21,45 @@ mod verify;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::Result;
 
 /// Converts TensorFlow 1 and TF-Slim models to ONNX, without TensorFlow and without Python.
 #[derive(Debug, Parser)]
-#[command(name = "tf2onnx-rs", version, propagate_version = true, max_term_width = 110)]
+#[command(name = "tf2onnx-rs", version, propagate_version = true, max_term_width = 110,
+          after_help = MORE, after_long_help = LONG_HELP)]
 struct Cli {
+    #[command(flatten)]
+    color: color::ColorArgs,
     #[command(subcommand)]
     command: Command,
 }
+
+/// What the program's exit status says.
+pub const EXIT_STATUS: &str = "\
+0    done
+1    the input cannot be handled; one sentence on standard error says why, and nothing is written
+2    bad usage
+130  interrupted by Ctrl-C; nothing is written and no temporary file stays
+143  asked to end by SIGTERM, with the same care";
+
+/// Where to read on.
+const MORE: &str = "\
+`tf2onnx-rs help COMMAND` explains a command with examples, `tf2onnx-rs man COMMAND | man -l -` shows its manual \
+page. README.md and docs/ come with the source.";
+
+const LONG_HELP: &str = "\
+Examples:
+  tf2onnx-rs convert inception_v3.ckpt inception_v3.onnx
+  tf2onnx-rs inspect inception_v3.ckpt
+  tf2onnx-rs networks inception_v3
+  tf2onnx-rs help convert
+
+`tf2onnx-rs help COMMAND` explains a command with examples, `tf2onnx-rs man COMMAND | man -l -` shows its manual \
+page.
+README.md and docs/ come with the source: docs/options.md lists all options, docs/json.md describes --json,
+docs/ops.md lists the TensorFlow ops that are converted, docs/custom-networks.md says how a network is described.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -37,11 +70,15 @@ enum Command {
     Networks(networks::Args),
     Ops(ops::Args),
     Verify(Box<verify::Args>),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// Runs the command that `args` (with the program's name in front) ask for.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let command = Cli::command().color(color::typed(&args));
+    let cli = match command.try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are asked for; the rest is bad usage. Nobody is left to tell where this fails.
@@ -49,6 +86,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
+    color::choose(cli.color.color);
+    interrupt::clean_up_on_signals();
     let done: Result<()> = match cli.command {
         Command::Convert(args) => convert::run(&args),
         Command::Batch(args) => batch::run(&args),
@@ -57,11 +96,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Networks(args) => networks::run(&args),
         Command::Ops(args) => ops::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => man::run(&args),
     };
+    interrupt::leave_to_signal();
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::warn(&format!("error: {error}"));
+            output::warn(&format!("{} {error}", color::styled(color::ERROR, "error:")));
             ExitCode::FAILURE
         }
     }

@@ -2,41 +2,56 @@
 
 use serde::Serialize;
 
+use super::convert::image_size;
+use super::end_points::OneNetwork;
 use super::output;
 use crate::error::Result;
 use crate::slim::{Network, OptionSource, networks};
 
-/// Lists the networks that `convert` can rebuild from a checkpoint alone.
+/// Lists the networks that `convert` can rebuild from a checkpoint alone, or shows one: its options and its end
+/// points, with their shapes.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   tf2onnx-rs networks
-  tf2onnx-rs networks --json")]
+  tf2onnx-rs networks inception_v3
+  tf2onnx-rs networks resnet_v2_50 --image-size 224 --network-option output_stride=16
+  tf2onnx-rs networks my_net.toml --json")]
 pub struct Args {
+    /// The network to show, or a file that describes one [default: a list of all]
+    network: Option<String>,
+    /// Height and width of the images, as N or HxW [default: the network's own]
+    #[arg(long, value_name = "N|HxW", value_parser = image_size, requires = "network")]
+    image_size: Option<(usize, usize)>,
+    /// An argument of slim's network function (repeatable)
+    #[arg(long, value_name = "KEY=VALUE", requires = "network")]
+    network_option: Vec<String>,
     /// Print the list as JSON
     #[arg(long)]
     json: bool,
 }
 
+/// A network, as `--json` prints it.
 #[derive(Debug, Serialize)]
-struct Entry {
-    name: &'static str,
-    scope: &'static str,
-    image_size: serde_json::Value,
-    arg_scope: &'static str,
-    options: Vec<OptionEntry>,
+pub struct Entry {
+    pub name: &'static str,
+    pub scope: &'static str,
+    pub image_size: serde_json::Value,
+    pub arg_scope: &'static str,
+    pub options: Vec<OptionEntry>,
 }
 
+/// An option of a network.
 #[derive(Debug, Serialize)]
-struct OptionEntry {
-    name: &'static str,
-    default: serde_json::Value,
-    read_from_variables: bool,
-    help: &'static str,
+pub struct OptionEntry {
+    pub name: &'static str,
+    pub default: serde_json::Value,
+    pub read_from_variables: bool,
+    pub help: &'static str,
 }
 
 impl Entry {
-    fn new(network: &Network) -> Self {
+    pub fn new(network: &Network) -> Self {
         let options = network.options.iter().map(|spec| OptionEntry {
             name: spec.name,
             default: super::json(spec.default),
@@ -54,6 +69,10 @@ impl Entry {
 }
 
 pub fn run(args: &Args) -> Result<()> {
+    if let Some(name) = &args.network {
+        let shown = OneNetwork::draw(name, args.image_size, &args.network_option)?;
+        return if args.json { output::print_json(&shown) } else { output::print(&shown.text()) };
+    }
     let entries: Vec<Entry> = networks().map(Entry::new).collect();
     if args.json {
         return output::print_json(&entries);

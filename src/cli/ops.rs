@@ -8,7 +8,7 @@ use crate::lower::{Op, supported_ops};
 
 /// Lists the TensorFlow ops that `convert` can convert in a graph, and the ONNX operators they become.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   tf2onnx-rs ops
   tf2onnx-rs ops --json")]

@@ -5,13 +5,15 @@ use std::io::Write;
 use comfy_table::{Table, TableStyle};
 use serde::Serialize;
 
+use super::color::{HEADING, styled};
 use crate::error::{Error, Result};
 use crate::graph::Shape;
 pub use crate::report::numbers::bytes;
 
-/// Prints a result. That the reader of a pipe has seen enough is no error.
+/// Prints a result, without its colors where it does not go to a terminal. That the reader of a pipe has seen enough
+/// is no error.
 pub fn print(text: &str) -> Result<()> {
-    let mut out = std::io::stdout().lock();
+    let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::new("standard output", format!("it cannot be written: {error}")))
@@ -20,16 +22,21 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
-/// Prints a result as JSON.
-pub fn print_json(value: &impl Serialize) -> Result<()> {
+/// A result as JSON.
+pub fn json(value: &impl Serialize) -> Result<String> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| Error::new("JSON", format!("the result cannot be written as such: {error}")))?;
-    print(&(text + "\n"))
+    Ok(text + "\n")
+}
+
+/// Prints a result as JSON.
+pub fn print_json(value: &impl Serialize) -> Result<()> {
+    print(&json(value)?)
 }
 
 /// Says something that is not a result.
 pub fn warn(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = writeln!(anstream::stderr(), "{text}");
 }
 
 /// A table without lines; the first row is its head.
@@ -40,7 +47,9 @@ pub fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Stri
         table.add_row(row);
     }
     let lines = table.to_string();
-    lines.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    let mut lines = lines.lines().map(str::trim_end);
+    let head = lines.next().map(|head| styled(HEADING, head) + "\n").unwrap_or_default();
+    lines.fold(head, |text, line| text + line + "\n")
 }
 
 /// A shape as in `[3, 3, 32, 64]`.

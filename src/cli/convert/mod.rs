@@ -1,14 +1,17 @@
 //! `tf2onnx-rs convert`
 
+mod interface;
 mod options;
 mod report;
+mod standard_output;
 mod summary;
 mod verified;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-pub use options::{ConversionArgs, NetworkArgs};
+pub use options::{ConversionArgs, NetworkArgs, image_size};
+use standard_output::ToStandardOutput;
 pub use summary::Summary;
 pub use verified::Verification;
 
@@ -23,22 +26,24 @@ use crate::onnx::WriteReport;
 /// A checkpoint needs no graph beside it: where there is none, the network is recognized by its variables and
 /// rebuilt.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   tf2onnx-rs convert inception_v3.ckpt inception_v3.onnx
   tf2onnx-rs convert inception_v3_2016_08_28.tar.gz inception_v3.onnx
   tf2onnx-rs convert train_dir/ model.onnx --image-size 224 --inputs-as-nchw input:0
   tf2onnx-rs convert model.ckpt-5000 model.onnx --graph inference_graph.pb
   tf2onnx-rs convert saved_model/ model.onnx --signature serving_default
-  tf2onnx-rs convert frozen.pb model.onnx --inputs images:0 --outputs scores:0,boxes:0 --shape images=1,300,300,3
+  tf2onnx-rs convert frozen.pb model.onnx --outputs scores:0,boxes:0 --shape images=1,300,300,3
   tf2onnx-rs convert my_net.ckpt my_net.onnx --network my_net.toml --verify
   tf2onnx-rs convert model.ckpt-5000 features.onnx --outputs Mixed_6e,PreLogits
-  tf2onnx-rs convert inception_v3.ckpt inception_v3.onnx --report inception_v3.html")]
+  tf2onnx-rs convert inception_v3.ckpt inception_v3.onnx --report inception_v3.html
+  tf2onnx-rs convert inception_v3.ckpt app.onnx --preprocess inception --labels labels.txt
+  curl https://example.org/frozen.pb | tf2onnx-rs convert - model.onnx")]
 pub struct Args {
     /// A checkpoint (a V1 file, the prefix or any file of a V2 checkpoint), a .meta, .pb or .pbtxt file, or the
-    /// folder, SavedModel or archive that it is in
+    /// folder, SavedModel or archive that it is in; - is standard input
     input: PathBuf,
-    /// The ONNX file to write
+    /// The ONNX file to write; - is standard output
     output: PathBuf,
     #[command(flatten)]
     conversion: ConversionArgs,
@@ -71,21 +76,37 @@ pub struct Converted {
 
 pub fn run(args: &Args) -> Result<()> {
     let reports = report::Reports::begin(&args.report, &args.output)?;
+    let is_sent = args.output.as_os_str() == standard_output::PATH;
+    let sent = is_sent.then(ToStandardOutput::begin).transpose()?;
+    let output = sent.as_ref().map_or_else(|| args.output.clone(), ToStandardOutput::path);
     let bar = progress::byte_bar(args.quiet, "writing");
-    let converted = convert_file(&args.input, &args.output, &args.conversion, &|done, total| {
+    let converted = convert_file(&args.input, &output, &args.conversion, &|done, total| {
         bar.set_length(total);
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    let converted = converted?;
+    let converted = converted.map_err(|error| match &sent {
+        Some(sent) => sent.error(error),
+        None => error,
+    })?;
     reports.write(args, &converted)?;
     let Converted { conversion, written, verification, seconds, .. } = &converted;
     let summary = Summary::new(&args.input, &args.output, conversion, written, *seconds)
         .with_verification(verification.as_ref());
-    match (args.json, args.quiet) {
-        (true, _) => output::print_json(&summary),
-        (_, true) => Ok(()),
-        _ => output::print(&(summary.text(conversion, args.verbose) + &report::lines(&args.report))),
+    let said = match (args.json, args.quiet) {
+        (true, _) => output::json(&summary)?,
+        (_, true) => String::new(),
+        _ => summary.text(conversion, args.verbose) + &report::lines(&args.report),
+    };
+    match sent {
+        None => output::print(&said),
+        Some(sent) => {
+            sent.send(written)?;
+            if !said.is_empty() {
+                output::warn(said.trim_end());
+            }
+            Ok(())
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::RangedI64ValueParser;
 
+use super::interface::InterfaceArgs;
 use super::verified::VerificationArgs;
 use crate::convert::ConvertOptions;
 use crate::lower::OPSETS;
@@ -11,71 +12,79 @@ use crate::model::OpenOptions;
 use crate::onnx::WriteOptions;
 use crate::passes::moving_averages;
 
+/// The headings of options in the help.
+pub const INTERFACE: &str = "Inputs and outputs";
+const NETWORK: &str = "Networks without a graph";
+const GRAPH: &str = "Models with a graph";
+const MODEL: &str = "ONNX model";
+
 /// The options of a conversion, whatever is converted.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ConversionArgs {
     #[command(flatten)]
     network: NetworkArgs,
     /// Height and width of the images, as N or HxW [default: the network's own]
-    #[arg(long, value_name = "N|HxW", value_parser = image_size)]
+    #[arg(long, help_heading = INTERFACE, value_name = "N|HxW", value_parser = image_size)]
     image_size: Option<(usize, usize)>,
     /// Images in a batch [default: any number]
-    #[arg(long, value_name = "N", value_parser = positive)]
+    #[arg(long, help_heading = INTERFACE, value_name = "N", value_parser = positive)]
     batch_size: Option<usize>,
     /// The file with the graph: .meta, .pb, .pbtxt or a SavedModel [default: the .meta beside the checkpoint]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, help_heading = GRAPH, value_name = "FILE")]
     graph: Option<PathBuf>,
     /// The tags of the graph in a SavedModel [default: serve]
-    #[arg(long, value_name = "TAGS")]
+    #[arg(long, help_heading = GRAPH, value_name = "TAGS")]
     tag: Option<String>,
     /// The signature of a SavedModel [default: serving_default]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, help_heading = GRAPH, value_name = "NAME")]
     signature: Option<String>,
     /// Tensors that the model is fed; what computes them is cut off [default: the graph's placeholders]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    #[arg(long, help_heading = INTERFACE, value_name = "NAMES", value_delimiter = ',')]
     inputs: Vec<String>,
     /// The shape of an input that the graph leaves open; -1 is any length (repeatable)
-    #[arg(long, value_name = "NAME=DIMS")]
+    #[arg(long, help_heading = GRAPH, value_name = "NAME=DIMS")]
     shape: Vec<String>,
     /// A placeholder that is a constant instead, such as is_training=false (repeatable)
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[arg(long, help_heading = GRAPH, value_name = "NAME=VALUE")]
     freeze: Vec<String>,
     /// Placeholders whose default is their value instead of an input's
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    #[arg(long, help_heading = GRAPH, value_name = "NAMES", value_delimiter = ',')]
     use_default: Vec<String>,
     /// Placeholders that are inputs without their default
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    #[arg(long, help_heading = GRAPH, value_name = "NAMES", value_delimiter = ',')]
     ignore_default: Vec<String>,
     /// Write ops that cannot be converted as they are, in the domain ai.onnx.converters.tensorflow
-    #[arg(long)]
+    #[arg(long, help_heading = GRAPH)]
     keep_going: bool,
     /// Make batch norms a part of the convolutions before them: a smaller model that is harder to read and train
-    #[arg(long)]
+    #[arg(long, help_heading = MODEL)]
     fold_batch_norm: bool,
     /// Weights and arithmetic in float16, inputs and outputs as they are
-    #[arg(long)]
+    #[arg(long, help_heading = MODEL)]
     float16: bool,
     /// TensorFlow ops, nodes or scopes that compute in float32 all the same
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "float16")]
+    #[arg(long, help_heading = MODEL, value_name = "NAMES", value_delimiter = ',', requires = "float16")]
     keep_float32: Vec<String>,
     /// Tensor names or slim end points [default: the logits, then Predictions, or the graph's ends]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    #[arg(long, help_heading = INTERFACE, value_name = "NAMES", value_delimiter = ',')]
     outputs: Vec<String>,
     /// The ONNX operator set to write
-    #[arg(long, value_name = "N", default_value_t = 17,
+    #[arg(long, help_heading = MODEL, value_name = "N", default_value_t = 17,
           value_parser = RangedI64ValueParser::<i64>::new().range(OPSETS))]
     opset: i64,
     /// Keep the weights in a file beside the model, OUTPUT.data; models above 2 GiB always do
-    #[arg(long)]
+    #[arg(long, help_heading = MODEL)]
     external_data: bool,
     /// Inputs that the model takes as NCHW instead of NHWC
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    #[arg(long, help_heading = INTERFACE, value_name = "NAMES", value_delimiter = ',')]
     inputs_as_nchw: Vec<String>,
     /// Outputs that the model delivers as NCHW instead of NHWC
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    #[arg(long, help_heading = INTERFACE, value_name = "NAMES", value_delimiter = ',')]
     outputs_as_nchw: Vec<String>,
     #[command(flatten)]
     pub verification: VerificationArgs,
+    #[command(flatten)]
+    interface: InterfaceArgs,
 }
 
 impl ConversionArgs {
@@ -86,7 +95,7 @@ impl ConversionArgs {
 
     /// How it is converted.
     pub fn convert_options(&self) -> ConvertOptions {
-        ConvertOptions {
+        self.interface.complete(ConvertOptions {
             image_size: self.image_size,
             batch_size: self.batch_size,
             inputs: self.inputs.clone(),
@@ -104,7 +113,7 @@ impl ConversionArgs {
             inputs_as_nchw: self.inputs_as_nchw.clone(),
             outputs_as_nchw: self.outputs_as_nchw.clone(),
             ..self.network.to_options()
-        }
+        })
     }
 
     /// How the model is written.
@@ -117,13 +126,13 @@ impl ConversionArgs {
 #[derive(Debug, Clone, clap::Args)]
 pub struct NetworkArgs {
     /// The network, instead of having it recognized: one that `tf2onnx-rs networks` lists, or a description
-    #[arg(long, value_name = "NAME|FILE.toml")]
+    #[arg(long, help_heading = NETWORK, value_name = "NAME|FILE.toml")]
     network: Option<String>,
     /// An argument of slim's network function (repeatable)
-    #[arg(long, value_name = "KEY=VALUE")]
+    #[arg(long, help_heading = NETWORK, value_name = "KEY=VALUE")]
     network_option: Vec<String>,
     /// Whether to take the moving averages of the weights in their place; auto does where all weights have one
-    #[arg(long, value_name = "CHOICE", default_value = "auto", value_parser = ["auto", "on", "off"])]
+    #[arg(long, help_heading = NETWORK, value_name = "CHOICE", default_value = "auto", value_parser = ["auto", "on", "off"])]
     moving_averages: String,
 }
 
@@ -153,7 +162,8 @@ fn positive(text: &str) -> Result<usize, String> {
     }
 }
 
-fn image_size(text: &str) -> Result<(usize, usize), String> {
+/// Height and width, as `N` or `HxW`.
+pub fn image_size(text: &str) -> Result<(usize, usize), String> {
     let (height, width) = text.split_once(['x', 'X']).unwrap_or((text, text));
     Ok((positive(height)?, positive(width)?))
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Verification;
+use crate::cli::color::{HEADING, NOTE, styled};
 use crate::cli::{json, output, scope};
 use crate::convert::{BatchNormSummary, Conversion, NetworkOrigin, Origin};
 use crate::onnx::{Dim, TensorInfo, WriteReport};
@@ -37,6 +38,8 @@ pub struct Summary<'a> {
     moving_averages: MovingAverages,
     folded_batch_norms: usize,
     float16: Option<&'a Float16>,
+    preprocess: Option<&'static str>,
+    labels: usize,
     notes: Vec<String>,
     verification: Option<&'a Verification>,
     seconds: f64,
@@ -91,6 +94,8 @@ impl<'a> Summary<'a> {
             moving_averages: conversion.moving_averages.clone(),
             folded_batch_norms: batch_norms.len().saturating_sub(model.count_nodes("BatchNormalization")),
             float16: conversion.float16.as_ref(),
+            preprocess: conversion.preprocessing.name(),
+            labels: conversion.labels,
             notes: notes(conversion),
             verification: None,
             seconds,
@@ -113,7 +118,7 @@ impl<'a> Summary<'a> {
             },
         };
         let mut lines = vec![
-            format!("{} → {}", self.input.display(), self.output.display()),
+            styled(HEADING, &format!("{} → {}", shown(self.input, "input"), shown(self.output, "output"))),
             drawn,
             format!("inputs {}", join(&self.inputs)),
             format!("outputs {}", join(&self.outputs)),
@@ -141,8 +146,14 @@ impl<'a> Summary<'a> {
             ));
         }
         lines.extend(self.float16.map(Float16::to_string));
+        if let (Some(name), Some(what)) = (self.preprocess, conversion.preprocessing.describe()) {
+            lines.push(format!("preprocessing {name} inside of the model: {what}"));
+        }
+        if self.labels > 0 {
+            lines.push(format!("{} in the metadata", output::count(self.labels, "class name")));
+        }
         lines.extend(self.moving_averages.note());
-        lines.extend(self.notes.iter().cloned());
+        lines.extend(self.notes.iter().map(|note| styled(NOTE, note)));
         if let Some(path) = self.external_data {
             lines.push(format!("weights in {}, which belongs beside the model", path.display()));
         }
@@ -157,6 +168,11 @@ impl<'a> Summary<'a> {
         ));
         lines.join("\n") + "\n"
     }
+}
+
+/// A path as the user knows it, or the stream that stands in its place.
+fn shown(path: &Path, stream: &str) -> String {
+    if path.as_os_str() == "-" { format!("standard {stream}") } else { path.display().to_string() }
 }
 
 fn network_line(network: &NetworkOrigin) -> String {

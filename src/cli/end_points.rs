@@ -1,0 +1,91 @@
+//! `tf2onnx-rs networks NAME`: one network, drawn without a checkpoint, with its options and its end points.
+
+use serde::Serialize;
+
+use super::color::{HEADING, styled};
+use super::networks::Entry;
+use super::output;
+use crate::error::{Error, Result};
+use crate::graph::Shape;
+use crate::slim::{self, ImageShape, Options, Variables, network_named};
+
+/// The channels of images of color; how many a trained network takes, its variables tell.
+const CHANNELS: usize = 3;
+
+/// A network with its end points, as `--json` prints it.
+#[derive(Debug, Serialize)]
+pub struct OneNetwork {
+    #[serde(flatten)]
+    entry: Entry,
+    input: TensorEntry,
+    end_points: Vec<EndPoint>,
+}
+
+#[derive(Debug, Serialize)]
+struct EndPoint {
+    name: String,
+    #[serde(flatten)]
+    tensor: TensorEntry,
+}
+
+#[derive(Debug, Serialize)]
+struct TensorEntry {
+    tensor: String,
+    /// `null` where the length is open; `null` instead of the array where not even the rank is known.
+    shape: Option<Vec<Option<usize>>>,
+}
+
+impl OneNetwork {
+    /// Draws a network with slim's defaults for what is not given.
+    ///
+    /// # Errors
+    /// Where there is no such network, it does not take the options, or the image does not fit it.
+    pub fn draw(name: &str, image_size: Option<(usize, usize)>, given: &[String]) -> Result<Self> {
+        let network = network_named(name)?;
+        let mut options = Options::defaults(network.options, network.scope);
+        for text in given {
+            let (key, value) = text.split_once('=').ok_or_else(|| {
+                Error::new(format!("--network-option {text}"), "it is not of the form KEY=VALUE")
+            })?;
+            options.give(key, value)?;
+        }
+        let (height, width) = image_size.unwrap_or(network.image_size.into());
+        let image = ImageShape { batch: None, height, width, channels: CHANNELS };
+        let drawn = slim::draw(network, "", &options, &image, &Variables::new())?;
+        let entry = |tensor| TensorEntry {
+            tensor: drawn.graph.tensor_name(tensor),
+            shape: drawn.graph.shape(tensor).dims().map(<[_]>::to_vec),
+        };
+        let end_points = drawn.end_points.iter();
+        let end_points =
+            end_points.map(|(name, tensor)| EndPoint { name: name.clone(), tensor: entry(*tensor) });
+        Ok(Self { entry: Entry::new(network), input: entry(drawn.input), end_points: end_points.collect() })
+    }
+
+    /// What is printed for people.
+    pub fn text(&self) -> String {
+        let Entry { name, scope, arg_scope, options, .. } = &self.entry;
+        let mut text = format!("{} in {}, with {arg_scope}\n", styled(HEADING, name), super::scope(scope));
+        text += &format!("input {} {}\n\n", self.input.tensor, self.input.shape());
+        if !options.is_empty() {
+            let rows = options.iter().map(|option| {
+                let told = if option.read_from_variables { "the variables" } else { "--network-option" };
+                let default = option.default.to_string().trim_matches('"').to_owned();
+                vec![option.name.to_owned(), default, told.to_owned(), option.help.to_owned()]
+            });
+            text += &output::table(&["option", "default", "told by", ""], rows);
+            text += "\n";
+        }
+        let rows = self
+            .end_points
+            .iter()
+            .map(|EndPoint { name, tensor }| vec![name.clone(), tensor.shape(), tensor.tensor.clone()]);
+        text + &output::table(&["end point", "shape", "tensor"], rows)
+    }
+}
+
+impl TensorEntry {
+    fn shape(&self) -> String {
+        self.shape.clone().map_or(Shape::UNKNOWN, Shape::new).to_string()
+    }
+}

@@ -1,0 +1,115 @@
+//! `tf2onnx-rs man`
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use clap::{Command, CommandFactory};
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, roman};
+
+use super::{Cli, options_page, output};
+use crate::error::{Error, Result};
+use crate::output::OutputFile;
+use crate::suggestion::suggesting;
+
+/// Prints the manual page of a command, or writes the pages of all commands to a folder.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "\
+Examples:
+  tf2onnx-rs man convert | man -l -
+  tf2onnx-rs man --out-dir ~/.local/share/man/man1")]
+pub struct Args {
+    /// The command [default: tf2onnx-rs itself]
+    command: Option<String>,
+    /// The folder for the pages of all commands; it is made where it is missing
+    #[arg(long, value_name = "DIR", conflicts_with = "command")]
+    out_dir: Option<PathBuf>,
+    /// Print the options of all commands as docs/options.md has them
+    #[arg(long, hide = true, conflicts_with_all = ["command", "out_dir"])]
+    markdown: bool,
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let program = program();
+    if args.markdown {
+        return output::print(&options_page::markdown(&program));
+    }
+    if let Some(folder) = &args.out_dir {
+        return write_all(&program, folder);
+    }
+    let command = match args.command.as_deref() {
+        None => &program,
+        Some(name) => commands(&program).find(|command| command.get_name() == name).ok_or_else(|| {
+            let error = Error::new(format!("man {name}"), "there is no such command");
+            suggesting(error, name, commands(&program).map(Command::get_name))
+        })?,
+    };
+    let page = page(command).map_err(|error| Error::new("the manual page", error))?;
+    output::print(&String::from_utf8_lossy(&page))
+}
+
+/// The whole command line. `help` is left out: it is what the pages are.
+fn program() -> Command {
+    let mut program = Cli::command().disable_help_subcommand(true);
+    program.build();
+    program
+}
+
+/// The commands that users see.
+pub fn commands(program: &Command) -> impl Iterator<Item = &Command> {
+    program.get_subcommands().filter(|command| !command.is_hide_set())
+}
+
+fn write_all(program: &Command, folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder)
+        .map_err(|error| Error::file(folder, format!("the folder cannot be made: {error}")))?;
+    for command in std::iter::once(program).chain(commands(program)) {
+        let path = folder.join(Man::new(command.clone()).get_filename());
+        let file = OutputFile::create(&path)?;
+        page(command).and_then(|page| file.file().write_all(&page)).map_err(|error| file.error(&error))?;
+        file.persist()?;
+    }
+    Ok(())
+}
+
+/// A manual page: what `--help` says, in the sections that manual pages have.
+fn page(command: &Command) -> std::io::Result<Vec<u8>> {
+    let man = Man::new(command.clone());
+    let title = command.get_display_name().unwrap_or_else(|| command.get_name());
+    let (name, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
+    let mut page = vec![];
+    // A page has no date of its own. The library would leave it out, and what follows it would take its place.
+    writeln!(page, ".TH \"{title}\" \"1\" \"\" \"{name} {version}\" \"Manual of {name}\"")?;
+    man.render_name_section(&mut page)?;
+    let usage = command.clone().render_usage().to_string();
+    write_section(&mut page, "SYNOPSIS", usage.trim_start_matches("Usage: "))?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(&mut page)?;
+    }
+    if let Some(examples) = examples(command) {
+        write_section(&mut page, "EXAMPLES", &examples)?;
+    }
+    write_section(&mut page, "EXIT STATUS", super::EXIT_STATUS)?;
+    Ok(page)
+}
+
+/// A section whose lines stay as they are.
+fn write_section(page: &mut Vec<u8>, head: &str, text: &str) -> std::io::Result<()> {
+    let mut section = Roff::new();
+    section.control("SH", [head]);
+    section.control("nf", []);
+    for line in text.lines() {
+        section.text([roman(line)]);
+    }
+    section.control("fi", []);
+    section.to_writer(page)
+}
+
+/// The examples of a command's help, without their heading and indent.
+pub fn examples(command: &Command) -> Option<String> {
+    let text = command.get_after_long_help()?.to_string();
+    let lines = text.split_once("Examples:\n")?.1.lines().map(str::trim).take_while(|line| !line.is_empty());
+    Some(lines.collect::<Vec<_>>().join("\n"))
+}
