@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use onnx_protobuf::{Message, ModelProto, NodeProto};
-use rten::ModelOptions;
+use rten::{ModelOptions, ValueOrView};
 use rten_tensor::Tensor;
 use rten_tensor::prelude::*;
 
@@ -54,10 +54,18 @@ fn described(info: &onnx_protobuf::ValueInfoProto) -> (String, String) {
 
 /// Runs a model on one input and returns shape and elements of each output.
 pub fn execute(path: &Path, shape: &[usize], input: Vec<f32>) -> Vec<(Vec<usize>, Vec<f32>)> {
+    run(path, Tensor::from_data(shape, input).view().into())
+}
+
+/// Runs a model that takes bytes.
+pub fn execute_bytes(path: &Path, shape: &[usize], input: Vec<u8>) -> Vec<(Vec<usize>, Vec<f32>)> {
+    run(path, Tensor::from_data(shape, input).view().into())
+}
+
+fn run(path: &Path, input: ValueOrView<'_>) -> Vec<(Vec<usize>, Vec<f32>)> {
     let model = ModelOptions::with_all_ops().load_file(path).expect("the runtime loads the model");
-    let input = Tensor::from_data(shape, input);
     let outputs = model
-        .run(vec![(model.input_ids()[0], input.view().into())], model.output_ids(), None)
+        .run(vec![(model.input_ids()[0], input)], model.output_ids(), None)
         .expect("the runtime executes the model");
     outputs
         .into_iter()
