@@ -37,8 +37,14 @@ fn prints(args: &[&str]) -> String {
 
 /// Runs a command with something on its standard input.
 fn fed(args: &[&str], input: &[u8]) -> (Done, Vec<u8>) {
+    fed_in(Path::new("."), args, input)
+}
+
+/// The same in another folder.
+fn fed_in(folder: &Path, args: &[&str], input: &[u8]) -> (Done, Vec<u8>) {
     let mut child = binary()
         .args(args)
+        .current_dir(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -93,8 +99,10 @@ fn the_examples_of_the_help_are_good_usage() {
             let args = example.split_once("tf2onnx-rs ").unwrap().1;
             let args = args.split_whitespace().take_while(|word| !["|", ">"].contains(word));
             // Bad usage is said before anything is done; files that are not there are no bad usage.
-            let args = args.map(|word| if word.contains('~') { "/nonexistent/folder" } else { word });
-            let done = fed(&args.collect::<Vec<_>>(), b"").0;
+            let folder = TempDir::new().unwrap();
+            let path = folder.path().to_str().unwrap();
+            let args = args.map(|word| if word.contains('~') { path } else { word });
+            let done = fed_in(folder.path(), &args.collect::<Vec<_>>(), b"").0;
             assert_ne!(done.status, 2, "{example}: {}", done.stderr);
         }
     }

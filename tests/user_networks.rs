@@ -260,7 +260,7 @@ fn a_mistake_in_a_step_is_said_with_its_line() {
         ),
         (
             format!("{{ {conv}, normalizer_params = {{ eps = 1e-3 }} }}"),
-            "batch_norm has no argument \"eps\"; choose one of decay, epsilon, ",
+            "batch_norm has no argument \"eps\"; did you mean \"epsilon\"?",
         ),
         (
             "{ conv2d = \"num_classes\", kernel = 1, scope = \"a\" }".into(),
