@@ -1,4 +1,4 @@
-//! Compiles the TensorFlow messages of `proto/` without an installed `protoc`.
+//! Compiles the messages of `proto/` without an installed `protoc`.
 
 use prost::Message;
 
@@ -10,5 +10,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::write(out.join("tensorflow.descriptors"), descriptors.encode_to_vec())?;
     // Weights stored inside messages are sliced out of one buffer, never copied.
     prost_build::Config::new().bytes([".tensorflow.TensorProto.tensor_content"]).compile_fds(descriptors)?;
+    let onnx = protox::compile(["proto/onnx.proto"], ["proto"])?;
+    prost_build::Config::new().bytes([".onnx.TensorProto.raw_data"]).compile_fds(onnx)?;
     Ok(())
 }

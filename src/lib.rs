@@ -2,10 +2,13 @@
 
 pub mod checkpoint;
 pub mod cli;
+pub mod contents;
 pub mod convert;
 pub mod error;
 pub mod eval;
+pub mod extract;
 pub mod graph;
+pub mod inspect;
 pub mod lower;
 mod mapped;
 pub mod model;

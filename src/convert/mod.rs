@@ -4,6 +4,7 @@
 //! that is shared.
 
 mod ends;
+mod examine;
 mod graph;
 mod labels;
 mod moving_statistics;
@@ -14,6 +15,7 @@ mod rename;
 mod summary;
 mod variables;
 
+pub use examine::{Examination, examine};
 pub use graph::GraphOrigin;
 pub use network::{NetworkOrigin, recognize_checkpoint, variables};
 pub use probabilities::Probabilities;
@@ -208,6 +210,13 @@ struct Drawing {
     described: String,
 }
 
+impl Drawing {
+    /// The part of the graph that is asked for.
+    fn pruned(&self) -> Graph {
+        self.graph.pruned_to(&[&self.outputs[..], &self.inputs].concat()).0
+    }
+}
+
 /// Converts a model: with the graph that it comes with, or else with the network that its variables are recognized
 /// as.
 ///
@@ -250,14 +259,11 @@ fn finish(
     };
     let (inputs, outputs) = (names(&drawing.inputs), names(&drawing.outputs));
     let (as_nchw_in, as_nchw_out) = (names(&drawing.inputs_as_nchw), names(&drawing.outputs_as_nchw));
-    let found = |graph: &Graph, names: &[String]| -> Vec<TensorRef> {
-        names.iter().filter_map(|name| graph.find_tensor(name)).collect()
-    };
-    let graph = preprocess(&drawing.graph, &drawing.inputs, options.preprocessing)?;
-    let (drawn, _) = graph.pruned_to(&[found(&graph, &outputs), found(&graph, &inputs)].concat());
-    let graph = pad_convolutions(&dilate_convolutions(&fuse_batch_norms(&drawn)?)?)?;
-    let named = [found(&graph, &outputs), found(&graph, &inputs)].concat();
-    let (mut graph, _) = graph.pruned_to(&named);
+    drawing.graph = preprocess(&drawing.graph, &drawing.inputs, options.preprocessing)?;
+    drawing.inputs = found(&drawing.graph, &inputs);
+    drawing.outputs = found(&drawing.graph, &outputs);
+    let drawn = drawing.pruned();
+    let mut graph = rewritten(&drawn, &[&outputs[..], &inputs].concat())?;
     let batch_norms = batch_norms(&graph);
     if graph.nodes().any(|(_, node)| node.is_variable()) {
         source.weights()?;
@@ -305,6 +311,18 @@ fn finish(
         graph,
         timing: Timing { drawing: 0.0, rewriting, lowering },
     })
+}
+
+/// A graph with what TensorFlow spells in several ops as the one that ONNX has, as far as the tensors of these names need
+/// it.
+fn rewritten(drawn: &Graph, names: &[String]) -> Result<Graph> {
+    let graph = pad_convolutions(&dilate_convolutions(&fuse_batch_norms(drawn)?)?)?;
+    Ok(graph.pruned_to(&found(&graph, names)).0)
+}
+
+/// The tensors of these names that a graph has.
+fn found(graph: &Graph, names: &[String]) -> Vec<TensorRef> {
+    names.iter().filter_map(|name| graph.find_tensor(name)).collect()
 }
 
 /// What the model says about its origin.

@@ -57,6 +57,9 @@ impl std::fmt::Display for BatchNormSummary {
             write!(f, "; beta stored for {}", self.beta_stored)?;
             write!(f, ", zeros synthesized for {} (slim's center=False)", self.beta_synthesized)?;
         }
+        if self.epsilons.is_empty() {
+            return f.write_str("; epsilon is in no checkpoint");
+        }
         let epsilons: Vec<String> = self.epsilons.iter().map(f32::to_string).collect();
         write!(f, "; epsilon {} from {}", epsilons.join(" and "), self.epsilon_source)
     }

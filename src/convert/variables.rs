@@ -27,6 +27,11 @@ impl<'a> Lookup<'a> {
         Self { source, restored }
     }
 
+    /// The name under which the tensor for a variable is stored.
+    pub fn key<'b>(&'b self, variable: &'b str) -> &'b str {
+        self.restored.get(variable).map_or(variable, |stored| &stored.key)
+    }
+
     /// The tensor stored for a variable.
     pub fn constant(&self, variable: &str) -> Option<Constant> {
         let checkpoint = self.source.checkpoint()?;

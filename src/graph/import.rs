@@ -130,6 +130,17 @@ pub fn declared_shape(node: &NodeDef) -> Option<Shape> {
     }
 }
 
+/// The value of a `Const` node.
+///
+/// # Errors
+/// Where it has none, or one that does not make sense.
+pub fn constant_of(node: &NodeDef) -> Result<Constant> {
+    match node.attr.get("value").and_then(|value| value.value.as_ref()) {
+        Some(attr_value::Value::Tensor(proto)) => constant(proto),
+        _ => Err(Error::new("value", "it has none")),
+    }
+}
+
 /// The attributes of a node, those of TensorFlow's own use left out.
 fn attributes(node: &NodeDef) -> Result<Attrs> {
     let mut attrs = Attrs::new();
@@ -251,7 +262,8 @@ pub(super) fn dtype(number: i32) -> Result<DType> {
         .ok_or_else(|| Error::new("type", format!("TensorFlow has no type number {number}")))
 }
 
-fn shape(proto: &TensorShapeProto) -> Shape {
+/// A shape as a message gives it.
+pub fn shape(proto: &TensorShapeProto) -> Shape {
     if proto.unknown_rank {
         return Shape::UNKNOWN;
     }

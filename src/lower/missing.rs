@@ -36,6 +36,16 @@ pub fn refuse_missing(graph: &Graph) -> Result<()> {
     )))
 }
 
+/// The ops of a graph that cannot be converted, each with the number of nodes that are of it. Variables are left out:
+/// they are to become constants.
+pub fn missing_ops(graph: &Graph) -> Vec<(String, usize)> {
+    let mut missing = vec![];
+    collect(graph, &mut missing);
+    let is_variable = |op: &str| matches!(op, "Variable" | "VariableV2" | "VarHandleOp");
+    missing.retain(|missing| !is_variable(&missing.op));
+    missing.into_iter().map(|Missing { op, nodes }| (op, nodes.len())).collect()
+}
+
 /// The tensors nearest to the blocked nodes where a model could end, or, where these are blocked from the first, begin.
 fn ways_around(graph: &Graph, blocked: &HashSet<NodeId>) -> String {
     let is_given = |node: &Node| node.inputs.is_empty();

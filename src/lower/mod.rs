@@ -50,6 +50,7 @@ mod transposed;
 pub use context::LowerOptions;
 use context::Lowering;
 pub use layout::Layout;
+pub use missing::missing_ops;
 pub use support::{Op, supported_ops};
 
 use crate::error::Result;

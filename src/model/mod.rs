@@ -123,6 +123,12 @@ impl Model {
         files
     }
 
+    /// The path of one of the model's files, as the user can know it: inside of the archive that it is in.
+    pub fn shown_path(&self, path: &Path) -> PathBuf {
+        let inside = self.temporary.iter().find_map(|place| path.strip_prefix(&place.path).ok());
+        inside.map_or_else(|| path.to_owned(), |inside| self.path.join(inside))
+    }
+
     /// An error that names what the user pointed at.
     pub fn error(&self, error: Error) -> Error {
         let places = self.temporary.iter();

@@ -308,6 +308,23 @@ mod tests {
     }
 
     #[test]
+    fn pieces_are_all_elements_in_their_order() {
+        let stored = counting(&[3, 3, 5, 70]);
+        for constant in [stored.clone(), stored.permuted(&[3, 2, 0, 1]), counting(&[0, 4]).permuted(&[1, 0])]
+        {
+            for bytes in [1, 500, 1 << 20] {
+                let mut joined = vec![];
+                let taken = constant.open().unwrap().for_each_piece(bytes, |piece| {
+                    joined.extend_from_slice(piece);
+                    Ok(())
+                });
+                taken.unwrap();
+                assert_eq!(joined, *constant.bytes().unwrap(), "{:?} by {bytes}", constant.shape());
+            }
+        }
+    }
+
+    #[test]
     fn moving_axes_of_length_one_moves_no_element() {
         let pointwise = counting(&[1, 1, 3, 1]).permuted(&[3, 2, 0, 1]);
         assert_eq!(pointwise.shape(), [1, 3, 1, 1]);

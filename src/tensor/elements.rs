@@ -99,6 +99,28 @@ impl Elements<'_> {
         Ok(Filled { bytes, place: first * size, row, distance: columns * size })
     }
 
+    /// Hands out all elements in their order, in pieces of about so many bytes: for who writes from front to back.
+    ///
+    /// # Errors
+    /// Those of `take`, or where an element has a size that no type has.
+    pub fn for_each_piece(&self, bytes: usize, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        if let Some(all) = self.in_order() {
+            return all.chunks(bytes.max(1)).try_for_each(take);
+        }
+        if self.is_empty() {
+            return Ok(());
+        }
+        // Whole rows, which follow each other, and enough of them to read the input in runs.
+        let (rows, columns) = (self.order.rows(), self.order.columns());
+        let step = (bytes / (columns * self.size).max(1)).max(1).next_multiple_of(16).min(rows);
+        let mut room = Room::default();
+        for first in (0..rows).step_by(step.max(1)) {
+            let block = Block { rows: first..(first + step).min(rows), columns: 0..columns };
+            take(self.fill(&block, &mut room)?.bytes)?;
+        }
+        Ok(())
+    }
+
     /// Adds all elements to the end of `out`, in their order.
     ///
     /// # Errors

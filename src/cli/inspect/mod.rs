@@ -1,0 +1,128 @@
+//! `tf2onnx-rs inspect`
+
+mod report;
+mod text;
+
+use std::path::PathBuf;
+
+use super::convert::NetworkArgs;
+use super::{output, progress};
+use crate::contents::{Contents, NameFilter, parse_pattern};
+use crate::convert::ConvertOptions;
+use crate::error::Result;
+use crate::inspect::{BatchNormEntry, Inspected, Parts, identify, inspect_tensors};
+use crate::model::OpenOptions;
+use report::Report;
+
+/// Shows what is in a file: its tensors, its network or graph, its batch norms, and what is worth knowing of them.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  tf2onnx-rs inspect inception_v3.ckpt
+  tf2onnx-rs inspect train_dir/ --match '*/gamma' --match '*/moving_variance'
+  tf2onnx-rs inspect model.ckpt-5000 --stats --sort size
+  tf2onnx-rs inspect frozen.pb
+  tf2onnx-rs inspect model.onnx --json")]
+pub struct Args {
+    /// A checkpoint (a V1 file, the prefix or any file of a V2 checkpoint), a .meta, .pb or .pbtxt file, the folder,
+    /// SavedModel or archive that it is in, or an ONNX model
+    input: PathBuf,
+    /// Show tensors, and batch norms, whose names match; * is any text, slashes included (repeatable)
+    #[arg(long = "match", value_name = "GLOB", value_parser = pattern)]
+    patterns: Vec<String>,
+    /// The order of the tensors
+    #[arg(long, value_name = "ORDER", value_enum, default_value_t = Order::Name)]
+    sort: Order,
+    /// Read all elements: least, greatest, mean, standard deviation, zeros, NaN and infinities of each tensor
+    #[arg(long)]
+    stats: bool,
+    /// The file with the graph: .meta, .pb, .pbtxt or a SavedModel [default: the .meta beside the checkpoint]
+    #[arg(long, value_name = "FILE")]
+    graph: Option<PathBuf>,
+    /// The tags of the graph in a SavedModel [default: serve]
+    #[arg(long, value_name = "TAGS")]
+    tag: Option<String>,
+    /// The signature of a SavedModel [default: serving_default]
+    #[arg(long, value_name = "NAME")]
+    signature: Option<String>,
+    #[command(flatten)]
+    network: NetworkArgs,
+    /// Print everything as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// The order in which tensors are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Order {
+    /// By name
+    Name,
+    /// The largest first
+    Size,
+    /// What is for the same together
+    Kind,
+    /// By type
+    Dtype,
+    /// As the file has them; a checkpoint has them by name
+    File,
+}
+
+/// A pattern that can be read: the others are bad usage.
+pub(super) fn pattern(text: &str) -> Result<String, String> {
+    parse_pattern(text).map(|_| text.to_owned())
+}
+
+pub fn run(args: &Args) -> Result<()> {
+    let options = OpenOptions { graph: args.graph.clone(), tag: args.tag.clone() };
+    let contents = Contents::open(&args.input, &options)?;
+    let options = ConvertOptions { signature: args.signature.clone(), ..args.network.to_options() };
+    let filter = NameFilter::new(&args.patterns)?;
+    let report = inspect(args, &contents, &options, &filter).map_err(|error| contents.error(error))?;
+    if args.json { output::print_json(&report) } else { output::print(&text::text(&report)) }
+}
+
+fn inspect<'a>(
+    args: &Args,
+    contents: &'a Contents,
+    options: &ConvertOptions,
+    filter: &NameFilter,
+) -> Result<Report<'a>> {
+    let mut tensors = contents.tensors();
+    let total = tensors.len();
+    let mut identified = identify(contents, &tensors, options)?;
+    let parts = Parts::of(contents);
+    // What a name means depends on the others: they are looked at before some of them are chosen.
+    let names = tensors.iter().map(|tensor| tensor.name.clone()).collect();
+    tensors.retain(|tensor| filter.accepts(&tensor.name));
+    identified.batch_norms.retain(|norm| accepts_norm(filter, norm));
+    let bar = progress::byte_bar(!args.stats, "reading");
+    bar.set_length(tensors.iter().filter_map(|tensor| tensor.byte_len()).sum::<usize>() as u64);
+    let read = identified.read.as_ref();
+    let mut tensors = inspect_tensors(tensors, &names, &parts, read, args.stats, &|bytes| bar.inc(bytes));
+    bar.finish_and_clear();
+    for inspected in &mut tensors {
+        inspected.problem = inspected.problem.take().map(|problem| contents.error(problem));
+    }
+    sort(&mut tensors, args.sort);
+    Ok(Report::new(contents, identified, tensors, total, args.stats))
+}
+
+/// Whether a batch norm or one of its parts is wanted.
+fn accepts_norm(filter: &NameFilter, norm: &BatchNormEntry) -> bool {
+    let parts = ["gamma", "beta", "moving_mean", "moving_variance"];
+    filter.accepts(&norm.name) || parts.iter().any(|part| filter.accepts(&format!("{}/{part}", norm.name)))
+}
+
+fn sort(tensors: &mut [Inspected], order: Order) {
+    if order == Order::File {
+        return;
+    }
+    tensors.sort_by(|a, b| a.tensor.name.cmp(&b.tensor.name));
+    // What is equal stays in the order of names.
+    match order {
+        Order::Name | Order::File => {}
+        Order::Size => tensors.sort_by_key(|inspected| std::cmp::Reverse(inspected.tensor.byte_len())),
+        Order::Kind => tensors.sort_by_key(|inspected| inspected.kind),
+        Order::Dtype => tensors.sort_by(|a, b| a.tensor.type_name.cmp(&b.tensor.type_name)),
+    }
+}

@@ -1,0 +1,144 @@
+//! What `inspect` found, as `--json` prints it.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::checkpoint::Version;
+use crate::contents::Contents;
+use crate::convert::BatchNormSummary;
+use crate::inspect::{
+    BatchNormEntry, Finding, GraphSummary, Identified, IdentifiedNetwork, Inspected, Kind, Kinds,
+    OnnxSummary, Statistics, findings, kinds, summary,
+};
+use crate::passes::moving_averages::MovingAverages;
+
+/// What was found.
+#[derive(Debug, Serialize)]
+pub struct Report<'a> {
+    pub path: &'a Path,
+    pub format: &'static str,
+    pub tensors: Vec<TensorEntry>,
+    /// How many tensors there are, also those that were not asked for.
+    pub tensors_in_file: usize,
+    pub kinds: Vec<Kinds>,
+    pub network: Option<NetworkEntry>,
+    /// Why there is no network.
+    pub network_problem: Option<String>,
+    pub graph: Option<GraphSummary>,
+    pub onnx: Option<OnnxSummary>,
+    pub batch_norms: Vec<BatchNormEntry>,
+    pub batch_norm_summary: BatchNormSummary,
+    pub findings: Vec<Finding>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct TensorEntry {
+    pub name: String,
+    pub dtype: String,
+    pub shape: Vec<usize>,
+    /// `null` for strings.
+    pub bytes: Option<usize>,
+    pub kind: Kind,
+    pub converted: Option<bool>,
+    pub statistics: Option<Statistics>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct NetworkEntry {
+    pub name: &'static str,
+    pub scope: String,
+    pub certainty: f64,
+    pub variables_found: usize,
+    pub variables_expected: usize,
+    pub options: serde_json::Value,
+    pub image_size: serde_json::Value,
+    pub arg_scope: &'static str,
+    pub batch_norms: BatchNormSummary,
+    pub moving_averages: MovingAverages,
+}
+
+impl<'a> Report<'a> {
+    /// `total` is how many tensors there are, also those that were not asked for.
+    pub fn new(
+        contents: &'a Contents,
+        identified: Identified,
+        tensors: Vec<Inspected>,
+        total: usize,
+        with_statistics: bool,
+    ) -> Self {
+        let Identified { network, graph, batch_norms, epsilon_source, .. } = identified;
+        let onnx = match contents {
+            Contents::Onnx(file) => Some(OnnxSummary::new(file)),
+            Contents::Model(_) => None,
+        };
+        let is_network = network.is_ok() && graph.is_none();
+        let (network, network_problem) = match network {
+            Ok(network) => (Some(NetworkEntry::new(&network)), None),
+            Err(error) => (None, Some(error.problem().to_owned())),
+        };
+        Self {
+            path: contents.path(),
+            format: format(contents, graph.as_ref()),
+            tensors_in_file: total,
+            kinds: kinds(&tensors),
+            batch_norm_summary: summary(&batch_norms, epsilon_source),
+            findings: findings(&tensors, &batch_norms, graph.as_ref(), onnx.as_ref(), is_network),
+            tensors: tensors.into_iter().map(|tensor| TensorEntry::new(tensor, with_statistics)).collect(),
+            network,
+            network_problem,
+            graph,
+            onnx,
+            batch_norms,
+        }
+    }
+}
+
+/// What the tensors lie in.
+fn format(contents: &Contents, graph: Option<&GraphSummary>) -> &'static str {
+    let checkpoint = match contents {
+        Contents::Model(model) => model.checkpoint(),
+        Contents::Onnx(_) => None,
+    };
+    match (checkpoint.map(|checkpoint| checkpoint.version()), graph) {
+        (Some(Version::V1), _) => "V1",
+        (Some(Version::V2), _) => "V2",
+        (None, Some(graph)) => graph.kind,
+        (None, None) => "unknown",
+    }
+}
+
+impl TensorEntry {
+    fn new(inspected: Inspected, with_statistics: bool) -> Self {
+        let Inspected { tensor, kind, converted, statistics, .. } = inspected;
+        Self {
+            bytes: tensor.byte_len(),
+            name: tensor.name,
+            dtype: tensor.type_name,
+            shape: tensor.shape,
+            kind,
+            converted,
+            statistics: statistics.filter(|_| with_statistics),
+        }
+    }
+}
+
+impl NetworkEntry {
+    fn new(network: &IdentifiedNetwork) -> Self {
+        let IdentifiedNetwork { recognition, batch_norms, moving_averages, .. } = network;
+        let json = crate::cli::json;
+        let options = recognition.options.values().map(|(name, value)| (name.to_owned(), json(value)));
+        Self {
+            name: recognition.network.name,
+            scope: format!("{}{}", recognition.prefix, recognition.options.scope),
+            certainty: recognition.certainty(),
+            variables_found: recognition.found,
+            variables_expected: recognition.expected,
+            options: serde_json::Value::Object(options.collect()),
+            image_size: crate::cli::image_size(recognition.network),
+            arg_scope: recognition.network.arg_scope_name,
+            batch_norms: BatchNormSummary::new(batch_norms, recognition.epsilon_source()),
+            moving_averages: moving_averages.clone(),
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Choosing tensors by patterns of their names.
+
+use globset::{Glob, GlobSet, GlobSetBuilder};
+
+use crate::error::{Error, Result};
+
+/// Patterns such as `*/BatchNorm/gamma`, of which a name has to match one. `*` stands for any text, slashes included.
+#[derive(Debug, Clone, Default)]
+pub struct NameFilter {
+    /// `None` accepts every name.
+    patterns: Option<GlobSet>,
+}
+
+impl NameFilter {
+    /// Accepts what one of these patterns matches; every name where there are none.
+    ///
+    /// # Errors
+    /// Where a pattern is none, or they are too large together.
+    pub fn new(patterns: &[String]) -> Result<Self> {
+        if patterns.is_empty() {
+            return Ok(Self::default());
+        }
+        let mut builder = GlobSetBuilder::new();
+        for pattern in patterns {
+            builder.add(
+                parse_pattern(pattern)
+                    .map_err(|problem| Error::new(format!("--match {pattern}"), problem))?,
+            );
+        }
+        let patterns = builder.build().map_err(|error| Error::new("--match", error.kind()))?;
+        Ok(Self { patterns: Some(patterns) })
+    }
+
+    /// Whether a name is wanted.
+    pub fn accepts(&self, name: &str) -> bool {
+        self.patterns.as_ref().is_none_or(|patterns| patterns.is_match(name))
+    }
+
+    /// Whether every name is wanted.
+    pub fn accepts_all(&self) -> bool {
+        self.patterns.is_none()
+    }
+}
+
+/// Reads a pattern.
+///
+/// # Errors
+/// Where it is none; says why.
+pub fn parse_pattern(pattern: &str) -> Result<Glob, String> {
+    Glob::new(pattern).map_err(|error| error.kind().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filter(patterns: &[&str]) -> NameFilter {
+        NameFilter::new(&patterns.iter().map(|&pattern| pattern.to_owned()).collect::<Vec<_>>()).unwrap()
+    }
+
+    #[test]
+    fn a_name_has_to_match_one_of_the_patterns() {
+        let norms = filter(&["*/gamma", "net/Conv_?/{weights,biases}"]);
+        for name in ["a/b/gamma", "net/Conv_1/weights", "net/Conv_2/biases"] {
+            assert!(norms.accepts(name), "{name}");
+        }
+        for name in ["gamma", "a/gamma/Adam", "net/Conv_10/weights"] {
+            assert!(!norms.accepts(name), "{name}");
+        }
+        assert!(filter(&[]).accepts("anything"));
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_refused() {
+        let error = NameFilter::new(&["a[".to_owned()]).unwrap_err().to_string();
+        assert!(error.contains("--match a["), "{error}");
+    }
+}

@@ -1,0 +1,74 @@
+//! What would become of a graph that came with a model, found out without converting it: no weights are needed.
+
+use super::{ConvertOptions, GraphOrigin, convert, graph, rewritten, variables};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, TensorRef};
+use crate::lower::missing_ops;
+use crate::model::Model as Source;
+use crate::onnx::{Dim, TensorInfo};
+use crate::passes::batch_norm::{BatchNorm, batch_norms};
+use crate::passes::moving_averages::MovingAverages;
+
+/// What would become of a graph.
+#[derive(Debug)]
+pub struct Examination {
+    /// What was assumed on the way.
+    pub origin: GraphOrigin,
+    /// What the model would take.
+    pub inputs: Vec<TensorInfo>,
+    /// What it would deliver.
+    pub outputs: Vec<TensorInfo>,
+    /// Its batch norms.
+    pub batch_norms: Vec<BatchNorm>,
+    /// The names under which the tensors that it reads are stored.
+    pub read: Vec<String>,
+    /// The ops in the way that cannot be converted, each with the number of nodes that are of it.
+    pub missing_ops: Vec<(String, usize)>,
+    /// What else a conversion fails of.
+    pub problem: Option<Error>,
+}
+
+/// Draws the graph that comes with a model, as a conversion would; `None` where it comes with none.
+///
+/// # Errors
+/// Where it cannot be drawn: what is asked for is not there, or nothing looks like an output.
+pub fn examine(source: &Source, options: &ConvertOptions) -> Result<Option<Examination>> {
+    let Some(file) = source.graph() else { return Ok(None) };
+    let (drawing, origin) = graph::draw(source, file, options)?;
+    let described =
+        |tensors: &[TensorRef]| tensors.iter().map(|&tensor| info(&drawing.graph, tensor)).collect();
+    let (inputs, outputs) = (described(&drawing.inputs), described(&drawing.outputs));
+    let named = [&drawing.outputs[..], &drawing.inputs].concat();
+    let names: Vec<String> = named.iter().map(|&tensor| drawing.graph.tensor_name(tensor)).collect();
+    let graph = rewritten(&drawing.pruned(), &names)?;
+    let lookup = variables::Lookup::new(source);
+    let averages = MovingAverages::choose(&graph, options.moving_averages, &drawing.described, |name| {
+        lookup.constant(name).map(|constant| constant.shape().to_vec())
+    })?;
+    let variables = graph.nodes().map(|(_, node)| node).filter(|node| node.is_variable());
+    let read: Vec<String> =
+        variables.map(|variable| lookup.key(&averages.stored_name(&variable.name)).to_owned()).collect();
+    let missing_ops = missing_ops(&graph);
+    // The rest shows when it is done. Weights stay where they are, so that this costs little.
+    let has_weights = read.is_empty() || source.checkpoint().is_some();
+    let problem = if missing_ops.is_empty() && has_weights { convert(source, options).err() } else { None };
+    Ok(Some(Examination {
+        origin,
+        inputs,
+        outputs,
+        batch_norms: batch_norms(&graph),
+        read,
+        missing_ops,
+        problem,
+    }))
+}
+
+fn info(graph: &Graph, tensor: TensorRef) -> TensorInfo {
+    let tensor_type = graph.tensor_type(tensor);
+    let dim = |length: &Option<usize>| length.map_or(Dim::Unknown, Dim::Known);
+    TensorInfo {
+        name: graph.tensor_name(tensor),
+        dtype: tensor_type.dtype,
+        shape: tensor_type.shape.dims().map(|dims| dims.iter().map(dim).collect()),
+    }
+}

@@ -1,0 +1,113 @@
+//! A folder of NumPy's arrays, with a folder for each scope. It is filled beside its place and renamed when it is whole.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use super::file_names::file_names;
+use super::{Output, PIECE_BYTES, npy};
+use crate::error::{Error, Result};
+
+pub(super) fn write(tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u64)) -> Result<()> {
+    let files = file_names(tensors.iter().map(|tensor| tensor.name.as_str()))?;
+    check_target(path)?;
+    let unwritable = |error: &io::Error| {
+        Error::file(path, format!("it cannot be written: {error}")).advice("choose another output")
+    };
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".tf2onnx-rs-").suffix(".partial");
+    // A temporary folder is its owner's only; this one is to become an ordinary folder.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+    let folder = builder.tempdir_in(parent).map_err(|error| unwritable(&error))?;
+    for (tensor, file) in tensors.iter().zip(files) {
+        let file = folder.path().join(file);
+        let opened = file.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| {
+            // No file takes the place of another, whatever the system thinks of their names.
+            OpenOptions::new().write(true).create_new(true).open(&file)
+        });
+        let mut out = BufWriter::with_capacity(PIECE_BYTES, opened.map_err(|error| unwritable(&error))?);
+        npy::write(tensor, |bytes| {
+            progress(bytes.len() as u64);
+            out.write_all(bytes).map_err(|error| unwritable(&error))
+        })?;
+        out.flush().map_err(|error| unwritable(&error))?;
+    }
+    if path.is_dir() {
+        // It is empty, or this fails.
+        fs::remove_dir(path).map_err(|error| unwritable(&error))?;
+    }
+    fs::rename(folder.path(), path).map_err(|error| unwritable(&error))?;
+    // It is no temporary folder any more.
+    let _ = folder.keep();
+    Ok(())
+}
+
+/// That the folder is not there, or is empty.
+fn check_target(path: &Path) -> Result<()> {
+    let Some(parent) = path.parent() else {
+        return Err(Error::file(path, "it cannot be written to").advice("choose another output"));
+    };
+    if path.file_name().is_none() {
+        return Err(Error::file(path, "it has no name of its own").advice("name a new folder"));
+    }
+    if !parent.as_os_str().is_empty() && !parent.is_dir() {
+        return Err(Error::file(path, format!("there is no folder {}", parent.display()))
+            .advice("make it, or choose another output"));
+    }
+    match fs::read_dir(path) {
+        Ok(mut entries) => match entries.next() {
+            None => Ok(()),
+            Some(_) => Err(Error::file(path, "is a folder that is not empty")
+                .advice("name a new folder, or empty this one")),
+        },
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(_) => {
+            Err(Error::file(path, "is there already, and is no folder").advice("choose another output"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::{Constant, DType, Inline};
+    use std::sync::Arc;
+
+    fn tensor(name: &str, value: Constant) -> Output {
+        Output { name: name.to_owned(), value }
+    }
+
+    #[test]
+    fn scopes_become_folders() {
+        let root = tempfile::TempDir::new().unwrap();
+        let target = root.path().join("weights/");
+        let tensors = [
+            tensor("net/w", Constant::from_f32(vec![2], &[1., 2.])),
+            tensor("step", Constant::filled(vec![], 0.0)),
+        ];
+        write(&tensors, &target, &mut |_| ()).unwrap();
+        let bytes = fs::read(root.path().join("weights/net/w.npy")).unwrap();
+        assert!(bytes.ends_with(&[0, 0, 128, 63, 0, 0, 0, 64]));
+        assert!(root.path().join("weights/step.npy").is_file());
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+        // What is there is not mixed with what comes.
+        let error = write(&tensors, &target, &mut |_| ()).unwrap_err().to_string();
+        assert!(error.contains("not empty"), "{error}");
+    }
+
+    #[test]
+    fn a_failure_leaves_nothing_behind_and_an_empty_folder_as_it_is() {
+        let root = tempfile::TempDir::new().unwrap();
+        let target = root.path().join("weights");
+        fs::create_dir(&target).unwrap();
+        let damaged = Constant::new(DType::Float32, vec![5], Arc::new(Inline::Bytes(vec![0; 4].into())));
+        let tensors = [tensor("a", Constant::filled(vec![3], 1.0)), tensor("b", damaged)];
+        write(&tensors, &target, &mut |_| ()).unwrap_err();
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+        assert_eq!(fs::read_dir(&target).unwrap().count(), 0);
+        write(&tensors[..1], &target, &mut |_| ()).unwrap();
+        assert!(target.join("a.npy").is_file());
+    }
+}

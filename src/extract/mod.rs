@@ -1,0 +1,110 @@
+//! Tensors as files that other programs read: `.npz`, `.safetensors`, or a folder of `.npy` files.
+//!
+//! Elements go from where they are to where they belong in pieces; what changes their order does so on the way.
+
+mod choice;
+mod file_names;
+mod folder;
+mod npy;
+mod npz;
+mod safetensors;
+
+use std::path::Path;
+
+pub use choice::{Choice, Chosen, Layout, choose};
+
+use crate::error::{Error, Result};
+use crate::tensor::{Constant, DType};
+
+/// A form in which tensors are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A zip archive of NumPy's arrays.
+    Npz,
+    /// A header in JSON, and the elements.
+    Safetensors,
+    /// A folder of NumPy's arrays, with a folder for each scope.
+    Folder,
+}
+
+/// A tensor to be written.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// Its name.
+    pub name: String,
+    /// The recipe for its elements.
+    pub value: Constant,
+}
+
+/// Bytes that are written at once.
+const PIECE_BYTES: usize = 1 << 20;
+
+impl Format {
+    /// The form that an output's path asks for. What ends in a slash, is a folder, or has no ending, is a folder.
+    ///
+    /// # Errors
+    /// Where the path has another ending.
+    pub fn of(path: &Path) -> Result<Self> {
+        let ends_in_slash = path.to_string_lossy().ends_with(std::path::is_separator);
+        match path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).as_deref() {
+            _ if ends_in_slash || path.is_dir() => Ok(Self::Folder),
+            None => Ok(Self::Folder),
+            Some("npz") => Ok(Self::Npz),
+            Some("safetensors") => Ok(Self::Safetensors),
+            Some(_) => Err(Error::file(path, "tensors are written as .npz or .safetensors, or to a folder")
+                .advice("give the output one of these endings, or a slash at its end for a folder")),
+        }
+    }
+
+    /// Whether there is a way to write tensors of this type.
+    pub fn can_hold(self, dtype: DType) -> bool {
+        match self {
+            Self::Npz | Self::Folder => dtype == DType::String || npy::descr(dtype).is_some(),
+            Self::Safetensors => safetensors::type_name(dtype).is_some(),
+        }
+    }
+
+    /// What to call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Npz | Self::Folder => "NumPy",
+            Self::Safetensors => "safetensors",
+        }
+    }
+
+    /// Writes tensors, or leaves what is at `path` as it is. `progress` is told the bytes of elements as they are written.
+    ///
+    /// # Errors
+    /// Where the target cannot be written, a tensor cannot be read, or it has a type or name that this form has not.
+    pub fn write(self, tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u64)) -> Result<()> {
+        match self {
+            Self::Npz => npz::write(tensors, path, progress),
+            Self::Safetensors => safetensors::write(tensors, path, progress),
+            Self::Folder => folder::write(tensors, path, progress),
+        }
+    }
+}
+
+/// The error for a tensor whose type a form has not.
+fn no_type(form: &str, tensor: &Output) -> Error {
+    let problem = format!("{form} has no type for {}", tensor.value.dtype());
+    Error::new(format!("tensor \"{}\"", tensor.name), problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_tells_the_form() {
+        for (path, format) in [
+            ("w.npz", Format::Npz),
+            ("a/W.SafeTensors", Format::Safetensors),
+            ("weights", Format::Folder),
+            ("weights.v2/", Format::Folder),
+        ] {
+            assert_eq!(Format::of(Path::new(path)).unwrap(), format, "{path}");
+        }
+        Format::of(Path::new("weights.csv")).unwrap_err();
+    }
+}

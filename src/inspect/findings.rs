@@ -1,0 +1,223 @@
+//! What is worth knowing of a model before it is converted, in sentences.
+
+use serde::Serialize;
+
+use super::{BatchNormEntry, GraphSummary, Inspected, Kind, OnnxSummary};
+use crate::tensor::DType;
+
+/// Something worth knowing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What kind of thing it is, for programs.
+    pub finding: &'static str,
+    /// Whether it is likely to make a model wrong, or impossible.
+    pub level: Level,
+    /// The tensors, batch norms, ops or files that it is about.
+    pub about: Vec<String>,
+    /// The sentence.
+    pub text: String,
+}
+
+/// How serious something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// The model is likely to be wrong, or cannot be converted.
+    Warning,
+    /// It is good to know.
+    Note,
+}
+
+impl Level {
+    /// What to call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// The findings that are no more than good to know.
+const NOTES: [&str; 5] = ["no_gamma", "no_beta", "unusual_dtype", "zero_variance", "not_converted"];
+
+/// How many names a sentence lists.
+const LISTED: usize = 3;
+
+impl Finding {
+    fn new(
+        finding: &'static str,
+        about: Vec<String>,
+        text: impl FnOnce(usize, &str) -> String,
+    ) -> Option<Self> {
+        if about.is_empty() {
+            return None;
+        }
+        let listed = about.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ");
+        let more = about.len().saturating_sub(LISTED);
+        let listed = if more == 0 { listed } else { format!("{listed} and {more} more") };
+        let text = text(about.len(), &listed);
+        let level = if NOTES.contains(&finding) { Level::Note } else { Level::Warning };
+        Some(Self { finding, level, about, text })
+    }
+}
+
+/// `one` or `many`, by the number.
+fn by_number<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
+    if count == 1 { one } else { many }
+}
+
+/// What is worth knowing. `is_network` says whether a network was recognized, to which all that is not converted does not
+/// belong; `onnx` whether it is a model that was converted already.
+pub fn findings(
+    tensors: &[Inspected],
+    batch_norms: &[BatchNormEntry],
+    graph: Option<&GraphSummary>,
+    onnx: Option<&OnnxSummary>,
+    is_network: bool,
+) -> Vec<Finding> {
+    let of_norms = of_batch_norms(batch_norms, onnx.is_some());
+    let of_tensors = of_values(tensors);
+    let of_files = [missing_files(onnx), missing_ops(graph), problem(graph)];
+    let of_conversion = [unusual_types(tensors, is_network), left_aside(tensors, is_network)];
+    of_norms.into_iter().chain(of_tensors).chain(of_conversion).chain(of_files).flatten().collect()
+}
+
+fn of_batch_norms(norms: &[BatchNormEntry], is_onnx: bool) -> [Option<Finding>; 2] {
+    let names = |is_missing: fn(&BatchNormEntry) -> bool| {
+        norms.iter().filter(|norm| is_missing(norm)).map(|norm| norm.name.clone()).collect::<Vec<_>>()
+    };
+    let gamma = Finding::new("no_gamma", names(|norm| !norm.gamma.is_stored()), |count, _| match is_onnx {
+        true => format!(
+            "the scale of {count} of {} batch norms is all ones: they do without one, as slim's do with scale=False",
+            norms.len()
+        ),
+        false => format!(
+            "{count} of {} batch norms have no gamma: they were built with slim's scale=False, where gamma is 1; \
+             convert writes ones, and extract does with --with-synthesized",
+            norms.len()
+        ),
+    });
+    let beta = Finding::new("no_beta", names(|norm| !norm.beta.is_stored()), |count, _| match is_onnx {
+        true => format!("the offset of {count} of {} batch norms is all zeros", norms.len()),
+        false => format!(
+            "{count} of {} batch norms have no beta: they were built with slim's center=False, where beta is 0",
+            norms.len()
+        ),
+    });
+    [gamma, beta]
+}
+
+fn names_where(tensors: &[Inspected], holds: impl Fn(&Inspected) -> bool) -> Vec<String> {
+    tensors.iter().filter(|tensor| holds(tensor)).map(|inspected| inspected.tensor.name.clone()).collect()
+}
+
+fn of_values(tensors: &[Inspected]) -> [Option<Finding>; 5] {
+    let has = |tensor: &Inspected, count: fn(&super::Statistics) -> u64| {
+        tensor.statistics.as_ref().is_some_and(|statistics| count(statistics) > 0)
+    };
+    let total = |names: &[String], count: fn(&super::Statistics) -> u64| -> u64 {
+        let of = tensors.iter().filter(|inspected| names.contains(&inspected.tensor.name));
+        of.filter_map(|inspected| inspected.statistics.as_ref()).map(count).sum()
+    };
+    let nan = names_where(tensors, |tensor| has(tensor, |found| found.nan));
+    let nans = total(&nan, |found| found.nan);
+    let inf = names_where(tensors, |tensor| has(tensor, |found| found.inf));
+    let infs = total(&inf, |found| found.inf);
+    let negative = names_where(tensors, |tensor| tensor.is_variance && has(tensor, |found| found.negative));
+    let zero = names_where(tensors, |tensor| tensor.is_variance && has(tensor, |found| found.zeros));
+    let zeros = total(&zero, |found| found.zeros);
+    let unreadable = names_where(tensors, |tensor| tensor.problem.is_some());
+    let first = tensors.iter().find_map(|tensor| tensor.problem.as_ref());
+    let first = first.map(ToString::to_string).unwrap_or_default();
+    [
+        Finding::new("nan", nan, |count, listed| {
+            let tensors = by_number(count, "a tensor has", "tensors have");
+            let count = if count == 1 { String::new() } else { format!("{count} ") };
+            format!("{count}{tensors} elements that are not a number ({nans} in all): {listed}")
+        }),
+        Finding::new("inf", inf, |count, listed| {
+            let tensors = by_number(count, "a tensor has", "tensors have");
+            let count = if count == 1 { String::new() } else { format!("{count} ") };
+            format!("{count}{tensors} infinite elements ({infs} in all): {listed}")
+        }),
+        Finding::new("negative_variance", negative, |count, listed| {
+            let norms = by_number(count, "batch norm has", "batch norms have");
+            format!(
+                "{count} {norms} negative variances, which no data has and whose root is not a number: {listed}"
+            )
+        }),
+        Finding::new("zero_variance", zero, |count, listed| {
+            let norms = by_number(count, "batch norm has", "batch norms have");
+            format!(
+                "{count} {norms} variances of zero ({zeros} channels in all): what came there never varied, and is \
+                 divided by the root of epsilon alone: {listed}"
+            )
+        }),
+        Finding::new("unreadable", unreadable, |count, _| match count {
+            1 => format!("a tensor cannot be read: {first}"),
+            _ => format!("{count} tensors cannot be read, the first being this: {first}"),
+        }),
+    ]
+}
+
+/// Weights of other types than float32, which slim's networks are of.
+fn unusual_types(tensors: &[Inspected], is_network: bool) -> Option<Finding> {
+    let is_weight = |tensor: &Inspected| matches!(tensor.kind, Kind::Weights | Kind::BatchNorm);
+    let is_unusual = |tensor: &Inspected| tensor.tensor.dtype != Some(DType::Float32);
+    let unusual = |tensor: &&Inspected| is_weight(tensor) && is_unusual(tensor);
+    let mut types: Vec<&str> =
+        tensors.iter().filter(unusual).map(|inspected| inspected.tensor.type_name.as_str()).collect();
+    types.sort_unstable();
+    types.dedup();
+    let types = types.join(", ");
+    let names = names_where(tensors, |tensor| unusual(&tensor));
+    Finding::new("unusual_dtype", names, |count, listed| {
+        let weights = by_number(count, "weight is", "weights are");
+        let demand = if is_network { "; the network's are float32, and convert refuses others" } else { "" };
+        format!("{count} {weights} not float32 but {types}{demand}: {listed}")
+    })
+}
+
+/// Weights that a conversion does not read, although they are no leftovers of training.
+fn left_aside(tensors: &[Inspected], is_network: bool) -> Option<Finding> {
+    let is_left = |tensor: &Inspected| {
+        matches!(tensor.kind, Kind::Weights | Kind::BatchNorm) && tensor.converted == Some(false)
+    };
+    Finding::new("not_converted", names_where(tensors, is_left), |count, listed| {
+        let belong = by_number(count, "variable is no part", "variables are no part");
+        let of = if is_network { "the network as it is converted" } else { "what the graph computes" };
+        let note =
+            if listed.contains("AuxLogits") { " (the auxiliary classifier serves training)" } else { "" };
+        format!("{count} {belong} of {of}{note}: {listed}")
+    })
+}
+
+fn missing_files(onnx: Option<&OnnxSummary>) -> Option<Finding> {
+    let files = onnx.map(|onnx| &onnx.external_data[..]).unwrap_or_default();
+    let missing =
+        files.iter().filter(|file| file.bytes.is_none()).map(|file| file.location.clone()).collect();
+    Finding::new("missing_file", missing, |count, listed| {
+        let files =
+            by_number(count, "the file beside the model that holds weights", "files beside the model");
+        let count = if count == 1 { String::new() } else { format!("{count} ") };
+        format!("{count}{files} cannot be read: {listed}")
+    })
+}
+
+fn missing_ops(graph: Option<&GraphSummary>) -> Option<Finding> {
+    let missing = graph.and_then(|graph| graph.missing_ops.as_deref()).unwrap_or_default();
+    let listed: Vec<String> = missing.iter().map(|op| format!("{} ({})", op.op, op.count)).collect();
+    let ops = missing.iter().map(|op| op.op.clone()).collect();
+    Finding::new("missing_ops", ops, |count, _| {
+        let ops = by_number(count, "an op of the graph", "ops of the graph");
+        format!("{ops} cannot be converted: {}", listed.join(", "))
+    })
+}
+
+fn problem(graph: Option<&GraphSummary>) -> Option<Finding> {
+    let problem = graph.and_then(|graph| Some((graph.path.display().to_string(), graph.problem.as_ref()?)));
+    problem.and_then(|(path, problem)| {
+        Finding::new("conversion_fails", vec![path], |_, _| format!("convert would fail: {problem}"))
+    })
+}

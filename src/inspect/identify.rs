@@ -1,0 +1,130 @@
+//! What a conversion would make of a file: the network that its variables are recognized as, the graph that it comes
+//! with, and the batch norms of either.
+
+use hashbrown::HashSet;
+
+use super::{BatchNormEntry, GraphSummary, batch_norms_by_name, batch_norms_of_onnx};
+use crate::contents::{Contents, NamedTensor};
+use crate::convert::{ConvertOptions, examine};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Shape, import};
+use crate::model::Model;
+use crate::passes::batch_norm::{BatchNorm, batch_norms};
+use crate::passes::moving_averages::MovingAverages;
+use crate::slim::recognize::Wishes;
+use crate::slim::{self, ImageShape, Recognition, Variables, network_named, recognize};
+
+/// What a conversion would make of a file.
+#[derive(Debug)]
+pub struct Identified {
+    /// The network, or why none was recognized.
+    pub network: Result<IdentifiedNetwork>,
+    /// The graph that there is.
+    pub graph: Option<GraphSummary>,
+    /// The batch norms: of the graph; where there is none, of the network; or else told by names.
+    pub batch_norms: Vec<BatchNormEntry>,
+    /// Who says their epsilons; empty where nobody does.
+    pub epsilon_source: String,
+    /// The stored tensors that a conversion reads; `None` where that is not known.
+    pub read: Option<HashSet<String>>,
+}
+
+/// A network that variables were recognized as.
+#[derive(Debug)]
+pub struct IdentifiedNetwork {
+    /// Which network, and with which options.
+    pub recognition: Recognition,
+    /// Its batch norms, the auxiliary classifier's left out.
+    pub batch_norms: Vec<BatchNorm>,
+    /// The moving averages of its weights.
+    pub moving_averages: MovingAverages,
+    /// The stored tensors that it reads.
+    read: HashSet<String>,
+}
+
+/// Finds out what a conversion with these options would make of a file. `tensors` are those of the file.
+///
+/// # Errors
+/// Where the options name a network that the file does not hold.
+pub fn identify(
+    contents: &Contents,
+    tensors: &[NamedTensor],
+    options: &ConvertOptions,
+) -> Result<Identified> {
+    let model = match contents {
+        Contents::Model(model) => model,
+        Contents::Onnx(file) => {
+            let problem = "it is an ONNX model, and networks are recognized by the variables of a checkpoint";
+            return Ok(Identified {
+                network: Err(Error::file(file.path(), problem)),
+                graph: Some(GraphSummary::of_onnx(file)),
+                batch_norms: batch_norms_of_onnx(file, tensors),
+                epsilon_source: "the model".to_owned(),
+                read: None,
+            });
+        }
+    };
+    let network = IdentifiedNetwork::of(model, &variables(model, tensors), options);
+    let is_named = options.network.is_some() || !options.network_options.is_empty();
+    // What the user says about the network has to be right; that there is none is an answer.
+    let network = match network {
+        Err(error) if is_named => return Err(error),
+        network => network,
+    };
+    let examined = if is_named { Ok(None) } else { examine(model, options) };
+    let has_checkpoint = model.checkpoint().is_some();
+    let (batch_norms, epsilon_source, read) = match (&examined, &network) {
+        (Ok(Some(examined)), _) => {
+            let read: HashSet<String> = examined.read.iter().cloned().collect();
+            let norms = examined.batch_norms.iter().cloned().map(BatchNormEntry::from);
+            (norms.collect(), "the graph".to_owned(), has_checkpoint.then_some(read))
+        }
+        (_, Ok(network)) => {
+            let norms = network.batch_norms.iter().cloned().map(BatchNormEntry::from);
+            let read = has_checkpoint.then(|| network.read.clone());
+            (norms.collect(), network.recognition.epsilon_source(), read)
+        }
+        (_, Err(_)) => (batch_norms_by_name(tensors), String::new(), None),
+    };
+    let graph = model.graph().map(|file| GraphSummary::of_model(model, file, examined));
+    Ok(Identified { network, graph, batch_norms, epsilon_source, read })
+}
+
+/// Names and shapes of the variables: of the checkpoint, or of the graph and the constants that they were frozen to.
+fn variables(model: &Model, tensors: &[NamedTensor]) -> Variables {
+    let mut variables: Variables =
+        tensors.iter().map(|tensor| (tensor.name.clone(), tensor.shape.clone())).collect();
+    if let (None, Some(graph)) = (model.checkpoint(), model.graph()) {
+        let ops = ["Variable", "VariableV2", "VarHandleOp"];
+        for node in graph.definition().node.iter().filter(|node| ops.contains(&node.op.as_str())) {
+            let shape = import::declared_shape(node).as_ref().and_then(Shape::fully_known);
+            variables.extend(shape.map(|shape| (node.name.clone(), shape)));
+        }
+    }
+    variables
+}
+
+impl IdentifiedNetwork {
+    fn of(model: &Model, variables: &Variables, options: &ConvertOptions) -> Result<Self> {
+        let network = options.network.as_deref().map(network_named).transpose()?;
+        let recognition = recognize(variables, Wishes { network, options: &options.network_options })
+            .map_err(|error| error.within(model.path().display()))?;
+        let graph = network_graph(&recognition, variables)?;
+        let origin = format!("{} as {}", model.path().display(), recognition.network.name);
+        let moving_averages = MovingAverages::choose(&graph, options.moving_averages, &origin, |name| {
+            variables.get(name).cloned()
+        })?;
+        let nodes = graph.nodes().map(|(_, node)| node).filter(|node| node.is_variable());
+        let read = nodes.map(|variable| moving_averages.stored_name(&variable.name)).collect();
+        Ok(Self { batch_norms: batch_norms(&graph), recognition, moving_averages, read })
+    }
+}
+
+/// What a conversion would write: the auxiliary classifier is no part of it.
+fn network_graph(recognition: &Recognition, variables: &Variables) -> Result<Graph> {
+    let Recognition { network, prefix, options, channels, .. } = recognition;
+    let [height, width] = network.image_size;
+    let image = ImageShape { batch: None, height, width, channels: *channels };
+    let drawn = slim::draw(network, prefix, options, &image, variables)?;
+    Ok(drawn.graph.pruned_to(&[drawn.output]).0)
+}

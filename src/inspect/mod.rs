@@ -1,0 +1,20 @@
+//! What is in a file: what each tensor is for and what its elements are like, what a graph takes and delivers, what is
+//! worth knowing before it is converted.
+
+mod batch_norms;
+mod findings;
+mod graph;
+mod identify;
+mod kind;
+mod onnx;
+mod statistics;
+mod tensors;
+
+pub use batch_norms::{BatchNormEntry, Parts, batch_norms_by_name, batch_norms_of_onnx, summary};
+pub use findings::{Finding, Level, findings};
+pub use graph::{GraphSummary, OpCount, Signature, SignatureTensor, TensorSummary};
+pub use identify::{Identified, IdentifiedNetwork, identify};
+pub use kind::{Kind, kind_of};
+pub use onnx::{External, OnnxSummary};
+pub use statistics::Statistics;
+pub use tensors::{Inspected, Kinds, inspect_tensors, kinds};

@@ -1,0 +1,198 @@
+//! An ONNX model as it lies in a file, for who wants to look into it. Weights stay where they are: in the mapped file,
+//! or in the files beside it.
+//!
+//! The messages are read by prost, which has a limit on recursion; what `super::model` builds with is not used to read.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use prost::Message;
+use prost::bytes::Bytes;
+
+use super::elements::{constant, type_name};
+use super::proto::tensor_proto::DataLocation;
+use super::proto::{GraphProto, ModelProto, NodeProto, TensorProto};
+use crate::error::{Error, Result};
+use crate::mapped::MappedFile;
+use crate::tensor::Constant;
+
+/// An ONNX model in a file.
+#[derive(Debug)]
+pub struct OnnxFile {
+    path: PathBuf,
+    /// Without its initializers.
+    model: ModelProto,
+    tensors: Vec<OnnxTensor>,
+    external: Vec<ExternalFile>,
+}
+
+/// An initializer of an ONNX model.
+#[derive(Debug, Clone)]
+pub struct OnnxTensor {
+    /// Its name.
+    pub name: String,
+    /// The name of its type: TensorFlow's where TensorFlow has it, else ONNX's in lower case.
+    pub type_name: String,
+    /// The number of its elements along each axis.
+    pub shape: Vec<usize>,
+    /// Its elements, or why they cannot be had.
+    pub value: Result<Constant>,
+}
+
+/// A file beside a model that holds some of its weights.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalFile {
+    /// Its path, as the model has it: relative to the model's folder.
+    pub location: String,
+    /// How many tensors lie in it.
+    pub tensors: usize,
+    /// Its size; `None` where it cannot be read.
+    pub bytes: Option<u64>,
+}
+
+impl OnnxFile {
+    /// Whether a file is called like an ONNX model.
+    pub fn is_likely(path: &Path) -> bool {
+        path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"))
+    }
+
+    /// Opens an ONNX model.
+    ///
+    /// # Errors
+    /// Where the file cannot be read or is no ONNX model, or one of its tensors has no possible shape. That a file with
+    /// weights beside it is missing is said by its tensors.
+    pub fn open(path: &Path) -> Result<Self> {
+        let bytes = Bytes::from_owner(MappedFile::open(path)?);
+        let damaged = |problem: String| {
+            Error::file(path, format!("is no ONNX model, or a damaged one: {problem}"))
+                .advice("get the file again if it should be one")
+        };
+        let mut model = ModelProto::decode(bytes).map_err(|error| damaged(error.to_string()))?;
+        let graph = model.graph.as_mut().ok_or_else(|| damaged("it has no graph".to_owned()))?;
+        if model.ir_version < 1 {
+            return Err(damaged("it does not say the version of its format".to_owned()));
+        }
+        let mut beside = Beside { folder: path.parent().unwrap_or(Path::new("")), files: BTreeMap::new() };
+        let tensors = std::mem::take(&mut graph.initializer)
+            .into_iter()
+            .map(|tensor| beside.tensor(tensor).map_err(|error| error.within(path.display())))
+            .collect::<Result<_>>()?;
+        let external = beside.files.into_iter().map(|(location, (tensors, file))| ExternalFile {
+            location,
+            tensors,
+            bytes: file.ok().map(|bytes| bytes.len() as u64),
+        });
+        Ok(Self { path: path.to_owned(), external: external.collect(), model, tensors })
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The tensors that are part of it, in its order.
+    pub fn tensors(&self) -> &[OnnxTensor] {
+        &self.tensors
+    }
+
+    /// The files beside it that hold weights.
+    pub fn external(&self) -> &[ExternalFile] {
+        &self.external
+    }
+
+    /// The model without its initializers.
+    pub(crate) fn model(&self) -> &ModelProto {
+        &self.model
+    }
+
+    /// Its graph without its initializers.
+    pub(crate) fn graph(&self) -> &GraphProto {
+        static EMPTY: GraphProto = GraphProto {
+            node: vec![],
+            name: String::new(),
+            initializer: vec![],
+            input: vec![],
+            output: vec![],
+        };
+        self.model.graph.as_ref().unwrap_or(&EMPTY)
+    }
+
+    /// Calls `visit` with each node, also those inside of other nodes and of functions. How deep they lie in each other
+    /// is limited by the reader of the message.
+    pub(crate) fn visit_nodes<'a>(&'a self, visit: &mut dyn FnMut(&'a NodeProto)) {
+        visit_nodes(&self.graph().node, visit);
+        self.model.functions.iter().for_each(|function| visit_nodes(&function.node, visit));
+    }
+}
+
+fn visit_nodes<'a>(nodes: &'a [NodeProto], visit: &mut dyn FnMut(&'a NodeProto)) {
+    for node in nodes {
+        visit(node);
+        let graphs = node.attribute.iter().flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs));
+        graphs.for_each(|graph| visit_nodes(&graph.node, visit));
+    }
+}
+
+/// The files beside a model, by their location: how many tensors lie in each, and its bytes.
+struct Beside<'a> {
+    folder: &'a Path,
+    files: BTreeMap<String, (usize, Result<Bytes>)>,
+}
+
+impl Beside<'_> {
+    fn tensor(&mut self, tensor: TensorProto) -> Result<OnnxTensor> {
+        let named = |error: Error| error.within(format_args!("tensor {:?}", tensor.name));
+        let dims = tensor.dims.iter().map(|&dim| usize::try_from(dim).ok());
+        let shape: Vec<usize> = dims
+            .collect::<Option<_>>()
+            .ok_or_else(|| named(Error::new("shape", format!("{:?} has negative lengths", tensor.dims))))?;
+        let external = match tensor.data_location() {
+            DataLocation::Default => Ok(None),
+            DataLocation::External => self.bytes_of(&tensor).map(Some),
+        };
+        let (name, data_type) = (tensor.name.clone(), tensor.data_type);
+        let value = external
+            .and_then(|external| constant(tensor, shape.clone(), external))
+            .map_err(|error| error.within(format_args!("tensor {name:?}")));
+        Ok(OnnxTensor { name, type_name: type_name(data_type), shape, value })
+    }
+
+    /// The bytes of a tensor that lie in a file beside the model.
+    ///
+    /// Source: <https://onnx.ai/onnx/repo-docs/ExternalData.html>.
+    fn bytes_of(&mut self, tensor: &TensorProto) -> Result<Bytes> {
+        let value = |key: &str| tensor.external_data.iter().find(|entry| entry.key == key);
+        let number = |key: &str| match value(key) {
+            None => Ok(None),
+            Some(entry) => entry.value.trim().parse::<usize>().map(Some).map_err(|_| {
+                Error::new("external data", format!("its {key} {:?} is not a number", entry.value))
+            }),
+        };
+        let location = value("location").map(|entry| entry.value.clone()).unwrap_or_default();
+        let (offset, length) = (number("offset")?.unwrap_or(0), number("length")?);
+        let (count, file) =
+            self.files.entry(location).or_insert_with_key(|location| (0, open_beside(self.folder, location)));
+        *count += 1;
+        let bytes = file.clone()?;
+        let end = length.map_or(Some(bytes.len()), |length| offset.checked_add(length));
+        match end.filter(|&end| end <= bytes.len() && offset <= end) {
+            Some(end) => Ok(bytes.slice(offset..end)),
+            None => Err(Error::new(
+                "external data",
+                format!("its place lies outside of the {} bytes of the file with the weights", bytes.len()),
+            )),
+        }
+    }
+}
+
+/// A file in the model's folder or below it: a model cannot have any other file read.
+fn open_beside(folder: &Path, location: &str) -> Result<Bytes> {
+    let path = Path::new(location);
+    let stays = !location.is_empty()
+        && path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if !stays {
+        let problem = format!("{location:?} is no file below the model's folder");
+        return Err(Error::new("external data", problem).advice("do not trust this model"));
+    }
+    Ok(Bytes::from_owner(MappedFile::open(&folder.join(path))?))
+}
