@@ -21,7 +21,7 @@ fn inspect_shows_tensors_network_and_what_would_be_assumed() {
         .lines()
         .map(|line| line.split("  ").map(str::trim).filter(|c| !c.is_empty()).collect())
         .collect();
-    let weights = ["InceptionV3/Conv2d_1a_3x3/weights", "float32", "[3, 3, 3, 4]", "432 B"];
+    let weights = ["InceptionV3/Conv2d_1a_3x3/weights", "float32", "[3, 3, 3, 4]", "432 B", "weights"];
     assert!(rows.iter().any(|row| *row == weights), "{}", done.stdout);
     let norm = ["InceptionV3/Conv2d_1a_3x3/BatchNorm", "4", "not stored: ones", "stored", "0.001"];
     assert!(rows.iter().any(|row| *row == norm), "{}", done.stdout);
@@ -41,7 +41,8 @@ fn inspect_as_json_has_the_same_for_machines() {
     let tensor =
         json["tensors"].as_array().unwrap().iter().find(|t| t["name"] == "InceptionV3/Conv2d_1a_3x3/weights");
     let expected = serde_json::json!({
-        "name": "InceptionV3/Conv2d_1a_3x3/weights", "dtype": "float32", "shape": [3, 3, 3, 4], "bytes": 432
+        "name": "InceptionV3/Conv2d_1a_3x3/weights", "dtype": "float32", "shape": [3, 3, 3, 4], "bytes": 432,
+        "kind": "weights", "converted": true, "statistics": null
     });
     assert_eq!(tensor, Some(&expected));
     assert_eq!(json["network"]["name"], "inception_v3");

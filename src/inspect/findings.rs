@@ -1,5 +1,6 @@
 //! What is worth knowing of a model before it is converted, in sentences.
 
+use hashbrown::HashSet;
 use serde::Serialize;
 
 use super::{BatchNormEntry, GraphSummary, Inspected, Kind, OnnxSummary};
@@ -181,8 +182,14 @@ fn unusual_types(tensors: &[Inspected], is_network: bool) -> Option<Finding> {
 
 /// Weights that a conversion does not read, although they are no leftovers of training.
 fn left_aside(tensors: &[Inspected], is_network: bool) -> Option<Finding> {
-    let is_left = |tensor: &Inspected| {
-        matches!(tensor.kind, Kind::Weights | Kind::BatchNorm) && tensor.converted == Some(false)
+    // Where its moving average is taken in its place, a weight is a part all the same.
+    let read = tensors.iter().filter(|inspected| inspected.converted == Some(true));
+    let read: HashSet<&str> = read.map(|inspected| inspected.tensor.name.as_str()).collect();
+    let has_average = |name: &str| read.contains(format!("{name}/ExponentialMovingAverage").as_str());
+    let is_left = |inspected: &Inspected| {
+        matches!(inspected.kind, Kind::Weights | Kind::BatchNorm)
+            && inspected.converted == Some(false)
+            && !has_average(&inspected.tensor.name)
     };
     Finding::new("not_converted", names_where(tensors, is_left), |count, listed| {
         let belong = by_number(count, "variable is no part", "variables are no part");

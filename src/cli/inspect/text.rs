@@ -165,7 +165,8 @@ fn graph_lines(graph: &GraphSummary, format: &str) -> Vec<String> {
     let is_of_signature =
         |signature: &&Signature| !signature.inputs.is_empty() || !signature.outputs.is_empty();
     lines.extend(graph.signatures.iter().filter(is_of_signature).map(signature_line));
-    lines.extend(graph.placeholders.iter().map(|placeholder| format!("placeholder {placeholder}")));
+    let placeholders = graph.placeholders.iter().filter(|placeholder| !is_of_saver(placeholder));
+    lines.extend(placeholders.map(|placeholder| format!("placeholder {placeholder}")));
     for (what, tensors) in [("inputs", &graph.inputs), ("outputs", &graph.outputs)] {
         if !tensors.is_empty() {
             lines.push(format!("{what} {}", join(tensors.iter())));
@@ -173,6 +174,13 @@ fn graph_lines(graph: &GraphSummary, format: &str) -> Vec<String> {
     }
     lines.extend(graph.notes.iter().cloned());
     lines
+}
+
+/// Whether a placeholder is one that `tf.train.Saver` takes the name of a file by; each saver has two.
+fn is_of_saver(placeholder: &TensorSummary) -> bool {
+    let Some((scope, name)) = placeholder.name.split_once('/') else { return false };
+    let is_saver = scope == "save" || scope.starts_with("save_");
+    is_saver && matches!(name, "filename" | "Const") && placeholder.dtype == "string"
 }
 
 fn signature_line(signature: &Signature) -> String {

@@ -1,0 +1,137 @@
+//! ONNX models that lie or are damaged: they are described as far as they go, or refused, and nothing panics.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use onnx_protobuf::tensor_proto::DataLocation;
+use onnx_protobuf::{GraphProto, Message, ModelProto, StringStringEntryProto, TensorProto};
+use support::command::{convert, fails};
+use tempfile::TempDir;
+use tf2onnx_rs::contents::Contents;
+use tf2onnx_rs::convert::ConvertOptions;
+use tf2onnx_rs::inspect::{OnnxSummary, Parts, identify, inspect_tensors};
+use tf2onnx_rs::model::OpenOptions;
+
+/// Looks at everything that `inspect` looks at.
+fn look_at(path: &Path) -> Result<usize, String> {
+    let contents = Contents::open(path, &OpenOptions::default()).map_err(|error| error.to_string())?;
+    let tensors = contents.tensors();
+    identify(&contents, &tensors, &ConvertOptions::default()).map_err(|error| error.to_string())?;
+    if let Contents::Onnx(file) = &contents {
+        OnnxSummary::new(file);
+    }
+    let names = tensors.iter().map(|tensor| tensor.name.clone()).collect();
+    Ok(inspect_tensors(tensors, &names, &Parts::of(&contents), None, true, &|_| ()).len())
+}
+
+fn small_model(folder: &Path) -> PathBuf {
+    let frozen = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/graphs/containers/frozen.pb");
+    let model = folder.join("model.onnx");
+    convert(&frozen, &model, &[]);
+    model
+}
+
+#[test]
+fn every_truncation_and_every_damaged_byte_is_an_answer() {
+    let folder = TempDir::new().unwrap();
+    let path = small_model(folder.path());
+    let model = std::fs::read(&path).unwrap();
+    assert_eq!(look_at(&path), Ok(13));
+    // A message may end after any of its fields: what counts is that it is looked at.
+    let refused = (0..model.len()).filter(|&end| {
+        std::fs::write(&path, &model[..end]).unwrap();
+        look_at(&path).is_err()
+    });
+    assert!(refused.count() > model.len() / 2);
+    let mut damaged = model.clone();
+    for place in 0..model.len() {
+        for change in [0xff, 0x01, 0x80] {
+            damaged[place] ^= change;
+            std::fs::write(&path, &damaged).unwrap();
+            let _ = look_at(&path);
+            damaged[place] = model[place];
+        }
+    }
+}
+
+/// A model with one tensor whose elements are elsewhere.
+fn with_external(folder: &Path, entries: &[(&str, &str)]) -> PathBuf {
+    let entry = |(key, value): &(&str, &str)| StringStringEntryProto {
+        key: (*key).to_owned(),
+        value: (*value).to_owned(),
+        ..Default::default()
+    };
+    let tensor = TensorProto {
+        name: "w".to_owned(),
+        dims: vec![4],
+        data_type: 1,
+        external_data: entries.iter().map(entry).collect(),
+        data_location: DataLocation::EXTERNAL.into(),
+        ..Default::default()
+    };
+    with_tensor(folder, tensor)
+}
+
+fn with_tensor(folder: &Path, tensor: TensorProto) -> PathBuf {
+    let graph = GraphProto { initializer: vec![tensor], ..Default::default() };
+    let model = ModelProto { ir_version: 8, graph: Some(graph).into(), ..Default::default() };
+    let path = folder.join("external.onnx");
+    std::fs::write(&path, model.write_to_bytes().unwrap()).unwrap();
+    path
+}
+
+#[test]
+fn no_model_has_files_read_outside_of_its_folder() {
+    let root = TempDir::new().unwrap();
+    let folder = root.path().join("model");
+    std::fs::create_dir(&folder).unwrap();
+    let secret = root.path().join("secret");
+    std::fs::write(&secret, [0; 16]).unwrap();
+    std::fs::write(folder.join("w.bin"), [0; 16]).unwrap();
+    let out = root.path().join("w.npz");
+    let extracted = |model: &Path| fails(&["extract", model.to_str().unwrap(), out.to_str().unwrap()]);
+    for location in ["../secret", secret.to_str().unwrap(), "", "a/../../secret"] {
+        let said = extracted(&with_external(&folder, &[("location", location)]));
+        assert!(said.contains("no file below the model's folder"), "{location}: {said}");
+    }
+    for (offset, length) in
+        [("8", "16"), ("17", "0"), ("18446744073709551615", "16"), ("-1", "16"), ("0", "x")]
+    {
+        let entries = [("location", "w.bin"), ("offset", offset), ("length", length)];
+        extracted(&with_external(&folder, &entries));
+    }
+    // Less than the shape needs.
+    extracted(&with_external(&folder, &[("location", "w.bin"), ("length", "12")]));
+    assert_eq!(look_at(&with_external(&folder, &[("location", "w.bin")])), Ok(1));
+    assert!(!out.exists());
+}
+
+#[test]
+fn shapes_that_nothing_fits_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let tensor = |dims: &[i64]| TensorProto {
+        name: "w".to_owned(),
+        dims: dims.to_vec(),
+        data_type: 1,
+        raw_data: vec![0; 4],
+        ..Default::default()
+    };
+    let path = with_tensor(folder.path(), tensor(&[-1]));
+    assert!(look_at(&path).unwrap_err().contains("negative lengths"));
+    // Too large for any machine, and too large for its bytes: listed, and said to be unreadable.
+    for dims in [&[i64::MAX, i64::MAX][..], &[1 << 40]] {
+        assert_eq!(look_at(&with_tensor(folder.path(), tensor(dims))), Ok(1));
+    }
+}
+
+#[test]
+fn what_is_no_model_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("x.onnx");
+    for bytes in [&b""[..], b"\x08\x08", b"<html>", &[0xff; 100]] {
+        std::fs::write(&path, bytes).unwrap();
+        let said = fails(&["inspect", path.to_str().unwrap()]);
+        assert!(said.contains("is no ONNX model"), "{said}");
+    }
+}
