@@ -30,7 +30,7 @@ fi
 # tf_keras: TF-Slim calls the layers of tf.compat.v1, which moved there.
 "$dir/bin/pip" install --quiet --disable-pip-version-check \
     "tensorflow-cpu==2.15.1" "tf_keras==2.15.1" "tf-slim==1.1.0" "tf2onnx==1.16.1" \
-    "onnx==1.16.2" "onnxruntime>=1.18" "numpy<2"
+    "onnx==1.16.2" "onnxruntime>=1.18" "safetensors>=0.4" "numpy<2"
 
 # tf.compat.v1 looks for those layers as tf_keras.legacy_tf_layers; in tf_keras 2.15 they are below
 # tf_keras.src. A .pth file runs at every start of the interpreter and makes the one name stand for the other.

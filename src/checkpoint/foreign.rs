@@ -67,6 +67,13 @@ fn describe(bytes: &[u8]) -> (String, &'static str) {
     if sample.starts_with(&[0, 0]) && sample.iter().skip(2).take(7).any(|&byte| byte == 0x0a) {
         return ("it starts as a checkpoint does, but its end is missing".into(), AGAIN);
     }
+    // A ModelProto starts with the version of its format, a small number, and the name of its producer.
+    if matches!(sample, [0x08, 1..=0x20, 0x12, ..]) {
+        return (
+            "it may be an ONNX model, which needs no conversion".into(),
+            "see what it holds with inspect",
+        );
+    }
     // A GraphDef starts with a node, which starts with its name.
     if sample.len() > 4 && sample[0] == 0x0a && sample[2..].iter().take(3).any(|&byte| byte == 0x0a) {
         return (
@@ -118,6 +125,7 @@ mod tests {
         assert!(said_of("б".repeat(400).as_bytes()).contains("it starts with text"));
         assert!(said_of(&[0; 4096]).contains("zeros"));
         assert!(said_of(&[0, 0, 0xea, 1, 0x0a, 0xe7, 1, 0x0a, 0x23, 9]).contains("its end is missing"));
+        assert!(said_of(b"\x08\x08\x12\x0atf2onnx-rs").contains("ONNX model, which needs no conversion"));
         assert!(said_of(&[0x0a, 0x20, 0x0a, 0x05, b'i', 0, 0xff]).contains("frozen graph"));
         assert!(said_of(&[0xfe, 0xdc, 0xba]).contains("does not end as a checkpoint does"));
     }

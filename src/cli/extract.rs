@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::convert::NetworkArgs;
+use super::convert::ConversionArgs;
 use super::inspect::pattern;
 use super::{output, progress};
 use crate::contents::{Contents, NameFilter};
 use crate::error::{Error, Result};
 use crate::extract::{Choice, Chosen, Format, Layout, choose};
-use crate::model::OpenOptions;
 
 /// Writes tensors to files that NumPy or safetensors read.
 #[derive(Debug, clap::Args)]
@@ -36,20 +35,17 @@ pub struct Args {
     /// Write ones for each gamma and zeros for each beta that a batch norm has not stored
     #[arg(long)]
     with_synthesized: bool,
-    /// The file with the graph: .meta, .pb, .pbtxt or a SavedModel [default: the .meta beside the checkpoint]
-    #[arg(long, value_name = "FILE")]
-    graph: Option<PathBuf>,
-    /// The tags of the graph in a SavedModel [default: serve]
-    #[arg(long, value_name = "TAGS")]
-    tag: Option<String>,
-    #[command(flatten)]
-    network: NetworkArgs,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
     /// Print nothing but errors
     #[arg(short, long)]
     quiet: bool,
+    #[command(
+        flatten,
+        next_help_heading = "Conversion, as for convert: what --layout onnx and --with-synthesized ask"
+    )]
+    conversion: ConversionArgs,
 }
 
 /// What was written, as `--json` prints it.
@@ -68,8 +64,7 @@ struct Summary<'a> {
 
 pub fn run(args: &Args) -> Result<()> {
     let format = Format::of(&args.output)?;
-    let options = OpenOptions { graph: args.graph.clone(), tag: args.tag.clone() };
-    let contents = Contents::open(&args.input, &options)?;
+    let contents = Contents::open(&args.input, &args.conversion.open_options())?;
     let summary = extract(args, format, &contents).map_err(|error| contents.error(error))?;
     match (args.json, args.quiet) {
         (true, _) => output::print_json(&summary),
@@ -86,7 +81,7 @@ fn extract<'a>(args: &'a Args, format: Format, contents: &Contents) -> Result<Su
             _ => Layout::Tensorflow,
         }),
         with_synthesized: args.with_synthesized,
-        options: args.network.to_options(),
+        options: args.conversion.convert_options(),
     };
     let Chosen { mut tensors, synthesized, mut notes } = choose(contents, &choice)?;
     tensors.retain(|tensor| {

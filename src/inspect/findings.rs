@@ -88,23 +88,27 @@ fn of_batch_norms(norms: &[BatchNormEntry], is_onnx: bool) -> [Option<Finding>; 
     let names = |is_missing: fn(&BatchNormEntry) -> bool| {
         norms.iter().filter(|norm| is_missing(norm)).map(|norm| norm.name.clone()).collect::<Vec<_>>()
     };
-    let gamma = Finding::new("no_gamma", names(|norm| !norm.gamma.is_stored()), |count, _| match is_onnx {
-        true => format!(
-            "the scale of {count} of {} batch norms is all ones: they do without one, as slim's do with scale=False",
-            norms.len()
-        ),
-        false => format!(
-            "{count} of {} batch norms have no gamma: they were built with slim's scale=False, where gamma is 1; \
-             convert writes ones, and extract does with --with-synthesized",
-            norms.len()
-        ),
+    let all = norms.len();
+    let gamma = Finding::new("no_gamma", names(|norm| !norm.gamma.is_stored()), |count, _| {
+        let have = by_number(count, "has", "have");
+        match is_onnx {
+            true => format!(
+                "the scale of {count} of {all} batch norms is all ones, as it is where slim's have no gamma (scale=False)"
+            ),
+            false => format!(
+                "{count} of {all} batch norms {have} no gamma, as slim's have none with scale=False: it is 1; convert \
+                 writes ones, and extract does with --with-synthesized"
+            ),
+        }
     });
-    let beta = Finding::new("no_beta", names(|norm| !norm.beta.is_stored()), |count, _| match is_onnx {
-        true => format!("the offset of {count} of {} batch norms is all zeros", norms.len()),
-        false => format!(
-            "{count} of {} batch norms have no beta: they were built with slim's center=False, where beta is 0",
-            norms.len()
-        ),
+    let beta = Finding::new("no_beta", names(|norm| !norm.beta.is_stored()), |count, _| {
+        let have = by_number(count, "has", "have");
+        match is_onnx {
+            true => format!("the offset of {count} of {all} batch norms is all zeros"),
+            false => format!(
+                "{count} of {all} batch norms {have} no beta, as slim's have none with center=False: it is 0"
+            ),
+        }
     });
     [gamma, beta]
 }

@@ -5,13 +5,12 @@ mod text;
 
 use std::path::PathBuf;
 
-use super::convert::NetworkArgs;
+use super::convert::ConversionArgs;
 use super::{output, progress};
 use crate::contents::{Contents, NameFilter, parse_pattern};
 use crate::convert::ConvertOptions;
 use crate::error::Result;
 use crate::inspect::{BatchNormEntry, Inspected, Parts, identify, inspect_tensors};
-use crate::model::OpenOptions;
 use report::Report;
 
 /// Shows what is in a file: its tensors, its network or graph, its batch norms, and what is worth knowing of them.
@@ -36,20 +35,11 @@ pub struct Args {
     /// Read all elements: least, greatest, mean, standard deviation, zeros, NaN and infinities of each tensor
     #[arg(long)]
     stats: bool,
-    /// The file with the graph: .meta, .pb, .pbtxt or a SavedModel [default: the .meta beside the checkpoint]
-    #[arg(long, value_name = "FILE")]
-    graph: Option<PathBuf>,
-    /// The tags of the graph in a SavedModel [default: serve]
-    #[arg(long, value_name = "TAGS")]
-    tag: Option<String>,
-    /// The signature of a SavedModel [default: serving_default]
-    #[arg(long, value_name = "NAME")]
-    signature: Option<String>,
-    #[command(flatten)]
-    network: NetworkArgs,
     /// Print everything as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten, next_help_heading = "Conversion, as for convert")]
+    conversion: ConversionArgs,
 }
 
 /// The order in which tensors are listed.
@@ -73,9 +63,8 @@ pub(super) fn pattern(text: &str) -> Result<String, String> {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let options = OpenOptions { graph: args.graph.clone(), tag: args.tag.clone() };
-    let contents = Contents::open(&args.input, &options)?;
-    let options = ConvertOptions { signature: args.signature.clone(), ..args.network.to_options() };
+    let contents = Contents::open(&args.input, &args.conversion.open_options())?;
+    let options = args.conversion.convert_options();
     let filter = NameFilter::new(&args.patterns)?;
     let report = inspect(args, &contents, &options, &filter).map_err(|error| contents.error(error))?;
     if args.json { output::print_json(&report) } else { output::print(&text::text(&report)) }

@@ -10,9 +10,9 @@ use crate::passes::batch_norm::Origin;
 /// The report as tables and sentences.
 pub fn text(report: &Report<'_>) -> String {
     let mut parts = vec![head(report), tensors(&report.tensors), batch_norms(report)];
-    if let Some(graph) = &report.graph {
-        parts.push(ops(graph));
-    }
+    // Who asks for some tensors does not ask for the ops.
+    let is_whole = report.tensors.len() == report.tensors_in_file;
+    parts.extend(report.graph.iter().filter(|_| is_whole).map(ops));
     let mut lines = vec![];
     lines.extend(report.onnx.iter().flat_map(onnx));
     lines.extend(report.graph.iter().flat_map(|graph| graph_lines(graph, report.format)));
