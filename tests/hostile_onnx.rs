@@ -46,7 +46,7 @@ fn every_truncation_and_every_damaged_byte_is_an_answer() {
     assert!(refused.count() > model.len() / 2);
     let mut damaged = model.clone();
     for place in 0..model.len() {
-        for change in [0xff, 0x01, 0x80] {
+        for change in [0xff, 0x01] {
             damaged[place] ^= change;
             std::fs::write(&path, &damaged).unwrap();
             let _ = look_at(&path);

@@ -18,9 +18,9 @@ use crate::tensor::{Constant, DType, element_count};
 #[derive(Debug)]
 pub enum Contents {
     /// A checkpoint, a graph, or both.
-    Model(Model),
+    Model(Box<Model>),
     /// An ONNX model.
-    Onnx(OnnxFile),
+    Onnx(Box<OnnxFile>),
 }
 
 /// A tensor with its name.
@@ -83,11 +83,11 @@ impl Contents {
                 return Err(Error::file(path, "is an ONNX model, which has a graph of its own")
                     .advice("leave out --graph and --tag"));
             }
-            return Ok(Self::Onnx(file));
+            return Ok(Self::Onnx(Box::new(file)));
         }
         // An ONNX model under another name is told by its contents.
-        let model = Model::open(path, options).map(Self::Model);
-        model.or_else(|error| OnnxFile::open(path).map(Self::Onnx).map_err(|_| error))
+        let model = Model::open(path, options).map(|model| Self::Model(Box::new(model)));
+        model.or_else(|error| OnnxFile::open(path).map(|file| Self::Onnx(Box::new(file))).map_err(|_| error))
     }
 
     /// What to call it.

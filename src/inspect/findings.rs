@@ -154,8 +154,9 @@ fn of_values(tensors: &[Inspected]) -> [Option<Finding>; 5] {
         }),
         Finding::new("zero_variance", zero, |count, listed| {
             let norms = by_number(count, "batch norm has", "batch norms have");
+            let channels = if zeros == 1 { "channel" } else { "channels" };
             format!(
-                "{count} {norms} variances of zero ({zeros} channels in all): what came there never varied, and is \
+                "{count} {norms} variances of zero ({zeros} {channels} in all): what came there never varied, and is \
                  divided by the root of epsilon alone: {listed}"
             )
         }),

@@ -45,7 +45,7 @@ pub struct IdentifiedNetwork {
 /// Finds out what a conversion with these options would make of a file. `tensors` are those of the file.
 ///
 /// # Errors
-/// Where the options name a network that the file does not hold.
+/// Where the options name a network that the file does not hold, or ask for moving averages that are not there.
 pub fn identify(
     contents: &Contents,
     tensors: &[NamedTensor],
@@ -64,12 +64,17 @@ pub fn identify(
             });
         }
     };
-    let network = IdentifiedNetwork::of(model, &variables(model, tensors), options);
     let is_named = options.network.is_some() || !options.network_options.is_empty();
-    // What the user says about the network has to be right; that there is none is an answer.
-    let network = match network {
+    let variables = variables(model, tensors);
+    let network = match recognized(model, &variables, options) {
+        // What the user says about the network has to be right; that there is none is an answer.
         Err(error) if is_named => return Err(error),
-        network => network,
+        Err(error) => Err(error),
+        Ok(recognition) => {
+            let network = IdentifiedNetwork::new(model, recognition, &variables, options);
+            // Where there is a graph, that one counts.
+            if model.graph().is_some() { network } else { Ok(network?) }
+        }
     };
     let examined = if is_named { Ok(None) } else { examine(model, options) };
     let has_checkpoint = model.checkpoint().is_some();
@@ -104,11 +109,19 @@ fn variables(model: &Model, tensors: &[NamedTensor]) -> Variables {
     variables
 }
 
+fn recognized(model: &Model, variables: &Variables, options: &ConvertOptions) -> Result<Recognition> {
+    let network = options.network.as_deref().map(network_named).transpose()?;
+    recognize(variables, Wishes { network, options: &options.network_options })
+        .map_err(|error| error.within(model.path().display()))
+}
+
 impl IdentifiedNetwork {
-    fn of(model: &Model, variables: &Variables, options: &ConvertOptions) -> Result<Self> {
-        let network = options.network.as_deref().map(network_named).transpose()?;
-        let recognition = recognize(variables, Wishes { network, options: &options.network_options })
-            .map_err(|error| error.within(model.path().display()))?;
+    fn new(
+        model: &Model,
+        recognition: Recognition,
+        variables: &Variables,
+        options: &ConvertOptions,
+    ) -> Result<Self> {
         let graph = network_graph(&recognition, variables)?;
         let origin = format!("{} as {}", model.path().display(), recognition.network.name);
         let moving_averages = MovingAverages::choose(&graph, options.moving_averages, &origin, |name| {

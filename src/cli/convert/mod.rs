@@ -10,7 +10,7 @@ mod verified;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-pub use options::{ConversionArgs, NetworkArgs, image_size};
+pub use options::{ConversionArgs, image_size};
 use standard_output::ToStandardOutput;
 pub use summary::Summary;
 pub use verified::Verification;

@@ -124,7 +124,7 @@ impl ConversionArgs {
 
 /// What can be said about the network instead of leaving it to be recognized.
 #[derive(Debug, Clone, clap::Args)]
-pub struct NetworkArgs {
+struct NetworkArgs {
     /// The network, instead of having it recognized: one that `tf2onnx-rs networks` lists, or a description
     #[arg(long, help_heading = NETWORK, value_name = "NAME|FILE.toml")]
     network: Option<String>,

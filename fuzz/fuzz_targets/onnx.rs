@@ -1,0 +1,23 @@
+//! Any bytes as an ONNX model, with all that `inspect` looks at.
+//!
+//!     mkdir -p fuzz/corpus/onnx
+//!     cargo run -- convert tests/fixtures/graphs/containers/frozen.pb fuzz/corpus/onnx/a.onnx
+//!     cargo +nightly fuzz run onnx
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use tf2onnx_rs::contents::Contents;
+use tf2onnx_rs::convert::ConvertOptions;
+use tf2onnx_rs::inspect::{Parts, identify, inspect_tensors};
+use tf2onnx_rs::model::OpenOptions;
+
+fuzz_target!(|bytes: &[u8]| {
+    let folder = tempfile::tempdir().expect("a folder for the file");
+    let path = folder.path().join("model.onnx");
+    std::fs::write(&path, bytes).expect("the file can be written");
+    let Ok(contents) = Contents::open(&path, &OpenOptions::default()) else { return };
+    let tensors = contents.tensors();
+    let names = tensors.iter().map(|tensor| tensor.name.clone()).collect();
+    let _ = identify(&contents, &tensors, &ConvertOptions::default());
+    inspect_tensors(tensors, &names, &Parts::of(&contents), None, true, &|_| ());
+});
