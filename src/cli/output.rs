@@ -115,7 +115,7 @@ mod tests {
         let rows = vec![vec![name.clone(), "12 B".to_owned()]];
         let fitted = fitted_table(&["tensor", "bytes"], rows.clone(), Some(40));
         assert!(fitted.lines().all(|line| line.chars().count() <= 40), "{fitted}");
-        assert!(fitted.contains("Inception…") && fitted.contains("0a_1x1/weights  12 B"), "{fitted}");
+        assert!(fitted.contains("InceptionV…") && fitted.contains("0a_1x1/weights  12 B"), "{fitted}");
         assert!(fitted_table(&["tensor", "bytes"], rows, None).contains(&name));
         assert_eq!(shortened("abc", 3), "abc");
     }

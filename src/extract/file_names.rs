@@ -83,7 +83,7 @@ mod tests {
             ("net/w:0", "net/w%3A0.npy"),
             ("../../etc/passwd", "%2E%2E/%2E%2E/etc/passwd.npy"),
             ("/model/w", "%2Fmodel/w.npy"),
-            ("a//b", "a/%2Fb.npy"),
+            ("a//b", "a%2F/b.npy"),
             ("a/", "a%2F.npy"),
             ("a/..", "a/%2E%2E.npy"),
             ("C:\\x", "C%3A%5Cx.npy"),

@@ -47,10 +47,11 @@ impl Format {
     pub fn of(path: &Path) -> Result<Self> {
         let ends_in_slash = path.to_string_lossy().ends_with(std::path::is_separator);
         match path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).as_deref() {
-            _ if ends_in_slash || path.is_dir() => Ok(Self::Folder),
-            None => Ok(Self::Folder),
+            _ if ends_in_slash => Ok(Self::Folder),
             Some("npz") => Ok(Self::Npz),
             Some("safetensors") => Ok(Self::Safetensors),
+            None => Ok(Self::Folder),
+            Some(_) if path.is_dir() => Ok(Self::Folder),
             Some(_) => Err(Error::file(path, "tensors are written as .npz or .safetensors, or to a folder")
                 .advice("give the output one of these endings, or a slash at its end for a folder")),
         }
