@@ -72,13 +72,13 @@ pub fn of(constant: &Constant) -> Result<Statistics> {
     }
     let (low, high) = (sums.min, sums.max);
     // Half of each, since their difference may be more than a number can hold.
-    let scale = if low < high { BINS as f64 / 2.0 / (high / 2.0 - low / 2.0) } else { 0.0 };
+    let scale = if low < high { BINS as f64 / (high / 2.0 - low / 2.0) } else { 0.0 };
     let counted = bytes.par_chunks(PIECE_BYTES).map(|piece| {
         let mut counts = [0; BINS];
         for_each(dtype, piece, |value| {
             if value.is_finite() {
                 // A place below 0 or that is no number becomes 0.
-                let bin = ((value / 2.0 - low / 2.0) * 2.0 * scale) as usize;
+                let bin = ((value / 2.0 - low / 2.0) * scale) as usize;
                 counts[bin.min(BINS - 1)] += 1;
             }
         });
@@ -257,10 +257,11 @@ mod tests {
 
     #[test]
     fn a_range_wider_than_a_number_holds_has_bins_all_the_same() {
-        let values = [f64::MIN, 0.0, f64::MAX].iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+        let values =
+            [f64::MIN, f64::MAX * 0.3, f64::MAX].iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
         let source = crate::tensor::Inline::Bytes(values.into());
         let told = of(&Constant::new(DType::Float64, vec![3], std::sync::Arc::new(source))).unwrap();
         let counts = told.histogram.unwrap().counts;
-        assert_eq!((counts[0], counts[BINS / 2], counts[BINS - 1]), (1, 1, 1));
+        assert_eq!((counts[0], counts[20], counts[BINS - 1]), (1, 1, 1));
     }
 }
