@@ -14,7 +14,8 @@ use support::command::{Done, fails, tf2onnx_rs};
 use support::onnx::Model;
 use tempfile::TempDir;
 
-const COMMANDS: [&str; 7] = ["convert", "inspect", "extract", "networks", "ops", "completions", "man"];
+const COMMANDS: [&str; 9] =
+    ["convert", "batch", "inspect", "extract", "verify", "networks", "ops", "completions", "man"];
 
 fn binary() -> Command {
     Command::new(env!("CARGO_BIN_EXE_tf2onnx-rs"))

@@ -13,7 +13,7 @@ use crate::verify::{
 
 /// Runs an ONNX model and compares what it computes with arrays, or with another model.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   tf2onnx-rs verify model.onnx --inputs images.npy --expected logits.npy
   tf2onnx-rs verify model.onnx --inputs feeds.npz --expected results.npz --tolerance 1e-4

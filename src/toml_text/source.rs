@@ -18,7 +18,7 @@ pub fn read(path: &Path, max_bytes: usize, nothing: &str) -> Result<String> {
     // Not read as a whole before its length is known: a device has no end.
     let mut bytes = vec![];
     let read = File::open(path).and_then(|file| file.take(max_bytes as u64 + 1).read_to_end(&mut bytes));
-    read.map_err(|error| Error::file(path, error))?;
+    read.map_err(|error| Error::unreadable(path, &error))?;
     if bytes.len() > max_bytes {
         return Err(Error::file(path, format!("{nothing} has more than {max_bytes} bytes")));
     }

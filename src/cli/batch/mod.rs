@@ -34,7 +34,7 @@ use crate::output::remove_abandoned;
 ///
 /// A failure does not stop the rest; the exit status is 1 if there was any.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   tf2onnx-rs batch checkpoints/ --out-dir onnx
   tf2onnx-rs batch 'runs/*/model.ckpt-5000.index' --out-dir onnx --opset 15 --resume

@@ -14,18 +14,22 @@ use crate::verify::{
     Difference, Executable, InputSource, MadeUp, Named, TOLERANCE, compare_all, read_arrays,
 };
 
+/// What these options are listed under.
+const CHECKS: &str = "Verification";
+
 /// Whether and how a model is verified.
 #[derive(Debug, Clone, clap::Args)]
 pub struct VerificationArgs {
     /// Run the model and compare it with the TensorFlow graph, which is evaluated op by op; a model that computes
     /// something else is not written
-    #[arg(long)]
+    #[arg(long, help_heading = CHECKS)]
     verify: bool,
     /// What the model is fed for that: .npz, .npy or NAME=FILE.npy (repeatable) [default: made up]
-    #[arg(long, value_name = "FILE", requires = "verify")]
+    #[arg(long, help_heading = CHECKS, value_name = "FILE", requires = "verify")]
     verify_inputs: Vec<String>,
     /// The largest difference to let pass, relative to the largest value expected
-    #[arg(long, value_name = "X", default_value_t = TOLERANCE, value_parser = tolerance, requires = "verify")]
+    #[arg(long, help_heading = CHECKS, value_name = "X", default_value_t = TOLERANCE,
+          value_parser = tolerance, requires = "verify")]
     tolerance: f64,
 }
 

@@ -15,7 +15,7 @@ use report::Report;
 
 /// Shows what is in a file: its tensors, its network or graph, its batch norms, and what is worth knowing of them.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 Examples:
   tf2onnx-rs inspect inception_v3.ckpt
   tf2onnx-rs inspect train_dir/ --match '*/gamma' --match '*/moving_variance'
