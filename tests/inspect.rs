@@ -204,7 +204,7 @@ fn statistics_are_of_the_finite_elements() {
     let checkpoint = write(folder.path(), &training(), Format::V2);
     let report = json(&checkpoint, &["--stats", "--match", "net/weights"]);
     let expected = serde_json::json!({
-        "min": -4.0, "max": 1.0, "mean": -1.5, "std": 2.5, "zeros": 0, "nan": 1, "inf": 1, "negative": 1
+        "count": 4, "min": -4.0, "max": 1.0, "mean": -1.5, "std": 2.5, "zeros": 0, "nan": 1, "inf": 1, "negative": 1
     });
     assert_eq!(report["tensors"][0]["statistics"], expected);
     let shown = text(&checkpoint, &["--stats", "--match", "net/weights"]);

@@ -127,7 +127,7 @@ fn statistics_are_those_of_the_elements() {
     assert!((told("mean") - mean).abs() < 1e-9);
     assert_eq!(told("min"), values.iter().copied().map(f64::from).fold(f64::INFINITY, f64::min));
     assert_eq!(told("max"), values.iter().copied().map(f64::from).fold(f64::NEG_INFINITY, f64::max));
-    let counts = weight["statistics"]["histogram"]["counts"].as_array().unwrap();
+    let counts = weight["histogram"]["counts"].as_array().unwrap();
     assert_eq!(counts.iter().map(|count| count.as_u64().unwrap()).sum::<u64>(), values.len() as u64);
 }
 

@@ -3,7 +3,6 @@
 use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 
-use super::Statistics;
 use crate::contents::{Contents, NamedTensor};
 use crate::convert::BatchNormSummary;
 use crate::graph::import::data_inputs;
@@ -11,6 +10,7 @@ use crate::onnx::OnnxFile;
 use crate::onnx::proto::NodeProto;
 use crate::passes::batch_norm::{BatchNorm, Origin};
 use crate::proto::{GraphDef, NodeDef};
+use crate::tensor::Statistics;
 
 /// A batch norm, and what of it is stored.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -4,7 +4,7 @@ use hashbrown::HashSet;
 use serde::Serialize;
 
 use super::{BatchNormEntry, GraphSummary, Inspected, Kind, OnnxSummary};
-use crate::tensor::DType;
+use crate::tensor::{DType, Statistics};
 
 /// Something worth knowing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -118,10 +118,10 @@ fn names_where(tensors: &[Inspected], holds: impl Fn(&Inspected) -> bool) -> Vec
 }
 
 fn of_values(tensors: &[Inspected]) -> [Option<Finding>; 5] {
-    let has = |tensor: &Inspected, count: fn(&super::Statistics) -> u64| {
+    let has = |tensor: &Inspected, count: fn(&Statistics) -> u64| {
         tensor.statistics.as_ref().is_some_and(|statistics| count(statistics) > 0)
     };
-    let total = |names: &[String], count: fn(&super::Statistics) -> u64| -> u64 {
+    let total = |names: &[String], count: fn(&Statistics) -> u64| -> u64 {
         let of = tensors.iter().filter(|inspected| names.contains(&inspected.tensor.name));
         of.filter_map(|inspected| inspected.statistics.as_ref()).map(count).sum()
     };

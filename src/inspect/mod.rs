@@ -7,7 +7,6 @@ mod graph;
 mod identify;
 mod kind;
 mod onnx;
-mod statistics;
 mod tensors;
 
 pub use batch_norms::{BatchNormEntry, Parts, batch_norms_by_name, batch_norms_of_onnx, summary};
@@ -16,5 +15,4 @@ pub use graph::{GraphSummary, OpCount, Signature, SignatureTensor, TensorSummary
 pub use identify::{Identified, IdentifiedNetwork, identify};
 pub use kind::{Kind, kind_of};
 pub use onnx::{External, OnnxSummary};
-pub use statistics::Statistics;
 pub use tensors::{Inspected, Kinds, inspect_tensors, kinds};

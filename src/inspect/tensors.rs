@@ -4,9 +4,10 @@ use hashbrown::HashSet;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{Kind, Parts, Statistics, kind_of};
+use super::{Kind, Parts, kind_of};
 use crate::contents::NamedTensor;
 use crate::error::Error;
+use crate::tensor::Statistics;
 
 /// A tensor that was looked at.
 #[derive(Debug)]

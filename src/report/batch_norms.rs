@@ -71,7 +71,7 @@ fn problem(parts: [(&str, Option<&WeightReport>); 4]) -> Option<String> {
             }
         };
         say(statistics.nan, "not a number");
-        say(statistics.infinite, "infinite");
+        say(statistics.inf, "infinite");
         if name == "variance" {
             say(statistics.negative, "negative");
             say(statistics.zeros, "zero");
@@ -87,8 +87,7 @@ fn plural(name: &str, count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::statistics;
-    use crate::tensor::Constant;
+    use crate::tensor::{Constant, Statistics};
 
     fn weight(values: &[f32]) -> WeightReport {
         let constant = Constant::from_f32(vec![values.len()], values);
@@ -99,7 +98,8 @@ mod tests {
             layer: 0,
             parameters: values.len() as u64,
             bytes: 4 * values.len() as u64,
-            statistics: statistics::of(&constant).unwrap(),
+            statistics: Statistics::of(&constant).unwrap().unwrap(),
+            histogram: None,
         }
     }
 

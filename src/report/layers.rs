@@ -3,11 +3,11 @@
 use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 
-use super::{Statistics, TensorReport};
+use super::{Histogram, TensorReport};
 use crate::graph::{Graph, Node, NodeId, TensorRef};
 use crate::onnx::Model;
 use crate::passes::batch_norm::{self, BatchNorm};
-use crate::tensor::{Constant, DType};
+use crate::tensor::{Constant, DType, Statistics};
 
 /// A node of the graph that computes something from the inputs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -51,6 +51,8 @@ pub struct WeightReport {
     pub bytes: u64,
     /// What is known of its elements.
     pub statistics: Statistics,
+    /// How the finite ones are distributed; `null` where there are none.
+    pub histogram: Option<Histogram>,
 }
 
 /// The layers and weights of a graph.
@@ -205,6 +207,7 @@ fn weight(node: &Node, constant: &Constant, layer: usize) -> WeightReport {
         parameters: constant.len() as u64,
         bytes: constant.byte_len().unwrap_or(0) as u64,
         statistics: Statistics::default(),
+        histogram: None,
     }
 }
 

@@ -6,12 +6,12 @@ mod assumptions;
 mod batch_norms;
 mod coordinates;
 mod data;
+mod histogram;
 mod html;
 mod layers;
 mod layout;
 pub mod numbers;
 mod scopes;
-mod statistics;
 mod warnings;
 
 use std::io::{BufWriter, Write};
@@ -20,10 +20,10 @@ use std::path::Path;
 pub use assumptions::Assumption;
 pub use batch_norms::NormReport;
 pub use data::{Format, ModelReport, Report, SourceReport, TensorReport, Timing, Totals, VERSION};
+pub use histogram::Histogram;
 pub use layers::{LayerReport, WeightReport};
 pub use layout::Arrangement;
 pub use scopes::{Part, Picture, Scope};
-pub use statistics::{Histogram, Statistics};
 pub use warnings::Warning;
 
 use crate::convert::{Conversion, ConvertOptions};
@@ -56,12 +56,16 @@ impl Report {
         let Conversion { graph, batch_norms, model, .. } = conversion;
         let listed = layers::list(graph, batch_norms, model);
         let constants: Vec<_> = listed.weights.iter().map(|(_, constant)| constant).collect();
-        let statistics = statistics::of_all(&constants)?;
+        let numbers = histogram::of_all(&constants)?;
         let weights: Vec<WeightReport> = listed
             .weights
             .iter()
-            .zip(statistics)
-            .map(|((weight, _), statistics)| WeightReport { statistics, ..weight.clone() })
+            .zip(numbers)
+            .map(|((weight, _), (statistics, histogram))| WeightReport {
+                statistics,
+                histogram,
+                ..weight.clone()
+            })
             .collect();
         let norms = batch_norms::report(graph, batch_norms, &listed.weight_of, &weights);
         let totals = Totals::new(&listed.layers, &weights);

@@ -33,7 +33,7 @@ pub fn collect(conversion: &Conversion, weights: &[WeightReport], norms: &[NormR
         norms.iter().flat_map(|norm| [norm.gamma, norm.beta, norm.mean, norm.variance]).collect();
     for (place, weight) in weights.iter().enumerate() {
         let statistics = &weight.statistics;
-        let strange = statistics.nan + statistics.infinite;
+        let strange = statistics.nan + statistics.inf;
         // Those of batch norms have been named.
         if strange > 0 && !parts.contains(&Some(place)) {
             let text = format!("{strange} of {} elements are no finite numbers", statistics.count);

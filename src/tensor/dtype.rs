@@ -95,6 +95,11 @@ impl DType {
     pub fn is_float(self) -> bool {
         matches!(self, Self::Float32 | Self::Float64 | Self::Float16 | Self::BFloat16)
     }
+
+    /// Whether elements are real numbers of any kind, truth values included.
+    pub fn is_real(self) -> bool {
+        !matches!(self, Self::Complex64 | Self::Complex128 | Self::String | Self::Resource | Self::Variant)
+    }
 }
 
 impl std::fmt::Display for DType {

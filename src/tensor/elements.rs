@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use rayon::prelude::*;
+
 use super::round::round_to_float16;
 use super::scale::Scaling;
 use super::{Block, Permutation};
@@ -49,6 +51,9 @@ impl Room {
         &mut self.0[start..start + length]
     }
 }
+
+/// Bytes that a core looks at before it asks for other work.
+const PIECE_BYTES: usize = 1 << 18;
 
 impl Elements<'_> {
     /// Bytes of an element as it will be.
@@ -119,6 +124,27 @@ impl Elements<'_> {
             take(self.fill(&block, &mut room)?.bytes)?;
         }
         Ok(())
+    }
+
+    /// What `look` makes of pieces that all cores look at. The pieces are the same each time, and together all elements, but
+    /// not in their order where that is not the stored one.
+    ///
+    /// # Errors
+    /// Where an element has a size that no type has.
+    pub fn map_pieces<T: Send>(&self, look: impl Fn(&[u8]) -> T + Sync) -> Result<Vec<T>> {
+        if let Some(all) = self.in_order() {
+            // Of whole elements: it is a multiple of all their sizes.
+            return Ok(all.par_chunks(PIECE_BYTES).map(&look).collect());
+        }
+        if self.is_empty() {
+            return Ok(vec![]);
+        }
+        let blocks = self.blocks(PIECE_BYTES, 4 * PIECE_BYTES);
+        let filled = blocks.par_iter().map_init(Room::default, |room, block| {
+            let filled = self.fill(block, room)?;
+            Ok(look(filled.bytes))
+        });
+        filled.collect()
     }
 
     /// Adds all elements to the end of `out`, in their order.

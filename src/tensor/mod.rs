@@ -6,18 +6,22 @@
 mod constant;
 mod dtype;
 mod elements;
+mod numbers;
 mod part;
 mod permute;
 mod round;
 mod scale;
 mod source;
+mod statistics;
 mod transpose;
 
 pub use constant::Constant;
 pub use dtype::DType;
 pub use elements::{Elements, Filled, Room};
+pub use numbers::for_each_number;
 pub use permute::{Block, Permutation, check_length};
 pub use source::{Fill, Inline, Source};
+pub use statistics::Statistics;
 
 /// The number of elements of a tensor of this shape, or `None` where it does not fit a `usize`.
 pub fn element_count(shape: &[usize]) -> Option<usize> {

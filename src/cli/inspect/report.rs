@@ -9,9 +9,10 @@ use crate::contents::Contents;
 use crate::convert::BatchNormSummary;
 use crate::inspect::{
     BatchNormEntry, Finding, GraphSummary, Identified, IdentifiedNetwork, Inspected, Kind, Kinds,
-    OnnxSummary, Statistics, findings, kinds, summary,
+    OnnxSummary, findings, kinds, summary,
 };
 use crate::passes::moving_averages::MovingAverages;
+use crate::tensor::Statistics;
 
 /// What was found.
 #[derive(Debug, Serialize)]

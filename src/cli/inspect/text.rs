@@ -2,10 +2,9 @@
 
 use super::report::{NetworkEntry, Report, TensorEntry};
 use crate::cli::{output, scope};
-use crate::inspect::{
-    BatchNormEntry, GraphSummary, Kinds, OnnxSummary, Signature, Statistics, TensorSummary,
-};
+use crate::inspect::{BatchNormEntry, GraphSummary, Kinds, OnnxSummary, Signature, TensorSummary};
 use crate::passes::batch_norm::Origin;
+use crate::tensor::Statistics;
 
 /// The report as tables and sentences.
 pub fn text(report: &Report<'_>) -> String {
@@ -70,18 +69,17 @@ fn tensors(tensors: &[TensorEntry]) -> String {
             tensor.kind.name().to_owned(),
         ];
         if has_statistics {
-            let count = tensor.shape.iter().product();
-            row.extend(tensor.statistics.map_or_else(Default::default, |found| statistics(&found, count)));
+            row.extend(tensor.statistics.map_or_else(Default::default, |found| statistics(&found)));
         }
         row
     });
     output::table_of_names(&head, rows.collect())
 }
 
-fn statistics(found: &Statistics, count: usize) -> [String; 7] {
+fn statistics(found: &Statistics) -> [String; 7] {
     let [min, max, mean, std] = [found.min, found.max, found.mean, found.std]
         .map(|value| value.map_or_else(|| "-".to_owned(), number));
-    let zeros = format!("{:.1} %", 100.0 * found.zero_share(count));
+    let zeros = format!("{:.1} %", 100.0 * found.zero_share());
     [min, max, mean, std, zeros, found.nan.to_string(), found.inf.to_string()]
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use maud::{Markup, html};
 
 use crate::report::numbers::short;
-use crate::report::{Histogram, Statistics};
+use crate::report::{Histogram, WeightReport};
 
 /// How wide a bin is drawn.
 const BIN: usize = 3;
@@ -22,28 +22,28 @@ pub fn bar(share: f64) -> Markup {
     }
 }
 
-/// The distribution of a tensor's elements.
-pub fn histogram(statistics: &Statistics) -> Markup {
-    let Some(histogram) = &statistics.histogram else {
+/// The distribution of a weight's elements.
+pub fn histogram(weight: &WeightReport) -> Markup {
+    let Some(histogram) = &weight.histogram else {
         return html! { span.muted { "no finite elements" } };
     };
     let width = histogram.counts.len() * BIN;
     html! {
         svg.histogram viewBox={ "0 0 " (width) " 24" } preserveAspectRatio="none" role="img" {
-            title { (description(statistics, histogram)) }
+            title { (description(weight.statistics.count, histogram)) }
             path d=(outline(histogram)) {}
         }
     }
 }
 
-fn description(statistics: &Statistics, histogram: &Histogram) -> String {
+fn description(count: u64, histogram: &Histogram) -> String {
     let [low, high] = [histogram.low, histogram.high].map(short);
     let fullest = histogram.counts.iter().enumerate().max_by_key(|(_, count)| **count);
     let width = (histogram.high - histogram.low) / histogram.counts.len() as f64;
     let [from, to] = fullest
         .map_or([0.0; 2], |(bin, _)| [bin, bin + 1].map(|edge| histogram.low + width * edge as f64))
         .map(short);
-    format!("{} elements from {low} to {high}, most of them between {from} and {to}", statistics.count)
+    format!("{count} elements from {low} to {high}, most of them between {from} and {to}")
 }
 
 /// A bar for each bin, those that hold anything being at least a line high.

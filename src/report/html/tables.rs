@@ -6,7 +6,8 @@ use maud::{Markup, html};
 use super::plots::{bar, histogram};
 use crate::onnx::Dim;
 use crate::report::numbers::{bytes, percent, shape, short, thousands};
-use crate::report::{LayerReport, NormReport, Report, Statistics, WeightReport};
+use crate::report::{LayerReport, NormReport, Report, WeightReport};
+use crate::tensor::Statistics;
 
 /// A column: its heading, and whether it holds numbers.
 type Column = (&'static str, bool);
@@ -93,11 +94,11 @@ pub fn batch_norms(report: &Report) -> Markup {
 
 fn norm_row(norm: &NormReport, weights: &[WeightReport]) -> Markup {
     let part = |place: Option<usize>, otherwise: &str| {
-        let statistics = place.and_then(|place| weights.get(place)).map(|weight| &weight.statistics);
+        let weight = place.and_then(|place| weights.get(place));
         html! {
-            td.number.part data-v=[statistics.and_then(|statistics| statistics.min)] {
-                @match statistics {
-                    Some(statistics) => { (histogram(statistics)) (range(statistics)) }
+            td.number.part data-v=[weight.and_then(|weight| weight.statistics.min)] {
+                @match weight {
+                    Some(weight) => { (histogram(weight)) (range(&weight.statistics)) }
                     None => span.muted { (otherwise) },
                 }
             }
@@ -165,22 +166,22 @@ fn weight_row(weight: &WeightReport) -> Markup {
     let number = |value: Option<f64>| {
         html! { td.number data-v=[value] { @if let Some(value) = value { (short(value)) } } }
     };
-    let zeros = if statistics.count > 0 { statistics.zeros as f64 / statistics.count as f64 } else { 0.0 };
+    let zeros = statistics.zero_share();
     let dims: Vec<Dim> = weight.shape.iter().copied().map(Dim::Known).collect();
     html! {
-        tr.bad[statistics.nan + statistics.infinite > 0] {
+        tr.bad[statistics.nan + statistics.inf > 0] {
             th scope="row" { (weight.name) }
             td { (shape(Some(&dims))) @if weight.dtype != "float32" { " " (weight.dtype) } }
             td.number data-v=(weight.parameters) { (thousands(weight.parameters)) }
             (number(statistics.min))
             (number(statistics.mean))
-            (number(statistics.deviation))
+            (number(statistics.std))
             (number(statistics.max))
             td.number data-v=(zeros) { @if zeros > 0.0 { (percent(zeros)) } }
             td.part {
-                (histogram(statistics))
+                (histogram(weight))
                 @if statistics.nan > 0 { " " strong { (statistics.nan) " not a number" } }
-                @if statistics.infinite > 0 { " " strong { (statistics.infinite) " infinite" } }
+                @if statistics.inf > 0 { " " strong { (statistics.inf) " infinite" } }
             }
         }
     }

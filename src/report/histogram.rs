@@ -1,0 +1,118 @@
+//! How the elements of a weight are distributed, beside their statistics. Each weight is opened once for both.
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::tensor::{Constant, DType, Elements, Statistics, for_each_number};
+
+/// The bins of a histogram.
+const BINS: usize = 32;
+
+/// How many elements fall into each of several equal parts of a range.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Histogram {
+    /// Where the range begins.
+    pub low: f64,
+    /// Where it ends; the last bin includes it.
+    pub high: f64,
+    /// The number of elements in each bin.
+    pub counts: Vec<u64>,
+}
+
+/// The statistics of every constant and the distribution of its finite elements, in their order.
+///
+/// # Errors
+/// Where one cannot be read.
+pub fn of_all(constants: &[&Constant]) -> Result<Vec<(Statistics, Option<Histogram>)>> {
+    constants.par_iter().with_max_len(1).map(|constant| of(constant)).collect()
+}
+
+/// The statistics of one constant and the distribution of its finite elements; `None` where there are none.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn of(constant: &Constant) -> Result<(Statistics, Option<Histogram>)> {
+    let (dtype, elements) = (constant.dtype(), constant.open()?);
+    let statistics = Statistics::of_elements(dtype, &elements)?;
+    let histogram = match (statistics.min, statistics.max) {
+        // All alike: one bin says it.
+        (Some(low), Some(high)) if low == high => Histogram { low, high, counts: vec![statistics.finite()] },
+        (Some(low), Some(high)) => Histogram { low, high, counts: counts(dtype, &elements, low, high)? },
+        _ => return Ok((statistics, None)),
+    };
+    Ok((statistics, Some(histogram)))
+}
+
+/// How many elements fall into each of the bins from `low` to `high`.
+fn counts(dtype: DType, elements: &Elements<'_>, low: f64, high: f64) -> Result<Vec<u64>> {
+    // Half of each, since their difference may be more than a number can hold.
+    let scale = BINS as f64 / (high / 2.0 - low / 2.0);
+    let counted = elements.map_pieces(|piece| {
+        let mut counts = [0; BINS];
+        for_each_number(dtype, piece, |value| {
+            if value.is_finite() {
+                // A place below 0 or that is no number becomes 0.
+                let bin = ((value / 2.0 - low / 2.0) * scale) as usize;
+                counts[bin.min(BINS - 1)] += 1;
+            }
+        });
+        counts
+    })?;
+    let mut sums = vec![0; BINS];
+    for counts in counted {
+        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+    }
+    Ok(sums)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_values(values: &[f32]) -> Option<Histogram> {
+        of(&Constant::from_f32(vec![values.len()], values)).unwrap().1
+    }
+
+    #[test]
+    fn every_finite_element_is_in_a_bin() {
+        let mut values: Vec<f32> = (0..300_000).map(|i| ((i * 7919) % 10_007) as f32 / 100.0).collect();
+        values[5] = f32::NAN;
+        values[7] = f32::NEG_INFINITY;
+        let stored = Constant::from_f32(vec![600, 500], &values);
+        for constant in [stored.clone(), stored.permuted(&[1, 0])] {
+            let (statistics, histogram) = of(&constant).unwrap();
+            assert_eq!(histogram.unwrap().counts.iter().sum::<u64>(), 299_998);
+            assert_eq!(statistics.finite(), 299_998);
+        }
+    }
+
+    #[test]
+    fn bins_are_equal_parts_and_the_last_one_includes_the_greatest_element() {
+        let histogram = of_values(&(0..=64).map(|i| i as f32).collect::<Vec<_>>()).unwrap();
+        assert_eq!((histogram.low, histogram.high), (0.0, 64.0));
+        assert_eq!(histogram.counts[..3], [2, 2, 2]);
+        assert_eq!(histogram.counts[BINS - 1], 3);
+    }
+
+    #[test]
+    fn without_finite_elements_there_is_none() {
+        assert_eq!(of_values(&[f32::NAN, f32::INFINITY]), None);
+        assert_eq!(of_values(&[]), None);
+    }
+
+    #[test]
+    fn elements_that_are_all_alike_make_one_bin() {
+        assert_eq!(of_values(&[2.5; 7]).unwrap().counts, [7]);
+    }
+
+    #[test]
+    fn a_range_wider_than_a_number_holds_has_bins_all_the_same() {
+        let values =
+            [f64::MIN, f64::MAX * 0.3, f64::MAX].iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+        let source = crate::tensor::Inline::Bytes(values.into());
+        let constant = Constant::new(DType::Float64, vec![3], std::sync::Arc::new(source));
+        let counts = of(&constant).unwrap().1.unwrap().counts;
+        assert_eq!((counts[0], counts[20], counts[BINS - 1]), (1, 1, 1));
+    }
+}
