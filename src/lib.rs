@@ -12,6 +12,8 @@ pub mod inspect;
 pub mod lower;
 mod mapped;
 pub mod model;
+pub mod npy;
+pub mod npz;
 pub mod onnx;
 pub mod output;
 pub mod passes;

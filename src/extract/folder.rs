@@ -5,8 +5,9 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use super::file_names::file_names;
-use super::{Output, PIECE_BYTES, npy};
+use super::{Output, PIECE_BYTES};
 use crate::error::{Error, Result};
+use crate::npy;
 
 pub(super) fn write(tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u64)) -> Result<()> {
     let files = file_names(tensors.iter().map(|tensor| tensor.name.as_str()))?;
@@ -28,7 +29,7 @@ pub(super) fn write(tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u6
             OpenOptions::new().write(true).create_new(true).open(&file)
         });
         let mut out = BufWriter::with_capacity(PIECE_BYTES, opened.map_err(|error| unwritable(&error))?);
-        npy::write(tensor, |bytes| {
+        npy::write(&tensor.value, |bytes| {
             progress(bytes.len() as u64);
             out.write_all(bytes).map_err(|error| unwritable(&error))
         })?;

@@ -5,8 +5,6 @@
 mod choice;
 mod file_names;
 mod folder;
-mod npy;
-mod npz;
 mod safetensors;
 
 use std::path::Path;
@@ -15,6 +13,7 @@ pub use choice::{Choice, Chosen, Layout, choose};
 
 use crate::error::{Error, Result};
 use crate::tensor::{Constant, DType};
+use crate::{npy, npz};
 
 /// A form in which tensors are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +59,7 @@ impl Format {
     /// Whether there is a way to write tensors of this type.
     pub fn can_hold(self, dtype: DType) -> bool {
         match self {
-            Self::Npz | Self::Folder => dtype == DType::String || npy::descr(dtype).is_some(),
+            Self::Npz | Self::Folder => npy::can_hold(dtype),
             Self::Safetensors => safetensors::type_name(dtype).is_some(),
         }
     }
@@ -78,8 +77,14 @@ impl Format {
     /// # Errors
     /// Where the target cannot be written, a tensor cannot be read, or it has a type or name that this form has not.
     pub fn write(self, tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u64)) -> Result<()> {
+        if let Some(tensor) = tensors.iter().find(|tensor| !self.can_hold(tensor.value.dtype())) {
+            return Err(no_type(self.name(), tensor));
+        }
         match self {
-            Self::Npz => npz::write(tensors, path, progress),
+            Self::Npz => {
+                let arrays = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.value.clone()));
+                npz::write(arrays, path, progress)
+            }
             Self::Safetensors => safetensors::write(tensors, path, progress),
             Self::Folder => folder::write(tensors, path, progress),
         }

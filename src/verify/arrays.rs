@@ -1,15 +1,10 @@
 //! Named arrays in NumPy's files.
 
-use std::io::{Read, Write};
 use std::path::Path;
 
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipArchive, ZipWriter};
-
-use super::npy;
 use crate::error::{Error, Result};
 use crate::eval::Tensor;
-use crate::output::OutputFile;
+use crate::{npy, npz};
 
 /// A tensor with its name.
 pub type Named = (String, Tensor);
@@ -27,8 +22,8 @@ pub fn read_arrays(given: &[String], names: &[String]) -> Result<Vec<Named>> {
             _ => (None, Path::new(given)),
         };
         let bytes = read(path)?;
-        if bytes.starts_with(b"PK") {
-            let mut found = read_archive(path, &bytes)?;
+        if npz::is_archive(&bytes) {
+            let mut found = npz::read(path, &bytes)?;
             match (&mut found[..], name, names) {
                 (_, Some(name), _) => {
                     let problem = format!("it names its arrays itself, and cannot be given as {name}=");
@@ -58,44 +53,13 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     std::fs::read(path).map_err(|error| Error::file(path, format!("it cannot be read: {error}")))
 }
 
-fn read_archive(path: &Path, bytes: &[u8]) -> Result<Vec<Named>> {
-    let damaged = |error: &dyn std::fmt::Display| {
-        Error::file(path, format!("it is no archive that NumPy saved: {error}"))
-    };
-    let mut archive = ZipArchive::new(std::io::Cursor::new(bytes)).map_err(|error| damaged(&error))?;
-    let mut arrays = vec![];
-    for index in 0..archive.len() {
-        let mut file = archive.by_index(index).map_err(|error| damaged(&error))?;
-        let name = file.name().map_err(|error| damaged(&error))?.into_owned();
-        let mut bytes = vec![];
-        file.read_to_end(&mut bytes).map_err(|error| damaged(&error))?;
-        let tensor =
-            npy::read(&bytes).map_err(|error| error.within(format!("{}: {name}", path.display())))?;
-        arrays.push((name.strip_suffix(".npy").unwrap_or(&name).to_owned(), tensor));
-    }
-    Ok(arrays)
-}
-
 /// Writes arrays to an `.npz` file, under their names.
 ///
 /// # Errors
 /// Where it cannot be written.
 pub fn save_arrays(path: &Path, arrays: &[Named]) -> Result<()> {
-    let output = OutputFile::create(path)?;
-    let mut archive = ZipWriter::new(output.file());
-    let mut write = || -> std::io::Result<()> {
-        for (name, tensor) in arrays {
-            let bytes = npy::write(tensor);
-            let options = SimpleFileOptions::default()
-                .compression_method(CompressionMethod::Stored)
-                .large_file(bytes.len() > u32::MAX as usize);
-            archive.start_file(format!("{name}.npy"), options)?;
-            archive.write_all(&bytes)?;
-        }
-        Ok(())
-    };
-    write().and_then(|()| Ok(archive.finish().map(drop)?)).map_err(|error| output.error(&error))?;
-    output.persist()
+    let constants = arrays.iter().map(|(name, tensor)| (name.as_str(), tensor.to_constant()));
+    npz::write(constants, path, &mut |_| ())
 }
 
 /// The array of a tensor, whose name may be given with the number of the output or without.

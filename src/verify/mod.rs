@@ -6,7 +6,6 @@
 mod arrays;
 mod difference;
 mod inputs;
-mod npy;
 mod runtime;
 
 pub use arrays::{Named, find, read_arrays, save_arrays};

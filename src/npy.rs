@@ -1,4 +1,4 @@
-//! NumPy's files of one array.
+//! NumPy's files of one array: a header, and the bytes that a checkpoint holds too.
 //!
 //! Source: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
 
@@ -6,9 +6,12 @@ use ndarray::{ArrayD, ShapeBuilder};
 
 use crate::error::{Error, Result};
 use crate::eval::Tensor;
-use crate::tensor::element_count;
+use crate::tensor::{Constant, DType, element_count};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
+
+/// Bytes that are written at once.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// What the head of a file says.
 struct Head<'a> {
@@ -92,38 +95,63 @@ fn parse_head(text: &str) -> Option<Head<'_>> {
     (fortran_order || order.starts_with("False")).then_some(Head { descr, fortran_order, shape })
 }
 
-/// The bytes of a `.npy` file, version 1.0.
-pub fn write(tensor: &Tensor) -> Vec<u8> {
-    let descr = match tensor {
-        Tensor::Float32(_) => "<f4",
-        Tensor::Float64(_) => "<f8",
-        Tensor::Int32(_) => "<i4",
-        Tensor::Int64(_) => "<i8",
-        Tensor::UInt8(_) => "|u1",
-        Tensor::Bool(_) => "|b1",
-    };
-    let shape: String = tensor.shape().iter().map(|dim| format!("{dim}, ")).collect();
-    let mut head =
+/// NumPy's name of a type; types that NumPy has not are given as the unsigned integers of their bits.
+fn descr(dtype: DType) -> Option<&'static str> {
+    Some(match dtype {
+        DType::Float32 => "<f4",
+        DType::Float64 => "<f8",
+        DType::Float16 => "<f2",
+        DType::Int8 | DType::QInt8 => "|i1",
+        DType::Int16 | DType::QInt16 => "<i2",
+        DType::Int32 | DType::QInt32 => "<i4",
+        DType::Int64 => "<i8",
+        DType::UInt8 | DType::QUInt8 => "|u1",
+        DType::UInt16 | DType::QUInt16 | DType::BFloat16 => "<u2",
+        DType::UInt32 => "<u4",
+        DType::UInt64 => "<u8",
+        DType::Bool => "|b1",
+        DType::Complex64 => "<c8",
+        DType::Complex128 => "<c16",
+        DType::String | DType::Resource | DType::Variant => return None,
+    })
+}
+
+/// Whether NumPy has arrays of these elements.
+pub fn can_hold(dtype: DType) -> bool {
+    dtype == DType::String || descr(dtype).is_some()
+}
+
+/// Writes an array from its first byte to its last, with `write`. Strings get the length of the longest.
+///
+/// # Errors
+/// Those of `write`, or where the elements cannot be read or have a type that NumPy has not.
+pub fn write(value: &Constant, mut write: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    if value.dtype() == DType::String {
+        let strings = value.strings()?;
+        let longest = strings.iter().map(Vec::len).max().unwrap_or(0).max(1);
+        write(&header(&format!("|S{longest}"), value.shape()))?;
+        return strings.into_iter().try_for_each(|mut string| {
+            string.resize(longest, 0);
+            write(&string)
+        });
+    }
+    let descr = descr(value.dtype())
+        .ok_or_else(|| Error::new("array", format!("NumPy has no type for {}", value.dtype())))?;
+    let elements = value.open()?;
+    write(&header(descr, value.shape()))?;
+    elements.for_each_piece(PIECE_BYTES, write)
+}
+
+/// The head of the file, version 1.0.
+fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
+    let shape: String = shape.iter().map(|dim| format!("{dim}, ")).collect();
+    let mut dictionary =
         format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({}), }}", shape.trim_end());
     // The elements begin at a multiple of 64.
     let before = MAGIC.len() + 4;
-    head.push_str(&" ".repeat(63 - (before + head.len()) % 64));
-    head.push('\n');
-    let mut bytes = [MAGIC, &[1, 0], &(head.len() as u16).to_le_bytes(), head.as_bytes()].concat();
-    macro_rules! elements {
-        ($array:expr) => {
-            bytes.extend($array.iter().flat_map(|element| element.to_le_bytes()))
-        };
-    }
-    match tensor {
-        Tensor::Float32(array) => elements!(array),
-        Tensor::Float64(array) => elements!(array),
-        Tensor::Int32(array) => elements!(array),
-        Tensor::Int64(array) => elements!(array),
-        Tensor::UInt8(array) => elements!(array),
-        Tensor::Bool(array) => bytes.extend(array.iter().map(|&element| u8::from(element))),
-    }
-    bytes
+    dictionary.push_str(&" ".repeat(63 - (before + dictionary.len()) % 64));
+    dictionary.push('\n');
+    [MAGIC, &[1, 0], &(dictionary.len() as u16).to_le_bytes(), dictionary.as_bytes()].concat()
 }
 
 #[cfg(test)]
@@ -134,6 +162,16 @@ mod tests {
         [MAGIC, &[1, 0], &(head.len() as u16).to_le_bytes(), head.as_bytes(), elements].concat()
     }
 
+    fn written(tensor: &Tensor) -> Vec<u8> {
+        let mut bytes = vec![];
+        write(&tensor.to_constant(), |piece| {
+            bytes.extend_from_slice(piece);
+            Ok(())
+        })
+        .unwrap();
+        bytes
+    }
+
     fn problem(bytes: &[u8]) -> String {
         read(bytes).unwrap_err().to_string()
     }
@@ -142,10 +180,10 @@ mod tests {
     fn what_is_written_is_read() {
         let tensor =
             Tensor::Float32(ArrayD::from_shape_vec(vec![2, 3], (0..6).map(|x| x as f32).collect()).unwrap());
-        assert_eq!(read(&write(&tensor)).unwrap(), tensor);
-        assert_eq!(write(&tensor).len() % 64, 6 * 4);
+        assert_eq!(read(&written(&tensor)).unwrap(), tensor);
+        assert_eq!(written(&tensor).len() % 64, 6 * 4);
         let flag = Tensor::Bool(ArrayD::from_elem(vec![], true));
-        assert_eq!(read(&write(&flag)).unwrap(), flag);
+        assert_eq!(read(&written(&flag)).unwrap(), flag);
     }
 
     #[test]
@@ -177,5 +215,15 @@ mod tests {
         for end in 0..20 {
             assert!(read(&file(head, &[])[..end]).is_err());
         }
+    }
+
+    #[test]
+    fn a_header_says_type_and_shape_and_ends_on_a_boundary() {
+        let array = header("<f4", &[3, 5]);
+        assert_eq!(array.len() % 64, 0);
+        let text = String::from_utf8_lossy(&array[10..]).into_owned();
+        assert_eq!(text.trim_end(), "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 5,), }");
+        let scalar = header("<f4", &[]);
+        assert!(String::from_utf8_lossy(&scalar[10..]).contains("'shape': ()"));
     }
 }

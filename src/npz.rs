@@ -1,0 +1,93 @@
+//! NumPy's archives of named arrays.
+//!
+//! Source: <https://numpy.org/doc/stable/reference/generated/numpy.savez.html>.
+
+use std::io::{Cursor, Read, Write};
+use std::path::Path;
+
+use zip::result::ZipError;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+use crate::error::{Error, Result};
+use crate::eval::Tensor;
+use crate::npy;
+use crate::output::OutputFile;
+use crate::tensor::Constant;
+
+/// Writes arrays under their names, without compression. `progress` is told the bytes as they are written.
+///
+/// # Errors
+/// Where the file cannot be written, the elements of an array cannot be read, or NumPy has no type for them.
+pub fn write<'a>(
+    arrays: impl IntoIterator<Item = (&'a str, Constant)>,
+    path: &Path,
+    progress: &mut dyn FnMut(u64),
+) -> Result<()> {
+    let output = OutputFile::create(path)?;
+    let unwritable = |error: ZipError| output.error(&error.into());
+    let mut archive = ZipWriter::new(output.file());
+    for (name, value) in arrays {
+        let large = value.byte_len().is_none_or(|bytes| bytes > u32::MAX as usize / 2);
+        let options =
+            SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(large);
+        archive.start_file(format!("{name}.npy"), options).map_err(unwritable)?;
+        npy::write(&value, |bytes| {
+            progress(bytes.len() as u64);
+            archive.write_all(bytes).map_err(|error| output.error(&error))
+        })?;
+    }
+    archive.finish().map_err(unwritable)?;
+    output.persist()
+}
+
+/// Whether a file begins as an archive does.
+pub fn is_archive(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK")
+}
+
+/// Reads the arrays of the archive at `path`, whose bytes these are.
+///
+/// # Errors
+/// Where it is no archive, or one of its files is no array that can be read.
+pub fn read(path: &Path, bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
+    let damaged = |error: &dyn std::fmt::Display| {
+        Error::file(path, format!("it is no archive that NumPy saved: {error}"))
+    };
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(&error))?;
+    let mut arrays = vec![];
+    for index in 0..archive.len() {
+        let mut file = archive.by_index(index).map_err(|error| damaged(&error))?;
+        let name = file.name().map_err(|error| damaged(&error))?.into_owned();
+        let mut bytes = vec![];
+        file.read_to_end(&mut bytes).map_err(|error| damaged(&error))?;
+        let tensor =
+            npy::read(&bytes).map_err(|error| error.within(format!("{}: {name}", path.display())))?;
+        arrays.push((name.strip_suffix(".npy").unwrap_or(&name).to_owned(), tensor));
+    }
+    Ok(arrays)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_by_its_name() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("arrays.npz");
+        let transposed = Constant::from_f32(vec![2, 3], &[0., 1., 2., 3., 4., 5.]).permuted(&[1, 0]);
+        let arrays = [("scope/w", transposed), ("step", Constant::from_i64(vec![], &[7]))];
+        write(arrays.clone(), &path, &mut |_| ()).unwrap();
+        let read = read(&path, &std::fs::read(&path).unwrap()).unwrap();
+        let expected =
+            arrays.map(|(name, value)| (name.to_owned(), Tensor::from_constant(&value).unwrap().unwrap()));
+        assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn what_is_no_archive_is_refused() {
+        let said = read(Path::new("a.npz"), b"PK\x03\x04 and no more").unwrap_err().to_string();
+        assert!(said.contains("a.npz: it is no archive that NumPy saved"), "{said}");
+    }
+}
