@@ -6,7 +6,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::error::{Error, Result};
 use crate::temporary::Temporary;
@@ -35,17 +35,8 @@ impl OutputFile {
         if path.is_dir() {
             return Err(Error::file(path, "the output is an existing folder").advice("name a file in it"));
         }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        if !folder.is_dir() {
-            return Err(Error::file(path, format!("there is no folder {}", folder.display()))
-                .advice("make it, or choose another output"));
-        }
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(PREFIX).suffix(SUFFIX);
-        // A temporary file is readable by its owner only; this one is to become an ordinary file.
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        match Temporary::file(|| builder.tempfile_in(folder)) {
+        let folder = folder_of(path)?;
+        match Temporary::file(|| builder(0o666).tempfile_in(folder)) {
             Ok(file) => Ok(Self { file, path: path.to_owned() }),
             Err(error) => Err(unwritable(path, &error)),
         }
@@ -117,6 +108,37 @@ impl OutputFile {
     }
 }
 
+/// An empty folder beside `path`, for what is to be renamed to it, or for the folder to be renamed itself.
+///
+/// # Errors
+/// Where the folder of `path` cannot be written.
+pub fn folder_beside(path: &Path) -> Result<Temporary<TempDir>> {
+    let folder = folder_of(path)?;
+    Temporary::folder_by(|| builder(0o777).tempdir_in(folder)).map_err(|error| unwritable(path, &error))
+}
+
+/// The folder in which an output is to lie.
+fn folder_of(path: &Path) -> Result<&Path> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(Error::file(path, format!("there is no folder {}", folder.display()))
+            .advice("make it, or choose another output"));
+    }
+    Ok(folder)
+}
+
+/// Names what is not in its place yet, and permits what outputs are permitted: what is temporary is by itself its owner's
+/// only, and this is to become ordinary.
+fn builder(mode: u32) -> tempfile::Builder<'static, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(PREFIX).suffix(SUFFIX);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    #[cfg(not(unix))]
+    let _ = mode;
+    builder
+}
+
 /// Removes from folders what processes that were killed have left there half-written. What somebody may still write
 /// to, on this machine or another, is left alone.
 pub fn remove_abandoned(folders: impl IntoIterator<Item = PathBuf>) {
@@ -135,7 +157,8 @@ pub fn remove_abandoned(folders: impl IntoIterator<Item = PathBuf>) {
     }
 }
 
-fn unwritable(path: &Path, error: &std::io::Error) -> Error {
+/// What to say where an output cannot be written.
+pub fn unwritable(path: &Path, error: &std::io::Error) -> Error {
     Error::file(path, format!("it cannot be written: {error}")).advice("choose another output")
 }
 

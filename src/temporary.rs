@@ -67,7 +67,15 @@ impl Temporary<TempDir> {
     /// # Errors
     /// Where there is no room for it.
     pub fn folder() -> io::Result<Self> {
-        Self::create(|| tempfile::Builder::new().prefix("tf2onnx-rs-").tempdir(), TempDir::path)
+        Self::folder_by(|| tempfile::Builder::new().prefix("tf2onnx-rs-").tempdir())
+    }
+
+    /// Makes a folder.
+    ///
+    /// # Errors
+    /// Those of `make`.
+    pub fn folder_by(make: impl FnOnce() -> io::Result<TempDir>) -> io::Result<Self> {
+        Self::create(make, TempDir::path)
     }
 }
 

@@ -339,19 +339,28 @@ mod unix {
     }
 
     #[test]
-    fn a_conversion_that_is_interrupted_while_it_writes_leaves_nothing() {
+    fn what_is_interrupted_while_it_writes_leaves_nothing() {
         let folder = TempDir::new().unwrap();
         let large =
             |name: &str, shape: &[usize]| Variable::float32(name, shape, vec![0.25; shape.iter().product()]);
         let variables = [large("a", &[1 << 23]), large("b", &[1 << 23])];
         let checkpoint = write(folder.path(), &variables, Format::V2);
+        let (large, small) = (checkpoint.to_str().unwrap(), tiny());
+        interrupt_often(&["extract", large], "weights.npz", &[]);
+        interrupt_often(&["extract", large], "weights/", &[]);
+        interrupt_often(&["convert", small.to_str().unwrap()], "model.onnx", &["--verify"]);
+    }
+
+    /// Interrupts a command several times, as soon as there is anything beside its output.
+    fn interrupt_often(command: &[&str], output: &str, options: &[&str]) {
         let mut interrupted = 0;
         // The end may come before the signal does.
         for _ in 0..20 {
             let outputs = TempDir::new().unwrap();
-            let output = outputs.path().join("weights.npz");
             let mut child = binary()
-                .args(["extract", checkpoint.to_str().unwrap(), output.to_str().unwrap()])
+                .args(command)
+                .arg(outputs.path().join(output))
+                .args(options)
                 .stdout(Stdio::null())
                 .spawn()
                 .unwrap();
@@ -359,7 +368,7 @@ mod unix {
             kill(Pid::from_raw(child.id() as i32), Signal::SIGINT).unwrap();
             match child.wait().unwrap().code() {
                 Some(130) => {
-                    assert_eq!(fs::read_dir(outputs.path()).unwrap().count(), 0);
+                    assert_eq!(fs::read_dir(outputs.path()).unwrap().count(), 0, "{command:?} {output}");
                     interrupted += 1;
                     if interrupted == 3 {
                         break;
@@ -368,7 +377,7 @@ mod unix {
                 code => assert_eq!(code, Some(0)),
             }
         }
-        assert!(interrupted > 0);
+        assert!(interrupted > 0, "{command:?} {output}");
     }
 }
 

@@ -4,24 +4,19 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use tempfile::TempDir;
+
 use super::file_names::file_names;
 use super::{Output, PIECE_BYTES};
 use crate::error::{Error, Result};
 use crate::npy;
+use crate::output::{folder_beside, unwritable};
 
 pub(super) fn write(tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u64)) -> Result<()> {
     let files = file_names(tensors.iter().map(|tensor| tensor.name.as_str()))?;
     check_target(path)?;
-    let unwritable = |error: &io::Error| {
-        Error::file(path, format!("it cannot be written: {error}")).advice("choose another output")
-    };
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".tf2onnx-rs-").suffix(".partial");
-    // A temporary folder is its owner's only; this one is to become an ordinary folder.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
-    let folder = builder.tempdir_in(parent).map_err(|error| unwritable(&error))?;
+    let unwritable = |error: &io::Error| unwritable(path, error);
+    let folder = folder_beside(path)?;
     for (tensor, file) in tensors.iter().zip(files) {
         let file = folder.path().join(file);
         let opened = file.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| {
@@ -41,21 +36,14 @@ pub(super) fn write(tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u6
     }
     fs::rename(folder.path(), path).map_err(|error| unwritable(&error))?;
     // It is no temporary folder any more.
-    let _ = folder.keep();
+    folder.finish(TempDir::keep);
     Ok(())
 }
 
 /// That the folder is not there, or is empty.
 fn check_target(path: &Path) -> Result<()> {
-    let Some(parent) = path.parent() else {
-        return Err(Error::file(path, "it cannot be written to").advice("choose another output"));
-    };
     if path.file_name().is_none() {
         return Err(Error::file(path, "it has no name of its own").advice("name a new folder"));
-    }
-    if !parent.as_os_str().is_empty() && !parent.is_dir() {
-        return Err(Error::file(path, format!("there is no folder {}", parent.display()))
-            .advice("make it, or choose another output"));
     }
     match fs::read_dir(path) {
         Ok(mut entries) => match entries.next() {

@@ -3,13 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use tempfile::TempDir;
 
 use crate::cli::verify::{tolerance, verdict};
 use crate::convert::Conversion;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::onnx::{WriteOptions, WriteReport, write_model};
-use crate::output::OutputFile;
+use crate::output::{OutputFile, folder_beside, unwritable};
+use crate::temporary::Temporary;
 use crate::verify::{
     Difference, Executable, InputSource, MadeUp, Named, TOLERANCE, compare_all, read_arrays,
 };
@@ -110,7 +112,7 @@ fn not_executed(error: Error) -> Error {
 
 /// A folder beside the output, in which a model lies under its own name until it may take its place.
 struct Staged {
-    folder: tempfile::TempDir,
+    folder: Temporary<TempDir>,
     path: PathBuf,
 }
 
@@ -118,13 +120,9 @@ impl Staged {
     fn new(output: &Path) -> Result<Self> {
         // It is said now where the output cannot be written, and not when the model was run.
         OutputFile::create(output)?;
-        let beside = output.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let made = tempfile::Builder::new()
-            .prefix(".tf2onnx-rs-")
-            .tempdir_in(beside.unwrap_or(Path::new(".")))
-            .map_err(|error| unwritable(output, &error))?;
-        let path = made.path().join(output.file_name().unwrap_or_default());
-        Ok(Self { folder: made, path })
+        let folder = folder_beside(output)?;
+        let path = folder.path().join(output.file_name().unwrap_or_default());
+        Ok(Self { folder, path })
     }
 
     /// The weights take their place first, so that there is never a model without them.
@@ -139,8 +137,4 @@ impl Staged {
         drop(self.folder);
         Ok(report)
     }
-}
-
-fn unwritable(path: &Path, error: &std::io::Error) -> Error {
-    Error::file(path, format!("it cannot be written: {error}")).advice("choose another output")
 }
