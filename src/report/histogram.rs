@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn every_finite_element_is_in_a_bin() {
-        let mut values: Vec<f32> = (0..300_000).map(|i| ((i * 7919) % 10_007) as f32 / 100.0).collect();
+        let mut values: Vec<f32> = (0..300_000_u64).map(|i| ((i * 7919) % 10_007) as f32 / 100.0).collect();
         values[5] = f32::NAN;
         values[7] = f32::NEG_INFINITY;
         let stored = Constant::from_f32(vec![600, 500], &values);
