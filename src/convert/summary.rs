@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::passes::batch_norm::BatchNorm;
+use crate::passes::batch_norm::{BatchNorm, Origin};
 
 /// What the batch norms of a network have in common, and what was assumed of them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,17 +26,31 @@ pub struct BatchNormSummary {
 impl BatchNormSummary {
     /// Counts over the batch norms of a graph; `epsilon_source` is who says the epsilons.
     pub fn new(batch_norms: &[BatchNorm], epsilon_source: String) -> Self {
-        let gamma_stored = batch_norms.iter().filter(|norm| norm.gamma.is_stored()).count();
-        let beta_stored = batch_norms.iter().filter(|norm| norm.beta.is_stored()).count();
-        let mut epsilons: Vec<f32> = batch_norms.iter().map(|norm| norm.epsilon).collect();
+        let parts = batch_norms.iter().map(|norm| (&norm.gamma, &norm.beta, Some(norm.epsilon)));
+        Self::of_parts(parts, epsilon_source)
+    }
+
+    /// Counts over batch norms of which gamma, beta and, where it is known, epsilon are given.
+    pub fn of_parts<'a>(
+        batch_norms: impl Iterator<Item = (&'a Origin, &'a Origin, Option<f32>)>,
+        epsilon_source: String,
+    ) -> Self {
+        let (mut count, mut gamma_stored, mut beta_stored) = (0, 0, 0);
+        let mut epsilons = vec![];
+        for (gamma, beta, epsilon) in batch_norms {
+            count += 1;
+            gamma_stored += usize::from(gamma.is_stored());
+            beta_stored += usize::from(beta.is_stored());
+            epsilons.extend(epsilon);
+        }
         epsilons.sort_by(f32::total_cmp);
         epsilons.dedup();
         Self {
-            count: batch_norms.len(),
+            count,
             gamma_stored,
-            gamma_synthesized: batch_norms.len() - gamma_stored,
+            gamma_synthesized: count - gamma_stored,
             beta_stored,
-            beta_synthesized: batch_norms.len() - beta_stored,
+            beta_synthesized: count - beta_stored,
             epsilons,
             epsilon_source,
         }

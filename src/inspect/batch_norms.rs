@@ -36,21 +36,8 @@ impl From<BatchNorm> for BatchNormEntry {
 
 /// Counts over batch norms; `epsilon_source` is who says their epsilons.
 pub fn summary(norms: &[BatchNormEntry], epsilon_source: String) -> BatchNormSummary {
-    let stored =
-        |part: fn(&BatchNormEntry) -> &Origin| norms.iter().filter(|norm| part(norm).is_stored()).count();
-    let (gamma_stored, beta_stored) = (stored(|norm| &norm.gamma), stored(|norm| &norm.beta));
-    let mut epsilons: Vec<f32> = norms.iter().filter_map(|norm| norm.epsilon).collect();
-    epsilons.sort_by(f32::total_cmp);
-    epsilons.dedup();
-    BatchNormSummary {
-        count: norms.len(),
-        gamma_stored,
-        gamma_synthesized: norms.len() - gamma_stored,
-        beta_stored,
-        beta_synthesized: norms.len() - beta_stored,
-        epsilons,
-        epsilon_source,
-    }
+    let parts = norms.iter().map(|norm| (&norm.gamma, &norm.beta, norm.epsilon));
+    BatchNormSummary::of_parts(parts, epsilon_source)
 }
 
 /// The batch norms that can be told by the names of their variables.

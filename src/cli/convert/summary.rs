@@ -8,7 +8,8 @@ use super::Verification;
 use crate::cli::color::{HEADING, NOTE, styled};
 use crate::cli::{json, output, scope};
 use crate::convert::{BatchNormSummary, Conversion, NetworkOrigin, Origin};
-use crate::onnx::{Dim, TensorInfo, WriteReport};
+use crate::inspect::TensorSummary;
+use crate::onnx::WriteReport;
 use crate::passes::float16::Float16;
 use crate::passes::moving_averages::MovingAverages;
 use crate::slim::Recognition;
@@ -43,14 +44,6 @@ pub struct Summary<'a> {
     notes: Vec<String>,
     verification: Option<&'a Verification>,
     seconds: f64,
-}
-
-#[derive(Debug, Serialize)]
-struct TensorSummary {
-    name: String,
-    dtype: &'static str,
-    /// A number, or a name or `null` where the length is open.
-    shape: Option<Vec<serde_json::Value>>,
 }
 
 impl<'a> Summary<'a> {
@@ -204,30 +197,6 @@ fn notes(conversion: &Conversion) -> Vec<String> {
         }
     };
     network.disagreements.iter().map(|d| note(&d.variable, d.stored)).collect()
-}
-
-impl TensorSummary {
-    fn new(info: &TensorInfo) -> Self {
-        let dim = |dim: &Dim| match dim {
-            Dim::Known(length) => (*length).into(),
-            Dim::Named(name) => name.as_str().into(),
-            Dim::Unknown => serde_json::Value::Null,
-        };
-        let shape = info.shape.as_ref().map(|dims| dims.iter().map(dim).collect());
-        Self { name: info.name.clone(), dtype: info.dtype.name(), shape }
-    }
-}
-
-impl std::fmt::Display for TensorSummary {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let dim = |dim: &serde_json::Value| match dim {
-            serde_json::Value::String(name) => name.clone(),
-            serde_json::Value::Null => "?".to_owned(),
-            length => length.to_string(),
-        };
-        let dims: Vec<String> = self.shape.iter().flatten().map(dim).collect();
-        write!(f, "{} {} [{}]", self.name, self.dtype, dims.join(", "))
-    }
 }
 
 fn join(tensors: &[TensorSummary]) -> String {
