@@ -1,4 +1,9 @@
 //! Converts TensorFlow 1 and TF-Slim models to ONNX, without TensorFlow.
+//!
+//! [`model::Model::open`] opens what the user has, [`convert::convert`] makes an ONNX model of it, and
+//! [`onnx::write_model`] writes that to a file. [`checkpoint::Checkpoint`] reads tensors without converting anything, and
+//! [`slim`] draws networks from variables alone. `docs/library.md` has examples, `docs/architecture.md` what each module
+//! is for.
 
 pub mod checkpoint;
 pub mod cli;
@@ -30,3 +35,8 @@ pub mod verify;
 pub mod proto {
     include!(concat!(env!("OUT_DIR"), "/tensorflow.rs"));
 }
+
+/// The examples of `docs/library.md`, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/library.md")]
+pub struct LibraryPage;
