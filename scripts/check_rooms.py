@@ -25,6 +25,8 @@ def imported(room, path):
         code = file.read_text().split("#[cfg(test)]\nmod tests {")[0]
         code = re.sub(r"//.*", "", code)
         used |= set(re.findall(r"\bcrate::([a-z0-9_]+)", code))
+        for group in re.findall(r"\bcrate::\{([^}]*)\}", code):
+            used |= set(re.findall(r"(?:^|,)\s*([a-z0-9_]+)", group))
     return (used & set(rooms())) - {room}
 
 
