@@ -38,7 +38,7 @@ use crate::output::remove_abandoned;
 Examples:
   tf2onnx-rs batch checkpoints/ --out-dir onnx
   tf2onnx-rs batch 'runs/*/model.ckpt-5000.index' --out-dir onnx --opset 15 --resume
-  find /data -name '*.ckpt' | tf2onnx-rs batch - --out-dir onnx --relative-to /data --report report.jsonl
+  find /data -name '*.ckpt' | tf2onnx-rs batch - --out-dir onnx --report done.jsonl
   tf2onnx-rs batch --manifest models.toml --out-dir onnx --jobs 4
   tf2onnx-rs batch checkpoints/ --out-dir onnx --resume --shard 2/8")]
 pub struct Args {
