@@ -17,7 +17,7 @@ use crate::verify::{
 Examples:
   tf2onnx-rs verify model.onnx --inputs images.npy --expected logits.npy
   tf2onnx-rs verify model.onnx --inputs feeds.npz --expected results.npz --tolerance 1e-4
-  tf2onnx-rs verify model.onnx --inputs images.npy --expected InceptionV3/Logits/SpatialSqueeze:0=logits.npy
+  tf2onnx-rs verify model.onnx --inputs images.npy --expected logits:0=logits.npy
   tf2onnx-rs verify model.onnx --against folded.onnx
   tf2onnx-rs verify model.onnx --against other.onnx --shape images=1,300,300,3 --seed 7 --json")]
 #[command(group(clap::ArgGroup::new("comparison").required(true).args(["expected", "against"])))]
