@@ -6,6 +6,7 @@
 use super::Layout;
 use super::array::common_layout;
 use super::context::Lowering;
+use super::emit::widened;
 use super::support::{Op, op};
 use crate::error::Result;
 use crate::graph::{Node, NodeId, TensorRef};
@@ -124,26 +125,19 @@ fn invert(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     Ok(())
 }
 
-/// ONNX Runtime compares float32, float64, int32 and int64 (and truth values for equality); others are cast to a
-/// wider type first.
+/// ONNX Runtime compares float32, float64, int32 and int64, and whether truth values are equal; others are cast to a wider
+/// type first.
 fn compare(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let (mut a, mut b, layout) = pair(cx, id, node)?;
     let is_equality = matches!(node.op.as_str(), "Equal" | "NotEqual");
-    let wider = match cx.dtype(node.inputs[0]) {
-        DType::Int8 | DType::Int16 | DType::UInt8 | DType::UInt16 => Some(DType::Int32),
-        DType::UInt32 | DType::UInt64 => Some(DType::Int64),
-        DType::Float16 | DType::BFloat16 => Some(DType::Float32),
-        DType::Bool if !is_equality => Some(DType::Int32),
-        DType::String if cx.opset() < 19 => {
-            return Err(node
-                .error("ONNX compares strings from operator set 19 on")
-                .advice("choose --opset 19"));
-        }
-        _ => None,
-    };
-    if let Some(wider) = wider {
-        a = cx.cast(node, a, wider);
-        b = cx.cast(node, b, wider);
+    let dtype = cx.dtype(node.inputs[0]);
+    if dtype == DType::String && cx.opset() < 19 {
+        return Err(node.error("ONNX compares strings from operator set 19 on").advice("choose --opset 19"));
+    }
+    let is_compared = is_equality && dtype == DType::Bool;
+    if !is_compared && widened(dtype) != dtype {
+        a = cx.cast(node, a, widened(dtype));
+        b = cx.cast(node, b, widened(dtype));
     }
     if node.op == "NotEqual" {
         let equal = cx.step(node, "equal", "Equal", vec![a, b], vec![]);

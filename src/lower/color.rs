@@ -33,6 +33,14 @@ impl Steps<'_, '_, '_> {
         outputs
     }
 
+    /// The greatest channel, and its distance to the least.
+    fn value_and_chroma(&mut self, image: &String) -> (String, String) {
+        let value = self.reduce("ReduceMax", image, &[-1], true);
+        let least = self.reduce("ReduceMin", image, &[-1], true);
+        let chroma = self.op("Sub", &[&value, &least]);
+        (value, chroma)
+    }
+
     /// The rest of a division, which is not below zero.
     fn modulo(&mut self, value: &String, divisor: f64) -> String {
         let divisor = self.number(DType::Float32, divisor);
@@ -125,9 +133,7 @@ fn adjust_contrast(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()>
 fn adjust_hue(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let delta = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
     let (mut steps, image) = begin(cx, node)?;
-    let value = steps.reduce("ReduceMax", &image, &[-1], true);
-    let least = steps.reduce("ReduceMin", &image, &[-1], true);
-    let chroma = steps.op("Sub", &[&value, &least]);
+    let (value, chroma) = steps.value_and_chroma(&image);
     let channels = steps.channels(&image);
     let hue = steps.hue(&channels, &value, &chroma);
     let six = steps.number(DType::Float32, 6.0);
@@ -143,9 +149,7 @@ fn adjust_saturation(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<(
     let scale = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
     let (mut steps, image) = begin(cx, node)?;
     let (zero, one) = (steps.number(DType::Float32, 0.0), steps.number(DType::Float32, 1.0));
-    let value = steps.reduce("ReduceMax", &image, &[-1], true);
-    let least = steps.reduce("ReduceMin", &image, &[-1], true);
-    let chroma = steps.op("Sub", &[&value, &least]);
+    let (value, chroma) = steps.value_and_chroma(&image);
     let saturation = steps.saturation(&value, &chroma);
     let scaled = steps.op("Mul", &[&saturation, &scale]);
     let clipped = steps.op("Clip", &[&scaled, &zero, &one]);
@@ -160,9 +164,7 @@ fn adjust_saturation(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<(
 
 fn rgb_to_hsv(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let (mut steps, image) = begin(cx, node)?;
-    let value = steps.reduce("ReduceMax", &image, &[-1], true);
-    let least = steps.reduce("ReduceMin", &image, &[-1], true);
-    let chroma = steps.op("Sub", &[&value, &least]);
+    let (value, chroma) = steps.value_and_chroma(&image);
     let channels = steps.channels(&image);
     let hue = steps.hue(&channels, &value, &chroma);
     let six = steps.number(DType::Float32, 6.0);
