@@ -138,6 +138,6 @@ fn the_graph_is_the_one_that_slim_builds() {
 fn nodes_for(graph: &Graph, tensors: &[&String]) -> Result<BTreeSet<String>, String> {
     let find = |name: &&String| graph.find_tensor(name).ok_or_else(|| format!("no tensor {name}"));
     let tensors: Vec<TensorRef> = tensors.iter().map(find).collect::<Result<_, _>>()?;
-    let (graph, _) = graph.pruned_to(&tensors);
+    let (graph, _) = graph.clone().pruned_to(&tensors);
     Ok(graph.nodes().map(|(_, node)| described(&graph, node)).collect())
 }

@@ -1,6 +1,6 @@
 //! What would become of a graph that came with a model, found out without converting it: no weights are needed.
 
-use super::{ConvertOptions, GraphOrigin, convert, graph, rewritten, variables};
+use super::{ConvertOptions, EndNames, GraphOrigin, convert, graph, pruned, rewritten, variables};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, TensorRef};
 use crate::lower::missing_ops;
@@ -38,9 +38,8 @@ pub fn examine(source: &Source, options: &ConvertOptions) -> Result<Option<Exami
     let described =
         |tensors: &[TensorRef]| tensors.iter().map(|&tensor| info(&drawing.graph, tensor)).collect();
     let (inputs, outputs) = (described(&drawing.inputs), described(&drawing.outputs));
-    let named = [&drawing.outputs[..], &drawing.inputs].concat();
-    let names: Vec<String> = named.iter().map(|&tensor| drawing.graph.tensor_name(tensor)).collect();
-    let graph = rewritten(&drawing.pruned(), &names)?;
+    let names = EndNames::new(&drawing).all();
+    let graph = rewritten(pruned(drawing.graph, &names), &names)?;
     let lookup = variables::Lookup::new(source);
     let averages = MovingAverages::choose(&graph, options.moving_averages, &drawing.described, |name| {
         lookup.constant(name).map(|constant| constant.shape().to_vec())

@@ -103,13 +103,13 @@ pub(super) fn draw(
     let (inputs, outputs) = (wanted(&inputs)?, wanted(&outputs)?);
     let named: Vec<String> = outputs.iter().map(|&output| graph.tensor_name(output)).collect();
     let feeds = feeds_of_training(&graph, &mut notes);
-    let graph = cut_inputs(&graph, &[inputs, feeds].concat())?;
+    let graph = cut_inputs(graph, &[inputs, feeds].concat())?;
     let mut changes = Changes::default();
     let kept: Vec<String> =
         named.iter().cloned().chain(moving.values().map(|name| format!("{name}:0"))).collect();
-    let graph = simplify(&graph, &kept)?;
-    let graph = use_moving_statistics(&graph, &moving, &mut changes)?;
-    let graph = drop_dropouts(&graph, &mut changes)?;
+    let graph = simplify(graph, &kept)?;
+    let graph = use_moving_statistics(graph, &moving, &mut changes)?;
+    let graph = drop_dropouts(graph, &mut changes)?;
     notes.extend(notes_of(&changes));
     let found: Vec<TensorRef> = named.iter().filter_map(|name| graph.find_tensor(name)).collect();
     let (graph, outputs) = graph.pruned_to(&found);

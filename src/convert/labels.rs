@@ -19,13 +19,24 @@ pub(super) const KEY: &str = "names";
 /// The most that is read: a hundred times ImageNet's 21,841 classes.
 const MAX_BYTES: u64 = 64 << 20;
 
+/// The names of a network's classes from the file of that path; none where there is none.
+///
+/// # Errors
+/// Where the file cannot be read, or does not name each class once.
+pub(super) fn of_classes(path: Option<&Path>, drawing: &Drawing) -> Result<Vec<String>> {
+    let Some(path) = path else { return Ok(vec![]) };
+    let labels = read(path)?;
+    check(&labels, path, drawing)?;
+    Ok(labels)
+}
+
 /// Reads the names of classes from a file: one a line, the first that of class 0, or `N:name` lines as in the
 /// `labels.txt` that slim writes beside its data sets (`write_label_file` in
 /// <https://github.com/tensorflow/models/blob/master/research/slim/datasets/dataset_utils.py>).
 ///
 /// # Errors
 /// Where the file cannot be read, is no text, or does not name each class once.
-pub(super) fn read(path: &Path) -> Result<Vec<String>> {
+fn read(path: &Path) -> Result<Vec<String>> {
     let unreadable = |error: std::io::Error| Error::unreadable(path, &error);
     let mut bytes = vec![];
     let file = std::fs::File::open(path).map_err(unreadable)?;
@@ -68,7 +79,7 @@ fn parse(text: &str) -> Result<Vec<String>, String> {
 ///
 /// # Errors
 /// Where there are more names or fewer.
-pub(super) fn check(labels: &[String], path: &Path, drawing: &Drawing) -> Result<()> {
+fn check(labels: &[String], path: &Path, drawing: &Drawing) -> Result<()> {
     let Some(classes) = drawing.classes.or_else(|| classes(drawing)) else { return Ok(()) };
     let names = labels.len();
     let error = |problem: String| Error::file(path, problem);

@@ -9,6 +9,7 @@ mod graph;
 mod labels;
 mod moving_statistics;
 mod network;
+mod options;
 mod probabilities;
 mod reference;
 mod rename;
@@ -18,11 +19,11 @@ mod variables;
 pub use examine::{Examination, examine};
 pub use graph::GraphOrigin;
 pub use network::{NetworkOrigin, recognize_checkpoint, variables};
+pub use options::ConvertOptions;
 pub use probabilities::Probabilities;
 pub use reference::Reference;
 pub use summary::BatchNormSummary;
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::error::{Error, Result};
@@ -35,94 +36,10 @@ use crate::passes::batch_norm::{BatchNorm, batch_norms};
 use crate::passes::float16::{Float16, to_float16};
 use crate::passes::freeze::freeze_variables;
 use crate::passes::fuse_batch_norm::fuse_batch_norms;
-use crate::passes::moving_averages::{self, MovingAverages};
+use crate::passes::moving_averages::MovingAverages;
 use crate::passes::pad_convolutions::pad_convolutions;
 use crate::passes::preprocess::{Preprocessing, preprocess};
 use crate::suggestion::suggesting_and_listing;
-
-/// What is to be said about a conversion; the defaults are those of the command line.
-#[derive(Debug, Clone)]
-pub struct ConvertOptions {
-    /// The network's name or the file that describes it, instead of leaving it to be recognized.
-    pub network: Option<String>,
-    /// slim's arguments of the network, each as `KEY=VALUE`.
-    pub network_options: Vec<String>,
-    /// Height and width of the images; the network's own by default.
-    pub image_size: Option<(usize, usize)>,
-    /// Images in a batch; open by default.
-    pub batch_size: Option<usize>,
-    /// The tensors that the model is fed, where the graph's placeholders are not meant.
-    pub inputs: Vec<String>,
-    /// Tensor names or slim end points; the logits and the predictions, or the graph's ends by default.
-    pub outputs: Vec<String>,
-    /// Shapes of inputs that the graph leaves open, each as `NAME=DIMS`.
-    pub shapes: Vec<String>,
-    /// Placeholders with the values they are to have, each as `NAME=VALUE`.
-    pub freeze: Vec<String>,
-    /// Placeholders whose default is their value.
-    pub use_default: Vec<String>,
-    /// Placeholders whose default is left out.
-    pub ignore_default: Vec<String>,
-    /// The signature of a SavedModel whose inputs and outputs are meant.
-    pub signature: Option<String>,
-    /// The ONNX operator set.
-    pub opset: i64,
-    /// Inputs to declare with their channels second.
-    pub inputs_as_nchw: Vec<String>,
-    /// Outputs to deliver with their channels second.
-    pub outputs_as_nchw: Vec<String>,
-    /// Whether ops that cannot be converted are written as they are, in a domain of their own.
-    pub keep_going: bool,
-    /// Whether batch norms become a part of the convolutions before them.
-    pub fold_batch_norm: bool,
-    /// Whether weights and arithmetic are float16.
-    pub float16: bool,
-    /// Ops, nodes and scopes that compute in float32 all the same.
-    pub keep_float32: Vec<String>,
-    /// Whether moving averages of the weights are taken in their place.
-    pub moving_averages: moving_averages::Choice,
-    /// What the model does to the bytes of images before the network takes them.
-    pub preprocessing: Preprocessing,
-    /// Whether the model delivers probabilities beside its logits.
-    pub probabilities: Probabilities,
-    /// The file with the names of the classes.
-    pub labels: Option<PathBuf>,
-    /// New names of the inputs, each as `NAME=NEW`, or in their order.
-    pub rename_inputs: Vec<String>,
-    /// New names of the outputs, each as `NAME=NEW`, or in their order.
-    pub rename_outputs: Vec<String>,
-}
-
-impl Default for ConvertOptions {
-    fn default() -> Self {
-        Self {
-            network: None,
-            network_options: vec![],
-            image_size: None,
-            batch_size: None,
-            inputs: vec![],
-            outputs: vec![],
-            shapes: vec![],
-            freeze: vec![],
-            use_default: vec![],
-            ignore_default: vec![],
-            signature: None,
-            opset: 17,
-            inputs_as_nchw: vec![],
-            outputs_as_nchw: vec![],
-            keep_going: false,
-            fold_batch_norm: false,
-            float16: false,
-            keep_float32: vec![],
-            moving_averages: moving_averages::Choice::Auto,
-            preprocessing: Preprocessing::None,
-            probabilities: Probabilities::AsDrawn,
-            labels: None,
-            rename_inputs: vec![],
-            rename_outputs: vec![],
-        }
-    }
-}
 
 /// A converted model and what was assumed on the way.
 #[derive(Debug)]
@@ -210,10 +127,31 @@ struct Drawing {
     described: String,
 }
 
-impl Drawing {
-    /// The part of the graph that is asked for.
-    fn pruned(&self) -> Graph {
-        self.graph.pruned_to(&[&self.outputs[..], &self.inputs].concat()).0
+/// The names of what the model takes and delivers: passes move what is left, and it is found again by its name.
+#[derive(Debug, Clone)]
+struct EndNames {
+    inputs: Vec<String>,
+    outputs: Vec<String>,
+    inputs_as_nchw: Vec<String>,
+    outputs_as_nchw: Vec<String>,
+}
+
+impl EndNames {
+    fn new(drawing: &Drawing) -> Self {
+        let names = |tensors: &[TensorRef]| -> Vec<String> {
+            tensors.iter().map(|&tensor| drawing.graph.tensor_name(tensor)).collect()
+        };
+        Self {
+            inputs: names(&drawing.inputs),
+            outputs: names(&drawing.outputs),
+            inputs_as_nchw: names(&drawing.inputs_as_nchw),
+            outputs_as_nchw: names(&drawing.outputs_as_nchw),
+        }
+    }
+
+    /// What must stay in the graph.
+    fn all(&self) -> Vec<String> {
+        [&self.outputs[..], &self.inputs].concat()
     }
 }
 
@@ -249,21 +187,12 @@ fn finish(
 ) -> Result<Conversion> {
     let start = Instant::now();
     probabilities::settle(&mut drawing, options.probabilities, !options.outputs.is_empty())?;
-    let labels = options.labels.as_deref().map_or(Ok(vec![]), |path| {
-        let labels = labels::read(path)?;
-        labels::check(&labels, path, &drawing).map(|()| labels)
-    })?;
-    // Passes move what is left; tensors are found again by their names.
-    let names = |tensors: &[TensorRef]| -> Vec<String> {
-        tensors.iter().map(|&tensor| drawing.graph.tensor_name(tensor)).collect()
-    };
-    let (inputs, outputs) = (names(&drawing.inputs), names(&drawing.outputs));
-    let (as_nchw_in, as_nchw_out) = (names(&drawing.inputs_as_nchw), names(&drawing.outputs_as_nchw));
-    drawing.graph = preprocess(&drawing.graph, &drawing.inputs, options.preprocessing)?;
-    drawing.inputs = found(&drawing.graph, &inputs);
-    drawing.outputs = found(&drawing.graph, &outputs);
-    let drawn = drawing.pruned();
-    let mut graph = rewritten(&drawn, &[&outputs[..], &inputs].concat())?;
+    let labels = labels::of_classes(options.labels.as_deref(), &drawing)?;
+    let ends = EndNames::new(&drawing);
+    drawing.graph = preprocess(drawing.graph, &drawing.inputs, options.preprocessing)?;
+    let names = ends.all();
+    let drawn = pruned(drawing.graph, &names);
+    let mut graph = rewritten(drawn.clone(), &names)?;
     let batch_norms = batch_norms(&graph);
     if graph.nodes().any(|(_, node)| node.is_variable()) {
         source.weights()?;
@@ -276,26 +205,21 @@ fn finish(
         .map_err(|error| origin.advised(error))?;
     let mut float16 = None;
     if options.float16 {
-        let (narrowed, summary) = to_float16(&graph, &outputs, &options.keep_float32, options.opset)?;
+        let (narrowed, summary) = to_float16(&graph, &ends.outputs, &options.keep_float32, options.opset)?;
         (graph, float16) = (narrowed, Some(summary));
     }
     let rewriting = start.elapsed().as_secs_f64();
     let lower_options = LowerOptions {
         opset: options.opset,
-        inputs_as_nchw: found(&graph, &as_nchw_in),
-        outputs_as_nchw: found(&graph, &as_nchw_out),
+        inputs_as_nchw: found(&graph, &ends.inputs_as_nchw),
+        outputs_as_nchw: found(&graph, &ends.outputs_as_nchw),
         keep_going: options.keep_going,
         fold_batch_norm: options.fold_batch_norm,
     };
-    let mut model = lower(&graph, &found(&graph, &outputs), &lower_options)?;
+    let mut model = lower(&graph, &found(&graph, &ends.outputs), &lower_options)?;
     model.name = drawing.name;
-    model.metadata = metadata(source, &origin, &batch_norms);
-    let preprocessed = options.preprocessing.name().map(|name| ("preprocess".to_owned(), name.to_owned()));
-    model.metadata.extend(preprocessed);
-    if !labels.is_empty() {
-        model.metadata.push((labels::KEY.to_owned(), labels::metadata(&labels)));
-    }
-    let mut reference = Reference::new(drawn, drawing.described, &model, as_nchw_in, as_nchw_out);
+    model.metadata = metadata(source, &origin, &batch_norms, options.preprocessing, &labels);
+    let mut reference = Reference::new(drawn, drawing.described, &model, ends);
     rename::rename(&mut model, options, &drawing.aliases)?;
     reference.follow_names(&model);
     let lowering = start.elapsed().as_secs_f64() - rewriting;
@@ -315,9 +239,15 @@ fn finish(
 
 /// A graph with what TensorFlow spells in several ops as the one that ONNX has, as far as the tensors of these names need
 /// it.
-fn rewritten(drawn: &Graph, names: &[String]) -> Result<Graph> {
-    let graph = pad_convolutions(&dilate_convolutions(&fuse_batch_norms(drawn)?)?)?;
-    Ok(graph.pruned_to(&found(&graph, names)).0)
+fn rewritten(drawn: Graph, names: &[String]) -> Result<Graph> {
+    let graph = pad_convolutions(dilate_convolutions(fuse_batch_norms(drawn)?)?)?;
+    Ok(pruned(graph, names))
+}
+
+/// The part of a graph that the tensors of these names need.
+fn pruned(graph: Graph, names: &[String]) -> Graph {
+    let tensors = found(&graph, names);
+    graph.pruned_to(&tensors).0
 }
 
 /// The tensors of these names that a graph has.
@@ -325,8 +255,14 @@ fn found(graph: &Graph, names: &[String]) -> Vec<TensorRef> {
     names.iter().filter_map(|name| graph.find_tensor(name)).collect()
 }
 
-/// What the model says about its origin.
-fn metadata(source: &Source, origin: &Origin, batch_norms: &[BatchNorm]) -> Vec<(String, String)> {
+/// What the model says about its origin, and about what it takes and delivers.
+fn metadata(
+    source: &Source,
+    origin: &Origin,
+    batch_norms: &[BatchNorm],
+    preprocessing: Preprocessing,
+    labels: &[String],
+) -> Vec<(String, String)> {
     let file = source.path().file_name().map(|name| name.to_string_lossy().into_owned());
     let mut metadata = vec![("source", file.unwrap_or_default())];
     match origin {
@@ -334,6 +270,10 @@ fn metadata(source: &Source, origin: &Origin, batch_norms: &[BatchNorm]) -> Vec<
         Origin::Graph(graph) => metadata.extend(graph.metadata()),
     }
     metadata.push(("batch_norms", BatchNormSummary::new(batch_norms, origin.epsilon_source()).to_string()));
+    metadata.extend(preprocessing.name().map(|name| ("preprocess", name.to_owned())));
+    if !labels.is_empty() {
+        metadata.push((labels::KEY, labels::metadata(labels)));
+    }
     metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use super::{Conversion, variables};
+use super::{Conversion, EndNames, variables};
 use crate::error::{Error, Result};
 use crate::eval::{Tensor, run};
 use crate::graph::{Graph, TensorRef};
@@ -19,24 +19,18 @@ pub struct Reference {
     /// The tensors that the model takes and delivers, each with its name in the model.
     inputs: Vec<(String, String)>,
     outputs: Vec<(String, String)>,
-    inputs_as_nchw: Vec<String>,
-    outputs_as_nchw: Vec<String>,
+    /// Which of them have their channels second in the model.
+    ends: EndNames,
 }
 
 impl Reference {
     /// The graph that a model was made from, while inputs and outputs still have its names.
-    pub(super) fn new(
-        drawn: Graph,
-        described: String,
-        model: &Model,
-        inputs_as_nchw: Vec<String>,
-        outputs_as_nchw: Vec<String>,
-    ) -> Self {
+    pub(super) fn new(drawn: Graph, described: String, model: &Model, ends: EndNames) -> Self {
         let named = |tensors: &[TensorInfo]| {
             tensors.iter().map(|tensor| (tensor.name.clone(), tensor.name.clone())).collect()
         };
         let (inputs, outputs) = (named(&model.inputs), named(&model.outputs));
-        Self { drawn, described, inputs, outputs, inputs_as_nchw, outputs_as_nchw }
+        Self { drawn, described, inputs, outputs, ends }
     }
 
     /// Takes note of the names that the model's inputs and outputs have been given.
@@ -73,7 +67,7 @@ impl Conversion {
             else {
                 continue;
             };
-            let tensor = match reference.inputs_as_nchw.contains(name) {
+            let tensor = match reference.ends.inputs_as_nchw.contains(name) {
                 true => tensor.channels_last(),
                 false => tensor.clone(),
             };
@@ -88,7 +82,7 @@ impl Conversion {
             reference.outputs.iter().filter_map(named).unzip();
         let results = run(&graph, &feeds, &tensors, progress)?;
         let in_layout = |((tensor, name), result): ((String, String), Tensor)| {
-            let is_second = reference.outputs_as_nchw.contains(&tensor);
+            let is_second = reference.ends.outputs_as_nchw.contains(&tensor);
             (name, if is_second { result.channels_second() } else { result })
         };
         Ok(names.into_iter().zip(results).map(in_layout).collect())

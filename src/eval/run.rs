@@ -33,7 +33,7 @@ pub fn run(
     outputs: &[TensorRef],
     progress: &dyn Fn(usize, usize),
 ) -> Result<Vec<Tensor>> {
-    let (graph, outputs) = graph.pruned_to(outputs);
+    let (graph, outputs) = graph.clone().pruned_to(outputs);
     refuse_unknown(&graph)?;
     let mut readers: HashMap<TensorRef, usize> = HashMap::new();
     for tensor in graph.nodes().flat_map(|(_, node)| &node.inputs).chain(&outputs) {

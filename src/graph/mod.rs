@@ -168,6 +168,13 @@ impl Graph {
         Ok(id)
     }
 
+    /// The nodes before `end`, in a graph of their own.
+    pub fn nodes_before(&self, end: NodeId) -> Graph {
+        let mut copy = Graph::with_library(self.library.clone());
+        self.nodes[..end.index()].iter().for_each(|node| copy.push(node.clone()));
+        copy
+    }
+
     /// Adds a node as it is.
     fn push(&mut self, node: Node) {
         let (nodes, hasher) = (&self.nodes, &self.hasher);
@@ -246,7 +253,7 @@ impl Graph {
     }
 
     /// The graph of the nodes that `outputs` need, and where those tensors are in it.
-    pub fn pruned_to(&self, outputs: &[TensorRef]) -> (Graph, Vec<TensorRef>) {
+    pub fn pruned_to(self, outputs: &[TensorRef]) -> (Graph, Vec<TensorRef>) {
         let mut needed = vec![false; self.nodes.len()];
         for output in outputs {
             needed[output.node.index()] = true;
@@ -258,12 +265,14 @@ impl Graph {
                 }
             }
         }
+        if needed.iter().all(|&needed| needed) {
+            return (self, outputs.to_vec());
+        }
         let mut places = vec![NodeId(0); self.nodes.len()];
-        let mut pruned = Graph::with_library(self.library.clone());
-        for (index, node) in self.nodes.iter().enumerate().filter(|(index, _)| needed[*index]) {
+        let mut pruned = Graph::with_library(self.library);
+        for (index, mut node) in self.nodes.into_iter().enumerate().filter(|(index, _)| needed[*index]) {
             let id = NodeId(pruned.nodes.len() as u32);
             places[index] = id;
-            let mut node = node.clone();
             for input in &mut node.inputs {
                 input.node = places[input.node.index()];
             }

@@ -62,7 +62,7 @@ impl<'a> Lowering<'a> {
         let named = |&tensor: &TensorRef| drawn.graph.tensor_name(tensor);
         let results: Vec<String> = drawn.results.iter().map(named).collect();
         let arguments: Vec<String> = drawn.arguments.iter().map(named).collect();
-        let simple = simplify(&drawn.graph, &results).map_err(within)?;
+        let simple = simplify(drawn.graph, &results).map_err(within)?;
         let missing = |name: &str| node.error(format!("nothing computes {name} of its function"));
         let found: Result<Vec<TensorRef>> =
             results.iter().map(|name| simple.find_tensor(name).ok_or_else(|| missing(name))).collect();

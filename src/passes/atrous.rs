@@ -11,11 +11,11 @@ use crate::tensor::Constant;
 ///
 /// # Errors
 /// Where constants of the graph cannot be read.
-pub fn dilate_convolutions(graph: &Graph) -> Result<Graph> {
+pub fn dilate_convolutions(graph: Graph) -> Result<Graph> {
     rewrite(graph, |rewriting, node| {
         let Some(found) = dilated(rewriting, node)? else { return Ok(None) };
         let inputs = found.inputs.map(|input| rewriting.moved(input)).to_vec();
-        rewriting.new.add(node.name.clone(), &found.op, inputs, found.attrs).map(Some)
+        rewriting.add(node.name.clone(), &found.op, inputs, found.attrs).map(Some)
     })
 }
 
@@ -95,7 +95,7 @@ mod tests {
         let convolution = add(&mut graph, "conv", "Conv2D", &[apart, filter], &[("padding", "VALID".into())]);
         let together = add(&mut graph, "together", "BatchToSpaceND", &[convolution, block, crops], &[]);
 
-        let dilated = dilate_convolutions(&graph).unwrap();
+        let dilated = dilate_convolutions(graph.clone()).unwrap();
 
         let node = dilated.node(dilated.find("together").unwrap());
         assert_eq!((node.op.as_str(), node.ints("dilations")), ("Conv2D", &[1, 2, 2, 1][..]));

@@ -9,13 +9,9 @@ use crate::tensor::DType;
 ///
 /// # Errors
 /// Where the graph does not fit together any more.
-pub fn cut_inputs(graph: &Graph, inputs: &[TensorRef]) -> Result<Graph> {
-    let is_placeholder = |tensor: &TensorRef| graph.node(tensor.node).op.starts_with("Placeholder");
-    if inputs.iter().all(is_placeholder) {
-        return Ok(graph.clone());
-    }
+pub fn cut_inputs(graph: Graph, inputs: &[TensorRef]) -> Result<Graph> {
     rewrite(graph, |rewriting, node| {
-        let is_cut = inputs.iter().any(|input| graph.node(input.node).name == node.name);
+        let is_cut = inputs.iter().any(|input| rewriting.old.node(input.node).name == node.name);
         if !is_cut || node.op.starts_with("Placeholder") {
             return Ok(None);
         }
@@ -23,6 +19,6 @@ pub fn cut_inputs(graph: &Graph, inputs: &[TensorRef]) -> Result<Graph> {
             node.outputs.iter().map(|output| (output.dtype, output.shape.clone())).unzip();
         let attrs =
             Attrs::from([("output_types", Attr::Types(dtypes)), ("output_shapes", Attr::Shapes(shapes))]);
-        rewriting.new.add(node.name.clone(), "Placeholder", vec![], attrs).map(Some)
+        rewriting.add(node.name.clone(), "Placeholder", vec![], attrs).map(Some)
     })
 }

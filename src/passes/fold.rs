@@ -20,9 +20,8 @@ const MAX_DEPTH: usize = 100;
 ///
 /// # Errors
 /// Where constants of the graph cannot be read, or its functions make no sense.
-pub fn simplify(graph: &Graph, outputs: &[String]) -> Result<Graph> {
+pub fn simplify(mut graph: Graph, outputs: &[String]) -> Result<Graph> {
     let kept: HashSet<&str> = outputs.iter().map(|name| node_name(name)).collect();
-    let mut graph = graph.clone();
     for _ in 0..MAX_DEPTH {
         let mut simplifying = Simplifying::new(&graph, &kept);
         simplifying.run()?;
@@ -320,7 +319,7 @@ mod tests {
     }
 
     fn simplified(graph: &Graph, output: &str) -> Graph {
-        simplify(graph, &[format!("{output}:0")]).unwrap()
+        simplify(graph.clone(), &[format!("{output}:0")]).unwrap()
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::tensor::{Constant, DType};
 ///
 /// # Errors
 /// Where constants of the graph cannot be read.
-pub fn fuse_batch_norms(graph: &Graph) -> Result<Graph> {
+pub fn fuse_batch_norms(graph: Graph) -> Result<Graph> {
     rewrite(graph, |rewriting, node| match spelled_out(rewriting, node)? {
         Some(parts) => fused(rewriting, node, &parts).map(Some),
         None => Ok(None),
@@ -118,16 +118,11 @@ fn fused(rewriting: &mut Rewriting<'_>, node: &Node, parts: &Parts) -> Result<No
             }
             let value = Attr::Tensor(Constant::filled(vec![parts.channels], neutral));
             let attrs = Attrs::from([("value", value)]);
-            rewriting.new.add(format!("{}/{name}", node.name), "Const", vec![], attrs).map(TensorRef::from)
+            rewriting.add(format!("{}/{name}", node.name), "Const", vec![], attrs).map(TensorRef::from)
         });
     let [input, mean, variance] = [parts.input, parts.mean, parts.variance].map(|part| rewriting.moved(part));
     let attrs = Attrs::from([("epsilon", Attr::Float(parts.epsilon)), ("is_training", Attr::Bool(false))]);
-    rewriting.new.add(
-        node.name.clone(),
-        "FusedBatchNormV3",
-        vec![input, gamma?, beta?, mean, variance],
-        attrs,
-    )
+    rewriting.add(node.name.clone(), "FusedBatchNormV3", vec![input, gamma?, beta?, mean, variance], attrs)
 }
 
 #[cfg(test)]
@@ -164,7 +159,7 @@ mod tests {
 
     #[test]
     fn arithmetic_that_is_a_batch_norm_becomes_one_with_a_unit_scale_for_the_missing_gamma() {
-        let graph = fuse_batch_norms(&batch_norm(&[8])).unwrap();
+        let graph = fuse_batch_norms(batch_norm(&[8])).unwrap();
         let node = graph.node(graph.find("norm").unwrap());
         assert_eq!((node.op.as_str(), node.float("epsilon", 0.0)), ("FusedBatchNormV3", 0.25));
         let inputs: Vec<String> = node.inputs.iter().map(|&input| graph.tensor_name(input)).collect();
@@ -174,7 +169,7 @@ mod tests {
 
     #[test]
     fn arithmetic_with_an_offset_for_every_element_stays_what_it_is() {
-        let graph = fuse_batch_norms(&batch_norm(&[3, 8])).unwrap();
+        let graph = fuse_batch_norms(batch_norm(&[3, 8])).unwrap();
         assert_eq!(graph.node(graph.find("norm").unwrap()).op, "AddV2");
     }
 }

@@ -10,14 +10,14 @@ use crate::tensor::Constant;
 ///
 /// # Errors
 /// Where constants of the graph cannot be read.
-pub fn pad_convolutions(graph: &Graph) -> Result<Graph> {
+pub fn pad_convolutions(graph: Graph) -> Result<Graph> {
     rewrite(graph, |rewriting, node| {
         let Some((unpadded, pads)) = padded_before(rewriting, node)? else { return Ok(None) };
         let mut attrs = node.attrs.clone();
         attrs.insert("padding".to_owned(), "EXPLICIT".into());
         attrs.insert("explicit_paddings", Attr::Ints(pads));
         let inputs = vec![rewriting.moved(unpadded), rewriting.moved(node.inputs[1])];
-        rewriting.new.add(node.name.clone(), &node.op, inputs, attrs).map(Some)
+        rewriting.add(node.name.clone(), &node.op, inputs, attrs).map(Some)
     })
 }
 
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn zeros_around_an_image_become_the_convolutions_own_padding() {
         let before = padded_convolution([0, 0, 1, 1, 1, 2, 0, 0]);
-        let graph = pad_convolutions(&before).unwrap();
+        let graph = pad_convolutions(before.clone()).unwrap();
         let node = graph.node(graph.find("conv").unwrap());
         assert_eq!(graph.tensor_name(node.inputs[0]), "net:0");
         assert_eq!(node.ints("explicit_paddings"), [0, 0, 1, 1, 1, 2, 0, 0]);
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn zeros_beside_the_channels_stay_where_they_are() {
-        let graph = pad_convolutions(&padded_convolution([0, 0, 1, 1, 1, 1, 0, 1])).unwrap();
+        let graph = pad_convolutions(padded_convolution([0, 0, 1, 1, 1, 1, 0, 1])).unwrap();
         let node = graph.node(graph.find("conv").unwrap());
         assert_eq!(graph.tensor_name(node.inputs[0]), "padded:0");
     }

@@ -55,11 +55,11 @@ impl Preprocessing {
 ///
 /// # Errors
 /// Where it is not clear which of the inputs takes images, or images of that kind are not preprocessed so.
-pub fn preprocess(graph: &Graph, inputs: &[TensorRef], preprocessing: Preprocessing) -> Result<Graph> {
-    let Some(name) = preprocessing.name() else { return Ok(graph.clone()) };
+pub fn preprocess(graph: Graph, inputs: &[TensorRef], preprocessing: Preprocessing) -> Result<Graph> {
+    let Some(name) = preprocessing.name() else { return Ok(graph) };
     let refused = |problem: String| Error::new(format!("--preprocess {name}"), problem);
-    let image = image_input(graph, inputs).map_err(refused)?;
-    check(graph, image, preprocessing).map_err(|problem| {
+    let image = image_input(&graph, inputs).map_err(refused)?;
+    check(&graph, image, preprocessing).map_err(|problem| {
         let input = graph.tensor_name(image);
         refused(format!(
             "the input {input} is {} {}: {problem}",
@@ -72,7 +72,7 @@ pub fn preprocess(graph: &Graph, inputs: &[TensorRef], preprocessing: Preprocess
         if node.name != fed {
             return Ok(None);
         }
-        let bytes = rewriting.new.add(fed.clone(), &node.op, vec![], of_bytes(node, image.port))?;
+        let bytes = rewriting.add(fed.clone(), &node.op, vec![], of_bytes(node, image.port))?;
         let bytes = TensorRef { node: bytes, port: image.port };
         let preprocessed = draw(rewriting, &format!("{fed}/preprocess"), bytes, preprocessing)?;
         rewriting.redirect(image, preprocessed);
@@ -133,9 +133,8 @@ fn draw(
     bytes: TensorRef,
     preprocessing: Preprocessing,
 ) -> Result<TensorRef> {
-    let graph = &mut rewriting.new;
     let to_float = Attrs::from([("DstT", Attr::Type(DType::Float32))]);
-    let mut net: TensorRef = graph.add(format!("{scope}/Cast"), "Cast", vec![bytes], to_float)?.into();
+    let mut net: TensorRef = rewriting.add(format!("{scope}/Cast"), "Cast", vec![bytes], to_float)?.into();
     let scalar = |value: f32| Constant::from_f32(vec![], &[value]);
     let steps = match preprocessing {
         Preprocessing::None => vec![],
@@ -148,8 +147,8 @@ fn draw(
     };
     for (op, name, value) in steps {
         let value = Attrs::from([("value", Attr::Tensor(value))]);
-        let value = graph.add(format!("{scope}/{name}/y"), "Const", vec![], value)?;
-        net = graph.add(format!("{scope}/{name}"), op, vec![net, value.into()], Attrs::new())?.into();
+        let value = rewriting.add(format!("{scope}/{name}/y"), "Const", vec![], value)?;
+        net = rewriting.add(format!("{scope}/{name}"), op, vec![net, value.into()], Attrs::new())?.into();
     }
     Ok(net)
 }
@@ -170,7 +169,7 @@ mod tests {
         let image = placeholder(&mut graph, "images", &[1, 8, 8, 3]);
         let scale = placeholder(&mut graph, "scale", &[]);
         graph.add("net", "Mul", vec![image, scale], Attrs::new()).unwrap();
-        let graph = preprocess(&graph, &[image, scale], Preprocessing::Vgg).unwrap();
+        let graph = preprocess(graph, &[image, scale], Preprocessing::Vgg).unwrap();
         let image = graph.find_tensor("images").unwrap();
         assert_eq!(graph.tensor_type(image).dtype, DType::UInt8);
         let net = graph.node(graph.find("net").unwrap());
@@ -191,7 +190,7 @@ mod tests {
         let [image, label] = [0, 1].map(|port| TensorRef { node: next, port });
         graph.add("net", "Relu", vec![image], Attrs::new()).unwrap();
         graph.add("label", "Identity", vec![label], Attrs::new()).unwrap();
-        let graph = preprocess(&graph, &[image, label], Preprocessing::Inception).unwrap();
+        let graph = preprocess(graph, &[image, label], Preprocessing::Inception).unwrap();
         let next = graph.node(graph.find("next").unwrap());
         assert_eq!((next.outputs[0].dtype, next.outputs[1].dtype), (DType::UInt8, DType::Int64));
         let read_by = |name: &str| graph.tensor_name(graph.node(graph.find(name).unwrap()).inputs[0]);
@@ -208,7 +207,7 @@ mod tests {
             let names = ["a", "b"].into_iter().zip(shapes);
             let inputs: Vec<TensorRef> =
                 names.map(|(name, shape)| placeholder(&mut graph, name, shape)).collect();
-            preprocess(&graph, &inputs, preprocessing).unwrap_err().to_string()
+            preprocess(graph, &inputs, preprocessing).unwrap_err().to_string()
         };
         let image: &[usize] = &[1, 8, 8, 3];
         assert!(

@@ -3,14 +3,17 @@
 use hashbrown::HashMap;
 
 use crate::error::Result;
-use crate::graph::{Graph, Node, NodeId, TensorRef};
+use crate::graph::{Attrs, Graph, Node, NodeId, TensorRef};
 
 /// The copy of a graph that is being drawn.
 pub struct Rewriting<'a> {
     /// The graph that is copied.
     pub old: &'a Graph,
-    /// Its copy, as far as it has been drawn.
-    pub new: Graph,
+    /// Its copy, as far as it has been drawn; begun with the first node that is not as it was.
+    new: Option<Graph>,
+    /// The node of the old graph whose turn it is.
+    current: NodeId,
+    /// Where nodes of the old graph are in the new one, where that is not where they were.
     places: HashMap<NodeId, NodeId>,
     redirected: HashMap<TensorRef, TensorRef>,
 }
@@ -18,13 +21,23 @@ pub struct Rewriting<'a> {
 impl Rewriting<'_> {
     /// Where a tensor of the old graph is in the new one.
     pub fn moved(&self, tensor: TensorRef) -> TensorRef {
-        let place = || TensorRef { node: self.places[&tensor.node], port: tensor.port };
+        let node = || self.places.get(&tensor.node).copied().unwrap_or(tensor.node);
+        let place = || TensorRef { node: node(), port: tensor.port };
         self.redirected.get(&tensor).copied().unwrap_or_else(place)
     }
 
     /// Lets what reads a tensor of the old graph read this tensor of the new one.
     pub fn redirect(&mut self, tensor: TensorRef, to: TensorRef) {
         self.redirected.insert(tensor, to);
+    }
+
+    /// Adds a node to the new graph.
+    ///
+    /// # Errors
+    /// As for [`Graph::add`].
+    pub fn add(&mut self, name: String, op: &str, inputs: Vec<TensorRef>, attrs: Attrs) -> Result<NodeId> {
+        let new = self.new.get_or_insert_with(|| self.old.nodes_before(self.current));
+        new.add(name, op, inputs, attrs)
     }
 
     /// The node that computes a tensor of the old graph, past those that hand it on.
@@ -36,38 +49,38 @@ impl Rewriting<'_> {
             _ => node,
         }
     }
+
+    /// Copies a node of the old graph into the new one, if that has been begun.
+    fn copy(&mut self, id: NodeId, node: &Node) -> Result<()> {
+        let inputs = node.inputs.iter().map(|&input| self.moved(input)).collect();
+        let Some(new) = &mut self.new else { return Ok(()) };
+        let at_least = node.outputs.len();
+        let copy = new.add_with_outputs(node.name.clone(), &node.op, inputs, node.attrs.clone(), at_least)?;
+        self.places.insert(id, copy);
+        Ok(())
+    }
 }
 
 /// Copies `graph`. What `replace` draws for a node has that node's name and takes its place; where it draws
-/// nothing, the node is copied. Nodes that nobody reads any more are left for pruning.
+/// nothing, the node is copied. Nodes that nobody reads any more are left for pruning. A graph in which nothing is
+/// replaced is handed back without being copied.
 ///
 /// # Errors
 /// Those of `replace`, and where what it draws does not fit.
 pub fn rewrite(
-    graph: &Graph,
+    graph: Graph,
     mut replace: impl FnMut(&mut Rewriting<'_>, &Node) -> Result<Option<NodeId>>,
 ) -> Result<Graph> {
-    let mut rewriting = Rewriting {
-        old: graph,
-        new: Graph::with_library(graph.library().clone()),
-        places: HashMap::new(),
-        redirected: HashMap::new(),
-    };
+    let Some((first, _)) = graph.nodes().next() else { return Ok(graph) };
+    let (places, redirected) = (HashMap::new(), HashMap::new());
+    let mut rewriting = Rewriting { old: &graph, new: None, current: first, places, redirected };
     for (id, node) in graph.nodes() {
-        let place = match replace(&mut rewriting, node)? {
-            Some(place) => place,
-            None => {
-                let inputs = node.inputs.iter().map(|&input| rewriting.moved(input)).collect();
-                rewriting.new.add_with_outputs(
-                    node.name.clone(),
-                    &node.op,
-                    inputs,
-                    node.attrs.clone(),
-                    node.outputs.len(),
-                )?
-            }
-        };
-        rewriting.places.insert(id, place);
+        rewriting.current = id;
+        match replace(&mut rewriting, node)? {
+            Some(place) => _ = rewriting.places.insert(id, place),
+            None => rewriting.copy(id, node)?,
+        }
     }
-    Ok(rewriting.new)
+    let new = rewriting.new;
+    Ok(new.unwrap_or(graph))
 }
