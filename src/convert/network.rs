@@ -10,8 +10,8 @@ use crate::suggestion::suggesting_and_listing;
 
 use crate::slim::recognize::Wishes;
 use crate::slim::{
-    self, DrawnNetwork, ImageShape, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, Recognition, ScopeDisagreement,
-    Value, Variables, network_named, recognize,
+    DrawnNetwork, ImageShape, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, Recognition, Recognized, ScopeDisagreement,
+    Value, Variables, network_named, recognize_and_sketch,
 };
 
 /// A network that was rebuilt from the variables of a checkpoint.
@@ -42,16 +42,21 @@ pub fn variables(checkpoint: &Checkpoint) -> Variables {
 /// # Errors
 /// Where the checkpoint holds none of the library's networks, or options are not the network's.
 pub fn recognize_checkpoint(source: &Source, options: &ConvertOptions) -> Result<Recognition> {
+    sketch(source, options, &variables(source.weights()?)).map(|recognized| recognized.recognition)
+}
+
+fn sketch(source: &Source, options: &ConvertOptions, variables: &Variables) -> Result<Recognized> {
     let network = options.network.as_deref().map(network_named).transpose()?;
-    recognize(&variables(source.weights()?), Wishes { network, options: &options.network_options })
+    recognize_and_sketch(variables, Wishes { network, options: &options.network_options })
         .map_err(|error| error.within(source.path().display()))
 }
 
 /// Recognizes the network of a checkpoint and draws it.
 pub(super) fn draw(source: &Source, options: &ConvertOptions) -> Result<(Drawing, NetworkOrigin)> {
-    let checkpoint = source.weights()?;
+    let variables = variables(source.weights()?);
     refuse_graph_options(options)?;
-    let mut recognition = recognize_checkpoint(source, options)?;
+    let mut recognized = sketch(source, options, &variables)?;
+    let recognition = &mut recognized.recognition;
     // The auxiliary classifier serves training. It is drawn when somebody wants its end.
     let aux = recognition.options.aux_option();
     let asked = aux.is_some_and(|aux| !recognition.options.is_open(aux) && recognition.options.flag(aux));
@@ -67,13 +72,7 @@ pub(super) fn draw(source: &Source, options: &ConvertOptions) -> Result<(Drawing
     }
     let (height, width) = options.image_size.unwrap_or(recognition.network.image_size.into());
     let image = ImageShape { batch: options.batch_size, height, width, channels: recognition.channels };
-    let drawn = slim::draw(
-        recognition.network,
-        &recognition.prefix,
-        &recognition.options,
-        &image,
-        &variables(checkpoint),
-    )?;
+    let (recognition, drawn) = recognized.draw(&image, &variables)?;
     let outputs = choose_outputs(&drawn, &options.outputs, asked)?;
     let inputs = vec![drawn.input];
     let find = |name: &str| drawn.end_point(name).or_else(|| drawn.graph.find_tensor(name));

@@ -216,6 +216,11 @@ impl Options {
         told
     }
 
+    /// Whether a network is drawn with these options as it is with those.
+    pub fn draw_like(&self, other: &Self) -> bool {
+        self.values == other.values && self.scope == other.scope
+    }
+
     /// Whether the network has the option and the user did not give it.
     pub fn is_open(&self, name: &str) -> bool {
         self.values.contains_key(name) && !self.given.contains(&name)

@@ -3,12 +3,11 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
+use hashbrown::HashMap;
 use rayon::prelude::*;
 
-use super::options::{
-    DEPTH_MULTIPLIER, DIVISIBLE_BY, FINEGRAIN_CLASSIFICATION_MODE, MIN_DEPTH, NUM_CLASSES, OptionSource,
-    OptionSpec, Options, Value, scaled_depth,
-};
+use super::depth::{read_depth, reads_depth};
+use super::options::{DEPTH_MULTIPLIER, NUM_CLASSES, OptionSource, OptionSpec, Options, Value};
 use super::{DrawnNetwork, ImageShape, Network, Variables, draw, networks};
 use crate::error::{Error, Result};
 
@@ -85,12 +84,47 @@ pub struct Wishes<'a> {
     pub options: &'a [String],
 }
 
+/// A network that was recognized, and what was drawn of it on the way.
+#[derive(Debug)]
+pub struct Recognized {
+    /// Which network it is, where, and with which options.
+    pub recognition: Recognition,
+    /// The options and the images that it was drawn for.
+    drawn_for: (Options, ImageShape),
+    drawn: DrawnNetwork,
+}
+
+impl Recognized {
+    /// The network with the options of the recognition, as they are by now, for these images. It is drawn anew only where
+    /// they are not those that it was recognized with.
+    ///
+    /// # Errors
+    /// As for [`draw`].
+    pub fn draw(self, image: &ImageShape, variables: &Variables) -> Result<(Recognition, DrawnNetwork)> {
+        let Self { recognition, drawn_for: (options, drawn_image), drawn } = self;
+        if options.draw_like(&recognition.options) && drawn_image == *image {
+            return Ok((recognition, drawn));
+        }
+        let Recognition { network, prefix, options, .. } = &recognition;
+        let drawn = draw(network, prefix, options, image, variables)?;
+        Ok((recognition, drawn))
+    }
+}
+
 /// Finds out which network the variables belong to, where it is, and its options.
 ///
 /// # Errors
 /// Where no network has these variables; the message names the nearest ones and what they miss. Where several
 /// networks have them alike. Also where an option is not one of the network's.
 pub fn recognize(variables: &Variables, wishes: Wishes<'_>) -> Result<Recognition> {
+    recognize_and_sketch(variables, wishes).map(|recognized| recognized.recognition)
+}
+
+/// The same, with what was drawn of the network.
+///
+/// # Errors
+/// As for [`recognize`].
+pub fn recognize_and_sketch(variables: &Variables, wishes: Wishes<'_>) -> Result<Recognized> {
     let possible: Vec<&Network> = match wishes.network {
         Some(network) => vec![network],
         // Variants are drawn alike: it is the options that tell them apart.
@@ -98,12 +132,16 @@ pub fn recognize(variables: &Variables, wishes: Wishes<'_>) -> Result<Recognitio
     };
     // A network that the user names is tried however little of it is there: what is missing will be named.
     let enough = if wishes.network.is_some() { f64::MIN_POSITIVE } else { RECOGNIZED };
-    let mut candidates: Vec<Recognition> = vec![];
+    let mut candidates: Vec<Recognized> = vec![];
     let mut failures: Vec<Error> = vec![];
+    let scopes = Scopes::of(variables);
     // Scopes are seldom renamed, and to look for renamed ones every network has to be drawn.
-    for find_places in [places, renamed_places] {
+    for is_renamed in [false, true] {
         let measured = possible.par_iter().flat_map_iter(|&network| {
-            let places = find_places(network, variables).into_iter();
+            let places = match is_renamed {
+                true => renamed_places(network, variables).into_iter(),
+                false => places(network, variables, &scopes).into_iter(),
+            };
             places.map(move |place| measured(network, place, variables, wishes.options))
         });
         for outcome in measured.collect::<Vec<_>>() {
@@ -112,21 +150,26 @@ pub fn recognize(variables: &Variables, wishes: Wishes<'_>) -> Result<Recognitio
                 Err(error) => failures.push(error),
             }
         }
-        candidates.sort_by(|a, b| a.compare(b, enough));
-        if candidates.first().is_some_and(|best| best.certainty() >= RECOGNIZED) {
+        candidates.sort_by(|a, b| a.recognition.compare(&b.recognition, enough));
+        if candidates.first().is_some_and(|best| best.recognition.certainty() >= RECOGNIZED) {
             break;
         }
     }
     match &candidates[..] {
-        [best, ..] if best.certainty() >= enough => {
-            let alike = candidates.iter().filter(|other| best.compare(other, enough).is_eq());
-            let names: BTreeSet<&str> = alike.map(|candidate| candidate.network.name).collect();
+        [best, others @ ..] if best.recognition.certainty() >= enough => {
+            let best = &best.recognition;
+            let others = others.iter().map(|other| &other.recognition);
+            let alike = others.filter(|other| best.compare(other, enough).is_eq());
+            let names: BTreeSet<&str> = alike.chain([best]).map(|candidate| candidate.network.name).collect();
             if names.len() > 1 {
                 return Err(ambiguous(names));
             }
-            let best = candidates.swap_remove(0);
             give(&mut best.options.clone(), wishes.options)?;
-            Ok(if wishes.network.is_some() { best } else { best.under_its_variants_name() })
+            let mut best = candidates.swap_remove(0);
+            if wishes.network.is_none() {
+                best.recognition = best.recognition.under_its_variants_name();
+            }
+            Ok(best)
         }
         // Where the only network that it could be cannot be drawn, the reason is what helps.
         [] if !failures.is_empty() => Err(failures.swap_remove(0)),
@@ -140,7 +183,7 @@ fn ambiguous(names: BTreeSet<&str>) -> Error {
         .advice("name the network with --network")
 }
 
-fn not_recognized(variables: &Variables, wishes: Wishes<'_>, candidates: &[Recognition]) -> Error {
+fn not_recognized(variables: &Variables, wishes: Wishes<'_>, candidates: &[Recognized]) -> Error {
     let count = variables.len();
     if let Some(network) = wishes.network {
         let problem = format!("none of the {count} variables is one of {}'s", network.name);
@@ -149,6 +192,7 @@ fn not_recognized(variables: &Variables, wishes: Wishes<'_>, candidates: &[Recog
     }
     let nearest: Vec<String> = candidates
         .iter()
+        .map(|candidate| &candidate.recognition)
         .filter(|candidate| candidate.found > 0)
         .take(3)
         .map(|candidate| {
@@ -196,8 +240,35 @@ impl Place {
     }
 }
 
+/// The scopes that variables are in: what stands before them, by their own names.
+struct Scopes<'a>(HashMap<&'a str, Vec<&'a str>>);
+
+impl<'a> Scopes<'a> {
+    fn of(variables: &'a Variables) -> Self {
+        let mut scopes = Self(HashMap::new());
+        let mut last = "";
+        for name in variables.keys() {
+            // Names are in order, so that those of one scope are neighbours: what two share has been seen.
+            let shared = name.bytes().zip(last.bytes()).take_while(|(a, b)| a == b).count();
+            let mut start = name[..name.floor_char_boundary(shared)].rfind('/').map_or(0, |at| at + 1);
+            // The last part is the variable's own name.
+            while let Some(length) = name[start..].find('/') {
+                scopes.0.entry(&name[start..start + length]).or_default().push(&name[..start]);
+                start += length + 1;
+            }
+            last = name;
+        }
+        scopes
+    }
+
+    /// What stands before the scopes of this name.
+    fn before(&self, scope: &str) -> &[&'a str] {
+        self.0.get(scope).map_or(&[], Vec::as_slice)
+    }
+}
+
 /// The places where a scope of the network's default name occurs; where it has no scope, those with its classifier.
-fn places(network: &Network, variables: &Variables) -> Vec<Place> {
+fn places(network: &Network, variables: &Variables, scopes: &Scopes<'_>) -> Vec<Place> {
     let mut places = vec![];
     if network.scope.is_empty() {
         let roots = variables.keys().filter_map(|name| name.strip_suffix(network.logits));
@@ -206,16 +277,7 @@ fn places(network: &Network, variables: &Variables) -> Vec<Place> {
             .for_each(|root| Place::add_to(&mut places, root, ""));
         return places;
     }
-    for name in variables.keys() {
-        let mut start = 0;
-        // The last part is the variable's own name.
-        while let Some(length) = name[start..].find('/') {
-            if name[start..start + length] == *network.scope {
-                Place::add_to(&mut places, &name[..start], network.scope);
-            }
-            start += length + 1;
-        }
-    }
+    scopes.before(network.scope).iter().for_each(|prefix| Place::add_to(&mut places, prefix, network.scope));
     places
 }
 
@@ -272,7 +334,7 @@ fn measured(
     place: Place,
     variables: &Variables,
     wishes: &[String],
-) -> Result<Recognition> {
+) -> Result<Recognized> {
     let root = place.root();
     let Place { prefix, scope } = place;
     let mut options = Options::defaults(network.options, &scope);
@@ -308,11 +370,8 @@ fn measured(
             drawn = default_drawing(network, &prefix, &options, channels, variables)?;
         }
     }
-    // The auxiliary classifier depends on the size of the images of training, and is no part of the model.
-    let aux = network.aux_logits.map(|aux| format!("{root}{aux}/"));
-    let is_aux = |name: &str| aux.as_ref().is_some_and(|aux| name.starts_with(aux));
     let (mut found, mut fitting, mut expected) = (0, 0, 0);
-    for (name, shape) in drawn.variables().filter(|(name, _)| !is_aux(name)) {
+    for (name, shape) in drawn.variables() {
         expected += 1;
         if let Some(stored) = variables.get(name) {
             // A filter of another rank belongs to another kind of network, under whatever name.
@@ -320,19 +379,32 @@ fn measured(
             fitting += usize::from(*stored == shape);
         }
     }
-    Ok(Recognition { network, prefix, options, channels, found, expected, fitting })
+    let drawn_for = default_of(network, &options, channels);
+    let recognition = Recognition { network, prefix, options, channels, found, expected, fitting };
+    Ok(Recognized { recognition, drawn_for, drawn })
 }
 
-fn default_drawing(
+/// What a network is drawn for to be recognized: options that leave no trace in the variables have slim's defaults, and
+/// the auxiliary classifier is left out, since it depends on the size of the images of training and is no part of the
+/// model.
+fn default_of(network: &Network, options: &Options, channels: usize) -> (Options, ImageShape) {
+    let mut options = options.told_by_variables();
+    if let Some(aux) = options.aux_option() {
+        options.set(aux, Value::Flag(false));
+    }
+    let [height, width] = network.image_size;
+    (options, ImageShape { batch: None, height, width, channels })
+}
+
+pub(super) fn default_drawing(
     network: &Network,
     prefix: &str,
     options: &Options,
     channels: usize,
     variables: &Variables,
 ) -> Result<DrawnNetwork> {
-    let [height, width] = network.image_size;
-    let image = ImageShape { batch: None, height, width, channels };
-    draw(network, prefix, &options.told_by_variables(), &image, variables)
+    let (options, image) = default_of(network, options, channels);
+    draw(network, prefix, &options, &image, variables)
 }
 
 /// The number of classes, and whether there is an auxiliary classifier.
@@ -357,105 +429,6 @@ fn read_channels(probe: &DrawnNetwork, variables: &Variables) -> Option<usize> {
     let (name, _) = probe.variables().find(|(_, shape)| shape.len() >= 4)?;
     let shape = variables.get(name)?;
     shape.len().checked_sub(2).map(|axis| shape[axis]).filter(|&channels| channels > 0)
-}
-
-/// Whether the depth multiplier is to be read off the shapes of all convolutions.
-fn reads_depth(options: &Options, network: &Network) -> bool {
-    let spec = network.options.iter().find(|spec| spec.name == DEPTH_MULTIPLIER.name);
-    spec.is_some_and(|spec| matches!(spec.source, OptionSource::Variables))
-        && options.is_open(DEPTH_MULTIPLIER.name)
-}
-
-/// A number of channels that no convolution has. With it as the least depth, those show whose depth follows the
-/// multiplier.
-const TELLTALE_DEPTH: usize = 1 << 20;
-
-/// The depth multiplier and the least depth that give every convolution the channels it has.
-///
-/// `full` is the network drawn with a multiplier of 1.
-fn read_depth(
-    network: &Network,
-    prefix: &str,
-    options: &mut Options,
-    full: &DrawnNetwork,
-    variables: &Variables,
-) -> Result<()> {
-    let mut marked = options.clone();
-    marked.set(MIN_DEPTH.name, Value::Count(TELLTALE_DEPTH));
-    let marked = default_drawing(network, prefix, &marked, 3, variables)?;
-    let pairs: Vec<(usize, usize)> = full
-        .variables()
-        .zip(marked.variables())
-        .filter(|((name, _), (_, marked))| {
-            let is_convolution = name.ends_with("weights") && !name.ends_with("depthwise_weights");
-            is_convolution && marked.last() == Some(&TELLTALE_DEPTH)
-        })
-        .filter_map(|((name, full), _)| Some((*full.last()?, *variables.get(name)?.last()?)))
-        .collect();
-    let least = pairs.iter().map(|(_, actual)| *actual).min().unwrap_or(0);
-    let default_least = options.count(MIN_DEPTH.name);
-    let least_candidates =
-        if options.is_open(MIN_DEPTH.name) { vec![default_least, least, 1] } else { vec![default_least] };
-    // Fine-grained classification exempts the last convolution from the multiplier.
-    let mut attempts = vec![(false, &pairs[..])];
-    if let [rest @ .., (full, actual)] = &pairs[..]
-        && full == actual
-        && options.is_open(FINEGRAIN_CLASSIFICATION_MODE.name)
-    {
-        attempts.push((true, rest));
-    }
-    for (finegrain, pairs) in attempts {
-        let divisor = options.count(DIVISIBLE_BY.name);
-        let depth = |full: usize, multiplier, least| options.depth_under(full, multiplier, least);
-        if let Some((multiplier, least)) = fitting_depth_by(depth, pairs, &least_candidates, divisor) {
-            options.set(DEPTH_MULTIPLIER.name, Value::Number(multiplier));
-            options.set(MIN_DEPTH.name, Value::Count(least));
-            if options.is_open(FINEGRAIN_CLASSIFICATION_MODE.name) {
-                options.set(FINEGRAIN_CLASSIFICATION_MODE.name, Value::Flag(finegrain));
-            }
-            return Ok(());
-        }
-    }
-    Ok(())
-}
-
-/// The multiplier and the least depth that give every one of `pairs` the second depth instead of the first.
-pub(super) fn fitting_depth(pairs: &[(usize, usize)], least_candidates: &[usize]) -> Option<(f64, usize)> {
-    fitting_depth_by(scaled_depth, pairs, least_candidates, 0)
-}
-
-/// The same where `depth` is what a multiplier and a least depth make of a depth.
-fn fitting_depth_by(
-    depth: impl Fn(usize, f64, usize) -> usize,
-    pairs: &[(usize, usize)],
-    least_candidates: &[usize],
-    divisor: usize,
-) -> Option<(f64, usize)> {
-    let fits = |multiplier: f64, least: usize| {
-        pairs.iter().all(|&(full, actual)| depth(full, multiplier, least) == actual)
-    };
-    multipliers(pairs, divisor).into_iter().find_map(|multiplier| {
-        least_candidates.iter().find(|&&least| fits(multiplier, least)).map(|&least| (multiplier, least))
-    })
-}
-
-/// Multipliers to try, those that people choose first: 1, then few decimals before many, then what the widest
-/// convolution says to the last digit. Its depth may have been rounded to a multiple of `divisor`.
-fn multipliers(pairs: &[(usize, usize)], divisor: usize) -> Vec<f64> {
-    let Some(&(full, actual)) = pairs.iter().max_by_key(|(full, _)| *full).filter(|(full, _)| *full > 0)
-    else {
-        return vec![];
-    };
-    let low = actual.saturating_sub(divisor) as f64 / full as f64;
-    let high = (actual + divisor.max(1)) as f64 / full as f64;
-    let mut multipliers = vec![1.0];
-    for steps in [1.0, 2.0, 4.0, 10.0, 20.0, 100.0, 1000.0, 10_000.0] {
-        let (first, last) = ((low * steps).floor() as usize, (high * steps).ceil() as usize);
-        multipliers.extend((first..=last).map(|step| step as f64 / steps));
-    }
-    multipliers.push(actual as f64 / full as f64);
-    multipliers.retain(|&multiplier| multiplier > 0.0);
-    multipliers
 }
 
 #[cfg(test)]
@@ -492,6 +465,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn each_place_of_a_scope_is_found_once() {
+        let names = [
+            "a/Net/x",
+            "a/Net/y/z",
+            "aNet/x",
+            "b/Net/Net/x",
+            "Net",
+            "Net/b/x",
+            "b/other/Net/x",
+            "é/Net/x",
+            "è/Net/x",
+        ];
+        let variables = names.map(|name| (name.to_owned(), vec![])).into();
+        let scopes = Scopes::of(&variables);
+        assert_eq!(scopes.before("Net"), ["", "a/", "b/", "b/Net/", "b/other/", "è/", "é/"]);
+        assert!(scopes.before("x").is_empty());
     }
 
     #[test]

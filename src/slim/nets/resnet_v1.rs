@@ -6,8 +6,8 @@ use super::resnet::{self, Unit, conv2d_same, subsample};
 use super::{Draw, Network};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{COLLECTED, NO_ACTIVATION};
+use crate::slim::depth::fitting_depth;
 use crate::slim::options::{self, NUM_CLASSES, OUTPUT_STRIDE, SPATIAL_SQUEEZE, scaled_depth};
-use crate::slim::recognize::fitting_depth;
 use crate::slim::{Arg::Stride, Drawing, Layer, OptionSource, OptionSpec, Options, Value, Variables};
 
 pub const RESNET_V1_50: Network =
