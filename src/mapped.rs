@@ -15,6 +15,9 @@ pub(crate) struct MappedFile {
     map: Option<Mmap>,
 }
 
+/// For smaller parts, a call to the system costs more than their pages do.
+const RELEASED_BYTES: usize = 1 << 20;
+
 impl MappedFile {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let failed = |error: std::io::Error| Error::unreadable(path, &error);
@@ -48,17 +51,34 @@ impl MappedFile {
 
     /// Has all pages of a part of the file mapped at once, which costs a fraction of a fault for every few of them. For
     /// what is about to be read as a whole.
+    #[cfg_attr(not(target_os = "linux"), allow(unused))]
     pub(crate) fn expect(&self, part: &[u8]) {
-        let start = (part.as_ptr() as usize).checked_sub(self.bytes().as_ptr() as usize);
         #[cfg(target_os = "linux")]
-        if let (Some(map), Some(start)) = (&self.map, start)
-            && start + part.len() <= map.len()
-        {
+        if let Some((map, start)) = self.place_of(part) {
             // An older kernel knows no such advice, and the faults come as they come.
             let _ = map.advise_range(memmap2::Advice::PopulateRead, start, part.len());
         }
-        #[cfg(not(target_os = "linux"))]
-        let _ = start;
+    }
+
+    /// Says that a part of the file has been looked at for the last time, as far as one can tell. Its pages are taken out
+    /// of this process: at its end that would be the work of one core. Who looks at them again finds them in the system's
+    /// cache.
+    #[cfg_attr(not(unix), allow(unused))]
+    pub(crate) fn release(&self, part: &[u8]) {
+        #[cfg(unix)]
+        if let Some((map, start)) = self.place_of(part).filter(|_| part.len() >= RELEASED_BYTES) {
+            // SAFETY: what is lost by this advice is what was written to private pages, and to this map nobody writes.
+            let _ =
+                unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, start, part.len()) };
+        }
+    }
+
+    /// Where a part of the file begins.
+    #[cfg_attr(not(unix), allow(unused))]
+    fn place_of(&self, part: &[u8]) -> Option<(&Mmap, usize)> {
+        let map = self.map.as_ref()?;
+        let start = (part.as_ptr() as usize).checked_sub(map.as_ptr() as usize)?;
+        (start + part.len() <= map.len()).then_some((map, start))
     }
 }
 

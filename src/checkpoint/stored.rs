@@ -57,6 +57,13 @@ impl Values {
         }
     }
 
+    fn release(&self) {
+        match self {
+            Self::V1(slice) => slice.release(),
+            Self::V2(range) => range.release(),
+        }
+    }
+
     /// Whether the range of the file that is said to hold `count` elements can hold them.
     fn can_hold(&self, dtype: DType, count: usize) -> bool {
         match self {
@@ -114,6 +121,10 @@ impl Source for StoredTensor {
 
     fn strings(&self) -> Result<Vec<Vec<u8>>> {
         self.0.strings()
+    }
+
+    fn release(&self) {
+        self.0.release();
     }
 }
 
@@ -192,5 +203,9 @@ impl Source for Stored {
             });
         }
         Ok(joined)
+    }
+
+    fn release(&self) {
+        self.pieces.iter().for_each(|piece| piece.values.release());
     }
 }

@@ -143,6 +143,12 @@ impl Table {
         Ok(contents)
     }
 
+    /// Says that a block will hardly be looked at again.
+    pub(super) fn release(&self, block: usize) {
+        let block = &self.blocks[block];
+        self.file.release(&self.file.bytes()[block.offset..][..block.size]);
+    }
+
     fn decompress(&self, block: &Block) -> Result<Contents<'_>> {
         let bytes = &self.file.bytes()[block.offset..][..block.size + 1];
         let (compression, bytes) = bytes.split_last().expect("a block has its type byte");

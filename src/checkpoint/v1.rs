@@ -75,6 +75,10 @@ impl SavedSlice {
         values.map_err(|damage| self.table.damaged(damage))
     }
 
+    pub(super) fn release(&self) {
+        self.table.release(self.block);
+    }
+
     pub(super) fn strings(&self, count: usize) -> Result<Vec<Vec<u8>>> {
         let block = self.contents()?;
         saved_values::strings(&block[self.values.clone()], count).map_err(|e| self.table.damaged(e))

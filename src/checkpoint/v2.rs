@@ -64,6 +64,10 @@ impl BundleRange {
         Ok(Cow::Borrowed(bytes))
     }
 
+    pub(super) fn release(&self) {
+        self.shard.release(&self.shard.bytes()[self.range.clone()]);
+    }
+
     pub(super) fn strings(&self, count: usize) -> Result<Vec<Vec<u8>>> {
         let bytes = &self.shard.bytes()[self.range.clone()];
         bundle_strings::read(bytes, count, self.crc).map_err(|damage| self.damaged(damage))

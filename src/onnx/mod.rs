@@ -3,6 +3,7 @@
 mod elements;
 mod file;
 mod model;
+mod outbox;
 mod plan;
 mod rename;
 mod writer;

@@ -44,14 +44,20 @@ pub(super) struct PlannedFile<'a> {
     pub(super) total: u64,
 }
 
-/// A part of a file that one core writes.
+/// A part of a file that one core begins with.
 pub(super) struct Stretch<'a> {
     /// Where it begins.
     pub(super) at: u64,
-    /// Encoded messages, and whose elements follow each, if any do. One whose elements are more than
-    /// [`PIECE_BYTES`] is alone.
-    pub(super) parts: Vec<(Vec<u8>, Option<&'a Initializer>)>,
     pub(super) bytes: u64,
+    pub(super) content: Content<'a>,
+}
+
+/// What is in a stretch.
+pub(super) enum Content<'a> {
+    /// Encoded messages, and whose elements follow each, if any do: together about [`PIECE_BYTES`].
+    Gathered(Vec<(Vec<u8>, Option<&'a Initializer>)>),
+    /// The elements of one initializer, which are more than that.
+    Large(&'a Initializer),
 }
 
 impl<'a> Plan<'a> {
@@ -112,15 +118,32 @@ impl<'a> Plan<'a> {
 impl<'a> PlannedFile<'a> {
     /// Adds an encoded message, and the elements that follow it.
     fn push(&mut self, message: Vec<u8>, initializer: Option<&'a Initializer>, elements: u64) {
-        let bytes = message.len() as u64 + elements;
-        match self.stretches.last_mut().filter(|last| last.bytes + bytes <= PIECE_BYTES as u64) {
-            Some(last) => {
-                last.bytes += bytes;
-                last.parts.push((message, initializer));
+        match initializer {
+            Some(large) if elements > PIECE_BYTES as u64 => {
+                self.gather(message, None, 0);
+                self.stretches.push(Stretch {
+                    at: self.total,
+                    bytes: elements,
+                    content: Content::Large(large),
+                });
+                self.total += elements;
             }
-            None => {
-                let parts = vec![(message, initializer)];
-                self.stretches.push(Stretch { at: self.total, parts, bytes });
+            small => self.gather(message, small, elements),
+        }
+    }
+
+    fn gather(&mut self, message: Vec<u8>, initializer: Option<&'a Initializer>, elements: u64) {
+        let bytes = message.len() as u64 + elements;
+        match self.stretches.last_mut() {
+            Some(Stretch { bytes: gathered, content: Content::Gathered(parts), .. })
+                if *gathered + bytes <= PIECE_BYTES as u64 =>
+            {
+                *gathered += bytes;
+                parts.push((message, initializer));
+            }
+            _ => {
+                let content = Content::Gathered(vec![(message, initializer)]);
+                self.stretches.push(Stretch { at: self.total, bytes, content });
             }
         }
         self.total += bytes;

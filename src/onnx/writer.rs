@@ -2,18 +2,18 @@
 //! one transpose. Here is where bytes move: `plan` has said where each of them belongs, and the cores take
 //! stretches of the files and write them in whatever order they come to them.
 
-use std::cell::RefCell;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
-use super::plan::{PIECE_BYTES, Plan, PlannedFile, Stretch};
+use super::outbox::{self, Outbox, Piece};
+use super::plan::{Content, PIECE_BYTES, Plan, PlannedFile, Stretch};
 use super::{Initializer, Model};
 use crate::error::Result;
 use crate::output::OutputFile;
-use crate::tensor::Room;
+use crate::tensor::Filled;
 
 /// How a model is written.
 #[derive(Debug, Clone, Default)]
@@ -51,14 +51,15 @@ pub fn write_model(
     let write = |file: &PlannedFile<'_>, path: &Path| {
         let output = OutputFile::create(path)?;
         output.reserve(file.total)?;
-        // Every piece has its place in the file from the start, so that the cores need not wait for each other.
+        // Every piece has its place in the file from the start, so that it does not matter which is ready first.
         let write = |at: u64, bytes: &[u8]| {
             output.write_at(at, bytes)?;
             let before = written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
             progress(before + bytes.len() as u64, total);
             Ok(())
         };
-        file.stretches.par_iter().with_max_len(1).try_for_each(|stretch| stretch.write(&write))?;
+        let outbox = Outbox::new(&write);
+        file.stretches.par_iter().with_max_len(1).try_for_each(|stretch| stretch.write(&outbox))?;
         Ok(output)
     };
     let external = match &plan.external {
@@ -80,58 +81,47 @@ pub fn write_model(
     Ok(WriteReport { bytes: total, external_data })
 }
 
-/// What the blocks that all cores are working on may have together. The longer a piece of the file is that is written at
-/// once, the better: ext4 takes four times as long for the same bytes in pieces of 16 KB as for those in pieces of 256 KB,
-/// one core at a time. It is also the most memory that a conversion takes for weights.
-const BLOCKS_BYTES: usize = 32 << 20;
-
-/// Writes bytes at a place in the file.
-type WriteAt<'a> = dyn Fn(u64, &[u8]) -> Result<()> + Sync + 'a;
-
-thread_local! {
-    /// What a core is about to write. It is kept from one piece to the next: new memory would cost more than filling it.
-    static GATHERED: RefCell<Vec<u8>> = const { RefCell::new(vec![]) };
-    static ROOM: RefCell<Room> = RefCell::new(Room::default());
-}
-
 impl Stretch<'_> {
     /// Small initializers are gathered and written at once, large ones piece by piece.
-    fn write(&self, write: &WriteAt<'_>) -> Result<()> {
-        if let [(message, Some(initializer))] = &self.parts[..]
-            && self.bytes > PIECE_BYTES as u64
-        {
-            write(self.at, message)?;
-            return write_large(initializer, self.at + message.len() as u64, write);
-        }
-        let mut gathered = GATHERED.take();
-        gathered.clear();
-        for (message, initializer) in &self.parts {
-            gathered.extend_from_slice(message);
+    fn write(&self, outbox: &Outbox<'_>) -> Result<()> {
+        let parts = match &self.content {
+            Content::Gathered(parts) => parts,
+            Content::Large(initializer) => {
+                write_large(initializer, self.at, outbox)?;
+                initializer.value.release();
+                return Ok(());
+            }
+        };
+        let mut room = outbox.room()?;
+        // Twice as much where all elements are rounded to half of their size.
+        let out = room.bytes(2 * self.bytes as usize);
+        let mut length = 0;
+        for (message, initializer) in parts {
+            out[length..][..message.len()].copy_from_slice(message);
+            length += message.len();
             if let Some(initializer) = initializer {
-                initializer.value.open()?.append_to(&mut gathered)?;
+                length += initializer.value.open()?.fill_all(&mut out[length..])?;
+                initializer.value.release();
             }
         }
-        let written = write(self.at, &gathered);
-        GATHERED.set(gathered);
-        written
+        let filled = Filled { length, place: 0, row: length, distance: length };
+        outbox.put(Piece { at: self.at, filled, room })
     }
 }
 
 /// Writes the elements of a large initializer, by all cores that have nothing else to do.
-fn write_large(initializer: &Initializer, at: u64, write: &WriteAt<'_>) -> Result<()> {
+fn write_large(initializer: &Initializer, at: u64, outbox: &Outbox<'_>) -> Result<()> {
     let elements = initializer.value.open()?;
     if let Some(bytes) = elements.in_order() {
-        let pieces = bytes.par_chunks(PIECE_BYTES).enumerate();
-        return pieces.try_for_each(|(index, piece)| write(at + (index * PIECE_BYTES) as u64, piece));
+        let pieces = bytes.chunks(PIECE_BYTES).enumerate();
+        return pieces
+            .map(|(index, piece)| (at + (index * PIECE_BYTES) as u64, piece))
+            .try_for_each(|(at, piece)| outbox.put_at_once(at, piece));
     }
-    let most = BLOCKS_BYTES / rayon::current_num_threads();
+    let most = outbox::ROOMS_BYTES / outbox::rooms();
     elements.blocks(PIECE_BYTES, most.max(PIECE_BYTES)).par_iter().with_max_len(1).try_for_each(|block| {
-        let mut room = ROOM.take();
-        let written = elements.fill(block, &mut room).and_then(|filled| {
-            let places = (at + filled.place as u64..).step_by(filled.distance);
-            places.zip(filled.bytes.chunks(filled.row)).try_for_each(|(place, row)| write(place, row))
-        });
-        ROOM.set(room);
-        written
+        let mut room = outbox.room()?;
+        let filled = elements.fill(block, &mut room)?;
+        outbox.put(Piece { at, filled, room })
     })
 }

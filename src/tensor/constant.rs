@@ -209,6 +209,11 @@ impl Constant {
         })
     }
 
+    /// Says that nobody is expected to ask for the elements again.
+    pub fn release(&self) {
+        self.source.release();
+    }
+
     /// The bytes of all elements, in C order, little-endian.
     ///
     /// # Errors
@@ -218,8 +223,9 @@ impl Constant {
         if elements.in_order().is_some() {
             return Ok(elements.bytes);
         }
-        let mut out = vec![];
-        elements.append_to(&mut out)?;
+        let mut out = vec![0; elements.room_for_all()];
+        let length = elements.fill_all(&mut out)?;
+        out.truncate(length);
         Ok(Cow::Owned(out))
     }
 
@@ -281,6 +287,10 @@ impl Source for Derived {
 
     fn strings(&self) -> Result<Vec<Vec<u8>>> {
         self.0.strings()
+    }
+
+    fn release(&self) {
+        self.0.release();
     }
 }
 

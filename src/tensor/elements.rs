@@ -24,10 +24,10 @@ pub struct Elements<'a> {
 }
 
 /// A block that was filled, and where in the result it belongs. Rows that follow each other there count as one.
-#[derive(Debug)]
-pub struct Filled<'a> {
-    /// The bytes of its rows.
-    pub bytes: &'a [u8],
+#[derive(Debug, Clone)]
+pub struct Filled {
+    /// The bytes of all its rows.
+    pub length: usize,
     /// Where the first row begins.
     pub place: usize,
     /// How long each is.
@@ -40,15 +40,28 @@ pub struct Filled<'a> {
 #[derive(Debug, Default)]
 pub struct Room(Vec<u8>);
 
+/// Bytes of a line of the cache.
+const LINE: usize = 64;
+
 impl Room {
-    /// So many bytes, which begin where a cache line does: vectors that lie across two lines take twice as long.
-    fn bytes(&mut self, length: usize) -> &mut [u8] {
-        const LINE: usize = 64;
+    /// So many bytes to be filled, whatever was in them.
+    pub fn bytes(&mut self, length: usize) -> &mut [u8] {
         if self.0.len() < length + LINE {
-            self.0.resize(length + LINE, 0);
+            // Not extended: what was there need not be kept, and zeros of the system's need not be written.
+            self.0 = vec![0; length + LINE];
         }
-        let start = self.0.as_ptr().align_offset(LINE).min(LINE);
+        let start = self.start();
         &mut self.0[start..start + length]
+    }
+
+    /// The first bytes, as they were filled.
+    pub fn filled(&self, length: usize) -> &[u8] {
+        &self.0[self.start()..][..length]
+    }
+
+    /// Where a cache line begins: vectors that lie across two lines take twice as long.
+    fn start(&self) -> usize {
+        self.0.as_ptr().align_offset(LINE).min(LINE)
     }
 }
 
@@ -86,7 +99,7 @@ impl Elements<'_> {
     ///
     /// # Errors
     /// Where an element has a size that no type has.
-    pub fn fill<'r>(&self, block: &Block, room: &'r mut Room) -> Result<Filled<'r>> {
+    pub fn fill(&self, block: &Block, room: &mut Room) -> Result<Filled> {
         let columns = self.order.columns();
         // Whole rows follow each other.
         let is_whole = block.columns.len() == columns;
@@ -98,10 +111,10 @@ impl Elements<'_> {
             let places = (first..).step_by(columns);
             places.zip(out.chunks_mut(row)).for_each(|(place, row)| scaling.apply(place, row));
         }
-        let bytes = if self.is_rounded { round_to_float16(out) } else { out };
+        let length = if self.is_rounded { round_to_float16(out).len() } else { out.len() };
         let size = self.written_size();
-        let row = if is_whole { bytes.len() } else { block.columns.len() * size };
-        Ok(Filled { bytes, place: first * size, row, distance: columns * size })
+        let row = if is_whole { length } else { block.columns.len() * size };
+        Ok(Filled { length, place: first * size, row, distance: columns * size })
     }
 
     /// Hands out all elements in their order, in pieces of about so many bytes: for who writes from front to back.
@@ -121,7 +134,8 @@ impl Elements<'_> {
         let mut room = Room::default();
         for first in (0..rows).step_by(step.max(1)) {
             let block = Block { rows: first..(first + step).min(rows), columns: 0..columns };
-            take(self.fill(&block, &mut room)?.bytes)?;
+            let filled = self.fill(&block, &mut room)?;
+            take(room.filled(filled.length))?;
         }
         Ok(())
     }
@@ -142,31 +156,34 @@ impl Elements<'_> {
         let blocks = self.blocks(PIECE_BYTES, 4 * PIECE_BYTES);
         let filled = blocks.par_iter().map_init(Room::default, |room, block| {
             let filled = self.fill(block, room)?;
-            Ok(look(filled.bytes))
+            Ok(look(room.filled(filled.length)))
         });
         filled.collect()
     }
 
-    /// Adds all elements to the end of `out`, in their order.
+    /// Bytes that [`Elements::fill_all`] needs: those of all elements as they are stored.
+    pub fn room_for_all(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Puts all elements, in their order, at the beginning of `out`. Says how many bytes they are.
     ///
     /// # Errors
     /// Where an element has a size that no type has.
-    pub fn append_to(&self, out: &mut Vec<u8>) -> Result<()> {
-        let start = out.len();
+    ///
+    /// # Panics
+    /// Where `out` is shorter than [`Elements::room_for_all`] says.
+    pub fn fill_all(&self, out: &mut [u8]) -> Result<usize> {
+        let out = &mut out[..self.room_for_all()];
         if self.is_moved && !self.is_empty() {
-            out.resize(start + self.bytes.len(), 0);
             let all = Block { rows: 0..self.order.rows(), columns: 0..self.order.columns() };
-            self.order.fill(&self.bytes, &all, &mut out[start..])?;
+            self.order.fill(&self.bytes, &all, out)?;
         } else {
-            out.extend_from_slice(&self.bytes);
+            out.copy_from_slice(&self.bytes);
         }
         if let Some(scaling) = self.scaling {
-            scaling.apply(0, &mut out[start..]);
+            scaling.apply(0, out);
         }
-        if self.is_rounded {
-            let rounded = round_to_float16(&mut out[start..]).len();
-            out.truncate(start + rounded);
-        }
-        Ok(())
+        Ok(if self.is_rounded { round_to_float16(out).len() } else { out.len() })
     }
 }

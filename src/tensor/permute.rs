@@ -14,6 +14,8 @@ use crate::error::{Error, Result};
 /// Rows that are filled together, run after run: so many elements are read from each place in the input, enough for
 /// the processor to fetch them ahead.
 const STRIP: usize = 256;
+/// Rows of which blocks are made where so many are whole: of each place of the input they take four lines of the cache.
+const LEAST_ROWS: usize = 64;
 
 /// A part of the result of a permutation: some of its rows, and of these some of their columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,13 +80,14 @@ impl Permutation {
     pub fn blocks(&self, bytes: usize, most: usize) -> Vec<Block> {
         let (rows, columns) = (self.rows(), self.columns());
         let fitting = |room: usize| room / self.size / columns.max(1);
-        let strip = STRIP.min(self.lanes);
-        // Each place of the input is visited once for the rows of a block: a whole strip of them is worth more room,
-        // and so is half of one, or a quarter.
-        let whole = fitting(bytes).max(fitting(most).min(strip));
-        let (block_rows, block_columns) = if whole >= strip.min(STRIP / 4) {
+        // Each place of the input is visited once for the rows of a block, so that a few of them are worth more room. Of
+        // more than that a block would not stay in the cache until it is written.
+        let least = LEAST_ROWS.min(self.lanes);
+        let whole = fitting(bytes).max(fitting(most).min(least));
+        let (block_rows, block_columns) = if whole >= least {
             (if whole > SIDE { whole / SIDE * SIDE } else { whole.max(1) }, columns.max(1))
         } else {
+            let strip = STRIP.min(self.lanes);
             // One run less than a power of two: rows at that distance would share the lines of the cache.
             (strip, (most / self.size / strip / SIDE * SIDE).saturating_sub(SIDE).max(SIDE))
         };

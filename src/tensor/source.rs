@@ -22,6 +22,9 @@ pub trait Source: fmt::Debug + Send + Sync {
     fn strings(&self) -> Result<Vec<Vec<u8>>> {
         Err(Error::new("tensor", "its elements are not strings"))
     }
+
+    /// Says that nobody is expected to ask for the elements again. They are there all the same.
+    fn release(&self) {}
 }
 
 /// Elements given in the program or in a graph file.
