@@ -105,7 +105,9 @@ impl<K: Into<Cow<'static, str>>> FromIterator<(K, Attr)> for Attrs {
 
 impl<K: Into<Cow<'static, str>>, const N: usize> From<[(K, Attr); N]> for Attrs {
     fn from(attrs: [(K, Attr); N]) -> Self {
-        attrs.into_iter().collect()
+        let mut all = Self(Arc::new(Vec::with_capacity(N)));
+        all.extend(attrs);
+        all
     }
 }
 

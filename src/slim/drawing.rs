@@ -31,6 +31,9 @@ pub const UNNAMED: &str = "";
 
 /// A network being drawn, as slim draws it.
 ///
+/// Names are put together by `concat`, which knows their length beforehand: `format!` has each of them moved a few times
+/// while it grows.
+///
 /// Its functions have slim's names and return tensors, so that a network file reads like the network's
 /// definition. The first thing that goes wrong is kept and reported by `finish`; what is drawn after it
 /// does not matter.
@@ -98,8 +101,8 @@ impl<'a> Drawing<'a> {
 
     /// Draws in `variable_scope(name)`: variables and ops below it carry its name.
     pub fn variable_scope<T>(&mut self, name: &str, draw: impl FnOnce(&mut Self) -> T) -> T {
-        let variable_scope = format!("{}{name}/", self.variable_scope);
-        let name_scope = format!("{}/", self.unique_name(name));
+        let variable_scope = [self.variable_scope.as_str(), name, "/"].concat();
+        let name_scope = self.unique_name(name) + "/";
         self.within(variable_scope, name_scope, draw)
     }
 
@@ -108,13 +111,13 @@ impl<'a> Drawing<'a> {
     pub fn reenter_scope<T>(&mut self, draw: impl FnOnce(&mut Self) -> T) -> T {
         let scope = self.variable_scope.trim_end_matches('/');
         let last = scope.rsplit('/').next().unwrap_or_default().to_owned();
-        let name_scope = format!("{}/", self.unique_name(&last));
+        let name_scope = self.unique_name(&last) + "/";
         self.within(self.variable_scope.clone(), name_scope, draw)
     }
 
     /// Draws in `variable_scope(None, default)`: the name gets a number where it was used before.
     pub fn default_scope<T>(&mut self, default: &str, draw: impl FnOnce(&mut Self) -> T) -> T {
-        let used = self.variable_scopes.entry(format!("{}{default}", self.variable_scope)).or_insert(0);
+        let used = self.variable_scopes.entry([self.variable_scope.as_str(), default].concat()).or_insert(0);
         let name = if *used == 0 { default.to_owned() } else { format!("{default}_{used}") };
         *used += 1;
         self.variable_scope(&name, draw)
@@ -144,7 +147,7 @@ impl<'a> Drawing<'a> {
 
     /// Draws in `name_scope(name)`: only the names of ops are affected.
     pub(super) fn name_scope<T>(&mut self, name: &str, draw: impl FnOnce(&mut Self) -> T) -> T {
-        let name_scope = format!("{}/", self.unique_name(name));
+        let name_scope = self.unique_name(name) + "/";
         self.within(self.variable_scope.clone(), name_scope, draw)
     }
 
@@ -231,11 +234,11 @@ impl<'a> Drawing<'a> {
 
     /// Draws a variable of the open scope and the op that reads it.
     pub(super) fn variable(&mut self, name: &str, shape: &[usize]) -> TensorRef {
-        let name = format!("{}{name}", self.variable_scope);
+        let name = [self.variable_scope.as_str(), name].concat();
         let attrs =
             Attrs::from([("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::known(shape)))]);
         let variable = self.add(name.clone(), "VariableV2", vec![], attrs);
-        self.add(format!("{name}/read"), "Identity", vec![variable], Attrs::new())
+        self.add(name + "/read", "Identity", vec![variable], Attrs::new())
     }
 
     pub(super) fn constant(&mut self, name: &str, value: Constant) -> TensorRef {
@@ -266,7 +269,7 @@ impl<'a> Drawing<'a> {
     ) -> TensorRef {
         let name = self.unique_name(name);
         let value = Attrs::from([("value", Attr::Tensor(value))]);
-        let constant = self.add(format!("{name}/{suffix}"), "Const", vec![], value);
+        let constant = self.add([name.as_str(), "/", suffix].concat(), "Const", vec![], value);
         let inputs = inputs.iter().copied().chain([constant]).collect();
         let attrs = attrs.into();
         self.add(name, op, inputs, attrs)
@@ -286,7 +289,7 @@ impl<'a> Drawing<'a> {
 
     /// The full name of an op or scope in the open name scope; used before, it gets a number.
     fn unique_name(&mut self, name: &str) -> String {
-        let mut full = format!("{}{name}", self.name_scope);
+        let mut full = [self.name_scope.as_str(), name].concat();
         let used = self.names.entry(full.clone()).or_insert(0);
         *used += 1;
         if *used > 1 {

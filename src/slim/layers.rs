@@ -152,11 +152,11 @@ impl Drawing<'_> {
 
     /// Whether the checkpoint holds a variable of the open scope; takes note where the arg_scope says otherwise.
     fn holds(&mut self, name: &str, expected: bool) -> bool {
-        let variable = format!("{}{name}", self.current_scope());
+        let variable = [self.current_scope(), name].concat();
         let stored = self.variables.contains_key(&variable);
         // Of a batch norm that is missing altogether nothing can be learned: the arg_scope has the word, and
         // what is missing will be reported as such.
-        if !stored && !self.variables.contains_key(&format!("{}moving_mean", self.current_scope())) {
+        if !stored && !self.variables.contains_key(&[self.current_scope(), "moving_mean"].concat()) {
             return expected;
         }
         if stored != expected {
