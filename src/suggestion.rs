@@ -1,4 +1,4 @@
-//! What somebody may have meant who typed a name that is not there.
+//! Names in sentences: what somebody may have meant who typed one that is not there, and lists of them.
 
 use crate::error::Error;
 
@@ -83,6 +83,15 @@ fn ranked<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Vec<(Rank
     ranked
 }
 
+/// The first of these names, as many as a sentence is to have, and how many more there are.
+pub fn first_of(names: &[String], most: usize) -> String {
+    let listed = names[..names.len().min(most)].join(", ");
+    match names.len().saturating_sub(most) {
+        0 => listed,
+        more => format!("{listed} and {more} more"),
+    }
+}
+
 fn listed(known: &[&str]) -> String {
     let more = if known.len() > LISTED { ", …" } else { "" };
     format!("{}{more}", known[..known.len().min(LISTED)].join(", "))
@@ -91,6 +100,13 @@ fn listed(known: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_lists_end_with_the_number_of_what_is_left_out() {
+        let names = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!(first_of(&names, 3), "a, b, c");
+        assert_eq!(first_of(&names, 2), "a, b and 1 more");
+    }
 
     #[test]
     fn a_mistyped_word_is_answered_with_the_one_that_was_meant() {

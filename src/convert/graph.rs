@@ -14,7 +14,7 @@ use crate::passes::cut::cut_inputs;
 use crate::passes::fold::simplify;
 use crate::passes::training_mode::{Changes, drop_dropouts, use_moving_statistics};
 use crate::proto::{NodeDef, SignatureDef, tensor_info};
-use crate::suggestion::{closest, did_you_mean, suggesting};
+use crate::suggestion::{closest, did_you_mean, first_of, suggesting};
 use crate::tensor::{Constant, DType};
 
 /// A graph that came with the model.
@@ -245,11 +245,9 @@ fn guess_outputs(file: &GraphFile, notes: &mut Vec<String>) -> Result<Vec<String
         // A frozen graph was cut where its ends are.
         [_] if file.kind() == GraphKind::GraphDef => Ok(found),
         _ => {
-            let listed = found.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ");
-            let more = found.len().saturating_sub(LISTED);
-            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            let listed = first_of(&found, LISTED);
             notes.push(format!(
-                "note: the outputs {listed}{more} are the graph's ends; choose others with --outputs"
+                "note: the outputs {listed} are the graph's ends; choose others with --outputs"
             ));
             Ok(found)
         }

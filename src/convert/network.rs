@@ -8,10 +8,9 @@ use crate::graph::TensorRef;
 use crate::model::Model as Source;
 use crate::suggestion::suggesting_and_listing;
 
-use crate::slim::recognize::Wishes;
 use crate::slim::{
     DrawnNetwork, ImageShape, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, Recognition, Recognized, ScopeDisagreement,
-    Value, Variables, network_named, recognize_and_sketch,
+    Value, Variables, Wishes, network_named, recognize_and_sketch,
 };
 
 /// A network that was rebuilt from the variables of a checkpoint.

@@ -4,6 +4,7 @@ use hashbrown::HashSet;
 use serde::Serialize;
 
 use super::{BatchNormEntry, GraphSummary, Inspected, Kind, OnnxSummary};
+use crate::suggestion::first_of;
 use crate::tensor::{DType, Statistics};
 
 /// Something worth knowing.
@@ -54,10 +55,7 @@ impl Finding {
         if about.is_empty() {
             return None;
         }
-        let listed = about.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ");
-        let more = about.len().saturating_sub(LISTED);
-        let listed = if more == 0 { listed } else { format!("{listed} and {more} more") };
-        let text = text(about.len(), &listed);
+        let text = text(about.len(), &first_of(&about, LISTED));
         let level = if NOTES.contains(&finding) { Level::Note } else { Level::Warning };
         Some(Self { finding, level, about, text })
     }

@@ -7,9 +7,13 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Shape};
+use crate::suggestion::first_of;
 
 /// What the name of a moving average adds to that of its variable.
 const SUFFIX: &str = "/ExponentialMovingAverage";
+
+/// How many names a sentence lists.
+const LISTED: usize = 3;
 
 /// The statistics of batch norm are averages themselves, and not trained.
 const NOT_TRAINED: [&str; 2] = ["moving_mean", "moving_variance"];
@@ -49,7 +53,7 @@ impl MovingAverages {
     /// for the error.
     ///
     /// # Errors
-    /// Where they are to be taken and some are missing: all of them are named.
+    /// Where they are to be taken and some are missing.
     pub fn choose(
         graph: &Graph,
         choice: Choice,
@@ -79,12 +83,16 @@ impl MovingAverages {
             Choice::Auto => averages.expected > 0 && averages.missing.is_empty(),
             Choice::On if averages.missing.is_empty() => true,
             Choice::On => {
-                let Self { expected, missing, .. } = averages;
-                let problem = format!(
-                    "{} of {expected} moving averages are missing or have another shape: {}",
-                    missing.len(),
-                    missing.iter().map(|name| format!("{name}{SUFFIX}")).collect::<Vec<_>>().join(", ")
-                );
+                let Self { expected, found, missing, .. } = averages;
+                let problem = if found == 0 {
+                    format!("it holds no moving averages of its {expected} trained variables")
+                } else {
+                    let missing: Vec<String> = missing.iter().map(|name| format!("{name}{SUFFIX}")).collect();
+                    let (count, listed) = (missing.len(), first_of(&missing, LISTED));
+                    format!(
+                        "{count} of {expected} moving averages are missing or have another shape: {listed}"
+                    )
+                };
                 return Err(Error::new(origin, problem).advice("leave out --moving-averages on"));
             }
         };
@@ -156,6 +164,8 @@ mod tests {
         assert_eq!(averages.missing, ["conv/BatchNorm/gamma"]);
         let error = choose(Choice::On, &averaged).unwrap_err().to_string();
         assert!(error.contains("1 of 2") && error.contains("gamma/ExponentialMovingAverage"), "{error}");
+        let error = choose(Choice::On, &[]).unwrap_err().to_string();
+        assert!(error.contains("it holds no moving averages of its 2 trained variables"), "{error}");
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub use layers::ScopeDisagreement;
 pub use nets::{Network, find_network, networks};
 pub use options::{NUM_BANDS, NUM_CLASSES, NUM_FRAMES, OptionSource, OptionSpec, Options, Value};
 pub use plain_ops::LocalResponseNormalization;
-pub use recognize::{Recognition, Recognized, recognize, recognize_and_sketch};
+pub use recognize::{Recognition, Recognized, Wishes, recognize, recognize_and_sketch};
 
 use std::collections::BTreeMap;
 use std::path::Path;
