@@ -27,15 +27,20 @@ pub fn write<'a>(
     let output = OutputFile::create(path)?;
     let unwritable = |error: ZipError| output.error(&error.into());
     let mut archive = ZipWriter::new(output.file());
-    for (name, value) in arrays {
+    let mut write = |name: &str, value: &Constant| {
         let large = value.byte_len().is_none_or(|bytes| bytes > u32::MAX as usize / 2);
         let options =
             SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(large);
         archive.start_file(format!("{name}.npy"), options).map_err(unwritable)?;
-        npy::write(&value, |bytes| {
+        npy::write(value, |bytes| {
             progress(bytes.len() as u64);
             archive.write_all(bytes).map_err(|error| output.error(&error))
-        })?;
+        })
+    };
+    if let Err(error) = arrays.into_iter().try_for_each(|(name, value)| write(name, &value)) {
+        // Dropped, it would try to finish, and say on standard error that it cannot.
+        std::mem::forget(archive);
+        return Err(error);
     }
     archive.finish().map_err(unwritable)?;
     output.persist()

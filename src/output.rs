@@ -27,18 +27,16 @@ pub struct OutputFile {
 }
 
 impl OutputFile {
-    /// Begins the file for `path`.
+    /// Begins the file for `path`. Where that is a link, it stays one, and what it leads to is written.
     ///
     /// # Errors
-    /// Where `path` is a folder, or its folder cannot be written.
+    /// Where `path` is no place for a file: a folder, a device, a link that leads nowhere; or its folder cannot be written.
     pub fn create(path: &Path) -> Result<Self> {
-        if path.is_dir() {
-            return Err(Error::file(path, "the output is an existing folder").advice("name a file in it"));
-        }
-        let folder = folder_of(path)?;
+        let path = target_of(path)?;
+        let folder = folder_of(&path)?;
         match Temporary::file(|| builder(0o666).tempfile_in(folder)) {
-            Ok(file) => Ok(Self { file, path: path.to_owned() }),
-            Err(error) => Err(unwritable(path, &error)),
+            Ok(file) => Ok(Self { file, path }),
+            Err(error) => Err(unwritable(&path, &error)),
         }
     }
 
@@ -108,6 +106,46 @@ impl OutputFile {
     }
 }
 
+/// The path of the file that is written for this one.
+fn target_of(path: &Path) -> Result<PathBuf> {
+    if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        return Err(Error::file(path, "it names a folder").advice("name a file in it"));
+    }
+    let Ok(there) = path.metadata() else {
+        return match path.read_link() {
+            Ok(to) => Err(Error::file(path, format!("it is a link to {}, which is not there", to.display()))
+                .advice("remove the link, or choose another output")),
+            Err(_) => Ok(path.to_owned()),
+        };
+    };
+    if there.is_dir() {
+        return Err(Error::file(path, "the output is an existing folder").advice("name a file in it"));
+    }
+    if !there.is_file() {
+        // A rename would put a file in its place.
+        return Err(Error::file(path, "it is a device or a pipe, and no file")
+            .advice("name a file; where the output of convert is -, the model goes to standard output"));
+    }
+    if path.is_symlink() {
+        path.canonicalize().map_err(|error| unwritable(path, &error))
+    } else {
+        Ok(path.to_owned())
+    }
+}
+
+/// Looks that an output is none of the files that are read, whose place it would take.
+///
+/// # Errors
+/// Where it is.
+pub fn keep_inputs<P: AsRef<Path>>(output: &Path, inputs: impl IntoIterator<Item = P>) -> Result<()> {
+    let is_output = |input: P| same_file::is_same_file(output, input).unwrap_or(false);
+    if inputs.into_iter().any(is_output) {
+        return Err(Error::file(output, "it is an input too, and would be overwritten")
+            .advice("choose another output"));
+    }
+    Ok(())
+}
+
 /// An empty folder beside `path`, for what is to be renamed to it, or for the folder to be renamed itself.
 ///
 /// # Errors
@@ -159,7 +197,12 @@ pub fn remove_abandoned(folders: impl IntoIterator<Item = PathBuf>) {
 
 /// What to say where an output cannot be written.
 pub fn unwritable(path: &Path, error: &std::io::Error) -> Error {
-    Error::file(path, format!("it cannot be written: {error}")).advice("choose another output")
+    // The error of a temporary file has its name, which says nothing to the reader.
+    let problem = match error.raw_os_error() {
+        Some(_) => error.to_string(),
+        None => error.kind().to_string(),
+    };
+    Error::file(path, format!("it cannot be written: {problem}")).advice("choose another output")
 }
 
 #[cfg(test)]
@@ -167,6 +210,40 @@ mod tests {
     use std::time::SystemTime;
 
     use super::*;
+
+    #[test]
+    fn an_output_that_is_an_input_too_is_refused_under_whatever_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let [model, other] = ["model.ckpt", "other"].map(|name| folder.path().join(name));
+        File::create(&model).unwrap();
+        File::create(&other).unwrap();
+        let again = folder.path().join(".").join("model.ckpt");
+        assert!(keep_inputs(&other, [&model]).is_ok());
+        assert!(keep_inputs(&folder.path().join("new.onnx"), [&model]).is_ok());
+        let error = keep_inputs(&again, [&other, &model]).unwrap_err().to_string();
+        assert!(error.contains("it is an input too"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_stay_and_what_is_no_file_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir(path("models")).unwrap();
+        std::fs::write(path("models/real.onnx"), "old").unwrap();
+        std::os::unix::fs::symlink("models/real.onnx", path("link.onnx")).unwrap();
+        let output = OutputFile::create(&path("link.onnx")).unwrap();
+        output.write_at(0, b"new").unwrap();
+        output.persist().unwrap();
+        assert!(path("link.onnx").is_symlink());
+        assert_eq!(std::fs::read(path("models/real.onnx")).unwrap(), b"new");
+
+        std::os::unix::fs::symlink("nowhere", path("dangling.onnx")).unwrap();
+        let said = |path: &Path| OutputFile::create(path).unwrap_err().to_string();
+        assert!(said(&path("dangling.onnx")).contains("it is a link to nowhere, which is not there"));
+        assert!(said(Path::new("/dev/null")).contains("it is a device or a pipe"));
+        assert!(said(&path("models/")).contains("it names a folder"));
+    }
 
     #[test]
     fn what_a_killed_process_left_is_removed_and_what_is_written_now_is_not() {

@@ -10,6 +10,7 @@ use super::{output, progress};
 use crate::contents::{Contents, NameFilter};
 use crate::error::{Error, Result};
 use crate::extract::{Choice, Chosen, Format, Layout, choose};
+use crate::output::keep_inputs;
 
 /// Writes tensors to files that NumPy or safetensors read.
 #[derive(Debug, clap::Args)]
@@ -96,6 +97,7 @@ fn extract<'a>(args: &'a Args, format: Format, contents: &Contents) -> Result<Su
         let problem = format!("{} has no type for any of the tensors", format.name());
         return Err(Error::file(&args.output, problem).advice("choose another form of output"));
     }
+    keep_inputs(&args.output, contents.files())?;
     let bytes = tensors.iter().filter_map(|tensor| tensor.value.byte_len()).sum::<usize>() as u64;
     let bar = progress::byte_bar(args.quiet, "extracting");
     bar.set_length(bytes);

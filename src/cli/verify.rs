@@ -6,9 +6,11 @@ use serde::Serialize;
 
 use super::output;
 use crate::error::{Error, Result};
-use crate::output::OutputFile;
+use crate::onnx::OnnxFile;
+use crate::output::{OutputFile, keep_inputs};
 use crate::verify::{
-    Difference, Executable, InputSource, MadeUp, Named, TOLERANCE, compare_all, read_arrays, save_arrays,
+    Difference, Executable, InputSource, MadeUp, Named, TOLERANCE, compare_all, name_and_file, read_arrays,
+    save_arrays,
 };
 
 /// Runs an ONNX model and compares what it computes with arrays, or with another model.
@@ -44,10 +46,10 @@ pub struct Args {
     #[arg(long, value_name = "X", default_value_t = TOLERANCE, value_parser = tolerance)]
     tolerance: f64,
     /// Write what the model was fed to this file
-    #[arg(long, value_name = "FILE.npz")]
+    #[arg(long, value_name = "FILE.npz", value_parser = archive)]
     save_inputs: Option<PathBuf>,
     /// Write what the model computed to this file
-    #[arg(long, value_name = "FILE.npz")]
+    #[arg(long, value_name = "FILE.npz", value_parser = archive)]
     save_outputs: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long, conflicts_with = "quiet")]
@@ -73,8 +75,9 @@ pub fn run(args: &Args) -> Result<()> {
     // What cannot be written is said before the model runs.
     for path in [&args.save_inputs, &args.save_outputs].into_iter().flatten() {
         OutputFile::create(path)?;
+        keep_inputs(path, args.inputs.iter().chain(&args.expected).map(|given| name_and_file(given).1))?;
     }
-    let model = Executable::load(&args.model)?;
+    let model = load(&args.model)?;
     let inputs = model.inputs()?;
     let names: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();
     let source = match &args.inputs[..] {
@@ -120,6 +123,19 @@ pub fn run(args: &Args) -> Result<()> {
     verdict(&args.model, &differences, args.tolerance)
 }
 
+/// The model at `path`, ready to be run. The runtime says little about a file that is none.
+fn load(path: &Path) -> Result<Executable> {
+    OnnxFile::open(path)?;
+    Executable::load(path)
+}
+
+/// The path of an archive of arrays as it is given.
+fn archive(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let is_npz = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz"));
+    if is_npz { Ok(path) } else { Err("arrays are saved as .npz".to_owned()) }
+}
+
 /// A tolerance as it is given.
 pub fn tolerance(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
@@ -130,7 +146,7 @@ pub fn tolerance(text: &str) -> Result<f64, String> {
 
 /// What another model computes from the same inputs, which it may have under other names.
 fn run_other(path: &Path, inputs: &[Named]) -> Result<Vec<Named>> {
-    let other = Executable::load(path)?;
+    let other = load(path)?;
     let names: Vec<String> = other.inputs()?.into_iter().map(|input| input.name).collect();
     let is_known = |name: &String| crate::verify::find(inputs, name).is_some();
     if names.len() != inputs.len() || names.iter().any(is_known) {
@@ -147,7 +163,7 @@ pub fn verdict(model: &Path, differences: &[Difference], tolerance: f64) -> Resu
     let Some(worst) = beyond.iter().max_by(|a, b| a.relative.total_cmp(&b.relative)) else { return Ok(()) };
     let which = match beyond.len() {
         1 => format!("output {}", worst.name),
-        count => format!("{count} of {} outputs, {} above all,", differences.len(), worst.name),
+        count => format!("{count} of {} outputs are beyond the tolerance; {}", differences.len(), worst.name),
     };
     let problem = match &worst.problem {
         Some(problem) => format!("{which} cannot be compared: {problem}"),

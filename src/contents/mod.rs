@@ -3,7 +3,7 @@
 
 mod name_filter;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use name_filter::{NameFilter, parse_pattern};
 
@@ -95,6 +95,14 @@ impl Contents {
         match self {
             Self::Model(model) => model.path(),
             Self::Onnx(file) => file.path(),
+        }
+    }
+
+    /// The files that were read.
+    pub fn files(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Model(model) => model.files(),
+            Self::Onnx(file) => vec![file.path().to_owned()],
         }
     }
 

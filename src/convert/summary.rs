@@ -62,7 +62,8 @@ impl std::fmt::Display for BatchNormSummary {
         if self.count == 0 {
             return f.write_str("no batch norms");
         }
-        write!(f, "{} batch norms: gamma stored for {}", self.count, self.gamma_stored)?;
+        let s = if self.count == 1 { "" } else { "s" };
+        write!(f, "{} batch norm{s}: gamma stored for {}", self.count, self.gamma_stored)?;
         write!(f, ", unit scale synthesized for {}", self.gamma_synthesized)?;
         if self.gamma_synthesized > 0 {
             f.write_str(" (slim's scale=False)")?;

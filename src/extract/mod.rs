@@ -44,6 +44,10 @@ impl Format {
     /// # Errors
     /// Where the path has another ending.
     pub fn of(path: &Path) -> Result<Self> {
+        if path.as_os_str() == "-" {
+            return Err(Error::new("-", "tensors are not written to standard output")
+                .advice("name a file, or ./- for a folder of that name"));
+        }
         let ends_in_slash = path.to_string_lossy().ends_with(std::path::is_separator);
         match path.extension().map(|extension| extension.to_string_lossy().to_lowercase()).as_deref() {
             _ if ends_in_slash => Ok(Self::Folder),

@@ -3,7 +3,7 @@
 //! Members go into a private folder, under their own paths below it; a member that would leave it is refused.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read, Seek};
+use std::io::{self, BufReader, Read, Seek, Write};
 use std::path::{Component, Path, PathBuf};
 
 use flate2::read::MultiGzDecoder;
@@ -42,15 +42,14 @@ impl Kind {
 
 /// The most that is unpacked: more than any published checkpoint, less than would fill a disk unnoticed.
 const MAX_UNPACKED: u64 = 64 << 30;
+/// What is unpacked at a time.
+const PIECE_BYTES: usize = 1 << 20;
 /// The most members that are looked at.
 const MAX_MEMBERS: usize = 100_000;
 
 /// Unpacks an archive into a new private folder.
 pub fn unpack(path: &Path, kind: Kind) -> Result<Temporary<TempDir>> {
-    let folder = Temporary::folder().map_err(|error| {
-        Error::file(path, format!("there is no room to unpack it: {error}"))
-            .advice("set TMPDIR to a folder with room")
-    })?;
+    let folder = Temporary::folder().map_err(|error| no_room(path, &error))?;
     let file = File::open(path).map_err(|error| Error::file(path, error))?;
     let mut unpacking = Unpacking { archive: path, folder: folder.path(), room: MAX_UNPACKED, members: 0 };
     match kind {
@@ -59,6 +58,11 @@ pub fn unpack(path: &Path, kind: Kind) -> Result<Temporary<TempDir>> {
         Kind::Zip => unpacking.zip(BufReader::new(file))?,
     }
     Ok(folder)
+}
+
+fn no_room(archive: &Path, error: &io::Error) -> Error {
+    Error::file(archive, format!("there is no room to unpack it: {error}"))
+        .advice("set TMPDIR to a folder with room")
 }
 
 struct Unpacking<'a> {
@@ -120,7 +124,7 @@ impl Unpacking<'_> {
         if target == self.folder {
             return Ok(());
         }
-        let written = self.write(&target, contents).map_err(|error| self.damaged(error))?;
+        let written = self.write(&target, contents)?;
         self.room = self.room.checked_sub(written).ok_or_else(|| {
             Error::file(self.archive, format!("it would unpack to more than {} GiB", MAX_UNPACKED >> 30))
                 .advice("unpack it by hand")
@@ -129,11 +133,26 @@ impl Unpacking<'_> {
     }
 
     /// Writes at most one byte more than there is room for, and says how many.
-    fn write(&self, target: &Path, contents: &mut impl Read) -> io::Result<u64> {
+    fn write(&self, target: &Path, contents: &mut impl Read) -> Result<u64> {
+        let no_room = |error| no_room(self.archive, &error);
         if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent)?;
+            fs::create_dir_all(parent).map_err(no_room)?;
         }
-        io::copy(&mut contents.take(self.room + 1), &mut File::create(target)?)
+        let mut file = File::create(target).map_err(no_room)?;
+        let mut contents = contents.take(self.room + 1);
+        let mut piece = vec![0; PIECE_BYTES];
+        let mut written = 0;
+        loop {
+            // One by one: a disk that is full is another matter than an archive that is damaged.
+            match contents.read(&mut piece) {
+                Ok(0) => return Ok(written),
+                Ok(count) => {
+                    file.write_all(&piece[..count]).map(|()| written += count as u64).map_err(no_room)?
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.damaged(error)),
+            }
+        }
     }
 }
 
@@ -163,10 +182,25 @@ pub fn model_in(archive: &Path, root: &Path) -> Result<PathBuf> {
         }
     }
     match graphs.len() {
-        0 => Err(Error::file(archive, "there is no checkpoint and no graph in the archive")),
+        0 => Err(nothing_in(archive, root)),
         1 => Ok(graphs.remove(0)),
         _ => Err(several(archive, root, "graphs", &graphs)),
     }
+}
+
+/// The error for an archive without a model, or with another program's.
+fn nothing_in(archive: &Path, root: &Path) -> Error {
+    if root.join("model.weights.h5").is_file() {
+        return Error::file(archive, "it is a model in Keras's own format").advice(
+            "load it in Keras and write it as a SavedModel, model.export(\"folder\"), which is converted",
+        );
+    }
+    let folders = fs::read_dir(root).into_iter().flatten().flatten();
+    if folders.map(|entry| entry.path().join("data.pkl")).any(|pickle| pickle.is_file()) {
+        return Error::file(archive, "it is a file of PyTorch's")
+            .advice("PyTorch exports to ONNX by itself, with torch.onnx.export");
+    }
+    Error::file(archive, "there is no checkpoint and no graph in the archive")
 }
 
 fn several(archive: &Path, root: &Path, what: &str, paths: &[PathBuf]) -> Error {

@@ -17,11 +17,8 @@ pub type Named = (String, Tensor);
 pub fn read_arrays(given: &[String], names: &[String]) -> Result<Vec<Named>> {
     let mut arrays = vec![];
     for given in given {
-        let (name, path) = match given.split_once('=') {
-            Some((name, path)) if !Path::new(given).exists() => (Some(name), Path::new(path)),
-            _ => (None, Path::new(given)),
-        };
-        let bytes = read(path)?;
+        let (name, path) = name_and_file(given);
+        let bytes = std::fs::read(path).map_err(|error| Error::unreadable(path, &error))?;
         if npz::is_archive(&bytes) {
             let mut found = npz::read(path, &bytes)?;
             match (&mut found[..], name, names) {
@@ -49,8 +46,12 @@ pub fn read_arrays(given: &[String], names: &[String]) -> Result<Vec<Named>> {
     Ok(arrays)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|error| Error::file(path, format!("it cannot be read: {error}")))
+/// The name that is given with a file, if one is, and the file.
+pub fn name_and_file(given: &str) -> (Option<&str>, &Path) {
+    match given.split_once('=') {
+        Some((name, path)) if !Path::new(given).exists() => (Some(name), Path::new(path)),
+        _ => (None, Path::new(given)),
+    }
 }
 
 /// Writes arrays to an `.npz` file, under their names.

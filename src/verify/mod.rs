@@ -8,7 +8,7 @@ mod difference;
 mod inputs;
 mod runtime;
 
-pub use arrays::{Named, find, read_arrays, save_arrays};
+pub use arrays::{Named, find, name_and_file, read_arrays, save_arrays};
 pub use difference::{Difference, Top1, compare, compare_all};
 pub use inputs::{InputSource, MadeUp};
 pub use runtime::{Element, Executable, Input};
@@ -16,3 +16,6 @@ pub use runtime::{Element, Executable, Input};
 /// The largest difference that is let pass, relative to the largest value expected, where nobody says otherwise: float32
 /// has seven digits, and networks add up thousands of products in an order of their own.
 pub const TOLERANCE: f64 = 2e-5;
+
+/// The same for a model that computes in float16, which has three.
+pub const FLOAT16_TOLERANCE: f64 = 1e-2;

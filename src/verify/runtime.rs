@@ -53,7 +53,7 @@ impl Executable {
     /// # Errors
     /// Where it is no ONNX model, or has operators that rten does not know.
     pub fn load(path: &Path) -> Result<Self> {
-        let unreadable = |error: std::io::Error| Error::file(path, format!("it cannot be read: {error}"));
+        let unreadable = |error: std::io::Error| Error::unreadable(path, &error);
         let mut options = ModelOptions::with_all_ops();
         let loaded = if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx")) {
             std::fs::File::open(path).map_err(unreadable)?;

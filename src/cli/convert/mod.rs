@@ -20,6 +20,7 @@ use crate::convert::{Conversion, convert};
 use crate::error::Result;
 use crate::model::Model;
 use crate::onnx::WriteReport;
+use crate::output::keep_inputs;
 
 /// Converts a checkpoint, a graph or a SavedModel to an ONNX model.
 ///
@@ -80,9 +81,14 @@ pub fn run(args: &Args) -> Result<()> {
     let sent = is_sent.then(ToStandardOutput::begin).transpose()?;
     let output = sent.as_ref().map_or_else(|| args.output.clone(), ToStandardOutput::path);
     let bar = progress::byte_bar(args.quiet, "writing");
-    let converted = convert_file(&args.input, &output, &args.conversion, &|done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
+    let start = Instant::now();
+    let converted = Model::open(&args.input, &args.conversion.open_options()).and_then(|source| {
+        let files = source.files();
+        args.report.iter().try_for_each(|report| keep_inputs(&report.path, &files))?;
+        convert_model(&source, start, &output, &args.conversion, &|done, total| {
+            bar.set_length(total);
+            bar.set_position(done);
+        })
     });
     bar.finish_and_clear();
     let converted = converted.map_err(|error| match &sent {
@@ -110,19 +116,8 @@ pub fn run(args: &Args) -> Result<()> {
     }
 }
 
-/// Converts one input. `progress` is told the bytes written so far and all that will be.
-pub fn convert_file(
-    input: &Path,
-    output: &Path,
-    args: &ConversionArgs,
-    progress: &(dyn Fn(u64, u64) + Sync),
-) -> Result<Converted> {
-    let start = Instant::now();
-    let source = Model::open(input, &args.open_options())?;
-    convert_model(&source, start, output, args, progress)
-}
-
-/// Converts a model that was opened, which was begun at `start`.
+/// Converts a model that was opened, which was begun at `start`. `progress` is told the bytes written so far and all that
+/// will be.
 pub fn convert_model(
     source: &Model,
     start: Instant,
@@ -131,6 +126,7 @@ pub fn convert_model(
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<Converted> {
     let opening = start.elapsed().as_secs_f64();
+    keep_inputs(output, source.files())?;
     let done = convert(source, &args.convert_options()).and_then(|conversion| {
         let converting = start.elapsed().as_secs_f64();
         let (written, verification) =

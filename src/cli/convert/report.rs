@@ -10,7 +10,7 @@ use crate::report::{Format, Report, Subject, Timing};
 /// A report that is asked for.
 #[derive(Debug, Clone)]
 pub struct Destination {
-    path: PathBuf,
+    pub path: PathBuf,
     format: Format,
 }
 

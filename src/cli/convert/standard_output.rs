@@ -41,7 +41,16 @@ impl ToStandardOutput {
 
     /// What to say where writing it fails.
     pub fn error(&self, error: Error) -> Error {
-        error.with_path_replaced(&self.path(), Path::new(NAME))
+        let place = self.path();
+        if error.subject() == place.display().to_string() {
+            // Nothing has been sent yet.
+            return Error::new(
+                NAME,
+                format!("the temporary file for it, {}: {}", place.display(), error.problem()),
+            )
+            .advice("set TMPDIR to a folder with room");
+        }
+        error.with_path_replaced(&place, Path::new(NAME))
     }
 
     /// Sends the model.

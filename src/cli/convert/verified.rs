@@ -13,7 +13,8 @@ use crate::onnx::{WriteOptions, WriteReport, write_model};
 use crate::output::{OutputFile, folder_beside, unwritable};
 use crate::temporary::Temporary;
 use crate::verify::{
-    Difference, Executable, InputSource, MadeUp, Named, TOLERANCE, compare_all, read_arrays,
+    Difference, Executable, FLOAT16_TOLERANCE, InputSource, MadeUp, Named, TOLERANCE, compare_all,
+    read_arrays,
 };
 
 /// What these options are listed under.
@@ -29,10 +30,9 @@ pub struct VerificationArgs {
     /// What the model is fed for that: .npz, .npy or NAME=FILE.npy (repeatable) [default: made up]
     #[arg(long, help_heading = CHECKS, value_name = "FILE", requires = "verify")]
     verify_inputs: Vec<String>,
-    /// The largest difference to let pass, relative to the largest value expected
-    #[arg(long, help_heading = CHECKS, value_name = "X", default_value_t = TOLERANCE,
-          value_parser = tolerance, requires = "verify")]
-    tolerance: f64,
+    /// The largest difference to let pass, relative to the largest value expected [default: 2e-5, and 1e-2 with --float16]
+    #[arg(long, help_heading = CHECKS, value_name = "X", value_parser = tolerance, requires = "verify")]
+    tolerance: Option<f64>,
 }
 
 /// What came of it.
@@ -69,16 +69,24 @@ impl VerificationArgs {
         let staged = Staged::new(output)?;
         let written = write_model(&conversion.model, &staged.path, options, progress)
             .map_err(|error| error.with_path_replaced(&staged.path, output))?;
+        let default = if conversion.float16.is_some() { FLOAT16_TOLERANCE } else { TOLERANCE };
+        let tolerance = self.tolerance.unwrap_or(default);
         let outputs = self
-            .compare(source, conversion, &staged.path)
+            .compare(source, conversion, &staged.path, tolerance)
             .map_err(|error| error.with_path_replaced(&staged.path, output))?;
-        verdict(output, &outputs, self.tolerance)
+        verdict(output, &outputs, tolerance)
             .map_err(|error| error.advice("it is not written; convert without --verify to look at it"))?;
         let written = staged.persist(output, written)?;
-        Ok((written, Some(Verification { tolerance: self.tolerance, outputs })))
+        Ok((written, Some(Verification { tolerance, outputs })))
     }
 
-    fn compare(&self, source: &Model, conversion: &Conversion, path: &Path) -> Result<Vec<Difference>> {
+    fn compare(
+        &self,
+        source: &Model,
+        conversion: &Conversion,
+        path: &Path,
+        tolerance: f64,
+    ) -> Result<Vec<Difference>> {
         let model = Executable::load(path).map_err(not_executed)?;
         let declared = model.inputs()?;
         let names: Vec<String> = declared.iter().map(|input| input.name.clone()).collect();
@@ -100,7 +108,7 @@ impl VerificationArgs {
                 "convert without --verify, and compare the model with what TensorFlow computes, by tf2onnx-rs verify",
             )
         })?;
-        Ok(compare_all(&outputs, &expected, self.tolerance))
+        Ok(compare_all(&outputs, &expected, tolerance))
     }
 }
 
