@@ -17,6 +17,11 @@ use crate::tensor::Source;
 const OBJECT_GRAPH: &str = "_CHECKPOINTABLE_OBJECT_GRAPH";
 
 impl Checkpoint {
+    /// Whether its keys are paths of Python attributes, not names of variables.
+    pub fn is_object_based(&self) -> bool {
+        self.get(OBJECT_GRAPH).is_some()
+    }
+
     /// The names that variables had in the program that saved them, by the keys that their values have in
     /// this checkpoint. Empty where the checkpoint is not object-based: its keys are the names then.
     ///

@@ -46,8 +46,14 @@ pub fn recognize_checkpoint(source: &Source, options: &ConvertOptions) -> Result
 
 fn sketch(source: &Source, options: &ConvertOptions, variables: &Variables) -> Result<Recognized> {
     let network = options.network.as_deref().map(network_named).transpose()?;
-    recognize_and_sketch(variables, Wishes { network, options: &options.network_options })
-        .map_err(|error| error.within(source.path().display()))
+    recognize_and_sketch(variables, Wishes { network, options: &options.network_options }).map_err(|error| {
+        let error = error.within(source.path().display());
+        match source.weights() {
+            Ok(checkpoint) if checkpoint.is_object_based() && network.is_none() => error
+                .advice("it was saved by Keras or by tf.train.Checkpoint: give the SavedModel of the model"),
+            _ => error,
+        }
+    })
 }
 
 /// Recognizes the network of a checkpoint and draws it.

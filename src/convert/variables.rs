@@ -12,6 +12,8 @@ pub struct Lookup<'a> {
     source: &'a Model,
     /// What the graph's saver restores each variable from, where that is not all of the tensor of its own name.
     restored: HashMap<String, Stored>,
+    /// The keys of an object-based checkpoint by the names that variables had; none for a name that several had.
+    objects: HashMap<String, Option<String>>,
 }
 
 /// What a saver restores: a tensor, or a part of one.
@@ -24,12 +26,20 @@ struct Stored {
 impl<'a> Lookup<'a> {
     pub fn new(source: &'a Model) -> Self {
         let restored = source.graph().map(GraphFile::definition).map(restored).unwrap_or_default();
-        Self { source, restored }
+        // What cannot be read names nothing, and its variables are missing.
+        let names =
+            source.checkpoint().and_then(|checkpoint| checkpoint.object_names().ok()).unwrap_or_default();
+        let mut objects: HashMap<String, Option<String>> = HashMap::new();
+        for (key, name) in names {
+            objects.entry(name).and_modify(|key| *key = None).or_insert(Some(key));
+        }
+        Self { source, restored, objects }
     }
 
     /// The name under which the tensor for a variable is stored.
     pub fn key<'b>(&'b self, variable: &'b str) -> &'b str {
-        self.restored.get(variable).map_or(variable, |stored| &stored.key)
+        let restored = self.restored.get(variable).map(|stored| stored.key.as_str());
+        restored.or_else(|| self.objects.get(variable)?.as_deref()).unwrap_or(variable)
     }
 
     /// The tensor stored for a variable.
@@ -43,7 +53,8 @@ impl<'a> Lookup<'a> {
                 None => Some(whole.constant()),
             };
         }
-        Some(checkpoint.get(variable)?.constant())
+        let of_object = || checkpoint.get(self.objects.get(variable)?.as_deref()?);
+        Some(checkpoint.get(variable).or_else(of_object)?.constant())
     }
 }
 

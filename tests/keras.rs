@@ -1,0 +1,37 @@
+//! Models that TensorFlow 2 saved (`scripts/make_keras_fixture.py`): converted as a user would, executed and compared with
+//! what TensorFlow computed.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use support::command::{convert, fails};
+use support::npy;
+use support::onnx::{Model, execute, relative_error};
+use tempfile::TempDir;
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/graphs/keras").join(name)
+}
+
+#[test]
+fn the_variables_of_a_saved_model_are_found_by_the_names_of_their_objects() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("model.onnx");
+    convert(&fixture("saved_model"), &output, &["--verify"]);
+    let images = npy::read(&fixture("input.npy"));
+    let outputs = execute(&output, &[2, 12, 10, 3], images);
+    let error = relative_error(&outputs[0].1, &npy::read(&fixture("logits.npy")));
+    assert!(error <= 2e-5, "{error}");
+    assert_eq!(Model::load(&output).nodes("BatchNormalization").len(), 1);
+}
+
+#[test]
+fn a_checkpoint_of_objects_alone_asks_for_its_saved_model() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("model.onnx");
+    let error =
+        fails(&["convert", fixture("checkpoint/model.ckpt").to_str().unwrap(), output.to_str().unwrap()]);
+    assert!(error.contains("saved by Keras or by tf.train.Checkpoint: give the SavedModel"), "{error}");
+    assert!(!output.exists());
+}
