@@ -11,7 +11,11 @@ const KNOWN: [(&[u8], &str, &str); 13] = [
         "it is a Git LFS pointer, not the file itself",
         "run `git lfs pull` in its repository",
     ),
-    (b"\x89HDF\r\n\x1a\n", "it is an HDF5 file (Keras weights)", "save the model as a TensorFlow checkpoint"),
+    (
+        b"\x89HDF\r\n\x1a\n",
+        "it is an HDF5 file (Keras weights)",
+        "load the model in Keras and write it as a SavedModel, model.export(\"folder\"), which is converted",
+    ),
     (
         b"PK\x03\x04",
         "it is a zip archive",
@@ -28,6 +32,9 @@ const KNOWN: [(&[u8], &str, &str); 13] = [
     (b"\x08\x01\x12", "it is a SavedModel's graph", "give the folder that it lies in"),
     (b"node {", "it is a graph in text form", "give its checkpoint, and the graph with --graph"),
 ];
+
+/// What an events file says in its first record (`tensorflow/core/util/events_writer.cc`).
+const EVENTS: &[u8] = b"brain.Event:";
 
 /// How far the text at the start of a file is quoted.
 const QUOTED_CHARS: usize = 32;
@@ -58,6 +65,10 @@ fn describe(bytes: &[u8]) -> (String, &'static str) {
     if let Some(text) = as_text(sample) {
         let quoted: String = text.trim_start().chars().take(QUOTED_CHARS).collect();
         return (format!("it starts with text ({quoted:?})"), "give the checkpoint's own file or prefix");
+    }
+    // TensorBoard's log starts with a record of 24 bytes or so, which holds its version.
+    if sample.windows(EVENTS.len()).take(32).any(|window| window == EVENTS) {
+        return ("it is a log for TensorBoard".into(), "give the checkpoint that lies beside it");
     }
     if sample.iter().all(|&byte| byte == 0) {
         return ("it starts with zeros, as an unfinished download does".into(), AGAIN);
@@ -124,6 +135,10 @@ mod tests {
         );
         assert!(said_of("б".repeat(400).as_bytes()).contains("it starts with text"));
         assert!(said_of(&[0; 4096]).contains("zeros"));
+        assert!(
+            said_of(b"\x18\0\0\0\0\0\0\0\xa3\x7fK\"\t\0\0\xc0Z\x1d\xd9\x41\x1a\rbrain.Event:2")
+                .contains("TensorBoard")
+        );
         assert!(said_of(&[0, 0, 0xea, 1, 0x0a, 0xe7, 1, 0x0a, 0x23, 9]).contains("its end is missing"));
         assert!(said_of(b"\x08\x08\x12\x0atf2onnx-rs").contains("ONNX model, which needs no conversion"));
         assert!(said_of(&[0x0a, 0x20, 0x0a, 0x05, b'i', 0, 0xff]).contains("frozen graph"));

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use super::{foreign, state_file, table};
 use crate::error::{Error, Result};
-use crate::suggestion::did_you_mean;
+use crate::suggestion::{did_you_mean, first_of};
 
 /// How many checkpoints an error lists.
 const LISTED: usize = 8;
@@ -223,13 +223,38 @@ fn in_folder(folder: &Path) -> Result<Located> {
     }
     let mut found = checkpoints_in(folder);
     match found.len() {
-        0 => Err(Error::file(folder, "there is no checkpoint in this folder")),
+        0 => Err(none_in(folder)),
         1 => Ok(found.remove(0)),
         count => Err(Error::file(folder, format_args!("there are {count} checkpoints: {}", listed(&found)))
             .advice(match newest(&found) {
                 Some(newest) => format!("give the path of one of them; the newest is {}", newest.display()),
                 None => "give the path of one of them".into(),
             })),
+    }
+}
+
+/// The error for a folder without a checkpoint, with what else is in it.
+fn none_in(folder: &Path) -> Error {
+    if let Err(error) = fs::read_dir(folder) {
+        return Error::unreadable(folder, &error);
+    }
+    let error = Error::file(folder, "there is no checkpoint in this folder");
+    let names = file_names(folder);
+    let saved_models = names.iter().filter(|name| folder.join(name).join("saved_model.pb").is_file());
+    if let Some(newest) = saved_models.max() {
+        return error.advice(format_args!(
+            "its folder {newest} is a SavedModel: give {}",
+            folder.join(newest).display()
+        ));
+    }
+    let of_models = names.iter().filter(|name| {
+        [".pb", ".pbtxt", ".meta", ".onnx"].iter().any(|ending| name.ends_with(ending))
+            || name.contains(".data-")
+    });
+    let of_models: Vec<String> = of_models.cloned().collect();
+    match &of_models[..] {
+        [] => error.advice("`batch` converts all models in a folder and the folders in it"),
+        some => error.advice(format_args!("name a file in it: {}", first_of(some, LISTED))),
     }
 }
 

@@ -2,7 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId};
+use crate::suggestion::first_of;
 use crate::tensor::Constant;
+
+/// How many variables a sentence lists.
+const LISTED: usize = 10;
 
 /// Replaces the variables of `graph` by constants.
 ///
@@ -42,5 +46,5 @@ pub fn freeze_variables(
     }
     let count = complaints.len();
     let variables = if count == 1 { "a variable does".to_owned() } else { format!("{count} variables do") };
-    Err(Error::new(origin, format!("{variables} not fit the network: {}", complaints.join(", "))))
+    Err(Error::new(origin, format!("{variables} not fit the network: {}", first_of(&complaints, LISTED))))
 }

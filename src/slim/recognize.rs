@@ -209,7 +209,10 @@ fn not_recognized(variables: &Variables, wishes: Wishes<'_>, candidates: &[Recog
         format!("its {count} variables make no network of the library; {}", nearest.join("; "))
     };
     Error::new("network", problem)
-        .advice("name the network with --network, or list the known ones with `tf2onnx-rs networks`")
+        .advice(
+            "if you have its graph, give it with --graph; `tf2onnx-rs networks` lists the networks that are known, and any \
+             other can be described in a file for --network (docs/custom-networks.md)",
+        )
 }
 
 fn first_missing(candidate: &Recognition, variables: &Variables) -> Option<String> {
