@@ -27,5 +27,9 @@ fi
 mkdir -p target/static
 cp "$built" target/static/tf2onnx-rs
 # Without an environment, which could tell it where libraries are.
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
 env -i target/static/tf2onnx-rs --version
+env -i target/static/tf2onnx-rs convert --quiet --verify \
+    examples/inception_v3_tiny/inception_v3_tiny.ckpt "$scratch/model.onnx"
 echo "target/static/tf2onnx-rs: $(wc -c < target/static/tf2onnx-rs) bytes"

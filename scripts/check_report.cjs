@@ -113,6 +113,8 @@ async function checkPicture(page, name) {
   await row.click();
   check(name, "a row leads to its box", await page.evaluate((id) => document.activeElement.dataset.part === id, id));
   await page.keyboard.press("Enter");
+  // The address changes a little after the key.
+  await page.waitForURL((url) => url.hash === `#layer-${id}`, { timeout: 5000 }).catch(() => {});
   check(name, "a box leads to its row", page.url().endsWith(`#layer-${id}`), page.url());
   for (let level = 0; level < 30 && await page.locator("#drawn [aria-expanded=false]").count() > 0; level += 1) {
     await page.click("[data-do=deeper]");

@@ -5,7 +5,8 @@
 # usage: scripts/check_report.sh [DIR]        DIR: target/report-pages by default; it gets pages and screenshots
 #
 # Needs Rust, Node 18 or newer with npm, and Chromium (Debian: apt-get install chromium); CHROMIUM names its binary.
-# playwright-core and axe-core come from npm.
+# playwright-core and axe-core come from npm;
+# playwright-core 1.60 still runs with the Node 18 of Debian 12.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 pages=${1:-target/report-pages}
@@ -17,7 +18,7 @@ if [ -z "$browser" ]; then
 fi
 if ! [ -d "$tools/node_modules/axe-core" ]; then
     mkdir -p "$tools"
-    npm install --prefix "$tools" --no-save --no-audit --no-fund --loglevel=error playwright-core@1.65 axe-core@4.14
+    npm install --prefix "$tools" --no-save --no-audit --no-fund --loglevel=error playwright-core@1.60 axe-core@4.14
 fi
 mkdir -p "$pages"
 REPORT_PAGES=$(realpath "$pages") cargo test --quiet --test report -- --ignored pages_for_browsers

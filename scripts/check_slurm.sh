@@ -5,8 +5,9 @@
 #
 #     scripts/check_slurm.sh [TF2ONNX_RS]
 #
-# Needs root and Debian's or Ubuntu's apt-get; without them nothing is checked. Slurm and munge are installed where they
-# are missing. Configuration, keys, logs and spool are in a temporary folder, and the daemons end with the script.
+# Needs root and Debian's or Ubuntu's apt-get; without them nothing is checked. Where Slurm or munge is missing, packages
+# are installed, and removed at the end. Configuration, keys, logs and spool are in a temporary folder, and the daemons end
+# with the script.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -33,14 +34,28 @@ is_installed() {
         command -v "$program" > /dev/null || return 1
     done
 }
+packages() {
+    dpkg-query --show --showformat='${db:Status-Abbrev} ${Package}\n' | sed -n 's/^ii *//p' | sort -u
+}
+added=()
+remove_packages() {
+    if [ "${#added[@]}" -gt 0 ]; then
+        DEBIAN_FRONTEND=noninteractive apt-get purge -y "${added[@]}" > /dev/null 2>&1 || echo "not removed: ${added[*]}"
+    fi
+}
+trap remove_packages EXIT
 if ! is_installed; then
     command -v apt-get > /dev/null || skip "Slurm is not installed, and there is no apt-get"
     log=$(mktemp)
-    install_slurm > "$log" 2>&1 || {
+    before=$(packages)
+    status=0
+    install_slurm > "$log" 2>&1 || status=$?
+    mapfile -t added < <(comm -13 <(echo "$before") <(packages))
+    if [ "$status" != 0 ]; then
         tail -n 5 "$log"
         rm -f "$log"
         skip "Slurm cannot be installed"
-    }
+    fi
     rm -f "$log"
 fi
 
@@ -66,6 +81,7 @@ finish() {
         wait "${daemons[i]}" 2> /dev/null || true
     done
     rm -rf "$folder"
+    remove_packages
     exit "$status"
 }
 trap finish EXIT
@@ -109,9 +125,11 @@ MpiDefault=none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 ReturnToService=2
-NodeName=$node NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$(free -m | awk '/^Mem:/ { print $2 }') State=UNKNOWN
+NodeName=$node NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=$(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo) State=UNKNOWN
 PartitionName=check Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 EOF_CONF
+# Control groups are not used; the plugin of version 1 starts without them, as in a container that has none.
+echo "CgroupPlugin=cgroup/v1" > "$folder/cgroup.conf"
 export SLURM_CONF=$folder/slurm.conf
 slurmctld -D -i -f "$SLURM_CONF" > "$folder/slurmctld.log" 2>&1 &
 daemons+=($!)

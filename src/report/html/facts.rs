@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::breakable;
 use super::plots::bar;
 use crate::report::numbers::{bytes, seconds, shape, thousands};
 use crate::report::{Report, TensorReport, Timing, Warning};
@@ -26,7 +27,7 @@ pub fn overview(report: &Report) -> Markup {
             @if let Some(graph) = &source.graph {
                 div {
                     dt { "Graph" }
-                    dd { code { (breakable(graph)) } }
+                    dd { code { (breakable(graph, '/')) } }
                     @if let Some(signature) = &source.signature { dd.detail { "signature " (signature) } }
                 }
             }
@@ -57,16 +58,11 @@ fn tensors(about: &str, tensors: &[TensorReport]) -> Markup {
         div {
             dt { (about) }
             @for tensor in tensors {
-                dd { code { (breakable(&tensor.name)) } }
+                dd { code { (breakable(&tensor.name, '/')) } }
                 dd.detail { (tensor.dtype) " " (shape(tensor.shape.as_deref())) }
             }
         }
     }
-}
-
-/// A name that is broken after its scopes where it does not fit.
-fn breakable(name: &str) -> Markup {
-    html! { @for part in name.split_inclusive('/') { (part) wbr; } }
 }
 
 pub fn warnings(warnings: &[Warning]) -> Markup {
@@ -95,8 +91,8 @@ pub fn assumptions(report: &Report) -> Markup {
                 tbody {
                     @for assumption in &report.assumptions {
                         tr {
-                            th scope="row" { (assumption.about) }
-                            td { (assumption.value) }
+                            th scope="row" { (breakable(&assumption.about, '_')) }
+                            td { (breakable(&assumption.value, '_')) }
                             td { (assumption.reason) (items(&assumption.items)) }
                         }
                     }
@@ -107,7 +103,7 @@ pub fn assumptions(report: &Report) -> Markup {
 }
 
 fn items(items: &[String]) -> Markup {
-    let list = html! { ul { @for item in items { li { code { (item) } } } } };
+    let list = html! { ul { @for item in items { li { code { (breakable(item, '/')) } } } } };
     html! {
         @if items.len() > SHOWN {
             details { summary { "all " (items.len()) } (list) }
@@ -121,8 +117,8 @@ pub fn timing(timing: &Timing) -> Markup {
     let parts = timing.parts();
     let total: f64 = parts.iter().map(|(_, seconds)| seconds).sum();
     html! {
-        div.scroll role="region" aria-label="Table of times" tabindex="0" {
-            table.facts.numbers {
+        div.scroll.narrow role="region" aria-label="Table of times" tabindex="0" {
+            table.facts {
                 caption.hidden { "How long each part of the conversion took" }
                 thead { tr { th scope="col" { "Part" } th.number scope="col" { "Time" } th scope="col" { "Share" } } }
                 tbody {

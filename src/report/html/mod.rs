@@ -96,6 +96,11 @@ fn policy() -> String {
     )
 }
 
+/// A name that is broken after one of these characters where it does not fit.
+fn breakable(name: &str, after: char) -> Markup {
+    html! { @for part in name.split_inclusive(after) { (part) wbr; } }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 
 use maud::{Markup, html};
 
+use super::breakable;
 use super::plots::{bar, histogram};
 use crate::onnx::Dim;
 use crate::report::numbers::{bytes, percent, shape, short, thousands};
@@ -61,7 +62,7 @@ fn layer_row(place: usize, layer: &LayerReport) -> Markup {
     let output = layer.outputs.first();
     html! {
         tr #{ "layer-" (place) } {
-            th scope="row" { a href="#network" { (layer.name) } }
+            th scope="row" { a href="#network" { (breakable(&layer.name, '/')) } }
             td { (layer.op) }
             td { @if let Some(output) = output { (shape(output.shape.as_deref())) } }
             td.number data-v=(layer.parameters) { @if layer.parameters > 0 { (thousands(layer.parameters)) } }
@@ -106,7 +107,7 @@ fn norm_row(norm: &NormReport, weights: &[WeightReport]) -> Markup {
     };
     html! {
         tr.bad[norm.problem.is_some()] {
-            th scope="row" { (norm.name) }
+            th scope="row" { (breakable(&norm.name, '/')) }
             td.number data-v=[norm.channels] { @if let Some(channels) = norm.channels { (channels) } }
             td.number data-v=(norm.epsilon) { (norm.epsilon) }
             (part(norm.gamma, "1, not stored"))
@@ -170,7 +171,7 @@ fn weight_row(weight: &WeightReport) -> Markup {
     let dims: Vec<Dim> = weight.shape.iter().copied().map(Dim::Known).collect();
     html! {
         tr.bad[statistics.nan + statistics.inf > 0] {
-            th scope="row" { (weight.name) }
+            th scope="row" { (breakable(&weight.name, '/')) }
             td { (shape(Some(&dims))) @if weight.dtype != "float32" { " " (weight.dtype) } }
             td.number data-v=(weight.parameters) { (thousands(weight.parameters)) }
             (number(statistics.min))
