@@ -13,6 +13,7 @@ mod layers;
 mod layers_3d;
 pub mod nets;
 mod options;
+mod places;
 mod plain_ops;
 pub mod recognize;
 
