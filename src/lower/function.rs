@@ -9,7 +9,8 @@
 use hashbrown::HashSet;
 
 use super::Layout;
-use super::context::{Lowering, Value, read_nodes};
+use super::context::{Lowering, Value};
+use super::ends::read_nodes;
 use super::support;
 use crate::error::Result;
 use crate::graph::{Argument, Graph, Node, NodeId, TensorRef, TensorType};

@@ -15,6 +15,7 @@ mod custom;
 mod diagonal;
 mod elementwise;
 mod emit;
+mod ends;
 mod extent;
 mod fill;
 mod flatten;
