@@ -4,13 +4,13 @@ use hashbrown::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::ends::{ends, is_feed_of_training, is_placeholder};
+use super::feeds::{Feeds, GivenShape, set_image_size};
 use super::moving_statistics::moving_statistics;
 use super::{ConvertOptions, Drawing, channels_first};
 use crate::error::{Error, Result};
 use crate::graph::import::{Part, declared_shape, declared_type, import_part};
 use crate::graph::{Graph, Shape, TensorRef};
 use crate::model::{GraphFile, GraphKind, Model as Source};
-use crate::passes::cut::cut_inputs;
 use crate::passes::fold::simplify;
 use crate::passes::training_mode::{Changes, drop_dropouts, use_moving_statistics};
 use crate::proto::{NodeDef, SignatureDef, tensor_info};
@@ -102,8 +102,10 @@ pub(super) fn draw(
     };
     let (inputs, outputs) = (wanted(&inputs)?, wanted(&outputs)?);
     let named: Vec<String> = outputs.iter().map(|&output| graph.tensor_name(output)).collect();
-    let feeds = feeds_of_training(&graph, &mut notes);
-    let graph = cut_inputs(graph, &[inputs, feeds].concat())?;
+    let taken: Vec<String> = inputs.iter().map(|&input| graph.tensor_name(input)).collect();
+    let feeds = Feeds::new(&graph, [inputs, feeds_of_training(&graph)].concat(), options)?;
+    refuse_other_shapes(&nodes, &feeds, options)?;
+    let graph = feeds.cut(graph)?;
     let mut changes = Changes::default();
     let kept: Vec<String> =
         named.iter().cloned().chain(moving.values().map(|name| format!("{name}:0"))).collect();
@@ -111,13 +113,18 @@ pub(super) fn draw(
     let graph = use_moving_statistics(graph, &moving, &mut changes)?;
     let graph = drop_dropouts(graph, &mut changes)?;
     notes.extend(notes_of(&changes));
+    let graph = feeds.settle_batches(graph, &named, &mut notes)?;
     let found: Vec<TensorRef> = named.iter().filter_map(|name| graph.find_tensor(name)).collect();
     let (graph, outputs) = graph.pruned_to(&found);
-    let fed: Vec<TensorRef> = graph
-        .nodes()
-        .filter(|(_, node)| is_placeholder(&node.op))
-        .flat_map(|(id, node)| (0..node.outputs.len()).map(move |port| TensorRef { node: id, port }))
-        .collect();
+    let fed = fed(&graph, &outputs);
+    if !options.inputs.is_empty() {
+        refuse_unread(&graph, &taken, &fed)?;
+    }
+    refuse_unapplied(&graph, &fed, options)?;
+    notes.extend(feeds.notes(&graph, &fed));
+    if fed.is_empty() {
+        notes.push("warning: the outputs depend on no input".to_owned());
+    }
     let find = |name: &str| graph.find_tensor(name);
     let inputs_as_nchw = channels_first(&graph, "input", &options.inputs_as_nchw, &fed, find)?;
     let outputs_as_nchw = channels_first(&graph, "output", &options.outputs_as_nchw, &outputs, find)?;
@@ -153,16 +160,75 @@ pub(super) fn draw(
 }
 
 /// What iterators and queues hand out: a model is fed it instead.
-fn feeds_of_training(graph: &Graph, notes: &mut Vec<String>) -> Vec<TensorRef> {
-    let feeds: Vec<_> = graph.nodes().filter(|(_, node)| is_feed_of_training(&node.op)).collect();
-    let cut = feeds.iter().map(|(_, node)| {
-        format!(
-            "note: {} read its input from files; it is cut off, and the model takes what it handed out",
-            node.name
-        )
-    });
-    notes.extend(cut);
-    feeds.into_iter().map(|(id, _)| id.into()).collect()
+fn feeds_of_training(graph: &Graph) -> Vec<TensorRef> {
+    graph.nodes().filter(|(_, node)| is_feed_of_training(&node.op)).map(|(id, _)| id.into()).collect()
+}
+
+/// The tensors that a graph is fed: what it reads of its placeholders, or delivers.
+fn fed(graph: &Graph, outputs: &[TensorRef]) -> Vec<TensorRef> {
+    let read: HashSet<TensorRef> =
+        graph.nodes().flat_map(|(_, node)| &node.inputs).chain(outputs).copied().collect();
+    graph
+        .nodes()
+        .filter(|(_, node)| is_placeholder(&node.op))
+        .flat_map(|(id, node)| (0..node.outputs.len()).map(move |port| TensorRef { node: id, port }))
+        .filter(|tensor| read.contains(tensor))
+        .collect()
+}
+
+/// Refuses inputs that were asked for and are not needed.
+fn refuse_unread(graph: &Graph, taken: &[String], fed: &[TensorRef]) -> Result<()> {
+    let fed: Vec<String> = fed.iter().map(|&tensor| graph.tensor_name(tensor)).collect();
+    let Some(unread) = taken.iter().find(|name| !fed.contains(name)) else { return Ok(()) };
+    let error = Error::new(format!("--inputs {unread}"), "no output is computed from it");
+    Err(match &fed[..] {
+        [] => error.advice("name what is computed from it with --outputs"),
+        fed => error.advice(format!(
+            "leave it out, or name what is computed from it with --outputs: these are computed from {}",
+            first_of(fed, LISTED)
+        )),
+    })
+}
+
+/// Refuses shapes of what is no input.
+fn refuse_other_shapes(
+    nodes: &HashMap<&str, &NodeDef>,
+    feeds: &Feeds,
+    options: &ConvertOptions,
+) -> Result<()> {
+    let is_input = |name: &str| nodes.get(name).is_some_and(|node| is_placeholder(&node.op));
+    for given in &options.shapes {
+        let given = GivenShape::parse(given)?;
+        if !is_input(given.node) && !feeds.names().any(|name| name == given.node) {
+            let placeholders = nodes.keys().copied().filter(|name| is_input(name));
+            let mut inputs: Vec<&str> = placeholders.chain(feeds.names()).collect();
+            inputs.sort_unstable();
+            return Err(given.error(inputs.into_iter()));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses lengths of batches and images that no input has taken.
+fn refuse_unapplied(graph: &Graph, fed: &[TensorRef], options: &ConvertOptions) -> Result<()> {
+    let shapes = || fed.iter().map(|&tensor| graph.shape(tensor));
+    let described: Vec<String> = fed
+        .iter()
+        .map(|&tensor| format!("{} is {}", graph.tensor_name(tensor), graph.shape(tensor)))
+        .collect();
+    let refused = |option: String| {
+        let error =
+            Error::new(option, format!("no input of the graph takes it: {}", first_of(&described, LISTED)));
+        error.advice("--shape NAME=DIMS says all of an input's shape")
+    };
+    if let Some(size) = options.batch_size.filter(|&size| !shapes().any(|shape| shape.dim(0) == Some(size))) {
+        return Err(refused(format!("--batch-size {size}")));
+    }
+    let Some((height, width)) = options.image_size else { return Ok(()) };
+    let is_image = |shape: &Shape| {
+        shape.rank() == Some(4) && (shape.dim(1), shape.dim(2)) == (Some(height), Some(width))
+    };
+    if shapes().any(is_image) { Ok(()) } else { Err(refused(format!("--image-size {height}x{width}"))) }
 }
 
 /// What is said about a graph that was built to be trained.
@@ -322,14 +388,12 @@ fn shapes(
         if let (Some(batch), Some(first @ None)) = (options.batch_size, dims.first_mut()) {
             *first = Some(batch);
         }
-        if let (Some((height, width)), [_, rows, columns, _]) = (options.image_size, &mut dims[..]) {
-            rows.get_or_insert(height);
-            columns.get_or_insert(width);
-            if (*rows, *columns) != (Some(height), Some(width)) {
-                return Err(Error::new(
-                    format!("--image-size {height}x{width}"),
-                    format!("the graph's input {} is {}", node.name, Shape::new(dims)),
-                ));
+        if let Some(size) = options.image_size {
+            // Who says all of the shape means that.
+            let is_given =
+                |given: &String| GivenShape::parse(given).is_ok_and(|given| given.node == node.name);
+            if !options.shapes.iter().any(is_given) {
+                set_image_size(&node.name, &mut dims, size)?;
             }
         }
         if dims != before {
@@ -337,18 +401,11 @@ fn shapes(
         }
     }
     for given in &options.shapes {
-        let wrong = |problem: &str| {
-            Error::new(format!("--shape {given}"), problem).advice("write it as NAME=1,224,224,3; -1 is open")
-        };
-        let (name, dims) = given.split_once('=').ok_or_else(|| wrong("it is not of the form NAME=DIMS"))?;
-        let node = nodes.get(node_name(name)).ok_or_else(|| no_tensor(name, nodes))?;
-        let dims = dims.trim_matches(['[', ']']);
-        let dims = dims.split([',', 'x']).map(str::trim).filter(|dim| !dim.is_empty());
-        let dims: Option<Vec<Option<usize>>> = dims
-            .map(|dim| if matches!(dim, "-1" | "?") { Some(None) } else { dim.parse().ok().map(Some) })
-            .collect();
-        shapes
-            .insert(node.name.clone(), Shape::new(dims.ok_or_else(|| wrong("its lengths are not numbers"))?));
+        let given = GivenShape::parse(given)?;
+        // What is cut off has its shape where it is cut.
+        if nodes.get(given.node).is_some_and(|node| is_placeholder(&node.op)) {
+            shapes.insert(given.node.to_owned(), given.shape);
+        }
     }
     Ok(shapes)
 }
