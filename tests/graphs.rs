@@ -247,6 +247,38 @@ fn an_inspection_shows_what_a_conversion_takes() {
 }
 
 #[test]
+fn slims_end_points_are_found_in_its_graphs() {
+    let case = Case::load("mobilenet_v1_025");
+    let folder = TempDir::new().unwrap();
+    let checkpoint = write(folder.path(), &filled(&case), Format::V2);
+    let graph = folder.path().join("graph.pb");
+    fs::write(&graph, case.graph_bytes()).unwrap();
+    let output = folder.path().join("model.onnx");
+    let graph = ["--graph", graph.to_str().unwrap()];
+    let ends = ["Conv2d_13_pointwise", "Logits"];
+    let options = ["--outputs", "Conv2d_13_pointwise,Logits", "--rename-outputs", "Logits=scores"];
+    convert(&checkpoint, &output, &[&graph[..], &options].concat());
+    let outputs = names(Model::load(&output).outputs());
+    assert_eq!(outputs, [case.end_points[ends[0]].tensor.as_str(), "scores"]);
+}
+
+#[test]
+fn a_network_that_a_graph_does_not_show_is_named() {
+    let case = Case::load("lenet");
+    let folder = TempDir::new().unwrap();
+    let checkpoint = write(folder.path(), &filled(&case), Format::V2);
+    let graph = folder.path().join("graph.pbtxt");
+    fs::write(&graph, "node { name: \"nothing\" op: \"NoOp\" }").unwrap();
+    let paths = ["convert", checkpoint.to_str().unwrap(), "model.onnx", "--graph", graph.to_str().unwrap()];
+    let error = fails(&paths);
+    assert!(error.contains("or convert with --network lenet, which the variables are of"), "{error}");
+    let error = fails(&[&paths[..], &["--outputs", "Logits"]].concat());
+    assert!(error.contains("the network is rebuilt: add --network lenet"), "{error}");
+    let error = fails(&[&paths[..], &["--outputs", "something"]].concat());
+    assert!(error.contains("the graph has no such tensor"), "{error}");
+}
+
+#[test]
 fn inputs_may_lie_anywhere_and_outputs_too() {
     let folder = TempDir::new().unwrap();
     let output = folder.path().join("model.onnx");
@@ -287,6 +319,9 @@ fn what_is_not_there_is_named_with_what_comes_nearest() {
     assert!(error.contains("\"prediction\"") && error.contains("did you mean \"predictions\"?"), "{error}");
     let error = fails(&["convert", paths[0], paths[1], "--freeze", "input"]);
     assert!(error.contains("NAME=VALUE"), "{error}");
+    let error = fails(&["convert", paths[0], paths[1], "--freeze", "conv1=1"]);
+    assert!(error.contains("--freeze conv1=1: the graph has no placeholder \"conv1\""), "{error}");
+    assert!(error.contains("its placeholder is input") && !error.contains("did you mean"), "{error}");
     let error = fails(&["convert", paths[0], paths[1], "--image-size", "99"]);
     assert!(error.contains("input is [?, 12, 10, 3]"), "{error}");
     assert!(error.contains("--shape input=-1,99,99,3"), "{error}");

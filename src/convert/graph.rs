@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use super::ends::{ends, is_feed_of_training, is_placeholder};
 use super::feeds::{Feeds, GivenShape, set_image_size};
 use super::moving_statistics::moving_statistics;
+use super::network::{end_points, recognize_checkpoint};
+use super::rename::Aliases;
 use super::{ConvertOptions, Drawing, channels_first};
 use crate::error::{Error, Result};
 use crate::graph::import::{Part, declared_shape, declared_type, import_part};
@@ -14,7 +16,7 @@ use crate::model::{GraphFile, GraphKind, Model as Source};
 use crate::passes::fold::simplify;
 use crate::passes::training_mode::{Changes, drop_dropouts, use_moving_statistics};
 use crate::proto::{NodeDef, SignatureDef, tensor_info};
-use crate::suggestion::{closest, did_you_mean, first_of, suggesting};
+use crate::suggestion::{closest, did_you_mean, first_of, suggesting, suggesting_and_listing};
 use crate::tensor::{Constant, DType};
 
 /// A graph that came with the model.
@@ -74,9 +76,10 @@ pub(super) fn draw(
     };
     let outputs: Vec<String> = match (&options.outputs[..], &signature) {
         ([], Some((_, signature))) => tensors_of(signature.outputs.iter()),
-        ([], None) => guess_outputs(file, &mut notes)?,
+        ([], None) => guess_outputs(source, file, options, &mut notes)?,
         (given, _) => given.to_vec(),
     };
+    let (outputs, aliases) = without_end_points(source, file, outputs, &nodes)?;
     let asked: Vec<String> = outputs.iter().chain(&inputs).map(|name| node_name(name).to_owned()).collect();
     if let Some(name) = asked.iter().find(|name| !nodes.contains_key(name.as_str())) {
         return Err(no_tensor(name, &nodes).within(file.path().display()));
@@ -152,7 +155,7 @@ pub(super) fn draw(
         logits: None,
         probabilities: None,
         classes: None,
-        aliases: vec![],
+        aliases,
         name,
         described,
     };
@@ -303,11 +306,57 @@ fn choose_signature(file: &GraphFile, options: &ConvertOptions) -> Result<Option
     Ok(chosen.map(|name| (name.clone(), signatures[name].clone())))
 }
 
-fn guess_outputs(file: &GraphFile, notes: &mut Vec<String>) -> Result<Vec<String>> {
+/// The outputs with the tensors that slim's end points are in their place, and which these are. A graph has no end points,
+/// but the network that its variables are of has, under the names that slim gave to its tensors.
+fn without_end_points(
+    source: &Source,
+    file: &GraphFile,
+    outputs: Vec<String>,
+    nodes: &HashMap<&str, &NodeDef>,
+) -> Result<(Vec<String>, Aliases)> {
+    if outputs.iter().all(|name| nodes.contains_key(node_name(name))) {
+        return Ok((outputs, vec![]));
+    }
+    let Some((network, end_points)) = end_points(source) else { return Ok((outputs, vec![])) };
+    let mut aliases: Aliases = vec![];
+    let mut resolved = vec![];
+    for name in outputs {
+        let end_point = end_points.iter().find(|(end_point, _)| *end_point == name);
+        match end_point.filter(|_| !nodes.contains_key(node_name(&name))) {
+            None => resolved.push(name),
+            Some((_, tensor)) if nodes.contains_key(node_name(tensor)) => {
+                resolved.push(tensor.clone());
+                aliases.push((name, tensor.clone()));
+            }
+            Some(_) => {
+                return Err(Error::new(format!("\"{name}\""), "the graph has no such tensor")
+                    .advice(format!(
+                        "slim's end points are known where the network is rebuilt: add --network {network}"
+                    ))
+                    .within(file.path().display()));
+            }
+        }
+    }
+    Ok((resolved, aliases))
+}
+
+fn guess_outputs(
+    source: &Source,
+    file: &GraphFile,
+    options: &ConvertOptions,
+    notes: &mut Vec<String>,
+) -> Result<Vec<String>> {
     let found = ends(file.definition());
     match &found[..] {
-        [] => Err(Error::file(file.path(), "nothing in the graph looks like an output")
-            .advice("name the tensors to compute with --outputs")),
+        [] => {
+            let network = source.checkpoint().and_then(|_| recognize_checkpoint(source, options).ok());
+            let rebuilding = network.map_or_else(String::new, |recognition| {
+                let name = recognition.network.name;
+                format!(", or convert with --network {name}, which the variables are of")
+            });
+            Err(Error::file(file.path(), "nothing in the graph looks like an output")
+                .advice(format!("name the tensors to compute with --outputs{rebuilding}")))
+        }
         // A frozen graph was cut where its ends are.
         [_] if file.kind() == GraphKind::GraphDef => Ok(found),
         _ => {
@@ -331,7 +380,7 @@ fn frozen(
         let (name, value) = given
             .split_once('=')
             .ok_or_else(|| Error::new(format!("--freeze {given}"), "it is not of the form NAME=VALUE"))?;
-        let node = nodes.get(node_name(name)).ok_or_else(|| no_tensor(name, nodes))?;
+        let node = nodes.get(node_name(name)).ok_or_else(|| no_placeholder(given, name, nodes))?;
         values.insert(node.name.clone(), parse_value(given, declared_type(node), value)?);
     }
     let given: HashSet<&str> = options.inputs.iter().map(|name| node_name(name)).collect();
@@ -345,6 +394,22 @@ fn frozen(
         }
     }
     Ok(values)
+}
+
+/// The error for a placeholder that is not there; lists those that can be frozen.
+fn no_placeholder(given: &str, name: &str, nodes: &HashMap<&str, &NodeDef>) -> Error {
+    let is_frozen = |dtype| matches!(dtype, DType::Bool | DType::Int32 | DType::Int64 | DType::Float32);
+    let mut placeholders: Vec<&str> = nodes
+        .values()
+        .filter(|node| is_placeholder(&node.op) && declared_type(node).is_some_and(is_frozen))
+        .map(|node| node.name.as_str())
+        .collect();
+    placeholders.sort_unstable();
+    let error = Error::new(format!("--freeze {given}"), format!("the graph has no placeholder \"{name}\""));
+    match placeholders.is_empty() {
+        true => error.advice("it has none that could be frozen"),
+        false => suggesting_and_listing(error, node_name(name), "its placeholders", placeholders),
+    }
 }
 
 fn parse_value(given: &str, dtype: Option<DType>, text: &str) -> Result<Constant> {
