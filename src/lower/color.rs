@@ -34,7 +34,7 @@ impl Steps<'_, '_, '_> {
     }
 
     /// The greatest channel, and its distance to the least.
-    fn value_and_chroma(&mut self, image: &String) -> (String, String) {
+    fn value_and_chroma(&mut self, image: &str) -> (String, String) {
         let value = self.reduce("ReduceMax", image, &[-1], true);
         let least = self.reduce("ReduceMin", image, &[-1], true);
         let chroma = self.op("Sub", &[&value, &least]);
