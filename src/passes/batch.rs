@@ -83,10 +83,10 @@ impl Redrawing<'_> {
         for (id, node) in graph.nodes() {
             let moved = |input: &TensorRef| TensorRef { node: places[&input.node], port: input.port };
             let mut inputs: Vec<TensorRef> = node.inputs.iter().map(moved).collect();
-            if self.opens && node.op == "Reshape" {
-                if let Some(target) = open_target(&new, &inputs, self.batch.built) {
-                    inputs[1] = constant(&mut new, &node.name, target)?;
-                }
+            let is_opened = self.opens && node.op == "Reshape";
+            let target = is_opened.then(|| open_target(&new, &inputs, self.batch.built)).flatten();
+            if let Some(target) = target {
+                inputs[1] = constant(&mut new, &node.name, target)?;
             }
             let attrs = if node.name == self.batch.input { self.attrs(node) } else { node.attrs.clone() };
             let count = node.outputs.len();
