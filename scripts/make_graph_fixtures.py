@@ -8,6 +8,8 @@ usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_graph
     switch/ if/     a training graph whose is_training is a placeholder, with both kinds of conditionals; dropout,
                     loss, summaries, moving averages of the weights, optimizer
     iterator/       a training graph that reads its images from a tf.data iterator; is_training is true
+    queue/          a training graph that reads its images from tf.train.batch, as many as two at a time
+    prefetch_queue/ the same behind slim's prefetch_queue, with the summaries of slim's train_image_classifier.py
     partitioned/    a graph whose variables are kept in parts
 
 Each folder holds input.npy and logits.npy, what TensorFlow computes in inference; the tensors are called input:0 and
@@ -145,22 +147,44 @@ def train(logits, labels):
         tf.train.MomentumOptimizer(0.01, 0.9).minimize(loss, step)
 
 
-def iterator():
-    folder = fresh("iterator")
+def fed_by(name, feed, train):
+    """A training graph whose images and labels `feed` hands out, and what its network computes in inference."""
+    folder = fresh(name)
     with tf.Graph().as_default() as graph, tf.Session() as session:
         images = tf.placeholder(tf.float32, [None, *SHAPE[1:]], name="input")
         logits, _ = network(images)
         assign(session, tf.global_variables())
         save_arrays(folder, session, logits, {})
     with tf.Graph().as_default() as graph, tf.Session() as session:
-        data = np.zeros(SHAPE, np.float32), np.zeros(SHAPE[:1], np.int64)
-        dataset = tf.data.Dataset.from_tensor_slices(data).repeat().batch(2)
-        images, labels = tf.data.make_one_shot_iterator(dataset).get_next()
-        logits, _ = network(images, True)
-        train(logits, labels)
+        images, labels = feed()
+        train(*network(images, True), labels)
         session.run(tf.global_variables_initializer())
         assign(session, tf.model_variables())
         tf.train.Saver().save(session, str(folder / "model.ckpt"))
+
+
+def from_iterator():
+    data = np.zeros(SHAPE, np.float32), np.zeros(SHAPE[:1], np.int64)
+    dataset = tf.data.Dataset.from_tensor_slices(data).repeat().batch(2)
+    return tf.data.make_one_shot_iterator(dataset).get_next()
+
+
+def from_batch():
+    image, label = tf.zeros(SHAPE[1:]), tf.zeros([], tf.int64)
+    return tf.train.batch([image, label], batch_size=2)
+
+
+def from_prefetch_queue():
+    images, labels = from_batch()
+    return slim.prefetch_queue.prefetch_queue([images, slim.one_hot_encoding(labels, 5)]).dequeue()
+
+
+def train_with_summaries(logits, predictions, labels):
+    for value in (logits, predictions):
+        tf.summary.histogram("activations/" + value.op.name, value)
+        tf.summary.scalar("sparsity/" + value.op.name, tf.nn.zero_fraction(value))
+    slim.losses.softmax_cross_entropy(logits, labels, label_smoothing=0.1)
+    slim.learning.create_train_op(slim.losses.get_total_loss(), tf.train.MomentumOptimizer(0.01, 0.9))
 
 
 def partitioned():
@@ -180,5 +204,8 @@ if __name__ == "__main__":
     containers()
     training("switch", False)
     training("if", True)
-    iterator()
+    plainly = lambda logits, _, labels: train(logits, labels)
+    fed_by("iterator", from_iterator, plainly)
+    fed_by("queue", from_batch, plainly)
+    fed_by("prefetch_queue", from_prefetch_queue, train_with_summaries)
     partitioned()

@@ -127,12 +127,155 @@ fn a_training_graph_becomes_one_for_inference() {
     }
 }
 
+const DELIVERED: &str = "delivered the training data; it is cut off, and is an input of the model";
+
 #[test]
 fn iterators_are_cut_off_and_become_inputs() {
     let checkpoint = fixture("iterator/model.ckpt");
-    let (done, model) = check(&checkpoint, "iterator", &[]);
+    let (done, model) = check(&checkpoint, "iterator", &["--verify"]);
     assert_eq!(names(model.inputs()), ["IteratorGetNext:0"]);
-    assert!(done.stdout.contains("read its input from files"), "{}", done.stdout);
+    assert!(done.stdout.contains(&format!("note: IteratorGetNext {DELIVERED}")), "{}", done.stdout);
+    // Its data are not needed where the model begins behind it.
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("model.onnx");
+    let done = convert(&checkpoint, &output, &["--inputs", "Net/conv1/Relu"]);
+    assert!(!done.stdout.contains(DELIVERED), "{}", done.stdout);
+}
+
+#[test]
+fn queues_are_cut_off_and_take_any_batch() {
+    let (done, model) = check(&fixture("queue/model.ckpt"), "queue", &["--verify"]);
+    assert_eq!(model.inputs(), [("batch:0".to_owned(), "batch,12,10,3".to_owned())]);
+    let outputs = [LOGITS, PREDICTIONS].map(|name| (name.to_owned(), "batch,5".to_owned()));
+    assert_eq!(model.outputs(), outputs);
+    assert!(done.stdout.contains(&format!("note: batch {DELIVERED}")), "{}", done.stdout);
+    // The training graph reshapes to [2, 108].
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("model.onnx");
+    convert(&fixture("queue/model.ckpt"), &output, &[]);
+    let image = npy::read(&fixture("queue/input.npy"))[..12 * 10 * 3].to_vec();
+    let logits = npy::read(&fixture("queue/logits.npy"))[..5].to_vec();
+    let outputs = execute(&output, &[1, 12, 10, 3], image);
+    assert!(relative_error(&outputs[0].1, &logits) <= TOLERANCE);
+}
+
+#[test]
+fn what_a_prefetch_queue_is_filled_from_is_no_input() {
+    let (done, model) = check(&fixture("prefetch_queue/model.ckpt"), "prefetch_queue", &["--verify"]);
+    assert_eq!(model.inputs(), [("fifo_queue_Dequeue:0".to_owned(), "2,12,10,3".to_owned())]);
+    assert_eq!(names(model.outputs()), [LOGITS, PREDICTIONS]);
+    let note = "note: fifo_queue_Dequeue has the shape [2, 12, 10, 3] of training; \
+                --shape fifo_queue_Dequeue=-1,12,10,3 opens its batch";
+    assert!(done.stdout.contains(note), "{}", done.stdout);
+    let options = ["--shape", "fifo_queue_Dequeue=-1,12,10,3", "--verify"];
+    let (done, model) = check(&fixture("prefetch_queue/model.ckpt"), "prefetch_queue", &options);
+    assert_eq!(model.inputs()[0].1, "batch,12,10,3");
+    assert_eq!(model.outputs()[0].1, "batch,5");
+    assert!(!done.stdout.contains("of training;"), "{}", done.stdout);
+}
+
+#[test]
+fn shapes_are_set_where_a_graph_is_cut_off() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("model.onnx");
+    let cases: [(&str, &[&str], &str); 8] = [
+        ("iterator", &["--batch-size", "4"], "4,12,10,3"),
+        ("iterator", &["--shape", "IteratorGetNext=4,12,10,3"], "4,12,10,3"),
+        ("iterator", &["--shape", "IteratorGetNext:0=-1,12,10,3", "--image-size", "12x10"], "batch,12,10,3"),
+        ("queue", &["--batch-size", "1"], "1,12,10,3"),
+        ("queue", &["--shape", "batch:0=3,12,10,3"], "3,12,10,3"),
+        ("prefetch_queue", &["--batch-size", "1"], "1,12,10,3"),
+        ("prefetch_queue", &["--batch-size", "2"], "2,12,10,3"),
+        ("queue", &["--inputs", "Net/conv2/Relu", "--shape", "Net/conv2/Relu=7,3,3,12"], "7,3,3,12"),
+    ];
+    for (name, options, shape) in cases {
+        let done = convert(&fixture(name).join("model.ckpt"), &output, options);
+        assert!(!done.stdout.contains("opens its batch"), "{}", done.stdout);
+        let model = Model::load(&output);
+        assert_eq!(model.inputs()[0].1, shape, "{name} {options:?}");
+        let batch = shape.split(',').next().unwrap();
+        assert_eq!(model.outputs()[0].1, format!("{batch},5"), "{name} {options:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_applied_to_an_input_is_refused() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("model.onnx");
+    let refused = |name: &str, options: &[&str]| {
+        let input = fixture(name);
+        fails(&[&["convert", input.to_str().unwrap(), output.to_str().unwrap()], options].concat())
+    };
+    let error = refused("queue", &["--image-size", "99"]);
+    assert!(error.contains("--image-size 99x99: the graph's input batch is [?, 12, 10, 3]"), "{error}");
+    assert!(error.contains("--shape batch=-1,99,99,3"), "{error}");
+    let error = refused("queue", &["--shape", "Net/conv1/Relu=1,12,10,8"]);
+    assert!(error.contains("--shape Net/conv1/Relu=1,12,10,8: the model has no such input"), "{error}");
+    assert!(error.contains("its inputs are batch"), "{error}");
+    let frozen = "containers/frozen.pb";
+    let options = ["--inputs", "Net/conv2/Relu", "--shape", "Net/conv2/Relu=7,3,3,12", "--batch-size", "4"];
+    let error = refused(frozen, &options);
+    assert!(error.contains("--batch-size 4: no input of the graph takes it"), "{error}");
+    assert!(error.contains("Net/conv2/Relu:0 is [7, 3, 3, 12]"), "{error}");
+}
+
+#[test]
+fn inputs_that_nothing_is_computed_from_are_refused() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("model.onnx");
+    let frozen = fixture("containers/frozen.pb");
+    let paths = ["convert", frozen.to_str().unwrap(), output.to_str().unwrap()];
+    let options = ["--inputs", "Net/conv2/Relu", "--outputs", "Net/conv1/Relu"];
+    let error = fails(&[&paths[..], &options].concat());
+    assert!(error.contains("--inputs Net/conv2/Relu:0: no output is computed from it"), "{error}");
+    assert!(error.contains("these are computed from input:0"), "{error}");
+    let done = convert(&frozen, &output, &["--outputs", "Net/logits/weights"]);
+    assert!(done.stdout.contains("inputs none\n"), "{}", done.stdout);
+    assert!(done.stdout.contains("warning: the outputs depend on no input"), "{}", done.stdout);
+}
+
+#[test]
+fn an_inspection_shows_what_a_conversion_takes() {
+    for (name, input) in
+        [("queue", "batch:0 float32 [?, 12, 10, 3]"), ("iterator", "IteratorGetNext:0 float32")]
+    {
+        let checkpoint = fixture(name).join("model.ckpt");
+        let done = support::command::tf2onnx_rs(["inspect", checkpoint.to_str().unwrap()]);
+        let inputs = done.stdout.lines().find(|line| line.starts_with("inputs ")).unwrap();
+        assert!(inputs.contains(input) && !inputs.contains(":1"), "{inputs}");
+    }
+}
+
+#[test]
+fn slims_end_points_are_found_in_its_graphs() {
+    let case = Case::load("mobilenet_v1_025");
+    let folder = TempDir::new().unwrap();
+    let checkpoint = write(folder.path(), &filled(&case), Format::V2);
+    let graph = folder.path().join("graph.pb");
+    fs::write(&graph, case.graph_bytes()).unwrap();
+    let output = folder.path().join("model.onnx");
+    let graph = ["--graph", graph.to_str().unwrap()];
+    let ends = ["Conv2d_13_pointwise", "Logits"];
+    let options = ["--outputs", "Conv2d_13_pointwise,Logits", "--rename-outputs", "Logits=scores"];
+    convert(&checkpoint, &output, &[&graph[..], &options].concat());
+    let outputs = names(Model::load(&output).outputs());
+    assert_eq!(outputs, [case.end_points[ends[0]].tensor.as_str(), "scores"]);
+}
+
+#[test]
+fn a_network_that_a_graph_does_not_show_is_named() {
+    let case = Case::load("lenet");
+    let folder = TempDir::new().unwrap();
+    let checkpoint = write(folder.path(), &filled(&case), Format::V2);
+    let graph = folder.path().join("graph.pbtxt");
+    fs::write(&graph, "node { name: \"nothing\" op: \"NoOp\" }").unwrap();
+    let paths = ["convert", checkpoint.to_str().unwrap(), "model.onnx", "--graph", graph.to_str().unwrap()];
+    let error = fails(&paths);
+    assert!(error.contains("or convert with --network lenet, which the variables are of"), "{error}");
+    let error = fails(&[&paths[..], &["--outputs", "Logits"]].concat());
+    assert!(error.contains("the network is rebuilt: add --network lenet"), "{error}");
+    let error = fails(&[&paths[..], &["--outputs", "something"]].concat());
+    assert!(error.contains("the graph has no such tensor"), "{error}");
 }
 
 #[test]
@@ -176,8 +319,12 @@ fn what_is_not_there_is_named_with_what_comes_nearest() {
     assert!(error.contains("\"prediction\"") && error.contains("did you mean \"predictions\"?"), "{error}");
     let error = fails(&["convert", paths[0], paths[1], "--freeze", "input"]);
     assert!(error.contains("NAME=VALUE"), "{error}");
+    let error = fails(&["convert", paths[0], paths[1], "--freeze", "conv1=1"]);
+    assert!(error.contains("--freeze conv1=1: the graph has no placeholder \"conv1\""), "{error}");
+    assert!(error.contains("its placeholder is input") && !error.contains("did you mean"), "{error}");
     let error = fails(&["convert", paths[0], paths[1], "--image-size", "99"]);
     assert!(error.contains("input is [?, 12, 10, 3]"), "{error}");
+    assert!(error.contains("--shape input=-1,99,99,3"), "{error}");
     // A graph whose weights lie elsewhere.
     let alone = folder.path().join("graph.meta");
     fs::copy(fixture("containers/model.ckpt.meta"), &alone).unwrap();

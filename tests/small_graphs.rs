@@ -124,6 +124,39 @@ fn a_graph_with_channels_second_has_no_transpose() {
 }
 
 #[test]
+fn a_batch_that_a_graph_is_built_for_stays() {
+    let integers = |name: &str, values: &[i64]| {
+        let listed: String = values.iter().map(|value| format!(" int_val: {value}")).collect();
+        let shape = format!("dim {{ size: {} }}", values.len());
+        let tensor = format!("tensor {{ dtype: DT_INT32 tensor_shape {{ {shape} }}{listed} }}");
+        node(name, "Const", &[], &(attribute("dtype", "type: DT_INT32") + &attribute("value", &tensor)))
+    };
+    let components = attribute("component_types", "list { type: DT_FLOAT }");
+    let shapes = attribute("shapes", "list { shape { dim { size: 6 } } }");
+    let queue = |target: &[i64]| {
+        vec![
+            node("queue", "FIFOQueueV2", &[], &(components.clone() + &shapes)),
+            integers("n", &[2]),
+            node("batch", "QueueDequeueManyV2", &["queue", "n"], &components),
+            integers("target", target),
+            node("pairs", "Reshape", &["batch", "target"], &float()),
+            node("output", "Relu", &["pairs"], &float()),
+        ]
+    };
+    let (_folder, path, model) = graph(&queue(&[4, 3]));
+    let done = convert(&path, &model, &["--outputs", "output:0"]);
+    assert_eq!(Model::load(&model).inputs()[0].1, "2,6");
+    let note = "note: batch takes batches of 2, no others: Reshape \"pairs\" is built for them";
+    assert!(done.stdout.contains(note), "{}", done.stdout);
+    let error = refused(&queue(&[4, 3]), &["--outputs", "output:0", "--batch-size", "1"]);
+    assert!(error.contains("--batch-size 1: Reshape \"pairs\": it is built for batches of 2"), "{error}");
+    let (_folder, path, model) = graph(&queue(&[2, 3, 2]));
+    convert(&path, &model, &["--outputs", "output:0"]);
+    let model = Model::load(&model);
+    assert_eq!((model.inputs()[0].1.as_str(), model.outputs()[0].1.as_str()), ("batch,6", "batch,3,2"));
+}
+
+#[test]
 fn loops_of_tensorflow_1_are_called_loops() {
     let frame = attribute("frame_name", "s: \"loop\"") + &float();
     let nodes = [

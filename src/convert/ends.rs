@@ -48,6 +48,9 @@ fn is_of_training(node: &NodeDef) -> bool {
     const SCOPES: [&str; 6] =
         ["gradients", "save", "report_uninitialized_variables", "losses", "train_op", "sync_rep"];
     let first_scope = node.name.split('/').next().unwrap_or_default();
+    if is_feed_of_training(&node.op) {
+        return false;
+    }
     OPS.contains(&node.op.as_str())
         || STARTS.iter().any(|start| node.op.starts_with(start) && node.op != "ScatterNd")
         || node.op.ends_with("Summary")
@@ -55,6 +58,43 @@ fn is_of_training(node: &NodeDef) -> bool {
         || SCOPES.iter().any(|scope| {
             first_scope.strip_prefix(scope).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
         })
+        || is_within_a_loss(&node.name)
+}
+
+/// Whether a node lies in a scope that TensorFlow and slim open for a loss, or for what a summary of activations shows.
+/// What a loss makes of its labels, and the logits that it reshapes, are no ends.
+fn is_within_a_loss(name: &str) -> bool {
+    const SCOPES: [&str; 12] = [
+        "softmax_cross_entropy_loss",
+        "sparse_softmax_cross_entropy_loss",
+        "sigmoid_cross_entropy_loss",
+        "softmax_cross_entropy_with_logits",
+        "softmax_cross_entropy_with_logits_sg",
+        "absolute_difference",
+        "cosine_distance",
+        "hinge_loss",
+        "huber_loss",
+        "log_loss",
+        "mean_squared_error",
+        "zero_fraction",
+    ];
+    // The last part is the node's own.
+    name.split('/').rev().skip(1).any(|scope| {
+        let scope = scope.trim_end_matches(|c: char| c.is_ascii_digit());
+        SCOPES.contains(&scope.strip_suffix('_').unwrap_or(scope))
+    })
+}
+
+/// The nodes that a queue of the graph is filled from, at any distance.
+fn filling<'a>(definition: &'a GraphDef, nodes: &HashMap<&str, &'a NodeDef>) -> HashSet<&'a str> {
+    let mut open: Vec<&NodeDef> =
+        definition.node.iter().filter(|node| node.op.starts_with("QueueEnqueue")).collect();
+    let mut found = HashSet::new();
+    while let Some(node) = open.pop() {
+        let inputs = data_inputs(node).filter_map(|(input, _)| nodes.get(input));
+        open.extend(inputs.filter(|input| found.insert(input.name.as_str())).copied());
+    }
+    found
 }
 
 /// The type and rank that a placeholder declares, as far as it does.
@@ -152,6 +192,13 @@ pub fn ends(definition: &GraphDef) -> Vec<String> {
     }
     let all = || definition.node.iter();
     let feeds: Vec<&NodeDef> = all().filter(|node| is_feed(&node.op)).collect();
+    let filling = filling(definition, &nodes);
+    // What one queue hands out to fill another is only prepared between them.
+    let is_last = |feed: &&NodeDef| !filling.contains(feed.name.as_str());
+    let feeds = match feeds.iter().copied().filter(is_last).collect::<Vec<_>>() {
+        none if none.is_empty() => feeds,
+        last => last,
+    };
     let is_main = |node: &&NodeDef| {
         !takes_labels(node) && !matches!(declared(node).0, DataType::DtBool | DataType::DtString)
     };
@@ -242,6 +289,26 @@ mod tests {
     fn feed(name: &str, dtype: DataType) -> NodeDef {
         let dtype = AttrValue { value: Some(Value::Type(dtype as i32)) };
         NodeDef { attr: [("dtype".to_owned(), dtype)].into(), ..node(name, "Placeholder", &[]) }
+    }
+
+    #[test]
+    fn what_a_queue_hands_out_is_read_by_the_network() {
+        let nodes = vec![
+            node("files", "FIFOQueueV2", &[]),
+            node("file", "QueueDequeueV2", &["files"]),
+            node("image", "Relu", &["file"]),
+            node("shown", "ImageSummary", &["image"]),
+            node("queue", "FIFOQueueV2", &[]),
+            node("enqueue", "QueueEnqueueV2", &["queue", "image"]),
+            node("batch", "QueueDequeueManyV2", &["queue"]),
+            node("net", "Relu", &["batch"]),
+            node("softmax_cross_entropy_loss_1/Reshape", "Reshape", &["net"]),
+            node("loss", "SoftmaxCrossEntropyWithLogits", &["softmax_cross_entropy_loss_1/Reshape"]),
+            node("zero_fraction/Sub", "Sub", &["net"]),
+            node("sparsity", "ScalarSummary", &["zero_fraction/Sub"]),
+        ];
+        let graph = GraphDef { node: nodes, ..GraphDef::default() };
+        assert_eq!(ends(&graph), ["net:0"]);
     }
 
     #[test]

@@ -4,17 +4,19 @@ use hashbrown::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::ends::{ends, is_feed_of_training, is_placeholder};
+use super::feeds::{Feeds, GivenShape, set_image_size};
 use super::moving_statistics::moving_statistics;
+use super::network::{end_points, recognize_checkpoint};
+use super::rename::Aliases;
 use super::{ConvertOptions, Drawing, channels_first};
 use crate::error::{Error, Result};
 use crate::graph::import::{Part, declared_shape, declared_type, import_part};
 use crate::graph::{Graph, Shape, TensorRef};
 use crate::model::{GraphFile, GraphKind, Model as Source};
-use crate::passes::cut::cut_inputs;
 use crate::passes::fold::simplify;
 use crate::passes::training_mode::{Changes, drop_dropouts, use_moving_statistics};
 use crate::proto::{NodeDef, SignatureDef, tensor_info};
-use crate::suggestion::{closest, did_you_mean, first_of, suggesting};
+use crate::suggestion::{closest, did_you_mean, first_of, suggesting, suggesting_and_listing};
 use crate::tensor::{Constant, DType};
 
 /// A graph that came with the model.
@@ -74,9 +76,10 @@ pub(super) fn draw(
     };
     let outputs: Vec<String> = match (&options.outputs[..], &signature) {
         ([], Some((_, signature))) => tensors_of(signature.outputs.iter()),
-        ([], None) => guess_outputs(file, &mut notes)?,
+        ([], None) => guess_outputs(source, file, options, &mut notes)?,
         (given, _) => given.to_vec(),
     };
+    let (outputs, aliases) = without_end_points(source, file, outputs, &nodes)?;
     let asked: Vec<String> = outputs.iter().chain(&inputs).map(|name| node_name(name).to_owned()).collect();
     if let Some(name) = asked.iter().find(|name| !nodes.contains_key(name.as_str())) {
         return Err(no_tensor(name, &nodes).within(file.path().display()));
@@ -102,8 +105,10 @@ pub(super) fn draw(
     };
     let (inputs, outputs) = (wanted(&inputs)?, wanted(&outputs)?);
     let named: Vec<String> = outputs.iter().map(|&output| graph.tensor_name(output)).collect();
-    let feeds = feeds_of_training(&graph, &mut notes);
-    let graph = cut_inputs(graph, &[inputs, feeds].concat())?;
+    let taken: Vec<String> = inputs.iter().map(|&input| graph.tensor_name(input)).collect();
+    let feeds = Feeds::new(&graph, [inputs, feeds_of_training(&graph)].concat(), options)?;
+    refuse_other_shapes(&nodes, &feeds, options)?;
+    let graph = feeds.cut(graph)?;
     let mut changes = Changes::default();
     let kept: Vec<String> =
         named.iter().cloned().chain(moving.values().map(|name| format!("{name}:0"))).collect();
@@ -111,13 +116,18 @@ pub(super) fn draw(
     let graph = use_moving_statistics(graph, &moving, &mut changes)?;
     let graph = drop_dropouts(graph, &mut changes)?;
     notes.extend(notes_of(&changes));
+    let graph = feeds.settle_batches(graph, &named, &mut notes)?;
     let found: Vec<TensorRef> = named.iter().filter_map(|name| graph.find_tensor(name)).collect();
     let (graph, outputs) = graph.pruned_to(&found);
-    let fed: Vec<TensorRef> = graph
-        .nodes()
-        .filter(|(_, node)| is_placeholder(&node.op))
-        .flat_map(|(id, node)| (0..node.outputs.len()).map(move |port| TensorRef { node: id, port }))
-        .collect();
+    let fed = fed(&graph, &outputs);
+    if !options.inputs.is_empty() {
+        refuse_unread(&graph, &taken, &fed)?;
+    }
+    refuse_unapplied(&graph, &fed, options)?;
+    notes.extend(feeds.notes(&graph, &fed));
+    if fed.is_empty() {
+        notes.push("warning: the outputs depend on no input".to_owned());
+    }
     let find = |name: &str| graph.find_tensor(name);
     let inputs_as_nchw = channels_first(&graph, "input", &options.inputs_as_nchw, &fed, find)?;
     let outputs_as_nchw = channels_first(&graph, "output", &options.outputs_as_nchw, &outputs, find)?;
@@ -145,7 +155,7 @@ pub(super) fn draw(
         logits: None,
         probabilities: None,
         classes: None,
-        aliases: vec![],
+        aliases,
         name,
         described,
     };
@@ -153,16 +163,75 @@ pub(super) fn draw(
 }
 
 /// What iterators and queues hand out: a model is fed it instead.
-fn feeds_of_training(graph: &Graph, notes: &mut Vec<String>) -> Vec<TensorRef> {
-    let feeds: Vec<_> = graph.nodes().filter(|(_, node)| is_feed_of_training(&node.op)).collect();
-    let cut = feeds.iter().map(|(_, node)| {
-        format!(
-            "note: {} read its input from files; it is cut off, and the model takes what it handed out",
-            node.name
-        )
-    });
-    notes.extend(cut);
-    feeds.into_iter().map(|(id, _)| id.into()).collect()
+fn feeds_of_training(graph: &Graph) -> Vec<TensorRef> {
+    graph.nodes().filter(|(_, node)| is_feed_of_training(&node.op)).map(|(id, _)| id.into()).collect()
+}
+
+/// The tensors that a graph is fed: what it reads of its placeholders, or delivers.
+fn fed(graph: &Graph, outputs: &[TensorRef]) -> Vec<TensorRef> {
+    let read: HashSet<TensorRef> =
+        graph.nodes().flat_map(|(_, node)| &node.inputs).chain(outputs).copied().collect();
+    graph
+        .nodes()
+        .filter(|(_, node)| is_placeholder(&node.op))
+        .flat_map(|(id, node)| (0..node.outputs.len()).map(move |port| TensorRef { node: id, port }))
+        .filter(|tensor| read.contains(tensor))
+        .collect()
+}
+
+/// Refuses inputs that were asked for and are not needed.
+fn refuse_unread(graph: &Graph, taken: &[String], fed: &[TensorRef]) -> Result<()> {
+    let fed: Vec<String> = fed.iter().map(|&tensor| graph.tensor_name(tensor)).collect();
+    let Some(unread) = taken.iter().find(|name| !fed.contains(name)) else { return Ok(()) };
+    let error = Error::new(format!("--inputs {unread}"), "no output is computed from it");
+    Err(match &fed[..] {
+        [] => error.advice("name what is computed from it with --outputs"),
+        fed => error.advice(format!(
+            "leave it out, or name what is computed from it with --outputs: these are computed from {}",
+            first_of(fed, LISTED)
+        )),
+    })
+}
+
+/// Refuses shapes of what is no input.
+fn refuse_other_shapes(
+    nodes: &HashMap<&str, &NodeDef>,
+    feeds: &Feeds,
+    options: &ConvertOptions,
+) -> Result<()> {
+    let is_input = |name: &str| nodes.get(name).is_some_and(|node| is_placeholder(&node.op));
+    for given in &options.shapes {
+        let given = GivenShape::parse(given)?;
+        if !is_input(given.node) && !feeds.names().any(|name| name == given.node) {
+            let placeholders = nodes.keys().copied().filter(|name| is_input(name));
+            let mut inputs: Vec<&str> = placeholders.chain(feeds.names()).collect();
+            inputs.sort_unstable();
+            return Err(given.error(inputs.into_iter()));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses lengths of batches and images that no input has taken.
+fn refuse_unapplied(graph: &Graph, fed: &[TensorRef], options: &ConvertOptions) -> Result<()> {
+    let shapes = || fed.iter().map(|&tensor| graph.shape(tensor));
+    let described: Vec<String> = fed
+        .iter()
+        .map(|&tensor| format!("{} is {}", graph.tensor_name(tensor), graph.shape(tensor)))
+        .collect();
+    let refused = |option: String| {
+        let error =
+            Error::new(option, format!("no input of the graph takes it: {}", first_of(&described, LISTED)));
+        error.advice("--shape NAME=DIMS says all of an input's shape")
+    };
+    if let Some(size) = options.batch_size.filter(|&size| !shapes().any(|shape| shape.dim(0) == Some(size))) {
+        return Err(refused(format!("--batch-size {size}")));
+    }
+    let Some((height, width)) = options.image_size else { return Ok(()) };
+    let is_image = |shape: &Shape| {
+        shape.rank() == Some(4) && (shape.dim(1), shape.dim(2)) == (Some(height), Some(width))
+    };
+    if shapes().any(is_image) { Ok(()) } else { Err(refused(format!("--image-size {height}x{width}"))) }
 }
 
 /// What is said about a graph that was built to be trained.
@@ -237,11 +306,57 @@ fn choose_signature(file: &GraphFile, options: &ConvertOptions) -> Result<Option
     Ok(chosen.map(|name| (name.clone(), signatures[name].clone())))
 }
 
-fn guess_outputs(file: &GraphFile, notes: &mut Vec<String>) -> Result<Vec<String>> {
+/// The outputs with the tensors that slim's end points are in their place, and which these are. A graph has no end points,
+/// but the network that its variables are of has, under the names that slim gave to its tensors.
+fn without_end_points(
+    source: &Source,
+    file: &GraphFile,
+    outputs: Vec<String>,
+    nodes: &HashMap<&str, &NodeDef>,
+) -> Result<(Vec<String>, Aliases)> {
+    if outputs.iter().all(|name| nodes.contains_key(node_name(name))) {
+        return Ok((outputs, vec![]));
+    }
+    let Some((network, end_points)) = end_points(source) else { return Ok((outputs, vec![])) };
+    let mut aliases: Aliases = vec![];
+    let mut resolved = vec![];
+    for name in outputs {
+        let end_point = end_points.iter().find(|(end_point, _)| *end_point == name);
+        match end_point.filter(|_| !nodes.contains_key(node_name(&name))) {
+            None => resolved.push(name),
+            Some((_, tensor)) if nodes.contains_key(node_name(tensor)) => {
+                resolved.push(tensor.clone());
+                aliases.push((name, tensor.clone()));
+            }
+            Some(_) => {
+                return Err(Error::new(format!("\"{name}\""), "the graph has no such tensor")
+                    .advice(format!(
+                        "slim's end points are known where the network is rebuilt: add --network {network}"
+                    ))
+                    .within(file.path().display()));
+            }
+        }
+    }
+    Ok((resolved, aliases))
+}
+
+fn guess_outputs(
+    source: &Source,
+    file: &GraphFile,
+    options: &ConvertOptions,
+    notes: &mut Vec<String>,
+) -> Result<Vec<String>> {
     let found = ends(file.definition());
     match &found[..] {
-        [] => Err(Error::file(file.path(), "nothing in the graph looks like an output")
-            .advice("name the tensors to compute with --outputs")),
+        [] => {
+            let network = source.checkpoint().and_then(|_| recognize_checkpoint(source, options).ok());
+            let rebuilding = network.map_or_else(String::new, |recognition| {
+                let name = recognition.network.name;
+                format!(", or convert with --network {name}, which the variables are of")
+            });
+            Err(Error::file(file.path(), "nothing in the graph looks like an output")
+                .advice(format!("name the tensors to compute with --outputs{rebuilding}")))
+        }
         // A frozen graph was cut where its ends are.
         [_] if file.kind() == GraphKind::GraphDef => Ok(found),
         _ => {
@@ -265,7 +380,7 @@ fn frozen(
         let (name, value) = given
             .split_once('=')
             .ok_or_else(|| Error::new(format!("--freeze {given}"), "it is not of the form NAME=VALUE"))?;
-        let node = nodes.get(node_name(name)).ok_or_else(|| no_tensor(name, nodes))?;
+        let node = nodes.get(node_name(name)).ok_or_else(|| no_placeholder(given, name, nodes))?;
         values.insert(node.name.clone(), parse_value(given, declared_type(node), value)?);
     }
     let given: HashSet<&str> = options.inputs.iter().map(|name| node_name(name)).collect();
@@ -279,6 +394,22 @@ fn frozen(
         }
     }
     Ok(values)
+}
+
+/// The error for a placeholder that is not there; lists those that can be frozen.
+fn no_placeholder(given: &str, name: &str, nodes: &HashMap<&str, &NodeDef>) -> Error {
+    let is_frozen = |dtype| matches!(dtype, DType::Bool | DType::Int32 | DType::Int64 | DType::Float32);
+    let mut placeholders: Vec<&str> = nodes
+        .values()
+        .filter(|node| is_placeholder(&node.op) && declared_type(node).is_some_and(is_frozen))
+        .map(|node| node.name.as_str())
+        .collect();
+    placeholders.sort_unstable();
+    let error = Error::new(format!("--freeze {given}"), format!("the graph has no placeholder \"{name}\""));
+    match placeholders.is_empty() {
+        true => error.advice("it has none that could be frozen"),
+        false => suggesting_and_listing(error, node_name(name), "its placeholders", placeholders),
+    }
 }
 
 fn parse_value(given: &str, dtype: Option<DType>, text: &str) -> Result<Constant> {
@@ -322,14 +453,12 @@ fn shapes(
         if let (Some(batch), Some(first @ None)) = (options.batch_size, dims.first_mut()) {
             *first = Some(batch);
         }
-        if let (Some((height, width)), [_, rows, columns, _]) = (options.image_size, &mut dims[..]) {
-            rows.get_or_insert(height);
-            columns.get_or_insert(width);
-            if (*rows, *columns) != (Some(height), Some(width)) {
-                return Err(Error::new(
-                    format!("--image-size {height}x{width}"),
-                    format!("the graph's input {} is {}", node.name, Shape::new(dims)),
-                ));
+        if let Some(size) = options.image_size {
+            // Who says all of the shape means that.
+            let is_given =
+                |given: &String| GivenShape::parse(given).is_ok_and(|given| given.node == node.name);
+            if !options.shapes.iter().any(is_given) {
+                set_image_size(&node.name, &mut dims, size)?;
             }
         }
         if dims != before {
@@ -337,18 +466,11 @@ fn shapes(
         }
     }
     for given in &options.shapes {
-        let wrong = |problem: &str| {
-            Error::new(format!("--shape {given}"), problem).advice("write it as NAME=1,224,224,3; -1 is open")
-        };
-        let (name, dims) = given.split_once('=').ok_or_else(|| wrong("it is not of the form NAME=DIMS"))?;
-        let node = nodes.get(node_name(name)).ok_or_else(|| no_tensor(name, nodes))?;
-        let dims = dims.trim_matches(['[', ']']);
-        let dims = dims.split([',', 'x']).map(str::trim).filter(|dim| !dim.is_empty());
-        let dims: Option<Vec<Option<usize>>> = dims
-            .map(|dim| if matches!(dim, "-1" | "?") { Some(None) } else { dim.parse().ok().map(Some) })
-            .collect();
-        shapes
-            .insert(node.name.clone(), Shape::new(dims.ok_or_else(|| wrong("its lengths are not numbers"))?));
+        let given = GivenShape::parse(given)?;
+        // What is cut off has its shape where it is cut.
+        if nodes.get(given.node).is_some_and(|node| is_placeholder(&node.op)) {
+            shapes.insert(given.node.to_owned(), given.shape);
+        }
     }
     Ok(shapes)
 }

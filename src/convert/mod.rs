@@ -5,6 +5,7 @@
 
 mod ends;
 mod examine;
+mod feeds;
 mod graph;
 mod labels;
 mod moving_statistics;

@@ -1,6 +1,7 @@
 //! Drawing the graph of a checkpoint that comes without one: recognizing its network and rebuilding it.
 
 use super::probabilities::logits_of;
+use super::rename::Aliases;
 use super::{ConvertOptions, Drawing, channels_first};
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
@@ -54,6 +55,19 @@ fn sketch(source: &Source, options: &ConvertOptions, variables: &Variables) -> R
             _ => error,
         }
     })
+}
+
+/// The name of the network that the variables of a model are of, and the tensors of slim's end points in it; `None` where
+/// they are of none.
+pub(super) fn end_points(source: &Source) -> Option<(&'static str, Aliases)> {
+    let variables = variables(source.checkpoint()?);
+    let recognized = recognize_and_sketch(&variables, Wishes::default()).ok()?;
+    let Recognition { network, channels, .. } = recognized.recognition;
+    let (height, width) = network.image_size.into();
+    let image = ImageShape { batch: None, height, width, channels };
+    let (_, drawn) = recognized.draw(&image, &variables).ok()?;
+    let named = |(name, tensor): &(String, TensorRef)| (name.clone(), drawn.graph.tensor_name(*tensor));
+    Some((network.name, drawn.end_points.iter().map(named).collect()))
 }
 
 /// Recognizes the network of a checkpoint and draws it.

@@ -42,7 +42,7 @@ pub fn run(
     let mut values: HashMap<TensorRef, Value<'_>> = HashMap::new();
     for (done, (id, node)) in graph.nodes().enumerate() {
         progress(done, graph.len());
-        if node.op.starts_with("Placeholder") && feed(&graph, id, feeds, &mut values) {
+        if node.op.starts_with("Placeholder") && feed((&graph, id), feeds, &readers, &mut values)? {
             continue;
         }
         let inputs: Vec<Value<'_>> = node
@@ -103,18 +103,32 @@ fn hands_on(op: &str) -> bool {
     )
 }
 
-/// Takes over what a placeholder is fed, and says whether that is all of it.
+/// Takes over what a placeholder is fed, and says whether that is anything.
+///
+/// # Errors
+/// Where some of its outputs are fed, and one that is read is not.
 fn feed<'a>(
-    graph: &Graph,
-    id: NodeId,
+    (graph, id): (&Graph, NodeId),
     feeds: &HashMap<String, Tensor>,
+    readers: &HashMap<TensorRef, usize>,
     values: &mut HashMap<TensorRef, Value<'a>>,
-) -> bool {
-    let mut tensors = (0..graph.node(id).outputs.len()).map(|port| TensorRef { node: id, port });
-    tensors.all(|tensor| match feeds.get(&graph.tensor_name(tensor)) {
-        Some(fed) => values.insert(tensor, Value::Tensor(Arc::new(fed.clone()))).is_none(),
-        None => false,
-    })
+) -> Result<bool> {
+    let (mut is_fed, mut missing) = (false, None);
+    for port in 0..graph.node(id).outputs.len() {
+        let tensor = TensorRef { node: id, port };
+        match feeds.get(&graph.tensor_name(tensor)) {
+            Some(fed) => {
+                values.insert(tensor, Value::Tensor(Arc::new(fed.clone())));
+                is_fed = true;
+            }
+            None if readers.contains_key(&tensor) => missing = missing.or(Some(port)),
+            None => {}
+        }
+    }
+    match missing {
+        Some(port) if is_fed => Err(graph.node(id).error(format!("its output {port} is not fed"))),
+        _ => Ok(is_fed),
+    }
 }
 
 /// The value of an input, which is forgotten with its last reader.
@@ -210,6 +224,21 @@ mod tests {
         let relu = add(&mut graph, "relu", "Relu", &[x]);
         let results = evaluated(&graph, &[twice, sum, relu, read, sum]).unwrap();
         assert_eq!(results, [[22.0, 36.0], [11.0, 18.0], [1.0, 0.0], [10.0, 20.0], [11.0, 18.0]]);
+    }
+
+    #[test]
+    fn of_several_outputs_those_have_to_be_fed_that_are_read() {
+        let mut graph = Graph::new();
+        let attrs = [
+            ("output_types", Attr::Types(vec![DType::Float32, DType::Int64])),
+            ("output_shapes", Attr::Shapes(vec![Shape::known(&[2]); 2])),
+        ];
+        let x = graph.add("x", "Placeholder", vec![], attrs.into()).unwrap();
+        let relu = add(&mut graph, "relu", "Relu", &[x.into()]);
+        assert_eq!(evaluated(&graph, &[relu]).unwrap(), [[1.0, 0.0]]);
+        let labels = add(&mut graph, "labels", "Identity", &[TensorRef { node: x, port: 1 }]);
+        let error = evaluated(&graph, &[relu, labels]).unwrap_err().to_string();
+        assert_eq!(error, "Placeholder \"x\": its output 1 is not fed");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Passes over the graph, one a file, each with what comes in and what goes out.
 
 pub mod atrous;
+pub mod batch;
 pub mod batch_norm;
 pub mod control_flow;
 pub mod cut;

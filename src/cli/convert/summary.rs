@@ -200,5 +200,8 @@ fn notes(conversion: &Conversion) -> Vec<String> {
 }
 
 fn join(tensors: &[TensorSummary]) -> String {
+    if tensors.is_empty() {
+        return "none".to_owned();
+    }
     tensors.iter().map(TensorSummary::to_string).collect::<Vec<_>>().join(", ")
 }

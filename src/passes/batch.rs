@@ -1,0 +1,203 @@
+//! Letting a graph that was built for batches of one length take others.
+//!
+//! A graph that is fed by a queue knows the length of its batches while it is drawn, and TensorFlow writes it into
+//! constants: slim's `flatten` reshapes to `[32, 1024]`.
+
+use hashbrown::HashMap;
+
+use crate::error::{Error, Result};
+use crate::graph::{Attr, Attrs, Graph, Node, NodeId, Shape, TensorRef, TensorType};
+use crate::tensor::{Constant, DType};
+
+/// A prime that no graph is built with: what it does not turn up in does not follow the batch.
+const PROBE: usize = 7919;
+
+/// An input with the batch on its first axis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// The name of the placeholder.
+    pub input: String,
+    /// Those of its outputs that have the batch in front.
+    pub ports: Vec<usize>,
+    /// The length that the graph was built for.
+    pub built: usize,
+}
+
+/// The graph with an open batch: where a Reshape keeps the batch and names its length, it keeps any.
+///
+/// # Errors
+/// Where something else is built for batches of this one length.
+pub fn open_batch(graph: &Graph, batch: &Batch) -> Result<Graph> {
+    let open = Redrawing { batch, length: None, opens: true }.draw(graph)?;
+    let built = with_batch(&open, batch, Some(batch.built))?;
+    let is_built_in =
+        |subject: &str| Error::new(subject, format!("it is built for batches of {}", batch.built));
+    let probed = with_batch(&open, batch, Some(PROBE)).map_err(|error| is_built_in(error.subject()))?;
+    let pairs = built.nodes().map(|(_, node)| node).zip(probed.nodes().map(|(_, node)| node));
+    match pairs.filter(|pair| is_stuck((&built, &probed), *pair, batch.built)).map(|(node, _)| node).next() {
+        Some(node) => Err(is_built_in(node.error("").subject())),
+        None => Ok(open),
+    }
+}
+
+/// The graph with batches of this length, or with an open one.
+///
+/// # Errors
+/// Where the graph does not take them.
+pub fn with_batch(graph: &Graph, batch: &Batch, length: Option<usize>) -> Result<Graph> {
+    Redrawing { batch, length, opens: false }.draw(graph)
+}
+
+/// Whether a node that is given another batch goes on with the one that it was built for.
+fn is_stuck((built, probed): (&Graph, &Graph), (node, other): (&Node, &Node), length: usize) -> bool {
+    let differs = |axis: Option<usize>| {
+        node.inputs.iter().zip(&other.inputs).any(|(&before, &after)| {
+            let (before, after) = (built.shape(before), probed.shape(after));
+            axis.map_or(before != after, |axis| before.dim(axis) != after.dim(axis))
+        })
+    };
+    if matches!(node.op.as_str(), "Shape" | "ShapeN" | "Size" | "Rank") || !differs(None) {
+        return false;
+    }
+    // How many outputs there are is part of the graph.
+    let is_taken_apart = node.op == "Unpack" && node.int("axis", 0) == 0 && differs(Some(0));
+    let mut outputs = node.outputs.iter().zip(&other.outputs);
+    is_taken_apart
+        || outputs.any(|(before, after)| {
+            let is_lost = before.shape.rank().is_some() && after.shape.rank().is_none();
+            is_lost || before.shape == after.shape && before.shape.dim(0) == Some(length)
+        })
+}
+
+struct Redrawing<'a> {
+    batch: &'a Batch,
+    length: Option<usize>,
+    /// Whether what keeps the batch is to keep any.
+    opens: bool,
+}
+
+impl Redrawing<'_> {
+    fn draw(&self, graph: &Graph) -> Result<Graph> {
+        let mut new = Graph::with_library(graph.library().clone());
+        let mut places: HashMap<NodeId, NodeId> = HashMap::new();
+        for (id, node) in graph.nodes() {
+            let moved = |input: &TensorRef| TensorRef { node: places[&input.node], port: input.port };
+            let mut inputs: Vec<TensorRef> = node.inputs.iter().map(moved).collect();
+            let is_opened = self.opens && node.op == "Reshape";
+            let target = is_opened.then(|| open_target(&new, &inputs, self.batch.built)).flatten();
+            if let Some(target) = target {
+                inputs[1] = constant(&mut new, &node.name, target)?;
+            }
+            let attrs = if node.name == self.batch.input { self.attrs(node) } else { node.attrs.clone() };
+            let count = node.outputs.len();
+            let copy = new.add_with_outputs(node.name.clone(), &node.op, inputs, attrs, count)?;
+            places.insert(id, copy);
+        }
+        Ok(new)
+    }
+
+    /// The attributes of the input, with the length that its batches are to have.
+    fn attrs(&self, node: &Node) -> Attrs {
+        let shape = |(port, output): (usize, &TensorType)| match output.shape.dims() {
+            Some([_, rest @ ..]) if self.batch.ports.contains(&port) => {
+                Shape::new([&[self.length], rest].concat())
+            }
+            _ => output.shape.clone(),
+        };
+        let shapes: Vec<Shape> = node.outputs.iter().enumerate().map(shape).collect();
+        let mut attrs = node.attrs.clone();
+        attrs.insert("output_shapes", Attr::Shapes(shapes));
+        attrs
+    }
+}
+
+/// The target of a Reshape that keeps the open batch in front of its input, without naming the batch's length.
+fn open_target(graph: &Graph, inputs: &[TensorRef], built: usize) -> Option<Constant> {
+    let &[input, target] = inputs else { return None };
+    let Some([None, rest @ ..]) = graph.shape(input).dims() else { return None };
+    let count = rest.iter().try_fold(1i64, |count, dim| count.checked_mul(i64::try_from((*dim)?).ok()?))?;
+    let constant = graph.constant(target)?;
+    let mut lengths = constant.to_i64s().ok()??;
+    let (first, others) = lengths.split_first_mut()?;
+    if usize::try_from(*first) != Ok(built) {
+        return None;
+    }
+    let known: i64 = others
+        .iter()
+        .filter(|&&length| length >= 0)
+        .try_fold(1i64, |all, &length| all.checked_mul(length))?;
+    let mut open = others.iter_mut().filter(|length| **length < 0);
+    match (open.next(), open.next()) {
+        (None, _) if known == count => {}
+        (Some(length), None) if known > 0 && count % known == 0 => *length = count / known,
+        _ => return None,
+    }
+    *first = -1;
+    let shape = vec![lengths.len()];
+    Some(match constant.dtype() {
+        DType::Int32 => {
+            let lengths: Option<Vec<i32>> = lengths.iter().map(|&length| length.try_into().ok()).collect();
+            Constant::from_i32(shape, &lengths?)
+        }
+        _ => Constant::from_i64(shape, &lengths),
+    })
+}
+
+fn constant(graph: &mut Graph, reader: &str, value: Constant) -> Result<TensorRef> {
+    let mut name = format!("{reader}/open_batch");
+    while graph.find(&name).is_some() {
+        name.push('_');
+    }
+    graph.add(name, "Const", vec![], [("value", Attr::Tensor(value))].into()).map(TensorRef::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BATCH: usize = 2;
+
+    fn drawn(target: &[i64]) -> (Graph, Batch) {
+        let mut graph = Graph::new();
+        let shape = Shape::new(vec![None, Some(3), Some(4)]);
+        let attrs = [
+            ("output_types", Attr::Types(vec![DType::Float32])),
+            ("output_shapes", Attr::Shapes(vec![shape])),
+        ];
+        let x = graph.add("x", "Placeholder", vec![], attrs.into()).unwrap().into();
+        let target = constant(&mut graph, "flat", Constant::from_i64(vec![target.len()], target)).unwrap();
+        graph.add("flat", "Reshape", vec![x, target], Attrs::new()).unwrap();
+        (graph, Batch { input: "x".to_owned(), ports: vec![0], built: BATCH })
+    }
+
+    fn opened(target: &[i64]) -> Result<String> {
+        let (graph, batch) = drawn(target);
+        let open = open_batch(&graph, &batch)?;
+        Ok(open.shape(open.find_tensor("flat").unwrap()).to_string())
+    }
+
+    #[test]
+    fn a_reshape_that_keeps_the_batch_keeps_any() {
+        assert_eq!(opened(&[2, 12]).unwrap(), "[?, 12]");
+        assert_eq!(opened(&[2, -1]).unwrap(), "[?, 12]");
+        assert_eq!(opened(&[2, 6, 2]).unwrap(), "[?, 6, 2]");
+        assert_eq!(opened(&[-1, 12]).unwrap(), "[?, 12]");
+        // What mixes the images of a batch takes any batch too, as long as it names no length that follows from one.
+        assert_eq!(opened(&[-1, 4]).unwrap(), "[?, 4]");
+    }
+
+    #[test]
+    fn what_is_built_for_one_length_is_named() {
+        for target in [&[6, 4][..], &[4, 6], &[24]] {
+            let error = opened(target).unwrap_err().to_string();
+            assert_eq!(error, "Reshape \"flat\": it is built for batches of 2", "{target:?}");
+        }
+    }
+
+    #[test]
+    fn batches_of_another_length_are_set() {
+        let (graph, batch) = drawn(&[2, 12]);
+        let five = with_batch(&open_batch(&graph, &batch).unwrap(), &batch, Some(5)).unwrap();
+        assert_eq!(five.shape(five.find_tensor("flat").unwrap()).to_string(), "[5, 12]");
+    }
+}
