@@ -1,0 +1,110 @@
+//! What a model takes and delivers, and what of it is left when both are known.
+
+use hashbrown::HashSet;
+
+use super::Layout;
+use super::context::{Lowering, Value};
+use crate::error::{Error, Result};
+use crate::graph::TensorRef;
+use crate::onnx::{self, Dim, Initializer, Model, TensorInfo, onnx_dtype};
+use crate::tensor::{Constant, DType};
+
+impl Lowering<'_> {
+    /// Declares an input of the model.
+    pub fn input(&mut self, tensor: TensorRef) {
+        let name = self.unique_name(&self.graph.tensor_name(tensor));
+        let rank = self.shape(tensor).rank().unwrap_or(0);
+        let layout = if self.options.inputs_as_nchw.contains(&tensor) {
+            Layout::channels_first(rank)
+        } else {
+            Layout::tensorflow(rank)
+        };
+        let info = self.tensor_info(name.clone(), tensor, &layout);
+        self.model.inputs.push(info);
+        self.set(tensor, Value::Computed { name, layout });
+    }
+
+    /// Gives an input the value that it has where nobody feeds it.
+    pub fn default_of_input(&mut self, tensor: TensorRef, default: Constant) {
+        if let Some(Value::Computed { name, layout }) = self.values.get(&tensor) {
+            let value = default.permuted(layout.axes());
+            self.model.initializers.push(Initializer { name: name.clone(), value });
+        }
+    }
+
+    fn tensor_info(&self, name: String, tensor: TensorRef, layout: &Layout) -> TensorInfo {
+        let dims = self.shape(tensor).dims().map(|dims| {
+            let named = dims.iter().enumerate().map(|(axis, dim)| match dim {
+                Some(length) => Dim::Known(*length),
+                // What is open in front is the batch, the same for all inputs and outputs.
+                None if axis == 0 => Dim::Named("batch".to_owned()),
+                None => Dim::Unknown,
+            });
+            layout.stored(&named.collect::<Vec<Dim>>())
+        });
+        TensorInfo { name, dtype: self.dtype(tensor), shape: dims }
+    }
+
+    /// Declares the outputs and hands out the model.
+    pub fn finish(mut self) -> Result<Model> {
+        let outputs = self.outputs;
+        for &tensor in outputs {
+            let (_, stored) = self.stored(tensor)?;
+            let layout = self.output_layout(tensor, stored.axes().len());
+            let value = self.in_layout(tensor, &layout)?;
+            let name = self.graph.tensor_name(tensor);
+            if value != name {
+                self.deliver(&value, &name);
+            }
+            let dtype = self.dtype(tensor);
+            if onnx_dtype(dtype).is_none() || matches!(dtype, DType::Complex64 | DType::Complex128) {
+                let error = Error::new(name, format!("operators of ONNX give no tensors of {dtype}"));
+                return Err(
+                    error.advice("choose outputs that are computed from it, by Real, Imag or ComplexAbs")
+                );
+            }
+            let info = self.tensor_info(name, tensor, &layout);
+            self.model.outputs.push(info);
+        }
+        self.drop_unread();
+        Ok(self.model)
+    }
+
+    /// Drops what nobody reads: a Shape, say, whose only reader turned out to change nothing.
+    fn drop_unread(&mut self) {
+        let mut read: HashSet<String> = self.model.outputs.iter().map(|info| info.name.clone()).collect();
+        let nodes = std::mem::take(&mut self.model.nodes);
+        self.model.nodes = read_nodes(nodes, &mut read);
+        self.model.initializers.retain(|initializer| read.contains(&initializer.name));
+    }
+
+    /// Gives a value the name of an output: by renaming it, unless it is known under its name outside.
+    fn deliver(&mut self, value: &str, name: &str) {
+        let is_outside = |infos: &[TensorInfo]| infos.iter().any(|info| info.name == value);
+        let is_wanted = self.outputs.iter().any(|&tensor| self.graph.tensor_name(tensor) == value);
+        if self.producers.contains_key(value) && !is_outside(&self.model.outputs) && !is_wanted {
+            self.rename(value, name);
+        } else {
+            let inputs = vec![value.to_owned()];
+            self.node(name, "Identity", inputs, vec![name.to_owned()], vec![]);
+        }
+    }
+}
+
+/// Those of the nodes that somebody reads: the names of `read`, or another of them. Adds what they read.
+pub(super) fn read_nodes(nodes: Vec<onnx::Node>, read: &mut HashSet<String>) -> Vec<onnx::Node> {
+    let mut kept = vec![];
+    for node in nodes.into_iter().rev() {
+        if node.outputs.iter().any(|output| read.contains(output)) {
+            node.visit_reads(&mut |name| {
+                // An optional input that is left out has no name.
+                if !name.is_empty() {
+                    read.insert(name.to_owned());
+                }
+            });
+            kept.push(node);
+        }
+    }
+    kept.reverse();
+    kept
+}
