@@ -121,7 +121,7 @@ pub(super) fn draw(
     let (graph, outputs) = graph.pruned_to(&found);
     let fed = fed(&graph, &outputs);
     if !options.inputs.is_empty() {
-        refuse_unread(&graph, &taken, &fed)?;
+        notes.extend(notes_of_unread(&graph, &taken, &fed));
     }
     refuse_unapplied(&graph, &fed, options)?;
     notes.extend(feeds.notes(&graph, &fed));
@@ -179,18 +179,12 @@ fn fed(graph: &Graph, outputs: &[TensorRef]) -> Vec<TensorRef> {
         .collect()
 }
 
-/// Refuses inputs that were asked for and are not needed.
-fn refuse_unread(graph: &Graph, taken: &[String], fed: &[TensorRef]) -> Result<()> {
+/// What is said of inputs that were asked for and are not needed, as a `keep_prob` is not when its dropout has gone.
+fn notes_of_unread(graph: &Graph, taken: &[String], fed: &[TensorRef]) -> Vec<String> {
     let fed: Vec<String> = fed.iter().map(|&tensor| graph.tensor_name(tensor)).collect();
-    let Some(unread) = taken.iter().find(|name| !fed.contains(name)) else { return Ok(()) };
-    let error = Error::new(format!("--inputs {unread}"), "no output is computed from it");
-    Err(match &fed[..] {
-        [] => error.advice("name what is computed from it with --outputs"),
-        fed => error.advice(format!(
-            "leave it out, or name what is computed from it with --outputs: these are computed from {}",
-            first_of(fed, LISTED)
-        )),
-    })
+    let unread = taken.iter().filter(|name| !fed.contains(name));
+    let note = |name| format!("warning: no output is computed from {name}, so it is no input of the model");
+    unread.map(note).collect()
 }
 
 /// Refuses shapes of what is no input.

@@ -166,6 +166,8 @@ pub fn recognize_and_sketch(variables: &Variables, wishes: Wishes<'_>) -> Result
             }
             give(&mut best.options.clone(), wishes.options)?;
             let mut best = candidates.swap_remove(0);
+            // To free what was drawn of the others takes a good part of what drawing it did: another core does that.
+            rayon::spawn(move || drop(candidates));
             if wishes.network.is_none() {
                 best.recognition = best.recognition.under_its_variants_name();
             }

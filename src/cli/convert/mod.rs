@@ -105,15 +105,17 @@ pub fn run(args: &Args) -> Result<()> {
         _ => summary.text(conversion, args.verbose) + &report::lines(&args.report),
     };
     match sent {
-        None => output::print(&said),
+        None => output::print(&said)?,
         Some(sent) => {
             sent.send(written)?;
             if !said.is_empty() {
                 output::warn(said.trim_end());
             }
-            Ok(())
         }
     }
+    // The process is about to end, and the system takes all memory back at once.
+    std::mem::forget(converted);
+    Ok(())
 }
 
 /// Converts a model that was opened, which was begun at `start`. `progress` is told the bytes written so far and all that
