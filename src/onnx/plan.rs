@@ -134,6 +134,10 @@ impl<'a> PlannedFile<'a> {
 
     fn gather(&mut self, message: Vec<u8>, initializer: Option<&'a Initializer>, elements: u64) {
         let bytes = message.len() as u64 + elements;
+        if bytes == 0 {
+            // Padding that is not needed.
+            return;
+        }
         match self.stretches.last_mut() {
             Some(Stretch { bytes: gathered, content: Content::Gathered(parts), .. })
                 if *gathered + bytes <= PIECE_BYTES as u64 =>
@@ -215,6 +219,23 @@ mod tests {
 
     use super::*;
     use crate::tensor::{Constant, Inline};
+
+    #[test]
+    fn large_weights_that_lie_beside_the_model_need_no_padding_where_they_end_at_a_page() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("model.onnx");
+        let large = vec![1.5_f32; PIECE_BYTES / 2];
+        let initializers = ["a", "b"].map(|name| Initializer {
+            name: name.to_owned(),
+            value: Constant::from_f32(vec![2, PIECE_BYTES / 4], &large).permuted(&[1, 0]),
+        });
+        let model = Model { opset: 17, initializers: initializers.into(), ..Model::default() };
+        let options = super::super::WriteOptions { external_data: true };
+        let written = super::super::write_model(&model, &path, &options, &|_, _| ()).unwrap();
+        let beside = std::fs::read(written.external_data.unwrap()).unwrap();
+        assert_eq!(beside.len(), 4 * PIECE_BYTES);
+        assert!(beside.as_chunks::<4>().0.iter().all(|element| f32::from_le_bytes(*element) == 1.5));
+    }
 
     #[test]
     fn strings_have_no_elements_that_follow_however_long_they_are() {
