@@ -106,8 +106,11 @@ impl OutputFile {
     }
 }
 
-/// The path of the file that is written for this one.
-fn target_of(path: &Path) -> Result<PathBuf> {
+/// The path of the file that is written for this one: where that is a link, what it leads to.
+///
+/// # Errors
+/// Where it is no place for a file: a folder, a device, a link that leads nowhere.
+pub fn target_of(path: &Path) -> Result<PathBuf> {
     if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
         return Err(Error::file(path, "it names a folder").advice("name a file in it"));
     }

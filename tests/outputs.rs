@@ -60,11 +60,16 @@ fn tensors_are_not_sent_to_standard_output() {
 fn links_stay_links_and_devices_devices() {
     let folder = TempDir::new().unwrap();
     let input = of_repository("tests/fixtures/graphs/containers/frozen.pb");
-    let (real, link) = (folder.path().join("real.onnx"), folder.path().join("link.onnx"));
+    let (real, link) = (folder.path().join("models/real.onnx"), folder.path().join("link.onnx"));
+    fs::create_dir(folder.path().join("models")).unwrap();
     fs::write(&real, "old").unwrap();
     std::os::unix::fs::symlink(&real, &link).unwrap();
-    convert(&input, &link, &[]);
-    assert!(link.is_symlink() && fs::metadata(&real).unwrap().len() > 1000);
+    for options in [&[][..], &["--verify"], &["--external-data"]] {
+        fs::write(&real, "old").unwrap();
+        convert(&input, &link, options);
+        assert!(link.is_symlink() && fs::metadata(&real).unwrap().len() > 1000, "{options:?}");
+    }
+    assert!(folder.path().join("models/real.onnx.data").exists());
     let error = fails(&["convert", input.to_str().unwrap(), "/dev/null"]);
     assert!(error.contains("/dev/null: it is a device or a pipe"), "{error}");
     assert!(!fs::metadata("/dev/null").unwrap().is_file());

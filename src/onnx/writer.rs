@@ -12,7 +12,7 @@ use super::outbox::{self, Outbox, Piece};
 use super::plan::{Content, PIECE_BYTES, Plan, PlannedFile, Stretch};
 use super::{Initializer, Model};
 use crate::error::Result;
-use crate::output::OutputFile;
+use crate::output::{OutputFile, target_of};
 use crate::tensor::Filled;
 
 /// How a model is written.
@@ -44,6 +44,8 @@ pub fn write_model(
     options: &WriteOptions,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<WriteReport> {
+    // What lies beside the model is beside what a link leads to.
+    let path = &target_of(path)?;
     let location = path.file_name().map(|name| name.to_string_lossy() + ".data").unwrap_or_default();
     let plan = Plan::new(model, &location, options.external_data)?;
     let total = plan.total();

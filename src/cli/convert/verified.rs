@@ -10,7 +10,7 @@ use crate::convert::Conversion;
 use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::onnx::{WriteOptions, WriteReport, write_model};
-use crate::output::{OutputFile, folder_beside, unwritable};
+use crate::output::{OutputFile, folder_beside, target_of, unwritable};
 use crate::temporary::Temporary;
 use crate::verify::{
     Difference, Executable, FLOAT16_TOLERANCE, InputSource, MadeUp, Named, TOLERANCE, compare_all,
@@ -76,7 +76,7 @@ impl VerificationArgs {
             .map_err(|error| error.with_path_replaced(&staged.path, output))?;
         verdict(output, &outputs, tolerance)
             .map_err(|error| error.advice("it is not written; convert without --verify to look at it"))?;
-        let written = staged.persist(output, written)?;
+        let written = staged.persist(written)?;
         Ok((written, Some(Verification { tolerance, outputs })))
     }
 
@@ -122,26 +122,29 @@ fn not_executed(error: Error) -> Error {
 struct Staged {
     folder: Temporary<TempDir>,
     path: PathBuf,
+    /// Where it is to be.
+    place: PathBuf,
 }
 
 impl Staged {
     fn new(output: &Path) -> Result<Self> {
         // It is said now where the output cannot be written, and not when the model was run.
         OutputFile::create(output)?;
-        let folder = folder_beside(output)?;
-        let path = folder.path().join(output.file_name().unwrap_or_default());
-        Ok(Self { folder, path })
+        let place = target_of(output)?;
+        let folder = folder_beside(&place)?;
+        let path = folder.path().join(place.file_name().unwrap_or_default());
+        Ok(Self { folder, path, place })
     }
 
     /// The weights take their place first, so that there is never a model without them.
-    fn persist(self, output: &Path, written: WriteReport) -> Result<WriteReport> {
+    fn persist(self, written: WriteReport) -> Result<WriteReport> {
         let mut report = WriteReport { external_data: None, ..written };
         if let Some(weights) = written.external_data {
-            let place = output.with_file_name(weights.file_name().unwrap_or_default());
+            let place = self.place.with_file_name(weights.file_name().unwrap_or_default());
             std::fs::rename(&weights, &place).map_err(|error| unwritable(&place, &error))?;
             report.external_data = Some(place);
         }
-        std::fs::rename(&self.path, output).map_err(|error| unwritable(output, &error))?;
+        std::fs::rename(&self.path, &self.place).map_err(|error| unwritable(&self.place, &error))?;
         drop(self.folder);
         Ok(report)
     }
