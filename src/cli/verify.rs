@@ -123,10 +123,10 @@ pub fn run(args: &Args) -> Result<()> {
     verdict(&args.model, &differences, args.tolerance)
 }
 
-/// The model at `path`, ready to be run. The runtime says little about a file that is none.
+/// The model at `path`, ready to be run.
 fn load(path: &Path) -> Result<Executable> {
-    OnnxFile::open(path)?;
-    Executable::load(path)
+    // The runtime says little about a file that is no model.
+    Executable::load(path).map_err(|error| OnnxFile::open(path).err().unwrap_or(error))
 }
 
 /// The path of an archive of arrays as it is given.

@@ -49,7 +49,12 @@ pub(super) struct GivenShape<'a> {
 }
 
 impl<'a> GivenShape<'a> {
-    pub fn parse(given: &'a str) -> Result<Self> {
+    /// All that are given.
+    pub fn all(options: &'a ConvertOptions) -> Result<Vec<Self>> {
+        options.shapes.iter().map(|given| Self::parse(given)).collect()
+    }
+
+    fn parse(given: &'a str) -> Result<Self> {
         let wrong = |problem: &str| {
             Error::new(format!("--shape {given}"), problem).advice("write it as NAME=1,224,224,3; -1 is open")
         };
@@ -88,10 +93,15 @@ pub(super) fn set_image_size(
     if (*rows, *columns) == (Some(height), Some(width)) {
         return Ok(());
     }
-    let [batch, channels] = [batch, channels].map(|dim| dim.map_or("-1".to_owned(), |dim| dim.to_string()));
-    Err(Error::new(format!("--image-size {height}x{width}"), format!("the graph's input {name} is {shape}")).advice(
-        format!("if the network takes images of any size, --shape {name}={batch},{height},{width},{channels} says so"),
-    ))
+    let other = as_given(&[*batch, Some(height), Some(width), *channels]);
+    Err(Error::new(format!("--image-size {height}x{width}"), format!("the graph's input {name} is {shape}"))
+        .advice(format!("if the network takes images of any size, --shape {name}={other} says so")))
+}
+
+/// A shape as `--shape` takes it.
+fn as_given(dims: &[Option<usize>]) -> String {
+    let dims = dims.iter().map(|dim| dim.map_or("-1".to_owned(), |length| length.to_string()));
+    dims.collect::<Vec<_>>().join(",")
 }
 
 impl Feeds {
@@ -99,12 +109,17 @@ impl Feeds {
     ///
     /// # Errors
     /// Where the options do not fit them.
-    pub fn new(graph: &Graph, tensors: Vec<TensorRef>, options: &ConvertOptions) -> Result<Self> {
+    pub fn new(
+        graph: &Graph,
+        tensors: Vec<TensorRef>,
+        options: &ConvertOptions,
+        given: &[GivenShape<'_>],
+    ) -> Result<Self> {
         let mut nodes: Vec<NodeId> = tensors.iter().map(|tensor| tensor.node).collect();
         nodes.sort_unstable();
         nodes.dedup();
         nodes.retain(|&id| !graph.node(id).op.starts_with("Placeholder"));
-        let cuts = nodes.into_iter().map(|id| Cut::new(graph, id, options)).collect::<Result<_>>()?;
+        let cuts = nodes.into_iter().map(|id| Cut::new(graph, id, options, given)).collect::<Result<_>>()?;
         Ok(Self { tensors, cuts })
     }
 
@@ -177,7 +192,7 @@ impl Feeds {
 }
 
 impl Cut {
-    fn new(graph: &Graph, id: NodeId, options: &ConvertOptions) -> Result<Self> {
+    fn new(graph: &Graph, id: NodeId, options: &ConvertOptions, given: &[GivenShape<'_>]) -> Result<Self> {
         let node = graph.node(id);
         let is_of_training = is_feed_of_training(&node.op);
         let many = match is_of_training {
@@ -196,9 +211,7 @@ impl Cut {
         if let Some(size) = options.batch_size {
             (length, asked) = (Some(size), Some(format!("--batch-size {size}")));
         }
-        let given =
-            options.shapes.iter().map(|given| GivenShape::parse(given)).collect::<Result<Vec<_>>>()?;
-        for given in given.into_iter().filter(|given| given.node == node.name) {
+        for given in given.iter().filter(|given| given.node == node.name) {
             let Some(shape) = shapes.get_mut(given.port) else {
                 return Err(given.error([&*node.name].into_iter()));
             };
@@ -209,7 +222,7 @@ impl Cut {
             if ports.contains(&given.port) {
                 (length, asked) = (given.shape.dim(0), Some(format!("--shape {}", given.given)));
             }
-            *shape = given.shape;
+            shape.clone_from(&given.shape);
         }
         let is_asked = asked.is_some();
         let rebuilt = built.filter(|&built| length != Some(built));
@@ -236,13 +249,11 @@ impl Cut {
         if rest.is_empty() || self.is_asked || self.batch.is_some() {
             return None;
         }
-        let rest: Vec<String> =
-            rest.iter().map(|dim| dim.map_or("-1".to_owned(), |length| length.to_string())).collect();
         let name = graph.tensor_name(tensor);
         let name = name.strip_suffix(":0").unwrap_or(&name);
         Some(format!(
             "note: {name} has the shape {shape} of training; --shape {name}=-1,{} opens its batch",
-            rest.join(",")
+            as_given(rest)
         ))
     }
 }

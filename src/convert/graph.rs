@@ -85,11 +85,12 @@ pub(super) fn draw(
         return Err(no_tensor(name, &nodes).within(file.path().display()));
     }
     let moving = moving_statistics(definition);
+    let given = GivenShape::all(options)?;
     let part = Part {
         // What is to be read has to be there before its readers.
         roots: moving.values().cloned().chain(asked).collect(),
         values: frozen(&nodes, options, &mut notes)?,
-        shapes: shapes(&nodes, &inputs, options)?,
+        shapes: shapes(&nodes, &inputs, options, &given)?,
         defaults: defaults(&nodes, options)?,
     };
     let graph = import_part(definition, &part).map_err(|error| error.within(file.path().display()))?;
@@ -106,8 +107,8 @@ pub(super) fn draw(
     let (inputs, outputs) = (wanted(&inputs)?, wanted(&outputs)?);
     let named: Vec<String> = outputs.iter().map(|&output| graph.tensor_name(output)).collect();
     let taken: Vec<String> = inputs.iter().map(|&input| graph.tensor_name(input)).collect();
-    let feeds = Feeds::new(&graph, [inputs, feeds_of_training(&graph)].concat(), options)?;
-    refuse_other_shapes(&nodes, &feeds, options)?;
+    let feeds = Feeds::new(&graph, [inputs, feeds_of_training(&graph)].concat(), options, &given)?;
+    refuse_other_shapes(&nodes, &feeds, &given)?;
     let graph = feeds.cut(graph)?;
     let mut changes = Changes::default();
     let kept: Vec<String> =
@@ -191,11 +192,10 @@ fn notes_of_unread(graph: &Graph, taken: &[String], fed: &[TensorRef]) -> Vec<St
 fn refuse_other_shapes(
     nodes: &HashMap<&str, &NodeDef>,
     feeds: &Feeds,
-    options: &ConvertOptions,
+    given: &[GivenShape<'_>],
 ) -> Result<()> {
     let is_input = |name: &str| nodes.get(name).is_some_and(|node| is_placeholder(&node.op));
-    for given in &options.shapes {
-        let given = GivenShape::parse(given)?;
+    for given in given {
         if !is_input(given.node) && !feeds.names().any(|name| name == given.node) {
             let placeholders = nodes.keys().copied().filter(|name| is_input(name));
             let mut inputs: Vec<&str> = placeholders.chain(feeds.names()).collect();
@@ -435,6 +435,7 @@ fn shapes(
     nodes: &HashMap<&str, &NodeDef>,
     inputs: &[String],
     options: &ConvertOptions,
+    given: &[GivenShape<'_>],
 ) -> Result<HashMap<String, Shape>> {
     let mut shapes = HashMap::new();
     let is_input =
@@ -449,9 +450,7 @@ fn shapes(
         }
         if let Some(size) = options.image_size {
             // Who says all of the shape means that.
-            let is_given =
-                |given: &String| GivenShape::parse(given).is_ok_and(|given| given.node == node.name);
-            if !options.shapes.iter().any(is_given) {
+            if !given.iter().any(|given| given.node == node.name) {
                 set_image_size(&node.name, &mut dims, size)?;
             }
         }
@@ -459,11 +458,10 @@ fn shapes(
             shapes.insert(node.name.clone(), Shape::new(dims));
         }
     }
-    for given in &options.shapes {
-        let given = GivenShape::parse(given)?;
+    for given in given {
         // What is cut off has its shape where it is cut.
         if nodes.get(given.node).is_some_and(|node| is_placeholder(&node.op)) {
-            shapes.insert(given.node.to_owned(), given.shape);
+            shapes.insert(given.node.to_owned(), given.shape.clone());
         }
     }
     Ok(shapes)

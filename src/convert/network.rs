@@ -63,9 +63,7 @@ pub(super) fn end_points(source: &Source) -> Option<(&'static str, Aliases)> {
     let variables = variables(source.checkpoint()?);
     let recognized = recognize_and_sketch(&variables, Wishes::default()).ok()?;
     let Recognition { network, channels, .. } = recognized.recognition;
-    let (height, width) = network.image_size.into();
-    let image = ImageShape { batch: None, height, width, channels };
-    let (_, drawn) = recognized.draw(&image, &variables).ok()?;
+    let (_, drawn) = recognized.draw(&network.default_images(channels), &variables).ok()?;
     let named = |(name, tensor): &(String, TensorRef)| (name.clone(), drawn.graph.tensor_name(*tensor));
     Some((network.name, drawn.end_points.iter().map(named).collect()))
 }

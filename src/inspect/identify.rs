@@ -12,7 +12,7 @@ use crate::model::Model;
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
 use crate::passes::moving_averages::MovingAverages;
 use crate::slim::recognize::Wishes;
-use crate::slim::{self, ImageShape, Recognition, Variables, network_named, recognize};
+use crate::slim::{self, Recognition, Variables, network_named, recognize};
 
 /// What a conversion would make of a file.
 #[derive(Debug)]
@@ -136,8 +136,6 @@ impl IdentifiedNetwork {
 /// What a conversion would write: the auxiliary classifier is no part of it.
 fn network_graph(recognition: &Recognition, variables: &Variables) -> Result<Graph> {
     let Recognition { network, prefix, options, channels, .. } = recognition;
-    let [height, width] = network.image_size;
-    let image = ImageShape { batch: None, height, width, channels: *channels };
-    let drawn = slim::draw(network, prefix, options, &image, variables)?;
+    let drawn = slim::draw(network, prefix, options, &network.default_images(*channels), variables)?;
     Ok(drawn.graph.pruned_to(&[drawn.output]).0)
 }

@@ -300,8 +300,7 @@ fn default_of(network: &Network, options: &Options, channels: usize) -> (Options
     if let Some(aux) = options.aux_option() {
         options.set(aux, Value::Flag(false));
     }
-    let [height, width] = network.image_size;
-    (options, ImageShape { batch: None, height, width, channels })
+    (options, network.default_images(channels))
 }
 
 pub(super) fn default_drawing(

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use self::steps::{Defaults, Step};
-use super::{Drawing, ImageShape, Network, OptionSpec, Options, Variables};
+use super::{Drawing, Network, OptionSpec, Options, Variables};
 use crate::error::Result;
 use crate::graph::TensorRef;
 use crate::toml_text::fields;
@@ -57,8 +57,7 @@ pub fn network(path: &Path) -> Result<&'static Network> {
     }
     let network = reader::read(&Source::new(path, &text))?.into_network();
     // What cannot be drawn is said with its line, before any checkpoint is looked at.
-    let [height, width] = network.image_size;
-    let image = ImageShape { batch: None, height, width, channels: 3 };
+    let image = network.default_images(3);
     super::draw(network, "", &Options::defaults(network.options, network.scope), &image, &Variables::new())?;
     known.push((path.to_owned(), text, network));
     Ok(network)

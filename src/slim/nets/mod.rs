@@ -29,7 +29,7 @@ mod s3d;
 mod vgg;
 mod vggish;
 
-use super::{ArgScope, Drawing, OptionSpec, Options};
+use super::{ArgScope, Drawing, ImageShape, OptionSpec, Options};
 use crate::graph::TensorRef;
 
 /// A network of the library, or one that a file describes (see [`super::described`]).
@@ -123,6 +123,12 @@ impl Network {
     pub fn variants(&self) -> impl Iterator<Item = &'static Network> {
         let name = self.name;
         VARIANTS.iter().filter(move |(of, _)| *of == name).map(|(_, variant)| *variant)
+    }
+
+    /// Images of the size that it was published with, in a batch of any length.
+    pub fn default_images(&self, channels: usize) -> ImageShape {
+        let [height, width] = self.image_size;
+        ImageShape { batch: None, height, width, channels }
     }
 
     /// Whether this is another network's function under a name of its own.
