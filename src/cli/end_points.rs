@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::color::{HEADING, styled};
 use super::networks::Entry;
-use super::output;
+use super::output::{self, Column};
 use crate::error::{Error, Result};
 use crate::graph::Shape;
 use crate::slim::{self, ImageShape, Options, Variables, network_named};
@@ -73,14 +73,21 @@ impl OneNetwork {
                 let default = option.default.to_string().trim_matches('"').to_owned();
                 vec![option.name.to_owned(), default, told.to_owned(), option.help.to_owned()]
             });
-            text += &output::table(&["option", "default", "told by", ""], rows);
+            let columns = [
+                Column::new("option"),
+                Column::new("default"),
+                Column::new("told by"),
+                Column::sentences("meaning"),
+            ];
+            text += &output::table(&columns, rows);
             text += "\n";
         }
         let rows = self
             .end_points
             .iter()
             .map(|EndPoint { name, tensor }| vec![name.clone(), tensor.shape(), tensor.tensor.clone()]);
-        text + &output::table(&["end point", "shape", "tensor"], rows)
+        let columns = [Column::names("end point"), Column::new("shape"), Column::names("tensor")];
+        text + &output::table(&columns, rows)
     }
 }
 

@@ -16,6 +16,7 @@ mod ops;
 mod options_page;
 mod output;
 mod progress;
+mod table;
 mod verify;
 
 use std::ffi::OsString;

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::convert::image_size;
 use super::end_points::OneNetwork;
-use super::output;
+use super::output::{self, Column};
 use crate::error::Result;
 use crate::slim::{Network, OptionSource, networks};
 
@@ -87,5 +87,12 @@ pub fn run(args: &Args) -> Result<()> {
             options.join(", "),
         ]
     });
-    output::print(&output::table(&["network", "scope", "image", "arg_scope", "options"], rows))
+    let columns = [
+        Column::new("network"),
+        Column::new("scope"),
+        Column::new("image"),
+        Column::new("arg_scope"),
+        Column::sentences("options"),
+    ];
+    output::print(&output::table(&columns, rows))
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::output;
+use super::output::{self, Column};
 use crate::error::Result;
 use crate::lower::{Op, supported_ops};
 
@@ -48,7 +48,13 @@ pub fn run(args: &Args) -> Result<()> {
     let rows = entries.iter().map(|entry| {
         vec![entry.name.to_owned(), entry.onnx.join(", "), entry.opset.to_string(), entry.note.to_owned()]
     });
-    output::print(&output::table(&["TensorFlow", "ONNX", "from opset", "notes"], rows))
+    let columns = [
+        Column::new("TensorFlow"),
+        Column::sentences("ONNX"),
+        Column::new("from opset"),
+        Column::sentences("notes"),
+    ];
+    output::print(&output::table(&columns, rows))
 }
 
 fn markdown(entries: &[Entry]) -> String {

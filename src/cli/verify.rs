@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::output;
+use super::output::{self, Column};
 use crate::error::{Error, Result};
 use crate::onnx::OnnxFile;
 use crate::output::{OutputFile, keep_inputs};
@@ -180,8 +180,16 @@ pub fn verdict(model: &Path, differences: &[Difference], tolerance: f64) -> Resu
 
 /// A line for each output.
 pub fn table(differences: &[Difference]) -> String {
-    const HEAD: [&str; 8] =
-        ["output", "shape", "largest difference", "at", "mean", "relative", "same largest", ""];
+    const COLUMNS: [Column; 8] = [
+        Column::names("output"),
+        Column::new("shape"),
+        Column::new("largest difference"),
+        Column::new("at"),
+        Column::new("mean"),
+        Column::new("relative"),
+        Column::new("same largest"),
+        Column::sentences(""),
+    ];
     let rows = differences.iter().map(|difference| {
         let number = |number: f64| if number == 0.0 { "0".to_owned() } else { format!("{number:.2e}") };
         let measured = |value: f64| if difference.problem.is_some() { String::new() } else { number(value) };
@@ -200,7 +208,7 @@ pub fn table(differences: &[Difference]) -> String {
             },
         ]
     });
-    output::table(&HEAD, rows)
+    output::table(&COLUMNS, rows)
 }
 
 impl Report<'_> {

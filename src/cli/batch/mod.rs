@@ -26,7 +26,8 @@ use self::report::{Line, Report, Status};
 use self::shard::Shard;
 use self::state::{Done, StateFile};
 use self::work::{Finished, Work};
-use super::output;
+use super::output::{self, Column};
+use super::table;
 use crate::error::{Error, Result};
 use crate::output::remove_abandoned;
 
@@ -307,7 +308,9 @@ impl Run<'_> {
         }
         self.failures.sort();
         let rows = self.failures.iter().map(|(path, why)| vec![path.display().to_string(), why.clone()]);
-        output::warn(output::table(&["failed", "why"], rows).trim_end());
+        let columns = [Column::names("failed"), Column::sentences("why")];
+        let width = table::width_of(&std::io::stderr());
+        output::warn(table::table(&columns, &rows.collect::<Vec<_>>(), width).trim_end());
         let count = self.failures.len();
         let of = count + converted + skipped + not_begun + if self.args.dry_run { planned } else { 0 };
         Err(Error::new("batch", format!("{count} of {} could not be converted", output::count(of, "input"))))

@@ -1,7 +1,8 @@
 //! What `inspect` found, for people.
 
 use super::report::{NetworkEntry, Report, TensorEntry};
-use crate::cli::{output, scope};
+use crate::cli::output::{self, Column};
+use crate::cli::scope;
 use crate::inspect::{BatchNormEntry, GraphSummary, Kinds, OnnxSummary, Signature, TensorSummary};
 use crate::passes::batch_norm::Origin;
 use crate::tensor::Statistics;
@@ -55,9 +56,15 @@ fn tensors(tensors: &[TensorEntry]) -> String {
         return String::new();
     }
     let has_statistics = tensors.iter().any(|tensor| tensor.statistics.is_some());
-    let mut head = vec!["tensor", "dtype", "shape", "bytes", "kind"];
+    let mut columns = vec![
+        Column::names("tensor"),
+        Column::new("dtype"),
+        Column::new("shape"),
+        Column::new("bytes"),
+        Column::new("kind"),
+    ];
     if has_statistics {
-        head.extend(["min", "max", "mean", "std", "zeros", "nan", "inf"]);
+        columns.extend(["min", "max", "mean", "std", "zeros", "nan", "inf"].map(Column::new));
     }
     let rows = tensors.iter().map(|tensor| {
         let bytes = tensor.bytes.map_or_else(|| "?".to_owned(), |bytes| output::bytes(bytes as u64));
@@ -73,7 +80,7 @@ fn tensors(tensors: &[TensorEntry]) -> String {
         }
         row
     });
-    output::table_of_names(&head, rows.collect())
+    output::table(&columns, rows)
 }
 
 fn statistics(found: &Statistics) -> [String; 7] {
@@ -113,13 +120,19 @@ fn batch_norms(report: &Report<'_>) -> String {
             norm.epsilon.map_or_else(|| "not known".to_owned(), |epsilon| epsilon.to_string()),
         ]
     };
-    let head = ["batch norm", "channels", "gamma", "beta", "epsilon"];
-    output::table_of_names(&head, report.batch_norms.iter().map(row).collect())
+    let columns = [
+        Column::names("batch norm"),
+        Column::new("channels"),
+        Column::new("gamma"),
+        Column::new("beta"),
+        Column::new("epsilon"),
+    ];
+    output::table(&columns, report.batch_norms.iter().map(row))
 }
 
 fn ops(graph: &GraphSummary) -> String {
     let rows = graph.ops.iter().map(|op| vec![op.op.clone(), op.count.to_string()]);
-    output::table(&["op", "nodes"], rows)
+    output::table(&[Column::names("op"), Column::new("nodes")], rows)
 }
 
 fn onnx(onnx: &OnnxSummary) -> Vec<String> {

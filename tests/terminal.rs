@@ -1,0 +1,120 @@
+//! How the program behaves on a terminal: colors, and tables that fit.
+#![cfg(unix)]
+
+mod support;
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use nix::pty::{Winsize, openpty};
+use tempfile::TempDir;
+
+fn tiny() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/inception_v3_tiny/inception_v3_tiny.ckpt")
+}
+
+/// What a command writes to a terminal.
+fn on_a_terminal(args: &[&str], environment: &[(&str, &str)]) -> String {
+    on_a_terminal_of_width(0, args, environment)
+}
+
+/// What a command writes to a terminal of a width; 0 is not known.
+fn on_a_terminal_of_width(width: u16, args: &[&str], environment: &[(&str, &str)]) -> String {
+    let size = Winsize { ws_row: 25, ws_col: width, ws_xpixel: 0, ws_ypixel: 0 };
+    let pty = openpty(&size, None).unwrap();
+    let terminal = || Stdio::from(OwnedFd::try_clone(&pty.slave).unwrap());
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tf2onnx-rs"));
+    command.args(args).stdin(Stdio::null()).stdout(terminal()).stderr(terminal());
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI"] {
+        command.env_remove(name);
+    }
+    let mut child = command.env("TERM", "xterm").envs(environment.iter().copied()).spawn().unwrap();
+    drop((command, pty.slave));
+    let mut written = vec![];
+    // Where the last one who writes to it is gone, reading from it is an error on Linux.
+    let _ = File::from(pty.master).read_to_end(&mut written);
+    child.wait().unwrap();
+    String::from_utf8_lossy(&written).into_owned()
+}
+
+#[test]
+fn a_terminal_gets_colors_unless_it_is_asked_for_none() {
+    let args = ["inspect", "nowhere"];
+    assert!(on_a_terminal(&args, &[]).contains("\u{1b}[31merror:"));
+    for (environment, option) in [
+        (&[("NO_COLOR", "1")][..], "auto"),
+        (&[("CLICOLOR", "0")], "auto"),
+        (&[("TERM", "dumb")], "auto"),
+        (&[], "never"),
+    ] {
+        let said = on_a_terminal(&[&args[..], &["--color", option]].concat(), environment);
+        assert!(
+            said.contains("error: nowhere") && !said.contains('\u{1b}'),
+            "{environment:?} {option}: {said}"
+        );
+    }
+    assert!(on_a_terminal(&["networks", "lenet"], &[]).contains("\u{1b}[1mlenet\u{1b}[0m in LeNet"));
+    let bad = on_a_terminal(&["frobnicate", "--color", "never"], &[]);
+    assert!(bad.contains("unrecognized") && !bad.contains('\u{1b}'), "{bad}");
+}
+
+#[test]
+fn a_model_is_not_written_to_a_terminal() {
+    let said = on_a_terminal(&["convert", tiny().to_str().unwrap(), "-"], &[]);
+    assert!(said.contains("standard output: it is a terminal"), "{said}");
+}
+
+/// The lines that a command prints on a terminal of a width, without their colors.
+fn lines_at(width: u16, args: &[&str]) -> Vec<String> {
+    let text = on_a_terminal_of_width(width, args, &[]);
+    // Progress is written over.
+    let lines = text.lines().map(|line| line.trim_end().rsplit('\r').next().unwrap_or_default());
+    lines.map(|line| anstream::adapter::strip_str(line).to_string()).collect()
+}
+
+#[test]
+fn tables_fit_the_terminal() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (tiny, model) = (tiny().to_str().unwrap().to_owned(), path("model.onnx"));
+    support::command::convert(Path::new(&tiny), Path::new(&model), &[]);
+    fs::write(path("broken.ckpt"), "<html>404</html>").unwrap();
+    let out = path("out");
+    for (args, rows) in [
+        (&["inspect", &tiny][..], 388),
+        (&["inspect", &tiny, "--stats"], 388),
+        (&["inspect", &model, "--stats"], 94),
+        (&["verify", &model, "--against", &model], 1),
+        (&["networks"], 40),
+        (&["networks", "inception_v3", "--image-size", "299x299"], 10),
+        (&["ops"], 200),
+        (&["batch", &path("broken.ckpt"), "--out-dir", &out], 1),
+    ] {
+        for width in [40, 60, 80, 100] {
+            let lines = lines_at(width, args);
+            // A line of a table begins with a space; sentences are left to the terminal.
+            let table: Vec<&String> = lines.iter().filter(|line| line.starts_with(' ')).collect();
+            assert!(table.len() > rows, "{args:?} at {width}: {}", table.len());
+            for line in table {
+                assert!(line.chars().count() <= width.into(), "{args:?} at {width}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_is_left_out_of_a_narrow_table() {
+    let tiny = tiny();
+    let words = |text: String| {
+        let (_, table) = text.split_once("kB").unwrap();
+        table.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let args = ["inspect", tiny.to_str().unwrap(), "--stats", "--match", "*/Logits/*/weights"];
+    let table_at = |width| lines_at(width, &args).join(" ");
+    let wide = words(table_at(200));
+    assert!(wide.contains(&"InceptionV3/Logits/Conv2d_1c_1x1/weights".to_owned()), "{wide:?}");
+    assert_eq!(words(table_at(50)), wide);
+}
