@@ -18,10 +18,9 @@ pub(super) fn write(tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u6
     let unwritable = |error: &io::Error| unwritable(path, error);
     let folder = folder_beside(path)?;
     for (tensor, file) in tensors.iter().zip(files) {
-        let file = folder.path().join(file);
-        let opened = file.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| {
+        let opened = make_scopes(folder.path(), &file).and_then(|()| {
             // No file takes the place of another, whatever the system thinks of their names.
-            OpenOptions::new().write(true).create_new(true).open(&file)
+            OpenOptions::new().write(true).create_new(true).open(folder.path().join(&file))
         });
         let mut out = BufWriter::with_capacity(PIECE_BYTES, opened.map_err(|error| unwritable(&error))?);
         npy::write(&tensor.value, |bytes| {
@@ -37,6 +36,20 @@ pub(super) fn write(tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u6
     fs::rename(folder.path(), path).map_err(|error| unwritable(&error))?;
     // It is no temporary folder any more.
     folder.finish(TempDir::keep);
+    Ok(())
+}
+
+/// Makes the folders between a folder and a file in it. The folder itself is not made: where it has gone, a signal is
+/// ending the program, and nothing is to stay behind.
+fn make_scopes(folder: &Path, file: &Path) -> io::Result<()> {
+    let mut scope = folder.to_owned();
+    for part in file.parent().into_iter().flatten() {
+        scope.push(part);
+        match fs::create_dir(&scope) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+    }
     Ok(())
 }
 
@@ -84,6 +97,22 @@ mod tests {
         // What is there is not mixed with what comes.
         let error = write(&tensors, &target, &mut |_| ()).unwrap_err().to_string();
         assert!(error.contains("not empty"), "{error}");
+    }
+
+    #[test]
+    fn a_folder_that_a_signal_removed_does_not_come_back() {
+        let root = tempfile::TempDir::new().unwrap();
+        let tensors = ["a/w", "b/w"].map(|name| tensor(name, Constant::filled(vec![3], 1.0)));
+        let mut is_there = true;
+        let mut remove = |_| {
+            for entry in fs::read_dir(root.path()).unwrap() {
+                if std::mem::take(&mut is_there) {
+                    fs::remove_dir_all(entry.unwrap().path()).unwrap();
+                }
+            }
+        };
+        write(&tensors, &root.path().join("weights"), &mut remove).unwrap_err();
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
     }
 
     #[test]
