@@ -1,23 +1,23 @@
 //! Drawing the graph that comes with a model: which part of it is meant, and what is known of its inputs.
 
-use hashbrown::{HashMap, HashSet};
 use std::path::PathBuf;
 
-use super::ends::{ends, is_feed_of_training, is_placeholder};
-use super::feeds::{Feeds, GivenShape, set_image_size};
+use hashbrown::{HashMap, HashSet};
+
+use super::asked::{Asked, asked, no_tensor, node_name};
+use super::ends::{is_feed_of_training, is_placeholder};
+use super::feeds::{Feeds, GivenShape};
 use super::moving_statistics::moving_statistics;
-use super::network::{end_points, recognize_checkpoint};
-use super::rename::Aliases;
+use super::placeholders::{defaults, frozen, shapes};
 use super::{ConvertOptions, Drawing, channels_first};
 use crate::error::{Error, Result};
-use crate::graph::import::{Part, declared_shape, declared_type, import_part};
+use crate::graph::import::{Part, import_part};
 use crate::graph::{Graph, Shape, TensorRef};
-use crate::model::{GraphFile, GraphKind, Model as Source};
+use crate::model::{GraphFile, Model as Source};
 use crate::passes::fold::simplify;
 use crate::passes::training_mode::{Changes, drop_dropouts, use_moving_statistics};
-use crate::proto::{NodeDef, SignatureDef, tensor_info};
-use crate::suggestion::{closest, did_you_mean, first_of, suggesting, suggesting_and_listing};
-use crate::tensor::{Constant, DType};
+use crate::proto::NodeDef;
+use crate::suggestion::first_of;
 
 /// A graph that came with the model.
 #[derive(Debug)]
@@ -32,22 +32,7 @@ pub struct GraphOrigin {
     pub notes: Vec<String>,
 }
 
-/// The signatures that a model is served by, where it has several (`signature_constants.py`; TF-Hub's is "default").
-const SERVING_SIGNATURES: [&str; 2] = ["serving_default", "default"];
-
-/// Placeholders that say whether the model is being trained.
-const TRAINING_FLAGS: [&str; 8] = [
-    "is_training",
-    "training",
-    "is_train",
-    "train",
-    "phase_train",
-    "train_phase",
-    "phase",
-    "keras_learning_phase",
-];
-
-/// How many alternatives a note lists.
+/// How many inputs an error lists.
 const LISTED: usize = 8;
 
 impl GraphOrigin {
@@ -69,26 +54,13 @@ pub(super) fn draw(
     let nodes: HashMap<&str, &NodeDef> =
         definition.node.iter().map(|node| (node.name.as_str(), node)).collect();
     let mut notes = vec![];
-    let signature = choose_signature(file, options)?;
-    let inputs: Vec<String> = match (&options.inputs[..], &signature) {
-        ([], Some((_, signature))) => tensors_of(signature.inputs.iter()),
-        (given, _) => given.to_vec(),
-    };
-    let outputs: Vec<String> = match (&options.outputs[..], &signature) {
-        ([], Some((_, signature))) => tensors_of(signature.outputs.iter()),
-        ([], None) => guess_outputs(source, file, options, &mut notes)?,
-        (given, _) => given.to_vec(),
-    };
-    let (outputs, aliases) = without_end_points(source, file, outputs, &nodes)?;
-    let asked: Vec<String> = outputs.iter().chain(&inputs).map(|name| node_name(name).to_owned()).collect();
-    if let Some(name) = asked.iter().find(|name| !nodes.contains_key(name.as_str())) {
-        return Err(no_tensor(name, &nodes).within(file.path().display()));
-    }
+    let Asked { inputs, outputs, signature, aliases } = asked(source, file, options, &nodes, &mut notes)?;
+    let named_nodes = outputs.iter().chain(&inputs).map(|name| node_name(name).to_owned());
     let moving = moving_statistics(definition);
     let given = GivenShape::all(options)?;
     let part = Part {
         // What is to be read has to be there before its readers.
-        roots: moving.values().cloned().chain(asked).collect(),
+        roots: moving.values().cloned().chain(named_nodes).collect(),
         values: frozen(&nodes, options, &mut notes)?,
         shapes: shapes(&nodes, &inputs, options, &given)?,
         defaults: defaults(&nodes, options)?,
@@ -97,7 +69,7 @@ pub(super) fn draw(
     let wanted = |names: &[String]| -> Result<Vec<TensorRef>> {
         let mut found = vec![];
         for name in names {
-            let tensor = graph.find_tensor(name).ok_or_else(|| no_tensor(name, &nodes))?;
+            let tensor = graph.find_tensor(name).ok_or_else(|| no_tensor(name, nodes.keys().copied()))?;
             if !found.contains(&tensor) {
                 found.push(tensor);
             }
@@ -140,12 +112,7 @@ pub(super) fn draw(
             assets.join(", ")
         ));
     }
-    let origin = GraphOrigin {
-        path: file.path().to_owned(),
-        signature: signature.map(|(name, _)| name),
-        assets,
-        notes,
-    };
+    let origin = GraphOrigin { path: file.path().to_owned(), signature, assets, notes };
     let described = format!("{} with the graph {}", source.path().display(), file.path().display());
     let drawing = Drawing {
         graph,
@@ -246,247 +213,4 @@ fn notes_of(changes: &Changes) -> Vec<String> {
         notes.push(format!("note: dropout is left out: {}", list(&changes.dropouts)));
     }
     notes
-}
-
-fn node_name(tensor: &str) -> &str {
-    match tensor.rsplit_once(':') {
-        Some((node, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => node,
-        _ => tensor,
-    }
-}
-
-/// The tensors of a signature's inputs or outputs, in the order of their keys.
-fn tensors_of<'a>(parts: impl Iterator<Item = (&'a String, &'a crate::proto::TensorInfo)>) -> Vec<String> {
-    let mut named: Vec<(&String, &str)> = parts
-        .filter_map(|(key, info)| match info.encoding.as_ref()? {
-            tensor_info::Encoding::Name(name) => Some((key, name.as_str())),
-            _ => None,
-        })
-        .collect();
-    named.sort_unstable();
-    let mut tensors: Vec<String> = vec![];
-    for (_, tensor) in named {
-        if !tensors.iter().any(|known| known == tensor) {
-            tensors.push(tensor.to_owned());
-        }
-    }
-    tensors
-}
-
-/// The signature that is asked for, or the one that a SavedModel is served by.
-fn choose_signature(file: &GraphFile, options: &ConvertOptions) -> Result<Option<(String, SignatureDef)>> {
-    let signatures = &file.meta().signature_def;
-    let mut usable: Vec<&String> = signatures
-        .iter()
-        .filter(|(_, signature)| !signature.outputs.is_empty())
-        .map(|(name, _)| name)
-        .collect();
-    usable.sort_unstable();
-    let chosen = match &options.signature {
-        Some(name) if signatures.contains_key(name) => Some(name),
-        Some(name) => {
-            let error = Error::file(file.path(), format!("it has no signature \"{name}\""));
-            return Err(match usable.is_empty() {
-                true => error.advice("it has none at all: choose outputs with --outputs"),
-                false => suggesting(error, name, usable.iter().map(|name| name.as_str())),
-            });
-        }
-        None if !options.outputs.is_empty() => None,
-        None => SERVING_SIGNATURES
-            .iter()
-            .find_map(|serving| usable.iter().copied().find(|name| name == serving))
-            .or(usable.first().copied()),
-    };
-    Ok(chosen.map(|name| (name.clone(), signatures[name].clone())))
-}
-
-/// The outputs with the tensors that slim's end points are in their place, and which these are. A graph has no end points,
-/// but the network that its variables are of has, under the names that slim gave to its tensors.
-fn without_end_points(
-    source: &Source,
-    file: &GraphFile,
-    outputs: Vec<String>,
-    nodes: &HashMap<&str, &NodeDef>,
-) -> Result<(Vec<String>, Aliases)> {
-    if outputs.iter().all(|name| nodes.contains_key(node_name(name))) {
-        return Ok((outputs, vec![]));
-    }
-    let Some((network, end_points)) = end_points(source) else { return Ok((outputs, vec![])) };
-    let mut aliases: Aliases = vec![];
-    let mut resolved = vec![];
-    for name in outputs {
-        let end_point = end_points.iter().find(|(end_point, _)| *end_point == name);
-        match end_point.filter(|_| !nodes.contains_key(node_name(&name))) {
-            None => resolved.push(name),
-            Some((_, tensor)) if nodes.contains_key(node_name(tensor)) => {
-                resolved.push(tensor.clone());
-                aliases.push((name, tensor.clone()));
-            }
-            Some(_) => {
-                return Err(Error::new(format!("\"{name}\""), "the graph has no such tensor")
-                    .advice(format!(
-                        "slim's end points are known where the network is rebuilt: add --network {network}"
-                    ))
-                    .within(file.path().display()));
-            }
-        }
-    }
-    Ok((resolved, aliases))
-}
-
-fn guess_outputs(
-    source: &Source,
-    file: &GraphFile,
-    options: &ConvertOptions,
-    notes: &mut Vec<String>,
-) -> Result<Vec<String>> {
-    let found = ends(file.definition());
-    match &found[..] {
-        [] => {
-            let network = source.checkpoint().and_then(|_| recognize_checkpoint(source, options).ok());
-            let rebuilding = network.map_or_else(String::new, |recognition| {
-                let name = recognition.network.name;
-                format!(", or convert with --network {name}, which the variables are of")
-            });
-            Err(Error::file(file.path(), "nothing in the graph looks like an output")
-                .advice(format!("name the tensors to compute with --outputs{rebuilding}")))
-        }
-        // A frozen graph was cut where its ends are.
-        [_] if file.kind() == GraphKind::GraphDef => Ok(found),
-        _ => {
-            let listed = first_of(&found, LISTED);
-            notes.push(format!(
-                "note: the outputs {listed} are the graph's ends; choose others with --outputs"
-            ));
-            Ok(found)
-        }
-    }
-}
-
-/// The values of placeholders that are not to be inputs.
-fn frozen(
-    nodes: &HashMap<&str, &NodeDef>,
-    options: &ConvertOptions,
-    notes: &mut Vec<String>,
-) -> Result<HashMap<String, Constant>> {
-    let mut values = HashMap::new();
-    for given in &options.freeze {
-        let (name, value) = given
-            .split_once('=')
-            .ok_or_else(|| Error::new(format!("--freeze {given}"), "it is not of the form NAME=VALUE"))?;
-        let node = nodes.get(node_name(name)).ok_or_else(|| no_placeholder(given, name, nodes))?;
-        values.insert(node.name.clone(), parse_value(given, declared_type(node), value)?);
-    }
-    let given: HashSet<&str> = options.inputs.iter().map(|name| node_name(name)).collect();
-    for node in nodes.values().filter(|node| is_placeholder(&node.op)) {
-        let last = node.name.rsplit('/').next().unwrap_or_default();
-        let is_flag = declared_type(node) == Some(DType::Bool) && TRAINING_FLAGS.contains(&last);
-        if is_flag && !given.contains(node.name.as_str()) && !values.contains_key(&node.name) {
-            let no = Constant::from_bools(vec![], &[false]);
-            values.insert(node.name.clone(), no);
-            notes.push(format!("note: {} is taken to be false; --freeze {0}=true makes it true", node.name));
-        }
-    }
-    Ok(values)
-}
-
-/// The error for a placeholder that is not there; lists those that can be frozen.
-fn no_placeholder(given: &str, name: &str, nodes: &HashMap<&str, &NodeDef>) -> Error {
-    let is_frozen = |dtype| matches!(dtype, DType::Bool | DType::Int32 | DType::Int64 | DType::Float32);
-    let mut placeholders: Vec<&str> = nodes
-        .values()
-        .filter(|node| is_placeholder(&node.op) && declared_type(node).is_some_and(is_frozen))
-        .map(|node| node.name.as_str())
-        .collect();
-    placeholders.sort_unstable();
-    let error = Error::new(format!("--freeze {given}"), format!("the graph has no placeholder \"{name}\""));
-    match placeholders.is_empty() {
-        true => error.advice("it has none that could be frozen"),
-        false => suggesting_and_listing(error, node_name(name), "its placeholders", placeholders),
-    }
-}
-
-fn parse_value(given: &str, dtype: Option<DType>, text: &str) -> Result<Constant> {
-    let wrong = |what: &str| Error::new(format!("--freeze {given}"), format!("\"{text}\" is not {what}"));
-    let items: Vec<&str> = text.trim_matches(['[', ']']).split(',').map(str::trim).collect();
-    let shape = if items.len() == 1 && !text.starts_with('[') { vec![] } else { vec![items.len()] };
-    fn all<T: std::str::FromStr>(items: &[&str]) -> Option<Vec<T>> {
-        items.iter().map(|item| item.parse().ok()).collect()
-    }
-    match dtype {
-        Some(DType::Bool) => {
-            let flag = |item: &&str| match item.to_lowercase().as_str() {
-                "true" | "1" => Some(true),
-                "false" | "0" => Some(false),
-                _ => None,
-            };
-            let flags: Option<Vec<bool>> = items.iter().map(flag).collect();
-            Ok(Constant::from_bools(shape, &flags.ok_or_else(|| wrong("true or false"))?))
-        }
-        Some(DType::Int32) => Ok(Constant::from_i32(shape, &all(&items).ok_or_else(|| wrong("an integer"))?)),
-        Some(DType::Int64) => Ok(Constant::from_i64(shape, &all(&items).ok_or_else(|| wrong("an integer"))?)),
-        Some(DType::Float32) => Ok(Constant::from_f32(shape, &all(&items).ok_or_else(|| wrong("a number"))?)),
-        _ => Err(wrong("a value for it: only placeholders of bool, int32, int64 and float32 can be frozen")),
-    }
-}
-
-/// The shapes of inputs that are known better than the graph says.
-fn shapes(
-    nodes: &HashMap<&str, &NodeDef>,
-    inputs: &[String],
-    options: &ConvertOptions,
-    given: &[GivenShape<'_>],
-) -> Result<HashMap<String, Shape>> {
-    let mut shapes = HashMap::new();
-    let is_input =
-        |node: &NodeDef| inputs.is_empty() || inputs.iter().any(|name| node_name(name) == node.name);
-    for node in nodes.values().filter(|node| is_placeholder(&node.op) && is_input(node)) {
-        let Some(mut dims) = declared_shape(node).and_then(|shape| shape.dims().map(<[_]>::to_vec)) else {
-            continue;
-        };
-        let before = dims.clone();
-        if let (Some(batch), Some(first @ None)) = (options.batch_size, dims.first_mut()) {
-            *first = Some(batch);
-        }
-        if let Some(size) = options.image_size {
-            // Who says all of the shape means that.
-            if !given.iter().any(|given| given.node == node.name) {
-                set_image_size(&node.name, &mut dims, size)?;
-            }
-        }
-        if dims != before {
-            shapes.insert(node.name.clone(), Shape::new(dims));
-        }
-    }
-    for given in given {
-        // What is cut off has its shape where it is cut.
-        if nodes.get(given.node).is_some_and(|node| is_placeholder(&node.op)) {
-            shapes.insert(given.node.to_owned(), given.shape.clone());
-        }
-    }
-    Ok(shapes)
-}
-
-/// What becomes of placeholders that have a default.
-fn defaults(nodes: &HashMap<&str, &NodeDef>, options: &ConvertOptions) -> Result<HashMap<String, bool>> {
-    let mut defaults = HashMap::new();
-    for (names, is_value) in [(&options.use_default, true), (&options.ignore_default, false)] {
-        for name in names {
-            let node = nodes.get(node_name(name)).ok_or_else(|| no_tensor(name, nodes))?;
-            if node.op != "PlaceholderWithDefault" {
-                return Err(Error::new(format!("\"{name}\""), "it is no placeholder with a default"));
-            }
-            defaults.insert(node.name.clone(), is_value);
-        }
-    }
-    Ok(defaults)
-}
-
-/// The error for a tensor that is not there; names those that come nearest.
-fn no_tensor(name: &str, nodes: &HashMap<&str, &NodeDef>) -> Error {
-    let error = Error::new(format!("\"{name}\""), "the graph has no such tensor");
-    let (wanted, known) = (node_name(name), || nodes.keys().copied());
-    error.advice(did_you_mean(wanted, known()).unwrap_or_else(|| {
-        format!("the names that come nearest are {}", closest(wanted, known()).join(", "))
-    }))
 }

@@ -3,6 +3,7 @@
 //! A model that comes with a graph and one that comes without differ in who draws the graph; everything after
 //! that is shared.
 
+mod asked;
 mod ends;
 mod examine;
 mod feeds;
@@ -11,6 +12,7 @@ mod labels;
 mod moving_statistics;
 mod network;
 mod options;
+mod placeholders;
 mod probabilities;
 mod reference;
 mod rename;

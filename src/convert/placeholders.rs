@@ -1,0 +1,148 @@
+//! What becomes of a graph's placeholders: which are frozen, which keep their defaults, and what shapes the others have.
+
+use hashbrown::{HashMap, HashSet};
+
+use super::ConvertOptions;
+use super::asked::{no_tensor, node_name};
+use super::ends::is_placeholder;
+use super::feeds::{GivenShape, set_image_size};
+use crate::error::{Error, Result};
+use crate::graph::Shape;
+use crate::graph::import::{declared_shape, declared_type};
+use crate::proto::NodeDef;
+use crate::suggestion::suggesting_and_listing;
+use crate::tensor::{Constant, DType};
+
+/// Placeholders that say whether the model is being trained.
+const TRAINING_FLAGS: [&str; 8] = [
+    "is_training",
+    "training",
+    "is_train",
+    "train",
+    "phase_train",
+    "train_phase",
+    "phase",
+    "keras_learning_phase",
+];
+
+/// The values of placeholders that are not to be inputs.
+pub(super) fn frozen(
+    nodes: &HashMap<&str, &NodeDef>,
+    options: &ConvertOptions,
+    notes: &mut Vec<String>,
+) -> Result<HashMap<String, Constant>> {
+    let mut values = HashMap::new();
+    for given in &options.freeze {
+        let (name, value) = given
+            .split_once('=')
+            .ok_or_else(|| Error::new(format!("--freeze {given}"), "it is not of the form NAME=VALUE"))?;
+        let node = nodes.get(node_name(name)).ok_or_else(|| no_placeholder(given, name, nodes))?;
+        values.insert(node.name.clone(), parse_value(given, declared_type(node), value)?);
+    }
+    let given: HashSet<&str> = options.inputs.iter().map(|name| node_name(name)).collect();
+    for node in nodes.values().filter(|node| is_placeholder(&node.op)) {
+        let last = node.name.rsplit('/').next().unwrap_or_default();
+        let is_flag = declared_type(node) == Some(DType::Bool) && TRAINING_FLAGS.contains(&last);
+        if is_flag && !given.contains(node.name.as_str()) && !values.contains_key(&node.name) {
+            let no = Constant::from_bools(vec![], &[false]);
+            values.insert(node.name.clone(), no);
+            notes.push(format!("note: {} is taken to be false; --freeze {0}=true makes it true", node.name));
+        }
+    }
+    Ok(values)
+}
+
+/// The error for a placeholder that is not there; lists those that can be frozen.
+fn no_placeholder(given: &str, name: &str, nodes: &HashMap<&str, &NodeDef>) -> Error {
+    let is_frozen = |dtype| matches!(dtype, DType::Bool | DType::Int32 | DType::Int64 | DType::Float32);
+    let mut placeholders: Vec<&str> = nodes
+        .values()
+        .filter(|node| is_placeholder(&node.op) && declared_type(node).is_some_and(is_frozen))
+        .map(|node| node.name.as_str())
+        .collect();
+    placeholders.sort_unstable();
+    let error = Error::new(format!("--freeze {given}"), format!("the graph has no placeholder \"{name}\""));
+    match placeholders.is_empty() {
+        true => error.advice("it has none that could be frozen"),
+        false => suggesting_and_listing(error, node_name(name), "its placeholders", placeholders),
+    }
+}
+
+fn parse_value(given: &str, dtype: Option<DType>, text: &str) -> Result<Constant> {
+    let wrong = |what: &str| Error::new(format!("--freeze {given}"), format!("\"{text}\" is not {what}"));
+    let items: Vec<&str> = text.trim_matches(['[', ']']).split(',').map(str::trim).collect();
+    let shape = if items.len() == 1 && !text.starts_with('[') { vec![] } else { vec![items.len()] };
+    fn all<T: std::str::FromStr>(items: &[&str]) -> Option<Vec<T>> {
+        items.iter().map(|item| item.parse().ok()).collect()
+    }
+    match dtype {
+        Some(DType::Bool) => {
+            let flag = |item: &&str| match item.to_lowercase().as_str() {
+                "true" | "1" => Some(true),
+                "false" | "0" => Some(false),
+                _ => None,
+            };
+            let flags: Option<Vec<bool>> = items.iter().map(flag).collect();
+            Ok(Constant::from_bools(shape, &flags.ok_or_else(|| wrong("true or false"))?))
+        }
+        Some(DType::Int32) => Ok(Constant::from_i32(shape, &all(&items).ok_or_else(|| wrong("an integer"))?)),
+        Some(DType::Int64) => Ok(Constant::from_i64(shape, &all(&items).ok_or_else(|| wrong("an integer"))?)),
+        Some(DType::Float32) => Ok(Constant::from_f32(shape, &all(&items).ok_or_else(|| wrong("a number"))?)),
+        _ => Err(wrong("a value for it: only placeholders of bool, int32, int64 and float32 can be frozen")),
+    }
+}
+
+/// The shapes of inputs that are known better than the graph says.
+pub(super) fn shapes(
+    nodes: &HashMap<&str, &NodeDef>,
+    inputs: &[String],
+    options: &ConvertOptions,
+    given: &[GivenShape<'_>],
+) -> Result<HashMap<String, Shape>> {
+    let mut shapes = HashMap::new();
+    let is_input =
+        |node: &NodeDef| inputs.is_empty() || inputs.iter().any(|name| node_name(name) == node.name);
+    for node in nodes.values().filter(|node| is_placeholder(&node.op) && is_input(node)) {
+        let Some(mut dims) = declared_shape(node).and_then(|shape| shape.dims().map(<[_]>::to_vec)) else {
+            continue;
+        };
+        let before = dims.clone();
+        if let (Some(batch), Some(first @ None)) = (options.batch_size, dims.first_mut()) {
+            *first = Some(batch);
+        }
+        if let Some(size) = options.image_size {
+            // Who says all of the shape means that.
+            if !given.iter().any(|given| given.node == node.name) {
+                set_image_size(&node.name, &mut dims, size)?;
+            }
+        }
+        if dims != before {
+            shapes.insert(node.name.clone(), Shape::new(dims));
+        }
+    }
+    for given in given {
+        // What is cut off has its shape where it is cut.
+        if nodes.get(given.node).is_some_and(|node| is_placeholder(&node.op)) {
+            shapes.insert(given.node.to_owned(), given.shape.clone());
+        }
+    }
+    Ok(shapes)
+}
+
+/// What becomes of placeholders that have a default.
+pub(super) fn defaults(
+    nodes: &HashMap<&str, &NodeDef>,
+    options: &ConvertOptions,
+) -> Result<HashMap<String, bool>> {
+    let mut defaults = HashMap::new();
+    for (names, is_value) in [(&options.use_default, true), (&options.ignore_default, false)] {
+        for name in names {
+            let node = nodes.get(node_name(name)).ok_or_else(|| no_tensor(name, nodes.keys().copied()))?;
+            if node.op != "PlaceholderWithDefault" {
+                return Err(Error::new(format!("\"{name}\""), "it is no placeholder with a default"));
+            }
+            defaults.insert(node.name.clone(), is_value);
+        }
+    }
+    Ok(defaults)
+}
