@@ -21,7 +21,7 @@ mod variables;
 
 pub use examine::{Examination, examine};
 pub use graph::GraphOrigin;
-pub use network::{NetworkOrigin, recognize_checkpoint, variables};
+pub use network::{NetworkOrigin, recognize_checkpoint, sketch, variables};
 pub use options::ConvertOptions;
 pub use probabilities::Probabilities;
 pub use reference::Reference;

@@ -45,7 +45,11 @@ pub fn recognize_checkpoint(source: &Source, options: &ConvertOptions) -> Result
     sketch(source, options, &variables(source.weights()?)).map(|recognized| recognized.recognition)
 }
 
-fn sketch(source: &Source, options: &ConvertOptions, variables: &Variables) -> Result<Recognized> {
+/// The same, of the variables of a checkpoint or a graph, with what was drawn of the network.
+///
+/// # Errors
+/// As for [`recognize_checkpoint`].
+pub fn sketch(source: &Source, options: &ConvertOptions, variables: &Variables) -> Result<Recognized> {
     let network = options.network.as_deref().map(network_named).transpose()?;
     recognize_and_sketch(variables, Wishes { network, options: &options.network_options }).map_err(|error| {
         let error = error.within(source.path().display());

@@ -5,14 +5,13 @@ use hashbrown::HashSet;
 
 use super::{BatchNormEntry, GraphSummary, batch_norms_by_name, batch_norms_of_onnx};
 use crate::contents::{Contents, NamedTensor};
-use crate::convert::{ConvertOptions, examine};
+use crate::convert::{ConvertOptions, examine, sketch};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Shape, import};
 use crate::model::Model;
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
 use crate::passes::moving_averages::MovingAverages;
-use crate::slim::recognize::Wishes;
-use crate::slim::{self, Recognition, Variables, network_named, recognize};
+use crate::slim::{Recognition, Recognized, Value, Variables};
 
 /// What a conversion would make of a file.
 #[derive(Debug)]
@@ -66,12 +65,12 @@ pub fn identify(
     };
     let is_named = options.network.is_some() || !options.network_options.is_empty();
     let variables = variables(model, tensors);
-    let network = match recognized(model, &variables, options) {
+    let network = match sketch(model, options, &variables) {
         // What the user says about the network has to be right; that there is none is an answer.
         Err(error) if is_named => return Err(error),
         Err(error) => Err(error),
-        Ok(recognition) => {
-            let network = IdentifiedNetwork::new(model, recognition, &variables, options);
+        Ok(recognized) => {
+            let network = IdentifiedNetwork::new(model, recognized, &variables, options);
             // Where there is a graph, that one counts.
             if model.graph().is_some() { network } else { Ok(network?) }
         }
@@ -109,20 +108,14 @@ fn variables(model: &Model, tensors: &[NamedTensor]) -> Variables {
     variables
 }
 
-fn recognized(model: &Model, variables: &Variables, options: &ConvertOptions) -> Result<Recognition> {
-    let network = options.network.as_deref().map(network_named).transpose()?;
-    recognize(variables, Wishes { network, options: &options.network_options })
-        .map_err(|error| error.within(model.path().display()))
-}
-
 impl IdentifiedNetwork {
     fn new(
         model: &Model,
-        recognition: Recognition,
+        recognized: Recognized,
         variables: &Variables,
         options: &ConvertOptions,
     ) -> Result<Self> {
-        let graph = network_graph(&recognition, variables)?;
+        let (recognition, graph) = network_graph(recognized, variables)?;
         let origin = format!("{} as {}", model.path().display(), recognition.network.name);
         let moving_averages = MovingAverages::choose(&graph, options.moving_averages, &origin, |name| {
             variables.get(name).cloned()
@@ -134,8 +127,12 @@ impl IdentifiedNetwork {
 }
 
 /// What a conversion would write: the auxiliary classifier is no part of it.
-fn network_graph(recognition: &Recognition, variables: &Variables) -> Result<Graph> {
-    let Recognition { network, prefix, options, channels, .. } = recognition;
-    let drawn = slim::draw(network, prefix, options, &network.default_images(*channels), variables)?;
-    Ok(drawn.graph.pruned_to(&[drawn.output]).0)
+fn network_graph(mut recognized: Recognized, variables: &Variables) -> Result<(Recognition, Graph)> {
+    let recognition = recognized.recognition.clone();
+    if let Some(aux) = recognition.options.aux_option() {
+        recognized.recognition.options.set(aux, Value::Flag(false));
+    }
+    let image = recognition.network.default_images(recognition.channels);
+    let (_, drawn) = recognized.draw(&image, variables)?;
+    Ok((recognition, drawn.graph.pruned_to(&[drawn.output]).0))
 }

@@ -49,6 +49,10 @@ pub struct Drawing<'a> {
     end_points: Vec<(String, TensorRef)>,
     pub(super) disagreements: Vec<ScopeDisagreement>,
     failure: Option<Error>,
+    /// Whether the network is given up at the first variable that the checkpoint does not have as it is drawn.
+    has_to_be_whole: bool,
+    /// Whether a filter has been drawn.
+    has_filter: bool,
     /// Where the description of what is being drawn is, where it is in a file.
     place: Option<String>,
 }
@@ -66,8 +70,15 @@ impl<'a> Drawing<'a> {
             end_points: vec![],
             disagreements: vec![],
             failure: None,
+            has_to_be_whole: false,
+            has_filter: false,
             place: None,
         }
+    }
+
+    /// A drawing that is given up where it is not of these variables.
+    pub(super) fn of_whole(scope: ArgScope, variables: &'a Variables) -> Self {
+        Self { has_to_be_whole: true, ..Self::new(scope, variables) }
     }
 
     pub(super) fn finish(self, input: TensorRef, output: TensorRef) -> Result<DrawnNetwork> {
@@ -235,10 +246,23 @@ impl<'a> Drawing<'a> {
     /// Draws a variable of the open scope and the op that reads it.
     pub(super) fn variable(&mut self, name: &str, shape: &[usize]) -> TensorRef {
         let name = [self.variable_scope.as_str(), name].concat();
+        if self.has_to_be_whole {
+            self.look_for(&name, shape);
+        }
         let attrs =
             Attrs::from([("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::known(shape)))]);
         let variable = self.add(name.clone(), "VariableV2", vec![], attrs);
         self.add(name + "/read", "Identity", vec![variable], Attrs::new())
+    }
+
+    /// Gives up where the checkpoint does not have a variable of this shape.
+    fn look_for(&mut self, name: &str, shape: &[usize]) {
+        // How many channels the images have is read off the first filter.
+        let is_first_filter = shape.len() >= 4 && !std::mem::replace(&mut self.has_filter, true);
+        let fits = |stored: &Vec<usize>| is_first_filter || stored == shape;
+        if !self.variables.get(name).is_some_and(fits) {
+            self.fail(Error::new(name, "it is not stored in this shape"));
+        }
     }
 
     pub(super) fn constant(&mut self, name: &str, value: Constant) -> TensorRef {
@@ -289,6 +313,9 @@ impl<'a> Drawing<'a> {
 
     /// The full name of an op or scope in the open name scope; used before, it gets a number.
     fn unique_name(&mut self, name: &str) -> String {
+        if self.failure.is_some() {
+            return String::new();
+        }
         let mut full = [self.name_scope.as_str(), name].concat();
         let used = self.names.entry(full.clone()).or_insert(0);
         *used += 1;

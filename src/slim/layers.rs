@@ -235,7 +235,7 @@ impl Drawing<'_> {
         let dims = self.shape(net).dims().unwrap_or_default().iter().skip(1);
         let Some(features) = dims.copied().try_fold(1, |product, dim| Some(product * dim?)) else {
             let problem = "a layer that is fully connected needs images of known size";
-            self.fail(Error::new(self.current_scope(), problem).advice("give one with --image-size"));
+            self.fail(Error::new("image size", problem).advice("give one with --image-size"));
             return net;
         };
         self.name_scope(scope, |slim| {
@@ -268,9 +268,8 @@ impl Drawing<'_> {
         if let Some([height, width]) = self.height_and_width(net)
             && (height, width) != (1, 1)
         {
-            let problem =
-                format!("images of this size leave {height}x{width} logits, not one for the whole image");
-            self.fail(Error::new(self.current_scope(), problem).advice(
+            let problem = format!("it leaves {height}x{width} logits, not one for the whole image");
+            self.fail(Error::new("image size", problem).advice(
                 "choose another --image-size, or --network-option global_pool=true or spatial_squeeze=false",
             ));
             return net;

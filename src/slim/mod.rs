@@ -93,7 +93,28 @@ pub fn draw(
     image: &ImageShape,
     variables: &Variables,
 ) -> Result<DrawnNetwork> {
-    let mut slim = Drawing::new((network.arg_scope)(), variables);
+    draw_by(Drawing::new((network.arg_scope)(), variables), network, prefix, options, image)
+}
+
+/// Draws a network as far as `variables` are its own: it is an error if one that the network has is not among them, or has
+/// another shape.
+fn draw_if_whole(
+    network: &Network,
+    prefix: &str,
+    options: &Options,
+    image: &ImageShape,
+    variables: &Variables,
+) -> Result<DrawnNetwork> {
+    draw_by(Drawing::of_whole((network.arg_scope)(), variables), network, prefix, options, image)
+}
+
+fn draw_by(
+    mut slim: Drawing<'_>,
+    network: &Network,
+    prefix: &str,
+    options: &Options,
+    image: &ImageShape,
+) -> Result<DrawnNetwork> {
     let images = slim.placeholder("input", options.input_shape(image));
     let mut output = images;
     let scopes: Vec<&str> = prefix.split('/').filter(|scope| !scope.is_empty()).collect();

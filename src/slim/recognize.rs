@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::depth::{read_depth, reads_depth};
 use super::options::{DEPTH_MULTIPLIER, NUM_CLASSES, OptionSource, OptionSpec, Options, Value};
 use super::places::{Place, Scopes, places, renamed_places};
-use super::{DrawnNetwork, ImageShape, Network, Variables, draw, networks};
+use super::{DrawnNetwork, ImageShape, Network, Variables, draw, draw_if_whole, networks};
 use crate::error::{Error, Result};
 
 /// A network recognized by its variables.
@@ -39,6 +39,11 @@ impl Recognition {
     /// The share of the network's variables that the checkpoint holds, from 0 to 1.
     pub fn certainty(&self) -> f64 {
         if self.expected == 0 { 0.0 } else { self.found as f64 / self.expected as f64 }
+    }
+
+    /// Whether all of the network's variables are there, in their shapes.
+    fn is_whole(&self) -> bool {
+        self.expected > 0 && self.fitting == self.expected
     }
 
     fn fitting_share(&self) -> f64 {
@@ -74,6 +79,19 @@ fn unlike_defaults(network: &Network, recognition: &Recognition) -> usize {
 /// The share of a network's variables from which on it counts as recognized. A checkpoint that lacks a few is
 /// still that network, and what it lacks will be named one by one.
 const RECOGNIZED: f64 = 0.9;
+
+/// How a network is looked for. Most checkpoints hold one as it is: whatever else they might be is given up at the first
+/// variable that does not fit, since what is there as a whole comes first (see [`Recognition::compare`]). Scopes are seldom
+/// renamed, and to look for renamed ones every network has to be drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Round {
+    /// All of its variables are there, in their shapes.
+    Whole,
+    /// Some may be missing, or have other shapes.
+    Partial,
+    /// In a scope of another name.
+    Renamed,
+}
 
 /// What the user says about the network instead of leaving it to be recognized.
 #[derive(Debug, Clone, Copy, Default)]
@@ -135,18 +153,19 @@ pub fn recognize_and_sketch(variables: &Variables, wishes: Wishes<'_>) -> Result
     let mut candidates: Vec<Recognized> = vec![];
     let mut failures: Vec<Error> = vec![];
     let scopes = Scopes::of(variables);
-    // Scopes are seldom renamed, and to look for renamed ones every network has to be drawn.
-    for is_renamed in [false, true] {
+    for round in [Round::Whole, Round::Partial, Round::Renamed] {
         let measured = possible.par_iter().flat_map_iter(|&network| {
-            let places = match is_renamed {
-                true => renamed_places(network, variables).into_iter(),
-                false => places(network, variables, &scopes).into_iter(),
+            let places = match round {
+                Round::Renamed => renamed_places(network, variables).into_iter(),
+                Round::Whole | Round::Partial => places(network, variables, &scopes).into_iter(),
             };
-            places.map(move |place| measured(network, place, variables, wishes.options))
+            places.map(move |place| measured(network, place, variables, wishes.options, round))
         });
         for outcome in measured.collect::<Vec<_>>() {
             match outcome {
+                Ok(candidate) if round == Round::Whole && !candidate.recognition.is_whole() => {}
                 Ok(candidate) => candidates.push(candidate),
+                Err(_) if round == Round::Whole => {}
                 Err(error) => failures.push(error),
             }
         }
@@ -242,6 +261,7 @@ fn measured(
     place: Place,
     variables: &Variables,
     wishes: &[String],
+    round: Round,
 ) -> Result<Recognized> {
     let root = place.root();
     let Place { prefix, scope } = place;
@@ -267,7 +287,13 @@ fn measured(
     if reads_depth {
         options.set(DEPTH_MULTIPLIER.name, Value::Number(1.0));
     }
-    let mut drawn = default_drawing(network, &prefix, &options, 3, variables)?;
+    // A depth is read off a drawing without one, which fits nothing.
+    let draw = if round == Round::Whole && !reads_depth { draw_if_whole } else { draw };
+    let drawn_with = |options: &Options, channels: usize| {
+        let (options, image) = default_of(network, options, channels);
+        draw(network, &prefix, &options, &image, variables)
+    };
+    let mut drawn = drawn_with(&options, 3)?;
     let channels = read_channels(&drawn, variables).unwrap_or(3);
     let fits = |(name, shape): (&str, Vec<usize>)| variables.get(name).is_none_or(|stored| *stored == shape);
     if !drawn.variables().all(fits) {
@@ -275,7 +301,7 @@ fn measured(
             read_depth(network, &prefix, &mut options, &drawn, variables)?;
         }
         if reads_depth || channels != 3 {
-            drawn = default_drawing(network, &prefix, &options, channels, variables)?;
+            drawn = drawn_with(&options, channels)?;
         }
     }
     let (mut found, mut fitting, mut expected) = (0, 0, 0);
