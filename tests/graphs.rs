@@ -258,6 +258,9 @@ fn slims_end_points_are_found_in_its_graphs() {
     convert(&checkpoint, &output, &[&graph[..], &options].concat());
     let outputs = names(Model::load(&output).outputs());
     assert_eq!(outputs, [case.end_points[ends[0]].tensor.as_str(), "scores"]);
+    let paths = ["convert", checkpoint.to_str().unwrap(), output.to_str().unwrap()];
+    let error = fails(&[&paths[..], &graph, &["--outputs", "Conv2d_13_pointwis"]].concat());
+    assert!(error.contains("did you mean \"Conv2d_13_pointwise\""), "{error}");
 }
 
 #[test]

@@ -230,12 +230,20 @@ fn tensors_are_chosen_and_sorted() {
 }
 
 #[test]
-fn a_graphs_options_are_not_an_onnx_models() {
+fn options_of_a_conversion_are_not_an_onnx_models() {
     let folder = TempDir::new().unwrap();
     let model = folder.path().join("frozen.onnx");
     convert(&containers().join("frozen.pb"), &model, &[]);
     let said = fails(&["inspect", model.to_str().unwrap(), "--tag", "serve"]);
     assert!(said.contains("graph of its own"), "{said}");
+    let arrays = folder.path().join("arrays.npz");
+    for command in [&["inspect"][..], &["extract"]] {
+        let mut args = [command, &[model.to_str().unwrap()]].concat();
+        args.extend(arrays.to_str().filter(|_| command == ["extract"]));
+        let said = fails(&[&args[..], &["--opset", "18"]].concat());
+        assert!(said.contains("it is an ONNX model, which --opset says nothing about"), "{said}");
+    }
+    assert!(!arrays.exists());
     // Its name does not matter.
     let renamed = folder.path().join("model.bin");
     std::fs::rename(&model, &renamed).unwrap();

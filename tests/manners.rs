@@ -357,6 +357,9 @@ fn a_model_goes_through_pipes() {
     }
     let (done, _) = fed(&["inspect", "-"], &fs::read(tiny()).unwrap());
     assert!(done.stdout.starts_with("standard input: V1 checkpoint, 388 tensors"), "{}", done.stdout);
+    let arrays = folder.path().join("weights.npz");
+    let (done, _) = fed(&["extract", "-", arrays.to_str().unwrap()], &fs::read(tiny()).unwrap());
+    assert!(done.stdout.starts_with("standard input → "), "{}", done.stdout);
 }
 
 #[test]

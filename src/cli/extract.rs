@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::convert::ConversionArgs;
+use super::convert::choices::Choices;
 use super::inspect::pattern;
 use super::{output, progress};
 use crate::contents::{Contents, NameFilter};
+use crate::convert::ConvertOptions;
 use crate::error::{Error, Result};
 use crate::extract::{Choice, Chosen, Format, Layout, choose};
 use crate::output::keep_inputs;
@@ -46,7 +47,7 @@ pub struct Args {
         flatten,
         next_help_heading = "Conversion, as for convert: what --layout onnx and --with-synthesized ask"
     )]
-    conversion: ConversionArgs,
+    conversion: Choices,
 }
 
 /// What was written, as `--json` prints it.
@@ -65,8 +66,11 @@ struct Summary<'a> {
 
 pub fn run(args: &Args) -> Result<()> {
     let format = Format::of(&args.output)?;
-    let contents = Contents::open(&args.input, &args.conversion.open_options())?;
-    let summary = extract(args, format, &contents).map_err(|error| contents.error(error))?;
+    let conversion = args.conversion.typed()?;
+    let contents = Contents::open(&args.input, &conversion.open_options())?;
+    args.conversion.check_use(&contents)?;
+    let summary = extract(args, format, &contents, conversion.convert_options())
+        .map_err(|error| contents.error(error))?;
     match (args.json, args.quiet) {
         (true, _) => output::print_json(&summary),
         (_, true) => Ok(()),
@@ -74,7 +78,12 @@ pub fn run(args: &Args) -> Result<()> {
     }
 }
 
-fn extract<'a>(args: &'a Args, format: Format, contents: &Contents) -> Result<Summary<'a>> {
+fn extract<'a>(
+    args: &'a Args,
+    format: Format,
+    contents: &'a Contents,
+    options: ConvertOptions,
+) -> Result<Summary<'a>> {
     let choice = Choice {
         filter: NameFilter::new(&args.patterns)?,
         layout: args.layout.as_deref().map(|layout| match layout {
@@ -82,7 +91,7 @@ fn extract<'a>(args: &'a Args, format: Format, contents: &Contents) -> Result<Su
             _ => Layout::Tensorflow,
         }),
         with_synthesized: args.with_synthesized,
-        options: args.conversion.convert_options(),
+        options,
     };
     let Chosen { mut tensors, synthesized, mut notes } = choose(contents, &choice)?;
     tensors.retain(|tensor| {
@@ -105,7 +114,7 @@ fn extract<'a>(args: &'a Args, format: Format, contents: &Contents) -> Result<Su
     bar.finish_and_clear();
     written?;
     Ok(Summary {
-        input: &args.input,
+        input: contents.path(),
         output: &args.output,
         tensors: tensors.len(),
         synthesized,

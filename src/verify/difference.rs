@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::{Named, find};
 use crate::eval::Tensor;
+use crate::suggestion::first_of;
 
 /// The difference between an output and what is expected of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -42,6 +43,9 @@ pub struct Top1 {
     pub rows: usize,
 }
 
+/// How many outputs a sentence lists.
+const LISTED: usize = 8;
+
 /// Compares the outputs of a model with those expected, each of which it has to have. Where names do not agree and there
 /// are as many of one as of the other, they are compared in their order.
 pub fn compare_all(outputs: &[Named], expected: &[Named], tolerance: f64) -> Vec<Difference> {
@@ -54,7 +58,11 @@ pub fn compare_all(outputs: &[Named], expected: &[Named], tolerance: f64) -> Vec
                 let expected_name = by_place.then(|| name.clone());
                 Difference { expected_name, ..compare(output, got, tensor, tolerance) }
             }
-            None => Difference::incomparable(name, None, "the model has no such output".to_owned()),
+            None => {
+                let delivered: Vec<String> = outputs.iter().map(|(output, _)| output.clone()).collect();
+                let problem = format!("the model has no such output, but {}", first_of(&delivered, LISTED));
+                Difference::incomparable(name, None, problem)
+            }
         }
     };
     expected.iter().enumerate().map(compared).collect()
@@ -191,6 +199,7 @@ mod tests {
         let named = |name: &str| (name.to_owned(), one.clone());
         let missing = compare_all(&[named("a:0")], &[named("a"), named("b")], f64::INFINITY);
         assert_eq!(missing.iter().map(|difference| difference.ok).collect::<Vec<_>>(), [true, false]);
+        assert_eq!(missing[1].problem.as_deref(), Some("the model has no such output, but a:0"));
     }
 
     #[test]

@@ -7,9 +7,9 @@ use std::path::{Component, Path, PathBuf};
 use glob::Pattern;
 use walkdir::WalkDir;
 
-use super::choices::Choices;
 use super::manifest::Entry;
 use super::names;
+use crate::cli::convert::choices::Choices;
 use crate::cli::output;
 use crate::error::{Error, Result};
 use crate::model::{Found, FoundInFolder, is_saved_model, model_at, models_in};

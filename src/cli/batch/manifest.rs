@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use clap::{Arg, ArgAction};
 
-use super::choices::{Choices, is_flag, is_path, options};
+use crate::cli::convert::choices::{Choices, is_flag, is_path, options};
 use crate::error::{Error, Result};
 use crate::toml_text::fields::{Field, Fields};
 use crate::toml_text::source::{self, Source};

@@ -4,7 +4,6 @@
 //! and `names` the outputs; `shard` takes the shard of this process and `state` what is done already; `work` converts,
 //! and `report` and `display` say how it goes.
 
-mod choices;
 mod display;
 mod inputs;
 mod manifest;
@@ -19,13 +18,13 @@ use std::time::Instant;
 
 use glob::Pattern;
 
-use self::choices::Choices;
 use self::display::Display;
 use self::inputs::{Input, Inputs, Search};
 use self::report::{Line, Report, Status};
 use self::shard::Shard;
 use self::state::{Done, StateFile};
 use self::work::{Finished, Work};
+use super::convert::choices::Choices;
 use super::output::{self, Column};
 use super::table;
 use crate::error::{Error, Result};

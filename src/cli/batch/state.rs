@@ -198,7 +198,7 @@ impl StateFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::batch::choices::Choices;
+    use crate::cli::convert::choices::Choices;
 
     struct Folder {
         dir: tempfile::TempDir,

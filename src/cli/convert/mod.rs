@@ -1,5 +1,6 @@
 //! `tf2onnx-rs convert`
 
+pub mod choices;
 mod interface;
 mod options;
 mod report;

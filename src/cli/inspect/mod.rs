@@ -5,7 +5,7 @@ mod text;
 
 use std::path::PathBuf;
 
-use super::convert::ConversionArgs;
+use super::convert::choices::Choices;
 use super::{output, progress};
 use crate::contents::{Contents, NameFilter, parse_pattern};
 use crate::convert::ConvertOptions;
@@ -39,7 +39,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     #[command(flatten, next_help_heading = "Conversion, as for convert")]
-    conversion: ConversionArgs,
+    conversion: Choices,
 }
 
 /// The order in which tensors are listed.
@@ -63,8 +63,10 @@ pub(super) fn pattern(text: &str) -> Result<String, String> {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    let contents = Contents::open(&args.input, &args.conversion.open_options())?;
-    let options = args.conversion.convert_options();
+    let conversion = args.conversion.typed()?;
+    let contents = Contents::open(&args.input, &conversion.open_options())?;
+    args.conversion.check_use(&contents)?;
+    let options = conversion.convert_options();
     let filter = NameFilter::new(&args.patterns)?;
     let report = inspect(args, &contents, &options, &filter).map_err(|error| contents.error(error))?;
     if args.json { output::print_json(&report) } else { output::print(&text::text(&report)) }

@@ -1,4 +1,5 @@
-//! Options of a conversion by their names on the command line, wherever they were said: typed, or in a manifest.
+//! Options of a conversion by their names on the command line, wherever they were said: typed, or in a manifest. Where more
+//! than a conversion takes them, it is these.
 
 use std::any::TypeId;
 use std::collections::BTreeMap;
@@ -8,7 +9,9 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
-use crate::cli::convert::ConversionArgs;
+use super::ConversionArgs;
+use crate::contents::Contents;
+use crate::error::{Error, Result};
 use crate::slim::described;
 
 /// What was chosen: the values of each option, by its long name. A flag has the value `true` or `false`.
@@ -72,8 +75,30 @@ impl Choices {
         self.0.iter().map(texts).collect()
     }
 
+    /// What is typed as options of a conversion.
+    ///
+    /// # Errors
+    /// Where it is bad usage, which has been said where it was typed.
+    pub fn typed(&self) -> Result<ConversionArgs> {
+        self.to_args().map_err(|problem| Error::new("command line", problem))
+    }
+
+    /// Looks that nothing is asked of a conversion that will not be.
+    ///
+    /// # Errors
+    /// Where there are choices for an ONNX model.
+    pub fn check_use(&self, contents: &Contents) -> Result<()> {
+        match (contents, self.0.keys().next()) {
+            (Contents::Onnx(file), Some(option)) => {
+                let problem = format!("it is an ONNX model, which --{option} says nothing about");
+                Err(Error::file(file.path(), problem).advice("leave out what is about a conversion"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What they mean, or what is wrong with them, in one line.
-    pub fn to_args(&self) -> Result<ConversionArgs, String> {
+    pub fn to_args(&self) -> std::result::Result<ConversionArgs, String> {
         let mut tokens: Vec<OsString> = vec![];
         for option in options() {
             let name = option.get_long().unwrap_or_default();
@@ -100,7 +125,7 @@ impl Choices {
 }
 
 impl FromArgMatches for Choices {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+    fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
         // What is typed wrong is an error now, and not with the first input.
         ConversionArgs::from_arg_matches(matches)?;
         let mut choices = Self::default();
@@ -118,7 +143,7 @@ impl FromArgMatches for Choices {
         Ok(choices)
     }
 
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), clap::Error> {
         *self = self.overridden_by(&Self::from_arg_matches(matches)?);
         Ok(())
     }
