@@ -48,9 +48,12 @@ impl From<&str> for Attr {
     }
 }
 
-/// The attributes of a node, by name. They are few, and cheap to clone: nodes are copied from graph to graph.
+/// The attributes of a node, by name. They are few, and cheap to clone: nodes are copied from graph to graph. Many nodes
+/// have none.
 #[derive(Debug, Clone, Default)]
-pub struct Attrs(Arc<Vec<(Cow<'static, str>, Attr)>>);
+pub struct Attrs(Option<Arc<Vec<Named>>>);
+
+type Named = (Cow<'static, str>, Attr);
 
 impl Attrs {
     /// No attributes.
@@ -60,12 +63,12 @@ impl Attrs {
 
     /// The attribute of this name.
     pub fn get(&self, name: &str) -> Option<&Attr> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, attr)| attr)
+        self.list().iter().find(|(known, _)| known == name).map(|(_, attr)| attr)
     }
 
     /// Adds an attribute, or replaces the one of the same name.
     pub fn insert(&mut self, name: impl Into<Cow<'static, str>>, attr: Attr) {
-        let (name, list) = (name.into(), Arc::make_mut(&mut self.0));
+        let (name, list) = (name.into(), Arc::make_mut(self.0.get_or_insert_default()));
         match list.binary_search_by(|(known, _)| known.cmp(&name)) {
             Ok(place) => list[place].1 = attr,
             Err(place) => list.insert(place, (name, attr)),
@@ -74,18 +77,22 @@ impl Attrs {
 
     /// Takes an attribute away.
     pub fn remove(&mut self, name: &str) -> Option<Attr> {
-        let place = self.0.iter().position(|(known, _)| known == name)?;
-        Some(Arc::make_mut(&mut self.0).remove(place).1)
+        let place = self.list().iter().position(|(known, _)| known == name)?;
+        Some(Arc::make_mut(self.0.as_mut()?).remove(place).1)
     }
 
     /// All attributes, in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Attr)> {
-        self.0.iter().map(|(name, attr)| (&**name, attr))
+        self.list().iter().map(|(name, attr)| (&**name, attr))
     }
 
     /// The values of all attributes.
     pub fn values(&self) -> impl Iterator<Item = &Attr> {
-        self.0.iter().map(|(_, attr)| attr)
+        self.list().iter().map(|(_, attr)| attr)
+    }
+
+    fn list(&self) -> &[Named] {
+        self.0.as_deref().map_or(&[], Vec::as_slice)
     }
 }
 
@@ -105,7 +112,7 @@ impl<K: Into<Cow<'static, str>>> FromIterator<(K, Attr)> for Attrs {
 
 impl<K: Into<Cow<'static, str>>, const N: usize> From<[(K, Attr); N]> for Attrs {
     fn from(attrs: [(K, Attr); N]) -> Self {
-        let mut all = Self(Arc::new(Vec::with_capacity(N)));
+        let mut all = Self((N > 0).then(|| Arc::new(Vec::with_capacity(N))));
         all.extend(attrs);
         all
     }

@@ -102,6 +102,11 @@ impl<'a> Drawing<'a> {
         });
     }
 
+    /// Whether it is known already that the network cannot be drawn. Who draws much asks, and saves the rest.
+    pub fn is_given_up(&self) -> bool {
+        self.failure.is_some()
+    }
+
     /// Draws what is described at `place`, a line of a file: what goes wrong is said with it.
     pub(super) fn described_at<T>(&mut self, place: String, draw: impl FnOnce(&mut Self) -> T) -> T {
         let outer = self.place.replace(place);
@@ -245,6 +250,9 @@ impl<'a> Drawing<'a> {
 
     /// Draws a variable of the open scope and the op that reads it.
     pub(super) fn variable(&mut self, name: &str, shape: &[usize]) -> TensorRef {
+        if self.is_given_up() {
+            return self.stand_in();
+        }
         let name = [self.variable_scope.as_str(), name].concat();
         if self.has_to_be_whole {
             self.look_for(&name, shape);
@@ -300,20 +308,24 @@ impl<'a> Drawing<'a> {
     }
 
     fn add(&mut self, name: String, op: &str, inputs: Vec<TensorRef>, attrs: Attrs) -> TensorRef {
-        if self.failure.is_none() {
+        if !self.is_given_up() {
             match self.graph.add(name, op, inputs, attrs) {
                 Ok(node) => return node.into(),
                 Err(error) => self.fail(error),
             }
         }
-        // The input placeholder stands in for what cannot be drawn any more.
+        self.stand_in()
+    }
+
+    /// The input placeholder stands in for what cannot be drawn any more.
+    fn stand_in(&self) -> TensorRef {
         let (first, _) = self.graph.nodes().next().expect("the placeholder is drawn first");
         first.into()
     }
 
     /// The full name of an op or scope in the open name scope; used before, it gets a number.
     fn unique_name(&mut self, name: &str) -> String {
-        if self.failure.is_some() {
+        if self.is_given_up() {
             return String::new();
         }
         let mut full = [self.name_scope.as_str(), name].concat();

@@ -108,8 +108,7 @@ impl Constant {
 
     fn is_permuted(&self) -> bool {
         // Moving axes of length 1 leaves the order of the elements as it is.
-        let kept: Vec<usize> = self.perm.iter().copied().filter(|&axis| self.view[axis] != 1).collect();
-        !kept.is_sorted()
+        !self.perm.iter().filter(|&&axis| self.view[axis] != 1).is_sorted()
     }
 
     /// The same elements with axis `i` of the result being axis `perm[i]` of this.
