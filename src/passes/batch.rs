@@ -3,10 +3,9 @@
 //! A graph that is fed by a queue knows the length of its batches while it is drawn, and TensorFlow writes it into
 //! constants: slim's `flatten` reshapes to `[32, 1024]`.
 
-use hashbrown::HashMap;
-
+use super::rewrite::rewrite;
 use crate::error::{Error, Result};
-use crate::graph::{Attr, Attrs, Graph, Node, NodeId, Shape, TensorRef, TensorType};
+use crate::graph::{Attr, Attrs, Graph, Node, Shape, TensorRef, TensorType};
 use crate::tensor::{Constant, DType};
 
 /// A prime that no graph is built with: what it does not turn up in does not follow the batch.
@@ -78,22 +77,26 @@ struct Redrawing<'a> {
 
 impl Redrawing<'_> {
     fn draw(&self, graph: &Graph) -> Result<Graph> {
-        let mut new = Graph::with_library(graph.library().clone());
-        let mut places: HashMap<NodeId, NodeId> = HashMap::new();
-        for (id, node) in graph.nodes() {
-            let moved = |input: &TensorRef| TensorRef { node: places[&input.node], port: input.port };
-            let mut inputs: Vec<TensorRef> = node.inputs.iter().map(moved).collect();
-            let is_opened = self.opens && node.op == "Reshape";
-            let target = is_opened.then(|| open_target(&new, &inputs, self.batch.built)).flatten();
-            if let Some(target) = target {
-                inputs[1] = constant(&mut new, &node.name, target)?;
+        rewrite(graph.clone(), |rewriting, node| {
+            if node.name == self.batch.input {
+                return rewriting.add_with_attrs(node, self.attrs(node)).map(Some);
             }
-            let attrs = if node.name == self.batch.input { self.attrs(node) } else { node.attrs.clone() };
-            let count = node.outputs.len();
-            let copy = new.add_with_outputs(node.name.clone(), &node.op, inputs, attrs, count)?;
-            places.insert(id, copy);
-        }
-        Ok(new)
+            if !self.opens || node.op != "Reshape" {
+                return Ok(None);
+            }
+            let mut inputs: Vec<TensorRef> =
+                node.inputs.iter().map(|&input| rewriting.moved(input)).collect();
+            let Some(target) = open_target(rewriting.graph(), &inputs, self.batch.built) else {
+                return Ok(None);
+            };
+            let mut name = format!("{}/open_batch", node.name);
+            while rewriting.old.find(&name).is_some() {
+                name.push('_');
+            }
+            let target = rewriting.add(name, "Const", vec![], [("value", Attr::Tensor(target))].into())?;
+            inputs[1] = target.into();
+            rewriting.add(node.name.clone(), &node.op, inputs, node.attrs.clone()).map(Some)
+        })
     }
 
     /// The attributes of the input, with the length that its batches are to have.
@@ -143,14 +146,6 @@ fn open_target(graph: &Graph, inputs: &[TensorRef], built: usize) -> Option<Cons
     })
 }
 
-fn constant(graph: &mut Graph, reader: &str, value: Constant) -> Result<TensorRef> {
-    let mut name = format!("{reader}/open_batch");
-    while graph.find(&name).is_some() {
-        name.push('_');
-    }
-    graph.add(name, "Const", vec![], [("value", Attr::Tensor(value))].into()).map(TensorRef::from)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,8 +160,9 @@ mod tests {
             ("output_shapes", Attr::Shapes(vec![shape])),
         ];
         let x = graph.add("x", "Placeholder", vec![], attrs.into()).unwrap().into();
-        let target = constant(&mut graph, "flat", Constant::from_i64(vec![target.len()], target)).unwrap();
-        graph.add("flat", "Reshape", vec![x, target], Attrs::new()).unwrap();
+        let target = Constant::from_i64(vec![target.len()], target);
+        let target = graph.add("target", "Const", vec![], [("value", Attr::Tensor(target))].into()).unwrap();
+        graph.add("flat", "Reshape", vec![x, target.into()], Attrs::new()).unwrap();
         (graph, Batch { input: "x".to_owned(), ports: vec![0], built: BATCH })
     }
 

@@ -31,13 +31,30 @@ impl Rewriting<'_> {
         self.redirected.insert(tensor, to);
     }
 
+    /// The new graph as far as it has been drawn, or the old one while nothing differs.
+    pub fn graph(&self) -> &Graph {
+        self.new.as_ref().unwrap_or(self.old)
+    }
+
     /// Adds a node to the new graph.
     ///
     /// # Errors
     /// As for [`Graph::add`].
     pub fn add(&mut self, name: String, op: &str, inputs: Vec<TensorRef>, attrs: Attrs) -> Result<NodeId> {
-        let new = self.new.get_or_insert_with(|| self.old.nodes_before(self.current));
-        new.add(name, op, inputs, attrs)
+        self.begun().add(name, op, inputs, attrs)
+    }
+
+    /// Adds a node of the old graph to the new one, with other attributes.
+    ///
+    /// # Errors
+    /// As for [`Graph::add`].
+    pub fn add_with_attrs(&mut self, node: &Node, attrs: Attrs) -> Result<NodeId> {
+        let inputs = node.inputs.iter().map(|&input| self.moved(input)).collect();
+        self.begun().add_with_outputs(node.name.clone(), &node.op, inputs, attrs, node.outputs.len())
+    }
+
+    fn begun(&mut self) -> &mut Graph {
+        self.new.get_or_insert_with(|| self.old.nodes_before(self.current))
     }
 
     /// The node that computes a tensor of the old graph, past those that hand it on.
@@ -52,11 +69,10 @@ impl Rewriting<'_> {
 
     /// Copies a node of the old graph into the new one, if that has been begun.
     fn copy(&mut self, id: NodeId, node: &Node) -> Result<()> {
-        let inputs = node.inputs.iter().map(|&input| self.moved(input)).collect();
-        let Some(new) = &mut self.new else { return Ok(()) };
-        let at_least = node.outputs.len();
-        let copy = new.add_with_outputs(node.name.clone(), &node.op, inputs, node.attrs.clone(), at_least)?;
-        self.places.insert(id, copy);
+        if self.new.is_some() {
+            let copy = self.add_with_attrs(node, node.attrs.clone())?;
+            self.places.insert(id, copy);
+        }
         Ok(())
     }
 }
