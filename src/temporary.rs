@@ -70,6 +70,23 @@ impl Temporary<TempDir> {
         Self::folder_by(|| tempfile::Builder::new().prefix("tf2onnx-rs-").tempdir())
     }
 
+    /// Makes the folders between this one and a file in it. This one itself is not made: where it has gone, a signal is
+    /// ending the program, and nothing is to stay behind.
+    ///
+    /// # Errors
+    /// Where there is no room for them, or no folder any more.
+    pub fn make_folders_of(&self, file: &Path) -> io::Result<()> {
+        let mut folder = self.path().to_owned();
+        for part in file.parent().into_iter().flatten() {
+            folder.push(part);
+            match std::fs::create_dir(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Makes a folder.
     ///
     /// # Errors

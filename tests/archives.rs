@@ -92,3 +92,43 @@ fn bad_archives_are_said_to_be_bad() {
     fs::write(&path, &whole[..whole.len() / 3]).unwrap();
     says("cannot be read");
 }
+
+#[test]
+fn other_programs_archives_are_named() {
+    let folder = TempDir::new().unwrap();
+    for (name, member, said) in [
+        ("model.keras", "model.weights.h5", "it is a model in Keras's own format; load it in Keras"),
+        ("model.pt", "model/data.pkl", "it is a file of PyTorch's; PyTorch exports to ONNX by itself"),
+    ] {
+        let path = folder.path().join(name);
+        let mut archive = zip::ZipWriter::new(File::create(&path).unwrap());
+        archive.start_file(member, zip::write::SimpleFileOptions::default()).unwrap();
+        archive.write_all(b"weights").unwrap();
+        archive.finish().unwrap();
+        let error = fails(&["convert", path.to_str().unwrap(), "model.onnx"]);
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+/// A limit on the length of files stands in for a disk that is full.
+#[cfg(unix)]
+#[test]
+fn a_full_temporary_folder_is_not_taken_for_a_damaged_archive() {
+    let folder = TempDir::new().unwrap();
+    let files = checkpoint_files(&folder.path().join("v1"), Format::V1);
+    let (archive, temporary) = (folder.path().join("a.tar"), folder.path().join("tmp"));
+    tar_into(File::create(&archive).unwrap(), &files, "");
+    fs::create_dir(&temporary).unwrap();
+    let done = std::process::Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_tf2onnx-rs")])
+        .arg("convert")
+        .args([&archive, &folder.path().join("model.onnx")])
+        .env("TMPDIR", &temporary)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(said.contains("there is no room to unpack it") && said.contains("set TMPDIR"), "{said}");
+    assert_eq!(done.status.code(), Some(1));
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
+    assert!(!folder.path().join("model.onnx").exists());
+}

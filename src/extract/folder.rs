@@ -18,7 +18,7 @@ pub(super) fn write(tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u6
     let unwritable = |error: &io::Error| unwritable(path, error);
     let folder = folder_beside(path)?;
     for (tensor, file) in tensors.iter().zip(files) {
-        let opened = make_scopes(folder.path(), &file).and_then(|()| {
+        let opened = folder.make_folders_of(&file).and_then(|()| {
             // No file takes the place of another, whatever the system thinks of their names.
             OpenOptions::new().write(true).create_new(true).open(folder.path().join(&file))
         });
@@ -36,20 +36,6 @@ pub(super) fn write(tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u6
     fs::rename(folder.path(), path).map_err(|error| unwritable(&error))?;
     // It is no temporary folder any more.
     folder.finish(TempDir::keep);
-    Ok(())
-}
-
-/// Makes the folders between a folder and a file in it. The folder itself is not made: where it has gone, a signal is
-/// ending the program, and nothing is to stay behind.
-fn make_scopes(folder: &Path, file: &Path) -> io::Result<()> {
-    let mut scope = folder.to_owned();
-    for part in file.parent().into_iter().flatten() {
-        scope.push(part);
-        match fs::create_dir(&scope) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
-    }
     Ok(())
 }
 

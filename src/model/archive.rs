@@ -51,7 +51,7 @@ const MAX_MEMBERS: usize = 100_000;
 pub fn unpack(path: &Path, kind: Kind) -> Result<Temporary<TempDir>> {
     let folder = Temporary::folder().map_err(|error| no_room(path, &error))?;
     let file = File::open(path).map_err(|error| Error::file(path, error))?;
-    let mut unpacking = Unpacking { archive: path, folder: folder.path(), room: MAX_UNPACKED, members: 0 };
+    let mut unpacking = Unpacking { archive: path, folder: &folder, room: MAX_UNPACKED, members: 0 };
     match kind {
         Kind::Tar => unpacking.tar(BufReader::new(file))?,
         Kind::TarGz => unpacking.tar(MultiGzDecoder::new(BufReader::new(file)))?,
@@ -67,7 +67,7 @@ fn no_room(archive: &Path, error: &io::Error) -> Error {
 
 struct Unpacking<'a> {
     archive: &'a Path,
-    folder: &'a Path,
+    folder: &'a Temporary<TempDir>,
     room: u64,
     members: usize,
 }
@@ -109,7 +109,7 @@ impl Unpacking<'_> {
         if self.members > MAX_MEMBERS {
             return Err(Error::file(self.archive, format!("it has more than {MAX_MEMBERS} members")));
         }
-        let mut target = self.folder.to_owned();
+        let mut target = PathBuf::new();
         for component in name.components() {
             match component {
                 Component::Normal(part) => target.push(part),
@@ -121,7 +121,7 @@ impl Unpacking<'_> {
                 }
             }
         }
-        if target == self.folder {
+        if target.as_os_str().is_empty() {
             return Ok(());
         }
         let written = self.write(&target, contents)?;
@@ -132,13 +132,11 @@ impl Unpacking<'_> {
         Ok(())
     }
 
-    /// Writes at most one byte more than there is room for, and says how many.
+    /// Writes a file below the folder, at most one byte more than there is room for, and says how many.
     fn write(&self, target: &Path, contents: &mut impl Read) -> Result<u64> {
         let no_room = |error| no_room(self.archive, &error);
-        if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent).map_err(no_room)?;
-        }
-        let mut file = File::create(target).map_err(no_room)?;
+        self.folder.make_folders_of(target).map_err(no_room)?;
+        let mut file = File::create(self.folder.path().join(target)).map_err(no_room)?;
         let mut contents = contents.take(self.room + 1);
         let mut piece = vec![0; PIECE_BYTES];
         let mut written = 0;
