@@ -15,7 +15,7 @@ use crate::graph::import::{Part, import_part};
 use crate::graph::{Graph, Shape, TensorRef};
 use crate::model::{GraphFile, Model as Source};
 use crate::passes::fold::simplify;
-use crate::passes::training_mode::{Changes, drop_dropouts, use_moving_statistics};
+use crate::passes::training_mode::{Changes, MovingStatistics, drop_dropouts, use_moving_statistics};
 use crate::proto::NodeDef;
 use crate::suggestion::first_of;
 
@@ -66,29 +66,13 @@ pub(super) fn draw(
         defaults: defaults(&nodes, options)?,
     };
     let graph = import_part(definition, &part).map_err(|error| error.within(file.path().display()))?;
-    let wanted = |names: &[String]| -> Result<Vec<TensorRef>> {
-        let mut found = vec![];
-        for name in names {
-            let tensor = graph.find_tensor(name).ok_or_else(|| no_tensor(name, nodes.keys().copied()))?;
-            if !found.contains(&tensor) {
-                found.push(tensor);
-            }
-        }
-        Ok(found)
-    };
-    let (inputs, outputs) = (wanted(&inputs)?, wanted(&outputs)?);
+    let (inputs, outputs) = (found(&graph, &inputs)?, found(&graph, &outputs)?);
     let named: Vec<String> = outputs.iter().map(|&output| graph.tensor_name(output)).collect();
     let taken: Vec<String> = inputs.iter().map(|&input| graph.tensor_name(input)).collect();
     let feeds = Feeds::new(&graph, [inputs, feeds_of_training(&graph)].concat(), options, &given)?;
     refuse_other_shapes(&nodes, &feeds, &given)?;
     let graph = feeds.cut(graph)?;
-    let mut changes = Changes::default();
-    let kept: Vec<String> =
-        named.iter().cloned().chain(moving.values().map(|name| format!("{name}:0"))).collect();
-    let graph = simplify(graph, &kept)?;
-    let graph = use_moving_statistics(graph, &moving, &mut changes)?;
-    let graph = drop_dropouts(graph, &mut changes)?;
-    notes.extend(notes_of(&changes));
+    let graph = for_inference(graph, &named, &moving, &mut notes)?;
     let graph = feeds.settle_batches(graph, &named, &mut notes)?;
     let found: Vec<TensorRef> = named.iter().filter_map(|name| graph.find_tensor(name)).collect();
     let (graph, outputs) = graph.pruned_to(&found);
@@ -128,6 +112,36 @@ pub(super) fn draw(
         described,
     };
     Ok((drawing, origin))
+}
+
+/// The tensors of these names, each once.
+fn found(graph: &Graph, names: &[String]) -> Result<Vec<TensorRef>> {
+    let mut found = vec![];
+    for name in names {
+        let known = || graph.nodes().map(|(_, node)| node.name.as_str());
+        let tensor = graph.find_tensor(name).ok_or_else(|| no_tensor(name, known().collect::<Vec<_>>()))?;
+        if !found.contains(&tensor) {
+            found.push(tensor);
+        }
+    }
+    Ok(found)
+}
+
+/// The graph with what it computes for these outputs alone, and what only training does turned into what inference does.
+fn for_inference(
+    graph: Graph,
+    outputs: &[String],
+    moving: &MovingStatistics,
+    notes: &mut Vec<String>,
+) -> Result<Graph> {
+    let mut changes = Changes::default();
+    let averages = moving.values().map(|name| format!("{name}:0"));
+    let kept: Vec<String> = outputs.iter().cloned().chain(averages).collect();
+    let graph = simplify(graph, &kept)?;
+    let graph = use_moving_statistics(graph, moving, &mut changes)?;
+    let graph = drop_dropouts(graph, &mut changes)?;
+    notes.extend(notes_of(&changes));
+    Ok(graph)
 }
 
 /// What iterators and queues hand out: a model is fed it instead.
