@@ -415,6 +415,22 @@ fn every_network_can_be_shown() {
 }
 
 #[test]
+fn who_types_tf2onnxs_options_is_told_what_is_here() {
+    for (args, tip) in [
+        (&["a.ckpt", "-o", "a.onnx"][..], "tip: the output has no name"),
+        (&["a.ckpt", "--output=a.onnx"], "tip: the output has no name"),
+        (&["--checkpoint", "a.ckpt.meta"], "tip: the input has no name"),
+        (&["a.ckpt", "a.onnx", "--continue_on_error"], "--keep-going"),
+        (&["a.ckpt", "a.onnx", "--signature_def", "x"], "'--signature'"),
+    ] {
+        let done = tf2onnx_rs([&["convert"], args].concat());
+        assert_eq!(done.status, 2);
+        assert!(done.stderr.contains(tip), "{}", done.stderr);
+        assert!(!done.stderr.contains("as a value, use"), "{}", done.stderr);
+    }
+}
+
+#[test]
 fn files_that_are_nearly_there_are_named() {
     let folder = TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();

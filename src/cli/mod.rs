@@ -17,6 +17,7 @@ mod options_page;
 mod output;
 mod progress;
 mod table;
+mod tips;
 mod verify;
 
 use std::ffi::OsString;
@@ -83,6 +84,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are asked for; the rest is bad usage. Nobody is left to tell where this fails.
+            let error = tips::with_tip(error);
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
