@@ -35,3 +35,19 @@ fn a_checkpoint_of_objects_alone_asks_for_its_saved_model() {
     assert!(error.contains("saved by Keras or by tf.train.Checkpoint: give the SavedModel"), "{error}");
     assert!(!output.exists());
 }
+
+#[test]
+fn the_variables_of_a_saved_model_become_float16() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("model.onnx");
+    convert(&fixture("saved_model"), &output, &["--float16", "--verify"]);
+    let images = npy::read(&fixture("input.npy"));
+    let outputs = execute(&output, &[2, 12, 10, 3], images);
+    let error = relative_error(&outputs[0].1, &npy::read(&fixture("logits.npy")));
+    assert!(error <= 1e-2, "{error}");
+    let model = Model::load(&output);
+    let is_float16 =
+        |name: &str| model.proto().graph.initializer.iter().any(|i| i.name == name && i.data_type == 10);
+    let convolution = model.nodes("Conv")[0];
+    assert!(is_float16(&convolution.input[1]), "{:?}", convolution.input);
+}

@@ -40,10 +40,11 @@ pub struct Args {
     #[arg(long, value_name = "NAME=DIMS")]
     shape: Vec<String>,
     /// Which inputs are made up: the same number makes the same ones
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, allow_negative_numbers = true)]
     seed: u64,
     /// The largest difference to let pass, relative to the largest value expected
-    #[arg(long, value_name = "X", default_value_t = TOLERANCE, value_parser = tolerance)]
+    #[arg(long, value_name = "X", default_value_t = TOLERANCE, value_parser = tolerance,
+          allow_negative_numbers = true)]
     tolerance: f64,
     /// Write what the model was fed to this file
     #[arg(long, value_name = "FILE.npz", value_parser = archive)]

@@ -38,7 +38,7 @@ pub(super) fn asked(
     nodes: &HashMap<&str, &NodeDef>,
     notes: &mut Vec<String>,
 ) -> Result<Asked> {
-    let signature = choose_signature(file, options)?;
+    let signature = choose_signature(file, options, notes)?;
     let inputs = match (&options.inputs[..], &signature) {
         ([], Some((_, signature))) => tensors_of(signature.inputs.iter()),
         (given, _) => given.to_vec(),
@@ -61,12 +61,25 @@ fn is_in(nodes: &HashMap<&str, &NodeDef>, tensor: &str) -> bool {
     nodes.contains_key(node_name(tensor))
 }
 
+/// Names of signatures that are for the one who loads a SavedModel, not for the one who calls it
+/// (`tensorflow/cc/saved_model/constants.h`).
+const LOADERS_SIGNATURES: [&str; 2] = ["__saved_model_init_op", "__saved_model_train_op"];
+
+/// Whether a signature is one to be called.
+pub fn is_callable(name: &str, signature: &SignatureDef) -> bool {
+    !signature.outputs.is_empty() && !LOADERS_SIGNATURES.contains(&name)
+}
+
 /// The signature that is asked for, or the one that a SavedModel is served by.
-fn choose_signature(file: &GraphFile, options: &ConvertOptions) -> Result<Option<(String, SignatureDef)>> {
+fn choose_signature(
+    file: &GraphFile,
+    options: &ConvertOptions,
+    notes: &mut Vec<String>,
+) -> Result<Option<(String, SignatureDef)>> {
     let signatures = &file.meta().signature_def;
     let mut usable: Vec<&String> = signatures
         .iter()
-        .filter(|(_, signature)| !signature.outputs.is_empty())
+        .filter(|(name, signature)| is_callable(name, signature))
         .map(|(name, _)| name)
         .collect();
     usable.sort_unstable();
@@ -83,7 +96,16 @@ fn choose_signature(file: &GraphFile, options: &ConvertOptions) -> Result<Option
         None => SERVING_SIGNATURES
             .iter()
             .find_map(|serving| usable.iter().copied().find(|name| name == serving))
-            .or(usable.first().copied()),
+            .or_else(|| {
+                if let [first, _, ..] = &usable[..] {
+                    let all: Vec<String> = usable.iter().map(|name| (*name).clone()).collect();
+                    let all = first_of(&all, LISTED);
+                    notes.push(format!(
+                        "note: of the signatures {all}, {first} is taken; choose with --signature"
+                    ));
+                }
+                usable.first().copied()
+            }),
     };
     Ok(chosen.map(|name| (name.clone(), signatures[name].clone())))
 }
@@ -185,5 +207,22 @@ pub(super) fn node_name(tensor: &str) -> &str {
     match tensor.rsplit_once(':') {
         Some((node, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => node,
         _ => tensor,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::TensorInfo;
+
+    #[test]
+    fn what_loads_a_saved_model_is_not_called() {
+        let signature = |name: &str| {
+            let outputs = [(name.to_owned(), TensorInfo::default())].into();
+            SignatureDef { outputs, ..SignatureDef::default() }
+        };
+        assert!(is_callable("f", &signature("y")));
+        assert!(!is_callable("__saved_model_init_op", &signature("__saved_model_init_op")));
+        assert!(!is_callable("f", &SignatureDef::default()));
     }
 }

@@ -19,6 +19,7 @@ mod rename;
 mod summary;
 mod variables;
 
+pub use asked::is_callable;
 pub use examine::{Examination, examine};
 pub use graph::GraphOrigin;
 pub use network::{NetworkOrigin, recognize_checkpoint, sketch, variables};

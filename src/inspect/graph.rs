@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use hashbrown::HashSet;
 use serde::Serialize;
 
-use crate::convert::Examination;
+use crate::convert::{Examination, is_callable};
 use crate::error::Result;
 use crate::graph::{Shape, import};
 use crate::model::{GraphFile, GraphKind, Model};
@@ -190,7 +190,8 @@ fn signatures(file: &GraphFile) -> Vec<Signature> {
         inputs: tensors(&signature.inputs),
         outputs: tensors(&signature.outputs),
     };
-    let mut signatures: Vec<Signature> = file.meta().signature_def.iter().map(signature).collect();
+    let callable = file.meta().signature_def.iter().filter(|(name, signature)| is_callable(name, signature));
+    let mut signatures: Vec<Signature> = callable.map(signature).collect();
     signatures.sort_by(|a, b| a.name.cmp(&b.name));
     signatures
 }

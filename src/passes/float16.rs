@@ -262,7 +262,7 @@ impl Narrowing<'_> {
 
 /// Whether a node does nothing but hand on its one input.
 fn hands_on(node: &Node) -> bool {
-    matches!(node.op.as_str(), "Identity" | "StopGradient") && node.inputs.len() == 1
+    matches!(node.op.as_str(), "Identity" | "ReadVariableOp" | "StopGradient") && node.inputs.len() == 1
 }
 
 /// The attributes of a node with float16 wherever they say float32, but for the type of a batch norm's statistics.

@@ -47,10 +47,28 @@ impl Choices {
         self.0.insert(option.to_owned(), values);
     }
 
-    /// These choices, with those of `stronger` in place of what is said of the same options here.
+    /// These choices, with those of `stronger` in place of what is said here of the same options, and of those that
+    /// exclude them.
     #[must_use]
     pub fn overridden_by(&self, stronger: &Self) -> Self {
-        let both = self.0.iter().chain(&stronger.0);
+        let command = command();
+        // An exclusion is declared by one of the two.
+        let exclude = |one: &Arg, other: &Arg| {
+            let conflicts = [(one, other), (other, one)].map(|(one, other)| {
+                command.get_arg_conflicts_with(one).iter().any(|conflict| conflict.get_id() == other.get_id())
+            });
+            conflicts.contains(&true)
+        };
+        let said = |arg: &&Arg| {
+            let values = stronger.values(arg.get_long().unwrap_or_default());
+            !values.is_empty() && (values != ["false"] || !is_flag(arg))
+        };
+        let is_excluded = |option: &String| {
+            let weaker = command.get_arguments().find(|arg| arg.get_long() == Some(option));
+            weaker.is_some_and(|weaker| command.get_arguments().filter(said).any(|arg| exclude(arg, weaker)))
+        };
+        let own = self.0.iter().filter(|(option, _)| !is_excluded(option));
+        let both = own.chain(&stronger.0);
         Self(both.map(|(option, values)| (option.clone(), values.clone())).collect())
     }
 
@@ -194,6 +212,14 @@ mod tests {
         assert_eq!(both.values("outputs"), ["c"]);
         let args = format!("{:?}", both.to_args().unwrap());
         assert!(args.contains("external_data: false") && args.contains("opset: 14"), "{args}");
+    }
+
+    #[test]
+    fn the_stronger_choice_excludes_what_does_not_go_with_it() {
+        for (weak, strong) in [("--softmax", "--no-softmax"), ("--no-softmax", "--softmax")] {
+            let both = typed(&[weak, "--opset=14"]).overridden_by(&typed(&[strong]));
+            assert_eq!(both, typed(&[strong, "--opset=14"]));
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub struct ConversionArgs {
     #[arg(long, help_heading = INTERFACE, value_name = "N|HxW", value_parser = image_size)]
     image_size: Option<(usize, usize)>,
     /// Images in a batch [default: any number]
-    #[arg(long, help_heading = INTERFACE, value_name = "N", value_parser = positive)]
+    #[arg(long, help_heading = INTERFACE, value_name = "N", value_parser = positive, allow_negative_numbers = true)]
     batch_size: Option<usize>,
     /// The file with the graph: .meta, .pb, .pbtxt or a SavedModel [default: the .meta beside the checkpoint]
     #[arg(long, help_heading = GRAPH, value_name = "FILE")]

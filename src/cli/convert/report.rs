@@ -68,6 +68,13 @@ impl<'a> Reports<'a> {
         let options = &args.conversion.convert_options();
         let subject = Subject { input: &args.input, output: &args.output, options, written, timing };
         let report = Report::new(subject, conversion)?;
-        self.0.into_iter().try_for_each(|(destination, file)| report.write(file, destination.format))
+        let written =
+            |(destination, file): (&Destination, OutputFile)| report.write(file, destination.format);
+        // The model has its place by now, and takes nothing from a report that has none.
+        self.0.into_iter().try_for_each(written).map_err(|error| {
+            let problem =
+                format!("{}, while the model {} is written", error.problem(), args.output.display());
+            Error::new(error.subject(), problem).advice("choose another place for --report")
+        })
     }
 }

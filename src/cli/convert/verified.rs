@@ -31,7 +31,8 @@ pub struct VerificationArgs {
     #[arg(long, help_heading = CHECKS, value_name = "FILE", requires = "verify")]
     verify_inputs: Vec<String>,
     /// The largest difference to let pass, relative to the largest value expected [default: 2e-5, and 1e-2 with --float16]
-    #[arg(long, help_heading = CHECKS, value_name = "X", value_parser = tolerance, requires = "verify")]
+    #[arg(long, help_heading = CHECKS, value_name = "X", value_parser = tolerance, requires = "verify",
+          allow_negative_numbers = true)]
     tolerance: Option<f64>,
 }
 
