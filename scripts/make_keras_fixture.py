@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes tests/fixtures/graphs/keras: a small Keras model as TensorFlow 2 saves it, and what it computes.
+"""Makes tests/fixtures/graphs/keras: small Keras models as TensorFlow 2 saves them, and what they compute.
 
 usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_keras_fixture.py
 
@@ -40,4 +40,21 @@ np.save(FOLDER / "input.npy", images)
 np.save(FOLDER / "logits.npy", model(images, training=False).numpy())
 model.export(FOLDER / "saved_model")
 (FOLDER / "saved_model" / "fingerprint.pb").unlink(missing_ok=True)
+# Layer normalization, which is a batch norm in training by which rows are normalized.
+rows = tf.keras.Sequential([layers.Input([9, 6], name="rows"), layers.LayerNormalization(name="layer_norm")])
+for variable in rows.variables:
+    variable.assign(fill.variable(variable.name.split(":")[0], variable.shape.as_list()))
+sequences = fill.image([2, 9, 6])
+np.save(FOLDER / "rows.npy", sequences)
+np.save(FOLDER / "normalized.npy", rows(sequences, training=False).numpy())
+rows.export(FOLDER / "layer_norm")
+(FOLDER / "layer_norm" / "fingerprint.pb").unlink(missing_ok=True)
+# An embedding, which reads rows of a variable without reading the variable.
+words = tf.keras.Sequential([layers.Input([5], name="words"), layers.Embedding(7, 4, name="embedding")])
+words.variables[0].assign(fill.variable("embedding/embeddings", [7, 4]))
+numbers = np.array([[0, 6, 3, 3, 1], [5, 4, 2, 0, 6]], np.float32)
+np.save(FOLDER / "words.npy", numbers)
+np.save(FOLDER / "embedded.npy", words(numbers).numpy())
+words.export(FOLDER / "embedding")
+(FOLDER / "embedding" / "fingerprint.pb").unlink(missing_ok=True)
 tf.train.Checkpoint(model=model).write(str(FOLDER / "checkpoint" / "model.ckpt"))

@@ -51,3 +51,26 @@ fn the_variables_of_a_saved_model_become_float16() {
     let convolution = model.nodes("Conv")[0];
     assert!(is_float16(&convolution.input[1]), "{:?}", convolution.input);
 }
+
+#[test]
+fn layer_normalization_normalizes_each_row_by_itself() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("model.onnx");
+    let done = convert(&fixture("layer_norm"), &output, &["--verify"]);
+    assert!(done.stdout.contains("as layer normalization is"), "{}", done.stdout);
+    let outputs = execute(&output, &[2, 9, 6], npy::read(&fixture("rows.npy")));
+    let error = relative_error(&outputs[0].1, &npy::read(&fixture("normalized.npy")));
+    assert!(error <= 2e-5, "{error}");
+}
+
+#[test]
+fn an_embedding_takes_rows_of_its_variable() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("model.onnx");
+    for (options, tolerance) in [(&["--verify"][..], 0.0), (&["--float16"], 1e-3)] {
+        convert(&fixture("embedding"), &output, options);
+        let outputs = execute(&output, &[2, 5], npy::read(&fixture("words.npy")));
+        let error = relative_error(&outputs[0].1, &npy::read(&fixture("embedded.npy")));
+        assert!(error <= tolerance, "{options:?}: {error}");
+    }
+}

@@ -223,6 +223,12 @@ fn notes_of(changes: &Changes) -> Vec<String> {
             list(&changes.batch_norms)
         ));
     }
+    if !changes.own_statistics.is_empty() {
+        notes.push(format!(
+            "note: normalized by the statistics of its own input, as layer normalization is: {}",
+            list(&changes.own_statistics)
+        ));
+    }
     if !changes.dropouts.is_empty() {
         notes.push(format!("note: dropout is left out: {}", list(&changes.dropouts)));
     }

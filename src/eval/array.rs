@@ -22,7 +22,7 @@ pub fn evaluator(op: &str) -> Option<Evaluator> {
         "ConcatV2" => concat,
         "StridedSlice" => strided_slice,
         "Slice" => slice,
-        "GatherV2" | "Gather" => gather,
+        "GatherV2" | "Gather" | "ResourceGather" => gather,
         "Transpose" => transpose,
         "ZerosLike" | "OnesLike" => like,
         "InvertPermutation" => invert_permutation,

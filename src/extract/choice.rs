@@ -8,6 +8,7 @@ use crate::convert::{ConvertOptions, convert};
 use crate::error::{Error, Result};
 use crate::inspect::{BatchNormEntry, identify};
 use crate::model::Model;
+use crate::onnx::Initializer;
 use crate::tensor::Constant;
 
 /// The order of the axes of weights.
@@ -124,17 +125,29 @@ impl Chosen {
         let nodes = model.graph().map(|graph| &graph.definition().node[..]).unwrap_or_default();
         let is_variable = |op: &str| matches!(op, "Variable" | "VariableV2" | "VarHandleOp");
         names.extend(nodes.iter().filter(|node| is_variable(&node.op)).map(|node| node.name.as_str()));
-        for initializer in conversion.model.initializers {
-            // The output of a variable or constant; what else a conversion makes are shapes and the like.
-            let name = initializer.name.strip_suffix(":0").filter(|name| names.contains(name));
-            if let Some(name) = name.filter(|name| choice.filter.accepts(name)) {
-                self.tensors.push(Output { name: name.to_owned(), value: initializer.value });
+        let mut reshaped = vec![];
+        for Initializer { name, value } in conversion.model.initializers {
+            // The output of a variable or constant, or another shape of it; what else a conversion makes are shapes and
+            // the like.
+            let Some((variable, rest)) = name.split_once(":0") else { continue };
+            if names.contains(variable) && choice.filter.accepts(variable) {
+                let list = if rest.is_empty() { &mut self.tensors } else { &mut reshaped };
+                list.push(Output { name: variable.to_owned(), value });
+            }
+        }
+        for tensor in reshaped {
+            if self.tensors.iter().all(|written| written.name != tensor.name) {
+                self.tensors.push(tensor);
             }
         }
         self.tensors.sort_by(|a, b| a.name.cmp(&b.name));
         let written: HashSet<&str> = self.tensors.iter().map(|tensor| tensor.name.as_str()).collect();
         let is_left = |name: &str| choice.filter.accepts(name) && !written.contains(name);
-        let left = stored.iter().filter(|tensor| is_left(&tensor.name)).count();
+        // Keras stores variables under the names of its objects, which are not those of the graph.
+        let left = match model.checkpoint() {
+            Some(checkpoint) if checkpoint.is_object_based() => stored.len().saturating_sub(written.len()),
+            _ => stored.iter().filter(|tensor| is_left(&tensor.name)).count(),
+        };
         if left > 0 {
             let are_left =
                 if left == 1 { "tensor is left out: it is" } else { "tensors are left out: they are" };

@@ -18,6 +18,8 @@ pub const OPS: &[Op] = &[
     op("DynamicStitch", dynamic_stitch, "Concat, ScatterND"),
     op("Gather", gather, "Gather"),
     op("GatherNd", gather_nd, "GatherND"),
+    op("ResourceGatherNd", gather_nd, "GatherND"),
+    op("ResourceGather", gather, "Gather"),
     op("GatherV2", gather, "Gather, GatherND"),
     op("OneHot", one_hot, "OneHot"),
     op("ParallelDynamicStitch", dynamic_stitch, "Concat, ScatterND"),

@@ -61,6 +61,7 @@ const NARROWED: &[&str] = &[
     "Relu",
     "Relu6",
     "Reshape",
+    "ResourceGather",
     "Selu",
     "Sigmoid",
     "Slice",

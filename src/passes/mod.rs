@@ -10,6 +10,7 @@ pub mod fold;
 pub mod freeze;
 pub mod fuse_batch_norm;
 pub mod moving_averages;
+pub mod own_statistics;
 pub mod pad_convolutions;
 pub mod preprocess;
 pub mod rewrite;

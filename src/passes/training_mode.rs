@@ -3,6 +3,7 @@
 
 use hashbrown::HashMap;
 
+use super::own_statistics::{is_of_its_own, normalized};
 use super::rewrite::{Rewriting, rewrite};
 use crate::error::Result;
 use crate::graph::{Attr, Attrs, Graph, Node, NodeId, TensorRef};
@@ -15,6 +16,8 @@ pub type MovingStatistics = HashMap<String, String>;
 pub struct Changes {
     /// The batch norms that normalized by the statistics of each batch.
     pub batch_norms: Vec<String>,
+    /// Those that normalize their input by its own statistics, in training and inference alike.
+    pub own_statistics: Vec<String>,
     /// The dropouts that were left out.
     pub dropouts: Vec<String>,
 }
@@ -62,6 +65,10 @@ fn frozen_batch_norm(
         }
         let variable = moving.get(&format!("{}:{port}", node.name));
         let Some(variable) = variable.and_then(|name| rewriting.old.find(name)) else {
+            if is_of_its_own(rewriting, node) {
+                changes.own_statistics.push(node.name.clone());
+                return normalized(rewriting, node).map(Some);
+            }
             return Err(node
                 .error("it normalizes by the statistics of each batch, and nothing says where their moving averages are")
                 .advice("give a graph that was built for inference, or freeze its is_training with --freeze"));

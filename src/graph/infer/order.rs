@@ -9,8 +9,8 @@ use crate::tensor::DType;
 /// The inference functions of this family.
 pub fn function(op: &str) -> Option<InferenceFunction> {
     Some(match op {
-        "Gather" | "GatherV2" => gather,
-        "GatherNd" => gather_nd,
+        "Gather" | "GatherV2" | "ResourceGather" => gather,
+        "GatherNd" | "ResourceGatherNd" => gather_nd,
         "OneHot" => one_hot,
         "ScatterNd" => scatter_nd,
         "TensorScatterUpdate"
