@@ -7,6 +7,7 @@ use crate::lower::missing_ops;
 use crate::model::Model as Source;
 use crate::onnx::{Dim, TensorInfo};
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
+use crate::passes::conditionals::call_branches;
 use crate::passes::moving_averages::MovingAverages;
 
 /// What would become of a graph.
@@ -38,8 +39,11 @@ pub fn examine(source: &Source, options: &ConvertOptions) -> Result<Option<Exami
     let described =
         |tensors: &[TensorRef]| tensors.iter().map(|&tensor| info(&drawing.graph, tensor)).collect();
     let (inputs, outputs) = (described(&drawing.inputs), described(&drawing.outputs));
-    let names = EndNames::new(&drawing).all();
+    let ends = EndNames::new(&drawing);
+    let names = ends.all();
     let graph = rewritten(pruned(drawing.graph, &names), &names)?;
+    let batch_norms = batch_norms(&graph);
+    let graph = call_branches(graph, &ends.outputs)?;
     let lookup = variables::Lookup::new(source);
     let averages = MovingAverages::choose(&graph, options.moving_averages, &drawing.described, |name| {
         lookup.constant(name).map(|constant| constant.shape().to_vec())
@@ -51,15 +55,7 @@ pub fn examine(source: &Source, options: &ConvertOptions) -> Result<Option<Exami
     // The rest shows when it is done. Weights stay where they are, so that this costs little.
     let has_weights = read.is_empty() || source.checkpoint().is_some();
     let problem = if missing_ops.is_empty() && has_weights { convert(source, options).err() } else { None };
-    Ok(Some(Examination {
-        origin,
-        inputs,
-        outputs,
-        batch_norms: batch_norms(&graph),
-        read,
-        missing_ops,
-        problem,
-    }))
+    Ok(Some(Examination { origin, inputs, outputs, batch_norms, read, missing_ops, problem }))
 }
 
 fn info(graph: &Graph, tensor: TensorRef) -> TensorInfo {

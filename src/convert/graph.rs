@@ -76,6 +76,7 @@ pub(super) fn draw(
         values: frozen(&nodes, options, &defaults, &mut notes)?,
         shapes: shapes(&nodes, &inputs, options, &given, &mut notes)?,
         defaults,
+        cuts: HashMap::new(),
     };
     let mut graph = import_part(definition, &part).map_err(|error| error.within(file.path().display()))?;
     if outputs.iter().chain(&inputs).any(|name| !is_in(&nodes, name)) {

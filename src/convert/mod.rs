@@ -38,6 +38,7 @@ use crate::model::Model as Source;
 use crate::onnx::Model;
 use crate::passes::atrous::dilate_convolutions;
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
+use crate::passes::conditionals::call_branches;
 use crate::passes::float16::{Float16, to_float16};
 use crate::passes::freeze::freeze_variables;
 use crate::passes::fuse_batch_norm::fuse_batch_norms;
@@ -209,6 +210,7 @@ fn finish(
     let drawn = pruned(drawing.graph, &names);
     let mut graph = rewritten(drawn.clone(), &names)?;
     let batch_norms = batch_norms(&graph);
+    graph = call_branches(graph, &ends.outputs)?;
     if graph.nodes().any(|(_, node)| node.is_variable()) {
         source.weights()?;
     }

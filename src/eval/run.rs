@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 
 use super::{EXECUTED, FOLDED, Tensor, evaluator, making};
 use crate::error::{Error, Result};
+use crate::graph::branches::ON_BRANCH;
 use crate::graph::{Graph, Node, NodeId, TensorRef};
 use crate::tensor::{Constant, element_count};
 
@@ -17,6 +18,8 @@ const MAX_MADE: usize = 1 << 30;
 enum Value<'a> {
     Constant(&'a Constant),
     Tensor(Arc<Tensor>),
+    /// It is on a branch that is not taken.
+    Dead,
 }
 
 /// What `outputs` are where the graph, which has no variables, is fed these tensors under their names. In memory are the
@@ -62,6 +65,10 @@ pub fn run(
         .map(|output| match values.get(output) {
             Some(Value::Tensor(tensor)) => Ok(Tensor::clone(tensor)),
             Some(Value::Constant(constant)) => read(graph.node(output.node), constant),
+            Some(Value::Dead) => {
+                let error = Error::new(graph.tensor_name(*output), "it is on a branch that is not taken");
+                Err(error)
+            }
             None => {
                 Err(graph.node(output.node).error(format!("its output {} is not evaluated", output.port)))
             }
@@ -74,6 +81,7 @@ fn refuse_unknown(graph: &Graph) -> Result<()> {
     let is_known = |op: &str| {
         hands_on(op)
             || matches!(op, "Const" | "Placeholder" | "PlaceholderV2")
+            || matches!(op, "Switch" | "RefSwitch" | "_SwitchN" | "Merge" | "RefMerge" | ON_BRANCH)
             || evaluator(FOLDED, op).or(evaluator(EXECUTED, op)).is_some()
     };
     let mut unknown: Vec<&str> =
@@ -150,8 +158,19 @@ fn computed<'a>(graph: &'a Graph, node: &'a Node, inputs: Vec<Value<'a>>) -> Res
     if let Some(constant) = node.constant() {
         return Ok(vec![Value::Constant(constant)]);
     }
+    if let "Merge" | "RefMerge" = node.op.as_str() {
+        return merged(node, inputs);
+    }
+    if inputs.iter().any(|input| matches!(input, Value::Dead)) {
+        return Ok(vec![Value::Dead; node.outputs.len()]);
+    }
     if hands_on(&node.op) {
         return Ok(inputs);
+    }
+    match node.op.as_str() {
+        ON_BRANCH => return Ok(inputs.into_iter().take(1).collect()),
+        "Switch" | "RefSwitch" | "_SwitchN" => return switched(graph, node, inputs),
+        _ => {}
     }
     let inputs: Vec<Arc<Tensor>> = inputs
         .into_iter()
@@ -159,6 +178,7 @@ fn computed<'a>(graph: &'a Graph, node: &'a Node, inputs: Vec<Value<'a>>) -> Res
         .map(|(value, input)| match value {
             Value::Tensor(tensor) => Ok(tensor),
             Value::Constant(constant) => read(graph.node(input.node), constant).map(Arc::new),
+            Value::Dead => Err(node.error("it reads what is on a branch that is not taken")),
         })
         .collect::<Result<_>>()?;
     let borrowed: Vec<&Tensor> = inputs.iter().map(|input| &**input).collect();
@@ -180,6 +200,40 @@ fn computed<'a>(graph: &'a Graph, node: &'a Node, inputs: Vec<Value<'a>>) -> Res
                 borrowed.iter().map(|input| format!("{} {:?}", input.dtype(), input.shape())).collect();
             Err(node.error(format!("it is not evaluated here for inputs of {}", described.join(", "))))
         }
+    }
+}
+
+/// The value on the branch that is taken, and nothing on the others. An index that no branch has takes the last one.
+///
+/// Source: `SwitchOp` and `SwitchNOp` in `tensorflow/core/kernels/control_flow_ops.cc`.
+fn switched<'a>(graph: &Graph, node: &Node, inputs: Vec<Value<'a>>) -> Result<Vec<Value<'a>>> {
+    let [data, decider] = <[Value<'a>; 2]>::try_from(inputs)
+        .map_err(|inputs| node.error(format!("it has {} inputs instead of 2", inputs.len())))?;
+    let decider = match decider {
+        Value::Tensor(tensor) => tensor,
+        Value::Constant(constant) => Arc::new(read(graph.node(node.inputs[1].node), constant)?),
+        Value::Dead => return Ok(vec![Value::Dead; node.outputs.len()]),
+    };
+    let last = node.outputs.len() - 1;
+    let number = decider.numbers().into_iter().next();
+    let number = number.filter(|_| decider.shape().is_empty());
+    let taken = match number.ok_or_else(|| node.error("what decides is not a scalar"))? {
+        number if number >= 0.0 && number <= last as f64 => number as usize,
+        _ => last,
+    };
+    Ok((0..=last).map(|port| if port == taken { data.clone() } else { Value::Dead }).collect())
+}
+
+/// The one value of those that reach it, and which of its inputs that was.
+fn merged<'a>(node: &Node, inputs: Vec<Value<'a>>) -> Result<Vec<Value<'a>>> {
+    let mut live = inputs.into_iter().enumerate().filter(|(_, input)| !matches!(input, Value::Dead));
+    match (live.next(), live.next()) {
+        (None, _) => Ok(vec![Value::Dead; node.outputs.len()]),
+        (Some((index, value)), None) => {
+            let index = Tensor::Int32(ndarray::arr0(index as i32).into_dyn());
+            Ok(vec![value, Value::Tensor(Arc::new(index))])
+        }
+        _ => Err(node.error("more than one of its branches are taken")),
     }
 }
 

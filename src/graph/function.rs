@@ -16,9 +16,11 @@ use crate::tensor::Constant;
 #[derive(Debug, Clone, Default)]
 pub struct Library(Arc<Functions>);
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Functions {
-    by_name: HashMap<String, FunctionDef>,
+    by_name: HashMap<String, Arc<FunctionDef>>,
+    /// Those that were built of the nodes of a graph.
+    built: HashMap<String, Arc<Function>>,
     /// Those that call themselves, or call through more functions than [`MAX_DEPTH`].
     endless: HashSet<String>,
 }
@@ -51,16 +53,31 @@ impl Library {
     pub fn new(library: &FunctionDefLibrary) -> Self {
         let named = library.function.iter().filter_map(|function| {
             let name = function.signature.as_ref()?.name.clone();
-            Some((name, function.clone()))
+            Some((name, Arc::new(function.clone())))
         });
-        let by_name: HashMap<String, FunctionDef> = named.collect();
+        let by_name: HashMap<String, Arc<FunctionDef>> = named.collect();
         let mut depths = HashMap::new();
         for name in by_name.keys() {
             depth(&by_name, name, &mut depths);
         }
         let is_endless = |(_, depth): &(&str, Depth)| !matches!(depth, Depth::Known(1..=MAX_DEPTH));
         let endless = depths.into_iter().filter(is_endless).map(|(name, _)| name.to_owned()).collect();
-        Self(Arc::new(Functions { by_name, endless }))
+        Self(Arc::new(Functions { by_name, built: HashMap::new(), endless }))
+    }
+
+    /// Adds a function that is a graph already, under a name like this one that no other function has. Returns that name.
+    pub fn define(&mut self, name: &str, function: Function) -> String {
+        let mut name = name.to_owned();
+        while self.0.by_name.contains_key(&name) || self.0.built.contains_key(&name) {
+            name.push('_');
+        }
+        Arc::make_mut(&mut self.0).built.insert(name.clone(), Arc::new(function));
+        name
+    }
+
+    /// Whether a function was built of the nodes of a graph, whose names it still has.
+    pub fn is_built(&self, name: &str) -> bool {
+        self.0.built.contains_key(name)
     }
 
     fn find(&self, name: &str) -> Result<&FunctionDef> {
@@ -68,7 +85,7 @@ impl Library {
         if self.0.endless.contains(name) {
             return Err(Error::new(subject(), "it calls itself, or functions call each other too deep"));
         }
-        let found = self.0.by_name.get(name);
+        let found = self.0.by_name.get(name).map(|function| &**function);
         found.ok_or_else(|| Error::new(subject(), "the graph calls it and does not have it"))
     }
 
@@ -77,12 +94,10 @@ impl Library {
     /// # Errors
     /// As for [`Library::draw`].
     pub fn function(&self, name: &str, prefix: &str, given: &[Argument]) -> Result<Function> {
-        let function = self.find(name)?;
         let mut graph = Graph::with_library(self.clone());
-        let named = function.signature.iter().flat_map(|signature| &signature.input_arg);
         let mut arguments = vec![];
-        for (argument, given) in named.zip(given) {
-            let name = format!("{prefix}{}", argument.name);
+        for (argument, given) in self.argument_names(name)?.into_iter().zip(given) {
+            let name = format!("{prefix}{argument}");
             let node = match given {
                 Argument::Known(value) => {
                     let attrs = [("value", Attr::Tensor(value.clone()))];
@@ -98,6 +113,16 @@ impl Library {
         }
         let results = self.draw(name, &mut graph, prefix, &arguments)?;
         Ok(Function { graph, arguments, results })
+    }
+
+    /// The names of a function's arguments.
+    fn argument_names(&self, name: &str) -> Result<Vec<String>> {
+        if let Some(built) = self.0.built.get(name) {
+            let named = built.arguments.iter().map(|argument| built.graph.node(argument.node).name.clone());
+            return Ok(named.collect());
+        }
+        let arguments = self.find(name)?.signature.iter().flat_map(|signature| &signature.input_arg);
+        Ok(arguments.map(|argument| argument.name.clone()).collect())
     }
 
     /// For each argument of a loop's body whether it comes out again as it went in.
@@ -137,13 +162,11 @@ impl Library {
         name: &str,
         arguments: &[TensorType],
     ) -> Result<(Graph, Vec<TensorRef>, Vec<TensorRef>)> {
-        let function = self.find(name)?;
         let mut graph = Graph::with_library(self.clone());
-        let named = function.signature.iter().flat_map(|signature| &signature.input_arg);
         let mut placeholders = vec![];
-        for (argument, known) in named.zip(arguments) {
+        for (argument, known) in self.argument_names(name)?.into_iter().zip(arguments) {
             let attrs = [("dtype", Attr::Type(known.dtype)), ("shape", Attr::Shape(known.shape.clone()))];
-            let node = graph.add(&argument.name, "Placeholder", vec![], attrs.into())?;
+            let node = graph.add(argument, "Placeholder", vec![], attrs.into())?;
             placeholders.push(node.into());
         }
         let results = self.draw(name, &mut graph, "", &placeholders)?;
@@ -162,6 +185,9 @@ impl Library {
         prefix: &str,
         arguments: &[TensorRef],
     ) -> Result<Vec<TensorRef>> {
+        if let Some(built) = self.0.built.get(name) {
+            return built.copy_into(graph, prefix, arguments);
+        }
         let function = self.find(name)?;
         let within = |error: Error| error.within(format!("function \"{name}\""));
         let Some(signature) = &function.signature else { return Ok(vec![]) };
@@ -187,8 +213,32 @@ impl Library {
 
     /// The types of a function's results, as its signature names them.
     pub fn result_types(&self, name: &str) -> Result<Vec<TensorType>> {
+        if let Some(built) = self.0.built.get(name) {
+            return Ok(built.result_types());
+        }
         let signature = self.find(name)?.signature.iter().flat_map(|signature| &signature.output_arg);
         signature.map(|output| Ok(TensorType::new(dtype(output.r#type)?, Shape::UNKNOWN))).collect()
+    }
+}
+
+impl Function {
+    /// The types of what it computes.
+    pub fn result_types(&self) -> Vec<TensorType> {
+        self.results.iter().map(|&result| self.graph.tensor_type(result).clone()).collect()
+    }
+
+    /// Copies its nodes into a graph, their names beginning with `prefix`, and returns what its results are there.
+    fn copy_into(&self, graph: &mut Graph, prefix: &str, arguments: &[TensorRef]) -> Result<Vec<TensorRef>> {
+        let mut moved: HashMap<TensorRef, TensorRef> =
+            self.arguments.iter().copied().zip(arguments.iter().copied()).collect();
+        for (id, node) in self.graph.nodes().filter(|&(id, _)| !self.arguments.contains(&id.into())) {
+            let inputs = node.inputs.iter().map(|input| moved[input]).collect();
+            let (name, count) = (format!("{prefix}{}", node.name), node.outputs.len());
+            let copy = graph.add_with_outputs(name, &node.op, inputs, node.attrs.clone(), count)?;
+            let ports = (0..count).map(|port| (TensorRef { node: id, port }, TensorRef { node: copy, port }));
+            moved.extend(ports);
+        }
+        Ok(self.results.iter().map(|result| moved[result]).collect())
     }
 }
 
@@ -203,12 +253,12 @@ enum Depth {
 
 /// Finds the depth of a function and of those it calls. Stops following calls that are too deep.
 fn depth<'a>(
-    functions: &'a HashMap<String, FunctionDef>,
+    functions: &'a HashMap<String, Arc<FunctionDef>>,
     name: &'a str,
     depths: &mut HashMap<&'a str, Depth>,
 ) -> Depth {
     fn follow<'a>(
-        functions: &'a HashMap<String, FunctionDef>,
+        functions: &'a HashMap<String, Arc<FunctionDef>>,
         name: &'a str,
         depths: &mut HashMap<&'a str, Depth>,
         left: usize,

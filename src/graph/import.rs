@@ -5,8 +5,9 @@
 use hashbrown::HashMap;
 use std::sync::Arc;
 
+use super::branches::{ON_BRANCH, Output, pivots};
 use super::table_contents::contents;
-use super::{Attr, Attrs, Graph, Library, NodeId, Shape, TensorRef};
+use super::{Attr, Attrs, Graph, Library, NodeId, Shape, TensorRef, TensorType};
 use crate::error::{Error, Result};
 use crate::proto::{AttrValue, GraphDef, NodeDef, TensorProto, TensorShapeProto, attr_value};
 use crate::tensor::{Constant, DType, Inline, element_count};
@@ -22,10 +23,21 @@ pub struct Part {
     pub shapes: HashMap<String, Shape>,
     /// Placeholders with a default that are what reads them decides: `true` where the default is their value.
     pub defaults: HashMap<String, bool>,
+    /// Nodes that become placeholders, with the types of their outputs. What they read is not looked at.
+    pub cuts: HashMap<String, Vec<TensorType>>,
+}
+
+impl Part {
+    /// Whether a node is imported without what it reads.
+    fn is_source(&self, node: &NodeDef) -> bool {
+        self.values.contains_key(&node.name)
+            || self.cuts.contains_key(&node.name)
+            || self.defaults.get(&node.name).is_some_and(|is_default| !is_default)
+    }
 }
 
 /// Builds the graph that `definition` describes. Control inputs are left out: they order side effects, of which
-/// inference has none.
+/// inference has none. Those that place a node on a branch become inputs (see [`super::branches`]).
 ///
 /// # Errors
 /// Where a node reads one that does not exist, nodes read each other in a circle, or an attribute does not make
@@ -39,8 +51,16 @@ pub fn import(definition: &GraphDef) -> Result<Graph> {
 /// # Errors
 /// As for [`import`]; what the roots do not need is not looked at.
 pub fn import_part(definition: &GraphDef, part: &Part) -> Result<Graph> {
-    let mut graph = Graph::with_library(definition.library.as_ref().map(Library::new).unwrap_or_default());
-    let order = in_order(definition, part)?;
+    let library = definition.library.as_ref().map(Library::new).unwrap_or_default();
+    let pivots = pivots(definition);
+    let order = in_order(definition, part, &pivots)?;
+    let mut importing = Importing {
+        definition,
+        part,
+        pivots,
+        graph: Graph::with_library(library),
+        on_branch: HashMap::new(),
+    };
     // Of an op that nothing is known of, those outputs exist that are read.
     let mut ports: HashMap<&str, usize> = HashMap::new();
     for &index in &order {
@@ -50,40 +70,108 @@ pub fn import_part(definition: &GraphDef, part: &Part) -> Result<Graph> {
         }
     }
     for index in order {
-        let node = &definition.node[index];
-        if let Some(value) = part.values.get(&node.name) {
-            graph.add(&node.name, "Const", vec![], [("value", Attr::Tensor(value.clone()))].into())?;
-            continue;
+        let at_least = ports.get(definition.node[index].name.as_str()).copied().unwrap_or(0);
+        importing.add(index, at_least)?;
+    }
+    Ok(importing.graph)
+}
+
+/// A graph that is being imported.
+struct Importing<'a> {
+    definition: &'a GraphDef,
+    part: &'a Part,
+    pivots: HashMap<usize, Vec<Output>>,
+    graph: Graph,
+    /// What the readers of a tensor read that only a control edge places on a branch.
+    on_branch: HashMap<TensorRef, TensorRef>,
+}
+
+impl Importing<'_> {
+    /// Adds a node, whose inputs have been added.
+    fn add(&mut self, index: usize, at_least: usize) -> Result<()> {
+        let node = &self.definition.node[index];
+        let (name, graph) = (node.name.as_str(), &mut self.graph);
+        if let Some(value) = self.part.values.get(name) {
+            graph.add(name, "Const", vec![], [("value", Attr::Tensor(value.clone()))].into())?;
+            return Ok(());
+        }
+        if let Some(types) = self.part.cuts.get(name) {
+            graph.add(name, "Placeholder", vec![], placeholder_attrs(types))?;
+            return Ok(());
         }
         let inputs: Result<Vec<TensorRef>> = data_inputs(node)
-            .map(|(name, port)| {
-                let node = graph.find(name).ok_or_else(|| missing_input(node, name))?;
-                Ok(TensorRef { node, port })
+            .map(|(input, port)| {
+                let id = graph.find(input).ok_or_else(|| missing_input(node, input))?;
+                let tensor = TensorRef { node: id, port };
+                Ok(self.on_branch.get(&tensor).copied().unwrap_or(tensor))
             })
             .collect();
-        let at_least = ports.get(node.name.as_str()).copied().unwrap_or(0);
-        match (part.shapes.get(&node.name), part.defaults.get(&node.name)) {
+        let id = match (self.part.shapes.get(name), self.part.defaults.get(name)) {
             (None, None) if matches!(node.op.as_str(), "HashTable" | "HashTableV2") => {
                 let mut attrs = attributes(node)?;
-                for (name, constant) in
-                    ["keys", "values"].into_iter().zip(contents(definition, &node.name).into_iter().flatten())
-                {
+                let found = contents(self.definition, name);
+                for (name, constant) in ["keys", "values"].into_iter().zip(found.into_iter().flatten()) {
                     attrs.extend(attributes(constant)?.remove("value").map(|value| (name.to_owned(), value)));
                 }
-                graph.add(&node.name, &node.op, vec![], attrs)?
+                graph.add(name, &node.op, vec![], attrs)?
             }
-            (None, None) => add_node(&mut graph, node, &node.name, inputs?, at_least)?,
-            (_, Some(true)) => graph.add(&node.name, "Identity", inputs?, Attrs::new())?,
+            (None, None) if is_shape_unknown(self.definition, node) => {
+                let mut attrs = attributes(node)?;
+                attrs.insert("shape", Attr::Shape(Shape::UNKNOWN));
+                graph.add(name, &node.op, vec![], attrs)?
+            }
+            (None, None) => add_node(graph, node, name, inputs?, at_least)?,
+            (_, Some(true)) => graph.add(name, "Identity", inputs?, Attrs::new())?,
             (shape, ignored) => {
                 let mut attrs = attributes(node)?;
                 attrs.extend(shape.map(|shape| ("shape", Attr::Shape(shape.clone()))));
                 let op = if ignored.is_some() { "Placeholder" } else { node.op.as_str() };
                 let inputs = if ignored.is_some() { vec![] } else { inputs? };
-                graph.add(&node.name, op, inputs, attrs)?
+                graph.add(name, op, inputs, attrs)?
             }
         };
+        self.place_on_branches(index, id)
     }
-    Ok(graph)
+
+    /// Lets the readers of a node read what is on the branches that control edges place the node on.
+    fn place_on_branches(&mut self, index: usize, id: NodeId) -> Result<()> {
+        let Some(pivots) = self.pivots.get(&index).filter(|_| !self.graph.node(id).is_variable()) else {
+            return Ok(());
+        };
+        let pivots: Vec<TensorRef> = pivots
+            .iter()
+            .filter_map(|&(switch, port)| {
+                Some(TensorRef { node: self.graph.find(&self.definition.node[switch].name)?, port })
+            })
+            .collect();
+        for port in 0..self.graph.node(id).outputs.len() {
+            let tensor = TensorRef { node: id, port };
+            let name = format!("{}/on_branch_{port}", self.graph.node(id).name);
+            let inputs = [&[tensor], &pivots[..]].concat();
+            let on_branch = self.graph.add(name, ON_BRANCH, inputs, Attrs::new())?;
+            self.on_branch.insert(tensor, on_branch.into());
+        }
+        Ok(())
+    }
+}
+
+/// The last version of graphs in which the shape `{}` of a placeholder stands for a shape that nobody declared.
+///
+/// Source: the shape function of `Placeholder` in `tensorflow/core/ops/array_ops.cc`.
+const LAST_WITHOUT_SCALARS: i32 = 21;
+
+/// Whether a placeholder's shape is unknown, although it declares one.
+fn is_shape_unknown(definition: &GraphDef, node: &NodeDef) -> bool {
+    let producer = definition.versions.as_ref().map_or(0, |versions| versions.producer);
+    node.op == "Placeholder"
+        && producer <= LAST_WITHOUT_SCALARS
+        && declared_shape(node).is_some_and(|shape| shape.rank() == Some(0))
+}
+
+/// The attributes of a placeholder with outputs of these types.
+pub fn placeholder_attrs(types: &[TensorType]) -> Attrs {
+    let (dtypes, shapes) = types.iter().map(|known| (known.dtype, known.shape.clone())).unzip();
+    [("output_types", Attr::Types(dtypes)), ("output_shapes", Attr::Shapes(shapes))].into()
 }
 
 /// Adds the node that `definition` describes under a name of its own.
@@ -150,8 +238,8 @@ pub fn data_inputs(node: &NodeDef) -> impl Iterator<Item = (&str, usize)> {
     })
 }
 
-/// The places of the nodes, each after those it reads. Nodes that are in order stay in their order.
-fn in_order(definition: &GraphDef, part: &Part) -> Result<Vec<usize>> {
+/// The indices of the nodes, each after those it reads. Nodes that are in order stay in their order.
+fn in_order(definition: &GraphDef, part: &Part, pivots: &HashMap<usize, Vec<Output>>) -> Result<Vec<usize>> {
     #[derive(Clone, Copy, PartialEq)]
     enum State {
         New,
@@ -176,14 +264,16 @@ fn in_order(definition: &GraphDef, part: &Part) -> Result<Vec<usize>> {
                 stack.pop();
                 continue;
             }
-            if matches!(node.op.as_str(), "Enter" | "RefEnter" | "Exit" | "RefExit") {
+            let is_source = part.is_source(node);
+            if !is_source && matches!(node.op.as_str(), "Enter" | "RefEnter" | "Exit" | "RefExit") {
                 return Err(loop_of_tensorflow_1(node));
             }
             state[index] = State::Open;
             let mut is_ready = true;
-            let is_value = part.values.contains_key(&node.name)
-                || part.defaults.get(&node.name).is_some_and(|is_default| !is_default);
-            for (name, _) in data_inputs(node).filter(|_| !is_value) {
+            let read = data_inputs(node).map(|(name, _)| name);
+            let switches = pivots.get(&index).into_iter().flatten();
+            let read = read.chain(switches.map(|&(switch, _)| definition.node[switch].name.as_str()));
+            for name in read.filter(|_| !is_source) {
                 let &input = places.get(name).ok_or_else(|| missing_input(node, name))?;
                 match state[input] {
                     State::Done => {}

@@ -3,6 +3,7 @@
 //! `graph::import` fills it from a GraphDef, `slim` by drawing; everything after that is shared.
 
 pub mod attr;
+pub mod branches;
 pub mod function;
 pub mod import;
 pub mod infer;
@@ -121,6 +122,11 @@ impl Graph {
     /// The functions that its nodes can call.
     pub fn library(&self) -> &Library {
         &self.library
+    }
+
+    /// Lets its nodes call the functions of another library, which has all that they call now.
+    pub fn set_library(&mut self, library: Library) {
+        self.library = library;
     }
 
     /// Adds a node and infers the types of its outputs.

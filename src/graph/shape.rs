@@ -71,6 +71,16 @@ impl Shape {
         dims.collect::<Option<Vec<_>>>().map(Self::new)
     }
 
+    /// What is known of the shape of a tensor that has this shape or the other.
+    pub fn union(&self, other: &Shape) -> Shape {
+        match (self.dims(), other.dims()) {
+            (Some(a), Some(b)) if a.len() == b.len() => {
+                Self::new(a.iter().zip(b).map(|(a, b)| if a == b { *a } else { None }).collect())
+            }
+            _ => Self::UNKNOWN,
+        }
+    }
+
     /// Whether a tensor could have both shapes.
     pub fn is_compatible_with(&self, other: &Shape) -> bool {
         match (&self.0, &other.0) {

@@ -15,6 +15,7 @@ use super::support;
 use crate::error::Result;
 use crate::graph::{Argument, Graph, Node, NodeId, TensorRef, TensorType};
 use crate::onnx::{self, Model, TensorInfo};
+use crate::passes::conditionals::call_branches;
 use crate::passes::fold::simplify;
 
 /// A tensor that a function is given: what stands for it, and what is known of it.
@@ -50,7 +51,9 @@ impl<'a> Lowering<'a> {
     /// # Errors
     /// Where its nodes make no sense for what it is given.
     pub fn draw(&mut self, node: &Node, what: &str, function: &str, given: &[Given]) -> Result<Drawn> {
-        let scope = self.scope(&format!("{}/{what}", node.name));
+        // The nodes of a function that was built of this graph's have names of their own.
+        let is_built = self.graph.library().is_built(function);
+        let scope = if is_built { String::new() } else { self.scope(&format!("{}/{what}", node.name)) };
         let arguments: Vec<Argument> = given
             .iter()
             .map(|given| match &given.value {
@@ -64,6 +67,7 @@ impl<'a> Lowering<'a> {
         let results: Vec<String> = drawn.results.iter().map(named).collect();
         let arguments: Vec<String> = drawn.arguments.iter().map(named).collect();
         let simple = simplify(drawn.graph, &results).map_err(within)?;
+        let simple = call_branches(simple, &results).map_err(within)?;
         let missing = |name: &str| node.error(format!("nothing computes {name} of its function"));
         let found: Result<Vec<TensorRef>> =
             results.iter().map(|name| simple.find_tensor(name).ok_or_else(|| missing(name))).collect();

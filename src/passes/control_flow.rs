@@ -1,15 +1,16 @@
-//! Branches: which one is taken, and on which one a tensor is.
+//! Conditionals: which branch a known condition takes, and what makes a branch.
 
 use crate::eval::Tensor;
-use crate::graph::{Attr, Node, TensorRef};
+use crate::graph::{Attr, Node};
 
-/// One side of a condition that is decided when the model runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Branch {
-    /// What decides.
-    pub condition: TensorRef,
-    /// Whether it is the side that is taken where the condition holds.
-    pub is_true: bool,
+/// Whether a node forwards its first input to one of several branches, which its second input chooses.
+pub fn is_switch(node: &Node) -> bool {
+    matches!(node.op.as_str(), "Switch" | "RefSwitch" | "_SwitchN")
+}
+
+/// Whether a node brings branches together again.
+pub fn is_merge(node: &Node) -> bool {
+    matches!(node.op.as_str(), "Merge" | "RefMerge")
 }
 
 /// The function of the branch that an `If` takes on a known condition: a truth value, or a number that is not zero.

@@ -1,11 +1,13 @@
 //! What is known before the model runs: constants are computed, branches on constants are taken, calls are
-//! replaced by what they call.
+//! replaced by what they call. Branches that are only decided when the model runs stay as they are, between `Switch` and
+//! `Merge`.
 
 use hashbrown::{HashMap, HashSet};
 
-use super::control_flow::{Branch, taken_branch};
+use super::control_flow::{is_merge, is_switch, taken_branch};
 use crate::error::Result;
 use crate::eval::{Tensor, evaluate, is_evaluated};
+use crate::graph::branches::ON_BRANCH;
 use crate::graph::{Attr, Attrs, Graph, Node, TensorRef};
 use crate::tensor::Constant;
 
@@ -55,8 +57,6 @@ struct Simplifying<'a> {
     places: HashMap<TensorRef, Place>,
     /// Nodes whose names have to stay.
     kept: &'a HashSet<&'a str>,
-    /// The branch of a `Switch` that a tensor of the new graph is on, where it is decided when the model runs.
-    branches: HashMap<TensorRef, Vec<Branch>>,
     /// Whether a function was drawn, whose nodes have not been looked at.
     has_drawn: bool,
 }
@@ -68,7 +68,6 @@ impl<'a> Simplifying<'a> {
             new: Graph::with_library(old.library().clone()),
             places: HashMap::new(),
             kept,
-            branches: HashMap::new(),
             has_drawn: false,
         }
     }
@@ -93,14 +92,15 @@ impl<'a> Simplifying<'a> {
                 Place::Dead => None,
             })
             .collect();
-        if node.op == "Merge" || node.op == "RefMerge" {
+        if is_merge(node) {
             return self.merged(node, inputs, &live);
         }
         if live.len() < inputs.len() {
             return Ok(vec![Place::Dead; node.outputs.len()]);
         }
         match node.op.as_str() {
-            "Switch" | "RefSwitch" => return self.switched(node, &live),
+            "Switch" | "RefSwitch" => return self.switched(node, live),
+            ON_BRANCH => return self.on_branch(node, &live),
             "PartitionedCall" | "StatefulPartitionedCall" => {
                 if let Some(Attr::Function(function)) = node.attrs.get("f") {
                     return self.drawn(node, function, &live);
@@ -115,27 +115,17 @@ impl<'a> Simplifying<'a> {
             _ => {}
         }
         if let Some(values) = self.evaluated(node, &live)? {
-            return self.constants(node, values);
+            let constants = self.constants(node, values)?;
+            return self.where_inputs_are(node, &live, constants);
         }
         self.copied(node, live)
     }
 
     fn copied(&mut self, node: &Node, inputs: Vec<TensorRef>) -> Result<Vec<Place>> {
-        let mut branches: Vec<Branch> =
-            inputs.iter().filter_map(|input| self.branches.get(input)).flatten().copied().collect();
-        branches.sort_unstable();
-        branches.dedup();
         let (name, count) = (self.unique(&node.name), node.outputs.len());
         let id = self.new.add_with_outputs(name, &node.op, inputs, node.attrs.clone(), count)?;
-        let outputs = (0..self.new.node(id).outputs.len()).map(|port| TensorRef { node: id, port });
-        Ok(outputs
-            .map(|tensor| {
-                if !branches.is_empty() {
-                    self.branches.insert(tensor, branches.clone());
-                }
-                Place::At(tensor)
-            })
-            .collect())
+        let count = self.new.node(id).outputs.len();
+        Ok((0..count).map(|port| Place::At(TensorRef { node: id, port })).collect())
     }
 
     /// A name for a node: its own, unless something that was drawn has it.
@@ -151,7 +141,7 @@ impl<'a> Simplifying<'a> {
     fn known(&self, tensor: TensorRef) -> Option<Result<Tensor>> {
         let node = self.new.node(tensor.node);
         match node.op.as_str() {
-            "Identity" | "StopGradient" | "EnsureShape" => self.known(*node.inputs.first()?),
+            "Identity" | "StopGradient" | "EnsureShape" | ON_BRANCH => self.known(*node.inputs.first()?),
             "IdentityN" => self.known(*node.inputs.get(tensor.port)?),
             _ => {
                 let constant = node.constant().filter(|constant| constant.len() <= MAX_ELEMENTS)?;
@@ -235,66 +225,103 @@ impl<'a> Simplifying<'a> {
         self.named(node, results)
     }
 
-    /// A `Switch` hands its input to the branch that is taken. Where that is decided when the model runs, both are
-    /// computed, and the `Merge` chooses.
-    fn switched(&mut self, node: &Node, inputs: &[TensorRef]) -> Result<Vec<Place>> {
-        let &[data, condition] = inputs else { return Err(node.error("it has not two inputs")) };
+    /// A `Switch` forwards its input to the branch that is taken. Where that is decided when the model runs, it stays, but
+    /// what is known before stays known on its branches.
+    fn switched(&mut self, node: &Node, inputs: Vec<TensorRef>) -> Result<Vec<Place>> {
+        let [data, condition] = inputs[..] else {
+            return Err(node.error(format!("it has {} inputs instead of 2", inputs.len())));
+        };
         if let Some(flags) = self.known(condition).transpose()?.and_then(|condition| condition.flags()) {
             let is_true = flags.first() == Some(&true);
             let branch = |taken: bool| if taken { Place::At(data) } else { Place::Dead };
             return Ok(vec![branch(!is_true), branch(is_true)]);
         }
-        let mut outputs = vec![];
-        for is_true in [false, true] {
-            let name = self.unique(&format!("{}/{is_true}", node.name));
-            let tensor = TensorRef::from(self.new.add(name, "Identity", vec![data], Attrs::new())?);
-            let mut branches = self.branches.get(&data).cloned().unwrap_or_default();
-            branches.push(Branch { condition, is_true });
-            self.branches.insert(tensor, branches);
-            outputs.push(Place::At(tensor));
+        let is_known = self.is_fixed(data);
+        let outputs = self.copied(node, inputs)?;
+        if !is_known {
+            return Ok(outputs);
         }
-        Ok(outputs)
+        let on_branch = |(port, output): (usize, Place)| match output {
+            Place::At(pivot) => {
+                self.add_on_branch(&format!("{}/on_branch_{port}", node.name), data, &[pivot]).map(Place::At)
+            }
+            Place::Dead => Ok(Place::Dead),
+        };
+        outputs.into_iter().enumerate().map(on_branch).collect()
+    }
+
+    /// Whether a tensor is a constant or a variable.
+    fn is_fixed(&self, tensor: TensorRef) -> bool {
+        let node = self.new.node(tensor.node);
+        match (node.op.as_str(), node.inputs.first()) {
+            ("Identity" | "ReadVariableOp" | ON_BRANCH, Some(&input)) => self.is_fixed(input),
+            _ => node.constant().is_some() || node.is_variable(),
+        }
+    }
+
+    fn add_on_branch(&mut self, name: &str, value: TensorRef, pivots: &[TensorRef]) -> Result<TensorRef> {
+        let (name, inputs) = (self.unique(name), [&[value], pivots].concat());
+        self.new.add(name, ON_BRANCH, inputs, Attrs::new()).map(TensorRef::from)
+    }
+
+    /// A value on branches that are decided before the model runs is on those that are not.
+    fn on_branch(&mut self, node: &Node, inputs: &[TensorRef]) -> Result<Vec<Place>> {
+        let Some((&value, pivots)) = inputs.split_first() else { return Err(node.error("it has no inputs")) };
+        let open = |pivot: &TensorRef| match is_switch(self.new.node(pivot.node)) {
+            true => vec![*pivot],
+            false => self.pivots(*pivot).to_vec(),
+        };
+        let pivots: Vec<TensorRef> = pivots.iter().flat_map(open).collect();
+        if pivots.is_empty() {
+            return Ok(vec![Place::At(value)]);
+        }
+        Ok(vec![Place::At(self.add_on_branch(&node.name, value, &pivots)?)])
+    }
+
+    /// Constants on the branches of what they were computed from.
+    fn where_inputs_are(
+        &mut self,
+        node: &Node,
+        inputs: &[TensorRef],
+        constants: Vec<Place>,
+    ) -> Result<Vec<Place>> {
+        let mut pivots: Vec<TensorRef> =
+            inputs.iter().flat_map(|&input| self.pivots(input)).copied().collect();
+        if pivots.is_empty() {
+            return Ok(constants);
+        }
+        pivots.sort_unstable();
+        pivots.dedup();
+        let on_branch = |(port, constant): (usize, Place)| match constant {
+            Place::At(constant) => self
+                .add_on_branch(&format!("{}/on_branch_{port}", node.name), constant, &pivots)
+                .map(Place::At),
+            Place::Dead => Ok(Place::Dead),
+        };
+        constants.into_iter().enumerate().map(on_branch).collect()
+    }
+
+    /// The `Switch` outputs of the branches that a known value is on.
+    fn pivots(&self, tensor: TensorRef) -> &[TensorRef] {
+        let node = self.new.node(tensor.node);
+        match (node.op.as_str(), node.inputs.split_first()) {
+            (ON_BRANCH, Some((_, pivots))) => pivots,
+            ("Identity" | "StopGradient" | "EnsureShape", Some((&input, _))) => self.pivots(input),
+            _ => &[],
+        }
     }
 
     fn merged(&mut self, node: &Node, inputs: &[Place], live: &[TensorRef]) -> Result<Vec<Place>> {
-        let merged = match live[..] {
-            [] => return Ok(vec![Place::Dead; 2]),
+        match live[..] {
+            [] => Ok(vec![Place::Dead; 2]),
             [one] => {
                 let index = inputs.iter().position(|input| *input != Place::Dead).unwrap_or(0) as i32;
                 let index = self
                     .constant(&format!("{}/value_index", node.name), Constant::from_i32(vec![], &[index]))?;
-                return self.named(node, vec![one, index]);
+                self.named(node, vec![one, index])
             }
-            [a, b] => self.chosen(node, a, b)?,
-            _ => None,
-        };
-        let Some(chosen) = merged else {
-            return Err(node
-                .error("which of its branches is taken is only known when the model runs")
-                .advice("fix what decides it with --freeze NAME=VALUE"));
-        };
-        Ok(vec![Place::At(chosen), Place::Dead])
-    }
-
-    /// The choice between two branches of one condition.
-    fn chosen(&mut self, node: &Node, a: TensorRef, b: TensorRef) -> Result<Option<TensorRef>> {
-        let none = vec![];
-        let of = |tensor: TensorRef| self.branches.get(&tensor).unwrap_or(&none);
-        let decided = of(a).iter().find_map(|branch| {
-            let other = Branch { is_true: !branch.is_true, ..*branch };
-            of(b).contains(&other).then_some(*branch)
-        });
-        let Some(Branch { condition, is_true }) = decided else { return Ok(None) };
-        let rest: Vec<Branch> =
-            of(a).iter().filter(|branch| branch.condition != condition).copied().collect();
-        let (yes, no) = if is_true { (a, b) } else { (b, a) };
-        let name = self.unique(&node.name);
-        let tensor =
-            TensorRef::from(self.new.add(name, "SelectV2", vec![condition, yes, no], Attrs::new())?);
-        if !rest.is_empty() {
-            self.branches.insert(tensor, rest);
+            _ => self.copied(node, live.to_vec()),
         }
-        Ok(Some(tensor))
     }
 }
 
@@ -362,9 +389,26 @@ mod tests {
     }
 
     #[test]
-    fn a_branch_that_the_model_decides_becomes_a_choice() {
+    fn a_branch_that_the_model_decides_stays() {
         let graph = switched(|graph| input(graph, "c", DType::Bool, Shape::scalar()));
         let simple = simplified(&graph, "out");
-        assert_eq!(simple.node(simple.find("out").unwrap()).op, "SelectV2");
+        assert_eq!(simple.node(simple.find("out").unwrap()).op, "Merge");
+    }
+
+    #[test]
+    fn what_is_computed_from_constants_on_a_branch_is_a_constant_on_that_branch() {
+        let mut graph = Graph::new();
+        let condition = input(&mut graph, "c", DType::Bool, Shape::scalar());
+        let one = constant(&mut graph, "one", Constant::from_i32(vec![], &[1]));
+        let switch =
+            graph.add_with_outputs("switch", "Switch", vec![one, condition], Attrs::new(), 2).unwrap();
+        let two = add(&mut graph, "two", "AddV2", &[TensorRef { node: switch, port: 1 }, one]);
+        graph.add_with_outputs("out", "Merge", vec![switch.into(), two], Attrs::new(), 2).unwrap();
+        let simple = simplified(&graph, "out");
+        let out = simple.node(simple.find("out").unwrap());
+        let on_branch = simple.node(out.inputs[1].node);
+        assert_eq!(on_branch.op, ON_BRANCH);
+        assert_eq!(simple.constant(on_branch.inputs[0]).unwrap().to_i64s().unwrap().unwrap(), [2]);
+        assert_eq!(on_branch.inputs[1].port, 1);
     }
 }

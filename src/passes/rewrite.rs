@@ -3,6 +3,7 @@
 use hashbrown::HashMap;
 
 use crate::error::Result;
+use crate::graph::branches::ON_BRANCH;
 use crate::graph::{Attrs, Graph, Node, NodeId, TensorRef};
 
 /// The copy of a graph that is being drawn.
@@ -61,7 +62,7 @@ impl Rewriting<'_> {
     pub fn source(&self, tensor: TensorRef) -> &Node {
         let node = self.old.node(tensor.node);
         match (node.op.as_str(), node.inputs.first()) {
-            ("Identity" | "StopGradient" | "ReadVariableOp", Some(&input)) => self.source(input),
+            ("Identity" | "StopGradient" | "ReadVariableOp" | ON_BRANCH, Some(&input)) => self.source(input),
             ("IdentityN", _) => node.inputs.get(tensor.port).map_or(node, |&input| self.source(input)),
             _ => node,
         }

@@ -3,6 +3,7 @@
 use super::partial::{self, Length};
 use super::{InferenceFunction, Inputs};
 use crate::error::Result;
+use crate::graph::branches::ON_BRANCH;
 use crate::graph::slice::StridedSlice;
 use crate::graph::{Attr, Node, Shape, TensorType};
 use crate::tensor::DType;
@@ -18,11 +19,13 @@ pub fn function(op: &str) -> Option<InferenceFunction> {
         | "Snapshot"
         | "ReadVariableOp"
         | "PreventGradient"
-        | "PlaceholderWithDefault" => like_first_input,
+        | "PlaceholderWithDefault"
+        | ON_BRANCH => like_first_input,
         "QueueDequeueManyV2" | "QueueDequeueUpToV2" | "QueueDequeueMany" | "QueueDequeueUpTo" => dequeued,
         "QueueDequeueV2" | "QueueDequeue" => dequeued,
         "IdentityN" => like_inputs,
         "Switch" | "RefSwitch" => |inputs, _| Ok(vec![inputs.tensor_type(0)?.clone(); 2]),
+        "_SwitchN" => switch_n,
         "Merge" | "RefMerge" => merge,
         "Shape" => shape,
         "Reshape" => reshape,
@@ -85,10 +88,23 @@ fn dequeued(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
 }
 
 /// The one of its inputs that is there, and which one that was.
+/// The most branches of a `_SwitchN`: what a file claims is not allocated.
+const MOST_BRANCHES: i64 = 4096;
+
+fn switch_n(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    match node.int("num_outs", 0) {
+        count @ 1..=MOST_BRANCHES => Ok(vec![inputs.tensor_type(0)?.clone(); count as usize]),
+        count => Err(node.error(format!("it has {count} outputs"))),
+    }
+}
+
+/// What its inputs have in common: one of them is the output.
 fn merge(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let first = inputs.tensor_type(0)?;
-    let is_same = |index: usize| inputs.shape(index).is_ok_and(|shape| *shape == first.shape);
-    let shape = if (1..node.inputs.len()).all(is_same) { first.shape.clone() } else { Shape::UNKNOWN };
+    let mut shape = first.shape.clone();
+    for index in 1..node.inputs.len() {
+        shape = shape.union(inputs.shape(index)?);
+    }
     Ok(vec![TensorType::new(first.dtype, shape), TensorType::new(DType::Int32, Shape::scalar())])
 }
 

@@ -5,7 +5,7 @@
 
 use super::{InferenceFunction, Inputs};
 use crate::error::Result;
-use crate::graph::{Argument, Attr, Function, Graph, Node, Shape, TensorRef, TensorType};
+use crate::graph::{Argument, Attr, Graph, Node, Shape, TensorRef, TensorType};
 use crate::tensor::DType;
 
 /// The inference functions of this family.
@@ -41,7 +41,7 @@ fn chosen(inputs: &Inputs<'_>, node: &Node, branches: &[&str]) -> Result<Vec<Ten
     for branch in branches {
         // A branch that makes no sense for these shapes may be one that is never taken.
         let Ok(function) = inputs.graph.library().function(branch, "", &given) else { continue };
-        let types = result_types(&function);
+        let types = function.result_types();
         joined = Some(match joined {
             None => types,
             Some(known) if known.len() == types.len() => {
@@ -56,7 +56,7 @@ fn chosen(inputs: &Inputs<'_>, node: &Node, branches: &[&str]) -> Result<Vec<Ten
 fn call(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let given = arguments(inputs.graph, &node.inputs);
     let function = inputs.graph.library().function(node.function("f")?, "", &given)?;
-    Ok(with_declared(node, "Tout", Some(result_types(&function))))
+    Ok(with_declared(node, "Tout", Some(function.result_types())))
 }
 
 /// The types of what a loop carries: those that hold before every iteration.
@@ -77,7 +77,7 @@ fn while_loop(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
             })
             .collect();
         let Ok(function) = graph.library().function(body, "", &given) else { break };
-        let results = result_types(&function);
+        let results = function.result_types();
         let mut is_settled = true;
         for (index, result) in results.iter().enumerate().filter(|&(index, _)| !invariants[index]) {
             let before = types.get(index).ok_or_else(|| node.error("its body computes too many tensors"))?;
@@ -108,19 +108,9 @@ fn constant(graph: &Graph, tensor: TensorRef) -> Option<Argument> {
     graph.constant(tensor).cloned().map(Argument::Known)
 }
 
-fn result_types(function: &Function) -> Vec<TensorType> {
-    function.results.iter().map(|&result| function.graph.tensor_type(result).clone()).collect()
-}
-
 /// What is known of a tensor that is one or the other.
 fn join(a: &TensorType, b: &TensorType) -> TensorType {
-    let shape = match (a.shape.dims(), b.shape.dims()) {
-        (Some(a), Some(b)) if a.len() == b.len() => {
-            Shape::new(a.iter().zip(b).map(|(a, b)| if a == b { *a } else { None }).collect())
-        }
-        _ => Shape::UNKNOWN,
-    };
-    TensorType::new(a.dtype, shape)
+    TensorType::new(a.dtype, a.shape.union(&b.shape))
 }
 
 /// What is known of a list before each iteration that writes to it: its elements have one shape, which is first seen

@@ -46,7 +46,7 @@ impl<'a> Inputs<'a> {
     }
 
     fn constant(&self, index: usize) -> Option<&'a Constant> {
-        self.graph.constant(*self.node.inputs.get(index)?)
+        self.graph.constant(partial::origin(self.graph, *self.node.inputs.get(index)?))
     }
 
     /// What is known of the elements of an input that holds the lengths of axes; `None` where not even their number

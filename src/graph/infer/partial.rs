@@ -3,6 +3,7 @@
 //!
 //! Source: `ShapeRefiner::ConstantPartialShape` in `tensorflow/core/common_runtime/shape_refiner.cc`.
 
+use crate::graph::branches::ON_BRANCH;
 use crate::graph::slice::StridedSlice;
 use crate::graph::{Graph, TensorRef};
 use crate::tensor::Constant;
@@ -41,7 +42,7 @@ impl From<Option<i64>> for Length {
 pub fn origin(graph: &Graph, tensor: TensorRef) -> TensorRef {
     let node = graph.node(tensor.node);
     match (node.op.as_str(), node.inputs.first()) {
-        ("Identity" | "StopGradient", Some(&input)) => origin(graph, input),
+        ("Identity" | "StopGradient" | "Switch" | ON_BRANCH, Some(&input)) => origin(graph, input),
         _ => tensor,
     }
 }
@@ -61,7 +62,7 @@ fn follow(graph: &Graph, tensor: TensorRef, depth: usize) -> Option<Vec<Length>>
             let values = node.constant().map(Constant::to_i64s)?.ok()??;
             Some(values.into_iter().map(Length::Known).collect())
         }
-        "Identity" | "Cast" | "StopGradient" | "ExpandDims" | "Squeeze" => input(0),
+        "Identity" | "Cast" | "StopGradient" | "ExpandDims" | "Squeeze" | "Switch" | ON_BRANCH => input(0),
         "Shape" => {
             let measured = origin(graph, *node.inputs.first()?);
             let dims = graph.shape(*node.inputs.first()?).dims()?.iter().enumerate();

@@ -1,0 +1,214 @@
+//! Nodes that only a control edge places on a branch of a conditional of TensorFlow 1.
+//!
+//! `tf.cond` runs the ops of a branch when the `Switch` before them forwards a value to that branch. An op without inputs
+//! from there, such as a constant, has a control edge from the branch's pivot instead. The import drops control edges, so
+//! what these say about branches is kept as a data edge: the readers of such a node read an [`ON_BRANCH`] node.
+//!
+//! Source: `CondContext._AddOpInternal` in `tensorflow/python/ops/control_flow_ops.py`.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use hashbrown::HashMap;
+
+use super::import::data_inputs;
+use crate::proto::{GraphDef, NodeDef};
+
+/// The op of a node that forwards its first input and is on the branches of its other inputs. It is not one of
+/// TensorFlow's.
+pub const ON_BRANCH: &str = "OnBranch";
+
+/// An output of a node: the node's index and the port.
+pub type Output = (usize, usize);
+
+/// The branches of conditionals, each as the tensor that decides and the port of the `Switch`.
+type Branches<'a> = BTreeSet<((&'a str, usize), usize)>;
+
+/// For the nodes that only control edges place on branches, the `Switch` outputs of these branches.
+pub fn pivots(definition: &GraphDef) -> HashMap<usize, Vec<Output>> {
+    if !definition.node.iter().any(is_switch) {
+        return HashMap::new();
+    }
+    Finder::new(definition).run()
+}
+
+/// Whether a node forwards its first input to one of several branches.
+fn is_switch(node: &NodeDef) -> bool {
+    matches!(node.op.as_str(), "Switch" | "RefSwitch" | "_SwitchN")
+}
+
+struct Finder<'a> {
+    definition: &'a GraphDef,
+    indices: HashMap<&'a str, usize>,
+    /// The branches that each node is on, as far as they have been found.
+    found: Vec<Option<Rc<Branches<'a>>>>,
+    /// A `Switch` output for each branch.
+    switches: HashMap<((&'a str, usize), usize), Output>,
+    pivots: HashMap<usize, Vec<Output>>,
+}
+
+impl<'a> Finder<'a> {
+    fn new(definition: &'a GraphDef) -> Self {
+        let named = definition.node.iter().enumerate().map(|(index, node)| (node.name.as_str(), index));
+        Self {
+            definition,
+            indices: named.collect(),
+            found: vec![None; definition.node.len()],
+            switches: HashMap::new(),
+            pivots: HashMap::new(),
+        }
+    }
+
+    fn run(mut self) -> HashMap<usize, Vec<Output>> {
+        let mut is_open = vec![false; self.definition.node.len()];
+        for start in 0..self.definition.node.len() {
+            let mut stack = vec![start];
+            while let Some(&index) = stack.last() {
+                let before = stack.len();
+                // A node that is open already is part of a loop, whose back edge says nothing about branches.
+                if self.found[index].is_none() && !std::mem::replace(&mut is_open[index], true) {
+                    let inputs = self.inputs(index).chain(self.controls(index));
+                    stack.extend(inputs.filter(|&input| self.found[input].is_none() && !is_open[input]));
+                }
+                if stack.len() == before {
+                    if self.found[index].is_none() {
+                        self.found[index] = Some(self.branches(index));
+                    }
+                    stack.pop();
+                }
+            }
+        }
+        self.pivots
+    }
+
+    fn inputs(&self, index: usize) -> impl Iterator<Item = usize> {
+        data_inputs(&self.definition.node[index]).filter_map(|(name, _)| self.indices.get(name).copied())
+    }
+
+    fn controls(&self, index: usize) -> impl Iterator<Item = usize> {
+        let names = self.definition.node[index].input.iter().filter_map(|input| input.strip_prefix('^'));
+        names.filter_map(|name| self.indices.get(name).copied())
+    }
+
+    /// The tensor that decides to which branch a `Switch` forwards. The switches of one conditional read it themselves or
+    /// through an `Identity`.
+    fn decider(&self, node: &'a NodeDef) -> Option<(&'a str, usize)> {
+        let mut decider = data_inputs(node).nth(1).filter(|_| is_switch(node))?;
+        // No more steps than there are nodes, should they go in a circle.
+        for _ in 0..self.definition.node.len() {
+            let source = self.indices.get(decider.0).map(|&index| &self.definition.node[index]);
+            match source
+                .filter(|source| source.op == "Identity")
+                .and_then(|source| data_inputs(source).next())
+            {
+                Some(input) => decider = input,
+                None => break,
+            }
+        }
+        Some(decider)
+    }
+
+    /// The branches that an output is on.
+    fn of_output(&self, (index, port): Output) -> Rc<Branches<'a>> {
+        let node = &self.definition.node[index];
+        let branches = self.found[index].clone().unwrap_or_default();
+        match self.decider(node) {
+            Some(decider) => {
+                let mut branches = Branches::clone(&branches);
+                branches.insert((decider, port));
+                Rc::new(branches)
+            }
+            None => branches,
+        }
+    }
+
+    /// The branches that a node is on, whose inputs have been looked at.
+    fn branches(&mut self, index: usize) -> Rc<Branches<'a>> {
+        let node = &self.definition.node[index];
+        if let Some(decider) = self.decider(node) {
+            // Later switches of the same branch do not replace the first one, which is the pivot's.
+            for port in 0..=MOST_PORTS {
+                self.switches.entry((decider, port)).or_insert((index, port));
+            }
+        }
+        let inputs: Vec<Rc<Branches<'a>>> = data_inputs(node)
+            .filter_map(|(name, port)| Some(self.of_output((*self.indices.get(name)?, port))))
+            .collect();
+        let by_data = match node.op.as_str() {
+            "Merge" | "RefMerge" => merged(&inputs),
+            _ => union(&inputs),
+        };
+        let by_control: Vec<Rc<Branches<'a>>> =
+            self.controls(index).filter_map(|control| self.found[control].clone()).collect();
+        let by_control = union(&by_control);
+        let missing: Vec<_> = by_control.difference(&by_data).copied().collect();
+        if missing.is_empty() {
+            return by_data;
+        }
+        let pivots = missing.iter().filter_map(|branch| self.switches.get(branch).copied()).collect();
+        self.pivots.insert(index, pivots);
+        Rc::new(by_data.union(&by_control).copied().collect())
+    }
+}
+
+/// The highest port of a `Switch`; a `_SwitchN` with more branches has no pivots among its later ones.
+const MOST_PORTS: usize = 15;
+
+fn union<'a>(all: &[Rc<Branches<'a>>]) -> Rc<Branches<'a>> {
+    match all {
+        [] => Rc::default(),
+        [one] => one.clone(),
+        [first, rest @ ..] if rest.iter().all(|other| Rc::ptr_eq(first, other)) => first.clone(),
+        _ => Rc::new(all.iter().flat_map(|branches| branches.iter().copied()).collect()),
+    }
+}
+
+/// The branches that a `Merge` is on: those of its inputs, but for those that it brings together.
+fn merged<'a>(inputs: &[Rc<Branches<'a>>]) -> Rc<Branches<'a>> {
+    let all = union(inputs);
+    let is_shared = |branch: &&((&'a str, usize), usize)| inputs.iter().all(|input| input.contains(*branch));
+    Rc::new(all.iter().filter(is_shared).copied().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(name: &str, op: &str, inputs: &[&str]) -> NodeDef {
+        let input = inputs.iter().map(|&input| input.to_owned()).collect();
+        NodeDef { name: name.to_owned(), op: op.to_owned(), input, ..NodeDef::default() }
+    }
+
+    #[test]
+    fn a_constant_of_a_branch_has_the_switch_of_the_branch_as_its_pivot() {
+        let nodes = vec![
+            node("p", "Placeholder", &[]),
+            node("switch", "Switch", &["p", "p"]),
+            node("t", "Identity", &["switch:1"]),
+            node("f", "Identity", &["switch"]),
+            node("one", "Const", &["^t"]),
+            node("checked", "NoOp", &["^f"]),
+            node("two", "Const", &["^checked"]),
+            node("merge", "Merge", &["two", "one"]),
+            node("after", "Const", &["^merge"]),
+        ];
+        let pivots = pivots(&GraphDef { node: nodes, ..GraphDef::default() });
+        assert_eq!(pivots.len(), 3);
+        assert_eq!(pivots[&4], [(1, 1)]);
+        assert_eq!(pivots[&5], [(1, 0)]);
+        assert_eq!(pivots[&6], [(1, 0)]);
+    }
+
+    #[test]
+    fn a_control_edge_within_a_branch_adds_nothing() {
+        let nodes = vec![
+            node("p", "Placeholder", &[]),
+            node("x", "Placeholder", &[]),
+            node("pivot", "Switch", &["p", "p"]),
+            node("switch", "Switch", &["x", "p"]),
+            node("t", "Identity", &["pivot:1"]),
+            node("relu", "Relu", &["switch:1", "^t"]),
+        ];
+        assert!(pivots(&GraphDef { node: nodes, ..GraphDef::default() }).is_empty());
+    }
+}

@@ -1,0 +1,484 @@
+//! Conditionals of TensorFlow 1 as functions: what comes in has `Switch` and `Merge` around the nodes of each branch; what
+//! goes out has an `If`, or a `Case` for more than two branches, that calls a function for each.
+//!
+//! A node is on a branch if it reads, at any distance, what a `Switch` forwards to that branch. A function is built of the
+//! nodes that a `Merge` needs of one branch; what these read from outside becomes an argument. Conditionals inside of a
+//! branch are turned into functions when the branch is.
+//!
+//! Sources: `tf.cond` and `tf.case` in `tensorflow/python/ops/control_flow_ops.py` for what comes in; If and Case in
+//! `tensorflow/core/ops/functional_ops.cc` for what goes out.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use hashbrown::{HashMap, HashSet};
+
+use super::control_flow::{is_merge, is_switch};
+use crate::error::{Error, Result};
+use crate::graph::branches::ON_BRANCH;
+use crate::graph::{Attr, Attrs, Function, Graph, Library, Node, NodeId, TensorRef};
+use crate::tensor::{Constant, DType};
+
+/// One of the branches that a `Switch` forwards to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Branch {
+    /// The tensor that decides.
+    decider: TensorRef,
+    /// The port of the `Switch`.
+    port: usize,
+}
+
+type Branches = Rc<BTreeSet<Branch>>;
+
+/// How many conditionals of each decider lie before a node.
+type Levels = Rc<HashMap<TensorRef, usize>>;
+
+/// Turns the conditionals of a graph into nodes that call functions. `outputs` are the
+/// names of tensors that the graph has to have still.
+///
+/// # Errors
+/// Where branches do not come together as `tf.cond` and `tf.case` build them, or one of the outputs is on a branch.
+pub fn call_branches(graph: Graph, outputs: &[String]) -> Result<Graph> {
+    if !graph.nodes().any(|(_, node)| is_switch(node) || is_merge(node)) {
+        return Ok(graph);
+    }
+    let mut library = graph.library().clone();
+    let (new, moved) = with_calls(&graph, &mut library)?;
+    let is_lost =
+        |output: &&String| graph.find_tensor(output).is_some_and(|output| !moved.contains_key(&output));
+    match outputs.iter().find(is_lost) {
+        None => Ok(new),
+        Some(output) => {
+            let error = Error::new(output, "only one branch of a condition computes it");
+            Err(error.advice(
+                "choose an output behind the Merge of the branches, or fix the condition with --freeze NAME=VALUE",
+            ))
+        }
+    }
+}
+
+/// The graph with calls in the place of its conditionals, whose functions join the library, and where its tensors are in it.
+fn with_calls(graph: &Graph, library: &mut Library) -> Result<(Graph, HashMap<TensorRef, TensorRef>)> {
+    let mut building = Building::new(graph, library)?;
+    for (id, _) in graph.nodes().filter(|(_, node)| !is_switch(node)) {
+        if building.merges.contains_key(&id) {
+            if !building.moved.contains_key(&TensorRef::from(id)) {
+                building.call(&building.conditional(id))?;
+            }
+        } else if !building.branches.contains_key(&id) {
+            building.copy(id)?;
+        }
+    }
+    let Building { mut new, moved, .. } = building;
+    new.set_library(library.clone());
+    Ok((new, moved))
+}
+
+/// Several `Merge` nodes that bring the same branches together, and for each what it takes from each branch.
+#[derive(Debug, Clone)]
+struct Conditional {
+    decider: TensorRef,
+    /// The `Merge` nodes.
+    merges: Vec<NodeId>,
+}
+
+struct Building<'a> {
+    old: &'a Graph,
+    new: Graph,
+    library: &'a mut Library,
+    moved: HashMap<TensorRef, TensorRef>,
+    /// The branches that the outputs of each node are on; those of a `Switch` are on one more.
+    branches: HashMap<NodeId, Branches>,
+    /// For each `Merge` on no branch itself, the decider of the branches that it brings together and how many conditionals of
+    /// that decider lie before it.
+    merges: HashMap<NodeId, (TensorRef, usize)>,
+}
+
+impl<'a> Building<'a> {
+    fn new(old: &'a Graph, library: &'a mut Library) -> Result<Self> {
+        let new = Graph::with_library(library.clone());
+        let (moved, merges) = (HashMap::new(), HashMap::new());
+        let mut building = Self { old, new, library, moved, branches: HashMap::new(), merges };
+        building.find_branches()?;
+        Ok(building)
+    }
+
+    /// The tensor that decides to which branch a `Switch` forwards.
+    fn decider(&self, switch: &Node) -> Result<TensorRef> {
+        let decider = switch.inputs.get(1).ok_or_else(|| switch.error("it has no second input"))?;
+        Ok(past_identities(self.old, *decider))
+    }
+
+    /// The branches that a tensor is on.
+    fn of(&self, tensor: TensorRef) -> Result<Branches> {
+        let branches = self.branches.get(&tensor.node).cloned().unwrap_or_default();
+        let node = self.old.node(tensor.node);
+        if !is_switch(node) {
+            return Ok(branches);
+        }
+        let mut branches = BTreeSet::clone(&branches);
+        branches.insert(Branch { decider: self.decider(node)?, port: tensor.port });
+        Ok(Rc::new(branches))
+    }
+
+    fn find_branches(&mut self) -> Result<()> {
+        let mut levels: HashMap<NodeId, Levels> = HashMap::new();
+        for (id, node) in self.old.nodes() {
+            let inputs: Vec<Branches> =
+                node.inputs.iter().map(|&input| self.of(input)).collect::<Result<_>>()?;
+            let mut level = joined_levels(node.inputs.iter().filter_map(|input| levels.get(&input.node)));
+            let branches = if is_merge(node) {
+                let (decider, rest) = decided(node, &inputs)?;
+                let before = level.get(&decider).copied().unwrap_or(0);
+                if rest.is_empty() {
+                    self.merges.insert(id, (decider, before));
+                }
+                Rc::make_mut(&mut level).insert(decider, before + 1);
+                rest
+            } else {
+                union(&inputs)
+            };
+            if !branches.is_empty() {
+                self.branches.insert(id, branches);
+            }
+            if !level.is_empty() {
+                levels.insert(id, level);
+            }
+        }
+        Ok(())
+    }
+
+    /// A node outside of all branches, after those that it reads.
+    fn copy(&mut self, id: NodeId) -> Result<()> {
+        let node = self.old.node(id);
+        let inputs: Vec<TensorRef> = node.inputs.iter().map(|input| self.moved[input]).collect();
+        let count = node.outputs.len();
+        let copy =
+            self.new.add_with_outputs(node.name.clone(), &node.op, inputs, node.attrs.clone(), count)?;
+        self.moved
+            .extend((0..count).map(|port| (TensorRef { node: id, port }, TensorRef { node: copy, port })));
+        Ok(())
+    }
+
+    /// The conditional that a `Merge` belongs to: with all others that could be reached without passing another conditional.
+    fn conditional(&self, first: NodeId) -> Conditional {
+        let known = self.merges[&first];
+        let mut merges = vec![first];
+        for (&other, _) in self.merges.iter().filter(|&(&other, of)| other > first && *of == known) {
+            if self.reads_only_what_is_there(other) {
+                merges.push(other);
+            }
+        }
+        merges.sort_unstable();
+        Conditional { decider: known.0, merges }
+    }
+
+    /// Whether all that the branches of a `Merge` read from outside has been copied.
+    fn reads_only_what_is_there(&self, merge: NodeId) -> bool {
+        let mut open: Vec<TensorRef> = self.old.node(merge).inputs.clone();
+        let mut seen: HashSet<NodeId> = HashSet::new();
+        while let Some(tensor) = open.pop() {
+            let is_inside = self.branches.contains_key(&tensor.node) || is_switch(self.old.node(tensor.node));
+            if !is_inside {
+                if !self.moved.contains_key(&tensor) {
+                    return false;
+                }
+            } else if seen.insert(tensor.node) {
+                open.extend(&self.old.node(tensor.node).inputs);
+            }
+        }
+        true
+    }
+
+    /// Calls the branches of a conditional, and lets the readers of its `Merge` nodes read the results.
+    fn call(&mut self, conditional: &Conditional) -> Result<()> {
+        let first = self.old.node(conditional.merges[0]);
+        let ports = first.inputs.len();
+        // For each branch, in the order of the switch's ports, the inputs of each `Merge` that come from it.
+        let mut taken: Vec<Vec<(TensorRef, usize)>> = vec![vec![]; ports];
+        for &merge in &conditional.merges {
+            let node = self.old.node(merge);
+            for (index, &input) in node.inputs.iter().enumerate() {
+                let branches = self.of(input)?;
+                let port = branches.iter().find(|branch| branch.decider == conditional.decider);
+                let port = port.map(|branch| branch.port).filter(|&port| port < ports);
+                let port = port.ok_or_else(|| not_of_a_conditional(node))?;
+                taken[port].push((input, index));
+            }
+        }
+        if taken.iter().any(|taken| taken.len() != conditional.merges.len()) {
+            return Err(not_of_a_conditional(first));
+        }
+        let mut captured: Vec<TensorRef> = vec![];
+        let mut slices = vec![];
+        for (port, taken) in taken.iter().enumerate() {
+            let branch = Branch { decider: conditional.decider, port };
+            slices.push(self.slice(branch, taken, &mut captured)?);
+        }
+        let uses_index: Vec<bool> =
+            conditional.merges.iter().map(|&merge| self.is_index_read(merge)).collect();
+        let mut functions = vec![];
+        for (port, (slice, taken)) in slices.iter().zip(&taken).enumerate() {
+            let branch = Branch { decider: conditional.decider, port };
+            let function = self.function(branch, first, slice, taken, &captured, &uses_index)?;
+            functions.push(self.library.define(&format!("{}/branch_{port}", first.name), function));
+        }
+        self.new.set_library(self.library.clone());
+        let mut inputs = vec![self.moved[&conditional.decider]];
+        inputs.extend(captured.iter().map(|tensor| self.moved[tensor]));
+        let mut types: Vec<DType> = vec![];
+        for (&merge, &uses_index) in conditional.merges.iter().zip(&uses_index) {
+            types.push(self.old.node(merge).outputs[0].dtype);
+            types.extend(uses_index.then_some(DType::Int32));
+        }
+        let count = types.len();
+        let mut attrs = Attrs::from([("Tout", Attr::Types(types))]);
+        let op = if self.switches_by_index(conditional.decider) {
+            attrs.insert("branches", Attr::Functions(functions));
+            "Case"
+        } else {
+            let mut functions = functions.into_iter().map(Attr::Function);
+            for (name, function) in ["else_branch", "then_branch"].into_iter().zip(&mut functions) {
+                attrs.insert(name, function);
+            }
+            "If"
+        };
+        let call = self.new.add_with_outputs(format!("{}/{op}", first.name), op, inputs, attrs, count)?;
+        self.forward(conditional, call, &uses_index)
+    }
+
+    /// Nodes of the names of the `Merge` nodes, which forward what the call computes.
+    fn forward(&mut self, conditional: &Conditional, call: NodeId, uses_index: &[bool]) -> Result<()> {
+        let mut port = 0;
+        for (&merge, &uses_index) in conditional.merges.iter().zip(uses_index) {
+            let name = &self.old.node(merge).name;
+            let result = TensorRef { node: call, port };
+            let forwarded = self.new.add(name.clone(), "Identity", vec![result], Attrs::new())?;
+            self.moved.insert(merge.into(), forwarded.into());
+            port += 1;
+            if uses_index {
+                self.moved.insert(TensorRef { node: merge, port: 1 }, TensorRef { node: call, port });
+                port += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_index_read(&self, merge: NodeId) -> bool {
+        let index = TensorRef { node: merge, port: 1 };
+        self.old.nodes().any(|(_, node)| node.inputs.contains(&index))
+    }
+
+    /// Whether a decider is an index rather than a boolean.
+    fn switches_by_index(&self, decider: TensorRef) -> bool {
+        self.old.tensor_type(decider).dtype != DType::Bool
+    }
+
+    /// The nodes of a branch that compute these tensors. What they read from outside joins `captured`.
+    fn slice(
+        &self,
+        branch: Branch,
+        taken: &[(TensorRef, usize)],
+        captured: &mut Vec<TensorRef>,
+    ) -> Result<BTreeSet<NodeId>> {
+        let mut nodes = BTreeSet::new();
+        let mut open: Vec<TensorRef> = taken.iter().rev().map(|&(tensor, _)| tensor).collect();
+        while let Some(tensor) = open.pop() {
+            match self.read(branch, tensor)? {
+                Read::Outside(outside) => {
+                    if !captured.contains(&outside) {
+                        captured.push(outside);
+                    }
+                }
+                Read::Inside => {
+                    if nodes.insert(tensor.node) {
+                        open.extend(self.inputs(branch, self.old.node(tensor.node))?.iter().rev());
+                    }
+                }
+            }
+        }
+        Ok(nodes)
+    }
+
+    /// Where what a branch reads comes from.
+    fn read(&self, branch: Branch, tensor: TensorRef) -> Result<Read> {
+        let node = self.old.node(tensor.node);
+        if !self.of(tensor)?.contains(&branch) {
+            // It may be on other branches of the same decider only by mistake.
+            return match self.of(tensor)?.is_empty() {
+                true => Ok(Read::Outside(tensor)),
+                false => Err(not_of_a_conditional(node)),
+            };
+        }
+        if is_switch(node) && self.decider(node)? == branch.decider && tensor.port == branch.port {
+            let data = *node.inputs.first().ok_or_else(|| node.error("it has no inputs"))?;
+            return self.read(branch, data);
+        }
+        Ok(Read::Inside)
+    }
+
+    /// What a node of a branch reads; pivots of the branch itself say nothing inside of it.
+    fn inputs(&self, branch: Branch, node: &Node) -> Result<Vec<TensorRef>> {
+        let Some((&value, pivots)) = node.inputs.split_first().filter(|_| node.op == ON_BRANCH) else {
+            return Ok(node.inputs.clone());
+        };
+        let mut inputs = vec![value];
+        for &pivot in pivots {
+            if matches!(self.read(branch, pivot)?, Read::Inside) {
+                inputs.push(pivot);
+            }
+        }
+        Ok(inputs)
+    }
+
+    /// The function of a branch.
+    fn function(
+        &mut self,
+        branch: Branch,
+        first: &Node,
+        slice: &BTreeSet<NodeId>,
+        taken: &[(TensorRef, usize)],
+        captured: &[TensorRef],
+        uses_index: &[bool],
+    ) -> Result<Function> {
+        let mut graph = Graph::with_library(self.library.clone());
+        let mut moved: HashMap<TensorRef, TensorRef> = HashMap::new();
+        let mut arguments = vec![];
+        for (index, &tensor) in captured.iter().enumerate() {
+            let known = self.old.tensor_type(tensor);
+            let attrs = [("dtype", Attr::Type(known.dtype)), ("shape", Attr::Shape(known.shape.clone()))];
+            let name = format!("{}/argument_{index}", first.name);
+            let argument = graph.add(name, "Placeholder", vec![], attrs.into())?.into();
+            moved.insert(tensor, argument);
+            arguments.push(argument);
+        }
+        for &id in slice {
+            let node = self.old.node(id);
+            let inputs = self.inputs(branch, node)?;
+            let is_plain = node.op == ON_BRANCH && inputs.len() == 1;
+            let inputs: Vec<TensorRef> =
+                inputs.iter().map(|&input| self.inside(branch, input, &moved)).collect::<Result<_>>()?;
+            let op = if is_plain { "Identity" } else { &node.op };
+            let (name, count) = (node.name.clone(), node.outputs.len());
+            let copy = graph.add_with_outputs(name, op, inputs, node.attrs.clone(), count)?;
+            moved.extend(
+                (0..count).map(|port| (TensorRef { node: id, port }, TensorRef { node: copy, port })),
+            );
+        }
+        let mut results = vec![];
+        for (&(tensor, index), &uses_index) in taken.iter().zip(uses_index) {
+            results.push(self.inside(branch, tensor, &moved)?);
+            if uses_index {
+                let value = Attr::Tensor(Constant::from_i32(vec![], &[index as i32]));
+                let name = format!("{}/value_index_{}", first.name, results.len());
+                results.push(graph.add(name, "Const", vec![], [("value", value)].into())?.into());
+            }
+        }
+        self.with_functions(graph, arguments, results)
+    }
+
+    /// A tensor that a branch reads, in its function.
+    fn inside(
+        &self,
+        branch: Branch,
+        tensor: TensorRef,
+        moved: &HashMap<TensorRef, TensorRef>,
+    ) -> Result<TensorRef> {
+        let source = match self.read(branch, tensor)? {
+            Read::Outside(outside) => outside,
+            Read::Inside => tensor,
+        };
+        moved.get(&source).copied().ok_or_else(|| not_of_a_conditional(self.old.node(tensor.node)))
+    }
+
+    /// A function whose own conditionals are functions.
+    fn with_functions(
+        &mut self,
+        graph: Graph,
+        arguments: Vec<TensorRef>,
+        results: Vec<TensorRef>,
+    ) -> Result<Function> {
+        if !graph.nodes().any(|(_, node)| is_merge(node)) {
+            return Ok(Function { graph, arguments, results });
+        }
+        let (inner, moved) = with_calls(&graph, self.library)?;
+        let find = |tensor: &TensorRef| {
+            let node = graph.node(tensor.node);
+            moved.get(tensor).copied().ok_or_else(|| not_of_a_conditional(node))
+        };
+        let arguments = arguments.iter().map(find).collect::<Result<_>>()?;
+        let results = results.iter().map(find).collect::<Result<_>>()?;
+        Ok(Function { graph: inner, arguments, results })
+    }
+}
+
+/// Where a tensor that a branch reads comes from.
+enum Read {
+    Outside(TensorRef),
+    Inside,
+}
+
+/// The decider of the branches that a `Merge` brings together, and the branches that it is on itself.
+fn decided(merge: &Node, inputs: &[Branches]) -> Result<(TensorRef, Branches)> {
+    let deciders =
+        inputs.first().into_iter().flat_map(|branches| branches.iter()).map(|branch| branch.decider);
+    for decider in deciders {
+        let ports: Vec<BTreeSet<usize>> = inputs.iter().map(|input| ports(input, decider)).collect();
+        let distinct: BTreeSet<usize> = ports.iter().flatten().copied().collect();
+        let rest = without(&inputs[0], decider);
+        if ports.iter().all(|ports| ports.len() == 1)
+            && distinct.len() == inputs.len()
+            && inputs.iter().all(|input| without(input, decider) == rest)
+        {
+            return Ok((decider, Rc::new(rest)));
+        }
+    }
+    Err(not_of_a_conditional(merge))
+}
+
+/// The ports of a decider's switches that lead to these branches.
+fn ports(branches: &Branches, decider: TensorRef) -> BTreeSet<usize> {
+    branches.iter().filter(|branch| branch.decider == decider).map(|branch| branch.port).collect()
+}
+
+fn without(branches: &Branches, decider: TensorRef) -> BTreeSet<Branch> {
+    branches.iter().filter(|branch| branch.decider != decider).copied().collect()
+}
+
+fn union(all: &[Branches]) -> Branches {
+    let mut present = all.iter().filter(|branches| !branches.is_empty());
+    match (present.next(), present.clone().next()) {
+        (None, _) => Rc::default(),
+        (Some(one), None) => one.clone(),
+        (Some(first), _) if present.clone().all(|other| other == first) => first.clone(),
+        _ => Rc::new(all.iter().flat_map(|branches| branches.iter().copied()).collect()),
+    }
+}
+
+/// The most conditionals of each decider that lie before one of several nodes.
+fn joined_levels<'l>(mut levels: impl Iterator<Item = &'l Levels>) -> Levels {
+    let Some(first) = levels.next() else { return Rc::default() };
+    let mut joined = first.clone();
+    for level in levels.filter(|&level| !Rc::ptr_eq(level, first)) {
+        let joined = Rc::make_mut(&mut joined);
+        for (&decider, &count) in level.iter() {
+            let known = joined.entry(decider).or_default();
+            *known = count.max(*known);
+        }
+    }
+    joined
+}
+
+/// A tensor past the nodes that forward it.
+fn past_identities(graph: &Graph, tensor: TensorRef) -> TensorRef {
+    let node = graph.node(tensor.node);
+    match (node.op.as_str(), node.inputs.first()) {
+        ("Identity", Some(&input)) => past_identities(graph, input),
+        _ => tensor,
+    }
+}
+
+fn not_of_a_conditional(node: &Node) -> Error {
+    node.error("it is on branches that do not come together as tf.cond and tf.case bring them together")
+        .advice("fix what decides the branch with --freeze NAME=VALUE")
+}
