@@ -1,6 +1,6 @@
 //! Graphs of one op or pattern each, frozen by TensorFlow: their models compute what TensorFlow computed.
 //!
-//! `tests/fixtures/ops.zip` holds for each the graph, what went in and what came out. Most models are executed here;
+//! The archives in `tests/fixtures` hold for each the graph, what went in and what came out. Most models are executed here;
 //! the runtime of these tests lacks some ops and types, and `scripts/fixture_parity.py` executes the others.
 
 mod support;

@@ -1,4 +1,4 @@
-//! Graphs of one op or pattern each, frozen by TensorFlow, what went in and what came out (`tests/fixtures/ops.zip`).
+//! Graphs of one op or pattern each, frozen by TensorFlow, what went in and what came out (`tests/fixtures/*.zip`).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,11 +27,19 @@ pub struct Case {
     pub use_default: Vec<String>,
 }
 
-/// The files of each case, by their names.
+/// The files of each case, by their names: those of all archives in `tests/fixtures`.
 pub fn cases() -> BTreeMap<String, Files> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ops.zip");
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let paths = fs::read_dir(fixtures).unwrap().map(|entry| entry.unwrap().path());
+    let mut cases = BTreeMap::new();
+    for path in paths.filter(|path| path.extension().is_some_and(|extension| extension == "zip")) {
+        add_cases(&path, &mut cases);
+    }
+    cases
+}
+
+fn add_cases(path: &Path, cases: &mut BTreeMap<String, Files>) {
     let mut archive = zip::ZipArchive::new(fs::File::open(path).unwrap()).unwrap();
-    let mut cases: BTreeMap<String, Files> = BTreeMap::new();
     for index in 0..archive.len() {
         let mut file = archive.by_index(index).unwrap();
         let (case, name) =
@@ -40,7 +48,6 @@ pub fn cases() -> BTreeMap<String, Files> {
         file.read_to_end(&mut bytes).unwrap();
         cases.entry(case).or_default().insert(name, bytes);
     }
-    cases
 }
 
 impl Case {
