@@ -11,6 +11,10 @@ usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_graph
     queue/          a training graph that reads its images from tf.train.batch, as many as two at a time
     prefetch_queue/ the same behind slim's prefetch_queue, with the summaries of slim's train_image_classifier.py
     partitioned/    a graph whose variables are kept in parts
+    inputs/         frozen graphs in which it is a question what the model takes: retrained.pb, whose last layer reads a
+                    placeholder that has the network's features as its default, as TensorFlow's retrain.py builds it;
+                    behind_a_loop.pb, whose images are prepared by tf.map_fn; undeclared.pb, of a version in which the
+                    shape {} of a placeholder means that nobody declared one
 
 Each folder holds input.npy and logits.npy, what TensorFlow computes in inference; the tensors are called input:0 and
 Net/logits/BiasAdd:0. Variables and images are filled by the formula of fill.py.
@@ -200,6 +204,43 @@ def partitioned():
         tf.train.Saver().save(session, str(folder / "model.ckpt"))
 
 
+def inputs():
+    folder = fresh("inputs")
+    tf.disable_control_flow_v2()
+
+    def freeze(name, build):
+        with tf.Graph().as_default() as graph, tf.Session() as session:
+            output = build()
+            assign(session, tf.global_variables())
+            save_arrays(folder, session, output, {})
+            definition = tf.graph_util.convert_variables_to_constants(session, graph.as_graph_def(), [output.op.name])
+        return definition, folder / f"{name}.pb"
+
+    def retrained():
+        images = tf.placeholder(tf.float32, [None, *SHAPE[1:]], name="input")
+        features = tf.reduce_mean(slim.conv2d(images, 8, [3, 3], scope="Net/conv1"), [1, 2])
+        features = tf.placeholder_with_default(features, [None, 8], name="input_bottleneck")
+        return slim.fully_connected(features, 5, activation_fn=None, scope="final")
+
+    def behind_a_loop():
+        images = tf.placeholder(tf.float32, [None, *SHAPE[1:]], name="input")
+        prepared = tf.map_fn(lambda image: image * 2, images)
+        prepared = tf.subtract(prepared, 1.0, name="Preprocessor/sub")
+        return network(prepared)[0]
+
+    for name, build in (("retrained", retrained), ("behind_a_loop", behind_a_loop)):
+        definition, path = freeze(name, build)
+        path.write_bytes(definition.SerializeToString())
+        os.rename(folder / "logits.npy", folder / f"{name}.npy")
+    with tf.Graph().as_default() as graph:
+        x = tf.placeholder(tf.float32, [], name="x")
+        tf.nn.relu(x, name="y")
+        tf.nn.conv2d(tf.placeholder_with_default(x, None), tf.ones([1, 1, 3, 2]), 1, "SAME", name="convolved")
+        definition = graph.as_graph_def()
+        definition.versions.producer = 21
+        (folder / "undeclared.pb").write_bytes(definition.SerializeToString())
+
+
 if __name__ == "__main__":
     containers()
     training("switch", False)
@@ -209,3 +250,4 @@ if __name__ == "__main__":
     fed_by("queue", from_batch, plainly)
     fed_by("prefetch_queue", from_prefetch_queue, train_with_summaries)
     partitioned()
+    inputs()

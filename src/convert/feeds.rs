@@ -5,16 +5,16 @@ use hashbrown::HashMap;
 use super::ConvertOptions;
 use super::ends::is_feed_of_training;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, NodeId, Shape, TensorRef};
+use crate::graph::{Graph, NodeId, Shape, TensorRef, TensorType};
 use crate::passes::batch::{Batch, open_batch, with_batch};
 use crate::passes::cut::cut_inputs;
 use crate::passes::fold::simplify;
 use crate::suggestion::suggesting_and_listing;
-use crate::tensor::Constant;
+use crate::tensor::{Constant, DType};
 
 /// The nodes that become inputs.
+#[derive(Default)]
 pub(super) struct Feeds {
-    tensors: Vec<TensorRef>,
     cuts: Vec<Cut>,
 }
 
@@ -23,6 +23,7 @@ struct Cut {
     name: String,
     /// What its outputs are to be; a batch that the graph was not built for is open.
     shapes: Vec<Shape>,
+    dtypes: Vec<DType>,
     /// Whether it hands out what a model is trained with.
     is_of_training: bool,
     /// Whether an option says what its batch is to be.
@@ -105,32 +106,37 @@ fn as_given(dims: &[Option<usize>]) -> String {
 }
 
 impl Feeds {
-    /// The nodes of these tensors, with the shapes that they are asked to have.
+    /// Adds the nodes of these tensors, with the shapes that they are asked to have.
     ///
     /// # Errors
     /// Where the options do not fit them.
-    pub fn new(
+    pub fn add(
+        &mut self,
         graph: &Graph,
-        tensors: Vec<TensorRef>,
+        tensors: &[TensorRef],
         options: &ConvertOptions,
         given: &[GivenShape<'_>],
-    ) -> Result<Self> {
+    ) -> Result<()> {
         let mut nodes: Vec<NodeId> = tensors.iter().map(|tensor| tensor.node).collect();
         nodes.sort_unstable();
         nodes.dedup();
-        nodes.retain(|&id| !graph.node(id).op.starts_with("Placeholder"));
-        let cuts = nodes.into_iter().map(|id| Cut::new(graph, id, options, given)).collect::<Result<_>>()?;
-        Ok(Self { tensors, cuts })
+        for id in nodes {
+            self.cuts.push(Cut::new(graph, id, options, given)?);
+        }
+        Ok(())
     }
 
-    /// The graph with inputs in their place.
+    /// The types of the outputs of each node.
+    pub fn types(&self) -> HashMap<String, Vec<TensorType>> {
+        self.cuts.iter().map(|cut| (cut.name.clone(), cut.types())).collect()
+    }
+
+    /// The graph with inputs in the place of these nodes.
     ///
     /// # Errors
     /// Where it does not fit together any more.
     pub fn cut(&self, graph: Graph) -> Result<Graph> {
-        let shapes: HashMap<String, Vec<Shape>> =
-            self.cuts.iter().map(|cut| (cut.name.clone(), cut.shapes.clone())).collect();
-        cut_inputs(graph, &self.tensors, &shapes)
+        cut_inputs(graph, &self.types())
     }
 
     /// Gives the inputs of the cut graph the batches that they are to have, as far as it can compute with them.
@@ -234,7 +240,14 @@ impl Cut {
         }
         let batch = |built| Batch { input: node.name.clone(), ports, built };
         let batch = rebuilt.map(|built| Rebuilt { batch: batch(built), length, asked });
-        Ok(Self { name: node.name.clone(), shapes, is_of_training, is_asked, batch })
+        let dtypes = node.outputs.iter().map(|output| output.dtype).collect();
+        Ok(Self { name: node.name.clone(), shapes, dtypes, is_of_training, is_asked, batch })
+    }
+
+    /// The types of its outputs.
+    fn types(&self) -> Vec<TensorType> {
+        let outputs = self.dtypes.iter().zip(&self.shapes);
+        outputs.map(|(&dtype, shape)| TensorType::new(dtype, shape.clone())).collect()
     }
 
     /// How the batch of an input is opened that has the length of training.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use hashbrown::{HashMap, HashSet};
 
 use super::asked::{Asked, asked, is_in, no_tensor, node_name, root_of};
+use super::cut_points::graph_before;
 use super::ends::{is_feed_of_training, is_placeholder};
 use super::feeds::{Feeds, GivenShape};
 use super::moving_statistics::moving_statistics;
@@ -17,8 +18,9 @@ use crate::graph::import::{Part, import_part};
 use crate::graph::{Graph, Shape, TensorRef};
 use crate::model::{GraphFile, GraphKind, Model as Source};
 use crate::passes::fold::simplify;
+use crate::passes::placeholder_defaults::{Settled, settle_defaults};
 use crate::passes::training_mode::{Changes, MovingStatistics, drop_dropouts, use_moving_statistics};
-use crate::proto::NodeDef;
+use crate::proto::{GraphDef, NodeDef};
 use crate::suggestion::first_of;
 
 /// A graph that came with the model.
@@ -69,7 +71,7 @@ pub(super) fn draw(
     let roots: Vec<String> = roots.map(str::to_owned).collect();
     let moving = moving_statistics(definition);
     let given = GivenShape::all(options)?;
-    let defaults = defaults(&nodes, options)?;
+    let defaults = defaults(&nodes, &inputs, options)?;
     let part = Part {
         // What is to be read has to be there before its readers.
         roots: moving.values().chain(&roots).cloned().collect(),
@@ -78,6 +80,8 @@ pub(super) fn draw(
         defaults,
         cuts: HashMap::new(),
     };
+    let mut feeds = Feeds::default();
+    let part = without_what_is_before(definition, &nodes, part, &inputs, (options, &given), &mut feeds)?;
     let mut graph = import_part(definition, &part).map_err(|error| error.within(file.path().display()))?;
     if outputs.iter().chain(&inputs).any(|name| !is_in(&nodes, name)) {
         // Functions are drawn where they are called, and what is in them has a name then.
@@ -93,7 +97,16 @@ pub(super) fn draw(
     let (inputs, outputs) = (found(&graph, &inputs)?, found(&graph, &outputs)?);
     let named: Vec<String> = outputs.iter().map(|&output| graph.tensor_name(output)).collect();
     let taken: Vec<String> = inputs.iter().map(|&input| graph.tensor_name(input)).collect();
-    let feeds = Feeds::new(&graph, [inputs, feeds_of_training(&graph)].concat(), options, &given)?;
+    let (graph, settled) = settle_defaults(
+        graph,
+        |node| options.inputs.is_empty() || taken.iter().any(|name| node_name(name) == node.name),
+        |node| is_feed_of_training(&node.op),
+    )?;
+    notes.extend(settled.iter().map(note_of_default));
+    let inputs = found(&graph, &taken)?;
+    let is_inside = |tensor: &&TensorRef| !graph.node(tensor.node).op.starts_with("Placeholder");
+    let inside: Vec<TensorRef> = inputs.iter().filter(is_inside).copied().collect();
+    feeds.add(&graph, &[inside, feeds_of_training(&graph)].concat(), options, &given)?;
     let graph = feeds.cut(graph)?;
     let graph = for_inference(graph, &named, &moving, &mut notes)?;
     let graph = feeds.settle_batches(graph, &named, &mut notes)?;
@@ -154,6 +167,41 @@ pub(super) fn draw(
         described,
     };
     Ok((drawing, origin))
+}
+
+/// What is to be imported where the graph is cut at inputs that are no placeholders: nothing before them.
+fn without_what_is_before(
+    definition: &GraphDef,
+    nodes: &HashMap<&str, &NodeDef>,
+    part: Part,
+    inputs: &[String],
+    (options, given): (&ConvertOptions, &[GivenShape<'_>]),
+    feeds: &mut Feeds,
+) -> Result<Part> {
+    let is_inside = |name: &&String| {
+        let node = nodes.get(node_name(name));
+        node.is_some_and(|node| !is_placeholder(&node.op) && !part.values.contains_key(&node.name))
+    };
+    let inside: Vec<String> = inputs.iter().filter(is_inside).cloned().collect();
+    if inside.is_empty() {
+        return Ok(part);
+    }
+    let before = graph_before(definition, nodes, &part, &inside)?;
+    let tensors = found(&before, &inside)?;
+    feeds.add(&before, &tensors, options, given)?;
+    Ok(Part { cuts: feeds.types(), ..part })
+}
+
+/// What is said of a placeholder whose default is computed.
+fn note_of_default(settled: &Settled) -> String {
+    let name = &settled.name;
+    match &settled.computed_from {
+        Some(source) => format!(
+            "note: {name} has a default that is computed from {source}, and the default is used; --inputs {name} makes \
+             it an input"
+        ),
+        None => format!("note: {name} has training data as its default; it is an input of the model"),
+    }
 }
 
 /// The tensors of these names, each once.

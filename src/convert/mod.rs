@@ -4,6 +4,7 @@
 //! that is shared.
 
 mod asked;
+mod cut_points;
 mod ends;
 mod examine;
 mod feeds;

@@ -8,7 +8,7 @@ use super::ends::is_placeholder;
 use super::feeds::{GivenShape, set_image_size};
 use crate::error::{Error, Result};
 use crate::graph::Shape;
-use crate::graph::import::{declared_shape, declared_type};
+use crate::graph::import::{data_inputs, declared_shape, declared_type};
 use crate::proto::NodeDef;
 use crate::suggestion::suggesting_and_listing;
 use crate::tensor::{Constant, DType};
@@ -145,6 +145,7 @@ pub(super) fn shapes(
 /// What becomes of placeholders that have a default.
 pub(super) fn defaults(
     nodes: &HashMap<&str, &NodeDef>,
+    inputs: &[String],
     options: &ConvertOptions,
 ) -> Result<HashMap<String, bool>> {
     let mut defaults = HashMap::new();
@@ -157,5 +158,26 @@ pub(super) fn defaults(
             defaults.insert(node.name.clone(), is_value);
         }
     }
+    // An input that is asked for is one, whatever would compute it.
+    for name in inputs {
+        let node = nodes.get(node_name(name)).filter(|node| node.op == "PlaceholderWithDefault");
+        if let Some(node) = node.filter(|node| !has_constant_default(nodes, node)) {
+            defaults.entry(node.name.clone()).or_insert(false);
+        }
+    }
     Ok(defaults)
+}
+
+/// Whether the default of a placeholder is a constant of the graph.
+fn has_constant_default(nodes: &HashMap<&str, &NodeDef>, placeholder: &NodeDef) -> bool {
+    let mut node = placeholder;
+    // No more steps than there are nodes, should they go in a circle.
+    for _ in 0..=nodes.len() {
+        match data_inputs(node).next().and_then(|(input, _)| nodes.get(input)) {
+            Some(input) if input.op == "Const" => return true,
+            Some(input) if input.op == "Identity" => node = input,
+            _ => return false,
+        }
+    }
+    false
 }

@@ -201,6 +201,14 @@ pub fn declared_shape(node: &NodeDef) -> Option<Shape> {
     }
 }
 
+/// An attribute of a node.
+///
+/// # Errors
+/// Where its value does not make sense.
+pub fn attribute_of(node: &NodeDef, name: &str) -> Result<Option<Attr>> {
+    node.attr.get(name).map_or(Ok(None), attribute)
+}
+
 /// The value of a `Const` node.
 ///
 /// # Errors

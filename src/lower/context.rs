@@ -109,7 +109,8 @@ impl<'a> Lowering<'a> {
     pub fn rank(&self, node: &Node, tensor: TensorRef) -> Result<usize> {
         self.shape(tensor).rank().ok_or_else(|| {
             let name = self.graph.tensor_name(tensor);
-            node.error(format!("the rank of its input {name} is not known")).advice("give it with --shape")
+            let error = node.error(format!("the rank of its input {name} is not known"));
+            error.advice(self.shape_advice(tensor))
         })
     }
 

@@ -51,6 +51,7 @@ mod support;
 mod suppression;
 mod tables;
 mod transposed;
+mod unknown_shape;
 
 pub use context::LowerOptions;
 use context::Lowering;

@@ -4,25 +4,18 @@ use hashbrown::HashMap;
 
 use super::rewrite::rewrite;
 use crate::error::Result;
-use crate::graph::{Attr, Attrs, Graph, Shape, TensorRef};
-use crate::tensor::DType;
+use crate::graph::import::placeholder_attrs;
+use crate::graph::{Graph, TensorType};
 
-/// Turns the nodes that compute `inputs` into placeholders, whose outputs have the shapes that `shapes` has for the node's
-/// name, or else those that are known.
+/// Turns the nodes of these names into placeholders, whose outputs have the types given.
 ///
 /// # Errors
 /// Where the graph does not fit together any more.
-pub fn cut_inputs(graph: Graph, inputs: &[TensorRef], shapes: &HashMap<String, Vec<Shape>>) -> Result<Graph> {
-    rewrite(graph, |rewriting, node| {
-        let is_cut = inputs.iter().any(|input| rewriting.old.node(input.node).name == node.name);
-        if !is_cut || node.op.starts_with("Placeholder") {
-            return Ok(None);
+pub fn cut_inputs(graph: Graph, inputs: &HashMap<String, Vec<TensorType>>) -> Result<Graph> {
+    rewrite(graph, |rewriting, node| match inputs.get(&node.name) {
+        Some(types) if !node.op.starts_with("Placeholder") => {
+            rewriting.add(node.name.clone(), "Placeholder", vec![], placeholder_attrs(types)).map(Some)
         }
-        let (dtypes, known): (Vec<DType>, Vec<Shape>) =
-            node.outputs.iter().map(|output| (output.dtype, output.shape.clone())).unzip();
-        let shapes = shapes.get(&node.name).cloned().unwrap_or(known);
-        let attrs =
-            Attrs::from([("output_types", Attr::Types(dtypes)), ("output_shapes", Attr::Shapes(shapes))]);
-        rewriting.add(node.name.clone(), "Placeholder", vec![], attrs).map(Some)
+        _ => Ok(None),
     })
 }

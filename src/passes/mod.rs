@@ -13,6 +13,7 @@ pub mod fuse_batch_norm;
 pub mod moving_averages;
 pub mod own_statistics;
 pub mod pad_convolutions;
+pub mod placeholder_defaults;
 pub mod preprocess;
 pub mod rewrite;
 pub mod training_mode;

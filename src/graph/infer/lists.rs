@@ -7,7 +7,7 @@ use super::control::refined;
 use super::partial::Length;
 use super::{InferenceFunction, Inputs};
 use crate::error::Result;
-use crate::graph::{Node, Shape, TensorType};
+use crate::graph::{Attr, Node, Shape, TensorType};
 use crate::tensor::DType;
 
 /// The inference functions of this family.
@@ -28,8 +28,21 @@ pub fn function(op: &str) -> Option<InferenceFunction> {
         "TensorListScatterIntoExistingList" => scatter_into,
         "TensorListConcat" | "TensorListConcatV2" => concat,
         "TensorListResize" => resize,
+        "TensorArrayGatherV2" | "TensorArrayGatherV3" => gather_array,
         _ => return None,
     })
+}
+
+/// What a loop of TensorFlow 1 has written, stacked: the op's attribute tells the shape of the elements.
+///
+/// Source: `TensorArrayGatherV3` in `tensorflow/core/ops/data_flow_ops.cc`.
+fn gather_array(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let dtype = node.dtype("dtype").ok_or_else(|| node.error("it has no dtype"))?;
+    let element = match node.attrs.get("element_shape") {
+        Some(Attr::Shape(shape)) => shape,
+        _ => &Shape::UNKNOWN,
+    };
+    one(dtype, list_of(inputs.shape(1)?.dim(0), element))
 }
 
 /// The shape of elements that an input describes. A scalar -1 says that not even their rank is known.

@@ -1,0 +1,47 @@
+//! What to try where too little is known of a tensor's shape: the inputs that leave it open.
+
+use hashbrown::HashSet;
+
+use super::context::Lowering;
+use crate::graph::{NodeId, Shape, TensorRef};
+use crate::suggestion::first_of;
+
+/// How many inputs are named.
+const NAMED: usize = 3;
+
+impl Lowering<'_> {
+    /// How more could be known of a tensor's shape.
+    pub fn shape_advice(&self, tensor: TensorRef) -> String {
+        let inputs = self.open_inputs(tensor);
+        if !inputs.is_empty() {
+            let given: Vec<String> = inputs.iter().map(|name| format!("--shape {name}=DIMS")).collect();
+            return format!("give the shape of its input with {}", first_of(&given, NAMED));
+        }
+        let name = self.graph.tensor_name(tensor);
+        format!("let the model begin there, with --inputs {name} --shape {name}=DIMS")
+    }
+
+    /// The inputs of the model that a tensor is computed from and whose shape is open: those of unknown rank, if there are any.
+    fn open_inputs(&self, tensor: TensorRef) -> Vec<String> {
+        let (mut open, mut seen): (Vec<NodeId>, HashSet<NodeId>) = (vec![tensor.node], HashSet::new());
+        let mut found: Vec<(String, &Shape)> = vec![];
+        while let Some(id) = open.pop() {
+            if !seen.insert(id) {
+                continue;
+            }
+            let node = self.graph.node(id);
+            open.extend(node.inputs.iter().map(|input| input.node));
+            let ports = (0..node.outputs.len()).map(|port| TensorRef { node: id, port });
+            let named = ports.map(|port| (self.graph.tensor_name(port), self.graph.shape(port)));
+            let is_input = |name: &str| self.model.inputs.iter().any(|input| input.name == name);
+            found.extend(named.filter(|(name, shape)| shape.fully_known().is_none() && is_input(name)));
+        }
+        let has_rank = |(_, shape): &(String, &Shape)| shape.rank().is_some();
+        if !found.iter().all(has_rank) {
+            found.retain(|known| !has_rank(known));
+        }
+        let mut names: Vec<String> = found.into_iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names
+    }
+}
