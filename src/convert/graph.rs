@@ -6,6 +6,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::asked::{Asked, asked, is_in, no_tensor, node_name, root_of};
 use super::cut_points::graph_before;
+use super::deciders::notes_of_deciders;
 use super::ends::{is_feed_of_training, is_placeholder};
 use super::feeds::{Feeds, GivenShape};
 use super::moving_statistics::moving_statistics;
@@ -123,6 +124,7 @@ pub(super) fn draw(
     if !options.inputs.is_empty() {
         notes.extend(notes_of_unread(&graph, &taken, &fed));
     }
+    notes.extend(notes_of_deciders(&graph, &fed));
     refuse_other_shapes(&graph, &fed, &given)?;
     refuse_unapplied(&graph, &fed, options)?;
     notes.extend(feeds.notes(&graph, &fed));

@@ -5,6 +5,7 @@
 
 mod asked;
 mod cut_points;
+mod deciders;
 mod ends;
 mod examine;
 mod feeds;

@@ -4,6 +4,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::ConvertOptions;
 use super::asked::{no_tensor, node_name};
+use super::deciders::scalar_deciders;
 use super::ends::is_placeholder;
 use super::feeds::{GivenShape, set_image_size};
 use crate::error::{Error, Result};
@@ -125,6 +126,9 @@ pub(super) fn shapes(
         if dims != before {
             shapes.insert(node.name.clone(), Shape::new(dims));
         }
+    }
+    for name in scalar_deciders(nodes) {
+        shapes.insert(name.to_owned(), Shape::scalar());
     }
     for given in given {
         // What is cut off has its shape where it is cut.
