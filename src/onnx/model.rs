@@ -191,11 +191,13 @@ pub struct Model {
 }
 
 impl Model {
-    /// The number of nodes of this operator.
-    ///
-    /// Those inside of loops and conditionals are left out.
+    /// The number of nodes of this operator, those inside of loops and conditionals included.
     pub fn count_nodes(&self, op: &str) -> usize {
-        self.nodes.iter().filter(|node| node.op == op).count()
+        fn count(nodes: &[Node], op: &str) -> usize {
+            let nested = |node: &Node| node.graphs().map(|graph| count(&graph.nodes, op)).sum::<usize>();
+            nodes.iter().map(|node| usize::from(node.op == op) + nested(node)).sum()
+        }
+        count(&self.nodes, op)
     }
 
     /// The domains whose operators the model has, each with the version that it needs.
