@@ -188,7 +188,8 @@ impl Chosen {
             for (origin, part, value) in [(&norm.gamma, "gamma", 1.0), (&norm.beta, "beta", 0.0)] {
                 let name = format!("{}/{part}", norm.name);
                 // Two batch norms may share their variables.
-                let is_wanted = !origin.is_stored() && filter.accepts(&name) && names.insert(name.clone());
+                let is_wanted =
+                    origin.is_synthesized() && filter.accepts(&name) && names.insert(name.clone());
                 match norm.channels {
                     Some(channels) if is_wanted => {
                         self.tensors.push(Output { name, value: Constant::filled(vec![channels], value) });

@@ -89,7 +89,7 @@ fn of_batch_norms(norms: &[BatchNormEntry], is_onnx: bool) -> [Option<Finding>; 
         norms.iter().filter(|norm| is_missing(norm)).map(|norm| norm.name.clone()).collect::<Vec<_>>()
     };
     let all = norms.len();
-    let gamma = Finding::new("no_gamma", names(|norm| !norm.gamma.is_stored()), |count, _| {
+    let gamma = Finding::new("no_gamma", names(|norm| norm.gamma.is_synthesized()), |count, _| {
         let have = by_number(count, "has", "have");
         match is_onnx {
             true => format!(
@@ -101,7 +101,7 @@ fn of_batch_norms(norms: &[BatchNormEntry], is_onnx: bool) -> [Option<Finding>; 
             ),
         }
     });
-    let beta = Finding::new("no_beta", names(|norm| !norm.beta.is_stored()), |count, _| {
+    let beta = Finding::new("no_beta", names(|norm| norm.beta.is_synthesized()), |count, _| {
         let have = by_number(count, "has", "have");
         match is_onnx {
             true => format!("the offset of {count} of {all} batch norms is all zeros"),

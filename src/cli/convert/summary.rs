@@ -11,9 +11,11 @@ use crate::convert::{BatchNormSummary, Conversion, GraphOrigin, NetworkOrigin, O
 use crate::inspect::TensorSummary;
 use crate::model::Model;
 use crate::onnx::WriteReport;
+use crate::passes::batch_norm::{self, BatchNorm};
 use crate::passes::float16::Float16;
 use crate::passes::moving_averages::MovingAverages;
 use crate::slim::Recognition;
+use crate::suggestion::first_of;
 
 /// The summary of a conversion, as `--json` prints it.
 #[derive(Debug, Serialize)]
@@ -142,19 +144,7 @@ impl<'a> Summary<'a> {
             lines.insert(1, format!("checkpoint {}", checkpoint.display()));
         }
         if verbose {
-            for norm in batch_norms {
-                let missing = [(&norm.gamma, "unit scale"), (&norm.beta, "zero offset")];
-                let missing: Vec<&str> =
-                    missing.iter().filter(|(part, _)| !part.is_stored()).map(|(_, what)| *what).collect();
-                if !missing.is_empty() {
-                    lines.push(format!(
-                        "  {}: {}, epsilon {}",
-                        norm.name,
-                        missing.join(" and "),
-                        norm.epsilon
-                    ));
-                }
-            }
+            lines.extend(batch_norms.iter().filter_map(assumed_of));
         }
         if self.folded_batch_norms > 0 {
             lines.push(format!(
@@ -186,6 +176,24 @@ impl<'a> Summary<'a> {
         lines.join("\n") + "\n"
     }
 }
+
+/// What of a batch norm is not stored, where something is not.
+fn assumed_of(norm: &BatchNorm) -> Option<String> {
+    let parts = [("gamma", &norm.gamma, "unit scale"), ("beta", &norm.beta, "zero offset")];
+    let said = |(name, origin, neutral): (&str, &batch_norm::Origin, &str)| match origin {
+        batch_norm::Origin::Stored { .. } => None,
+        batch_norm::Origin::Computed { from } if from.is_empty() => Some(format!("{name} computed")),
+        batch_norm::Origin::Computed { from } => {
+            Some(format!("{name} computed from {}", first_of(from, LISTED)))
+        }
+        batch_norm::Origin::Synthesized => Some(neutral.to_owned()),
+    };
+    let said: Vec<String> = parts.into_iter().filter_map(said).collect();
+    (!said.is_empty()).then(|| format!("  {}: {}, epsilon {}", norm.name, said.join(" and "), norm.epsilon))
+}
+
+/// How many variables a line names.
+const LISTED: usize = 3;
 
 /// A path as the user knows it, or the stream that stands in its place.
 fn shown(path: &Path, stream: &str) -> String {

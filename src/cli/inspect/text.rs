@@ -9,7 +9,11 @@ use crate::inspect::{
     BatchNormEntry, GraphSummary, Kinds, OnnxSummary, Signature, SignatureTensor, TensorSummary,
 };
 use crate::passes::batch_norm::Origin;
+use crate::suggestion::first_of;
 use crate::tensor::Statistics;
+
+/// How many variables a cell names.
+const LISTED: usize = 3;
 
 /// The report as tables and sentences.
 pub fn text(report: &Report<'_>) -> String {
@@ -119,6 +123,8 @@ fn batch_norms(report: &Report<'_>) -> String {
     let row = |norm: &BatchNormEntry| {
         let part = |origin: &Origin, neutral: &str| match origin {
             Origin::Stored { .. } => "stored".to_owned(),
+            Origin::Computed { from } if from.is_empty() => "computed".to_owned(),
+            Origin::Computed { from } => format!("computed from {}", first_of(from, LISTED)),
             Origin::Synthesized => format!("{missing} {neutral}"),
         };
         vec![
