@@ -6,6 +6,7 @@ use hashbrown::HashSet;
 use serde::Serialize;
 
 use super::{BatchNormEntry, GraphSummary, Inspected, Kind, OnnxSummary};
+use crate::convert::Unused;
 use crate::suggestion::first_of;
 use crate::tensor::{DType, Statistics};
 
@@ -203,6 +204,13 @@ fn left_aside(tensors: &[Inspected], is_network: bool) -> Option<Finding> {
             if listed.contains("AuxLogits") { " (the auxiliary classifier serves training)" } else { "" };
         format!("{count} {belong} of {of}{note}: {listed}")
     })
+}
+
+/// Trained variables of the checkpoint that are no part of the network.
+pub fn unused_variables(network: &str, unused: &Unused) -> Option<Finding> {
+    let warning = unused.warning(network)?;
+    let about = unused.scopes.iter().map(|scope| scope.scope.clone()).collect();
+    Finding::new("unused_variables", about, |_, _| warning.trim_start_matches("warning: ").to_owned())
 }
 
 fn missing_files(onnx: Option<&OnnxSummary>) -> Option<Finding> {

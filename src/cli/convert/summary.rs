@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Verification;
 use crate::cli::color::{HEADING, NOTE, styled};
 use crate::cli::{json, output, scope};
-use crate::convert::{BatchNormSummary, Conversion, GraphOrigin, NetworkOrigin, Origin};
+use crate::convert::{BatchNormSummary, Conversion, GraphOrigin, NetworkOrigin, Origin, UnusedScope};
 use crate::inspect::TensorSummary;
 use crate::model::Model;
 use crate::onnx::WriteReport;
@@ -51,6 +51,7 @@ pub struct Summary<'a> {
     float16: Option<&'a Float16>,
     preprocess: Option<&'static str>,
     labels: usize,
+    unused_variables: &'a [UnusedScope],
     notes: Vec<String>,
     verification: Option<&'a Verification>,
     seconds: f64,
@@ -81,7 +82,8 @@ impl<'a> Summary<'a> {
             network: recognition.map(|recognition| recognition.network.name),
             scope: recognition
                 .map(|recognition| format!("{}{}", recognition.prefix, recognition.options.scope)),
-            certainty: recognition.map(Recognition::certainty),
+            certainty: recognition
+                .map(|recognition| recognition.certainty() * (1.0 - conversion.unused.share())),
             options: recognition.map(options),
             image_size: network.map(|network| [network.image.height, network.image.width]),
             graph: graph.map(|graph| graph.path.as_path()),
@@ -100,6 +102,7 @@ impl<'a> Summary<'a> {
             float16: conversion.float16.as_ref(),
             preprocess: conversion.preprocessing.name(),
             labels: conversion.labels,
+            unused_variables: &conversion.unused.scopes,
             notes: notes(conversion).into_iter().chain(left_weights(output, written)).collect(),
             verification: None,
             seconds,
@@ -236,7 +239,8 @@ fn notes(conversion: &Conversion) -> Vec<String> {
         Origin::Graph(graph) => graph.notes.clone(),
         Origin::Network(network) => disagreements(network),
     };
-    [of_origin, conversion.notes.clone()].concat()
+    let unused = conversion.unused_warning().into_iter().collect();
+    [unused, of_origin, conversion.notes.clone()].concat()
 }
 
 fn disagreements(network: &NetworkOrigin) -> Vec<String> {
