@@ -15,6 +15,7 @@ usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_graph
                     placeholder that has the network's features as its default, as TensorFlow's retrain.py builds it;
                     behind_a_loop.pb, whose images are prepared by tf.map_fn; undeclared.pb, of a version in which the
                     shape {} of a placeholder means that nobody declared one
+    batch_statistics/ a frozen graph whose batch norm is in training and has no moving averages; its result is out:0
 
 Each folder holds input.npy and logits.npy, what TensorFlow computes in inference; the tensors are called input:0 and
 Net/logits/BiasAdd:0. Variables and images are filled by the formula of fill.py.
@@ -241,6 +242,17 @@ def inputs():
         (folder / "undeclared.pb").write_bytes(definition.SerializeToString())
 
 
+def batch_statistics():
+    folder = fresh("batch_statistics")
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        images = tf.placeholder(tf.float32, [None, *SHAPE[1:]], name="input")
+        gamma, beta = (tf.constant(values, name=name) for name, values in (("gamma", [0.5, 2.0, 1.5]), ("beta", [1.0, 0.0, -1.0])))
+        net, _, _ = tf.nn.fused_batch_norm(images, gamma, beta, epsilon=0.01, is_training=True, name="norm")
+        save_arrays(folder, session, tf.identity(net, name="out"), {})
+        (folder / "frozen.pb").write_bytes(graph.as_graph_def().SerializeToString())
+
+
+
 if __name__ == "__main__":
     containers()
     training("switch", False)
@@ -251,3 +263,4 @@ if __name__ == "__main__":
     fed_by("prefetch_queue", from_prefetch_queue, train_with_summaries)
     partitioned()
     inputs()
+    batch_statistics()

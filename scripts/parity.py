@@ -101,7 +101,7 @@ def check_structure(path, case, reference, summary):
     if not case.end_points:
         expect("gammas stored", norms["gamma_stored"], reference.gammas)
         expect("betas stored", norms["beta_stored"], reference.betas)
-    expect("gammas in all", norms["gamma_stored"] + norms["gamma_synthesized"], norms["count"])
+    expect("gammas in all", norms["gamma_stored"] + norms["gamma_computed"] + norms["gamma_synthesized"], norms["count"])
     expect("epsilons", [float(f"{value:.6g}") for value in norms["epsilons"]], list(case.epsilons))
     expect("Transpose nodes", count("Transpose"), case.transposes)
     return norms

@@ -11,7 +11,7 @@ use checkpoint_writer::{Compression, Values, Variable, write_v1, write_v2};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
-use tf2onnx_rs::checkpoint::{Checkpoint, Version};
+use tf2onnx_rs::checkpoint::{Checkpoint, Version, listing};
 use tf2onnx_rs::tensor::{DType, Source};
 
 /// What TensorFlow says of a tensor.
@@ -88,6 +88,36 @@ fn any_part_of_a_checkpoint_means_the_whole() {
     let checkpoint = Checkpoint::open(&v1).unwrap();
     assert_eq!((checkpoint.path(), checkpoint.files()), (&*v1, &[v1.clone()][..]));
     assert_eq!(Checkpoint::open(&fixture("dtypes_v1").join("checkpoint")).unwrap().path(), v1);
+}
+
+/// `saver.save(session, "model/")` writes `model/.index`.
+#[test]
+fn a_folder_with_a_slash_is_a_prefix_by_whatever_file_it_is_given() {
+    let folder = TempDir::new().unwrap();
+    let prefix = folder.path().join("model").join("");
+    fs::create_dir(&prefix).unwrap();
+    write_v2(&prefix, &[Variable::int64_scalar("global_step", 3)]).unwrap();
+    fs::write(prefix.join(".meta"), "a graph").unwrap();
+    let files = [".index", ".data-00000-of-00001"].map(|name| prefix.join(name));
+    for state in [None, Some("."), Some("/trained/model/")] {
+        if let Some(named) = state {
+            let text = format!("model_checkpoint_path: {named:?}\n");
+            fs::write(prefix.join("checkpoint"), text).unwrap();
+        }
+        for part in ["", "/", "/.index", "/.meta", "/.data-00000-of-00001"] {
+            let path = format!("{}{part}", folder.path().join("model").display());
+            let checkpoint = Checkpoint::open(Path::new(&path)).unwrap();
+            assert_eq!(checkpoint.files(), files, "{state:?} {part}");
+            assert_eq!(listing::named(Path::new(&path)).unwrap().files, files, "{state:?} {part}");
+        }
+    }
+    let listed = listing::list(&prefix);
+    assert_eq!((listed.len(), &listed[0].files[..]), (1, &files[..]));
+    fs::remove_file(prefix.join("checkpoint")).unwrap();
+    write_v2(&prefix.join("other"), &[Variable::int64_scalar("global_step", 3)]).unwrap();
+    let error = Checkpoint::open(&prefix).unwrap_err().to_string();
+    assert!(error.contains("2 checkpoints: .index, other"), "{error}");
+    assert_eq!(Checkpoint::open(&prefix.join(".index")).unwrap().files(), files);
 }
 
 #[test]

@@ -130,6 +130,17 @@ fn a_training_graph_becomes_one_for_inference() {
 const DELIVERED: &str = "delivered the training data; it is cut off, and is an input of the model";
 
 #[test]
+fn a_frozen_graph_without_moving_averages_normalizes_by_the_batch_as_in_tensorflow() {
+    let (done, model) = check(&fixture("batch_statistics/frozen.pb"), "batch_statistics", &[]);
+    assert!(
+        done.stdout.contains("statistics of each batch") && done.stdout.contains(": norm"),
+        "{}",
+        done.stdout
+    );
+    assert!(model.nodes("BatchNormalization").is_empty());
+}
+
+#[test]
 fn iterators_are_cut_off_and_become_inputs() {
     let checkpoint = fixture("iterator/model.ckpt");
     let (done, model) = check(&checkpoint, "iterator", &["--verify"]);

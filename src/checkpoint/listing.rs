@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::locate::{self, Located, checkpoints_in, file_names, index_path, is_table, without_shard};
+use super::locate::{
+    self, Located, checkpoints_in, file_names, file_prefix, index_path, is_table, without_shard,
+};
 use super::state_file;
 
 /// A checkpoint by its name, which has not been opened.
@@ -48,7 +50,7 @@ pub fn list(folder: &Path) -> Vec<Listed> {
 pub fn named(path: &Path) -> Option<Listed> {
     let located = locate::locate(path).ok()?;
     let path = located.path().to_path_buf();
-    let folder = locate::folder_of(&path);
+    let folder = locate::folder_of(&index_path(&path));
     let files = files_of(&located, &file_names(&folder), &folder);
     Some(Listed { path, files, is_superseded: false })
 }
@@ -68,7 +70,7 @@ fn files_of(located: &Located, names: &[String], folder: &Path) -> Vec<PathBuf> 
     match located {
         Located::V1(_, files) => files.clone(),
         Located::V2(prefix) => {
-            let is_data = |name: &&String| match (without_shard(name), file_name(prefix)) {
+            let is_data = |name: &&String| match (without_shard(name), file_prefix(prefix)) {
                 (Some((base, _)), Some(prefix)) => base.strip_suffix(".data") == Some(prefix),
                 _ => false,
             };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, is_separator};
 use std::time::SystemTime;
 
 use super::{listing, state_file, table};
@@ -34,6 +34,14 @@ impl Located {
             Self::V1(path, _) | Self::V2(path) => path,
         }
     }
+}
+
+/// What the names of a checkpoint's files begin with in its folder: nothing where its prefix is a folder with a slash at the
+/// end, as `saver.save(session, "model/")` has it.
+pub(super) fn file_prefix(prefix: &Path) -> Option<&str> {
+    let ends_as_folder =
+        prefix.as_os_str().as_encoded_bytes().last().is_none_or(|&byte| is_separator(byte.into()));
+    if ends_as_folder { Some("") } else { prefix.file_name()?.to_str() }
 }
 
 /// The path of the index of a V2 checkpoint.
@@ -149,7 +157,12 @@ fn by_suffix(path: &Path) -> Result<Option<Located>> {
         return Ok(Some(Located::V2(path.with_extension(""))));
     }
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
-    let sibling = |base: &str| path.with_file_name(base);
+    // A folder with a slash at its end is a prefix too.
+    let sibling =
+        |base: &str| if base.is_empty() { folder_of(path).join("") } else { path.with_file_name(base) };
+    if is_there && name == ".index" {
+        return Ok(Some(Located::V2(sibling(""))));
+    }
     if let Some((base, _)) = without_shard(name) {
         if let Some(base) = base.strip_suffix(".data") {
             return match by_prefix(&sibling(base))? {
@@ -237,7 +250,10 @@ fn in_folder(folder: &Path) -> Result<Located> {
         1 => Ok(found.remove(0)),
         count => Err(Error::file(folder, format_args!("there are {count} checkpoints: {}", listed(&found)))
             .advice(match newest(&found) {
-                Some(newest) => format!("give the path of one of them; the newest is {}", newest.display()),
+                Some(newest) => {
+                    let newest = unmistakable(newest);
+                    format!("give the path of one of them; the newest is {}", newest.display())
+                }
                 None => "give the path of one of them".into(),
             })),
     }
@@ -318,13 +334,18 @@ pub(super) fn checkpoints_in(folder: &Path) -> Vec<Located> {
 }
 
 fn listed(found: &[Located]) -> String {
-    let names = found.iter().take(LISTED);
-    let names = names.map(|located| located.path().file_name().unwrap_or_default().display().to_string());
+    let names = found.iter().take(LISTED).map(|located| unmistakable(located.path()));
+    let names = names.map(|path| path.file_name().unwrap_or_default().display().to_string());
     let mut list = names.collect::<Vec<_>>().join(", ");
     if found.len() > LISTED {
         list.push_str(", …");
     }
     list
+}
+
+/// A path that means one checkpoint, even where its prefix looks like its folder.
+fn unmistakable(prefix: &Path) -> PathBuf {
+    if file_prefix(prefix) == Some("") { index_path(prefix) } else { prefix.to_path_buf() }
 }
 
 /// The checkpoint of the highest training step, or, where none says its step, the file written last.

@@ -10,6 +10,7 @@
 mod block;
 mod bundle_strings;
 mod crc;
+pub mod kind;
 pub mod listing;
 mod locate;
 mod objects;

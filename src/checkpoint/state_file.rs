@@ -65,6 +65,10 @@ pub(super) fn candidates(folder: &Path, named: &str) -> Vec<PathBuf> {
     if named_path.is_relative() {
         candidates.push(folder.join(named_path));
     }
+    // A checkpoint whose prefix is its folder is named with a slash at the end, or, relative to the folder, as `.`.
+    if named.rsplit(['/', '\\']).next().is_some_and(|last| matches!(last, "" | ".")) {
+        candidates.push(folder.join(""));
+    }
     // The path may be one of Windows.
     if let Some(file_name) = named.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()) {
         candidates.push(folder.join(file_name));
@@ -99,5 +103,9 @@ mod tests {
         );
         assert_eq!(candidates(folder, "C:\\trained\\model-7").last().unwrap(), Path::new("/copied/model-7"));
         assert_eq!(candidates(folder, "a/b")[0], Path::new("/copied/a/b"));
+        for named in [".", "/trained/"] {
+            let slashed = candidates(folder, named).iter().any(|path| path.as_os_str() == "/copied/");
+            assert!(slashed, "{named}");
+        }
     }
 }

@@ -22,7 +22,8 @@ pub(super) fn scalar_deciders<'a>(nodes: &HashMap<&'a str, &'a NodeDef>) -> Vec<
             for _ in 0..MAX_DEPTH {
                 let node = nodes.get(name)?;
                 if is_placeholder(&node.op) {
-                    let is_open = declared_shape(node).is_none_or(|shape| shape.rank().is_none_or(|rank| rank == 0));
+                    let is_open =
+                        declared_shape(node).is_none_or(|shape| shape.rank().is_none_or(|rank| rank == 0));
                     return Some(name).filter(|_| is_open && declared_type(node) == Some(DType::Bool));
                 }
                 if node.op != "Identity" {

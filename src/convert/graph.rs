@@ -312,6 +312,13 @@ fn notes_of(changes: &Changes) -> Vec<String> {
             list(&changes.own_statistics)
         ));
     }
+    if !changes.batch_statistics.is_empty() {
+        notes.push(format!(
+            "warning: the frozen graph was built for training and holds no moving averages: as in TensorFlow, batch norms \
+             normalize by the statistics of each batch, so that what is computed of an image depends on the others: {}",
+            list(&changes.batch_statistics)
+        ));
+    }
     if !changes.dropouts.is_empty() {
         notes.push(format!("note: dropout is left out: {}", list(&changes.dropouts)));
     }

@@ -20,16 +20,18 @@ mod reference;
 mod rename;
 mod signature;
 mod summary;
+mod unused;
 mod variables;
 
 pub use examine::{Examination, examine};
 pub use graph::GraphOrigin;
-pub use network::{NetworkOrigin, recognize_checkpoint, sketch, variables};
+pub use network::{NetworkOrigin, recognize_checkpoint, sketch, unused, variables};
 pub use options::ConvertOptions;
 pub use probabilities::Probabilities;
 pub use reference::Reference;
 pub use signature::is_callable;
 pub use summary::{BatchNormSummary, THE_GRAPH};
+pub use unused::{Unused, UnusedScope};
 
 use std::time::Instant;
 
@@ -65,6 +67,8 @@ pub struct Conversion {
     pub float16: Option<Float16>,
     /// What it does to the bytes of images.
     pub preprocessing: Preprocessing,
+    /// Trained variables of the checkpoint that it does not use.
+    pub unused: Unused,
     /// How many classes have a name in its metadata.
     pub labels: usize,
     /// What options came to that ask for something of the model's outputs, a sentence each.
@@ -95,6 +99,16 @@ pub enum Origin {
     Network(Box<NetworkOrigin>),
     /// It came with the model.
     Graph(GraphOrigin),
+}
+
+impl Conversion {
+    /// What is to be said of trained variables that the model does not use, where there are some.
+    pub fn unused_warning(&self) -> Option<String> {
+        self.unused.warning(match &self.origin {
+            Origin::Network(network) => network.recognition.network.name,
+            Origin::Graph(_) => "what the outputs are computed from",
+        })
+    }
 }
 
 impl Origin {
@@ -220,6 +234,19 @@ fn finish(
     let averages = MovingAverages::choose(&graph, options.moving_averages, &drawing.described, |name| {
         lookup.constant(name).map(|constant| constant.shape().to_vec())
     })?;
+    let unused = match (source.checkpoint(), &origin) {
+        (Some(_), Origin::Network(network)) => network.unused.clone(),
+        (Some(checkpoint), Origin::Graph(_)) => {
+            let variables = graph.nodes().map(|(_, node)| node).filter(|node| node.is_variable());
+            let read: Vec<String> = variables
+                .map(|variable| lookup.key(&averages.stored_name(&variable.name)).to_owned())
+                .collect();
+            // Where nothing is read, it is no checkpoint of this graph.
+            let used = if read.is_empty() { None } else { Some(read.iter().map(String::as_str)) };
+            used.map(|used| Unused::of_graph(checkpoint, used)).unwrap_or_default()
+        }
+        (None, _) => Unused::default(),
+    };
     freeze_variables(&mut graph, &drawing.described, |name| lookup.constant(&averages.stored_name(name)))
         .map_err(|error| origin.advised(error, source, options))?;
     let mut float16 = None;
@@ -255,6 +282,7 @@ fn finish(
         moving_averages: averages,
         float16,
         preprocessing: options.preprocessing,
+        unused,
         labels: labels.len(),
         notes: settled.into_iter().chain(unchecked).chain(rare).collect(),
         reference,

@@ -2,7 +2,7 @@
 
 use super::probabilities::logits_of;
 use super::rename::{Aliases, Names};
-use super::{ConvertOptions, Drawing, channels_first};
+use super::{ConvertOptions, Drawing, Unused, channels_first};
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::graph::TensorRef;
@@ -23,6 +23,8 @@ pub struct NetworkOrigin {
     pub image: ImageShape,
     /// Layers where the checkpoint was believed rather than the arg_scope.
     pub disagreements: Vec<ScopeDisagreement>,
+    /// Trained variables of the checkpoint that the network does not have.
+    pub unused: Unused,
 }
 
 /// The auxiliary classifier's end point.
@@ -97,6 +99,12 @@ pub(super) fn draw(source: &Source, options: &ConvertOptions) -> Result<(Drawing
     let (height, width) = options.image_size.unwrap_or(recognition.network.image_size.into());
     let image = ImageShape { batch: options.batch_size, height, width, channels: recognition.channels };
     let (recognition, drawn) = recognized.draw(&image, &variables)?;
+    let unused = unused(source.weights()?, &recognition, &drawn);
+    if !options.backbone
+        && let Some(error) = unused.refused(source.weights()?, recognition.network.name)
+    {
+        return Err(error);
+    }
     let outputs = choose_outputs(&drawn, &options.outputs, asked)?;
     let inputs = vec![drawn.input];
     let find = |name: &str| drawn.end_point(name).or_else(|| drawn.graph.find_tensor(name));
@@ -120,7 +128,12 @@ pub(super) fn draw(source: &Source, options: &ConvertOptions) -> Result<(Drawing
         name: recognition.network.name.to_owned(),
         described: format!("{} as {}", source.path().display(), recognition.network.name),
     };
-    Ok((drawing, NetworkOrigin { recognition, image, disagreements: drawn.disagreements }))
+    Ok((drawing, NetworkOrigin { recognition, image, disagreements: drawn.disagreements, unused }))
+}
+
+/// The trained variables of a checkpoint that a network recognized in it does not have.
+pub fn unused(checkpoint: &Checkpoint, recognition: &Recognition, drawn: &DrawnNetwork) -> Unused {
+    Unused::of_network(checkpoint, recognition, drawn.variables().map(|(name, _)| name))
 }
 
 /// What only a graph can be asked for.

@@ -13,6 +13,8 @@ pub struct ConvertOptions {
     pub network: Option<String>,
     /// slim's arguments of the network, each as `KEY=VALUE`.
     pub network_options: Vec<String>,
+    /// Whether a network is converted although its checkpoint holds more: the rest of what it is the backbone of.
+    pub backbone: bool,
     /// Height and width of the images; the network's own by default.
     pub image_size: Option<(usize, usize)>,
     /// Images in a batch; open by default.
@@ -64,6 +66,7 @@ impl Default for ConvertOptions {
         Self {
             network: None,
             network_options: vec![],
+            backbone: false,
             image_size: None,
             batch_size: None,
             inputs: vec![],

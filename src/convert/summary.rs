@@ -14,10 +14,14 @@ pub struct BatchNormSummary {
     pub count: usize,
     /// How many have their gamma stored.
     pub gamma_stored: usize,
+    /// How many have a gamma that is computed from variables, as `1 + gamma` is.
+    pub gamma_computed: usize,
     /// How many were given a unit scale.
     pub gamma_synthesized: usize,
     /// How many have their beta stored.
     pub beta_stored: usize,
+    /// How many have a beta that is computed from variables.
+    pub beta_computed: usize,
     /// How many were given zeros.
     pub beta_synthesized: usize,
     /// The epsilons that occur.
@@ -38,25 +42,43 @@ impl BatchNormSummary {
         batch_norms: impl Iterator<Item = (&'a Origin, &'a Origin, Option<f32>)>,
         epsilon_source: String,
     ) -> Self {
-        let (mut count, mut gamma_stored, mut beta_stored) = (0, 0, 0);
-        let mut epsilons = vec![];
+        let (mut gammas, mut betas, mut epsilons) = (Counts::default(), Counts::default(), vec![]);
         for (gamma, beta, epsilon) in batch_norms {
-            count += 1;
-            gamma_stored += usize::from(gamma.is_stored());
-            beta_stored += usize::from(beta.is_stored());
+            gammas.add(gamma);
+            betas.add(beta);
             epsilons.extend(epsilon);
         }
         epsilons.sort_by(f32::total_cmp);
         epsilons.dedup();
         Self {
-            count,
-            gamma_stored,
-            gamma_synthesized: count - gamma_stored,
-            beta_stored,
-            beta_synthesized: count - beta_stored,
+            count: gammas.stored + gammas.computed + gammas.synthesized,
+            gamma_stored: gammas.stored,
+            gamma_computed: gammas.computed,
+            gamma_synthesized: gammas.synthesized,
+            beta_stored: betas.stored,
+            beta_computed: betas.computed,
+            beta_synthesized: betas.synthesized,
             epsilons,
             epsilon_source,
         }
+    }
+}
+
+/// How many gammas or betas come from where.
+#[derive(Default)]
+struct Counts {
+    stored: usize,
+    computed: usize,
+    synthesized: usize,
+}
+
+impl Counts {
+    fn add(&mut self, origin: &Origin) {
+        *match origin {
+            Origin::Stored { .. } => &mut self.stored,
+            Origin::Computed { .. } => &mut self.computed,
+            Origin::Synthesized => &mut self.synthesized,
+        } += 1;
     }
 }
 
@@ -69,12 +91,20 @@ impl std::fmt::Display for BatchNormSummary {
         // Keras calls the argument the same, and who wrote a graph is not known.
         let whose = if self.epsilon_source == THE_GRAPH { "" } else { "slim's " };
         write!(f, "{} batch norm{s}: gamma stored for {}", self.count, self.gamma_stored)?;
+        if self.gamma_computed > 0 {
+            write!(f, ", computed for {}", self.gamma_computed)?;
+        }
         write!(f, ", unit scale synthesized for {}", self.gamma_synthesized)?;
         if self.gamma_synthesized > 0 {
             write!(f, " ({whose}scale=False)")?;
         }
-        if self.beta_synthesized > 0 {
+        if self.beta_synthesized + self.beta_computed > 0 {
             write!(f, "; beta stored for {}", self.beta_stored)?;
+        }
+        if self.beta_computed > 0 {
+            write!(f, ", computed for {}", self.beta_computed)?;
+        }
+        if self.beta_synthesized > 0 {
             write!(f, ", zeros synthesized for {} ({whose}center=False)", self.beta_synthesized)?;
         }
         if self.epsilons.is_empty() {

@@ -144,7 +144,9 @@ impl Chosen {
                 Error::new("--fold-batch-norm", "weights that batch norms are folded into are no variable's");
             return Err(error.advice("convert with it, and extract from the ONNX model"));
         }
-        let conversion = convert(model, &choice.options).map_err(|error| error.within("--layout onnx"))?;
+        // What is left out is counted below.
+        let options = ConvertOptions { backbone: true, ..choice.options.clone() };
+        let conversion = convert(model, &options).map_err(|error| error.within("--layout onnx"))?;
         let mut names: HashSet<&str> = stored.iter().map(|tensor| tensor.name.as_str()).collect();
         let nodes = model.graph().map(|graph| &graph.definition().node[..]).unwrap_or_default();
         let is_variable = |op: &str| matches!(op, "Variable" | "VariableV2" | "VarHandleOp");
@@ -188,7 +190,8 @@ impl Chosen {
             for (origin, part, value) in [(&norm.gamma, "gamma", 1.0), (&norm.beta, "beta", 0.0)] {
                 let name = format!("{}/{part}", norm.name);
                 // Two batch norms may share their variables.
-                let is_wanted = !origin.is_stored() && filter.accepts(&name) && names.insert(name.clone());
+                let is_wanted =
+                    origin.is_synthesized() && filter.accepts(&name) && names.insert(name.clone());
                 match norm.channels {
                     Some(channels) if is_wanted => {
                         self.tensors.push(Output { name, value: Constant::filled(vec![channels], value) });

@@ -6,6 +6,7 @@ use hashbrown::HashSet;
 use serde::Serialize;
 
 use super::{BatchNormEntry, GraphSummary, Inspected, Kind, OnnxSummary};
+use crate::convert::Unused;
 use crate::suggestion::first_of;
 use crate::tensor::{DType, Statistics};
 
@@ -89,7 +90,7 @@ fn of_batch_norms(norms: &[BatchNormEntry], is_onnx: bool) -> [Option<Finding>; 
         norms.iter().filter(|norm| is_missing(norm)).map(|norm| norm.name.clone()).collect::<Vec<_>>()
     };
     let all = norms.len();
-    let gamma = Finding::new("no_gamma", names(|norm| !norm.gamma.is_stored()), |count, _| {
+    let gamma = Finding::new("no_gamma", names(|norm| norm.gamma.is_synthesized()), |count, _| {
         let have = by_number(count, "has", "have");
         match is_onnx {
             true => format!(
@@ -101,7 +102,7 @@ fn of_batch_norms(norms: &[BatchNormEntry], is_onnx: bool) -> [Option<Finding>; 
             ),
         }
     });
-    let beta = Finding::new("no_beta", names(|norm| !norm.beta.is_stored()), |count, _| {
+    let beta = Finding::new("no_beta", names(|norm| norm.beta.is_synthesized()), |count, _| {
         let have = by_number(count, "has", "have");
         match is_onnx {
             true => format!("the offset of {count} of {all} batch norms is all zeros"),
@@ -203,6 +204,13 @@ fn left_aside(tensors: &[Inspected], is_network: bool) -> Option<Finding> {
             if listed.contains("AuxLogits") { " (the auxiliary classifier serves training)" } else { "" };
         format!("{count} {belong} of {of}{note}: {listed}")
     })
+}
+
+/// Trained variables of the checkpoint that are no part of the network.
+pub fn unused_variables(network: &str, unused: &Unused) -> Option<Finding> {
+    let warning = unused.warning(network)?;
+    let about = unused.scopes.iter().map(|scope| scope.scope.clone()).collect();
+    Finding::new("unused_variables", about, |_, _| warning.trim_start_matches("warning: ").to_owned())
 }
 
 fn missing_files(onnx: Option<&OnnxSummary>) -> Option<Finding> {

@@ -5,13 +5,13 @@ use hashbrown::HashSet;
 
 use super::{BatchNormEntry, GraphSummary, batch_norms_by_name, batch_norms_of_onnx};
 use crate::contents::{Contents, NamedTensor};
-use crate::convert::{ConvertOptions, THE_GRAPH, convert, examine, sketch};
+use crate::convert::{ConvertOptions, THE_GRAPH, Unused, convert, examine, sketch, unused};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Shape, import};
+use crate::graph::{Shape, import};
 use crate::model::Model;
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
 use crate::passes::moving_averages::MovingAverages;
-use crate::slim::{Recognition, Recognized, Value, Variables};
+use crate::slim::{DrawnNetwork, Recognition, Recognized, Value, Variables};
 
 /// What a conversion would make of a file.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub struct IdentifiedNetwork {
     pub batch_norms: Vec<BatchNorm>,
     /// The moving averages of its weights.
     pub moving_averages: MovingAverages,
+    /// Trained variables of the checkpoint that it does not have.
+    pub unused: Unused,
     /// The stored tensors that it reads.
     read: HashSet<String>,
 }
@@ -132,24 +134,32 @@ impl IdentifiedNetwork {
         variables: &Variables,
         options: &ConvertOptions,
     ) -> Result<Self> {
-        let (recognition, graph) = network_graph(recognized, variables)?;
+        let (recognition, drawn) = network_drawing(recognized, variables)?;
+        let unused = model.checkpoint().map(|checkpoint| unused(checkpoint, &recognition, &drawn));
+        let graph = drawn.graph.pruned_to(&[drawn.output]).0;
         let origin = format!("{} as {}", model.path().display(), recognition.network.name);
         let moving_averages = MovingAverages::choose(&graph, options.moving_averages, &origin, |name| {
             variables.get(name).cloned()
         })?;
         let nodes = graph.nodes().map(|(_, node)| node).filter(|node| node.is_variable());
         let read = nodes.map(|variable| moving_averages.stored_name(&variable.name)).collect();
-        Ok(Self { batch_norms: batch_norms(&graph), recognition, moving_averages, read })
+        Ok(Self {
+            batch_norms: batch_norms(&graph),
+            recognition,
+            moving_averages,
+            unused: unused.unwrap_or_default(),
+            read,
+        })
     }
 }
 
 /// What a conversion would write: the auxiliary classifier is no part of it.
-fn network_graph(mut recognized: Recognized, variables: &Variables) -> Result<(Recognition, Graph)> {
+fn network_drawing(mut recognized: Recognized, variables: &Variables) -> Result<(Recognition, DrawnNetwork)> {
     let recognition = recognized.recognition.clone();
     if let Some(aux) = recognition.options.aux_option() {
         recognized.recognition.options.set(aux, Value::Flag(false));
     }
     let image = recognition.network.default_images(recognition.channels);
     let (_, drawn) = recognized.draw(&image, variables)?;
-    Ok((recognition, drawn.graph.pruned_to(&[drawn.output]).0))
+    Ok((recognition, drawn))
 }

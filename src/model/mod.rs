@@ -203,9 +203,12 @@ fn checkpoint_of(graph: &Path) -> Result<Option<Checkpoint>> {
     let Some(prefix) = META_SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)) else {
         return Ok(None);
     };
+    let index = with_suffix(Path::new(prefix), ".index");
+    if index.is_file() {
+        return Checkpoint::open(&index).map(Some);
+    }
     let prefix = Path::new(prefix);
-    let is_there = prefix.is_file() || with_suffix(prefix, ".index").is_file();
-    is_there.then(|| Checkpoint::open(prefix)).transpose()
+    prefix.is_file().then(|| Checkpoint::open(prefix)).transpose()
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

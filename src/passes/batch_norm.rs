@@ -1,7 +1,10 @@
 //! What each batch norm of a graph is made of: which of its parts are variables, and which nobody stored.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
+use crate::graph::branches::ON_BRANCH;
 use crate::graph::{Graph, Node, TensorRef};
 use crate::tensor::Constant;
 
@@ -9,10 +12,15 @@ use crate::tensor::Constant;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "origin", rename_all = "snake_case")]
 pub enum Origin {
-    /// A variable of this name, or the constant that it was frozen to.
+    /// A variable of this name, or the constant that it was frozen to. A partitioned variable has the name of the whole.
     Stored {
         /// The variable.
         variable: String,
+    },
+    /// It is computed from what is stored, as `1 + gamma` is.
+    Computed {
+        /// The variables, or the constants that they were frozen to. None where an input of the model is all it comes from.
+        from: Vec<String>,
     },
     /// Ones or zeros: no variable was ever made.
     Synthesized,
@@ -22,6 +30,11 @@ impl Origin {
     /// Whether it is a variable.
     pub fn is_stored(&self) -> bool {
         matches!(self, Self::Stored { .. })
+    }
+
+    /// Whether it is neither stored nor computed from what is.
+    pub fn is_synthesized(&self) -> bool {
+        matches!(self, Self::Synthesized)
     }
 }
 
@@ -52,35 +65,177 @@ pub fn is_batch_norm(node: &Node) -> bool {
 }
 
 fn batch_norm(graph: &Graph, node: &Node) -> BatchNorm {
-    let mean = origin(graph, node.inputs[3]);
-    let name = match &mean {
-        Origin::Stored { variable } => variable.rsplit_once('/').map_or("", |(scope, _)| scope).to_owned(),
-        Origin::Synthesized => node.name.clone(),
+    let scope = match origin(graph, node.inputs[MEAN], None) {
+        Origin::Stored { variable } => {
+            Some(variable.rsplit_once('/').map_or("", |(scope, _)| scope).to_owned())
+        }
+        _ => None,
     };
     BatchNorm {
-        name,
-        channels: graph.shape(node.inputs[1]).dim(0),
-        gamma: origin(graph, node.inputs[1]),
-        beta: origin(graph, node.inputs[2]),
+        name: scope.unwrap_or_else(|| node.name.clone()),
+        channels: graph.shape(node.inputs[GAMMA]).dim(0),
+        gamma: origin(graph, node.inputs[GAMMA], Some(1.0)),
+        beta: origin(graph, node.inputs[BETA], Some(0.0)),
         epsilon: node.float("epsilon", 1e-4),
     }
 }
 
-fn origin(graph: &Graph, tensor: TensorRef) -> Origin {
+const GAMMA: usize = 1;
+const BETA: usize = 2;
+const MEAN: usize = 3;
+
+/// Where a tensor comes from. All its elements are `neutral` where nobody stored it.
+fn origin(graph: &Graph, tensor: TensorRef, neutral: Option<f32>) -> Origin {
     let node = graph.node(tensor.node);
-    match (node.is_variable(), node.op.as_str(), node.inputs.first()) {
-        (true, ..) => Origin::Stored { variable: node.name.clone() },
-        (_, "Identity" | "ReadVariableOp", Some(&read)) => origin(graph, read),
-        (_, "IdentityN", _) => {
-            node.inputs.get(tensor.port).map_or(Origin::Synthesized, |&read| origin(graph, read))
-        }
-        (_, "Const", _) if !is_neutral(node) => Origin::Stored { variable: node.name.clone() },
-        _ => Origin::Synthesized,
+    if node.is_variable() || node.op == "Const" && !is_all(node, neutral) {
+        return Origin::Stored { variable: node.name.clone() };
+    }
+    if let Some(passed) = passed_on(node, tensor) {
+        return origin(graph, passed, neutral);
+    }
+    let is_neutral = match node.op.as_str() {
+        "Const" => true,
+        "OnesLike" => neutral == Some(1.0),
+        "ZerosLike" => neutral == Some(0.0),
+        "Fill" => node.inputs.get(1).is_some_and(|value| is_all(graph.node(value.node), neutral)),
+        _ => false,
+    };
+    if is_neutral {
+        return Origin::Synthesized;
+    }
+    let from = stored_before(graph, tensor);
+    match partitioned(node, &from) {
+        Some(variable) => Origin::Stored { variable },
+        None => Origin::Computed { from },
     }
 }
 
-/// Whether all elements of a constant are 1, or all are 0: what a batch norm without gamma or beta is given.
-fn is_neutral(node: &Node) -> bool {
+/// What an op passes on as it is, but for its type or shape.
+fn passed_on(node: &Node, tensor: TensorRef) -> Option<TensorRef> {
+    match node.op.as_str() {
+        "Identity" | "ReadVariableOp" | "StopGradient" | "PreventGradient" | "Snapshot" | "CheckNumerics"
+        | "EnsureShape" | "Cast" | "Reshape" | "Squeeze" | "ExpandDims" | "Switch" | ON_BRANCH => {
+            node.inputs.first().copied()
+        }
+        "IdentityN" => node.inputs.get(tensor.port).copied(),
+        _ => None,
+    }
+}
+
+/// The variables that a tensor is computed from, or, where there are none, the constants of more than one element: what
+/// variables were frozen to.
+fn stored_before(graph: &Graph, tensor: TensorRef) -> Vec<String> {
+    let (mut seen, mut open) = (BTreeSet::new(), vec![tensor.node]);
+    while let Some(id) = open.pop() {
+        if seen.insert(id) {
+            open.extend(graph.node(id).inputs.iter().map(|input| input.node));
+        }
+    }
+    let named = |is_stored: &dyn Fn(&Node) -> bool| -> Vec<String> {
+        let stored = seen.iter().map(|&id| graph.node(id)).filter(|node| is_stored(node));
+        let mut names: Vec<String> = stored.map(|node| node.name.clone()).collect();
+        names.sort();
+        names
+    };
+    let variables = named(&|node| node.is_variable());
+    if !variables.is_empty() {
+        return variables;
+    }
+    named(&|node| {
+        let is_number = |constant: &Constant| constant.dtype().is_float() && constant.len() > 1;
+        node.op == "Const" && node.constant().is_some_and(is_number)
+    })
+}
+
+/// The name of a variable that lies in parts, `NAME/part_0` and so on, where a node joins just these. That of the whole is
+/// what checkpoints have.
+///
+/// Source: `_get_partitioned_variable` in `tensorflow/python/ops/variable_scope.py`.
+fn partitioned(node: &Node, parts: &[String]) -> Option<String> {
+    if !matches!(node.op.as_str(), "ConcatV2" | "Concat") {
+        return None;
+    }
+    let whole = parts.first()?.rsplit_once("/part_")?.0;
+    let is_there = |place: usize| parts.contains(&format!("{whole}/part_{place}"));
+    (0..parts.len()).all(is_there).then(|| whole.to_owned())
+}
+
+/// Whether all elements of a constant are this number.
+fn is_all(node: &Node, number: Option<f32>) -> bool {
+    let Some(number) = number else { return false };
     let values = node.constant().map(Constant::to_f32s).and_then(Result::ok).flatten();
-    values.is_none_or(|values| [0.0, 1.0].iter().any(|neutral| values.iter().all(|value| value == neutral)))
+    values.is_some_and(|values| values.iter().all(|&value| value == number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Attr, Attrs, NodeId, Shape};
+    use crate::tensor::DType;
+
+    fn variable(graph: &mut Graph, name: &str, dtype: DType, length: usize) -> NodeId {
+        let shape = Attr::Shape(Shape::known(&[length]));
+        graph
+            .add(name, "VariableV2", vec![], [("dtype", Attr::Type(dtype)), ("shape", shape)].into())
+            .unwrap()
+    }
+
+    fn constant(graph: &mut Graph, name: &str, value: Constant) -> NodeId {
+        graph.add(name, "Const", vec![], [("value", Attr::Tensor(value))].into()).unwrap()
+    }
+
+    fn add(graph: &mut Graph, op: &str, inputs: &[NodeId], attrs: Attrs) -> NodeId {
+        graph.add(op, op, inputs.iter().map(|&id| id.into()).collect(), attrs).unwrap()
+    }
+
+    fn gamma(graph: &Graph, id: NodeId) -> Origin {
+        origin(graph, id.into(), Some(1.0))
+    }
+
+    fn stored(variable: &str) -> Origin {
+        Origin::Stored { variable: variable.to_owned() }
+    }
+
+    #[test]
+    fn a_variable_is_stored_whatever_it_is_read_through() {
+        for op in ["Identity", "StopGradient", "Snapshot", "Cast"] {
+            let mut graph = Graph::new();
+            let dtype = if op == "Cast" { DType::Float16 } else { DType::Float32 };
+            let variable = variable(&mut graph, "bn/gamma", dtype, 4);
+            let attrs =
+                [("SrcT", dtype), ("DstT", DType::Float32)].map(|(key, dtype)| (key, Attr::Type(dtype)));
+            let read = add(&mut graph, op, &[variable], attrs.into());
+            assert_eq!(gamma(&graph, read), stored("bn/gamma"), "{op}");
+        }
+    }
+
+    #[test]
+    fn a_variable_in_parts_is_stored_under_the_name_of_the_whole() {
+        let mut graph = Graph::new();
+        let [last, first] =
+            [1, 0].map(|part| variable(&mut graph, &format!("bn/gamma/part_{part}"), DType::Float32, 2));
+        let axis = constant(&mut graph, "axis", Constant::from_i32(vec![], &[0]));
+        let joined = add(&mut graph, "ConcatV2", &[first, last, axis], Attrs::new());
+        assert_eq!(gamma(&graph, joined), stored("bn/gamma"));
+    }
+
+    #[test]
+    fn what_is_computed_names_what_it_is_computed_from() {
+        let mut graph = Graph::new();
+        let one = constant(&mut graph, "one", Constant::from_f32(vec![], &[1.0]));
+        let variable = variable(&mut graph, "bn/gamma", DType::Float32, 4);
+        let sum = add(&mut graph, "AddV2", &[one, variable], Attrs::new());
+        assert_eq!(gamma(&graph, sum), Origin::Computed { from: vec!["bn/gamma".to_owned()] });
+    }
+
+    #[test]
+    fn only_the_neutral_number_counts_as_synthesized() {
+        let mut graph = Graph::new();
+        let ones = constant(&mut graph, "ones", Constant::filled(vec![4], 1.0));
+        let zeros = constant(&mut graph, "zeros", Constant::filled(vec![4], 0.0));
+        assert_eq!(gamma(&graph, ones), Origin::Synthesized);
+        assert_eq!(gamma(&graph, zeros), stored("zeros"));
+        assert_eq!(origin(&graph, zeros.into(), Some(0.0)), Origin::Synthesized);
+        assert_eq!(origin(&graph, ones.into(), Some(0.0)), stored("ones"));
+    }
 }

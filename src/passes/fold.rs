@@ -4,11 +4,12 @@
 
 use hashbrown::{HashMap, HashSet};
 
+use super::batch_norm_arithmetic::arithmetic;
 use super::control_flow::{is_merge, is_switch, taken_branch};
 use crate::error::Result;
 use crate::eval::{Tensor, evaluate, is_evaluated};
 use crate::graph::branches::ON_BRANCH;
-use crate::graph::{Attr, Attrs, Graph, Node, TensorRef};
+use crate::graph::{Attr, Attrs, Graph, Node, NodeId, TensorRef};
 use crate::tensor::Constant;
 
 /// Constants with more elements are weights: they stay where they are.
@@ -25,7 +26,7 @@ const MAX_DEPTH: usize = 100;
 pub fn simplify(mut graph: Graph, outputs: &[String]) -> Result<Graph> {
     let kept: HashSet<&str> = outputs.iter().map(|name| node_name(name)).collect();
     for _ in 0..MAX_DEPTH {
-        let mut simplifying = Simplifying::new(&graph, &kept);
+        let mut simplifying = Simplifying::new(&graph, &kept, arithmetic(&graph)?);
         simplifying.run()?;
         let has_drawn = simplifying.has_drawn;
         let named: Vec<TensorRef> =
@@ -59,23 +60,26 @@ struct Simplifying<'a> {
     kept: &'a HashSet<&'a str>,
     /// Whether a function was drawn, whose nodes have not been looked at.
     has_drawn: bool,
+    /// Nodes of the old graph that compute batch norms: these become one op, unless they are computed here.
+    of_batch_norms: HashSet<NodeId>,
 }
 
 impl<'a> Simplifying<'a> {
-    fn new(old: &'a Graph, kept: &'a HashSet<&'a str>) -> Self {
+    fn new(old: &'a Graph, kept: &'a HashSet<&'a str>, of_batch_norms: HashSet<NodeId>) -> Self {
         Self {
             old,
             new: Graph::with_library(old.library().clone()),
             places: HashMap::new(),
             kept,
             has_drawn: false,
+            of_batch_norms,
         }
     }
 
     fn run(&mut self) -> Result<()> {
         for (id, node) in self.old.nodes() {
             let inputs: Vec<Place> = node.inputs.iter().map(|input| self.places[input]).collect();
-            let outputs = self.simplified(node, &inputs)?;
+            let outputs = self.simplified(id, node, &inputs)?;
             for (port, place) in outputs.into_iter().enumerate() {
                 self.places.insert(TensorRef { node: id, port }, place);
             }
@@ -84,7 +88,7 @@ impl<'a> Simplifying<'a> {
     }
 
     /// Draws what stands for a node and hands out where its outputs are.
-    fn simplified(&mut self, node: &Node, inputs: &[Place]) -> Result<Vec<Place>> {
+    fn simplified(&mut self, id: NodeId, node: &Node, inputs: &[Place]) -> Result<Vec<Place>> {
         let live: Vec<TensorRef> = inputs
             .iter()
             .filter_map(|input| match input {
@@ -114,7 +118,9 @@ impl<'a> Simplifying<'a> {
             }
             _ => {}
         }
-        if let Some(values) = self.evaluated(node, &live)? {
+        if !self.of_batch_norms.contains(&id)
+            && let Some(values) = self.evaluated(node, &live)?
+        {
             let constants = self.constants(node, values)?;
             return self.where_inputs_are(node, &live, constants);
         }

@@ -1,113 +1,24 @@
-//! Batch norm as one op: what comes in is the arithmetic that `tf.nn.batch_normalization` spells out,
-//! `x * scale + (beta - mean * scale)` with `scale = gamma / sqrt(variance + epsilon)`; what goes out is
-//! `FusedBatchNormV3`, which everything downstream knows.
-//!
-//! Source: `batch_normalization` in `tensorflow/python/ops/nn_impl.py`.
+//! Batch norm as one op: what comes in is the arithmetic that spells it out; what goes out is `FusedBatchNormV3`, which
+//! everything downstream knows.
 
+use super::batch_norm_arithmetic::{Parts, spelled_out};
 use super::rewrite::{Rewriting, rewrite};
 use crate::error::Result;
 use crate::graph::{Attr, Attrs, Graph, Node, NodeId, TensorRef};
-use crate::tensor::{Constant, DType};
+use crate::tensor::Constant;
 
 /// Turns the batch norms of a graph that are spelled out into single nodes.
 ///
 /// # Errors
 /// Where constants of the graph cannot be read.
 pub fn fuse_batch_norms(graph: Graph) -> Result<Graph> {
-    rewrite(graph, |rewriting, node| match spelled_out(rewriting, node)? {
-        Some(parts) => fused(rewriting, node, &parts).map(Some),
-        None => Ok(None),
+    rewrite(graph, |rewriting, node| match spelled_out(rewriting.old, node)? {
+        // Channels whose number is not known could be one, which would be repeated.
+        Some(parts) if rewriting.old.shape(parts.input).last() == Some(parts.channels) => {
+            fused(rewriting, node, &parts).map(Some)
+        }
+        _ => Ok(None),
     })
-}
-
-/// What a batch norm is computed from.
-struct Parts {
-    input: TensorRef,
-    gamma: Option<TensorRef>,
-    beta: Option<TensorRef>,
-    mean: TensorRef,
-    variance: TensorRef,
-    epsilon: f32,
-    channels: usize,
-}
-
-/// The parts of the batch norm whose result `node` computes: a sum of the scaled input and an offset.
-fn spelled_out(rewriting: &Rewriting<'_>, node: &Node) -> Result<Option<Parts>> {
-    let Some([a, b]) = operands(node, &["Add", "AddV2"]) else { return Ok(None) };
-    for (scaled, offset) in [(a, b), (b, a)] {
-        let Some(factors) = operands(rewriting.source(scaled), &["Mul"]) else { continue };
-        for (input, scale) in [(factors[0], factors[1]), (factors[1], factors[0])] {
-            if let Some(parts) = parts(rewriting, input, scale, offset)? {
-                return Ok(Some(parts));
-            }
-        }
-    }
-    Ok(None)
-}
-
-fn parts(
-    rewriting: &Rewriting<'_>,
-    input: TensorRef,
-    scale: TensorRef,
-    offset: TensorRef,
-) -> Result<Option<Parts>> {
-    let Some((gamma, variance, epsilon)) = read_scale(rewriting, scale)? else { return Ok(None) };
-    let offset = rewriting.source(offset);
-    // Without beta the negated mean is scaled; with one, what is subtracted from it is.
-    let (beta, scaled_mean) = match operands(offset, &["Sub"]) {
-        Some([beta, scaled_mean]) => (Some(beta), rewriting.source(scaled_mean)),
-        None => (None, offset),
-    };
-    let Some([a, b]) = operands(scaled_mean, &["Mul"]) else { return Ok(None) };
-    let mean = match (a == scale, b == scale) {
-        (false, true) => a,
-        (true, false) => b,
-        _ => return Ok(None),
-    };
-    let mean = match (&beta, rewriting.source(mean)) {
-        (Some(_), _) => mean,
-        (None, negated) if negated.op == "Neg" => negated.inputs[0],
-        _ => return Ok(None),
-    };
-    let shapes = |tensor| rewriting.old.shape(tensor).fully_known();
-    let Some([channels]) = shapes(variance).as_deref().and_then(|dims| <[usize; 1]>::try_from(dims).ok())
-    else {
-        return Ok(None);
-    };
-    let is_vector = |tensor: TensorRef| shapes(tensor) == Some(vec![channels]);
-    let is_normalized = rewriting.old.shape(input).last() == Some(channels)
-        && rewriting.old.shape(input).rank() != Some(1)
-        && [Some(mean), gamma, beta].into_iter().flatten().all(is_vector)
-        && rewriting.old.tensor_type(input).dtype == DType::Float32;
-    Ok(is_normalized.then_some(Parts { input, gamma, beta, mean, variance, epsilon, channels }))
-}
-
-/// Gamma, variance and epsilon of `gamma / sqrt(variance + epsilon)`.
-fn read_scale(
-    rewriting: &Rewriting<'_>,
-    scale: TensorRef,
-) -> Result<Option<(Option<TensorRef>, TensorRef, f32)>> {
-    let node = rewriting.source(scale);
-    let (root, gamma) = match operands(node, &["Mul"]) {
-        Some([a, b]) if rewriting.source(a).op == "Rsqrt" => (rewriting.source(a), Some(b)),
-        Some([a, b]) if rewriting.source(b).op == "Rsqrt" => (rewriting.source(b), Some(a)),
-        _ => (node, None),
-    };
-    if root.op != "Rsqrt" {
-        return Ok(None);
-    }
-    let Some([a, b]) = operands(rewriting.source(root.inputs[0]), &["Add", "AddV2"]) else { return Ok(None) };
-    for (variance, epsilon) in [(a, b), (b, a)] {
-        let value = rewriting.source(epsilon).constant().map(Constant::to_f32s).transpose()?.flatten();
-        if let Some(&[epsilon]) = value.as_deref() {
-            return Ok(Some((gamma, variance, epsilon)));
-        }
-    }
-    Ok(None)
-}
-
-fn operands(node: &Node, ops: &[&str]) -> Option<[TensorRef; 2]> {
-    ops.contains(&node.op.as_str()).then(|| <[TensorRef; 2]>::try_from(&node.inputs[..]).ok()).flatten()
 }
 
 fn fused(rewriting: &mut Rewriting<'_>, node: &Node, parts: &Parts) -> Result<NodeId> {
@@ -129,6 +40,7 @@ fn fused(rewriting: &mut Rewriting<'_>, node: &Node, parts: &Parts) -> Result<No
 mod tests {
     use super::*;
     use crate::graph::Shape;
+    use crate::tensor::DType;
 
     fn add(graph: &mut Graph, name: &str, op: &str, inputs: &[NodeId]) -> NodeId {
         graph.add(name, op, inputs.iter().map(|&id| id.into()).collect(), Attrs::new()).unwrap()

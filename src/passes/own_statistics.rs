@@ -6,7 +6,7 @@
 use super::rewrite::Rewriting;
 use crate::error::Result;
 use crate::graph::{Attr, Attrs, DataFormat, Node, NodeId, TensorRef};
-use crate::tensor::Constant;
+use crate::tensor::{Constant, DType};
 
 /// Whether a batch norm's scale and offset are nothing that is learned, and nobody reads the statistics that it computes.
 pub fn is_of_its_own(rewriting: &Rewriting<'_>, node: &Node) -> bool {
@@ -22,29 +22,64 @@ pub fn is_of_its_own(rewriting: &Rewriting<'_>, node: &Node) -> bool {
             (_, constant) => constant.is_some_and(all),
         }
     };
-    let is_of_node =
-        |tensor: &TensorRef| tensor.port > 0 && rewriting.old.node(tensor.node).name == node.name;
-    let mut readers = rewriting.old.nodes().flat_map(|(_, reader)| &reader.inputs);
-    is_neutral(1, 1.0) && is_neutral(2, 0.0) && !readers.any(is_of_node)
+    is_neutral(1, 1.0) && is_neutral(2, 0.0) && !has_read_statistics(rewriting, node)
 }
 
-/// Draws the normalization of a batch norm's input by its own mean and variance.
+/// Whether all that a batch norm in training normalizes by are the statistics of its batch: it is handed no averages, and
+/// none can be stored where a graph has no variables. That is what TensorFlow computes for such a graph.
+pub fn has_no_averages(rewriting: &Rewriting<'_>, node: &Node) -> bool {
+    let graph = rewriting.old;
+    let is_empty = |port: usize| {
+        let constant = rewriting.source(node.inputs[port]).constant();
+        constant.is_some_and(Constant::is_empty)
+    };
+    is_empty(3)
+        && is_empty(4)
+        && !graph.nodes().any(|(_, node)| node.is_variable())
+        && graph.shape(node.inputs[0]).rank().is_some_and(|rank| matches!(rank, 4 | 5))
+        && graph.tensor_type(node.inputs[0]).dtype == DType::Float32
+        && !has_read_statistics(rewriting, node)
+}
+
+/// Whether somebody reads the statistics that a batch norm computes beside its result.
+fn has_read_statistics(rewriting: &Rewriting<'_>, node: &Node) -> bool {
+    let is_of_node =
+        |tensor: &TensorRef| tensor.port > 0 && rewriting.old.node(tensor.node).name == node.name;
+    rewriting.old.nodes().flat_map(|(_, reader)| &reader.inputs).any(is_of_node)
+}
+
+/// Whether a batch norm is scaled and shifted after it is normalized.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Affine {
+    /// Its scale is one and its offset zero.
+    No,
+    /// By its own scale and offset.
+    Yes,
+}
+
+/// Draws the normalization of a batch norm's input by its own mean and variance, the mean square of what is left without
+/// the mean.
+///
+/// Source: `struct FusedBatchNorm<CPUDevice, …, true>` in `tensorflow/core/kernels/fused_batch_norm_op.cc`:
+/// what Bessel's correction is applied to is only the variance that is returned.
 ///
 /// # Errors
 /// Where the graph does not fit together.
-pub fn normalized(rewriting: &mut Rewriting<'_>, node: &Node) -> Result<NodeId> {
-    let axes: [i32; 3] = match node.data_format() {
-        DataFormat::ChannelsFirst => [0, 2, 3],
-        DataFormat::ChannelsLast => [0, 1, 2],
+pub fn normalized(rewriting: &mut Rewriting<'_>, node: &Node, affine: Affine) -> Result<NodeId> {
+    let rank = rewriting.old.shape(node.inputs[0]).rank().unwrap_or(4);
+    let channels = match node.data_format() {
+        DataFormat::ChannelsFirst => 1,
+        DataFormat::ChannelsLast => rank - 1,
     };
-    let net = rewriting.moved(node.inputs[0]);
+    let axes: Vec<i32> = (0..rank).filter(|&axis| axis != channels).map(|axis| axis as i32).collect();
+    let [net, gamma, beta] = [0, 1, 2].map(|port| rewriting.moved(node.inputs[port]));
     let mut draw = |name: &str, op: &str, inputs: &[TensorRef], attrs: Attrs| {
         let name = if name.is_empty() { node.name.clone() } else { format!("{}/{name}", node.name) };
         rewriting.add(name, op, inputs.to_vec(), attrs)
     };
     let value = |constant: Constant| Attrs::from([("value", Attr::Tensor(constant))]);
     let keep = || Attrs::from([("keep_dims", Attr::Bool(true))]);
-    let axes = draw("axes", "Const", &[], value(Constant::from_i32(vec![3], &axes)))?.into();
+    let axes = draw("axes", "Const", &[], value(Constant::from_i32(vec![axes.len()], &axes)))?.into();
     let mean = draw("mean", "Mean", &[net, axes], keep())?.into();
     let centered: TensorRef = draw("centered", "Sub", &[net, mean], Attrs::new())?.into();
     let squared = draw("squared", "Square", &[centered], Attrs::new())?.into();
@@ -53,5 +88,15 @@ pub fn normalized(rewriting: &mut Rewriting<'_>, node: &Node) -> Result<NodeId> 
     let epsilon = draw("epsilon", "Const", &[], value(epsilon))?.into();
     let widened = draw("widened", "AddV2", &[variance, epsilon], Attrs::new())?.into();
     let factor = draw("factor", "Rsqrt", &[widened], Attrs::new())?.into();
-    draw("", "Mul", &[centered, factor], Attrs::new())
+    if affine == Affine::No {
+        return draw("", "Mul", &[centered, factor], Attrs::new());
+    }
+    let mut shape = vec![1; rank];
+    shape[channels] = -1;
+    let shape = draw("shape", "Const", &[], value(Constant::from_i32(vec![rank], &shape)))?.into();
+    let gamma = draw("gamma", "Reshape", &[gamma, shape], Attrs::new())?.into();
+    let beta = draw("beta", "Reshape", &[beta, shape], Attrs::new())?.into();
+    let normalized = draw("normalized", "Mul", &[centered, factor], Attrs::new())?.into();
+    let scaled = draw("scaled", "Mul", &[normalized, gamma], Attrs::new())?.into();
+    draw("", "AddV2", &[scaled, beta], Attrs::new())
 }

@@ -60,12 +60,7 @@ impl Rewriting<'_> {
 
     /// The node that computes a tensor of the old graph, past those that hand it on.
     pub fn source(&self, tensor: TensorRef) -> &Node {
-        let node = self.old.node(tensor.node);
-        match (node.op.as_str(), node.inputs.first()) {
-            ("Identity" | "StopGradient" | "ReadVariableOp" | ON_BRANCH, Some(&input)) => self.source(input),
-            ("IdentityN", _) => node.inputs.get(tensor.port).map_or(node, |&input| self.source(input)),
-            _ => node,
-        }
+        source(self.old, tensor)
     }
 
     /// Copies a node of the old graph into the new one, if that has been begun.
@@ -75,6 +70,18 @@ impl Rewriting<'_> {
             self.places.insert(id, copy);
         }
         Ok(())
+    }
+}
+
+/// The node that computes a tensor, past those that pass it on.
+pub fn source(graph: &Graph, tensor: TensorRef) -> &Node {
+    let node = graph.node(tensor.node);
+    match (node.op.as_str(), node.inputs.first()) {
+        ("Identity" | "StopGradient" | "ReadVariableOp" | "Snapshot" | ON_BRANCH, Some(&input)) => {
+            source(graph, input)
+        }
+        ("IdentityN", _) => node.inputs.get(tensor.port).map_or(node, |&input| source(graph, input)),
+        _ => node,
     }
 }
 

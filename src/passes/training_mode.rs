@@ -3,7 +3,7 @@
 
 use hashbrown::HashMap;
 
-use super::own_statistics::{is_of_its_own, normalized};
+use super::own_statistics::{Affine, has_no_averages, is_of_its_own, normalized};
 use super::rewrite::{Rewriting, rewrite};
 use crate::error::Result;
 use crate::graph::{Attr, Attrs, Graph, Node, NodeId, TensorRef};
@@ -18,6 +18,8 @@ pub struct Changes {
     pub batch_norms: Vec<String>,
     /// Those that normalize their input by its own statistics, in training and inference alike.
     pub own_statistics: Vec<String>,
+    /// Those that normalize by the statistics of each batch, since a frozen graph has no moving averages for them.
+    pub batch_statistics: Vec<String>,
     /// The dropouts that were left out.
     pub dropouts: Vec<String>,
 }
@@ -67,7 +69,11 @@ fn frozen_batch_norm(
         let Some(variable) = variable.and_then(|name| rewriting.old.find(name)) else {
             if is_of_its_own(rewriting, node) {
                 changes.own_statistics.push(node.name.clone());
-                return normalized(rewriting, node).map(Some);
+                return normalized(rewriting, node, Affine::No).map(Some);
+            }
+            if has_no_averages(rewriting, node) {
+                changes.batch_statistics.push(node.name.clone());
+                return normalized(rewriting, node, Affine::Yes).map(Some);
             }
             return Err(node
                 .error("it normalizes by the statistics of each batch, and nothing says where their moving averages are")

@@ -146,13 +146,23 @@ fn of_batch_norms(conversion: &Conversion, found: &mut Vec<Assumption>) {
     let parts: [(&str, &str, &str, PartOf); 2] =
         [("gamma", "1", "scale=False", |norm| &norm.gamma), ("beta", "0", "center=False", |norm| &norm.beta)];
     for (name, neutral, argument, part) in parts {
-        let missing = norms.iter().filter(|norm| !part(norm).is_stored());
+        let missing = norms.iter().filter(|norm| part(norm).is_synthesized());
         let items: Vec<String> = missing.map(|norm| norm.name.clone()).collect();
         if !items.is_empty() {
             let reason = format!(
                 "it was never made: slim's batch_norm has none with {argument}, which stands for {neutral}"
             );
             let value = format!("{neutral} for {} of {} batch norms", items.len(), norms.len());
+            found.push(Assumption { items, ..assume(name, value, reason) });
+        }
+        let computed = norms.iter().filter_map(|norm| match part(norm) {
+            batch_norm::Origin::Computed { from } => Some(format!("{} from {}", norm.name, from.join(", "))),
+            _ => None,
+        });
+        let items: Vec<String> = computed.collect();
+        if !items.is_empty() {
+            let value = format!("computed for {} of {} batch norms", items.len(), norms.len());
+            let reason = "the graph does not use a variable as it is";
             found.push(Assumption { items, ..assume(name, value, reason) });
         }
     }

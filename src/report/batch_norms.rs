@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::WeightReport;
 use super::layers::{batch_norm_nodes, constant_of};
 use crate::graph::{Graph, NodeId};
-use crate::passes::batch_norm::BatchNorm;
+use crate::passes::batch_norm::{BatchNorm, Origin};
 
 /// A batch norm, its parts being places in the list of weights.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -17,10 +17,14 @@ pub struct NormReport {
     pub channels: Option<usize>,
     /// What is added to the variance.
     pub epsilon: f32,
-    /// The scale; `null` where it is synthesized: ones.
+    /// The scale; `null` where it is synthesized (ones) or computed.
     pub gamma: Option<usize>,
-    /// The offset; `null` where it is synthesized: zeros.
+    /// The offset; `null` where it is synthesized (zeros) or computed.
     pub beta: Option<usize>,
+    /// Where the scale comes from.
+    pub gamma_origin: Origin,
+    /// Where the offset comes from.
+    pub beta_origin: Origin,
     /// The mean; `null` where the model computes it.
     pub mean: Option<usize>,
     /// The variance; `null` where the model computes it.
@@ -52,6 +56,8 @@ pub fn report(
                 epsilon: norm.epsilon,
                 gamma,
                 beta,
+                gamma_origin: norm.gamma.clone(),
+                beta_origin: norm.beta.clone(),
                 mean,
                 variance,
                 problem: problem(parts.map(|(name, part)| (name, part.and_then(|part| weights.get(part))))),

@@ -163,7 +163,7 @@ fn synthesized(graph: &Graph, batch_norms: &[BatchNorm]) -> HashSet<NodeId> {
         .flat_map(|(node, norm)| {
             [(&norm.gamma, 1), (&norm.beta, 2)]
                 .into_iter()
-                .filter(|(origin, _)| !origin.is_stored())
+                .filter(|(origin, _)| origin.is_synthesized())
                 .filter_map(|(_, input)| constant_of(graph, node.inputs[input]))
         })
         .collect()
@@ -182,7 +182,9 @@ pub fn constant_of(graph: &Graph, tensor: TensorRef) -> Option<NodeId> {
         match node.op.as_str() {
             "Const" => return Some(tensor.node),
             // Nodes come after those they read, so that this ends.
-            "Identity" | "ReadVariableOp" => tensor = *node.inputs.first()?,
+            "Identity" | "ReadVariableOp" | "StopGradient" | "PreventGradient" | "Snapshot" => {
+                tensor = *node.inputs.first()?;
+            }
             "IdentityN" => tensor = *node.inputs.get(tensor.port)?,
             _ => return None,
         }

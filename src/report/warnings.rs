@@ -24,6 +24,9 @@ pub fn collect(conversion: &Conversion, weights: &[WeightReport], norms: &[NormR
             warn("", note.to_owned());
         }
     }
+    if let Some(warning) = conversion.unused_warning() {
+        warn("", warning.trim_start_matches("warning: ").to_owned());
+    }
     for norm in norms {
         if let Some(problem) = &norm.problem {
             warn(&norm.name, format!("{problem}: it was not trained, or damaged"));

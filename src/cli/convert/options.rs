@@ -129,6 +129,9 @@ struct NetworkArgs {
     /// An argument of slim's network function (repeatable)
     #[arg(long, help_heading = NETWORK, value_name = "KEY=VALUE")]
     network_option: Vec<String>,
+    /// Convert the network alone where the checkpoint holds more, such as a detector that it is the backbone of
+    #[arg(long, help_heading = NETWORK)]
+    backbone: bool,
     /// Whether to take the moving averages of the weights in their place; auto does where all weights have one
     #[arg(long, help_heading = NETWORK, value_name = "CHOICE", default_value = "auto", value_parser = ["auto", "on", "off"])]
     moving_averages: String,
@@ -140,6 +143,7 @@ impl NetworkArgs {
         ConvertOptions {
             network: self.network.clone(),
             network_options: self.network_option.clone(),
+            backbone: self.backbone,
             moving_averages: match self.moving_averages.as_str() {
                 "on" => moving_averages::Choice::On,
                 "off" => moving_averages::Choice::Off,

@@ -7,13 +7,15 @@ use serde::Serialize;
 use super::Verification;
 use crate::cli::color::{HEADING, NOTE, styled};
 use crate::cli::{json, output, scope};
-use crate::convert::{BatchNormSummary, Conversion, GraphOrigin, NetworkOrigin, Origin};
+use crate::convert::{BatchNormSummary, Conversion, GraphOrigin, NetworkOrigin, Origin, UnusedScope};
 use crate::inspect::TensorSummary;
 use crate::model::Model;
 use crate::onnx::WriteReport;
+use crate::passes::batch_norm::{self, BatchNorm};
 use crate::passes::float16::Float16;
 use crate::passes::moving_averages::MovingAverages;
 use crate::slim::Recognition;
+use crate::suggestion::first_of;
 
 /// The summary of a conversion, as `--json` prints it.
 #[derive(Debug, Serialize)]
@@ -49,6 +51,7 @@ pub struct Summary<'a> {
     float16: Option<&'a Float16>,
     preprocess: Option<&'static str>,
     labels: usize,
+    unused_variables: &'a [UnusedScope],
     notes: Vec<String>,
     verification: Option<&'a Verification>,
     seconds: f64,
@@ -79,7 +82,8 @@ impl<'a> Summary<'a> {
             network: recognition.map(|recognition| recognition.network.name),
             scope: recognition
                 .map(|recognition| format!("{}{}", recognition.prefix, recognition.options.scope)),
-            certainty: recognition.map(Recognition::certainty),
+            certainty: recognition
+                .map(|recognition| recognition.certainty() * (1.0 - conversion.unused.share())),
             options: recognition.map(options),
             image_size: network.map(|network| [network.image.height, network.image.width]),
             graph: graph.map(|graph| graph.path.as_path()),
@@ -98,6 +102,7 @@ impl<'a> Summary<'a> {
             float16: conversion.float16.as_ref(),
             preprocess: conversion.preprocessing.name(),
             labels: conversion.labels,
+            unused_variables: &conversion.unused.scopes,
             notes: notes(conversion).into_iter().chain(left_weights(output, written)).collect(),
             verification: None,
             seconds,
@@ -142,19 +147,7 @@ impl<'a> Summary<'a> {
             lines.insert(1, format!("checkpoint {}", checkpoint.display()));
         }
         if verbose {
-            for norm in batch_norms {
-                let missing = [(&norm.gamma, "unit scale"), (&norm.beta, "zero offset")];
-                let missing: Vec<&str> =
-                    missing.iter().filter(|(part, _)| !part.is_stored()).map(|(_, what)| *what).collect();
-                if !missing.is_empty() {
-                    lines.push(format!(
-                        "  {}: {}, epsilon {}",
-                        norm.name,
-                        missing.join(" and "),
-                        norm.epsilon
-                    ));
-                }
-            }
+            lines.extend(batch_norms.iter().filter_map(assumed_of));
         }
         if self.folded_batch_norms > 0 {
             lines.push(format!(
@@ -186,6 +179,24 @@ impl<'a> Summary<'a> {
         lines.join("\n") + "\n"
     }
 }
+
+/// What of a batch norm is not stored, where something is not.
+fn assumed_of(norm: &BatchNorm) -> Option<String> {
+    let parts = [("gamma", &norm.gamma, "unit scale"), ("beta", &norm.beta, "zero offset")];
+    let said = |(name, origin, neutral): (&str, &batch_norm::Origin, &str)| match origin {
+        batch_norm::Origin::Stored { .. } => None,
+        batch_norm::Origin::Computed { from } if from.is_empty() => Some(format!("{name} computed")),
+        batch_norm::Origin::Computed { from } => {
+            Some(format!("{name} computed from {}", first_of(from, LISTED)))
+        }
+        batch_norm::Origin::Synthesized => Some(neutral.to_owned()),
+    };
+    let said: Vec<String> = parts.into_iter().filter_map(said).collect();
+    (!said.is_empty()).then(|| format!("  {}: {}, epsilon {}", norm.name, said.join(" and "), norm.epsilon))
+}
+
+/// How many variables a line names.
+const LISTED: usize = 3;
 
 /// A path as the user knows it, or the stream that stands in its place.
 fn shown(path: &Path, stream: &str) -> String {
@@ -228,7 +239,8 @@ fn notes(conversion: &Conversion) -> Vec<String> {
         Origin::Graph(graph) => graph.notes.clone(),
         Origin::Network(network) => disagreements(network),
     };
-    [of_origin, conversion.notes.clone()].concat()
+    let unused = conversion.unused_warning().into_iter().collect();
+    [unused, of_origin, conversion.notes.clone()].concat()
 }
 
 fn disagreements(network: &NetworkOrigin) -> Vec<String> {

@@ -12,6 +12,7 @@ use crate::convert::ConvertOptions;
 use crate::error::Result;
 use crate::inspect::{
     BatchNormEntry, Inspected, Parts, conversion_fails, conversion_problem, identify, inspect_tensors,
+    unused_variables,
 };
 use report::Report;
 
@@ -98,7 +99,13 @@ fn inspect<'a>(
         inspected.problem = inspected.problem.take().map(|problem| contents.error(problem));
     }
     sort(&mut tensors, args.sort);
+    // Where there is a graph, that one counts; and a conversion that fails because of them names them.
+    let is_rebuilt = identified.graph.is_none() && problem.is_none();
+    let unused = identified.network.as_ref().ok().filter(|_| is_rebuilt);
+    let unused =
+        unused.and_then(|network| unused_variables(network.recognition.network.name, &network.unused));
     let mut report = Report::new(contents, identified, tensors, total, args.stats);
+    report.findings.extend(unused);
     report.findings.extend(problem.and_then(|problem| conversion_fails(contents.path(), &problem)));
     Ok(report)
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::checkpoint::Version;
 use crate::cli::output;
 use crate::contents::Contents;
-use crate::convert::BatchNormSummary;
+use crate::convert::{BatchNormSummary, UnusedScope};
 use crate::inspect::{
     BatchNormEntry, Finding, GraphSummary, Identified, IdentifiedNetwork, Inspected, Kind, Kinds,
     OnnxSummary, findings, kinds, summary,
@@ -54,6 +54,7 @@ pub struct NetworkEntry {
     pub certainty: f64,
     pub variables_found: usize,
     pub variables_expected: usize,
+    pub unused_variables: Vec<UnusedScope>,
     pub options: serde_json::Value,
     pub image_size: serde_json::Value,
     pub arg_scope: &'static str,
@@ -128,15 +129,16 @@ impl TensorEntry {
 
 impl NetworkEntry {
     fn new(network: &IdentifiedNetwork) -> Self {
-        let IdentifiedNetwork { recognition, batch_norms, moving_averages, .. } = network;
+        let IdentifiedNetwork { recognition, batch_norms, moving_averages, unused, .. } = network;
         let json = crate::cli::json;
         let options = recognition.options.values().map(|(name, value)| (name.to_owned(), json(value)));
         Self {
             name: recognition.network.name,
             scope: format!("{}{}", recognition.prefix, recognition.options.scope),
-            certainty: recognition.certainty(),
+            certainty: recognition.certainty() * (1.0 - unused.share()),
             variables_found: recognition.found,
             variables_expected: recognition.expected,
+            unused_variables: unused.scopes.clone(),
             options: serde_json::Value::Object(options.collect()),
             image_size: crate::cli::image_size(recognition.network),
             arg_scope: recognition.network.arg_scope_name,

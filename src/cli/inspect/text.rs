@@ -9,7 +9,11 @@ use crate::inspect::{
     BatchNormEntry, GraphSummary, Kinds, OnnxSummary, Signature, SignatureTensor, TensorSummary,
 };
 use crate::passes::batch_norm::Origin;
+use crate::suggestion::first_of;
 use crate::tensor::Statistics;
+
+/// How many variables a cell names.
+const LISTED: usize = 3;
 
 /// The report as tables and sentences.
 pub fn text(report: &Report<'_>) -> String {
@@ -119,6 +123,8 @@ fn batch_norms(report: &Report<'_>) -> String {
     let row = |norm: &BatchNormEntry| {
         let part = |origin: &Origin, neutral: &str| match origin {
             Origin::Stored { .. } => "stored".to_owned(),
+            Origin::Computed { from } if from.is_empty() => "computed".to_owned(),
+            Origin::Computed { from } => format!("computed from {}", first_of(from, LISTED)),
             Origin::Synthesized => format!("{missing} {neutral}"),
         };
         vec![
@@ -224,13 +230,18 @@ fn join<'a>(tensors: impl Iterator<Item = &'a TensorSummary>) -> String {
 }
 
 fn network_lines(network: &NetworkEntry) -> Vec<String> {
+    let found = network.variables_found as f64 / (network.variables_expected as f64).max(1.0);
+    let rest = match network.unused_variables[..] {
+        [] => String::new(),
+        _ => format!("; certainty {:.0} %, since the checkpoint holds more", 100.0 * network.certainty),
+    };
     let head = format!(
-        "network {} in {}: {} of its {} variables are there ({:.0} %)",
+        "network {} in {}: {} of its {} variables are there ({:.0} %){rest}",
         network.name,
         scope(&network.scope),
         network.variables_found,
         network.variables_expected,
-        100.0 * network.certainty
+        100.0 * found
     );
     [Some(head), Some(network.batch_norms.to_string()), network.moving_averages.note()]
         .into_iter()

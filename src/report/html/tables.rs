@@ -6,6 +6,7 @@ use maud::{Markup, html};
 use super::breakable;
 use super::plots::{bar, histogram};
 use crate::onnx::Dim;
+use crate::passes::batch_norm::Origin;
 use crate::report::numbers::{bytes, percent, shape, short, thousands};
 use crate::report::{LayerReport, NormReport, Report, WeightReport};
 use crate::tensor::Statistics;
@@ -110,12 +111,21 @@ fn norm_row(norm: &NormReport, weights: &[WeightReport]) -> Markup {
             th scope="row" { (breakable(&norm.name, '/')) }
             td.number data-v=[norm.channels] { @if let Some(channels) = norm.channels { (channels) } }
             td.number data-v=(norm.epsilon) { (norm.epsilon) }
-            (part(norm.gamma, "1, not stored"))
-            (part(norm.beta, "0, not stored"))
+            (part(norm.gamma, otherwise(&norm.gamma_origin, "1, not stored")))
+            (part(norm.beta, otherwise(&norm.beta_origin, "0, not stored")))
             (part(norm.mean, "computed"))
             (part(norm.variance, "computed"))
             td { @if let Some(problem) = &norm.problem { strong { (problem) } } }
         }
+    }
+}
+
+/// What stands in the place of a part that is no weight.
+fn otherwise(origin: &Origin, synthesized: &'static str) -> &'static str {
+    match origin {
+        Origin::Synthesized => synthesized,
+        Origin::Stored { .. } => "stored in another form",
+        Origin::Computed { .. } => "computed from weights",
     }
 }
 

@@ -1,0 +1,263 @@
+//! Trained variables of a checkpoint that a model does not use: it may be the backbone of something larger.
+
+use std::collections::BTreeMap;
+
+use hashbrown::HashSet;
+use serde::Serialize;
+
+use crate::checkpoint::Checkpoint;
+use crate::checkpoint::kind::{Kind, kind_of};
+use crate::error::Error;
+use crate::slim::Recognition;
+use crate::suggestion::first_of;
+use crate::tensor::element_count;
+
+/// A larger share of the trained elements than this belongs to no head that somebody forgot.
+const MOST_SHARE: f64 = 0.1;
+
+/// More trained variables than these outside of the network's scope are a part of a model.
+const MOST_OUTSIDE: usize = 8;
+
+/// How many scopes a sentence lists.
+const LISTED: usize = 4;
+
+/// The trained variables that a model does not use. Slots of optimizers, moving averages, counters, and what only serves
+/// training are not among them.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Unused {
+    /// By scope, in the order of their names.
+    pub scopes: Vec<UnusedScope>,
+    /// How many variables of them are outside of the network's scope.
+    outside: usize,
+    /// The elements of all trained variables.
+    trained_elements: u64,
+}
+
+/// The unused variables of a scope, or of scopes whose names differ in their numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnusedScope {
+    /// The scope; `*` stands for numbers.
+    pub scope: String,
+    /// The variables.
+    pub variables: Vec<String>,
+    /// How many elements they have.
+    pub elements: u64,
+    /// What has such a scope, where that is known.
+    pub known_as: Option<&'static str>,
+}
+
+/// What scopes of these names are known to be: words that one component of a name begins with. From the definitions in
+/// tensorflow/models (`research/object_detection`, `research/deeplab`), davidsandberg/facenet, argman/EAST and
+/// DeepLabCut/DeepLabCut.
+const KNOWN: [(&str, &str); 22] = [
+    ("BoxPredictor", "the box predictors of an SSD detector"),
+    ("WeightSharedConvolutionalBoxPredictor", "the box predictors of an SSD detector"),
+    ("BoxEncodingPredictor", "the box predictors of a detector"),
+    ("ClassPredictor", "the box predictors of a detector"),
+    ("FirstStageFeatureExtractor", "the first stage of a Faster R-CNN detector"),
+    ("FirstStageBoxPredictor", "the region proposals of a Faster R-CNN detector"),
+    ("SecondStageFeatureExtractor", "the second stage of a Faster R-CNN detector"),
+    ("SecondStageBoxPredictor", "the second stage of a Faster R-CNN detector"),
+    ("FeatureExtractor", "the feature extractor of a detector"),
+    ("aspp", "the head of DeepLab"),
+    ("image_pooling", "the head of DeepLab"),
+    ("concat_projection", "the head of DeepLab"),
+    ("decoder", "a decoder, such as DeepLab's"),
+    ("semantic", "the classes of a segmentation, such as DeepLab's"),
+    ("Bottleneck", "the embedding of a face by FaceNet"),
+    ("feature_fusion", "the text detection of EAST"),
+    ("part_pred", "the poses of DeepLabCut"),
+    ("locref_pred", "the poses of DeepLabCut"),
+    ("pairwise_pred", "the poses of DeepLabCut"),
+    ("intermediate_supervision", "the poses of DeepLabCut"),
+    ("discriminator", "the discriminator of a GAN"),
+    ("generator", "the generator of a GAN"),
+];
+
+/// What serves only the training of a network, by its scope or name beside the network's scope: the classifier that FaceNet is
+/// trained by, and the centers of its loss (`train_softmax.py` and `facenet.py` in github.com/davidsandberg/facenet).
+const FACENETS_TRAINING: [&str; 2] = ["Logits", "centers"];
+
+fn only_trains(network: &str) -> &'static [&'static str] {
+    match network {
+        "inception_resnet_v1" | "inception_resnet_v2_facenet" | "squeezenet" => &FACENETS_TRAINING,
+        _ => &[],
+    }
+}
+
+/// What a network leaves out on purpose, and where its variables are.
+struct Place {
+    /// What the names of the network's variables begin with.
+    root: String,
+    /// What the names of variables begin with that are left out on purpose.
+    left_out: Vec<String>,
+}
+
+impl Unused {
+    /// The trained variables that a network has not, which was recognized in a checkpoint and has the variables `used`.
+    pub fn of_network<'a>(
+        checkpoint: &Checkpoint,
+        recognition: &Recognition,
+        used: impl Iterator<Item = &'a str>,
+    ) -> Self {
+        let Recognition { network, prefix, options, .. } = recognition;
+        let separator = if options.scope.is_empty() { "" } else { "/" };
+        let root = format!("{prefix}{}{separator}", options.scope);
+        let aux = network.aux_logits.map(|aux| format!("{root}{aux}/"));
+        // Who leaves out classes by an option knows it.
+        let logits = network.logits.rsplit_once('/').map(|(scope, _)| format!("{root}{scope}/"));
+        let logits = logits.filter(|_| network.options.iter().any(|spec| !options.is_open(spec.name)));
+        let training = only_trains(network.name)
+            .iter()
+            .flat_map(|name| [format!("{prefix}{name}/"), format!("{prefix}{name}")]);
+        let left_out = aux.into_iter().chain(logits).chain(training).collect();
+        Self::new(checkpoint, &Place { root, left_out }, used)
+    }
+
+    /// The trained variables that a graph does not read, which reads those stored as `used`.
+    pub fn of_graph<'a>(checkpoint: &Checkpoint, used: impl Iterator<Item = &'a str>) -> Self {
+        Self::new(checkpoint, &Place { root: String::new(), left_out: vec![] }, used)
+    }
+
+    fn new<'a>(checkpoint: &Checkpoint, place: &Place, used: impl Iterator<Item = &'a str>) -> Self {
+        let used: HashSet<&str> = used.collect();
+        let exists = |name: &str| checkpoint.get(name).is_some();
+        let (mut scopes, mut outside, mut trained_elements) = (BTreeMap::new(), 0, 0);
+        for tensor in checkpoint.tensors() {
+            let (name, shape) = (tensor.name(), tensor.shape());
+            let elements = element_count(shape).unwrap_or(0) as u64;
+            if used.contains(name) {
+                trained_elements += elements;
+                continue;
+            }
+            let kind = kind_of(name, Some(tensor.dtype()), shape.len(), &|_| false, &exists);
+            if !matches!(kind, Kind::Weights | Kind::BatchNorm) || is_slot(checkpoint, name, shape) {
+                continue;
+            }
+            let is_averaged = used.contains(format!("{name}/ExponentialMovingAverage").as_str());
+            let is_left_out = place.left_out.iter().any(|scope| {
+                if scope.ends_with('/') { name.starts_with(scope.as_str()) } else { name == scope }
+            });
+            let is_auxiliary = place.root.is_empty() && name.split('/').any(is_auxiliary);
+            if is_averaged || is_left_out || is_auxiliary {
+                continue;
+            }
+            trained_elements += elements;
+            outside += usize::from(!name.starts_with(&place.root));
+            let scope = scope_of(name, &place.root);
+            let pattern = without_numbers(scope);
+            let found = scopes.entry(pattern.clone()).or_insert_with(|| UnusedScope {
+                known_as: known_as(name, &place.root),
+                scope: scope.to_owned(),
+                variables: vec![],
+                elements: 0,
+            });
+            if found.scope != scope {
+                found.scope = pattern;
+            }
+            found.variables.push(name.to_owned());
+            found.elements += elements;
+        }
+        Self { scopes: scopes.into_values().collect(), outside, trained_elements }
+    }
+
+    /// How many variables there are.
+    pub fn count(&self) -> usize {
+        self.scopes.iter().map(|scope| scope.variables.len()).sum()
+    }
+
+    /// Their share of the elements of all trained variables, from 0 to 1.
+    pub fn share(&self) -> f64 {
+        let elements: u64 = self.scopes.iter().map(|scope| scope.elements).sum();
+        if elements == 0 { 0.0 } else { elements as f64 / self.trained_elements as f64 }
+    }
+
+    /// Whether what is not used makes another model of the checkpoint: a known one, a large share, or many variables that are
+    /// none of the network's.
+    fn is_another_model(&self) -> bool {
+        self.share() > MOST_SHARE
+            || self.outside > MOST_OUTSIDE
+            || self.scopes.iter().any(|scope| scope.known_as.is_some())
+    }
+
+    /// The error where a checkpoint holds more than the network that it was recognized as.
+    pub fn refused(&self, checkpoint: &Checkpoint, network: &str) -> Option<Error> {
+        if !self.is_another_model() {
+            return None;
+        }
+        let problem = format!("it holds more than {network}: {}", self.described());
+        Some(Error::file(checkpoint.path(), problem).advice(format!(
+            "give the graph of the whole model with --graph, or take {network} alone with --backbone"
+        )))
+    }
+
+    /// What is to be said of them; `None` where there are none. `whose` is what does not use them.
+    pub fn warning(&self, whose: &str) -> Option<String> {
+        (!self.scopes.is_empty())
+            .then(|| format!("warning: the checkpoint holds more than {whose}: {}", self.described()))
+    }
+
+    fn described(&self) -> String {
+        let count = self.count();
+        let (variables, are) = if count == 1 { ("variable", "is") } else { ("variables", "are") };
+        let percent = match 100.0 * self.share() {
+            share if share < 1.0 => "less than 1".to_owned(),
+            share => format!("{share:.0}"),
+        };
+        let scope = |scope: &UnusedScope| {
+            let count = scope.variables.len();
+            let count = if count == 1 { "1 variable".to_owned() } else { format!("{count} variables") };
+            let known = scope.known_as.map(|what| format!(", {what}")).unwrap_or_default();
+            format!("{} ({count}{known})", scope.scope)
+        };
+        let scopes: Vec<String> = self.scopes.iter().map(scope).collect();
+        format!(
+            "{count} trained {variables}, {percent} % of the elements, {are} not used: {}",
+            first_of(&scopes, LISTED)
+        )
+    }
+}
+
+/// Whether a tensor is named below another one of its shape: what an optimizer keeps of it.
+fn is_slot(checkpoint: &Checkpoint, name: &str, shape: &[usize]) -> bool {
+    let variable = name.rsplit_once('/').and_then(|(variable, _)| checkpoint.get(variable));
+    variable.is_some_and(|variable| variable.shape() == shape)
+}
+
+/// Whether a component of a name is what the slim library calls the classifiers that serve training.
+fn is_auxiliary(component: &str) -> bool {
+    component == "AuxLogits" || component.strip_prefix("aux_").is_some_and(is_number)
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The scope that stands for a variable: the first one that is not the network's, or the first one in that; FIX
+fn scope_of<'n>(name: &'n str, root: &str) -> &'n str {
+    let shared = shared_scopes(name, root);
+    let first = name[shared..].find('/').map_or(name.len(), |length| shared + length);
+    &name[..first]
+}
+
+/// A name with `*` in place of its numbers.
+fn without_numbers(name: &str) -> String {
+    let words: Vec<&str> = name.split('_').map(|word| if is_number(word) { "*" } else { word }).collect();
+    words.join("_")
+}
+
+/// How much of a name are scopes that the network's are in too.
+fn shared_scopes(name: &str, root: &str) -> usize {
+    let ends = name.match_indices('/').map(|(place, _)| place + 1);
+    ends.take_while(|&end| root.starts_with(&name[..end])).last().unwrap_or(0)
+}
+
+fn known_as(name: &str, root: &str) -> Option<&'static str> {
+    // The scopes that the network's are in tell of whose it is, too.
+    let inside = name[shared_scopes(name, root)..].split('/');
+    let inside: Vec<&str> = inside.collect();
+    let known =
+        |component: &str| KNOWN.iter().find(|(word, _)| component.starts_with(word)).map(|(_, what)| *what);
+    let found = inside.iter().find_map(|component| known(component));
+    found.or_else(|| root.split('/').filter(|_| !name.starts_with(root)).find_map(known))
+}
