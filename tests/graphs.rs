@@ -54,11 +54,39 @@ fn one_network_gives_one_model_from_every_container() {
         "saved_model/saved_model.pb",
     ] {
         let (_, model) = check(&fixture("containers").join(container), "containers", &[]);
-        assert_eq!(names(model.inputs()), ["input:0"], "{container}");
-        let outputs: &[&str] = if container == "hub_module" { &[LOGITS] } else { &[LOGITS, PREDICTIONS] };
+        // A signature has keys for them.
+        let (input, outputs): (&str, &[&str]) = match container {
+            "hub_module" => ("images", &["default"]),
+            "saved_model" | "saved_model/saved_model.pb" => ("images", &["logits", "probabilities"]),
+            _ => ("input:0", &[LOGITS, PREDICTIONS]),
+        };
+        assert_eq!(names(model.inputs()), [input], "{container}");
         assert_eq!(names(model.outputs()), outputs, "{container}");
         assert_eq!(model.nodes("BatchNormalization").len(), 2, "{container}");
         assert_eq!(model.nodes("Transpose").len(), 1, "{container}");
+    }
+}
+
+#[test]
+fn tensors_of_a_saved_model_have_the_names_that_the_user_gave() {
+    let folder = TempDir::new().unwrap();
+    let output = folder.path().join("model.onnx");
+    let saved_model = fixture("containers/saved_model");
+    let called = |options: &[&str]| {
+        convert(&saved_model, &output, &[options, &["--verify"]].concat());
+        let model = Model::load(&output);
+        [names(model.inputs()), names(model.outputs())].concat()
+    };
+    assert_eq!(called(&["--tensor-names"]), ["input:0", LOGITS, PREDICTIONS]);
+    assert_eq!(called(&["--outputs", LOGITS]), ["images", LOGITS]);
+    assert_eq!(called(&["--outputs", "logits,predictions:0"]), ["images", "logits", PREDICTIONS]);
+    assert_eq!(called(&["--inputs", "input:0"]), ["input:0", "logits", "probabilities"]);
+    assert_eq!(called(&["--inputs", "input", "--outputs", "probabilities"]), ["input:0", "probabilities"]);
+    let renamed = ["--rename-inputs", "input:0=x", "--rename-outputs", "probabilities=logits,logits=scores"];
+    assert_eq!(called(&renamed), ["x", "scores", "logits"]);
+    // Options take either.
+    for name in ["images", "input:0"] {
+        assert_eq!(called(&["--inputs-as-nchw", name])[0], "images");
     }
 }
 
@@ -100,7 +128,7 @@ fn a_signature_and_a_tag_choose_among_what_a_saved_model_holds() {
     let folder = TempDir::new().unwrap();
     let output = folder.path().join("model.onnx");
     let done = convert(&saved_model, &output, &["--signature", "probabilities"]);
-    assert_eq!(names(Model::load(&output).outputs()), [PREDICTIONS]);
+    assert_eq!(names(Model::load(&output).outputs()), ["probabilities"]);
     assert!(done.stdout.contains("signature probabilities"), "{}", done.stdout);
     // The graph with the other tag has no signatures: its ends are its outputs.
     check(&saved_model, "containers", &["--tag", "train"]);

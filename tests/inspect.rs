@@ -78,7 +78,7 @@ fn a_saved_model_shows_tags_signatures_and_variables() {
     assert_eq!(graph["variables"].as_array().unwrap().len(), 10);
     assert!(report["tensors"].as_array().unwrap().iter().all(|tensor| tensor["converted"] == true));
     let shown = text(&containers().join("saved_model"), &["--signature", "probabilities"]);
-    assert!(shown.contains("outputs predictions:0 float32 [batch, 5]\n"), "{shown}");
+    assert!(shown.contains("outputs probabilities float32 [batch, 5]\n"), "{shown}");
     assert!(!shown.contains("save/filename"), "a saver's placeholders are nobody's inputs: {shown}");
 }
 

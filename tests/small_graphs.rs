@@ -235,3 +235,23 @@ fn halves_that_a_runtime_cannot_sort_or_pad_are_widened_and_not_cut_to_integers(
         assert!(!reads_integers, "{output}: {targets:?}");
     }
 }
+
+#[test]
+fn where_nothing_looks_like_an_output_a_command_names_the_likeliest() {
+    let nodes = [
+        placeholder("x", &[-1, 2]),
+        constant("weight", &[2, 3], 1.0),
+        node("losses/logits", "MatMul", &["x", "weight"], &float()),
+        node("losses/softmax", "Softmax", &["losses/logits"], &float()),
+        node("losses/Neg", "Neg", &["losses/softmax"], &float()),
+    ];
+    let error = refused(&nodes, &[]);
+    assert!(
+        error.contains("nothing in the graph looks like an output; name it: tf2onnx-rs convert "),
+        "{error}"
+    );
+    let command = "graph.pbtxt model.onnx --outputs losses/softmax:0 (or losses/logits:0, losses/Neg:0)";
+    assert!(error.contains(command), "{error}");
+    let (_folder, graph, model) = graph(&nodes);
+    convert(&graph, &model, &["--outputs", "losses/softmax:0"]);
+}

@@ -21,7 +21,7 @@ const TIPS: [(&str, &str); 14] = [
     ),
     ("--continue_on_error", "ops that cannot be converted are written as they are with --keep-going"),
     ("--fold_const", "what is known before the model runs is always computed"),
-    ("--use-graph-names", "inputs and outputs are always called after their tensors"),
+    ("--use-graph-names", "inputs and outputs are called after their tensors with --tensor-names"),
     ("--target", "models have the operators of ONNX's default domain; --opset chooses their version"),
     ("--extra_opset", "models have the operators of ONNX's default domain; --opset chooses their version"),
     ("--custom-ops", "ops that cannot be converted are written as they are with --keep-going"),

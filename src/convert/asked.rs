@@ -4,7 +4,7 @@
 use hashbrown::HashMap;
 
 use super::ConvertOptions;
-use super::ends::ends;
+use super::ends::{candidates, ends};
 use super::network::{end_points, recognize_checkpoint};
 use super::rename::{Aliases, Names};
 use super::signature::Signature;
@@ -121,10 +121,21 @@ fn guess_outputs(
             let network = source.checkpoint().and_then(|_| recognize_checkpoint(source, options).ok());
             let rebuilding = network.map_or_else(String::new, |recognition| {
                 let name = recognition.network.name;
-                format!(", or convert with --network {name}, which the variables are of")
+                format!("; or convert with --network {name}, which the variables are of")
             });
+            let advice = match &candidates(file.definition())[..] {
+                [] => "name the tensors to compute with --outputs".to_owned(),
+                [best, others @ ..] => {
+                    let others = match others {
+                        [] => String::new(),
+                        others => format!(" (or {})", first_of(others, LISTED)),
+                    };
+                    let path = source.path().display();
+                    format!("name it: tf2onnx-rs convert {path} model.onnx --outputs {best}{others}")
+                }
+            };
             Err(Error::file(file.path(), "nothing in the graph looks like an output")
-                .advice(format!("name the tensors to compute with --outputs{rebuilding}")))
+                .advice(format!("{advice}{rebuilding}")))
         }
         // A frozen graph was cut where its ends are.
         [_] if file.kind() == GraphKind::GraphDef => Ok(found),

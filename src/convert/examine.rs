@@ -1,5 +1,6 @@
 //! What would become of a graph that came with a model, found out without converting it: no weights are needed.
 
+use super::keys::Called;
 use super::{ConvertOptions, EndNames, GraphOrigin, convert, graph, pruned, rewritten, variables};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, TensorRef};
@@ -38,7 +39,11 @@ pub fn examine(source: &Source, options: &ConvertOptions) -> Result<Option<Exami
     let (drawing, origin) = graph::draw(source, file, options)?;
     let described =
         |tensors: &[TensorRef]| tensors.iter().map(|&tensor| info(&drawing.graph, tensor)).collect();
-    let (inputs, outputs) = (described(&drawing.inputs), described(&drawing.outputs));
+    let (inputs, outputs): (Vec<TensorInfo>, Vec<TensorInfo>) =
+        (described(&drawing.inputs), described(&drawing.outputs));
+    let names = |infos: &[TensorInfo]| infos.iter().map(|info| info.name.clone()).collect::<Vec<_>>();
+    let called = Called::new(&names(&inputs), &names(&outputs), &drawing.keys);
+    let (inputs, outputs) = called.infos(&inputs, &outputs);
     let ends = EndNames::new(&drawing);
     let names = ends.all();
     let graph = rewritten(pruned(drawing.graph, &names), &names)?;

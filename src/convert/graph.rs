@@ -9,6 +9,7 @@ use super::cut_points::graph_before;
 use super::deciders::notes_of_deciders;
 use super::ends::{is_feed_of_training, is_placeholder};
 use super::feeds::{Feeds, GivenShape};
+use super::keys::wanted;
 use super::moving_statistics::moving_statistics;
 use super::placeholders::{defaults, frozen, shapes};
 use super::rename::tensor_called;
@@ -62,6 +63,7 @@ pub(super) fn draw(
         definition.node.iter().map(|node| (node.name.as_str(), node)).collect();
     let mut notes = vec![];
     let signature = Signature::choose(file, options, &nodes, &mut notes)?;
+    let keys = wanted(signature.as_ref(), options);
     let options = &match &signature {
         Some(signature) => signature.in_tensors(options),
         None => options.clone(),
@@ -149,11 +151,11 @@ pub(super) fn draw(
             assets.join(", ")
         ));
     }
-    let (signature, keys) = match signature.filter(|signature| signature.is_called) {
+    let (signature, known_keys) = match signature.filter(|signature| signature.is_called) {
         Some(Signature { name, keys, .. }) => (Some(name), [keys.inputs, keys.outputs].concat()),
         None => (None, vec![]),
     };
-    let origin = GraphOrigin { path: file.path().to_owned(), signature, keys, assets, notes };
+    let origin = GraphOrigin { path: file.path().to_owned(), signature, keys: known_keys, assets, notes };
     let described = format!("{} with the graph {}", source.path().display(), file.path().display());
     let drawing = Drawing {
         graph,
@@ -165,6 +167,7 @@ pub(super) fn draw(
         probabilities: None,
         classes: None,
         aliases,
+        keys,
         name,
         described,
     };

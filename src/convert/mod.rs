@@ -10,6 +10,7 @@ mod ends;
 mod examine;
 mod feeds;
 mod graph;
+mod keys;
 mod labels;
 mod moving_statistics;
 mod network;
@@ -35,11 +36,13 @@ pub use unused::{Unused, UnusedScope};
 
 use std::time::Instant;
 
+use keys::Called;
+
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, TensorRef};
 use crate::lower::{LowerOptions, lower};
 use crate::model::Model as Source;
-use crate::onnx::Model;
+use crate::onnx::{Model, TensorInfo};
 use crate::passes::atrous::dilate_convolutions;
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
 use crate::passes::conditionals::call_branches;
@@ -153,6 +156,8 @@ struct Drawing {
     classes: Option<usize>,
     /// What its inputs and outputs are called besides.
     aliases: rename::Aliases,
+    /// The keys that they are called by in the model.
+    keys: rename::Aliases,
     /// What to call the model.
     name: String,
     /// What is asked for variables, for errors.
@@ -267,8 +272,11 @@ fn finish(
     model.inputs.sort_by_key(|info| ends.inputs.iter().position(|name| *name == info.name));
     model.name = drawing.name;
     model.metadata = metadata(source, &origin, &batch_norms, options.preprocessing, &labels);
-    let mut reference = Reference::new(drawn, drawing.described, &model, ends);
-    rename::rename(&mut model, options, &drawing.aliases)?;
+    let names = |infos: &[TensorInfo]| infos.iter().map(|info| info.name.clone()).collect::<Vec<_>>();
+    let called = Called::new(&names(&model.inputs), &names(&model.outputs), &drawing.keys);
+    called.apply(&mut model);
+    let mut reference = Reference::new(drawn, drawing.described, &called, ends);
+    rename::rename(&mut model, options, &drawing.aliases.and_tensors(&called))?;
     reference.follow_names(&model);
     let lowering = start.elapsed().as_secs_f64() - rewriting;
     let has_bfloat16 = |node: &Node| node.outputs.iter().any(|output| output.dtype == DType::BFloat16);
@@ -284,7 +292,7 @@ fn finish(
         preprocessing: options.preprocessing,
         unused,
         labels: labels.len(),
-        notes: settled.into_iter().chain(unchecked).chain(rare).collect(),
+        notes: settled.into_iter().chain(unchecked).chain(rare).chain(called.notes).collect(),
         reference,
         graph,
         timing: Timing { drawing: 0.0, rewriting, lowering },

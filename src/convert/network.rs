@@ -120,6 +120,7 @@ pub(super) fn draw(source: &Source, options: &ConvertOptions) -> Result<(Drawing
         probabilities,
         classes: Some(classes).filter(|_| recognition.options.value(NUM_CLASSES.name).is_some()),
         aliases: Aliases { inputs: vec![], outputs: end_points.collect() },
+        keys: Aliases::default(),
         graph: drawn.graph,
         inputs,
         outputs,

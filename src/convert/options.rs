@@ -55,6 +55,8 @@ pub struct ConvertOptions {
     pub probabilities: Probabilities,
     /// The file with the names of the classes.
     pub labels: Option<PathBuf>,
+    /// Whether inputs and outputs keep TensorFlow's names where a signature has keys for them.
+    pub tensor_names: bool,
     /// New names of the inputs, each as `NAME=NEW`, or in their order.
     pub rename_inputs: Vec<String>,
     /// New names of the outputs, each as `NAME=NEW`, or in their order.
@@ -87,6 +89,7 @@ impl Default for ConvertOptions {
             preprocessing: Preprocessing::None,
             probabilities: Probabilities::AsDrawn,
             labels: None,
+            tensor_names: false,
             rename_inputs: vec![],
             rename_outputs: vec![],
         }

@@ -2,12 +2,13 @@
 
 use hashbrown::HashMap;
 
+use super::keys::Called;
 use super::{Conversion, EndNames, variables};
 use crate::error::{Error, Result};
 use crate::eval::{Tensor, run};
 use crate::graph::{Graph, TensorRef};
 use crate::model::Model as Source;
-use crate::onnx::{Model, TensorInfo};
+use crate::onnx::Model;
 use crate::passes::freeze::freeze_variables;
 
 /// What a model is to compute: the inference graph before any pass rewrote it for ONNX, so that mistakes of these show.
@@ -24,12 +25,9 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// The graph that a model was made from, while inputs and outputs still have its names.
-    pub(super) fn new(drawn: Graph, described: String, model: &Model, ends: EndNames) -> Self {
-        let named = |tensors: &[TensorInfo]| {
-            tensors.iter().map(|tensor| (tensor.name.clone(), tensor.name.clone())).collect()
-        };
-        let (inputs, outputs) = (named(&model.inputs), named(&model.outputs));
+    /// The graph that a model was made from, and what the model calls its inputs and outputs.
+    pub(super) fn new(drawn: Graph, described: String, called: &Called, ends: EndNames) -> Self {
+        let (inputs, outputs) = (called.inputs.clone(), called.outputs_by_name());
         Self { drawn, described, inputs, outputs, ends }
     }
 
@@ -42,6 +40,11 @@ impl Reference {
 }
 
 impl Conversion {
+    /// The names of the tensors that the model delivers, in TensorFlow's graph.
+    pub fn delivered_tensors(&self) -> impl Iterator<Item = &str> {
+        self.reference.outputs.iter().map(|(tensor, _)| tensor.as_str())
+    }
+
     /// Computes the model's outputs from its inputs as the TensorFlow graph does, by evaluating its ops one by one, with
     /// the weights of `source`, which the model was converted from. Inputs and outputs are in the order of axes in which
     /// the model has them. `progress` is told the nodes done and all that there are.

@@ -4,6 +4,7 @@
 use hashbrown::HashMap;
 
 use super::ConvertOptions;
+use super::keys::Called;
 use crate::error::{Error, Result};
 use crate::onnx::{Model, TensorInfo};
 use crate::suggestion::suggesting_and_listing;
@@ -16,6 +17,29 @@ pub(super) type Names = Vec<(String, String)>;
 pub(super) struct Aliases {
     pub inputs: Names,
     pub outputs: Names,
+}
+
+impl Aliases {
+    /// Other names of what the inputs and outputs of a model are called by now, those of their tensors among them.
+    pub fn and_tensors(&self, called: &Called) -> Self {
+        let known = |tensors: &Names, aliases: &Names| {
+            let name_of = |tensor: &str| {
+                tensors.iter().find(|(known, _)| known == tensor).map(|(_, name)| name.clone())
+            };
+            let is_name = |alias: &str| tensors.iter().any(|(_, name)| name == alias);
+            let aliases =
+                aliases.iter().filter_map(|(alias, tensor)| Some((alias.clone(), name_of(tensor)?)));
+            let node = |(tensor, name): &(String, String)| {
+                tensor.strip_suffix(":0").map(|node| (node.to_owned(), name.clone()))
+            };
+            let others = tensors.iter().cloned().chain(tensors.iter().filter_map(node));
+            aliases.chain(others).filter(|(alias, _)| !is_name(alias)).collect()
+        };
+        Self {
+            inputs: known(&called.inputs, &self.inputs),
+            outputs: known(&called.outputs_by_name(), &self.outputs),
+        }
+    }
 }
 
 /// The tensor that has this name too.

@@ -36,6 +36,10 @@ pub(super) struct Signature {
     pub outputs: Vec<String>,
     /// Those of its keys that are no names of nodes.
     pub keys: Aliases,
+    /// All of its keys.
+    pub all_keys: Aliases,
+    /// Whether it is the one that is meant, and not the first of several.
+    pub is_meant: bool,
 }
 
 impl Signature {
@@ -81,6 +85,8 @@ impl Signature {
             let [inputs, outputs] = [&signatures[name].inputs, &signatures[name].outputs].map(by_key);
             let tensors = |names: &Names| names.iter().map(|(_, tensor)| tensor.clone()).collect();
             let (inputs_in_order, outputs_in_order) = (tensors(&inputs), tensors(&outputs));
+            let all_keys = Aliases { inputs: inputs.clone(), outputs: outputs.clone() };
+            let is_meant = is_called || usable.len() == 1 || SERVING_SIGNATURES.contains(&name);
             let [inputs, outputs] = [inputs, outputs].map(|mut names| {
                 names.retain(|(key, _)| !is_in(nodes, key));
                 names
@@ -91,6 +97,8 @@ impl Signature {
                 inputs: inputs_in_order,
                 outputs: outputs_in_order,
                 keys: Aliases { inputs, outputs },
+                all_keys,
+                is_meant,
             }
         }))
     }
@@ -169,6 +177,8 @@ mod tests {
                 inputs: names(&[("image", "serving_default_image:0")]),
                 outputs: names(&[("image", "Call:0"), ("scores", "Call:1")]),
             },
+            all_keys: Aliases::default(),
+            is_meant: true,
         };
         let translated = signature.in_tensors(&options);
         assert_eq!(translated.outputs, ["Call:1", "Call:0", "Other:0"]);

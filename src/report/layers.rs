@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use super::{Histogram, TensorReport};
 use crate::graph::{Graph, Node, NodeId, TensorRef};
-use crate::onnx::Model;
 use crate::passes::batch_norm::{self, BatchNorm};
 use crate::tensor::{Constant, DType, Statistics};
 
@@ -64,10 +63,9 @@ pub struct Listed {
     pub weight_of: HashMap<NodeId, usize>,
 }
 
-/// Lists the layers of a graph whose variables are constants.
-pub fn list(graph: &Graph, batch_norms: &[BatchNorm], model: &Model) -> Listed {
-    let outputs: HashSet<TensorRef> =
-        model.outputs.iter().filter_map(|output| graph.find_tensor(&output.name)).collect();
+/// Lists the layers of a graph whose variables are constants, and whose tensors of these names are the model's outputs.
+pub fn list(graph: &Graph, batch_norms: &[BatchNorm], outputs: &[&str]) -> Listed {
+    let outputs: HashSet<TensorRef> = outputs.iter().filter_map(|output| graph.find_tensor(output)).collect();
     let is_fixed = fixed_nodes(graph);
     let neutral = synthesized(graph, batch_norms);
     let read: HashSet<TensorRef> =
@@ -228,15 +226,9 @@ fn bytes_of(graph: &Graph, tensor: TensorRef) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::graph::{Attr, Attrs, Shape};
-    use crate::onnx::TensorInfo;
 
     fn constant(graph: &mut Graph, name: &str, value: Constant) -> TensorRef {
         graph.add(name, "Const", vec![], Attrs::from([("value", Attr::Tensor(value))])).unwrap().into()
-    }
-
-    fn model(output: &str) -> Model {
-        let info = TensorInfo { name: output.to_owned(), dtype: DType::Float32, shape: None };
-        Model { outputs: vec![info], ..Model::default() }
     }
 
     #[test]
@@ -251,7 +243,7 @@ mod tests {
         let second = graph.add("b", "MatMul", vec![first, weights], Attrs::new()).unwrap().into();
         let to = constant(&mut graph, "shape", Constant::from_i32(vec![2], &[-1, 3]));
         graph.add("c", "Reshape", vec![second, to], Attrs::new()).unwrap();
-        let listed = list(&graph, &[], &model("c:0"));
+        let listed = list(&graph, &[], &["c:0"]);
         let told: Vec<_> =
             listed.layers.iter().map(|l| (l.name.as_str(), l.parameters, &l.inputs[..])).collect();
         assert_eq!(told, [("x", 0, &[][..]), ("a", 36, &[0][..]), ("b", 0, &[1][..]), ("c", 0, &[2][..])]);
@@ -265,7 +257,7 @@ mod tests {
     fn an_output_that_is_constant_is_a_layer() {
         let mut graph = Graph::new();
         constant(&mut graph, "answer", Constant::from_f32(vec![2], &[1.0, 2.0]));
-        let listed = list(&graph, &[], &model("answer:0"));
+        let listed = list(&graph, &[], &["answer:0"]);
         assert_eq!((listed.layers.len(), listed.layers[0].parameters), (1, 2));
     }
 }

@@ -9,6 +9,9 @@ use crate::passes::preprocess::Preprocessing;
 /// What is said about the model's inputs and outputs beside which tensors they are.
 #[derive(Debug, Clone, clap::Args)]
 pub struct InterfaceArgs {
+    /// Call inputs and outputs of a SavedModel by TensorFlow's names of the tensors, and not by the signature's keys
+    #[arg(long, help_heading = INTERFACE)]
+    tensor_names: bool,
     /// New names of inputs: NAME=NEW, or one for each input in their order
     #[arg(long, help_heading = INTERFACE, value_name = "NAMES", value_delimiter = ',')]
     rename_inputs: Vec<String>,
@@ -37,6 +40,7 @@ impl InterfaceArgs {
     /// `options` with what is said here.
     pub fn complete(&self, options: ConvertOptions) -> ConvertOptions {
         ConvertOptions {
+            tensor_names: self.tensor_names,
             rename_inputs: self.rename_inputs.clone(),
             rename_outputs: self.rename_outputs.clone(),
             preprocessing: match self.preprocess.as_str() {

@@ -1,0 +1,262 @@
+//! The keys of a signature as names of a model's inputs and outputs: what the program that calls the model knows them by.
+//!
+//! tf2onnx does the same where the tensors are not named by the user (`tf2onnx.tf_loader.from_saved_model`).
+
+use hashbrown::{HashMap, HashSet};
+
+use super::rename::{Aliases, Names};
+use super::{ConvertOptions, signature::Signature};
+use crate::onnx::{Model, Node, TensorInfo};
+
+/// The keys that a model's inputs and outputs are to be called by, each with its tensor: those of the signature, unless the
+/// user has named tensors, or wants TensorFlow's names.
+pub(super) fn wanted(signature: Option<&Signature>, options: &ConvertOptions) -> Aliases {
+    let Some(signature) = signature.filter(|signature| signature.is_meant && !options.tensor_names) else {
+        return Aliases::default();
+    };
+    // A key that is the name of a node too stands for that node's tensor where the user writes it.
+    let chosen = |given: &[String], all: &Names, keys: &Names| match given {
+        [] => all.clone(),
+        given => {
+            let named = given.iter().filter_map(|name| keys.iter().find(|(key, _)| key == name));
+            named.cloned().collect()
+        }
+    };
+    Aliases {
+        inputs: chosen(&options.inputs, &signature.all_keys.inputs, &signature.keys.inputs),
+        outputs: chosen(&options.outputs, &signature.all_keys.outputs, &signature.keys.outputs),
+    }
+}
+
+/// What the inputs and outputs are called: for each tensor its names, of which an output may have several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Called {
+    pub inputs: Vec<(String, String)>,
+    pub outputs: Vec<(String, Vec<String>)>,
+    /// What did not get the name of its key, a sentence each.
+    pub notes: Vec<String>,
+}
+
+impl Called {
+    /// What the tensors of these names are called by these keys. No two inputs or outputs have the same name.
+    pub fn new(inputs: &[String], outputs: &[String], keys: &Aliases) -> Self {
+        let is_usable = |key: &str| !key.is_empty() && !key.chars().any(char::is_control);
+        let of = |keys: &Names, tensor: &String| -> Vec<String> {
+            let keys = keys.iter().filter(|(key, known)| known == tensor && is_usable(key));
+            keys.map(|(key, _)| key.clone()).collect()
+        };
+        let wanted_inputs: Vec<Vec<String>> = inputs.iter().map(|tensor| of(&keys.inputs, tensor)).collect();
+        let wanted_outputs: Vec<Vec<String>> =
+            outputs.iter().map(|tensor| of(&keys.outputs, tensor)).collect();
+        // What has no key stays under its own name, which is no other's.
+        let keyless = |tensors: &[String], wanted: &[Vec<String>]| -> Vec<String> {
+            let keyless = tensors.iter().zip(wanted).filter(|(_, keys)| keys.is_empty());
+            keyless.map(|(tensor, _)| tensor.clone()).collect()
+        };
+        let mut taken: HashSet<String> = keyless(inputs, &wanted_inputs).into_iter().collect();
+        taken.extend(keyless(outputs, &wanted_outputs));
+        let mut called = Self { inputs: vec![], outputs: vec![], notes: vec![] };
+        for (tensor, keys) in inputs.iter().zip(wanted_inputs) {
+            let mut free = keys.iter().filter(|key| !taken.contains(*key));
+            let name = free.next().unwrap_or(tensor).clone();
+            for other in keys.iter().filter(|key| **key != name) {
+                let subject = format!("input {other} of the signature");
+                called.notes.push(format!("note: the {subject} is called {name} in the model"));
+            }
+            taken.insert(name.clone());
+            called.inputs.push((tensor.clone(), name));
+        }
+        for (tensor, keys) in outputs.iter().zip(wanted_outputs) {
+            let (free, others): (Vec<String>, Vec<String>) =
+                keys.into_iter().partition(|key| !taken.contains(key));
+            let names = if free.is_empty() { vec![tensor.clone()] } else { free };
+            for other in others {
+                let subject = format!("output {other} of the signature");
+                called.notes.push(format!(
+                    "note: the {subject} is called {} in the model, where {other} is another's name",
+                    names[0]
+                ));
+            }
+            taken.extend(names.iter().cloned());
+            called.outputs.push((tensor.clone(), names));
+        }
+        called
+    }
+
+    /// Calls the inputs and outputs of a model so.
+    pub fn apply(&self, model: &mut Model) {
+        let mut outputs: Vec<TensorInfo> = vec![];
+        let input_names: HashSet<&str> = self.inputs.iter().map(|(tensor, _)| tensor.as_str()).collect();
+        let mut names: HashMap<String, String> =
+            self.inputs.iter().filter(|(tensor, name)| tensor != name).cloned().collect();
+        // A value has one name: for others it is copied.
+        let mut copies: Vec<(String, String)> = vec![];
+        for (info, (tensor, called)) in std::mem::take(&mut model.outputs).into_iter().zip(&self.outputs) {
+            let is_input = input_names.contains(tensor.as_str());
+            for (place, name) in called.iter().enumerate() {
+                outputs.push(TensorInfo { name: name.clone(), ..info.clone() });
+                match place {
+                    0 if name == tensor && !names.contains_key(tensor) => {}
+                    0 if !is_input => drop(names.insert(tensor.clone(), name.clone())),
+                    _ => copies.push((tensor.clone(), name.clone())),
+                }
+            }
+        }
+        let renamed = outputs.iter().map(|info| &info.name).chain(self.inputs.iter().map(|(_, name)| name));
+        let interface: HashSet<String> = renamed.cloned().collect();
+        let inner: Vec<String> = {
+            let known = model.value_names();
+            let is_new = |name: &String| {
+                names.values().any(|new| new == name) || copies.iter().any(|(_, new)| new == name)
+            };
+            let is_in_the_way =
+                |name: &&String| known.contains(name.as_str()) && !names.contains_key(*name) && is_new(name);
+            interface.iter().filter(is_in_the_way).cloned().collect()
+        };
+        for name in inner {
+            let mut free = format!("{name}/value");
+            while model.value_names().contains(free.as_str()) || interface.contains(free.as_str()) {
+                free.push('_');
+            }
+            names.insert(name, free);
+        }
+        model.rename_values(&names);
+        model.outputs = outputs;
+        for (tensor, name) in copies {
+            let mut node = name.clone();
+            while model.nodes.iter().any(|other| other.name == node) {
+                node.push('_');
+            }
+            let input = names.get(&tensor).unwrap_or(&tensor).clone();
+            let (inputs, outputs) = (vec![input], vec![name]);
+            model.nodes.push(Node {
+                name: node,
+                op: "Identity".into(),
+                domain: "",
+                inputs,
+                outputs,
+                attributes: vec![],
+            });
+        }
+    }
+
+    /// The inputs and outputs under their names.
+    pub fn infos(&self, inputs: &[TensorInfo], outputs: &[TensorInfo]) -> (Vec<TensorInfo>, Vec<TensorInfo>) {
+        let under = |info: &TensorInfo, name: &String| TensorInfo { name: name.clone(), ..info.clone() };
+        let inputs = inputs.iter().zip(&self.inputs).map(|(info, (_, name))| under(info, name));
+        let outputs = outputs.iter().zip(&self.outputs);
+        let outputs = outputs.flat_map(|(info, (_, names))| names.iter().map(|name| under(info, name)));
+        (inputs.collect(), outputs.collect())
+    }
+
+    /// Each output by its names, with its tensor.
+    pub fn outputs_by_name(&self) -> Names {
+        let named =
+            self.outputs.iter().flat_map(|(tensor, names)| names.iter().map(move |name| (tensor, name)));
+        named.map(|(tensor, name)| (tensor.clone(), name.clone())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tensor::DType;
+
+    fn texts(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|&text| text.to_owned()).collect()
+    }
+
+    fn names(names: &[(&str, &str)]) -> Names {
+        names.iter().map(|&(key, tensor)| (key.to_owned(), tensor.to_owned())).collect()
+    }
+
+    fn node(op: &'static str, input: &str, output: &str) -> Node {
+        let (inputs, outputs) = (texts(&[input]), texts(&[output]));
+        Node { name: output.to_owned(), op: op.into(), domain: "", inputs, outputs, attributes: vec![] }
+    }
+
+    /// A model of x:0 whose nodes each read the one before, with these outputs, called by these keys: its inputs, outputs,
+    /// and what each node reads and computes.
+    fn called(
+        outputs: &[&str],
+        inner: &[&str],
+        keys: &Aliases,
+    ) -> (Vec<String>, Vec<String>, Vec<(String, String)>, usize) {
+        let info = |name: &&str| TensorInfo { name: (*name).to_owned(), dtype: DType::Float32, shape: None };
+        let mut nodes = vec![];
+        let mut last = "x:0";
+        for name in inner {
+            nodes.push(node("Relu", last, name));
+            last = name;
+        }
+        let outputs_of_model = outputs.iter().map(info).collect();
+        let mut model =
+            Model { inputs: vec![info(&"x:0")], outputs: outputs_of_model, nodes, ..Model::default() };
+        let called = Called::new(&texts(&["x:0"]), &texts(outputs), keys);
+        called.apply(&mut model);
+        let of = |infos: &[TensorInfo]| infos.iter().map(|info| info.name.clone()).collect();
+        let edges = model.nodes.iter().map(|node| (node.inputs[0].clone(), node.outputs[0].clone()));
+        (of(&model.inputs), of(&model.outputs), edges.collect(), called.notes.len())
+    }
+
+    #[test]
+    fn inputs_and_outputs_are_called_by_their_keys() {
+        let keys = Aliases { inputs: names(&[("image", "x:0")]), outputs: names(&[("note", "y:0")]) };
+        let (inputs, outputs, edges, notes) = called(&["y:0", "z:0"], &["y:0", "z:0"], &keys);
+        assert_eq!((inputs, outputs, notes), (texts(&["image"]), texts(&["note", "z:0"]), 0));
+        assert_eq!(edges, names(&[("image", "note"), ("note", "z:0")]));
+    }
+
+    #[test]
+    fn a_tensor_of_two_keys_is_delivered_under_both() {
+        let keys = Aliases { inputs: vec![], outputs: names(&[("a", "y:0"), ("b", "y:0")]) };
+        let (_, outputs, edges, _) = called(&["y:0"], &["y:0"], &keys);
+        assert_eq!(outputs, ["a", "b"]);
+        assert_eq!(edges, names(&[("x:0", "a"), ("a", "b")]));
+    }
+
+    #[test]
+    fn an_input_that_is_delivered_is_copied() {
+        let keys = Aliases { inputs: names(&[("image", "x:0")]), outputs: names(&[("copy", "x:0")]) };
+        let (inputs, outputs, edges, _) = called(&["x:0"], &[], &keys);
+        assert_eq!(
+            (inputs, outputs, edges),
+            (texts(&["image"]), texts(&["copy"]), names(&[("image", "copy")]))
+        );
+    }
+
+    #[test]
+    fn an_input_that_is_delivered_without_a_key_is_copied_under_its_tensors_name() {
+        let keys = Aliases { inputs: names(&[("image", "x:0")]), outputs: vec![] };
+        let (inputs, outputs, edges, _) = called(&["x:0"], &[], &keys);
+        assert_eq!(
+            (inputs, outputs, edges),
+            (texts(&["image"]), texts(&["x:0"]), names(&[("image", "x:0")]))
+        );
+        let (inputs, outputs, edges, _) = called(&["x:0"], &[], &Aliases::default());
+        assert_eq!((inputs, outputs, edges), (texts(&["x:0"]), texts(&["x:0"]), vec![]));
+    }
+
+    #[test]
+    fn a_key_that_is_the_name_of_another_tensor_is_the_outputs_name() {
+        let keys = Aliases { inputs: vec![], outputs: names(&[("y:0", "z:0")]) };
+        let (_, outputs, edges, _) = called(&["z:0"], &["y:0", "z:0"], &keys);
+        assert_eq!(outputs, ["y:0"]);
+        assert_eq!(edges, names(&[("x:0", "y:0/value"), ("y:0/value", "y:0")]));
+        // Two outputs change places.
+        let keys = Aliases { inputs: vec![], outputs: names(&[("y:0", "z:0"), ("z:0", "y:0")]) };
+        let (_, outputs, edges, _) = called(&["y:0", "z:0"], &["y:0", "z:0"], &keys);
+        assert_eq!((outputs, edges), (texts(&["z:0", "y:0"]), names(&[("x:0", "z:0"), ("z:0", "y:0")])));
+    }
+
+    #[test]
+    fn a_key_of_both_sides_is_the_inputs_name() {
+        let keys = Aliases { inputs: names(&[("data", "x:0")]), outputs: names(&[("data", "y:0")]) };
+        let (inputs, outputs, _, notes) = called(&["y:0"], &["y:0"], &keys);
+        assert_eq!((inputs, outputs, notes), (texts(&["data"]), texts(&["y:0"]), 1));
+        // What has no key keeps its name, whoever else would like to have it.
+        let keys = Aliases { inputs: vec![], outputs: names(&[("z:0", "y:0")]) };
+        let (_, outputs, _, notes) = called(&["y:0", "z:0"], &["y:0", "z:0"], &keys);
+        assert_eq!((outputs, notes), (texts(&["y:0", "z:0"]), 1));
+    }
+}
