@@ -6,6 +6,7 @@ pub mod attr;
 pub mod function;
 pub mod import;
 pub mod infer;
+pub mod op_definition;
 mod shape;
 pub mod slice;
 mod table_contents;
