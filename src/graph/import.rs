@@ -6,7 +6,8 @@ use hashbrown::HashMap;
 use std::sync::Arc;
 
 use super::table_contents::contents;
-use super::{Attr, Attrs, Graph, Library, NodeId, Shape, TensorRef};
+use super::validate::Nodes;
+use super::{Attr, Attrs, Graph, Library, NodeId, Shape, TensorRef, TensorType};
 use crate::error::{Error, Result};
 use crate::proto::{AttrValue, GraphDef, NodeDef, TensorProto, TensorShapeProto, attr_value};
 use crate::tensor::{Constant, DType, Inline, element_count};
@@ -40,28 +41,27 @@ pub fn import(definition: &GraphDef) -> Result<Graph> {
 /// As for [`import`]; what the roots do not need is not looked at.
 pub fn import_part(definition: &GraphDef, part: &Part) -> Result<Graph> {
     let mut graph = Graph::with_library(definition.library.as_ref().map(Library::new).unwrap_or_default());
+    let mut nodes = Nodes::of_graph(definition)?;
     let order = in_order(definition, part)?;
-    // Of an op that nothing is known of, those outputs exist that are read.
-    let mut ports: HashMap<&str, usize> = HashMap::new();
-    for &index in &order {
-        for (name, port) in data_inputs(&definition.node[index]) {
-            let count = ports.entry(name).or_default();
-            *count = (*count).max(port + 1);
-        }
-    }
+    // Of an op that TensorFlow does not define, those outputs exist that are read.
+    let unknown = nodes.types_of_unknown_ops(order.iter().map(|&index| &definition.node[index]));
     for index in order {
         let node = &definition.node[index];
         if let Some(value) = part.values.get(&node.name) {
             graph.add(&node.name, "Const", vec![], [("value", Attr::Tensor(value.clone()))].into())?;
             continue;
         }
-        let inputs: Result<Vec<TensorRef>> = data_inputs(node)
+        let reads: Vec<(&str, usize)> = data_inputs(node).collect();
+        let checked = nodes.reads(node, &reads)?;
+        nodes.check(node, &checked)?;
+        let inputs: Result<Vec<TensorRef>> = reads
+            .into_iter()
             .map(|(name, port)| {
                 let node = graph.find(name).ok_or_else(|| missing_input(node, name))?;
                 Ok(TensorRef { node, port })
             })
             .collect();
-        let at_least = ports.get(node.name.as_str()).copied().unwrap_or(0);
+        let outputs = unknown.get(node.name.as_str()).map_or(&[][..], Vec::as_slice);
         match (part.shapes.get(&node.name), part.defaults.get(&node.name)) {
             (None, None) if matches!(node.op.as_str(), "HashTable" | "HashTableV2") => {
                 let mut attrs = attributes(node)?;
@@ -72,7 +72,7 @@ pub fn import_part(definition: &GraphDef, part: &Part) -> Result<Graph> {
                 }
                 graph.add(&node.name, &node.op, vec![], attrs)?
             }
-            (None, None) => add_node(&mut graph, node, &node.name, inputs?, at_least)?,
+            (None, None) => add_node(&mut graph, node, &node.name, inputs?, outputs)?,
             (_, Some(true)) => graph.add(&node.name, "Identity", inputs?, Attrs::new())?,
             (shape, ignored) => {
                 let mut attrs = attributes(node)?;
@@ -86,15 +86,18 @@ pub fn import_part(definition: &GraphDef, part: &Part) -> Result<Graph> {
     Ok(graph)
 }
 
-/// Adds the node that `definition` describes under a name of its own.
+/// Adds the node that `definition` describes under a name of its own. `outputs` are the types that are known of its
+/// outputs where TensorFlow does not define its op.
 pub(super) fn add_node(
     graph: &mut Graph,
     definition: &NodeDef,
     name: &str,
     inputs: Vec<TensorRef>,
-    at_least: usize,
+    outputs: &[Option<DType>],
 ) -> Result<NodeId> {
-    graph.add_with_outputs(name, &definition.op, inputs, attributes(definition)?, at_least)
+    let known = |dtype: &Option<DType>| TensorType::new(dtype.unwrap_or(DType::Unknown), Shape::UNKNOWN);
+    let outputs: Vec<TensorType> = outputs.iter().map(known).collect();
+    graph.add_with_outputs(name, &definition.op, inputs, attributes(definition)?, &outputs)
 }
 
 /// The element type that a placeholder or variable declares.
