@@ -92,15 +92,15 @@ fn an_output_that_a_node_does_not_have_is_refused() {
 fn a_wrong_number_of_inputs_is_refused() {
     for (inputs, count) in [(&["x"][..], "1 input"), (&["x", "x", "x"], "3 inputs")] {
         let sum = node("out", "AddV2", inputs, &[FLOAT]);
-        assert_refused(
-            &[x(), sum],
-            &[&format!("AddV2 \"out\": it has {count}, and the op takes x, y")],
-        );
+        assert_refused(&[x(), sum], &[&format!("AddV2 \"out\": it has {count}, and the op takes x, y")]);
     }
     let axis = integers("axis", &[], &[0]);
     let concat = node("out", "ConcatV2", &["x", "x", "axis"], &[FLOAT, ("N", "i: 3")]);
     assert_refused(&[x(), axis, concat], &["it has 3 inputs, and the op takes 3 values, axis"]);
-    assert_refused(&[x(), node("out", "Placeholder", &["x"], &[("dtype", "type: DT_FLOAT")])], &["the op takes none"]);
+    assert_refused(
+        &[x(), node("out", "Placeholder", &["x"], &[("dtype", "type: DT_FLOAT")])],
+        &["the op takes none"],
+    );
 }
 
 #[test]
@@ -160,17 +160,15 @@ fn nodes_of_a_function_are_checked_too() {
              type: DT_FLOAT }} }} {body} ret {{ key: \"r\" value: \"n:y:0\" }} }} }}\n"
         )
     };
-    let body = |op: &str, name: &str, inputs: &[&str]| node(name, op, inputs, &[]).replacen("node ", "node_def ", 1);
+    let body =
+        |op: &str, name: &str, inputs: &[&str]| node(name, op, inputs, &[]).replacen("node ", "node_def ", 1);
     assert_refused(
         &[x(), call.clone(), function(&body("LogicalNot", "n", &["a"]))],
         &["function \"f\"", "its input x (\"a\") is float32, and the op takes bool"],
     );
     let twice = body("Exp", "n", &["a"]) + &body("Exp", "n", &["a"]);
     assert_refused(&[x(), call.clone(), function(&twice)], &["two nodes have this name: an Exp and an Exp"]);
-    assert_refused(
-        &[x(), call, function(&body("Relu", "n", &["a"]))],
-        &["Relu \"n\": it has no output y:0"],
-    );
+    assert_refused(&[x(), call, function(&body("Relu", "n", &["a"]))], &["Relu \"n\": it has no output y:0"]);
 }
 
 /// The last node and the constant vectors that it reads, beside the input `x` of shape [2, 3].
@@ -209,7 +207,8 @@ fn constants_that_the_op_does_not_take_are_refused() {
         let nodes = match *op {
             "SplitV" => {
                 let axis = integers("axis", &[], &[1]);
-                let split = of("SplitV", &["x", "c", "axis"], &[("num_split", "i: 2"), ("Tlen", "type: DT_INT32")]);
+                let split =
+                    of("SplitV", &["x", "c", "axis"], &[("num_split", "i: 2"), ("Tlen", "type: DT_INT32")]);
                 [with_vectors(vectors, axis), vec![split]].concat()
             }
             _ => with_vectors(vectors, last.clone()),
@@ -226,9 +225,23 @@ fn scalar_constants_that_the_op_does_not_take_are_refused() {
         node("out", op, inputs, &[&[FLOAT], attributes].concat())
     };
     let bad = |value: i64| scalar("bad", value);
-    let gather = of("GatherV2", &["x", "i", "one"], &[("Tparams", "type: DT_FLOAT"), ("Tindices", "type: DT_INT32"), ("Taxis", "type: DT_INT32")]);
-    let nd = node("out", "GatherNd", &["x", "i"], &[("Tparams", "type: DT_FLOAT"), ("Tindices", "type: DT_INT32")]);
-    let one_hot = node("out", "OneHot", &["zero", "bad", "one", "zero"], &[("T", "type: DT_INT32"), ("TI", "type: DT_INT32")]);
+    let gather = of(
+        "GatherV2",
+        &["x", "i", "one"],
+        &[("Tparams", "type: DT_FLOAT"), ("Tindices", "type: DT_INT32"), ("Taxis", "type: DT_INT32")],
+    );
+    let nd = node(
+        "out",
+        "GatherNd",
+        &["x", "i"],
+        &[("Tparams", "type: DT_FLOAT"), ("Tindices", "type: DT_INT32")],
+    );
+    let one_hot = node(
+        "out",
+        "OneHot",
+        &["zero", "bad", "one", "zero"],
+        &[("T", "type: DT_INT32"), ("TI", "type: DT_INT32")],
+    );
     let fill = node("out", "Fill", &["dims", "one"], &[("T", "type: DT_INT32")]);
     let range = node("out", "Range", &["one", "bad", "zero"], &[("Tidx", "type: DT_INT32")]);
     let backwards = node("out", "Range", &["one", "zero", "bad"], &[("Tidx", "type: DT_INT32")]);

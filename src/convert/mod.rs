@@ -38,6 +38,7 @@ use crate::model::Model as Source;
 use crate::onnx::Model;
 use crate::passes::atrous::dilate_convolutions;
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
+use crate::passes::failing::refuse_failing;
 use crate::passes::float16::{Float16, to_float16};
 use crate::passes::freeze::freeze_variables;
 use crate::passes::fuse_batch_norm::fuse_batch_norms;
@@ -218,6 +219,7 @@ fn finish(
     })?;
     freeze_variables(&mut graph, &drawing.described, |name| lookup.constant(&averages.stored_name(name)))
         .map_err(|error| origin.advised(error, source, options))?;
+    refuse_failing(&graph)?;
     let mut float16 = None;
     if options.float16 {
         let (narrowed, summary) = to_float16(&graph, &ends.outputs, &options.keep_float32, options.opset)?;

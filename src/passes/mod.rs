@@ -5,6 +5,7 @@ pub mod batch;
 pub mod batch_norm;
 pub mod control_flow;
 pub mod cut;
+pub mod failing;
 pub mod float16;
 pub mod fold;
 pub mod freeze;

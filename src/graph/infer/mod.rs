@@ -2,6 +2,7 @@
 //!
 //! Source: the shape functions in `tensorflow/core/ops/*.cc`.
 
+mod accepted;
 mod array;
 mod blocks;
 pub mod control;
@@ -97,6 +98,7 @@ type InferenceFunction = fn(&Inputs<'_>, &Node) -> Result<Vec<TensorType>>;
 /// Where the op does not take such inputs.
 pub fn output_types(graph: &Graph, node: &Node) -> Result<Vec<TensorType>> {
     let inputs = Inputs { graph, node };
+    accepted::check(&inputs, node)?;
     match inference_function(&node.op) {
         Some(infer) => infer(&inputs, node),
         None => Ok(defined_types(&inputs, node).unwrap_or_else(|| vec![DType::Unknown]))
