@@ -5,8 +5,15 @@ mod support;
 
 use std::fs;
 
-use support::command::fails;
+use prost::Message;
+use support::command::{fails, tf2onnx_rs};
+use support::onnx::Model;
+use support::op_cases::cases;
 use tempfile::TempDir;
+use tf2onnx_rs::graph::import::import;
+use tf2onnx_rs::graph::op_definition::declared_output_types;
+use tf2onnx_rs::proto::GraphDef;
+use tf2onnx_rs::tensor::DType;
 
 fn node(name: &str, op: &str, inputs: &[&str], attributes: &[(&str, &str)]) -> String {
     let inputs: String = inputs.iter().map(|input| format!(" input: \"{input}\"")).collect();
@@ -267,4 +274,45 @@ fn scalar_constants_that_the_op_does_not_take_are_refused() {
     ] {
         assert_refused(&nodes, &[&format!("{op} \"out\": ")]);
     }
+}
+
+#[test]
+fn inferred_types_are_those_that_definitions_declare() {
+    let mut wrong = vec![];
+    for (name, files) in cases() {
+        let definition = GraphDef::decode(&files["graph.pb"][..]).unwrap();
+        let Ok(graph) = import(&definition) else { continue };
+        for node in &definition.node {
+            let Some(declared) = declared_output_types(node) else { continue };
+            let found = &graph.node(graph.find(&node.name).unwrap()).outputs;
+            // What TensorFlow has handles of counts as a tensor here.
+            let differs = |(declared, found): (&Option<DType>, _)| {
+                declared
+                    .is_some_and(|dtype| dtype != found && !matches!(dtype, DType::Resource | DType::Variant))
+            };
+            if declared.len() != found.len()
+                || declared.iter().zip(found.iter().map(|output| output.dtype)).any(differs)
+            {
+                wrong.push(format!("{name}: {} \"{}\": {declared:?}, {found:?}", node.op, node.name));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_an_unknown_op_returns_is_of_the_type_that_readers_declare() {
+    let custom = node("custom", "FancyOp", &["x"], &[FLOAT]);
+    let cast = node("out", "Cast", &["custom:1"], &[("SrcT", "type: DT_INT64"), ("DstT", "type: DT_FLOAT")]);
+    let folder = TempDir::new().unwrap();
+    let [graph, model] = ["graph.pbtxt", "model.onnx"].map(|name| folder.path().join(name));
+    fs::write(&graph, [x(), custom.clone(), cast].concat()).unwrap();
+    let paths = ["convert", graph.to_str().unwrap(), model.to_str().unwrap(), "--keep-going"];
+    let with = |outputs: &str| tf2onnx_rs(&[&paths[..], &["--outputs", outputs]].concat());
+    let done = with("out:0,custom:1");
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    let dtype = Model::load(&model).proto().graph.output[1].type_.tensor_type().elem_type;
+    assert_eq!(dtype, 7, "int64");
+    let error = with("custom:0").stderr;
+    assert!(error.contains("custom:0: its type is not known"), "{error}");
 }
