@@ -1,4 +1,4 @@
-//! Graphs of one op or pattern each, frozen by TensorFlow, what went in and what came out (`tests/fixtures/ops.zip`).
+//! Graphs of one op or pattern each, frozen by TensorFlow, what went in and what came out (`tests/fixtures/ops*.zip`).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,9 +29,16 @@ pub struct Case {
 
 /// The files of each case, by their names.
 pub fn cases() -> BTreeMap<String, Files> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ops.zip");
-    let mut archive = zip::ZipArchive::new(fs::File::open(path).unwrap()).unwrap();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let mut cases: BTreeMap<String, Files> = BTreeMap::new();
+    for archive in ["ops.zip", "ops_clip_suppress_audio.zip"] {
+        read(&fixtures.join(archive), &mut cases);
+    }
+    cases
+}
+
+fn read(path: &Path, cases: &mut BTreeMap<String, Files>) {
+    let mut archive = zip::ZipArchive::new(fs::File::open(path).unwrap()).unwrap();
     for index in 0..archive.len() {
         let mut file = archive.by_index(index).unwrap();
         let (case, name) =
@@ -40,7 +47,6 @@ pub fn cases() -> BTreeMap<String, Files> {
         file.read_to_end(&mut bytes).unwrap();
         cases.entry(case).or_default().insert(name, bytes);
     }
-    cases
 }
 
 impl Case {

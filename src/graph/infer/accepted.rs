@@ -68,6 +68,15 @@ pub fn check(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
                 _ => wrong(format!("its size has the shape {}, not [2]", inputs.shape(1)?)),
             }
         }
+        "ClipByValue" => {
+            for index in [1, 2] {
+                let (shape, bound) = (inputs.shape(0)?, inputs.shape(index)?);
+                if bound.rank() != Some(0) && !fits(shape, bound) {
+                    return wrong(format!("its bound of shape {bound} is not for the shape {shape}"));
+                }
+            }
+            Ok(())
+        }
         "Pack" | "AddN" => same_shapes(inputs, node, 0),
         "Select" => select(inputs, node),
         "Unpack" => {

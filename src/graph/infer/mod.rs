@@ -4,6 +4,7 @@
 
 mod accepted;
 mod array;
+pub mod audio;
 mod blocks;
 pub mod control;
 mod image;
@@ -136,6 +137,7 @@ fn defined_types(inputs: &Inputs<'_>, node: &Node) -> Option<Vec<DType>> {
 fn inference_function(op: &str) -> Option<InferenceFunction> {
     const FAMILIES: &[fn(&str) -> Option<InferenceFunction>] = &[
         array::function,
+        audio::function,
         blocks::function,
         control::function,
         image::function,
