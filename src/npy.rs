@@ -112,7 +112,7 @@ fn descr(dtype: DType) -> Option<&'static str> {
         DType::Bool => "|b1",
         DType::Complex64 => "<c8",
         DType::Complex128 => "<c16",
-        DType::String | DType::Resource | DType::Variant => return None,
+        DType::String | DType::Resource | DType::Variant | DType::Unknown => return None,
     })
 }
 

@@ -30,11 +30,19 @@ enum Outcome {
 const REFUSED: &[&str] = &["rfft2d_ops", "sample_distorted_bounding_box_v2"];
 
 /// The cases that the runtime of these tests computes otherwise than ONNX says: its sign of 0 is 1, and its Cast
-/// from a number to a truth leaves a 2 as it is. ONNX Runtime executes them right.
-const OTHERWISE: &[&str] = &["dense_bincount.0", "dense_bincount.2", "sign.0"];
+/// from a number to a truth leaves a 2 as it is. It holds int64 in 32 bits, and suppresses boxes that only touch, or whose
+/// corners are in another order, otherwise. ONNX Runtime executes them right.
+const OTHERWISE: &[&str] = &[
+    "clip_large.0",
+    "dense_bincount.0",
+    "dense_bincount.2",
+    "non_max_suppression_0.0.0",
+    "non_max_suppression_flipped.0",
+    "sign.0",
+];
 
 /// How many cases the runtime of these tests executes, at least.
-const EXECUTED: usize = 285;
+const EXECUTED: usize = 325;
 
 /// An array as the runtime takes it, which has int32 for all integers of that size and above and for truth.
 fn value(array: &Array) -> Option<Value> {

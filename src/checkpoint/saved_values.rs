@@ -38,7 +38,7 @@ fn field(dtype: DType) -> Option<(u64, Coding, usize)> {
         DType::Float16 | DType::BFloat16 => (13, Coding::Varints, 1),
         DType::UInt32 => (16, Coding::Varints, 1),
         DType::UInt64 => (17, Coding::Varints, 1),
-        DType::String | DType::Resource | DType::Variant => return None,
+        DType::String | DType::Resource | DType::Variant | DType::Unknown => return None,
     })
 }
 

@@ -7,7 +7,8 @@ use hashbrown::HashMap;
 
 use super::asked::node_name;
 use crate::error::{Error, Result};
-use crate::graph::import::{Part, data_inputs, import_part};
+use crate::graph::import::{Part, import_part};
+use crate::graph::op_definition::declared_output_types;
 use crate::graph::{Attr, Graph, Shape, TensorType, import};
 use crate::proto::{GraphDef, NodeDef};
 use crate::tensor::DType;
@@ -35,7 +36,7 @@ pub(super) fn graph_before(
         let known = imported.and_then(|graph| Some(graph.node(graph.find(root)?).outputs.clone()));
         let types = match known {
             Some(types) => types,
-            None => declared_types(definition, nodes, root)?,
+            None => declared_types(nodes, root)?,
         };
         cuts.insert(root.clone(), types);
     }
@@ -54,44 +55,24 @@ fn loop_exits(definition: &GraphDef) -> HashMap<String, Vec<TensorType>> {
     typed.collect()
 }
 
-/// The types of a node's outputs as its attributes tell them. Of an attribute that names one type, all outputs have that type.
-fn declared_types(
-    definition: &GraphDef,
-    nodes: &HashMap<&str, &NodeDef>,
-    name: &str,
-) -> Result<Vec<TensorType>> {
+/// The types of a node's outputs, as its op's definition and its attributes tell them.
+fn declared_types(nodes: &HashMap<&str, &NodeDef>, name: &str) -> Result<Vec<TensorType>> {
     let node =
         nodes.get(name).ok_or_else(|| Error::new(format!("\"{name}\""), "the graph has no such node"))?;
-    let attribute = |name: &str| import::attribute_of(node, name).ok().flatten();
-    let shape = |port: usize| match attribute("_output_shapes") {
-        Some(Attr::Shapes(shapes)) => shapes.get(port).cloned().unwrap_or(Shape::UNKNOWN),
-        _ => Shape::UNKNOWN,
+    let unknown = || {
+        let error = Error::new(
+            format!("{} \"{name}\"", node.op),
+            "its element type is not known without what computes it, and that cannot be read",
+        );
+        error.advice("choose a tensor behind it with --inputs")
     };
-    let listed =
-        ["output_types", "component_types", "Tout"].into_iter().find_map(|name| match attribute(name) {
-            Some(Attr::Types(dtypes)) => Some(dtypes),
-            _ => None,
-        });
-    let named = ["dtype", "T", "DstT", "out_type"].into_iter().find_map(|name| match attribute(name) {
-        Some(Attr::Type(dtype)) => Some(dtype),
-        _ => None,
-    });
-    let dtypes: Vec<DType> = match (listed, named) {
-        (Some(dtypes), _) => dtypes,
-        (None, Some(dtype)) => vec![dtype; ports_read(definition, name)],
-        (None, None) => {
-            let error = Error::new(
-                format!("{} \"{name}\"", node.op),
-                "its element type is not known without what computes it, and that cannot be read",
-            );
-            return Err(error.advice("choose a tensor behind it with --inputs"));
-        }
+    let shapes = match import::attribute_of(node, "_output_shapes") {
+        Ok(Some(Attr::Shapes(shapes))) => shapes,
+        _ => vec![],
     };
-    Ok(dtypes.into_iter().enumerate().map(|(port, dtype)| TensorType::new(dtype, shape(port))).collect())
-}
-
-/// How many outputs of a node are read, at least one.
-fn ports_read(definition: &GraphDef, name: &str) -> usize {
-    let read = definition.node.iter().flat_map(data_inputs).filter(|(input, _)| *input == name);
-    read.map(|(_, port)| port + 1).max().unwrap_or(1)
+    let dtypes: Option<Vec<DType>> = declared_output_types(node).ok_or_else(unknown)?.into_iter().collect();
+    let dtypes = dtypes.ok_or_else(unknown)?.into_iter().enumerate();
+    Ok(dtypes
+        .map(|(port, dtype)| TensorType::new(dtype, shapes.get(port).cloned().unwrap_or(Shape::UNKNOWN)))
+        .collect())
 }

@@ -46,6 +46,7 @@ use crate::onnx::{Model, TensorInfo};
 use crate::passes::atrous::dilate_convolutions;
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
 use crate::passes::conditionals::call_branches;
+use crate::passes::failing::refuse_failing;
 use crate::passes::float16::{Float16, to_float16};
 use crate::passes::freeze::freeze_variables;
 use crate::passes::fuse_batch_norm::fuse_batch_norms;
@@ -254,6 +255,7 @@ fn finish(
     };
     freeze_variables(&mut graph, &drawing.described, |name| lookup.constant(&averages.stored_name(name)))
         .map_err(|error| origin.advised(error, source, options))?;
+    refuse_failing(&graph)?;
     let mut float16 = None;
     if options.float16 {
         let (narrowed, summary) = to_float16(&graph, &ends.outputs, &options.keep_float32, options.opset)?;

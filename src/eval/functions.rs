@@ -99,10 +99,28 @@ fn add_n(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     Some(vec![Tensor::Float32(sum)])
 }
 
+/// First the upper bound, then the lower one, which wins where it is greater (`clip_op.cc`).
 fn clip(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
-    let [Tensor::Float32(x), Tensor::Float32(least), Tensor::Float32(most)] = inputs else { return None };
-    let raised = broadcast(x, least, f32::max)?;
-    Some(vec![Tensor::Float32(broadcast(&raised, most, f32::min)?)])
+    macro_rules! clipped {
+        ($kind:ident, $x:ident, $least:ident, $most:ident) => {{
+            // What is not a number stays so, and a bound that is not one does not count.
+            let lowered = broadcast($x, $most, |x, most| if most < x { most } else { x })?;
+            Tensor::$kind(broadcast(&lowered, $least, |x, least| if least > x { least } else { x })?)
+        }};
+    }
+    let [x, least, most] = inputs else { return None };
+    Some(vec![match (x, least, most) {
+        (Tensor::Float32(x), Tensor::Float32(least), Tensor::Float32(most)) => {
+            clipped!(Float32, x, least, most)
+        }
+        (Tensor::Float64(x), Tensor::Float64(least), Tensor::Float64(most)) => {
+            clipped!(Float64, x, least, most)
+        }
+        (Tensor::Int32(x), Tensor::Int32(least), Tensor::Int32(most)) => clipped!(Int32, x, least, most),
+        (Tensor::Int64(x), Tensor::Int64(least), Tensor::Int64(most)) => clipped!(Int64, x, least, most),
+        (Tensor::UInt8(x), Tensor::UInt8(least), Tensor::UInt8(most)) => clipped!(UInt8, x, least, most),
+        _ => return None,
+    }])
 }
 
 /// `Select` with a vector of conditions, one for each row.

@@ -4,6 +4,7 @@
 //! Sources: the ops' pages in TensorFlow's API documentation, and their kernels in `tensorflow/core/kernels`.
 
 mod array;
+mod audio;
 mod blocks;
 mod convolution;
 mod elementwise;
@@ -18,6 +19,7 @@ mod reduction;
 mod resize;
 mod run;
 mod sliding;
+mod suppression;
 mod tensor;
 
 pub use run::run;
@@ -38,6 +40,7 @@ const FOLDED: &[Family] =
 
 /// The families of the other ops, which a model computes.
 const EXECUTED: &[Family] = &[
+    audio::evaluator,
     blocks::evaluator,
     convolution::evaluator,
     functions::evaluator,
@@ -47,6 +50,7 @@ const EXECUTED: &[Family] = &[
     padding::evaluator,
     pooling::evaluator,
     resize::evaluator,
+    suppression::evaluator,
 ];
 
 /// The most elements that a constant is made of: a `Fill` or `Range` beyond it is left to the model.

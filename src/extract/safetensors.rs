@@ -39,7 +39,7 @@ pub(super) fn type_name(dtype: DType) -> Option<&'static str> {
         DType::UInt64 => "U64",
         DType::Bool => "BOOL",
         DType::Complex64 => "C64",
-        DType::Complex128 | DType::String | DType::Resource | DType::Variant => return None,
+        DType::Complex128 | DType::String | DType::Resource | DType::Variant | DType::Unknown => return None,
     })
 }
 

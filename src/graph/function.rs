@@ -7,10 +7,12 @@ use hashbrown::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::import::{add_node, dtype};
+use super::op_definition::OpDefinition;
+use super::validate::{Nodes, Read};
 use super::{Attr, Graph, Shape, TensorRef, TensorType};
 use crate::error::{Error, Result};
-use crate::proto::{AttrValue, FunctionDef, FunctionDefLibrary, NodeDef, attr_value};
-use crate::tensor::Constant;
+use crate::proto::{FunctionDef, FunctionDefLibrary, NodeDef};
+use crate::tensor::{Constant, DType};
 
 /// The functions that a graph can call, by name.
 #[derive(Debug, Clone, Default)]
@@ -196,13 +198,21 @@ impl Library {
                 format!("it takes {} arguments and is given {}", signature.input_arg.len(), arguments.len());
             return Err(Error::new(format!("function \"{name}\""), problem));
         }
-        let mut body =
-            Body { nodes: HashMap::new(), drawn: HashMap::new(), open: HashSet::new(), graph, prefix };
+        let mut nodes = Nodes::new(&function.node_def).map_err(within)?;
+        let unknown = nodes.types_of_unknown_ops(function.node_def.iter());
+        let types =
+            signature.input_arg.iter().map(|argument| (&*argument.name, DType::from_proto(argument.r#type)));
+        let mut body = Body {
+            nodes,
+            unknown,
+            types: types.collect(),
+            drawn: HashMap::new(),
+            open: HashSet::new(),
+            graph,
+            prefix,
+        };
         for (argument, &tensor) in signature.input_arg.iter().zip(arguments) {
             body.drawn.insert(&argument.name, vec![tensor]);
-        }
-        for node in &function.node_def {
-            body.nodes.insert(&node.name, node);
         }
         let results = signature.output_arg.iter().map(|output| {
             let named = function.ret.get(&output.name).map_or(output.name.as_str(), String::as_str);
@@ -234,7 +244,7 @@ impl Function {
         for (id, node) in self.graph.nodes().filter(|&(id, _)| !self.arguments.contains(&id.into())) {
             let inputs = node.inputs.iter().map(|input| moved[input]).collect();
             let (name, count) = (format!("{prefix}{}", node.name), node.outputs.len());
-            let copy = graph.add_with_outputs(name, &node.op, inputs, node.attrs.clone(), count)?;
+            let copy = graph.add_with_outputs(name, &node.op, inputs, node.attrs.clone(), &node.outputs)?;
             let ports = (0..count).map(|port| (TensorRef { node: id, port }, TensorRef { node: copy, port }));
             moved.extend(ports);
         }
@@ -301,7 +311,11 @@ fn called(node: &NodeDef) -> impl Iterator<Item = &str> {
 
 /// A function being drawn.
 struct Body<'a, 'g> {
-    nodes: HashMap<&'a str, &'a NodeDef>,
+    nodes: Nodes<'a>,
+    /// The types that are known of what ops return which TensorFlow does not define.
+    unknown: HashMap<&'a str, Vec<Option<DType>>>,
+    /// The types of the arguments.
+    types: HashMap<&'a str, Option<DType>>,
     /// The tensors of arguments and of nodes that are drawn.
     drawn: HashMap<&'a str, Vec<TensorRef>>,
     /// Nodes whose inputs are being drawn.
@@ -315,17 +329,34 @@ impl<'a> Body<'a, '_> {
     fn tensor(&mut self, name: &'a str) -> Result<TensorRef> {
         let (node, output) = name.split_once(':').unwrap_or((name, ""));
         self.draw_with_inputs(node)?;
-        let port = match self.nodes.get(node) {
-            None => 0,
-            Some(node) => port(node, output).ok_or_else(|| {
-                Error::new(format!("{} \"{}\"", node.op, node.name), format!("it has no output {output}"))
-            })?,
-        };
+        let port = self.port(node, output)?;
         self.drawn
             .get(node)
             .and_then(|outputs| outputs.get(port))
             .copied()
             .ok_or_else(|| Error::new(format!("tensor \"{name}\""), "nothing in the function computes it"))
+    }
+
+    fn port(&self, node: &str, output: &str) -> Result<usize> {
+        self.nodes.get(node).map_or(Ok(0), |node| {
+            port(node, output).ok_or_else(|| {
+                Error::new(format!("{} \"{}\"", node.op, node.name), format!("it has no output {output}"))
+            })
+        })
+    }
+
+    /// Checks a node against the definition of its op.
+    fn check(&mut self, node: &'a NodeDef) -> Result<()> {
+        let mut reads = vec![];
+        for input in data_inputs(node) {
+            let (name, output) = input.split_once(':').unwrap_or((input, ""));
+            let dtype = match self.types.get(name) {
+                Some(&dtype) => dtype,
+                None => self.nodes.output_type(name, self.port(name, output)?),
+            };
+            reads.push(Read { name: input, dtype });
+        }
+        self.nodes.check(node, &reads)
     }
 
     /// Draws a node after those it reads, with a stack of its own.
@@ -336,7 +367,7 @@ impl<'a> Body<'a, '_> {
                 stack.pop();
                 continue;
             }
-            let Some(&node) = self.nodes.get(name) else {
+            let Some(node) = self.nodes.get(name) else {
                 return Err(Error::new(format!("\"{name}\""), "nothing in the function has this name"));
             };
             let is_new = self.open.insert(name);
@@ -353,7 +384,9 @@ impl<'a> Body<'a, '_> {
                 continue;
             }
             let inputs: Result<Vec<TensorRef>> = data_inputs(node).map(|input| self.tensor(input)).collect();
-            let drawn = add_node(self.graph, node, &format!("{}{name}", self.prefix), inputs?, 0)?;
+            self.check(node)?;
+            let outputs = self.unknown.get(name).map_or(&[][..], Vec::as_slice);
+            let drawn = add_node(self.graph, node, &format!("{}{name}", self.prefix), inputs?, outputs)?;
             let ports = self.graph.node(drawn).outputs.len();
             self.drawn.insert(name, (0..ports).map(|port| TensorRef { node: drawn, port }).collect());
             stack.pop();
@@ -366,53 +399,15 @@ fn data_inputs(node: &NodeDef) -> impl Iterator<Item = &str> {
     node.input.iter().map(String::as_str).filter(|input| !input.starts_with('^'))
 }
 
-/// The port of an op's output by the output's name and the place in it. Ops with one output, or with one list of
-/// outputs, count from the first.
-///
-/// Source: the `Output` lines of `REGISTER_OP` in `tensorflow/core/ops/*.cc`.
+/// The port of a tensor of a node by the name of the op's output and the place in it. The outputs of an op that TensorFlow
+/// does not define are counted from the first.
 fn port(node: &NodeDef, output: &str) -> Option<usize> {
     let (name, place) = output.rsplit_once(':').unwrap_or((output, "0"));
     let place: usize = place.parse().ok()?;
-    let count = |attribute: &str| match node.attr.get(attribute) {
-        Some(AttrValue { value: Some(attr_value::Value::I(count)) }) => usize::try_from(*count).ok(),
-        _ => None,
-    };
-    let names: &[&str] = match node.op.as_str() {
-        // After a list of splits, as long as an attribute says.
-        "RaggedGather" if name == "output_dense_values" => return count("OUTPUT_RAGGED_RANK"),
-        "RaggedTensorFromVariant" if name == "output_dense_values" => return count("output_ragged_rank"),
-        "RaggedRange" => &["rt_nested_splits", "rt_dense_values"],
-        "RaggedTensorToSparse" => &["sparse_indices", "sparse_values", "sparse_dense_shape"],
-        "TensorListConcat" | "TensorListConcatV2" => &["tensor", "lengths"],
-        "CTCGreedyDecoder" => &["decoded_indices", "decoded_values", "decoded_shape", "log_probability"],
-        "LSTMBlockCell" | "BlockLSTM" | "BlockLSTMV2" => &["i", "cs", "f", "o", "ci", "co", "h"],
-        "GRUBlockCell" => &["r", "u", "c", "h"],
-        "SelfAdjointEigV2" => &["e", "v"],
-        "Lu" => &["lu", "p"],
-        "StringSplit" | "StringSplitV2" => &["indices", "values", "shape"],
-        "DenseToDenseSetOperation" => &["result_indices", "result_values", "result_shape"],
-        "TopK" | "TopKV2" => &["values", "indices"],
-        "Unique" | "UniqueV2" => &["y", "idx"],
-        "UniqueWithCounts" | "UniqueWithCountsV2" => &["y", "idx", "count"],
-        "Switch" => &["output_false", "output_true"],
-        "Merge" => &["output", "value_index"],
-        "MaxPoolWithArgmax" => &["output", "argmax"],
-        "NonMaxSuppressionV4" => &["selected_indices", "valid_outputs"],
-        "NonMaxSuppressionV5" => &["selected_indices", "selected_scores", "valid_outputs"],
-        "CombinedNonMaxSuppression" => &["nmsed_boxes", "nmsed_scores", "nmsed_classes", "valid_detections"],
-        "FusedBatchNorm" | "FusedBatchNormV2" | "FusedBatchNormV3" => {
-            &["y", "batch_mean", "batch_variance", "reserve_space_1", "reserve_space_2", "reserve_space_3"]
-        }
-        "SoftmaxCrossEntropyWithLogits" | "SparseSoftmaxCrossEntropyWithLogits" => &["loss", "backprop"],
-        "TensorListPopBack" => &["output_handle", "tensor"],
-        "ListDiff" => &["out", "idx"],
-        "SparseFillEmptyRows" => {
-            &["output_indices", "output_values", "empty_row_indicator", "reverse_index_map"]
-        }
-        "SparseReshape" => &["output_indices", "output_shape"],
-        "Svd" => &["s", "u", "v"],
-        "Qr" => &["q", "r"],
-        _ => return Some(place),
-    };
-    names.iter().position(|known| *known == name).map(|first| first + place)
+    match OpDefinition::find(&node.op) {
+        // The name alone means the first tensor of the op's first output.
+        Some(_) if output.is_empty() => Some(0),
+        Some(definition) => definition.port(name, place, node),
+        None => Some(place),
+    }
 }

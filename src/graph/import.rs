@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::branches::{ON_BRANCH, Output, pivots};
 use super::table_contents::contents;
+use super::validate::Nodes;
 use super::{Attr, Attrs, Graph, Library, NodeId, Shape, TensorRef, TensorType};
 use crate::error::{Error, Result};
 use crate::proto::{AttrValue, GraphDef, NodeDef, TensorProto, TensorShapeProto, attr_value};
@@ -52,26 +53,22 @@ pub fn import(definition: &GraphDef) -> Result<Graph> {
 /// As for [`import`]; what the roots do not need is not looked at.
 pub fn import_part(definition: &GraphDef, part: &Part) -> Result<Graph> {
     let library = definition.library.as_ref().map(Library::new).unwrap_or_default();
+    let mut nodes = Nodes::of_graph(definition)?;
     let pivots = pivots(definition);
     let order = in_order(definition, part, &pivots)?;
+    // Of an op that TensorFlow does not define, those outputs exist that are read.
+    let unknown = nodes.types_of_unknown_ops(order.iter().map(|&index| &definition.node[index]));
     let mut importing = Importing {
         definition,
         part,
+        nodes,
+        unknown,
         pivots,
         graph: Graph::with_library(library),
         on_branch: HashMap::new(),
     };
-    // Of an op that nothing is known of, those outputs exist that are read.
-    let mut ports: HashMap<&str, usize> = HashMap::new();
-    for &index in &order {
-        for (name, port) in data_inputs(&definition.node[index]) {
-            let count = ports.entry(name).or_default();
-            *count = (*count).max(port + 1);
-        }
-    }
     for index in order {
-        let at_least = ports.get(definition.node[index].name.as_str()).copied().unwrap_or(0);
-        importing.add(index, at_least)?;
+        importing.add(index)?;
     }
     Ok(importing.graph)
 }
@@ -80,6 +77,9 @@ pub fn import_part(definition: &GraphDef, part: &Part) -> Result<Graph> {
 struct Importing<'a> {
     definition: &'a GraphDef,
     part: &'a Part,
+    nodes: Nodes<'a>,
+    /// What is known of the outputs of ops that TensorFlow does not define.
+    unknown: HashMap<&'a str, Vec<Option<DType>>>,
     pivots: HashMap<usize, Vec<Output>>,
     graph: Graph,
     /// What the readers of a tensor read that only a control edge places on a branch.
@@ -88,8 +88,9 @@ struct Importing<'a> {
 
 impl Importing<'_> {
     /// Adds a node, whose inputs have been added.
-    fn add(&mut self, index: usize, at_least: usize) -> Result<()> {
-        let node = &self.definition.node[index];
+    fn add(&mut self, index: usize) -> Result<()> {
+        let definition = self.definition;
+        let node = &definition.node[index];
         let (name, graph) = (node.name.as_str(), &mut self.graph);
         if let Some(value) = self.part.values.get(name) {
             graph.add(name, "Const", vec![], [("value", Attr::Tensor(value.clone()))].into())?;
@@ -99,13 +100,18 @@ impl Importing<'_> {
             graph.add(name, "Placeholder", vec![], placeholder_attrs(types))?;
             return Ok(());
         }
-        let inputs: Result<Vec<TensorRef>> = data_inputs(node)
+        let reads: Vec<(&str, usize)> = data_inputs(node).collect();
+        let checked = self.nodes.reads(node, &reads)?;
+        self.nodes.check(node, &checked)?;
+        let inputs: Result<Vec<TensorRef>> = reads
+            .into_iter()
             .map(|(input, port)| {
                 let id = graph.find(input).ok_or_else(|| missing_input(node, input))?;
                 let tensor = TensorRef { node: id, port };
                 Ok(self.on_branch.get(&tensor).copied().unwrap_or(tensor))
             })
             .collect();
+        let outputs = self.unknown.get(name).map_or(&[][..], Vec::as_slice);
         let id = match (self.part.shapes.get(name), self.part.defaults.get(name)) {
             (None, None) if matches!(node.op.as_str(), "HashTable" | "HashTableV2") => {
                 let mut attrs = attributes(node)?;
@@ -120,7 +126,7 @@ impl Importing<'_> {
                 attrs.insert("shape", Attr::Shape(Shape::UNKNOWN));
                 graph.add(name, &node.op, vec![], attrs)?
             }
-            (None, None) => add_node(graph, node, name, inputs?, at_least)?,
+            (None, None) => add_node(graph, node, name, inputs?, outputs)?,
             (_, Some(true)) => graph.add(name, "Identity", inputs?, Attrs::new())?,
             (shape, ignored) => {
                 let mut attrs = attributes(node)?;
@@ -174,15 +180,18 @@ pub fn placeholder_attrs(types: &[TensorType]) -> Attrs {
     [("output_types", Attr::Types(dtypes)), ("output_shapes", Attr::Shapes(shapes))].into()
 }
 
-/// Adds the node that `definition` describes under a name of its own.
+/// Adds the node that `definition` describes under a name of its own. `outputs` are the types that are known of its
+/// outputs where TensorFlow does not define its op.
 pub(super) fn add_node(
     graph: &mut Graph,
     definition: &NodeDef,
     name: &str,
     inputs: Vec<TensorRef>,
-    at_least: usize,
+    outputs: &[Option<DType>],
 ) -> Result<NodeId> {
-    graph.add_with_outputs(name, &definition.op, inputs, attributes(definition)?, at_least)
+    let known = |dtype: &Option<DType>| TensorType::new(dtype.unwrap_or(DType::Unknown), Shape::UNKNOWN);
+    let outputs: Vec<TensorType> = outputs.iter().map(known).collect();
+    graph.add_with_outputs(name, &definition.op, inputs, attributes(definition)?, &outputs)
 }
 
 /// The element type that a placeholder or variable declares.

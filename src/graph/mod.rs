@@ -7,9 +7,11 @@ pub mod branches;
 pub mod function;
 pub mod import;
 pub mod infer;
+pub mod op_definition;
 mod shape;
 pub mod slice;
 mod table_contents;
+mod validate;
 pub mod window;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
@@ -140,10 +142,10 @@ impl Graph {
         inputs: Vec<TensorRef>,
         attrs: Attrs,
     ) -> Result<NodeId> {
-        self.add_with_outputs(name, op, inputs, attrs, 0)
+        self.add_with_outputs(name, op, inputs, attrs, &[])
     }
 
-    /// Adds a node that has at least so many outputs, also where nothing is known of its op.
+    /// Adds a node that has at least these outputs. Their types are taken where nothing is known of its op.
     ///
     /// # Errors
     /// As for [`Graph::add`].
@@ -153,7 +155,7 @@ impl Graph {
         op: &str,
         inputs: Vec<TensorRef>,
         attrs: Attrs,
-        at_least: usize,
+        outputs: &[TensorType],
     ) -> Result<NodeId> {
         let mut node = Node { name: name.into(), op: op.to_owned(), inputs, attrs, outputs: vec![] };
         if self.find(&node.name).is_some() {
@@ -166,9 +168,12 @@ impl Graph {
             return Err(node.error("it reads an output that its input does not have"));
         }
         node.outputs = infer::output_types(self, &node)?;
-        while node.outputs.len() < at_least {
-            let dtype = node.outputs.last().map_or(DType::Float32, |last| last.dtype);
-            node.outputs.push(TensorType::new(dtype, Shape::UNKNOWN));
+        for (port, known) in outputs.iter().enumerate() {
+            match node.outputs.get_mut(port) {
+                Some(inferred) if inferred.dtype == DType::Unknown => inferred.clone_from(known),
+                Some(_) => {}
+                None => node.outputs.push(known.clone()),
+            }
         }
         let id = NodeId(u32::try_from(self.nodes.len()).map_err(|_| node.error("the graph is too large"))?);
         self.push(node);

@@ -55,6 +55,9 @@ impl StridedSlice {
                 continue;
             }
             let shrinks = mask("shrink_axis_mask", spec);
+            if shrinks && strides[spec] < 0 {
+                return Err(node.error("it takes one element with a negative stride"));
+            }
             kept += usize::from(!shrinks);
             axes.push(Cut {
                 begin: (shrinks || !mask("begin_mask", spec)).then_some(begin[spec]),
@@ -93,6 +96,17 @@ impl StridedSlice {
     /// For each axis whether it goes.
     pub fn shrunk(&self) -> impl Iterator<Item = bool> + '_ {
         self.axes.iter().map(|axis| axis.shrinks)
+    }
+
+    /// The first axis of which one element is taken that is not there, and the element's index.
+    pub fn missing_element(&self, dims: &[Option<usize>]) -> Option<(usize, i64)> {
+        let single = self.axes.iter().zip(dims).enumerate().filter(|(_, (cut, _))| cut.shrinks);
+        let of_known =
+            single.filter_map(|(axis, (cut, dim))| Some((axis, cut.begin?, i64::try_from((*dim)?).ok()?)));
+        of_known
+            .into_iter()
+            .find(|&(_, index, length)| index < -length || index >= length)
+            .map(|(axis, index, _)| (axis, index))
     }
 
     /// The shape of what is taken of a tensor of these lengths.

@@ -3,12 +3,14 @@
 //! Sources: `tf.math` and `tf.nn` in TensorFlow's API documentation; the operators of the same names in
 //! <https://onnx.ai/onnx/operators/>.
 
+use super::Layout;
 use super::context::Lowering;
+use super::emit::widened;
 use super::support::{Op, op};
 use crate::error::Result;
 use crate::graph::{Node, NodeId};
 use crate::onnx::{Attribute, Attributes};
-use crate::tensor::DType;
+use crate::tensor::{Constant, DType, for_each_number};
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
@@ -21,6 +23,7 @@ pub const OPS: &[Op] = &[
     op("Atanh", float_only, "Atanh"),
     op("Cast", cast, "Cast"),
     op("Ceil", same, "Ceil"),
+    op("ClipByValue", clip, "Min, Max"),
     op("Cos", float_only, "Cos"),
     op("Cosh", float_only, "Cosh"),
     op("Elu", same, "Elu"),
@@ -88,6 +91,65 @@ fn relu6(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     };
     let bounds = vec![bound(cx, "min", 0.0), bound(cx, "max", 6.0)];
     unary(cx, id, node, "Clip", bounds, vec![])
+}
+
+/// First the upper bound, then the lower one, which wins where it is greater. A bound that is not a number does not count.
+///
+/// Source: `tensorflow/core/kernels/clip_op.cc`.
+fn clip(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let are_scalars = (1..node.inputs.len()).all(|index| cx.shape(node.inputs[index]).rank() == Some(0));
+    let (mut value, layout) = match are_scalars {
+        true => cx.stored(input)?,
+        false => (cx.in_tensorflow_layout(input)?, Layout::tensorflow_of(cx.shape(input))),
+    };
+    // ONNX Runtime has no Min and Max of short integers and of bfloat16.
+    let dtype = cx.dtype(input);
+    let wide = match dtype {
+        DType::Int8 | DType::UInt8 | DType::Int16 | DType::UInt16 | DType::BFloat16 => widened(dtype),
+        _ => dtype,
+    };
+    if wide != dtype {
+        value = cx.cast(node, value, wide);
+    }
+    let mut last: Option<(&'static str, Vec<String>)> = None;
+    for (index, op) in [(2, "Min"), (1, "Max")] {
+        let bound = cx.input_of(node, index)?;
+        let known = cx.constant(bound).filter(|constant| constant.len() == 1).cloned();
+        let mut name = cx.in_tensorflow_layout(bound)?;
+        if wide != dtype {
+            name = cx.cast(node, name, wide);
+        }
+        if let Some((op, inputs)) = last.take() {
+            value = cx.step(node, "lowered", op, inputs, vec![]);
+        }
+        if dtype.is_float() {
+            match known.as_ref().and_then(is_nan) {
+                Some(true) => continue,
+                Some(false) => {}
+                None => {
+                    let none = cx.step(node, "none", "IsNaN", vec![name.clone()], vec![]);
+                    name = cx.step(node, "bound", "Where", vec![none, value.clone(), name], vec![]);
+                }
+            }
+        }
+        last = Some((op, vec![value.clone(), name]));
+    }
+    let (op, inputs) = last.unwrap_or(("Identity", vec![value]));
+    if wide == dtype {
+        cx.emit((id, node), op, inputs, layout, vec![]);
+    } else {
+        let value = cx.step(node, "clipped", op, inputs, vec![]);
+        cx.emit_cast((id.into(), node), value, layout);
+    }
+    Ok(())
+}
+
+/// Whether a constant of one element is not a number; `None` where it cannot be read.
+fn is_nan(constant: &Constant) -> Option<bool> {
+    let mut is_nan = false;
+    for_each_number(constant.dtype(), &constant.bytes().ok()?, |number| is_nan = number.is_nan());
+    Some(is_nan)
 }
 
 fn leaky_relu(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {

@@ -49,6 +49,13 @@ impl Lowering<'_> {
                 self.deliver(&value, &name);
             }
             let dtype = self.dtype(tensor);
+            if dtype == DType::Unknown {
+                let problem = format!(
+                    "its type is not known: TensorFlow defines no op {}, and no node that reads it says its type",
+                    self.graph.node(tensor.node).op
+                );
+                return Err(Error::new(name, problem).advice("choose outputs that are computed from it"));
+            }
             if onnx_dtype(dtype).is_none() || matches!(dtype, DType::Complex64 | DType::Complex128) {
                 let error = Error::new(name, format!("operators of ONNX give no tensors of {dtype}"));
                 return Err(

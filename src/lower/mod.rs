@@ -5,6 +5,7 @@
 //! value does not have, and is made once.
 
 mod array;
+mod audio;
 mod binary;
 mod blocks;
 mod color;
@@ -69,6 +70,7 @@ pub const OPSETS: std::ops::RangeInclusive<i64> = 13..=21;
 /// The ops that can be converted, by family: each file lists its own.
 const FAMILIES: &[&[Op]] = &[
     array::OPS,
+    audio::OPS,
     binary::OPS,
     blocks::OPS,
     color::OPS,

@@ -15,6 +15,7 @@ use crate::tensor::{Constant, DType};
 /// The ops of this family.
 pub const OPS: &[Op] = &[
     op("CombinedNonMaxSuppression", combined, "NonMaxSuppression, ScatterND, TopK, GatherND"),
+    op("NonMaxSuppression", non_max_suppression, "NonMaxSuppression"),
     op("NonMaxSuppressionV2", non_max_suppression, "NonMaxSuppression"),
     op("NonMaxSuppressionV3", non_max_suppression, "NonMaxSuppression"),
     op("NonMaxSuppressionV4", non_max_suppression, "NonMaxSuppression, Pad"),
@@ -23,7 +24,7 @@ pub const OPS: &[Op] = &[
 
 /// ONNX has batches and classes, of which there is one here, and says for each chosen box which they are.
 fn non_max_suppression(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let [boxes, scores, limit, overlap] = [0, 1, 2, 3].map(|index| cx.input_of(node, index));
+    let [boxes, scores, limit] = [0, 1, 2].map(|index| cx.input_of(node, index));
     let scores_input = scores?;
     if let Some(&sigma) = node.inputs.get(5) {
         let sigma = cx.constant(sigma).map(Constant::to_f32s).transpose()?.flatten();
@@ -32,7 +33,15 @@ fn non_max_suppression(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result
         }
     }
     let (boxes, scores) = (cx.in_tensorflow_layout(boxes?)?, cx.in_tensorflow_layout(scores_input)?);
-    let (limit, overlap) = (cx.in_tensorflow_layout(limit?)?, cx.in_tensorflow_layout(overlap?)?);
+    let limit = cx.in_tensorflow_layout(limit?)?;
+    // The first version has the threshold as an attribute.
+    let overlap = match node.op.as_str() {
+        "NonMaxSuppression" => {
+            let threshold = node.float("iou_threshold", 0.5);
+            cx.scalar(node, "iou_threshold", DType::Float32, threshold.into())
+        }
+        _ => cx.in_tensorflow_layout(cx.input_of(node, 3)?)?,
+    };
     let threshold = match node.inputs.get(4) {
         Some(&threshold) => Some(cx.in_tensorflow_layout(threshold)?),
         None => None,

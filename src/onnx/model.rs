@@ -32,7 +32,7 @@ pub fn onnx_dtype(dtype: DType) -> Option<i32> {
         DType::Complex64 => DataType::COMPLEX64,
         DType::Complex128 => DataType::COMPLEX128,
         DType::String => DataType::STRING,
-        DType::Resource | DType::Variant => return None,
+        DType::Resource | DType::Variant | DType::Unknown => return None,
     } as i32)
 }
 

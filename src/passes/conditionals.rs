@@ -153,8 +153,13 @@ impl<'a> Building<'a> {
         let node = self.old.node(id);
         let inputs: Vec<TensorRef> = node.inputs.iter().map(|input| self.moved[input]).collect();
         let count = node.outputs.len();
-        let copy =
-            self.new.add_with_outputs(node.name.clone(), &node.op, inputs, node.attrs.clone(), count)?;
+        let copy = self.new.add_with_outputs(
+            node.name.clone(),
+            &node.op,
+            inputs,
+            node.attrs.clone(),
+            &node.outputs,
+        )?;
         self.moved
             .extend((0..count).map(|port| (TensorRef { node: id, port }, TensorRef { node: copy, port })));
         Ok(())
@@ -231,7 +236,6 @@ impl<'a> Building<'a> {
             types.push(self.old.node(merge).outputs[0].dtype);
             types.extend(uses_index.then_some(DType::Int32));
         }
-        let count = types.len();
         let mut attrs = Attrs::from([("Tout", Attr::Types(types))]);
         let op = if self.switches_by_index(conditional.decider) {
             attrs.insert("branches", Attr::Functions(functions));
@@ -243,7 +247,7 @@ impl<'a> Building<'a> {
             }
             "If"
         };
-        let call = self.new.add_with_outputs(format!("{}/{op}", first.name), op, inputs, attrs, count)?;
+        let call = self.new.add(format!("{}/{op}", first.name), op, inputs, attrs)?;
         self.forward(conditional, call, &uses_index)
     }
 
@@ -360,7 +364,7 @@ impl<'a> Building<'a> {
                 inputs.iter().map(|&input| self.inside(branch, input, &moved)).collect::<Result<_>>()?;
             let op = if is_plain { "Identity" } else { &node.op };
             let (name, count) = (node.name.clone(), node.outputs.len());
-            let copy = graph.add_with_outputs(name, op, inputs, node.attrs.clone(), count)?;
+            let copy = graph.add_with_outputs(name, op, inputs, node.attrs.clone(), &node.outputs)?;
             moved.extend(
                 (0..count).map(|port| (TensorRef { node: id, port }, TensorRef { node: copy, port })),
             );

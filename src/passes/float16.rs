@@ -194,7 +194,7 @@ impl Narrowing<'_> {
         } else {
             self.unique(&node.name)
         };
-        let drawn = self.new.add_with_outputs(name, &node.op, inputs, attrs, node.outputs.len())?;
+        let drawn = self.new.add_with_outputs(name, &node.op, inputs, attrs, &node.outputs)?;
         for tensor in tensors {
             let place = TensorRef { node: drawn, port: tensor.port };
             let (was, is) = (self.old.tensor_type(tensor).dtype, self.new.tensor_type(place).dtype);

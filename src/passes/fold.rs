@@ -128,8 +128,8 @@ impl<'a> Simplifying<'a> {
     }
 
     fn copied(&mut self, node: &Node, inputs: Vec<TensorRef>) -> Result<Vec<Place>> {
-        let (name, count) = (self.unique(&node.name), node.outputs.len());
-        let id = self.new.add_with_outputs(name, &node.op, inputs, node.attrs.clone(), count)?;
+        let name = self.unique(&node.name);
+        let id = self.new.add_with_outputs(name, &node.op, inputs, node.attrs.clone(), &node.outputs)?;
         let count = self.new.node(id).outputs.len();
         Ok((0..count).map(|port| Place::At(TensorRef { node: id, port })).collect())
     }
@@ -378,10 +378,10 @@ mod tests {
         let mut graph = Graph::new();
         let x = input(&mut graph, "x", DType::Float32, Shape::known(&[3]));
         let condition = condition(&mut graph);
-        let switch = graph.add_with_outputs("switch", "Switch", vec![x, condition], Attrs::new(), 2).unwrap();
+        let switch = graph.add("switch", "Switch", vec![x, condition], Attrs::new()).unwrap();
         let negated = add(&mut graph, "negated", "Neg", &[TensorRef { node: switch, port: 1 }]);
         let merge = vec![switch.into(), negated];
-        graph.add_with_outputs("out", "Merge", merge, Attrs::new(), 2).unwrap();
+        graph.add("out", "Merge", merge, Attrs::new()).unwrap();
         graph
     }
 

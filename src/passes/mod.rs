@@ -7,6 +7,7 @@ pub mod batch_norm_arithmetic;
 pub mod conditionals;
 pub mod control_flow;
 pub mod cut;
+pub mod failing;
 pub mod float16;
 pub mod fold;
 pub mod freeze;

@@ -51,7 +51,7 @@ impl Rewriting<'_> {
     /// As for [`Graph::add`].
     pub fn add_with_attrs(&mut self, node: &Node, attrs: Attrs) -> Result<NodeId> {
         let inputs = node.inputs.iter().map(|&input| self.moved(input)).collect();
-        self.begun().add_with_outputs(node.name.clone(), &node.op, inputs, attrs, node.outputs.len())
+        self.begun().add_with_outputs(node.name.clone(), &node.op, inputs, attrs, &node.outputs)
     }
 
     fn begun(&mut self) -> &mut Graph {

@@ -31,10 +31,12 @@ pub enum DType {
     QInt32,
     Resource,
     Variant,
+    /// What an op returns that TensorFlow does not define, where nothing that reads it says its type.
+    Unknown,
 }
 
 /// Each type with its number in TensorFlow's protocol, its name, and its size in bytes (0: no fixed size).
-const TABLE: [(DType, DataType, &str, usize); 23] = [
+const TABLE: [(DType, DataType, &str, usize); 24] = [
     (DType::Float32, DataType::DtFloat, "float32", 4),
     (DType::Float64, DataType::DtDouble, "float64", 8),
     (DType::Float16, DataType::DtHalf, "float16", 2),
@@ -58,18 +60,19 @@ const TABLE: [(DType, DataType, &str, usize); 23] = [
     (DType::QInt32, DataType::DtQint32, "qint32", 4),
     (DType::Resource, DataType::DtResource, "resource", 0),
     (DType::Variant, DataType::DtVariant, "variant", 0),
+    (DType::Unknown, DataType::DtInvalid, "unknown", 0),
 ];
 
 impl DType {
     /// The type of this number in TensorFlow's protocol; `_ref` types (number + 100) count as their base.
     pub fn from_proto(number: i32) -> Option<Self> {
         let number = if number > 100 { number - 100 } else { number };
-        TABLE.iter().find(|row| row.1 as i32 == number).map(|row| row.0)
+        TABLE.iter().find(|row| row.1 as i32 == number && number > 0).map(|row| row.0)
     }
 
     /// The type of this name (`"float32"`).
     pub fn from_name(name: &str) -> Option<Self> {
-        TABLE.iter().find(|row| row.2 == name).map(|row| row.0)
+        TABLE.iter().find(|row| row.2 == name && row.0 != Self::Unknown).map(|row| row.0)
     }
 
     fn row(self) -> &'static (DType, DataType, &'static str, usize) {
@@ -98,7 +101,8 @@ impl DType {
 
     /// Whether elements are real numbers of any kind, truth values included.
     pub fn is_real(self) -> bool {
-        !matches!(self, Self::Complex64 | Self::Complex128 | Self::String | Self::Resource | Self::Variant)
+        use DType::{Complex64, Complex128, Resource, String, Unknown, Variant};
+        !matches!(self, Complex64 | Complex128 | String | Resource | Variant | Unknown)
     }
 }
 
@@ -121,7 +125,7 @@ mod tests {
 
     #[test]
     fn names_and_numbers_lead_back_to_the_type() {
-        for (dtype, proto, name, _) in TABLE {
+        for (dtype, proto, name, _) in TABLE.into_iter().filter(|row| row.0 != DType::Unknown) {
             assert_eq!(DType::from_name(name), Some(dtype));
             assert_eq!(DType::from_proto(proto as i32), Some(dtype));
         }

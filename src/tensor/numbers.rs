@@ -25,7 +25,12 @@ pub fn for_each_number(dtype: DType, bytes: &[u8], mut visit: impl FnMut(f64)) {
         DType::UInt32 => all(bytes, |b| u32::from_le_bytes(b).into(), visit),
         DType::Int64 => all(bytes, |b| i64::from_le_bytes(b) as f64, visit),
         DType::UInt64 => all(bytes, |b| u64::from_le_bytes(b) as f64, visit),
-        DType::Complex64 | DType::Complex128 | DType::String | DType::Resource | DType::Variant => {}
+        DType::Complex64
+        | DType::Complex128
+        | DType::String
+        | DType::Resource
+        | DType::Variant
+        | DType::Unknown => {}
     }
 }
 

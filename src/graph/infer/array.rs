@@ -244,7 +244,14 @@ pub fn strided_slice(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>
     let bounds = (inputs.integers(1)?, inputs.integers(2)?, inputs.integers(3)?);
     let shape = match (inputs.shape(0)?.dims(), bounds) {
         (Some(dims), (Some(begin), Some(end), Some(strides))) => {
-            StridedSlice::new(node, dims.len(), [&begin, &end, &strides])?.shape(dims)
+            let slice = StridedSlice::new(node, dims.len(), [&begin, &end, &strides])?;
+            if let Some((axis, index)) = slice.missing_element(dims) {
+                let shape = inputs.shape(0)?;
+                return Err(
+                    node.error(format!("it takes element {index} of axis {axis} of the shape {shape}"))
+                );
+            }
+            slice.shape(dims)
         }
         _ => Shape::UNKNOWN,
     };

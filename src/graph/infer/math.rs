@@ -26,11 +26,11 @@ pub fn function(op: &str) -> Option<InferenceFunction> {
         "Mean" | "Sum" | "Max" | "Min" | "Prod" | "All" | "Any" | "EuclideanNorm" => reduce,
         "L2Loss" => |inputs, _| Ok(vec![TensorType::new(inputs.dtype(0)?, Shape::scalar())]),
         "ArgMax" | "ArgMin" => arg,
-        "Relu" | "Relu6" | "Elu" | "Selu" | "Softplus" | "Softsign" | "LeakyRelu" | "Sigmoid" | "Tanh"
-        | "Exp" | "Log" | "Sqrt" | "Rsqrt" | "Square" | "Neg" | "Abs" | "Acos" | "Acosh" | "Asin"
-        | "Asinh" | "Atan" | "Atanh" | "Ceil" | "Cos" | "Cosh" | "Erf" | "Erfc" | "Expm1" | "Floor"
-        | "Inv" | "Invert" | "Log1p" | "LogicalNot" | "Reciprocal" | "Rint" | "Round" | "Sign" | "Sin"
-        | "Sinh" | "Tan" | "MatrixInverse" => like_first_input,
+        "ClipByValue" | "Relu" | "Relu6" | "Elu" | "Selu" | "Softplus" | "Softsign" | "LeakyRelu"
+        | "Sigmoid" | "Tanh" | "Exp" | "Log" | "Sqrt" | "Rsqrt" | "Square" | "Neg" | "Abs" | "Acos"
+        | "Acosh" | "Asin" | "Asinh" | "Atan" | "Atanh" | "Ceil" | "Cos" | "Cosh" | "Erf" | "Erfc"
+        | "Expm1" | "Floor" | "Inv" | "Invert" | "Log1p" | "LogicalNot" | "Reciprocal" | "Rint" | "Round"
+        | "Sign" | "Sin" | "Sinh" | "Tan" | "MatrixInverse" => like_first_input,
         _ => return None,
     })
 }

@@ -2,7 +2,9 @@
 //!
 //! Source: the shape functions in `tensorflow/core/ops/*.cc`.
 
+mod accepted;
 mod array;
+pub mod audio;
 mod blocks;
 pub mod control;
 mod image;
@@ -19,6 +21,7 @@ mod various;
 
 use partial::Length;
 
+use super::op_definition::{ElementType, Form, OpDefinition};
 use super::{Graph, Node, Shape, TensorType};
 use crate::error::Result;
 use crate::tensor::{Constant, DType};
@@ -89,27 +92,52 @@ impl<'a> Inputs<'a> {
 
 type InferenceFunction = fn(&Inputs<'_>, &Node) -> Result<Vec<TensorType>>;
 
-/// The types of a node's outputs. Of an op that is not in the table only the first output is assumed, of the
-/// type its attributes name and of unknown shape.
+/// The types of a node's outputs. For an op without an inference function, the op's definition says how many there are
+/// and of which types; of an op that TensorFlow does not define, only the first output is assumed, of unknown type.
 ///
 /// # Errors
 /// Where the op does not take such inputs.
 pub fn output_types(graph: &Graph, node: &Node) -> Result<Vec<TensorType>> {
     let inputs = Inputs { graph, node };
+    accepted::check(&inputs, node)?;
     match inference_function(&node.op) {
         Some(infer) => infer(&inputs, node),
-        None => {
-            let named = ["T", "dtype", "out_type"].into_iter().find_map(|name| node.dtype(name));
-            let dtype = named.unwrap_or(DType::Float32);
-            Ok(vec![TensorType::new(dtype, Shape::UNKNOWN)])
-        }
+        None => Ok(defined_types(&inputs, node).unwrap_or_else(|| vec![DType::Unknown]))
+            .map(|types| types.into_iter().map(|dtype| TensorType::new(dtype, Shape::UNKNOWN)).collect()),
     }
+}
+
+/// The types of a node's outputs by the definition of its op. The type that an attribute should hold which is missing is
+/// that of an input which is of the same type.
+fn defined_types(inputs: &Inputs<'_>, node: &Node) -> Option<Vec<DType>> {
+    let definition = OpDefinition::find(&node.op)?;
+    let as_input = |name: &'static str| {
+        let of_type = Form::One(ElementType::Attribute(name));
+        let index = definition.inputs().position(|input| input.form == of_type)?;
+        // Inputs before it that are lists would move its place.
+        let are_single = definition.inputs().take(index).all(|input| matches!(input.form, Form::One(_)));
+        inputs.dtype(index).ok().filter(|_| are_single)
+    };
+    let mut types = vec![];
+    for output in definition.outputs() {
+        let count = definition.count(output, node).filter(|&count| count <= 1 << 16)?;
+        let missing = match output.form {
+            Form::One(ElementType::Attribute(name)) | Form::Number(_, ElementType::Attribute(name)) => {
+                as_input(name)
+            }
+            _ => None,
+        };
+        let declared = definition.types(output, count, node);
+        types.extend(declared.into_iter().map(|dtype| dtype.or(missing).unwrap_or(DType::Unknown)));
+    }
+    Some(types)
 }
 
 /// Each family knows its own ops.
 fn inference_function(op: &str) -> Option<InferenceFunction> {
     const FAMILIES: &[fn(&str) -> Option<InferenceFunction>] = &[
         array::function,
+        audio::function,
         blocks::function,
         control::function,
         image::function,

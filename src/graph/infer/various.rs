@@ -20,8 +20,10 @@ pub fn function(op: &str) -> Option<InferenceFunction> {
         | "QuantizeAndDequantizeV4"
         | "RandomShuffle" => like_first_input,
         "RFFT" | "RFFT2D" => rfft,
-        "Complex" => |inputs, _| one(DType::Complex64, inputs.shape(0)?.clone()),
-        "ComplexAbs" | "Real" | "Imag" => |inputs, _| one(DType::Float32, inputs.shape(0)?.clone()),
+        "Complex" => |inputs, node| one(declared(node, "Tout", DType::Complex64), inputs.shape(0)?.clone()),
+        "ComplexAbs" | "Real" | "Imag" => {
+            |inputs, node| one(declared(node, "Tout", DType::Float32), inputs.shape(0)?.clone())
+        }
         "RandomUniform" | "RandomStandardNormal" | "RandomUniformInt" | "TruncatedNormal" => random,
         "Multinomial" => multinomial,
         "SegmentSum" | "SegmentMax" | "SegmentMin" | "SegmentMean" | "SegmentProd" | "SparseSegmentSum"
@@ -60,9 +62,15 @@ fn one(dtype: DType, shape: Shape) -> Result<Vec<TensorType>> {
     Ok(vec![TensorType::new(dtype, shape)])
 }
 
+/// The type that an attribute holds, or TensorFlow's default for it.
+fn declared(node: &Node, name: &str, default: DType) -> DType {
+    node.dtype(name).unwrap_or(default)
+}
+
 fn rfft(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let dtype = declared(node, "Tcomplex", DType::Complex64);
     let axes = if node.op == "RFFT2D" { 2 } else { 1 };
-    let Some(dims) = inputs.shape(0)?.dims() else { return one(DType::Complex64, Shape::UNKNOWN) };
+    let Some(dims) = inputs.shape(0)?.dims() else { return one(dtype, Shape::UNKNOWN) };
     let Some(first) = dims.len().checked_sub(axes) else {
         return Err(node.error("its input has too few axes"));
     };
@@ -72,7 +80,7 @@ fn rfft(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
         let length = lengths.as_ref().and_then(|lengths| usize::try_from(*lengths.get(axis)?).ok());
         dims[first + axis] = if axis + 1 == axes { length.map(|length| length / 2 + 1) } else { length };
     }
-    one(DType::Complex64, Shape::new(dims))
+    one(dtype, Shape::new(dims))
 }
 
 fn random(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {

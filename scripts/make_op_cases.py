@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""Makes tests/fixtures/ops_clip_suppress_audio.zip: graphs of ClipByValue, NonMaxSuppression and the audio ops, each with
+what TensorFlow computes.
+
+usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_op_cases.py
+
+The format is that of tests/fixtures/ops.zip: a folder for each case with case.json, graph.pb, the inputs i0.npy, … and the
+results o0.npy, ….
+"""
+
+import io
+import json
+import os
+import pathlib
+import zipfile
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+tf.disable_eager_execution()
+raw = tf.raw_ops
+
+PATH = pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures/ops_clip_suppress_audio.zip"
+CASES = {}
+
+
+def case(name, inputs, build, rtol=1e-6, atol=0.0, shapes=None):
+    """A graph that `build` makes of a placeholder for each of the named inputs."""
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        shapes = shapes or {}
+        given = {
+            key: tf.placeholder(value.dtype, shapes.get(key, value.shape), name=key) for key, value in inputs.items()
+        }
+        results = build(**given)
+        results = results if isinstance(results, (list, tuple)) else [results]
+        outputs = [tf.identity(result, name=f"output{index}").name for index, result in enumerate(results)]
+        arrays = session.run(outputs, {f"{key}:0": value for key, value in inputs.items()})
+        case = {
+            "inputs": [f"{key}:0" for key in inputs],
+            "outputs": outputs,
+            "rtol": rtol,
+            "atol": atol,
+            "mtol": None,
+            "check_value": True,
+            "check_shape": True,
+            "check_dtype": True,
+        }
+        definition = graph.as_graph_def()
+        definition.ClearField("versions")
+        files = {"case.json": json.dumps(case).encode(), "graph.pb": definition.SerializeToString(deterministic=True)}
+        for kind, values in (("i", inputs.values()), ("o", arrays)):
+            for index, value in enumerate(values):
+                buffer = io.BytesIO()
+                np.save(buffer, value)
+                files[f"{kind}{index}.npy"] = buffer.getvalue()
+        CASES[name] = files
+
+
+def clip():
+    random = np.random.default_rng(1)
+    for dtype in ("float32", "float64", "int32", "int64", "uint8", "int8"):
+        lowest = 0 if dtype == "uint8" else -9
+        x = random.integers(lowest, 10, [3, 4]).astype(dtype)
+        low, high = np.array(1 if dtype == "uint8" else -3, dtype), np.array(4, dtype)
+        case(f"clip_{dtype}", {"x": x}, lambda x: raw.ClipByValue(t=x, clip_value_min=low, clip_value_max=high))
+        bounds = {"x": x, "low": low, "high": high}
+        case(f"clip_open_{dtype}", bounds, lambda x, low, high: raw.ClipByValue(t=x, clip_value_min=low, clip_value_max=high))
+    large = np.array([-(2**60), 2**53 + 1, 2**60, 3], np.int64)
+    case("clip_large", {"x": large}, lambda x: raw.ClipByValue(t=x, clip_value_min=np.int64(-5), clip_value_max=np.int64(2**53 + 2)))
+    x = np.array([[-5, np.nan, 5], [np.inf, -np.inf, 0]], np.float32)
+    low, high = np.float32([[-1, -1, 6], [0, 0, 1]]), np.float32([[1, 1, 2], [3, 3, -1]])
+    case("clip_nan", {"x": x}, lambda x: raw.ClipByValue(t=x, clip_value_min=np.float32(-1), clip_value_max=np.float32(1)))
+    case("clip_crossed", {"x": x}, lambda x: raw.ClipByValue(t=x, clip_value_min=np.float32(4), clip_value_max=np.float32(1)))
+    case("clip_elementwise", {"x": x}, lambda x: raw.ClipByValue(t=x, clip_value_min=low, clip_value_max=high))
+    case("clip_elementwise_and_scalar", {"x": x, "high": np.float32(1)}, lambda x, high: raw.ClipByValue(t=x, clip_value_min=low, clip_value_max=high))
+    case("clip_nan_bound", {"x": x}, lambda x: raw.ClipByValue(t=x, clip_value_min=np.float32(np.nan), clip_value_max=np.float32(1)))
+    low = np.where(low == 0, np.float32(np.nan), low)
+    case("clip_open_nan_bounds", {"x": x, "low": low, "high": high}, lambda x, low, high: raw.ClipByValue(t=x, clip_value_min=low, clip_value_max=high))
+    images = random.normal(size=[1, 4, 5, 3]).astype(np.float32)
+    weights = random.normal(size=[2, 2, 3, 3]).astype(np.float32)
+    case(
+        "clip_of_convolution",
+        {"x": images},
+        lambda x: raw.ClipByValue(
+            t=tf.nn.conv2d(x, weights, 1, "SAME"), clip_value_min=np.float32(0), clip_value_max=np.linspace(0, 3, 60, dtype=np.float32).reshape(1, 4, 5, 3)
+        ),
+        rtol=1e-5,
+        atol=1e-5,
+    )
+
+
+def suppress():
+    random = np.random.default_rng(2)
+    corners = random.uniform(0, 1, [20, 2])
+    boxes = np.concatenate([corners, corners + random.uniform(0.1, 0.5, [20, 2])], 1).astype(np.float32)
+    scores = random.uniform(0, 1, 20).astype(np.float32)
+    inputs = {"boxes": boxes, "scores": scores}
+    for threshold in (0.0, 0.3, 0.5, 1.0):
+        case(
+            f"non_max_suppression_{threshold}",
+            inputs,
+            lambda boxes, scores: raw.NonMaxSuppression(boxes=boxes, scores=scores, max_output_size=7, iou_threshold=threshold),
+        )
+    # Corners in any order.
+    flipped = random.uniform(-1, 1, [20, 4]).astype(np.float32)
+    case(
+        "non_max_suppression_flipped",
+        {"boxes": flipped, "scores": scores},
+        lambda boxes, scores: raw.NonMaxSuppression(boxes=boxes, scores=scores, max_output_size=20, iou_threshold=0.1),
+    )
+    case(
+        "non_max_suppression_open",
+        {**inputs, "count": np.int32(3)},
+        lambda boxes, scores, count: raw.NonMaxSuppression(boxes=boxes, scores=scores, max_output_size=count),
+    )
+
+
+def sound(samples, channels, rate, seed):
+    """Tones, an overtone and noise, from -1 to 1."""
+    random = np.random.default_rng(seed)
+    time = np.arange(samples)[:, None] / rate
+    tones = 0.4 * np.sin(2 * np.pi * time * (300 + 150 * np.arange(channels))) + 0.2 * np.sin(2 * np.pi * 1234 * time)
+    return (tones + random.normal(scale=0.05, size=[samples, channels])).astype(np.float32)
+
+
+def audio():
+    def spectrogram(audio, **attributes):
+        return raw.AudioSpectrogram(input=audio, **attributes)
+
+    # Powers are sums of squares over a window: what is far below the greatest is rounding.
+    near = {"rtol": 1e-4, "atol": 1e-3}
+    for name, samples, channels, attributes in [
+        ("power_of_two", 300, 1, {"window_size": 64, "stride": 32}),
+        ("padded", 331, 2, {"window_size": 50, "stride": 20, "magnitude_squared": True}),
+        ("stride_beyond_window", 200, 1, {"window_size": 30, "stride": 47}),
+        ("one_frame", 7, 3, {"window_size": 7, "stride": 3}),
+        ("smallest_window", 9, 1, {"window_size": 2, "stride": 1}),
+    ]:
+        wave = sound(samples, channels, 8000, samples)
+        case(f"spectrogram_{name}", {"audio": wave}, lambda audio: spectrogram(audio, **attributes), **near)
+        case(
+            f"spectrogram_{name}_open",
+            {"audio": wave},
+            lambda audio: spectrogram(audio, **attributes),
+            shapes={"audio": [None, channels]},
+            **near,
+        )
+    powers = np.abs(np.random.default_rng(5).normal(size=[2, 3, 129])).astype(np.float32) ** 2
+    powers[0, 1] = 0.0
+    limits = {"lower_frequency_limit": 100.0, "upper_frequency_limit": 3500.0}
+    # Logarithms of small sums.
+    close = {"rtol": 1e-4, "atol": 1e-4}
+    for name, rate, attributes in [
+        ("default", 16000, {}),
+        ("limits", 8000, {"filterbank_channel_count": 20, "dct_coefficient_count": 20, **limits}),
+        ("cd", 44100, {"filterbank_channel_count": 10, "dct_coefficient_count": 1}),
+        ("half_bin", 10240, {"lower_frequency_limit": 20.0, "filterbank_channel_count": 12, "dct_coefficient_count": 5}),
+    ]:
+        case(f"mfcc_{name}", {"powers": powers}, lambda powers: raw.Mfcc(spectrogram=powers, sample_rate=rate, **attributes), **close)
+        case(
+            f"mfcc_{name}_open_rate",
+            {"powers": powers, "rate": np.int32(rate)},
+            lambda powers, rate: raw.Mfcc(spectrogram=powers, sample_rate=rate, **attributes),
+            **close,
+        )
+    case(
+        "mfcc_out_of_reach",
+        {"powers": powers, "rate": np.int32(4000)},
+        lambda powers, rate: raw.Mfcc(spectrogram=powers, sample_rate=rate),
+    )
+    wave = sound(4000, 1, 16000, 9)
+
+    def features(audio, rate):
+        spectra = spectrogram(audio, window_size=480, stride=160, magnitude_squared=True)
+        return raw.Mfcc(spectrogram=spectra, sample_rate=rate, dct_coefficient_count=10)
+
+    case("speech_features", {"audio": wave, "rate": np.int32(16000)}, features, rtol=1e-3, atol=1e-3)
+
+
+def main():
+    clip()
+    suppress()
+    audio()
+    with zipfile.ZipFile(PATH, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, files in sorted(CASES.items()):
+            for file, content in files.items():
+                info = zipfile.ZipInfo(f"{name}.0/{file}")
+                info.compress_type = zipfile.ZIP_DEFLATED
+                archive.writestr(info, content)
+    print(f"{PATH}: {len(CASES)} cases, {PATH.stat().st_size} bytes")
+
+
+main()

@@ -1,0 +1,349 @@
+//! What TensorFlow's op registry says of an op: its inputs, outputs and attributes.
+//!
+//! `op_definitions.txt` has a line for each op; `scripts/make_op_definitions.py` writes it and describes its format.
+//! Lines are found and read when they are asked for: most graphs use few ops.
+
+use std::cmp::Ordering;
+
+use super::{Attr, Node};
+use crate::proto::{NodeDef, attr_value};
+use crate::tensor::DType;
+
+const TABLE: &str = include_str!("op_definitions.txt");
+
+/// The most tensors of one list that are looked at. `N` comes from the file, which may say anything.
+const MAX_LIST: usize = 1 << 16;
+
+/// The definition of an op: a line of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct OpDefinition {
+    inputs: &'static str,
+    outputs: &'static str,
+    attributes: &'static str,
+}
+
+/// An input or output of an op: one tensor, or a list of tensors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Argument {
+    /// Its name, which function bodies use.
+    pub name: &'static str,
+    /// How many tensors it is, and of which types.
+    pub form: Form,
+}
+
+/// The tensors that an argument stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// One tensor.
+    One(ElementType),
+    /// As many tensors of one type as this attribute says.
+    Number(&'static str, ElementType),
+    /// One tensor for each type that this attribute lists.
+    Types(&'static str),
+}
+
+/// The type of a tensor's elements in a definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ElementType {
+    /// This type; `None` for the few types that no graph for inference has.
+    Fixed(Option<DType>),
+    /// The type that this attribute holds.
+    Attribute(&'static str),
+}
+
+/// What a definition says of an attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttributeDefinition {
+    /// The attribute's name.
+    pub name: &'static str,
+    /// The kind of its value: `int`, `type`, `list(type)` …
+    pub kind: &'static str,
+    /// The least value of an integer, or the least length of a list.
+    pub minimum: Option<i64>,
+    /// Its default as text; `Some("?")` where it has one that is no single word.
+    pub default: Option<&'static str>,
+    /// The values that it may have, as a list with commas.
+    pub allowed: Option<&'static str>,
+}
+
+/// The attributes of a node that decide how many inputs and outputs it has, and of which types.
+pub trait TypeAttributes {
+    /// The type that an attribute holds.
+    fn type_of(&self, name: &str) -> Option<DType>;
+    /// The types that an attribute lists.
+    fn types_of(&self, name: &str) -> Option<Vec<DType>>;
+    /// The integer that an attribute holds.
+    fn number_of(&self, name: &str) -> Option<i64>;
+}
+
+impl TypeAttributes for NodeDef {
+    fn type_of(&self, name: &str) -> Option<DType> {
+        match self.attr.get(name)?.value.as_ref()? {
+            attr_value::Value::Type(number) => DType::from_proto(*number),
+            _ => None,
+        }
+    }
+
+    fn types_of(&self, name: &str) -> Option<Vec<DType>> {
+        match self.attr.get(name)?.value.as_ref()? {
+            attr_value::Value::List(list) => {
+                list.r#type.iter().map(|&number| DType::from_proto(number)).collect()
+            }
+            _ => None,
+        }
+    }
+
+    fn number_of(&self, name: &str) -> Option<i64> {
+        match self.attr.get(name)?.value.as_ref()? {
+            attr_value::Value::I(number) => Some(*number),
+            _ => None,
+        }
+    }
+}
+
+impl TypeAttributes for Node {
+    fn type_of(&self, name: &str) -> Option<DType> {
+        self.dtype(name)
+    }
+
+    fn types_of(&self, name: &str) -> Option<Vec<DType>> {
+        match self.attrs.get(name)? {
+            Attr::Types(dtypes) => Some(dtypes.clone()),
+            // A list without elements does not tell of which kind they are.
+            Attr::Ints(none) if none.is_empty() => Some(vec![]),
+            _ => None,
+        }
+    }
+
+    fn number_of(&self, name: &str) -> Option<i64> {
+        match self.attrs.get(name)? {
+            Attr::Int(number) => Some(*number),
+            _ => None,
+        }
+    }
+}
+
+impl OpDefinition {
+    /// The definition of an op; `None` where the table has none.
+    pub fn find(op: &str) -> Option<Self> {
+        let (mut start, mut end) = (0, TABLE.len());
+        while start < end {
+            let middle = start + (end - start) / 2;
+            let line_start = TABLE[start..middle].rfind('\n').map_or(start, |newline| start + newline + 1);
+            let line_end = TABLE[middle..end].find('\n').map_or(end, |newline| middle + newline);
+            let line = &TABLE[line_start..line_end];
+            let (name, rest) = line.split_once(" |").unwrap_or((line, ""));
+            match name.cmp(op) {
+                Ordering::Equal => return Some(Self::parse(rest)),
+                Ordering::Less => start = line_end + 1,
+                Ordering::Greater => end = line_start,
+            }
+        }
+        None
+    }
+
+    fn parse(fields: &'static str) -> Self {
+        let mut fields = fields.split('|').map(str::trim);
+        let mut field = || fields.next().unwrap_or_default();
+        Self { inputs: field(), outputs: field(), attributes: field() }
+    }
+
+    /// The op's inputs.
+    pub fn inputs(self) -> impl DoubleEndedIterator<Item = Argument> + Clone {
+        self.inputs.split_ascii_whitespace().map(Argument::parse)
+    }
+
+    /// The op's outputs.
+    pub fn outputs(self) -> impl DoubleEndedIterator<Item = Argument> + Clone {
+        self.outputs.split_ascii_whitespace().map(Argument::parse)
+    }
+
+    /// The op's attributes.
+    pub fn attributes(self) -> impl Iterator<Item = AttributeDefinition> {
+        self.attributes.split_ascii_whitespace().map(AttributeDefinition::parse)
+    }
+
+    /// The attribute of this name.
+    pub fn attribute(self, name: &str) -> Option<AttributeDefinition> {
+        self.attributes().find(|attribute| attribute.name == name)
+    }
+
+    /// The type that an attribute of a node holds, or the attribute's default.
+    pub fn type_attribute(self, name: &str, node: &impl TypeAttributes) -> Option<DType> {
+        node.type_of(name).or_else(|| DType::from_name(self.attribute(name)?.default?))
+    }
+
+    /// How many tensors an argument of a node is; `None` where its attributes do not say.
+    pub fn count(self, argument: Argument, node: &impl TypeAttributes) -> Option<usize> {
+        match argument.form {
+            Form::One(_) => Some(1),
+            Form::Number(name, _) => {
+                let number = node.number_of(name).or_else(|| self.attribute(name)?.default?.parse().ok())?;
+                usize::try_from(number).ok()
+            }
+            Form::Types(name) => Some(self.listed_types(name, node)?.len()),
+        }
+    }
+
+    /// The types of an argument's tensors, which are `count`; `None` for those that attributes do not say.
+    pub fn types(self, argument: Argument, count: usize, node: &impl TypeAttributes) -> Vec<Option<DType>> {
+        match argument.form {
+            Form::One(element) | Form::Number(_, element) => {
+                let dtype = match element {
+                    ElementType::Fixed(dtype) => dtype,
+                    ElementType::Attribute(name) => self.type_attribute(name, node),
+                };
+                vec![dtype; count]
+            }
+            Form::Types(name) => match self.listed_types(name, node) {
+                Some(types) => types.into_iter().map(Some).collect(),
+                None => vec![None; count],
+            },
+        }
+    }
+
+    /// The types of a node's outputs, as its definition and attributes say: `None` for a type that they do not say, and
+    /// for all where they do not say how many outputs there are.
+    pub fn output_types(self, node: &impl TypeAttributes) -> Option<Vec<Option<DType>>> {
+        let mut types = vec![];
+        for output in self.outputs() {
+            let count = self.count(output, node).filter(|&count| count <= MAX_LIST)?;
+            types.extend(self.types(output, count, node));
+        }
+        Some(types)
+    }
+
+    /// The place of an output among all of a node: by the output's name, and its place in that output.
+    pub fn port(self, name: &str, place: usize, node: &impl TypeAttributes) -> Option<usize> {
+        let mut first: usize = 0;
+        for output in self.outputs() {
+            if output.name == name {
+                return first.checked_add(place);
+            }
+            first = first.checked_add(self.count(output, node)?)?;
+        }
+        None
+    }
+
+    fn listed_types(self, name: &str, node: &impl TypeAttributes) -> Option<Vec<DType>> {
+        node.types_of(name).or_else(|| {
+            let default = self.attribute(name)?.default?.strip_prefix('[')?.strip_suffix(']')?;
+            default.split(',').filter(|name| !name.is_empty()).map(DType::from_name).collect()
+        })
+    }
+}
+
+/// The types of a node's outputs as its op's definition and its attributes declare them, whatever it reads. `None` for
+/// an op that TensorFlow does not define, and within for types that are not said.
+pub fn declared_output_types(node: &NodeDef) -> Option<Vec<Option<DType>>> {
+    OpDefinition::find(&node.op)?.output_types(node)
+}
+
+impl Argument {
+    fn parse(text: &'static str) -> Self {
+        let (name, form) = text.split_once(':').unwrap_or((text, ""));
+        let form = match form.split_once('*') {
+            Some((types, "")) => Form::Types(types),
+            Some((number, element)) => Form::Number(number, ElementType::parse(element)),
+            None => Form::One(ElementType::parse(form)),
+        };
+        Self { name, form }
+    }
+}
+
+impl ElementType {
+    /// Attributes that hold types are written like types, but TensorFlow calls none like a type.
+    fn parse(text: &'static str) -> Self {
+        match DType::from_name(text) {
+            Some(dtype) => Self::Fixed(Some(dtype)),
+            None if matches!(text, "int4" | "uint4") || text.starts_with("float8") => Self::Fixed(None),
+            None => Self::Attribute(text),
+        }
+    }
+}
+
+impl AttributeDefinition {
+    fn parse(text: &'static str) -> Self {
+        let (text, allowed) = match text.split_once('{') {
+            Some((text, allowed)) => (text, allowed.strip_suffix('}')),
+            None => (text, None),
+        };
+        let (name, text) = text.split_once(':').unwrap_or((text, ""));
+        let end = text.find(['>', '=']).unwrap_or(text.len());
+        let (kind, rest) = text.split_at(end);
+        let (minimum, default) = match rest.strip_prefix(">=") {
+            Some(rest) => match rest.split_once('=') {
+                Some((minimum, default)) => (minimum.parse().ok(), Some(default)),
+                None => (rest.parse().ok(), None),
+            },
+            None => (None, rest.strip_prefix('=')),
+        };
+        Self { name, kind, minimum, default, allowed }
+    }
+
+    /// Whether the attribute may have this value, as text.
+    pub fn allows(&self, value: &str) -> bool {
+        self.allowed.is_none_or(|allowed| allowed.split(',').any(|known| known == value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Attrs, Shape, TensorType};
+
+    fn node(attrs: Attrs) -> Node {
+        let outputs = vec![TensorType::new(DType::Float32, Shape::UNKNOWN)];
+        Node { name: "n".to_owned(), op: String::new(), inputs: vec![], attrs, outputs }
+    }
+
+    #[test]
+    fn every_line_of_the_table_is_found_by_its_name() {
+        let names: Vec<&str> = TABLE.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert!(names.is_sorted() && names.len() > 900);
+        assert!(names.iter().all(|name| OpDefinition::find(name).is_some()));
+        for name in ["", "A", "Abs ", "MyOp", "Zzz", "abs"] {
+            assert!(OpDefinition::find(name).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_line_says_what_an_op_takes_and_returns() {
+        let concat = OpDefinition::find("ConcatV2").unwrap();
+        let inputs: Vec<Argument> = concat.inputs().collect();
+        let index = ElementType::Attribute("Tidx");
+        assert_eq!(inputs[0].form, Form::Number("N", ElementType::Attribute("T")));
+        assert_eq!(inputs[1], Argument { name: "axis", form: Form::One(index) });
+        let number = concat.attribute("N").unwrap();
+        assert_eq!((number.kind, number.minimum, number.default), ("int", Some(2), None));
+        let index = concat.attribute("Tidx").unwrap();
+        assert_eq!((index.default, index.allowed), (Some("int32"), Some("int32,int64")));
+        assert!(index.allows("int64") && !index.allows("float32"));
+    }
+
+    #[test]
+    fn attributes_say_the_types_of_outputs_and_defaults_those_that_are_missing() {
+        let types = |op: &str, attrs| OpDefinition::find(op).unwrap().output_types(&node(attrs));
+        let (float, int, long) = (Some(DType::Float32), Some(DType::Int32), Some(DType::Int64));
+        assert_eq!(types("Shape", Attrs::new()), Some(vec![int]));
+        assert_eq!(types("Shape", [("out_type", Attr::Type(DType::Int64))].into()), Some(vec![long]));
+        assert_eq!(types("Relu", Attrs::new()), Some(vec![None]));
+        let split: Attrs = [("num_split", Attr::Int(3)), ("T", Attr::Type(DType::Float32))].into();
+        assert_eq!(types("Split", split), Some(vec![float; 3]));
+        assert_eq!(types("Split", [("num_split", Attr::Int(1 << 40))].into()), None);
+        assert_eq!(types("DecodeWav", Attrs::new()), Some(vec![float, int]));
+        assert_eq!(
+            types("If", [("Tout", Attr::Types(vec![DType::Int32, DType::Float32]))].into()),
+            Some(vec![int, float])
+        );
+    }
+
+    #[test]
+    fn outputs_after_a_list_are_counted_by_its_length() {
+        let gather = OpDefinition::find("RaggedGather").unwrap();
+        let two = node([("OUTPUT_RAGGED_RANK", Attr::Int(2))].into());
+        assert_eq!(gather.port("output_nested_splits", 1, &two), Some(1));
+        assert_eq!(gather.port("output_dense_values", 0, &two), Some(2));
+        assert_eq!(gather.port("other", 0, &two), None);
+    }
+}

@@ -1,0 +1,325 @@
+//! Nodes as they are imported, checked against the definitions of their ops: TensorFlow refuses the same graphs.
+//!
+//! Source: `ValidateNodeDef` and `InOutTypesForNode` in `tensorflow/core/framework/node_def_util.cc`, and
+//! `GraphConstructor` in `tensorflow/core/common_runtime/graph_constructor.cc`. Only declared types are compared, since
+//! a graph of ours may hold an element type where TensorFlow has a handle.
+
+use hashbrown::HashMap;
+
+use super::op_definition::{Argument, ElementType, Form, OpDefinition};
+use crate::error::{Error, Result};
+use crate::proto::{AttrValue, FunctionDef, GraphDef, NodeDef, attr_value};
+use crate::tensor::DType;
+
+/// What a node reads: its name for it, and its type where that is declared.
+pub struct Read<'a> {
+    /// The name of the tensor.
+    pub name: &'a str,
+    /// The type of its elements.
+    pub dtype: Option<DType>,
+}
+
+/// The nodes of a graph or of a function, by name.
+pub struct Nodes<'a> {
+    by_name: HashMap<&'a str, &'a NodeDef>,
+    /// The definitions of the ops that were asked for.
+    definitions: HashMap<&'a str, Option<OpDefinition>>,
+}
+
+impl<'a> Nodes<'a> {
+    /// These nodes.
+    ///
+    /// # Errors
+    /// Where two of them have the same name.
+    pub fn new(nodes: &'a [NodeDef]) -> Result<Self> {
+        let mut by_name: HashMap<&str, &NodeDef> = HashMap::with_capacity(nodes.len());
+        for node in nodes {
+            if let Some(other) = by_name.insert(&node.name, node) {
+                let problem =
+                    format!("two nodes have this name: {} and {}", described(other), described(node));
+                return Err(refused(Error::new(format!("\"{}\"", node.name), problem)));
+            }
+        }
+        Ok(Self { by_name, definitions: HashMap::new() })
+    }
+
+    /// The nodes of a graph.
+    ///
+    /// # Errors
+    /// Where two nodes have the same name, or two functions that differ have.
+    pub fn of_graph(graph: &'a GraphDef) -> Result<Self> {
+        let functions = graph.library.iter().flat_map(|library| &library.function);
+        let mut by_name: HashMap<&str, &FunctionDef> = HashMap::new();
+        for function in functions {
+            let Some(signature) = &function.signature else { continue };
+            if by_name.insert(&signature.name, function).is_some_and(|other| other != function) {
+                let subject = format!("function \"{}\"", signature.name);
+                return Err(refused(Error::new(subject, "two functions that differ have this name")));
+            }
+        }
+        Self::new(&graph.node)
+    }
+
+    /// The node of this name.
+    pub fn get(&self, name: &str) -> Option<&'a NodeDef> {
+        self.by_name.get(name).copied()
+    }
+
+    fn definition(&mut self, op: &'a str) -> Option<OpDefinition> {
+        *self.definitions.entry(op).or_insert_with(|| OpDefinition::find(op))
+    }
+
+    /// The declared types of a node's outputs; `None` where its op or their number is not known.
+    fn output_types(&mut self, name: &str) -> Option<Vec<Option<DType>>> {
+        let node = self.get(name)?;
+        self.definition(&node.op)?.output_types(node)
+    }
+
+    /// The declared type of an output of a node.
+    pub fn output_type(&mut self, name: &str, port: usize) -> Option<DType> {
+        *self.output_types(name)?.get(port)?
+    }
+
+    /// What a node reads that reads these outputs of others, by the others' names.
+    ///
+    /// # Errors
+    /// Where one of the outputs does not exist.
+    pub fn reads<'n>(&mut self, node: &NodeDef, inputs: &[(&'n str, usize)]) -> Result<Vec<Read<'n>>> {
+        let read = |&(name, port): &(&'n str, usize)| {
+            let types = self.output_types(name);
+            let dtype = match (self.get(name), types) {
+                (Some(producer), Some(types)) => *types.get(port).ok_or_else(|| {
+                    let outputs = outputs(types.len());
+                    refused(error(
+                        node,
+                        format!("it reads output {port} of {}, which has {outputs}", titled(producer)),
+                    ))
+                })?,
+                _ => None,
+            };
+            Ok(Read { name, dtype })
+        };
+        inputs.iter().map(read).collect()
+    }
+
+    /// Checks a node that reads these tensors against the definition of its op; TensorFlow has to define it.
+    ///
+    /// # Errors
+    /// Where an attribute, the number of inputs or a type does not fit.
+    pub fn check(&mut self, node: &'a NodeDef, reads: &[Read<'_>]) -> Result<()> {
+        self.definition(&node.op).map_or(Ok(()), |definition| check(node, definition, reads))
+    }
+
+    /// The types that other nodes declare for what they read of ops that TensorFlow does not define, by the names of the
+    /// nodes that compute it: the types of the first outputs, as far as they are known.
+    pub fn types_of_unknown_ops(
+        &mut self,
+        readers: impl Iterator<Item = &'a NodeDef>,
+    ) -> HashMap<&'a str, Vec<Option<DType>>> {
+        let mut found: HashMap<&str, Vec<Option<DType>>> = HashMap::new();
+        for reader in readers {
+            let is_read = |input: &&String| !input.starts_with('^');
+            for (index, input) in reader.input.iter().filter(is_read).enumerate() {
+                let (name, place) = input.split_once(':').unwrap_or((input, "0"));
+                let Some(&producer) = self.by_name.get(name) else { continue };
+                if self.definition(&producer.op).is_some() {
+                    continue;
+                }
+                let place = place.rsplit(':').next().unwrap_or(place);
+                let Some(port) = place.parse().ok().filter(|&port: &usize| port < MAX_PORTS) else {
+                    continue;
+                };
+                let definition = self.definition(&reader.op);
+                let dtype = definition.and_then(|definition| {
+                    let count = reader.input.iter().filter(is_read).count();
+                    let types = input_types(reader, definition, count)?;
+                    types.get(index).and_then(|(_, dtype)| *dtype)
+                });
+                let ports = found.entry(&producer.name).or_default();
+                ports.resize(ports.len().max(port + 1), None);
+                ports[port] = ports[port].or(dtype);
+            }
+        }
+        found
+    }
+}
+
+/// The most outputs that a node of an unknown op is taken to have.
+const MAX_PORTS: usize = 1 << 16;
+
+fn check(node: &NodeDef, definition: OpDefinition, reads: &[Read<'_>]) -> Result<()> {
+    check_attributes(node, definition)?;
+    check_value(node)?;
+    let types = input_types(node, definition, reads.len()).ok_or_else(|| {
+        refused(error(node, format!("it has {}, and {}", inputs(reads.len()), takes(node, definition))))
+    })?;
+    // The types of attributes that are missing and have no default, with the inputs that say them.
+    let mut said: Vec<(&str, DType, &str)> = vec![];
+    for (read, (argument, expected)) in reads.iter().zip(types) {
+        let Some(dtype) = read.dtype else { continue };
+        let wrong = |why: String| {
+            let input = format!("its input {} (\"{}\") is {dtype}", argument.name, read.name);
+            Err(refused(error(node, format!("{input}, and {why}"))))
+        };
+        match (expected, argument.form) {
+            (Some(expected), form) if expected != dtype => return wrong(reason(form, expected)),
+            (
+                None,
+                Form::One(ElementType::Attribute(name)) | Form::Number(_, ElementType::Attribute(name)),
+            ) => match said.iter().find(|(known, ..)| *known == name) {
+                Some((_, other, input)) if *other != dtype => {
+                    return wrong(format!("its input {input}, of the same type {name}, is {other}"));
+                }
+                Some(_) => {}
+                None => said.push((name, dtype, argument.name)),
+            },
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Why an input is to be of a type.
+fn reason(form: Form, expected: DType) -> String {
+    match form {
+        Form::One(ElementType::Attribute(name)) | Form::Number(_, ElementType::Attribute(name)) => {
+            format!("its attribute {name} says {expected}")
+        }
+        Form::Types(name) => format!("its attribute {name} lists {expected} there"),
+        _ => format!("the op takes {expected}"),
+    }
+}
+
+/// The argument and the type of each of so many inputs of a node; `None` where there are too few or too many of them. A
+/// list that no attribute counts takes what the others leave.
+fn input_types(
+    node: &NodeDef,
+    definition: OpDefinition,
+    given: usize,
+) -> Option<Vec<(Argument, Option<DType>)>> {
+    let counts = definition.inputs().map(|argument| definition.count(argument, node));
+    let known = counts.clone().flatten().try_fold(0usize, usize::checked_add)?;
+    let open = counts.clone().filter(Option::is_none).count();
+    let rest = given.checked_sub(known)?;
+    match open {
+        0 if rest != 0 => return None,
+        // Nothing says where one list ends and the other begins.
+        2.. => return Some(vec![]),
+        _ => {}
+    }
+    let mut types = vec![];
+    for (argument, count) in definition.inputs().zip(counts) {
+        let count = count.unwrap_or(rest);
+        let of_argument = definition.types(argument, count, node);
+        types.extend(of_argument.into_iter().map(|dtype| (argument, dtype)));
+    }
+    Some(types)
+}
+
+/// Checks those attributes of a node that are there: that they are of the right kind, and have allowed values.
+fn check_attributes(node: &NodeDef, definition: OpDefinition) -> Result<()> {
+    use attr_value::Value;
+    for attribute in definition.attributes() {
+        let Some(AttrValue { value: Some(value) }) = node.attr.get(attribute.name) else { continue };
+        let kind = match value {
+            Value::S(_) => "string",
+            Value::I(_) => "int",
+            Value::F(_) => "float",
+            Value::B(_) => "bool",
+            Value::Type(_) => "type",
+            Value::Shape(_) => "shape",
+            Value::Tensor(_) => "tensor",
+            Value::Func(_) => "func",
+            Value::List(_) if attribute.kind.starts_with("list(") => attribute.kind,
+            Value::List(_) => "list",
+            Value::Placeholder(_) => continue,
+        };
+        if kind != attribute.kind {
+            let problem = format!(
+                "its attribute {} is a {kind}, and the op takes a {}",
+                attribute.name, attribute.kind
+            );
+            return Err(refused(error(node, problem)));
+        }
+        let of_type = |number: &i32| DType::from_proto(*number).map(|dtype| dtype.name().to_owned());
+        let values: Vec<String> = match value {
+            Value::Type(number) => of_type(number).into_iter().collect(),
+            Value::S(text) => vec![String::from_utf8_lossy(text).into_owned()],
+            Value::List(list) if attribute.kind == "list(type)" => {
+                list.r#type.iter().filter_map(of_type).collect()
+            }
+            _ => vec![],
+        };
+        if let Some(value) = values.iter().find(|value| !attribute.allows(value)) {
+            let allowed = attribute.allowed.unwrap_or_default().replace(',', ", ");
+            let problem = format!("its attribute {} is {value}, and the op takes {allowed}", attribute.name);
+            return Err(refused(error(node, problem)));
+        }
+        if let (Value::I(number), Some(minimum)) = (value, attribute.minimum)
+            && *number < minimum
+        {
+            let problem =
+                format!("its attribute {} is {number}, and the op takes {minimum} or more", attribute.name);
+            return Err(refused(error(node, problem)));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that a constant's value is of the constant's type.
+///
+/// Source: `ConstantOp` in `tensorflow/core/kernels/constant_op.cc`.
+fn check_value(node: &NodeDef) -> Result<()> {
+    let attribute = |name: &str| node.attr.get(name).and_then(|attr| attr.value.as_ref());
+    if let (Some(attr_value::Value::Type(dtype)), Some(attr_value::Value::Tensor(value))) =
+        (attribute("dtype"), attribute("value"))
+        && let (Some(dtype), Some(of_value)) = (DType::from_proto(*dtype), DType::from_proto(value.dtype))
+        && node.op == "Const"
+        && dtype != of_value
+    {
+        return Err(refused(error(node, format!("its dtype is {dtype}, and its value is {of_value}"))));
+    }
+    Ok(())
+}
+
+fn error(node: &NodeDef, problem: impl std::fmt::Display) -> Error {
+    Error::new(titled(node), problem)
+}
+
+fn titled(node: &NodeDef) -> String {
+    format!("{} \"{}\"", node.op, node.name)
+}
+
+/// An op with its article.
+fn described(node: &NodeDef) -> String {
+    let article = if node.op.starts_with(['A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
+    format!("{article} {}", node.op)
+}
+
+fn refused(error: Error) -> Error {
+    error.advice("TensorFlow does not load this graph either; export it again")
+}
+
+fn inputs(count: usize) -> String {
+    if count == 1 { "1 input".to_owned() } else { format!("{count} inputs") }
+}
+
+fn outputs(count: usize) -> String {
+    if count == 1 { "1 output".to_owned() } else { format!("{count} outputs") }
+}
+
+/// What an op takes, in words.
+fn takes(node: &NodeDef, definition: OpDefinition) -> String {
+    let words: Vec<String> = definition
+        .inputs()
+        .map(|argument| match (argument.form, definition.count(argument, node)) {
+            (Form::One(_), _) => argument.name.to_owned(),
+            (_, Some(count)) => format!("{count} {}", argument.name),
+            (_, None) => format!("any number of {}", argument.name),
+        })
+        .collect();
+    match &words[..] {
+        [] => "the op takes none".to_owned(),
+        words => format!("the op takes {}", words.join(", ")),
+    }
+}
