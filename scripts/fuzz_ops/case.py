@@ -12,12 +12,12 @@ class Refused(Exception):
 
 
 class Tensor:
-    """A tensor of the graph: which step makes it, and what it holds in this run. A rounded one is not the same in
-    every implementation, so that nothing that jumps may read it."""
+    """A tensor of the graph: which step makes it, and what it holds in this run. A rounded one (1) is not the same in every
+    implementation, so that nothing that jumps may read it; of some, fewer digits than those of the type are the same (2)."""
 
-    def __init__(self, step, port, value, rounded, dims=None):
-        self.step, self.port, self.value, self.rounded, self.dims = step, port, value, rounded, dims
-        self.is_read = False
+    def __init__(self, step, port, value, rounded):
+        self.step, self.port, self.value, self.rounded = step, port, value, rounded
+        self.is_read, self.is_hidden = False, False
 
     @property
     def shape(self):
@@ -67,7 +67,7 @@ class Case:
     # Tensors.
 
     def constant(self, value):
-        return self._add({"kind": "constant", "value": value}, [value], False)[0]
+        return self._add({"kind": "constant", "value": value}, [value], 0)[0]
 
     def feed(self, value):
         if self.is_constant:
@@ -80,7 +80,7 @@ class Case:
             dims = [None if self.chance(0.5) else dim for dim in dims]
         elif way < 0.56:
             dims = None
-        return self._add({"kind": "feed", "value": value, "dims": dims}, [value], False)[0]
+        return self._add({"kind": "feed", "value": value, "dims": dims}, [value], 0)[0]
 
     def argument(self, value, dtype="int32"):
         """An input that says how: a constant, or fed."""
@@ -104,7 +104,7 @@ class Case:
                 and values.fits(tensor.value, kind)
             )
 
-        fitting = [tensor for tensor in self.tensors if self.steps[tensor.step]["kind"] != "constant" and is_fit(tensor)]
+        fitting = [tensor for tensor in self.tensors if not tensor.is_hidden and self.steps[tensor.step]["kind"] != "constant" and is_fit(tensor)]
         results = [tensor for tensor in fitting if self.steps[tensor.step]["kind"] == "op"]
         if results and self.chance(0.85):
             return self.rng.choice(results[-2:])
@@ -140,7 +140,7 @@ class Case:
         results = [result.numpy() for result in results]
         if sum(result.size for result in results) > 200_000:
             raise Refused(f"{name}: too large")
-        rounded = rounds or any(tensor.rounded for tensor in tensors)
+        rounded = max([int(rounds), *(tensor.rounded for tensor in tensors)])
         step = {"kind": "op", "op": name, "arguments": arguments}
         made = self._add(step, [np.asarray(result) for result in results], rounded)
         return made if len(made) > 1 else made[0]
@@ -149,8 +149,7 @@ class Case:
         self.steps.append(step)
         made = []
         for port, value in enumerate(results):
-            is_inexact = rounded and value.dtype.kind == "f"
-            made.append(Tensor(len(self.steps) - 1, port, value, is_inexact))
+            made.append(Tensor(len(self.steps) - 1, port, value, rounded if value.dtype.kind == "f" else 0))
         self.tensors += made
         return made
 
@@ -178,7 +177,7 @@ class Case:
             results = {}
             for tensor in self.tensors:
                 is_result = self.steps[tensor.step]["kind"] == "op"
-                if is_result and (not tensor.is_read or self.chance(0.2)):
+                if is_result and not tensor.is_hidden and (not tensor.is_read or self.chance(0.2)):
                     results[named[tensor.step, tensor.port].name] = tensor
             return graph.as_graph_def(), feeds, results
 

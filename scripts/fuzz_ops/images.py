@@ -77,7 +77,8 @@ def batch_norm(name):
         extra = {} if name == "FusedBatchNorm" else {"U": "float32"}
         results = case.op(name, True, x=x, scale=scale, offset=offset, mean=mean, variance=variance, is_training=False)
         for rest in results[1:]:
-            rest.is_read = True
+            # What training computes.
+            rest.is_hidden = True
         return results
 
     return make
@@ -89,7 +90,9 @@ def resize(name):
         ways = case.choose([{}, {"half_pixel_centers": True}, {"align_corners": True}])
         if name == "ResizeArea":
             ways = {}
-        return case.op(name, name != "ResizeNearestNeighbor", images=x, size=case.argument(case.integers(2, 1, 9)), **ways)
+        # Without half_pixel_centers, TensorFlow's bicubic weights come from a table of 1024.
+        rounds = 0 if name == "ResizeNearestNeighbor" else 2 if name == "ResizeBicubic" and "half_pixel_centers" not in ways else 1
+        return case.op(name, rounds, images=x, size=case.argument(case.integers(2, 1, 9)), **ways)
 
     return make
 

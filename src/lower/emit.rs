@@ -87,10 +87,10 @@ impl Lowering<'_> {
         self.node(&node.name, op, inputs, outputs, attributes);
     }
 
-    /// A scalar constant of a type, for the use of a node.
+    /// A scalar constant of a type, for the use of a node. Other numbers under the same name are other constants.
     pub fn scalar(&mut self, node: &Node, what: &str, dtype: DType, value: f64) -> String {
         let constant = Constant::scalar(dtype, value);
-        self.initializer(&format!("{}/{what}", node.name), constant, &[])
+        self.initializer(&format!("{}/{what}", node.name), constant, &[dtype as usize, value.to_bits() as usize])
     }
 
     /// Adds the node that computes an output of a TensorFlow node, cast to the type that the output has.
@@ -112,6 +112,13 @@ impl Lowering<'_> {
         let name = self.output_name(tensor, &layout);
         self.node(&node.name, op, inputs, vec![name.clone()], attributes);
         self.set(tensor, Value::Computed { name, layout });
+    }
+
+    /// The length of an axis of a value, as a vector of one number.
+    pub fn length_of(&mut self, node: &Node, value: &str, axis: i64) -> String {
+        let shape = self.step(node, "shape", "Shape", vec![value.to_owned()], vec![]);
+        let index = self.vector(node, &format!("axis_{axis}"), &[axis]);
+        self.step(node, "length", "Gather", vec![shape, index], vec![])
     }
 
     /// Adds a node for a step on the way to what a TensorFlow node computes, and hands out the value's name, which
@@ -156,9 +163,10 @@ impl Lowering<'_> {
         self.step(node, "cast", "Cast", vec![value], vec![("to", to)])
     }
 
-    /// The initializer for a vector of integers that belongs to a node.
+    /// The initializer for a vector of integers that belongs to a node. Other integers under the same name are another one.
     pub fn vector(&mut self, node: &Node, what: &str, values: &[i64]) -> String {
         let constant = Constant::from_i64(vec![values.len()], values);
-        self.initializer(&format!("{}/{what}", node.name), constant, &[])
+        let variant: Vec<usize> = values.iter().map(|&value| value as usize).collect();
+        self.initializer(&format!("{}/{what}", node.name), constant, &variant)
     }
 }

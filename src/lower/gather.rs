@@ -9,7 +9,7 @@ use super::context::Lowering;
 use super::support::{Op, op};
 use crate::error::Result;
 use crate::graph::{Node, NodeId, TensorRef};
-use crate::onnx::Attribute;
+use crate::onnx::{Attribute, Attributes};
 use crate::tensor::DType;
 
 /// The ops of this family.
@@ -23,7 +23,7 @@ pub const OPS: &[Op] = &[
     op("GatherV2", gather, "Gather, GatherND"),
     op("OneHot", one_hot, "OneHot"),
     op("ParallelDynamicStitch", dynamic_stitch, "Concat, ScatterND"),
-    op("ScatterNd", scatter_nd, "Expand, ScatterND").note("below opset 16 a place may be named only once"),
+    op("ScatterNd", scatter_nd, "Expand, ScatterND").note("below opset 16 only places that are known and named once"),
     op("TensorScatterAdd", tensor_scatter, "ScatterND").since(16),
     op("TensorScatterMax", tensor_scatter, "ScatterND").since(18),
     op("TensorScatterMin", tensor_scatter, "ScatterND").since(18),
@@ -103,17 +103,42 @@ fn gather_nd(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     Ok(())
 }
 
+/// The result of a OneHot of indices, a depth (a vector) and values along an axis. ONNX Runtime refuses the depth 0: unless it
+/// is `known` to be greater, one is added, and what comes of it cut off.
+pub fn one_hot_of(
+    cx: &mut Lowering<'_>,
+    node: &Node,
+    [indices, depth, values]: [String; 3],
+    known: Option<i64>,
+    attributes: Attributes,
+) -> String {
+    if known.is_some_and(|depth| depth > 0) {
+        return cx.step(node, "hot", "OneHot", vec![indices, depth, values], attributes);
+    }
+    let axis = attributes.iter().find_map(|(name, value)| match value {
+        Attribute::Int(axis) if *name == "axis" => Some(*axis),
+        _ => None,
+    });
+    let one = cx.vector(node, "more", &[1]);
+    let more = cx.step(node, "deeper", "Add", vec![depth.clone(), one], vec![]);
+    let hot = cx.step(node, "hot", "OneHot", vec![indices, more, values], attributes);
+    let (from, axis) = (cx.vector(node, "from", &[0]), cx.vector(node, "depth_axis", &[axis.unwrap_or(-1)]));
+    cx.step(node, "cut", "Slice", vec![hot, from, depth, axis], vec![])
+}
+
 /// An index below zero is no index to TensorFlow, and one counted from the end to ONNX.
 fn one_hot(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let [indices, depth, on, off] = [0, 1, 2, 3].map(|index| cx.input_of(node, index));
     let (indices, on, off) = (as_int64(cx, node, indices?)?, on?, off?);
+    let known_depth = cx.known_integers(node, 1)?.and_then(|depth| depth.first().copied());
     let depth = as_int64(cx, node, depth?)?;
     let flat = cx.vector(node, "flat", &[-1]);
     let depth = cx.step(node, "depth", "Reshape", vec![depth, flat.clone()], vec![]);
     let zero = cx.scalar(node, "zero", DType::Int64, 0.0);
     let is_none = cx.step(node, "is_none", "Less", vec![indices.clone(), zero], vec![]);
     let scalar = cx.vector(node, "scalar", &[]);
-    let outside = cx.step(node, "outside", "Reshape", vec![depth.clone(), scalar], vec![]);
+    let far = cx.scalar(node, "far", DType::Int64, f64::from(1 << 30) * f64::from(1 << 30));
+    let outside = cx.step(node, "outside", "Reshape", vec![far, scalar], vec![]);
     let indices = cx.step(node, "indices", "Where", vec![is_none, outside, indices], vec![]);
     // ONNX Runtime has these types of values.
     let dtype = cx.dtype(id.into());
@@ -137,13 +162,13 @@ fn one_hot(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     } else {
         (indices, node.int("axis", -1))
     };
-    let inputs = vec![indices, depth, values];
+    let inputs = [indices, depth, values];
     let attributes = vec![("axis", Attribute::Int(axis))];
-    if dtype == computed && !is_single {
-        cx.emit((id, node), "OneHot", inputs, layout, attributes);
+    if dtype == computed && !is_single && known_depth.is_some_and(|depth| depth > 0) {
+        cx.emit((id, node), "OneHot", inputs.to_vec(), layout, attributes);
         return Ok(());
     }
-    let mut hot = cx.step(node, "hot", "OneHot", inputs, attributes);
+    let mut hot = one_hot_of(cx, node, inputs, known_depth, attributes);
     if is_single {
         let first = cx.vector(node, "first", &[0]);
         hot = cx.step(node, "squeezed", "Squeeze", vec![hot, first], vec![]);
@@ -162,10 +187,25 @@ fn scatter_nd(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let mut attributes = vec![];
     if cx.opset() >= 16 {
         attributes.push(("reduction", Attribute::Text("add".to_owned())));
+    } else if !names_places_once(cx, node)? {
+        return Err(node
+            .error("a place may be written to several times, which ONNX adds up from operator set 16 on")
+            .advice("choose --opset 16 or later"));
     }
     let layout = Layout::tensorflow_of(cx.shape(id.into()));
     cx.emit((id, node), "ScatterND", vec![zeros, indices, updates], layout, attributes);
     Ok(())
+}
+
+/// Whether the places that a scattering writes to are known, and each is named once.
+fn names_places_once(cx: &Lowering<'_>, node: &Node) -> Result<bool> {
+    let Some(places) = cx.known_integers(node, 0)? else { return Ok(false) };
+    let depth = cx.shape(cx.input_of(node, 0)?).dims().and_then(|dims| dims.last().copied().flatten());
+    let mut rows: Vec<&[i64]> = places.chunks(depth.unwrap_or(1).max(1)).collect();
+    let count = rows.len();
+    rows.sort_unstable();
+    rows.dedup();
+    Ok(rows.len() == count && depth != Some(0))
 }
 
 fn tensor_scatter(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {

@@ -14,8 +14,8 @@ use crate::tensor::DType;
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
-    op("All", all, "Cast, ReduceMin"),
-    op("Any", any, "Cast, ReduceMax"),
+    op("All", all, "Cast, ReduceProd"),
+    op("Any", any, "Cast, ReduceSum"),
     op("ArgMax", arg, "ArgMax, Cast"),
     op("ArgMin", arg, "ArgMin, Cast"),
     op("Cumprod", cumprod, "Where, ReduceProd"),
@@ -37,11 +37,13 @@ fn plain(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
 }
 
 fn all(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    reduce(cx, id, node, "ReduceMin", Some(DType::Int32))
+    // The product of no elements is 1, which their least is not.
+    reduce(cx, id, node, "ReduceProd", Some(DType::Int32))
 }
 
 fn any(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    reduce(cx, id, node, "ReduceMax", Some(DType::Int32))
+    // The sum of no elements is 0, which their greatest is not.
+    reduce(cx, id, node, "ReduceSum", Some(DType::Int64))
 }
 
 /// A reduction along axes, wherever they are stored, computed as another type where one is named.
@@ -56,7 +58,12 @@ fn reduce(
     let keep = node.bool("keep_dims", false);
     let axes = cx.known_integers(node, 1)?;
     if axes.as_ref().is_some_and(Vec::is_empty) || cx.shape(input).rank() == Some(0) {
-        return cx.alias(id.into(), input);
+        if node.op != "EuclideanNorm" {
+            return cx.alias(id.into(), input);
+        }
+        let (name, layout) = cx.stored(input)?;
+        cx.emit((id, node), "Abs", vec![name], layout, vec![]);
+        return Ok(());
     }
     let (mut name, inputs_axes, attribute_axes, kept_layout) = match (axes, cx.shape(input).rank()) {
         (Some(axes), Some(rank)) => {
@@ -97,6 +104,10 @@ fn reduce(
     if inputs_axes.is_some() && cx.known_integers(node, 1)?.is_none() {
         // No axes at all reduce nothing.
         attributes.push(("noop_with_empty_axes", Attribute::Int(1)));
+        if node.op == "EuclideanNorm" {
+            // Without axes ONNX leaves even the sign as it is.
+            name = cx.step(node, "distances", "Abs", vec![name], vec![]);
+        }
     }
     attributes.extend(attribute_axes.map(|axes| ("axes", Attribute::Ints(axes))));
     // ONNX Runtime reduces these types.
@@ -159,9 +170,8 @@ fn arg(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         }
         _ => (axis, Layout::tensorflow_of(cx.shape(id.into()))),
     };
-    if !matches!(cx.dtype(input), DType::Float32 | DType::Float64 | DType::Int32) {
-        let wide = widened(cx.dtype(input));
-        name = cx.cast(node, name, if wide == DType::Int64 { DType::Float64 } else { wide });
+    if !matches!(cx.dtype(input), DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64) {
+        name = cx.cast(node, name, widened(cx.dtype(input)));
     }
     let attributes = vec![("axis", Attribute::Int(axis)), ("keepdims", Attribute::Int(0))];
     if cx.dtype(id.into()) == DType::Int64 {
@@ -242,7 +252,7 @@ fn cumprod(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let before_last = cx.vector(node, "before_last", &[-2]);
     let spread = cx.step(node, "spread", "Unsqueeze", vec![last, before_last], vec![]);
     let masked = cx.step(node, "masked", "Where", vec![mask, spread, neutral], vec![]);
-    let (inputs, attributes) = cx.reduction(node, "ReduceProd", masked, &[-1], false);
+    let (inputs, attributes) = cx.reduction(node, "ReduceProd", masked, &[rank as i64], false);
     let layout = Layout::tensorflow(rank);
     if is_moved {
         let product = cx.step(node, "product", "ReduceProd", inputs, attributes);

@@ -86,13 +86,11 @@ fn segment(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
             steps.op("Reshape", &[&count, &flat])
         }
         None => {
-            let last = steps.cx.step(
-                node,
-                "last",
-                "ReduceMax",
-                vec![ids.clone()],
-                vec![("keepdims", Attribute::Int(0))],
-            );
+            // Without rows there are no segments.
+            let none = steps.ints(&[-1]);
+            let all = steps.op_with("Concat", &[&none, &ids], "axis", 0);
+            let keep = vec![("keepdims", Attribute::Int(0))];
+            let last = steps.cx.step(node, "last", "ReduceMax", vec![all], keep);
             let count = steps.op("Add", &[&last, &one]);
             steps.op("Reshape", &[&count, &flat])
         }
