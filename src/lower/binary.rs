@@ -60,7 +60,7 @@ fn operands(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<(Vec<Strin
     let ranks: Option<Vec<usize>> = node.inputs.iter().map(|&input| cx.shape(input).rank()).collect();
     let layout = match ranks.and(cx.shape(id.into()).rank()) {
         Some(rank) => common_layout(cx, &node.inputs, rank),
-        None => Layout::tensorflow(0),
+        None => Layout::tensorflow_of(cx.shape(id.into())),
     };
     let names: Result<Vec<String>> =
         node.inputs.iter().map(|&input| broadcast_input(cx, node, input, &layout)).collect();
@@ -156,7 +156,11 @@ fn add_n(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     if let [only] = node.inputs[..] {
         return cx.alias(id.into(), only);
     }
-    let (names, layout) = operands(cx, id, node)?;
+    let (mut names, layout) = operands(cx, id, node)?;
+    let dtype = cx.dtype(id.into());
+    if is_small_integer(dtype) {
+        names = names.into_iter().map(|name| cx.cast(node, name, DType::Int32)).collect();
+    }
     let mut names = names.into_iter();
     let (Some(mut sum), Some(last)) = (names.next(), names.next_back()) else {
         return Err(node.error("it has no inputs"));
@@ -164,7 +168,12 @@ fn add_n(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     for name in names {
         sum = cx.step(node, "sum", "Add", vec![sum, name], vec![]);
     }
-    cx.emit((id, node), "Add", vec![sum, last], layout, vec![]);
+    if is_small_integer(dtype) {
+        let sum = cx.step(node, "sum", "Add", vec![sum, last], vec![]);
+        cx.emit_cast((id.into(), node), sum, layout);
+    } else {
+        cx.emit((id, node), "Add", vec![sum, last], layout, vec![]);
+    }
     Ok(())
 }
 
@@ -215,6 +224,10 @@ fn floor_mod(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     Ok(())
 }
 
+fn is_small_integer(dtype: DType) -> bool {
+    matches!(dtype, DType::Int8 | DType::UInt8 | DType::Int16 | DType::UInt16)
+}
+
 /// An operator on two values that ONNX Runtime, and ONNX below opset 14, do not have for integers of less than 32 bits.
 fn small_integers(
     cx: &mut Lowering<'_>,
@@ -225,7 +238,7 @@ fn small_integers(
     attributes: Attributes,
 ) -> Result<()> {
     let dtype = cx.dtype(id.into());
-    if matches!(dtype, DType::Int8 | DType::UInt8 | DType::Int16 | DType::UInt16) {
+    if is_small_integer(dtype) {
         let operands = operands.map(|name| cx.cast(node, name, DType::Int32));
         let value = cx.step(node, "int32", operator, operands.to_vec(), attributes);
         cx.emit_cast((id.into(), node), value, layout);

@@ -31,7 +31,7 @@ pub const OPS: &[Op] = &[
     op("Floor", same, "Floor"),
     op("Inv", same, "Reciprocal"),
     op("IsFinite", is_finite, "IsInf, IsNaN, Or, Not"),
-    op("IsInf", same, "IsInf"),
+    op("IsInf", is_infinite, "IsInf"),
     op("IsNan", same, "IsNaN"),
     op("LeakyRelu", leaky_relu, "LeakyRelu"),
     op("Log", same, "Log"),
@@ -166,8 +166,22 @@ fn log_of_one_plus(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()>
     Ok(())
 }
 
+/// Below opset 20, ONNX asks it of float32 and float64 alone; ONNX Runtime does of these anyway.
+fn infinite(cx: &mut Lowering<'_>, node: &Node, name: String) -> Result<String> {
+    let dtype = cx.dtype(cx.input_of(node, 0)?);
+    Ok(if matches!(dtype, DType::Float32 | DType::Float64) { name } else { cx.cast(node, name, DType::Float32) })
+}
+
+fn is_infinite(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
+    let name = infinite(cx, node, name)?;
+    cx.emit((id, node), "IsInf", vec![name], layout, vec![]);
+    Ok(())
+}
+
 fn is_finite(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
+    let name = infinite(cx, node, name)?;
     let infinite = cx.step(node, "infinite", "IsInf", vec![name.clone()], vec![]);
     let nan = cx.step(node, "nan", "IsNaN", vec![name], vec![]);
     let either = cx.step(node, "either", "Or", vec![infinite, nan], vec![]);

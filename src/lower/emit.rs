@@ -114,6 +114,28 @@ impl Lowering<'_> {
         self.set(tensor, Value::Computed { name, layout });
     }
 
+    /// Whether a node computes tensors without elements alone, of known shapes: there is nothing to be computed, and
+    /// runtimes differ in what they take then.
+    pub fn is_empty(&self, id: NodeId, node: &Node) -> bool {
+        let is_empty = |port: usize| {
+            let tensor = TensorRef { node: id, port };
+            self.dtype(tensor).size().is_some()
+                && self.shape(tensor).fully_known().is_some_and(|dims| dims.contains(&0))
+        };
+        !node.inputs.is_empty() && !node.op.starts_with("Placeholder") && (0..node.outputs.len()).all(is_empty)
+            && !node.outputs.is_empty()
+    }
+
+    /// Makes constants of the outputs of such a node.
+    pub fn set_empty(&mut self, id: NodeId, node: &Node) {
+        for port in 0..node.outputs.len() {
+            let tensor = TensorRef { node: id, port };
+            if let Some(dims) = self.shape(tensor).fully_known() {
+                self.set_constant(tensor, Constant::empty(self.dtype(tensor), dims.clone()));
+            }
+        }
+    }
+
     /// The length of an axis of a value, as a vector of one number.
     pub fn length_of(&mut self, node: &Node, value: &str, axis: i64) -> String {
         let shape = self.step(node, "shape", "Shape", vec![value.to_owned()], vec![]);

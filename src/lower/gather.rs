@@ -1,15 +1,16 @@
 //! Ops that read from places in a tensor, and write to them.
 //!
 //! Sources: `tf.gather`, `tf.gather_nd`, `tf.one_hot`, `tf.scatter_nd`, `tf.tensor_scatter_nd_*` and
-//! `tf.dynamic_stitch` in TensorFlow's API documentation; Gather, GatherND, OneHot and ScatterND in
+//! `tf.dynamic_stitch` in TensorFlow's API documentation; Gather, GatherND, Equal and ScatterND in
 //! <https://onnx.ai/onnx/operators/>.
 
 use super::Layout;
 use super::context::Lowering;
+use super::emit::widened;
 use super::support::{Op, op};
 use crate::error::Result;
 use crate::graph::{Node, NodeId, TensorRef};
-use crate::onnx::{Attribute, Attributes};
+use crate::onnx::Attribute;
 use crate::tensor::DType;
 
 /// The ops of this family.
@@ -21,7 +22,7 @@ pub const OPS: &[Op] = &[
     op("ResourceGatherNd", gather_nd, "GatherND"),
     op("ResourceGather", gather, "Gather"),
     op("GatherV2", gather, "Gather, GatherND"),
-    op("OneHot", one_hot, "OneHot"),
+    op("OneHot", one_hot, "Range, Equal, Where"),
     op("ParallelDynamicStitch", dynamic_stitch, "Concat, ScatterND"),
     op("ScatterNd", scatter_nd, "Expand, ScatterND").note("below opset 16 only places that are known and named once"),
     op("TensorScatterAdd", tensor_scatter, "ScatterND").since(16),
@@ -103,77 +104,54 @@ fn gather_nd(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     Ok(())
 }
 
-/// The result of a OneHot of indices, a depth (a vector) and values along an axis. ONNX Runtime refuses the depth 0: unless it
-/// is `known` to be greater, one is added, and what comes of it cut off.
-pub fn one_hot_of(
+/// Where indices are each of the numbers below a depth, which is a vector of one number: along a new axis of theirs, which is
+/// `None` for the last one. An index of none of them is nowhere.
+///
+/// ONNX's OneHot counts negative indices from the end, and ONNX Runtime's ends the process where there are no indices and
+/// refuses the depth 0.
+pub fn hot(
     cx: &mut Lowering<'_>,
     node: &Node,
-    [indices, depth, values]: [String; 3],
-    known: Option<i64>,
-    attributes: Attributes,
+    [indices, depth]: [String; 2],
+    (axis, rank): (Option<i64>, usize),
 ) -> String {
-    if known.is_some_and(|depth| depth > 0) {
-        return cx.step(node, "hot", "OneHot", vec![indices, depth, values], attributes);
+    let none = cx.vector(node, "first", &[0]);
+    let depth = cx.step(node, "depth", "Squeeze", vec![depth, none], vec![]);
+    let (zero, one) = (cx.scalar(node, "zero", DType::Int64, 0.0), cx.scalar(node, "one", DType::Int64, 1.0));
+    let mut numbers = cx.step(node, "numbers", "Range", vec![zero, depth, one], vec![]);
+    let behind = axis.map_or(0, |axis| rank as i64 - axis);
+    if behind > 0 {
+        let axes: Vec<i64> = (1..=behind).collect();
+        let axes = cx.vector(node, "behind", &axes);
+        numbers = cx.step(node, "spread", "Unsqueeze", vec![numbers, axes], vec![]);
     }
-    let axis = attributes.iter().find_map(|(name, value)| match value {
-        Attribute::Int(axis) if *name == "axis" => Some(*axis),
-        _ => None,
-    });
-    let one = cx.vector(node, "more", &[1]);
-    let more = cx.step(node, "deeper", "Add", vec![depth.clone(), one], vec![]);
-    let hot = cx.step(node, "hot", "OneHot", vec![indices, more, values], attributes);
-    let (from, axis) = (cx.vector(node, "from", &[0]), cx.vector(node, "depth_axis", &[axis.unwrap_or(-1)]));
-    cx.step(node, "cut", "Slice", vec![hot, from, depth, axis], vec![])
+    let axis = cx.vector(node, "new", &[axis.unwrap_or(-1)]);
+    let indices = cx.step(node, "indices", "Unsqueeze", vec![indices, axis], vec![]);
+    cx.step(node, "is_hot", "Equal", vec![indices, numbers], vec![])
 }
 
-/// An index below zero is no index to TensorFlow, and one counted from the end to ONNX.
+/// One value where an index is the place along the new axis, another elsewhere.
 fn one_hot(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let [indices, depth, on, off] = [0, 1, 2, 3].map(|index| cx.input_of(node, index));
-    let (indices, on, off) = (as_int64(cx, node, indices?)?, on?, off?);
-    let known_depth = cx.known_integers(node, 1)?.and_then(|depth| depth.first().copied());
-    let depth = as_int64(cx, node, depth?)?;
+    let [indices_input, depth, on, off] = [0, 1, 2, 3].map(|index| cx.input_of(node, index));
+    let (indices_input, on, off) = (indices_input?, on?, off?);
+    let (indices, depth) = (as_int64(cx, node, indices_input)?, as_int64(cx, node, depth?)?);
     let flat = cx.vector(node, "flat", &[-1]);
-    let depth = cx.step(node, "depth", "Reshape", vec![depth, flat.clone()], vec![]);
-    let zero = cx.scalar(node, "zero", DType::Int64, 0.0);
-    let is_none = cx.step(node, "is_none", "Less", vec![indices.clone(), zero], vec![]);
-    let scalar = cx.vector(node, "scalar", &[]);
-    let far = cx.scalar(node, "far", DType::Int64, f64::from(1 << 30) * f64::from(1 << 30));
-    let outside = cx.step(node, "outside", "Reshape", vec![far, scalar], vec![]);
-    let indices = cx.step(node, "indices", "Where", vec![is_none, outside, indices], vec![]);
-    // ONNX Runtime has these types of values.
-    let dtype = cx.dtype(id.into());
-    let computed = match dtype {
-        DType::Float32 | DType::Int64 => dtype,
-        DType::Float64 | DType::Float16 => DType::Float32,
-        _ => DType::Int64,
-    };
-    let mut values = vec![];
-    for tensor in [off, on] {
-        let name = cx.in_tensorflow_layout(tensor)?;
-        let name = if dtype == computed { name } else { cx.cast(node, name, computed) };
-        values.push(cx.step(node, "value", "Reshape", vec![name, flat.clone()], vec![]));
-    }
-    let values = cx.step(node, "values", "Concat", values, vec![("axis", Attribute::Int(0))]);
+    let depth = cx.step(node, "count", "Reshape", vec![depth, flat], vec![]);
+    let axis = Some(node.int("axis", -1)).filter(|&axis| axis != -1);
+    let rank = if axis.is_some() { cx.rank(node, indices_input)? } else { 0 };
+    let is_hot = hot(cx, node, [indices, depth], (axis, rank));
+    let [on, off] = [on, off].map(|tensor| cx.in_tensorflow_layout(tensor));
+    let (mut on, mut off) = (on?, off?);
     let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    // ONNX has no single index: one is made a vector, and the axis goes again.
-    let is_single = cx.shape(node.inputs[0]).rank() == Some(0);
-    let (indices, axis) = if is_single {
-        (cx.step(node, "vector", "Reshape", vec![indices, flat], vec![]), -1)
-    } else {
-        (indices, node.int("axis", -1))
-    };
-    let inputs = [indices, depth, values];
-    let attributes = vec![("axis", Attribute::Int(axis))];
-    if dtype == computed && !is_single && known_depth.is_some_and(|depth| depth > 0) {
-        cx.emit((id, node), "OneHot", inputs.to_vec(), layout, attributes);
+    // ONNX Runtime chooses between values of these types.
+    let dtype = cx.dtype(id.into());
+    if matches!(dtype, DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64 | DType::String) {
+        cx.emit((id, node), "Where", vec![is_hot, on, off], layout, vec![]);
         return Ok(());
     }
-    let mut hot = one_hot_of(cx, node, inputs, known_depth, attributes);
-    if is_single {
-        let first = cx.vector(node, "first", &[0]);
-        hot = cx.step(node, "squeezed", "Squeeze", vec![hot, first], vec![]);
-    }
-    cx.emit_cast((id.into(), node), hot, layout);
+    [on, off] = [on, off].map(|name| cx.cast(node, name, widened(dtype)));
+    let chosen = cx.step(node, "chosen", "Where", vec![is_hot, on, off], vec![]);
+    cx.emit_cast((id.into(), node), chosen, layout);
     Ok(())
 }
 

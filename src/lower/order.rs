@@ -7,7 +7,7 @@
 use super::Layout;
 use super::context::Lowering;
 use super::emit::widened;
-use super::gather::one_hot_of;
+use super::gather::hot;
 use super::support::{Op, op};
 use crate::error::Result;
 use crate::graph::{Attr, Node, NodeId, TensorRef};
@@ -16,8 +16,8 @@ use crate::tensor::{Constant, DType};
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
-    op("Bincount", bincount, "OneHot, ReduceSum"),
-    op("DenseBincount", bincount, "OneHot, ReduceSum"),
+    op("Bincount", bincount, "Range, Equal, Mul, ReduceSum"),
+    op("DenseBincount", bincount, "Range, Equal, Mul, ReduceSum"),
     op("InvertPermutation", invert_permutation, "Range, ScatterElements"),
     op("ListDiff", list_diff, "Equal, ReduceMax, NonZero, Gather"),
     op("ReverseSequence", reverse_sequence, "ReverseSequence"),
@@ -87,11 +87,13 @@ fn reverse_sequence(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()
     let (time, batch) = (axis("seq_dim"), axis("batch_dim"));
     let lengths = cx.in_tensorflow_layout(lengths)?;
     let lengths = cx.cast(node, lengths, DType::Int64);
-    // To reverse no element is to reverse one; ONNX Runtime leaves rows of length 0 unwritten.
-    let one = cx.vector(node, "one", &[1]);
-    let lengths = cx.step(node, "lengths", "Max", vec![lengths, one], vec![]);
     let is_direct = time < 2 && batch < 2 && time != batch;
     let name = cx.in_tensorflow_layout(input)?;
+    // To reverse no element is to reverse one, if there is one; ONNX Runtime leaves rows of length 0 unwritten.
+    let one = cx.vector(node, "one", &[1]);
+    let lengths = cx.step(node, "at_least_one", "Max", vec![lengths, one], vec![]);
+    let length = cx.length_of(node, &name, time as i64);
+    let lengths = cx.step(node, "lengths", "Min", vec![lengths, length], vec![]);
     let layout = Layout::tensorflow(rank);
     let attributes = |time: usize, batch: usize| {
         vec![("time_axis", Attribute::Int(time as i64)), ("batch_axis", Attribute::Int(batch as i64))]
@@ -239,12 +241,15 @@ fn top_k(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
 
 /// How many boundaries are no greater than each element.
 fn bucketize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let boundaries = match node.attrs.get("boundaries") {
-        Some(Attr::Floats(boundaries)) => boundaries.as_slice(),
-        _ => &[],
-    };
     let input = cx.input_of(node, 0)?;
     let name = cx.in_tensorflow_layout(input)?;
+    let Some(Attr::Floats(boundaries)) = node.attrs.get("boundaries") else {
+        // An empty list; all that is below its first element is all.
+        let zero = cx.scalar(node, "zero", DType::Int32, 0.0);
+        let shape = cx.step(node, "shape", "Shape", vec![name], vec![]);
+        cx.emit((id, node), "Expand", vec![zero, shape], Layout::tensorflow_of(cx.shape(input)), vec![]);
+        return Ok(());
+    };
     let boundaries = Constant::from_f32(vec![boundaries.len()], boundaries);
     let mut boundaries = cx.initializer(&format!("{}/boundaries", node.name), boundaries, &[]);
     // As in C++, integers are compared as float32, and float32 as float64 with float64.
@@ -315,17 +320,13 @@ fn bincount(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let size = cx.in_tensorflow_layout(size)?;
     let size = cx.cast(node, size, DType::Int64);
     let depth = cx.step(node, "depth", "Reshape", vec![size, flat.clone()], vec![]);
-    let off_on = {
-        let (off, on) = (cx.scalar(node, "off", computed, 0.0), cx.scalar(node, "on", computed, 1.0));
-        let [off, on] =
-            [off, on].map(|name| cx.step(node, "value", "Reshape", vec![name, flat.clone()], vec![]));
-        cx.step(node, "values", "Concat", vec![off, on], vec![("axis", Attribute::Int(0))])
-    };
     let numbers_shape = cx.step(node, "shape", "Shape", vec![name.clone()], vec![]);
-    let attributes = vec![("axis", Attribute::Int(-1))];
-    let mut hot = one_hot_of(cx, node, [name, depth, off_on], None, attributes);
+    let is_hot = hot(cx, node, [name, depth], (None, 0));
+    let mut hot = cx.cast(node, is_hot, computed);
+    // Whether a number occurs does not depend on its weight.
+    let is_binary = node.bool("binary_output", false);
     let weights_shape = cx.shape(weights).fully_known();
-    if weights_shape.as_ref().is_none_or(|dims| !dims.contains(&0)) {
+    if !is_binary && weights_shape.as_ref().is_none_or(|dims| !dims.contains(&0)) {
         let is_open = weights_shape.is_none();
         let mut weights = cx.in_tensorflow_layout(weights)?;
         if dtype != computed {
@@ -355,7 +356,7 @@ fn bincount(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let axes = cx.vector(node, "axes", &[if is_flattened { 0 } else { rank as i64 - 1 }]);
     let keep = vec![("keepdims", Attribute::Int(0))];
     let mut counts = cx.step(node, "counts", "ReduceSum", vec![hot, axes], keep);
-    if node.bool("binary_output", false) {
+    if is_binary {
         counts = cx.cast(node, counts, DType::Bool);
     }
     let layout = Layout::tensorflow_of(cx.shape(id.into()));

@@ -56,7 +56,11 @@ fn resize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let size = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
     let size = match cx.known_integers(node, 1)? {
         Some(size) => cx.vector(node, "size", &size),
-        None => cx.cast(node, size, DType::Int64),
+        None => {
+            // That there are two of them is said, since shape inference needs to know.
+            let (size, two) = (cx.cast(node, size, DType::Int64), cx.vector(node, "two", &[2]));
+            cx.step(node, "size", "Reshape", vec![size, two], vec![])
+        }
     };
     // From opset 18 on the sizes of some axes could be given alone; ONNX Runtime does not take them everywhere.
     let shape = cx.step(node, "shape", "Shape", vec![name.clone()], vec![]);
