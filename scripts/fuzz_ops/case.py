@@ -137,7 +137,8 @@ class Case:
         for tensor in tensors:
             tensor.is_read = True
         results = results if isinstance(results, (list, tuple)) else [results]
-        results = [result.numpy() for result in results]
+        # A copy, since TensorFlow may compute the next result in the place of this one.
+        results = [np.array(result.numpy()) for result in results]
         if sum(result.size for result in results) > 200_000:
             raise Refused(f"{name}: too large")
         rounded = max([int(rounds), *(tensor.rounded for tensor in tensors)])

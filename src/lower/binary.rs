@@ -30,21 +30,21 @@ pub const OPS: &[Op] = &[
     op("Greater", compare, "Greater"),
     op("GreaterEqual", compare, "GreaterOrEqual"),
     op("Invert", invert, "BitwiseNot").since(18),
-    op("LeftShift", shift, "Max, Min, Gather, Mul"),
+    op("LeftShift", shift, "Where, Gather, Mul"),
     op("Less", compare, "Less"),
     op("LessEqual", compare, "LessOrEqual"),
     op("LogicalAnd", direct, "And"),
     op("LogicalOr", direct, "Or"),
     op("LogicalXor", direct, "Xor"),
-    op("Maximum", direct, "Max"),
-    op("Minimum", direct, "Min"),
+    op("Maximum", extreme, "Max, Greater, Where"),
+    op("Minimum", extreme, "Min, Less, Where"),
     op("Mod", truncate_mod, "Mod"),
     op("Mul", direct, "Mul"),
     op("MulNoNan", mul_no_nan, "Mul, Equal, Where"),
     op("NotEqual", compare, "Equal, Not"),
     op("Pow", direct, "Pow"),
     op("RealDiv", direct, "Div"),
-    op("RightShift", shift, "Max, Min, Gather, Mod, Sub, Div"),
+    op("RightShift", shift, "Where, Gather, Mod, Sub, Div"),
     op("Select", select, "Where, Unsqueeze"),
     op("SelectV2", select, "Where"),
     op("SquaredDifference", squared_difference, "Sub, Mul"),
@@ -123,6 +123,21 @@ fn direct(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     Ok(())
 }
 
+/// The greater or the less of two. ONNX Runtime compares int64 for that as if half of their bits had a sign of their own
+/// (2147483648 is less than 8), but not where it is asked which is less.
+fn extreme(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b, layout) = pair(cx, id, node)?;
+    let is_greatest = node.op == "Maximum";
+    if cx.dtype(id.into()) != DType::Int64 {
+        cx.emit((id, node), if is_greatest { "Max" } else { "Min" }, vec![a, b], layout, vec![]);
+        return Ok(());
+    }
+    let order = if is_greatest { "Greater" } else { "Less" };
+    let first = cx.step(node, "is_first", order, vec![a.clone(), b.clone()], vec![]);
+    cx.emit((id, node), "Where", vec![first, a, b], layout, vec![]);
+    Ok(())
+}
+
 fn invert(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
     cx.emit((id, node), "BitwiseNot", vec![name], layout, vec![]);
@@ -184,7 +199,7 @@ fn squared_difference(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<
     Ok(())
 }
 
-fn is_float(dtype: DType) -> bool {
+pub fn is_float(dtype: DType) -> bool {
     matches!(dtype, DType::Float32 | DType::Float64 | DType::Float16 | DType::BFloat16)
 }
 
@@ -270,8 +285,11 @@ fn shift(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         cx.initializer(&format!("{}/{what}", node.name), Constant::from_i64(vec![], &[value]), &[])
     };
     let (zero, last) = (number(cx, "zero", 0), number(cx, "last_bit", last_bit));
-    let b = cx.step(node, "at_least", "Max", vec![b, zero.clone()], vec![]);
-    let b = cx.step(node, "bits", "Min", vec![b, last.clone()], vec![]);
+    // Not by Max and Min, since ONNX Runtime takes large int64 for small ones there.
+    let is_below = cx.step(node, "is_below", "Less", vec![b.clone(), zero.clone()], vec![]);
+    let b = cx.step(node, "at_least", "Where", vec![is_below, zero.clone(), b], vec![]);
+    let is_beyond = cx.step(node, "is_beyond", "Greater", vec![b.clone(), last.clone()], vec![]);
+    let b = cx.step(node, "bits", "Where", vec![is_beyond, last.clone(), b], vec![]);
     let powers: Vec<i64> = (0..=last_bit).map(|bit| 1_i64.wrapping_shl(bit as u32)).collect();
     let powers = cx.vector(node, "powers", &powers);
     let power = cx.step(node, "power", "Gather", vec![powers, b.clone()], vec![]);

@@ -39,7 +39,7 @@ pub const OPS: &[Op] = &[
     op("LogicalNot", same, "Not"),
     op("Neg", same, "Neg"),
     op("Reciprocal", same, "Reciprocal"),
-    op("Relu", same, "Relu"),
+    op("Relu", relu, "Relu"),
     op("Relu6", relu6, "Clip"),
     op("Rint", same, "Round"),
     op("Round", round, "Round"),
@@ -79,8 +79,31 @@ fn float_only(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     Ok(())
 }
 
+/// Numbers held above a bound, and below another where there is one. ONNX Runtime takes large int64 for small ones in Relu
+/// and Clip.
+fn hold_int64(cx: &mut Lowering<'_>, id: NodeId, node: &Node, bounds: &[(&'static str, f64)]) -> Result<()> {
+    let (mut name, layout) = cx.stored(cx.input_of(node, 0)?)?;
+    for &(order, bound) in bounds {
+        let bound = cx.scalar(node, "bound", DType::Int64, bound);
+        let is_beyond = cx.step(node, "is_beyond", order, vec![name.clone(), bound.clone()], vec![]);
+        name = cx.step(node, "held", "Where", vec![is_beyond, bound, name], vec![]);
+    }
+    cx.emit((id, node), "Identity", vec![name], layout, vec![]);
+    Ok(())
+}
+
+fn relu(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    match cx.dtype(id.into()) {
+        DType::Int64 => hold_int64(cx, id, node, &[("Less", 0.0)]),
+        _ => same(cx, id, node),
+    }
+}
+
 fn relu6(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let dtype = cx.dtype(id.into());
+    if dtype == DType::Int64 {
+        return hold_int64(cx, id, node, &[("Less", 0.0), ("Greater", 6.0)]);
+    }
     let bound = |cx: &mut Lowering<'_>, what: &str, value| {
         // All of a type share their bounds.
         let constant = crate::tensor::Constant::scalar(dtype, value);

@@ -4,6 +4,7 @@
 //! TensorFlow's API documentation; Reduce*, ArgMax, CumSum and Softmax in <https://onnx.ai/onnx/operators/>.
 
 use super::Layout;
+use super::binary::is_float;
 use super::context::Lowering;
 use super::emit::{axes_input_since, widened};
 use super::support::{Op, op};
@@ -46,6 +47,33 @@ fn any(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     reduce(cx, id, node, "ReduceSum", Some(DType::Int64))
 }
 
+/// What TensorFlow makes of no elements where ONNX does not say, or ONNX Runtime computes something else: of a reduction along
+/// an axis that is known to have none.
+fn of_nothing(cx: &Lowering<'_>, id: NodeId, node: &Node, axes: Option<&[i64]>) -> Result<Option<f64>> {
+    let shape = cx.shape(cx.input_of(node, 0)?);
+    let (Some(axes), Some(rank)) = (axes, shape.rank()) else { return Ok(None) };
+    let is_empty = axes.iter().any(|axis| shape.dim(axis.rem_euclid(rank.max(1) as i64) as usize) == Some(0));
+    if !is_empty || cx.shape(id.into()).fully_known().is_none() {
+        return Ok(None);
+    }
+    let dtype = cx.dtype(id.into());
+    let (least, greatest) = match dtype {
+        DType::Int64 => (i64::MIN as f64, i64::MAX as f64),
+        DType::Int32 => (f64::from(i32::MIN), f64::from(i32::MAX)),
+        DType::Int16 => (f64::from(i16::MIN), f64::from(i16::MAX)),
+        DType::Int8 => (f64::from(i8::MIN), f64::from(i8::MAX)),
+        DType::UInt8 => (0.0, f64::from(u8::MAX)),
+        dtype if is_float(dtype) => (f64::NEG_INFINITY, f64::INFINITY),
+        _ => return Ok(None),
+    };
+    Ok(match node.op.as_str() {
+        "Max" => Some(least),
+        "Min" => Some(greatest),
+        "Mean" if is_float(dtype) => Some(f64::NAN),
+        _ => None,
+    })
+}
+
 /// A reduction along axes, wherever they are stored, computed as another type where one is named.
 fn reduce(
     cx: &mut Lowering<'_>,
@@ -63,6 +91,14 @@ fn reduce(
         }
         let (name, layout) = cx.stored(input)?;
         cx.emit((id, node), "Abs", vec![name], layout, vec![]);
+        return Ok(());
+    }
+    if let Some(value) = of_nothing(cx, id, node, axes.as_deref())? {
+        let dims = cx.shape(id.into()).fully_known().unwrap_or_default();
+        let dims: Vec<i64> = dims.iter().map(|&dim| dim as i64).collect();
+        let (value, shape) = (cx.scalar(node, "of_nothing", cx.dtype(id.into()), value), cx.vector(node, "shape", &dims));
+        let layout = Layout::tensorflow(dims.len());
+        cx.emit((id, node), "Expand", vec![value, shape], layout, vec![]);
         return Ok(());
     }
     let (mut name, inputs_axes, attribute_axes, kept_layout) = match (axes, cx.shape(input).rank()) {
