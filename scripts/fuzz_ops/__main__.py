@@ -98,7 +98,7 @@ def main():
     graphs = sum(counts.values()) - counts["not defined"]
     print(
         f"seeds from {first}: {graphs} graphs, {len(ops)} ops; {counts['agree']} agree, {counts['refused']} refused, "
-        f"{counts['not run']} without a kernel in ONNX Runtime, {counts['DISAGREE']} disagree; {counts['not defined']} not defined by TensorFlow"
+        f"{counts['not run']} not run by ONNX Runtime, {counts['DISAGREE']} disagree; {counts['not defined']} not defined by TensorFlow"
     )
     return int(counts["DISAGREE"] > 0 or counts["agree"] == 0)
 

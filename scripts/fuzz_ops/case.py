@@ -115,6 +115,12 @@ class Case:
         value = values.elements(self.rng, dtype, dims, kind)
         return self.constant(value) if self.chance(0.1) else self.feed(value)
 
+    def without_nan(self, tensor):
+        """The tensor, or another one where it has a NaN, of which TensorFlow or ONNX says nothing."""
+        if tensor.value.dtype.kind != "f" or not np.isnan(tensor.value).any():
+            return tensor
+        return self.feed(np.where(np.isnan(tensor.value), 2, tensor.value).astype(tensor.value.dtype))
+
     def like(self, tensor, kind="any", exact=False):
         """A second operand: of the same type, and of a shape that broadcasts with the first."""
         dims = [1 if self.chance(0.25) else dim for dim in tensor.shape]

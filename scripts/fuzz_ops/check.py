@@ -1,6 +1,7 @@
 """One case: built, executed by TensorFlow, converted, executed by ONNX Runtime, and compared."""
 
 import os
+import re
 import subprocess
 
 import arrays
@@ -17,6 +18,17 @@ TOLERANCES = [
     {"float16": 1e-3, "float32": 1e-6, "float64": 1e-12},
     {"float16": 1e-2, "float32": 2e-4, "float64": 1e-8},
     {"float16": 1e-2, "float32": 3e-3, "float64": 2e-4},
+]
+
+# What ONNX Runtime refuses of models that are right, by what it says.
+FAULTS = [
+    # Its optimizer moves a Transpose behind a Resize that then cannot be computed.
+    "'Cubic' mode only supports",
+    # A convolution of images that are smaller than its filter: TensorFlow's result has no elements.
+    "running Conv node.*Invalid input shape",
+    # Its optimizer joins a product with a Transpose, and forgets how no matrices broadcast.
+    "running FusedMatMul node.*cannot broadcast",
+    "NOT_IMPLEMENTED",
 ]
 
 onnxruntime.set_default_logger_severity(4)
@@ -39,7 +51,7 @@ def build(seed, only=None):
 
 
 def check(seed, only, binary, folder, say=lambda stage: None):
-    """The outcome of a case and a sentence: "agree", "refused", "not run" (ONNX Runtime has no kernel for a type),
+    """The outcome of a case and a sentence: "agree", "refused", "not run" (ONNX Runtime has no kernel for a type, or a fault),
     "not defined" (TensorFlow itself refuses) or "DISAGREE". What is needed to repeat it stays in `folder`."""
     say("TensorFlow")
     try:
@@ -90,7 +102,7 @@ def run(model, feeds, results):
 def compare(got, results):
     if isinstance(got, Exception):
         message = str(got).replace("\n", " ")[:400]
-        return ("not run" if "NOT_IMPLEMENTED" in message else "DISAGREE"), message
+        return ("not run" if any(re.search(fault, message) for fault in FAULTS) else "DISAGREE"), message
     for (name, tensor), actual in zip(results.items(), got):
         want, actual = tensor.value, np.asarray(actual)
         if want.dtype != actual.dtype:

@@ -49,6 +49,13 @@ def unary(name):
 
     def make(case):
         x = case.tensor(dtypes, kind="special" if rounds else "any", exact=jumps)
+        if rounds and x.rounded and x.dtype == "float16":
+            # Three digits, of which another function would leave none.
+            x = case.feed(np.ones(x.shape, np.float16))
+        # What ONNX Runtime computes otherwise than ONNX says: docs/ops.md.
+        x = case.without_nan(x) if name in ("Erf", "Erfc") else x
+        if name == "Atanh" and np.isinf(x.value).any():
+            x = case.feed(np.zeros(x.shape, x.dtype))
         return case.op(name, 2 if name in SINGLE and x.dtype == "float64" else rounds, **{ARGUMENT.get(name, "x"): x})
 
     return make

@@ -211,9 +211,16 @@ fn floor_div(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         cx.emit((id, node), "Floor", vec![quotient], layout, vec![]);
         return Ok(());
     }
+    let is_small = is_small_integer(cx.dtype(id.into()));
+    let [a, b] = [a, b].map(|name| if is_small { cx.cast(node, name, DType::Int32) } else { name });
     let rest = cx.step(node, "rest", "Mod", vec![a.clone(), b.clone()], vec![]);
     let even = cx.step(node, "even", "Sub", vec![a, rest], vec![]);
-    cx.emit((id, node), "Div", vec![even, b], layout, vec![]);
+    if is_small {
+        let quotient = cx.step(node, "quotient", "Div", vec![even, b], vec![]);
+        cx.emit_cast((id.into(), node), quotient, layout);
+    } else {
+        cx.emit((id, node), "Div", vec![even, b], layout, vec![]);
+    }
     Ok(())
 }
 
@@ -265,8 +272,7 @@ fn small_integers(
 
 fn truncate_mod(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let (a, b, layout) = pair(cx, id, node)?;
-    cx.emit((id, node), "Mod", vec![a, b], layout, vec![("fmod", Attribute::Int(1))]);
-    Ok(())
+    small_integers(cx, (id, node), "Mod", [a, b], layout, vec![("fmod", Attribute::Int(1))])
 }
 
 /// ONNX shifts unsigned integers only: a shift to the left multiplies by a power of two, one to the right divides by it

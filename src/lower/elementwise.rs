@@ -3,7 +3,9 @@
 //! Sources: `tf.math` and `tf.nn` in TensorFlow's API documentation; the operators of the same names in
 //! <https://onnx.ai/onnx/operators/>.
 
+use super::binary::is_float;
 use super::context::Lowering;
+use super::emit::widened;
 use super::support::{Op, op};
 use crate::error::Result;
 use crate::graph::{Node, NodeId};
@@ -79,30 +81,32 @@ fn float_only(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     Ok(())
 }
 
-/// Numbers held above a bound, and below another where there is one. ONNX Runtime takes large int64 for small ones in Relu
-/// and Clip.
-fn hold_int64(cx: &mut Lowering<'_>, id: NodeId, node: &Node, bounds: &[(&'static str, f64)]) -> Result<()> {
-    let (mut name, layout) = cx.stored(cx.input_of(node, 0)?)?;
+/// Integers held above a bound, and below another where there is one. ONNX has no Relu of integers below opset 14, nor of those
+/// without a sign, and ONNX Runtime takes large int64 for small ones in Relu and Clip.
+fn hold_integers(cx: &mut Lowering<'_>, id: NodeId, node: &Node, bounds: &[(&'static str, f64)]) -> Result<()> {
+    let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
+    let dtype = widened(cx.dtype(id.into()));
+    let mut name = if dtype == cx.dtype(id.into()) { name } else { cx.cast(node, name, dtype) };
     for &(order, bound) in bounds {
-        let bound = cx.scalar(node, "bound", DType::Int64, bound);
+        let bound = cx.scalar(node, "bound", dtype, bound);
         let is_beyond = cx.step(node, "is_beyond", order, vec![name.clone(), bound.clone()], vec![]);
         name = cx.step(node, "held", "Where", vec![is_beyond, bound, name], vec![]);
     }
-    cx.emit((id, node), "Identity", vec![name], layout, vec![]);
+    cx.emit_cast((id.into(), node), name, layout);
     Ok(())
 }
 
 fn relu(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     match cx.dtype(id.into()) {
-        DType::Int64 => hold_int64(cx, id, node, &[("Less", 0.0)]),
-        _ => same(cx, id, node),
+        dtype if is_float(dtype) => same(cx, id, node),
+        _ => hold_integers(cx, id, node, &[("Less", 0.0)]),
     }
 }
 
 fn relu6(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let dtype = cx.dtype(id.into());
-    if dtype == DType::Int64 {
-        return hold_int64(cx, id, node, &[("Less", 0.0), ("Greater", 6.0)]);
+    if !is_float(dtype) {
+        return hold_integers(cx, id, node, &[("Less", 0.0), ("Greater", 6.0)]);
     }
     let bound = |cx: &mut Lowering<'_>, what: &str, value| {
         // All of a type share their bounds.

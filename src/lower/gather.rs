@@ -60,7 +60,12 @@ fn gather(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     // With batch axes: the axis goes behind them, and each index names a place on it.
     let (rank, places_rank) = (cx.rank(node, data)?, cx.rank(node, indices)?);
     let axis = axis.rem_euclid(rank.max(1) as i64) as usize;
-    let batch = batch_dims.rem_euclid(places_rank.max(1) as i64 + 1) as usize;
+    let batch = if batch_dims < 0 { batch_dims + places_rank as i64 } else { batch_dims };
+    let batch = usize::try_from(batch).map_err(|_| node.error("it has more batch axes than its indices"))?;
+    if batch == 0 {
+        cx.emit((id, node), "Gather", vec![name, places], layout, vec![("axis", Attribute::Int(axis as i64))]);
+        return Ok(());
+    }
     if batch > axis || batch > places_rank {
         return Err(node.error("its batch axes do not come before its axis"));
     }

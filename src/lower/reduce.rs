@@ -132,7 +132,12 @@ fn reduce(
             let axes = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
             let axes = cx.cast(node, axes, DType::Int64);
             let flat = cx.vector(node, "flat", &[-1]);
-            let axes = cx.step(node, "axes", "Reshape", vec![axes, flat], vec![]);
+            let mut axes = cx.step(node, "axes", "Reshape", vec![axes, flat], vec![]);
+            if let Some(rank) = cx.shape(input).rank() {
+                // ONNX Runtime mistakes axes that are counted from the end where there are no elements.
+                let rank = cx.vector(node, "rank", &[rank as i64]);
+                axes = cx.step(node, "axes_from_front", "Mod", vec![axes, rank], vec![]);
+            }
             (name, Some(axes), None, Layout::tensorflow_of(cx.shape(id.into())))
         }
     };
