@@ -56,7 +56,10 @@ fn arithmetic(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
                 "Div" | "RealDiv" => a / b,
                 "FloorDiv" => (a / b).floor(),
                 "TruncateDiv" => (a / b).trunc(),
-                "FloorMod" => a - (a / b).floor() * b,
+                "FloorMod" => match a % b {
+                    rest if rest != 0.0 && (rest < 0.0) != (b < 0.0) => rest + b,
+                    rest => rest,
+                },
                 "Maximum" => {
                     if a.is_nan() || a > b {
                         a
@@ -187,7 +190,8 @@ fn unary(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     }])
 }
 
-/// Numbers lose their fraction and wrap around, as in C.
+/// Numbers lose their fraction and wrap around, as in C, which leaves open what becomes of a fraction beyond the integers of
+/// the type, and of NaN.
 fn cast(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     macro_rules! to {
         ($a:ident, $zero:expr) => {
@@ -202,7 +206,16 @@ fn cast(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
             }
         };
     }
+    let (least, greatest) = match node.dtype("DstT")? {
+        DType::Int32 => (f64::from(i32::MIN) - 1.0, f64::from(i32::MAX) + 1.0),
+        DType::Int64 => ((i64::MIN as f64).next_down(), i64::MAX as f64),
+        DType::UInt8 => (-1.0, 256.0),
+        _ => (f64::NEG_INFINITY, f64::INFINITY),
+    };
+    let is_open = |a: f64| least.is_finite() && !(a > least && a < greatest);
     Some(vec![match inputs {
+        [Tensor::Float32(a)] if a.iter().any(|&a| is_open(f64::from(a))) => return None,
+        [Tensor::Float64(a)] if a.iter().any(|&a| is_open(a)) => return None,
         [Tensor::Float32(a)] => to!(a, 0.0),
         [Tensor::Float64(a)] => to!(a, 0.0),
         [Tensor::Int32(a)] => to!(a, 0),

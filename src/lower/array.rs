@@ -148,6 +148,9 @@ pub fn reshape(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
             cx.vector(node, "shape", &dims)
         }
         None => {
+            if cx.opset() >= 14 {
+                attributes.push(("allowzero", Attribute::Int(1)));
+            }
             let shape = cx.in_tensorflow_layout(target)?;
             cx.cast(node, shape, DType::Int64)
         }

@@ -10,15 +10,15 @@ use super::emit::widened;
 use super::support::{Op, op};
 use crate::error::Result;
 use crate::graph::{Node, NodeId, TensorRef};
-use crate::onnx::Attribute;
-use crate::tensor::DType;
+use crate::onnx::{Attribute, Attributes};
+use crate::tensor::{Constant, DType};
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
     op("Add", direct, "Add"),
     op("AddN", add_n, "Add"),
     op("AddV2", direct, "Add"),
-    op("Atan2", atan2, "Div, Atan, Less, Where, Add, IsNaN"),
+    op("Atan2", atan2, "Abs, Reciprocal, Less, Div, Equal, Where, Atan, Sub, Neg, IsNaN"),
     op("BitwiseAnd", direct, "BitwiseAnd").since(18),
     op("BitwiseOr", direct, "BitwiseOr").since(18),
     op("BitwiseXor", direct, "BitwiseXor").since(18),
@@ -26,25 +26,25 @@ pub const OPS: &[Op] = &[
     op("DivNoNan", div_no_nan, "Div, Equal, Where"),
     op("Equal", compare, "Equal"),
     op("FloorDiv", floor_div, "Div, Floor, Mod, Sub"),
-    op("FloorMod", floor_mod, "Mod, Div, Floor, Mul, Sub"),
+    op("FloorMod", floor_mod, "Mod, Less, Xor, Add, Equal, Where"),
     op("Greater", compare, "Greater"),
     op("GreaterEqual", compare, "GreaterOrEqual"),
     op("Invert", invert, "BitwiseNot").since(18),
-    op("LeftShift", shift, "Pow, Mul"),
+    op("LeftShift", shift, "Where, Gather, Mul"),
     op("Less", compare, "Less"),
     op("LessEqual", compare, "LessOrEqual"),
     op("LogicalAnd", direct, "And"),
     op("LogicalOr", direct, "Or"),
     op("LogicalXor", direct, "Xor"),
-    op("Maximum", direct, "Max"),
-    op("Minimum", direct, "Min"),
+    op("Maximum", extreme, "Max, Greater, Where"),
+    op("Minimum", extreme, "Min, Less, Where"),
     op("Mod", truncate_mod, "Mod"),
     op("Mul", direct, "Mul"),
     op("MulNoNan", mul_no_nan, "Mul, Equal, Where"),
     op("NotEqual", compare, "Equal, Not"),
     op("Pow", direct, "Pow"),
     op("RealDiv", direct, "Div"),
-    op("RightShift", shift, "Pow, Mod, Sub, Div"),
+    op("RightShift", shift, "Where, Gather, Mod, Sub, Div"),
     op("Select", select, "Where, Unsqueeze"),
     op("SelectV2", select, "Where"),
     op("SquaredDifference", squared_difference, "Sub, Mul"),
@@ -60,7 +60,7 @@ fn operands(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<(Vec<Strin
     let ranks: Option<Vec<usize>> = node.inputs.iter().map(|&input| cx.shape(input).rank()).collect();
     let layout = match ranks.and(cx.shape(id.into()).rank()) {
         Some(rank) => common_layout(cx, &node.inputs, rank),
-        None => Layout::tensorflow(0),
+        None => Layout::tensorflow_of(cx.shape(id.into())),
     };
     let names: Result<Vec<String>> =
         node.inputs.iter().map(|&input| broadcast_input(cx, node, input, &layout)).collect();
@@ -115,7 +115,26 @@ fn operator(node: &Node) -> &'static str {
 
 fn direct(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let (a, b, layout) = pair(cx, id, node)?;
-    cx.emit((id, node), operator(node), vec![a, b], layout, vec![]);
+    let operator = operator(node);
+    if matches!(operator, "Add" | "Sub" | "Mul" | "Div") {
+        return small_integers(cx, (id, node), operator, [a, b], layout, vec![]);
+    }
+    cx.emit((id, node), operator, vec![a, b], layout, vec![]);
+    Ok(())
+}
+
+/// The greater or the less of two. ONNX Runtime compares int64 for that as if half of their bits had a sign of their own
+/// (2147483648 is less than 8), but not where it is asked which is less.
+fn extreme(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b, layout) = pair(cx, id, node)?;
+    let is_greatest = node.op == "Maximum";
+    if cx.dtype(id.into()) != DType::Int64 {
+        cx.emit((id, node), if is_greatest { "Max" } else { "Min" }, vec![a, b], layout, vec![]);
+        return Ok(());
+    }
+    let order = if is_greatest { "Greater" } else { "Less" };
+    let first = cx.step(node, "is_first", order, vec![a.clone(), b.clone()], vec![]);
+    cx.emit((id, node), "Where", vec![first, a, b], layout, vec![]);
     Ok(())
 }
 
@@ -152,7 +171,11 @@ fn add_n(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     if let [only] = node.inputs[..] {
         return cx.alias(id.into(), only);
     }
-    let (names, layout) = operands(cx, id, node)?;
+    let (mut names, layout) = operands(cx, id, node)?;
+    let dtype = cx.dtype(id.into());
+    if is_small_integer(dtype) {
+        names = names.into_iter().map(|name| cx.cast(node, name, DType::Int32)).collect();
+    }
     let mut names = names.into_iter();
     let (Some(mut sum), Some(last)) = (names.next(), names.next_back()) else {
         return Err(node.error("it has no inputs"));
@@ -160,7 +183,12 @@ fn add_n(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     for name in names {
         sum = cx.step(node, "sum", "Add", vec![sum, name], vec![]);
     }
-    cx.emit((id, node), "Add", vec![sum, last], layout, vec![]);
+    if is_small_integer(dtype) {
+        let sum = cx.step(node, "sum", "Add", vec![sum, last], vec![]);
+        cx.emit_cast((id.into(), node), sum, layout);
+    } else {
+        cx.emit((id, node), "Add", vec![sum, last], layout, vec![]);
+    }
     Ok(())
 }
 
@@ -171,7 +199,7 @@ fn squared_difference(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<
     Ok(())
 }
 
-fn is_float(dtype: DType) -> bool {
+pub fn is_float(dtype: DType) -> bool {
     matches!(dtype, DType::Float32 | DType::Float64 | DType::Float16 | DType::BFloat16)
 }
 
@@ -183,45 +211,110 @@ fn floor_div(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         cx.emit((id, node), "Floor", vec![quotient], layout, vec![]);
         return Ok(());
     }
+    let is_small = is_small_integer(cx.dtype(id.into()));
+    let [a, b] = [a, b].map(|name| if is_small { cx.cast(node, name, DType::Int32) } else { name });
     let rest = cx.step(node, "rest", "Mod", vec![a.clone(), b.clone()], vec![]);
     let even = cx.step(node, "even", "Sub", vec![a, rest], vec![]);
-    cx.emit((id, node), "Div", vec![even, b], layout, vec![]);
+    if is_small {
+        let quotient = cx.step(node, "quotient", "Div", vec![even, b], vec![]);
+        cx.emit_cast((id.into(), node), quotient, layout);
+    } else {
+        cx.emit((id, node), "Div", vec![even, b], layout, vec![]);
+    }
     Ok(())
 }
 
-/// ONNX's Mod of integers has the sign of the divisor, as TensorFlow's; of floats it has that of the dividend.
+/// ONNX's Mod of integers has the sign of the divisor, as TensorFlow's; of floats it has that of the dividend, so that the
+/// divisor is added where the signs differ.
+///
+/// Source: `google_floor_fmod` in `tensorflow/core/kernels/cwise_ops.h`.
 fn floor_mod(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let (a, b, layout) = pair(cx, id, node)?;
-    if !is_float(cx.dtype(id.into())) {
-        cx.emit((id, node), "Mod", vec![a, b], layout, vec![]);
-        return Ok(());
+    let dtype = cx.dtype(id.into());
+    if !is_float(dtype) {
+        return small_integers(cx, (id, node), "Mod", [a, b], layout, vec![]);
     }
-    let quotient = cx.step(node, "quotient", "Div", vec![a.clone(), b.clone()], vec![]);
-    let floor = cx.step(node, "floor", "Floor", vec![quotient], vec![]);
-    let product = cx.step(node, "product", "Mul", vec![floor, b], vec![]);
-    cx.emit((id, node), "Sub", vec![a, product], layout, vec![]);
+    let zero = cx.scalar(node, "zero", dtype, 0.0);
+    let rest = cx.step(node, "rest", "Mod", vec![a, b.clone()], vec![("fmod", Attribute::Int(1))]);
+    let [low_rest, low_divisor] = [&rest, &b]
+        .map(|name| cx.step(node, "is_negative", "Less", vec![name.clone(), zero.clone()], vec![]));
+    let differ = cx.step(node, "signs_differ", "Xor", vec![low_rest, low_divisor], vec![]);
+    let sum = cx.step(node, "sum", "Add", vec![rest.clone(), b], vec![]);
+    let chosen = cx.step(node, "chosen", "Where", vec![differ, sum, rest.clone()], vec![]);
+    let is_even = cx.step(node, "is_even", "Equal", vec![rest.clone(), zero], vec![]);
+    cx.emit((id, node), "Where", vec![is_even, rest, chosen], layout, vec![]);
+    Ok(())
+}
+
+fn is_small_integer(dtype: DType) -> bool {
+    matches!(dtype, DType::Int8 | DType::UInt8 | DType::Int16 | DType::UInt16)
+}
+
+/// An operator on two values that ONNX Runtime, and ONNX below opset 14, do not have for integers of less than 32 bits.
+fn small_integers(
+    cx: &mut Lowering<'_>,
+    (id, node): (NodeId, &Node),
+    operator: &'static str,
+    operands: [String; 2],
+    layout: Layout,
+    attributes: Attributes,
+) -> Result<()> {
+    let dtype = cx.dtype(id.into());
+    if is_small_integer(dtype) {
+        let operands = operands.map(|name| cx.cast(node, name, DType::Int32));
+        let value = cx.step(node, "int32", operator, operands.to_vec(), attributes);
+        cx.emit_cast((id.into(), node), value, layout);
+    } else {
+        cx.emit((id, node), operator, operands.to_vec(), layout, attributes);
+    }
     Ok(())
 }
 
 fn truncate_mod(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let (a, b, layout) = pair(cx, id, node)?;
-    cx.emit((id, node), "Mod", vec![a, b], layout, vec![("fmod", Attribute::Int(1))]);
-    Ok(())
+    small_integers(cx, (id, node), "Mod", [a, b], layout, vec![("fmod", Attribute::Int(1))])
 }
 
 /// ONNX shifts unsigned integers only: a shift to the left multiplies by a power of two, one to the right divides by it
-/// and rounds down.
+/// and rounds down. Shifts are held between 0 and the number of bits less one, as TensorFlow's kernels do.
+///
+/// Source: `left_shift_op` and `right_shift_op` in `tensorflow/core/kernels/cwise_ops.h`.
 fn shift(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let (a, b, layout) = pair(cx, id, node)?;
+    let dtype = cx.dtype(id.into());
+    let last_bit = match dtype.size() {
+        Some(size) if dtype != DType::UInt64 => size as i64 * 8 - 1,
+        _ => return Err(node.error(format!("it shifts {dtype}, which int64 cannot hold"))),
+    };
     let [a, b] = [a, b].map(|name| cx.cast(node, name, DType::Int64));
-    let two = cx.scalar(node, "two", DType::Int64, 2.0);
-    let power = cx.step(node, "power", "Pow", vec![two, b], vec![]);
+    let number = |cx: &mut Lowering<'_>, what: &str, value: i64| {
+        cx.initializer(&format!("{}/{what}", node.name), Constant::from_i64(vec![], &[value]), &[])
+    };
+    let (zero, last) = (number(cx, "zero", 0), number(cx, "last_bit", last_bit));
+    // Not by Max and Min, since ONNX Runtime takes large int64 for small ones there.
+    let is_below = cx.step(node, "is_below", "Less", vec![b.clone(), zero.clone()], vec![]);
+    let b = cx.step(node, "at_least", "Where", vec![is_below, zero.clone(), b], vec![]);
+    let is_beyond = cx.step(node, "is_beyond", "Greater", vec![b.clone(), last.clone()], vec![]);
+    let b = cx.step(node, "bits", "Where", vec![is_beyond, last.clone(), b], vec![]);
+    let powers: Vec<i64> = (0..=last_bit).map(|bit| 1_i64.wrapping_shl(bit as u32)).collect();
+    let powers = cx.vector(node, "powers", &powers);
+    let power = cx.step(node, "power", "Gather", vec![powers, b.clone()], vec![]);
     let shifted = if node.op == "LeftShift" {
         cx.step(node, "product", "Mul", vec![a, power], vec![])
     } else {
         let rest = cx.step(node, "rest", "Mod", vec![a.clone(), power.clone()], vec![]);
-        let even = cx.step(node, "even", "Sub", vec![a, rest], vec![]);
-        cx.step(node, "quotient", "Div", vec![even, power], vec![])
+        let even = cx.step(node, "even", "Sub", vec![a.clone(), rest], vec![]);
+        let quotient = cx.step(node, "quotient", "Div", vec![even, power], vec![]);
+        if last_bit < 63 {
+            quotient
+        } else {
+            // 2 to the 63rd is no int64; of such a shift the sign is left.
+            let minus_one = number(cx, "minus_one", -1);
+            let is_negative = cx.step(node, "is_negative", "Less", vec![a, zero.clone()], vec![]);
+            let sign = cx.step(node, "sign", "Where", vec![is_negative, minus_one, zero], vec![]);
+            let is_last = cx.step(node, "is_last", "Equal", vec![b, last], vec![]);
+            cx.step(node, "shifted", "Where", vec![is_last, sign, quotient], vec![])
+        }
     };
     cx.emit_cast((id.into(), node), shifted, layout);
     Ok(())
@@ -269,23 +362,46 @@ fn xlogy(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     Ok(())
 }
 
-/// The angle of a point: that of its slope, on the other side where the point lies to the left.
+/// The angle of a point, as C's `atan2` has it: that of its distances from the axes, on the other side where the point lies
+/// to the left, and mirrored where it lies below. Zeros have a side too.
 fn atan2(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let (y, x, layout) = pair(cx, id, node)?;
     let dtype = cx.dtype(id.into());
     let number = |cx: &mut Lowering<'_>, what: &str, value| cx.scalar(node, what, dtype, value);
-    let (zero, pi) = (number(cx, "zero", 0.0), number(cx, "pi", std::f64::consts::PI));
-    let minus_pi = number(cx, "minus_pi", -std::f64::consts::PI);
-    let slope = cx.step(node, "slope", "Div", vec![y.clone(), x.clone()], vec![]);
-    let angle = cx.step(node, "angle", "Atan", vec![slope], vec![]);
-    let below = cx.step(node, "below", "Less", vec![y, zero.clone()], vec![]);
-    let half_turn = cx.step(node, "half_turn", "Where", vec![below, minus_pi, pi], vec![]);
-    let turned = cx.step(node, "turned", "Add", vec![angle.clone(), half_turn], vec![]);
-    let is_left = cx.step(node, "is_left", "Less", vec![x, zero.clone()], vec![]);
-    let either = cx.step(node, "either", "Where", vec![is_left, turned, angle], vec![]);
-    // The origin has no slope, and the angle 0.
-    let origin = cx.step(node, "origin", "IsNaN", vec![either.clone()], vec![]);
-    cx.emit((id, node), "Where", vec![origin, zero, either], layout, vec![]);
+    let (zero, one) = (number(cx, "zero", 0.0), number(cx, "one", 1.0));
+    let pi = number(cx, "pi", std::f64::consts::PI);
+    let [up, across] = [&y, &x].map(|name| cx.step(node, "distance", "Abs", vec![name.clone()], vec![]));
+    // The reciprocal of a zero has its sign.
+    let is_negative = |cx: &mut Lowering<'_>, name: &str, distance: &str| {
+        let is_zero = cx.step(node, "is_zero", "Equal", vec![distance.to_owned(), zero.clone()], vec![]);
+        let reciprocal = cx.step(node, "reciprocal", "Reciprocal", vec![name.to_owned()], vec![]);
+        let signed =
+            cx.step(node, "signed", "Where", vec![is_zero.clone(), reciprocal, name.to_owned()], vec![]);
+        (cx.step(node, "is_negative", "Less", vec![signed, zero.clone()], vec![]), is_zero)
+    };
+    let (is_below, is_on_axis) = is_negative(cx, &y, &up);
+    let (is_left, _) = is_negative(cx, &x, &across);
+    let slope = cx.step(node, "slope", "Div", vec![up.clone(), across.clone()], vec![]);
+    // Two infinities, or two zeros, have no slope.
+    let is_diagonal = cx.step(node, "is_diagonal", "Equal", vec![up, across], vec![]);
+    let slope = cx.step(node, "slope", "Where", vec![is_diagonal, one, slope], vec![]);
+    let mut slope = cx.step(node, "slope", "Where", vec![is_on_axis, zero, slope], vec![]);
+    // ONNX Runtime has the angle of float32 alone.
+    let is_narrowed = dtype == DType::Float64;
+    if is_narrowed {
+        slope = cx.cast(node, slope, DType::Float32);
+    }
+    let mut angle = cx.step(node, "angle", "Atan", vec![slope], vec![]);
+    if is_narrowed {
+        angle = cx.cast(node, angle, dtype);
+    }
+    let turned = cx.step(node, "turned", "Sub", vec![pi, angle.clone()], vec![]);
+    let angle = cx.step(node, "either", "Where", vec![is_left, turned, angle], vec![]);
+    let mirrored = cx.step(node, "mirrored", "Neg", vec![angle.clone()], vec![]);
+    let angle = cx.step(node, "sided", "Where", vec![is_below, mirrored, angle], vec![]);
+    // The angle of a point on the axis does not depend on the other coordinate, unless that is NaN.
+    let is_nan = cx.step(node, "is_nan", "IsNaN", vec![x.clone()], vec![]);
+    cx.emit((id, node), "Where", vec![is_nan, x, angle], layout, vec![]);
     Ok(())
 }
 

@@ -197,6 +197,18 @@ impl<'a> Lowering<'a> {
         if layout == *target {
             return Ok(name);
         }
+        if layout.axes().len() != target.axes().len() {
+            let node = self.graph.node(tensor.node);
+            return Err(match self.shape(tensor).rank() {
+                None => {
+                    let full = self.graph.tensor_name(tensor);
+                    node.error(format!("the rank of {full} is not known")).advice("give it with --shape")
+                }
+                Some(rank) => {
+                    node.error(format!("it has {rank} axes where {} are needed", target.axes().len()))
+                }
+            });
+        }
         let key = (name.clone(), layout.permutation_to(target));
         if let Some(transposed) = self.transposed.get(&key) {
             return Ok(transposed.clone());

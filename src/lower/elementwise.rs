@@ -4,6 +4,7 @@
 //! <https://onnx.ai/onnx/operators/>.
 
 use super::Layout;
+use super::binary::is_float;
 use super::context::Lowering;
 use super::emit::widened;
 use super::support::{Op, op};
@@ -34,7 +35,7 @@ pub const OPS: &[Op] = &[
     op("Floor", same, "Floor"),
     op("Inv", same, "Reciprocal"),
     op("IsFinite", is_finite, "IsInf, IsNaN, Or, Not"),
-    op("IsInf", same, "IsInf"),
+    op("IsInf", is_infinite, "IsInf"),
     op("IsNan", same, "IsNaN"),
     op("LeakyRelu", leaky_relu, "LeakyRelu"),
     op("Log", same, "Log"),
@@ -42,7 +43,7 @@ pub const OPS: &[Op] = &[
     op("LogicalNot", same, "Not"),
     op("Neg", same, "Neg"),
     op("Reciprocal", same, "Reciprocal"),
-    op("Relu", same, "Relu"),
+    op("Relu", relu, "Relu"),
     op("Relu6", relu6, "Clip"),
     op("Rint", same, "Round"),
     op("Round", round, "Round"),
@@ -82,8 +83,38 @@ fn float_only(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     Ok(())
 }
 
+/// Integers held above a bound, and below another where there is one. ONNX has no Relu of integers below opset 14, nor of those
+/// without a sign, and ONNX Runtime takes large int64 for small ones in Relu and Clip.
+fn hold_integers(
+    cx: &mut Lowering<'_>,
+    id: NodeId,
+    node: &Node,
+    bounds: &[(&'static str, f64)],
+) -> Result<()> {
+    let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
+    let dtype = widened(cx.dtype(id.into()));
+    let mut name = if dtype == cx.dtype(id.into()) { name } else { cx.cast(node, name, dtype) };
+    for &(order, bound) in bounds {
+        let bound = cx.scalar(node, "bound", dtype, bound);
+        let is_beyond = cx.step(node, "is_beyond", order, vec![name.clone(), bound.clone()], vec![]);
+        name = cx.step(node, "held", "Where", vec![is_beyond, bound, name], vec![]);
+    }
+    cx.emit_cast((id.into(), node), name, layout);
+    Ok(())
+}
+
+fn relu(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    match cx.dtype(id.into()) {
+        dtype if is_float(dtype) => same(cx, id, node),
+        _ => hold_integers(cx, id, node, &[("Less", 0.0)]),
+    }
+}
+
 fn relu6(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let dtype = cx.dtype(id.into());
+    if !is_float(dtype) {
+        return hold_integers(cx, id, node, &[("Less", 0.0), ("Greater", 6.0)]);
+    }
     let bound = |cx: &mut Lowering<'_>, what: &str, value| {
         // All of a type share their bounds.
         let constant = crate::tensor::Constant::scalar(dtype, value);
@@ -228,8 +259,26 @@ fn log_of_one_plus(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()>
     Ok(())
 }
 
+/// Below opset 20, ONNX asks it of float32 and float64 alone; ONNX Runtime does of these anyway.
+fn infinite(cx: &mut Lowering<'_>, node: &Node, name: String) -> Result<String> {
+    let dtype = cx.dtype(cx.input_of(node, 0)?);
+    Ok(if matches!(dtype, DType::Float32 | DType::Float64) {
+        name
+    } else {
+        cx.cast(node, name, DType::Float32)
+    })
+}
+
+fn is_infinite(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
+    let name = infinite(cx, node, name)?;
+    cx.emit((id, node), "IsInf", vec![name], layout, vec![]);
+    Ok(())
+}
+
 fn is_finite(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
+    let name = infinite(cx, node, name)?;
     let infinite = cx.step(node, "infinite", "IsInf", vec![name.clone()], vec![]);
     let nan = cx.step(node, "nan", "IsNaN", vec![name], vec![]);
     let either = cx.step(node, "either", "Or", vec![infinite, nan], vec![]);

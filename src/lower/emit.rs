@@ -87,10 +87,14 @@ impl Lowering<'_> {
         self.node(&node.name, op, inputs, outputs, attributes);
     }
 
-    /// A scalar constant of a type, for the use of a node.
+    /// A scalar constant of a type, for the use of a node. Other numbers under the same name are other constants.
     pub fn scalar(&mut self, node: &Node, what: &str, dtype: DType, value: f64) -> String {
         let constant = Constant::scalar(dtype, value);
-        self.initializer(&format!("{}/{what}", node.name), constant, &[])
+        self.initializer(
+            &format!("{}/{what}", node.name),
+            constant,
+            &[dtype as usize, value.to_bits() as usize],
+        )
     }
 
     /// Adds the node that computes an output of a TensorFlow node, cast to the type that the output has.
@@ -112,6 +116,37 @@ impl Lowering<'_> {
         let name = self.output_name(tensor, &layout);
         self.node(&node.name, op, inputs, vec![name.clone()], attributes);
         self.set(tensor, Value::Computed { name, layout });
+    }
+
+    /// Whether a node computes tensors without elements alone, of known shapes: there is nothing to be computed, and
+    /// runtimes differ in what they take then.
+    pub fn is_empty(&self, id: NodeId, node: &Node) -> bool {
+        let is_empty = |port: usize| {
+            let tensor = TensorRef { node: id, port };
+            self.dtype(tensor).size().is_some()
+                && self.shape(tensor).fully_known().is_some_and(|dims| dims.contains(&0))
+        };
+        !node.inputs.is_empty()
+            && !node.op.starts_with("Placeholder")
+            && (0..node.outputs.len()).all(is_empty)
+            && !node.outputs.is_empty()
+    }
+
+    /// Makes constants of the outputs of such a node.
+    pub fn set_empty(&mut self, id: NodeId, node: &Node) {
+        for port in 0..node.outputs.len() {
+            let tensor = TensorRef { node: id, port };
+            if let Some(dims) = self.shape(tensor).fully_known() {
+                self.set_constant(tensor, Constant::empty(self.dtype(tensor), dims.clone()));
+            }
+        }
+    }
+
+    /// The length of an axis of a value, as a vector of one number.
+    pub fn length_of(&mut self, node: &Node, value: &str, axis: i64) -> String {
+        let shape = self.step(node, "shape", "Shape", vec![value.to_owned()], vec![]);
+        let index = self.vector(node, &format!("axis_{axis}"), &[axis]);
+        self.step(node, "length", "Gather", vec![shape, index], vec![])
     }
 
     /// Adds a node for a step on the way to what a TensorFlow node computes, and hands out the value's name, which
@@ -156,9 +191,10 @@ impl Lowering<'_> {
         self.step(node, "cast", "Cast", vec![value], vec![("to", to)])
     }
 
-    /// The initializer for a vector of integers that belongs to a node.
+    /// The initializer for a vector of integers that belongs to a node. Other integers under the same name are another one.
     pub fn vector(&mut self, node: &Node, what: &str, values: &[i64]) -> String {
         let constant = Constant::from_i64(vec![values.len()], values);
-        self.initializer(&format!("{}/{what}", node.name), constant, &[])
+        let variant: Vec<usize> = values.iter().map(|&value| value as usize).collect();
+        self.initializer(&format!("{}/{what}", node.name), constant, &variant)
     }
 }

@@ -23,6 +23,9 @@ pub const OPS: &[Op] = &[
 /// A constant around a tensor. TensorFlow has a pair for each axis, ONNX what is before all axes and then what is after.
 fn pad(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let input = cx.input_of(node, 0)?;
+    if cx.shape(input).rank() == Some(0) {
+        return cx.alias(id.into(), input);
+    }
     let value = match node.inputs.get(2) {
         Some(&value) => Some(cx.in_tensorflow_layout(value)?),
         None => None,

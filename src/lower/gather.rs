@@ -1,11 +1,12 @@
 //! Ops that read from places in a tensor, and write to them.
 //!
 //! Sources: `tf.gather`, `tf.gather_nd`, `tf.one_hot`, `tf.scatter_nd`, `tf.tensor_scatter_nd_*` and
-//! `tf.dynamic_stitch` in TensorFlow's API documentation; Gather, GatherND, OneHot and ScatterND in
+//! `tf.dynamic_stitch` in TensorFlow's API documentation; Gather, GatherND, Equal and ScatterND in
 //! <https://onnx.ai/onnx/operators/>.
 
 use super::Layout;
 use super::context::Lowering;
+use super::emit::widened;
 use super::support::{Op, op};
 use crate::error::Result;
 use crate::graph::{Node, NodeId, TensorRef};
@@ -21,9 +22,10 @@ pub const OPS: &[Op] = &[
     op("ResourceGatherNd", gather_nd, "GatherND"),
     op("ResourceGather", gather, "Gather"),
     op("GatherV2", gather, "Gather, GatherND"),
-    op("OneHot", one_hot, "OneHot"),
+    op("OneHot", one_hot, "Range, Equal, Where"),
     op("ParallelDynamicStitch", dynamic_stitch, "Concat, ScatterND"),
-    op("ScatterNd", scatter_nd, "Expand, ScatterND").note("below opset 16 a place may be named only once"),
+    op("ScatterNd", scatter_nd, "Expand, ScatterND")
+        .note("below opset 16 only places that are known and named once"),
     op("TensorScatterAdd", tensor_scatter, "ScatterND").since(16),
     op("TensorScatterMax", tensor_scatter, "ScatterND").since(18),
     op("TensorScatterMin", tensor_scatter, "ScatterND").since(18),
@@ -59,7 +61,18 @@ fn gather(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     // With batch axes: the axis goes behind them, and each index names a place on it.
     let (rank, places_rank) = (cx.rank(node, data)?, cx.rank(node, indices)?);
     let axis = axis.rem_euclid(rank.max(1) as i64) as usize;
-    let batch = batch_dims.rem_euclid(places_rank.max(1) as i64 + 1) as usize;
+    let batch = if batch_dims < 0 { batch_dims + places_rank as i64 } else { batch_dims };
+    let batch = usize::try_from(batch).map_err(|_| node.error("it has more batch axes than its indices"))?;
+    if batch == 0 {
+        cx.emit(
+            (id, node),
+            "Gather",
+            vec![name, places],
+            layout,
+            vec![("axis", Attribute::Int(axis as i64))],
+        );
+        return Ok(());
+    }
     if batch > axis || batch > places_rank {
         return Err(node.error("its batch axes do not come before its axis"));
     }
@@ -103,52 +116,54 @@ fn gather_nd(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     Ok(())
 }
 
-/// An index below zero is no index to TensorFlow, and one counted from the end to ONNX.
-fn one_hot(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let [indices, depth, on, off] = [0, 1, 2, 3].map(|index| cx.input_of(node, index));
-    let (indices, on, off) = (as_int64(cx, node, indices?)?, on?, off?);
-    let depth = as_int64(cx, node, depth?)?;
-    let flat = cx.vector(node, "flat", &[-1]);
-    let depth = cx.step(node, "depth", "Reshape", vec![depth, flat.clone()], vec![]);
-    let zero = cx.scalar(node, "zero", DType::Int64, 0.0);
-    let is_none = cx.step(node, "is_none", "Less", vec![indices.clone(), zero], vec![]);
-    let scalar = cx.vector(node, "scalar", &[]);
-    let outside = cx.step(node, "outside", "Reshape", vec![depth.clone(), scalar], vec![]);
-    let indices = cx.step(node, "indices", "Where", vec![is_none, outside, indices], vec![]);
-    // ONNX Runtime has these types of values.
-    let dtype = cx.dtype(id.into());
-    let computed = match dtype {
-        DType::Float32 | DType::Int64 => dtype,
-        DType::Float64 | DType::Float16 => DType::Float32,
-        _ => DType::Int64,
-    };
-    let mut values = vec![];
-    for tensor in [off, on] {
-        let name = cx.in_tensorflow_layout(tensor)?;
-        let name = if dtype == computed { name } else { cx.cast(node, name, computed) };
-        values.push(cx.step(node, "value", "Reshape", vec![name, flat.clone()], vec![]));
+/// Where indices are each of the numbers below a depth, which is a vector of one number: along a new axis of theirs, which is
+/// `None` for the last one. An index of none of them is nowhere.
+///
+/// ONNX's OneHot counts negative indices from the end, and ONNX Runtime's ends the process where there are no indices and
+/// refuses the depth 0.
+pub fn hot(
+    cx: &mut Lowering<'_>,
+    node: &Node,
+    [indices, depth]: [String; 2],
+    (axis, rank): (Option<i64>, usize),
+) -> String {
+    let none = cx.vector(node, "first", &[0]);
+    let depth = cx.step(node, "depth", "Squeeze", vec![depth, none], vec![]);
+    let (zero, one) = (cx.scalar(node, "zero", DType::Int64, 0.0), cx.scalar(node, "one", DType::Int64, 1.0));
+    let mut numbers = cx.step(node, "numbers", "Range", vec![zero, depth, one], vec![]);
+    let behind = axis.map_or(0, |axis| rank as i64 - axis);
+    if behind > 0 {
+        let axes: Vec<i64> = (1..=behind).collect();
+        let axes = cx.vector(node, "behind", &axes);
+        numbers = cx.step(node, "spread", "Unsqueeze", vec![numbers, axes], vec![]);
     }
-    let values = cx.step(node, "values", "Concat", values, vec![("axis", Attribute::Int(0))]);
+    let axis = cx.vector(node, "new", &[axis.unwrap_or(-1)]);
+    let indices = cx.step(node, "indices", "Unsqueeze", vec![indices, axis], vec![]);
+    cx.step(node, "is_hot", "Equal", vec![indices, numbers], vec![])
+}
+
+/// One value where an index is the place along the new axis, another elsewhere.
+fn one_hot(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let [indices_input, depth, on, off] = [0, 1, 2, 3].map(|index| cx.input_of(node, index));
+    let (indices_input, on, off) = (indices_input?, on?, off?);
+    let (indices, depth) = (as_int64(cx, node, indices_input)?, as_int64(cx, node, depth?)?);
+    let flat = cx.vector(node, "flat", &[-1]);
+    let depth = cx.step(node, "count", "Reshape", vec![depth, flat], vec![]);
+    let axis = Some(node.int("axis", -1)).filter(|&axis| axis != -1);
+    let rank = if axis.is_some() { cx.rank(node, indices_input)? } else { 0 };
+    let is_hot = hot(cx, node, [indices, depth], (axis, rank));
+    let [on, off] = [on, off].map(|tensor| cx.in_tensorflow_layout(tensor));
+    let (mut on, mut off) = (on?, off?);
     let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    // ONNX has no single index: one is made a vector, and the axis goes again.
-    let is_single = cx.shape(node.inputs[0]).rank() == Some(0);
-    let (indices, axis) = if is_single {
-        (cx.step(node, "vector", "Reshape", vec![indices, flat], vec![]), -1)
-    } else {
-        (indices, node.int("axis", -1))
-    };
-    let inputs = vec![indices, depth, values];
-    let attributes = vec![("axis", Attribute::Int(axis))];
-    if dtype == computed && !is_single {
-        cx.emit((id, node), "OneHot", inputs, layout, attributes);
+    // ONNX Runtime chooses between values of these types.
+    let dtype = cx.dtype(id.into());
+    if matches!(dtype, DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64 | DType::String) {
+        cx.emit((id, node), "Where", vec![is_hot, on, off], layout, vec![]);
         return Ok(());
     }
-    let mut hot = cx.step(node, "hot", "OneHot", inputs, attributes);
-    if is_single {
-        let first = cx.vector(node, "first", &[0]);
-        hot = cx.step(node, "squeezed", "Squeeze", vec![hot, first], vec![]);
-    }
-    cx.emit_cast((id.into(), node), hot, layout);
+    [on, off] = [on, off].map(|name| cx.cast(node, name, widened(dtype)));
+    let chosen = cx.step(node, "chosen", "Where", vec![is_hot, on, off], vec![]);
+    cx.emit_cast((id.into(), node), chosen, layout);
     Ok(())
 }
 
@@ -162,10 +177,25 @@ fn scatter_nd(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let mut attributes = vec![];
     if cx.opset() >= 16 {
         attributes.push(("reduction", Attribute::Text("add".to_owned())));
+    } else if !names_places_once(cx, node)? {
+        return Err(node
+            .error("a place may be written to several times, which ONNX adds up from operator set 16 on")
+            .advice("choose --opset 16 or later"));
     }
     let layout = Layout::tensorflow_of(cx.shape(id.into()));
     cx.emit((id, node), "ScatterND", vec![zeros, indices, updates], layout, attributes);
     Ok(())
+}
+
+/// Whether the places that a scattering writes to are known, and each is named once.
+fn names_places_once(cx: &Lowering<'_>, node: &Node) -> Result<bool> {
+    let Some(places) = cx.known_integers(node, 0)? else { return Ok(false) };
+    let depth = cx.shape(cx.input_of(node, 0)?).dims().and_then(|dims| dims.last().copied().flatten());
+    let mut rows: Vec<&[i64]> = places.chunks(depth.unwrap_or(1).max(1)).collect();
+    let count = rows.len();
+    rows.sort_unstable();
+    rows.dedup();
+    Ok(rows.len() == count && depth != Some(0))
 }
 
 fn tensor_scatter(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {

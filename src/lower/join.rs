@@ -120,7 +120,7 @@ fn split(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let (sizes, mut attributes) = if node.op == "Split" {
         equal_parts(cx, node, length, count)?
     } else {
-        (Some(part_sizes(cx, node, length)?), vec![])
+        (Some(part_sizes(cx, node, length, (&name, layout.stored_axis(axis)))?), vec![])
     };
     attributes.push(("axis", Attribute::Int(layout.stored_axis(axis) as i64)));
     let inputs = [name].into_iter().chain(sizes).collect();
@@ -129,21 +129,35 @@ fn split(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
 }
 
 /// The sizes that `SplitV` names; -1 is what the others leave.
-fn part_sizes(cx: &mut Lowering<'_>, node: &Node, length: Option<usize>) -> Result<String> {
-    let Some(sizes) = cx.known_integers(node, 1)? else {
-        let sizes = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
-        return Ok(cx.cast(node, sizes, DType::Int64));
+fn part_sizes(
+    cx: &mut Lowering<'_>,
+    node: &Node,
+    length: Option<usize>,
+    (value, axis): (&str, usize),
+) -> Result<String> {
+    let known = cx.known_integers(node, 1)?;
+    let length = length.and_then(|length| i64::try_from(length).ok());
+    let sizes = match (&known, length) {
+        (Some(sizes), _) if sizes.iter().all(|&size| size >= 0) => return Ok(cx.vector(node, "sizes", sizes)),
+        (Some(sizes), Some(length)) => {
+            let rest = length - sizes.iter().filter(|&&size| size >= 0).sum::<i64>();
+            let sizes: Vec<i64> = sizes.iter().map(|&size| if size >= 0 { size } else { rest }).collect();
+            return Ok(cx.vector(node, "sizes", &sizes));
+        }
+        (Some(sizes), None) => cx.vector(node, "given", sizes),
+        (None, _) => {
+            let sizes = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
+            cx.cast(node, sizes, DType::Int64)
+        }
     };
-    let named: i64 = sizes.iter().filter(|&&size| size >= 0).sum();
-    let rest = length.and_then(|length| i64::try_from(length).ok()).map(|length| length - named);
-    let size = |&size: &i64| if size >= 0 { Some(size) } else { rest };
-    let sizes: Option<Vec<i64>> = sizes.iter().map(size).collect();
-    let problem = "a part takes what is left of an axis whose length is not known before the model runs";
-    Ok(cx.vector(
-        node,
-        "sizes",
-        &sizes.ok_or_else(|| node.error(problem).advice("give the shape with --shape"))?,
-    ))
+    // The part of the size -1, which there is at most once, takes what is left.
+    let length = cx.length_of(node, value, axis as i64);
+    let (zero, none) = (cx.vector(node, "zero", &[0]), cx.vector(node, "sum_axis", &[0]));
+    let takes_rest = cx.step(node, "takes_rest", "Less", vec![sizes.clone(), zero.clone()], vec![]);
+    let named = cx.step(node, "named", "Where", vec![takes_rest.clone(), zero, sizes.clone()], vec![]);
+    let sum = cx.step(node, "sum", "ReduceSum", vec![named, none], vec![]);
+    let rest = cx.step(node, "rest", "Sub", vec![length, sum], vec![]);
+    Ok(cx.step(node, "sizes", "Where", vec![takes_rest, rest, sizes], vec![]))
 }
 
 fn unpack(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {

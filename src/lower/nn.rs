@@ -140,7 +140,7 @@ fn window_attributes(cx: &Lowering<'_>, node: &Node, sizes: &[Option<usize>]) ->
         .map(|axis| Some(Window { size: sizes[axis]?, stride: strides[axis], dilation: dilations[axis] }))
         .collect();
     match (windows, &padding) {
-        (Some(windows), _) => attributes.extend(window_pads(&padding, &windows, &lengths)),
+        (Some(windows), _) => attributes.extend(window_pads(node, &padding, &windows, &lengths)?),
         (None, Padding::Same) => attributes.push(auto_pad()),
         (None, Padding::Explicit(pads)) => attributes.extend(pads_attribute(pads)),
         (None, Padding::Valid) => {}
@@ -159,29 +159,40 @@ fn pads_attribute(pads: &[(usize, usize)]) -> Option<(&'static str, Attribute)> 
 }
 
 /// `pads` of windows over axes of these lengths, or `auto_pad` where lengths are open that decide.
+///
+/// # Errors
+/// Where `auto_pad` would not pad as TensorFlow does.
 pub fn window_pads(
+    node: &Node,
     padding: &Padding,
     windows: &[Window],
     lengths: &[Option<usize>],
-) -> Option<(&'static str, Attribute)> {
+) -> Result<Option<(&'static str, Attribute)>> {
     let pads: Option<Vec<(usize, usize)>> = match padding {
-        Padding::Valid => return None,
-        Padding::Explicit(pads) => return pads_attribute(pads),
+        Padding::Valid => return Ok(None),
+        Padding::Explicit(pads) => return Ok(pads_attribute(pads)),
         Padding::Same => windows
             .iter()
             .zip(lengths)
             .map(|(window, length)| match length {
                 Some(length) => Some(window.same_padding(*length)),
-                // At stride 1 the padding does not depend on the length.
+                // At stride 1 the padding does not depend on the length, and of single elements there is none.
                 None if window.stride == 1 => Some(window.same_padding(window.extent())),
+                None if window.extent() == 1 => Some((0, 0)),
                 None => None,
             })
             .collect(),
     };
-    match pads {
-        Some(pads) => pads_attribute(&pads),
-        None => Some(auto_pad()),
+    if let Some(pads) = pads {
+        return Ok(pads_attribute(&pads));
     }
+    // ONNX Runtime takes no dilation with it, and pads by negative numbers where the windows leave elements out between them.
+    if windows.iter().any(|window| window.dilation != 1 || window.extent() + 1 < window.stride) {
+        return Err(node
+            .error("how its images are padded depends on their size, which is not known")
+            .advice("give it with --shape"));
+    }
+    Ok(Some(auto_pad()))
 }
 
 /// A bias along the channels. Where it follows a convolution or matrix product that nothing else reads, it

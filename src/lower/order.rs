@@ -7,6 +7,7 @@
 use super::Layout;
 use super::context::Lowering;
 use super::emit::widened;
+use super::gather::hot;
 use super::support::{Op, op};
 use crate::error::Result;
 use crate::graph::{Attr, Node, NodeId, TensorRef};
@@ -15,15 +16,15 @@ use crate::tensor::{Constant, DType};
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
-    op("Bincount", bincount, "OneHot, ReduceSum"),
-    op("DenseBincount", bincount, "OneHot, ReduceSum"),
+    op("Bincount", bincount, "Range, Equal, Mul, ReduceSum"),
+    op("DenseBincount", bincount, "Range, Equal, Mul, ReduceSum"),
     op("InvertPermutation", invert_permutation, "Range, ScatterElements"),
     op("ListDiff", list_diff, "Equal, ReduceMax, NonZero, Gather"),
     op("ReverseSequence", reverse_sequence, "ReverseSequence"),
     op("ReverseV2", reverse, "Slice"),
-    op("Roll", roll, "Slice, Concat"),
+    op("Roll", roll, "Mod, Slice, Concat"),
     op("TopK", top_k, "TopK"),
-    op("Bucketize", bucketize, "GreaterOrEqual, ReduceSum"),
+    op("Bucketize", bucketize, "Less, Not, ReduceSum"),
     op("TopKV2", top_k, "TopK"),
     op("Transpose", transpose, "Transpose"),
     op("Unique", unique, "Unique"),
@@ -88,6 +89,11 @@ fn reverse_sequence(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()
     let lengths = cx.cast(node, lengths, DType::Int64);
     let is_direct = time < 2 && batch < 2 && time != batch;
     let name = cx.in_tensorflow_layout(input)?;
+    // To reverse no element is to reverse one, if there is one; ONNX Runtime leaves rows of length 0 unwritten.
+    let one = cx.vector(node, "one", &[1]);
+    let lengths = cx.step(node, "at_least_one", "Max", vec![lengths, one], vec![]);
+    let length = cx.length_of(node, &name, time as i64);
+    let lengths = cx.step(node, "lengths", "Min", vec![lengths, length], vec![]);
     let layout = Layout::tensorflow(rank);
     let attributes = |time: usize, batch: usize| {
         vec![("time_axis", Attribute::Int(time as i64)), ("batch_axis", Attribute::Int(batch as i64))]
@@ -109,7 +115,8 @@ fn reverse_sequence(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()
     Ok(())
 }
 
-/// For each axis, what is behind the shift goes before what is in front of it.
+/// For each axis, what is behind the shift goes before what is in front of it. Shifts may be negative or longer than their
+/// axis, and an axis that is named twice is shifted twice.
 fn roll(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let rank = cx.rank(node, input)?.max(1);
@@ -125,25 +132,34 @@ fn roll(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
             let shifts = cx.cast(node, shifts, DType::Int64);
             let flat = cx.vector(node, "flat", &[-1]);
             let shifts = cx.step(node, "shifts", "Reshape", vec![shifts, flat], vec![]);
-            Some(cx.step(node, "back", "Neg", vec![shifts], vec![]))
+            Some(shifts)
         }
     };
     for (place, axis) in axes.iter().enumerate() {
         let axis = axis.rem_euclid(rank as i64) as usize;
-        let at = match (&known, &shifts) {
-            (Some(known), _) => {
-                let shift = known.get(place).copied().unwrap_or(0);
-                let length = cx.shape(input).dim(axis).filter(|&length| length > 0);
-                let shift = length.map_or(shift, |length| shift.rem_euclid(length as i64));
-                cx.vector(node, &format!("at_{place}"), &[-shift])
-            }
-            (None, Some(shifts)) => {
-                let index = cx.vector(node, &format!("place_{place}"), &[place as i64]);
-                cx.step(node, "at", "Gather", vec![shifts.clone(), index], vec![])
-            }
-            (None, None) => return Err(node.error("it has no shifts")),
-        };
         let stored = layout.stored_axis(axis) as i64;
+        let shift = known.as_ref().map(|known| known.get(place).copied().unwrap_or(0));
+        let at = match (shift, cx.shape(input).dim(axis)) {
+            (Some(shift), Some(length)) => {
+                cx.vector(node, &format!("at_{place}"), &[-shift.rem_euclid(length.max(1) as i64)])
+            }
+            _ => {
+                let shift = match (shift, &shifts) {
+                    (Some(shift), _) => cx.vector(node, &format!("shift_{place}"), &[shift]),
+                    (None, Some(shifts)) => {
+                        let index = cx.vector(node, &format!("place_{place}"), &[place as i64]);
+                        cx.step(node, "shift", "Gather", vec![shifts.clone(), index], vec![])
+                    }
+                    (None, None) => return Err(node.error("it has no shifts")),
+                };
+                // ONNX's Mod of integers has the sign of the divisor; an axis without elements cannot be one.
+                let length = cx.length_of(node, &name, stored);
+                let one = cx.vector(node, "one", &[1]);
+                let length = cx.step(node, "at_least_one", "Max", vec![length, one], vec![]);
+                let shift = cx.step(node, "within", "Mod", vec![shift, length], vec![]);
+                cx.step(node, "at", "Neg", vec![shift], vec![])
+            }
+        };
         let axis = cx.vector(node, &format!("axis_{stored}"), &[stored]);
         let inputs = vec![name.clone(), at.clone(), end.clone(), axis.clone()];
         let behind = cx.step(node, "behind", "Slice", inputs, vec![]);
@@ -225,17 +241,36 @@ fn top_k(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
 
 /// How many boundaries are no greater than each element.
 fn bucketize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let name = cx.in_tensorflow_layout(input)?;
     let Some(Attr::Floats(boundaries)) = node.attrs.get("boundaries") else {
-        return Err(node.error("it has no boundaries"));
+        // An empty list; all that is below its first element is all.
+        let zero = cx.scalar(node, "zero", DType::Int32, 0.0);
+        let shape = cx.step(node, "shape", "Shape", vec![name], vec![]);
+        cx.emit((id, node), "Expand", vec![zero, shape], Layout::tensorflow_of(cx.shape(input)), vec![]);
+        return Ok(());
     };
-    let name = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let boundaries = Constant::from_f32(vec![boundaries.len()], boundaries);
-    let boundaries = cx.initializer(&format!("{}/boundaries", node.name), boundaries, &[]);
-    let (name, axis) = (cx.cast(node, name, DType::Float32), cx.vector(node, "last", &[-1]));
-    let column = cx.step(node, "column", "Unsqueeze", vec![name, axis.clone()], vec![]);
-    let reached = cx.step(node, "reached", "GreaterOrEqual", vec![column, boundaries], vec![]);
+    let mut boundaries = cx.initializer(&format!("{}/boundaries", node.name), boundaries, &[]);
+    // As in C++, integers are compared as float32, and float32 as float64 with float64.
+    let name = if cx.dtype(input) == DType::Float64 {
+        boundaries = cx.cast(node, boundaries, DType::Float64);
+        name
+    } else {
+        cx.cast(node, name, DType::Float32)
+    };
+    let behind = cx.vector(node, "last", &[-1]);
+    let column = cx.step(node, "column", "Unsqueeze", vec![name, behind.clone()], vec![]);
+    // NaN is not less than any boundary.
+    let ahead = cx.step(node, "ahead", "Less", vec![column, boundaries], vec![]);
+    let reached = cx.step(node, "reached", "Not", vec![ahead], vec![]);
     let reached = cx.cast(node, reached, DType::Int32);
     let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    // ONNX Runtime mistakes an axis that is counted from the end where there are no elements.
+    let axis = match cx.shape(input).rank() {
+        Some(rank) => cx.vector(node, "axis", &[rank as i64]),
+        None => behind,
+    };
     cx.emit((id, node), "ReduceSum", vec![reached, axis], layout, vec![("keepdims", Attribute::Int(0))]);
     Ok(())
 }
@@ -285,30 +320,43 @@ fn bincount(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let size = cx.in_tensorflow_layout(size)?;
     let size = cx.cast(node, size, DType::Int64);
     let depth = cx.step(node, "depth", "Reshape", vec![size, flat.clone()], vec![]);
-    let off_on = {
-        let (off, on) = (cx.scalar(node, "off", computed, 0.0), cx.scalar(node, "on", computed, 1.0));
-        let [off, on] =
-            [off, on].map(|name| cx.step(node, "value", "Reshape", vec![name, flat.clone()], vec![]));
-        cx.step(node, "values", "Concat", vec![off, on], vec![("axis", Attribute::Int(0))])
-    };
-    let mut hot = cx.step(node, "hot", "OneHot", vec![name, depth, off_on], vec![]);
-    let has_weights = cx.shape(weights).fully_known().is_none_or(|dims| !dims.contains(&0));
-    if has_weights {
+    let numbers_shape = cx.step(node, "shape", "Shape", vec![name.clone()], vec![]);
+    let is_hot = hot(cx, node, [name, depth], (None, 0));
+    let mut hot = cx.cast(node, is_hot, computed);
+    // Whether a number occurs does not depend on its weight.
+    let is_binary = node.bool("binary_output", false);
+    let weights_shape = cx.shape(weights).fully_known();
+    if !is_binary && weights_shape.as_ref().is_none_or(|dims| !dims.contains(&0)) {
+        let is_open = weights_shape.is_none();
         let mut weights = cx.in_tensorflow_layout(weights)?;
         if dtype != computed {
             weights = cx.cast(node, weights, computed);
         }
-        if is_flattened {
-            weights = cx.step(node, "weights", "Reshape", vec![weights, flat.clone()], vec![]);
+        if is_open {
+            // No weights at all stand for ones, which are what is left of the two behind each other.
+            let weights_flat = cx.step(node, "flat", "Reshape", vec![weights, flat.clone()], vec![]);
+            let one = cx.scalar(node, "weight", computed, 1.0);
+            let ones = cx.step(node, "ones", "Expand", vec![one, numbers_shape.clone()], vec![]);
+            let size = cx.step(node, "size", "Size", vec![ones.clone()], vec![]);
+            let size = cx.step(node, "count", "Reshape", vec![size, flat.clone()], vec![]);
+            let ones = cx.step(node, "flat_ones", "Reshape", vec![ones, flat.clone()], vec![]);
+            let axis = vec![("axis", Attribute::Int(0))];
+            let all = cx.step(node, "all", "Concat", vec![weights_flat, ones], axis);
+            let from = cx.vector(node, "from", &[0]);
+            weights = cx.step(node, "taken", "Slice", vec![all, from, size], vec![]);
+        }
+        if is_open || is_flattened {
+            weights = cx.step(node, "weights", "Reshape", vec![weights, numbers_shape], vec![]);
         }
         let behind = cx.vector(node, "behind", &[-1]);
         let weights = cx.step(node, "columns", "Unsqueeze", vec![weights, behind], vec![]);
         hot = cx.step(node, "weighted", "Mul", vec![hot, weights], vec![]);
     }
-    let axes = cx.vector(node, "axes", &[-2]);
+    // ONNX Runtime mistakes an axis that is counted from the end where there are no elements.
+    let axes = cx.vector(node, "axes", &[if is_flattened { 0 } else { rank as i64 - 1 }]);
     let keep = vec![("keepdims", Attribute::Int(0))];
     let mut counts = cx.step(node, "counts", "ReduceSum", vec![hot, axes], keep);
-    if node.bool("binary_output", false) {
+    if is_binary {
         counts = cx.cast(node, counts, DType::Bool);
     }
     let layout = Layout::tensorflow_of(cx.shape(id.into()));

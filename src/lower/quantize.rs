@@ -13,17 +13,17 @@ use crate::tensor::{Constant, DType};
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
-    op("FakeQuantWithMinMaxArgs", fake_quant, "Min, Max, Sub, Div, Floor, Mul, Add"),
-    op("FakeQuantWithMinMaxVars", fake_quant, "Min, Max, Sub, Div, Floor, Mul, Add")
+    op("FakeQuantWithMinMaxArgs", fake_quant, "Min, Max, Sub, Mul, Floor, Add"),
+    op("FakeQuantWithMinMaxVars", fake_quant, "Min, Max, Sub, Mul, Floor, Add")
         .note("bounds have to be known before the model runs"),
-    op("FakeQuantWithMinMaxVarsPerChannel", fake_quant, "Min, Max, Sub, Div, Floor, Mul, Add"),
+    op("FakeQuantWithMinMaxVarsPerChannel", fake_quant, "Min, Max, Sub, Mul, Floor, Add"),
     op("QuantizeAndDequantizeV2", quantize_and_dequantize, "Clip, Mul, Round, Floor, Div"),
     op("QuantizeAndDequantizeV3", quantize_and_dequantize, "Clip, Mul, Round, Floor, Div"),
     op("QuantizeAndDequantizeV4", quantize_and_dequantize, "Clip, Mul, Round, Floor, Div"),
 ];
 
-/// The least and greatest value and their distance, moved so that zero is one of the levels.
-fn nudged(min: f32, max: f32, levels: [f32; 2]) -> [f32; 3] {
+/// The least and greatest value, the distance of two levels and its reciprocal, moved so that zero is one of the levels.
+fn nudged(min: f32, max: f32, levels: [f32; 2]) -> [f32; 4] {
     let [first, last] = levels;
     let scale = (max - min) / (last - first);
     let zero = first - min / scale;
@@ -34,7 +34,7 @@ fn nudged(min: f32, max: f32, levels: [f32; 2]) -> [f32; 3] {
     } else {
         zero.round()
     };
-    [(first - zero) * scale, (last - zero) * scale, scale]
+    [(first - zero) * scale, (last - zero) * scale, scale, 1.0 / scale]
 }
 
 fn fake_quant(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
@@ -52,7 +52,7 @@ fn fake_quant(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         };
         (bound(1)?, bound(2)?)
     };
-    let bounds: Vec<[f32; 3]> = mins.iter().zip(&maxs).map(|(&min, &max)| nudged(min, max, levels)).collect();
+    let bounds: Vec<[f32; 4]> = mins.iter().zip(&maxs).map(|(&min, &max)| nudged(min, max, levels)).collect();
     // One bound for each channel, which is the last axis.
     let name = cx.in_tensorflow_layout(input)?;
     let shape = if node.op.ends_with("PerChannel") { vec![bounds.len()] } else { vec![] };
@@ -62,12 +62,15 @@ fn fake_quant(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         cx.initializer(&format!("{}/{what}", node.name), Constant::from_f32(shape, &values), &[])
     };
     let (min, max, scale) = (constant(cx, "min", 0), constant(cx, "max", 1), constant(cx, "scale", 2));
+    let inverse = constant(cx, "inverse_scale", 3);
     let mut steps = Steps { cx, node };
     let half = steps.number(DType::Float32, 0.5);
     let at_least = steps.op("Max", &[&name, &min]);
     let clamped = steps.op("Min", &[&at_least, &max]);
     let above = steps.op("Sub", &[&clamped, &min]);
-    let level = steps.op("Div", &[&above, &scale]);
+    // TensorFlow multiplies by the reciprocal, which decides halves: `FakeQuantWithMinMaxArgsFunctor` in
+    // `tensorflow/core/kernels/fake_quant_ops_functor.h`.
+    let level = steps.op("Mul", &[&above, &inverse]);
     let level = steps.op("Add", &[&level, &half]);
     let level = steps.op("Floor", &[&level]);
     let scaled = steps.op("Mul", &[&level, &scale]);

@@ -4,6 +4,7 @@
 //! TensorFlow's API documentation; Reduce*, ArgMax, CumSum and Softmax in <https://onnx.ai/onnx/operators/>.
 
 use super::Layout;
+use super::binary::is_float;
 use super::context::Lowering;
 use super::emit::{axes_input_since, widened};
 use super::support::{Op, op};
@@ -14,8 +15,8 @@ use crate::tensor::DType;
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
-    op("All", all, "Cast, ReduceMin"),
-    op("Any", any, "Cast, ReduceMax"),
+    op("All", all, "Cast, ReduceProd"),
+    op("Any", any, "Cast, ReduceSum"),
     op("ArgMax", arg, "ArgMax, Cast"),
     op("ArgMin", arg, "ArgMin, Cast"),
     op("Cumprod", cumprod, "Where, ReduceProd"),
@@ -37,11 +38,40 @@ fn plain(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
 }
 
 fn all(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    reduce(cx, id, node, "ReduceMin", Some(DType::Int32))
+    // The product of no elements is 1, which their least is not.
+    reduce(cx, id, node, "ReduceProd", Some(DType::Int32))
 }
 
 fn any(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    reduce(cx, id, node, "ReduceMax", Some(DType::Int32))
+    // The sum of no elements is 0, which their greatest is not.
+    reduce(cx, id, node, "ReduceSum", Some(DType::Int64))
+}
+
+/// What TensorFlow makes of no elements where ONNX does not say, or ONNX Runtime computes something else: of a reduction along
+/// an axis that is known to have none.
+fn of_nothing(cx: &Lowering<'_>, id: NodeId, node: &Node, axes: Option<&[i64]>) -> Result<Option<f64>> {
+    let shape = cx.shape(cx.input_of(node, 0)?);
+    let (Some(axes), Some(rank)) = (axes, shape.rank()) else { return Ok(None) };
+    let is_empty = axes.iter().any(|axis| shape.dim(axis.rem_euclid(rank.max(1) as i64) as usize) == Some(0));
+    if !is_empty || cx.shape(id.into()).fully_known().is_none() {
+        return Ok(None);
+    }
+    let dtype = cx.dtype(id.into());
+    let (least, greatest) = match dtype {
+        DType::Int64 => (i64::MIN as f64, i64::MAX as f64),
+        DType::Int32 => (f64::from(i32::MIN), f64::from(i32::MAX)),
+        DType::Int16 => (f64::from(i16::MIN), f64::from(i16::MAX)),
+        DType::Int8 => (f64::from(i8::MIN), f64::from(i8::MAX)),
+        DType::UInt8 => (0.0, f64::from(u8::MAX)),
+        dtype if is_float(dtype) => (f64::NEG_INFINITY, f64::INFINITY),
+        _ => return Ok(None),
+    };
+    Ok(match node.op.as_str() {
+        "Max" => Some(least),
+        "Min" => Some(greatest),
+        "Mean" if is_float(dtype) => Some(f64::NAN),
+        _ => None,
+    })
 }
 
 /// A reduction along axes, wherever they are stored, computed as another type where one is named.
@@ -56,7 +86,21 @@ fn reduce(
     let keep = node.bool("keep_dims", false);
     let axes = cx.known_integers(node, 1)?;
     if axes.as_ref().is_some_and(Vec::is_empty) || cx.shape(input).rank() == Some(0) {
-        return cx.alias(id.into(), input);
+        if node.op != "EuclideanNorm" {
+            return cx.alias(id.into(), input);
+        }
+        let (name, layout) = cx.stored(input)?;
+        cx.emit((id, node), "Abs", vec![name], layout, vec![]);
+        return Ok(());
+    }
+    if let Some(value) = of_nothing(cx, id, node, axes.as_deref())? {
+        let dims = cx.shape(id.into()).fully_known().unwrap_or_default();
+        let dims: Vec<i64> = dims.iter().map(|&dim| dim as i64).collect();
+        let (value, shape) =
+            (cx.scalar(node, "of_nothing", cx.dtype(id.into()), value), cx.vector(node, "shape", &dims));
+        let layout = Layout::tensorflow(dims.len());
+        cx.emit((id, node), "Expand", vec![value, shape], layout, vec![]);
+        return Ok(());
     }
     let (mut name, inputs_axes, attribute_axes, kept_layout) = match (axes, cx.shape(input).rank()) {
         (Some(axes), Some(rank)) => {
@@ -89,7 +133,12 @@ fn reduce(
             let axes = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
             let axes = cx.cast(node, axes, DType::Int64);
             let flat = cx.vector(node, "flat", &[-1]);
-            let axes = cx.step(node, "axes", "Reshape", vec![axes, flat], vec![]);
+            let mut axes = cx.step(node, "axes", "Reshape", vec![axes, flat], vec![]);
+            if let Some(rank) = cx.shape(input).rank() {
+                // ONNX Runtime mistakes axes that are counted from the end where there are no elements.
+                let rank = cx.vector(node, "rank", &[rank as i64]);
+                axes = cx.step(node, "axes_from_front", "Mod", vec![axes, rank], vec![]);
+            }
             (name, Some(axes), None, Layout::tensorflow_of(cx.shape(id.into())))
         }
     };
@@ -97,6 +146,10 @@ fn reduce(
     if inputs_axes.is_some() && cx.known_integers(node, 1)?.is_none() {
         // No axes at all reduce nothing.
         attributes.push(("noop_with_empty_axes", Attribute::Int(1)));
+        if node.op == "EuclideanNorm" {
+            // Without axes ONNX leaves even the sign as it is.
+            name = cx.step(node, "distances", "Abs", vec![name], vec![]);
+        }
     }
     attributes.extend(attribute_axes.map(|axes| ("axes", Attribute::Ints(axes))));
     // ONNX Runtime reduces these types.
@@ -159,9 +212,8 @@ fn arg(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         }
         _ => (axis, Layout::tensorflow_of(cx.shape(id.into()))),
     };
-    if !matches!(cx.dtype(input), DType::Float32 | DType::Float64 | DType::Int32) {
-        let wide = widened(cx.dtype(input));
-        name = cx.cast(node, name, if wide == DType::Int64 { DType::Float64 } else { wide });
+    if !matches!(cx.dtype(input), DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64) {
+        name = cx.cast(node, name, widened(cx.dtype(input)));
     }
     let attributes = vec![("axis", Attribute::Int(axis)), ("keepdims", Attribute::Int(0))];
     if cx.dtype(id.into()) == DType::Int64 {
@@ -242,7 +294,7 @@ fn cumprod(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let before_last = cx.vector(node, "before_last", &[-2]);
     let spread = cx.step(node, "spread", "Unsqueeze", vec![last, before_last], vec![]);
     let masked = cx.step(node, "masked", "Where", vec![mask, spread, neutral], vec![]);
-    let (inputs, attributes) = cx.reduction(node, "ReduceProd", masked, &[-1], false);
+    let (inputs, attributes) = cx.reduction(node, "ReduceProd", masked, &[rank as i64], false);
     let layout = Layout::tensorflow(rank);
     if is_moved {
         let product = cx.step(node, "product", "ReduceProd", inputs, attributes);

@@ -24,6 +24,11 @@ fn resize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let layout = Layout::channels_first(4);
     let mut name = cx.in_layout(input, &layout)?;
     let is_nearest = node.op == "ResizeNearestNeighbor";
+    if is_nearest && cx.dtype(input) == DType::Int64 {
+        return Err(node
+            .error("its images are int64, which ONNX Runtime does not resize")
+            .advice("cast them to int32 before it, where their values are less than 2147483648"));
+    }
     let known = [DType::Float32, DType::Float16, DType::Int32, DType::Int8, DType::UInt8];
     let needs_cast = cx.dtype(input) != DType::Float32 && !(is_nearest && known.contains(&cx.dtype(input)));
     if needs_cast {
@@ -56,7 +61,11 @@ fn resize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let size = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
     let size = match cx.known_integers(node, 1)? {
         Some(size) => cx.vector(node, "size", &size),
-        None => cx.cast(node, size, DType::Int64),
+        None => {
+            // That there are two of them is said, since shape inference needs to know.
+            let (size, two) = (cx.cast(node, size, DType::Int64), cx.vector(node, "two", &[2]));
+            cx.step(node, "size", "Reshape", vec![size, two], vec![])
+        }
     };
     // From opset 18 on the sizes of some axes could be given alone; ONNX Runtime does not take them everywhere.
     let shape = cx.step(node, "shape", "Shape", vec![name.clone()], vec![]);

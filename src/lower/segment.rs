@@ -76,8 +76,10 @@ fn segment(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let rest = steps.op("Slice", &[&shape, &from, &to]);
     let ids = steps.op("Reshape", &[&ids, &flat]);
     if ids_rank != 1 {
-        let shape = steps.op_with("Concat", &[&flat, &rest], "axis", 0);
-        rows = steps.op("Reshape", &[&rows, &shape]);
+        let size = steps.op("Size", &[&ids]);
+        let size = steps.op("Reshape", &[&size, &flat]);
+        let shape = steps.op_with("Concat", &[&size, &rest], "axis", 0);
+        rows = steps.op_with("Reshape", &[&rows, &shape], "allowzero", 1);
     }
     let (zero, one) = (steps.int(0), steps.int(1));
     let count = match count {
@@ -86,13 +88,11 @@ fn segment(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
             steps.op("Reshape", &[&count, &flat])
         }
         None => {
-            let last = steps.cx.step(
-                node,
-                "last",
-                "ReduceMax",
-                vec![ids.clone()],
-                vec![("keepdims", Attribute::Int(0))],
-            );
+            // Without rows there are no segments.
+            let none = steps.ints(&[-1]);
+            let all = steps.op_with("Concat", &[&none, &ids], "axis", 0);
+            let keep = vec![("keepdims", Attribute::Int(0))];
+            let last = steps.cx.step(node, "last", "ReduceMax", vec![all], keep);
             let count = steps.op("Add", &[&last, &one]);
             steps.op("Reshape", &[&count, &flat])
         }

@@ -141,6 +141,21 @@ fn open_strided_slice(cx: &mut Lowering<'_>, id: NodeId, node: &Node, input: Ten
             let next = cx.step(node, "stop", "Where", vec![is_last, never, next], vec![]);
             ends = cx.step(node, "all_ends", "Where", vec![shrunk, next, ends], vec![]);
         }
+        if named.iter().any(|&spec| strides[spec] < 0 && !shrinks(spec)) {
+            // Backwards from before the first element there is nothing; ONNX would begin at the first one.
+            let backwards = flags(cx, "backwards", &|spec| strides[spec] < 0 && !shrinks(spec));
+            let shape = cx.step(node, "shape", "Shape", vec![name.clone()], vec![]);
+            let at = cx.vector(node, "axes", &axes);
+            let lengths = cx.step(node, "lengths", "Gather", vec![shape, at], vec![]);
+            let never = cx.vector(node, "never", &[i64::MAX]);
+            let first = cx.step(node, "first", "Neg", vec![lengths], vec![]);
+            let is_before = cx.step(node, "is_before", "Less", vec![starts.clone(), first], vec![]);
+            let is_before = match backwards {
+                Some(backwards) => cx.step(node, "is_nothing", "And", vec![is_before, backwards], vec![]),
+                None => is_before,
+            };
+            ends = cx.step(node, "reached_ends", "Where", vec![is_before, never, ends], vec![]);
+        }
         let axes_input = cx.vector(node, "axes", &axes);
         let steps: Vec<i64> =
             named.iter().map(|&spec| if shrinks(spec) { 1 } else { strides[spec] }).collect();
@@ -184,6 +199,9 @@ fn new_axes(
 /// A begin and a size for each axis; the size -1 takes what is left.
 fn slice(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let input = cx.input_of(node, 0)?;
+    if cx.shape(input).rank() == Some(0) {
+        return cx.alias(id.into(), input);
+    }
     if let (Some(begin), Some(size)) = (cx.known_integers(node, 1)?, cx.known_integers(node, 2)?) {
         let (name, layout) = cx.stored(input)?;
         if begin.len() != layout.axes().len() || size.len() != begin.len() {

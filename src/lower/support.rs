@@ -63,6 +63,10 @@ pub fn lower_node(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> 
         Some(op) if cx.opset() < op.since => Err(node
             .error(format!("ONNX has it from operator set {} on", op.since))
             .advice(format!("choose --opset {} or later", op.since))),
+        Some(_) if cx.is_empty(id, node) => {
+            cx.set_empty(id, node);
+            Ok(())
+        }
         Some(op) => (op.handler)(cx, id, node),
         None if cx.keeps_going() => super::custom::custom(cx, id, node),
         None => Err(node.error("this op cannot be converted")),

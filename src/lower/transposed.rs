@@ -74,27 +74,41 @@ fn transposed_convolution(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Res
         cx.emit((id, node), "ConvTranspose", inputs, layout, attributes);
         return Ok(());
     }
-    // The size of the result is known when the model runs: it is cut out of what the windows reach.
-    let starts: Vec<i64> = (0..spatial)
-        .map(|axis| match &padding {
-            Padding::Same => (extents[axis] as i64 - strides[axis] as i64).max(0) / 2,
-            Padding::Explicit(pads) => pads.get(axis).map_or(0, |&(begin, _)| begin as i64),
-            Padding::Valid => 0,
-        })
-        .collect();
-    let added: Vec<i64> =
-        (0..spatial).map(|axis| (strides[axis] as i64 - extents[axis] as i64).max(0)).collect();
-    attributes.push(("output_padding", ints(&added)));
+    // The size of the result is known when the model runs: it is cut out of what the windows reach. Up to a stride less one
+    // may lie behind that, as zeros.
+    let added: Vec<i64> = strides.iter().map(|&stride| stride as i64 - 1).collect();
+    if added.iter().any(|&pad| pad != 0) {
+        attributes.push(("output_padding", ints(&added)));
+    }
     let full = cx.step(node, "full", "ConvTranspose", inputs, attributes);
     let sizes = cx.in_tensorflow_layout(sizes)?;
     let sizes = cx.cast(node, sizes, DType::Int64);
     let places: Vec<i64> = (0..spatial).map(|axis| (first + axis) as i64).collect();
     let places = cx.vector(node, "places", &places);
     let lengths = cx.step(node, "lengths", "Gather", vec![sizes, places], vec![]);
-    let starts = cx.vector(node, "starts", &starts);
-    let ends = cx.step(node, "ends", "Add", vec![starts.clone(), lengths], vec![]);
     let axes: Vec<i64> = (2..rank as i64).collect();
     let axes = cx.vector(node, "axes", &axes);
+    let starts = match &padding {
+        Padding::Same => {
+            // The half of what is cut off, rounded down, goes in front.
+            let shape = cx.step(node, "shape", "Shape", vec![full.clone()], vec![]);
+            let reached = cx.step(node, "reached", "Gather", vec![shape, axes.clone()], vec![]);
+            let more: Vec<i64> = added.iter().map(|&pad| -pad).collect();
+            let more = cx.vector(node, "less", &more);
+            let reached = cx.step(node, "reached", "Add", vec![reached, more], vec![]);
+            let cut = cx.step(node, "cut", "Sub", vec![reached, lengths.clone()], vec![]);
+            let (zero, two) = (cx.vector(node, "zero", &[0]), cx.vector(node, "two", &[2]));
+            let cut = cx.step(node, "cut", "Max", vec![cut, zero], vec![]);
+            cx.step(node, "starts", "Div", vec![cut, two], vec![])
+        }
+        Padding::Explicit(pads) => {
+            let begins: Vec<i64> =
+                (0..spatial).map(|axis| pads.get(axis).map_or(0, |&(begin, _)| begin as i64)).collect();
+            cx.vector(node, "starts", &begins)
+        }
+        Padding::Valid => cx.vector(node, "starts", &vec![0; spatial]),
+    };
+    let ends = cx.step(node, "ends", "Add", vec![starts.clone(), lengths], vec![]);
     cx.emit((id, node), "Slice", vec![full, starts, ends, axes], layout, vec![]);
     Ok(())
 }

@@ -81,6 +81,11 @@ impl Constant {
         Self::new(dtype, vec![], Arc::new(Inline::Bytes(bytes.into())))
     }
 
+    /// A tensor of a type and shape that has no elements.
+    pub fn empty(dtype: DType, shape: Vec<usize>) -> Self {
+        Self::new(dtype, shape, Arc::new(Inline::Bytes(vec![].into())))
+    }
+
     /// The type of the elements.
     pub fn dtype(&self) -> DType {
         self.dtype

@@ -1,0 +1,165 @@
+"""Ops that put elements together: along axes, in segments, in products; and ops that order them."""
+
+import numpy as np
+from values import FLOATS, NUMBERS
+
+SUMMED = ["float32", "float64", "int32", "int64", "float16"]
+SEGMENTED = ["float32", "float64", "int32", "int64"]
+
+
+def reduction(name):
+    dtypes = {"All": ["bool"], "Any": ["bool"], "Max": NUMBERS, "Min": NUMBERS, "EuclideanNorm": ["float32", "float64"]}.get(name, SUMMED)
+    if name in ("Mean", "Prod"):
+        dtypes = ["float32", "float64", "int32", "int64"]
+
+    def make(case):
+        # ONNX Runtime's Mean of nothing is 0, and its greatest of no integers; it loses NaN at times: docs/ops.md says so.
+        x = case.tensor(dtypes, kind="special", least=1 if name in ("Max", "Min", "Mean") else 0)
+        x = case.without_nan(x) if name in ("Max", "Min") else x
+        axes = case.axes(x)
+        axis = axes[0] if len(axes) == 1 and case.chance(0.5) else axes
+        rounds = x.value.dtype.kind == "f" and name not in ("Max", "Min")
+        # Of an empty tensor along no axis it forgets that nothing is to be reduced.
+        is_known = not axes and not x.value.size
+        given = case.constant(np.asarray(axis, "int32")) if is_known else case.index_argument(axis)
+        return case.op(name, rounds, input=x, axis=given, keep_dims=case.chance(0.4))
+
+    return make
+
+
+def arg(name):
+    def make(case):
+        x = case.tensor(["float32", "float64", "int32", "int64", "uint8"], (1, 4), kind="special", exact=True)
+        x = case.without_nan(x)
+        return case.op(name, input=x, dimension=case.index_argument(case.axis(x)), output_type=case.choose(["int32", "int64"]))
+
+    return make
+
+
+def cumulative(name):
+    def make(case):
+        x = case.tensor(["float32", "float64", "int32", "int64"], (1, 4), kind="special")
+        ways = dict(exclusive=case.chance(0.4), reverse=case.chance(0.4))
+        return case.op(name, True, x=x, axis=case.index_argument(case.axis(x)), **ways)
+
+    return make
+
+
+def top_k(case):
+    x = case.tensor(["float32", "float64", "int32", "int64", "uint8"], (1, 3), kind="special", exact=True)
+    x = case.without_nan(x)
+    k = case.integer(0, x.shape[-1])
+    return case.op("TopKV2", input=x, k=case.argument(k), sorted=True)
+
+
+def segment(name):
+    def make(case):
+        x = case.tensor(SEGMENTED, (1, 3), kind="plain")
+        ids = sorted(case.integers(x.shape[0], 0, 4))
+        return case.op(name, True, data=x, segment_ids=case.index_argument(ids))
+
+    return make
+
+
+def unsorted_segment(name):
+    def make(case):
+        x = case.tensor(SEGMENTED, (1, 3), kind="plain")
+        dims = x.shape[: case.integer(1, x.rank)]
+        ids = np.random.RandomState(case.rng.getrandbits(32)).randint(-1 if case.chance(0.3) else 0, 4, dims)
+        return case.op(name, True, data=x, segment_ids=case.index_argument(ids), num_segments=case.index_argument(case.integer(4, 6)))
+
+    return make
+
+
+def sparse_segment(name):
+    def make(case):
+        x = case.tensor(["float32", "float64"], (1, 3), kind="plain", least=1)
+        count = case.integer(0, 5)
+        indices, ids = case.integers(count, 0, x.shape[0] - 1), sorted(case.integers(count, 0, 3))
+        extra = {"num_segments": case.argument(5)} if name.endswith("Segments") else {}
+        return case.op(name, True, data=x, indices=case.argument(indices), segment_ids=case.argument(ids), **extra)
+
+    return make
+
+
+def bincount(case):
+    numbers = case.tensor("int32", (1, 2), kind="plain")
+    numbers = case.feed(np.abs(numbers.value))
+    weights = case.tensor(["float32", "int32", "int64"], (0, 9), kind="plain", shape=case.choose([[0], numbers.shape]))
+    return case.op("Bincount", True, arr=numbers, size=case.argument(case.integer(0, 9)), weights=weights)
+
+
+def dense_bincount(case):
+    dtype = case.choose(["int32", "int64"])
+    numbers = case.tensor(dtype, (1, 2), kind="plain")
+    numbers = case.feed(np.abs(numbers.value))
+    weights = case.tensor(["float32", "int32"], (0, 9), kind="plain", shape=case.choose([[0], numbers.shape]))
+    size = case.argument(case.integer(0, 9), dtype)
+    return case.op("DenseBincount", True, input=numbers, size=size, weights=weights, binary_output=case.chance(0.3))
+
+
+def mat_mul(case):
+    dtype = case.choose(["float32", "float64", "int32"])
+    a = case.tensor(dtype, (2, 2), kind="plain")
+    ta, tb = case.chance(0.3), case.chance(0.3)
+    inner, other = a.shape[0 if ta else 1], case.integer(0, 4)
+    b = case.tensor(dtype, (2, 2), kind="plain", shape=[other, inner] if tb else [inner, other])
+    return case.op("MatMul", True, a=a, b=b, transpose_a=ta, transpose_b=tb)
+
+
+def batch_mat_mul(name):
+    def make(case):
+        dtype = case.choose(["float32", "float64", "int32"])
+        a = case.tensor(dtype, (2, 4), kind="plain")
+        ta, tb = case.chance(0.3), case.chance(0.3)
+        inner, other = a.shape[-2 if ta else -1], case.integer(0, 4)
+        outer = a.shape[:-2]
+        if name != "BatchMatMul":
+            outer = [1 if case.chance(0.3) else dim for dim in outer]
+        b = case.tensor(dtype, (0, 9), kind="plain", shape=outer + ([other, inner] if tb else [inner, other]))
+        return case.op(name, True, x=a, y=b, adj_x=ta, adj_y=tb)
+
+    return make
+
+
+def soft_max(name):
+    return lambda case: case.op(name, True, logits=case.tensor(FLOATS, (1, 4), kind="plain"))
+
+
+def l2_loss(case):
+    return case.op("L2Loss", True, t=case.tensor(["float32", "float64"], kind="special"))
+
+
+def cross_entropy(case):
+    x = case.tensor("float32", (2, 2), kind="plain", least=1)
+    return case.op("SoftmaxCrossEntropyWithLogits", True, features=x, labels=case.tensor("float32", shape=x.shape, kind="plain"))
+
+
+def sparse_cross_entropy(case):
+    x = case.tensor("float32", (2, 2), kind="plain", least=1)
+    labels = case.index_argument(case.integers(x.shape[0], 0, x.shape[1] - 1))
+    return case.op("SparseSoftmaxCrossEntropyWithLogits", True, features=x, labels=labels)
+
+
+def einsum(case):
+    a = case.tensor("float32", (2, 3), kind="plain")
+    letters = "abc"[: a.rank]
+    b = case.tensor("float32", (2, 2), kind="plain", shape=[a.shape[-1], case.integer(0, 3)])
+    equation = case.choose([f"{letters},{letters[-1]}z->{letters[:-1]}z", f"...{letters[-1]},{letters[-1]}z->...z", f"{letters},{letters[-1]}z->z"])
+    return case.op("Einsum", True, inputs=[a, b], equation=equation)
+
+
+OPS = {name: reduction(name) for name in ("All", "Any", "Max", "Min", "Mean", "Prod", "Sum", "EuclideanNorm")}
+OPS |= {name: arg(name) for name in ("ArgMax", "ArgMin")} | {name: cumulative(name) for name in ("Cumsum", "Cumprod")}
+OPS |= {name: segment(name) for name in ("SegmentMax", "SegmentMin", "SegmentMean", "SegmentProd", "SegmentSum")}
+OPS |= {name: unsorted_segment(name) for name in ("UnsortedSegmentMax", "UnsortedSegmentMin", "UnsortedSegmentProd", "UnsortedSegmentSum")}
+OPS |= {
+    name: sparse_segment(name)
+    for kind in ("Mean", "SqrtN", "Sum")
+    for name in (f"SparseSegment{kind}", f"SparseSegment{kind}WithNumSegments")
+}
+OPS |= {name: batch_mat_mul(name) for name in ("BatchMatMul", "BatchMatMulV2")} | {name: soft_max(name) for name in ("Softmax", "LogSoftmax")}
+OPS |= {
+    "TopKV2": top_k, "Bincount": bincount, "DenseBincount": dense_bincount, "MatMul": mat_mul, "L2Loss": l2_loss, "Einsum": einsum,
+    "SoftmaxCrossEntropyWithLogits": cross_entropy, "SparseSoftmaxCrossEntropyWithLogits": sparse_cross_entropy,
+}
