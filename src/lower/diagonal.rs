@@ -150,7 +150,7 @@ fn matrix_size(cx: &Lowering<'_>, node: &Node, tensor: TensorRef) -> Result<(usi
         rank.checked_sub(1).and_then(|axis| shape.dim(axis)),
     ) {
         (Some(rows), Some(columns)) => Ok((rank, rows, columns)),
-        _ => Err(node.error("the size of its matrices is not known").advice("give it with --shape")),
+        _ => Err(node.error("the size of its matrices is not known").advice(cx.shape_advice(tensor))),
     }
 }
 
@@ -202,7 +202,7 @@ fn diag(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let rank = cx.rank(node, input)?;
     let diagonals = if node.inputs.len() > 1 { cx.integers(node, 1, "diagonals")? } else { vec![0] };
     let Some(longest) = cx.shape(input).last() else {
-        return Err(node.error("the length of its diagonals is not known").advice("give it with --shape"));
+        return Err(node.error("the length of its diagonals is not known").advice(cx.shape_advice(input)));
     };
     let (rows, columns) = made_size(cx, node, &diagonals, longest)?;
     let band = Band::new(node, rows, columns, &diagonals)?;

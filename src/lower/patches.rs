@@ -30,7 +30,7 @@ fn max_pool_with_argmax(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Resul
     let layout = Layout::channels_first(4);
     let shape = cx.shape(input).clone();
     let [Some(rows), Some(columns), Some(channels)] = [1, 2, 3].map(|axis| shape.dim(axis)) else {
-        return Err(node.error("the size of its images is not known").advice("give it with --shape"));
+        return Err(node.error("the size of its images is not known").advice(cx.shape_advice(input)));
     };
     let mut name = cx.in_layout(input, &layout)?;
     if !matches!(cx.dtype(input), DType::Float32 | DType::Float64) {
@@ -74,7 +74,7 @@ fn extract_patches(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()>
     let input = cx.input_of(node, 0)?;
     let layout = Layout::channels_first(4);
     let Some(channels) = cx.shape(input).dim(3) else {
-        return Err(node.error("the number of its channels is not known").advice("give it with --shape"));
+        return Err(node.error("the number of its channels is not known").advice(cx.shape_advice(input)));
     };
     let [sizes, strides, rates] = ["ksizes", "strides", "rates"].map(|name| node.spatial_sizes(name, 4));
     let (sizes, strides, rates) = (sizes?, strides?, rates?);

@@ -106,7 +106,7 @@ fn area(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let shape = cx.shape(input).clone();
     let size = cx.integers(node, 1, "sizes")?;
     let (Some(rows), Some(columns), &[height, width]) = (shape.dim(1), shape.dim(2), &size[..]) else {
-        return Err(node.error("the size of its images is not known").advice("give it with --shape"));
+        return Err(node.error("the size of its images is not known").advice(cx.shape_advice(input)));
     };
     let (Ok(height), Ok(width)) = (usize::try_from(height), usize::try_from(width)) else {
         return Err(node.error("its sizes are not counts"));

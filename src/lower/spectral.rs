@@ -53,7 +53,7 @@ fn fft(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         .map(|axis| rank.checked_sub(axes - axis).and_then(|axis| cx.shape(input).dim(axis)))
         .collect();
     let Some(lengths) = lengths.into_iter().collect::<Option<Vec<usize>>>() else {
-        return Err(node.error("the lengths of its axes are not known").advice("give them with --shape"));
+        return Err(node.error("the lengths of its axes are not known").advice(cx.shape_advice(input)));
     };
     // A real transform may be told to take more or fewer elements than there are.
     let periods: Vec<usize> = if is_real {

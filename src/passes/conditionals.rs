@@ -1,40 +1,25 @@
 //! Conditionals of TensorFlow 1 as functions: what comes in has `Switch` and `Merge` around the nodes of each branch; what
 //! goes out has an `If`, or a `Case` for more than two branches, that calls a function for each.
 //!
-//! A node is on a branch if it reads, at any distance, what a `Switch` forwards to that branch. A function is built of the
-//! nodes that a `Merge` needs of one branch; what these read from outside becomes an argument. Conditionals inside of a
-//! branch are turned into functions when the branch is.
+//! A function is built of the nodes that a `Merge` needs of one branch; what these read from outside becomes an argument.
+//! Conditionals inside of a branch are turned into functions when the branch is.
 //!
 //! Sources: `tf.cond` and `tf.case` in `tensorflow/python/ops/control_flow_ops.py` for what comes in; If and Case in
 //! `tensorflow/core/ops/functional_ops.cc` for what goes out.
 
 use std::collections::BTreeSet;
-use std::rc::Rc;
 
 use hashbrown::{HashMap, HashSet};
 
+use super::branches::{Branch, GraphBranches, not_of_a_conditional};
 use super::control_flow::{is_merge, is_switch};
 use crate::error::{Error, Result};
 use crate::graph::branches::ON_BRANCH;
 use crate::graph::{Attr, Attrs, Function, Graph, Library, Node, NodeId, TensorRef};
 use crate::tensor::{Constant, DType};
 
-/// One of the branches that a `Switch` forwards to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Branch {
-    /// The tensor that decides.
-    decider: TensorRef,
-    /// The port of the `Switch`.
-    port: usize,
-}
-
-type Branches = Rc<BTreeSet<Branch>>;
-
-/// How many conditionals of each decider lie before a node.
-type Levels = Rc<HashMap<TensorRef, usize>>;
-
-/// Turns the conditionals of a graph into nodes that call functions. `outputs` are the
-/// names of tensors that the graph has to have still.
+/// Turns the conditionals of a graph into nodes that call functions. `outputs` are the names of tensors that the graph
+/// still has to have.
 ///
 /// # Errors
 /// Where branches do not come together as `tf.cond` and `tf.case` build them, or one of the outputs is on a branch.
@@ -60,12 +45,12 @@ pub fn call_branches(graph: Graph, outputs: &[String]) -> Result<Graph> {
 /// The graph with calls in the place of its conditionals, whose functions join the library, and where its tensors are in it.
 fn with_calls(graph: &Graph, library: &mut Library) -> Result<(Graph, HashMap<TensorRef, TensorRef>)> {
     let mut building = Building::new(graph, library)?;
-    for (id, _) in graph.nodes().filter(|(_, node)| !is_switch(node)) {
-        if building.merges.contains_key(&id) {
+    for (id, _) in graph.nodes() {
+        if building.branches.merges().contains_key(&id) {
             if !building.moved.contains_key(&TensorRef::from(id)) {
                 building.call(&building.conditional(id))?;
             }
-        } else if !building.branches.contains_key(&id) {
+        } else if !building.branches.is_inside(id) {
             building.copy(id)?;
         }
     }
@@ -74,7 +59,7 @@ fn with_calls(graph: &Graph, library: &mut Library) -> Result<(Graph, HashMap<Te
     Ok((new, moved))
 }
 
-/// Several `Merge` nodes that bring the same branches together, and for each what it takes from each branch.
+/// Several `Merge` nodes that bring the same branches together.
 #[derive(Debug, Clone)]
 struct Conditional {
     decider: TensorRef,
@@ -87,65 +72,13 @@ struct Building<'a> {
     new: Graph,
     library: &'a mut Library,
     moved: HashMap<TensorRef, TensorRef>,
-    /// The branches that the outputs of each node are on; those of a `Switch` are on one more.
-    branches: HashMap<NodeId, Branches>,
-    /// For each `Merge` on no branch itself, the decider of the branches that it brings together and how many conditionals of
-    /// that decider lie before it.
-    merges: HashMap<NodeId, (TensorRef, usize)>,
+    branches: GraphBranches<'a>,
 }
 
 impl<'a> Building<'a> {
     fn new(old: &'a Graph, library: &'a mut Library) -> Result<Self> {
         let new = Graph::with_library(library.clone());
-        let (moved, merges) = (HashMap::new(), HashMap::new());
-        let mut building = Self { old, new, library, moved, branches: HashMap::new(), merges };
-        building.find_branches()?;
-        Ok(building)
-    }
-
-    /// The tensor that decides to which branch a `Switch` forwards.
-    fn decider(&self, switch: &Node) -> Result<TensorRef> {
-        let decider = switch.inputs.get(1).ok_or_else(|| switch.error("it has no second input"))?;
-        Ok(past_identities(self.old, *decider))
-    }
-
-    /// The branches that a tensor is on.
-    fn of(&self, tensor: TensorRef) -> Result<Branches> {
-        let branches = self.branches.get(&tensor.node).cloned().unwrap_or_default();
-        let node = self.old.node(tensor.node);
-        if !is_switch(node) {
-            return Ok(branches);
-        }
-        let mut branches = BTreeSet::clone(&branches);
-        branches.insert(Branch { decider: self.decider(node)?, port: tensor.port });
-        Ok(Rc::new(branches))
-    }
-
-    fn find_branches(&mut self) -> Result<()> {
-        let mut levels: HashMap<NodeId, Levels> = HashMap::new();
-        for (id, node) in self.old.nodes() {
-            let inputs: Vec<Branches> =
-                node.inputs.iter().map(|&input| self.of(input)).collect::<Result<_>>()?;
-            let mut level = joined_levels(node.inputs.iter().filter_map(|input| levels.get(&input.node)));
-            let branches = if is_merge(node) {
-                let (decider, rest) = decided(node, &inputs)?;
-                let before = level.get(&decider).copied().unwrap_or(0);
-                if rest.is_empty() {
-                    self.merges.insert(id, (decider, before));
-                }
-                Rc::make_mut(&mut level).insert(decider, before + 1);
-                rest
-            } else {
-                union(&inputs)
-            };
-            if !branches.is_empty() {
-                self.branches.insert(id, branches);
-            }
-            if !level.is_empty() {
-                levels.insert(id, level);
-            }
-        }
-        Ok(())
+        Ok(Self { old, new, library, moved: HashMap::new(), branches: GraphBranches::new(old)? })
     }
 
     /// A node outside of all branches, after those that it reads.
@@ -167,9 +100,10 @@ impl<'a> Building<'a> {
 
     /// The conditional that a `Merge` belongs to: with all others that could be reached without passing another conditional.
     fn conditional(&self, first: NodeId) -> Conditional {
-        let known = self.merges[&first];
+        let known = self.branches.merges()[&first];
         let mut merges = vec![first];
-        for (&other, _) in self.merges.iter().filter(|&(&other, of)| other > first && *of == known) {
+        for (&other, _) in self.branches.merges().iter().filter(|&(&other, of)| other > first && *of == known)
+        {
             if self.reads_only_what_is_there(other) {
                 merges.push(other);
             }
@@ -183,8 +117,7 @@ impl<'a> Building<'a> {
         let mut open: Vec<TensorRef> = self.old.node(merge).inputs.clone();
         let mut seen: HashSet<NodeId> = HashSet::new();
         while let Some(tensor) = open.pop() {
-            let is_inside = self.branches.contains_key(&tensor.node) || is_switch(self.old.node(tensor.node));
-            if !is_inside {
+            if !self.branches.is_inside(tensor.node) {
                 if !self.moved.contains_key(&tensor) {
                     return false;
                 }
@@ -204,7 +137,7 @@ impl<'a> Building<'a> {
         for &merge in &conditional.merges {
             let node = self.old.node(merge);
             for (index, &input) in node.inputs.iter().enumerate() {
-                let branches = self.of(input)?;
+                let branches = self.branches.of(input)?;
                 let port = branches.iter().find(|branch| branch.decider == conditional.decider);
                 let port = port.map(|branch| branch.port).filter(|&port| port < ports);
                 let port = port.ok_or_else(|| not_of_a_conditional(node))?;
@@ -307,14 +240,14 @@ impl<'a> Building<'a> {
     /// Where what a branch reads comes from.
     fn read(&self, branch: Branch, tensor: TensorRef) -> Result<Read> {
         let node = self.old.node(tensor.node);
-        if !self.of(tensor)?.contains(&branch) {
+        if !self.branches.of(tensor)?.contains(&branch) {
             // It may be on other branches of the same decider only by mistake.
-            return match self.of(tensor)?.is_empty() {
+            return match self.branches.of(tensor)?.is_empty() {
                 true => Ok(Read::Outside(tensor)),
                 false => Err(not_of_a_conditional(node)),
             };
         }
-        if is_switch(node) && self.decider(node)? == branch.decider && tensor.port == branch.port {
+        if is_switch(node) && self.branches.decider(node)? == branch.decider && tensor.port == branch.port {
             let data = *node.inputs.first().ok_or_else(|| node.error("it has no inputs"))?;
             return self.read(branch, data);
         }
@@ -423,67 +356,65 @@ enum Read {
     Inside,
 }
 
-/// The decider of the branches that a `Merge` brings together, and the branches that it is on itself.
-fn decided(merge: &Node, inputs: &[Branches]) -> Result<(TensorRef, Branches)> {
-    let deciders =
-        inputs.first().into_iter().flat_map(|branches| branches.iter()).map(|branch| branch.decider);
-    for decider in deciders {
-        let ports: Vec<BTreeSet<usize>> = inputs.iter().map(|input| ports(input, decider)).collect();
-        let distinct: BTreeSet<usize> = ports.iter().flatten().copied().collect();
-        let rest = without(&inputs[0], decider);
-        if ports.iter().all(|ports| ports.len() == 1)
-            && distinct.len() == inputs.len()
-            && inputs.iter().all(|input| without(input, decider) == rest)
-        {
-            return Ok((decider, Rc::new(rest)));
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Shape;
+
+    fn add(graph: &mut Graph, name: &str, op: &str, inputs: &[TensorRef]) -> NodeId {
+        graph.add(name, op, inputs.to_vec(), Attrs::new()).unwrap()
     }
-    Err(not_of_a_conditional(merge))
-}
 
-/// The ports of a decider's switches that lead to these branches.
-fn ports(branches: &Branches, decider: TensorRef) -> BTreeSet<usize> {
-    branches.iter().filter(|branch| branch.decider == decider).map(|branch| branch.port).collect()
-}
-
-fn without(branches: &Branches, decider: TensorRef) -> BTreeSet<Branch> {
-    branches.iter().filter(|branch| branch.decider != decider).copied().collect()
-}
-
-fn union(all: &[Branches]) -> Branches {
-    let mut present = all.iter().filter(|branches| !branches.is_empty());
-    match (present.next(), present.clone().next()) {
-        (None, _) => Rc::default(),
-        (Some(one), None) => one.clone(),
-        (Some(first), _) if present.clone().all(|other| other == first) => first.clone(),
-        _ => Rc::new(all.iter().flat_map(|branches| branches.iter().copied()).collect()),
+    fn input(graph: &mut Graph, name: &str, dtype: DType, shape: Shape) -> TensorRef {
+        let attrs = [("dtype", Attr::Type(dtype)), ("shape", Attr::Shape(shape))];
+        graph.add(name, "Placeholder", vec![], attrs.into()).unwrap().into()
     }
-}
 
-/// The most conditionals of each decider that lie before one of several nodes.
-fn joined_levels<'l>(mut levels: impl Iterator<Item = &'l Levels>) -> Levels {
-    let Some(first) = levels.next() else { return Rc::default() };
-    let mut joined = first.clone();
-    for level in levels.filter(|&level| !Rc::ptr_eq(level, first)) {
-        let joined = Rc::make_mut(&mut joined);
-        for (&decider, &count) in level.iter() {
-            let known = joined.entry(decider).or_default();
-            *known = count.max(*known);
-        }
+    fn port(node: NodeId, port: usize) -> TensorRef {
+        TensorRef { node, port }
     }
-    joined
-}
 
-/// A tensor past the nodes that forward it.
-fn past_identities(graph: &Graph, tensor: TensorRef) -> TensorRef {
-    let node = graph.node(tensor.node);
-    match (node.op.as_str(), node.inputs.first()) {
-        ("Identity", Some(&input)) => past_identities(graph, input),
-        _ => tensor,
+    /// `out = p ? -x : x`, and the nodes of `more`.
+    fn conditional(more: impl Fn(&mut Graph, NodeId)) -> Graph {
+        let mut graph = Graph::new();
+        let p = input(&mut graph, "p", DType::Bool, Shape::scalar());
+        let x = input(&mut graph, "x", DType::Float32, Shape::known(&[3]));
+        let switch = add(&mut graph, "switch", "Switch", &[x, p]);
+        let negated = add(&mut graph, "negated", "Neg", &[port(switch, 1)]);
+        add(&mut graph, "out", "Merge", &[port(switch, 0), negated.into()]);
+        more(&mut graph, negated);
+        graph
     }
-}
 
-fn not_of_a_conditional(node: &Node) -> Error {
-    node.error("it is on branches that do not come together as tf.cond and tf.case bring them together")
-        .advice("fix what decides the branch with --freeze NAME=VALUE")
+    #[test]
+    fn a_conditional_calls_a_function_for_each_branch() {
+        let graph = call_branches(conditional(|_, _| ()), &["out:0".to_owned()]).unwrap();
+        let out = graph.node(graph.find("out").unwrap());
+        let call = graph.node(out.inputs[0].node);
+        assert_eq!((out.op.as_str(), call.op.as_str()), ("Identity", "If"));
+        let ops = |branch: &str| -> Vec<String> {
+            let given = [graph.tensor_type(call.inputs[1]).clone()];
+            let name = call.function(branch).unwrap();
+            let (function, ..) = graph.library().graph(name, &given).unwrap();
+            function.nodes().map(|(_, node)| node.op.clone()).collect()
+        };
+        assert_eq!(ops("then_branch"), ["Placeholder", "Neg"]);
+        assert_eq!(ops("else_branch"), ["Placeholder"]);
+        assert!(graph.find("negated").is_none());
+    }
+
+    #[test]
+    fn an_output_that_only_one_branch_computes_is_an_error() {
+        let error = call_branches(conditional(|_, _| ()), &["negated:0".to_owned()]).unwrap_err().to_string();
+        assert!(error.contains("negated:0") && error.contains("one branch"), "{error}");
+    }
+
+    #[test]
+    fn branches_that_do_not_come_together_are_an_error() {
+        let graph = conditional(|graph, negated| {
+            add(graph, "both", "Merge", &[negated.into(), negated.into()]);
+        });
+        let error = call_branches(graph, &["both:0".to_owned()]).unwrap_err().to_string();
+        assert!(error.contains("Merge \"both\""), "{error}");
+    }
 }

@@ -406,10 +406,9 @@ mod tests {
         let mut graph = Graph::new();
         let condition = input(&mut graph, "c", DType::Bool, Shape::scalar());
         let one = constant(&mut graph, "one", Constant::from_i32(vec![], &[1]));
-        let switch =
-            graph.add_with_outputs("switch", "Switch", vec![one, condition], Attrs::new(), 2).unwrap();
+        let switch = graph.add("switch", "Switch", vec![one, condition], Attrs::new()).unwrap();
         let two = add(&mut graph, "two", "AddV2", &[TensorRef { node: switch, port: 1 }, one]);
-        graph.add_with_outputs("out", "Merge", vec![switch.into(), two], Attrs::new(), 2).unwrap();
+        graph.add("out", "Merge", vec![switch.into(), two], Attrs::new()).unwrap();
         let simple = simplified(&graph, "out");
         let out = simple.node(simple.find("out").unwrap());
         let on_branch = simple.node(out.inputs[1].node);

@@ -4,6 +4,7 @@ pub mod atrous;
 pub mod batch;
 pub mod batch_norm;
 pub mod batch_norm_arithmetic;
+pub mod branches;
 pub mod conditionals;
 pub mod control_flow;
 pub mod cut;

@@ -1,0 +1,177 @@
+//! The branches of conditionals of TensorFlow 1: which nodes are on which.
+//!
+//! A node is on a branch if it reads, at any distance, what a `Switch` forwards to that branch. A `Merge` brings the branches of
+//! one decider together, and is on those that its inputs share.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use hashbrown::HashMap;
+
+use super::control_flow::{is_merge, is_switch};
+use crate::error::{Error, Result};
+use crate::graph::{Graph, Node, NodeId, TensorRef};
+
+/// One of the branches that a `Switch` forwards to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Branch {
+    /// The tensor that decides.
+    pub decider: TensorRef,
+    /// The port of the `Switch`.
+    pub port: usize,
+}
+
+/// Branches that a tensor is on.
+pub type Branches = Rc<BTreeSet<Branch>>;
+
+/// How many conditionals of each decider lie before a node.
+type Levels = Rc<HashMap<TensorRef, usize>>;
+
+/// The branches of a graph.
+pub struct GraphBranches<'a> {
+    graph: &'a Graph,
+    /// The branches that each node is on; the outputs of a `Switch` are on one more.
+    of_nodes: HashMap<NodeId, Branches>,
+    /// For each `Merge` on no branch itself, the decider of the branches that it brings together and how many conditionals of
+    /// that decider lie before it.
+    merges: HashMap<NodeId, (TensorRef, usize)>,
+}
+
+impl<'a> GraphBranches<'a> {
+    /// Finds the branches of a graph.
+    ///
+    /// # Errors
+    /// Where they do not come together as `tf.cond` and `tf.case` build them.
+    pub fn new(graph: &'a Graph) -> Result<Self> {
+        let mut branches = Self { graph, of_nodes: HashMap::new(), merges: HashMap::new() };
+        branches.find()?;
+        Ok(branches)
+    }
+
+    /// For each `Merge` on no branch itself, what decides, and how many conditionals of that decider lie before it.
+    pub fn merges(&self) -> &HashMap<NodeId, (TensorRef, usize)> {
+        &self.merges
+    }
+
+    /// Whether a node, or what a `Switch` forwards, is on a branch.
+    pub fn is_inside(&self, id: NodeId) -> bool {
+        self.of_nodes.contains_key(&id) || is_switch(self.graph.node(id))
+    }
+
+    /// The tensor that decides to which branch a `Switch` forwards.
+    ///
+    /// # Errors
+    /// Where it reads no such tensor.
+    pub fn decider(&self, switch: &Node) -> Result<TensorRef> {
+        let decider = switch.inputs.get(1).ok_or_else(|| switch.error("it has no second input"))?;
+        Ok(past_identities(self.graph, *decider))
+    }
+
+    /// The branches that a tensor is on.
+    ///
+    /// # Errors
+    /// Where a `Switch` has no decider.
+    pub fn of(&self, tensor: TensorRef) -> Result<Branches> {
+        let branches = self.of_nodes.get(&tensor.node).cloned().unwrap_or_default();
+        let node = self.graph.node(tensor.node);
+        if !is_switch(node) {
+            return Ok(branches);
+        }
+        let mut branches = BTreeSet::clone(&branches);
+        branches.insert(Branch { decider: self.decider(node)?, port: tensor.port });
+        Ok(Rc::new(branches))
+    }
+
+    fn find(&mut self) -> Result<()> {
+        let mut levels: HashMap<NodeId, Levels> = HashMap::new();
+        for (id, node) in self.graph.nodes() {
+            let inputs: Vec<Branches> =
+                node.inputs.iter().map(|&input| self.of(input)).collect::<Result<_>>()?;
+            let mut level = joined_levels(node.inputs.iter().filter_map(|input| levels.get(&input.node)));
+            let branches = if is_merge(node) {
+                let (decider, rest) = decided(node, &inputs)?;
+                let before = level.get(&decider).copied().unwrap_or(0);
+                if rest.is_empty() {
+                    self.merges.insert(id, (decider, before));
+                }
+                Rc::make_mut(&mut level).insert(decider, before + 1);
+                rest
+            } else {
+                union(&inputs)
+            };
+            if !branches.is_empty() {
+                self.of_nodes.insert(id, branches);
+            }
+            if !level.is_empty() {
+                levels.insert(id, level);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The decider of the branches that a `Merge` brings together, and the branches that it is on itself.
+fn decided(merge: &Node, inputs: &[Branches]) -> Result<(TensorRef, Branches)> {
+    let deciders =
+        inputs.first().into_iter().flat_map(|branches| branches.iter()).map(|branch| branch.decider);
+    for decider in deciders {
+        let ports: Vec<BTreeSet<usize>> = inputs.iter().map(|input| ports(input, decider)).collect();
+        let distinct: BTreeSet<usize> = ports.iter().flatten().copied().collect();
+        let rest = without(&inputs[0], decider);
+        if ports.iter().all(|ports| ports.len() == 1)
+            && distinct.len() == inputs.len()
+            && inputs.iter().all(|input| without(input, decider) == rest)
+        {
+            return Ok((decider, Rc::new(rest)));
+        }
+    }
+    Err(not_of_a_conditional(merge))
+}
+
+/// The ports of a decider's switches that lead to these branches.
+fn ports(branches: &Branches, decider: TensorRef) -> BTreeSet<usize> {
+    branches.iter().filter(|branch| branch.decider == decider).map(|branch| branch.port).collect()
+}
+
+fn without(branches: &Branches, decider: TensorRef) -> BTreeSet<Branch> {
+    branches.iter().filter(|branch| branch.decider != decider).copied().collect()
+}
+
+fn union(all: &[Branches]) -> Branches {
+    let mut present = all.iter().filter(|branches| !branches.is_empty());
+    match (present.next(), present.clone().next()) {
+        (None, _) => Rc::default(),
+        (Some(one), None) => one.clone(),
+        (Some(first), _) if present.clone().all(|other| other == first) => first.clone(),
+        _ => Rc::new(all.iter().flat_map(|branches| branches.iter().copied()).collect()),
+    }
+}
+
+/// The most conditionals of each decider that lie before one of several nodes.
+fn joined_levels<'l>(mut levels: impl Iterator<Item = &'l Levels>) -> Levels {
+    let Some(first) = levels.next() else { return Rc::default() };
+    let mut joined = first.clone();
+    for level in levels.filter(|&level| !Rc::ptr_eq(level, first)) {
+        let joined = Rc::make_mut(&mut joined);
+        for (&decider, &count) in level.iter() {
+            let known = joined.entry(decider).or_default();
+            *known = count.max(*known);
+        }
+    }
+    joined
+}
+
+/// A tensor past the nodes that forward it.
+fn past_identities(graph: &Graph, tensor: TensorRef) -> TensorRef {
+    let node = graph.node(tensor.node);
+    match (node.op.as_str(), node.inputs.first()) {
+        ("Identity", Some(&input)) => past_identities(graph, input),
+        _ => tensor,
+    }
+}
+
+/// The error for a node of branches that are not those of a conditional.
+pub fn not_of_a_conditional(node: &Node) -> Error {
+    node.error("it is on branches that do not come together as tf.cond and tf.case bring them together")
+        .advice("fix what decides the branch with --freeze NAME=VALUE")
+}
