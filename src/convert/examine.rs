@@ -39,7 +39,7 @@ pub fn examine(source: &Source, options: &ConvertOptions) -> Result<Option<Exami
     let (drawing, origin) = graph::draw(source, file, options)?;
     let described =
         |tensors: &[TensorRef]| tensors.iter().map(|&tensor| info(&drawing.graph, tensor)).collect();
-let (inputs, outputs): (Vec<TensorInfo>, Vec<TensorInfo>) =
+    let (inputs, outputs): (Vec<TensorInfo>, Vec<TensorInfo>) =
         (described(&drawing.inputs), described(&drawing.outputs));
     let names = |infos: &[TensorInfo]| infos.iter().map(|info| info.name.clone()).collect::<Vec<_>>();
     let called = Called::new(&names(&inputs), &names(&outputs), &drawing.keys);

@@ -5,6 +5,7 @@
 
 mod array;
 mod blocks;
+mod control;
 mod convolution;
 mod elementwise;
 mod functions;
@@ -20,7 +21,7 @@ mod run;
 mod sliding;
 mod tensor;
 
-pub use run::run;
+pub use run::{Refused, run, run_past};
 pub use tensor::Tensor;
 
 use crate::error::Result;
