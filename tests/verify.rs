@@ -14,7 +14,10 @@ use support::fill;
 use support::op_cases;
 use support::zoo::Case;
 use tempfile::TempDir;
+use tf2onnx_rs::convert::ConvertOptions;
+use tf2onnx_rs::error::Error;
 use tf2onnx_rs::eval::Tensor;
+use tf2onnx_rs::model::OpenOptions;
 use tf2onnx_rs::verify::save_arrays;
 
 const LOGITS: &str = "InceptionV3/Logits/SpatialSqueeze:0";
@@ -218,9 +221,13 @@ fn an_op_that_is_not_evaluated_or_not_executed_is_named() {
     let folder = TempDir::new().unwrap();
     let path = |file: &str| folder.path().join(file).to_str().unwrap().to_owned();
     std::fs::write(path("hue.pb"), &cases["adjust_hue.0"]["graph.pb"]).unwrap();
-    let message = fails(&["convert", &path("hue.pb"), &path("hue.onnx"), "--verify"]);
-    assert!(message.contains("AdjustHue") && message.contains("tf2onnx-rs verify"), "{message}");
-    assert!(!Path::new(&path("hue.onnx")).exists());
+    let done = convert(Path::new(&path("hue.pb")), Path::new(&path("hue.onnx")), &["--verify"]);
+    assert!(
+        done.stdout.contains("not verified: AdjustHue (1 node) is not evaluated here"),
+        "{}",
+        done.stdout
+    );
+    assert!(Path::new(&path("hue.onnx")).exists());
     let files = &cases["sample_distorted_bounding_box_v2.0"];
     std::fs::write(path("custom.pb"), &files["graph.pb"]).unwrap();
     let outputs = op_cases::Case::of(files).outputs.join(",");
@@ -283,4 +290,88 @@ fn nothing_is_verified_by_comparing_nothing_and_no_array_is_passed_over() {
     std::fs::write(&empty, "").unwrap();
     let said = fails(&["verify", &empty, "--against", &model]);
     assert!(said.contains("empty.onnx: it is empty"), "{said}");
+}
+
+/// 1 + erf(2 x), whose Erf is not evaluated.
+const GRAPH: &str = r#"
+node { name: "x" op: "Placeholder" attr { key: "dtype" value { type: DT_FLOAT } }
+       attr { key: "shape" value { shape { dim { size: 3 } } } } }
+node { name: "two" op: "Const" attr { key: "dtype" value { type: DT_FLOAT } }
+       attr { key: "value" value { tensor { dtype: DT_FLOAT tensor_shape { } float_val: 2 } } } }
+node { name: "twice" op: "Mul" input: "x" input: "two" attr { key: "T" value { type: DT_FLOAT } } }
+node { name: "erf" op: "Erf" input: "twice" attr { key: "T" value { type: DT_FLOAT } } }
+node { name: "sum" op: "AddV2" input: "erf" input: "two" attr { key: "T" value { type: DT_FLOAT } } }
+"#;
+
+/// The graph in a folder, and where its model goes.
+fn graph(text: &str) -> (TempDir, PathBuf, PathBuf) {
+    let folder = TempDir::new().unwrap();
+    let [graph, model] = ["graph.pbtxt", "model.onnx"].map(|name| folder.path().join(name));
+    std::fs::write(&graph, text).unwrap();
+    (folder, graph, model)
+}
+
+#[test]
+fn everything_but_an_op_that_is_not_evaluated_is_verified() {
+    let (folder, graph, model) = graph(GRAPH);
+    let done = convert(&graph, &model, &["--verify", "--json"]);
+    let verification = &json(&done)["verification"];
+    assert_eq!(verification["verdict"], "partial");
+    assert_eq!(verification["trusted"], serde_json::json!({ "Erf": 1 }));
+    assert_eq!(verification["outputs"][0]["name"], "sum:0");
+    assert_eq!(verification["inside"][0]["name"], "twice:0");
+    assert_eq!(verification["reason"], "Erf (1 node) is not evaluated here");
+    let done = convert(&graph, &model, &["--verify"]);
+    assert!(done.stdout.contains("verified in part: differs"), "{}", done.stdout);
+    assert!(done.stdout.contains("what the model computes for Erf was taken as it is"), "{}", done.stdout);
+    // An output of such an op is compared with nothing.
+    let done = convert(&graph, &model, &["--verify", "--json", "--outputs", "erf:0,sum:0"]);
+    let verification = &json(&done)["verification"];
+    assert_eq!(verification["unverified_outputs"], serde_json::json!(["erf:0"]));
+    assert_eq!(verification["outputs"].as_array().unwrap().len(), 1);
+    drop(folder);
+}
+
+#[test]
+fn what_an_op_reads_that_is_not_evaluated_is_compared() {
+    let (_folder, graph, _) = graph(GRAPH);
+    let source = tf2onnx_rs::model::Model::open(&graph, &OpenOptions::default()).unwrap();
+    let conversion = tf2onnx_rs::convert::convert(&source, &ConvertOptions::default()).unwrap();
+    let numbers = |numbers: &[f32]| Tensor::Float32(ndarray::arr1(numbers).into_dyn());
+    let inputs = [("x:0".to_owned(), numbers(&[1.0, 2.0, 3.0]))];
+    // A model that computes something else before the op.
+    let mut execute = |model: &tf2onnx_rs::onnx::Model, _: &[(String, Tensor)]| {
+        let outputs = model.outputs.iter().map(|output| (output.name.clone(), numbers(&[0.0, 0.0, 0.0])));
+        Ok(outputs.collect())
+    };
+    let evaluated = conversion.evaluate_past(&source, &inputs, &mut execute).unwrap();
+    let [layer] = &evaluated.layers[..] else { panic!("{evaluated:?}") };
+    assert_eq!((layer.name.as_str(), layer.expected.numbers().sum()), ("twice:0", 12.0));
+    assert_eq!(layer.got.numbers().sum(), 0.0);
+    assert_eq!(evaluated.outputs[0].1.numbers().sum(), 6.0, "two is added to what the model computes");
+    // Where the model does not say it, what follows is not known.
+    let mut nothing =
+        |_: &tf2onnx_rs::onnx::Model, _: &[(String, Tensor)]| Err(Error::new("model", "it is not run"));
+    let evaluated = conversion.evaluate_past(&source, &inputs, &mut nothing).unwrap();
+    assert_eq!((evaluated.outputs.len(), &evaluated.unknown[..]), (0, &["sum:0".to_owned()][..]));
+    assert_eq!(evaluated.lost.get("Erf"), Some(&1));
+}
+
+#[test]
+fn a_batch_writes_models_that_cannot_be_verified() {
+    let (folder, _, _) = graph(
+        &GRAPH
+            .replace("Erf", "LRN")
+            .replace("size: 3", "size: 1 } dim { size: 1 } dim { size: 1 } dim { size: 8"),
+    );
+    let out = folder.path().join("out");
+    let arguments =
+        ["batch", folder.path().to_str().unwrap(), "--out-dir", out.to_str().unwrap(), "--verify", "--json"];
+    let done = tf2onnx_rs(arguments);
+    assert_eq!(done.status, 0, "{}{}", done.stdout, done.stderr);
+    let line: Value = serde_json::from_str(done.stdout.lines().next().unwrap()).unwrap();
+    assert_eq!(line["status"], "converted");
+    assert_eq!(line["verification"]["verdict"], "unverified");
+    assert!(line["verification"]["reason"].as_str().unwrap().contains("LRN"), "{line}");
+    assert!(out.join("graph.onnx").exists());
 }

@@ -7,6 +7,7 @@ use super::{Conversion, EndNames, variables};
 use crate::error::{Error, Result};
 use crate::eval::{Tensor, run};
 use crate::graph::{Graph, TensorRef};
+use crate::lower::LowerOptions;
 use crate::model::Model as Source;
 use crate::onnx::Model;
 use crate::passes::freeze::freeze_variables;
@@ -22,13 +23,21 @@ pub struct Reference {
     outputs: Vec<(String, String)>,
     /// Which of them have their channels second in the model.
     ends: EndNames,
+    /// How the graph was lowered.
+    pub(super) lowered: LowerOptions,
 }
 
 impl Reference {
     /// The graph that a model was made from, and what the model calls its inputs and outputs.
-    pub(super) fn new(drawn: Graph, described: String, called: &Called, ends: EndNames) -> Self {
+    pub(super) fn new(
+        drawn: Graph,
+        described: String,
+        called: &Called,
+        ends: EndNames,
+        lowered: LowerOptions,
+    ) -> Self {
         let (inputs, outputs) = (called.inputs.clone(), called.outputs_by_name());
-        Self { drawn, described, inputs, outputs, ends }
+        Self { drawn, described, inputs, outputs, ends, lowered }
     }
 
     /// Takes note of the names that the model's inputs and outputs have been given.
@@ -57,12 +66,30 @@ impl Conversion {
         inputs: &[(String, Tensor)],
         progress: &dyn Fn(usize, usize),
     ) -> Result<Vec<(String, Tensor)>> {
-        let reference = &self.reference;
-        let mut graph = reference.drawn.clone();
+        let graph = self.evaluated_graph(source)?;
+        let feeds = self.feeds(&graph, inputs)?;
+        let (names, tensors) = self.outputs_in(&graph);
+        let results = run(&graph, &feeds, &tensors, progress)?;
+        Ok(names.into_iter().zip(results).map(|(name, result)| self.in_layout(name, result)).collect())
+    }
+
+    /// The graph as it was drawn, with the weights of its source.
+    pub(super) fn evaluated_graph(&self, source: &Source) -> Result<Graph> {
+        let mut graph = self.reference.drawn.clone();
         let lookup = variables::Lookup::new(source);
-        freeze_variables(&mut graph, &reference.described, |name| {
+        freeze_variables(&mut graph, &self.reference.described, |name| {
             lookup.constant(&self.moving_averages.stored_name(name))
         })?;
+        Ok(graph)
+    }
+
+    /// What the graph is fed where the model is fed these inputs.
+    pub(super) fn feeds(
+        &self,
+        graph: &Graph,
+        inputs: &[(String, Tensor)],
+    ) -> Result<HashMap<String, Tensor>> {
+        let reference = &self.reference;
         let mut feeds = HashMap::new();
         for (given, tensor) in inputs {
             let known = reference.inputs.iter().find(|(_, name)| name == given);
@@ -80,14 +107,18 @@ impl Conversion {
             })?;
             feeds.insert(name.clone(), converted);
         }
+        Ok(feeds)
+    }
+
+    /// The outputs that the graph has, each by its tensor's name and by its name in the model.
+    pub(super) fn outputs_in(&self, graph: &Graph) -> (Vec<(String, String)>, Vec<TensorRef>) {
         let named = |known: &(String, String)| Some((known.clone(), graph.find_tensor(&known.0)?));
-        let (names, tensors): (Vec<(String, String)>, Vec<TensorRef>) =
-            reference.outputs.iter().filter_map(named).unzip();
-        let results = run(&graph, &feeds, &tensors, progress)?;
-        let in_layout = |((tensor, name), result): ((String, String), Tensor)| {
-            let is_second = reference.ends.outputs_as_nchw.contains(&tensor);
-            (name, if is_second { result.channels_second() } else { result })
-        };
-        Ok(names.into_iter().zip(results).map(in_layout).collect())
+        self.reference.outputs.iter().filter_map(named).unzip()
+    }
+
+    /// An output under its name in the model, with its axes in the model's order.
+    pub(super) fn in_layout(&self, (tensor, name): (String, String), result: Tensor) -> (String, Tensor) {
+        let is_second = self.reference.ends.outputs_as_nchw.contains(&tensor);
+        (name, if is_second { result.channels_second() } else { result })
     }
 }

@@ -219,9 +219,11 @@ fn like(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
 
 fn invert_permutation(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let input = inputs.first()?;
-    let mut inverse = vec![0; input.shape().iter().product()];
+    let mut inverse = vec![-1; input.shape().iter().product()];
     for (place, target) in lengths(input)?.into_iter().enumerate() {
-        *inverse.get_mut(target)? = place as i64;
+        // What is there twice is no permutation, and an error of TensorFlow's.
+        let free = inverse.get_mut(target).filter(|place| **place < 0)?;
+        *free = place as i64;
     }
     Some(vec![Tensor::from_integers(input.dtype(), input.shape(), &inverse)?])
 }

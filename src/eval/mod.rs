@@ -6,6 +6,7 @@
 mod array;
 mod audio;
 mod blocks;
+mod control;
 mod convolution;
 mod elementwise;
 mod functions;
@@ -22,7 +23,7 @@ mod sliding;
 mod suppression;
 mod tensor;
 
-pub use run::run;
+pub use run::{Refused, run, run_past};
 pub use tensor::Tensor;
 
 use crate::error::Result;

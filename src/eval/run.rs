@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::{EXECUTED, FOLDED, Tensor, evaluator, making};
+use super::{EXECUTED, FOLDED, Tensor, control, evaluator, making};
 use crate::error::{Error, Result};
 use crate::graph::branches::ON_BRANCH;
 use crate::graph::{Graph, Node, NodeId, TensorRef};
@@ -20,7 +20,33 @@ enum Value<'a> {
     Tensor(Arc<Tensor>),
     /// It is on a branch that is not taken.
     Dead,
+    /// It is computed from what is not evaluated.
+    Lost,
 }
+
+/// What a node computes, or why it is not evaluated here.
+enum Outcome<'a> {
+    Values(Vec<Value<'a>>),
+    NotEvaluated(Error),
+}
+
+/// A node that is not evaluated here.
+#[derive(Debug)]
+pub struct Refused<'r> {
+    /// It is a node of this graph.
+    pub graph: &'r Graph,
+    /// The node.
+    pub node: NodeId,
+    /// Why it is not evaluated.
+    pub error: Error,
+    /// What it reads, as far as that was computed.
+    pub inputs: Vec<(TensorRef, Arc<Tensor>)>,
+    /// The tensors that are read of it.
+    pub read: Vec<TensorRef>,
+}
+
+/// Says what the tensors are that are read of a node that is not evaluated, in their order; `None` where that is not known.
+type Substitute<'s> = dyn FnMut(&Refused<'_>) -> Result<Option<Vec<Tensor>>> + 's;
 
 /// What `outputs` are where the graph, which has no variables, is fed these tensors under their names. In memory are the
 /// tensors that somebody is still going to read, and the constants of one node.
@@ -36,8 +62,25 @@ pub fn run(
     outputs: &[TensorRef],
     progress: &dyn Fn(usize, usize),
 ) -> Result<Vec<Tensor>> {
+    refuse_unknown(&graph.clone().pruned_to(outputs).0)?;
+    let results = run_past(graph, feeds, outputs, progress, &mut |refused| Err(refused.error.clone()))?;
+    let whole = results.into_iter().collect::<Option<_>>();
+    whole.ok_or_else(|| Error::new("graph", "its outputs are not evaluated here"))
+}
+
+/// The same where nodes that are not evaluated have `substitute` say what they compute. An output that depends on one of which
+/// that is not known is `None`.
+///
+/// # Errors
+/// Where an input is not fed, an op does not take what it is given, or `substitute` fails.
+pub fn run_past(
+    graph: &Graph,
+    feeds: &HashMap<String, Tensor>,
+    outputs: &[TensorRef],
+    progress: &dyn Fn(usize, usize),
+    substitute: &mut Substitute<'_>,
+) -> Result<Vec<Option<Tensor>>> {
     let (graph, outputs) = graph.clone().pruned_to(outputs);
-    refuse_unknown(&graph)?;
     let mut readers: HashMap<TensorRef, usize> = HashMap::new();
     for tensor in graph.nodes().flat_map(|(_, node)| &node.inputs).chain(&outputs) {
         *readers.entry(*tensor).or_default() += 1;
@@ -53,7 +96,26 @@ pub fn run(
             .iter()
             .map(|input| taken(&mut values, &mut readers, input, node))
             .collect::<Result<_>>()?;
-        for (port, value) in computed(&graph, node, inputs)?.into_iter().enumerate() {
+        let kept = inputs.clone();
+        let computed = match computed(&graph, node, inputs)? {
+            Outcome::Values(values) => values,
+            Outcome::NotEvaluated(error) => {
+                let known = node.inputs.iter().zip(kept).filter_map(|(input, value)| match value {
+                    Value::Tensor(tensor) => Some((*input, tensor)),
+                    _ => None,
+                });
+                let inputs = known.collect();
+                let ports = (0..node.outputs.len()).map(|port| TensorRef { node: id, port });
+                let read: Vec<TensorRef> = ports.filter(|tensor| readers.contains_key(tensor)).collect();
+                let refused = Refused { graph: &graph, node: id, error, inputs, read };
+                let mut values = vec![Value::Lost; node.outputs.len()];
+                for (tensor, value) in refused.read.iter().zip(substitute(&refused)?.into_iter().flatten()) {
+                    values[tensor.port] = Value::Tensor(Arc::new(value));
+                }
+                values
+            }
+        };
+        for (port, value) in computed.into_iter().enumerate() {
             let tensor = TensorRef { node: id, port };
             if readers.contains_key(&tensor) {
                 values.insert(tensor, value);
@@ -63,8 +125,9 @@ pub fn run(
     outputs
         .iter()
         .map(|output| match values.get(output) {
-            Some(Value::Tensor(tensor)) => Ok(Tensor::clone(tensor)),
-            Some(Value::Constant(constant)) => read(graph.node(output.node), constant),
+            Some(Value::Tensor(tensor)) => Ok(Some(Tensor::clone(tensor))),
+            Some(Value::Constant(constant)) => read(graph.node(output.node), constant).map(Some),
+            Some(Value::Lost) => Ok(None),
             Some(Value::Dead) => {
                 let error = Error::new(graph.tensor_name(*output), "it is on a branch that is not taken");
                 Err(error)
@@ -82,6 +145,7 @@ fn refuse_unknown(graph: &Graph) -> Result<()> {
         hands_on(op)
             || matches!(op, "Const" | "Placeholder" | "PlaceholderV2")
             || matches!(op, "Switch" | "RefSwitch" | "_SwitchN" | "Merge" | "RefMerge" | ON_BRANCH)
+            || control::calls(op)
             || evaluator(FOLDED, op).or(evaluator(EXECUTED, op)).is_some()
     };
     let mut unknown: Vec<&str> =
@@ -154,23 +218,33 @@ fn taken<'a>(
     value.ok_or_else(|| node.error("it reads what is not evaluated here"))
 }
 
-fn computed<'a>(graph: &'a Graph, node: &'a Node, inputs: Vec<Value<'a>>) -> Result<Vec<Value<'a>>> {
+fn computed<'a>(graph: &'a Graph, node: &'a Node, inputs: Vec<Value<'a>>) -> Result<Outcome<'a>> {
     if let Some(constant) = node.constant() {
-        return Ok(vec![Value::Constant(constant)]);
+        return Ok(Outcome::Values(vec![Value::Constant(constant)]));
+    }
+    if inputs.iter().any(|input| matches!(input, Value::Lost)) {
+        return Ok(Outcome::Values(vec![Value::Lost; node.outputs.len()]));
     }
     if let "Merge" | "RefMerge" = node.op.as_str() {
-        return merged(node, inputs);
+        return merged(node, inputs).map(Outcome::Values);
     }
     if inputs.iter().any(|input| matches!(input, Value::Dead)) {
-        return Ok(vec![Value::Dead; node.outputs.len()]);
+        return Ok(Outcome::Values(vec![Value::Dead; node.outputs.len()]));
     }
     if hands_on(&node.op) {
-        return Ok(inputs);
+        return Ok(Outcome::Values(inputs));
     }
     match node.op.as_str() {
-        ON_BRANCH => return Ok(inputs.into_iter().take(1).collect()),
-        "Switch" | "RefSwitch" | "_SwitchN" => return switched(graph, node, inputs),
+        ON_BRANCH => return Ok(Outcome::Values(inputs.into_iter().take(1).collect())),
+        "Switch" | "RefSwitch" | "_SwitchN" => return switched(graph, node, inputs).map(Outcome::Values),
         _ => {}
+    }
+    let unread = node.inputs.iter().zip(&inputs).find_map(|(input, value)| match value {
+        Value::Constant(constant) => unreadable(graph.node(input.node), constant),
+        _ => None,
+    });
+    if let Some(error) = unread {
+        return Ok(Outcome::NotEvaluated(error));
     }
     let inputs: Vec<Arc<Tensor>> = inputs
         .into_iter()
@@ -178,9 +252,17 @@ fn computed<'a>(graph: &'a Graph, node: &'a Node, inputs: Vec<Value<'a>>) -> Res
         .map(|(value, input)| match value {
             Value::Tensor(tensor) => Ok(tensor),
             Value::Constant(constant) => read(graph.node(input.node), constant).map(Arc::new),
-            Value::Dead => Err(node.error("it reads what is on a branch that is not taken")),
+            Value::Dead | Value::Lost => Err(node.error("it reads what is on a branch that is not taken")),
         })
         .collect::<Result<_>>()?;
+    if control::calls(&node.op) {
+        return Ok(match control::evaluate(graph, node, &inputs) {
+            Ok(results) => {
+                Outcome::Values(results.into_iter().map(|tensor| Value::Tensor(Arc::new(tensor))).collect())
+            }
+            Err(error) => Outcome::NotEvaluated(error),
+        });
+    }
     let borrowed: Vec<&Tensor> = inputs.iter().map(|input| &**input).collect();
     let inferred = node.outputs.iter().filter_map(|output| output.shape.fully_known());
     let inferred = inferred.map(|shape| element_count(&shape).unwrap_or(usize::MAX));
@@ -193,12 +275,16 @@ fn computed<'a>(graph: &'a Graph, node: &'a Node, inputs: Vec<Value<'a>>) -> Res
         .filter_map(|families| evaluator(families, &node.op))
         .find_map(|evaluate| evaluate(node, &borrowed));
     match results {
-        Some(results) => Ok(results.into_iter().map(|tensor| Value::Tensor(Arc::new(tensor))).collect()),
+        Some(results) => {
+            Ok(Outcome::Values(results.into_iter().map(|tensor| Value::Tensor(Arc::new(tensor))).collect()))
+        }
         None if node.op.starts_with("Placeholder") => Err(node.error("it is not fed")),
         None => {
             let described: Vec<String> =
                 borrowed.iter().map(|input| format!("{} {:?}", input.dtype(), input.shape())).collect();
-            Err(node.error(format!("it is not evaluated here for inputs of {}", described.join(", "))))
+            let error =
+                node.error(format!("it is not evaluated here for inputs of {}", described.join(", ")));
+            Ok(Outcome::NotEvaluated(error))
         }
     }
 }
@@ -212,7 +298,7 @@ fn switched<'a>(graph: &Graph, node: &Node, inputs: Vec<Value<'a>>) -> Result<Ve
     let decider = match decider {
         Value::Tensor(tensor) => tensor,
         Value::Constant(constant) => Arc::new(read(graph.node(node.inputs[1].node), constant)?),
-        Value::Dead => return Ok(vec![Value::Dead; node.outputs.len()]),
+        Value::Dead | Value::Lost => return Ok(vec![Value::Dead; node.outputs.len()]),
     };
     let last = node.outputs.len() - 1;
     let number = decider.numbers().into_iter().next();
@@ -238,8 +324,16 @@ fn merged<'a>(node: &Node, inputs: Vec<Value<'a>>) -> Result<Vec<Value<'a>>> {
 }
 
 fn read(node: &Node, constant: &Constant) -> Result<Tensor> {
-    Tensor::from_constant(constant)?
-        .ok_or_else(|| node.error(format!("constants of {} are not evaluated here", constant.dtype())))
+    Tensor::from_constant(constant)?.ok_or_else(|| no_elements(node, constant))
+}
+
+fn no_elements(node: &Node, constant: &Constant) -> Error {
+    node.error(format!("constants of {} are not evaluated here", constant.dtype()))
+}
+
+/// The error for a constant of a type that is not evaluated.
+fn unreadable(node: &Node, constant: &Constant) -> Option<Error> {
+    (!Tensor::has_type(constant.dtype())).then(|| no_elements(node, constant))
 }
 
 #[cfg(test)]

@@ -58,6 +58,14 @@ impl Tensor {
         })
     }
 
+    /// Whether tensors of a type are evaluated.
+    pub fn has_type(dtype: DType) -> bool {
+        matches!(
+            dtype,
+            DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64 | DType::UInt8 | DType::Bool
+        )
+    }
+
     /// The tensor as a constant.
     pub fn to_constant(&self) -> Constant {
         fn bytes<T: Copy, const N: usize>(array: &ArrayD<T>, encode: impl Fn(T) -> [u8; N]) -> Vec<u8> {

@@ -11,7 +11,7 @@ mod runtime;
 pub use arrays::{Named, find, name_and_file, read_arrays, save_arrays};
 pub use difference::{Difference, Top1, compare, compare_all};
 pub use inputs::{InputSource, MadeUp};
-pub use runtime::{Element, Executable, Input};
+pub use runtime::{Element, Executable, Input, is_contradiction};
 
 /// The largest difference that is let pass, relative to the largest value expected, where nobody says otherwise: float32
 /// has seven digits, and networks add up thousands of products in an order of their own.

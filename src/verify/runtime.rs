@@ -168,6 +168,17 @@ fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
+/// Whether a model was not executed because what it says does not fit together, which no runtime could execute. All other
+/// errors of [`Executable::run`] may be limits of rten.
+///
+/// Source: the messages of `OpError` and `RunError` in rten 0.27.
+pub fn is_contradiction(error: &Error) -> bool {
+    let problem = error.problem();
+    ["incompatible input shapes", "planning error", "required inputs were missing"]
+        .iter()
+        .any(|known| problem.contains(known))
+}
+
 fn unloadable(path: &Path, error: &LoadError) -> Error {
     match error.kind() {
         LoadErrorKind::ParseError | LoadErrorKind::UnknownFileType => {

@@ -1,20 +1,21 @@
 //! `convert --verify`: the model is run before it takes its place.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use tempfile::TempDir;
 
 use crate::cli::verify::{shown, tolerance, verdict};
-use crate::convert::Conversion;
+use crate::convert::{Conversion, Evaluated};
 use crate::error::{Error, Result};
 use crate::model::Model;
-use crate::onnx::{WriteOptions, WriteReport, WrittenModel, write_beside, write_model};
+use crate::onnx::{self, WriteOptions, WriteReport, WrittenModel, write_beside, write_model};
 use crate::output::{OutputFile, folder_beside, target_of, unwritable};
 use crate::temporary::Temporary;
 use crate::verify::{
-    Difference, Executable, FLOAT16_TOLERANCE, InputSource, MadeUp, Named, TOLERANCE, compare_all,
-    read_arrays,
+    Difference, Executable, FLOAT16_TOLERANCE, InputSource, MadeUp, Named, TOLERANCE, compare, compare_all,
+    is_contradiction, read_arrays,
 };
 
 /// What these options are listed under.
@@ -24,7 +25,7 @@ const CHECKS: &str = "Verification";
 #[derive(Debug, Clone, clap::Args)]
 pub struct VerificationArgs {
     /// Run the model and compare it with the TensorFlow graph, which is evaluated op by op; a model that computes
-    /// something else is not written
+    /// something else is not written, and of what could not be compared it is said
     #[arg(long, help_heading = CHECKS)]
     verify: bool,
     /// What the model is fed for that: .npz, .npy or NAME=FILE.npy (repeatable) [default: made up]
@@ -36,22 +37,102 @@ pub struct VerificationArgs {
     tolerance: Option<f64>,
 }
 
+/// What was found out about a model. One that computes something else than the TensorFlow graph is an error instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Verdict {
+    /// All of it was compared.
+    Verified,
+    /// A part of it was compared.
+    Partial,
+    /// Nothing was.
+    Unverified,
+}
+
 /// What came of it.
 #[derive(Debug, Serialize)]
 pub struct Verification {
+    verdict: Verdict,
     tolerance: f64,
     outputs: Vec<Difference>,
+    /// Tensors inside of the model.
+    inside: Vec<Difference>,
+    /// Ops that computed what the model says, with the number of their nodes.
+    trusted: BTreeMap<String, usize>,
+    /// Outputs of which nothing was evaluated.
+    unverified_outputs: Vec<String>,
+    /// Why not all of it was compared.
+    reason: Option<String>,
 }
 
 impl Verification {
+    fn unverified(tolerance: f64, reason: &Error) -> Self {
+        Self {
+            verdict: Verdict::Unverified,
+            tolerance,
+            outputs: vec![],
+            inside: vec![],
+            trusted: BTreeMap::new(),
+            unverified_outputs: vec![],
+            reason: Some(reason.to_string()),
+        }
+    }
+
+    /// What was compared of a graph of which not all was evaluated.
+    fn of(evaluated: Evaluated, outputs: Vec<Difference>, inside: Vec<Difference>, tolerance: f64) -> Self {
+        let counted = |ops: &BTreeMap<String, usize>| -> Vec<String> {
+            let count = |count| if count == 1 { "1 node".to_owned() } else { format!("{count} nodes") };
+            ops.iter().map(|(op, &nodes)| format!("{op} ({})", count(nodes))).collect()
+        };
+        let all: BTreeMap<String, usize> =
+            evaluated.trusted.iter().chain(&evaluated.lost).map(|(op, &count)| (op.clone(), count)).collect();
+        let reason = (!all.is_empty()).then(|| format!("{} not evaluated here", are(&counted(&all))));
+        let verdict = match (outputs.is_empty() && inside.is_empty(), &reason) {
+            (true, _) => Verdict::Unverified,
+            (_, Some(_)) => Verdict::Partial,
+            (_, None) => Verdict::Verified,
+        };
+        let (trusted, unverified_outputs) = (evaluated.trusted, evaluated.unknown);
+        Self { verdict, tolerance, outputs, inside, trusted, unverified_outputs, reason }
+    }
+
+    fn differences(&self) -> impl Iterator<Item = &Difference> {
+        self.outputs.iter().chain(&self.inside)
+    }
+
     /// In one sentence.
     pub fn line(&self) -> String {
-        let worst = self.outputs.iter().map(|difference| difference.relative).fold(0.0, f64::max);
-        format!(
-            "verified: differs from the evaluated TensorFlow graph by at most {worst:.1e} of the largest value \
-             (tolerance {})",
+        let worst = self.differences().map(|difference| difference.relative).fold(0.0, f64::max);
+        let compared = format!(
+            "differs from the evaluated TensorFlow graph by at most {worst:.1e} of the largest value (tolerance {})",
             shown(self.tolerance)
-        )
+        );
+        let reason = self.reason.as_deref().unwrap_or("nothing of it could be compared");
+        match self.verdict {
+            Verdict::Verified => format!("verified: {compared}"),
+            Verdict::Unverified => format!("not verified: {reason}"),
+            Verdict::Partial => {
+                let outputs = match &self.unverified_outputs[..] {
+                    [] => String::new(),
+                    names => format!("; not verified: {}", names.join(", ")),
+                };
+                let trusted: Vec<&str> = self.trusted.keys().map(String::as_str).collect();
+                let trusted = match &trusted[..] {
+                    [] => String::new(),
+                    ops => format!("; what the model computes for {} was taken as it is", ops.join(", ")),
+                };
+                format!("verified in part: {compared}; {reason}{trusted}{outputs}")
+            }
+        }
+    }
+}
+
+/// `A is`, or `A and B are`.
+fn are(names: &[String]) -> String {
+    match names {
+        [name] => format!("{name} is"),
+        [names @ .., last] => format!("{} and {last} are", names.join(", ")),
+        [] => String::new(),
     }
 }
 
@@ -72,12 +153,16 @@ impl VerificationArgs {
             .map_err(|error| error.with_path_replaced(&staged.path, output))?;
         let default = if conversion.float16.is_some() { FLOAT16_TOLERANCE } else { TOLERANCE };
         let tolerance = self.tolerance.unwrap_or(default);
-        let outputs = self
+        let verification = self
             .compare(source, conversion, &staged.path, tolerance)
             .map_err(|error| error.with_path_replaced(&staged.path, output))?;
-        verdict(output, &outputs, tolerance)
+        let differences: Vec<Difference> = verification.differences().cloned().collect();
+        verdict(output, &differences, tolerance)
             .map_err(|error| error.advice("it is not written; convert without --verify to look at it"))?;
-        Ok((Pending::Verified(staged, written), Some(Verification { tolerance, outputs })))
+        let reason = verification
+            .reason
+            .map(|reason| reason.replace(&*staged.path.to_string_lossy(), &output.to_string_lossy()));
+        Ok((Pending::Verified(staged, written), Some(Verification { reason, ..verification })))
     }
 
     fn compare(
@@ -86,36 +171,55 @@ impl VerificationArgs {
         conversion: &Conversion,
         path: &Path,
         tolerance: f64,
-    ) -> Result<Vec<Difference>> {
-        let model = Executable::load(path).map_err(not_executed)?;
-        let declared = model.inputs()?;
-        let names: Vec<String> = declared.iter().map(|input| input.name.clone()).collect();
-        let given = match &self.verify_inputs[..] {
-            [] => InputSource::MadeUp(MadeUp::default()),
-            given => InputSource::Given(read_arrays(given, &names)?),
+    ) -> Result<Verification> {
+        // What cannot be run or evaluated says nothing about the model.
+        let unverified = |error: &Error| Ok(Verification::unverified(tolerance, error));
+        let model = match Executable::load(path) {
+            Ok(model) => model,
+            Err(error) => return unverified(&error),
         };
-        let inputs = given.arrays(&declared).map_err(|error| match given {
-            InputSource::MadeUp(_) => {
-                error.advice("give an input with --verify-inputs, or its shape with --shape")
+        let declared = match model.inputs() {
+            Ok(inputs) => inputs,
+            Err(error) => return unverified(&error),
+        };
+        let names: Vec<String> = declared.iter().map(|input| input.name.clone()).collect();
+        let inputs = match &self.verify_inputs[..] {
+            [] => match InputSource::MadeUp(MadeUp::default()).arrays(&declared) {
+                Ok(inputs) => inputs,
+                Err(error) => {
+                    let advice = "give an input with --verify-inputs, or its shape with --shape";
+                    return unverified(&error.advice(advice));
+                }
+            },
+            given => InputSource::Given(read_arrays(given, &names)?).arrays(&declared)?,
+        };
+        let outputs = match model.run(&inputs) {
+            Ok(outputs) => outputs,
+            Err(error) => {
+                // Inputs that are made up may be none that the graph takes.
+                let is_wrong =
+                    is_contradiction(&error) && conversion.evaluate(source, &inputs, &|_, _| ()).is_ok();
+                return if is_wrong { Err(error) } else { unverified(&error) };
             }
-            InputSource::Given(_) => error,
-        })?;
-        let outputs = model.run(&inputs).map_err(not_executed)?;
+        };
         // The weights are the source's again from here on.
         drop(model);
-        let expected: Vec<Named> = conversion.evaluate(source, &inputs, &|_, _| ()).map_err(|error| {
-            error.advice(
-                "convert without --verify, and compare the model with what TensorFlow computes, by tf2onnx-rs verify",
-            )
-        })?;
-        Ok(compare_all(&outputs, &expected, tolerance))
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut execute = |model: &onnx::Model, inputs: &[Named]| {
+            let path = folder.join("inside.onnx");
+            write_model(model, &path, &WriteOptions { external_data: false }, &|_, _| ())?;
+            Executable::load(&path)?.run(inputs)
+        };
+        let evaluated = match conversion.evaluate_past(source, &inputs, &mut execute) {
+            Ok(evaluated) => evaluated,
+            Err(error) => return unverified(&error),
+        };
+        let differences = compare_all(&outputs, &evaluated.outputs, tolerance);
+        let inside = evaluated.layers.iter();
+        let inside =
+            inside.map(|layer| compare(&layer.name, &layer.got, &layer.expected, tolerance)).collect();
+        Ok(Verification::of(evaluated, differences, inside, tolerance))
     }
-}
-
-fn not_executed(error: Error) -> Error {
-    error.advice(
-        "convert without --verify, and compare the model by ONNX Runtime, as docs/verify.md describes",
-    )
 }
 
 /// A model that may take its place.

@@ -213,7 +213,10 @@ impl<'a> Search<'a> {
         let mut names: Vec<String> = vec![];
         for end in found.iter().copied() {
             // Who takes probabilities may want the logits; the networks of slim deliver both.
-            for (place, port) in logits_of(wiring, end, &found).into_iter().chain([(end, 0)]) {
+            // A sparse tensor is its indices, values and shape.
+            let ports = if self.node(end).op == "CTCGreedyDecoder" { 0..3 } else { 0..1 };
+            let delivered = ports.map(|port| (end, port));
+            for (place, port) in logits_of(wiring, end, &found).into_iter().chain(delivered) {
                 let name = format!("{}:{port}", self.node(place).name);
                 if !names.contains(&name) {
                     names.push(name);

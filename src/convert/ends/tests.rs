@@ -37,7 +37,7 @@ fn the_results_of_trained_networks_are_ends_and_their_losses_are_not() {
         ("text_cnn", &["output/scores:0", "output/predictions:0"]),
         ("dqn", &["q/BiasAdd:0", "best:0"]),
         ("guarded", &["CheckNumerics:0", "scores:0"]),
-        ("ctc", &["logits:0"]),
+        ("ctc", &["logits:0", "CTCGreedyDecoder:0", "CTCGreedyDecoder:1", "CTCGreedyDecoder:2", "Cast:0"]),
         ("language_model", &["logits/BiasAdd:0"]),
         ("segmentation", &["score/BiasAdd:0", "prediction:0"]),
         ("bert", &["loss/BiasAdd:0", "loss/Softmax:0", "loss/LogSoftmax:0"]),

@@ -59,7 +59,7 @@ pub(super) fn makes_no_tensor(op: &str) -> bool {
 
 /// Whether a node serves training alone, whatever it reads.
 fn is_of_training(wiring: &Wiring<'_>, place: usize) -> bool {
-    const OPS: [&str; 14] = [
+    const OPS: [&str; 13] = [
         "NoOp",
         "Assert",
         "IsVariableInitialized",
@@ -71,8 +71,7 @@ fn is_of_training(wiring: &Wiring<'_>, place: usize) -> bool {
         "CandidateSampler",
         "LogUniformCandidateSampler",
         "UniformCandidateSampler",
-        // What decodes the network's results is the program's part, and has no ONNX operator.
-        "CTCGreedyDecoder",
+        // It decodes the network's results, and is not converted.
         "CTCBeamSearchDecoder",
         "CTCBeamSearchDecoderV2",
     ];

@@ -1,0 +1,207 @@
+//! Evaluating the graph that a model was made from as far as that is possible: an op that is not evaluated computes what the
+//! model says, what it reads is compared with what the model has there, and evaluation goes on behind it.
+
+use std::collections::BTreeMap;
+
+use hashbrown::{HashMap, HashSet};
+
+use super::Conversion;
+use crate::error::Result;
+use crate::eval::{Refused, Tensor, run_past};
+use crate::graph::{Graph, TensorRef};
+use crate::lower::{LowerOptions, lower};
+use crate::model::Model as Source;
+use crate::onnx::Model;
+
+/// Tensors by their names.
+type Named = Vec<(String, Tensor)>;
+
+/// Runs a model that exists for that alone on these inputs.
+type Execute<'e> = dyn FnMut(&Model, &[(String, Tensor)]) -> Result<Named> + 'e;
+
+/// What the graph computes, as far as it was evaluated.
+#[derive(Debug, Default)]
+pub struct Evaluated {
+    /// The outputs that were evaluated, under their names in the model.
+    pub outputs: Named,
+    /// The outputs that were not.
+    pub unknown: Vec<String>,
+    /// What ops read that are not evaluated.
+    pub layers: Vec<Layer>,
+    /// The ops whose results are the model's own, with the number of their nodes.
+    pub trusted: BTreeMap<String, usize>,
+    /// The ops that nothing stands in for, with the number of their nodes: what depends on them is not evaluated.
+    pub lost: BTreeMap<String, usize>,
+}
+
+/// A tensor inside of the model.
+#[derive(Debug)]
+pub struct Layer {
+    /// Its name in TensorFlow's graph.
+    pub name: String,
+    /// What the model has there.
+    pub got: Tensor,
+    /// What was evaluated.
+    pub expected: Tensor,
+}
+
+impl Conversion {
+    /// The same as [`Conversion::evaluate`] as far as that is possible. `execute` runs models that are made of the same graph
+    /// and deliver what is inside of it.
+    ///
+    /// # Errors
+    /// Where an input is missing or does not fit, a weight cannot be read, or an op does not take what it is given.
+    pub fn evaluate_past(
+        &self,
+        source: &Source,
+        inputs: &[(String, Tensor)],
+        execute: &mut Execute<'_>,
+    ) -> Result<Evaluated> {
+        let graph = self.evaluated_graph(source)?;
+        let feeds = self.feeds(&graph, inputs)?;
+        let (names, tensors) = self.outputs_in(&graph);
+        let fed: Named = feeds.iter().map(|(name, tensor)| (name.clone(), tensor.clone())).collect();
+        let mut inside = Inside { conversion: self, fed, values: HashMap::new(), execute };
+        let mut evaluated = Evaluated::default();
+        let mut refused_nodes: HashSet<String> = HashSet::new();
+        let results = run_past(&graph, &feeds, &tensors, &|_, _| (), &mut |refused| {
+            let node = refused.graph.node(refused.node);
+            refused_nodes.insert(node.name.clone());
+            inside.look(refused);
+            for (input, expected) in &refused.inputs {
+                let name = refused.graph.tensor_name(*input);
+                let is_known = evaluated.layers.iter().any(|layer| layer.name == name);
+                if let (Some(got), false) = (inside.values.get(&name), is_known || feeds.contains_key(&name))
+                {
+                    let (got, expected) = (got.clone(), Tensor::clone(expected));
+                    evaluated.layers.push(Layer { name, got, expected });
+                }
+            }
+            let of_model = |tensor: &TensorRef| {
+                let value = inside.values.get(&refused.graph.tensor_name(*tensor))?;
+                value.clone().converted(refused.graph.tensor_type(*tensor).dtype)
+            };
+            // The next run would have other random numbers.
+            let is_random = draws(&node.op);
+            let values: Option<Vec<Tensor>> = match is_random {
+                true => None,
+                false => refused.read.iter().map(of_model).collect(),
+            };
+            let count = match values {
+                Some(_) => evaluated.trusted.entry(node.op.clone()),
+                None => evaluated.lost.entry(node.op.clone()),
+            };
+            *count.or_default() += 1;
+            Ok(values)
+        })?;
+        for ((name, output), result) in names.into_iter().zip(&tensors).zip(results) {
+            match result {
+                // The model would be compared with itself.
+                Some(_) if refused_nodes.contains(&graph.node(handed_on(&graph, *output).node).name) => {
+                    evaluated.unknown.push(name.1);
+                }
+                Some(result) => evaluated.outputs.push(self.in_layout(name, result)),
+                None => evaluated.unknown.push(name.1),
+            }
+        }
+        Ok(evaluated)
+    }
+
+    /// A model of the same graph that delivers these tensors of it, in TensorFlow's order of axes.
+    fn delivering(&self, tensors: &[TensorRef]) -> Result<Model> {
+        let options = LowerOptions {
+            inputs_as_nchw: vec![],
+            outputs_as_nchw: vec![],
+            ..self.reference.lowered.clone()
+        };
+        let (graph, tensors) = self.graph.clone().pruned_to(tensors);
+        lower(&graph, &tensors, &options)
+    }
+}
+
+/// Whether an op draws random numbers.
+fn draws(op: &str) -> bool {
+    [
+        "Random",
+        "StatelessRandom",
+        "TruncatedNormal",
+        "StatelessTruncatedNormal",
+        "Multinomial",
+        "StatelessMultinomial",
+    ]
+    .iter()
+    .any(|start| op.starts_with(start))
+}
+
+/// The tensor that a tensor is handed on from.
+fn handed_on(graph: &Graph, tensor: TensorRef) -> TensorRef {
+    match graph.node(tensor.node) {
+        node if matches!(node.op.as_str(), "Identity" | "StopGradient" | "Snapshot") => {
+            node.inputs.first().map_or(tensor, |&input| handed_on(graph, input))
+        }
+        _ => tensor,
+    }
+}
+
+/// What the model has inside of it.
+struct Inside<'a, 'e> {
+    conversion: &'a Conversion,
+    fed: Named,
+    /// The tensors that were looked at, by their names.
+    values: HashMap<String, Tensor>,
+    execute: &'a mut Execute<'e>,
+}
+
+impl Inside<'_, '_> {
+    /// Looks at what a node that is not evaluated reads and computes, and at the same of all nodes of its op.
+    fn look(&mut self, refused: &Refused<'_>) {
+        let (graph, node) = (refused.graph, refused.graph.node(refused.node));
+        let own = || refused.read.iter().chain(refused.inputs.iter().map(|(input, _)| input)).copied();
+        if own().all(|tensor| self.values.contains_key(&graph.tensor_name(tensor))) {
+            return;
+        }
+        let read: HashSet<TensorRef> = graph.nodes().flat_map(|(_, node)| &node.inputs).copied().collect();
+        let like = graph.nodes().filter(|(_, other)| other.op == node.op);
+        let all = like.flat_map(|(id, other)| {
+            let ports = (0..other.outputs.len()).map(move |port| TensorRef { node: id, port });
+            ports
+                .filter(|tensor| read.contains(tensor))
+                .chain(other.inputs.iter().copied())
+                .collect::<Vec<_>>()
+        });
+        let all: Vec<TensorRef> = all.chain(own()).collect();
+        // Where one of them cannot be delivered, what this node needs may be.
+        if !self.fetch(graph, &all) {
+            let own: Vec<TensorRef> = own().collect();
+            if !self.fetch(graph, &own) {
+                for tensor in own {
+                    self.fetch(graph, &[tensor]);
+                }
+            }
+        }
+    }
+
+    /// Whether these tensors, as far as the model has them, were looked at.
+    fn fetch(&mut self, graph: &Graph, tensors: &[TensorRef]) -> bool {
+        let made = &self.conversion.graph;
+        let mut wanted: Vec<TensorRef> = vec![];
+        for &tensor in tensors {
+            let name = graph.tensor_name(tensor);
+            let found = made.find_tensor(&name).filter(|found| made.constant(*found).is_none());
+            if let Some(found) =
+                found.filter(|found| !self.values.contains_key(&name) && !wanted.contains(found))
+            {
+                wanted.push(found);
+            }
+        }
+        if wanted.is_empty() {
+            return true;
+        }
+        let Ok(model) = self.conversion.delivering(&wanted) else { return false };
+        let taken = |(name, _): &&(String, Tensor)| model.inputs.iter().any(|input| input.name == *name);
+        let fed: Named = self.fed.iter().filter(taken).cloned().collect();
+        let Ok(values) = (self.execute)(&model, &fed) else { return false };
+        self.values.extend(values);
+        true
+    }
+}
