@@ -119,6 +119,17 @@ fn a_small_rest_is_a_warning_and_what_training_keeps_is_none() {
 }
 
 #[test]
+fn a_note_says_where_definitions_of_a_network_differ_for_images_of_this_size() {
+    let folder = TempDir::new().unwrap();
+    let notes = |options: &[&str]| {
+        let done = convert(&checkpoint(&folder, &[]), &folder.path().join("model.onnx"), options);
+        done.stdout.lines().filter(|line| line.contains("definitions of mobilenet_v1")).count()
+    };
+    assert_eq!((notes(&[]), notes(&["--image-size", "256"])), (0, 1));
+    assert_eq!(notes(&["--image-size", "256", "--network-option", "global_pool=true"]), 0);
+}
+
+#[test]
 fn a_graph_is_no_error_where_its_checkpoint_holds_more() {
     let folder = TempDir::new().unwrap();
     let case = Case::load("mobilenet_v1_025");

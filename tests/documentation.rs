@@ -7,7 +7,7 @@ use std::path::Path;
 
 use tf2onnx_rs::passes::batch_norm::{BatchNorm, batch_norms};
 use tf2onnx_rs::passes::fuse_batch_norm::fuse_batch_norms;
-use tf2onnx_rs::slim::{self, ImageShape, Network, OptionSource, Options, Variables, networks};
+use tf2onnx_rs::slim::{self, ImageShape, Network, Options, Variables, networks};
 
 #[test]
 fn the_tables_in_the_documentation_are_current() {
@@ -82,7 +82,7 @@ fn table_of_options() -> String {
     let mut rows: Vec<([String; 4], Vec<&str>)> = vec![];
     for network in networks() {
         for option in network.options {
-            let read = if matches!(option.source, OptionSource::User) { "no" } else { "yes" };
+            let read = if option.is_told() { "yes" } else { "no" };
             let key = [
                 format!("`{}`", option.name),
                 format!("`{}`", option.default),

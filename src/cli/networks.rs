@@ -6,7 +6,7 @@ use super::convert::image_size;
 use super::end_points::OneNetwork;
 use super::output::{self, Column};
 use crate::error::Result;
-use crate::slim::{Network, OptionSource, networks};
+use crate::slim::{Network, networks};
 
 /// Lists the networks that `convert` can rebuild from a checkpoint alone, or shows one: its options and its end
 /// points, with their shapes.
@@ -55,7 +55,7 @@ impl Entry {
         let options = network.options.iter().map(|spec| OptionEntry {
             name: spec.name,
             default: super::json(spec.default),
-            read_from_variables: !matches!(spec.source, OptionSource::User),
+            read_from_variables: spec.is_told(),
             help: spec.help,
         });
         Self {

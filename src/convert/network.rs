@@ -10,8 +10,8 @@ use crate::model::Model as Source;
 use crate::suggestion::suggesting_and_listing;
 
 use crate::slim::{
-    DrawnNetwork, ImageShape, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, Recognition, Recognized, ScopeDisagreement,
-    Value, Variables, Wishes, network_named, recognize_and_sketch,
+    DrawnNetwork, ImageShape, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, OptionSource, OptionSpec, Recognition,
+    Recognized, ScopeDisagreement, Value, Variables, Wishes, network_named, recognize_and_sketch,
 };
 
 /// A network that was rebuilt from the variables of a checkpoint.
@@ -25,14 +25,19 @@ pub struct NetworkOrigin {
     pub disagreements: Vec<ScopeDisagreement>,
     /// Trained variables of the checkpoint that the network does not have.
     pub unused: Unused,
+    /// Where a fixed window pools less than the whole image: height and width of the window and of what it slides over.
+    partly_pooled: Option<[[usize; 2]; 2]>,
 }
 
 /// The auxiliary classifier's end point.
 const AUX_LOGITS: &str = "AuxLogits";
 
 /// The end point that follows from the logits: the classes' probabilities, which the residual networks write
-/// small, or a face's embedding.
-const PREDICTIONS: [&str; 3] = ["Predictions", "predictions", "embeddings"];
+/// small, or a face's embedding. Where that comes first, what it is made from follows.
+const PREDICTIONS: [&str; 4] = ["Predictions", "predictions", "embeddings", "Bottleneck"];
+
+/// Whether the logits are pooled over the whole image, whatever its size.
+const GLOBAL_POOL: &str = "global_pool";
 
 /// Names and shapes of a checkpoint's tensors.
 pub fn variables(checkpoint: &Checkpoint) -> Variables {
@@ -105,6 +110,7 @@ pub(super) fn draw(source: &Source, options: &ConvertOptions) -> Result<(Drawing
     {
         return Err(error);
     }
+    let partly_pooled = partly_pooled(&drawn);
     let outputs = choose_outputs(&drawn, &options.outputs, asked)?;
     let inputs = vec![drawn.input];
     let find = |name: &str| drawn.end_point(name).or_else(|| drawn.graph.find_tensor(name));
@@ -129,7 +135,10 @@ pub(super) fn draw(source: &Source, options: &ConvertOptions) -> Result<(Drawing
         name: recognition.network.name.to_owned(),
         described: format!("{} as {}", source.path().display(), recognition.network.name),
     };
-    Ok((drawing, NetworkOrigin { recognition, image, disagreements: drawn.disagreements, unused }))
+    Ok((
+        drawing,
+        NetworkOrigin { recognition, image, disagreements: drawn.disagreements, unused, partly_pooled },
+    ))
 }
 
 /// The trained variables of a checkpoint that a network recognized in it does not have.
@@ -160,7 +169,8 @@ fn choose_outputs(drawn: &DrawnNetwork, names: &[String], with_aux: bool) -> Res
     let mut outputs = vec![];
     if names.is_empty() {
         outputs.push(drawn.output);
-        outputs.extend(PREDICTIONS.iter().find_map(|name| drawn.end_point(name)));
+        let ends = PREDICTIONS.iter().filter_map(|name| drawn.end_point(name));
+        outputs.extend(ends.filter(|&end| end != drawn.output).take(1));
         if with_aux {
             outputs.extend(drawn.end_point(AUX_LOGITS));
         }
@@ -183,7 +193,45 @@ fn find(drawn: &DrawnNetwork, name: &str) -> Result<TensorRef> {
     })
 }
 
+/// The window that pools before the logits, and what it pools, where it does not cover that.
+fn partly_pooled(drawn: &DrawnNetwork) -> Option<[[usize; 2]; 2]> {
+    let pools = drawn.graph.nodes().map(|(_, node)| node);
+    let mut pools = pools.filter(|node| node.op == "AvgPool" && node.name.contains("/Logits/"));
+    pools.find_map(|pool| {
+        let size = |axis: usize| usize::try_from(*pool.ints("ksize").get(axis)?).ok();
+        let shape = drawn.graph.shape(pool.inputs[0]);
+        let (window, pooled) = ([size(1)?, size(2)?], [shape.dim(1)?, shape.dim(2)?]);
+        (window != pooled).then_some([window, pooled])
+    })
+}
+
 impl NetworkOrigin {
+    /// By what public definitions of the network differ where nothing in a checkpoint tells which one is meant, and what was
+    /// taken, a sentence each.
+    pub fn notes(&self) -> Vec<String> {
+        let options = &self.recognition.options;
+        let name = self.recognition.network.name;
+        let of_definition = |spec: &OptionSpec| match spec.source {
+            OptionSource::Definition(difference) if options.is_open(spec.name) => Some(format!(
+                "note: public definitions of {name} differ, and no checkpoint tells which one is meant: {difference}; \
+                 {} {} was taken, and --network-option {}=… chooses",
+                spec.name, spec.default, spec.name
+            )),
+            _ => None,
+        };
+        let mut notes: Vec<String> =
+            self.recognition.network.options.iter().filter_map(of_definition).collect();
+        let has_choice = options.is_open(GLOBAL_POOL) && !options.flag(GLOBAL_POOL);
+        if let Some([window, pooled]) = self.partly_pooled.filter(|_| has_choice) {
+            notes.push(format!(
+                "note: for images of this size, definitions of {name} differ: a window of {}x{} pools what is {}x{} before the \
+                 logits, and --network-option {GLOBAL_POOL}=true takes the mean of all of it",
+                window[0], window[1], pooled[0], pooled[1]
+            ));
+        }
+        notes
+    }
+
     /// What the model says about its network.
     pub(super) fn metadata(&self) -> Vec<(&'static str, String)> {
         let Self { recognition, image, .. } = self;

@@ -80,7 +80,7 @@ const FACENETS_TRAINING: [&str; 2] = ["Logits", "centers"];
 
 fn only_trains(network: &str) -> &'static [&'static str] {
     match network {
-        "inception_resnet_v1" | "inception_resnet_v2_facenet" | "squeezenet" => &FACENETS_TRAINING,
+        "inception_resnet_v1" | "facenet_inception_resnet_v2" | "squeezenet" => &FACENETS_TRAINING,
         _ => &[],
     }
 }

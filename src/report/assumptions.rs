@@ -84,6 +84,9 @@ fn of_network(origin: &NetworkOrigin, options: &ConvertOptions, found: &mut Vec<
             assume(spec.name, value, format!("{}: {}", source(spec, is_given), spec.help))
         }));
     }
+    found.extend(origin.notes().iter().map(|note| {
+        assume("definition", note.trim_start_matches("note: "), "nothing in a checkpoint tells")
+    }));
     let image = &origin.image;
     let reason = match options.image_size {
         Some(_) => "given with --image-size",
@@ -116,6 +119,9 @@ fn source(spec: &OptionSpec, is_given: bool) -> &'static str {
         _ if is_given => "given with --network-option",
         OptionSource::Variables | OptionSource::ReadBy(_) => "read off the variables",
         OptionSource::User => "slim's default, since nothing in a checkpoint tells",
+        OptionSource::Definition(_) => {
+            "the official definition of today; public definitions differ, and nothing in a checkpoint tells"
+        }
     }
 }
 

@@ -40,6 +40,8 @@ pub enum OptionSource {
     ReadBy(fn(&Variables, &str) -> Option<Value>),
     /// Nothing in a checkpoint tells: slim's default, or the user.
     User,
+    /// Nothing in a checkpoint tells, and public definitions of the network differ: this says by what.
+    Definition(&'static str),
 }
 
 /// An option that a network takes, under slim's name for it.
@@ -53,6 +55,13 @@ pub struct OptionSpec {
     pub source: OptionSource,
     /// What it does, for the user.
     pub help: &'static str,
+}
+
+impl OptionSpec {
+    /// Whether the variables of a checkpoint tell it.
+    pub fn is_told(&self) -> bool {
+        matches!(self.source, OptionSource::Variables | OptionSource::ReadBy(_))
+    }
 }
 
 /// The number of classes; 0 leaves the classifier out.
@@ -210,7 +219,7 @@ impl Options {
     #[must_use]
     pub fn told_by_variables(&self) -> Self {
         let mut told = self.clone();
-        for spec in self.specs.iter().filter(|spec| matches!(spec.source, OptionSource::User)) {
+        for spec in self.specs.iter().filter(|spec| !spec.is_told()) {
             told.values.insert(spec.name, spec.default);
         }
         told

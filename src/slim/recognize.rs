@@ -70,8 +70,7 @@ impl Recognition {
 
 /// How many of the options that variables tell are not what the name of a network stands for.
 fn unlike_defaults(network: &Network, recognition: &Recognition) -> usize {
-    let told =
-        |spec: &&OptionSpec| !matches!(spec.source, OptionSource::User) && spec.name != NUM_CLASSES.name;
+    let told = |spec: &&OptionSpec| spec.is_told() && spec.name != NUM_CLASSES.name;
     let values = &recognition.options;
     network.options.iter().filter(told).filter(|spec| values.value(spec.name) != Some(spec.default)).count()
 }

@@ -237,7 +237,7 @@ fn left_weights(output: &Path, written: &WriteReport) -> Option<String> {
 fn notes(conversion: &Conversion) -> Vec<String> {
     let of_origin = match &conversion.origin {
         Origin::Graph(graph) => graph.notes.clone(),
-        Origin::Network(network) => disagreements(network),
+        Origin::Network(network) => [network.notes(), disagreements(network)].concat(),
     };
     let unused = conversion.unused_warning().into_iter().collect();
     [unused, of_origin, conversion.notes.clone()].concat()

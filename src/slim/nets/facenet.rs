@@ -1,16 +1,17 @@
-//! The networks of FaceNet's best known implementation: Inception-ResNet v1 (<https://arxiv.org/abs/1602.07261>)
+//! The networks of FaceNet's best known implementation: Inception-ResNet v1 and v2 (<https://arxiv.org/abs/1602.07261>)
 //! and SqueezeNet (<https://arxiv.org/abs/1602.07360>), which end in a bottleneck that is an embedding of a face.
 //!
-//! Source: `src/models/inception_resnet_v1.py` and `src/models/squeezenet.py` of github.com/davidsandberg/facenet;
+//! Source: `src/models/inception_resnet_v1.py`, `src/models/inception_resnet_v2.py` and `src/models/squeezenet.py` of github.com/davidsandberg/facenet;
 //! the embeddings are drawn by its `src/train_softmax.py`.
 
 use super::Network;
 use super::inception::{Step, conv, conv_end_point, max_pool, max_pool_end_point, mixed};
-use super::inception_resnet_v2::residual;
+use super::inception_resnet_v2::{self, residual};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_NORMALIZER, SAME, VALID};
 use crate::slim::{
     Arg, Arg::Stride, ArgScope, Drawing, Layer, Normalizer, OptionSource, OptionSpec, Options, Value,
+    Variables,
 };
 
 pub const INCEPTION_RESNET_V1: Network = Network {
@@ -25,6 +26,15 @@ pub const INCEPTION_RESNET_V1: Network = Network {
     draw: &inception_resnet_v1,
 };
 
+/// slim's Inception-ResNet v2 up to the pooling, then a bottleneck. Without the bottleneck it is slim's.
+pub const INCEPTION_RESNET_V2: Network = Network {
+    name: "facenet_inception_resnet_v2",
+    scope: "InceptionResnetV2",
+    options: &[OptionSpec { source: OptionSource::ReadBy(read_bottleneck), ..BOTTLENECK_LAYER_SIZE }],
+    draw: &inception_resnet_v2,
+    ..INCEPTION_RESNET_V1
+};
+
 pub const SQUEEZENET: Network =
     Network { name: "squeezenet", scope: "squeezenet", draw: &squeezenet, ..INCEPTION_RESNET_V1 };
 
@@ -32,11 +42,15 @@ const BOTTLENECK_LAYER_SIZE: OptionSpec = OptionSpec {
     name: "bottleneck_layer_size",
     default: Value::Count(128),
     source: OptionSource::ReadBy(|variables, root| {
-        let weights = variables.get(&format!("{root}Bottleneck/weights"));
-        Some(Value::Count(weights.and_then(|shape| shape.last().copied()).unwrap_or(0)))
+        Some(read_bottleneck(variables, root).unwrap_or(Value::Count(0)))
     }),
     help: "length of the embeddings; 0 ends before the bottleneck",
 };
+
+fn read_bottleneck(variables: &Variables, root: &str) -> Option<Value> {
+    let weights = variables.get(&format!("{root}Bottleneck/weights"))?;
+    weights.last().map(|&size| Value::Count(size))
+}
 
 /// Batch norm without gamma after every layer, the bottleneck among them.
 fn arg_scope() -> ArgScope {
@@ -58,18 +72,37 @@ fn inception_resnet_v1(slim: &mut Drawing<'_>, images: TensorRef, options: &Opti
             let net = mixed(slim, "Mixed_7a", net, reduction_b());
             let net = slim.repeat(net, 5, "block8", |slim, net| residual(slim, net, block8(), Some(0.20)));
             let net = slim.default_scope("Block8", |slim| residual(slim, net, block8(), None));
-            slim.variable_scope("Logits", |slim| {
-                slim.end_point("PrePool", net);
-                let size = slim.height_and_width(net).unwrap_or([3, 3]);
-                let net = slim.avg_pool2d(net, size, "AvgPool_1a_8x8", &[VALID]);
-                let net = slim.flatten(net, "Flatten");
-                let net = slim.dropout(net, "Dropout");
-                slim.end_point("PreLogitsFlatten", net)
-            })
+            pooled(slim, net, [3, 3])
         });
         bottleneck(slim, net, options)
     });
-    embeddings(slim, net, options)
+    embeddings(slim, net, options).unwrap_or(net)
+}
+
+fn inception_resnet_v2(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {
+    let layers = [Layer::Conv2d, Layer::MaxPool2d, Layer::AvgPool2d];
+    let net = slim.variable_scope(&options.scope, |slim| {
+        let net = slim.arg_scope(&layers, &[Stride(1), SAME], |slim| {
+            let (net, _) = inception_resnet_v2::base(slim, images, options);
+            pooled(slim, net, [3, 3])
+        });
+        bottleneck(slim, net, options)
+    });
+    // The function ends in the bottleneck.
+    embeddings(slim, net, options);
+    net
+}
+
+/// The mean over the whole image; `size` is its height and width where these are not known.
+fn pooled(slim: &mut Drawing<'_>, net: TensorRef, size: [usize; 2]) -> TensorRef {
+    slim.variable_scope("Logits", |slim| {
+        slim.end_point("PrePool", net);
+        let size = slim.height_and_width(net).unwrap_or(size);
+        let net = slim.avg_pool2d(net, size, "AvgPool_1a_8x8", &[VALID]);
+        let net = slim.flatten(net, "Flatten");
+        let net = slim.dropout(net, "Dropout");
+        slim.end_point("PreLogitsFlatten", net)
+    })
 }
 
 fn stem(slim: &mut Drawing<'_>, images: TensorRef) -> TensorRef {
@@ -164,7 +197,7 @@ fn squeezenet(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> T
         let net = slim.spatial_squeeze(net, "logits");
         bottleneck(slim, net, options)
     });
-    embeddings(slim, net, options)
+    embeddings(slim, net, options).unwrap_or(net)
 }
 
 /// Squeezes to so many channels, and expands to four times as many by each of two convolutions.
@@ -182,15 +215,52 @@ fn fire_module(slim: &mut Drawing<'_>, net: TensorRef, squeeze_depth: usize, sco
 fn bottleneck(slim: &mut Drawing<'_>, net: TensorRef, options: &Options) -> TensorRef {
     match options.count(BOTTLENECK_LAYER_SIZE.name) {
         0 => net,
-        size => slim.fully_connected(net, size, "Bottleneck", &[NO_ACTIVATION]),
+        size => {
+            let net = slim.fully_connected(net, size, "Bottleneck", &[NO_ACTIVATION]);
+            slim.end_point("Bottleneck", net)
+        }
     }
 }
 
 /// What faces are compared by: the bottleneck, scaled to length 1.
-fn embeddings(slim: &mut Drawing<'_>, net: TensorRef, options: &Options) -> TensorRef {
-    if options.count(BOTTLENECK_LAYER_SIZE.name) > 0 {
+fn embeddings(slim: &mut Drawing<'_>, net: TensorRef, options: &Options) -> Option<TensorRef> {
+    (options.count(BOTTLENECK_LAYER_SIZE.name) > 0).then(|| {
         let embeddings = slim.l2_normalize(net, 1, 1e-10, "embeddings");
-        slim.end_point("embeddings", embeddings);
+        slim.end_point("embeddings", embeddings)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slim::{Network, Wishes, draw, find_network, recognize};
+
+    fn variables_of(network: &Network) -> Variables {
+        let options = Options::defaults(network.options, network.scope);
+        let drawn = draw(network, "", &options, &network.default_images(3), &Variables::new()).unwrap();
+        drawn.variables().map(|(name, shape)| (name.to_owned(), shape)).collect()
     }
-    net
+
+    #[test]
+    fn the_bottleneck_tells_facenets_inception_resnet_v2_from_slims() {
+        let mut variables = variables_of(&INCEPTION_RESNET_V2);
+        let recognized =
+            |variables: &Variables| recognize(variables, Wishes::default()).unwrap().network.name;
+        assert_eq!(recognized(&variables), "facenet_inception_resnet_v2");
+        variables.retain(|name, _| !name.contains("Bottleneck"));
+        assert_eq!(recognized(&variables), "inception_resnet_v2");
+        let slims = variables_of(find_network("inception_resnet_v2").unwrap());
+        assert_eq!(recognized(&slims), "inception_resnet_v2");
+    }
+
+    #[test]
+    fn the_embeddings_are_what_the_bottleneck_is_scaled_to() {
+        for network in [INCEPTION_RESNET_V1, INCEPTION_RESNET_V2, SQUEEZENET] {
+            let options = Options::defaults(network.options, network.scope);
+            let drawn = draw(&network, "", &options, &network.default_images(3), &Variables::new()).unwrap();
+            let ends = ["embeddings", "Bottleneck"].map(|name| drawn.end_point(name).unwrap());
+            assert!(ends.contains(&drawn.output), "{}", network.name);
+            assert_eq!(drawn.graph.tensor_name(ends[0]), "embeddings:0");
+        }
+    }
 }

@@ -46,7 +46,7 @@ fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorR
 }
 
 /// From the images to `Conv2d_7b_1x1`; also `PreAuxLogits`.
-fn base(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> (TensorRef, TensorRef) {
+pub fn base(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> (TensorRef, TensorRef) {
     let padding = if options.flag("align_feature_maps") { SAME } else { VALID };
     let net = stem(slim, images, &padding);
     let net = mixed_5b(slim, net);

@@ -99,6 +99,7 @@ const NETWORKS: &[&Network] = &[
     &pnasnet::PNASNET_MOBILE,
     &pnasnet::PNASNET_LARGE,
     &facenet::INCEPTION_RESNET_V1,
+    &facenet::INCEPTION_RESNET_V2,
     &facenet::SQUEEZENET,
     &vggish::VGGISH,
 ];

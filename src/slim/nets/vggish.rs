@@ -6,7 +6,7 @@ use super::Network;
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, SAME};
 use crate::slim::options::{NUM_BANDS, NUM_FRAMES};
-use crate::slim::{ArgScope, Drawing, Layer, OptionSource, OptionSpec, Options, Value};
+use crate::slim::{Arg, ArgScope, Drawing, Layer, OptionSource, OptionSpec, Options, Value};
 
 pub const VGGISH: Network = Network {
     name: "vggish",
@@ -16,8 +16,18 @@ pub const VGGISH: Network = Network {
     aux_logits: None,
     arg_scope_name: "VGGish's arg_scope",
     arg_scope: &arg_scope,
-    options: &[NUM_FRAMES, NUM_BANDS, EMBEDDING_SIZE],
+    options: &[NUM_FRAMES, NUM_BANDS, EMBEDDING_SIZE, RELU_EMBEDDING],
     draw: &draw,
+};
+
+/// `fc2` had slim's ReLU once, and has `activation_fn=None` today: the tensor of the same name then has the values before it.
+const RELU_EMBEDDING: OptionSpec = OptionSpec {
+    name: "relu_embedding",
+    default: Value::Flag(false),
+    source: OptionSource::Definition(
+        "today's in tensorflow/models (research/audioset) has no ReLU after fc2, an earlier one has",
+    ),
+    help: "whether there is a ReLU after fc2, as in earlier definitions",
 };
 
 const EMBEDDING_SIZE: OptionSpec = OptionSpec {
@@ -49,7 +59,8 @@ fn draw(slim: &mut Drawing<'_>, spectrograms: TensorRef, options: &Options) -> T
         let net = slim.max_pool2d(net, 2, "pool4", &[]);
         let net = slim.flatten(net, "Flatten");
         let net = twice(slim, net, "fc1", |slim, net, scope| slim.fully_connected(net, 4096, scope, &[]));
-        let net = slim.fully_connected(net, options.count(EMBEDDING_SIZE.name), "fc2", &[NO_ACTIVATION]);
+        let activation: &[Arg] = if options.flag(RELU_EMBEDDING.name) { &[] } else { &[NO_ACTIVATION] };
+        let net = slim.fully_connected(net, options.count(EMBEDDING_SIZE.name), "fc2", activation);
         let net = slim.identity(net, "embedding");
         slim.end_point("embedding", net)
     })
@@ -66,4 +77,21 @@ fn twice(
         let net = layer(slim, net, &format!("{scope}_1"));
         layer(slim, net, &format!("{scope}_2"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slim::{Variables, draw};
+
+    #[test]
+    fn both_public_definitions_can_be_chosen() {
+        for (relu, before_the_embedding) in [("false", "BiasAdd"), ("true", "Relu")] {
+            let mut options = Options::defaults(VGGISH.options, VGGISH.scope);
+            options.give(RELU_EMBEDDING.name, relu).unwrap();
+            let drawn = draw(&VGGISH, "", &options, &VGGISH.default_images(3), &Variables::new()).unwrap();
+            let embedding = drawn.graph.node(drawn.output.node);
+            assert_eq!(drawn.graph.node(embedding.inputs[0].node).op, before_the_embedding);
+        }
+    }
 }
