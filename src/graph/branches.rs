@@ -12,6 +12,7 @@ use std::rc::Rc;
 use hashbrown::HashMap;
 
 use super::import::data_inputs;
+use crate::error::{Error, Result};
 use crate::proto::{GraphDef, NodeDef};
 
 /// The op of a node that forwards its first input and is on the branches of its other inputs. It is not one of
@@ -25,12 +26,18 @@ pub type Output = (usize, usize);
 type Branches<'a> = BTreeSet<((&'a str, usize), usize)>;
 
 /// For the nodes that only control edges place on branches, the `Switch` outputs of these branches.
-pub fn pivots(definition: &GraphDef) -> HashMap<usize, Vec<Output>> {
+///
+/// # Errors
+/// Where conditionals are nested too deep.
+pub fn pivots(definition: &GraphDef) -> Result<HashMap<usize, Vec<Output>>> {
     if !definition.node.iter().any(is_switch) {
-        return HashMap::new();
+        return Ok(HashMap::new());
     }
     Finder::new(definition).run()
 }
+
+/// How deep conditionals may be nested. Programs nest a few; a damaged file may claim any number.
+pub const MAX_NESTING: usize = 64;
 
 /// Whether a node forwards its first input to one of several branches.
 fn is_switch(node: &NodeDef) -> bool {
@@ -59,7 +66,7 @@ impl<'a> Finder<'a> {
         }
     }
 
-    fn run(mut self) -> HashMap<usize, Vec<Output>> {
+    fn run(mut self) -> Result<HashMap<usize, Vec<Output>>> {
         let mut is_open = vec![false; self.definition.node.len()];
         for start in 0..self.definition.node.len() {
             let mut stack = vec![start];
@@ -72,13 +79,17 @@ impl<'a> Finder<'a> {
                 }
                 if stack.len() == before {
                     if self.found[index].is_none() {
-                        self.found[index] = Some(self.branches(index));
+                        let branches = self.branches(index);
+                        if branches.len() > MAX_NESTING {
+                            return Err(nested_too_deep(&self.definition.node[index]));
+                        }
+                        self.found[index] = Some(branches);
                     }
                     stack.pop();
                 }
             }
         }
-        self.pivots
+        Ok(self.pivots)
     }
 
     fn inputs(&self, index: usize) -> impl Iterator<Item = usize> {
@@ -154,6 +165,11 @@ impl<'a> Finder<'a> {
 /// The highest port of a `Switch`; a `_SwitchN` with more branches has no pivots among its later ones.
 const MOST_PORTS: usize = 15;
 
+fn nested_too_deep(node: &NodeDef) -> Error {
+    let problem = format!("it is on more than {MAX_NESTING} branches of conditionals");
+    Error::new(format!("{} \"{}\"", node.op, node.name), problem)
+}
+
 fn union<'a>(all: &[Rc<Branches<'a>>]) -> Rc<Branches<'a>> {
     match all {
         [] => Rc::default(),
@@ -192,11 +208,22 @@ mod tests {
             node("merge", "Merge", &["two", "one"]),
             node("after", "Const", &["^merge"]),
         ];
-        let pivots = pivots(&GraphDef { node: nodes, ..GraphDef::default() });
+        let pivots = pivots(&GraphDef { node: nodes, ..GraphDef::default() }).unwrap();
         assert_eq!(pivots.len(), 3);
         assert_eq!(pivots[&4], [(1, 1)]);
         assert_eq!(pivots[&5], [(1, 0)]);
         assert_eq!(pivots[&6], [(1, 0)]);
+    }
+
+    #[test]
+    fn conditionals_that_are_nested_too_deep_are_an_error() {
+        let mut nodes = vec![node("p", "Placeholder", &[]), node("s0", "Switch", &["p", "p"])];
+        for depth in 0..100 {
+            let outer = format!("s{depth}:1");
+            nodes.push(node(&format!("s{}", depth + 1), "Switch", &[&outer, &outer]));
+        }
+        let error = pivots(&GraphDef { node: nodes, ..GraphDef::default() }).unwrap_err().to_string();
+        assert!(error.contains("64 branches"), "{error}");
     }
 
     #[test]
@@ -209,6 +236,6 @@ mod tests {
             node("t", "Identity", &["pivot:1"]),
             node("relu", "Relu", &["switch:1", "^t"]),
         ];
-        assert!(pivots(&GraphDef { node: nodes, ..GraphDef::default() }).is_empty());
+        assert!(pivots(&GraphDef { node: nodes, ..GraphDef::default() }).unwrap().is_empty());
     }
 }

@@ -54,7 +54,7 @@ pub fn import(definition: &GraphDef) -> Result<Graph> {
 pub fn import_part(definition: &GraphDef, part: &Part) -> Result<Graph> {
     let library = definition.library.as_ref().map(Library::new).unwrap_or_default();
     let mut nodes = Nodes::of_graph(definition)?;
-    let pivots = pivots(definition);
+    let pivots = pivots(definition)?;
     let order = in_order(definition, part, &pivots)?;
     // Of an op that TensorFlow does not define, those outputs exist that are read.
     let unknown = nodes.types_of_unknown_ops(order.iter().map(|&index| &definition.node[index]));

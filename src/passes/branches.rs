@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 
 use super::control_flow::{is_merge, is_switch};
 use crate::error::{Error, Result};
+use crate::graph::branches::MAX_NESTING;
 use crate::graph::{Graph, Node, NodeId, TensorRef};
 
 /// One of the branches that a `Switch` forwards to.
@@ -99,6 +100,9 @@ impl<'a> GraphBranches<'a> {
             } else {
                 union(&inputs)
             };
+            if branches.len() > MAX_NESTING {
+                return Err(node.error(format!("it is on more than {MAX_NESTING} branches of conditionals")));
+            }
             if !branches.is_empty() {
                 self.of_nodes.insert(id, branches);
             }
@@ -162,12 +166,16 @@ fn joined_levels<'l>(mut levels: impl Iterator<Item = &'l Levels>) -> Levels {
 }
 
 /// A tensor past the nodes that forward it.
-fn past_identities(graph: &Graph, tensor: TensorRef) -> TensorRef {
-    let node = graph.node(tensor.node);
-    match (node.op.as_str(), node.inputs.first()) {
-        ("Identity", Some(&input)) => past_identities(graph, input),
-        _ => tensor,
+fn past_identities(graph: &Graph, mut tensor: TensorRef) -> TensorRef {
+    while let ("Identity", Some(&input)) = op_and_input(graph, tensor) {
+        tensor = input;
     }
+    tensor
+}
+
+fn op_and_input(graph: &Graph, tensor: TensorRef) -> (&str, Option<&TensorRef>) {
+    let node = graph.node(tensor.node);
+    (&node.op, node.inputs.first())
 }
 
 /// The error for a node of branches that are not those of a conditional.

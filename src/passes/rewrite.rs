@@ -74,14 +74,18 @@ impl Rewriting<'_> {
 }
 
 /// The node that computes a tensor, past those that pass it on.
-pub fn source(graph: &Graph, tensor: TensorRef) -> &Node {
-    let node = graph.node(tensor.node);
-    match (node.op.as_str(), node.inputs.first()) {
-        ("Identity" | "StopGradient" | "ReadVariableOp" | "Snapshot" | ON_BRANCH, Some(&input)) => {
-            source(graph, input)
+pub fn source(graph: &Graph, mut tensor: TensorRef) -> &Node {
+    loop {
+        let node = graph.node(tensor.node);
+        let passed = match node.op.as_str() {
+            "Identity" | "StopGradient" | "ReadVariableOp" | "Snapshot" | ON_BRANCH => node.inputs.first(),
+            "IdentityN" => node.inputs.get(tensor.port),
+            _ => None,
+        };
+        match passed {
+            Some(&input) => tensor = input,
+            None => return node,
         }
-        ("IdentityN", _) => node.inputs.get(tensor.port).map_or(node, |&input| source(graph, input)),
-        _ => node,
     }
 }
 

@@ -39,11 +39,13 @@ impl From<Option<i64>> for Length {
 }
 
 /// The tensor that a tensor is handed on from.
-pub fn origin(graph: &Graph, tensor: TensorRef) -> TensorRef {
-    let node = graph.node(tensor.node);
-    match (node.op.as_str(), node.inputs.first()) {
-        ("Identity" | "StopGradient" | "Switch" | ON_BRANCH, Some(&input)) => origin(graph, input),
-        _ => tensor,
+pub fn origin(graph: &Graph, mut tensor: TensorRef) -> TensorRef {
+    loop {
+        let node = graph.node(tensor.node);
+        match (node.op.as_str(), node.inputs.first()) {
+            ("Identity" | "StopGradient" | "Switch" | ON_BRANCH, Some(&input)) => tensor = input,
+            _ => return tensor,
+        }
     }
 }
 

@@ -2,10 +2,12 @@
 //! replaced by what they call. Branches that are only decided when the model runs stay as they are, between `Switch` and
 //! `Merge`.
 
+mod branches;
+
 use hashbrown::{HashMap, HashSet};
 
 use super::batch_norm_arithmetic::arithmetic;
-use super::control_flow::{is_merge, is_switch, taken_branch};
+use super::control_flow::{is_merge, taken_branch};
 use crate::error::Result;
 use crate::eval::{Tensor, evaluate, is_evaluated};
 use crate::graph::branches::ON_BRANCH;
@@ -41,6 +43,17 @@ pub fn simplify(mut graph: Graph, outputs: &[String]) -> Result<Graph> {
 
 fn node_name(tensor: &str) -> &str {
     tensor.rsplit_once(':').map_or(tensor, |(node, _)| node)
+}
+
+/// The input that a node forwards to one of its outputs.
+fn forwarded(node: &Node, port: usize) -> Option<TensorRef> {
+    match node.op.as_str() {
+        "Identity" | "StopGradient" | "EnsureShape" | "ReadVariableOp" | ON_BRANCH => {
+            node.inputs.first().copied()
+        }
+        "IdentityN" => node.inputs.get(port).copied(),
+        _ => None,
+    }
 }
 
 /// What became of a tensor of the old graph.
@@ -143,17 +156,20 @@ impl<'a> Simplifying<'a> {
         unique
     }
 
-    /// The value of a small constant, past what hands it on.
+    /// The value of a small constant, past what forwards it.
     fn known(&self, tensor: TensorRef) -> Option<Result<Tensor>> {
-        let node = self.new.node(tensor.node);
-        match node.op.as_str() {
-            "Identity" | "StopGradient" | "EnsureShape" | ON_BRANCH => self.known(*node.inputs.first()?),
-            "IdentityN" => self.known(*node.inputs.get(tensor.port)?),
-            _ => {
-                let constant = node.constant().filter(|constant| constant.len() <= MAX_ELEMENTS)?;
-                Tensor::from_constant(constant).transpose()
-            }
+        let constant = self.source(tensor).constant();
+        Tensor::from_constant(constant.filter(|constant| constant.len() <= MAX_ELEMENTS)?).transpose()
+    }
+
+    /// The node that computes a tensor of the new graph, past those that forward it.
+    fn source(&self, tensor: TensorRef) -> &Node {
+        let mut node = self.new.node(tensor.node);
+        let mut port = tensor.port;
+        while let Some(input) = forwarded(node, port) {
+            (node, port) = (self.new.node(input.node), input.port);
         }
+        node
     }
 
     fn evaluated(&self, node: &Node, inputs: &[TensorRef]) -> Result<Option<Vec<Tensor>>> {
@@ -229,105 +245,6 @@ impl<'a> Simplifying<'a> {
             .draw(function, &mut self.new, &prefix, arguments)
             .map_err(|error| error.within(format!("{} \"{}\"", node.op, node.name)))?;
         self.named(node, results)
-    }
-
-    /// A `Switch` forwards its input to the branch that is taken. Where that is decided when the model runs, it stays, but
-    /// what is known before stays known on its branches.
-    fn switched(&mut self, node: &Node, inputs: Vec<TensorRef>) -> Result<Vec<Place>> {
-        let [data, condition] = inputs[..] else {
-            return Err(node.error(format!("it has {} inputs instead of 2", inputs.len())));
-        };
-        if let Some(flags) = self.known(condition).transpose()?.and_then(|condition| condition.flags()) {
-            let is_true = flags.first() == Some(&true);
-            let branch = |taken: bool| if taken { Place::At(data) } else { Place::Dead };
-            return Ok(vec![branch(!is_true), branch(is_true)]);
-        }
-        let is_known = self.is_fixed(data);
-        let outputs = self.copied(node, inputs)?;
-        if !is_known {
-            return Ok(outputs);
-        }
-        let on_branch = |(port, output): (usize, Place)| match output {
-            Place::At(pivot) => {
-                self.add_on_branch(&format!("{}/on_branch_{port}", node.name), data, &[pivot]).map(Place::At)
-            }
-            Place::Dead => Ok(Place::Dead),
-        };
-        outputs.into_iter().enumerate().map(on_branch).collect()
-    }
-
-    /// Whether a tensor is a constant or a variable.
-    fn is_fixed(&self, tensor: TensorRef) -> bool {
-        let node = self.new.node(tensor.node);
-        match (node.op.as_str(), node.inputs.first()) {
-            ("Identity" | "ReadVariableOp" | ON_BRANCH, Some(&input)) => self.is_fixed(input),
-            _ => node.constant().is_some() || node.is_variable(),
-        }
-    }
-
-    fn add_on_branch(&mut self, name: &str, value: TensorRef, pivots: &[TensorRef]) -> Result<TensorRef> {
-        let (name, inputs) = (self.unique(name), [&[value], pivots].concat());
-        self.new.add(name, ON_BRANCH, inputs, Attrs::new()).map(TensorRef::from)
-    }
-
-    /// A value on branches that are decided before the model runs is on those that are not.
-    fn on_branch(&mut self, node: &Node, inputs: &[TensorRef]) -> Result<Vec<Place>> {
-        let Some((&value, pivots)) = inputs.split_first() else { return Err(node.error("it has no inputs")) };
-        let open = |pivot: &TensorRef| match is_switch(self.new.node(pivot.node)) {
-            true => vec![*pivot],
-            false => self.pivots(*pivot).to_vec(),
-        };
-        let pivots: Vec<TensorRef> = pivots.iter().flat_map(open).collect();
-        if pivots.is_empty() {
-            return Ok(vec![Place::At(value)]);
-        }
-        Ok(vec![Place::At(self.add_on_branch(&node.name, value, &pivots)?)])
-    }
-
-    /// Constants on the branches of what they were computed from.
-    fn where_inputs_are(
-        &mut self,
-        node: &Node,
-        inputs: &[TensorRef],
-        constants: Vec<Place>,
-    ) -> Result<Vec<Place>> {
-        let mut pivots: Vec<TensorRef> =
-            inputs.iter().flat_map(|&input| self.pivots(input)).copied().collect();
-        if pivots.is_empty() {
-            return Ok(constants);
-        }
-        pivots.sort_unstable();
-        pivots.dedup();
-        let on_branch = |(port, constant): (usize, Place)| match constant {
-            Place::At(constant) => self
-                .add_on_branch(&format!("{}/on_branch_{port}", node.name), constant, &pivots)
-                .map(Place::At),
-            Place::Dead => Ok(Place::Dead),
-        };
-        constants.into_iter().enumerate().map(on_branch).collect()
-    }
-
-    /// The `Switch` outputs of the branches that a known value is on.
-    fn pivots(&self, tensor: TensorRef) -> &[TensorRef] {
-        let node = self.new.node(tensor.node);
-        match (node.op.as_str(), node.inputs.split_first()) {
-            (ON_BRANCH, Some((_, pivots))) => pivots,
-            ("Identity" | "StopGradient" | "EnsureShape", Some((&input, _))) => self.pivots(input),
-            _ => &[],
-        }
-    }
-
-    fn merged(&mut self, node: &Node, inputs: &[Place], live: &[TensorRef]) -> Result<Vec<Place>> {
-        match live[..] {
-            [] => Ok(vec![Place::Dead; 2]),
-            [one] => {
-                let index = inputs.iter().position(|input| *input != Place::Dead).unwrap_or(0) as i32;
-                let index = self
-                    .constant(&format!("{}/value_index", node.name), Constant::from_i32(vec![], &[index]))?;
-                self.named(node, vec![one, index])
-            }
-            _ => self.copied(node, live.to_vec()),
-        }
     }
 }
 

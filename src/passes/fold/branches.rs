@@ -1,0 +1,109 @@
+//! Branches of `Switch` and `Merge` while a graph is simplified: those that constants decide are taken, and what is known on
+//! the others stays known, and stays on its branch.
+
+use super::{Place, Simplifying, forwarded};
+use crate::error::Result;
+use crate::graph::branches::ON_BRANCH;
+use crate::graph::{Attrs, Node, TensorRef};
+use crate::passes::control_flow::is_switch;
+use crate::tensor::Constant;
+
+impl Simplifying<'_> {
+    /// A `Switch` forwards its input to the branch that is taken. Where that is decided when the model runs, it stays, but
+    /// what is known before stays known on its branches.
+    pub(super) fn switched(&mut self, node: &Node, inputs: Vec<TensorRef>) -> Result<Vec<Place>> {
+        let [data, condition] = inputs[..] else {
+            return Err(node.error(format!("it has {} inputs instead of 2", inputs.len())));
+        };
+        if let Some(flags) = self.known(condition).transpose()?.and_then(|condition| condition.flags()) {
+            let is_true = flags.first() == Some(&true);
+            let branch = |taken: bool| if taken { Place::At(data) } else { Place::Dead };
+            return Ok(vec![branch(!is_true), branch(is_true)]);
+        }
+        let is_known = self.is_fixed(data);
+        let outputs = self.copied(node, inputs)?;
+        if !is_known {
+            return Ok(outputs);
+        }
+        let on_branch = |(port, output): (usize, Place)| match output {
+            Place::At(pivot) => {
+                self.add_on_branch(&format!("{}/on_branch_{port}", node.name), data, &[pivot]).map(Place::At)
+            }
+            Place::Dead => Ok(Place::Dead),
+        };
+        outputs.into_iter().enumerate().map(on_branch).collect()
+    }
+
+    /// Whether a tensor is a constant or a variable.
+    fn is_fixed(&self, tensor: TensorRef) -> bool {
+        let source = self.source(tensor);
+        source.constant().is_some() || source.is_variable()
+    }
+
+    fn add_on_branch(&mut self, name: &str, value: TensorRef, pivots: &[TensorRef]) -> Result<TensorRef> {
+        let (name, inputs) = (self.unique(name), [&[value], pivots].concat());
+        self.new.add(name, ON_BRANCH, inputs, Attrs::new()).map(TensorRef::from)
+    }
+
+    /// A value on branches that are decided before the model runs is on those that are not.
+    pub(super) fn on_branch(&mut self, node: &Node, inputs: &[TensorRef]) -> Result<Vec<Place>> {
+        let Some((&value, pivots)) = inputs.split_first() else { return Err(node.error("it has no inputs")) };
+        let open = |pivot: &TensorRef| match is_switch(self.new.node(pivot.node)) {
+            true => vec![*pivot],
+            false => self.pivots(*pivot),
+        };
+        let pivots: Vec<TensorRef> = pivots.iter().flat_map(open).collect();
+        if pivots.is_empty() {
+            return Ok(vec![Place::At(value)]);
+        }
+        Ok(vec![Place::At(self.add_on_branch(&node.name, value, &pivots)?)])
+    }
+
+    /// Constants on the branches of what they were computed from.
+    pub(super) fn where_inputs_are(
+        &mut self,
+        node: &Node,
+        inputs: &[TensorRef],
+        constants: Vec<Place>,
+    ) -> Result<Vec<Place>> {
+        let mut pivots: Vec<TensorRef> = inputs.iter().flat_map(|&input| self.pivots(input)).collect();
+        if pivots.is_empty() {
+            return Ok(constants);
+        }
+        pivots.sort_unstable();
+        pivots.dedup();
+        let on_branch = |(port, constant): (usize, Place)| match constant {
+            Place::At(constant) => self
+                .add_on_branch(&format!("{}/on_branch_{port}", node.name), constant, &pivots)
+                .map(Place::At),
+            Place::Dead => Ok(Place::Dead),
+        };
+        constants.into_iter().enumerate().map(on_branch).collect()
+    }
+
+    /// The `Switch` outputs of the branches that a known value is on.
+    fn pivots(&self, tensor: TensorRef) -> Vec<TensorRef> {
+        let (mut next, mut pivots) = (Some(tensor), vec![]);
+        while let Some(tensor) = next {
+            let node = self.new.node(tensor.node);
+            if node.op == ON_BRANCH {
+                pivots.extend(&node.inputs[1..]);
+            }
+            next = forwarded(node, tensor.port);
+        }
+        pivots
+    }
+
+    pub(super) fn merged(&mut self, node: &Node, inputs: &[Place], live: &[TensorRef]) -> Result<Vec<Place>> {
+        match live[..] {
+            [] => Ok(vec![Place::Dead; 2]),
+            [one] => {
+                let index = inputs.iter().position(|input| *input != Place::Dead).unwrap_or(0) as i32;
+                let index = self
+                    .constant(&format!("{}/value_index", node.name), Constant::from_i32(vec![], &[index]))?;
+                self.named(node, vec![one, index])
+            }
+            _ => self.copied(node, live.to_vec()),
+        }
+    }
+}
