@@ -375,7 +375,8 @@ fn atan2(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let is_negative = |cx: &mut Lowering<'_>, name: &str, distance: &str| {
         let is_zero = cx.step(node, "is_zero", "Equal", vec![distance.to_owned(), zero.clone()], vec![]);
         let reciprocal = cx.step(node, "reciprocal", "Reciprocal", vec![name.to_owned()], vec![]);
-        let signed = cx.step(node, "signed", "Where", vec![is_zero.clone(), reciprocal, name.to_owned()], vec![]);
+        let signed =
+            cx.step(node, "signed", "Where", vec![is_zero.clone(), reciprocal, name.to_owned()], vec![]);
         (cx.step(node, "is_negative", "Less", vec![signed, zero.clone()], vec![]), is_zero)
     };
     let (is_below, is_on_axis) = is_negative(cx, &y, &up);

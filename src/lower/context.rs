@@ -203,7 +203,9 @@ impl<'a> Lowering<'a> {
                     let full = self.graph.tensor_name(tensor);
                     node.error(format!("the rank of {full} is not known")).advice("give it with --shape")
                 }
-                Some(rank) => node.error(format!("it has {rank} axes where {} are needed", target.axes().len())),
+                Some(rank) => {
+                    node.error(format!("it has {rank} axes where {} are needed", target.axes().len()))
+                }
             });
         }
         let key = (name.clone(), layout.permutation_to(target));
@@ -413,6 +415,14 @@ impl<'a> Lowering<'a> {
         }
         for node in &mut self.model.nodes[index + 1..] {
             node.rename_reads(from, to);
+        }
+        // Several tensors may stand for one value.
+        for value in self.values.values_mut() {
+            if let Value::Computed { name, .. } = value
+                && name == from
+            {
+                to.clone_into(name);
+            }
         }
     }
 

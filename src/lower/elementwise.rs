@@ -83,7 +83,12 @@ fn float_only(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
 
 /// Integers held above a bound, and below another where there is one. ONNX has no Relu of integers below opset 14, nor of those
 /// without a sign, and ONNX Runtime takes large int64 for small ones in Relu and Clip.
-fn hold_integers(cx: &mut Lowering<'_>, id: NodeId, node: &Node, bounds: &[(&'static str, f64)]) -> Result<()> {
+fn hold_integers(
+    cx: &mut Lowering<'_>,
+    id: NodeId,
+    node: &Node,
+    bounds: &[(&'static str, f64)],
+) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
     let dtype = widened(cx.dtype(id.into()));
     let mut name = if dtype == cx.dtype(id.into()) { name } else { cx.cast(node, name, dtype) };
@@ -196,7 +201,11 @@ fn log_of_one_plus(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()>
 /// Below opset 20, ONNX asks it of float32 and float64 alone; ONNX Runtime does of these anyway.
 fn infinite(cx: &mut Lowering<'_>, node: &Node, name: String) -> Result<String> {
     let dtype = cx.dtype(cx.input_of(node, 0)?);
-    Ok(if matches!(dtype, DType::Float32 | DType::Float64) { name } else { cx.cast(node, name, DType::Float32) })
+    Ok(if matches!(dtype, DType::Float32 | DType::Float64) {
+        name
+    } else {
+        cx.cast(node, name, DType::Float32)
+    })
 }
 
 fn is_infinite(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {

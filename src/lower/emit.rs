@@ -90,7 +90,11 @@ impl Lowering<'_> {
     /// A scalar constant of a type, for the use of a node. Other numbers under the same name are other constants.
     pub fn scalar(&mut self, node: &Node, what: &str, dtype: DType, value: f64) -> String {
         let constant = Constant::scalar(dtype, value);
-        self.initializer(&format!("{}/{what}", node.name), constant, &[dtype as usize, value.to_bits() as usize])
+        self.initializer(
+            &format!("{}/{what}", node.name),
+            constant,
+            &[dtype as usize, value.to_bits() as usize],
+        )
     }
 
     /// Adds the node that computes an output of a TensorFlow node, cast to the type that the output has.
@@ -122,7 +126,9 @@ impl Lowering<'_> {
             self.dtype(tensor).size().is_some()
                 && self.shape(tensor).fully_known().is_some_and(|dims| dims.contains(&0))
         };
-        !node.inputs.is_empty() && !node.op.starts_with("Placeholder") && (0..node.outputs.len()).all(is_empty)
+        !node.inputs.is_empty()
+            && !node.op.starts_with("Placeholder")
+            && (0..node.outputs.len()).all(is_empty)
             && !node.outputs.is_empty()
     }
 

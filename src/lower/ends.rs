@@ -66,7 +66,8 @@ impl Lowering<'_> {
     /// Lengths of one name are the same length: ONNX Runtime reuses memory by that. TensorFlow does not say so of the open
     /// first axes of several inputs, such as images and boxes, so only the first one keeps the name.
     fn tell_batches_apart(&mut self) {
-        let is_named = |info: &TensorInfo| info.shape.iter().flatten().any(|dim| matches!(dim, Dim::Named(_)));
+        let is_named =
+            |info: &TensorInfo| info.shape.iter().flatten().any(|dim| matches!(dim, Dim::Named(_)));
         let named = self.model.inputs.iter().filter(|info| is_named(info)).count();
         if named < 2 {
             return;

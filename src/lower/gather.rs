@@ -24,7 +24,8 @@ pub const OPS: &[Op] = &[
     op("GatherV2", gather, "Gather, GatherND"),
     op("OneHot", one_hot, "Range, Equal, Where"),
     op("ParallelDynamicStitch", dynamic_stitch, "Concat, ScatterND"),
-    op("ScatterNd", scatter_nd, "Expand, ScatterND").note("below opset 16 only places that are known and named once"),
+    op("ScatterNd", scatter_nd, "Expand, ScatterND")
+        .note("below opset 16 only places that are known and named once"),
     op("TensorScatterAdd", tensor_scatter, "ScatterND").since(16),
     op("TensorScatterMax", tensor_scatter, "ScatterND").since(18),
     op("TensorScatterMin", tensor_scatter, "ScatterND").since(18),
@@ -63,7 +64,13 @@ fn gather(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let batch = if batch_dims < 0 { batch_dims + places_rank as i64 } else { batch_dims };
     let batch = usize::try_from(batch).map_err(|_| node.error("it has more batch axes than its indices"))?;
     if batch == 0 {
-        cx.emit((id, node), "Gather", vec![name, places], layout, vec![("axis", Attribute::Int(axis as i64))]);
+        cx.emit(
+            (id, node),
+            "Gather",
+            vec![name, places],
+            layout,
+            vec![("axis", Attribute::Int(axis as i64))],
+        );
         return Ok(());
     }
     if batch > axis || batch > places_rank {

@@ -96,7 +96,8 @@ fn reduce(
     if let Some(value) = of_nothing(cx, id, node, axes.as_deref())? {
         let dims = cx.shape(id.into()).fully_known().unwrap_or_default();
         let dims: Vec<i64> = dims.iter().map(|&dim| dim as i64).collect();
-        let (value, shape) = (cx.scalar(node, "of_nothing", cx.dtype(id.into()), value), cx.vector(node, "shape", &dims));
+        let (value, shape) =
+            (cx.scalar(node, "of_nothing", cx.dtype(id.into()), value), cx.vector(node, "shape", &dims));
         let layout = Layout::tensorflow(dims.len());
         cx.emit((id, node), "Expand", vec![value, shape], layout, vec![]);
         return Ok(());

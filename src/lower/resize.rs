@@ -25,9 +25,9 @@ fn resize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let mut name = cx.in_layout(input, &layout)?;
     let is_nearest = node.op == "ResizeNearestNeighbor";
     if is_nearest && cx.dtype(input) == DType::Int64 {
-        return Err(node.error("its images are int64, which ONNX Runtime does not resize").advice(
-            "cast them to int32 before it, where their values are less than 2147483648",
-        ));
+        return Err(node
+            .error("its images are int64, which ONNX Runtime does not resize")
+            .advice("cast them to int32 before it, where their values are less than 2147483648"));
     }
     let known = [DType::Float32, DType::Float16, DType::Int32, DType::Int8, DType::UInt8];
     let needs_cast = cx.dtype(input) != DType::Float32 && !(is_nearest && known.contains(&cx.dtype(input)));
