@@ -58,6 +58,7 @@ def bias_add(case):
 def pool(name):
     def make(case):
         x = image(case, kind="special" if name == "MaxPool" else "plain")
+        x = case.without_nan(x)
         ways = window(case)
         ksize = [1, case.integer(1, 3), case.integer(1, 3), 1]
         if name == "AvgPool":
@@ -99,7 +100,8 @@ def resize(name):
 
 def crop_and_resize(case):
     x = image(case)
-    count = case.integer(0, 3)
+    # Of no boxes of a known number, ONNX Runtime's optimizer ends the process.
+    count = case.integer(1, 3)
     numbers = np.random.RandomState(case.rng.getrandbits(32))
     boxes = (numbers.randint(-2, 12, [count, 4]) / 8.0).astype(np.float32)
     ways = dict(method=case.choose(["bilinear", "nearest"]), extrapolation_value=case.choose([0.0, -1.5]))

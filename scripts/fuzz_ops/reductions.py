@@ -46,7 +46,8 @@ def cumulative(name):
 
 
 def top_k(case):
-    x = case.tensor(["float32", "float64", "int32", "int64", "uint8"], (1, 3), kind="special", exact=True)
+    # ONNX Runtime's TopK of no rows ends the process.
+    x = case.tensor(["float32", "float64", "int32", "int64", "uint8"], (1, 3), kind="special", exact=True, least=1)
     x = case.without_nan(x)
     k = case.integer(0, x.shape[-1])
     return case.op("TopKV2", input=x, k=case.argument(k), sorted=True)

@@ -417,6 +417,14 @@ impl<'a> Lowering<'a> {
         for node in &mut self.model.nodes[index + 1..] {
             node.rename_reads(from, to);
         }
+        // Several tensors may stand for one value.
+        for value in self.values.values_mut() {
+            if let Value::Computed { name, .. } = value
+                && name == from
+            {
+                to.clone_into(name);
+            }
+        }
     }
 
     /// The layout in which a window op reads a tensor of this rank: its channels second.

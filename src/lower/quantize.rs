@@ -13,17 +13,17 @@ use crate::tensor::{Constant, DType};
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
-    op("FakeQuantWithMinMaxArgs", fake_quant, "Min, Max, Sub, Mul, Floor, Add"),
-    op("FakeQuantWithMinMaxVars", fake_quant, "Min, Max, Sub, Mul, Floor, Add")
+    op("FakeQuantWithMinMaxArgs", fake_quant, "Min, Max, Sub, Mul, Add, Floor"),
+    op("FakeQuantWithMinMaxVars", fake_quant, "Min, Max, Sub, Div, Add, Floor, Mul")
         .note("bounds have to be known before the model runs"),
-    op("FakeQuantWithMinMaxVarsPerChannel", fake_quant, "Min, Max, Sub, Mul, Floor, Add"),
+    op("FakeQuantWithMinMaxVarsPerChannel", fake_quant, "Min, Max, Sub, Div, Add, Floor, Mul"),
     op("QuantizeAndDequantizeV2", quantize_and_dequantize, "Clip, Mul, Round, Floor, Div"),
     op("QuantizeAndDequantizeV3", quantize_and_dequantize, "Clip, Mul, Round, Floor, Div"),
     op("QuantizeAndDequantizeV4", quantize_and_dequantize, "Clip, Mul, Round, Floor, Div"),
 ];
 
-/// The least and greatest value, the distance of two levels and its reciprocal, moved so that zero is one of the levels.
-fn nudged(min: f32, max: f32, levels: [f32; 2]) -> [f32; 4] {
+/// The least and greatest value, the distance of two levels, its reciprocal, and the level of zero; moved so that zero is one of the levels.
+fn nudged(min: f32, max: f32, levels: [f32; 2]) -> [f32; 5] {
     let [first, last] = levels;
     let scale = (max - min) / (last - first);
     let zero = first - min / scale;
@@ -34,7 +34,7 @@ fn nudged(min: f32, max: f32, levels: [f32; 2]) -> [f32; 4] {
     } else {
         zero.round()
     };
-    [(first - zero) * scale, (last - zero) * scale, scale, 1.0 / scale]
+    [(first - zero) * scale, (last - zero) * scale, scale, (last - first) / (max - min), zero - first]
 }
 
 fn fake_quant(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
@@ -52,7 +52,7 @@ fn fake_quant(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         };
         (bound(1)?, bound(2)?)
     };
-    let bounds: Vec<[f32; 4]> = mins.iter().zip(&maxs).map(|(&min, &max)| nudged(min, max, levels)).collect();
+    let bounds: Vec<[f32; 5]> = mins.iter().zip(&maxs).map(|(&min, &max)| nudged(min, max, levels)).collect();
     // One bound for each channel, which is the last axis.
     let name = cx.in_tensorflow_layout(input)?;
     let shape = if node.op.ends_with("PerChannel") { vec![bounds.len()] } else { vec![] };
@@ -62,19 +62,26 @@ fn fake_quant(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         cx.initializer(&format!("{}/{what}", node.name), Constant::from_f32(shape, &values), &[])
     };
     let (min, max, scale) = (constant(cx, "min", 0), constant(cx, "max", 1), constant(cx, "scale", 2));
-    let inverse = constant(cx, "inverse_scale", 3);
+    let (inverse, zero) = (constant(cx, "inverse_scale", 3), constant(cx, "zero", 4));
     let mut steps = Steps { cx, node };
     let half = steps.number(DType::Float32, 0.5);
     let at_least = steps.op("Max", &[&name, &min]);
     let clamped = steps.op("Min", &[&at_least, &max]);
     let above = steps.op("Sub", &[&clamped, &min]);
-    // TensorFlow multiplies by the reciprocal, which decides halves: `FakeQuantWithMinMaxArgsFunctor` in
-    // `tensorflow/core/kernels/fake_quant_ops_functor.h`.
-    let level = steps.op("Mul", &[&above, &inverse]);
+    let layout = Layout::tensorflow_of(steps.cx.shape(id.into()));
+    if node.op == "FakeQuantWithMinMaxArgs" {
+        // What lies half way between two levels is decided by how TensorFlow 2 computes this one: by a factor, and from zero.
+        let level = steps.op("Mul", &[&above, &inverse]);
+        let level = steps.op("Sub", &[&level, &zero]);
+        let level = steps.op("Add", &[&level, &half]);
+        let level = steps.op("Floor", &[&level]);
+        cx.emit((id, node), "Mul", vec![level, scale], layout, vec![]);
+        return Ok(());
+    }
+    let level = steps.op("Div", &[&above, &scale]);
     let level = steps.op("Add", &[&level, &half]);
     let level = steps.op("Floor", &[&level]);
     let scaled = steps.op("Mul", &[&level, &scale]);
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
     cx.emit((id, node), "Add", vec![scaled, min], layout, vec![]);
     Ok(())
 }

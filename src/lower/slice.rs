@@ -142,19 +142,22 @@ fn open_strided_slice(cx: &mut Lowering<'_>, id: NodeId, node: &Node, input: Ten
             ends = cx.step(node, "all_ends", "Where", vec![shrunk, next, ends], vec![]);
         }
         if named.iter().any(|&spec| strides[spec] < 0 && !shrinks(spec)) {
-            // Backwards from before the first element there is nothing; ONNX would begin at the first one.
+            // Backwards from before the first element there is nothing, where ONNX would begin at the first one; nor is there up
+            // to the greatest int32, which is no bound to ONNX Runtime.
             let backwards = flags(cx, "backwards", &|spec| strides[spec] < 0 && !shrinks(spec));
             let shape = cx.step(node, "shape", "Shape", vec![name.clone()], vec![]);
             let at = cx.vector(node, "axes", &axes);
             let lengths = cx.step(node, "lengths", "Gather", vec![shape, at], vec![]);
-            let never = cx.vector(node, "never", &[i64::MAX]);
+            let (behind, great) =
+                (cx.vector(node, "behind", &[1 << 40]), cx.vector(node, "great", &[(1 << 31) - 2]));
             let first = cx.step(node, "first", "Neg", vec![lengths], vec![]);
             let is_before = cx.step(node, "is_before", "Less", vec![starts.clone(), first], vec![]);
-            let is_before = match backwards {
-                Some(backwards) => cx.step(node, "is_nothing", "And", vec![is_before, backwards], vec![]),
-                None => is_before,
-            };
-            ends = cx.step(node, "reached_ends", "Where", vec![is_before, never, ends], vec![]);
+            let is_great = cx.step(node, "is_great", "Greater", vec![ends.clone(), great], vec![]);
+            let mut is_nothing = cx.step(node, "is_nothing", "Or", vec![is_before, is_great], vec![]);
+            if let Some(backwards) = backwards {
+                is_nothing = cx.step(node, "is_nothing", "And", vec![is_nothing, backwards], vec![]);
+            }
+            ends = cx.step(node, "reached_ends", "Where", vec![is_nothing, behind, ends], vec![]);
         }
         let axes_input = cx.vector(node, "axes", &axes);
         let steps: Vec<i64> =
