@@ -262,6 +262,7 @@ fn finish(
     // A program may feed inputs by their places.
     model.inputs.sort_by_key(|info| ends.inputs.iter().position(|name| *name == info.name));
     model.name = drawing.name;
+    model.sources = source.file_states();
     model.metadata = metadata(source, &origin, &batch_norms, options.preprocessing, &labels);
     let mut reference = Reference::new(drawn, drawing.described, &model, ends);
     rename::rename(&mut model, options, &drawing.aliases)?;
