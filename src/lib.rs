@@ -12,6 +12,7 @@ pub mod convert;
 pub mod error;
 pub mod eval;
 pub mod extract;
+pub mod file_state;
 mod foreign;
 pub mod graph;
 pub mod inspect;

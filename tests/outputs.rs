@@ -3,10 +3,16 @@
 mod support;
 
 use std::fs;
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
+use flate2::read::GzDecoder;
 use support::command::{convert, fails, tf2onnx_rs};
 use tempfile::TempDir;
+use tf2onnx_rs::convert::{ConvertOptions, convert as convert_model};
+use tf2onnx_rs::model::{Model as Source, OpenOptions};
+use tf2onnx_rs::onnx::{WriteOptions, write_model};
 
 fn of_repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -83,4 +89,39 @@ fn weights_that_a_model_has_no_use_for_are_told_of() {
     let said = "model.onnx.data is of another model, and this one does not need it";
     assert!(!convert(&input, &model, &["--external-data"]).stdout.contains(said));
     assert!(convert(&input, &model, &[]).stdout.contains(said));
+}
+
+#[test]
+fn a_checkpoint_that_is_written_to_while_it_is_read_becomes_no_model() {
+    let folder = TempDir::new().unwrap();
+    for (checkpoint, data) in [("v1.ckpt", "v1.ckpt"), ("model.ckpt", "model.ckpt.data-00000-of-00001")] {
+        for file in ["model.ckpt.index", "model.ckpt.data-00000-of-00001", "v1.ckpt"] {
+            let from = of_repository("tests/fixtures/batchnorm/fused_scale_center").join(file);
+            fs::write(folder.path().join(file), fs::read(from).unwrap()).unwrap();
+        }
+        let data = fs::File::options().read(true).write(true).open(folder.path().join(data)).unwrap();
+        // Writing twice within a tick of the system's clock would not show.
+        data.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
+        let graph = of_repository("tests/fixtures/batchnorm/fused_scale_center/model.ckpt.meta.gz");
+        let mut meta = vec![];
+        GzDecoder::new(fs::File::open(graph).unwrap()).read_to_end(&mut meta).unwrap();
+        let graph = folder.path().join("graph.meta");
+        fs::write(&graph, meta).unwrap();
+        let open = OpenOptions { graph: Some(graph), ..OpenOptions::default() };
+        let source = Source::open(&folder.path().join(checkpoint), &open).unwrap();
+        let conversion = convert_model(&source, &ConvertOptions::default()).unwrap();
+        // From here on checksums are not looked at again.
+        for tensor in source.checkpoint().unwrap().tensors() {
+            tensor.constant().bytes().unwrap();
+        }
+        (&data).seek(SeekFrom::Start(64)).unwrap();
+        (&data).write_all(&[0x3f; 8]).unwrap();
+        let output = folder.path().join("model.onnx");
+        let error = write_model(&conversion.model, &output, &WriteOptions::default(), &|_, _| ());
+        assert!(
+            error.unwrap_err().to_string().contains("it was written to while it was read"),
+            "{checkpoint}"
+        );
+        assert!(!output.exists());
+    }
 }

@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::Result;
+use crate::file_state::FileState;
 use locate::Located;
 pub use stored::StoredTensor;
 
@@ -56,6 +57,8 @@ pub struct Checkpoint {
     path: Arc<Path>,
     version: Version,
     files: Vec<PathBuf>,
+    /// The files as they were when they were opened.
+    states: Vec<FileState>,
     /// In the order of their names.
     tensors: Vec<StoredTensor>,
 }
@@ -69,19 +72,26 @@ impl Checkpoint {
     /// Where there is no checkpoint, or several, where one of its files is missing, or where what lists its
     /// tensors is damaged. Damaged values are found when they are read.
     pub fn open(path: &Path) -> Result<Self> {
-        let (version, path, (files, mut tensors)) = match locate::locate(path)? {
+        let now = |files: &[PathBuf]| -> Vec<FileState> {
+            files.iter().filter_map(|file| FileState::of(file)).collect()
+        };
+        let (version, path, states, (files, mut tensors)) = match locate::locate(path)? {
             Located::V1(path, files) => {
                 let path: Arc<Path> = path.into();
+                // Small values are compared with their checksums at once.
+                let states = now(&files);
                 let tensors = v1::open(&path, &files)?;
-                (Version::V1, path, (files, tensors))
+                (Version::V1, path, states, (files, tensors))
             }
             Located::V2(prefix) => {
                 let prefix: Arc<Path> = prefix.into();
-                (Version::V2, prefix.clone(), v2::open(&prefix)?)
+                let (files, tensors) = v2::open(&prefix)?;
+                // Of the data files nothing has been read yet, and the index has their checksums.
+                (Version::V2, prefix, now(&files), (files, tensors))
             }
         };
         tensors.sort_by(|a, b| a.name().cmp(b.name()));
-        Ok(Self { path, version, files, tensors })
+        Ok(Self { path, version, files, states, tensors })
     }
 
     /// Whether the file at this path is a checkpoint by itself: one of V1 that has no other shards.
@@ -102,6 +112,11 @@ impl Checkpoint {
     /// The files it consists of. A data file that no tensor lies in is not one of them.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
+    }
+
+    /// The files as they were when they were opened.
+    pub fn file_states(&self) -> &[FileState] {
+        &self.states
     }
 
     /// The tensors, in the order of their names.

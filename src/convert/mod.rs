@@ -275,6 +275,7 @@ fn finish(
     // A program may feed inputs by their places.
     model.inputs.sort_by_key(|info| ends.inputs.iter().position(|name| *name == info.name));
     model.name = drawing.name;
+    model.sources = source.file_states();
     model.metadata = metadata(source, &origin, &batch_norms, options.preprocessing, &labels);
     let names = |infos: &[TensorInfo]| infos.iter().map(|info| info.name.clone()).collect::<Vec<_>>();
     let called = Called::new(&names(&model.inputs), &names(&model.outputs), &drawing.keys);

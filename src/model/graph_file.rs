@@ -9,6 +9,7 @@ use prost::bytes::{Buf, Bytes};
 use prost_reflect::{DescriptorPool, DynamicMessage};
 
 use crate::error::{Error, Result};
+use crate::file_state::FileState;
 use crate::foreign;
 use crate::mapped::MappedFile;
 use crate::proto::{GraphDef, MetaGraphDef, SavedModel};
@@ -36,6 +37,7 @@ pub struct GraphFile {
     path: PathBuf,
     kind: GraphKind,
     meta: MetaGraphDef,
+    state: Option<FileState>,
 }
 
 impl GraphFile {
@@ -44,6 +46,7 @@ impl GraphFile {
     /// # Errors
     /// Where the file holds no graph, is damaged, or holds several and it is not said which.
     pub fn open(path: &Path, tag: Option<&str>) -> Result<Self> {
+        let state = FileState::of(path);
         let bytes = Bytes::from_owner(MappedFile::open(path)?);
         if let Some(error) =
             foreign::in_place_of_model(path, &bytes).or_else(|| foreign::onnx_instead(path, &bytes))
@@ -70,7 +73,7 @@ impl GraphFile {
         if meta.graph_def.as_ref().is_none_or(|graph| graph.node.is_empty()) {
             return Err(Error::file(path, "holds a graph without nodes"));
         }
-        Ok(Self { path: path.to_owned(), kind, meta })
+        Ok(Self { path: path.to_owned(), kind, meta, state })
     }
 
     /// Whether a file may hold a graph, by its name or by how it begins. A checkpoint's own files do not.
@@ -92,6 +95,11 @@ impl GraphFile {
     /// Where it lies.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The file as it was when it was opened.
+    pub fn file_state(&self) -> Option<&FileState> {
+        self.state.as_ref()
     }
 
     /// What kind of file it came in.

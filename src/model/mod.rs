@@ -14,6 +14,7 @@ pub use graph_file::{GraphFile, GraphKind};
 
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
+use crate::file_state::FileState;
 use crate::temporary::Temporary;
 
 /// What is said about where a model's parts are.
@@ -121,6 +122,12 @@ impl Model {
         files.sort();
         files.dedup();
         files
+    }
+
+    /// The files that its weights are read from, as they were when they were opened.
+    pub fn file_states(&self) -> Vec<FileState> {
+        let of_checkpoint = self.checkpoint.iter().flat_map(Checkpoint::file_states);
+        of_checkpoint.chain(self.graph.iter().filter_map(GraphFile::file_state)).cloned().collect()
     }
 
     /// The path of one of the model's files, as the user can know it: inside of the archive that it is in.

@@ -11,6 +11,7 @@ use onnx_protobuf::{
 };
 
 use crate::error::Result;
+use crate::file_state::FileState;
 use crate::tensor::{Constant, DType};
 
 /// ONNX's number of an element type; `None` where ONNX has no such type.
@@ -188,6 +189,8 @@ pub struct Model {
     pub initializers: Vec<Initializer>,
     /// What is to be known about the model: pairs of a key and a text.
     pub metadata: Vec<(String, String)>,
+    /// The files that its initializers are read from, as they were when they were opened.
+    pub sources: Vec<FileState>,
 }
 
 impl Model {

@@ -12,6 +12,7 @@ use super::outbox::{self, Outbox, Piece};
 use super::plan::{Content, PIECE_BYTES, Plan, PlannedFile, Stretch};
 use super::{Initializer, Model};
 use crate::error::Result;
+use crate::file_state::FileState;
 use crate::output::{OutputFile, target_of};
 use crate::tensor::Filled;
 
@@ -71,7 +72,7 @@ pub fn write_model(
 /// Writes the model beside `path`, where it is to be in the end.
 ///
 /// # Errors
-/// Where the target cannot be written, a weight cannot be read, or the model is too large for one file even without its
+/// Where the target cannot be written, a weight cannot be read, a file that weights lie in was written to meanwhile, or the model is too large for one file even without its
 /// weights.
 pub fn write_beside(
     model: &Model,
@@ -108,7 +109,10 @@ pub fn write_beside(
         }
         None => (None, None),
     };
+    // All has been read by now. Where one of the files changed meanwhile, checksums say nothing of what was written.
+    let sources = &model.sources;
     let model = write(&plan.model, path)?;
+    sources.iter().try_for_each(FileState::check)?;
     Ok(WrittenModel { report: WriteReport { bytes: total, external_data }, model, weights })
 }
 

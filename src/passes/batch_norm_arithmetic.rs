@@ -10,12 +10,13 @@ use hashbrown::HashSet;
 
 use super::rewrite::source;
 use crate::error::Result;
-use crate::graph::{Graph, Node, NodeId, TensorRef};
+use crate::graph::{DataFormat, Graph, Node, NodeId, TensorRef};
 use crate::tensor::{Constant, DType};
 
-/// What a batch norm is computed from. All parts but the input are vectors with an element for each channel.
+/// What a batch norm is computed from. All parts but the input have an element for each channel: as vectors, or with lengths
+/// of 1 along the other axes of the input.
 pub struct Parts {
-    /// What is normalized; its last axis are the channels, as far as its shape is known.
+    /// What is normalized.
     pub input: TensorRef,
     /// The scale.
     pub gamma: Option<TensorRef>,
@@ -29,6 +30,8 @@ pub struct Parts {
     pub epsilon: f32,
     /// How many channels there are.
     pub channels: usize,
+    /// Which axis of the input they are; the last one where its rank is not known.
+    pub axis: DataFormat,
 }
 
 impl Parts {
@@ -185,13 +188,15 @@ impl<'g> Reading<'g> {
     /// `x - mean` times factors that make a scale.
     fn centered_product(&self, product: &'g Node) -> Result<Option<Found>> {
         let (mut node, mut factors) = (product, vec![]);
+        // What is normalized may have one long axis too, but has not fewer of them. It comes last where its rank is not known.
+        let rank = |tensor: TensorRef| self.graph.shape(tensor).rank().unwrap_or(usize::MAX);
         while factors.len() < MAX_FACTORS {
             if let Some([input, mean]) = operands(node, &SUB) {
                 let scale = self.scale(&factors)?;
                 return Ok(scale.map(|scale| Found { input, mean, scale, beta: None }));
             }
             let data = match (operands(node, &MUL), operands(node, &DIV)) {
-                (Some([a, b]), _) if self.is_parameter(b) => {
+                (Some([a, b]), _) if self.is_parameter(b) && rank(b) <= rank(a) => {
                     factors.push(Factor::Times(b));
                     a
                 }
@@ -211,7 +216,18 @@ impl<'g> Reading<'g> {
     }
 
     fn is_parameter(&self, tensor: TensorRef) -> bool {
-        self.graph.shape(tensor).rank() == Some(1)
+        self.channels(tensor).is_some()
+    }
+
+    /// The length of a vector, or of the only axis that is longer than 1, and how many axes follow it.
+    fn channels(&self, tensor: TensorRef) -> Option<(usize, usize)> {
+        let shape = self.graph.shape(tensor).fully_known()?;
+        if let [channels] = shape[..] {
+            return Some((channels, 0));
+        }
+        let mut long = shape.iter().rev().enumerate().filter(|&(_, &length)| length != 1);
+        let (after, &channels) = long.next()?;
+        long.next().is_none().then_some((channels, after))
     }
 
     /// What a product scales by, where it has the root of a variance once and besides it gamma at most.
@@ -226,6 +242,9 @@ impl<'g> Reading<'g> {
                 continue;
             }
             let Factor::Times(tensor) = factor else { return Ok(None) };
+            if self.graph.shape(tensor).rank() == Some(0) && self.number(tensor)? == Some(1.0) {
+                continue;
+            }
             let node = self.source(tensor);
             // A gamma that is computed is not taken apart.
             let split = match (operands(node, &MUL), operands(node, &DIV)) {
@@ -289,16 +308,23 @@ impl<'g> Reading<'g> {
     /// The parts, where their shapes are those of a batch norm whose channels are the last axis.
     fn checked(&self, found: Found) -> Option<Parts> {
         let Found { input, mean, scale: Scale { gamma, variance, epsilon }, beta } = found;
-        let shape = |tensor| self.graph.shape(tensor);
-        let [channels] = shape(variance).fully_known()?.try_into().ok()?;
-        let is_vector = |tensor: TensorRef| shape(tensor).fully_known() == Some(vec![channels]);
-        let rank = shape(input).rank();
-        let is_normalized = shape(input).last().is_none_or(|last| last == channels)
-            && rank != Some(1)
-            && rank != Some(0)
-            && [Some(mean), gamma, beta].into_iter().flatten().all(is_vector)
+        let (channels, after) = self.channels(variance)?;
+        let shape = self.graph.shape(input);
+        let axis = match (shape.rank(), after) {
+            (Some(0 | 1), _) => return None,
+            (_, 0) => DataFormat::ChannelsLast,
+            (Some(rank), after) if rank == after + 2 => DataFormat::ChannelsFirst,
+            _ => return None,
+        };
+        let channel = shape.rank().and_then(|rank| shape.dim(axis.channel_axis(rank)));
+        let rank_of = |tensor: TensorRef| self.graph.shape(tensor).rank().unwrap_or(usize::MAX);
+        let is_like_variance = |tensor: TensorRef| {
+            self.channels(tensor) == Some((channels, after)) && rank_of(tensor) <= shape.rank().unwrap_or(1)
+        };
+        let is_normalized = channel.is_none_or(|channel| channel == channels)
+            && [Some(mean), Some(variance), gamma, beta].into_iter().flatten().all(is_like_variance)
             && self.graph.tensor_type(input).dtype == DType::Float32;
-        is_normalized.then_some(Parts { input, gamma, beta, mean, variance, epsilon, channels })
+        is_normalized.then_some(Parts { input, gamma, beta, mean, variance, epsilon, channels, axis })
     }
 }
 
@@ -326,6 +352,8 @@ mod tests {
             ("half", number(0.5)),
             ("minus_half", number(-0.5)),
         ];
+        let second = Constant::from_i32(vec![4], &[1, 2, 1, 1]);
+        graph.add("second", "Const", vec![], [("value", Attr::Tensor(second))].into()).unwrap();
         for (name, value) in constants {
             graph.add(name, "Const", vec![], [("value", Attr::Tensor(value))].into()).unwrap();
         }
@@ -394,14 +422,44 @@ mod tests {
     }
 
     #[test]
+    fn channels_may_be_the_second_axis() {
+        let reshaped: Vec<String> = ["mean", "variance", "gamma", "beta"]
+            .iter()
+            .map(|part| format!("{part}_b = Reshape {part} second"))
+            .collect();
+        let lines: Vec<&str> = reshaped.iter().map(String::as_str).collect();
+        let spelled = [
+            "w = AddV2 variance_b epsilon",
+            "r = Rsqrt w",
+            "s = Mul r gamma_b",
+            "a = Mul x s",
+            "m = Mul mean_b s",
+            "o = Sub beta_b m",
+            "y = AddV2 a o",
+        ];
+        let lines = [&lines[..], &spelled].concat();
+        let fused = |shape: &[usize]| {
+            let graph = simplify(graph(shape, &lines), &["y:0".to_owned()]).unwrap();
+            let graph = fuse_batch_norms(graph).unwrap();
+            let node = graph.node(graph.find("y").unwrap()).clone();
+            let is_fused = node.op == "FusedBatchNormV3" && node.data_format() == DataFormat::ChannelsFirst;
+            is_fused.then(|| graph.constant(node.inputs[1]).unwrap().to_f32s().unwrap().unwrap())
+        };
+        assert_eq!(fused(&[5, 2, 4, 4]), Some(vec![2.0, 3.0]));
+        assert_eq!(fused(&[5, 1, 4, 4]), None);
+    }
+
+    #[test]
     fn gamma_and_beta_may_be_missing() {
         let no_beta = ["c = Sub x mean", "r = Rsqrt w", "n = Mul c r", "y = Mul n gamma"];
         let no_gamma = ["c = Sub x mean", "r = Sqrt w", "n = RealDiv c r", "y = AddV2 n beta"];
+        let unit = ["c = Sub x mean", "r = Rsqrt w", "s = Mul one r", "y = Mul c s"];
         let neither = ["r = Rsqrt w", "a = Mul x r", "n = Neg mean", "m = Mul n r", "y = AddV2 a m"];
         let subtracted = ["r = Rsqrt w", "a = Mul x r", "m = Mul mean r", "y = Sub a m"];
         for (lines, names) in [
             (&no_beta[..], "x gamma y/beta mean variance"),
             (&no_gamma, "x y/gamma beta mean variance"),
+            (&unit, "x y/gamma y/beta mean variance"),
             (&neither, "x y/gamma y/beta mean variance"),
             (&subtracted, "x y/gamma y/beta mean variance"),
         ] {

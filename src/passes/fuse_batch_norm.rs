@@ -4,7 +4,7 @@
 use super::batch_norm_arithmetic::{Parts, spelled_out};
 use super::rewrite::{Rewriting, rewrite};
 use crate::error::Result;
-use crate::graph::{Attr, Attrs, Graph, Node, NodeId, TensorRef};
+use crate::graph::{Attr, Attrs, DataFormat, Graph, Node, NodeId, TensorRef};
 use crate::tensor::Constant;
 
 /// Turns the batch norms of a graph that are spelled out into single nodes.
@@ -14,26 +14,67 @@ use crate::tensor::Constant;
 pub fn fuse_batch_norms(graph: Graph) -> Result<Graph> {
     rewrite(graph, |rewriting, node| match spelled_out(rewriting.old, node)? {
         // Channels whose number is not known could be one, which would be repeated.
-        Some(parts) if rewriting.old.shape(parts.input).last() == Some(parts.channels) => {
+        Some(parts) if channels(rewriting.old, &parts) == Some(parts.channels) => {
             fused(rewriting, node, &parts).map(Some)
         }
         _ => Ok(None),
     })
 }
 
+fn channels(graph: &Graph, parts: &Parts) -> Option<usize> {
+    let shape = graph.shape(parts.input);
+    shape.dim(parts.axis.channel_axis(shape.rank()?))
+}
+
+/// A part of a batch norm as a vector.
+fn vector(
+    rewriting: &mut Rewriting<'_>,
+    part: TensorRef,
+    channels: usize,
+    name: String,
+) -> Result<TensorRef> {
+    let old = rewriting.old;
+    let is_vector = |tensor: TensorRef| old.shape(tensor).rank() == Some(1);
+    if is_vector(part) {
+        return Ok(rewriting.moved(part));
+    }
+    let source = rewriting.source(part);
+    if source.op == "Reshape" && is_vector(source.inputs[0]) {
+        return Ok(rewriting.moved(source.inputs[0]));
+    }
+    if let Some(constant) = source.constant() {
+        let attrs = Attrs::from([("value", Attr::Tensor(constant.reshaped(&[channels])))]);
+        return rewriting.add(name, "Const", vec![], attrs).map(TensorRef::from);
+    }
+    let shape = Attr::Tensor(Constant::from_i32(vec![1], &[-1]));
+    let shape = rewriting.add(format!("{name}/shape"), "Const", vec![], Attrs::from([("value", shape)]))?;
+    let inputs = vec![rewriting.moved(part), shape.into()];
+    rewriting.add(name, "Reshape", inputs, Attrs::new()).map(TensorRef::from)
+}
+
 fn fused(rewriting: &mut Rewriting<'_>, node: &Node, parts: &Parts) -> Result<NodeId> {
     let [gamma, beta] =
         [(parts.gamma, "gamma", 1.0), (parts.beta, "beta", 0.0)].map(|(part, name, neutral)| {
             if let Some(part) = part {
-                return Ok(rewriting.moved(part));
+                return vector(rewriting, part, parts.channels, format!("{}/{name}", node.name));
             }
             let value = Attr::Tensor(Constant::filled(vec![parts.channels], neutral));
             let attrs = Attrs::from([("value", value)]);
             rewriting.add(format!("{}/{name}", node.name), "Const", vec![], attrs).map(TensorRef::from)
         });
-    let [input, mean, variance] = [parts.input, parts.mean, parts.variance].map(|part| rewriting.moved(part));
-    let attrs = Attrs::from([("epsilon", Attr::Float(parts.epsilon)), ("is_training", Attr::Bool(false))]);
-    rewriting.add(node.name.clone(), "FusedBatchNormV3", vec![input, gamma?, beta?, mean, variance], attrs)
+    let [mean, variance] = [(parts.mean, "mean"), (parts.variance, "variance")]
+        .map(|(part, name)| vector(rewriting, part, parts.channels, format!("{}/{name}", node.name)));
+    let data_format = match parts.axis {
+        DataFormat::ChannelsLast => "NHWC",
+        DataFormat::ChannelsFirst => "NCHW",
+    };
+    let attrs = Attrs::from([
+        ("epsilon", Attr::Float(parts.epsilon)),
+        ("is_training", Attr::Bool(false)),
+        ("data_format", Attr::Bytes(data_format.into())),
+    ]);
+    let inputs = vec![rewriting.moved(parts.input), gamma?, beta?, mean?, variance?];
+    rewriting.add(node.name.clone(), "FusedBatchNormV3", inputs, attrs)
 }
 
 #[cfg(test)]
