@@ -8,6 +8,7 @@ mod ends;
 mod examine;
 mod feeds;
 mod graph;
+
 mod keys;
 mod labels;
 mod moving_statistics;
@@ -18,6 +19,7 @@ mod placeholders;
 mod probabilities;
 mod reference;
 mod rename;
+mod rounding;
 mod signature;
 mod summary;
 mod variables;
