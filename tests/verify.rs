@@ -375,3 +375,50 @@ fn a_batch_writes_models_that_cannot_be_verified() {
     assert!(line["verification"]["reason"].as_str().unwrap().contains("LRN"), "{line}");
     assert!(out.join("graph.onnx").exists());
 }
+
+/// a (b x), with a constant of each.
+fn products(a: f32, b: f32) -> String {
+    let float = r#"attr { key: "T" value { type: DT_FLOAT } }"#;
+    let constant = |name: &str, value: f32| {
+        format!(
+            r#"node {{ name: "{name}" op: "Const" attr {{ key: "dtype" value {{ type: DT_FLOAT }} }}
+               attr {{ key: "value" value {{ tensor {{ dtype: DT_FLOAT tensor_shape {{ }} float_val: {value} }} }} }} }}"#
+        )
+    };
+    let x = GRAPH.split("node { name: \"two\"").next().unwrap();
+    let products = format!(
+        r#"node {{ name: "inner" op: "Mul" input: "x" input: "b" {float} }}
+           node {{ name: "outer" op: "Mul" input: "inner" input: "a" {float} }}"#
+    );
+    [x, &constant("a", a), &constant("b", b), &products].concat()
+}
+
+#[test]
+fn float16_is_verified_with_its_rounding() {
+    let (_folder, graph, model) = graph(&products(2.0, 3.0));
+    let done = convert(&graph, &model, &["--verify", "--float16", "--json"]);
+    let verification = &json(&done)["verification"];
+    let relative = |key: &str| verification[key][0]["relative"].as_f64().unwrap();
+    assert_eq!(verification["verdict"], "verified");
+    // The constants are numbers of float16: only what is computed is rounded, which rten does not do.
+    assert!(relative("outputs") < 1e-6 && (5e-5..1e-3).contains(&relative("float16")), "{verification}");
+    let done = convert(&graph, &model, &["--verify", "--float16"]);
+    assert!(done.stdout.contains("its arithmetic was rounded to float16 after each op"), "{}", done.stdout);
+    let done = convert(&graph, &model, &["--verify", "--json"]);
+    assert_eq!(json(&done)["verification"]["float16"], serde_json::json!([]));
+}
+
+#[test]
+fn a_model_that_leaves_the_reach_of_float16_is_caught() {
+    let (_folder, graph, model) = graph(&products(1e-4, 6e4));
+    let wide = graph.to_str().unwrap();
+    let inputs = graph.with_file_name("x.npz");
+    let numbers = Tensor::Float32(ndarray::arr1(&[1.0_f32, 2.0, 3.0]).into_dyn());
+    save_arrays(&inputs, &[("x:0".to_owned(), numbers)]).unwrap();
+    let options = ["--verify", "--verify-inputs", inputs.to_str().unwrap()];
+    convert(&graph, &model, &options);
+    std::fs::remove_file(&model).unwrap();
+    let error = fails(&[&["convert", wide, model.to_str().unwrap(), "--float16"], &options[..]].concat());
+    assert!(error.contains("output outer:0 differs: NaN or infinity at [1]"), "{error}");
+    assert!(!model.exists());
+}

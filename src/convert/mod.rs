@@ -10,6 +10,7 @@ mod ends;
 mod examine;
 mod feeds;
 mod graph;
+
 mod keys;
 mod labels;
 mod moving_statistics;
@@ -20,6 +21,7 @@ mod placeholders;
 mod probabilities;
 mod reference;
 mod rename;
+mod rounding;
 mod signature;
 mod summary;
 mod unused;

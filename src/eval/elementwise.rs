@@ -1,9 +1,10 @@
 //! Ops that compute each element from the elements at its place.
 
+use half::f16;
 use ndarray::{ArrayD, ArrayViewD, Zip};
 
 use super::{Evaluator, Tensor};
-use crate::graph::Node;
+use crate::graph::{Node, ROUND_TO_FLOAT16};
 use crate::tensor::DType;
 
 pub fn evaluator(op: &str) -> Option<Evaluator> {
@@ -16,6 +17,7 @@ pub fn evaluator(op: &str) -> Option<Evaluator> {
         "Neg" | "Abs" | "Sqrt" | "Rsqrt" | "Exp" | "Log" | "Square" | "Floor" | "Ceil" | "Reciprocal"
         | "Sign" => unary,
         "Cast" => cast,
+        ROUND_TO_FLOAT16 => round_to_float16,
         "Select" | "SelectV2" => select,
         _ => return None,
     })
@@ -188,6 +190,17 @@ fn unary(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
         [Tensor::Int64(a)] => Tensor::Int64(integer!(a)),
         _ => return None,
     }])
+}
+
+fn round_to_float16(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [Tensor::Float32(input)] = inputs else { return None };
+    let largest = f16::MAX.to_f32();
+    let clamps = node.bool("clamp", false);
+    let within = |number: f32| match number.is_finite() && clamps {
+        true => number.clamp(-largest, largest),
+        false => number,
+    };
+    Some(vec![Tensor::Float32(input.mapv(|number| f16::from_f32(within(number)).to_f32()))])
 }
 
 /// Numbers lose their fraction and wrap around, as in C, which leaves open what becomes of a fraction beyond the integers of

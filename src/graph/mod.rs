@@ -95,6 +95,10 @@ impl Node {
     }
 }
 
+/// An op of no graph's own: float32 that is rounded to float16. With `clamp`, finite numbers that float16 does not reach become
+/// its largest.
+pub const ROUND_TO_FLOAT16: &str = "RoundToFloat16";
+
 /// Whether nodes of this op are variables, of either kind.
 pub fn is_variable_op(op: &str) -> bool {
     matches!(op, "Variable" | "VariableV2" | "VarHandleOp")

@@ -182,6 +182,11 @@ impl Constant {
         Self { dtype: DType::Float16, ..self.clone() }
     }
 
+    /// The elements of a float16 tensor before they were rounded; `None` where they are stored as float16.
+    pub fn before_rounding(&self) -> Option<Self> {
+        self.is_stored_as_float32().then(|| Self { dtype: DType::Float32, ..self.clone() })
+    }
+
     /// The elements from `start` on, `lengths` along each axis; `None` where some lie outside.
     pub fn part(&self, start: &[usize], lengths: &[usize]) -> Option<Self> {
         let fits =

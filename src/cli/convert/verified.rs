@@ -55,6 +55,8 @@ pub struct Verification {
     verdict: Verdict,
     tolerance: f64,
     outputs: Vec<Difference>,
+    /// Of a model in float16: the outputs where its arithmetic is rounded to float16 after each op.
+    float16: Vec<Difference>,
     /// Tensors inside of the model.
     inside: Vec<Difference>,
     /// Ops that computed what the model says, with the number of their nodes.
@@ -71,6 +73,7 @@ impl Verification {
             verdict: Verdict::Unverified,
             tolerance,
             outputs: vec![],
+            float16: vec![],
             inside: vec![],
             trusted: BTreeMap::new(),
             unverified_outputs: vec![],
@@ -93,11 +96,28 @@ impl Verification {
             (_, None) => Verdict::Verified,
         };
         let (trusted, unverified_outputs) = (evaluated.trusted, evaluated.unknown);
-        Self { verdict, tolerance, outputs, inside, trusted, unverified_outputs, reason }
+        let float16 = vec![];
+        Self { verdict, tolerance, outputs, float16, inside, trusted, unverified_outputs, reason }
+    }
+
+    /// With what a model in float16 computes, or why that is not known.
+    fn with_float16(self, outputs: &Result<Vec<Named>>, expected: &[Named]) -> Self {
+        match outputs {
+            Ok(outputs) => Self { float16: compare_all(outputs, expected, self.tolerance), ..self },
+            Err(error) => {
+                let why = format!("what rounding to float16 does is not evaluated here: {error}");
+                let reason = self.reason.into_iter().chain([why]).collect::<Vec<_>>().join("; ");
+                let verdict = match self.verdict {
+                    Verdict::Unverified => Verdict::Unverified,
+                    _ => Verdict::Partial,
+                };
+                Self { verdict, reason: Some(reason), ..self }
+            }
+        }
     }
 
     fn differences(&self) -> impl Iterator<Item = &Difference> {
-        self.outputs.iter().chain(&self.inside)
+        self.outputs.iter().chain(&self.float16).chain(&self.inside)
     }
 
     /// In one sentence.
@@ -107,6 +127,13 @@ impl Verification {
             "differs from the evaluated TensorFlow graph by at most {worst:.1e} of the largest value (tolerance {})",
             shown(self.tolerance)
         );
+        let compared = match &self.float16[..] {
+            [] => compared,
+            _ => format!(
+                "{compared}; its arithmetic was rounded to float16 after each op by evaluation, and the written model was \
+                 run by rten, which computes in float32"
+            ),
+        };
         let reason = self.reason.as_deref().unwrap_or("nothing of it could be compared");
         match self.verdict {
             Verdict::Verified => format!("verified: {compared}"),
@@ -218,7 +245,13 @@ impl VerificationArgs {
         let inside = evaluated.layers.iter();
         let inside =
             inside.map(|layer| compare(&layer.name, &layer.got, &layer.expected, tolerance)).collect();
-        Ok(Verification::of(evaluated, differences, inside, tolerance))
+        let float16 = conversion.float16.is_some().then(|| conversion.evaluate_in_float16(&inputs));
+        let expected = evaluated.outputs.clone();
+        let verification = Verification::of(evaluated, differences, inside, tolerance);
+        Ok(match float16 {
+            Some(outputs) => verification.with_float16(&outputs, &expected),
+            None => verification,
+        })
     }
 }
 

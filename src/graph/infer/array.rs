@@ -3,6 +3,7 @@
 use super::partial::{self, Length};
 use super::{InferenceFunction, Inputs};
 use crate::error::Result;
+use crate::graph::ROUND_TO_FLOAT16;
 use crate::graph::branches::ON_BRANCH;
 use crate::graph::slice::StridedSlice;
 use crate::graph::{Attr, Node, Shape, TensorType};
@@ -20,7 +21,8 @@ pub fn function(op: &str) -> Option<InferenceFunction> {
         | "ReadVariableOp"
         | "PreventGradient"
         | "PlaceholderWithDefault"
-        | ON_BRANCH => like_first_input,
+        | ON_BRANCH
+        | ROUND_TO_FLOAT16 => like_first_input,
         "QueueDequeueManyV2" | "QueueDequeueUpToV2" | "QueueDequeueMany" | "QueueDequeueUpTo" => dequeued,
         "QueueDequeueV2" | "QueueDequeue" => dequeued,
         "IdentityN" => like_inputs,
