@@ -7,6 +7,7 @@ use hashbrown::{HashMap, HashSet};
 use super::asked::{Asked, asked, is_in, no_tensor, node_name, root_of};
 use super::cut_points::graph_before;
 use super::deciders::notes_of_deciders;
+use super::decoders::{decoders, freeze_rates, frozen_rates, notes_of_decoders};
 use super::ends::{is_feed_of_training, is_placeholder};
 use super::feeds::{Feeds, GivenShape};
 use super::keys::wanted;
@@ -109,8 +110,10 @@ pub(super) fn draw(
     let inputs = found(&graph, &taken)?;
     let is_inside = |tensor: &&TensorRef| !graph.node(tensor.node).op.starts_with("Placeholder");
     let inside: Vec<TensorRef> = inputs.iter().filter(is_inside).copied().collect();
-    feeds.add(&graph, &[inside, feeds_of_training(&graph)].concat(), options, &given)?;
-    let graph = feeds.cut(graph)?;
+    let decoders = decoders(&graph);
+    let decoding: Vec<String> = decoders.iter().map(|node| graph.node(node.node).name.clone()).collect();
+    feeds.add(&graph, &[inside, feeds_of_training(&graph), decoders].concat(), options, &given)?;
+    let graph = freeze_rates(feeds.cut(graph)?, &frozen_rates(&nodes, options)?)?;
     let graph = for_inference(graph, &named, &moving, &mut notes)?;
     let graph = feeds.settle_batches(graph, &named, &mut notes)?;
     let found: Vec<TensorRef> = named.iter().filter_map(|name| graph.find_tensor(name)).collect();
@@ -130,6 +133,7 @@ pub(super) fn draw(
     refuse_other_shapes(&graph, &fed, &given)?;
     refuse_unapplied(&graph, &fed, options)?;
     notes.extend(feeds.notes(&graph, &fed));
+    notes.extend(notes_of_decoders(&graph, &fed, &decoding));
     let has_own_weights = file.kind() != GraphKind::SavedModel && source.checkpoint().is_some();
     if has_own_weights && !graph.nodes().any(|(_, node)| node.is_variable()) {
         notes.push(
