@@ -130,6 +130,7 @@ pub(super) fn draw(
         notes.extend(notes_of_unread(&graph, &taken, &fed));
     }
     notes.extend(notes_of_deciders(&graph, &fed));
+    refuse_unknown_types(&graph, &fed)?;
     refuse_other_shapes(&graph, &fed, &given)?;
     refuse_unapplied(&graph, &fed, options)?;
     notes.extend(feeds.notes(&graph, &fed));
@@ -266,6 +267,17 @@ fn notes_of_unread(graph: &Graph, taken: &[String], fed: &[TensorRef]) -> Vec<St
     let unread = taken.iter().filter(|name| !fed.contains(name));
     let note = |name| format!("warning: no output is computed from {name}, so it is no input of the model");
     unread.map(note).collect()
+}
+
+/// Refuses inputs of unknown element type.
+fn refuse_unknown_types(graph: &Graph, fed: &[TensorRef]) -> Result<()> {
+    match fed.iter().find(|&&tensor| graph.tensor_type(tensor).dtype == DType::Unknown) {
+        Some(&tensor) => {
+            let problem = "its type is not known: neither what computes it nor what reads it says it";
+            Err(Error::new(graph.tensor_name(tensor), problem).advice("choose a tensor behind it with --inputs"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Refuses shapes of what is no input.
