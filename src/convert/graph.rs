@@ -25,6 +25,7 @@ use crate::passes::placeholder_defaults::{Settled, settle_defaults};
 use crate::passes::training_mode::{Changes, MovingStatistics, drop_dropouts, use_moving_statistics};
 use crate::proto::{GraphDef, NodeDef};
 use crate::suggestion::first_of;
+use crate::tensor::DType;
 
 /// A graph that came with the model.
 #[derive(Debug)]
@@ -274,7 +275,8 @@ fn refuse_unknown_types(graph: &Graph, fed: &[TensorRef]) -> Result<()> {
     match fed.iter().find(|&&tensor| graph.tensor_type(tensor).dtype == DType::Unknown) {
         Some(&tensor) => {
             let problem = "its type is not known: neither what computes it nor what reads it says it";
-            Err(Error::new(graph.tensor_name(tensor), problem).advice("choose a tensor behind it with --inputs"))
+            Err(Error::new(graph.tensor_name(tensor), problem)
+                .advice("choose a tensor behind it with --inputs"))
         }
         None => Ok(()),
     }
