@@ -12,6 +12,7 @@ import io
 import json
 import os
 import pathlib
+import wave
 import zipfile
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -25,19 +26,22 @@ PATH = pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures/ops_clip
 CASES = {}
 
 
-def case(name, inputs, build, rtol=1e-6, atol=0.0, shapes=None):
-    """A graph that `build` makes of a placeholder for each of the named inputs."""
+def case(name, inputs, build, rtol=1e-6, atol=0.0, shapes=None, fed=None):
+    """A graph that `build` makes of a placeholder for each of the named inputs. The model is fed the tensors `fed` instead
+    of these, if they are given."""
     with tf.Graph().as_default() as graph, tf.Session() as session:
         shapes = shapes or {}
         given = {
-            key: tf.placeholder(value.dtype, shapes.get(key, value.shape), name=key) for key, value in inputs.items()
+            key: tf.placeholder(tf.as_dtype(value.dtype), shapes.get(key, value.shape), name=key)
+            for key, value in inputs.items()
         }
         results = build(**given)
         results = results if isinstance(results, (list, tuple)) else [results]
         outputs = [tf.identity(result, name=f"output{index}").name for index, result in enumerate(results)]
-        arrays = session.run(outputs, {f"{key}:0": value for key, value in inputs.items()})
+        fed = fed or [f"{key}:0" for key in inputs]
+        feeds, arrays = session.run([fed, outputs], {f"{key}:0": value for key, value in inputs.items()})
         case = {
-            "inputs": [f"{key}:0" for key in inputs],
+            "inputs": fed,
             "outputs": outputs,
             "rtol": rtol,
             "atol": atol,
@@ -47,9 +51,8 @@ def case(name, inputs, build, rtol=1e-6, atol=0.0, shapes=None):
             "check_dtype": True,
         }
         definition = graph.as_graph_def()
-        definition.ClearField("versions")
         files = {"case.json": json.dumps(case).encode(), "graph.pb": definition.SerializeToString(deterministic=True)}
-        for kind, values in (("i", inputs.values()), ("o", arrays)):
+        for kind, values in (("i", feeds), ("o", arrays)):
             for index, value in enumerate(values):
                 buffer = io.BytesIO()
                 np.save(buffer, value)
@@ -137,11 +140,11 @@ def audio():
         ("one_frame", 7, 3, {"window_size": 7, "stride": 3}),
         ("smallest_window", 9, 1, {"window_size": 2, "stride": 1}),
     ]:
-        wave = sound(samples, channels, 8000, samples)
-        case(f"spectrogram_{name}", {"audio": wave}, lambda audio: spectrogram(audio, **attributes), **near)
+        tones = sound(samples, channels, 8000, samples)
+        case(f"spectrogram_{name}", {"audio": tones}, lambda audio: spectrogram(audio, **attributes), **near)
         case(
             f"spectrogram_{name}_open",
-            {"audio": wave},
+            {"audio": tones},
             lambda audio: spectrogram(audio, **attributes),
             shapes={"audio": [None, channels]},
             **near,
@@ -169,19 +172,40 @@ def audio():
         {"powers": powers, "rate": np.int32(4000)},
         lambda powers, rate: raw.Mfcc(spectrogram=powers, sample_rate=rate),
     )
-    wave = sound(4000, 1, 16000, 9)
+    samples = sound(4000, 1, 16000, 9)
 
     def features(audio, rate):
         spectra = spectrogram(audio, window_size=480, stride=160, magnitude_squared=True)
         return raw.Mfcc(spectrogram=spectra, sample_rate=rate, dct_coefficient_count=10)
 
-    case("speech_features", {"audio": wave, "rate": np.int32(16000)}, features, rtol=1e-3, atol=1e-3)
+    case("speech_features", {"audio": samples, "rate": np.int32(16000)}, features, rtol=1e-3, atol=1e-3)
+
+
+def wav(samples, rate):
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(samples.shape[1])
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(np.round(samples * 32767).astype("<i2").tobytes())
+    return np.array(buffer.getvalue(), dtype=object)
+
+
+def decoded_audio():
+    def features(file):
+        decoded = raw.DecodeWav(contents=file, desired_channels=1, desired_samples=4000, name="decoded")
+        spectra = raw.AudioSpectrogram(input=decoded.audio, window_size=640, stride=320, magnitude_squared=True)
+        return raw.Mfcc(spectrogram=spectra, sample_rate=decoded.sample_rate, dct_coefficient_count=10)
+
+    file = wav(np.clip(sound(3500, 1, 16000, 11), -1, 1), 16000)
+    case("wav_features", {"file": file}, features, rtol=1e-3, atol=1e-3, fed=["decoded:0", "decoded:1"])
 
 
 def main():
     clip()
     suppress()
     audio()
+    decoded_audio()
     with zipfile.ZipFile(PATH, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, files in sorted(CASES.items()):
             for file, content in files.items():

@@ -316,3 +316,22 @@ fn what_an_unknown_op_returns_is_of_the_type_that_readers_declare() {
     let error = with("custom:0").stderr;
     assert!(error.contains("custom:0: its type is not known"), "{error}");
 }
+
+#[test]
+fn an_input_whose_type_nothing_says_is_refused() {
+    let nodes = [
+        x(),
+        node("custom", "FancyOp", &["x"], &[FLOAT]),
+        node("other", "OtherOp", &["custom"], &[FLOAT]),
+        node("out", "Relu", &["other"], &[FLOAT]),
+    ];
+    let folder = TempDir::new().unwrap();
+    let [graph, model] = ["graph.pbtxt", "model.onnx"].map(|name| folder.path().join(name));
+    fs::write(&graph, nodes.concat()).unwrap();
+    let paths = ["convert", graph.to_str().unwrap(), model.to_str().unwrap(), "--keep-going"];
+    let from = |input: &str| tf2onnx_rs(&[&paths[..], &["--outputs", "out:0", "--inputs", input]].concat());
+    let error = from("custom:0").stderr;
+    assert!(error.contains("custom:0: its type is not known"), "{error}");
+    assert!(error.contains("choose a tensor behind it with --inputs"), "{error}");
+    assert_eq!(from("other:0").status, 0);
+}

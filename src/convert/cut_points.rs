@@ -9,6 +9,7 @@ use super::asked::node_name;
 use crate::error::{Error, Result};
 use crate::graph::import::{Part, import_part};
 use crate::graph::op_definition::declared_output_types;
+use crate::graph::validate::Nodes;
 use crate::graph::{Attr, Graph, Shape, TensorType, import};
 use crate::proto::{GraphDef, NodeDef};
 use crate::tensor::DType;
@@ -36,7 +37,7 @@ pub(super) fn graph_before(
         let known = imported.and_then(|graph| Some(graph.node(graph.find(root)?).outputs.clone()));
         let types = match known {
             Some(types) => types,
-            None => declared_types(nodes, root)?,
+            None => declared_types(definition, nodes, root)?,
         };
         cuts.insert(root.clone(), types);
     }
@@ -56,7 +57,11 @@ fn loop_exits(definition: &GraphDef) -> HashMap<String, Vec<TensorType>> {
 }
 
 /// The types of a node's outputs, as its op's definition and its attributes tell them.
-fn declared_types(nodes: &HashMap<&str, &NodeDef>, name: &str) -> Result<Vec<TensorType>> {
+fn declared_types(
+    definition: &GraphDef,
+    nodes: &HashMap<&str, &NodeDef>,
+    name: &str,
+) -> Result<Vec<TensorType>> {
     let node =
         nodes.get(name).ok_or_else(|| Error::new(format!("\"{name}\""), "the graph has no such node"))?;
     let unknown = || {
@@ -70,9 +75,17 @@ fn declared_types(nodes: &HashMap<&str, &NodeDef>, name: &str) -> Result<Vec<Ten
         Ok(Some(Attr::Shapes(shapes))) => shapes,
         _ => vec![],
     };
-    let dtypes: Option<Vec<DType>> = declared_output_types(node).ok_or_else(unknown)?.into_iter().collect();
+    let declared = declared_output_types(node).or_else(|| read_types(definition, node));
+    let dtypes: Option<Vec<DType>> = declared.ok_or_else(unknown)?.into_iter().collect();
     let dtypes = dtypes.ok_or_else(unknown)?.into_iter().enumerate();
     Ok(dtypes
         .map(|(port, dtype)| TensorType::new(dtype, shapes.get(port).cloned().unwrap_or(Shape::UNKNOWN)))
         .collect())
+}
+
+/// The types of what an op returns that TensorFlow does not define, as the nodes that read it declare them; `None` where
+/// nothing reads it.
+fn read_types(definition: &GraphDef, node: &NodeDef) -> Option<Vec<Option<DType>>> {
+    let mut nodes = Nodes::new(&definition.node).ok()?;
+    nodes.types_of_unknown_ops(&definition.node).remove(node.name.as_str())
 }

@@ -7,6 +7,7 @@ use hashbrown::{HashMap, HashSet};
 use super::asked::{Asked, asked, is_in, no_tensor, node_name, root_of};
 use super::cut_points::graph_before;
 use super::deciders::notes_of_deciders;
+use super::decoders::{decoders, freeze_rates, frozen_rates, notes_of_decoders};
 use super::ends::{is_feed_of_training, is_placeholder};
 use super::feeds::{Feeds, GivenShape};
 use super::keys::wanted;
@@ -24,6 +25,7 @@ use crate::passes::placeholder_defaults::{Settled, settle_defaults};
 use crate::passes::training_mode::{Changes, MovingStatistics, drop_dropouts, use_moving_statistics};
 use crate::proto::{GraphDef, NodeDef};
 use crate::suggestion::first_of;
+use crate::tensor::DType;
 
 /// A graph that came with the model.
 #[derive(Debug)]
@@ -109,8 +111,10 @@ pub(super) fn draw(
     let inputs = found(&graph, &taken)?;
     let is_inside = |tensor: &&TensorRef| !graph.node(tensor.node).op.starts_with("Placeholder");
     let inside: Vec<TensorRef> = inputs.iter().filter(is_inside).copied().collect();
-    feeds.add(&graph, &[inside, feeds_of_training(&graph)].concat(), options, &given)?;
-    let graph = feeds.cut(graph)?;
+    let decoders = decoders(&graph);
+    let decoding: Vec<String> = decoders.iter().map(|node| graph.node(node.node).name.clone()).collect();
+    feeds.add(&graph, &[inside, feeds_of_training(&graph), decoders].concat(), options, &given)?;
+    let graph = freeze_rates(feeds.cut(graph)?, &frozen_rates(&nodes, options)?)?;
     let graph = for_inference(graph, &named, &moving, &mut notes)?;
     let graph = feeds.settle_batches(graph, &named, &mut notes)?;
     let found: Vec<TensorRef> = named.iter().filter_map(|name| graph.find_tensor(name)).collect();
@@ -127,9 +131,11 @@ pub(super) fn draw(
         notes.extend(notes_of_unread(&graph, &taken, &fed));
     }
     notes.extend(notes_of_deciders(&graph, &fed));
+    refuse_unknown_types(&graph, &fed)?;
     refuse_other_shapes(&graph, &fed, &given)?;
     refuse_unapplied(&graph, &fed, options)?;
     notes.extend(feeds.notes(&graph, &fed));
+    notes.extend(notes_of_decoders(&graph, &fed, &decoding));
     let has_own_weights = file.kind() != GraphKind::SavedModel && source.checkpoint().is_some();
     if has_own_weights && !graph.nodes().any(|(_, node)| node.is_variable()) {
         notes.push(
@@ -262,6 +268,18 @@ fn notes_of_unread(graph: &Graph, taken: &[String], fed: &[TensorRef]) -> Vec<St
     let unread = taken.iter().filter(|name| !fed.contains(name));
     let note = |name| format!("warning: no output is computed from {name}, so it is no input of the model");
     unread.map(note).collect()
+}
+
+/// Refuses inputs of unknown element type.
+fn refuse_unknown_types(graph: &Graph, fed: &[TensorRef]) -> Result<()> {
+    match fed.iter().find(|&&tensor| graph.tensor_type(tensor).dtype == DType::Unknown) {
+        Some(&tensor) => {
+            let problem = "its type is not known: neither what computes it nor what reads it says it";
+            Err(Error::new(graph.tensor_name(tensor), problem)
+                .advice("choose a tensor behind it with --inputs"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Refuses shapes of what is no input.

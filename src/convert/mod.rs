@@ -6,6 +6,7 @@
 mod asked;
 mod cut_points;
 mod deciders;
+mod decoders;
 mod ends;
 mod examine;
 mod feeds;

@@ -5,6 +5,7 @@ use hashbrown::{HashMap, HashSet};
 use super::ConvertOptions;
 use super::asked::{no_tensor, node_name};
 use super::deciders::scalar_deciders;
+use super::decoders::is_decoder;
 use super::ends::is_placeholder;
 use super::feeds::{GivenShape, set_image_size};
 use crate::error::{Error, Result};
@@ -39,6 +40,9 @@ pub(super) fn frozen(
             .split_once('=')
             .ok_or_else(|| Error::new(format!("--freeze {given}"), "it is not of the form NAME=VALUE"))?;
         let node = nodes.get(node_name(name)).ok_or_else(|| no_placeholder(given, name, nodes))?;
+        if is_decoder(&node.op) {
+            continue;
+        }
         let value = parse_value(given, declared_type(node), value)?;
         if values.insert(node.name.clone(), value).is_some() {
             return Err(Error::new(format!("--freeze {given}"), format!("{} has two values", node.name)));

@@ -199,7 +199,7 @@ impl Library {
             return Err(Error::new(format!("function \"{name}\""), problem));
         }
         let mut nodes = Nodes::new(&function.node_def).map_err(within)?;
-        let unknown = nodes.types_of_unknown_ops(function.node_def.iter());
+        let unknown = nodes.types_of_unknown_ops(&function.node_def);
         let types =
             signature.input_arg.iter().map(|argument| (&*argument.name, DType::from_proto(argument.r#type)));
         let mut body = Body {

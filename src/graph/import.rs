@@ -57,7 +57,7 @@ pub fn import_part(definition: &GraphDef, part: &Part) -> Result<Graph> {
     let pivots = pivots(definition)?;
     let order = in_order(definition, part, &pivots)?;
     // Of an op that TensorFlow does not define, those outputs exist that are read.
-    let unknown = nodes.types_of_unknown_ops(order.iter().map(|&index| &definition.node[index]));
+    let unknown = nodes.types_of_unknown_ops(&definition.node);
     let mut importing = Importing {
         definition,
         part,

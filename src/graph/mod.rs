@@ -11,7 +11,7 @@ pub mod op_definition;
 mod shape;
 pub mod slice;
 mod table_contents;
-mod validate;
+pub mod validate;
 pub mod window;
 
 use hashbrown::{DefaultHashBuilder, HashTable};

@@ -112,10 +112,7 @@ impl<'a> Nodes<'a> {
 
     /// The types that other nodes declare for what they read of ops that TensorFlow does not define, by the names of the
     /// nodes that compute it: the types of the first outputs, as far as they are known.
-    pub fn types_of_unknown_ops(
-        &mut self,
-        readers: impl Iterator<Item = &'a NodeDef>,
-    ) -> HashMap<&'a str, Vec<Option<DType>>> {
+    pub fn types_of_unknown_ops(&mut self, readers: &'a [NodeDef]) -> HashMap<&'a str, Vec<Option<DType>>> {
         let mut found: HashMap<&str, Vec<Option<DType>>> = HashMap::new();
         for reader in readers {
             let is_read = |input: &&String| !input.starts_with('^');

@@ -50,10 +50,7 @@ impl Lowering<'_> {
             }
             let dtype = self.dtype(tensor);
             if dtype == DType::Unknown {
-                let problem = format!(
-                    "its type is not known: TensorFlow defines no op {}, and no node that reads it says its type",
-                    self.graph.node(tensor.node).op
-                );
+                let problem = "its type is not known: neither what computes it nor what reads it says it";
                 return Err(Error::new(name, problem).advice("choose outputs that are computed from it"));
             }
             if onnx_dtype(dtype).is_none() || matches!(dtype, DType::Complex64 | DType::Complex128) {
