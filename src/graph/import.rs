@@ -3,15 +3,15 @@
 //! Source: `tensorflow/core/framework/{graph,node_def,attr_value}.proto`.
 
 use hashbrown::HashMap;
-use std::sync::Arc;
 
 use super::branches::{ON_BRANCH, Output, pivots};
 use super::table_contents::contents;
+use super::tensor_proto::constant;
 use super::validate::Nodes;
 use super::{Attr, Attrs, Graph, Library, NodeId, Shape, TensorRef, TensorType};
 use crate::error::{Error, Result};
-use crate::proto::{AttrValue, GraphDef, NodeDef, TensorProto, TensorShapeProto, attr_value};
-use crate::tensor::{Constant, DType, Inline, element_count};
+use crate::proto::{AttrValue, GraphDef, NodeDef, TensorShapeProto, attr_value};
+use crate::tensor::{Constant, DType};
 
 /// What is known of a graph beyond its definition, and which part of it is wanted.
 #[derive(Debug, Clone, Default)]
@@ -375,88 +375,10 @@ pub fn shape(proto: &TensorShapeProto) -> Shape {
     Shape::new(proto.dim.iter().map(|dim| usize::try_from(dim.size).ok()).collect())
 }
 
-/// The most elements that a tensor may have which its message does not hold one by one. TensorFlow repeats the
-/// last value given, so that a few bytes could ask for any amount of memory.
-const MAX_REPEATED: usize = 1 << 28;
-
-/// A tensor given in a message: its elements as bytes, or as a list whose last value is repeated.
-fn constant(proto: &TensorProto) -> Result<Constant> {
-    let dtype = dtype(proto.dtype)?;
-    let wrong = |problem: String| Error::new("tensor", problem);
-    let dims: Option<Vec<usize>> =
-        proto.tensor_shape.as_ref().map_or(Some(vec![]), |proto| shape(proto).fully_known());
-    let dims = dims.ok_or_else(|| wrong("its shape is not known".to_owned()))?;
-    let count = element_count(&dims)
-        .ok_or_else(|| wrong(format!("no tensor of shape {dims:?} fits this machine")))?;
-    if dtype == DType::String {
-        let strings = repeated(proto.string_val.clone(), count, Vec::new())?;
-        return Ok(Constant::new(dtype, dims, Arc::new(Inline::Strings(strings))));
-    }
-    let size = dtype.size().ok_or_else(|| wrong(format!("a {dtype} cannot be a constant")))?;
-    let bytes = if proto.tensor_content.is_empty() {
-        listed_elements(proto, dtype, count)?.into()
-    } else {
-        proto.tensor_content.clone()
-    };
-    if count.checked_mul(size) != Some(bytes.len()) {
-        return Err(wrong(format!("{} bytes do not make a {dtype} tensor of shape {dims:?}", bytes.len())));
-    }
-    Ok(Constant::new(dtype, dims, Arc::new(Inline::Bytes(bytes))))
-}
-
-/// The elements of a tensor that are given one by one.
-fn listed_elements(proto: &TensorProto, dtype: DType, count: usize) -> Result<Vec<u8>> {
-    /// Each value as bytes, the last one repeated.
-    fn bytes<T: Copy, const N: usize>(
-        values: &[T],
-        count: usize,
-        encode: impl Fn(T) -> [u8; N],
-    ) -> Result<Vec<u8>> {
-        Ok(repeated(values.iter().map(|&value| encode(value)).collect(), count, [0; N])?.concat())
-    }
-    match dtype {
-        DType::Float32 => bytes(&proto.float_val, count, f32::to_le_bytes),
-        DType::Float64 => bytes(&proto.double_val, count, f64::to_le_bytes),
-        DType::Int32 | DType::QInt32 => bytes(&proto.int_val, count, i32::to_le_bytes),
-        DType::Int16 | DType::QInt16 => bytes(&proto.int_val, count, |value| (value as i16).to_le_bytes()),
-        DType::UInt16 | DType::QUInt16 => bytes(&proto.int_val, count, |value| (value as u16).to_le_bytes()),
-        DType::Int8 | DType::QInt8 => bytes(&proto.int_val, count, |value| (value as i8).to_le_bytes()),
-        DType::UInt8 | DType::QUInt8 => bytes(&proto.int_val, count, |value| (value as u8).to_le_bytes()),
-        DType::Int64 => bytes(&proto.int64_val, count, i64::to_le_bytes),
-        DType::UInt32 => bytes(&proto.uint32_val, count, u32::to_le_bytes),
-        DType::UInt64 => bytes(&proto.uint64_val, count, u64::to_le_bytes),
-        DType::Bool => bytes(&proto.bool_val, count, |value| [u8::from(value)]),
-        DType::Float16 | DType::BFloat16 => {
-            bytes(&proto.half_val, count, |value| (value as u16).to_le_bytes())
-        }
-        DType::Complex64 => {
-            let pairs: Vec<[f32; 2]> = proto.scomplex_val.as_chunks().0.to_vec();
-            bytes(&pairs, count, |[re, im]| {
-                let (re, im) = (re.to_le_bytes(), im.to_le_bytes());
-                [re[0], re[1], re[2], re[3], im[0], im[1], im[2], im[3]]
-            })
-        }
-        _ => Err(Error::new("tensor", format!("elements of type {dtype} are not given one by one"))),
-    }
-}
-
-/// The values for `count` elements: the last one given is repeated; without any, all are `zero`.
-fn repeated<T: Clone>(mut values: Vec<T>, count: usize, zero: T) -> Result<Vec<T>> {
-    if count > values.len().max(MAX_REPEATED) {
-        return Err(Error::new("tensor", format!("it repeats a value to {count} elements")));
-    }
-    if values.len() > count {
-        return Err(Error::new("tensor", format!("it holds {} values for {count} elements", values.len())));
-    }
-    let last = values.last().cloned().unwrap_or(zero);
-    values.resize(count, last);
-    Ok(values)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::{DataType, tensor_shape_proto::Dim};
+    use crate::proto::DataType;
 
     fn node(name: &str, op: &str, inputs: &[&str]) -> NodeDef {
         let input = inputs.iter().map(|&input| input.to_owned()).collect();
@@ -483,18 +405,5 @@ mod tests {
         {
             assert!(import(&GraphDef { node: nodes, ..GraphDef::default() }).is_err());
         }
-    }
-
-    #[test]
-    fn the_last_value_of_a_list_is_repeated() {
-        let dim = |size| Dim { size, name: String::new() };
-        let shape = TensorShapeProto { dim: vec![dim(4)], unknown_rank: false };
-        let proto = TensorProto {
-            dtype: DataType::DtInt32 as i32,
-            tensor_shape: Some(shape),
-            int_val: vec![7, 1],
-            ..TensorProto::default()
-        };
-        assert_eq!(constant(&proto).unwrap().to_i64s().unwrap().unwrap(), [7, 1, 1, 1]);
     }
 }

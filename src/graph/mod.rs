@@ -11,6 +11,7 @@ pub mod op_definition;
 mod shape;
 pub mod slice;
 mod table_contents;
+mod tensor_proto;
 pub mod validate;
 pub mod window;
 
