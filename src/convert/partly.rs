@@ -8,7 +8,7 @@ use hashbrown::{HashMap, HashSet};
 use super::Conversion;
 use crate::error::Result;
 use crate::eval::{Refused, Tensor, run_past};
-use crate::graph::{Graph, TensorRef};
+use crate::graph::{Graph, NodeId, TensorRef};
 use crate::lower::{LowerOptions, lower};
 use crate::model::Model as Source;
 use crate::onnx::Model;
@@ -18,6 +18,9 @@ type Named = Vec<(String, Tensor)>;
 
 /// Runs a model that exists for that alone on these inputs.
 type Execute<'e> = dyn FnMut(&Model, &[(String, Tensor)]) -> Result<Named> + 'e;
+
+/// Runs a model that exists for that alone, on these inputs or on inputs of its own, and returns these and its outputs.
+type Probe<'e> = dyn FnMut(&Model, Option<&[(String, Tensor)]>) -> Result<(Named, Named)> + 'e;
 
 /// What the graph computes, as far as it was evaluated.
 #[derive(Debug, Default)]
@@ -105,6 +108,74 @@ impl Conversion {
             }
         }
         Ok(evaluated)
+    }
+
+    /// Tensors of a model that cannot be executed as a whole: those that are the last ones, in the graph's order, of the longest
+    /// part of it that can be, and what is evaluated of them. The model is fed `given`, under its own names, or what `probe`
+    /// makes up.
+    ///
+    /// # Errors
+    /// Where an input does not fit, a weight cannot be read, or an op does not take what it is given.
+    pub fn evaluate_before(
+        &self,
+        source: &Source,
+        given: Option<&[(String, Tensor)]>,
+        probe: &mut Probe<'_>,
+    ) -> Result<Vec<Layer>> {
+        let drawn = self.evaluated_graph(source)?;
+        let given: Option<Named> = match given {
+            Some(given) => Some(self.feeds(&drawn, given)?.into_iter().collect()),
+            None => None,
+        };
+        let (mut executed, mut failing, mut last) = (0, self.graph.len() + 1, None);
+        while failing - executed > 1 {
+            let middle = (executed + failing) / 2;
+            let tensors = self.last_of(middle, &drawn);
+            let found = match tensors.is_empty() {
+                true => None,
+                false => self.delivering(&tensors).and_then(|model| probe(&model, given.as_deref())).ok(),
+            };
+            if found.is_some() || tensors.is_empty() {
+                (executed, last) = (middle, found.or(last));
+            } else {
+                failing = middle;
+            }
+        }
+        let Some((inputs, values)) = last else { return Ok(vec![]) };
+        let typed = |(name, tensor): (String, Tensor)| {
+            let dtype = drawn.tensor_type(drawn.find_tensor(&name)?).dtype;
+            Some((name, tensor.converted(dtype)?))
+        };
+        let feeds: HashMap<String, Tensor> = inputs.into_iter().filter_map(typed).collect();
+        let found = |(name, value): (String, Tensor)| Some((drawn.find_tensor(&name)?, (name, value)));
+        let (tensors, values): (Vec<TensorRef>, Named) = values.into_iter().filter_map(found).unzip();
+        let results = run_past(&drawn, &feeds, &tensors, &|_, _| (), &mut |_| Ok(None))?;
+        let layer = |((name, got), expected): ((String, Tensor), Option<Tensor>)| {
+            expected.map(|expected| Layer { name, got, expected })
+        };
+        Ok(values.into_iter().zip(results).filter_map(layer).collect())
+    }
+
+    /// The tensors that the first nodes of the graph compute, and that others read or the model delivers, as far as they are
+    /// in the graph as it was drawn too.
+    fn last_of(&self, count: usize, drawn: &Graph) -> Vec<TensorRef> {
+        let graph = &self.graph;
+        let (_, outputs) = self.outputs_in(graph);
+        let place: HashMap<NodeId, usize> =
+            graph.nodes().enumerate().map(|(place, (id, _))| (id, place)).collect();
+        let late = graph.nodes().skip(count).flat_map(|(_, node)| node.inputs.iter().copied());
+        let mut found: Vec<TensorRef> = vec![];
+        for tensor in late.chain(outputs) {
+            let node = graph.node(tensor.node);
+            let is_computed = node.constant().is_none() && !node.op.starts_with("Placeholder");
+            let is_early = place[&tensor.node] < count;
+            let is_known = drawn.find_tensor(&graph.tensor_name(tensor)).is_some();
+            let is_of_numbers = Tensor::has_type(graph.tensor_type(tensor).dtype);
+            if is_computed && is_early && is_known && is_of_numbers && !found.contains(&tensor) {
+                found.push(tensor);
+            }
+        }
+        found
     }
 
     /// A model of the same graph that delivers these tensors of it, in TensorFlow's order of axes.

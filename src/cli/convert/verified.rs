@@ -15,7 +15,7 @@ use crate::output::{OutputFile, folder_beside, target_of, unwritable};
 use crate::temporary::Temporary;
 use crate::verify::{
     Difference, Executable, FLOAT16_TOLERANCE, InputSource, MadeUp, Named, TOLERANCE, compare, compare_all,
-    is_contradiction, read_arrays,
+    find, is_contradiction, read_arrays,
 };
 
 /// What these options are listed under.
@@ -203,7 +203,7 @@ impl VerificationArgs {
         let unverified = |error: &Error| Ok(Verification::unverified(tolerance, error));
         let model = match Executable::load(path) {
             Ok(model) => model,
-            Err(error) => return unverified(&error),
+            Err(error) => return self.compare_before((source, conversion), path, tolerance, &error),
         };
         let declared = match model.inputs() {
             Ok(inputs) => inputs,
@@ -226,17 +226,15 @@ impl VerificationArgs {
                 // Inputs that are made up may be none that the graph takes.
                 let is_wrong =
                     is_contradiction(&error) && conversion.evaluate(source, &inputs, &|_, _| ()).is_ok();
-                return if is_wrong { Err(error) } else { unverified(&error) };
+                return match is_wrong {
+                    true => Err(error),
+                    false => self.compare_before((source, conversion), path, tolerance, &error),
+                };
             }
         };
         // The weights are the source's again from here on.
         drop(model);
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let mut execute = |model: &onnx::Model, inputs: &[Named]| {
-            let path = folder.join("inside.onnx");
-            write_model(model, &path, &WriteOptions { external_data: false }, &|_, _| ())?;
-            Executable::load(&path)?.run(inputs)
-        };
+        let mut execute = |model: &onnx::Model, inputs: &[Named]| executable(model, path)?.run(inputs);
         let evaluated = match conversion.evaluate_past(source, &inputs, &mut execute) {
             Ok(evaluated) => evaluated,
             Err(error) => return unverified(&error),
@@ -253,6 +251,56 @@ impl VerificationArgs {
             None => verification,
         })
     }
+
+    /// Compares what lies before that which the runtime does not execute.
+    fn compare_before(
+        &self,
+        (source, conversion): (&Model, &Conversion),
+        path: &Path,
+        tolerance: f64,
+        error: &Error,
+    ) -> Result<Verification> {
+        let names: Vec<String> = conversion.model.inputs.iter().map(|input| input.name.clone()).collect();
+        let given = match &self.verify_inputs[..] {
+            [] => None,
+            given => {
+                let arrays = read_arrays(given, &names)?;
+                let array = |name: &String| Some((name.clone(), find(&arrays, name)?.1.clone()));
+                Some(names.iter().filter_map(array).collect::<Vec<Named>>())
+            }
+        };
+        let mut probe = |model: &onnx::Model, given: Option<&[Named]>| {
+            let model = executable(model, path)?;
+            let declared = model.inputs()?;
+            let inputs = match given {
+                None => InputSource::MadeUp(MadeUp::default()).arrays(&declared)?,
+                Some(given) => {
+                    let is_read = |(name, _): &&Named| declared.iter().any(|input| input.name == *name);
+                    given.iter().filter(is_read).cloned().collect()
+                }
+            };
+            let outputs = model.run(&inputs)?;
+            Ok((inputs, outputs))
+        };
+        let layers = conversion.evaluate_before(source, given.as_deref(), &mut probe).unwrap_or_default();
+        let inside: Vec<Difference> =
+            layers.iter().map(|layer| compare(&layer.name, &layer.got, &layer.expected, tolerance)).collect();
+        let unverified = Verification::unverified(tolerance, error);
+        if inside.is_empty() {
+            return Ok(unverified);
+        }
+        let outputs = conversion.model.outputs.iter().map(|output| output.name.clone());
+        let unverified_outputs =
+            outputs.filter(|name| !layers.iter().any(|layer| layer.name == *name)).collect();
+        Ok(Verification { verdict: Verdict::Partial, inside, unverified_outputs, ..unverified })
+    }
+}
+
+/// A model that exists to be looked into, beside the one at `path`.
+fn executable(model: &onnx::Model, path: &Path) -> Result<Executable> {
+    let path = path.with_file_name("inside.onnx");
+    write_model(model, &path, &WriteOptions { external_data: false }, &|_, _| ())?;
+    Executable::load(&path)
 }
 
 /// A model that may take its place.
