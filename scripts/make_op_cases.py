@@ -69,7 +69,7 @@ def clip():
         case(f"clip_{dtype}", {"x": x}, lambda x: raw.ClipByValue(t=x, clip_value_min=low, clip_value_max=high))
         bounds = {"x": x, "low": low, "high": high}
         case(f"clip_open_{dtype}", bounds, lambda x, low, high: raw.ClipByValue(t=x, clip_value_min=low, clip_value_max=high))
-    large = np.array([-(2**60), 2**53 + 1, 2**60, 3], np.int64)
+    large = np.array([-(2**60), 2**53 + 1, 2**60, 3, 3 * 10**9, -3 * 10**9] * 20, np.int64)
     case("clip_large", {"x": large}, lambda x: raw.ClipByValue(t=x, clip_value_min=np.int64(-5), clip_value_max=np.int64(2**53 + 2)))
     x = np.array([[-5, np.nan, 5], [np.inf, -np.inf, 0]], np.float32)
     low, high = np.float32([[-1, -1, 6], [0, 0, 1]]), np.float32([[1, 1, 2], [3, 3, -1]])

@@ -308,7 +308,7 @@ fn what_an_unknown_op_returns_is_of_the_type_that_readers_declare() {
     let [graph, model] = ["graph.pbtxt", "model.onnx"].map(|name| folder.path().join(name));
     fs::write(&graph, [x(), custom.clone(), cast].concat()).unwrap();
     let paths = ["convert", graph.to_str().unwrap(), model.to_str().unwrap(), "--keep-going"];
-    let with = |outputs: &str| tf2onnx_rs(&[&paths[..], &["--outputs", outputs]].concat());
+    let with = |outputs: &str| tf2onnx_rs([&paths[..], &["--outputs", outputs]].concat());
     let done = with("out:0,custom:1");
     assert_eq!(done.status, 0, "{}", done.stderr);
     let dtype = Model::load(&model).proto().graph.output[1].type_.tensor_type().elem_type;
@@ -329,7 +329,7 @@ fn an_input_whose_type_nothing_says_is_refused() {
     let [graph, model] = ["graph.pbtxt", "model.onnx"].map(|name| folder.path().join(name));
     fs::write(&graph, nodes.concat()).unwrap();
     let paths = ["convert", graph.to_str().unwrap(), model.to_str().unwrap(), "--keep-going"];
-    let from = |input: &str| tf2onnx_rs(&[&paths[..], &["--outputs", "out:0", "--inputs", input]].concat());
+    let from = |input: &str| tf2onnx_rs([&paths[..], &["--outputs", "out:0", "--inputs", input]].concat());
     let error = from("custom:0").stderr;
     assert!(error.contains("custom:0: its type is not known"), "{error}");
     assert!(error.contains("choose a tensor behind it with --inputs"), "{error}");

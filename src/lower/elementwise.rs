@@ -24,7 +24,7 @@ pub const OPS: &[Op] = &[
     op("Atanh", float_only, "Atanh"),
     op("Cast", cast, "Cast"),
     op("Ceil", same, "Ceil"),
-    op("ClipByValue", clip, "Min, Max"),
+    op("ClipByValue", clip, "Min, Max, Less, Greater, Where"),
     op("Cos", float_only, "Cos"),
     op("Cosh", float_only, "Cosh"),
     op("Elu", same, "Elu"),
@@ -164,7 +164,14 @@ fn clip(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
                 }
             }
         }
-        last = Some((op, vec![value.clone(), name]));
+        last = Some(if wide == DType::Int64 {
+            // ONNX Runtime's Min and Max take large int64 for small ones.
+            let order = if op == "Min" { "Less" } else { "Greater" };
+            let inside = cx.step(node, "inside", order, vec![value.clone(), name.clone()], vec![]);
+            ("Where", vec![inside, value.clone(), name])
+        } else {
+            (op, vec![value.clone(), name])
+        });
     }
     let (op, inputs) = last.unwrap_or(("Identity", vec![value]));
     if wide == dtype {

@@ -124,7 +124,12 @@ fn diag_part(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
 
 /// The rank of a result that has so many axes more than the input: for one diagonal, or for several.
 fn open_rank(inputs: &Inputs<'_>, more: [i64; 2]) -> Result<Shape> {
-    let is_single = match inputs.shape(1)?.fully_known().as_deref() {
+    // The first versions know the main diagonal alone.
+    let diagonals = match inputs.node.inputs.len() {
+        0 | 1 => Some(vec![]),
+        _ => inputs.shape(1)?.fully_known(),
+    };
+    let is_single = match diagonals.as_deref() {
         Some([] | [1]) => true,
         Some([2]) => false,
         _ => return Ok(Shape::UNKNOWN),
@@ -132,4 +137,21 @@ fn open_rank(inputs: &Inputs<'_>, more: [i64; 2]) -> Result<Shape> {
     let rank = inputs.shape(0)?.rank().and_then(|rank| i64::try_from(rank).ok());
     let rank = rank.map(|rank| rank + more[usize::from(!is_single)]);
     Ok(rank.and_then(|rank| usize::try_from(rank).ok()).map_or(Shape::UNKNOWN, Shape::of_rank))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::graph::{Attr, Attrs, Graph};
+    use crate::tensor::DType;
+
+    #[test]
+    fn matrices_of_diagonals_of_unknown_rank_have_an_unknown_shape() {
+        let mut graph = Graph::new();
+        let attrs = Attrs::from([("dtype", Attr::Type(DType::Float32))]);
+        let input = graph.add("input", "Placeholder", vec![], attrs).unwrap();
+        for op in ["MatrixDiag", "MatrixDiagPart"] {
+            let node = graph.add(op, op, vec![input.into()], Attrs::new()).unwrap();
+            assert_eq!(graph.node(node).outputs[0].shape.rank(), None);
+        }
+    }
 }
