@@ -151,25 +151,25 @@ def array(value):
     return buffer.getvalue()
 
 
-def main():
-    with zipfile.ZipFile(ARCHIVE, "w") as archive:
-        for build in CASES:
-            with tf.Graph().as_default() as graph, tf.Session() as session:
-                inputs, outputs, feeds = build()
-                outputs = [tf.identity(output, name=f"output_{index}") for index, output in enumerate(outputs)]
-                definition = tf.graph_util.extract_sub_graph(graph.as_graph_def(), [o.op.name for o in outputs])
-                case = {"inputs": [i.name for i in inputs], "outputs": [o.name for o in outputs], "rtol": 1e-6, "atol": 1e-6}
-                case.update(mtol=None, check_value=True, check_shape=True, check_dtype=True)
-                for number, values in enumerate(feeds):
-                    name = f"{build.__name__}.{number}"
-                    values = [np.asarray(v, i.dtype.as_numpy_dtype) for v, i in zip(values, inputs)]
-                    results = session.run(outputs, dict(zip(inputs, values)))
-                    write(archive, f"{name}/case.json", json.dumps(case))
-                    write(archive, f"{name}/graph.pb", definition.SerializeToString())
-                    for kind, arrays in (("i", values), ("o", results)):
-                        for index, value in enumerate(arrays):
-                            write(archive, f"{name}/{kind}{index}.npy", array(np.asarray(value)))
+def write_case(archive, name, build):
+    """Writes a case for each of the feeds that `build` returns with inputs and outputs."""
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        inputs, outputs, feeds = build()
+        outputs = [tf.identity(output, name=f"output_{index}") for index, output in enumerate(outputs)]
+        definition = tf.graph_util.extract_sub_graph(graph.as_graph_def(), [o.op.name for o in outputs])
+        case = {"inputs": [i.name for i in inputs], "outputs": [o.name for o in outputs], "rtol": 1e-6, "atol": 1e-6}
+        case.update(mtol=None, check_value=True, check_shape=True, check_dtype=True)
+        for number, values in enumerate(feeds):
+            values = [np.asarray(v, i.dtype.as_numpy_dtype) for v, i in zip(values, inputs)]
+            results = session.run(outputs, dict(zip(inputs, values)))
+            write(archive, f"{name}.{number}/case.json", json.dumps(case))
+            write(archive, f"{name}.{number}/graph.pb", definition.SerializeToString())
+            for kind, arrays in (("i", values), ("o", results)):
+                for index, value in enumerate(arrays):
+                    write(archive, f"{name}.{number}/{kind}{index}.npy", array(np.asarray(value)))
 
 
 if __name__ == "__main__":
-    main()
+    with zipfile.ZipFile(ARCHIVE, "w") as archive:
+        for build in CASES:
+            write_case(archive, build.__name__, build)

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use support::command::{convert, fails};
-use support::onnx::Model;
+use support::onnx::{Model, execute};
 use tempfile::TempDir;
 
 /// A node of a graph in text form.
@@ -254,4 +254,31 @@ fn where_nothing_looks_like_an_output_a_command_names_the_likeliest() {
     assert!(error.contains(command), "{error}");
     let (_folder, graph, model) = graph(&nodes);
     convert(&graph, &model, &["--outputs", "losses/softmax:0"]);
+}
+
+/// TF.js has this op where TensorFlow has none: below zero, numbers are multiplied by their channel's factor.
+#[test]
+fn a_prelu_of_tfjs_scales_what_is_below_zero() {
+    let nodes = [
+        placeholder("x", &[1, 2, 2]),
+        constant("alpha", &[2], 0.25),
+        node("y", "Prelu", &["x", "alpha"], &float()),
+    ];
+    let (_folder, graph, model) = graph(&nodes);
+    convert(&graph, &model, &["--verify"]);
+    let outputs = execute(&model, &[1, 2, 2], vec![-4.0, 2.0, 0.0, -1.0]);
+    assert_eq!(outputs[0].1, [-1.0, 2.0, 0.0, -0.25]);
+}
+
+#[test]
+fn a_fusion_that_is_not_known_is_named() {
+    let ops = attribute("fused_ops", "list { s: \"BiasAdd\" s: \"Mish\" }");
+    let nodes = [
+        placeholder("x", &[1, 2]),
+        constant("weights", &[2, 2], 1.0),
+        constant("bias", &[2], 1.0),
+        node("y", "_FusedMatMul", &["x", "weights", "bias"], &(float() + &ops)),
+    ];
+    let error = refused(&nodes, &[]);
+    assert!(error.contains("_FusedMatMul \"y\": it is fused with Mish"), "{error}");
 }

@@ -5,6 +5,7 @@
 use hashbrown::HashMap;
 
 use super::branches::{ON_BRANCH, Output, pivots};
+use super::fused::{add_fused, is_fused};
 use super::table_contents::contents;
 use super::tensor_proto::constant;
 use super::validate::Nodes;
@@ -189,6 +190,9 @@ pub(super) fn add_node(
     inputs: Vec<TensorRef>,
     outputs: &[Option<DType>],
 ) -> Result<NodeId> {
+    if is_fused(&definition.op) {
+        return add_fused(graph, &definition.op, name, inputs, &attributes(definition)?);
+    }
     let known = |dtype: &Option<DType>| TensorType::new(dtype.unwrap_or(DType::Unknown), Shape::UNKNOWN);
     let outputs: Vec<TensorType> = outputs.iter().map(known).collect();
     graph.add_with_outputs(name, &definition.op, inputs, attributes(definition)?, &outputs)

@@ -5,6 +5,7 @@
 pub mod attr;
 pub mod branches;
 pub mod function;
+mod fused;
 pub mod import;
 pub mod infer;
 pub mod op_definition;

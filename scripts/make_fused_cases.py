@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""Makes tests/fixtures/fused.zip: the fused nodes that Grappler makes, what goes in and what TensorFlow computes with them.
+
+usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_fused_cases.py
+
+The format is that of make_control_flow_cases.py. TensorFlow has no Python functions for these ops, so that nodes are made of their
+definitions.
+"""
+
+import os
+import pathlib
+import zipfile
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from make_control_flow_cases import write_case
+
+tf.disable_v2_behavior()
+ARCHIVE = pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures/fused.zip"
+RANDOM = np.random.RandomState(7)
+
+
+def random(*shape):
+    return RANDOM.uniform(-1, 1, shape).astype(np.float32)
+
+
+def strings(*values):
+    return tf.AttrValue(list=tf.AttrValue.ListValue(s=[value.encode() for value in values]))
+
+
+def integers(*values):
+    return tf.AttrValue(list=tf.AttrValue.ListValue(i=values))
+
+
+def fused(op, value, weights, args, fused_ops, **attrs):
+    attrs = {"fused_ops": strings(*fused_ops), "num_args": tf.AttrValue(i=len(args)), **attrs}
+    if op == "_FusedConv2D":
+        types = tf.AttrValue.ListValue(type=[tf.float32.as_datatype_enum] * len(args))
+        attrs["TArgs"] = tf.AttrValue(list=types)
+    inputs = [value, tf.constant(weights), *(tf.constant(arg) for arg in args)]
+    float32 = tf.AttrValue(type=tf.float32.as_datatype_enum)
+    definition = tf.GraphDef()
+    for index in range(len(inputs)):
+        definition.node.add(name=f"i{index}", op="Placeholder").attr["dtype"].CopyFrom(float32)
+    node = definition.node.add(name="fused", op=op, input=[f"i{index}" for index in range(len(inputs))])
+    for name, attr in {"T": float32, **attrs}.items():
+        node.attr[name].CopyFrom(attr)
+    given = {f"i{index}:0": tensor for index, tensor in enumerate(inputs)}
+    return tf.import_graph_def(definition, given, ["fused:0"], name="")[0]
+
+
+def image_case(op, kernel, args, fused_ops, **attrs):
+    def build():
+        x = tf.placeholder(tf.float32, [None, 6, 5, 3], name="x")
+        more = {"strides": integers(1, 2, 2, 1), "padding": tf.AttrValue(s=b"SAME"), **attrs}
+        return [x], [fused(op, x, kernel, args, fused_ops, **more)], [[random(2, 6, 5, 3)]]
+
+    return build
+
+
+def matrix_case(args, fused_ops, **attrs):
+    def build():
+        x = tf.placeholder(tf.float32, [None, 4], name="x")
+        return [x], [fused("_FusedMatMul", x, random(4, 3), args, fused_ops, **attrs)], [[random(5, 4)]]
+
+    return build
+
+
+NORM = [random(4) + 2, random(4), random(4), random(4) + 2]
+CASES = {
+    "conv_bias": image_case("_FusedConv2D", random(3, 3, 3, 4), [random(4)], ["BiasAdd"]),
+    "conv_bias_relu6": image_case("_FusedConv2D", random(3, 3, 3, 4), [random(4)], ["BiasAdd", "Relu6"]),
+    "conv_bias_leaky": image_case(
+        "_FusedConv2D", random(3, 3, 3, 4), [random(4)], ["BiasAdd", "LeakyRelu"], leakyrelu_alpha=tf.AttrValue(f=0.3)
+    ),
+    "conv_norm_elu": image_case(
+        "_FusedConv2D", random(3, 3, 3, 4), NORM, ["FusedBatchNorm", "Elu"], epsilon=tf.AttrValue(f=0.01)
+    ),
+    "depthwise_bias_relu": image_case("_FusedDepthwiseConv2dNative", random(3, 3, 3, 1), [random(3)], ["BiasAdd", "Relu"]),
+    "matmul_bias_tanh": matrix_case([random(3)], ["BiasAdd", "Tanh"]),
+    "matmul_bias_sigmoid": matrix_case([random(3)], ["BiasAdd", "Sigmoid"]),
+}
+
+
+if __name__ == "__main__":
+    with zipfile.ZipFile(ARCHIVE, "w") as archive:
+        for name, build in CASES.items():
+            write_case(archive, name, build)

@@ -1,0 +1,151 @@
+//! Convolutions and matrix products that an optimizer has fused with what follows them: Grappler's `_FusedConv2D`,
+//! `_FusedMatMul` and `_FusedDepthwiseConv2dNative`, and TF.js's `FusedDepthwiseConv2dNative` and `Prelu`. They are imported as
+//! the ops that they stand for; the last of these has the fused node's name.
+//!
+//! Sources: `tensorflow/core/ops/nn_ops.cc`, `tensorflow/core/kernels/fused_eigen_output_kernels.h`, and
+//! `tensorflow/core/grappler/optimizers/remapper.cc` for the order of the arguments; for TF.js
+//! `tfjs-converter/python/tensorflowjs/converters/fuse_prelu.py` and `fuse_depthwise_conv2d.py`.
+
+use super::{Attr, Attrs, Graph, NodeId, TensorRef};
+use crate::error::{Error, Result};
+
+/// The ops that stand for several.
+pub fn is_fused(op: &str) -> bool {
+    op == "Prelu" || product(op).is_some()
+}
+
+/// The op that a fused node begins with.
+fn product(op: &str) -> Option<&'static str> {
+    Some(match op {
+        "_FusedConv2D" | "FusedConv2D" => "Conv2D",
+        "_FusedDepthwiseConv2dNative" | "FusedDepthwiseConv2dNative" => "DepthwiseConv2dNative",
+        "_FusedMatMul" | "FusedMatMul" => "MatMul",
+        _ => return None,
+    })
+}
+
+/// Adds the nodes that a fused node stands for, and returns the last one.
+///
+/// # Errors
+/// Where it has other inputs than the ops that it names read, or names one that is not known.
+pub(super) fn add_fused(
+    graph: &mut Graph,
+    op: &str,
+    name: &str,
+    inputs: Vec<TensorRef>,
+    attrs: &Attrs,
+) -> Result<NodeId> {
+    let mut fused = Fused { graph, op, name, attrs, args: inputs.into_iter(), steps: vec![] };
+    match product(op) {
+        Some(product) => {
+            fused.steps.push(product.to_owned());
+            fused.steps.extend(fused_ops(attrs));
+            fused.run(product)
+        }
+        None => {
+            fused.steps.push("Prelu".to_owned());
+            let value = fused.arg()?;
+            fused.step(0, value)
+        }
+    }
+}
+
+/// The ops after the product. TF.js writes `noop` for none.
+fn fused_ops(attrs: &Attrs) -> Vec<String> {
+    let listed = match attrs.get("fused_ops") {
+        Some(Attr::Strings(listed)) => &listed[..],
+        _ => &[],
+    };
+    let names = listed.iter().map(|name| String::from_utf8_lossy(name).into_owned());
+    names.filter(|name| name != "noop").collect()
+}
+
+struct Fused<'a> {
+    graph: &'a mut Graph,
+    op: &'a str,
+    name: &'a str,
+    attrs: &'a Attrs,
+    /// The inputs that no step has read.
+    args: std::vec::IntoIter<TensorRef>,
+    /// The ops that the node stands for.
+    steps: Vec<String>,
+}
+
+impl Fused<'_> {
+    fn run(&mut self, product: &str) -> Result<NodeId> {
+        let inputs = vec![self.arg()?, self.arg()?];
+        let mut last = self.add(0, product, inputs, self.attrs.clone())?;
+        for index in 1..self.steps.len() {
+            last = self.step(index, last.into())?;
+        }
+        match self.args.len() {
+            0 => Ok(last),
+            more => Err(self.error(format!("it has {more} more inputs than {} read", self.steps.join(", ")))),
+        }
+    }
+
+    /// One of the ops after the product.
+    fn step(&mut self, index: usize, value: TensorRef) -> Result<NodeId> {
+        let op = self.steps[index].clone();
+        let no_attrs = Attrs::new();
+        match op.as_str() {
+            "BiasAdd" => {
+                let format = self.attrs.get("data_format").cloned();
+                let attrs = format.map(|format| ("data_format", format)).into_iter().collect();
+                let inputs = vec![value, self.arg()?];
+                self.add(index, "BiasAdd", inputs, attrs)
+            }
+            "Add" => {
+                let inputs = vec![value, self.arg()?];
+                self.add(index, "AddV2", inputs, no_attrs)
+            }
+            "FusedBatchNorm" => {
+                let mut attrs = Attrs::from([("is_training", Attr::Bool(false))]);
+                for name in ["epsilon", "data_format"] {
+                    attrs.extend(self.attrs.get(name).cloned().map(|attr| (name, attr)));
+                }
+                let inputs = vec![value, self.arg()?, self.arg()?, self.arg()?, self.arg()?];
+                self.add(index, "FusedBatchNormV3", inputs, attrs)
+            }
+            "LeakyRelu" => {
+                let alpha = self.attrs.get("leakyrelu_alpha").cloned().unwrap_or(Attr::Float(0.2));
+                self.add(index, "LeakyRelu", vec![value], [("alpha", alpha)].into())
+            }
+            "Prelu" => self.prelu(index, value),
+            "Relu" | "Relu6" | "Elu" | "Sigmoid" | "Tanh" => self.add(index, &op, vec![value], no_attrs),
+            _ => Err(self
+                .error(format!("it is fused with {op}, which is not known here"))
+                .advice("freeze the graph before an optimizer has fused its ops")),
+        }
+    }
+
+    /// `max(x, 0) - alpha * max(-x, 0)`.
+    fn prelu(&mut self, index: usize, value: TensorRef) -> Result<NodeId> {
+        let alpha = self.arg()?;
+        let part = |part: &str| format!("{}/Prelu/{part}", self.name);
+        let (positive, negated) = (part("positive"), part("negated"));
+        let (negative, scaled) = (part("negative"), part("scaled"));
+        let none = Attrs::new;
+        let positive = self.graph.add(positive, "Relu", vec![value], none())?;
+        let negated = self.graph.add(negated, "Neg", vec![value], none())?;
+        let negative = self.graph.add(negative, "Relu", vec![negated.into()], none())?;
+        let scaled = self.graph.add(scaled, "Mul", vec![alpha, negative.into()], none())?;
+        self.add(index, "Sub", vec![positive.into(), scaled.into()], none())
+    }
+
+    /// Adds one of the ops, of which the last has the node's own name.
+    fn add(&mut self, index: usize, op: &str, inputs: Vec<TensorRef>, attrs: Attrs) -> Result<NodeId> {
+        let is_last = index + 1 == self.steps.len();
+        let name = if is_last { self.name.to_owned() } else { format!("{}/{op}", self.name) };
+        self.graph.add(name, op, inputs, attrs)
+    }
+
+    fn arg(&mut self) -> Result<TensorRef> {
+        let missing = "it has fewer inputs than the ops that it is fused of read";
+        self.args.next().ok_or_else(|| self.error(missing))
+    }
+
+    fn error(&self, problem: impl std::fmt::Display) -> Error {
+        Error::new(format!("{} \"{}\"", self.op, self.name), problem)
+    }
+}
