@@ -45,6 +45,8 @@ def fused(op, value, weights, args, fused_ops, **attrs):
     for index in range(len(inputs)):
         definition.node.add(name=f"i{index}", op="Placeholder").attr["dtype"].CopyFrom(float32)
     node = definition.node.add(name="fused", op=op, input=[f"i{index}" for index in range(len(inputs))])
+    if op == "_FusedBatchNormEx":
+        del attrs["fused_ops"], attrs["num_args"]
     for name, attr in {"T": float32, **attrs}.items():
         node.attr[name].CopyFrom(attr)
     given = {f"i{index}:0": tensor for index, tensor in enumerate(inputs)}
@@ -68,6 +70,16 @@ def matrix_case(args, fused_ops, **attrs):
     return build
 
 
+def norm_case():
+    def build():
+        x = tf.placeholder(tf.float32, [None, 6, 5, 4], name="x")
+        attrs = dict(activation_mode=tf.AttrValue(s=b"Relu"), num_side_inputs=tf.AttrValue(i=0))
+        attrs.update(is_training=tf.AttrValue(b=False), U=tf.AttrValue(type=tf.float32.as_datatype_enum))
+        return [x], [fused("_FusedBatchNormEx", x, NORM[0], NORM[1:], [], **attrs)], [[random(2, 6, 5, 4)]]
+
+    return build
+
+
 NORM = [random(4) + 2, random(4), random(4), random(4) + 2]
 CASES = {
     "conv_bias": image_case("_FusedConv2D", random(3, 3, 3, 4), [random(4)], ["BiasAdd"]),
@@ -79,6 +91,7 @@ CASES = {
         "_FusedConv2D", random(3, 3, 3, 4), NORM, ["FusedBatchNorm", "Elu"], epsilon=tf.AttrValue(f=0.01)
     ),
     "depthwise_bias_relu": image_case("_FusedDepthwiseConv2dNative", random(3, 3, 3, 1), [random(3)], ["BiasAdd", "Relu"]),
+    "norm_relu": norm_case(),
     "matmul_bias_tanh": matrix_case([random(3)], ["BiasAdd", "Tanh"]),
     "matmul_bias_sigmoid": matrix_case([random(3)], ["BiasAdd", "Sigmoid"]),
 }

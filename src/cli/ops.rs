@@ -63,8 +63,8 @@ fn markdown(entries: &[Entry]) -> String {
          them. `tf2onnx-rs ops --markdown`\nprints this page. Where no operator is named, the op leaves no node: it \
          is a constant or forwards its input.\n\nThe branches of `Switch` and `Merge`, as `tf.cond` and `tf.case` of \
          TensorFlow 1 build them, become `If`. Nodes that Grappler\nand TF.js fuse (`_FusedConv2D`, `_FusedMatMul`, \
-         `_FusedDepthwiseConv2dNative`, `FusedDepthwiseConv2dNative`, `Prelu`) are read as\nthe ops that they stand \
-         for.\n\n| TensorFlow | ONNX | from opset | notes |\n|---|---|---|---|\n",
+         `_FusedDepthwiseConv2dNative`, `_FusedBatchNormEx`, `FusedDepthwiseConv2dNative`,\n`Prelu`) are read as the ops that they \
+         stand for.\n\n| TensorFlow | ONNX | from opset | notes |\n|---|---|---|---|\n",
         entries.len()
     );
     for entry in entries {

@@ -1,5 +1,5 @@
-//! Convolutions and matrix products that an optimizer has fused with what follows them: Grappler's `_FusedConv2D`,
-//! `_FusedMatMul` and `_FusedDepthwiseConv2dNative`, and TF.js's `FusedDepthwiseConv2dNative` and `Prelu`. They are imported as
+//! Nodes that an optimizer has fused with what follows them: Grappler's `_FusedConv2D`, `_FusedMatMul`,
+//! `_FusedDepthwiseConv2dNative` and `_FusedBatchNormEx`, and TF.js's `FusedDepthwiseConv2dNative` and `Prelu`. They are imported as
 //! the ops that they stand for; the last of these has the fused node's name.
 //!
 //! Sources: `tensorflow/core/ops/nn_ops.cc`, `tensorflow/core/kernels/fused_eigen_output_kernels.h`, and
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 
 /// The ops that stand for several.
 pub fn is_fused(op: &str) -> bool {
-    op == "Prelu" || product(op).is_some()
+    matches!(op, "Prelu" | "_FusedBatchNormEx") || product(op).is_some()
 }
 
 /// The op that a fused node begins with.
@@ -36,18 +36,30 @@ pub(super) fn add_fused(
     attrs: &Attrs,
 ) -> Result<NodeId> {
     let mut fused = Fused { graph, op, name, attrs, args: inputs.into_iter(), steps: vec![] };
-    match product(op) {
-        Some(product) => {
-            fused.steps.push(product.to_owned());
-            fused.steps.extend(fused_ops(attrs));
-            fused.run(product)
-        }
-        None => {
-            fused.steps.push("Prelu".to_owned());
-            let value = fused.arg()?;
-            fused.step(0, value)
-        }
+    if let Some(product) = product(op) {
+        fused.steps.push(product.to_owned());
+        fused.steps.extend(fused_ops(attrs));
+        let inputs = vec![fused.arg()?, fused.arg()?];
+        let product = fused.add(0, product, inputs, attrs.clone())?;
+        return fused.run(1, product);
     }
+    fused.steps = if op == "Prelu" { vec!["Prelu".to_owned()] } else { steps_of_batch_norm(attrs) };
+    let value = fused.arg()?;
+    let first = fused.step(0, value)?;
+    fused.run(1, first)
+}
+
+/// A batch norm, to which another tensor may be added, and an activation.
+fn steps_of_batch_norm(attrs: &Attrs) -> Vec<String> {
+    let mut steps = vec!["FusedBatchNorm".to_owned()];
+    if let Some(Attr::Int(1)) = attrs.get("num_side_inputs") {
+        steps.push("Add".to_owned());
+    }
+    if let Some(Attr::Bytes(activation)) = attrs.get("activation_mode") {
+        let activation = String::from_utf8_lossy(activation).into_owned();
+        steps.extend(Some(activation).filter(|activation| activation != "Identity"));
+    }
+    steps
 }
 
 /// The ops after the product. TF.js writes `noop` for none.
@@ -72,10 +84,9 @@ struct Fused<'a> {
 }
 
 impl Fused<'_> {
-    fn run(&mut self, product: &str) -> Result<NodeId> {
-        let inputs = vec![self.arg()?, self.arg()?];
-        let mut last = self.add(0, product, inputs, self.attrs.clone())?;
-        for index in 1..self.steps.len() {
+    /// The steps after the first ones, which end in `last`.
+    fn run(&mut self, done: usize, mut last: NodeId) -> Result<NodeId> {
+        for index in done..self.steps.len() {
             last = self.step(index, last.into())?;
         }
         match self.args.len() {
@@ -84,7 +95,7 @@ impl Fused<'_> {
         }
     }
 
-    /// One of the ops after the product.
+    /// One of the ops that the node stands for.
     fn step(&mut self, index: usize, value: TensorRef) -> Result<NodeId> {
         let op = self.steps[index].clone();
         let no_attrs = Attrs::new();
@@ -101,7 +112,7 @@ impl Fused<'_> {
             }
             "FusedBatchNorm" => {
                 let mut attrs = Attrs::from([("is_training", Attr::Bool(false))]);
-                for name in ["epsilon", "data_format"] {
+                for name in ["epsilon", "data_format", "is_training"] {
                     attrs.extend(self.attrs.get(name).cloned().map(|attr| (name, attr)));
                 }
                 let inputs = vec![value, self.arg()?, self.arg()?, self.arg()?, self.arg()?];
