@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn zero_is_one_of_the_levels() {
-        let [min, max, scale] = nudged(-6.0, 6.0, [0.0, 255.0]);
+        let [min, max, scale, ..] = nudged(-6.0, 6.0, [0.0, 255.0]);
         let level = -min / scale;
         assert!((level - level.round()).abs() < 1e-4, "{level}");
         assert!((max - min - 12.0).abs() < 1e-4);

@@ -1,4 +1,5 @@
-//! Graphs of one op or pattern each, frozen by TensorFlow, what went in and what came out (`tests/fixtures/ops.zip`).
+//! Graphs of one op or pattern each, frozen by TensorFlow, what went in and what came out (`tests/fixtures/ops.zip` and
+//! `edges.zip`).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -29,7 +30,16 @@ pub struct Case {
 
 /// The files of each case, by their names.
 pub fn cases() -> BTreeMap<String, Files> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ops.zip");
+    cases_of("ops.zip")
+}
+
+/// The cases at the edges of ops: arguments that are known at run time alone, and negative, beyond an axis, empty or large.
+pub fn edges() -> BTreeMap<String, Files> {
+    cases_of("edges.zip")
+}
+
+fn cases_of(file: &str) -> BTreeMap<String, Files> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(file);
     let mut archive = zip::ZipArchive::new(fs::File::open(path).unwrap()).unwrap();
     let mut cases: BTreeMap<String, Files> = BTreeMap::new();
     for index in 0..archive.len() {
