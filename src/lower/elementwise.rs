@@ -61,7 +61,8 @@ pub const OPS: &[Op] = &[
 
 /// The ONNX operator that does what an op does.
 fn operator(node: &Node) -> &'static str {
-    OPS.iter().find(|op| op.name == node.op).map_or("Identity", |op| op.onnx)
+    let onnx = OPS.iter().find(|op| op.name == node.op).map_or("Identity", |op| op.onnx);
+    onnx.split(',').next().unwrap_or_default()
 }
 
 fn same(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
