@@ -14,7 +14,7 @@ use rten_tensor::Tensor;
 use rten_tensor::prelude::*;
 use support::command::tf2onnx_rs;
 use support::npy::Array;
-use support::op_cases::{Case, Files, cases};
+use support::op_cases::{Case, Files, cases, edges};
 use tempfile::TempDir;
 
 /// What a case came to.
@@ -43,6 +43,12 @@ const OTHERWISE: &[&str] = &[
 
 /// How many cases the runtime of these tests executes, at least.
 const EXECUTED: usize = 325;
+
+/// The cases at the edges that the runtime of these tests computes otherwise than ONNX says.
+const EDGES_OTHERWISE: &[&str] = &[];
+
+/// How many cases at the edges the runtime of these tests executes, at least.
+const EDGES_EXECUTED: usize = 20;
 
 /// An array as the runtime takes it, which has int32 for all integers of that size and above and for truth.
 fn value(array: &Array) -> Option<Value> {
@@ -121,6 +127,25 @@ fn executed(
     let outputs: Vec<_> = outputs.iter().map(|name| model.node_id(name).ok()).collect::<Option<_>>()?;
     let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| model.run(values, &outputs, None)));
     run.ok()?.ok()?.into_iter().map(array).collect()
+}
+
+/// At the edges, the runtime of these tests computes many itself otherwise than ONNX says; `scripts/fixture_parity.py` executes
+/// all with ONNX Runtime.
+#[test]
+fn ops_are_converted_at_their_edges_and_most_compute_what_tensorflow_computes() {
+    let folder = TempDir::new().unwrap();
+    let (mut left, mut wrong, mut executed) = (vec![], vec![], 0);
+    for (name, files) in &edges() {
+        match check(files, folder.path()) {
+            Ok(Outcome::Same) => executed += 1,
+            Ok(Outcome::NotExecuted) => left.push(name.as_str()),
+            Ok(Outcome::Wrong(_)) if EDGES_OTHERWISE.contains(&name.as_str()) => left.push(name),
+            Ok(Outcome::Wrong(difference)) => wrong.push(format!("{name}: {difference}")),
+            Err(message) => wrong.push(format!("{name}: {message}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(executed >= EDGES_EXECUTED, "{executed} executed; not executed: {}", left.join(" "));
 }
 
 #[test]

@@ -25,7 +25,9 @@ FAULTS = [
     # Its optimizer moves a Transpose behind a Resize that then cannot be computed.
     "'Cubic' mode only supports",
     # A convolution of images that are smaller than its filter: TensorFlow's result has no elements.
-    "running Conv node.*Invalid input shape",
+    "Invalid input shape: {",
+    # A split of an axis without elements into several.
+    "Size of dimension being split is 0",
     # Its optimizer joins a product with a Transpose, and forgets how no matrices broadcast.
     "running FusedMatMul node.*cannot broadcast",
     "NOT_IMPLEMENTED",

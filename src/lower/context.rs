@@ -189,7 +189,13 @@ impl<'a> Lowering<'a> {
     /// The name of what stands for a tensor in this layout; transposes it where nobody has yet.
     pub fn in_layout(&mut self, tensor: TensorRef, target: &Layout) -> Result<String> {
         let (name, layout) = match self.value(tensor)?.clone() {
-            Value::Constant { name, constant } => {
+            Value::Constant { mut name, constant } => {
+                // The name of an output is kept for what is delivered.
+                if self.is_output.contains(&tensor)
+                    && *target != self.output_layout(tensor, target.axes().len())
+                {
+                    name.push_str("/moved");
+                }
                 return Ok(self.initializer(&name, constant.permuted(target.axes()), target.axes()));
             }
             Value::Computed { name, layout } => (name, layout),

@@ -21,15 +21,15 @@ pub const OPS: &[Op] = &[
     op("Asin", float_only, "Asin"),
     op("Asinh", float_only, "Asinh"),
     op("Atan", float_only, "Atan"),
-    op("Atanh", float_only, "Atanh"),
+    op("Atanh", float_only, "Atanh").note("ONNX Runtime computes infinity for infinity, not NaN"),
     op("Cast", cast, "Cast"),
     op("Ceil", same, "Ceil"),
     op("ClipByValue", clip, "Min, Max, Less, Greater, Where"),
     op("Cos", float_only, "Cos"),
     op("Cosh", float_only, "Cosh"),
     op("Elu", same, "Elu"),
-    op("Erf", same, "Erf"),
-    op("Erfc", one_minus_erf, "Erf, Sub"),
+    op("Erf", same, "Erf").note("ONNX Runtime computes 1 for NaN"),
+    op("Erfc", one_minus_erf, "Erf, Sub").note("ONNX Runtime computes 0 for NaN"),
     op("Exp", same, "Exp"),
     op("Expm1", exp_minus_one, "Exp, Sub"),
     op("Floor", same, "Floor"),
@@ -43,8 +43,8 @@ pub const OPS: &[Op] = &[
     op("LogicalNot", same, "Not"),
     op("Neg", same, "Neg"),
     op("Reciprocal", same, "Reciprocal"),
-    op("Relu", relu, "Relu"),
-    op("Relu6", relu6, "Clip"),
+    op("Relu", relu, "Relu, Less, Where"),
+    op("Relu6", relu6, "Clip, Less, Greater, Where"),
     op("Rint", same, "Round"),
     op("Round", round, "Round"),
     op("Rsqrt", reciprocal_square_root, "Sqrt, Reciprocal"),
@@ -63,7 +63,8 @@ pub const OPS: &[Op] = &[
 
 /// The ONNX operator that does what an op does.
 fn operator(node: &Node) -> &'static str {
-    OPS.iter().find(|op| op.name == node.op).map_or("Identity", |op| op.onnx)
+    let onnx = OPS.iter().find(|op| op.name == node.op).map_or("Identity", |op| op.onnx);
+    onnx.split(',').next().unwrap_or_default()
 }
 
 fn same(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {

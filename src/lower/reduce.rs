@@ -16,7 +16,7 @@ use crate::tensor::DType;
 /// The ops of this family.
 pub const OPS: &[Op] = &[
     op("All", all, "Cast, ReduceProd"),
-    op("Any", any, "Cast, ReduceSum"),
+    op("Any", any, "Not, Cast, ReduceProd"),
     op("ArgMax", arg, "ArgMax, Cast"),
     op("ArgMin", arg, "ArgMin, Cast"),
     op("Cumprod", cumprod, "Where, ReduceProd"),
@@ -24,9 +24,9 @@ pub const OPS: &[Op] = &[
     op("EuclideanNorm", plain, "ReduceL2"),
     op("L2Loss", l2_loss, "ReduceSumSquare, Mul"),
     op("LogSoftmax", softmax, "LogSoftmax"),
-    op("Max", plain, "ReduceMax"),
-    op("Mean", plain, "ReduceMean"),
-    op("Min", plain, "ReduceMin"),
+    op("Max", plain, "ReduceMax").note("ONNX Runtime may lose NaN, and computes 0 for no integers"),
+    op("Mean", plain, "ReduceMean").note("ONNX Runtime computes 0 for an open axis without elements"),
+    op("Min", plain, "ReduceMin").note("ONNX Runtime may lose NaN, and computes 0 for no integers"),
     op("Prod", plain, "ReduceProd"),
     op("Softmax", softmax, "Softmax"),
     op("Sum", plain, "ReduceSum"),
@@ -37,14 +37,14 @@ fn plain(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     reduce(cx, id, node, operator, None)
 }
 
+/// The product of no elements is 1, which their least is not.
 fn all(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    // The product of no elements is 1, which their least is not.
     reduce(cx, id, node, "ReduceProd", Some(DType::Int32))
 }
 
+/// Whether not all are false: of no elements the greatest would not be 0.
 fn any(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    // The sum of no elements is 0, which their greatest is not.
-    reduce(cx, id, node, "ReduceSum", Some(DType::Int64))
+    reduce(cx, id, node, "ReduceProd", Some(DType::Int32))
 }
 
 /// What TensorFlow makes of no elements where ONNX does not say, or ONNX Runtime computes something else: of a reduction along
@@ -158,6 +158,10 @@ fn reduce(
         _ => None,
     };
     let computed_as = computed_as.or(narrow);
+    let is_negated = node.op == "Any";
+    if is_negated {
+        name = cx.step(node, "negated", "Not", vec![name], vec![]);
+    }
     if let Some(dtype) = computed_as {
         name = cx.cast(node, name, dtype);
     }
@@ -166,7 +170,12 @@ fn reduce(
         None => cx.emit((id, node), op, inputs, kept_layout, attributes),
         Some(_) => {
             let reduced = cx.step(node, "reduced", op, inputs, attributes);
-            cx.emit_cast((id.into(), node), reduced, kept_layout);
+            if is_negated {
+                let none = cx.cast(node, reduced, DType::Bool);
+                cx.emit((id, node), "Not", vec![none], kept_layout, vec![]);
+            } else {
+                cx.emit_cast((id.into(), node), reduced, kept_layout);
+            }
         }
     }
     Ok(())

@@ -14,7 +14,7 @@ use crate::tensor::{Constant, DType};
 /// The ops of this family.
 pub const OPS: &[Op] = &[
     op("ResizeArea", area, "MatMul").note("sizes have to be known before the model runs"),
-    op("ResizeBicubic", resize, "Resize"),
+    op("ResizeBicubic", resize, "Resize").note("TensorFlow rounds its weights to 1/1024, ONNX does not"),
     op("ResizeBilinear", resize, "Resize"),
     op("ResizeNearestNeighbor", resize, "Resize"),
 ];

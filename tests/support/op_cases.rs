@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::npy::{self, Array};
 
@@ -27,15 +27,30 @@ pub struct Case {
     pub use_default: Vec<String>,
 }
 
-/// The files of each case, by their names: those of all archives in `tests/fixtures`.
+/// The cases at the edges of ops: arguments that are known at run time alone, and negative, beyond an axis, empty or large.
+const EDGES: &str = "edges.zip";
+
+/// The files of each case, by their names: those of all archives in `tests/fixtures` but that of the edges.
 pub fn cases() -> BTreeMap<String, Files> {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    let paths = fs::read_dir(fixtures).unwrap().map(|entry| entry.unwrap().path());
+    let names = fs::read_dir(fixtures()).unwrap().map(|entry| entry.unwrap().file_name());
     let mut cases = BTreeMap::new();
-    for path in paths.filter(|path| path.extension().is_some_and(|extension| extension == "zip")) {
-        add_cases(&path, &mut cases);
+    for name in names.filter_map(|name| name.into_string().ok()) {
+        if name.ends_with(".zip") && name != EDGES {
+            add_cases(&fixtures().join(name), &mut cases);
+        }
     }
     cases
+}
+
+/// The cases at the edges of ops.
+pub fn edges() -> BTreeMap<String, Files> {
+    let mut cases = BTreeMap::new();
+    add_cases(&fixtures().join(EDGES), &mut cases);
+    cases
+}
+
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
 }
 
 fn add_cases(path: &Path, cases: &mut BTreeMap<String, Files>) {

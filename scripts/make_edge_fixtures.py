@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+"""Makes tests/fixtures/edges.zip: graphs of one op each whose arguments are known at run time alone, and are negative, beyond an
+axis, empty or large; with what TensorFlow computes. Each was wrong once: scripts/fuzz_ops found it.
+
+usage: target/parity-env/bin/python scripts/make_edge_fixtures.py
+"""
+import io
+import json
+import os
+import pathlib
+import zipfile
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import numpy as np
+import tensorflow as tf
+
+TARGET = pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures/edges.zip"
+f32, i32, i64, u8 = np.float32, np.int32, np.int64, np.uint8
+rows = np.arange(10, dtype=f32).reshape(2, 5)
+image = np.arange(2 * 7 * 5 * 3, dtype=f32).reshape(2, 7, 5, 3) % 11
+none = np.zeros
+
+
+def fed(value, *dims):
+    """An input whose shape is known to be `dims`, or not even its rank is."""
+    return value, list(dims) if dims else None
+
+
+# A name, the op, its inputs (arrays are constants) and attributes.
+CASES = [
+    ("roll_longer_than_the_axis", "Roll", dict(input=fed(rows, 2, None), shift=fed(i32([7, -12]), 2), axis=i32([1, 1]))),
+    ("roll_of_a_known_shift_along_an_open_axis", "Roll", dict(input=fed(rows, None, None), shift=i32(-7), axis=i32(1))),
+    ("left_shift_beyond_the_width", "LeftShift", dict(x=fed(i32([5, -3, 1]), 3), y=fed(i32([40, -2, 31]), 3))),
+    ("right_shift_beyond_the_width", "RightShift", dict(x=fed(i32([5, -3, 1 << 30]), 3), y=fed(i32([40, 33, -1]), 3))),
+    ("right_shift_of_int64", "RightShift", dict(x=fed(i64([-(2**63), 2**62, -1]), 3), y=fed(i64([63, 70, 1]), 3))),
+    ("atan2_of_signed_zeros", "Atan2", dict(y=fed(f32([1, -1, 0, -0.0, 0, 2]), 6), x=fed(f32([-0.0, -0.0, -0.0, -1, 0, np.inf]), 6))),
+    ("floor_mod_by_infinity", "FloorMod", dict(x=fed(f32([-0.75, 5.5, -7]), 3), y=fed(f32([np.inf, -3, 2]), 3))),
+    ("floor_div_of_int8", "FloorDiv", dict(x=fed(np.int8([-7, 7, -8]), 3), y=fed(np.int8([2, -2, 4]), 3))),
+    ("maximum_beyond_int32", "Maximum", dict(x=fed(i64([2**31, -(2**40)]), 2), y=fed(i64([8, 8]), 2))),
+    ("minimum_beyond_int32", "Minimum", dict(x=fed(i64([2**31, -(2**40)]), 2), y=fed(i64([8, 8]), 2))),
+    ("relu_of_large_int64", "Relu", dict(features=fed(i64([2**31, -5]), 2))),
+    ("relu_of_bytes", "Relu", dict(features=fed(u8([0, 200]), 2))),
+    ("one_hot_outside_of_the_depth", "OneHot", dict(indices=fed(i64([-1, 0, 2, 5]), None), depth=fed(i32(3)), on_value=f32(1), off_value=f32(0)), dict(axis=-1)),
+    ("one_hot_of_no_depth", "OneHot", dict(indices=fed(i32([0, 1]), 2), depth=fed(i32(0)), on_value=f32(1), off_value=f32(0)), dict(axis=0)),
+    ("one_hot_of_no_indices", "OneHot", dict(indices=fed(none(0, i32), None), depth=i32(3), on_value=i32(4), off_value=i32(2)), dict(axis=-1)),
+    ("bincount_of_open_weights", "Bincount", dict(arr=fed(i32([1, 1, 4]), None), size=fed(i32(3)), weights=fed(none(0, f32), None))),
+    ("dense_bincount_by_occurrence", "DenseBincount", dict(input=fed(i32([[1, 1, 0], [2, 7, 2]]), 2, 3), size=fed(i32(3)), weights=fed(f32([[0, 0, 1], [0, 1, 0]]), 2, 3)), dict(binary_output=True)),
+    ("bucketize_nan", "Bucketize", dict(input=fed(f32([np.nan, -1, 3]), 3)), dict(boundaries=[0.0, 2.0])),
+    ("bucketize_by_nothing", "Bucketize", dict(input=fed(f32([1, 2]), None)), dict(boundaries=[])),
+    ("reverse_sequence_of_length_0", "ReverseSequence", dict(input=fed(rows, None, 5), seq_lengths=fed(i64([0, 3]), None)), dict(seq_dim=1, batch_dim=0)),
+    ("euclidean_norm_along_no_axis", "EuclideanNorm", dict(input=fed(f32([-2, 3]), 2), axis=fed(none(0, i32), None)), dict(keep_dims=False)),
+    ("any_of_nothing", "Any", dict(input=fed(none((2, 0), bool), 2, None), axis=i32([1])), dict(keep_dims=False)),
+    ("all_of_nothing", "All", dict(input=fed(none((2, 0), bool), 2, None), axis=i32([1])), dict(keep_dims=False)),
+    ("mean_of_nothing", "Mean", dict(input=fed(none((2, 0), f32), 2, 0), axis=i32([1])), dict(keep_dims=False)),
+    ("max_of_nothing", "Max", dict(input=fed(none((2, 0), i32), 2, 0), axis=i32([-1])), dict(keep_dims=True)),
+    ("arg_max_beyond_2_to_53", "ArgMax", dict(input=fed(i64([2**53, 2**53 + 1]), 2), dimension=i32(0)), dict(output_type="int64")),
+    ("matrix_band_part_of_two_bounds", "MatrixBandPart", dict(input=fed(np.ones((2, 4, 3), f32), 2, 4, 3), num_lower=i64(3), num_upper=i64(1))),
+    ("segment_sum_of_no_rows", "SegmentSum", dict(data=fed(none((0, 3), f32), None, 3), segment_ids=fed(none(0, i32), None))),
+    ("unsorted_segment_sum_of_empty_rows", "UnsortedSegmentSum", dict(data=fed(none((1, 3, 0), f32), 1, 3, None), segment_ids=fed(i32([[2, 1, 2]]), 1, 3), num_segments=fed(i32(4)))),
+    ("gather_of_negative_batch_axes", "GatherV2", dict(params=fed(image[:, :2, :2, 0], 2, 2, 2), indices=fed(i32([0, 1, 1]), 3), axis=i32(2)), dict(batch_dims=-1)),
+    ("split_what_is_left", "SplitV", dict(value=fed(rows, 2, None), size_splits=fed(i32([1, -1, 2]), 3), axis=i32(1)), dict(num_split=3)),
+    ("slice_backwards_from_before_the_front", "StridedSlice", dict(input=fed(rows, 2, 5), begin=fed(i32([0, -9]), 2), end=fed(i32([2, -20]), 2), strides=i32([1, -1]))),
+    ("slice_backwards_to_the_greatest_int32", "StridedSlice", dict(input=fed(rows, 2, 5), begin=fed(i32([0, 3]), 2), end=fed(i32([2, 2**31 - 1]), 2), strides=i32([1, -1]))),
+    ("reshape_nothing_to_zeros", "Reshape", dict(tensor=fed(none((0, 4), f32), None, 4), shape=fed(i32([2, 0, 5]), 3))),
+    ("transposed_convolution_same_of_an_open_size", "Conv2DBackpropInput", dict(input_sizes=fed(i32([2, 7, 6, 1]), 4), filter=rows[:, :3].reshape(2, 3, 1, 1), out_backprop=fed(image[:, :3, :3, :1], 2, None, None, 1)), dict(strides=[1, 3, 2, 1], padding="SAME")),
+    ("transposed_convolution_valid_of_an_open_size", "Conv2DBackpropInput", dict(input_sizes=fed(i32([2, 8, 8, 1]), 4), filter=rows[:, :3].reshape(2, 3, 1, 1), out_backprop=fed(image[:, :7, :3, :1], 2, None, None, 1)), dict(strides=[1, 1, 2, 1], padding="VALID")),
+    ("max_pool_of_single_pixels_of_an_open_size", "MaxPool", dict(input=fed(image, 2, None, None, 3)), dict(ksize=[1, 1, 1, 1], strides=[1, 3, 3, 1], padding="SAME")),
+    ("fake_quant_half_way", "FakeQuantWithMinMaxArgs", dict(inputs=fed(f32([0.5, 0.25, 0.125, -3, 9]), 5)), dict(min=0.0, max=1.0)),
+    ("resize_to_a_size_of_unknown_length", "ResizeBilinear", dict(images=fed(image, None, 7, 5, 3), size=fed(i32([3, 4]), None))),
+    ("sum_with_a_tensor_of_unknown_rank", "AddN", dict(inputs=[fed(rows), fed(rows, None, 5)])),
+    ("sum_of_bytes", "AddN", dict(inputs=[fed(u8([250, 3]), 2), fed(u8([10, 4]), 2)])),
+]
+
+
+def encoded(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def case(op, inputs, attributes=None):
+    feeds = {}
+    with tf.Graph().as_default() as graph:
+        def tensor(value):
+            if isinstance(value, list):
+                return [tensor(item) for item in value]
+            if not isinstance(value, tuple):
+                return tf.constant(value)
+            value, dims = np.asarray(value[0]), value[1] if value[0].ndim or value[1] else []
+            placeholder = tf.compat.v1.placeholder(value.dtype, dims, f"input_{len(feeds)}")
+            feeds[placeholder.name] = value
+            return placeholder
+
+        given = {name: tensor(value) for name, value in inputs.items()}
+        results = getattr(tf.raw_ops, op)(name="output", **given, **(attributes or {}))
+        results = list(results) if isinstance(results, (list, tuple)) else [results]
+        expected = tf.compat.v1.Session().run(results, feeds)
+    told = {"inputs": list(feeds), "outputs": [result.name for result in results], "rtol": 1e-6, "atol": 1e-6, "mtol": None}
+    told |= {"check_value": True, "check_shape": True, "check_dtype": True}
+    files = {"case.json": json.dumps(told).encode(), "graph.pb": graph.as_graph_def().SerializeToString()}
+    files |= {f"i{index}.npy": encoded(value) for index, value in enumerate(feeds.values())}
+    return files | {f"o{index}.npy": encoded(value) for index, value in enumerate(expected)}
+
+
+with zipfile.ZipFile(TARGET, "w", zipfile.ZIP_DEFLATED) as archive:
+    for name, *description in CASES:
+        for file, data in case(*description).items():
+            archive.writestr(zipfile.ZipInfo(f"{name}/{file}"), data, zipfile.ZIP_DEFLATED)
