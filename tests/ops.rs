@@ -135,7 +135,8 @@ fn executed(
 fn ops_are_converted_at_their_edges_and_most_compute_what_tensorflow_computes() {
     let folder = TempDir::new().unwrap();
     let (mut left, mut wrong, mut executed) = (vec![], vec![], 0);
-    for (name, files) in &edges() {
+    let edges = edges();
+    for (name, files) in &edges {
         match check(files, folder.path()) {
             Ok(Outcome::Same) => executed += 1,
             Ok(Outcome::NotExecuted) => left.push(name.as_str()),
