@@ -46,8 +46,9 @@ fn vector(
         let attrs = Attrs::from([("value", Attr::Tensor(constant.reshaped(&[channels])))]);
         return rewriting.add(name, "Const", vec![], attrs).map(TensorRef::from);
     }
-    let shape = Attr::Tensor(Constant::from_i32(vec![1], &[-1]));
-    let shape = rewriting.add(format!("{name}/shape"), "Const", vec![], Attrs::from([("value", shape)]))?;
+    let one_axis = Attrs::from([("value", Attr::Tensor(Constant::from_i32(vec![1], &[-1])))]);
+    let shape = rewriting.unique(&format!("{name}/shape"));
+    let shape = rewriting.add(shape, "Const", vec![], one_axis)?;
     let inputs = vec![rewriting.moved(part), shape.into()];
     rewriting.add(name, "Reshape", inputs, Attrs::new()).map(TensorRef::from)
 }
@@ -56,14 +57,18 @@ fn fused(rewriting: &mut Rewriting<'_>, node: &Node, parts: &Parts) -> Result<No
     let [gamma, beta] =
         [(parts.gamma, "gamma", 1.0), (parts.beta, "beta", 0.0)].map(|(part, name, neutral)| {
             if let Some(part) = part {
-                return vector(rewriting, part, parts.channels, format!("{}/{name}", node.name));
+                let name = rewriting.unique(&format!("{}/{name}", node.name));
+                return vector(rewriting, part, parts.channels, name);
             }
             let value = Attr::Tensor(Constant::filled(vec![parts.channels], neutral));
             let attrs = Attrs::from([("value", value)]);
-            rewriting.add(format!("{}/{name}", node.name), "Const", vec![], attrs).map(TensorRef::from)
+            let name = rewriting.unique(&format!("{}/{name}", node.name));
+            rewriting.add(name, "Const", vec![], attrs).map(TensorRef::from)
         });
-    let [mean, variance] = [(parts.mean, "mean"), (parts.variance, "variance")]
-        .map(|(part, name)| vector(rewriting, part, parts.channels, format!("{}/{name}", node.name)));
+    let [mean, variance] = [(parts.mean, "mean"), (parts.variance, "variance")].map(|(part, name)| {
+        let name = rewriting.unique(&format!("{}/{name}", node.name));
+        vector(rewriting, part, parts.channels, name)
+    });
     let data_format = match parts.axis {
         DataFormat::ChannelsLast => "NHWC",
         DataFormat::ChannelsFirst => "NCHW",

@@ -37,6 +37,15 @@ impl Rewriting<'_> {
         self.new.as_ref().unwrap_or(self.old)
     }
 
+    /// A name like this one that no node of either graph has.
+    pub fn unique(&self, name: &str) -> String {
+        let mut unique = name.to_owned();
+        while self.graph().find(&unique).or_else(|| self.old.find(&unique)).is_some() {
+            unique.push('_');
+        }
+        unique
+    }
+
     /// Adds a node to the new graph.
     ///
     /// # Errors
