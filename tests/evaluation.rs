@@ -92,7 +92,8 @@ fn check(files: &Files, folder: &Path) -> Outcome {
 fn ops_are_evaluated_as_tensorflow_does() {
     let folder = TempDir::new().unwrap();
     let (mut same, mut left, mut wrong) = (0, vec![], vec![]);
-    for (name, files) in cases().iter().chain(&op_cases::edges()) {
+    let (ops, edges) = (cases(), op_cases::edges());
+    for (name, files) in ops.iter().chain(&edges) {
         match check(files, folder.path()) {
             Outcome::Same => same += 1,
             Outcome::NotEvaluated(why) => left.push(format!("{name}: {why}")),

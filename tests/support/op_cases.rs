@@ -70,10 +70,15 @@ impl Case {
         serde_json::from_slice(&files["case.json"]).unwrap()
     }
 
-    /// Inputs and results; `None` where some are no real numbers.
+    /// Inputs and results; `None` where some are no real numbers, or integers that float64 does not tell apart.
     pub fn arrays(&self, files: &Files) -> Option<(Vec<Array>, Vec<Array>)> {
+        let is_exact = |array: &Array| {
+            array.descr != "<i8" || array.values.iter().all(|value| value.abs() < 2f64.powi(53))
+        };
         let arrays = |kind: char, count: usize| -> Option<Vec<Array>> {
-            (0..count).map(|index| npy::parse(&files[&format!("{kind}{index}.npy")])).collect()
+            (0..count)
+                .map(|index| npy::parse(&files[&format!("{kind}{index}.npy")]).filter(is_exact))
+                .collect()
         };
         arrays('i', self.inputs.len()).zip(arrays('o', self.outputs.len()))
     }
