@@ -177,11 +177,7 @@ mod tests {
 
     /// A model of x:0 whose nodes each read the one before, with these outputs, called by these keys: its inputs, outputs,
     /// and what each node reads and computes.
-    fn called(
-        outputs: &[&str],
-        inner: &[&str],
-        keys: &Aliases,
-    ) -> (Vec<String>, Vec<String>, Vec<(String, String)>, usize) {
+    fn called(outputs: &[&str], inner: &[&str], keys: &Aliases) -> (Vec<String>, Vec<String>, Names, usize) {
         let info = |name: &&str| TensorInfo { name: (*name).to_owned(), dtype: DType::Float32, shape: None };
         let mut nodes = vec![];
         let mut last = "x:0";
