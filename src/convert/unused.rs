@@ -218,10 +218,10 @@ impl Unused {
     }
 }
 
-/// Whether a tensor is named below another one of its shape: what an optimizer keeps of it.
+/// Whether a tensor is named below another one of its shape, at any depth: what training keeps of that one.
 fn is_slot(checkpoint: &Checkpoint, name: &str, shape: &[usize]) -> bool {
-    let variable = name.rsplit_once('/').and_then(|(variable, _)| checkpoint.get(variable));
-    variable.is_some_and(|variable| variable.shape() == shape)
+    let mut above = name.match_indices('/').filter_map(|(end, _)| checkpoint.get(&name[..end]));
+    above.any(|variable| variable.shape() == shape)
 }
 
 /// Whether a component of a name is what the slim library calls the classifiers that serve training.
@@ -233,7 +233,7 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The scope that stands for a variable: the first one that is not the network's, or the first one in that; FIX
+/// The scope that stands for a variable: the first one that is not the network's, or the first one in that.
 fn scope_of<'n>(name: &'n str, root: &str) -> &'n str {
     let shared = shared_scopes(name, root);
     let first = name[shared..].find('/').map_or(name.len(), |length| shared + length);
