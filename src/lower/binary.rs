@@ -11,7 +11,7 @@ use super::support::{Op, op};
 use crate::error::Result;
 use crate::graph::{Node, NodeId, TensorRef};
 use crate::onnx::{Attribute, Attributes};
-use crate::tensor::{Constant, DType};
+use crate::tensor::DType;
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
@@ -30,7 +30,7 @@ pub const OPS: &[Op] = &[
     op("Greater", compare, "Greater"),
     op("GreaterEqual", compare, "GreaterOrEqual"),
     op("Invert", invert, "BitwiseNot").since(18),
-    op("LeftShift", shift, "Where, Gather, Mul"),
+    op("LeftShift", super::shift::shift, "Where, Gather, Mul"),
     op("Less", compare, "Less"),
     op("LessEqual", compare, "LessOrEqual"),
     op("LogicalAnd", direct, "And"),
@@ -44,7 +44,7 @@ pub const OPS: &[Op] = &[
     op("NotEqual", compare, "Equal, Not"),
     op("Pow", direct, "Pow"),
     op("RealDiv", direct, "Div"),
-    op("RightShift", shift, "Where, Gather, Mod, Sub, Div"),
+    op("RightShift", super::shift::shift, "Where, Gather, Mod, Sub, Div"),
     op("Select", select, "Where, Unsqueeze"),
     op("SelectV2", select, "Where"),
     op("SquaredDifference", squared_difference, "Sub, Mul"),
@@ -68,7 +68,7 @@ fn operands(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<(Vec<Strin
 }
 
 /// Both operands of an op.
-fn pair(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<(String, String, Layout)> {
+pub fn pair(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<(String, String, Layout)> {
     let (names, layout) = operands(cx, id, node)?;
     match <[String; 2]>::try_from(names) {
         Ok([a, b]) => Ok((a, b, layout)),
@@ -273,51 +273,6 @@ fn small_integers(
 fn truncate_mod(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let (a, b, layout) = pair(cx, id, node)?;
     small_integers(cx, (id, node), "Mod", [a, b], layout, vec![("fmod", Attribute::Int(1))])
-}
-
-/// ONNX shifts unsigned integers only: a shift to the left multiplies by a power of two, one to the right divides by it
-/// and rounds down. Shifts are held between 0 and the number of bits less one, as TensorFlow's kernels do.
-///
-/// Source: `left_shift_op` and `right_shift_op` in `tensorflow/core/kernels/cwise_ops.h`.
-fn shift(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let (a, b, layout) = pair(cx, id, node)?;
-    let dtype = cx.dtype(id.into());
-    let last_bit = match dtype.size() {
-        Some(size) if dtype != DType::UInt64 => size as i64 * 8 - 1,
-        _ => return Err(node.error(format!("it shifts {dtype}, which int64 cannot hold"))),
-    };
-    let [a, b] = [a, b].map(|name| cx.cast(node, name, DType::Int64));
-    let number = |cx: &mut Lowering<'_>, what: &str, value: i64| {
-        cx.initializer(&format!("{}/{what}", node.name), Constant::from_i64(vec![], &[value]), &[])
-    };
-    let (zero, last) = (number(cx, "zero", 0), number(cx, "last_bit", last_bit));
-    // Not by Max and Min, since ONNX Runtime takes large int64 for small ones there.
-    let is_below = cx.step(node, "is_below", "Less", vec![b.clone(), zero.clone()], vec![]);
-    let b = cx.step(node, "at_least", "Where", vec![is_below, zero.clone(), b], vec![]);
-    let is_beyond = cx.step(node, "is_beyond", "Greater", vec![b.clone(), last.clone()], vec![]);
-    let b = cx.step(node, "bits", "Where", vec![is_beyond, last.clone(), b], vec![]);
-    let powers: Vec<i64> = (0..=last_bit).map(|bit| 1_i64.wrapping_shl(bit as u32)).collect();
-    let powers = cx.vector(node, "powers", &powers);
-    let power = cx.step(node, "power", "Gather", vec![powers, b.clone()], vec![]);
-    let shifted = if node.op == "LeftShift" {
-        cx.step(node, "product", "Mul", vec![a, power], vec![])
-    } else {
-        let rest = cx.step(node, "rest", "Mod", vec![a.clone(), power.clone()], vec![]);
-        let even = cx.step(node, "even", "Sub", vec![a.clone(), rest], vec![]);
-        let quotient = cx.step(node, "quotient", "Div", vec![even, power], vec![]);
-        if last_bit < 63 {
-            quotient
-        } else {
-            // 2 to the 63rd is no int64; of such a shift the sign is left.
-            let minus_one = number(cx, "minus_one", -1);
-            let is_negative = cx.step(node, "is_negative", "Less", vec![a, zero.clone()], vec![]);
-            let sign = cx.step(node, "sign", "Where", vec![is_negative, minus_one, zero], vec![]);
-            let is_last = cx.step(node, "is_last", "Equal", vec![b, last], vec![]);
-            cx.step(node, "shifted", "Where", vec![is_last, sign, quotient], vec![])
-        }
-    };
-    cx.emit_cast((id.into(), node), shifted, layout);
-    Ok(())
 }
 
 /// Adds the choice of zero where `deciding` is zero, and of `value` elsewhere.

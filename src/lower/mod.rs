@@ -43,6 +43,7 @@ mod reduce;
 mod resize;
 mod segment;
 mod sets;
+mod shift;
 mod slice;
 mod sparse;
 mod spectral;
