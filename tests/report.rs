@@ -187,9 +187,9 @@ fn a_graph_of_training_is_warned_of() {
 fn ops_that_are_kept_are_warned_of() {
     let folder = TempDir::new().unwrap();
     let graph = hostile_graph(folder.path(), "net");
-    fs::write(&graph, fs::read_to_string(&graph).unwrap().replace("op: \"Tanh\"", "op: \"MyOp\"")).unwrap();
+    fs::write(&graph, fs::read_to_string(&graph).unwrap().replace("op: \"Relu\"", "op: \"MyOp\"")).unwrap();
     let (_reports, _, data) = reports(&graph, &["--keep-going"]);
-    let warning = named(list(&data, "warnings"), "about", "net2");
+    let warning = named(list(&data, "warnings"), "about", "net/Relu");
     assert!(warning["text"].as_str().unwrap().contains("MyOp cannot be converted"), "{warning}");
 }
 
