@@ -190,7 +190,8 @@ fn constants_that_the_op_does_not_take_are_refused() {
         node("out", op, inputs, &[&[FLOAT], attributes].concat())
     };
     let int32 = |name| (name, "type: DT_INT32");
-    let cases: &[(&str, &[(&str, &[i64])], String)] = &[
+    type Vectors = &'static [(&'static str, &'static [i64])];
+    let cases: &[(&str, Vectors, String)] = &[
         ("Reshape", &[("c", &[-1, -1])], of("Reshape", &["x", "c"], &[])),
         ("Reshape", &[("c", &[4, 2])], of("Reshape", &["x", "c"], &[])),
         ("Reshape", &[("c", &[-2, 3])], of("Reshape", &["x", "c"], &[])),
