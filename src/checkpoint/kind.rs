@@ -94,6 +94,10 @@ const COUNTERS: [&str; 8] = [
 const OBJECT_VALUE: &str = "/.ATTRIBUTES/VARIABLE_VALUE";
 const OBJECT_SLOT: &str = "/.OPTIMIZER_SLOT/";
 
+/// The mean color of the images that published ResNets and VGGs were trained with, which their checkpoints hold and no op of
+/// theirs reads: slim subtracts it before (`vgg_preprocessing.py`).
+const MEAN_COLOR: &str = "mean_rgb";
+
 /// The variables of a batch norm.
 const STATISTICS: [&str; 4] = ["moving_mean", "moving_variance", "running_mean", "running_var"];
 
@@ -125,7 +129,7 @@ pub fn kind_of(
         || matches!(last, "gamma" | "beta") && has_statistics()
     {
         Kind::BatchNorm
-    } else if !is_scalar && dtype.is_some_and(holds_weights) {
+    } else if !is_scalar && last != MEAN_COLOR && dtype.is_some_and(holds_weights) {
         Kind::Weights
     } else {
         Kind::Other
@@ -196,6 +200,7 @@ mod tests {
         assert_eq!(kind("OptimizeLoss/learning_rate", 0), Kind::Optimizer);
         assert_eq!(kind("training/Adam/conv/kernel/m", 4), Kind::Optimizer);
         assert_eq!(kind("temperature", 0), Kind::Other);
+        assert_eq!(kind("vgg_16/mean_rgb", 1), Kind::Other);
         let slot = "net/kernel/.OPTIMIZER_SLOT/optimizer/m/.ATTRIBUTES/VARIABLE_VALUE";
         assert_eq!(kind(slot, 4), Kind::Optimizer);
         assert_eq!(kind("save_counter/.ATTRIBUTES/VARIABLE_VALUE", 0), Kind::Counter);

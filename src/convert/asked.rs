@@ -141,8 +141,9 @@ fn guess_outputs(
         [_] if file.kind() == GraphKind::GraphDef => Ok(found),
         _ => {
             let listed = first_of(&found, LISTED);
+            let outputs = if found.len() == 1 { "output" } else { "outputs" };
             notes.push(format!(
-                "note: the outputs {listed} are the graph's ends; choose others with --outputs"
+                "note: no outputs were named; {listed} became the {outputs}; choose others with --outputs"
             ));
             Ok(found)
         }

@@ -28,7 +28,8 @@ pub fn call_branches(graph: Graph, outputs: &[String]) -> Result<Graph> {
         return Ok(graph);
     }
     let mut library = graph.library().clone();
-    let (new, moved) = with_calls(&graph, &mut library)?;
+    let kept: Vec<TensorRef> = outputs.iter().filter_map(|output| graph.find_tensor(output)).collect();
+    let (new, moved) = with_calls(&graph, &kept, &mut library)?;
     let is_lost =
         |output: &&String| graph.find_tensor(output).is_some_and(|output| !moved.contains_key(&output));
     match outputs.iter().find(is_lost) {
@@ -43,8 +44,12 @@ pub fn call_branches(graph: Graph, outputs: &[String]) -> Result<Graph> {
 }
 
 /// The graph with calls in the place of its conditionals, whose functions join the library, and where its tensors are in it.
-fn with_calls(graph: &Graph, library: &mut Library) -> Result<(Graph, HashMap<TensorRef, TensorRef>)> {
-    let mut building = Building::new(graph, library)?;
+fn with_calls(
+    graph: &Graph,
+    kept: &[TensorRef],
+    library: &mut Library,
+) -> Result<(Graph, HashMap<TensorRef, TensorRef>)> {
+    let mut building = Building::new(graph, kept, library)?;
     for (id, _) in graph.nodes() {
         if building.branches.merges().contains_key(&id) {
             if !building.moved.contains_key(&TensorRef::from(id)) {
@@ -69,6 +74,8 @@ struct Conditional {
 
 struct Building<'a> {
     old: &'a Graph,
+    /// Tensors that are read from outside of the graph.
+    kept: &'a [TensorRef],
     new: Graph,
     library: &'a mut Library,
     moved: HashMap<TensorRef, TensorRef>,
@@ -76,9 +83,9 @@ struct Building<'a> {
 }
 
 impl<'a> Building<'a> {
-    fn new(old: &'a Graph, library: &'a mut Library) -> Result<Self> {
+    fn new(old: &'a Graph, kept: &'a [TensorRef], library: &'a mut Library) -> Result<Self> {
         let new = Graph::with_library(library.clone());
-        Ok(Self { old, new, library, moved: HashMap::new(), branches: GraphBranches::new(old)? })
+        Ok(Self { old, kept, new, library, moved: HashMap::new(), branches: GraphBranches::new(old)? })
     }
 
     /// A node outside of all branches, after those that it reads.
@@ -188,22 +195,22 @@ impl<'a> Building<'a> {
     fn forward(&mut self, conditional: &Conditional, call: NodeId, uses_index: &[bool]) -> Result<()> {
         let mut port = 0;
         for (&merge, &uses_index) in conditional.merges.iter().zip(uses_index) {
-            let name = &self.old.node(merge).name;
-            let result = TensorRef { node: call, port };
-            let forwarded = self.new.add(name.clone(), "Identity", vec![result], Attrs::new())?;
-            self.moved.insert(merge.into(), forwarded.into());
-            port += 1;
-            if uses_index {
-                self.moved.insert(TensorRef { node: merge, port: 1 }, TensorRef { node: call, port });
-                port += 1;
-            }
+            let (op, count) = if uses_index { ("IdentityN", 2) } else { ("Identity", 1) };
+            let results = (port..port + count).map(|port| TensorRef { node: call, port }).collect();
+            let name = self.old.node(merge).name.clone();
+            let forwarded = self.new.add(name, op, results, Attrs::new())?;
+            let ports = 0..count;
+            self.moved.extend(
+                ports.map(|port| (TensorRef { node: merge, port }, TensorRef { node: forwarded, port })),
+            );
+            port += count;
         }
         Ok(())
     }
 
     fn is_index_read(&self, merge: NodeId) -> bool {
         let index = TensorRef { node: merge, port: 1 };
-        self.old.nodes().any(|(_, node)| node.inputs.contains(&index))
+        self.kept.contains(&index) || self.old.nodes().any(|(_, node)| node.inputs.contains(&index))
     }
 
     /// Whether a decider is an index rather than a boolean.
@@ -339,7 +346,7 @@ impl<'a> Building<'a> {
         if !graph.nodes().any(|(_, node)| is_merge(node)) {
             return Ok(Function { graph, arguments, results });
         }
-        let (inner, moved) = with_calls(&graph, self.library)?;
+        let (inner, moved) = with_calls(&graph, &results, self.library)?;
         let find = |tensor: &TensorRef| {
             let node = graph.node(tensor.node);
             moved.get(tensor).copied().ok_or_else(|| not_of_a_conditional(node))
@@ -401,6 +408,13 @@ mod tests {
         assert_eq!(ops("then_branch"), ["Placeholder", "Neg"]);
         assert_eq!(ops("else_branch"), ["Placeholder"]);
         assert!(graph.find("negated").is_none());
+    }
+
+    #[test]
+    fn which_branch_was_taken_may_be_an_output() {
+        let graph = call_branches(conditional(|_, _| ()), &["out:0".to_owned(), "out:1".to_owned()]).unwrap();
+        let index = graph.tensor_type(graph.find_tensor("out:1").unwrap());
+        assert_eq!((index.dtype, index.shape.rank()), (DType::Int32, Some(0)));
     }
 
     #[test]
