@@ -197,6 +197,7 @@ fn constants_that_the_op_does_not_take_are_refused() {
         ("Reshape", &[("c", &[-2, 3])], of("Reshape", &["x", "c"], &[])),
         ("Transpose", &[("c", &[0, 0])], of("Transpose", &["x", "c"], &[])),
         ("Transpose", &[("c", &[0, 2])], of("Transpose", &["x", "c"], &[])),
+        ("Transpose", &[("c", &[0, -1])], of("Transpose", &["x", "c"], &[])),
         ("Tile", &[("c", &[1, -1])], of("Tile", &["x", "c"], &[])),
         ("Slice", &[("b", &[0, 1]), ("s", &[2, 3])], of("Slice", &["x", "b", "s"], &[int32("Index")])),
         ("Slice", &[("b", &[-1, 0]), ("s", &[1, 1])], of("Slice", &["x", "b", "s"], &[int32("Index")])),

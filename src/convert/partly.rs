@@ -7,7 +7,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::Conversion;
 use crate::error::Result;
-use crate::eval::{Refused, Tensor, run_past};
+use crate::eval::{Refused, Tensor, is_tied, run_past};
 use crate::graph::{Graph, NodeId, TensorRef};
 use crate::lower::{LowerOptions, lower};
 use crate::model::Model as Source;
@@ -67,7 +67,7 @@ impl Conversion {
         let mut inside = Inside { conversion: self, fed, values: HashMap::new(), execute };
         let mut evaluated = Evaluated::default();
         let mut refused_nodes: HashSet<String> = HashSet::new();
-        let results = run_past(&graph, &feeds, &tensors, &|_, _| (), &mut |refused| {
+        let results = run_past(&graph, &feeds, &tensors, &|_, _| (), &is_tied, &mut |refused| {
             let node = refused.graph.node(refused.node);
             refused_nodes.insert(node.name.clone());
             inside.look(refused);
@@ -149,7 +149,7 @@ impl Conversion {
         let feeds: HashMap<String, Tensor> = inputs.into_iter().filter_map(typed).collect();
         let found = |(name, value): (String, Tensor)| Some((drawn.find_tensor(&name)?, (name, value)));
         let (tensors, values): (Vec<TensorRef>, Named) = values.into_iter().filter_map(found).unzip();
-        let results = run_past(&drawn, &feeds, &tensors, &|_, _| (), &mut |_| Ok(None))?;
+        let results = run_past(&drawn, &feeds, &tensors, &|_, _| (), &is_tied, &mut |_| Ok(None))?;
         let layer = |((name, got), expected): ((String, Tensor), Option<Tensor>)| {
             expected.map(|expected| Layer { name, got, expected })
         };

@@ -23,6 +23,7 @@ mod sliding;
 mod suppression;
 mod tensor;
 
+pub use order::is_tied;
 pub use run::{Refused, run, run_past};
 pub use tensor::Tensor;
 

@@ -22,6 +22,17 @@ pub fn evaluator(op: &str) -> Option<Evaluator> {
     })
 }
 
+/// Whether an `ArgMax` or `ArgMin` has several elements to choose from. TensorFlow and ONNX take the first one; the runtime that
+/// models are verified with, rten 0.27, takes another.
+pub fn is_tied(node: &Node, inputs: &[&Tensor]) -> bool {
+    let [first, last] = match node.op.as_str() {
+        "ArgMax" => [arg(node, inputs, |a, b| a > b), arg(node, inputs, |a, b| a >= b)],
+        "ArgMin" => [arg(node, inputs, |a, b| a < b), arg(node, inputs, |a, b| a <= b)],
+        _ => return false,
+    };
+    first.zip(last).is_some_and(|(first, last)| first[0].numbers() != last[0].numbers())
+}
+
 /// Where along an axis the first element is that no other beats.
 fn arg(node: &Node, inputs: &[&Tensor], beats: impl Fn(f64, f64) -> bool) -> Option<Vec<Tensor>> {
     let [input, axis] = inputs else { return None };
@@ -135,4 +146,29 @@ fn roll(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
         result = same_type!(result, array => array.select(Axis(axis), &indices));
     }
     Some(vec![result])
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{arr0, arr2};
+
+    use super::*;
+    use crate::graph::Attrs;
+
+    #[test]
+    fn rows_whose_largest_element_is_there_twice_are_tied() {
+        let node = Node {
+            name: "places".to_owned(),
+            op: "ArgMax".to_owned(),
+            inputs: vec![],
+            attrs: Attrs::new(),
+            outputs: vec![],
+        };
+        let axis = Tensor::Int32(arr0(1).into_dyn());
+        for (rows, tied) in
+            [([[1.0, 3.0, 3.0], [0.0, 0.0, 2.0]], true), ([[1.0, 3.0, 2.0], [1.0, 1.0, 2.0]], false)]
+        {
+            assert_eq!(is_tied(&node, &[&Tensor::Float32(arr2(&rows).into_dyn()), &axis]), tied);
+        }
+    }
 }

@@ -63,13 +63,15 @@ pub fn run(
     progress: &dyn Fn(usize, usize),
 ) -> Result<Vec<Tensor>> {
     refuse_unknown(&graph.clone().pruned_to(outputs).0)?;
-    let results = run_past(graph, feeds, outputs, progress, &mut |refused| Err(refused.error.clone()))?;
+    let none = |_: &Node, _: &[&Tensor]| false;
+    let results =
+        run_past(graph, feeds, outputs, progress, &none, &mut |refused| Err(refused.error.clone()))?;
     let whole = results.into_iter().collect::<Option<_>>();
     whole.ok_or_else(|| Error::new("graph", "its outputs are not evaluated here"))
 }
 
-/// The same where nodes that are not evaluated have `substitute` say what they compute. An output that depends on one of which
-/// that is not known is `None`.
+/// The same where nodes that are not evaluated, and those of which `leaves` says so for their inputs, have `substitute` say what
+/// they compute. An output that depends on one of which that is not known is `None`.
 ///
 /// # Errors
 /// Where an input is not fed, an op does not take what it is given, or `substitute` fails.
@@ -78,6 +80,7 @@ pub fn run_past(
     feeds: &HashMap<String, Tensor>,
     outputs: &[TensorRef],
     progress: &dyn Fn(usize, usize),
+    leaves: &dyn Fn(&Node, &[&Tensor]) -> bool,
     substitute: &mut Substitute<'_>,
 ) -> Result<Vec<Option<Tensor>>> {
     let (graph, outputs) = graph.clone().pruned_to(outputs);
@@ -97,7 +100,7 @@ pub fn run_past(
             .map(|input| taken(&mut values, &mut readers, input, node))
             .collect::<Result<_>>()?;
         let kept = inputs.clone();
-        let computed = match computed(&graph, node, inputs)? {
+        let computed = match computed(&graph, node, inputs, leaves)? {
             Outcome::Values(values) => values,
             Outcome::NotEvaluated(error) => {
                 let known = node.inputs.iter().zip(kept).filter_map(|(input, value)| match value {
@@ -218,7 +221,12 @@ fn taken<'a>(
     value.ok_or_else(|| node.error("it reads what is not evaluated here"))
 }
 
-fn computed<'a>(graph: &'a Graph, node: &'a Node, inputs: Vec<Value<'a>>) -> Result<Outcome<'a>> {
+fn computed<'a>(
+    graph: &'a Graph,
+    node: &'a Node,
+    inputs: Vec<Value<'a>>,
+    leaves: &dyn Fn(&Node, &[&Tensor]) -> bool,
+) -> Result<Outcome<'a>> {
     if let Some(constant) = node.constant() {
         return Ok(Outcome::Values(vec![Value::Constant(constant)]));
     }
@@ -268,6 +276,9 @@ fn computed<'a>(graph: &'a Graph, node: &'a Node, inputs: Vec<Value<'a>>) -> Res
     let inferred = inferred.map(|shape| element_count(&shape).unwrap_or(usize::MAX));
     if inferred.chain(making::made(node, &borrowed)).any(|count| count > MAX_MADE) {
         return Err(node.error("what it makes is too large"));
+    }
+    if leaves(node, &borrowed) {
+        return Ok(Outcome::NotEvaluated(node.error("it is left to the model")));
     }
     // Both families may have an op, each for inputs of its own.
     let results = [FOLDED, EXECUTED]

@@ -174,6 +174,10 @@ fn broadcasts_to(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
 fn permutation(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
     let Some(axes) = inputs.integers(1)? else { return Ok(()) };
     let rank = axes.len();
+    // TensorFlow lets axes that are counted from the end pass, and then reads beyond its arrays.
+    if let Some(axis) = axes.iter().find(|&&axis| axis < 0) {
+        return Err(node.error(format!("its axis {axis} is below 0, for which TensorFlow defines no result")));
+    }
     let mut places: Vec<usize> =
         axes.iter().map(|&axis| inputs.checked_axis(axis, rank)).collect::<Result<_>>()?;
     places.sort_unstable();
