@@ -7,7 +7,7 @@ use super::flatten::Flattened;
 use crate::error::{Error, Result};
 use crate::graph::infer::partial::{self, Length};
 use crate::graph::{DataFormat, Graph, Node, NodeId, Shape, TensorRef};
-use crate::onnx::{self, Attribute, Initializer, Model};
+use crate::onnx::{self, Attribute, Model};
 use crate::tensor::{Constant, DType, element_count};
 
 /// What is to be said about the ONNX model.
@@ -44,8 +44,8 @@ pub struct Lowering<'a> {
     pub(super) values: HashMap<TensorRef, Value>,
     /// What was made of a value in another layout, by the value's name.
     pub(super) transposed: HashMap<(String, Vec<usize>), String>,
-    /// Initializers made of a constant, by its name, order of axes and shape.
-    pub(super) initializers: HashMap<(String, Vec<usize>), String>,
+    /// The indices of initializers made of a constant, by its name, order of axes and shape.
+    pub(super) initializers: HashMap<(String, Vec<usize>), Vec<usize>>,
     pub(super) names: HashSet<String>,
     /// The names of nodes, which may be those of values too.
     pub(super) node_names: HashSet<String>,
@@ -208,7 +208,7 @@ impl<'a> Lowering<'a> {
             return Err(match self.shape(tensor).rank() {
                 None => {
                     let full = self.graph.tensor_name(tensor);
-                    node.error(format!("the rank of {full} is not known")).advice("give it with --shape")
+                    node.error(format!("the rank of {full} is not known")).advice(self.shape_advice(tensor))
                 }
                 Some(rank) => {
                     node.error(format!("it has {rank} axes where {} are needed", target.axes().len()))
@@ -253,35 +253,6 @@ impl<'a> Lowering<'a> {
             && !dims.contains(&Some(0));
         let dim = |&axis: &usize| dims[axis].map_or(-1, |length| length as i64);
         is_enough.then(|| target.axes().iter().map(dim).collect())
-    }
-
-    /// The name of the initializer for a constant. `variant` tells apart what is made of one constant.
-    pub fn initializer(&mut self, name: &str, value: Constant, variant: &[usize]) -> String {
-        let variant: Vec<usize> = variant.iter().chain(value.shape()).copied().collect();
-        let key = (name.to_owned(), variant);
-        if let Some(initializer) = self.initializers.get(&key) {
-            return initializer.clone();
-        }
-        let name = self.unique_name(name);
-        self.initializers.insert(key, name.clone());
-        self.model.initializers.push(Initializer { name: name.clone(), value });
-        name
-    }
-
-    /// The initializer for a constant tensor of the graph that was made into `value`.
-    ///
-    /// # Errors
-    /// Where the tensor is none of the graph's constants.
-    pub fn derived_initializer(
-        &mut self,
-        tensor: TensorRef,
-        value: Constant,
-        variant: &[usize],
-    ) -> Result<String> {
-        match self.value(tensor)?.clone() {
-            Value::Constant { name, .. } => Ok(self.initializer(&name, value, variant)),
-            Value::Computed { name, .. } => Err(Error::new(name, "it is not a constant")),
-        }
     }
 
     /// The elements of an input that is known before the model runs; `None` where it is not.

@@ -87,14 +87,10 @@ impl Lowering<'_> {
         self.node(&node.name, op, inputs, outputs, attributes);
     }
 
-    /// A scalar constant of a type, for the use of a node. Other numbers under the same name are other constants.
+    /// A scalar constant of a type, for the use of a node.
     pub fn scalar(&mut self, node: &Node, what: &str, dtype: DType, value: f64) -> String {
         let constant = Constant::scalar(dtype, value);
-        self.initializer(
-            &format!("{}/{what}", node.name),
-            constant,
-            &[dtype as usize, value.to_bits() as usize],
-        )
+        self.initializer(&format!("{}/{what}", node.name), constant, &[])
     }
 
     /// Adds the node that computes an output of a TensorFlow node, cast to the type that the output has.
@@ -191,10 +187,9 @@ impl Lowering<'_> {
         self.step(node, "cast", "Cast", vec![value], vec![("to", to)])
     }
 
-    /// The initializer for a vector of integers that belongs to a node. Other integers under the same name are another one.
+    /// The initializer for a vector of integers that belongs to a node.
     pub fn vector(&mut self, node: &Node, what: &str, values: &[i64]) -> String {
         let constant = Constant::from_i64(vec![values.len()], values);
-        let variant: Vec<usize> = values.iter().map(|&value| value as usize).collect();
-        self.initializer(&format!("{}/{what}", node.name), constant, &variant)
+        self.initializer(&format!("{}/{what}", node.name), constant, &[])
     }
 }

@@ -24,6 +24,7 @@ mod flatten;
 mod folding;
 mod function;
 mod gather;
+mod initializers;
 mod inverse;
 mod join;
 mod layout;

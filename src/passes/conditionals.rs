@@ -314,8 +314,7 @@ impl<'a> Building<'a> {
             results.push(self.inside(branch, tensor, &moved)?);
             if uses_index {
                 let value = Attr::Tensor(Constant::from_i32(vec![], &[index as i32]));
-                // Nodes of different branches have different names: the model has one name for both.
-                let name = format!("{}/branch_{}/value_index_{}", first.name, branch.port, results.len());
+                let name = format!("{}/value_index_{}", first.name, results.len());
                 results.push(graph.add(name, "Const", vec![], [("value", value)].into())?.into());
             }
         }

@@ -1,0 +1,84 @@
+//! Constants as initializers of the model, each once for all who ask for it.
+
+use super::context::{Lowering, Value};
+use crate::error::{Error, Result};
+use crate::graph::TensorRef;
+use crate::onnx::Initializer;
+use crate::tensor::{Constant, DType};
+
+impl Lowering<'_> {
+    /// The name of the initializer for a constant. `variant` tells apart what is made of one constant. Of different constants
+    /// under one name, each has an initializer of its own.
+    pub fn initializer(&mut self, name: &str, value: Constant, variant: &[usize]) -> String {
+        let variant: Vec<usize> = variant.iter().chain(value.shape()).copied().collect();
+        let key = (name.to_owned(), variant);
+        let known = self.initializers.get(&key).into_iter().flatten();
+        let mut known = known.filter_map(|&index| self.model.initializers.get(index));
+        if let Some(known) = known.find(|known| is_same(&known.value, &value)) {
+            return known.name.clone();
+        }
+        let name = self.unique_name(name);
+        self.initializers.entry(key).or_default().push(self.model.initializers.len());
+        self.model.initializers.push(Initializer { name: name.clone(), value });
+        name
+    }
+
+    /// The initializer for a constant tensor of the graph that was made into `value`.
+    ///
+    /// # Errors
+    /// Where the tensor is none of the graph's constants.
+    pub fn derived_initializer(
+        &mut self,
+        tensor: TensorRef,
+        value: Constant,
+        variant: &[usize],
+    ) -> Result<String> {
+        match self.value(tensor)?.clone() {
+            Value::Constant { name, .. } => Ok(self.initializer(&name, value, variant)),
+            Value::Computed { name, .. } => Err(Error::new(name, "it is not a constant")),
+        }
+    }
+}
+
+/// Constants with more elements are weights, which their names tell apart.
+const MOST_COMPARED: usize = 1 << 10;
+
+/// Whether two constants of the same name and shape are the same one.
+fn is_same(a: &Constant, b: &Constant) -> bool {
+    let are_equal = || match a.dtype() {
+        DType::String => a.strings().ok() == b.strings().ok(),
+        _ => a.bytes().ok() == b.bytes().ok(),
+    };
+    a.dtype() == b.dtype() && (a.len() > MOST_COMPARED || are_equal())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::graph::Graph;
+    use crate::lower::LowerOptions;
+    use crate::tensor::Inline;
+
+    #[test]
+    fn different_constants_of_one_name_are_different_initializers() {
+        let graph = Graph::new();
+        let options = LowerOptions {
+            opset: 17,
+            inputs_as_nchw: vec![],
+            outputs_as_nchw: vec![],
+            keep_going: false,
+            fold_batch_norm: false,
+        };
+        let mut cx = Lowering::new(&graph, &[], &options);
+        let mut name = |value: i64| cx.initializer("index", Constant::from_i64(vec![1], &[value]), &[]);
+        let (zero, one, again) = (name(0), name(1), name(0));
+        assert_eq!((zero == one, zero == again), (false, true));
+        let text = |text: &str| {
+            let strings = Inline::Strings(vec![text.into()]);
+            Constant::new(DType::String, vec![1], Arc::new(strings))
+        };
+        assert_ne!(cx.initializer("label", text("a"), &[]), cx.initializer("label", text("b"), &[]));
+    }
+}
