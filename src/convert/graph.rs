@@ -99,16 +99,15 @@ pub(super) fn draw(
         part.values.contains_key(node) || part.defaults.get(node) == Some(&true)
     };
     let inputs: Vec<String> = inputs.into_iter().filter(|name| !has_value(name)).collect();
-    let (inputs, outputs) = (found(&graph, &inputs)?, found(&graph, &outputs)?);
-    let named: Vec<String> = outputs.iter().map(|&output| graph.tensor_name(output)).collect();
-    let taken: Vec<String> = inputs.iter().map(|&input| graph.tensor_name(input)).collect();
     let (graph, settled) = settle_defaults(
         graph,
-        |node| options.inputs.is_empty() || taken.iter().any(|name| node_name(name) == node.name),
+        |node| options.inputs.is_empty() || inputs.iter().any(|name| node_name(name) == node.name),
         |node| is_feed_of_training(&node.op),
     )?;
     notes.extend(settled.iter().map(note_of_default));
-    let inputs = found(&graph, &taken)?;
+    let (inputs, outputs) = (found(&graph, &inputs)?, found(&graph, &outputs)?);
+    let named: Vec<String> = outputs.iter().map(|&output| graph.tensor_name(output)).collect();
+    let taken: Vec<String> = inputs.iter().map(|&input| graph.tensor_name(input)).collect();
     let is_inside = |tensor: &&TensorRef| !graph.node(tensor.node).op.starts_with("Placeholder");
     let inside: Vec<TensorRef> = inputs.iter().filter(is_inside).copied().collect();
     let decoders = decoders(&graph);

@@ -10,7 +10,7 @@ use super::ends::is_placeholder;
 use super::feeds::{GivenShape, set_image_size};
 use crate::error::{Error, Result};
 use crate::graph::Shape;
-use crate::graph::import::{data_inputs, declared_shape, declared_type};
+use crate::graph::import::{data_inputs, declared_shape, declared_type, past_identities};
 use crate::proto::NodeDef;
 use crate::suggestion::suggesting_and_listing;
 use crate::tensor::{Constant, DType};
@@ -178,14 +178,7 @@ pub(super) fn defaults(
 
 /// Whether the default of a placeholder is a constant of the graph.
 fn has_constant_default(nodes: &HashMap<&str, &NodeDef>, placeholder: &NodeDef) -> bool {
-    let mut node = placeholder;
-    // No more steps than there are nodes, should they go in a circle.
-    for _ in 0..=nodes.len() {
-        match data_inputs(node).next().and_then(|(input, _)| nodes.get(input)) {
-            Some(input) if input.op == "Const" => return true,
-            Some(input) if input.op == "Identity" => node = input,
-            _ => return false,
-        }
-    }
-    false
+    let find = |name: &str| nodes.get(name).copied();
+    let default = data_inputs(placeholder).next().map(|default| past_identities(default, find).0);
+    default.and_then(find).is_some_and(|node| node.op == "Const")
 }

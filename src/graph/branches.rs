@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 
-use super::import::data_inputs;
+use super::import::{data_inputs, past_identities};
 use crate::error::{Error, Result};
 use crate::proto::{GraphDef, NodeDef};
 
@@ -104,19 +104,10 @@ impl<'a> Finder<'a> {
     /// The tensor that decides to which branch a `Switch` forwards. The switches of one conditional read it themselves or
     /// through an `Identity`.
     fn decider(&self, node: &'a NodeDef) -> Option<(&'a str, usize)> {
-        let mut decider = data_inputs(node).nth(1).filter(|_| is_switch(node))?;
-        // No more steps than there are nodes, should they go in a circle.
-        for _ in 0..self.definition.node.len() {
-            let source = self.indices.get(decider.0).map(|&index| &self.definition.node[index]);
-            match source
-                .filter(|source| source.op == "Identity")
-                .and_then(|source| data_inputs(source).next())
-            {
-                Some(input) => decider = input,
-                None => break,
-            }
-        }
-        Some(decider)
+        let decider = data_inputs(node).nth(1).filter(|_| is_switch(node))?;
+        Some(past_identities(decider, |name| {
+            self.indices.get(name).map(|&index| &self.definition.node[index])
+        }))
     }
 
     /// The branches that an output is on.

@@ -259,6 +259,25 @@ pub fn data_inputs(node: &NodeDef) -> impl Iterator<Item = (&str, usize)> {
     })
 }
 
+/// How many nodes are followed from a tensor to where it comes from: a damaged graph may go in a circle.
+const MAX_IDENTITIES: usize = 1 << 12;
+
+/// The tensor that a tensor is forwarded from by `Identity` nodes: the name of its node, and the port. `find` has the nodes by
+/// their names.
+pub fn past_identities<'a>(
+    mut tensor: (&'a str, usize),
+    find: impl Fn(&str) -> Option<&'a NodeDef>,
+) -> (&'a str, usize) {
+    for _ in 0..MAX_IDENTITIES {
+        let node = find(tensor.0).filter(|node| node.op == "Identity");
+        match node.and_then(|node| data_inputs(node).next()) {
+            Some(input) => tensor = input,
+            None => break,
+        }
+    }
+    tensor
+}
+
 /// The indices of the nodes, each after those it reads. Nodes that are in order stay in their order.
 fn in_order(definition: &GraphDef, part: &Part, pivots: &HashMap<usize, Vec<Output>>) -> Result<Vec<usize>> {
     #[derive(Clone, Copy, PartialEq)]
