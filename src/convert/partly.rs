@@ -8,7 +8,7 @@ use hashbrown::{HashMap, HashSet};
 use super::Conversion;
 use crate::error::Result;
 use crate::eval::{Refused, Tensor, is_tied, run_past};
-use crate::graph::{Graph, NodeId, TensorRef};
+use crate::graph::{Graph, NodeId, TensorRef, draws_random_numbers};
 use crate::lower::{LowerOptions, lower};
 use crate::model::Model as Source;
 use crate::onnx::Model;
@@ -85,7 +85,7 @@ impl Conversion {
                 value.clone().converted(refused.graph.tensor_type(*tensor).dtype)
             };
             // The next run would have other random numbers.
-            let is_random = draws(&node.op);
+            let is_random = draws_random_numbers(&node.op);
             let values: Option<Vec<Tensor>> = match is_random {
                 true => None,
                 false => refused.read.iter().map(of_model).collect(),
@@ -100,7 +100,7 @@ impl Conversion {
         for ((name, output), result) in names.into_iter().zip(&tensors).zip(results) {
             match result {
                 // The model would be compared with itself.
-                Some(_) if refused_nodes.contains(&graph.node(handed_on(&graph, *output).node).name) => {
+                Some(_) if refused_nodes.contains(&graph.node(graph.origin(*output).node).name) => {
                     evaluated.unknown.push(name.1);
                 }
                 Some(result) => evaluated.outputs.push(self.in_layout(name, result)),
@@ -187,30 +187,6 @@ impl Conversion {
         };
         let (graph, tensors) = self.graph.clone().pruned_to(tensors);
         lower(&graph, &tensors, &options)
-    }
-}
-
-/// Whether an op draws random numbers.
-fn draws(op: &str) -> bool {
-    [
-        "Random",
-        "StatelessRandom",
-        "TruncatedNormal",
-        "StatelessTruncatedNormal",
-        "Multinomial",
-        "StatelessMultinomial",
-    ]
-    .iter()
-    .any(|start| op.starts_with(start))
-}
-
-/// The tensor that a tensor is handed on from.
-fn handed_on(graph: &Graph, tensor: TensorRef) -> TensorRef {
-    match graph.node(tensor.node) {
-        node if matches!(node.op.as_str(), "Identity" | "StopGradient" | "Snapshot") => {
-            node.inputs.first().map_or(tensor, |&input| handed_on(graph, input))
-        }
-        _ => tensor,
     }
 }
 

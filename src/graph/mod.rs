@@ -86,6 +86,20 @@ impl Node {
         }
     }
 
+    /// The input that the node forwards as one of its outputs.
+    pub fn forwarded(&self, port: usize) -> Option<TensorRef> {
+        match self.op.as_str() {
+            "Identity"
+            | "StopGradient"
+            | "EnsureShape"
+            | "ReadVariableOp"
+            | "Snapshot"
+            | branches::ON_BRANCH => self.inputs.first().copied(),
+            "IdentityN" => self.inputs.get(port).copied(),
+            _ => None,
+        }
+    }
+
     /// Whether the node is a variable, of either kind.
     pub fn is_variable(&self) -> bool {
         is_variable_op(&self.op)
@@ -100,6 +114,20 @@ impl Node {
 /// An op of no graph's own: float32 that is rounded to float16. With `clamp`, finite numbers that float16 does not reach become
 /// its largest.
 pub const ROUND_TO_FLOAT16: &str = "RoundToFloat16";
+
+/// Whether an op draws random numbers.
+pub fn draws_random_numbers(op: &str) -> bool {
+    const STARTS: [&str; 7] = [
+        "Random",
+        "StatelessRandom",
+        "TruncatedNormal",
+        "StatelessTruncatedNormal",
+        "ParameterizedTruncatedNormal",
+        "Multinomial",
+        "StatelessMultinomial",
+    ];
+    STARTS.iter().any(|start| op.starts_with(start))
+}
 
 /// Whether nodes of this op are variables, of either kind.
 pub fn is_variable_op(op: &str) -> bool {
@@ -244,6 +272,14 @@ impl Graph {
     /// TensorFlow's name of a tensor: `scope/op:0`.
     pub fn tensor_name(&self, tensor: TensorRef) -> String {
         format!("{}:{}", self.node(tensor.node).name, tensor.port)
+    }
+
+    /// The tensor that a tensor is forwarded from.
+    pub fn origin(&self, mut tensor: TensorRef) -> TensorRef {
+        while let Some(input) = self.node(tensor.node).forwarded(tensor.port) {
+            tensor = input;
+        }
+        tensor
     }
 
     /// The type and shape of a tensor.

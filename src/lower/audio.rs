@@ -180,7 +180,7 @@ fn mfcc(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let Some(frequencies) = cx.shape(input).dim(2).filter(|&count| count > 1) else {
         return Err(node
             .error("the number of frequencies in its spectrogram is not known, or less than 2")
-            .advice("give it with --shape"));
+            .advice(cx.shape_advice(input)));
     };
     let count = |name: &str, default: i64| node.int(name, default) as usize;
     let filters = Filters {

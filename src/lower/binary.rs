@@ -199,14 +199,10 @@ fn squared_difference(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<
     Ok(())
 }
 
-pub fn is_float(dtype: DType) -> bool {
-    matches!(dtype, DType::Float32 | DType::Float64 | DType::Float16 | DType::BFloat16)
-}
-
 /// ONNX's Div of integers rounds towards zero; what is left over is taken off first, so that nothing is rounded.
 fn floor_div(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let (a, b, layout) = pair(cx, id, node)?;
-    if is_float(cx.dtype(id.into())) {
+    if cx.dtype(id.into()).is_float() {
         let quotient = cx.step(node, "quotient", "Div", vec![a, b], vec![]);
         cx.emit((id, node), "Floor", vec![quotient], layout, vec![]);
         return Ok(());
@@ -231,7 +227,7 @@ fn floor_div(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
 fn floor_mod(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let (a, b, layout) = pair(cx, id, node)?;
     let dtype = cx.dtype(id.into());
-    if !is_float(dtype) {
+    if !dtype.is_float() {
         return small_integers(cx, (id, node), "Mod", [a, b], layout, vec![]);
     }
     let zero = cx.scalar(node, "zero", dtype, 0.0);

@@ -4,7 +4,6 @@
 //! <https://onnx.ai/onnx/operators/>.
 
 use super::Layout;
-use super::binary::is_float;
 use super::context::Lowering;
 use super::emit::widened;
 use super::support::{Op, op};
@@ -106,14 +105,14 @@ fn hold_integers(
 
 fn relu(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     match cx.dtype(id.into()) {
-        dtype if is_float(dtype) => same(cx, id, node),
+        dtype if dtype.is_float() => same(cx, id, node),
         _ => hold_integers(cx, id, node, &[("Less", 0.0)]),
     }
 }
 
 fn relu6(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let dtype = cx.dtype(id.into());
-    if !is_float(dtype) {
+    if !dtype.is_float() {
         return hold_integers(cx, id, node, &[("Less", 0.0), ("Greater", 6.0)]);
     }
     let bound = |cx: &mut Lowering<'_>, what: &str, value| {

@@ -140,7 +140,7 @@ fn window_attributes(cx: &Lowering<'_>, node: &Node, sizes: &[Option<usize>]) ->
         .map(|axis| Some(Window { size: sizes[axis]?, stride: strides[axis], dilation: dilations[axis] }))
         .collect();
     match (windows, &padding) {
-        (Some(windows), _) => attributes.extend(window_pads(node, &padding, &windows, &lengths)?),
+        (Some(windows), _) => attributes.extend(window_pads(cx, node, &padding, &windows, &lengths)?),
         (None, Padding::Same) => attributes.push(auto_pad()),
         (None, Padding::Explicit(pads)) => attributes.extend(pads_attribute(pads)),
         (None, Padding::Valid) => {}
@@ -163,6 +163,7 @@ fn pads_attribute(pads: &[(usize, usize)]) -> Option<(&'static str, Attribute)> 
 /// # Errors
 /// Where `auto_pad` would not pad as TensorFlow does.
 pub fn window_pads(
+    cx: &Lowering<'_>,
     node: &Node,
     padding: &Padding,
     windows: &[Window],
@@ -190,7 +191,7 @@ pub fn window_pads(
     if windows.iter().any(|window| window.dilation != 1 || window.extent() + 1 < window.stride) {
         return Err(node
             .error("how its images are padded depends on their size, which is not known")
-            .advice("give it with --shape"));
+            .advice(cx.shape_advice(cx.input_of(node, 0)?)));
     }
     Ok(Some(auto_pad()))
 }

@@ -41,7 +41,7 @@ fn max_pool_with_argmax(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Resul
     let mut attributes = vec![("kernel_shape", ints(&sizes)), ("strides", ints(&strides))];
     let windows: Vec<Window> =
         (0..2).map(|axis| Window { size: sizes[axis], stride: strides[axis], dilation: 1 }).collect();
-    attributes.extend(window_pads(node, &node.padding()?, &windows, &[Some(rows), Some(columns)])?);
+    attributes.extend(window_pads(cx, node, &node.padding()?, &windows, &[Some(rows), Some(columns)])?);
     let outputs = ["pooled", "places"].map(|what| cx.unique_name(&format!("{}/{what}", node.name)));
     cx.node(&format!("{}/pool", node.name), "MaxPool", vec![name], outputs.to_vec(), attributes);
     let [pooled, places] = outputs;
@@ -109,7 +109,7 @@ fn extract_patches(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()>
     };
     let mut attributes =
         vec![("kernel_shape", ints(&sizes)), ("strides", ints(&strides)), ("dilations", ints(&rates))];
-    attributes.extend(window_pads(node, &padding, &windows, &lengths)?);
+    attributes.extend(window_pads(cx, node, &padding, &windows, &lengths)?);
     if is_float {
         cx.emit((id, node), "Conv", vec![name, filters], layout, attributes);
     } else {

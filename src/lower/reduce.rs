@@ -4,7 +4,6 @@
 //! TensorFlow's API documentation; Reduce*, ArgMax, CumSum and Softmax in <https://onnx.ai/onnx/operators/>.
 
 use super::Layout;
-use super::binary::is_float;
 use super::context::Lowering;
 use super::emit::{axes_input_since, widened};
 use super::support::{Op, op};
@@ -63,13 +62,13 @@ fn of_nothing(cx: &Lowering<'_>, id: NodeId, node: &Node, axes: Option<&[i64]>) 
         DType::Int16 => (f64::from(i16::MIN), f64::from(i16::MAX)),
         DType::Int8 => (f64::from(i8::MIN), f64::from(i8::MAX)),
         DType::UInt8 => (0.0, f64::from(u8::MAX)),
-        dtype if is_float(dtype) => (f64::NEG_INFINITY, f64::INFINITY),
+        dtype if dtype.is_float() => (f64::NEG_INFINITY, f64::INFINITY),
         _ => return Ok(None),
     };
     Ok(match node.op.as_str() {
         "Max" => Some(least),
         "Min" => Some(greatest),
-        "Mean" if is_float(dtype) => Some(f64::NAN),
+        "Mean" if dtype.is_float() => Some(f64::NAN),
         _ => None,
     })
 }

@@ -8,7 +8,6 @@
 
 use hashbrown::HashSet;
 
-use super::rewrite::source;
 use crate::error::Result;
 use crate::graph::{DataFormat, Graph, Node, NodeId, TensorRef};
 use crate::tensor::{Constant, DType};
@@ -115,7 +114,7 @@ struct Reading<'g> {
 
 impl<'g> Reading<'g> {
     fn source(&self, tensor: TensorRef) -> &'g Node {
-        source(self.graph, tensor)
+        self.graph.node(self.graph.origin(tensor).node)
     }
 
     /// `x * scale + (beta - mean * scale)`, and without beta `x * scale + -mean * scale`.

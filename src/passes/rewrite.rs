@@ -3,7 +3,6 @@
 use hashbrown::HashMap;
 
 use crate::error::Result;
-use crate::graph::branches::ON_BRANCH;
 use crate::graph::{Attrs, Graph, Node, NodeId, TensorRef};
 
 /// The copy of a graph that is being drawn.
@@ -69,7 +68,7 @@ impl Rewriting<'_> {
 
     /// The node that computes a tensor of the old graph, past those that hand it on.
     pub fn source(&self, tensor: TensorRef) -> &Node {
-        source(self.old, tensor)
+        self.old.node(self.old.origin(tensor).node)
     }
 
     /// Copies a node of the old graph into the new one, if that has been begun.
@@ -79,22 +78,6 @@ impl Rewriting<'_> {
             self.places.insert(id, copy);
         }
         Ok(())
-    }
-}
-
-/// The node that computes a tensor, past those that pass it on.
-pub fn source(graph: &Graph, mut tensor: TensorRef) -> &Node {
-    loop {
-        let node = graph.node(tensor.node);
-        let passed = match node.op.as_str() {
-            "Identity" | "StopGradient" | "ReadVariableOp" | "Snapshot" | ON_BRANCH => node.inputs.first(),
-            "IdentityN" => node.inputs.get(tensor.port),
-            _ => None,
-        };
-        match passed {
-            Some(&input) => tensor = input,
-            None => return node,
-        }
     }
 }
 

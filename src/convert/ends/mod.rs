@@ -8,13 +8,13 @@ mod weights;
 mod wiring;
 
 use training::{
-    Step, filling, is_gradient, is_random, is_trained, makes_no_tensor, of_training, only_updates,
-    reduces_the_batch, step,
+    Step, filling, is_gradient, is_trained, makes_no_tensor, of_training, only_updates, reduces_the_batch,
+    step,
 };
 use weights::Weights;
 use wiring::{Marks, Wiring, is_of_shapes};
 
-use crate::graph::is_variable_op;
+use crate::graph::{draws_random_numbers, is_variable_op};
 use crate::proto::{DataType, GraphDef, NodeDef, attr_value::Value};
 
 /// How many candidates are listed where there is no end.
@@ -146,7 +146,7 @@ impl<'a> Search<'a> {
                 let reduced = wiring.inputs[place].first();
                 reduced.is_some_and(|&(input, _)| self.weights.fed[input]) && reduces_the_batch(wiring, place)
             };
-            !self.weights.leading[place] && (is_random(&self.node(place).op) || reduces())
+            !self.weights.leading[place] && (draws_random_numbers(&self.node(place).op) || reduces())
         };
         let statistics = match rules.drops_statistics {
             true => wiring.forward(wiring.places(is_statistic), |_| true),

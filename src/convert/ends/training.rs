@@ -59,14 +59,10 @@ pub(super) fn makes_no_tensor(op: &str) -> bool {
 
 /// Whether a node serves training alone, whatever it reads.
 fn is_of_training(wiring: &Wiring<'_>, place: usize) -> bool {
-    const OPS: [&str; 13] = [
-        "NoOp",
-        "Assert",
+    const OPS: [&str; 9] = [
         "IsVariableInitialized",
         "VarIsInitializedOp",
-        "WriteFile",
         "MergeV2Checkpoints",
-        "ControlTrigger",
         "Group",
         "CandidateSampler",
         "LogUniformCandidateSampler",
@@ -75,16 +71,15 @@ fn is_of_training(wiring: &Wiring<'_>, place: usize) -> bool {
         "CTCBeamSearchDecoder",
         "CTCBeamSearchDecoderV2",
     ];
-    const STARTS: [&str; 5] = ["Save", "Restore", "Scatter", "Queue", "ResourceScatter"];
+    const STARTS: [&str; 2] = ["Scatter", "ResourceScatter"];
     let node = &wiring.nodes[place];
     let op = node.op.as_str();
     if is_feed_of_training(op) {
         return false;
     }
     OPS.contains(&op)
+        || makes_no_tensor(op)
         || is_loss(op)
-        || is_summary(op)
-        || is_update(op)
         || STARTS.iter().any(|start| op.starts_with(start) && op != "ScatterNd")
         // They deliver what they are given, to a network that may read it.
         || (matches!(op, "Print" | "PrintV2" | "CheckNumerics") && wiring.readers[place].is_empty())
@@ -103,8 +98,9 @@ fn is_scope(part: &str, scope: &str) -> bool {
 /// gradients, a saver or an assertion, or for what a summary of activations shows. What a loss makes of its labels, and
 /// the logits that it reshapes, are no ends.
 fn is_in_scope_of_training(name: &str) -> bool {
-    const FIRST: [&str; 4] = ["report_uninitialized_variables", "losses", "train_op", "sync_rep"];
-    const ANYWHERE: [&str; 20] = [
+    const FIRST: [&str; 6] =
+        ["report_uninitialized_variables", "losses", "train_op", "sync_rep", "gradients", "save"];
+    const ANYWHERE: [&str; 21] = [
         "gradients",
         "save",
         "AssertGuard",
@@ -125,20 +121,17 @@ fn is_in_scope_of_training(name: &str) -> bool {
         "huber_loss",
         "log_loss",
         "mean_squared_error",
+        "zero_fraction",
     ];
     let first = name.split('/').next().unwrap_or_default();
-    if FIRST.iter().any(|scope| is_scope(first, scope))
-        || is_scope(first, "gradients")
-        || is_scope(first, "save")
-    {
+    if FIRST.iter().any(|scope| is_scope(first, scope)) {
         return true;
     }
     // The last part is the node's own.
-    name.split('/').rev().skip(1).any(|part| {
-        ANYWHERE.iter().any(|scope| is_scope(part, scope))
-            || is_scope(part, "zero_fraction")
-            || part.starts_with("assert_")
-    })
+    name.split('/')
+        .rev()
+        .skip(1)
+        .any(|part| ANYWHERE.iter().any(|scope| is_scope(part, scope)) || part.starts_with("assert_"))
 }
 
 /// The nodes that put a variable's new value together from its old one, as moving averages do: between the reading of
@@ -206,20 +199,6 @@ pub(super) fn reduces_the_batch(wiring: &Wiring<'_>, place: usize) -> bool {
             .is_ok_and(|axes| axes.is_some_and(|axes| axes.contains(&0))),
         _ => false,
     }
-}
-
-/// Whether an op draws random numbers.
-pub(super) fn is_random(op: &str) -> bool {
-    [
-        "Random",
-        "StatelessRandom",
-        "TruncatedNormal",
-        "Multinomial",
-        "StatelessMultinomial",
-        "ParameterizedTrunc",
-    ]
-    .iter()
-    .any(|start| op.starts_with(start))
 }
 
 /// What losses and metrics compute of a network's results, one element at a time or along an axis, and what carries

@@ -71,7 +71,7 @@ pub fn check(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
         "ClipByValue" => {
             for index in [1, 2] {
                 let (shape, bound) = (inputs.shape(0)?, inputs.shape(index)?);
-                if bound.rank() != Some(0) && !fits(shape, bound) {
+                if bound.rank() != Some(0) && !shape.is_compatible_with(bound) {
                     return wrong(format!("its bound of shape {bound} is not for the shape {shape}"));
                 }
             }
@@ -101,7 +101,7 @@ pub fn check(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
             }
         }
         "EnsureShape" => match node.attrs.get("shape") {
-            Some(Attr::Shape(shape)) if !fits(inputs.shape(0)?, shape) => {
+            Some(Attr::Shape(shape)) if !inputs.shape(0)?.is_compatible_with(shape) => {
                 wrong(format!("its input has the shape {}, not {shape}", inputs.shape(0)?))
             }
             _ => Ok(()),
@@ -144,16 +144,6 @@ fn vector(inputs: &Inputs<'_>, index: usize, name: &str) -> Result<()> {
     match shape.rank() {
         None | Some(1) => Ok(()),
         Some(_) => Err(inputs.node.error(format!("its {name} is not a vector, but has the shape {shape}"))),
-    }
-}
-
-/// Whether a tensor of one shape can have the other.
-fn fits(a: &Shape, b: &Shape) -> bool {
-    match (a.dims(), b.dims()) {
-        (Some(a), Some(b)) => {
-            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_none() || b.is_none() || a == b)
-        }
-        _ => true,
     }
 }
 
@@ -296,7 +286,7 @@ fn same_shapes(inputs: &Inputs<'_>, node: &Node, first: usize) -> Result<()> {
     for index in first + 1..node.inputs.len() {
         for other in first..index {
             let (a, b) = (inputs.shape(other)?, inputs.shape(index)?);
-            if !fits(a, b) {
+            if !a.is_compatible_with(b) {
                 return Err(node.error(format!("its inputs have the shapes {a} and {b}")));
             }
             // Long lists are compared with their first alone.
@@ -317,7 +307,7 @@ fn select(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
             condition.dim(0).zip(chosen.dim(0)).is_none_or(|(condition, rows)| condition == rows)
         }
         (Some(0), _) => true,
-        _ => self::fits(condition, chosen),
+        _ => condition.is_compatible_with(chosen),
     };
     if fits {
         Ok(())
@@ -357,23 +347,13 @@ fn blocks(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
     let block = usize::try_from(node.int("block_size", 1)).unwrap_or(0).clamp(1, 1 << 15);
     let Some(dims) = shape.dims().filter(|dims| dims.len() == 4) else { return Ok(()) };
     let channel = node.data_format().channel_axis(4);
+    // DepthToSpace takes its blocks from the channels, SpaceToDepth from height and width.
     let divides = |axis: usize| {
-        let by = match (node.op.as_str(), axis) {
-            (_, 0) => 1,
-            ("DepthToSpace", _) => {
-                if axis == channel {
-                    block * block
-                } else {
-                    1
-                }
-            }
-            _ => {
-                if axis == channel {
-                    1
-                } else {
-                    block
-                }
-            }
+        let by = match (node.op == "DepthToSpace", axis == channel) {
+            _ if axis == 0 => 1,
+            (true, true) => block * block,
+            (false, false) => block,
+            _ => 1,
         };
         dims[axis].is_none_or(|length| length.is_multiple_of(by))
     };

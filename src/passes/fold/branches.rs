@@ -1,7 +1,7 @@
 //! Branches of `Switch` and `Merge` while a graph is simplified: those that constants decide are taken, and what is known on
 //! the others stays known, and stays on its branch.
 
-use super::{Place, Simplifying, forwarded};
+use super::{Place, Simplifying};
 use crate::error::Result;
 use crate::graph::branches::ON_BRANCH;
 use crate::graph::{Attrs, Node, TensorRef};
@@ -89,7 +89,7 @@ impl Simplifying<'_> {
             if node.op == ON_BRANCH {
                 pivots.extend(&node.inputs[1..]);
             }
-            next = forwarded(node, tensor.port);
+            next = node.forwarded(tensor.port);
         }
         pivots
     }

@@ -45,17 +45,6 @@ fn node_name(tensor: &str) -> &str {
     tensor.rsplit_once(':').map_or(tensor, |(node, _)| node)
 }
 
-/// The input that a node forwards to one of its outputs.
-fn forwarded(node: &Node, port: usize) -> Option<TensorRef> {
-    match node.op.as_str() {
-        "Identity" | "StopGradient" | "EnsureShape" | "ReadVariableOp" | ON_BRANCH => {
-            node.inputs.first().copied()
-        }
-        "IdentityN" => node.inputs.get(port).copied(),
-        _ => None,
-    }
-}
-
 /// What became of a tensor of the old graph.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Place {
@@ -164,12 +153,7 @@ impl<'a> Simplifying<'a> {
 
     /// The node that computes a tensor of the new graph, past those that forward it.
     fn source(&self, tensor: TensorRef) -> &Node {
-        let mut node = self.new.node(tensor.node);
-        let mut port = tensor.port;
-        while let Some(input) = forwarded(node, port) {
-            (node, port) = (self.new.node(input.node), input.port);
-        }
-        node
+        self.new.node(self.new.origin(tensor).node)
     }
 
     fn evaluated(&self, node: &Node, inputs: &[TensorRef]) -> Result<Option<Vec<Tensor>>> {
