@@ -12,8 +12,9 @@ use std::rc::Rc;
 use hashbrown::HashMap;
 
 use super::import::{data_inputs, past_identities};
+use super::validate::Nodes;
 use crate::error::{Error, Result};
-use crate::proto::{GraphDef, NodeDef};
+use crate::proto::NodeDef;
 
 /// The op of a node that forwards its first input and is on the branches of its other inputs. It is not one of
 /// TensorFlow's.
@@ -25,15 +26,20 @@ pub type Output = (usize, usize);
 /// The branches of conditionals, each as the tensor that decides and the port of the `Switch`.
 type Branches<'a> = BTreeSet<((&'a str, usize), usize)>;
 
-/// For the nodes that only control edges place on branches, the `Switch` outputs of these branches.
+/// For the nodes that only control edges place on branches, the `Switch` outputs of these branches. Looked at are the nodes that
+/// `starts` read, at any distance, but not what those read that `is_source` names.
 ///
 /// # Errors
 /// Where conditionals are nested too deep.
-pub fn pivots(definition: &GraphDef) -> Result<HashMap<usize, Vec<Output>>> {
-    if !definition.node.iter().any(is_switch) {
+pub fn pivots(
+    nodes: &Nodes<'_>,
+    starts: &[usize],
+    is_source: &dyn Fn(&NodeDef) -> bool,
+) -> Result<HashMap<usize, Vec<Output>>> {
+    if !nodes.all().iter().any(is_switch) {
         return Ok(HashMap::new());
     }
-    Finder::new(definition).run()
+    Finder::new(nodes).run(starts, is_source)
 }
 
 /// How deep conditionals may be nested. Programs nest a few; a damaged file may claim any number.
@@ -44,9 +50,8 @@ fn is_switch(node: &NodeDef) -> bool {
     matches!(node.op.as_str(), "Switch" | "RefSwitch" | "_SwitchN")
 }
 
-struct Finder<'a> {
-    definition: &'a GraphDef,
-    indices: HashMap<&'a str, usize>,
+struct Finder<'a, 'n> {
+    nodes: &'n Nodes<'a>,
     /// The branches that each node is on, as far as they have been found.
     found: Vec<Option<Rc<Branches<'a>>>>,
     /// A `Switch` output for each branch.
@@ -54,24 +59,25 @@ struct Finder<'a> {
     pivots: HashMap<usize, Vec<Output>>,
 }
 
-impl<'a> Finder<'a> {
-    fn new(definition: &'a GraphDef) -> Self {
-        let named = definition.node.iter().enumerate().map(|(index, node)| (node.name.as_str(), index));
-        Self {
-            definition,
-            indices: named.collect(),
-            found: vec![None; definition.node.len()],
-            switches: HashMap::new(),
-            pivots: HashMap::new(),
-        }
+impl<'a, 'n> Finder<'a, 'n> {
+    fn new(nodes: &'n Nodes<'a>) -> Self {
+        let found = vec![None; nodes.all().len()];
+        Self { nodes, found, switches: HashMap::new(), pivots: HashMap::new() }
     }
 
-    fn run(mut self) -> Result<HashMap<usize, Vec<Output>>> {
-        let mut is_open = vec![false; self.definition.node.len()];
-        for start in 0..self.definition.node.len() {
+    fn run(
+        mut self,
+        starts: &[usize],
+        is_source: &dyn Fn(&NodeDef) -> bool,
+    ) -> Result<HashMap<usize, Vec<Output>>> {
+        let mut is_open = vec![false; self.found.len()];
+        for &start in starts {
             let mut stack = vec![start];
             while let Some(&index) = stack.last() {
                 let before = stack.len();
+                if is_source(self.node(index)) {
+                    self.found[index].get_or_insert_default();
+                }
                 // A node that is open already is part of a loop, whose back edge says nothing about branches.
                 if self.found[index].is_none() && !std::mem::replace(&mut is_open[index], true) {
                     let inputs = self.inputs(index).chain(self.controls(index));
@@ -81,7 +87,7 @@ impl<'a> Finder<'a> {
                     if self.found[index].is_none() {
                         let branches = self.branches(index);
                         if branches.len() > MAX_NESTING {
-                            return Err(nested_too_deep(&self.definition.node[index]));
+                            return Err(nested_too_deep(self.node(index)));
                         }
                         self.found[index] = Some(branches);
                     }
@@ -92,27 +98,29 @@ impl<'a> Finder<'a> {
         Ok(self.pivots)
     }
 
+    fn node(&self, index: usize) -> &'a NodeDef {
+        &self.nodes.all()[index]
+    }
+
     fn inputs(&self, index: usize) -> impl Iterator<Item = usize> {
-        data_inputs(&self.definition.node[index]).filter_map(|(name, _)| self.indices.get(name).copied())
+        data_inputs(self.node(index)).filter_map(|(name, _)| self.nodes.index(name))
     }
 
     fn controls(&self, index: usize) -> impl Iterator<Item = usize> {
-        let names = self.definition.node[index].input.iter().filter_map(|input| input.strip_prefix('^'));
-        names.filter_map(|name| self.indices.get(name).copied())
+        let names = self.node(index).input.iter().filter_map(|input| input.strip_prefix('^'));
+        names.filter_map(|name| self.nodes.index(name))
     }
 
     /// The tensor that decides to which branch a `Switch` forwards. The switches of one conditional read it themselves or
     /// through an `Identity`.
     fn decider(&self, node: &'a NodeDef) -> Option<(&'a str, usize)> {
         let decider = data_inputs(node).nth(1).filter(|_| is_switch(node))?;
-        Some(past_identities(decider, |name| {
-            self.indices.get(name).map(|&index| &self.definition.node[index])
-        }))
+        Some(past_identities(decider, |name| self.nodes.get(name)))
     }
 
     /// The branches that an output is on.
     fn of_output(&self, (index, port): Output) -> Rc<Branches<'a>> {
-        let node = &self.definition.node[index];
+        let node = self.node(index);
         let branches = self.found[index].clone().unwrap_or_default();
         match self.decider(node) {
             Some(decider) => {
@@ -126,15 +134,19 @@ impl<'a> Finder<'a> {
 
     /// The branches that a node is on, whose inputs have been looked at.
     fn branches(&mut self, index: usize) -> Rc<Branches<'a>> {
-        let node = &self.definition.node[index];
+        let node = self.node(index);
         if let Some(decider) = self.decider(node) {
-            // Later switches of the same branch do not replace the first one, which is the pivot's.
+            // The pivot's own switch forwards what decides, and reads nothing else.
+            let is_pivots = data_inputs(node).next() == Some(decider);
             for port in 0..=MOST_PORTS {
-                self.switches.entry((decider, port)).or_insert((index, port));
+                let known = self.switches.entry((decider, port)).or_insert((index, port));
+                if is_pivots {
+                    *known = (index, port);
+                }
             }
         }
         let inputs: Vec<Rc<Branches<'a>>> = data_inputs(node)
-            .filter_map(|(name, port)| Some(self.of_output((*self.indices.get(name)?, port))))
+            .filter_map(|(name, port)| Some(self.of_output((self.nodes.index(name)?, port))))
             .collect();
         let by_data = match node.op.as_str() {
             "Merge" | "RefMerge" => merged(&inputs),
@@ -181,6 +193,11 @@ fn merged<'a>(inputs: &[Rc<Branches<'a>>]) -> Rc<Branches<'a>> {
 mod tests {
     use super::*;
 
+    fn pivots_of(nodes: &[NodeDef]) -> Result<HashMap<usize, Vec<Output>>> {
+        let all: Vec<usize> = (0..nodes.len()).collect();
+        pivots(&Nodes::new(nodes)?, &all, &|_| false)
+    }
+
     fn node(name: &str, op: &str, inputs: &[&str]) -> NodeDef {
         let input = inputs.iter().map(|&input| input.to_owned()).collect();
         NodeDef { name: name.to_owned(), op: op.to_owned(), input, ..NodeDef::default() }
@@ -199,7 +216,7 @@ mod tests {
             node("merge", "Merge", &["two", "one"]),
             node("after", "Const", &["^merge"]),
         ];
-        let pivots = pivots(&GraphDef { node: nodes, ..GraphDef::default() }).unwrap();
+        let pivots = pivots_of(&nodes).unwrap();
         assert_eq!(pivots.len(), 3);
         assert_eq!(pivots[&4], [(1, 1)]);
         assert_eq!(pivots[&5], [(1, 0)]);
@@ -213,8 +230,13 @@ mod tests {
             let outer = format!("s{depth}:1");
             nodes.push(node(&format!("s{}", depth + 1), "Switch", &[&outer, &outer]));
         }
-        let error = pivots(&GraphDef { node: nodes, ..GraphDef::default() }).unwrap_err().to_string();
+        let error = pivots_of(&nodes).unwrap_err().to_string();
         assert!(error.contains("64 branches"), "{error}");
+        // What lies before a node that becomes an input is not looked at.
+        nodes.push(node("cut", "Identity", &["s100:1"]));
+        nodes.push(node("relu", "Relu", &["cut"]));
+        let is_cut = |node: &NodeDef| node.name == "cut";
+        assert!(pivots(&Nodes::new(&nodes).unwrap(), &[nodes.len() - 1], &is_cut).unwrap().is_empty());
     }
 
     #[test]
@@ -227,6 +249,6 @@ mod tests {
             node("t", "Identity", &["pivot:1"]),
             node("relu", "Relu", &["switch:1", "^t"]),
         ];
-        assert!(pivots(&GraphDef { node: nodes, ..GraphDef::default() }).unwrap().is_empty());
+        assert!(pivots_of(&nodes).unwrap().is_empty());
     }
 }

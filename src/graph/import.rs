@@ -55,10 +55,17 @@ pub fn import(definition: &GraphDef) -> Result<Graph> {
 pub fn import_part(definition: &GraphDef, part: &Part) -> Result<Graph> {
     let library = definition.library.as_ref().map(Library::new).unwrap_or_default();
     let mut nodes = Nodes::of_graph(definition)?;
-    let pivots = pivots(definition)?;
-    let order = in_order(definition, part, &pivots)?;
+    let starts: Vec<usize> = match &part.roots[..] {
+        [] => (0..definition.node.len()).collect(),
+        roots => roots.iter().filter_map(|root| nodes.index(root)).collect(),
+    };
+    let pivots = pivots(&nodes, &starts, &|node| part.is_source(node))?;
+    let order = in_order(&nodes, &starts, part, &pivots)?;
     // Of an op that TensorFlow does not define, those outputs exist that are read.
-    let unknown = nodes.types_of_unknown_ops(&definition.node);
+    let unknown = match order.iter().all(|&index| nodes.defines(&definition.node[index].op)) {
+        true => HashMap::new(),
+        false => nodes.types_of_unknown_ops(&definition.node),
+    };
     let mut importing = Importing {
         definition,
         part,
@@ -279,27 +286,25 @@ pub fn past_identities<'a>(
 }
 
 /// The indices of the nodes, each after those it reads. Nodes that are in order stay in their order.
-fn in_order(definition: &GraphDef, part: &Part, pivots: &HashMap<usize, Vec<Output>>) -> Result<Vec<usize>> {
+fn in_order(
+    nodes: &Nodes<'_>,
+    starts: &[usize],
+    part: &Part,
+    pivots: &HashMap<usize, Vec<Output>>,
+) -> Result<Vec<usize>> {
     #[derive(Clone, Copy, PartialEq)]
     enum State {
         New,
         Open,
         Done,
     }
-    let places: HashMap<&str, usize> =
-        definition.node.iter().enumerate().map(|(index, node)| (node.name.as_str(), index)).collect();
-    let mut state = vec![State::New; definition.node.len()];
-    let mut order = Vec::with_capacity(definition.node.len());
-    let all = 0..definition.node.len();
-    let starts: Vec<usize> = match &part.roots[..] {
-        [] => all.collect(),
-        roots => roots.iter().filter_map(|root| places.get(root.as_str()).copied()).collect(),
-    };
-    for start in starts {
+    let mut state = vec![State::New; nodes.all().len()];
+    let mut order = Vec::with_capacity(nodes.all().len());
+    for &start in starts {
         // A stack of our own: a graph can be deeper than the program's.
         let mut stack = vec![start];
         while let Some(&index) = stack.last() {
-            let node = &definition.node[index];
+            let node = &nodes.all()[index];
             if state[index] == State::Done {
                 stack.pop();
                 continue;
@@ -312,9 +317,9 @@ fn in_order(definition: &GraphDef, part: &Part, pivots: &HashMap<usize, Vec<Outp
             let mut is_ready = true;
             let read = data_inputs(node).map(|(name, _)| name);
             let switches = pivots.get(&index).into_iter().flatten();
-            let read = read.chain(switches.map(|&(switch, _)| definition.node[switch].name.as_str()));
+            let read = read.chain(switches.map(|&(switch, _)| nodes.all()[switch].name.as_str()));
             for name in read.filter(|_| !is_source) {
-                let &input = places.get(name).ok_or_else(|| missing_input(node, name))?;
+                let input = nodes.index(name).ok_or_else(|| missing_input(node, name))?;
                 match state[input] {
                     State::Done => {}
                     State::New => {

@@ -21,7 +21,8 @@ pub struct Read<'a> {
 
 /// The nodes of a graph or of a function, by name.
 pub struct Nodes<'a> {
-    by_name: HashMap<&'a str, &'a NodeDef>,
+    all: &'a [NodeDef],
+    indices: HashMap<&'a str, usize>,
     /// The definitions of the ops that were asked for.
     definitions: HashMap<&'a str, Option<OpDefinition>>,
 }
@@ -32,15 +33,16 @@ impl<'a> Nodes<'a> {
     /// # Errors
     /// Where two of them have the same name.
     pub fn new(nodes: &'a [NodeDef]) -> Result<Self> {
-        let mut by_name: HashMap<&str, &NodeDef> = HashMap::with_capacity(nodes.len());
-        for node in nodes {
-            if let Some(other) = by_name.insert(&node.name, node) {
+        let mut indices: HashMap<&str, usize> = HashMap::with_capacity(nodes.len());
+        for (index, node) in nodes.iter().enumerate() {
+            if let Some(other) = indices.insert(&node.name, index) {
+                let other = &nodes[other];
                 let problem =
                     format!("two nodes have this name: {} and {}", described(other), described(node));
                 return Err(refused(Error::new(format!("\"{}\"", node.name), problem)));
             }
         }
-        Ok(Self { by_name, definitions: HashMap::new() })
+        Ok(Self { all: nodes, indices, definitions: HashMap::new() })
     }
 
     /// The nodes of a graph.
@@ -60,9 +62,24 @@ impl<'a> Nodes<'a> {
         Self::new(&graph.node)
     }
 
+    /// All of them.
+    pub fn all(&self) -> &'a [NodeDef] {
+        self.all
+    }
+
+    /// The index of the node of this name.
+    pub fn index(&self, name: &str) -> Option<usize> {
+        self.indices.get(name).copied()
+    }
+
     /// The node of this name.
     pub fn get(&self, name: &str) -> Option<&'a NodeDef> {
-        self.by_name.get(name).copied()
+        self.index(name).map(|index| &self.all[index])
+    }
+
+    /// Whether TensorFlow defines an op.
+    pub fn defines(&mut self, op: &'a str) -> bool {
+        self.definition(op).is_some()
     }
 
     fn definition(&mut self, op: &'a str) -> Option<OpDefinition> {
@@ -118,7 +135,7 @@ impl<'a> Nodes<'a> {
             let is_read = |input: &&String| !input.starts_with('^');
             for (index, input) in reader.input.iter().filter(is_read).enumerate() {
                 let (name, place) = input.split_once(':').unwrap_or((input, "0"));
-                let Some(&producer) = self.by_name.get(name) else { continue };
+                let Some(producer) = self.get(name) else { continue };
                 if self.definition(&producer.op).is_some() {
                     continue;
                 }
