@@ -34,6 +34,7 @@ CASES = [
     ("right_shift_beyond_the_width", "RightShift", dict(x=fed(i32([5, -3, 1 << 30]), 3), y=fed(i32([40, 33, -1]), 3))),
     ("right_shift_of_int64", "RightShift", dict(x=fed(i64([-(2**63), 2**62, -1]), 3), y=fed(i64([63, 70, 1]), 3))),
     ("atan2_of_signed_zeros", "Atan2", dict(y=fed(f32([1, -1, 0, -0.0, 0, 2]), 6), x=fed(f32([-0.0, -0.0, -0.0, -1, 0, np.inf]), 6))),
+    ("sign_of_nan_in_float16", "Sign", dict(x=fed(np.float16([np.nan, -2, -0.0, 3]), 4))),
     ("floor_mod_by_infinity", "FloorMod", dict(x=fed(f32([-0.75, 5.5, -7]), 3), y=fed(f32([np.inf, -3, 2]), 3))),
     ("floor_div_of_int8", "FloorDiv", dict(x=fed(np.int8([-7, 7, -8]), 3), y=fed(np.int8([2, -2, 4]), 3))),
     ("maximum_beyond_int32", "Maximum", dict(x=fed(i64([2**31, -(2**40)]), 2), y=fed(i64([8, 8]), 2))),

@@ -85,9 +85,9 @@ def comparison(name):
 
 def division(name):
     def make(case):
-        jumps = "Floor" in name or "od" in name or name == "Atan2"
-        a = case.tensor(DIVISIONS[name], kind="special", exact=jumps)
-        b = case.like(a, kind="special", exact=jumps)
+        # Where the divisor is 0, a last digit decides between infinity and NaN.
+        a = case.tensor(DIVISIONS[name], kind="special", exact=True)
+        b = case.like(a, kind="special", exact=True)
         if b.value.dtype.kind in "iu":
             value = np.where(b.value == 0, 3, b.value).astype(b.value.dtype)
             b = case.feed(value)

@@ -7,14 +7,17 @@ use hashbrown::{HashMap, HashSet};
 
 use super::Conversion;
 use crate::error::Result;
-use crate::eval::{Refused, Tensor, is_tied, run_past};
-use crate::graph::{Graph, NodeId, TensorRef, draws_random_numbers};
+use crate::eval::{Refused, Tensor, run_past};
+use crate::graph::{Graph, Node, NodeId, TensorRef, draws_random_numbers};
 use crate::lower::{LowerOptions, lower};
 use crate::model::Model as Source;
 use crate::onnx::Model;
 
 /// Tensors by their names.
 type Named = Vec<(String, Tensor)>;
+
+/// Whether what a node computes of these inputs is left to the model.
+type Leaves = dyn Fn(&Node, &[&Tensor]) -> bool;
 
 /// Runs a model that exists for that alone on these inputs.
 type Execute<'e> = dyn FnMut(&Model, &[(String, Tensor)]) -> Result<Named> + 'e;
@@ -58,6 +61,7 @@ impl Conversion {
         &self,
         source: &Source,
         inputs: &[(String, Tensor)],
+        leaves: &Leaves,
         execute: &mut Execute<'_>,
     ) -> Result<Evaluated> {
         let graph = self.evaluated_graph(source)?;
@@ -67,7 +71,7 @@ impl Conversion {
         let mut inside = Inside { conversion: self, fed, values: HashMap::new(), execute };
         let mut evaluated = Evaluated::default();
         let mut refused_nodes: HashSet<String> = HashSet::new();
-        let results = run_past(&graph, &feeds, &tensors, &|_, _| (), &is_tied, &mut |refused| {
+        let results = run_past(&graph, &feeds, &tensors, &|_, _| (), leaves, &mut |refused| {
             let node = refused.graph.node(refused.node);
             refused_nodes.insert(node.name.clone());
             inside.look(refused);
@@ -120,6 +124,7 @@ impl Conversion {
         &self,
         source: &Source,
         given: Option<&[(String, Tensor)]>,
+        leaves: &Leaves,
         probe: &mut Probe<'_>,
     ) -> Result<Vec<Layer>> {
         let drawn = self.evaluated_graph(source)?;
@@ -149,7 +154,7 @@ impl Conversion {
         let feeds: HashMap<String, Tensor> = inputs.into_iter().filter_map(typed).collect();
         let found = |(name, value): (String, Tensor)| Some((drawn.find_tensor(&name)?, (name, value)));
         let (tensors, values): (Vec<TensorRef>, Named) = values.into_iter().filter_map(found).unzip();
-        let results = run_past(&drawn, &feeds, &tensors, &|_, _| (), &is_tied, &mut |_| Ok(None))?;
+        let results = run_past(&drawn, &feeds, &tensors, &|_, _| (), leaves, &mut |_| Ok(None))?;
         let layer = |((name, got), expected): ((String, Tensor), Option<Tensor>)| {
             expected.map(|expected| Layer { name, got, expected })
         };

@@ -22,8 +22,7 @@ pub fn evaluator(op: &str) -> Option<Evaluator> {
     })
 }
 
-/// Whether an `ArgMax` or `ArgMin` has several elements to choose from. TensorFlow and ONNX take the first one; the runtime that
-/// models are verified with, rten 0.27, takes another.
+/// Whether an `ArgMax` or `ArgMin` has several elements to choose from. TensorFlow and ONNX take the first one.
 pub fn is_tied(node: &Node, inputs: &[&Tensor]) -> bool {
     let [first, last] = match node.op.as_str() {
         "ArgMax" => [arg(node, inputs, |a, b| a > b), arg(node, inputs, |a, b| a >= b)],

@@ -49,7 +49,7 @@ pub const OPS: &[Op] = &[
     op("Rsqrt", reciprocal_square_root, "Sqrt, Reciprocal"),
     op("Selu", same, "Selu"),
     op("Sigmoid", same, "Sigmoid"),
-    op("Sign", same, "Sign"),
+    op("Sign", sign, "Sign"),
     op("Sin", float_only, "Sin"),
     op("Sinh", float_only, "Sinh"),
     op("Softplus", same, "Softplus"),
@@ -72,15 +72,26 @@ fn same(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
 
 /// ONNX Runtime computes these for float32 alone.
 fn float_only(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let input = cx.input_of(node, 0)?;
-    if cx.dtype(input) != DType::Float64 {
-        return same(cx, id, node);
+    match cx.dtype(id.into()) {
+        DType::Float64 => in_float32(cx, id, node),
+        _ => same(cx, id, node),
     }
-    let (name, layout) = cx.stored(input)?;
+}
+
+fn in_float32(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
     let narrow = cx.cast(node, name, DType::Float32);
     let value = cx.step(node, "float32", operator(node), vec![narrow], vec![]);
     cx.emit_cast((id.into(), node), value, layout);
     Ok(())
+}
+
+/// ONNX Runtime takes a NaN of 16 bits for 0.
+fn sign(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    match cx.dtype(id.into()) {
+        DType::Float16 | DType::BFloat16 => in_float32(cx, id, node),
+        _ => same(cx, id, node),
+    }
 }
 
 /// Integers held above a bound, and below another where there is one. ONNX has no Relu of integers below opset 14, nor of those

@@ -4,11 +4,13 @@
 //! graph that it was converted from, which `eval` evaluates ([`crate::convert::Conversion::evaluate`]).
 
 mod arrays;
+mod departures;
 mod difference;
 mod inputs;
 mod runtime;
 
 pub use arrays::{Named, find, name_and_file, read_arrays, save_arrays};
+pub use departures::departs;
 pub use difference::{Difference, Top1, compare, compare_all};
 pub use inputs::{InputSource, MadeUp};
 pub use runtime::{Element, Executable, Input, is_contradiction};

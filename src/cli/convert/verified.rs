@@ -15,7 +15,7 @@ use crate::output::{OutputFile, folder_beside, target_of, unwritable};
 use crate::temporary::Temporary;
 use crate::verify::{
     Difference, Executable, FLOAT16_TOLERANCE, InputSource, MadeUp, Named, TOLERANCE, compare, compare_all,
-    find, is_contradiction, read_arrays,
+    departs, find, is_contradiction, read_arrays,
 };
 
 /// What these options are listed under.
@@ -235,7 +235,7 @@ impl VerificationArgs {
         // The weights are the source's again from here on.
         drop(model);
         let mut execute = |model: &onnx::Model, inputs: &[Named]| executable(model, path)?.run(inputs);
-        let evaluated = match conversion.evaluate_past(source, &inputs, &mut execute) {
+        let evaluated = match conversion.evaluate_past(source, &inputs, &departs, &mut execute) {
             Ok(evaluated) => evaluated,
             Err(error) => return unverified(&error),
         };
@@ -282,7 +282,8 @@ impl VerificationArgs {
             let outputs = model.run(&inputs)?;
             Ok((inputs, outputs))
         };
-        let layers = conversion.evaluate_before(source, given.as_deref(), &mut probe).unwrap_or_default();
+        let layers =
+            conversion.evaluate_before(source, given.as_deref(), &departs, &mut probe).unwrap_or_default();
         let inside: Vec<Difference> =
             layers.iter().map(|layer| compare(&layer.name, &layer.got, &layer.expected, tolerance)).collect();
         let unverified = Verification::unverified(tolerance, error);
