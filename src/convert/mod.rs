@@ -4,6 +4,7 @@
 //! that is shared.
 
 mod asked;
+mod batch_axis;
 mod cut_points;
 mod deciders;
 mod decoders;
@@ -41,6 +42,7 @@ pub use unused::{Unused, UnusedScope};
 
 use std::time::Instant;
 
+use batch_axis::tell_batches_apart;
 use keys::Called;
 
 use crate::error::{Error, Result};
@@ -274,7 +276,9 @@ fn finish(
         keep_going: options.keep_going,
         fold_batch_norm: options.fold_batch_norm,
     };
-    let mut model = lower(&graph, &found(&graph, &ends.outputs), &lower_options)?;
+    let outputs = found(&graph, &ends.outputs);
+    let mut model = lower(&graph, &outputs, &lower_options)?;
+    tell_batches_apart(&mut model, &graph, &outputs);
     // A program may feed inputs by their places.
     model.inputs.sort_by_key(|info| ends.inputs.iter().position(|name| *name == info.name));
     model.name = drawing.name;

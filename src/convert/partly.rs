@@ -7,17 +7,14 @@ use hashbrown::{HashMap, HashSet};
 
 use super::Conversion;
 use crate::error::Result;
-use crate::eval::{Refused, Tensor, run_past};
-use crate::graph::{Graph, Node, NodeId, TensorRef, draws_random_numbers};
+use crate::eval::{Leaves, Refused, Tensor, run_past};
+use crate::graph::{Graph, NodeId, TensorRef, draws_random_numbers};
 use crate::lower::{LowerOptions, lower};
 use crate::model::Model as Source;
 use crate::onnx::Model;
 
 /// Tensors by their names.
 type Named = Vec<(String, Tensor)>;
-
-/// Whether what a node computes of these inputs is left to the model.
-type Leaves = dyn Fn(&Node, &[&Tensor]) -> bool;
 
 /// Runs a model that exists for that alone on these inputs.
 type Execute<'e> = dyn FnMut(&Model, &[(String, Tensor)]) -> Result<Named> + 'e;
@@ -102,11 +99,13 @@ impl Conversion {
             Ok(values)
         })?;
         for ((name, output), result) in names.into_iter().zip(&tensors).zip(results) {
+            let node = graph.node(graph.origin(*output).node);
+            // What is left to the model would be compared with itself, or is a constant that was to be left to it.
+            let is_left = |result: &Tensor| {
+                refused_nodes.contains(&node.name) || leaves(node, &[], std::slice::from_ref(result))
+            };
             match result {
-                // The model would be compared with itself.
-                Some(_) if refused_nodes.contains(&graph.node(graph.origin(*output).node).name) => {
-                    evaluated.unknown.push(name.1);
-                }
+                Some(result) if is_left(&result) => evaluated.unknown.push(name.1),
                 Some(result) => evaluated.outputs.push(self.in_layout(name, result)),
                 None => evaluated.unknown.push(name.1),
             }

@@ -162,13 +162,9 @@ fn unary(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
                 "Floor" => a.floor(),
                 "Ceil" => a.ceil(),
                 "Reciprocal" => a.recip(),
-                _ => {
-                    if a == 0.0 || a.is_nan() {
-                        a
-                    } else {
-                        a.signum()
-                    }
-                }
+                // Of both zeros it is 0.
+                _ if a == 0.0 => 0.0,
+                _ => a.signum(),
             })
         };
     }

@@ -24,7 +24,7 @@ mod suppression;
 mod tensor;
 
 pub use order::is_tied;
-pub use run::{Refused, run, run_past};
+pub use run::{Leaves, Refused, run, run_past};
 pub use tensor::Tensor;
 
 use crate::error::Result;

@@ -50,6 +50,12 @@ fn reduce<T: Clone>(
     Some(result)
 }
 
+/// Of two numbers the second one where it beats the first, but NaN where one of them is that.
+fn better_or_nan<T: PartialOrd + Copy>(first: T, second: T, beats: bool) -> T {
+    let is_nan = |number: T| number.partial_cmp(&number).is_none();
+    if !is_nan(first) && (beats || is_nan(second)) { second } else { first }
+}
+
 fn numbers(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [input, axes_input] = inputs else { return None };
     let axes = axes(input.shape().len(), axes_input)?;
@@ -60,8 +66,8 @@ fn numbers(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
             match node.op.as_str() {
                 "Sum" => reduce($a, &axes, keep, Some($zero), |&a, &b| a + b)?,
                 "Prod" => reduce($a, &axes, keep, Some($one), |&a, &b| a * b)?,
-                "Max" => reduce($a, &axes, keep, None, |&a, &b| if b > a { b } else { a })?,
-                "Min" => reduce($a, &axes, keep, None, |&a, &b| if b < a { b } else { a })?,
+                "Max" => reduce($a, &axes, keep, None, |&a, &b| better_or_nan(a, b, b > a))?,
+                "Min" => reduce($a, &axes, keep, None, |&a, &b| better_or_nan(a, b, b < a))?,
                 _ if count == 0 => return None,
                 _ => reduce($a, &axes, keep, Some($zero), |&a, &b| a + b)?.mapv($divide),
             }

@@ -45,6 +45,9 @@ pub struct Refused<'r> {
     pub read: Vec<TensorRef>,
 }
 
+/// Whether what a node computes of these inputs, which is this, is left to others.
+pub type Leaves = dyn Fn(&Node, &[&Tensor], &[Tensor]) -> bool;
+
 /// Says what the tensors are that are read of a node that is not evaluated, in their order; `None` where that is not known.
 type Substitute<'s> = dyn FnMut(&Refused<'_>) -> Result<Option<Vec<Tensor>>> + 's;
 
@@ -63,15 +66,15 @@ pub fn run(
     progress: &dyn Fn(usize, usize),
 ) -> Result<Vec<Tensor>> {
     refuse_unknown(&graph.clone().pruned_to(outputs).0)?;
-    let none = |_: &Node, _: &[&Tensor]| false;
+    let none = |_: &Node, _: &[&Tensor], _: &[Tensor]| false;
     let results =
         run_past(graph, feeds, outputs, progress, &none, &mut |refused| Err(refused.error.clone()))?;
     let whole = results.into_iter().collect::<Option<_>>();
     whole.ok_or_else(|| Error::new("graph", "its outputs are not evaluated here"))
 }
 
-/// The same where nodes that are not evaluated, and those of which `leaves` says so for their inputs, have `substitute` say what
-/// they compute. An output that depends on one of which that is not known is `None`.
+/// The same where nodes that are not evaluated, and those of which `leaves` says so for their inputs and results, have `substitute`
+/// say what they compute. An output that depends on one of which that is not known is `None`.
 ///
 /// # Errors
 /// Where an input is not fed, an op does not take what it is given, or `substitute` fails.
@@ -80,7 +83,7 @@ pub fn run_past(
     feeds: &HashMap<String, Tensor>,
     outputs: &[TensorRef],
     progress: &dyn Fn(usize, usize),
-    leaves: &dyn Fn(&Node, &[&Tensor]) -> bool,
+    leaves: &Leaves,
     substitute: &mut Substitute<'_>,
 ) -> Result<Vec<Option<Tensor>>> {
     let (graph, outputs) = graph.clone().pruned_to(outputs);
@@ -225,7 +228,7 @@ fn computed<'a>(
     graph: &'a Graph,
     node: &'a Node,
     inputs: Vec<Value<'a>>,
-    leaves: &dyn Fn(&Node, &[&Tensor]) -> bool,
+    leaves: &Leaves,
 ) -> Result<Outcome<'a>> {
     if let Some(constant) = node.constant() {
         return Ok(Outcome::Values(vec![Value::Constant(constant)]));
@@ -277,15 +280,15 @@ fn computed<'a>(
     if inferred.chain(making::made(node, &borrowed)).any(|count| count > MAX_MADE) {
         return Err(node.error("what it makes is too large"));
     }
-    if leaves(node, &borrowed) {
-        return Ok(Outcome::NotEvaluated(node.error("it is left to the model")));
-    }
     // Both families may have an op, each for inputs of its own.
     let results = [FOLDED, EXECUTED]
         .into_iter()
         .filter_map(|families| evaluator(families, &node.op))
         .find_map(|evaluate| evaluate(node, &borrowed));
     match results {
+        Some(results) if leaves(node, &borrowed, &results) => {
+            Ok(Outcome::NotEvaluated(node.error("it is left to the model")))
+        }
         Some(results) => {
             Ok(Outcome::Values(results.into_iter().map(|tensor| Value::Tensor(Arc::new(tensor))).collect()))
         }

@@ -142,15 +142,13 @@ pub fn reshape(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let shape = match reshape_target(cx, input, &layout, target)? {
         Some(dims) => {
             // TensorFlow's 0 is a length; ONNX's is one only where that is said.
-            if cx.constant(target).is_some() && dims.contains(&0) && cx.opset() >= 14 {
-                attributes.push(("allowzero", Attribute::Int(1)));
+            if cx.constant(target).is_some() && dims.contains(&0) {
+                attributes = cx.zeros_are_lengths();
             }
             cx.vector(node, "shape", &dims)
         }
         None => {
-            if cx.opset() >= 14 {
-                attributes.push(("allowzero", Attribute::Int(1)));
-            }
+            attributes = cx.zeros_are_lengths();
             let shape = cx.in_tensorflow_layout(target)?;
             cx.cast(node, shape, DType::Int64)
         }

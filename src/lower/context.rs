@@ -114,6 +114,26 @@ impl<'a> Lowering<'a> {
         })
     }
 
+    /// Refuses a result that is stored in another order than TensorFlow's although its rank is not known: whoever reads it
+    /// would not know where its axes are.
+    ///
+    /// # Errors
+    /// Where a node has such a result.
+    pub fn check_layouts(&self, id: NodeId, node: &Node) -> Result<()> {
+        for port in 0..node.outputs.len() {
+            let tensor = TensorRef { node: id, port };
+            let Some(layout) = self.layout(tensor) else { continue };
+            let is_known = layout.is_tensorflow() || self.shape(tensor).rank() == Some(layout.axes().len());
+            if !is_known {
+                let error = format!("the rank of its result {} is not known", self.graph.tensor_name(tensor));
+                return Err(node
+                    .error(error)
+                    .advice(self.shape_advice(node.inputs.first().copied().unwrap_or(tensor))));
+            }
+        }
+        Ok(())
+    }
+
     /// The value of a tensor that is known before the model runs.
     pub fn constant(&self, tensor: TensorRef) -> Option<&Constant> {
         match self.values.get(&tensor) {

@@ -160,6 +160,18 @@ impl Lowering<'_> {
         output
     }
 
+    /// Makes a value the shape that another one, without -1, says when the model runs. A length of 0 is one.
+    pub fn reshaped(&mut self, node: &Node, what: &str, value: String, shape: String) -> String {
+        let attributes = self.zeros_are_lengths();
+        self.step(node, what, "Reshape", vec![value, shape], attributes)
+    }
+
+    /// The attribute of a Reshape to a shape without -1 that may have the length 0, which otherwise is that of the input. Older
+    /// operator sets cannot say it.
+    pub fn zeros_are_lengths(&self) -> Attributes {
+        if self.opset() >= 14 { vec![("allowzero", Attribute::Int(1))] } else { vec![] }
+    }
+
     /// The inputs and attributes of a reduction of a value along axes.
     pub fn reduction(
         &mut self,

@@ -63,25 +63,7 @@ impl Lowering<'_> {
             self.model.outputs.push(info);
         }
         self.drop_unread();
-        self.tell_batches_apart();
         Ok(self.model)
-    }
-
-    /// Lengths of one name are the same length: ONNX Runtime reuses memory by that. TensorFlow does not say so of the open
-    /// first axes of several inputs, such as images and boxes, so only the first one keeps the name.
-    fn tell_batches_apart(&mut self) {
-        let is_named =
-            |info: &TensorInfo| info.shape.iter().flatten().any(|dim| matches!(dim, Dim::Named(_)));
-        let named = self.model.inputs.iter().filter(|info| is_named(info)).count();
-        if named < 2 {
-            return;
-        }
-        let others = self.model.inputs.iter_mut().filter(|info| is_named(info)).skip(1);
-        for dim in others.chain(&mut self.model.outputs).flat_map(|info| info.shape.iter_mut().flatten()) {
-            if matches!(dim, Dim::Named(_)) {
-                *dim = Dim::Unknown;
-            }
-        }
     }
 
     /// Drops what nobody reads: a Shape, say, whose only reader turned out to change nothing.

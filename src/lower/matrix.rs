@@ -13,11 +13,13 @@ use crate::graph::{Node, NodeId, TensorRef};
 use crate::onnx::Attribute;
 use crate::tensor::DType;
 
+const OVER_NOTHING: &str = "of several products over no elements, ONNX Runtime computes the first alone";
+
 /// The ops of this family.
 pub const OPS: &[Op] = &[
-    op("BatchMatMul", batch_matmul, "MatMul"),
-    op("BatchMatMulV2", batch_matmul, "MatMul"),
-    op("BatchMatMulV3", batch_matmul, "MatMul"),
+    op("BatchMatMul", batch_matmul, "MatMul").note(OVER_NOTHING),
+    op("BatchMatMulV2", batch_matmul, "MatMul").note(OVER_NOTHING),
+    op("BatchMatMulV3", batch_matmul, "MatMul").note(OVER_NOTHING),
     op("Einsum", einsum, "Einsum"),
     op("MatMul", matmul, "Gemm, MatMul"),
     op("MatrixBandPart", band_part, "Trilu").since(14),

@@ -13,10 +13,13 @@ use crate::graph::{Node, NodeId, Padding};
 use crate::onnx::{Attribute, Attributes};
 use crate::tensor::DType;
 
+const SMALLER_THAN_WINDOW: &str =
+    "of images smaller than the window ONNX Runtime computes a pixel where TensorFlow computes none";
+
 /// The ops of this family.
 pub const OPS: &[Op] = &[
-    op("AvgPool", average_pool, "AveragePool"),
-    op("AvgPool3D", average_pool, "AveragePool"),
+    op("AvgPool", average_pool, "AveragePool").note(SMALLER_THAN_WINDOW),
+    op("AvgPool3D", average_pool, "AveragePool").note(SMALLER_THAN_WINDOW),
     op("BiasAdd", bias_add, "Add"),
     op("Conv2D", convolution, "Conv"),
     op("Conv3D", convolution, "Conv"),
@@ -24,8 +27,8 @@ pub const OPS: &[Op] = &[
     op("FusedBatchNorm", batch_norm, "BatchNormalization"),
     op("FusedBatchNormV2", batch_norm, "BatchNormalization"),
     op("FusedBatchNormV3", batch_norm, "BatchNormalization"),
-    op("MaxPool", max_pool, "MaxPool"),
-    op("MaxPool3D", max_pool, "MaxPool"),
+    op("MaxPool", max_pool, "MaxPool").note(SMALLER_THAN_WINDOW),
+    op("MaxPool3D", max_pool, "MaxPool").note(SMALLER_THAN_WINDOW),
 ];
 
 /// ONNX's filter is output channels, input channels, spatial axes; TensorFlow's has its channels last.

@@ -346,7 +346,7 @@ fn bincount(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
             weights = cx.step(node, "taken", "Slice", vec![all, from, size], vec![]);
         }
         if is_open || is_flattened {
-            weights = cx.step(node, "weights", "Reshape", vec![weights, numbers_shape], vec![]);
+            weights = cx.reshaped(node, "weights", weights, numbers_shape);
         }
         let behind = cx.vector(node, "behind", &[-1]);
         let weights = cx.step(node, "columns", "Unsqueeze", vec![weights, behind], vec![]);

@@ -121,21 +121,27 @@ fn reduce(
             let name = cx.in_tensorflow_layout(input)?;
             (name, None, Some(axes), Layout::tensorflow_of(cx.shape(id.into())))
         }
-        _ if cx.opset() < axes_input_since(op) => {
+        (None, _) if cx.opset() < axes_input_since(op) => {
             let since = axes_input_since(op);
             return Err(node
                 .error("its axes are not known before the model runs")
                 .advice(format!("choose --opset {since} or later, which can take them as they come")));
         }
-        _ => {
+        (known, _) => {
             let name = cx.in_tensorflow_layout(input)?;
             let axes = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
             let axes = cx.cast(node, axes, DType::Int64);
             let flat = cx.vector(node, "flat", &[-1]);
             let mut axes = cx.step(node, "axes", "Reshape", vec![axes, flat], vec![]);
-            if let Some(rank) = cx.shape(input).rank() {
+            if known.is_none_or(|axes| axes.iter().any(|&axis| axis < 0)) {
                 // ONNX Runtime mistakes axes that are counted from the end where there are no elements.
-                let rank = cx.vector(node, "rank", &[rank as i64]);
+                let rank = match cx.shape(input).rank() {
+                    Some(rank) => cx.vector(node, "rank", &[rank as i64]),
+                    None => {
+                        let shape = cx.step(node, "shape", "Shape", vec![name.clone()], vec![]);
+                        cx.step(node, "rank", "Shape", vec![shape], vec![])
+                    }
+                };
                 axes = cx.step(node, "axes_from_front", "Mod", vec![axes, rank], vec![]);
             }
             (name, Some(axes), None, Layout::tensorflow_of(cx.shape(id.into())))

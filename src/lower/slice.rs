@@ -202,7 +202,8 @@ fn new_axes(
 /// A begin and a size for each axis; the size -1 takes what is left.
 fn slice(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let input = cx.input_of(node, 0)?;
-    if cx.shape(input).rank() == Some(0) {
+    // Where there are no begins, there are no axes.
+    if cx.shape(input).rank() == Some(0) || cx.shape(cx.input_of(node, 1)?).dim(0) == Some(0) {
         return cx.alias(id.into(), input);
     }
     if let (Some(begin), Some(size)) = (cx.known_integers(node, 1)?, cx.known_integers(node, 2)?) {

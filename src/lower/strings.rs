@@ -90,7 +90,8 @@ fn change_case(cx: &mut Lowering<'_>, id: NodeId, node: &Node, action: &str) -> 
     let flat = cx.vector(node, "flat", &[-1]);
     let flat = cx.step(node, "flat", "Reshape", vec![name, flat], vec![]);
     let changed = cx.step(node, "changed", "StringNormalizer", vec![flat], attributes);
-    cx.emit((id, node), "Reshape", vec![changed, shape], layout, vec![]);
+    let attributes = cx.zeros_are_lengths();
+    cx.emit((id, node), "Reshape", vec![changed, shape], layout, attributes);
     Ok(())
 }
 

@@ -67,7 +67,10 @@ pub fn lower_node(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> 
             cx.set_empty(id, node);
             Ok(())
         }
-        Some(op) => (op.handler)(cx, id, node),
+        Some(op) => {
+            (op.handler)(cx, id, node)?;
+            cx.check_layouts(id, node)
+        }
         None if cx.keeps_going() => super::custom::custom(cx, id, node),
         None => Err(node.error("this op cannot be converted")),
     }

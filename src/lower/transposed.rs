@@ -81,9 +81,11 @@ fn transposed_convolution(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Res
         attributes.push(("output_padding", ints(&added)));
     }
     let full = cx.step(node, "full", "ConvTranspose", inputs, attributes);
+    // They are given for all axes, or for the spatial ones alone.
+    let first_size = if cx.shape(sizes).dim(0) == Some(spatial) { 0 } else { first };
     let sizes = cx.in_tensorflow_layout(sizes)?;
     let sizes = cx.cast(node, sizes, DType::Int64);
-    let places: Vec<i64> = (0..spatial).map(|axis| (first + axis) as i64).collect();
+    let places: Vec<i64> = (0..spatial).map(|axis| (first_size + axis) as i64).collect();
     let places = cx.vector(node, "places", &places);
     let lengths = cx.step(node, "lengths", "Gather", vec![sizes, places], vec![]);
     let axes: Vec<i64> = (2..rank as i64).collect();

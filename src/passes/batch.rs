@@ -47,6 +47,19 @@ pub fn with_batch(graph: &Graph, batch: &Batch, length: Option<usize>) -> Result
     Redrawing { batch, length, opens: false }.draw(graph)
 }
 
+/// Of which outputs the first axis is as long as that of an input. An output of which that is not known is none of them.
+pub fn follow_batch(graph: &Graph, input: &str, outputs: &[TensorRef]) -> Vec<bool> {
+    let probed = graph.find_tensor(input).and_then(|tensor| {
+        let input = graph.node(tensor.node).name.clone();
+        with_batch(graph, &Batch { input, ports: vec![tensor.port], built: 1 }, Some(PROBE)).ok()
+    });
+    let follows = |output: &TensorRef| {
+        let tensor = probed.as_ref()?.find_tensor(&graph.tensor_name(*output))?;
+        probed.as_ref()?.shape(tensor).dim(0)
+    };
+    outputs.iter().map(|output| follows(output) == Some(PROBE)).collect()
+}
+
 /// Whether a node that is given another batch goes on with the one that it was built for.
 fn is_stuck((built, probed): (&Graph, &Graph), (node, other): (&Node, &Node), length: usize) -> bool {
     let differs = |axis: Option<usize>| {
@@ -109,7 +122,10 @@ impl Redrawing<'_> {
         };
         let shapes: Vec<Shape> = node.outputs.iter().enumerate().map(shape).collect();
         let mut attrs = node.attrs.clone();
-        attrs.insert("output_shapes", Attr::Shapes(shapes));
+        match (node.attrs.get("output_types"), &shapes[..]) {
+            (None, [shape]) => attrs.insert("shape", Attr::Shape(shape.clone())),
+            _ => attrs.insert("output_shapes", Attr::Shapes(shapes)),
+        }
         attrs
     }
 }

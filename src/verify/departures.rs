@@ -4,10 +4,29 @@ use crate::eval::{Tensor, is_tied};
 use crate::graph::Node;
 use crate::tensor::DType;
 
-/// Whether the runtime computes something else for these inputs than a correct model should: of several largest elements
-/// it takes another than the first, and a number that it casts to a boolean stays the number it was.
-pub fn departs(node: &Node, inputs: &[&Tensor]) -> bool {
-    is_tied(node, inputs) || is_boolean_of_other_numbers(node, inputs)
+/// Whether the runtime computes something else of these inputs than a correct model should: of several largest elements it
+/// takes another than the first, it loses NaN, a number that it casts to a boolean stays the number it was, and integers have 32
+/// bits.
+pub fn departs(node: &Node, inputs: &[&Tensor], results: &[Tensor]) -> bool {
+    // What a slice is told to take ends with the tensor, however large the number is.
+    let data =
+        if let "Slice" | "StridedSlice" = &*node.op { inputs.get(..1).unwrap_or_default() } else { inputs };
+    is_tied(node, inputs)
+        || is_boolean_of_other_numbers(node, inputs)
+        || matches!(&*node.op, "Max" | "Min" | "Relu" | "Relu6") && inputs.iter().copied().any(has_nan)
+        || data.iter().copied().chain(results).any(has_long_integers)
+}
+
+fn has_nan(tensor: &Tensor) -> bool {
+    match tensor {
+        Tensor::Float32(array) => array.iter().any(|number| number.is_nan()),
+        Tensor::Float64(array) => array.iter().any(|number| number.is_nan()),
+        _ => false,
+    }
+}
+
+fn has_long_integers(tensor: &Tensor) -> bool {
+    matches!(tensor, Tensor::Int64(array) if array.iter().any(|&number| i32::try_from(number).is_err()))
 }
 
 fn is_boolean_of_other_numbers(node: &Node, inputs: &[&Tensor]) -> bool {
@@ -33,8 +52,10 @@ mod tests {
             outputs: vec![],
         };
         let numbers = |numbers: [i32; 3]| Tensor::Int32(arr1(&numbers).into_dyn());
-        assert!(departs(&cast(DType::Bool), &[&numbers([0, 2, 1])]));
-        assert!(!departs(&cast(DType::Bool), &[&numbers([0, 1, 1])]));
-        assert!(!departs(&cast(DType::Int64), &[&numbers([0, 2, 1])]));
+        assert!(departs(&cast(DType::Bool), &[&numbers([0, 2, 1])], &[]));
+        assert!(!departs(&cast(DType::Bool), &[&numbers([0, 1, 1])], &[]));
+        assert!(!departs(&cast(DType::Int64), &[&numbers([0, 2, 1])], &[]));
+        let long = Tensor::Int64(arr1(&[1 << 31]).into_dyn());
+        assert!(departs(&cast(DType::Int64), &[&numbers([0, 2, 1])], &[long]));
     }
 }

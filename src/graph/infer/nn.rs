@@ -105,8 +105,27 @@ pub fn batch_norm(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     Ok(types)
 }
 
-fn transposed_convolution(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
-    Ok(vec![TensorType::new(inputs.dtype(2)?, inputs.described_shape(0)?)])
+/// The sizes of the result are an input: all of them, or those of its spatial axes alone.
+fn transposed_convolution(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let rank = if node.op == "Conv2DBackpropInput" { 4 } else { 5 };
+    let format = node.data_format();
+    let (channels, first) = (format.channel_axis(rank), format.first_spatial_axis());
+    let described = inputs.described_shape(0)?;
+    let mut dims = vec![None; rank];
+    match described.dims() {
+        Some(described) if described.len() == rank => dims.copy_from_slice(described),
+        Some(described) if described.len() == rank - 2 => {
+            dims[first..first + rank - 2].copy_from_slice(described);
+        }
+        Some(described) => {
+            let error = format!("its sizes are {} numbers, for a result of {rank} axes", described.len());
+            return Err(node.error(error));
+        }
+        None => {}
+    }
+    dims[0] = dims[0].or(inputs.shape(2)?.dim(0));
+    dims[channels] = dims[channels].or(inputs.shape(1)?.dim(rank - 2));
+    Ok(vec![TensorType::new(inputs.dtype(2)?, Shape::new(dims))])
 }
 
 fn max_pool_with_argmax(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
