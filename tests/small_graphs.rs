@@ -256,6 +256,33 @@ fn where_nothing_looks_like_an_output_a_command_names_the_likeliest() {
     convert(&graph, &model, &["--outputs", "losses/softmax:0"]);
 }
 
+/// Axes of one name have one length: ONNX Runtime plans its memory by that.
+#[test]
+fn only_what_follows_the_input_has_its_batch() {
+    let types = float() + &attribute("out_idx", "type: DT_INT32");
+    let nodes = [
+        placeholder("x", &[-1]),
+        node("same", "Relu", &["x"], &float()),
+        node("chosen", "Unique", &["x"], &types),
+        node("twice", "ConcatV2", &["x", "x", "axis"], &(float() + &attribute("N", "i: 2"))),
+        node(
+            "axis",
+            "Const",
+            &[],
+            &(attribute("dtype", "type: DT_INT32")
+                + &attribute("value", "tensor { dtype: DT_INT32 tensor_shape { } int_val: 0 }")),
+        ),
+    ];
+    let (_folder, graph, model) = graph(&nodes);
+    let outputs = ["same:0", "chosen:0", "chosen:1", "twice:0"];
+    let done = convert(&graph, &model, &["--json", "--outputs", &outputs.join(",")]);
+    let summary: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+    let first = |output: &serde_json::Value| output["shape"][0].as_str().map(str::to_owned);
+    let first: Vec<Option<String>> = summary["outputs"].as_array().unwrap().iter().map(first).collect();
+    let batch = Some("batch".to_owned());
+    assert_eq!(first, [batch.clone(), None, batch, None]);
+}
+
 /// TF.js has this op where TensorFlow has none: below zero, numbers are multiplied by their channel's factor.
 #[test]
 fn a_prelu_of_tfjs_scales_what_is_below_zero() {

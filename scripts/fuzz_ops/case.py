@@ -121,6 +121,13 @@ class Case:
             return tensor
         return self.feed(np.where(np.isnan(tensor.value), 2, tensor.value).astype(tensor.value.dtype))
 
+    def without_signed_zeros(self, tensor):
+        """The tensor, or another one where it has a -0, which ONNX Runtime's Where makes 0: docs/ops.md."""
+        is_negative_zero = np.signbit(tensor.value) & (tensor.value == 0) if tensor.value.dtype.kind == "f" else np.False_
+        if not np.any(is_negative_zero):
+            return tensor
+        return self.feed(np.where(tensor.value == 0, 0, tensor.value).astype(tensor.value.dtype))
+
     def like(self, tensor, kind="any", exact=False):
         """A second operand: of the same type, and of a shape that broadcasts with the first."""
         dims = [1 if self.chance(0.25) else dim for dim in tensor.shape]

@@ -34,6 +34,8 @@ FAULTS = [
     "running Reshape node.*_new_reshape.*input_shape_size == requested_shape_size",
     # A slice of no axes of a tensor of unknown rank, whose bounds have an unknown length.
     "Cannot slice scalars",
+    # Its optimizer removes a product or quotient of no elements, and the node that reads it too.
+    "Should be unreachable if CanRemoveNodeAndMergeEdges",
     "NOT_IMPLEMENTED",
 ]
 
@@ -78,7 +80,7 @@ def check(seed, only, binary, folder, say=lambda stage: None):
     if converted:
         return *converted, case.ops()
     say("ONNX Runtime")
-    outcome = compare(run(model, feeds, results), results)
+    outcome = compare(run(model, feeds, results), results, case.opset)
     if outcome[0] == "agree" and seed % 16 == 0:
         say("tf2onnx-rs --verify")
         outcome = verify(command, feeds, folder) or outcome
@@ -105,10 +107,13 @@ def run(model, feeds, results):
         return e
 
 
-def compare(got, results):
+def compare(got, results, opset):
     if isinstance(got, Exception):
         message = str(got).replace("\n", " ")[:400]
-        return ("not run" if any(re.search(fault, message) for fault in FAULTS) else "DISAGREE"), message
+        is_known = any(re.search(fault, message) for fault in FAULTS)
+        # What docs/ops.md says of the lengths of a Reshape.
+        is_known |= opset < 14 and "running Reshape node" in message
+        return ("not run" if is_known else "DISAGREE"), message
     for (name, tensor), actual in zip(results.items(), got):
         want, actual = tensor.value, np.asarray(actual)
         if want.dtype != actual.dtype:

@@ -95,7 +95,7 @@ def resize(name):
         ways = case.choose([{}, {"half_pixel_centers": True}, {"align_corners": True}])
         if name == "ResizeArea":
             ways = {}
-        # TensorFlow takes its bicubic weights from a table of 1024, and ONNX Runtime resizes float64 as float32.
+        # The table of bicubic weights has 1024 steps: a last digit of the place decides between two. Float64 is resized as float32.
         rounds = 2 if name == "ResizeBicubic" or x.dtype == "float64" else 1
         return case.op(name, rounds, images=x, size=case.argument(case.integers(2, 1, 9)), **ways)
 

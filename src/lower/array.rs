@@ -27,7 +27,8 @@ pub const OPS: &[Op] = &[
     op("EnsureShape", identity, ""),
     op("Snapshot", identity, ""),
     op("ReadVariableOp", identity, ""),
-    op("Reshape", reshape, "Reshape"),
+    op("Reshape", reshape, "Reshape")
+        .note("a length of 0 that is known when the model runs needs operator set 14"),
     op("Shape", shape, "Shape, Gather, Cast"),
     op("Squeeze", squeeze, "Squeeze"),
 ];

@@ -6,6 +6,7 @@
 
 mod array;
 mod audio;
+mod bicubic;
 mod binary;
 mod blocks;
 mod color;
@@ -73,6 +74,7 @@ pub const OPSETS: std::ops::RangeInclusive<i64> = 13..=21;
 const FAMILIES: &[&[Op]] = &[
     array::OPS,
     audio::OPS,
+    bicubic::OPS,
     binary::OPS,
     blocks::OPS,
     color::OPS,

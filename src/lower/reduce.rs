@@ -139,7 +139,10 @@ fn reduce(
                     Some(rank) => cx.vector(node, "rank", &[rank as i64]),
                     None => {
                         let shape = cx.step(node, "shape", "Shape", vec![name.clone()], vec![]);
-                        cx.step(node, "rank", "Shape", vec![shape], vec![])
+                        let rank = cx.step(node, "rank", "Shape", vec![shape], vec![]);
+                        // Of a number without axes there is nothing to count from, but the division is made.
+                        let one = cx.vector(node, "one", &[1]);
+                        cx.step(node, "divisor", "Max", vec![rank, one], vec![])
                     }
                 };
                 axes = cx.step(node, "axes_from_front", "Mod", vec![axes, rank], vec![]);

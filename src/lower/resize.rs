@@ -14,7 +14,6 @@ use crate::tensor::{Constant, DType};
 /// The ops of this family.
 pub const OPS: &[Op] = &[
     op("ResizeArea", area, "MatMul").note("sizes have to be known before the model runs"),
-    op("ResizeBicubic", resize, "Resize").note("TensorFlow rounds its weights to 1/1024, ONNX does not"),
     op("ResizeBilinear", resize, "Resize"),
     op("ResizeNearestNeighbor", resize, "Resize"),
 ];
@@ -44,12 +43,6 @@ fn resize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let mut attributes = vec![("coordinate_transformation_mode", text(coordinates))];
     match node.op.as_str() {
         "ResizeBilinear" => attributes.push(("mode", text("linear"))),
-        "ResizeBicubic" => {
-            attributes.push(("mode", text("cubic")));
-            // The newer coordinates came with another kernel, which leaves out what lies outside.
-            attributes.push(("cubic_coeff_a", Attribute::Float(if centers { -0.5 } else { -0.75 })));
-            attributes.push(("exclude_outside", Attribute::Int(centers.into())));
-        }
         _ => {
             attributes.push(("mode", text("nearest")));
             // TensorFlow rounds down from an edge, and to the nearest from a corner; from half a pixel down is to the
