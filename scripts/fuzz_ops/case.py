@@ -121,6 +121,10 @@ class Case:
             return tensor
         return self.feed(np.where(np.isnan(tensor.value), 2, tensor.value).astype(tensor.value.dtype))
 
+    def with_fed_zeros(self, tensor):
+        """The tensor, or an input of the same elements where it has a 0: which sign a computed one has is left open."""
+        return self.feed(tensor.value) if tensor.value.dtype.kind == "f" and np.any(tensor.value == 0) else tensor
+
     def without_signed_zeros(self, tensor):
         """The tensor, or another one where it has a -0, which ONNX Runtime's Where makes 0: docs/ops.md."""
         is_negative_zero = np.signbit(tensor.value) & (tensor.value == 0) if tensor.value.dtype.kind == "f" else np.False_

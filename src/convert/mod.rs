@@ -278,7 +278,10 @@ fn finish(
     };
     let outputs = found(&graph, &ends.outputs);
     let mut model = lower(&graph, &outputs, &lower_options)?;
-    tell_batches_apart(&mut model, &graph, &outputs);
+    // What slim's networks compute is one of each image.
+    if let Origin::Graph(_) = origin {
+        tell_batches_apart(&mut model, &graph, &outputs);
+    }
     // A program may feed inputs by their places.
     model.inputs.sort_by_key(|info| ends.inputs.iter().position(|name| *name == info.name));
     model.name = drawing.name;
