@@ -28,8 +28,8 @@ FAULTS = [
     "Invalid input shape: {",
     # A split of an axis without elements into several.
     "Size of dimension being split is 0",
-    # Its optimizer joins a product with a Transpose, and forgets how no matrices broadcast.
-    "running FusedMatMul node.*cannot broadcast",
+    # Of no matrices on one side and one on the other.
+    "running (Fused)?MatMul node.*cannot broadcast",
     # Its optimizer joins a Reshape of no elements with an Unsqueeze, and reads the size 0 as "the same as in the input".
     "running Reshape node.*_new_reshape.*input_shape_size == requested_shape_size",
     # A slice of no axes of a tensor of unknown rank, whose bounds have an unknown length.
