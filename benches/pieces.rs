@@ -10,8 +10,8 @@ use divan::Bencher;
 use divan::counter::BytesCount;
 use tf2onnx_rs::checkpoint::Checkpoint;
 use tf2onnx_rs::convert::{ConvertOptions, convert, recognize_checkpoint};
-use tf2onnx_rs::model::{Model, OpenOptions};
 use tf2onnx_rs::onnx::{WriteOptions, write_model};
+use tf2onnx_rs::source::{OpenOptions, Source};
 use tf2onnx_rs::tensor::{Constant, Permutation, Room};
 
 fn main() {
@@ -84,8 +84,8 @@ fn checkpoint() -> String {
     std::env::var("CHECKPOINT").unwrap_or_else(|_| format!("{}{example}", env!("CARGO_MANIFEST_DIR")))
 }
 
-fn opened() -> Model {
-    Model::open(Path::new(&checkpoint()), &OpenOptions::default()).expect("the checkpoint opens")
+fn opened() -> Source {
+    Source::open(Path::new(&checkpoint()), &OpenOptions::default()).expect("the checkpoint opens")
 }
 
 /// The table of a checkpoint: names, types, shapes and places of its tensors.

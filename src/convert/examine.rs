@@ -5,11 +5,11 @@ use super::{ConvertOptions, EndNames, GraphOrigin, convert, graph, pruned, rewri
 use crate::error::{Error, Result};
 use crate::graph::{Graph, TensorRef};
 use crate::lower::missing_ops;
-use crate::model::Model as Source;
 use crate::onnx::{Dim, TensorInfo};
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
 use crate::passes::conditionals::call_branches;
 use crate::passes::moving_averages::MovingAverages;
+use crate::source::Source;
 
 /// What would become of a graph.
 #[derive(Debug)]

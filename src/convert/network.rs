@@ -6,7 +6,7 @@ use super::{ConvertOptions, Drawing, Unused, channels_first};
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::graph::TensorRef;
-use crate::model::Model as Source;
+use crate::source::Source;
 use crate::suggestion::suggesting_and_listing;
 
 use crate::slim::{

@@ -10,8 +10,8 @@ use crate::error::Result;
 use crate::eval::{Leaves, Refused, Tensor, run_past};
 use crate::graph::{Graph, NodeId, TensorRef, draws_random_numbers};
 use crate::lower::{LowerOptions, lower};
-use crate::model::Model as Source;
 use crate::onnx::Model;
+use crate::source::Source;
 
 /// Tensors by their names.
 type Named = Vec<(String, Tensor)>;
