@@ -18,9 +18,9 @@ use support::onnx::{Model, execute, relative_error};
 use support::zoo;
 use tempfile::TempDir;
 use tf2onnx_rs::graph::Shape;
-use tf2onnx_rs::slim::recognize::Wishes;
+use tf2onnx_rs::slim::recognize::Overrides;
 use tf2onnx_rs::slim::{
-    DrawnNetwork, ImageShape, Recognition, Variables, described, draw, network_named, recognize,
+    BuiltNetwork, ImageShape, Recognition, Variables, build, network_named, recognize, toml_network,
 };
 
 /// The largest error allowed, relative to the largest value expected.
@@ -75,13 +75,13 @@ impl Case {
 
     fn recognized(&self) -> Recognition {
         let network = network_named(&self.description()).unwrap();
-        recognize(&self.variables(), Wishes { network: Some(network), options: &[] }).unwrap()
+        recognize(&self.variables(), Overrides { network: Some(network), options: &[] }).unwrap()
     }
 
-    fn drawn(&self) -> DrawnNetwork {
+    fn drawn(&self) -> BuiltNetwork {
         let Recognition { network, prefix, options, channels, .. } = self.recognized();
         let image = ImageShape { batch: None, height: self.input[1], width: self.input[2], channels };
-        draw(network, &prefix, &options, &image, &self.variables()).unwrap()
+        build(network, &prefix, &options, &image, &self.variables()).unwrap()
     }
 
     /// Converts with these outputs and compares each with what TensorFlow computed.
@@ -215,7 +215,7 @@ fn mistake(text: &str) -> String {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("my_net.toml");
     std::fs::write(&path, text).unwrap();
-    let said = described::network(&path).expect_err(text).to_string();
+    let said = toml_network::network(&path).expect_err(text).to_string();
     said.replace(&path.display().to_string(), "my_net.toml")
 }
 
@@ -422,7 +422,7 @@ fn the_example_of_the_documentation_is_a_description() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("my_net.toml");
     std::fs::write(&path, example.strip_prefix("toml").unwrap()).unwrap();
-    let network = described::network(&path).unwrap();
+    let network = toml_network::network(&path).unwrap();
     assert_eq!((network.name, network.logits), ("my_net", "logits/weights"));
 }
 
@@ -453,7 +453,7 @@ fn no_damage_to_a_description_ends_in_a_panic() {
     let text = std::fs::read_to_string(Case::load("every_layer").description()).unwrap();
     let read = |text: &str| {
         std::fs::write(&path, text).unwrap();
-        if let Err(error) = described::network(&path) {
+        if let Err(error) = toml_network::network(&path) {
             assert!(error.to_string().contains("damaged.toml, line "), "{error}");
             assert_eq!(error.to_string().lines().count(), 1, "{error}");
         }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Shape, import};
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
 use crate::passes::moving_averages::MovingAverages;
-use crate::slim::{DrawnNetwork, Recognition, Recognized, Value, Variables};
+use crate::slim::{BuiltNetwork, Recognition, Recognized, Value, Variables};
 use crate::source::Source;
 
 /// What a conversion would make of a file.
@@ -154,12 +154,12 @@ impl IdentifiedNetwork {
 }
 
 /// What a conversion would write: the auxiliary classifier is no part of it.
-fn network_drawing(mut recognized: Recognized, variables: &Variables) -> Result<(Recognition, DrawnNetwork)> {
+fn network_drawing(mut recognized: Recognized, variables: &Variables) -> Result<(Recognition, BuiltNetwork)> {
     let recognition = recognized.recognition.clone();
     if let Some(aux) = recognition.options.aux_option() {
         recognized.recognition.options.set(aux, Value::Flag(false));
     }
     let image = recognition.network.default_images(recognition.channels);
-    let (_, drawn) = recognized.draw(&image, variables)?;
+    let (_, drawn) = recognized.build(&image, variables)?;
     Ok((recognition, drawn))
 }

@@ -1,15 +1,15 @@
-//! Atrous convolution as TensorFlow 1 draws it: a dense convolution of the image taken apart into as many
+//! Atrous convolution as TensorFlow 1 builds it: a dense convolution of the image taken apart into as many
 //! coarse images as the square of the rate.
 //!
 //! Source: `_WithSpaceToBatch` in `tensorflow/python/ops/nn_ops.py`, `required_space_to_batch_paddings` in
 //! `tensorflow/python/ops/array_ops.py`.
 
-use super::Drawing;
+use super::NetworkBuilder;
 use crate::error::Error;
 use crate::graph::{Attr, Padding, TensorRef};
 use crate::tensor::Constant;
 
-impl Drawing<'_> {
+impl NetworkBuilder<'_> {
     /// `tf.nn.convolution(net, filter, dilation_rate=rate)` of images and a filter of `kernel`, the convolution
     /// being `op`, and the same of depthwise convolution.
     pub(super) fn atrous(

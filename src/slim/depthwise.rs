@@ -4,10 +4,10 @@
 
 use super::arg_scope::ConvArgs;
 use super::layers::convolution_attrs;
-use super::{Arg, Drawing, Kernel, Layer};
+use super::{Arg, Kernel, Layer, NetworkBuilder};
 use crate::graph::TensorRef;
 
-impl Drawing<'_> {
+impl NetworkBuilder<'_> {
     /// `slim.separable_conv2d(net, None, kernel, depth_multiplier=1)`: one filter a channel.
     pub fn depthwise_conv2d(
         &mut self,

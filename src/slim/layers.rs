@@ -1,10 +1,10 @@
-//! slim's layers: each draws the nodes that slim draws, under the names slim gives them.
+//! slim's layers: each builds the nodes that slim builds, under the names slim gives them.
 //!
-//! Source: `tf_slim/layers/layers.py`. All layers are drawn as in inference (`is_training=False`).
+//! Source: `tf_slim/layers/layers.py`. All layers are built as in inference (`is_training=False`).
 
 use super::arg_scope::{BatchNormArgs, ConvArgs, PoolArgs};
 use super::layers_3d::BatchNormParts;
-use super::{Activation, Arg, Drawing, Kernel, Layer, Normalizer};
+use super::{Activation, Arg, Kernel, Layer, NetworkBuilder, Normalizer};
 use crate::error::Error;
 use crate::graph::{Attr, Padding, TensorRef};
 use crate::tensor::Constant;
@@ -21,7 +21,7 @@ pub struct ScopeDisagreement {
 /// The `NHWC` axes that pictures have: rows and columns.
 const SPATIAL: [i64; 2] = [1, 2];
 
-impl Drawing<'_> {
+impl NetworkBuilder<'_> {
     /// `slim.conv2d`: convolution, then batch norm or biases, then activation.
     pub fn conv2d(
         &mut self,
@@ -113,7 +113,7 @@ impl Drawing<'_> {
 
     /// `slim.batch_norm` with the moving averages of training.
     ///
-    /// Whether there is a gamma and a beta is the checkpoint's to say. Where one is not stored, slim draws a
+    /// Whether there is a gamma and a beta is the checkpoint's to say. Where one is not stored, slim builds a
     /// constant in its place: ones for gamma, zeros for beta.
     pub fn batch_norm(&mut self, net: TensorRef, args: &[Arg]) -> TensorRef {
         self.batch_norm_in("BatchNorm", net, args)

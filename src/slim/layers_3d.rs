@@ -1,12 +1,12 @@
 //! slim's layers of volumes, `[batch, frames, rows, columns, channels]`, and batch norm spelled out in ops,
-//! which is how it is drawn for them.
+//! which is how it is built for them.
 //!
 //! Source: `conv3d`, `max_pool3d`, `avg_pool3d` and `batch_norm` in `tf_slim/layers/layers.py`;
 //! `batch_normalization` in `tensorflow/python/ops/nn_impl.py`.
 
 use super::arg_scope::{ConvArgs, PoolArgs};
 use super::layers::padding_attr;
-use super::{Arg, Drawing, Layer};
+use super::{Arg, Layer, NetworkBuilder};
 use crate::graph::{Attr, TensorRef};
 use crate::tensor::Constant;
 
@@ -21,7 +21,7 @@ pub(super) struct BatchNormParts {
     pub variance: TensorRef,
 }
 
-impl Drawing<'_> {
+impl NetworkBuilder<'_> {
     /// `slim.conv3d`: convolution, then batch norm or biases, then activation.
     pub fn conv3d(
         &mut self,

@@ -1,7 +1,7 @@
-//! TensorFlow's own functions that networks call beside slim's layers: each draws the node that TensorFlow
-//! draws, under the name TensorFlow gives it.
+//! TensorFlow's own functions that networks call beside slim's layers: each builds the node that TensorFlow
+//! builds, under the name TensorFlow gives it.
 
-use super::Drawing;
+use super::NetworkBuilder;
 use crate::graph::{Attr, TensorRef};
 use crate::tensor::Constant;
 
@@ -18,7 +18,7 @@ pub struct LocalResponseNormalization {
     pub beta: f32,
 }
 
-impl Drawing<'_> {
+impl NetworkBuilder<'_> {
     /// `a + b`
     pub fn sum(&mut self, a: TensorRef, b: TensorRef) -> TensorRef {
         self.op("add", "AddV2", &[a, b], [])

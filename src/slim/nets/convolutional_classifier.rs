@@ -6,7 +6,7 @@
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_NORMALIZER, SAME, VALID};
 use crate::slim::options::{GLOBAL_POOL, NUM_CLASSES, SPATIAL_SQUEEZE};
-use crate::slim::{Arg, ArgScope, Drawing, Layer, OptionSource, OptionSpec, Options, Value};
+use crate::slim::{Arg, ArgScope, Layer, NetworkBuilder, OptionSource, OptionSpec, Options, Value};
 
 pub const OPTIONS: &[OptionSpec] = &[NUM_CLASSES, SPATIAL_SQUEEZE, GLOBAL_POOL];
 
@@ -26,7 +26,7 @@ pub fn arg_scope() -> ArgScope {
 
 /// `fc6` over a window of `kernel` to `depth` channels, `fc7`, and `fc8` to the classes.
 pub fn classifier(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     depth: usize,
     kernel: usize,

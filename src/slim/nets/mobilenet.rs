@@ -9,7 +9,7 @@ use crate::slim::options::{
     DEPTH_MULTIPLIER, FINEGRAIN_CLASSIFICATION_MODE, MIN_DEPTH, OUTPUT_STRIDE, OptionSource, OptionSpec,
     Value, make_divisible,
 };
-use crate::slim::{Activation, Arg, ArgScope, Drawing, Layer, Normalizer, Options, UNNAMED};
+use crate::slim::{Activation, Arg, ArgScope, Layer, NetworkBuilder, Normalizer, Options, UNNAMED};
 
 /// Whether padding does not depend on the size of the images.
 pub const USE_EXPLICIT_PADDING: OptionSpec = OptionSpec {
@@ -171,7 +171,7 @@ impl AtrousStride {
 
 /// `mobilenet.mobilenet`: the table, then the classifier.
 pub fn mobilenet(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     images: TensorRef,
     options: &Options,
     definition: &Definition,
@@ -195,7 +195,7 @@ pub fn mobilenet(
     })
 }
 
-fn logits(slim: &mut Drawing<'_>, net: TensorRef, options: &Options) -> TensorRef {
+fn logits(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) -> TensorRef {
     let net = match slim.height_and_width(net) {
         Some(size) => slim.plain_avg_pool(net, size, 1),
         None => slim.spatial_mean(net, "Mean"),
@@ -210,7 +210,12 @@ fn logits(slim: &mut Drawing<'_>, net: TensorRef, options: &Options) -> TensorRe
     slim.identity(net, "output")
 }
 
-fn base(slim: &mut Drawing<'_>, images: TensorRef, options: &Options, definition: &Definition) -> TensorRef {
+fn base(
+    slim: &mut NetworkBuilder<'_>,
+    images: TensorRef,
+    options: &Options,
+    definition: &Definition,
+) -> TensorRef {
     let output_stride = options.count(OUTPUT_STRIDE.name);
     if output_stride > 1 && output_stride % 2 == 1 {
         slim.fail(Error::new(OUTPUT_STRIDE.name, "MobileNet takes 1 or an even number"));
@@ -260,7 +265,7 @@ fn keeps_depth(options: &Options, definition: &Definition) -> bool {
 
 /// An inverted bottleneck; `name` is that of its row among the end points.
 fn expanded_conv(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     row: &Op,
     block: &Bottleneck,
@@ -302,7 +307,7 @@ fn expanded_conv(
 }
 
 /// `conv_blocks.squeeze_excite` as MobileNet v3 calls it.
-fn squeeze_excite(slim: &mut Drawing<'_>, net: TensorRef) -> TensorRef {
+fn squeeze_excite(slim: &mut NetworkBuilder<'_>, net: TensorRef) -> TensorRef {
     const SQUEEZE_FACTOR: f64 = 4.0;
     let channels = slim.channels(net);
     let squeezed = make_divisible(channels as f64 / SQUEEZE_FACTOR, 8, 8);
@@ -315,7 +320,7 @@ fn squeeze_excite(slim: &mut Drawing<'_>, net: TensorRef) -> TensorRef {
 }
 
 /// The mean over an image that is square, or over windows of `default` by `default`.
-fn reduce_to_1x1(slim: &mut Drawing<'_>, net: TensorRef, default: usize) -> TensorRef {
+fn reduce_to_1x1(slim: &mut NetworkBuilder<'_>, net: TensorRef, default: usize) -> TensorRef {
     let size = match slim.height_and_width(net) {
         Some([height, width]) if height == width => height,
         _ => default,

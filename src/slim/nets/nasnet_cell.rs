@@ -4,7 +4,7 @@
 
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::SAME;
-use crate::slim::{Arg::Stride, Drawing};
+use crate::slim::{Arg::Stride, NetworkBuilder};
 
 /// What a cell does with one of its states.
 #[derive(Clone, Copy)]
@@ -26,18 +26,18 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// Draws the cell in a scope of its own: `filters` channels a block, at `stride`. Without a cell before the
+    /// Builds the cell in a scope of its own: `filters` channels a block, at `stride`. Without a cell before the
     /// last one, `previous`, the input stands in.
-    pub fn draw(
+    pub fn build(
         &self,
-        slim: &mut Drawing<'_>,
+        slim: &mut NetworkBuilder<'_>,
         net: TensorRef,
         previous: Option<TensorRef>,
         scope: &str,
         (filters, stride): (usize, usize),
     ) -> TensorRef {
         // To recognize a network of such cells, all of them are tried.
-        if slim.is_given_up() {
+        if slim.has_failed() {
             return net;
         }
         slim.variable_scope(scope, |slim| {
@@ -52,7 +52,7 @@ impl Cell {
                             // Only what comes from outside is to be made smaller.
                             let stride = if *state < 2 { stride } else { 1 };
                             let net = states[*state];
-                            slim.variable_scope(side, |slim| operation.draw(slim, net, filters, stride))
+                            slim.variable_scope(side, |slim| operation.build(slim, net, filters, stride))
                         });
                     slim.variable_scope("combine", |slim| slim.sum(left, right))
                 });
@@ -64,7 +64,13 @@ impl Cell {
 }
 
 impl Operation {
-    fn draw(self, slim: &mut Drawing<'_>, net: TensorRef, filters: usize, stride: usize) -> TensorRef {
+    fn build(
+        self,
+        slim: &mut NetworkBuilder<'_>,
+        net: TensorRef,
+        filters: usize,
+        stride: usize,
+    ) -> TensorRef {
         let channels = slim.channels(net);
         let pooled = match self {
             Self::Separable(kernel) => return separable(slim, net, filters, kernel, stride),
@@ -82,7 +88,7 @@ impl Operation {
 
 /// Two separable convolutions, of which the first has the stride.
 fn separable(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     filters: usize,
     kernel: usize,
@@ -98,7 +104,7 @@ fn separable(
 
 /// A pointwise convolution and its batch norm, under these scopes.
 fn conv_bn(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     filters: usize,
     [conv, bn]: [&str; 2],
@@ -110,7 +116,7 @@ fn conv_bn(
 
 /// The output of an earlier cell, brought to the size of `current` and to `filters` channels.
 fn like_current(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     previous: TensorRef,
     current: TensorRef,
     filters: usize,
@@ -127,7 +133,7 @@ fn like_current(
 }
 
 /// Joins states along the channels, those of another size or depth than the last one made like it.
-fn join(slim: &mut Drawing<'_>, states: &[TensorRef], joined: &[usize]) -> TensorRef {
+fn join(slim: &mut NetworkBuilder<'_>, states: &[TensorRef], joined: &[usize]) -> TensorRef {
     let last = states[states.len() - 1];
     let (size, filters) = (width(slim, last), slim.channels(last));
     let alike: Vec<TensorRef> = joined
@@ -149,7 +155,12 @@ fn join(slim: &mut Drawing<'_>, states: &[TensorRef], joined: &[usize]) -> Tenso
 
 /// A pointwise convolution of half the size that loses no pixel in four: one half of its channels sees the
 /// image as it is, the other moved by a pixel.
-fn factorized_reduction(slim: &mut Drawing<'_>, net: TensorRef, filters: usize, stride: usize) -> TensorRef {
+fn factorized_reduction(
+    slim: &mut NetworkBuilder<'_>,
+    net: TensorRef,
+    filters: usize,
+    stride: usize,
+) -> TensorRef {
     if stride == 1 {
         return conv_bn(slim, net, filters, ["path_conv", "path_bn"], 1);
     }
@@ -163,6 +174,6 @@ fn factorized_reduction(slim: &mut Drawing<'_>, net: TensorRef, filters: usize, 
     slim.batch_norm_in("final_path_bn", net, &[])
 }
 
-fn width(slim: &Drawing<'_>, net: TensorRef) -> Option<usize> {
+fn width(slim: &NetworkBuilder<'_>, net: TensorRef) -> Option<usize> {
     slim.height_and_width(net).map(|[_, width]| width)
 }

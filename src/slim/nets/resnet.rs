@@ -8,7 +8,7 @@ use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_NORMALIZER, SAME, VALID};
 use crate::slim::options::{NUM_CLASSES, OUTPUT_STRIDE, SPATIAL_SQUEEZE};
 use crate::slim::{
-    Activation, Arg, ArgScope, Drawing, Layer, Normalizer, OptionSource, OptionSpec, Options, Value,
+    Activation, Arg, ArgScope, Layer, NetworkBuilder, Normalizer, OptionSource, OptionSpec, Options, Value,
     Variables,
 };
 
@@ -77,11 +77,11 @@ pub fn blocks(units: [usize; 4], depth: impl Fn(usize) -> usize) -> [Block; 4] {
 
 /// From images to the end of the last block.
 pub fn base(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     images: TensorRef,
     blocks: &[Block],
     root_args: &[Arg],
-    unit: fn(&mut Drawing<'_>, TensorRef, Unit) -> TensorRef,
+    unit: fn(&mut NetworkBuilder<'_>, TensorRef, Unit) -> TensorRef,
     options: &Options,
 ) -> TensorRef {
     let mut output_stride = options.count("output_stride");
@@ -105,12 +105,12 @@ fn unreachable_stride() -> Error {
     Error::new("output_stride", "the blocks cannot reach it")
 }
 
-/// Draws the blocks. From where the features have shrunk by `output_stride` (0: never) on, strides become rates.
+/// Builds the blocks. From where the features have shrunk by `output_stride` (0: never) on, strides become rates.
 fn stack_blocks_dense(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     mut net: TensorRef,
     blocks: &[Block],
-    draw_unit: fn(&mut Drawing<'_>, TensorRef, Unit) -> TensorRef,
+    build_unit: fn(&mut NetworkBuilder<'_>, TensorRef, Unit) -> TensorRef,
     output_stride: usize,
     store_non_strided_activations: bool,
 ) -> TensorRef {
@@ -126,7 +126,7 @@ fn stack_blocks_dense(
                 } else {
                     Unit { base_depth: block.base_depth, stride, rate: 1 }
                 };
-                net = slim.variable_scope(&format!("unit_{i}"), |slim| draw_unit(slim, net, unit));
+                net = slim.variable_scope(&format!("unit_{i}"), |slim| build_unit(slim, net, unit));
                 *(if is_reached { &mut rate } else { &mut current_stride }) *= stride;
             }
             slim.scoped_end_point("", net);
@@ -149,14 +149,14 @@ fn stack_blocks_dense(
 }
 
 /// Every `factor`-th row and column.
-pub fn subsample(slim: &mut Drawing<'_>, net: TensorRef, factor: usize, scope: &str) -> TensorRef {
+pub fn subsample(slim: &mut NetworkBuilder<'_>, net: TensorRef, factor: usize, scope: &str) -> TensorRef {
     if factor == 1 { net } else { slim.max_pool2d(net, 1, scope, &[Arg::Stride(factor)]) }
 }
 
 /// A convolution whose padding does not depend on the size of the image: with a stride it begins at the same
 /// pixel as without.
 pub fn conv2d_same(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     depth: usize,
     kernel: usize,
@@ -173,7 +173,7 @@ pub fn conv2d_same(
 }
 
 /// The end: the mean over the image, and the classifier.
-pub fn logits(slim: &mut Drawing<'_>, mut net: TensorRef, options: &Options) -> TensorRef {
+pub fn logits(slim: &mut NetworkBuilder<'_>, mut net: TensorRef, options: &Options) -> TensorRef {
     if options.flag("global_pool") {
         net = slim.spatial_mean(net, "pool5");
         slim.end_point("global_pool", net);

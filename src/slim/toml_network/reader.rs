@@ -115,7 +115,7 @@ impl Reader<'_> {
             }
         };
         let end_point = if kind == "aux_logits" {
-            // A conversion draws it where somebody asks for the end point of this name.
+            // A conversion builds it where somebody asks for the end point of this name.
             Some(AUX_LOGITS.to_owned())
         } else {
             let field = fields.take("end_point");

@@ -1,11 +1,11 @@
 //! Networks that a file describes, in slim's terms: `--network my_net.toml`.
 //!
-//! `reader` turns the text into `steps`, `checks` looks at them as a whole, and `drawing` draws them with the
-//! same layers that the library's networks are drawn with. docs/custom-networks.md has the grammar.
+//! `reader` turns the text into `steps`, `checks` looks at them as a whole, and `drawing` builds them with the
+//! same layers that the library's networks are built with. docs/custom-networks.md has the grammar.
 
 mod arguments;
+mod builder;
 mod checks;
-mod drawing;
 mod options;
 mod reader;
 mod steps;
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use self::steps::{Defaults, Step};
-use super::{Drawing, Network, OptionSpec, Options, Variables};
+use super::{Network, NetworkBuilder, OptionSpec, Options, Variables};
 use crate::error::Result;
 use crate::graph::TensorRef;
 use crate::toml_text::fields;
@@ -56,9 +56,9 @@ pub fn network(path: &Path) -> Result<&'static Network> {
         return Ok(network);
     }
     let network = reader::read(&Source::new(path, &text))?.into_network();
-    // What cannot be drawn is said with its line, before any checkpoint is looked at.
+    // What cannot be built is said with its line, before any checkpoint is looked at.
     let image = network.default_images(3);
-    super::draw(network, "", &Options::defaults(network.options, network.scope), &image, &Variables::new())?;
+    super::build(network, "", &Options::defaults(network.options, network.scope), &image, &Variables::new())?;
     known.push((path.to_owned(), text, network));
     Ok(network)
 }
@@ -81,11 +81,13 @@ impl Description {
             logits: description.logits.as_deref().unwrap_or_default(),
             aux_logits: description.aux_logits.as_deref(),
             arg_scope_name: format!("{}_arg_scope", description.name).leak(),
-            arg_scope: Box::leak(Box::new(|| drawing::arg_scope(description))),
+            arg_scope: Box::leak(Box::new(|| builder::arg_scope(description))),
             options: &description.options,
-            draw: Box::leak(Box::new(|slim: &mut Drawing<'_>, images: TensorRef, options: &Options| {
-                drawing::draw(description, slim, images, options)
-            })),
+            build: Box::leak(Box::new(
+                |slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options| {
+                    builder::build(description, slim, images, options)
+                },
+            )),
         }))
     }
 

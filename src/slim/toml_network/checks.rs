@@ -6,7 +6,7 @@ use super::source::Source;
 use super::steps::{Action, Condition, Size, Step};
 use crate::error::{Error, Result};
 
-/// The most layers that are drawn: repeats within repeats reach any number.
+/// The most layers that are built: repeats within repeats reach any number.
 const MAX_LAYERS: usize = 20_000;
 
 /// Checks steps that have been read one by one. Returns what the options are read from: the variable below the
@@ -18,8 +18,8 @@ pub fn check(
     options_field: Option<&Field<'_>>,
     steps: &[Step],
 ) -> Result<(Option<String>, Option<String>)> {
-    if drawn_layers(steps) > MAX_LAYERS {
-        let line = steps.iter().max_by_key(|step| drawn_layers(std::slice::from_ref(step)));
+    if layer_count(steps) > MAX_LAYERS {
+        let line = steps.iter().max_by_key(|step| layer_count(std::slice::from_ref(step)));
         let place = source.place(line.map_or(1, |step| step.line));
         return Err(Error::new(place, format!("the network has more than {MAX_LAYERS} layers")));
     }
@@ -42,15 +42,15 @@ pub fn check(
     Ok((walk.logits, walk.aux_logits))
 }
 
-fn drawn_layers(steps: &[Step]) -> usize {
+fn layer_count(steps: &[Step]) -> usize {
     steps.iter().fold(0, |sum, step| {
-        let inside = step.action.steps().into_iter().map(drawn_layers).fold(1, usize::saturating_add);
+        let inside = step.action.steps().into_iter().map(layer_count).fold(1, usize::saturating_add);
         let times = step.repeat.as_ref().map_or(1, |repeat| repeat.count);
         sum.saturating_add(inside.saturating_mul(times))
     })
 }
 
-/// A walk over all steps, as they are drawn.
+/// A walk over all steps, as they are built.
 struct Walk<'a> {
     source: &'a Source<'a>,
     /// Whether the network has no scope of its own.
@@ -154,7 +154,7 @@ impl Walk<'_> {
     }
 }
 
-/// The scope that a step draws its variables in; of a step that is repeated, the first time.
+/// The scope that a step builds its variables in; of a step that is repeated, the first time.
 fn scope_of(step: &Step, path: &str) -> String {
     let scope = step.scope.as_ref().map(|scope| format!("{scope}/"));
     match &step.repeat {
@@ -165,7 +165,7 @@ fn scope_of(step: &Step, path: &str) -> String {
     }
 }
 
-/// Whether steps under these conditions are never both drawn.
+/// Whether steps under these conditions are never both built.
 fn exclude_each_other(a: &[Condition], b: &[Condition]) -> bool {
     a.iter().any(|a| b.iter().any(|b| a.option == b.option && a.holds_when != b.holds_when))
 }

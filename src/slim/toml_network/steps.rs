@@ -26,7 +26,7 @@ pub struct Step {
     pub is_output: bool,
 }
 
-/// `slim.repeat`: the step is drawn `count` times, in the scopes `block_1`, `block_2` and so on.
+/// `slim.repeat`: the step is built `count` times, in the scopes `block_1`, `block_2` and so on.
 #[derive(Debug)]
 pub struct Repeat {
     pub count: usize,
