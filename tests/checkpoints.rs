@@ -12,7 +12,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tf2onnx_rs::checkpoint::{Checkpoint, Version, listing};
-use tf2onnx_rs::tensor::{DType, Source};
+use tf2onnx_rs::tensor::{DType, ElementSource};
 
 /// What TensorFlow says of a tensor.
 #[derive(Deserialize)]

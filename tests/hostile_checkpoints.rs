@@ -17,7 +17,7 @@ use tf2onnx_rs::checkpoint::Checkpoint;
 use tf2onnx_rs::error::Result;
 use tf2onnx_rs::proto::DataType::{DtFloat, DtString};
 use tf2onnx_rs::proto::{BundleEntryProto, BundleHeaderProto};
-use tf2onnx_rs::tensor::{DType, Source};
+use tf2onnx_rs::tensor::{DType, ElementSource};
 
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;
 

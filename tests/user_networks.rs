@@ -333,7 +333,7 @@ fn a_mistake_in_a_step_is_said_with_its_line() {
             format!("{{ repeat = 9999, block = \"a\", layers = [{{ {conv}, repeat = 9999 }}] }}"),
             "the network has more than 20000 layers",
         ),
-        ("{".repeat(9), "it is no TOML: "),
+        ("{".repeat(9), "it is not valid TOML: "),
     ];
     for (step, expected) in said {
         let got = mistake_in(&step);
@@ -406,8 +406,8 @@ fn a_mistake_in_the_head_is_said_with_its_line() {
             format!("name = \"a\"\nimage_size = 9\noptions = {{ frames = 8 }}\n{layers}"),
             "line 3: the option frames is for networks whose input is not images",
         ),
-        (format!("name = \"a\"\nname = \"b\"\n{layers}"), "line 2: it is no TOML: duplicate key"),
-        ("name = \"a\"\nimage_size = ".into(), "line 2: it is no TOML: "),
+        (format!("name = \"a\"\nname = \"b\"\n{layers}"), "line 2: it is not valid TOML: duplicate key"),
+        ("name = \"a\"\nimage_size = ".into(), "line 2: it is not valid TOML: "),
     ];
     for (text, expected) in said {
         let got = mistake(&text);
@@ -442,7 +442,7 @@ fn a_file_that_is_no_description_is_one_sentence_too() {
     assert!(refused(&binary).contains("binary.toml, line 2: it is not UTF-8 text"));
     // Another network's checkpoint.
     let other = refused(Path::new(&example("inception_v1")));
-    assert!(other.contains("none of the 8 variables is one of inception_v1's"), "{other}");
+    assert!(other.contains("none of the checkpoint's 8 variables belongs to this network"), "{other}");
     assert!(!output.exists());
 }
 

@@ -1,4 +1,4 @@
-//! Any bytes as an ONNX model, with all that `inspect` looks at.
+//! Reads any bytes as an ONNX model, with everything that `inspect` reads.
 //!
 //!     mkdir -p fuzz/corpus/onnx
 //!     cargo run -- convert tests/fixtures/graphs/containers/frozen.pb fuzz/corpus/onnx/a.onnx

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use super::{listing, state_file, table};
 use crate::error::{Error, Result};
-use crate::foreign;
+use crate::file_signature;
 use crate::suggestion::{did_you_mean, first_of};
 
 /// How many checkpoints an error lists.
@@ -123,7 +123,7 @@ fn not_a_checkpoint(path: &Path) -> Result<Located> {
     if path.is_file() {
         let read = File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head));
         read.map_err(|error| Error::unreadable(path, &error))?;
-        return Err(foreign::not_a_checkpoint(path, &head));
+        return Err(file_signature::not_a_checkpoint(path, &head));
     }
     Err(Error::file(path, "is neither a file nor a folder").advice("a pipe is read where the input is -"))
 }

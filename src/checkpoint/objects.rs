@@ -11,7 +11,7 @@ use prost::Message;
 use super::Checkpoint;
 use crate::error::{Error, Result};
 use crate::proto::TrackableObjectGraph;
-use crate::tensor::Source;
+use crate::tensor::ElementSource;
 
 /// The key of the serialized graph of objects.
 const OBJECT_GRAPH: &str = "_CHECKPOINTABLE_OBJECT_GRAPH";

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::slices::{Slice, check_counts, check_disjoint};
 use super::{v1, v2};
 use crate::error::{Error, Result};
-use crate::tensor::{Constant, DType, Source, element_count};
+use crate::tensor::{Constant, DType, ElementSource, element_count};
 
 /// A tensor of a checkpoint: its name, type and shape, and where its elements are. Cheap to clone, and keeps
 /// the checkpoint's files open as long as it lives.
@@ -114,7 +114,7 @@ impl StoredTensor {
     }
 }
 
-impl Source for StoredTensor {
+impl ElementSource for StoredTensor {
     fn bytes(&self) -> Result<Cow<'_, [u8]>> {
         self.0.bytes()
     }
@@ -173,7 +173,7 @@ impl Stored {
     }
 }
 
-impl Source for Stored {
+impl ElementSource for Stored {
     fn bytes(&self) -> Result<Cow<'_, [u8]>> {
         self.check_readable()?;
         let size = self.dtype.size().ok_or_else(|| self.error("its elements are strings"))?;

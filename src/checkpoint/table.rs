@@ -12,7 +12,7 @@ use super::block::Entries;
 use super::crc;
 use super::wire::{Damage, fixed32, varint};
 use crate::error::{Error, Result};
-use crate::foreign;
+use crate::file_signature;
 use crate::mapped::MappedFile;
 
 /// The last bytes of every table.
@@ -78,7 +78,7 @@ impl Table {
         let bytes = file.bytes();
         let footer = bytes.last_chunk::<FOOTER_BYTES>().filter(|footer| footer.ends_with(&MAGIC));
         let Some(footer) = footer else {
-            return Err(foreign::not_a_checkpoint(file.path(), bytes));
+            return Err(file_signature::not_a_checkpoint(file.path(), bytes));
         };
         let limit = bytes.len() - FOOTER_BYTES;
         let mut position = 0;

@@ -63,7 +63,7 @@ impl Recognition {
     }
 
     /// The same network under slim's name for it with these options, where slim has one.
-    fn as_variant(self) -> Self {
+    fn into_variant(self) -> Self {
         let variant = self.network.variants().find(|variant| differing_options(variant, &self) == 0);
         Self { network: variant.unwrap_or(self.network), ..self }
     }
@@ -192,7 +192,7 @@ pub fn recognize_and_build(variables: &Variables, overrides: Overrides<'_>) -> R
             // Freeing the other graphs takes about as long as building them: another thread does it.
             rayon::spawn(move || drop(candidates));
             if overrides.network.is_none() {
-                best.recognition = best.recognition.as_variant();
+                best.recognition = best.recognition.into_variant();
             }
             Ok(best)
         }
@@ -231,10 +231,7 @@ fn not_recognized(variables: &Variables, overrides: Overrides<'_>, candidates: &
     let problem = if nearest.is_empty() {
         format!("the checkpoint's {count} variables belong to no network of the library")
     } else {
-        format!(
-            "the checkpoint's {count} variables do not match a network of the library; {}",
-            nearest.join("; ")
-        )
+        format!("the checkpoint's {count} variables match no network of the library; {}", nearest.join("; "))
     };
     Error::new("network", problem).advice(
         "if you have the graph, give it with --graph; `tf2onnx-rs networks` lists the known networks, and you can \

@@ -62,11 +62,11 @@ fn argument(field: &Field<'_>) -> Result<Arg> {
         "decay" => Arg::Decay(field.number()?),
         "epsilon" => match field.number()? {
             epsilon if epsilon >= 0.0 => Arg::Epsilon(epsilon),
-            _ => return Err(field.unlike("a number that is not negative")),
+            _ => return Err(field.wrong_value("a number that is not negative")),
         },
         "scale" => Arg::Scale(field.flag()?),
         "center" => Arg::Center(field.flag()?),
-        _ => return Err(field.unknown("slim", "argument", [])),
+        _ => return Err(field.unknown_key("slim", "argument", [])),
     })
 }
 
@@ -106,7 +106,7 @@ fn defaults(field: &Field<'_>) -> Result<Defaults> {
         match LAYERS.iter().find(|(known, ..)| *known == word) {
             Some(layer) => layers.push(layer),
             None => {
-                let error = name.mistake(format!("no layer \"{}\" takes defaults", word.escape_debug()));
+                let error = name.error(format!("no layer \"{}\" takes defaults", word.escape_debug()));
                 return Err(crate::suggestion::suggesting(
                     error,
                     word,
@@ -116,17 +116,17 @@ fn defaults(field: &Field<'_>) -> Result<Defaults> {
         }
     }
     if layers.is_empty() {
-        return Err(of.mistake("arg_scope is of no layer"));
+        return Err(of.error("arg_scope is of no layer"));
     }
     let fields = fields.take_all();
     for field in &fields {
         // TOML counts what follows the header of a table to that table.
         if ["name", "scope", "image_size", "options", "layers"].contains(&field.key.as_str()) {
-            let error = field.mistake(format!("arg_scope has no key \"{}\"", field.key));
+            let error = field.error(format!("arg_scope has no key \"{}\"", field.key));
             return Err(error.advice("keys of the network stand before the first [[arg_scope]]"));
         }
         if let Some((layer, _, takes)) = layers.iter().find(|(.., takes)| !takes.contains(&&field.key[..])) {
-            return Err(field.unknown(layer, "argument", takes.iter().copied()));
+            return Err(field.unknown_key(layer, "argument", takes.iter().copied()));
         }
     }
     let args = fields.iter().map(argument).collect::<Result<_>>()?;

@@ -48,7 +48,7 @@ struct StepBuilder<'d> {
 impl StepBuilder<'_> {
     fn steps(&mut self, slim: &mut NetworkBuilder<'_>, net: TensorRef, steps: &[Step]) -> TensorRef {
         steps.iter().fold(net, |net, step| {
-            let place = self.description.place(step.line);
+            let place = self.description.location(step.line);
             slim.at_location(place, |slim| self.step(slim, net, step))
         })
     }

@@ -1,8 +1,8 @@
 //! What has to hold for a description as a whole, and what follows from it.
 
+use super::document::Document;
 use super::fields::Field;
 use super::options::Declared;
-use super::source::Source;
 use super::steps::{Action, Condition, Size, Step};
 use crate::error::{Error, Result};
 
@@ -12,7 +12,7 @@ const MAX_LAYERS: usize = 20_000;
 /// Checks steps that have been read one by one. Returns what the options are read from: the variable below the
 /// network's scope whose last axis is the classes, and the scope of the auxiliary classifier.
 pub fn check(
-    source: &Source<'_>,
+    document: &Document<'_>,
     scope: &str,
     options: &Declared,
     options_field: Option<&Field<'_>>,
@@ -20,11 +20,11 @@ pub fn check(
 ) -> Result<(Option<String>, Option<String>)> {
     if layer_count(steps) > MAX_LAYERS {
         let line = steps.iter().max_by_key(|step| layer_count(std::slice::from_ref(step)));
-        let place = source.place(line.map_or(1, |step| step.line));
+        let place = document.location(line.map_or(1, |step| step.line));
         return Err(Error::new(place, format!("the network has more than {MAX_LAYERS} layers")));
     }
     let mut walk = Walk {
-        source,
+        document,
         scopeless: scope.is_empty(),
         conditions: vec![],
         repeated: false,
@@ -37,7 +37,7 @@ pub fn check(
     walk.steps(steps, "")?;
     if let (true, None, Some(options)) = (options.has("num_classes"), &walk.logits, options_field) {
         let problem = "the option num_classes is declared, and no layer has \"num_classes\" outputs";
-        return Err(options.mistake(problem));
+        return Err(options.error(problem));
     }
     Ok((walk.logits, walk.aux_logits))
 }
@@ -52,7 +52,7 @@ fn layer_count(steps: &[Step]) -> usize {
 
 /// A walk over all steps, as they are built.
 struct Walk<'a> {
-    source: &'a Source<'a>,
+    document: &'a Document<'a>,
     /// Whether the network has no scope of its own.
     scopeless: bool,
     /// What all the groups around a step depend on.
@@ -68,7 +68,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     fn mistake(&self, line: usize, problem: impl std::fmt::Display) -> Error {
-        Error::new(self.source.place(line), problem)
+        Error::new(self.document.location(line), problem)
     }
 
     /// Steps in the scope `path`, which is empty or ends in `/`.

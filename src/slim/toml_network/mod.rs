@@ -17,8 +17,8 @@ use self::steps::{Defaults, Step};
 use super::{Network, NetworkBuilder, OptionSpec, Options, Variables};
 use crate::error::Result;
 use crate::graph::TensorRef;
+use crate::toml_text::document::{self, Document};
 use crate::toml_text::fields;
-use crate::toml_text::source::{self, Source};
 
 /// A description that has been read.
 #[derive(Debug)]
@@ -50,12 +50,12 @@ pub fn is_file(network: &str) -> bool {
 /// # Errors
 /// Where the file cannot be read, or there is a mistake in it: the error names the line.
 pub fn network(path: &Path) -> Result<&'static Network> {
-    let text = source::read(path, MAX_BYTES, "no description of a network")?;
+    let text = document::read(path, MAX_BYTES, "the description of a network")?;
     let mut known = DESCRIBED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((.., network)) = known.iter().find(|(file, read, _)| file == path && *read == text) {
         return Ok(network);
     }
-    let network = reader::read(&Source::new(path, &text))?.into_network();
+    let network = reader::read(&Document::new(path, &text))?.into_network();
     // What cannot be built is said with its line, before any checkpoint is looked at.
     let image = network.default_images(3);
     super::build(network, "", &Options::defaults(network.options, network.scope), &image, &Variables::new())?;
@@ -92,7 +92,7 @@ impl Description {
     }
 
     /// What to call a line of the file.
-    fn place(&self, line: usize) -> String {
-        source::place(&self.file, line)
+    fn location(&self, line: usize) -> String {
+        document::location(&self.file, line)
     }
 }

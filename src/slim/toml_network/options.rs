@@ -44,7 +44,7 @@ impl Declared {
         match (multiplier, declared.get(MIN_DEPTH.name)) {
             // Recognition changes the least depth to see which channels follow the multiplier.
             (Some(multiplier), None | Some(Value::Count(0))) => {
-                let error = multiplier.mistake("depth_multiplier goes with min_depth, which is 1 at least");
+                let error = multiplier.error("depth_multiplier goes with min_depth, which is 1 at least");
                 Err(error.advice("declare it: options = { depth_multiplier = 1.0, min_depth = 8 }"))
             }
             _ => Ok(declared),
@@ -83,7 +83,7 @@ impl Declared {
         let name = field.text()?;
         match self.get(name) {
             Some(Value::Flag(_) | Value::Count(_)) => Ok(Condition { option: name.to_owned(), holds_when }),
-            Some(_) => Err(field.mistake(format!("the option {name} is neither true or false nor a count"))),
+            Some(_) => Err(field.error(format!("the option {name} is neither true or false nor a count"))),
             None => Err(self.undeclared(field, name)),
         }
     }
@@ -94,14 +94,14 @@ impl Declared {
         let Some(text) = field.as_text() else {
             let outputs = field.as_count().filter(|count| (1..=MAX_OUTPUTS).contains(count));
             return outputs.map(Size::Fixed).ok_or_else(|| {
-                field.unlike(format!(
+                field.wrong_value(format!(
                     "a whole number from 1 to {MAX_OUTPUTS}, a count of the options or \"depth(N)\""
                 ))
             });
         };
         if let Some(depth) = text.strip_prefix(DEPTH).and_then(|rest| rest.strip_suffix(')')) {
             let depth = depth.parse().ok().filter(|depth| (1..=MAX_OUTPUTS).contains(depth));
-            let depth = depth.ok_or_else(|| field.unlike(expected))?;
+            let depth = depth.ok_or_else(|| field.wrong_value(expected))?;
             return if self.has(DEPTH_MULTIPLIER.name) {
                 Ok(Size::Depth(depth))
             } else {
@@ -110,13 +110,13 @@ impl Declared {
         }
         match self.get(text) {
             Some(Value::Count(_)) => Ok(Size::Option(text.to_owned())),
-            Some(_) => Err(field.unlike(expected)),
+            Some(_) => Err(field.wrong_value(expected)),
             None => Err(self.undeclared(field, text)),
         }
     }
 
     fn undeclared(&self, field: &Field<'_>, name: &str) -> Error {
-        let error = field.mistake(format!("there is no option \"{}\"", name.escape_debug()));
+        let error = field.error(format!("there is no option \"{}\"", name.escape_debug()));
         match COMMON.iter().find(|spec| spec.name == name) {
             Some(spec) => {
                 error.advice(format!("declare it: options = {{ {name} = {} }}", written(spec.default)))
@@ -141,19 +141,19 @@ fn default(field: &Field<'_>) -> Result<Value> {
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
     if !is_name {
         let problem = format!("\"{}\" is no name of an option", name.escape_debug());
-        return Err(field.mistake(problem).advice("use lower-case letters, digits and _"));
+        return Err(field.error(problem).advice("use lower-case letters, digits and _"));
     }
     if OTHER_INPUTS.iter().any(|spec| spec.name == name) {
-        return Err(field.mistake(format!("the option {name} is for networks whose input is not images")));
+        return Err(field.error(format!("the option {name} is for networks whose input is not images")));
     }
     match COMMON.iter().find(|spec| spec.name == name).map(|spec| spec.default) {
         Some(Value::Flag(_)) => field.flag().map(Value::Flag),
         Some(Value::Count(_)) => field.count(0..=MAX_OUTPUTS).map(Value::Count),
         Some(_) => match field.number()? {
             number if number > 0.0 && number < 1e6 => Ok(Value::Number(number)),
-            _ => Err(field.unlike("a positive number")),
+            _ => Err(field.wrong_value("a positive number")),
         },
         None if field.as_count().is_some() => field.count(0..=MAX_OUTPUTS).map(Value::Count),
-        None => field.flag().map(Value::Flag).map_err(|_| field.unlike("true, false or a whole number")),
+        None => field.flag().map(Value::Flag).map_err(|_| field.wrong_value("true, false or a whole number")),
     }
 }

@@ -3,9 +3,9 @@
 use super::Description;
 use super::arguments::{ACTIVATIONS, MAX_WINDOW, arg_scope, take_arguments};
 use super::checks::check;
+use super::document::Document;
 use super::fields::{Field, Fields};
 use super::options::Declared;
-use super::source::Source;
 use super::steps::{Action, KernelSize, Repeat, Step};
 use crate::error::{Error, Result};
 use crate::slim::LocalResponseNormalization;
@@ -51,9 +51,9 @@ const A_STEP: &str = "a table such as { conv2d = 64, kernel = 3, scope = \"conv1
 const STEPS: &str = "a list of steps, such as [{ conv2d = 64, kernel = 3, scope = \"conv1\" }]";
 
 /// Reads a description.
-pub fn read(source: &Source<'_>) -> Result<Description> {
-    let table = source.parse()?;
-    let mut fields = Fields::new(source, ("the network", "key"), 0..0, table.get_ref());
+pub fn read(document: &Document<'_>) -> Result<Description> {
+    let table = document.parse()?;
+    let mut fields = Fields::new(document, ("the network", "key"), 0..0, table.get_ref());
     let name = scope_name(&fields.require("name")?)?;
     let scope = fields.take("scope").map(|field| scope_name(&field)).transpose()?.unwrap_or_default();
     let image_size = pair(&fields.require("image_size")?, MAX_IMAGE_SIZE, " or [height, width]")?;
@@ -63,8 +63,8 @@ pub fn read(source: &Source<'_>) -> Result<Description> {
     let layers = fields.require("layers")?;
     fields.finish()?;
     let steps = Reader { options: &options }.steps(&layers, 0)?;
-    let (logits, aux_logits) = check(source, &scope, &options, options_field.as_ref(), &steps)?;
-    let (file, options) = (source.file.clone(), options.specs());
+    let (logits, aux_logits) = check(document, &scope, &options, options_field.as_ref(), &steps)?;
+    let (file, options) = (document.file.clone(), options.specs());
     Ok(Description { file, name, scope, image_size, options, arg_scope, steps, logits, aux_logits })
 }
 
@@ -76,12 +76,12 @@ impl Reader<'_> {
     /// A list of at least one step.
     fn steps(&self, field: &Field<'_>, depth: usize) -> Result<Vec<Step>> {
         let steps = self.maybe_no_steps(field, depth)?;
-        if steps.is_empty() { Err(field.mistake(format!("{} has no steps", field.key))) } else { Ok(steps) }
+        if steps.is_empty() { Err(field.error(format!("{} has no steps", field.key))) } else { Ok(steps) }
     }
 
     fn maybe_no_steps(&self, field: &Field<'_>, depth: usize) -> Result<Vec<Step>> {
         if depth > MAX_NESTING {
-            return Err(field.mistake(format!("groups are nested more than {MAX_NESTING} deep")));
+            return Err(field.error(format!("groups are nested more than {MAX_NESTING} deep")));
         }
         field.list(STEPS)?.iter().map(|step| self.step(step, depth + 1)).collect()
     }
@@ -94,7 +94,7 @@ impl Reader<'_> {
         let kind = match kinds[..] {
             [kind] => kind,
             [] => return Err(no_kind(fields)),
-            [a, b, ..] => return Err(fields.mistake(format!("a step is {a} or {b}, not both"))),
+            [a, b, ..] => return Err(fields.error(format!("a step is {a} or {b}, not both"))),
         };
         fields.describe(kind, "argument");
         let head = fields.require(kind)?;
@@ -110,7 +110,7 @@ impl Reader<'_> {
             (None, Some(unless)) => Some(self.options.condition(&unless, false)?),
             (None, None) => None,
             (Some(_), Some(unless)) => {
-                let error = unless.mistake(format!("{kind} has both \"when\" and \"unless\""));
+                let error = unless.error(format!("{kind} has both \"when\" and \"unless\""));
                 return Err(error.advice("put one of them on a group around the step"));
             }
         };
@@ -206,7 +206,7 @@ impl Reader<'_> {
             "aside" => (Action::Aside(self.steps(head, depth)?), optional_scope(fields)?),
             _ => {
                 if !self.options.has("create_aux_logits") {
-                    let error = head.mistake("aux_logits needs the option create_aux_logits");
+                    let error = head.error("aux_logits needs the option create_aux_logits");
                     return Err(error.advice("declare it: options = { create_aux_logits = true }"));
                 }
                 (Action::AuxLogits(self.steps(head, depth)?), own_scope(fields)?)
@@ -223,7 +223,7 @@ impl Reader<'_> {
     ) -> Result<Vec<(Option<String>, Vec<Step>)>> {
         let lists = head.list("a list of lists of steps")?;
         if lists.len() < 2 {
-            return Err(head.mistake("branches needs two branches at least"));
+            return Err(head.error("branches needs two branches at least"));
         }
         let names: Vec<Option<String>> = match fields.take("scopes") {
             None => (0..lists.len()).map(|i| Some(format!("Branch_{i}"))).collect(),
@@ -233,7 +233,7 @@ impl Reader<'_> {
                 if names.len() != lists.len() {
                     let (names, branches) = (names.len(), lists.len());
                     let problem = format!("scopes names {names} of {branches} branches");
-                    return Err(field.mistake(problem));
+                    return Err(field.error(problem));
                 }
                 names.iter().map(|name| scope_name(name).map(Some)).collect::<Result<_>>()?
             }
@@ -249,10 +249,10 @@ fn no_kind(mut fields: Fields<'_>) -> Error {
     let unknown = fields.take_all().into_iter().find(|field| !OTHER_KEYS.contains(&field.key.as_str()));
     match unknown {
         Some(field) => {
-            let error = field.mistake(format!("there is no layer \"{}\"", field.key.escape_debug()));
+            let error = field.error(format!("there is no layer \"{}\"", field.key.escape_debug()));
             suggesting(error, &field.key, KINDS.iter().copied())
         }
-        None => fields.mistake("the step has no layer").advice(format!("choose one of {}", KINDS.join(", "))),
+        None => fields.error("the step has no layer").advice(format!("choose one of {}", KINDS.join(", "))),
     }
 }
 
@@ -306,7 +306,7 @@ fn repeat(fields: &mut Fields<'_>, scope: Option<&str>) -> Result<Option<Repeat>
     let (repeat, block) = (fields.take("repeat"), fields.take("block"));
     let Some(repeat) = repeat else {
         return match block {
-            Some(block) => Err(block.mistake("\"block\" goes with \"repeat\"")),
+            Some(block) => Err(block.error("\"block\" goes with \"repeat\"")),
             None => Ok(None),
         };
     };
@@ -314,7 +314,7 @@ fn repeat(fields: &mut Fields<'_>, scope: Option<&str>) -> Result<Option<Repeat>
     let block = match (block, scope) {
         (Some(block), _) => scope_name(&block)?,
         (None, Some(scope)) => scope.rsplit('/').next().unwrap_or(scope).to_owned(),
-        (None, None) => return Err(repeat.mistake("a repeat needs \"block\", the scope of each time")),
+        (None, None) => return Err(repeat.error("a repeat needs \"block\", the scope of each time")),
     };
     Ok(Some(Repeat { count, block }))
 }
@@ -322,11 +322,11 @@ fn repeat(fields: &mut Fields<'_>, scope: Option<&str>) -> Result<Option<Repeat>
 /// `end_point = "name"`, or `true` for the name of the scope.
 fn end_point(field: &Field<'_>, scope: Option<&str>) -> Result<Option<String>> {
     match (field.as_text(), scope) {
-        (Some(""), _) => Err(field.mistake("the name of an end point is empty")),
+        (Some(""), _) => Err(field.error("the name of an end point is empty")),
         (Some(name), _) => Ok(Some(name.to_owned())),
         (None, Some(scope)) => Ok(field.flag()?.then(|| scope.to_owned())),
         (None, None) if field.flag()? => {
-            Err(field.mistake("\"end_point = true\" takes the name of the scope, and the step has none"))
+            Err(field.error("\"end_point = true\" takes the name of the scope, and the step has none"))
         }
         (None, None) => Ok(None),
     }
@@ -343,7 +343,7 @@ fn scope_name(field: &Field<'_>) -> Result<String> {
         return Ok(name.to_owned());
     }
     let problem = format!("\"{}\" is no name of a scope", name.escape_debug());
-    Err(field.mistake(problem).advice("use letters, digits, _, . and -, with / between scopes"))
+    Err(field.error(problem).advice("use letters, digits, _, . and -, with / between scopes"))
 }
 
 /// The arguments of `tf.nn.local_response_normalization`, with TensorFlow's defaults.
@@ -363,7 +363,7 @@ fn padding(field: &Field<'_>) -> Result<[usize; 2]> {
         None => count(field).map(|pad| (pad, pad)),
     };
     let expected = || format!("a whole number up to {MAX_WINDOW} or [before, after]");
-    pads.map(|(before, after)| [before, after]).ok_or_else(|| field.unlike(expected()))
+    pads.map(|(before, after)| [before, after]).ok_or_else(|| field.wrong_value(expected()))
 }
 
 fn kernel(field: &Field<'_>) -> Result<KernelSize> {
@@ -383,6 +383,6 @@ fn pair(field: &Field<'_>, most: usize, otherwise: &str) -> Result<[usize; 2]> {
         None => count(field).map(|size| (size, size)),
     };
     let (height, width) =
-        pair.ok_or_else(|| field.unlike(format!("a whole number from 1 to {most}{otherwise}")))?;
+        pair.ok_or_else(|| field.wrong_value(format!("a whole number from 1 to {most}{otherwise}")))?;
     Ok([height, width])
 }
