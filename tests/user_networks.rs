@@ -238,7 +238,7 @@ fn a_mistake_in_a_step_is_said_with_its_line() {
         ("{ conv2d = 8, kernel = 3 }".into(), "conv2d needs the argument \"scope\""),
         (
             "{ conv2d = true, kernel = 3, scope = \"a\" }".into(),
-            "conv2d of conv2d has to be a whole number from 1 to 16777216, a count of the options or \"depth(N)\", \
+            "conv2d of conv2d has to be a whole number from 1 to 16777216, an option that is a count, or \"depth(N)\", \
              not true",
         ),
         (
@@ -279,7 +279,7 @@ fn a_mistake_in_a_step_is_said_with_its_line() {
             format!("{{ {conv}, when = \"wide\", unless = \"wide\" }}"),
             "conv2d has both \"when\" and \"unless\"; put one of them on a group around the step",
         ),
-        ("{ branches = [] }".into(), "branches needs two branches at least"),
+        ("{ branches = [] }".into(), "branches needs at least two branches"),
         ("{ branches = [[], []], scopes = [\"a\"] }".into(), "scopes names 1 of 2 branches"),
         (
             "{ branches = [[], 5] }".into(),
@@ -287,17 +287,17 @@ fn a_mistake_in_a_step_is_said_with_its_line() {
         ),
         ("{ layers = [] }".into(), "layers has no steps"),
         ("5".into(), "an element of layers of the network has to be a table such as { conv2d = 64"),
-        ("{ flatten = \"a b\" }".into(), "\"a b\" is no name of a scope; use letters, digits"),
+        ("{ flatten = \"a b\" }".into(), "\"a b\" is not a valid name of a scope; use letters, digits"),
         (
             format!("{{ repeat = 2, layers = [{{ {conv} }}] }}"),
-            "a repeat needs \"block\", the scope of each time",
+            "\"repeat\" needs \"block\", the scope of each repetition",
         ),
-        (format!("{{ {conv}, block = \"a\" }}"), "\"block\" goes with \"repeat\""),
+        (format!("{{ {conv}, block = \"a\" }}"), "\"block\" needs \"repeat\""),
         (
             format!(
                 "{{ {conv}, repeat = 2, end_point = \"a\" }}, {{ activation = \"relu\", end_point = \"a\" }}"
             ),
-            "the end point \"a\" is that of line 5 already",
+            "the end point \"a\" is defined on line 5 already",
         ),
         (
             format!("{{ repeat = 2, block = \"b\", layers = [{{ {conv}, end_point = true }}] }}"),
@@ -305,15 +305,15 @@ fn a_mistake_in_a_step_is_said_with_its_line() {
         ),
         (
             format!("{{ {conv}, output = true }}, {{ activation = \"relu\", output = true }}"),
-            "the output is that of line 5 already",
+            "the output is defined on line 5 already",
         ),
         (
             "{ activation = \"relu\", end_point = true }".into(),
-            "\"end_point = true\" takes the name of the scope, and the step has none",
+            "\"end_point = true\" uses the name of the scope, but the step has no scope",
         ),
         (
             format!("{{ arg_scope = {{ of = [\"conv\"], stride = 2 }}, layers = [{{ {conv} }}] }}"),
-            "no layer \"conv\" takes defaults; did you mean \"conv2d\"?",
+            "there is no layer \"conv\" with defaults; did you mean \"conv2d\"?",
         ),
         (
             format!(
@@ -327,7 +327,7 @@ fn a_mistake_in_a_step_is_said_with_its_line() {
         ),
         (
             format!("{{ reenter_scope = true, layers = [{{ {conv} }}] }}"),
-            "there is no scope around the group to be entered again",
+            "there is no scope around the group that it could enter again",
         ),
         (
             format!("{{ repeat = 9999, block = \"a\", layers = [{{ {conv}, repeat = 9999 }}] }}"),
@@ -356,7 +356,7 @@ fn what_cannot_be_drawn_is_said_with_its_line() {
         ),
         (
             "{ flatten = \"f\" }, { max_pool2d = \"whole image\" }".into(),
-            "\"whole image\": a tensor of shape [?, 3072] is no image",
+            "\"whole image\": a tensor of shape [?, 3072] is not an image",
         ),
         (
             "{ repeat = 60, block = \"b\", layers = [{ branches = [[], []], scopes = \"none\" }] }".into(),
@@ -388,7 +388,7 @@ fn a_mistake_in_the_head_is_said_with_its_line() {
         ),
         (
             format!("name = \"a\"\nimage_size = 9\noptions = {{ num_classes = 10 }}\n{layers}"),
-            "line 3: the option num_classes is declared, and no layer has \"num_classes\" outputs",
+            "line 3: the option num_classes is declared, but no layer has \"num_classes\" outputs",
         ),
         (
             format!("name = \"a\"\nimage_size = 9\noptions = {{ spatial_squeeze = 1 }}\n{layers}"),
@@ -396,15 +396,15 @@ fn a_mistake_in_the_head_is_said_with_its_line() {
         ),
         (
             format!("name = \"a\"\nimage_size = 9\n\n[[arg_scope]]\nof = [\"conv2d\"]\n{layers}"),
-            "line 6: arg_scope has no key \"layers\"; keys of the network stand before the first [[arg_scope]]",
+            "line 6: arg_scope has no key \"layers\"; put the keys of the network before the first [[arg_scope]]",
         ),
         (
             format!("name = \"a\"\nimage_size = 9\noptions = {{ depth_multiplier = 1.0 }}\n{layers}"),
-            "line 3: depth_multiplier goes with min_depth, which is 1 at least; declare it: ",
+            "line 3: depth_multiplier needs min_depth, which has to be at least 1; declare it: ",
         ),
         (
             format!("name = \"a\"\nimage_size = 9\noptions = {{ frames = 8 }}\n{layers}"),
-            "line 3: the option frames is for networks whose input is not images",
+            "line 3: only networks whose input is not images can have the option frames",
         ),
         (format!("name = \"a\"\nname = \"b\"\n{layers}"), "line 2: it is not valid TOML: duplicate key"),
         ("name = \"a\"\nimage_size = ".into(), "line 2: it is not valid TOML: "),

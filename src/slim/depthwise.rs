@@ -1,4 +1,4 @@
-//! `slim.separable_conv2d` without its pointwise half: a depthwise convolution alone.
+//! `slim.separable_conv2d` without the pointwise convolution: a depthwise convolution alone.
 //!
 //! Source: `separable_convolution2d` in `tf_slim/layers/layers.py`, where `num_outputs` is `None`.
 
@@ -8,7 +8,7 @@ use super::{Arg, Kernel, Layer, NetworkBuilder};
 use crate::graph::TensorRef;
 
 impl NetworkBuilder<'_> {
-    /// `slim.separable_conv2d(net, None, kernel, depth_multiplier=1)`: one filter a channel.
+    /// `slim.separable_conv2d(net, None, kernel, depth_multiplier=1)`: one filter for each channel.
     pub fn depthwise_conv2d(
         &mut self,
         net: TensorRef,

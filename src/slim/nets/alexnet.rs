@@ -1,4 +1,4 @@
-//! AlexNet, in the form of "One weird trick" (<https://arxiv.org/abs/1404.5997>).
+//! AlexNet, as in "One weird trick" (<https://arxiv.org/abs/1404.5997>).
 //!
 //! Source: `research/slim/nets/alexnet.py`.
 

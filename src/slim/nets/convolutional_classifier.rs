@@ -1,5 +1,5 @@
-//! The classifier of AlexNet, OverFeat and VGG in slim: fully connected layers as convolutions, the first one
-//! over all that is left of the image, so that a larger image is classified place by place.
+//! The classifier of AlexNet, OverFeat and VGG in slim: fully connected layers as convolutions. The first one covers the
+//! whole features, so that a larger image is classified at every position.
 //!
 //! Source: the ends of `alexnet.py`, `overfeat.py` and `vgg.py` in `research/slim/nets`.
 
@@ -10,7 +10,7 @@ use crate::slim::{Arg, ArgScope, Layer, NetworkBuilder, OptionSource, OptionSpec
 
 pub const OPTIONS: &[OptionSpec] = &[NUM_CLASSES, SPATIAL_SQUEEZE, GLOBAL_POOL];
 
-/// VGG lets the caller choose how `fc6` treats the border.
+/// The padding of VGG's `fc6`, which the caller can choose.
 pub const FC_CONV_PADDING: OptionSpec = OptionSpec {
     name: "fc_conv_padding",
     default: Value::Choice("VALID", &["VALID", "SAME"]),

@@ -2,7 +2,7 @@
 //! and SqueezeNet (<https://arxiv.org/abs/1602.07360>), which end in a bottleneck that is an embedding of a face.
 //!
 //! Source: `src/models/inception_resnet_v1.py`, `src/models/inception_resnet_v2.py` and `src/models/squeezenet.py` of github.com/davidsandberg/facenet;
-//! the embeddings are built by its `src/train_softmax.py`.
+//! its `src/train_softmax.py` builds the embeddings.
 
 use super::Network;
 use super::inception::{Step, conv, conv_end_point, max_pool, max_pool_end_point, mixed};
@@ -26,7 +26,7 @@ pub const INCEPTION_RESNET_V1: Network = Network {
     build: &inception_resnet_v1,
 };
 
-/// slim's Inception-ResNet v2 up to the pooling, then a bottleneck. Without the bottleneck it is slim's.
+/// slim's Inception-ResNet v2 up to the pooling, then a bottleneck. Without the bottleneck, it is slim's network.
 pub const INCEPTION_RESNET_V2: Network = Network {
     name: "facenet_inception_resnet_v2",
     scope: "InceptionResnetV2",
@@ -52,7 +52,7 @@ fn read_bottleneck(variables: &Variables, root: &str) -> Option<Value> {
     weights.last().map(|&size| Value::Count(size))
 }
 
-/// Batch norm without gamma after every layer, the bottleneck among them.
+/// Batch norm without gamma after every layer, including the bottleneck.
 fn arg_scope() -> ArgScope {
     let batch_norm_params = vec![Arg::Decay(0.995), Arg::Epsilon(0.001)];
     ArgScope::new().nested(
@@ -88,12 +88,12 @@ fn inception_resnet_v2(slim: &mut NetworkBuilder<'_>, images: TensorRef, options
         });
         bottleneck(slim, net, options)
     });
-    // The function ends in the bottleneck.
+    // The network function ends in the bottleneck.
     embeddings(slim, net, options);
     net
 }
 
-/// The mean over the whole image; `size` is its height and width where these are not known.
+/// The mean over the whole image. `size` is its height and width if they are not known.
 fn pooled(slim: &mut NetworkBuilder<'_>, net: TensorRef, size: [usize; 2]) -> TensorRef {
     slim.variable_scope("Logits", |slim| {
         slim.end_point("PrePool", net);
@@ -200,7 +200,7 @@ fn squeezenet(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Option
     embeddings(slim, net, options).unwrap_or(net)
 }
 
-/// Squeezes to so many channels, and expands to four times as many by each of two convolutions.
+/// Squeezes to `squeeze_depth` channels, then expands with two convolutions, each to four times as many channels.
 fn fire_module(
     slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
@@ -227,7 +227,7 @@ fn bottleneck(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) 
     }
 }
 
-/// What faces are compared by: the bottleneck, scaled to length 1.
+/// The embeddings that faces are compared by: the bottleneck, scaled to length 1.
 fn embeddings(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) -> Option<TensorRef> {
     (options.count(BOTTLENECK_LAYER_SIZE.name) > 0).then(|| {
         let embeddings = slim.l2_normalize(net, 1, 1e-10, "embeddings");

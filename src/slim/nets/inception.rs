@@ -1,4 +1,4 @@
-//! What the Inception networks share: their arg_scope, and the module of parallel branches.
+//! The parts that Inception networks share: the arg_scope, and modules of parallel branches.
 //!
 //! Source: `research/slim/nets/inception_utils.py`.
 
@@ -23,27 +23,27 @@ pub enum Step {
     Conv(usize, [usize; 2], &'static str, Vec<Arg>),
     MaxPool([usize; 2], &'static str, Vec<Arg>),
     AvgPool([usize; 2], &'static str),
-    /// Convolutions side by side, joined along the channels.
+    /// Parallel convolutions, joined along the channels.
     Fork(Vec<Step>),
 }
 
-/// A convolution of a branch, under the arg_scope's stride and padding.
+/// A convolution of a branch, with the arg_scope's stride and padding.
 pub fn conv(depth: usize, kernel: [usize; 2], scope: &'static str) -> Step {
     Step::Conv(depth, kernel, scope, vec![])
 }
 
-/// Average pooling in a branch, under the arg_scope's stride and padding.
+/// Average pooling in a branch, with the arg_scope's stride and padding.
 pub fn avg_pool(kernel: [usize; 2], scope: &'static str) -> Step {
     Step::AvgPool(kernel, scope)
 }
 
-/// Maximum pooling in a branch, under the arg_scope's stride and padding.
+/// Maximum pooling in a branch, with the arg_scope's stride and padding.
 pub fn max_pool(kernel: [usize; 2], scope: &'static str) -> Step {
     Step::MaxPool(kernel, scope, vec![])
 }
 
 impl Step {
-    /// The layer with arguments of its own.
+    /// The layer with these arguments.
     pub fn with(mut self, own: &[Arg]) -> Self {
         if let Self::Conv(_, _, _, args) | Self::MaxPool(_, _, args) = &mut self {
             args.extend_from_slice(own);
@@ -77,7 +77,7 @@ pub fn branches(slim: &mut NetworkBuilder<'_>, net: TensorRef, branches: &[Vec<S
     slim.concat(&ends)
 }
 
-/// An Inception module: branches in a scope of their own, whose end is an end point of the same name.
+/// An Inception module: branches in a scope. The output is an end point with the name of the scope.
 pub fn mixed<const N: usize>(
     slim: &mut NetworkBuilder<'_>,
     scope: &str,
@@ -88,7 +88,7 @@ pub fn mixed<const N: usize>(
     slim.end_point(scope, net)
 }
 
-/// A convolution whose end is an end point of the same name.
+/// A convolution whose output is an end point of the same name.
 pub fn conv_end_point(
     slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
@@ -101,7 +101,7 @@ pub fn conv_end_point(
     slim.end_point(scope, net)
 }
 
-/// Maximum pooling whose end is an end point of the same name.
+/// Maximum pooling whose output is an end point of the same name.
 pub fn max_pool_end_point(
     slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
@@ -113,7 +113,7 @@ pub fn max_pool_end_point(
     slim.end_point(scope, net)
 }
 
-/// The end of Inception v1 to v3: dropout, a pointwise convolution to the classes, and no spatial axes.
+/// The end of Inception v1 to v3: dropout, a pointwise convolution to the classes, and a squeeze of the spatial axes.
 pub fn logits_conv(
     slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
@@ -124,7 +124,7 @@ pub fn logits_conv(
     if options.flag("spatial_squeeze") { slim.spatial_squeeze(net, "SpatialSqueeze") } else { net }
 }
 
-/// The end of Inception v2 and v3: pooling with `window`, cut to the size of `net`, and the classifier.
+/// The end of Inception v2 and v3: pooling with `window`, which is at most as large as `net`, and the classifier.
 pub fn pooled_logits(
     slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
@@ -166,8 +166,8 @@ pub fn whole_image_pool(slim: &mut NetworkBuilder<'_>, net: TensorRef, scope: &s
     slim.end_point("global_pool", net)
 }
 
-/// The auxiliary classifier of Inception v4 and Inception-ResNet v2: `scopes` are those of its pooling, of the
-/// convolution over all that is left of the image, and of its logits.
+/// The auxiliary classifier of Inception v4 and Inception-ResNet v2. `scopes` are the scopes of its pooling, of the
+/// convolution over the whole features, and of its logits.
 pub fn whole_image_aux_logits(
     slim: &mut NetworkBuilder<'_>,
     net: TensorRef,

@@ -45,7 +45,7 @@ fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) ->
     })
 }
 
-/// From the images to `Conv2d_7b_1x1`; also `PreAuxLogits`.
+/// Builds everything from the images to `Conv2d_7b_1x1`. Also returns `PreAuxLogits`.
 pub fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> (TensorRef, TensorRef) {
     let padding = if options.flag("align_feature_maps") { SAME } else { VALID };
     let net = stem(slim, images, &padding);
@@ -147,8 +147,8 @@ fn block8() -> Vec<Vec<Step>> {
     ]
 }
 
-/// A residual block: branches, a linear projection back to the channels of `net`, scaled and added. Without a
-/// scale it is the network's last one: scaled by 1, with no activation.
+/// A residual block: branches, and a linear projection to the channels of `net`, scaled and added. A block without a scale
+/// is the last one of the network: scaled by 1, without activation.
 pub fn residual(
     slim: &mut NetworkBuilder<'_>,
     net: TensorRef,

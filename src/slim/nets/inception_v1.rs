@@ -58,7 +58,7 @@ fn module(
     branch_2: [usize; 2],
     pool_depth: usize,
 ) -> TensorRef {
-    // One scope of Mixed_5b is named 0a in the library; checkpoints have it.
+    // The library and its checkpoints name one scope of Mixed_5b 0a.
     let second_3x3 = if scope == "Mixed_5b" { "Conv2d_0a_3x3" } else { "Conv2d_0b_3x3" };
     mixed(
         slim,

@@ -43,7 +43,7 @@ fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) ->
 fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     let depth = |depth| options.depth(depth);
     let net = if options.flag("use_separable_conv") {
-        // Not more depthwise filters than the pointwise convolution has outputs.
+        // At most as many depthwise filters as the pointwise convolution has outputs.
         let filters = (depth(64) / 3).min(8);
         let net = slim.separable_conv2d(images, depth(64), 7, filters, "Conv2d_1a_7x7", &[Stride(2), SAME]);
         slim.end_point("Conv2d_1a_7x7", net)

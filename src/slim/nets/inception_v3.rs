@@ -35,12 +35,12 @@ fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) ->
     })
 }
 
-/// From the images to `Mixed_7c`; also the end of `Mixed_6e`, which the auxiliary classifier reads.
+/// Builds everything from the images to `Mixed_7c`. Also returns `Mixed_6e`, which the auxiliary classifier reads.
 fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> (TensorRef, TensorRef) {
     let net = slim.arg_scope(LAYERS, &[Stride(1), VALID], |slim| stem(slim, images, options));
     slim.arg_scope(LAYERS, &[Stride(1), SAME], |slim| {
         let net = inception_a(slim, net, "Mixed_5b", ["Conv2d_0a_1x1", "Conv2d_0b_5x5"], 32, options);
-        // These two scopes are named so in the library; checkpoints have them.
+        // The library and its checkpoints have these names for the two scopes.
         let net = inception_a(slim, net, "Mixed_5c", ["Conv2d_0b_1x1", "Conv_1_0c_5x5"], 64, options);
         let net = inception_a(slim, net, "Mixed_5d", ["Conv2d_0a_1x1", "Conv2d_0b_5x5"], 64, options);
         let net = reduction_a(slim, net, options);
@@ -93,7 +93,7 @@ fn inception_a(
 
 fn reduction_a(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) -> TensorRef {
     let depth = |depth| options.depth(depth);
-    // The 3x3 convolutions of stride 2 are named 1x1 in the library.
+    // The library names the 3x3 convolutions of stride 2 1x1.
     mixed(
         slim,
         "Mixed_6a",
@@ -163,7 +163,7 @@ fn reduction_b(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options)
     )
 }
 
-/// `column` is the scope of the 3x1 convolution in `Branch_1`, which the library names in two ways.
+/// `column` is the scope of the 3x1 convolution in `Branch_1`, for which the library has two names.
 fn inception_c(
     slim: &mut NetworkBuilder<'_>,
     net: TensorRef,

@@ -39,7 +39,7 @@ fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) ->
     })
 }
 
-/// From the images to `Mixed_7d`; also the end of `Mixed_6h`, which the auxiliary classifier reads.
+/// Builds everything from the images to `Mixed_7d`. Also returns `Mixed_6h`, which the auxiliary classifier reads.
 fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef) -> (TensorRef, TensorRef) {
     let mut net = stem(slim, images);
     for scope in ["Mixed_5b", "Mixed_5c", "Mixed_5d", "Mixed_5e"] {

@@ -15,7 +15,7 @@ pub const LENET: Network = Network {
     logits: "fc4/weights",
     aux_logits: None,
     arg_scope_name: "lenet_arg_scope",
-    // Its arg_scope names slim's defaults.
+    // Its arg_scope sets slim's defaults.
     arg_scope: &ArgScope::new,
     options: &[NUM_CLASSES],
     build: &build,

@@ -41,7 +41,7 @@ const fn options(depth_multiplier: f64, finegrain: bool) -> [OptionSpec; 7] {
     ]
 }
 
-/// Channels inside each bottleneck, as a multiple of those that come in.
+/// Channels inside each bottleneck, as a multiple of its input channels.
 const EXPANSION: f64 = 6.0;
 
 const fn block(outputs: usize) -> Op {

@@ -1,4 +1,4 @@
-//! MobileNet v3 (<https://arxiv.org/abs/1905.02244>), its minimalistic forms, and MobileNet EdgeTPU.
+//! MobileNet v3 (<https://arxiv.org/abs/1905.02244>), its minimalistic variants, and MobileNet EdgeTPU.
 //!
 //! Source: `research/slim/nets/mobilenet/mobilenet_v3.py`.
 

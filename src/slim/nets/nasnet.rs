@@ -47,7 +47,7 @@ pub const FILTER_SCALING_RATE: &str = "filter_scaling_rate";
 const NUM_REDUCTION_LAYERS: &str = "num_reduction_layers";
 pub const SKIP_REDUCTION_LAYER_INPUT: &str = "skip_reduction_layer_input";
 
-/// The hyperparameters of these networks, with the values of one of them.
+/// The hyperparameters of these networks, with the defaults of one of them.
 pub const fn hparams(
     num_cells: usize,
     num_conv_filters: usize,
@@ -96,7 +96,7 @@ pub const fn hparams(
     ]
 }
 
-/// The number of channels of a convolution in each cell that is there, in order.
+/// The number of channels of a convolution in each cell of the checkpoint, in order.
 fn cell_depths(variables: &Variables, root: &str) -> Vec<usize> {
     let norm = |cell| variables.get(&format!("{root}cell_{cell}/beginning_bn/moving_mean"));
     (0..).map_while(norm).filter_map(|shape| shape.last().copied()).collect()
@@ -164,7 +164,7 @@ const REDUCTION: Cell = Cell {
     joined: &[3, 4, 5, 6],
 };
 
-/// A stem: from the images to what it and its cells put out.
+/// A stem: a function from the images to the outputs of the stem and its cells.
 type Stem = fn(&mut NetworkBuilder<'_>, TensorRef, &Options) -> Vec<TensorRef>;
 
 fn nasnet(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options, stem: Stem) -> TensorRef {
@@ -206,7 +206,7 @@ fn stem_of_cifar(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Opt
 /// Channels of the first convolution on ImageNet, without the multiplier.
 const STEM_FILTERS: f64 = 32.0;
 
-/// A convolution, then two cells that halve the image each.
+/// A convolution, then two cells. Each of them halves the image.
 pub fn imagenet_stem(
     slim: &mut NetworkBuilder<'_>,
     images: TensorRef,
@@ -229,23 +229,23 @@ pub fn imagenet_stem(
     outputs
 }
 
-/// The cells at which the image is halved.
+/// The cells that halve the image.
 pub fn reductions(options: &Options) -> Vec<usize> {
     let (reductions, cells) = (options.count(NUM_REDUCTION_LAYERS), options.count(NUM_CELLS) as f64);
     (1..=reductions).map(|i| (i as f64 / (reductions + 1) as f64 * cells) as usize).collect()
 }
 
-/// The number of channels of a convolution where the first cells' is scaled by `scaling`.
+/// The number of channels of a convolution: that of the first cells, scaled by `scaling`.
 pub fn filters(options: &Options, scaling: f64) -> usize {
     (options.count(NUM_CONV_FILTERS) as f64 * scaling) as usize
 }
 
-/// What the cell before the last one put out, where there is one.
+/// The output of the cell before the last one, if there is one.
 pub fn before_last(outputs: &[TensorRef]) -> Option<TensorRef> {
     outputs.iter().rev().nth(1).copied()
 }
 
-/// The auxiliary classifier of training, in front of the second reduction.
+/// The auxiliary classifier of training, before the second reduction.
 pub fn aux_head(slim: &mut NetworkBuilder<'_>, net: TensorRef, cell: usize, options: &Options) {
     let is_here = reductions(options).get(1) == Some(&(cell + 1));
     if !is_here || !options.flag(USE_AUX_HEAD.name) || options.num_classes() == 0 {

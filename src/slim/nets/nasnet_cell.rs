@@ -1,4 +1,4 @@
-//! The searched cells of NASNet and PNASNet: five additions of two operations each, and what joins them.
+//! The searched cells of NASNet and PNASNet: five blocks that add two operations each, and the join of their outputs.
 //!
 //! Source: `research/slim/nets/nasnet/nasnet_utils.py`.
 
@@ -6,28 +6,28 @@ use crate::graph::TensorRef;
 use crate::slim::arg_scope::SAME;
 use crate::slim::{Arg::Stride, NetworkBuilder};
 
-/// What a cell does with one of its states.
+/// An operation of a cell on one of its states.
 #[derive(Clone, Copy)]
 pub enum Operation {
     /// Two separable convolutions of this kernel.
     Separable(usize),
     AvgPool,
     MaxPool,
-    /// Nothing, unless the size or the depth has to change.
+    /// No operation, unless the size or the depth has to change.
     Identity,
 }
 
-/// A cell. State 0 is its input, state 1 the output of the cell before that, and each block adds one.
+/// A cell. State 0 is its input, state 1 is the output of the cell before the last one, and each block adds a state.
 pub struct Cell {
-    /// The two operations that a block adds up, each with the state it reads.
+    /// The two operations of each block, each with the state that it reads. A block adds their results.
     pub blocks: [[(Operation, usize); 2]; 5],
-    /// The states that make the output.
+    /// The states that are joined to the output.
     pub joined: &'static [usize],
 }
 
 impl Cell {
-    /// Builds the cell in a scope of its own: `filters` channels a block, at `stride`. Without a cell before the
-    /// last one, `previous`, the input stands in.
+    /// Builds the cell in `scope`, with `filters` channels for each block, at `stride`. `previous` is the output of the
+    /// cell before the last one; the default is the input.
     pub fn build(
         &self,
         slim: &mut NetworkBuilder<'_>,
@@ -36,7 +36,7 @@ impl Cell {
         scope: &str,
         (filters, stride): (usize, usize),
     ) -> TensorRef {
-        // To recognize a network of such cells, all of them are tried.
+        // Recognition tries all networks of such cells, so stopping early saves much time.
         if slim.has_failed() {
             return net;
         }
@@ -49,7 +49,7 @@ impl Cell {
                 let state = slim.variable_scope(&format!("comb_iter_{i}"), |slim| {
                     let [left, right] =
                         [("left", left), ("right", right)].map(|(side, (operation, state))| {
-                            // Only what comes from outside is to be made smaller.
+                            // The stride applies only to the two states that are inputs of the cell.
                             let stride = if *state < 2 { stride } else { 1 };
                             let net = states[*state];
                             slim.variable_scope(side, |slim| operation.build(slim, net, filters, stride))
@@ -86,7 +86,7 @@ impl Operation {
     }
 }
 
-/// Two separable convolutions, of which the first has the stride.
+/// Two separable convolutions. The first one has the stride.
 fn separable(
     slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
@@ -102,7 +102,7 @@ fn separable(
     })
 }
 
-/// A pointwise convolution and its batch norm, under these scopes.
+/// A pointwise convolution and its batch norm, in these scopes.
 fn conv_bn(
     slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
@@ -132,11 +132,11 @@ fn like_current(
     }
 }
 
-/// Joins states along the channels, those of another size or depth than the last one made like it.
+/// Joins states along the channels. States of another size or depth are first adjusted to the last one.
 fn join(slim: &mut NetworkBuilder<'_>, states: &[TensorRef], joined: &[usize]) -> TensorRef {
     let last = states[states.len() - 1];
     let (size, filters) = (width(slim, last), slim.channels(last));
-    let alike: Vec<TensorRef> = joined
+    let adjusted: Vec<TensorRef> = joined
         .iter()
         .map(|&state| {
             let net = states[state];
@@ -150,11 +150,11 @@ fn join(slim: &mut NetworkBuilder<'_>, states: &[TensorRef], joined: &[usize]) -
             })
         })
         .collect();
-    slim.concat(&alike)
+    slim.concat(&adjusted)
 }
 
-/// A pointwise convolution of half the size that loses no pixel in four: one half of its channels sees the
-/// image as it is, the other moved by a pixel.
+/// A pointwise convolution that halves the size without ignoring three pixels in four: half of its channels read the
+/// image, and the other half read the image moved by one pixel.
 fn factorized_reduction(
     slim: &mut NetworkBuilder<'_>,
     net: TensorRef,

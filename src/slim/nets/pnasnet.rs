@@ -1,4 +1,4 @@
-//! PNASNet-5 (<https://arxiv.org/abs/1712.00559>): NASNet's frame around a single cell.
+//! PNASNet-5 (<https://arxiv.org/abs/1712.00559>): the structure of NASNet with a single kind of cell.
 //!
 //! Source: `research/slim/nets/nasnet/pnasnet.py`.
 
@@ -52,7 +52,7 @@ fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) ->
         if is_reduction {
             scaling *= options.number(FILTER_SCALING_RATE);
         }
-        // A reduction may read what the cell before it read.
+        // A reduction may read the same input as the cell before it.
         if !is_reduction || options.count(SKIP_REDUCTION_LAYER_INPUT) != 0 {
             previous = before_last(&outputs);
         }

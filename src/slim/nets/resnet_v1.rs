@@ -68,7 +68,7 @@ const STORE_NON_STRIDED_ACTIVATIONS: OptionSpec = OptionSpec {
     help: "whether blocks end before they are subsampled, for end points of higher resolution",
 };
 
-/// The depth multiplier and the least base depth, from the first unit of every block.
+/// Reads the depth multiplier and the minimum base depth from the first unit of every block.
 fn read_depth(variables: &Variables, root: &str) -> Option<(f64, usize)> {
     let depths = resnet::blocks([1; 4], |depth| depth).into_iter().zip(1..).map(|(block, number)| {
         let name = format!("{root}block{number}/unit_1/bottleneck_v1/conv1/weights");

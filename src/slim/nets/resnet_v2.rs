@@ -42,7 +42,7 @@ fn build(
     let blocks = resnet::blocks(units, |depth| depth);
     slim.variable_scope(&options.scope, |slim| {
         slim.arg_scope(&[Layer::Conv2d], &[COLLECTED], |slim| {
-            // The first unit normalizes what the first convolution computes, and nobody else what the last unit does.
+            // The first unit normalizes the output of the first convolution, but no unit follows the last one.
             let root_args = [NO_ACTIVATION, NO_NORMALIZER];
             let net = resnet::base(slim, images, &blocks, &root_args, bottleneck, options);
             let net = slim.batch_norm_in("postnorm", net, &[RELU]);

@@ -49,7 +49,7 @@ pub const S3DG: Network = Network {
     ..I3D
 };
 
-/// The blocks from which on filters can reach along time, and features be gated; `None` is later than all.
+/// The blocks from which filters can extend along time, or features can be gated; `None` is after all of them.
 const BLOCKS: &[&str] = &[
     "Conv2d_2c_3x3",
     "Mixed_3b",
@@ -101,7 +101,7 @@ fn first_block_with(name: &str, variables: &Variables, root: &str) -> Option<Val
     Some(Value::Choice(first, BLOCKS))
 }
 
-/// `i3d_arg_scope` and `s3dg_arg_scope`: batch norm without gamma after every convolution, spelled out in ops.
+/// `i3d_arg_scope` and `s3dg_arg_scope`: batch norm without gamma after every convolution, as separate ops.
 fn arg_scope() -> ArgScope {
     let batch_norm_params = vec![Arg::Decay(0.999), Arg::Epsilon(0.001), Arg::Fused(false)];
     ArgScope::new().nested(
@@ -114,7 +114,7 @@ fn arg_scope() -> ArgScope {
     )
 }
 
-/// What tells the video networks apart.
+/// The differences between the video networks.
 struct Form {
     first_temporal_kernel_size: usize,
     temporal_conv_startat: &'static str,
@@ -133,11 +133,11 @@ impl Form {
 
     /// How the layers of a block are built.
     fn of_block(&self, block: &str) -> BlockForm {
-        let place = |block: &str| BLOCKS.iter().position(|known| *known == block).unwrap_or(BLOCKS.len());
-        let reaches_along_time = place(self.temporal_conv_startat) <= place(block);
+        let index = |block: &str| BLOCKS.iter().position(|known| *known == block).unwrap_or(BLOCKS.len());
+        let is_temporal = index(self.temporal_conv_startat) <= index(block);
         BlockForm {
-            temporal_kernel_size: if reaches_along_time { 3 } else { 1 },
-            is_gated: place(self.gating_startat) <= place(block),
+            temporal_kernel_size: if is_temporal { 3 } else { 1 },
+            is_gated: index(self.gating_startat) <= index(block),
             is_separable: self.is_separable,
         }
     }
@@ -277,9 +277,9 @@ fn conv3d_spatiotemporal(
     gated(slim, net, scope, form)
 }
 
-/// `self_gating`: weighs each channel by what all channels are on average over the video.
+/// `self_gating`: weights each channel by a function of the averages of all channels over the video.
 ///
-/// slim writes the window's width before its height and so takes square images only; this takes any.
+/// slim confuses the window's width and height, so that it supports square images only. This function supports any.
 fn gated(slim: &mut NetworkBuilder<'_>, net: TensorRef, scope: &str, form: BlockForm) -> TensorRef {
     let (true, Some(volume)) = (form.is_gated, slim.volume(net)) else { return net };
     let pool = format!("{scope}/self_gating/avg_pool3d");
@@ -294,7 +294,7 @@ fn gated(slim: &mut NetworkBuilder<'_>, net: TensorRef, scope: &str, form: Block
     slim.multiply(weights, net)
 }
 
-/// Pooling over what is left of the images, the classifier, and the mean over time.
+/// Pooling over the whole features, the classifier, and the mean over time.
 fn logits(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) -> TensorRef {
     let window = [2, 7, 7];
     let kernel =

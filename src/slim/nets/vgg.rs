@@ -33,7 +33,7 @@ const fn network(name: &'static str, build: &'static BuildFunction) -> Network {
 /// The channels of the convolutions of each stage.
 const DEPTHS: [usize; 5] = [64, 128, 256, 512, 512];
 
-/// Five stages of convolutions, so many in each, that halve the image, and the classifier.
+/// Builds five stages and the classifier. A stage has the given number of convolutions, and pooling that halves the image.
 fn build(
     slim: &mut NetworkBuilder<'_>,
     images: TensorRef,

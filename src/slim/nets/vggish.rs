@@ -20,7 +20,8 @@ pub const VGGISH: Network = Network {
     build: &build,
 };
 
-/// `fc2` had slim's ReLU once, and has `activation_fn=None` today: the tensor of the same name then has the values before it.
+/// `fc2` had slim's ReLU in older versions and has `activation_fn=None` today, so that the tensor of the same name holds
+/// the values before the activation.
 const RELU_EMBEDDING: OptionSpec = OptionSpec {
     name: "relu_embedding",
     default: Value::Flag(false),
@@ -40,7 +41,7 @@ const EMBEDDING_SIZE: OptionSpec = OptionSpec {
     help: "length of the embeddings",
 };
 
-/// Convolutions and pooling that pad.
+/// Convolutions and pooling with padding.
 fn arg_scope() -> ArgScope {
     ArgScope::new().nested(&[Layer::Conv2d, Layer::MaxPool2d], &[SAME])
 }

@@ -1,27 +1,28 @@
-//! Builds what a description says with slim's layers.
+//! Builds a described network with slim's layers.
 
 use super::Description;
 use super::options::MAX_OUTPUTS;
-use super::steps::{Action, KernelSize, Size, Step};
+use super::steps::{Action, Condition, KernelSize, Size, Step};
 use crate::error::Error;
 use crate::graph::TensorRef;
 use crate::slim::{ArgScope, NetworkBuilder, Options};
 
-/// The most elements of a tensor for one image: products and sums of lengths stay numbers. Recognition builds
-/// with a million channels to see which follow the depth multiplier; there is room for images of 4096 pixels.
+/// The most elements of a tensor for one image, so that products and sums of lengths do not overflow. Recognition builds
+/// networks with a million channels to see which layers follow the depth multiplier: the limit allows 4096 by 4096
+/// pixels even then.
 const MAX_ELEMENTS: usize = 1 << 44;
 
-/// The end point that the network returns where no step is marked.
+/// The end point that the network returns if no step is marked as the output.
 const LOGITS: &str = "Logits";
 
-/// The defaults that the description begins with.
+/// The arg_scope of the whole network.
 pub fn arg_scope(description: &Description) -> ArgScope {
     let nested =
         |scope: ArgScope, defaults: &super::steps::Defaults| scope.nested(&defaults.layers, &defaults.args);
     description.arg_scope.iter().fold(ArgScope::new(), nested)
 }
 
-/// Builds the network from its images to what it returns.
+/// Builds the network on the images and returns its output.
 pub fn build(
     description: &Description,
     slim: &mut NetworkBuilder<'_>,
@@ -48,14 +49,15 @@ struct StepBuilder<'d> {
 impl StepBuilder<'_> {
     fn steps(&mut self, slim: &mut NetworkBuilder<'_>, net: TensorRef, steps: &[Step]) -> TensorRef {
         steps.iter().fold(net, |net, step| {
-            let place = self.description.location(step.line);
-            slim.at_location(place, |slim| self.step(slim, net, step))
+            let location = self.description.location(step.line);
+            slim.at_location(location, |slim| self.step(slim, net, step))
         })
     }
 
     fn step(&mut self, slim: &mut NetworkBuilder<'_>, net: TensorRef, step: &Step) -> TensorRef {
-        let holds = |option: &str| self.options.flag(option) || self.options.count(option) > 0;
-        if step.condition.as_ref().is_some_and(|condition| holds(&condition.option) != condition.holds_when) {
+        let is_true = |option: &str| self.options.flag(option) || self.options.count(option) > 0;
+        let is_false = |condition: &Condition| is_true(&condition.option) != condition.expected;
+        if step.condition.as_ref().is_some_and(is_false) {
             return net;
         }
         let is_aux = matches!(step.action, Action::AuxLogits(_));
@@ -88,7 +90,7 @@ impl StepBuilder<'_> {
         }
     }
 
-    /// Builds a step once, in or under a scope.
+    /// Builds a step once, in `scope`.
     fn once(
         &mut self,
         slim: &mut NetworkBuilder<'_>,
@@ -187,14 +189,14 @@ impl StepBuilder<'_> {
         let error = Error::new(&what, format!("it makes a layer of {outputs} outputs"));
         slim.fail(match size {
             Size::Option(option) if outputs == 0 => {
-                error.advice(format!("leave the layer out then, with when = \"{option}\""))
+                error.advice(format!("skip the layer in this case, with when = \"{option}\""))
             }
             _ => error.advice(format!("a layer can have from 1 to {MAX_OUTPUTS}")),
         });
         1
     }
 
-    /// Fails where a tensor is so large that numbers end.
+    /// Fails if a tensor has more than [`MAX_ELEMENTS`] elements.
     fn check_size(&self, slim: &mut NetworkBuilder<'_>, tensor: TensorRef) {
         let dims = slim.shape(tensor).dims().unwrap_or_default().iter().skip(1).flatten();
         let elements = dims.copied().try_fold(1, usize::checked_mul);
@@ -209,7 +211,7 @@ fn window(slim: &mut NetworkBuilder<'_>, net: TensorRef, kernel: KernelSize) -> 
     match kernel {
         KernelSize::Fixed(size) => size,
         KernelSize::WholeImage => slim.height_and_width(net).unwrap_or_else(|| {
-            let problem = format!("a tensor of shape {} is no image", slim.shape(net));
+            let problem = format!("a tensor of shape {} is not an image", slim.shape(net));
             slim.fail(Error::new("\"whole image\"", problem));
             [1, 1]
         }),

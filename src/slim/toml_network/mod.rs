@@ -1,7 +1,7 @@
-//! Networks that a file describes, in slim's terms: `--network my_net.toml`.
+//! Networks that users describe in a TOML file, in slim's terms: `--network my_net.toml`.
 //!
-//! `reader` turns the text into `steps`, `checks` looks at them as a whole, and `drawing` builds them with the
-//! same layers that the library's networks are built with. docs/custom-networks.md has the grammar.
+//! `reader` parses the text into `steps`, `checks` validates them together, and `builder` builds them with the layers
+//! that the library's networks use too. docs/custom-networks.md has the grammar.
 
 mod arguments;
 mod builder;
@@ -20,27 +20,27 @@ use crate::graph::TensorRef;
 use crate::toml_text::document::{self, Document};
 use crate::toml_text::fields;
 
-/// A description that has been read.
+/// The description of a network, as read from a file.
 #[derive(Debug)]
 struct Description {
     file: String,
     name: String,
-    /// Empty where the network has no scope of its own.
+    /// Empty if the network has no scope.
     scope: String,
     image_size: [usize; 2],
     options: Vec<OptionSpec>,
     arg_scope: Vec<Defaults>,
     steps: Vec<Step>,
-    /// Below the scope, the weights whose last axis is the classes.
+    /// The name, below the scope, of the weights whose last axis is the classes.
     logits: Option<String>,
-    /// Below the scope, that of the auxiliary classifier.
+    /// The scope, below the network's own, of the auxiliary classifier.
     aux_logits: Option<String>,
 }
 
-/// The longest description that is read. The largest network of the library takes some tens of thousands.
+/// The maximum length of a description. The largest network of the library would need some tens of thousands of bytes.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Whether this names a file that describes a network, and not a network of the library.
+/// Whether this is the name of a TOML file, not of a network in the library.
 pub fn is_file(network: &str) -> bool {
     Path::new(network).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
 }
@@ -48,30 +48,30 @@ pub fn is_file(network: &str) -> bool {
 /// The network that a file describes.
 ///
 /// # Errors
-/// Where the file cannot be read, or there is a mistake in it: the error names the line.
+/// Where the file cannot be read, or there is a mistake in it. The error names the line.
 pub fn network(path: &Path) -> Result<&'static Network> {
     let text = document::read(path, MAX_BYTES, "the description of a network")?;
-    let mut known = DESCRIBED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut known = READ_NETWORKS.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((.., network)) = known.iter().find(|(file, read, _)| file == path && *read == text) {
         return Ok(network);
     }
     let network = reader::read(&Document::new(path, &text))?.into_network();
-    // What cannot be built is said with its line, before any checkpoint is looked at.
+    // Built once here, so that errors name the line before a checkpoint is read.
     let image = network.default_images(3);
     super::build(network, "", &Options::defaults(network.options, network.scope), &image, &Variables::new())?;
     known.push((path.to_owned(), text, network));
     Ok(network)
 }
 
-/// The descriptions that have been read, with their text.
-static DESCRIBED: Mutex<Vec<(PathBuf, String, &'static Network)>> = Mutex::new(vec![]);
+/// The networks that were read before, with the path and text of their files.
+static READ_NETWORKS: Mutex<Vec<(PathBuf, String, &'static Network)>> = Mutex::new(vec![]);
 
 impl Description {
-    /// The network, which lives as long as the process.
+    /// Makes a network of it that lives as long as the process.
     ///
-    /// The library's networks are constants, and everything hands them around as such. A described one is made
-    /// once for each text that is read, of which a process has a few: to leak it costs no more than to keep it,
-    /// and spares every signature between here and the writer a lifetime or a counter.
+    /// The library's networks are constants, so the rest of the program uses `&'static Network`. A process reads only a
+    /// few descriptions, and each is leaked only once: this costs nothing, and no function needs a lifetime or a
+    /// reference count.
     fn into_network(self) -> &'static Network {
         let description: &'static Self = Box::leak(Box::new(self));
         Box::leak(Box::new(Network {
@@ -91,7 +91,7 @@ impl Description {
         }))
     }
 
-    /// What to call a line of the file.
+    /// The location of a line, for errors.
     fn location(&self, line: usize) -> String {
         document::location(&self.file, line)
     }
