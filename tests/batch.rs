@@ -325,7 +325,7 @@ fn a_link_that_leads_nowhere_is_told_of() {
     assert_eq!(done.stderr, note);
     let done = folder.batch(&["models/link.pb", "--out-dir", "out"]);
     assert!(
-        done.stderr.contains("it is a link to gone.pb, which is not there; mend the link"),
+        done.stderr.contains("it is a link to gone.pb, which does not exist; repair the link"),
         "{}",
         done.stderr
     );

@@ -148,7 +148,7 @@ fn a_moved_training_folder_is_read_where_it_is() {
     );
     assert_eq!(state("model.ckpt-2").unwrap().path(), folder.path().join("model.ckpt-2"));
     let error = state("/home/somebody/train/model.ckpt-9").unwrap_err().to_string();
-    assert!(error.contains("model.ckpt-9, which is not there"), "{error}");
+    assert!(error.contains("model.ckpt-9, which does not exist"), "{error}");
     assert!(error.contains("model.ckpt-1, model.ckpt-2"), "{error}");
 }
 

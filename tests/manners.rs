@@ -501,7 +501,7 @@ fn files_that_are_nearly_there_are_named() {
     for name in ["model.ckpt-5000", "model.ckpt-5000.data-00000-of-00001"] {
         let said = inspect(name);
         assert!(
-            said.contains("model.ckpt-5000.index: is missing, and is a part of the checkpoint"),
+            said.contains("model.ckpt-5000.index: is missing, but is part of the checkpoint"),
             "{said}"
         );
     }
