@@ -409,7 +409,7 @@ fn what_does_not_fit_a_pipe_is_said() {
     for (input, said) in [
         (&b""[..], "standard input: it is empty"),
         (b"<html>404</html>", "standard input: it is a web page"),
-        (b"learning_rate: 0.1", "standard input: is text, but no graph"),
+        (b"learning_rate: 0.1", "standard input: is text, but not a graph"),
         (b"\x1f\x8bdamaged", "standard input: the archive cannot be read"),
     ] {
         let (done, _) = fed(&["convert", "-", "-"], input);
@@ -500,9 +500,6 @@ fn files_that_are_nearly_there_are_named() {
     fs::remove_file(path("model.ckpt-5000.index")).unwrap();
     for name in ["model.ckpt-5000", "model.ckpt-5000.data-00000-of-00001"] {
         let said = inspect(name);
-        assert!(
-            said.contains("model.ckpt-5000.index: is missing, but is part of the checkpoint"),
-            "{said}"
-        );
+        assert!(said.contains("model.ckpt-5000.index: is missing, but is part of the checkpoint"), "{said}");
     }
 }

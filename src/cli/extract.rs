@@ -11,7 +11,7 @@ use crate::contents::{Contents, NameFilter};
 use crate::convert::ConvertOptions;
 use crate::error::{Error, Result};
 use crate::extract::{Choice, Chosen, Format, Layout, choose};
-use crate::output::keep_inputs;
+use crate::output::refuse_overwriting;
 
 /// Writes tensors to files that NumPy or safetensors read.
 #[derive(Debug, clap::Args)]
@@ -116,7 +116,7 @@ fn extract<'a>(
         let problem = format!("{} has no type for any of the tensors", format.name());
         return Err(Error::file(&args.output, problem).advice("choose another form of output"));
     }
-    keep_inputs(&args.output, contents.files())?;
+    refuse_overwriting(&args.output, contents.files())?;
     let bytes = tensors.iter().filter_map(|tensor| tensor.value.byte_len()).sum::<usize>() as u64;
     let bar = progress::byte_bar(args.quiet, "extracting");
     bar.set_length(bytes);

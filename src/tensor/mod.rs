@@ -8,10 +8,10 @@ mod dtype;
 mod element_source;
 mod elements;
 mod numbers;
-mod part;
 mod permute;
 mod round;
 mod scale;
+mod slice;
 mod statistics;
 mod transpose;
 
