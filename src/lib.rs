@@ -22,6 +22,7 @@ pub mod model;
 pub mod npy;
 pub mod npz;
 pub mod onnx;
+pub mod ops;
 pub mod output;
 pub mod passes;
 pub mod report;

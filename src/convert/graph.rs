@@ -87,7 +87,8 @@ pub(super) fn draw(
     };
     let mut feeds = Feeds::default();
     let part = without_what_is_before(definition, &nodes, part, &inputs, (options, &given), &mut feeds)?;
-    let mut graph = import_part(definition, &part).map_err(|error| error.within(file.path().display()))?;
+    let mut graph = import_part(definition, &part, crate::ops::output_types)
+        .map_err(|error| error.within(file.path().display()))?;
     if outputs.iter().chain(&inputs).any(|name| !is_in(&nodes, name)) {
         // Functions are drawn where they are called, and what is in them has a name then.
         let kept: Vec<String> = moving.values().chain(&roots).map(|name| format!("{name}:0")).collect();

@@ -5,12 +5,13 @@ use hashbrown::HashMap;
 use super::keys::Called;
 use super::{Conversion, EndNames, variables};
 use crate::error::{Error, Result};
-use crate::eval::{Tensor, run};
+use crate::eval::run;
 use crate::graph::{Graph, TensorRef};
 use crate::lower::LowerOptions;
 use crate::model::Model as Source;
 use crate::onnx::Model;
 use crate::passes::freeze::freeze_variables;
+use crate::tensor::Tensor;
 
 /// What a model is to compute: the inference graph before any pass rewrote it for ONNX, so that mistakes of these show.
 #[derive(Debug, Clone)]

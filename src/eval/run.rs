@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::{EXECUTED, FOLDED, Tensor, control, evaluator, making};
+use super::control;
 use crate::error::{Error, Result};
 use crate::graph::branches::ON_BRANCH;
 use crate::graph::{Graph, Node, NodeId, TensorRef};
-use crate::tensor::{Constant, element_count};
+use crate::ops;
+use crate::tensor::{Constant, Tensor, element_count};
 
 /// No op makes an array of more elements.
 const MAX_MADE: usize = 1 << 30;
@@ -152,7 +153,7 @@ fn refuse_unknown(graph: &Graph) -> Result<()> {
             || matches!(op, "Const" | "Placeholder" | "PlaceholderV2")
             || matches!(op, "Switch" | "RefSwitch" | "_SwitchN" | "Merge" | "RefMerge" | ON_BRANCH)
             || control::calls(op)
-            || evaluator(FOLDED, op).or(evaluator(EXECUTED, op)).is_some()
+            || ops::find(op).is_some_and(|op| op.evaluators().next().is_some())
     };
     let mut unknown: Vec<&str> =
         graph.nodes().map(|(_, node)| node.op.as_str()).filter(|op| !is_known(op)).collect();
@@ -277,14 +278,12 @@ fn computed<'a>(
     let borrowed: Vec<&Tensor> = inputs.iter().map(|input| &**input).collect();
     let inferred = node.outputs.iter().filter_map(|output| output.shape.fully_known());
     let inferred = inferred.map(|shape| element_count(&shape).unwrap_or(usize::MAX));
-    if inferred.chain(making::made(node, &borrowed)).any(|count| count > MAX_MADE) {
+    if inferred.chain(ops::elements_made(node, &borrowed)).any(|count| count > MAX_MADE) {
         return Err(node.error("what it makes is too large"));
     }
-    // Both families may have an op, each for inputs of its own.
-    let results = [FOLDED, EXECUTED]
-        .into_iter()
-        .filter_map(|families| evaluator(families, &node.op))
-        .find_map(|evaluate| evaluate(node, &borrowed));
+    // There may be two, each for inputs of its own.
+    let evaluators = ops::find(&node.op).into_iter().flat_map(ops::Op::evaluators);
+    let results = { evaluators }.find_map(|evaluate| evaluate(node, &borrowed));
     match results {
         Some(results) if leaves(node, &borrowed, &results) => {
             Ok(Outcome::NotEvaluated(node.error("it is left to the model")))
@@ -376,7 +375,7 @@ mod tests {
 
     #[test]
     fn tensors_that_are_read_often_or_delivered_are_kept_as_long() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let x = input(&mut graph, "x");
         let value = [("value", Attr::Tensor(Constant::from_f32(vec![2], &[10.0, 20.0])))];
         let weight = graph.add("weight", "Const", vec![], value.into()).unwrap().into();
@@ -390,7 +389,7 @@ mod tests {
 
     #[test]
     fn of_several_outputs_those_have_to_be_fed_that_are_read() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let attrs = [
             ("output_types", Attr::Types(vec![DType::Float32, DType::Int64])),
             ("output_shapes", Attr::Shapes(vec![Shape::known(&[2]); 2])),
@@ -405,7 +404,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_named() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let (x, y) = (input(&mut graph, "x"), input(&mut graph, "y"));
         let lost = add(&mut graph, "lost", "Relu", &[y]);
         assert!(evaluated(&graph, &[lost]).unwrap_err().to_string().contains("\"y\": it is not fed"));

@@ -7,8 +7,8 @@ pub mod branches;
 pub mod function;
 mod fused;
 pub mod import;
-pub mod infer;
 pub mod op_definition;
+pub mod partial;
 mod shape;
 pub mod slice;
 mod table_contents;
@@ -134,8 +134,11 @@ pub fn is_variable_op(op: &str) -> bool {
     matches!(op, "Variable" | "VariableV2" | "VarHandleOp")
 }
 
+/// Says of which types the outputs of a node are that is about to be added to a graph.
+pub type Inference = fn(&Graph, &Node) -> Result<Vec<TensorType>>;
+
 /// A graph whose nodes come after the nodes they read.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Graph {
     nodes: Vec<Node>,
     /// The nodes by name. The names themselves are in the nodes.
@@ -145,14 +148,15 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// An empty graph.
-    pub fn new() -> Self {
-        Self::default()
+    /// An empty graph that infers the types of its nodes' outputs in this way.
+    pub fn new(infer: Inference) -> Self {
+        Self::with_library(Library::empty(infer))
     }
 
     /// An empty graph whose nodes can call the functions of `library`.
     pub fn with_library(library: Library) -> Self {
-        Self { library, ..Self::default() }
+        let (nodes, names) = (vec![], HashTable::new());
+        Self { nodes, names, hasher: DefaultHashBuilder::default(), library }
     }
 
     /// The functions that its nodes can call.
@@ -201,7 +205,7 @@ impl Graph {
         if !node.inputs.iter().all(exists) {
             return Err(node.error("it reads an output that its input does not have"));
         }
-        node.outputs = infer::output_types(self, &node)?;
+        node.outputs = self.library.infer(self, &node)?;
         for (port, known) in outputs.iter().enumerate() {
             match node.outputs.get_mut(port) {
                 Some(inferred) if inferred.dtype == DType::Unknown => inferred.clone_from(known),
@@ -348,6 +352,10 @@ impl From<NodeId> for TensorRef {
 mod tests {
     use super::*;
 
+    fn graph() -> Graph {
+        Graph::new(|_, _| Ok(vec![TensorType::new(DType::Float32, Shape::known(&[2]))]))
+    }
+
     fn placeholder(graph: &mut Graph, name: &str) -> TensorRef {
         let attrs =
             Attrs::from([("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::known(&[2])))]);
@@ -356,7 +364,7 @@ mod tests {
 
     #[test]
     fn pruning_keeps_what_the_outputs_need_and_nothing_else() {
-        let mut graph = Graph::new();
+        let mut graph = graph();
         let a = placeholder(&mut graph, "a");
         let b = placeholder(&mut graph, "b");
         graph.add("unused", "Relu", vec![a], Attrs::new()).unwrap();
@@ -369,7 +377,7 @@ mod tests {
 
     #[test]
     fn a_tensor_name_without_port_means_the_first_output() {
-        let mut graph = Graph::new();
+        let mut graph = graph();
         let a = placeholder(&mut graph, "scope/a");
         assert_eq!(graph.find_tensor("scope/a"), Some(a));
         assert_eq!(graph.find_tensor("scope/a:0"), Some(a));

@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn a_variable_is_stored_whatever_it_is_read_through() {
         for op in ["Identity", "StopGradient", "Snapshot", "Cast"] {
-            let mut graph = Graph::new();
+            let mut graph = crate::ops::new_graph();
             let dtype = if op == "Cast" { DType::Float16 } else { DType::Float32 };
             let variable = variable(&mut graph, "bn/gamma", dtype, 4);
             let attrs =
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_variable_in_parts_is_stored_under_the_name_of_the_whole() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let [last, first] =
             [1, 0].map(|part| variable(&mut graph, &format!("bn/gamma/part_{part}"), DType::Float32, 2));
         let axis = constant(&mut graph, "axis", Constant::from_i32(vec![], &[0]));
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn what_is_computed_names_what_it_is_computed_from() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let one = constant(&mut graph, "one", Constant::from_f32(vec![], &[1.0]));
         let variable = variable(&mut graph, "bn/gamma", DType::Float32, 4);
         let sum = add(&mut graph, "AddV2", &[one, variable], Attrs::new());
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn only_the_neutral_number_counts_as_synthesized() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let ones = constant(&mut graph, "ones", Constant::filled(vec![4], 1.0));
         let zeros = constant(&mut graph, "zeros", Constant::filled(vec![4], 0.0));
         assert_eq!(gamma(&graph, ones), Origin::Synthesized);

@@ -14,71 +14,6 @@ use crate::error::{Error, Result};
 use crate::graph::{Attr, Attrs, Graph, Node, NodeId, TensorRef};
 use crate::tensor::DType;
 
-/// Ops that lose no more in float16 than their inputs have lost already: they multiply and add weights, compare, or move
-/// elements. The others choose, search, resize or sum up, and stay in float32.
-const NARROWED: &[&str] = &[
-    "Abs",
-    "Add",
-    "AddN",
-    "AddV2",
-    "AvgPool",
-    "AvgPool3D",
-    "BatchMatMul",
-    "BatchMatMulV2",
-    "BatchMatMulV3",
-    "BatchToSpaceND",
-    "BiasAdd",
-    "Concat",
-    "ConcatV2",
-    "Conv2D",
-    "Conv2DBackpropInput",
-    "Conv3D",
-    "Conv3DBackpropInputV2",
-    "DepthToSpace",
-    "DepthwiseConv2dNative",
-    "Elu",
-    "ExpandDims",
-    "FusedBatchNorm",
-    "FusedBatchNormV2",
-    "FusedBatchNormV3",
-    "Gather",
-    "GatherV2",
-    "LeakyRelu",
-    "MatMul",
-    "Max",
-    "MaxPool",
-    "MaxPool3D",
-    "Maximum",
-    "Mean",
-    "Minimum",
-    "MirrorPad",
-    "Mul",
-    "Neg",
-    "Pack",
-    "Pad",
-    "PadV2",
-    "RealDiv",
-    "Relu",
-    "Relu6",
-    "Reshape",
-    "ResourceGather",
-    "Selu",
-    "Sigmoid",
-    "Slice",
-    "Softmax",
-    "SpaceToBatchND",
-    "SpaceToDepth",
-    "Split",
-    "SplitV",
-    "Squeeze",
-    "StridedSlice",
-    "Sub",
-    "Tanh",
-    "Tile",
-    "Transpose",
-    "Unpack",
-];
-
 /// The first operator set in which a batch norm may have statistics of another type than its input.
 /// Source: <https://onnx.ai/onnx/operators/onnx__BatchNormalization.html>.
 const MIXED_BATCH_NORM_SINCE: i64 = 15;
@@ -173,7 +108,7 @@ impl Narrowing<'_> {
         }
         let computes = node.inputs.iter().any(is_float) && tensors.iter().any(is_float);
         let is_narrowed = computes
-            && NARROWED.contains(&node.op.as_str())
+            && crate::ops::find(&node.op).is_some_and(|op| op.float16)
             && !is_kept
             // An output has the name of its node, which is the name of the Cast to float32 then.
             && !(is_output && tensors.len() > 1 && !node.op.starts_with("FusedBatchNorm"));

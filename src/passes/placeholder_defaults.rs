@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_default_that_is_computed_from_an_input_is_used() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let x = add(&mut graph, "x", "Placeholder", &[]);
         let features = add(&mut graph, "features", "Relu", &[x]);
         add(&mut graph, "bottleneck", "PlaceholderWithDefault", &[features]);
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_default_of_training_data_leaves_an_input() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let batch = add(&mut graph, "batch", "IteratorGetNext", &[]);
         add(&mut graph, "images", "PlaceholderWithDefault", &[batch]);
         let (graph, settled) = settled(graph);
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_constant_default_stays_a_default() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let value = add(&mut graph, "value", "Const", &[]);
         let half = add(&mut graph, "half", "Mul", &[value, value]);
         add(&mut graph, "keep_prob", "PlaceholderWithDefault", &[half]);

@@ -60,7 +60,7 @@ pub struct Drawing<'a> {
 impl<'a> Drawing<'a> {
     pub(super) fn new(scope: ArgScope, variables: &'a Variables) -> Self {
         Self {
-            graph: Graph::new(),
+            graph: crate::ops::new_graph(),
             scope,
             variables,
             variable_scope: String::new(),

@@ -1,8 +1,9 @@
 //! What rten 0.27, which executes models here, computes otherwise than ONNX and TensorFlow say.
 
-use crate::eval::{Tensor, is_tied};
 use crate::graph::Node;
+use crate::ops::is_tied;
 use crate::tensor::DType;
+use crate::tensor::Tensor;
 
 /// Whether the runtime computes something else of these inputs than a correct model should: of several largest elements it
 /// takes another than the first, it loses NaN, a number that it casts to a boolean stays the number it was, and integers have 32

@@ -1,0 +1,4 @@
+pub mod elementwise;
+pub mod functions;
+pub mod matrix;
+pub mod reduction;
