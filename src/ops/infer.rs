@@ -2,7 +2,6 @@
 //!
 //! Source: the shape functions in `tensorflow/core/ops/*.cc`.
 
-use super::accepted;
 use crate::error::Result;
 use crate::graph::op_definition::{ElementType, Form, OpDefinition};
 use crate::graph::partial::{self, Length};
@@ -85,8 +84,11 @@ pub type InferenceFunction = fn(&Inputs<'_>, &Node) -> Result<Vec<TensorType>>;
 /// Where the op does not take such inputs.
 pub fn output_types(graph: &Graph, node: &Node) -> Result<Vec<TensorType>> {
     let inputs = Inputs { graph, node };
-    accepted::check(&inputs, node)?;
-    match super::find(&node.op).and_then(|op| op.shape) {
+    let op = super::find(&node.op);
+    if let Some(check) = op.and_then(|op| op.check) {
+        check(&inputs, node)?;
+    }
+    match op.and_then(|op| op.shape) {
         Some(infer) => infer(&inputs, node),
         None => Ok(defined_types(&inputs, node).unwrap_or_else(|| vec![DType::Unknown]))
             .map(|types| types.into_iter().map(|dtype| TensorType::new(dtype, Shape::UNKNOWN)).collect()),

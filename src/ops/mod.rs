@@ -1,12 +1,12 @@
 //! What is known of TensorFlow's ops: a row for each of them, in the folder of its family.
 //!
-//! A row says how the types of an op's outputs follow from its inputs (`shape`), what becomes of it in ONNX (`lower`), what it
+//! A row says how the types of an op's outputs follow from its inputs (`shape`), what inputs it refuses (`check`), what becomes of it in ONNX (`lower`), what it
 //! computes (`fold` for constants, `eval` for whole graphs), and whether it may compute in float16. Evaluation is written
 //! independently of lowering, which it judges. What TensorFlow's own registry says of an op, its inputs, attributes and their types,
 //! is in [`crate::graph::op_definition`].
 
-mod accepted;
 mod array;
+mod checks;
 mod control;
 mod image;
 pub(crate) mod infer;
@@ -27,8 +27,8 @@ use hashbrown::HashMap;
 
 pub use array::eval::making::elements_made;
 pub use array::eval::order::is_tied;
-use infer::InferenceFunction;
 pub use infer::output_types;
+use infer::{InferenceFunction, Inputs};
 pub use lowering::lower;
 pub use missing::missing_ops;
 
@@ -40,6 +40,9 @@ use crate::tensor::Tensor;
 /// Writes the ONNX nodes of one TensorFlow node, and records what stands for its outputs.
 type Handler = fn(&mut Lowering<'_>, NodeId, &Node) -> Result<()>;
 
+/// Refuses a node whose inputs its op does not take: what is wrong about which input.
+type Check = fn(&Inputs<'_>, &Node) -> Result<()>;
+
 /// Computes one node from its inputs; `None` for inputs that it is not evaluated for.
 pub type Evaluator = fn(&Node, &[&Tensor]) -> Option<Vec<Tensor>>;
 
@@ -49,6 +52,7 @@ pub struct Op {
     /// TensorFlow's name of it.
     pub name: &'static str,
     shape: Option<InferenceFunction>,
+    check: Option<Check>,
     lower: Option<Handler>,
     /// The ONNX operators it becomes, the one that does its work first; none where it leaves no node.
     pub onnx: &'static [&'static str],
@@ -66,14 +70,19 @@ pub struct Op {
 /// An op of which nothing is known yet.
 const fn op(name: &'static str) -> Op {
     let since = *crate::lower::OPSETS.start();
-    let (shape, lower, fold, eval) = (None, None, None, None);
-    Op { name, shape, lower, onnx: &[], since, note: "", fold, eval, float16: false }
+    let (shape, check, lower, fold, eval) = (None, None, None, None, None);
+    Op { name, shape, check, lower, onnx: &[], since, note: "", fold, eval, float16: false }
 }
 
 impl Op {
     /// How the types of its outputs follow.
     const fn shape(self, infer: InferenceFunction) -> Self {
         Self { shape: Some(infer), ..self }
+    }
+
+    /// What it demands of its inputs beyond what its shapes show.
+    const fn check(self, check: Check) -> Self {
+        Self { check: Some(check), ..self }
     }
 
     /// What becomes of it in ONNX, and the operators that are used.

@@ -1,10 +1,11 @@
 //! Ops that make, cut, join, move and reshape tensors.
 
+pub mod check;
 pub mod eval;
 pub mod lower;
 pub mod shape;
 
-use super::{Op, op};
+use super::{Op, checks, op};
 use crate::graph::{Shape, TensorType};
 use crate::ops::infer::{like_first_input, one};
 use crate::tensor::{DType, Tensor};
@@ -21,6 +22,7 @@ pub const OPS: &[Op] = &[
         .lower(lower::order::bincount, &["Range", "Equal", "Mul", "ReduceSum"]),
     op("BroadcastTo")
         .shape(shape::make::broadcast_to)
+        .check(check::broadcast_to)
         .lower(lower::fill::broadcast_to, &["Expand"])
         .fold(eval::making::broadcast_to),
     op("Bucketize")
@@ -39,6 +41,7 @@ pub const OPS: &[Op] = &[
         .lower(lower::order::bincount, &["Range", "Equal", "Mul", "ReduceSum"]),
     op("DepthToSpace")
         .shape(super::image::shape::depth_and_space)
+        .check(check::blocks)
         .lower(lower::blocks::depth_and_space, &["DepthToSpace"])
         .eval(|node, inputs| eval::blocks::in_channels(node, inputs, false))
         .float16(),
@@ -48,19 +51,26 @@ pub const OPS: &[Op] = &[
     op("DynamicStitch")
         .shape(shape::order::dynamic_stitch)
         .lower(lower::gather::dynamic_stitch, &["Concat", "ScatterND"]),
-    op("EnsureShape").shape(like_first_input).lower(lower::basic::identity, &[]),
+    op("EnsureShape").shape(like_first_input).check(check::ensure_shape).lower(lower::basic::identity, &[]),
     op("ExpandDims")
         .shape(shape::make::expand_dims)
         .lower(lower::join::expand_dims, &["Unsqueeze"])
         .fold(eval::basic::expand_dims)
         .float16(),
-    op("Fill").shape(shape::make::fill).lower(lower::fill::fill, &["Expand"]).fold(eval::making::fill),
+    op("Fill")
+        .shape(shape::make::fill)
+        .check(checks::described_shape)
+        .lower(lower::fill::fill, &["Expand"])
+        .fold(eval::making::fill),
     op("Gather")
         .shape(shape::order::gather)
         .lower(lower::gather::gather, &["Gather"])
         .fold(eval::basic::gather)
         .float16(),
-    op("GatherNd").shape(shape::order::gather_nd).lower(lower::gather::gather_nd, &["GatherND"]),
+    op("GatherNd")
+        .shape(shape::order::gather_nd)
+        .check(check::gather_nd)
+        .lower(lower::gather::gather_nd, &["GatherND"]),
     op("GatherV2")
         .shape(shape::order::gather)
         .lower(lower::gather::gather, &["Gather", "GatherND"])
@@ -76,7 +86,10 @@ pub const OPS: &[Op] = &[
         .lower(lower::order::invert_permutation, &["Range", "ScatterElements"])
         .fold(eval::basic::invert_permutation),
     op("IteratorGetNext").shape(shape::basic::declared),
-    op("LinSpace").shape(shape::make::lin_space).lower(lower::fill::lin_space, &["Range", "Mul", "Add"]),
+    op("LinSpace")
+        .shape(shape::make::lin_space)
+        .check(check::lin_space)
+        .lower(lower::fill::lin_space, &["Range", "Mul", "Add"]),
     op("ListDiff")
         .shape(shape::order::list_diff)
         .lower(lower::order::list_diff, &["Equal", "ReduceMax", "NonZero", "Gather"]),
@@ -102,6 +115,7 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("OneHot")
         .shape(shape::order::one_hot)
+        .check(check::one_hot)
         .lower(lower::gather::one_hot, &["Range", "Equal", "Where"])
         .eval(eval::order::one_hot),
     op("OnesLike")
@@ -110,6 +124,7 @@ pub const OPS: &[Op] = &[
         .fold(eval::basic::like),
     op("Pack")
         .shape(shape::make::pack)
+        .check(|inputs, node| checks::same_shapes(inputs, node, 0))
         .lower(lower::join::pack, &["Unsqueeze", "Concat"])
         .fold(eval::basic::pack)
         .float16(),
@@ -142,7 +157,11 @@ pub const OPS: &[Op] = &[
     op("QueueDequeueUpTo").shape(shape::basic::dequeued),
     op("QueueDequeueUpToV2").shape(shape::basic::dequeued),
     op("QueueDequeueV2").shape(shape::basic::dequeued),
-    op("Range").shape(shape::make::range).lower(lower::fill::range, &["Range"]).fold(eval::making::range),
+    op("Range")
+        .shape(shape::make::range)
+        .check(check::range)
+        .lower(lower::fill::range, &["Range"])
+        .fold(eval::making::range),
     op("Rank")
         .shape(|_, _| Ok(vec![TensorType::new(DType::Int32, Shape::scalar())]))
         .lower(lower::fill::rank, &["Shape", "Size"])
@@ -150,6 +169,7 @@ pub const OPS: &[Op] = &[
     op("ReadVariableOp").shape(like_first_input).lower(lower::basic::identity, &[]),
     op("Reshape")
         .shape(shape::basic::reshape)
+        .check(check::reshape)
         .lower(lower::basic::reshape, &["Reshape"])
         .note("a length of 0 that is known when the model runs needs operator set 14")
         .fold(eval::basic::reshape)
@@ -159,18 +179,27 @@ pub const OPS: &[Op] = &[
         .lower(lower::gather::gather, &["Gather"])
         .fold(eval::basic::gather)
         .float16(),
-    op("ResourceGatherNd").shape(shape::order::gather_nd).lower(lower::gather::gather_nd, &["GatherND"]),
-    op("ReverseSequence").shape(like_first_input).lower(lower::order::reverse_sequence, &["ReverseSequence"]),
+    op("ResourceGatherNd")
+        .shape(shape::order::gather_nd)
+        .check(check::gather_nd)
+        .lower(lower::gather::gather_nd, &["GatherND"]),
+    op("ReverseSequence")
+        .shape(like_first_input)
+        .check(check::reverse_sequence)
+        .lower(lower::order::reverse_sequence, &["ReverseSequence"]),
     op("ReverseV2")
         .shape(like_first_input)
+        .check(checks::distinct_axes)
         .lower(lower::order::reverse, &["Slice"])
         .fold(eval::basic::reverse),
     op("Roll")
         .shape(like_first_input)
+        .check(|inputs, _| checks::in_range(inputs, 2))
         .lower(lower::order::roll, &["Mod", "Slice", "Concat"])
         .eval(eval::order::roll),
     op("ScatterNd")
         .shape(shape::order::scatter_nd)
+        .check(check::scatter_nd)
         .lower(lower::gather::scatter_nd, &["Expand", "ScatterND"])
         .note("below opset 16 only places that are known and named once"),
     op("Shape")
@@ -185,6 +214,7 @@ pub const OPS: &[Op] = &[
         .fold(eval::basic::size),
     op("Slice")
         .shape(shape::make::slice)
+        .check(check::slice)
         .lower(lower::slice::slice, &["Slice"])
         .fold(eval::basic::slice)
         .float16(),
@@ -199,17 +229,20 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("SpaceToDepth")
         .shape(super::image::shape::depth_and_space)
+        .check(check::blocks)
         .lower(lower::blocks::depth_and_space, &["SpaceToDepth"])
         .eval(|node, inputs| eval::blocks::in_channels(node, inputs, true))
         .float16(),
     op("Split")
         .shape(shape::make::split)
+        .check(check::split)
         .lower(lower::join::split, &["Split"])
         .note("of an axis of open length from opset 18 on")
         .fold(eval::basic::split)
         .float16(),
     op("SplitV")
         .shape(shape::make::split)
+        .check(check::split_sizes)
         .lower(lower::join::split, &["Split"])
         .eval(eval::order::split)
         .float16(),
@@ -224,6 +257,7 @@ pub const OPS: &[Op] = &[
         .fold(|_, inputs| Some(vec![Tensor::clone(inputs.first()?)])),
     op("StridedSlice")
         .shape(shape::basic::strided_slice)
+        .check(check::strided_slice)
         .lower(lower::slice::strided_slice, &["Slice", "Squeeze", "Unsqueeze"])
         .note("strides have to be known before the model runs")
         .fold(eval::basic::strided_slice)
@@ -247,13 +281,19 @@ pub const OPS: &[Op] = &[
     op("TensorScatterUpdate").shape(like_first_input).lower(lower::gather::tensor_scatter, &["ScatterND"]),
     op("Tile")
         .shape(shape::blocks::tile)
+        .check(check::tile)
         .lower(lower::extent::tile, &["Tile"])
         .fold(eval::making::tile)
         .float16(),
-    op("TopK").shape(shape::order::top_k).lower(lower::order::top_k, &["TopK"]),
-    op("TopKV2").shape(shape::order::top_k).lower(lower::order::top_k, &["TopK"]).eval(eval::order::top),
+    op("TopK").shape(shape::order::top_k).check(check::top_k).lower(lower::order::top_k, &["TopK"]),
+    op("TopKV2")
+        .shape(shape::order::top_k)
+        .check(check::top_k)
+        .lower(lower::order::top_k, &["TopK"])
+        .eval(eval::order::top),
     op("Transpose")
         .shape(shape::order::transpose)
+        .check(check::permutation)
         .lower(lower::order::transpose, &["Transpose"])
         .fold(eval::basic::transpose)
         .float16(),
@@ -261,6 +301,7 @@ pub const OPS: &[Op] = &[
     op("UniqueWithCounts").shape(shape::order::unique).lower(lower::order::unique, &["Unique"]),
     op("Unpack")
         .shape(shape::make::unpack)
+        .check(check::unpack)
         .lower(lower::join::unpack, &["Split", "Squeeze"])
         .fold(eval::basic::unpack)
         .float16(),

@@ -1,5 +1,6 @@
 //! Ops on images and boxes.
 
+pub mod check;
 pub mod eval;
 pub mod lower;
 pub mod shape;
@@ -61,18 +62,22 @@ pub const OPS: &[Op] = &[
         .note("without soft suppression"),
     op("ResizeArea")
         .shape(shape::resize)
+        .check(check::resize)
         .lower(lower::resize::area, &["MatMul"])
         .note("sizes have to be known before the model runs"),
     op("ResizeBicubic")
         .shape(shape::resize)
+        .check(check::resize)
         .lower(lower::bicubic::bicubic, &["Gather", "Mul", "Add"])
         .eval(eval::resize::bicubic),
     op("ResizeBilinear")
         .shape(shape::resize)
+        .check(check::resize)
         .lower(lower::resize::resize, &["Resize"])
         .eval(eval::resize::bilinear),
     op("ResizeNearestNeighbor")
         .shape(shape::resize)
+        .check(check::resize)
         .lower(lower::resize::resize, &["Resize"])
         .eval(eval::resize::nearest),
     op("RGBToHSV")

@@ -1,10 +1,11 @@
 //! Ops that compute with numbers: element by element, along axes, in segments and in products of matrices.
 
+pub mod check;
 pub mod eval;
 pub mod lower;
 pub mod shape;
 
-use super::{Op, op};
+use super::{Op, checks, op};
 use crate::graph::ROUND_TO_FLOAT16;
 use crate::graph::{Shape, TensorType};
 use crate::ops::infer::{like_first_input, one};
@@ -33,6 +34,7 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("AddN")
         .shape(shape::add_n)
+        .check(|inputs, node| checks::same_shapes(inputs, node, 0))
         .lower(lower::binary::add_n, &["Add"])
         .eval(eval::functions::add_n)
         .float16(),
@@ -43,10 +45,12 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("All")
         .shape(shape::reduce)
+        .check(checks::distinct_axes)
         .lower(lower::reduce::all, &["Cast", "ReduceProd"])
         .fold(eval::reduction::flags),
     op("Any")
         .shape(shape::reduce)
+        .check(checks::distinct_axes)
         .lower(lower::reduce::any, &["Not", "Cast", "ReduceProd"])
         .fold(eval::reduction::flags),
     op("ArgMax")
@@ -83,6 +87,7 @@ pub const OPS: &[Op] = &[
         .eval(|_, inputs| eval::functions::each(inputs, f32::atanh)),
     op("BatchMatMul")
         .shape(shape::batch_matmul)
+        .check(check::batch_matmul)
         .lower(lower::matrix::batch_matmul, &["MatMul"])
         .note(OVER_NOTHING)
         .eval({
@@ -91,6 +96,7 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("BatchMatMulV2")
         .shape(shape::batch_matmul)
+        .check(check::batch_matmul)
         .lower(lower::matrix::batch_matmul, &["MatMul"])
         .note(OVER_NOTHING)
         .eval({
@@ -99,6 +105,7 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("BatchMatMulV3")
         .shape(shape::batch_matmul)
+        .check(check::batch_matmul)
         .lower(lower::matrix::batch_matmul, &["MatMul"])
         .note(OVER_NOTHING)
         .eval({
@@ -115,6 +122,7 @@ pub const OPS: &[Op] = &[
         .fold(eval::elementwise::unary),
     op("ClipByValue")
         .shape(like_first_input)
+        .check(check::clip)
         .lower(lower::elementwise::clip, &["Min", "Max", "Less", "Greater", "Where"])
         .eval(eval::functions::clip),
     op("Cos")
@@ -127,10 +135,12 @@ pub const OPS: &[Op] = &[
         .eval(|_, inputs| eval::functions::each(inputs, f32::cosh)),
     op("Cumprod")
         .shape(like_first_input)
+        .check(|inputs, _| checks::in_range(inputs, 1))
         .lower(lower::reduce::cumprod, &["Where", "ReduceProd"])
         .eval(|node, inputs| super::array::eval::order::accumulate(node, inputs, 1.0, |a, b| a * b)),
     op("Cumsum")
         .shape(like_first_input)
+        .check(|inputs, _| checks::in_range(inputs, 1))
         .lower(lower::reduce::cumsum, &["CumSum"])
         .eval(|node, inputs| super::array::eval::order::accumulate(node, inputs, 0.0, |a, b| a + b)),
     op("Div")
@@ -159,7 +169,10 @@ pub const OPS: &[Op] = &[
         .shape(like_first_input)
         .lower(lower::elementwise::one_minus_erf, &["Erf", "Sub"])
         .note("ONNX Runtime computes 0 for NaN"),
-    op("EuclideanNorm").shape(shape::reduce).lower(lower::reduce::plain, &["ReduceL2"]),
+    op("EuclideanNorm")
+        .shape(shape::reduce)
+        .check(checks::distinct_axes)
+        .lower(lower::reduce::plain, &["ReduceL2"]),
     op("Exp")
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Exp"])
@@ -271,6 +284,7 @@ pub const OPS: &[Op] = &[
         .note("of a singular matrix infinities and NaN, where TensorFlow has an error"),
     op("Max")
         .shape(shape::reduce)
+        .check(checks::distinct_axes)
         .lower(lower::reduce::plain, &["ReduceMax"])
         .note("ONNX Runtime may lose NaN, and computes 0 for no integers")
         .fold(eval::reduction::numbers)
@@ -282,12 +296,14 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("Mean")
         .shape(shape::reduce)
+        .check(checks::distinct_axes)
         .lower(lower::reduce::plain, &["ReduceMean"])
         .note("ONNX Runtime computes 0 for an open axis without elements")
         .fold(eval::reduction::numbers)
         .float16(),
     op("Min")
         .shape(shape::reduce)
+        .check(checks::distinct_axes)
         .lower(lower::reduce::plain, &["ReduceMin"])
         .note("ONNX Runtime may lose NaN, and computes 0 for no integers")
         .fold(eval::reduction::numbers),
@@ -322,6 +338,7 @@ pub const OPS: &[Op] = &[
         .fold(eval::elementwise::arithmetic),
     op("Prod")
         .shape(shape::reduce)
+        .check(checks::distinct_axes)
         .lower(lower::reduce::plain, &["ReduceProd"])
         .fold(eval::reduction::numbers),
     op("RealDiv")
@@ -365,6 +382,7 @@ pub const OPS: &[Op] = &[
     op("SegmentSum").shape(shape::segment).lower(lower::segment::segment, &["ScatterND"]).since(16),
     op("Select")
         .shape(shape::select)
+        .check(check::select)
         .lower(lower::binary::select, &["Where", "Unsqueeze"])
         .note("ONNX Runtime takes -0 for 0")
         .fold(eval::elementwise::select)
@@ -460,7 +478,11 @@ pub const OPS: &[Op] = &[
         .lower(lower::binary::direct, &["Sub"])
         .fold(eval::elementwise::arithmetic)
         .float16(),
-    op("Sum").shape(shape::reduce).lower(lower::reduce::plain, &["ReduceSum"]).fold(eval::reduction::numbers),
+    op("Sum")
+        .shape(shape::reduce)
+        .check(checks::distinct_axes)
+        .lower(lower::reduce::plain, &["ReduceSum"])
+        .fold(eval::reduction::numbers),
     op("Tan")
         .shape(like_first_input)
         .lower(lower::elementwise::float_only, &["Tan"])
@@ -477,18 +499,22 @@ pub const OPS: &[Op] = &[
     op("TruncateMod").shape(shape::broadcast).lower(lower::binary::truncate_mod, &["Mod"]),
     op("UnsortedSegmentMax")
         .shape(shape::numbered_segment)
+        .check(check::segments)
         .lower(lower::segment::segment, &["ScatterND"])
         .since(18),
     op("UnsortedSegmentMin")
         .shape(shape::numbered_segment)
+        .check(check::segments)
         .lower(lower::segment::segment, &["ScatterND"])
         .since(18),
     op("UnsortedSegmentProd")
         .shape(shape::numbered_segment)
+        .check(check::segments)
         .lower(lower::segment::segment, &["ScatterND"])
         .since(16),
     op("UnsortedSegmentSum")
         .shape(shape::numbered_segment)
+        .check(check::segments)
         .lower(lower::segment::segment, &["ScatterND"])
         .since(16),
     op("Xdivy").shape(shape::broadcast).lower(lower::binary::xdivy, &["Div", "Equal", "Where"]),

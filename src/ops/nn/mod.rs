@@ -1,5 +1,6 @@
 //! Layers of neural networks: convolution, pooling, normalization, losses.
 
+pub mod check;
 pub mod eval;
 pub mod lower;
 pub mod shape;
@@ -26,6 +27,7 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("BiasAdd")
         .shape(like_first_input)
+        .check(check::bias)
         .lower(lower::layers::bias_add, &["Add"])
         .eval(super::math::eval::matrix::bias_add)
         .float16(),

@@ -3,7 +3,7 @@
 pub mod lower;
 pub mod shape;
 
-use super::{Op, op};
+use super::{Op, checks, op};
 use crate::ops::infer::like_first_input;
 
 /// The ops of this family.
@@ -12,10 +12,17 @@ pub const OPS: &[Op] = &[
     op("RandomShuffle")
         .shape(like_first_input)
         .lower(lower::shuffle, &["RandomUniformLike", "TopK", "Gather"]),
-    op("RandomStandardNormal").shape(shape::random).lower(lower::like, &["RandomNormalLike"]),
-    op("RandomUniform").shape(shape::random).lower(lower::like, &["RandomUniformLike"]),
+    op("RandomStandardNormal")
+        .shape(shape::random)
+        .check(checks::described_shape)
+        .lower(lower::like, &["RandomNormalLike"]),
+    op("RandomUniform")
+        .shape(shape::random)
+        .check(checks::described_shape)
+        .lower(lower::like, &["RandomUniformLike"]),
     op("RandomUniformInt")
         .shape(shape::random)
+        .check(checks::described_shape)
         .lower(lower::integers, &["RandomUniformLike", "Mul", "Floor"]),
-    op("TruncatedNormal").shape(shape::random),
+    op("TruncatedNormal").shape(shape::random).check(checks::described_shape),
 ];
