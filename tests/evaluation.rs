@@ -15,8 +15,8 @@ use support::op_cases::{self, Files, cases};
 use support::zoo::Case;
 use tempfile::TempDir;
 use tf2onnx_rs::convert::{ConvertOptions, convert};
-use tf2onnx_rs::eval::Tensor;
 use tf2onnx_rs::model::{Model, OpenOptions};
+use tf2onnx_rs::tensor::Tensor;
 
 /// The largest error allowed, relative to the largest logit.
 const TOLERANCE: f32 = 2e-5;

@@ -16,8 +16,8 @@ use support::zoo::Case;
 use tempfile::TempDir;
 use tf2onnx_rs::convert::ConvertOptions;
 use tf2onnx_rs::error::Error;
-use tf2onnx_rs::eval::Tensor;
 use tf2onnx_rs::model::OpenOptions;
+use tf2onnx_rs::tensor::Tensor;
 use tf2onnx_rs::verify::save_arrays;
 
 const LOGITS: &str = "InceptionV3/Logits/SpatialSqueeze:0";

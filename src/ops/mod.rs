@@ -13,10 +13,12 @@ pub(crate) mod infer;
 mod lists;
 mod lowering;
 mod math;
+mod matrix;
 mod missing;
 mod nn;
 mod quantize;
 mod random;
+mod reduce;
 mod signal;
 mod sparse;
 mod strings;
@@ -54,6 +56,8 @@ pub struct Op {
     shape: Option<InferenceFunction>,
     check: Option<Check>,
     lower: Option<Handler>,
+    /// Why nothing becomes of it in ONNX.
+    not_lowered: &'static str,
     /// The ONNX operators it becomes, the one that does its work first; none where it leaves no node.
     pub onnx: &'static [&'static str],
     /// The least operator set that has them as they are used.
@@ -71,7 +75,7 @@ pub struct Op {
 const fn op(name: &'static str) -> Op {
     let since = *crate::lower::OPSETS.start();
     let (shape, check, lower, fold, eval) = (None, None, None, None, None);
-    Op { name, shape, check, lower, onnx: &[], since, note: "", fold, eval, float16: false }
+    Op { name, shape, check, lower, not_lowered: "", onnx: &[], since, note: "", fold, eval, float16: false }
 }
 
 impl Op {
@@ -88,6 +92,11 @@ impl Op {
     /// What becomes of it in ONNX, and the operators that are used.
     const fn lower(self, handler: Handler, onnx: &'static [&'static str]) -> Self {
         Self { lower: Some(handler), onnx, ..self }
+    }
+
+    /// Nothing becomes of it in ONNX, for this reason.
+    const fn not_lowered(self, why: &'static str) -> Self {
+        Self { not_lowered: why, ..self }
     }
 
     /// The first operator set that can say it.
@@ -133,9 +142,11 @@ const FAMILIES: &[&[Op]] = &[
     image::OPS,
     lists::OPS,
     math::OPS,
+    matrix::OPS,
     nn::OPS,
     quantize::OPS,
     random::OPS,
+    reduce::OPS,
     signal::OPS,
     sparse::OPS,
     strings::OPS,
@@ -171,6 +182,7 @@ pub fn new_graph() -> crate::graph::Graph {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::op_definition::OpDefinition;
 
     #[test]
     fn no_op_is_listed_twice() {
@@ -182,9 +194,35 @@ mod tests {
     }
 
     #[test]
-    fn an_op_that_is_converted_or_evaluated_says_what_its_outputs_are() {
+    fn a_row_is_whole() {
         for op in FAMILIES.iter().copied().flatten() {
-            assert!(op.shape.is_some(), "{}", op.name);
+            assert!(op.shape.is_some(), "{} does not say what its outputs are", op.name);
+            assert_ne!(
+                op.lower.is_some(),
+                !op.not_lowered.is_empty(),
+                "{} is lowered, or says why not",
+                op.name
+            );
+        }
+    }
+
+    /// Ops that only this program has, in graphs that it rewrites.
+    const OWN: [&str; 2] = [crate::graph::ROUND_TO_FLOAT16, crate::graph::branches::ON_BRANCH];
+
+    #[test]
+    fn rows_have_the_names_of_tensorflows_registry() {
+        let rows = FAMILIES.iter().copied().flatten().filter(|op| !OWN.contains(&op.name));
+        let unknown: Vec<&str> =
+            rows.map(|op| op.name).filter(|name| OpDefinition::find(name).is_none()).collect();
+        // The first is made while a graph is built, the other is TF.js's own.
+        assert_eq!(unknown, ["_SwitchN", "LogicalXor"]);
+    }
+
+    #[test]
+    fn rows_are_in_the_order_of_their_names() {
+        for family in FAMILIES {
+            let names = family.iter().map(|op| op.name).filter(|name| !OWN.contains(name));
+            assert!(names.map(str::to_lowercase).is_sorted(), "{}", family[0].name);
         }
     }
 }

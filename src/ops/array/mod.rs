@@ -10,6 +10,10 @@ use crate::graph::{Shape, TensorType};
 use crate::ops::infer::{like_first_input, one};
 use crate::tensor::{DType, Tensor};
 
+const INPUT: &str = "its outputs become inputs of the model";
+
+const CONSTANT: &str = "it becomes a constant";
+
 /// The ops of this family.
 pub const OPS: &[Op] = &[
     op("BatchToSpaceND")
@@ -85,7 +89,7 @@ pub const OPS: &[Op] = &[
         .shape(like_first_input)
         .lower(lower::order::invert_permutation, &["Range", "ScatterElements"])
         .fold(eval::basic::invert_permutation),
-    op("IteratorGetNext").shape(shape::basic::declared),
+    op("IteratorGetNext").shape(shape::basic::declared).not_lowered(INPUT),
     op("LinSpace")
         .shape(shape::make::lin_space)
         .check(check::lin_space)
@@ -151,12 +155,12 @@ pub const OPS: &[Op] = &[
     op("PlaceholderV2").shape(shape::basic::declared).lower(lower::basic::placeholder, &[]),
     op("PlaceholderWithDefault").shape(like_first_input).lower(lower::basic::placeholder_with_default, &[]),
     op("PreventGradient").shape(like_first_input).lower(lower::basic::identity, &[]),
-    op("QueueDequeue").shape(shape::basic::dequeued),
-    op("QueueDequeueMany").shape(shape::basic::dequeued),
-    op("QueueDequeueManyV2").shape(shape::basic::dequeued),
-    op("QueueDequeueUpTo").shape(shape::basic::dequeued),
-    op("QueueDequeueUpToV2").shape(shape::basic::dequeued),
-    op("QueueDequeueV2").shape(shape::basic::dequeued),
+    op("QueueDequeue").shape(shape::basic::dequeued).not_lowered(INPUT),
+    op("QueueDequeueMany").shape(shape::basic::dequeued).not_lowered(INPUT),
+    op("QueueDequeueManyV2").shape(shape::basic::dequeued).not_lowered(INPUT),
+    op("QueueDequeueUpTo").shape(shape::basic::dequeued).not_lowered(INPUT),
+    op("QueueDequeueUpToV2").shape(shape::basic::dequeued).not_lowered(INPUT),
+    op("QueueDequeueV2").shape(shape::basic::dequeued).not_lowered(INPUT),
     op("Range")
         .shape(shape::make::range)
         .check(check::range)
@@ -305,9 +309,9 @@ pub const OPS: &[Op] = &[
         .lower(lower::join::unpack, &["Split", "Squeeze"])
         .fold(eval::basic::unpack)
         .float16(),
-    op("VarHandleOp").shape(shape::basic::declared),
-    op("Variable").shape(shape::basic::declared),
-    op("VariableV2").shape(shape::basic::declared),
+    op("VarHandleOp").shape(shape::basic::declared).not_lowered(CONSTANT),
+    op("Variable").shape(shape::basic::declared).not_lowered(CONSTANT),
+    op("VariableV2").shape(shape::basic::declared).not_lowered(CONSTANT),
     op("Where").shape(shape::order::places).lower(lower::order::places, &["NonZero", "Transpose"]),
     op("ZerosLike")
         .shape(like_first_input)

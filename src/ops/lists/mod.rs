@@ -8,8 +8,12 @@ use super::{Op, op};
 /// The ops of this family.
 pub const OPS: &[Op] = &[
     op("EmptyTensorList").shape(shape::empty).lower(lower::reserve, &["Expand"]),
-    op("TensorArrayGatherV2").shape(shape::gather_array),
-    op("TensorArrayGatherV3").shape(shape::gather_array),
+    op("TensorArrayGatherV2")
+        .shape(shape::gather_array)
+        .not_lowered("the loops that fill arrays are not converted"),
+    op("TensorArrayGatherV3")
+        .shape(shape::gather_array)
+        .not_lowered("the loops that fill arrays are not converted"),
     op("TensorListConcat")
         .shape(shape::concat)
         .lower(lower::concat, &["Reshape"])

@@ -1,8 +1,8 @@
 //! What ops demand of the numbers that they compute with (see [`crate::ops::checks`]).
 
 use crate::error::Result;
-use crate::graph::{Node, Shape};
-use crate::ops::checks::{not_below, same_shapes};
+use crate::graph::Node;
+use crate::ops::checks::same_shapes;
 use crate::ops::infer::Inputs;
 
 pub fn clip(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
@@ -31,22 +31,4 @@ pub fn select(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
     } else {
         Err(node.error(format!("a condition of shape {condition} does not choose from the shape {chosen}")))
     }
-}
-
-pub fn batch_matmul(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
-    let (a, b) = (inputs.shape(0)?, inputs.shape(1)?);
-    let inner = |shape: &Shape, is_first: bool| {
-        let dims = shape.dims()?;
-        dims.len().checked_sub(if is_first { 2 } else { 1 }).and_then(|axis| dims[axis])
-    };
-    match (inner(a, node.bool("adj_x", false)), inner(b, !node.bool("adj_y", false))) {
-        (Some(columns), Some(rows)) if columns != rows => {
-            Err(node.error(format!("matrices of shapes {a} and {b} cannot be multiplied")))
-        }
-        _ => Ok(()),
-    }
-}
-
-pub fn segments(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
-    not_below(node, "num_segments", &inputs.integers(2)?.unwrap_or_default(), 0)
 }

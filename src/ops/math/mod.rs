@@ -1,4 +1,4 @@
-//! Ops that compute with numbers: element by element, along axes, in segments and in products of matrices.
+//! Ops that compute with numbers: element by element, alone or in pairs.
 
 pub mod check;
 pub mod eval;
@@ -7,10 +7,7 @@ pub mod shape;
 
 use super::{Op, checks, op};
 use crate::graph::ROUND_TO_FLOAT16;
-use crate::graph::{Shape, TensorType};
-use crate::ops::infer::{like_first_input, one};
-
-const OVER_NOTHING: &str = "of several products over no elements, ONNX Runtime computes the first alone";
+use crate::ops::infer::like_first_input;
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
@@ -43,24 +40,6 @@ pub const OPS: &[Op] = &[
         .lower(lower::binary::direct, &["Add"])
         .fold(eval::elementwise::arithmetic)
         .float16(),
-    op("All")
-        .shape(shape::reduce)
-        .check(checks::distinct_axes)
-        .lower(lower::reduce::all, &["Cast", "ReduceProd"])
-        .fold(eval::reduction::flags),
-    op("Any")
-        .shape(shape::reduce)
-        .check(checks::distinct_axes)
-        .lower(lower::reduce::any, &["Not", "Cast", "ReduceProd"])
-        .fold(eval::reduction::flags),
-    op("ArgMax")
-        .shape(shape::arg)
-        .lower(lower::reduce::arg, &["ArgMax", "Cast"])
-        .eval(|node, inputs| super::array::eval::order::arg(node, inputs, |a, b| a > b)),
-    op("ArgMin")
-        .shape(shape::arg)
-        .lower(lower::reduce::arg, &["ArgMin", "Cast"])
-        .eval(|node, inputs| super::array::eval::order::arg(node, inputs, |a, b| a < b)),
     op("Asin")
         .shape(like_first_input)
         .lower(lower::elementwise::float_only, &["Asin"])
@@ -85,33 +64,6 @@ pub const OPS: &[Op] = &[
         .lower(lower::elementwise::float_only, &["Atanh"])
         .note("ONNX Runtime computes infinity for infinity, not NaN")
         .eval(|_, inputs| eval::functions::each(inputs, f32::atanh)),
-    op("BatchMatMul")
-        .shape(shape::batch_matmul)
-        .check(check::batch_matmul)
-        .lower(lower::matrix::batch_matmul, &["MatMul"])
-        .note(OVER_NOTHING)
-        .eval({
-            |node, inputs| eval::matrix::product(inputs, node.bool("adj_x", false), node.bool("adj_y", false))
-        })
-        .float16(),
-    op("BatchMatMulV2")
-        .shape(shape::batch_matmul)
-        .check(check::batch_matmul)
-        .lower(lower::matrix::batch_matmul, &["MatMul"])
-        .note(OVER_NOTHING)
-        .eval({
-            |node, inputs| eval::matrix::product(inputs, node.bool("adj_x", false), node.bool("adj_y", false))
-        })
-        .float16(),
-    op("BatchMatMulV3")
-        .shape(shape::batch_matmul)
-        .check(check::batch_matmul)
-        .lower(lower::matrix::batch_matmul, &["MatMul"])
-        .note(OVER_NOTHING)
-        .eval({
-            |node, inputs| eval::matrix::product(inputs, node.bool("adj_x", false), node.bool("adj_y", false))
-        })
-        .float16(),
     op("BitwiseAnd").shape(shape::broadcast).lower(lower::binary::direct, &["BitwiseAnd"]).since(18),
     op("BitwiseOr").shape(shape::broadcast).lower(lower::binary::direct, &["BitwiseOr"]).since(18),
     op("BitwiseXor").shape(shape::broadcast).lower(lower::binary::direct, &["BitwiseXor"]).since(18),
@@ -133,16 +85,6 @@ pub const OPS: &[Op] = &[
         .shape(like_first_input)
         .lower(lower::elementwise::float_only, &["Cosh"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::cosh)),
-    op("Cumprod")
-        .shape(like_first_input)
-        .check(|inputs, _| checks::in_range(inputs, 1))
-        .lower(lower::reduce::cumprod, &["Where", "ReduceProd"])
-        .eval(|node, inputs| super::array::eval::order::accumulate(node, inputs, 1.0, |a, b| a * b)),
-    op("Cumsum")
-        .shape(like_first_input)
-        .check(|inputs, _| checks::in_range(inputs, 1))
-        .lower(lower::reduce::cumsum, &["CumSum"])
-        .eval(|node, inputs| super::array::eval::order::accumulate(node, inputs, 0.0, |a, b| a + b)),
     op("Div")
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["Div"])
@@ -151,7 +93,6 @@ pub const OPS: &[Op] = &[
         .shape(shape::broadcast)
         .lower(lower::binary::div_no_nan, &["Div", "Equal", "Where"])
         .eval(|_, inputs| eval::functions::both(inputs, |a, b| if b == 0.0 { 0.0 } else { a / b })),
-    op("Einsum").shape(shape::einsum).lower(lower::matrix::einsum, &["Einsum"]),
     op("Elu")
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Elu"])
@@ -169,10 +110,6 @@ pub const OPS: &[Op] = &[
         .shape(like_first_input)
         .lower(lower::elementwise::one_minus_erf, &["Erf", "Sub"])
         .note("ONNX Runtime computes 0 for NaN"),
-    op("EuclideanNorm")
-        .shape(shape::reduce)
-        .check(checks::distinct_axes)
-        .lower(lower::reduce::plain, &["ReduceL2"]),
     op("Exp")
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Exp"])
@@ -218,9 +155,6 @@ pub const OPS: &[Op] = &[
         .shape(shape::flags)
         .lower(lower::elementwise::same, &["IsNaN"])
         .eval(|_, inputs| eval::functions::test(inputs, f32::is_nan)),
-    op("L2Loss")
-        .shape(|inputs, _| Ok(vec![TensorType::new(inputs.dtype(0)?, Shape::scalar())]))
-        .lower(lower::reduce::l2_loss, &["ReduceSumSquare", "Mul"]),
     op("LeakyRelu")
         .shape(like_first_input)
         .lower(lower::elementwise::leaky_relu, &["LeakyRelu"])
@@ -259,54 +193,11 @@ pub const OPS: &[Op] = &[
         .lower(lower::binary::direct, &["Or"])
         .fold(eval::elementwise::logic),
     op("LogicalXor").shape(shape::compare).lower(lower::binary::direct, &["Xor"]),
-    op("LogSoftmax")
-        .shape(like_first_input)
-        .lower(lower::reduce::softmax, &["LogSoftmax"])
-        .eval(|_, inputs| eval::functions::softmax(inputs, |x, sum| x - sum.ln())),
-    op("MatMul")
-        .shape(shape::matmul)
-        .lower(lower::matrix::matmul, &["Gemm", "MatMul"])
-        .eval({
-            |node, inputs| {
-                eval::matrix::product(
-                    inputs,
-                    node.bool("transpose_a", false),
-                    node.bool("transpose_b", false),
-                )
-            }
-        })
-        .float16(),
-    op("MatrixBandPart").shape(like_first_input).lower(lower::matrix::band_part, &["Trilu"]).since(14),
-    op("MatrixDeterminant").shape(shape::determinant).lower(lower::matrix::determinant, &["Det"]),
-    op("MatrixInverse")
-        .shape(like_first_input)
-        .lower(lower::inverse::inverse, &["Loop", "ArgMax", "Where", "Div", "Mul", "Sub", "MatMul"])
-        .note("of a singular matrix infinities and NaN, where TensorFlow has an error"),
-    op("Max")
-        .shape(shape::reduce)
-        .check(checks::distinct_axes)
-        .lower(lower::reduce::plain, &["ReduceMax"])
-        .note("ONNX Runtime may lose NaN, and computes 0 for no integers")
-        .fold(eval::reduction::numbers)
-        .float16(),
     op("Maximum")
         .shape(shape::broadcast)
         .lower(lower::binary::extreme, &["Max", "Greater", "Where"])
         .fold(eval::elementwise::arithmetic)
         .float16(),
-    op("Mean")
-        .shape(shape::reduce)
-        .check(checks::distinct_axes)
-        .lower(lower::reduce::plain, &["ReduceMean"])
-        .note("ONNX Runtime computes 0 for an open axis without elements")
-        .fold(eval::reduction::numbers)
-        .float16(),
-    op("Min")
-        .shape(shape::reduce)
-        .check(checks::distinct_axes)
-        .lower(lower::reduce::plain, &["ReduceMin"])
-        .note("ONNX Runtime may lose NaN, and computes 0 for no integers")
-        .fold(eval::reduction::numbers),
     op("Minimum")
         .shape(shape::broadcast)
         .lower(lower::binary::extreme, &["Min", "Less", "Where"])
@@ -336,11 +227,6 @@ pub const OPS: &[Op] = &[
         .lower(lower::binary::direct, &["Pow"])
         .note("ONNX Runtime computes powers of integers in float64")
         .fold(eval::elementwise::arithmetic),
-    op("Prod")
-        .shape(shape::reduce)
-        .check(checks::distinct_axes)
-        .lower(lower::reduce::plain, &["ReduceProd"])
-        .fold(eval::reduction::numbers),
     op("RealDiv")
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["Div"])
@@ -375,11 +261,6 @@ pub const OPS: &[Op] = &[
         .shape(like_first_input)
         .lower(lower::elementwise::reciprocal_square_root, &["Sqrt", "Reciprocal"])
         .fold(eval::elementwise::unary),
-    op("SegmentMax").shape(shape::segment).lower(lower::segment::segment, &["ScatterND", "Where"]).since(18),
-    op("SegmentMean").shape(shape::segment).lower(lower::segment::segment, &["ScatterND", "Div"]).since(16),
-    op("SegmentMin").shape(shape::segment).lower(lower::segment::segment, &["ScatterND", "Where"]).since(18),
-    op("SegmentProd").shape(shape::segment).lower(lower::segment::segment, &["ScatterND"]).since(16),
-    op("SegmentSum").shape(shape::segment).lower(lower::segment::segment, &["ScatterND"]).since(16),
     op("Select")
         .shape(shape::select)
         .check(check::select)
@@ -421,11 +302,6 @@ pub const OPS: &[Op] = &[
         .shape(like_first_input)
         .lower(lower::elementwise::float_only, &["Sinh"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::sinh)),
-    op("Softmax")
-        .shape(like_first_input)
-        .lower(lower::reduce::softmax, &["Softmax"])
-        .eval(|_, inputs| eval::functions::softmax(inputs, |x, sum| x.exp() / sum))
-        .float16(),
     op("Softplus")
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Softplus"])
@@ -434,33 +310,6 @@ pub const OPS: &[Op] = &[
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Softsign"])
         .eval(|_, inputs| eval::functions::each(inputs, |x| x / (1.0 + x.abs()))),
-    op("SparseSegmentMean")
-        .shape(shape::segment)
-        .lower(lower::segment::segment, &["Gather", "ScatterND", "Div"])
-        .since(16),
-    op("SparseSegmentMeanWithNumSegments")
-        .shape(shape::numbered_segment)
-        .lower(lower::segment::segment, &["Gather", "ScatterND", "Div"])
-        .since(16),
-    op("SparseSegmentSqrtN")
-        .shape(shape::segment)
-        .lower(lower::segment::segment, &["Gather", "ScatterND", "Sqrt", "Div"])
-        .since(16),
-    op("SparseSegmentSqrtNWithNumSegments")
-        .shape(shape::numbered_segment)
-        .lower(lower::segment::segment, &["Gather", "ScatterND", "Sqrt", "Div"])
-        .since(16),
-    op("SparseSegmentSum")
-        .shape(shape::segment)
-        .lower(lower::segment::segment, &["Gather", "ScatterND"])
-        .since(16),
-    op("SparseSegmentSumWithNumSegments")
-        .shape(shape::numbered_segment)
-        .lower(lower::segment::segment, &["Gather", "ScatterND"])
-        .since(16),
-    op("SparseToDense")
-        .shape(|inputs, _| one(inputs.dtype(2)?, inputs.described_shape(1)?))
-        .lower(lower::segment::sparse_to_dense, &["Expand", "ScatterND"]),
     op("Sqrt")
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Sqrt"])
@@ -478,11 +327,6 @@ pub const OPS: &[Op] = &[
         .lower(lower::binary::direct, &["Sub"])
         .fold(eval::elementwise::arithmetic)
         .float16(),
-    op("Sum")
-        .shape(shape::reduce)
-        .check(checks::distinct_axes)
-        .lower(lower::reduce::plain, &["ReduceSum"])
-        .fold(eval::reduction::numbers),
     op("Tan")
         .shape(like_first_input)
         .lower(lower::elementwise::float_only, &["Tan"])
@@ -497,27 +341,10 @@ pub const OPS: &[Op] = &[
         .lower(lower::binary::direct, &["Div"])
         .fold(eval::elementwise::arithmetic),
     op("TruncateMod").shape(shape::broadcast).lower(lower::binary::truncate_mod, &["Mod"]),
-    op("UnsortedSegmentMax")
-        .shape(shape::numbered_segment)
-        .check(check::segments)
-        .lower(lower::segment::segment, &["ScatterND"])
-        .since(18),
-    op("UnsortedSegmentMin")
-        .shape(shape::numbered_segment)
-        .check(check::segments)
-        .lower(lower::segment::segment, &["ScatterND"])
-        .since(18),
-    op("UnsortedSegmentProd")
-        .shape(shape::numbered_segment)
-        .check(check::segments)
-        .lower(lower::segment::segment, &["ScatterND"])
-        .since(16),
-    op("UnsortedSegmentSum")
-        .shape(shape::numbered_segment)
-        .check(check::segments)
-        .lower(lower::segment::segment, &["ScatterND"])
-        .since(16),
     op("Xdivy").shape(shape::broadcast).lower(lower::binary::xdivy, &["Div", "Equal", "Where"]),
     op("Xlogy").shape(shape::broadcast).lower(lower::binary::xlogy, &["Log", "Mul", "Equal", "Where"]),
-    op(ROUND_TO_FLOAT16).shape(like_first_input).fold(eval::elementwise::round_to_float16),
+    op(ROUND_TO_FLOAT16)
+        .shape(like_first_input)
+        .not_lowered("it is only in graphs that are evaluated")
+        .fold(eval::elementwise::round_to_float16),
 ];

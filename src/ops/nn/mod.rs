@@ -29,7 +29,7 @@ pub const OPS: &[Op] = &[
         .shape(like_first_input)
         .check(check::bias)
         .lower(lower::layers::bias_add, &["Add"])
-        .eval(super::math::eval::matrix::bias_add)
+        .eval(super::matrix::eval::bias_add)
         .float16(),
     op("Conv2D")
         .shape(shape::convolution)

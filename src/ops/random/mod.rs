@@ -24,5 +24,8 @@ pub const OPS: &[Op] = &[
         .shape(shape::random)
         .check(checks::described_shape)
         .lower(lower::integers, &["RandomUniformLike", "Mul", "Floor"]),
-    op("TruncatedNormal").shape(shape::random).check(checks::described_shape),
+    op("TruncatedNormal")
+        .shape(shape::random)
+        .check(checks::described_shape)
+        .not_lowered("ONNX has no truncated normal distribution"),
 ];

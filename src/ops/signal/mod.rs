@@ -21,7 +21,7 @@ pub const OPS: &[Op] = &[
     op("ComplexAbs")
         .shape(|inputs, node| one(declared_type(node, "Tout", DType::Float32), inputs.shape(0)?.clone()))
         .lower(lower::spectral::complex_abs, &["ReduceL2"]),
-    op("DecodeWav").shape(shape::decode_wav),
+    op("DecodeWav").shape(shape::decode_wav).not_lowered("its samples become an input of the model"),
     op("FFT")
         .shape(like_first_input)
         .lower(lower::spectral::fft, &["MatMul"])

@@ -1,4 +1,2 @@
 pub mod elementwise;
 pub mod functions;
-pub mod matrix;
-pub mod reduction;
