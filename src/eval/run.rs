@@ -6,8 +6,7 @@ use hashbrown::HashMap;
 
 use super::control;
 use crate::error::{Error, Result};
-use crate::graph::branches::ON_BRANCH;
-use crate::graph::{Graph, Node, NodeId, TensorRef};
+use crate::graph::{Graph, Node, NodeId, TensorRef, forwards, is_placeholder};
 use crate::ops;
 use crate::tensor::{Constant, Tensor, element_count};
 
@@ -95,7 +94,7 @@ pub fn run_past(
     let mut values: HashMap<TensorRef, Value<'_>> = HashMap::new();
     for (done, (id, node)) in graph.nodes().enumerate() {
         progress(done, graph.len());
-        if node.op.starts_with("Placeholder") && feed((&graph, id), feeds, &readers, &mut values)? {
+        if node.is_placeholder() && feed((&graph, id), feeds, &readers, &mut values)? {
             continue;
         }
         let inputs: Vec<Value<'_>> = node
@@ -149,9 +148,9 @@ pub fn run_past(
 /// Names all ops that are not evaluated.
 fn refuse_unknown(graph: &Graph) -> Result<()> {
     let is_known = |op: &str| {
-        hands_on(op)
-            || matches!(op, "Const" | "Placeholder" | "PlaceholderV2")
-            || matches!(op, "Switch" | "RefSwitch" | "_SwitchN" | "Merge" | "RefMerge" | ON_BRANCH)
+        forwards(op)
+            || is_placeholder(op)
+            || matches!(op, "Const" | "Switch" | "RefSwitch" | "_SwitchN" | "Merge" | "RefMerge")
             || control::calls(op)
             || ops::find(op).is_some_and(|op| op.evaluators().next().is_some())
     };
@@ -164,22 +163,6 @@ fn refuse_unknown(graph: &Graph) -> Result<()> {
         [op] => Err(Error::new(op, "this TensorFlow op is not evaluated here")),
         _ => Err(Error::new(unknown.join(", "), "these TensorFlow ops are not evaluated here")),
     }
-}
-
-/// Ops whose outputs are their inputs.
-fn hands_on(op: &str) -> bool {
-    matches!(
-        op,
-        "Identity"
-            | "IdentityN"
-            | "StopGradient"
-            | "PreventGradient"
-            | "ReadVariableOp"
-            | "EnsureShape"
-            | "CheckNumerics"
-            | "Snapshot"
-            | "PlaceholderWithDefault"
-    )
 }
 
 /// Takes over what a placeholder is fed, and says whether that is anything.
@@ -243,11 +226,11 @@ fn computed<'a>(
     if inputs.iter().any(|input| matches!(input, Value::Dead)) {
         return Ok(Outcome::Values(vec![Value::Dead; node.outputs.len()]));
     }
-    if hands_on(&node.op) {
-        return Ok(Outcome::Values(inputs));
+    if forwards(&node.op) || node.op == "PlaceholderWithDefault" {
+        // A node on a branch has an input that decides about it.
+        return Ok(Outcome::Values(inputs.into_iter().take(node.outputs.len()).collect()));
     }
     match node.op.as_str() {
-        ON_BRANCH => return Ok(Outcome::Values(inputs.into_iter().take(1).collect())),
         "Switch" | "RefSwitch" | "_SwitchN" => return switched(graph, node, inputs).map(Outcome::Values),
         _ => {}
     }
@@ -291,7 +274,7 @@ fn computed<'a>(
         Some(results) => {
             Ok(Outcome::Values(results.into_iter().map(|tensor| Value::Tensor(Arc::new(tensor))).collect()))
         }
-        None if node.op.starts_with("Placeholder") => Err(node.error("it is not fed")),
+        None if node.is_placeholder() => Err(node.error("it is not fed")),
         None => {
             let described: Vec<String> =
                 borrowed.iter().map(|input| format!("{} {:?}", input.dtype(), input.shape())).collect();

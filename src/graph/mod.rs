@@ -9,6 +9,7 @@ mod fused;
 pub mod import;
 pub mod op_definition;
 pub mod partial;
+mod predicates;
 mod shape;
 pub mod slice;
 mod table_contents;
@@ -22,6 +23,7 @@ use std::hash::BuildHasher;
 
 pub use attr::{Attr, Attrs, DataFormat, Padding};
 pub use function::{Argument, Function, Library};
+pub use predicates::{draws_random_numbers, forwards, is_batch_norm, is_placeholder, is_variable};
 pub use shape::Shape;
 
 use crate::error::{Error, Result};
@@ -86,25 +88,6 @@ impl Node {
         }
     }
 
-    /// The input that the node forwards as one of its outputs.
-    pub fn forwarded(&self, port: usize) -> Option<TensorRef> {
-        match self.op.as_str() {
-            "Identity"
-            | "StopGradient"
-            | "EnsureShape"
-            | "ReadVariableOp"
-            | "Snapshot"
-            | branches::ON_BRANCH => self.inputs.first().copied(),
-            "IdentityN" => self.inputs.get(port).copied(),
-            _ => None,
-        }
-    }
-
-    /// Whether the node is a variable, of either kind.
-    pub fn is_variable(&self) -> bool {
-        is_variable_op(&self.op)
-    }
-
     /// An error about this node.
     pub fn error(&self, problem: impl fmt::Display) -> Error {
         Error::new(format!("{} \"{}\"", self.op, self.name), problem)
@@ -114,25 +97,6 @@ impl Node {
 /// An op of no graph's own: float32 that is rounded to float16. With `clamp`, finite numbers that float16 does not reach become
 /// its largest.
 pub const ROUND_TO_FLOAT16: &str = "RoundToFloat16";
-
-/// Whether an op draws random numbers.
-pub fn draws_random_numbers(op: &str) -> bool {
-    const STARTS: [&str; 7] = [
-        "Random",
-        "StatelessRandom",
-        "TruncatedNormal",
-        "StatelessTruncatedNormal",
-        "ParameterizedTruncatedNormal",
-        "Multinomial",
-        "StatelessMultinomial",
-    ];
-    STARTS.iter().any(|start| op.starts_with(start))
-}
-
-/// Whether nodes of this op are variables, of either kind.
-pub fn is_variable_op(op: &str) -> bool {
-    matches!(op, "Variable" | "VariableV2" | "VarHandleOp")
-}
 
 /// Says of which types the outputs of a node are that is about to be added to a graph.
 pub type Inference = fn(&Graph, &Node) -> Result<Vec<TensorType>>;

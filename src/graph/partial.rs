@@ -3,9 +3,8 @@
 //!
 //! Source: `ShapeRefiner::ConstantPartialShape` in `tensorflow/core/common_runtime/shape_refiner.cc`.
 
-use crate::graph::branches::ON_BRANCH;
 use crate::graph::slice::StridedSlice;
-use crate::graph::{Graph, TensorRef};
+use crate::graph::{Graph, TensorRef, forwards};
 use crate::tensor::Constant;
 
 /// How many nodes are followed from a shape to what it is computed from.
@@ -42,9 +41,10 @@ impl From<Option<i64>> for Length {
 pub fn origin(graph: &Graph, mut tensor: TensorRef) -> TensorRef {
     loop {
         let node = graph.node(tensor.node);
-        match (node.op.as_str(), node.inputs.first()) {
-            ("Identity" | "StopGradient" | "Switch" | ON_BRANCH, Some(&input)) => tensor = input,
-            _ => return tensor,
+        let switched = node.inputs.first().copied().filter(|_| node.op == "Switch");
+        match node.forwarded(tensor.port).or(switched) {
+            Some(input) => tensor = input,
+            None => return tensor,
         }
     }
 }
@@ -64,7 +64,8 @@ fn follow(graph: &Graph, tensor: TensorRef, depth: usize) -> Option<Vec<Length>>
             let values = node.constant().map(Constant::to_i64s)?.ok()??;
             Some(values.into_iter().map(Length::Known).collect())
         }
-        "Identity" | "Cast" | "StopGradient" | "ExpandDims" | "Squeeze" | "Switch" | ON_BRANCH => input(0),
+        "Cast" | "ExpandDims" | "Squeeze" | "Switch" => input(0),
+        op if forwards(op) => follow(graph, node.forwarded(tensor.port)?, depth),
         "Shape" => {
             let measured = origin(graph, *node.inputs.first()?);
             let dims = graph.shape(*node.inputs.first()?).dims()?.iter().enumerate();

@@ -1,7 +1,7 @@
 //! A graph as an ONNX model, by the rows of its ops.
 
 use super::missing::refuse_missing;
-use super::supported;
+use super::{find, supported};
 use crate::error::Result;
 use crate::graph::{Graph, Node, NodeId, TensorRef};
 use crate::lower::context::{LowerOptions, Lowering};
@@ -35,7 +35,9 @@ fn lower_node(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let Some((op, handler)) = supported(&node.op).and_then(|op| Some((op, op.lower?))) else {
         return match cx.keeps_going() {
             true => custom::custom(cx, id, node),
-            false => Err(node.error("this op cannot be converted")),
+            false => {
+                Err(node.error(find(&node.op).map_or("this op cannot be converted", |op| op.not_lowered)))
+            }
         };
     };
     if cx.opset() < op.since {

@@ -4,7 +4,7 @@ use hashbrown::HashSet;
 
 use super::supported;
 use crate::error::{Error, Result};
-use crate::graph::{Argument, Attr, Graph, Node, NodeId, TensorRef, TensorType};
+use crate::graph::{Argument, Attr, Graph, Node, NodeId, TensorRef, TensorType, is_variable};
 
 /// How many nodes are named for each op.
 const NAMED: usize = 3;
@@ -41,7 +41,6 @@ pub fn refuse_missing(graph: &Graph) -> Result<()> {
 pub fn missing_ops(graph: &Graph) -> Vec<(String, usize)> {
     let mut missing = vec![];
     collect(graph, &mut missing);
-    let is_variable = |op: &str| matches!(op, "Variable" | "VariableV2" | "VarHandleOp");
     missing.retain(|missing| !is_variable(&missing.op));
     missing.into_iter().map(|Missing { op, nodes }| (op, nodes.len())).collect()
 }

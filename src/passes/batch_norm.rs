@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::graph::branches::ON_BRANCH;
 use crate::graph::{Graph, Node, TensorRef};
 use crate::tensor::Constant;
 
@@ -61,7 +60,7 @@ pub fn batch_norms(graph: &Graph) -> Vec<BatchNorm> {
 
 /// Whether a node is a batch norm: of its input, scale, offset, mean and variance.
 pub fn is_batch_norm(node: &Node) -> bool {
-    node.op.starts_with("FusedBatchNorm") && node.inputs.len() >= 5
+    node.is_batch_norm() && node.inputs.len() >= 5
 }
 
 fn batch_norm(graph: &Graph, node: &Node) -> BatchNorm {
@@ -113,12 +112,8 @@ fn origin(graph: &Graph, tensor: TensorRef, neutral: Option<f32>) -> Origin {
 /// What an op passes on as it is, but for its type or shape.
 fn passed_on(node: &Node, tensor: TensorRef) -> Option<TensorRef> {
     match node.op.as_str() {
-        "Identity" | "ReadVariableOp" | "StopGradient" | "PreventGradient" | "Snapshot" | "CheckNumerics"
-        | "EnsureShape" | "Cast" | "Reshape" | "Squeeze" | "ExpandDims" | "Switch" | ON_BRANCH => {
-            node.inputs.first().copied()
-        }
-        "IdentityN" => node.inputs.get(tensor.port).copied(),
-        _ => None,
+        "Cast" | "Reshape" | "Squeeze" | "ExpandDims" | "Switch" => node.inputs.first().copied(),
+        _ => node.forwarded(tensor.port),
     }
 }
 

@@ -69,7 +69,7 @@ pub fn to_float16(
     };
     for (id, node) in graph.nodes() {
         let is_kept = kept.iter().any(|name| is_named(node, name))
-            || (opset < MIXED_BATCH_NORM_SINCE && node.op.starts_with("FusedBatchNorm"));
+            || (opset < MIXED_BATCH_NORM_SINCE && node.is_batch_norm());
         narrowing.draw(id, node, is_kept)?;
     }
     Ok((narrowing.new, narrowing.summary))
@@ -103,7 +103,7 @@ impl Narrowing<'_> {
             return Ok(());
         }
         let is_output = tensors.iter().any(|tensor| self.outputs.contains(tensor));
-        if hands_on(node) && !is_output {
+        if only_forwards(node) && !is_output {
             return Ok(());
         }
         let computes = node.inputs.iter().any(is_float) && tensors.iter().any(is_float);
@@ -111,16 +111,16 @@ impl Narrowing<'_> {
             && crate::ops::find(&node.op).is_some_and(|op| op.float16)
             && !is_kept
             // An output has the name of its node, which is the name of the Cast to float32 then.
-            && !(is_output && tensors.len() > 1 && !node.op.starts_with("FusedBatchNorm"));
+            && !(is_output && tensors.len() > 1 && !node.is_batch_norm());
         if is_narrowed {
             self.summary.narrowed += 1;
-        } else if computes && !hands_on(node) && node.op != "IdentityN" {
+        } else if computes && !only_forwards(node) && node.op != "IdentityN" {
             *self.summary.kept.entry(node.op.clone()).or_default() += 1;
         }
         let asked = if is_narrowed { DType::Float16 } else { DType::Float32 };
         let mut inputs = vec![];
         for (index, &input) in node.inputs.iter().enumerate() {
-            let is_statistic = node.op.starts_with("FusedBatchNorm") && index > 0;
+            let is_statistic = node.is_batch_norm() && index > 0;
             inputs.push(self.version(input, if is_statistic { DType::Float32 } else { asked })?);
         }
         let attrs = if is_narrowed { narrowed_attrs(node) } else { node.attrs.clone() };
@@ -169,7 +169,7 @@ impl Narrowing<'_> {
     /// The tensor that a tensor is handed on from. A type is chosen by who reads it, not on the way.
     fn handed_on(&self, tensor: TensorRef) -> TensorRef {
         match self.old.node(tensor.node) {
-            node if hands_on(node) && !self.outputs.contains(&tensor) => self.handed_on(node.inputs[0]),
+            node if only_forwards(node) && !self.outputs.contains(&tensor) => self.handed_on(node.inputs[0]),
             _ => tensor,
         }
     }
@@ -197,9 +197,9 @@ impl Narrowing<'_> {
     }
 }
 
-/// Whether a node does nothing but hand on its one input.
-fn hands_on(node: &Node) -> bool {
-    matches!(node.op.as_str(), "Identity" | "ReadVariableOp" | "StopGradient") && node.inputs.len() == 1
+/// Whether a node only forwards its one input.
+fn only_forwards(node: &Node) -> bool {
+    node.forwarded(0).is_some() && node.inputs.len() == 1
 }
 
 /// The attributes of a node with float16 wherever they say float32, but for the type of a batch norm's statistics.

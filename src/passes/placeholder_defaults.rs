@@ -43,9 +43,7 @@ pub fn settle_defaults(
         };
         let source = match sources.iter().find(is_input) {
             Some(input) => Some(input.name.clone()),
-            None if sources.iter().any(|node| is_of_training(node) || node.op.starts_with("Placeholder")) => {
-                None
-            }
+            None if sources.iter().any(|node| is_of_training(node) || node.is_placeholder()) => None,
             None => match sources.iter().find(|node| node.constant().is_none()) {
                 Some(variable) => Some(variable.name.clone()),
                 // What constants make is a constant.
