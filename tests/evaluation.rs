@@ -15,7 +15,7 @@ use support::op_cases::{self, Files, cases};
 use support::zoo::Case;
 use tempfile::TempDir;
 use tf2onnx_rs::convert::{ConvertOptions, convert};
-use tf2onnx_rs::model::{Model, OpenOptions};
+use tf2onnx_rs::source::{OpenOptions, Source};
 use tf2onnx_rs::tensor::Tensor;
 
 /// The largest error allowed, relative to the largest logit.
@@ -70,7 +70,7 @@ fn check(files: &Files, folder: &Path) -> Outcome {
         return Outcome::NotEvaluated("its inputs are of other types".to_owned());
     };
     let inputs: Vec<(String, Tensor)> = case.inputs.iter().cloned().zip(inputs).collect();
-    let evaluated = Model::open(&graph, &OpenOptions::default()).and_then(|source| {
+    let evaluated = Source::open(&graph, &OpenOptions::default()).and_then(|source| {
         let conversion = convert(&source, &options)?;
         conversion.evaluate(&source, &inputs, &|_, _| {})
     });
@@ -111,7 +111,7 @@ fn evaluate(name: &str) {
     let case = Case::load(name);
     let folder = TempDir::new().unwrap();
     let checkpoint = write(folder.path(), &filled(&case), Format::V2);
-    let source = Model::open(&checkpoint, &OpenOptions::default()).unwrap();
+    let source = Source::open(&checkpoint, &OpenOptions::default()).unwrap();
     let size = case.image_size();
     let options = ConvertOptions {
         image_size: Some((size[0], size[1])),

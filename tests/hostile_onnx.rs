@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tf2onnx_rs::contents::Contents;
 use tf2onnx_rs::convert::ConvertOptions;
 use tf2onnx_rs::inspect::{OnnxSummary, Parts, identify, inspect_tensors};
-use tf2onnx_rs::model::OpenOptions;
+use tf2onnx_rs::source::OpenOptions;
 
 /// Looks at everything that `inspect` looks at.
 fn look_at(path: &Path) -> Result<usize, String> {

@@ -11,8 +11,8 @@ use flate2::read::GzDecoder;
 use support::command::{convert, fails, tf2onnx_rs};
 use tempfile::TempDir;
 use tf2onnx_rs::convert::{ConvertOptions, convert as convert_model};
-use tf2onnx_rs::model::{Model as Source, OpenOptions};
 use tf2onnx_rs::onnx::{WriteOptions, write_model};
+use tf2onnx_rs::source::{OpenOptions, Source};
 
 fn of_repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)

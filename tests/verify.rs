@@ -16,7 +16,7 @@ use support::zoo::Case;
 use tempfile::TempDir;
 use tf2onnx_rs::convert::ConvertOptions;
 use tf2onnx_rs::error::Error;
-use tf2onnx_rs::model::OpenOptions;
+use tf2onnx_rs::source::OpenOptions;
 use tf2onnx_rs::tensor::Tensor;
 use tf2onnx_rs::verify::save_arrays;
 
@@ -356,7 +356,7 @@ node { name: "is_any" op: "Cast" input: "more" attr { key: "SrcT" value { type: 
 #[test]
 fn what_an_op_reads_that_is_not_evaluated_is_compared() {
     let (_folder, graph, _) = graph(GRAPH);
-    let source = tf2onnx_rs::model::Model::open(&graph, &OpenOptions::default()).unwrap();
+    let source = tf2onnx_rs::source::Source::open(&graph, &OpenOptions::default()).unwrap();
     let conversion = tf2onnx_rs::convert::convert(&source, &ConvertOptions::default()).unwrap();
     let numbers = |numbers: &[f32]| Tensor::Float32(ndarray::arr1(numbers).into_dyn());
     let inputs = [("x:0".to_owned(), numbers(&[1.0, 2.0, 3.0]))];

@@ -9,16 +9,16 @@ pub use name_filter::{NameFilter, parse_pattern};
 
 use crate::error::{Error, Result};
 use crate::graph::import;
-use crate::model::{Model, OpenOptions};
 use crate::onnx::{OnnxFile, OnnxTensor};
 use crate::proto::NodeDef;
+use crate::source::{OpenOptions, Source};
 use crate::tensor::{Constant, DType, element_count};
 
 /// What lies in the files that somebody points at.
 #[derive(Debug)]
 pub enum Contents {
     /// A checkpoint, a graph, or both.
-    Model(Box<Model>),
+    Model(Box<Source>),
     /// An ONNX model.
     Onnx(Box<OnnxFile>),
 }
@@ -72,7 +72,7 @@ impl NamedTensor {
 }
 
 impl Contents {
-    /// Opens what lies at `path`: an ONNX model, or what [`Model::open`] takes.
+    /// Opens what lies at `path`: an ONNX model, or what [`Source::open`] takes.
     ///
     /// # Errors
     /// Where it is neither.
@@ -86,7 +86,7 @@ impl Contents {
             return Ok(Self::Onnx(Box::new(file)));
         }
         // An ONNX model under another name is told by its contents.
-        let model = Model::open(path, options).map(|model| Self::Model(Box::new(model)));
+        let model = Source::open(path, options).map(|model| Self::Model(Box::new(model)));
         model.or_else(|error| OnnxFile::open(path).map(|file| Self::Onnx(Box::new(file))).map_err(|_| error))
     }
 

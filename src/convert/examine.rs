@@ -4,12 +4,12 @@ use super::keys::Called;
 use super::{ConvertOptions, EndNames, GraphOrigin, convert, graph, pruned, rewritten, variables};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, TensorRef};
-use crate::model::Model as Source;
 use crate::onnx::{Dim, TensorInfo};
 use crate::ops::missing_ops;
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
 use crate::passes::conditionals::call_branches;
 use crate::passes::moving_averages::MovingAverages;
+use crate::source::Source;
 
 /// What would become of a graph.
 #[derive(Debug)]

@@ -19,11 +19,11 @@ use super::{ConvertOptions, Drawing, channels_first};
 use crate::error::{Error, Result};
 use crate::graph::import::{Part, import_part};
 use crate::graph::{Graph, Shape, TensorRef};
-use crate::model::{GraphFile, GraphKind, Model as Source};
 use crate::passes::fold::simplify;
 use crate::passes::placeholder_defaults::{Settled, settle_defaults};
 use crate::passes::training_mode::{Changes, MovingStatistics, drop_dropouts, use_moving_statistics};
 use crate::proto::{GraphDef, NodeDef};
+use crate::source::{GraphFile, GraphKind, Source};
 use crate::suggestion::first_of;
 use crate::tensor::DType;
 

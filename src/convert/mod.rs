@@ -48,7 +48,6 @@ use keys::Called;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, TensorRef};
 use crate::lower::LowerOptions;
-use crate::model::Model as Source;
 use crate::onnx::{Model, TensorInfo};
 use crate::ops::lower;
 use crate::passes::atrous::dilate_convolutions;
@@ -62,6 +61,7 @@ use crate::passes::fuse_batch_norm::fuse_batch_norms;
 use crate::passes::moving_averages::MovingAverages;
 use crate::passes::pad_convolutions::pad_convolutions;
 use crate::passes::preprocess::{Preprocessing, preprocess};
+use crate::source::Source;
 use crate::suggestion::suggesting_and_listing;
 use crate::tensor::DType;
 

@@ -6,12 +6,12 @@ use super::{ConvertOptions, Drawing, Unused, channels_first};
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::graph::TensorRef;
-use crate::model::Model as Source;
+use crate::source::Source;
 use crate::suggestion::suggesting_and_listing;
 
 use crate::slim::{
-    DrawnNetwork, ImageShape, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, OptionSource, OptionSpec, Recognition,
-    Recognized, ScopeDisagreement, Value, Variables, Wishes, network_named, recognize_and_sketch,
+    BuiltNetwork, ImageShape, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, OptionSource, OptionSpec, Overrides,
+    Recognition, Recognized, ScopeDisagreement, Value, Variables, network_named, recognize_and_build,
 };
 
 /// A network that was rebuilt from the variables of a checkpoint.
@@ -58,26 +58,30 @@ pub fn recognize_checkpoint(source: &Source, options: &ConvertOptions) -> Result
 /// As for [`recognize_checkpoint`].
 pub fn sketch(source: &Source, options: &ConvertOptions, variables: &Variables) -> Result<Recognized> {
     let network = options.network.as_deref().map(network_named).transpose()?;
-    recognize_and_sketch(variables, Wishes { network, options: &options.network_options }).map_err(|error| {
-        let error = error.within(source.path().display());
-        if source.graph().is_some() && network.is_none() && !options.network_options.is_empty() {
-            return error.advice("leave out --network-option, and the graph that comes with it is converted");
-        }
-        match source.weights() {
-            Ok(checkpoint) if checkpoint.is_object_based() && network.is_none() => error
-                .advice("it was saved by Keras or by tf.train.Checkpoint: give the SavedModel of the model"),
-            _ => error,
-        }
-    })
+    recognize_and_build(variables, Overrides { network, options: &options.network_options }).map_err(
+        |error| {
+            let error = error.within(source.path().display());
+            if source.graph().is_some() && network.is_none() && !options.network_options.is_empty() {
+                return error
+                    .advice("leave out --network-option, and the graph that comes with it is converted");
+            }
+            match source.weights() {
+                Ok(checkpoint) if checkpoint.is_object_based() && network.is_none() => error.advice(
+                    "it was saved by Keras or by tf.train.Checkpoint: give the SavedModel of the model",
+                ),
+                _ => error,
+            }
+        },
+    )
 }
 
 /// The name of the network that the variables of a model are of, and the tensors of slim's end points in it; `None` where
 /// they are of none.
 pub(super) fn end_points(source: &Source) -> Option<(&'static str, Names)> {
     let variables = variables(source.checkpoint()?);
-    let recognized = recognize_and_sketch(&variables, Wishes::default()).ok()?;
+    let recognized = recognize_and_build(&variables, Overrides::default()).ok()?;
     let Recognition { network, channels, .. } = recognized.recognition;
-    let (_, drawn) = recognized.draw(&network.default_images(channels), &variables).ok()?;
+    let (_, drawn) = recognized.build(&network.default_images(channels), &variables).ok()?;
     let named = |(name, tensor): &(String, TensorRef)| (name.clone(), drawn.graph.tensor_name(*tensor));
     Some((network.name, drawn.end_points.iter().map(named).collect()))
 }
@@ -90,7 +94,7 @@ pub(super) fn draw(source: &Source, options: &ConvertOptions) -> Result<(Drawing
     let recognition = &mut recognized.recognition;
     // The auxiliary classifier serves training. It is drawn when somebody wants its end.
     let aux = recognition.options.aux_option();
-    let asked = aux.is_some_and(|aux| !recognition.options.is_open(aux) && recognition.options.flag(aux));
+    let asked = aux.is_some_and(|aux| !recognition.options.is_unset(aux) && recognition.options.flag(aux));
     let wants_aux = asked || options.outputs.iter().any(|output| output.contains(AUX_LOGITS));
     if let Some(aux) = aux.filter(|_| !wants_aux) {
         recognition.options.set(aux, Value::Flag(false));
@@ -103,7 +107,7 @@ pub(super) fn draw(source: &Source, options: &ConvertOptions) -> Result<(Drawing
     }
     let (height, width) = options.image_size.unwrap_or(recognition.network.image_size.into());
     let image = ImageShape { batch: options.batch_size, height, width, channels: recognition.channels };
-    let (recognition, drawn) = recognized.draw(&image, &variables)?;
+    let (recognition, drawn) = recognized.build(&image, &variables)?;
     let unused = unused(source.weights()?, &recognition, &drawn);
     if !options.backbone
         && let Some(error) = unused.refused(source.weights()?, recognition.network.name)
@@ -142,7 +146,7 @@ pub(super) fn draw(source: &Source, options: &ConvertOptions) -> Result<(Drawing
 }
 
 /// The trained variables of a checkpoint that a network recognized in it does not have.
-pub fn unused(checkpoint: &Checkpoint, recognition: &Recognition, drawn: &DrawnNetwork) -> Unused {
+pub fn unused(checkpoint: &Checkpoint, recognition: &Recognition, drawn: &BuiltNetwork) -> Unused {
     Unused::of_network(checkpoint, recognition, drawn.variables().map(|(name, _)| name))
 }
 
@@ -165,7 +169,7 @@ fn refuse_graph_options(options: &ConvertOptions) -> Result<()> {
 }
 
 /// The tensors that the model is to compute: the logits, then the predictions, unless others are named.
-fn choose_outputs(drawn: &DrawnNetwork, names: &[String], with_aux: bool) -> Result<Vec<TensorRef>> {
+fn choose_outputs(drawn: &BuiltNetwork, names: &[String], with_aux: bool) -> Result<Vec<TensorRef>> {
     let mut outputs = vec![];
     if names.is_empty() {
         outputs.push(drawn.output);
@@ -185,7 +189,7 @@ fn choose_outputs(drawn: &DrawnNetwork, names: &[String], with_aux: bool) -> Res
 }
 
 /// The tensor that the user means: an end point or a tensor's name.
-fn find(drawn: &DrawnNetwork, name: &str) -> Result<TensorRef> {
+fn find(drawn: &BuiltNetwork, name: &str) -> Result<TensorRef> {
     drawn.end_point(name).or_else(|| drawn.graph.find_tensor(name)).ok_or_else(|| {
         let error = Error::new(format!("\"{name}\""), "the network has no such tensor or end point");
         let end_points = drawn.end_points.iter().map(|(name, _)| name.as_str());
@@ -194,7 +198,7 @@ fn find(drawn: &DrawnNetwork, name: &str) -> Result<TensorRef> {
 }
 
 /// The window that pools before the logits, and what it pools, where it does not cover that.
-fn partly_pooled(drawn: &DrawnNetwork) -> Option<[[usize; 2]; 2]> {
+fn partly_pooled(drawn: &BuiltNetwork) -> Option<[[usize; 2]; 2]> {
     let pools = drawn.graph.nodes().map(|(_, node)| node);
     let mut pools = pools.filter(|node| node.op == "AvgPool" && node.name.contains("/Logits/"));
     pools.find_map(|pool| {
@@ -212,7 +216,7 @@ impl NetworkOrigin {
         let options = &self.recognition.options;
         let name = self.recognition.network.name;
         let of_definition = |spec: &OptionSpec| match spec.source {
-            OptionSource::Definition(difference) if options.is_open(spec.name) => Some(format!(
+            OptionSource::Definition(difference) if options.is_unset(spec.name) => Some(format!(
                 "note: public definitions of {name} differ, and no checkpoint tells which one is meant: {difference}; \
                  {} {} was taken, and --network-option {}=… chooses",
                 spec.name, spec.default, spec.name
@@ -221,7 +225,7 @@ impl NetworkOrigin {
         };
         let mut notes: Vec<String> =
             self.recognition.network.options.iter().filter_map(of_definition).collect();
-        let has_choice = options.is_open(GLOBAL_POOL) && !options.flag(GLOBAL_POOL);
+        let has_choice = options.is_unset(GLOBAL_POOL) && !options.flag(GLOBAL_POOL);
         if let Some([window, pooled]) = self.partly_pooled.filter(|_| has_choice) {
             notes.push(format!(
                 "note: for images of this size, definitions of {name} differ: a window of {}x{} pools what is {}x{} before the \

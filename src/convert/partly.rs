@@ -10,9 +10,9 @@ use crate::error::Result;
 use crate::eval::{Leaves, Refused, run_past};
 use crate::graph::{Graph, NodeId, TensorRef, draws_random_numbers};
 use crate::lower::LowerOptions;
-use crate::model::Model as Source;
 use crate::onnx::Model;
 use crate::ops::lower;
+use crate::source::Source;
 use crate::tensor::Tensor;
 
 /// Tensors by their names.

@@ -8,9 +8,9 @@ use crate::error::{Error, Result};
 use crate::eval::run;
 use crate::graph::{Graph, TensorRef};
 use crate::lower::LowerOptions;
-use crate::model::Model as Source;
 use crate::onnx::Model;
 use crate::passes::freeze::freeze_variables;
+use crate::source::Source;
 use crate::tensor::Tensor;
 
 /// What a model is to compute: the inference graph before any pass rewrote it for ONNX, so that mistakes of these show.

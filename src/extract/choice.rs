@@ -7,8 +7,8 @@ use crate::contents::{Contents, NameFilter, NamedTensor};
 use crate::convert::{ConvertOptions, convert};
 use crate::error::{Error, Result};
 use crate::inspect::{BatchNormEntry, identify};
-use crate::model::Model;
 use crate::onnx::Initializer;
+use crate::source::Source;
 use crate::tensor::Constant;
 
 /// The order of the axes of weights.
@@ -135,7 +135,7 @@ impl Chosen {
     /// norms.
     fn add_converted(
         &mut self,
-        model: &Model,
+        model: &Source,
         stored: &[NamedTensor],
         choice: &Choice,
     ) -> Result<Vec<BatchNormEntry>> {

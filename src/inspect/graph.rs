@@ -10,10 +10,10 @@ use serde::Serialize;
 use crate::convert::{Examination, is_callable};
 use crate::error::Result;
 use crate::graph::{Shape, import};
-use crate::model::{GraphFile, GraphKind, Model};
 use crate::onnx::proto::{ValueInfoProto, tensor_shape_proto::dimension, type_proto};
 use crate::onnx::{Dim, OnnxFile, TensorInfo, type_name};
 use crate::proto::{NodeDef, SignatureDef, TensorInfo as SignatureInfo, tensor_info};
+use crate::source::{GraphFile, GraphKind, Source};
 use crate::tensor::DType;
 
 /// A graph in short.
@@ -91,7 +91,7 @@ pub type SignatureTensor = TensorSummary;
 
 impl GraphSummary {
     /// A graph that came with a model, and what was found out about its conversion.
-    pub fn of_model(model: &Model, file: &GraphFile, examined: Result<Option<Examination>>) -> Self {
+    pub fn of_model(model: &Source, file: &GraphFile, examined: Result<Option<Examination>>) -> Self {
         let definition = file.definition();
         let info = file.meta().meta_info_def.as_ref();
         let functions = definition.library.as_ref().map(|library| &library.function[..]).unwrap_or_default();

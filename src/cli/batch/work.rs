@@ -18,8 +18,8 @@ use super::inputs::Input;
 use super::state::{Record, Stamp};
 use crate::cli::convert::{Converted, Summary, convert_model};
 use crate::error::{Error, Result};
-use crate::model::Model;
 use crate::output::make_folder;
+use crate::source::Source;
 
 /// An input that is done.
 #[derive(Debug)]
@@ -101,7 +101,7 @@ impl Work<'_> {
     fn convert(self, input: &Input, bar: &JobBar) -> Result<Done> {
         let start = Instant::now();
         let args = input.choices.to_args().map_err(|problem| Error::file(&input.path, problem))?;
-        let source = Model::open(&input.path, &args.open_options())?;
+        let source = Source::open(&input.path, &args.open_options())?;
         // As they are now: what changes while the weights are read is noticed the next time.
         let sources = sources(input, &source);
         let output = self.out_dir.join(&input.output);
@@ -131,7 +131,7 @@ pub fn cores() -> usize {
 }
 
 /// The files that decide what comes out.
-fn sources(input: &Input, source: &Model) -> Vec<Stamp> {
+fn sources(input: &Input, source: &Source) -> Vec<Stamp> {
     let mut files = source.files();
     if input.path.is_dir() {
         // It says which of the checkpoints in the folder is meant.

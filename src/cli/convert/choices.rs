@@ -13,7 +13,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use super::ConversionArgs;
 use crate::contents::Contents;
 use crate::error::{Error, Result};
-use crate::slim::described;
+use crate::slim::toml_network;
 
 /// What was chosen: the values of each option, by its long name. A flag has the value `true` or `false`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,7 +49,7 @@ fn exclude_each_other(command: &Command, option: &Arg, other: &str) -> bool {
 /// Whether this value of an option names a file.
 pub fn is_path(option: &Arg, value: &str) -> bool {
     option.get_value_parser().type_id() == TypeId::of::<PathBuf>()
-        || (option.get_long() == Some("network") && described::is_file(value))
+        || (option.get_long() == Some("network") && toml_network::is_file(value))
 }
 
 impl Choices {

@@ -19,9 +19,9 @@ pub use verified::{Pending, Verification};
 use super::{output, progress};
 use crate::convert::{Conversion, convert};
 use crate::error::Result;
-use crate::model::Model;
 use crate::onnx::WriteReport;
 use crate::output::keep_inputs;
+use crate::source::Source;
 
 /// Converts a checkpoint, a graph or a SavedModel to an ONNX model.
 ///
@@ -83,7 +83,7 @@ pub fn run(args: &Args) -> Result<()> {
     let output = sent.as_ref().map_or_else(|| args.output.clone(), ToStandardOutput::path);
     let bar = progress::byte_bar(args.quiet, "writing");
     let start = Instant::now();
-    let converted = Model::open(&args.input, &args.conversion.open_options()).and_then(|source| {
+    let converted = Source::open(&args.input, &args.conversion.open_options()).and_then(|source| {
         let files = source.files();
         args.report.iter().try_for_each(|report| keep_inputs(&report.path, &files))?;
         convert_model(&source, start, &output, &args.conversion, &|done, total| {
@@ -127,7 +127,7 @@ pub fn run(args: &Args) -> Result<()> {
 /// Converts a model that was opened, which was begun at `start`; it is in its place when the second result is persisted.
 /// `progress` is told the bytes written so far and all that will be.
 pub fn convert_model(
-    source: &Model,
+    source: &Source,
     start: Instant,
     output: &Path,
     args: &ConversionArgs,

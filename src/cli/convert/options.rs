@@ -6,9 +6,9 @@ use super::interface::InterfaceArgs;
 use super::verified::VerificationArgs;
 use crate::convert::ConvertOptions;
 use crate::lower::OPSETS;
-use crate::model::OpenOptions;
 use crate::onnx::WriteOptions;
 use crate::passes::moving_averages;
+use crate::source::OpenOptions;
 
 /// The headings of options in the help.
 pub const INTERFACE: &str = "Inputs and outputs";

@@ -9,9 +9,9 @@ use tempfile::TempDir;
 use crate::cli::verify::{shown, tolerance, verdict};
 use crate::convert::{Conversion, Evaluated};
 use crate::error::{Error, Result};
-use crate::model::Model;
 use crate::onnx::{self, WriteOptions, WriteReport, WrittenModel, write_beside, write_model};
 use crate::output::{OutputFile, folder_beside, target_of, unwritable};
+use crate::source::Source;
 use crate::temporary::Temporary;
 use crate::verify::{
     Difference, Executable, FLOAT16_TOLERANCE, InputSource, MadeUp, Named, TOLERANCE, compare, compare_all,
@@ -167,7 +167,7 @@ impl VerificationArgs {
     /// Writes the model beside its place, and verifies it if that is asked for.
     pub fn write(
         &self,
-        (source, conversion): (&Model, &Conversion),
+        (source, conversion): (&Source, &Conversion),
         output: &Path,
         options: &WriteOptions,
         progress: &(dyn Fn(u64, u64) + Sync),
@@ -194,7 +194,7 @@ impl VerificationArgs {
 
     fn compare(
         &self,
-        source: &Model,
+        source: &Source,
         conversion: &Conversion,
         path: &Path,
         tolerance: f64,
@@ -255,7 +255,7 @@ impl VerificationArgs {
     /// Compares what lies before that which the runtime does not execute.
     fn compare_before(
         &self,
-        (source, conversion): (&Model, &Conversion),
+        (source, conversion): (&Source, &Conversion),
         path: &Path,
         tolerance: f64,
         error: &Error,

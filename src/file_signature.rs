@@ -1,10 +1,10 @@
-//! What a file is that is not what its name says: a sentence that saves its reader the search.
+//! Recognizes files of other formats by their first bytes, for errors that tell the user what the file is.
 
 use std::path::Path;
 
 use crate::error::Error;
 
-/// Beginnings of files that people take for checkpoints: what such a file is, and what to try.
+/// Formats that are often mistaken for checkpoints: the first bytes, what the file is, and what to try.
 const KNOWN: [(&[u8], &str, &str); 9] = [
     (
         b"version https://git-lfs.github.com/spec",
@@ -14,7 +14,7 @@ const KNOWN: [(&[u8], &str, &str); 9] = [
     (
         b"\x89HDF\r\n\x1a\n",
         "it is an HDF5 file (Keras weights)",
-        "load the model in Keras and write it as a SavedModel, model.export(\"folder\"), which is converted",
+        "load the model in Keras, export it as a SavedModel with model.export(\"folder\"), and convert that",
     ),
     (
         b"PK\x03\x04",
@@ -29,60 +29,60 @@ const KNOWN: [(&[u8], &str, &str); 9] = [
     (b"\x80\x02", "it is a Python pickle (PyTorch weights)", "give a TensorFlow checkpoint"),
 ];
 
-/// Beginnings of graphs, which are no checkpoints.
+/// Formats of graphs, as in [`KNOWN`].
 const GRAPHS: [(&[u8], &str, &str); 2] = [
-    (b"\x08\x01\x12", "it is a SavedModel's graph", "give the folder that it lies in"),
+    (b"\x08\x01\x12", "it is a SavedModel's graph", "give the folder that contains it"),
     (b"node {", "it is a graph in text form", "give its checkpoint, and the graph with --graph"),
 ];
 
-/// How web pages begin, in small letters.
+/// The first bytes of web pages, in lower case.
 const WEB_PAGES: [&[u8]; 2] = [b"<!doctype", b"<html"];
 
-/// What an events file says in its first record (`tensorflow/core/util/events_writer.cc`).
+/// The text in the first record of an events file (`tensorflow/core/util/events_writer.cc`).
 const EVENTS: &[u8] = b"brain.Event:";
 
-/// How far the text at the start of a file is quoted.
+/// The most characters of a text file that the error quotes.
 const QUOTED_CHARS: usize = 32;
-/// How much of a file has to be text, or zeros, for it to count as such.
+/// The number of bytes that are checked to be text or zeros.
 const SAMPLE_BYTES: usize = 512;
 
-const AGAIN: &str = "get the file again";
+const DOWNLOAD_AGAIN: &str = "download it again";
 
-/// The error for a file without a table's footer.
+/// The error for a file that does not end like a checkpoint.
 pub(crate) fn not_a_checkpoint(path: &Path, bytes: &[u8]) -> Error {
     let (is, advice) = describe(bytes);
     Error::file(path, format_args!("is not a checkpoint: {is}")).advice(advice)
 }
 
-/// The error for a file, called like a graph or a model, that begins as neither does; `None` where nothing is known of it.
-pub(crate) fn in_place_of_model(path: &Path, bytes: &[u8]) -> Option<Error> {
+/// The error for a file that has the name of a graph or a model and the content of another known format, if it is one.
+pub(crate) fn not_a_model(path: &Path, bytes: &[u8]) -> Option<Error> {
     known(bytes).map(|(is, advice)| Error::file(path, is).advice(advice))
 }
 
-/// The error for an ONNX model where TensorFlow's are taken.
-pub(crate) fn onnx_instead(path: &Path, bytes: &[u8]) -> Option<Error> {
+/// The error for an ONNX model in place of a TensorFlow model, if it is one.
+pub(crate) fn onnx_model(path: &Path, bytes: &[u8]) -> Option<Error> {
     is_onnx(bytes)
         .then(|| Error::file(path, IS_ONNX).advice("inspect, extract and verify take it, as FILE.onnx"))
 }
 
 const IS_ONNX: &str = "it is an ONNX model already, which needs no conversion";
 
-/// A ModelProto starts with the version of its format, a number from 3 on, and then names its producer, describes itself, or
-/// has its graph, operator sets or metadata. A SavedModel starts with its version too, which is 1.
+/// A ModelProto starts with the version of its format, which is at least 3. Then follow the producer, a description, the
+/// graph, the operator sets or the metadata. A SavedModel starts with its version too, which is 1.
 fn is_onnx(bytes: &[u8]) -> bool {
     matches!(bytes, [0x08, 3..=0x20, 0x12 | 0x1a | 0x22 | 0x28 | 0x32 | 0x3a | 0x42 | 0x72, ..])
 }
 
-/// What a file is that nobody takes, and what to try.
+/// Recognizes formats that no command reads: what the file is, and what to try.
 fn known(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     if bytes.is_empty() {
-        return Some(("it is empty", AGAIN));
+        return Some(("it is empty", DOWNLOAD_AGAIN));
     }
     let text = bytes.trim_ascii_start();
     let is_page =
         |start: &&[u8]| text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start));
     if WEB_PAGES.iter().any(is_page) {
-        return Some(("it is a web page", "it was saved in place of the file, so download the file itself"));
+        return Some(("it is a web page", "it was saved instead of the file: download the file itself"));
     }
     KNOWN.iter().find(|(start, ..)| bytes.starts_with(start)).map(|(_, is, advice)| (*is, *advice))
 }
@@ -96,39 +96,33 @@ fn describe(bytes: &[u8]) -> (String, &'static str) {
         return ("it is a tar archive".into(), "unpack it (`tar xf`)");
     }
     if bytes.get(4..8) == Some(b"TFL3") {
-        return ("it is a TensorFlow Lite model".into(), "give the checkpoint that it was made from");
+        return ("it is a TensorFlow Lite model".into(), "give the checkpoint that it was converted from");
     }
     let sample = &bytes[..bytes.len().min(SAMPLE_BYTES)];
     if let Some(text) = as_text(sample) {
         let quoted: String = text.trim_start().chars().take(QUOTED_CHARS).collect();
         return (format!("it starts with text ({quoted:?})"), "give the checkpoint's own file or prefix");
     }
-    // TensorBoard's log starts with a record of 24 bytes or so, which holds its version.
+    // TensorBoard's log starts with a record of about 24 bytes, which holds its version.
     if sample.windows(EVENTS.len()).take(32).any(|window| window == EVENTS) {
-        return ("it is a log for TensorBoard".into(), "give the checkpoint that lies beside it");
+        return ("it is a log for TensorBoard".into(), "give the checkpoint beside it");
     }
     if sample.iter().all(|&byte| byte == 0) {
-        return ("it starts with zeros, as an unfinished download does".into(), AGAIN);
+        return ("it starts with zeros, like an incomplete download".into(), DOWNLOAD_AGAIN);
     }
-    // A V1 file starts with an entry under the empty key: nothing shared, no key, and a message whose
-    // first field is the list of tensors.
+    // A V1 file starts with an entry under the empty key: no shared bytes, no key, and a message whose first field is
+    // the list of tensors.
     if sample.starts_with(&[0, 0]) && sample.iter().skip(2).take(7).any(|&byte| byte == 0x0a) {
-        return ("it starts as a checkpoint does, but its end is missing".into(), AGAIN);
+        return ("it starts like a checkpoint, but its end is missing".into(), DOWNLOAD_AGAIN);
     }
     if is_onnx(sample) {
-        return (IS_ONNX.into(), "see what it holds with inspect");
+        return (IS_ONNX.into(), "`inspect` shows what it contains");
     }
     // A GraphDef starts with a node, which starts with its name.
     if sample.len() > 4 && sample[0] == 0x0a && sample[2..].iter().take(3).any(|&byte| byte == 0x0a) {
-        return (
-            "it may be a frozen graph".into(),
-            "if it is one, give it as a graph, under a name that ends in .pb",
-        );
+        return ("it may be a frozen graph".into(), "if it is one, rename it so that its name ends in .pb");
     }
-    (
-        "it does not end as a checkpoint does".into(),
-        "if it should be one, its end is missing: get the file again",
-    )
+    ("it does not end like a checkpoint".into(), "if it should be one, its end is missing: download it again")
 }
 
 fn as_text(sample: &[u8]) -> Option<&str> {
@@ -148,36 +142,36 @@ fn as_text(sample: &[u8]) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn said_of(bytes: &[u8]) -> String {
+    fn message(bytes: &[u8]) -> String {
         not_a_checkpoint(Path::new("model.ckpt"), bytes).to_string()
     }
 
     #[test]
-    fn says_what_the_file_is_and_what_to_try() {
+    fn the_error_names_the_format_and_what_to_try() {
         let pointer =
             b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22e\n";
         assert_eq!(
-            said_of(pointer),
+            message(pointer),
             "model.ckpt: is not a checkpoint: it is a Git LFS pointer, not the file itself; \
              run `git lfs pull` in its repository"
         );
-        assert!(said_of(b"").contains("it is empty"));
-        assert!(said_of(b"\x89HDF\r\n\x1a\n\0\0").contains("HDF5"));
+        assert!(message(b"").contains("it is empty"));
+        assert!(message(b"\x89HDF\r\n\x1a\n\0\0").contains("HDF5"));
         assert!(
-            said_of(b"learning_rate: 0.01\n").contains("it starts with text (\"learning_rate: 0.01\\n\")")
+            message(b"learning_rate: 0.01\n").contains("it starts with text (\"learning_rate: 0.01\\n\")")
         );
-        assert!(said_of("б".repeat(400).as_bytes()).contains("it starts with text"));
-        assert!(said_of(&[0; 4096]).contains("zeros"));
+        assert!(message("б".repeat(400).as_bytes()).contains("it starts with text"));
+        assert!(message(&[0; 4096]).contains("zeros"));
         assert!(
-            said_of(b"\x18\0\0\0\0\0\0\0\xa3\x7fK\"\t\0\0\xc0Z\x1d\xd9\x41\x1a\rbrain.Event:2")
+            message(b"\x18\0\0\0\0\0\0\0\xa3\x7fK\"\t\0\0\xc0Z\x1d\xd9\x41\x1a\rbrain.Event:2")
                 .contains("TensorBoard")
         );
-        assert!(said_of(&[0, 0, 0xea, 1, 0x0a, 0xe7, 1, 0x0a, 0x23, 9]).contains("its end is missing"));
+        assert!(message(&[0, 0, 0xea, 1, 0x0a, 0xe7, 1, 0x0a, 0x23, 9]).contains("its end is missing"));
         assert!(
-            said_of(b"\x08\x08\x12\x0atf2onnx-rs").contains("ONNX model already, which needs no conversion")
+            message(b"\x08\x08\x12\x0atf2onnx-rs").contains("ONNX model already, which needs no conversion")
         );
-        assert!(said_of(&[0x0a, 0x20, 0x0a, 0x05, b'i', 0, 0xff]).contains("frozen graph"));
-        assert!(said_of(b"\n<!doctype html>\n<html>").contains("it is a web page"));
-        assert!(said_of(&[0xfe, 0xdc, 0xba]).contains("does not end as a checkpoint does"));
+        assert!(message(&[0x0a, 0x20, 0x0a, 0x05, b'i', 0, 0xff]).contains("frozen graph"));
+        assert!(message(b"\n<!doctype html>\n<html>").contains("it is a web page"));
+        assert!(message(&[0xfe, 0xdc, 0xba]).contains("does not end like a checkpoint"));
     }
 }

@@ -1,4 +1,4 @@
-//! slim's keyword arguments: which layer takes which, and how their values are written.
+//! slim's keyword arguments: which layers have which, and the syntax of their values.
 
 use super::fields::{Field, Fields};
 use super::steps::Defaults;
@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::graph::Padding;
 use crate::slim::{Activation, Arg, Layer, Normalizer};
 
-/// The layers that take defaults from an arg_scope, with their keyword arguments.
+/// The layers that use defaults from an arg_scope, with their keyword arguments.
 const LAYERS: &[(&str, Layer, &[&str])] = &[
     ("conv2d", Layer::Conv2d, CONVOLUTION),
     ("separable_conv2d", Layer::SeparableConv2d, CONVOLUTION),
@@ -29,7 +29,7 @@ const FULLY_CONNECTED: &[&str] =
 const POOLING: &[&str] = &["stride", "padding"];
 const BATCH_NORM: &[&str] = &["decay", "epsilon", "scale", "center", "activation_fn"];
 
-/// What `activation_fn` can be.
+/// The values of `activation_fn`.
 pub const ACTIVATIONS: &[(&str, Option<Activation>)] = &[
     ("relu", Some(Activation::Relu)),
     ("relu6", Some(Activation::Relu6)),
@@ -39,11 +39,11 @@ pub const ACTIVATIONS: &[(&str, Option<Activation>)] = &[
 ];
 const NORMALIZERS: &[(&str, Option<Normalizer>)] =
     &[("batch_norm", Some(Normalizer::BatchNorm)), ("none", None)];
-/// Whether there are biases, which the checkpoint holds.
+/// The values of `biases_initializer`: whether there are biases.
 const BIASES: &[(&str, bool)] = &[("zeros", true), ("none", false)];
 const PADDINGS: &[(&str, Padding)] = &[("SAME", Padding::Same), ("VALID", Padding::Valid)];
 
-/// The largest stride, rate or window that is taken for meant.
+/// The largest stride, rate or window that is accepted.
 pub const MAX_WINDOW: usize = 10_000;
 
 fn argument(field: &Field<'_>) -> Result<Arg> {
@@ -62,32 +62,32 @@ fn argument(field: &Field<'_>) -> Result<Arg> {
         "decay" => Arg::Decay(field.number()?),
         "epsilon" => match field.number()? {
             epsilon if epsilon >= 0.0 => Arg::Epsilon(epsilon),
-            _ => return Err(field.unlike("a number that is not negative")),
+            _ => return Err(field.wrong_value("a number that is not negative")),
         },
         "scale" => Arg::Scale(field.flag()?),
         "center" => Arg::Center(field.flag()?),
-        _ => return Err(field.unknown("slim", "argument", [])),
+        _ => return Err(field.unknown_key("slim", "argument", [])),
     })
 }
 
-/// The keyword arguments that a layer takes.
-fn taken_by(layer: &str) -> &'static [&'static str] {
-    LAYERS.iter().find(|(name, ..)| *name == layer).map_or(&[], |(.., takes)| takes)
+/// The names of a layer's keyword arguments.
+fn argument_names(layer: &str) -> &'static [&'static str] {
+    LAYERS.iter().find(|(name, ..)| *name == layer).map_or(&[], |(.., names)| names)
 }
 
-/// Takes a layer's keyword arguments off its table.
+/// Takes a layer's keyword arguments from its table.
 pub fn take_arguments(fields: &mut Fields<'_>, layer: &str) -> Result<Vec<Arg>> {
-    taken_by(layer).iter().filter_map(|name| fields.take(name)).map(|field| argument(&field)).collect()
+    argument_names(layer).iter().filter_map(|name| fields.take(name)).map(|field| argument(&field)).collect()
 }
 
-/// A table that holds a layer's keyword arguments and nothing else.
+/// Reads a table that has a layer's keyword arguments and no other keys.
 fn layer_arguments(mut fields: Fields<'_>, layer: &str) -> Result<Vec<Arg>> {
     let args = take_arguments(&mut fields, layer)?;
     fields.finish()?;
     Ok(args)
 }
 
-/// `arg_scope`: a table, or a list of tables, the later ones nested in the earlier ones.
+/// Reads `arg_scope`: a table, or a list of tables, each nested in the one before it.
 pub fn arg_scope(field: &Field<'_>) -> Result<Vec<Defaults>> {
     match field.as_list() {
         Some(tables) => tables.iter().map(defaults).collect(),
@@ -95,7 +95,7 @@ pub fn arg_scope(field: &Field<'_>) -> Result<Vec<Defaults>> {
     }
 }
 
-/// `{ of = ["conv2d", "max_pool2d"], stride = 1, padding = "SAME" }`
+/// Reads `{ of = ["conv2d", "max_pool2d"], stride = 1, padding = "SAME" }`.
 fn defaults(field: &Field<'_>) -> Result<Defaults> {
     let example = "a table such as { of = [\"conv2d\"], stride = 1 }";
     let mut fields = field.table(example, ("arg_scope", "key"))?;
@@ -106,7 +106,8 @@ fn defaults(field: &Field<'_>) -> Result<Defaults> {
         match LAYERS.iter().find(|(known, ..)| *known == word) {
             Some(layer) => layers.push(layer),
             None => {
-                let error = name.mistake(format!("no layer \"{}\" takes defaults", word.escape_debug()));
+                let error =
+                    name.error(format!("there is no layer \"{}\" with defaults", word.escape_debug()));
                 return Err(crate::suggestion::suggesting(
                     error,
                     word,
@@ -116,17 +117,17 @@ fn defaults(field: &Field<'_>) -> Result<Defaults> {
         }
     }
     if layers.is_empty() {
-        return Err(of.mistake("arg_scope is of no layer"));
+        return Err(of.error("arg_scope names no layer"));
     }
     let fields = fields.take_all();
     for field in &fields {
-        // TOML counts what follows the header of a table to that table.
+        // In TOML, the keys after the header of a table belong to that table.
         if ["name", "scope", "image_size", "options", "layers"].contains(&field.key.as_str()) {
-            let error = field.mistake(format!("arg_scope has no key \"{}\"", field.key));
-            return Err(error.advice("keys of the network stand before the first [[arg_scope]]"));
+            let error = field.error(format!("arg_scope has no key \"{}\"", field.key));
+            return Err(error.advice("put the keys of the network before the first [[arg_scope]]"));
         }
-        if let Some((layer, _, takes)) = layers.iter().find(|(.., takes)| !takes.contains(&&field.key[..])) {
-            return Err(field.unknown(layer, "argument", takes.iter().copied()));
+        if let Some((layer, _, names)) = layers.iter().find(|(.., names)| !names.contains(&&field.key[..])) {
+            return Err(field.unknown_key(layer, "argument", names.iter().copied()));
         }
     }
     let args = fields.iter().map(argument).collect::<Result<_>>()?;

@@ -1,11 +1,11 @@
-//! A graph being drawn: TensorFlow's variable scopes, name scopes and unique names.
+//! Builds the graph of a network, with TensorFlow's variable scopes, name scopes and unique names.
 //!
 //! Source: `variable_scope` in `tensorflow/python/ops/variable_scope.py`, `Graph.unique_name` in
 //! `tensorflow/python/framework/ops.py`.
 
 use hashbrown::HashMap;
 
-use super::{Arg, ArgScope, DrawnNetwork, Layer, ScopeDisagreement, Variables};
+use super::{Arg, ArgScope, BuiltNetwork, Layer, ScopeDisagreement, Variables};
 use crate::error::{Error, Result};
 use crate::graph::{Attr, Attrs, Graph, Shape, TensorRef};
 use crate::tensor::{Constant, DType};
@@ -26,19 +26,17 @@ impl From<[usize; 2]> for Kernel {
     }
 }
 
-/// The scope of a layer that is given none: slim calls it `Conv`, `Conv_1` and so on.
+/// The scope of a layer without a name: slim numbers such layers as `Conv`, `Conv_1` and so on.
 pub const UNNAMED: &str = "";
 
-/// A network being drawn, as slim draws it.
+/// Builds a network as slim builds it.
 ///
-/// Names are put together by `concat`, which knows their length beforehand: `format!` has each of them moved a few times
-/// while it grows.
+/// The functions have slim's names and return tensors, so that a network file reads like the network's definition. The
+/// builder keeps the first error, which `finish` returns, and ignores everything that is built after it.
 ///
-/// Its functions have slim's names and return tensors, so that a network file reads like the network's
-/// definition. The first thing that goes wrong is kept and reported by `finish`; what is drawn after it
-/// does not matter.
+/// Names are joined with `concat`, which allocates once; `format!` reallocates while the string grows.
 #[derive(Debug)]
-pub struct Drawing<'a> {
+pub struct NetworkBuilder<'a> {
     graph: Graph,
     pub(super) scope: ArgScope,
     pub(super) variables: &'a Variables,
@@ -49,15 +47,15 @@ pub struct Drawing<'a> {
     end_points: Vec<(String, TensorRef)>,
     pub(super) disagreements: Vec<ScopeDisagreement>,
     failure: Option<Error>,
-    /// Whether the network is given up at the first variable that the checkpoint does not have as it is drawn.
-    has_to_be_whole: bool,
-    /// Whether a filter has been drawn.
+    /// Whether building fails at the first variable that the checkpoint does not have in the same shape.
+    is_strict: bool,
+    /// Whether a filter has been built.
     has_filter: bool,
-    /// Where the description of what is being drawn is, where it is in a file.
-    place: Option<String>,
+    /// The line of the TOML file that describes the current step.
+    location: Option<String>,
 }
 
-impl<'a> Drawing<'a> {
+impl<'a> NetworkBuilder<'a> {
     pub(super) fn new(scope: ArgScope, variables: &'a Variables) -> Self {
         Self {
             graph: crate::ops::new_graph(),
@@ -70,21 +68,21 @@ impl<'a> Drawing<'a> {
             end_points: vec![],
             disagreements: vec![],
             failure: None,
-            has_to_be_whole: false,
+            is_strict: false,
             has_filter: false,
-            place: None,
+            location: None,
         }
     }
 
-    /// A drawing that is given up where it is not of these variables.
-    pub(super) fn of_whole(scope: ArgScope, variables: &'a Variables) -> Self {
-        Self { has_to_be_whole: true, ..Self::new(scope, variables) }
+    /// A builder that fails at the first variable that is not in `variables` with the same shape.
+    pub(super) fn strict(scope: ArgScope, variables: &'a Variables) -> Self {
+        Self { is_strict: true, ..Self::new(scope, variables) }
     }
 
-    pub(super) fn finish(self, input: TensorRef, output: TensorRef) -> Result<DrawnNetwork> {
+    pub(super) fn finish(self, input: TensorRef, output: TensorRef) -> Result<BuiltNetwork> {
         match self.failure {
             Some(error) => Err(error),
-            None => Ok(DrawnNetwork {
+            None => Ok(BuiltNetwork {
                 graph: self.graph,
                 input,
                 output,
@@ -94,116 +92,116 @@ impl<'a> Drawing<'a> {
         }
     }
 
-    /// Says that the network cannot be drawn.
+    /// Records why the network cannot be built.
     pub fn fail(&mut self, error: Error) {
-        self.failure.get_or_insert_with(|| match &self.place {
-            Some(place) => error.within(place),
+        self.failure.get_or_insert_with(|| match &self.location {
+            Some(location) => error.within(location),
             None => error,
         });
     }
 
-    /// Whether it is known already that the network cannot be drawn. Who draws much asks, and saves the rest.
-    pub fn is_given_up(&self) -> bool {
+    /// Whether the network cannot be built. Long loops check this to stop early.
+    pub fn has_failed(&self) -> bool {
         self.failure.is_some()
     }
 
-    /// Draws what is described at `place`, a line of a file: what goes wrong is said with it.
-    pub(super) fn described_at<T>(&mut self, place: String, draw: impl FnOnce(&mut Self) -> T) -> T {
-        let outer = self.place.replace(place);
-        let drawn = draw(self);
-        self.place = outer;
-        drawn
+    /// Builds a part of the network that the given line of a file describes. Errors name this line.
+    pub(super) fn at_location<T>(&mut self, location: String, build: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = self.location.replace(location);
+        let built = build(self);
+        self.location = outer;
+        built
     }
 
-    /// Draws in `variable_scope(name)`: variables and ops below it carry its name.
-    pub fn variable_scope<T>(&mut self, name: &str, draw: impl FnOnce(&mut Self) -> T) -> T {
+    /// Builds in `variable_scope(name)`: the names of its variables and ops begin with it.
+    pub fn variable_scope<T>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> T) -> T {
         let variable_scope = [self.variable_scope.as_str(), name, "/"].concat();
         let name_scope = self.unique_name(name) + "/";
-        self.within(variable_scope, name_scope, draw)
+        self.within(variable_scope, name_scope, build)
     }
 
-    /// Draws in `variable_scope(scope)` with the scope that is open already: the variables' names stay, while
-    /// the ops' names repeat its last part. That is why slim's ops are called `InceptionV3/InceptionV3/…`.
-    pub fn reenter_scope<T>(&mut self, draw: impl FnOnce(&mut Self) -> T) -> T {
+    /// Builds in `variable_scope(scope)` of the scope that is open already: the names of variables stay the same, and the
+    /// names of ops repeat the last part. This is why slim's ops are called `InceptionV3/InceptionV3/…`.
+    pub fn reenter_scope<T>(&mut self, build: impl FnOnce(&mut Self) -> T) -> T {
         let scope = self.variable_scope.trim_end_matches('/');
         let last = scope.rsplit('/').next().unwrap_or_default().to_owned();
         let name_scope = self.unique_name(&last) + "/";
-        self.within(self.variable_scope.clone(), name_scope, draw)
+        self.within(self.variable_scope.clone(), name_scope, build)
     }
 
-    /// Draws in `variable_scope(None, default)`: the name gets a number where it was used before.
-    pub fn default_scope<T>(&mut self, default: &str, draw: impl FnOnce(&mut Self) -> T) -> T {
+    /// Builds in `variable_scope(None, default)`: a name that was used before gets a number.
+    pub fn default_scope<T>(&mut self, default: &str, build: impl FnOnce(&mut Self) -> T) -> T {
         let used = self.variable_scopes.entry([self.variable_scope.as_str(), default].concat()).or_insert(0);
         let name = if *used == 0 { default.to_owned() } else { format!("{default}_{used}") };
         *used += 1;
-        self.variable_scope(&name, draw)
+        self.variable_scope(&name, build)
     }
 
-    /// Draws in the scope of a layer: [`UNNAMED`] leaves it to slim to number its `default` name.
+    /// Builds in the scope of a layer. For [`UNNAMED`], numbers the `default` name.
     pub(super) fn layer_scope<T>(
         &mut self,
         scope: &str,
         default: &str,
-        draw: impl FnOnce(&mut Self) -> T,
+        build: impl FnOnce(&mut Self) -> T,
     ) -> T {
-        if scope == UNNAMED { self.default_scope(default, draw) } else { self.variable_scope(scope, draw) }
+        if scope == UNNAMED { self.default_scope(default, build) } else { self.variable_scope(scope, build) }
     }
 
-    /// Draws in these scopes, the first one outermost.
-    pub(super) fn variable_scopes(&mut self, scopes: &[&str], draw: impl FnOnce(&mut Self)) {
+    /// Builds in these scopes, the first one outermost.
+    pub(super) fn variable_scopes(&mut self, scopes: &[&str], build: impl FnOnce(&mut Self)) {
         match scopes {
-            [] => draw(self),
+            [] => build(self),
             [first, rest @ ..] => {
-                // Boxed: every level would be another type otherwise.
-                let draw: Box<dyn FnOnce(&mut Self)> = Box::new(draw);
-                self.variable_scope(first, |slim| slim.variable_scopes(rest, draw));
+                // Boxed, because the type of the closure would be different at every level.
+                let build: Box<dyn FnOnce(&mut Self)> = Box::new(build);
+                self.variable_scope(first, |slim| slim.variable_scopes(rest, build));
             }
         }
     }
 
-    /// Draws in `name_scope(name)`: only the names of ops are affected.
-    pub(super) fn name_scope<T>(&mut self, name: &str, draw: impl FnOnce(&mut Self) -> T) -> T {
+    /// Builds in `name_scope(name)`, which changes the names of ops alone.
+    pub(super) fn name_scope<T>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> T) -> T {
         let name_scope = self.unique_name(name) + "/";
-        self.within(self.variable_scope.clone(), name_scope, draw)
+        self.within(self.variable_scope.clone(), name_scope, build)
     }
 
     fn within<T>(
         &mut self,
         variable_scope: String,
         name_scope: String,
-        draw: impl FnOnce(&mut Self) -> T,
+        build: impl FnOnce(&mut Self) -> T,
     ) -> T {
         let variable_scope = std::mem::replace(&mut self.variable_scope, variable_scope);
         let name_scope = std::mem::replace(&mut self.name_scope, name_scope);
-        let drawn = draw(self);
+        let built = build(self);
         self.variable_scope = variable_scope;
         self.name_scope = name_scope;
-        drawn
+        built
     }
 
-    /// Draws with `args` as defaults of `layers`.
-    pub fn arg_scope<T>(&mut self, layers: &[Layer], args: &[Arg], draw: impl FnOnce(&mut Self) -> T) -> T {
+    /// Builds with `args` as defaults of `layers`.
+    pub fn arg_scope<T>(&mut self, layers: &[Layer], args: &[Arg], build: impl FnOnce(&mut Self) -> T) -> T {
         let depth = self.scope.enter(layers, args);
-        let drawn = draw(self);
+        let built = build(self);
         self.scope.leave(depth);
-        drawn
+        built
     }
 
-    /// `slim.repeat`: draws a block `count` times, each in a scope of its own.
+    /// `slim.repeat`: builds a block `count` times, each time in a new scope.
     pub fn repeat(
         &mut self,
         net: TensorRef,
         count: usize,
         block: &str,
-        mut draw: impl FnMut(&mut Self, TensorRef) -> TensorRef,
+        mut build: impl FnMut(&mut Self, TensorRef) -> TensorRef,
     ) -> TensorRef {
         self.default_scope("Repeat", |slim| {
             (1..=count)
-                .fold(net, |net, i| slim.variable_scope(&format!("{block}_{i}"), |slim| draw(slim, net)))
+                .fold(net, |net, i| slim.variable_scope(&format!("{block}_{i}"), |slim| build(slim, net)))
         })
     }
 
-    /// Names a tensor as one of the network's end points; of two under the same name the later one counts.
+    /// Makes a tensor an end point of the network. A later end point replaces one of the same name.
     pub fn end_point(&mut self, name: &str, tensor: TensorRef) -> TensorRef {
         match self.end_points.iter_mut().find(|(known, _)| known == name) {
             Some(end_point) => end_point.1 = tensor,
@@ -212,13 +210,13 @@ impl<'a> Drawing<'a> {
         tensor
     }
 
-    /// Names a tensor as an end point by its name with all scopes; the empty name is that of the open scope.
+    /// Makes a tensor an end point whose name includes all scopes. An empty name means the open scope's own.
     pub fn scoped_end_point(&mut self, name: &str, tensor: TensorRef) -> TensorRef {
         let name = format!("{}{name}", self.variable_scope);
         self.end_point(name.trim_end_matches('/'), tensor)
     }
 
-    /// The name of the variable scope that is open, with a `/` at its end.
+    /// The name of the open variable scope, ending in `/`.
     pub(super) fn current_scope(&self) -> &str {
         &self.variable_scope
     }
@@ -248,14 +246,14 @@ impl<'a> Drawing<'a> {
         self.op(name, "Placeholder", &[], attrs)
     }
 
-    /// Draws a variable of the open scope and the op that reads it.
+    /// Adds a variable of the open scope and the op that reads it.
     pub(super) fn variable(&mut self, name: &str, shape: &[usize]) -> TensorRef {
-        if self.is_given_up() {
-            return self.stand_in();
+        if self.has_failed() {
+            return self.substitute();
         }
         let name = [self.variable_scope.as_str(), name].concat();
-        if self.has_to_be_whole {
-            self.look_for(&name, shape);
+        if self.is_strict {
+            self.require_stored(&name, shape);
         }
         let attrs =
             Attrs::from([("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::known(shape)))]);
@@ -263,9 +261,9 @@ impl<'a> Drawing<'a> {
         self.add(name + "/read", "Identity", vec![variable], Attrs::new())
     }
 
-    /// Gives up where the checkpoint does not have a variable of this shape.
-    fn look_for(&mut self, name: &str, shape: &[usize]) {
-        // How many channels the images have is read off the first filter.
+    /// Fails where the checkpoint does not hold the variable in this shape.
+    fn require_stored(&mut self, name: &str, shape: &[usize]) {
+        // The first filter may differ: recognition reads the number of the images' channels from it.
         let is_first_filter = shape.len() >= 4 && !std::mem::replace(&mut self.has_filter, true);
         let fits = |stored: &Vec<usize>| is_first_filter || stored == shape;
         if !self.variables.get(name).is_some_and(fits) {
@@ -277,7 +275,7 @@ impl<'a> Drawing<'a> {
         self.op(name, "Const", &[], [("value", Attr::Tensor(value))])
     }
 
-    /// Draws an op in the open name scope, under `name` made unique.
+    /// Adds an op in the open name scope, under `name` made unique.
     pub(super) fn op<const N: usize>(
         &mut self,
         name: &str,
@@ -290,7 +288,7 @@ impl<'a> Drawing<'a> {
         self.add(name, op, inputs.to_vec(), attrs)
     }
 
-    /// Draws an op whose last input is a constant: `name/suffix`.
+    /// Adds an op whose last input is a constant: `name/suffix`.
     pub(super) fn op_with_constant<const N: usize>(
         &mut self,
         name: &str,
@@ -308,24 +306,24 @@ impl<'a> Drawing<'a> {
     }
 
     fn add(&mut self, name: String, op: &str, inputs: Vec<TensorRef>, attrs: Attrs) -> TensorRef {
-        if !self.is_given_up() {
+        if !self.has_failed() {
             match self.graph.add(name, op, inputs, attrs) {
                 Ok(node) => return node.into(),
                 Err(error) => self.fail(error),
             }
         }
-        self.stand_in()
+        self.substitute()
     }
 
-    /// The input placeholder stands in for what cannot be drawn any more.
-    fn stand_in(&self) -> TensorRef {
-        let (first, _) = self.graph.nodes().next().expect("the placeholder is drawn first");
+    /// The input placeholder, in place of a tensor that cannot be built after an error.
+    fn substitute(&self) -> TensorRef {
+        let (first, _) = self.graph.nodes().next().expect("the placeholder is built first");
         first.into()
     }
 
-    /// The full name of an op or scope in the open name scope; used before, it gets a number.
+    /// The full name of an op or scope in the open name scope. A name that was used before gets a number.
     fn unique_name(&mut self, name: &str) -> String {
-        if self.is_given_up() {
+        if self.has_failed() {
             return String::new();
         }
         let mut full = [self.name_scope.as_str(), name].concat();

@@ -1,4 +1,4 @@
-//! What a description says: steps on the current tensor, which is the images at first.
+//! The steps of a description. Each step is applied to the current tensor, which is the images at first.
 
 use crate::slim::{Activation, Arg, Layer, LocalResponseNormalization};
 
@@ -9,38 +9,38 @@ pub struct Defaults {
     pub args: Vec<Arg>,
 }
 
-/// One step: what is done, in which scope, and what its result is known as.
+/// One step: its action, its scope, and the name of its result.
 #[derive(Debug)]
 pub struct Step {
     /// The line of the file that describes it.
     pub line: usize,
     pub action: Action,
-    /// The scope of a layer; the scope around a group, where it has one.
+    /// The scope of a layer, or the scope around a group, if it has one.
     pub scope: Option<String>,
     /// Defaults for the layers of a group.
     pub arg_scope: Vec<Defaults>,
     pub repeat: Option<Repeat>,
     pub condition: Option<Condition>,
     pub end_point: Option<String>,
-    /// Whether the result is what the network returns.
+    /// Whether the result is the output of the network.
     pub is_output: bool,
 }
 
-/// `slim.repeat`: the step is drawn `count` times, in the scopes `block_1`, `block_2` and so on.
+/// `slim.repeat`: the step is built `count` times, in the scopes `block_1`, `block_2` and so on.
 #[derive(Debug)]
 pub struct Repeat {
     pub count: usize,
     pub block: String,
 }
 
-/// The option that a step depends on; a count is true where it is not 0.
+/// The option that a step depends on, and the value that it has to have. A count other than 0 is true.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
     pub option: String,
-    pub holds_when: bool,
+    pub expected: bool,
 }
 
-/// What is done with the current tensor.
+/// An operation on the current tensor.
 #[derive(Debug)]
 pub enum Action {
     Conv2d {
@@ -48,7 +48,7 @@ pub enum Action {
         kernel: KernelSize,
         args: Vec<Arg>,
     },
-    /// The depthwise half of a separable convolution.
+    /// The depthwise part of a separable convolution.
     DepthwiseConv2d {
         kernel: KernelSize,
         args: Vec<Arg>,
@@ -84,34 +84,34 @@ pub enum Action {
     LocalResponseNormalization(LocalResponseNormalization),
     /// Zeros before and after rows and columns.
     Pad([usize; 2]),
-    /// Steps one after the other.
+    /// Steps in sequence.
     Layers {
         steps: Vec<Step>,
         reenter_scope: bool,
     },
-    /// Steps side by side, each in a scope of its own where it has one, joined along the channels.
+    /// Parallel lists of steps, each with an optional scope. Their results are joined along the channels.
     Branches(Vec<(Option<String>, Vec<Step>)>),
-    /// `shortcut + scale * steps`; an empty shortcut is the current tensor itself.
+    /// `shortcut + scale * steps`. An empty shortcut is the current tensor itself.
     Residual {
         steps: Vec<Step>,
         shortcut: Vec<Step>,
         scale: Option<f32>,
         activation: Option<Activation>,
     },
-    /// Steps that leave the current tensor what it was.
+    /// Steps that do not change the current tensor.
     Aside(Vec<Step>),
-    /// Steps aside that are the classifier of training.
+    /// Steps of the auxiliary classifier, which do not change the current tensor.
     AuxLogits(Vec<Step>),
 }
 
 /// A number of channels.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Size {
-    /// As it stands.
+    /// A number.
     Fixed(usize),
     /// The value of an option.
     Option(String),
-    /// `depth(N)`: under the options depth_multiplier and min_depth.
+    /// `depth(N)`: scaled by the options depth_multiplier and min_depth.
     Depth(usize),
 }
 
@@ -123,7 +123,7 @@ pub enum KernelSize {
 }
 
 impl Action {
-    /// The lists of steps that it consists of.
+    /// The lists of steps inside a group.
     pub fn steps(&self) -> Vec<&[Step]> {
         match self {
             Self::Layers { steps, .. } | Self::Aside(steps) | Self::AuxLogits(steps) => vec![steps],

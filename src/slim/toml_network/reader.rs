@@ -1,17 +1,17 @@
-//! From the text of a description to its steps.
+//! Parses the text of a description into steps.
 
 use super::Description;
 use super::arguments::{ACTIVATIONS, MAX_WINDOW, arg_scope, take_arguments};
 use super::checks::check;
+use super::document::Document;
 use super::fields::{Field, Fields};
 use super::options::Declared;
-use super::source::Source;
 use super::steps::{Action, KernelSize, Repeat, Step};
 use crate::error::{Error, Result};
 use crate::slim::LocalResponseNormalization;
 use crate::suggestion::suggesting;
 
-/// The key that says what a step is.
+/// The keys that decide the kind of a step.
 const KINDS: &[&str] = &[
     "conv2d",
     "separable_conv2d",
@@ -35,13 +35,13 @@ const KINDS: &[&str] = &[
     "aux_logits",
 ];
 
-/// Groups within groups. What is nested deeper was not written by hand.
+/// The most levels of nested groups. Deeper nesting is not written by hand.
 const MAX_NESTING: usize = 16;
 /// The most times that a step is repeated.
 const MAX_REPEAT: usize = 10_000;
-/// The largest image that is taken for meant.
+/// The largest height or width of images that is accepted.
 const MAX_IMAGE_SIZE: usize = 100_000;
-/// The most depthwise filters for a channel.
+/// The most depthwise filters for each channel.
 const MAX_DEPTH_MULTIPLIER: usize = 1024;
 
 /// The end point of the auxiliary classifier.
@@ -51,9 +51,9 @@ const A_STEP: &str = "a table such as { conv2d = 64, kernel = 3, scope = \"conv1
 const STEPS: &str = "a list of steps, such as [{ conv2d = 64, kernel = 3, scope = \"conv1\" }]";
 
 /// Reads a description.
-pub fn read(source: &Source<'_>) -> Result<Description> {
-    let table = source.parse()?;
-    let mut fields = Fields::new(source, ("the network", "key"), 0..0, table.get_ref());
+pub fn read(document: &Document<'_>) -> Result<Description> {
+    let table = document.parse()?;
+    let mut fields = Fields::new(document, ("the network", "key"), 0..0, table.get_ref());
     let name = scope_name(&fields.require("name")?)?;
     let scope = fields.take("scope").map(|field| scope_name(&field)).transpose()?.unwrap_or_default();
     let image_size = pair(&fields.require("image_size")?, MAX_IMAGE_SIZE, " or [height, width]")?;
@@ -63,8 +63,8 @@ pub fn read(source: &Source<'_>) -> Result<Description> {
     let layers = fields.require("layers")?;
     fields.finish()?;
     let steps = Reader { options: &options }.steps(&layers, 0)?;
-    let (logits, aux_logits) = check(source, &scope, &options, options_field.as_ref(), &steps)?;
-    let (file, options) = (source.file.clone(), options.specs());
+    let (logits, aux_logits) = check(document, &scope, &options, options_field.as_ref(), &steps)?;
+    let (file, options) = (document.file.clone(), options.specs());
     Ok(Description { file, name, scope, image_size, options, arg_scope, steps, logits, aux_logits })
 }
 
@@ -73,15 +73,16 @@ struct Reader<'o> {
 }
 
 impl Reader<'_> {
-    /// A list of at least one step.
+    /// Reads a list of at least one step.
     fn steps(&self, field: &Field<'_>, depth: usize) -> Result<Vec<Step>> {
-        let steps = self.maybe_no_steps(field, depth)?;
-        if steps.is_empty() { Err(field.mistake(format!("{} has no steps", field.key))) } else { Ok(steps) }
+        let steps = self.optional_steps(field, depth)?;
+        if steps.is_empty() { Err(field.error(format!("{} has no steps", field.key))) } else { Ok(steps) }
     }
 
-    fn maybe_no_steps(&self, field: &Field<'_>, depth: usize) -> Result<Vec<Step>> {
+    /// Reads a list of steps, which may be empty.
+    fn optional_steps(&self, field: &Field<'_>, depth: usize) -> Result<Vec<Step>> {
         if depth > MAX_NESTING {
-            return Err(field.mistake(format!("groups are nested more than {MAX_NESTING} deep")));
+            return Err(field.error(format!("groups are nested more than {MAX_NESTING} deep")));
         }
         field.list(STEPS)?.iter().map(|step| self.step(step, depth + 1)).collect()
     }
@@ -94,7 +95,7 @@ impl Reader<'_> {
         let kind = match kinds[..] {
             [kind] => kind,
             [] => return Err(no_kind(fields)),
-            [a, b, ..] => return Err(fields.mistake(format!("a step is {a} or {b}, not both"))),
+            [a, b, ..] => return Err(fields.error(format!("a step is {a} or {b}, not both"))),
         };
         fields.describe(kind, "argument");
         let head = fields.require(kind)?;
@@ -110,12 +111,12 @@ impl Reader<'_> {
             (None, Some(unless)) => Some(self.options.condition(&unless, false)?),
             (None, None) => None,
             (Some(_), Some(unless)) => {
-                let error = unless.mistake(format!("{kind} has both \"when\" and \"unless\""));
+                let error = unless.error(format!("{kind} has both \"when\" and \"unless\""));
                 return Err(error.advice("put one of them on a group around the step"));
             }
         };
         let end_point = if kind == "aux_logits" {
-            // A conversion draws it where somebody asks for the end point of this name.
+            // A conversion builds the auxiliary classifier if the user asks for the end point of this name.
             Some(AUX_LOGITS.to_owned())
         } else {
             let field = fields.take("end_point");
@@ -126,7 +127,7 @@ impl Reader<'_> {
         Ok(Step { line, action, scope, arg_scope, repeat, condition, end_point, is_output })
     }
 
-    /// What a step does, and its scope.
+    /// Reads the action of a step, and its scope.
     fn action(
         &self,
         kind: &'static str,
@@ -134,7 +135,7 @@ impl Reader<'_> {
         fields: &mut Fields<'_>,
         depth: usize,
     ) -> Result<(Action, Option<String>)> {
-        // The value of a step that has nothing else to say is its scope.
+        // The value of a step that needs no other value is its scope.
         let named = |action: Action| Ok((action, Some(scope_name(head)?)));
         let optional_scope =
             |fields: &mut Fields<'_>| fields.take("scope").map(|field| scope_name(&field)).transpose();
@@ -206,7 +207,7 @@ impl Reader<'_> {
             "aside" => (Action::Aside(self.steps(head, depth)?), optional_scope(fields)?),
             _ => {
                 if !self.options.has("create_aux_logits") {
-                    let error = head.mistake("aux_logits needs the option create_aux_logits");
+                    let error = head.error("aux_logits needs the option create_aux_logits");
                     return Err(error.advice("declare it: options = { create_aux_logits = true }"));
                 }
                 (Action::AuxLogits(self.steps(head, depth)?), own_scope(fields)?)
@@ -214,7 +215,7 @@ impl Reader<'_> {
         })
     }
 
-    /// `branches = [[…], […]]`, in the scopes `Branch_0`, `Branch_1` and so on unless `scopes` says others.
+    /// Reads `branches = [[…], […]]`. Their scopes are `Branch_0`, `Branch_1` and so on, or those of `scopes`.
     fn branches(
         &self,
         head: &Field<'_>,
@@ -223,7 +224,7 @@ impl Reader<'_> {
     ) -> Result<Vec<(Option<String>, Vec<Step>)>> {
         let lists = head.list("a list of lists of steps")?;
         if lists.len() < 2 {
-            return Err(head.mistake("branches needs two branches at least"));
+            return Err(head.error("branches needs at least two branches"));
         }
         let names: Vec<Option<String>> = match fields.take("scopes") {
             None => (0..lists.len()).map(|i| Some(format!("Branch_{i}"))).collect(),
@@ -233,30 +234,30 @@ impl Reader<'_> {
                 if names.len() != lists.len() {
                     let (names, branches) = (names.len(), lists.len());
                     let problem = format!("scopes names {names} of {branches} branches");
-                    return Err(field.mistake(problem));
+                    return Err(field.error(problem));
                 }
                 names.iter().map(|name| scope_name(name).map(Some)).collect::<Result<_>>()?
             }
         };
-        // A branch without steps hands on what comes in.
-        let steps = lists.iter().map(|list| self.maybe_no_steps(list, depth));
+        // A branch without steps returns its input.
+        let steps = lists.iter().map(|list| self.optional_steps(list, depth));
         names.into_iter().zip(steps).map(|(name, steps)| Ok((name, steps?))).collect()
     }
 }
 
-/// The error of a step without any of [`KINDS`]: a mistyped one, or none at all.
+/// The error for a step without any of [`KINDS`]: one is mistyped or missing.
 fn no_kind(mut fields: Fields<'_>) -> Error {
     let unknown = fields.take_all().into_iter().find(|field| !OTHER_KEYS.contains(&field.key.as_str()));
     match unknown {
         Some(field) => {
-            let error = field.mistake(format!("there is no layer \"{}\"", field.key.escape_debug()));
+            let error = field.error(format!("there is no layer \"{}\"", field.key.escape_debug()));
             suggesting(error, &field.key, KINDS.iter().copied())
         }
-        None => fields.mistake("the step has no layer").advice(format!("choose one of {}", KINDS.join(", "))),
+        None => fields.error("the step has no layer").advice(format!("choose one of {}", KINDS.join(", "))),
     }
 }
 
-/// Keys of a step that do not say what it is.
+/// Keys of a step that do not decide its kind.
 const OTHER_KEYS: &[&str] = &[
     "kernel",
     "scope",
@@ -288,7 +289,7 @@ const OTHER_KEYS: &[&str] = &[
     "output",
 ];
 
-/// Whether a step can be repeated: its variables would be in a scope of their own each time.
+/// Whether a step can be repeated: it has a scope for its variables.
 fn has_weights(action: &Action) -> bool {
     matches!(
         action,
@@ -306,7 +307,7 @@ fn repeat(fields: &mut Fields<'_>, scope: Option<&str>) -> Result<Option<Repeat>
     let (repeat, block) = (fields.take("repeat"), fields.take("block"));
     let Some(repeat) = repeat else {
         return match block {
-            Some(block) => Err(block.mistake("\"block\" goes with \"repeat\"")),
+            Some(block) => Err(block.error("\"block\" needs \"repeat\"")),
             None => Ok(None),
         };
     };
@@ -314,25 +315,25 @@ fn repeat(fields: &mut Fields<'_>, scope: Option<&str>) -> Result<Option<Repeat>
     let block = match (block, scope) {
         (Some(block), _) => scope_name(&block)?,
         (None, Some(scope)) => scope.rsplit('/').next().unwrap_or(scope).to_owned(),
-        (None, None) => return Err(repeat.mistake("a repeat needs \"block\", the scope of each time")),
+        (None, None) => return Err(repeat.error("\"repeat\" needs \"block\", the scope of each repetition")),
     };
     Ok(Some(Repeat { count, block }))
 }
 
-/// `end_point = "name"`, or `true` for the name of the scope.
+/// Reads `end_point = "name"`, or `true` for the name of the scope.
 fn end_point(field: &Field<'_>, scope: Option<&str>) -> Result<Option<String>> {
     match (field.as_text(), scope) {
-        (Some(""), _) => Err(field.mistake("the name of an end point is empty")),
+        (Some(""), _) => Err(field.error("the name of an end point is empty")),
         (Some(name), _) => Ok(Some(name.to_owned())),
         (None, Some(scope)) => Ok(field.flag()?.then(|| scope.to_owned())),
         (None, None) if field.flag()? => {
-            Err(field.mistake("\"end_point = true\" takes the name of the scope, and the step has none"))
+            Err(field.error("\"end_point = true\" uses the name of the scope, but the step has no scope"))
         }
         (None, None) => Ok(None),
     }
 }
 
-/// A name that TensorFlow takes for a scope.
+/// Reads the name of a scope, as TensorFlow allows it.
 fn scope_name(field: &Field<'_>) -> Result<String> {
     let name = field.text()?;
     let is_part = |part: &str| {
@@ -342,11 +343,11 @@ fn scope_name(field: &Field<'_>) -> Result<String> {
     if name.split('/').all(is_part) {
         return Ok(name.to_owned());
     }
-    let problem = format!("\"{}\" is no name of a scope", name.escape_debug());
-    Err(field.mistake(problem).advice("use letters, digits, _, . and -, with / between scopes"))
+    let problem = format!("\"{}\" is not a valid name of a scope", name.escape_debug());
+    Err(field.error(problem).advice("use letters, digits, _, . and -, with / between scopes"))
 }
 
-/// The arguments of `tf.nn.local_response_normalization`, with TensorFlow's defaults.
+/// Reads the arguments of `tf.nn.local_response_normalization`, with TensorFlow's defaults.
 fn local_response_normalization(fields: &mut Fields<'_>) -> Result<LocalResponseNormalization> {
     let depth_radius = fields.take("depth_radius").map_or(Ok(5), |field| field.count(0..=MAX_WINDOW))?;
     let mut number = |key, default| fields.take(key).map_or(Ok(default), |field| field.number());
@@ -354,7 +355,7 @@ fn local_response_normalization(fields: &mut Fields<'_>) -> Result<LocalResponse
     Ok(LocalResponseNormalization { depth_radius, bias, alpha, beta })
 }
 
-/// Zeros before and after rows and columns: one number for both, or a list.
+/// Reads the zeros before and after rows and columns: one number for both, or a list.
 fn padding(field: &Field<'_>) -> Result<[usize; 2]> {
     let count = |field: &Field<'_>| field.as_count().filter(|&count| count <= MAX_WINDOW);
     let pads = match field.as_list().as_deref() {
@@ -363,7 +364,7 @@ fn padding(field: &Field<'_>) -> Result<[usize; 2]> {
         None => count(field).map(|pad| (pad, pad)),
     };
     let expected = || format!("a whole number up to {MAX_WINDOW} or [before, after]");
-    pads.map(|(before, after)| [before, after]).ok_or_else(|| field.unlike(expected()))
+    pads.map(|(before, after)| [before, after]).ok_or_else(|| field.wrong_value(expected()))
 }
 
 fn kernel(field: &Field<'_>) -> Result<KernelSize> {
@@ -373,8 +374,8 @@ fn kernel(field: &Field<'_>) -> Result<KernelSize> {
     }
 }
 
-/// One number for height and width, or a list of both.
-fn pair(field: &Field<'_>, most: usize, otherwise: &str) -> Result<[usize; 2]> {
+/// Reads one number for height and width, or a list of both. `alternatives` are other values for the error to name.
+fn pair(field: &Field<'_>, most: usize, alternatives: &str) -> Result<[usize; 2]> {
     let fits = |number: &usize| (1..=most).contains(number);
     let count = |field: &Field<'_>| field.as_count().filter(fits);
     let pair = match field.as_list().as_deref() {
@@ -383,6 +384,6 @@ fn pair(field: &Field<'_>, most: usize, otherwise: &str) -> Result<[usize; 2]> {
         None => count(field).map(|size| (size, size)),
     };
     let (height, width) =
-        pair.ok_or_else(|| field.unlike(format!("a whole number from 1 to {most}{otherwise}")))?;
+        pair.ok_or_else(|| field.wrong_value(format!("a whole number from 1 to {most}{alternatives}")))?;
     Ok([height, width])
 }

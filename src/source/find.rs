@@ -13,7 +13,7 @@ use crate::mapped::MappedFile;
 /// A model that was found but not opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// What [`Model::open`](super::Model::open) takes.
+    /// What [`Source::open`](super::Source::open) takes.
     pub path: PathBuf,
     /// Its files, as far as their names tell.
     pub files: Vec<PathBuf>,

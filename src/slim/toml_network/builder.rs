@@ -1,42 +1,43 @@
-//! Draws what a description says with slim's layers.
+//! Builds a described network with slim's layers.
 
 use super::Description;
 use super::options::MAX_OUTPUTS;
-use super::steps::{Action, KernelSize, Size, Step};
+use super::steps::{Action, Condition, KernelSize, Size, Step};
 use crate::error::Error;
 use crate::graph::TensorRef;
-use crate::slim::{ArgScope, Drawing, Options};
+use crate::slim::{ArgScope, NetworkBuilder, Options};
 
-/// The most elements of a tensor for one image: products and sums of lengths stay numbers. Recognition draws
-/// with a million channels to see which follow the depth multiplier; there is room for images of 4096 pixels.
+/// The most elements of a tensor for one image, so that products and sums of lengths do not overflow. Recognition builds
+/// networks with a million channels to see which layers follow the depth multiplier: the limit allows 4096 by 4096
+/// pixels even then.
 const MAX_ELEMENTS: usize = 1 << 44;
 
-/// The end point that the network returns where no step is marked.
+/// The end point that the network returns if no step is marked as the output.
 const LOGITS: &str = "Logits";
 
-/// The defaults that the description begins with.
+/// The arg_scope of the whole network.
 pub fn arg_scope(description: &Description) -> ArgScope {
     let nested =
         |scope: ArgScope, defaults: &super::steps::Defaults| scope.nested(&defaults.layers, &defaults.args);
     description.arg_scope.iter().fold(ArgScope::new(), nested)
 }
 
-/// Draws the network from its images to what it returns.
-pub fn draw(
+/// Builds the network on the images and returns its output.
+pub fn build(
     description: &Description,
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     images: TensorRef,
     options: &Options,
 ) -> TensorRef {
-    let mut drawer = Drawer { description, options, output: None, logits: None };
+    let mut builder = StepBuilder { description, options, output: None, logits: None };
     let net = match options.scope.as_str() {
-        "" => drawer.steps(slim, images, &description.steps),
-        scope => slim.variable_scope(scope, |slim| drawer.steps(slim, images, &description.steps)),
+        "" => builder.steps(slim, images, &description.steps),
+        scope => slim.variable_scope(scope, |slim| builder.steps(slim, images, &description.steps)),
     };
-    drawer.output.or(drawer.logits).unwrap_or(net)
+    builder.output.or(builder.logits).unwrap_or(net)
 }
 
-struct Drawer<'d> {
+struct StepBuilder<'d> {
     description: &'d Description,
     options: &'d Options,
     /// The result of the step that is marked as the output.
@@ -45,17 +46,18 @@ struct Drawer<'d> {
     logits: Option<TensorRef>,
 }
 
-impl Drawer<'_> {
-    fn steps(&mut self, slim: &mut Drawing<'_>, net: TensorRef, steps: &[Step]) -> TensorRef {
+impl StepBuilder<'_> {
+    fn steps(&mut self, slim: &mut NetworkBuilder<'_>, net: TensorRef, steps: &[Step]) -> TensorRef {
         steps.iter().fold(net, |net, step| {
-            let place = self.description.place(step.line);
-            slim.described_at(place, |slim| self.step(slim, net, step))
+            let location = self.description.location(step.line);
+            slim.at_location(location, |slim| self.step(slim, net, step))
         })
     }
 
-    fn step(&mut self, slim: &mut Drawing<'_>, net: TensorRef, step: &Step) -> TensorRef {
-        let holds = |option: &str| self.options.flag(option) || self.options.count(option) > 0;
-        if step.condition.as_ref().is_some_and(|condition| holds(&condition.option) != condition.holds_when) {
+    fn step(&mut self, slim: &mut NetworkBuilder<'_>, net: TensorRef, step: &Step) -> TensorRef {
+        let is_true = |option: &str| self.options.flag(option) || self.options.count(option) > 0;
+        let is_false = |condition: &Condition| is_true(&condition.option) != condition.expected;
+        if step.condition.as_ref().is_some_and(is_false) {
             return net;
         }
         let is_aux = matches!(step.action, Action::AuxLogits(_));
@@ -76,22 +78,22 @@ impl Drawer<'_> {
         if is_aux || matches!(step.action, Action::Aside(_)) { net } else { end }
     }
 
-    fn repeated(&mut self, slim: &mut Drawing<'_>, net: TensorRef, step: &Step) -> TensorRef {
+    fn repeated(&mut self, slim: &mut NetworkBuilder<'_>, net: TensorRef, step: &Step) -> TensorRef {
         let Some(repeat) = &step.repeat else { return self.once(slim, net, step, step.scope.as_deref()) };
-        let draw = |slim: &mut Drawing<'_>| {
+        let build = |slim: &mut NetworkBuilder<'_>| {
             (1..=repeat.count)
                 .fold(net, |net, i| self.once(slim, net, step, Some(&format!("{}_{i}", repeat.block))))
         };
         match &step.scope {
-            Some(scope) => slim.variable_scope(scope, draw),
-            None => slim.default_scope("Repeat", draw),
+            Some(scope) => slim.variable_scope(scope, build),
+            None => slim.default_scope("Repeat", build),
         }
     }
 
-    /// Draws a step once, in or under a scope.
+    /// Builds a step once, in `scope`.
     fn once(
         &mut self,
-        slim: &mut Drawing<'_>,
+        slim: &mut NetworkBuilder<'_>,
         net: TensorRef,
         step: &Step,
         scope: Option<&str>,
@@ -147,7 +149,7 @@ impl Drawer<'_> {
         }
     }
 
-    fn group(&mut self, slim: &mut Drawing<'_>, net: TensorRef, group: &Action) -> TensorRef {
+    fn group(&mut self, slim: &mut NetworkBuilder<'_>, net: TensorRef, group: &Action) -> TensorRef {
         match group {
             Action::Layers { steps, reenter_scope: true } => {
                 slim.reenter_scope(|slim| self.steps(slim, net, steps))
@@ -175,7 +177,7 @@ impl Drawer<'_> {
         }
     }
 
-    fn outputs(&self, slim: &mut Drawing<'_>, size: &Size) -> usize {
+    fn outputs(&self, slim: &mut NetworkBuilder<'_>, size: &Size) -> usize {
         let (outputs, what) = match size {
             Size::Fixed(outputs) => return *outputs,
             Size::Option(option) => (self.options.count(option), option.clone()),
@@ -187,15 +189,15 @@ impl Drawer<'_> {
         let error = Error::new(&what, format!("it makes a layer of {outputs} outputs"));
         slim.fail(match size {
             Size::Option(option) if outputs == 0 => {
-                error.advice(format!("leave the layer out then, with when = \"{option}\""))
+                error.advice(format!("skip the layer in this case, with when = \"{option}\""))
             }
             _ => error.advice(format!("a layer can have from 1 to {MAX_OUTPUTS}")),
         });
         1
     }
 
-    /// Fails where a tensor is so large that numbers end.
-    fn check_size(&self, slim: &mut Drawing<'_>, tensor: TensorRef) {
+    /// Fails if a tensor has more than [`MAX_ELEMENTS`] elements.
+    fn check_size(&self, slim: &mut NetworkBuilder<'_>, tensor: TensorRef) {
         let dims = slim.shape(tensor).dims().unwrap_or_default().iter().skip(1).flatten();
         let elements = dims.copied().try_fold(1, usize::checked_mul);
         if elements.is_none_or(|elements| elements > MAX_ELEMENTS) {
@@ -205,11 +207,11 @@ impl Drawer<'_> {
     }
 }
 
-fn window(slim: &mut Drawing<'_>, net: TensorRef, kernel: KernelSize) -> [usize; 2] {
+fn window(slim: &mut NetworkBuilder<'_>, net: TensorRef, kernel: KernelSize) -> [usize; 2] {
     match kernel {
         KernelSize::Fixed(size) => size,
         KernelSize::WholeImage => slim.height_and_width(net).unwrap_or_else(|| {
-            let problem = format!("a tensor of shape {} is no image", slim.shape(net));
+            let problem = format!("a tensor of shape {} is not an image", slim.shape(net));
             slim.fail(Error::new("\"whole image\"", problem));
             [1, 1]
         }),

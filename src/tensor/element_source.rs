@@ -1,4 +1,4 @@
-//! Where the elements of a constant come from.
+//! Sources of the elements of constants.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,27 +7,27 @@ use prost::bytes::Bytes;
 
 use crate::error::{Error, Result};
 
-/// Something that can hand out the elements of one tensor when it is asked to.
-pub trait Source: fmt::Debug + Send + Sync {
-    /// All elements in C order, little-endian. Borrowed where the bytes lie in a mapped file as they are.
+/// A source of the elements of one tensor, which reads them on demand.
+pub trait ElementSource: fmt::Debug + Send + Sync {
+    /// All elements in C order, little-endian. Borrowed if a mapped file contains these bytes as they are.
     ///
     /// # Errors
-    /// Where the file does not hold what its index promises (checksum, length), or the elements are strings.
+    /// Where the file does not match its index (checksum, length), or the elements are strings.
     fn bytes(&self) -> Result<Cow<'_, [u8]>>;
 
     /// The elements of a string tensor in C order.
     ///
     /// # Errors
-    /// As for [`Source::bytes`], or where the elements are not strings.
+    /// As for [`ElementSource::bytes`], or where the elements are not strings.
     fn strings(&self) -> Result<Vec<Vec<u8>>> {
         Err(Error::new("tensor", "its elements are not strings"))
     }
 
-    /// Says that nobody is expected to ask for the elements again. They are there all the same.
+    /// Announces that the elements will probably not be read again. They can still be read.
     fn release(&self) {}
 }
 
-/// Elements given in the program or in a graph file.
+/// Elements in memory: from the program, or from a graph file.
 #[derive(Debug, Clone)]
 pub enum Inline {
     /// Elements of a type of fixed size, in C order, little-endian.
@@ -36,7 +36,7 @@ pub enum Inline {
     Strings(Vec<Vec<u8>>),
 }
 
-impl Source for Inline {
+impl ElementSource for Inline {
     fn bytes(&self) -> Result<Cow<'_, [u8]>> {
         match self {
             Self::Bytes(bytes) => Ok(Cow::Borrowed(bytes)),
@@ -57,11 +57,11 @@ impl Source for Inline {
 pub struct Fill {
     /// The element's bytes, little-endian.
     pub element: Vec<u8>,
-    /// How often it is repeated.
+    /// The number of repetitions.
     pub count: usize,
 }
 
-impl Source for Fill {
+impl ElementSource for Fill {
     fn bytes(&self) -> Result<Cow<'_, [u8]>> {
         Ok(Cow::Owned(self.element.repeat(self.count)))
     }

@@ -1,30 +1,30 @@
-//! What has to hold for a description as a whole, and what follows from it.
+//! Validates a description as a whole.
 
+use super::document::Document;
 use super::fields::Field;
 use super::options::Declared;
-use super::source::Source;
 use super::steps::{Action, Condition, Size, Step};
 use crate::error::{Error, Result};
 
-/// The most layers that are drawn: repeats within repeats reach any number.
+/// The most layers of a network. Nested repeats could build any number of them.
 const MAX_LAYERS: usize = 20_000;
 
-/// Checks steps that have been read one by one. Returns what the options are read from: the variable below the
-/// network's scope whose last axis is the classes, and the scope of the auxiliary classifier.
+/// Validates the steps of a network. Returns where recognition finds the options: the variable below the network's scope
+/// whose last axis is the classes, and the scope of the auxiliary classifier.
 pub fn check(
-    source: &Source<'_>,
+    document: &Document<'_>,
     scope: &str,
     options: &Declared,
     options_field: Option<&Field<'_>>,
     steps: &[Step],
 ) -> Result<(Option<String>, Option<String>)> {
-    if drawn_layers(steps) > MAX_LAYERS {
-        let line = steps.iter().max_by_key(|step| drawn_layers(std::slice::from_ref(step)));
-        let place = source.place(line.map_or(1, |step| step.line));
-        return Err(Error::new(place, format!("the network has more than {MAX_LAYERS} layers")));
+    if layer_count(steps) > MAX_LAYERS {
+        let line = steps.iter().max_by_key(|step| layer_count(std::slice::from_ref(step)));
+        let location = document.location(line.map_or(1, |step| step.line));
+        return Err(Error::new(location, format!("the network has more than {MAX_LAYERS} layers")));
     }
     let mut walk = Walk {
-        source,
+        document,
         scopeless: scope.is_empty(),
         conditions: vec![],
         repeated: false,
@@ -36,30 +36,30 @@ pub fn check(
     };
     walk.steps(steps, "")?;
     if let (true, None, Some(options)) = (options.has("num_classes"), &walk.logits, options_field) {
-        let problem = "the option num_classes is declared, and no layer has \"num_classes\" outputs";
-        return Err(options.mistake(problem));
+        let problem = "the option num_classes is declared, but no layer has \"num_classes\" outputs";
+        return Err(options.error(problem));
     }
     Ok((walk.logits, walk.aux_logits))
 }
 
-fn drawn_layers(steps: &[Step]) -> usize {
+fn layer_count(steps: &[Step]) -> usize {
     steps.iter().fold(0, |sum, step| {
-        let inside = step.action.steps().into_iter().map(drawn_layers).fold(1, usize::saturating_add);
+        let inside = step.action.steps().into_iter().map(layer_count).fold(1, usize::saturating_add);
         let times = step.repeat.as_ref().map_or(1, |repeat| repeat.count);
         sum.saturating_add(inside.saturating_mul(times))
     })
 }
 
-/// A walk over all steps, as they are drawn.
+/// A walk over all steps, in the order in which they are built.
 struct Walk<'a> {
-    source: &'a Source<'a>,
-    /// Whether the network has no scope of its own.
+    document: &'a Document<'a>,
+    /// Whether the network has no scope.
     scopeless: bool,
-    /// What all the groups around a step depend on.
+    /// The conditions of the current step and of all groups around it.
     conditions: Vec<Condition>,
     repeated: bool,
     in_aux: bool,
-    /// Names, lines and what they depend on.
+    /// Names, lines and conditions.
     end_points: Vec<(String, usize, Vec<Condition>)>,
     outputs: Vec<(usize, Vec<Condition>)>,
     logits: Option<String>,
@@ -67,11 +67,11 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn mistake(&self, line: usize, problem: impl std::fmt::Display) -> Error {
-        Error::new(self.source.place(line), problem)
+    fn error(&self, line: usize, problem: impl std::fmt::Display) -> Error {
+        Error::new(self.document.location(line), problem)
     }
 
-    /// Steps in the scope `path`, which is empty or ends in `/`.
+    /// Visits steps in the scope `path`, which is empty or ends in `/`.
     fn steps(&mut self, steps: &[Step], path: &str) -> Result<()> {
         steps.iter().try_for_each(|step| self.step(step, path))
     }
@@ -82,8 +82,8 @@ impl Walk<'_> {
         let outside = (self.repeated, self.in_aux);
         self.in_aux |= matches!(step.action, Action::AuxLogits(_));
         let path = scope_of(step, path);
-        // The result of a repeated step is that of its last time; what is named inside is named each time.
-        self.known_as(step)?;
+        // A repeated step has only one result, that of its last repetition. A step inside it has several.
+        self.names(step)?;
         self.repeated |= step.repeat.as_ref().is_some_and(|repeat| repeat.count > 1);
         self.inside(step, &path)?;
         (self.repeated, self.in_aux) = outside;
@@ -91,29 +91,29 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The end point and the output that the step makes.
-    fn known_as(&mut self, step: &Step) -> Result<()> {
+    /// Records the end point and the output of a step.
+    fn names(&mut self, step: &Step) -> Result<()> {
         if let Some(name) = &step.end_point {
             if self.repeated {
-                return Err(self.mistake(step.line, format!("the end point \"{name}\" is inside a repeat")));
+                return Err(self.error(step.line, format!("the end point \"{name}\" is inside a repeat")));
             }
             let twin = self.end_points.iter().find(|(known, _, conditions)| {
                 known == name && !exclude_each_other(conditions, &self.conditions)
             });
             if let Some((_, line, _)) = twin {
-                let problem = format!("the end point \"{name}\" is that of line {line} already");
-                return Err(self.mistake(step.line, problem));
+                let problem = format!("the end point \"{name}\" is defined on line {line} already");
+                return Err(self.error(step.line, problem));
             }
             self.end_points.push((name.clone(), step.line, self.conditions.clone()));
         }
         if step.is_output {
             if self.repeated {
-                return Err(self.mistake(step.line, "the output is inside a repeat"));
+                return Err(self.error(step.line, "the output is inside a repeat"));
             }
             let twin =
                 self.outputs.iter().find(|(_, conditions)| !exclude_each_other(conditions, &self.conditions));
             if let Some((line, _)) = twin {
-                return Err(self.mistake(step.line, format!("the output is that of line {line} already")));
+                return Err(self.error(step.line, format!("the output is defined on line {line} already")));
             }
             self.outputs.push((step.line, self.conditions.clone()));
         }
@@ -130,12 +130,14 @@ impl Walk<'_> {
                 is_classes(num_outputs).then_some("pointwise_weights")
             }
             Action::Layers { reenter_scope: true, .. } if self.scopeless && path.is_empty() => {
-                return Err(self.mistake(step.line, "there is no scope around the group to be entered again"));
+                return Err(
+                    self.error(step.line, "there is no scope around the group that it could enter again")
+                );
             }
             Action::AuxLogits(_) => {
                 let scope = path.trim_end_matches('/').to_owned();
                 if self.aux_logits.replace(scope).is_some() {
-                    return Err(self.mistake(step.line, "the network has aux_logits already"));
+                    return Err(self.error(step.line, "the network has aux_logits already"));
                 }
                 None
             }
@@ -154,7 +156,7 @@ impl Walk<'_> {
     }
 }
 
-/// The scope that a step draws its variables in; of a step that is repeated, the first time.
+/// The scope of the variables of a step; for a repeated step, that of its first repetition.
 fn scope_of(step: &Step, path: &str) -> String {
     let scope = step.scope.as_ref().map(|scope| format!("{scope}/"));
     match &step.repeat {
@@ -165,7 +167,7 @@ fn scope_of(step: &Step, path: &str) -> String {
     }
 }
 
-/// Whether steps under these conditions are never both drawn.
+/// Whether steps with these conditions are never both built.
 fn exclude_each_other(a: &[Condition], b: &[Condition]) -> bool {
-    a.iter().any(|a| b.iter().any(|b| a.option == b.option && a.holds_when != b.holds_when))
+    a.iter().any(|a| b.iter().any(|b| a.option == b.option && a.expected != b.expected))
 }

@@ -1,8 +1,7 @@
-//! The pieces of a conversion, each by itself: `cargo bench`, or `cargo bench permute` for one.
+//! Benchmarks of the single steps of a conversion: `cargo bench`, or `cargo bench permute` for one of them.
 //!
-//! Rates are of the bytes that a piece reads. Machines differ and are noisy: compare with the copy in the same run.
-//! Checkpoints are read, drawn, lowered and written for the one that the environment variable `CHECKPOINT` names, or the
-//! small example.
+//! Rates count the bytes that a step reads. Machines differ and are noisy: compare with `copy` in the same run. The
+//! environment variable `CHECKPOINT` names the checkpoint to convert; the default is the small example.
 
 use std::path::Path;
 
@@ -10,15 +9,15 @@ use divan::Bencher;
 use divan::counter::BytesCount;
 use tf2onnx_rs::checkpoint::Checkpoint;
 use tf2onnx_rs::convert::{ConvertOptions, convert, recognize_checkpoint};
-use tf2onnx_rs::model::{Model, OpenOptions};
 use tf2onnx_rs::onnx::{WriteOptions, write_model};
-use tf2onnx_rs::tensor::{Constant, Permutation, Room};
+use tf2onnx_rs::source::{OpenOptions, Source};
+use tf2onnx_rs::tensor::{Buffer, Constant, Permutation};
 
 fn main() {
     divan::main();
 }
 
-/// Filters as slim stores them, and the permutation that ONNX asks of them.
+/// The shapes of filters in slim, and the permutations to ONNX's order.
 const FILTERS: &[(&str, &[usize], &[usize])] = &[
     ("3x3 convolution", &[3, 3, 256, 512], &[3, 2, 0, 1]),
     ("1x1 convolution", &[1, 1, 2048, 512], &[3, 2, 0, 1]),
@@ -50,29 +49,29 @@ fn copy(bencher: Bencher, filter: &str) {
     let bytes = vec![1_u8; shape.iter().product::<usize>() * 4];
     let mut tile = vec![0; bytes.len().min(1 << 20)];
     bencher.counter(BytesCount::new(bytes.len())).bench_local(|| {
-        for piece in bytes.chunks(tile.len()) {
-            tile[..piece.len()].copy_from_slice(divan::black_box(piece));
+        for chunk in bytes.chunks(tile.len()) {
+            tile[..chunk.len()].copy_from_slice(divan::black_box(chunk));
         }
     });
 }
 
-/// A permuted weight on its way out, as it is written and rounded to float16.
+/// Fills blocks of a permuted weight, in float32 and rounded to float16.
 #[divan::bench(args = [false, true])]
 fn fill_blocks(bencher: Bencher, is_float16: bool) {
     let values = vec![0.5; 3 * 3 * 512 * 512];
     let constant = Constant::from_f32(vec![3, 3, 512, 512], &values).permuted(&[3, 2, 0, 1]);
     let constant = if is_float16 { constant.to_float16() } else { constant };
     let elements = constant.open().unwrap();
-    let mut room = Room::default();
+    let mut buffer = Buffer::default();
     bencher.counter(BytesCount::new(values.len() * 4)).bench_local(|| {
         for block in elements.blocks(1 << 20, 16 << 20) {
-            let filled = elements.fill(&block, &mut room).unwrap();
-            divan::black_box(room.filled(filled.length));
+            let layout = elements.fill(&block, &mut buffer).unwrap();
+            divan::black_box(buffer.bytes(layout.length));
         }
     });
 }
 
-/// CRC-32C of what fits the second-level cache, and of what does not.
+/// CRC-32C of data that fits the second-level cache, and of data that does not.
 #[divan::bench(args = [256 << 10, 64 << 20])]
 fn checksum(bencher: Bencher, bytes: usize) {
     let bytes = vec![1_u8; bytes];
@@ -84,18 +83,18 @@ fn checkpoint() -> String {
     std::env::var("CHECKPOINT").unwrap_or_else(|_| format!("{}{example}", env!("CARGO_MANIFEST_DIR")))
 }
 
-fn opened() -> Model {
-    Model::open(Path::new(&checkpoint()), &OpenOptions::default()).expect("the checkpoint opens")
+fn opened() -> Source {
+    Source::open(Path::new(&checkpoint()), &OpenOptions::default()).expect("the checkpoint opens")
 }
 
-/// The table of a checkpoint: names, types, shapes and places of its tensors.
+/// Reads the table of a checkpoint: names, types, shapes and offsets of its tensors.
 #[divan::bench]
 fn read_table(bencher: Bencher) {
     let path = checkpoint();
     bencher.bench_local(|| Checkpoint::open(Path::new(&path)).unwrap().len());
 }
 
-/// All values of a checkpoint, compared with their checksums, in a new mapping each time.
+/// Reads all values of a checkpoint and verifies their checksums, in a new mapping each time.
 #[divan::bench]
 fn read_values(bencher: Bencher) {
     let path = checkpoint();
@@ -106,26 +105,26 @@ fn read_values(bencher: Bencher) {
     });
 }
 
-/// From variables to a network: several are drawn and compared.
+/// Recognizes the network of a checkpoint, which builds and compares several networks.
 #[divan::bench]
 fn recognize(bencher: Bencher) {
-    let model = opened();
-    bencher.bench_local(|| recognize_checkpoint(&model, &ConvertOptions::default()).unwrap().found);
+    let source = opened();
+    bencher.bench_local(|| recognize_checkpoint(&source, &ConvertOptions::default()).unwrap().found);
 }
 
-/// The road but for its ends: recognized, drawn, rewritten, lowered.
+/// Converts an open checkpoint without writing the model: recognizes, builds, rewrites and lowers the network.
 #[divan::bench]
-fn draw_and_lower(bencher: Bencher) {
-    let model = opened();
-    bencher.bench_local(|| convert(&model, &ConvertOptions::default()).unwrap().model.nodes.len());
+fn build_and_lower(bencher: Bencher) {
+    let source = opened();
+    bencher.bench_local(|| convert(&source, &ConvertOptions::default()).unwrap().model.nodes.len());
 }
 
-/// The plan of the file, and the file.
+/// Plans and writes the model's file.
 #[divan::bench]
 fn write(bencher: Bencher) {
-    let (model, folder) = (opened(), tempfile::TempDir::new().unwrap());
+    let (source, folder) = (opened(), tempfile::TempDir::new().unwrap());
     let (conversion, path) =
-        (convert(&model, &ConvertOptions::default()).unwrap(), folder.path().join("m.onnx"));
+        (convert(&source, &ConvertOptions::default()).unwrap(), folder.path().join("m.onnx"));
     let bytes = write_model(&conversion.model, &path, &WriteOptions::default(), &|_, _| ()).unwrap().bytes;
     bencher.counter(BytesCount::new(bytes)).bench_local(|| {
         write_model(&conversion.model, &path, &WriteOptions::default(), &|_, _| ()).unwrap().bytes

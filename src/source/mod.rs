@@ -28,7 +28,7 @@ pub struct OpenOptions {
 
 /// A model as the user has it: weights, a graph, or both.
 #[derive(Debug)]
-pub struct Model {
+pub struct Source {
     path: PathBuf,
     checkpoint: Option<Checkpoint>,
     graph: Option<GraphFile>,
@@ -50,7 +50,7 @@ const SAVED_MODEL_VARIABLES: &str = "variables/variables";
 /// What the file with a checkpoint's graph is called after the checkpoint's prefix.
 const META_SUFFIXES: [&str; 3] = [".meta", ".meta.pbtxt", ".meta.txt"];
 
-impl Model {
+impl Source {
     /// Opens what lies at `path`: a checkpoint (see [`Checkpoint::open`]) with the `.meta` file beside it, a graph
     /// (see [`GraphFile::open`]), a SavedModel's folder, or an archive (tar, tar.gz, zip) of one of these. An
     /// archive is unpacked into a private folder that is removed with the model. The path `-` is standard input: a
@@ -147,7 +147,7 @@ impl Model {
     }
 }
 
-fn open_file(path: &Path, options: &OpenOptions) -> Result<Model> {
+fn open_file(path: &Path, options: &OpenOptions) -> Result<Source> {
     let Some(kind) = archive::Kind::of(path) else { return open_parts(path, options) };
     let folder = archive::unpack(path, kind)?;
     let inside = archive::model_in(path, folder.path())?;
@@ -157,9 +157,9 @@ fn open_file(path: &Path, options: &OpenOptions) -> Result<Model> {
     Ok(model.known_as(path, TemporaryPlace { path: folder.path().to_owned(), _folder: folder }))
 }
 
-fn open_parts(path: &Path, options: &OpenOptions) -> Result<Model> {
+fn open_parts(path: &Path, options: &OpenOptions) -> Result<Source> {
     let tag = options.tag.as_deref();
-    let of_checkpoint = |checkpoint: Checkpoint, graph: Option<GraphFile>| Model {
+    let of_checkpoint = |checkpoint: Checkpoint, graph: Option<GraphFile>| Source {
         path: checkpoint.path().to_owned(),
         checkpoint: Some(checkpoint),
         graph,
@@ -169,7 +169,7 @@ fn open_parts(path: &Path, options: &OpenOptions) -> Result<Model> {
         let graph = GraphFile::open(saved_model_file(graph).as_ref().unwrap_or(graph), tag)?;
         return Ok(of_checkpoint(Checkpoint::open(path)?, Some(graph)));
     }
-    let of_graph = |graph: GraphFile, checkpoint: Option<Checkpoint>| Model {
+    let of_graph = |graph: GraphFile, checkpoint: Option<Checkpoint>| Source {
         path: path.to_owned(),
         checkpoint,
         graph: Some(graph),

@@ -9,8 +9,8 @@ use prost::bytes::{Buf, Bytes};
 use prost_reflect::{DescriptorPool, DynamicMessage};
 
 use crate::error::{Error, Result};
+use crate::file_signature;
 use crate::file_state::FileState;
-use crate::foreign;
 use crate::mapped::MappedFile;
 use crate::proto::{GraphDef, MetaGraphDef, SavedModel};
 
@@ -49,7 +49,7 @@ impl GraphFile {
         let state = FileState::of(path);
         let bytes = Bytes::from_owner(MappedFile::open(path)?);
         if let Some(error) =
-            foreign::in_place_of_model(path, &bytes).or_else(|| foreign::onnx_instead(path, &bytes))
+            file_signature::not_a_model(path, &bytes).or_else(|| file_signature::onnx_model(path, &bytes))
         {
             return Err(error);
         }
@@ -57,7 +57,7 @@ impl GraphFile {
             Some(text) => parse_text(path, text)?,
             None => parse_binary(&bytes).ok_or_else(|| {
                 Error::file(path, "is no graph: neither a GraphDef, nor a MetaGraphDef, nor a SavedModel")
-                    .advice("give a .pb, .pbtxt or .meta file, or get the file again if it should be one")
+                    .advice("give a .pb, .pbtxt or .meta file, or download it again if it should be one")
             })?,
         };
         let (kind, meta) = match held {
