@@ -62,7 +62,7 @@ pub struct Args {
 
 /// The result, as `--json` prints it.
 #[derive(Debug, Serialize)]
-struct Report<'a> {
+struct Comparison<'a> {
     #[serde(serialize_with = "output::path")]
     model: &'a Path,
     #[serde(serialize_with = "output::optional_path")]
@@ -119,7 +119,7 @@ pub fn run(args: &Args) -> Result<()> {
         return Err(Error::file(&args.model, "its outputs have no elements that could be compared")
             .advice("give inputs of which it computes something"));
     }
-    let report = Report {
+    let report = Comparison {
         model: &args.model,
         against: args.against.as_deref(),
         seed: args.inputs.is_empty().then_some(args.seed),
@@ -240,7 +240,7 @@ pub fn table(differences: &[Difference]) -> String {
     output::table(&COLUMNS, rows)
 }
 
-impl Report<'_> {
+impl Comparison<'_> {
     fn text(&self, expected: &[String]) -> String {
         let against = match self.against {
             Some(path) => path.display().to_string(),

@@ -2,7 +2,7 @@
 
 use hashbrown::{HashMap, HashSet};
 
-use super::ends::is_placeholder;
+use super::infer_outputs::is_placeholder;
 use crate::graph::import::{data_inputs, declared_shape, declared_type, past_identities};
 use crate::graph::{Graph, TensorRef};
 use crate::passes::control_flow::is_switch;

@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 
 use super::ConvertOptions;
-use super::asked::node_name;
+use super::interface::node_name;
 use crate::error::{Error, Result};
 use crate::graph::{Attr, Graph, Shape, TensorRef};
 use crate::passes::rewrite::rewrite;

@@ -1,7 +1,7 @@
 //! What would become of a graph that came with a model, found out without converting it: no weights are needed.
 
 use super::keys::Called;
-use super::{ConvertOptions, EndNames, GraphOrigin, convert, graph, pruned, rewritten, variables};
+use super::{ConvertOptions, GraphOrigin, InterfaceNames, convert, graph, pruned, rewritten, variables};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, TensorRef};
 use crate::lower::missing_ops;
@@ -36,21 +36,21 @@ pub struct Examination {
 /// Where it cannot be drawn: what is asked for is not there, or nothing looks like an output.
 pub fn examine(source: &Source, options: &ConvertOptions) -> Result<Option<Examination>> {
     let Some(file) = source.graph() else { return Ok(None) };
-    let (drawing, origin) = graph::draw(source, file, options)?;
+    let (bound, origin) = graph::bind(source, file, options)?;
     let described =
-        |tensors: &[TensorRef]| tensors.iter().map(|&tensor| info(&drawing.graph, tensor)).collect();
+        |tensors: &[TensorRef]| tensors.iter().map(|&tensor| info(&bound.graph, tensor)).collect();
     let (inputs, outputs): (Vec<TensorInfo>, Vec<TensorInfo>) =
-        (described(&drawing.inputs), described(&drawing.outputs));
+        (described(&bound.inputs), described(&bound.outputs));
     let names = |infos: &[TensorInfo]| infos.iter().map(|info| info.name.clone()).collect::<Vec<_>>();
-    let called = Called::new(&names(&inputs), &names(&outputs), &drawing.keys);
+    let called = Called::new(&names(&inputs), &names(&outputs), &bound.keys);
     let (inputs, outputs) = called.infos(&inputs, &outputs);
-    let ends = EndNames::new(&drawing);
-    let names = ends.all();
-    let graph = rewritten(pruned(drawing.graph, &names), &names)?;
+    let interface = InterfaceNames::new(&bound);
+    let names = interface.all();
+    let graph = rewritten(pruned(bound.graph, &names), &names)?;
     let batch_norms = batch_norms(&graph);
-    let graph = call_branches(graph, &ends.outputs)?;
+    let graph = call_branches(graph, &interface.outputs)?;
     let lookup = variables::Lookup::new(source);
-    let averages = MovingAverages::choose(&graph, options.moving_averages, &drawing.described, |name| {
+    let averages = MovingAverages::choose(&graph, options.moving_averages, &bound.described, |name| {
         lookup.constant(name).map(|constant| constant.shape().to_vec())
     })?;
     let variables = graph.nodes().map(|(_, node)| node).filter(|node| node.is_variable());

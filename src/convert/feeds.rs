@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 
 use super::ConvertOptions;
-use super::ends::is_feed_of_training;
+use super::infer_outputs::is_input_pipeline;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId, Shape, TensorRef, TensorType};
 use crate::passes::batch::{Batch, open_batch, with_batch};
@@ -195,7 +195,7 @@ impl Feeds {
 impl Cut {
     fn new(graph: &Graph, id: NodeId, options: &ConvertOptions, given: &[GivenShape<'_>]) -> Result<Self> {
         let node = graph.node(id);
-        let is_of_training = is_feed_of_training(&node.op);
+        let is_of_training = is_input_pipeline(&node.op);
         let many = match is_of_training {
             true => length_dequeued(graph, id),
             // What lies behind a queue was built for its batches.

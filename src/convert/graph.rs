@@ -4,18 +4,18 @@ use std::path::PathBuf;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::asked::{Asked, asked, is_in, no_tensor, node_name, root_of};
 use super::cut_points::graph_before;
 use super::deciders::notes_of_deciders;
 use super::decoders::{decoders, freeze_rates, frozen_rates, notes_of_decoders};
-use super::ends::{is_feed_of_training, is_placeholder};
 use super::feeds::{Feeds, GivenShape};
+use super::infer_outputs::{is_input_pipeline, is_placeholder};
+use super::interface::{Interface, choose_interface, is_in, no_tensor, node_name, root_of};
 use super::keys::wanted;
 use super::moving_statistics::moving_statistics;
 use super::placeholders::{defaults, frozen, shapes};
 use super::rename::tensor_called;
 use super::signature::Signature;
-use super::{ConvertOptions, Drawing, channels_first};
+use super::{BoundGraph, ConvertOptions, channels_first};
 use crate::error::{Error, Result};
 use crate::graph::import::{Part, import_part};
 use crate::graph::{Graph, Shape, TensorRef};
@@ -55,11 +55,11 @@ impl GraphOrigin {
 }
 
 /// Draws the part of a graph that computes what is asked for.
-pub(super) fn draw(
+pub(super) fn bind(
     source: &Source,
     file: &GraphFile,
     options: &ConvertOptions,
-) -> Result<(Drawing, GraphOrigin)> {
+) -> Result<(BoundGraph, GraphOrigin)> {
     let definition = file.definition();
     let nodes: HashMap<&str, &NodeDef> =
         definition.node.iter().map(|node| (node.name.as_str(), node)).collect();
@@ -70,8 +70,8 @@ pub(super) fn draw(
         Some(signature) => signature.in_tensors(options),
         None => options.clone(),
     };
-    let Asked { inputs, outputs, aliases } =
-        asked(source, file, options, signature.as_ref(), &nodes, &mut notes)?;
+    let Interface { inputs, outputs, aliases } =
+        choose_interface(source, file, options, signature.as_ref(), &nodes, &mut notes)?;
     let roots = outputs.iter().chain(&inputs).filter_map(|name| root_of(&nodes, name));
     let roots: Vec<String> = roots.map(str::to_owned).collect();
     let moving = moving_statistics(definition);
@@ -102,7 +102,7 @@ pub(super) fn draw(
     let (graph, settled) = settle_defaults(
         graph,
         |node| options.inputs.is_empty() || inputs.iter().any(|name| node_name(name) == node.name),
-        |node| is_feed_of_training(&node.op),
+        |node| is_input_pipeline(&node.op),
     )?;
     notes.extend(settled.iter().map(note_of_default));
     let (inputs, outputs) = (found(&graph, &inputs)?, found(&graph, &outputs)?);
@@ -162,7 +162,7 @@ pub(super) fn draw(
     };
     let origin = GraphOrigin { path: file.path().to_owned(), signature, keys: known_keys, assets, notes };
     let described = format!("{} with the graph {}", source.path().display(), file.path().display());
-    let drawing = Drawing {
+    let bound = BoundGraph {
         graph,
         inputs: fed,
         outputs,
@@ -176,7 +176,7 @@ pub(super) fn draw(
         name,
         described,
     };
-    Ok((drawing, origin))
+    Ok((bound, origin))
 }
 
 /// What is to be imported where the graph is cut at inputs that are no placeholders: nothing before them.
@@ -246,7 +246,7 @@ fn for_inference(
 
 /// What iterators and queues hand out: a model is fed it instead.
 fn feeds_of_training(graph: &Graph) -> Vec<TensorRef> {
-    graph.nodes().filter(|(_, node)| is_feed_of_training(&node.op)).map(|(id, _)| id.into()).collect()
+    graph.nodes().filter(|(_, node)| is_input_pipeline(&node.op)).map(|(id, _)| id.into()).collect()
 }
 
 /// The tensors that a graph is fed: what it reads of its placeholders, or delivers.

@@ -9,7 +9,7 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::Drawing;
+use super::BoundGraph;
 use super::probabilities::logits_of;
 use crate::error::{Error, Result};
 
@@ -27,10 +27,10 @@ const MAX_BYTES: u64 = 64 << 20;
 ///
 /// # Errors
 /// Where the file cannot be read, or does not name each class once.
-pub(super) fn of_classes(path: Option<&Path>, drawing: &Drawing) -> Result<(Vec<String>, Option<String>)> {
+pub(super) fn of_classes(path: Option<&Path>, bound: &BoundGraph) -> Result<(Vec<String>, Option<String>)> {
     let Some(path) = path else { return Ok((vec![], None)) };
     let labels = read(path)?;
-    let Some(classes) = drawing.classes.or_else(|| classes(drawing)) else {
+    let Some(classes) = bound.classes.or_else(|| classes(bound)) else {
         let unchecked = "note: the names of --labels were not counted, since it is not clear which output has the classes";
         return Ok((labels, Some(unchecked.to_owned())));
     };
@@ -116,10 +116,10 @@ fn check(labels: &[String], path: &Path, classes: usize) -> Result<()> {
 }
 
 /// How many classes a graph tells apart: the length of what its softmax gives, or of its only output.
-fn classes(drawing: &Drawing) -> Option<usize> {
-    let graph = &drawing.graph;
-    let probabilities = drawing.outputs.iter().find(|&&output| logits_of(graph, output).is_some());
-    let output = probabilities.or(match &drawing.outputs[..] {
+fn classes(bound: &BoundGraph) -> Option<usize> {
+    let graph = &bound.graph;
+    let probabilities = bound.outputs.iter().find(|&&output| logits_of(graph, output).is_some());
+    let output = probabilities.or(match &bound.outputs[..] {
         [only] => Some(only),
         _ => None,
     })?;

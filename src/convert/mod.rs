@@ -3,15 +3,15 @@
 //! A model that comes with a graph and one that comes without differ in who draws the graph; everything after
 //! that is shared.
 
-mod asked;
 mod batch_axis;
 mod cut_points;
 mod deciders;
 mod decoders;
-mod ends;
 mod examine;
 mod feeds;
 mod graph;
+mod infer_outputs;
+mod interface;
 
 mod keys;
 mod labels;
@@ -95,8 +95,8 @@ pub struct Conversion {
 /// Seconds that the parts of a conversion took.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Timing {
-    /// Recognizing the network and drawing it, or importing the graph.
-    pub drawing: f64,
+    /// Recognizing the network and building it, or importing the graph.
+    pub building: f64,
     /// Rewriting the graph and turning its variables into constants.
     pub rewriting: f64,
     /// From TensorFlow's ops to ONNX's.
@@ -151,7 +151,7 @@ impl Origin {
 }
 
 /// A graph that somebody drew, and what the model is to take and to deliver.
-struct Drawing {
+struct BoundGraph {
     graph: Graph,
     inputs: Vec<TensorRef>,
     outputs: Vec<TensorRef>,
@@ -174,23 +174,23 @@ struct Drawing {
 
 /// The names of what the model takes and delivers: passes move what is left, and it is found again by its name.
 #[derive(Debug, Clone)]
-struct EndNames {
+struct InterfaceNames {
     inputs: Vec<String>,
     outputs: Vec<String>,
     inputs_as_nchw: Vec<String>,
     outputs_as_nchw: Vec<String>,
 }
 
-impl EndNames {
-    fn new(drawing: &Drawing) -> Self {
+impl InterfaceNames {
+    fn new(bound: &BoundGraph) -> Self {
         let names = |tensors: &[TensorRef]| -> Vec<String> {
-            tensors.iter().map(|&tensor| drawing.graph.tensor_name(tensor)).collect()
+            tensors.iter().map(|&tensor| bound.graph.tensor_name(tensor)).collect()
         };
         Self {
-            inputs: names(&drawing.inputs),
-            outputs: names(&drawing.outputs),
-            inputs_as_nchw: names(&drawing.inputs_as_nchw),
-            outputs_as_nchw: names(&drawing.outputs_as_nchw),
+            inputs: names(&bound.inputs),
+            outputs: names(&bound.outputs),
+            inputs_as_nchw: names(&bound.inputs_as_nchw),
+            outputs_as_nchw: names(&bound.outputs_as_nchw),
         }
     }
 
@@ -208,43 +208,43 @@ impl EndNames {
 /// the options do not fit it.
 pub fn convert(source: &Source, options: &ConvertOptions) -> Result<Conversion> {
     let start = Instant::now();
-    let (drawing, origin) = match source.graph() {
+    let (bound, origin) = match source.graph() {
         Some(file) if options.network.is_none() && options.network_options.is_empty() => {
-            let (drawing, origin) = graph::draw(source, file, options)?;
-            (drawing, Origin::Graph(origin))
+            let (bound, origin) = graph::bind(source, file, options)?;
+            (bound, Origin::Graph(origin))
         }
         _ => {
-            let (drawing, origin) = network::draw(source, options)?;
-            (drawing, Origin::Network(Box::new(origin)))
+            let (bound, origin) = network::build(source, options)?;
+            (bound, Origin::Network(Box::new(origin)))
         }
     };
     let seconds = start.elapsed().as_secs_f64();
-    let conversion = finish(source, options, drawing, origin)?;
-    Ok(Conversion { timing: Timing { drawing: seconds, ..conversion.timing }, ..conversion })
+    let conversion = finish(source, options, bound, origin)?;
+    Ok(Conversion { timing: Timing { building: seconds, ..conversion.timing }, ..conversion })
 }
 
 /// What is shared: the passes, the weights, the lowering.
 fn finish(
     source: &Source,
     options: &ConvertOptions,
-    mut drawing: Drawing,
+    mut bound: BoundGraph,
     origin: Origin,
 ) -> Result<Conversion> {
     let start = Instant::now();
-    let settled = probabilities::settle(&mut drawing, options.probabilities, !options.outputs.is_empty())?;
-    let (labels, unchecked) = labels::of_classes(options.labels.as_deref(), &drawing)?;
-    let ends = EndNames::new(&drawing);
-    drawing.graph = preprocess(drawing.graph, &drawing.inputs, options.preprocessing)?;
-    let names = ends.all();
-    let drawn = pruned(drawing.graph, &names);
+    let settled = probabilities::settle(&mut bound, options.probabilities, !options.outputs.is_empty())?;
+    let (labels, unchecked) = labels::of_classes(options.labels.as_deref(), &bound)?;
+    let interface = InterfaceNames::new(&bound);
+    bound.graph = preprocess(bound.graph, &bound.inputs, options.preprocessing)?;
+    let names = interface.all();
+    let drawn = pruned(bound.graph, &names);
     let mut graph = rewritten(drawn.clone(), &names)?;
     let batch_norms = batch_norms(&graph);
-    graph = call_branches(graph, &ends.outputs)?;
+    graph = call_branches(graph, &interface.outputs)?;
     if graph.nodes().any(|(_, node)| node.is_variable()) {
         source.weights()?;
     }
     let lookup = variables::Lookup::new(source);
-    let averages = MovingAverages::choose(&graph, options.moving_averages, &drawing.described, |name| {
+    let averages = MovingAverages::choose(&graph, options.moving_averages, &bound.described, |name| {
         lookup.constant(name).map(|constant| constant.shape().to_vec())
     })?;
     let unused = match (source.checkpoint(), &origin) {
@@ -260,38 +260,39 @@ fn finish(
         }
         (None, _) => Unused::default(),
     };
-    freeze_variables(&mut graph, &drawing.described, |name| lookup.constant(&averages.stored_name(name)))
+    freeze_variables(&mut graph, &bound.described, |name| lookup.constant(&averages.stored_name(name)))
         .map_err(|error| origin.advised(error, source, options))?;
     refuse_failing(&graph)?;
     let mut float16 = None;
     if options.float16 {
-        let (narrowed, summary) = to_float16(&graph, &ends.outputs, &options.keep_float32, options.opset)?;
+        let (narrowed, summary) =
+            to_float16(&graph, &interface.outputs, &options.keep_float32, options.opset)?;
         (graph, float16) = (narrowed, Some(summary));
     }
     let rewriting = start.elapsed().as_secs_f64();
     let lower_options = LowerOptions {
         opset: options.opset,
-        inputs_as_nchw: found(&graph, &ends.inputs_as_nchw),
-        outputs_as_nchw: found(&graph, &ends.outputs_as_nchw),
+        inputs_as_nchw: found(&graph, &interface.inputs_as_nchw),
+        outputs_as_nchw: found(&graph, &interface.outputs_as_nchw),
         keep_going: options.keep_going,
         fold_batch_norm: options.fold_batch_norm,
     };
-    let outputs = found(&graph, &ends.outputs);
+    let outputs = found(&graph, &interface.outputs);
     let mut model = lower(&graph, &outputs, &lower_options)?;
     // What slim's networks compute is one of each image.
     if let Origin::Graph(_) = origin {
         tell_batches_apart(&mut model, &graph, &outputs);
     }
     // A program may feed inputs by their places.
-    model.inputs.sort_by_key(|info| ends.inputs.iter().position(|name| *name == info.name));
-    model.name = drawing.name;
+    model.inputs.sort_by_key(|info| interface.inputs.iter().position(|name| *name == info.name));
+    model.name = bound.name;
     model.sources = source.file_states();
     model.metadata = metadata(source, &origin, &batch_norms, options.preprocessing, &labels);
     let names = |infos: &[TensorInfo]| infos.iter().map(|info| info.name.clone()).collect::<Vec<_>>();
-    let called = Called::new(&names(&model.inputs), &names(&model.outputs), &drawing.keys);
+    let called = Called::new(&names(&model.inputs), &names(&model.outputs), &bound.keys);
     called.apply(&mut model);
-    let mut reference = Reference::new(drawn, drawing.described, &called, ends, lower_options);
-    rename::rename(&mut model, options, &drawing.aliases.and_tensors(&called))?;
+    let mut reference = Reference::new(drawn, bound.described, &called, interface, lower_options);
+    rename::rename(&mut model, options, &bound.aliases.and_tensors(&called))?;
     reference.follow_names(&model);
     let lowering = start.elapsed().as_secs_f64() - rewriting;
     let has_bfloat16 = |node: &Node| node.outputs.iter().any(|output| output.dtype == DType::BFloat16);
@@ -310,7 +311,7 @@ fn finish(
         notes: settled.into_iter().chain(unchecked).chain(rare).chain(called.notes).collect(),
         reference,
         graph,
-        timing: Timing { drawing: 0.0, rewriting, lowering },
+        timing: Timing { building: 0.0, rewriting, lowering },
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::probabilities::logits_of;
 use super::rename::{Aliases, Names};
-use super::{ConvertOptions, Drawing, Unused, channels_first};
+use super::{BoundGraph, ConvertOptions, Unused, channels_first};
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::graph::TensorRef;
@@ -83,7 +83,7 @@ pub(super) fn end_points(source: &Source) -> Option<(&'static str, Names)> {
 }
 
 /// Recognizes the network of a checkpoint and draws it.
-pub(super) fn draw(source: &Source, options: &ConvertOptions) -> Result<(Drawing, NetworkOrigin)> {
+pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundGraph, NetworkOrigin)> {
     let variables = variables(source.weights()?);
     refuse_graph_options(options)?;
     let mut recognized = sketch(source, options, &variables)?;
@@ -121,7 +121,7 @@ pub(super) fn draw(source: &Source, options: &ConvertOptions) -> Result<(Drawing
     let probabilities = predictions.filter(|&tensor| logits_of(&drawn.graph, tensor).is_some());
     let end_points =
         drawn.end_points.iter().map(|(name, tensor)| (name.clone(), drawn.graph.tensor_name(*tensor)));
-    let drawing = Drawing {
+    let bound = BoundGraph {
         logits: (classes > 0).then_some(drawn.output),
         probabilities,
         classes: Some(classes).filter(|_| recognition.options.value(NUM_CLASSES.name).is_some()),
@@ -136,7 +136,7 @@ pub(super) fn draw(source: &Source, options: &ConvertOptions) -> Result<(Drawing
         described: format!("{} as {}", source.path().display(), recognition.network.name),
     };
     Ok((
-        drawing,
+        bound,
         NetworkOrigin { recognition, image, disagreements: drawn.disagreements, unused, partly_pooled },
     ))
 }

@@ -3,11 +3,11 @@
 use hashbrown::{HashMap, HashSet};
 
 use super::ConvertOptions;
-use super::asked::{no_tensor, node_name};
 use super::deciders::scalar_deciders;
 use super::decoders::is_decoder;
-use super::ends::is_placeholder;
 use super::feeds::{GivenShape, set_image_size};
+use super::infer_outputs::is_placeholder;
+use super::interface::{no_tensor, node_name};
 use crate::error::{Error, Result};
 use crate::graph::Shape;
 use crate::graph::import::{data_inputs, declared_shape, declared_type, past_identities};

@@ -1,6 +1,6 @@
 //! `--softmax` and `--no-softmax`: whether the model delivers probabilities beside its logits.
 
-use super::Drawing;
+use super::BoundGraph;
 use crate::error::{Error, Result};
 use crate::graph::{Attrs, Graph, Node, TensorRef};
 use crate::tensor::DType;
@@ -23,19 +23,19 @@ pub enum Probabilities {
 /// # Errors
 /// Where it is not clear which output the logits are, or the user named probabilities that are to be left out.
 pub(super) fn settle(
-    drawing: &mut Drawing,
+    bound: &mut BoundGraph,
     choice: Probabilities,
     are_named: bool,
 ) -> Result<Option<String>> {
     match choice {
         Probabilities::AsDrawn => Ok(None),
-        Probabilities::Added => add(drawing),
-        Probabilities::LeftOut => leave_out(drawing, are_named),
+        Probabilities::Added => add(bound),
+        Probabilities::LeftOut => leave_out(bound, are_named),
     }
 }
 
-fn add(drawing: &mut Drawing) -> Result<Option<String>> {
-    let Drawing { graph, outputs, .. } = drawing;
+fn add(bound: &mut BoundGraph) -> Result<Option<String>> {
+    let BoundGraph { graph, outputs, .. } = bound;
     let are_probabilities = |&&tensor: &&TensorRef| {
         logits_of(graph, tensor).is_some() || graph.node(past_reshapes(graph, tensor).node).op == "Sigmoid"
     };
@@ -43,7 +43,7 @@ fn add(drawing: &mut Drawing) -> Result<Option<String>> {
         let name = graph.tensor_name(drawn);
         return Ok(Some(format!("note: --softmax adds nothing, since {name} has probabilities already")));
     }
-    let can_be_logits = |tensor: &TensorRef| match drawing.logits {
+    let can_be_logits = |tensor: &TensorRef| match bound.logits {
         Some(logits) => *tensor == logits,
         None => {
             let known = graph.tensor_type(*tensor);
@@ -58,7 +58,7 @@ fn add(drawing: &mut Drawing) -> Result<Option<String>> {
         let problem = format!("the outputs are {}, and {which} the logits", names.join(", "));
         return Err(Error::new("--softmax", problem).advice("name the logits alone with --outputs"));
     };
-    let probabilities = match drawing.probabilities {
+    let probabilities = match bound.probabilities {
         Some(drawn) => drawn,
         None => {
             let name = unused(graph, &format!("{}/Softmax", graph.node(logits.node).name));
@@ -68,13 +68,13 @@ fn add(drawing: &mut Drawing) -> Result<Option<String>> {
     outputs.push(probabilities);
     let guess =
         || format!("note: {} is taken for the logits, and has a softmax added", graph.tensor_name(logits));
-    Ok(drawing.logits.is_none().then(guess))
+    Ok(bound.logits.is_none().then(guess))
 }
 
-fn leave_out(drawing: &mut Drawing, are_named: bool) -> Result<Option<String>> {
-    let graph = &drawing.graph;
+fn leave_out(bound: &mut BoundGraph, are_named: bool) -> Result<Option<String>> {
+    let graph = &bound.graph;
     let mut outputs = vec![];
-    for &output in &drawing.outputs {
+    for &output in &bound.outputs {
         let logits = logits_of(graph, output);
         if logits.is_some() && are_named {
             let problem = format!("--outputs asks for {}, which is a softmax", graph.tensor_name(output));
@@ -85,8 +85,8 @@ fn leave_out(drawing: &mut Drawing, are_named: bool) -> Result<Option<String>> {
             outputs.push(output);
         }
     }
-    let is_as_it_was = outputs == drawing.outputs;
-    drawing.outputs = outputs;
+    let is_as_it_was = outputs == bound.outputs;
+    bound.outputs = outputs;
     let note = "note: --no-softmax leaves nothing out, since no output is computed by a softmax";
     Ok(is_as_it_was.then(|| note.to_owned()))
 }

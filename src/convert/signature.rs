@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 
 use super::ConvertOptions;
-use super::asked::is_in;
+use super::interface::is_in;
 use super::rename::{Aliases, Names, tensor_called};
 use crate::error::{Error, Result};
 use crate::model::GraphFile;

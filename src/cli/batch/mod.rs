@@ -23,7 +23,7 @@ use glob::Pattern;
 use self::display::Display;
 use self::failures::Failures;
 use self::inputs::{Input, Inputs, Search};
-use self::report::{Line, Report, Status};
+use self::report::{BatchReport, Line, Status};
 use self::shard::Shard;
 use self::state::{Done, StateFile};
 use self::work::{Finished, Work};
@@ -129,11 +129,11 @@ pub fn run(args: &Args) -> Result<()> {
         }
         return run.end(&found, start);
     }
-    let report = args.report.as_deref().map(|path| Report::place(path, shard));
+    let report = args.report.as_deref().map(|path| BatchReport::place(path, shard));
     report.iter().try_for_each(|report| args.keep_others(report, &found.inputs))?;
     make_folder(&args.out_dir)?;
     let state = StateFile::open(&args.out_dir, shard)?;
-    run.report = report.map(Report::create).transpose()?;
+    run.report = report.map(BatchReport::create).transpose()?;
     remove_abandoned(own.iter().filter_map(|input| Some(args.out_dir.join(input.output.parent()?))));
     let mut left = vec![];
     for input in own {
@@ -209,7 +209,7 @@ struct Counts {
 struct Run<'a> {
     args: &'a Args,
     shard: Shard,
-    report: Option<Report>,
+    report: Option<BatchReport>,
     counts: Counts,
     failures: Failures,
     /// The first time that something could not be said or remembered. Conversions go on.

@@ -130,12 +130,12 @@ pub fn destination(text: &str) -> std::result::Result<PathBuf, String> {
 
 /// The file of a report.
 #[derive(Debug)]
-pub struct Report {
+pub struct BatchReport {
     path: PathBuf,
     file: File,
 }
 
-impl Report {
+impl BatchReport {
     /// The place of a report that is asked for at `path`, with the shard in its name where others write one too:
     /// `report.2-of-8.jsonl`.
     pub fn place(path: &Path, shard: Shard) -> PathBuf {
@@ -193,8 +193,8 @@ mod tests {
             ("report.jsonl", part, "report.2-of-8.jsonl"),
             ("report", part, "report.2-of-8"),
         ] {
-            let place = Report::place(&folder.path().join(name), shard);
-            let report = Report::create(place).unwrap();
+            let place = BatchReport::place(&folder.path().join(name), shard);
+            let report = BatchReport::create(place).unwrap();
             assert_eq!(report.path, folder.path().join(expected));
         }
     }

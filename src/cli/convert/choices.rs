@@ -11,9 +11,9 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::ConversionArgs;
-use crate::contents::Contents;
 use crate::error::{Error, Result};
 use crate::slim::described;
+use crate::tensors_in_file::TensorFile;
 
 /// What was chosen: the values of each option, by its long name. A flag has the value `true` or `false`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -119,11 +119,11 @@ impl Choices {
     ///
     /// # Errors
     /// Where there are choices for an ONNX model.
-    pub fn check_use(&self, contents: &Contents) -> Result<()> {
-        match (contents, self.0.keys().next()) {
-            (Contents::Onnx(file), Some(option)) => {
+    pub fn check_use(&self, file: &TensorFile) -> Result<()> {
+        match (file, self.0.keys().next()) {
+            (TensorFile::Onnx(onnx), Some(option)) => {
                 let problem = format!("it is an ONNX model, which --{option} says nothing about");
-                Err(Error::file(file.path(), problem).advice("leave out what is about a conversion"))
+                Err(Error::file(onnx.path(), problem).advice("leave out what is about a conversion"))
             }
             _ => Ok(()),
         }

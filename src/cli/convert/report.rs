@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Args, Converted};
 use crate::error::Result;
 use crate::output::{OutputFile, keep_apart};
-use crate::report::{Format, Report, Subject, Timing};
+use crate::report::{ConversionReport, Format, Subject, Timing};
 
 /// A report that is asked for.
 #[derive(Debug, Clone)]
@@ -59,12 +59,12 @@ impl<'a> Reports<'a> {
             return Ok(());
         }
         let Converted { conversion, written, opening, writing, .. } = converted;
-        let crate::convert::Timing { drawing, rewriting, lowering } = conversion.timing;
+        let crate::convert::Timing { building, rewriting, lowering } = conversion.timing;
         let timing =
-            Timing { opening: *opening, drawing, rewriting, lowering, writing: *writing, report: 0.0 };
+            Timing { opening: *opening, building, rewriting, lowering, writing: *writing, report: 0.0 };
         let options = &args.conversion.convert_options();
         let subject = Subject { input: &args.input, output: &args.output, options, written, timing };
-        let report = Report::new(subject, conversion)?;
+        let report = ConversionReport::new(subject, conversion)?;
         self.0.iter().try_for_each(|(destination, file)| report.write(file, destination.format))
     }
 

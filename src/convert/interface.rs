@@ -4,7 +4,7 @@
 use hashbrown::HashMap;
 
 use super::ConvertOptions;
-use super::ends::{candidates, ends};
+use super::infer_outputs::{candidates, infer_outputs};
 use super::network::{end_points, recognize_checkpoint};
 use super::rename::{Aliases, Names};
 use super::signature::Signature;
@@ -17,7 +17,7 @@ use crate::suggestion::{closest, did_you_mean, first_of};
 const LISTED: usize = 8;
 
 /// What is asked of a graph.
-pub(super) struct Asked {
+pub(super) struct Interface {
     /// The tensors that it is fed.
     pub inputs: Vec<String>,
     /// The tensors to compute.
@@ -27,14 +27,14 @@ pub(super) struct Asked {
 }
 
 /// What is asked of a graph, whose nodes have all of it.
-pub(super) fn asked(
+pub(super) fn choose_interface(
     source: &Source,
     file: &GraphFile,
     options: &ConvertOptions,
     signature: Option<&Signature>,
     nodes: &HashMap<&str, &NodeDef>,
     notes: &mut Vec<String>,
-) -> Result<Asked> {
+) -> Result<Interface> {
     let called = signature.filter(|signature| signature.is_called);
     let inputs = match (&options.inputs[..], called) {
         ([], Some(signature)) => &signature.inputs,
@@ -52,7 +52,7 @@ pub(super) fn asked(
         let known = nodes.keys().copied().chain(aliases.inputs.iter().map(|(key, _)| key.as_str()));
         return Err(no_tensor(name, known).within(file.path().display()));
     }
-    Ok(Asked { inputs: inputs.to_vec(), outputs, aliases })
+    Ok(Interface { inputs: inputs.to_vec(), outputs, aliases })
 }
 
 /// Whether a graph has a tensor's node.
@@ -115,7 +115,7 @@ fn guess_outputs(
     options: &ConvertOptions,
     notes: &mut Vec<String>,
 ) -> Result<Vec<String>> {
-    let found = ends(file.definition());
+    let found = infer_outputs(file.definition());
     match &found[..] {
         [] => {
             let network = source.checkpoint().and_then(|_| recognize_checkpoint(source, options).ok());
