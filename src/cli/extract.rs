@@ -80,7 +80,7 @@ pub fn run(args: &Args) -> Result<()> {
         refuse_conversion(args)?;
     }
     let summary =
-        extract(args, format, &file, conversion.convert_options()).map_err(|error| file.error(error))?;
+        extract(args, format, &file, conversion.convert_options()?).map_err(|error| file.error(error))?;
     match (args.json, args.quiet) {
         (true, _) => output::print_json(&summary),
         (_, true) => Ok(()),

@@ -259,7 +259,9 @@ impl Run<'_> {
                     None => {
                         self.say(&line);
                         if !self.args.json && !self.args.quiet {
-                            line.warnings().iter().for_each(|warning| output::warn(warning));
+                            for warning in done.warnings {
+                                output::warn(&format!("warning: {}: {warning}", input.path.display()));
+                            }
                         }
                     }
                 }

@@ -88,15 +88,6 @@ impl Line {
         self
     }
 
-    /// What is not as it should be with the model, a sentence each.
-    pub fn warnings(&self) -> Vec<String> {
-        let notes = self.summary.get("notes").and_then(serde_json::Value::as_array).into_iter().flatten();
-        let warning = |note: &serde_json::Value| {
-            Some(format!("warning: {}: {}", self.input.display(), note.as_str()?.strip_prefix("warning: ")?))
-        };
-        notes.filter_map(warning).collect()
-    }
-
     /// For people; nothing for a failure, which is said in the table at the end.
     pub fn text(&self) -> Option<String> {
         let output = self.output.as_ref().map(|output| output.display().to_string()).unwrap_or_default();

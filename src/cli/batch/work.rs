@@ -33,6 +33,8 @@ pub struct Finished<'a> {
 #[derive(Debug)]
 pub struct Done {
     pub record: Record,
+    /// The warnings about the model, without their severity.
+    pub warnings: Vec<String>,
     /// The summary in sentences, where every one is to be printed.
     pub text: Option<String>,
 }
@@ -121,7 +123,9 @@ impl Work<'_> {
             .and_then(|text| serde_json::from_str(&text))
             .map_err(|error| Error::file(&input.path, format!("the summary is no JSON: {error}")))?;
         let files: Vec<PathBuf> = std::iter::once(output).chain(written.external_data).collect();
-        Ok(Done { record: Record::new(input, sources, self.out_dir, &files, summary), text })
+        let warnings = conversion.notes.iter().filter(|note| note.is_warning());
+        let warnings = warnings.map(|note| note.text.clone()).collect();
+        Ok(Done { record: Record::new(input, sources, self.out_dir, &files, summary), warnings, text })
     }
 }
 

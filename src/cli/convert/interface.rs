@@ -2,8 +2,12 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
 use super::options::INTERFACE;
-use crate::convert::{ConvertOptions, Probabilities};
+use crate::convert::{ConvertOptions, NewNames, Probabilities};
+use crate::error::Result;
 use crate::passes::preprocess::Preprocessing;
 
 /// What is said about the model's inputs and outputs beside which tensors they are.
@@ -23,8 +27,8 @@ pub struct InterfaceArgs {
     /// inception scales them to [-1, 1], which Inception, MobileNet, NASNet and PNASNet networks take, and the
     /// published ResNets v2. vgg subtracts the mean of ImageNet's red, green and blue, for VGG networks and ResNets v1.
     /// Cropping and resizing stay outside of the model.
-    #[arg(long, help_heading = INTERFACE, value_name = "KIND", default_value = "none", value_parser = ["inception", "vgg", "none"])]
-    preprocess: String,
+    #[arg(long, help_heading = INTERFACE, value_name = "KIND", default_value = "none", value_enum)]
+    preprocess: Preprocessing,
     /// Add probabilities where the outputs have nothing but logits
     #[arg(long, help_heading = INTERFACE, conflicts_with = "no_softmax")]
     softmax: bool,
@@ -37,24 +41,33 @@ pub struct InterfaceArgs {
 }
 
 impl InterfaceArgs {
-    /// `options` with what is said here.
-    pub fn complete(&self, options: ConvertOptions) -> ConvertOptions {
-        ConvertOptions {
+    /// `options`, completed with these.
+    ///
+    /// # Errors
+    /// If only some of the new names have an old name.
+    pub fn complete(&self, options: ConvertOptions) -> Result<ConvertOptions> {
+        Ok(ConvertOptions {
             tensor_names: self.tensor_names,
-            rename_inputs: self.rename_inputs.clone(),
-            rename_outputs: self.rename_outputs.clone(),
-            preprocessing: match self.preprocess.as_str() {
-                "inception" => Preprocessing::Inception,
-                "vgg" => Preprocessing::Vgg,
-                _ => Preprocessing::None,
-            },
+            rename_inputs: NewNames::parse("--rename-inputs", &self.rename_inputs)?,
+            rename_outputs: NewNames::parse("--rename-outputs", &self.rename_outputs)?,
+            preprocessing: self.preprocess,
             probabilities: match (self.softmax, self.no_softmax) {
                 (true, _) => Probabilities::Added,
                 (_, true) => Probabilities::LeftOut,
-                _ => Probabilities::AsDrawn,
+                _ => Probabilities::AsBuilt,
             },
             labels: self.labels.clone(),
             ..options
-        }
+        })
+    }
+}
+
+impl ValueEnum for Preprocessing {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Inception, Self::Vgg, Self::None]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name().unwrap_or("none")))
     }
 }

@@ -135,7 +135,7 @@ pub fn convert_model(
 ) -> Result<(Converted, Pending)> {
     let opening = start.elapsed().as_secs_f64();
     keep_inputs(output, source.files())?;
-    let done = convert(source, &args.convert_options()).and_then(|conversion| {
+    let done = args.convert_options().and_then(|options| convert(source, &options)).and_then(|conversion| {
         let converting = start.elapsed().as_secs_f64();
         let (pending, verification) =
             args.verification.write((source, &conversion), output, &args.write_options(), progress)?;

@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
 use super::interface::InterfaceArgs;
 use super::verified::VerificationArgs;
-use crate::convert::ConvertOptions;
+use crate::convert::{ConvertOptions, FrozenPlaceholder, InputShape};
+use crate::error::Result;
 use crate::lower::OPSETS;
 use crate::model::OpenOptions;
 use crate::onnx::WriteOptions;
@@ -92,14 +96,17 @@ impl ConversionArgs {
     }
 
     /// How it is converted.
-    pub fn convert_options(&self) -> ConvertOptions {
+    ///
+    /// # Errors
+    /// If the value of an option is not of the form that it has to be.
+    pub fn convert_options(&self) -> Result<ConvertOptions> {
         self.interface.complete(ConvertOptions {
             image_size: self.image_size,
             batch_size: self.batch_size,
             inputs: self.inputs.clone(),
             outputs: self.outputs.clone(),
-            shapes: self.shape.clone(),
-            freeze: self.freeze.clone(),
+            shapes: self.shape.iter().map(|text| InputShape::parse(text)).collect::<Result<_>>()?,
+            freeze: self.freeze.iter().map(|text| FrozenPlaceholder::parse(text)).collect::<Result<_>>()?,
             use_default: self.use_default.clone(),
             ignore_default: self.ignore_default.clone(),
             signature: self.signature.clone(),
@@ -133,8 +140,8 @@ struct NetworkArgs {
     #[arg(long, help_heading = NETWORK)]
     backbone: bool,
     /// Whether to take the moving averages of the weights in their place; auto does where all weights have one
-    #[arg(long, help_heading = NETWORK, value_name = "CHOICE", default_value = "auto", value_parser = ["auto", "on", "off"])]
-    moving_averages: String,
+    #[arg(long, help_heading = NETWORK, value_name = "CHOICE", default_value = "auto", value_enum)]
+    moving_averages: moving_averages::Choice,
 }
 
 impl NetworkArgs {
@@ -144,17 +151,27 @@ impl NetworkArgs {
             network: self.network.clone(),
             network_options: self.network_option.clone(),
             backbone: self.backbone,
-            moving_averages: match self.moving_averages.as_str() {
-                "on" => moving_averages::Choice::On,
-                "off" => moving_averages::Choice::Off,
-                _ => moving_averages::Choice::Auto,
-            },
+            moving_averages: self.moving_averages,
             ..ConvertOptions::default()
         }
     }
 }
 
-/// The largest image that is taken for meant.
+impl ValueEnum for moving_averages::Choice {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Auto, Self::On, Self::Off]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::Auto => "auto",
+            Self::On => "on",
+            Self::Off => "off",
+        }))
+    }
+}
+
+/// The largest size of an image that is not a typing error.
 const MAX_IMAGE_SIZE: usize = 100_000;
 
 fn positive(text: &str) -> Result<usize, String> {

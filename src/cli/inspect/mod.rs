@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Result<()> {
     let conversion = args.conversion.typed()?;
     let file = TensorFile::open(&args.input, &conversion.open_options())?;
     args.conversion.check_use(&file)?;
-    let options = conversion.convert_options();
+    let options = conversion.convert_options()?;
     let filter = NameFilter::new(&args.patterns)?;
     let report = inspect(args, &file, &options, &filter).map_err(|error| file.error(error))?;
     if args.json { output::print_json(&report) } else { output::print(&text::text(&report)) }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::report::{InspectReport, NetworkEntry, TensorEntry};
 use crate::cli::output::{self, Column};
 use crate::cli::scope;
+use crate::convert::Note;
 use crate::inspect::{
     BatchNormEntry, GraphSummary, Kinds, OnnxSummary, Signature, SignatureTensor, TensorSummary,
 };
@@ -198,7 +199,7 @@ fn graph_lines(graph: &GraphSummary, format: &str) -> Vec<String> {
             lines.push(format!("{what} {}", join(tensors.iter())));
         }
     }
-    lines.extend(graph.notes.iter().cloned());
+    lines.extend(graph.notes.iter().map(Note::to_string));
     lines
 }
 
