@@ -145,7 +145,7 @@ fn a_training_graph_becomes_one_for_inference() {
         let (done, model) = check(&fixture(name).join("model.ckpt"), name, &[]);
         assert_eq!(names(model.outputs()), [LOGITS, PREDICTIONS], "{kind}");
         assert_eq!(model.nodes("BatchNormalization").len(), 2, "{kind}");
-        assert!(done.stdout.contains("is_training is taken to be false"), "{}", done.stdout);
+        assert!(done.stdout.contains("is_training is false, as it is for inference"), "{}", done.stdout);
         // In training mode batch norm and dropout are those of training, and turned into inference one by one.
         if kind == "Switch" {
             let (done, _) = check(&fixture(name).join("model.ckpt"), name, &["--freeze", "is_training=true"]);
