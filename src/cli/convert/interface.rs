@@ -1,4 +1,4 @@
-//! Options about what a model takes and delivers: its names, its preprocessing, its probabilities, its classes.
+//! Options for the inputs and outputs of a model: names, preprocessing, probabilities, classes.
 
 use std::path::PathBuf;
 
@@ -10,32 +10,32 @@ use crate::convert::{ConvertOptions, NewNames, Probabilities};
 use crate::error::Result;
 use crate::passes::preprocess::Preprocessing;
 
-/// What is said about the model's inputs and outputs beside which tensors they are.
+/// The options for inputs and outputs, besides those that choose the tensors.
 #[derive(Debug, Clone, clap::Args)]
 pub struct InterfaceArgs {
-    /// Call inputs and outputs of a SavedModel by TensorFlow's names of the tensors, and not by the signature's keys
+    /// Name inputs and outputs after TensorFlow's tensors, not after the keys of the SavedModel's signature
     #[arg(long, help_heading = INTERFACE)]
     tensor_names: bool,
-    /// New names of inputs: NAME=NEW, or one for each input in their order
+    /// New names of inputs: NAME=NEW, or a name for each input in order
     #[arg(long, help_heading = INTERFACE, value_name = "NAMES", value_delimiter = ',')]
     rename_inputs: Vec<String>,
-    /// New names of outputs: NAME=NEW, or one for each output in their order
+    /// New names of outputs: NAME=NEW, or a name for each output in order
     #[arg(long, help_heading = INTERFACE, value_name = "NAMES", value_delimiter = ',')]
     rename_outputs: Vec<String>,
-    /// Let the model take images as bytes, RGB from 0 to 255, and preprocess them as slim does
+    /// Add slim's preprocessing to the model: its images are then RGB bytes, from 0 to 255
     ///
-    /// inception scales them to [-1, 1], which Inception, MobileNet, NASNet and PNASNet networks take, and the
-    /// published ResNets v2. vgg subtracts the mean of ImageNet's red, green and blue, for VGG networks and ResNets v1.
-    /// Cropping and resizing stay outside of the model.
+    /// inception scales them to [-1, 1], for Inception, MobileNet, NASNet and PNASNet networks and the published ResNets
+    /// v2. vgg subtracts ImageNet's mean red, green and blue, for VGG networks and ResNets v1. Crop and resize images before
+    /// the model.
     #[arg(long, help_heading = INTERFACE, value_name = "KIND", default_value = "none", value_enum)]
     preprocess: Preprocessing,
-    /// Add probabilities where the outputs have nothing but logits
+    /// Add probabilities if the model has only logits
     #[arg(long, help_heading = INTERFACE, conflicts_with = "no_softmax")]
     softmax: bool,
-    /// Leave probabilities out, and deliver the logits alone
+    /// Leave out probabilities, and output only the logits
     #[arg(long, help_heading = INTERFACE)]
     no_softmax: bool,
-    /// The names of the classes for the model's metadata: one a line, or NUMBER:NAME
+    /// A file with the names of the classes, for the model's metadata: a name on each line, or NUMBER:NAME
     #[arg(long, help_heading = INTERFACE, value_name = "FILE")]
     labels: Option<PathBuf>,
 }
