@@ -7,7 +7,6 @@
 
 pub mod checkpoint;
 pub mod cli;
-pub mod contents;
 pub mod convert;
 pub mod error;
 pub mod eval;
@@ -30,6 +29,7 @@ pub mod source;
 pub mod suggestion;
 mod temporary;
 pub mod tensor;
+pub mod tensors_in_file;
 pub mod toml_text;
 pub mod verify;
 

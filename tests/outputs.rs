@@ -86,7 +86,7 @@ fn weights_that_a_model_has_no_use_for_are_told_of() {
     let folder = TempDir::new().unwrap();
     let input = of_repository("tests/fixtures/graphs/containers/frozen.pb");
     let model = folder.path().join("model.onnx");
-    let said = "model.onnx.data is of another model, and this one does not need it";
+    let said = "model.onnx.data belongs to another model; this one does not need it";
     assert!(!convert(&input, &model, &["--external-data"]).stdout.contains(said));
     assert!(convert(&input, &model, &[]).stdout.contains(said));
 }

@@ -5,7 +5,7 @@
 
 use hashbrown::HashMap;
 
-use super::asked::node_name;
+use super::interface::node_name;
 use crate::error::{Error, Result};
 use crate::graph::import::{Part, import_part};
 use crate::graph::op_definition::declared_output_types;

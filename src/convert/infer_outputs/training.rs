@@ -1,6 +1,6 @@
 //! What of a graph serves training alone: losses, gradients, optimizers, summaries, savers, assertions.
 
-use super::is_feed_of_training;
+use super::is_input_pipeline;
 use super::wiring::{Marks, Wiring};
 use crate::graph::import::constant_of;
 
@@ -74,7 +74,7 @@ fn is_of_training(wiring: &Wiring<'_>, place: usize) -> bool {
     const STARTS: [&str; 2] = ["Scatter", "ResourceScatter"];
     let node = &wiring.nodes[place];
     let op = node.op.as_str();
-    if is_feed_of_training(op) {
+    if is_input_pipeline(op) {
         return false;
     }
     OPS.contains(&op)

@@ -1,13 +1,12 @@
-//! What is asked of a graph: the tensors to compute and those to feed, by their names, by a signature, by slim's end points,
-//! or by where the graph ends.
+//! The inputs and outputs of a graph: by their names, by a signature, by slim's end points, or inferred.
 
 use hashbrown::HashMap;
 
-use super::ConvertOptions;
-use super::ends::{candidates, ends};
+use super::infer_outputs::{candidates, infer_outputs};
 use super::network::{end_points, recognize_checkpoint};
 use super::rename::{Aliases, Names};
 use super::signature::Signature;
+use super::{ConvertOptions, Note, NoteKind};
 use crate::error::{Error, Result};
 use crate::proto::NodeDef;
 use crate::source::{GraphFile, GraphKind, Source};
@@ -16,25 +15,28 @@ use crate::suggestion::{closest, did_you_mean, first_of};
 /// How many alternatives a note lists.
 const LISTED: usize = 8;
 
-/// What is asked of a graph.
-pub(super) struct Asked {
-    /// The tensors that it is fed.
+/// The inputs and outputs of a graph.
+pub(super) struct Interface {
+    /// The tensors that are inputs.
     pub inputs: Vec<String>,
-    /// The tensors to compute.
+    /// The tensors that are outputs.
     pub outputs: Vec<String>,
-    /// Other names of theirs: slim's end points, and the keys of a signature.
+    /// Other names of these tensors: slim's end points, and the keys of a signature.
     pub aliases: Aliases,
 }
 
-/// What is asked of a graph, whose nodes have all of it.
-pub(super) fn asked(
+/// The inputs and outputs that the options name, those of the signature, or those that are inferred.
+///
+/// # Errors
+/// If the graph does not have them, or nothing looks like an output.
+pub(super) fn choose_interface(
     source: &Source,
     file: &GraphFile,
     options: &ConvertOptions,
     signature: Option<&Signature>,
     nodes: &HashMap<&str, &NodeDef>,
-    notes: &mut Vec<String>,
-) -> Result<Asked> {
+    notes: &mut Vec<Note>,
+) -> Result<Interface> {
     let called = signature.filter(|signature| signature.is_called);
     let inputs = match (&options.inputs[..], called) {
         ([], Some(signature)) => &signature.inputs,
@@ -42,7 +44,7 @@ pub(super) fn asked(
     };
     let outputs = match (&options.outputs[..], called) {
         ([], Some(signature)) => signature.outputs.clone(),
-        ([], None) => guess_outputs(source, file, options, notes)?,
+        ([], None) => inferred_outputs(source, file, options, notes)?,
         (given, _) => given.to_vec(),
     };
     let mut aliases = signature.map(|signature| signature.keys.clone()).unwrap_or_default();
@@ -52,7 +54,7 @@ pub(super) fn asked(
         let known = nodes.keys().copied().chain(aliases.inputs.iter().map(|(key, _)| key.as_str()));
         return Err(no_tensor(name, known).within(file.path().display()));
     }
-    Ok(Asked { inputs: inputs.to_vec(), outputs, aliases })
+    Ok(Interface { inputs: inputs.to_vec(), outputs, aliases })
 }
 
 /// Whether a graph has a tensor's node.
@@ -60,8 +62,8 @@ pub(super) fn is_in(nodes: &HashMap<&str, &NodeDef>, tensor: &str) -> bool {
     nodes.contains_key(node_name(tensor))
 }
 
-/// The node that computes a tensor, or calls the function in which it is computed: its name stands before the names of the
-/// function's nodes.
+/// The node that computes a tensor, or the node that calls the function in which it is computed: its name is the prefix of
+/// the names of the function's nodes.
 pub(super) fn root_of<'t>(nodes: &HashMap<&str, &NodeDef>, tensor: &'t str) -> Option<&'t str> {
     let name = node_name(tensor);
     if nodes.contains_key(name) {
@@ -75,8 +77,8 @@ pub(super) fn root_of<'t>(nodes: &HashMap<&str, &NodeDef>, tensor: &'t str) -> O
     name.match_indices('/').map(|(end, _)| &name[..end]).find(calls)
 }
 
-/// The outputs with the tensors that slim's end points are in their place; these join the `aliases`. A graph has no end
-/// points, but the network that its variables are of has, under the names that slim gave to its tensors.
+/// The outputs, with tensors instead of slim's end points, which are added to `aliases`. A graph has no end points. The
+/// network that its variables belong to has them, and the names of its tensors.
 fn without_end_points(
     source: &Source,
     outputs: Vec<String>,
@@ -109,19 +111,19 @@ fn without_end_points(
     Ok(resolved)
 }
 
-fn guess_outputs(
+fn inferred_outputs(
     source: &Source,
     file: &GraphFile,
     options: &ConvertOptions,
-    notes: &mut Vec<String>,
+    notes: &mut Vec<Note>,
 ) -> Result<Vec<String>> {
-    let found = ends(file.definition());
+    let found = infer_outputs(file.definition());
     match &found[..] {
         [] => {
             let network = source.checkpoint().and_then(|_| recognize_checkpoint(source, options).ok());
             let rebuilding = network.map_or_else(String::new, |recognition| {
                 let name = recognition.network.name;
-                format!("; or convert with --network {name}, which the variables are of")
+                format!("; or convert with --network {name}, which has these variables")
             });
             let advice = match &candidates(file.definition())[..] {
                 [] => "name the tensors to compute with --outputs".to_owned(),
@@ -137,27 +139,26 @@ fn guess_outputs(
             Err(Error::file(file.path(), "nothing in the graph looks like an output")
                 .advice(format!("{advice}{rebuilding}")))
         }
-        // A frozen graph was cut where its ends are.
+        // A frozen graph was cut after its outputs: one that is found is sure.
         [_] if file.kind() == GraphKind::GraphDef => Ok(found),
         _ => {
             let listed = first_of(&found, LISTED);
             let outputs = if found.len() == 1 { "output" } else { "outputs" };
-            notes.push(format!(
-                "note: no outputs were named; {listed} became the {outputs}; choose others with --outputs"
-            ));
+            let text =
+                format!("no outputs were named; {listed} became the {outputs}; choose others with --outputs");
+            notes.push(Note::info(NoteKind::Outputs, text));
             Ok(found)
         }
     }
 }
 
-/// The error for a tensor that is not there; names the known ones that come nearest.
+/// The error for a tensor that the graph does not have, with the names that are most like it.
 pub(super) fn no_tensor<'k>(name: &str, known: impl IntoIterator<Item = &'k str> + Clone) -> Error {
     let error = Error::new(format!("\"{name}\""), "the graph has no such tensor");
     let wanted = node_name(name);
     error.advice(
-        did_you_mean(wanted, known.clone()).unwrap_or_else(|| {
-            format!("the names that come nearest are {}", closest(wanted, known).join(", "))
-        }),
+        did_you_mean(wanted, known.clone())
+            .unwrap_or_else(|| format!("similar names are {}", closest(wanted, known).join(", "))),
     )
 }
 

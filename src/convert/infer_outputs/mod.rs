@@ -22,7 +22,7 @@ const CANDIDATES: usize = 8;
 
 /// Ops through which a graph is fed.
 pub fn is_feed(op: &str) -> bool {
-    is_placeholder(op) || is_feed_of_training(op)
+    is_placeholder(op) || is_input_pipeline(op)
 }
 
 /// Ops that a caller feeds.
@@ -31,12 +31,12 @@ pub fn is_placeholder(op: &str) -> bool {
 }
 
 /// Ops that hand a graph what was read from files: iterators and queues.
-pub fn is_feed_of_training(op: &str) -> bool {
+pub fn is_input_pipeline(op: &str) -> bool {
     op == "IteratorGetNext" || op.starts_with("QueueDequeue")
 }
 
 /// The names of the tensors at the ends of a graph, in the graph's order.
-pub fn ends(definition: &GraphDef) -> Vec<String> {
+pub fn infer_outputs(definition: &GraphDef) -> Vec<String> {
     Search::new(definition).ends()
 }
 

@@ -16,7 +16,7 @@ use crate::tensor::{Constant, DType, element_count};
 
 /// What lies in the files that somebody points at.
 #[derive(Debug)]
-pub enum Contents {
+pub enum TensorFile {
     /// A checkpoint, a graph, or both.
     Model(Box<Source>),
     /// An ONNX model.
@@ -71,8 +71,8 @@ impl NamedTensor {
     }
 }
 
-impl Contents {
-    /// Opens what lies at `path`: an ONNX model, or what [`Source::open`] takes.
+impl TensorFile {
+    /// Opens what lies at `path`: an ONNX model, or what [`Model::open`] takes.
     ///
     /// # Errors
     /// Where it is neither.

@@ -14,7 +14,7 @@ fn ends_of(name: &str) -> Vec<String> {
     let file = std::fs::File::open(folder.join(format!("{name}.pb.gz"))).unwrap();
     let mut bytes = vec![];
     GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
-    ends(&GraphDef::decode(&*bytes).unwrap())
+    infer_outputs(&GraphDef::decode(&*bytes).unwrap())
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn what_a_queue_hands_out_is_read_by_the_network() {
         node("sparsity", "ScalarSummary", &["zero_fraction/Sub"]),
     ];
     let graph = GraphDef { node: nodes, ..GraphDef::default() };
-    assert_eq!(ends(&graph), ["net:0"]);
+    assert_eq!(infer_outputs(&graph), ["net:0"]);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn what_only_training_reads_is_an_end_and_what_it_makes_is_not() {
         node("average", "AssignSub", &["images", "distance"]),
     ];
     let graph = GraphDef { node: nodes, ..GraphDef::default() };
-    assert_eq!(ends(&graph), ["net:0", "probabilities:0"]);
+    assert_eq!(infer_outputs(&graph), ["net:0", "probabilities:0"]);
 }
 
 fn constant(name: &str, rank: usize) -> NodeDef {
@@ -124,7 +124,7 @@ fn a_frozen_graph_ends_where_it_was_cut_off() {
     ];
     // What meets no weight is an input there, and no label.
     let graph = GraphDef { node: nodes, ..GraphDef::default() };
-    assert_eq!(ends(&graph), ["boxes:0"]);
+    assert_eq!(infer_outputs(&graph), ["boxes:0"]);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_frozen_graph_of_nothing_but_a_loss_ends_in_it() {
         feed("x", DataType::DtFloat),
     ];
     let graph = GraphDef { node: nodes, ..GraphDef::default() };
-    assert!(ends(&graph).is_empty());
+    assert!(infer_outputs(&graph).is_empty());
 }
 
 #[test]
