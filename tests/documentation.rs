@@ -9,9 +9,11 @@ use tf2onnx_rs::passes::batch_norm::{BatchNorm, batch_norms};
 use tf2onnx_rs::passes::fuse_batch_norm::fuse_batch_norms;
 use tf2onnx_rs::slim::{self, ImageShape, Network, Options, Variables, networks};
 
+use crate::support::repository::repository;
+
 #[test]
 fn the_tables_in_the_documentation_are_current() {
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/networks.md")).unwrap();
+    let page = std::fs::read_to_string(repository("docs/networks.md")).unwrap();
     let current = table_of_networks() + "\n" + &table_of_options();
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("networks.md");
     std::fs::write(&kept, &current).unwrap();
@@ -26,8 +28,7 @@ fn the_tables_in_the_documentation_are_current() {
 
 #[test]
 fn the_readmes_example_is_one_that_is_run() {
-    let read =
-        |name: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
+    let read = |name: &str| std::fs::read_to_string(repository(name)).unwrap();
     let readme = read("README.md");
     let example = readme.split_once("```rust\n").unwrap().1.split_once("```").unwrap().0;
     assert!(
