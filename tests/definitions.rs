@@ -1,19 +1,18 @@
 //! Graphs that TensorFlow does not load, since a node does not fit the definition of its op: they are refused, and the error
 //! names the op and the node.
 
-mod support;
-
 use std::fs;
 
 use prost::Message;
-use support::command::{fails, tf2onnx_rs};
-use support::onnx::Model;
-use support::op_cases::cases;
 use tempfile::TempDir;
 use tf2onnx_rs::graph::import::import;
 use tf2onnx_rs::graph::op_definition::declared_output_types;
 use tf2onnx_rs::proto::GraphDef;
 use tf2onnx_rs::tensor::DType;
+
+use crate::support::command::{fails, tf2onnx_rs};
+use crate::support::onnx::Model;
+use crate::support::op_cases::cases;
 
 fn node(name: &str, op: &str, inputs: &[&str], attributes: &[(&str, &str)]) -> String {
     let inputs: String = inputs.iter().map(|input| format!(" input: \"{input}\"")).collect();

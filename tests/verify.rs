@@ -1,24 +1,23 @@
 //! `tf2onnx-rs verify`, and `convert --verify`: right models pass, and wrong ones are caught.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 
 use ndarray::ArrayD;
 use onnx_protobuf::{Message, ModelProto};
 use serde_json::Value;
-use support::checkpoint_writer::{Values, Variable};
-use support::checkpoints::{Format, filled, write};
-use support::command::{Done, convert, fails, tf2onnx_rs};
-use support::fill;
-use support::op_cases;
-use support::zoo::Case;
 use tempfile::TempDir;
 use tf2onnx_rs::convert::ConvertOptions;
 use tf2onnx_rs::error::Error;
 use tf2onnx_rs::source::OpenOptions;
 use tf2onnx_rs::tensor::Tensor;
 use tf2onnx_rs::verify::save_arrays;
+
+use crate::support::checkpoint_writer::{Values, Variable};
+use crate::support::checkpoints::{Format, filled, write};
+use crate::support::command::{Done, convert, fails, tf2onnx_rs};
+use crate::support::fill;
+use crate::support::op_cases;
+use crate::support::zoo::Case;
 
 const LOGITS: &str = "InceptionV3/Logits/SpatialSqueeze:0";
 

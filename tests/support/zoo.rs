@@ -14,6 +14,8 @@ use tf2onnx_rs::ops::output_types;
 use tf2onnx_rs::proto::GraphDef;
 use tf2onnx_rs::slim::Variables;
 
+use super::repository::fixture;
+
 #[derive(Debug, Deserialize)]
 pub struct Case {
     #[serde(skip)]
@@ -58,7 +60,7 @@ pub const READ_FROM_VARIABLES: [&str; 4] =
     ["depth_multiplier", "min_depth", "create_aux_logits", "finegrain_classification_mode"];
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/zoo")
+    fixture("zoo")
 }
 
 fn gunzipped(path: &Path) -> Vec<u8> {
