@@ -6,7 +6,6 @@
 
 pub mod checkpoint;
 pub mod cli;
-pub mod contents;
 pub mod convert;
 pub mod error;
 pub mod eval;
@@ -20,6 +19,7 @@ mod mapped;
 pub mod npy;
 pub mod npz;
 pub mod onnx;
+pub mod ops;
 pub mod output;
 pub mod passes;
 pub mod report;
@@ -28,6 +28,7 @@ pub mod source;
 pub mod suggestion;
 mod temporary;
 pub mod tensor;
+pub mod tensors_in_file;
 pub mod toml_text;
 pub mod verify;
 

@@ -5,7 +5,7 @@
 use ndarray::{ArrayD, ShapeBuilder};
 
 use crate::error::{Error, Result};
-use crate::eval::Tensor;
+use crate::tensor::Tensor;
 use crate::tensor::{Constant, DType, element_count};
 
 const MAGIC: &[u8] = b"\x93NUMPY";

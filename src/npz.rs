@@ -10,10 +10,10 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use crate::error::{Error, Result};
-use crate::eval::Tensor;
 use crate::npy;
 use crate::output::OutputFile;
 use crate::tensor::Constant;
+use crate::tensor::Tensor;
 
 /// Writes named arrays without compression. Calls `progress` with the number of bytes of each write.
 ///

@@ -1,22 +1,21 @@
 //! What graphs compute is evaluated here as `convert --verify` does, and compared with what TensorFlow computed.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use ndarray::ArrayD;
-use support::checkpoints::{Format, filled, write};
-use support::fill;
-use support::npy::Array;
-use support::onnx::relative_error;
-use support::op_cases::{self, Files, cases};
-use support::zoo::Case;
 use tempfile::TempDir;
 use tf2onnx_rs::convert::{ConvertOptions, convert};
-use tf2onnx_rs::eval::Tensor;
 use tf2onnx_rs::source::{OpenOptions, Source};
+use tf2onnx_rs::tensor::Tensor;
+
+use crate::support::checkpoints::{Format, filled, write};
+use crate::support::fill;
+use crate::support::npy::Array;
+use crate::support::onnx::relative_error;
+use crate::support::op_cases::{self, Files, cases};
+use crate::support::zoo::Case;
 
 /// The largest error allowed, relative to the largest logit.
 const TOLERANCE: f32 = 2e-5;

@@ -1,10 +1,9 @@
 //! Networks are recognized under names that users gave their scopes, with images and classes of their own.
 
-mod support;
-
-use support::zoo::Case;
 use tf2onnx_rs::slim::recognize::Overrides;
 use tf2onnx_rs::slim::{Recognition, Value, Variables, recognize};
+
+use crate::support::zoo::Case;
 
 fn recognized(variables: &Variables) -> Recognition {
     recognize(variables, Overrides::default()).unwrap()

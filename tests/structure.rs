@@ -1,14 +1,13 @@
 //! The emulator draws what slim draws: every network of the library is compared, node by node, with the graph
 //! that TF-Slim built for the same variables.
 
-mod support;
-
 use std::collections::{BTreeMap, BTreeSet};
 
-use support::zoo::{self, Case};
 use tf2onnx_rs::graph::{Attr, Graph, Node, Shape, TensorRef};
 use tf2onnx_rs::slim::recognize::Overrides;
 use tf2onnx_rs::slim::{BuiltNetwork, ImageShape, Recognition, build, find_network, recognize};
+
+use crate::support::zoo::{self, Case};
 
 fn recognized(case: &Case) -> Result<Recognition, String> {
     let options = case.network_options();

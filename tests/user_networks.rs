@@ -3,25 +3,25 @@
 //!
 //! `scripts/make_network_fixtures.py` wrote the same networks in slim and made `tests/fixtures/networks`.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use support::checkpoint_writer::Variable;
-use support::checkpoints::{Format, filled, write};
-use support::command::{convert, fails, tf2onnx_rs};
-use support::fill;
-use support::npy;
-use support::onnx::{Model, execute, relative_error};
-use support::zoo;
 use tempfile::TempDir;
 use tf2onnx_rs::graph::Shape;
 use tf2onnx_rs::slim::recognize::Overrides;
 use tf2onnx_rs::slim::{
     BuiltNetwork, ImageShape, Recognition, Variables, build, network_named, recognize, toml_network,
 };
+
+use crate::support::checkpoint_writer::Variable;
+use crate::support::checkpoints::{Format, filled, write};
+use crate::support::command::{convert, fails, tf2onnx_rs};
+use crate::support::fill;
+use crate::support::npy;
+use crate::support::onnx::{Model, execute, relative_error};
+use crate::support::repository::{fixture, repository};
+use crate::support::zoo;
 
 /// The largest error allowed, relative to the largest value expected.
 const TOLERANCE: f32 = 2e-5;
@@ -37,12 +37,8 @@ struct Case {
     end_points: BTreeMap<String, zoo::EndPoint>,
 }
 
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 fn example(name: &str) -> String {
-    repository().join(format!("examples/networks/{name}.toml")).display().to_string()
+    repository(&format!("examples/networks/{name}.toml")).display().to_string()
 }
 
 impl Case {
@@ -52,7 +48,7 @@ impl Case {
     }
 
     fn folder(name: &str) -> PathBuf {
-        repository().join("tests/fixtures/networks").join(name)
+        fixture("networks").join(name)
     }
 
     fn description(&self) -> String {
@@ -417,7 +413,7 @@ fn a_mistake_in_the_head_is_said_with_its_line() {
 
 #[test]
 fn the_example_of_the_documentation_is_a_description() {
-    let page = std::fs::read_to_string(repository().join("docs/custom-networks.md")).unwrap();
+    let page = std::fs::read_to_string(repository("docs/custom-networks.md")).unwrap();
     let example = page.split("```").find(|block| block.starts_with("toml\nname")).unwrap();
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("my_net.toml");

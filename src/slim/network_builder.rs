@@ -58,7 +58,7 @@ pub struct NetworkBuilder<'a> {
 impl<'a> NetworkBuilder<'a> {
     pub(super) fn new(scope: ArgScope, variables: &'a Variables) -> Self {
         Self {
-            graph: Graph::new(),
+            graph: crate::ops::new_graph(),
             scope,
             variables,
             variable_scope: String::new(),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::{GraphFile, META_SUFFIXES, SAVED_MODEL_VARIABLES, archive, saved_model_file};
 use crate::checkpoint::listing;
 use crate::error::{Error, Result};
-use crate::graph::is_variable_op;
+use crate::graph::is_variable;
 use crate::mapped::MappedFile;
 
 /// A model that was found but not opened.
@@ -187,7 +187,7 @@ fn quoted(text: &str) -> Option<&str> {
 }
 
 fn of_ops<'o>(mut ops: impl Iterator<Item = &'o str>) -> Weights {
-    if ops.any(is_variable_op) { Weights::Elsewhere } else { Weights::Inside }
+    if ops.any(is_variable) { Weights::Elsewhere } else { Weights::Inside }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod scale;
 mod slice;
 mod statistics;
 mod transpose;
+mod values;
 
 pub use constant::Constant;
 pub use dtype::DType;
@@ -22,6 +23,8 @@ pub use elements::{BlockLayout, Buffer, Elements};
 pub use numbers::for_each_number;
 pub use permute::{Block, Permutation, check_length};
 pub use statistics::Statistics;
+pub use values::Tensor;
+pub(crate) use values::same_type;
 
 /// The number of elements of a tensor of this shape, or `None` where it does not fit a `usize`.
 pub fn element_count(shape: &[usize]) -> Option<usize> {

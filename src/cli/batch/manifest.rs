@@ -1,6 +1,6 @@
-//! `--manifest FILE.toml`: inputs with a name for the output and options of their own.
+//! `--manifest FILE.toml`: inputs with the names of their outputs and with options.
 //!
-//! Paths in the file are relative to its folder, so that it can be used from anywhere.
+//! Paths in the file are relative to its folder, so that it works from any folder.
 
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
@@ -15,23 +15,23 @@ use crate::toml_text::fields::{Field, Fields};
 /// An input of a manifest.
 #[derive(Debug)]
 pub struct Entry {
-    /// Where in the manifest it is: `models.toml, line 7`.
-    pub place: String,
+    /// Where it is in the manifest: `models.toml, line 7`.
+    pub location: String,
     pub input: PathBuf,
-    /// Below the folder of the outputs.
+    /// The path of the output, relative to the folder of the outputs.
     pub output: Option<PathBuf>,
     pub choices: Choices,
 }
 
-/// The longest manifest that is read: some hundred thousand models.
+/// The longest manifest that is read: room for some hundred thousand models.
 const MAX_BYTES: usize = 64 << 20;
 
 const A_MODEL: &str = "a table that begins with [[model]]";
 
-/// Reads a manifest. Choices that were typed count more than what it says.
+/// Reads a manifest. Typed options override those in the manifest.
 ///
 /// # Errors
-/// Where it cannot be read or there is a mistake in it: the error names the line.
+/// If it cannot be read or there is a mistake in it: the error names the line.
 pub fn read(path: &Path, typed: &Choices) -> Result<Vec<Entry>> {
     let text = document::read(path, MAX_BYTES, "a manifest")?;
     let document = Document::new(path, &text);
@@ -76,10 +76,10 @@ impl Reader<'_> {
         let own = self.choices(fields.into_fields(), "a model", &["input", "output"])?;
         let choices = defaults.overridden_by(&own).overridden_by(typed);
         self.check(&choices, line)?;
-        Ok(Entry { place: self.document.location(line), input, output, choices })
+        Ok(Entry { location: self.document.location(line), input, output, choices })
     }
 
-    /// What the keys of a table choose, which has `others` besides.
+    /// The options in a table, which also has the keys `others`.
     fn choices(&self, fields: Vec<Field<'_>>, of: &str, others: &[&str]) -> Result<Choices> {
         let mut choices = Choices::default();
         for field in fields {
@@ -89,7 +89,7 @@ impl Reader<'_> {
                 return Err(field.unknown_key(of, "key", known));
             };
             let values = self.values(option, &field)?;
-            // Alone, so that the mistake is said where it is. What it needs besides may stand elsewhere.
+            // Each option is checked alone, so that the error names its line. Options that it needs may be elsewhere.
             let mut alone = Choices::default();
             alone.set(&field.key, values.clone());
             alone.check_values().map_err(|problem| field.error(problem))?;
@@ -98,7 +98,7 @@ impl Reader<'_> {
         Ok(choices)
     }
 
-    /// Options may exclude each other.
+    /// Checks all options together: some exclude each other.
     fn check(&self, choices: &Choices, line: usize) -> Result<()> {
         choices.to_args().map(drop).map_err(|problem| Error::new(self.document.location(line), problem))
     }
@@ -108,7 +108,7 @@ impl Reader<'_> {
             return Ok(vec![field.flag()?.to_string().into()]);
         }
         let takes_many = matches!(option.get_action(), ArgAction::Append);
-        // Options that are typed as NAME=VALUE several times.
+        // Repeatable options of the form NAME=VALUE may be tables.
         let takes_pairs = takes_many
             && option.get_value_names().is_some_and(|names| names.iter().any(|name| name.contains('=')));
         let expected = match (takes_many, takes_pairs) {
@@ -149,14 +149,14 @@ fn joined(field: &Field<'_>, typed: &impl Fn(&Field<'_>) -> Result<String>) -> R
     }
 }
 
-/// The name of an output, which stays in the folder of the outputs.
+/// The path of an output, which has to be relative to the folder of the outputs.
 fn output(field: &Field<'_>) -> Result<PathBuf> {
     let text = field.text()?;
     let mut path = PathBuf::from(text);
     let stays = path.components().all(|part| matches!(part, Component::Normal(_)));
     if text.is_empty() || text.ends_with('/') || !stays {
         return Err(
-            field.wrong_value("a name below the folder of the outputs, such as \"resnet/v1_50.onnx\"")
+            field.wrong_value("a path relative to the folder of the outputs, such as \"resnet/v1_50.onnx\"")
         );
     }
     if path.extension().is_none_or(|extension| extension != "onnx") {
@@ -221,7 +221,7 @@ network = "models.toml"
     }
 
     #[test]
-    fn mistakes_are_said_with_their_line() {
+    fn errors_name_the_line() {
         let said = |text: &str| entries(text).unwrap_err().to_string();
         let model = "[[model]]\ninput = \"a\"\n";
         for (text, expected) in [
@@ -237,7 +237,7 @@ network = "models.toml"
                 "line 3: keep-going of a model has to be true or false, not 1",
             ),
             (format!("{model}opset = [1, 2]\n"), "line 3: opset of a model has to be text or a number"),
-            (format!("{model}output = \"../x\"\n"), "line 3: output of a model has to be a name below"),
+            (format!("{model}output = \"../x\"\n"), "line 3: output of a model has to be a path relative"),
             (format!("{model}output = \"/x\"\n"), "line 3"),
             ("[default]\n".to_owned() + model, "line 1: the manifest has no key \"default\"; did you mean"),
             (format!("[defaults]\nopsett = 1\n{model}"), "line 2: [defaults] has no key"),
