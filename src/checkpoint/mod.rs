@@ -70,7 +70,7 @@ impl Checkpoint {
     /// - a folder whose `checkpoint` file names a checkpoint, or that contains only one.
     ///
     /// # Errors
-    /// Where there is no checkpoint or more than one, where one of its files is missing, or where the list of tensors is
+    /// If there is no checkpoint or more than one, if one of its files is missing, or if the list of tensors is
     /// damaged. Damaged values are found when they are read.
     pub fn open(path: &Path) -> Result<Self> {
         let now = |files: &[PathBuf]| -> Vec<FileState> {

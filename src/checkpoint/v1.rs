@@ -54,7 +54,7 @@ pub(super) struct SavedSlice {
 
 impl SavedSlice {
     pub(super) fn can_hold(&self, dtype: DType, count: usize) -> bool {
-        count.checked_mul(saved_values::least_bytes(dtype)).is_some_and(|least| least <= self.values.len())
+        count.checked_mul(saved_values::min_bytes(dtype)).is_some_and(|bytes| bytes <= self.values.len())
     }
 
     fn contents(&self) -> Result<Contents<'_>> {

@@ -170,7 +170,7 @@ impl Unpacking<'_> {
 /// file.
 ///
 /// # Errors
-/// Where there is no such folder or graph, or more than one.
+/// If there is no such folder or graph, or more than one.
 pub fn model_in(archive: &Path, root: &Path) -> Result<PathBuf> {
     let mut level = vec![root.to_owned()];
     let mut graphs = vec![];

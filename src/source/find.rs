@@ -48,7 +48,7 @@ const HUB_MARKER: &str = "tfhub_module.pb";
 /// Finds the models directly in a folder, not in its subfolders.
 ///
 /// # Errors
-/// Where the folder cannot be read.
+/// If the folder cannot be read.
 pub fn models_in(folder: &Path) -> Result<FoundInFolder> {
     let unreadable = |error: std::io::Error| Error::unreadable(folder, &error);
     let mut files = vec![];

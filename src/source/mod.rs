@@ -57,7 +57,7 @@ impl Source {
     /// graph, a V1 checkpoint or an archive.
     ///
     /// # Errors
-    /// Where there is no model or more than one, or the archive cannot be read.
+    /// If there is no model or more than one, or the archive cannot be read.
     pub fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
         if path.as_os_str() == standard_input::PATH {
             let (folder, file) = standard_input::to_file()?;
@@ -84,7 +84,7 @@ impl Source {
     /// The checkpoint with the weights.
     ///
     /// # Errors
-    /// Where there is none.
+    /// If there is none.
     pub fn weights(&self) -> Result<&Checkpoint> {
         self.checkpoint.as_ref().ok_or_else(|| {
             Error::file(self.path(), "is a graph without a checkpoint")
