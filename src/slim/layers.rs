@@ -234,7 +234,7 @@ impl NetworkBuilder<'_> {
     pub fn flatten(&mut self, net: TensorRef, scope: &str) -> TensorRef {
         let dims = self.shape(net).dims().unwrap_or_default().iter().skip(1);
         let Some(features) = dims.copied().try_fold(1, |product, dim| Some(product * dim?)) else {
-            let problem = "a layer that is fully connected needs images of known size";
+            let problem = "a fully connected layer needs images of known size";
             self.fail(Error::new("image size", problem).advice("give one with --image-size"));
             return net;
         };

@@ -70,7 +70,7 @@ pub const NUM_CLASSES: OptionSpec = OptionSpec {
     name: "num_classes",
     default: Value::Count(1001),
     source: OptionSource::Variables,
-    help: "number of predicted classes; 0 ends at the features",
+    help: "number of predicted classes; with 0, the network ends at the features",
 };
 /// Whether the network has the auxiliary classifier of training.
 pub const CREATE_AUX_LOGITS: OptionSpec = OptionSpec {
@@ -81,26 +81,26 @@ pub const CREATE_AUX_LOGITS: OptionSpec = OptionSpec {
 };
 /// The same in the NASNet family.
 pub const USE_AUX_HEAD: OptionSpec = OptionSpec { name: "use_aux_head", ..CREATE_AUX_LOGITS };
-/// The factor on the number of channels of every convolution.
+/// The factor for the number of channels of every convolution.
 pub const DEPTH_MULTIPLIER: OptionSpec = OptionSpec {
     name: "depth_multiplier",
     default: Value::Number(1.0),
     source: OptionSource::Variables,
-    help: "factor on the number of channels of every convolution",
+    help: "factor for the number of channels of every convolution",
 };
 /// The least number of channels under a depth multiplier below 1.
 pub const MIN_DEPTH: OptionSpec = OptionSpec {
     name: "min_depth",
     default: Value::Count(16),
     source: OptionSource::Variables,
-    help: "least number of channels of a convolution under a depth_multiplier below 1",
+    help: "minimum number of channels of a convolution if depth_multiplier is below 1",
 };
 /// The number that the channels of a convolution are a multiple of under a depth multiplier.
 pub const DIVISIBLE_BY: OptionSpec = OptionSpec {
     name: "divisible_by",
     default: Value::Count(8),
     source: OptionSource::User,
-    help: "what the number of channels of every convolution is a multiple of",
+    help: "the number of channels of every convolution is a multiple of this",
 };
 /// Whether the last convolution is exempt from the depth multiplier.
 pub const FINEGRAIN_CLASSIFICATION_MODE: OptionSpec = OptionSpec {
@@ -121,7 +121,7 @@ pub const GLOBAL_POOL: OptionSpec = OptionSpec {
     name: "global_pool",
     default: Value::Flag(false),
     source: OptionSource::User,
-    help: "whether the features are averaged over the whole image, whatever its size",
+    help: "whether the features are averaged over the whole image of any size",
 };
 
 /// The ratio of the image's size to that of the features.
