@@ -30,6 +30,7 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::file_state::FileState;
 use locate::Located;
+pub(crate) use locate::with_suffix;
 pub use stored::StoredTensor;
 
 /// The two formats of checkpoints.

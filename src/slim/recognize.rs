@@ -54,8 +54,8 @@ impl Recognition {
     /// network's variables are there at all, a larger share of them has the right shape, a larger share is there, more
     /// of them are there, and fewer options differ from the network's defaults.
     fn compare(&self, other: &Self, required: f64) -> Ordering {
-        let is_there = |candidate: &Self| candidate.certainty() >= required;
-        (is_there(other).cmp(&is_there(self)))
+        let has_enough = |candidate: &Self| candidate.certainty() >= required;
+        (has_enough(other).cmp(&has_enough(self)))
             .then(other.fitting_share().total_cmp(&self.fitting_share()))
             .then(other.certainty().total_cmp(&self.certainty()))
             .then(other.found.cmp(&self.found))
