@@ -282,9 +282,6 @@ fn files_that_are_nearly_there_are_named() {
     fs::remove_file(path("model.ckpt-5000.index")).unwrap();
     for name in ["model.ckpt-5000", "model.ckpt-5000.data-00000-of-00001"] {
         let said = inspect(name);
-        assert!(
-            said.contains("model.ckpt-5000.index: is missing, but is part of the checkpoint"),
-            "{said}"
-        );
+        assert!(said.contains("model.ckpt-5000.index: is missing, but is part of the checkpoint"), "{said}");
     }
 }
