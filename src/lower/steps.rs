@@ -1,14 +1,14 @@
 //! Arithmetic spelled out in many nodes: a shorter way to write them.
 
 use super::context::Lowering;
-use crate::graph::Node;
+use crate::graph::NodeRef;
 use crate::onnx::Attribute;
 use crate::tensor::DType;
 
 /// Adds nodes for one TensorFlow node; values are named after what computes them.
 pub struct Steps<'c, 'g, 'n> {
     pub cx: &'c mut Lowering<'g>,
-    pub node: &'n Node,
+    pub node: NodeRef<'n>,
 }
 
 impl Steps<'_, '_, '_> {
