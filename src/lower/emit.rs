@@ -56,16 +56,20 @@ impl Lowering<'_> {
         self.model.nodes.push(node);
     }
 
-    /// Adds the node that computes the first output of a TensorFlow node, stored in `layout`.
+    /// Adds the node that computes an output of a TensorFlow node, stored in `layout`.
     pub fn emit(
         &mut self,
-        node: NodeRef<'_>,
+        output: impl Into<TensorRef>,
         op: &'static str,
         inputs: Vec<String>,
         layout: Layout,
         attributes: Attributes,
     ) {
-        self.emit_port((node.into(), node), op, inputs, layout, attributes);
+        let tensor = output.into();
+        let name = self.output_name(tensor, &layout);
+        let node = &self.graph.node(tensor.node).name;
+        self.node(node, op, inputs, vec![name.clone()], attributes);
+        self.set(tensor, Value::Computed { name, layout });
     }
 
     /// Adds the node that computes the first outputs of a TensorFlow node, each stored in its layout.
@@ -94,24 +98,11 @@ impl Lowering<'_> {
     }
 
     /// Adds the node that computes an output of a TensorFlow node, cast to the type that the output has.
-    pub fn emit_cast(&mut self, (tensor, node): (TensorRef, NodeRef<'_>), value: String, layout: Layout) {
+    pub fn emit_cast(&mut self, output: impl Into<TensorRef>, value: String, layout: Layout) {
+        let tensor = output.into();
         let to = onnx_dtype(self.dtype(tensor)).unwrap_or_default();
         let attributes = vec![("to", Attribute::Int(to.into()))];
-        self.emit_port((tensor, node), "Cast", vec![value], layout, attributes);
-    }
-
-    /// Adds the node that computes one output of a TensorFlow node, stored in `layout`.
-    pub fn emit_port(
-        &mut self,
-        (tensor, node): (TensorRef, NodeRef<'_>),
-        op: &'static str,
-        inputs: Vec<String>,
-        layout: Layout,
-        attributes: Attributes,
-    ) {
-        let name = self.output_name(tensor, &layout);
-        self.node(&node.name, op, inputs, vec![name.clone()], attributes);
-        self.set(tensor, Value::Computed { name, layout });
+        self.emit(tensor, "Cast", vec![value], layout, attributes);
     }
 
     /// Whether a node computes tensors without elements alone, of known shapes: there is nothing to be computed, and
@@ -170,6 +161,20 @@ impl Lowering<'_> {
     /// operator sets cannot say it.
     pub fn zeros_are_lengths(&self) -> Attributes {
         if self.opset() >= 14 { vec![("allowzero", Attribute::Int(1))] } else { vec![] }
+    }
+
+    /// Adds a node with several outputs for a step. Its name ends in `what`, and returned are the names of its outputs.
+    pub fn step_with_outputs<const N: usize>(
+        &mut self,
+        node: NodeRef<'_>,
+        (what, outputs): (&str, [&str; N]),
+        op: &'static str,
+        inputs: Vec<String>,
+        attributes: Attributes,
+    ) -> [String; N] {
+        let outputs = outputs.map(|output| self.unique_name(&format!("{}/{output}", node.name)));
+        self.node(&format!("{}/{what}", node.name), op, inputs, outputs.to_vec(), attributes);
+        outputs
     }
 
     /// The inputs and attributes of a reduction of a value along axes.

@@ -230,10 +230,10 @@ pub fn pop_back(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         [("starts", 0), ("ends", -1), ("axes", 0)].map(|(what, value)| cx.vector(node, what, &[value]));
     let inputs = [vec![list.clone()], bounds.to_vec()].concat();
     let layout = Layout::tensorflow_of(cx.shape(rest));
-    cx.emit_port((rest, node), "Slice", inputs, layout, vec![]);
+    cx.emit(rest, "Slice", inputs, layout, vec![]);
     let place = cx.initializer("last", Constant::from_i64(vec![], &[-1]), &[]);
     let layout = Layout::tensorflow_of(cx.shape(last));
-    cx.emit_port((last, node), "Gather", vec![list, place], layout, vec![]);
+    cx.emit(last, "Gather", vec![list, place], layout, vec![]);
     Ok(())
 }
 
@@ -319,12 +319,12 @@ pub fn concat(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let open = cx.vector(node, "open", &[-1]);
     let target = cx.step(node, "shape", "Concat", vec![open, rest], vec![("axis", Attribute::Int(0))]);
     let layout = Layout::tensorflow_of(cx.shape(joined));
-    cx.emit_port((joined, node), "Reshape", vec![list, target], layout, vec![]);
+    cx.emit(joined, "Reshape", vec![list, target], layout, vec![]);
     if cx.is_used(lengths) {
         let [first, second] = [("first", 0), ("second", 1)].map(|(what, at)| cx.vector(node, what, &[at]));
         let count = cx.step(node, "count", "Gather", vec![shape.clone(), first], vec![]);
         let rows = cx.step(node, "rows", "Gather", vec![shape, second], vec![]);
-        cx.emit_port((lengths, node), "Expand", vec![rows, count], Layout::tensorflow(1), vec![]);
+        cx.emit(lengths, "Expand", vec![rows, count], Layout::tensorflow(1), vec![]);
     }
     Ok(())
 }

@@ -30,7 +30,7 @@ pub fn like(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let op = if node.op == "RandomUniform" { "RandomUniformLike" } else { "RandomNormalLike" };
     let random = numbers(cx, node, cx.input_of(node, 0)?, op)?;
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
-    cx.emit_cast((node.into(), node), random, layout);
+    cx.emit_cast(node, random, layout);
     Ok(())
 }
 
@@ -47,7 +47,7 @@ pub fn integers(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let moved = cx.step(node, "moved", "Add", vec![scaled, bounds[0].clone()], vec![]);
     let floor = cx.step(node, "floor", "Floor", vec![moved], vec![]);
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
-    cx.emit_cast((node.into(), node), floor, layout);
+    cx.emit_cast(node, floor, layout);
     Ok(())
 }
 
@@ -74,9 +74,8 @@ pub fn shuffle(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let zero = cx.scalar(node, "zero", DType::Float32, 0.0);
     let zeros = cx.step(node, "zeros", "Expand", vec![zero, count.clone()], vec![]);
     let random = cx.step(node, "random", "RandomUniformLike", vec![zeros], seed(node));
-    let outputs = ["sorted", "order"].map(|what| cx.unique_name(&format!("{}/{what}", node.name)));
-    let [_, order] = outputs.clone();
-    cx.node(&format!("{}/top_k", node.name), "TopK", vec![random, count], outputs.to_vec(), vec![]);
+    let outputs = ("top_k", ["sorted", "order"]);
+    let [_, order] = cx.step_with_outputs(node, outputs, "TopK", vec![random, count], vec![]);
     let layout = Layout::tensorflow_of(cx.shape(input));
     cx.emit(node, "Gather", vec![name, order], layout, vec![("axis", Attribute::Int(0))]);
     Ok(())

@@ -109,13 +109,13 @@ fn picked(
     let attributes = vec![("axis", Attribute::Int(-1))];
     let layout = Layout::tensorflow_of(cx.shape(tensor));
     if is_there.iter().all(|&there| there) {
-        cx.emit_port((tensor, node), "Gather", vec![flat, indices], layout, attributes);
+        cx.emit(tensor, "Gather", vec![flat, indices], layout, attributes);
         return;
     }
     let gathered = cx.step(node, "gathered", "Gather", vec![flat, indices], attributes);
     let mask =
         cx.initializer(&format!("{}/is_there", node.name), Constant::from_bools(shape, &is_there), &[]);
-    cx.emit_port((tensor, node), "Where", vec![mask, gathered, otherwise], layout, vec![]);
+    cx.emit(tensor, "Where", vec![mask, gathered, otherwise], layout, vec![]);
 }
 
 /// A tensor whose last `merged` axes are made one.

@@ -58,7 +58,7 @@ pub fn pad(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         cx.emit(node, "Pad", inputs, layout, vec![]);
     } else {
         let padded = cx.step(node, "padded", "Pad", inputs, vec![]);
-        cx.emit_cast((node.into(), node), padded, layout);
+        cx.emit_cast(node, padded, layout);
     }
     Ok(())
 }

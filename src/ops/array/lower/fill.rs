@@ -53,7 +53,7 @@ pub fn range(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 pub fn size(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, _) = cx.stored(cx.input_of(node, 0)?)?;
     let size = cx.step(node, "size", "Size", vec![name], vec![]);
-    cx.emit_cast((node.into(), node), size, Layout::tensorflow(0));
+    cx.emit_cast(node, size, Layout::tensorflow(0));
     Ok(())
 }
 
@@ -61,7 +61,7 @@ pub fn rank(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, _) = cx.stored(cx.input_of(node, 0)?)?;
     let shape = cx.step(node, "shape", "Shape", vec![name], vec![]);
     let rank = cx.step(node, "rank", "Size", vec![shape], vec![]);
-    cx.emit_cast((node.into(), node), rank, Layout::tensorflow(0));
+    cx.emit_cast(node, rank, Layout::tensorflow(0));
     Ok(())
 }
 

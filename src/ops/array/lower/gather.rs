@@ -136,7 +136,7 @@ pub fn one_hot(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     }
     [on, off] = [on, off].map(|name| cx.cast(node, name, widened(dtype)));
     let chosen = cx.step(node, "chosen", "Where", vec![is_hot, on, off], vec![]);
-    cx.emit_cast((node.into(), node), chosen, layout);
+    cx.emit_cast(node, chosen, layout);
     Ok(())
 }
 
@@ -245,7 +245,7 @@ pub fn dynamic_partition(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()>
         let places = cx.step(node, "rows", "Reshape", vec![places, flat.clone()], vec![]);
         let layout = Layout::tensorflow_of(cx.shape(tensor));
         let inputs = vec![data.clone(), places];
-        cx.emit_port((tensor, node), "Gather", inputs, layout, vec![("axis", Attribute::Int(0))]);
+        cx.emit(tensor, "Gather", inputs, layout, vec![("axis", Attribute::Int(0))]);
     }
     Ok(())
 }

@@ -174,7 +174,7 @@ pub fn unpack(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     for (port, part) in parts.into_iter().enumerate() {
         let tensor = node.output(port);
         let layout = Layout::tensorflow_of(cx.shape(tensor));
-        cx.emit_port((tensor, node), "Squeeze", vec![part, axes.clone()], layout, vec![]);
+        cx.emit(tensor, "Squeeze", vec![part, axes.clone()], layout, vec![]);
     }
     Ok(())
 }

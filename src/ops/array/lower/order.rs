@@ -162,7 +162,7 @@ pub fn invert_permutation(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()
     let places = cx.step(node, "places", "Range", vec![zero, size, one], vec![]);
     let attributes = vec![("axis", Attribute::Int(0))];
     let inverse = cx.step(node, "inverse", "ScatterElements", vec![perm.clone(), perm, places], attributes);
-    cx.emit_cast((node.into(), node), inverse, Layout::tensorflow(1));
+    cx.emit_cast(node, inverse, Layout::tensorflow(1));
     Ok(())
 }
 
@@ -188,13 +188,11 @@ pub fn unique(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         dtype if dtype.is_float() => cx.cast(node, name, DType::Float32),
         _ => cx.cast(node, name, DType::Int64),
     };
-    let outputs =
-        ["y", "first", "inverse", "counts"].map(|what| cx.unique_name(&format!("{}/{what}", node.name)));
-    let [y, _, inverse, counts] = outputs.clone();
     let attributes = vec![("sorted", Attribute::Int(0))];
-    cx.node(&format!("{}/unique", node.name), "Unique", vec![name], outputs.to_vec(), attributes);
+    let outputs = ("unique", ["y", "first", "inverse", "counts"]);
+    let [y, _, inverse, counts] = cx.step_with_outputs(node, outputs, "Unique", vec![name], attributes);
     for (port, value) in [y, inverse, counts].into_iter().enumerate().take(node.outputs.len()) {
-        cx.emit_cast((node.output(port), node), value, Layout::tensorflow(1));
+        cx.emit_cast(node.output(port), value, Layout::tensorflow(1));
     }
     Ok(())
 }
@@ -211,14 +209,14 @@ pub fn top_k(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     };
     let is_known = matches!(cx.dtype(input), DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64);
     let name = if is_known { name } else { cx.cast(node, name, widened(cx.dtype(input))) };
-    let outputs = ["values", "indices"].map(|what| cx.unique_name(&format!("{}/{what}", node.name)));
     let attributes =
         vec![("axis", Attribute::Int(-1)), ("sorted", Attribute::Int(node.bool("sorted", true).into()))];
-    cx.node(&format!("{}/top_k", node.name), "TopK", vec![name, k], outputs.to_vec(), attributes);
+    let outputs = ("top_k", ["values", "indices"]);
+    let outputs = cx.step_with_outputs(node, outputs, "TopK", vec![name, k], attributes);
     for (port, value) in outputs.into_iter().enumerate() {
         let tensor = node.output(port);
         let layout = Layout::tensorflow_of(cx.shape(tensor));
-        cx.emit_cast((tensor, node), value, layout);
+        cx.emit_cast(tensor, value, layout);
     }
     Ok(())
 }
@@ -277,7 +275,7 @@ pub fn list_diff(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let places = cx.step(node, "kept", "Reshape", vec![places, flat], vec![]);
     let layout = Layout::tensorflow(1);
     cx.emit(node, "Gather", vec![all, places.clone()], layout.clone(), vec![("axis", Attribute::Int(0))]);
-    cx.emit_cast((node.output(1), node), places, layout);
+    cx.emit_cast(node.output(1), places, layout);
     Ok(())
 }
 
@@ -338,6 +336,6 @@ pub fn bincount(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         counts = cx.cast(node, counts, DType::Bool);
     }
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
-    cx.emit_cast((node.into(), node), counts, layout);
+    cx.emit_cast(node, counts, layout);
     Ok(())
 }

@@ -14,13 +14,11 @@ use crate::tensor::DType;
 impl Steps<'_, '_, '_> {
     /// The channels of an image.
     fn channels(&mut self, image: &str) -> [String; 3] {
-        let outputs =
-            [0, 1, 2].map(|channel| self.cx.unique_name(&format!("{}/channel_{channel}", self.node.name)));
         let sizes = self.cx.vector(self.node, "sizes", &[1, 1, 1]);
         let inputs = vec![image.to_owned(), sizes];
         let axis = vec![("axis", Attribute::Int(-1))];
-        self.cx.node(&format!("{}/split", self.node.name), "Split", inputs, outputs.to_vec(), axis);
-        outputs
+        let outputs = ("split", ["channel_0", "channel_1", "channel_2"]);
+        self.cx.step_with_outputs(self.node, outputs, "Split", inputs, axis)
     }
 
     /// The greatest channel, and its distance to the least.
@@ -104,7 +102,7 @@ fn finish(cx: &mut Lowering<'_>, node: NodeRef<'_>, value: String) -> Result<()>
     if cx.dtype(node.into()) == DType::Float32 {
         cx.emit(node, "Identity", vec![value], layout, vec![]);
     } else {
-        cx.emit_cast((node.into(), node), value, layout);
+        cx.emit_cast(node, value, layout);
     }
     Ok(())
 }

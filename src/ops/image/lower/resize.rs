@@ -60,7 +60,7 @@ pub fn resize(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let inputs = vec![name, String::new(), String::new(), sizes];
     if needs_cast && cx.dtype(node.into()) != DType::Float32 {
         let resized = cx.step(node, "resized", "Resize", inputs, attributes);
-        cx.emit_cast((node.into(), node), resized, layout);
+        cx.emit_cast(node, resized, layout);
     } else {
         cx.emit(node, "Resize", inputs, layout, attributes);
     }

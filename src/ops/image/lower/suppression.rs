@@ -67,14 +67,14 @@ pub fn non_max_suppression(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<(
     let scalar = steps.ints(&[]);
     let count = steps.op("Reshape", &[&count, &scalar]);
     let vector = Layout::tensorflow(1);
-    cx.emit_cast((node.into(), node), places, vector.clone());
+    cx.emit_cast(node, places, vector.clone());
     let is_scored = values.is_some();
     if let Some(values) = values {
-        cx.emit_cast((node.output(1), node), values, vector);
+        cx.emit_cast(node.output(1), values, vector);
     }
     if node.outputs.len() > 1 {
         let port = if is_scored { 2 } else { 1 };
-        cx.emit_cast((node.output(port), node), count, Layout::tensorflow(0));
+        cx.emit_cast(node.output(port), count, Layout::tensorflow(0));
     }
     Ok(())
 }
@@ -137,12 +137,9 @@ pub fn combined(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let row = steps.ints(&[-1, classes.saturating_mul(count)]);
     let scored = steps.op("Reshape", &[&scored, &row]);
     let taken_count = steps.ints(&[taken]);
-    let names =
-        ["best_scores", "best_places"].map(|what| steps.cx.unique_name(&format!("{}/{what}", node.name)));
-    let [best_scores, places] = names;
-    let outputs = vec![best_scores.clone(), places.clone()];
-    let top = steps.cx.unique_name(&format!("{}/top", node.name));
-    steps.cx.node(&top, "TopK", vec![scored, taken_count], outputs, vec![]);
+    let outputs = ("top", ["best_scores", "best_places"]);
+    let [best_scores, places] =
+        steps.cx.step_with_outputs(node, outputs, "TopK", vec![scored, taken_count], vec![]);
 
     let is_box = steps.op("Greater", &[&best_scores, &lowest]);
     let zero = steps.number(DType::Float32, 0.0);
@@ -176,7 +173,7 @@ pub fn combined(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     for (port, value) in [best, values, class, valid].into_iter().enumerate() {
         let tensor = node.output(port);
         let layout = Layout::tensorflow_of(cx.shape(tensor));
-        cx.emit_cast((tensor, node), value, layout);
+        cx.emit_cast(tensor, value, layout);
     }
     Ok(())
 }

@@ -138,7 +138,7 @@ pub fn add_n(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     }
     if is_small_integer(dtype) {
         let sum = cx.step(node, "sum", "Add", vec![sum, last], vec![]);
-        cx.emit_cast((node.into(), node), sum, layout);
+        cx.emit_cast(node, sum, layout);
     } else {
         cx.emit(node, "Add", vec![sum, last], layout, vec![]);
     }
@@ -166,7 +166,7 @@ pub fn floor_div(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let even = cx.step(node, "even", "Sub", vec![a, rest], vec![]);
     if is_small {
         let quotient = cx.step(node, "quotient", "Div", vec![even, b], vec![]);
-        cx.emit_cast((node.into(), node), quotient, layout);
+        cx.emit_cast(node, quotient, layout);
     } else {
         cx.emit(node, "Div", vec![even, b], layout, vec![]);
     }
@@ -212,7 +212,7 @@ fn small_integers(
     if is_small_integer(dtype) {
         let operands = operands.map(|name| cx.cast(node, name, DType::Int32));
         let value = cx.step(node, "int32", operator, operands.to_vec(), attributes);
-        cx.emit_cast((node.into(), node), value, layout);
+        cx.emit_cast(node, value, layout);
     } else {
         cx.emit(node, operator, operands.to_vec(), layout, attributes);
     }
@@ -335,6 +335,6 @@ pub fn select(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         *name = cx.cast(node, name.clone(), DType::UInt8);
     }
     let chosen = cx.step(node, "chosen", "Where", names, vec![]);
-    cx.emit_cast((node.into(), node), chosen, layout);
+    cx.emit_cast(node, chosen, layout);
     Ok(())
 }

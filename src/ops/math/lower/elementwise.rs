@@ -28,7 +28,7 @@ fn in_float32(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
     let narrow = cx.cast(node, name, DType::Float32);
     let value = cx.step(node, "float32", operator(&node), vec![narrow], vec![]);
-    cx.emit_cast((node.into(), node), value, layout);
+    cx.emit_cast(node, value, layout);
     Ok(())
 }
 
@@ -51,7 +51,7 @@ fn hold_integers(cx: &mut Lowering<'_>, node: NodeRef<'_>, bounds: &[(&'static s
         let is_beyond = cx.step(node, "is_beyond", order, vec![name.clone(), bound.clone()], vec![]);
         name = cx.step(node, "held", "Where", vec![is_beyond, bound, name], vec![]);
     }
-    cx.emit_cast((node.into(), node), name, layout);
+    cx.emit_cast(node, name, layout);
     Ok(())
 }
 
@@ -130,7 +130,7 @@ pub fn clip(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         cx.emit(node, op, inputs, layout, vec![]);
     } else {
         let value = cx.step(node, "clipped", op, inputs, vec![]);
-        cx.emit_cast((node.into(), node), value, layout);
+        cx.emit_cast(node, value, layout);
     }
     Ok(())
 }
@@ -153,7 +153,7 @@ pub fn cast(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         return cx.alias(node.into(), input);
     }
     let (name, layout) = cx.stored(input)?;
-    cx.emit_cast((node.into(), node), name, layout);
+    cx.emit_cast(node, name, layout);
     Ok(())
 }
 

@@ -49,6 +49,6 @@ pub fn shift(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
             cx.step(node, "shifted", "Where", vec![is_last, sign, quotient], vec![])
         }
     };
-    cx.emit_cast((node.into(), node), shifted, layout);
+    cx.emit_cast(node, shifted, layout);
     Ok(())
 }

@@ -163,7 +163,7 @@ pub fn inverse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         cx.emit(node, "MatMul", factors, layout, vec![]);
     } else {
         let result = cx.step(node, "inverse", "MatMul", factors, vec![]);
-        cx.emit_cast((node.into(), node), result, layout);
+        cx.emit_cast(node, result, layout);
     }
     Ok(())
 }

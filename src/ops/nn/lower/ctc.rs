@@ -63,6 +63,6 @@ pub fn greedy_decoder(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let losses = steps.op("Where", &[&counts, &losses, &none]);
     let (inputs, attributes) = cx.reduction(node, "ReduceSum", losses, &[1], true);
     let tensor = node.output(3);
-    cx.emit_port((tensor, node), "ReduceSum", inputs, Layout::tensorflow(2), attributes);
+    cx.emit(tensor, "ReduceSum", inputs, Layout::tensorflow(2), attributes);
     Ok(())
 }

@@ -104,7 +104,7 @@ fn pool(
         cx.emit(node, op, vec![input], layout, attributes);
     } else {
         let pooled = cx.step(node, "pooled", op, vec![input], attributes);
-        cx.emit_cast((node.into(), node), pooled, layout);
+        cx.emit_cast(node, pooled, layout);
     }
     Ok(())
 }
@@ -234,7 +234,7 @@ pub fn batch_norm(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let epsilon = vec![("epsilon", Attribute::Float(epsilon))];
     if is_cast {
         let normalized = cx.step(node, "normalized", "BatchNormalization", inputs, epsilon);
-        cx.emit_cast((node.into(), node), normalized, layout);
+        cx.emit_cast(node, normalized, layout);
     } else {
         cx.emit(node, "BatchNormalization", inputs, layout, epsilon);
     }

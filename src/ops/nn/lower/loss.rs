@@ -37,7 +37,7 @@ pub fn cross_entropy(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let softmax =
             steps.cx.step(node, "softmax", "Softmax", vec![logits], vec![("axis", Attribute::Int(-1))]);
         let layout = Layout::tensorflow_of(steps.cx.shape(gradient));
-        steps.cx.emit_port((gradient, node), "Sub", vec![softmax, target], layout, vec![]);
+        steps.cx.emit(gradient, "Sub", vec![softmax, target], layout, vec![]);
     }
     Ok(())
 }

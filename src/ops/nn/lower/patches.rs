@@ -35,14 +35,13 @@ pub fn max_pool_with_argmax(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<
     let windows: Vec<Window> =
         (0..2).map(|axis| Window { size: sizes[axis], stride: strides[axis], dilation: 1 }).collect();
     attributes.extend(window_pads(cx, node, &node.padding()?, &windows, &[Some(rows), Some(columns)])?);
-    let outputs = ["pooled", "places"].map(|what| cx.unique_name(&format!("{}/{what}", node.name)));
-    cx.node(&format!("{}/pool", node.name), "MaxPool", vec![name], outputs.to_vec(), attributes);
-    let [pooled, places] = outputs;
+    let outputs = ("pool", ["pooled", "places"]);
+    let [pooled, places] = cx.step_with_outputs(node, outputs, "MaxPool", vec![name], attributes);
     if cx.dtype(input) == cx.dtype(node.into()) && matches!(cx.dtype(input), DType::Float32 | DType::Float64)
     {
         cx.set(node.into(), Value::Computed { name: pooled, layout: layout.clone() });
     } else {
-        cx.emit_cast((node.into(), node), pooled, layout.clone());
+        cx.emit_cast(node, pooled, layout.clone());
     }
     let number =
         |cx: &mut Lowering<'_>, what: &str, value: usize| cx.scalar(node, what, DType::Int64, value as f64);
@@ -59,7 +58,7 @@ pub fn max_pool_with_argmax(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<
         let before = cx.step(node, "before", "Mul", vec![image, size], vec![]);
         place = cx.step(node, "batch_place", "Add", vec![place, before], vec![]);
     }
-    cx.emit_cast((node.output(1), node), place, layout);
+    cx.emit_cast(node.output(1), place, layout);
     Ok(())
 }
 
@@ -108,7 +107,7 @@ pub fn extract_patches(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         cx.emit(node, "Conv", vec![name, filters], layout, attributes);
     } else {
         let patches = cx.step(node, "patches", "Conv", vec![name, filters], attributes);
-        cx.emit_cast((node.into(), node), patches, layout);
+        cx.emit_cast(node, patches, layout);
     }
     Ok(())
 }

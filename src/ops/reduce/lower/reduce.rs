@@ -161,7 +161,7 @@ fn reduce(
                 let none = cx.cast(node, reduced, DType::Bool);
                 cx.emit(node, "Not", vec![none], kept_layout, vec![]);
             } else {
-                cx.emit_cast((node.into(), node), reduced, kept_layout);
+                cx.emit_cast(node, reduced, kept_layout);
             }
         }
     }
@@ -216,7 +216,7 @@ pub fn arg(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         cx.emit(node, op, vec![name], kept, attributes);
     } else {
         let place = cx.step(node, "place", op, vec![name], attributes);
-        cx.emit_cast((node.into(), node), place, kept);
+        cx.emit_cast(node, place, kept);
     }
     Ok(())
 }

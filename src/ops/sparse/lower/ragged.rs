@@ -113,7 +113,7 @@ impl Steps<'_, '_, '_> {
     fn emit(&mut self, tensor: TensorRef, value: String) {
         let to = Attribute::Int(onnx_dtype(self.cx.dtype(tensor)).unwrap_or_default().into());
         let layout = Layout::tensorflow_of(self.cx.shape(tensor));
-        self.cx.emit_port((tensor, self.node), "Cast", vec![value], layout, vec![("to", to)]);
+        self.cx.emit(tensor, "Cast", vec![value], layout, vec![("to", to)]);
     }
 }
 
@@ -182,7 +182,7 @@ pub fn range(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let place = steps.cx.cast(node, place, dtype);
     let offset = steps.step("offset", "Mul", &[&place, &delta]);
     let layout = Layout::tensorflow(1);
-    steps.cx.emit_port((values, node), "Add", vec![start, offset], layout, vec![]);
+    steps.cx.emit(values, "Add", vec![start, offset], layout, vec![]);
     Ok(())
 }
 
@@ -212,7 +212,7 @@ pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     }
     let tensor = node.output(levels);
     let layout = Layout::tensorflow_of(cx.shape(tensor));
-    cx.emit_port((tensor, node), "Gather", vec![values, taken], layout, vec![]);
+    cx.emit(tensor, "Gather", vec![values, taken], layout, vec![]);
     Ok(())
 }
 

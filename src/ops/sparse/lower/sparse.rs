@@ -38,10 +38,10 @@ pub fn emit_kept(steps: &mut Steps<'_, '_, '_>, mask: &String, values: &String, 
     let leading = steps.part(&shape, 0, 0, last);
     let axis = |axis| vec![("axis", Attribute::Int(axis))];
     let (cx, node) = (&mut *steps.cx, steps.node);
-    cx.emit_port((node.into(), node), "Concat", vec![rows, place], Layout::tensorflow(2), axis(1));
-    cx.emit_cast((node.output(1), node), values, Layout::tensorflow(1));
+    cx.emit(node, "Concat", vec![rows, place], Layout::tensorflow(2), axis(1));
+    cx.emit_cast(node.output(1), values, Layout::tensorflow(1));
     let shape = node.output(2);
-    cx.emit_port((shape, node), "Concat", vec![leading, longest], Layout::tensorflow(1), axis(0));
+    cx.emit(shape, "Concat", vec![leading, longest], Layout::tensorflow(1), axis(0));
 }
 
 /// How far apart neighbors along each axis of a tensor of this shape are when it is read row by row: the product of the
@@ -92,13 +92,7 @@ pub fn reshape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let given = steps.reduce("ReduceProd", &given, &[0], true);
     let given = at_least_one(&mut steps, &given);
     let left = steps.op("Div", &[&size, &given]);
-    steps.cx.emit_port(
-        (node.output(1), node),
-        "Where",
-        vec![is_open, left, new],
-        Layout::tensorflow(1),
-        vec![],
-    );
+    steps.cx.emit(node.output(1), "Where", vec![is_open, left, new], Layout::tensorflow(1), vec![]);
     let shape = steps.cx.in_tensorflow_layout(node.output(1))?;
     let old_strides = strides(&mut steps, &old, old_rank);
     // Nor are places divided by lengths of 0, of which there are none then.
@@ -129,7 +123,7 @@ pub fn fill_empty_rows(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (yes, no) = (steps.number(DType::Bool, 1.0), steps.number(DType::Bool, 0.0));
     let (yes, no) = (steps.op("Expand", &[&yes, &rows]), steps.op("Expand", &[&no, &count]));
     let inputs = vec![yes, row.clone(), no];
-    steps.cx.emit_port((port(2), node), "ScatterElements", inputs, vector.clone(), along_first());
+    steps.cx.emit(port(2), "ScatterElements", inputs, vector.clone(), along_first());
     let is_empty = steps.cx.in_tensorflow_layout(port(2))?;
 
     let flat = steps.ints(&[-1]);
@@ -152,8 +146,8 @@ pub fn fill_empty_rows(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let map = steps.op_with("ScatterElements", &[&order, &order, &places], "axis", 0);
     let start = steps.ints(&[0]);
     let matrix = Layout::tensorflow(2);
-    cx.emit_port((node.into(), node), "Gather", vec![indices, order.clone()], matrix, along_first());
-    cx.emit_port((port(1), node), "Gather", vec![values, order], vector.clone(), along_first());
-    cx.emit_port((port(3), node), "Slice", vec![map, start, count], vector, vec![]);
+    cx.emit(node, "Gather", vec![indices, order.clone()], matrix, along_first());
+    cx.emit(port(1), "Gather", vec![values, order], vector.clone(), along_first());
+    cx.emit(port(3), "Slice", vec![map, start, count], vector, vec![]);
     Ok(())
 }

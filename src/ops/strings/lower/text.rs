@@ -114,9 +114,8 @@ pub fn split(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     if let Ok(parts) = u32::try_from(node.int("maxsplit", -1)) {
         attributes.push(("maxsplit", Attribute::Int(parts.into())));
     }
-    let [parts, counts] = ["parts", "counts"].map(|what| cx.unique_name(&format!("{}/{what}", node.name)));
-    let name = cx.unique_name(&format!("{}/split", node.name));
-    cx.node(&name, "StringSplit", vec![texts], vec![parts.clone(), counts.clone()], attributes);
+    let outputs = ("split", ["parts", "counts"]);
+    let [parts, counts] = cx.step_with_outputs(node, outputs, "StringSplit", vec![texts], attributes);
     let shape = cx.step(node, "parts_shape", "Shape", vec![parts.clone()], vec![]);
     let last = cx.initializer("last", Constant::from_i64(vec![], &[-1]), &[]);
     let most = cx.step(node, "most", "Gather", vec![shape.clone(), last], vec![]);
@@ -130,9 +129,9 @@ pub fn split(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let perm = vec![("perm", Attribute::Ints(vec![1, 0]))];
     let indices = cx.step(node, "found_indices", "Transpose", vec![found], perm);
     let [first, second, third] = [0, 1, 2].map(|port| node.output(port));
-    cx.emit_port((first, node), "Identity", vec![indices.clone()], Layout::tensorflow(2), vec![]);
-    cx.emit_port((second, node), "GatherND", vec![parts, indices], Layout::tensorflow(1), vec![]);
-    cx.emit_port((third, node), "Identity", vec![shape], Layout::tensorflow(1), vec![]);
+    cx.emit(first, "Identity", vec![indices.clone()], Layout::tensorflow(2), vec![]);
+    cx.emit(second, "GatherND", vec![parts, indices], Layout::tensorflow(1), vec![]);
+    cx.emit(third, "Identity", vec![shape], Layout::tensorflow(1), vec![]);
     Ok(())
 }
 
