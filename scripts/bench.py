@@ -144,7 +144,7 @@ def peers(folder, target, rounds):
 
 def growth(folder, target, rounds):
     """Time against size over the networks, and against the number of nodes of synthetic graphs."""
-    print("\n| network | checkpoint | nodes drawn | time | per MB |\n|---|---|---|---|---|")
+    print("\n| network | checkpoint | nodes built | time | per MB |\n|---|---|---|---|---|")
     for path in sorted(ZOO.iterdir()):
         network = Network(path.name, folder, with_graphs=False)
         size = [f"--image-size={'x'.join(map(str, network.case['input']['shape'][-3:-1]))}"]

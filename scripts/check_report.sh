@@ -21,5 +21,5 @@ if ! [ -d "$tools/node_modules/axe-core" ]; then
     npm install --prefix "$tools" --no-save --no-audit --no-fund --loglevel=error playwright-core@1.60 axe-core@4.14
 fi
 mkdir -p "$pages"
-REPORT_PAGES=$(realpath "$pages") cargo test --quiet --test report -- --ignored pages_for_browsers
+REPORT_PAGES=$(realpath "$pages") cargo test --quiet --test tests -- --ignored report::pages_for_browsers
 CHROMIUM=$browser NODE_PATH=$PWD/$tools/node_modules node scripts/check_report.cjs "$pages"

@@ -1,18 +1,17 @@
 //! Checkpoints in the archives that the slim model library ships them in.
 
-mod support;
-
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use flate2::{Compression, write::GzEncoder};
-use support::checkpoints::{Format, filled, write};
-use support::command::{convert, fails};
-use support::fill;
-use support::onnx::{Model, execute, relative_error};
-use support::zoo::Case;
 use tempfile::TempDir;
+
+use crate::support::checkpoints::{Format, filled, write};
+use crate::support::command::{convert, fails};
+use crate::support::fill;
+use crate::support::onnx::{Model, execute, relative_error};
+use crate::support::zoo::Case;
 
 /// The files of a checkpoint of `inception_v3_tiny`.
 fn checkpoint_files(folder: &Path, format: Format) -> Vec<PathBuf> {

@@ -1,14 +1,13 @@
 //! Checkpoints that hold more than a network of the library: the rest is named, and none becomes its backbone unasked.
 
-mod support;
-
 use std::path::PathBuf;
 
-use support::checkpoint_writer::Variable;
-use support::checkpoints::{Format, filled, write};
-use support::command::{convert, fails, tf2onnx_rs};
-use support::zoo::Case;
 use tempfile::TempDir;
+
+use crate::support::checkpoint_writer::Variable;
+use crate::support::checkpoints::{Format, filled, write};
+use crate::support::command::{convert, fails, tf2onnx_rs};
+use crate::support::zoo::Case;
 
 /// A checkpoint of a narrow MobileNet v1 and other variables, each of one element in each place of its shape.
 fn checkpoint(folder: &TempDir, others: &[(&str, &[usize])]) -> PathBuf {

@@ -1,15 +1,15 @@
 //! Bad input: one clear sentence, exit status 1, and nothing written.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use support::checkpoint_writer::Variable;
-use support::checkpoints::{Format, filled, write};
-use support::command::{fails, tf2onnx_rs};
-use support::zoo::Case;
 use tempfile::TempDir;
+
+use crate::support::checkpoint_writer::Variable;
+use crate::support::checkpoints::{Format, filled, write};
+use crate::support::command::{convert, fails, prints, tf2onnx_rs};
+use crate::support::repository::fixture;
+use crate::support::zoo::Case;
 
 /// A folder with a good checkpoint of each format and a file where the output would go.
 struct Folder {
@@ -128,7 +128,7 @@ fn a_network_of_which_half_is_missing_is_called_the_nearest() {
     let mut variables = filled(&Case::load("inception_v3_tiny"));
     variables.retain(|variable| !variable.name.contains("/Mixed_6") && !variable.name.contains("/Mixed_7"));
     let half = write(folder.dir.path(), &variables, Format::V2);
-    folder.refuses(&half, &[], &["inception_v3 misses", "InceptionV3/Mixed_6a"]);
+    folder.refuses(&half, &[], &["of inception_v3,", "InceptionV3/Mixed_6a"]);
 }
 
 #[test]
@@ -229,13 +229,12 @@ fn files_that_are_called_like_a_graph_or_a_model_and_are_something_else() {
     for name in ["g.pb", "g.meta", "g.pbtxt", "g.onnx"] {
         folder.refuses(&folder.file(name, pointer), &[], &[name, "it is a Git LFS pointer"]);
         folder.refuses(&folder.file(name, page), &[], &[name, "it is a web page"]);
-        folder.refuses(&folder.file(name, b""), &[], &[name, "it is empty; get the file again"]);
+        folder.refuses(&folder.file(name, b""), &[], &[name, "it is empty; download it again"]);
         let said = fails(&["inspect", folder.path(name).to_str().unwrap()]);
         assert!(said.contains("it is empty"), "{said}");
     }
     let model = folder.path("real.onnx");
-    let frozen = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/graphs/containers/frozen.pb");
-    support::command::convert(&frozen, &model, &[]);
+    convert(&fixture("graphs/containers/frozen.pb"), &model, &[]);
     let already = ["it is an ONNX model already, which needs no conversion"];
     folder.refuses(&model, &[], &already);
     let unnamed = folder.path("unnamed.pb");
@@ -257,5 +256,32 @@ fn values_of_options_are_refused_in_words_for_people() {
     let zip = folder.file("a.zip", b"PK\x03\x04 and no end");
     folder.refuses(&zip, &[], &["a.zip: the archive cannot be read: a part of it is damaged or missing"]);
     let (checkpoint, options) = (folder.tiny(Format::V1), ["--network-option", "num_classes=-1"]);
-    folder.refuses(&checkpoint, &options, &["the value is not a whole number from 0 on"]);
+    folder.refuses(&checkpoint, &options, &["the value is not a whole number, 0 or more"]);
+}
+
+#[test]
+fn files_that_are_nearly_there_are_named() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let checkpoint = write(folder.path(), &[Variable::float32("w", &[2], vec![1.0, 2.0])], Format::V2);
+    for (part, renamed) in
+        [("index", "model.ckpt-5000.index"), ("data-00000-of-00001", "model.ckpt-5000.data-00000-of-00001")]
+    {
+        fs::rename(format!("{}.{part}", checkpoint.display()), path(renamed)).unwrap();
+    }
+    fs::write(path("frozen_graph.pb"), b"x").unwrap();
+    let inspect = |name: &str| fails(&["inspect", &path(name)]);
+    let said = inspect("model.ckpt-500");
+    assert!(said.contains("did you mean \"model.ckpt-5000\"?"), "{said}");
+    let said = inspect("frozn_graph.pb");
+    assert!(said.contains("did you mean \"frozen_graph.pb\"?"), "{said}");
+    let said = inspect("something/else.ckpt");
+    assert!(said.contains("there is no folder"), "{said}");
+    // A data file stands for its checkpoint.
+    prints(&["inspect", &path("model.ckpt-5000.data-00000-of-00001")]);
+    fs::remove_file(path("model.ckpt-5000.index")).unwrap();
+    for name in ["model.ckpt-5000", "model.ckpt-5000.data-00000-of-00001"] {
+        let said = inspect(name);
+        assert!(said.contains("model.ckpt-5000.index: is missing, but is part of the checkpoint"), "{said}");
+    }
 }

@@ -1,7 +1,5 @@
 //! `tf2onnx-rs batch`: many models into a folder.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -9,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use support::command::{Done, convert};
 use tempfile::TempDir;
+
+use crate::support::command::{Done, binary, convert};
+use crate::support::repository::{example, fixture};
 
 /// What clusters say; the machine that tests run on may be a part of one.
 const CLUSTER: [&str; 6] = [
@@ -25,18 +25,6 @@ const CLUSTER: [&str; 6] = [
 /// A folder in which the command is run.
 struct Folder {
     dir: TempDir,
-}
-
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn example() -> PathBuf {
-    repository().join("examples/inception_v3_tiny/inception_v3_tiny.ckpt")
-}
-
-fn fixture(name: &str) -> PathBuf {
-    repository().join("tests/fixtures").join(name)
 }
 
 impl Folder {
@@ -68,7 +56,7 @@ impl Folder {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tf2onnx-rs"));
+        let mut command = binary();
         command.arg("batch").args(args).current_dir(self.dir.path());
         for variable in CLUSTER {
             command.env_remove(variable);
@@ -83,7 +71,7 @@ impl Folder {
     fn batch_in(&self, environment: &[(&str, &str)], args: &[&str]) -> Done {
         let mut command = self.command(args);
         command.envs(environment.iter().copied());
-        done(&command.output().unwrap())
+        Done::new(command.output().unwrap())
     }
 
     /// Demands that all of it succeeds.
@@ -122,14 +110,6 @@ impl Folder {
     }
 }
 
-fn done(output: &std::process::Output) -> Done {
-    Done {
-        status: output.status.code().expect("no signal ended it"),
-        stdout: String::from_utf8(output.stdout.clone()).unwrap(),
-        stderr: String::from_utf8(output.stderr.clone()).unwrap(),
-    }
-}
-
 fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("every line is JSON")).collect()
 }
@@ -160,10 +140,7 @@ fn three_broken_ones_of_thirty_do_not_stop_the_others() {
     assert_eq!(rows.len(), 5, "{}", done.stderr);
     for (row, expected) in rows[1..4].iter().zip([
         ["models/notes.ckpt", "is not a checkpoint: it starts with text"],
-        [
-            "models/truncated.ckpt",
-            "is not a checkpoint: it starts as a checkpoint does, but its end is missing",
-        ],
+        ["models/truncated.ckpt", "is not a checkpoint: it starts like a checkpoint, but its end is missing"],
         ["models/unknown.ckpt", "belong to no network of the library"],
     ]) {
         assert!(expected.iter().all(|part| row.contains(part)), "{row}");
@@ -273,7 +250,7 @@ fn patterns_lists_and_paths_name_each_model_once() {
 }
 
 fn done_of(child: std::process::Child) -> Done {
-    done(&child.wait_with_output().unwrap())
+    Done::new(child.wait_with_output().unwrap())
 }
 
 #[test]
@@ -328,7 +305,7 @@ fn a_link_that_leads_nowhere_is_told_of() {
     assert_eq!(done.stderr, note);
     let done = folder.batch(&["models/link.pb", "--out-dir", "out"]);
     assert!(
-        done.stderr.contains("it is a link to gone.pb, which is not there; mend the link"),
+        done.stderr.contains("it is a link to gone.pb, which does not exist; repair the link"),
         "{}",
         done.stderr
     );

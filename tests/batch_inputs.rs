@@ -1,13 +1,13 @@
 //! What `tf2onnx-rs batch` finds and what it says of it: nothing that was asked for vanishes, and nothing is overwritten.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use support::command::{Done, convert, fails, tf2onnx_rs};
 use tempfile::TempDir;
+
+use crate::support::command::{Done, binary, convert, fails, tf2onnx_rs};
+use crate::support::repository::repository;
 
 const EXAMPLE: &str = "examples/inception_v3_tiny/inception_v3_tiny.ckpt";
 const FROZEN: &str = "tests/fixtures/graphs/containers/frozen.pb";
@@ -35,18 +35,18 @@ impl Folder {
     }
 
     fn copy(&self, fixture: &str, name: impl AsRef<Path>) {
-        self.write(name, fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(fixture)).unwrap());
+        self.write(name, fs::read(repository(fixture)).unwrap());
     }
 
     /// Runs `batch` from within the folder.
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tf2onnx-rs"));
+        let mut command = binary();
         command.arg("batch").args(args).arg("--no-shard").current_dir(self.0.path());
         command
     }
 
     fn batch(&self, args: &[&str]) -> Done {
-        done(&self.command(&[args, &["--out-dir", "out"]].concat()).output().unwrap())
+        Done::new(self.command(&[args, &["--out-dir", "out"]].concat()).output().unwrap())
     }
 
     /// The names in the folder of the outputs that are models.
@@ -56,15 +56,6 @@ impl Folder {
         names.retain(|name| name.ends_with(".onnx"));
         names.sort();
         names
-    }
-}
-
-fn done(output: &std::process::Output) -> Done {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    Done {
-        status: output.status.code().expect("no signal ended it"),
-        stdout: text(&output.stdout),
-        stderr: text(&output.stderr),
     }
 }
 
@@ -119,7 +110,7 @@ fn a_newer_checkpoint_that_is_damaged_is_not_passed_over() {
     assert_eq!(json["checkpoint"], format!("{train}/model.ckpt-1000"));
     folder.write("train/model.ckpt-2000.data-00000-of-00001", "weights");
     let said = fails(&["convert", &train, &output]);
-    let parts = ["model.ckpt-2000.index: is missing", "or give the path of another: model.ckpt-1000"];
+    let parts = ["model.ckpt-2000.index: is missing", "or give the path of another one: model.ckpt-1000"];
     assert!(parts.iter().all(|part| said.contains(part)), "{said}");
     fs::remove_file(folder.path("train/model.ckpt-2000.data-00000-of-00001")).unwrap();
     // A damaged one of an earlier step is not what is meant.
@@ -186,7 +177,7 @@ fn a_list_may_begin_with_a_byte_order_mark_and_cannot_name_itself() {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all("\u{feff}net.pb\n-\n".as_bytes()).unwrap();
-    let done = done(&child.wait_with_output().unwrap());
+    let done = Done::new(child.wait_with_output().unwrap());
     assert!(done.stdout.contains("1 converted, 1 failed"), "{}", done.stdout);
     assert!(done.stderr.contains("cannot be the list and a model in it"), "{}", done.stderr);
 }

@@ -1,16 +1,16 @@
 //! Batch norm in every spelling that slim writes into a graph, each with a V1 and a V2 checkpoint, and frozen
 //! (`scripts/make_frozen_batch_norms.py`): all become one BatchNormalization each, with a unit scale where gamma never existed, and compute what TensorFlow computed.
 
-mod support;
-
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use support::command::convert;
-use support::npy;
-use support::onnx::{Model, execute, relative_error};
 use tempfile::TempDir;
+
+use crate::support::command::convert;
+use crate::support::npy;
+use crate::support::onnx::{Model, execute, relative_error};
+use crate::support::repository::fixture;
 
 const TOLERANCE: f32 = 1e-5;
 
@@ -28,7 +28,7 @@ fn slims_epsilon() -> f32 {
 }
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/batchnorm")
+    fixture("batchnorm")
 }
 
 fn check(name: &str) {

@@ -1,18 +1,17 @@
 //! Reads checkpoints that TensorFlow wrote, and those of our own writer, by every path that can mean them.
 
-#[path = "support/checkpoint_writer.rs"]
-mod checkpoint_writer;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use checkpoint_writer::{Compression, Values, Variable, write_v1, write_v2};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tf2onnx_rs::checkpoint::{Checkpoint, Version, listing};
-use tf2onnx_rs::tensor::{DType, Source};
+use tf2onnx_rs::tensor::{DType, ElementSource};
+
+use crate::support::checkpoint_writer::{Compression, Values, Variable, write_v1, write_v2};
+use crate::support::repository;
 
 /// What TensorFlow says of a tensor.
 #[derive(Deserialize)]
@@ -26,7 +25,7 @@ struct Expected {
 }
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/checkpoints").join(name)
+    repository::fixture("checkpoints").join(name)
 }
 
 fn assert_reads_as_in_tensorflow(folder: &Path, checkpoint: &Checkpoint) {
@@ -148,7 +147,7 @@ fn a_moved_training_folder_is_read_where_it_is() {
     );
     assert_eq!(state("model.ckpt-2").unwrap().path(), folder.path().join("model.ckpt-2"));
     let error = state("/home/somebody/train/model.ckpt-9").unwrap_err().to_string();
-    assert!(error.contains("model.ckpt-9, which is not there"), "{error}");
+    assert!(error.contains("model.ckpt-9, which does not exist"), "{error}");
     assert!(error.contains("model.ckpt-1, model.ckpt-2"), "{error}");
 }
 
@@ -245,7 +244,7 @@ fn what_is_written_is_read() {
 
 #[test]
 fn shards_of_v1_are_one_checkpoint() {
-    use checkpoint_writer::{slice, table, v1_list, v1_listed, v1_slice};
+    use crate::support::checkpoint_writer::{slice, table, v1_list, v1_listed, v1_slice};
     use tf2onnx_rs::proto::DataType::DtFloat;
     let folder = TempDir::new().unwrap();
     let prefix = folder.path().join("model.ckpt");
@@ -313,7 +312,7 @@ fn the_names_of_an_object_based_checkpoint_are_those_of_the_program() {
 
 #[test]
 fn a_type_that_cannot_be_read_does_not_hide_the_others() {
-    use checkpoint_writer::{data_path, index_path, table, v2_entry, v2_header};
+    use crate::support::checkpoint_writer::{data_path, index_path, table, v2_entry, v2_header};
     use prost::Message;
     let folder = TempDir::new().unwrap();
     let prefix = folder.path().join("model.ckpt");

@@ -1,17 +1,16 @@
 //! `tf2onnx-rs convert` on checkpoints without a graph: the models are executed and compared with what
 //! TensorFlow computed from the same variables and image.
 
-mod support;
-
 use std::path::PathBuf;
 
-use support::checkpoint_writer::Variable;
-use support::checkpoints::{Format, filled, write};
-use support::command::{Done, convert, fails, tf2onnx_rs};
-use support::fill;
-use support::onnx::{Model, execute, relative_error};
-use support::zoo::Case;
 use tempfile::TempDir;
+
+use crate::support::checkpoint_writer::Variable;
+use crate::support::checkpoints::{Format, filled, write};
+use crate::support::command::{Done, convert, fails, tf2onnx_rs};
+use crate::support::fill;
+use crate::support::onnx::{Model, execute, relative_error};
+use crate::support::zoo::Case;
 
 /// The largest error allowed, relative to the largest logit.
 const TOLERANCE: f32 = 2e-5;

@@ -1,17 +1,17 @@
 //! Options of `convert` about what a model takes and delivers: names, preprocessing, probabilities, classes.
 
-mod support;
-
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use support::checkpoints::{Format, filled, write};
-use support::command::{Done, convert, fails};
-use support::fill;
-use support::npy;
-use support::onnx::{Model, execute, execute_bytes, relative_error};
-use support::zoo::Case;
 use tempfile::TempDir;
+
+use crate::support::checkpoints::{Format, filled, write};
+use crate::support::command::{Done, convert, fails};
+use crate::support::fill;
+use crate::support::npy;
+use crate::support::onnx::{Model, execute, execute_bytes, relative_error};
+use crate::support::repository::fixture;
+use crate::support::zoo::Case;
 
 const LOGITS: &str = "InceptionV3/Logits/SpatialSqueeze:0";
 const PREDICTIONS: &str = "InceptionV3/Predictions/Reshape_1:0";
@@ -62,7 +62,7 @@ fn names(infos: Vec<(String, String)>) -> Vec<String> {
 }
 
 fn graph_fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/graphs/containers").join(name)
+    fixture("graphs/containers").join(name)
 }
 
 /// The bytes of an image that follow from its shape, of all values.

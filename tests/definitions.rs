@@ -1,19 +1,18 @@
 //! Graphs that TensorFlow does not load, since a node does not fit the definition of its op: they are refused, and the error
 //! names the op and the node.
 
-mod support;
-
 use std::fs;
 
 use prost::Message;
-use support::command::{fails, tf2onnx_rs};
-use support::onnx::Model;
-use support::op_cases::cases;
 use tempfile::TempDir;
 use tf2onnx_rs::graph::import::import;
 use tf2onnx_rs::graph::op_definition::declared_output_types;
 use tf2onnx_rs::proto::GraphDef;
 use tf2onnx_rs::tensor::DType;
+
+use crate::support::command::{fails, tf2onnx_rs};
+use crate::support::onnx::Model;
+use crate::support::op_cases::cases;
 
 fn node(name: &str, op: &str, inputs: &[&str], attributes: &[(&str, &str)]) -> String {
     let inputs: String = inputs.iter().map(|input| format!(" input: \"{input}\"")).collect();
@@ -283,7 +282,7 @@ fn inferred_types_are_those_that_definitions_declare() {
     let mut wrong = vec![];
     for (name, files) in cases() {
         let definition = GraphDef::decode(&files["graph.pb"][..]).unwrap();
-        let Ok(graph) = import(&definition) else { continue };
+        let Ok(graph) = import(&definition, tf2onnx_rs::ops::output_types) else { continue };
         for node in &definition.node {
             let Some(declared) = declared_output_types(node) else { continue };
             let found = &graph.node(graph.find(&node.name).unwrap()).outputs;

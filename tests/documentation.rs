@@ -1,5 +1,4 @@
-//! Pages that say what the library has: the tables of `docs/networks.md`, which are drawn with slim's defaults, and the
-//! example of the README.
+//! The tables of `docs/networks.md` are those of the library, with slim's defaults.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -9,9 +8,11 @@ use tf2onnx_rs::passes::batch_norm::{BatchNorm, batch_norms};
 use tf2onnx_rs::passes::fuse_batch_norm::fuse_batch_norms;
 use tf2onnx_rs::slim::{self, ImageShape, Network, Options, Variables, networks};
 
+use crate::support::repository::repository;
+
 #[test]
 fn the_tables_in_the_documentation_are_current() {
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/networks.md")).unwrap();
+    let page = std::fs::read_to_string(repository("docs/networks.md")).unwrap();
     let current = table_of_networks() + "\n" + &table_of_options();
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("networks.md");
     std::fs::write(&kept, &current).unwrap();
@@ -22,18 +23,6 @@ fn the_tables_in_the_documentation_are_current() {
             kept.display()
         );
     }
-}
-
-#[test]
-fn the_readmes_example_is_one_that_is_run() {
-    let read =
-        |name: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
-    let readme = read("README.md");
-    let example = readme.split_once("```rust\n").unwrap().1.split_once("```").unwrap().0;
-    assert!(
-        read("docs/library.md").contains(example),
-        "the example is not among the doc tests of docs/library.md"
-    );
 }
 
 /// A row for each network, the networks that slim has under several names beside each other.
@@ -71,7 +60,7 @@ fn batch_norms_of(network: &Network) -> Vec<BatchNorm> {
     let options = Options::defaults(network.options, network.scope);
     let [height, width] = network.image_size;
     let image = ImageShape { batch: None, height, width, channels: 3 };
-    let drawn = slim::draw(network, "", &options, &image, &Variables::new()).unwrap();
+    let drawn = slim::build(network, "", &options, &image, &Variables::new()).unwrap();
     // The auxiliary classifier serves training.
     let graph = drawn.graph.pruned_to(&[drawn.output, drawn.input]).0;
     batch_norms(&fuse_batch_norms(graph).unwrap())
@@ -82,7 +71,7 @@ fn table_of_options() -> String {
     let mut rows: Vec<([String; 4], Vec<&str>)> = vec![];
     for network in networks() {
         for option in network.options {
-            let read = if option.is_told() { "yes" } else { "no" };
+            let read = if option.is_in_variables() { "yes" } else { "no" };
             let key = [
                 format!("`{}`", option.name),
                 format!("`{}`", option.default),

@@ -1,22 +1,21 @@
 //! What graphs compute is evaluated here as `convert --verify` does, and compared with what TensorFlow computed.
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use ndarray::ArrayD;
-use support::checkpoints::{Format, filled, write};
-use support::fill;
-use support::npy::Array;
-use support::onnx::relative_error;
-use support::op_cases::{self, Files, cases};
-use support::zoo::Case;
 use tempfile::TempDir;
 use tf2onnx_rs::convert::{ConvertOptions, convert};
-use tf2onnx_rs::eval::Tensor;
-use tf2onnx_rs::model::{Model, OpenOptions};
+use tf2onnx_rs::source::{OpenOptions, Source};
+use tf2onnx_rs::tensor::Tensor;
+
+use crate::support::checkpoints::{Format, filled, write};
+use crate::support::fill;
+use crate::support::npy::Array;
+use crate::support::onnx::relative_error;
+use crate::support::op_cases::{self, Files, cases};
+use crate::support::zoo::Case;
 
 /// The largest error allowed, relative to the largest logit.
 const TOLERANCE: f32 = 2e-5;
@@ -70,7 +69,7 @@ fn check(files: &Files, folder: &Path) -> Outcome {
         return Outcome::NotEvaluated("its inputs are of other types".to_owned());
     };
     let inputs: Vec<(String, Tensor)> = case.inputs.iter().cloned().zip(inputs).collect();
-    let evaluated = Model::open(&graph, &OpenOptions::default()).and_then(|source| {
+    let evaluated = Source::open(&graph, &OpenOptions::default()).and_then(|source| {
         let conversion = convert(&source, &options)?;
         conversion.evaluate(&source, &inputs, &|_, _| {})
     });
@@ -111,7 +110,7 @@ fn evaluate(name: &str) {
     let case = Case::load(name);
     let folder = TempDir::new().unwrap();
     let checkpoint = write(folder.path(), &filled(&case), Format::V2);
-    let source = Model::open(&checkpoint, &OpenOptions::default()).unwrap();
+    let source = Source::open(&checkpoint, &OpenOptions::default()).unwrap();
     let size = case.image_size();
     let options = ConvertOptions {
         image_size: Some((size[0], size[1])),

@@ -1,17 +1,17 @@
 //! `extract`: what other programs read of what it writes.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 
 use safetensors::{Dtype, SafeTensors};
-use support::checkpoint_writer::Variable;
-use support::checkpoints::{Format, filled, write};
-use support::command::{convert, fails, tf2onnx_rs};
-use support::npy;
-use support::onnx::Model;
-use support::zoo::Case;
 use tempfile::TempDir;
+
+use crate::support::checkpoint_writer::Variable;
+use crate::support::checkpoints::{Format, filled, write};
+use crate::support::command::{convert, fails, tf2onnx_rs};
+use crate::support::npy;
+use crate::support::onnx::Model;
+use crate::support::repository::fixture;
+use crate::support::zoo::Case;
 
 fn extract(input: &Path, output: &Path, options: &[&str]) -> String {
     let paths = [input.to_str().unwrap(), output.to_str().unwrap()];
@@ -70,7 +70,7 @@ fn who_asks_where_gamma_is_gets_it_as_a_file() {
 #[test]
 fn frozen_graphs_and_onnx_models_give_the_weights_of_their_checkpoint() {
     let folder = TempDir::new().unwrap();
-    let containers = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/graphs/containers");
+    let containers = fixture("graphs/containers");
     let model = folder.path().join("model.onnx");
     convert(&containers.join("frozen.pb"), &model, &[]);
     let outs = ["ckpt", "frozen", "onnx"].map(|name| folder.path().join(name));
@@ -129,7 +129,7 @@ fn no_name_of_a_tensor_leads_out_of_the_folder() {
 #[test]
 fn types_that_a_form_has_not_are_left_out_and_named() {
     let folder = TempDir::new().unwrap();
-    let checkpoint = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/checkpoints/dtypes_v2");
+    let checkpoint = fixture("checkpoints/dtypes_v2");
     let out = folder.path().join("all.safetensors");
     let said = extract(&checkpoint, &out, &[]);
     assert!(said.contains("safetensors has no type for string"), "{said}");

@@ -1,15 +1,14 @@
 //! `convert --float16`: which values are rounded, and which are not. ONNX Runtime executes such models in
 //! `scripts/fixture_parity.py --float16`; the runtime of the tests has no float16.
 
-mod support;
-
 use std::path::Path;
 
 use half::f16;
 use onnx_protobuf::TensorProto;
-use support::command::{convert, fails};
-use support::onnx::Model;
 use tempfile::TempDir;
+
+use crate::support::command::{convert, fails};
+use crate::support::onnx::Model;
 
 const EXAMPLE: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/examples/inception_v3_tiny/inception_v3_tiny.ckpt");

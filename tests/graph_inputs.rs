@@ -1,19 +1,19 @@
 //! What a model takes where its graph leaves room for a choice: placeholders with computed defaults, inputs inside of the
 //! graph, placeholders without a declared shape (`scripts/make_graph_fixtures.py`).
 
-mod support;
+use std::path::PathBuf;
 
-use std::path::{Path, PathBuf};
-
-use support::command::{convert, fails};
-use support::npy;
-use support::onnx::{Model, execute, relative_error};
 use tempfile::TempDir;
+
+use crate::support::command::{convert, fails};
+use crate::support::npy;
+use crate::support::onnx::{Model, execute, relative_error};
+use crate::support::repository;
 
 const SHAPE: [usize; 4] = [2, 12, 10, 3];
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/graphs/inputs").join(name)
+    repository::fixture("graphs/inputs").join(name)
 }
 
 /// Converts, and returns what was said, the model, and where it is.

@@ -1,19 +1,19 @@
 //! Models that come with their graph, in every file that TensorFlow 1 keeps one in: converted as a user would, executed
 //! and compared with what TensorFlow computed (`scripts/make_graph_fixtures.py`).
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use support::checkpoints::{Format, filled, write};
-use support::command::{Done, convert, fails};
-use support::npy;
-use support::onnx::{Model, execute, relative_error};
-use support::zoo::Case;
 use tempfile::TempDir;
+
+use crate::support::checkpoints::{Format, filled, write};
+use crate::support::command::{Done, convert, fails, tf2onnx_rs};
+use crate::support::npy;
+use crate::support::onnx::{Model, execute, relative_error};
+use crate::support::repository;
+use crate::support::zoo::Case;
 
 const TOLERANCE: f32 = 2e-5;
 const LOGITS: &str = "Net/logits/BiasAdd:0";
@@ -21,7 +21,7 @@ const PREDICTIONS: &str = "predictions:0";
 const SHAPE: [usize; 4] = [2, 12, 10, 3];
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/graphs").join(name)
+    repository::fixture("graphs").join(name)
 }
 
 /// Converts, compares the first output with the fixture's logits, and hands out what was said and the model.
@@ -277,7 +277,7 @@ fn an_inspection_shows_what_a_conversion_takes() {
         [("queue", "batch:0 float32 [batch, 12, 10, 3]"), ("iterator", "IteratorGetNext:0 float32")]
     {
         let checkpoint = fixture(name).join("model.ckpt");
-        let done = support::command::tf2onnx_rs(["inspect", checkpoint.to_str().unwrap()]);
+        let done = tf2onnx_rs(["inspect", checkpoint.to_str().unwrap()]);
         let inputs = done.stdout.lines().find(|line| line.starts_with("inputs ")).unwrap();
         assert!(inputs.contains(input) && !inputs.contains(":1"), "{inputs}");
     }
@@ -387,8 +387,7 @@ fn a_damaged_graph_is_an_error_in_a_sentence() {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x55;
         fs::write(&damaged, &bytes).unwrap();
-        let done =
-            support::command::tf2onnx_rs(["convert", damaged.to_str().unwrap(), output.to_str().unwrap()]);
+        let done = tf2onnx_rs(["convert", damaged.to_str().unwrap(), output.to_str().unwrap()]);
         assert!(
             matches!(done.status, 0 | 1) && !done.stderr.contains("panicked"),
             "byte {at}: {}",

@@ -1,31 +1,29 @@
 //! Damaged and lying checkpoints: each is an error or read correctly, and none a panic, a hang or a huge
 //! allocation.
 
-#[path = "support/checkpoint_writer.rs"]
-mod checkpoint_writer;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use checkpoint_writer::{
-    Compression, Values, data_path, index_path, masked_crc, shape_proto, slice, slice_key, table, v1_list,
-    v1_listed, v1_slice, v2_entry, v2_header, whole,
-};
 use prost::Message;
 use tempfile::TempDir;
 use tf2onnx_rs::checkpoint::Checkpoint;
 use tf2onnx_rs::error::Result;
 use tf2onnx_rs::proto::DataType::{DtFloat, DtString};
 use tf2onnx_rs::proto::{BundleEntryProto, BundleHeaderProto};
-use tf2onnx_rs::tensor::{DType, Source};
+use tf2onnx_rs::tensor::{DType, ElementSource};
+
+use crate::support::checkpoint_writer::{
+    Compression, Values, data_path, index_path, masked_crc, push_varint, shape_proto, slice, slice_key,
+    table, v1_list, v1_listed, v1_slice, v2_entry, v2_header, whole,
+};
+use crate::support::repository;
 
 type Entries = Vec<(Vec<u8>, Vec<u8>)>;
 
 const BLOCK_BYTES: usize = 1 << 18;
 
 fn fixture(name: &str) -> Vec<u8> {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/checkpoints");
-    fs::read(fixtures.join(name)).unwrap()
+    fs::read(repository::fixture("checkpoints").join(name)).unwrap()
 }
 
 /// A tensor as it was read.
@@ -202,13 +200,13 @@ fn assert_says(error: &str, part: &str) {
 #[test]
 fn a_v1_file_cannot_lie_about_shapes_and_slices() {
     assert_says(&v1_lie(&[1 << 60], &[(&[(0, 1 << 60)], 1)]), "do not hold shape [1152921504606846976]");
-    assert_says(&v1_lie(&[1 << 40, 1 << 40], &[]), "more elements than can be counted");
+    assert_says(&v1_lie(&[1 << 40, 1 << 40], &[]), "more elements than this machine can count");
     assert_says(&v1_lie(&[4], &[]), "its values are missing");
     assert_says(&v1_lie(&[4], &[(&[(0, 3)], 3)]), "3 of its 4 elements");
     assert_says(&v1_lie(&[4], &[(&[(0, 3)], 3), (&[(2, 1)], 1)]), "overlap");
     assert_says(&v1_lie(&[4], &[(&[(0, 3)], 3), (&[(2, 2)], 2)]), "hold 5 elements");
-    assert_says(&v1_lie(&[4], &[(&[(3, 2)], 2)]), "runs beyond its shape");
-    assert_says(&v1_lie(&[4], &[(&[(0, 4)], 5)]), "5 elements are there and not 4");
+    assert_says(&v1_lie(&[4], &[(&[(3, 2)], 2)]), "extends beyond its shape");
+    assert_says(&v1_lie(&[4], &[(&[(0, 4)], 5)]), "it has 5 elements, not 4");
     assert_says(&v1_lie(&[4], &[(&[(0, 4), (0, 1)], 4)]), "a slice of 2 axes");
 }
 
@@ -243,16 +241,16 @@ fn raw_table(blocks: &[(u8, Vec<u8>)], handles: impl Fn(&[(usize, usize)]) -> Ve
     let mut index = vec![];
     for (i, (offset, size)) in handles(&placed).into_iter().enumerate() {
         let mut handle = vec![];
-        checkpoint_writer::push_varint(&mut handle, offset);
-        checkpoint_writer::push_varint(&mut handle, size);
+        push_varint(&mut handle, offset);
+        push_varint(&mut handle, size);
         index.extend([0, 1, handle.len() as u8, i as u8]);
         index.extend(handle);
     }
     index.extend([0, 0, 0, 0, 1, 0, 0, 0]);
     let (offset, size) = seal(0, &index);
     let mut footer = vec![0, 0];
-    checkpoint_writer::push_varint(&mut footer, offset as u64);
-    checkpoint_writer::push_varint(&mut footer, size as u64);
+    push_varint(&mut footer, offset as u64);
+    push_varint(&mut footer, size as u64);
     footer.resize(40, 0);
     footer.extend(0xdb47_7524_8b80_fb57_u64.to_le_bytes());
     file.extend(footer);
@@ -355,7 +353,7 @@ fn v2_slices_cannot_lie() {
     assert_says(&v2_slices_lie(&[4], &[&[(0, 2)], &[(1, 2)]]), "overlap");
     assert_says(&v2_slices_lie(&[4], &[&[(0, 2)], &[(0, 2)]]), "overlap");
     assert_says(&v2_slices_lie(&[4], &[&[(0, 2)]]), "2 of its 4");
-    assert_says(&v2_slices_lie(&[4], &[&[(0, 2)], &[(3, 2)]]), "runs beyond");
+    assert_says(&v2_slices_lie(&[4], &[&[(0, 2)], &[(3, 2)]]), "extends beyond");
     assert_says(&v2_slices_lie(&[4], &[&[(0, 4), (0, 1)]]), "a slice of 2 axes");
     // Each slice is all of the data, and there are three.
     assert_says(

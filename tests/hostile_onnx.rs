@@ -1,17 +1,17 @@
 //! ONNX models that lie or are damaged: they are described as far as they go, or refused, and nothing panics.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 
 use onnx_protobuf::tensor_proto::DataLocation;
 use onnx_protobuf::{GraphProto, Message, ModelProto, StringStringEntryProto, TensorProto};
-use support::command::{convert, fails};
 use tempfile::TempDir;
 use tf2onnx_rs::convert::ConvertOptions;
 use tf2onnx_rs::inspect::{OnnxSummary, Parts, identify, inspect_tensors};
-use tf2onnx_rs::model::OpenOptions;
+use tf2onnx_rs::source::OpenOptions;
 use tf2onnx_rs::tensors_in_file::TensorFile;
+
+use crate::support::command::{convert, fails};
+use crate::support::repository::fixture;
 
 /// Looks at everything that `inspect` looks at.
 fn look_at(path: &Path) -> Result<usize, String> {
@@ -26,7 +26,7 @@ fn look_at(path: &Path) -> Result<usize, String> {
 }
 
 fn small_model(folder: &Path) -> PathBuf {
-    let frozen = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/graphs/containers/frozen.pb");
+    let frozen = fixture("graphs/containers/frozen.pb");
     let model = folder.join("model.onnx");
     convert(&frozen, &model, &[]);
     model

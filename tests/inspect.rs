@@ -1,19 +1,19 @@
 //! `inspect`: what it says of graphs, of ONNX models, and of what is wrong with tensors.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use support::checkpoint_writer::Variable;
-use support::checkpoints::{Format, filled, write};
-use support::command::{convert, fails, tf2onnx_rs};
-use support::onnx::Model;
-use support::zoo::Case;
 use tempfile::TempDir;
 
+use crate::support::checkpoint_writer::Variable;
+use crate::support::checkpoints::{Format, filled, write};
+use crate::support::command::{convert, fails, tf2onnx_rs};
+use crate::support::onnx::Model;
+use crate::support::repository::fixture;
+use crate::support::zoo::Case;
+
 fn containers() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/graphs/containers")
+    fixture("graphs/containers")
 }
 
 fn text(path: &Path, options: &[&str]) -> String {

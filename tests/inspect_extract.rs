@@ -1,14 +1,13 @@
 //! `tf2onnx-rs inspect` and `extract`.
 
-mod support;
-
 use std::io::Read;
 
-use support::checkpoint_writer::Variable;
-use support::checkpoints::{Format, filled, write};
-use support::command::{fails, tf2onnx_rs};
-use support::zoo::Case;
 use tempfile::TempDir;
+
+use crate::support::checkpoint_writer::Variable;
+use crate::support::checkpoints::{Format, filled, write};
+use crate::support::command::{fails, tf2onnx_rs};
+use crate::support::zoo::Case;
 
 #[test]
 fn inspect_shows_tensors_network_and_what_would_be_assumed() {

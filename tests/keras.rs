@@ -1,19 +1,19 @@
 //! Models that TensorFlow 2 saved (`scripts/make_keras_fixture.py`): converted as a user would, executed and compared with
 //! what TensorFlow computed.
 
-mod support;
-
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rten_tensor::Tensor;
 use rten_tensor::prelude::*;
-use support::command::{convert, fails};
-use support::npy;
-use support::onnx::{Model, execute, execute_all, relative_error};
 use tempfile::TempDir;
 
+use crate::support::command::{convert, fails};
+use crate::support::npy;
+use crate::support::onnx::{Model, execute, execute_all, relative_error};
+use crate::support::repository;
+
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/graphs/keras").join(name)
+    repository::fixture("graphs/keras").join(name)
 }
 
 #[test]

@@ -3,8 +3,6 @@
 //! The archives in `tests/fixtures` hold for each the graph, what went in and what came out. Most models are executed here;
 //! the runtime of these tests lacks some ops and types, and `scripts/fixture_parity.py` executes the others.
 
-mod support;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -12,10 +10,11 @@ use std::path::Path;
 use rten::{ModelOptions, Value};
 use rten_tensor::Tensor;
 use rten_tensor::prelude::*;
-use support::command::tf2onnx_rs;
-use support::npy::Array;
-use support::op_cases::{Case, Files, cases, edges};
 use tempfile::TempDir;
+
+use crate::support::command::tf2onnx_rs;
+use crate::support::npy::Array;
+use crate::support::op_cases::{Case, Files, cases, edges};
 
 /// What a case came to.
 #[derive(PartialEq, Eq)]

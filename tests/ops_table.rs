@@ -1,12 +1,11 @@
 //! The table of supported ops in `docs/ops.md` is the one that the program prints.
 
-mod support;
-
-use support::command::tf2onnx_rs;
+use crate::support::command::tf2onnx_rs;
+use crate::support::repository::repository;
 
 #[test]
 fn the_table_in_the_documentation_is_current() {
-    let written = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/ops.md")).unwrap();
+    let written = std::fs::read_to_string(repository("docs/ops.md")).unwrap();
     let printed = tf2onnx_rs(["ops", "--markdown"]).stdout;
     assert!(written == printed, "docs/ops.md is not current: cargo run -- ops --markdown > docs/ops.md");
 }

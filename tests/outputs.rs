@@ -1,26 +1,22 @@
 //! Where outputs go, and where they must not: nothing that is read is overwritten, and nothing that is no file replaced.
 
-mod support;
-
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use flate2::read::GzDecoder;
-use support::command::{convert, fails, tf2onnx_rs};
 use tempfile::TempDir;
 use tf2onnx_rs::convert::{ConvertOptions, convert as convert_model};
-use tf2onnx_rs::model::{Model as Source, OpenOptions};
 use tf2onnx_rs::onnx::{WriteOptions, write_model};
+use tf2onnx_rs::source::{OpenOptions, Source};
 
-fn of_repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
+use crate::support::command::{convert, fails, tf2onnx_rs};
+use crate::support::repository::repository;
 
 fn copied(from: &str, folder: &TempDir, name: &str) -> PathBuf {
     let to = folder.path().join(name);
-    fs::copy(of_repository(from), &to).unwrap();
+    fs::copy(repository(from), &to).unwrap();
     to
 }
 
@@ -65,7 +61,7 @@ fn tensors_are_not_sent_to_standard_output() {
 #[test]
 fn links_stay_links_and_devices_devices() {
     let folder = TempDir::new().unwrap();
-    let input = of_repository("tests/fixtures/graphs/containers/frozen.pb");
+    let input = repository("tests/fixtures/graphs/containers/frozen.pb");
     let (real, link) = (folder.path().join("models/real.onnx"), folder.path().join("link.onnx"));
     fs::create_dir(folder.path().join("models")).unwrap();
     fs::write(&real, "old").unwrap();
@@ -84,7 +80,7 @@ fn links_stay_links_and_devices_devices() {
 #[test]
 fn weights_that_a_model_has_no_use_for_are_told_of() {
     let folder = TempDir::new().unwrap();
-    let input = of_repository("tests/fixtures/graphs/containers/frozen.pb");
+    let input = repository("tests/fixtures/graphs/containers/frozen.pb");
     let model = folder.path().join("model.onnx");
     let said = "model.onnx.data belongs to another model; this one does not need it";
     assert!(!convert(&input, &model, &["--external-data"]).stdout.contains(said));
@@ -96,13 +92,13 @@ fn a_checkpoint_that_is_written_to_while_it_is_read_becomes_no_model() {
     let folder = TempDir::new().unwrap();
     for (checkpoint, data) in [("v1.ckpt", "v1.ckpt"), ("model.ckpt", "model.ckpt.data-00000-of-00001")] {
         for file in ["model.ckpt.index", "model.ckpt.data-00000-of-00001", "v1.ckpt"] {
-            let from = of_repository("tests/fixtures/batchnorm/fused_scale_center").join(file);
+            let from = repository("tests/fixtures/batchnorm/fused_scale_center").join(file);
             fs::write(folder.path().join(file), fs::read(from).unwrap()).unwrap();
         }
         let data = fs::File::options().read(true).write(true).open(folder.path().join(data)).unwrap();
         // Writing twice within a tick of the system's clock would not show.
         data.set_modified(SystemTime::now() - Duration::from_secs(60)).unwrap();
-        let graph = of_repository("tests/fixtures/batchnorm/fused_scale_center/model.ckpt.meta.gz");
+        let graph = repository("tests/fixtures/batchnorm/fused_scale_center/model.ckpt.meta.gz");
         let mut meta = vec![];
         GzDecoder::new(fs::File::open(graph).unwrap()).read_to_end(&mut meta).unwrap();
         let graph = folder.path().join("graph.meta");

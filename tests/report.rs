@@ -1,22 +1,18 @@
 //! `convert --report`: what a report says, that nothing in it runs but its own script, and that it is there as a whole or
 //! not at all. `scripts/check_report.sh` opens the pages in a browser.
 
-mod support;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
-use support::checkpoint_writer::{Values, Variable};
-use support::checkpoints::{Format, filled, write};
-use support::command::{convert, fails, tf2onnx_rs};
-use support::onnx::Model;
-use support::zoo::Case;
 use tempfile::TempDir;
 
-fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
+use crate::support::checkpoint_writer::{Values, Variable};
+use crate::support::checkpoints::{Format, filled, write};
+use crate::support::command::{convert, fails, tf2onnx_rs};
+use crate::support::onnx::Model;
+use crate::support::repository::{example, fixture};
+use crate::support::zoo::Case;
 
 /// What is reported of a conversion, as a page and as data.
 fn reports(input: &Path, options: &[&str]) -> (TempDir, String, Value) {
@@ -70,8 +66,7 @@ fn hostile_graph(folder: &Path, name: &str) -> PathBuf {
 
 /// A graph that was built to be trained, with its checkpoint.
 fn training_graph() -> (TempDir, PathBuf) {
-    let (folder, source) =
-        (TempDir::new().unwrap(), repository("tests/fixtures/batchnorm/fused_noscale_training_graph"));
+    let (folder, source) = (TempDir::new().unwrap(), fixture("batchnorm/fused_noscale_training_graph"));
     for name in ["model.ckpt.index", "model.ckpt.data-00000-of-00001"] {
         fs::copy(source.join(name), folder.path().join(name)).unwrap();
     }
@@ -89,7 +84,7 @@ const HOSTILE: &str = "</script><script>alert(1)</script><img src=x onerror=aler
 #[test]
 fn layers_and_weights_are_those_of_the_network() {
     let case = Case::load("inception_v3_tiny");
-    let (_folder, _, data) = reports(&repository("examples/inception_v3_tiny/inception_v3_tiny.ckpt"), &[]);
+    let (_folder, _, data) = reports(&example(), &[]);
     assert_eq!(data["report_version"], 1);
     let of_network: Vec<_> = case.variables.iter().filter(|(name, ..)| !name.contains("AuxLogits")).collect();
     let parameters: usize = of_network.iter().map(|(_, shape, ..)| shape.iter().product::<usize>()).sum();
@@ -168,8 +163,7 @@ fn variances_that_cannot_be_are_warned_of() {
         assert!(text.contains(said), "{text}");
     }
     assert!(page.contains("<tr class=\"bad\">") && page.contains("id=\"warnings\""));
-    let (_reports, page, data) =
-        reports(&repository("examples/inception_v3_tiny/inception_v3_tiny.ckpt"), &[]);
+    let (_reports, page, data) = reports(&example(), &[]);
     assert!(list(&data, "warnings").is_empty() && !page.contains("id=\"warnings\""));
 }
 
@@ -208,7 +202,7 @@ fn names_from_a_file_are_text_wherever_they_occur() {
 
 #[test]
 fn a_page_loads_nothing_and_says_so() {
-    let (_reports, page, _) = reports(&repository("tests/fixtures/graphs/containers/frozen.pb"), &[]);
+    let (_reports, page, _) = reports(&fixture("graphs/containers/frozen.pb"), &[]);
     assert!(page.contains("content=\"default-src 'none'; style-src 'sha256-"));
     let links = page.replace("http://www.w3.org/2000/svg", "");
     for link in ["http:", "https:", "src=\"", "<link", "style=\"", "onclick"] {
@@ -222,7 +216,7 @@ fn a_conversion_that_fails_leaves_reports_as_they_were() {
     let [old, new] = ["old.html", "new.json"].map(|name| folder.path().join(name));
     fs::write(&old, "before").unwrap();
     let reports = format!("{},{}", old.display(), new.display());
-    let input = repository("examples/inception_v3_tiny/inception_v3_tiny.ckpt");
+    let input = example();
     let output = folder.path().join("model.onnx");
     let [input, model] = [&input, &output].map(|path| path.to_str().unwrap());
     fails(&["convert", input, model, "--image-size", "20", "--report", &reports]);
@@ -240,7 +234,7 @@ fn where_there_is_no_room_for_a_report_nothing_is_written() {
     let done = std::process::Command::new("sh")
         .args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_tf2onnx-rs")])
         .arg("convert")
-        .args([&repository("tests/fixtures/graphs/keras/saved_model"), &path("model.onnx")])
+        .args([&fixture("graphs/keras/saved_model"), &path("model.onnx")])
         .args([std::ffi::OsStr::new("--report"), path("page.html").as_os_str()])
         .output()
         .unwrap();
@@ -254,7 +248,7 @@ fn where_there_is_no_room_for_a_report_nothing_is_written() {
 #[test]
 fn where_a_report_cannot_go_nothing_is_converted() {
     let folder = TempDir::new().unwrap();
-    let input = repository("examples/inception_v3_tiny/inception_v3_tiny.ckpt");
+    let input = example();
     let model = folder.path().join("model.json");
     let [input, model] = [&input, &model].map(|path| path.to_str().unwrap());
     let missing = folder.path().join("missing/report.html");
@@ -270,7 +264,7 @@ fn where_a_report_cannot_go_nothing_is_converted() {
 
 #[test]
 fn a_report_changes_nothing_about_the_model() {
-    let input = repository("examples/inception_v3_tiny/inception_v3_tiny.ckpt");
+    let input = example();
     let (folder, ..) = reports(&input, &[]);
     let alone = TempDir::new().unwrap();
     convert(&input, &alone.path().join("model.onnx"), &[]);
@@ -290,8 +284,8 @@ fn pages_for_browsers() {
         let report = ["--report", report.to_str().unwrap()];
         convert(input, &folder.path().join("model.onnx"), &[&report, options].concat());
     };
-    page("inception_v3_tiny", &repository("examples/inception_v3_tiny/inception_v3_tiny.ckpt"), &[]);
-    page("user_graph", &repository("tests/fixtures/graphs/containers/frozen.pb"), &[]);
+    page("inception_v3_tiny", &example(), &[]);
+    page("user_graph", &fixture("graphs/containers/frozen.pb"), &[]);
     let (_of_training, checkpoint) = training_graph();
     page("training_graph", &checkpoint, &["--outputs", TRAINED]);
     page("hostile_names", &hostile_graph(folder.path(), HOSTILE), &[]);

@@ -1,13 +1,12 @@
 //! Small graphs in text form: what is refused, and how that is said; what a layout costs.
 
-mod support;
-
 use std::fs;
 use std::path::PathBuf;
 
-use support::command::{convert, fails};
-use support::onnx::{Model, execute};
 use tempfile::TempDir;
+
+use crate::support::command::{convert, fails};
+use crate::support::onnx::{Model, execute};
 
 /// A node of a graph in text form.
 fn node(name: &str, op: &str, inputs: &[&str], attributes: &str) -> String {

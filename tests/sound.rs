@@ -1,14 +1,13 @@
 //! Graphs that decode sound: the model takes the samples, and their rate unless it is frozen.
 
-mod support;
-
 use std::fs;
 use std::path::PathBuf;
 
-use support::command::{convert, fails};
-use support::onnx::Model;
-use support::op_cases::{Case, cases};
 use tempfile::TempDir;
+
+use crate::support::command::{convert, fails};
+use crate::support::onnx::{Model, execute};
+use crate::support::op_cases::{Case, cases};
 
 /// The graph of a case that decodes a WAV file and computes the features that speech recognition takes.
 fn graph() -> (TempDir, PathBuf, PathBuf) {
@@ -39,7 +38,7 @@ fn a_frozen_rate_is_no_input_and_gives_the_same_features() {
     let case = Case::of(files);
     let (inputs, expected) = case.arrays(files).unwrap();
     let samples: Vec<f32> = inputs[0].values.iter().map(|&value| value as f32).collect();
-    let (shape, values) = support::onnx::execute(&model, &inputs[0].shape, samples).swap_remove(0);
+    let (shape, values) = execute(&model, &inputs[0].shape, samples).swap_remove(0);
     let values: Vec<f64> = values.into_iter().map(f64::from).collect();
     assert_eq!(case.difference(&expected[0], &shape, &values), None);
 }

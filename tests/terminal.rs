@@ -1,20 +1,18 @@
 //! How the program behaves on a terminal: colors, and tables that fit.
 #![cfg(unix)]
 
-mod support;
-
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::pty::{Winsize, openpty};
 use tempfile::TempDir;
 
-fn tiny() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/inception_v3_tiny/inception_v3_tiny.ckpt")
-}
+use crate::support::command::{binary, convert};
+use crate::support::repository::example;
 
 /// What a command writes to a terminal.
 fn on_a_terminal(args: &[&str], environment: &[(&str, &str)]) -> String {
@@ -25,8 +23,12 @@ fn on_a_terminal(args: &[&str], environment: &[(&str, &str)]) -> String {
 fn on_a_terminal_of_width(width: u16, args: &[&str], environment: &[(&str, &str)]) -> String {
     let size = Winsize { ws_row: 25, ws_col: width, ws_xpixel: 0, ws_ypixel: 0 };
     let pty = openpty(&size, None).unwrap();
+    // Commands that other tests start must not keep the terminal open.
+    for end in [&pty.master, &pty.slave] {
+        fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).unwrap();
+    }
     let terminal = || Stdio::from(OwnedFd::try_clone(&pty.slave).unwrap());
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tf2onnx-rs"));
+    let mut command = binary();
     command.args(args).stdin(Stdio::null()).stdout(terminal()).stderr(terminal());
     for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI"] {
         command.env_remove(name);
@@ -63,7 +65,7 @@ fn a_terminal_gets_colors_unless_it_is_asked_for_none() {
 
 #[test]
 fn a_model_is_not_written_to_a_terminal() {
-    let said = on_a_terminal(&["convert", tiny().to_str().unwrap(), "-"], &[]);
+    let said = on_a_terminal(&["convert", example().to_str().unwrap(), "-"], &[]);
     assert!(said.contains("standard output: it is a terminal"), "{said}");
 }
 
@@ -79,8 +81,8 @@ fn lines_at(width: u16, args: &[&str]) -> Vec<String> {
 fn tables_fit_the_terminal() {
     let folder = TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let (tiny, model) = (tiny().to_str().unwrap().to_owned(), path("model.onnx"));
-    support::command::convert(Path::new(&tiny), Path::new(&model), &[]);
+    let (tiny, model) = (example().to_str().unwrap().to_owned(), path("model.onnx"));
+    convert(Path::new(&tiny), Path::new(&model), &[]);
     fs::write(path("broken.ckpt"), "<html>404</html>").unwrap();
     let out = path("out");
     for (args, rows) in [
@@ -107,7 +109,7 @@ fn tables_fit_the_terminal() {
 
 #[test]
 fn nothing_is_left_out_of_a_narrow_table() {
-    let tiny = tiny();
+    let tiny = example();
     let words = |text: String| {
         let (_, table) = text.split_once("kB").unwrap();
         table.split_whitespace().map(str::to_owned).collect::<Vec<_>>()

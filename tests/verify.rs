@@ -1,24 +1,23 @@
 //! `tf2onnx-rs verify`, and `convert --verify`: right models pass, and wrong ones are caught.
 
-mod support;
-
 use std::path::{Path, PathBuf};
 
 use ndarray::ArrayD;
 use onnx_protobuf::{Message, ModelProto};
 use serde_json::Value;
-use support::checkpoint_writer::{Values, Variable};
-use support::checkpoints::{Format, filled, write};
-use support::command::{Done, convert, fails, tf2onnx_rs};
-use support::fill;
-use support::op_cases;
-use support::zoo::Case;
 use tempfile::TempDir;
 use tf2onnx_rs::convert::ConvertOptions;
 use tf2onnx_rs::error::Error;
-use tf2onnx_rs::eval::Tensor;
-use tf2onnx_rs::model::OpenOptions;
+use tf2onnx_rs::source::OpenOptions;
+use tf2onnx_rs::tensor::Tensor;
 use tf2onnx_rs::verify::save_arrays;
+
+use crate::support::checkpoint_writer::{Values, Variable};
+use crate::support::checkpoints::{Format, filled, write};
+use crate::support::command::{Done, convert, fails, tf2onnx_rs};
+use crate::support::fill;
+use crate::support::op_cases;
+use crate::support::zoo::Case;
 
 const LOGITS: &str = "InceptionV3/Logits/SpatialSqueeze:0";
 
@@ -356,7 +355,7 @@ node { name: "is_any" op: "Cast" input: "more" attr { key: "SrcT" value { type: 
 #[test]
 fn what_an_op_reads_that_is_not_evaluated_is_compared() {
     let (_folder, graph, _) = graph(GRAPH);
-    let source = tf2onnx_rs::model::Model::open(&graph, &OpenOptions::default()).unwrap();
+    let source = tf2onnx_rs::source::Source::open(&graph, &OpenOptions::default()).unwrap();
     let conversion = tf2onnx_rs::convert::convert(&source, &ConvertOptions::default()).unwrap();
     let numbers = |numbers: &[f32]| Tensor::Float32(ndarray::arr1(numbers).into_dyn());
     let inputs = [("x:0".to_owned(), numbers(&[1.0, 2.0, 3.0]))];

@@ -1,4 +1,4 @@
-//! Any bytes as an ONNX model, with all that `inspect` looks at.
+//! Reads any bytes as an ONNX model, with everything that `inspect` reads.
 //!
 //!     mkdir -p fuzz/corpus/onnx
 //!     cargo run -- convert tests/fixtures/graphs/containers/frozen.pb fuzz/corpus/onnx/a.onnx
@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use tf2onnx_rs::tensors_in_file::TensorFile;
 use tf2onnx_rs::convert::ConvertOptions;
 use tf2onnx_rs::inspect::{Parts, identify, inspect_tensors};
-use tf2onnx_rs::model::OpenOptions;
+use tf2onnx_rs::source::OpenOptions;
 
 fuzz_target!(|bytes: &[u8]| {
     let folder = tempfile::tempdir().expect("a folder for the file");

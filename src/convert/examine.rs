@@ -6,12 +6,12 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::graph::{Graph, TensorRef};
-use crate::lower::missing_ops;
-use crate::model::Model as Source;
 use crate::onnx::{Dim, TensorInfo};
+use crate::ops::missing_ops;
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
 use crate::passes::conditionals::call_branches;
 use crate::passes::moving_averages::MovingAverages;
+use crate::source::Source;
 
 /// What a conversion would make of a graph.
 #[derive(Debug)]

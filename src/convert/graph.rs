@@ -19,11 +19,12 @@ use super::{BoundGraph, ConvertOptions, Note, NoteKind, channels_first};
 use crate::error::{Error, Result};
 use crate::graph::import::{Part, import_part};
 use crate::graph::{Graph, Shape, TensorRef};
-use crate::model::{GraphFile, GraphKind, Model as Source};
+use crate::ops::output_types;
 use crate::passes::fold::simplify;
 use crate::passes::placeholder_defaults::{Settled, settle_defaults};
 use crate::passes::training_mode::{Changes, MovingStatistics, drop_dropouts, use_moving_statistics};
 use crate::proto::{GraphDef, NodeDef};
+use crate::source::{GraphFile, GraphKind, Source};
 use crate::suggestion::first_of;
 use crate::tensor::DType;
 
@@ -84,7 +85,8 @@ pub(super) fn bind(
     };
     let mut feeds = Feeds::default();
     let part = cut_at(&inputs, definition, &nodes, part, options, &mut feeds)?;
-    let mut graph = import_part(definition, &part).map_err(|error| error.within(file.path().display()))?;
+    let mut graph =
+        import_part(definition, &part, output_types).map_err(|error| error.within(file.path().display()))?;
     if outputs.iter().chain(&inputs).any(|name| !is_in(&nodes, name)) {
         // Once a function's body is in the place of its call, the tensors in it have names.
         let kept: Vec<String> = moving.values().chain(&roots).map(|name| format!("{name}:0")).collect();

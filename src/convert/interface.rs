@@ -8,8 +8,8 @@ use super::rename::{Aliases, Names};
 use super::signature::Signature;
 use super::{ConvertOptions, Note, NoteKind};
 use crate::error::{Error, Result};
-use crate::model::{GraphFile, GraphKind, Model as Source};
 use crate::proto::NodeDef;
+use crate::source::{GraphFile, GraphKind, Source};
 use crate::suggestion::{closest, did_you_mean, first_of};
 
 /// How many alternatives a note lists.

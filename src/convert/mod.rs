@@ -51,19 +51,21 @@ use keys::Called;
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, TensorRef};
-use crate::lower::{LowerOptions, lower};
-use crate::model::Model as Source;
+use crate::lower::LowerOptions;
 use crate::onnx::{Model, TensorInfo};
+use crate::ops::lower;
 use crate::passes::atrous::dilate_convolutions;
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
 use crate::passes::conditionals::call_branches;
 use crate::passes::failing::refuse_failing;
 use crate::passes::float16::{Float16, to_float16};
+use crate::passes::fold::simplify;
 use crate::passes::freeze::freeze_variables;
 use crate::passes::fuse_batch_norm::fuse_batch_norms;
 use crate::passes::moving_averages::MovingAverages;
 use crate::passes::pad_convolutions::pad_convolutions;
 use crate::passes::preprocess::{Preprocessing, preprocess};
+use crate::source::Source;
 use crate::suggestion::suggesting_and_listing;
 use crate::tensor::DType;
 
@@ -282,7 +284,7 @@ fn finish(
         fold_batch_norm: options.fold_batch_norm,
     };
     let outputs = found(&graph, &interface.outputs);
-    let mut model = lower(&graph, &outputs, &lower_options)?;
+    let mut model = lower(&graph, &outputs, &lower_options, simplify_function)?;
     // In slim's networks, each output has the batch of the images.
     if let Origin::Graph(_) = origin {
         tell_batches_apart(&mut model, &graph, &outputs);
@@ -329,6 +331,11 @@ fn rewritten(graph: Graph, names: &[String]) -> Result<Graph> {
 }
 
 /// The part of a graph that the tensors of these names need.
+/// Simplifies the graph of a function that a node calls.
+fn simplify_function(graph: Graph, results: &[String]) -> Result<Graph> {
+    call_branches(simplify(graph, results)?, results)
+}
+
 fn pruned(graph: Graph, names: &[String]) -> Graph {
     let tensors = found(&graph, names);
     graph.pruned_to(&tensors).0

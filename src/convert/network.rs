@@ -6,12 +6,12 @@ use super::{BoundGraph, ConvertOptions, Note, NoteKind, Unused, channels_first};
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::graph::TensorRef;
-use crate::model::Model as Source;
+use crate::source::Source;
 use crate::suggestion::suggesting_and_listing;
 
 use crate::slim::{
-    DrawnNetwork, ImageShape, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, OptionSource, OptionSpec, Recognition,
-    Recognized, ScopeDisagreement, Value, Variables, Wishes, network_named, recognize_and_sketch,
+    BuiltNetwork, ImageShape, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, OptionSource, OptionSpec, Overrides,
+    Recognition, Recognized, ScopeDisagreement, Value, Variables, network_named, recognize_and_build,
 };
 
 /// A network that was rebuilt from the variables of a checkpoint.
@@ -56,26 +56,30 @@ pub fn recognize_checkpoint(source: &Source, options: &ConvertOptions) -> Result
 /// As for [`recognize_checkpoint`].
 pub fn sketch(source: &Source, options: &ConvertOptions, variables: &Variables) -> Result<Recognized> {
     let network = options.network.as_deref().map(network_named).transpose()?;
-    recognize_and_sketch(variables, Wishes { network, options: &options.network_options }).map_err(|error| {
-        let error = error.within(source.path().display());
-        if source.graph().is_some() && network.is_none() && !options.network_options.is_empty() {
-            return error.advice("leave out --network-option, and the graph that comes with it is converted");
-        }
-        match source.weights() {
-            Ok(checkpoint) if checkpoint.is_object_based() && network.is_none() => error
-                .advice("it was saved by Keras or by tf.train.Checkpoint: give the SavedModel of the model"),
-            _ => error,
-        }
-    })
+    recognize_and_build(variables, Overrides { network, options: &options.network_options }).map_err(
+        |error| {
+            let error = error.within(source.path().display());
+            if source.graph().is_some() && network.is_none() && !options.network_options.is_empty() {
+                return error
+                    .advice("leave out --network-option, and the graph that comes with it is converted");
+            }
+            match source.weights() {
+                Ok(checkpoint) if checkpoint.is_object_based() && network.is_none() => error.advice(
+                    "it was saved by Keras or by tf.train.Checkpoint: give the SavedModel of the model",
+                ),
+                _ => error,
+            }
+        },
+    )
 }
 
 /// The name of the network that a model's variables belong to, and the tensors of slim's end points in it; `None` if they
 /// belong to none.
 pub(super) fn end_points(source: &Source) -> Option<(&'static str, Names)> {
     let variables = variables(source.checkpoint()?);
-    let recognized = recognize_and_sketch(&variables, Wishes::default()).ok()?;
+    let recognized = recognize_and_build(&variables, Overrides::default()).ok()?;
     let Recognition { network, channels, .. } = recognized.recognition;
-    let (_, drawn) = recognized.draw(&network.default_images(channels), &variables).ok()?;
+    let (_, drawn) = recognized.build(&network.default_images(channels), &variables).ok()?;
     let named = |(name, tensor): &(String, TensorRef)| (name.clone(), drawn.graph.tensor_name(*tensor));
     Some((network.name, drawn.end_points.iter().map(named).collect()))
 }
@@ -88,7 +92,7 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
     let recognition = &mut recognized.recognition;
     // The auxiliary classifier is for training. It is built if the options ask for it.
     let aux = recognition.options.aux_option();
-    let has_aux = aux.is_some_and(|aux| !recognition.options.is_open(aux) && recognition.options.flag(aux));
+    let has_aux = aux.is_some_and(|aux| !recognition.options.is_unset(aux) && recognition.options.flag(aux));
     let wants_aux = has_aux || options.outputs.iter().any(|output| output.contains(AUX_LOGITS));
     if let Some(aux) = aux.filter(|_| !wants_aux) {
         recognition.options.set(aux, Value::Flag(false));
@@ -101,7 +105,7 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
     }
     let (height, width) = options.image_size.unwrap_or(recognition.network.image_size.into());
     let image = ImageShape { batch: options.batch_size, height, width, channels: recognition.channels };
-    let (recognition, drawn) = recognized.draw(&image, &variables)?;
+    let (recognition, drawn) = recognized.build(&image, &variables)?;
     let unused = unused(source.weights()?, &recognition, &drawn);
     if !options.backbone
         && let Some(error) = unused.refused(source.weights()?, recognition.network.name)
@@ -138,7 +142,7 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
 }
 
 /// The trained variables of a checkpoint that the recognized network does not have.
-pub fn unused(checkpoint: &Checkpoint, recognition: &Recognition, drawn: &DrawnNetwork) -> Unused {
+pub fn unused(checkpoint: &Checkpoint, recognition: &Recognition, drawn: &BuiltNetwork) -> Unused {
     Unused::of_network(checkpoint, recognition, drawn.variables().map(|(name, _)| name))
 }
 
@@ -162,7 +166,7 @@ fn refuse_graph_options(options: &ConvertOptions) -> Result<()> {
 }
 
 /// The outputs of the model: those that are named, or else the logits and then the predictions.
-fn choose_outputs(drawn: &DrawnNetwork, names: &[String], with_aux: bool) -> Result<Vec<TensorRef>> {
+fn choose_outputs(drawn: &BuiltNetwork, names: &[String], with_aux: bool) -> Result<Vec<TensorRef>> {
     let mut outputs = vec![];
     if names.is_empty() {
         outputs.push(drawn.output);
@@ -182,7 +186,7 @@ fn choose_outputs(drawn: &DrawnNetwork, names: &[String], with_aux: bool) -> Res
 }
 
 /// The tensor of an end point, or of a tensor's name.
-fn find(drawn: &DrawnNetwork, name: &str) -> Result<TensorRef> {
+fn find(drawn: &BuiltNetwork, name: &str) -> Result<TensorRef> {
     drawn.end_point(name).or_else(|| drawn.graph.find_tensor(name)).ok_or_else(|| {
         let error = Error::new(format!("\"{name}\""), "the network has no such tensor or end point");
         let end_points = drawn.end_points.iter().map(|(name, _)| name.as_str());
@@ -191,7 +195,7 @@ fn find(drawn: &DrawnNetwork, name: &str) -> Result<TensorRef> {
 }
 
 /// The window of the pooling before the logits, and its input: height and width of both, if the window is smaller.
-fn partly_pooled(drawn: &DrawnNetwork) -> Option<[[usize; 2]; 2]> {
+fn partly_pooled(drawn: &BuiltNetwork) -> Option<[[usize; 2]; 2]> {
     let pools = drawn.graph.nodes().map(|(_, node)| node);
     let mut pools = pools.filter(|node| node.op == "AvgPool" && node.name.contains("/Logits/"));
     pools.find_map(|pool| {
@@ -203,10 +207,10 @@ fn partly_pooled(drawn: &DrawnNetwork) -> Option<[[usize; 2]; 2]> {
 }
 
 /// What was assumed of a network: where its public definitions differ, and where the checkpoint differs from its arg_scope.
-fn notes(recognition: &Recognition, drawn: &DrawnNetwork) -> Vec<Note> {
+fn notes(recognition: &Recognition, drawn: &BuiltNetwork) -> Vec<Note> {
     let Recognition { network, options, .. } = recognition;
     let of_definition = |spec: &OptionSpec| match spec.source {
-        OptionSource::Definition(difference) if options.is_open(spec.name) => {
+        OptionSource::Definition(difference) if options.is_unset(spec.name) => {
             let text = format!(
                 "public definitions of {} differ, and a checkpoint does not tell which one it was trained with: \
                  {difference}; {} {} was used, and --network-option {}=… chooses",
@@ -217,7 +221,7 @@ fn notes(recognition: &Recognition, drawn: &DrawnNetwork) -> Vec<Note> {
         _ => None,
     };
     let mut notes: Vec<Note> = network.options.iter().filter_map(of_definition).collect();
-    let has_choice = options.is_open(GLOBAL_POOL) && !options.flag(GLOBAL_POOL);
+    let has_choice = options.is_unset(GLOBAL_POOL) && !options.flag(GLOBAL_POOL);
     if let Some([window, pooled]) = partly_pooled(drawn).filter(|_| has_choice) {
         let text = format!(
             "definitions of {} differ for images of this size: a {}x{} window pools the {}x{} features before the logits; \

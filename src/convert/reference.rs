@@ -5,12 +5,13 @@ use hashbrown::HashMap;
 use super::keys::Called;
 use super::{Conversion, InterfaceNames, variables};
 use crate::error::{Error, Result};
-use crate::eval::{Tensor, run};
+use crate::eval::run;
 use crate::graph::{Graph, TensorRef};
 use crate::lower::LowerOptions;
-use crate::model::Model as Source;
 use crate::onnx::Model;
 use crate::passes::freeze::freeze_variables;
+use crate::source::Source;
+use crate::tensor::Tensor;
 
 /// What a model should compute: the inference graph before the passes for ONNX, so that their mistakes show.
 #[derive(Debug, Clone)]

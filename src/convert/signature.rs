@@ -6,8 +6,8 @@ use super::interface::is_in;
 use super::rename::{Aliases, Names, tensor_called};
 use super::{ConvertOptions, FrozenPlaceholder, InputShape, Note, NoteKind};
 use crate::error::{Error, Result};
-use crate::model::GraphFile;
 use crate::proto::{NodeDef, SignatureDef, TensorInfo, tensor_info};
+use crate::source::GraphFile;
 use crate::suggestion::{first_of, suggesting};
 
 /// The signatures that a server calls, if there are several (`signature_constants.py`; TF-Hub's is "default").

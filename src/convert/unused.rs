@@ -107,7 +107,7 @@ impl Unused {
         let aux = network.aux_logits.map(|aux| format!("{root}{aux}/"));
         // If an option leaves the logits out, the user knows.
         let logits = network.logits.rsplit_once('/').map(|(scope, _)| format!("{root}{scope}/"));
-        let logits = logits.filter(|_| network.options.iter().any(|spec| !options.is_open(spec.name)));
+        let logits = logits.filter(|_| network.options.iter().any(|spec| !options.is_unset(spec.name)));
         let training = only_trains(network.name)
             .iter()
             .flat_map(|name| [format!("{prefix}{name}/"), format!("{prefix}{name}")]);

@@ -6,8 +6,8 @@ use super::Output;
 use crate::convert::{ConvertOptions, convert};
 use crate::error::{Error, Result};
 use crate::inspect::{BatchNormEntry, identify};
-use crate::model::Model;
 use crate::onnx::Initializer;
+use crate::source::Source;
 use crate::tensor::Constant;
 use crate::tensors_in_file::{NameFilter, NamedTensor, TensorFile};
 
@@ -138,7 +138,7 @@ impl Chosen {
     /// norms.
     fn add_converted(
         &mut self,
-        model: &Model,
+        model: &Source,
         stored: &[NamedTensor],
         choice: &Choice,
     ) -> Result<Vec<BatchNormEntry>> {

@@ -9,10 +9,10 @@ use serde::Serialize;
 use crate::convert::{Examination, Note, is_callable};
 use crate::error::Result;
 use crate::graph::{Shape, import};
-use crate::model::{GraphFile, GraphKind, Model};
 use crate::onnx::proto::{ValueInfoProto, tensor_shape_proto::dimension, type_proto};
 use crate::onnx::{Dim, OnnxFile, TensorInfo, type_name};
 use crate::proto::{NodeDef, SignatureDef, TensorInfo as SignatureInfo, tensor_info};
+use crate::source::{GraphFile, GraphKind, Source};
 use crate::tensor::DType;
 
 /// The summary of a graph.
@@ -90,7 +90,7 @@ pub type SignatureTensor = TensorSummary;
 
 impl GraphSummary {
     /// The summary of the graph of a model. `examined` is what a conversion would make of it.
-    pub fn of_model(model: &Model, file: &GraphFile, examined: Result<Option<Examination>>) -> Self {
+    pub fn of_model(model: &Source, file: &GraphFile, examined: Result<Option<Examination>>) -> Self {
         let definition = file.definition();
         let info = file.meta().meta_info_def.as_ref();
         let functions = definition.library.as_ref().map(|library| &library.function[..]).unwrap_or_default();

@@ -7,10 +7,10 @@ use super::{BatchNormEntry, GraphSummary, batch_norms_by_name, batch_norms_of_on
 use crate::convert::{ConvertOptions, THE_GRAPH, Unused, convert, examine, sketch, unused};
 use crate::error::{Error, Result};
 use crate::graph::{Shape, import};
-use crate::model::Model;
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
 use crate::passes::moving_averages::MovingAverages;
-use crate::slim::{DrawnNetwork, Recognition, Recognized, Value, Variables};
+use crate::slim::{BuiltNetwork, Recognition, Recognized, Value, Variables};
+use crate::source::Source;
 use crate::tensors_in_file::{NamedTensor, TensorFile};
 
 /// What a conversion would make of a file.
@@ -110,7 +110,7 @@ pub fn conversion_problem(
 }
 
 /// Names and shapes of the variables of the checkpoint, or of the graph and its constants.
-fn variables(model: &Model, tensors: &[NamedTensor]) -> Variables {
+fn variables(model: &Source, tensors: &[NamedTensor]) -> Variables {
     let mut variables: Variables =
         tensors.iter().map(|tensor| (tensor.name.clone(), tensor.shape.clone())).collect();
     if let (None, Some(graph)) = (model.checkpoint(), model.graph()) {
@@ -125,7 +125,7 @@ fn variables(model: &Model, tensors: &[NamedTensor]) -> Variables {
 
 impl IdentifiedNetwork {
     fn new(
-        model: &Model,
+        model: &Source,
         recognized: Recognized,
         variables: &Variables,
         options: &ConvertOptions,
@@ -150,12 +150,12 @@ impl IdentifiedNetwork {
 }
 
 /// The network as a conversion would build it: without the auxiliary classifier.
-fn without_aux(mut recognized: Recognized, variables: &Variables) -> Result<(Recognition, DrawnNetwork)> {
+fn without_aux(mut recognized: Recognized, variables: &Variables) -> Result<(Recognition, BuiltNetwork)> {
     let recognition = recognized.recognition.clone();
     if let Some(aux) = recognition.options.aux_option() {
         recognized.recognition.options.set(aux, Value::Flag(false));
     }
     let image = recognition.network.default_images(recognition.channels);
-    let (_, drawn) = recognized.draw(&image, variables)?;
+    let (_, drawn) = recognized.build(&image, variables)?;
     Ok((recognition, drawn))
 }

@@ -84,7 +84,7 @@ fn of_network(origin: &NetworkOrigin, options: &ConvertOptions, notes: &[Note], 
     found.push(assume("network", network.name, reason));
     for spec in network.options {
         found.extend(recognition.options.value(spec.name).map(|value| {
-            let is_given = !recognition.options.is_open(spec.name);
+            let is_given = !recognition.options.is_unset(spec.name);
             assume(spec.name, value, format!("{}: {}", source(spec, is_given), spec.help))
         }));
     }

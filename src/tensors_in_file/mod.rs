@@ -8,16 +8,16 @@ pub use name_filter::{NameFilter, parse_pattern};
 
 use crate::error::{Error, Result};
 use crate::graph::import;
-use crate::model::{Model, OpenOptions};
 use crate::onnx::{OnnxFile, OnnxTensor};
 use crate::proto::NodeDef;
+use crate::source::{OpenOptions, Source};
 use crate::tensor::{Constant, DType, element_count};
 
 /// A file with tensors.
 #[derive(Debug)]
 pub enum TensorFile {
     /// A checkpoint, a graph, or both.
-    Model(Box<Model>),
+    Model(Box<Source>),
     /// An ONNX model.
     Onnx(Box<OnnxFile>),
 }
@@ -85,7 +85,7 @@ impl TensorFile {
             return Ok(Self::Onnx(Box::new(file)));
         }
         // An ONNX model may have another extension.
-        let model = Model::open(path, options).map(|model| Self::Model(Box::new(model)));
+        let model = Source::open(path, options).map(|model| Self::Model(Box::new(model)));
         model.or_else(|error| OnnxFile::open(path).map(|file| Self::Onnx(Box::new(file))).map_err(|_| error))
     }
 

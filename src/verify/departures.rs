@@ -1,8 +1,9 @@
 //! Where rten 0.27, which executes the models, differs from ONNX and TensorFlow.
 
-use crate::eval::{Tensor, is_tied};
 use crate::graph::Node;
+use crate::ops::is_tied;
 use crate::tensor::DType;
+use crate::tensor::Tensor;
 
 /// Whether the runtime computes other results from these inputs than a correct model should. If there are several largest
 /// elements, it may choose another than the first. It loses NaN, it leaves numbers as they are when it casts them to booleans,

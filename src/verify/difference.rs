@@ -4,8 +4,8 @@ use ndarray::{ArrayD, Axis};
 use serde::Serialize;
 
 use super::{Named, find};
-use crate::eval::Tensor;
 use crate::suggestion::first_of;
+use crate::tensor::Tensor;
 
 /// The difference between an output and the expected output.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -6,7 +6,7 @@ use ndarray::ArrayD;
 use super::arrays::is_name;
 use super::{Element, Input, Named, find};
 use crate::error::{Error, Result};
-use crate::eval::Tensor;
+use crate::tensor::Tensor;
 use crate::tensor::element_count;
 
 /// The most elements of a random input.

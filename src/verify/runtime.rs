@@ -11,7 +11,7 @@ use rten_tensor::prelude::*;
 use super::Named;
 use super::arrays::find;
 use crate::error::{Error, Result};
-use crate::eval::Tensor;
+use crate::tensor::Tensor;
 
 /// The advice for a model that rten does not execute.
 const USE_ONNX_RUNTIME: &str = "compare it with ONNX Runtime, as docs/verify.md describes";

@@ -2,7 +2,6 @@
 //!
 //! Sources: `tensorflow/core/util/tensor_slice_writer.cc` (V1), `util/tensor_bundle/tensor_bundle.cc` (V2) and
 //! `lib/io/table_builder.cc`. Real TensorFlow reads what comes out.
-#![allow(dead_code)] // each test that includes this file uses its part of it
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};

@@ -1,5 +1,4 @@
-//! What the tests share. Each test file uses a part of it.
-#![allow(dead_code)]
+//! What the tests share.
 
 pub mod checkpoint_writer;
 pub mod checkpoints;
@@ -8,4 +7,5 @@ pub mod fill;
 pub mod npy;
 pub mod onnx;
 pub mod op_cases;
+pub mod repository;
 pub mod zoo;

@@ -6,6 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::npy::{self, Array};
+use super::repository::fixture;
 
 /// The files of a case: `case.json`, `graph.pb`, inputs `i0.npy`, … and results `o0.npy`, ….
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -50,7 +51,7 @@ pub fn edges() -> BTreeMap<String, Files> {
 }
 
 fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures")
+    fixture("")
 }
 
 fn add_cases(path: &Path, cases: &mut BTreeMap<String, Files>) {

@@ -10,8 +10,11 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 use serde::Deserialize;
 use tf2onnx_rs::graph::{Graph, import::import};
+use tf2onnx_rs::ops::output_types;
 use tf2onnx_rs::proto::GraphDef;
 use tf2onnx_rs::slim::Variables;
+
+use super::repository::fixture;
 
 #[derive(Debug, Deserialize)]
 pub struct Case {
@@ -57,7 +60,7 @@ pub const READ_FROM_VARIABLES: [&str; 4] =
     ["depth_multiplier", "min_depth", "create_aux_logits", "finegrain_classification_mode"];
 
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/zoo")
+    fixture("zoo")
 }
 
 fn gunzipped(path: &Path) -> Vec<u8> {
@@ -90,8 +93,8 @@ impl Case {
 
     /// The graph that slim built for inference.
     pub fn graph(&self) -> Graph {
-        import(&GraphDef::decode(&self.graph_bytes()[..]).expect("the fixture is a GraphDef"))
-            .expect("slim's graph is a graph")
+        let definition = GraphDef::decode(&self.graph_bytes()[..]).expect("the fixture is a GraphDef");
+        import(&definition, output_types).expect("slim's graph is a graph")
     }
 
     /// What the emulator sees of a checkpoint of this case.

@@ -13,8 +13,8 @@ use super::names;
 use crate::cli::convert::choices::Choices;
 use crate::cli::output;
 use crate::error::{Error, Result};
-use crate::model::{Found, FoundInFolder, is_saved_model, model_at, models_in};
 use crate::output::whereabouts;
+use crate::source::{Found, FoundInFolder, is_saved_model, model_at, models_in};
 
 /// A model to convert.
 #[derive(Debug, Clone)]

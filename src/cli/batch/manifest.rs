@@ -9,8 +9,8 @@ use clap::{Arg, ArgAction};
 
 use crate::cli::convert::choices::{Choices, is_flag, is_path, options};
 use crate::error::{Error, Result};
+use crate::toml_text::document::{self, Document};
 use crate::toml_text::fields::{Field, Fields};
-use crate::toml_text::source::{self, Source};
 
 /// An input of a manifest.
 #[derive(Debug)]
@@ -33,18 +33,18 @@ const A_MODEL: &str = "a table that begins with [[model]]";
 /// # Errors
 /// If it cannot be read or there is a mistake in it: the error names the line.
 pub fn read(path: &Path, typed: &Choices) -> Result<Vec<Entry>> {
-    let text = source::read(path, MAX_BYTES, "no manifest")?;
-    let source = Source::new(path, &text);
-    let table = source.parse()?;
-    let mut fields = Fields::new(&source, ("the manifest", "key"), 0..0, table.get_ref());
+    let text = document::read(path, MAX_BYTES, "a manifest")?;
+    let document = Document::new(path, &text);
+    let table = document.parse()?;
+    let mut fields = Fields::new(&document, ("the manifest", "key"), 0..0, table.get_ref());
     let reader =
-        Reader { folder: path.parent().unwrap_or(Path::new("")), options: options(), source: &source };
+        Reader { folder: path.parent().unwrap_or(Path::new("")), options: options(), document: &document };
     let defaults = match fields.take("defaults") {
         Some(field) => {
             let defaults = field.table("a table that begins with [defaults]", ("[defaults]", "option"))?;
             let line = defaults.line();
             let choices = reader.choices(defaults.into_fields(), "[defaults]", &[])?;
-            choices.check_values().map_err(|problem| Error::new(source.place(line), problem))?;
+            choices.check_values().map_err(|problem| Error::new(document.location(line), problem))?;
             choices
         }
         None => Choices::default(),
@@ -60,7 +60,7 @@ pub fn read(path: &Path, typed: &Choices) -> Result<Vec<Entry>> {
 struct Reader<'a> {
     folder: &'a Path,
     options: Vec<Arg>,
-    source: &'a Source<'a>,
+    document: &'a Document<'a>,
 }
 
 impl Reader<'_> {
@@ -69,14 +69,14 @@ impl Reader<'_> {
         let line = fields.line();
         let input = fields.require("input")?;
         let input = match input.text()? {
-            "" => return Err(input.unlike("the path of a model")),
+            "" => return Err(input.wrong_value("the path of a model")),
             path => self.folder.join(path),
         };
         let output = fields.take("output").map(|field| output(&field)).transpose()?;
         let own = self.choices(fields.into_fields(), "a model", &["input", "output"])?;
         let choices = defaults.overridden_by(&own).overridden_by(typed);
         self.check(&choices, line)?;
-        Ok(Entry { location: self.source.place(line), input, output, choices })
+        Ok(Entry { location: self.document.location(line), input, output, choices })
     }
 
     /// The options in a table, which also has the keys `others`.
@@ -86,13 +86,13 @@ impl Reader<'_> {
             let long = |option: &&Arg| option.get_long() == Some(&field.key);
             let Some(option) = self.options.iter().find(long) else {
                 let known = self.options.iter().filter_map(Arg::get_long).chain(others.iter().copied());
-                return Err(field.unknown(of, "key", known));
+                return Err(field.unknown_key(of, "key", known));
             };
             let values = self.values(option, &field)?;
             // Each option is checked alone, so that the error names its line. Options that it needs may be elsewhere.
             let mut alone = Choices::default();
             alone.set(&field.key, values.clone());
-            alone.check_values().map_err(|problem| field.mistake(problem))?;
+            alone.check_values().map_err(|problem| field.error(problem))?;
             choices.set(&field.key, values);
         }
         Ok(choices)
@@ -100,7 +100,7 @@ impl Reader<'_> {
 
     /// Checks all options together: some exclude each other.
     fn check(&self, choices: &Choices, line: usize) -> Result<()> {
-        choices.to_args().map(drop).map_err(|problem| Error::new(self.source.place(line), problem))
+        choices.to_args().map(drop).map_err(|problem| Error::new(self.document.location(line), problem))
     }
 
     fn values(&self, option: &Arg, field: &Field<'_>) -> Result<Vec<OsString>> {
@@ -116,7 +116,7 @@ impl Reader<'_> {
             (true, false) => "text or a list",
             _ => "text or a number",
         };
-        let typed = |field: &Field<'_>| field.as_typed().ok_or_else(|| field.unlike(expected));
+        let typed = |field: &Field<'_>| field.as_typed().ok_or_else(|| field.wrong_value(expected));
         let texts: Vec<String> = if takes_pairs && field.is_table() {
             let pair = |value: &Field<'_>| Ok(format!("{}={}", value.key, joined(value, &typed)?));
             let pairs = field.table(expected, ("the table", "key"))?.into_fields();
@@ -133,7 +133,7 @@ impl Reader<'_> {
             match self.folder.join(text) {
                 path if path.exists() => Ok(path.into_os_string()),
                 path => {
-                    Err(field.mistake(format!("{} names {}, which is not there", field.key, path.display())))
+                    Err(field.error(format!("{} names {}, which is not there", field.key, path.display())))
                 }
             }
         };
@@ -156,7 +156,7 @@ fn output(field: &Field<'_>) -> Result<PathBuf> {
     let stays = path.components().all(|part| matches!(part, Component::Normal(_)));
     if text.is_empty() || text.ends_with('/') || !stays {
         return Err(
-            field.unlike("a path relative to the folder of the outputs, such as \"resnet/v1_50.onnx\"")
+            field.wrong_value("a path relative to the folder of the outputs, such as \"resnet/v1_50.onnx\"")
         );
     }
     if path.extension().is_none_or(|extension| extension != "onnx") {
@@ -241,7 +241,7 @@ network = "models.toml"
             (format!("{model}output = \"/x\"\n"), "line 3"),
             ("[default]\n".to_owned() + model, "line 1: the manifest has no key \"default\"; did you mean"),
             (format!("[defaults]\nopsett = 1\n{model}"), "line 2: [defaults] has no key"),
-            ("[[model]\n".to_owned(), "line 1: it is no TOML"),
+            ("[[model]\n".to_owned(), "line 1: it is not valid TOML"),
             (format!("{model}labels = \"no.txt\"\n"), "line 3: labels names"),
             (
                 format!("{model}tolerance = 1\n"),

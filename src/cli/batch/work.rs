@@ -17,8 +17,8 @@ use super::inputs::Input;
 use super::state::{Record, Stamp};
 use crate::cli::convert::{Converted, Summary, convert_model};
 use crate::error::{Error, Result};
-use crate::model::Model;
 use crate::output::make_folder;
+use crate::source::Source;
 
 /// An input that is done.
 #[derive(Debug)]
@@ -102,7 +102,7 @@ impl Work<'_> {
     fn convert(self, input: &Input, bar: &JobBar) -> Result<Done> {
         let start = Instant::now();
         let args = input.choices.to_args().map_err(|problem| Error::file(&input.path, problem))?;
-        let source = Model::open(&input.path, &args.open_options())?;
+        let source = Source::open(&input.path, &args.open_options())?;
         // Taken before the weights are read: a file that changes meanwhile counts as changed the next time.
         let sources = sources(input, &source);
         let output = self.out_dir.join(&input.output);
@@ -134,7 +134,7 @@ pub fn cores() -> usize {
 }
 
 /// The files that determine the output.
-fn sources(input: &Input, source: &Model) -> Vec<Stamp> {
+fn sources(input: &Input, source: &Source) -> Vec<Stamp> {
     let mut files = source.files();
     if input.path.is_dir() {
         // This file names the latest checkpoint of the folder.

@@ -19,9 +19,9 @@ pub use verified::{Pending, Verification};
 use super::{output, progress};
 use crate::convert::{Conversion, convert};
 use crate::error::Result;
-use crate::model::Model;
 use crate::onnx::WriteReport;
 use crate::output::keep_inputs;
+use crate::source::Source;
 
 /// Converts a checkpoint, a graph or a SavedModel to an ONNX model.
 ///
@@ -82,7 +82,7 @@ pub fn run(args: &Args) -> Result<()> {
     let output = sent.as_ref().map_or_else(|| args.output.clone(), ToStandardOutput::path);
     let bar = progress::byte_bar(args.quiet, "writing");
     let start = Instant::now();
-    let converted = Model::open(&args.input, &args.conversion.open_options()).and_then(|source| {
+    let converted = Source::open(&args.input, &args.conversion.open_options()).and_then(|source| {
         let files = source.files();
         args.report.iter().try_for_each(|report| keep_inputs(&report.path, &files))?;
         convert_model(&source, start, &output, &args.conversion, &|done, total| {
@@ -126,7 +126,7 @@ pub fn run(args: &Args) -> Result<()> {
 /// Converts an open model. `start` is when opening it began. Persisting the second result moves the model to `output`.
 /// `progress` is called with the bytes written so far and in total.
 pub fn convert_model(
-    source: &Model,
+    source: &Source,
     start: Instant,
     output: &Path,
     args: &ConversionArgs,

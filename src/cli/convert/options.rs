@@ -10,9 +10,9 @@ use super::verified::VerificationArgs;
 use crate::convert::{ConvertOptions, FrozenPlaceholder, InputShape};
 use crate::error::Result;
 use crate::lower::OPSETS;
-use crate::model::OpenOptions;
 use crate::onnx::WriteOptions;
 use crate::passes::moving_averages;
+use crate::source::OpenOptions;
 
 /// The headings of options in the help.
 pub const INTERFACE: &str = "Inputs and outputs";

@@ -11,12 +11,12 @@ use crate::convert::{
     BatchNormSummary, Conversion, GraphOrigin, NetworkOrigin, Note, NoteKind, Origin, UnusedScope,
 };
 use crate::inspect::TensorSummary;
-use crate::model::Model;
 use crate::onnx::WriteReport;
 use crate::passes::batch_norm::{self, BatchNorm};
 use crate::passes::float16::Float16;
 use crate::passes::moving_averages::MovingAverages;
 use crate::slim::Recognition;
+use crate::source::Source;
 use crate::suggestion::first_of;
 
 /// The summary of a conversion, as `--json` prints it.
@@ -117,7 +117,7 @@ impl<'a> Summary<'a> {
     }
 
     /// The same summary with the checkpoint of the model, if it has one.
-    pub fn with_source(self, source: &Model) -> Self {
+    pub fn with_source(self, source: &Source) -> Self {
         let checkpoint = source.checkpoint().map(|checkpoint| source.shown_path(checkpoint.path()));
         Self { checkpoint, ..self }
     }

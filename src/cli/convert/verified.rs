@@ -9,9 +9,9 @@ use tempfile::TempDir;
 use crate::cli::verify::{shown, tolerance, verdict};
 use crate::convert::{Conversion, Evaluated};
 use crate::error::{Error, Result};
-use crate::model::Model;
 use crate::onnx::{self, WriteOptions, WriteReport, WrittenModel, write_beside, write_model};
 use crate::output::{OutputFile, folder_beside, target_of, unwritable};
+use crate::source::Source;
 use crate::temporary::Temporary;
 use crate::verify::{
     Difference, Executable, FLOAT16_TOLERANCE, InputSource, Named, RandomInputs, TOLERANCE, compare,
@@ -168,7 +168,7 @@ impl VerificationArgs {
     /// Writes the model to a temporary file or folder, and verifies it with `--verify`.
     pub fn write(
         &self,
-        (source, conversion): (&Model, &Conversion),
+        (source, conversion): (&Source, &Conversion),
         output: &Path,
         options: &WriteOptions,
         progress: &(dyn Fn(u64, u64) + Sync),
@@ -195,7 +195,7 @@ impl VerificationArgs {
 
     fn compare(
         &self,
-        source: &Model,
+        source: &Source,
         conversion: &Conversion,
         path: &Path,
         tolerance: f64,
@@ -256,7 +256,7 @@ impl VerificationArgs {
     /// Compares the part of the model before what the runtime cannot execute.
     fn compare_before(
         &self,
-        (source, conversion): (&Model, &Conversion),
+        (source, conversion): (&Source, &Conversion),
         path: &Path,
         tolerance: f64,
         error: &Error,

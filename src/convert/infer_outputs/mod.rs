@@ -14,7 +14,7 @@ use training::{
 use weights::Weights;
 use wiring::{Marks, Wiring, is_of_shapes};
 
-use crate::graph::{draws_random_numbers, is_variable_op};
+use crate::graph::{draws_random_numbers, is_variable};
 use crate::proto::{DataType, GraphDef, NodeDef, attr_value::Value};
 
 /// How many candidates are listed if no output is found.
@@ -168,7 +168,7 @@ impl<'a> Search<'a> {
         };
         let is_result = |index: usize| {
             let node = self.node(index);
-            candidates[index] && !is_feed(&node.op) && node.op != "Const" && !is_variable_op(&node.op)
+            candidates[index] && !is_feed(&node.op) && node.op != "Const" && !is_variable(&node.op)
         };
         let is_end = |index: usize| {
             let is_read = |&(reader, _): &(usize, usize)| candidates[reader];
@@ -294,7 +294,7 @@ impl<'a> Search<'a> {
                 && !makes_no_tensor(&node.op)
                 && !is_feed(&node.op)
                 && !is_of_shapes(&node.op)
-                && !is_variable_op(&node.op)
+                && !is_variable(&node.op)
                 && !matches!(node.op.as_str(), "Const" | "Identity" | "Switch" | "Merge")
         };
         let rank = |&index: &usize| {

@@ -4,7 +4,7 @@
 //! computed from them, whatever their types and shapes are.
 
 use super::wiring::{Marks, Wiring, is_of_shapes};
-use crate::graph::is_variable_op;
+use crate::graph::is_variable;
 use crate::proto::{DataType, NodeDef, attr_value::Value};
 
 /// Where weights are applied.
@@ -23,7 +23,7 @@ pub(super) struct Weights {
 
 impl Weights {
     pub fn new(wiring: &Wiring<'_>, feeds: &[usize], of_training: &Marks) -> Self {
-        let has_variables = wiring.nodes.iter().any(|node| is_variable_op(&node.op));
+        let has_variables = wiring.nodes.iter().any(|node| is_variable(&node.op));
         let serves = |index: usize| !of_training[index];
         let has_elements = |index: usize| serves(index) && !is_of_shapes(&wiring.nodes[index].op);
         let fed = wiring.forward(feeds.iter().copied(), has_elements);
@@ -72,7 +72,7 @@ fn is_weight(node: &NodeDef, has_variables: bool, rank: usize) -> bool {
             Ok(DataType::DtInt32 | DataType::DtInt64 | DataType::DtBool | DataType::DtString)
         )
     };
-    if is_variable_op(&node.op) {
+    if is_variable(&node.op) {
         let is_trained = !matches!(value("dtype"), Some(&Value::Type(dtype)) if !is_float(dtype));
         let has_rank = !matches!(value("shape"), Some(Value::Shape(shape)) if !shape.unknown_rank && shape.dim.len() < rank);
         return is_trained && has_rank;

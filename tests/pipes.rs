@@ -1,0 +1,86 @@
+//! Standard input and standard output that are pipes.
+
+use std::fs;
+use std::process::Stdio;
+
+use tempfile::TempDir;
+
+use crate::support::command::{binary, convert, fails, fed, prints, tf2onnx_rs};
+use crate::support::onnx::Model;
+use crate::support::repository::{example, fixture};
+
+#[test]
+fn a_model_goes_through_pipes() {
+    let folder = TempDir::new().unwrap();
+    let (file, piped) = (folder.path().join("file.onnx"), folder.path().join("piped.onnx"));
+    for input in [example(), fixture("graphs/containers/frozen.pb")] {
+        let bytes = fs::read(&input).unwrap();
+        convert(&input, &file, &[]);
+        let (done, model) = fed(&["convert", "-", "-"], &bytes);
+        assert_eq!(done.status, 0, "{}", done.stderr);
+        assert!(done.stderr.starts_with("standard input → standard output\n"), "{}", done.stderr);
+        fs::write(&piped, model).unwrap();
+        let [of_file, of_pipe] = [&file, &piped].map(|path| Model::load(path));
+        // They differ in what they say they come from, and in nothing else.
+        assert_eq!(of_pipe.metadata("source"), Some("standard input"));
+        assert_eq!(of_pipe.proto().graph.node, of_file.proto().graph.node);
+        assert_eq!(of_pipe.proto().graph.initializer, of_file.proto().graph.initializer);
+    }
+    let (done, _) = fed(&["inspect", "-"], &fs::read(example()).unwrap());
+    assert!(done.stdout.starts_with("standard input: V1 checkpoint, 388 tensors"), "{}", done.stdout);
+    let arrays = folder.path().join("weights.npz");
+    let (done, _) = fed(&["extract", "-", arrays.to_str().unwrap()], &fs::read(example()).unwrap());
+    assert!(done.stdout.starts_with("standard input → "), "{}", done.stdout);
+}
+
+#[test]
+fn what_does_not_fit_a_pipe_is_said() {
+    for (input, said) in [
+        (&b""[..], "standard input: it is empty"),
+        (b"<html>404</html>", "standard input: it is a web page"),
+        (b"learning_rate: 0.1", "standard input: is text, but no graph"),
+        (b"\x1f\x8bdamaged", "standard input: the archive cannot be read"),
+    ] {
+        let (done, _) = fed(&["convert", "-", "-"], input);
+        assert_eq!((done.status, done.stdout.as_str()), (1, ""), "{}", done.stderr);
+        assert!(done.stderr.contains(said) && !done.stderr.contains("/tf2onnx-rs-"), "{}", done.stderr);
+    }
+    let index = fs::read(fixture("graphs/keras/saved_model/variables/variables.index")).unwrap();
+    let (done, _) = fed(&["convert", "-", "-"], &index);
+    assert!(done.stderr.contains("standard input: it is the index of a V2 checkpoint"), "{}", done.stderr);
+    let (done, _) = fed(&["convert", example().to_str().unwrap(), "-", "--external-data"], b"");
+    assert_eq!((done.status, done.stdout.as_str()), (1, ""));
+    assert!(
+        done.stderr.contains("standard output: the weights go to a file beside the model"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
+fn a_pipe_gets_no_colors_unless_they_are_asked_for() {
+    const ESCAPE: char = '\u{1b}';
+    let checkpoint = example();
+    let inspect = ["inspect", checkpoint.to_str().unwrap()];
+    assert!(!prints(&inspect).contains(ESCAPE));
+    assert!(prints(&[&inspect[..], &["--color", "always"]].concat()).contains(ESCAPE));
+    assert!(!fails(&["inspect", "nowhere"]).contains(ESCAPE));
+    assert!(fails(&["inspect", "nowhere", "--color=always"]).contains("\u{1b}[1m\u{1b}[31merror:\u{1b}[0m "));
+    let json = prints(&[&inspect[..], &["--json", "--color=always"]].concat());
+    assert!(!json.contains(ESCAPE));
+    assert!(tf2onnx_rs(["frobnicate", "--color=always"]).stderr.contains(ESCAPE));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    for args in
+        [&["networks"][..], &["inspect", example().to_str().unwrap()], &["convert", "--help"], &["man"]]
+    {
+        let mut child = binary().args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{args:?}");
+        assert_eq!(output.status.code(), Some(0), "{args:?}");
+    }
+}

@@ -1,0 +1,40 @@
+//! The integration tests are one program, so that what they share is compiled and linked once.
+//! `cargo test --test tests batch::` runs those of one file.
+
+mod archives;
+mod backbones;
+mod bad_input;
+mod batch;
+mod batch_inputs;
+mod batch_norms;
+mod checkpoints;
+mod convert;
+mod convert_options;
+mod definitions;
+mod documentation;
+mod evaluation;
+mod extract;
+mod float16;
+mod graph_inputs;
+mod graphs;
+mod help;
+mod hostile_checkpoints;
+mod hostile_onnx;
+mod inspect;
+mod inspect_extract;
+mod keras;
+mod networks;
+mod ops;
+mod ops_table;
+mod outputs;
+mod pipes;
+mod recognition;
+mod report;
+mod signals;
+mod small_graphs;
+mod sound;
+mod structure;
+mod support;
+mod terminal;
+mod user_networks;
+mod verify;
