@@ -289,7 +289,7 @@ fn what_is_not_there_is_said() {
     assert!(done.stderr.contains("was found; --exclude leaves out 1 that match it"), "{}", done.stderr);
     let done = folder.batch(&["models", "--out-dir", "out", "--report", "report.html"]);
     assert_eq!(done.status, 2, "{}", done.stderr);
-    assert!(done.stderr.contains("let the name end in .jsonl"), "{}", done.stderr);
+    assert!(done.stderr.contains("the file name has to end in .jsonl"), "{}", done.stderr);
     let done = folder.batch(&["--out-dir", "out"]);
     assert_eq!(done.status, 2, "{}", done.stderr);
 }
@@ -329,7 +329,7 @@ fn after_a_failure_nothing_is_begun_where_that_is_asked_for() {
     folder.write("models/large.ckpt", vec![0; 100_000]);
     let done = folder.batch(&["models", "--out-dir", "out", "--fail-fast", "--jobs", "1"]);
     assert_eq!(done.status, 1);
-    assert!(done.stdout.contains("0 converted, 1 failed, 3 not begun"), "{}", done.stdout);
+    assert!(done.stdout.contains("0 converted, 1 failed, 3 not started"), "{}", done.stdout);
     assert!(folder.models("out").is_empty());
 }
 
