@@ -128,7 +128,7 @@ fn examples(page: &str) -> Vec<Example> {
         } else if let (Some(start), Some(example)) = (indent, examples.last_mut()) {
             if width >= start {
                 example.printed.push(line[start..].to_owned());
-            } else if !text.is_empty() && !(is_readmes && example.printed.is_empty()) {
+            } else if !(text.is_empty() || is_readmes && example.printed.is_empty()) {
                 indent = None;
             }
         }
