@@ -36,6 +36,9 @@ LEFT_OUT = re.compile(
     r"|Grad(V\d+|WithArgmax|Grad|GradV2|GradWithArgmax|Ex|ient|A|Input|Image|Boxes)?$|BackpropFilter|Gradients|MultiDeviceIterator"
 )
 
+# What these compute is their input.
+KEPT = {"PreventGradient", "StopGradient"}
+
 
 def dtype(number):
     return tf.dtypes.as_dtype(number).base_dtype.name
@@ -102,7 +105,7 @@ def main():
     buffer = pywrap_tf_session.TF_GetAllOpList()
     ops = op_def_pb2.OpList.FromString(pywrap_tf_session.TF_GetBuffer(buffer)).op
     # The registry also holds the ops of TensorFlow's tests and of its rewrites, which raw_ops leaves out.
-    kept = [op for op in ops if hasattr(tf.raw_ops, op.name) and not LEFT_OUT.search(op.name)]
+    kept = [op for op in ops if hasattr(tf.raw_ops, op.name) and (op.name in KEPT or not LEFT_OUT.search(op.name))]
     lines = sorted(map(line, kept), key=lambda text: text.split(" ")[0].encode())
     PATH.write_text("\n".join(lines) + "\n")
     print(f"{PATH}: {len(lines)} of {len(ops)} ops, {PATH.stat().st_size} bytes")

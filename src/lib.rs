@@ -1,34 +1,35 @@
 //! Converts TensorFlow 1 and TF-Slim models to ONNX, without TensorFlow.
 //!
-//! [`model::Model::open`] opens what the user has, [`convert::convert`] makes an ONNX model of it, and
+//! [`source::Source::open`] opens what the user has, [`convert::convert`] makes an ONNX model of it, and
 //! [`onnx::write_model`] writes that to a file. [`checkpoint::Checkpoint`] reads tensors without converting anything, and
 //! [`slim`] draws networks from variables alone. `docs/library.md` has examples, `docs/architecture.md` what each module
 //! is for.
 
 pub mod checkpoint;
 pub mod cli;
-pub mod contents;
 pub mod convert;
 pub mod error;
 pub mod eval;
 pub mod extract;
+mod file_signature;
 pub mod file_state;
-mod foreign;
 pub mod graph;
 pub mod inspect;
 pub mod lower;
 mod mapped;
-pub mod model;
 pub mod npy;
 pub mod npz;
 pub mod onnx;
+pub mod ops;
 pub mod output;
 pub mod passes;
 pub mod report;
 pub mod slim;
+pub mod source;
 pub mod suggestion;
 mod temporary;
 pub mod tensor;
+pub mod tensors_in_file;
 pub mod toml_text;
 pub mod verify;
 

@@ -5,7 +5,7 @@
 use ndarray::{ArrayD, ShapeBuilder};
 
 use crate::error::{Error, Result};
-use crate::eval::Tensor;
+use crate::tensor::Tensor;
 use crate::tensor::{Constant, DType, element_count};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
@@ -139,7 +139,7 @@ pub fn write(value: &Constant, mut write: impl FnMut(&[u8]) -> Result<()>) -> Re
         .ok_or_else(|| Error::new("array", format!("NumPy has no type for {}", value.dtype())))?;
     let elements = value.open()?;
     write(&header(descr, value.shape()))?;
-    elements.for_each_piece(PIECE_BYTES, write)
+    elements.for_each_chunk(PIECE_BYTES, write)
 }
 
 /// The head of the file, version 1.0.

@@ -10,10 +10,10 @@ use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use crate::error::{Error, Result};
-use crate::eval::Tensor;
 use crate::npy;
 use crate::output::OutputFile;
 use crate::tensor::Constant;
+use crate::tensor::Tensor;
 
 /// Writes arrays under their names, without compression. `progress` is told the bytes as they are written.
 ///

@@ -140,10 +140,7 @@ fn three_broken_ones_of_thirty_do_not_stop_the_others() {
     assert_eq!(rows.len(), 5, "{}", done.stderr);
     for (row, expected) in rows[1..4].iter().zip([
         ["models/notes.ckpt", "is not a checkpoint: it starts with text"],
-        [
-            "models/truncated.ckpt",
-            "is not a checkpoint: it starts as a checkpoint does, but its end is missing",
-        ],
+        ["models/truncated.ckpt", "is not a checkpoint: it starts like a checkpoint, but its end is missing"],
         ["models/unknown.ckpt", "belong to no network of the library"],
     ]) {
         assert!(expected.iter().all(|part| row.contains(part)), "{row}");
@@ -308,7 +305,7 @@ fn a_link_that_leads_nowhere_is_told_of() {
     assert_eq!(done.stderr, note);
     let done = folder.batch(&["models/link.pb", "--out-dir", "out"]);
     assert!(
-        done.stderr.contains("it is a link to gone.pb, which is not there; mend the link"),
+        done.stderr.contains("it is a link to gone.pb, which does not exist; repair the link"),
         "{}",
         done.stderr
     );

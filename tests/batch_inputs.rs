@@ -110,7 +110,7 @@ fn a_newer_checkpoint_that_is_damaged_is_not_passed_over() {
     assert_eq!(json["checkpoint"], format!("{train}/model.ckpt-1000"));
     folder.write("train/model.ckpt-2000.data-00000-of-00001", "weights");
     let said = fails(&["convert", &train, &output]);
-    let parts = ["model.ckpt-2000.index: is missing", "or give the path of another: model.ckpt-1000"];
+    let parts = ["model.ckpt-2000.index: is missing", "or give the path of another one: model.ckpt-1000"];
     assert!(parts.iter().all(|part| said.contains(part)), "{said}");
     fs::remove_file(folder.path("train/model.ckpt-2000.data-00000-of-00001")).unwrap();
     // A damaged one of an earlier step is not what is meant.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use tf2onnx_rs::checkpoint::{Checkpoint, Version, listing};
-use tf2onnx_rs::tensor::{DType, Source};
+use tf2onnx_rs::tensor::{DType, ElementSource};
 
 use crate::support::checkpoint_writer::{Compression, Values, Variable, write_v1, write_v2};
 use crate::support::repository;
@@ -147,7 +147,7 @@ fn a_moved_training_folder_is_read_where_it_is() {
     );
     assert_eq!(state("model.ckpt-2").unwrap().path(), folder.path().join("model.ckpt-2"));
     let error = state("/home/somebody/train/model.ckpt-9").unwrap_err().to_string();
-    assert!(error.contains("model.ckpt-9, which is not there"), "{error}");
+    assert!(error.contains("model.ckpt-9, which does not exist"), "{error}");
     assert!(error.contains("model.ckpt-1, model.ckpt-2"), "{error}");
 }
 

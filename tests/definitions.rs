@@ -282,7 +282,7 @@ fn inferred_types_are_those_that_definitions_declare() {
     let mut wrong = vec![];
     for (name, files) in cases() {
         let definition = GraphDef::decode(&files["graph.pb"][..]).unwrap();
-        let Ok(graph) = import(&definition) else { continue };
+        let Ok(graph) = import(&definition, tf2onnx_rs::ops::output_types) else { continue };
         for node in &definition.node {
             let Some(declared) = declared_output_types(node) else { continue };
             let found = &graph.node(graph.find(&node.name).unwrap()).outputs;

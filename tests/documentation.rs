@@ -64,7 +64,7 @@ fn batch_norms_of(network: &Network) -> Vec<BatchNorm> {
     let options = Options::defaults(network.options, network.scope);
     let [height, width] = network.image_size;
     let image = ImageShape { batch: None, height, width, channels: 3 };
-    let drawn = slim::draw(network, "", &options, &image, &Variables::new()).unwrap();
+    let drawn = slim::build(network, "", &options, &image, &Variables::new()).unwrap();
     // The auxiliary classifier serves training.
     let graph = drawn.graph.pruned_to(&[drawn.output, drawn.input]).0;
     batch_norms(&fuse_batch_norms(graph).unwrap())
@@ -75,7 +75,7 @@ fn table_of_options() -> String {
     let mut rows: Vec<([String; 4], Vec<&str>)> = vec![];
     for network in networks() {
         for option in network.options {
-            let read = if option.is_told() { "yes" } else { "no" };
+            let read = if option.is_in_variables() { "yes" } else { "no" };
             let key = [
                 format!("`{}`", option.name),
                 format!("`{}`", option.default),

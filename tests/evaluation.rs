@@ -7,8 +7,8 @@ use std::path::Path;
 use ndarray::ArrayD;
 use tempfile::TempDir;
 use tf2onnx_rs::convert::{ConvertOptions, convert};
-use tf2onnx_rs::eval::Tensor;
-use tf2onnx_rs::model::{Model, OpenOptions};
+use tf2onnx_rs::source::{OpenOptions, Source};
+use tf2onnx_rs::tensor::Tensor;
 
 use crate::support::checkpoints::{Format, filled, write};
 use crate::support::fill;
@@ -69,7 +69,7 @@ fn check(files: &Files, folder: &Path) -> Outcome {
         return Outcome::NotEvaluated("its inputs are of other types".to_owned());
     };
     let inputs: Vec<(String, Tensor)> = case.inputs.iter().cloned().zip(inputs).collect();
-    let evaluated = Model::open(&graph, &OpenOptions::default()).and_then(|source| {
+    let evaluated = Source::open(&graph, &OpenOptions::default()).and_then(|source| {
         let conversion = convert(&source, &options)?;
         conversion.evaluate(&source, &inputs, &|_, _| {})
     });
@@ -110,7 +110,7 @@ fn evaluate(name: &str) {
     let case = Case::load(name);
     let folder = TempDir::new().unwrap();
     let checkpoint = write(folder.path(), &filled(&case), Format::V2);
-    let source = Model::open(&checkpoint, &OpenOptions::default()).unwrap();
+    let source = Source::open(&checkpoint, &OpenOptions::default()).unwrap();
     let size = case.image_size();
     let options = ConvertOptions {
         image_size: Some((size[0], size[1])),

@@ -145,7 +145,7 @@ fn a_training_graph_becomes_one_for_inference() {
         let (done, model) = check(&fixture(name).join("model.ckpt"), name, &[]);
         assert_eq!(names(model.outputs()), [LOGITS, PREDICTIONS], "{kind}");
         assert_eq!(model.nodes("BatchNormalization").len(), 2, "{kind}");
-        assert!(done.stdout.contains("is_training is taken to be false"), "{}", done.stdout);
+        assert!(done.stdout.contains("is_training is false, as it is for inference"), "{}", done.stdout);
         // In training mode batch norm and dropout are those of training, and turned into inference one by one.
         if kind == "Switch" {
             let (done, _) = check(&fixture(name).join("model.ckpt"), name, &["--freeze", "is_training=true"]);
@@ -155,7 +155,7 @@ fn a_training_graph_becomes_one_for_inference() {
     }
 }
 
-const DELIVERED: &str = "delivered the training data; it is cut off, and is an input of the model";
+const DELIVERED: &str = "returned the training data; it is an input of the model now";
 
 #[test]
 fn a_frozen_graph_without_moving_averages_normalizes_by_the_batch_as_in_tensorflow() {
@@ -203,14 +203,14 @@ fn what_a_prefetch_queue_is_filled_from_is_no_input() {
     let (done, model) = check(&fixture("prefetch_queue/model.ckpt"), "prefetch_queue", &["--verify"]);
     assert_eq!(model.inputs(), [("fifo_queue_Dequeue:0".to_owned(), "2,12,10,3".to_owned())]);
     assert_eq!(names(model.outputs()), [LOGITS, PREDICTIONS]);
-    let note = "note: fifo_queue_Dequeue has the shape [2, 12, 10, 3] of training; \
-                --shape fifo_queue_Dequeue=-1,12,10,3 opens its batch";
+    let note = "note: fifo_queue_Dequeue has the shape [2, 12, 10, 3], as in training; \
+                --shape fifo_queue_Dequeue=-1,12,10,3 makes it take any batch";
     assert!(done.stdout.contains(note), "{}", done.stdout);
     let options = ["--shape", "fifo_queue_Dequeue=-1,12,10,3", "--verify"];
     let (done, model) = check(&fixture("prefetch_queue/model.ckpt"), "prefetch_queue", &options);
     assert_eq!(model.inputs()[0].1, "batch,12,10,3");
     assert_eq!(model.outputs()[0].1, "batch,5");
-    assert!(!done.stdout.contains("of training;"), "{}", done.stdout);
+    assert!(!done.stdout.contains("as in training;"), "{}", done.stdout);
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn shapes_are_set_where_a_graph_is_cut_off() {
     ];
     for (name, options, shape) in cases {
         let done = convert(&fixture(name).join("model.ckpt"), &output, options);
-        assert!(!done.stdout.contains("opens its batch"), "{}", done.stdout);
+        assert!(!done.stdout.contains("makes it take any batch"), "{}", done.stdout);
         let model = Model::load(&output);
         assert_eq!(model.inputs()[0].1, shape, "{name} {options:?}");
         let batch = shape.split(',').next().unwrap();
@@ -311,7 +311,7 @@ fn a_network_that_a_graph_does_not_show_is_named() {
     fs::write(&graph, "node { name: \"nothing\" op: \"NoOp\" }").unwrap();
     let paths = ["convert", checkpoint.to_str().unwrap(), "model.onnx", "--graph", graph.to_str().unwrap()];
     let error = fails(&paths);
-    assert!(error.contains("or convert with --network lenet, which the variables are of"), "{error}");
+    assert!(error.contains("or convert with --network lenet, which has these variables"), "{error}");
     let error = fails(&[&paths[..], &["--outputs", "Logits"]].concat());
     assert!(error.contains("the network is rebuilt: add --network lenet"), "{error}");
     let error = fails(&[&paths[..], &["--outputs", "something"]].concat());

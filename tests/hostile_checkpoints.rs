@@ -10,7 +10,7 @@ use tf2onnx_rs::checkpoint::Checkpoint;
 use tf2onnx_rs::error::Result;
 use tf2onnx_rs::proto::DataType::{DtFloat, DtString};
 use tf2onnx_rs::proto::{BundleEntryProto, BundleHeaderProto};
-use tf2onnx_rs::tensor::{DType, Source};
+use tf2onnx_rs::tensor::{DType, ElementSource};
 
 use crate::support::checkpoint_writer::{
     Compression, Values, data_path, index_path, masked_crc, push_varint, shape_proto, slice, slice_key,
@@ -200,13 +200,13 @@ fn assert_says(error: &str, part: &str) {
 #[test]
 fn a_v1_file_cannot_lie_about_shapes_and_slices() {
     assert_says(&v1_lie(&[1 << 60], &[(&[(0, 1 << 60)], 1)]), "do not hold shape [1152921504606846976]");
-    assert_says(&v1_lie(&[1 << 40, 1 << 40], &[]), "more elements than can be counted");
+    assert_says(&v1_lie(&[1 << 40, 1 << 40], &[]), "more elements than this machine can count");
     assert_says(&v1_lie(&[4], &[]), "its values are missing");
     assert_says(&v1_lie(&[4], &[(&[(0, 3)], 3)]), "3 of its 4 elements");
     assert_says(&v1_lie(&[4], &[(&[(0, 3)], 3), (&[(2, 1)], 1)]), "overlap");
     assert_says(&v1_lie(&[4], &[(&[(0, 3)], 3), (&[(2, 2)], 2)]), "hold 5 elements");
-    assert_says(&v1_lie(&[4], &[(&[(3, 2)], 2)]), "runs beyond its shape");
-    assert_says(&v1_lie(&[4], &[(&[(0, 4)], 5)]), "5 elements are there and not 4");
+    assert_says(&v1_lie(&[4], &[(&[(3, 2)], 2)]), "extends beyond its shape");
+    assert_says(&v1_lie(&[4], &[(&[(0, 4)], 5)]), "it has 5 elements, not 4");
     assert_says(&v1_lie(&[4], &[(&[(0, 4), (0, 1)], 4)]), "a slice of 2 axes");
 }
 
@@ -353,7 +353,7 @@ fn v2_slices_cannot_lie() {
     assert_says(&v2_slices_lie(&[4], &[&[(0, 2)], &[(1, 2)]]), "overlap");
     assert_says(&v2_slices_lie(&[4], &[&[(0, 2)], &[(0, 2)]]), "overlap");
     assert_says(&v2_slices_lie(&[4], &[&[(0, 2)]]), "2 of its 4");
-    assert_says(&v2_slices_lie(&[4], &[&[(0, 2)], &[(3, 2)]]), "runs beyond");
+    assert_says(&v2_slices_lie(&[4], &[&[(0, 2)], &[(3, 2)]]), "extends beyond");
     assert_says(&v2_slices_lie(&[4], &[&[(0, 4), (0, 1)]]), "a slice of 2 axes");
     // Each slice is all of the data, and there are three.
     assert_says(

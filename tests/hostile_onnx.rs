@@ -5,24 +5,24 @@ use std::path::{Path, PathBuf};
 use onnx_protobuf::tensor_proto::DataLocation;
 use onnx_protobuf::{GraphProto, Message, ModelProto, StringStringEntryProto, TensorProto};
 use tempfile::TempDir;
-use tf2onnx_rs::contents::Contents;
 use tf2onnx_rs::convert::ConvertOptions;
 use tf2onnx_rs::inspect::{OnnxSummary, Parts, identify, inspect_tensors};
-use tf2onnx_rs::model::OpenOptions;
+use tf2onnx_rs::source::OpenOptions;
+use tf2onnx_rs::tensors_in_file::TensorFile;
 
 use crate::support::command::{convert, fails};
 use crate::support::repository::fixture;
 
 /// Looks at everything that `inspect` looks at.
 fn look_at(path: &Path) -> Result<usize, String> {
-    let contents = Contents::open(path, &OpenOptions::default()).map_err(|error| error.to_string())?;
-    let tensors = contents.tensors();
-    identify(&contents, &tensors, &ConvertOptions::default()).map_err(|error| error.to_string())?;
-    if let Contents::Onnx(file) = &contents {
-        OnnxSummary::new(file);
+    let file = TensorFile::open(path, &OpenOptions::default()).map_err(|error| error.to_string())?;
+    let tensors = file.tensors();
+    identify(&file, &tensors, &ConvertOptions::default()).map_err(|error| error.to_string())?;
+    if let TensorFile::Onnx(onnx) = &file {
+        OnnxSummary::new(onnx);
     }
     let names = tensors.iter().map(|tensor| tensor.name.clone()).collect();
-    Ok(inspect_tensors(tensors, &names, &Parts::of(&contents), None, true, &|_| ()).len())
+    Ok(inspect_tensors(tensors, &names, &Parts::of(&file), None, true, &|_| ()).len())
 }
 
 fn small_model(folder: &Path) -> PathBuf {

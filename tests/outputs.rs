@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 use flate2::read::GzDecoder;
 use tempfile::TempDir;
 use tf2onnx_rs::convert::{ConvertOptions, convert as convert_model};
-use tf2onnx_rs::model::{Model as Source, OpenOptions};
 use tf2onnx_rs::onnx::{WriteOptions, write_model};
+use tf2onnx_rs::source::{OpenOptions, Source};
 
 use crate::support::command::{convert, fails, tf2onnx_rs};
 use crate::support::repository::repository;
@@ -82,7 +82,7 @@ fn weights_that_a_model_has_no_use_for_are_told_of() {
     let folder = TempDir::new().unwrap();
     let input = repository("tests/fixtures/graphs/containers/frozen.pb");
     let model = folder.path().join("model.onnx");
-    let said = "model.onnx.data is of another model, and this one does not need it";
+    let said = "model.onnx.data belongs to another model; this one does not need it";
     assert!(!convert(&input, &model, &["--external-data"]).stdout.contains(said));
     assert!(convert(&input, &model, &[]).stdout.contains(said));
 }

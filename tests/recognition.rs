@@ -1,12 +1,12 @@
 //! Networks are recognized under names that users gave their scopes, with images and classes of their own.
 
-use tf2onnx_rs::slim::recognize::Wishes;
+use tf2onnx_rs::slim::recognize::Overrides;
 use tf2onnx_rs::slim::{Recognition, Value, Variables, recognize};
 
 use crate::support::zoo::Case;
 
 fn recognized(variables: &Variables) -> Recognition {
-    recognize(variables, Wishes::default()).unwrap()
+    recognize(variables, Overrides::default()).unwrap()
 }
 
 /// The variables of a case under another name of the network's scope.

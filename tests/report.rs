@@ -258,7 +258,7 @@ fn where_a_report_cannot_go_nothing_is_converted() {
     assert!(error.contains("another output has this name"), "{error}");
     let done = tf2onnx_rs(["convert", input, model, "--report", "report.txt"]);
     assert_eq!(done.status, 2);
-    assert!(done.stderr.contains("neither in .html nor in .json"), "{}", done.stderr);
+    assert!(done.stderr.contains("has to end in .html or .json"), "{}", done.stderr);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 

@@ -4,22 +4,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tf2onnx_rs::graph::{Attr, Graph, Node, Shape, TensorRef};
-use tf2onnx_rs::slim::recognize::Wishes;
-use tf2onnx_rs::slim::{DrawnNetwork, ImageShape, Recognition, draw, find_network, recognize};
+use tf2onnx_rs::slim::recognize::Overrides;
+use tf2onnx_rs::slim::{BuiltNetwork, ImageShape, Recognition, build, find_network, recognize};
 
 use crate::support::zoo::{self, Case};
 
 fn recognized(case: &Case) -> Result<Recognition, String> {
     let options = case.network_options();
-    recognize(&case.variables(), Wishes { network: None, options: &options })
+    recognize(&case.variables(), Overrides { network: None, options: &options })
         .map_err(|error| error.to_string())
 }
 
-fn drawn(case: &Case) -> Result<DrawnNetwork, String> {
+fn drawn(case: &Case) -> Result<BuiltNetwork, String> {
     let Recognition { network, prefix, options, channels, .. } = recognized(case)?;
     let [height, width] = case.image_size();
     let image = ImageShape { batch: None, height, width, channels };
-    draw(network, &prefix, &options, &image, &case.variables()).map_err(|error| error.to_string())
+    build(network, &prefix, &options, &image, &case.variables()).map_err(|error| error.to_string())
 }
 
 /// Runs a check on every case of a network that the library has and reports all that fail.

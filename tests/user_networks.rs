@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tempfile::TempDir;
 use tf2onnx_rs::graph::Shape;
-use tf2onnx_rs::slim::recognize::Wishes;
+use tf2onnx_rs::slim::recognize::Overrides;
 use tf2onnx_rs::slim::{
-    DrawnNetwork, ImageShape, Recognition, Variables, described, draw, network_named, recognize,
+    BuiltNetwork, ImageShape, Recognition, Variables, build, network_named, recognize, toml_network,
 };
 
 use crate::support::checkpoint_writer::Variable;
@@ -71,13 +71,13 @@ impl Case {
 
     fn recognized(&self) -> Recognition {
         let network = network_named(&self.description()).unwrap();
-        recognize(&self.variables(), Wishes { network: Some(network), options: &[] }).unwrap()
+        recognize(&self.variables(), Overrides { network: Some(network), options: &[] }).unwrap()
     }
 
-    fn drawn(&self) -> DrawnNetwork {
+    fn drawn(&self) -> BuiltNetwork {
         let Recognition { network, prefix, options, channels, .. } = self.recognized();
         let image = ImageShape { batch: None, height: self.input[1], width: self.input[2], channels };
-        draw(network, &prefix, &options, &image, &self.variables()).unwrap()
+        build(network, &prefix, &options, &image, &self.variables()).unwrap()
     }
 
     /// Converts with these outputs and compares each with what TensorFlow computed.
@@ -211,7 +211,7 @@ fn mistake(text: &str) -> String {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("my_net.toml");
     std::fs::write(&path, text).unwrap();
-    let said = described::network(&path).expect_err(text).to_string();
+    let said = toml_network::network(&path).expect_err(text).to_string();
     said.replace(&path.display().to_string(), "my_net.toml")
 }
 
@@ -234,7 +234,7 @@ fn a_mistake_in_a_step_is_said_with_its_line() {
         ("{ conv2d = 8, kernel = 3 }".into(), "conv2d needs the argument \"scope\""),
         (
             "{ conv2d = true, kernel = 3, scope = \"a\" }".into(),
-            "conv2d of conv2d has to be a whole number from 1 to 16777216, a count of the options or \"depth(N)\", \
+            "conv2d of conv2d has to be a whole number from 1 to 16777216, an option that is a count, or \"depth(N)\", \
              not true",
         ),
         (
@@ -275,7 +275,7 @@ fn a_mistake_in_a_step_is_said_with_its_line() {
             format!("{{ {conv}, when = \"wide\", unless = \"wide\" }}"),
             "conv2d has both \"when\" and \"unless\"; put one of them on a group around the step",
         ),
-        ("{ branches = [] }".into(), "branches needs two branches at least"),
+        ("{ branches = [] }".into(), "branches needs at least two branches"),
         ("{ branches = [[], []], scopes = [\"a\"] }".into(), "scopes names 1 of 2 branches"),
         (
             "{ branches = [[], 5] }".into(),
@@ -283,17 +283,17 @@ fn a_mistake_in_a_step_is_said_with_its_line() {
         ),
         ("{ layers = [] }".into(), "layers has no steps"),
         ("5".into(), "an element of layers of the network has to be a table such as { conv2d = 64"),
-        ("{ flatten = \"a b\" }".into(), "\"a b\" is no name of a scope; use letters, digits"),
+        ("{ flatten = \"a b\" }".into(), "\"a b\" is not a valid name of a scope; use letters, digits"),
         (
             format!("{{ repeat = 2, layers = [{{ {conv} }}] }}"),
-            "a repeat needs \"block\", the scope of each time",
+            "\"repeat\" needs \"block\", the scope of each repetition",
         ),
-        (format!("{{ {conv}, block = \"a\" }}"), "\"block\" goes with \"repeat\""),
+        (format!("{{ {conv}, block = \"a\" }}"), "\"block\" needs \"repeat\""),
         (
             format!(
                 "{{ {conv}, repeat = 2, end_point = \"a\" }}, {{ activation = \"relu\", end_point = \"a\" }}"
             ),
-            "the end point \"a\" is that of line 5 already",
+            "the end point \"a\" is defined on line 5 already",
         ),
         (
             format!("{{ repeat = 2, block = \"b\", layers = [{{ {conv}, end_point = true }}] }}"),
@@ -301,15 +301,15 @@ fn a_mistake_in_a_step_is_said_with_its_line() {
         ),
         (
             format!("{{ {conv}, output = true }}, {{ activation = \"relu\", output = true }}"),
-            "the output is that of line 5 already",
+            "the output is defined on line 5 already",
         ),
         (
             "{ activation = \"relu\", end_point = true }".into(),
-            "\"end_point = true\" takes the name of the scope, and the step has none",
+            "\"end_point = true\" uses the name of the scope, but the step has no scope",
         ),
         (
             format!("{{ arg_scope = {{ of = [\"conv\"], stride = 2 }}, layers = [{{ {conv} }}] }}"),
-            "no layer \"conv\" takes defaults; did you mean \"conv2d\"?",
+            "there is no layer \"conv\" with defaults; did you mean \"conv2d\"?",
         ),
         (
             format!(
@@ -323,13 +323,13 @@ fn a_mistake_in_a_step_is_said_with_its_line() {
         ),
         (
             format!("{{ reenter_scope = true, layers = [{{ {conv} }}] }}"),
-            "there is no scope around the group to be entered again",
+            "there is no scope around the group that it could enter again",
         ),
         (
             format!("{{ repeat = 9999, block = \"a\", layers = [{{ {conv}, repeat = 9999 }}] }}"),
             "the network has more than 20000 layers",
         ),
-        ("{".repeat(9), "it is no TOML: "),
+        ("{".repeat(9), "it is not valid TOML: "),
     ];
     for (step, expected) in said {
         let got = mistake_in(&step);
@@ -352,7 +352,7 @@ fn what_cannot_be_drawn_is_said_with_its_line() {
         ),
         (
             "{ flatten = \"f\" }, { max_pool2d = \"whole image\" }".into(),
-            "\"whole image\": a tensor of shape [?, 3072] is no image",
+            "\"whole image\": a tensor of shape [?, 3072] is not an image",
         ),
         (
             "{ repeat = 60, block = \"b\", layers = [{ branches = [[], []], scopes = \"none\" }] }".into(),
@@ -384,7 +384,7 @@ fn a_mistake_in_the_head_is_said_with_its_line() {
         ),
         (
             format!("name = \"a\"\nimage_size = 9\noptions = {{ num_classes = 10 }}\n{layers}"),
-            "line 3: the option num_classes is declared, and no layer has \"num_classes\" outputs",
+            "line 3: the option num_classes is declared, but no layer has \"num_classes\" outputs",
         ),
         (
             format!("name = \"a\"\nimage_size = 9\noptions = {{ spatial_squeeze = 1 }}\n{layers}"),
@@ -392,18 +392,18 @@ fn a_mistake_in_the_head_is_said_with_its_line() {
         ),
         (
             format!("name = \"a\"\nimage_size = 9\n\n[[arg_scope]]\nof = [\"conv2d\"]\n{layers}"),
-            "line 6: arg_scope has no key \"layers\"; keys of the network stand before the first [[arg_scope]]",
+            "line 6: arg_scope has no key \"layers\"; put the keys of the network before the first [[arg_scope]]",
         ),
         (
             format!("name = \"a\"\nimage_size = 9\noptions = {{ depth_multiplier = 1.0 }}\n{layers}"),
-            "line 3: depth_multiplier goes with min_depth, which is 1 at least; declare it: ",
+            "line 3: depth_multiplier needs min_depth, which has to be at least 1; declare it: ",
         ),
         (
             format!("name = \"a\"\nimage_size = 9\noptions = {{ frames = 8 }}\n{layers}"),
-            "line 3: the option frames is for networks whose input is not images",
+            "line 3: only networks whose input is not images can have the option frames",
         ),
-        (format!("name = \"a\"\nname = \"b\"\n{layers}"), "line 2: it is no TOML: duplicate key"),
-        ("name = \"a\"\nimage_size = ".into(), "line 2: it is no TOML: "),
+        (format!("name = \"a\"\nname = \"b\"\n{layers}"), "line 2: it is not valid TOML: duplicate key"),
+        ("name = \"a\"\nimage_size = ".into(), "line 2: it is not valid TOML: "),
     ];
     for (text, expected) in said {
         let got = mistake(&text);
@@ -418,7 +418,7 @@ fn the_example_of_the_documentation_is_a_description() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("my_net.toml");
     std::fs::write(&path, example.strip_prefix("toml").unwrap()).unwrap();
-    let network = described::network(&path).unwrap();
+    let network = toml_network::network(&path).unwrap();
     assert_eq!((network.name, network.logits), ("my_net", "logits/weights"));
 }
 
@@ -438,7 +438,7 @@ fn a_file_that_is_no_description_is_one_sentence_too() {
     assert!(refused(&binary).contains("binary.toml, line 2: it is not UTF-8 text"));
     // Another network's checkpoint.
     let other = refused(Path::new(&example("inception_v1")));
-    assert!(other.contains("none of the 8 variables is one of inception_v1's"), "{other}");
+    assert!(other.contains("none of the checkpoint's 8 variables belongs to this network"), "{other}");
     assert!(!output.exists());
 }
 
@@ -449,7 +449,7 @@ fn no_damage_to_a_description_ends_in_a_panic() {
     let text = std::fs::read_to_string(Case::load("every_layer").description()).unwrap();
     let read = |text: &str| {
         std::fs::write(&path, text).unwrap();
-        if let Err(error) = described::network(&path) {
+        if let Err(error) = toml_network::network(&path) {
             assert!(error.to_string().contains("damaged.toml, line "), "{error}");
             assert_eq!(error.to_string().lines().count(), 1, "{error}");
         }

@@ -8,8 +8,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tf2onnx_rs::convert::ConvertOptions;
 use tf2onnx_rs::error::Error;
-use tf2onnx_rs::eval::Tensor;
-use tf2onnx_rs::model::OpenOptions;
+use tf2onnx_rs::source::OpenOptions;
+use tf2onnx_rs::tensor::Tensor;
 use tf2onnx_rs::verify::save_arrays;
 
 use crate::support::checkpoint_writer::{Values, Variable};
@@ -145,7 +145,7 @@ fn models_with_their_weights_beside_them_and_with_folded_batch_norms_agree() {
     let folded = setting.path("folded.onnx");
     let done = setting.verify("model.onnx", &["--against", &folded]);
     assert_eq!(done.status, 0, "{}", done.stderr);
-    assert!(done.stdout.contains("made up from seed 0"), "{}", done.stdout);
+    assert!(done.stdout.contains("random inputs, seed 0"), "{}", done.stdout);
     std::fs::remove_file(setting.path("model.onnx.data")).unwrap();
     let done = setting.verify("model.onnx", &["--against", &folded]);
     assert_eq!(done.status, 1);
@@ -253,7 +253,7 @@ fn what_is_no_model_and_what_is_no_array_is_said() {
     assert!(message.contains("no such input") && message.contains("input:0"), "{message}");
     save_arrays(&setting.folder.path().join("none.npz"), &[]).unwrap();
     let message = fails(&["verify", &model, "--inputs", &images, "--expected", &setting.path("none.npz")]);
-    assert!(message.contains("nothing that it could be compared with"), "{message}");
+    assert!(message.contains("nothing to compare it with"), "{message}");
     setting.save("small.npz", "input:0", &[1, 8, 8, 3], vec![0.0; 192]);
     let message = fails(&["verify", &model, "--inputs", &setting.path("small.npz"), "--expected", &logits]);
     assert!(message.contains("[1, 8, 8, 3]"), "{message}");
@@ -276,7 +276,7 @@ fn nothing_is_verified_by_comparing_nothing_and_no_array_is_passed_over() {
     let (model, images) = (setting.path("model.onnx"), setting.path("images.npz"));
     let against = ["verify", &model, "--against", &model];
     let said = fails(&[&against[..], &["--shape", "input=0,75,75,3"]].concat());
-    assert!(said.contains("needs a length from 1 on for each axis"), "{said}");
+    assert!(said.contains("each axis of a random input needs a length of at least 1"), "{said}");
     let said = fails(&[&against[..], &["--inputs", &images, "--inputs", &images]].concat());
     assert!(said.contains("\"input\": two arrays are given for it"), "{said}");
     setting.save("none.npz", "input", &[0, 75, 75, 3], vec![]);
@@ -322,7 +322,7 @@ fn everything_but_an_op_that_is_not_evaluated_is_verified() {
     assert_eq!(verification["reason"], "Erf (1 node) is not evaluated here");
     let done = convert(&graph, &model, &["--verify"]);
     assert!(done.stdout.contains("verified in part: differs"), "{}", done.stdout);
-    assert!(done.stdout.contains("what the model computes for Erf was taken as it is"), "{}", done.stdout);
+    assert!(done.stdout.contains("the results of Erf were taken from the model"), "{}", done.stdout);
     // An output of such an op is compared with nothing.
     let done = convert(&graph, &model, &["--verify", "--json", "--outputs", "erf:0,sum:0"]);
     let verification = &json(&done)["verification"];
@@ -355,7 +355,7 @@ node { name: "is_any" op: "Cast" input: "more" attr { key: "SrcT" value { type: 
 #[test]
 fn what_an_op_reads_that_is_not_evaluated_is_compared() {
     let (_folder, graph, _) = graph(GRAPH);
-    let source = tf2onnx_rs::model::Model::open(&graph, &OpenOptions::default()).unwrap();
+    let source = tf2onnx_rs::source::Source::open(&graph, &OpenOptions::default()).unwrap();
     let conversion = tf2onnx_rs::convert::convert(&source, &ConvertOptions::default()).unwrap();
     let numbers = |numbers: &[f32]| Tensor::Float32(ndarray::arr1(numbers).into_dyn());
     let inputs = [("x:0".to_owned(), numbers(&[1.0, 2.0, 3.0]))];
@@ -444,7 +444,7 @@ fn float16_is_verified_with_its_rounding() {
     // The constants are numbers of float16: only what is computed is rounded, which rten does not do.
     assert!(relative("outputs") < 1e-6 && (5e-5..1e-3).contains(&relative("float16")), "{verification}");
     let done = convert(&graph, &model, &["--verify", "--float16"]);
-    assert!(done.stdout.contains("its arithmetic was rounded to float16 after each op"), "{}", done.stdout);
+    assert!(done.stdout.contains("the evaluation rounded to float16 after each op"), "{}", done.stdout);
     let done = convert(&graph, &model, &["--verify", "--json"]);
     assert_eq!(json(&done)["verification"]["float16"], serde_json::json!([]));
 }

@@ -1,5 +1,5 @@
-//! Any bytes as a V1 checkpoint: the table, its blocks, and the messages in them. Checksums are not compared
-//! under cargo-fuzz, which no input would get past.
+//! Reads any bytes as a V1 checkpoint: the table, its blocks, and the messages in them. Under cargo-fuzz, checksums are
+//! not verified, because no fuzzed input would have the right ones.
 //!
 //!     mkdir -p fuzz/corpus/checkpoint_v1
 //!     cp tests/fixtures/checkpoints/*_v1/model.ckpt fuzz/corpus/checkpoint_v1/a   # one name for each
@@ -8,7 +8,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use tf2onnx_rs::checkpoint::Checkpoint;
-use tf2onnx_rs::tensor::Source;
+use tf2onnx_rs::tensor::ElementSource;
 
 fuzz_target!(|bytes: &[u8]| {
     let folder = tempfile::tempdir().expect("a folder for the file");

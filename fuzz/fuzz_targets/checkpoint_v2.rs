@@ -1,4 +1,4 @@
-//! Any bytes as the index of a V2 checkpoint, whose data file holds a few hundred bytes.
+//! Reads any bytes as the index of a V2 checkpoint whose data file has 256 bytes.
 //!
 //!     mkdir -p fuzz/corpus/checkpoint_v2
 //!     cp tests/fixtures/checkpoints/partitioned_v2/model.ckpt.index fuzz/corpus/checkpoint_v2/a
@@ -7,7 +7,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use tf2onnx_rs::checkpoint::Checkpoint;
-use tf2onnx_rs::tensor::Source;
+use tf2onnx_rs::tensor::ElementSource;
 
 fuzz_target!(|index: &[u8]| {
     let folder = tempfile::tempdir().expect("a folder for the files");

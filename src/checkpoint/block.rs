@@ -1,5 +1,5 @@
-//! One block of a sorted string table: keys in ascending order, each written as what it does not share with
-//! the one before.
+//! One block of a sorted string table: keys in ascending order, each without the beginning that it shares with the
+//! key before.
 //!
 //! Source: `tensorflow/core/lib/io/block_builder.cc`.
 
@@ -7,9 +7,8 @@ use std::ops::Range;
 
 use super::wire::{Damage, fixed32, varint};
 
-/// Keys share their beginnings, so a small block can spell out very long keys very often. Real keys are some
-/// five times as long in full; a block in which they are this many times as long as itself is made to exhaust
-/// the memory.
+/// The maximum ratio of the length of all full keys to the length of the block. Keys share their beginnings, so a small
+/// block can contain many very long keys that would exhaust the memory. In real blocks the ratio is about 5.
 const MAX_KEY_EXPANSION: usize = 64;
 
 /// A key, and the range of its value in the block.
@@ -19,7 +18,7 @@ pub(super) type Entry<'k> = (&'k [u8], Range<usize>);
 #[derive(Debug)]
 pub(super) struct Entries<'a> {
     block: &'a [u8],
-    /// Where the entries end and the restart points begin.
+    /// The end of the entries, where the restart points begin.
     end: usize,
     position: usize,
     key: Vec<u8>,
@@ -27,9 +26,9 @@ pub(super) struct Entries<'a> {
 }
 
 impl<'a> Entries<'a> {
-    /// `block` is the block's contents without its trailer, decompressed.
+    /// `block` is the decompressed content of the block without its trailer.
     pub(super) fn new(block: &'a [u8]) -> Result<Self, Damage> {
-        // Restart points serve binary search. Every entry is visited here, in order, so they are skipped.
+        // Restart points are for binary search. All entries are read here, in order, so they are skipped.
         let end = block
             .len()
             .checked_sub(4)
@@ -42,14 +41,14 @@ impl<'a> Entries<'a> {
         Ok(Self { block, end, position: 0, key: vec![], key_bytes_left })
     }
 
-    /// The next entry, whose key is lent until the one after.
+    /// The next entry. Its key is valid until the next call.
     pub(super) fn next(&mut self) -> Result<Option<Entry<'_>>, Damage> {
         if self.position >= self.end {
             return Ok(None);
         }
         let first = self.position == 0;
         let (shared, key, value) = self.entry().ok_or("an entry of its table runs beyond its block")?;
-        // Searching relies on the order; for us it shows damage, and says that no key occurs twice.
+        // Keys out of order are damaged. Checking this also ensures that no key occurs twice.
         if !first && self.block[key.clone()] <= self.key[shared..] {
             return Err("the keys of its table are not in order".into());
         }
@@ -63,7 +62,8 @@ impl<'a> Entries<'a> {
         Ok(Some((&self.key, value)))
     }
 
-    /// How much of the last key the next one shares, and the ranges of the rest of that key and of its value.
+    /// The number of bytes that the next key shares with the last one, the range of the rest of the key, and the range of
+    /// the value.
     fn entry(&mut self) -> Option<(usize, Range<usize>, Range<usize>)> {
         let entries = &self.block[..self.end];
         let mut length = || usize::try_from(varint(entries, &mut self.position)?).ok();
@@ -93,22 +93,22 @@ mod tests {
     const ONE_RESTART: [u8; 8] = [0, 0, 0, 0, 1, 0, 0, 0];
 
     #[test]
-    fn a_key_continues_the_one_before() {
+    fn a_key_shares_the_beginning_of_the_one_before() {
         let block = [&[0, 3, 1, b'a', b'/', b'b', 9, 2, 1, 0, b'c'], &ONE_RESTART[..]].concat();
         assert_eq!(keys(&block).unwrap(), [b"a/b", b"a/c"]);
     }
 
     #[test]
-    fn lies_about_lengths_and_order_are_errors() {
-        let lies: [&[u8]; 5] = [
-            &[1, 1, 0, b'a'],                // shares with a key that is not there
+    fn wrong_lengths_and_order_are_errors() {
+        let wrong_blocks: [&[u8]; 5] = [
+            &[1, 1, 0, b'a'],                // shares bytes with a missing key
             &[0, 9, 0, b'a'],                // a key beyond the block
             &[0, 1, 9, b'a'],                // a value beyond the block
             &[0, 1, 0, b'b', 0, 1, 0, b'a'], // descending
             &[0, 1, 0, b'a', 1, 0, 0],       // the same key twice
         ];
-        for lie in lies {
-            assert!(keys(&[lie, &ONE_RESTART[..]].concat()).is_err(), "{lie:?}");
+        for block in wrong_blocks {
+            assert!(keys(&[block, &ONE_RESTART[..]].concat()).is_err(), "{block:?}");
         }
         assert!(keys(&[]).is_err());
         assert!(keys(&[0xff; 4]).is_err());
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_that_spells_out_a_long_key_very_often_is_refused() {
+    fn a_block_with_many_very_long_keys_is_refused() {
         let mut block = vec![0, 0xe8, 0x07, 0];
         block.extend([b'a'; 1000]);
         for length in 1000u16..2000 {

@@ -1,18 +1,18 @@
-//! How V2 stores the elements of a string tensor: all lengths, a checksum of the lengths, all bytes.
+//! Reads string tensors of V2: all lengths, a checksum of the lengths, then all bytes.
 //!
 //! Source: `WriteStringTensor` in `tensorflow/core/util/tensor_bundle/tensor_bundle.cc`.
 
 use super::crc;
 use super::wire::{Damage, fixed32, varint};
 
-/// The `count` strings in `bytes`, whose checksum is stored as `stored_crc`.
+/// Reads `count` strings from `bytes`, whose stored checksum is `stored_crc`.
 pub(super) fn read(bytes: &[u8], count: usize, stored_crc: u32) -> Result<Vec<Vec<u8>>, Damage> {
-    // What follows reads a byte or more for each of them before it allocates anything for it.
+    // Not allocated for `count`, which may be wrong: each length has at least one byte.
     let mut lengths = vec![];
     let (mut position, mut crc) = (0, 0);
     for _ in 0..count {
         let length = varint(bytes, &mut position).ok_or("the lengths of its strings are damaged")?;
-        // The checksum is that of the numbers as they were in memory, and 32 bits wide where they fit.
+        // The checksum covers the lengths as they were in memory: as 32 bits if they fit, else as 64.
         crc = match u32::try_from(length) {
             Ok(length) => crc32c::crc32c_append(crc, &length.to_le_bytes()),
             Err(_) => crc32c::crc32c_append(crc, &length.to_le_bytes()),
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_come_back() {
+    fn strings_are_read() {
         let (bytes, crc) = stored([b"gamma", b""]);
         assert_eq!(read(&bytes, 2, crc).unwrap(), [&b"gamma"[..], b""]);
     }

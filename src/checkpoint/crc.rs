@@ -1,7 +1,7 @@
 //! The checksum of both checkpoint versions: CRC-32C, stored *masked*.
 //!
-//! Source: `tensorflow/core/lib/hash/crc32c.h`. The mask is there because the checksum of data that itself
-//! holds a checksum is a poor one.
+//! Source: `tensorflow/core/lib/hash/crc32c.h`. Checksums are masked because a CRC of data that contains a CRC detects
+//! errors poorly.
 
 use rayon::prelude::*;
 
@@ -9,17 +9,17 @@ use crate::mapped::MappedFile;
 
 const MASK_DELTA: u32 = 0xa282_ead8;
 
-/// The form in which a checksum is stored.
+/// The stored form of a checksum.
 pub(super) fn mask(crc: u32) -> u32 {
     crc.rotate_right(15).wrapping_add(MASK_DELTA)
 }
 
-/// Bytes that one thread takes at a time: enough to outweigh what joining the checksums costs.
+/// The bytes of one task: so many that combining the checksums costs little in comparison.
 const CHUNK_BYTES: usize = 4 << 20;
-/// From so many bytes on, it pays to have their pages mapped before they are read.
+/// The minimum length for which mapping the pages before reading them is faster.
 const EXPECTED_BYTES: usize = 128 << 10;
 
-/// Whether a part of a file has the checksum that is stored, masked, as `stored`. One pass over the bytes, by all cores.
+/// Whether a part of a file has the checksum `stored`, which is masked. Reads the bytes once, on all cores.
 pub(super) fn matches(file: &MappedFile, part: &[u8], stored: u32) -> bool {
     let checksum = |chunk: &[u8]| {
         if chunk.len() >= EXPECTED_BYTES {
@@ -37,9 +37,9 @@ pub(super) fn matches(file: &MappedFile, part: &[u8], stored: u32) -> bool {
     is_stored_as(crc.0, stored)
 }
 
-/// Whether `crc` is the checksum that is stored, masked, as `stored`.
+/// Whether `crc` is the checksum whose masked form is `stored`.
 pub(super) fn is_stored_as(crc: u32, stored: u32) -> bool {
-    // A fuzzer cannot guess checksums, and would never get past them. cargo-fuzz sets the flag.
+    // cargo-fuzz sets the flag: a fuzzer cannot guess checksums.
     #[allow(unexpected_cfgs)]
     let is_fuzzed = cfg!(fuzzing);
     is_fuzzed || mask(crc) == stored
@@ -59,10 +59,10 @@ mod tests {
     }
 
     #[test]
-    fn that_of_a_long_part_of_a_file_is_put_together_from_its_chunks() {
+    fn the_checksum_of_a_long_part_is_combined_from_its_chunks() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("file");
-        let bytes: Vec<u8> = (0..3 * CHUNK_BYTES + 5).map(|place| (place % 251) as u8).collect();
+        let bytes: Vec<u8> = (0..3 * CHUNK_BYTES + 5).map(|index| (index % 251) as u8).collect();
         std::fs::write(&path, &bytes).unwrap();
         let file = MappedFile::open(&path).unwrap();
         for part in [3..bytes.len(), 1000..2 * CHUNK_BYTES, 7..200_000, 5..6] {

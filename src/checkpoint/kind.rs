@@ -1,25 +1,25 @@
-//! What a tensor is for, told by its name: weights, batch norm, or what only training needs.
+//! Determines the purpose of a tensor from its name: weights, batch norm, or training only.
 //!
-//! Source: the slots that `tensorflow/python/training/slot_creator.py` makes, under the names that each optimizer of
-//! `tensorflow/python/training` and `tf.contrib.opt` gives them; `moving_averages.py`; `training_util.py`.
+//! Source: the slots that `tensorflow/python/training/slot_creator.py` creates, with the names of the optimizers in
+//! `tensorflow/python/training` and `tf.contrib.opt`; `moving_averages.py`; `training_util.py`.
 
 use serde::Serialize;
 
 use crate::tensor::DType;
 
-/// What a tensor is for.
+/// The purpose of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Kernels, biases, embeddings: what was trained.
+    /// Trained weights: kernels, biases, embeddings.
     Weights,
-    /// A part of a batch norm.
+    /// A variable of a batch norm.
     BatchNorm,
-    /// What an optimizer keeps: slots of each weight, powers of its decays, its learning rate.
+    /// The state of an optimizer: slots of each weight, powers of its decays, its learning rate.
     Optimizer,
-    /// A smoothed copy of a weight.
+    /// The moving average of a weight.
     MovingAverage,
-    /// How far training has come.
+    /// A counter of training steps.
     Counter,
     /// Anything else.
     Other,
@@ -30,7 +30,7 @@ impl Kind {
     pub const ALL: [Self; 6] =
         [Self::Weights, Self::BatchNorm, Self::MovingAverage, Self::Optimizer, Self::Counter, Self::Other];
 
-    /// What to call it.
+    /// Its name, for users.
     pub fn name(self) -> &'static str {
         match self {
             Self::Weights => "weights",
@@ -43,8 +43,8 @@ impl Kind {
     }
 }
 
-/// What optimizers call the slots of a weight `w`: `w/Momentum`, `w/Adam` and `w/Adam_1`. A slot has the name of its
-/// optimizer, with a number where there are several. BERT's optimizer has names of its own.
+/// The names of optimizers' slots. The slots of a weight `w` are `w/Momentum`, or `w/Adam` and `w/Adam_1`: the name of the
+/// optimizer, with a number if there are several. BERT's optimizer has other names.
 const SLOTS: [&str; 22] = [
     "AdaMax",
     "Adadelta",
@@ -70,11 +70,11 @@ const SLOTS: [&str; 22] = [
     "gradient_accumulator",
 ];
 
-/// Numbers that belong to an optimizer and to no weight.
+/// Scalars of an optimizer that do not belong to a weight.
 const OPTIMIZER_SCALARS: [&str; 6] =
     ["beta1_power", "beta2_power", "learning_rate", "loss_scale", "good_steps", "decay"];
 
-/// The optimizers of Keras, whose variables lie below their names: `training/Adam/conv/kernel/m`.
+/// The scopes of Keras optimizers: `training/Adam/conv/kernel/m`.
 const KERAS_SCOPES: [&str; 9] =
     ["Adadelta", "Adagrad", "Adam", "Adamax", "Ftrl", "Nadam", "RMSprop", "SGD", "optimizer"];
 
@@ -90,19 +90,21 @@ const COUNTERS: [&str; 8] = [
     "step",
 ];
 
-/// What object-based checkpoints add to the path of a variable, and where in it the slots of optimizers are.
+/// The suffix that object-based checkpoints add to the path of a variable, and the part of the path that marks slots of
+/// optimizers.
 const OBJECT_VALUE: &str = "/.ATTRIBUTES/VARIABLE_VALUE";
 const OBJECT_SLOT: &str = "/.OPTIMIZER_SLOT/";
 
-/// The mean color of the images that published ResNets and VGGs were trained with, which their checkpoints hold and no op of
-/// theirs reads: slim subtracts it before (`vgg_preprocessing.py`).
+/// The mean color of the training images. Checkpoints of published ResNets and VGGs contain it, but no op of the networks
+/// reads it: slim subtracts it before (`vgg_preprocessing.py`).
 const MEAN_COLOR: &str = "mean_rgb";
 
-/// The variables of a batch norm.
+/// The statistics of a batch norm.
 const STATISTICS: [&str; 4] = ["moving_mean", "moving_variance", "running_mean", "running_var"];
 
-/// What a tensor is for. `is_of_batch_norm` says whether a tensor of this name is known to be a part of a batch norm,
-/// and `exists` whether there is one: a layer norm has a gamma too, but no moving mean.
+/// Determines the purpose of a tensor. `is_of_batch_norm` returns whether a tensor of this name is known to belong to a
+/// batch norm. `exists` returns whether there is a tensor of this name, because a layer norm has a gamma too, but no moving
+/// mean.
 pub fn kind_of(
     name: &str,
     dtype: Option<DType>,
@@ -136,7 +138,7 @@ pub fn kind_of(
     }
 }
 
-/// The name without the number of an output and without what object-based checkpoints add.
+/// The name without the number of an output and without the suffix of object-based checkpoints.
 fn bare_name(name: &str) -> &str {
     let name = name.strip_suffix(OBJECT_VALUE).unwrap_or(name);
     match name.rsplit_once(':') {
@@ -145,7 +147,7 @@ fn bare_name(name: &str) -> &str {
     }
 }
 
-/// A name without the number that tells it apart: `Adam_1` is `Adam`.
+/// A name without the number that makes it unique: `Adam` for `Adam_1`.
 fn without_number(name: &str) -> &str {
     match name.rsplit_once('_') {
         Some((name, number)) if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) => {
@@ -155,7 +157,7 @@ fn without_number(name: &str) -> &str {
     }
 }
 
-/// What `assign_moving_average` keeps below a moving average to correct its start.
+/// Whether it is a variable of `assign_moving_average` that corrects the initial bias of a moving average.
 fn is_debiasing(scope: &str, last: &str) -> bool {
     let (_, averaged) = scope.rsplit_once('/').unwrap_or(("", scope));
     matches!(last, "biased" | "local_step") && STATISTICS.contains(&averaged)
@@ -166,7 +168,7 @@ fn is_of_keras_optimizer(path: &str) -> bool {
     path.split_once('/').is_some_and(|(scope, _)| KERAS_SCOPES.contains(&without_number(scope)))
 }
 
-/// Numbers that are trained, or were quantized after that.
+/// Whether trained weights can have this type, also after quantization.
 fn holds_weights(dtype: DType) -> bool {
     let is_quantized =
         matches!(dtype, DType::QInt8 | DType::QUInt8 | DType::QInt16 | DType::QUInt16 | DType::QInt32);
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_training_leaves_beside_a_weight_is_told_by_its_last_name() {
+    fn training_state_of_a_weight_is_recognized_by_the_last_part_of_its_name() {
         for slot in ["Adam", "Adam_1", "Momentum", "RMSProp_2", "Adagrad", "Ftrl_1", "adam_v", "AdamW"] {
             assert_eq!(kind(&format!("net/Conv/weights/{slot}"), 4), Kind::Optimizer, "{slot}");
         }
@@ -194,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_a_training_run_are_counters_or_the_optimizers() {
+    fn scalars_of_training_are_counters_or_belong_to_the_optimizer() {
         assert_eq!(kind("global_step", 0), Kind::Counter);
         assert_eq!(kind("beta2_power_1", 0), Kind::Optimizer);
         assert_eq!(kind("OptimizeLoss/learning_rate", 0), Kind::Optimizer);
@@ -207,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gamma_is_of_a_batch_norm_where_statistics_lie_beside_it() {
+    fn a_gamma_belongs_to_a_batch_norm_if_there_are_statistics_beside_it() {
         for part in ["gamma", "beta", "moving_mean", "moving_variance"] {
             assert_eq!(kind(&format!("net/BatchNorm/{part}"), 1), Kind::BatchNorm, "{part}");
         }

@@ -1,4 +1,4 @@
-//! What checkpoints lie in a folder, without opening them.
+//! Lists the checkpoints in a folder without opening them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -8,20 +8,20 @@ use super::locate::{
 };
 use super::state_file;
 
-/// A checkpoint by its name, which has not been opened.
+/// A checkpoint in a folder, which was not opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// The path that stands for it, as [`Checkpoint::path`](super::Checkpoint::path).
+    /// Its path, as in [`Checkpoint::path`](super::Checkpoint::path).
     pub path: PathBuf,
-    /// Its files; one that should be there may be missing.
+    /// Its existing files.
     pub files: Vec<PathBuf>,
-    /// Whether it is an earlier step of a training whose latest is in the same folder: not the one that the file
-    /// `checkpoint` names, or, where that names none of them, not that of the highest step.
+    /// Whether the folder contains a later step of the same training. The latest step is the one that the file
+    /// `checkpoint` names, or else the highest.
     pub is_superseded: bool,
 }
 
-/// The checkpoints of a folder in the order of their names. Those with missing parts are among them, and so are files
-/// that are called like a checkpoint and are none: whoever opens them learns what is wrong.
+/// Lists the checkpoints of a folder, sorted by name. The list includes incomplete checkpoints, and other files with the
+/// name of a checkpoint: opening them gives an error that explains what is wrong.
 pub fn list(folder: &Path) -> Vec<Listed> {
     let names = file_names(folder);
     let mut found: BTreeMap<PathBuf, Vec<PathBuf>> = BTreeMap::new();
@@ -46,7 +46,7 @@ pub fn list(folder: &Path) -> Vec<Listed> {
     listed.map(|((path, files), is_superseded)| Listed { path, files, is_superseded }).collect()
 }
 
-/// The checkpoint that `path` names, where its files are found.
+/// The checkpoint that `path` names, if its files are found.
 pub fn named(path: &Path) -> Option<Listed> {
     let located = locate::locate(path).ok()?;
     let path = located.path().to_path_buf();
@@ -55,8 +55,8 @@ pub fn named(path: &Path) -> Option<Listed> {
     Some(Listed { path, files, is_superseded: false })
 }
 
-/// The name of the checkpoint that a file without the rest of it belongs to: a data file without its index, a shard
-/// without the others, a file that is called like a checkpoint but does not end as one.
+/// The name of the checkpoint that an incomplete set of files belongs to: a data file without its index, a shard without
+/// the others, or a file with the name of a checkpoint that does not end like one.
 fn incomplete<'n>(path: &Path, name: &'n str) -> Option<&'n str> {
     if let Some((base, _)) = without_shard(name) {
         let data_of = base.strip_suffix(".data");
@@ -84,7 +84,7 @@ fn file_name(path: &Path) -> Option<&str> {
     path.file_name()?.to_str()
 }
 
-/// `model.ckpt-1000` as `model.ckpt` and 1000.
+/// Splits `model.ckpt-1000` into `model.ckpt` and 1000.
 fn split_step(name: &str) -> Option<(&str, u64)> {
     let (base, step) = name.rsplit_once('-')?;
     let is_number = !step.is_empty() && step.bytes().all(|byte| byte.is_ascii_digit());
@@ -95,13 +95,13 @@ fn base_and_step(path: &Path) -> Option<(&str, u64)> {
     split_step(file_name(path)?)
 }
 
-/// By what the names of its checkpoints have before their steps, the latest of each training: its step, and its name.
+/// The latest checkpoint of each training: its step and its name, by the part of the name before the step.
 fn latest_of_each<'p>(
     folder: &Path,
     paths: impl Iterator<Item = &'p PathBuf>,
 ) -> BTreeMap<String, (u64, String)> {
     let named = state_file::latest_checkpoint(&folder.join(state_file::NAME));
-    // Whatever folder it was written in: what is compared is the name.
+    // Only the name is compared, because the folder may have been moved.
     let named = named.as_deref().and_then(|named| named.rsplit(['/', '\\']).next());
     let mut latest: BTreeMap<String, (u64, String)> = BTreeMap::new();
     for path in paths {
@@ -141,19 +141,19 @@ mod tests {
     }
 
     #[test]
-    fn the_files_of_a_checkpoint_are_one() {
+    fn the_files_of_a_checkpoint_are_listed_as_one() {
         let files = ["a.index", "a.data-00000-of-00002", "a.data-00001-of-00002", "a.meta", "labels.txt"];
         expect(&listed(&files, None), &[("a", 3, false)]);
     }
 
     #[test]
-    fn what_is_called_like_a_checkpoint_is_one_even_where_it_is_damaged() {
+    fn damaged_files_with_the_name_of_a_checkpoint_are_listed() {
         let files = ["x.ckpt", "y.ckpt-12", "z.data-00000-of-00001", "readme.md"];
         expect(&listed(&files, None), &[("x.ckpt", 1, false), ("y.ckpt-12", 1, false), ("z", 1, false)]);
     }
 
     #[test]
-    fn the_latest_step_is_what_the_state_file_names_or_else_the_highest() {
+    fn the_latest_step_is_that_of_the_state_file_or_else_the_highest() {
         let files = ["m.ckpt-5.index", "m.ckpt-10.index", "m.ckpt-9.index", "m.ckpt.index", "other-7.index"];
         let highest = [
             ("m.ckpt", 1, false),

@@ -1,4 +1,4 @@
-//! From the path that a user gives to the files of a checkpoint.
+//! Finds the files of a checkpoint from the path that the user gave.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,20 +9,20 @@ use std::time::SystemTime;
 
 use super::{listing, state_file, table};
 use crate::error::{Error, Result};
-use crate::foreign;
+use crate::file_signature;
 use crate::suggestion::{did_you_mean, first_of};
 
-/// How many checkpoints an error lists.
+/// The most checkpoints that an error lists.
 const LISTED: usize = 8;
-/// The part of a foreign file that is looked at to say what it is.
+/// The number of bytes from which files of other formats are recognized.
 const HEAD_BYTES: u64 = 4096;
-/// Stands for the number of any shard.
+/// The placeholder for the number of any shard.
 const ANY_SHARD: &str = "?????";
 
-/// A checkpoint, found but not opened.
+/// A checkpoint that was found but not opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Located {
-    /// The name of the file, or what its shards have in common, and the files.
+    /// The path of the file, or the common prefix of the shards, and the files.
     V1(PathBuf, Vec<PathBuf>),
     /// The prefix.
     V2(PathBuf),
@@ -36,8 +36,8 @@ impl Located {
     }
 }
 
-/// What the names of a checkpoint's files begin with in its folder: nothing where its prefix is a folder with a slash at the
-/// end, as `saver.save(session, "model/")` has it.
+/// The beginning of the names of a checkpoint's files: empty if the prefix is a folder that ends in a slash, as in
+/// `saver.save(session, "model/")`.
 pub(super) fn file_prefix(prefix: &Path) -> Option<&str> {
     let ends_as_folder =
         prefix.as_os_str().as_encoded_bytes().last().is_none_or(|&byte| is_separator(byte.into()));
@@ -49,20 +49,20 @@ pub(super) fn index_path(prefix: &Path) -> PathBuf {
     with_suffix(prefix, ".index")
 }
 
-/// A path with something at the end of its last component.
+/// Appends a suffix to the last component of a path.
 pub(super) fn with_suffix(prefix: &Path, suffix: &str) -> PathBuf {
     let mut path = OsString::from(prefix);
     path.push(suffix);
     path.into()
 }
 
-/// The error for a checkpoint one of whose files is not there.
+/// The error for a missing file of a checkpoint.
 pub(super) fn missing_part(path: &Path) -> Error {
-    Error::file(path, "is missing, and is a part of the checkpoint")
-        .advice("all files of a checkpoint must lie side by side, so put it there")
+    Error::file(path, "is missing, but is part of the checkpoint")
+        .advice("put all files of the checkpoint side by side in one folder")
 }
 
-/// The checkpoint that `path` means.
+/// Finds the checkpoint that `path` names.
 pub(super) fn locate(path: &Path) -> Result<Located> {
     if path.is_dir() {
         return in_folder(path);
@@ -73,11 +73,11 @@ pub(super) fn locate(path: &Path) -> Result<Located> {
     if path.exists() {
         return not_a_checkpoint(path);
     }
-    Err(not_there(path))
+    Err(missing(path))
 }
 
-/// The error for a path where nothing is; says what is there under a similar name.
-fn not_there(path: &Path) -> Error {
+/// The error for a path that does not exist. Suggests similar names.
+fn missing(path: &Path) -> Error {
     let folder = folder_of(path);
     if !folder.is_dir() {
         return Error::file(path, format_args!("there is no folder {}", folder.display()));
@@ -89,13 +89,13 @@ fn not_there(path: &Path) -> Error {
         return missing_part(&index_path(path));
     }
     if let Ok(to) = path.read_link() {
-        return Error::file(path, format!("it is a link to {}, which is not there", to.display()))
-            .advice("mend the link, or name the file itself");
+        return Error::file(path, format!("it is a link to {}, which does not exist", to.display()))
+            .advice("repair the link, or give the path of the file itself");
     }
-    let error = Error::file(path, "there is no such file, and no checkpoint of that name");
+    let error = Error::file(path, "there is no such file or checkpoint");
     let checkpoints = checkpoints_in(&folder);
     let prefixes = checkpoints.iter().filter_map(|located| located.path().file_name()?.to_str());
-    // The files of a checkpoint are called after it, and would be near whenever it is.
+    // Suggests checkpoints instead of their files, which have similar names.
     let others = files.iter().map(String::as_str).filter(|file| {
         let is_part = |located: &Located| {
             let prefix = located.path().file_name().unwrap_or_default().to_string_lossy();
@@ -105,7 +105,7 @@ fn not_there(path: &Path) -> Error {
     });
     let has = format!("its folder has {}", listed(&checkpoints));
     match (did_you_mean(&name, prefixes.chain(others)), checkpoints.len()) {
-        // The question is about the one that is there.
+        // A single checkpoint is in the question already.
         (Some(question), 0 | 1) => error.advice(question),
         (Some(question), _) => error.advice(format_args!("{question} {has}")),
         (None, 0) => error,
@@ -123,9 +123,10 @@ fn not_a_checkpoint(path: &Path) -> Result<Located> {
     if path.is_file() {
         let read = File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head));
         read.map_err(|error| Error::unreadable(path, &error))?;
-        return Err(foreign::not_a_checkpoint(path, &head));
+        return Err(file_signature::not_a_checkpoint(path, &head));
     }
-    Err(Error::file(path, "is neither a file nor a folder").advice("a pipe is read where the input is -"))
+    Err(Error::file(path, "is neither a file nor a folder")
+        .advice("to read from a pipe, give - as the input"))
 }
 
 pub(super) fn folder_of(path: &Path) -> PathBuf {
@@ -133,8 +134,8 @@ pub(super) fn folder_of(path: &Path) -> PathBuf {
     parent.unwrap_or(Path::new(".")).to_path_buf()
 }
 
-/// What a name has before `-00000-of-00002`, and the number of parts. A state file names all shards of a V1
-/// checkpoint at once, as `-?????-of-00002`.
+/// Splits `model-00000-of-00002` into `model` and the number of shards. State files write `model-?????-of-00002` for all
+/// shards of a V1 checkpoint.
 pub(super) fn without_shard(name: &str) -> Option<(&str, usize)> {
     let (rest, count) = name.rsplit_once("-of-")?;
     let (base, id) = rest.rsplit_once('-')?;
@@ -149,15 +150,15 @@ fn by_name(path: &Path) -> Result<Option<Located>> {
     })
 }
 
-/// The checkpoint of which `path` is named as a part.
+/// The checkpoint that has a file of this name.
 fn by_suffix(path: &Path) -> Result<Option<Located>> {
     let is_there = path.is_file();
-    // Names that are no text have an extension too.
+    // Checked first, because names that are not UTF-8 can have this extension too.
     if is_there && path.extension().is_some_and(|end| end == "index") {
         return Ok(Some(Located::V2(path.with_extension(""))));
     }
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
-    // A folder with a slash at its end is a prefix too.
+    // A folder that ends in a slash can be a prefix too.
     let sibling =
         |base: &str| if base.is_empty() { folder_of(path).join("") } else { path.with_file_name(base) };
     if is_there && name == ".index" {
@@ -170,20 +171,20 @@ fn by_suffix(path: &Path) -> Result<Option<Located>> {
                 located => Ok(located),
             };
         }
-        let is_meant = is_there || name.contains(ANY_SHARD);
-        return if is_meant { v1_shards(&sibling(base)) } else { Ok(None) };
+        let is_shard = is_there || name.contains(ANY_SHARD);
+        return if is_shard { v1_shards(&sibling(base)) } else { Ok(None) };
     }
     if let Some(base) = name.strip_suffix(".meta").filter(|_| is_there) {
         let located = by_prefix(&sibling(base))?;
         return located.map(Some).ok_or_else(|| {
-            Error::file(path, "is a graph, and its checkpoint is not beside it")
+            Error::file(path, "is a graph, but its checkpoint is not beside it")
                 .advice(format_args!("put {} and its data files there", index_path(&sibling(base)).display()))
         });
     }
     Ok(None)
 }
 
-/// The checkpoint of this name.
+/// The checkpoint with this prefix.
 fn by_prefix(path: &Path) -> Result<Option<Located>> {
     if path.is_file() && is_table(path) {
         return Ok(Some(Located::V1(path.to_path_buf(), vec![path.to_path_buf()])));
@@ -206,11 +207,11 @@ fn v1_shards(prefix: &Path) -> Result<Option<Located>> {
     });
     let Some(count) = counts.next() else { return Ok(None) };
     if counts.any(|other| other != count) {
-        return Err(Error::file(prefix, "files of two checkpoints of that name lie in the folder")
-            .advice("keep those of one of them there"));
+        return Err(Error::file(prefix, "the folder contains files of two checkpoints with this name")
+            .advice("move the files of one of them to another folder"));
     }
     let mut files = vec![];
-    // Ends at the first that is not there, however large the number in the name is.
+    // Stops at the first missing file, however large the count in the name is.
     for id in 0..count {
         let file = with_suffix(prefix, &format!("-{id:05}-of-{count:05}"));
         if !file.is_file() {
@@ -251,7 +252,7 @@ fn in_folder(folder: &Path) -> Result<Located> {
         count => Err(Error::file(folder, format_args!("there are {count} checkpoints: {}", listed(&found)))
             .advice(match newest(&found) {
                 Some(newest) => {
-                    let newest = unmistakable(newest);
+                    let newest = unambiguous(newest);
                     format!("give the path of one of them; the newest is {}", newest.display())
                 }
                 None => "give the path of one of them".into(),
@@ -259,18 +260,20 @@ fn in_folder(folder: &Path) -> Result<Located> {
     }
 }
 
-/// The error where a checkpoint that would be taken cannot be read, and others are there: an earlier step is another model.
+/// The error for a damaged checkpoint that is newer than the others in a folder. The others are not used instead, because
+/// an earlier step is another model.
 fn newer_damaged(folder: &Path, found: &[Located]) -> Option<Error> {
     let listed_all = listing::list(folder);
     let is_whole = |path: &Path| found.iter().any(|located| located.path() == path);
     let damaged = listed_all.iter().find(|listed| !listed.is_superseded && !is_whole(&listed.path))?;
-    let others = (!found.is_empty()).then(|| format!("or give the path of another: {}", listed(found)))?;
+    let others =
+        (!found.is_empty()).then(|| format!("or give the path of another one: {}", listed(found)))?;
     let error = locate(&damaged.path).err()?;
     let problem = format!("its checkpoint cannot be read, {error}");
     Some(Error::file(folder, problem).advice(others))
 }
 
-/// The error for a folder without a checkpoint, with what else is in it.
+/// The error for a folder without a checkpoint. Lists other models in it.
 fn none_in(folder: &Path) -> Error {
     if let Err(error) = fs::read_dir(folder) {
         return Error::unreadable(folder, &error);
@@ -290,8 +293,8 @@ fn none_in(folder: &Path) -> Error {
     });
     let of_models: Vec<String> = of_models.cloned().collect();
     match &of_models[..] {
-        [] => error.advice("`batch` converts all models in a folder and the folders in it"),
-        some => error.advice(format_args!("name a file in it: {}", first_of(some, LISTED))),
+        [] => error.advice("`batch` converts all models in a folder and its subfolders"),
+        some => error.advice(format_args!("give the path of a file in it: {}", first_of(some, LISTED))),
     }
 }
 
@@ -303,15 +306,15 @@ fn by_state_file(folder: &Path, named: &str) -> Result<Located> {
     }
     let error = Error::file(
         folder.join(state_file::NAME),
-        format_args!("it names the checkpoint {named}, which is not there"),
+        format_args!("it names the checkpoint {named}, which does not exist"),
     );
     Err(match checkpoints_in(folder) {
         found if found.is_empty() => error.advice("put its files into the folder"),
-        found => error.advice(format_args!("give the path of one that is there: {}", listed(&found))),
+        found => error.advice(format_args!("give the path of an existing one: {}", listed(&found))),
     })
 }
 
-/// The checkpoints whose files lie in a folder.
+/// The checkpoints in a folder.
 pub(super) fn checkpoints_in(folder: &Path) -> Vec<Located> {
     let mut found = BTreeMap::new();
     for name in file_names(folder) {
@@ -334,7 +337,7 @@ pub(super) fn checkpoints_in(folder: &Path) -> Vec<Located> {
 }
 
 fn listed(found: &[Located]) -> String {
-    let names = found.iter().take(LISTED).map(|located| unmistakable(located.path()));
+    let names = found.iter().take(LISTED).map(|located| unambiguous(located.path()));
     let names = names.map(|path| path.file_name().unwrap_or_default().display().to_string());
     let mut list = names.collect::<Vec<_>>().join(", ");
     if found.len() > LISTED {
@@ -343,12 +346,12 @@ fn listed(found: &[Located]) -> String {
     list
 }
 
-/// A path that means one checkpoint, even where its prefix looks like its folder.
-fn unmistakable(prefix: &Path) -> PathBuf {
+/// A path of a checkpoint that cannot be confused with its folder.
+fn unambiguous(prefix: &Path) -> PathBuf {
     if file_prefix(prefix) == Some("") { index_path(prefix) } else { prefix.to_path_buf() }
 }
 
-/// The checkpoint of the highest training step, or, where none says its step, the file written last.
+/// The checkpoint of the highest training step. If no name contains a step, the one that was written last.
 fn newest(found: &[Located]) -> Option<&Path> {
     let age = |located: &&Located| {
         let name = located.path().to_str().unwrap_or_default();

@@ -1,11 +1,11 @@
-//! TensorFlow checkpoints of both versions: what tensors they hold, and where the elements are.
+//! Reads TensorFlow checkpoints of both versions.
 //!
-//! [`Checkpoint::open`] maps the files and reads what lists the tensors, but no weights: opening 500 MB
-//! takes as long as opening 5. A [`StoredTensor`] hands out its bytes when it is asked, from the mapped file
-//! where they lie there as they are, and compares them with their checksum the first time.
+//! [`Checkpoint::open`] maps the files and reads the list of tensors, but no weights: opening 500 MB takes as long as
+//! opening 5 MB. A [`StoredTensor`] reads its bytes on demand, if possible without a copy, and verifies their checksum
+//! the first time.
 //!
-//! Files from the internet are read here, so nothing in them is believed: offsets, lengths and shapes are
-//! checked against the file before they are used.
+//! Checkpoints come from the internet and are not trusted: offsets, lengths and shapes are checked against the file
+//! before they are used.
 
 mod block;
 mod bundle_strings;
@@ -35,10 +35,10 @@ pub use stored::StoredTensor;
 /// The two formats of checkpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Version {
-    /// One file, or one a shard: what `tf.train.Saver` wrote before TensorFlow 0.12, and most published
-    /// TF-Slim weights.
+    /// One file, or one file for each shard. `tf.train.Saver` wrote this format before TensorFlow 0.12, and most published
+    /// TF-Slim weights have it.
     V1,
-    /// An index and data files: what TensorFlow writes since.
+    /// An index and data files, as later versions of TensorFlow write them.
     V2,
 }
 
@@ -51,26 +51,27 @@ impl std::fmt::Display for Version {
     }
 }
 
-/// A checkpoint whose list of tensors has been read.
+/// An open checkpoint, with its list of tensors.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
     path: Arc<Path>,
     version: Version,
     files: Vec<PathBuf>,
-    /// The files as they were when they were opened.
+    /// The state of the files when they were opened.
     states: Vec<FileState>,
-    /// In the order of their names.
+    /// Sorted by name.
     tensors: Vec<StoredTensor>,
 }
 
 impl Checkpoint {
-    /// Opens the checkpoint that `path` means: a V1 file, or one of its shards, or what their names have in
-    /// common; the prefix of a V2 checkpoint, its index, one of its data files, or the `.meta` file beside
-    /// it; a folder whose `checkpoint` file names one, or that holds just one.
+    /// Opens the checkpoint that `path` names. This can be
+    /// - a V1 file, one of its shards, or the common prefix of the shards,
+    /// - the prefix of a V2 checkpoint, its index, one of its data files, or the `.meta` file beside it,
+    /// - a folder whose `checkpoint` file names a checkpoint, or that contains only one.
     ///
     /// # Errors
-    /// Where there is no checkpoint, or several, where one of its files is missing, or where what lists its
-    /// tensors is damaged. Damaged values are found when they are read.
+    /// Where there is no checkpoint or more than one, where one of its files is missing, or where the list of tensors is
+    /// damaged. Damaged values are found when they are read.
     pub fn open(path: &Path) -> Result<Self> {
         let now = |files: &[PathBuf]| -> Vec<FileState> {
             files.iter().filter_map(|file| FileState::of(file)).collect()
@@ -78,7 +79,7 @@ impl Checkpoint {
         let (version, path, states, (files, mut tensors)) = match locate::locate(path)? {
             Located::V1(path, files) => {
                 let path: Arc<Path> = path.into();
-                // Small values are compared with their checksums at once.
+                // The state comes first, because opening the table verifies the checksums of small values.
                 let states = now(&files);
                 let tensors = v1::open(&path, &files)?;
                 (Version::V1, path, states, (files, tensors))
@@ -86,7 +87,7 @@ impl Checkpoint {
             Located::V2(prefix) => {
                 let prefix: Arc<Path> = prefix.into();
                 let (files, tensors) = v2::open(&prefix)?;
-                // Of the data files nothing has been read yet, and the index has their checksums.
+                // No data file has been read yet, and the index contains their checksums.
                 (Version::V2, prefix, now(&files), (files, tensors))
             }
         };
@@ -94,32 +95,32 @@ impl Checkpoint {
         Ok(Self { path, version, files, states, tensors })
     }
 
-    /// Whether the file at this path is a checkpoint by itself: one of V1 that has no other shards.
+    /// Whether the file at this path is a V1 checkpoint or a shard of one, or the index of a V2 checkpoint.
     pub fn is_single_file(path: &Path) -> bool {
         locate::is_table(path)
     }
 
-    /// The path that stands for the checkpoint: the V1 file, or what the names of its files start with.
+    /// The path of the checkpoint: the V1 file, or the common prefix of its files.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The format it is in.
+    /// The version of its format.
     pub fn version(&self) -> Version {
         self.version
     }
 
-    /// The files it consists of. A data file that no tensor lies in is not one of them.
+    /// Its files. A data file that contains no tensor is not one of them.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
     }
 
-    /// The files as they were when they were opened.
+    /// The state of the files when they were opened.
     pub fn file_states(&self) -> &[FileState] {
         &self.states
     }
 
-    /// The tensors, in the order of their names.
+    /// The tensors, sorted by name.
     pub fn tensors(&self) -> impl ExactSizeIterator<Item = &StoredTensor> {
         self.tensors.iter()
     }

@@ -1,5 +1,5 @@
-//! Object-based checkpoints (`tf.train.Checkpoint`): their keys are paths of Python attributes, and a graph
-//! of objects says which variable each of them is.
+//! Object-based checkpoints (`tf.train.Checkpoint`): their keys are paths of Python attributes, and a graph of objects
+//! maps the keys to variables.
 //!
 //! Source: `tensorflow/core/protobuf/trackable_object_graph.proto` and
 //! `tensorflow/python/checkpoint/checkpoint.py`.
@@ -11,7 +11,7 @@ use prost::Message;
 use super::Checkpoint;
 use crate::error::{Error, Result};
 use crate::proto::TrackableObjectGraph;
-use crate::tensor::Source;
+use crate::tensor::ElementSource;
 
 /// The key of the serialized graph of objects.
 const OBJECT_GRAPH: &str = "_CHECKPOINTABLE_OBJECT_GRAPH";
@@ -22,8 +22,8 @@ impl Checkpoint {
         self.get(OBJECT_GRAPH).is_some()
     }
 
-    /// The names that variables had in the program that saved them, by the keys that their values have in
-    /// this checkpoint. Empty where the checkpoint is not object-based: its keys are the names then.
+    /// The names that variables had in the program that saved them, by the keys of their values in this checkpoint. Empty
+    /// if the checkpoint is not object-based: then its keys are the names.
     ///
     /// # Errors
     /// Where the graph of objects cannot be read.

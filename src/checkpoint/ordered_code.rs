@@ -1,12 +1,12 @@
-//! The keys under which V2 keeps the slices of a partitioned variable.
+//! The keys of the slices of partitioned variables in V2.
 //!
 //! Source: `EncodeTensorNameSlice` in `tensorflow/core/util/saved_tensor_slice_util.cc`, and
-//! `tensorflow/core/lib/strings/ordered_code.cc`. The code sorts as what it encodes does.
+//! `tensorflow/core/lib/strings/ordered_code.cc`. Encoded values sort in the same order as the values themselves.
 
-/// The first byte of a slice's key, which is no first byte of a variable's name: the number 0.
+/// The first byte of the key of a slice. No name of a variable begins with it.
 pub(super) const SLICE_KEY_START: u8 = 0;
 
-/// The key of a slice of a variable: its extents are (start, length), or (0, -1) for a whole axis.
+/// The key of a slice of a variable. The extents are (start, length), or (0, -1) for a whole axis.
 pub(super) fn slice_key(name: &str, extents: &[(i64, i64)]) -> Vec<u8> {
     let mut key = vec![SLICE_KEY_START];
     push_string(&mut key, name.as_bytes());
@@ -18,7 +18,7 @@ pub(super) fn slice_key(name: &str, extents: &[(i64, i64)]) -> Vec<u8> {
     key
 }
 
-/// 0x00 and 0xff are escaped, since 0x00 0x01 ends the string.
+/// Escapes 0x00 and 0xff, because 0x00 0x01 ends the string.
 fn push_string(key: &mut Vec<u8>, string: &[u8]) {
     for &byte in string {
         key.push(byte);
@@ -31,17 +31,17 @@ fn push_string(key: &mut Vec<u8>, string: &[u8]) {
     key.extend([0x00, 0x01]);
 }
 
-/// The number of bytes, then those of the number without leading zeros, big-endian.
+/// Writes the number of bytes, then the big-endian bytes without leading zeros.
 fn push_unsigned(key: &mut Vec<u8>, number: u64) {
     let leading_zeros = number.leading_zeros() as usize / 8;
     key.push(8 - leading_zeros as u8);
     key.extend(&number.to_be_bytes()[leading_zeros..]);
 }
 
-/// Big-endian two's complement in as few bytes as will do, behind as many bits as there are bytes: the first
-/// is the inverted sign bit, the others repeat it, and one that differs ends them.
+/// Writes a big-endian two's complement in as few bytes as possible. The header has one bit for each byte: the inverted
+/// sign bit, repeated. The first bit that differs ends the header.
 fn push_signed(key: &mut Vec<u8>, number: i64) {
-    // A byte holds seven bits besides its share of that header; one bit in all is the sign.
+    // Each byte holds seven bits and one bit of the header. One bit of all of them is the sign.
     let magnitude_bits = 64 - (number ^ (number >> 63)).leading_zeros() as usize;
     let length = magnitude_bits / 7 + 1;
     let mut bytes = i128::from(number).to_be_bytes();
@@ -77,14 +77,14 @@ mod tests {
     }
 
     #[test]
-    fn the_code_sorts_as_the_numbers_do() {
+    fn encoded_numbers_sort_like_the_numbers() {
         let mut numbers: Vec<i64> = (0..63).flat_map(|bit| [1 << bit, (1 << bit) - 1, -1 << bit]).collect();
         numbers.sort_unstable();
         assert!(numbers.is_sorted_by_key(|&number| signed(number)));
     }
 
     #[test]
-    fn the_key_is_the_one_that_tensorflow_wrote() {
+    fn the_key_is_that_of_tensorflow() {
         // From fixtures/checkpoints/partitioned_v2/model.ckpt.index.
         let key = slice_key("p/rows", &[(4, 3), (0, -1)]);
         assert_eq!(key, b"\x00p/rows\x00\x01\x01\x02\x84\x83\x80\x7f");

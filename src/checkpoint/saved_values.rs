@@ -1,8 +1,8 @@
-//! The values of a slice as V1 keeps them: one field of a `TensorProto`, chosen by the type of the elements.
+//! Reads the values of a slice in V1: one field of a `TensorProto`, which depends on the type of the elements.
 //!
-//! Source: `tensorflow/core/util/saved_tensor_slice_util.h` and `framework/tensor.proto`. Protobuf writes
-//! numbers packed, but lets a writer give them one by one or in several packs, so that is read too. Unlike
-//! elsewhere in TensorFlow, the last value does not stand for the rest: all of them are there.
+//! Source: `tensorflow/core/util/saved_tensor_slice_util.h` and `framework/tensor.proto`. Numbers are usually packed into
+//! one field, but protobuf also allows single numbers and several packed fields. Unlike elsewhere in TensorFlow, the last
+//! value is not repeated for the rest: all values are stored.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -13,16 +13,16 @@ use crate::tensor::DType;
 const TENSOR_CONTENT: u64 = 4;
 const STRING_VAL: u64 = 8;
 
-/// How numbers lie in their field.
+/// The encoding of numbers in a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Coding {
-    /// As they lie in memory, little-endian.
+    /// As in memory, little-endian.
     Raw,
     /// As varints.
     Varints,
 }
 
-/// The field of `TensorProto` for this type, how numbers lie in it, and how many it has for an element.
+/// The field of `TensorProto` for this type, the encoding of its numbers, and the count of numbers for each element.
 fn field(dtype: DType) -> Option<(u64, Coding, usize)> {
     Some(match dtype {
         DType::Float32 => (5, Coding::Raw, 1),
@@ -42,7 +42,7 @@ fn field(dtype: DType) -> Option<(u64, Coding, usize)> {
     })
 }
 
-/// No fewer bytes can hold an element of this type.
+/// The minimum number of bytes of an element of this type.
 pub(super) fn least_bytes(dtype: DType) -> usize {
     match (field(dtype), dtype.size()) {
         (Some((_, Coding::Raw, _)), Some(size)) => size,
@@ -52,7 +52,7 @@ pub(super) fn least_bytes(dtype: DType) -> usize {
     }
 }
 
-/// The `count` elements in a `TensorProto`, little-endian: where they are, if they lie there as they are.
+/// The `count` elements of a `TensorProto`, little-endian. Borrowed if the message contains these bytes as they are.
 pub(super) fn numbers(message: &[u8], dtype: DType, count: usize) -> Result<Cow<'_, [u8]>, Damage> {
     let (Some((number, coding, per_element)), Some(size)) = (field(dtype), dtype.size()) else {
         return Err(format!("elements of type {dtype} are not numbers"));
@@ -60,12 +60,12 @@ pub(super) fn numbers(message: &[u8], dtype: DType, count: usize) -> Result<Cow<
     let mut packs = Packs { message, number, coding, width: size / per_element };
     let (mut held, mut last, mut several) = packs.summary()?;
     if held == 0 {
-        // Nothing that TensorFlow writes, but a `TensorProto` may hold its elements this way too.
+        // TensorFlow does not write this, but a `TensorProto` may store its elements this way too.
         packs = Packs { number: TENSOR_CONTENT, coding: Coding::Raw, ..packs };
         (held, last, several) = packs.summary()?;
     }
     if held != count.saturating_mul(per_element) {
-        return Err(format!("{} elements are there and not {count}", held / per_element));
+        return Err(format!("it has {} elements, not {count}", held / per_element));
     }
     if packs.coding == Coding::Raw && !several {
         return Ok(Cow::Borrowed(&message[last]));
@@ -75,7 +75,7 @@ pub(super) fn numbers(message: &[u8], dtype: DType, count: usize) -> Result<Cow<
     Ok(Cow::Owned(out))
 }
 
-/// The numbers in a field of a message: each pack, and each number that is given by itself, is a range.
+/// The numbers in a field of a message. Each packed field, and each single number, is a range.
 struct Packs<'a> {
     message: &'a [u8],
     number: u64,
@@ -95,13 +95,13 @@ impl Packs<'_> {
                     visit(range)?;
                 }
                 (_, Value::Varint(range)) if self.coding == Coding::Varints => visit(range)?,
-                _ => return Err("its values are not encoded as those of its type".into()),
+                _ => return Err("its values do not have the encoding of its type".into()),
             }
         }
         Ok(())
     }
 
-    /// How many numbers there are, the last range of them, and whether there are others.
+    /// The count of numbers, the last range of them, and whether there are other ranges.
     fn summary(&self) -> Result<(usize, Range<usize>, bool), Damage> {
         let (mut held, mut last, mut several) = (0, 0..0, false);
         self.for_each(|range| {
@@ -120,7 +120,7 @@ impl Packs<'_> {
             Coding::Varints if pack.last().is_some_and(|&last| last < 0x80) => {
                 Ok(pack.iter().filter(|&&byte| byte < 0x80).count())
             }
-            _ => Err("its bytes do not make whole elements".into()),
+            _ => Err("its bytes are not a whole number of elements".into()),
         }
     }
 
@@ -133,14 +133,14 @@ impl Packs<'_> {
         while position < pack.len() {
             let value = varint(pack, &mut position).ok_or("one of its values has more than 64 bits")?;
             let value = if dtype == DType::Bool { u64::from(value != 0) } else { value };
-            // Negative numbers are extended to 64 bits: the low bytes are the number.
+            // Negative numbers are extended to 64 bits, so the low bytes are the number.
             out.extend_from_slice(&value.to_le_bytes()[..self.width]);
         }
         Ok(())
     }
 }
 
-/// The `count` strings in a `TensorProto`.
+/// The `count` strings of a `TensorProto`.
 pub(super) fn strings(message: &[u8], count: usize) -> Result<Vec<Vec<u8>>, Damage> {
     let mut strings = vec![];
     for field in Fields::new(message) {
@@ -149,7 +149,7 @@ pub(super) fn strings(message: &[u8], count: usize) -> Result<Vec<Vec<u8>>, Dama
         }
     }
     if strings.len() != count {
-        return Err(format!("{} elements are there and not {count}", strings.len()));
+        return Err(format!("it has {} elements, not {count}", strings.len()));
     }
     Ok(strings)
 }
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn packed_floats_are_handed_out_where_they_lie() {
+    fn packed_floats_are_borrowed() {
         let message = TensorProto { float_val: vec![1.0, -2.5], ..Default::default() }.encode_to_vec();
         let values = numbers(&message, DType::Float32, 2).unwrap();
         assert!(matches!(&values, Cow::Borrowed(bytes) if *bytes == floats(&[1.0, -2.5])));
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_values_is_the_one_of_the_shape() {
+    fn the_number_of_values_has_to_match_the_shape() {
         let message = TensorProto { float_val: vec![1.0], ..Default::default() }.encode_to_vec();
         for count in [0, 2, usize::MAX] {
             assert!(numbers(&message, DType::Float32, count).unwrap_err().contains("1 elements"));

@@ -1,4 +1,4 @@
-//! Partitioned variables: slices that together make one tensor.
+//! The slices of partitioned variables, which together are one tensor.
 
 use super::wire::Damage;
 use crate::proto::{TensorShapeProto, TensorSliceProto};
@@ -6,10 +6,10 @@ use crate::tensor::element_count;
 
 /// `TensorShape::MaxDimensions()` of `tensorflow/core/framework/tensor_shape.h`.
 const MAX_RANK: usize = 254;
-/// Slices of one variable are compared with one another, each with each. Real ones are a few hundred.
+/// The most slices of a variable: every pair of them is compared. Real variables have at most a few hundred.
 pub(super) const MAX_SLICES: usize = 1 << 14;
 
-/// The shape in a message; in a checkpoint all of it is known.
+/// The shape in a message. In a checkpoint, all lengths are known.
 pub(super) fn full_shape(proto: &TensorShapeProto) -> Result<Vec<usize>, Damage> {
     if proto.unknown_rank || proto.dim.len() > MAX_RANK {
         return Err(format!("its rank is unknown or above {MAX_RANK}"));
@@ -18,11 +18,11 @@ pub(super) fn full_shape(proto: &TensorShapeProto) -> Result<Vec<usize>, Damage>
     let shape: Vec<usize> = sizes.collect::<Result<_, _>>().map_err(|_| "its shape has a negative size")?;
     match element_count(&shape) {
         Some(_) => Ok(shape),
-        None => Err(format!("its shape {shape:?} has more elements than can be counted")),
+        None => Err(format!("its shape {shape:?} has more elements than this machine can count")),
     }
 }
 
-/// A box in a tensor: where it starts and how long it is along each axis.
+/// A slice of a tensor: its start and its length along each axis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Slice {
     start: Vec<usize>,
@@ -30,17 +30,17 @@ pub(super) struct Slice {
 }
 
 impl Slice {
-    /// The slice that is the whole tensor.
+    /// The slice that contains the whole tensor.
     pub(super) fn whole(shape: &[usize]) -> Self {
         Self { start: vec![0; shape.len()], lengths: shape.to_vec() }
     }
 
-    /// The slice that a message describes, which lies in a tensor of `shape`.
+    /// Reads the slice of a tensor of `shape` from a message. An axis without a length is included as a whole.
     ///
-    /// Source: `tensorflow/core/framework/tensor_slice.cc`; an axis without a length is taken whole.
+    /// Source: `tensorflow/core/framework/tensor_slice.cc`.
     pub(super) fn from_proto(proto: &TensorSliceProto, shape: &[usize]) -> Result<Self, Damage> {
         if proto.extent.len() != shape.len() {
-            return Err(format!("a slice of {} axes is not one of its shape {shape:?}", proto.extent.len()));
+            return Err(format!("a slice of {} axes does not fit its shape {shape:?}", proto.extent.len()));
         }
         let mut slice = Self::whole(shape);
         for (axis, extent) in proto.extent.iter().enumerate() {
@@ -51,7 +51,7 @@ impl Slice {
                 None => rest.filter(|&rest| rest == shape[axis]),
             };
             let (Some(start), Some(length)) = (start, length) else {
-                return Err(format!("a slice of it runs beyond its shape {shape:?} along axis {axis}"));
+                return Err(format!("a slice extends beyond its shape {shape:?} along axis {axis}"));
             };
             slice.start[axis] = start;
             slice.lengths[axis] = length;
@@ -64,10 +64,9 @@ impl Slice {
         &self.lengths
     }
 
-    /// The number of elements of the slice: it is no more than that of the tensor.
+    /// The number of elements of the slice, which is at most that of the tensor.
     pub(super) fn count(&self) -> usize {
-        // A slice of a shape such as [0, 2^60] can be larger than what it is a slice of on all axes but one,
-        // but its length 0 on that axis is its own too.
+        // Checked first, because the product of the other lengths of a shape such as [0, 2^60, 2^60] overflows.
         if self.lengths.contains(&0) { 0 } else { self.lengths.iter().product() }
     }
 
@@ -79,14 +78,14 @@ impl Slice {
         })
     }
 
-    /// Calls `copy` with each run of elements that lie side by side in the slice and in the whole tensor of
-    /// `shape`: where the run starts in the tensor, where in the slice, and how many elements it has.
+    /// Calls `copy` for each run of elements that are contiguous both in the slice and in the whole tensor of `shape`, with
+    /// the start of the run in the tensor, its start in the slice, and its length.
     pub(super) fn for_each_run(&self, shape: &[usize], mut copy: impl FnMut(usize, usize, usize)) {
         let count = self.count();
         if count == 0 {
             return;
         }
-        // A run goes along the last axis that is cut; those behind it lie within it whole.
+        // A run goes along the last axis that the slice does not include as a whole.
         let cut = (0..shape.len()).rev().find(|&axis| self.lengths[axis] != shape[axis]).unwrap_or(0);
         let inner: usize = shape.get(cut + 1..).unwrap_or_default().iter().product();
         let run = self.lengths.get(cut).copied().unwrap_or(1) * inner;
@@ -108,8 +107,7 @@ impl Slice {
     }
 }
 
-/// Whether slices of these numbers of elements can make a tensor of `shape`. It is what can be said without
-/// comparing them with one another.
+/// Checks that the slices have as many elements as a tensor of `shape`. Does not compare the slices with each other.
 pub(super) fn check_counts<'a>(
     shape: &[usize],
     slices: impl ExactSizeIterator<Item = &'a Slice>,
@@ -122,12 +120,12 @@ pub(super) fn check_counts<'a>(
     match held.cmp(&expected) {
         std::cmp::Ordering::Equal => Ok(()),
         std::cmp::Ordering::Less if held == 0 => Err("its values are missing".into()),
-        std::cmp::Ordering::Less => Err(format!("slices with {held} of its {expected} elements are there")),
-        std::cmp::Ordering::Greater => Err(format!("its slices hold {held} elements for its {expected}")),
+        std::cmp::Ordering::Less => Err(format!("its slices hold only {held} of its {expected} elements")),
+        std::cmp::Ordering::Greater => Err(format!("its slices hold {held} elements, not {expected}")),
     }
 }
 
-/// Whether no two slices share an element. Slices that also pass [`check_counts`] cover the tensor exactly.
+/// Checks that no two slices share an element. Slices that also pass [`check_counts`] cover the tensor exactly.
 pub(super) fn check_disjoint(slices: &[&Slice]) -> Result<(), Damage> {
     let slices: Vec<&Slice> = slices.iter().copied().filter(|slice| slice.count() > 0).collect();
     for (i, slice) in slices.iter().enumerate() {
@@ -159,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn runs_are_as_long_as_slice_and_tensor_allow() {
+    fn runs_are_as_long_as_possible() {
         let shape = [4, 3, 2];
         assert_eq!(positions(&shape, &Slice::whole(&shape)), (0..24).collect::<Vec<_>>());
         assert_eq!(

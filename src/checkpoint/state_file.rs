@@ -1,4 +1,4 @@
-//! The file `checkpoint` that TensorFlow keeps beside its checkpoints: the text of a `CheckpointState`.
+//! The file `checkpoint` that TensorFlow writes beside its checkpoints: a `CheckpointState` in text form.
 //!
 //! Source: `tensorflow/python/training/checkpoint_state.proto`.
 
@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 /// The name of the file.
 pub(super) const NAME: &str = "checkpoint";
 
-/// A state file lists a handful of paths.
+/// The maximum length that is read: a state file lists only a few paths.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// What `model_checkpoint_path` says in this file; `None` where it is no such file.
+/// The `model_checkpoint_path` of this file; `None` if it is not a state file.
 pub(super) fn latest_checkpoint(path: &Path) -> Option<String> {
     if !path.is_file() {
         return None;
@@ -31,7 +31,7 @@ fn parse(text: &str) -> Option<String> {
     })
 }
 
-/// Undoes the escapes of protobuf's text format: backslashes, and bytes beyond ASCII as octal numbers.
+/// Decodes the escapes of protobuf's text format: backslashes, and octal numbers for bytes beyond ASCII.
 fn unescape(text: &str) -> Option<String> {
     let (mut out, mut bytes) = (vec![], text.bytes().peekable());
     while let Some(byte) = bytes.next() {
@@ -57,19 +57,19 @@ fn unescape(text: &str) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
-/// Where the checkpoint that a state file in `folder` names may lie: training folders are moved and copied, so
-/// the same name in the folder itself comes before the path on the machine that trained it.
+/// Possible paths of the checkpoint that a state file in `folder` names. Training folders are moved and copied, so the
+/// same name in the folder itself comes before the path on the training machine.
 pub(super) fn candidates(folder: &Path, named: &str) -> Vec<PathBuf> {
     let mut candidates = vec![];
     let named_path = Path::new(named);
     if named_path.is_relative() {
         candidates.push(folder.join(named_path));
     }
-    // A checkpoint whose prefix is its folder is named with a slash at the end, or, relative to the folder, as `.`.
+    // If the prefix of a checkpoint is its folder, the name ends in a slash, or is `.` relative to the folder.
     if named.rsplit(['/', '\\']).next().is_some_and(|last| matches!(last, "" | ".")) {
         candidates.push(folder.join(""));
     }
-    // The path may be one of Windows.
+    // The path may be a Windows path.
     if let Some(file_name) = named.rsplit(['/', '\\']).next().filter(|name| !name.is_empty()) {
         candidates.push(folder.join(file_name));
     }
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_latest_checkpoint_is_named_in_text_form() {
+    fn the_name_of_the_latest_checkpoint_is_read() {
         let text =
             "model_checkpoint_path: \"run \\\"1\\\"/m\\303\\266del-7\"\nall_model_checkpoint_paths: \"a\"\n";
         assert_eq!(parse(text).unwrap(), "run \"1\"/mödel-7");
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_checkpoint_is_looked_for_in_the_folder_itself_first() {
+    fn the_folder_itself_is_searched_first() {
         let folder = Path::new("/copied");
         assert_eq!(
             candidates(folder, "/trained/model-7"),

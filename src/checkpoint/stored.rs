@@ -1,4 +1,4 @@
-//! A tensor of a checkpoint.
+//! The tensors of a checkpoint.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -7,13 +7,12 @@ use std::sync::Arc;
 use super::slices::{Slice, check_counts, check_disjoint};
 use super::{v1, v2};
 use crate::error::{Error, Result};
-use crate::tensor::{Constant, DType, Source, element_count};
+use crate::tensor::{Constant, DType, ElementSource, element_count};
 
-/// A tensor of a checkpoint: its name, type and shape, and where its elements are. Cheap to clone, and keeps
-/// the checkpoint's files open as long as it lives.
+/// A tensor of a checkpoint: its name, type and shape, and the location of its elements. It is cheap to clone, and keeps
+/// the checkpoint's files open.
 ///
-/// Reading it compares what is read with its checksum, the first time. A partitioned variable is one tensor
-/// here; its slices are joined when it is read.
+/// The first read verifies the checksum. A partitioned variable is one tensor; reading it joins its slices.
 #[derive(Debug, Clone)]
 pub struct StoredTensor(Arc<Stored>);
 
@@ -25,17 +24,17 @@ struct Stored {
     shape: Vec<usize>,
     /// The path of the checkpoint, for errors.
     checkpoint: Arc<Path>,
-    pieces: Vec<Piece>,
+    slices: Vec<StoredSlice>,
 }
 
-/// A slice of a tensor, and where its elements are.
+/// A slice of a tensor, and the location of its elements.
 #[derive(Debug)]
-pub(super) struct Piece {
+pub(super) struct StoredSlice {
     pub(super) slice: Slice,
     pub(super) values: Values,
 }
 
-/// Where the elements of a slice are.
+/// The location of the elements of a slice.
 #[derive(Debug)]
 pub(super) enum Values {
     V1(v1::SavedSlice),
@@ -64,7 +63,7 @@ impl Values {
         }
     }
 
-    /// Whether the range of the file that is said to hold `count` elements can hold them.
+    /// Whether the range of the file can contain `count` elements.
     fn can_hold(&self, dtype: DType, count: usize) -> bool {
         match self {
             Self::V1(slice) => slice.can_hold(dtype, count),
@@ -74,31 +73,30 @@ impl Values {
 }
 
 impl StoredTensor {
-    /// A tensor whose shape is justified by the bytes that the checkpoint has for it: nobody who trusts the
-    /// shape can be made to allocate more than a small multiple of the file.
+    /// Checks that the checkpoint has enough bytes for the shape, so that callers can allocate memory for the shape: it
+    /// needs at most a small multiple of the size of the file.
     pub(super) fn new(
         name: String,
         type_number: i32,
         shape: Vec<usize>,
         checkpoint: &Arc<Path>,
-        pieces: Vec<Piece>,
+        slices: Vec<StoredSlice>,
     ) -> Result<Self> {
-        // Types without a variant are listed as one that nothing can read either.
+        // Unknown types become `Variant`, which cannot be read either.
         let dtype = DType::from_proto(type_number).unwrap_or(DType::Variant);
-        let stored = Stored { name, type_number, dtype, shape, checkpoint: checkpoint.clone(), pieces };
+        let stored = Stored { name, type_number, dtype, shape, checkpoint: checkpoint.clone(), slices };
         if !stored.is_opaque() {
             stored.check_sizes().map_err(|damage| stored.error(damage))?;
         }
         Ok(Self(Arc::new(stored)))
     }
 
-    /// Its name, as the checkpoint has it.
+    /// Its name in the checkpoint.
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// The type of its elements. Types that are not known here are listed as [`DType::Variant`], which
-    /// cannot be read.
+    /// The type of its elements. Unknown types are [`DType::Variant`], which cannot be read.
     pub fn dtype(&self) -> DType {
         self.0.dtype
     }
@@ -108,13 +106,13 @@ impl StoredTensor {
         &self.0.shape
     }
 
-    /// The tensor as a constant, whose elements are read when somebody asks for them.
+    /// The tensor as a constant, whose elements are read on demand.
     pub fn constant(&self) -> Constant {
         Constant::new(self.0.dtype, self.0.shape.clone(), self.0.clone())
     }
 }
 
-impl Source for StoredTensor {
+impl ElementSource for StoredTensor {
     fn bytes(&self) -> Result<Cow<'_, [u8]>> {
         self.0.bytes()
     }
@@ -139,14 +137,11 @@ impl Stored {
     }
 
     fn check_sizes(&self) -> Result<(), String> {
-        check_counts(&self.shape, self.pieces.iter().map(|piece| &piece.slice))?;
-        for Piece { slice, values } in &self.pieces {
+        check_counts(&self.shape, self.slices.iter().map(|stored| &stored.slice))?;
+        for StoredSlice { slice, values } in &self.slices {
             if !values.can_hold(self.dtype, slice.count()) {
                 let shape = slice.shape();
-                return Err(format!(
-                    "the bytes it has in the file do not hold shape {shape:?} of {}",
-                    self.dtype
-                ));
+                return Err(format!("its bytes in the file do not hold shape {shape:?} of {}", self.dtype));
             }
         }
         Ok(())
@@ -158,32 +153,32 @@ impl Stored {
                 Some(dtype) => format!("elements of type {dtype} cannot be read"),
                 None => format!("its type has the unknown number {}", self.type_number),
             };
-            return Err(self.error(what).advice("no network of variables needs it, so leave it out"));
+            return Err(self.error(what).advice("networks do not need such tensors: leave it out"));
         }
-        let slices: Vec<&Slice> = self.pieces.iter().map(|piece| &piece.slice).collect();
+        let slices: Vec<&Slice> = self.slices.iter().map(|stored| &stored.slice).collect();
         check_disjoint(&slices).map_err(|damage| self.error(damage))
     }
 
-    fn piece_bytes<'a>(&'a self, piece: &'a Piece) -> Result<Cow<'a, [u8]>> {
-        piece.values.bytes(self.dtype, piece.slice.count()).map_err(|error| self.of_piece(error))
+    fn slice_bytes<'a>(&'a self, stored: &'a StoredSlice) -> Result<Cow<'a, [u8]>> {
+        stored.values.bytes(self.dtype, stored.slice.count()).map_err(|error| self.in_tensor(error))
     }
 
-    fn of_piece(&self, error: Error) -> Error {
+    fn in_tensor(&self, error: Error) -> Error {
         error.within(format_args!("tensor {:?}", self.name))
     }
 }
 
-impl Source for Stored {
+impl ElementSource for Stored {
     fn bytes(&self) -> Result<Cow<'_, [u8]>> {
         self.check_readable()?;
         let size = self.dtype.size().ok_or_else(|| self.error("its elements are strings"))?;
-        if let [piece] = &self.pieces[..] {
-            return self.piece_bytes(piece);
+        if let [stored] = &self.slices[..] {
+            return self.slice_bytes(stored);
         }
         let mut joined = vec![0; element_count(&self.shape).unwrap_or(0) * size];
-        for piece in &self.pieces {
-            let bytes = self.piece_bytes(piece)?;
-            piece.slice.for_each_run(&self.shape, |to, from, run| {
+        for stored in &self.slices {
+            let bytes = self.slice_bytes(stored)?;
+            stored.slice.for_each_run(&self.shape, |to, from, run| {
                 joined[to * size..][..run * size].copy_from_slice(&bytes[from * size..][..run * size]);
             });
         }
@@ -196,8 +191,8 @@ impl Source for Stored {
             return Err(self.error("its elements are not strings"));
         }
         let mut joined = vec![vec![]; element_count(&self.shape).unwrap_or(0)];
-        for Piece { slice, values } in &self.pieces {
-            let mut strings = values.strings(slice.count()).map_err(|error| self.of_piece(error))?;
+        for StoredSlice { slice, values } in &self.slices {
+            let mut strings = values.strings(slice.count()).map_err(|error| self.in_tensor(error))?;
             slice.for_each_run(&self.shape, |to, from, run| {
                 joined[to..to + run].swap_with_slice(&mut strings[from..from + run]);
             });
@@ -206,6 +201,6 @@ impl Source for Stored {
     }
 
     fn release(&self) {
-        self.pieces.iter().for_each(|piece| piece.values.release());
+        self.slices.iter().for_each(|stored| stored.values.release());
     }
 }

@@ -1,7 +1,7 @@
-//! The sorted string table (LevelDB's file format) that both checkpoint versions are written in.
+//! The sorted string table (LevelDB's file format), which both checkpoint versions use.
 //!
-//! A footer points at the index block, which points at the data blocks. Each block is followed by a byte
-//! that names its compression and a masked CRC-32C of both.
+//! A footer points to the index block, which points to the data blocks. After each block, there are a byte for the kind
+//! of compression and a masked CRC-32C of both.
 //! Source: `tensorflow/core/lib/io/format.cc` and `table_builder.cc`.
 
 use std::ops::Deref;
@@ -12,23 +12,22 @@ use super::block::Entries;
 use super::crc;
 use super::wire::{Damage, fixed32, varint};
 use crate::error::{Error, Result};
-use crate::foreign;
+use crate::file_signature;
 use crate::mapped::MappedFile;
 
 /// The last bytes of every table.
 pub(super) const MAGIC: [u8; 8] = 0xdb47_7524_8b80_fb57_u64.to_le_bytes();
 const FOOTER_BYTES: usize = 48;
-/// One byte names the compression, four are the checksum.
+/// One byte for the kind of compression, and four for the checksum.
 const TRAILER_BYTES: usize = 5;
 
-/// Snappy's best bargain is a copy of 64 bytes for 3: a block that claims to be more than this many times as
-/// long decompressed lies.
+/// The maximum ratio of decompressed to compressed size: Snappy needs at least 3 bytes for a copy of 64 bytes.
 const MAX_SNAPPY_EXPANSION: usize = 22;
-/// A decompressed block up to this size is kept until another one is asked for: it usually holds many
-/// tensors, which are read one after another.
-const KEPT_BLOCK_BYTES: usize = 64 << 20;
+/// The maximum size of a decompressed block that is cached until another block is read. A block usually contains many
+/// tensors, which are read in sequence.
+const CACHED_BLOCK_BYTES: usize = 64 << 20;
 
-/// Where a block lies, and whether its checksum has been looked at.
+/// The location of a block, and whether its checksum was verified.
 #[derive(Debug)]
 struct Block {
     offset: usize,
@@ -37,7 +36,7 @@ struct Block {
 }
 
 impl Block {
-    /// The block that a handle (two varints) points at, if it lies before `limit` with its trailer.
+    /// The block that a handle (two varints) points to, if the block and its trailer end before `limit`.
     fn of_handle(handle: &[u8], position: &mut usize, limit: usize) -> Option<Self> {
         let offset = usize::try_from(varint(handle, position)?).ok()?;
         let size = usize::try_from(varint(handle, position)?).ok()?;
@@ -46,7 +45,7 @@ impl Block {
     }
 }
 
-/// The contents of a block: as they lie in the file, or decompressed.
+/// The contents of a block: borrowed from the mapped file, or decompressed.
 #[derive(Debug)]
 pub(super) enum Contents<'a> {
     Mapped(&'a [u8]),
@@ -64,31 +63,32 @@ impl Deref for Contents<'_> {
     }
 }
 
-/// A table, of which only the index has been read.
+/// An open table, with its index.
 #[derive(Debug)]
 pub(super) struct Table {
     file: MappedFile,
     blocks: Vec<Block>,
-    kept: Mutex<Option<(usize, Arc<Vec<u8>>)>>,
+    /// The number and contents of the last decompressed block.
+    cached: Mutex<Option<(usize, Arc<Vec<u8>>)>>,
 }
 
 impl Table {
-    /// Reads footer and index of the table.
+    /// Reads the footer and the index of the table.
     pub(super) fn open(file: MappedFile) -> Result<Self> {
         let bytes = file.bytes();
         let footer = bytes.last_chunk::<FOOTER_BYTES>().filter(|footer| footer.ends_with(&MAGIC));
         let Some(footer) = footer else {
-            return Err(foreign::not_a_checkpoint(file.path(), bytes));
+            return Err(file_signature::not_a_checkpoint(file.path(), bytes));
         };
         let limit = bytes.len() - FOOTER_BYTES;
         let mut position = 0;
-        // The first handle is that of the metaindex, which TensorFlow leaves empty.
+        // The first handle is that of the metaindex, which is empty in TensorFlow.
         for _ in 0..2 {
             varint(footer, &mut position);
         }
         let index = Block::of_handle(footer, &mut position, limit);
-        let table = Self { file, blocks: vec![], kept: Mutex::default() };
-        let index = index.ok_or_else(|| table.damaged("its footer points at an index beyond its end"))?;
+        let table = Self { file, blocks: vec![], cached: Mutex::default() };
+        let index = index.ok_or_else(|| table.damaged("its footer points to an index beyond its end"))?;
         table.verify_block(&index, "index")?;
         let contents = table.decompress(&index)?;
         let blocks = data_blocks(&contents, limit).map_err(|damage| table.damaged(damage))?;
@@ -108,11 +108,10 @@ impl Table {
 
     /// An error about this file.
     pub(super) fn damaged(&self, damage: impl std::fmt::Display) -> Error {
-        Error::file(self.file.path(), damage)
-            .advice("the file is damaged or was not copied whole, so get it again")
+        Error::file(self.file.path(), damage).advice("the file is damaged or incomplete: download it again")
     }
 
-    /// Compares the block with its checksum, the first time it is asked to.
+    /// Verifies the checksum of a block, unless that was done before.
     pub(super) fn verify(&self, block: usize) -> Result<()> {
         self.verify_block(&self.blocks[block], format_args!("block {block}"))
     }
@@ -130,21 +129,21 @@ impl Table {
         Ok(())
     }
 
-    /// The contents of a block, whether or not its checksum has been looked at.
+    /// The contents of a block. Does not verify its checksum.
     pub(super) fn contents(&self, block: usize) -> Result<Contents<'_>> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some((_, contents)) = kept.filter(|(kept, _)| *kept == block) {
+        let cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, contents)) = cached.filter(|(cached, _)| *cached == block) {
             return Ok(Contents::Decompressed(contents));
         }
         let contents = self.decompress(&self.blocks[block])?;
         if let Contents::Decompressed(bytes) = &contents {
-            let keep = (bytes.len() <= KEPT_BLOCK_BYTES).then(|| (block, bytes.clone()));
-            *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = keep;
+            let cached = (bytes.len() <= CACHED_BLOCK_BYTES).then(|| (block, bytes.clone()));
+            *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = cached;
         }
         Ok(contents)
     }
 
-    /// Says that a block will hardly be looked at again.
+    /// Announces that a block will probably not be read again.
     pub(super) fn release(&self, block: usize) {
         let block = &self.blocks[block];
         self.file.release(&self.file.bytes()[block.offset..][..block.size]);
@@ -177,11 +176,10 @@ fn data_blocks(index: &[u8], limit: usize) -> Result<Vec<Block>, Damage> {
     let mut end_of_last = 0;
     while let Some((_, value)) = entries.next()? {
         let block = Block::of_handle(&index[value], &mut 0, limit);
-        let block = block.ok_or("its index points at a block beyond its end")?;
-        // A table is written from front to back. An index that names a block twice would have a small file
-        // read as if it were a huge one.
+        let block = block.ok_or("its index points to a block beyond its end")?;
+        // A table is written from front to back. With overlapping blocks, a small file could take very long to read.
         if block.offset < end_of_last {
-            return Err("its index points at overlapping blocks".into());
+            return Err("its index points to overlapping blocks".into());
         }
         end_of_last = block.offset + block.size + TRAILER_BYTES;
         blocks.push(block);

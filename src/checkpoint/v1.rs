@@ -1,7 +1,7 @@
-//! V1: one file (or one a shard), a sorted string table of `SavedTensorSlices` messages.
+//! Reads V1 checkpoints: one file, or one for each shard, each a sorted string table of `SavedTensorSlices` messages.
 //!
-//! The entry under the empty key lists the tensors; each other entry holds the values of one slice. Keys say
-//! what the messages say again, so they are not decoded.
+//! The entry under the empty key lists the tensors. Each other entry contains the values of one slice. Keys repeat
+//! information from the messages, so they are not decoded.
 //! Source: `tensorflow/core/util/tensor_slice_writer.cc` and `saved_tensor_slice.proto`.
 
 use std::borrow::Cow;
@@ -16,7 +16,7 @@ use prost::Message;
 use super::block::Entries;
 use super::saved_values;
 use super::slices::{Slice, full_shape};
-use super::stored::{Piece, StoredTensor, Values};
+use super::stored::{StoredSlice, StoredTensor, Values};
 use super::table::{Contents, Table};
 use super::wire::{Damage, Fields, Value};
 use crate::error::{Error, Result};
@@ -24,11 +24,11 @@ use crate::mapped::MappedFile;
 use crate::proto::{SavedSliceMeta, TensorSliceProto, VersionDef};
 use crate::tensor::DType;
 
-/// A block up to this size is compared with its checksum at once: it holds many small tensors. A larger one
-/// waits until one of its tensors is read, since opening a file must not mean reading it.
-const VERIFIED_AT_ONCE_BYTES: usize = 64 << 10;
-/// The same for the block that starts with the list of tensors, on which everything else depends.
-const LIST_VERIFIED_AT_ONCE_BYTES: usize = 1 << 20;
+/// The maximum size of a block whose checksum is verified when the file is opened. Small blocks contain many small
+/// tensors. Larger blocks are verified when one of their tensors is read, so that opening a file does not read all of it.
+const VERIFIED_ON_OPEN_BYTES: usize = 64 << 10;
+/// The same for the block that begins with the list of tensors, which is always needed.
+const LIST_VERIFIED_ON_OPEN_BYTES: usize = 1 << 20;
 /// `TF_CHECKPOINT_VERSION` of `tensorflow/core/public/version.h`.
 const NEWEST_VERSION: i32 = 1;
 
@@ -43,12 +43,12 @@ mod field {
     pub(super) const SAVED_SLICE_DATA: u64 = 3;
 }
 
-/// A slice whose values lie in a block of a V1 file.
+/// A slice whose values are in a block of a V1 file.
 #[derive(Debug)]
 pub(super) struct SavedSlice {
     table: Arc<Table>,
     block: usize,
-    /// The `TensorProto`, in the block's contents.
+    /// The range of the `TensorProto` in the block's contents.
     values: Range<usize>,
 }
 
@@ -85,36 +85,38 @@ impl SavedSlice {
     }
 }
 
-/// What has been found out about a tensor before all files have been looked at.
+/// A tensor while its files are read.
 struct Draft {
     type_number: i32,
     shape: Vec<usize>,
-    pieces: Vec<Piece>,
+    slices: Vec<StoredSlice>,
 }
 
 type Drafts = BTreeMap<String, Draft>;
 
-/// The tensors of these files, which are the shards of one checkpoint.
+/// Reads the list of tensors of a checkpoint from its shards.
 pub(super) fn open(checkpoint: &Arc<Path>, files: &[PathBuf]) -> Result<Vec<StoredTensor>> {
     let mut drafts = Drafts::new();
     for file in files {
         let table = Arc::new(Table::open(MappedFile::open(file)?)?);
         for block in 0..table.block_count() {
-            let limit = if block == 0 { LIST_VERIFIED_AT_ONCE_BYTES } else { VERIFIED_AT_ONCE_BYTES };
+            let limit = if block == 0 { LIST_VERIFIED_ON_OPEN_BYTES } else { VERIFIED_ON_OPEN_BYTES };
             if table.block_size(block) <= limit {
                 table.verify(block)?;
             }
             let contents = table.contents(block);
             if block == 0 && contents.as_ref().is_ok_and(|contents| is_of_v2(contents)) {
-                return Err(Error::file(file, "it is the index of a V2 checkpoint, whose tensors are in files beside it")
-                    .advice("give it under its name, model.ckpt.index, beside model.ckpt.data-00000-of-00001, or an archive of both"));
+                let problem = "it is the index of a V2 checkpoint, whose tensors are in other files";
+                let advice = "rename it to model.ckpt.index and put it beside model.ckpt.data-00000-of-00001, or give an \
+                              archive of both";
+                return Err(Error::file(file, problem).advice(advice));
             }
             let read = contents.and_then(|block_contents| {
                 read_block(&table, block, &block_contents, &mut drafts)
                     .map_err(|damage| table.damaged(damage))
             });
             if let Err(error) = read {
-                // Damage explains itself best by the checksum.
+                // A wrong checksum is the better error.
                 table.verify(block)?;
                 return Err(error);
             }
@@ -123,14 +125,14 @@ pub(super) fn open(checkpoint: &Arc<Path>, files: &[PathBuf]) -> Result<Vec<Stor
             return Err(table.damaged("its table is empty"));
         }
     }
-    let tensors = drafts.into_iter().map(|(name, Draft { type_number, shape, pieces })| {
-        StoredTensor::new(name, type_number, shape, checkpoint, pieces)
+    let tensors = drafts.into_iter().map(|(name, Draft { type_number, shape, slices })| {
+        StoredTensor::new(name, type_number, shape, checkpoint, slices)
     });
     tensors.collect()
 }
 
-/// Whether the first block of a table is the one of a V2 checkpoint's index: the message under the empty key begins with
-/// the number of shards (`BundleHeaderProto` in `tensor_bundle.proto`), where V1 has the list of tensors.
+/// Whether this is the first block of the index of a V2 checkpoint. In V2, the message under the empty key begins with the
+/// number of shards (`BundleHeaderProto` in `tensor_bundle.proto`); in V1, it begins with the list of tensors.
 fn is_of_v2(block: &[u8]) -> bool {
     let Ok(mut entries) = Entries::new(block) else { return false };
     let Ok(Some((b"", header))) = entries.next() else { return false };
@@ -138,7 +140,7 @@ fn is_of_v2(block: &[u8]) -> bool {
     matches!(number, Some(Ok((field::SAVED_TENSOR_SLICES_META, Value::Varint(_)))))
 }
 
-/// Looks at the heads of a block's entries, and skips the values.
+/// Reads the names and slices of a block's entries, without their values.
 fn read_block(table: &Arc<Table>, block: usize, contents: &[u8], drafts: &mut Drafts) -> Result<(), Damage> {
     let mut entries = Entries::new(contents)?;
     let mut is_list = block == 0;
@@ -151,18 +153,17 @@ fn read_block(table: &Arc<Table>, block: usize, contents: &[u8], drafts: &mut Dr
             continue;
         }
         let Some(saved) = saved_slice(contents, value)? else { continue };
-        // A slice of a tensor that is not in the list is not part of the checkpoint; TensorFlow, too, starts
-        // at the list.
+        // Like TensorFlow, ignores slices of tensors that are not in the list.
         let Some(draft) = drafts.get_mut(&saved.name) else { continue };
         let slice = Slice::from_proto(&saved.slice, &draft.shape)
             .map_err(|damage| format!("tensor {:?}: {damage}", saved.name))?;
         let values = Values::V1(SavedSlice { table: table.clone(), block, values: saved.values });
-        draft.pieces.push(Piece { slice, values });
+        draft.slices.push(StoredSlice { slice, values });
     }
     Ok(())
 }
 
-/// The range of the last field of this number; messages and strings only.
+/// The range of the last field with this number, which has to be a message or a string.
 fn submessage(contents: &[u8], message: Range<usize>, number: u64) -> Result<Option<Range<usize>>, Damage> {
     let mut found = None;
     for field in Fields::new(&contents[message.clone()]) {
@@ -177,7 +178,7 @@ fn submessage(contents: &[u8], message: Range<usize>, number: u64) -> Result<Opt
 }
 
 fn read_list(message: &[u8], drafts: &mut Drafts) -> Result<(), Damage> {
-    const NO_LIST: &str = "it has no list of tensors where a V1 checkpoint has it";
+    const NO_LIST: &str = "it does not begin with a list of tensors, like a V1 checkpoint";
     let meta = submessage(message, 0..message.len(), field::SAVED_TENSOR_SLICES_META)?;
     let meta = &message[meta.ok_or(NO_LIST)?];
     for field in Fields::new(meta) {
@@ -189,7 +190,7 @@ fn read_list(message: &[u8], drafts: &mut Drafts) -> Result<(), Damage> {
             (field::META_VERSIONS, Value::Bytes(versions)) => {
                 let versions = VersionDef::decode(&meta[versions]).map_err(|_| NO_LIST)?;
                 if versions.min_consumer > NEWEST_VERSION {
-                    return Err(format!("its format is of the unknown version {}", versions.min_consumer));
+                    return Err(format!("its format has the unknown version {}", versions.min_consumer));
                 }
             }
             _ => {}
@@ -203,9 +204,9 @@ fn list_tensor(tensor: SavedSliceMeta, drafts: &mut Drafts) -> Result<(), Damage
     let shape = shape.map_err(|damage| format!("tensor {:?}: {damage}", tensor.name))?;
     match drafts.entry(tensor.name) {
         Entry::Vacant(entry) => {
-            entry.insert(Draft { type_number: tensor.r#type, shape, pieces: vec![] });
+            entry.insert(Draft { type_number: tensor.r#type, shape, slices: vec![] });
         }
-        // A partitioned variable is listed in each shard that holds a slice of it.
+        // Each shard that contains a slice of a partitioned variable lists the variable.
         Entry::Occupied(entry) => {
             if entry.get().shape != shape || entry.get().type_number != tensor.r#type {
                 return Err(format!("tensor {:?} has two types or shapes", entry.key()));
@@ -215,21 +216,21 @@ fn list_tensor(tensor: SavedSliceMeta, drafts: &mut Drafts) -> Result<(), Damage
     Ok(())
 }
 
-/// The head of a message with values.
-struct Head {
+/// The name and slice of a message with values, and the range of the values.
+struct SliceHeader {
     name: String,
     slice: TensorSliceProto,
     values: Range<usize>,
 }
 
-fn saved_slice(contents: &[u8], value: Range<usize>) -> Result<Option<Head>, Damage> {
+fn saved_slice(contents: &[u8], value: Range<usize>) -> Result<Option<SliceHeader>, Damage> {
     let Some(data) = submessage(contents, value, field::SAVED_TENSOR_SLICES_DATA)? else { return Ok(None) };
     let part = |number| submessage(contents, data.clone(), number);
     let name = contents[part(field::SAVED_SLICE_NAME)?.unwrap_or_default()].to_vec();
     let name = String::from_utf8(name).map_err(|_| "the name of a tensor is not UTF-8")?;
     let slice = &contents[part(field::SAVED_SLICE_SLICE)?.unwrap_or_default()];
     let slice = TensorSliceProto::decode(slice);
-    let slice = slice.map_err(|_| format!("tensor {name:?}: the place of a slice is damaged"))?;
+    let slice = slice.map_err(|_| format!("tensor {name:?}: the offsets of a slice are damaged"))?;
     let values = part(field::SAVED_SLICE_DATA)?.unwrap_or(data.end..data.end);
-    Ok(Some(Head { name, slice, values }))
+    Ok(Some(SliceHeader { name, slice, values }))
 }

@@ -1,4 +1,4 @@
-//! V2, the tensor bundle: an index, which is a sorted string table from names to entries, and data files.
+//! Reads V2 checkpoints ("tensor bundles"): data files, and an index, which is a sorted string table of entries by name.
 //!
 //! Source: `tensorflow/core/util/tensor_bundle/tensor_bundle.cc` and `tensor_bundle.proto`.
 
@@ -17,7 +17,7 @@ use super::block::Entries;
 use super::locate::{index_path, missing_part, with_suffix};
 use super::ordered_code::{SLICE_KEY_START, slice_key};
 use super::slices::{MAX_SLICES, Slice, full_shape};
-use super::stored::{Piece, StoredTensor, Values};
+use super::stored::{StoredSlice, StoredTensor, Values};
 use super::table::Table;
 use super::wire::Damage;
 use super::{bundle_strings, crc};
@@ -30,7 +30,7 @@ use crate::tensor::DType;
 /// `kTensorBundleVersion` of `tensor_bundle.cc`.
 const NEWEST_VERSION: i32 = 1;
 
-/// The elements of a tensor, or of a slice of one, in a data file.
+/// The elements of a tensor or of a slice in a data file.
 #[derive(Debug)]
 pub(super) struct BundleRange {
     shard: Arc<MappedFile>,
@@ -43,14 +43,14 @@ impl BundleRange {
     pub(super) fn can_hold(&self, dtype: DType, count: usize) -> bool {
         match dtype.size() {
             Some(size) => count.checked_mul(size) == Some(self.range.len()),
-            // The length of each string takes a byte or more.
+            // The length of each string has at least one byte.
             None => count <= self.range.len(),
         }
     }
 
     fn damaged(&self, damage: impl std::fmt::Display) -> Error {
         Error::file(self.shard.path(), damage)
-            .advice("the file is damaged or of another checkpoint, so get it again")
+            .advice("the file is damaged or belongs to another checkpoint: download it again")
     }
 
     pub(super) fn bytes(&self) -> Result<Cow<'_, [u8]>> {
@@ -74,30 +74,30 @@ impl BundleRange {
     }
 }
 
-/// The files of the checkpoint of this prefix, and its tensors.
+/// Opens the checkpoint with this prefix. Returns its files and its tensors.
 pub(super) fn open(prefix: &Arc<Path>) -> Result<(Vec<PathBuf>, Vec<StoredTensor>)> {
     let table = Table::open(MappedFile::open(&index_path(prefix))?)?;
     let index = Index::read(&table)?;
     let shards = Shards::open(prefix, &index)?;
     let mut tensors = vec![];
     for (name, entry) in &index.tensors {
-        let said = |damage| {
+        let damaged = |damage| {
             let error = Error::new(format_args!("tensor {name:?}"), damage).within(prefix.display());
-            error.advice("the index is damaged or of another checkpoint, so get all its files again")
+            error.advice("the index is damaged or belongs to another checkpoint: download all files again")
         };
-        let shape = full_shape(entry.shape.as_ref().unwrap_or(&Default::default())).map_err(said)?;
-        let pieces = index.pieces(name, entry, &shape, &shards).map_err(said)?;
-        tensors.push(StoredTensor::new(name.clone(), entry.dtype, shape, prefix, pieces)?);
+        let shape = full_shape(entry.shape.as_ref().unwrap_or(&Default::default())).map_err(damaged)?;
+        let slices = index.stored_slices(name, entry, &shape, &shards).map_err(damaged)?;
+        tensors.push(StoredTensor::new(name.clone(), entry.dtype, shape, prefix, slices)?);
     }
     let mut files = vec![index_path(prefix)];
     files.extend(shards.files.values().map(|shard| shard.path().to_path_buf()));
     Ok((files, tensors))
 }
 
-/// What the index says.
+/// The contents of the index.
 struct Index {
     shard_count: i32,
-    /// In the order of their names.
+    /// Sorted by name.
     tensors: Vec<(String, BundleEntryProto)>,
     slices: HashMap<Vec<u8>, BundleEntryProto>,
 }
@@ -138,20 +138,20 @@ impl Index {
         Ok(Self { shard_count, tensors, slices })
     }
 
-    fn pieces(
+    fn stored_slices(
         &self,
         name: &str,
         entry: &BundleEntryProto,
         shape: &[usize],
         shards: &Shards,
-    ) -> Result<Vec<Piece>, Damage> {
+    ) -> Result<Vec<StoredSlice>, Damage> {
         if entry.slices.is_empty() {
-            return Ok(vec![shards.piece(entry, Slice::whole(shape))?]);
+            return Ok(vec![shards.stored_slice(entry, Slice::whole(shape))?]);
         }
         if entry.slices.len() > MAX_SLICES {
             return Err(format!("it has more than {MAX_SLICES} slices"));
         }
-        let mut pieces = vec![];
+        let mut slices = vec![];
         let mut bytes = 0usize;
         for proto in &entry.slices {
             let slice = Slice::from_proto(proto, shape)?;
@@ -161,32 +161,32 @@ impl Index {
             if part.dtype != entry.dtype || part_shape != slice.shape() {
                 return Err("one of its slices has another type or shape than the whole".into());
             }
-            pieces.push(shards.piece(part, slice)?);
-            // Slices that lie on top of one another in the data would make a huge tensor of a small file.
+            slices.push(shards.stored_slice(part, slice)?);
+            // Otherwise, slices with the same bytes could make a huge tensor from a small file.
             bytes = bytes.saturating_add(usize::try_from(part.size).unwrap_or(usize::MAX));
             if bytes > shards.total_bytes() {
                 return Err("its slices have more bytes than the data files".into());
             }
         }
-        Ok(pieces)
+        Ok(slices)
     }
 }
 
-/// The extents as the key of the slice has them.
+/// The extents in the form that the key of the slice uses.
 fn extents(slice: &TensorSliceProto) -> Vec<(i64, i64)> {
     slice.extent.iter().map(|extent| (extent.start, extent.length.unwrap_or(-1))).collect()
 }
 
-/// The number of data files, which is in the first entry.
+/// Reads the number of data files from the first entry.
 fn header(key: &[u8], value: &[u8]) -> Result<i32, Damage> {
     let header = BundleHeaderProto::decode(value).ok().filter(|_| key.is_empty());
     let header = header.ok_or("it is a table, but not the index of a checkpoint")?;
     if header.endianness != Endianness::Little as i32 {
-        return Err("it was written on a big-endian machine and has to be saved anew on a usual one".into());
+        return Err("it was written on a big-endian machine; save it again on a little-endian machine".into());
     }
     let min_consumer = header.version.map_or(0, |version| version.min_consumer);
     if min_consumer > NEWEST_VERSION {
-        return Err(format!("its format is of the unknown version {min_consumer}"));
+        return Err(format!("its format has the unknown version {min_consumer}"));
     }
     Ok(header.num_shards)
 }
@@ -206,9 +206,9 @@ impl Shards {
             }
             if !(0..index.shard_count).contains(&id) {
                 let count = index.shard_count;
-                let problem = format!("it names data file {id} of {count}, which there cannot be");
+                let problem = format!("it refers to data file {id} of {count}, which cannot exist");
                 return Err(
-                    Error::file(index_path(prefix), problem).advice("the file is damaged, so get it again")
+                    Error::file(index_path(prefix), problem).advice("the file is damaged: download it again")
                 );
             }
             let path = with_suffix(prefix, &format!(".data-{id:05}-of-{:05}", index.shard_count));
@@ -224,15 +224,15 @@ impl Shards {
         self.files.values().fold(0, |sum, file| sum.saturating_add(file.bytes().len()))
     }
 
-    fn piece(&self, entry: &BundleEntryProto, slice: Slice) -> Result<Piece, Damage> {
-        let shard = self.files.get(&entry.shard_id).ok_or("its data file is not there")?;
+    fn stored_slice(&self, entry: &BundleEntryProto, slice: Slice) -> Result<StoredSlice, Damage> {
+        let shard = self.files.get(&entry.shard_id).ok_or("its data file is missing")?;
         let range = usize::try_from(entry.offset).ok().zip(usize::try_from(entry.size).ok());
         let range = range.and_then(|(offset, size)| Some(offset..offset.checked_add(size)?));
         let range = range.filter(|range| range.end <= shard.bytes().len()).ok_or_else(|| {
-            format!("its values run beyond the end of {}, which was cut off", shard.path().display())
+            format!("its values extend beyond the end of {}, which is incomplete", shard.path().display())
         })?;
         let (shard, verified) = (shard.clone(), AtomicBool::new(false));
         let values = Values::V2(BundleRange { shard, range, crc: entry.crc32c, verified });
-        Ok(Piece { slice, values })
+        Ok(StoredSlice { slice, values })
     }
 }

@@ -1,23 +1,23 @@
-//! Walks over the fields of a protobuf message without decoding it.
+//! Iterates over the fields of a protobuf message without decoding it.
 //!
-//! A V1 checkpoint keeps a weight of hundreds of megabytes inside one message. Here it stays a range of the
-//! mapped file: only tags and lengths are looked at.
+//! In a V1 checkpoint, a message can contain a weight of hundreds of megabytes. Only tags and lengths are read here, and
+//! the weight remains a range of the mapped file.
 //! Source: <https://protobuf.dev/programming-guides/encoding/>.
 
 use std::ops::Range;
 
-/// What is wrong with a message or a block. The caller knows the file and the tensor, and says so.
+/// The description of damage in a message or a block. The caller adds the file and the tensor.
 pub(super) type Damage = String;
 
-/// A varint has at most ten bytes: 64 bits, seven to a byte.
+/// The maximum length of a varint: 64 bits, seven in each byte.
 const MAX_VARINT_BYTES: usize = 10;
 
-/// Reads the varint at `*position` and moves past it.
+/// Reads the varint at `*position`, and moves the position behind it.
 pub(super) fn varint(bytes: &[u8], position: &mut usize) -> Option<u64> {
     let mut value = 0u64;
     for (i, &byte) in bytes.get(*position..)?.iter().take(MAX_VARINT_BYTES).enumerate() {
         let bits = u64::from(byte & 0x7f);
-        // The tenth byte has room for one bit.
+        // Only one bit of the tenth byte is used.
         if i == MAX_VARINT_BYTES - 1 && bits > 1 {
             return None;
         }
@@ -36,7 +36,7 @@ pub(super) fn fixed32(bytes: &[u8], position: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bytes))
 }
 
-/// Where the value of a field lies in the message it is a field of.
+/// The range of a field's value in its message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Value {
     Varint(Range<usize>),
@@ -82,7 +82,7 @@ impl<'a> Fields<'a> {
                 Value::Bytes(self.range(length)?)
             }
             5 => Value::Fixed(self.range(4)?),
-            // Groups: TensorFlow has none.
+            // TensorFlow has no groups.
             _ => return None,
         };
         Some((tag >> 3, value))
@@ -101,7 +101,7 @@ impl Iterator for Fields<'_> {
         if field.is_none() {
             self.position = self.message.len();
         }
-        Some(field.ok_or_else(|| format!("a message is damaged {start} bytes after its start")))
+        Some(field.ok_or_else(|| format!("a message is damaged at byte {start}")))
     }
 }
 
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_beyond_the_message_is_an_error_and_the_end() {
+    fn a_length_beyond_the_message_is_an_error_and_ends_the_iteration() {
         for message in [&[0x12, 0x03, b'h', b'i'][..], &[0x12, 0xff, 0xff], &[0x1d, 1], &[0x0b]] {
             let mut fields = Fields::new(message);
             assert!(fields.next().unwrap().is_err());
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_varint_ends_within_ten_bytes() {
+    fn a_varint_has_at_most_ten_bytes() {
         let mut position = 0;
         let minus_one = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
         assert_eq!(varint(&minus_one, &mut position), Some(u64::MAX));

@@ -47,11 +47,11 @@ impl OneNetwork {
             let (key, value) = text.split_once('=').ok_or_else(|| {
                 Error::new(format!("--network-option {text}"), "it is not of the form KEY=VALUE")
             })?;
-            options.give(key, value)?;
+            options.set_from_text(key, value)?;
         }
         let (height, width) = image_size.unwrap_or(network.image_size.into());
         let image = ImageShape { batch: None, height, width, channels: CHANNELS };
-        let drawn = slim::draw(network, "", &options, &image, &Variables::new())?;
+        let drawn = slim::build(network, "", &options, &image, &Variables::new())?;
         let entry = |tensor| TensorEntry {
             tensor: drawn.graph.tensor_name(tensor),
             shape: drawn.graph.shape(tensor).dims().map(<[_]>::to_vec),

@@ -7,11 +7,11 @@ use serde::Serialize;
 use super::convert::choices::Choices;
 use super::inspect::pattern;
 use super::{output, progress};
-use crate::contents::{Contents, NameFilter};
 use crate::convert::ConvertOptions;
 use crate::error::{Error, Result};
 use crate::extract::{Choice, Chosen, Format, Layout, choose};
 use crate::output::keep_inputs;
+use crate::tensors_in_file::{NameFilter, TensorFile};
 
 /// Writes tensors to files that NumPy or safetensors read.
 #[derive(Debug, clap::Args)]
@@ -74,13 +74,13 @@ fn refuse_conversion(args: &Args) -> Result<()> {
 pub fn run(args: &Args) -> Result<()> {
     let format = Format::of(&args.output)?;
     let conversion = args.conversion.typed()?;
-    let contents = Contents::open(&args.input, &conversion.open_options())?;
-    args.conversion.check_use(&contents)?;
+    let file = TensorFile::open(&args.input, &conversion.open_options())?;
+    args.conversion.check_use(&file)?;
     if args.layout.as_deref() != Some("onnx") && !args.with_synthesized {
         refuse_conversion(args)?;
     }
-    let summary = extract(args, format, &contents, conversion.convert_options())
-        .map_err(|error| contents.error(error))?;
+    let summary =
+        extract(args, format, &file, conversion.convert_options()?).map_err(|error| file.error(error))?;
     match (args.json, args.quiet) {
         (true, _) => output::print_json(&summary),
         (_, true) => Ok(()),
@@ -91,7 +91,7 @@ pub fn run(args: &Args) -> Result<()> {
 fn extract<'a>(
     args: &'a Args,
     format: Format,
-    contents: &'a Contents,
+    file: &'a TensorFile,
     options: ConvertOptions,
 ) -> Result<Summary<'a>> {
     let choice = Choice {
@@ -103,7 +103,7 @@ fn extract<'a>(
         with_synthesized: args.with_synthesized,
         options,
     };
-    let Chosen { mut tensors, synthesized, mut notes } = choose(contents, &choice)?;
+    let Chosen { mut tensors, synthesized, mut notes } = choose(file, &choice)?;
     tensors.retain(|tensor| {
         let dtype = tensor.value.dtype();
         let can_hold = format.can_hold(dtype);
@@ -116,7 +116,7 @@ fn extract<'a>(
         let problem = format!("{} has no type for any of the tensors", format.name());
         return Err(Error::file(&args.output, problem).advice("choose another form of output"));
     }
-    keep_inputs(&args.output, contents.files())?;
+    keep_inputs(&args.output, file.files())?;
     let bytes = tensors.iter().filter_map(|tensor| tensor.value.byte_len()).sum::<usize>() as u64;
     let bar = progress::byte_bar(args.quiet, "extracting");
     bar.set_length(bytes);
@@ -124,7 +124,7 @@ fn extract<'a>(
     bar.finish_and_clear();
     written?;
     Ok(Summary {
-        input: contents.path(),
+        input: file.path(),
         output: &args.output,
         tensors: tensors.len(),
         synthesized,

@@ -1,4 +1,4 @@
-//! Ctrl-C, being asked to end, and a terminal that closes: temporary files do not stay behind.
+//! Signals that end the program: Ctrl-C, SIGTERM, and a terminal that closes. Temporary files are removed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -6,21 +6,21 @@ use std::sync::{Mutex, PoisonError};
 /// Whether a signal is ending the program.
 static IS_ENDING: AtomicBool = AtomicBool::new(false);
 
-type Words = Box<dyn Fn() -> String + Send>;
+type Text = Box<dyn Fn() -> String + Send>;
 
-/// What is left to say at such an end.
-static LAST_WORDS: Mutex<Option<Words>> = Mutex::new(None);
+/// The text to print when a signal ends the program.
+static TEXT: Mutex<Option<Text>> = Mutex::new(None);
 
-/// Has something said on standard error where a signal ends the program.
-pub fn say_at_end(words: impl Fn() -> String + Send + 'static) {
-    *LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(words));
+/// Prints this text on standard error if a signal ends the program.
+pub fn print_on_signal(text: impl Fn() -> String + Send + 'static) {
+    *TEXT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(text));
 }
 
 /// Removes temporary files when the user interrupts the program, the system asks it to end or its terminal closes, and
-/// exits with the status that shells give such an end: 130, 143 or 129. A file that grows beyond what `ulimit -f` allows is
-/// an error of its writer, and does not end the program.
+/// exits with the status that shells use for that: 130, 143 or 129. A file beyond the limit of `ulimit -f` is an error when it
+/// is written, and does not end the program.
 ///
-/// Where a hangup is ignored from the beginning, as under `nohup`, it stays so. Where signals cannot be handled, they end
+/// A hangup that is ignored when the program starts, as under `nohup`, stays ignored. If signals cannot be handled, they end
 /// the program as they do by default.
 #[cfg(unix)]
 pub fn clean_up_on_signals() {
@@ -28,32 +28,31 @@ pub fn clean_up_on_signals() {
 
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 
-    // What is handled does not end the program, and the write fails. That it happened is said by the error.
+    // With a handler, the signal does not end the program, and the write returns an error.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
     let mut handled = vec![SIGINT, SIGTERM];
     handled.extend((!hangup_is_ignored()).then_some(SIGHUP));
     let Ok(mut signals) = signal_hook::iterator::Signals::new(handled) else { return };
     std::thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
-            // Before files are removed under work that then fails too.
-            let words =
-                LAST_WORDS.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|words| words());
+            // Conversions whose temporary files are removed fail, too: they are not a part of the text.
+            let text = TEXT.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|text| text());
             IS_ENDING.store(true, Ordering::SeqCst);
             crate::temporary::remove_all();
-            if let Some(words) = words {
-                super::output::warn(&words);
+            if let Some(text) = text {
+                super::output::warn(&text);
             }
             std::process::exit(128 + signal);
         }
     });
 }
 
-/// Whether the program was begun with hangups ignored. Where the system does not tell, they are left as they are.
+/// Whether hangups were ignored when the program started; true if the system does not tell.
 #[cfg(unix)]
 fn hangup_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    // A bit for each signal, that of SIGHUP being the lowest.
+    // The mask has a bit for each signal. The lowest one is SIGHUP.
     ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_none_or(|mask| mask & 1 == 1)
 }
 
@@ -61,8 +60,7 @@ fn hangup_is_ignored() -> bool {
 #[cfg(not(unix))]
 pub fn clean_up_on_signals() {}
 
-/// Leaves the end of the program to a signal, if one is ending it: work whose files are being removed under it fails,
-/// and that is nothing to report.
+/// Waits if a signal is ending the program: then work fails because its files are removed, which is not worth reporting.
 pub fn leave_to_signal() {
     while IS_ENDING.load(Ordering::SeqCst) {
         std::thread::park();

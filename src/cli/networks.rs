@@ -55,7 +55,7 @@ impl Entry {
         let options = network.options.iter().map(|spec| OptionEntry {
             name: spec.name,
             default: super::json(spec.default),
-            read_from_variables: spec.is_told(),
+            read_from_variables: spec.is_in_variables(),
             help: spec.help,
         });
         Self {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::output::{self, Column};
 use crate::error::Result;
-use crate::lower::{Op, supported_ops};
+use crate::ops::{Op, supported_ops};
 
 /// Lists the TensorFlow ops that `convert` can convert in a graph, and the ONNX operators they become.
 #[derive(Debug, clap::Args)]
@@ -31,7 +31,7 @@ struct Entry {
 
 impl From<&Op> for Entry {
     fn from(op: &Op) -> Self {
-        let onnx = op.onnx.split(',').map(str::trim).filter(|operator| !operator.is_empty()).collect();
+        let onnx = op.onnx.to_vec();
         Self { name: op.name, onnx, opset: op.since, note: op.note }
     }
 }

@@ -9,11 +9,11 @@ use crate::error::{Error, Result};
 use crate::onnx::OnnxFile;
 use crate::output::{OutputFile, keep_apart, keep_inputs};
 use crate::verify::{
-    Difference, Executable, InputSource, MadeUp, Named, TOLERANCE, compare_all, name_and_file, read_arrays,
-    save_arrays,
+    Difference, Executable, InputSource, Named, RandomInputs, TOLERANCE, compare_all, name_and_file,
+    parse_shape, read_arrays, save_arrays,
 };
 
-/// Runs an ONNX model and compares what it computes with arrays, or with another model.
+/// Runs an ONNX model and compares its outputs with arrays, or with the outputs of another model.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -25,49 +25,48 @@ Examples:
 pub struct Args {
     /// The ONNX model to run
     model: PathBuf,
-    /// What it is fed: an .npz file with an array for each input, an .npy file where there is one, or
-    /// NAME=FILE.npy (repeatable) [default: made up with --against; needed with --expected]
+    /// The inputs: an .npz file with an array for each input, an .npy file for a single input, or NAME=FILE.npy
+    /// (repeatable) [default: random inputs; required with --expected]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["shape", "seed"])]
     inputs: Vec<String>,
-    /// What it should compute from the inputs that are given, in the same ways; not all outputs have to be there
-    /// (repeatable)
+    /// The expected outputs, in the same forms; outputs may be missing (repeatable)
     #[arg(long, value_name = "FILE", requires = "inputs", conflicts_with = "against")]
     expected: Vec<String>,
-    /// Another ONNX model that should compute the same
+    /// Another ONNX model that should have the same outputs
     #[arg(long, value_name = "OTHER.onnx")]
     against: Option<PathBuf>,
-    /// The shape of an input that is made up, where the model leaves more open than the batch (repeatable)
+    /// The shape of a random input, if the model leaves more axes open than the batch (repeatable)
     #[arg(long, value_name = "NAME=DIMS")]
     shape: Vec<String>,
-    /// Which inputs are made up: the same number makes the same ones
+    /// The seed of random inputs: the same seed makes the same inputs
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = seed, allow_negative_numbers = true)]
     seed: u64,
-    /// The largest difference to let pass, relative to the largest value expected
+    /// The largest difference that is accepted, relative to the largest expected value
     #[arg(long, value_name = "X", default_value_t = TOLERANCE, value_parser = tolerance,
           allow_negative_numbers = true)]
     tolerance: f64,
-    /// Write what the model was fed to this file
+    /// Write the inputs of the model to this file
     #[arg(long, value_name = "FILE.npz", value_parser = archive)]
     save_inputs: Option<PathBuf>,
-    /// Write what the model computed to this file
+    /// Write the outputs of the model to this file
     #[arg(long, value_name = "FILE.npz", value_parser = archive)]
     save_outputs: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long, conflicts_with = "quiet")]
     json: bool,
-    /// Print nothing but errors
+    /// Print only errors
     #[arg(short, long)]
     quiet: bool,
 }
 
 /// The result, as `--json` prints it.
 #[derive(Debug, Serialize)]
-struct Report<'a> {
+struct Comparison<'a> {
     #[serde(serialize_with = "output::path")]
     model: &'a Path,
     #[serde(serialize_with = "output::optional_path")]
     against: Option<&'a Path>,
-    /// `null` where inputs were given.
+    /// `null` if inputs were given.
     seed: Option<u64>,
     tolerance: f64,
     ok: bool,
@@ -75,7 +74,7 @@ struct Report<'a> {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    // What cannot be written is said before the model runs.
+    // Files that cannot be written are errors before the model runs.
     for path in [&args.save_inputs, &args.save_outputs].into_iter().flatten() {
         OutputFile::create(path)?;
         keep_inputs(path, args.inputs.iter().chain(&args.expected).map(|given| name_and_file(given).1))?;
@@ -87,7 +86,10 @@ pub fn run(args: &Args) -> Result<()> {
     let inputs = model.inputs()?;
     let names: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();
     let source = match &args.inputs[..] {
-        [] => InputSource::MadeUp(MadeUp { seed: args.seed, shapes: args.shape.clone() }),
+        [] => {
+            let shapes = args.shape.iter().map(|text| parse_shape(text)).collect::<Result<_>>()?;
+            InputSource::Random(RandomInputs { seed: args.seed, shapes })
+        }
         given => InputSource::Given(read_arrays(given, &names)?),
     };
     let expected = match &args.against {
@@ -109,17 +111,17 @@ pub fn run(args: &Args) -> Result<()> {
         (None, None) => vec![],
     };
     if expected.is_empty() {
-        return Err(Error::file(&args.model, "there is nothing that it could be compared with")
+        return Err(Error::file(&args.model, "there is nothing to compare it with")
             .advice("give an array for at least one of its outputs"));
     }
     let differences = compare_all(&outputs, &expected, args.tolerance);
     let is_empty =
         |difference: &Difference| difference.shape.as_ref().is_some_and(|shape| shape.contains(&0));
     if differences.iter().all(is_empty) {
-        return Err(Error::file(&args.model, "its outputs have no elements that could be compared")
-            .advice("give inputs of which it computes something"));
+        return Err(Error::file(&args.model, "its outputs have no elements to compare")
+            .advice("give inputs that are not empty"));
     }
-    let report = Report {
+    let report = Comparison {
         model: &args.model,
         against: args.against.as_deref(),
         seed: args.inputs.is_empty().then_some(args.seed),
@@ -137,41 +139,41 @@ pub fn run(args: &Args) -> Result<()> {
 
 /// The model at `path`, ready to be run.
 fn load(path: &Path) -> Result<Executable> {
-    // The runtime says little about a file that is no model, and takes an empty one for a model of nothing.
-    let said_of_file = |error: Error| OnnxFile::open(path).err().unwrap_or(error);
-    let model = Executable::load(path).map_err(said_of_file)?;
+    // The runtime says little about a file that is not a model, and accepts an empty file as an empty model.
+    let error_of_file = |error: Error| OnnxFile::open(path).err().unwrap_or(error);
+    let model = Executable::load(path).map_err(error_of_file)?;
     if model.outputs().is_empty() {
-        return Err(said_of_file(Error::file(path, "the model delivers nothing")));
+        return Err(error_of_file(Error::file(path, "the model has no outputs")));
     }
     Ok(model)
 }
 
-/// The path of an archive of arrays as it is given.
+/// Reads the path of an .npz file.
 fn archive(text: &str) -> Result<PathBuf, String> {
     let path = PathBuf::from(text);
     let is_npz = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npz"));
     if is_npz { Ok(path) } else { Err("arrays are saved as .npz".to_owned()) }
 }
 
-/// A seed as it is given.
+/// Reads a seed.
 fn seed(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("not a whole number from 0 to {}", u64::MAX))
 }
 
-/// A tolerance as it is given.
+/// Reads a tolerance.
 pub fn tolerance(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() && number >= 0.0 => Ok(number),
-        _ => Err("not a number from 0 on".to_owned()),
+        _ => Err("not a number of at least 0".to_owned()),
     }
 }
 
-/// A tolerance as people write it: `2e-5`.
+/// A tolerance in short form: `2e-5`.
 pub fn shown(tolerance: f64) -> String {
     if tolerance == 0.0 { "0".to_owned() } else { format!("{tolerance:e}") }
 }
 
-/// What another model computes from the same inputs, which it may have under other names.
+/// The outputs of another model for the same inputs, which may have other names in it.
 fn run_other(path: &Path, inputs: &[Named]) -> Result<Vec<Named>> {
     let other = load(path)?;
     let names: Vec<String> = other.inputs()?.into_iter().map(|input| input.name).collect();
@@ -184,7 +186,7 @@ fn run_other(path: &Path, inputs: &[Named]) -> Result<Vec<Named>> {
     other.run(&renamed)
 }
 
-/// The error where an output is beyond the tolerance.
+/// The error if an output is beyond the tolerance.
 pub fn verdict(model: &Path, differences: &[Difference], tolerance: f64) -> Result<()> {
     let beyond: Vec<&Difference> = differences.iter().filter(|difference| !difference.ok).collect();
     let Some(worst) = beyond.iter().max_by(|a, b| a.relative.total_cmp(&b.relative)) else { return Ok(()) };
@@ -198,7 +200,7 @@ pub fn verdict(model: &Path, differences: &[Difference], tolerance: f64) -> Resu
             format!("{which} differs: NaN or infinity at {:?}", worst.at.as_deref().unwrap_or_default())
         }
         None => format!(
-            "{which} differs by {:.3e}, which is {:.1e} of the largest value expected and more than {}",
+            "{which} differs by {:.3e}, which is {:.1e} of the largest expected value and more than {}",
             worst.max_difference,
             worst.relative,
             shown(tolerance)
@@ -240,18 +242,18 @@ pub fn table(differences: &[Difference]) -> String {
     output::table(&COLUMNS, rows)
 }
 
-impl Report<'_> {
+impl Comparison<'_> {
     fn text(&self, expected: &[String]) -> String {
         let against = match self.against {
             Some(path) => path.display().to_string(),
             None => expected.join(", "),
         };
-        let fed = match self.seed {
-            Some(seed) => format!(", fed with numbers made up from seed {seed}"),
+        let inputs = match self.seed {
+            Some(seed) => format!("; random inputs, seed {seed}"),
             None => String::new(),
         };
         let mut text = format!(
-            "{} against {against}{fed}; tolerance {} of the largest value expected\n\n{}",
+            "{} against {against}{inputs}; tolerance {} of the largest expected value\n\n{}",
             self.model.display(),
             shown(self.tolerance),
             table(self.outputs)
@@ -265,7 +267,7 @@ impl Report<'_> {
             })
             .collect();
         if !renamed.is_empty() {
-            text += &format!("note: no names agree; compared in their order: {}\n", renamed.join(", "));
+            text += &format!("note: no names agree; outputs are compared in order: {}\n", renamed.join(", "));
         }
         text
     }

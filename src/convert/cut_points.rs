@@ -5,12 +5,13 @@
 
 use hashbrown::HashMap;
 
-use super::asked::node_name;
+use super::interface::node_name;
 use crate::error::{Error, Result};
 use crate::graph::import::{Part, import_part};
 use crate::graph::op_definition::declared_output_types;
 use crate::graph::validate::Nodes;
 use crate::graph::{Attr, Graph, Shape, TensorType, import};
+use crate::ops::output_types;
 use crate::proto::{GraphDef, NodeDef};
 use crate::tensor::DType;
 
@@ -26,14 +27,15 @@ pub(super) fn graph_before(
 ) -> Result<Graph> {
     let roots: Vec<String> = names.iter().map(|name| node_name(name).to_owned()).collect();
     let part = |roots: &[String], cuts| Part { roots: roots.to_vec(), cuts, ..part.clone() };
-    if let Ok(graph) = import_part(definition, &part(&roots, HashMap::new())) {
+    if let Ok(graph) = import_part(definition, &part(&roots, HashMap::new()), output_types) {
         return Ok(graph);
     }
     // Behind a loop of TensorFlow 1, ops still tell shapes.
     let exits = loop_exits(definition);
     let mut cuts = HashMap::new();
     for root in &roots {
-        let imported = import_part(definition, &part(std::slice::from_ref(root), exits.clone())).ok();
+        let imported =
+            import_part(definition, &part(std::slice::from_ref(root), exits.clone()), output_types).ok();
         let known = imported.and_then(|graph| Some(graph.node(graph.find(root)?).outputs.clone()));
         let types = match known {
             Some(types) => types,
@@ -41,7 +43,7 @@ pub(super) fn graph_before(
         };
         cuts.insert(root.clone(), types);
     }
-    import_part(definition, &part(&roots, cuts))
+    import_part(definition, &part(&roots, cuts), output_types)
 }
 
 /// The nodes where loops of TensorFlow 1 end, with the types of what they compute.

@@ -1,8 +1,9 @@
-//! Placeholders that decide which branch of a conditional is computed: what their shape has to be, and what is said of them.
+//! Placeholders that decide which branch of a conditional is computed: their shape, and the notes about them.
 
 use hashbrown::{HashMap, HashSet};
 
-use super::ends::is_placeholder;
+use super::infer_outputs::is_placeholder;
+use super::{Note, NoteKind};
 use crate::graph::import::{data_inputs, declared_shape, declared_type, past_identities};
 use crate::graph::{Graph, TensorRef};
 use crate::passes::control_flow::is_switch;
@@ -26,9 +27,9 @@ pub(super) fn scalar_deciders<'a>(nodes: &HashMap<&'a str, &'a NodeDef>) -> Hash
     deciders.filter(is_open_flag).collect()
 }
 
-/// What is said of boolean inputs that decide conditionals when the model runs: one that says whether the model is being trained
-/// is better fixed.
-pub(super) fn notes_of_deciders(graph: &Graph, inputs: &[TensorRef]) -> Vec<String> {
+/// Notes about boolean inputs that decide conditionals when the model runs. One that switches between training and inference
+/// should be frozen.
+pub(super) fn notes_of_deciders(graph: &Graph, inputs: &[TensorRef]) -> Vec<Note> {
     let conditions = graph.nodes().filter_map(|(_, node)| match node.op.as_str() {
         "If" | "StatelessIf" => node.inputs.first(),
         _ if is_switch(node) => node.inputs.get(1),
@@ -39,15 +40,16 @@ pub(super) fn notes_of_deciders(graph: &Graph, inputs: &[TensorRef]) -> Vec<Stri
         |input: &&TensorRef| deciders.contains(*input) && graph.tensor_type(**input).dtype == DType::Bool;
     let note = |input: &TensorRef| {
         let name = &graph.node(input.node).name;
-        format!(
-            "note: {name} decides which branches are computed when the model runs; if it says whether the model is being \
-             trained, fix it with --freeze {name}=false"
-        )
+        let text = format!(
+            "{name} decides which branches are computed when the model runs; if it switches between training and \
+             inference, fix it with --freeze {name}=false"
+        );
+        Note::info(NoteKind::Inputs, text).about(name)
     };
     inputs.iter().filter(is_flag).map(note).collect()
 }
 
-/// The tensor that a condition is, or the opposite of which it is.
+/// The tensor that a condition is, past any `LogicalNot`.
 fn decider(graph: &Graph, mut condition: TensorRef) -> TensorRef {
     loop {
         let tensor = graph.origin(condition);

@@ -1,9 +1,9 @@
-//! `DecodeWav`, which ONNX has not: the model takes the samples that it decodes, and their rate.
+//! `DecodeWav`, which ONNX does not have: its results become inputs of the model, the samples and their rate.
 
 use hashbrown::HashMap;
 
-use super::ConvertOptions;
-use super::asked::node_name;
+use super::interface::node_name;
+use super::{ConvertOptions, Note, NoteKind};
 use crate::error::{Error, Result};
 use crate::graph::{Attr, Graph, Shape, TensorRef};
 use crate::passes::rewrite::rewrite;
@@ -28,32 +28,32 @@ pub(super) fn decoders(graph: &Graph) -> Vec<TensorRef> {
 /// The sample rates that `--freeze NODE:1=RATE` fixes, by the names of the nodes.
 ///
 /// # Errors
-/// Where such an option is not about the rate, or not a rate.
+/// If such an option is not about the rate, or its value is not a rate.
 pub(super) fn frozen_rates(
     nodes: &HashMap<&str, &NodeDef>,
     options: &ConvertOptions,
 ) -> Result<HashMap<String, Constant>> {
     let mut rates = HashMap::new();
-    for (name, value) in options.freeze.iter().filter_map(|given| given.split_once('=')) {
+    for given in &options.freeze {
+        let (name, value) = (&given.name, &given.value);
         let node = node_name(name);
         if !nodes.get(node).is_some_and(|node| is_decoder(&node.op)) {
             continue;
         }
-        let rate = value.parse::<i32>().ok().filter(|&rate| rate > 0 && name == format!("{node}:{RATE}"));
+        let rate = value.parse::<i32>().ok().filter(|&rate| rate > 0 && *name == format!("{node}:{RATE}"));
         let rate = rate.ok_or_else(|| {
             let problem = "only the sample rate that a WAV file has can be frozen";
-            Error::new(format!("--freeze {name}={value}"), problem)
-                .advice(format!("write it as --freeze {node}:{RATE}=16000"))
+            Error::new(given.option(), problem).advice(format!("write it as --freeze {node}:{RATE}=16000"))
         })?;
         rates.insert(node.to_owned(), Constant::from_i32(vec![], &[rate]));
     }
     Ok(rates)
 }
 
-/// The graph with constants in the place of the rates of these nodes, which have become inputs.
+/// The graph with constants instead of the rates of these nodes, which have become inputs.
 ///
 /// # Errors
-/// Where it does not fit together any more.
+/// If the constants do not fit the graph.
 pub(super) fn freeze_rates(graph: Graph, rates: &HashMap<String, Constant>) -> Result<Graph> {
     rewrite(graph, |rewriting, node| {
         if let (Some(rate), Some(id)) = (rates.get(&node.name), rewriting.old.find(&node.name)) {
@@ -65,8 +65,8 @@ pub(super) fn freeze_rates(graph: Graph, rates: &HashMap<String, Constant>) -> R
     })
 }
 
-/// What is said of the inputs among `fed` that are decoded sound. `names` are the nodes that decode it.
-pub(super) fn notes_of_decoders(graph: &Graph, fed: &[TensorRef], names: &[String]) -> Vec<String> {
+/// Notes about the inputs among `fed` that are decoded sound. `names` are the nodes that decode it.
+pub(super) fn notes_of_decoders(graph: &Graph, fed: &[TensorRef], names: &[String]) -> Vec<Note> {
     let shape_of = |name: &str, port: usize| -> Option<&Shape> {
         let found = fed.iter().find(|tensor| graph.node(tensor.node).name == name && tensor.port == port)?;
         Some(graph.shape(*found))
@@ -75,9 +75,10 @@ pub(super) fn notes_of_decoders(graph: &Graph, fed: &[TensorRef], names: &[Strin
         let samples = shape_of(name, 0).map(|shape| format!("the samples {name}:0, {shape} from -1 to 1"));
         let rate = shape_of(name, RATE)
             .map(|_| format!("their rate {name}:{RATE}, which --freeze {name}:{RATE}=16000 would fix"));
-        let taken: Vec<String> = samples.into_iter().chain(rate).collect();
-        let decodes = format!("note: {name} decodes a WAV file, which ONNX does not do; the model takes");
-        (!taken.is_empty()).then(|| format!("{decodes} {}", taken.join(", and ")))
+        let inputs: Vec<String> = samples.into_iter().chain(rate).collect();
+        let decodes = format!("{name} decodes a WAV file, which ONNX does not do; the model takes");
+        (!inputs.is_empty())
+            .then(|| Note::info(NoteKind::Inputs, format!("{decodes} {}", inputs.join(", and "))).about(name))
     };
     names.iter().filter_map(note).collect()
 }

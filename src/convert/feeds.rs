@@ -1,15 +1,15 @@
-//! Where a graph is cut off and fed instead: the shapes of what it takes there, and the batch that it was built for.
+//! The nodes that become inputs: their shapes, and the batch that the graph was built for.
 
 use hashbrown::HashMap;
 
-use super::ConvertOptions;
-use super::ends::is_feed_of_training;
+use super::infer_outputs::is_input_pipeline;
+use super::input_shape::{dims_text, set_image_size};
+use super::{ConvertOptions, Note, NoteKind};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, NodeId, Shape, TensorRef, TensorType};
 use crate::passes::batch::{Batch, open_batch, with_batch};
 use crate::passes::cut::cut_inputs;
 use crate::passes::fold::simplify;
-use crate::suggestion::suggesting_and_listing;
 use crate::tensor::{Constant, DType};
 
 /// The nodes that become inputs.
@@ -21,107 +21,37 @@ pub(super) struct Feeds {
 /// A node that becomes an input.
 struct Cut {
     name: String,
-    /// What its outputs are to be; a batch that the graph was not built for is open.
+    /// The shapes of its outputs. If the batch changes, its axis is open here.
     shapes: Vec<Shape>,
     dtypes: Vec<DType>,
-    /// Whether it hands out what a model is trained with.
-    is_of_training: bool,
-    /// Whether an option says what its batch is to be.
-    is_asked: bool,
-    /// The batch that it was built for, where it is to have another one.
-    batch: Option<Rebuilt>,
+    /// Whether it is the end of an input pipeline, which returns training data.
+    is_pipeline: bool,
+    /// Whether an option sets its batch.
+    is_batch_given: bool,
+    /// The change of its batch, if it is not the one that the graph was built for.
+    batch: Option<BatchChange>,
 }
 
-/// An input whose batch is not the one that the graph was built for.
-struct Rebuilt {
+/// A batch that is not the one that the graph was built for.
+struct BatchChange {
     batch: Batch,
+    /// The new length; `None` is any.
     length: Option<usize>,
-    /// The option that asks for that, if one does.
-    asked: Option<String>,
-}
-
-/// A shape, given as in `--shape NAME=DIMS`.
-pub(super) struct GivenShape<'a> {
-    pub given: &'a str,
-    /// The node, and which of its outputs.
-    pub node: &'a str,
-    pub port: usize,
-    pub shape: Shape,
-}
-
-impl<'a> GivenShape<'a> {
-    /// All that are given.
-    pub fn all(options: &'a ConvertOptions) -> Result<Vec<Self>> {
-        options.shapes.iter().map(|given| Self::parse(given)).collect()
-    }
-
-    fn parse(given: &'a str) -> Result<Self> {
-        let wrong = |problem: &str| {
-            Error::new(format!("--shape {given}"), problem).advice("write it as NAME=1,224,224,3; -1 is open")
-        };
-        let (name, dims) = given.split_once('=').ok_or_else(|| wrong("it is not of the form NAME=DIMS"))?;
-        let dims = dims.trim_matches(['[', ']']);
-        let dims = dims.split([',', 'x']).map(str::trim).filter(|dim| !dim.is_empty());
-        let dims: Option<Vec<Option<usize>>> = dims
-            .map(|dim| if matches!(dim, "-1" | "?") { Some(None) } else { dim.parse().ok().map(Some) })
-            .collect();
-        let shape = Shape::new(dims.ok_or_else(|| wrong("its lengths are not numbers"))?);
-        let port = |(node, port): (&'a str, &str)| Some((node, port.parse().ok()?));
-        let (node, port) = name.rsplit_once(':').and_then(port).unwrap_or((name, 0));
-        Ok(Self { given, node, port, shape })
-    }
-
-    /// The error where the shape is not one of an input's.
-    pub fn error<'k>(&self, inputs: impl Iterator<Item = &'k str>) -> Error {
-        let error = Error::new(format!("--shape {}", self.given), "the model has no such input");
-        suggesting_and_listing(error, self.node, "its inputs", inputs)
-    }
-}
-
-/// Fills in the height and width of images, where they are open.
-///
-/// # Errors
-/// Where they are others.
-pub(super) fn set_image_size(
-    name: &str,
-    dims: &mut [Option<usize>],
-    (height, width): (usize, usize),
-) -> Result<()> {
-    let shape = Shape::new(dims.to_vec());
-    let [batch, rows, columns, channels] = dims else { return Ok(()) };
-    rows.get_or_insert(height);
-    columns.get_or_insert(width);
-    if (*rows, *columns) == (Some(height), Some(width)) {
-        return Ok(());
-    }
-    let other = as_given(&[*batch, Some(height), Some(width), *channels]);
-    Err(Error::new(format!("--image-size {height}x{width}"), format!("the graph's input {name} is {shape}"))
-        .advice(format!("if the network takes images of any size, --shape {name}={other} says so")))
-}
-
-/// A shape as `--shape` takes it.
-fn as_given(dims: &[Option<usize>]) -> String {
-    let dims = dims.iter().map(|dim| dim.map_or("-1".to_owned(), |length| length.to_string()));
-    dims.collect::<Vec<_>>().join(",")
+    /// The option that sets it, if one does.
+    option: Option<String>,
 }
 
 impl Feeds {
-    /// Adds the nodes of these tensors, with the shapes that they are asked to have.
+    /// Adds the nodes of these tensors, with the shapes that the options set.
     ///
     /// # Errors
-    /// Where the options do not fit them.
-    pub fn add(
-        &mut self,
-        graph: &Graph,
-        tensors: &[TensorRef],
-        options: &ConvertOptions,
-        given: &[GivenShape<'_>],
-    ) -> Result<()> {
+    /// If the options do not fit the tensors.
+    pub fn add(&mut self, graph: &Graph, tensors: &[TensorRef], options: &ConvertOptions) -> Result<()> {
         let mut nodes: Vec<NodeId> = tensors.iter().map(|tensor| tensor.node).collect();
         nodes.sort_unstable();
         nodes.dedup();
         for id in nodes {
-            self.cuts.push(Cut::new(graph, id, options, given)?);
+            self.cuts.push(Cut::new(graph, id, options)?);
         }
         Ok(())
     }
@@ -131,28 +61,28 @@ impl Feeds {
         self.cuts.iter().map(|cut| (cut.name.clone(), cut.types())).collect()
     }
 
-    /// The graph with inputs in the place of these nodes.
+    /// The graph with inputs instead of these nodes.
     ///
     /// # Errors
-    /// Where it does not fit together any more.
+    /// If the types of the inputs do not fit the graph.
     pub fn cut(&self, graph: Graph) -> Result<Graph> {
         cut_inputs(graph, &self.types())
     }
 
-    /// Gives the inputs of the cut graph the batches that they are to have, as far as it can compute with them.
+    /// Changes the batches of the inputs, if the graph can compute with the new ones.
     ///
     /// # Errors
-    /// Where it cannot, and was asked to.
+    /// If it cannot, and an option sets the batch.
     pub fn settle_batches(
         &self,
         mut graph: Graph,
         outputs: &[String],
-        notes: &mut Vec<String>,
+        notes: &mut Vec<Note>,
     ) -> Result<Graph> {
         let cuts = self.cuts.iter().filter(|cut| graph.find(&cut.name).is_some());
-        let rebuilt: Vec<&Rebuilt> = cuts.filter_map(|cut| cut.batch.as_ref()).collect();
-        for Rebuilt { batch, length, asked } in rebuilt {
-            graph = match (open_batch(&graph, batch), asked) {
+        let changes: Vec<&BatchChange> = cuts.filter_map(|cut| cut.batch.as_ref()).collect();
+        for BatchChange { batch, length, option } in changes {
+            graph = match (open_batch(&graph, batch), option) {
                 (Ok(open), _) => match length {
                     Some(_) => with_batch(&open, batch, *length)?,
                     None => open,
@@ -162,12 +92,13 @@ impl Feeds {
                     return Err(Error::new(option, problem).advice("leave the batch as it is"));
                 }
                 (Err(error), None) => {
-                    notes.push(format!(
-                        "note: {} takes batches of {}, no others: {} is built for them",
+                    let text = format!(
+                        "{} takes batches of {}, no others: {} is built for them",
                         batch.input,
                         batch.built,
                         error.subject()
-                    ));
+                    );
+                    notes.push(Note::info(NoteKind::Shapes, text).about(&batch.input));
                     with_batch(&graph, batch, Some(batch.built))?
                 }
             };
@@ -176,29 +107,27 @@ impl Feeds {
         Ok(graph)
     }
 
-    /// What is to be said of the inputs among `fed` that handed out what the model was trained with.
-    pub fn notes<'a>(&'a self, graph: &'a Graph, fed: &'a [TensorRef]) -> impl Iterator<Item = String> + 'a {
-        let of_training = self.cuts.iter().filter(|cut| cut.is_of_training);
-        of_training.flat_map(move |cut| {
+    /// Notes about the model's inputs `fed` that take the place of an input pipeline.
+    pub fn notes<'a>(&'a self, graph: &'a Graph, fed: &'a [TensorRef]) -> impl Iterator<Item = Note> + 'a {
+        let pipelines = self.cuts.iter().filter(|cut| cut.is_pipeline);
+        pipelines.flat_map(move |cut| {
             let ports = fed.iter().filter(|tensor| graph.node(tensor.node).name == cut.name);
-            let delivered = format!(
-                "note: {} delivered the training data; it is cut off, and is an input of the model",
-                cut.name
-            );
+            let text = format!("{} returned the training data; it is an input of the model now", cut.name);
+            let replaced = Note::info(NoteKind::Inputs, text).about(&cut.name);
             let is_input = ports.clone().next().is_some();
             let fixed = ports.filter_map(|&tensor| cut.note_of_batch(graph, tensor));
-            is_input.then_some(delivered).into_iter().chain(fixed)
+            is_input.then_some(replaced).into_iter().chain(fixed)
         })
     }
 }
 
 impl Cut {
-    fn new(graph: &Graph, id: NodeId, options: &ConvertOptions, given: &[GivenShape<'_>]) -> Result<Self> {
+    fn new(graph: &Graph, id: NodeId, options: &ConvertOptions) -> Result<Self> {
         let node = graph.node(id);
-        let is_of_training = is_feed_of_training(&node.op);
-        let many = match is_of_training {
+        let is_pipeline = is_input_pipeline(&node.op);
+        let many = match is_pipeline {
             true => length_dequeued(graph, id),
-            // What lies behind a queue was built for its batches.
+            // The nodes that read from a queue were built for its batches.
             false => graph.nodes().find_map(|(id, _)| length_dequeued(graph, id)),
         };
         let mut shapes: Vec<Shape> = node.outputs.iter().map(|output| output.shape.clone()).collect();
@@ -208,30 +137,31 @@ impl Cut {
         };
         let mut ports: Vec<usize> = (0..shapes.len()).filter(|&port| has_batch(&shapes[port])).collect();
         let mut length = shapes.first().and_then(|shape| shape.dim(0));
-        let mut asked = None;
+        let mut option = None;
         if let Some(size) = options.batch_size {
-            (length, asked) = (Some(size), Some(format!("--batch-size {size}")));
+            (length, option) = (Some(size), Some(format!("--batch-size {size}")));
         }
-        for given in given.iter().filter(|given| given.node == node.name) {
-            let Some(shape) = shapes.get_mut(given.port) else {
-                return Err(given.error([&*node.name].into_iter()));
+        for given in options.shapes.iter().filter(|given| given.node() == node.name) {
+            let port = given.port();
+            let Some(shape) = shapes.get_mut(port) else {
+                return Err(given.no_such_input([&*node.name].into_iter()));
             };
-            // A shape that nothing was known of may have its batch in front too.
+            // The first axis of a shape that was not known may be the batch, too.
             if shape.rank().is_none() && given.shape.rank() != Some(0) {
-                ports.push(given.port);
+                ports.push(port);
             }
-            if ports.contains(&given.port) {
-                (length, asked) = (given.shape.dim(0), Some(format!("--shape {}", given.given)));
+            if ports.contains(&port) {
+                (length, option) = (given.shape.dim(0), Some(given.option()));
             }
             shape.clone_from(&given.shape);
         }
-        let is_asked = asked.is_some();
-        let rebuilt = built.filter(|&built| length != Some(built));
+        let is_batch_given = option.is_some();
+        let changed = built.filter(|&built| length != Some(built));
         for (port, shape) in shapes.iter_mut().enumerate() {
             let Some(mut dims) = shape.dims().map(<[_]>::to_vec) else { continue };
             if let (Some(first), true) = (dims.first_mut(), ports.contains(&port)) {
-                // Parts of training may be built for the old batch, and are still there where the graph is cut.
-                *first = length.filter(|_| rebuilt.is_none());
+                // Nodes of training that were built for the old batch are still in the graph when it is cut.
+                *first = length.filter(|_| changed.is_none());
             }
             if let Some(size) = options.image_size {
                 set_image_size(&node.name, &mut dims, size)?;
@@ -239,9 +169,9 @@ impl Cut {
             *shape = Shape::new(dims);
         }
         let batch = |built| Batch { input: node.name.clone(), ports, built };
-        let batch = rebuilt.map(|built| Rebuilt { batch: batch(built), length, asked });
+        let batch = changed.map(|built| BatchChange { batch: batch(built), length, option });
         let dtypes = node.outputs.iter().map(|output| output.dtype).collect();
-        Ok(Self { name: node.name.clone(), shapes, dtypes, is_of_training, is_asked, batch })
+        Ok(Self { name: node.name.clone(), shapes, dtypes, is_pipeline, is_batch_given, batch })
     }
 
     /// The types of its outputs.
@@ -250,23 +180,24 @@ impl Cut {
         outputs.map(|(&dtype, shape)| TensorType::new(dtype, shape.clone())).collect()
     }
 
-    /// How the batch of an input is opened that has the length of training.
-    fn note_of_batch(&self, graph: &Graph, tensor: TensorRef) -> Option<String> {
+    /// The note about a batch that is as long as in training: how to open it.
+    fn note_of_batch(&self, graph: &Graph, tensor: TensorRef) -> Option<Note> {
         let shape = graph.shape(tensor);
         let Some([Some(_), rest @ ..]) = shape.dims() else { return None };
-        if rest.is_empty() || self.is_asked || self.batch.is_some() {
+        if rest.is_empty() || self.is_batch_given || self.batch.is_some() {
             return None;
         }
         let name = graph.tensor_name(tensor);
         let name = name.strip_suffix(":0").unwrap_or(&name);
-        Some(format!(
-            "note: {name} has the shape {shape} of training; --shape {name}=-1,{} opens its batch",
-            as_given(rest)
-        ))
+        let text = format!(
+            "{name} has the shape {shape}, as in training; --shape {name}=-1,{} makes it take any batch",
+            dims_text(rest)
+        );
+        Some(Note::info(NoteKind::Shapes, text).about(name))
     }
 }
 
-/// How many a queue hands out at once, where that is a part of the graph.
+/// How many elements a queue returns at once, if that is a constant of the graph.
 fn length_dequeued(graph: &Graph, id: NodeId) -> Option<usize> {
     let node = graph.node(id);
     if !matches!(node.op.as_str(), "QueueDequeueManyV2" | "QueueDequeueMany") {

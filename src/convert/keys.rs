@@ -1,20 +1,21 @@
-//! The keys of a signature as names of a model's inputs and outputs: what the program that calls the model knows them by.
+//! The keys of a signature as names of a model's inputs and outputs: programs that call the model know them.
 //!
 //! tf2onnx does the same where the tensors are not named by the user (`tf2onnx.tf_loader.from_saved_model`).
 
 use hashbrown::{HashMap, HashSet};
 
 use super::rename::{Aliases, Names};
-use super::{ConvertOptions, signature::Signature};
+use super::signature::Signature;
+use super::{ConvertOptions, Note, NoteKind};
 use crate::onnx::{Model, Node, TensorInfo};
 
-/// The keys that a model's inputs and outputs are to be called by, each with its tensor: those of the signature, unless the
-/// user has named tensors, or wants TensorFlow's names.
+/// The keys that become the names of the model's inputs and outputs, each with its tensor: those of the signature, unless
+/// the options name tensors or ask for TensorFlow's names.
 pub(super) fn wanted(signature: Option<&Signature>, options: &ConvertOptions) -> Aliases {
     let Some(signature) = signature.filter(|signature| signature.is_meant && !options.tensor_names) else {
         return Aliases::default();
     };
-    // A key that is the name of a node too stands for that node's tensor where the user writes it.
+    // In an option, a key that is also the name of a node means that node.
     let chosen = |given: &[String], all: &Names, keys: &Names| match given {
         [] => all.clone(),
         given => {
@@ -28,17 +29,17 @@ pub(super) fn wanted(signature: Option<&Signature>, options: &ConvertOptions) ->
     }
 }
 
-/// What the inputs and outputs are called: for each tensor its names, of which an output may have several.
+/// The names of the inputs and outputs. An output may have several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Called {
     pub inputs: Vec<(String, String)>,
     pub outputs: Vec<(String, Vec<String>)>,
-    /// What did not get the name of its key, a sentence each.
-    pub notes: Vec<String>,
+    /// Keys that did not become names.
+    pub notes: Vec<Note>,
 }
 
 impl Called {
-    /// What the tensors of these names are called by these keys. No two inputs or outputs have the same name.
+    /// The names of these tensors by these keys. No two inputs or outputs have the same name.
     pub fn new(inputs: &[String], outputs: &[String], keys: &Aliases) -> Self {
         let is_usable = |key: &str| !key.is_empty() && !key.chars().any(char::is_control);
         let of = |keys: &Names, tensor: &String| -> Vec<String> {
@@ -48,7 +49,7 @@ impl Called {
         let wanted_inputs: Vec<Vec<String>> = inputs.iter().map(|tensor| of(&keys.inputs, tensor)).collect();
         let wanted_outputs: Vec<Vec<String>> =
             outputs.iter().map(|tensor| of(&keys.outputs, tensor)).collect();
-        // What has no key stays under its own name, which is no other's.
+        // A tensor without a key keeps its own name, and nothing else gets that name.
         let keyless = |tensors: &[String], wanted: &[Vec<String>]| -> Vec<String> {
             let keyless = tensors.iter().zip(wanted).filter(|(_, keys)| keys.is_empty());
             keyless.map(|(tensor, _)| tensor.clone()).collect()
@@ -60,8 +61,8 @@ impl Called {
             let mut free = keys.iter().filter(|key| !taken.contains(*key));
             let name = free.next().unwrap_or(tensor).clone();
             for other in keys.iter().filter(|key| **key != name) {
-                let subject = format!("input {other} of the signature");
-                called.notes.push(format!("note: the {subject} is called {name} in the model"));
+                let text = format!("the input {other} of the signature is called {name} in the model");
+                called.notes.push(Note::info(NoteKind::Names, text).about(&name));
             }
             taken.insert(name.clone());
             called.inputs.push((tensor.clone(), name));
@@ -71,11 +72,12 @@ impl Called {
                 keys.into_iter().partition(|key| !taken.contains(key));
             let names = if free.is_empty() { vec![tensor.clone()] } else { free };
             for other in others {
-                let subject = format!("output {other} of the signature");
-                called.notes.push(format!(
-                    "note: the {subject} is called {} in the model, where {other} is another's name",
+                let text = format!(
+                    "the output {other} of the signature is called {} in the model, where {other} is the name of another \
+                     tensor",
                     names[0]
-                ));
+                );
+                called.notes.push(Note::info(NoteKind::Names, text).about(&names[0]));
             }
             taken.extend(names.iter().cloned());
             called.outputs.push((tensor.clone(), names));
@@ -83,19 +85,19 @@ impl Called {
         called
     }
 
-    /// Calls the inputs and outputs of a model so.
+    /// Gives the inputs and outputs of a model these names.
     pub fn apply(&self, model: &mut Model) {
         let mut outputs: Vec<TensorInfo> = vec![];
         let input_names: HashSet<&str> = self.inputs.iter().map(|(tensor, _)| tensor.as_str()).collect();
         let mut names: HashMap<String, String> =
             self.inputs.iter().filter(|(tensor, name)| tensor != name).cloned().collect();
-        // A value has one name: for others it is copied.
+        // A value has one name. For each other name, an Identity copies it.
         let mut copies: Vec<(String, String)> = vec![];
         for (info, (tensor, called)) in std::mem::take(&mut model.outputs).into_iter().zip(&self.outputs) {
             let is_input = input_names.contains(tensor.as_str());
-            for (place, name) in called.iter().enumerate() {
+            for (index, name) in called.iter().enumerate() {
                 outputs.push(TensorInfo { name: name.clone(), ..info.clone() });
-                match place {
+                match index {
                     0 if name == tensor && !names.contains_key(tensor) => {}
                     0 if !is_input => drop(names.insert(tensor.clone(), name.clone())),
                     _ => copies.push((tensor.clone(), name.clone())),
@@ -140,7 +142,7 @@ impl Called {
         }
     }
 
-    /// The inputs and outputs under their names.
+    /// These inputs and outputs with their new names.
     pub fn infos(&self, inputs: &[TensorInfo], outputs: &[TensorInfo]) -> (Vec<TensorInfo>, Vec<TensorInfo>) {
         let under = |info: &TensorInfo, name: &String| TensorInfo { name: name.clone(), ..info.clone() };
         let inputs = inputs.iter().zip(&self.inputs).map(|(info, (_, name))| under(info, name));
@@ -149,7 +151,7 @@ impl Called {
         (inputs.collect(), outputs.collect())
     }
 
-    /// Each output by its names, with its tensor.
+    /// The tensor and the name of each output; one that has several names is there several times.
     pub fn outputs_by_name(&self) -> Names {
         let named =
             self.outputs.iter().flat_map(|(tensor, names)| names.iter().map(move |name| (tensor, name)));
@@ -204,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tensor_of_two_keys_is_delivered_under_both() {
+    fn a_tensor_of_two_keys_is_an_output_under_both() {
         let keys = Aliases { inputs: vec![], outputs: names(&[("a", "y:0"), ("b", "y:0")]) };
         let (_, outputs, edges, _) = called(&["y:0"], &["y:0"], &keys);
         assert_eq!(outputs, ["a", "b"]);
@@ -212,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn an_input_that_is_delivered_is_copied() {
+    fn an_input_that_is_an_output_is_copied() {
         let keys = Aliases { inputs: names(&[("image", "x:0")]), outputs: names(&[("copy", "x:0")]) };
         let (inputs, outputs, edges, _) = called(&["x:0"], &[], &keys);
         assert_eq!(
@@ -222,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn an_input_that_is_delivered_without_a_key_is_copied_under_its_tensors_name() {
+    fn an_input_that_is_an_output_without_a_key_is_copied_under_its_tensors_name() {
         let keys = Aliases { inputs: names(&[("image", "x:0")]), outputs: vec![] };
         let (inputs, outputs, edges, _) = called(&["x:0"], &[], &keys);
         assert_eq!(
@@ -250,7 +252,7 @@ mod tests {
         let keys = Aliases { inputs: names(&[("data", "x:0")]), outputs: names(&[("data", "y:0")]) };
         let (inputs, outputs, _, notes) = called(&["y:0"], &["y:0"], &keys);
         assert_eq!((inputs, outputs, notes), (texts(&["data"]), texts(&["y:0"]), 1));
-        // What has no key keeps its name, whoever else would like to have it.
+        // A tensor without a key keeps its name, even if it is the key of another.
         let keys = Aliases { inputs: vec![], outputs: names(&[("z:0", "y:0")]) };
         let (_, outputs, _, notes) = called(&["y:0", "z:0"], &["y:0", "z:0"], &keys);
         assert_eq!((outputs, notes), (texts(&["y:0", "z:0"]), 1));

@@ -9,30 +9,31 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::Drawing;
 use super::probabilities::logits_of;
+use super::{BoundGraph, Note, NoteKind};
 use crate::error::{Error, Result};
 
 /// The key in the model's metadata.
 pub(super) const KEY: &str = "names";
 
-/// ImageNet's thousand classes and the background that slim's networks were trained with beside them.
+/// ImageNet's thousand classes, and the background class that slim's networks are trained with.
 const IMAGENET_WITH_BACKGROUND: usize = 1001;
 
-/// The most that is read: a hundred times ImageNet's 21,841 classes.
+/// The longest file that is read: room for a hundred times ImageNet's 21,841 classes.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// The names of a network's classes from the file of that path; none where there is none. Beside them what is to be said
-/// where nobody knows how many there have to be.
+/// The names of a network's classes from the file at this path; none if there is no path. With them comes a note if the
+/// number of classes is not known.
 ///
 /// # Errors
-/// Where the file cannot be read, or does not name each class once.
-pub(super) fn of_classes(path: Option<&Path>, drawing: &Drawing) -> Result<(Vec<String>, Option<String>)> {
+/// If the file cannot be read, or does not name each class once.
+pub(super) fn of_classes(path: Option<&Path>, bound: &BoundGraph) -> Result<(Vec<String>, Option<Note>)> {
     let Some(path) = path else { return Ok((vec![], None)) };
     let labels = read(path)?;
-    let Some(classes) = drawing.classes.or_else(|| classes(drawing)) else {
-        let unchecked = "note: the names of --labels were not counted, since it is not clear which output has the classes";
-        return Ok((labels, Some(unchecked.to_owned())));
+    let Some(classes) = bound.classes.or_else(|| classes(bound)) else {
+        let text =
+            "the names of --labels were not counted, since it is not clear which output has the classes";
+        return Ok((labels, Some(Note::info(NoteKind::Classes, text))));
     };
     check(&labels, path, classes)?;
     Ok((labels, None))
@@ -43,14 +44,14 @@ pub(super) fn of_classes(path: Option<&Path>, drawing: &Drawing) -> Result<(Vec<
 /// <https://github.com/tensorflow/models/blob/master/research/slim/datasets/dataset_utils.py>).
 ///
 /// # Errors
-/// Where the file cannot be read, is no text, or does not name each class once.
+/// If the file cannot be read, is not text, or does not name each class once.
 fn read(path: &Path) -> Result<Vec<String>> {
     let unreadable = |error: std::io::Error| Error::unreadable(path, &error);
     let mut bytes = vec![];
     let file = std::fs::File::open(path).map_err(unreadable)?;
     file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
     let text = String::from_utf8(bytes).map_err(|_| {
-        Error::file(path, "it is no text in UTF-8")
+        Error::file(path, "it is not text in UTF-8")
             .advice("give a file with the name of a class on each line")
     })?;
     parse(&text).map_err(|problem| Error::file(path, problem))
@@ -75,7 +76,7 @@ fn parse(text: &str) -> Result<Vec<String>, String> {
     let mut names = vec![None; numbered.len()];
     for (number, name) in numbered {
         match names.get_mut(number) {
-            Some(place @ None) => *place = Some(name),
+            Some(class @ None) => *class = Some(name),
             Some(_) => return Err(format!("it names class {number} twice")),
             None => {
                 let last = names.len() - 1;
@@ -88,38 +89,38 @@ fn parse(text: &str) -> Result<Vec<String>, String> {
     Ok(names.into_iter().flatten().collect())
 }
 
-/// That there is a name for each class.
+/// Checks that there is a name for each class.
 ///
 /// # Errors
-/// Where there are more names or fewer.
+/// If there are more names or fewer.
 fn check(labels: &[String], path: &Path, classes: usize) -> Result<()> {
     let names = labels.len();
     let error = |problem: String| Error::file(path, problem);
     match classes {
-        0 => Err(error("it names classes, and the network ends at its features".to_owned())),
+        0 => Err(error("it names classes, and the network has none: it ends at its features".to_owned())),
         _ if names == classes => Ok(()),
         IMAGENET_WITH_BACKGROUND if names + 1 == classes => Err(error(format!(
             "it has {names} names, and the model {classes} classes: the background is missing"
         ))
         .advice(
-            "networks trained on slim's ImageNet have it as class 0, so begin the file with a line for it",
+            "in networks that slim trained on ImageNet, class 0 is the background: begin the file with a line for it",
         )),
         _ if names == classes + 1 && names == IMAGENET_WITH_BACKGROUND => Err(error(format!(
             "it has {names} names, and the model {classes} classes: there is one too many"
         ))
         .advice(
-            "if the file begins with a background class, the network was trained without: take that line out",
+            "if the file begins with a background class, remove that line: the network was trained without it",
         )),
         _ => Err(error(format!("it has {names} names, and the model {classes} classes"))
             .advice("give the file that the network was trained with")),
     }
 }
 
-/// How many classes a graph tells apart: the length of what its softmax gives, or of its only output.
-fn classes(drawing: &Drawing) -> Option<usize> {
-    let graph = &drawing.graph;
-    let probabilities = drawing.outputs.iter().find(|&&output| logits_of(graph, output).is_some());
-    let output = probabilities.or(match &drawing.outputs[..] {
+/// The number of a graph's classes: the length of its softmax, or of its only output.
+fn classes(bound: &BoundGraph) -> Option<usize> {
+    let graph = &bound.graph;
+    let probabilities = bound.outputs.iter().find(|&&output| logits_of(graph, output).is_some());
+    let output = probabilities.or(match &bound.outputs[..] {
         [only] => Some(only),
         _ => None,
     })?;
@@ -129,7 +130,7 @@ fn classes(drawing: &Drawing) -> Option<usize> {
 
 /// The names as they are written into the model.
 pub(super) fn metadata(labels: &[String]) -> String {
-    // A JSON string is one of Python's and one of YAML's too.
+    // A JSON string is a string in Python and in YAML, too.
     let names = labels.iter().enumerate();
     let names = names.map(|(number, name)| format!("{number}: {}", serde_json::Value::from(name.as_str())));
     format!("{{{}}}", names.collect::<Vec<_>>().join(", "))

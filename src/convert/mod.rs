@@ -1,22 +1,24 @@
-//! The road from a model to ONNX, as a library call.
+//! Converting a model to ONNX, as a library call.
 //!
-//! A model that comes with a graph and one that comes without differ in who draws the graph; everything after
-//! that is shared.
+//! A graph that comes with the model is imported; where there is none, the network is recognized and its graph is built.
+//! Everything after that is the same for both.
 
-mod asked;
 mod batch_axis;
 mod cut_points;
 mod deciders;
 mod decoders;
-mod ends;
 mod examine;
 mod feeds;
 mod graph;
+mod infer_outputs;
+mod input_shape;
+mod interface;
 
 mod keys;
 mod labels;
 mod moving_statistics;
 mod network;
+mod note;
 mod options;
 mod partly;
 mod placeholders;
@@ -31,8 +33,10 @@ mod variables;
 
 pub use examine::{Examination, examine};
 pub use graph::GraphOrigin;
+pub use input_shape::InputShape;
 pub use network::{NetworkOrigin, recognize_checkpoint, sketch, unused, variables};
-pub use options::ConvertOptions;
+pub use note::{Note, NoteKind, Severity};
+pub use options::{ConvertOptions, FrozenPlaceholder, NewNames};
 pub use partly::{Evaluated, Layer};
 pub use probabilities::Probabilities;
 pub use reference::Reference;
@@ -47,46 +51,48 @@ use keys::Called;
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Node, TensorRef};
-use crate::lower::{LowerOptions, lower};
-use crate::model::Model as Source;
+use crate::lower::LowerOptions;
 use crate::onnx::{Model, TensorInfo};
+use crate::ops::lower;
 use crate::passes::atrous::dilate_convolutions;
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
 use crate::passes::conditionals::call_branches;
 use crate::passes::failing::refuse_failing;
 use crate::passes::float16::{Float16, to_float16};
+use crate::passes::fold::simplify;
 use crate::passes::freeze::freeze_variables;
 use crate::passes::fuse_batch_norm::fuse_batch_norms;
 use crate::passes::moving_averages::MovingAverages;
 use crate::passes::pad_convolutions::pad_convolutions;
 use crate::passes::preprocess::{Preprocessing, preprocess};
+use crate::source::Source;
 use crate::suggestion::suggesting_and_listing;
 use crate::tensor::DType;
 
-/// A converted model and what was assumed on the way.
+/// A converted model, and what the conversion assumed.
 #[derive(Debug)]
 pub struct Conversion {
-    /// The model, its weights still where they are.
+    /// The model. Its weights are still in the files they came from.
     pub model: Model,
-    /// Who drew the graph.
+    /// Where the graph comes from.
     pub origin: Origin,
     /// Its batch norms.
     pub batch_norms: Vec<BatchNorm>,
     /// The moving averages of its weights.
     pub moving_averages: MovingAverages,
-    /// What computes in float16, where that was asked for.
+    /// What computes in float16, where the options ask for it.
     pub float16: Option<Float16>,
-    /// What it does to the bytes of images.
+    /// How it preprocesses images.
     pub preprocessing: Preprocessing,
     /// Trained variables of the checkpoint that it does not use.
     pub unused: Unused,
     /// How many classes have a name in its metadata.
     pub labels: usize,
-    /// What options came to that ask for something of the model's outputs, a sentence each.
-    pub notes: Vec<String>,
-    /// What the model is to compute.
+    /// What was assumed, and what may be wrong with the model.
+    pub notes: Vec<Note>,
+    /// What the model should compute.
     pub reference: Reference,
-    /// What the model was made from: TensorFlow's graph, its variables being constants.
+    /// The TensorFlow graph that was lowered: its variables are constants.
     pub graph: Graph,
     /// How long it took.
     pub timing: Timing,
@@ -95,8 +101,8 @@ pub struct Conversion {
 /// Seconds that the parts of a conversion took.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Timing {
-    /// Recognizing the network and drawing it, or importing the graph.
-    pub drawing: f64,
+    /// Recognizing the network and building it, or importing the graph.
+    pub building: f64,
     /// Rewriting the graph and turning its variables into constants.
     pub rewriting: f64,
     /// From TensorFlow's ops to ONNX's.
@@ -112,18 +118,8 @@ pub enum Origin {
     Graph(GraphOrigin),
 }
 
-impl Conversion {
-    /// What is to be said of trained variables that the model does not use, where there are some.
-    pub fn unused_warning(&self) -> Option<String> {
-        self.unused.warning(match &self.origin {
-            Origin::Network(network) => network.recognition.network.name,
-            Origin::Graph(_) => "what the outputs are computed from",
-        })
-    }
-}
-
 impl Origin {
-    /// Who says the epsilons of the batch norms.
+    /// Where the epsilons of the batch norms come from.
     pub fn epsilon_source(&self) -> String {
         match self {
             Self::Network(network) => network.recognition.epsilon_source(),
@@ -131,12 +127,20 @@ impl Origin {
         }
     }
 
-    /// The error with what is to be tried where variables do not fit.
+    /// What does not use the trained variables that are left over.
+    fn user_of_variables(&self) -> &'static str {
+        match self {
+            Self::Network(network) => network.recognition.network.name,
+            Self::Graph(_) => "what the outputs are computed from",
+        }
+    }
+
+    /// The error, with advice for variables that do not fit.
     fn advised(&self, error: Error, source: &Source, options: &ConvertOptions) -> Error {
-        if let (Self::Network(drawn), Some(_)) = (self, &options.network) {
+        if let (Self::Network(origin), Some(_)) = (self, &options.network) {
             let as_itself = recognize_checkpoint(source, &ConvertOptions::default());
             let name = as_itself.map(|recognition| recognition.network.name);
-            if let Some(name) = name.ok().filter(|&name| name != drawn.recognition.network.name) {
+            if let Some(name) = name.ok().filter(|&name| name != origin.recognition.network.name) {
                 return error.advice(format!("its variables are those of {name}: leave out --network"));
             }
         }
@@ -150,101 +154,103 @@ impl Origin {
     }
 }
 
-/// A graph that somebody drew, and what the model is to take and to deliver.
-struct Drawing {
+/// A graph with the inputs and outputs that the model will have.
+struct BoundGraph {
     graph: Graph,
     inputs: Vec<TensorRef>,
     outputs: Vec<TensorRef>,
     inputs_as_nchw: Vec<TensorRef>,
     outputs_as_nchw: Vec<TensorRef>,
-    /// The classes' logits, where it is known which tensor they are, and their probabilities, where they are drawn.
+    /// The logits of the classes and their probabilities, where it is known which tensors they are.
     logits: Option<TensorRef>,
     probabilities: Option<TensorRef>,
     /// How many classes there are, where that is known.
     classes: Option<usize>,
-    /// What its inputs and outputs are called besides.
+    /// Other names of its inputs and outputs.
     aliases: rename::Aliases,
-    /// The keys that they are called by in the model.
+    /// The signature's keys that become their names in the model.
     keys: rename::Aliases,
-    /// What to call the model.
+    /// The name of the model.
     name: String,
-    /// What is asked for variables, for errors.
+    /// Where its variables come from, for errors.
     described: String,
+    /// What was assumed of the graph or the network.
+    notes: Vec<Note>,
 }
 
-/// The names of what the model takes and delivers: passes move what is left, and it is found again by its name.
+/// The names of the inputs and outputs. Passes renumber the nodes of a graph; tensors are found again by their names.
 #[derive(Debug, Clone)]
-struct EndNames {
+struct InterfaceNames {
     inputs: Vec<String>,
     outputs: Vec<String>,
     inputs_as_nchw: Vec<String>,
     outputs_as_nchw: Vec<String>,
 }
 
-impl EndNames {
-    fn new(drawing: &Drawing) -> Self {
+impl InterfaceNames {
+    fn new(bound: &BoundGraph) -> Self {
         let names = |tensors: &[TensorRef]| -> Vec<String> {
-            tensors.iter().map(|&tensor| drawing.graph.tensor_name(tensor)).collect()
+            tensors.iter().map(|&tensor| bound.graph.tensor_name(tensor)).collect()
         };
         Self {
-            inputs: names(&drawing.inputs),
-            outputs: names(&drawing.outputs),
-            inputs_as_nchw: names(&drawing.inputs_as_nchw),
-            outputs_as_nchw: names(&drawing.outputs_as_nchw),
+            inputs: names(&bound.inputs),
+            outputs: names(&bound.outputs),
+            inputs_as_nchw: names(&bound.inputs_as_nchw),
+            outputs_as_nchw: names(&bound.outputs_as_nchw),
         }
     }
 
-    /// What must stay in the graph.
+    /// The tensors that must stay in the graph.
     fn all(&self) -> Vec<String> {
         [&self.outputs[..], &self.inputs].concat()
     }
 }
 
-/// Converts a model: with the graph that it comes with, or else with the network that its variables are recognized
-/// as.
+/// Converts a model: its own graph, or else the network that its variables are recognized as.
 ///
 /// # Errors
-/// Where the network is not recognized, its variables are not all there, ops of the graph cannot be converted, or
-/// the options do not fit it.
+/// If the network is not recognized, variables are missing, ops of the graph cannot be converted, or the options do not
+/// fit the model.
 pub fn convert(source: &Source, options: &ConvertOptions) -> Result<Conversion> {
     let start = Instant::now();
-    let (drawing, origin) = match source.graph() {
+    let (bound, origin) = match source.graph() {
         Some(file) if options.network.is_none() && options.network_options.is_empty() => {
-            let (drawing, origin) = graph::draw(source, file, options)?;
-            (drawing, Origin::Graph(origin))
+            let (bound, origin) = graph::bind(source, file, options)?;
+            (bound, Origin::Graph(origin))
         }
         _ => {
-            let (drawing, origin) = network::draw(source, options)?;
-            (drawing, Origin::Network(Box::new(origin)))
+            let (bound, origin) = network::build(source, options)?;
+            (bound, Origin::Network(Box::new(origin)))
         }
     };
     let seconds = start.elapsed().as_secs_f64();
-    let conversion = finish(source, options, drawing, origin)?;
-    Ok(Conversion { timing: Timing { drawing: seconds, ..conversion.timing }, ..conversion })
+    let conversion = finish(source, options, bound, origin)?;
+    Ok(Conversion { timing: Timing { building: seconds, ..conversion.timing }, ..conversion })
 }
 
-/// What is shared: the passes, the weights, the lowering.
+/// What graphs and networks have in common: the passes, the weights, the lowering.
 fn finish(
     source: &Source,
     options: &ConvertOptions,
-    mut drawing: Drawing,
+    mut bound: BoundGraph,
     origin: Origin,
 ) -> Result<Conversion> {
     let start = Instant::now();
-    let settled = probabilities::settle(&mut drawing, options.probabilities, !options.outputs.is_empty())?;
-    let (labels, unchecked) = labels::of_classes(options.labels.as_deref(), &drawing)?;
-    let ends = EndNames::new(&drawing);
-    drawing.graph = preprocess(drawing.graph, &drawing.inputs, options.preprocessing)?;
-    let names = ends.all();
-    let drawn = pruned(drawing.graph, &names);
-    let mut graph = rewritten(drawn.clone(), &names)?;
+    let probabilities =
+        probabilities::settle(&mut bound, options.probabilities, !options.outputs.is_empty())?;
+    let (labels, uncounted) = labels::of_classes(options.labels.as_deref(), &bound)?;
+    let interface = InterfaceNames::new(&bound);
+    bound.graph = preprocess(bound.graph, &bound.inputs, options.preprocessing)?;
+    let names = interface.all();
+    let unrewritten = pruned(bound.graph, &names);
+    let mut graph = rewritten(unrewritten.clone(), &names)?;
     let batch_norms = batch_norms(&graph);
-    graph = call_branches(graph, &ends.outputs)?;
+    graph = call_branches(graph, &interface.outputs)?;
     if graph.nodes().any(|(_, node)| node.is_variable()) {
         source.weights()?;
     }
     let lookup = variables::Lookup::new(source);
-    let averages = MovingAverages::choose(&graph, options.moving_averages, &drawing.described, |name| {
+    let averages = MovingAverages::choose(&graph, options.moving_averages, &bound.described, |name| {
         lookup.constant(name).map(|constant| constant.shape().to_vec())
     })?;
     let unused = match (source.checkpoint(), &origin) {
@@ -254,50 +260,54 @@ fn finish(
             let read: Vec<String> = variables
                 .map(|variable| lookup.key(&averages.stored_name(&variable.name)).to_owned())
                 .collect();
-            // Where nothing is read, it is no checkpoint of this graph.
+            // A checkpoint of which nothing is read belongs to another graph.
             let used = if read.is_empty() { None } else { Some(read.iter().map(String::as_str)) };
             used.map(|used| Unused::of_graph(checkpoint, used)).unwrap_or_default()
         }
         (None, _) => Unused::default(),
     };
-    freeze_variables(&mut graph, &drawing.described, |name| lookup.constant(&averages.stored_name(name)))
+    freeze_variables(&mut graph, &bound.described, |name| lookup.constant(&averages.stored_name(name)))
         .map_err(|error| origin.advised(error, source, options))?;
     refuse_failing(&graph)?;
     let mut float16 = None;
     if options.float16 {
-        let (narrowed, summary) = to_float16(&graph, &ends.outputs, &options.keep_float32, options.opset)?;
+        let (narrowed, summary) =
+            to_float16(&graph, &interface.outputs, &options.keep_float32, options.opset)?;
         (graph, float16) = (narrowed, Some(summary));
     }
     let rewriting = start.elapsed().as_secs_f64();
     let lower_options = LowerOptions {
         opset: options.opset,
-        inputs_as_nchw: found(&graph, &ends.inputs_as_nchw),
-        outputs_as_nchw: found(&graph, &ends.outputs_as_nchw),
+        inputs_as_nchw: found(&graph, &interface.inputs_as_nchw),
+        outputs_as_nchw: found(&graph, &interface.outputs_as_nchw),
         keep_going: options.keep_going,
         fold_batch_norm: options.fold_batch_norm,
     };
-    let outputs = found(&graph, &ends.outputs);
-    let mut model = lower(&graph, &outputs, &lower_options)?;
-    // What slim's networks compute is one of each image.
+    let outputs = found(&graph, &interface.outputs);
+    let mut model = lower(&graph, &outputs, &lower_options, simplify_function)?;
+    // In slim's networks, each output has the batch of the images.
     if let Origin::Graph(_) = origin {
         tell_batches_apart(&mut model, &graph, &outputs);
     }
-    // A program may feed inputs by their places.
-    model.inputs.sort_by_key(|info| ends.inputs.iter().position(|name| *name == info.name));
-    model.name = drawing.name;
+    // A program may pass inputs by position.
+    model.inputs.sort_by_key(|info| interface.inputs.iter().position(|name| *name == info.name));
+    model.name = bound.name;
     model.sources = source.file_states();
     model.metadata = metadata(source, &origin, &batch_norms, options.preprocessing, &labels);
     let names = |infos: &[TensorInfo]| infos.iter().map(|info| info.name.clone()).collect::<Vec<_>>();
-    let called = Called::new(&names(&model.inputs), &names(&model.outputs), &drawing.keys);
+    let called = Called::new(&names(&model.inputs), &names(&model.outputs), &bound.keys);
     called.apply(&mut model);
-    let mut reference = Reference::new(drawn, drawing.described, &called, ends, lower_options);
-    rename::rename(&mut model, options, &drawing.aliases.and_tensors(&called))?;
+    let mut reference = Reference::new(unrewritten, bound.described, &called, interface, lower_options);
+    rename::rename(&mut model, options, &bound.aliases.and_tensors(&called))?;
     reference.follow_names(&model);
     let lowering = start.elapsed().as_secs_f64() - rewriting;
     let has_bfloat16 = |node: &Node| node.outputs.iter().any(|output| output.dtype == DType::BFloat16);
-    let rare = graph.nodes().any(|(_, node)| has_bfloat16(node));
-    let rare = rare
-        .then(|| "warning: it computes in bfloat16, which ONNX Runtime does for few operators".to_owned());
+    let bfloat16 = graph.nodes().any(|(_, node)| has_bfloat16(node)).then(|| {
+        let text = "the model computes in bfloat16, which ONNX Runtime supports for few operators";
+        Note::warning(NoteKind::Dtype, text)
+    });
+    let notes = unused.warning(origin.user_of_variables()).into_iter().chain(bound.notes);
+    let notes = notes.chain(probabilities).chain(uncounted).chain(bfloat16).chain(called.notes);
     Ok(Conversion {
         model,
         origin,
@@ -307,21 +317,25 @@ fn finish(
         preprocessing: options.preprocessing,
         unused,
         labels: labels.len(),
-        notes: settled.into_iter().chain(unchecked).chain(rare).chain(called.notes).collect(),
+        notes: notes.collect(),
         reference,
         graph,
-        timing: Timing { drawing: 0.0, rewriting, lowering },
+        timing: Timing { building: 0.0, rewriting, lowering },
     })
 }
 
-/// A graph with what TensorFlow spells in several ops as the one that ONNX has, as far as the tensors of these names need
-/// it.
-fn rewritten(drawn: Graph, names: &[String]) -> Result<Graph> {
-    let graph = pad_convolutions(dilate_convolutions(fuse_batch_norms(drawn)?)?)?;
+/// The part of a graph that the tensors of these names need, with one op where TensorFlow needs several and ONNX has one.
+fn rewritten(graph: Graph, names: &[String]) -> Result<Graph> {
+    let graph = pad_convolutions(dilate_convolutions(fuse_batch_norms(graph)?)?)?;
     Ok(pruned(graph, names))
 }
 
 /// The part of a graph that the tensors of these names need.
+/// Simplifies the graph of a function that a node calls.
+fn simplify_function(graph: Graph, results: &[String]) -> Result<Graph> {
+    call_branches(simplify(graph, results)?, results)
+}
+
 fn pruned(graph: Graph, names: &[String]) -> Graph {
     let tensors = found(&graph, names);
     graph.pruned_to(&tensors).0
@@ -332,7 +346,7 @@ fn found(graph: &Graph, names: &[String]) -> Vec<TensorRef> {
     names.iter().filter_map(|name| graph.find_tensor(name)).collect()
 }
 
-/// What the model says about its origin, and about what it takes and delivers.
+/// The metadata of the model: its origin, its preprocessing, its classes.
 fn metadata(
     source: &Source,
     origin: &Origin,
@@ -354,10 +368,10 @@ fn metadata(
     metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// The inputs or outputs that are to have their channels second, found by their names.
+/// The inputs or outputs whose channels move to the second axis, found by their names.
 ///
 /// # Errors
-/// Where they are none of the model's, or have no channels to move.
+/// If the model does not have them, or they have no channels.
 fn channels_first(
     graph: &Graph,
     what: &str,
@@ -375,7 +389,7 @@ fn channels_first(
         };
         if graph.shape(tensor).rank().is_none_or(|rank| rank < 3) {
             let shape = graph.shape(tensor);
-            return Err(Error::new(subject, format!("it has the shape {shape}, without channels to move")));
+            return Err(Error::new(subject, format!("its shape is {shape}, and it has no channels to move")));
         }
         Ok(tensor)
     };

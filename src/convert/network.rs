@@ -1,17 +1,17 @@
-//! Drawing the graph of a checkpoint that comes without one: recognizing its network and rebuilding it.
+//! Building the graph of a checkpoint that comes without one: its network is recognized and rebuilt.
 
 use super::probabilities::logits_of;
 use super::rename::{Aliases, Names};
-use super::{ConvertOptions, Drawing, Unused, channels_first};
+use super::{BoundGraph, ConvertOptions, Note, NoteKind, Unused, channels_first};
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::graph::TensorRef;
-use crate::model::Model as Source;
+use crate::source::Source;
 use crate::suggestion::suggesting_and_listing;
 
 use crate::slim::{
-    DrawnNetwork, ImageShape, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, OptionSource, OptionSpec, Recognition,
-    Recognized, ScopeDisagreement, Value, Variables, Wishes, network_named, recognize_and_sketch,
+    BuiltNetwork, ImageShape, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, OptionSource, OptionSpec, Overrides,
+    Recognition, Recognized, ScopeDisagreement, Value, Variables, network_named, recognize_and_build,
 };
 
 /// A network that was rebuilt from the variables of a checkpoint.
@@ -19,21 +19,19 @@ use crate::slim::{
 pub struct NetworkOrigin {
     /// The network it was recognized as.
     pub recognition: Recognition,
-    /// The images it was drawn for.
+    /// The images that it was built for.
     pub image: ImageShape,
-    /// Layers where the checkpoint was believed rather than the arg_scope.
+    /// Variables that the checkpoint and the arg_scope disagree about. The checkpoint decides.
     pub disagreements: Vec<ScopeDisagreement>,
     /// Trained variables of the checkpoint that the network does not have.
     pub unused: Unused,
-    /// Where a fixed window pools less than the whole image: height and width of the window and of what it slides over.
-    partly_pooled: Option<[[usize; 2]; 2]>,
 }
 
 /// The auxiliary classifier's end point.
 const AUX_LOGITS: &str = "AuxLogits";
 
-/// The end point that follows from the logits: the classes' probabilities, which the residual networks write
-/// small, or a face's embedding. Where that comes first, what it is made from follows.
+/// The second output beside the logits: the probabilities of the classes, which residual networks name in lower case, or
+/// the embedding of a face. If the embedding comes first, the second output is the bottleneck.
 const PREDICTIONS: [&str; 4] = ["Predictions", "predictions", "embeddings", "Bottleneck"];
 
 /// Whether the logits are pooled over the whole image, whatever its size.
@@ -47,51 +45,55 @@ pub fn variables(checkpoint: &Checkpoint) -> Variables {
 /// Recognizes the network of a checkpoint.
 ///
 /// # Errors
-/// Where the checkpoint holds none of the library's networks, or options are not the network's.
+/// If the checkpoint holds none of the library's networks, or the network does not have the options.
 pub fn recognize_checkpoint(source: &Source, options: &ConvertOptions) -> Result<Recognition> {
     sketch(source, options, &variables(source.weights()?)).map(|recognized| recognized.recognition)
 }
 
-/// The same, of the variables of a checkpoint or a graph, with what was drawn of the network.
+/// The same for the variables of a checkpoint or a graph, together with the network that was built from them.
 ///
 /// # Errors
 /// As for [`recognize_checkpoint`].
 pub fn sketch(source: &Source, options: &ConvertOptions, variables: &Variables) -> Result<Recognized> {
     let network = options.network.as_deref().map(network_named).transpose()?;
-    recognize_and_sketch(variables, Wishes { network, options: &options.network_options }).map_err(|error| {
-        let error = error.within(source.path().display());
-        if source.graph().is_some() && network.is_none() && !options.network_options.is_empty() {
-            return error.advice("leave out --network-option, and the graph that comes with it is converted");
-        }
-        match source.weights() {
-            Ok(checkpoint) if checkpoint.is_object_based() && network.is_none() => error
-                .advice("it was saved by Keras or by tf.train.Checkpoint: give the SavedModel of the model"),
-            _ => error,
-        }
-    })
+    recognize_and_build(variables, Overrides { network, options: &options.network_options }).map_err(
+        |error| {
+            let error = error.within(source.path().display());
+            if source.graph().is_some() && network.is_none() && !options.network_options.is_empty() {
+                return error
+                    .advice("leave out --network-option, and the graph that comes with it is converted");
+            }
+            match source.weights() {
+                Ok(checkpoint) if checkpoint.is_object_based() && network.is_none() => error.advice(
+                    "it was saved by Keras or by tf.train.Checkpoint: give the SavedModel of the model",
+                ),
+                _ => error,
+            }
+        },
+    )
 }
 
-/// The name of the network that the variables of a model are of, and the tensors of slim's end points in it; `None` where
-/// they are of none.
+/// The name of the network that a model's variables belong to, and the tensors of slim's end points in it; `None` if they
+/// belong to none.
 pub(super) fn end_points(source: &Source) -> Option<(&'static str, Names)> {
     let variables = variables(source.checkpoint()?);
-    let recognized = recognize_and_sketch(&variables, Wishes::default()).ok()?;
+    let recognized = recognize_and_build(&variables, Overrides::default()).ok()?;
     let Recognition { network, channels, .. } = recognized.recognition;
-    let (_, drawn) = recognized.draw(&network.default_images(channels), &variables).ok()?;
+    let (_, drawn) = recognized.build(&network.default_images(channels), &variables).ok()?;
     let named = |(name, tensor): &(String, TensorRef)| (name.clone(), drawn.graph.tensor_name(*tensor));
     Some((network.name, drawn.end_points.iter().map(named).collect()))
 }
 
-/// Recognizes the network of a checkpoint and draws it.
-pub(super) fn draw(source: &Source, options: &ConvertOptions) -> Result<(Drawing, NetworkOrigin)> {
+/// Recognizes the network of a checkpoint and builds its graph.
+pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundGraph, NetworkOrigin)> {
     let variables = variables(source.weights()?);
     refuse_graph_options(options)?;
     let mut recognized = sketch(source, options, &variables)?;
     let recognition = &mut recognized.recognition;
-    // The auxiliary classifier serves training. It is drawn when somebody wants its end.
+    // The auxiliary classifier is for training. It is built if the options ask for it.
     let aux = recognition.options.aux_option();
-    let asked = aux.is_some_and(|aux| !recognition.options.is_open(aux) && recognition.options.flag(aux));
-    let wants_aux = asked || options.outputs.iter().any(|output| output.contains(AUX_LOGITS));
+    let has_aux = aux.is_some_and(|aux| !recognition.options.is_unset(aux) && recognition.options.flag(aux));
+    let wants_aux = has_aux || options.outputs.iter().any(|output| output.contains(AUX_LOGITS));
     if let Some(aux) = aux.filter(|_| !wants_aux) {
         recognition.options.set(aux, Value::Flag(false));
     }
@@ -103,15 +105,15 @@ pub(super) fn draw(source: &Source, options: &ConvertOptions) -> Result<(Drawing
     }
     let (height, width) = options.image_size.unwrap_or(recognition.network.image_size.into());
     let image = ImageShape { batch: options.batch_size, height, width, channels: recognition.channels };
-    let (recognition, drawn) = recognized.draw(&image, &variables)?;
+    let (recognition, drawn) = recognized.build(&image, &variables)?;
     let unused = unused(source.weights()?, &recognition, &drawn);
     if !options.backbone
         && let Some(error) = unused.refused(source.weights()?, recognition.network.name)
     {
         return Err(error);
     }
-    let partly_pooled = partly_pooled(&drawn);
-    let outputs = choose_outputs(&drawn, &options.outputs, asked)?;
+    let notes = notes(&recognition, &drawn);
+    let outputs = choose_outputs(&drawn, &options.outputs, has_aux)?;
     let inputs = vec![drawn.input];
     let find = |name: &str| drawn.end_point(name).or_else(|| drawn.graph.find_tensor(name));
     let inputs_as_nchw = channels_first(&drawn.graph, "input", &options.inputs_as_nchw, &inputs, find)?;
@@ -121,7 +123,7 @@ pub(super) fn draw(source: &Source, options: &ConvertOptions) -> Result<(Drawing
     let probabilities = predictions.filter(|&tensor| logits_of(&drawn.graph, tensor).is_some());
     let end_points =
         drawn.end_points.iter().map(|(name, tensor)| (name.clone(), drawn.graph.tensor_name(*tensor)));
-    let drawing = Drawing {
+    let bound = BoundGraph {
         logits: (classes > 0).then_some(drawn.output),
         probabilities,
         classes: Some(classes).filter(|_| recognition.options.value(NUM_CLASSES.name).is_some()),
@@ -134,38 +136,37 @@ pub(super) fn draw(source: &Source, options: &ConvertOptions) -> Result<(Drawing
         outputs_as_nchw,
         name: recognition.network.name.to_owned(),
         described: format!("{} as {}", source.path().display(), recognition.network.name),
+        notes,
     };
-    Ok((
-        drawing,
-        NetworkOrigin { recognition, image, disagreements: drawn.disagreements, unused, partly_pooled },
-    ))
+    Ok((bound, NetworkOrigin { recognition, image, disagreements: drawn.disagreements, unused }))
 }
 
-/// The trained variables of a checkpoint that a network recognized in it does not have.
-pub fn unused(checkpoint: &Checkpoint, recognition: &Recognition, drawn: &DrawnNetwork) -> Unused {
+/// The trained variables of a checkpoint that the recognized network does not have.
+pub fn unused(checkpoint: &Checkpoint, recognition: &Recognition, drawn: &BuiltNetwork) -> Unused {
     Unused::of_network(checkpoint, recognition, drawn.variables().map(|(name, _)| name))
 }
 
-/// What only a graph can be asked for.
+/// Refuses options that only apply to graphs.
 fn refuse_graph_options(options: &ConvertOptions) -> Result<()> {
     let given = [
-        ("--inputs", &options.inputs),
-        ("--shape", &options.shapes),
-        ("--freeze", &options.freeze),
-        ("--use-default", &options.use_default),
-        ("--ignore-default", &options.ignore_default),
+        ("--inputs", !options.inputs.is_empty()),
+        ("--shape", !options.shapes.is_empty()),
+        ("--freeze", !options.freeze.is_empty()),
+        ("--use-default", !options.use_default.is_empty()),
+        ("--ignore-default", !options.ignore_default.is_empty()),
+        ("--signature", options.signature.is_some()),
     ];
-    let signature = options.signature.iter().map(|_| "--signature");
-    match given.iter().filter(|(_, values)| !values.is_empty()).map(|(name, _)| *name).chain(signature).next()
-    {
+    match given.into_iter().find(|(_, is_given)| *is_given) {
         None => Ok(()),
-        Some(option) => Err(Error::new(option, "it is about a graph, and this checkpoint comes without one")
-            .advice("give the graph with --graph; the size of a network's images is set with --image-size")),
+        Some((option, _)) => {
+            Err(Error::new(option, "it is about a graph, and this checkpoint comes without one")
+                .advice("give the graph with --graph; --image-size sets the size of a network's images"))
+        }
     }
 }
 
-/// The tensors that the model is to compute: the logits, then the predictions, unless others are named.
-fn choose_outputs(drawn: &DrawnNetwork, names: &[String], with_aux: bool) -> Result<Vec<TensorRef>> {
+/// The outputs of the model: those that are named, or else the logits and then the predictions.
+fn choose_outputs(drawn: &BuiltNetwork, names: &[String], with_aux: bool) -> Result<Vec<TensorRef>> {
     let mut outputs = vec![];
     if names.is_empty() {
         outputs.push(drawn.output);
@@ -184,8 +185,8 @@ fn choose_outputs(drawn: &DrawnNetwork, names: &[String], with_aux: bool) -> Res
     Ok(outputs)
 }
 
-/// The tensor that the user means: an end point or a tensor's name.
-fn find(drawn: &DrawnNetwork, name: &str) -> Result<TensorRef> {
+/// The tensor of an end point, or of a tensor's name.
+fn find(drawn: &BuiltNetwork, name: &str) -> Result<TensorRef> {
     drawn.end_point(name).or_else(|| drawn.graph.find_tensor(name)).ok_or_else(|| {
         let error = Error::new(format!("\"{name}\""), "the network has no such tensor or end point");
         let end_points = drawn.end_points.iter().map(|(name, _)| name.as_str());
@@ -193,8 +194,8 @@ fn find(drawn: &DrawnNetwork, name: &str) -> Result<TensorRef> {
     })
 }
 
-/// The window that pools before the logits, and what it pools, where it does not cover that.
-fn partly_pooled(drawn: &DrawnNetwork) -> Option<[[usize; 2]; 2]> {
+/// The window of the pooling before the logits, and its input: height and width of both, if the window is smaller.
+fn partly_pooled(drawn: &BuiltNetwork) -> Option<[[usize; 2]; 2]> {
     let pools = drawn.graph.nodes().map(|(_, node)| node);
     let mut pools = pools.filter(|node| node.op == "AvgPool" && node.name.contains("/Logits/"));
     pools.find_map(|pool| {
@@ -205,34 +206,47 @@ fn partly_pooled(drawn: &DrawnNetwork) -> Option<[[usize; 2]; 2]> {
     })
 }
 
-impl NetworkOrigin {
-    /// By what public definitions of the network differ where nothing in a checkpoint tells which one is meant, and what was
-    /// taken, a sentence each.
-    pub fn notes(&self) -> Vec<String> {
-        let options = &self.recognition.options;
-        let name = self.recognition.network.name;
-        let of_definition = |spec: &OptionSpec| match spec.source {
-            OptionSource::Definition(difference) if options.is_open(spec.name) => Some(format!(
-                "note: public definitions of {name} differ, and no checkpoint tells which one is meant: {difference}; \
-                 {} {} was taken, and --network-option {}=… chooses",
-                spec.name, spec.default, spec.name
-            )),
-            _ => None,
-        };
-        let mut notes: Vec<String> =
-            self.recognition.network.options.iter().filter_map(of_definition).collect();
-        let has_choice = options.is_open(GLOBAL_POOL) && !options.flag(GLOBAL_POOL);
-        if let Some([window, pooled]) = self.partly_pooled.filter(|_| has_choice) {
-            notes.push(format!(
-                "note: for images of this size, definitions of {name} differ: a window of {}x{} pools what is {}x{} before the \
-                 logits, and --network-option {GLOBAL_POOL}=true takes the mean of all of it",
-                window[0], window[1], pooled[0], pooled[1]
-            ));
+/// What was assumed of a network: where its public definitions differ, and where the checkpoint differs from its arg_scope.
+fn notes(recognition: &Recognition, drawn: &BuiltNetwork) -> Vec<Note> {
+    let Recognition { network, options, .. } = recognition;
+    let of_definition = |spec: &OptionSpec| match spec.source {
+        OptionSource::Definition(difference) if options.is_unset(spec.name) => {
+            let text = format!(
+                "public definitions of {} differ, and a checkpoint does not tell which one it was trained with: \
+                 {difference}; {} {} was used, and --network-option {}=… chooses",
+                network.name, spec.name, spec.default, spec.name
+            );
+            Some(Note::info(NoteKind::Definition, text).about(spec.name))
         }
-        notes
+        _ => None,
+    };
+    let mut notes: Vec<Note> = network.options.iter().filter_map(of_definition).collect();
+    let has_choice = options.is_unset(GLOBAL_POOL) && !options.flag(GLOBAL_POOL);
+    if let Some([window, pooled]) = partly_pooled(drawn).filter(|_| has_choice) {
+        let text = format!(
+            "definitions of {} differ for images of this size: a {}x{} window pools the {}x{} features before the logits; \
+             --network-option {GLOBAL_POOL}=true averages all of them",
+            network.name, window[0], window[1], pooled[0], pooled[1]
+        );
+        notes.push(Note::info(NoteKind::Definition, text).about(GLOBAL_POOL));
     }
+    let arg_scope = network.arg_scope_name;
+    let of_arg_scope = |disagreement: &ScopeDisagreement| {
+        let variable = &disagreement.variable;
+        let text = match disagreement.stored {
+            true => format!("{variable} is stored although {arg_scope} has none; it is used"),
+            false => {
+                format!("{variable} is not stored although {arg_scope} has one; a neutral value is used")
+            }
+        };
+        Note::info(NoteKind::ArgScope, text).about(variable)
+    };
+    notes.extend(drawn.disagreements.iter().map(of_arg_scope));
+    notes
+}
 
-    /// What the model says about its network.
+impl NetworkOrigin {
+    /// The network in the model's metadata.
     pub(super) fn metadata(&self) -> Vec<(&'static str, String)> {
         let Self { recognition, image, .. } = self;
         let options: Vec<String> =

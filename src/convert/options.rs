@@ -1,43 +1,45 @@
-//! What can be said about a conversion.
+//! The options of a conversion.
 
 use std::path::PathBuf;
 
-use super::Probabilities;
+use super::{InputShape, Probabilities};
+use crate::error::{Error, Result};
 use crate::passes::moving_averages;
 use crate::passes::preprocess::Preprocessing;
 
-/// What is to be said about a conversion; the defaults are those of the command line.
+/// The options of a conversion. The defaults are those of the command line.
 #[derive(Debug, Clone)]
 pub struct ConvertOptions {
-    /// The network's name or the file that describes it, instead of leaving it to be recognized.
+    /// The name of the network, or the file that describes it. By default, the network is recognized.
     pub network: Option<String>,
-    /// slim's arguments of the network, each as `KEY=VALUE`.
+    /// Arguments of slim's network function, each as `KEY=VALUE`.
     pub network_options: Vec<String>,
-    /// Whether a network is converted although its checkpoint holds more: the rest of what it is the backbone of.
+    /// Whether to convert the network if the checkpoint holds more: if the network is the backbone of a detector, say.
     pub backbone: bool,
-    /// Height and width of the images; the network's own by default.
+    /// Height and width of the images. By default, those of the network.
     pub image_size: Option<(usize, usize)>,
-    /// Images in a batch; open by default.
+    /// The number of images in a batch. By default, any number.
     pub batch_size: Option<usize>,
-    /// The tensors that the model is fed, where the graph's placeholders are not meant.
+    /// The tensors that are inputs. By default, the placeholders of the graph.
     pub inputs: Vec<String>,
-    /// Tensor names or slim end points; the logits and the predictions, or the graph's ends by default.
+    /// The outputs: names of tensors, slim's end points, or keys of the signature. By default, the logits and predictions of
+    /// a network, or the outputs that are inferred from a graph.
     pub outputs: Vec<String>,
-    /// Shapes of inputs that the graph leaves open, each as `NAME=DIMS`.
-    pub shapes: Vec<String>,
-    /// Placeholders with the values they are to have, each as `NAME=VALUE`.
-    pub freeze: Vec<String>,
-    /// Placeholders whose default is their value.
+    /// The shapes of inputs that the graph leaves open.
+    pub shapes: Vec<InputShape>,
+    /// Placeholders that become constants.
+    pub freeze: Vec<FrozenPlaceholder>,
+    /// Placeholders that use their default.
     pub use_default: Vec<String>,
-    /// Placeholders whose default is left out.
+    /// Placeholders that are inputs although they have a default.
     pub ignore_default: Vec<String>,
-    /// The signature of a SavedModel whose inputs and outputs are meant.
+    /// The signature of a SavedModel whose inputs and outputs the model has.
     pub signature: Option<String>,
-    /// The ONNX operator set.
+    /// The version of the ONNX operator set.
     pub opset: i64,
-    /// Inputs to declare with their channels second.
+    /// Inputs that have their channels second.
     pub inputs_as_nchw: Vec<String>,
-    /// Outputs to deliver with their channels second.
+    /// Outputs that have their channels second.
     pub outputs_as_nchw: Vec<String>,
     /// Whether ops that cannot be converted are written as they are, in a domain of their own.
     pub keep_going: bool,
@@ -45,22 +47,84 @@ pub struct ConvertOptions {
     pub fold_batch_norm: bool,
     /// Whether weights and arithmetic are float16.
     pub float16: bool,
-    /// Ops, nodes and scopes that compute in float32 all the same.
+    /// Ops, nodes and scopes that compute in float32 nevertheless.
     pub keep_float32: Vec<String>,
-    /// Whether moving averages of the weights are taken in their place.
+    /// Whether the moving averages of the weights are used instead of the weights.
     pub moving_averages: moving_averages::Choice,
-    /// What the model does to the bytes of images before the network takes them.
+    /// How the model preprocesses images.
     pub preprocessing: Preprocessing,
-    /// Whether the model delivers probabilities beside its logits.
+    /// Whether the model outputs probabilities beside its logits.
     pub probabilities: Probabilities,
     /// The file with the names of the classes.
     pub labels: Option<PathBuf>,
-    /// Whether inputs and outputs keep TensorFlow's names where a signature has keys for them.
+    /// Whether inputs and outputs keep TensorFlow's names although a signature has keys for them.
     pub tensor_names: bool,
-    /// New names of the inputs, each as `NAME=NEW`, or in their order.
-    pub rename_inputs: Vec<String>,
-    /// New names of the outputs, each as `NAME=NEW`, or in their order.
-    pub rename_outputs: Vec<String>,
+    /// New names of the inputs.
+    pub rename_inputs: NewNames,
+    /// New names of the outputs.
+    pub rename_outputs: NewNames,
+}
+
+/// A placeholder that becomes a constant, as in `--freeze NAME=VALUE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FrozenPlaceholder {
+    /// The name of the placeholder.
+    pub name: String,
+    /// Its value as text; the placeholder has its type.
+    pub value: String,
+}
+
+impl FrozenPlaceholder {
+    /// Reads `NAME=VALUE`.
+    ///
+    /// # Errors
+    /// If the text is not of that form.
+    pub fn parse(text: &str) -> Result<Self> {
+        let split = text.split_once('=');
+        let (name, value) = split
+            .ok_or_else(|| Error::new(format!("--freeze {text}"), "it is not of the form NAME=VALUE"))?;
+        Ok(Self { name: name.to_owned(), value: value.to_owned() })
+    }
+
+    /// The option that freezes this placeholder.
+    pub(super) fn option(&self) -> String {
+        format!("--freeze {}={}", self.name, self.value)
+    }
+}
+
+/// New names of a model's inputs or outputs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NewNames {
+    /// A name for each input or output, in their order. If the list is empty, they keep their names.
+    InOrder(Vec<String>),
+    /// Old names with their new names.
+    ByName(Vec<(String, String)>),
+}
+
+impl NewNames {
+    /// Reads a list of `NAME=NEW`, or of new names in order. `option` is what the user typed it with.
+    ///
+    /// # Errors
+    /// If only some of the texts have an old name.
+    pub fn parse(option: &str, texts: &[String]) -> Result<Self> {
+        let pairs: Vec<Option<(&str, &str)>> = texts.iter().map(|text| text.split_once('=')).collect();
+        if pairs.iter().all(Option::is_none) {
+            return Ok(Self::InOrder(texts.to_vec()));
+        }
+        let owned = |(old, new): (&str, &str)| (old.to_owned(), new.to_owned());
+        let pairs: Option<Vec<_>> = pairs.into_iter().map(|pair| pair.map(owned)).collect();
+        pairs.map(Self::ByName).ok_or_else(|| {
+            let problem = "some names have an old name before them and others have not";
+            Error::new(format!("{option} {}", texts.join(",")), problem)
+                .advice("write all of them as NAME=NEW, or none")
+        })
+    }
+}
+
+impl Default for NewNames {
+    fn default() -> Self {
+        Self::InOrder(vec![])
+    }
 }
 
 impl Default for ConvertOptions {
@@ -87,11 +151,11 @@ impl Default for ConvertOptions {
             keep_float32: vec![],
             moving_averages: moving_averages::Choice::Auto,
             preprocessing: Preprocessing::None,
-            probabilities: Probabilities::AsDrawn,
+            probabilities: Probabilities::AsBuilt,
             labels: None,
             tensor_names: false,
-            rename_inputs: vec![],
-            rename_outputs: vec![],
+            rename_inputs: NewNames::default(),
+            rename_outputs: NewNames::default(),
         }
     }
 }

@@ -5,13 +5,15 @@ use std::collections::BTreeMap;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::Conversion;
+use super::{Conversion, simplify_function};
 use crate::error::Result;
-use crate::eval::{Leaves, Refused, Tensor, run_past};
+use crate::eval::{Leaves, Refused, run_past};
 use crate::graph::{Graph, NodeId, TensorRef, draws_random_numbers};
-use crate::lower::{LowerOptions, lower};
-use crate::model::Model as Source;
+use crate::lower::LowerOptions;
 use crate::onnx::Model;
+use crate::ops::lower;
+use crate::source::Source;
+use crate::tensor::Tensor;
 
 /// Tensors by their names.
 type Named = Vec<(String, Tensor)>;
@@ -190,7 +192,7 @@ impl Conversion {
             ..self.reference.lowered.clone()
         };
         let (graph, tensors) = self.graph.clone().pruned_to(tensors);
-        lower(&graph, &tensors, &options)
+        lower(&graph, &tensors, &options, simplify_function)
     }
 }
 

@@ -1,13 +1,13 @@
-//! What becomes of a graph's placeholders: which are frozen, which keep their defaults, and what shapes the others have.
+//! The placeholders of a graph: which are frozen, which keep their defaults, and the shapes of the others.
 
 use hashbrown::{HashMap, HashSet};
 
-use super::ConvertOptions;
-use super::asked::{no_tensor, node_name};
 use super::deciders::scalar_deciders;
 use super::decoders::is_decoder;
-use super::ends::is_placeholder;
-use super::feeds::{GivenShape, set_image_size};
+use super::infer_outputs::is_placeholder;
+use super::input_shape::set_image_size;
+use super::interface::{no_tensor, node_name};
+use super::{ConvertOptions, FrozenPlaceholder, Note, NoteKind};
 use crate::error::{Error, Result};
 use crate::graph::Shape;
 use crate::graph::import::{data_inputs, declared_shape, declared_type, past_identities};
@@ -15,7 +15,7 @@ use crate::proto::NodeDef;
 use crate::suggestion::suggesting_and_listing;
 use crate::tensor::{Constant, DType};
 
-/// Placeholders that say whether the model is being trained.
+/// Names of placeholders that switch between training and inference.
 const TRAINING_FLAGS: [&str; 8] = [
     "is_training",
     "training",
@@ -27,25 +27,22 @@ const TRAINING_FLAGS: [&str; 8] = [
     "keras_learning_phase",
 ];
 
-/// The values of placeholders that are not to be inputs.
+/// The values of placeholders that become constants.
 pub(super) fn frozen(
     nodes: &HashMap<&str, &NodeDef>,
     options: &ConvertOptions,
     defaults: &HashMap<String, bool>,
-    notes: &mut Vec<String>,
+    notes: &mut Vec<Note>,
 ) -> Result<HashMap<String, Constant>> {
     let mut values = HashMap::new();
     for given in &options.freeze {
-        let (name, value) = given
-            .split_once('=')
-            .ok_or_else(|| Error::new(format!("--freeze {given}"), "it is not of the form NAME=VALUE"))?;
-        let node = nodes.get(node_name(name)).ok_or_else(|| no_placeholder(given, name, nodes))?;
+        let node = nodes.get(node_name(&given.name)).ok_or_else(|| no_placeholder(given, nodes))?;
         if is_decoder(&node.op) {
             continue;
         }
-        let value = parse_value(given, declared_type(node), value)?;
+        let value = parse_value(given, declared_type(node))?;
         if values.insert(node.name.clone(), value).is_some() {
-            return Err(Error::new(format!("--freeze {given}"), format!("{} has two values", node.name)));
+            return Err(Error::new(given.option(), format!("{} has two values", node.name)));
         }
     }
     let given: HashSet<&str> = options.inputs.iter().map(|name| node_name(name)).collect();
@@ -56,14 +53,15 @@ pub(super) fn frozen(
         if is_flag && !given.contains(node.name.as_str()) && !is_settled {
             let no = Constant::from_bools(vec![], &[false]);
             values.insert(node.name.clone(), no);
-            notes.push(format!("note: {} is taken to be false, as it is where a model is used", node.name));
+            let text = format!("{} is false, as it is for inference", node.name);
+            notes.push(Note::info(NoteKind::Inputs, text).about(&node.name));
         }
     }
     Ok(values)
 }
 
-/// The error for a placeholder that is not there; lists those that can be frozen.
-fn no_placeholder(given: &str, name: &str, nodes: &HashMap<&str, &NodeDef>) -> Error {
+/// The error for a placeholder that the graph does not have, with those that can be frozen.
+fn no_placeholder(given: &FrozenPlaceholder, nodes: &HashMap<&str, &NodeDef>) -> Error {
     let is_frozen = |dtype| matches!(dtype, DType::Bool | DType::Int32 | DType::Int64 | DType::Float32);
     let mut placeholders: Vec<&str> = nodes
         .values()
@@ -71,15 +69,17 @@ fn no_placeholder(given: &str, name: &str, nodes: &HashMap<&str, &NodeDef>) -> E
         .map(|node| node.name.as_str())
         .collect();
     placeholders.sort_unstable();
-    let error = Error::new(format!("--freeze {given}"), format!("the graph has no placeholder \"{name}\""));
+    let name = &given.name;
+    let error = Error::new(given.option(), format!("the graph has no placeholder \"{name}\""));
     match placeholders.is_empty() {
         true => error.advice("it has none that could be frozen"),
         false => suggesting_and_listing(error, node_name(name), "its placeholders", placeholders),
     }
 }
 
-fn parse_value(given: &str, dtype: Option<DType>, text: &str) -> Result<Constant> {
-    let wrong = |what: &str| Error::new(format!("--freeze {given}"), format!("\"{text}\" is not {what}"));
+fn parse_value(given: &FrozenPlaceholder, dtype: Option<DType>) -> Result<Constant> {
+    let text = given.value.as_str();
+    let wrong = |what: &str| Error::new(given.option(), format!("\"{text}\" is not {what}"));
     let items: Vec<&str> = text.trim_matches(['[', ']']).split(',').map(str::trim).collect();
     let shape = if items.len() == 1 && !text.starts_with('[') { vec![] } else { vec![items.len()] };
     fn all<T: std::str::FromStr>(items: &[&str]) -> Option<Vec<T>> {
@@ -102,13 +102,12 @@ fn parse_value(given: &str, dtype: Option<DType>, text: &str) -> Result<Constant
     }
 }
 
-/// The shapes of inputs that are known better than the graph says.
+/// The shapes of inputs that the options set.
 pub(super) fn shapes(
     nodes: &HashMap<&str, &NodeDef>,
     inputs: &[String],
     options: &ConvertOptions,
-    given: &[GivenShape<'_>],
-    notes: &mut Vec<String>,
+    notes: &mut Vec<Note>,
 ) -> Result<HashMap<String, Shape>> {
     let mut shapes = HashMap::new();
     let is_input =
@@ -122,8 +121,8 @@ pub(super) fn shapes(
             *first = Some(batch);
         }
         if let Some(size) = options.image_size {
-            // Who says all of the shape means that.
-            if !given.iter().any(|given| given.node == node.name) {
+            // --shape counts more than --image-size.
+            if !options.shapes.iter().any(|given| given.node() == node.name) {
                 set_image_size(&node.name, &mut dims, size)?;
             }
         }
@@ -134,23 +133,24 @@ pub(super) fn shapes(
     for name in scalar_deciders(nodes) {
         shapes.insert(name.to_owned(), Shape::scalar());
     }
-    for given in given {
-        // What is cut off has its shape where it is cut.
-        let Some(node) = nodes.get(given.node).filter(|node| is_placeholder(&node.op)) else { continue };
+    for given in &options.shapes {
+        // The shapes of other tensors are set where the graph is cut.
+        let Some(node) = nodes.get(given.node()).filter(|node| is_placeholder(&node.op)) else { continue };
         if let Some(declared) =
             declared_shape(node).filter(|declared| !declared.is_compatible_with(&given.shape))
         {
-            notes.push(format!(
-                "note: the graph declares {} as {declared}; it is {} now, as --shape says",
+            let text = format!(
+                "the graph declares {} as {declared}; its shape is {} now, as --shape says",
                 node.name, given.shape
-            ));
+            );
+            notes.push(Note::info(NoteKind::Shapes, text).about(&node.name));
         }
-        shapes.insert(given.node.to_owned(), given.shape.clone());
+        shapes.insert(given.node().to_owned(), given.shape.clone());
     }
     Ok(shapes)
 }
 
-/// What becomes of placeholders that have a default.
+/// Which placeholders use their default (`true`), and which are inputs without it (`false`).
 pub(super) fn defaults(
     nodes: &HashMap<&str, &NodeDef>,
     inputs: &[String],
@@ -161,12 +161,12 @@ pub(super) fn defaults(
         for name in names {
             let node = nodes.get(node_name(name)).ok_or_else(|| no_tensor(name, nodes.keys().copied()))?;
             if node.op != "PlaceholderWithDefault" {
-                return Err(Error::new(format!("\"{name}\""), "it is no placeholder with a default"));
+                return Err(Error::new(format!("\"{name}\""), "it is not a placeholder with a default"));
             }
             defaults.insert(node.name.clone(), is_value);
         }
     }
-    // An input that is asked for is one, whatever would compute it.
+    // A placeholder that the options name as an input is one, even if it has a default.
     for name in inputs {
         let node = nodes.get(node_name(name)).filter(|node| node.op == "PlaceholderWithDefault");
         if let Some(node) = node.filter(|node| !has_constant_default(nodes, node)) {

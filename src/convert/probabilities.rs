@@ -1,49 +1,46 @@
-//! `--softmax` and `--no-softmax`: whether the model delivers probabilities beside its logits.
+//! `--softmax` and `--no-softmax`: whether the model outputs probabilities beside its logits.
 
-use super::Drawing;
+use super::{BoundGraph, Note, NoteKind};
 use crate::error::{Error, Result};
 use crate::graph::{Attrs, Graph, Node, TensorRef};
 use crate::tensor::DType;
 
-/// Whether a model delivers the probabilities of the classes.
+/// Whether a model outputs the probabilities of the classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Probabilities {
-    /// Where the network or the graph computes them.
+    /// If the network or the graph computes them.
     #[default]
-    AsDrawn,
-    /// Also where it computes nothing but logits: a softmax follows them.
+    AsBuilt,
+    /// Always: a softmax is added if there are only logits.
     Added,
-    /// Not at all: the logits stand in their place.
+    /// Never: the logits replace them.
     LeftOut,
 }
 
-/// Adds the probabilities to what the model delivers, or leaves them out. `are_named` says that the user chose the
-/// outputs. Returns what is to be said where that is nothing to be done, or a guess.
+/// Adds the probabilities to the model's outputs, or leaves them out. `are_named` says that the options name the outputs.
+/// Returns a note if there was nothing to do, or the logits had to be guessed.
 ///
 /// # Errors
-/// Where it is not clear which output the logits are, or the user named probabilities that are to be left out.
-pub(super) fn settle(
-    drawing: &mut Drawing,
-    choice: Probabilities,
-    are_named: bool,
-) -> Result<Option<String>> {
+/// If it is not clear which output the logits are, or an option names probabilities that another leaves out.
+pub(super) fn settle(bound: &mut BoundGraph, choice: Probabilities, are_named: bool) -> Result<Option<Note>> {
     match choice {
-        Probabilities::AsDrawn => Ok(None),
-        Probabilities::Added => add(drawing),
-        Probabilities::LeftOut => leave_out(drawing, are_named),
+        Probabilities::AsBuilt => Ok(None),
+        Probabilities::Added => add(bound),
+        Probabilities::LeftOut => leave_out(bound, are_named),
     }
 }
 
-fn add(drawing: &mut Drawing) -> Result<Option<String>> {
-    let Drawing { graph, outputs, .. } = drawing;
+fn add(bound: &mut BoundGraph) -> Result<Option<Note>> {
+    let BoundGraph { graph, outputs, .. } = bound;
     let are_probabilities = |&&tensor: &&TensorRef| {
         logits_of(graph, tensor).is_some() || graph.node(past_reshapes(graph, tensor).node).op == "Sigmoid"
     };
-    if let Some(&drawn) = outputs.iter().find(are_probabilities) {
-        let name = graph.tensor_name(drawn);
-        return Ok(Some(format!("note: --softmax adds nothing, since {name} has probabilities already")));
+    if let Some(&present) = outputs.iter().find(are_probabilities) {
+        let name = graph.tensor_name(present);
+        let text = format!("--softmax adds nothing, since {name} has probabilities already");
+        return Ok(Some(Note::info(NoteKind::Classes, text).about(name)));
     }
-    let can_be_logits = |tensor: &TensorRef| match drawing.logits {
+    let can_be_logits = |tensor: &TensorRef| match bound.logits {
         Some(logits) => *tensor == logits,
         None => {
             let known = graph.tensor_type(*tensor);
@@ -58,23 +55,26 @@ fn add(drawing: &mut Drawing) -> Result<Option<String>> {
         let problem = format!("the outputs are {}, and {which} the logits", names.join(", "));
         return Err(Error::new("--softmax", problem).advice("name the logits alone with --outputs"));
     };
-    let probabilities = match drawing.probabilities {
-        Some(drawn) => drawn,
+    let probabilities = match bound.probabilities {
+        Some(probabilities) => probabilities,
         None => {
             let name = unused(graph, &format!("{}/Softmax", graph.node(logits.node).name));
             graph.add(name, "Softmax", vec![logits], Attrs::new())?.into()
         }
     };
     outputs.push(probabilities);
-    let guess =
-        || format!("note: {} is taken for the logits, and has a softmax added", graph.tensor_name(logits));
-    Ok(drawing.logits.is_none().then(guess))
+    let guess = || {
+        let name = graph.tensor_name(logits);
+        let text = format!("{name} seems to be the logits; a softmax was added to it");
+        Note::info(NoteKind::Classes, text).about(name)
+    };
+    Ok(bound.logits.is_none().then(guess))
 }
 
-fn leave_out(drawing: &mut Drawing, are_named: bool) -> Result<Option<String>> {
-    let graph = &drawing.graph;
+fn leave_out(bound: &mut BoundGraph, are_named: bool) -> Result<Option<Note>> {
+    let graph = &bound.graph;
     let mut outputs = vec![];
-    for &output in &drawing.outputs {
+    for &output in &bound.outputs {
         let logits = logits_of(graph, output);
         if logits.is_some() && are_named {
             let problem = format!("--outputs asks for {}, which is a softmax", graph.tensor_name(output));
@@ -85,13 +85,13 @@ fn leave_out(drawing: &mut Drawing, are_named: bool) -> Result<Option<String>> {
             outputs.push(output);
         }
     }
-    let is_as_it_was = outputs == drawing.outputs;
-    drawing.outputs = outputs;
-    let note = "note: --no-softmax leaves nothing out, since no output is computed by a softmax";
-    Ok(is_as_it_was.then(|| note.to_owned()))
+    let is_unchanged = outputs == bound.outputs;
+    bound.outputs = outputs;
+    let text = "--no-softmax leaves nothing out, since no output is computed by a softmax";
+    Ok(is_unchanged.then(|| Note::info(NoteKind::Classes, text)))
 }
 
-/// What the softmax reads that a tensor is the result of.
+/// The input of the softmax that computes a tensor.
 pub(super) fn logits_of(graph: &Graph, tensor: TensorRef) -> Option<TensorRef> {
     let softmax = graph.node(past_reshapes(graph, tensor).node);
     let logits = match (softmax.op.as_str(), &softmax.inputs[..]) {
@@ -102,8 +102,8 @@ pub(super) fn logits_of(graph: &Graph, tensor: TensorRef) -> Option<TensorRef> {
     Some(past_reshapes(graph, logits))
 }
 
-/// The logits of a softmax that is spelled out as Keras does for more than two axes: their exponentials, of which the
-/// largest may have been subtracted before, divided by their sum.
+/// The logits of a softmax in arithmetic, as Keras writes it for more than two axes: exponentials divided by their sum,
+/// where the largest logit may be subtracted first.
 fn exponents(graph: &Graph, shares: TensorRef, sum: TensorRef) -> Option<TensorRef> {
     let node = |tensor: TensorRef, op: &str| {
         Some(graph.node(past_reshapes(graph, tensor).node)).filter(|node| node.op == op)
@@ -120,11 +120,11 @@ fn exponents(graph: &Graph, shares: TensorRef, sum: TensorRef) -> Option<TensorR
     Some(shifted.unwrap_or(exponents))
 }
 
-/// The tensor that a tensor is a reshaped copy of: slim's softmax flattens what it is given, and shapes its result.
+/// The tensor that a tensor is a reshaped copy of: slim's softmax flattens its input and reshapes its result.
 fn past_reshapes(graph: &Graph, mut tensor: TensorRef) -> TensorRef {
     loop {
         let node = graph.node(tensor.node);
-        // What a function returns is handed out by an IdentityN.
+        // A function returns its results through an IdentityN.
         let input = match node.op.as_str() {
             "Reshape" | "Identity" => node.inputs.first(),
             "IdentityN" => node.inputs.get(tensor.port),

@@ -3,14 +3,15 @@
 use hashbrown::HashMap;
 
 use super::keys::Called;
-use super::{Conversion, EndNames, variables};
+use super::{Conversion, InterfaceNames, variables};
 use crate::error::{Error, Result};
-use crate::eval::{Tensor, run};
+use crate::eval::run;
 use crate::graph::{Graph, TensorRef};
 use crate::lower::LowerOptions;
-use crate::model::Model as Source;
 use crate::onnx::Model;
 use crate::passes::freeze::freeze_variables;
+use crate::source::Source;
+use crate::tensor::Tensor;
 
 /// What a model is to compute: the inference graph before any pass rewrote it for ONNX, so that mistakes of these show.
 #[derive(Debug, Clone)]
@@ -22,7 +23,7 @@ pub struct Reference {
     inputs: Vec<(String, String)>,
     outputs: Vec<(String, String)>,
     /// Which of them have their channels second in the model.
-    ends: EndNames,
+    interface: InterfaceNames,
     /// How the graph was lowered.
     pub(super) lowered: LowerOptions,
 }
@@ -33,11 +34,11 @@ impl Reference {
         drawn: Graph,
         described: String,
         called: &Called,
-        ends: EndNames,
+        interface: InterfaceNames,
         lowered: LowerOptions,
     ) -> Self {
         let (inputs, outputs) = (called.inputs.clone(), called.outputs_by_name());
-        Self { drawn, described, inputs, outputs, ends, lowered }
+        Self { drawn, described, inputs, outputs, interface, lowered }
     }
 
     /// Takes note of the names that the model's inputs and outputs have been given.
@@ -97,7 +98,7 @@ impl Conversion {
             else {
                 continue;
             };
-            let tensor = match reference.ends.inputs_as_nchw.contains(name) {
+            let tensor = match reference.interface.inputs_as_nchw.contains(name) {
                 true => tensor.channels_last(),
                 false => tensor.clone(),
             };
@@ -118,7 +119,7 @@ impl Conversion {
 
     /// An output under its name in the model, with its axes in the model's order.
     pub(super) fn in_layout(&self, (tensor, name): (String, String), result: Tensor) -> (String, Tensor) {
-        let is_second = self.reference.ends.outputs_as_nchw.contains(&tensor);
+        let is_second = self.reference.interface.outputs_as_nchw.contains(&tensor);
         (name, if is_second { result.channels_second() } else { result })
     }
 }

@@ -1,10 +1,9 @@
-//! `--rename-inputs` and `--rename-outputs`: what the model calls its inputs and outputs, in place of TensorFlow's
-//! names.
+//! `--rename-inputs` and `--rename-outputs`: new names of the model's inputs and outputs.
 
 use hashbrown::HashMap;
 
-use super::ConvertOptions;
 use super::keys::Called;
+use super::{ConvertOptions, NewNames};
 use crate::error::{Error, Result};
 use crate::onnx::{Model, TensorInfo};
 use crate::suggestion::suggesting_and_listing;
@@ -12,7 +11,7 @@ use crate::suggestion::suggesting_and_listing;
 /// Other names of tensors, each with the name of its tensor.
 pub(super) type Names = Vec<(String, String)>;
 
-/// Other names that inputs and outputs go by: the keys of a signature, and slim's end points.
+/// Other names of inputs and outputs: the keys of a signature, and slim's end points.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Aliases {
     pub inputs: Names,
@@ -20,7 +19,7 @@ pub(super) struct Aliases {
 }
 
 impl Aliases {
-    /// Other names of what the inputs and outputs of a model are called by now, those of their tensors among them.
+    /// Other names of a model's inputs and outputs after `called` named them: these names and those of the tensors.
     pub fn and_tensors(&self, called: &Called) -> Self {
         let known = |tensors: &Names, aliases: &Names| {
             let name_of = |tensor: &str| {
@@ -42,15 +41,15 @@ impl Aliases {
     }
 }
 
-/// The tensor that has this name too.
+/// The tensor that has this other name.
 pub(super) fn tensor_called<'n>(names: &'n Names, name: &str) -> Option<&'n str> {
     names.iter().find(|(other, _)| other == name).map(|(_, tensor)| tensor.as_str())
 }
 
-/// Gives the inputs and outputs of a model the names that are asked for.
+/// Gives the inputs and outputs of a model the new names of the options.
 ///
 /// # Errors
-/// Where the model has no such input or output, the list is not as long as theirs, or a name is taken.
+/// If the model has no such input or output, the list has another length, or a name is taken.
 pub(super) fn rename(model: &mut Model, options: &ConvertOptions, aliases: &Aliases) -> Result<()> {
     let mut names: HashMap<String, String> = HashMap::new();
     let Aliases { inputs, outputs } = aliases;
@@ -71,52 +70,43 @@ pub(super) fn rename(model: &mut Model, options: &ConvertOptions, aliases: &Alia
 fn wanted(
     option: &'static str,
     what: &str,
-    given: &[String],
+    new_names: &NewNames,
     infos: &[TensorInfo],
     aliases: &Names,
 ) -> Result<Vec<(&'static str, String, String)>> {
     let known: Vec<&str> = infos.iter().map(|info| info.name.as_str()).collect();
-    let subject = || format!("{option} {}", given.join(","));
-    let pairs: Vec<Option<(&str, &str)>> = given.iter().map(|text| text.split_once('=')).collect();
-    let is_list = pairs.iter().all(Option::is_none);
-    if !is_list && pairs.iter().any(Option::is_none) {
-        return Err(Error::new(subject(), "some names have an old name before them and others have not")
-            .advice("write all of them as NAME=NEW, or none"));
-    }
-    if is_list && !given.is_empty() && given.len() != known.len() {
-        let plural = if known.len() == 1 { "" } else { "s" };
-        let problem = format!("the model has {} {what}{plural}", known.len());
-        return Err(Error::new(subject(), problem)
-            .advice(format!("give a name for each of {}, or write NAME=NEW", known.join(", "))));
-    }
-    let old_name = |name: &str| {
-        let found = |name: &str| known.iter().find(|known| **known == name);
-        tensor_called(aliases, name)
-            .and_then(found)
-            .or_else(|| found(name))
-            .or_else(|| found(&format!("{name}:0")))
-            .copied()
+    let find = |name: &str| known.iter().find(|known| **known == name).copied();
+    let old_name = |(old, new): &(String, String)| {
+        let found = tensor_called(aliases, old).and_then(find).or_else(|| find(old));
+        found.or_else(|| find(&format!("{old}:0"))).ok_or_else(|| {
+            let error = Error::new(format!("{option} {old}={new}"), format!("the model has no {what} {old}"));
+            suggesting_and_listing(error, old, &format!("its {what}s"), known.iter().copied())
+        })
     };
-    let renamed = |(index, text): (usize, &String)| {
-        let (old, new) = match pairs[index] {
-            None => (Some(known[index]), text.as_str()),
-            Some((old, new)) => (old_name(old), new),
-        };
-        let subject = format!("{option} {text}");
-        let old = old.ok_or_else(|| {
-            let name = pairs[index].map_or("", |(old, _)| old);
-            let error = Error::new(&subject, format!("the model has no {what} {name}"));
-            suggesting_and_listing(error, name, &format!("its {what}s"), known.iter().copied())
-        })?;
+    let pairs: Vec<(&str, &str)> = match new_names {
+        NewNames::InOrder(names) if names.is_empty() => vec![],
+        NewNames::InOrder(names) if names.len() != known.len() => {
+            let plural = if known.len() == 1 { "" } else { "s" };
+            let problem = format!("the model has {} {what}{plural}", known.len());
+            return Err(Error::new(format!("{option} {}", names.join(",")), problem)
+                .advice(format!("give a name for each of {}, or write NAME=NEW", known.join(", "))));
+        }
+        NewNames::InOrder(names) => known.iter().copied().zip(names.iter().map(String::as_str)).collect(),
+        NewNames::ByName(pairs) => {
+            pairs.iter().map(|pair| Ok((old_name(pair)?, pair.1.as_str()))).collect::<Result<_>>()?
+        }
+    };
+    let renamed = |(old, new): (&str, &str)| {
         if new.is_empty() || new.chars().any(char::is_control) {
-            return Err(Error::new(subject, "the new name is empty or has control characters in it"));
+            let problem = "the new name is empty or has control characters in it";
+            return Err(Error::new(format!("{option} {old}={new}"), problem));
         }
         Ok((option, old.to_owned(), new.to_owned()))
     };
-    given.iter().enumerate().map(renamed).collect()
+    pairs.into_iter().map(renamed).collect()
 }
 
-/// That no two values would have the same name.
+/// Checks that no two values would have the same name.
 fn refuse_collisions(model: &Model, names: &HashMap<String, String>) -> Result<()> {
     let known = model.value_names();
     let mut taken: HashMap<&str, &str> = HashMap::new();
@@ -147,10 +137,10 @@ mod tests {
     }
 
     fn renamed(inputs: &[&str], outputs: &[&str]) -> Result<Vec<String>> {
-        let texts = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        let texts = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         let options = ConvertOptions {
-            rename_inputs: texts(inputs),
-            rename_outputs: texts(outputs),
+            rename_inputs: NewNames::parse("--rename-inputs", &texts(inputs))?,
+            rename_outputs: NewNames::parse("--rename-outputs", &texts(outputs))?,
             ..ConvertOptions::default()
         };
         let mut model = model();

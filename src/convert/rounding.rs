@@ -8,9 +8,10 @@ use hashbrown::HashMap;
 
 use super::Conversion;
 use crate::error::Result;
-use crate::eval::{Tensor, run};
+use crate::eval::run;
 use crate::graph::{Attr, Attrs, Graph, ROUND_TO_FLOAT16, TensorRef};
 use crate::tensor::DType;
+use crate::tensor::Tensor;
 
 impl Conversion {
     /// Computes the model's outputs from its inputs with float16 where the model has it. The weights are those of the file.

@@ -1,57 +1,57 @@
-//! Signatures of a SavedModel: which one is meant, and the names by which it knows tensors.
+//! Signatures of a SavedModel: which one is used, and its names for tensors.
 
 use hashbrown::HashMap;
 
-use super::ConvertOptions;
-use super::asked::is_in;
+use super::interface::is_in;
 use super::rename::{Aliases, Names, tensor_called};
+use super::{ConvertOptions, FrozenPlaceholder, InputShape, Note, NoteKind};
 use crate::error::{Error, Result};
-use crate::model::GraphFile;
 use crate::proto::{NodeDef, SignatureDef, TensorInfo, tensor_info};
+use crate::source::GraphFile;
 use crate::suggestion::{first_of, suggesting};
 
-/// The signatures that a model is served by, where it has several (`signature_constants.py`; TF-Hub's is "default").
+/// The signatures that a server calls, if there are several (`signature_constants.py`; TF-Hub's is "default").
 const SERVING_SIGNATURES: [&str; 2] = ["serving_default", "default"];
 
-/// Names of signatures that are for the one who loads a SavedModel, not for the one who calls it
+/// Names of signatures for loading a SavedModel, not for calling it
 /// (`tensorflow/cc/saved_model/constants.h`).
 const LOADERS_SIGNATURES: [&str; 2] = ["__saved_model_init_op", "__saved_model_train_op"];
 
 /// How many alternatives a note lists.
 const LISTED: usize = 8;
 
-/// Whether a signature is one to be called.
+/// Whether a signature is for calling the model.
 pub fn is_callable(name: &str, signature: &SignatureDef) -> bool {
     !signature.outputs.is_empty() && !LOADERS_SIGNATURES.contains(&name)
 }
 
-/// The signature of a graph that is meant.
+/// The signature of a graph that is used.
 #[derive(Debug)]
 pub(super) struct Signature {
     pub name: String,
-    /// Whether it says what the model takes and delivers; else its keys are names of tensors and no more.
+    /// Whether it sets the inputs and outputs of the model; otherwise only its keys are used, as names of tensors.
     pub is_called: bool,
-    /// The tensors that it takes and those that it delivers, in the order of their keys.
+    /// The tensors that are its inputs and outputs, in the order of their keys.
     pub inputs: Vec<String>,
     pub outputs: Vec<String>,
-    /// Those of its keys that are no names of nodes.
+    /// Its keys that are not names of nodes.
     pub keys: Aliases,
     /// All of its keys.
     pub all_keys: Aliases,
-    /// Whether it is the one that is meant, and not the first of several.
+    /// Whether it was chosen for a reason, and not only because it is the first of several.
     pub is_meant: bool,
 }
 
 impl Signature {
-    /// The signature that is asked for, or the one that a SavedModel is served by.
+    /// The signature that the options name, or the one that a server calls.
     ///
     /// # Errors
-    /// Where the graph has none of the name that is asked for.
+    /// If the graph has no signature of that name.
     pub fn choose(
         file: &GraphFile,
         options: &ConvertOptions,
         nodes: &HashMap<&str, &NodeDef>,
-        notes: &mut Vec<String>,
+        notes: &mut Vec<Note>,
     ) -> Result<Option<Self>> {
         let signatures = &file.meta().signature_def;
         let callable = signatures.iter().filter(|(name, signature)| is_callable(name, signature));
@@ -73,9 +73,9 @@ impl Signature {
                     if let ([first, _, ..], true) = (&usable[..], is_called) {
                         let all: Vec<String> = usable.iter().map(|&name| name.to_owned()).collect();
                         let all = first_of(&all, LISTED);
-                        notes.push(format!(
-                            "note: of the signatures {all}, {first} is taken; choose with --signature"
-                        ));
+                        let text =
+                            format!("of the signatures {all}, {first} is used; choose with --signature");
+                        notes.push(Note::info(NoteKind::Signature, text).about(*first));
                     }
                     usable.first().copied()
                 }
@@ -103,24 +103,22 @@ impl Signature {
         }))
     }
 
-    /// The options with tensors for the keys that they name.
+    /// The options with tensors instead of keys.
     pub fn in_tensors(&self, options: &ConvertOptions) -> ConvertOptions {
         let Aliases { inputs, outputs } = &self.keys;
         let tensor = |keys: &Names, name: &str| tensor_called(keys, name).unwrap_or(name).to_owned();
         let tensors = |keys: &Names, names: &[String]| names.iter().map(|name| tensor(keys, name)).collect();
-        // Behind an equals sign stands a shape or a value.
-        let assigned = |texts: &[String]| {
-            let assigned = |text: &String| match text.split_once('=') {
-                Some((name, value)) => format!("{}={value}", tensor(inputs, name)),
-                None => text.clone(),
-            };
-            texts.iter().map(assigned).collect()
+        let shape =
+            |given: &InputShape| InputShape { tensor: tensor(inputs, &given.tensor), ..given.clone() };
+        let frozen = |given: &FrozenPlaceholder| FrozenPlaceholder {
+            name: tensor(inputs, &given.name),
+            ..given.clone()
         };
         ConvertOptions {
             inputs: tensors(inputs, &options.inputs),
             outputs: tensors(outputs, &options.outputs),
-            shapes: assigned(&options.shapes),
-            freeze: assigned(&options.freeze),
+            shapes: options.shapes.iter().map(shape).collect(),
+            freeze: options.freeze.iter().map(frozen).collect(),
             use_default: tensors(inputs, &options.use_default),
             ignore_default: tensors(inputs, &options.ignore_default),
             inputs_as_nchw: tensors(inputs, &options.inputs_as_nchw),
@@ -130,7 +128,7 @@ impl Signature {
     }
 }
 
-/// The tensors of a signature's inputs or outputs, in the order of their keys. One of a composite type has no name.
+/// The keys and tensors of a signature's inputs or outputs, sorted by key. A tensor of a composite type has no name.
 fn by_key(parts: &std::collections::HashMap<String, TensorInfo>) -> Names {
     let named = parts.iter().filter_map(|(key, info)| match info.encoding.as_ref()? {
         tensor_info::Encoding::Name(name) => Some((key.clone(), name.clone())),
@@ -161,7 +159,7 @@ mod tests {
         let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
         let options = ConvertOptions {
             outputs: texts(&["scores", "image", "Other:0"]),
-            shapes: texts(&["image=1,2", "scores=3", "oddly"]),
+            shapes: ["image=1,2", "scores=3"].map(|text| InputShape::parse(text).unwrap()).to_vec(),
             inputs_as_nchw: texts(&["image"]),
             ..ConvertOptions::default()
         };
@@ -182,7 +180,8 @@ mod tests {
         };
         let translated = signature.in_tensors(&options);
         assert_eq!(translated.outputs, ["Call:1", "Call:0", "Other:0"]);
-        assert_eq!(translated.shapes, ["serving_default_image:0=1,2", "scores=3", "oddly"]);
+        let shapes: Vec<String> = translated.shapes.iter().map(InputShape::option).collect();
+        assert_eq!(shapes, ["--shape serving_default_image:0=1,2", "--shape scores=3"]);
         assert_eq!(translated.inputs_as_nchw, ["serving_default_image:0"]);
     }
 }

@@ -1,10 +1,11 @@
-//! Trained variables of a checkpoint that a model does not use: it may be the backbone of something larger.
+//! Trained variables of a checkpoint that a model does not use: the model may be a part of a larger one.
 
 use std::collections::BTreeMap;
 
 use hashbrown::HashSet;
 use serde::Serialize;
 
+use super::{Note, NoteKind};
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::kind::{Kind, kind_of};
 use crate::error::Error;
@@ -12,22 +13,22 @@ use crate::slim::Recognition;
 use crate::suggestion::first_of;
 use crate::tensor::element_count;
 
-/// A larger share of the trained elements than this belongs to no head that somebody forgot.
+/// If more than this share of the trained elements is not used, the checkpoint is of another model.
 const MOST_SHARE: f64 = 0.1;
 
-/// More trained variables than these outside of the network's scope are a part of a model.
+/// If more trained variables than this lie outside of the network's scope, the checkpoint is of another model.
 const MOST_OUTSIDE: usize = 8;
 
 /// How many scopes a sentence lists.
 const LISTED: usize = 4;
 
-/// The trained variables that a model does not use. Slots of optimizers, moving averages, counters, and what only serves
-/// training are not among them.
+/// The trained variables that a model does not use: without optimizer slots, moving averages, counters, and variables
+/// that only training needs.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Unused {
-    /// By scope, in the order of their names.
+    /// The variables by scope, sorted by name.
     pub scopes: Vec<UnusedScope>,
-    /// How many variables of them are outside of the network's scope.
+    /// How many of the variables are outside of the network's scope.
     outside: usize,
     /// The elements of all trained variables.
     trained_elements: u64,
@@ -40,13 +41,13 @@ pub struct UnusedScope {
     pub scope: String,
     /// The variables.
     pub variables: Vec<String>,
-    /// How many elements they have.
+    /// The number of their elements.
     pub elements: u64,
-    /// What has such a scope, where that is known.
+    /// What the scope belongs to, if that is known.
     pub known_as: Option<&'static str>,
 }
 
-/// What scopes of these names are known to be: words that one component of a name begins with. From the definitions in
+/// What known scopes belong to, by the start of a name component. From the definitions in
 /// tensorflow/models (`research/object_detection`, `research/deeplab`), davidsandberg/facenet, argman/EAST and
 /// DeepLabCut/DeepLabCut.
 const KNOWN: [(&str, &str); 22] = [
@@ -74,8 +75,8 @@ const KNOWN: [(&str, &str); 22] = [
     ("generator", "the generator of a GAN"),
 ];
 
-/// What serves only the training of a network, by its scope or name beside the network's scope: the classifier that FaceNet is
-/// trained by, and the centers of its loss (`train_softmax.py` and `facenet.py` in github.com/davidsandberg/facenet).
+/// Variables that only training needs, by scope or name, beside the network's scope: FaceNet's classifier, and the centers of
+/// its loss (`train_softmax.py` and `facenet.py` in github.com/davidsandberg/facenet).
 const FACENETS_TRAINING: [&str; 2] = ["Logits", "centers"];
 
 fn only_trains(network: &str) -> &'static [&'static str] {
@@ -85,16 +86,16 @@ fn only_trains(network: &str) -> &'static [&'static str] {
     }
 }
 
-/// What a network leaves out on purpose, and where its variables are.
-struct Place {
-    /// What the names of the network's variables begin with.
+/// The scope of a network, and the variables that it leaves out on purpose.
+struct Boundary {
+    /// The prefix of the names of the network's variables.
     root: String,
-    /// What the names of variables begin with that are left out on purpose.
+    /// Prefixes of the names of variables that are left out on purpose.
     left_out: Vec<String>,
 }
 
 impl Unused {
-    /// The trained variables that a network has not, which was recognized in a checkpoint and has the variables `used`.
+    /// The trained variables of a checkpoint other than `used`, which are those of the recognized network.
     pub fn of_network<'a>(
         checkpoint: &Checkpoint,
         recognition: &Recognition,
@@ -104,22 +105,22 @@ impl Unused {
         let separator = if options.scope.is_empty() { "" } else { "/" };
         let root = format!("{prefix}{}{separator}", options.scope);
         let aux = network.aux_logits.map(|aux| format!("{root}{aux}/"));
-        // Who leaves out classes by an option knows it.
+        // If an option leaves the logits out, the user knows.
         let logits = network.logits.rsplit_once('/').map(|(scope, _)| format!("{root}{scope}/"));
-        let logits = logits.filter(|_| network.options.iter().any(|spec| !options.is_open(spec.name)));
+        let logits = logits.filter(|_| network.options.iter().any(|spec| !options.is_unset(spec.name)));
         let training = only_trains(network.name)
             .iter()
             .flat_map(|name| [format!("{prefix}{name}/"), format!("{prefix}{name}")]);
         let left_out = aux.into_iter().chain(logits).chain(training).collect();
-        Self::new(checkpoint, &Place { root, left_out }, used)
+        Self::new(checkpoint, &Boundary { root, left_out }, used)
     }
 
-    /// The trained variables that a graph does not read, which reads those stored as `used`.
+    /// The trained variables of a checkpoint other than `used`, the names that a graph reads.
     pub fn of_graph<'a>(checkpoint: &Checkpoint, used: impl Iterator<Item = &'a str>) -> Self {
-        Self::new(checkpoint, &Place { root: String::new(), left_out: vec![] }, used)
+        Self::new(checkpoint, &Boundary { root: String::new(), left_out: vec![] }, used)
     }
 
-    fn new<'a>(checkpoint: &Checkpoint, place: &Place, used: impl Iterator<Item = &'a str>) -> Self {
+    fn new<'a>(checkpoint: &Checkpoint, boundary: &Boundary, used: impl Iterator<Item = &'a str>) -> Self {
         let used: HashSet<&str> = used.collect();
         let exists = |name: &str| checkpoint.get(name).is_some();
         let (mut scopes, mut outside, mut trained_elements) = (BTreeMap::new(), 0, 0);
@@ -135,19 +136,19 @@ impl Unused {
                 continue;
             }
             let is_averaged = used.contains(format!("{name}/ExponentialMovingAverage").as_str());
-            let is_left_out = place.left_out.iter().any(|scope| {
+            let is_left_out = boundary.left_out.iter().any(|scope| {
                 if scope.ends_with('/') { name.starts_with(scope.as_str()) } else { name == scope }
             });
-            let is_auxiliary = place.root.is_empty() && name.split('/').any(is_auxiliary);
+            let is_auxiliary = boundary.root.is_empty() && name.split('/').any(is_auxiliary);
             if is_averaged || is_left_out || is_auxiliary {
                 continue;
             }
             trained_elements += elements;
-            outside += usize::from(!name.starts_with(&place.root));
-            let scope = scope_of(name, &place.root);
+            outside += usize::from(!name.starts_with(&boundary.root));
+            let scope = scope_of(name, &boundary.root);
             let pattern = without_numbers(scope);
             let found = scopes.entry(pattern.clone()).or_insert_with(|| UnusedScope {
-                known_as: known_as(name, &place.root),
+                known_as: known_as(name, &boundary.root),
                 scope: scope.to_owned(),
                 variables: vec![],
                 elements: 0,
@@ -161,7 +162,7 @@ impl Unused {
         Self { scopes: scopes.into_values().collect(), outside, trained_elements }
     }
 
-    /// How many variables there are.
+    /// The number of the variables.
     pub fn count(&self) -> usize {
         self.scopes.iter().map(|scope| scope.variables.len()).sum()
     }
@@ -172,15 +173,15 @@ impl Unused {
         if elements == 0 { 0.0 } else { elements as f64 / self.trained_elements as f64 }
     }
 
-    /// Whether what is not used makes another model of the checkpoint: a known one, a large share, or many variables that are
-    /// none of the network's.
+    /// Whether the checkpoint is of another model: what is not used is known, is a large share, or has many variables outside of
+    /// the network.
     fn is_another_model(&self) -> bool {
         self.share() > MOST_SHARE
             || self.outside > MOST_OUTSIDE
             || self.scopes.iter().any(|scope| scope.known_as.is_some())
     }
 
-    /// The error where a checkpoint holds more than the network that it was recognized as.
+    /// The error for a checkpoint that holds more than the recognized network.
     pub fn refused(&self, checkpoint: &Checkpoint, network: &str) -> Option<Error> {
         if !self.is_another_model() {
             return None;
@@ -191,10 +192,12 @@ impl Unused {
         )))
     }
 
-    /// What is to be said of them; `None` where there are none. `whose` is what does not use them.
-    pub fn warning(&self, whose: &str) -> Option<String> {
-        (!self.scopes.is_empty())
-            .then(|| format!("warning: the checkpoint holds more than {whose}: {}", self.described()))
+    /// The warning about them; `None` if there are none. `user` is what does not use them: the network, say.
+    pub fn warning(&self, user: &str) -> Option<Note> {
+        (!self.scopes.is_empty()).then(|| {
+            let text = format!("the checkpoint holds more than {user}: {}", self.described());
+            Note::warning(NoteKind::Variables, text)
+        })
     }
 
     fn described(&self) -> String {
@@ -218,13 +221,13 @@ impl Unused {
     }
 }
 
-/// Whether a tensor is named below another one of its shape, at any depth: what training keeps of that one.
+/// Whether a prefix of the tensor's name is a tensor of the same shape: then it is an optimizer slot of that tensor.
 fn is_slot(checkpoint: &Checkpoint, name: &str, shape: &[usize]) -> bool {
     let mut above = name.match_indices('/').filter_map(|(end, _)| checkpoint.get(&name[..end]));
     above.any(|variable| variable.shape() == shape)
 }
 
-/// Whether a component of a name is what the slim library calls the classifiers that serve training.
+/// Whether a component of a name is what the slim library calls classifiers that only training needs.
 fn is_auxiliary(component: &str) -> bool {
     component == "AuxLogits" || component.strip_prefix("aux_").is_some_and(is_number)
 }
@@ -233,7 +236,8 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The scope that stands for a variable: the first one that is not the network's, or the first one in that.
+/// The scope that a variable is listed under: the first one that the network does not have, or the first one inside of the
+/// network.
 fn scope_of<'n>(name: &'n str, root: &str) -> &'n str {
     let shared = shared_scopes(name, root);
     let first = name[shared..].find('/').map_or(name.len(), |length| shared + length);
@@ -246,14 +250,14 @@ fn without_numbers(name: &str) -> String {
     words.join("_")
 }
 
-/// How much of a name are scopes that the network's are in too.
+/// The length of the scopes at the start of a name that the network is in, too.
 fn shared_scopes(name: &str, root: &str) -> usize {
-    let ends = name.match_indices('/').map(|(place, _)| place + 1);
+    let ends = name.match_indices('/').map(|(index, _)| index + 1);
     ends.take_while(|&end| root.starts_with(&name[..end])).last().unwrap_or(0)
 }
 
 fn known_as(name: &str, root: &str) -> Option<&'static str> {
-    // The scopes that the network's are in tell of whose it is, too.
+    // The scopes around the network can say what the variable belongs to, too.
     let inside = name[shared_scopes(name, root)..].split('/');
     let inside: Vec<&str> = inside.collect();
     let known =

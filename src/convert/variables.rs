@@ -3,13 +3,13 @@
 use hashbrown::HashMap;
 
 use crate::graph::import;
-use crate::model::{GraphFile, Model};
 use crate::proto::{FunctionDef, GraphDef, NodeDef, attr_value::Value};
+use crate::source::{GraphFile, Source};
 use crate::tensor::Constant;
 
 /// Finds the tensors of a graph's variables.
 pub struct Lookup<'a> {
-    source: &'a Model,
+    source: &'a Source,
     /// What the graph's saver restores each variable from, where that is not all of the tensor of its own name.
     restored: HashMap<String, Stored>,
     /// The keys of an object-based checkpoint by the names that variables had; none for a name that several had.
@@ -24,7 +24,7 @@ struct Stored {
 }
 
 impl<'a> Lookup<'a> {
-    pub fn new(source: &'a Model) -> Self {
+    pub fn new(source: &'a Source) -> Self {
         let restored = source.graph().map(GraphFile::definition).map(|definition| {
             let mut all = restored(definition);
             all.extend(restored_by_functions(definition));

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::{Tensor, run};
+use super::run;
 use crate::error::{Error, Result};
 use crate::graph::{Attr, Graph, Node, Shape, TensorType};
+use crate::tensor::Tensor;
 
 /// How often a loop is run through.
 const MAX_ITERATIONS: usize = 1 << 16;
@@ -95,7 +96,7 @@ mod tests {
     use crate::tensor::{Constant, DType};
 
     fn function(build: impl FnOnce(&mut Graph, TensorRef) -> TensorRef) -> Function {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let attrs = [("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::UNKNOWN))];
         let argument = graph.add("x", "Placeholder", vec![], attrs.into()).unwrap().into();
         let result = build(&mut graph, argument);
@@ -116,7 +117,7 @@ mod tests {
 
     /// What a node of this op with these functions and this condition computes from a number.
     fn computed(op: &str, functions: &[(&str, Function)], condition: Option<Tensor>, x: f32) -> Result<f64> {
-        let mut library = Graph::new().library().clone();
+        let mut library = crate::ops::new_graph().library().clone();
         let mut attrs = Attrs::new();
         let mut names = vec![];
         for (attr, function) in functions {

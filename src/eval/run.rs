@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::{EXECUTED, FOLDED, Tensor, control, evaluator, making};
+use super::control;
 use crate::error::{Error, Result};
-use crate::graph::branches::ON_BRANCH;
-use crate::graph::{Graph, Node, NodeId, TensorRef};
-use crate::tensor::{Constant, element_count};
+use crate::graph::{Graph, Node, NodeId, TensorRef, forwards, is_placeholder};
+use crate::ops;
+use crate::tensor::{Constant, Tensor, element_count};
 
 /// No op makes an array of more elements.
 const MAX_MADE: usize = 1 << 30;
@@ -94,7 +94,7 @@ pub fn run_past(
     let mut values: HashMap<TensorRef, Value<'_>> = HashMap::new();
     for (done, (id, node)) in graph.nodes().enumerate() {
         progress(done, graph.len());
-        if node.op.starts_with("Placeholder") && feed((&graph, id), feeds, &readers, &mut values)? {
+        if node.is_placeholder() && feed((&graph, id), feeds, &readers, &mut values)? {
             continue;
         }
         let inputs: Vec<Value<'_>> = node
@@ -148,11 +148,11 @@ pub fn run_past(
 /// Names all ops that are not evaluated.
 fn refuse_unknown(graph: &Graph) -> Result<()> {
     let is_known = |op: &str| {
-        hands_on(op)
-            || matches!(op, "Const" | "Placeholder" | "PlaceholderV2")
-            || matches!(op, "Switch" | "RefSwitch" | "_SwitchN" | "Merge" | "RefMerge" | ON_BRANCH)
+        forwards(op)
+            || is_placeholder(op)
+            || matches!(op, "Const" | "Switch" | "RefSwitch" | "_SwitchN" | "Merge" | "RefMerge")
             || control::calls(op)
-            || evaluator(FOLDED, op).or(evaluator(EXECUTED, op)).is_some()
+            || ops::find(op).is_some_and(|op| op.evaluators().next().is_some())
     };
     let mut unknown: Vec<&str> =
         graph.nodes().map(|(_, node)| node.op.as_str()).filter(|op| !is_known(op)).collect();
@@ -163,22 +163,6 @@ fn refuse_unknown(graph: &Graph) -> Result<()> {
         [op] => Err(Error::new(op, "this TensorFlow op is not evaluated here")),
         _ => Err(Error::new(unknown.join(", "), "these TensorFlow ops are not evaluated here")),
     }
-}
-
-/// Ops whose outputs are their inputs.
-fn hands_on(op: &str) -> bool {
-    matches!(
-        op,
-        "Identity"
-            | "IdentityN"
-            | "StopGradient"
-            | "PreventGradient"
-            | "ReadVariableOp"
-            | "EnsureShape"
-            | "CheckNumerics"
-            | "Snapshot"
-            | "PlaceholderWithDefault"
-    )
 }
 
 /// Takes over what a placeholder is fed, and says whether that is anything.
@@ -242,11 +226,11 @@ fn computed<'a>(
     if inputs.iter().any(|input| matches!(input, Value::Dead)) {
         return Ok(Outcome::Values(vec![Value::Dead; node.outputs.len()]));
     }
-    if hands_on(&node.op) {
-        return Ok(Outcome::Values(inputs));
+    if forwards(&node.op) || node.op == "PlaceholderWithDefault" {
+        // A node on a branch has an input that decides about it.
+        return Ok(Outcome::Values(inputs.into_iter().take(node.outputs.len()).collect()));
     }
     match node.op.as_str() {
-        ON_BRANCH => return Ok(Outcome::Values(inputs.into_iter().take(1).collect())),
         "Switch" | "RefSwitch" | "_SwitchN" => return switched(graph, node, inputs).map(Outcome::Values),
         _ => {}
     }
@@ -277,14 +261,12 @@ fn computed<'a>(
     let borrowed: Vec<&Tensor> = inputs.iter().map(|input| &**input).collect();
     let inferred = node.outputs.iter().filter_map(|output| output.shape.fully_known());
     let inferred = inferred.map(|shape| element_count(&shape).unwrap_or(usize::MAX));
-    if inferred.chain(making::made(node, &borrowed)).any(|count| count > MAX_MADE) {
+    if inferred.chain(ops::elements_made(node, &borrowed)).any(|count| count > MAX_MADE) {
         return Err(node.error("what it makes is too large"));
     }
-    // Both families may have an op, each for inputs of its own.
-    let results = [FOLDED, EXECUTED]
-        .into_iter()
-        .filter_map(|families| evaluator(families, &node.op))
-        .find_map(|evaluate| evaluate(node, &borrowed));
+    // There may be two, each for inputs of its own.
+    let evaluators = ops::find(&node.op).into_iter().flat_map(ops::Op::evaluators);
+    let results = { evaluators }.find_map(|evaluate| evaluate(node, &borrowed));
     match results {
         Some(results) if leaves(node, &borrowed, &results) => {
             Ok(Outcome::NotEvaluated(node.error("it is left to the model")))
@@ -292,7 +274,7 @@ fn computed<'a>(
         Some(results) => {
             Ok(Outcome::Values(results.into_iter().map(|tensor| Value::Tensor(Arc::new(tensor))).collect()))
         }
-        None if node.op.starts_with("Placeholder") => Err(node.error("it is not fed")),
+        None if node.is_placeholder() => Err(node.error("it is not fed")),
         None => {
             let described: Vec<String> =
                 borrowed.iter().map(|input| format!("{} {:?}", input.dtype(), input.shape())).collect();
@@ -376,7 +358,7 @@ mod tests {
 
     #[test]
     fn tensors_that_are_read_often_or_delivered_are_kept_as_long() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let x = input(&mut graph, "x");
         let value = [("value", Attr::Tensor(Constant::from_f32(vec![2], &[10.0, 20.0])))];
         let weight = graph.add("weight", "Const", vec![], value.into()).unwrap().into();
@@ -390,7 +372,7 @@ mod tests {
 
     #[test]
     fn of_several_outputs_those_have_to_be_fed_that_are_read() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let attrs = [
             ("output_types", Attr::Types(vec![DType::Float32, DType::Int64])),
             ("output_shapes", Attr::Shapes(vec![Shape::known(&[2]); 2])),
@@ -405,7 +387,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_named() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let (x, y) = (input(&mut graph, "x"), input(&mut graph, "y"));
         let lost = add(&mut graph, "lost", "Relu", &[y]);
         assert!(evaluated(&graph, &[lost]).unwrap_err().to_string().contains("\"y\": it is not fed"));

@@ -3,13 +3,13 @@
 use hashbrown::HashSet;
 
 use super::Output;
-use crate::contents::{Contents, NameFilter, NamedTensor};
 use crate::convert::{ConvertOptions, convert};
 use crate::error::{Error, Result};
 use crate::inspect::{BatchNormEntry, identify};
-use crate::model::Model;
 use crate::onnx::Initializer;
+use crate::source::Source;
 use crate::tensor::Constant;
+use crate::tensors_in_file::{NameFilter, NamedTensor, TensorFile};
 
 /// The order of the axes of weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,14 +49,14 @@ pub struct Chosen {
 /// # Errors
 /// Where none is wanted, two have the same name, one of them cannot be had, or the file cannot be converted where a
 /// conversion's order of axes is wanted.
-pub fn choose(contents: &Contents, choice: &Choice) -> Result<Chosen> {
-    let stored = contents.tensors();
+pub fn choose(file: &TensorFile, choice: &Choice) -> Result<Chosen> {
+    let stored = file.tensors();
     let mut chosen = Chosen::default();
-    let batch_norms = match (contents, choice.layout) {
-        (Contents::Onnx(file), layout) => {
+    let batch_norms = match (file, choice.layout) {
+        (TensorFile::Onnx(onnx), layout) => {
             let wrong = |option: &str, problem: &str| {
                 Err(Error::new(option, problem)
-                    .within(file.path().display())
+                    .within(onnx.path().display())
                     .advice(format!("leave out {option}")))
             };
             if layout == Some(Layout::Tensorflow) {
@@ -68,10 +68,10 @@ pub fn choose(contents: &Contents, choice: &Choice) -> Result<Chosen> {
             chosen.add_stored(stored, &choice.filter)?;
             vec![]
         }
-        (Contents::Model(model), Some(Layout::Onnx)) => chosen.add_converted(model, &stored, choice)?,
-        (Contents::Model(_), _) => {
+        (TensorFile::Model(model), Some(Layout::Onnx)) => chosen.add_converted(model, &stored, choice)?,
+        (TensorFile::Model(_), _) => {
             let norms = match choice.with_synthesized {
-                true => identify(contents, &stored, &choice.options)?.batch_norms,
+                true => identify(file, &stored, &choice.options)?.batch_norms,
                 false => vec![],
             };
             chosen.add_stored(stored, &choice.filter)?;
@@ -88,26 +88,24 @@ pub fn choose(contents: &Contents, choice: &Choice) -> Result<Chosen> {
             only_it.add_synthesized(std::slice::from_ref(stored), &choice.filter);
             only_it.synthesized > 0
         };
-        let advice = match unstored(contents, choice).iter().any(is_synthesized) {
+        let advice = match unstored(file, choice).iter().any(is_synthesized) {
             true => "--with-synthesized writes what batch norms lack",
             false => "see what it holds with inspect",
         };
-        return Err(Error::file(contents.path(), problem).advice(advice));
+        return Err(Error::file(file.path(), problem).advice(advice));
     }
     if let Some(name) = repeated_name(&chosen.tensors) {
-        return Err(Error::file(contents.path(), format!("it has two tensors with the name \"{name}\"")));
+        return Err(Error::file(file.path(), format!("it has two tensors with the name \"{name}\"")));
     }
     Ok(chosen)
 }
 
 /// The batch norms of a model, of which some may lack a part that could be written all the same.
-fn unstored(contents: &Contents, choice: &Choice) -> Vec<BatchNormEntry> {
+fn unstored(file: &TensorFile, choice: &Choice) -> Vec<BatchNormEntry> {
     if choice.with_synthesized {
         return vec![];
     }
-    identify(contents, &contents.tensors(), &choice.options)
-        .map(|known| known.batch_norms)
-        .unwrap_or_default()
+    identify(file, &file.tensors(), &choice.options).map(|known| known.batch_norms).unwrap_or_default()
 }
 
 fn repeated_name(tensors: &[Output]) -> Option<&str> {
@@ -135,7 +133,7 @@ impl Chosen {
     /// norms.
     fn add_converted(
         &mut self,
-        model: &Model,
+        model: &Source,
         stored: &[NamedTensor],
         choice: &Choice,
     ) -> Result<Vec<BatchNormEntry>> {

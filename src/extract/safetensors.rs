@@ -54,7 +54,7 @@ pub(super) fn write(tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u6
     write(&(header.len() as u64).to_le_bytes())?;
     write(&header)?;
     for tensor in tensors {
-        tensor.value.open()?.for_each_piece(PIECE_BYTES, |bytes| {
+        tensor.value.open()?.for_each_chunk(PIECE_BYTES, |bytes| {
             progress(bytes.len() as u64);
             write(bytes)
         })?;

@@ -9,17 +9,19 @@ use std::sync::Arc;
 use super::import::{add_node, dtype};
 use super::op_definition::OpDefinition;
 use super::validate::{Nodes, Read};
-use super::{Attr, Graph, Shape, TensorRef, TensorType};
+use super::{Attr, Graph, Inference, Node, Shape, TensorRef, TensorType};
 use crate::error::{Error, Result};
 use crate::proto::{FunctionDef, FunctionDefLibrary, NodeDef};
 use crate::tensor::{Constant, DType};
 
 /// The functions that a graph can call, by name.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Library(Arc<Functions>);
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Functions {
+    /// How the types of nodes are inferred, in functions and in the graph that calls them.
+    infer: Inference,
     by_name: HashMap<String, Arc<FunctionDef>>,
     /// Those that were built of the nodes of a graph.
     built: HashMap<String, Arc<Function>>,
@@ -51,8 +53,13 @@ pub struct Function {
 }
 
 impl Library {
+    /// No functions.
+    pub fn empty(infer: Inference) -> Self {
+        Self::new(&FunctionDefLibrary::default(), infer)
+    }
+
     /// The functions of a GraphDef.
-    pub fn new(library: &FunctionDefLibrary) -> Self {
+    pub fn new(library: &FunctionDefLibrary, infer: Inference) -> Self {
         let named = library.function.iter().filter_map(|function| {
             let name = function.signature.as_ref()?.name.clone();
             Some((name, Arc::new(function.clone())))
@@ -64,7 +71,11 @@ impl Library {
         }
         let is_endless = |(_, depth): &(&str, Depth)| !matches!(depth, Depth::Known(1..=MAX_DEPTH));
         let endless = depths.into_iter().filter(is_endless).map(|(name, _)| name.to_owned()).collect();
-        Self(Arc::new(Functions { by_name, built: HashMap::new(), endless }))
+        Self(Arc::new(Functions { infer, by_name, built: HashMap::new(), endless }))
+    }
+
+    pub(super) fn infer(&self, graph: &Graph, node: &Node) -> Result<Vec<TensorType>> {
+        (self.0.infer)(graph, node)
     }
 
     /// Adds a function that is a graph already, under a name like this one that no other function has. Returns that name.

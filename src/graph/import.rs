@@ -9,7 +9,7 @@ use super::fused::{add_fused, is_fused};
 use super::table_contents::contents;
 use super::tensor_proto::constant;
 use super::validate::Nodes;
-use super::{Attr, Attrs, Graph, Library, NodeId, Shape, TensorRef, TensorType};
+use super::{Attr, Attrs, Graph, Inference, Library, NodeId, Shape, TensorRef, TensorType};
 use crate::error::{Error, Result};
 use crate::proto::{AttrValue, GraphDef, NodeDef, TensorShapeProto, attr_value};
 use crate::tensor::{Constant, DType};
@@ -44,16 +44,17 @@ impl Part {
 /// # Errors
 /// Where a node reads one that does not exist, nodes read each other in a circle, or an attribute does not make
 /// sense.
-pub fn import(definition: &GraphDef) -> Result<Graph> {
-    import_part(definition, &Part::default())
+pub fn import(definition: &GraphDef, infer: Inference) -> Result<Graph> {
+    import_part(definition, &Part::default(), infer)
 }
 
 /// Builds the part of the graph that `definition` describes which the roots of `part` need.
 ///
 /// # Errors
 /// As for [`import`]; what the roots do not need is not looked at.
-pub fn import_part(definition: &GraphDef, part: &Part) -> Result<Graph> {
-    let library = definition.library.as_ref().map(Library::new).unwrap_or_default();
+pub fn import_part(definition: &GraphDef, part: &Part, infer: Inference) -> Result<Graph> {
+    let library = definition.library.as_ref();
+    let library = library.map_or_else(|| Library::empty(infer), |functions| Library::new(functions, infer));
     let mut nodes = Nodes::of_graph(definition)?;
     let starts: Vec<usize> = match &part.roots[..] {
         [] => (0..definition.node.len()).collect(),
@@ -421,7 +422,8 @@ mod tests {
     #[test]
     fn nodes_may_come_in_any_order() {
         let nodes = vec![node("b", "Relu", &["a:0", "^c"]), placeholder("a"), node("c", "NoOp", &[])];
-        let graph = import(&GraphDef { node: nodes, ..GraphDef::default() }).unwrap();
+        let graph =
+            import(&GraphDef { node: nodes, ..GraphDef::default() }, crate::ops::output_types).unwrap();
         let names: Vec<&str> = graph.nodes().map(|(_, node)| node.name.as_str()).collect();
         assert_eq!(names, ["a", "b", "c"]);
     }
@@ -431,7 +433,9 @@ mod tests {
         for nodes in
             [vec![node("a", "Relu", &["b"]), node("b", "Relu", &["a"])], vec![node("a", "Relu", &["x"])]]
         {
-            assert!(import(&GraphDef { node: nodes, ..GraphDef::default() }).is_err());
+            assert!(
+                import(&GraphDef { node: nodes, ..GraphDef::default() }, crate::ops::output_types).is_err()
+            );
         }
     }
 }

@@ -7,8 +7,9 @@ pub mod branches;
 pub mod function;
 mod fused;
 pub mod import;
-pub mod infer;
 pub mod op_definition;
+pub mod partial;
+mod predicates;
 mod shape;
 pub mod slice;
 mod table_contents;
@@ -22,6 +23,7 @@ use std::hash::BuildHasher;
 
 pub use attr::{Attr, Attrs, DataFormat, Padding};
 pub use function::{Argument, Function, Library};
+pub use predicates::{draws_random_numbers, forwards, is_batch_norm, is_placeholder, is_variable};
 pub use shape::Shape;
 
 use crate::error::{Error, Result};
@@ -86,25 +88,6 @@ impl Node {
         }
     }
 
-    /// The input that the node forwards as one of its outputs.
-    pub fn forwarded(&self, port: usize) -> Option<TensorRef> {
-        match self.op.as_str() {
-            "Identity"
-            | "StopGradient"
-            | "EnsureShape"
-            | "ReadVariableOp"
-            | "Snapshot"
-            | branches::ON_BRANCH => self.inputs.first().copied(),
-            "IdentityN" => self.inputs.get(port).copied(),
-            _ => None,
-        }
-    }
-
-    /// Whether the node is a variable, of either kind.
-    pub fn is_variable(&self) -> bool {
-        is_variable_op(&self.op)
-    }
-
     /// An error about this node.
     pub fn error(&self, problem: impl fmt::Display) -> Error {
         Error::new(format!("{} \"{}\"", self.op, self.name), problem)
@@ -115,27 +98,11 @@ impl Node {
 /// its largest.
 pub const ROUND_TO_FLOAT16: &str = "RoundToFloat16";
 
-/// Whether an op draws random numbers.
-pub fn draws_random_numbers(op: &str) -> bool {
-    const STARTS: [&str; 7] = [
-        "Random",
-        "StatelessRandom",
-        "TruncatedNormal",
-        "StatelessTruncatedNormal",
-        "ParameterizedTruncatedNormal",
-        "Multinomial",
-        "StatelessMultinomial",
-    ];
-    STARTS.iter().any(|start| op.starts_with(start))
-}
-
-/// Whether nodes of this op are variables, of either kind.
-pub fn is_variable_op(op: &str) -> bool {
-    matches!(op, "Variable" | "VariableV2" | "VarHandleOp")
-}
+/// Says of which types the outputs of a node are that is about to be added to a graph.
+pub type Inference = fn(&Graph, &Node) -> Result<Vec<TensorType>>;
 
 /// A graph whose nodes come after the nodes they read.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Graph {
     nodes: Vec<Node>,
     /// The nodes by name. The names themselves are in the nodes.
@@ -145,14 +112,15 @@ pub struct Graph {
 }
 
 impl Graph {
-    /// An empty graph.
-    pub fn new() -> Self {
-        Self::default()
+    /// An empty graph that infers the types of its nodes' outputs in this way.
+    pub fn new(infer: Inference) -> Self {
+        Self::with_library(Library::empty(infer))
     }
 
     /// An empty graph whose nodes can call the functions of `library`.
     pub fn with_library(library: Library) -> Self {
-        Self { library, ..Self::default() }
+        let (nodes, names) = (vec![], HashTable::new());
+        Self { nodes, names, hasher: DefaultHashBuilder::default(), library }
     }
 
     /// The functions that its nodes can call.
@@ -201,7 +169,7 @@ impl Graph {
         if !node.inputs.iter().all(exists) {
             return Err(node.error("it reads an output that its input does not have"));
         }
-        node.outputs = infer::output_types(self, &node)?;
+        node.outputs = self.library.infer(self, &node)?;
         for (port, known) in outputs.iter().enumerate() {
             match node.outputs.get_mut(port) {
                 Some(inferred) if inferred.dtype == DType::Unknown => inferred.clone_from(known),
@@ -348,6 +316,10 @@ impl From<NodeId> for TensorRef {
 mod tests {
     use super::*;
 
+    fn graph() -> Graph {
+        Graph::new(|_, _| Ok(vec![TensorType::new(DType::Float32, Shape::known(&[2]))]))
+    }
+
     fn placeholder(graph: &mut Graph, name: &str) -> TensorRef {
         let attrs =
             Attrs::from([("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::known(&[2])))]);
@@ -356,7 +328,7 @@ mod tests {
 
     #[test]
     fn pruning_keeps_what_the_outputs_need_and_nothing_else() {
-        let mut graph = Graph::new();
+        let mut graph = graph();
         let a = placeholder(&mut graph, "a");
         let b = placeholder(&mut graph, "b");
         graph.add("unused", "Relu", vec![a], Attrs::new()).unwrap();
@@ -369,7 +341,7 @@ mod tests {
 
     #[test]
     fn a_tensor_name_without_port_means_the_first_output() {
-        let mut graph = Graph::new();
+        let mut graph = graph();
         let a = placeholder(&mut graph, "scope/a");
         assert_eq!(graph.find_tensor("scope/a"), Some(a));
         assert_eq!(graph.find_tensor("scope/a:0"), Some(a));

@@ -3,7 +3,6 @@
 use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 
-use crate::contents::{Contents, NamedTensor};
 use crate::convert::BatchNormSummary;
 use crate::graph::import::data_inputs;
 use crate::onnx::OnnxFile;
@@ -11,6 +10,7 @@ use crate::onnx::proto::NodeProto;
 use crate::passes::batch_norm::{BatchNorm, Origin};
 use crate::proto::{GraphDef, NodeDef};
 use crate::tensor::Statistics;
+use crate::tensors_in_file::{NamedTensor, TensorFile};
 
 /// A batch norm, and what of it is stored.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -121,15 +121,15 @@ pub struct Parts {
 
 impl Parts {
     /// What the batch norms of a graph or an ONNX model read; nothing for a checkpoint without a graph.
-    pub fn of(contents: &Contents) -> Self {
+    pub fn of(file: &TensorFile) -> Self {
         let mut parts = Self::default();
-        match contents {
-            Contents::Onnx(file) => file.visit_nodes(&mut |node| {
+        match file {
+            TensorFile::Onnx(onnx) => onnx.visit_nodes(&mut |node| {
                 if is_onnx_batch_norm(node) {
                     node.input.iter().enumerate().for_each(|(place, name)| parts.add(place, name));
                 }
             }),
-            Contents::Model(model) => {
+            TensorFile::Model(model) => {
                 if let Some(graph) = model.graph() {
                     parts.add_graph(graph.definition());
                 }

@@ -6,7 +6,7 @@ use hashbrown::HashSet;
 use serde::Serialize;
 
 use super::{BatchNormEntry, GraphSummary, Inspected, Kind, OnnxSummary};
-use crate::convert::Unused;
+use crate::convert::{Severity, Unused};
 use crate::suggestion::first_of;
 use crate::tensor::{DType, Statistics};
 
@@ -15,35 +15,15 @@ use crate::tensor::{DType, Statistics};
 pub struct Finding {
     /// What kind of thing it is, for programs.
     pub finding: &'static str,
-    /// Whether it is likely to make a model wrong, or impossible.
-    pub level: Level,
+    /// How serious it is.
+    pub level: Severity,
     /// The tensors, batch norms, ops or files that it is about.
     pub about: Vec<String>,
     /// The sentence.
     pub text: String,
 }
 
-/// How serious something is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// The model is likely to be wrong, or cannot be converted.
-    Warning,
-    /// It is good to know.
-    Note,
-}
-
-impl Level {
-    /// What to call it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Warning => "warning",
-            Self::Note => "note",
-        }
-    }
-}
-
-/// The findings that are no more than good to know.
+/// The findings that are only good to know.
 const NOTES: [&str; 5] = ["no_gamma", "no_beta", "unusual_dtype", "zero_variance", "not_converted"];
 
 /// How many names a sentence lists.
@@ -59,7 +39,7 @@ impl Finding {
             return None;
         }
         let text = text(about.len(), &first_of(&about, LISTED));
-        let level = if NOTES.contains(&finding) { Level::Note } else { Level::Warning };
+        let level = if NOTES.contains(&finding) { Severity::Info } else { Severity::Warning };
         Some(Self { finding, level, about, text })
     }
 }
@@ -210,7 +190,7 @@ fn left_aside(tensors: &[Inspected], is_network: bool) -> Option<Finding> {
 pub fn unused_variables(network: &str, unused: &Unused) -> Option<Finding> {
     let warning = unused.warning(network)?;
     let about = unused.scopes.iter().map(|scope| scope.scope.clone()).collect();
-    Finding::new("unused_variables", about, |_, _| warning.trim_start_matches("warning: ").to_owned())
+    Finding::new("unused_variables", about, |_, _| warning.text)
 }
 
 fn missing_files(onnx: Option<&OnnxSummary>) -> Option<Finding> {

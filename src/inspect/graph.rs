@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use hashbrown::HashSet;
 use serde::Serialize;
 
-use crate::convert::{Examination, is_callable};
+use crate::convert::{Examination, Note, is_callable};
 use crate::error::Result;
 use crate::graph::{Shape, import};
-use crate::model::{GraphFile, GraphKind, Model};
 use crate::onnx::proto::{ValueInfoProto, tensor_shape_proto::dimension, type_proto};
 use crate::onnx::{Dim, OnnxFile, TensorInfo, type_name};
 use crate::proto::{NodeDef, SignatureDef, TensorInfo as SignatureInfo, tensor_info};
+use crate::source::{GraphFile, GraphKind, Source};
 use crate::tensor::DType;
 
 /// A graph in short.
@@ -50,7 +50,7 @@ pub struct GraphSummary {
     /// Why it cannot be converted as it is.
     pub problem: Option<String>,
     /// What would be assumed of it, a sentence each.
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
 }
 
 /// An op, and how many nodes are of it.
@@ -91,7 +91,7 @@ pub type SignatureTensor = TensorSummary;
 
 impl GraphSummary {
     /// A graph that came with a model, and what was found out about its conversion.
-    pub fn of_model(model: &Model, file: &GraphFile, examined: Result<Option<Examination>>) -> Self {
+    pub fn of_model(model: &Source, file: &GraphFile, examined: Result<Option<Examination>>) -> Self {
         let definition = file.definition();
         let info = file.meta().meta_info_def.as_ref();
         let functions = definition.library.as_ref().map(|library| &library.function[..]).unwrap_or_default();
@@ -129,7 +129,7 @@ impl GraphSummary {
                 summary.signature = examined.origin.signature;
                 summary.inputs = examined.inputs.iter().map(TensorSummary::new).collect();
                 summary.outputs = examined.outputs.iter().map(TensorSummary::new).collect();
-                summary.notes = examined.origin.notes;
+                summary.notes = examined.notes;
                 let missing = examined.missing_ops.into_iter().map(|(op, count)| OpCount { op, count });
                 summary.missing_ops = Some(missing.collect());
                 summary.problem = examined.problem.map(|error| model.error(error).to_string());

@@ -4,14 +4,14 @@
 use hashbrown::HashSet;
 
 use super::{BatchNormEntry, GraphSummary, batch_norms_by_name, batch_norms_of_onnx};
-use crate::contents::{Contents, NamedTensor};
 use crate::convert::{ConvertOptions, THE_GRAPH, Unused, convert, examine, sketch, unused};
 use crate::error::{Error, Result};
 use crate::graph::{Shape, import};
-use crate::model::Model;
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
 use crate::passes::moving_averages::MovingAverages;
-use crate::slim::{DrawnNetwork, Recognition, Recognized, Value, Variables};
+use crate::slim::{BuiltNetwork, Recognition, Recognized, Value, Variables};
+use crate::source::Source;
+use crate::tensors_in_file::{NamedTensor, TensorFile};
 
 /// What a conversion would make of a file.
 #[derive(Debug)]
@@ -47,19 +47,15 @@ pub struct IdentifiedNetwork {
 ///
 /// # Errors
 /// Where the options name a network that the file does not hold, or ask for moving averages that are not there.
-pub fn identify(
-    contents: &Contents,
-    tensors: &[NamedTensor],
-    options: &ConvertOptions,
-) -> Result<Identified> {
-    let model = match contents {
-        Contents::Model(model) => model,
-        Contents::Onnx(file) => {
+pub fn identify(file: &TensorFile, tensors: &[NamedTensor], options: &ConvertOptions) -> Result<Identified> {
+    let model = match file {
+        TensorFile::Model(model) => model,
+        TensorFile::Onnx(onnx) => {
             let problem = "it is an ONNX model, and networks are recognized by the variables of a checkpoint";
             return Ok(Identified {
-                network: Err(Error::file(file.path(), problem)),
-                graph: Some(GraphSummary::of_onnx(file)),
-                batch_norms: batch_norms_of_onnx(file, tensors),
+                network: Err(Error::file(onnx.path(), problem)),
+                graph: Some(GraphSummary::of_onnx(onnx)),
+                batch_norms: batch_norms_of_onnx(onnx, tensors),
                 epsilon_source: "the model".to_owned(),
                 read: None,
             });
@@ -99,11 +95,11 @@ pub fn identify(
 /// What a conversion with these options would fail of, where the network is rebuilt. Weights stay where they are, so that this
 /// costs little. What a graph fails of is said of the graph.
 pub fn conversion_problem(
-    contents: &Contents,
+    file: &TensorFile,
     identified: &Identified,
     options: &ConvertOptions,
 ) -> Option<Error> {
-    let Contents::Model(model) = contents else { return None };
+    let TensorFile::Model(model) = file else { return None };
     let is_rebuilt =
         model.graph().is_none() || options.network.is_some() || !options.network_options.is_empty();
     let has_weights = model.checkpoint().is_some();
@@ -114,7 +110,7 @@ pub fn conversion_problem(
 }
 
 /// Names and shapes of the variables: of the checkpoint, or of the graph and the constants that they were frozen to.
-fn variables(model: &Model, tensors: &[NamedTensor]) -> Variables {
+fn variables(model: &Source, tensors: &[NamedTensor]) -> Variables {
     let mut variables: Variables =
         tensors.iter().map(|tensor| (tensor.name.clone(), tensor.shape.clone())).collect();
     if let (None, Some(graph)) = (model.checkpoint(), model.graph()) {
@@ -129,7 +125,7 @@ fn variables(model: &Model, tensors: &[NamedTensor]) -> Variables {
 
 impl IdentifiedNetwork {
     fn new(
-        model: &Model,
+        model: &Source,
         recognized: Recognized,
         variables: &Variables,
         options: &ConvertOptions,
@@ -154,12 +150,12 @@ impl IdentifiedNetwork {
 }
 
 /// What a conversion would write: the auxiliary classifier is no part of it.
-fn network_drawing(mut recognized: Recognized, variables: &Variables) -> Result<(Recognition, DrawnNetwork)> {
+fn network_drawing(mut recognized: Recognized, variables: &Variables) -> Result<(Recognition, BuiltNetwork)> {
     let recognition = recognized.recognition.clone();
     if let Some(aux) = recognition.options.aux_option() {
         recognized.recognition.options.set(aux, Value::Flag(false));
     }
     let image = recognition.network.default_images(recognition.channels);
-    let (_, drawn) = recognized.draw(&image, variables)?;
+    let (_, drawn) = recognized.build(&image, variables)?;
     Ok((recognition, drawn))
 }

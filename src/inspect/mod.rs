@@ -10,7 +10,7 @@ mod tensors;
 
 pub use crate::checkpoint::kind::{Kind, kind_of};
 pub use batch_norms::{BatchNormEntry, Parts, batch_norms_by_name, batch_norms_of_onnx, summary};
-pub use findings::{Finding, Level, conversion_fails, findings, unused_variables};
+pub use findings::{Finding, conversion_fails, findings, unused_variables};
 pub use graph::{GraphSummary, OpCount, Signature, SignatureTensor, TensorSummary};
 pub use identify::{Identified, IdentifiedNetwork, conversion_problem, identify};
 pub use onnx::{External, OnnxSummary};

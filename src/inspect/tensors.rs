@@ -5,9 +5,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{Kind, Parts, kind_of};
-use crate::contents::NamedTensor;
 use crate::error::Error;
 use crate::tensor::Statistics;
+use crate::tensors_in_file::NamedTensor;
 
 /// A tensor that was looked at.
 #[derive(Debug)]

@@ -2,10 +2,10 @@
 
 use hashbrown::{HashMap, HashSet};
 
-use super::Layout;
 use super::flatten::Flattened;
+use super::{Layout, Rules};
 use crate::error::{Error, Result};
-use crate::graph::infer::partial::{self, Length};
+use crate::graph::partial::{self, Length};
 use crate::graph::{DataFormat, Graph, Node, NodeId, Shape, TensorRef};
 use crate::onnx::{self, Attribute, Model};
 use crate::tensor::{Constant, DType, element_count};
@@ -36,8 +36,10 @@ pub enum Value {
 
 /// A graph being lowered.
 pub struct Lowering<'a> {
-    pub(super) graph: &'a Graph,
+    /// What is written.
+    pub graph: &'a Graph,
     pub(super) options: &'a LowerOptions,
+    pub(super) rules: Rules,
     pub(super) outputs: &'a [TensorRef],
     pub(super) is_output: HashSet<TensorRef>,
     pub(super) uses: HashMap<TensorRef, usize>,
@@ -53,11 +55,12 @@ pub struct Lowering<'a> {
     pub(super) producers: HashMap<String, usize>,
     /// Images that were flattened in another order than TensorFlow's, for matrix products alone.
     pub flattened: HashMap<TensorRef, Flattened>,
-    pub(super) model: Model,
+    /// The model under construction.
+    pub model: Model,
 }
 
 impl<'a> Lowering<'a> {
-    pub fn new(graph: &'a Graph, outputs: &'a [TensorRef], options: &'a LowerOptions) -> Self {
+    pub fn new(graph: &'a Graph, outputs: &'a [TensorRef], options: &'a LowerOptions, rules: Rules) -> Self {
         let mut uses: HashMap<TensorRef, usize> = HashMap::new();
         let inputs = graph.nodes().flat_map(|(_, node)| node.inputs.iter().copied());
         for tensor in inputs.chain(outputs.iter().copied()) {
@@ -66,6 +69,7 @@ impl<'a> Lowering<'a> {
         Self {
             graph,
             options,
+            rules,
             outputs,
             is_output: outputs.iter().copied().collect(),
             uses,
@@ -303,7 +307,7 @@ impl<'a> Lowering<'a> {
 
     /// The name for a tensor stored in `layout`: TensorFlow's, unless that one has to be kept for an output in
     /// another layout.
-    pub(super) fn output_name(&mut self, tensor: TensorRef, layout: &Layout) -> String {
+    pub fn output_name(&mut self, tensor: TensorRef, layout: &Layout) -> String {
         let name = self.graph.tensor_name(tensor);
         if self.is_output.contains(&tensor) && *layout != self.output_layout(tensor, layout.axes().len()) {
             return self.unique_name(&format!("{name}/nchw"));

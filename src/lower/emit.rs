@@ -123,7 +123,7 @@ impl Lowering<'_> {
                 && self.shape(tensor).fully_known().is_some_and(|dims| dims.contains(&0))
         };
         !node.inputs.is_empty()
-            && !node.op.starts_with("Placeholder")
+            && !node.is_placeholder()
             && (0..node.outputs.len()).all(is_empty)
             && !node.outputs.is_empty()
     }

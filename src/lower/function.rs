@@ -11,12 +11,9 @@ use hashbrown::HashSet;
 use super::Layout;
 use super::context::{Lowering, Value};
 use super::ends::read_nodes;
-use super::support;
 use crate::error::Result;
 use crate::graph::{Argument, Graph, Node, NodeId, TensorRef, TensorType};
 use crate::onnx::{self, Model, TensorInfo};
-use crate::passes::conditionals::call_branches;
-use crate::passes::fold::simplify;
 
 /// A tensor that a function is given: what stands for it, and what is known of it.
 #[derive(Debug, Clone)]
@@ -66,8 +63,7 @@ impl<'a> Lowering<'a> {
         let named = |&tensor: &TensorRef| drawn.graph.tensor_name(tensor);
         let results: Vec<String> = drawn.results.iter().map(named).collect();
         let arguments: Vec<String> = drawn.arguments.iter().map(named).collect();
-        let simple = simplify(drawn.graph, &results).map_err(within)?;
-        let simple = call_branches(simple, &results).map_err(within)?;
+        let simple = (self.rules.simplify)(drawn.graph, &results).map_err(within)?;
         let missing = |name: &str| node.error(format!("nothing computes {name} of its function"));
         let found: Result<Vec<TensorRef>> =
             results.iter().map(|name| simple.find_tensor(name).ok_or_else(|| missing(name))).collect();
@@ -96,7 +92,7 @@ impl<'a> Lowering<'a> {
     where
         'a: 'b,
     {
-        let mut nested = Lowering::new(&drawn.graph, &drawn.results, self.options);
+        let mut nested = Lowering::new(&drawn.graph, &drawn.results, self.options, self.rules);
         nested.names = std::mem::take(&mut self.names);
         nested.node_names = std::mem::take(&mut self.node_names);
         nested.initializers = std::mem::take(&mut self.initializers);
@@ -129,7 +125,7 @@ impl<'a> Lowering<'a> {
             if self.layout(id.into()).is_some() || self.constant(id.into()).is_some() {
                 continue;
             }
-            support::lower_node(self, id, node)?;
+            (self.rules.lower_node)(self, id, node)?;
         }
         Ok(())
     }

@@ -57,13 +57,14 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::graph::Graph;
+    use crate::lower::Rules;
+
     use crate::lower::LowerOptions;
     use crate::tensor::Inline;
 
     #[test]
     fn different_constants_of_one_name_are_different_initializers() {
-        let graph = Graph::new();
+        let graph = crate::ops::new_graph();
         let options = LowerOptions {
             opset: 17,
             inputs_as_nchw: vec![],
@@ -71,7 +72,8 @@ mod tests {
             keep_going: false,
             fold_batch_norm: false,
         };
-        let mut cx = Lowering::new(&graph, &[], &options);
+        let rules = Rules { lower_node: |_, _, _| Ok(()), simplify: |graph, _| Ok(graph) };
+        let mut cx = Lowering::new(&graph, &[], &options, rules);
         let mut name = |value: i64| cx.initializer("index", Constant::from_i64(vec![1], &[value]), &[]);
         let (zero, one, again) = (name(0), name(1), name(0));
         assert_eq!((zero == one, zero == again), (false, true));

@@ -13,7 +13,7 @@ use super::elements::{constant, type_name};
 use super::proto::tensor_proto::DataLocation;
 use super::proto::{GraphProto, ModelProto, NodeProto, TensorProto};
 use crate::error::{Error, Result};
-use crate::foreign;
+use crate::file_signature;
 use crate::mapped::MappedFile;
 use crate::tensor::Constant;
 
@@ -64,12 +64,12 @@ impl OnnxFile {
     /// weights beside it is missing is said by its tensors.
     pub fn open(path: &Path) -> Result<Self> {
         let bytes = Bytes::from_owner(MappedFile::open(path)?);
-        if let Some(error) = foreign::in_place_of_model(path, &bytes) {
+        if let Some(error) = file_signature::not_a_model(path, &bytes) {
             return Err(error);
         }
         let damaged = |problem: String| {
             Error::file(path, format!("is no ONNX model, or a damaged one: {problem}"))
-                .advice("get the file again if it should be one")
+                .advice("download it again if it should be one")
         };
         let mut model = ModelProto::decode(bytes).map_err(|error| damaged(error.to_string()))?;
         let graph = model.graph.as_mut().ok_or_else(|| damaged("it has no graph".to_owned()))?;

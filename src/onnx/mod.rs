@@ -1,11 +1,12 @@
-//! The ONNX model under construction, the writer that streams it to a file, and models that are there already.
+//! The ONNX model under construction, the writer that streams it to a file, and the reader of existing models.
 
 mod elements;
 mod file;
 mod model;
-mod outbox;
+
 mod plan;
 mod rename;
+mod write_queue;
 mod writer;
 
 pub(crate) use elements::type_name;

@@ -1,7 +1,7 @@
-//! The files of a model as they will be, every length known before the first byte is written.
+//! Plans the files of a model: the offset and length of everything, before the first byte is written.
 //!
-//! A ModelProto is a sequence of fields, and its graph a field that contains the initializers as fields. All
-//! lengths follow from the shapes, so the small messages are encoded first and the elements get their places
+//! A ModelProto is a sequence of fields. One field is the graph, and the graph contains the initializers as fields. All
+//! lengths follow from the shapes, so the plan encodes the small messages and computes the offsets of the elements
 //! between them (<https://protobuf.dev/programming-guides/encoding/>), or in a file beside the model
 //! (<https://onnx.ai/onnx/repo-docs/ExternalData.html>).
 
@@ -18,51 +18,51 @@ const GRAPH_INITIALIZER: u32 = 5;
 const TENSOR_STRING_DATA: u32 = 6;
 const TENSOR_RAW_DATA: u32 = 9;
 
-/// A protobuf message may not be longer.
+/// The maximum length of a protobuf message.
 const MAX_MESSAGE: u64 = i32::MAX as u64;
 
-/// Elements that are kept beside the model begin at multiples of this: pages, which a runtime can map.
+/// The alignment of elements in a file beside the model: a page, so that runtimes can map them.
 const ALIGNMENT: u64 = 4096;
 
-/// Smaller initializers, shapes and axes among them, stay in the model in any case.
+/// Smaller initializers, such as shapes and axes, always stay in the model's own file.
 const MIN_EXTERNAL_BYTES: u64 = 1024;
 
-/// Small initializers are written together until they make so many bytes, and large ones, which have a stretch of their
-/// own, in pieces of so many: what a core works on stays in its second-level cache.
-pub(super) const PIECE_BYTES: usize = 1 << 20;
+/// The most bytes of small initializers that are written together, and of one chunk of a large one. Chunks of this size
+/// stay in the second-level cache.
+pub(super) const CHUNK_BYTES: usize = 1 << 20;
 
-/// The model's own file, and the one with its weights where they are kept beside it.
+/// The model's own file, and the file with its weights, if they are in a file beside it.
 pub(super) struct Plan<'a> {
     pub(super) model: PlannedFile<'a>,
     pub(super) external: Option<PlannedFile<'a>>,
 }
 
-/// A file as it will be.
+/// The segments of a file, and its length.
 #[derive(Default)]
 pub(super) struct PlannedFile<'a> {
-    pub(super) stretches: Vec<Stretch<'a>>,
+    pub(super) segments: Vec<Segment<'a>>,
     pub(super) total: u64,
 }
 
-/// A part of a file that one core begins with.
-pub(super) struct Stretch<'a> {
-    /// Where it begins.
-    pub(super) at: u64,
+/// A part of a file that is one task for the threads.
+pub(super) struct Segment<'a> {
+    /// Where it begins in the file.
+    pub(super) offset: u64,
     pub(super) bytes: u64,
     pub(super) content: Content<'a>,
 }
 
-/// What is in a stretch.
+/// The content of a segment.
 pub(super) enum Content<'a> {
-    /// Encoded messages, and whose elements follow each, if any do: together about [`PIECE_BYTES`].
+    /// Encoded messages, each followed by the elements of an initializer, if any: together about [`CHUNK_BYTES`].
     Gathered(Vec<(Vec<u8>, Option<&'a Initializer>)>),
-    /// The elements of one initializer, which are more than that.
+    /// The elements of one initializer, which have more bytes than [`CHUNK_BYTES`].
     Large(&'a Initializer),
 }
 
 impl<'a> Plan<'a> {
-    /// Plans the files. The weights are kept in the file `location` beside the model if `is_external`, and also where a
-    /// message would become too long with them.
+    /// Plans the files. The weights go to the file `location` beside the model if `is_external`, or if the message would
+    /// be too long with them.
     pub(super) fn new(model: &'a Model, location: &str, is_external: bool) -> Result<Self> {
         let (model_message, graph_message) = model.messages()?;
         let encoded = |message: protobuf::Result<Vec<u8>>| {
@@ -72,7 +72,7 @@ impl<'a> Plan<'a> {
         let graph = encoded(graph_message.write_to_bytes())?;
         let elements = model.initializers.iter().map(element_bytes).collect::<Result<Vec<u64>>>()?;
         let in_message = head.len() as u64 + graph.len() as u64 + elements.iter().sum::<u64>();
-        // Names and shapes are small beside elements; a tenth of a percent is plenty for them.
+        // Names and shapes are small in comparison: a tenth of a percent is enough for them.
         let is_external = is_external || in_message > MAX_MESSAGE - MAX_MESSAGE / 1000;
 
         let mut external = PlannedFile::default();
@@ -83,21 +83,22 @@ impl<'a> Plan<'a> {
             let is_beside = is_external && elements >= MIN_EXTERNAL_BYTES;
             if is_beside {
                 let padding = vec![0; (external.total.next_multiple_of(ALIGNMENT) - external.total) as usize];
-                place_beside(&mut tensor, location, external.total + padding.len() as u64, elements);
+                set_external(&mut tensor, location, external.total + padding.len() as u64, elements);
                 external.push(padding, Some(initializer), elements);
             }
             let tensor = encoded(tensor.write_to_bytes())?;
             let elements = if is_beside { 0 } else { elements };
             let field = initializer_head(initializer, tensor, (!is_beside).then_some(elements))?;
             graph_length += field.len() as u64 + elements;
-            // Strings are a part of the message.
+            // Strings are part of the message.
             let follows = !is_beside && initializer.value.dtype() != DType::String;
             fields.push((field, follows.then_some(initializer), elements));
         }
         push_length_delimited(&mut head, MODEL_GRAPH, graph_length);
         if head.len() as u64 + graph_length > MAX_MESSAGE {
-            let problem =
-                format!("it would have {graph_length} bytes, and a file of ONNX has at most {MAX_MESSAGE}");
+            let problem = format!(
+                "it would have {graph_length} bytes, and an ONNX file can have at most {MAX_MESSAGE}"
+            );
             return Err(Error::new("ONNX model", problem));
         }
         head.extend(graph);
@@ -106,7 +107,7 @@ impl<'a> Plan<'a> {
         for (field, initializer, elements) in fields {
             file.push(field, initializer, elements);
         }
-        Ok(Self { model: file, external: (!external.stretches.is_empty()).then_some(external) })
+        Ok(Self { model: file, external: (!external.segments.is_empty()).then_some(external) })
     }
 
     /// Bytes of all files.
@@ -119,10 +120,10 @@ impl<'a> PlannedFile<'a> {
     /// Adds an encoded message, and the elements that follow it.
     fn push(&mut self, message: Vec<u8>, initializer: Option<&'a Initializer>, elements: u64) {
         match initializer {
-            Some(large) if elements > PIECE_BYTES as u64 => {
+            Some(large) if elements > CHUNK_BYTES as u64 => {
                 self.gather(message, None, 0);
-                self.stretches.push(Stretch {
-                    at: self.total,
+                self.segments.push(Segment {
+                    offset: self.total,
                     bytes: elements,
                     content: Content::Large(large),
                 });
@@ -135,27 +136,27 @@ impl<'a> PlannedFile<'a> {
     fn gather(&mut self, message: Vec<u8>, initializer: Option<&'a Initializer>, elements: u64) {
         let bytes = message.len() as u64 + elements;
         if bytes == 0 {
-            // Padding that is not needed.
+            // Empty padding.
             return;
         }
-        match self.stretches.last_mut() {
-            Some(Stretch { bytes: gathered, content: Content::Gathered(parts), .. })
-                if *gathered + bytes <= PIECE_BYTES as u64 =>
+        match self.segments.last_mut() {
+            Some(Segment { bytes: gathered, content: Content::Gathered(parts), .. })
+                if *gathered + bytes <= CHUNK_BYTES as u64 =>
             {
                 *gathered += bytes;
                 parts.push((message, initializer));
             }
             _ => {
                 let content = Content::Gathered(vec![(message, initializer)]);
-                self.stretches.push(Stretch { at: self.total, bytes, content });
+                self.segments.push(Segment { offset: self.total, bytes, content });
             }
         }
         self.total += bytes;
     }
 }
 
-/// Says in an initializer's message that its elements are in a file beside the model.
-fn place_beside(tensor: &mut TensorProto, location: &str, offset: u64, length: u64) {
+/// Records in an initializer's message where its elements are in the file beside the model.
+fn set_external(tensor: &mut TensorProto, location: &str, offset: u64, length: u64) {
     let entries =
         [("location", location.to_owned()), ("offset", offset.to_string()), ("length", length.to_string())];
     let entry = |(key, value): (&str, String)| StringStringEntryProto {
@@ -167,25 +168,25 @@ fn place_beside(tensor: &mut TensorProto, location: &str, offset: u64, length: u
     tensor.data_location = DataLocation::EXTERNAL.into();
 }
 
-/// The bytes of an initializer's elements; none where they are strings, which are a part of the message.
+/// The number of bytes of an initializer's elements; 0 for strings, which are part of the message.
 fn element_bytes(initializer: &Initializer) -> Result<u64> {
     if initializer.value.dtype() == DType::String {
         return Ok(0);
     }
     let bytes = initializer.value.byte_len().ok_or_else(|| {
-        Error::new(format!("tensor \"{}\"", initializer.name), "its size does not fit this machine")
+        Error::new(format!("tensor \"{}\"", initializer.name), "it is too large for this machine")
     })?;
     Ok(bytes as u64)
 }
 
-/// The head of an initializer's field, up to its elements, if so many follow.
+/// The beginning of an initializer's field: everything before its elements. `elements` is the number of bytes that follow.
 fn initializer_head(
     initializer: &Initializer,
     mut tensor: Vec<u8>,
     elements: Option<u64>,
 ) -> Result<Vec<u8>> {
     if initializer.value.dtype() == DType::String {
-        // Strings are few and small: they go into the head.
+        // Strings are few and small, so they are encoded here.
         for string in initializer.value.strings()? {
             push_length_delimited(&mut tensor, TENSOR_STRING_DATA, string.len() as u64);
             tensor.extend(string);
@@ -199,7 +200,7 @@ fn initializer_head(
     Ok(field)
 }
 
-/// The tag of a field of bytes, and its length.
+/// Appends the tag and the length of a field of bytes.
 fn push_length_delimited(out: &mut Vec<u8>, field: u32, length: u64) {
     push_varint(out, u64::from(field << 3 | 2));
     push_varint(out, length);
@@ -221,25 +222,25 @@ mod tests {
     use crate::tensor::{Constant, Inline};
 
     #[test]
-    fn large_weights_that_lie_beside_the_model_need_no_padding_where_they_end_at_a_page() {
+    fn large_weights_beside_the_model_need_no_padding_if_they_end_at_a_page() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("model.onnx");
-        let large = vec![1.5_f32; PIECE_BYTES / 2];
+        let large = vec![1.5_f32; CHUNK_BYTES / 2];
         let initializers = ["a", "b"].map(|name| Initializer {
             name: name.to_owned(),
-            value: Constant::from_f32(vec![2, PIECE_BYTES / 4], &large).permuted(&[1, 0]),
+            value: Constant::from_f32(vec![2, CHUNK_BYTES / 4], &large).permuted(&[1, 0]),
         });
         let model = Model { opset: 17, initializers: initializers.into(), ..Model::default() };
         let options = super::super::WriteOptions { external_data: true };
         let written = super::super::write_model(&model, &path, &options, &|_, _| ()).unwrap();
         let beside = std::fs::read(written.external_data.unwrap()).unwrap();
-        assert_eq!(beside.len(), 4 * PIECE_BYTES);
+        assert_eq!(beside.len(), 4 * CHUNK_BYTES);
         assert!(beside.as_chunks::<4>().0.iter().all(|element| f32::from_le_bytes(*element) == 1.5));
     }
 
     #[test]
-    fn strings_have_no_elements_that_follow_however_long_they_are() {
-        let strings = vec![vec![b'x'; PIECE_BYTES], vec![b'y'; 10]];
+    fn no_elements_follow_the_message_of_a_string_tensor() {
+        let strings = vec![vec![b'x'; CHUNK_BYTES], vec![b'y'; 10]];
         let value = Constant::new(DType::String, vec![2], Arc::new(Inline::Strings(strings)));
         let initializers = vec![Initializer { name: "words".to_owned(), value }];
         let model = Model { opset: 17, initializers, ..Model::default() };

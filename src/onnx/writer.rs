@@ -1,6 +1,6 @@
-//! The streaming writer: the model goes to its file in one pass, each weight from its checkpoint through at most
-//! one transpose. Here is where bytes move: `plan` has said where each of them belongs, and the cores take
-//! stretches of the files and write them in whatever order they come to them.
+//! The streaming writer: writes a model in one pass and transposes each weight at most once.
+//!
+//! `plan` computes the offset of every byte beforehand, so threads can write the segments of a file in any order.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -8,19 +8,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rayon::prelude::*;
 
-use super::outbox::{self, Outbox, Piece};
-use super::plan::{Content, PIECE_BYTES, Plan, PlannedFile, Stretch};
+use super::plan::{CHUNK_BYTES, Content, Plan, PlannedFile, Segment};
+use super::write_queue::{self, Chunk, WriteQueue};
 use super::{Initializer, Model};
 use crate::error::Result;
 use crate::file_state::FileState;
 use crate::output::{OutputFile, target_of};
-use crate::tensor::Filled;
+use crate::tensor::BlockLayout;
 
 /// How a model is written.
 #[derive(Debug, Clone, Default)]
 pub struct WriteOptions {
-    /// Whether to keep the weights in a file beside the model in any case, and not only where a file of ONNX cannot hold
-    /// them (from 2 GiB on).
+    /// Whether to write the weights to a file beside the model even if the model's own file can hold them (below 2 GiB).
     pub external_data: bool,
 }
 
@@ -33,7 +32,7 @@ pub struct WriteReport {
     pub external_data: Option<PathBuf>,
 }
 
-/// A model that is written and not in its place yet. Dropped, it leaves what is there as it is.
+/// A model that is written to temporary files. Dropping it removes them, and keeps a file that was there before.
 #[derive(Debug)]
 pub struct WrittenModel {
     /// What was written.
@@ -43,21 +42,21 @@ pub struct WrittenModel {
 }
 
 impl WrittenModel {
-    /// Puts it into its place. Its weights take theirs first, so that there is never a model without them.
+    /// Renames the temporary files to their final names: the weights first, so that the model never lacks them.
     ///
     /// # Errors
-    /// Where what is there cannot be replaced.
+    /// Where an existing file cannot be replaced.
     pub fn persist(self) -> Result<()> {
         self.weights.map_or(Ok(()), OutputFile::persist)?;
         self.model.persist()
     }
 }
 
-/// Writes the model to `path`, or leaves what is there as it is. `progress` is told the bytes written so far and
-/// those of all files.
+/// Writes the model to `path`. On an error, an existing file stays as it is. Calls `progress` with the number of bytes
+/// written so far and the number of bytes of all files.
 ///
 /// # Errors
-/// Those of [`write_beside`], and where what is there cannot be replaced.
+/// Those of [`write_beside`], and where an existing file cannot be replaced.
 pub fn write_model(
     model: &Model,
     path: &Path,
@@ -69,18 +68,18 @@ pub fn write_model(
     written.persist().map(|()| report)
 }
 
-/// Writes the model beside `path`, where it is to be in the end.
+/// Writes the model to temporary files beside `path`.
 ///
 /// # Errors
-/// Where the target cannot be written, a weight cannot be read, a file that weights lie in was written to meanwhile, or the model is too large for one file even without its
-/// weights.
+/// Where the files cannot be written, a weight cannot be read, a file that contains weights changed meanwhile, or the
+/// model is too large for one file even without its weights.
 pub fn write_beside(
     model: &Model,
     path: &Path,
     options: &WriteOptions,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<WrittenModel> {
-    // What lies beside the model is beside what a link leads to.
+    // If the path is a link, both files are written beside the link's target.
     let path = &target_of(path)?;
     let location = path.file_name().map(|name| name.to_string_lossy() + ".data").unwrap_or_default();
     let plan = Plan::new(model, &location, options.external_data)?;
@@ -89,15 +88,14 @@ pub fn write_beside(
     let write = |file: &PlannedFile<'_>, path: &Path| {
         let output = OutputFile::create(path)?;
         output.reserve(file.total)?;
-        // Every piece has its place in the file from the start, so that it does not matter which is ready first.
-        let write = |at: u64, bytes: &[u8]| {
-            output.write_at(at, bytes)?;
+        let write = |offset: u64, bytes: &[u8]| {
+            output.write_at(offset, bytes)?;
             let before = written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
             progress(before + bytes.len() as u64, total);
             Ok(())
         };
-        let outbox = Outbox::new(&write);
-        file.stretches.par_iter().with_max_len(1).try_for_each(|stretch| stretch.write(&outbox))?;
+        let queue = WriteQueue::new(&write);
+        file.segments.par_iter().with_max_len(1).try_for_each(|segment| segment.write(&queue))?;
         Ok(output)
     };
     let (weights, external_data) = match &plan.external {
@@ -109,27 +107,27 @@ pub fn write_beside(
         }
         None => (None, None),
     };
-    // All has been read by now. Where one of the files changed meanwhile, checksums say nothing of what was written.
+    // Checked after everything is read: if a file changed meanwhile, its checksums do not cover what was written.
     let sources = &model.sources;
     let model = write(&plan.model, path)?;
     sources.iter().try_for_each(FileState::check)?;
     Ok(WrittenModel { report: WriteReport { bytes: total, external_data }, model, weights })
 }
 
-impl Stretch<'_> {
-    /// Small initializers are gathered and written at once, large ones piece by piece.
-    fn write(&self, outbox: &Outbox<'_>) -> Result<()> {
+impl Segment<'_> {
+    /// Writes small initializers together, and a large one in chunks.
+    fn write(&self, queue: &WriteQueue<'_>) -> Result<()> {
         let parts = match &self.content {
             Content::Gathered(parts) => parts,
             Content::Large(initializer) => {
-                write_large(initializer, self.at, outbox)?;
+                write_large(initializer, self.offset, queue)?;
                 initializer.value.release();
                 return Ok(());
             }
         };
-        let mut room = outbox.room()?;
-        // Twice as much where all elements are rounded to half of their size.
-        let out = room.bytes(2 * self.bytes as usize);
+        let mut buffer = queue.buffer()?;
+        // Twice the size, because elements that are rounded to float16 have twice the size before.
+        let out = buffer.bytes_mut(2 * self.bytes as usize);
         let mut length = 0;
         for (message, initializer) in parts {
             out[length..][..message.len()].copy_from_slice(message);
@@ -139,24 +137,24 @@ impl Stretch<'_> {
                 initializer.value.release();
             }
         }
-        let filled = Filled { length, place: 0, row: length, distance: length };
-        outbox.put(Piece { at: self.at, filled, room })
+        let layout = BlockLayout { length, offset: 0, row_length: length, stride: length };
+        queue.push(Chunk { offset: self.offset, layout, buffer })
     }
 }
 
-/// Writes the elements of a large initializer, by all cores that have nothing else to do.
-fn write_large(initializer: &Initializer, at: u64, outbox: &Outbox<'_>) -> Result<()> {
+/// Writes the elements of a large initializer, on all idle threads.
+fn write_large(initializer: &Initializer, offset: u64, queue: &WriteQueue<'_>) -> Result<()> {
     let elements = initializer.value.open()?;
-    if let Some(bytes) = elements.in_order() {
-        let pieces = bytes.chunks(PIECE_BYTES).enumerate();
-        return pieces
-            .map(|(index, piece)| (at + (index * PIECE_BYTES) as u64, piece))
-            .try_for_each(|(at, piece)| outbox.put_at_once(at, piece));
+    if let Some(bytes) = elements.unchanged() {
+        let chunks = bytes.chunks(CHUNK_BYTES).enumerate();
+        return chunks
+            .map(|(index, chunk)| (offset + (index * CHUNK_BYTES) as u64, chunk))
+            .try_for_each(|(offset, chunk)| queue.write_now(offset, chunk));
     }
-    let most = outbox::ROOMS_BYTES / outbox::rooms();
-    elements.blocks(PIECE_BYTES, most.max(PIECE_BYTES)).par_iter().with_max_len(1).try_for_each(|block| {
-        let mut room = outbox.room()?;
-        let filled = elements.fill(block, &mut room)?;
-        outbox.put(Piece { at, filled, room })
+    let max_bytes = (write_queue::BUFFER_BYTES / write_queue::buffer_count()).max(CHUNK_BYTES);
+    elements.blocks(CHUNK_BYTES, max_bytes).par_iter().with_max_len(1).try_for_each(|block| {
+        let mut buffer = queue.buffer()?;
+        let layout = elements.fill(block, &mut buffer)?;
+        queue.push(Chunk { offset, layout, buffer })
     })
 }

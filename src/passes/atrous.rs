@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn an_atrous_convolution_becomes_a_dilated_one_of_the_same_shape() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let net = image(&mut graph, "net", &[1, 21, 20, 8]);
         let filter = image(&mut graph, "filter", &[3, 3, 8, 4]);
         let block = constant(&mut graph, "block", &[2], &[2, 2]);

@@ -169,7 +169,7 @@ mod tests {
     const BATCH: usize = 2;
 
     fn drawn(target: &[i64]) -> (Graph, Batch) {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let shape = Shape::new(vec![None, Some(3), Some(4)]);
         let attrs = [
             ("output_types", Attr::Types(vec![DType::Float32])),

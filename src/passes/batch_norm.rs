@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::graph::branches::ON_BRANCH;
 use crate::graph::{Graph, Node, TensorRef};
 use crate::tensor::Constant;
 
@@ -61,7 +60,7 @@ pub fn batch_norms(graph: &Graph) -> Vec<BatchNorm> {
 
 /// Whether a node is a batch norm: of its input, scale, offset, mean and variance.
 pub fn is_batch_norm(node: &Node) -> bool {
-    node.op.starts_with("FusedBatchNorm") && node.inputs.len() >= 5
+    node.is_batch_norm() && node.inputs.len() >= 5
 }
 
 fn batch_norm(graph: &Graph, node: &Node) -> BatchNorm {
@@ -113,12 +112,8 @@ fn origin(graph: &Graph, tensor: TensorRef, neutral: Option<f32>) -> Origin {
 /// What an op passes on as it is, but for its type or shape.
 fn passed_on(node: &Node, tensor: TensorRef) -> Option<TensorRef> {
     match node.op.as_str() {
-        "Identity" | "ReadVariableOp" | "StopGradient" | "PreventGradient" | "Snapshot" | "CheckNumerics"
-        | "EnsureShape" | "Cast" | "Reshape" | "Squeeze" | "ExpandDims" | "Switch" | ON_BRANCH => {
-            node.inputs.first().copied()
-        }
-        "IdentityN" => node.inputs.get(tensor.port).copied(),
-        _ => None,
+        "Cast" | "Reshape" | "Squeeze" | "ExpandDims" | "Switch" => node.inputs.first().copied(),
+        _ => node.forwarded(tensor.port),
     }
 }
 
@@ -199,7 +194,7 @@ mod tests {
     #[test]
     fn a_variable_is_stored_whatever_it_is_read_through() {
         for op in ["Identity", "StopGradient", "Snapshot", "Cast"] {
-            let mut graph = Graph::new();
+            let mut graph = crate::ops::new_graph();
             let dtype = if op == "Cast" { DType::Float16 } else { DType::Float32 };
             let variable = variable(&mut graph, "bn/gamma", dtype, 4);
             let attrs =
@@ -211,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_variable_in_parts_is_stored_under_the_name_of_the_whole() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let [last, first] =
             [1, 0].map(|part| variable(&mut graph, &format!("bn/gamma/part_{part}"), DType::Float32, 2));
         let axis = constant(&mut graph, "axis", Constant::from_i32(vec![], &[0]));
@@ -221,7 +216,7 @@ mod tests {
 
     #[test]
     fn what_is_computed_names_what_it_is_computed_from() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let one = constant(&mut graph, "one", Constant::from_f32(vec![], &[1.0]));
         let variable = variable(&mut graph, "bn/gamma", DType::Float32, 4);
         let sum = add(&mut graph, "AddV2", &[one, variable], Attrs::new());
@@ -230,7 +225,7 @@ mod tests {
 
     #[test]
     fn only_the_neutral_number_counts_as_synthesized() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let ones = constant(&mut graph, "ones", Constant::filled(vec![4], 1.0));
         let zeros = constant(&mut graph, "zeros", Constant::filled(vec![4], 0.0));
         assert_eq!(gamma(&graph, ones), Origin::Synthesized);

@@ -336,7 +336,7 @@ mod tests {
 
     /// A graph of ops, each written as `NAME = Op INPUT INPUT`, over the input `x`, vectors of constants and numbers.
     fn graph(shape: &[usize], lines: &[&str]) -> Graph {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let attrs = [("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::known(shape)))];
         graph.add("x", "Placeholder", vec![], attrs.into()).unwrap();
         let vector = |values: [f32; 2]| Constant::from_f32(vec![2], &values);

@@ -382,7 +382,7 @@ mod tests {
 
     /// `out = p ? -x : x`, and the nodes of `more`.
     fn conditional(more: impl Fn(&mut Graph, NodeId)) -> Graph {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let p = input(&mut graph, "p", DType::Bool, Shape::scalar());
         let x = input(&mut graph, "x", DType::Float32, Shape::known(&[3]));
         let switch = add(&mut graph, "switch", "Switch", &[x, p]);

@@ -1,7 +1,7 @@
 //! Conditionals: which branch a known condition takes, and what makes a branch.
 
-use crate::eval::Tensor;
 use crate::graph::{Attr, Node};
+use crate::tensor::Tensor;
 
 /// Whether a node forwards its first input to one of several branches, which its second input chooses.
 pub fn is_switch(node: &Node) -> bool {

@@ -13,7 +13,7 @@ use crate::graph::{Graph, TensorType};
 /// Where the graph does not fit together any more.
 pub fn cut_inputs(graph: Graph, inputs: &HashMap<String, Vec<TensorType>>) -> Result<Graph> {
     rewrite(graph, |rewriting, node| match inputs.get(&node.name) {
-        Some(types) if !node.op.starts_with("Placeholder") => {
+        Some(types) if !node.is_placeholder() => {
             rewriting.add(node.name.clone(), "Placeholder", vec![], placeholder_attrs(types)).map(Some)
         }
         _ => Ok(None),

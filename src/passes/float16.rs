@@ -14,71 +14,6 @@ use crate::error::{Error, Result};
 use crate::graph::{Attr, Attrs, Graph, Node, NodeId, TensorRef};
 use crate::tensor::DType;
 
-/// Ops that lose no more in float16 than their inputs have lost already: they multiply and add weights, compare, or move
-/// elements. The others choose, search, resize or sum up, and stay in float32.
-const NARROWED: &[&str] = &[
-    "Abs",
-    "Add",
-    "AddN",
-    "AddV2",
-    "AvgPool",
-    "AvgPool3D",
-    "BatchMatMul",
-    "BatchMatMulV2",
-    "BatchMatMulV3",
-    "BatchToSpaceND",
-    "BiasAdd",
-    "Concat",
-    "ConcatV2",
-    "Conv2D",
-    "Conv2DBackpropInput",
-    "Conv3D",
-    "Conv3DBackpropInputV2",
-    "DepthToSpace",
-    "DepthwiseConv2dNative",
-    "Elu",
-    "ExpandDims",
-    "FusedBatchNorm",
-    "FusedBatchNormV2",
-    "FusedBatchNormV3",
-    "Gather",
-    "GatherV2",
-    "LeakyRelu",
-    "MatMul",
-    "Max",
-    "MaxPool",
-    "MaxPool3D",
-    "Maximum",
-    "Mean",
-    "Minimum",
-    "MirrorPad",
-    "Mul",
-    "Neg",
-    "Pack",
-    "Pad",
-    "PadV2",
-    "RealDiv",
-    "Relu",
-    "Relu6",
-    "Reshape",
-    "ResourceGather",
-    "Selu",
-    "Sigmoid",
-    "Slice",
-    "Softmax",
-    "SpaceToBatchND",
-    "SpaceToDepth",
-    "Split",
-    "SplitV",
-    "Squeeze",
-    "StridedSlice",
-    "Sub",
-    "Tanh",
-    "Tile",
-    "Transpose",
-    "Unpack",
-];
-
 /// The first operator set in which a batch norm may have statistics of another type than its input.
 /// Source: <https://onnx.ai/onnx/operators/onnx__BatchNormalization.html>.
 const MIXED_BATCH_NORM_SINCE: i64 = 15;
@@ -134,7 +69,7 @@ pub fn to_float16(
     };
     for (id, node) in graph.nodes() {
         let is_kept = kept.iter().any(|name| is_named(node, name))
-            || (opset < MIXED_BATCH_NORM_SINCE && node.op.starts_with("FusedBatchNorm"));
+            || (opset < MIXED_BATCH_NORM_SINCE && node.is_batch_norm());
         narrowing.draw(id, node, is_kept)?;
     }
     Ok((narrowing.new, narrowing.summary))
@@ -168,24 +103,24 @@ impl Narrowing<'_> {
             return Ok(());
         }
         let is_output = tensors.iter().any(|tensor| self.outputs.contains(tensor));
-        if hands_on(node) && !is_output {
+        if only_forwards(node) && !is_output {
             return Ok(());
         }
         let computes = node.inputs.iter().any(is_float) && tensors.iter().any(is_float);
         let is_narrowed = computes
-            && NARROWED.contains(&node.op.as_str())
+            && crate::ops::find(&node.op).is_some_and(|op| op.float16)
             && !is_kept
             // An output has the name of its node, which is the name of the Cast to float32 then.
-            && !(is_output && tensors.len() > 1 && !node.op.starts_with("FusedBatchNorm"));
+            && !(is_output && tensors.len() > 1 && !node.is_batch_norm());
         if is_narrowed {
             self.summary.narrowed += 1;
-        } else if computes && !hands_on(node) && node.op != "IdentityN" {
+        } else if computes && !only_forwards(node) && node.op != "IdentityN" {
             *self.summary.kept.entry(node.op.clone()).or_default() += 1;
         }
         let asked = if is_narrowed { DType::Float16 } else { DType::Float32 };
         let mut inputs = vec![];
         for (index, &input) in node.inputs.iter().enumerate() {
-            let is_statistic = node.op.starts_with("FusedBatchNorm") && index > 0;
+            let is_statistic = node.is_batch_norm() && index > 0;
             inputs.push(self.version(input, if is_statistic { DType::Float32 } else { asked })?);
         }
         let attrs = if is_narrowed { narrowed_attrs(node) } else { node.attrs.clone() };
@@ -234,7 +169,7 @@ impl Narrowing<'_> {
     /// The tensor that a tensor is handed on from. A type is chosen by who reads it, not on the way.
     fn handed_on(&self, tensor: TensorRef) -> TensorRef {
         match self.old.node(tensor.node) {
-            node if hands_on(node) && !self.outputs.contains(&tensor) => self.handed_on(node.inputs[0]),
+            node if only_forwards(node) && !self.outputs.contains(&tensor) => self.handed_on(node.inputs[0]),
             _ => tensor,
         }
     }
@@ -262,9 +197,9 @@ impl Narrowing<'_> {
     }
 }
 
-/// Whether a node does nothing but hand on its one input.
-fn hands_on(node: &Node) -> bool {
-    matches!(node.op.as_str(), "Identity" | "ReadVariableOp" | "StopGradient") && node.inputs.len() == 1
+/// Whether a node only forwards its one input.
+fn only_forwards(node: &Node) -> bool {
+    node.forwarded(0).is_some() && node.inputs.len() == 1
 }
 
 /// The attributes of a node with float16 wherever they say float32, but for the type of a batch norm's statistics.

@@ -100,7 +100,7 @@ mod tests {
 
     /// `x * scale + (beta - mean * scale)`, without gamma.
     fn batch_norm(beta_shape: &[usize]) -> Graph {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let net = placeholder(&mut graph, "net", &[1, 2, 3, 3, 8]);
         let [mean, variance] = ["mean", "variance"].map(|name| placeholder(&mut graph, name, &[8]));
         let beta = placeholder(&mut graph, "beta", beta_shape);

@@ -130,7 +130,7 @@ mod tests {
     use crate::tensor::DType;
 
     fn graph() -> Graph {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         for name in ["conv/weights", "conv/BatchNorm/gamma", "conv/BatchNorm/moving_mean"] {
             let attrs = Attrs::from([
                 ("dtype", Attr::Type(DType::Float32)),

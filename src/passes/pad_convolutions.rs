@@ -51,7 +51,7 @@ mod tests {
     use crate::tensor::DType;
 
     fn padded_convolution(pads: [i32; 8]) -> Graph {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let mut add = |name: &str, op: &str, inputs: &[NodeId], attrs: Vec<(&'static str, Attr)>| {
             let inputs = inputs.iter().map(|&id| id.into()).collect();
             graph.add(name, op, inputs, attrs.into_iter().collect()).unwrap()

@@ -43,9 +43,7 @@ pub fn settle_defaults(
         };
         let source = match sources.iter().find(is_input) {
             Some(input) => Some(input.name.clone()),
-            None if sources.iter().any(|node| is_of_training(node) || node.op.starts_with("Placeholder")) => {
-                None
-            }
+            None if sources.iter().any(|node| is_of_training(node) || node.is_placeholder()) => None,
             None => match sources.iter().find(|node| node.constant().is_none()) {
                 Some(variable) => Some(variable.name.clone()),
                 // What constants make is a constant.
@@ -107,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_default_that_is_computed_from_an_input_is_used() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let x = add(&mut graph, "x", "Placeholder", &[]);
         let features = add(&mut graph, "features", "Relu", &[x]);
         add(&mut graph, "bottleneck", "PlaceholderWithDefault", &[features]);
@@ -118,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_default_of_training_data_leaves_an_input() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let batch = add(&mut graph, "batch", "IteratorGetNext", &[]);
         add(&mut graph, "images", "PlaceholderWithDefault", &[batch]);
         let (graph, settled) = settled(graph);
@@ -128,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_constant_default_stays_a_default() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let value = add(&mut graph, "value", "Const", &[]);
         let half = add(&mut graph, "half", "Mul", &[value, value]);
         add(&mut graph, "keep_prob", "PlaceholderWithDefault", &[half]);

@@ -165,7 +165,7 @@ mod tests {
 
     #[test]
     fn what_read_the_image_reads_the_preprocessed_bytes() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let image = placeholder(&mut graph, "images", &[1, 8, 8, 3]);
         let scale = placeholder(&mut graph, "scale", &[]);
         graph.add("net", "Mul", vec![image, scale], Attrs::new()).unwrap();
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn of_several_things_that_an_iterator_hands_out_the_image_alone_is_preprocessed() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let shapes = vec![Shape::known(&[1, 8, 8, 3]), Shape::known(&[1])];
         let attrs = [
             ("output_types", Attr::Types(vec![DType::Float32, DType::Int64])),
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn images_that_are_not_preprocessed_so_are_refused_with_the_reason() {
         let said = |shapes: &[&[usize]], preprocessing| {
-            let mut graph = Graph::new();
+            let mut graph = crate::ops::new_graph();
             let names = ["a", "b"].into_iter().zip(shapes);
             let inputs: Vec<TensorRef> =
                 names.map(|(name, shape)| placeholder(&mut graph, name, shape)).collect();

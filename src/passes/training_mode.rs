@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn dropout_leaves_what_it_would_have_dropped_from() {
         for is_chosen in [true, false] {
-            let mut graph = Graph::new();
+            let mut graph = crate::ops::new_graph();
             let x = add(&mut graph, "x", "Placeholder", &[]);
             let half = add(&mut graph, "half", "Const", &[]);
             let scaled = add(&mut graph, "scaled", "RealDiv", &[x, half]);
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_share_to_keep_that_is_fed_without_a_shape_is_a_number() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let x = add(&mut graph, "x", "Placeholder", &[]);
         let attrs = [("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::UNKNOWN))];
         let keep = graph.add("keep_prob", "Placeholder", vec![], attrs.into()).unwrap().into();
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn noise_that_is_multiplied_is_no_dropout() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let x = add(&mut graph, "x", "Placeholder", &[]);
         let shape = add(&mut graph, "shape", "Shape", &[x]);
         let random = add(&mut graph, "random", "RandomUniform", &[shape]);
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn batch_norm_in_training_reads_the_moving_averages() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let [mean, variance, x, gamma] =
             ["mean", "variance", "x", "gamma"].map(|name| add(&mut graph, name, "VariableV2", &[]));
         let none = add(&mut graph, "none", "Const", &[]);

@@ -1,8 +1,8 @@
-//! What a conversion assumed, each with its reason: what no checkpoint holds, and what nobody said.
+//! What a conversion assumed, each with its reason: what no checkpoint holds, and what the options do not set.
 
 use serde::Serialize;
 
-use crate::convert::{BatchNormSummary, Conversion, ConvertOptions, NetworkOrigin, Origin};
+use crate::convert::{BatchNormSummary, Conversion, ConvertOptions, NetworkOrigin, Note, NoteKind, Origin};
 use crate::passes::batch_norm::{self, BatchNorm};
 use crate::slim::{OptionSource, OptionSpec};
 
@@ -13,9 +13,9 @@ pub struct Assumption {
     pub about: String,
     /// What was assumed: `0.001`.
     pub value: String,
-    /// Why, or who said so.
+    /// Why, or with which option the user chose it.
     pub reason: String,
-    /// The layers, variables or tensors that it is about, where it is not about all of them.
+    /// The layers, variables or tensors that it is about, if it is not about all of them.
     pub items: Vec<String>,
 }
 
@@ -28,11 +28,11 @@ fn assume(about: &str, value: impl ToString, reason: impl ToString) -> Assumptio
     }
 }
 
-/// Everything that was assumed of a conversion.
+/// Everything that a conversion assumed.
 pub fn collect(conversion: &Conversion, options: &ConvertOptions) -> Vec<Assumption> {
     let mut found = vec![];
     match &conversion.origin {
-        Origin::Network(network) => of_network(network, options, &mut found),
+        Origin::Network(network) => of_network(network, options, &conversion.notes, &mut found),
         Origin::Graph(graph) => {
             if let Some(signature) = &graph.signature {
                 let given = options.signature.is_some();
@@ -40,19 +40,13 @@ pub fn collect(conversion: &Conversion, options: &ConvertOptions) -> Vec<Assumpt
                     if given { "given with --signature" } else { "the one that the model is served by" };
                 found.push(assume("signature", signature, reason));
             }
-            // Warnings have a place of their own, and so have the outputs.
-            let is_told =
-                |note: &&String| note.starts_with("warning: ") || note.starts_with("note: the outputs ");
-            found.extend(graph.notes.iter().filter(|note| !is_told(note)).map(|note| {
-                let note = note.strip_prefix("note: ").unwrap_or(note);
-                assume("graph", note, "the model is for inference")
-            }));
+            let of_graph = of_kind(&conversion.notes, |kind| !is_of_interface(kind));
+            found.extend(of_graph.map(|note| assume("graph", &note.text, "the model is for inference")));
         }
     }
     found.push(outputs(conversion, options));
-    found.extend(conversion.notes.iter().map(|note| {
-        assume("outputs", note.strip_prefix("note: ").unwrap_or(note), "what the options came to")
-    }));
+    let of_interface = of_kind(&conversion.notes, is_of_interface);
+    found.extend(of_interface.map(|note| assume("outputs", &note.text, "the result of the options")));
     of_batch_norms(conversion, &mut found);
     of_moving_averages(conversion, options, &mut found);
     let layouts =
@@ -67,7 +61,17 @@ pub fn collect(conversion: &Conversion, options: &ConvertOptions) -> Vec<Assumpt
     found
 }
 
-fn of_network(origin: &NetworkOrigin, options: &ConvertOptions, found: &mut Vec<Assumption>) {
+/// The notes of some kinds. Warnings are in the report's list of warnings.
+fn of_kind(notes: &[Note], is_wanted: impl Fn(NoteKind) -> bool) -> impl Iterator<Item = &Note> {
+    notes.iter().filter(move |note| !note.is_warning() && is_wanted(note.kind))
+}
+
+/// Whether notes of a kind are about what options make of the model's inputs and outputs.
+fn is_of_interface(kind: NoteKind) -> bool {
+    matches!(kind, NoteKind::Names | NoteKind::Classes)
+}
+
+fn of_network(origin: &NetworkOrigin, options: &ConvertOptions, notes: &[Note], found: &mut Vec<Assumption>) {
     let recognition = &origin.recognition;
     let network = recognition.network;
     let reason = match &options.network {
@@ -80,13 +84,12 @@ fn of_network(origin: &NetworkOrigin, options: &ConvertOptions, found: &mut Vec<
     found.push(assume("network", network.name, reason));
     for spec in network.options {
         found.extend(recognition.options.value(spec.name).map(|value| {
-            let is_given = !recognition.options.is_open(spec.name);
+            let is_given = !recognition.options.is_unset(spec.name);
             assume(spec.name, value, format!("{}: {}", source(spec, is_given), spec.help))
         }));
     }
-    found.extend(origin.notes().iter().map(|note| {
-        assume("definition", note.trim_start_matches("note: "), "nothing in a checkpoint tells")
-    }));
+    let definitions = of_kind(notes, |kind| kind == NoteKind::Definition);
+    found.extend(definitions.map(|note| assume("definition", &note.text, "nothing in a checkpoint tells")));
     let image = &origin.image;
     let reason = match options.image_size {
         Some(_) => "given with --image-size",

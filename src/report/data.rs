@@ -32,7 +32,7 @@ impl Format {
 
 /// Everything that is said about a conversion.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
+pub struct ConversionReport {
     /// The version of this data.
     pub report_version: u32,
     /// The program that wrote it, with its version.
@@ -136,8 +136,9 @@ pub struct Totals {
 pub struct Timing {
     /// Finding the files, and reading their indices and graphs.
     pub opening: f64,
-    /// Recognizing the network and drawing it, or importing the graph.
-    pub drawing: f64,
+    /// Recognizing the network and building it, or importing the graph.
+    #[serde(rename = "drawing")]
+    pub building: f64,
     /// Rewriting the graph and turning its variables into constants.
     pub rewriting: f64,
     /// From TensorFlow's ops to ONNX's.
@@ -153,7 +154,7 @@ impl Timing {
     pub fn parts(&self) -> [(&'static str, f64); 6] {
         [
             ("opening", self.opening),
-            ("drawing", self.drawing),
+            ("building", self.building),
             ("rewriting", self.rewriting),
             ("lowering", self.lowering),
             ("writing", self.writing),

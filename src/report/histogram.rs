@@ -48,7 +48,7 @@ pub fn of(constant: &Constant) -> Result<(Statistics, Option<Histogram>)> {
 fn counts(dtype: DType, elements: &Elements<'_>, low: f64, high: f64) -> Result<Vec<u64>> {
     // Half of each, since their difference may be more than a number can hold.
     let scale = BINS as f64 / (high / 2.0 - low / 2.0);
-    let counted = elements.map_pieces(|piece| {
+    let counted = elements.map_chunks(|piece| {
         let mut counts = [0; BINS];
         for_each_number(dtype, piece, |value| {
             if value.is_finite() {

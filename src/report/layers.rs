@@ -233,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_weight_counts_for_the_first_layer_that_reads_it_and_a_shape_for_none() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let shape = Shape::new(vec![None, Some(6)]);
         let attrs = Attrs::from([("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(shape))]);
         let input = graph.add("x", "Placeholder", vec![], attrs).unwrap().into();
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn an_output_that_is_constant_is_a_layer() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         constant(&mut graph, "answer", Constant::from_f32(vec![2], &[1.0, 2.0]));
         let listed = list(&graph, &[], &["answer:0"]);
         assert_eq!((listed.layers.len(), listed.layers[0].parameters), (1, 2));

@@ -1,4 +1,4 @@
-//! What a conversion did, for people and for programs: one [`Report`], written as a page or as data.
+//! What a conversion did, for people and for programs: one [`ConversionReport`], written as a page or as data.
 //!
 //! The page is made from the data and from nothing else, so that both say the same.
 
@@ -19,7 +19,7 @@ use std::path::Path;
 
 pub use assumptions::Assumption;
 pub use batch_norms::NormReport;
-pub use data::{Format, ModelReport, Report, SourceReport, TensorReport, Timing, Totals, VERSION};
+pub use data::{ConversionReport, Format, ModelReport, SourceReport, TensorReport, Timing, Totals, VERSION};
 pub use histogram::Histogram;
 pub use layers::{LayerReport, WeightReport};
 pub use layout::Arrangement;
@@ -46,7 +46,7 @@ pub struct Subject<'a> {
     pub timing: Timing,
 }
 
-impl Report {
+impl ConversionReport {
     /// Describes a conversion. Every weight is read once more, for its statistics.
     ///
     /// # Errors

@@ -3,13 +3,13 @@
 use serde::Serialize;
 
 use super::{NormReport, WeightReport};
-use crate::convert::{Conversion, Origin};
+use crate::convert::Conversion;
 use crate::onnx::TENSORFLOW_DOMAIN;
 
 /// Something that looks wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Warning {
-    /// The layer, weight or node that it is about; empty where it is about all.
+    /// The layer, weight or node that it is about; empty if it is about the whole model.
     pub about: String,
     /// What looks wrong, and what it means.
     pub text: String,
@@ -19,14 +19,7 @@ pub struct Warning {
 pub fn collect(conversion: &Conversion, weights: &[WeightReport], norms: &[NormReport]) -> Vec<Warning> {
     let mut found = vec![];
     let mut warn = |about: &str, text: String| found.push(Warning { about: about.to_owned(), text });
-    if let Origin::Graph(graph) = &conversion.origin {
-        for note in graph.notes.iter().filter_map(|note| note.strip_prefix("warning: ")) {
-            warn("", note.to_owned());
-        }
-    }
-    if let Some(warning) = conversion.unused_warning() {
-        warn("", warning.trim_start_matches("warning: ").to_owned());
-    }
+    conversion.notes.iter().filter(|note| note.is_warning()).for_each(|note| warn("", note.text.clone()));
     for norm in norms {
         if let Some(problem) = &norm.problem {
             warn(&norm.name, format!("{problem}: it was not trained, or damaged"));
@@ -34,12 +27,12 @@ pub fn collect(conversion: &Conversion, weights: &[WeightReport], norms: &[NormR
     }
     let parts: Vec<Option<usize>> =
         norms.iter().flat_map(|norm| [norm.gamma, norm.beta, norm.mean, norm.variance]).collect();
-    for (place, weight) in weights.iter().enumerate() {
+    for (index, weight) in weights.iter().enumerate() {
         let statistics = &weight.statistics;
         let strange = statistics.nan + statistics.inf;
-        // Those of batch norms have been named.
-        if strange > 0 && !parts.contains(&Some(place)) {
-            let text = format!("{strange} of {} elements are no finite numbers", statistics.count);
+        // The weights of batch norms are in the warnings about these.
+        if strange > 0 && !parts.contains(&Some(index)) {
+            let text = format!("{strange} of {} elements are not finite numbers", statistics.count);
             warn(&weight.name, text);
         } else if weight.shape.len() > 1 && statistics.count > 1 && statistics.zeros == statistics.count {
             warn(&weight.name, "all elements are zero".to_owned());
@@ -47,8 +40,8 @@ pub fn collect(conversion: &Conversion, weights: &[WeightReport], norms: &[NormR
     }
     for node in conversion.model.nodes.iter().filter(|node| node.domain == TENSORFLOW_DOMAIN) {
         let text = format!(
-            "{} cannot be converted and was written as it is, in the domain {TENSORFLOW_DOMAIN}: a runtime has to be \
-             taught it",
+            "{} cannot be converted and was written as it is, in the domain {TENSORFLOW_DOMAIN}: a runtime needs a custom \
+             operator for it",
             node.op
         );
         warn(&node.name, text);

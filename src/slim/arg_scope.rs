@@ -1,10 +1,10 @@
-//! slim's `arg_scope`: defaults for the arguments of layers, nested by scope, which no checkpoint holds.
+//! slim's `arg_scope`: nested defaults for the arguments of layers. Checkpoints do not contain them.
 //!
 //! Source: `tf_slim/ops/arg_scope.py`, and the signatures of the layers in `tf_slim/layers/layers.py`.
 
 use crate::graph::Padding;
 
-/// A layer function of slim's that takes defaults from an arg_scope.
+/// A layer function of slim that uses defaults from an arg_scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs)] // the variants are the functions' own names
 pub enum Layer {
@@ -19,7 +19,7 @@ pub enum Layer {
     AvgPool3d,
 }
 
-/// What `activation_fn` can be.
+/// The values of `activation_fn`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)] // the variants are the functions' own names
 pub enum Activation {
@@ -33,14 +33,14 @@ pub enum Activation {
     HardSigmoid,
 }
 
-/// What `normalizer_fn` can be.
+/// The values of `normalizer_fn`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Normalizer {
     /// `slim.batch_norm`
     BatchNorm,
 }
 
-/// A keyword argument of a layer, under slim's name for it.
+/// A keyword argument of a layer, under slim's name.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Arg {
     /// `stride`, the same along both axes.
@@ -53,7 +53,7 @@ pub enum Arg {
     Rate(usize),
     /// `biases_initializer`: whether a layer without a normalizer has biases.
     BiasesInitializer(bool),
-    /// `outputs_collections`: whether the layer's result is an end point under the name of its scope.
+    /// `outputs_collections`: whether the layer's output is an end point with the name of its scope.
     OutputsCollections(bool),
     /// `activation_fn`
     ActivationFn(Option<Activation>),
@@ -61,7 +61,7 @@ pub enum Arg {
     NormalizerFn(Option<Normalizer>),
     /// `normalizer_params`
     NormalizerParams(Vec<Arg>),
-    /// `decay` of the moving averages; matters to training only.
+    /// `decay` of the moving averages, used in training only.
     Decay(f32),
     /// `epsilon`, added to the variance.
     Epsilon(f32),
@@ -69,7 +69,7 @@ pub enum Arg {
     Center(bool),
     /// `scale`: whether there is a gamma.
     Scale(bool),
-    /// `fused`: whether batch norm is one op.
+    /// `fused`: whether the batch norm is a single op.
     Fused(bool),
 }
 
@@ -85,29 +85,29 @@ pub const NO_NORMALIZER: Arg = Arg::NormalizerFn(None);
 /// `biases_initializer=None`
 pub const NO_BIASES: Arg = Arg::BiasesInitializer(false);
 
-/// `outputs_collections=…`: every layer's result is an end point.
+/// `outputs_collections=…`: the output of every layer is an end point.
 pub const COLLECTED: Arg = Arg::OutputsCollections(true);
 
-/// Defaults for the arguments of layers; of two for the same argument the inner one wins.
+/// Defaults for the arguments of layers. The innermost default for an argument wins.
 #[derive(Debug, Clone, Default)]
 pub struct ArgScope {
     defaults: Vec<(Layer, Arg)>,
 }
 
 impl ArgScope {
-    /// A scope without any defaults: slim's own hold.
+    /// A scope without defaults, so that slim's own defaults apply.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// This scope with `args` as defaults of `layers` nested in it.
+    /// This scope with a nested scope, in which `args` are the defaults of `layers`.
     #[must_use]
     pub fn nested(mut self, layers: &[Layer], args: &[Arg]) -> Self {
         self.enter(layers, args);
         self
     }
 
-    /// Nests `args` as defaults of `layers`; returns what [`ArgScope::leave`] needs to undo it.
+    /// Enters a nested scope, in which `args` are the defaults of `layers`. Returns the depth for [`ArgScope::leave`].
     pub fn enter(&mut self, layers: &[Layer], args: &[Arg]) -> usize {
         let depth = self.defaults.len();
         for &layer in layers {
@@ -121,29 +121,30 @@ impl ArgScope {
         self.defaults.truncate(depth);
     }
 
-    /// The arguments of a call, weakest first: the scope's from the outside in, then the call's own.
-    pub fn arguments(&self, layer: Layer, call: &[Arg]) -> Vec<Arg> {
-        let defaults = self.defaults.iter().filter(|(of, _)| *of == layer).map(|(_, arg)| arg);
-        defaults.chain(call).cloned().collect()
+    /// The arguments of a call, in the order of increasing precedence: the scopes' from the outside in, then the call's
+    /// own.
+    pub fn arguments(&self, layer: Layer, call_arguments: &[Arg]) -> Vec<Arg> {
+        let defaults = self.defaults.iter().filter(|(known, _)| *known == layer).map(|(_, arg)| arg);
+        defaults.chain(call_arguments).cloned().collect()
     }
 }
 
 /// The arguments of a convolution or fully connected layer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConvArgs {
-    /// Elements between two positions of the window.
+    /// The stride of the window.
     pub stride: usize,
-    /// How the border is treated.
+    /// The padding at the border.
     pub padding: Padding,
-    /// Dilation.
+    /// The dilation.
     pub rate: usize,
-    /// Whether there are biases where nothing normalizes.
+    /// Whether a layer without a normalizer has biases.
     pub biases: bool,
-    /// Whether the result is an end point.
+    /// Whether the output is an end point.
     pub is_collected: bool,
-    /// What the result goes through, if anything.
+    /// The activation function, if any.
     pub activation_fn: Option<Activation>,
-    /// What normalizes the result; without one, the layer has biases.
+    /// The normalizer, if any. A layer with a normalizer has no biases.
     pub normalizer_fn: Option<Normalizer>,
     /// Arguments for the normalizer.
     pub normalizer_params: Vec<Arg>,
@@ -153,7 +154,7 @@ impl ConvArgs {
     /// slim's defaults for `conv2d`, `separable_conv2d` and `fully_connected`, overridden by `args`.
     ///
     /// # Errors
-    /// The first argument that these layers do not take.
+    /// The first argument that these layers do not have.
     pub fn resolve(args: &[Arg]) -> Result<Self, Arg> {
         let mut resolved = Self {
             stride: 1,
@@ -185,11 +186,11 @@ impl ConvArgs {
 /// The arguments of a pooling layer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PoolArgs {
-    /// Elements between two positions of the window.
+    /// The stride of the window.
     pub stride: usize,
-    /// How the border is treated.
+    /// The padding at the border.
     pub padding: Padding,
-    /// Whether the result is an end point.
+    /// Whether the output is an end point.
     pub is_collected: bool,
 }
 
@@ -197,7 +198,7 @@ impl PoolArgs {
     /// slim's defaults for `max_pool2d` and `avg_pool2d`, overridden by `args`.
     ///
     /// # Errors
-    /// The first argument that these layers do not take.
+    /// The first argument that these layers do not have.
     pub fn resolve(args: &[Arg]) -> Result<Self, Arg> {
         let mut resolved = Self { stride: 2, padding: Padding::Valid, is_collected: false };
         for arg in args {
@@ -221,20 +222,20 @@ pub struct BatchNormArgs {
     pub center: bool,
     /// Whether the scope asks for a gamma.
     pub scale: bool,
-    /// Added to the variance.
+    /// The number that is added to the variance.
     pub epsilon: f32,
-    /// Whether it is one op.
+    /// Whether it is a single op.
     pub fused: bool,
-    /// What the result goes through, if anything.
+    /// The activation function, if any.
     pub activation_fn: Option<Activation>,
 }
 
 impl BatchNormArgs {
-    /// slim's defaults for `batch_norm`, overridden by `args`. That `scale` is false among them is why so many
-    /// checkpoints hold no gamma.
+    /// slim's defaults for `batch_norm`, overridden by `args`. Many checkpoints hold no gamma because `scale` is false by
+    /// default.
     ///
     /// # Errors
-    /// The first argument that `batch_norm` does not take.
+    /// The first argument that `batch_norm` does not have.
     pub fn resolve(args: &[Arg]) -> Result<Self, Arg> {
         let mut resolved = Self {
             decay: 0.999,

@@ -1,17 +1,17 @@
-//! Atrous convolution as TensorFlow 1 draws it: a dense convolution of the image taken apart into as many
-//! coarse images as the square of the rate.
+//! Atrous convolution as TensorFlow 1 builds it: splits the image into `rate * rate` smaller images, applies a dense
+//! convolution to them, and joins the results.
 //!
 //! Source: `_WithSpaceToBatch` in `tensorflow/python/ops/nn_ops.py`, `required_space_to_batch_paddings` in
 //! `tensorflow/python/ops/array_ops.py`.
 
-use super::Drawing;
+use super::NetworkBuilder;
 use crate::error::Error;
 use crate::graph::{Attr, Padding, TensorRef};
 use crate::tensor::Constant;
 
-impl Drawing<'_> {
-    /// `tf.nn.convolution(net, filter, dilation_rate=rate)` of images and a filter of `kernel`, the convolution
-    /// being `op`, and the same of depthwise convolution.
+impl NetworkBuilder<'_> {
+    /// `tf.nn.convolution(net, filter, dilation_rate=rate)` of images and a filter of size `kernel`, where the op `op` is
+    /// the convolution, plain or depthwise.
     pub(super) fn atrous(
         &mut self,
         [name, op]: [&str; 2],
@@ -49,12 +49,12 @@ impl Drawing<'_> {
     }
 }
 
-/// What is added to one axis of an image before it is taken apart.
+/// The padding along one axis of an image before it is split.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Border {
     before: usize,
     after: usize,
-    /// What of `after` only makes the length a multiple of the rate and is cut off again.
+    /// The part of `after` that makes the length a multiple of the rate. It is cropped from the result.
     surplus: usize,
 }
 
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_border_makes_room_for_the_dilated_filter_and_a_whole_number_of_blocks() {
+    fn the_border_fits_the_dilated_filter_and_a_whole_number_of_blocks() {
         assert_eq!(border(21, 3, 2, &Padding::Same), Border { before: 2, after: 3, surplus: 1 });
         assert_eq!(border(20, 3, 2, &Padding::Same), Border { before: 2, after: 2, surplus: 0 });
         assert_eq!(border(21, 3, 4, &Padding::Valid), Border { before: 0, after: 3, surplus: 3 });

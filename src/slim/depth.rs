@@ -1,55 +1,56 @@
-//! The depth multiplier of a network, read off the shapes of its convolutions.
+//! Reads the depth multiplier of a network from the shapes of its convolutions.
 
 use super::options::{
     DEPTH_MULTIPLIER, DIVISIBLE_BY, FINEGRAIN_CLASSIFICATION_MODE, MIN_DEPTH, OptionSource, Options, Value,
     scaled_depth,
 };
-use super::recognize::default_drawing;
-use super::{DrawnNetwork, Network, Variables};
+use super::recognize::default_network;
+use super::{BuiltNetwork, Network, Variables};
 use crate::error::Result;
 
-/// Whether the depth multiplier is to be read off the shapes of all convolutions.
+/// Whether the depth multiplier has to be read from the shapes of all convolutions.
 pub(super) fn reads_depth(options: &Options, network: &Network) -> bool {
     let spec = network.options.iter().find(|spec| spec.name == DEPTH_MULTIPLIER.name);
     spec.is_some_and(|spec| matches!(spec.source, OptionSource::Variables))
-        && options.is_open(DEPTH_MULTIPLIER.name)
+        && options.is_unset(DEPTH_MULTIPLIER.name)
 }
 
-/// A number of channels that no convolution has. With it as the least depth, those show whose depth follows the
-/// multiplier.
-const TELLTALE_DEPTH: usize = 1 << 20;
+/// A number of channels that no real convolution has. With it as `min_depth`, the convolutions that follow the
+/// multiplier have exactly this depth.
+const MARKER_DEPTH: usize = 1 << 20;
 
-/// The depth multiplier and the least depth that give every convolution the channels it has.
+/// Sets the depth multiplier and the `min_depth` that give every convolution the channels that it has in the
+/// checkpoint.
 ///
-/// `full` is the network drawn with a multiplier of 1.
+/// `full` is the network built with a multiplier of 1.
 pub(super) fn read_depth(
     network: &Network,
     prefix: &str,
     options: &mut Options,
-    full: &DrawnNetwork,
+    full: &BuiltNetwork,
     variables: &Variables,
 ) -> Result<()> {
     let mut marked = options.clone();
-    marked.set(MIN_DEPTH.name, Value::Count(TELLTALE_DEPTH));
-    let marked = default_drawing(network, prefix, &marked, 3, variables)?;
+    marked.set(MIN_DEPTH.name, Value::Count(MARKER_DEPTH));
+    let marked = default_network(network, prefix, &marked, 3, variables)?;
     let pairs: Vec<(usize, usize)> = full
         .variables()
         .zip(marked.variables())
         .filter(|((name, _), (_, marked))| {
             let is_convolution = name.ends_with("weights") && !name.ends_with("depthwise_weights");
-            is_convolution && marked.last() == Some(&TELLTALE_DEPTH)
+            is_convolution && marked.last() == Some(&MARKER_DEPTH)
         })
         .filter_map(|((name, full), _)| Some((*full.last()?, *variables.get(name)?.last()?)))
         .collect();
     let least = pairs.iter().map(|(_, actual)| *actual).min().unwrap_or(0);
     let default_least = options.count(MIN_DEPTH.name);
     let least_candidates =
-        if options.is_open(MIN_DEPTH.name) { vec![default_least, least, 1] } else { vec![default_least] };
+        if options.is_unset(MIN_DEPTH.name) { vec![default_least, least, 1] } else { vec![default_least] };
     // Fine-grained classification exempts the last convolution from the multiplier.
     let mut attempts = vec![(false, &pairs[..])];
     if let [rest @ .., (full, actual)] = &pairs[..]
         && full == actual
-        && options.is_open(FINEGRAIN_CLASSIFICATION_MODE.name)
+        && options.is_unset(FINEGRAIN_CLASSIFICATION_MODE.name)
     {
         attempts.push((true, rest));
     }
@@ -59,7 +60,7 @@ pub(super) fn read_depth(
         if let Some((multiplier, least)) = fitting_depth_by(depth, pairs, &least_candidates, divisor) {
             options.set(DEPTH_MULTIPLIER.name, Value::Number(multiplier));
             options.set(MIN_DEPTH.name, Value::Count(least));
-            if options.is_open(FINEGRAIN_CLASSIFICATION_MODE.name) {
+            if options.is_unset(FINEGRAIN_CLASSIFICATION_MODE.name) {
                 options.set(FINEGRAIN_CLASSIFICATION_MODE.name, Value::Flag(finegrain));
             }
             return Ok(());
@@ -68,12 +69,12 @@ pub(super) fn read_depth(
     Ok(())
 }
 
-/// The multiplier and the least depth that give every one of `pairs` the second depth instead of the first.
+/// The multiplier and the `min_depth` that turn the first depth of every pair into the second.
 pub(super) fn fitting_depth(pairs: &[(usize, usize)], least_candidates: &[usize]) -> Option<(f64, usize)> {
     fitting_depth_by(scaled_depth, pairs, least_candidates, 0)
 }
 
-/// The same where `depth` is what a multiplier and a least depth make of a depth.
+/// As [`fitting_depth`], where `depth` computes the depth from the full depth, the multiplier and the `min_depth`.
 fn fitting_depth_by(
     depth: impl Fn(usize, f64, usize) -> usize,
     pairs: &[(usize, usize)],
@@ -88,8 +89,8 @@ fn fitting_depth_by(
     })
 }
 
-/// Multipliers to try, those that people choose first: 1, then few decimals before many, then what the widest
-/// convolution says to the last digit. Its depth may have been rounded to a multiple of `divisor`.
+/// Multipliers to try, the usual ones first: 1, then those with few decimals, then the exact ratio of the widest
+/// convolution, whose depth may have been rounded to a multiple of `divisor`.
 fn multipliers(pairs: &[(usize, usize)], divisor: usize) -> Vec<f64> {
     let Some(&(full, actual)) = pairs.iter().max_by_key(|(full, _)| *full).filter(|(full, _)| *full > 0)
     else {

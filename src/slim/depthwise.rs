@@ -1,14 +1,14 @@
-//! `slim.separable_conv2d` without its pointwise half: a depthwise convolution alone.
+//! `slim.separable_conv2d` without the pointwise convolution: a depthwise convolution alone.
 //!
 //! Source: `separable_convolution2d` in `tf_slim/layers/layers.py`, where `num_outputs` is `None`.
 
 use super::arg_scope::ConvArgs;
 use super::layers::convolution_attrs;
-use super::{Arg, Drawing, Kernel, Layer};
+use super::{Arg, Kernel, Layer, NetworkBuilder};
 use crate::graph::TensorRef;
 
-impl Drawing<'_> {
-    /// `slim.separable_conv2d(net, None, kernel, depth_multiplier=1)`: one filter a channel.
+impl NetworkBuilder<'_> {
+    /// `slim.separable_conv2d(net, None, kernel, depth_multiplier=1)`: one filter for each channel.
     pub fn depthwise_conv2d(
         &mut self,
         net: TensorRef,

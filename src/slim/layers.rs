@@ -1,15 +1,15 @@
-//! slim's layers: each draws the nodes that slim draws, under the names slim gives them.
+//! slim's layers. Each builds the same nodes under the same names as slim.
 //!
-//! Source: `tf_slim/layers/layers.py`. All layers are drawn as in inference (`is_training=False`).
+//! Source: `tf_slim/layers/layers.py`. All layers are built for inference (`is_training=False`).
 
 use super::arg_scope::{BatchNormArgs, ConvArgs, PoolArgs};
 use super::layers_3d::BatchNormParts;
-use super::{Activation, Arg, Drawing, Kernel, Layer, Normalizer};
+use super::{Activation, Arg, Kernel, Layer, NetworkBuilder, Normalizer};
 use crate::error::Error;
 use crate::graph::{Attr, Padding, TensorRef};
 use crate::tensor::Constant;
 
-/// A layer where the arg_scope and the checkpoint disagree about a variable; the checkpoint was believed.
+/// A layer for which the arg_scope and the checkpoint disagree about a variable. The network follows the checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScopeDisagreement {
     /// The variable, with its scopes.
@@ -18,10 +18,10 @@ pub struct ScopeDisagreement {
     pub stored: bool,
 }
 
-/// The `NHWC` axes that pictures have: rows and columns.
+/// The spatial axes of `NHWC` images: rows and columns.
 const SPATIAL: [i64; 2] = [1, 2];
 
-impl Drawing<'_> {
+impl NetworkBuilder<'_> {
     /// `slim.conv2d`: convolution, then batch norm or biases, then activation.
     pub fn conv2d(
         &mut self,
@@ -46,8 +46,8 @@ impl Drawing<'_> {
         })
     }
 
-    /// `slim.separable_conv2d`: a depthwise convolution with `depth_multiplier` filters a channel, then a
-    /// pointwise one.
+    /// `slim.separable_conv2d`: a depthwise convolution with `depth_multiplier` filters for each channel, then a pointwise
+    /// one.
     pub fn separable_conv2d(
         &mut self,
         net: TensorRef,
@@ -92,7 +92,7 @@ impl Drawing<'_> {
         })
     }
 
-    /// What every layer with weights ends in. A normalizer takes the place of biases.
+    /// The end of every layer with weights: a normalizer or biases, then the activation.
     pub(super) fn normalized_and_activated(
         &mut self,
         net: TensorRef,
@@ -113,8 +113,8 @@ impl Drawing<'_> {
 
     /// `slim.batch_norm` with the moving averages of training.
     ///
-    /// Whether there is a gamma and a beta is the checkpoint's to say. Where one is not stored, slim draws a
-    /// constant in its place: ones for gamma, zeros for beta.
+    /// The checkpoint decides whether there are a gamma and a beta. Where one is not stored, slim uses a constant: ones for
+    /// gamma, zeros for beta.
     pub fn batch_norm(&mut self, net: TensorRef, args: &[Arg]) -> TensorRef {
         self.batch_norm_in("BatchNorm", net, args)
     }
@@ -150,12 +150,12 @@ impl Drawing<'_> {
         })
     }
 
-    /// Whether the checkpoint holds a variable of the open scope; takes note where the arg_scope says otherwise.
+    /// Whether the checkpoint holds a variable of the open scope. Records a disagreement with the arg_scope.
     fn holds(&mut self, name: &str, expected: bool) -> bool {
         let variable = [self.current_scope(), name].concat();
         let stored = self.variables.contains_key(&variable);
-        // Of a batch norm that is missing altogether nothing can be learned: the arg_scope has the word, and
-        // what is missing will be reported as such.
+        // If the checkpoint holds no variable of the batch norm, the arg_scope decides, and the conversion reports the
+        // missing variables.
         if !stored && !self.variables.contains_key(&[self.current_scope(), "moving_mean"].concat()) {
             return expected;
         }
@@ -311,7 +311,7 @@ impl Drawing<'_> {
         match args {
             Ok(args) => Some(args),
             Err(arg) => {
-                self.fail(Error::new(self.current_scope(), format!("the layer takes no argument {arg:?}")));
+                self.fail(Error::new(self.current_scope(), format!("the layer has no argument {arg:?}")));
                 None
             }
         }

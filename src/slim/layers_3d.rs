@@ -1,19 +1,19 @@
-//! slim's layers of volumes, `[batch, frames, rows, columns, channels]`, and batch norm spelled out in ops,
-//! which is how it is drawn for them.
+//! slim's layers for volumes, `[batch, frames, rows, columns, channels]`, and batch norm as separate ops, which these
+//! layers use.
 //!
 //! Source: `conv3d`, `max_pool3d`, `avg_pool3d` and `batch_norm` in `tf_slim/layers/layers.py`;
 //! `batch_normalization` in `tensorflow/python/ops/nn_impl.py`.
 
 use super::arg_scope::{ConvArgs, PoolArgs};
 use super::layers::padding_attr;
-use super::{Arg, Drawing, Layer};
+use super::{Arg, Layer, NetworkBuilder};
 use crate::graph::{Attr, TensorRef};
 use crate::tensor::Constant;
 
 /// The lengths of a window along frames, rows and columns.
 pub type Kernel3d = [usize; 3];
 
-/// What a batch norm is computed from.
+/// The inputs of a batch norm.
 pub(super) struct BatchNormParts {
     pub gamma: Option<TensorRef>,
     pub beta: Option<TensorRef>,
@@ -21,7 +21,7 @@ pub(super) struct BatchNormParts {
     pub variance: TensorRef,
 }
 
-impl Drawing<'_> {
+impl NetworkBuilder<'_> {
     /// `slim.conv3d`: convolution, then batch norm or biases, then activation.
     pub fn conv3d(
         &mut self,
@@ -85,7 +85,7 @@ impl Drawing<'_> {
         parts: &BatchNormParts,
         epsilon: f32,
     ) -> TensorRef {
-        // The layer has used the name "batchnorm" for nodes of training when it comes to this.
+        // slim has used the name "batchnorm" for nodes of training already.
         self.name_scope("batchnorm_1", |slim| {
             let epsilon = ("y", Constant::from_f32(vec![], &[epsilon]));
             let variance = slim.op_with_constant("add", "AddV2", &[parts.variance], epsilon, []);
@@ -109,14 +109,14 @@ impl Drawing<'_> {
     }
 }
 
-/// The stride along each axis, and the arguments that are left.
+/// Returns the stride along each axis, and the other arguments.
 fn strides(args: Vec<Arg>, default: usize) -> (Kernel3d, Vec<Arg>) {
     let mut stride = [default; 3];
     let mut rest = vec![];
     for arg in args {
         match arg {
-            Arg::Stride(along_all) => stride = [along_all; 3],
-            Arg::Stride3d(along_each) => stride = along_each,
+            Arg::Stride(same) => stride = [same; 3],
+            Arg::Stride3d(strides) => stride = strides,
             other => rest.push(other),
         }
     }
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_stride_counts_whether_of_all_axes_or_of_each() {
+    fn the_last_stride_wins() {
         let (stride, rest) = strides(vec![Arg::Stride(1), Arg::Rate(1), Arg::Stride3d([1, 2, 2])], 2);
         assert_eq!((stride, rest), ([1, 2, 2], vec![Arg::Rate(1)]));
     }

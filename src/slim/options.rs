@@ -31,16 +31,17 @@ impl std::fmt::Display for Value {
     }
 }
 
-/// Where the value of an option comes from when the user does not give it.
+/// Where the value of an option comes from unless the user sets it.
 #[derive(Debug, Clone, Copy)]
 pub enum OptionSource {
-    /// The names and shapes of the variables tell.
+    /// From the names and shapes of the variables.
     Variables,
-    /// This function tells it from the variables, among which the network's begin with the given scope.
+    /// From this function of the variables and the network's root scope.
     ReadBy(fn(&Variables, &str) -> Option<Value>),
-    /// Nothing in a checkpoint tells: slim's default, or the user.
+    /// Slim's default: a checkpoint does not show the value.
     User,
-    /// Nothing in a checkpoint tells, and public definitions of the network differ: this says by what.
+    /// Slim's default: a checkpoint does not show the value, and public definitions of the network differ in the way
+    /// described here.
     Definition(&'static str),
 }
 
@@ -51,15 +52,15 @@ pub struct OptionSpec {
     pub name: &'static str,
     /// slim's default.
     pub default: Value,
-    /// Where the value comes from when the user does not give it.
+    /// Where the value comes from unless the user sets it.
     pub source: OptionSource,
     /// What it does, for the user.
     pub help: &'static str,
 }
 
 impl OptionSpec {
-    /// Whether the variables of a checkpoint tell it.
-    pub fn is_told(&self) -> bool {
+    /// Whether the value is read from the variables of a checkpoint.
+    pub fn is_in_variables(&self) -> bool {
         matches!(self.source, OptionSource::Variables | OptionSource::ReadBy(_))
     }
 }
@@ -71,7 +72,7 @@ pub const NUM_CLASSES: OptionSpec = OptionSpec {
     source: OptionSource::Variables,
     help: "number of predicted classes; 0 ends at the features",
 };
-/// Whether to draw the auxiliary classifier of training.
+/// Whether the network has the auxiliary classifier of training.
 pub const CREATE_AUX_LOGITS: OptionSpec = OptionSpec {
     name: "create_aux_logits",
     default: Value::Flag(true),
@@ -159,7 +160,7 @@ pub const NUM_BANDS: OptionSpec = OptionSpec {
 pub struct Options {
     specs: &'static [OptionSpec],
     values: BTreeMap<&'static str, Value>,
-    given: Vec<&'static str>,
+    set_by_user: Vec<&'static str>,
     /// The network's own variable scope: slim's `scope` argument.
     pub scope: String,
 }
@@ -168,27 +169,27 @@ impl Options {
     /// slim's defaults.
     pub fn defaults(specs: &'static [OptionSpec], scope: &str) -> Self {
         let values = specs.iter().map(|spec| (spec.name, spec.default)).collect();
-        Self { specs, values, given: vec![], scope: scope.to_owned() }
+        Self { specs, values, set_by_user: vec![], scope: scope.to_owned() }
     }
 
-    /// Sets an option that the user gives as text.
+    /// Sets an option to the value that the user typed.
     ///
     /// # Errors
-    /// Where the network does not take it, or the text is no such value.
-    pub fn give(&mut self, name: &str, text: &str) -> Result<()> {
+    /// Where the network does not have the option, or the text is not a value of its type.
+    pub fn set_from_text(&mut self, name: &str, text: &str) -> Result<()> {
         let subject = format!("--network-option {name}={text}");
         let Some(spec) = self.specs.iter().find(|spec| spec.name == name) else {
-            let error = Error::new(subject, "the network takes no such option");
+            let error = Error::new(subject, "the network has no such option");
             let known = self.specs.iter().map(|spec| spec.name);
             return Err(suggesting_and_listing(error, name, "its options", known));
         };
         let value = match spec.default {
-            // slim's hyperparameters spell truth 1.
+            // slim's hyperparameters write true as 1.
             Value::Flag(_) => match text {
                 "0" | "1" => Some(Value::Flag(text == "1")),
                 _ => text.to_lowercase().parse().ok().map(Value::Flag),
             },
-            // Python's None stands for slim's default of a count, which is 0 here.
+            // In Python, None means slim's default, which is 0 here.
             Value::Count(_) if text == "None" => Some(Value::Count(0)),
             Value::Count(_) => text.parse().ok().map(Value::Count),
             Value::Number(_) => text.parse().ok().filter(|n| *n > 0.0 && *n < 1e6).map(Value::Number),
@@ -198,41 +199,41 @@ impl Options {
         };
         let expected = match spec.default {
             Value::Flag(_) => "true or false".to_owned(),
-            Value::Count(_) => "a whole number from 0 on".to_owned(),
+            Value::Count(_) => "a whole number, 0 or more".to_owned(),
             Value::Number(_) => "a positive number".to_owned(),
             Value::Choice(_, choices) => format!("one of {}", choices.join(", ")),
         };
         let value = value.ok_or_else(|| Error::new(subject, format!("the value is not {expected}")))?;
         self.set(spec.name, value);
-        self.given.push(spec.name);
+        self.set_by_user.push(spec.name);
         Ok(())
     }
 
-    /// Sets an option that the network has; one that it has not is left alone.
+    /// Sets an option, if the network has it.
     pub fn set(&mut self, name: &str, value: Value) {
         if let Some(spec) = self.specs.iter().find(|spec| spec.name == name) {
             self.values.insert(spec.name, value);
         }
     }
 
-    /// These options with slim's defaults for all that leaves no trace in the variables.
+    /// These options, with slim's defaults for those that no variable shows.
     #[must_use]
-    pub fn told_by_variables(&self) -> Self {
-        let mut told = self.clone();
-        for spec in self.specs.iter().filter(|spec| !spec.is_told()) {
-            told.values.insert(spec.name, spec.default);
+    pub fn for_recognition(&self) -> Self {
+        let mut options = self.clone();
+        for spec in self.specs.iter().filter(|spec| !spec.is_in_variables()) {
+            options.values.insert(spec.name, spec.default);
         }
-        told
+        options
     }
 
-    /// Whether a network is drawn with these options as it is with those.
-    pub fn draw_like(&self, other: &Self) -> bool {
+    /// Whether a network is the same with both options.
+    pub fn build_same_network(&self, other: &Self) -> bool {
         self.values == other.values && self.scope == other.scope
     }
 
-    /// Whether the network has the option and the user did not give it.
-    pub fn is_open(&self, name: &str) -> bool {
-        self.values.contains_key(name) && !self.given.contains(&name)
+    /// Whether the network has the option and the user did not set it.
+    pub fn is_unset(&self, name: &str) -> bool {
+        self.values.contains_key(name) && !self.set_by_user.contains(&name)
     }
 
     /// The option for the auxiliary classifier, where the network has one.
@@ -271,7 +272,7 @@ impl Options {
         }
     }
 
-    /// The shape of the network's input: images, unless it takes videos or spectrograms.
+    /// The shape of the network's input: that of images, videos or spectrograms.
     pub fn input_shape(&self, image: &ImageShape) -> Shape {
         let (frames, bands) = (self.count(NUM_FRAMES.name), self.count(NUM_BANDS.name));
         if bands > 0 {
@@ -299,8 +300,8 @@ impl Options {
     }
 
     /// The number of channels that a convolution of `depth` channels has under the depth multiplier:
-    /// `max(int(depth * depth_multiplier), min_depth)`, or what `make_divisible` makes of it in networks
-    /// that take `divisible_by`.
+    /// `max(int(depth * depth_multiplier), min_depth)`, or [`make_divisible`] of it in networks with the option
+    /// `divisible_by`.
     pub fn depth(&self, depth: usize) -> usize {
         self.depth_under(depth, self.number(DEPTH_MULTIPLIER.name), self.count(MIN_DEPTH.name))
     }
@@ -334,8 +335,8 @@ mod tests {
     const SPECS: &[OptionSpec] = &[NUM_CLASSES, SPATIAL_SQUEEZE];
 
     #[test]
-    fn an_unknown_option_is_answered_with_the_known_ones() {
-        let error = Options::defaults(SPECS, "Net").give("classes", "3").unwrap_err();
+    fn the_error_of_an_unknown_option_lists_the_known_ones() {
+        let error = Options::defaults(SPECS, "Net").set_from_text("classes", "3").unwrap_err();
         assert!(error.to_string().contains("num_classes, spatial_squeeze"), "{error}");
     }
 
@@ -348,11 +349,11 @@ mod tests {
     }
 
     #[test]
-    fn python_spellings_of_truth_are_understood() {
+    fn booleans_may_be_spelled_as_in_python() {
         let mut options = Options::defaults(SPECS, "Net");
-        options.give("spatial_squeeze", "False").unwrap();
+        options.set_from_text("spatial_squeeze", "False").unwrap();
         assert!(!options.flag("spatial_squeeze"));
-        assert!(!options.is_open("spatial_squeeze"));
-        assert!(options.give("num_classes", "many").is_err());
+        assert!(!options.is_unset("spatial_squeeze"));
+        assert!(options.set_from_text("num_classes", "many").is_err());
     }
 }

@@ -1,24 +1,24 @@
-//! TensorFlow's own functions that networks call beside slim's layers: each draws the node that TensorFlow
-//! draws, under the name TensorFlow gives it.
+//! TensorFlow's functions that networks call in addition to slim's layers. Each builds the same nodes under the same
+//! names as TensorFlow.
 
-use super::Drawing;
+use super::NetworkBuilder;
 use crate::graph::{Attr, TensorRef};
 use crate::tensor::Constant;
 
 /// The arguments of `tf.nn.local_response_normalization`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LocalResponseNormalization {
-    /// Channels to either side that are summed up.
+    /// The number of channels on each side that are summed.
     pub depth_radius: usize,
     /// Added to the weighted sum.
     pub bias: f32,
-    /// Weight of the sum, not divided by the number of channels summed up.
+    /// Weight of the sum. It is not divided by the number of summed channels.
     pub alpha: f32,
     /// Exponent of the result.
     pub beta: f32,
 }
 
-impl Drawing<'_> {
+impl NetworkBuilder<'_> {
     /// `a + b`
     pub fn sum(&mut self, a: TensorRef, b: TensorRef) -> TensorRef {
         self.op("add", "AddV2", &[a, b], [])
@@ -48,7 +48,7 @@ impl Drawing<'_> {
         self.op_with_constant("Pad", "Pad", &[net], ("paddings", paddings), [])
     }
 
-    /// `tf.reshape`; -1 is the length that follows from the others.
+    /// `tf.reshape`; the length -1 is computed from the others.
     pub fn reshape(&mut self, net: TensorRef, dims: &[i32]) -> TensorRef {
         let shape = ("shape", Constant::from_i32(vec![dims.len()], dims));
         self.op_with_constant("Reshape", "Reshape", &[net], shape, [])
@@ -118,14 +118,14 @@ impl Drawing<'_> {
         })
     }
 
-    /// `relu6(net + 3) * 0.16667`: the library rounds the sixth.
+    /// `relu6(net + 3) * 0.16667`: slim rounds 1/6 to this.
     pub(super) fn hard_sigmoid(&mut self, net: TensorRef) -> TensorRef {
         let shifted = self.plus(net, 3.0);
         let gate = self.op("Relu6", "Relu6", &[shifted], []);
         self.times(gate, 0.16667)
     }
 
-    /// `_fixed_padding`: as much as a window of `kernel` needs under `SAME` at stride 1, whatever its stride is.
+    /// `_fixed_padding`: the padding of a window of size `kernel` under `SAME` at stride 1, whatever its stride is.
     pub fn fixed_padding(&mut self, net: TensorRef, kernel: usize, rate: usize) -> TensorRef {
         let total = (kernel - 1) * rate;
         self.spatial_pad(net, total / 2, total - total / 2)
@@ -137,7 +137,7 @@ impl Drawing<'_> {
         let begin = self.constant("strided_slice/stack", begin);
         let end = self.constant("strided_slice/stack_1", Constant::from_i32(vec![4], &[0; 4]));
         let strides = self.constant("strided_slice/stack_2", Constant::from_i32(vec![4], &[1; 4]));
-        // Bits of the masks: axes that are taken from their first element, and to their last one.
+        // The bits of the masks are the axes that begin at their first element, or end at their last one.
         let attrs = [("begin_mask", Attr::Int(0b1001)), ("end_mask", Attr::Int(0b1111))];
         self.op("strided_slice", "StridedSlice", &[net, begin, end, strides], attrs)
     }

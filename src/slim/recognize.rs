@@ -1,4 +1,4 @@
-//! Which network a checkpoint holds, and the options that its variables tell.
+//! Recognizes the network of a checkpoint, and its options, by the names and shapes of the variables.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -7,8 +7,8 @@ use rayon::prelude::*;
 
 use super::depth::{read_depth, reads_depth};
 use super::options::{DEPTH_MULTIPLIER, NUM_CLASSES, OptionSource, OptionSpec, Options, Value};
-use super::places::{Place, Scopes, places, renamed_places};
-use super::{Drawing, DrawnNetwork, ImageShape, Network, Variables, draw, draw_on, networks};
+use super::scope_candidates::{ScopeCandidate, Scopes, renamed_scope_candidates, scope_candidates};
+use super::{BuiltNetwork, ImageShape, Network, NetworkBuilder, Variables, build, build_with, networks};
 use crate::error::{Error, Result};
 
 /// A network recognized by its variables.
@@ -16,22 +16,22 @@ use crate::error::{Error, Result};
 pub struct Recognition {
     /// The network.
     pub network: &'static Network,
-    /// What stands before the network's own scope: empty, or ending in `/`.
+    /// The scopes around the network's own scope: empty, or ending in `/`.
     pub prefix: String,
-    /// Its options, as far as the variables tell them.
+    /// Its options, as far as the variables show them.
     pub options: Options,
     /// How many channels the images have.
     pub channels: usize,
-    /// How many of the network's variables the checkpoint holds, the auxiliary classifier left out.
+    /// How many of the network's variables the checkpoint holds, without the auxiliary classifier.
     pub found: usize,
-    /// How many variables the network has, the auxiliary classifier left out.
+    /// How many variables the network has, without the auxiliary classifier.
     pub expected: usize,
-    /// How many of them have the shape that they have in the checkpoint.
+    /// How many of them the checkpoint holds in the same shape.
     pub fitting: usize,
 }
 
 impl Recognition {
-    /// Who says the epsilons of the network's batch norms.
+    /// Where the epsilons of the network's batch norms come from.
     pub fn epsilon_source(&self) -> String {
         format!("{}'s arg_scope", self.network.name)
     }
@@ -41,8 +41,8 @@ impl Recognition {
         if self.expected == 0 { 0.0 } else { self.found as f64 / self.expected as f64 }
     }
 
-    /// Whether all of the network's variables are there, in their shapes.
-    fn is_whole(&self) -> bool {
+    /// Whether the checkpoint holds all of the network's variables, in their shapes.
+    fn is_complete(&self) -> bool {
         self.expected > 0 && self.fitting == self.expected
     }
 
@@ -50,163 +50,168 @@ impl Recognition {
         if self.expected == 0 { 0.0 } else { self.fitting as f64 / self.expected as f64 }
     }
 
-    /// The candidate that explains the variables better comes first: whose variables are there at all, whose
-    /// have the right shapes, who explains more of them; then whose options are those its name stands for.
-    fn compare(&self, other: &Self, enough: f64) -> Ordering {
-        let is_there = |candidate: &Self| candidate.certainty() >= enough;
+    /// Sorts the candidate that explains the variables better first. The criteria, in this order: enough of the
+    /// network's variables are there at all, a larger share of them has the right shape, a larger share is there, more
+    /// of them are there, and fewer options differ from the network's defaults.
+    fn compare(&self, other: &Self, required: f64) -> Ordering {
+        let is_there = |candidate: &Self| candidate.certainty() >= required;
         (is_there(other).cmp(&is_there(self)))
             .then(other.fitting_share().total_cmp(&self.fitting_share()))
             .then(other.certainty().total_cmp(&self.certainty()))
             .then(other.found.cmp(&self.found))
-            .then_with(|| unlike_defaults(self.network, self).cmp(&unlike_defaults(other.network, other)))
+            .then_with(|| differing_options(self.network, self).cmp(&differing_options(other.network, other)))
     }
 
-    /// The name that slim has for the network with these options, where it has one.
-    fn under_its_variants_name(self) -> Self {
-        let variant = self.network.variants().find(|variant| unlike_defaults(variant, &self) == 0);
+    /// The same network under slim's name for it with these options, where slim has one.
+    fn into_variant(self) -> Self {
+        let variant = self.network.variants().find(|variant| differing_options(variant, &self) == 0);
         Self { network: variant.unwrap_or(self.network), ..self }
     }
 }
 
-/// How many of the options that variables tell are not what the name of a network stands for.
-fn unlike_defaults(network: &Network, recognition: &Recognition) -> usize {
-    let told = |spec: &&OptionSpec| spec.is_told() && spec.name != NUM_CLASSES.name;
+/// How many of the options that the variables show differ from the network's defaults.
+fn differing_options(network: &Network, recognition: &Recognition) -> usize {
+    let is_compared = |spec: &&OptionSpec| spec.is_in_variables() && spec.name != NUM_CLASSES.name;
     let values = &recognition.options;
-    network.options.iter().filter(told).filter(|spec| values.value(spec.name) != Some(spec.default)).count()
+    let compared = network.options.iter().filter(is_compared);
+    compared.filter(|spec| values.value(spec.name) != Some(spec.default)).count()
 }
 
-/// The share of a network's variables from which on it counts as recognized. A checkpoint that lacks a few is
-/// still that network, and what it lacks will be named one by one.
+/// The share of a network's variables that a checkpoint has to hold to be recognized as this network. Errors name the
+/// missing variables later.
 const RECOGNIZED: f64 = 0.9;
 
-/// How a network is looked for. Most checkpoints hold one as it is: whatever else they might be is given up at the first
-/// variable that does not fit, since what is there as a whole comes first (see [`Recognition::compare`]). Scopes are seldom
-/// renamed, and to look for renamed ones every network has to be drawn.
+/// How networks are searched for, the cheapest and most common way first. Most checkpoints hold all variables of
+/// their network, and such a candidate wins over any other (see [`Recognition::compare`]): the first round gives up
+/// a candidate at the first variable that does not fit. Renamed scopes are rare, and the search for them builds
+/// every network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Round {
     /// All of its variables are there, in their shapes.
-    Whole,
+    Complete,
     /// Some may be missing, or have other shapes.
     Partial,
     /// In a scope of another name.
     Renamed,
 }
 
-/// What the user says about the network instead of leaving it to be recognized.
+/// What the user sets instead of leaving it to recognition.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Wishes<'a> {
+pub struct Overrides<'a> {
     /// `--network`
     pub network: Option<&'static Network>,
     /// `--network-option`, each as typed: `KEY=VALUE`.
     pub options: &'a [String],
 }
 
-/// A network that was recognized, and what was drawn of it on the way.
+/// A recognized network, with the graph that was built to recognize it.
 #[derive(Debug)]
 pub struct Recognized {
-    /// Which network it is, where, and with which options.
+    /// Which network it is, in which scope, and with which options.
     pub recognition: Recognition,
-    /// The options and the images that it was drawn for.
-    drawn_for: (Options, ImageShape),
-    drawn: DrawnNetwork,
+    /// The options and the images that `built` was built for.
+    built_for: (Options, ImageShape),
+    built: BuiltNetwork,
 }
 
 impl Recognized {
-    /// The network with the options of the recognition, as they are by now, for these images. It is drawn anew only where
-    /// they are not those that it was recognized with.
+    /// Builds the network with the current options of the recognition, for these images. Where the graph of the
+    /// recognition has the same options and images, returns that graph.
     ///
     /// # Errors
-    /// As for [`draw`].
-    pub fn draw(self, image: &ImageShape, variables: &Variables) -> Result<(Recognition, DrawnNetwork)> {
-        let Self { recognition, drawn_for: (options, drawn_image), drawn } = self;
-        if options.draw_like(&recognition.options) && drawn_image == *image {
-            return Ok((recognition, drawn));
+    /// As for [`build`].
+    pub fn build(self, image: &ImageShape, variables: &Variables) -> Result<(Recognition, BuiltNetwork)> {
+        let Self { recognition, built_for: (options, built_image), built } = self;
+        if options.build_same_network(&recognition.options) && built_image == *image {
+            return Ok((recognition, built));
         }
         let Recognition { network, prefix, options, .. } = &recognition;
-        let drawn = draw(network, prefix, options, image, variables)?;
-        Ok((recognition, drawn))
+        let built = build(network, prefix, options, image, variables)?;
+        Ok((recognition, built))
     }
 }
 
-/// Finds out which network the variables belong to, where it is, and its options.
+/// Finds the network that the variables belong to, its scope and its options.
 ///
 /// # Errors
-/// Where no network has these variables; the message names the nearest ones and what they miss. Where several
-/// networks have them alike. Also where an option is not one of the network's.
-pub fn recognize(variables: &Variables, wishes: Wishes<'_>) -> Result<Recognition> {
-    recognize_and_sketch(variables, wishes).map(|recognized| recognized.recognition)
+/// Where no network has these variables; the message names the nearest networks and the variables that are missing.
+/// Where several networks fit equally well. Where the network does not have one of the options that the user sets.
+pub fn recognize(variables: &Variables, overrides: Overrides<'_>) -> Result<Recognition> {
+    recognize_and_build(variables, overrides).map(|recognized| recognized.recognition)
 }
 
-/// The same, with what was drawn of the network.
+/// As [`recognize`], with the graph that was built on the way.
 ///
 /// # Errors
 /// As for [`recognize`].
-pub fn recognize_and_sketch(variables: &Variables, wishes: Wishes<'_>) -> Result<Recognized> {
-    let possible: Vec<&Network> = match wishes.network {
+pub fn recognize_and_build(variables: &Variables, overrides: Overrides<'_>) -> Result<Recognized> {
+    let possible: Vec<&Network> = match overrides.network {
         Some(network) => vec![network],
-        // Variants are drawn alike: it is the options that tell them apart.
+        // Variants differ from their network in options alone.
         None => networks().filter(|network| !network.is_variant()).collect(),
     };
-    // A network that the user names is tried however little of it is there: what is missing will be named.
-    let enough = if wishes.network.is_some() { f64::MIN_POSITIVE } else { RECOGNIZED };
+    // The user's network is tried however few of its variables are there: the conversion names the missing ones.
+    let required = if overrides.network.is_some() { f64::MIN_POSITIVE } else { RECOGNIZED };
     let mut candidates: Vec<Recognized> = vec![];
     let mut failures: Vec<Error> = vec![];
     let scopes = Scopes::of(variables);
-    for round in [Round::Whole, Round::Partial, Round::Renamed] {
-        let measured = possible.par_iter().flat_map_iter(|&network| {
-            let places = match round {
-                Round::Renamed => renamed_places(network, variables).into_iter(),
-                Round::Whole | Round::Partial => places(network, variables, &scopes).into_iter(),
+    for round in [Round::Complete, Round::Partial, Round::Renamed] {
+        let outcomes = possible.par_iter().flat_map_iter(|&network| {
+            let scopes = match round {
+                Round::Renamed => renamed_scope_candidates(network, variables),
+                Round::Complete | Round::Partial => scope_candidates(network, variables, &scopes),
             };
-            places.map(move |place| measured(network, place, variables, wishes.options, round))
+            scopes
+                .into_iter()
+                .map(move |scope| try_scope(network, scope, variables, overrides.options, round))
         });
-        for outcome in measured.collect::<Vec<_>>() {
+        for outcome in outcomes.collect::<Vec<_>>() {
             match outcome {
-                Ok(candidate) if round == Round::Whole && !candidate.recognition.is_whole() => {}
+                Ok(candidate) if round == Round::Complete && !candidate.recognition.is_complete() => {}
                 Ok(candidate) => candidates.push(candidate),
-                Err(_) if round == Round::Whole => {}
+                Err(_) if round == Round::Complete => {}
                 Err(error) => failures.push(error),
             }
         }
-        candidates.sort_by(|a, b| a.recognition.compare(&b.recognition, enough));
+        candidates.sort_by(|a, b| a.recognition.compare(&b.recognition, required));
         if candidates.first().is_some_and(|best| best.recognition.certainty() >= RECOGNIZED) {
             break;
         }
     }
     match &candidates[..] {
-        [best, others @ ..] if best.recognition.certainty() >= enough => {
+        [best, others @ ..] if best.recognition.certainty() >= required => {
             let best = &best.recognition;
             let others = others.iter().map(|other| &other.recognition);
-            let alike = others.filter(|other| best.compare(other, enough).is_eq());
-            let names: BTreeSet<&str> = alike.chain([best]).map(|candidate| candidate.network.name).collect();
+            let equal = others.filter(|other| best.compare(other, required).is_eq());
+            let names: BTreeSet<&str> = equal.chain([best]).map(|candidate| candidate.network.name).collect();
             if names.len() > 1 {
                 return Err(ambiguous(names));
             }
-            give(&mut best.options.clone(), wishes.options)?;
+            set_options(&mut best.options.clone(), overrides.options)?;
             let mut best = candidates.swap_remove(0);
-            // To free what was drawn of the others takes a good part of what drawing it did: another core does that.
+            // Freeing the other graphs takes about as long as building them: another thread does it.
             rayon::spawn(move || drop(candidates));
-            if wishes.network.is_none() {
-                best.recognition = best.recognition.under_its_variants_name();
+            if overrides.network.is_none() {
+                best.recognition = best.recognition.into_variant();
             }
             Ok(best)
         }
-        // Where the only network that it could be cannot be drawn, the reason is what helps.
+        // Where the only possible network cannot be built, the reason for that helps the user most.
         [] if !failures.is_empty() => Err(failures.swap_remove(0)),
-        _ => Err(not_recognized(variables, wishes, &candidates)),
+        _ => Err(not_recognized(variables, overrides, &candidates)),
     }
 }
 
 fn ambiguous(names: BTreeSet<&str>) -> Error {
     let names: Vec<&str> = names.into_iter().collect();
-    Error::new("network", format!("the variables fit {} alike", names.join(" and ")))
+    Error::new("network", format!("the variables fit {} equally well", names.join(" and ")))
         .advice("name the network with --network")
 }
 
-fn not_recognized(variables: &Variables, wishes: Wishes<'_>, candidates: &[Recognized]) -> Error {
+fn not_recognized(variables: &Variables, overrides: Overrides<'_>, candidates: &[Recognized]) -> Error {
     let count = variables.len();
-    if let Some(network) = wishes.network {
-        let problem = format!("none of the {count} variables is one of {}'s", network.name);
+    if let Some(network) = overrides.network {
+        let problem = format!("none of the checkpoint's {count} variables belongs to this network");
         return Error::new(format!("--network {}", network.name), problem)
             .advice("leave --network out to have the network recognized, or `inspect` the checkpoint");
     }
@@ -218,67 +223,67 @@ fn not_recognized(variables: &Variables, wishes: Wishes<'_>, candidates: &[Recog
         .map(|candidate| {
             let missing = candidate.expected - candidate.found;
             let example = first_missing(candidate, variables)
-                .map_or(String::new(), |name| format!(", the first being {name}"));
+                .map_or(String::new(), |name| format!(", the first of them {name}"));
             let (name, expected) = (candidate.network.name, candidate.expected);
-            format!("{name} misses {missing} of its {expected} variables{example}")
+            format!("of {name}, {missing} of {expected} variables are missing{example}")
         })
         .collect();
     let problem = if nearest.is_empty() {
-        format!("its {count} variables belong to no network of the library")
+        format!("the checkpoint's {count} variables belong to no network of the library")
     } else {
-        format!("its {count} variables make no network of the library; {}", nearest.join("; "))
+        format!("the checkpoint's {count} variables match no network of the library; {}", nearest.join("; "))
     };
-    Error::new("network", problem)
-        .advice(
-            "if you have its graph, give it with --graph; `tf2onnx-rs networks` lists the networks that are known, and any \
-             other can be described in a file for --network (docs/custom-networks.md)",
-        )
+    Error::new("network", problem).advice(
+        "if you have the graph, give it with --graph; `tf2onnx-rs networks` lists the known networks, and you can \
+         describe any other in a file for --network (docs/custom-networks.md)",
+    )
 }
 
 fn first_missing(candidate: &Recognition, variables: &Variables) -> Option<String> {
     let Recognition { network, prefix, options, channels, .. } = candidate;
-    let drawn = default_drawing(network, prefix, options, *channels, variables).ok()?;
-    drawn.variables().map(|(name, _)| name).find(|name| !variables.contains_key(*name)).map(str::to_owned)
+    let built = default_network(network, prefix, options, *channels, variables).ok()?;
+    built.variables().map(|(name, _)| name).find(|name| !variables.contains_key(*name)).map(str::to_owned)
 }
 
-/// Sets the options that the user gives.
-fn give(options: &mut Options, wishes: &[String]) -> Result<()> {
-    for wish in wishes {
-        let (key, value) = wish.split_once('=').ok_or_else(|| {
-            Error::new(format!("--network-option {wish}"), "it is not of the form KEY=VALUE")
+/// Sets the options that the user typed as `KEY=VALUE`.
+fn set_options(options: &mut Options, typed: &[String]) -> Result<()> {
+    for option in typed {
+        let (key, value) = option.split_once('=').ok_or_else(|| {
+            Error::new(format!("--network-option {option}"), "it is not of the form KEY=VALUE")
         })?;
-        options.give(key, value)?;
+        options.set_from_text(key, value)?;
     }
     Ok(())
 }
 
-/// The network at this place: options read off the variables, and how many of its variables there are.
+/// Assumes that the network is in this scope: reads its options from the variables, builds it, and counts the variables
+/// that the checkpoint holds.
 ///
-/// Options that the network does not take are left aside: whether they are wrong depends on which network it is.
-fn measured(
+/// Ignores options that the network does not have: whether they are wrong depends on which network is recognized.
+fn try_scope(
     network: &'static Network,
-    place: Place,
+    candidate: ScopeCandidate,
     variables: &Variables,
-    wishes: &[String],
+    typed_options: &[String],
     round: Round,
 ) -> Result<Recognized> {
-    let root = place.root();
-    let Place { prefix, scope } = place;
+    let root = candidate.root();
+    let ScopeCandidate { prefix, scope } = candidate;
     let mut options = Options::defaults(network.options, &scope);
-    for wish in wishes {
-        // Complaints are for the network that is chosen.
-        let _ = give(&mut options, std::slice::from_ref(wish));
+    for option in typed_options {
+        // Errors are reported for the recognized network alone.
+        let _ = set_options(&mut options, std::slice::from_ref(option));
     }
     read_classes(network, &root, variables, &mut options);
     for spec in network.options {
         if let OptionSource::ReadBy(read) = spec.source
-            && options.is_open(spec.name)
+            && options.is_unset(spec.name)
             && let Some(value) = read(variables, &root)
         {
             options.set(spec.name, value);
         }
     }
-    if options.is_open("use_separable_conv") {
+    if options.is_unset("use_separable_conv") {
         let separable = !variables.contains_key(&format!("{root}Conv2d_1a_7x7/weights"));
         options.set("use_separable_conv", Value::Flag(separable));
     }
@@ -286,68 +291,70 @@ fn measured(
     if reads_depth {
         options.set(DEPTH_MULTIPLIER.name, Value::Number(1.0));
     }
-    // A depth is read off a drawing without one, which fits nothing.
-    let begin = if round == Round::Whole && !reads_depth { Drawing::of_whole } else { Drawing::new };
-    let drawn_with = |options: &Options, channels: usize| {
-        let (options, image) = default_of(network, options, channels);
-        draw_on(begin((network.arg_scope)(), variables), network, &prefix, &options, &image)
+    // The depth multiplier is read from the network built with a multiplier of 1, whose shapes need not fit.
+    let new_builder =
+        if round == Round::Complete && !reads_depth { NetworkBuilder::strict } else { NetworkBuilder::new };
+    let build_for_recognition = |options: &Options, channels: usize| {
+        let (options, image) = recognition_settings(network, options, channels);
+        build_with(new_builder((network.arg_scope)(), variables), network, &prefix, &options, &image)
     };
-    let mut drawn = drawn_with(&options, 3)?;
-    let channels = read_channels(&drawn, variables).unwrap_or(3);
+    let mut built = build_for_recognition(&options, 3)?;
+    let channels = read_channels(&built, variables).unwrap_or(3);
     let fits = |(name, shape): (&str, Vec<usize>)| variables.get(name).is_none_or(|stored| *stored == shape);
-    if !drawn.variables().all(fits) {
+    if !built.variables().all(fits) {
         if reads_depth {
-            read_depth(network, &prefix, &mut options, &drawn, variables)?;
+            read_depth(network, &prefix, &mut options, &built, variables)?;
         }
         if reads_depth || channels != 3 {
-            drawn = drawn_with(&options, channels)?;
+            built = build_for_recognition(&options, channels)?;
         }
     }
     let (mut found, mut fitting, mut expected) = (0, 0, 0);
-    for (name, shape) in drawn.variables() {
+    for (name, shape) in built.variables() {
         expected += 1;
         if let Some(stored) = variables.get(name) {
-            // A filter of another rank belongs to another kind of network, under whatever name.
+            // A filter of another rank belongs to another kind of network, even under the same name.
             found += usize::from(stored.len() == shape.len());
             fitting += usize::from(*stored == shape);
         }
     }
-    let drawn_for = default_of(network, &options, channels);
+    let built_for = recognition_settings(network, &options, channels);
     let recognition = Recognition { network, prefix, options, channels, found, expected, fitting };
-    Ok(Recognized { recognition, drawn_for, drawn })
+    Ok(Recognized { recognition, built_for, built })
 }
 
-/// What a network is drawn for to be recognized: options that leave no trace in the variables have slim's defaults, and
-/// the auxiliary classifier is left out, since it depends on the size of the images of training and is no part of the
+/// The options and images that a network is built with to recognize it. Options that no variable shows have slim's
+/// defaults. The auxiliary classifier is left out: it depends on the size of the training images, and is not part of the
 /// model.
-fn default_of(network: &Network, options: &Options, channels: usize) -> (Options, ImageShape) {
-    let mut options = options.told_by_variables();
+fn recognition_settings(network: &Network, options: &Options, channels: usize) -> (Options, ImageShape) {
+    let mut options = options.for_recognition();
     if let Some(aux) = options.aux_option() {
         options.set(aux, Value::Flag(false));
     }
     (options, network.default_images(channels))
 }
 
-pub(super) fn default_drawing(
+/// Builds the network with the settings for recognition.
+pub(super) fn default_network(
     network: &Network,
     prefix: &str,
     options: &Options,
     channels: usize,
     variables: &Variables,
-) -> Result<DrawnNetwork> {
-    let (options, image) = default_of(network, options, channels);
-    draw(network, prefix, &options, &image, variables)
+) -> Result<BuiltNetwork> {
+    let (options, image) = recognition_settings(network, options, channels);
+    build(network, prefix, &options, &image, variables)
 }
 
-/// The number of classes, and whether there is an auxiliary classifier.
+/// Reads the number of classes, and whether there is an auxiliary classifier.
 fn read_classes(network: &Network, root: &str, variables: &Variables, options: &mut Options) {
-    if options.is_open(NUM_CLASSES.name) {
+    if options.is_unset(NUM_CLASSES.name) {
         let logits = variables.get(&format!("{root}{}", network.logits));
         let classes = logits.and_then(|shape| shape.last()).copied().unwrap_or(0);
         options.set(NUM_CLASSES.name, Value::Count(classes));
     }
     if let (Some(aux), Some(option)) = (network.aux_logits, options.aux_option())
-        && options.is_open(option)
+        && options.is_unset(option)
     {
         let scope = format!("{root}{aux}/");
         let exists =
@@ -356,9 +363,9 @@ fn read_classes(network: &Network, root: &str, variables: &Variables, options: &
     }
 }
 
-/// The channels of the images: what the first filter takes.
-fn read_channels(probe: &DrawnNetwork, variables: &Variables) -> Option<usize> {
-    let (name, _) = probe.variables().find(|(_, shape)| shape.len() >= 4)?;
+/// Reads the number of the images' channels from the first filter.
+fn read_channels(built: &BuiltNetwork, variables: &Variables) -> Option<usize> {
+    let (name, _) = built.variables().find(|(_, shape)| shape.len() >= 4)?;
     let shape = variables.get(name)?;
     shape.len().checked_sub(2).map(|axis| shape[axis]).filter(|&channels| channels > 0)
 }
@@ -369,26 +376,26 @@ mod tests {
     use crate::slim::find_network;
 
     fn variables_of(network: &Network, options: &Options) -> Variables {
-        let drawn = default_drawing(network, "", options, 3, &Variables::new()).unwrap();
-        drawn.variables().map(|(name, shape)| (name.to_owned(), shape)).collect()
+        let built = default_network(network, "", options, 3, &Variables::new()).unwrap();
+        built.variables().map(|(name, shape)| (name.to_owned(), shape)).collect()
     }
 
     #[test]
-    fn any_depth_multiplier_and_least_depth_is_read_off_the_shapes() {
+    fn any_depth_multiplier_and_least_depth_is_read_from_the_shapes() {
         for name in ["inception_v2", "inception_v3"] {
             let network = find_network(name).unwrap();
             for multiplier in ["0.1", "0.25", "0.33", "0.5", "0.707", "0.75", "1", "1.25", "1.4", "2"] {
                 for least in ["1", "4", "16", "24"] {
                     let mut options = Options::defaults(network.options, network.scope);
-                    options.give("depth_multiplier", multiplier).unwrap();
-                    options.give("min_depth", least).unwrap();
-                    options.give("num_classes", "7").unwrap();
+                    options.set_from_text("depth_multiplier", multiplier).unwrap();
+                    options.set_from_text("min_depth", least).unwrap();
+                    options.set_from_text("num_classes", "7").unwrap();
                     // Too shallow for a depthwise convolution.
                     if name == "inception_v2" && options.depth(64) < 3 {
                         continue;
                     }
                     let variables = variables_of(network, &options);
-                    let read = recognize(&variables, Wishes::default()).unwrap();
+                    let read = recognize(&variables, Overrides::default()).unwrap();
                     assert_eq!(
                         variables_of(network, &read.options),
                         variables,
@@ -403,8 +410,8 @@ mod tests {
     fn images_may_have_any_number_of_channels() {
         let network = find_network("inception_v3").unwrap();
         let options = Options::defaults(network.options, network.scope);
-        let drawn = default_drawing(network, "", &options, 1, &Variables::new()).unwrap();
-        let variables = drawn.variables().map(|(name, shape)| (name.to_owned(), shape)).collect();
-        assert_eq!(recognize(&variables, Wishes::default()).unwrap().channels, 1);
+        let built = default_network(network, "", &options, 1, &Variables::new()).unwrap();
+        let variables = built.variables().map(|(name, shape)| (name.to_owned(), shape)).collect();
+        assert_eq!(recognize(&variables, Overrides::default()).unwrap().channels, 1);
     }
 }

@@ -1,26 +1,26 @@
-//! A constant as a recipe: a source of bytes, and what happens to them on the way out.
+//! A constant as a recipe: a source of bytes, and the transformations that are applied when they are read.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::part::Part;
 use super::scale::Scaling;
-use super::{DType, Elements, Fill, Inline, Permutation, Source, check_length, element_count};
+use super::{DType, ElementSource, Elements, Fill, Inline, Permutation, check_length, element_count};
 use crate::error::{Error, Result};
 
 /// A tensor whose elements are known before the model runs, without being held in memory.
 ///
-/// Its bytes are those of its source, seen as a tensor of shape `view`, its axes permuted by `perm`, and the
-/// result seen as a tensor of shape [`Constant::shape`], whose elements may be multiplied by factors along an axis, and
-/// then rounded to float16.
+/// Its elements are computed in these steps: read the bytes of the source as a tensor of shape `view`, permute the axes
+/// by `perm`, reshape to [`Constant::shape`], multiply by factors along an axis, and round to float16. The last two are
+/// optional.
 #[derive(Debug, Clone)]
 pub struct Constant {
     /// The type of the source's elements.
     stored: DType,
-    /// The type of the constant's.
+    /// The type of the constant's elements.
     dtype: DType,
     shape: Vec<usize>,
-    source: Arc<dyn Source>,
+    source: Arc<dyn ElementSource>,
     view: Vec<usize>,
     perm: Vec<usize>,
     scaling: Option<Scaling>,
@@ -28,12 +28,12 @@ pub struct Constant {
 
 impl Constant {
     /// The elements of `source`, which has this type and shape.
-    pub fn new(dtype: DType, shape: Vec<usize>, source: Arc<dyn Source>) -> Self {
+    pub fn new(dtype: DType, shape: Vec<usize>, source: Arc<dyn ElementSource>) -> Self {
         let perm = (0..shape.len()).collect();
         Self { stored: dtype, dtype, view: shape.clone(), shape, source, perm, scaling: None }
     }
 
-    /// A tensor of `shape`, all of whose elements are `value`.
+    /// A tensor of `shape` with all elements equal to `value`.
     pub fn filled(shape: Vec<usize>, value: f32) -> Self {
         let count = element_count(&shape).unwrap_or(0);
         let element = value.to_le_bytes().to_vec();
@@ -64,7 +64,7 @@ impl Constant {
         Self::new(DType::Bool, shape, Arc::new(Inline::Bytes(bytes)))
     }
 
-    /// One number as a tensor without axes. A type that is none of numbers or truth values is taken for float32.
+    /// A number as a scalar tensor. The type is float32 if `dtype` is neither a type of real numbers nor boolean.
     pub fn scalar(dtype: DType, value: f64) -> Self {
         let bytes = match dtype {
             DType::Float64 => value.to_le_bytes().to_vec(),
@@ -81,7 +81,7 @@ impl Constant {
         Self::new(dtype, vec![], Arc::new(Inline::Bytes(bytes.into())))
     }
 
-    /// A tensor of a type and shape that has no elements.
+    /// A tensor without elements.
     pub fn empty(dtype: DType, shape: Vec<usize>) -> Self {
         Self::new(dtype, shape, Arc::new(Inline::Bytes(vec![].into())))
     }
@@ -116,7 +116,7 @@ impl Constant {
         !self.perm.iter().filter(|&&axis| self.view[axis] != 1).is_sorted()
     }
 
-    /// The same elements with axis `i` of the result being axis `perm[i]` of this.
+    /// The tensor with its axes permuted: axis `i` of the result is axis `perm[i]` of this tensor.
     ///
     /// # Panics
     /// Where `perm` is not a permutation of the axes.
@@ -132,35 +132,35 @@ impl Constant {
             let perm = perm.iter().map(|&axis| self.perm[axis]).collect();
             return Self { perm, shape, ..self.clone() };
         }
-        // A permutation of what was reshaped or scaled after another has no such form: the inner one becomes a source.
+        // One recipe cannot permute, reshape or scale, and permute again: the inner recipe becomes the source.
         Self { perm: perm.to_vec(), shape, ..self.as_source() }
     }
 
-    /// The same elements in the same order, seen as a tensor of another shape.
+    /// The tensor reshaped, with its elements in the same order.
     ///
     /// # Panics
-    /// Where the number of elements is another.
+    /// Where the new shape has another number of elements.
     #[must_use]
     pub fn reshaped(&self, shape: &[usize]) -> Self {
         assert_eq!(element_count(shape), element_count(&self.shape), "a reshape keeps every element");
         Self { shape: shape.to_vec(), ..self.clone() }
     }
 
-    /// The same elements, as a source for what cannot be said as one recipe. They are rounded after everything else.
+    /// The same tensor, with this recipe as its source. Rounding stays the last step.
     fn as_source(&self) -> Self {
         let exact = Self { dtype: self.stored, ..self.clone() };
         Self { dtype: self.dtype, ..Self::new(self.stored, self.shape.clone(), Arc::new(Derived(exact))) }
     }
 
-    /// Whether its elements are float32 where they are stored, so that they can be scaled and rounded.
+    /// Whether the elements are stored as float32, so that they can be scaled and rounded.
     pub fn is_stored_as_float32(&self) -> bool {
         self.stored == DType::Float32
     }
 
-    /// The elements of a float32 tensor multiplied by factors along an axis, before they are rounded if they are.
+    /// A float32 tensor multiplied by factors along an axis. Rounding follows the multiplication.
     ///
     /// # Panics
-    /// Where there are not as many factors as the axis is long, or the elements are not stored as float32.
+    /// Where the number of factors is not the length of the axis, or the elements are not stored as float32.
     #[must_use]
     pub fn scaled(&self, axis: usize, factors: Arc<[f32]>) -> Self {
         assert!(self.is_stored_as_float32(), "only float32 is scaled");
@@ -172,7 +172,7 @@ impl Constant {
         }
     }
 
-    /// The elements of a float32 tensor rounded to float16.
+    /// A float32 tensor rounded to float16.
     ///
     /// # Panics
     /// Where the elements are not stored as float32.
@@ -182,12 +182,12 @@ impl Constant {
         Self { dtype: DType::Float16, ..self.clone() }
     }
 
-    /// The elements of a float16 tensor before they were rounded; `None` where they are stored as float16.
+    /// A float16 tensor before rounding; `None` if it is not stored as float32.
     pub fn before_rounding(&self) -> Option<Self> {
         self.is_stored_as_float32().then(|| Self { dtype: DType::Float32, ..self.clone() })
     }
 
-    /// The elements from `start` on, `lengths` along each axis; `None` where some lie outside.
+    /// The slice that begins at `start` and has `lengths`; `None` if it is not inside the tensor.
     pub fn part(&self, start: &[usize], lengths: &[usize]) -> Option<Self> {
         let fits =
             |axis: usize| start[axis].checked_add(lengths[axis]).is_some_and(|end| end <= self.shape[axis]);
@@ -199,10 +199,10 @@ impl Constant {
         })
     }
 
-    /// The elements, ready to be put into their order. Opening them verifies them.
+    /// Opens the source, verifies it, and returns the elements with their transformations.
     ///
     /// # Errors
-    /// Where the source cannot be read, holds strings, or has not the length that the shape demands.
+    /// Where the source cannot be read, holds strings, or does not have the length that the shape requires.
     pub fn open(&self) -> Result<Elements<'_>> {
         let bytes = self.source.bytes()?;
         let size =
@@ -212,13 +212,13 @@ impl Constant {
             bytes,
             size,
             order: Permutation::new(size, &self.view, &self.perm),
-            is_moved: self.is_permuted(),
+            is_permuted: self.is_permuted(),
             scaling: self.scaling.as_ref(),
             is_rounded: self.dtype != self.stored,
         })
     }
 
-    /// Says that nobody is expected to ask for the elements again.
+    /// Announces that the elements will probably not be read again.
     pub fn release(&self) {
         self.source.release();
     }
@@ -229,10 +229,10 @@ impl Constant {
     /// Those of [`Constant::open`].
     pub fn bytes(&self) -> Result<Cow<'_, [u8]>> {
         let elements = self.open()?;
-        if elements.in_order().is_some() {
+        if elements.unchanged().is_some() {
             return Ok(elements.bytes);
         }
-        let mut out = vec![0; elements.room_for_all()];
+        let mut out = vec![0; elements.buffer_length()];
         let length = elements.fill_all(&mut out)?;
         out.truncate(length);
         Ok(Cow::Owned(out))
@@ -254,7 +254,7 @@ impl Constant {
         Ok(order.into_iter().map(|index| strings[index as usize].clone()).collect())
     }
 
-    /// The elements of a small integer tensor (a shape, an axis, a permutation); `None` for other types.
+    /// The elements of a small int32 or int64 tensor, such as a shape or an axis; `None` for other types.
     ///
     /// # Errors
     /// Where the source cannot be read.
@@ -289,7 +289,7 @@ impl Constant {
 #[derive(Debug)]
 struct Derived(Constant);
 
-impl Source for Derived {
+impl ElementSource for Derived {
     fn bytes(&self) -> Result<Cow<'_, [u8]>> {
         self.0.bytes()
     }
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn two_permutations_are_one() {
+    fn two_permutations_are_joined() {
         let there_and_back = counting(&[2, 3, 4]).permuted(&[2, 0, 1]).permuted(&[1, 2, 0]);
         assert_eq!(there_and_back.shape(), [2, 3, 4]);
         assert!(!there_and_back.is_permuted());
@@ -327,17 +327,17 @@ mod tests {
     }
 
     #[test]
-    fn pieces_are_all_elements_in_their_order() {
+    fn chunks_contain_all_elements_in_order() {
         let stored = counting(&[3, 3, 5, 70]);
         for constant in [stored.clone(), stored.permuted(&[3, 2, 0, 1]), counting(&[0, 4]).permuted(&[1, 0])]
         {
             for bytes in [1, 500, 1 << 20] {
                 let mut joined = vec![];
-                let taken = constant.open().unwrap().for_each_piece(bytes, |piece| {
-                    joined.extend_from_slice(piece);
+                let written = constant.open().unwrap().for_each_chunk(bytes, |chunk| {
+                    joined.extend_from_slice(chunk);
                     Ok(())
                 });
-                taken.unwrap();
+                written.unwrap();
                 assert!(joined == *constant.bytes().unwrap(), "{:?} by {bytes}", constant.shape());
             }
         }

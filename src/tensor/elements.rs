@@ -1,4 +1,4 @@
-//! The elements of a constant on their way out: put into their order, scaled, rounded, a block at a time.
+//! Reads the elements of a constant block by block: permutes, scales and rounds them.
 
 use std::borrow::Cow;
 
@@ -9,72 +9,74 @@ use super::scale::Scaling;
 use super::{Block, Permutation};
 use crate::error::Result;
 
-/// The elements of a constant: their bytes as they are stored, and what becomes of them.
+/// The elements of a constant: the stored bytes, and how they are transformed.
 #[derive(Debug)]
 pub struct Elements<'a> {
     pub(super) bytes: Cow<'a, [u8]>,
-    /// Bytes of an element as it is stored.
+    /// Bytes of a stored element.
     pub(super) size: usize,
     pub(super) order: Permutation,
-    /// Whether that is not the order in which they are stored.
-    pub(super) is_moved: bool,
+    /// Whether `order` differs from the stored order.
+    pub(super) is_permuted: bool,
     pub(super) scaling: Option<&'a Scaling>,
     /// Whether they are rounded from float32 to float16.
     pub(super) is_rounded: bool,
 }
 
-/// A block that was filled, and where in the result it belongs. Rows that follow each other there count as one.
+/// Where the bytes of a filled block belong in the result. A block of whole rows, which follow each other there, counts
+/// as a single row.
 #[derive(Debug, Clone)]
-pub struct Filled {
-    /// The bytes of all its rows.
+pub struct BlockLayout {
+    /// The bytes of all rows together.
     pub length: usize,
-    /// Where the first row begins.
-    pub place: usize,
-    /// How long each is.
-    pub row: usize,
-    /// From where one begins to where the next one does.
-    pub distance: usize,
+    /// The offset of the first row in the result.
+    pub offset: usize,
+    /// The bytes of one row.
+    pub row_length: usize,
+    /// The distance in bytes from the start of a row to the start of the next.
+    pub stride: usize,
 }
 
-/// Memory that blocks are filled in, one after the other: new memory would cost more than filling it.
+/// A buffer that is filled with one block after another. Allocating memory for each block would take longer than filling
+/// it.
 #[derive(Debug, Default)]
-pub struct Room(Vec<u8>);
+pub struct Buffer(Vec<u8>);
 
-/// Bytes of a line of the cache.
-const LINE: usize = 64;
+/// Bytes of a cache line.
+const CACHE_LINE: usize = 64;
 
-impl Room {
-    /// So many bytes to be filled, whatever was in them.
-    pub fn bytes(&mut self, length: usize) -> &mut [u8] {
-        if self.0.len() < length + LINE {
-            // Not extended: what was there need not be kept, and zeros of the system's need not be written.
-            self.0 = vec![0; length + LINE];
+impl Buffer {
+    /// The first `length` bytes, to be filled. Their content is unspecified.
+    pub fn bytes_mut(&mut self, length: usize) -> &mut [u8] {
+        if self.0.len() < length + CACHE_LINE {
+            // Allocated anew: growing would copy the old content, and the system provides zeros for free.
+            self.0 = vec![0; length + CACHE_LINE];
         }
         let start = self.start();
         &mut self.0[start..start + length]
     }
 
-    /// The first bytes, as they were filled.
-    pub fn filled(&self, length: usize) -> &[u8] {
+    /// The first `length` bytes.
+    pub fn bytes(&self, length: usize) -> &[u8] {
         &self.0[self.start()..][..length]
     }
 
-    /// Where a cache line begins: vectors that lie across two lines take twice as long.
+    /// The start of the first cache line: vectors that cross the border of a cache line take twice as long.
     fn start(&self) -> usize {
-        self.0.as_ptr().align_offset(LINE).min(LINE)
+        self.0.as_ptr().align_offset(CACHE_LINE).min(CACHE_LINE)
     }
 }
 
-/// Bytes that a core looks at before it asks for other work.
-const PIECE_BYTES: usize = 1 << 18;
+/// Bytes that a thread reads at once.
+const CHUNK_BYTES: usize = 1 << 18;
 
 impl Elements<'_> {
-    /// Bytes of an element as it will be.
+    /// Bytes of an element in the result.
     fn written_size(&self) -> usize {
         if self.is_rounded { self.size / 2 } else { self.size }
     }
 
-    /// Bytes of all elements as they will be.
+    /// Bytes of all elements in the result.
     pub fn len(&self) -> usize {
         self.bytes.len() / self.size * self.written_size()
     }
@@ -84,98 +86,98 @@ impl Elements<'_> {
         self.bytes.is_empty()
     }
 
-    /// The bytes, where they are stored as they are to be.
-    pub fn in_order(&self) -> Option<&[u8]> {
-        (!self.is_moved && self.scaling.is_none() && !self.is_rounded).then_some(&self.bytes)
+    /// The stored bytes, if the result has the same bytes.
+    pub fn unchanged(&self) -> Option<&[u8]> {
+        (!self.is_permuted && self.scaling.is_none() && !self.is_rounded).then_some(&self.bytes)
     }
 
-    /// The elements in blocks, which [`Elements::fill`] fills: of about `bytes`, or of up to `most` where that makes them
-    /// faster to fill and to write.
-    pub fn blocks(&self, bytes: usize, most: usize) -> Vec<Block> {
-        self.order.blocks(bytes, most)
+    /// Splits the elements into blocks for [`Elements::fill`]: of about `bytes` bytes, or of up to `max_bytes` if larger
+    /// blocks are faster to fill and to write.
+    pub fn blocks(&self, bytes: usize, max_bytes: usize) -> Vec<Block> {
+        self.order.blocks(bytes, max_bytes)
     }
 
-    /// Fills a block.
+    /// Fills the buffer with the elements of a block.
     ///
     /// # Errors
-    /// Where an element has a size that no type has.
-    pub fn fill(&self, block: &Block, room: &mut Room) -> Result<Filled> {
+    /// Where no type has elements of this size.
+    pub fn fill(&self, block: &Block, buffer: &mut Buffer) -> Result<BlockLayout> {
         let columns = self.order.columns();
         // Whole rows follow each other.
         let is_whole = block.columns.len() == columns;
-        let out = room.bytes(block.len() * self.size);
+        let out = buffer.bytes_mut(block.len() * self.size);
         self.order.fill(&self.bytes, block, out)?;
         let first = block.rows.start * columns + block.columns.start;
         if let Some(scaling) = self.scaling {
-            let row = if is_whole { out.len() } else { block.columns.len() * self.size };
-            let places = (first..).step_by(columns);
-            places.zip(out.chunks_mut(row)).for_each(|(place, row)| scaling.apply(place, row));
+            let row_length = if is_whole { out.len() } else { block.columns.len() * self.size };
+            let indices = (first..).step_by(columns);
+            indices.zip(out.chunks_mut(row_length)).for_each(|(index, row)| scaling.apply(index, row));
         }
         let length = if self.is_rounded { round_to_float16(out).len() } else { out.len() };
         let size = self.written_size();
-        let row = if is_whole { length } else { block.columns.len() * size };
-        Ok(Filled { length, place: first * size, row, distance: columns * size })
+        let row_length = if is_whole { length } else { block.columns.len() * size };
+        Ok(BlockLayout { length, offset: first * size, row_length, stride: columns * size })
     }
 
-    /// Hands out all elements in their order, in pieces of about so many bytes: for who writes from front to back.
+    /// Calls `write` with all elements in order, in chunks of about `bytes` bytes.
     ///
     /// # Errors
-    /// Those of `take`, or where an element has a size that no type has.
-    pub fn for_each_piece(&self, bytes: usize, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        if let Some(all) = self.in_order() {
-            return all.chunks(bytes.max(1)).try_for_each(take);
+    /// Those of `write`, or where no type has elements of this size.
+    pub fn for_each_chunk(&self, bytes: usize, mut write: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        if let Some(all) = self.unchanged() {
+            return all.chunks(bytes.max(1)).try_for_each(write);
         }
         if self.is_empty() {
             return Ok(());
         }
-        // Whole rows, which follow each other, and enough of them to read the input in runs.
+        // Whole rows, which follow each other. Several of them, so that the input is read in runs.
         let (rows, columns) = (self.order.rows(), self.order.columns());
         let step = (bytes / (columns * self.size).max(1)).max(1).next_multiple_of(16).min(rows);
-        let mut room = Room::default();
+        let mut buffer = Buffer::default();
         for first in (0..rows).step_by(step.max(1)) {
             let block = Block { rows: first..(first + step).min(rows), columns: 0..columns };
-            let filled = self.fill(&block, &mut room)?;
-            take(room.filled(filled.length))?;
+            let layout = self.fill(&block, &mut buffer)?;
+            write(buffer.bytes(layout.length))?;
         }
         Ok(())
     }
 
-    /// What `look` makes of pieces that all cores look at. The pieces are the same each time, and together all elements, but
-    /// not in their order where that is not the stored one.
+    /// Applies `map` to chunks of the elements, in parallel. The chunks are the same in every run and contain all elements.
+    /// Permuted elements may come in another order.
     ///
     /// # Errors
-    /// Where an element has a size that no type has.
-    pub fn map_pieces<T: Send>(&self, look: impl Fn(&[u8]) -> T + Sync) -> Result<Vec<T>> {
-        if let Some(all) = self.in_order() {
-            // Of whole elements: it is a multiple of all their sizes.
-            return Ok(all.par_chunks(PIECE_BYTES).map(&look).collect());
+    /// Where no type has elements of this size.
+    pub fn map_chunks<T: Send>(&self, map: impl Fn(&[u8]) -> T + Sync) -> Result<Vec<T>> {
+        if let Some(all) = self.unchanged() {
+            // A multiple of the size of every type, so that no element is split.
+            return Ok(all.par_chunks(CHUNK_BYTES).map(&map).collect());
         }
         if self.is_empty() {
             return Ok(vec![]);
         }
-        let blocks = self.blocks(PIECE_BYTES, 4 * PIECE_BYTES);
-        let filled = blocks.par_iter().map_init(Room::default, |room, block| {
-            let filled = self.fill(block, room)?;
-            Ok(look(room.filled(filled.length)))
+        let blocks = self.blocks(CHUNK_BYTES, 4 * CHUNK_BYTES);
+        let mapped = blocks.par_iter().map_init(Buffer::default, |buffer, block| {
+            let layout = self.fill(block, buffer)?;
+            Ok(map(buffer.bytes(layout.length)))
         });
-        filled.collect()
+        mapped.collect()
     }
 
-    /// Bytes that [`Elements::fill_all`] needs: those of all elements as they are stored.
-    pub fn room_for_all(&self) -> usize {
+    /// The length of the buffer that [`Elements::fill_all`] needs: that of all stored elements.
+    pub fn buffer_length(&self) -> usize {
         self.bytes.len()
     }
 
-    /// Puts all elements, in their order, at the beginning of `out`. Says how many bytes they are.
+    /// Writes all elements, in order, to the beginning of `out`. Returns the number of bytes written.
     ///
     /// # Errors
-    /// Where an element has a size that no type has.
+    /// Where no type has elements of this size.
     ///
     /// # Panics
-    /// Where `out` is shorter than [`Elements::room_for_all`] says.
+    /// Where `out` is shorter than [`Elements::buffer_length`].
     pub fn fill_all(&self, out: &mut [u8]) -> Result<usize> {
-        let out = &mut out[..self.room_for_all()];
-        if self.is_moved && !self.is_empty() {
+        let out = &mut out[..self.buffer_length()];
+        if self.is_permuted && !self.is_empty() {
             let all = Block { rows: 0..self.order.rows(), columns: 0..self.order.columns() };
             self.order.fill(&self.bytes, &all, out)?;
         } else {

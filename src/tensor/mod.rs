@@ -1,27 +1,30 @@
-//! What a tensor is before anybody reads it: a type, a shape, and a *recipe* for its bytes.
+//! Tensors whose elements are not read yet: a type, a shape, and a *recipe* for the bytes.
 //!
-//! Weights are never held in memory. A [`Constant`] says where its bytes are and what is to be done to them
-//! on the way out; the writer asks for them when it reaches them.
+//! Weights are never held in memory. A [`Constant`] records where its bytes are and how to transform them. The writer
+//! reads them when it reaches their position in the file.
 
 mod constant;
 mod dtype;
+mod element_source;
 mod elements;
 mod numbers;
 mod part;
 mod permute;
 mod round;
 mod scale;
-mod source;
 mod statistics;
 mod transpose;
+mod values;
 
 pub use constant::Constant;
 pub use dtype::DType;
-pub use elements::{Elements, Filled, Room};
+pub use element_source::{ElementSource, Fill, Inline};
+pub use elements::{BlockLayout, Buffer, Elements};
 pub use numbers::for_each_number;
 pub use permute::{Block, Permutation, check_length};
-pub use source::{Fill, Inline, Source};
 pub use statistics::Statistics;
+pub use values::Tensor;
+pub(crate) use values::same_type;
 
 /// The number of elements of a tensor of this shape, or `None` where it does not fit a `usize`.
 pub fn element_count(shape: &[usize]) -> Option<usize> {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Constant, Source};
+use super::{Constant, ElementSource};
 use crate::error::{Error, Result};
 
 /// The elements of a constant from `start` on, `lengths` along each axis.
@@ -13,7 +13,7 @@ pub(super) struct Part {
     pub lengths: Vec<usize>,
 }
 
-impl Source for Part {
+impl ElementSource for Part {
     fn bytes(&self) -> Result<Cow<'_, [u8]>> {
         let bytes = self.whole.bytes()?;
         let shape = self.whole.shape();

@@ -45,7 +45,7 @@ impl Statistics {
     /// # Errors
     /// Where an element has a size that no type has.
     pub fn of_elements(dtype: DType, elements: &Elements<'_>) -> Result<Self> {
-        let sums = elements.map_pieces(|piece| Sums::of(dtype, piece))?;
+        let sums = elements.map_chunks(|piece| Sums::of(dtype, piece))?;
         // In their order, so that the result does not depend on which core was first.
         Ok(sums.into_iter().fold(Sums::NONE, Sums::and).statistics())
     }

@@ -1,5 +1,5 @@
-//! Files in TOML that people write: every mistake in one is said with its file and line, and with the word that was
-//! probably meant.
+//! Reads TOML files that users write. Errors name the file and the line, and suggest the word that the user probably
+//! meant.
 
+pub mod document;
 pub mod fields;
-pub mod source;

@@ -3,17 +3,17 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::eval::Tensor;
+use crate::tensor::Tensor;
 use crate::{npy, npz};
 
 /// A tensor with its name.
 pub type Named = (String, Tensor);
 
-/// Reads what is given on the command line as `FILE.npz`, `FILE.npy` or `NAME=FILE.npy`. An array without a name is that
-/// of the one tensor in `names`.
+/// Reads arrays that the command line gives as `FILE.npz`, `FILE.npy` or `NAME=FILE.npy`. If `names` has a single name, an
+/// array may come without one.
 ///
 /// # Errors
-/// Where a file cannot be read, it is not said which tensor an array is, or two are the same tensor's.
+/// If a file cannot be read, an array has no name, or two arrays have the same name.
 pub fn read_arrays(given: &[String], names: &[String]) -> Result<Vec<Named>> {
     let mut arrays = vec![];
     for given in given {
@@ -23,10 +23,10 @@ pub fn read_arrays(given: &[String], names: &[String]) -> Result<Vec<Named>> {
             let mut found = npz::read(path, &bytes)?;
             match (&mut found[..], name, names) {
                 (_, Some(name), _) => {
-                    let problem = format!("it names its arrays itself, and cannot be given as {name}=");
+                    let problem = format!("its arrays have names: give it without {name}=");
                     return Err(Error::file(path, problem));
                 }
-                // numpy.savez calls an array that it is given without a name arr_0.
+                // numpy.savez names an array arr_0 if it has no name.
                 ([(key, _)], None, [only]) if key == "arr_0" => key.clone_from(only),
                 _ => {}
             }
@@ -38,7 +38,7 @@ pub fn read_arrays(given: &[String], names: &[String]) -> Result<Vec<Named>> {
             (None, [only]) => only.clone(),
             _ => {
                 return Err(Error::file(path, format!("it could be any of {}", names.join(", ")))
-                    .advice(format!("say which with NAME={}, or give an .npz file", path.display())));
+                    .advice(format!("name the tensor with NAME={}, or give an .npz file", path.display())));
             }
         };
         arrays.push((name, npy::read(&bytes).map_err(|error| error.within(path.display()))?));
@@ -52,7 +52,7 @@ pub fn read_arrays(given: &[String], names: &[String]) -> Result<Vec<Named>> {
     }
 }
 
-/// The name that is given with a file, if one is, and the file.
+/// Splits `NAME=FILE` into the name, if there is one, and the file.
 pub fn name_and_file(given: &str) -> (Option<&str>, &Path) {
     match given.split_once('=') {
         Some((name, path)) if !Path::new(given).exists() => (Some(name), Path::new(path)),
@@ -63,18 +63,18 @@ pub fn name_and_file(given: &str) -> (Option<&str>, &Path) {
 /// Writes arrays to an `.npz` file, under their names.
 ///
 /// # Errors
-/// Where it cannot be written.
+/// If the file cannot be written.
 pub fn save_arrays(path: &Path, arrays: &[Named]) -> Result<()> {
     let constants = arrays.iter().map(|(name, tensor)| (name.as_str(), tensor.to_constant()));
     npz::write(constants, path, &mut |_| ())
 }
 
-/// The array of a tensor, whose name may be given with the number of the output or without.
+/// The array of a tensor. `:0` at the end of its name makes no difference.
 pub fn find<'a>(arrays: &'a [Named], name: &str) -> Option<&'a Named> {
     arrays.iter().find(|(given, _)| is_name(given, name))
 }
 
-/// Whether a given name means a tensor: `scope/op` is `scope/op:0`.
+/// Whether a name means this tensor: `scope/op` is `scope/op:0`.
 pub fn is_name(given: &str, name: &str) -> bool {
     given == name || given.strip_suffix(":0").unwrap_or(given) == name.strip_suffix(":0").unwrap_or(name)
 }

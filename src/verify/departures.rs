@@ -1,14 +1,15 @@
-//! What rten 0.27, which executes models here, computes otherwise than ONNX and TensorFlow say.
+//! Where rten 0.27, which executes the models, differs from ONNX and TensorFlow.
 
-use crate::eval::{Tensor, is_tied};
 use crate::graph::Node;
+use crate::ops::is_tied;
 use crate::tensor::DType;
+use crate::tensor::Tensor;
 
-/// Whether the runtime computes something else of these inputs than a correct model should: of several largest elements it
-/// takes another than the first, it loses NaN, a number that it casts to a boolean stays the number it was, and integers have 32
-/// bits.
+/// Whether the runtime computes other results from these inputs than a correct model should. If there are several largest
+/// elements, it may choose another than the first. It loses NaN, it leaves numbers as they are when it casts them to booleans,
+/// and its integers have 32 bits.
 pub fn departs(node: &Node, inputs: &[&Tensor], results: &[Tensor]) -> bool {
-    // What a slice is told to take ends with the tensor, however large the number is.
+    // The bounds of a slice may be large: it ends with the tensor.
     let data =
         if let "Slice" | "StridedSlice" = &*node.op { inputs.get(..1).unwrap_or_default() } else { inputs };
     is_tied(node, inputs)
@@ -43,7 +44,7 @@ mod tests {
     use crate::graph::{Attr, Attrs};
 
     #[test]
-    fn numbers_that_are_no_booleans_are_left_to_the_model() {
+    fn numbers_that_are_not_booleans_are_left_to_the_model() {
         let cast = |to| Node {
             name: "cast".to_owned(),
             op: "Cast".to_owned(),

@@ -1,40 +1,40 @@
-//! How far what a model computes is from what is expected.
+//! The difference between the outputs of a model and the expected outputs.
 
 use ndarray::{ArrayD, Axis};
 use serde::Serialize;
 
 use super::{Named, find};
-use crate::eval::Tensor;
 use crate::suggestion::first_of;
+use crate::tensor::Tensor;
 
-/// The difference between an output and what is expected of it.
+/// The difference between an output and the expected output.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Difference {
     /// The output's name.
     pub name: String,
-    /// The name of what it is compared with, where that is another.
+    /// The name of the expected output, if it is another.
     pub expected_name: Option<String>,
-    /// Its shape; `None` where the model does not deliver it.
+    /// Its shape; `None` if the model does not have it.
     pub shape: Option<Vec<usize>>,
-    /// The largest difference; infinite where a NaN or an infinity is not matched by its like.
+    /// The largest difference; infinite if one has a NaN or an infinity where the other does not.
     pub max_difference: f64,
-    /// Where that is: an index along each axis. `None` where there is no difference.
+    /// The element with the largest difference: an index along each axis. `None` if there is no difference.
     pub at: Option<Vec<usize>>,
-    /// The mean over all elements.
+    /// The mean difference over all elements.
     pub mean_difference: f64,
-    /// The largest value expected, without its sign.
+    /// The largest expected value, without its sign.
     pub largest_expected: f64,
     /// The largest difference, divided by that.
     pub relative: f64,
-    /// For rows of scores: how many have their largest at the same place.
+    /// For rows of scores: how many have their largest score at the same index.
     pub top1: Option<Top1>,
-    /// Whether the tolerance is kept.
+    /// Whether the difference is within the tolerance.
     pub ok: bool,
-    /// Why there is nothing to compare.
+    /// Why they cannot be compared.
     pub problem: Option<String>,
 }
 
-/// Rows of scores whose largest is the same as expected.
+/// Rows of scores whose largest score is at the expected index.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Top1 {
     /// How many agree.
@@ -46,21 +46,21 @@ pub struct Top1 {
 /// How many outputs a sentence lists.
 const LISTED: usize = 8;
 
-/// Compares the outputs of a model with those expected, each of which it has to have. Where names do not agree and there
-/// are as many of one as of the other, they are compared in their order.
+/// Compares the outputs of a model with the expected ones. The model has to have each of them. If no names agree and there
+/// are as many outputs as expected, they are compared in order.
 pub fn compare_all(outputs: &[Named], expected: &[Named], tolerance: f64) -> Vec<Difference> {
     let by_name = expected.iter().any(|(name, _)| find(outputs, name).is_some());
-    let by_place = !by_name && outputs.len() == expected.len();
-    let compared = |(place, (name, tensor)): (usize, &Named)| {
-        let output = if by_place { outputs.get(place) } else { find(outputs, name) };
+    let by_position = !by_name && outputs.len() == expected.len();
+    let compared = |(position, (name, tensor)): (usize, &Named)| {
+        let output = if by_position { outputs.get(position) } else { find(outputs, name) };
         match output {
             Some((output, got)) => {
-                let expected_name = by_place.then(|| name.clone());
+                let expected_name = by_position.then(|| name.clone());
                 Difference { expected_name, ..compare(output, got, tensor, tolerance) }
             }
             None => {
-                let delivered: Vec<String> = outputs.iter().map(|(output, _)| output.clone()).collect();
-                let problem = format!("the model has no such output, but {}", first_of(&delivered, LISTED));
+                let names: Vec<String> = outputs.iter().map(|(output, _)| output.clone()).collect();
+                let problem = format!("the model has no such output; it has {}", first_of(&names, LISTED));
                 Difference::incomparable(name, None, problem)
             }
         }
@@ -68,7 +68,7 @@ pub fn compare_all(outputs: &[Named], expected: &[Named], tolerance: f64) -> Vec
     expected.iter().enumerate().map(compared).collect()
 }
 
-/// Compares an output with what is expected. The tolerance is relative to the largest value expected.
+/// Compares an output with the expected one. The tolerance is relative to the largest expected value.
 pub fn compare(name: &str, got: &Tensor, expected: &Tensor, tolerance: f64) -> Difference {
     if got.shape() != expected.shape() {
         let problem = format!("its shape is {:?} instead of {:?}", got.shape(), expected.shape());
@@ -97,7 +97,7 @@ pub fn compare(name: &str, got: &Tensor, expected: &Tensor, tolerance: f64) -> D
         expected_name: None,
         shape: Some(got.shape().to_vec()),
         max_difference,
-        at: at.map(|index| place(got.shape(), index)),
+        at: at.map(|index| indices(got.shape(), index)),
         mean_difference: sum / got.len().max(1) as f64,
         largest_expected,
         relative,
@@ -125,17 +125,17 @@ impl Difference {
     }
 }
 
-/// The index along each axis of an element, by its number in C order.
-fn place(shape: &[usize], mut index: usize) -> Vec<usize> {
-    let mut place = vec![0; shape.len()];
-    for (place, length) in place.iter_mut().zip(shape).rev() {
-        *place = index % length;
+/// The index along each axis of the element at an index in C order.
+fn indices(shape: &[usize], mut index: usize) -> Vec<usize> {
+    let mut indices = vec![0; shape.len()];
+    for (along_axis, length) in indices.iter_mut().zip(shape).rev() {
+        *along_axis = index % length;
         index /= length;
     }
-    place
+    indices
 }
 
-/// Only matrices with several columns are taken for scores.
+/// The agreement of the largest scores. Only matrices with several columns are scores.
 fn top1(got: &ArrayD<f64>, expected: &ArrayD<f64>) -> Option<Top1> {
     let &[rows, columns] = got.shape() else { return None };
     if rows == 0 || columns < 2 {
@@ -143,7 +143,7 @@ fn top1(got: &ArrayD<f64>, expected: &ArrayD<f64>) -> Option<Top1> {
     }
     let largest = |array: &ArrayD<f64>, row: usize| {
         let row = array.index_axis(Axis(0), row);
-        row.iter().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(place, _)| place)
+        row.iter().enumerate().max_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(index, _)| index)
     };
     let agree = (0..rows).filter(|&row| largest(got, row) == largest(expected, row)).count();
     Some(Top1 { agree, rows })
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_difference_is_measured_by_the_largest_value_expected() {
+    fn the_largest_difference_is_relative_to_the_largest_expected_value() {
         let got = floats(&[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.5, -10.0]);
         let expected = floats(&[2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, -10.0]);
         let difference = compare("x:0", &got, &expected, 0.06);
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_has_to_be_matched_by_its_like() {
+    fn nan_and_infinity_have_to_be_expected() {
         let (nan, infinity) = (f32::NAN, f32::INFINITY);
         assert!(compared(&[nan, infinity, -infinity, 1.0], &[nan, infinity, -infinity, 1.0]).ok);
         for (got, expected) in
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn zeros_are_matched_by_zeros_alone() {
+    fn only_zeros_match_zeros() {
         assert!(compared(&[0.0, -0.0], &[0.0, 0.0]).ok);
         assert!(!compared(&[0.0, 1e-30], &[0.0, 0.0]).ok);
     }
@@ -199,7 +199,7 @@ mod tests {
         let named = |name: &str| (name.to_owned(), one.clone());
         let missing = compare_all(&[named("a:0")], &[named("a"), named("b")], f64::INFINITY);
         assert_eq!(missing.iter().map(|difference| difference.ok).collect::<Vec<_>>(), [true, false]);
-        assert_eq!(missing[1].problem.as_deref(), Some("the model has no such output, but a:0"));
+        assert_eq!(missing[1].problem.as_deref(), Some("the model has no such output; it has a:0"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What a model is fed where no input is given: numbers made up from a seed.
+//! The inputs of a model that is run: given arrays, or random ones.
 
 use fastrand::Rng;
 use ndarray::ArrayD;
@@ -6,36 +6,36 @@ use ndarray::ArrayD;
 use super::arrays::is_name;
 use super::{Element, Input, Named, find};
 use crate::error::{Error, Result};
-use crate::eval::Tensor;
+use crate::tensor::Tensor;
 use crate::tensor::element_count;
 
-/// The most elements that are made up for one input.
+/// The most elements of a random input.
 const MAX_ELEMENTS: usize = 1 << 28;
 
-/// Inputs that are made up: floats from -1 to 1, which is how networks of slim see images, and zeros and ones for integers
-/// and truth values, which are valid as any of labels, flags and indices.
+/// Random inputs: floats from -1 to 1, the range of slim's images, and zeros and ones for integers and booleans, which are
+/// valid labels, flags and indices.
 #[derive(Debug, Clone, Default)]
-pub struct MadeUp {
+pub struct RandomInputs {
     /// The same seed makes the same inputs.
     pub seed: u64,
-    /// Shapes of inputs, each as `NAME=DIMS`.
-    pub shapes: Vec<String>,
+    /// The shapes of inputs, by their names.
+    pub shapes: Vec<(String, Vec<usize>)>,
 }
 
-/// What a model is fed.
+/// Where the inputs of a model come from.
 #[derive(Debug, Clone)]
 pub enum InputSource {
-    /// Arrays that are given.
+    /// Given arrays.
     Given(Vec<Named>),
-    /// Arrays that are made up.
-    MadeUp(MadeUp),
+    /// Random arrays.
+    Random(RandomInputs),
 }
 
 impl InputSource {
     /// An array for each input, under its name.
     ///
     /// # Errors
-    /// Where one is missing, or the shape of one that is to be made up is not known.
+    /// If an array is missing, or the shape of a random one is not known.
     pub fn arrays(&self, inputs: &[Input]) -> Result<Vec<Named>> {
         let listed = || inputs.iter().map(|input| input.name.as_str()).collect::<Vec<_>>().join(", ");
         let is_input = |name: &str| inputs.iter().any(|input| is_name(name, &input.name));
@@ -54,20 +54,18 @@ impl InputSource {
                 };
                 inputs.iter().map(array).collect()
             }
-            Self::MadeUp(made_up) => {
-                let shapes: Vec<(&str, Vec<usize>)> =
-                    made_up.shapes.iter().map(|given| parse_shape(given)).collect::<Result<_>>()?;
+            Self::Random(RandomInputs { seed, shapes }) => {
                 if let Some((name, _)) = shapes.iter().find(|(name, _)| !is_input(name)) {
                     return Err(none(name));
                 }
-                let mut rng = Rng::with_seed(made_up.seed);
+                let mut rng = Rng::with_seed(*seed);
                 let make = |input: &Input| {
                     let given = shapes.iter().find(|(name, _)| is_name(name, &input.name));
                     let shape = match given {
                         Some((_, shape)) => shape.clone(),
                         None => input.usual_shape()?,
                     };
-                    Ok((input.name.clone(), input.made_up(&mut rng, &shape)?))
+                    Ok((input.name.clone(), input.random(&mut rng, &shape)?))
                 };
                 inputs.iter().map(make).collect()
             }
@@ -75,8 +73,11 @@ impl InputSource {
     }
 }
 
-/// A shape as in `images=1,224,224,3`.
-fn parse_shape(given: &str) -> Result<(&str, Vec<usize>)> {
+/// Reads the shape of a random input, as in `images=1,224,224,3`.
+///
+/// # Errors
+/// If the text is not of that form, or an axis has no elements.
+pub fn parse_shape(given: &str) -> Result<(String, Vec<usize>)> {
     let wrong = || {
         Error::new(format!("--shape {given}"), "it is not of the form NAME=DIMS")
             .advice("write it as NAME=1,224,224,3")
@@ -86,17 +87,14 @@ fn parse_shape(given: &str) -> Result<(&str, Vec<usize>)> {
     let dims: Vec<i64> = dims.map(|dim| dim.parse().ok()).collect::<Option<_>>().ok_or_else(wrong)?;
     let length = |dim: i64| usize::try_from(dim).ok().filter(|&length| length > 0);
     let lengths = dims.into_iter().map(length).collect::<Option<_>>().ok_or_else(|| {
-        Error::new(
-            format!("--shape {given}"),
-            "an input that is made up needs a length from 1 on for each axis",
-        )
-        .advice("write it as NAME=1,224,224,3")
+        Error::new(format!("--shape {given}"), "each axis of a random input needs a length of at least 1")
+            .advice("write it as NAME=1,224,224,3")
     })?;
-    Ok((name, lengths))
+    Ok((name.to_owned(), lengths))
 }
 
 impl Input {
-    /// Its shape with one example in the batch.
+    /// Its shape, with a batch of one.
     fn usual_shape(&self) -> Result<Vec<usize>> {
         let advice = |dims: &str| format!("give it with --shape \"{}={dims}\"", self.name);
         let open =
@@ -111,9 +109,12 @@ impl Input {
         })
     }
 
-    fn made_up(&self, rng: &mut Rng, shape: &[usize]) -> Result<Tensor> {
+    fn random(&self, rng: &mut Rng, shape: &[usize]) -> Result<Tensor> {
         let count = element_count(shape).filter(|&count| count <= MAX_ELEMENTS).ok_or_else(|| {
-            Error::new(format!("input \"{}\"", self.name), format!("{shape:?} is too large to be made up"))
+            Error::new(
+                format!("input \"{}\"", self.name),
+                format!("{shape:?} is too large for a random input"),
+            )
         })?;
         fn array<T>(shape: &[usize], count: usize, make: impl FnMut() -> T) -> Option<ArrayD<T>> {
             ArrayD::from_shape_vec(shape, std::iter::repeat_with(make).take(count).collect()).ok()
@@ -123,7 +124,7 @@ impl Input {
             Element::UInt8 => array(shape, count, || rng.u8(..)).map(Tensor::UInt8),
             Element::Integer | Element::Int8 => array(shape, count, || rng.i32(0..2)).map(Tensor::Int32),
         }
-        .ok_or_else(|| Error::new(format!("input \"{}\"", self.name), format!("{shape:?} is no shape")))
+        .ok_or_else(|| Error::new(format!("input \"{}\"", self.name), format!("{shape:?} is not a shape")))
     }
 }
 
@@ -135,14 +136,14 @@ mod tests {
         Input { name: "images:0".to_owned(), element: Element::Float, shape }
     }
 
-    fn made_up(seed: u64, shapes: &[&str], input: Input) -> Result<Vec<Named>> {
-        let shapes = shapes.iter().map(|&shape| shape.to_owned()).collect();
-        InputSource::MadeUp(MadeUp { seed, shapes }).arrays(&[input])
+    fn random(seed: u64, shapes: &[&str], input: Input) -> Result<Vec<Named>> {
+        let shapes = shapes.iter().map(|shape| parse_shape(shape)).collect::<Result<_>>()?;
+        InputSource::Random(RandomInputs { seed, shapes }).arrays(&[input])
     }
 
     #[test]
     fn the_same_seed_makes_the_same_input_and_another_seed_another() {
-        let make = |seed| made_up(seed, &[], input(Some(vec![None, Some(40)]))).unwrap();
+        let make = |seed| random(seed, &[], input(Some(vec![None, Some(40)]))).unwrap();
         assert_eq!(make(3), make(3));
         assert_ne!(make(3), make(4));
         let (_, tensor) = &make(3)[0];
@@ -153,15 +154,15 @@ mod tests {
     #[test]
     fn lengths_that_are_open_besides_the_batch_have_to_be_given() {
         let open = || input(Some(vec![None, None, None, Some(3)]));
-        let error = made_up(0, &[], open()).unwrap_err().to_string();
+        let error = random(0, &[], open()).unwrap_err().to_string();
         assert!(error.contains("--shape \"images:0=N,N,N,3\""), "{error}");
-        let given = made_up(0, &["images=2,8,8,3"], open()).unwrap();
+        let given = random(0, &["images=2,8,8,3"], open()).unwrap();
         assert_eq!(given[0].1.shape(), [2, 8, 8, 3]);
-        assert!(made_up(0, &["image=1,8,8,3"], open()).is_err());
-        assert!(made_up(0, &["images"], open()).is_err());
+        assert!(random(0, &["image=1,8,8,3"], open()).is_err());
+        assert!(random(0, &["images"], open()).is_err());
         for shape in ["images=0,8,8,3", "images=-1,8,8,3"] {
-            let error = made_up(0, &[shape], open()).unwrap_err().to_string();
-            assert!(error.contains("needs a length from 1 on"), "{error}");
+            let error = random(0, &[shape], open()).unwrap_err().to_string();
+            assert!(error.contains("needs a length of at least 1"), "{error}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Comparing what an ONNX model computes with what it should compute.
+//! Comparing the outputs of an ONNX model with expected outputs.
 //!
-//! The model is executed by rten. What it is compared with are arrays in NumPy's files, another model, or the TensorFlow
-//! graph that it was converted from, which `eval` evaluates ([`crate::convert::Conversion::evaluate`]).
+//! rten executes the model. The expected outputs are arrays in NumPy's files, or the outputs of another model or of the
+//! TensorFlow graph that the model was converted from, which `eval` evaluates ([`crate::convert::Conversion::evaluate`]).
 
 mod arrays;
 mod departures;
@@ -12,12 +12,12 @@ mod runtime;
 pub use arrays::{Named, find, name_and_file, read_arrays, save_arrays};
 pub use departures::departs;
 pub use difference::{Difference, Top1, compare, compare_all};
-pub use inputs::{InputSource, MadeUp};
+pub use inputs::{InputSource, RandomInputs, parse_shape};
 pub use runtime::{Element, Executable, Input, is_contradiction};
 
-/// The largest difference that is let pass, relative to the largest value expected, where nobody says otherwise: float32
-/// has seven digits, and networks add up thousands of products in an order of their own.
+/// The default tolerance: the largest difference that is accepted, relative to the largest expected value. float32 has seven
+/// digits, and each program adds up the thousands of products in a network in its own order.
 pub const TOLERANCE: f64 = 2e-5;
 
-/// The same for a model that computes in float16, which has three.
+/// The default tolerance for a model in float16, which has three digits.
 pub const FLOAT16_TOLERANCE: f64 = 1e-2;

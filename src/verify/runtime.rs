@@ -11,18 +11,18 @@ use rten_tensor::prelude::*;
 use super::Named;
 use super::arrays::find;
 use crate::error::{Error, Result};
-use crate::eval::Tensor;
+use crate::tensor::Tensor;
 
-/// Where an error leaves the reader who has a model that rten does not execute.
-const OTHERWISE: &str = "compare it with ONNX Runtime, as docs/verify.md describes";
+/// The advice for a model that rten does not execute.
+const USE_ONNX_RUNTIME: &str = "compare it with ONNX Runtime, as docs/verify.md describes";
 
-/// The elements of an input as the runtime has them: int32 for all larger integers and for truth values, float32 for all
-/// floats.
+/// The element type of an input in the runtime, which has int32 for all larger integers and for booleans, and float32 for
+/// all floats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Element {
     /// Floats.
     Float,
-    /// Integers, or truth values.
+    /// Integers or booleans.
     Integer,
     /// Unsigned integers of 8 bits.
     UInt8,
@@ -35,9 +35,9 @@ pub enum Element {
 pub struct Input {
     /// Its name.
     pub name: String,
-    /// What it is made of.
+    /// The type of its elements.
     pub element: Element,
-    /// The length of each axis, `None` where it is open; `None` where not even the rank is known.
+    /// The length of each axis, or `None` if it is open; `None` if not even the rank is known.
     pub shape: Option<Vec<Option<usize>>>,
 }
 
@@ -48,10 +48,10 @@ pub struct Executable {
 }
 
 impl Executable {
-    /// Loads a model, and the weights beside it, if it has such.
+    /// Loads a model, with the weights in the file beside it, if it has one.
     ///
     /// # Errors
-    /// Where it is no ONNX model, or has operators that rten does not know.
+    /// If it is not an ONNX model, or has operators that rten does not know.
     pub fn load(path: &Path) -> Result<Self> {
         let unreadable = |error: std::io::Error| Error::unreadable(path, &error);
         let mut options = ModelOptions::with_all_ops();
@@ -59,7 +59,7 @@ impl Executable {
             std::fs::File::open(path).map_err(unreadable)?;
             guarded(|| options.load_file(path))
         } else {
-            // Only files of that ending are looked into without being read first.
+            // rten opens only files with that extension; others are read here.
             let bytes = std::fs::read(path).map_err(unreadable)?;
             let beside = PathBuf::from(format!("{}.data", path.display()));
             if let Ok(weights) = std::fs::read(&beside) {
@@ -80,10 +80,10 @@ impl Executable {
         &self.path
     }
 
-    /// What it is fed.
+    /// The inputs of the model.
     ///
     /// # Errors
-    /// Where an input is no tensor.
+    /// If an input is not a tensor.
     pub fn inputs(&self) -> Result<Vec<Input>> {
         let input = |&id: &NodeId| {
             let info = self.model.node_info(id);
@@ -107,7 +107,7 @@ impl Executable {
         self.model.input_ids().iter().map(input).collect()
     }
 
-    /// The names of what it delivers.
+    /// The names of the outputs.
     pub fn outputs(&self) -> Vec<String> {
         self.model.output_ids().iter().map(|&id| self.name(id)).collect()
     }
@@ -119,7 +119,7 @@ impl Executable {
     /// Executes the model and returns its outputs.
     ///
     /// # Errors
-    /// Where an input is missing, of another type or shape, or the runtime cannot execute an operator.
+    /// If an input is missing or has another type or shape, or the runtime cannot execute an operator.
     pub fn run(&self, given: &[Named]) -> Result<Vec<Named>> {
         let mut values = vec![];
         for (input, &id) in self.inputs()?.iter().zip(self.model.input_ids()) {
@@ -139,7 +139,7 @@ impl Executable {
         named
             .map(|(name, value)| match tensor(value) {
                 Some(tensor) => Ok((name, tensor)),
-                None => Err(cannot(&self.path, "execute", &format!("its output {name} is no tensor"))),
+                None => Err(cannot(&self.path, "execute", &format!("its output {name} is not a tensor"))),
             })
             .collect()
     }
@@ -151,10 +151,10 @@ impl std::fmt::Debug for Executable {
     }
 }
 
-/// What is said of a panic is the whole program's matter: only one caller at a time may change that.
+/// The panic hook belongs to the whole program: only one caller at a time may replace it.
 static QUIET: Mutex<()> = Mutex::new(());
 
-/// Calls the runtime, which meets some models it does not like with a panic, and turns that into what it said.
+/// Calls the runtime, which panics on some models. A panic becomes an error with its message.
 fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     let _quiet = QUIET.lock();
     let hook = std::panic::take_hook();
@@ -164,12 +164,12 @@ fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     done.map_err(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-        text.unwrap_or("it gave up").lines().next().unwrap_or_default().to_owned()
+        text.unwrap_or("it panicked").lines().next().unwrap_or_default().to_owned()
     })
 }
 
-/// Whether a model was not executed because what it says does not fit together, which no runtime could execute. All other
-/// errors of [`Executable::run`] may be limits of rten.
+/// Whether a model was not executed because it contradicts itself, so that no runtime could execute it. All other errors of
+/// [`Executable::run`] may be limits of rten.
 ///
 /// Source: the messages of `OpError` and `RunError` in rten 0.27.
 pub fn is_contradiction(error: &Error) -> bool {
@@ -182,20 +182,20 @@ pub fn is_contradiction(error: &Error) -> bool {
 fn unloadable(path: &Path, error: &LoadError) -> Error {
     match error.kind() {
         LoadErrorKind::ParseError | LoadErrorKind::UnknownFileType => {
-            Error::file(path, format!("it is no ONNX model: {error}"))
+            Error::file(path, format!("it is not an ONNX model: {error}"))
         }
         LoadErrorKind::ExternalDataError => Error::file(path, format!("its weights cannot be read: {error}"))
-            .advice("keep the file with its weights beside it, under the name that it was written with"),
+            .advice("keep the file with the weights beside it, under its original name"),
         _ => cannot(path, "load", error),
     }
 }
 
 fn cannot(path: &Path, what: &str, why: &dyn std::fmt::Display) -> Error {
-    Error::file(path, format!("the runtime rten cannot {what} it: {why}")).advice(OTHERWISE)
+    Error::file(path, format!("the runtime rten cannot {what} it: {why}")).advice(USE_ONNX_RUNTIME)
 }
 
 impl Input {
-    /// A tensor as the runtime takes it.
+    /// A tensor in the runtime's type.
     fn value(&self, tensor: &Tensor) -> Result<Value> {
         let subject = || format!("input \"{}\"", self.name);
         let fits = |shape: &[Option<usize>]| {
@@ -206,7 +206,7 @@ impl Input {
             let dims: Vec<String> =
                 shape.iter().map(|dim| dim.map_or("?".to_owned(), |dim| dim.to_string())).collect();
             let problem = format!(
-                "an array of shape {:?} is given, and the model takes [{}]",
+                "the array has the shape {:?}, and the input has [{}]",
                 tensor.shape(),
                 dims.join(", ")
             );
@@ -217,7 +217,7 @@ impl Input {
         }
         let shape = tensor.shape();
         let too_large =
-            || Error::new(subject(), "the runtime computes integers with 32 bits, and some are larger");
+            || Error::new(subject(), "the runtime has integers of 32 bits, and some of these are larger");
         let integers = || -> Result<Vec<i32>> {
             match tensor {
                 Tensor::Bool(array) => Ok(array.iter().map(|&flag| flag.into()).collect()),
@@ -242,19 +242,21 @@ impl Input {
             (element, _) => {
                 let wanted = match element {
                     Element::Float => "floats",
-                    Element::Integer => "integers or truth values",
+                    Element::Integer => "integers or booleans",
                     Element::UInt8 => "uint8",
                     Element::Int8 => "int8",
                 };
-                let problem =
-                    format!("an array of {} is given, and the model takes {wanted}", tensor.dtype());
+                let problem = format!(
+                    "the array has elements of type {}, and the model takes {wanted}",
+                    tensor.dtype()
+                );
                 return Err(Error::new(subject(), problem));
             }
         })
     }
 }
 
-/// What the runtime computed; `None` where it is no tensor of numbers.
+/// A result of the runtime; `None` if it is not a tensor of numbers.
 fn tensor(value: Value) -> Option<Tensor> {
     fn array<T: Clone>(tensor: &rten_tensor::Tensor<T>) -> Option<ArrayD<T>> {
         ArrayD::from_shape_vec(tensor.shape().to_vec(), tensor.to_vec()).ok()

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 use serde::Deserialize;
 use tf2onnx_rs::graph::{Graph, import::import};
+use tf2onnx_rs::ops::output_types;
 use tf2onnx_rs::proto::GraphDef;
 use tf2onnx_rs::slim::Variables;
 
@@ -92,8 +93,8 @@ impl Case {
 
     /// The graph that slim built for inference.
     pub fn graph(&self) -> Graph {
-        import(&GraphDef::decode(&self.graph_bytes()[..]).expect("the fixture is a GraphDef"))
-            .expect("slim's graph is a graph")
+        let definition = GraphDef::decode(&self.graph_bytes()[..]).expect("the fixture is a GraphDef");
+        import(&definition, output_types).expect("slim's graph is a graph")
     }
 
     /// What the emulator sees of a checkpoint of this case.

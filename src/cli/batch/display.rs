@@ -1,5 +1,4 @@
-//! What is seen while many inputs are converted: a bar for all of them and one for each that is running, on a terminal
-//! only.
+//! Progress bars of a batch, on a terminal: one for all inputs, and one for each running conversion.
 
 use std::path::Path;
 use std::sync::Once;
@@ -13,16 +12,16 @@ pub struct Display {
     all: ProgressBar,
 }
 
-/// The bar of one input, which goes when the input is done.
+/// The bar of one input. It is removed when the input is done.
 #[derive(Debug)]
 pub struct JobBar {
     bar: ProgressBar,
-    /// Before it is known how much is to be written, there is nothing to draw.
+    /// The bar gets its length when writing starts.
     writes: Once,
 }
 
 impl Display {
-    /// Bars for so many inputs. Hidden where `quiet`, and where standard error is no terminal.
+    /// Bars for this many inputs. They are hidden if `quiet`, or if standard error is not a terminal.
     pub fn new(quiet: bool, inputs: usize) -> Self {
         let target =
             if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
@@ -33,7 +32,7 @@ impl Display {
         Self { bars, all }
     }
 
-    /// The bar of an input that is begun.
+    /// The bar of an input whose conversion starts.
     pub fn job(&self, input: &Path) -> JobBar {
         let bar = self.bars.add(ProgressBar::new(0));
         bar.set_style(style("reading {wide_msg}"));
@@ -41,7 +40,7 @@ impl Display {
         JobBar { bar, writes: Once::new() }
     }
 
-    /// One input is done; `failed` have failed so far.
+    /// Counts an input that is done; `failed` have failed so far.
     pub fn done(&self, failed: usize) {
         self.all.inc(1);
         if failed > 0 {
@@ -49,8 +48,8 @@ impl Display {
         }
     }
 
-    /// Does something, such as printing, while no bar is on the screen.
-    pub fn aside<T>(&self, action: impl FnOnce() -> T) -> T {
+    /// Hides the bars while `action` prints something.
+    pub fn suspend<T>(&self, action: impl FnOnce() -> T) -> T {
         self.bars.suspend(action)
     }
 
@@ -61,7 +60,7 @@ impl Display {
 }
 
 impl JobBar {
-    /// So many bytes of a model are written, of so many.
+    /// `done` of `total` bytes of the model are written.
     pub fn advance(&self, done: u64, total: u64) {
         self.writes.call_once(|| {
             self.bar.set_length(total);

@@ -1,4 +1,4 @@
-//! What failed until now, for the table at the end, and for who interrupts a run.
+//! The failures so far, for the table at the end of a run or at its interruption.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,29 +7,29 @@ use crate::cli::output::Column;
 use crate::cli::table;
 use crate::error::Error;
 
-/// What failed and why. Clones are of the same list.
+/// The inputs that failed, and why. Clones share one list.
 #[derive(Debug, Clone, Default)]
 pub struct Failures(Arc<Mutex<Vec<(PathBuf, String)>>>);
 
 impl Failures {
-    /// A list is whole whatever became of the thread that held it.
+    /// The list. A thread that panicked has not damaged it.
     fn list(&self) -> MutexGuard<'_, Vec<(PathBuf, String)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds one.
+    /// Adds a failure.
     pub fn add(&self, path: &Path, error: &Error) {
-        let said = error.to_string();
-        let why = said.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&said);
+        let text = error.to_string();
+        let why = text.strip_prefix(&format!("{}: ", path.display())).unwrap_or(&text);
         self.list().push((path.to_owned(), why.to_owned()));
     }
 
-    /// How many there are.
+    /// The number of failures.
     pub fn count(&self) -> usize {
         self.list().len()
     }
 
-    /// A table of them by their paths, as wide as the terminal that standard error is; empty where there are none.
+    /// A table of the failures, sorted by path, as wide as the terminal of standard error; empty if there are none.
     pub fn table(&self) -> String {
         let mut failures = self.list().clone();
         if failures.is_empty() {
@@ -42,8 +42,8 @@ impl Failures {
         table::table(&columns, &rows.collect::<Vec<_>>(), width).trim_end().to_owned() + "\n"
     }
 
-    /// What is said where a signal ends the run.
-    pub fn last_words(&self) -> String {
-        self.table() + "interrupted: run it again with --resume to go on with what is not converted yet"
+    /// The text if a signal ends the run.
+    pub fn interrupted(&self) -> String {
+        self.table() + "interrupted: run the command again with --resume to convert the rest"
     }
 }

@@ -1,4 +1,4 @@
-//! From what the user names to the inputs: paths, patterns, trees of folders, lists.
+//! Finding the inputs: in paths, patterns, folders and lists.
 
 use std::collections::{BTreeSet, HashSet};
 use std::io::Read;
@@ -13,65 +13,71 @@ use super::names;
 use crate::cli::convert::choices::Choices;
 use crate::cli::output;
 use crate::error::{Error, Result};
-use crate::model::{Found, FoundInFolder, is_saved_model, model_at, models_in};
 use crate::output::whereabouts;
+use crate::source::{Found, FoundInFolder, is_saved_model, model_at, models_in};
 
 /// A model to convert.
 #[derive(Debug, Clone)]
 pub struct Input {
-    /// What is converted.
+    /// The path to convert.
     pub path: PathBuf,
-    /// Its files and their size together, as far as they are known.
+    /// Its files and their total size, as far as they are known.
     pub files: Vec<PathBuf>,
     pub bytes: u64,
-    /// The output, below the folder of the outputs.
+    /// The path of the output, relative to the folder of the outputs.
     pub output: PathBuf,
     pub choices: Choices,
-    /// Where in a manifest it stands.
-    pub place: Option<String>,
+    /// Where it is in a manifest.
+    pub location: Option<String>,
 }
 
 impl Input {
-    /// What to call it where it has to be found again.
+    /// Its path, and where it is in a manifest.
     pub fn named(&self) -> String {
-        match &self.place {
-            Some(place) => format!("{} ({place})", self.path.display()),
+        match &self.location {
+            Some(location) => format!("{} ({location})", self.path.display()),
             None => self.path.display().to_string(),
         }
     }
 }
 
-/// How inputs are looked for.
+/// How inputs are searched for.
 #[derive(Debug, Default)]
 pub struct Search {
-    /// The folder whose subfolders the outputs keep, where that is said.
+    /// The folder that the paths of the outputs are relative to, if it is given.
     pub relative_to: Option<PathBuf>,
-    /// Whether earlier steps of a training are wanted too.
+    /// Whether to include the checkpoints of earlier steps.
     pub all_checkpoints: bool,
-    /// What is left out of folders and of what a pattern matches.
+    /// Patterns of what to leave out in folders and patterns.
     pub exclude: Vec<Pattern>,
-    /// The folder of the outputs, in which nothing is looked for.
+    /// The folder of the outputs, which is not searched.
     pub out_dir: PathBuf,
 }
 
-/// What was found.
+/// The inputs that were found.
 #[derive(Debug, Default)]
 pub struct Inputs {
-    /// In the order of their outputs.
+    /// The inputs, sorted by output.
     pub inputs: Vec<Input>,
-    /// What could not be looked at, and why.
+    /// The paths that could not be read, and why.
     pub unreadable: Vec<(PathBuf, Error)>,
-    /// What was left out on purpose, for the reader to know.
+    /// What was left out on purpose, for the user.
     pub notes: Vec<String>,
 }
 
-/// Finds the inputs that `named` and the entries of a manifest mean.
+/// Finds the inputs in the paths `named` and the entries of a manifest.
 ///
 /// # Errors
-/// Where there are none, or two would have the same output.
+/// If there are none, or two have the same output.
 pub fn find(search: &Search, named: &[PathBuf], entries: Vec<Entry>, typed: &Choices) -> Result<Inputs> {
-    let mut finder =
-        Finder { search, typed, known: HashSet::new(), excluded: 0, notes: vec![], found: Inputs::default() };
+    let mut finder = Finder {
+        search,
+        typed,
+        known: HashSet::new(),
+        excluded: 0,
+        left_out: vec![],
+        found: Inputs::default(),
+    };
     for path in named {
         if path.as_os_str() == LIST {
             let mut list = vec![];
@@ -95,7 +101,7 @@ pub fn find(search: &Search, named: &[PathBuf], entries: Vec<Entry>, typed: &Cho
         }
         let named: Vec<String> = named.iter().map(|path| path.display().to_string()).collect();
         let problem = match &named[..] {
-            [list] if list == LIST => "no paths are listed on it".to_owned(),
+            [list] if list == LIST => "it lists no paths".to_owned(),
             _ => "no checkpoint, SavedModel, frozen graph or archive was found".to_owned(),
         };
         let subject = if named == [LIST] { "standard input".to_owned() } else { named.join(", ") };
@@ -103,7 +109,7 @@ pub fn find(search: &Search, named: &[PathBuf], entries: Vec<Entry>, typed: &Cho
         return Err(if found.notes.is_empty() { error } else { error.advice(found.notes.join("; ")) });
     }
     names::check(&found.inputs)?;
-    // Whatever order folders are listed in, all processes that share the work see the same.
+    // All shards need the same order, but folders may be listed in any order.
     found.inputs.sort_by(|a, b| a.output.cmp(&b.output));
     Ok(found)
 }
@@ -112,7 +118,7 @@ fn is_pattern(path: &Path) -> bool {
     path.to_string_lossy().contains(['*', '?', '['])
 }
 
-/// The folders at the beginning of a pattern that are named without a wildcard.
+/// The folders at the start of a pattern, before the first wildcard.
 fn fixed_part(pattern: &Path) -> PathBuf {
     let folder = pattern.parent().unwrap_or(Path::new(""));
     folder.components().take_while(|part| !is_pattern(part.as_ref())).collect()
@@ -121,55 +127,59 @@ fn fixed_part(pattern: &Path) -> PathBuf {
 struct Finder<'a> {
     search: &'a Search,
     typed: &'a Choices,
-    /// The inputs that are there, by where they really are.
+    /// The inputs so far, by their real paths.
     known: HashSet<PathBuf>,
-    /// How many files and folders were left out since they were to be.
+    /// The number of files and folders that `--exclude` left out.
     excluded: usize,
-    /// What is to be told of what was left out.
-    notes: Vec<Note>,
+    /// What else was left out.
+    left_out: Vec<LeftOut>,
     found: Inputs,
 }
 
-/// What was left out on purpose. Files that turn out to be inputs all the same, found another way, are not told of.
-enum Note {
+/// Something that was left out on purpose. A file that is found in another way is an input, and has no note.
+enum LeftOut {
     /// Earlier steps, all in one folder.
     Steps(Vec<PathBuf>),
+    /// A graph without its weights.
     WithoutWeights(PathBuf),
-    /// A sentence.
-    Said(String),
+    /// A link to a file that does not exist.
+    BrokenLink { link: PathBuf, target: PathBuf },
 }
 
 impl Finder<'_> {
-    /// What a line of a list means.
+    /// Adds the inputs of a line in a list.
     fn listed(&mut self, path: PathBuf) -> Result<()> {
         if path.as_os_str() == LIST {
-            let error = Error::new("standard input", "it cannot be both the list and a model in it")
-                .advice("leave out the line -, and name a file");
+            let error = Error::new("standard input", "it cannot be the list and a model in it")
+                .advice("remove the line -, or name a file");
             self.found.unreadable.push((path, error));
             return Ok(());
         }
         self.path(&path, self.search.relative_to.as_deref())
     }
 
-    /// What there is to say of what was left out, when all inputs are known.
+    /// The notes about what was left out, when all inputs are known.
     fn notes(&self) -> Vec<String> {
         let is_left = |path: &Path| !self.known.contains(&whereabouts(path));
-        let said = |note: &Note| match note {
-            Note::Said(text) => Some(text.clone()),
-            Note::WithoutWeights(graph) => {
+        let note = |left_out: &LeftOut| match left_out {
+            LeftOut::BrokenLink { link, target } => {
+                let (link, target) = (link.display(), target.display());
+                Some(format!("{link}: left out, a link to {target}, which is not there"))
+            }
+            LeftOut::WithoutWeights(graph) => {
                 is_left(graph).then(|| format!("{}: left out, a graph without its weights", graph.display()))
             }
-            Note::Steps(steps) => {
+            LeftOut::Steps(steps) => {
                 let left = steps.iter().filter(|step| is_left(step)).count();
                 let folder = steps.first()?.parent().unwrap_or(Path::new("")).display();
                 let count = output::count(left, "earlier step");
                 (left > 0).then(|| format!("{folder}: {count} left out; --all-checkpoints takes all"))
             }
         };
-        self.notes.iter().filter_map(said).collect()
+        self.left_out.iter().filter_map(note).collect()
     }
 
-    /// What a path means. The output keeps the folders below `base`.
+    /// Adds the inputs of a path. Their outputs keep the folders below `base`.
     fn path(&mut self, path: &Path, base: Option<&Path>) -> Result<()> {
         if path.is_dir() && !is_saved_model(path) {
             return self.tree(path, base.unwrap_or(path));
@@ -178,9 +188,9 @@ impl Finder<'_> {
     }
 
     fn pattern(&mut self, pattern: &Path) -> Result<()> {
-        // Typed for all that is below; to the library, ** alone stands for folders.
-        let is_all_below = pattern.file_name().is_some_and(|name| name == "**");
-        let text = if is_all_below { pattern.join("*") } else { pattern.to_owned() };
+        // At the end of a pattern, ** means all files below. To the glob library, it means folders.
+        let is_recursive = pattern.file_name().is_some_and(|name| name == "**");
+        let text = if is_recursive { pattern.join("*") } else { pattern.to_owned() };
         let text = text.to_string_lossy();
         let wrong = |problem: &str| Error::new(&text, format!("the pattern cannot be read: {problem}"));
         let paths = glob::glob(&text).map_err(|error| wrong(error.msg))?;
@@ -205,7 +215,7 @@ impl Finder<'_> {
         }
         for path in folders.iter().flat_map(|folder| unmatchable(folder, pattern)) {
             matched = true;
-            let error = Error::file(&path, "its name is not UTF-8, which no pattern matches")
+            let error = Error::file(&path, "its name is not UTF-8, and no pattern matches it")
                 .advice("name the file itself or its folder");
             self.found.unreadable.push((path, error));
         }
@@ -216,14 +226,14 @@ impl Finder<'_> {
         Ok(())
     }
 
-    /// Everything below a folder.
+    /// Adds all models below a folder.
     fn tree(&mut self, root: &Path, base: &Path) -> Result<()> {
         let out_dir = self.search.out_dir.canonicalize().ok();
         let mut walk = WalkDir::new(root).follow_links(true).sort_by_file_name().into_iter();
         while let Some(entry) = walk.next() {
             let entry = match entry {
                 Ok(entry) => entry,
-                // A link to a folder that it lies in leads nowhere new.
+                // A link to a folder around it leads to nothing new.
                 Err(error) if error.loop_ancestor().is_some() => continue,
                 Err(error) => {
                     self.unreadable(error.path().unwrap_or(root), error.io_error());
@@ -253,12 +263,11 @@ impl Finder<'_> {
         Ok(())
     }
 
-    /// What cannot be looked at in a folder. A link to nothing is no model, but may have been to one.
+    /// Records a path that cannot be read. A broken link may have been a model: it gets a note.
     fn unreadable(&mut self, path: &Path, error: Option<&std::io::Error>) {
         if let (Ok(to), false) = (path.read_link(), path.exists()) {
-            let note =
-                format!("{}: left out, a link to {}, which is not there", path.display(), to.display());
-            return self.notes.push(Note::Said(note));
+            let link = path.to_owned();
+            return self.left_out.push(LeftOut::BrokenLink { link, target: to });
         }
         // A folder is looked at for models in it and for folders in it, and is one failure.
         if self.found.unreadable.iter().any(|(known, _)| known == path) {
@@ -276,9 +285,9 @@ impl Finder<'_> {
         if self.search.all_checkpoints {
             models.extend(superseded);
         } else {
-            self.notes.push(Note::Steps(superseded.into_iter().map(|step| step.path).collect()));
+            self.left_out.push(LeftOut::Steps(superseded.into_iter().map(|step| step.path).collect()));
         }
-        self.notes.extend(without_weights.into_iter().map(Note::WithoutWeights));
+        self.left_out.extend(without_weights.into_iter().map(LeftOut::WithoutWeights));
         for model in models {
             if !self.is_excluded(&model.path, root) {
                 self.add(model, Some(base))?;
@@ -298,7 +307,7 @@ impl Finder<'_> {
         is_excluded
     }
 
-    /// Adds a model, unless it is there.
+    /// Adds a model, unless it was added before.
     fn add(&mut self, model: Found, base: Option<&Path>) -> Result<()> {
         if !self.known.insert(whereabouts(&model.path)) {
             return Ok(());
@@ -310,35 +319,35 @@ impl Finder<'_> {
         let output = folder.join(names::of(&model.path));
         let (bytes, choices) = (model.bytes(), self.typed.clone());
         let Found { path, files } = model;
-        self.found.inputs.push(Input { path, files, bytes, output, choices, place: None });
+        self.found.inputs.push(Input { path, files, bytes, output, choices, location: None });
         Ok(())
     }
 
     fn entries(&mut self, entries: Vec<Entry>) {
-        for Entry { place, input, output, choices } in entries {
+        for Entry { location, input, output, choices } in entries {
             let model = model_at(&input);
             let output = output.unwrap_or_else(|| names::of(&model.path));
             let bytes = model.bytes();
-            let (path, files, place) = (input, model.files, Some(place));
-            self.found.inputs.push(Input { path, files, bytes, output, choices, place });
+            let (path, files, location) = (input, model.files, Some(location));
+            self.found.inputs.push(Input { path, files, bytes, output, choices, location });
         }
     }
 }
 
-/// A folder by a path that can be listed.
+/// The path of a folder, with `.` for the empty path.
 fn base_folder(path: &Path) -> PathBuf {
     if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_owned() }
 }
 
-/// The files of a folder that the last part of a pattern would match if their names were text.
+/// The files of a folder whose names are not UTF-8 and would match the last part of a pattern otherwise.
 fn unmatchable(folder: &Path, pattern: &Path) -> Vec<PathBuf> {
     let last = pattern.file_name().unwrap_or_default().to_string_lossy();
     let Ok(last) = Pattern::new(&last) else { return vec![] };
     let entries = folder.read_dir().into_iter().flatten().flatten();
     let names = entries.map(|entry| entry.file_name());
-    let is_meant =
+    let would_match =
         |name: &std::ffi::OsString| name.to_str().is_none() && last.matches(&name.to_string_lossy());
-    names.filter(is_meant).map(|name| folder.join(name)).collect()
+    names.filter(would_match).map(|name| folder.join(name)).collect()
 }
 
 /// The folders between `base` and a model.
@@ -348,7 +357,7 @@ fn folder_below(path: &Path, base: &Path) -> Result<PathBuf> {
         return Ok(PathBuf::new());
     }
     let folder = path.parent().unwrap_or(Path::new(""));
-    // As it is written, so that links keep their names; then as it really is.
+    // First the path as it is written, which keeps the names of links, then the real path.
     let written = |path: &Path| std::path::absolute(base_folder(path)).ok();
     let real = |path: &Path| base_folder(path).canonicalize().ok();
     for (folder, base) in [(written(folder), written(base)), (real(folder), real(base))] {

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-/// The word for a list on standard input.
+/// The input that means a list on standard input.
 pub const LIST: &str = "-";
 
-/// What some editors begin a text in UTF-8 with.
+/// Some editors write this at the start of a text in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// The paths of a list, one on a line; lines that begin with # are comments.
+/// The paths of a list: one on each line, without lines that begin with #.
 pub fn paths_in(list: &[u8]) -> Vec<PathBuf> {
     let list = list.strip_prefix(BYTE_ORDER_MARK).unwrap_or(list);
     let lines = list.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));

@@ -1,6 +1,6 @@
-//! `--manifest FILE.toml`: inputs with a name for the output and options of their own.
+//! `--manifest FILE.toml`: inputs with the names of their outputs and with options.
 //!
-//! Paths in the file are relative to its folder, so that it can be used from anywhere.
+//! Paths in the file are relative to its folder, so that it works from any folder.
 
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
@@ -9,42 +9,42 @@ use clap::{Arg, ArgAction};
 
 use crate::cli::convert::choices::{Choices, is_flag, is_path, options};
 use crate::error::{Error, Result};
+use crate::toml_text::document::{self, Document};
 use crate::toml_text::fields::{Field, Fields};
-use crate::toml_text::source::{self, Source};
 
 /// An input of a manifest.
 #[derive(Debug)]
 pub struct Entry {
-    /// Where in the manifest it is: `models.toml, line 7`.
-    pub place: String,
+    /// Where it is in the manifest: `models.toml, line 7`.
+    pub location: String,
     pub input: PathBuf,
-    /// Below the folder of the outputs.
+    /// The path of the output, relative to the folder of the outputs.
     pub output: Option<PathBuf>,
     pub choices: Choices,
 }
 
-/// The longest manifest that is read: some hundred thousand models.
+/// The longest manifest that is read: room for some hundred thousand models.
 const MAX_BYTES: usize = 64 << 20;
 
 const A_MODEL: &str = "a table that begins with [[model]]";
 
-/// Reads a manifest. Choices that were typed count more than what it says.
+/// Reads a manifest. Typed options override those in the manifest.
 ///
 /// # Errors
-/// Where it cannot be read or there is a mistake in it: the error names the line.
+/// If it cannot be read or there is a mistake in it: the error names the line.
 pub fn read(path: &Path, typed: &Choices) -> Result<Vec<Entry>> {
-    let text = source::read(path, MAX_BYTES, "no manifest")?;
-    let source = Source::new(path, &text);
-    let table = source.parse()?;
-    let mut fields = Fields::new(&source, ("the manifest", "key"), 0..0, table.get_ref());
+    let text = document::read(path, MAX_BYTES, "a manifest")?;
+    let document = Document::new(path, &text);
+    let table = document.parse()?;
+    let mut fields = Fields::new(&document, ("the manifest", "key"), 0..0, table.get_ref());
     let reader =
-        Reader { folder: path.parent().unwrap_or(Path::new("")), options: options(), source: &source };
+        Reader { folder: path.parent().unwrap_or(Path::new("")), options: options(), document: &document };
     let defaults = match fields.take("defaults") {
         Some(field) => {
             let defaults = field.table("a table that begins with [defaults]", ("[defaults]", "option"))?;
             let line = defaults.line();
             let choices = reader.choices(defaults.into_fields(), "[defaults]", &[])?;
-            choices.check_values().map_err(|problem| Error::new(source.place(line), problem))?;
+            choices.check_values().map_err(|problem| Error::new(document.location(line), problem))?;
             choices
         }
         None => Choices::default(),
@@ -60,7 +60,7 @@ pub fn read(path: &Path, typed: &Choices) -> Result<Vec<Entry>> {
 struct Reader<'a> {
     folder: &'a Path,
     options: Vec<Arg>,
-    source: &'a Source<'a>,
+    document: &'a Document<'a>,
 }
 
 impl Reader<'_> {
@@ -69,38 +69,38 @@ impl Reader<'_> {
         let line = fields.line();
         let input = fields.require("input")?;
         let input = match input.text()? {
-            "" => return Err(input.unlike("the path of a model")),
+            "" => return Err(input.wrong_value("the path of a model")),
             path => self.folder.join(path),
         };
         let output = fields.take("output").map(|field| output(&field)).transpose()?;
         let own = self.choices(fields.into_fields(), "a model", &["input", "output"])?;
         let choices = defaults.overridden_by(&own).overridden_by(typed);
         self.check(&choices, line)?;
-        Ok(Entry { place: self.source.place(line), input, output, choices })
+        Ok(Entry { location: self.document.location(line), input, output, choices })
     }
 
-    /// What the keys of a table choose, which has `others` besides.
+    /// The options in a table, which also has the keys `others`.
     fn choices(&self, fields: Vec<Field<'_>>, of: &str, others: &[&str]) -> Result<Choices> {
         let mut choices = Choices::default();
         for field in fields {
             let long = |option: &&Arg| option.get_long() == Some(&field.key);
             let Some(option) = self.options.iter().find(long) else {
                 let known = self.options.iter().filter_map(Arg::get_long).chain(others.iter().copied());
-                return Err(field.unknown(of, "key", known));
+                return Err(field.unknown_key(of, "key", known));
             };
             let values = self.values(option, &field)?;
-            // Alone, so that the mistake is said where it is. What it needs besides may stand elsewhere.
+            // Each option is checked alone, so that the error names its line. Options that it needs may be elsewhere.
             let mut alone = Choices::default();
             alone.set(&field.key, values.clone());
-            alone.check_values().map_err(|problem| field.mistake(problem))?;
+            alone.check_values().map_err(|problem| field.error(problem))?;
             choices.set(&field.key, values);
         }
         Ok(choices)
     }
 
-    /// Options may exclude each other.
+    /// Checks all options together: some exclude each other.
     fn check(&self, choices: &Choices, line: usize) -> Result<()> {
-        choices.to_args().map(drop).map_err(|problem| Error::new(self.source.place(line), problem))
+        choices.to_args().map(drop).map_err(|problem| Error::new(self.document.location(line), problem))
     }
 
     fn values(&self, option: &Arg, field: &Field<'_>) -> Result<Vec<OsString>> {
@@ -108,7 +108,7 @@ impl Reader<'_> {
             return Ok(vec![field.flag()?.to_string().into()]);
         }
         let takes_many = matches!(option.get_action(), ArgAction::Append);
-        // Options that are typed as NAME=VALUE several times.
+        // Repeatable options of the form NAME=VALUE may be tables.
         let takes_pairs = takes_many
             && option.get_value_names().is_some_and(|names| names.iter().any(|name| name.contains('=')));
         let expected = match (takes_many, takes_pairs) {
@@ -116,7 +116,7 @@ impl Reader<'_> {
             (true, false) => "text or a list",
             _ => "text or a number",
         };
-        let typed = |field: &Field<'_>| field.as_typed().ok_or_else(|| field.unlike(expected));
+        let typed = |field: &Field<'_>| field.as_typed().ok_or_else(|| field.wrong_value(expected));
         let texts: Vec<String> = if takes_pairs && field.is_table() {
             let pair = |value: &Field<'_>| Ok(format!("{}={}", value.key, joined(value, &typed)?));
             let pairs = field.table(expected, ("the table", "key"))?.into_fields();
@@ -133,7 +133,7 @@ impl Reader<'_> {
             match self.folder.join(text) {
                 path if path.exists() => Ok(path.into_os_string()),
                 path => {
-                    Err(field.mistake(format!("{} names {}, which is not there", field.key, path.display())))
+                    Err(field.error(format!("{} names {}, which is not there", field.key, path.display())))
                 }
             }
         };
@@ -149,13 +149,15 @@ fn joined(field: &Field<'_>, typed: &impl Fn(&Field<'_>) -> Result<String>) -> R
     }
 }
 
-/// The name of an output, which stays in the folder of the outputs.
+/// The path of an output, which has to be relative to the folder of the outputs.
 fn output(field: &Field<'_>) -> Result<PathBuf> {
     let text = field.text()?;
     let mut path = PathBuf::from(text);
     let stays = path.components().all(|part| matches!(part, Component::Normal(_)));
     if text.is_empty() || text.ends_with('/') || !stays {
-        return Err(field.unlike("a name below the folder of the outputs, such as \"resnet/v1_50.onnx\""));
+        return Err(
+            field.wrong_value("a path relative to the folder of the outputs, such as \"resnet/v1_50.onnx\"")
+        );
     }
     if path.extension().is_none_or(|extension| extension != "onnx") {
         path.as_mut_os_string().push(".onnx");
@@ -219,7 +221,7 @@ network = "models.toml"
     }
 
     #[test]
-    fn mistakes_are_said_with_their_line() {
+    fn errors_name_the_line() {
         let said = |text: &str| entries(text).unwrap_err().to_string();
         let model = "[[model]]\ninput = \"a\"\n";
         for (text, expected) in [
@@ -235,11 +237,11 @@ network = "models.toml"
                 "line 3: keep-going of a model has to be true or false, not 1",
             ),
             (format!("{model}opset = [1, 2]\n"), "line 3: opset of a model has to be text or a number"),
-            (format!("{model}output = \"../x\"\n"), "line 3: output of a model has to be a name below"),
+            (format!("{model}output = \"../x\"\n"), "line 3: output of a model has to be a path relative"),
             (format!("{model}output = \"/x\"\n"), "line 3"),
             ("[default]\n".to_owned() + model, "line 1: the manifest has no key \"default\"; did you mean"),
             (format!("[defaults]\nopsett = 1\n{model}"), "line 2: [defaults] has no key"),
-            ("[[model]\n".to_owned(), "line 1: it is no TOML"),
+            ("[[model]\n".to_owned(), "line 1: it is not valid TOML"),
             (format!("{model}labels = \"no.txt\"\n"), "line 3: labels names"),
             (
                 format!("{model}tolerance = 1\n"),

@@ -1,8 +1,8 @@
 //! `tf2onnx-rs batch`
 //!
-//! `inputs` finds what is to be converted (named, walked, in a `list`, or in a `manifest` with options of its own, `choices`)
-//! and `names` the outputs; `shard` takes the shard of this process and `state` what is done already; `work` converts,
-//! and `report`, `failures` and `display` say how it goes.
+//! `inputs` finds the inputs: paths, folders, a `list`, or a `manifest` with options. `names` gives the outputs their names.
+//! `shard` chooses the inputs of this process, and `state` knows which of them are done. `work` converts them. `report`,
+//! `failures` and `display` show the results.
 
 mod display;
 mod failures;
@@ -23,7 +23,7 @@ use glob::Pattern;
 use self::display::Display;
 use self::failures::Failures;
 use self::inputs::{Input, Inputs, Search};
-use self::report::{Line, Report, Status};
+use self::report::{BatchReport, Line, Status};
 use self::shard::Shard;
 use self::state::{Done, StateFile};
 use self::work::{Finished, Work};
@@ -34,7 +34,7 @@ use crate::output::{keep_apart, keep_inputs, make_folder, remove_abandoned, wher
 
 /// Converts many models into a folder.
 ///
-/// A failure does not stop the rest; the exit status is 1 if there was any.
+/// The run goes on after a failure. The exit status is 1 if any input failed.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -44,53 +44,53 @@ Examples:
   tf2onnx-rs batch --manifest models.toml --out-dir onnx --jobs 4
   tf2onnx-rs batch checkpoints/ --out-dir onnx --resume --shard 2/8")]
 pub struct Args {
-    /// Models as `convert` takes them, folders in which to look for them, patterns in quotes, or - for a list of paths
-    /// on standard input, one a line, in which lines that begin with # are comments
+    /// Inputs of `convert`, folders to search for them, patterns in quotes, or - for a list of paths on standard input: a
+    /// path on each line, with # before comments
     #[arg(value_name = "INPUT", required_unless_present = "manifest")]
     named: Vec<PathBuf>,
-    /// The folder for the models; it is made where it is not there
+    /// The folder for the models; it is made if it does not exist
     #[arg(long, value_name = "DIR")]
     out_dir: PathBuf,
-    /// A file that lists models, names for their outputs, and options of their own
+    /// A file that lists models, with the names of their outputs and options for each
     #[arg(long, value_name = "FILE.toml")]
     manifest: Option<PathBuf>,
-    /// Outputs keep the folders of their inputs below this one
+    /// Keep the folders of the inputs, relative to this one
     #[arg(long, value_name = "DIR")]
     relative_to: Option<PathBuf>,
-    /// Leave out what matches in folders and patterns: a name, or a path below the folder (repeatable)
+    /// Leave out what matches in folders and patterns: a name, or a path relative to the folder (repeatable)
     #[arg(long, value_name = "PATTERN", value_parser = Pattern::new)]
     exclude: Vec<Pattern>,
-    /// Of training folders, take the checkpoints of all steps and not only the latest
+    /// Convert the checkpoints of all steps in a training folder, not only the latest
     #[arg(long)]
     all_checkpoints: bool,
-    /// Models that are converted at a time [default: the number of cores]
+    /// The number of models to convert at a time [default: the number of cores]
     #[arg(short, long, value_name = "N", value_parser = jobs)]
     jobs: Option<usize>,
-    /// Skip what was converted before and has not changed since
+    /// Skip inputs that were converted before and have not changed since
     #[arg(long)]
     resume: bool,
-    /// Begin nothing more after the first failure
+    /// Start no more conversions after the first failure
     #[arg(long)]
     fail_fast: bool,
-    /// Say what would be converted, and convert nothing
+    /// Print what would be converted, and convert nothing
     #[arg(long)]
     dry_run: bool,
-    /// Convert shard K of N only [default: as a Slurm array or a Kubernetes Indexed Job says]
+    /// Convert only shard K of N [default: the task of a Slurm array or a Kubernetes Indexed Job]
     #[arg(long, value_name = "K/N")]
     shard: Option<Shard>,
-    /// How many shards there are, where the cluster does not say it
+    /// The number of shards, if the cluster does not set it
     #[arg(long, value_name = "N", value_parser = at_least_one, conflicts_with = "shard")]
     shards: Option<usize>,
-    /// Convert everything, whatever a cluster says
+    /// Convert all inputs, even in a task of a cluster
     #[arg(long, conflicts_with_all = ["shard", "shards"])]
     no_shard: bool,
-    /// Write a line of JSON for each input as it is done; a dry run writes none
+    /// Write a line of JSON for each input when it is done; a dry run writes none
     #[arg(long, value_name = "FILE.jsonl", value_parser = report::destination)]
     report: Option<PathBuf>,
     /// Print the lines of the report
     #[arg(long)]
     json: bool,
-    /// Print nothing but failures
+    /// Print only failures
     #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
     /// Print the whole summary of each conversion
@@ -121,31 +121,31 @@ pub fn run(args: &Args) -> Result<()> {
         report: None,
         counts: Counts::default(),
         failures: Failures::default(),
-        trouble: None,
+        output_error: None,
     };
     if args.dry_run {
         for input in own {
-            run.skipped_or(input, done.as_ref(), |run, input| run.say(&run.line(Status::Planned, input)));
+            run.skip_or(input, done.as_ref(), |run, input| run.print(&run.line(Status::Planned, input)));
         }
         return run.end(&found, start);
     }
-    let report = args.report.as_deref().map(|path| Report::place(path, shard));
+    let report = args.report.as_deref().map(|path| BatchReport::path_for(path, shard));
     report.iter().try_for_each(|report| args.keep_others(report, &found.inputs))?;
     make_folder(&args.out_dir)?;
     let state = StateFile::open(&args.out_dir, shard)?;
-    run.report = report.map(Report::create).transpose()?;
+    run.report = report.map(BatchReport::create).transpose()?;
     remove_abandoned(own.iter().filter_map(|input| Some(args.out_dir.join(input.output.parent()?))));
     let mut left = vec![];
     for input in own {
-        run.skipped_or(input, done.as_ref(), |_, input| left.push(input));
+        run.skip_or(input, done.as_ref(), |_, input| left.push(input));
     }
     let failures = run.failures.clone();
-    interrupt::say_at_end(move || failures.last_words());
+    interrupt::print_on_signal(move || failures.interrupted());
     let jobs = args.jobs.unwrap_or_else(work::cores);
     let work = Work { out_dir: &args.out_dir, jobs, fail_fast: args.fail_fast, verbose: args.verbose };
     let display = Display::new(args.quiet, left.len());
     work.run(&left, &display, |finished| {
-        display.aside(|| run.finished(finished, &state));
+        display.suspend(|| run.finished(finished, &state));
         display.done(run.failures.count());
     });
     display.finish();
@@ -154,7 +154,7 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 impl Args {
-    /// The shard of this process, and the variable that it is from.
+    /// The shard of this process, and the environment variable that sets it.
     fn shard(&self) -> Result<(Shard, Option<&'static str>)> {
         if let Some(shard) = self.shard {
             return Ok((shard, None));
@@ -180,23 +180,23 @@ impl Args {
 }
 
 impl Args {
-    /// Looks that a report takes the place of nothing that is read or written besides.
+    /// Checks that the report does not overwrite an input, an output or a state file.
     ///
     /// # Errors
-    /// Where it would.
+    /// If it would.
     fn keep_others(&self, report: &Path, inputs: &[Input]) -> Result<()> {
         let files = inputs.iter().flat_map(|input| input.files.iter().cloned().chain(input.choices.files()));
         keep_inputs(report, files.chain(self.manifest.clone()))?;
         keep_apart(report, inputs.iter().map(|input| self.out_dir.join(&input.output)))?;
         if report.parent().map(whereabouts) == Some(whereabouts(&self.out_dir)) && state::is_state(report) {
-            return Err(Error::file(report, "what was converted is kept in it, for --resume")
+            return Err(Error::file(report, "it is the state file of --resume")
                 .advice("choose another name for --report"));
         }
         Ok(())
     }
 }
 
-/// How many inputs had which end, besides those that failed.
+/// The numbers of inputs by their results, without the failed ones.
 #[derive(Debug, Default)]
 struct Counts {
     converted: usize,
@@ -205,15 +205,15 @@ struct Counts {
     not_begun: usize,
 }
 
-/// A run, while it goes on.
+/// A run that goes on.
 struct Run<'a> {
     args: &'a Args,
     shard: Shard,
-    report: Option<Report>,
+    report: Option<BatchReport>,
     counts: Counts,
     failures: Failures,
-    /// The first time that something could not be said or remembered. Conversions go on.
-    trouble: Option<Error>,
+    /// The first error when a result was printed or stored. The run goes on.
+    output_error: Option<Error>,
 }
 
 impl Run<'_> {
@@ -221,8 +221,8 @@ impl Run<'_> {
         Line::new(status, &input.path, Some(self.args.out_dir.join(&input.output)), self.shard)
     }
 
-    /// Says that an input is up to date, or does something else with it.
-    fn skipped_or<'i>(
+    /// Skips an input that is up to date, or passes it to `otherwise`.
+    fn skip_or<'i>(
         &mut self,
         input: &'i Input,
         done: Option<&Done>,
@@ -232,7 +232,7 @@ impl Run<'_> {
             Some(record) => {
                 self.counts.skipped += 1;
                 let line = self.line(Status::Skipped, input).with_summary(&record.summary);
-                self.say(&line);
+                self.print(&line);
             }
             None => {
                 self.counts.planned += 1;
@@ -246,20 +246,22 @@ impl Run<'_> {
         match outcome {
             Ok(done) => {
                 self.counts.converted += 1;
-                let remembered = state.append(&done.record);
-                self.keep(remembered);
+                let stored = state.append(&done.record);
+                self.keep_error(stored);
                 let line = self.line(Status::Converted, input).with_summary(&done.record.summary);
                 let line = line.with_seconds(seconds);
                 match done.text.filter(|_| !self.args.json) {
                     Some(text) => {
                         let printed = output::print(&(text + "\n"));
-                        self.keep(printed);
+                        self.keep_error(printed);
                         self.report(&line);
                     }
                     None => {
-                        self.say(&line);
+                        self.print(&line);
                         if !self.args.json && !self.args.quiet {
-                            line.warnings().iter().for_each(|warning| output::warn(warning));
+                            for warning in done.warnings {
+                                output::warn(&format!("warning: {}: {warning}", input.path.display()));
+                            }
                         }
                     }
                 }
@@ -271,36 +273,36 @@ impl Run<'_> {
     }
 
     fn failed(&mut self, line: Line, path: &Path, error: &Error) {
-        self.say(&line.with_error(error));
+        self.print(&line.with_error(error));
         self.failures.add(path, error);
     }
 
     /// Prints a line and adds it to the report.
-    fn say(&mut self, line: &Line) {
+    fn print(&mut self, line: &Line) {
         let text = match (self.args.json, self.args.quiet) {
             (true, _) => report::json(line).map(Some),
             (_, true) => Ok(None),
             _ => Ok(line.text().map(|text| text + "\n")),
         };
         let printed = text.and_then(|text| text.map_or(Ok(()), |text| output::print(&text)));
-        self.keep(printed);
+        self.keep_error(printed);
         self.report(line);
     }
 
     fn report(&mut self, line: &Line) {
         let reported = self.report.as_mut().map_or(Ok(()), |report| report.add(line));
-        self.keep(reported);
+        self.keep_error(reported);
     }
 
-    fn keep(&mut self, done: Result<()>) {
+    fn keep_error(&mut self, done: Result<()>) {
         if let Err(error) = done {
-            self.trouble.get_or_insert(error);
+            self.output_error.get_or_insert(error);
         }
     }
 
-    /// What is said at the end; an error if anything failed.
+    /// Prints the counts and the failures; an error if anything failed.
     fn end(mut self, found: &Inputs, start: Instant) -> Result<()> {
-        // Nobody's shard: one of the processes says it.
+        // What cannot be read is in no shard: the first one reports it.
         if self.shard.number == 1 {
             for (path, error) in &found.unreadable {
                 let line = Line::new(Status::Failed, path, None, self.shard);
@@ -312,9 +314,14 @@ impl Run<'_> {
         let parts = if self.args.dry_run {
             [(planned, "to convert"), (skipped, "up to date"), (failed, "unreadable"), (0, "")]
         } else {
-            [(converted, "converted"), (skipped, "up to date"), (failed, "failed"), (not_begun, "not begun")]
+            [
+                (converted, "converted"),
+                (skipped, "up to date"),
+                (failed, "failed"),
+                (not_begun, "not started"),
+            ]
         };
-        let said: Vec<String> = parts
+        let counts: Vec<String> = parts
             .iter()
             .enumerate()
             .filter(|(index, (count, _))| *index == 0 || *count > 0)
@@ -323,9 +330,9 @@ impl Run<'_> {
         if !self.args.json && !self.args.quiet {
             let time = format!(" in {:.2} s", start.elapsed().as_secs_f64());
             let time = if self.args.dry_run { "" } else { &time };
-            output::print(&format!("{}{time}\n", said.join(", ")))?;
+            output::print(&format!("{}{time}\n", counts.join(", ")))?;
         }
-        if let Some(error) = self.trouble {
+        if let Some(error) = self.output_error {
             return Err(error);
         }
         if failed == 0 {
@@ -337,7 +344,7 @@ impl Run<'_> {
     }
 }
 
-/// More jobs than any machine has cores would only cost threads.
+/// No machine has more cores than this.
 const MAX_JOBS: usize = 1024;
 
 fn jobs(text: &str) -> Result<usize, String> {
@@ -346,5 +353,5 @@ fn jobs(text: &str) -> Result<usize, String> {
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|&number| number > 0).ok_or_else(|| "expected a number from 1 on".to_owned())
+    text.parse().ok().filter(|&number| number > 0).ok_or_else(|| "expected a number of at least 1".to_owned())
 }

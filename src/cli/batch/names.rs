@@ -1,4 +1,4 @@
-//! What the outputs are called: like their inputs.
+//! The names of the outputs: those of their inputs, with another extension.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::inputs::Input;
 use crate::error::{Error, Result};
 
-/// What the names of inputs end with, the longest first.
+/// The extensions of inputs, the longest first.
 const SUFFIXES: [&str; 14] = [
     ".meta.pbtxt",
     ".meta.txt",
@@ -26,7 +26,7 @@ const SUFFIXES: [&str; 14] = [
 
 /// The name of the output for an input: `model.ckpt-5000` becomes `model-5000.onnx`.
 pub fn of(input: &Path) -> PathBuf {
-    // A folder may be called `..`.
+    // A path such as `..` has no file name.
     let absolute = || input.canonicalize().ok();
     let name =
         input.file_name().map(ToOwned::to_owned).or_else(|| absolute()?.file_name().map(ToOwned::to_owned));
@@ -45,10 +45,10 @@ pub fn of(input: &Path) -> PathBuf {
     PathBuf::from(name + ".onnx")
 }
 
-/// That no two inputs have the same output.
+/// Checks that no two inputs have the same output.
 ///
 /// # Errors
-/// Names the first two that have.
+/// If two have: the error names the first two.
 pub fn check(inputs: &[Input]) -> Result<()> {
     let mut taken: HashMap<&Path, &Input> = HashMap::new();
     let mut clashes = vec![];
@@ -65,11 +65,11 @@ pub fn check(inputs: &[Input]) -> Result<()> {
         count => format!(", and {} more inputs have an output that another has", count - 1),
     };
     let problem = format!("{} and {} would both be written to it{more}", first.named(), second.named());
-    let advice = match second.place {
+    let advice = match second.location {
         Some(_) => "give one of them another name with output = \"…\"",
         None => {
-            "leave one out (--exclude does that in folders and patterns), keep their folders with --relative-to, or name \
-             the outputs in a --manifest"
+            "leave one out (with --exclude in folders and patterns), keep their folders with --relative-to, or name the \
+             outputs in a --manifest"
         }
     };
     Err(Error::file(&second.output, problem).advice(advice))

@@ -1,4 +1,4 @@
-//! What is said of each input as it is done: a line for people, a line of JSON.
+//! The line about each input that is done: as text, and as JSON.
 
 use std::fs::File;
 use std::io::Write;
@@ -10,7 +10,7 @@ use super::shard::Shard;
 use crate::cli::output;
 use crate::error::{Error, Result};
 
-/// What became of an input.
+/// The result of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
@@ -34,7 +34,7 @@ pub struct Line {
     network: Option<serde_json::Value>,
     bytes: Option<serde_json::Value>,
     seconds: f64,
-    /// The rest of what `convert --json` says.
+    /// The other keys of `convert --json`.
     #[serde(flatten)]
     summary: serde_json::Map<String, serde_json::Value>,
 }
@@ -61,7 +61,7 @@ impl Line {
         }
     }
 
-    /// With what `convert --json` says of the model.
+    /// With the summary of the model, as `convert --json` prints it.
     #[must_use]
     pub fn with_summary(mut self, summary: &serde_json::Value) -> Self {
         let mut summary = summary.as_object().cloned().unwrap_or_default();
@@ -74,7 +74,7 @@ impl Line {
         self
     }
 
-    /// With the time that it took.
+    /// With the time of the conversion.
     #[must_use]
     pub fn with_seconds(mut self, seconds: f64) -> Self {
         self.seconds = seconds;
@@ -88,16 +88,7 @@ impl Line {
         self
     }
 
-    /// What is not as it should be with the model, a sentence each.
-    pub fn warnings(&self) -> Vec<String> {
-        let notes = self.summary.get("notes").and_then(serde_json::Value::as_array).into_iter().flatten();
-        let warning = |note: &serde_json::Value| {
-            Some(format!("warning: {}: {}", self.input.display(), note.as_str()?.strip_prefix("warning: ")?))
-        };
-        notes.filter_map(warning).collect()
-    }
-
-    /// For people; nothing for a failure, which is said in the table at the end.
+    /// The line as text; `None` for a failure, which is in the table at the end.
     pub fn text(&self) -> Option<String> {
         let output = self.output.as_ref().map(|output| output.display().to_string()).unwrap_or_default();
         let line = format!("{} → {output}", self.input.display());
@@ -117,11 +108,11 @@ impl Line {
     }
 }
 
-/// The file that a report is asked for in.
+/// Reads the value of `--report`.
 pub fn destination(text: &str) -> std::result::Result<PathBuf, String> {
     match Path::new(text).extension() {
         Some(end) if end.eq_ignore_ascii_case("html") => {
-            Err("the report of a batch is lines of JSON: let the name end in .jsonl".to_owned())
+            Err("the report of a batch has lines of JSON: the file name has to end in .jsonl".to_owned())
         }
         _ if text == "-" => Err("--json prints the same lines on standard output".to_owned()),
         _ => Ok(text.into()),
@@ -130,15 +121,15 @@ pub fn destination(text: &str) -> std::result::Result<PathBuf, String> {
 
 /// The file of a report.
 #[derive(Debug)]
-pub struct Report {
+pub struct BatchReport {
     path: PathBuf,
     file: File,
 }
 
-impl Report {
-    /// The place of a report that is asked for at `path`, with the shard in its name where others write one too:
+impl BatchReport {
+    /// The path of the report of a shard: that of `--report`, with the shard in its name if there are several:
     /// `report.2-of-8.jsonl`.
-    pub fn place(path: &Path, shard: Shard) -> PathBuf {
+    pub fn path_for(path: &Path, shard: Shard) -> PathBuf {
         if !shard.is_part() {
             return path.to_owned();
         }
@@ -147,10 +138,10 @@ impl Report {
         path.with_file_name(format!("{stem}.{}{end}", shard.label()))
     }
 
-    /// Begins a report.
+    /// Creates the file of a report.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn create(path: PathBuf) -> Result<Self> {
         match File::create(&path) {
             Ok(file) => Ok(Self { path, file }),
@@ -161,7 +152,7 @@ impl Report {
     /// Adds a line.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn add(&mut self, line: &Line) -> Result<()> {
         let json = json(line)?;
         self.file.write_all(json.as_bytes()).map_err(|error| unwritable(&self.path, &error))
@@ -169,10 +160,10 @@ impl Report {
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Error {
-    Error::file(path, format!("it cannot be written: {error}")).advice("choose another place for --report")
+    Error::file(path, format!("it cannot be written: {error}")).advice("choose another path for --report")
 }
 
-/// A line of JSON with its end.
+/// A line of JSON, with its line break.
 pub fn json(line: &Line) -> Result<String> {
     let json = serde_json::to_string(line).map_err(|error| {
         Error::file(&line.input, format!("the result cannot be written as JSON: {error}"))
@@ -185,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_share_has_a_report_of_its_own() {
+    fn a_shard_has_a_report_of_its_own() {
         let folder = tempfile::tempdir().unwrap();
         let part = Shard { number: 2, of: 8 };
         for (name, shard, expected) in [
@@ -193,8 +184,8 @@ mod tests {
             ("report.jsonl", part, "report.2-of-8.jsonl"),
             ("report", part, "report.2-of-8"),
         ] {
-            let place = Report::place(&folder.path().join(name), shard);
-            let report = Report::create(place).unwrap();
+            let path = BatchReport::path_for(&folder.path().join(name), shard);
+            let report = BatchReport::create(path).unwrap();
             assert_eq!(report.path, folder.path().join(expected));
         }
     }

@@ -1,4 +1,4 @@
-//! The shard of one of several processes that work on the same inputs.
+//! The part of the inputs that one of several processes converts.
 
 use std::str::FromStr;
 
@@ -7,9 +7,9 @@ use crate::error::{Error, Result};
 /// One shard of the inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
-    /// Which of them, counted from 1.
+    /// The number of the shard, from 1.
     pub number: usize,
-    /// How many there are.
+    /// The number of shards.
     pub of: usize,
 }
 
@@ -17,19 +17,19 @@ impl Shard {
     /// All inputs.
     pub const WHOLE: Self = Self { number: 1, of: 1 };
 
-    /// Whether others have a shard too.
+    /// Whether there are other shards.
     pub fn is_part(self) -> bool {
         self.of > 1
     }
 
-    /// As a part of the name of a file that each shard has for itself: `2-of-8`.
+    /// The shard in names of files: `2-of-8`.
     pub fn label(self) -> String {
         format!("{}-of-{}", self.number, self.of)
     }
 
-    /// Which of the inputs belong to this shard. `sizes` says the size of each; their order has to be the same in all
-    /// processes. The largest is given to the shard that has least so far, and so on, so that all shards end up with
-    /// about the same number of bytes.
+    /// The indices of the inputs of this shard. `sizes` are the sizes of all inputs, which all processes have in the same
+    /// order. From the largest input to the smallest, each goes to the shard with the fewest bytes, so that all shards have
+    /// about as many.
     pub fn of_inputs(self, sizes: &[u64]) -> Vec<usize> {
         let mut largest_first: Vec<usize> = (0..sizes.len()).collect();
         largest_first.sort_by_key(|&index| (std::cmp::Reverse(sizes[index]), index));
@@ -38,7 +38,7 @@ impl Shard {
         for index in largest_first {
             let lightest = (0..loads.len()).min_by_key(|&shard| loads[shard]).unwrap_or(0);
             let (bytes, inputs) = loads[lightest];
-            // Where nothing is known of sizes, the number of inputs decides.
+            // If sizes are not known, the number of inputs decides.
             loads[lightest] = (bytes.saturating_add(sizes[index]), inputs + 1);
             if lightest + 1 == self.number {
                 own.push(index);
@@ -61,14 +61,14 @@ impl FromStr for Shard {
     }
 }
 
-/// The shard that a Slurm array or a Kubernetes Indexed Job gives to this process, and the variable that says so.
-/// `count` is how many shards there are, where the user says it.
+/// The shard of this process in a Slurm array or a Kubernetes Indexed Job, and the variable that sets it. `count` is the
+/// number of shards, if the user gives it.
 ///
 /// Sources: <https://slurm.schedmd.com/job_array.html> and
 /// <https://kubernetes.io/docs/concepts/workloads/controllers/job/#completion-mode>.
 ///
 /// # Errors
-/// Where the variables do not tell a shard.
+/// If the variables do not determine a shard.
 pub fn from_environment(
     variable: impl Fn(&str) -> Option<String>,
     count: Option<usize>,
@@ -80,7 +80,7 @@ pub fn from_environment(
         let problem = || Error::new(name, format!("\"{text}\" is not a whole number"));
         text.parse().map(Some).map_err(|_| problem().advice(ADVICE))
     };
-    const ADVICE: &str = "say the shard with --shard K/N, or convert everything here with --no-shard";
+    const ADVICE: &str = "give the shard with --shard K/N, or convert all inputs with --no-shard";
     if let Some(id) = number(SLURM)? {
         let needed = |name: &'static str| {
             let missing = || Error::new(SLURM, format!("is set, and {name} is not")).advice(ADVICE);
@@ -92,9 +92,10 @@ pub fn from_environment(
         let of = count.unwrap_or(tasks);
         let index = id.checked_sub(first).map(|above| above / step).filter(|&index| index < of);
         let Some(index) = index else {
-            let problem = format!("task {id} is none of {of} that are numbered without gaps from {first}");
+            let problem =
+                format!("task {id} is not one of {of} tasks that are numbered without gaps from {first}");
             return Err(Error::new(SLURM, problem)
-                .advice("number the array without gaps, or say the shard with --shard K/N"));
+                .advice("number the array without gaps, or give the shard with --shard K/N"));
         };
         return Ok(Some((Shard { number: index + 1, of }, SLURM)));
     }
@@ -104,19 +105,19 @@ pub fn from_environment(
             Some(count) => {
                 let problem =
                     format!("there are {count} shards, and neither {SLURM} nor {KUBERNETES} is set");
-                Err(Error::new("--shards", problem).advice("say which shard this is with --shard K/N"))
+                Err(Error::new("--shards", problem).advice("give the shard of this process with --shard K/N"))
             }
         };
     };
     let of = match count {
         Some(count) => count,
         None => number("JOB_COMPLETIONS")?.ok_or_else(|| {
-            Error::new(KUBERNETES, "is set, and how many indexes there are is not known")
-                .advice("say it with --shards N or in the variable JOB_COMPLETIONS, or give --no-shard")
+            Error::new(KUBERNETES, "is set, but the number of indexes is not known")
+                .advice("give it with --shards N or in the variable JOB_COMPLETIONS, or add --no-shard")
         })?,
     };
     if index >= of {
-        let problem = format!("index {index} is none of {of} that begin with 0");
+        let problem = format!("index {index} is not below the number of indexes, {of}");
         return Err(Error::new(KUBERNETES, problem).advice("give --shards the Job's number of completions"));
     }
     Ok(Some((Shard { number: index + 1, of }, KUBERNETES)))
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_is_typed_from_one() {
+    fn shards_are_numbered_from_one() {
         assert_eq!("2/8".parse(), Ok(Shard { number: 2, of: 8 }));
         for wrong in ["0/8", "9/8", "2", "a/b", "1/0", "-1/2", ""] {
             wrong.parse::<Shard>().unwrap_err();
@@ -143,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn every_input_is_in_one_share_and_the_shares_are_balanced() {
+    fn every_input_is_in_one_shard_and_the_shards_are_balanced() {
         let sizes: Vec<u64> = (0..100).map(|i| (i * 7919) % 1000 + 1).collect();
         for of in [1, 3, 7, 150] {
             let shards: Vec<Vec<usize>> =
@@ -159,14 +160,14 @@ mod tests {
     }
 
     #[test]
-    fn inputs_without_a_size_are_shared_too() {
+    fn inputs_without_a_size_are_distributed_too() {
         let shards: Vec<usize> =
             (1..=3).map(|number| Shard { number, of: 3 }.of_inputs(&[0; 9]).len()).collect();
         assert_eq!(shards, [3, 3, 3]);
     }
 
     #[test]
-    fn a_slurm_array_may_begin_anywhere_and_go_in_steps() {
+    fn a_slurm_array_may_start_anywhere_and_have_steps() {
         let array = |id, min, count, step| {
             let variables = [
                 ("SLURM_ARRAY_TASK_ID", id),

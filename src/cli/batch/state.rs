@@ -1,7 +1,7 @@
-//! What has been done in a folder of outputs, so that a run that was killed goes on where it was.
+//! State files: which models are converted, so that `--resume` continues a run that was killed.
 //!
-//! Each shard of the work appends to a file of its own, one line a model, after the model is in its place; all files are
-//! read. Where a process dies while it writes a line, the line is no JSON and is passed over.
+//! Each shard appends a line to its own file after a model is written. All files are read. If a process dies while it
+//! writes a line, the line is not JSON and is skipped.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File, OpenOptions};
@@ -18,24 +18,24 @@ use crate::cli::output;
 use crate::error::{Error, Result};
 use crate::output::unwritable;
 
-/// What the names of state files begin and end with.
+/// The names of state files begin and end with these.
 const PREFIX: &str = "tf2onnx-rs.state";
 const SUFFIX: &str = ".jsonl";
 
-/// A file as it was: changed files have another size or another time.
+/// A file at some time: a changed file has another size or another modification time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stamp {
-    // One that is no text is not found again, so that what belongs to it is converted again.
+    // A path that is not UTF-8 does not match when it is read, and its input is converted again.
     #[serde(serialize_with = "output::path")]
     path: PathBuf,
-    /// `None` where there was no such file.
+    /// `None` if there was no such file.
     bytes: Option<u64>,
     /// Nanoseconds since 1970.
     modified: Option<u64>,
 }
 
 impl Stamp {
-    /// A file as it is now.
+    /// The current state of a file.
     pub fn of(path: &Path) -> Self {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let metadata = fs::metadata(&path).ok();
@@ -56,7 +56,7 @@ impl Stamp {
 /// A model that was converted.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {
-    /// Below the folder of the outputs.
+    /// The path of the output, relative to the folder of the outputs.
     #[serde(serialize_with = "output::path")]
     output: PathBuf,
     #[serde(serialize_with = "output::path")]
@@ -64,16 +64,16 @@ pub struct Record {
     version: String,
     options: BTreeMap<String, Vec<String>>,
     sources: Vec<Stamp>,
-    /// The files that were written, below the folder of the outputs, and their sizes.
+    /// The files that were written, relative to the folder of the outputs, and their sizes.
     written: Vec<(String, u64)>,
     /// Seconds since 1970.
     finished: f64,
-    /// What `convert --json` says.
+    /// The summary, as `convert --json` prints it.
     pub summary: serde_json::Value,
 }
 
 impl Record {
-    /// What is to be remembered of an input that has just been converted to `written` below `out_dir`.
+    /// The record of an input that was just converted to the files `written` in `out_dir`.
     pub fn new(
         input: &Input,
         sources: Vec<Stamp>,
@@ -96,7 +96,7 @@ impl Record {
         }
     }
 
-    /// Whether converting the input again would write what is there.
+    /// Whether converting the input again would write the same files.
     fn holds_for(&self, input: &Input, out_dir: &Path) -> bool {
         let is_there = |(path, bytes): &(String, u64)| {
             fs::metadata(out_dir.join(path)).is_ok_and(|file| file.is_file() && file.len() == *bytes)
@@ -113,11 +113,11 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-/// What was done in a folder before, by all shards.
+/// The models in a folder that all shards converted before.
 #[derive(Debug)]
 pub struct Done {
     out_dir: PathBuf,
-    /// The latest for each output.
+    /// The latest record of each output.
     records: HashMap<PathBuf, Record>,
 }
 
@@ -125,7 +125,7 @@ impl Done {
     /// Reads the state files of a folder.
     ///
     /// # Errors
-    /// Where one of them cannot be read.
+    /// If one of them cannot be read.
     pub fn read(out_dir: &Path) -> Result<Self> {
         let mut records: HashMap<PathBuf, Record> = HashMap::new();
         let entries = fs::read_dir(out_dir).into_iter().flatten().flatten();
@@ -135,7 +135,7 @@ impl Done {
         for path in paths {
             let bytes = fs::read(&path).map_err(|error| Error::unreadable(&path, &error))?;
             for line in bytes.split(|&byte| byte == b'\n') {
-                // The last line of a process that was killed may be a part of one.
+                // The last line of a process that was killed may be incomplete.
                 let Ok(record) = serde_json::from_slice::<Record>(line) else { continue };
                 let is_later = |known: &Record| known.finished.total_cmp(&record.finished).is_le();
                 if records.get(&record.output).is_none_or(is_later) {
@@ -146,13 +146,13 @@ impl Done {
         Ok(Self { out_dir: out_dir.to_owned(), records })
     }
 
-    /// What is known of the output of an input that is up to date.
+    /// The record of an input that is up to date.
     pub fn up_to_date(&self, input: &Input) -> Option<&Record> {
         self.records.get(&input.output).filter(|record| record.holds_for(input, &self.out_dir))
     }
 }
 
-/// Whether a file is called as those are in which it is remembered what was done.
+/// Whether a file has the name of a state file.
 pub fn is_state(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     name.starts_with(PREFIX) && name.ends_with(SUFFIX)
@@ -166,41 +166,40 @@ pub struct StateFile {
 }
 
 impl StateFile {
-    /// Opens the state file of a shard, which goes on where it ended.
+    /// Opens the state file of a shard to append to it.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// If it cannot be written.
     pub fn open(out_dir: &Path, shard: Shard) -> Result<Self> {
         let shard = if shard.is_part() { format!(".{}", shard.label()) } else { String::new() };
         let path = out_dir.join(format!("{PREFIX}{shard}{SUFFIX}"));
-        let failed = |error: std::io::Error| not_remembered(&path, &error);
+        let failed = |error: std::io::Error| not_stored(&path, &error);
         let mut file = OpenOptions::new().create(true).append(true).read(true).open(&path).map_err(failed)?;
         let mut last = [b'\n'];
         if file.seek(SeekFrom::End(-1)).is_ok() {
             file.read_exact(&mut last).map_err(failed)?;
         }
-        // A line that was cut off must not take the next one with it.
+        // After an incomplete line, the next record needs a line of its own.
         if last != [b'\n'] {
             file.write_all(b"\n").map_err(failed)?;
         }
         Ok(Self { file: Mutex::new(file), path })
     }
 
-    /// Remembers a model that is in its place.
+    /// Adds a model that is written.
     ///
     /// # Errors
-    /// Where the file cannot be written.
+    /// If the file cannot be written.
     pub fn append(&self, record: &Record) -> Result<()> {
-        let mut line =
-            serde_json::to_vec(record).map_err(|error| not_remembered(&self.path, &error.into()))?;
+        let mut line = serde_json::to_vec(record).map_err(|error| not_stored(&self.path, &error.into()))?;
         line.push(b'\n');
-        // In one piece, so that lines of several processes do not mix.
+        // A single write, so that lines of several processes do not mix.
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(&line).map_err(|error| not_remembered(&self.path, &error))
+        file.write_all(&line).map_err(|error| not_stored(&self.path, &error))
     }
 }
 
-fn not_remembered(path: &Path, error: &std::io::Error) -> Error {
+fn not_stored(path: &Path, error: &std::io::Error) -> Error {
     unwritable(path, error).advice("--resume needs it: choose another folder for --out-dir")
 }
 
@@ -227,7 +226,7 @@ mod tests {
                 bytes: 7,
                 output: "a.onnx".into(),
                 choices,
-                place: None,
+                location: None,
             };
             Self { dir, input }
         }
@@ -242,7 +241,7 @@ mod tests {
             Record::new(&self.input, sources, self.path(), &written, serde_json::json!({"bytes": 5}))
         }
 
-        fn remember(&self, shard: Shard) {
+        fn store(&self, shard: Shard) {
             StateFile::open(self.path(), shard).unwrap().append(&self.record()).unwrap();
         }
 
@@ -252,10 +251,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unchanged_is_up_to_date_whichever_share_did_it() {
+    fn what_is_unchanged_is_up_to_date_whichever_shard_converted_it() {
         let folder = Folder::new();
         assert!(!folder.is_up_to_date());
-        folder.remember(Shard { number: 2, of: 3 });
+        folder.store(Shard { number: 2, of: 3 });
         assert!(folder.is_up_to_date());
     }
 
@@ -271,7 +270,7 @@ mod tests {
         ];
         for (what, change) in changes {
             let mut folder = Folder::new();
-            folder.remember(Shard::WHOLE);
+            folder.store(Shard::WHOLE);
             assert!(folder.is_up_to_date());
             change(&mut folder);
             assert!(!folder.is_up_to_date(), "{what}");
@@ -279,32 +278,32 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_the_same_size_is_told_by_its_time() {
+    fn a_file_of_the_same_size_is_recognized_by_its_time() {
         let folder = Folder::new();
-        folder.remember(Shard::WHOLE);
+        folder.store(Shard::WHOLE);
         let file = File::options().write(true).open(&folder.input.path).unwrap();
         file.set_modified(SystemTime::now() + std::time::Duration::from_secs(5)).unwrap();
         assert!(!folder.is_up_to_date());
     }
 
     #[test]
-    fn a_line_that_was_cut_off_costs_only_itself() {
+    fn an_incomplete_line_does_not_damage_the_next_one() {
         let folder = Folder::new();
         let path = folder.path().join("tf2onnx-rs.state.jsonl");
         let mut line = serde_json::to_vec(&folder.record()).unwrap();
         line.truncate(line.len() / 2);
         fs::write(&path, &line).unwrap();
         assert!(!folder.is_up_to_date());
-        folder.remember(Shard::WHOLE);
+        folder.store(Shard::WHOLE);
         assert!(folder.is_up_to_date());
     }
 
     #[test]
     fn the_latest_record_of_an_output_counts() {
         let mut folder = Folder::new();
-        folder.remember(Shard { number: 1, of: 2 });
+        folder.store(Shard { number: 1, of: 2 });
         folder.input.choices.set("opset", vec!["15".into()]);
-        folder.remember(Shard { number: 2, of: 2 });
+        folder.store(Shard { number: 2, of: 2 });
         assert!(folder.is_up_to_date());
         folder.input.choices = Choices::default();
         assert!(!folder.is_up_to_date(), "the model was written again since, with other options");

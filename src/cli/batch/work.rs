@@ -1,9 +1,8 @@
 //! Converting many inputs at a time.
 //!
-//! Each job is a thread of its own, which takes one input after the other, and has its part of the cores for what a
-//! conversion does in parallel: a pool of rayon that no other job uses. With one pool for all, a thread that waits inside
-//! one conversion could begin another, nothing would bound how many models are in memory at once, and small models would
-//! wait for the weights of large ones.
+//! Each job is a thread that converts one input after the other. It has its share of the cores in a rayon pool of its own.
+//! With a single pool, a thread that waits inside one conversion could start another: nothing would limit the number of
+//! models in memory, and small models would wait for the weights of large ones.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -18,8 +17,8 @@ use super::inputs::Input;
 use super::state::{Record, Stamp};
 use crate::cli::convert::{Converted, Summary, convert_model};
 use crate::error::{Error, Result};
-use crate::model::Model;
 use crate::output::make_folder;
+use crate::source::Source;
 
 /// An input that is done.
 #[derive(Debug)]
@@ -29,39 +28,41 @@ pub struct Finished<'a> {
     pub seconds: f64,
 }
 
-/// What came out of a conversion.
+/// The result of a conversion.
 #[derive(Debug)]
 pub struct Done {
     pub record: Record,
-    /// The summary in sentences, where every one is to be printed.
+    /// The warnings about the model, without their severity.
+    pub warnings: Vec<String>,
+    /// The summary as text, if all summaries are printed.
     pub text: Option<String>,
 }
 
-/// The stack of a thread that converts: as much as the thread has that `convert` runs on, so that a deep graph that goes
-/// there goes here too. It is only address space until it is used.
+/// The stack of a thread that converts. It is as large as the main thread's, on which `convert` runs, so that the same deep
+/// graphs fit. Unused parts of it take no memory.
 const STACK_BYTES: usize = 8 << 20;
 
-/// How the inputs are worked on.
+/// How inputs are converted.
 #[derive(Debug, Clone, Copy)]
 pub struct Work<'a> {
     pub out_dir: &'a Path,
-    /// How many at a time.
+    /// The number of conversions at a time.
     pub jobs: usize,
-    /// Whether nothing is begun after the first failure.
+    /// Whether to start no more conversions after the first failure.
     pub fail_fast: bool,
-    /// Whether summaries are wanted in sentences.
+    /// Whether to make summaries as text.
     pub verbose: bool,
 }
 
 impl Work<'_> {
-    /// Converts the inputs, the largest first, and hands each to `finished` on the calling thread as it is done.
+    /// Converts the inputs, the largest first. Calls `finished` for each when it is done, on the calling thread.
     pub fn run<'a>(self, inputs: &[&'a Input], display: &Display, mut finished: impl FnMut(Finished<'a>)) {
         let mut queue: Vec<&'a Input> = inputs.to_vec();
-        // A large one that comes last would keep everybody waiting.
+        // If a large model came last, the other threads would be idle.
         queue.sort_by_key(|input| std::cmp::Reverse(input.bytes));
         let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
         let (sender, results) = mpsc::channel();
-        let loudly = silence_panics();
+        let hook = silence_panics();
         std::thread::scope(|scope| {
             let jobs = self.jobs.min(queue.len());
             for _ in 0..jobs {
@@ -76,7 +77,7 @@ impl Work<'_> {
                         let bar = display.job(&input.path);
                         let outcome = guarded(&input.path, || match &pool {
                             Ok(pool) => pool.install(|| self.convert(input, &bar)),
-                            // No more threads are to be had: the one that is there does.
+                            // If the system has no more threads, the job's own does the work.
                             Err(_) => self.convert(input, &bar),
                         });
                         drop(bar);
@@ -95,14 +96,14 @@ impl Work<'_> {
                 finished(result);
             }
         });
-        std::panic::set_hook(loudly);
+        std::panic::set_hook(hook);
     }
 
     fn convert(self, input: &Input, bar: &JobBar) -> Result<Done> {
         let start = Instant::now();
         let args = input.choices.to_args().map_err(|problem| Error::file(&input.path, problem))?;
-        let source = Model::open(&input.path, &args.open_options())?;
-        // As they are now: what changes while the weights are read is noticed the next time.
+        let source = Source::open(&input.path, &args.open_options())?;
+        // Taken before the weights are read: a file that changes meanwhile counts as changed the next time.
         let sources = sources(input, &source);
         let output = self.out_dir.join(&input.output);
         if let Some(folder) = output.parent() {
@@ -116,12 +117,14 @@ impl Work<'_> {
             .with_source(&source)
             .with_verification(verification.as_ref());
         let text = self.verbose.then(|| summary.text(&conversion, true));
-        // By way of text, in which an epsilon of 0.001 is written as such.
-        let summary = serde_json::to_string(&summary)
-            .and_then(|text| serde_json::from_str(&text))
-            .map_err(|error| Error::file(&input.path, format!("the summary is no JSON: {error}")))?;
+        // Through text, since serde_json::to_value would turn an f32 epsilon of 0.001 into 0.0010000000474974513.
+        let summary = serde_json::to_string(&summary).and_then(|text| serde_json::from_str(&text)).map_err(
+            |error| Error::file(&input.path, format!("the summary cannot be written as JSON: {error}")),
+        )?;
         let files: Vec<PathBuf> = std::iter::once(output).chain(written.external_data).collect();
-        Ok(Done { record: Record::new(input, sources, self.out_dir, &files, summary), text })
+        let warnings = conversion.notes.iter().filter(|note| note.is_warning());
+        let warnings = warnings.map(|note| note.text.clone()).collect();
+        Ok(Done { record: Record::new(input, sources, self.out_dir, &files, summary), warnings, text })
     }
 }
 
@@ -130,31 +133,30 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The files that decide what comes out.
-fn sources(input: &Input, source: &Model) -> Vec<Stamp> {
+/// The files that determine the output.
+fn sources(input: &Input, source: &Source) -> Vec<Stamp> {
     let mut files = source.files();
     if input.path.is_dir() {
-        // It says which of the checkpoints in the folder is meant.
+        // This file names the latest checkpoint of the folder.
         files.push(input.path.join("checkpoint"));
     }
     files.extend(input.choices.files());
     files.iter().map(|file| Stamp::of(file)).collect()
 }
 
-/// Runs something in which a mistake of ours ends one conversion and not all.
+/// Runs a conversion in which a panic ends that conversion only.
 fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
-        let said = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-        Err(Error::file(path, format!("a mistake in tf2onnx-rs ended the conversion ({said})"))
-            .advice("run `tf2onnx-rs convert` on it, and report what that prints"))
+        let message = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        Err(Error::file(path, format!("a bug in tf2onnx-rs ended the conversion ({message})"))
+            .advice("run `tf2onnx-rs convert` on it, and report the output"))
     })
 }
 
 type PanicHook = Box<dyn Fn(&std::panic::PanicHookInfo<'_>) + Sync + Send + 'static>;
 
-/// Has panics say nothing by themselves: they are reported with the input that they belong to. Returns what they said
-/// before.
+/// Removes the panic hook, since panics are reported with their inputs. Returns the hook.
 fn silence_panics() -> PanicHook {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
@@ -169,7 +171,7 @@ mod tests {
     fn a_panic_is_an_error_of_its_input() {
         let error = guarded::<()>(Path::new("a.ckpt"), || panic!("index {} is out of range", 7)).unwrap_err();
         let said = error.to_string();
-        assert!(said.starts_with("a.ckpt: a mistake in tf2onnx-rs"), "{said}");
+        assert!(said.starts_with("a.ckpt: a bug in tf2onnx-rs"), "{said}");
         assert!(said.contains("index 7 is out of range"), "{said}");
         assert_eq!(guarded(Path::new("a.ckpt"), || Ok(3)), Ok(3));
     }

@@ -1,5 +1,5 @@
-//! Options of a conversion by their names on the command line, wherever they were said: typed, or in a manifest. Where more
-//! than a conversion takes them, it is these.
+//! Options of a conversion by their names on the command line, typed or from a manifest. `batch`, `inspect` and `extract`
+//! have them, too.
 
 use std::any::TypeId;
 use std::collections::BTreeMap;
@@ -11,32 +11,32 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::ConversionArgs;
-use crate::contents::Contents;
 use crate::error::{Error, Result};
-use crate::slim::described;
+use crate::slim::toml_network;
+use crate::tensors_in_file::TensorFile;
 
-/// What was chosen: the values of each option, by its long name. A flag has the value `true` or `false`.
+/// The options that are set: their values by their long names. A flag has the value `true` or `false`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Choices(BTreeMap<String, Vec<OsString>>);
 
-/// The options of `convert` as the commands here take them.
+/// The options of `convert` alone, as a command to parse them with.
 fn command() -> Command {
     ConversionArgs::augment_args(
         Command::new("tf2onnx-rs batch").no_binary_name(true).disable_help_flag(true),
     )
 }
 
-/// Every option of a conversion.
+/// All options of a conversion.
 pub fn options() -> Vec<Arg> {
     command().get_arguments().filter(|arg| arg.get_long().is_some()).cloned().collect()
 }
 
-/// Whether an option is there or not, and has no value.
+/// Whether an option is a flag, without a value.
 pub fn is_flag(option: &Arg) -> bool {
     matches!(option.get_action(), ArgAction::SetTrue)
 }
 
-/// Whether one of the two may not be chosen beside the other, which is declared with one of them.
+/// Whether two options exclude each other, which is declared for one of them.
 fn exclude_each_other(command: &Command, option: &Arg, other: &str) -> bool {
     let excludes = |one: &Arg, other: &str| {
         command.get_arg_conflicts_with(one).iter().any(|conflict| conflict.get_long() == Some(other))
@@ -49,7 +49,7 @@ fn exclude_each_other(command: &Command, option: &Arg, other: &str) -> bool {
 /// Whether this value of an option names a file.
 pub fn is_path(option: &Arg, value: &str) -> bool {
     option.get_value_parser().type_id() == TypeId::of::<PathBuf>()
-        || (option.get_long() == Some("network") && described::is_file(value))
+        || (option.get_long() == Some("network") && toml_network::is_file(value))
 }
 
 impl Choices {
@@ -58,8 +58,7 @@ impl Choices {
         self.0.insert(option.to_owned(), values);
     }
 
-    /// These choices, with those of `stronger` in place of what is said here of the same options, and of those that
-    /// exclude them.
+    /// These choices, overridden by those of `stronger`: for the same options, and for options that they exclude.
     #[must_use]
     pub fn overridden_by(&self, stronger: &Self) -> Self {
         let command = command();
@@ -71,7 +70,7 @@ impl Choices {
         both
     }
 
-    /// Whether an option is among the choices, and is no flag that was left off.
+    /// Whether an option is set, and not to `false`.
     fn has_chosen(&self, option: &Arg) -> bool {
         let values = self.values(option.get_long().unwrap_or_default());
         !values.is_empty() && (values != ["false"] || !is_flag(option))
@@ -82,7 +81,7 @@ impl Choices {
         self.0.get(option).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The files that are named, in whatever option.
+    /// The files that the options name.
     pub fn files(&self) -> Vec<PathBuf> {
         let named = |option: &Arg| -> Vec<PathBuf> {
             let values = self.values(option.get_long().unwrap_or_default()).iter();
@@ -91,7 +90,7 @@ impl Choices {
         options().iter().flat_map(named).collect()
     }
 
-    /// As text, for the record of what was done: files by their absolute paths.
+    /// The options as text, for the state file of `batch`: files have absolute paths.
     pub fn to_text(&self) -> BTreeMap<String, Vec<String>> {
         let options = options();
         let text = |name: &str, value: &OsString| {
@@ -107,39 +106,39 @@ impl Choices {
         self.0.iter().map(texts).collect()
     }
 
-    /// What is typed as options of a conversion.
+    /// The arguments of a conversion, if the choices were typed.
     ///
     /// # Errors
-    /// Where it is bad usage, which has been said where it was typed.
+    /// If they are bad usage. Parsing the command line has refused that already.
     pub fn typed(&self) -> Result<ConversionArgs> {
         self.to_args().map_err(|problem| Error::new("command line", problem))
     }
 
-    /// Looks that nothing is asked of a conversion that will not be.
+    /// Refuses options of a conversion for an ONNX model, which is not converted.
     ///
     /// # Errors
-    /// Where there are choices for an ONNX model.
-    pub fn check_use(&self, contents: &Contents) -> Result<()> {
-        match (contents, self.0.keys().next()) {
-            (Contents::Onnx(file), Some(option)) => {
-                let problem = format!("it is an ONNX model, which --{option} says nothing about");
-                Err(Error::file(file.path(), problem).advice("leave out what is about a conversion"))
+    /// If the file is an ONNX model and an option is set.
+    pub fn check_use(&self, file: &TensorFile) -> Result<()> {
+        match (file, self.0.keys().next()) {
+            (TensorFile::Onnx(onnx), Some(option)) => {
+                let problem = format!("it is an ONNX model, which --{option} does not apply to");
+                Err(Error::file(onnx.path(), problem).advice("leave out the options of a conversion"))
             }
             _ => Ok(()),
         }
     }
 
-    /// The first choice that is about more than what is opened.
+    /// The first option that is about the conversion, and not about which files are opened.
     pub fn beyond_opening(&self) -> Option<&str> {
         self.0.keys().map(String::as_str).find(|option| !matches!(*option, "graph" | "tag"))
     }
 
-    /// What they mean, or what is wrong with them, in one line.
+    /// The arguments of the conversion, or what is wrong with the options, in one line.
     pub fn to_args(&self) -> std::result::Result<ConversionArgs, String> {
         self.parse().map_err(|error| in_one_line(&error))
     }
 
-    /// What is wrong with them by themselves, in one line: that they need others beside them is not.
+    /// Checks the value of each option. Options that need other options are not an error here.
     pub fn check_values(&self) -> std::result::Result<(), String> {
         match self.parse() {
             Err(error) if error.kind() != ErrorKind::MissingRequiredArgument => Err(in_one_line(&error)),
@@ -167,18 +166,18 @@ impl Choices {
     }
 }
 
-/// What clap says of a mistake, without what it adds for who typed it.
+/// clap's error message as one line, without usage and tips.
 fn in_one_line(error: &clap::Error) -> String {
-    let said = error.to_string();
-    let said = said.split("\n\n").next().unwrap_or_default();
-    let lines: Vec<&str> = said.lines().map(str::trim).collect();
+    let text = error.to_string();
+    let message = text.split("\n\n").next().unwrap_or_default();
+    let lines: Vec<&str> = message.lines().map(str::trim).collect();
     let line = lines.join(" ");
     line.strip_prefix("error: ").unwrap_or(&line).to_owned()
 }
 
 impl FromArgMatches for Choices {
     fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
-        // What is typed wrong is an error now, and not with the first input.
+        // Wrong values are errors now, not when the first input is converted.
         ConversionArgs::from_arg_matches(matches)?;
         let mut choices = Self::default();
         for option in options() {

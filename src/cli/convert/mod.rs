@@ -19,14 +19,13 @@ pub use verified::{Pending, Verification};
 use super::{output, progress};
 use crate::convert::{Conversion, convert};
 use crate::error::Result;
-use crate::model::Model;
 use crate::onnx::WriteReport;
 use crate::output::keep_inputs;
+use crate::source::Source;
 
 /// Converts a checkpoint, a graph or a SavedModel to an ONNX model.
 ///
-/// A checkpoint needs no graph beside it: where there is none, the network is recognized by its variables and
-/// rebuilt.
+/// A checkpoint does not need a graph: if there is none, the network is recognized by its variables and rebuilt.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -42,37 +41,37 @@ Examples:
   tf2onnx-rs convert inception_v3.ckpt app.onnx --preprocess inception --labels labels.txt
   curl https://example.org/frozen.pb | tf2onnx-rs convert - model.onnx")]
 pub struct Args {
-    /// A checkpoint (a V1 file, the prefix or any file of a V2 checkpoint), a .meta, .pb or .pbtxt file, or the
-    /// folder, SavedModel or archive that it is in; - is standard input
+    /// A checkpoint (a V1 file, or the prefix or any file of a V2 checkpoint), a .meta, .pb or .pbtxt file, a SavedModel,
+    /// a folder or archive with one of these, or - for standard input
     input: PathBuf,
-    /// The ONNX file to write; - is standard output
+    /// The ONNX file to write, or - for standard output
     output: PathBuf,
     #[command(flatten)]
     conversion: ConversionArgs,
-    /// Write what was read, assumed and made as a page, .html, or as data, .json (repeatable)
+    /// Write a report about what was read, assumed and converted, as a web page or as data (repeatable)
     #[arg(long, value_name = "FILE.html|FILE.json", value_delimiter = ',', value_parser = report::Destination::parse)]
     report: Vec<report::Destination>,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
-    /// Print nothing but errors
+    /// Print only errors
     #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
-    /// Name every layer where something was assumed
+    /// List every layer that something was assumed about
     #[arg(short, long)]
     verbose: bool,
 }
 
-/// A conversion that is done.
+/// A finished conversion.
 pub struct Converted {
     pub conversion: Conversion,
     pub written: WriteReport,
-    /// Where that was asked for.
+    /// The result of `--verify`.
     pub verification: Option<Verification>,
     pub seconds: f64,
-    /// Of these, those that opening the input took.
+    /// The seconds of these that opening the input took.
     pub opening: f64,
-    /// And those that writing the model took.
+    /// The seconds of these that writing the model took.
     pub writing: f64,
 }
 
@@ -83,7 +82,7 @@ pub fn run(args: &Args) -> Result<()> {
     let output = sent.as_ref().map_or_else(|| args.output.clone(), ToStandardOutput::path);
     let bar = progress::byte_bar(args.quiet, "writing");
     let start = Instant::now();
-    let converted = Model::open(&args.input, &args.conversion.open_options()).and_then(|source| {
+    let converted = Source::open(&args.input, &args.conversion.open_options()).and_then(|source| {
         let files = source.files();
         args.report.iter().try_for_each(|report| keep_inputs(&report.path, &files))?;
         convert_model(&source, start, &output, &args.conversion, &|done, total| {
@@ -97,7 +96,7 @@ pub fn run(args: &Args) -> Result<()> {
         Some(sent) => sent.error(error),
         None => error,
     })?;
-    // Where there is no room for a report, there is no model either.
+    // The model is written only if the reports can be written.
     reports.write(args, &converted)?;
     pending.persist()?;
     reports.persist()?;
@@ -105,29 +104,29 @@ pub fn run(args: &Args) -> Result<()> {
     let summary = Summary::new(&args.input, &args.output, conversion, written, *seconds)
         .with_source(&source)
         .with_verification(verification.as_ref());
-    let said = match (args.json, args.quiet) {
+    let text = match (args.json, args.quiet) {
         (true, _) => output::json(&summary)?,
         (_, true) => String::new(),
         _ => summary.text(conversion, args.verbose) + &report::lines(&args.report),
     };
     match sent {
-        None => output::print(&said)?,
+        None => output::print(&text)?,
         Some(sent) => {
             sent.send(written)?;
-            if !said.is_empty() {
-                output::warn(said.trim_end());
+            if !text.is_empty() {
+                output::warn(text.trim_end());
             }
         }
     }
-    // The process is about to end, and the system takes all memory back at once.
+    // The process ends now. The system frees the memory faster than dropping does.
     std::mem::forget(converted);
     Ok(())
 }
 
-/// Converts a model that was opened, which was begun at `start`; it is in its place when the second result is persisted.
-/// `progress` is told the bytes written so far and all that will be.
+/// Converts an open model. `start` is when opening it began. Persisting the second result moves the model to `output`.
+/// `progress` is called with the bytes written so far and in total.
 pub fn convert_model(
-    source: &Model,
+    source: &Source,
     start: Instant,
     output: &Path,
     args: &ConversionArgs,
@@ -135,7 +134,7 @@ pub fn convert_model(
 ) -> Result<(Converted, Pending)> {
     let opening = start.elapsed().as_secs_f64();
     keep_inputs(output, source.files())?;
-    let done = convert(source, &args.convert_options()).and_then(|conversion| {
+    let done = args.convert_options().and_then(|options| convert(source, &options)).and_then(|conversion| {
         let converting = start.elapsed().as_secs_f64();
         let (pending, verification) =
             args.verification.write((source, &conversion), output, &args.write_options(), progress)?;

@@ -1,14 +1,18 @@
-//! What can be said about a conversion on the command line, and what is meant by it.
+//! The options of a conversion as they are typed, and the options of the library that they mean.
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
 use super::interface::InterfaceArgs;
 use super::verified::VerificationArgs;
-use crate::convert::ConvertOptions;
+use crate::convert::{ConvertOptions, FrozenPlaceholder, InputShape};
+use crate::error::Result;
 use crate::lower::OPSETS;
-use crate::model::OpenOptions;
 use crate::onnx::WriteOptions;
 use crate::passes::moving_averages;
+use crate::source::OpenOptions;
 
 /// The headings of options in the help.
 pub const INTERFACE: &str = "Inputs and outputs";
@@ -16,7 +20,7 @@ const NETWORK: &str = "Networks without a graph";
 const GRAPH: &str = "Models with a graph";
 const MODEL: &str = "ONNX model";
 
-/// The options of a conversion, whatever is converted.
+/// The options of a conversion.
 #[derive(Debug, Clone, clap::Args)]
 pub struct ConversionArgs {
     #[command(flatten)]
@@ -33,50 +37,51 @@ pub struct ConversionArgs {
     /// The tags of the graph in a SavedModel [default: serve]
     #[arg(long, help_heading = GRAPH, value_name = "TAGS")]
     tag: Option<String>,
-    /// The signature of a SavedModel; options know its tensors by its keys too [default: serving_default]
+    /// The signature of a SavedModel; other options accept its keys as names of tensors [default: serving_default]
     #[arg(long, help_heading = GRAPH, value_name = "NAME")]
     signature: Option<String>,
-    /// Tensors that the model is fed; what computes them is cut off [default: the graph's placeholders]
+    /// Tensors that become the inputs; the ops that compute them are cut off [default: the graph's placeholders]
     #[arg(long, help_heading = INTERFACE, value_name = "NAMES", value_delimiter = ',')]
     inputs: Vec<String>,
     /// The shape of an input that the graph leaves open; -1 is any length (repeatable)
     #[arg(long, help_heading = GRAPH, value_name = "NAME=DIMS")]
     shape: Vec<String>,
-    /// A placeholder that is a constant instead, such as is_training=false (repeatable)
+    /// Make a placeholder a constant, such as is_training=false (repeatable)
     #[arg(long, help_heading = GRAPH, value_name = "NAME=VALUE")]
     freeze: Vec<String>,
-    /// Placeholders whose default is their value instead of an input's
+    /// Use the default value of these placeholders; don't make them inputs
     #[arg(long, help_heading = GRAPH, value_name = "NAMES", value_delimiter = ',')]
     use_default: Vec<String>,
-    /// Placeholders that are inputs without their default
+    /// Make these placeholders inputs without a default value
     #[arg(long, help_heading = GRAPH, value_name = "NAMES", value_delimiter = ',')]
     ignore_default: Vec<String>,
-    /// Write ops that cannot be converted as they are, in the domain ai.onnx.converters.tensorflow
+    /// Keep ops that cannot be converted as custom ops, in the domain ai.onnx.converters.tensorflow
     #[arg(long, help_heading = GRAPH)]
     keep_going: bool,
-    /// Make batch norms a part of the convolutions before them: a smaller model that is harder to read and train
+    /// Fold batch norms into the convolutions before them: the model is smaller, but harder to read and train
     #[arg(long, help_heading = MODEL)]
     fold_batch_norm: bool,
-    /// Weights and arithmetic in float16, inputs and outputs as they are
+    /// Use float16 for weights and arithmetic; inputs and outputs keep their types
     #[arg(long, help_heading = MODEL)]
     float16: bool,
-    /// TensorFlow ops, nodes or scopes that compute in float32 all the same
+    /// TensorFlow ops, nodes or scopes that still compute in float32
     #[arg(long, help_heading = MODEL, value_name = "NAMES", value_delimiter = ',', requires = "float16")]
     keep_float32: Vec<String>,
-    /// Tensor names, slim end points or keys of the signature [default: the logits, then Predictions, or the graph's ends]
+    /// The outputs: tensor names, slim end points or keys of the signature [default: the logits and predictions, or the
+    /// outputs that are inferred from the graph]
     #[arg(long, help_heading = INTERFACE, value_name = "NAMES", value_delimiter = ',')]
     outputs: Vec<String>,
-    /// The ONNX operator set to write
+    /// The version of the ONNX operator set
     #[arg(long, help_heading = MODEL, value_name = "N", default_value_t = 17,
           value_parser = opset, allow_negative_numbers = true)]
     opset: i64,
-    /// Keep the weights in a file beside the model, OUTPUT.data; models above 2 GiB always do
+    /// Write the weights to a separate file, OUTPUT.data; models above 2 GiB always have one
     #[arg(long, help_heading = MODEL)]
     external_data: bool,
-    /// Inputs that the model takes as NCHW instead of NHWC
+    /// Inputs that become NCHW instead of NHWC
     #[arg(long, help_heading = INTERFACE, value_name = "NAMES", value_delimiter = ',')]
     inputs_as_nchw: Vec<String>,
-    /// Outputs that the model delivers as NCHW instead of NHWC
+    /// Outputs that become NCHW instead of NHWC
     #[arg(long, help_heading = INTERFACE, value_name = "NAMES", value_delimiter = ',')]
     outputs_as_nchw: Vec<String>,
     #[command(flatten)]
@@ -92,14 +97,17 @@ impl ConversionArgs {
     }
 
     /// How it is converted.
-    pub fn convert_options(&self) -> ConvertOptions {
+    ///
+    /// # Errors
+    /// If the value of an option is not of the form that it has to be.
+    pub fn convert_options(&self) -> Result<ConvertOptions> {
         self.interface.complete(ConvertOptions {
             image_size: self.image_size,
             batch_size: self.batch_size,
             inputs: self.inputs.clone(),
             outputs: self.outputs.clone(),
-            shapes: self.shape.clone(),
-            freeze: self.freeze.clone(),
+            shapes: self.shape.iter().map(|text| InputShape::parse(text)).collect::<Result<_>>()?,
+            freeze: self.freeze.iter().map(|text| FrozenPlaceholder::parse(text)).collect::<Result<_>>()?,
             use_default: self.use_default.clone(),
             ignore_default: self.ignore_default.clone(),
             signature: self.signature.clone(),
@@ -120,21 +128,21 @@ impl ConversionArgs {
     }
 }
 
-/// What can be said about the network instead of leaving it to be recognized.
+/// The options for networks that come without a graph.
 #[derive(Debug, Clone, clap::Args)]
 struct NetworkArgs {
-    /// The network, instead of having it recognized: one that `tf2onnx-rs networks` lists, or a description
+    /// The network: a name that `tf2onnx-rs networks` lists, or a file that describes it [default: it is recognized]
     #[arg(long, help_heading = NETWORK, value_name = "NAME|FILE.toml")]
     network: Option<String>,
     /// An argument of slim's network function (repeatable)
     #[arg(long, help_heading = NETWORK, value_name = "KEY=VALUE")]
     network_option: Vec<String>,
-    /// Convert the network alone where the checkpoint holds more, such as a detector that it is the backbone of
+    /// Convert only the network if it is the backbone of a larger model, such as a detector
     #[arg(long, help_heading = NETWORK)]
     backbone: bool,
-    /// Whether to take the moving averages of the weights in their place; auto does where all weights have one
-    #[arg(long, help_heading = NETWORK, value_name = "CHOICE", default_value = "auto", value_parser = ["auto", "on", "off"])]
-    moving_averages: String,
+    /// Whether to use the moving averages of the weights; auto does if all weights have one
+    #[arg(long, help_heading = NETWORK, value_name = "CHOICE", default_value = "auto", value_enum)]
+    moving_averages: moving_averages::Choice,
 }
 
 impl NetworkArgs {
@@ -144,17 +152,27 @@ impl NetworkArgs {
             network: self.network.clone(),
             network_options: self.network_option.clone(),
             backbone: self.backbone,
-            moving_averages: match self.moving_averages.as_str() {
-                "on" => moving_averages::Choice::On,
-                "off" => moving_averages::Choice::Off,
-                _ => moving_averages::Choice::Auto,
-            },
+            moving_averages: self.moving_averages,
             ..ConvertOptions::default()
         }
     }
 }
 
-/// The largest image that is taken for meant.
+impl ValueEnum for moving_averages::Choice {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Auto, Self::On, Self::Off]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::Auto => "auto",
+            Self::On => "on",
+            Self::Off => "off",
+        }))
+    }
+}
+
+/// The largest size of an image that is not a typing error.
 const MAX_IMAGE_SIZE: usize = 100_000;
 
 fn positive(text: &str) -> Result<usize, String> {

@@ -1,13 +1,13 @@
-//! `--report`: where reports go, and when they are begun and written.
+//! `--report`: the files of reports, opened before the conversion and written after it.
 
 use std::path::{Path, PathBuf};
 
 use super::{Args, Converted};
 use crate::error::Result;
 use crate::output::{OutputFile, keep_apart};
-use crate::report::{Format, Report, Subject, Timing};
+use crate::report::{ConversionReport, Format, Subject, Timing};
 
-/// A report that is asked for.
+/// The file of a report.
 #[derive(Debug, Clone)]
 pub struct Destination {
     pub path: PathBuf,
@@ -15,12 +15,12 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// The file that a report is asked for in.
+    /// Reads the value of `--report`.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
         let path = PathBuf::from(text);
         match Format::of(&path) {
             Some(format) => Ok(Self { path, format }),
-            None => Err("its name ends neither in .html nor in .json".to_owned()),
+            None => Err("the file name has to end in .html or .json".to_owned()),
         }
     }
 }
@@ -30,15 +30,15 @@ pub fn lines(destinations: &[Destination]) -> String {
     destinations.iter().map(|destination| format!("report {}\n", destination.path.display())).collect()
 }
 
-/// Reports that are going to be written: their files are begun before anything is converted, so that a folder that is
-/// missing is noticed in time.
+/// The reports of a conversion. Their files are created before anything is converted, so that a missing folder is an error
+/// early.
 pub struct Reports<'a>(Vec<(&'a Destination, OutputFile)>);
 
 impl<'a> Reports<'a> {
-    /// Begins the reports of a conversion to `output`.
+    /// Creates the files for the reports of a conversion to `output`.
     ///
     /// # Errors
-    /// Where a file cannot be written, or two are one.
+    /// If a file cannot be written, or two of them are the same.
     pub fn begin(destinations: &'a [Destination], output: &Path) -> Result<Self> {
         let mut begun: Vec<(&Destination, OutputFile)> = vec![];
         for destination in destinations {
@@ -50,28 +50,28 @@ impl<'a> Reports<'a> {
         Ok(Self(begun))
     }
 
-    /// Writes them beside their places.
+    /// Writes them to temporary files.
     ///
     /// # Errors
-    /// Where a weight cannot be read again, or a file cannot be written.
+    /// If a weight cannot be read again, or a file cannot be written.
     pub fn write(&self, args: &Args, converted: &Converted) -> Result<()> {
         if self.0.is_empty() {
             return Ok(());
         }
         let Converted { conversion, written, opening, writing, .. } = converted;
-        let crate::convert::Timing { drawing, rewriting, lowering } = conversion.timing;
+        let crate::convert::Timing { building, rewriting, lowering } = conversion.timing;
         let timing =
-            Timing { opening: *opening, drawing, rewriting, lowering, writing: *writing, report: 0.0 };
-        let options = &args.conversion.convert_options();
+            Timing { opening: *opening, building, rewriting, lowering, writing: *writing, report: 0.0 };
+        let options = &args.conversion.convert_options()?;
         let subject = Subject { input: &args.input, output: &args.output, options, written, timing };
-        let report = Report::new(subject, conversion)?;
+        let report = ConversionReport::new(subject, conversion)?;
         self.0.iter().try_for_each(|(destination, file)| report.write(file, destination.format))
     }
 
-    /// Puts them into their places.
+    /// Renames the temporary files.
     ///
     /// # Errors
-    /// Where what is there cannot be replaced.
+    /// If an existing file cannot be replaced.
     pub fn persist(self) -> Result<()> {
         self.0.into_iter().try_for_each(|(_, file)| file.persist())
     }

@@ -1,4 +1,4 @@
-//! `-` as the output: the model goes to standard output when it is whole, and what is said about it to standard error.
+//! `-` as the output: the whole model goes to standard output, and the summary to standard error.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -10,58 +10,56 @@ use crate::error::{Error, Result};
 use crate::onnx::WriteReport;
 use crate::temporary::Temporary;
 
-/// What the user calls standard output.
+/// Standard output as the output of a command.
 pub const PATH: &str = "-";
-/// What messages call it.
+/// Its name in messages.
 pub const NAME: &str = "standard output";
 
-/// A model on its way to standard output. Its weights are written in the order in which the cores come to them, which
-/// takes a file.
+/// A model for standard output. It is written to a temporary file first, since the cores write its weights in any order.
 pub struct ToStandardOutput(Temporary<TempDir>);
 
 impl ToStandardOutput {
-    /// Makes room for the model.
+    /// Makes the temporary folder.
     ///
     /// # Errors
-    /// Where standard output is a terminal, or there is no room.
+    /// If standard output is a terminal, or the folder cannot be made.
     pub fn begin() -> Result<Self> {
         if io::stdout().is_terminal() {
             return Err(Error::new(NAME, "it is a terminal, and a model is not for reading")
                 .advice("send it to a file or through a pipe"));
         }
-        let no_room = |error| Error::new(NAME, format!("no temporary file can be made: {error}"));
-        let folder = Temporary::folder().map_err(no_room);
+        let failed = |error| Error::new(NAME, format!("no temporary file can be made: {error}"));
+        let folder = Temporary::folder().map_err(failed);
         folder.map(Self).map_err(|error| error.advice("set TMPDIR to a folder with room"))
     }
 
-    /// Where the model is to be written.
+    /// The temporary file of the model.
     pub fn path(&self) -> PathBuf {
         self.0.path().join("model.onnx")
     }
 
-    /// What to say where writing it fails.
+    /// The error if writing the model fails.
     pub fn error(&self, error: Error) -> Error {
-        let place = self.path();
-        if error.subject() == place.display().to_string() {
-            // Nothing has been sent yet.
+        let path = self.path();
+        if error.subject() == path.display().to_string() {
             return Error::new(
                 NAME,
-                format!("the temporary file for it, {}: {}", place.display(), error.problem()),
+                format!("the temporary file for it, {}: {}", path.display(), error.problem()),
             )
             .advice("set TMPDIR to a folder with room");
         }
-        error.with_path_replaced(&place, Path::new(NAME))
+        error.with_path_replaced(&path, Path::new(NAME))
     }
 
-    /// Sends the model.
+    /// Sends the model to standard output.
     ///
     /// # Errors
-    /// Where it has a second file, or nobody takes all of it.
+    /// If the model has a second file, or standard output is closed.
     pub fn send(&self, written: &WriteReport) -> Result<()> {
         if written.external_data.is_some() {
             return Err(Error::new(
                 NAME,
-                "the weights go to a file beside the model, which has no place there",
+                "the model has its weights in a second file, which cannot be sent there",
             )
             .advice("name an output file"));
         }

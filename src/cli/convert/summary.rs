@@ -1,4 +1,4 @@
-//! What is said about a conversion when it is done.
+//! The summary of a conversion.
 
 use std::path::{Path, PathBuf};
 
@@ -7,14 +7,16 @@ use serde::Serialize;
 use super::Verification;
 use crate::cli::color::{HEADING, NOTE, styled};
 use crate::cli::{json, output, scope};
-use crate::convert::{BatchNormSummary, Conversion, GraphOrigin, NetworkOrigin, Origin, UnusedScope};
+use crate::convert::{
+    BatchNormSummary, Conversion, GraphOrigin, NetworkOrigin, Note, NoteKind, Origin, UnusedScope,
+};
 use crate::inspect::TensorSummary;
-use crate::model::Model;
 use crate::onnx::WriteReport;
 use crate::passes::batch_norm::{self, BatchNorm};
 use crate::passes::float16::Float16;
 use crate::passes::moving_averages::MovingAverages;
 use crate::slim::Recognition;
+use crate::source::Source;
 use crate::suggestion::first_of;
 
 /// The summary of a conversion, as `--json` prints it.
@@ -24,7 +26,7 @@ pub struct Summary<'a> {
     input: &'a Path,
     #[serde(serialize_with = "output::path")]
     output: &'a Path,
-    /// Where the weights are that were taken.
+    /// Where the weights come from.
     #[serde(serialize_with = "output::optional_path")]
     checkpoint: Option<PathBuf>,
     /// The keys of a rebuilt network are `null` where the model came with its graph, and the other way round.
@@ -52,7 +54,7 @@ pub struct Summary<'a> {
     preprocess: Option<&'static str>,
     labels: usize,
     unused_variables: &'a [UnusedScope],
-    notes: Vec<String>,
+    notes: Vec<Note>,
     verification: Option<&'a Verification>,
     seconds: f64,
 }
@@ -103,24 +105,24 @@ impl<'a> Summary<'a> {
             preprocess: conversion.preprocessing.name(),
             labels: conversion.labels,
             unused_variables: &conversion.unused.scopes,
-            notes: notes(conversion).into_iter().chain(left_weights(output, written)).collect(),
+            notes: conversion.notes.iter().cloned().chain(left_weights(output, written)).collect(),
             verification: None,
             seconds,
         }
     }
 
-    /// The same summary with what came of the verification.
+    /// The same summary with the result of the verification.
     pub fn with_verification(self, verification: Option<&'a Verification>) -> Self {
         Self { verification, ..self }
     }
 
-    /// The same summary with the checkpoint that was chosen, where the model has one.
-    pub fn with_source(self, source: &Model) -> Self {
+    /// The same summary with the checkpoint of the model, if it has one.
+    pub fn with_source(self, source: &Source) -> Self {
         let checkpoint = source.checkpoint().map(|checkpoint| source.shown_path(checkpoint.path()));
         Self { checkpoint, ..self }
     }
 
-    /// The checkpoint, where the input does not name it but a folder or an archive that it is in.
+    /// The checkpoint, if it was chosen in the folder or archive that the input names.
     fn chosen_checkpoint(&self) -> Option<&Path> {
         let input = self.input.as_os_str().as_encoded_bytes();
         let is_named = |path: &Path| input.starts_with(path.as_os_str().as_encoded_bytes()) || input == b"-";
@@ -132,13 +134,13 @@ impl<'a> Summary<'a> {
     /// The summary in sentences; `verbose` names every layer where something was assumed.
     pub fn text(&self, conversion: &Conversion, verbose: bool) -> String {
         let Conversion { origin, batch_norms, .. } = conversion;
-        let drawn = match origin {
+        let source = match origin {
             Origin::Network(network) => network_line(network),
             Origin::Graph(graph) => graph_line(graph),
         };
         let mut lines = vec![
             styled(HEADING, &format!("{} → {}", shown(self.input, "input"), shown(self.output, "output"))),
-            drawn,
+            source,
             format!("inputs {}", join(&self.inputs)),
             format!("outputs {}", join(&self.outputs)),
             self.batch_norms.to_string(),
@@ -163,7 +165,7 @@ impl<'a> Summary<'a> {
             lines.push(format!("{} in the metadata", output::count(self.labels, "class name")));
         }
         lines.extend(self.moving_averages.note());
-        lines.extend(self.notes.iter().map(|note| styled(NOTE, note)));
+        lines.extend(self.notes.iter().map(|note| styled(NOTE, &note.to_string())));
         if let Some(path) = self.external_data {
             lines.push(format!("weights in {}, which belongs beside the model", path.display()));
         }
@@ -180,7 +182,7 @@ impl<'a> Summary<'a> {
     }
 }
 
-/// What of a batch norm is not stored, where something is not.
+/// The line about a batch norm of which a part is not stored.
 fn assumed_of(norm: &BatchNorm) -> Option<String> {
     let parts = [("gamma", &norm.gamma, "unit scale"), ("beta", &norm.beta, "zero offset")];
     let said = |(name, origin, neutral): (&str, &batch_norm::Origin, &str)| match origin {
@@ -198,7 +200,7 @@ fn assumed_of(norm: &BatchNorm) -> Option<String> {
 /// How many variables a line names.
 const LISTED: usize = 3;
 
-/// A path as the user knows it, or the stream that stands in its place.
+/// A path, or the name of a standard stream.
 fn shown(path: &Path, stream: &str) -> String {
     if path.as_os_str() == "-" { format!("standard {stream}") } else { path.display().to_string() }
 }
@@ -224,35 +226,16 @@ fn graph_line(graph: &GraphOrigin) -> String {
     format!("graph {}{}{keys}", graph.path.display(), signature.unwrap_or_default())
 }
 
-/// What is said of weights that lie beside the model, and are another's.
-fn left_weights(output: &Path, written: &WriteReport) -> Option<String> {
+/// The note about a file with the weights of an earlier model beside the output.
+fn left_weights(output: &Path, written: &WriteReport) -> Option<Note> {
     let mut beside = output.as_os_str().to_owned();
     beside.push(".data");
     let beside = Path::new(&beside);
     let is_there = written.external_data.is_none() && beside.is_file();
-    is_there.then(|| format!("note: {} is of another model, and this one does not need it", beside.display()))
-}
-
-/// Where the checkpoint was believed rather than the arg_scope, or what was assumed about a graph; and what options came to.
-fn notes(conversion: &Conversion) -> Vec<String> {
-    let of_origin = match &conversion.origin {
-        Origin::Graph(graph) => graph.notes.clone(),
-        Origin::Network(network) => [network.notes(), disagreements(network)].concat(),
-    };
-    let unused = conversion.unused_warning().into_iter().collect();
-    [unused, of_origin, conversion.notes.clone()].concat()
-}
-
-fn disagreements(network: &NetworkOrigin) -> Vec<String> {
-    let arg_scope = network.recognition.network.arg_scope_name;
-    let note = |variable: &str, stored: bool| {
-        if stored {
-            format!("note: {variable} is stored although {arg_scope} has none; it is used")
-        } else {
-            format!("note: {variable} is not stored although {arg_scope} has one; a neutral value is used")
-        }
-    };
-    network.disagreements.iter().map(|d| note(&d.variable, d.stored)).collect()
+    is_there.then(|| {
+        let text = format!("{} belongs to another model; this one does not need it", beside.display());
+        Note::info(NoteKind::Files, text).about(beside.display().to_string())
+    })
 }
 
 fn join(tensors: &[TensorSummary]) -> String {

@@ -1,4 +1,4 @@
-//! `convert --verify`: the model is run before it takes its place.
+//! `convert --verify`: the model is run and compared before it is renamed to the output.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,61 +9,62 @@ use tempfile::TempDir;
 use crate::cli::verify::{shown, tolerance, verdict};
 use crate::convert::{Conversion, Evaluated};
 use crate::error::{Error, Result};
-use crate::model::Model;
 use crate::onnx::{self, WriteOptions, WriteReport, WrittenModel, write_beside, write_model};
 use crate::output::{OutputFile, folder_beside, target_of, unwritable};
+use crate::source::Source;
 use crate::temporary::Temporary;
 use crate::verify::{
-    Difference, Executable, FLOAT16_TOLERANCE, InputSource, MadeUp, Named, TOLERANCE, compare, compare_all,
-    departs, find, is_contradiction, read_arrays,
+    Difference, Executable, FLOAT16_TOLERANCE, InputSource, Named, RandomInputs, TOLERANCE, compare,
+    compare_all, departs, find, is_contradiction, read_arrays,
 };
 
-/// What these options are listed under.
+/// The heading of these options in the help.
 const CHECKS: &str = "Verification";
 
 /// Whether and how a model is verified.
 #[derive(Debug, Clone, clap::Args)]
 pub struct VerificationArgs {
-    /// Run the model and compare it with the TensorFlow graph, which is evaluated op by op; a model that computes
-    /// something else is not written, and of what could not be compared it is said
+    /// Run the model and compare its outputs with the TensorFlow graph, which is evaluated op by op; a model that differs
+    /// is not written, and the summary names what could not be compared
     #[arg(long, help_heading = CHECKS)]
     verify: bool,
-    /// What the model is fed for that: .npz, .npy or NAME=FILE.npy (repeatable) [default: made up]
+    /// The inputs for --verify: .npz, .npy or NAME=FILE.npy (repeatable) [default: random inputs]
     #[arg(long, help_heading = CHECKS, value_name = "FILE", requires = "verify")]
     verify_inputs: Vec<String>,
-    /// The largest difference to let pass, relative to the largest value expected [default: 2e-5, and 1e-2 with --float16]
+    /// The largest difference that is accepted, relative to the largest expected value [default: 2e-5; 1e-2 with
+    /// --float16]
     #[arg(long, help_heading = CHECKS, value_name = "X", value_parser = tolerance, requires = "verify",
           allow_negative_numbers = true)]
     tolerance: Option<f64>,
 }
 
-/// What was found out about a model. One that computes something else than the TensorFlow graph is an error instead.
+/// The verdict on a model. A model that differs from the TensorFlow graph is an error instead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum Verdict {
-    /// All of it was compared.
+    /// The whole model was compared.
     Verified,
-    /// A part of it was compared.
+    /// A part of the model was compared.
     Partial,
-    /// Nothing was.
+    /// Nothing was compared.
     Unverified,
 }
 
-/// What came of it.
+/// The result of a verification.
 #[derive(Debug, Serialize)]
 pub struct Verification {
     verdict: Verdict,
     tolerance: f64,
     outputs: Vec<Difference>,
-    /// Of a model in float16: the outputs where its arithmetic is rounded to float16 after each op.
+    /// For a model in float16: its outputs if each op rounds its result to float16.
     float16: Vec<Difference>,
     /// Tensors inside of the model.
     inside: Vec<Difference>,
-    /// Ops that computed what the model says, with the number of their nodes.
+    /// Ops whose results were taken from the model, with the number of their nodes.
     trusted: BTreeMap<String, usize>,
-    /// Outputs of which nothing was evaluated.
+    /// Outputs that were not evaluated.
     unverified_outputs: Vec<String>,
-    /// Why not all of it was compared.
+    /// Why not the whole model was compared.
     reason: Option<String>,
 }
 
@@ -81,7 +82,7 @@ impl Verification {
         }
     }
 
-    /// What was compared of a graph of which not all was evaluated.
+    /// The comparison with a graph that may have been evaluated only in part.
     fn of(evaluated: Evaluated, outputs: Vec<Difference>, inside: Vec<Difference>, tolerance: f64) -> Self {
         let counted = |ops: &BTreeMap<String, usize>| -> Vec<String> {
             let count = |count| if count == 1 { "1 node".to_owned() } else { format!("{count} nodes") };
@@ -100,12 +101,12 @@ impl Verification {
         Self { verdict, tolerance, outputs, float16, inside, trusted, unverified_outputs, reason }
     }
 
-    /// With what a model in float16 computes, or why that is not known.
+    /// With the comparison in float16, or the reason why there is none.
     fn with_float16(self, outputs: &Result<Vec<Named>>, expected: &[Named]) -> Self {
         match outputs {
             Ok(outputs) => Self { float16: compare_all(outputs, expected, self.tolerance), ..self },
             Err(error) => {
-                let why = format!("what rounding to float16 does is not evaluated here: {error}");
+                let why = format!("the effect of rounding to float16 cannot be evaluated: {error}");
                 let reason = self.reason.into_iter().chain([why]).collect::<Vec<_>>().join("; ");
                 let verdict = match self.verdict {
                     Verdict::Unverified => Verdict::Unverified,
@@ -130,11 +131,11 @@ impl Verification {
         let compared = match &self.float16[..] {
             [] => compared,
             _ => format!(
-                "{compared}; its arithmetic was rounded to float16 after each op by evaluation, and the written model was \
-                 run by rten, which computes in float32"
+                "{compared}; the evaluation rounded to float16 after each op, and rten ran the written model, which computes in \
+                 float32"
             ),
         };
-        let reason = self.reason.as_deref().unwrap_or("nothing of it could be compared");
+        let reason = self.reason.as_deref().unwrap_or("nothing could be compared");
         match self.verdict {
             Verdict::Verified => format!("verified: {compared}"),
             Verdict::Unverified => format!("not verified: {reason}"),
@@ -146,7 +147,7 @@ impl Verification {
                 let trusted: Vec<&str> = self.trusted.keys().map(String::as_str).collect();
                 let trusted = match &trusted[..] {
                     [] => String::new(),
-                    ops => format!("; what the model computes for {} was taken as it is", ops.join(", ")),
+                    ops => format!("; the results of {} were taken from the model", ops.join(", ")),
                 };
                 format!("verified in part: {compared}; {reason}{trusted}{outputs}")
             }
@@ -164,10 +165,10 @@ fn are(names: &[String]) -> String {
 }
 
 impl VerificationArgs {
-    /// Writes the model beside its place, and verifies it if that is asked for.
+    /// Writes the model to a temporary file or folder, and verifies it with `--verify`.
     pub fn write(
         &self,
-        (source, conversion): (&Model, &Conversion),
+        (source, conversion): (&Source, &Conversion),
         output: &Path,
         options: &WriteOptions,
         progress: &(dyn Fn(u64, u64) + Sync),
@@ -194,12 +195,12 @@ impl VerificationArgs {
 
     fn compare(
         &self,
-        source: &Model,
+        source: &Source,
         conversion: &Conversion,
         path: &Path,
         tolerance: f64,
     ) -> Result<Verification> {
-        // What cannot be run or evaluated says nothing about the model.
+        // If it cannot be run or evaluated, the model may still be right.
         let unverified = |error: &Error| Ok(Verification::unverified(tolerance, error));
         let model = match Executable::load(path) {
             Ok(model) => model,
@@ -211,7 +212,7 @@ impl VerificationArgs {
         };
         let names: Vec<String> = declared.iter().map(|input| input.name.clone()).collect();
         let inputs = match &self.verify_inputs[..] {
-            [] => match InputSource::MadeUp(MadeUp::default()).arrays(&declared) {
+            [] => match InputSource::Random(RandomInputs::default()).arrays(&declared) {
                 Ok(inputs) => inputs,
                 Err(error) => {
                     let advice = "give an input with --verify-inputs, or its shape with --shape";
@@ -223,7 +224,7 @@ impl VerificationArgs {
         let outputs = match model.run(&inputs) {
             Ok(outputs) => outputs,
             Err(error) => {
-                // Inputs that are made up may be none that the graph takes.
+                // The graph may not accept random inputs, either.
                 let is_wrong =
                     is_contradiction(&error) && conversion.evaluate(source, &inputs, &|_, _| ()).is_ok();
                 return match is_wrong {
@@ -232,7 +233,7 @@ impl VerificationArgs {
                 };
             }
         };
-        // The weights are the source's again from here on.
+        // From here on, the weights are read from the source.
         drop(model);
         let mut execute = |model: &onnx::Model, inputs: &[Named]| executable(model, path)?.run(inputs);
         let evaluated = match conversion.evaluate_past(source, &inputs, &departs, &mut execute) {
@@ -252,10 +253,10 @@ impl VerificationArgs {
         })
     }
 
-    /// Compares what lies before that which the runtime does not execute.
+    /// Compares the part of the model before what the runtime cannot execute.
     fn compare_before(
         &self,
-        (source, conversion): (&Model, &Conversion),
+        (source, conversion): (&Source, &Conversion),
         path: &Path,
         tolerance: f64,
         error: &Error,
@@ -273,7 +274,7 @@ impl VerificationArgs {
             let model = executable(model, path)?;
             let declared = model.inputs()?;
             let inputs = match given {
-                None => InputSource::MadeUp(MadeUp::default()).arrays(&declared)?,
+                None => InputSource::Random(RandomInputs::default()).arrays(&declared)?,
                 Some(given) => {
                     let is_read = |(name, _): &&Named| declared.iter().any(|input| input.name == *name);
                     given.iter().filter(is_read).cloned().collect()
@@ -297,17 +298,17 @@ impl VerificationArgs {
     }
 }
 
-/// A model that exists to be looked into, beside the one at `path`.
+/// A model with other outputs, to look at tensors inside of the one at `path`. It is written beside that.
 fn executable(model: &onnx::Model, path: &Path) -> Result<Executable> {
     let path = path.with_file_name("inside.onnx");
     write_model(model, &path, &WriteOptions { external_data: false }, &|_, _| ())?;
     Executable::load(&path)
 }
 
-/// A model that may take its place.
+/// A model that is written and not yet renamed to the output.
 pub enum Pending {
     Written(WrittenModel),
-    /// It lies in a folder of its own, with what was written there.
+    /// A verified model in a folder of its own, with what was written there.
     Verified(Staged, WriteReport),
 }
 
@@ -317,15 +318,15 @@ impl Pending {
         match self {
             Self::Written(written) => written.report.clone(),
             Self::Verified(staged, written) => {
-                WriteReport { external_data: staged.weights(written).map(|(_, place)| place), ..*written }
+                WriteReport { external_data: staged.weights(written).map(|(_, target)| target), ..*written }
             }
         }
     }
 
-    /// Puts it there.
+    /// Renames it to the output.
     ///
     /// # Errors
-    /// Where what is there cannot be replaced.
+    /// If the output cannot be replaced.
     pub fn persist(self) -> Result<()> {
         match self {
             Self::Written(written) => written.persist(),
@@ -334,36 +335,36 @@ impl Pending {
     }
 }
 
-/// A folder beside the output, in which a model lies under its own name until it may take its place.
+/// A folder beside the output, which holds the model under its own name until it is renamed.
 pub struct Staged {
-    /// Removed when it is dropped.
+    /// Removed on drop.
     _folder: Temporary<TempDir>,
     path: PathBuf,
-    /// Where it is to be.
-    place: PathBuf,
+    /// Where the model goes.
+    target: PathBuf,
 }
 
 impl Staged {
     fn new(output: &Path) -> Result<Self> {
-        // It is said now where the output cannot be written, and not when the model was run.
+        // An output that cannot be written is an error now, not after the model was run.
         OutputFile::create(output)?;
-        let place = target_of(output)?;
-        let folder = folder_beside(&place)?;
-        let path = folder.path().join(place.file_name().unwrap_or_default());
-        Ok(Self { _folder: folder, path, place })
+        let target = target_of(output)?;
+        let folder = folder_beside(&target)?;
+        let path = folder.path().join(target.file_name().unwrap_or_default());
+        Ok(Self { _folder: folder, path, target })
     }
 
-    /// The file with the weights, and where it is to be.
+    /// The file with the weights, and where it goes.
     fn weights<'w>(&self, written: &'w WriteReport) -> Option<(&'w Path, PathBuf)> {
         let path = written.external_data.as_deref()?;
-        Some((path, self.place.with_file_name(path.file_name()?)))
+        Some((path, self.target.with_file_name(path.file_name()?)))
     }
 
-    /// The weights take their place first, so that there is never a model without them.
+    /// Renames the weights first, so that there is never a model without its weights.
     fn persist(self, written: &WriteReport) -> Result<()> {
-        let files = self.weights(written).into_iter().chain([(&*self.path, self.place.clone())]);
-        for (path, place) in files {
-            std::fs::rename(path, &place).map_err(|error| unwritable(&place, &error))?;
+        let files = self.weights(written).into_iter().chain([(&*self.path, self.target.clone())]);
+        for (path, target) in files {
+            std::fs::rename(path, &target).map_err(|error| unwritable(&target, &error))?;
         }
         Ok(())
     }

@@ -7,14 +7,14 @@ use std::path::PathBuf;
 
 use super::convert::choices::Choices;
 use super::{output, progress};
-use crate::contents::{Contents, NameFilter, parse_pattern};
 use crate::convert::ConvertOptions;
 use crate::error::Result;
 use crate::inspect::{
     BatchNormEntry, Inspected, Parts, conversion_fails, conversion_problem, identify, inspect_tensors,
     unused_variables,
 };
-use report::Report;
+use crate::tensors_in_file::{NameFilter, TensorFile, parse_pattern};
+use report::InspectReport;
 
 /// Shows what is in a file: its tensors, its network or graph, its batch norms, and what is worth knowing of them.
 #[derive(Debug, clap::Args)]
@@ -67,25 +67,25 @@ pub(super) fn pattern(text: &str) -> Result<String, String> {
 
 pub fn run(args: &Args) -> Result<()> {
     let conversion = args.conversion.typed()?;
-    let contents = Contents::open(&args.input, &conversion.open_options())?;
-    args.conversion.check_use(&contents)?;
-    let options = conversion.convert_options();
+    let file = TensorFile::open(&args.input, &conversion.open_options())?;
+    args.conversion.check_use(&file)?;
+    let options = conversion.convert_options()?;
     let filter = NameFilter::new(&args.patterns)?;
-    let report = inspect(args, &contents, &options, &filter).map_err(|error| contents.error(error))?;
+    let report = inspect(args, &file, &options, &filter).map_err(|error| file.error(error))?;
     if args.json { output::print_json(&report) } else { output::print(&text::text(&report)) }
 }
 
 fn inspect<'a>(
     args: &Args,
-    contents: &'a Contents,
+    file: &'a TensorFile,
     options: &ConvertOptions,
     filter: &NameFilter,
-) -> Result<Report<'a>> {
-    let mut tensors = contents.tensors();
+) -> Result<InspectReport<'a>> {
+    let mut tensors = file.tensors();
     let total = tensors.len();
-    let mut identified = identify(contents, &tensors, options)?;
-    let problem = conversion_problem(contents, &identified, options).map(|error| contents.error(error));
-    let parts = Parts::of(contents);
+    let mut identified = identify(file, &tensors, options)?;
+    let problem = conversion_problem(file, &identified, options).map(|error| file.error(error));
+    let parts = Parts::of(file);
     // What a name means depends on the others: they are looked at before some of them are chosen.
     let names = tensors.iter().map(|tensor| tensor.name.clone()).collect();
     tensors.retain(|tensor| filter.accepts(&tensor.name));
@@ -96,7 +96,7 @@ fn inspect<'a>(
     let mut tensors = inspect_tensors(tensors, &names, &parts, read, args.stats, &|bytes| bar.inc(bytes));
     bar.finish_and_clear();
     for inspected in &mut tensors {
-        inspected.problem = inspected.problem.take().map(|problem| contents.error(problem));
+        inspected.problem = inspected.problem.take().map(|problem| file.error(problem));
     }
     sort(&mut tensors, args.sort);
     // Where there is a graph, that one counts; and a conversion that fails because of them names them.
@@ -104,9 +104,9 @@ fn inspect<'a>(
     let unused = identified.network.as_ref().ok().filter(|_| is_rebuilt);
     let unused =
         unused.and_then(|network| unused_variables(network.recognition.network.name, &network.unused));
-    let mut report = Report::new(contents, identified, tensors, total, args.stats);
+    let mut report = InspectReport::new(file, identified, tensors, total, args.stats);
     report.findings.extend(unused);
-    report.findings.extend(problem.and_then(|problem| conversion_fails(contents.path(), &problem)));
+    report.findings.extend(problem.and_then(|problem| conversion_fails(file.path(), &problem)));
     Ok(report)
 }
 

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use crate::checkpoint::Version;
 use crate::cli::output;
-use crate::contents::Contents;
 use crate::convert::{BatchNormSummary, UnusedScope};
 use crate::inspect::{
     BatchNormEntry, Finding, GraphSummary, Identified, IdentifiedNetwork, Inspected, Kind, Kinds,
@@ -14,10 +13,11 @@ use crate::inspect::{
 };
 use crate::passes::moving_averages::MovingAverages;
 use crate::tensor::Statistics;
+use crate::tensors_in_file::TensorFile;
 
 /// What was found.
 #[derive(Debug, Serialize)]
-pub struct Report<'a> {
+pub struct InspectReport<'a> {
     #[serde(serialize_with = "output::path")]
     pub path: &'a Path,
     pub format: &'static str,
@@ -62,19 +62,19 @@ pub struct NetworkEntry {
     pub moving_averages: MovingAverages,
 }
 
-impl<'a> Report<'a> {
+impl<'a> InspectReport<'a> {
     /// `total` is how many tensors there are, also those that were not asked for.
     pub fn new(
-        contents: &'a Contents,
+        file: &'a TensorFile,
         identified: Identified,
         tensors: Vec<Inspected>,
         total: usize,
         with_statistics: bool,
     ) -> Self {
         let Identified { network, graph, batch_norms, epsilon_source, .. } = identified;
-        let onnx = match contents {
-            Contents::Onnx(file) => Some(OnnxSummary::new(file)),
-            Contents::Model(_) => None,
+        let onnx = match file {
+            TensorFile::Onnx(onnx) => Some(OnnxSummary::new(onnx)),
+            TensorFile::Model(_) => None,
         };
         let is_network = network.is_ok() && graph.is_none();
         let (network, network_problem) = match network {
@@ -82,8 +82,8 @@ impl<'a> Report<'a> {
             Err(error) => (None, Some(error.problem().to_owned())),
         };
         Self {
-            path: contents.path(),
-            format: format(contents, graph.as_ref()),
+            path: file.path(),
+            format: format(file, graph.as_ref()),
             tensors_in_file: total,
             kinds: kinds(&tensors),
             batch_norm_summary: summary(&batch_norms, epsilon_source),
@@ -99,10 +99,10 @@ impl<'a> Report<'a> {
 }
 
 /// What the tensors lie in.
-fn format(contents: &Contents, graph: Option<&GraphSummary>) -> &'static str {
-    let checkpoint = match contents {
-        Contents::Model(model) => model.checkpoint(),
-        Contents::Onnx(_) => None,
+fn format(file: &TensorFile, graph: Option<&GraphSummary>) -> &'static str {
+    let checkpoint = match file {
+        TensorFile::Model(model) => model.checkpoint(),
+        TensorFile::Onnx(_) => None,
     };
     match (checkpoint.map(|checkpoint| checkpoint.version()), graph) {
         (Some(Version::V1), _) => "V1",

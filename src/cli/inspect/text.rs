@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::report::{NetworkEntry, Report, TensorEntry};
+use super::report::{InspectReport, NetworkEntry, TensorEntry};
 use crate::cli::output::{self, Column};
 use crate::cli::scope;
+use crate::convert::Note;
 use crate::inspect::{
     BatchNormEntry, GraphSummary, Kinds, OnnxSummary, Signature, SignatureTensor, TensorSummary,
 };
@@ -16,7 +17,7 @@ use crate::tensor::Statistics;
 const LISTED: usize = 3;
 
 /// The report as tables and sentences.
-pub fn text(report: &Report<'_>) -> String {
+pub fn text(report: &InspectReport<'_>) -> String {
     let mut parts = vec![head(report), tensors(&report.tensors), batch_norms(report)];
     // Who asks for some tensors does not ask for the ops.
     let is_whole = report.tensors.len() == report.tensors_in_file;
@@ -43,7 +44,7 @@ pub fn text(report: &Report<'_>) -> String {
     parts.join("\n")
 }
 
-fn head(report: &Report<'_>) -> String {
+fn head(report: &InspectReport<'_>) -> String {
     let what = match report.format {
         "V1" | "V2" => format!("{} checkpoint", report.format),
         "ONNX" => "ONNX model".to_owned(),
@@ -114,7 +115,7 @@ fn number(value: f64) -> String {
     }
 }
 
-fn batch_norms(report: &Report<'_>) -> String {
+fn batch_norms(report: &InspectReport<'_>) -> String {
     if report.batch_norms.is_empty() {
         return String::new();
     }
@@ -198,7 +199,7 @@ fn graph_lines(graph: &GraphSummary, format: &str) -> Vec<String> {
             lines.push(format!("{what} {}", join(tensors.iter())));
         }
     }
-    lines.extend(graph.notes.iter().cloned());
+    lines.extend(graph.notes.iter().map(Note::to_string));
     lines
 }
 

@@ -9,10 +9,11 @@ use hashbrown::{HashMap, HashSet};
 use super::batch_norm_arithmetic::arithmetic;
 use super::control_flow::{is_merge, taken_branch};
 use crate::error::Result;
-use crate::eval::{Tensor, evaluate, is_evaluated};
+use crate::eval::{evaluate, is_evaluated};
 use crate::graph::branches::ON_BRANCH;
 use crate::graph::{Attr, Attrs, Graph, Node, NodeId, TensorRef};
 use crate::tensor::Constant;
+use crate::tensor::Tensor;
 
 /// Constants with more elements are weights: they stay where they are.
 const MAX_ELEMENTS: usize = 1 << 16;
@@ -258,7 +259,7 @@ mod tests {
 
     #[test]
     fn the_arithmetic_of_known_shapes_vanishes() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let images = input(&mut graph, "images", DType::Float32, Shape::known(&[2, 3, 4]));
         let shape = add(&mut graph, "shape", "Shape", &[images]);
         let first = constant(&mut graph, "first", Constant::from_i32(vec![], &[0]));
@@ -276,7 +277,7 @@ mod tests {
 
     /// `out = condition ? -x : x`, as TensorFlow 1 draws it.
     fn switched(condition: impl Fn(&mut Graph) -> TensorRef) -> Graph {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let x = input(&mut graph, "x", DType::Float32, Shape::known(&[3]));
         let condition = condition(&mut graph);
         let switch = graph.add("switch", "Switch", vec![x, condition], Attrs::new()).unwrap();
@@ -304,7 +305,7 @@ mod tests {
 
     #[test]
     fn what_is_computed_from_constants_on_a_branch_is_a_constant_on_that_branch() {
-        let mut graph = Graph::new();
+        let mut graph = crate::ops::new_graph();
         let condition = input(&mut graph, "c", DType::Bool, Shape::scalar());
         let one = constant(&mut graph, "one", Constant::from_i32(vec![], &[1]));
         let switch = graph.add("switch", "Switch", vec![one, condition], Attrs::new()).unwrap();

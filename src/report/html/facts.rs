@@ -5,13 +5,13 @@ use maud::{Markup, html};
 use super::breakable;
 use super::plots::bar;
 use crate::report::numbers::{bytes, seconds, shape, thousands};
-use crate::report::{Report, TensorReport, Timing, Warning};
+use crate::report::{ConversionReport, TensorReport, Timing, Warning};
 
 /// Items of a list that are shown before the rest is folded away.
 const SHOWN: usize = 3;
 
-pub fn overview(report: &Report) -> Markup {
-    let Report { source, model, totals, .. } = report;
+pub fn overview(report: &ConversionReport) -> Markup {
+    let ConversionReport { source, model, totals, .. } = report;
     html! {
         dl.cards {
             @if let Some(network) = &source.network {
@@ -75,7 +75,7 @@ pub fn warnings(warnings: &[Warning]) -> Markup {
     }
 }
 
-pub fn assumptions(report: &Report) -> Markup {
+pub fn assumptions(report: &ConversionReport) -> Markup {
     html! {
         p {
             @if report.source.graph.is_some() {

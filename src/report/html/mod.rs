@@ -11,13 +11,13 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
-use super::Report;
+use super::ConversionReport;
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
 /// The whole page.
-pub fn page(report: &Report) -> Markup {
+pub fn page(report: &ConversionReport) -> Markup {
     let title = report.source.network.as_deref().unwrap_or(&report.model.name);
     let sections = sections(report);
     html! {
@@ -67,7 +67,7 @@ struct Section {
     content: Markup,
 }
 
-fn sections(report: &Report) -> Vec<Section> {
+fn sections(report: &ConversionReport) -> Vec<Section> {
     let section = |id, title, content| Section { id, title, content };
     let mut sections = vec![section("overview", "Overview", facts::overview(report))];
     if !report.warnings.is_empty() {

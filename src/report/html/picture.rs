@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::report::coordinates::{self, BOX_HEIGHT, HEAD, LABEL, Placed, SIGN};
 use crate::report::numbers::{shape, thousands};
-use crate::report::{LayerReport, Part, Report, Scope};
+use crate::report::{ConversionReport, LayerReport, Part, Scope};
 
 /// Space around the picture.
 const MARGIN: f64 = 12.0;
@@ -66,7 +66,7 @@ struct ScopeData<'a> {
     exit: Option<usize>,
 }
 
-pub fn picture(report: &Report) -> Markup {
+pub fn picture(report: &ConversionReport) -> Markup {
     let drawing = Drawing::new(report);
     let open = coordinates::open_at_first(&report.picture);
     let lines = |part| drawing.lines(part);
@@ -121,7 +121,7 @@ fn kind(op: &str) -> usize {
 }
 
 struct Drawing<'a> {
-    report: &'a Report,
+    report: &'a ConversionReport,
     /// Each layer's name within its scope.
     labels: Vec<&'a str>,
     /// The last layer of each scope.
@@ -129,7 +129,7 @@ struct Drawing<'a> {
 }
 
 impl<'a> Drawing<'a> {
-    fn new(report: &'a Report) -> Self {
+    fn new(report: &'a ConversionReport) -> Self {
         let scopes = &report.picture.scopes;
         let mut labels = vec![""; report.layers.len()];
         let mut last: Vec<Option<usize>> = vec![None; scopes.len()];

@@ -8,7 +8,7 @@ use super::plots::{bar, histogram};
 use crate::onnx::Dim;
 use crate::passes::batch_norm::Origin;
 use crate::report::numbers::{bytes, percent, shape, short, thousands};
-use crate::report::{LayerReport, NormReport, Report, WeightReport};
+use crate::report::{ConversionReport, LayerReport, NormReport, WeightReport};
 use crate::tensor::Statistics;
 
 /// A column: its heading, and whether it holds numbers.
@@ -38,7 +38,7 @@ fn table(id: &str, name: &str, columns: &[Column], rows: Markup) -> Markup {
     }
 }
 
-pub fn layers(report: &Report) -> Markup {
+pub fn layers(report: &ConversionReport) -> Markup {
     let columns = [
         ("Layer", false),
         ("Op", false),
@@ -76,7 +76,7 @@ fn layer_row(place: usize, layer: &LayerReport) -> Markup {
     }
 }
 
-pub fn batch_norms(report: &Report) -> Markup {
+pub fn batch_norms(report: &ConversionReport) -> Markup {
     let columns = [
         ("Batch norm", false),
         ("Channels", true),
@@ -137,7 +137,7 @@ fn range(statistics: &Statistics) -> Markup {
     }
 }
 
-pub fn weights(report: &Report) -> Markup {
+pub fn weights(report: &ConversionReport) -> Markup {
     let columns = [
         ("Weight", false),
         ("Shape", false),

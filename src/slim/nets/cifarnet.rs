@@ -6,7 +6,7 @@ use super::Network;
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::NO_ACTIVATION;
 use crate::slim::options::NUM_CLASSES;
-use crate::slim::{ArgScope, Drawing, LocalResponseNormalization, Options};
+use crate::slim::{ArgScope, LocalResponseNormalization, NetworkBuilder, Options};
 
 pub const CIFARNET: Network = Network {
     name: "cifarnet",
@@ -15,16 +15,16 @@ pub const CIFARNET: Network = Network {
     logits: "logits/weights",
     aux_logits: None,
     arg_scope_name: "cifarnet_arg_scope",
-    // Its arg_scope names slim's defaults.
+    // Its arg_scope sets slim's defaults.
     arg_scope: &ArgScope::new,
     options: &[NUM_CLASSES],
-    draw: &draw,
+    build: &build,
 };
 
 const LRN: LocalResponseNormalization =
     LocalResponseNormalization { depth_radius: 4, bias: 1.0, alpha: 0.001 / 9.0, beta: 0.75 };
 
-fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {
+fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     slim.variable_scope(&options.scope, |slim| {
         let net = slim.conv2d(images, 64, 5, "conv1", &[]);
         slim.end_point("conv1", net);

@@ -1,16 +1,16 @@
-//! The classifier of AlexNet, OverFeat and VGG in slim: fully connected layers as convolutions, the first one
-//! over all that is left of the image, so that a larger image is classified place by place.
+//! The classifier of AlexNet, OverFeat and VGG in slim: fully connected layers as convolutions. The first one covers the
+//! whole features, so that a larger image is classified at every position.
 //!
 //! Source: the ends of `alexnet.py`, `overfeat.py` and `vgg.py` in `research/slim/nets`.
 
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_NORMALIZER, SAME, VALID};
 use crate::slim::options::{GLOBAL_POOL, NUM_CLASSES, SPATIAL_SQUEEZE};
-use crate::slim::{Arg, ArgScope, Drawing, Layer, OptionSource, OptionSpec, Options, Value};
+use crate::slim::{Arg, ArgScope, Layer, NetworkBuilder, OptionSource, OptionSpec, Options, Value};
 
 pub const OPTIONS: &[OptionSpec] = &[NUM_CLASSES, SPATIAL_SQUEEZE, GLOBAL_POOL];
 
-/// VGG lets the caller choose how `fc6` treats the border.
+/// The padding of VGG's `fc6`, which the caller can choose.
 pub const FC_CONV_PADDING: OptionSpec = OptionSpec {
     name: "fc_conv_padding",
     default: Value::Choice("VALID", &["VALID", "SAME"]),
@@ -26,7 +26,7 @@ pub fn arg_scope() -> ArgScope {
 
 /// `fc6` over a window of `kernel` to `depth` channels, `fc7`, and `fc8` to the classes.
 pub fn classifier(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     depth: usize,
     kernel: usize,

@@ -2,7 +2,7 @@
 //! and SqueezeNet (<https://arxiv.org/abs/1602.07360>), which end in a bottleneck that is an embedding of a face.
 //!
 //! Source: `src/models/inception_resnet_v1.py`, `src/models/inception_resnet_v2.py` and `src/models/squeezenet.py` of github.com/davidsandberg/facenet;
-//! the embeddings are drawn by its `src/train_softmax.py`.
+//! its `src/train_softmax.py` builds the embeddings.
 
 use super::Network;
 use super::inception::{Step, conv, conv_end_point, max_pool, max_pool_end_point, mixed};
@@ -10,7 +10,7 @@ use super::inception_resnet_v2::{self, residual};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_NORMALIZER, SAME, VALID};
 use crate::slim::{
-    Arg, Arg::Stride, ArgScope, Drawing, Layer, Normalizer, OptionSource, OptionSpec, Options, Value,
+    Arg, Arg::Stride, ArgScope, Layer, NetworkBuilder, Normalizer, OptionSource, OptionSpec, Options, Value,
     Variables,
 };
 
@@ -23,20 +23,20 @@ pub const INCEPTION_RESNET_V1: Network = Network {
     arg_scope_name: "FaceNet's arg_scope",
     arg_scope: &arg_scope,
     options: &[BOTTLENECK_LAYER_SIZE],
-    draw: &inception_resnet_v1,
+    build: &inception_resnet_v1,
 };
 
-/// slim's Inception-ResNet v2 up to the pooling, then a bottleneck. Without the bottleneck it is slim's.
+/// slim's Inception-ResNet v2 up to the pooling, then a bottleneck. Without the bottleneck, it is slim's network.
 pub const INCEPTION_RESNET_V2: Network = Network {
     name: "facenet_inception_resnet_v2",
     scope: "InceptionResnetV2",
     options: &[OptionSpec { source: OptionSource::ReadBy(read_bottleneck), ..BOTTLENECK_LAYER_SIZE }],
-    draw: &inception_resnet_v2,
+    build: &inception_resnet_v2,
     ..INCEPTION_RESNET_V1
 };
 
 pub const SQUEEZENET: Network =
-    Network { name: "squeezenet", scope: "squeezenet", draw: &squeezenet, ..INCEPTION_RESNET_V1 };
+    Network { name: "squeezenet", scope: "squeezenet", build: &squeezenet, ..INCEPTION_RESNET_V1 };
 
 const BOTTLENECK_LAYER_SIZE: OptionSpec = OptionSpec {
     name: "bottleneck_layer_size",
@@ -52,7 +52,7 @@ fn read_bottleneck(variables: &Variables, root: &str) -> Option<Value> {
     weights.last().map(|&size| Value::Count(size))
 }
 
-/// Batch norm without gamma after every layer, the bottleneck among them.
+/// Batch norm without gamma after every layer, including the bottleneck.
 fn arg_scope() -> ArgScope {
     let batch_norm_params = vec![Arg::Decay(0.995), Arg::Epsilon(0.001)];
     ArgScope::new().nested(
@@ -61,7 +61,7 @@ fn arg_scope() -> ArgScope {
     )
 }
 
-fn inception_resnet_v1(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {
+fn inception_resnet_v1(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     let layers = [Layer::Conv2d, Layer::MaxPool2d, Layer::AvgPool2d];
     let net = slim.variable_scope(&options.scope, |slim| {
         let net = slim.arg_scope(&layers, &[Stride(1), SAME], |slim| {
@@ -79,7 +79,7 @@ fn inception_resnet_v1(slim: &mut Drawing<'_>, images: TensorRef, options: &Opti
     embeddings(slim, net, options).unwrap_or(net)
 }
 
-fn inception_resnet_v2(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {
+fn inception_resnet_v2(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     let layers = [Layer::Conv2d, Layer::MaxPool2d, Layer::AvgPool2d];
     let net = slim.variable_scope(&options.scope, |slim| {
         let net = slim.arg_scope(&layers, &[Stride(1), SAME], |slim| {
@@ -88,13 +88,13 @@ fn inception_resnet_v2(slim: &mut Drawing<'_>, images: TensorRef, options: &Opti
         });
         bottleneck(slim, net, options)
     });
-    // The function ends in the bottleneck.
+    // The network function ends in the bottleneck.
     embeddings(slim, net, options);
     net
 }
 
-/// The mean over the whole image; `size` is its height and width where these are not known.
-fn pooled(slim: &mut Drawing<'_>, net: TensorRef, size: [usize; 2]) -> TensorRef {
+/// The mean over the whole image. `size` is its height and width if they are not known.
+fn pooled(slim: &mut NetworkBuilder<'_>, net: TensorRef, size: [usize; 2]) -> TensorRef {
     slim.variable_scope("Logits", |slim| {
         slim.end_point("PrePool", net);
         let size = slim.height_and_width(net).unwrap_or(size);
@@ -105,7 +105,7 @@ fn pooled(slim: &mut Drawing<'_>, net: TensorRef, size: [usize; 2]) -> TensorRef
     })
 }
 
-fn stem(slim: &mut Drawing<'_>, images: TensorRef) -> TensorRef {
+fn stem(slim: &mut NetworkBuilder<'_>, images: TensorRef) -> TensorRef {
     let net = conv_end_point(slim, images, 32, 3, "Conv2d_1a_3x3", &[Stride(2), VALID]);
     let net = conv_end_point(slim, net, 32, 3, "Conv2d_2a_3x3", &[VALID]);
     let net = conv_end_point(slim, net, 64, 3, "Conv2d_2b_3x3", &[]);
@@ -176,7 +176,7 @@ fn reduction_b() -> [Vec<Step>; 4] {
     ]
 }
 
-fn squeezenet(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {
+fn squeezenet(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     let net = slim.variable_scope(&options.scope, |slim| {
         let net = slim.conv2d(images, 96, 7, "conv1", &[Stride(2)]);
         let net = slim.max_pool2d(net, 3, "maxpool1", &[]);
@@ -200,8 +200,13 @@ fn squeezenet(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> T
     embeddings(slim, net, options).unwrap_or(net)
 }
 
-/// Squeezes to so many channels, and expands to four times as many by each of two convolutions.
-fn fire_module(slim: &mut Drawing<'_>, net: TensorRef, squeeze_depth: usize, scope: &str) -> TensorRef {
+/// Squeezes to `squeeze_depth` channels, then expands with two convolutions, each to four times as many channels.
+fn fire_module(
+    slim: &mut NetworkBuilder<'_>,
+    net: TensorRef,
+    squeeze_depth: usize,
+    scope: &str,
+) -> TensorRef {
     slim.variable_scope(scope, |slim| {
         let net = slim.conv2d(net, squeeze_depth, 1, "squeeze", &[]);
         let expanded = slim.variable_scope("expand", |slim| {
@@ -212,7 +217,7 @@ fn fire_module(slim: &mut Drawing<'_>, net: TensorRef, squeeze_depth: usize, sco
     })
 }
 
-fn bottleneck(slim: &mut Drawing<'_>, net: TensorRef, options: &Options) -> TensorRef {
+fn bottleneck(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) -> TensorRef {
     match options.count(BOTTLENECK_LAYER_SIZE.name) {
         0 => net,
         size => {
@@ -222,8 +227,8 @@ fn bottleneck(slim: &mut Drawing<'_>, net: TensorRef, options: &Options) -> Tens
     }
 }
 
-/// What faces are compared by: the bottleneck, scaled to length 1.
-fn embeddings(slim: &mut Drawing<'_>, net: TensorRef, options: &Options) -> Option<TensorRef> {
+/// The embeddings that faces are compared by: the bottleneck, scaled to length 1.
+fn embeddings(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) -> Option<TensorRef> {
     (options.count(BOTTLENECK_LAYER_SIZE.name) > 0).then(|| {
         let embeddings = slim.l2_normalize(net, 1, 1e-10, "embeddings");
         slim.end_point("embeddings", embeddings)
@@ -233,19 +238,19 @@ fn embeddings(slim: &mut Drawing<'_>, net: TensorRef, options: &Options) -> Opti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slim::{Network, Wishes, draw, find_network, recognize};
+    use crate::slim::{Network, Overrides, build, find_network, recognize};
 
     fn variables_of(network: &Network) -> Variables {
         let options = Options::defaults(network.options, network.scope);
-        let drawn = draw(network, "", &options, &network.default_images(3), &Variables::new()).unwrap();
-        drawn.variables().map(|(name, shape)| (name.to_owned(), shape)).collect()
+        let built = build(network, "", &options, &network.default_images(3), &Variables::new()).unwrap();
+        built.variables().map(|(name, shape)| (name.to_owned(), shape)).collect()
     }
 
     #[test]
     fn the_bottleneck_tells_facenets_inception_resnet_v2_from_slims() {
         let mut variables = variables_of(&INCEPTION_RESNET_V2);
         let recognized =
-            |variables: &Variables| recognize(variables, Wishes::default()).unwrap().network.name;
+            |variables: &Variables| recognize(variables, Overrides::default()).unwrap().network.name;
         assert_eq!(recognized(&variables), "facenet_inception_resnet_v2");
         variables.retain(|name, _| !name.contains("Bottleneck"));
         assert_eq!(recognized(&variables), "inception_resnet_v2");
@@ -257,10 +262,10 @@ mod tests {
     fn the_embeddings_are_what_the_bottleneck_is_scaled_to() {
         for network in [INCEPTION_RESNET_V1, INCEPTION_RESNET_V2, SQUEEZENET] {
             let options = Options::defaults(network.options, network.scope);
-            let drawn = draw(&network, "", &options, &network.default_images(3), &Variables::new()).unwrap();
-            let ends = ["embeddings", "Bottleneck"].map(|name| drawn.end_point(name).unwrap());
-            assert!(ends.contains(&drawn.output), "{}", network.name);
-            assert_eq!(drawn.graph.tensor_name(ends[0]), "embeddings:0");
+            let built = build(&network, "", &options, &network.default_images(3), &Variables::new()).unwrap();
+            let ends = ["embeddings", "Bottleneck"].map(|name| built.end_point(name).unwrap());
+            assert!(ends.contains(&built.output), "{}", network.name);
+            assert_eq!(built.graph.tensor_name(ends[0]), "embeddings:0");
         }
     }
 }

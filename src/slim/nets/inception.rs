@@ -1,10 +1,10 @@
-//! What the Inception networks share: their arg_scope, and the module of parallel branches.
+//! The parts that Inception networks share: the arg_scope, and modules of parallel branches.
 //!
 //! Source: `research/slim/nets/inception_utils.py`.
 
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_NORMALIZER, SAME, VALID};
-use crate::slim::{Activation, Arg, ArgScope, Drawing, Kernel, Layer, Normalizer, Options};
+use crate::slim::{Activation, Arg, ArgScope, Kernel, Layer, NetworkBuilder, Normalizer, Options};
 
 /// `inception_arg_scope`: batch norm without gamma after every convolution.
 pub fn arg_scope() -> ArgScope {
@@ -23,27 +23,27 @@ pub enum Step {
     Conv(usize, [usize; 2], &'static str, Vec<Arg>),
     MaxPool([usize; 2], &'static str, Vec<Arg>),
     AvgPool([usize; 2], &'static str),
-    /// Convolutions side by side, joined along the channels.
+    /// Parallel convolutions, joined along the channels.
     Fork(Vec<Step>),
 }
 
-/// A convolution of a branch, under the arg_scope's stride and padding.
+/// A convolution of a branch, with the arg_scope's stride and padding.
 pub fn conv(depth: usize, kernel: [usize; 2], scope: &'static str) -> Step {
     Step::Conv(depth, kernel, scope, vec![])
 }
 
-/// Average pooling in a branch, under the arg_scope's stride and padding.
+/// Average pooling in a branch, with the arg_scope's stride and padding.
 pub fn avg_pool(kernel: [usize; 2], scope: &'static str) -> Step {
     Step::AvgPool(kernel, scope)
 }
 
-/// Maximum pooling in a branch, under the arg_scope's stride and padding.
+/// Maximum pooling in a branch, with the arg_scope's stride and padding.
 pub fn max_pool(kernel: [usize; 2], scope: &'static str) -> Step {
     Step::MaxPool(kernel, scope, vec![])
 }
 
 impl Step {
-    /// The layer with arguments of its own.
+    /// The layer with these arguments.
     pub fn with(mut self, own: &[Arg]) -> Self {
         if let Self::Conv(_, _, _, args) | Self::MaxPool(_, _, args) = &mut self {
             args.extend_from_slice(own);
@@ -51,13 +51,13 @@ impl Step {
         self
     }
 
-    fn draw(&self, slim: &mut Drawing<'_>, net: TensorRef) -> TensorRef {
+    fn build(&self, slim: &mut NetworkBuilder<'_>, net: TensorRef) -> TensorRef {
         match self {
             Self::Conv(depth, kernel, scope, args) => slim.conv2d(net, *depth, Kernel(*kernel), scope, args),
             Self::MaxPool(kernel, scope, args) => slim.max_pool2d(net, Kernel(*kernel), scope, args),
             Self::AvgPool(kernel, scope) => slim.avg_pool2d(net, Kernel(*kernel), scope, &[]),
             Self::Fork(steps) => {
-                let ends: Vec<TensorRef> = steps.iter().map(|step| step.draw(slim, net)).collect();
+                let ends: Vec<TensorRef> = steps.iter().map(|step| step.build(slim, net)).collect();
                 slim.concat(&ends)
             }
         }
@@ -65,21 +65,21 @@ impl Step {
 }
 
 /// Branches `Branch_0`, `Branch_1`, … from one tensor, joined along the channels.
-pub fn branches(slim: &mut Drawing<'_>, net: TensorRef, branches: &[Vec<Step>]) -> TensorRef {
+pub fn branches(slim: &mut NetworkBuilder<'_>, net: TensorRef, branches: &[Vec<Step>]) -> TensorRef {
     let ends: Vec<TensorRef> = branches
         .iter()
         .enumerate()
         .map(|(i, steps)| {
             let scope = format!("Branch_{i}");
-            slim.variable_scope(&scope, |slim| steps.iter().fold(net, |net, step| step.draw(slim, net)))
+            slim.variable_scope(&scope, |slim| steps.iter().fold(net, |net, step| step.build(slim, net)))
         })
         .collect();
     slim.concat(&ends)
 }
 
-/// An Inception module: branches in a scope of their own, whose end is an end point of the same name.
+/// An Inception module: branches in a scope. The output is an end point with the name of the scope.
 pub fn mixed<const N: usize>(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     scope: &str,
     net: TensorRef,
     steps: [Vec<Step>; N],
@@ -88,9 +88,9 @@ pub fn mixed<const N: usize>(
     slim.end_point(scope, net)
 }
 
-/// A convolution whose end is an end point of the same name.
+/// A convolution whose output is an end point of the same name.
 pub fn conv_end_point(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     depth: usize,
     kernel: usize,
@@ -101,9 +101,9 @@ pub fn conv_end_point(
     slim.end_point(scope, net)
 }
 
-/// Maximum pooling whose end is an end point of the same name.
+/// Maximum pooling whose output is an end point of the same name.
 pub fn max_pool_end_point(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     kernel: usize,
     scope: &str,
@@ -113,15 +113,20 @@ pub fn max_pool_end_point(
     slim.end_point(scope, net)
 }
 
-/// The end of Inception v1 to v3: dropout, a pointwise convolution to the classes, and no spatial axes.
-pub fn logits_conv(slim: &mut Drawing<'_>, net: TensorRef, scope: &str, options: &Options) -> TensorRef {
+/// The end of Inception v1 to v3: dropout, a pointwise convolution to the classes, and a squeeze of the spatial axes.
+pub fn logits_conv(
+    slim: &mut NetworkBuilder<'_>,
+    net: TensorRef,
+    scope: &str,
+    options: &Options,
+) -> TensorRef {
     let net = slim.conv2d(net, options.num_classes(), 1, scope, &[NO_ACTIVATION, NO_NORMALIZER]);
     if options.flag("spatial_squeeze") { slim.spatial_squeeze(net, "SpatialSqueeze") } else { net }
 }
 
-/// The end of Inception v2 and v3: pooling with `window`, cut to the size of `net`, and the classifier.
+/// The end of Inception v2 and v3: pooling with `window`, which is at most as large as `net`, and the classifier.
 pub fn pooled_logits(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     window: [usize; 2],
     global_pool: &str,
@@ -153,7 +158,7 @@ pub fn pooled_logits(
 }
 
 /// The end of Inception v4 and Inception-ResNet v2 before the classifier: the mean over the whole image.
-pub fn whole_image_pool(slim: &mut Drawing<'_>, net: TensorRef, scope: &str) -> TensorRef {
+pub fn whole_image_pool(slim: &mut NetworkBuilder<'_>, net: TensorRef, scope: &str) -> TensorRef {
     let net = match slim.height_and_width(net) {
         Some(size) => slim.avg_pool2d(net, size, scope, &[VALID]),
         None => slim.spatial_mean(net, "global_pool"),
@@ -161,10 +166,10 @@ pub fn whole_image_pool(slim: &mut Drawing<'_>, net: TensorRef, scope: &str) -> 
     slim.end_point("global_pool", net)
 }
 
-/// The auxiliary classifier of Inception v4 and Inception-ResNet v2: `scopes` are those of its pooling, of the
-/// convolution over all that is left of the image, and of its logits.
+/// The auxiliary classifier of Inception v4 and Inception-ResNet v2. `scopes` are the scopes of its pooling, of the
+/// convolution over the whole features, and of its logits.
 pub fn whole_image_aux_logits(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     [pool, conv, logits]: [&str; 3],
     options: &Options,

@@ -10,7 +10,7 @@ use super::inception::{
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_NORMALIZER, SAME, VALID};
 use crate::slim::options::{CREATE_AUX_LOGITS, NUM_CLASSES, OptionSource, OptionSpec, Value};
-use crate::slim::{Arg, Arg::Stride, Drawing, Layer, Options};
+use crate::slim::{Arg, Arg::Stride, Layer, NetworkBuilder, Options};
 
 pub const INCEPTION_RESNET_V2: Network = Network {
     name: "inception_resnet_v2",
@@ -21,7 +21,7 @@ pub const INCEPTION_RESNET_V2: Network = Network {
     arg_scope_name: "inception_resnet_v2_arg_scope",
     arg_scope: &inception::arg_scope,
     options: &[NUM_CLASSES, CREATE_AUX_LOGITS, ALIGN_FEATURE_MAPS],
-    draw: &draw,
+    build: &build,
 };
 
 const ALIGN_FEATURE_MAPS: OptionSpec = OptionSpec {
@@ -33,7 +33,7 @@ const ALIGN_FEATURE_MAPS: OptionSpec = OptionSpec {
 
 const LAYERS: &[Layer] = &[Layer::Conv2d, Layer::MaxPool2d, Layer::AvgPool2d];
 
-fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {
+fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     slim.variable_scope(&options.scope, |slim| {
         let (net, aux) = slim.reenter_scope(|slim| {
             slim.arg_scope(LAYERS, &[Stride(1), SAME], |slim| base(slim, images, options))
@@ -45,8 +45,8 @@ fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorR
     })
 }
 
-/// From the images to `Conv2d_7b_1x1`; also `PreAuxLogits`.
-pub fn base(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> (TensorRef, TensorRef) {
+/// Builds everything from the images to `Conv2d_7b_1x1`. Also returns `PreAuxLogits`.
+pub fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> (TensorRef, TensorRef) {
     let padding = if options.flag("align_feature_maps") { SAME } else { VALID };
     let net = stem(slim, images, &padding);
     let net = mixed_5b(slim, net);
@@ -60,7 +60,7 @@ pub fn base(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> (Te
     (conv_end_point(slim, net, 1536, 1, "Conv2d_7b_1x1", &[]), pre_aux_logits)
 }
 
-fn stem(slim: &mut Drawing<'_>, images: TensorRef, padding: &Arg) -> TensorRef {
+fn stem(slim: &mut NetworkBuilder<'_>, images: TensorRef, padding: &Arg) -> TensorRef {
     let reduced = [Stride(2), padding.clone()];
     let padding = std::slice::from_ref(padding);
     let net = conv_end_point(slim, images, 32, 3, "Conv2d_1a_3x3", &reduced);
@@ -72,7 +72,7 @@ fn stem(slim: &mut Drawing<'_>, images: TensorRef, padding: &Arg) -> TensorRef {
     max_pool_end_point(slim, net, 3, "MaxPool_5a_3x3", &reduced)
 }
 
-fn mixed_5b(slim: &mut Drawing<'_>, net: TensorRef) -> TensorRef {
+fn mixed_5b(slim: &mut NetworkBuilder<'_>, net: TensorRef) -> TensorRef {
     let branches = [
         vec![conv(96, [1, 1], "Conv2d_1x1")],
         vec![conv(48, [1, 1], "Conv2d_0a_1x1"), conv(64, [5, 5], "Conv2d_0b_5x5")],
@@ -86,7 +86,7 @@ fn mixed_5b(slim: &mut Drawing<'_>, net: TensorRef) -> TensorRef {
     mixed(slim, "Mixed_5b", net, branches)
 }
 
-fn mixed_6a(slim: &mut Drawing<'_>, net: TensorRef, reduced: &[Arg]) -> TensorRef {
+fn mixed_6a(slim: &mut NetworkBuilder<'_>, net: TensorRef, reduced: &[Arg]) -> TensorRef {
     let branches = [
         vec![conv(384, [3, 3], "Conv2d_1a_3x3").with(reduced)],
         vec![
@@ -99,7 +99,7 @@ fn mixed_6a(slim: &mut Drawing<'_>, net: TensorRef, reduced: &[Arg]) -> TensorRe
     mixed(slim, "Mixed_6a", net, branches)
 }
 
-fn mixed_7a(slim: &mut Drawing<'_>, net: TensorRef, reduced: &[Arg]) -> TensorRef {
+fn mixed_7a(slim: &mut NetworkBuilder<'_>, net: TensorRef, reduced: &[Arg]) -> TensorRef {
     let branches = [
         vec![conv(256, [1, 1], "Conv2d_0a_1x1"), conv(384, [3, 3], "Conv2d_1a_3x3").with(reduced)],
         vec![conv(256, [1, 1], "Conv2d_0a_1x1"), conv(288, [3, 3], "Conv2d_1a_3x3").with(reduced)],
@@ -147,10 +147,10 @@ fn block8() -> Vec<Vec<Step>> {
     ]
 }
 
-/// A residual block: branches, a linear projection back to the channels of `net`, scaled and added. Without a
-/// scale it is the network's last one: scaled by 1, with no activation.
+/// A residual block: branches, and a linear projection to the channels of `net`, scaled and added. A block without a scale
+/// is the last one of the network: scaled by 1, without activation.
 pub fn residual(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     steps: Vec<Vec<Step>>,
     scale: Option<f32>,
@@ -162,7 +162,7 @@ pub fn residual(
     if scale.is_some() { slim.relu(net) } else { net }
 }
 
-fn logits(slim: &mut Drawing<'_>, net: TensorRef, options: &Options) -> TensorRef {
+fn logits(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) -> TensorRef {
     let net = whole_image_pool(slim, net, "AvgPool_1a_8x8");
     if options.num_classes() == 0 {
         return net;

@@ -7,7 +7,7 @@ use super::inception::{self, conv, conv_end_point, max_pool, max_pool_end_point,
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::SAME;
 use crate::slim::options::{GLOBAL_POOL, NUM_CLASSES, SPATIAL_SQUEEZE};
-use crate::slim::{Arg::Stride, Drawing, Layer, Options};
+use crate::slim::{Arg::Stride, Layer, NetworkBuilder, Options};
 
 pub const INCEPTION_V1: Network = Network {
     name: "inception_v1",
@@ -18,10 +18,10 @@ pub const INCEPTION_V1: Network = Network {
     arg_scope_name: "inception_v1_arg_scope",
     arg_scope: &inception::arg_scope,
     options: &[NUM_CLASSES, SPATIAL_SQUEEZE, GLOBAL_POOL],
-    draw: &draw,
+    build: &build,
 };
 
-fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {
+fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     slim.variable_scope(&options.scope, |slim| {
         let net = slim.reenter_scope(|slim| {
             slim.arg_scope(&[Layer::Conv2d, Layer::MaxPool2d], &[Stride(1), SAME], |slim| base(slim, images))
@@ -30,7 +30,7 @@ fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorR
     })
 }
 
-fn base(slim: &mut Drawing<'_>, images: TensorRef) -> TensorRef {
+fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef) -> TensorRef {
     let net = conv_end_point(slim, images, 64, 7, "Conv2d_1a_7x7", &[Stride(2)]);
     let net = max_pool_end_point(slim, net, 3, "MaxPool_2a_3x3", &[Stride(2)]);
     let net = conv_end_point(slim, net, 64, 1, "Conv2d_2b_1x1", &[]);
@@ -50,7 +50,7 @@ fn base(slim: &mut Drawing<'_>, images: TensorRef) -> TensorRef {
 }
 
 fn module(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     scope: &str,
     pointwise: usize,
@@ -58,7 +58,7 @@ fn module(
     branch_2: [usize; 2],
     pool_depth: usize,
 ) -> TensorRef {
-    // One scope of Mixed_5b is named 0a in the library; checkpoints have it.
+    // The library and its checkpoints name one scope of Mixed_5b 0a.
     let second_3x3 = if scope == "Mixed_5b" { "Conv2d_0a_3x3" } else { "Conv2d_0b_3x3" };
     mixed(
         slim,
@@ -73,7 +73,7 @@ fn module(
     )
 }
 
-fn logits(slim: &mut Drawing<'_>, net: TensorRef, options: &Options) -> TensorRef {
+fn logits(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) -> TensorRef {
     let net = if options.flag("global_pool") {
         let net = slim.spatial_mean(net, "global_pool");
         slim.end_point("global_pool", net)

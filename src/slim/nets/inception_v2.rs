@@ -9,7 +9,7 @@ use crate::slim::arg_scope::SAME;
 use crate::slim::options::{
     DEPTH_MULTIPLIER, GLOBAL_POOL, MIN_DEPTH, NUM_CLASSES, OptionSource, OptionSpec, SPATIAL_SQUEEZE, Value,
 };
-use crate::slim::{Arg::Stride, Drawing, Layer, Options};
+use crate::slim::{Arg::Stride, Layer, NetworkBuilder, Options};
 
 pub const INCEPTION_V2: Network = Network {
     name: "inception_v2",
@@ -20,7 +20,7 @@ pub const INCEPTION_V2: Network = Network {
     arg_scope_name: "inception_v2_arg_scope",
     arg_scope: &inception::arg_scope,
     options: &[NUM_CLASSES, DEPTH_MULTIPLIER, MIN_DEPTH, USE_SEPARABLE_CONV, SPATIAL_SQUEEZE, GLOBAL_POOL],
-    draw: &draw,
+    build: &build,
 };
 
 const USE_SEPARABLE_CONV: OptionSpec = OptionSpec {
@@ -30,7 +30,7 @@ const USE_SEPARABLE_CONV: OptionSpec = OptionSpec {
     help: "whether the first convolution is a separable one",
 };
 
-fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {
+fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     slim.variable_scope(&options.scope, |slim| {
         let net = slim.reenter_scope(|slim| {
             let layers = [Layer::Conv2d, Layer::MaxPool2d, Layer::AvgPool2d];
@@ -40,10 +40,10 @@ fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorR
     })
 }
 
-fn base(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {
+fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     let depth = |depth| options.depth(depth);
     let net = if options.flag("use_separable_conv") {
-        // Not more depthwise filters than the pointwise convolution has outputs.
+        // At most as many depthwise filters as the pointwise convolution has outputs.
         let filters = (depth(64) / 3).min(8);
         let net = slim.separable_conv2d(images, depth(64), 7, filters, "Conv2d_1a_7x7", &[Stride(2), SAME]);
         slim.end_point("Conv2d_1a_7x7", net)
@@ -70,7 +70,7 @@ fn base(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorR
 
 #[allow(clippy::too_many_arguments)] // the numbers of one row of the paper's table
 fn module(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     scope: &str,
     pointwise: usize,
@@ -101,7 +101,7 @@ fn module(
 }
 
 fn reduction(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     scope: &str,
     branch_0: [usize; 2],

@@ -9,7 +9,7 @@ use crate::slim::arg_scope::{SAME, VALID};
 use crate::slim::options::{
     CREATE_AUX_LOGITS, DEPTH_MULTIPLIER, GLOBAL_POOL, MIN_DEPTH, NUM_CLASSES, SPATIAL_SQUEEZE,
 };
-use crate::slim::{Arg::Stride, Drawing, Layer, Options};
+use crate::slim::{Arg::Stride, Layer, NetworkBuilder, Options};
 
 pub const INCEPTION_V3: Network = Network {
     name: "inception_v3",
@@ -20,12 +20,12 @@ pub const INCEPTION_V3: Network = Network {
     arg_scope_name: "inception_v3_arg_scope",
     arg_scope: &inception::arg_scope,
     options: &[NUM_CLASSES, CREATE_AUX_LOGITS, DEPTH_MULTIPLIER, MIN_DEPTH, SPATIAL_SQUEEZE, GLOBAL_POOL],
-    draw: &draw,
+    build: &build,
 };
 
 const LAYERS: &[Layer] = &[Layer::Conv2d, Layer::MaxPool2d, Layer::AvgPool2d];
 
-fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {
+fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     slim.variable_scope(&options.scope, |slim| {
         let (net, aux) = slim.reenter_scope(|slim| base(slim, images, options));
         if options.flag("create_aux_logits") && options.num_classes() > 0 {
@@ -35,12 +35,12 @@ fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorR
     })
 }
 
-/// From the images to `Mixed_7c`; also the end of `Mixed_6e`, which the auxiliary classifier reads.
-fn base(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> (TensorRef, TensorRef) {
+/// Builds everything from the images to `Mixed_7c`. Also returns `Mixed_6e`, which the auxiliary classifier reads.
+fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> (TensorRef, TensorRef) {
     let net = slim.arg_scope(LAYERS, &[Stride(1), VALID], |slim| stem(slim, images, options));
     slim.arg_scope(LAYERS, &[Stride(1), SAME], |slim| {
         let net = inception_a(slim, net, "Mixed_5b", ["Conv2d_0a_1x1", "Conv2d_0b_5x5"], 32, options);
-        // These two scopes are named so in the library; checkpoints have them.
+        // The library and its checkpoints have these names for the two scopes.
         let net = inception_a(slim, net, "Mixed_5c", ["Conv2d_0b_1x1", "Conv_1_0c_5x5"], 64, options);
         let net = inception_a(slim, net, "Mixed_5d", ["Conv2d_0a_1x1", "Conv2d_0b_5x5"], 64, options);
         let net = reduction_a(slim, net, options);
@@ -55,7 +55,7 @@ fn base(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> (Tensor
     })
 }
 
-fn stem(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {
+fn stem(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     let net = conv_end_point(slim, images, options.depth(32), 3, "Conv2d_1a_3x3", &[Stride(2)]);
     let net = conv_end_point(slim, net, options.depth(32), 3, "Conv2d_2a_3x3", &[]);
     let net = conv_end_point(slim, net, options.depth(64), 3, "Conv2d_2b_3x3", &[SAME]);
@@ -66,7 +66,7 @@ fn stem(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorR
 }
 
 fn inception_a(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     scope: &str,
     branch_1: [&'static str; 2],
@@ -91,9 +91,9 @@ fn inception_a(
     )
 }
 
-fn reduction_a(slim: &mut Drawing<'_>, net: TensorRef, options: &Options) -> TensorRef {
+fn reduction_a(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) -> TensorRef {
     let depth = |depth| options.depth(depth);
-    // The 3x3 convolutions of stride 2 are named 1x1 in the library.
+    // The library names the 3x3 convolutions of stride 2 1x1.
     mixed(
         slim,
         "Mixed_6a",
@@ -111,7 +111,7 @@ fn reduction_a(slim: &mut Drawing<'_>, net: TensorRef, options: &Options) -> Ten
 }
 
 fn inception_b(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     scope: &str,
     bottleneck: usize,
@@ -141,7 +141,7 @@ fn inception_b(
     )
 }
 
-fn reduction_b(slim: &mut Drawing<'_>, net: TensorRef, options: &Options) -> TensorRef {
+fn reduction_b(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) -> TensorRef {
     let depth = |depth| options.depth(depth);
     mixed(
         slim,
@@ -163,9 +163,9 @@ fn reduction_b(slim: &mut Drawing<'_>, net: TensorRef, options: &Options) -> Ten
     )
 }
 
-/// `column` is the scope of the 3x1 convolution in `Branch_1`, which the library names in two ways.
+/// `column` is the scope of the 3x1 convolution in `Branch_1`, for which the library has two names.
 fn inception_c(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     scope: &str,
     column: &'static str,
@@ -195,7 +195,7 @@ fn inception_c(
     )
 }
 
-fn aux_logits(slim: &mut Drawing<'_>, net: TensorRef, options: &Options) {
+fn aux_logits(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) {
     let net = slim.variable_scope("AuxLogits", |slim| {
         let net = slim.avg_pool2d(net, 5, "AvgPool_1a_5x5", &[Stride(3), VALID]);
         let net = slim.conv2d(net, options.depth(128), 1, "Conv2d_1b_1x1", &[]);

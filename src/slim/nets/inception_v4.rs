@@ -9,7 +9,7 @@ use super::inception::{
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, SAME, VALID};
 use crate::slim::options::{CREATE_AUX_LOGITS, NUM_CLASSES};
-use crate::slim::{Arg::Stride, Drawing, Layer, Options};
+use crate::slim::{Arg::Stride, Layer, NetworkBuilder, Options};
 
 pub const INCEPTION_V4: Network = Network {
     name: "inception_v4",
@@ -20,12 +20,12 @@ pub const INCEPTION_V4: Network = Network {
     arg_scope_name: "inception_v4_arg_scope",
     arg_scope: &inception::arg_scope,
     options: &[NUM_CLASSES, CREATE_AUX_LOGITS],
-    draw: &draw,
+    build: &build,
 };
 
 const LAYERS: &[Layer] = &[Layer::Conv2d, Layer::MaxPool2d, Layer::AvgPool2d];
 
-fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {
+fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     slim.variable_scope(&options.scope, |slim| {
         let (net, aux) =
             slim.reenter_scope(|slim| slim.arg_scope(LAYERS, &[Stride(1), SAME], |slim| base(slim, images)));
@@ -39,8 +39,8 @@ fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorR
     })
 }
 
-/// From the images to `Mixed_7d`; also the end of `Mixed_6h`, which the auxiliary classifier reads.
-fn base(slim: &mut Drawing<'_>, images: TensorRef) -> (TensorRef, TensorRef) {
+/// Builds everything from the images to `Mixed_7d`. Also returns `Mixed_6h`, which the auxiliary classifier reads.
+fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef) -> (TensorRef, TensorRef) {
     let mut net = stem(slim, images);
     for scope in ["Mixed_5b", "Mixed_5c", "Mixed_5d", "Mixed_5e"] {
         net = inception_a(slim, net, scope);
@@ -57,7 +57,7 @@ fn base(slim: &mut Drawing<'_>, images: TensorRef) -> (TensorRef, TensorRef) {
     (net, mixed_6h)
 }
 
-fn stem(slim: &mut Drawing<'_>, images: TensorRef) -> TensorRef {
+fn stem(slim: &mut NetworkBuilder<'_>, images: TensorRef) -> TensorRef {
     let reduced = [Stride(2), VALID];
     let net = conv_end_point(slim, images, 32, 3, "Conv2d_1a_3x3", &reduced);
     let net = conv_end_point(slim, net, 32, 3, "Conv2d_2a_3x3", &[VALID]);
@@ -84,7 +84,7 @@ fn stem(slim: &mut Drawing<'_>, images: TensorRef) -> TensorRef {
     mixed(slim, "Mixed_5a", net, branches)
 }
 
-fn inception_a(slim: &mut Drawing<'_>, net: TensorRef, scope: &str) -> TensorRef {
+fn inception_a(slim: &mut NetworkBuilder<'_>, net: TensorRef, scope: &str) -> TensorRef {
     let branches = [
         vec![conv(96, [1, 1], "Conv2d_0a_1x1")],
         vec![conv(64, [1, 1], "Conv2d_0a_1x1"), conv(96, [3, 3], "Conv2d_0b_3x3")],
@@ -98,7 +98,7 @@ fn inception_a(slim: &mut Drawing<'_>, net: TensorRef, scope: &str) -> TensorRef
     mixed(slim, scope, net, branches)
 }
 
-fn reduction_a(slim: &mut Drawing<'_>, net: TensorRef) -> TensorRef {
+fn reduction_a(slim: &mut NetworkBuilder<'_>, net: TensorRef) -> TensorRef {
     let reduced = [Stride(2), VALID];
     let branches = [
         vec![conv(384, [3, 3], "Conv2d_1a_3x3").with(&reduced)],
@@ -112,7 +112,7 @@ fn reduction_a(slim: &mut Drawing<'_>, net: TensorRef) -> TensorRef {
     mixed(slim, "Mixed_6a", net, branches)
 }
 
-fn inception_b(slim: &mut Drawing<'_>, net: TensorRef, scope: &str) -> TensorRef {
+fn inception_b(slim: &mut NetworkBuilder<'_>, net: TensorRef, scope: &str) -> TensorRef {
     let branches = [
         vec![conv(384, [1, 1], "Conv2d_0a_1x1")],
         vec![
@@ -132,7 +132,7 @@ fn inception_b(slim: &mut Drawing<'_>, net: TensorRef, scope: &str) -> TensorRef
     mixed(slim, scope, net, branches)
 }
 
-fn reduction_b(slim: &mut Drawing<'_>, net: TensorRef) -> TensorRef {
+fn reduction_b(slim: &mut NetworkBuilder<'_>, net: TensorRef) -> TensorRef {
     let reduced = [Stride(2), VALID];
     let branches = [
         vec![conv(192, [1, 1], "Conv2d_0a_1x1"), conv(192, [3, 3], "Conv2d_1a_3x3").with(&reduced)],
@@ -147,7 +147,7 @@ fn reduction_b(slim: &mut Drawing<'_>, net: TensorRef) -> TensorRef {
     mixed(slim, "Mixed_7a", net, branches)
 }
 
-fn inception_c(slim: &mut Drawing<'_>, net: TensorRef, scope: &str) -> TensorRef {
+fn inception_c(slim: &mut NetworkBuilder<'_>, net: TensorRef, scope: &str) -> TensorRef {
     let branches = [
         vec![conv(256, [1, 1], "Conv2d_0a_1x1")],
         vec![
@@ -165,7 +165,7 @@ fn inception_c(slim: &mut Drawing<'_>, net: TensorRef, scope: &str) -> TensorRef
     mixed(slim, scope, net, branches)
 }
 
-fn logits(slim: &mut Drawing<'_>, net: TensorRef, options: &Options) -> TensorRef {
+fn logits(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) -> TensorRef {
     let net = whole_image_pool(slim, net, "AvgPool_1a");
     if options.num_classes() == 0 {
         return net;

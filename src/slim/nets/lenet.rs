@@ -6,7 +6,7 @@ use super::Network;
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::NO_ACTIVATION;
 use crate::slim::options::NUM_CLASSES;
-use crate::slim::{ArgScope, Drawing, Options};
+use crate::slim::{ArgScope, NetworkBuilder, Options};
 
 pub const LENET: Network = Network {
     name: "lenet",
@@ -15,13 +15,13 @@ pub const LENET: Network = Network {
     logits: "fc4/weights",
     aux_logits: None,
     arg_scope_name: "lenet_arg_scope",
-    // Its arg_scope names slim's defaults.
+    // Its arg_scope sets slim's defaults.
     arg_scope: &ArgScope::new,
     options: &[NUM_CLASSES],
-    draw: &draw,
+    build: &build,
 };
 
-fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {
+fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     let net = slim.variable_scope(&options.scope, |slim| {
         let net = slim.conv2d(images, 32, 5, "conv1", &[]);
         slim.end_point("conv1", net);

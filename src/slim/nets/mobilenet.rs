@@ -1,4 +1,4 @@
-//! What MobileNet v2, v3 and EdgeTPU share: networks that are tables of convolutions and inverted bottlenecks.
+//! The parts that MobileNet v2, v3 and EdgeTPU share: the networks are tables of convolutions and inverted bottlenecks.
 //!
 //! Sources: `research/slim/nets/mobilenet/mobilenet.py` and `conv_blocks.py`.
 
@@ -9,19 +9,19 @@ use crate::slim::options::{
     DEPTH_MULTIPLIER, FINEGRAIN_CLASSIFICATION_MODE, MIN_DEPTH, OUTPUT_STRIDE, OptionSource, OptionSpec,
     Value, make_divisible,
 };
-use crate::slim::{Activation, Arg, ArgScope, Drawing, Layer, Normalizer, Options, UNNAMED};
+use crate::slim::{Activation, Arg, ArgScope, Layer, NetworkBuilder, Normalizer, Options, UNNAMED};
 
-/// Whether padding does not depend on the size of the images.
+/// Whether the padding is independent of the size of the images.
 pub const USE_EXPLICIT_PADDING: OptionSpec = OptionSpec {
     name: "use_explicit_padding",
     default: Value::Flag(false),
     source: OptionSource::User,
     help: "whether images are padded explicitly, the same at every size, instead of by SAME",
 };
-/// The least number of channels, under any multiplier.
+/// The minimum number of channels, with any multiplier.
 pub const LEAST_DEPTH: OptionSpec = OptionSpec { default: Value::Count(8), ..MIN_DEPTH };
 
-/// The option for the depth multiplier, with the default of a name that stands for it.
+/// The option for the depth multiplier, with the default of a variant.
 pub const fn under_multiplier(depth_multiplier: f64) -> OptionSpec {
     OptionSpec { default: Value::Number(depth_multiplier), ..DEPTH_MULTIPLIER }
 }
@@ -38,14 +38,14 @@ pub fn training_scope() -> ArgScope {
 
 /// A network as a table.
 pub struct Definition {
-    /// What convolutions go through unless their row says otherwise.
+    /// The activation of convolutions, unless their row has another one.
     pub activation: Activation,
-    /// The rows, from the images on.
+    /// The rows, in the order from the images to the classifier.
     pub ops: &'static [Op],
     /// Whether `finegrain_classification_mode` exempts the last row from any multiplier, or only from one
     /// below 1.
     pub exempts_from_any_multiplier: bool,
-    /// Whether explicit padding stands in front of the depthwise convolution, or in front of the whole block.
+    /// Whether explicit padding is before the depthwise convolution, not before the whole block.
     pub pads_inside_blocks: bool,
 }
 
@@ -65,19 +65,19 @@ enum Kind {
     Conv { normalized: bool },
     /// `conv_blocks.expanded_conv`
     Bottleneck(Bottleneck),
-    /// `mobilenet_v3.reduce_to_1x1`: the mean over all that is left of an image.
+    /// `mobilenet_v3.reduce_to_1x1`: the mean over the whole features.
     Reduce,
 }
 
-/// What makes an inverted bottleneck: a convolution that expands, a depthwise one, and one that projects.
+/// An inverted bottleneck: a convolution that expands, a depthwise one, and one that projects.
 #[derive(Clone, Copy)]
 struct Bottleneck {
-    /// Channels inside, as a multiple of those that come in, and what their number is rounded to.
+    /// Channels inside, as a multiple of the input channels, and the number that they are rounded to a multiple of.
     expansion: f64,
     divisible_by: usize,
     squeeze_excite: bool,
     residual: bool,
-    /// The kernel of an expansion that does the depthwise convolution's work.
+    /// The kernel of an expansion that replaces the depthwise convolution.
     fused: Option<usize>,
 }
 
@@ -103,7 +103,7 @@ pub const fn fused_bottleneck(expansion: f64, outputs: usize, kernel: usize) -> 
     row.with(Bottleneck { fused: Some(kernel), ..row.block() })
 }
 
-/// The mean over all that is left of an image.
+/// The mean over the whole features.
 pub const REDUCE: Op = Op { kind: Kind::Reduce, ..conv(0, 7) };
 
 impl Op {
@@ -111,7 +111,7 @@ impl Op {
         Self { stride, ..self }
     }
 
-    /// What the convolution, or those inside the bottleneck, go through.
+    /// Sets the activation of the convolution, or of those inside the bottleneck.
     pub const fn activation(self, activation: Activation) -> Self {
         Self { activation: Some(activation), ..self }
     }
@@ -126,7 +126,7 @@ impl Op {
         self.with(Bottleneck { residual: false, ..self.block() })
     }
 
-    /// The bottleneck, the channels inside being any number.
+    /// The bottleneck, with any number of channels inside.
     pub const fn unrounded(self) -> Self {
         self.with(Bottleneck { divisible_by: 1, ..self.block() })
     }
@@ -143,8 +143,8 @@ impl Op {
     }
 }
 
-/// Strides and rates of convolutions one after another, such that the features do not get smaller than
-/// `output_stride` allows: from there on, a stride becomes a rate of the convolutions that follow.
+/// The strides and rates of consecutive convolutions. Once the features have shrunk by `output_stride`, strides become
+/// rates of the following convolutions.
 pub struct AtrousStride {
     output_stride: usize,
     current: usize,
@@ -156,7 +156,7 @@ impl AtrousStride {
         Self { output_stride: options.count(OUTPUT_STRIDE.name), current: 1, rate: 1 }
     }
 
-    /// The stride and rate of the next convolution, whose stride would be `stride`.
+    /// The stride and rate of the next convolution, whose nominal stride is `stride`.
     pub fn next(&mut self, stride: usize) -> (usize, usize) {
         if self.current == self.output_stride {
             let rate = self.rate;
@@ -171,7 +171,7 @@ impl AtrousStride {
 
 /// `mobilenet.mobilenet`: the table, then the classifier.
 pub fn mobilenet(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     images: TensorRef,
     options: &Options,
     definition: &Definition,
@@ -195,7 +195,7 @@ pub fn mobilenet(
     })
 }
 
-fn logits(slim: &mut Drawing<'_>, net: TensorRef, options: &Options) -> TensorRef {
+fn logits(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) -> TensorRef {
     let net = match slim.height_and_width(net) {
         Some(size) => slim.plain_avg_pool(net, size, 1),
         None => slim.spatial_mean(net, "Mean"),
@@ -210,7 +210,12 @@ fn logits(slim: &mut Drawing<'_>, net: TensorRef, options: &Options) -> TensorRe
     slim.identity(net, "output")
 }
 
-fn base(slim: &mut Drawing<'_>, images: TensorRef, options: &Options, definition: &Definition) -> TensorRef {
+fn base(
+    slim: &mut NetworkBuilder<'_>,
+    images: TensorRef,
+    options: &Options,
+    definition: &Definition,
+) -> TensorRef {
     let output_stride = options.count(OUTPUT_STRIDE.name);
     if output_stride > 1 && output_stride % 2 == 1 {
         slim.fail(Error::new(OUTPUT_STRIDE.name, "MobileNet takes 1 or an even number"));
@@ -252,15 +257,15 @@ fn base(slim: &mut Drawing<'_>, images: TensorRef, options: &Options, definition
     net
 }
 
-/// Whether the last row keeps its channels whatever the multiplier is.
+/// Whether the last row keeps its channels with this multiplier.
 fn keeps_depth(options: &Options, definition: &Definition) -> bool {
     options.flag(FINEGRAIN_CLASSIFICATION_MODE.name)
         && (definition.exempts_from_any_multiplier || options.number(DEPTH_MULTIPLIER.name) < 1.0)
 }
 
-/// An inverted bottleneck; `name` is that of its row among the end points.
+/// An inverted bottleneck. `name` is the name of its row in the end points.
 fn expanded_conv(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     row: &Op,
     block: &Bottleneck,
@@ -273,7 +278,7 @@ fn expanded_conv(
     let mut net = input;
     if inside > channels {
         net = match block.fused {
-            // Its stride is part of the expansion and does not give way to a rate.
+            // The stride belongs to the expansion and never becomes a rate.
             Some(kernel) => slim.conv2d(net, inside, kernel, "expand", &[Arg::Stride(row.stride)]),
             None => slim.conv2d(net, inside, 1, "expand", &[]),
         };
@@ -301,8 +306,8 @@ fn expanded_conv(
     slim.end_point(&format!("{name}/output"), net)
 }
 
-/// `conv_blocks.squeeze_excite` as MobileNet v3 calls it.
-fn squeeze_excite(slim: &mut Drawing<'_>, net: TensorRef) -> TensorRef {
+/// `conv_blocks.squeeze_excite` with the arguments of MobileNet v3.
+fn squeeze_excite(slim: &mut NetworkBuilder<'_>, net: TensorRef) -> TensorRef {
     const SQUEEZE_FACTOR: f64 = 4.0;
     let channels = slim.channels(net);
     let squeezed = make_divisible(channels as f64 / SQUEEZE_FACTOR, 8, 8);
@@ -314,8 +319,8 @@ fn squeeze_excite(slim: &mut Drawing<'_>, net: TensorRef) -> TensorRef {
     slim.product(net, gate)
 }
 
-/// The mean over an image that is square, or over windows of `default` by `default`.
-fn reduce_to_1x1(slim: &mut Drawing<'_>, net: TensorRef, default: usize) -> TensorRef {
+/// The mean over a square image, or over windows of `default` by `default`.
+fn reduce_to_1x1(slim: &mut NetworkBuilder<'_>, net: TensorRef, default: usize) -> TensorRef {
     let size = match slim.height_and_width(net) {
         Some([height, width]) if height == width => height,
         _ => default,

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{SAME, VALID};
 use crate::slim::options::{GLOBAL_POOL, NUM_CLASSES, OUTPUT_STRIDE, OptionSpec, SPATIAL_SQUEEZE};
-use crate::slim::{Activation, Arg, ArgScope, Drawing, Layer, Normalizer, Options};
+use crate::slim::{Activation, Arg, ArgScope, Layer, NetworkBuilder, Normalizer, Options};
 
 pub const MOBILENET_V1: Network = Network {
     name: "mobilenet_v1",
@@ -20,7 +20,7 @@ pub const MOBILENET_V1: Network = Network {
     arg_scope_name: "mobilenet_v1_arg_scope",
     arg_scope: &arg_scope,
     options: &options(1.0),
-    draw: &draw,
+    build: &build,
 };
 pub const MOBILENET_V1_075: Network =
     Network { name: "mobilenet_v1_075", options: &options(0.75), ..MOBILENET_V1 };
@@ -53,7 +53,7 @@ fn arg_scope() -> ArgScope {
         )
 }
 
-fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {
+fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     slim.variable_scope(&options.scope, |slim| {
         let padding = if options.flag(USE_EXPLICIT_PADDING.name) { VALID } else { SAME };
         let net = slim.reenter_scope(|slim| {
@@ -88,12 +88,12 @@ const SEPARABLE: [(usize, usize); 13] = [
     (1, 1024),
 ];
 
-fn base(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {
+fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     let mut strides = AtrousStride::new(options);
     if ![0, 8, 16, 32].contains(&options.count(OUTPUT_STRIDE.name)) {
         slim.fail(Error::new(OUTPUT_STRIDE.name, "MobileNet v1 takes 8, 16 or 32"));
     }
-    let padded = |slim: &mut Drawing<'_>, net, rate| {
+    let padded = |slim: &mut NetworkBuilder<'_>, net, rate| {
         if options.flag(USE_EXPLICIT_PADDING.name) { slim.fixed_padding(net, 3, rate) } else { net }
     };
     let (stride, _) = strides.next(2);
@@ -113,7 +113,7 @@ fn base(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorR
     net
 }
 
-fn logits(slim: &mut Drawing<'_>, net: TensorRef, options: &Options) -> TensorRef {
+fn logits(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) -> TensorRef {
     let net = if options.flag(GLOBAL_POOL.name) {
         let net = slim.spatial_mean(net, "global_pool");
         slim.end_point("global_pool", net)

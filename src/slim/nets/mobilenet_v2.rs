@@ -11,7 +11,7 @@ use crate::graph::TensorRef;
 use crate::slim::options::{
     DIVISIBLE_BY, FINEGRAIN_CLASSIFICATION_MODE, NUM_CLASSES, OUTPUT_STRIDE, OptionSpec, Value,
 };
-use crate::slim::{Activation, Drawing, Options};
+use crate::slim::{Activation, NetworkBuilder, Options};
 
 pub const MOBILENET_V2: Network = Network {
     name: "mobilenet_v2",
@@ -22,7 +22,7 @@ pub const MOBILENET_V2: Network = Network {
     arg_scope_name: "training_scope",
     arg_scope: &training_scope,
     options: &options(1.0, false),
-    draw: &draw,
+    build: &build,
 };
 pub const MOBILENET_V2_140: Network =
     Network { name: "mobilenet_v2_140", options: &options(1.4, false), ..MOBILENET_V2 };
@@ -41,7 +41,7 @@ const fn options(depth_multiplier: f64, finegrain: bool) -> [OptionSpec; 7] {
     ]
 }
 
-/// Channels inside each bottleneck, as a multiple of those that come in.
+/// Channels inside each bottleneck, as a multiple of its input channels.
 const EXPANSION: f64 = 6.0;
 
 const fn block(outputs: usize) -> Op {
@@ -75,6 +75,6 @@ const V2: Definition = Definition {
     pads_inside_blocks: true,
 };
 
-fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {
+fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     mobilenet(slim, images, options, &V2)
 }

@@ -1,4 +1,4 @@
-//! MobileNet v3 (<https://arxiv.org/abs/1905.02244>), its minimalistic forms, and MobileNet EdgeTPU.
+//! MobileNet v3 (<https://arxiv.org/abs/1905.02244>), its minimalistic variants, and MobileNet EdgeTPU.
 //!
 //! Source: `research/slim/nets/mobilenet/mobilenet_v3.py`.
 
@@ -28,28 +28,28 @@ pub const MOBILENET_V3_LARGE: Network = Network {
         DIVISIBLE_BY,
         OUTPUT_STRIDE,
     ],
-    draw: &|slim, images, options| mobilenet(slim, images, options, &LARGE),
+    build: &|slim, images, options| mobilenet(slim, images, options, &LARGE),
 };
 pub const MOBILENET_V3_SMALL: Network = Network {
     name: "mobilenet_v3_small",
-    draw: &|slim, images, options| mobilenet(slim, images, options, &SMALL),
+    build: &|slim, images, options| mobilenet(slim, images, options, &SMALL),
     ..MOBILENET_V3_LARGE
 };
 pub const MOBILENET_V3_LARGE_MINIMALISTIC: Network = Network {
     name: "mobilenet_v3_large_minimalistic",
-    draw: &|slim, images, options| mobilenet(slim, images, options, &LARGE_MINIMALISTIC),
+    build: &|slim, images, options| mobilenet(slim, images, options, &LARGE_MINIMALISTIC),
     ..MOBILENET_V3_LARGE
 };
 pub const MOBILENET_V3_SMALL_MINIMALISTIC: Network = Network {
     name: "mobilenet_v3_small_minimalistic",
-    draw: &|slim, images, options| mobilenet(slim, images, options, &SMALL_MINIMALISTIC),
+    build: &|slim, images, options| mobilenet(slim, images, options, &SMALL_MINIMALISTIC),
     ..MOBILENET_V3_LARGE
 };
 pub const MOBILENET_EDGETPU: Network = Network {
     name: "mobilenet_edgetpu",
     scope: "MobilenetEdgeTPU",
     options: &edgetpu_options(1.0, false),
-    draw: &|slim, images, options| mobilenet(slim, images, options, &EDGETPU),
+    build: &|slim, images, options| mobilenet(slim, images, options, &EDGETPU),
     ..MOBILENET_V3_LARGE
 };
 pub const MOBILENET_EDGETPU_075: Network =

@@ -1,4 +1,4 @@
-//! The networks of the slim model library, a family a file. A new network is a file here and a line in
+//! The networks of the slim model library, one file for each family. To add a network, add a file here and a line to
 //! `NETWORKS`.
 //!
 //! Source: `research/slim/nets` of github.com/tensorflow/models.
@@ -29,10 +29,10 @@ mod s3d;
 mod vgg;
 mod vggish;
 
-use super::{ArgScope, Drawing, ImageShape, OptionSpec, Options};
+use super::{ArgScope, ImageShape, NetworkBuilder, OptionSpec, Options};
 use crate::graph::TensorRef;
 
-/// A network of the library, or one that a file describes (see [`super::described`]).
+/// A network of the library, or one that a TOML file describes (see [`super::toml_network`]).
 pub struct Network {
     /// Its name in slim's `nets_factory`.
     pub name: &'static str,
@@ -40,22 +40,22 @@ pub struct Network {
     pub scope: &'static str,
     /// The height and width of the images that it was published with.
     pub image_size: [usize; 2],
-    /// The classifier's weights below the scope; their last axis is the classes.
+    /// The name of the classifier's weights below the scope. Their last axis is the classes.
     pub logits: &'static str,
     /// The scope of the auxiliary classifier, where the network has one.
     pub aux_logits: Option<&'static str>,
-    /// slim's name of the arg_scope that it is trained under.
+    /// slim's name of the arg_scope that it is trained with.
     pub arg_scope_name: &'static str,
     /// That arg_scope.
     pub arg_scope: &'static (dyn Fn() -> ArgScope + Sync),
-    /// The arguments its function takes.
+    /// The arguments of its function.
     pub options: &'static [OptionSpec],
-    /// Draws it from the images to the logits, or to the features where there are no classes.
-    pub draw: &'static Draw,
+    /// Builds the network from the images to the logits, or to the features where there are no classes.
+    pub build: &'static BuildFunction,
 }
 
-/// Draws a network from its images.
-pub type Draw = dyn Fn(&mut Drawing<'_>, TensorRef, &Options) -> TensorRef + Sync;
+/// A function that builds a network on the images and returns its output.
+pub type BuildFunction = dyn Fn(&mut NetworkBuilder<'_>, TensorRef, &Options) -> TensorRef + Sync;
 
 impl std::fmt::Debug for Network {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -104,7 +104,7 @@ const NETWORKS: &[&Network] = &[
     &vggish::VGGISH,
 ];
 
-/// Names that slim has for a network of [`NETWORKS`] with other defaults, each after that network's name.
+/// slim's other names for networks of [`NETWORKS`], with other defaults. The first element is the network's name.
 const VARIANTS: &[(&str, &Network)] = &[
     ("mobilenet_v1", &mobilenet_v1::MOBILENET_V1_075),
     ("mobilenet_v1", &mobilenet_v1::MOBILENET_V1_050),
@@ -120,19 +120,19 @@ pub fn networks() -> impl Iterator<Item = &'static Network> {
 }
 
 impl Network {
-    /// The names that slim has for this network with other defaults.
+    /// The variants of this network: slim's other names for it, with other defaults.
     pub fn variants(&self) -> impl Iterator<Item = &'static Network> {
         let name = self.name;
-        VARIANTS.iter().filter(move |(of, _)| *of == name).map(|(_, variant)| *variant)
+        VARIANTS.iter().filter(move |(network, _)| *network == name).map(|(_, variant)| *variant)
     }
 
-    /// Images of the size that it was published with, in a batch of any length.
+    /// Images of the size that it was published with, in a batch of any size.
     pub fn default_images(&self, channels: usize) -> ImageShape {
         let [height, width] = self.image_size;
         ImageShape { batch: None, height, width, channels }
     }
 
-    /// Whether this is another network's function under a name of its own.
+    /// Whether this is a variant of another network.
     pub fn is_variant(&self) -> bool {
         VARIANTS.iter().any(|(_, variant)| variant.name == self.name)
     }

@@ -8,7 +8,7 @@ use super::nasnet_cell::Operation::{AvgPool, Identity, MaxPool, Separable};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_BIASES, VALID};
 use crate::slim::options::{NUM_CLASSES, OptionSource, OptionSpec, USE_AUX_HEAD, Value};
-use crate::slim::{Arg, ArgScope, Drawing, Layer, Options, UNNAMED, Variables};
+use crate::slim::{Arg, ArgScope, Layer, NetworkBuilder, Options, UNNAMED, Variables};
 
 pub const NASNET_MOBILE: Network = Network {
     name: "nasnet_mobile",
@@ -19,7 +19,7 @@ pub const NASNET_MOBILE: Network = Network {
     arg_scope_name: "nasnet_mobile_arg_scope",
     arg_scope: &imagenet_arg_scope,
     options: &hparams(12, 44, 1.0, 0),
-    draw: &|slim, images, options| nasnet(slim, images, options, stem_of_imagenet),
+    build: &|slim, images, options| nasnet(slim, images, options, stem_of_imagenet),
 };
 pub const NASNET_LARGE: Network = Network {
     name: "nasnet_large",
@@ -36,7 +36,7 @@ pub const NASNET_CIFAR: Network = Network {
     arg_scope_name: "nasnet_cifar_arg_scope",
     arg_scope: &|| arg_scope(0.9, 1e-5),
     options: &hparams(18, 32, 3.0, 0),
-    draw: &|slim, images, options| nasnet(slim, images, options, stem_of_cifar),
+    build: &|slim, images, options| nasnet(slim, images, options, stem_of_cifar),
     ..NASNET_MOBILE
 };
 
@@ -47,7 +47,7 @@ pub const FILTER_SCALING_RATE: &str = "filter_scaling_rate";
 const NUM_REDUCTION_LAYERS: &str = "num_reduction_layers";
 pub const SKIP_REDUCTION_LAYER_INPUT: &str = "skip_reduction_layer_input";
 
-/// The hyperparameters of these networks, with the values of one of them.
+/// The hyperparameters of these networks, with the defaults of one of them.
 pub const fn hparams(
     num_cells: usize,
     num_conv_filters: usize,
@@ -96,7 +96,7 @@ pub const fn hparams(
     ]
 }
 
-/// The number of channels of a convolution in each cell that is there, in order.
+/// The number of channels of a convolution in each cell of the checkpoint, in order.
 fn cell_depths(variables: &Variables, root: &str) -> Vec<usize> {
     let norm = |cell| variables.get(&format!("{root}cell_{cell}/beginning_bn/moving_mean"));
     (0..).map_while(norm).filter_map(|shape| shape.last().copied()).collect()
@@ -164,10 +164,10 @@ const REDUCTION: Cell = Cell {
     joined: &[3, 4, 5, 6],
 };
 
-/// A stem: from the images to what it and its cells put out.
-type Stem = fn(&mut Drawing<'_>, TensorRef, &Options) -> Vec<TensorRef>;
+/// A stem: a function from the images to the outputs of the stem and its cells.
+type Stem = fn(&mut NetworkBuilder<'_>, TensorRef, &Options) -> Vec<TensorRef>;
 
-fn nasnet(slim: &mut Drawing<'_>, images: TensorRef, options: &Options, stem: Stem) -> TensorRef {
+fn nasnet(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options, stem: Stem) -> TensorRef {
     let mut outputs = stem(slim, images, options);
     let mut net = outputs[outputs.len() - 1];
     slim.end_point("Stem", net);
@@ -178,14 +178,14 @@ fn nasnet(slim: &mut Drawing<'_>, images: TensorRef, options: &Options, stem: St
         if let Some(i) = reductions.iter().position(|&reduction| reduction == cell) {
             scaling *= options.number(FILTER_SCALING_RATE);
             let scope = format!("reduction_cell_{i}");
-            net = REDUCTION.draw(slim, net, previous, &scope, (filters(options, scaling), 2));
+            net = REDUCTION.build(slim, net, previous, &scope, (filters(options, scaling), 2));
             slim.end_point(&format!("Reduction_Cell_{i}"), net);
             outputs.push(net);
             if options.count(SKIP_REDUCTION_LAYER_INPUT) == 0 {
                 previous = before_last(&outputs);
             }
         }
-        net = NORMAL.draw(slim, net, previous, &format!("cell_{cell}"), (filters(options, scaling), 1));
+        net = NORMAL.build(slim, net, previous, &format!("cell_{cell}"), (filters(options, scaling), 1));
         slim.end_point(&format!("Cell_{cell}"), net);
         outputs.push(net);
         aux_head(slim, net, cell, options);
@@ -193,11 +193,11 @@ fn nasnet(slim: &mut Drawing<'_>, images: TensorRef, options: &Options, stem: St
     final_layer(slim, net, options)
 }
 
-fn stem_of_imagenet(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> Vec<TensorRef> {
+fn stem_of_imagenet(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> Vec<TensorRef> {
     imagenet_stem(slim, images, options, &REDUCTION)
 }
 
-fn stem_of_cifar(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> Vec<TensorRef> {
+fn stem_of_cifar(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> Vec<TensorRef> {
     let depth = filters(options, options.number(STEM_MULTIPLIER));
     let net = slim.conv2d(images, depth, 3, "l1_stem_3x3", &[]);
     vec![slim.batch_norm_in("l1_stem_bn", net, &[])]
@@ -206,9 +206,9 @@ fn stem_of_cifar(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -
 /// Channels of the first convolution on ImageNet, without the multiplier.
 const STEM_FILTERS: f64 = 32.0;
 
-/// A convolution, then two cells that halve the image each.
+/// A convolution, then two cells. Each of them halves the image.
 pub fn imagenet_stem(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     images: TensorRef,
     options: &Options,
     cell: &Cell,
@@ -222,31 +222,31 @@ pub fn imagenet_stem(
     let mut scaling = 1.0 / rate.powi(STEM_CELLS);
     for i in 0..STEM_CELLS {
         let scope = format!("cell_stem_{i}");
-        net = cell.draw(slim, net, before_last(&outputs), &scope, (filters(options, scaling), 2));
+        net = cell.build(slim, net, before_last(&outputs), &scope, (filters(options, scaling), 2));
         outputs.push(net);
         scaling *= rate;
     }
     outputs
 }
 
-/// The cells at which the image is halved.
+/// The cells that halve the image.
 pub fn reductions(options: &Options) -> Vec<usize> {
     let (reductions, cells) = (options.count(NUM_REDUCTION_LAYERS), options.count(NUM_CELLS) as f64);
     (1..=reductions).map(|i| (i as f64 / (reductions + 1) as f64 * cells) as usize).collect()
 }
 
-/// The number of channels of a convolution where the first cells' is scaled by `scaling`.
+/// The number of channels of a convolution: that of the first cells, scaled by `scaling`.
 pub fn filters(options: &Options, scaling: f64) -> usize {
     (options.count(NUM_CONV_FILTERS) as f64 * scaling) as usize
 }
 
-/// What the cell before the last one put out, where there is one.
+/// The output of the cell before the last one, if there is one.
 pub fn before_last(outputs: &[TensorRef]) -> Option<TensorRef> {
     outputs.iter().rev().nth(1).copied()
 }
 
-/// The auxiliary classifier of training, in front of the second reduction.
-pub fn aux_head(slim: &mut Drawing<'_>, net: TensorRef, cell: usize, options: &Options) {
+/// The auxiliary classifier of training, before the second reduction.
+pub fn aux_head(slim: &mut NetworkBuilder<'_>, net: TensorRef, cell: usize, options: &Options) {
     let is_here = reductions(options).get(1) == Some(&(cell + 1));
     if !is_here || !options.flag(USE_AUX_HEAD.name) || options.num_classes() == 0 {
         return;
@@ -271,7 +271,7 @@ pub fn aux_head(slim: &mut Drawing<'_>, net: TensorRef, cell: usize, options: &O
 }
 
 /// The mean over the image, and the classifier.
-pub fn final_layer(slim: &mut Drawing<'_>, net: TensorRef, options: &Options) -> TensorRef {
+pub fn final_layer(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) -> TensorRef {
     slim.variable_scope("final_layer", |slim| {
         let net = slim.relu(net);
         let net = slim.mean_over_image(net, "Mean");

@@ -1,43 +1,43 @@
-//! The searched cells of NASNet and PNASNet: five additions of two operations each, and what joins them.
+//! The searched cells of NASNet and PNASNet: five blocks that add two operations each, and the join of their outputs.
 //!
 //! Source: `research/slim/nets/nasnet/nasnet_utils.py`.
 
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::SAME;
-use crate::slim::{Arg::Stride, Drawing};
+use crate::slim::{Arg::Stride, NetworkBuilder};
 
-/// What a cell does with one of its states.
+/// An operation of a cell on one of its states.
 #[derive(Clone, Copy)]
 pub enum Operation {
     /// Two separable convolutions of this kernel.
     Separable(usize),
     AvgPool,
     MaxPool,
-    /// Nothing, unless the size or the depth has to change.
+    /// No operation, unless the size or the depth has to change.
     Identity,
 }
 
-/// A cell. State 0 is its input, state 1 the output of the cell before that, and each block adds one.
+/// A cell. State 0 is its input, state 1 is the output of the cell before the last one, and each block adds a state.
 pub struct Cell {
-    /// The two operations that a block adds up, each with the state it reads.
+    /// The two operations of each block, each with the state that it reads. A block adds their results.
     pub blocks: [[(Operation, usize); 2]; 5],
-    /// The states that make the output.
+    /// The states that are joined to the output.
     pub joined: &'static [usize],
 }
 
 impl Cell {
-    /// Draws the cell in a scope of its own: `filters` channels a block, at `stride`. Without a cell before the
-    /// last one, `previous`, the input stands in.
-    pub fn draw(
+    /// Builds the cell in `scope`, with `filters` channels for each block, at `stride`. `previous` is the output of the
+    /// cell before the last one; the default is the input.
+    pub fn build(
         &self,
-        slim: &mut Drawing<'_>,
+        slim: &mut NetworkBuilder<'_>,
         net: TensorRef,
         previous: Option<TensorRef>,
         scope: &str,
         (filters, stride): (usize, usize),
     ) -> TensorRef {
-        // To recognize a network of such cells, all of them are tried.
-        if slim.is_given_up() {
+        // Recognition tries all networks of such cells, so stopping early saves much time.
+        if slim.has_failed() {
             return net;
         }
         slim.variable_scope(scope, |slim| {
@@ -49,10 +49,10 @@ impl Cell {
                 let state = slim.variable_scope(&format!("comb_iter_{i}"), |slim| {
                     let [left, right] =
                         [("left", left), ("right", right)].map(|(side, (operation, state))| {
-                            // Only what comes from outside is to be made smaller.
+                            // The stride applies only to the two states that are inputs of the cell.
                             let stride = if *state < 2 { stride } else { 1 };
                             let net = states[*state];
-                            slim.variable_scope(side, |slim| operation.draw(slim, net, filters, stride))
+                            slim.variable_scope(side, |slim| operation.build(slim, net, filters, stride))
                         });
                     slim.variable_scope("combine", |slim| slim.sum(left, right))
                 });
@@ -64,7 +64,13 @@ impl Cell {
 }
 
 impl Operation {
-    fn draw(self, slim: &mut Drawing<'_>, net: TensorRef, filters: usize, stride: usize) -> TensorRef {
+    fn build(
+        self,
+        slim: &mut NetworkBuilder<'_>,
+        net: TensorRef,
+        filters: usize,
+        stride: usize,
+    ) -> TensorRef {
         let channels = slim.channels(net);
         let pooled = match self {
             Self::Separable(kernel) => return separable(slim, net, filters, kernel, stride),
@@ -80,9 +86,9 @@ impl Operation {
     }
 }
 
-/// Two separable convolutions, of which the first has the stride.
+/// Two separable convolutions. The first one has the stride.
 fn separable(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     filters: usize,
     kernel: usize,
@@ -96,9 +102,9 @@ fn separable(
     })
 }
 
-/// A pointwise convolution and its batch norm, under these scopes.
+/// A pointwise convolution and its batch norm, in these scopes.
 fn conv_bn(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     filters: usize,
     [conv, bn]: [&str; 2],
@@ -110,7 +116,7 @@ fn conv_bn(
 
 /// The output of an earlier cell, brought to the size of `current` and to `filters` channels.
 fn like_current(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     previous: TensorRef,
     current: TensorRef,
     filters: usize,
@@ -126,11 +132,11 @@ fn like_current(
     }
 }
 
-/// Joins states along the channels, those of another size or depth than the last one made like it.
-fn join(slim: &mut Drawing<'_>, states: &[TensorRef], joined: &[usize]) -> TensorRef {
+/// Joins states along the channels. States of another size or depth are first adjusted to the last one.
+fn join(slim: &mut NetworkBuilder<'_>, states: &[TensorRef], joined: &[usize]) -> TensorRef {
     let last = states[states.len() - 1];
     let (size, filters) = (width(slim, last), slim.channels(last));
-    let alike: Vec<TensorRef> = joined
+    let adjusted: Vec<TensorRef> = joined
         .iter()
         .map(|&state| {
             let net = states[state];
@@ -144,12 +150,17 @@ fn join(slim: &mut Drawing<'_>, states: &[TensorRef], joined: &[usize]) -> Tenso
             })
         })
         .collect();
-    slim.concat(&alike)
+    slim.concat(&adjusted)
 }
 
-/// A pointwise convolution of half the size that loses no pixel in four: one half of its channels sees the
-/// image as it is, the other moved by a pixel.
-fn factorized_reduction(slim: &mut Drawing<'_>, net: TensorRef, filters: usize, stride: usize) -> TensorRef {
+/// A pointwise convolution that halves the size without ignoring three pixels in four: half of its channels read the
+/// image, and the other half read the image moved by one pixel.
+fn factorized_reduction(
+    slim: &mut NetworkBuilder<'_>,
+    net: TensorRef,
+    filters: usize,
+    stride: usize,
+) -> TensorRef {
     if stride == 1 {
         return conv_bn(slim, net, filters, ["path_conv", "path_bn"], 1);
     }
@@ -163,6 +174,6 @@ fn factorized_reduction(slim: &mut Drawing<'_>, net: TensorRef, filters: usize, 
     slim.batch_norm_in("final_path_bn", net, &[])
 }
 
-fn width(slim: &Drawing<'_>, net: TensorRef) -> Option<usize> {
+fn width(slim: &NetworkBuilder<'_>, net: TensorRef) -> Option<usize> {
     slim.height_and_width(net).map(|[_, width]| width)
 }

@@ -6,7 +6,7 @@ use super::Network;
 use super::convolutional_classifier::{self, classifier};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{COLLECTED, VALID};
-use crate::slim::{Arg::Stride, Drawing, Layer, Options};
+use crate::slim::{Arg::Stride, Layer, NetworkBuilder, Options};
 
 pub const OVERFEAT: Network = Network {
     name: "overfeat",
@@ -17,10 +17,10 @@ pub const OVERFEAT: Network = Network {
     arg_scope_name: "overfeat_arg_scope",
     arg_scope: &convolutional_classifier::arg_scope,
     options: convolutional_classifier::OPTIONS,
-    draw: &draw,
+    build: &build,
 };
 
-fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {
+fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     slim.variable_scope(&options.scope, |slim| {
         slim.arg_scope(&[Layer::Conv2d, Layer::MaxPool2d], &[COLLECTED], |slim| {
             let net = slim.conv2d(images, 64, 11, "conv1", &[Stride(4), VALID]);

@@ -1,4 +1,4 @@
-//! PNASNet-5 (<https://arxiv.org/abs/1712.00559>): NASNet's frame around a single cell.
+//! PNASNet-5 (<https://arxiv.org/abs/1712.00559>): the structure of NASNet with a single kind of cell.
 //!
 //! Source: `research/slim/nets/nasnet/pnasnet.py`.
 
@@ -10,14 +10,14 @@ use super::nasnet::{
 use super::nasnet_cell::Cell;
 use super::nasnet_cell::Operation::{Identity, MaxPool, Separable};
 use crate::graph::TensorRef;
-use crate::slim::{Drawing, Options};
+use crate::slim::{NetworkBuilder, Options};
 
 pub const PNASNET_LARGE: Network = Network {
     name: "pnasnet_large",
     aux_logits: Some("aux_7"),
     arg_scope_name: "pnasnet_large_arg_scope",
     options: &hparams(12, 216, 3.0, 1),
-    draw: &draw,
+    build: &build,
     ..NASNET_LARGE
 };
 pub const PNASNET_MOBILE: Network = Network {
@@ -40,7 +40,7 @@ const CELL: Cell = Cell {
     joined: &[2, 3, 4, 5, 6],
 };
 
-fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorRef {
+fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     let mut outputs = imagenet_stem(slim, images, options, &CELL);
     let mut net = outputs[outputs.len() - 1];
     slim.end_point("Stem", net);
@@ -52,13 +52,13 @@ fn draw(slim: &mut Drawing<'_>, images: TensorRef, options: &Options) -> TensorR
         if is_reduction {
             scaling *= options.number(FILTER_SCALING_RATE);
         }
-        // A reduction may read what the cell before it read.
+        // A reduction may read the same input as the cell before it.
         if !is_reduction || options.count(SKIP_REDUCTION_LAYER_INPUT) != 0 {
             previous = before_last(&outputs);
         }
         let stride = if is_reduction { 2 } else { 1 };
         let scope = format!("cell_{cell}");
-        net = CELL.draw(slim, net, previous, &scope, (filters(options, scaling), stride));
+        net = CELL.build(slim, net, previous, &scope, (filters(options, scaling), stride));
         slim.end_point(&format!("Cell_{cell}"), net);
         outputs.push(net);
         aux_head(slim, net, cell, options);

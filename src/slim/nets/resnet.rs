@@ -1,5 +1,4 @@
-//! What the residual networks share: blocks of bottleneck units, stacked up to an output stride, and the
-//! classifier.
+//! The parts that residual networks share: blocks of bottleneck units, up to an output stride, and the classifier.
 //!
 //! Source: `research/slim/nets/resnet_utils.py`, and what is common to `resnet_v1.py` and `resnet_v2.py`.
 
@@ -8,14 +7,14 @@ use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_NORMALIZER, SAME, VALID};
 use crate::slim::options::{NUM_CLASSES, OUTPUT_STRIDE, SPATIAL_SQUEEZE};
 use crate::slim::{
-    Activation, Arg, ArgScope, Drawing, Layer, Normalizer, OptionSource, OptionSpec, Options, Value,
+    Activation, Arg, ArgScope, Layer, NetworkBuilder, Normalizer, OptionSource, OptionSpec, Options, Value,
     Variables,
 };
 
 pub const OPTIONS: &[OptionSpec] =
     &[NUM_CLASSES, GLOBAL_POOL, OUTPUT_STRIDE, SPATIAL_SQUEEZE, INCLUDE_ROOT_BLOCK];
 
-/// The residual networks pool unless they are told not to, to predict for every place of the image.
+/// Residual networks use global pooling by default. Without it, they predict for every position of the image.
 pub const GLOBAL_POOL: OptionSpec =
     OptionSpec { default: Value::Flag(true), ..crate::slim::options::GLOBAL_POOL };
 
@@ -30,7 +29,7 @@ fn has_root_block(variables: &Variables, root: &str) -> Option<Value> {
     Some(Value::Flag(variables.contains_key(&format!("{root}conv1/weights"))))
 }
 
-/// `resnet_arg_scope`: batch norm with gamma and a small epsilon, whether after a convolution or by itself.
+/// `resnet_arg_scope`: batch norm with gamma and a small epsilon, after a convolution and alone.
 pub fn arg_scope() -> ArgScope {
     let batch_norm_params = [Arg::Decay(0.997), Arg::Epsilon(1e-5), Arg::Scale(true)];
     ArgScope::new()
@@ -46,7 +45,8 @@ pub fn arg_scope() -> ArgScope {
         .nested(&[Layer::MaxPool2d], &[SAME])
 }
 
-/// A bottleneck unit: to its base depth, a 3x3 convolution with this stride and rate, and to four times that depth.
+/// A bottleneck unit: a pointwise convolution to its base depth, a 3x3 convolution with this stride and rate, and a
+/// pointwise convolution to four times the base depth.
 #[derive(Debug, Clone, Copy)]
 pub struct Unit {
     pub base_depth: usize,
@@ -55,13 +55,13 @@ pub struct Unit {
 }
 
 impl Unit {
-    /// The depth of what the unit computes.
+    /// The depth of the unit's output.
     pub fn depth(self) -> usize {
         4 * self.base_depth
     }
 }
 
-/// Units in the scope of their block, the last one with the block's stride.
+/// The units of a block in its scope. The last one has the block's stride.
 #[derive(Debug, Clone, Copy)]
 pub struct Block {
     pub base_depth: usize,
@@ -69,19 +69,19 @@ pub struct Block {
     pub stride: usize,
 }
 
-/// The four blocks of all residual networks, which differ in how many units these have.
+/// The four blocks of a residual network. Residual networks differ in the number of units of each block.
 pub fn blocks(units: [usize; 4], depth: impl Fn(usize) -> usize) -> [Block; 4] {
     let block = |base_depth, num_units, stride| Block { base_depth: depth(base_depth), num_units, stride };
     [block(64, units[0], 2), block(128, units[1], 2), block(256, units[2], 2), block(512, units[3], 1)]
 }
 
-/// From images to the end of the last block.
+/// Builds everything from the images to the end of the last block.
 pub fn base(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     images: TensorRef,
     blocks: &[Block],
     root_args: &[Arg],
-    unit: fn(&mut Drawing<'_>, TensorRef, Unit) -> TensorRef,
+    unit: fn(&mut NetworkBuilder<'_>, TensorRef, Unit) -> TensorRef,
     options: &Options,
 ) -> TensorRef {
     let mut output_stride = options.count("output_stride");
@@ -105,12 +105,12 @@ fn unreachable_stride() -> Error {
     Error::new("output_stride", "the blocks cannot reach it")
 }
 
-/// Draws the blocks. From where the features have shrunk by `output_stride` (0: never) on, strides become rates.
+/// Builds the blocks. Once the features have shrunk by `output_stride` (0: never), strides become rates.
 fn stack_blocks_dense(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     mut net: TensorRef,
     blocks: &[Block],
-    draw_unit: fn(&mut Drawing<'_>, TensorRef, Unit) -> TensorRef,
+    build_unit: fn(&mut NetworkBuilder<'_>, TensorRef, Unit) -> TensorRef,
     output_stride: usize,
     store_non_strided_activations: bool,
 ) -> TensorRef {
@@ -126,7 +126,7 @@ fn stack_blocks_dense(
                 } else {
                     Unit { base_depth: block.base_depth, stride, rate: 1 }
                 };
-                net = slim.variable_scope(&format!("unit_{i}"), |slim| draw_unit(slim, net, unit));
+                net = slim.variable_scope(&format!("unit_{i}"), |slim| build_unit(slim, net, unit));
                 *(if is_reached { &mut rate } else { &mut current_stride }) *= stride;
             }
             slim.scoped_end_point("", net);
@@ -148,15 +148,15 @@ fn stack_blocks_dense(
     net
 }
 
-/// Every `factor`-th row and column.
-pub fn subsample(slim: &mut Drawing<'_>, net: TensorRef, factor: usize, scope: &str) -> TensorRef {
+/// Takes every `factor`-th row and column.
+pub fn subsample(slim: &mut NetworkBuilder<'_>, net: TensorRef, factor: usize, scope: &str) -> TensorRef {
     if factor == 1 { net } else { slim.max_pool2d(net, 1, scope, &[Arg::Stride(factor)]) }
 }
 
 /// A convolution whose padding does not depend on the size of the image: with a stride it begins at the same
 /// pixel as without.
 pub fn conv2d_same(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     depth: usize,
     kernel: usize,
@@ -172,8 +172,8 @@ pub fn conv2d_same(
     slim.conv2d(net, depth, kernel, scope, &[Arg::Stride(stride), Arg::Rate(rate), VALID])
 }
 
-/// The end: the mean over the image, and the classifier.
-pub fn logits(slim: &mut Drawing<'_>, mut net: TensorRef, options: &Options) -> TensorRef {
+/// The end of a residual network: the mean over the image, and the classifier.
+pub fn logits(slim: &mut NetworkBuilder<'_>, mut net: TensorRef, options: &Options) -> TensorRef {
     if options.flag("global_pool") {
         net = slim.spatial_mean(net, "pool5");
         slim.end_point("global_pool", net);

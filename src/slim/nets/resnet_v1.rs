@@ -3,23 +3,23 @@
 //! Source: `research/slim/nets/resnet_v1.py`.
 
 use super::resnet::{self, Unit, conv2d_same, subsample};
-use super::{Draw, Network};
+use super::{BuildFunction, Network};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{COLLECTED, NO_ACTIVATION};
 use crate::slim::depth::fitting_depth;
 use crate::slim::options::{self, NUM_CLASSES, OUTPUT_STRIDE, SPATIAL_SQUEEZE, scaled_depth};
-use crate::slim::{Arg::Stride, Drawing, Layer, OptionSource, OptionSpec, Options, Value, Variables};
+use crate::slim::{Arg::Stride, Layer, NetworkBuilder, OptionSource, OptionSpec, Options, Value, Variables};
 
 pub const RESNET_V1_50: Network =
-    network("resnet_v1_50", &|slim, images, options| draw(slim, images, [3, 4, 6, 3], options));
+    network("resnet_v1_50", &|slim, images, options| build(slim, images, [3, 4, 6, 3], options));
 pub const RESNET_V1_101: Network =
-    network("resnet_v1_101", &|slim, images, options| draw(slim, images, [3, 4, 23, 3], options));
+    network("resnet_v1_101", &|slim, images, options| build(slim, images, [3, 4, 23, 3], options));
 pub const RESNET_V1_152: Network =
-    network("resnet_v1_152", &|slim, images, options| draw(slim, images, [3, 8, 36, 3], options));
+    network("resnet_v1_152", &|slim, images, options| build(slim, images, [3, 8, 36, 3], options));
 pub const RESNET_V1_200: Network =
-    network("resnet_v1_200", &|slim, images, options| draw(slim, images, [3, 24, 36, 3], options));
+    network("resnet_v1_200", &|slim, images, options| build(slim, images, [3, 24, 36, 3], options));
 
-const fn network(name: &'static str, draw: &'static Draw) -> Network {
+const fn network(name: &'static str, build: &'static BuildFunction) -> Network {
     Network {
         name,
         scope: name,
@@ -29,7 +29,7 @@ const fn network(name: &'static str, draw: &'static Draw) -> Network {
         arg_scope_name: "resnet_arg_scope",
         arg_scope: &resnet::arg_scope,
         options: OPTIONS,
-        draw,
+        build,
     }
 }
 
@@ -68,7 +68,7 @@ const STORE_NON_STRIDED_ACTIVATIONS: OptionSpec = OptionSpec {
     help: "whether blocks end before they are subsampled, for end points of higher resolution",
 };
 
-/// The depth multiplier and the least base depth, from the first unit of every block.
+/// Reads the depth multiplier and the minimum base depth from the first unit of every block.
 fn read_depth(variables: &Variables, root: &str) -> Option<(f64, usize)> {
     let depths = resnet::blocks([1; 4], |depth| depth).into_iter().zip(1..).map(|(block, number)| {
         let name = format!("{root}block{number}/unit_1/bottleneck_v1/conv1/weights");
@@ -79,7 +79,12 @@ fn read_depth(variables: &Variables, root: &str) -> Option<(f64, usize)> {
     fitting_depth(&depths, &[8, least])
 }
 
-fn draw(slim: &mut Drawing<'_>, images: TensorRef, units: [usize; 4], options: &Options) -> TensorRef {
+fn build(
+    slim: &mut NetworkBuilder<'_>,
+    images: TensorRef,
+    units: [usize; 4],
+    options: &Options,
+) -> TensorRef {
     let (multiplier, least) = (options.number("depth_multiplier"), options.count("min_base_depth"));
     let blocks = resnet::blocks(units, |depth| scaled_depth(depth, multiplier, least));
     slim.variable_scope(&options.scope, |slim| {
@@ -90,7 +95,7 @@ fn draw(slim: &mut Drawing<'_>, images: TensorRef, units: [usize; 4], options: &
     })
 }
 
-fn bottleneck(slim: &mut Drawing<'_>, net: TensorRef, unit: Unit) -> TensorRef {
+fn bottleneck(slim: &mut NetworkBuilder<'_>, net: TensorRef, unit: Unit) -> TensorRef {
     slim.variable_scope("bottleneck_v1", |slim| {
         let shortcut = if slim.channels(net) == unit.depth() {
             subsample(slim, net, unit.stride, "shortcut")

@@ -3,21 +3,21 @@
 //! Source: `research/slim/nets/resnet_v2.py`.
 
 use super::resnet::{self, Unit, conv2d_same, subsample};
-use super::{Draw, Network};
+use super::{BuildFunction, Network};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{COLLECTED, NO_ACTIVATION, NO_NORMALIZER};
-use crate::slim::{Activation, Arg, Drawing, Layer, Options};
+use crate::slim::{Activation, Arg, Layer, NetworkBuilder, Options};
 
 pub const RESNET_V2_50: Network =
-    network("resnet_v2_50", &|slim, images, options| draw(slim, images, [3, 4, 6, 3], options));
+    network("resnet_v2_50", &|slim, images, options| build(slim, images, [3, 4, 6, 3], options));
 pub const RESNET_V2_101: Network =
-    network("resnet_v2_101", &|slim, images, options| draw(slim, images, [3, 4, 23, 3], options));
+    network("resnet_v2_101", &|slim, images, options| build(slim, images, [3, 4, 23, 3], options));
 pub const RESNET_V2_152: Network =
-    network("resnet_v2_152", &|slim, images, options| draw(slim, images, [3, 8, 36, 3], options));
+    network("resnet_v2_152", &|slim, images, options| build(slim, images, [3, 8, 36, 3], options));
 pub const RESNET_V2_200: Network =
-    network("resnet_v2_200", &|slim, images, options| draw(slim, images, [3, 24, 36, 3], options));
+    network("resnet_v2_200", &|slim, images, options| build(slim, images, [3, 24, 36, 3], options));
 
-const fn network(name: &'static str, draw: &'static Draw) -> Network {
+const fn network(name: &'static str, build: &'static BuildFunction) -> Network {
     Network {
         name,
         scope: name,
@@ -27,17 +27,22 @@ const fn network(name: &'static str, draw: &'static Draw) -> Network {
         arg_scope_name: "resnet_arg_scope",
         arg_scope: &resnet::arg_scope,
         options: resnet::OPTIONS,
-        draw,
+        build,
     }
 }
 
 const RELU: Arg = Arg::ActivationFn(Some(Activation::Relu));
 
-fn draw(slim: &mut Drawing<'_>, images: TensorRef, units: [usize; 4], options: &Options) -> TensorRef {
+fn build(
+    slim: &mut NetworkBuilder<'_>,
+    images: TensorRef,
+    units: [usize; 4],
+    options: &Options,
+) -> TensorRef {
     let blocks = resnet::blocks(units, |depth| depth);
     slim.variable_scope(&options.scope, |slim| {
         slim.arg_scope(&[Layer::Conv2d], &[COLLECTED], |slim| {
-            // The first unit normalizes what the first convolution computes, and nobody else what the last unit does.
+            // The first unit normalizes the output of the first convolution, but no unit follows the last one.
             let root_args = [NO_ACTIVATION, NO_NORMALIZER];
             let net = resnet::base(slim, images, &blocks, &root_args, bottleneck, options);
             let net = slim.batch_norm_in("postnorm", net, &[RELU]);
@@ -46,7 +51,7 @@ fn draw(slim: &mut Drawing<'_>, images: TensorRef, units: [usize; 4], options: &
     })
 }
 
-fn bottleneck(slim: &mut Drawing<'_>, net: TensorRef, unit: Unit) -> TensorRef {
+fn bottleneck(slim: &mut NetworkBuilder<'_>, net: TensorRef, unit: Unit) -> TensorRef {
     slim.variable_scope("bottleneck_v2", |slim| {
         let plain = [NO_ACTIVATION, NO_NORMALIZER];
         let preact = slim.batch_norm_in("preact", net, &[RELU]);

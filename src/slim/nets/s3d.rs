@@ -8,7 +8,7 @@ use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_NORMALIZER, SAME};
 use crate::slim::options::{DEPTH_MULTIPLIER, FRAMES, MIN_DEPTH, NUM_CLASSES, SPATIAL_SQUEEZE};
 use crate::slim::{
-    Activation, Arg, ArgScope, Drawing, Layer, Normalizer, OptionSource, OptionSpec, Options, Value,
+    Activation, Arg, ArgScope, Layer, NetworkBuilder, Normalizer, OptionSource, OptionSpec, Options, Value,
     Variables,
 };
 
@@ -21,7 +21,7 @@ pub const I3D: Network = Network {
     arg_scope_name: "i3d_arg_scope",
     arg_scope: &arg_scope,
     options: &[NUM_CLASSES, FRAMES, SPATIAL_SQUEEZE],
-    draw: &|slim, videos, options| draw(slim, videos, &Form::I3D, options),
+    build: &|slim, videos, options| build(slim, videos, &Form::I3D, options),
 };
 
 pub const S3DG: Network = Network {
@@ -37,19 +37,19 @@ pub const S3DG: Network = Network {
         DEPTH_MULTIPLIER,
         MIN_DEPTH,
     ],
-    draw: &|slim, videos, options| {
+    build: &|slim, videos, options| {
         let form = Form {
             first_temporal_kernel_size: options.count(FIRST_TEMPORAL_KERNEL_SIZE.name),
             temporal_conv_startat: options.choice(TEMPORAL_CONV_STARTAT.name),
             gating_startat: options.choice(GATING_STARTAT.name),
             is_separable: true,
         };
-        draw(slim, videos, &form, options)
+        build(slim, videos, &form, options)
     },
     ..I3D
 };
 
-/// The blocks from which on filters can reach along time, and features be gated; `None` is later than all.
+/// The blocks from which filters can extend along time, or features can be gated; `None` is after all of them.
 const BLOCKS: &[&str] = &[
     "Conv2d_2c_3x3",
     "Mixed_3b",
@@ -101,7 +101,7 @@ fn first_block_with(name: &str, variables: &Variables, root: &str) -> Option<Val
     Some(Value::Choice(first, BLOCKS))
 }
 
-/// `i3d_arg_scope` and `s3dg_arg_scope`: batch norm without gamma after every convolution, spelled out in ops.
+/// `i3d_arg_scope` and `s3dg_arg_scope`: batch norm without gamma after every convolution, as separate ops.
 fn arg_scope() -> ArgScope {
     let batch_norm_params = vec![Arg::Decay(0.999), Arg::Epsilon(0.001), Arg::Fused(false)];
     ArgScope::new().nested(
@@ -114,7 +114,7 @@ fn arg_scope() -> ArgScope {
     )
 }
 
-/// What tells the video networks apart.
+/// The differences between the video networks.
 struct Form {
     first_temporal_kernel_size: usize,
     temporal_conv_startat: &'static str,
@@ -131,13 +131,13 @@ impl Form {
         is_separable: false,
     };
 
-    /// How the layers of a block are drawn.
+    /// How the layers of a block are built.
     fn of_block(&self, block: &str) -> BlockForm {
-        let place = |block: &str| BLOCKS.iter().position(|known| *known == block).unwrap_or(BLOCKS.len());
-        let reaches_along_time = place(self.temporal_conv_startat) <= place(block);
+        let index = |block: &str| BLOCKS.iter().position(|known| *known == block).unwrap_or(BLOCKS.len());
+        let is_temporal = index(self.temporal_conv_startat) <= index(block);
         BlockForm {
-            temporal_kernel_size: if reaches_along_time { 3 } else { 1 },
-            is_gated: place(self.gating_startat) <= place(block),
+            temporal_kernel_size: if is_temporal { 3 } else { 1 },
+            is_gated: index(self.gating_startat) <= index(block),
             is_separable: self.is_separable,
         }
     }
@@ -150,7 +150,7 @@ struct BlockForm {
     is_separable: bool,
 }
 
-fn draw(slim: &mut Drawing<'_>, videos: TensorRef, form: &Form, options: &Options) -> TensorRef {
+fn build(slim: &mut NetworkBuilder<'_>, videos: TensorRef, form: &Form, options: &Options) -> TensorRef {
     slim.variable_scope(&options.scope, |slim| {
         let net = slim.reenter_scope(|slim| {
             slim.arg_scope(&[Layer::Conv3d, Layer::MaxPool3d], &[Arg::Stride(1), SAME], |slim| {
@@ -161,7 +161,7 @@ fn draw(slim: &mut Drawing<'_>, videos: TensorRef, form: &Form, options: &Option
     })
 }
 
-fn base(slim: &mut Drawing<'_>, videos: TensorRef, form: &Form, options: &Options) -> TensorRef {
+fn base(slim: &mut NetworkBuilder<'_>, videos: TensorRef, form: &Form, options: &Options) -> TensorRef {
     let depth = |depth| options.depth(depth);
     let kernel = [form.first_temporal_kernel_size, 7, 7];
     let net = slim.conv3d(videos, depth(64), kernel, "Conv2d_1a_7x7", &[Arg::Stride(2)]);
@@ -173,7 +173,7 @@ fn base(slim: &mut Drawing<'_>, videos: TensorRef, form: &Form, options: &Option
     slim.end_point("Conv2d_2c_3x3", net);
     let net = max_pool_end_point(slim, net, [1, 3, 3], [1, 2, 2], "MaxPool_3a_3x3");
 
-    let mixed = |slim: &mut Drawing<'_>,
+    let mixed = |slim: &mut NetworkBuilder<'_>,
                  net,
                  scope: &str,
                  pointwise,
@@ -202,7 +202,7 @@ fn base(slim: &mut Drawing<'_>, videos: TensorRef, form: &Form, options: &Option
 }
 
 fn max_pool_end_point(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     kernel: [usize; 3],
     stride: [usize; 3],
@@ -222,7 +222,7 @@ struct Depths {
 
 /// `inception_block_v1_3d`: the branches of an Inception v1 module, each gated at its end.
 fn inception_block(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     scope: &str,
     depths: Depths,
@@ -249,7 +249,7 @@ fn inception_block(
 }
 
 fn pointwise(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     depth: usize,
     scope: &str,
@@ -261,7 +261,7 @@ fn pointwise(
 
 /// A 3x3 convolution along space and time: at once, or first along space and then, without batch norm, along time.
 fn conv3d_spatiotemporal(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     depth: usize,
     scope: &str,
@@ -277,10 +277,10 @@ fn conv3d_spatiotemporal(
     gated(slim, net, scope, form)
 }
 
-/// `self_gating`: weighs each channel by what all channels are on average over the video.
+/// `self_gating`: weights each channel by a function of the averages of all channels over the video.
 ///
-/// slim writes the window's width before its height and so takes square images only; this takes any.
-fn gated(slim: &mut Drawing<'_>, net: TensorRef, scope: &str, form: BlockForm) -> TensorRef {
+/// slim confuses the window's width and height, so that it supports square images only. This function supports any.
+fn gated(slim: &mut NetworkBuilder<'_>, net: TensorRef, scope: &str, form: BlockForm) -> TensorRef {
     let (true, Some(volume)) = (form.is_gated, slim.volume(net)) else { return net };
     let pool = format!("{scope}/self_gating/avg_pool3d");
     let average = slim.avg_pool3d(net, volume, &pool, &[Arg::Stride(1)]);
@@ -294,8 +294,8 @@ fn gated(slim: &mut Drawing<'_>, net: TensorRef, scope: &str, form: BlockForm) -
     slim.multiply(weights, net)
 }
 
-/// Pooling over what is left of the images, the classifier, and the mean over time.
-fn logits(slim: &mut Drawing<'_>, net: TensorRef, options: &Options) -> TensorRef {
+/// Pooling over the whole features, the classifier, and the mean over time.
+fn logits(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) -> TensorRef {
     let window = [2, 7, 7];
     let kernel =
         slim.volume(net).map_or(window, |volume| [0, 1, 2].map(|axis| window[axis].min(volume[axis])));

@@ -3,20 +3,20 @@
 //! Source: `research/slim/nets/vgg.py`.
 
 use super::convolutional_classifier::{self, FC_CONV_PADDING, classifier};
-use super::{Draw, Network};
+use super::{BuildFunction, Network};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::COLLECTED;
 use crate::slim::options::{GLOBAL_POOL, NUM_CLASSES, SPATIAL_SQUEEZE};
-use crate::slim::{Drawing, Layer, Options};
+use crate::slim::{Layer, NetworkBuilder, Options};
 
 pub const VGG_A: Network =
-    network("vgg_a", &|slim, images, options| draw(slim, images, [1, 1, 2, 2, 2], options));
+    network("vgg_a", &|slim, images, options| build(slim, images, [1, 1, 2, 2, 2], options));
 pub const VGG_16: Network =
-    network("vgg_16", &|slim, images, options| draw(slim, images, [2, 2, 3, 3, 3], options));
+    network("vgg_16", &|slim, images, options| build(slim, images, [2, 2, 3, 3, 3], options));
 pub const VGG_19: Network =
-    network("vgg_19", &|slim, images, options| draw(slim, images, [2, 2, 4, 4, 4], options));
+    network("vgg_19", &|slim, images, options| build(slim, images, [2, 2, 4, 4, 4], options));
 
-const fn network(name: &'static str, draw: &'static Draw) -> Network {
+const fn network(name: &'static str, build: &'static BuildFunction) -> Network {
     Network {
         name,
         scope: name,
@@ -26,15 +26,20 @@ const fn network(name: &'static str, draw: &'static Draw) -> Network {
         arg_scope_name: "vgg_arg_scope",
         arg_scope: &convolutional_classifier::arg_scope,
         options: &[NUM_CLASSES, SPATIAL_SQUEEZE, FC_CONV_PADDING, GLOBAL_POOL],
-        draw,
+        build,
     }
 }
 
 /// The channels of the convolutions of each stage.
 const DEPTHS: [usize; 5] = [64, 128, 256, 512, 512];
 
-/// Five stages of convolutions, so many in each, that halve the image, and the classifier.
-fn draw(slim: &mut Drawing<'_>, images: TensorRef, convolutions: [usize; 5], options: &Options) -> TensorRef {
+/// Builds five stages and the classifier. A stage has the given number of convolutions, and pooling that halves the image.
+fn build(
+    slim: &mut NetworkBuilder<'_>,
+    images: TensorRef,
+    convolutions: [usize; 5],
+    options: &Options,
+) -> TensorRef {
     slim.variable_scope(&options.scope, |slim| {
         slim.arg_scope(&[Layer::Conv2d, Layer::MaxPool2d], &[COLLECTED], |slim| {
             let mut net = images;

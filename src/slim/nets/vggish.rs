@@ -6,7 +6,7 @@ use super::Network;
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, SAME};
 use crate::slim::options::{NUM_BANDS, NUM_FRAMES};
-use crate::slim::{Arg, ArgScope, Drawing, Layer, OptionSource, OptionSpec, Options, Value};
+use crate::slim::{Arg, ArgScope, Layer, NetworkBuilder, OptionSource, OptionSpec, Options, Value};
 
 pub const VGGISH: Network = Network {
     name: "vggish",
@@ -17,10 +17,11 @@ pub const VGGISH: Network = Network {
     arg_scope_name: "VGGish's arg_scope",
     arg_scope: &arg_scope,
     options: &[NUM_FRAMES, NUM_BANDS, EMBEDDING_SIZE, RELU_EMBEDDING],
-    draw: &draw,
+    build: &build,
 };
 
-/// `fc2` had slim's ReLU once, and has `activation_fn=None` today: the tensor of the same name then has the values before it.
+/// `fc2` had slim's ReLU in older versions and has `activation_fn=None` today, so that the tensor of the same name holds
+/// the values before the activation.
 const RELU_EMBEDDING: OptionSpec = OptionSpec {
     name: "relu_embedding",
     default: Value::Flag(false),
@@ -40,12 +41,12 @@ const EMBEDDING_SIZE: OptionSpec = OptionSpec {
     help: "length of the embeddings",
 };
 
-/// Convolutions and pooling that pad.
+/// Convolutions and pooling with padding.
 fn arg_scope() -> ArgScope {
     ArgScope::new().nested(&[Layer::Conv2d, Layer::MaxPool2d], &[SAME])
 }
 
-fn draw(slim: &mut Drawing<'_>, spectrograms: TensorRef, options: &Options) -> TensorRef {
+fn build(slim: &mut NetworkBuilder<'_>, spectrograms: TensorRef, options: &Options) -> TensorRef {
     slim.variable_scope(&options.scope, |slim| {
         let [frames, bands] = [NUM_FRAMES, NUM_BANDS].map(|spec| options.count(spec.name));
         let net = slim.reshape(spectrograms, &[-1, frames as i32, bands as i32, 1]);
@@ -68,10 +69,10 @@ fn draw(slim: &mut Drawing<'_>, spectrograms: TensorRef, options: &Options) -> T
 
 /// `slim.repeat(net, 2, layer, scope=scope)`
 fn twice(
-    slim: &mut Drawing<'_>,
+    slim: &mut NetworkBuilder<'_>,
     net: TensorRef,
     scope: &str,
-    layer: impl Fn(&mut Drawing<'_>, TensorRef, &str) -> TensorRef,
+    layer: impl Fn(&mut NetworkBuilder<'_>, TensorRef, &str) -> TensorRef,
 ) -> TensorRef {
     slim.variable_scope(scope, |slim| {
         let net = layer(slim, net, &format!("{scope}_1"));
@@ -82,16 +83,16 @@ fn twice(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slim::{Variables, draw};
+    use crate::slim::{Variables, build};
 
     #[test]
     fn both_public_definitions_can_be_chosen() {
         for (relu, before_the_embedding) in [("false", "BiasAdd"), ("true", "Relu")] {
             let mut options = Options::defaults(VGGISH.options, VGGISH.scope);
-            options.give(RELU_EMBEDDING.name, relu).unwrap();
-            let drawn = draw(&VGGISH, "", &options, &VGGISH.default_images(3), &Variables::new()).unwrap();
-            let embedding = drawn.graph.node(drawn.output.node);
-            assert_eq!(drawn.graph.node(embedding.inputs[0].node).op, before_the_embedding);
+            options.set_from_text(RELU_EMBEDDING.name, relu).unwrap();
+            let built = build(&VGGISH, "", &options, &VGGISH.default_images(3), &Variables::new()).unwrap();
+            let embedding = built.graph.node(built.output.node);
+            assert_eq!(built.graph.node(embedding.inputs[0].node).op, before_the_embedding);
         }
     }
 }

@@ -1,0 +1,156 @@
+use std::io::Read;
+use std::path::Path;
+
+use flate2::read::GzDecoder;
+use prost::Message;
+
+use super::*;
+use crate::proto::tensor_shape_proto::Dim;
+use crate::proto::{AttrValue, TensorProto, TensorShapeProto};
+
+/// The ends of a graph that scripts/make_ends_fixtures.py has made.
+fn ends_of(name: &str) -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ends");
+    let file = std::fs::File::open(folder.join(format!("{name}.pb.gz"))).unwrap();
+    let mut bytes = vec![];
+    GzDecoder::new(file).read_to_end(&mut bytes).unwrap();
+    infer_outputs(&GraphDef::decode(&*bytes).unwrap())
+}
+
+#[test]
+fn the_results_of_trained_networks_are_ends_and_their_losses_are_not() {
+    let graphs: [(&str, &[&str]); 20] = [
+        ("mnist_softmax", &["add:0", "Softmax:0"]),
+        ("mnist_with_summaries", &["layer2/activation:0"]),
+        ("embedding_classifier", &["logits:0", "probabilities:0"]),
+        ("retrain", &["final_retrain_ops/Wx_plus_b/add:0", "final_result:0"]),
+        ("a2c", &["model/pi/BiasAdd:0", "model/strided_slice:0"]),
+        ("keras", &["dense/BiasAdd:0", "dense/Softmax:0"]),
+        (
+            "estimator",
+            &["dense/BiasAdd:0", "head/predictions/probabilities:0", "head/predictions/class_ids:0"],
+        ),
+        ("autoencoder", &["decoded:0"]),
+        ("triplet", &["embeddings:0"]),
+        ("regression", &["Add:0"]),
+        ("word2vec", &["embed/Identity:0"]),
+        ("text_cnn", &["output/scores:0", "output/predictions:0"]),
+        ("dqn", &["q/BiasAdd:0", "best:0"]),
+        ("guarded", &["CheckNumerics:0", "scores:0"]),
+        ("ctc", &["logits:0", "CTCGreedyDecoder:0", "CTCGreedyDecoder:1", "CTCGreedyDecoder:2", "Cast:0"]),
+        ("language_model", &["logits/BiasAdd:0"]),
+        ("segmentation", &["score/BiasAdd:0", "prediction:0"]),
+        ("bert", &["loss/BiasAdd:0", "loss/Softmax:0", "loss/LogSoftmax:0"]),
+        ("conditional_gan", &["discriminator/fake:0"]),
+        ("queues", &["softmax_linear:0"]),
+    ];
+    let mut wrong = vec![];
+    for (name, expected) in graphs {
+        let found = ends_of(name);
+        if found != expected {
+            wrong.push(format!("{name}: {found:?} instead of {expected:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn node(name: &str, op: &str, inputs: &[&str]) -> NodeDef {
+    let input = inputs.iter().map(|&input| input.to_owned()).collect();
+    NodeDef { name: name.to_owned(), op: op.to_owned(), input, ..NodeDef::default() }
+}
+
+fn feed(name: &str, dtype: DataType) -> NodeDef {
+    let dtype = AttrValue { value: Some(Value::Type(dtype as i32)) };
+    NodeDef { attr: [("dtype".to_owned(), dtype)].into(), ..node(name, "Placeholder", &[]) }
+}
+
+#[test]
+fn what_a_queue_hands_out_is_read_by_the_network() {
+    let nodes = vec![
+        node("files", "FIFOQueueV2", &[]),
+        node("file", "QueueDequeueV2", &["files"]),
+        node("image", "Relu", &["file"]),
+        node("shown", "ImageSummary", &["image"]),
+        node("queue", "FIFOQueueV2", &[]),
+        node("enqueue", "QueueEnqueueV2", &["queue", "image"]),
+        node("batch", "QueueDequeueManyV2", &["queue"]),
+        node("net", "Relu", &["batch"]),
+        node("softmax_cross_entropy_loss_1/Reshape", "Reshape", &["net"]),
+        node("loss", "SoftmaxCrossEntropyWithLogits", &["softmax_cross_entropy_loss_1/Reshape"]),
+        node("zero_fraction/Sub", "Sub", &["net"]),
+        node("sparsity", "ScalarSummary", &["zero_fraction/Sub"]),
+    ];
+    let graph = GraphDef { node: nodes, ..GraphDef::default() };
+    assert_eq!(infer_outputs(&graph), ["net:0"]);
+}
+
+#[test]
+fn what_only_training_reads_is_an_end_and_what_it_makes_is_not() {
+    let nodes = vec![
+        feed("images", DataType::DtFloat),
+        feed("labels", DataType::DtInt64),
+        node("net", "Relu", &["images"]),
+        node("probabilities", "Softmax", &["net"]),
+        node("loss", "SparseSoftmaxCrossEntropyWithLogits", &["net", "labels"]),
+        node("total", "Mean", &["loss"]),
+        node("best", "ArgMax", &["net"]),
+        node("hits", "Equal", &["best", "labels"]),
+        node("accuracy", "Mean", &["hits"]),
+        node("gradients/net", "ReluGrad", &["net", "total"]),
+        node("seen", "HistogramSummary", &["net"]),
+        node("distance", "Sub", &["net", "images"]),
+        node("average", "AssignSub", &["images", "distance"]),
+    ];
+    let graph = GraphDef { node: nodes, ..GraphDef::default() };
+    assert_eq!(infer_outputs(&graph), ["net:0", "probabilities:0"]);
+}
+
+fn constant(name: &str, rank: usize) -> NodeDef {
+    let dim = Dim { size: 2, ..Dim::default() };
+    let tensor_shape = Some(TensorShapeProto { dim: vec![dim; rank], ..TensorShapeProto::default() });
+    let tensor = TensorProto { dtype: DataType::DtFloat as i32, tensor_shape, ..TensorProto::default() };
+    let value = AttrValue { value: Some(Value::Tensor(tensor)) };
+    NodeDef { attr: [("value".to_owned(), value)].into(), ..node(name, "Const", &[]) }
+}
+
+#[test]
+fn a_frozen_graph_ends_where_it_was_cut_off() {
+    let nodes = vec![
+        feed("image", DataType::DtFloat),
+        feed("sizes", DataType::DtInt32),
+        constant("weight", 2),
+        node("net", "MatMul", &["image", "weight"]),
+        node("boxes", "Mul", &["net", "sizes"]),
+    ];
+    // What meets no weight is an input there, and no label.
+    let graph = GraphDef { node: nodes, ..GraphDef::default() };
+    assert_eq!(infer_outputs(&graph), ["boxes:0"]);
+}
+
+#[test]
+fn a_frozen_graph_of_nothing_but_a_loss_ends_in_it() {
+    let nodes = vec![
+        feed("labels", DataType::DtInt32),
+        constant("table", 2),
+        node("loss", "SoftmaxCrossEntropyWithLogits", &["table", "labels"]),
+        node("mean", "Neg", &["loss"]),
+        feed("x", DataType::DtFloat),
+    ];
+    let graph = GraphDef { node: nodes, ..GraphDef::default() };
+    assert!(infer_outputs(&graph).is_empty());
+}
+
+#[test]
+fn candidates_begin_with_the_likeliest() {
+    let nodes = vec![
+        feed("x", DataType::DtFloat),
+        constant("weight", 2),
+        node("hidden", "MatMul", &["x", "weight"]),
+        node("logits", "MatMul", &["hidden", "weight"]),
+        node("scores", "Softmax", &["logits"]),
+        node("shape", "Shape", &["scores"]),
+        node("loss", "L2Loss", &["logits"]),
+    ];
+    let graph = GraphDef { node: nodes, ..GraphDef::default() };
+    assert_eq!(candidates(&graph), ["scores:0", "logits:0", "hidden:0", "loss:0"]);
+}

@@ -1,0 +1,125 @@
+//! Integers that are known in part before a model runs: shapes of which some lengths are open, through the ops
+//! that graphs compute shapes with.
+//!
+//! Source: `ShapeRefiner::ConstantPartialShape` in `tensorflow/core/common_runtime/shape_refiner.cc`.
+
+use crate::graph::slice::StridedSlice;
+use crate::graph::{Graph, TensorRef, forwards};
+use crate::tensor::Constant;
+
+/// How many nodes are followed from a shape to what it is computed from.
+const MAX_DEPTH: usize = 64;
+
+/// What is known of an integer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Length {
+    /// Its value.
+    Known(i64),
+    /// It is the length of an axis of a tensor, which is open.
+    Of(TensorRef, usize),
+    /// Nothing.
+    Open,
+}
+
+impl Length {
+    /// Its value, where that is known.
+    pub fn value(self) -> Option<i64> {
+        match self {
+            Self::Known(value) => Some(value),
+            _ => None,
+        }
+    }
+}
+
+impl From<Option<i64>> for Length {
+    fn from(value: Option<i64>) -> Self {
+        value.map_or(Self::Open, Self::Known)
+    }
+}
+
+/// The tensor that a tensor is handed on from.
+pub fn origin(graph: &Graph, mut tensor: TensorRef) -> TensorRef {
+    loop {
+        let node = graph.node(tensor.node);
+        let switched = node.inputs.first().copied().filter(|_| node.op == "Switch");
+        match node.forwarded(tensor.port).or(switched) {
+            Some(input) => tensor = input,
+            None => return tensor,
+        }
+    }
+}
+
+/// The elements of a scalar or vector of integers, as far as they are known; `None` where not even their number is.
+pub fn integers(graph: &Graph, tensor: TensorRef) -> Option<Vec<Length>> {
+    follow(graph, tensor, MAX_DEPTH)
+}
+
+fn follow(graph: &Graph, tensor: TensorRef, depth: usize) -> Option<Vec<Length>> {
+    let depth = depth.checked_sub(1)?;
+    let node = graph.node(tensor.node);
+    let input = |index: usize| follow(graph, *node.inputs.get(index)?, depth);
+    let known = |index: usize| input(index)?.into_iter().map(Length::value).collect::<Option<Vec<i64>>>();
+    let values = match node.op.as_str() {
+        "Const" => {
+            let values = node.constant().map(Constant::to_i64s)?.ok()??;
+            Some(values.into_iter().map(Length::Known).collect())
+        }
+        "Cast" | "ExpandDims" | "Squeeze" | "Switch" => input(0),
+        op if forwards(op) => follow(graph, node.forwarded(tensor.port)?, depth),
+        "Shape" => {
+            let measured = origin(graph, *node.inputs.first()?);
+            let dims = graph.shape(*node.inputs.first()?).dims()?.iter().enumerate();
+            let length = |(axis, dim): (usize, &Option<usize>)| match dim {
+                Some(length) => i64::try_from(*length).ok().into(),
+                None => Length::Of(measured, axis),
+            };
+            Some(dims.map(length).collect())
+        }
+        "Pack" => (0..node.inputs.len()).map(|index| <[_; 1]>::try_from(input(index)?).ok()).try_fold(
+            vec![],
+            |mut all, element| {
+                all.extend(element?);
+                Some(all)
+            },
+        ),
+        "ConcatV2" => (0..node.inputs.len().checked_sub(1)?).try_fold(vec![], |mut all, index| {
+            all.extend(input(index)?);
+            Some(all)
+        }),
+        "StridedSlice" => {
+            let elements = input(0)?;
+            let slice = StridedSlice::new(node, 1, [&known(1)?, &known(2)?, &known(3)?]).ok()?;
+            slice.indices(0, elements.len()).map(|index| elements.get(index).copied()).collect()
+        }
+        "Mul" | "Add" | "AddV2" | "Sub" | "FloorDiv" | "Maximum" | "Minimum" => {
+            let (a, b) = (input(0)?, input(1)?);
+            let length = if a.len() == 1 { b.len() } else { a.len() };
+            let at = |values: &[Length], index: usize| match values {
+                [one] => Some(*one),
+                more => more.get(index).copied(),
+            };
+            let compute = |a: i64, b: i64| match node.op.as_str() {
+                "Mul" => a.checked_mul(b),
+                "Sub" => a.checked_sub(b),
+                "FloorDiv" if b > 0 => Some(a.div_euclid(b)),
+                "Maximum" => Some(a.max(b)),
+                "Minimum" => Some(a.min(b)),
+                "Add" | "AddV2" => a.checked_add(b),
+                _ => None,
+            };
+            (0..length)
+                .map(|index| {
+                    let (a, b) = (at(&a, index)?.value(), at(&b, index)?.value());
+                    Some(a.zip(b).and_then(|(a, b)| compute(a, b)).into())
+                })
+                .collect()
+        }
+        _ => None,
+    };
+    // Of what is not followed, a shape still tells how many elements there are.
+    values.or_else(|| match graph.shape(tensor).fully_known().as_deref() {
+        Some([]) => Some(vec![Length::Open]),
+        Some(&[length]) if length <= MAX_DEPTH => Some(vec![Length::Open; length]),
+        _ => None,
+    })
+}

@@ -1,0 +1,72 @@
+//! Kinds of ops that every part of the program asks about.
+
+use super::branches::ON_BRANCH;
+use super::{Node, TensorRef};
+
+/// Whether the outputs of an op are its inputs.
+pub fn forwards(op: &str) -> bool {
+    matches!(
+        op,
+        "CheckNumerics"
+            | "EnsureShape"
+            | "Identity"
+            | "IdentityN"
+            | "PreventGradient"
+            | "ReadVariableOp"
+            | "Snapshot"
+            | "StopGradient"
+            | ON_BRANCH
+    )
+}
+
+/// Whether an op is a variable, of either kind.
+pub fn is_variable(op: &str) -> bool {
+    matches!(op, "Variable" | "VariableV2" | "VarHandleOp")
+}
+
+/// Whether an op is fed, or has a default that can be replaced.
+pub fn is_placeholder(op: &str) -> bool {
+    matches!(op, "Placeholder" | "PlaceholderV2" | "PlaceholderWithDefault")
+}
+
+/// Whether an op normalizes batches as a whole.
+pub fn is_batch_norm(op: &str) -> bool {
+    matches!(op, "FusedBatchNorm" | "FusedBatchNormV2" | "FusedBatchNormV3")
+}
+
+/// Whether an op draws random numbers.
+pub fn draws_random_numbers(op: &str) -> bool {
+    const STARTS: [&str; 7] = [
+        "Random",
+        "StatelessRandom",
+        "TruncatedNormal",
+        "StatelessTruncatedNormal",
+        "ParameterizedTruncatedNormal",
+        "Multinomial",
+        "StatelessMultinomial",
+    ];
+    STARTS.iter().any(|start| op.starts_with(start))
+}
+
+impl Node {
+    /// The input that the node forwards as one of its outputs.
+    pub fn forwarded(&self, port: usize) -> Option<TensorRef> {
+        let index = if self.op == "IdentityN" { port } else { 0 };
+        self.inputs.get(index).copied().filter(|_| forwards(&self.op))
+    }
+
+    /// Whether the node is a variable, of either kind.
+    pub fn is_variable(&self) -> bool {
+        is_variable(&self.op)
+    }
+
+    /// Whether the node is fed, or has a default that can be replaced.
+    pub fn is_placeholder(&self) -> bool {
+        is_placeholder(&self.op)
+    }
+
+    /// Whether the node normalizes batches as a whole.
+    pub fn is_batch_norm(&self) -> bool {
+        is_batch_norm(&self.op)
+    }
+}

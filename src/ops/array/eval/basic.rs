@@ -1,0 +1,235 @@
+//! Ops that join, cut and reshape arrays.
+
+use ndarray::{ArrayD, ArrayViewD, Axis, Slice, concatenate, stack};
+
+use crate::graph::Node;
+use crate::graph::slice::StridedSlice;
+use crate::tensor::DType;
+use crate::tensor::Tensor;
+use crate::tensor::same_type;
+
+/// An axis counted from the front.
+pub fn axis_of(axis: i64, rank: usize) -> Option<usize> {
+    let axis = if axis < 0 { axis + rank as i64 } else { axis };
+    usize::try_from(axis).ok().filter(|&axis| axis < rank)
+}
+
+pub fn lengths(tensor: &Tensor) -> Option<Vec<usize>> {
+    tensor.integers()?.into_iter().map(|length| usize::try_from(length).ok()).collect()
+}
+
+fn out_type(node: &Node) -> DType {
+    node.dtype("out_type").unwrap_or(DType::Int32)
+}
+
+pub fn shape(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let dims: Vec<i64> = inputs.first()?.shape().iter().map(|&dim| dim as i64).collect();
+    Some(vec![Tensor::from_integers(out_type(node), &[dims.len()], &dims)?])
+}
+
+pub fn size(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let count: usize = inputs.first()?.shape().iter().product();
+    Some(vec![Tensor::from_integers(out_type(node), &[], &[count as i64])?])
+}
+
+pub fn rank(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    Some(vec![Tensor::from_integers(DType::Int32, &[], &[inputs.first()?.shape().len() as i64])?])
+}
+
+pub fn reshaped(tensor: &Tensor, shape: &[usize]) -> Option<Tensor> {
+    Some(same_type!(tensor, array => array.to_shape(shape).ok()?.to_owned()))
+}
+
+pub fn reshape(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [input, target] = inputs else { return None };
+    let count: usize = input.shape().iter().product();
+    let target = target.integers()?;
+    let known = target.iter().filter(|&&n| n != -1).map(|&n| usize::try_from(n).ok());
+    let known = known.collect::<Option<Vec<usize>>>()?.into_iter().product::<usize>();
+    let dim = |&n: &i64| match n {
+        -1 => count.checked_div(known),
+        n => usize::try_from(n).ok(),
+    };
+    Some(vec![reshaped(input, &target.iter().map(dim).collect::<Option<Vec<usize>>>()?)?])
+}
+
+pub fn expand_dims(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [input, axis] = inputs else { return None };
+    let mut shape = input.shape().to_vec();
+    shape.insert(axis_of(axis.integer()?, shape.len() + 1)?, 1);
+    Some(vec![reshaped(input, &shape)?])
+}
+
+pub fn squeeze(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let input = inputs.first()?;
+    let shape = input.shape();
+    let named =
+        if node.ints("squeeze_dims").is_empty() { node.ints("axis") } else { node.ints("squeeze_dims") };
+    let named = named.iter().map(|&axis| axis_of(axis, shape.len())).collect::<Option<Vec<usize>>>()?;
+    let goes = |axis: usize| if named.is_empty() { shape[axis] == 1 } else { named.contains(&axis) };
+    let kept: Vec<usize> = (0..shape.len()).filter(|&axis| !goes(axis)).map(|axis| shape[axis]).collect();
+    Some(vec![reshaped(input, &kept)?])
+}
+
+/// Joins arrays of one type.
+macro_rules! joined {
+    ($inputs:expr, $variant:ident, $join:ident, $axis:expr) => {{
+        let views = $inputs.iter().map(|input| match input {
+            Tensor::$variant(array) => Some(array.view()),
+            _ => None,
+        });
+        let views: Vec<ArrayViewD<'_, _>> = views.collect::<Option<_>>()?;
+        Tensor::$variant($join(Axis($axis), &views).ok()?.as_standard_layout().into_owned())
+    }};
+}
+
+macro_rules! join {
+    ($inputs:expr, $join:ident, $axis:expr) => {
+        match $inputs.first()? {
+            Tensor::Float32(_) => joined!($inputs, Float32, $join, $axis),
+            Tensor::Float64(_) => joined!($inputs, Float64, $join, $axis),
+            Tensor::Int32(_) => joined!($inputs, Int32, $join, $axis),
+            Tensor::Int64(_) => joined!($inputs, Int64, $join, $axis),
+            Tensor::UInt8(_) => joined!($inputs, UInt8, $join, $axis),
+            Tensor::Bool(_) => joined!($inputs, Bool, $join, $axis),
+        }
+    };
+}
+
+pub fn pack(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let axis = axis_of(node.int("axis", 0), inputs.first()?.shape().len() + 1)?;
+    Some(vec![join!(inputs, stack, axis)])
+}
+
+pub fn unpack(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let input = inputs.first()?;
+    let axis = axis_of(node.int("axis", 0), input.shape().len())?;
+    let part = |index: usize| same_type!(input, array => array.index_axis(Axis(axis), index).to_owned());
+    Some((0..input.shape()[axis]).map(part).collect())
+}
+
+pub fn concat(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let (axis, inputs) = inputs.split_last()?;
+    let axis = axis_of(axis.integer()?, inputs.first()?.shape().len())?;
+    Some(vec![join!(inputs, concatenate, axis)])
+}
+
+pub fn strided_slice(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [input, begin, end, strides] = inputs else { return None };
+    let bounds = [&begin.integers()?[..], &end.integers()?, &strides.integers()?];
+    let slice = StridedSlice::new(node, input.shape().len(), bounds).ok()?;
+    let mut result = Tensor::clone(input);
+    for axis in 0..input.shape().len() {
+        let indices: Vec<usize> = slice.indices(axis, input.shape()[axis]).collect();
+        if indices.iter().any(|&index| index >= input.shape()[axis]) {
+            return None;
+        }
+        if !indices.iter().copied().eq(0..input.shape()[axis]) {
+            result = same_type!(result, array => array.select(Axis(axis), &indices));
+        }
+    }
+    let dims: Vec<Option<usize>> = input.shape().iter().copied().map(Some).collect();
+    Some(vec![reshaped(&result, &slice.shape(&dims).fully_known()?)?])
+}
+
+pub fn slice(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [input, begin, size] = inputs else { return None };
+    let (begin, size) = (lengths(begin)?, size.integers()?);
+    if begin.len() != input.shape().len() || size.len() != begin.len() {
+        return None;
+    }
+    let mut result = Tensor::clone(input);
+    for axis in 0..begin.len() {
+        let length = input.shape()[axis];
+        let end = if size[axis] == -1 { length } else { begin[axis] + usize::try_from(size[axis]).ok()? };
+        if begin[axis] > end || end > length {
+            return None;
+        }
+        let part = Slice::from(begin[axis]..end);
+        result = same_type!(result, array => array.slice_axis(Axis(axis), part).to_owned());
+    }
+    Some(vec![result])
+}
+
+/// Whole slices along one axis, without batch axes.
+pub fn gather(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let (input, indices) = (inputs.first()?, inputs.get(1)?);
+    if node.int("batch_dims", 0) != 0 {
+        return None;
+    }
+    let axis = inputs.get(2).map_or(Some(0), |axis| axis.integer())?;
+    let axis = axis_of(axis, input.shape().len())?;
+    let places = lengths(indices)?;
+    if places.iter().any(|&place| place >= input.shape()[axis]) {
+        return None;
+    }
+    let gathered = same_type!(input, array => array.select(Axis(axis), &places));
+    let shape = [&input.shape()[..axis], indices.shape(), &input.shape()[axis + 1..]].concat();
+    Some(vec![reshaped(&gathered, &shape)?])
+}
+
+pub fn transpose(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [input, perm] = inputs else { return None };
+    let perm = lengths(perm)?;
+    let mut sorted = perm.clone();
+    sorted.sort_unstable();
+    if !sorted.into_iter().eq(0..input.shape().len()) {
+        return None;
+    }
+    Some(vec![same_type!(input, array => {
+        array.view().permuted_axes(perm).as_standard_layout().into_owned()
+    })])
+}
+
+pub fn like(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let one = node.op == "OnesLike";
+    Some(vec![match inputs.first()? {
+        Tensor::Float32(a) => Tensor::Float32(a.mapv(|_| f32::from(u8::from(one)))),
+        Tensor::Float64(a) => Tensor::Float64(a.mapv(|_| f64::from(u8::from(one)))),
+        Tensor::Int32(a) => Tensor::Int32(a.mapv(|_| one.into())),
+        Tensor::Int64(a) => Tensor::Int64(a.mapv(|_| one.into())),
+        Tensor::UInt8(a) => Tensor::UInt8(a.mapv(|_| one.into())),
+        Tensor::Bool(a) => Tensor::Bool(a.mapv(|_| one)),
+    }])
+}
+
+pub fn invert_permutation(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let input = inputs.first()?;
+    let mut inverse = vec![-1; input.shape().iter().product()];
+    for (place, target) in lengths(input)?.into_iter().enumerate() {
+        // What is there twice is no permutation, and an error of TensorFlow's.
+        let free = inverse.get_mut(target).filter(|place| **place < 0)?;
+        *free = place as i64;
+    }
+    Some(vec![Tensor::from_integers(input.dtype(), input.shape(), &inverse)?])
+}
+
+pub fn reverse(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [input, axes] = inputs else { return None };
+    let mut result = Tensor::clone(input);
+    for axis in axes.integers()? {
+        let axis = axis_of(axis, input.shape().len())?;
+        result = same_type!(result, array => {
+            let mut array: ArrayD<_> = array;
+            array.invert_axis(Axis(axis));
+            array.as_standard_layout().into_owned()
+        });
+    }
+    Some(vec![result])
+}
+
+pub fn split(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [axis, input] = inputs else { return None };
+    let axis = axis_of(axis.integer()?, input.shape().len())?;
+    let parts = usize::try_from(node.int("num_split", 0)).ok().filter(|&parts| parts > 0)?;
+    let length = input.shape()[axis];
+    if !length.is_multiple_of(parts) {
+        return None;
+    }
+    let each = length / parts;
+    let part = |index: usize| {
+        let part = Slice::from(index * each..(index + 1) * each);
+        same_type!(input, array => array.slice_axis(Axis(axis), part).to_owned())
+    };
+    Some((0..parts).map(part).collect())
+}

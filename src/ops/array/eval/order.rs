@@ -1,0 +1,159 @@
+//! Ops for which the order of elements matters: the largest of them, and sums of all before.
+
+use ndarray::{ArrayD, ArrayView1, Axis};
+
+use crate::graph::Node;
+use crate::ops::array::eval::basic::axis_of;
+use crate::tensor::Tensor;
+use crate::tensor::same_type;
+use crate::tensor::{DType, element_count};
+
+/// Whether an `ArgMax` or `ArgMin` has several elements to choose from. TensorFlow and ONNX take the first one.
+pub fn is_tied(node: &Node, inputs: &[&Tensor]) -> bool {
+    let [first, last] = match node.op.as_str() {
+        "ArgMax" => [arg(node, inputs, |a, b| a > b), arg(node, inputs, |a, b| a >= b)],
+        "ArgMin" => [arg(node, inputs, |a, b| a < b), arg(node, inputs, |a, b| a <= b)],
+        _ => return false,
+    };
+    first.zip(last).is_some_and(|(first, last)| first[0].numbers() != last[0].numbers())
+}
+
+/// Where along an axis the first element is that no other beats.
+pub fn arg(node: &Node, inputs: &[&Tensor], beats: impl Fn(f64, f64) -> bool) -> Option<Vec<Tensor>> {
+    let [input, axis] = inputs else { return None };
+    let axis = axis_of(axis.integer()?, input.shape().len())?;
+    if input.shape()[axis] == 0 {
+        return None;
+    }
+    let input = input.numbers();
+    let places = input.map_axis(Axis(axis), |lane: ArrayView1<'_, f64>| {
+        (1..lane.len()).fold(0, |best, place| if beats(lane[place], lane[best]) { place } else { best })
+            as i64
+    });
+    let places_in_order: Vec<i64> = places.iter().copied().collect();
+    let dtype = node.dtype("output_type").unwrap_or(DType::Int64);
+    Some(vec![Tensor::from_integers(dtype, places.shape(), &places_in_order)?])
+}
+
+/// The largest elements of the last axis, the largest first, and where they are; of equals, the first.
+pub fn top(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [Tensor::Float32(input), count] = inputs else { return None };
+    let count = usize::try_from(count.integer()?).ok()?;
+    let (last, rest) = input.shape().split_last()?;
+    if count > *last {
+        return None;
+    }
+    let (mut values, mut places) = (vec![], vec![]);
+    for lane in input.lanes(Axis(input.ndim() - 1)) {
+        let mut order: Vec<usize> = (0..*last).collect();
+        order.sort_by(|&a, &b| lane[b].total_cmp(&lane[a]));
+        values.extend(order.iter().take(count).map(|&place| lane[place]));
+        places.extend(order.iter().take(count).map(|&place| place as i32));
+    }
+    let shape = [rest, &[count]].concat();
+    Some(vec![
+        Tensor::Float32(ArrayD::from_shape_vec(&shape[..], values).ok()?),
+        Tensor::Int32(ArrayD::from_shape_vec(shape, places).ok()?),
+    ])
+}
+
+/// What all elements up to each make together; without itself where the node is `exclusive`.
+pub fn accumulate(
+    node: &Node,
+    inputs: &[&Tensor],
+    start: f32,
+    combine: impl Fn(f32, f32) -> f32,
+) -> Option<Vec<Tensor>> {
+    let [Tensor::Float32(input), axis] = inputs else { return None };
+    let axis = Axis(axis_of(axis.integer()?, input.ndim())?);
+    let (exclusive, reverse) = (node.bool("exclusive", false), node.bool("reverse", false));
+    let mut result = input.clone();
+    for mut lane in result.lanes_mut(axis) {
+        if reverse {
+            lane.invert_axis(Axis(0));
+        }
+        let mut sum = start;
+        for element in lane {
+            let before = sum;
+            sum = combine(sum, *element);
+            *element = if exclusive { before } else { sum };
+        }
+    }
+    Some(vec![Tensor::Float32(result)])
+}
+
+/// An axis along which the element at each index is `on`, and all others are `off`. No element is at an index outside.
+pub fn one_hot(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [indices, depth, Tensor::Float32(on), Tensor::Float32(off)] = inputs else { return None };
+    let depth = usize::try_from(depth.integer()?).ok()?;
+    let (on, off) = (*on.first()?, *off.first()?);
+    let rank = indices.shape().len() + 1;
+    let axis = axis_of(node.int("axis", -1), rank)?;
+    element_count(&[indices.shape(), &[depth]].concat())?;
+    let spread = |index: i64| (0..depth).map(move |place| if place as i64 == index { on } else { off });
+    let elements: Vec<f32> = indices.integers()?.into_iter().flat_map(spread).collect();
+    let result = ArrayD::from_shape_vec([indices.shape(), &[depth]].concat(), elements).ok()?;
+    let mut axes: Vec<usize> = (0..rank - 1).collect();
+    axes.insert(axis, rank - 1);
+    Some(vec![Tensor::Float32(result.permuted_axes(axes).as_standard_layout().into_owned())])
+}
+
+/// Parts of given lengths, of which one may be what is left.
+pub fn split(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [input, sizes, axis] = inputs else { return None };
+    let axis = axis_of(axis.integer()?, input.shape().len())?;
+    let (length, sizes) = (input.shape()[axis], sizes.integers()?);
+    let known = sizes.iter().filter_map(|&size| usize::try_from(size).ok());
+    let known = known.fold(0usize, usize::saturating_add);
+    let (mut parts, mut start) = (vec![], 0usize);
+    for size in sizes {
+        let size = if size == -1 { length.checked_sub(known)? } else { usize::try_from(size).ok()? };
+        let end = start.checked_add(size).filter(|&end| end <= length)?;
+        let taken: Vec<usize> = (start..end).collect();
+        start = end;
+        parts.push(same_type!(input, array => array.select(Axis(axis), &taken)));
+    }
+    (start == length).then_some(parts)
+}
+
+/// Elements that are moved out at one end come in at the other.
+pub fn roll(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [input, shifts, axes] = inputs else { return None };
+    let mut result = Tensor::clone(input);
+    for (shift, axis) in shifts.integers()?.into_iter().zip(axes.integers()?) {
+        let axis = axis_of(axis, input.shape().len())?;
+        let length = input.shape()[axis] as i64;
+        if length == 0 {
+            continue;
+        }
+        let from = |place: i64| (place - shift.rem_euclid(length)).rem_euclid(length) as usize;
+        let indices: Vec<usize> = (0..length).map(from).collect();
+        result = same_type!(result, array => array.select(Axis(axis), &indices));
+    }
+    Some(vec![result])
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{arr0, arr2};
+
+    use super::*;
+    use crate::graph::Attrs;
+
+    #[test]
+    fn rows_whose_largest_element_is_there_twice_are_tied() {
+        let node = Node {
+            name: "places".to_owned(),
+            op: "ArgMax".to_owned(),
+            inputs: vec![],
+            attrs: Attrs::new(),
+            outputs: vec![],
+        };
+        let axis = Tensor::Int32(arr0(1).into_dyn());
+        for (rows, tied) in
+            [([[1.0, 3.0, 3.0], [0.0, 0.0, 2.0]], true), ([[1.0, 3.0, 2.0], [1.0, 1.0, 2.0]], false)]
+        {
+            assert_eq!(is_tied(&node, &[&Tensor::Float32(arr2(&rows).into_dyn()), &axis]), tied);
+        }
+    }
+}

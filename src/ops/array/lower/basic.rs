@@ -1,0 +1,200 @@
+//! Constants and inputs, and ops that reshape and join tensors.
+//!
+//! Sources: `tf.concat`, `tf.reshape`, `tf.squeeze` in TensorFlow's API documentation; Concat, Reshape, Squeeze
+//! and Shape in <https://onnx.ai/onnx/operators/>.
+
+use crate::error::Result;
+use crate::graph::partial::Length;
+use crate::graph::{Node, NodeId, TensorRef};
+use crate::lower::Layout;
+use crate::lower::context::Lowering;
+use crate::lower::flatten::flattened;
+use crate::onnx::{Attribute, onnx_dtype};
+use crate::tensor::{Constant, DType};
+
+pub fn constant(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let constant = node.constant().ok_or_else(|| node.error("it has no value"))?;
+    cx.set_constant(id.into(), constant.clone());
+    Ok(())
+}
+
+/// Every output of it that is read becomes an input of the model.
+pub fn placeholder(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    for port in 0..node.outputs.len() {
+        let tensor = TensorRef { node: id, port };
+        if cx.is_used(tensor) {
+            cx.input(tensor);
+        }
+    }
+    Ok(())
+}
+
+/// An input with a default: ONNX has that too, as an initializer of the input's name.
+pub fn placeholder_with_default(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let default = cx.input_of(node, 0)?;
+    let default = cx.constant(default).cloned();
+    cx.input(id.into());
+    if let Some(default) = default {
+        cx.default_of_input(id.into(), default);
+    }
+    Ok(())
+}
+
+pub fn identity(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    cx.alias(id.into(), node.inputs[0])
+}
+
+/// Each output is the input at its place.
+pub fn identities(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    for (port, &input) in node.inputs.iter().enumerate() {
+        cx.alias(TensorRef { node: id, port }, input)?;
+    }
+    Ok(())
+}
+
+/// The layout that most of the tensors of this rank have; of two, the one that is not TensorFlow's, since what
+/// follows is likely to want its channels second too.
+pub fn common_layout(cx: &Lowering<'_>, tensors: &[TensorRef], rank: usize) -> Layout {
+    let mut counts: Vec<(&Layout, usize)> = vec![];
+    for layout in tensors.iter().filter_map(|&tensor| cx.layout(tensor)) {
+        if layout.axes().len() != rank {
+            continue;
+        }
+        match counts.iter_mut().find(|(known, _)| *known == layout) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((layout, 1)),
+        }
+    }
+    let most = counts.into_iter().max_by_key(|(layout, count)| (*count, !layout.is_tensorflow()));
+    most.map_or_else(|| Layout::tensorflow(rank), |(layout, _)| layout.clone())
+}
+
+/// Drops axes of length 1; the layout of the rest stays.
+pub fn squeeze(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = node.inputs[0];
+    let named = match node.ints("squeeze_dims") {
+        [] => node.ints("axis"),
+        axes => axes,
+    };
+    if named.is_empty() && cx.shape(input).fully_known().is_none() {
+        let name = cx.in_tensorflow_layout(input)?;
+        cx.emit((id, node), "Squeeze", vec![name], Layout::tensorflow_of(cx.shape(id.into())), vec![]);
+        return Ok(());
+    }
+    let rank = cx.rank(node, input)?;
+    let dropped: Vec<bool> = if named.is_empty() {
+        let Some(dims) = cx.shape(input).fully_known() else {
+            return Err(node.error("which axes have length 1 is not known before the model runs"));
+        };
+        dims.iter().map(|&dim| dim == 1).collect()
+    } else {
+        let axes: Vec<usize> = named.iter().map(|axis| axis.rem_euclid(rank as i64) as usize).collect();
+        (0..rank).map(|axis| axes.contains(&axis)).collect()
+    };
+    let (name, layout) = cx.stored(input)?;
+    let mut axes: Vec<i64> =
+        (0..rank).filter(|&axis| dropped[axis]).map(|axis| layout.stored_axis(axis) as i64).collect();
+    axes.sort_unstable();
+    let axes = cx.vector(node, "axes", &axes);
+    cx.emit((id, node), "Squeeze", vec![name, axes], layout.without(&dropped), vec![]);
+    Ok(())
+}
+
+pub fn reshape(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (input, target) = (node.inputs[0], node.inputs[1]);
+    if cx.reshape_constant(id, input) {
+        return Ok(());
+    }
+    if keeps_shape(cx, id.into(), input) {
+        return cx.alias(id.into(), input);
+    }
+    // Elements that lie in TensorFlow's order need no Transpose, whatever the axes are called.
+    let (name, layout) = cx.stored(input)?;
+    let (name, layout) = if layout.keeps_element_order(cx.shape(input)) {
+        (name, layout)
+    } else if let Some(flattened) = flattened(cx, id, node, &layout) {
+        cx.flattened.insert(id.into(), flattened);
+        (name, layout)
+    } else {
+        (cx.in_tensorflow_layout(input)?, Layout::tensorflow(layout.axes().len()))
+    };
+    let mut attributes = vec![];
+    let shape = match reshape_target(cx, input, &layout, target)? {
+        Some(dims) => {
+            // TensorFlow's 0 is a length; ONNX's is one only where that is said.
+            if cx.constant(target).is_some() && dims.contains(&0) {
+                attributes = cx.zeros_are_lengths();
+            }
+            cx.vector(node, "shape", &dims)
+        }
+        None => {
+            attributes = cx.zeros_are_lengths();
+            let shape = cx.in_tensorflow_layout(target)?;
+            cx.cast(node, shape, DType::Int64)
+        }
+    };
+    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    cx.emit((id, node), "Reshape", vec![name, shape], layout, attributes);
+    Ok(())
+}
+
+/// The target of a Reshape as ONNX has it, where no more than the model's own words are needed to say it: a length, -1
+/// for what is left, 0 for the length that the input has on the same axis.
+fn reshape_target(
+    cx: &Lowering<'_>,
+    input: TensorRef,
+    layout: &Layout,
+    target: TensorRef,
+) -> Result<Option<Vec<i64>>> {
+    if let Some(dims) = cx.constant(target).map(Constant::to_i64s).transpose()?.flatten() {
+        return Ok(Some(dims));
+    }
+    let Some(lengths) = cx.lengths(target) else { return Ok(None) };
+    let source = cx.origin(input);
+    let words = lengths.iter().enumerate().map(|(axis, length)| match length {
+        Length::Known(0) => None,
+        Length::Known(length) => Some(*length),
+        Length::Of(tensor, measured) => {
+            let is_same = *tensor == source && *measured == axis && layout.axes().get(axis) == Some(&axis);
+            is_same.then_some(0)
+        }
+        Length::Open => None,
+    });
+    Ok(words.collect())
+}
+
+/// Whether a Reshape gives its input the shape that it has: at most one length is open on both sides, which then
+/// follows from the others.
+fn keeps_shape(cx: &Lowering<'_>, output: TensorRef, input: TensorRef) -> bool {
+    let (Some(before), Some(after)) = (cx.shape(input).dims(), cx.shape(output).dims()) else { return false };
+    let open = before.iter().filter(|dim| dim.is_none()).count();
+    before == after && open <= 1 && !before.contains(&Some(0))
+}
+
+/// The shape of a tensor, in TensorFlow's order of axes.
+pub fn shape(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = node.inputs[0];
+    let dtype = cx.dtype(id.into());
+    if let Some(dims) = cx.shape(input).fully_known() {
+        let dims: Vec<i64> = dims.iter().map(|&dim| dim as i64).collect();
+        let constant = match dtype {
+            DType::Int64 => Constant::from_i64(vec![dims.len()], &dims),
+            _ => {
+                Constant::from_i32(vec![dims.len()], &dims.iter().map(|&dim| dim as i32).collect::<Vec<_>>())
+            }
+        };
+        cx.set_constant(id.into(), constant);
+        return Ok(());
+    }
+    let (name, layout) = cx.stored(input)?;
+    let mut shape = cx.step(node, "shape", "Shape", vec![name], vec![]);
+    if !layout.is_tensorflow() {
+        let rank = layout.axes().len();
+        let order: Vec<i64> = (0..rank).map(|axis| layout.stored_axis(axis) as i64).collect();
+        let order = cx.vector(node, "order", &order);
+        shape = cx.step(node, "gather", "Gather", vec![shape, order], vec![]);
+    }
+    let to = onnx_dtype(dtype).unwrap_or_default();
+    cx.emit((id, node), "Cast", vec![shape], Layout::tensorflow(1), vec![("to", Attribute::Int(to.into()))]);
+    Ok(())
+}

@@ -1,0 +1,221 @@
+//! Diagonals of matrices: read, made into matrices, and set.
+//!
+//! Sources: `tf.linalg.diag`, `tf.linalg.diag_part` and `tf.linalg.set_diag` in TensorFlow's API documentation. Which
+//! element goes where follows from the shapes alone, so that each op is one Gather from the flattened matrices or
+//! diagonals, and a choice between its elements and the padding.
+
+use crate::error::Result;
+use crate::graph::{Node, NodeId, TensorRef};
+use crate::lower::Layout;
+use crate::lower::context::Lowering;
+use crate::onnx::Attribute;
+use crate::tensor::Constant;
+
+/// Diagonals from `lower` to `upper` of matrices of a size.
+pub struct Band {
+    rows: usize,
+    columns: usize,
+    lower: i64,
+    upper: i64,
+    /// Whether diagonals above the main one, and those below, begin at the left.
+    left: [bool; 2],
+}
+
+impl Band {
+    fn new(node: &Node, rows: usize, columns: usize, diagonals: &[i64]) -> Result<Self> {
+        let (lower, upper) = match *diagonals {
+            [only] => (only, only),
+            [lower, upper] if lower <= upper => (lower, upper),
+            _ => return Err(node.error("its diagonals are not one number or a range")),
+        };
+        let is_inside = |k: i64| k > -(rows as i64) && k < columns as i64 || k == 0;
+        if !is_inside(lower) || !is_inside(upper) || rows.max(columns) > 1 << 12 {
+            return Err(node
+                .error(format!("matrices of {rows} x {columns} have no diagonals from {lower} to {upper}")));
+        }
+        Ok(Self { rows, columns, lower, upper, left: left_aligned(node) })
+    }
+
+    fn count(&self) -> usize {
+        (self.upper - self.lower + 1) as usize
+    }
+
+    fn length_of(&self, k: i64) -> i64 {
+        (self.rows as i64 + k.min(0)).min(self.columns as i64 - k.max(0))
+    }
+
+    /// The length of the longest of the diagonals.
+    fn longest(&self) -> usize {
+        let longest = (self.rows as i64 + self.upper.min(0)).min(self.columns as i64 - self.lower.max(0));
+        longest.max(0) as usize
+    }
+
+    /// How many places a diagonal is moved to the right where it is shorter than the longest.
+    fn offset(&self, k: i64) -> i64 {
+        let [above, below] = self.left;
+        if (k >= 0 && above) || (k <= 0 && below) { 0 } else { self.longest() as i64 - self.length_of(k) }
+    }
+
+    /// For each place of the diagonals the place in the flattened matrix, where there is one.
+    fn in_matrix(&self) -> Vec<Option<usize>> {
+        let mut places = vec![];
+        for k in (self.lower..=self.upper).rev() {
+            for n in 0..self.longest() as i64 {
+                let at = n - self.offset(k);
+                let (row, column) = (at + (-k).max(0), at + k.max(0));
+                let is_inside = at >= 0 && row < self.rows as i64 && column < self.columns as i64;
+                places.push(is_inside.then(|| row as usize * self.columns + column as usize));
+            }
+        }
+        places
+    }
+
+    /// For each place of the matrix the place in the flattened diagonals, where there is one.
+    fn in_diagonals(&self) -> Vec<Option<usize>> {
+        let mut places = vec![None; self.rows * self.columns];
+        for (place, target) in self.in_matrix().into_iter().enumerate() {
+            if let Some(target) = target {
+                places[target] = Some(place);
+            }
+        }
+        places
+    }
+}
+
+/// Whether diagonals above the main one, and those below, begin at the left.
+pub fn left_aligned(node: &Node) -> [bool; 2] {
+    match (node.op.ends_with("V3"), node.text("align").unwrap_or("RIGHT_LEFT")) {
+        (false, _) | (true, "LEFT_LEFT") => [true, true],
+        (true, "LEFT_RIGHT") => [true, false],
+        (true, "RIGHT_RIGHT") => [false, false],
+        _ => [false, true],
+    }
+}
+
+/// The elements at `places` of tensors whose last axes were made one, and `otherwise` where there is none. `otherwise`
+/// broadcasts to the places.
+fn picked(
+    cx: &mut Lowering<'_>,
+    (tensor, node): (TensorRef, &Node),
+    flat: String,
+    (places, shape): (&[Option<usize>], &[usize]),
+    otherwise: String,
+) {
+    let indices: Vec<i64> = places.iter().map(|place| place.unwrap_or(0) as i64).collect();
+    let is_there: Vec<bool> = places.iter().map(Option::is_some).collect();
+    let shape = shape.to_vec();
+    let indices = Constant::from_i64(vec![indices.len()], &indices).reshaped(&shape);
+    let indices = cx.initializer(&format!("{}/places", node.name), indices, &[]);
+    let attributes = vec![("axis", Attribute::Int(-1))];
+    let layout = Layout::tensorflow_of(cx.shape(tensor));
+    if is_there.iter().all(|&there| there) {
+        cx.emit_port((tensor, node), "Gather", vec![flat, indices], layout, attributes);
+        return;
+    }
+    let gathered = cx.step(node, "gathered", "Gather", vec![flat, indices], attributes);
+    let mask =
+        cx.initializer(&format!("{}/is_there", node.name), Constant::from_bools(shape, &is_there), &[]);
+    cx.emit_port((tensor, node), "Where", vec![mask, gathered, otherwise], layout, vec![]);
+}
+
+/// A tensor whose last `merged` axes are made one.
+pub fn flattened(cx: &mut Lowering<'_>, node: &Node, name: String, rank: usize, merged: usize) -> String {
+    if merged == 1 {
+        return name;
+    }
+    let shape: Vec<i64> = vec![0; rank.saturating_sub(merged)].into_iter().chain([-1]).collect();
+    let shape = cx.vector(node, "flat", &shape);
+    cx.step(node, "flattened", "Reshape", vec![name, shape], vec![])
+}
+
+fn matrix_size(cx: &Lowering<'_>, node: &Node, tensor: TensorRef) -> Result<(usize, usize, usize)> {
+    let rank = cx.rank(node, tensor)?;
+    let shape = cx.shape(tensor);
+    match (
+        rank.checked_sub(2).and_then(|axis| shape.dim(axis)),
+        rank.checked_sub(1).and_then(|axis| shape.dim(axis)),
+    ) {
+        (Some(rows), Some(columns)) => Ok((rank, rows, columns)),
+        _ => Err(node.error("the size of its matrices is not known").advice(cx.shape_advice(tensor))),
+    }
+}
+
+pub fn diag_part(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let (rank, rows, columns) = matrix_size(cx, node, input)?;
+    let diagonals = if node.inputs.len() > 1 { cx.known_integers(node, 1)? } else { Some(vec![0]) };
+    let Some(diagonals) = diagonals else {
+        return crate::ops::array::lower::open_diagonal::diag_part(cx, id, node);
+    };
+    let band = Band::new(node, rows, columns, &diagonals)?;
+    let padding = match node.inputs.get(2) {
+        Some(&padding) => cx.in_tensorflow_layout(padding)?,
+        None => cx.scalar(node, "padding", cx.dtype(input), 0.0),
+    };
+    let name = cx.in_tensorflow_layout(input)?;
+    let flat = flattened(cx, node, name, rank, 2);
+    let shape = if band.count() == 1 { vec![band.longest()] } else { vec![band.count(), band.longest()] };
+    picked(cx, (id.into(), node), flat, (&band.in_matrix(), &shape), padding);
+    Ok(())
+}
+
+/// The size of the matrices that diagonals are made into: as small as they fit, unless it is given.
+fn made_size(cx: &Lowering<'_>, node: &Node, diagonals: &[i64], longest: usize) -> Result<(usize, usize)> {
+    let given = |index: usize| -> Result<Option<usize>> {
+        if node.inputs.len() <= index {
+            return Ok(None);
+        }
+        Ok(cx.integers(node, index, "size")?.first().and_then(|&size| usize::try_from(size).ok()))
+    };
+    let (lower, upper) = (diagonals.first().copied().unwrap_or(0), diagonals.last().copied().unwrap_or(0));
+    let at_least_rows = longest + usize::try_from(-upper.min(0)).unwrap_or(0);
+    let at_least_columns = longest + usize::try_from(lower.max(0)).unwrap_or(0);
+    Ok(match (given(2)?, given(3)?) {
+        (Some(rows), Some(columns)) => (rows, columns),
+        (Some(rows), None) => (rows, at_least_columns),
+        (None, Some(columns)) => (at_least_rows, columns),
+        (None, None) => (at_least_rows.max(at_least_columns), at_least_rows.max(at_least_columns)),
+    })
+}
+
+pub fn diag(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let mut is_known = true;
+    for index in 1..node.inputs.len().min(4) {
+        is_known &= cx.known_integers(node, index)?.is_some();
+    }
+    if !is_known {
+        return crate::ops::array::lower::open_diagonal::diag(cx, id, node);
+    }
+    let rank = cx.rank(node, input)?;
+    let diagonals = if node.inputs.len() > 1 { cx.integers(node, 1, "diagonals")? } else { vec![0] };
+    let Some(longest) = cx.shape(input).last() else {
+        return Err(node.error("the length of its diagonals is not known").advice(cx.shape_advice(input)));
+    };
+    let (rows, columns) = made_size(cx, node, &diagonals, longest)?;
+    let band = Band::new(node, rows, columns, &diagonals)?;
+    let padding = match node.inputs.get(4) {
+        Some(&padding) => cx.in_tensorflow_layout(padding)?,
+        None => cx.scalar(node, "padding", cx.dtype(input), 0.0),
+    };
+    let name = cx.in_tensorflow_layout(input)?;
+    let flat = flattened(cx, node, name, rank, if band.count() == 1 { 1 } else { 2 });
+    picked(cx, (id.into(), node), flat, (&band.in_diagonals(), &[rows, columns]), padding);
+    Ok(())
+}
+
+pub fn set_diag(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (input, diagonal) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
+    let (_, rows, columns) = matrix_size(cx, node, input)?;
+    let diagonals = if node.inputs.len() > 2 { cx.known_integers(node, 2)? } else { Some(vec![0]) };
+    let Some(diagonals) = diagonals else {
+        return crate::ops::array::lower::open_diagonal::set_diag(cx, id, node);
+    };
+    let band = Band::new(node, rows, columns, &diagonals)?;
+    let rank = cx.rank(node, diagonal)?;
+    let name = cx.in_tensorflow_layout(diagonal)?;
+    let flat = flattened(cx, node, name, rank, if band.count() == 1 { 1 } else { 2 });
+    let matrices = cx.in_tensorflow_layout(input)?;
+    picked(cx, (id.into(), node), flat, (&band.in_diagonals(), &[rows, columns]), matrices);
+    Ok(())
+}

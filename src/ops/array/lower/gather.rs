@@ -1,0 +1,257 @@
+//! Ops that read from places in a tensor, and write to them.
+//!
+//! Sources: `tf.gather`, `tf.gather_nd`, `tf.one_hot`, `tf.scatter_nd`, `tf.tensor_scatter_nd_*` and
+//! `tf.dynamic_stitch` in TensorFlow's API documentation; Gather, GatherND, Equal and ScatterND in
+//! <https://onnx.ai/onnx/operators/>.
+
+use crate::error::Result;
+use crate::graph::{Node, NodeId, TensorRef};
+use crate::lower::Layout;
+use crate::lower::context::Lowering;
+use crate::lower::emit::widened;
+use crate::onnx::Attribute;
+use crate::tensor::DType;
+
+/// Adds a Transpose unless it would change nothing.
+fn transposed(cx: &mut Lowering<'_>, node: &Node, what: &str, name: String, perm: &[usize]) -> String {
+    if perm.is_sorted() {
+        return name;
+    }
+    let perm = perm.iter().map(|&axis| axis as i64).collect();
+    cx.step(node, what, "Transpose", vec![name], vec![("perm", Attribute::Ints(perm))])
+}
+
+pub fn gather(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (data, indices) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
+    let axis = match node.inputs.get(2) {
+        None => 0,
+        Some(_) => match cx.integers(node, 2, "axis")?[..] {
+            [axis] => axis,
+            _ => return Err(node.error("its axis is not one number")),
+        },
+    };
+    let batch_dims = node.int("batch_dims", 0);
+    let (name, places) = (cx.in_tensorflow_layout(data)?, cx.in_tensorflow_layout(indices)?);
+    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    if batch_dims == 0 {
+        cx.emit((id, node), "Gather", vec![name, places], layout, vec![("axis", Attribute::Int(axis))]);
+        return Ok(());
+    }
+    // With batch axes: the axis goes behind them, and each index names a place on it.
+    let (rank, places_rank) = (cx.rank(node, data)?, cx.rank(node, indices)?);
+    let axis = axis.rem_euclid(rank.max(1) as i64) as usize;
+    let batch = if batch_dims < 0 { batch_dims + places_rank as i64 } else { batch_dims };
+    let batch = usize::try_from(batch).map_err(|_| node.error("it has more batch axes than its indices"))?;
+    if batch == 0 {
+        cx.emit(
+            (id, node),
+            "Gather",
+            vec![name, places],
+            layout,
+            vec![("axis", Attribute::Int(axis as i64))],
+        );
+        return Ok(());
+    }
+    if batch > axis || batch > places_rank {
+        return Err(node.error("its batch axes do not come before its axis"));
+    }
+    let between: Vec<usize> = (batch..axis).collect();
+    let perm: Vec<usize> =
+        (0..batch).chain([axis]).chain(between.iter().copied()).chain(axis + 1..rank).collect();
+    let moved = transposed(cx, node, "moved", name, &perm);
+    let places = cx.cast(node, places, DType::Int64);
+    let last = cx.vector(node, "last", &[-1]);
+    let places = cx.step(node, "places", "Unsqueeze", vec![places, last], vec![]);
+    let attributes = vec![("batch_dims", Attribute::Int(batch as i64))];
+    if between.is_empty() {
+        cx.emit((id, node), "GatherND", vec![moved, places], layout, attributes);
+        return Ok(());
+    }
+    let gathered = cx.step(node, "gathered", "GatherND", vec![moved, places], attributes);
+    // What came from the indices goes back to where the axis was.
+    let from_places = places_rank - batch;
+    let back: Vec<usize> = (0..batch)
+        .chain(batch + from_places..batch + from_places + between.len())
+        .chain(batch..batch + from_places)
+        .chain(batch + from_places + between.len()..rank - 1 + from_places)
+        .collect();
+    let back = back.iter().map(|&axis| axis as i64).collect();
+    cx.emit((id, node), "Transpose", vec![gathered], layout, vec![("perm", Attribute::Ints(back))]);
+    Ok(())
+}
+
+/// An input in TensorFlow's order, cast to int64.
+fn as_int64(cx: &mut Lowering<'_>, node: &Node, tensor: TensorRef) -> Result<String> {
+    let name = cx.in_tensorflow_layout(tensor)?;
+    Ok(if cx.dtype(tensor) == DType::Int64 { name } else { cx.cast(node, name, DType::Int64) })
+}
+
+pub fn gather_nd(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let data = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
+    let indices = as_int64(cx, node, cx.input_of(node, 1)?)?;
+    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    let batch = node.int("batch_dims", 0);
+    cx.emit((id, node), "GatherND", vec![data, indices], layout, vec![("batch_dims", Attribute::Int(batch))]);
+    Ok(())
+}
+
+/// Where indices are each of the numbers below a depth, which is a vector of one number: along a new axis of theirs, which is
+/// `None` for the last one. An index of none of them is nowhere.
+///
+/// ONNX's OneHot counts negative indices from the end, and ONNX Runtime's ends the process where there are no indices and
+/// refuses the depth 0.
+pub fn hot(
+    cx: &mut Lowering<'_>,
+    node: &Node,
+    [indices, depth]: [String; 2],
+    (axis, rank): (Option<i64>, usize),
+) -> String {
+    let none = cx.vector(node, "first", &[0]);
+    let depth = cx.step(node, "depth", "Squeeze", vec![depth, none], vec![]);
+    let (zero, one) = (cx.scalar(node, "zero", DType::Int64, 0.0), cx.scalar(node, "one", DType::Int64, 1.0));
+    let mut numbers = cx.step(node, "numbers", "Range", vec![zero, depth, one], vec![]);
+    let behind = axis.map_or(0, |axis| rank as i64 - axis);
+    if behind > 0 {
+        let axes: Vec<i64> = (1..=behind).collect();
+        let axes = cx.vector(node, "behind", &axes);
+        numbers = cx.step(node, "spread", "Unsqueeze", vec![numbers, axes], vec![]);
+    }
+    let axis = cx.vector(node, "new", &[axis.unwrap_or(-1)]);
+    let indices = cx.step(node, "indices", "Unsqueeze", vec![indices, axis], vec![]);
+    cx.step(node, "is_hot", "Equal", vec![indices, numbers], vec![])
+}
+
+/// One value where an index is the place along the new axis, another elsewhere.
+pub fn one_hot(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let [indices_input, depth, on, off] = [0, 1, 2, 3].map(|index| cx.input_of(node, index));
+    let (indices_input, on, off) = (indices_input?, on?, off?);
+    let (indices, depth) = (as_int64(cx, node, indices_input)?, as_int64(cx, node, depth?)?);
+    let flat = cx.vector(node, "flat", &[-1]);
+    let depth = cx.step(node, "count", "Reshape", vec![depth, flat], vec![]);
+    let axis = Some(node.int("axis", -1)).filter(|&axis| axis != -1);
+    let rank = if axis.is_some() { cx.rank(node, indices_input)? } else { 0 };
+    let is_hot = hot(cx, node, [indices, depth], (axis, rank));
+    let [on, off] = [on, off].map(|tensor| cx.in_tensorflow_layout(tensor));
+    let (mut on, mut off) = (on?, off?);
+    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    // ONNX Runtime chooses between values of these types.
+    let dtype = cx.dtype(id.into());
+    if matches!(dtype, DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64 | DType::String) {
+        cx.emit((id, node), "Where", vec![is_hot, on, off], layout, vec![]);
+        return Ok(());
+    }
+    [on, off] = [on, off].map(|name| cx.cast(node, name, widened(dtype)));
+    let chosen = cx.step(node, "chosen", "Where", vec![is_hot, on, off], vec![]);
+    cx.emit_cast((id.into(), node), chosen, layout);
+    Ok(())
+}
+
+/// What is written to one place several times adds up.
+pub fn scatter_nd(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let indices = as_int64(cx, node, cx.input_of(node, 0)?)?;
+    let updates = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
+    let shape = as_int64(cx, node, cx.input_of(node, 2)?)?;
+    let zero = cx.scalar(node, "zero", cx.dtype(id.into()), 0.0);
+    let zeros = cx.step(node, "zeros", "Expand", vec![zero, shape], vec![]);
+    let mut attributes = vec![];
+    if cx.opset() >= 16 {
+        attributes.push(("reduction", Attribute::Text("add".to_owned())));
+    } else if !names_places_once(cx, node)? {
+        return Err(node
+            .error("a place may be written to several times, which ONNX adds up from operator set 16 on")
+            .advice("choose --opset 16 or later"));
+    }
+    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    cx.emit((id, node), "ScatterND", vec![zeros, indices, updates], layout, attributes);
+    Ok(())
+}
+
+/// Whether the places that a scattering writes to are known, and each is named once.
+fn names_places_once(cx: &Lowering<'_>, node: &Node) -> Result<bool> {
+    let Some(places) = cx.known_integers(node, 0)? else { return Ok(false) };
+    let depth = cx.shape(cx.input_of(node, 0)?).dims().and_then(|dims| dims.last().copied().flatten());
+    let mut rows: Vec<&[i64]> = places.chunks(depth.unwrap_or(1).max(1)).collect();
+    let count = rows.len();
+    rows.sort_unstable();
+    rows.dedup();
+    Ok(rows.len() == count && depth != Some(0))
+}
+
+pub fn tensor_scatter(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let data = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
+    let indices = as_int64(cx, node, cx.input_of(node, 1)?)?;
+    let mut updates = cx.in_tensorflow_layout(cx.input_of(node, 2)?)?;
+    let reduction = match node.op.as_str() {
+        "TensorScatterAdd" | "TensorScatterSub" => Some("add"),
+        "TensorScatterMax" => Some("max"),
+        "TensorScatterMin" => Some("min"),
+        _ => None,
+    };
+    if node.op == "TensorScatterSub" {
+        updates = cx.step(node, "negated", "Neg", vec![updates], vec![]);
+    }
+    let attributes =
+        reduction.map(|reduction| ("reduction", Attribute::Text(reduction.to_owned()))).into_iter().collect();
+    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    cx.emit((id, node), "ScatterND", vec![data, indices, updates], layout, attributes);
+    Ok(())
+}
+
+/// Several tensors interleaved: the rows of each go where its indices say; of several for one place the last counts.
+pub fn dynamic_stitch(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (indices, data) = node.inputs.split_at(node.inputs.len() / 2);
+    let axis = || vec![("axis", Attribute::Int(0))];
+    let flat = cx.vector(node, "flat", &[-1]);
+    let (mut places, mut rows) = (vec![], vec![]);
+    for (&index, &part) in indices.iter().zip(data) {
+        let name = as_int64(cx, node, index)?;
+        places.push(cx.step(node, "places", "Reshape", vec![name, flat.clone()], vec![]));
+        let index_rank = cx.rank(node, index)?;
+        let name = cx.in_tensorflow_layout(part)?;
+        // The axes of the indices become one.
+        let shape = cx.step(node, "shape", "Shape", vec![name.clone()], vec![]);
+        let from = cx.vector(node, &format!("from_{index_rank}"), &[index_rank as i64]);
+        let to = cx.vector(node, "to", &[i64::MAX]);
+        let rest = cx.step(node, "rest", "Slice", vec![shape, from, to], vec![]);
+        let shape = cx.step(node, "rows_shape", "Concat", vec![flat.clone(), rest], axis());
+        rows.push(cx.step(node, "rows", "Reshape", vec![name, shape], vec![]));
+    }
+    let places = cx.step(node, "all_places", "Concat", places, axis());
+    let rows = cx.step(node, "all_rows", "Concat", rows, axis());
+    let keep = vec![("keepdims", Attribute::Int(1))];
+    let last = cx.step(node, "last", "ReduceMax", vec![places.clone()], keep);
+    let one = cx.scalar(node, "one", DType::Int64, 1.0);
+    let count = cx.step(node, "count", "Add", vec![last, one], vec![]);
+    let shape = cx.step(node, "row_shape", "Shape", vec![rows.clone()], vec![]);
+    let (from, to) = (cx.vector(node, "from_1", &[1]), cx.vector(node, "to", &[i64::MAX]));
+    let rest = cx.step(node, "row_rest", "Slice", vec![shape, from, to], vec![]);
+    let shape = cx.step(node, "result_shape", "Concat", vec![count, rest], axis());
+    let zero = cx.scalar(node, "zero", cx.dtype(id.into()), 0.0);
+    let zeros = cx.step(node, "zeros", "Expand", vec![zero, shape], vec![]);
+    let behind = cx.vector(node, "behind", &[-1]);
+    let places = cx.step(node, "indices", "Unsqueeze", vec![places, behind], vec![]);
+    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    cx.emit((id, node), "ScatterND", vec![zeros, places, rows], layout, vec![]);
+    Ok(())
+}
+
+/// For each number of a partition the rows that carry it.
+pub fn dynamic_partition(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (data, partitions) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
+    if cx.rank(node, partitions)? != 1 {
+        return Err(node.error("its partitions are not a vector"));
+    }
+    let (data, partitions) = (cx.in_tensorflow_layout(data)?, as_int64(cx, node, partitions)?);
+    let flat = cx.vector(node, "flat", &[-1]);
+    for port in 0..node.outputs.len() {
+        let tensor = TensorRef { node: id, port };
+        let number = cx.scalar(node, &format!("number_{port}"), DType::Int64, port as f64);
+        let is_in = cx.step(node, "is_in", "Equal", vec![partitions.clone(), number], vec![]);
+        let places = cx.step(node, "places", "NonZero", vec![is_in], vec![]);
+        let places = cx.step(node, "rows", "Reshape", vec![places, flat.clone()], vec![]);
+        let layout = Layout::tensorflow_of(cx.shape(tensor));
+        let inputs = vec![data.clone(), places];
+        cx.emit_port((tensor, node), "Gather", inputs, layout, vec![("axis", Attribute::Int(0))]);
+    }
+    Ok(())
+}

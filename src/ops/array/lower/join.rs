@@ -1,0 +1,180 @@
+//! Ops that put tensors together and take them apart along an axis.
+//!
+//! Sources: `tf.stack`, `tf.unstack`, `tf.concat` and `tf.split` in TensorFlow's API documentation; Concat, Split,
+//! Squeeze and Unsqueeze in <https://onnx.ai/onnx/operators/>.
+
+use crate::error::Result;
+use crate::graph::{Node, NodeId, TensorRef};
+use crate::lower::Layout;
+use crate::lower::context::Lowering;
+use crate::onnx::{Attribute, Attributes};
+use crate::ops::array::lower::basic::common_layout;
+use crate::tensor::{Constant, DType};
+
+/// Joins along an axis, in the layout that most inputs have.
+pub fn concat(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    // The older op names its axis first.
+    let parts = match node.op.as_str() {
+        "Concat" => node.inputs.split_first(),
+        _ => node.inputs.split_last(),
+    };
+    let Some((&axis, inputs)) = parts else { return Err(node.error("it has no inputs")) };
+    let axis = match cx.constant(axis).map(Constant::to_i64s).transpose()?.flatten().as_deref() {
+        Some(&[axis]) => axis,
+        _ => return Err(node.error("its axis is not known before the model runs")),
+    };
+    if let [only] = inputs {
+        return cx.alias(id.into(), *only);
+    }
+    let rank = cx.shape(id.into()).rank();
+    let layout = rank.map_or(Layout::tensorflow(0), |rank| common_layout(cx, inputs, rank));
+    let mut names = vec![];
+    for &input in inputs {
+        names.push(if rank.is_some() {
+            cx.in_layout(input, &layout)?
+        } else {
+            cx.in_tensorflow_layout(input)?
+        });
+    }
+    let stored_axis = match rank {
+        Some(rank) => layout.stored_axis(axis.rem_euclid(rank.max(1) as i64) as usize) as i64,
+        None => axis,
+    };
+    cx.emit((id, node), "Concat", names, layout, vec![("axis", Attribute::Int(stored_axis))]);
+    Ok(())
+}
+
+/// A new axis; what is stored in another order keeps it around the new axis where that is last or first.
+pub fn expand_dims(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    if cx.reshape_constant(id, input) {
+        return Ok(());
+    }
+    let axis = match cx.integers(node, 1, "axis")?[..] {
+        [axis] => axis,
+        _ => return Err(node.error("its axis is not one number")),
+    };
+    let name = cx.in_tensorflow_layout(input)?;
+    let axes = cx.vector(node, "axes", &[axis]);
+    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    cx.emit((id, node), "Unsqueeze", vec![name, axes], layout, vec![]);
+    Ok(())
+}
+
+pub fn pack(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let axis = node.int("axis", 0);
+    let axes = cx.vector(node, "axes", &[axis]);
+    let mut names = vec![];
+    for &input in &node.inputs {
+        let name = cx.in_tensorflow_layout(input)?;
+        names.push(cx.step(node, "unsqueezed", "Unsqueeze", vec![name, axes.clone()], vec![]));
+    }
+    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    cx.emit((id, node), "Concat", names, layout, vec![("axis", Attribute::Int(axis))]);
+    Ok(())
+}
+
+/// The sizes of equal parts of an axis, or how many parts there are.
+fn equal_parts(
+    cx: &mut Lowering<'_>,
+    node: &Node,
+    length: Option<usize>,
+    count: usize,
+) -> Result<(Option<String>, Attributes)> {
+    match length {
+        Some(length) if count > 0 && length.is_multiple_of(count) => {
+            Ok((Some(cx.vector(node, "sizes", &vec![(length / count) as i64; count])), vec![]))
+        }
+        None if cx.opset() >= 18 => Ok((None, vec![("num_outputs", Attribute::Int(count as i64))])),
+        None => Err(node
+            .error("it splits an axis whose length is not known before the model runs")
+            .advice("give the shape with --shape, or choose --opset 18 or later")),
+        Some(length) => Err(node.error(format!("an axis of {length} has not {count} equal parts"))),
+    }
+}
+
+pub fn split(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (input, axis) = if node.op == "Split" { (1, 0) } else { (0, 2) };
+    let input = cx.input_of(node, input)?;
+    let axis = match cx.integers(node, axis, "axis")?[..] {
+        [axis] => axis,
+        _ => return Err(node.error("its axis is not one number")),
+    };
+    let rank = cx.rank(node, input)?;
+    let axis = axis.rem_euclid(rank.max(1) as i64) as usize;
+    let length = cx.shape(input).dim(axis);
+    let count = usize::try_from(node.int("num_split", 1)).unwrap_or(1);
+    let (name, layout) = cx.stored(input)?;
+    let (sizes, mut attributes) = if node.op == "Split" {
+        equal_parts(cx, node, length, count)?
+    } else {
+        (Some(part_sizes(cx, node, length, (&name, layout.stored_axis(axis)))?), vec![])
+    };
+    attributes.push(("axis", Attribute::Int(layout.stored_axis(axis) as i64)));
+    let inputs = [name].into_iter().chain(sizes).collect();
+    cx.emit_all((id, node), "Split", inputs, vec![layout; node.outputs.len()], attributes);
+    Ok(())
+}
+
+/// The sizes that `SplitV` names; -1 is what the others leave.
+fn part_sizes(
+    cx: &mut Lowering<'_>,
+    node: &Node,
+    length: Option<usize>,
+    (value, axis): (&str, usize),
+) -> Result<String> {
+    let known = cx.known_integers(node, 1)?;
+    let length = length.and_then(|length| i64::try_from(length).ok());
+    let sizes = match (&known, length) {
+        (Some(sizes), _) if sizes.iter().all(|&size| size >= 0) => return Ok(cx.vector(node, "sizes", sizes)),
+        (Some(sizes), Some(length)) => {
+            let rest = length - sizes.iter().filter(|&&size| size >= 0).sum::<i64>();
+            let sizes: Vec<i64> = sizes.iter().map(|&size| if size >= 0 { size } else { rest }).collect();
+            return Ok(cx.vector(node, "sizes", &sizes));
+        }
+        (Some(sizes), None) => cx.vector(node, "given", sizes),
+        (None, _) => {
+            let sizes = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
+            cx.cast(node, sizes, DType::Int64)
+        }
+    };
+    // The part of the size -1, which there is at most once, takes what is left.
+    let length = cx.length_of(node, value, axis as i64);
+    let (zero, none) = (cx.vector(node, "zero", &[0]), cx.vector(node, "sum_axis", &[0]));
+    let takes_rest = cx.step(node, "takes_rest", "Less", vec![sizes.clone(), zero.clone()], vec![]);
+    let named = cx.step(node, "named", "Where", vec![takes_rest.clone(), zero, sizes.clone()], vec![]);
+    let sum = cx.step(node, "sum", "ReduceSum", vec![named, none], vec![]);
+    let rest = cx.step(node, "rest", "Sub", vec![length, sum], vec![]);
+    Ok(cx.step(node, "sizes", "Where", vec![takes_rest, rest, sizes], vec![]))
+}
+
+pub fn unpack(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let count = node.outputs.len();
+    let name = cx.in_tensorflow_layout(input)?;
+    let axis = node.int("axis", 0);
+    let length = cx
+        .shape(input)
+        .rank()
+        .filter(|&rank| rank > 0)
+        .and_then(|rank| cx.shape(input).dim(axis.rem_euclid(rank as i64) as usize));
+    let axes = cx.vector(node, "axes", &[axis]);
+    let (sizes, mut attributes) =
+        equal_parts(cx, node, length.or((cx.opset() < 18).then_some(count)), count)?;
+    attributes.push(("axis", Attribute::Int(axis)));
+    let parts: Vec<String> =
+        (0..count).map(|port| cx.unique_name(&format!("{}/part_{port}", node.name))).collect();
+    cx.node(
+        &format!("{}/split", node.name),
+        "Split",
+        [name].into_iter().chain(sizes).collect(),
+        parts.clone(),
+        attributes,
+    );
+    for (port, part) in parts.into_iter().enumerate() {
+        let tensor = TensorRef { node: id, port };
+        let layout = Layout::tensorflow_of(cx.shape(tensor));
+        cx.emit_port((tensor, node), "Squeeze", vec![part, axes.clone()], layout, vec![]);
+    }
+    Ok(())
+}

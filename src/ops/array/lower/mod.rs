@@ -1,0 +1,10 @@
+pub mod basic;
+pub mod blocks;
+pub mod diagonal;
+pub mod extent;
+pub mod fill;
+pub mod gather;
+pub mod join;
+pub mod open_diagonal;
+pub mod order;
+pub mod slice;

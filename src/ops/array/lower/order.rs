@@ -1,0 +1,349 @@
+//! Ops that put elements into another order, and ops that look for elements.
+//!
+//! Sources: `tf.transpose`, `tf.reverse`, `tf.reverse_sequence`, `tf.roll`, `tf.where`, `tf.unique`, `tf.math.top_k`,
+//! `tf.math.bincount` and `tf.sets` in TensorFlow's API documentation; Transpose, Slice, ReverseSequence, NonZero, Unique
+//! and TopK in <https://onnx.ai/onnx/operators/>.
+
+use crate::error::Result;
+use crate::graph::{Attr, Node, NodeId, TensorRef};
+use crate::lower::Layout;
+use crate::lower::context::Lowering;
+use crate::lower::emit::widened;
+use crate::onnx::Attribute;
+use crate::ops::array::lower::gather::hot;
+use crate::tensor::{Constant, DType};
+
+/// Other names for the axes, and no element is moved until somebody needs TensorFlow's order.
+pub fn transpose(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let perm = cx.integers(node, 1, "axes")?;
+    let rank = perm.len();
+    let axes: Vec<usize> = perm.iter().map(|axis| axis.rem_euclid(rank.max(1) as i64) as usize).collect();
+    if let Some(constant) = cx.constant(input).cloned()
+        && constant.shape().len() == rank
+        && (0..rank).all(|axis| axes.contains(&axis))
+    {
+        let name = format!("{}:0", node.name);
+        cx.set(
+            id.into(),
+            crate::lower::context::Value::Constant { name, constant: constant.permuted(&axes) },
+        );
+        return Ok(());
+    }
+    let (_, layout) = cx.stored(input)?;
+    if layout.axes().len() != rank || !(0..rank).all(|axis| axes.contains(&axis)) {
+        let name = cx.in_tensorflow_layout(input)?;
+        let layout = Layout::tensorflow(if cx.shape(id.into()).rank().is_some() { rank } else { 0 });
+        cx.emit((id, node), "Transpose", vec![name], layout, vec![("perm", Attribute::Ints(perm))]);
+        return Ok(());
+    }
+    let renamed = layout.axes().iter().filter_map(|axis| axes.iter().position(|other| other == axis));
+    cx.alias_in_layout(id.into(), input, Layout::of_axes(renamed.collect()))
+}
+
+pub fn reverse(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let axes = cx.integers(node, 1, "axes")?;
+    if axes.is_empty() {
+        return cx.alias(id.into(), input);
+    }
+    let rank = cx.rank(node, input)?.max(1);
+    let (name, layout) = cx.stored(input)?;
+    let axes: Vec<i64> =
+        axes.iter().map(|axis| layout.stored_axis(axis.rem_euclid(rank as i64) as usize) as i64).collect();
+    let all = |value: i64| vec![value; axes.len()];
+    let inputs = vec![
+        name,
+        cx.vector(node, "starts", &all(-1)),
+        cx.vector(node, "ends", &all(i64::MIN)),
+        cx.vector(node, "axes", &axes),
+        cx.vector(node, "steps", &all(-1)),
+    ];
+    cx.emit((id, node), "Slice", inputs, layout, vec![]);
+    Ok(())
+}
+
+/// ONNX reverses along the first or second axis, the batch being the other.
+pub fn reverse_sequence(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (input, lengths) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
+    let rank = cx.rank(node, input)?;
+    let axis = |name: &str| node.int(name, 0).rem_euclid(rank.max(1) as i64) as usize;
+    let (time, batch) = (axis("seq_dim"), axis("batch_dim"));
+    let lengths = cx.in_tensorflow_layout(lengths)?;
+    let lengths = cx.cast(node, lengths, DType::Int64);
+    let is_direct = time < 2 && batch < 2 && time != batch;
+    let name = cx.in_tensorflow_layout(input)?;
+    // To reverse no element is to reverse one, if there is one; ONNX Runtime leaves rows of length 0 unwritten.
+    let one = cx.vector(node, "one", &[1]);
+    let lengths = cx.step(node, "at_least_one", "Max", vec![lengths, one], vec![]);
+    let length = cx.length_of(node, &name, time as i64);
+    let lengths = cx.step(node, "lengths", "Min", vec![lengths, length], vec![]);
+    let layout = Layout::tensorflow(rank);
+    let attributes = |time: usize, batch: usize| {
+        vec![("time_axis", Attribute::Int(time as i64)), ("batch_axis", Attribute::Int(batch as i64))]
+    };
+    if is_direct {
+        cx.emit((id, node), "ReverseSequence", vec![name, lengths], layout, attributes(time, batch));
+        return Ok(());
+    }
+    let rest = (0..rank).filter(|&axis| axis != time && axis != batch);
+    let perm: Vec<usize> = [batch, time].into_iter().chain(rest).collect();
+    let back: Vec<i64> = (0..rank)
+        .filter_map(|axis| perm.iter().position(|&other| other == axis))
+        .map(|axis| axis as i64)
+        .collect();
+    let perm = perm.into_iter().map(|axis| axis as i64).collect();
+    let moved = cx.step(node, "moved", "Transpose", vec![name], vec![("perm", Attribute::Ints(perm))]);
+    let reversed = cx.step(node, "reversed", "ReverseSequence", vec![moved, lengths], attributes(1, 0));
+    cx.emit((id, node), "Transpose", vec![reversed], layout, vec![("perm", Attribute::Ints(back))]);
+    Ok(())
+}
+
+/// For each axis, what is behind the shift goes before what is in front of it. Shifts may be negative or longer than their
+/// axis, and an axis that is named twice is shifted twice.
+pub fn roll(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let rank = cx.rank(node, input)?.max(1);
+    let axes = cx.integers(node, 2, "axes")?;
+    let known = cx.known_integers(node, 1)?;
+    let (mut name, layout) = cx.stored(input)?;
+    let zero = cx.vector(node, "zero", &[0]);
+    let end = cx.vector(node, "end", &[i64::MAX]);
+    let shifts = match &known {
+        Some(_) => None,
+        None => {
+            let shifts = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
+            let shifts = cx.cast(node, shifts, DType::Int64);
+            let flat = cx.vector(node, "flat", &[-1]);
+            let shifts = cx.step(node, "shifts", "Reshape", vec![shifts, flat], vec![]);
+            Some(shifts)
+        }
+    };
+    for (place, axis) in axes.iter().enumerate() {
+        let axis = axis.rem_euclid(rank as i64) as usize;
+        let stored = layout.stored_axis(axis) as i64;
+        let shift = known.as_ref().map(|known| known.get(place).copied().unwrap_or(0));
+        let at = match (shift, cx.shape(input).dim(axis)) {
+            (Some(shift), Some(length)) => {
+                cx.vector(node, &format!("at_{place}"), &[-shift.rem_euclid(length.max(1) as i64)])
+            }
+            _ => {
+                let shift = match (shift, &shifts) {
+                    (Some(shift), _) => cx.vector(node, &format!("shift_{place}"), &[shift]),
+                    (None, Some(shifts)) => {
+                        let index = cx.vector(node, &format!("place_{place}"), &[place as i64]);
+                        cx.step(node, "shift", "Gather", vec![shifts.clone(), index], vec![])
+                    }
+                    (None, None) => return Err(node.error("it has no shifts")),
+                };
+                // ONNX's Mod of integers has the sign of the divisor; an axis without elements cannot be one.
+                let length = cx.length_of(node, &name, stored);
+                let one = cx.vector(node, "one", &[1]);
+                let length = cx.step(node, "at_least_one", "Max", vec![length, one], vec![]);
+                let shift = cx.step(node, "within", "Mod", vec![shift, length], vec![]);
+                cx.step(node, "at", "Neg", vec![shift], vec![])
+            }
+        };
+        let axis = cx.vector(node, &format!("axis_{stored}"), &[stored]);
+        let inputs = vec![name.clone(), at.clone(), end.clone(), axis.clone()];
+        let behind = cx.step(node, "behind", "Slice", inputs, vec![]);
+        let front = cx.step(node, "front", "Slice", vec![name, zero.clone(), at, axis], vec![]);
+        name = cx.step(node, "rolled", "Concat", vec![behind, front], vec![("axis", Attribute::Int(stored))]);
+    }
+    cx.emit((id, node), "Identity", vec![name], layout, vec![]);
+    Ok(())
+}
+
+pub fn invert_permutation(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let name = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
+    let perm = cx.cast(node, name, DType::Int64);
+    let size = cx.step(node, "size", "Size", vec![perm.clone()], vec![]);
+    let (zero, one) = (cx.scalar(node, "zero", DType::Int64, 0.0), cx.scalar(node, "one", DType::Int64, 1.0));
+    let places = cx.step(node, "places", "Range", vec![zero, size, one], vec![]);
+    let attributes = vec![("axis", Attribute::Int(0))];
+    let inverse = cx.step(node, "inverse", "ScatterElements", vec![perm.clone(), perm, places], attributes);
+    cx.emit_cast((id.into(), node), inverse, Layout::tensorflow(1));
+    Ok(())
+}
+
+/// The coordinates of elements that are not zero, a row each.
+pub fn places(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let mut name = cx.in_tensorflow_layout(input)?;
+    if !matches!(cx.dtype(input), DType::Bool | DType::Float32 | DType::Int32 | DType::Int64 | DType::UInt8) {
+        name = cx.cast(node, name, DType::Bool);
+    }
+    let places = cx.step(node, "places", "NonZero", vec![name], vec![]);
+    let perm = vec![("perm", Attribute::Ints(vec![1, 0]))];
+    cx.emit((id, node), "Transpose", vec![places], Layout::tensorflow(2), perm);
+    Ok(())
+}
+
+/// Distinct elements in the order in which they first occur, and for each element which of them it is.
+pub fn unique(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let name = cx.in_tensorflow_layout(input)?;
+    let name = match cx.dtype(input) {
+        DType::Float32 | DType::Float64 | DType::Int64 | DType::Int8 | DType::String => name,
+        dtype if dtype.is_float() => cx.cast(node, name, DType::Float32),
+        _ => cx.cast(node, name, DType::Int64),
+    };
+    let outputs =
+        ["y", "first", "inverse", "counts"].map(|what| cx.unique_name(&format!("{}/{what}", node.name)));
+    let [y, _, inverse, counts] = outputs.clone();
+    let attributes = vec![("sorted", Attribute::Int(0))];
+    cx.node(&format!("{}/unique", node.name), "Unique", vec![name], outputs.to_vec(), attributes);
+    for (port, value) in [y, inverse, counts].into_iter().enumerate().take(node.outputs.len()) {
+        cx.emit_cast((TensorRef { node: id, port }, node), value, Layout::tensorflow(1));
+    }
+    Ok(())
+}
+
+pub fn top_k(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let name = cx.in_tensorflow_layout(input)?;
+    let k = if node.op == "TopK" {
+        cx.vector(node, "k", &[node.int("k", 1)])
+    } else {
+        let k = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
+        let (k, flat) = (cx.cast(node, k, DType::Int64), cx.vector(node, "flat", &[-1]));
+        cx.step(node, "k", "Reshape", vec![k, flat], vec![])
+    };
+    let is_known = matches!(cx.dtype(input), DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64);
+    let name = if is_known { name } else { cx.cast(node, name, widened(cx.dtype(input))) };
+    let outputs = ["values", "indices"].map(|what| cx.unique_name(&format!("{}/{what}", node.name)));
+    let attributes =
+        vec![("axis", Attribute::Int(-1)), ("sorted", Attribute::Int(node.bool("sorted", true).into()))];
+    cx.node(&format!("{}/top_k", node.name), "TopK", vec![name, k], outputs.to_vec(), attributes);
+    for (port, value) in outputs.into_iter().enumerate() {
+        let tensor = TensorRef { node: id, port };
+        let layout = Layout::tensorflow_of(cx.shape(tensor));
+        cx.emit_cast((tensor, node), value, layout);
+    }
+    Ok(())
+}
+
+/// How many boundaries are no greater than each element.
+pub fn bucketize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let name = cx.in_tensorflow_layout(input)?;
+    let Some(Attr::Floats(boundaries)) = node.attrs.get("boundaries") else {
+        // An empty list; all that is below its first element is all.
+        let zero = cx.scalar(node, "zero", DType::Int32, 0.0);
+        let shape = cx.step(node, "shape", "Shape", vec![name], vec![]);
+        cx.emit((id, node), "Expand", vec![zero, shape], Layout::tensorflow_of(cx.shape(input)), vec![]);
+        return Ok(());
+    };
+    let boundaries = Constant::from_f32(vec![boundaries.len()], boundaries);
+    let mut boundaries = cx.initializer(&format!("{}/boundaries", node.name), boundaries, &[]);
+    // As in C++, integers are compared as float32, and float32 as float64 with float64.
+    let name = if cx.dtype(input) == DType::Float64 {
+        boundaries = cx.cast(node, boundaries, DType::Float64);
+        name
+    } else {
+        cx.cast(node, name, DType::Float32)
+    };
+    let behind = cx.vector(node, "last", &[-1]);
+    let column = cx.step(node, "column", "Unsqueeze", vec![name, behind.clone()], vec![]);
+    // NaN is not less than any boundary.
+    let ahead = cx.step(node, "ahead", "Less", vec![column, boundaries], vec![]);
+    let reached = cx.step(node, "reached", "Not", vec![ahead], vec![]);
+    let reached = cx.cast(node, reached, DType::Int32);
+    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    // ONNX Runtime mistakes an axis that is counted from the end where there are no elements.
+    let axis = match cx.shape(input).rank() {
+        Some(rank) => cx.vector(node, "axis", &[rank as i64]),
+        None => behind,
+    };
+    cx.emit((id, node), "ReduceSum", vec![reached, axis], layout, vec![("keepdims", Attribute::Int(0))]);
+    Ok(())
+}
+
+/// The elements of the first vector that are not in the second, and their places.
+pub fn list_diff(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let [all, left_out] = [0, 1].map(|index| cx.input_of(node, index));
+    let (all, left_out) = (cx.in_tensorflow_layout(all?)?, cx.in_tensorflow_layout(left_out?)?);
+    let (first, second) = (cx.vector(node, "first", &[0]), cx.vector(node, "second", &[1]));
+    let rows = cx.step(node, "rows", "Unsqueeze", vec![all.clone(), second.clone()], vec![]);
+    let columns = cx.step(node, "columns", "Unsqueeze", vec![left_out, first], vec![]);
+    let equal = cx.step(node, "equal", "Equal", vec![rows, columns], vec![]);
+    let equal = cx.cast(node, equal, DType::Int64);
+    // A sum, which has its axes as an input in all operator sets, of no elements is zero.
+    let hits = cx.step(node, "hits", "ReduceSum", vec![equal, second], vec![("keepdims", Attribute::Int(0))]);
+    let zero = cx.scalar(node, "zero", DType::Int64, 0.0);
+    let is_kept = cx.step(node, "is_kept", "Equal", vec![hits, zero], vec![]);
+    let places = cx.step(node, "places", "NonZero", vec![is_kept], vec![]);
+    let flat = cx.vector(node, "flat", &[-1]);
+    let places = cx.step(node, "kept", "Reshape", vec![places, flat], vec![]);
+    let layout = Layout::tensorflow(1);
+    cx.emit(
+        (id, node),
+        "Gather",
+        vec![all, places.clone()],
+        layout.clone(),
+        vec![("axis", Attribute::Int(0))],
+    );
+    cx.emit_cast((TensorRef { node: id, port: 1 }, node), places, layout);
+    Ok(())
+}
+
+/// How often each number from zero on occurs in a vector, or in each row of a matrix, or what weights it carries.
+pub fn bincount(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let [numbers, size, weights] = [0, 1, 2].map(|index| cx.input_of(node, index));
+    let (numbers, size, weights) = (numbers?, size?, weights?);
+    let dtype = cx.dtype(id.into());
+    let computed = if dtype == DType::Int32 { DType::Int64 } else { dtype };
+    let rank = cx.rank(node, numbers)?;
+    let flat = cx.vector(node, "flat", &[-1]);
+    let name = cx.in_tensorflow_layout(numbers)?;
+    let mut name = cx.cast(node, name, DType::Int64);
+    let is_flattened = node.op == "Bincount" || rank == 0;
+    if is_flattened {
+        name = cx.step(node, "numbers", "Reshape", vec![name, flat.clone()], vec![]);
+    }
+    let size = cx.in_tensorflow_layout(size)?;
+    let size = cx.cast(node, size, DType::Int64);
+    let depth = cx.step(node, "depth", "Reshape", vec![size, flat.clone()], vec![]);
+    let numbers_shape = cx.step(node, "shape", "Shape", vec![name.clone()], vec![]);
+    let is_hot = hot(cx, node, [name, depth], (None, 0));
+    let mut hot = cx.cast(node, is_hot, computed);
+    // Whether a number occurs does not depend on its weight.
+    let is_binary = node.bool("binary_output", false);
+    let weights_shape = cx.shape(weights).fully_known();
+    if !is_binary && weights_shape.as_ref().is_none_or(|dims| !dims.contains(&0)) {
+        let is_open = weights_shape.is_none();
+        let mut weights = cx.in_tensorflow_layout(weights)?;
+        if dtype != computed {
+            weights = cx.cast(node, weights, computed);
+        }
+        if is_open {
+            // No weights at all stand for ones, which are what is left of the two behind each other.
+            let weights_flat = cx.step(node, "flat", "Reshape", vec![weights, flat.clone()], vec![]);
+            let one = cx.scalar(node, "weight", computed, 1.0);
+            let ones = cx.step(node, "ones", "Expand", vec![one, numbers_shape.clone()], vec![]);
+            let size = cx.step(node, "size", "Size", vec![ones.clone()], vec![]);
+            let size = cx.step(node, "count", "Reshape", vec![size, flat.clone()], vec![]);
+            let ones = cx.step(node, "flat_ones", "Reshape", vec![ones, flat.clone()], vec![]);
+            let axis = vec![("axis", Attribute::Int(0))];
+            let all = cx.step(node, "all", "Concat", vec![weights_flat, ones], axis);
+            let from = cx.vector(node, "from", &[0]);
+            weights = cx.step(node, "taken", "Slice", vec![all, from, size], vec![]);
+        }
+        if is_open || is_flattened {
+            weights = cx.reshaped(node, "weights", weights, numbers_shape);
+        }
+        let behind = cx.vector(node, "behind", &[-1]);
+        let weights = cx.step(node, "columns", "Unsqueeze", vec![weights, behind], vec![]);
+        hot = cx.step(node, "weighted", "Mul", vec![hot, weights], vec![]);
+    }
+    // ONNX Runtime mistakes an axis that is counted from the end where there are no elements.
+    let axes = cx.vector(node, "axes", &[if is_flattened { 0 } else { rank as i64 - 1 }]);
+    let keep = vec![("keepdims", Attribute::Int(0))];
+    let mut counts = cx.step(node, "counts", "ReduceSum", vec![hot, axes], keep);
+    if is_binary {
+        counts = cx.cast(node, counts, DType::Bool);
+    }
+    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    cx.emit_cast((id.into(), node), counts, layout);
+    Ok(())
+}

@@ -1,0 +1,320 @@
+//! Ops that make, cut, join, move and reshape tensors.
+
+pub mod check;
+pub mod eval;
+pub mod lower;
+pub mod shape;
+
+use super::{Op, checks, op};
+use crate::graph::{Shape, TensorType};
+use crate::ops::infer::{like_first_input, one};
+use crate::tensor::{DType, Tensor};
+
+const INPUT: &str = "its outputs become inputs of the model";
+
+const CONSTANT: &str = "it becomes a constant";
+
+/// The ops of this family.
+pub const OPS: &[Op] = &[
+    op("BatchToSpaceND")
+        .shape(shape::blocks::batch_to_space)
+        .lower(lower::blocks::batch_to_space, &["Reshape", "Transpose", "Slice"])
+        .eval(eval::blocks::batch_to_space)
+        .float16(),
+    op("Bincount")
+        .shape(shape::order::bincount)
+        .lower(lower::order::bincount, &["Range", "Equal", "Mul", "ReduceSum"]),
+    op("BroadcastTo")
+        .shape(shape::make::broadcast_to)
+        .check(check::broadcast_to)
+        .lower(lower::fill::broadcast_to, &["Expand"])
+        .fold(eval::making::broadcast_to),
+    op("Bucketize")
+        .shape(|inputs, _| one(DType::Int32, inputs.shape(0)?.clone()))
+        .lower(lower::order::bucketize, &["Less", "Not", "ReduceSum"]),
+    op("CheckNumerics").shape(like_first_input).lower(lower::basic::identity, &[]),
+    op("Concat").shape(shape::basic::concat).lower(lower::join::concat, &["Concat"]).float16(),
+    op("ConcatV2")
+        .shape(shape::basic::concat)
+        .lower(lower::join::concat, &["Concat"])
+        .fold(eval::basic::concat)
+        .float16(),
+    op("Const").shape(shape::basic::constant).lower(lower::basic::constant, &[]),
+    op("DenseBincount")
+        .shape(shape::order::bincount)
+        .lower(lower::order::bincount, &["Range", "Equal", "Mul", "ReduceSum"]),
+    op("DepthToSpace")
+        .shape(super::image::shape::depth_and_space)
+        .check(check::blocks)
+        .lower(lower::blocks::depth_and_space, &["DepthToSpace"])
+        .eval(|node, inputs| eval::blocks::in_channels(node, inputs, false))
+        .float16(),
+    op("DynamicPartition")
+        .shape(shape::order::dynamic_partition)
+        .lower(lower::gather::dynamic_partition, &["Equal", "NonZero", "Gather"]),
+    op("DynamicStitch")
+        .shape(shape::order::dynamic_stitch)
+        .lower(lower::gather::dynamic_stitch, &["Concat", "ScatterND"]),
+    op("EnsureShape").shape(like_first_input).check(check::ensure_shape).lower(lower::basic::identity, &[]),
+    op("ExpandDims")
+        .shape(shape::make::expand_dims)
+        .lower(lower::join::expand_dims, &["Unsqueeze"])
+        .fold(eval::basic::expand_dims)
+        .float16(),
+    op("Fill")
+        .shape(shape::make::fill)
+        .check(checks::described_shape)
+        .lower(lower::fill::fill, &["Expand"])
+        .fold(eval::making::fill),
+    op("Gather")
+        .shape(shape::order::gather)
+        .lower(lower::gather::gather, &["Gather"])
+        .fold(eval::basic::gather)
+        .float16(),
+    op("GatherNd")
+        .shape(shape::order::gather_nd)
+        .check(check::gather_nd)
+        .lower(lower::gather::gather_nd, &["GatherND"]),
+    op("GatherV2")
+        .shape(shape::order::gather)
+        .lower(lower::gather::gather, &["Gather", "GatherND"])
+        .fold(eval::basic::gather)
+        .float16(),
+    op("Identity")
+        .shape(like_first_input)
+        .lower(lower::basic::identity, &[])
+        .fold(|_, inputs| Some(vec![Tensor::clone(inputs.first()?)])),
+    op("IdentityN").shape(shape::basic::like_inputs).lower(lower::basic::identities, &[]),
+    op("InvertPermutation")
+        .shape(like_first_input)
+        .lower(lower::order::invert_permutation, &["Range", "ScatterElements"])
+        .fold(eval::basic::invert_permutation),
+    op("IteratorGetNext").shape(shape::basic::declared).not_lowered(INPUT),
+    op("LinSpace")
+        .shape(shape::make::lin_space)
+        .check(check::lin_space)
+        .lower(lower::fill::lin_space, &["Range", "Mul", "Add"]),
+    op("ListDiff")
+        .shape(shape::order::list_diff)
+        .lower(lower::order::list_diff, &["Equal", "ReduceMax", "NonZero", "Gather"]),
+    op("MatrixDiag").shape(super::image::shape::diag).lower(lower::diagonal::diag, &["Gather", "Where"]),
+    op("MatrixDiagPart")
+        .shape(super::image::shape::diag_part)
+        .lower(lower::diagonal::diag_part, &["Gather", "Where"]),
+    op("MatrixDiagPartV2")
+        .shape(super::image::shape::diag_part)
+        .lower(lower::diagonal::diag_part, &["Gather", "Where"]),
+    op("MatrixDiagPartV3")
+        .shape(super::image::shape::diag_part)
+        .lower(lower::diagonal::diag_part, &["Gather", "Where"]),
+    op("MatrixDiagV2").shape(super::image::shape::diag).lower(lower::diagonal::diag, &["Gather", "Where"]),
+    op("MatrixDiagV3").shape(super::image::shape::diag).lower(lower::diagonal::diag, &["Gather", "Where"]),
+    op("MatrixSetDiag").shape(like_first_input).lower(lower::diagonal::set_diag, &["Gather", "Where"]),
+    op("MatrixSetDiagV2").shape(like_first_input).lower(lower::diagonal::set_diag, &["Gather", "Where"]),
+    op("MatrixSetDiagV3").shape(like_first_input).lower(lower::diagonal::set_diag, &["Gather", "Where"]),
+    op("MirrorPad")
+        .shape(shape::basic::pad)
+        .lower(lower::extent::mirror_pad, &["Pad", "Slice", "Concat"])
+        .eval(eval::padding::mirror)
+        .float16(),
+    op("OneHot")
+        .shape(shape::order::one_hot)
+        .check(check::one_hot)
+        .lower(lower::gather::one_hot, &["Range", "Equal", "Where"])
+        .eval(eval::order::one_hot),
+    op("OnesLike")
+        .shape(like_first_input)
+        .lower(lower::fill::like, &["Shape", "Expand"])
+        .fold(eval::basic::like),
+    op("Pack")
+        .shape(shape::make::pack)
+        .check(|inputs, node| checks::same_shapes(inputs, node, 0))
+        .lower(lower::join::pack, &["Unsqueeze", "Concat"])
+        .fold(eval::basic::pack)
+        .float16(),
+    op("Pad")
+        .shape(shape::basic::pad)
+        .lower(lower::extent::pad, &["Pad"])
+        .eval(|_, inputs| match inputs {
+            [input, pads] => eval::padding::constant(input, pads, None),
+            _ => None,
+        })
+        .float16(),
+    op("PadV2")
+        .shape(shape::basic::pad)
+        .lower(lower::extent::pad, &["Pad"])
+        .eval(|_, inputs| match inputs {
+            [input, pads, value] => eval::padding::constant(input, pads, Some(value)),
+            _ => None,
+        })
+        .float16(),
+    op("ParallelDynamicStitch")
+        .shape(shape::order::dynamic_stitch)
+        .lower(lower::gather::dynamic_stitch, &["Concat", "ScatterND"]),
+    op("Placeholder").shape(shape::basic::declared).lower(lower::basic::placeholder, &[]),
+    op("PlaceholderV2").shape(shape::basic::declared).lower(lower::basic::placeholder, &[]),
+    op("PlaceholderWithDefault").shape(like_first_input).lower(lower::basic::placeholder_with_default, &[]),
+    op("PreventGradient").shape(like_first_input).lower(lower::basic::identity, &[]),
+    op("QueueDequeue").shape(shape::basic::dequeued).not_lowered(INPUT),
+    op("QueueDequeueMany").shape(shape::basic::dequeued).not_lowered(INPUT),
+    op("QueueDequeueManyV2").shape(shape::basic::dequeued).not_lowered(INPUT),
+    op("QueueDequeueUpTo").shape(shape::basic::dequeued).not_lowered(INPUT),
+    op("QueueDequeueUpToV2").shape(shape::basic::dequeued).not_lowered(INPUT),
+    op("QueueDequeueV2").shape(shape::basic::dequeued).not_lowered(INPUT),
+    op("Range")
+        .shape(shape::make::range)
+        .check(check::range)
+        .lower(lower::fill::range, &["Range"])
+        .fold(eval::making::range),
+    op("Rank")
+        .shape(|_, _| Ok(vec![TensorType::new(DType::Int32, Shape::scalar())]))
+        .lower(lower::fill::rank, &["Shape", "Size"])
+        .fold(eval::basic::rank),
+    op("ReadVariableOp").shape(like_first_input).lower(lower::basic::identity, &[]),
+    op("Reshape")
+        .shape(shape::basic::reshape)
+        .check(check::reshape)
+        .lower(lower::basic::reshape, &["Reshape"])
+        .note("a length of 0 that is known when the model runs needs operator set 14")
+        .fold(eval::basic::reshape)
+        .float16(),
+    op("ResourceGather")
+        .shape(shape::order::gather)
+        .lower(lower::gather::gather, &["Gather"])
+        .fold(eval::basic::gather)
+        .float16(),
+    op("ResourceGatherNd")
+        .shape(shape::order::gather_nd)
+        .check(check::gather_nd)
+        .lower(lower::gather::gather_nd, &["GatherND"]),
+    op("ReverseSequence")
+        .shape(like_first_input)
+        .check(check::reverse_sequence)
+        .lower(lower::order::reverse_sequence, &["ReverseSequence"]),
+    op("ReverseV2")
+        .shape(like_first_input)
+        .check(checks::distinct_axes)
+        .lower(lower::order::reverse, &["Slice"])
+        .fold(eval::basic::reverse),
+    op("Roll")
+        .shape(like_first_input)
+        .check(|inputs, _| checks::in_range(inputs, 2))
+        .lower(lower::order::roll, &["Mod", "Slice", "Concat"])
+        .eval(eval::order::roll),
+    op("ScatterNd")
+        .shape(shape::order::scatter_nd)
+        .check(check::scatter_nd)
+        .lower(lower::gather::scatter_nd, &["Expand", "ScatterND"])
+        .note("below opset 16 only places that are known and named once"),
+    op("Shape")
+        .shape(shape::basic::shape)
+        .lower(lower::basic::shape, &["Shape", "Gather", "Cast"])
+        .fold(eval::basic::shape),
+    op("Size")
+        .shape(|_, node| {
+            Ok(vec![TensorType::new(node.dtype("out_type").unwrap_or(DType::Int32), Shape::scalar())])
+        })
+        .lower(lower::fill::size, &["Size"])
+        .fold(eval::basic::size),
+    op("Slice")
+        .shape(shape::make::slice)
+        .check(check::slice)
+        .lower(lower::slice::slice, &["Slice"])
+        .fold(eval::basic::slice)
+        .float16(),
+    op("Snapshot")
+        .shape(like_first_input)
+        .lower(lower::basic::identity, &[])
+        .fold(|_, inputs| Some(vec![Tensor::clone(inputs.first()?)])),
+    op("SpaceToBatchND")
+        .shape(shape::blocks::space_to_batch)
+        .lower(lower::blocks::space_to_batch, &["Pad", "Reshape", "Transpose"])
+        .eval(eval::blocks::space_to_batch)
+        .float16(),
+    op("SpaceToDepth")
+        .shape(super::image::shape::depth_and_space)
+        .check(check::blocks)
+        .lower(lower::blocks::depth_and_space, &["SpaceToDepth"])
+        .eval(|node, inputs| eval::blocks::in_channels(node, inputs, true))
+        .float16(),
+    op("Split")
+        .shape(shape::make::split)
+        .check(check::split)
+        .lower(lower::join::split, &["Split"])
+        .note("of an axis of open length from opset 18 on")
+        .fold(eval::basic::split)
+        .float16(),
+    op("SplitV")
+        .shape(shape::make::split)
+        .check(check::split_sizes)
+        .lower(lower::join::split, &["Split"])
+        .eval(eval::order::split)
+        .float16(),
+    op("Squeeze")
+        .shape(shape::basic::squeeze)
+        .lower(lower::basic::squeeze, &["Squeeze"])
+        .fold(eval::basic::squeeze)
+        .float16(),
+    op("StopGradient")
+        .shape(like_first_input)
+        .lower(lower::basic::identity, &[])
+        .fold(|_, inputs| Some(vec![Tensor::clone(inputs.first()?)])),
+    op("StridedSlice")
+        .shape(shape::basic::strided_slice)
+        .check(check::strided_slice)
+        .lower(lower::slice::strided_slice, &["Slice", "Squeeze", "Unsqueeze"])
+        .note("strides have to be known before the model runs")
+        .fold(eval::basic::strided_slice)
+        .float16(),
+    op("TensorScatterAdd")
+        .shape(like_first_input)
+        .lower(lower::gather::tensor_scatter, &["ScatterND"])
+        .since(16),
+    op("TensorScatterMax")
+        .shape(like_first_input)
+        .lower(lower::gather::tensor_scatter, &["ScatterND"])
+        .since(18),
+    op("TensorScatterMin")
+        .shape(like_first_input)
+        .lower(lower::gather::tensor_scatter, &["ScatterND"])
+        .since(18),
+    op("TensorScatterSub")
+        .shape(like_first_input)
+        .lower(lower::gather::tensor_scatter, &["Neg", "ScatterND"])
+        .since(16),
+    op("TensorScatterUpdate").shape(like_first_input).lower(lower::gather::tensor_scatter, &["ScatterND"]),
+    op("Tile")
+        .shape(shape::blocks::tile)
+        .check(check::tile)
+        .lower(lower::extent::tile, &["Tile"])
+        .fold(eval::making::tile)
+        .float16(),
+    op("TopK").shape(shape::order::top_k).check(check::top_k).lower(lower::order::top_k, &["TopK"]),
+    op("TopKV2")
+        .shape(shape::order::top_k)
+        .check(check::top_k)
+        .lower(lower::order::top_k, &["TopK"])
+        .eval(eval::order::top),
+    op("Transpose")
+        .shape(shape::order::transpose)
+        .check(check::permutation)
+        .lower(lower::order::transpose, &["Transpose"])
+        .fold(eval::basic::transpose)
+        .float16(),
+    op("Unique").shape(shape::order::unique).lower(lower::order::unique, &["Unique"]),
+    op("UniqueWithCounts").shape(shape::order::unique).lower(lower::order::unique, &["Unique"]),
+    op("Unpack")
+        .shape(shape::make::unpack)
+        .check(check::unpack)
+        .lower(lower::join::unpack, &["Split", "Squeeze"])
+        .fold(eval::basic::unpack)
+        .float16(),
+    op("VarHandleOp").shape(shape::basic::declared).not_lowered(CONSTANT),
+    op("Variable").shape(shape::basic::declared).not_lowered(CONSTANT),
+    op("VariableV2").shape(shape::basic::declared).not_lowered(CONSTANT),
+    op("Where").shape(shape::order::places).lower(lower::order::places, &["NonZero", "Transpose"]),
+    op("ZerosLike")
+        .shape(like_first_input)
+        .lower(lower::fill::like, &["Shape", "Expand"])
+        .fold(eval::basic::like),
+];

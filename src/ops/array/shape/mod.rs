@@ -1,0 +1,4 @@
+pub mod basic;
+pub mod blocks;
+pub mod make;
+pub mod order;

@@ -1,0 +1,158 @@
+//! Ops that call functions (`tensorflow/core/ops/functional_ops.cc`).
+//!
+//! What they compute is as their functions say, drawn for what they are given. A list of tensors counts as the
+//! tensor of its elements, stacked; that is how `crate::ops::lists::shape` sees them.
+
+use crate::error::Result;
+use crate::graph::{Argument, Attr, Graph, Node, Shape, TensorRef, TensorType};
+use crate::ops::infer::Inputs;
+use crate::tensor::DType;
+
+/// How often a loop's body is drawn until the types of what it carries stay as they are.
+const MAX_DRAWINGS: usize = 6;
+
+pub fn conditional(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let branches = [node.function("then_branch")?, node.function("else_branch")?];
+    chosen(inputs, node, &branches)
+}
+
+pub fn case(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let Some(Attr::Functions(branches)) = node.attrs.get("branches") else {
+        return Err(node.error("it has no branches"));
+    };
+    chosen(inputs, node, &branches.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// What one of several functions computes: what they have in common.
+fn chosen(inputs: &Inputs<'_>, node: &Node, branches: &[&str]) -> Result<Vec<TensorType>> {
+    let given = arguments(inputs.graph, node.inputs.get(1..).unwrap_or_default());
+    let mut joined: Option<Vec<TensorType>> = None;
+    for branch in branches {
+        // A branch that makes no sense for these shapes may be one that is never taken.
+        let Ok(function) = inputs.graph.library().function(branch, "", &given) else { continue };
+        let types = function.result_types();
+        joined = Some(match joined {
+            None => types,
+            Some(known) if known.len() == types.len() => {
+                known.iter().zip(&types).map(|(a, b)| join(a, b)).collect()
+            }
+            Some(_) => return Err(node.error("its branches compute different numbers of tensors")),
+        });
+    }
+    Ok(with_declared(node, "Tout", joined))
+}
+
+pub fn call(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let given = arguments(inputs.graph, &node.inputs);
+    let function = inputs.graph.library().function(node.function("f")?, "", &given)?;
+    Ok(with_declared(node, "Tout", Some(function.result_types())))
+}
+
+/// The types of what a loop carries: those that hold before every iteration.
+pub fn while_loop(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let (graph, body) = (inputs.graph, node.function("body")?);
+    let invariants = graph.library().invariants(body)?;
+    let mut types: Vec<TensorType> =
+        node.inputs.iter().map(|&input| graph.tensor_type(input).clone()).collect();
+    if invariants.len() != types.len() {
+        return Err(node.error("its body takes another number of tensors"));
+    }
+    let is_list = |index: usize| declared_dtype(node, "T", index) == Some(DType::Variant);
+    for drawing in 0..MAX_DRAWINGS {
+        let given: Vec<Argument> = (0..types.len())
+            .map(|index| match constant(graph, node.inputs[index]) {
+                Some(known) if invariants[index] => known,
+                _ => Argument::Open(types[index].clone()),
+            })
+            .collect();
+        let Ok(function) = graph.library().function(body, "", &given) else { break };
+        let results = function.result_types();
+        let mut is_settled = true;
+        for (index, result) in results.iter().enumerate().filter(|&(index, _)| !invariants[index]) {
+            let before = types.get(index).ok_or_else(|| node.error("its body computes too many tensors"))?;
+            let shape = match is_list(index) {
+                true => written_list(&before.shape, &result.shape),
+                false => join(before, result).shape,
+            };
+            if shape != before.shape {
+                is_settled = false;
+                let shape = if drawing + 1 == MAX_DRAWINGS { Shape::UNKNOWN } else { shape };
+                types[index].shape = shape;
+            }
+        }
+        if is_settled {
+            break;
+        }
+    }
+    Ok(with_declared(node, "T", Some(types)))
+}
+
+/// What a function is given: constants as they are, of all other tensors their types.
+pub fn arguments(graph: &Graph, tensors: &[TensorRef]) -> Vec<Argument> {
+    let open = |tensor| Argument::Open(graph.tensor_type(tensor).clone());
+    tensors.iter().map(|&tensor| constant(graph, tensor).unwrap_or_else(|| open(tensor))).collect()
+}
+
+fn constant(graph: &Graph, tensor: TensorRef) -> Option<Argument> {
+    graph.constant(tensor).cloned().map(Argument::Known)
+}
+
+/// What is known of a tensor that is one or the other.
+fn join(a: &TensorType, b: &TensorType) -> TensorType {
+    TensorType::new(a.dtype, a.shape.union(&b.shape))
+}
+
+/// What is known of a list before each iteration that writes to it: its elements have one shape, which is first seen
+/// where the first is written.
+fn written_list(before: &Shape, after: &Shape) -> Shape {
+    match (before.dims(), after.dims()) {
+        (None, _) => after.clone(),
+        (Some(a), Some(b)) if a.len() == b.len() => {
+            let dims = a.iter().zip(b).enumerate().map(|(axis, (&a, &b))| match (a, b) {
+                (Some(a), Some(b)) if a == b => Some(a),
+                (None, b) if axis > 0 => b,
+                (a, None) if axis > 0 => a,
+                _ => None,
+            });
+            Shape::new(dims.collect())
+        }
+        _ => Shape::UNKNOWN,
+    }
+}
+
+fn declared_dtype(node: &Node, types: &str, index: usize) -> Option<DType> {
+    match node.attrs.get(types) {
+        Some(Attr::Types(types)) => types.get(index).copied(),
+        _ => None,
+    }
+}
+
+/// What was found out, with what the node's attributes say beyond that.
+fn with_declared(node: &Node, types: &str, found: Option<Vec<TensorType>>) -> Vec<TensorType> {
+    let Some(Attr::Types(dtypes)) = node.attrs.get(types) else { return found.unwrap_or_default() };
+    let shapes = match node.attrs.get("output_shapes") {
+        Some(Attr::Shapes(shapes)) => &shapes[..],
+        _ => &[],
+    };
+    let unknown = || dtypes.iter().map(|&dtype| TensorType::new(dtype, Shape::UNKNOWN)).collect();
+    let mut found: Vec<TensorType> = found.unwrap_or_else(unknown);
+    for (index, tensor) in found.iter_mut().enumerate() {
+        // The shape of a list is that of its handle.
+        let is_tensor = !matches!(dtypes.get(index), Some(DType::Variant | DType::Resource) | None);
+        if let Some(declared) = shapes.get(index).filter(|_| is_tensor) {
+            tensor.shape = refined(&tensor.shape, declared);
+        }
+    }
+    found
+}
+
+/// A shape, with those lengths that are open in it and known in another one.
+pub fn refined(shape: &Shape, other: &Shape) -> Shape {
+    match (shape.dims(), other.dims()) {
+        (None, _) => other.clone(),
+        (Some(a), Some(b)) if a.len() == b.len() => {
+            Shape::new(a.iter().zip(b).map(|(a, b)| a.or(*b)).collect())
+        }
+        _ => shape.clone(),
+    }
+}

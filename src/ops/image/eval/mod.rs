@@ -1,0 +1,2 @@
+pub mod resize;
+pub mod suppression;

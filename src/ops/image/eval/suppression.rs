@@ -1,0 +1,62 @@
+//! Boxes chosen among overlapping ones by their scores.
+//!
+//! Source: `tf.image.non_max_suppression` in TensorFlow's API documentation, and for what it leaves open
+//! `tensorflow/core/kernels/image/non_max_suppression_op.cc`.
+
+use ndarray::{Array1, ArrayView1, Axis, Ix1, Ix2};
+
+use crate::graph::Node;
+use crate::tensor::Tensor;
+
+pub fn suppress(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [Tensor::Float32(boxes), Tensor::Float32(scores), limit, thresholds @ ..] = inputs else {
+        return None;
+    };
+    let boxes = boxes.view().into_dimensionality::<Ix2>().ok()?;
+    let scores = scores.view().into_dimensionality::<Ix1>().ok()?;
+    let number = |tensor: &&Tensor| tensor.numbers().first().map(|&number| number as f32);
+    let overlap = match node.op.as_str() {
+        "NonMaxSuppression" => node.float("iou_threshold", 0.5),
+        _ => thresholds.first().and_then(number)?,
+    };
+    let least = thresholds.get(1).map_or(Some(f32::NEG_INFINITY), number)?;
+    if boxes.ncols() != 4 || boxes.nrows() != scores.len() || scores.iter().any(|score| score.is_nan()) {
+        return None;
+    }
+    let mut candidates: Vec<usize> = (0..scores.len()).filter(|&place| scores[place] > least).collect();
+    candidates.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+    let limit = usize::try_from(limit.integer()?).ok()?;
+    let mut chosen: Vec<usize> = vec![];
+    for candidate in candidates {
+        if chosen.len() == limit {
+            break;
+        }
+        let box_of = |place: usize| boxes.index_axis(Axis(0), place);
+        if chosen.iter().all(|&other| share_of_union(box_of(candidate), box_of(other)) <= overlap) {
+            chosen.push(candidate);
+        }
+    }
+    let places: Array1<i32> = chosen.into_iter().map(|place| place as i32).collect();
+    Some(vec![Tensor::Int32(places.into_dyn())])
+}
+
+/// The area that two boxes share, as a part of what they cover together. Opposite corners may be given in any order.
+fn share_of_union(a: ArrayView1<'_, f32>, b: ArrayView1<'_, f32>) -> f32 {
+    let range = |corners: &ArrayView1<'_, f32>, axis: usize| {
+        (corners[axis].min(corners[axis + 2]), corners[axis].max(corners[axis + 2]))
+    };
+    let area = |corners: &ArrayView1<'_, f32>| -> f32 {
+        [0, 1].map(|axis| range(corners, axis)).iter().map(|(from, to)| to - from).product()
+    };
+    if area(&a) <= 0.0 || area(&b) <= 0.0 {
+        return 0.0;
+    }
+    let shared: f32 = [0, 1]
+        .map(|axis| {
+            let ((a_from, a_to), (b_from, b_to)) = (range(&a, axis), range(&b, axis));
+            (a_to.min(b_to) - a_from.max(b_from)).max(0.0)
+        })
+        .iter()
+        .product();
+    shared / (area(&a) + area(&b) - shared)
+}

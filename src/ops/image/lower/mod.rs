@@ -1,0 +1,5 @@
+pub mod bicubic;
+pub mod color;
+pub mod crop;
+pub mod resize;
+pub mod suppression;

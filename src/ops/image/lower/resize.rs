@@ -1,0 +1,128 @@
+//! Images of other sizes.
+//!
+//! Sources: `tf.image.resize` and `tf.compat.v1.image.resize_*` in TensorFlow's API documentation,
+//! `tensorflow/core/kernels/image/resize_*_op.cc`; Resize in <https://onnx.ai/onnx/operators/onnx__Resize.html>.
+
+use crate::error::Result;
+use crate::graph::{Node, NodeId};
+use crate::lower::Layout;
+use crate::lower::context::Lowering;
+use crate::onnx::Attribute;
+use crate::tensor::{Constant, DType};
+
+pub fn resize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let layout = Layout::channels_first(4);
+    let mut name = cx.in_layout(input, &layout)?;
+    let is_nearest = node.op == "ResizeNearestNeighbor";
+    if is_nearest && cx.dtype(input) == DType::Int64 {
+        return Err(node
+            .error("its images are int64, which ONNX Runtime does not resize")
+            .advice("cast them to int32 before it, where their values are less than 2147483648"));
+    }
+    let known = [DType::Float32, DType::Float16, DType::Int32, DType::Int8, DType::UInt8];
+    let needs_cast = cx.dtype(input) != DType::Float32 && !(is_nearest && known.contains(&cx.dtype(input)));
+    if needs_cast {
+        name = cx.cast(node, name, DType::Float32);
+    }
+    let (corners, centers) = (node.bool("align_corners", false), node.bool("half_pixel_centers", false));
+    let coordinates = match (corners, centers) {
+        (true, _) => "align_corners",
+        (false, true) => "half_pixel",
+        (false, false) => "asymmetric",
+    };
+    let text = |value: &str| Attribute::Text(value.to_owned());
+    let mut attributes = vec![("coordinate_transformation_mode", text(coordinates))];
+    match node.op.as_str() {
+        "ResizeBilinear" => attributes.push(("mode", text("linear"))),
+        _ => {
+            attributes.push(("mode", text("nearest")));
+            // TensorFlow rounds down from an edge, and to the nearest from a corner; from half a pixel down is to the
+            // nearest too.
+            let rounding = if corners || centers { "round_prefer_ceil" } else { "floor" };
+            attributes.push(("nearest_mode", text(rounding)));
+        }
+    }
+    let size = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
+    let size = match cx.known_integers(node, 1)? {
+        Some(size) => cx.vector(node, "size", &size),
+        None => {
+            // That there are two of them is said, since shape inference needs to know.
+            let (size, two) = (cx.cast(node, size, DType::Int64), cx.vector(node, "two", &[2]));
+            cx.step(node, "size", "Reshape", vec![size, two], vec![])
+        }
+    };
+    // From opset 18 on the sizes of some axes could be given alone; ONNX Runtime does not take them everywhere.
+    let shape = cx.step(node, "shape", "Shape", vec![name.clone()], vec![]);
+    let (start, end) = (cx.vector(node, "start", &[0]), cx.vector(node, "end", &[2]));
+    let kept = cx.step(node, "kept", "Slice", vec![shape, start, end], vec![]);
+    let sizes = cx.step(node, "sizes", "Concat", vec![kept, size], vec![("axis", Attribute::Int(0))]);
+    let inputs = vec![name, String::new(), String::new(), sizes];
+    if needs_cast && cx.dtype(id.into()) != DType::Float32 {
+        let resized = cx.step(node, "resized", "Resize", inputs, attributes);
+        cx.emit_cast((id.into(), node), resized, layout);
+    } else {
+        cx.emit((id, node), "Resize", inputs, layout, attributes);
+    }
+    Ok(())
+}
+
+/// The share that each pixel of a row of `from` has in each of `to`, as a matrix of `to` rows.
+///
+/// Source: `ComputeLoop` in `tensorflow/core/kernels/image/resize_area_op.cc`.
+fn shares(from: usize, to: usize, align_corners: bool) -> Vec<f32> {
+    let scale =
+        if align_corners && to > 1 { (from - 1) as f64 / (to - 1) as f64 } else { from as f64 / to as f64 };
+    let mut shares = vec![0.0; from * to];
+    for target in 0..to {
+        let (start, end) = (target as f64 * scale, (target + 1) as f64 * scale);
+        for pixel in start.floor() as usize..(end.ceil() as usize).max(start.floor() as usize + 1) {
+            let covered = (end.min((pixel + 1) as f64) - start.max(pixel as f64)) / scale;
+            // What lies outside of the image is its last pixel.
+            shares[target * from + pixel.min(from - 1)] += covered as f32;
+        }
+    }
+    shares
+}
+
+/// Each pixel is the average over the area that it covers: two products with constant matrices.
+pub fn area(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let shape = cx.shape(input).clone();
+    let size = cx.integers(node, 1, "sizes")?;
+    let (Some(rows), Some(columns), &[height, width]) = (shape.dim(1), shape.dim(2), &size[..]) else {
+        return Err(node.error("the size of its images is not known").advice(cx.shape_advice(input)));
+    };
+    let (Ok(height), Ok(width)) = (usize::try_from(height), usize::try_from(width)) else {
+        return Err(node.error("its sizes are not counts"));
+    };
+    let cells = [rows, columns, height, width];
+    if cells.contains(&0) || cells.iter().any(|&length| length > 1 << 13) {
+        return Err(node.error("its images are empty or too large"));
+    }
+    let layout = Layout::channels_first(4);
+    let mut name = cx.in_layout(input, &layout)?;
+    if cx.dtype(input) != DType::Float32 {
+        name = cx.cast(node, name, DType::Float32);
+    }
+    let corners = node.bool("align_corners", false);
+    let down = Constant::from_f32(vec![height, rows], &shares(rows, height, corners));
+    let down = cx.initializer(&format!("{}/rows", node.name), down, &[]);
+    let across = Constant::from_f32(vec![width, columns], &shares(columns, width, corners)).permuted(&[1, 0]);
+    let across = cx.initializer(&format!("{}/columns", node.name), across, &[]);
+    let narrowed = cx.step(node, "narrowed", "MatMul", vec![name, across], vec![]);
+    cx.emit((id, node), "MatMul", vec![down, narrowed], layout, vec![]);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shares;
+
+    #[test]
+    fn each_pixel_shares_in_the_area_that_it_covers() {
+        assert_eq!(shares(4, 2, false), [0.5, 0.5, 0.0, 0.0, 0.0, 0.0, 0.5, 0.5]);
+        let thirds = shares(3, 2, false);
+        assert!((thirds[0] - 2.0 / 3.0).abs() < 1e-6 && (thirds[1] - 1.0 / 3.0).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,86 @@
+//! Ops on images and boxes.
+
+pub mod check;
+pub mod eval;
+pub mod lower;
+pub mod shape;
+
+use super::{Op, op};
+use crate::graph::{Shape, TensorType};
+use crate::ops::infer::{like_first_input, one};
+use crate::tensor::DType;
+
+/// The ops of this family.
+pub const OPS: &[Op] = &[
+    op("AdjustContrastv2")
+        .shape(like_first_input)
+        .lower(lower::color::adjust_contrast, &["ReduceMean", "Sub", "Mul", "Add"]),
+    op("AdjustHue")
+        .shape(like_first_input)
+        .lower(lower::color::adjust_hue, &["Split", "Mod", "Where", "Concat"]),
+    op("AdjustSaturation")
+        .shape(like_first_input)
+        .lower(lower::color::adjust_saturation, &["ReduceMax", "ReduceMin", "Clip", "Where"]),
+    op("CombinedNonMaxSuppression")
+        .shape(shape::combined_suppression)
+        .lower(lower::suppression::combined, &["NonMaxSuppression", "ScatterND", "TopK", "GatherND"]),
+    op("CropAndResize")
+        .shape(shape::crop_and_resize)
+        .lower(lower::crop::crop_and_resize, &["GatherND", "Floor", "Ceil", "Where"]),
+    op("HSVToRGB")
+        .shape(like_first_input)
+        .lower(lower::color::hsv_to_rgb, &["Split", "Mod", "Clip", "Concat"]),
+    op("NonMaxSuppression")
+        .shape(|_, _| one(DType::Int32, Shape::new(vec![None])))
+        .lower(lower::suppression::non_max_suppression, &["NonMaxSuppression"])
+        .eval(eval::suppression::suppress),
+    op("NonMaxSuppressionV2")
+        .shape(|_, _| one(DType::Int32, Shape::new(vec![None])))
+        .lower(lower::suppression::non_max_suppression, &["NonMaxSuppression"])
+        .eval(eval::suppression::suppress),
+    op("NonMaxSuppressionV3")
+        .shape(|_, _| one(DType::Int32, Shape::new(vec![None])))
+        .lower(lower::suppression::non_max_suppression, &["NonMaxSuppression"])
+        .eval(eval::suppression::suppress),
+    op("NonMaxSuppressionV4")
+        .shape(|_, _| {
+            Ok(vec![
+                TensorType::new(DType::Int32, Shape::new(vec![None])),
+                TensorType::new(DType::Int32, Shape::scalar()),
+            ])
+        })
+        .lower(lower::suppression::non_max_suppression, &["NonMaxSuppression", "Pad"]),
+    op("NonMaxSuppressionV5")
+        .shape(|inputs, _| {
+            Ok(vec![
+                TensorType::new(DType::Int32, Shape::new(vec![None])),
+                TensorType::new(inputs.dtype(1)?, Shape::new(vec![None])),
+                TensorType::new(DType::Int32, Shape::scalar()),
+            ])
+        })
+        .lower(lower::suppression::non_max_suppression, &["NonMaxSuppression", "Pad"])
+        .note("without soft suppression"),
+    op("ResizeArea")
+        .shape(shape::resize)
+        .check(check::resize)
+        .lower(lower::resize::area, &["MatMul"])
+        .note("sizes have to be known before the model runs"),
+    op("ResizeBicubic")
+        .shape(shape::resize)
+        .check(check::resize)
+        .lower(lower::bicubic::bicubic, &["Gather", "Mul", "Add"])
+        .eval(eval::resize::bicubic),
+    op("ResizeBilinear")
+        .shape(shape::resize)
+        .check(check::resize)
+        .lower(lower::resize::resize, &["Resize"])
+        .eval(eval::resize::bilinear),
+    op("ResizeNearestNeighbor")
+        .shape(shape::resize)
+        .check(check::resize)
+        .lower(lower::resize::resize, &["Resize"])
+        .eval(eval::resize::nearest),
+    op("RGBToHSV")
+        .shape(like_first_input)
+        .lower(lower::color::rgb_to_hsv, &["Split", "ReduceMax", "ReduceMin", "Where", "Concat"]),
+];

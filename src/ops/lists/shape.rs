@@ -1,0 +1,144 @@
+//! Lists of tensors (`tensorflow/core/ops/list_ops.cc`).
+//!
+//! A list counts as the tensor of its elements, stacked along a first axis: that is its type, whatever TensorFlow says
+//! of its handle.
+
+use crate::error::Result;
+use crate::graph::partial::Length;
+use crate::graph::{Attr, Node, Shape, TensorType};
+use crate::ops::control::shape::refined;
+use crate::ops::infer::Inputs;
+use crate::ops::infer::one;
+use crate::tensor::DType;
+
+/// What a loop of TensorFlow 1 has written, stacked: the op's attribute tells the shape of the elements.
+///
+/// Source: `TensorArrayGatherV3` in `tensorflow/core/ops/data_flow_ops.cc`.
+pub fn gather_array(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let dtype = node.dtype("dtype").ok_or_else(|| node.error("it has no dtype"))?;
+    let element = match node.attrs.get("element_shape") {
+        Some(Attr::Shape(shape)) => shape,
+        _ => &Shape::UNKNOWN,
+    };
+    one(dtype, list_of(inputs.shape(1)?.dim(0), element))
+}
+
+/// The shape of elements that an input describes. A scalar -1 says that not even their rank is known.
+fn described_element(inputs: &Inputs<'_>, index: usize) -> Result<Shape> {
+    match inputs.shape(index)?.rank() {
+        Some(0) | None => Ok(Shape::UNKNOWN),
+        Some(_) => inputs.described_shape(index),
+    }
+}
+
+/// The shape of a list's elements.
+pub fn element(list: &Shape) -> Shape {
+    list.dims().map_or(Shape::UNKNOWN, |dims| Shape::new(dims.iter().skip(1).copied().collect()))
+}
+
+/// The shape of a list of `length` elements of this shape.
+fn list_of(length: Option<usize>, element: &Shape) -> Shape {
+    element.dims().map_or(Shape::UNKNOWN, |dims| Shape::new([&[length], dims].concat()))
+}
+
+/// The one number that an input holds.
+fn count(inputs: &Inputs<'_>, index: usize) -> Option<usize> {
+    match inputs.lengths(index)?[..] {
+        [Length::Known(count)] => usize::try_from(count).ok(),
+        _ => None,
+    }
+}
+
+fn element_dtype(inputs: &Inputs<'_>, node: &Node) -> Result<DType> {
+    node.dtype("element_dtype").map_or_else(|| inputs.dtype(0), Ok)
+}
+
+pub fn from_tensor(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    Ok(vec![inputs.tensor_type(0)?.clone()])
+}
+
+pub fn reserve(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let element = described_element(inputs, 0)?;
+    one(element_dtype(inputs, node)?, list_of(count(inputs, 1), &element))
+}
+
+pub fn empty(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let element = described_element(inputs, 0)?;
+    one(element_dtype(inputs, node)?, list_of(Some(0), &element))
+}
+
+pub fn get_item(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    let shape = refined(&element(inputs.shape(0)?), &described_element(inputs, 2)?);
+    one(inputs.dtype(0)?, shape)
+}
+
+pub fn set_item(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let list = inputs.shape(0)?;
+    let grows = node.bool("resize_if_index_out_of_bounds", false);
+    let element = refined(&element(list), inputs.shape(2)?);
+    one(inputs.dtype(0)?, list_of(list.dim(0).filter(|_| !grows), &element))
+}
+
+pub fn stack(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let list = inputs.shape(0)?;
+    let declared = usize::try_from(node.int("num_elements", -1)).ok();
+    let element = refined(&element(list), &described_element(inputs, 1)?);
+    one(inputs.dtype(0)?, list_of(list.dim(0).or(declared), &element))
+}
+
+pub fn push_back(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    let list = inputs.shape(0)?;
+    let element = refined(&element(list), inputs.shape(1)?);
+    one(inputs.dtype(0)?, list_of(list.dim(0).map(|length| length + 1), &element))
+}
+
+pub fn pop_back(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    let (list, dtype) = (inputs.shape(0)?, inputs.dtype(0)?);
+    let element = refined(&element(list), &described_element(inputs, 1)?);
+    let rest = list_of(list.dim(0).and_then(|length| length.checked_sub(1)), &element);
+    Ok(vec![TensorType::new(dtype, rest), TensorType::new(dtype, element)])
+}
+
+pub fn length(_: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    one(DType::Int32, Shape::scalar())
+}
+
+pub fn element_shape_of(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let rank = element(inputs.shape(0)?).rank();
+    one(node.dtype("shape_type").unwrap_or(DType::Int32), Shape::new(vec![rank]))
+}
+
+pub fn gather(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    let element = refined(&element(inputs.shape(0)?), &described_element(inputs, 2)?);
+    one(inputs.dtype(0)?, list_of(inputs.shape(1)?.dim(0), &element))
+}
+
+pub fn scatter(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    let element = refined(&element(inputs.shape(0)?), &described_element(inputs, 2)?);
+    let length = if inputs.node.inputs.len() > 3 { count(inputs, 3) } else { None };
+    one(inputs.dtype(0)?, list_of(length, &element))
+}
+
+pub fn scatter_into(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    let list = inputs.shape(0)?;
+    let element = refined(&element(list), &element(inputs.shape(1)?));
+    one(inputs.dtype(0)?, list_of(list.dim(0), &element))
+}
+
+pub fn concat(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    let list = inputs.shape(0)?;
+    let parts = element(list);
+    let joined = match parts.dims() {
+        Some([first, rest @ ..]) => {
+            let rows = list.dim(0).zip(*first).and_then(|(a, b)| a.checked_mul(b));
+            Shape::new([&[rows], rest].concat())
+        }
+        _ => Shape::UNKNOWN,
+    };
+    let lengths = Shape::new(vec![list.dim(0)]);
+    Ok(vec![TensorType::new(inputs.dtype(0)?, joined), TensorType::new(DType::Int64, lengths)])
+}
+
+pub fn resize(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    one(inputs.dtype(0)?, list_of(count(inputs, 1), &element(inputs.shape(0)?)))
+}

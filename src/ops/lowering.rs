@@ -1,0 +1,54 @@
+//! A graph as an ONNX model, by the rows of its ops.
+
+use super::missing::refuse_missing;
+use super::{find, supported};
+use crate::error::Result;
+use crate::graph::{Graph, Node, NodeId, TensorRef};
+use crate::lower::context::{LowerOptions, Lowering};
+use crate::lower::{Rules, Simplify, custom};
+use crate::onnx::Model;
+
+/// Writes a graph without variables as an ONNX model that computes `outputs`. Functions that nodes call are simplified before they
+/// are written.
+///
+/// # Errors
+/// Where the graph has ops that cannot be converted; all of them are named.
+pub fn lower(
+    graph: &Graph,
+    outputs: &[TensorRef],
+    options: &LowerOptions,
+    simplify: Simplify,
+) -> Result<Model> {
+    if !options.keep_going {
+        refuse_missing(graph)?;
+    }
+    let mut lowering = Lowering::new(graph, outputs, options, Rules { lower_node, simplify });
+    lowering.run()?;
+    lowering.finish()
+}
+
+/// Writes what stands for a node.
+///
+/// # Errors
+/// Where its op cannot be converted, or not with this operator set.
+fn lower_node(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let Some((op, handler)) = supported(&node.op).and_then(|op| Some((op, op.lower?))) else {
+        return match cx.keeps_going() {
+            true => custom::custom(cx, id, node),
+            false => {
+                Err(node.error(find(&node.op).map_or("this op cannot be converted", |op| op.not_lowered)))
+            }
+        };
+    };
+    if cx.opset() < op.since {
+        return Err(node
+            .error(format!("ONNX has it from operator set {} on", op.since))
+            .advice(format!("choose --opset {} or later", op.since)));
+    }
+    if cx.is_empty(id, node) {
+        cx.set_empty(id, node);
+        return Ok(());
+    }
+    handler(cx, id, node)?;
+    cx.check_layouts(id, node)
+}

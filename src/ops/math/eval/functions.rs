@@ -1,0 +1,92 @@
+//! Functions of numbers: activations, and what graphs have of the calculator's keys.
+
+use ndarray::{ArrayD, Axis, Zip};
+
+use crate::graph::Node;
+use crate::ops::array::eval::basic::axis_of;
+use crate::ops::math::eval::elementwise::broadcast;
+use crate::tensor::Tensor;
+
+/// The constants of self-normalizing networks, <https://arxiv.org/abs/1706.02515>.
+pub const SELU_ALPHA: f32 = 1.673_263_2;
+pub const SELU_SCALE: f32 = 1.050_701;
+
+pub fn each(inputs: &[&Tensor], compute: impl Fn(f32) -> f32) -> Option<Vec<Tensor>> {
+    let [Tensor::Float32(x)] = inputs else { return None };
+    Some(vec![Tensor::Float32(x.mapv(compute))])
+}
+
+pub fn test(inputs: &[&Tensor], holds: impl Fn(f32) -> bool) -> Option<Vec<Tensor>> {
+    let [Tensor::Float32(x)] = inputs else { return None };
+    Some(vec![Tensor::Bool(x.mapv(holds))])
+}
+
+pub fn both(inputs: &[&Tensor], compute: impl Fn(f32, f32) -> f32) -> Option<Vec<Tensor>> {
+    let [Tensor::Float32(a), Tensor::Float32(b)] = inputs else { return None };
+    Some(vec![Tensor::Float32(broadcast(a, b, compute)?)])
+}
+
+/// Over the last axis. `finish` is given each number less the largest, and the sum of the exponentials of these.
+pub fn softmax(inputs: &[&Tensor], finish: impl Fn(f32, f32) -> f32) -> Option<Vec<Tensor>> {
+    let [Tensor::Float32(logits)] = inputs else { return None };
+    let last = Axis(logits.ndim().checked_sub(1)?);
+    let mut result = logits.clone();
+    for mut lane in result.lanes_mut(last) {
+        let largest = lane.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        lane.mapv_inplace(|x| x - largest);
+        let sum = lane.iter().map(|x| f64::from(x.exp())).sum::<f64>() as f32;
+        lane.mapv_inplace(|x| finish(x, sum));
+    }
+    Some(vec![Tensor::Float32(result)])
+}
+
+pub fn add_n(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let (first, rest) = inputs.split_first()?;
+    let Tensor::Float32(first) = first else { return None };
+    let mut sum = first.clone();
+    for addend in rest {
+        match addend {
+            Tensor::Float32(addend) if addend.shape() == sum.shape() => sum += addend,
+            _ => return None,
+        }
+    }
+    Some(vec![Tensor::Float32(sum)])
+}
+
+/// First the upper bound, then the lower one, which wins where it is greater (`clip_op.cc`).
+pub fn clip(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    macro_rules! clipped {
+        ($kind:ident, $x:ident, $least:ident, $most:ident) => {{
+            // What is not a number stays so, and a bound that is not one does not count.
+            let lowered = broadcast($x, $most, |x, most| if most < x { most } else { x })?;
+            Tensor::$kind(broadcast(&lowered, $least, |x, least| if least > x { least } else { x })?)
+        }};
+    }
+    let [x, least, most] = inputs else { return None };
+    Some(vec![match (x, least, most) {
+        (Tensor::Float32(x), Tensor::Float32(least), Tensor::Float32(most)) => {
+            clipped!(Float32, x, least, most)
+        }
+        (Tensor::Float64(x), Tensor::Float64(least), Tensor::Float64(most)) => {
+            clipped!(Float64, x, least, most)
+        }
+        (Tensor::Int32(x), Tensor::Int32(least), Tensor::Int32(most)) => clipped!(Int32, x, least, most),
+        (Tensor::Int64(x), Tensor::Int64(least), Tensor::Int64(most)) => clipped!(Int64, x, least, most),
+        (Tensor::UInt8(x), Tensor::UInt8(least), Tensor::UInt8(most)) => clipped!(UInt8, x, least, most),
+        _ => return None,
+    }])
+}
+
+/// `Select` with a vector of conditions, one for each row.
+pub fn select_rows(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [Tensor::Bool(conditions), Tensor::Float32(a), Tensor::Float32(b)] = inputs else { return None };
+    if conditions.ndim() != 1 || a.shape() != b.shape() || a.shape().first() != Some(&conditions.len()) {
+        return None;
+    }
+    let mut result: ArrayD<f32> = a.clone();
+    let rows = result.axis_iter_mut(Axis(axis_of(0, a.ndim())?)).zip(b.axis_iter(Axis(0)));
+    for ((mut to, from), _) in rows.zip(conditions).filter(|(_, taken)| !**taken) {
+        Zip::from(&mut to).and(&from).for_each(|to, &from| *to = from);
+    }
+    Some(vec![Tensor::Float32(result)])
+}

@@ -1,0 +1,2 @@
+pub mod elementwise;
+pub mod functions;

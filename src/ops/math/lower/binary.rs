@@ -1,0 +1,340 @@
+//! Arithmetic, comparison and choice between tensors that broadcast.
+//!
+//! Sources: `tf.math`, `tf.bitwise` and `tf.where` in TensorFlow's API documentation; the operators of the same names
+//! in <https://onnx.ai/onnx/operators/>.
+
+use crate::error::Result;
+use crate::graph::{Node, NodeId, TensorRef};
+use crate::lower::Layout;
+use crate::lower::context::Lowering;
+use crate::lower::emit::widened;
+use crate::onnx::{Attribute, Attributes};
+use crate::ops::array::lower::basic::common_layout;
+use crate::ops::operator;
+use crate::tensor::DType;
+
+/// The inputs in the layout that they share, with that layout.
+fn operands(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<(Vec<String>, Layout)> {
+    let ranks: Option<Vec<usize>> = node.inputs.iter().map(|&input| cx.shape(input).rank()).collect();
+    let layout = match ranks.and(cx.shape(id.into()).rank()) {
+        Some(rank) => common_layout(cx, &node.inputs, rank),
+        None => Layout::tensorflow_of(cx.shape(id.into())),
+    };
+    let names: Result<Vec<String>> =
+        node.inputs.iter().map(|&input| broadcast_input(cx, node, input, &layout)).collect();
+    Ok((names?, layout))
+}
+
+/// Both operands of an op.
+pub fn pair(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<(String, String, Layout)> {
+    let (names, layout) = operands(cx, id, node)?;
+    match <[String; 2]>::try_from(names) {
+        Ok([a, b]) => Ok((a, b, layout)),
+        Err(_) => Err(node.error("it has not two inputs")),
+    }
+}
+
+/// An operand of an op whose result is stored in `layout`. Broadcasting lines up the last axes, so an operand
+/// with fewer axes is given leading ones before its axes are moved.
+pub fn broadcast_input(
+    cx: &mut Lowering<'_>,
+    node: &Node,
+    tensor: TensorRef,
+    layout: &Layout,
+) -> Result<String> {
+    let full_rank = layout.axes().len();
+    let rank = match cx.shape(tensor).rank() {
+        Some(rank) if full_rank > 0 => rank,
+        _ => return cx.in_tensorflow_layout(tensor),
+    };
+    if rank == full_rank {
+        return cx.in_layout(tensor, layout);
+    }
+    if rank == 0 || layout.is_tensorflow() {
+        return cx.in_tensorflow_layout(tensor);
+    }
+    if let Some(constant) = cx.constant(tensor).cloned() {
+        let shape = [vec![1; full_rank - rank], constant.shape().to_vec()].concat();
+        let value = constant.reshaped(&shape).permuted(layout.axes());
+        return cx.derived_initializer(tensor, value, layout.axes());
+    }
+    let value = cx.in_tensorflow_layout(tensor)?;
+    let axes: Vec<i64> = (0..(full_rank - rank) as i64).collect();
+    let axes = cx.vector(node, "leading", &axes);
+    let unsqueezed = cx.step(node, "unsqueezed", "Unsqueeze", vec![value, axes], vec![]);
+    let perm = layout.axes().iter().map(|&axis| axis as i64).collect();
+    Ok(cx.step(node, "moved", "Transpose", vec![unsqueezed], vec![("perm", Attribute::Ints(perm))]))
+}
+
+pub fn direct(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b, layout) = pair(cx, id, node)?;
+    let operator = operator(node);
+    if matches!(operator, "Add" | "Sub" | "Mul" | "Div") {
+        return small_integers(cx, (id, node), operator, [a, b], layout, vec![]);
+    }
+    cx.emit((id, node), operator, vec![a, b], layout, vec![]);
+    Ok(())
+}
+
+/// The greater or the less of two. ONNX Runtime compares int64 for that as if half of their bits had a sign of their own
+/// (2147483648 is less than 8), but not where it is asked which is less.
+pub fn extreme(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b, layout) = pair(cx, id, node)?;
+    let is_greatest = node.op == "Maximum";
+    if cx.dtype(id.into()) != DType::Int64 {
+        cx.emit((id, node), if is_greatest { "Max" } else { "Min" }, vec![a, b], layout, vec![]);
+        return Ok(());
+    }
+    let order = if is_greatest { "Greater" } else { "Less" };
+    let first = cx.step(node, "is_first", order, vec![a.clone(), b.clone()], vec![]);
+    cx.emit((id, node), "Where", vec![first, a, b], layout, vec![]);
+    Ok(())
+}
+
+pub fn invert(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
+    cx.emit((id, node), "BitwiseNot", vec![name], layout, vec![]);
+    Ok(())
+}
+
+/// ONNX Runtime compares float32, float64, int32 and int64, and whether truth values are equal; others are cast to a wider
+/// type first.
+pub fn compare(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (mut a, mut b, layout) = pair(cx, id, node)?;
+    let is_equality = matches!(node.op.as_str(), "Equal" | "NotEqual");
+    let dtype = cx.dtype(node.inputs[0]);
+    if dtype == DType::String && cx.opset() < 19 {
+        return Err(node.error("ONNX compares strings from operator set 19 on").advice("choose --opset 19"));
+    }
+    let is_compared = is_equality && dtype == DType::Bool;
+    if !is_compared && widened(dtype) != dtype {
+        a = cx.cast(node, a, widened(dtype));
+        b = cx.cast(node, b, widened(dtype));
+    }
+    if node.op == "NotEqual" {
+        let equal = cx.step(node, "equal", "Equal", vec![a, b], vec![]);
+        cx.emit((id, node), "Not", vec![equal], layout, vec![]);
+        return Ok(());
+    }
+    cx.emit((id, node), operator(node), vec![a, b], layout, vec![]);
+    Ok(())
+}
+
+pub fn add_n(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    if let [only] = node.inputs[..] {
+        return cx.alias(id.into(), only);
+    }
+    let (mut names, layout) = operands(cx, id, node)?;
+    let dtype = cx.dtype(id.into());
+    if is_small_integer(dtype) {
+        names = names.into_iter().map(|name| cx.cast(node, name, DType::Int32)).collect();
+    }
+    let mut names = names.into_iter();
+    let (Some(mut sum), Some(last)) = (names.next(), names.next_back()) else {
+        return Err(node.error("it has no inputs"));
+    };
+    for name in names {
+        sum = cx.step(node, "sum", "Add", vec![sum, name], vec![]);
+    }
+    if is_small_integer(dtype) {
+        let sum = cx.step(node, "sum", "Add", vec![sum, last], vec![]);
+        cx.emit_cast((id.into(), node), sum, layout);
+    } else {
+        cx.emit((id, node), "Add", vec![sum, last], layout, vec![]);
+    }
+    Ok(())
+}
+
+pub fn squared_difference(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b, layout) = pair(cx, id, node)?;
+    let difference = cx.step(node, "difference", "Sub", vec![a, b], vec![]);
+    cx.emit((id, node), "Mul", vec![difference.clone(), difference], layout, vec![]);
+    Ok(())
+}
+
+/// ONNX's Div of integers rounds towards zero; what is left over is taken off first, so that nothing is rounded.
+pub fn floor_div(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b, layout) = pair(cx, id, node)?;
+    if cx.dtype(id.into()).is_float() {
+        let quotient = cx.step(node, "quotient", "Div", vec![a, b], vec![]);
+        cx.emit((id, node), "Floor", vec![quotient], layout, vec![]);
+        return Ok(());
+    }
+    let is_small = is_small_integer(cx.dtype(id.into()));
+    let [a, b] = [a, b].map(|name| if is_small { cx.cast(node, name, DType::Int32) } else { name });
+    let rest = cx.step(node, "rest", "Mod", vec![a.clone(), b.clone()], vec![]);
+    let even = cx.step(node, "even", "Sub", vec![a, rest], vec![]);
+    if is_small {
+        let quotient = cx.step(node, "quotient", "Div", vec![even, b], vec![]);
+        cx.emit_cast((id.into(), node), quotient, layout);
+    } else {
+        cx.emit((id, node), "Div", vec![even, b], layout, vec![]);
+    }
+    Ok(())
+}
+
+/// ONNX's Mod of integers has the sign of the divisor, as TensorFlow's; of floats it has that of the dividend, so that the
+/// divisor is added where the signs differ.
+///
+/// Source: `google_floor_fmod` in `tensorflow/core/kernels/cwise_ops.h`.
+pub fn floor_mod(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b, layout) = pair(cx, id, node)?;
+    let dtype = cx.dtype(id.into());
+    if !dtype.is_float() {
+        return small_integers(cx, (id, node), "Mod", [a, b], layout, vec![]);
+    }
+    let zero = cx.scalar(node, "zero", dtype, 0.0);
+    let rest = cx.step(node, "rest", "Mod", vec![a, b.clone()], vec![("fmod", Attribute::Int(1))]);
+    let [low_rest, low_divisor] = [&rest, &b]
+        .map(|name| cx.step(node, "is_negative", "Less", vec![name.clone(), zero.clone()], vec![]));
+    let differ = cx.step(node, "signs_differ", "Xor", vec![low_rest, low_divisor], vec![]);
+    let sum = cx.step(node, "sum", "Add", vec![rest.clone(), b], vec![]);
+    let chosen = cx.step(node, "chosen", "Where", vec![differ, sum, rest.clone()], vec![]);
+    let is_even = cx.step(node, "is_even", "Equal", vec![rest.clone(), zero], vec![]);
+    cx.emit((id, node), "Where", vec![is_even, rest, chosen], layout, vec![]);
+    Ok(())
+}
+
+fn is_small_integer(dtype: DType) -> bool {
+    matches!(dtype, DType::Int8 | DType::UInt8 | DType::Int16 | DType::UInt16)
+}
+
+/// An operator on two values that ONNX Runtime, and ONNX below opset 14, do not have for integers of less than 32 bits.
+fn small_integers(
+    cx: &mut Lowering<'_>,
+    (id, node): (NodeId, &Node),
+    operator: &'static str,
+    operands: [String; 2],
+    layout: Layout,
+    attributes: Attributes,
+) -> Result<()> {
+    let dtype = cx.dtype(id.into());
+    if is_small_integer(dtype) {
+        let operands = operands.map(|name| cx.cast(node, name, DType::Int32));
+        let value = cx.step(node, "int32", operator, operands.to_vec(), attributes);
+        cx.emit_cast((id.into(), node), value, layout);
+    } else {
+        cx.emit((id, node), operator, operands.to_vec(), layout, attributes);
+    }
+    Ok(())
+}
+
+pub fn truncate_mod(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b, layout) = pair(cx, id, node)?;
+    small_integers(cx, (id, node), "Mod", [a, b], layout, vec![("fmod", Attribute::Int(1))])
+}
+
+/// Adds the choice of zero where `deciding` is zero, and of `value` elsewhere.
+fn zero_where_zero(
+    cx: &mut Lowering<'_>,
+    (id, node): (NodeId, &Node),
+    deciding: String,
+    value: String,
+    layout: Layout,
+) {
+    let zero = cx.scalar(node, "zero", cx.dtype(id.into()), 0.0);
+    let is_zero = cx.step(node, "is_zero", "Equal", vec![deciding, zero.clone()], vec![]);
+    cx.emit((id, node), "Where", vec![is_zero, zero, value], layout, vec![]);
+}
+
+pub fn div_no_nan(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b, layout) = pair(cx, id, node)?;
+    let quotient = cx.step(node, "quotient", "Div", vec![a, b.clone()], vec![]);
+    zero_where_zero(cx, (id, node), b, quotient, layout);
+    Ok(())
+}
+
+pub fn mul_no_nan(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b, layout) = pair(cx, id, node)?;
+    let product = cx.step(node, "product", "Mul", vec![a, b.clone()], vec![]);
+    zero_where_zero(cx, (id, node), b, product, layout);
+    Ok(())
+}
+
+pub fn xdivy(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b, layout) = pair(cx, id, node)?;
+    let quotient = cx.step(node, "quotient", "Div", vec![a.clone(), b], vec![]);
+    zero_where_zero(cx, (id, node), a, quotient, layout);
+    Ok(())
+}
+
+pub fn xlogy(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b, layout) = pair(cx, id, node)?;
+    let log = cx.step(node, "log", "Log", vec![b], vec![]);
+    let product = cx.step(node, "product", "Mul", vec![a.clone(), log], vec![]);
+    zero_where_zero(cx, (id, node), a, product, layout);
+    Ok(())
+}
+
+/// The angle of a point, as C's `atan2` has it: that of its distances from the axes, on the other side where the point lies
+/// to the left, and mirrored where it lies below. Zeros have a side too.
+pub fn atan2(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (y, x, layout) = pair(cx, id, node)?;
+    let dtype = cx.dtype(id.into());
+    let number = |cx: &mut Lowering<'_>, what: &str, value| cx.scalar(node, what, dtype, value);
+    let (zero, one) = (number(cx, "zero", 0.0), number(cx, "one", 1.0));
+    let pi = number(cx, "pi", std::f64::consts::PI);
+    let [up, across] = [&y, &x].map(|name| cx.step(node, "distance", "Abs", vec![name.clone()], vec![]));
+    // The reciprocal of a zero has its sign.
+    let is_negative = |cx: &mut Lowering<'_>, name: &str, distance: &str| {
+        let is_zero = cx.step(node, "is_zero", "Equal", vec![distance.to_owned(), zero.clone()], vec![]);
+        let reciprocal = cx.step(node, "reciprocal", "Reciprocal", vec![name.to_owned()], vec![]);
+        let signed =
+            cx.step(node, "signed", "Where", vec![is_zero.clone(), reciprocal, name.to_owned()], vec![]);
+        (cx.step(node, "is_negative", "Less", vec![signed, zero.clone()], vec![]), is_zero)
+    };
+    let (is_below, is_on_axis) = is_negative(cx, &y, &up);
+    let (is_left, _) = is_negative(cx, &x, &across);
+    let slope = cx.step(node, "slope", "Div", vec![up.clone(), across.clone()], vec![]);
+    // Two infinities, or two zeros, have no slope.
+    let is_diagonal = cx.step(node, "is_diagonal", "Equal", vec![up, across], vec![]);
+    let slope = cx.step(node, "slope", "Where", vec![is_diagonal, one, slope], vec![]);
+    let mut slope = cx.step(node, "slope", "Where", vec![is_on_axis, zero, slope], vec![]);
+    // ONNX Runtime has the angle of float32 alone.
+    let is_narrowed = dtype == DType::Float64;
+    if is_narrowed {
+        slope = cx.cast(node, slope, DType::Float32);
+    }
+    let mut angle = cx.step(node, "angle", "Atan", vec![slope], vec![]);
+    if is_narrowed {
+        angle = cx.cast(node, angle, dtype);
+    }
+    let turned = cx.step(node, "turned", "Sub", vec![pi, angle.clone()], vec![]);
+    let angle = cx.step(node, "either", "Where", vec![is_left, turned, angle], vec![]);
+    let mirrored = cx.step(node, "mirrored", "Neg", vec![angle.clone()], vec![]);
+    let angle = cx.step(node, "sided", "Where", vec![is_below, mirrored, angle], vec![]);
+    // The angle of a point on the axis does not depend on the other coordinate, unless that is NaN.
+    let is_nan = cx.step(node, "is_nan", "IsNaN", vec![x.clone()], vec![]);
+    cx.emit((id, node), "Where", vec![is_nan, x, angle], layout, vec![]);
+    Ok(())
+}
+
+/// `Select` takes a vector of conditions along the first axis, where `SelectV2` broadcasts as NumPy does.
+pub fn select(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let &[condition, a, b] = &node.inputs[..] else { return Err(node.error("it has not three inputs")) };
+    let rank = cx.shape(a).rank();
+    let is_along_first =
+        node.op == "Select" && cx.shape(condition).rank() == Some(1) && rank.is_some_and(|rank| rank > 1);
+    if is_along_first {
+        let axes: Vec<i64> = (1..rank.unwrap_or(1) as i64).collect();
+        let axes = cx.vector(node, "axes", &axes);
+        let name = cx.in_tensorflow_layout(condition)?;
+        let condition = cx.step(node, "condition", "Unsqueeze", vec![name, axes], vec![]);
+        let (a, b) = (cx.in_tensorflow_layout(a)?, cx.in_tensorflow_layout(b)?);
+        let layout = Layout::tensorflow_of(cx.shape(id.into()));
+        cx.emit((id, node), "Where", vec![condition, a, b], layout, vec![]);
+        return Ok(());
+    }
+    let (mut names, layout) = operands(cx, id, node)?;
+    if cx.dtype(id.into()) != DType::Bool {
+        cx.emit((id, node), "Where", names, layout, vec![]);
+        return Ok(());
+    }
+    // ONNX Runtime does not choose between truth values.
+    for name in &mut names[1..] {
+        *name = cx.cast(node, name.clone(), DType::UInt8);
+    }
+    let chosen = cx.step(node, "chosen", "Where", names, vec![]);
+    cx.emit_cast((id.into(), node), chosen, layout);
+    Ok(())
+}

@@ -1,0 +1,3 @@
+pub mod binary;
+pub mod elementwise;
+pub mod shift;

@@ -1,0 +1,350 @@
+//! Ops that compute with numbers: element by element, alone or in pairs.
+
+pub mod check;
+pub mod eval;
+pub mod lower;
+pub mod shape;
+
+use super::{Op, checks, op};
+use crate::graph::ROUND_TO_FLOAT16;
+use crate::ops::infer::like_first_input;
+
+/// The ops of this family.
+pub const OPS: &[Op] = &[
+    op("Abs")
+        .shape(like_first_input)
+        .lower(lower::elementwise::same, &["Abs"])
+        .fold(eval::elementwise::unary)
+        .float16(),
+    op("Acos")
+        .shape(like_first_input)
+        .lower(lower::elementwise::float_only, &["Acos"])
+        .eval(|_, inputs| eval::functions::each(inputs, f32::acos)),
+    op("Acosh")
+        .shape(like_first_input)
+        .lower(lower::elementwise::float_only, &["Acosh"])
+        .eval(|_, inputs| eval::functions::each(inputs, f32::acosh)),
+    op("Add")
+        .shape(shape::broadcast)
+        .lower(lower::binary::direct, &["Add"])
+        .fold(eval::elementwise::arithmetic)
+        .float16(),
+    op("AddN")
+        .shape(shape::add_n)
+        .check(|inputs, node| checks::same_shapes(inputs, node, 0))
+        .lower(lower::binary::add_n, &["Add"])
+        .eval(eval::functions::add_n)
+        .float16(),
+    op("AddV2")
+        .shape(shape::broadcast)
+        .lower(lower::binary::direct, &["Add"])
+        .fold(eval::elementwise::arithmetic)
+        .float16(),
+    op("Asin")
+        .shape(like_first_input)
+        .lower(lower::elementwise::float_only, &["Asin"])
+        .eval(|_, inputs| eval::functions::each(inputs, f32::asin)),
+    op("Asinh")
+        .shape(like_first_input)
+        .lower(lower::elementwise::float_only, &["Asinh"])
+        .eval(|_, inputs| eval::functions::each(inputs, f32::asinh)),
+    op("Atan")
+        .shape(like_first_input)
+        .lower(lower::elementwise::float_only, &["Atan"])
+        .eval(|_, inputs| eval::functions::each(inputs, f32::atan)),
+    op("Atan2")
+        .shape(shape::broadcast)
+        .lower(
+            lower::binary::atan2,
+            &["Abs", "Reciprocal", "Less", "Div", "Equal", "Where", "Atan", "Sub", "Neg", "IsNaN"],
+        )
+        .eval(|_, inputs| eval::functions::both(inputs, f32::atan2)),
+    op("Atanh")
+        .shape(like_first_input)
+        .lower(lower::elementwise::float_only, &["Atanh"])
+        .note("ONNX Runtime computes infinity for infinity, not NaN")
+        .eval(|_, inputs| eval::functions::each(inputs, f32::atanh)),
+    op("BitwiseAnd").shape(shape::broadcast).lower(lower::binary::direct, &["BitwiseAnd"]).since(18),
+    op("BitwiseOr").shape(shape::broadcast).lower(lower::binary::direct, &["BitwiseOr"]).since(18),
+    op("BitwiseXor").shape(shape::broadcast).lower(lower::binary::direct, &["BitwiseXor"]).since(18),
+    op("Cast").shape(shape::cast).lower(lower::elementwise::cast, &["Cast"]).fold(eval::elementwise::cast),
+    op("Ceil")
+        .shape(like_first_input)
+        .lower(lower::elementwise::same, &["Ceil"])
+        .fold(eval::elementwise::unary),
+    op("ClipByValue")
+        .shape(like_first_input)
+        .check(check::clip)
+        .lower(lower::elementwise::clip, &["Min", "Max", "Less", "Greater", "Where"])
+        .eval(eval::functions::clip),
+    op("Cos")
+        .shape(like_first_input)
+        .lower(lower::elementwise::float_only, &["Cos"])
+        .eval(|_, inputs| eval::functions::each(inputs, f32::cos)),
+    op("Cosh")
+        .shape(like_first_input)
+        .lower(lower::elementwise::float_only, &["Cosh"])
+        .eval(|_, inputs| eval::functions::each(inputs, f32::cosh)),
+    op("Div")
+        .shape(shape::broadcast)
+        .lower(lower::binary::direct, &["Div"])
+        .fold(eval::elementwise::arithmetic),
+    op("DivNoNan")
+        .shape(shape::broadcast)
+        .lower(lower::binary::div_no_nan, &["Div", "Equal", "Where"])
+        .eval(|_, inputs| eval::functions::both(inputs, |a, b| if b == 0.0 { 0.0 } else { a / b })),
+    op("Elu")
+        .shape(like_first_input)
+        .lower(lower::elementwise::same, &["Elu"])
+        .eval(|_, inputs| eval::functions::each(inputs, |x| if x < 0.0 { x.exp_m1() } else { x }))
+        .float16(),
+    op("Equal")
+        .shape(shape::compare)
+        .lower(lower::binary::compare, &["Equal"])
+        .fold(eval::elementwise::comparison),
+    op("Erf")
+        .shape(like_first_input)
+        .lower(lower::elementwise::same, &["Erf"])
+        .note("ONNX Runtime computes 1 for NaN"),
+    op("Erfc")
+        .shape(like_first_input)
+        .lower(lower::elementwise::one_minus_erf, &["Erf", "Sub"])
+        .note("ONNX Runtime computes 0 for NaN"),
+    op("Exp")
+        .shape(like_first_input)
+        .lower(lower::elementwise::same, &["Exp"])
+        .fold(eval::elementwise::unary),
+    op("Expm1")
+        .shape(like_first_input)
+        .lower(lower::elementwise::exp_minus_one, &["Exp", "Sub"])
+        .eval(|_, inputs| eval::functions::each(inputs, f32::exp_m1)),
+    op("Floor")
+        .shape(like_first_input)
+        .lower(lower::elementwise::same, &["Floor"])
+        .fold(eval::elementwise::unary),
+    op("FloorDiv")
+        .shape(shape::broadcast)
+        .lower(lower::binary::floor_div, &["Div", "Floor", "Mod", "Sub"])
+        .fold(eval::elementwise::arithmetic),
+    op("FloorMod")
+        .shape(shape::broadcast)
+        .lower(lower::binary::floor_mod, &["Mod", "Less", "Xor", "Add", "Equal", "Where"])
+        .fold(eval::elementwise::arithmetic),
+    op("Greater")
+        .shape(shape::compare)
+        .lower(lower::binary::compare, &["Greater"])
+        .fold(eval::elementwise::comparison),
+    op("GreaterEqual")
+        .shape(shape::compare)
+        .lower(lower::binary::compare, &["GreaterOrEqual"])
+        .fold(eval::elementwise::comparison),
+    op("Inv")
+        .shape(like_first_input)
+        .lower(lower::elementwise::same, &["Reciprocal"])
+        .eval(|_, inputs| eval::functions::each(inputs, f32::recip)),
+    op("Invert").shape(like_first_input).lower(lower::binary::invert, &["BitwiseNot"]).since(18),
+    op("IsFinite")
+        .shape(shape::flags)
+        .lower(lower::elementwise::is_finite, &["IsInf", "IsNaN", "Or", "Not"])
+        .eval(|_, inputs| eval::functions::test(inputs, f32::is_finite)),
+    op("IsInf")
+        .shape(shape::flags)
+        .lower(lower::elementwise::is_infinite, &["IsInf"])
+        .eval(|_, inputs| eval::functions::test(inputs, f32::is_infinite)),
+    op("IsNan")
+        .shape(shape::flags)
+        .lower(lower::elementwise::same, &["IsNaN"])
+        .eval(|_, inputs| eval::functions::test(inputs, f32::is_nan)),
+    op("LeakyRelu")
+        .shape(like_first_input)
+        .lower(lower::elementwise::leaky_relu, &["LeakyRelu"])
+        .eval(|node, inputs| {
+            let alpha = node.float("alpha", 0.2);
+            eval::functions::each(inputs, move |x| if x < 0.0 { alpha * x } else { x })
+        })
+        .float16(),
+    op("LeftShift").shape(shape::broadcast).lower(lower::shift::shift, &["Where", "Gather", "Mul"]),
+    op("Less")
+        .shape(shape::compare)
+        .lower(lower::binary::compare, &["Less"])
+        .fold(eval::elementwise::comparison),
+    op("LessEqual")
+        .shape(shape::compare)
+        .lower(lower::binary::compare, &["LessOrEqual"])
+        .fold(eval::elementwise::comparison),
+    op("Log")
+        .shape(like_first_input)
+        .lower(lower::elementwise::same, &["Log"])
+        .fold(eval::elementwise::unary),
+    op("Log1p")
+        .shape(like_first_input)
+        .lower(lower::elementwise::log_of_one_plus, &["Add", "Log"])
+        .eval(|_, inputs| eval::functions::each(inputs, f32::ln_1p)),
+    op("LogicalAnd")
+        .shape(shape::compare)
+        .lower(lower::binary::direct, &["And"])
+        .fold(eval::elementwise::logic),
+    op("LogicalNot")
+        .shape(like_first_input)
+        .lower(lower::elementwise::same, &["Not"])
+        .fold(eval::elementwise::not),
+    op("LogicalOr")
+        .shape(shape::compare)
+        .lower(lower::binary::direct, &["Or"])
+        .fold(eval::elementwise::logic),
+    op("LogicalXor").shape(shape::compare).lower(lower::binary::direct, &["Xor"]),
+    op("Maximum")
+        .shape(shape::broadcast)
+        .lower(lower::binary::extreme, &["Max", "Greater", "Where"])
+        .fold(eval::elementwise::arithmetic)
+        .float16(),
+    op("Minimum")
+        .shape(shape::broadcast)
+        .lower(lower::binary::extreme, &["Min", "Less", "Where"])
+        .fold(eval::elementwise::arithmetic)
+        .float16(),
+    op("Mod").shape(shape::broadcast).lower(lower::binary::truncate_mod, &["Mod"]),
+    op("Mul")
+        .shape(shape::broadcast)
+        .lower(lower::binary::direct, &["Mul"])
+        .fold(eval::elementwise::arithmetic)
+        .float16(),
+    op("MulNoNan")
+        .shape(shape::broadcast)
+        .lower(lower::binary::mul_no_nan, &["Mul", "Equal", "Where"])
+        .eval(|_, inputs| eval::functions::both(inputs, |a, b| if b == 0.0 { 0.0 } else { a * b })),
+    op("Neg")
+        .shape(like_first_input)
+        .lower(lower::elementwise::same, &["Neg"])
+        .fold(eval::elementwise::unary)
+        .float16(),
+    op("NotEqual")
+        .shape(shape::compare)
+        .lower(lower::binary::compare, &["Equal", "Not"])
+        .fold(eval::elementwise::comparison),
+    op("Pow")
+        .shape(shape::broadcast)
+        .lower(lower::binary::direct, &["Pow"])
+        .note("ONNX Runtime computes powers of integers in float64")
+        .fold(eval::elementwise::arithmetic),
+    op("RealDiv")
+        .shape(shape::broadcast)
+        .lower(lower::binary::direct, &["Div"])
+        .fold(eval::elementwise::arithmetic)
+        .float16(),
+    op("Reciprocal")
+        .shape(like_first_input)
+        .lower(lower::elementwise::same, &["Reciprocal"])
+        .fold(eval::elementwise::unary),
+    op("Relu")
+        .shape(like_first_input)
+        .lower(lower::elementwise::relu, &["Relu", "Less", "Where"])
+        .eval(|_, inputs| eval::functions::each(inputs, |x| if x < 0.0 { 0.0 } else { x }))
+        .float16(),
+    op("Relu6")
+        .shape(like_first_input)
+        .lower(lower::elementwise::relu6, &["Clip", "Less", "Greater", "Where"])
+        .eval(|_, inputs| eval::functions::each(inputs, |x| x.clamp(0.0, 6.0)))
+        .float16(),
+    op("RightShift")
+        .shape(shape::broadcast)
+        .lower(lower::shift::shift, &["Where", "Gather", "Mod", "Sub", "Div"]),
+    op("Rint")
+        .shape(like_first_input)
+        .lower(lower::elementwise::same, &["Round"])
+        .eval(|_, inputs| eval::functions::each(inputs, f32::round_ties_even)),
+    op("Round")
+        .shape(like_first_input)
+        .lower(lower::elementwise::round, &["Round"])
+        .eval(|_, inputs| eval::functions::each(inputs, f32::round_ties_even)),
+    op("Rsqrt")
+        .shape(like_first_input)
+        .lower(lower::elementwise::reciprocal_square_root, &["Sqrt", "Reciprocal"])
+        .fold(eval::elementwise::unary),
+    op("Select")
+        .shape(shape::select)
+        .check(check::select)
+        .lower(lower::binary::select, &["Where", "Unsqueeze"])
+        .note("ONNX Runtime takes -0 for 0")
+        .fold(eval::elementwise::select)
+        .eval(eval::functions::select_rows),
+    op("SelectV2")
+        .shape(shape::select)
+        .lower(lower::binary::select, &["Where"])
+        .note("ONNX Runtime takes -0 for 0")
+        .fold(eval::elementwise::select),
+    op("Selu")
+        .shape(like_first_input)
+        .lower(lower::elementwise::same, &["Selu"])
+        .eval({
+            |_, inputs| {
+                eval::functions::each(inputs, |x| {
+                    eval::functions::SELU_SCALE
+                        * if x < 0.0 { eval::functions::SELU_ALPHA * x.exp_m1() } else { x }
+                })
+            }
+        })
+        .float16(),
+    op("Sigmoid")
+        .shape(like_first_input)
+        .lower(lower::elementwise::same, &["Sigmoid"])
+        .eval(|_, inputs| eval::functions::each(inputs, |x| 1.0 / (1.0 + (-x).exp())))
+        .float16(),
+    op("Sign")
+        .shape(like_first_input)
+        .lower(lower::elementwise::sign, &["Sign"])
+        .fold(eval::elementwise::unary),
+    op("Sin")
+        .shape(like_first_input)
+        .lower(lower::elementwise::float_only, &["Sin"])
+        .eval(|_, inputs| eval::functions::each(inputs, f32::sin)),
+    op("Sinh")
+        .shape(like_first_input)
+        .lower(lower::elementwise::float_only, &["Sinh"])
+        .eval(|_, inputs| eval::functions::each(inputs, f32::sinh)),
+    op("Softplus")
+        .shape(like_first_input)
+        .lower(lower::elementwise::same, &["Softplus"])
+        .eval(|_, inputs| eval::functions::each(inputs, |x| x.max(0.0) + (-x.abs()).exp().ln_1p())),
+    op("Softsign")
+        .shape(like_first_input)
+        .lower(lower::elementwise::same, &["Softsign"])
+        .eval(|_, inputs| eval::functions::each(inputs, |x| x / (1.0 + x.abs()))),
+    op("Sqrt")
+        .shape(like_first_input)
+        .lower(lower::elementwise::same, &["Sqrt"])
+        .fold(eval::elementwise::unary),
+    op("Square")
+        .shape(like_first_input)
+        .lower(lower::elementwise::square, &["Mul"])
+        .fold(eval::elementwise::unary),
+    op("SquaredDifference")
+        .shape(shape::broadcast)
+        .lower(lower::binary::squared_difference, &["Sub", "Mul"])
+        .fold(eval::elementwise::arithmetic),
+    op("Sub")
+        .shape(shape::broadcast)
+        .lower(lower::binary::direct, &["Sub"])
+        .fold(eval::elementwise::arithmetic)
+        .float16(),
+    op("Tan")
+        .shape(like_first_input)
+        .lower(lower::elementwise::float_only, &["Tan"])
+        .eval(|_, inputs| eval::functions::each(inputs, f32::tan)),
+    op("Tanh")
+        .shape(like_first_input)
+        .lower(lower::elementwise::same, &["Tanh"])
+        .eval(|_, inputs| eval::functions::each(inputs, f32::tanh))
+        .float16(),
+    op("TruncateDiv")
+        .shape(shape::broadcast)
+        .lower(lower::binary::direct, &["Div"])
+        .fold(eval::elementwise::arithmetic),
+    op("TruncateMod").shape(shape::broadcast).lower(lower::binary::truncate_mod, &["Mod"]),
+    op("Xdivy").shape(shape::broadcast).lower(lower::binary::xdivy, &["Div", "Equal", "Where"]),
+    op("Xlogy").shape(shape::broadcast).lower(lower::binary::xlogy, &["Log", "Mul", "Equal", "Where"]),
+    op(ROUND_TO_FLOAT16)
+        .shape(like_first_input)
+        .not_lowered("it is only in graphs that are evaluated")
+        .fold(eval::elementwise::round_to_float16),
+];

@@ -1,0 +1,64 @@
+//! Products of matrices, and what is added to them.
+
+use ndarray::linalg::general_mat_mul;
+use ndarray::{Array2, ArrayD, ArrayView2, Axis, Ix2};
+
+use crate::graph::Node;
+use crate::ops::math::eval::elementwise::broadcast_shape;
+use crate::tensor::Tensor;
+use crate::tensor::element_count;
+
+/// The products of the matrices in the last two axes; the other axes broadcast.
+pub fn product(inputs: &[&Tensor], transpose_a: bool, transpose_b: bool) -> Option<Vec<Tensor>> {
+    let [Tensor::Float32(a), Tensor::Float32(b)] = inputs else { return None };
+    let swapped = |array: &ArrayD<f32>, swap: bool| {
+        let mut array = array.clone();
+        let rank = array.ndim();
+        if swap {
+            array.swap_axes(rank - 2, rank - 1);
+        }
+        array
+    };
+    if a.ndim() < 2 || b.ndim() < 2 {
+        return None;
+    }
+    let (a, b) = (swapped(a, transpose_a), swapped(b, transpose_b));
+    let (&[ref batch_a @ .., rows, inner], &[ref batch_b @ .., same, columns]) = (a.shape(), b.shape())
+    else {
+        return None;
+    };
+    if inner != same {
+        return None;
+    }
+    let batch = broadcast_shape(batch_a, batch_b)?;
+    let shape = |rows: usize, columns: usize| [&batch[..], &[rows, columns]].concat();
+    let (a, b) = (a.broadcast(shape(rows, inner))?, b.broadcast(shape(inner, columns))?);
+    let mut elements = Vec::with_capacity(element_count(&shape(rows, columns))?);
+    for index in ndarray::indices(batch.clone()) {
+        let (mut a, mut b) = (a.clone(), b.clone());
+        for axis in 0..batch.len() {
+            a = a.index_axis_move(Axis(0), index[axis]);
+            b = b.index_axis_move(Axis(0), index[axis]);
+        }
+        let (a, b): (ArrayView2<'_, f32>, ArrayView2<'_, f32>) =
+            (a.into_dimensionality::<Ix2>().ok()?, b.into_dimensionality::<Ix2>().ok()?);
+        let mut result = Array2::<f32>::zeros((rows, columns));
+        general_mat_mul(1.0, &a, &b, 0.0, &mut result);
+        elements.extend(result);
+    }
+    Some(vec![Tensor::Float32(ArrayD::from_shape_vec(shape(rows, columns), elements).ok()?)])
+}
+
+pub fn bias_add(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [Tensor::Float32(input), Tensor::Float32(bias)] = inputs else { return None };
+    if input.ndim() < 2 || bias.ndim() != 1 {
+        return None;
+    }
+    let axis = node.data_format().channel_axis(input.ndim());
+    let mut shape = vec![1; input.ndim()];
+    shape[axis] = bias.len();
+    if input.shape()[axis] != bias.len() {
+        return None;
+    }
+    Some(vec![Tensor::Float32(input + &bias.to_shape(shape).ok()?)])
+}

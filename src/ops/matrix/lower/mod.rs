@@ -1,0 +1,2 @@
+pub mod inverse;
+pub mod product;

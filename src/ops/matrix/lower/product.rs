@@ -1,0 +1,95 @@
+//! Products and other functions of matrices.
+//!
+//! Sources: `tf.linalg` and `tf.einsum` in TensorFlow's API documentation; Gemm, MatMul, Einsum, Trilu and Det in
+//! <https://onnx.ai/onnx/operators/>.
+
+use crate::error::Result;
+use crate::graph::{Node, NodeId, TensorRef};
+use crate::lower::Layout;
+use crate::lower::context::Lowering;
+use crate::lower::flatten::matrix_for;
+use crate::onnx::Attribute;
+use crate::tensor::DType;
+
+/// A product of matrices: Gemm, which can take a bias too, or MatMul for types that Gemm does not have.
+pub fn matmul(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
+    if !matches!(cx.dtype(a), DType::Float32 | DType::Float64 | DType::Float16) {
+        return products(cx, id, node, [("transpose_a", a), ("transpose_b", b)]);
+    }
+    let matrix = matrix_for(cx, a, b)?;
+    let inputs = vec![cx.in_tensorflow_layout(a)?, matrix];
+    let mut attributes = vec![];
+    for (tensorflow, onnx) in [("transpose_a", "transA"), ("transpose_b", "transB")] {
+        if node.bool(tensorflow, false) {
+            attributes.push((onnx, Attribute::Int(1)));
+        }
+    }
+    cx.emit((id, node), "Gemm", inputs, Layout::tensorflow(2), attributes);
+    Ok(())
+}
+
+pub fn batch_matmul(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (a, b) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
+    products(cx, id, node, [("adj_x", a), ("adj_y", b)])
+}
+
+/// MatMul, of factors that are transposed where their attribute says so.
+fn products(cx: &mut Lowering<'_>, id: NodeId, node: &Node, factors: [(&str, TensorRef); 2]) -> Result<()> {
+    let mut inputs = vec![];
+    for (attribute, factor) in factors {
+        let mut name = if node.bool(attribute, false) {
+            let rank = cx.rank(node, factor)?;
+            if rank < 2 {
+                return Err(node.error("a factor has fewer than two axes"));
+            }
+            let axes = (0..rank - 2).chain([rank - 1, rank - 2]).collect();
+            cx.in_layout(factor, &Layout::of_axes(axes))?
+        } else {
+            cx.in_tensorflow_layout(factor)?
+        };
+        if matches!(cx.dtype(factor), DType::Int8 | DType::UInt8 | DType::Int16) {
+            name = cx.cast(node, name, DType::Int32);
+        }
+        inputs.push(name);
+    }
+    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    cx.emit((id, node), "MatMul", inputs, layout, vec![]);
+    Ok(())
+}
+
+pub fn einsum(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let Some(equation) = node.text("equation") else { return Err(node.error("it has no equation")) };
+    let inputs: Result<Vec<String>> =
+        node.inputs.iter().map(|&input| cx.in_tensorflow_layout(input)).collect();
+    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    let attributes = vec![("equation", Attribute::Text(equation.to_owned()))];
+    cx.emit((id, node), "Einsum", inputs?, layout, attributes);
+    Ok(())
+}
+
+/// The diagonals from `lower` below to `upper` above the main one; a negative number keeps all of that side.
+pub fn band_part(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let bounds = [cx.integers(node, 1, "lower diagonals")?, cx.integers(node, 2, "upper diagonals")?];
+    let [&[lower], &[upper]] = [&bounds[0][..], &bounds[1][..]] else {
+        return Err(node.error("its numbers of diagonals are not numbers"));
+    };
+    let mut name = cx.in_tensorflow_layout(input)?;
+    for (is_kept, upper_side, k) in [(lower >= 0, 1, -lower), (upper >= 0, 0, upper)] {
+        if is_kept {
+            let k = cx.scalar(node, "k", DType::Int64, k as f64);
+            name = cx.step(node, "band", "Trilu", vec![name, k], vec![("upper", Attribute::Int(upper_side))]);
+        }
+    }
+    let layout = Layout::tensorflow_of(cx.shape(input));
+    cx.emit((id, node), "Identity", vec![name], layout, vec![]);
+    Ok(())
+}
+
+pub fn determinant(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let name = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
+    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    cx.emit((id, node), "Det", vec![name], layout, vec![]);
+    Ok(())
+}

@@ -1,0 +1,52 @@
+//! Products and other ops of matrices.
+
+pub mod check;
+pub mod eval;
+pub mod lower;
+pub mod shape;
+
+use super::{Op, op};
+use crate::ops::infer::like_first_input;
+
+const OVER_NOTHING: &str = "of several products over no elements, ONNX Runtime computes the first alone";
+
+/// The ops of this family.
+pub const OPS: &[Op] = &[
+    op("BatchMatMul")
+        .shape(shape::batch_matmul)
+        .check(check::batch_matmul)
+        .lower(lower::product::batch_matmul, &["MatMul"])
+        .note(OVER_NOTHING)
+        .eval(|node, inputs| eval::product(inputs, node.bool("adj_x", false), node.bool("adj_y", false)))
+        .float16(),
+    op("BatchMatMulV2")
+        .shape(shape::batch_matmul)
+        .check(check::batch_matmul)
+        .lower(lower::product::batch_matmul, &["MatMul"])
+        .note(OVER_NOTHING)
+        .eval(|node, inputs| eval::product(inputs, node.bool("adj_x", false), node.bool("adj_y", false)))
+        .float16(),
+    op("BatchMatMulV3")
+        .shape(shape::batch_matmul)
+        .check(check::batch_matmul)
+        .lower(lower::product::batch_matmul, &["MatMul"])
+        .note(OVER_NOTHING)
+        .eval(|node, inputs| eval::product(inputs, node.bool("adj_x", false), node.bool("adj_y", false)))
+        .float16(),
+    op("Einsum").shape(shape::einsum).lower(lower::product::einsum, &["Einsum"]),
+    op("MatMul")
+        .shape(shape::matmul)
+        .lower(lower::product::matmul, &["Gemm", "MatMul"])
+        .eval({
+            |node, inputs| {
+                eval::product(inputs, node.bool("transpose_a", false), node.bool("transpose_b", false))
+            }
+        })
+        .float16(),
+    op("MatrixBandPart").shape(like_first_input).lower(lower::product::band_part, &["Trilu"]).since(14),
+    op("MatrixDeterminant").shape(shape::determinant).lower(lower::product::determinant, &["Det"]),
+    op("MatrixInverse")
+        .shape(like_first_input)
+        .lower(lower::inverse::inverse, &["Loop", "ArgMax", "Where", "Div", "Mul", "Sub", "MatMul"])
+        .note("of a singular matrix infinities and NaN, where TensorFlow has an error"),
+];

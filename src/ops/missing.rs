@@ -1,0 +1,131 @@
+//! The ops of a graph, and of the functions that it calls, that cannot be converted: all of them in one error.
+
+use hashbrown::HashSet;
+
+use super::supported;
+use crate::error::{Error, Result};
+use crate::graph::{Argument, Attr, Graph, Node, NodeId, TensorRef, TensorType, is_variable};
+
+/// How many nodes are named for each op.
+const NAMED: usize = 3;
+
+/// An op that cannot be converted, and the nodes that are of it.
+struct Missing {
+    op: String,
+    nodes: Vec<String>,
+}
+
+/// How many tensors are proposed to stop at, or to start from.
+const PROPOSED: usize = 4;
+
+/// Refuses a graph that has ops which cannot be converted.
+///
+/// # Errors
+/// Where it has: names the ops and their nodes, and the tensors where a model could end or begin without them.
+pub fn refuse_missing(graph: &Graph) -> Result<()> {
+    let mut missing = vec![];
+    let blocked = collect(graph, &mut missing);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<String> = missing.iter().map(Missing::described).collect();
+    let error = Error::new("graph", format!("ops that cannot be converted: {}", list.join(", ")));
+    Err(error.advice(format!(
+        "{}write them as they are, for a runtime that knows them, with --keep-going",
+        ways_around(graph, &blocked)
+    )))
+}
+
+/// The ops of a graph that cannot be converted, each with the number of nodes that are of it. Variables are left out:
+/// they are to become constants.
+pub fn missing_ops(graph: &Graph) -> Vec<(String, usize)> {
+    let mut missing = vec![];
+    collect(graph, &mut missing);
+    missing.retain(|missing| !is_variable(&missing.op));
+    missing.into_iter().map(|Missing { op, nodes }| (op, nodes.len())).collect()
+}
+
+/// The tensors nearest to the blocked nodes where a model could end, or, where these are blocked from the first, begin.
+fn ways_around(graph: &Graph, blocked: &HashSet<NodeId>) -> String {
+    let is_given = |node: &Node| node.inputs.is_empty();
+    let mut behind: HashSet<NodeId> = blocked.clone();
+    let (mut before, mut after) = (vec![], vec![]);
+    for (id, node) in graph.nodes() {
+        let is_behind = node.inputs.iter().any(|input| behind.contains(&input.node));
+        if blocked.contains(&id) && !is_behind {
+            let computed = node.inputs.iter().filter(|input| !is_given(graph.node(input.node)));
+            before.extend(computed.map(|&input| graph.tensor_name(input)));
+        }
+        if !blocked.contains(&id) {
+            let after_blocked = node.inputs.iter().filter(|input| blocked.contains(&input.node));
+            after.extend(after_blocked.map(|&input| graph.tensor_name(input)));
+        }
+        if is_behind {
+            behind.insert(id);
+        }
+    }
+    let listed = |mut names: Vec<String>| {
+        names.sort_unstable();
+        names.dedup();
+        names.truncate(PROPOSED);
+        names.join(",")
+    };
+    match (before.is_empty(), after.is_empty()) {
+        (false, _) => format!("stop before them with --outputs {}, or ", listed(before)),
+        (true, false) => format!("start after them with --inputs {}, or ", listed(after)),
+        (true, true) => String::new(),
+    }
+}
+
+impl Missing {
+    fn described(&self) -> String {
+        let named: Vec<String> = self.nodes.iter().take(NAMED).map(|node| format!("\"{node}\"")).collect();
+        let more = if self.nodes.len() > NAMED { ", …" } else { "" };
+        let times = if self.nodes.len() == 1 { "time" } else { "times" };
+        format!("{} ({} {times}: {}{more})", self.op, self.nodes.len(), named.join(", "))
+    }
+}
+
+/// Notes the ops that cannot be converted, and hands out the nodes that are of them or call functions with them.
+fn collect(graph: &Graph, missing: &mut Vec<Missing>) -> HashSet<NodeId> {
+    let mut blocked = HashSet::new();
+    for (id, node) in graph.nodes() {
+        if supported(&node.op).is_none() {
+            blocked.insert(id);
+            match missing.iter_mut().find(|known| known.op == node.op) {
+                Some(known) if known.nodes.contains(&node.name) => {}
+                Some(known) => known.nodes.push(node.name.clone()),
+                None => missing.push(Missing { op: node.op.clone(), nodes: vec![node.name.clone()] }),
+            }
+            continue;
+        }
+        for (function, given) in calls(graph, node) {
+            // What is wrong with a function is said where it is lowered.
+            if let Ok(function) = graph.library().function(function, "", &given)
+                && !collect(&function.graph, missing).is_empty()
+            {
+                blocked.insert(id);
+            }
+        }
+    }
+    blocked
+}
+
+/// The functions that a node calls, each with what it is given.
+fn calls<'a>(graph: &Graph, node: &'a Node) -> Vec<(&'a str, Vec<Argument>)> {
+    let open = |types: &[TensorType]| types.iter().cloned().map(Argument::Open).collect::<Vec<_>>();
+    let types = |tensors: &[TensorRef]| -> Vec<TensorType> {
+        tensors.iter().map(|&tensor| graph.tensor_type(tensor).clone()).collect()
+    };
+    let given = match node.op.as_str() {
+        "While" | "StatelessWhile" => open(&node.outputs),
+        "PartitionedCall" | "StatefulPartitionedCall" => open(&types(&node.inputs)),
+        _ => open(&types(node.inputs.get(1..).unwrap_or_default())),
+    };
+    let functions = node.attrs.values().flat_map(|attr| match attr {
+        Attr::Function(function) => vec![function.as_str()],
+        Attr::Functions(functions) => functions.iter().map(String::as_str).collect(),
+        _ => vec![],
+    });
+    functions.map(|function| (function, given.clone())).collect()
+}

@@ -1,0 +1,228 @@
+//! What is known of TensorFlow's ops: a row for each of them, in the folder of its family.
+//!
+//! A row says how the types of an op's outputs follow from its inputs (`shape`), what inputs it refuses (`check`), what becomes of it in ONNX (`lower`), what it
+//! computes (`fold` for constants, `eval` for whole graphs), and whether it may compute in float16. Evaluation is written
+//! independently of lowering, which it judges. What TensorFlow's own registry says of an op, its inputs, attributes and their types,
+//! is in [`crate::graph::op_definition`].
+
+mod array;
+mod checks;
+mod control;
+mod image;
+pub(crate) mod infer;
+mod lists;
+mod lowering;
+mod math;
+mod matrix;
+mod missing;
+mod nn;
+mod quantize;
+mod random;
+mod reduce;
+mod signal;
+mod sparse;
+mod strings;
+
+use std::sync::OnceLock;
+
+use hashbrown::HashMap;
+
+pub use array::eval::making::elements_made;
+pub use array::eval::order::is_tied;
+pub use infer::output_types;
+use infer::{InferenceFunction, Inputs};
+pub use lowering::lower;
+pub use missing::missing_ops;
+
+use crate::error::Result;
+use crate::graph::{Node, NodeId};
+use crate::lower::context::Lowering;
+use crate::tensor::Tensor;
+
+/// Writes the ONNX nodes of one TensorFlow node, and records what stands for its outputs.
+type Handler = fn(&mut Lowering<'_>, NodeId, &Node) -> Result<()>;
+
+/// Refuses a node whose inputs its op does not take: what is wrong about which input.
+type Check = fn(&Inputs<'_>, &Node) -> Result<()>;
+
+/// Computes one node from its inputs; `None` for inputs that it is not evaluated for.
+pub type Evaluator = fn(&Node, &[&Tensor]) -> Option<Vec<Tensor>>;
+
+/// What is known of a TensorFlow op.
+#[derive(Clone, Copy)]
+pub struct Op {
+    /// TensorFlow's name of it.
+    pub name: &'static str,
+    shape: Option<InferenceFunction>,
+    check: Option<Check>,
+    lower: Option<Handler>,
+    /// Why nothing becomes of it in ONNX.
+    not_lowered: &'static str,
+    /// The ONNX operators it becomes, the one that does its work first; none where it leaves no node.
+    pub onnx: &'static [&'static str],
+    /// The least operator set that has them as they are used.
+    pub since: i64,
+    /// What is not converted of it, or how it differs.
+    pub note: &'static str,
+    fold: Option<Evaluator>,
+    eval: Option<Evaluator>,
+    /// Whether it loses no more in float16 than its inputs have lost already: it multiplies and adds weights, compares, or moves
+    /// elements. The others choose, search, resize or sum up, and stay in float32.
+    pub float16: bool,
+}
+
+/// An op of which nothing is known yet.
+const fn op(name: &'static str) -> Op {
+    let since = *crate::lower::OPSETS.start();
+    let (shape, check, lower, fold, eval) = (None, None, None, None, None);
+    Op { name, shape, check, lower, not_lowered: "", onnx: &[], since, note: "", fold, eval, float16: false }
+}
+
+impl Op {
+    /// How the types of its outputs follow.
+    const fn shape(self, infer: InferenceFunction) -> Self {
+        Self { shape: Some(infer), ..self }
+    }
+
+    /// What it demands of its inputs beyond what its shapes show.
+    const fn check(self, check: Check) -> Self {
+        Self { check: Some(check), ..self }
+    }
+
+    /// What becomes of it in ONNX, and the operators that are used.
+    const fn lower(self, handler: Handler, onnx: &'static [&'static str]) -> Self {
+        Self { lower: Some(handler), onnx, ..self }
+    }
+
+    /// Nothing becomes of it in ONNX, for this reason.
+    const fn not_lowered(self, why: &'static str) -> Self {
+        Self { not_lowered: why, ..self }
+    }
+
+    /// The first operator set that can say it.
+    const fn since(self, opset: i64) -> Self {
+        Self { since: opset, ..self }
+    }
+
+    /// A note for the table of supported ops.
+    const fn note(self, note: &'static str) -> Self {
+        Self { note, ..self }
+    }
+
+    /// What it computes, also before the model runs: shapes and masks are computed with it.
+    const fn fold(self, evaluator: Evaluator) -> Self {
+        Self { fold: Some(evaluator), ..self }
+    }
+
+    /// What it computes, for comparison with the model.
+    const fn eval(self, evaluator: Evaluator) -> Self {
+        Self { eval: Some(evaluator), ..self }
+    }
+
+    /// It may compute in float16.
+    const fn float16(self) -> Self {
+        Self { float16: true, ..self }
+    }
+
+    /// What computes it from constants.
+    pub fn folder(&self) -> Option<Evaluator> {
+        self.fold
+    }
+
+    /// What computes it: each of them for inputs of its own.
+    pub fn evaluators(&self) -> impl Iterator<Item = Evaluator> {
+        self.fold.into_iter().chain(self.eval)
+    }
+}
+
+/// The rows of all families.
+const FAMILIES: &[&[Op]] = &[
+    array::OPS,
+    control::OPS,
+    image::OPS,
+    lists::OPS,
+    math::OPS,
+    matrix::OPS,
+    nn::OPS,
+    quantize::OPS,
+    random::OPS,
+    reduce::OPS,
+    signal::OPS,
+    sparse::OPS,
+    strings::OPS,
+];
+
+/// All ops that can be converted.
+pub fn supported_ops() -> impl Iterator<Item = &'static Op> {
+    FAMILIES.iter().copied().flatten().filter(|op| op.lower.is_some())
+}
+
+/// What is known of the op of this name.
+pub fn find(op: &str) -> Option<&'static Op> {
+    static OPS: OnceLock<HashMap<&str, &'static Op>> = OnceLock::new();
+    let ops = OPS.get_or_init(|| FAMILIES.iter().copied().flatten().map(|op| (op.name, op)).collect());
+    ops.get(op).copied()
+}
+
+/// The op of this name, if it can be converted.
+pub fn supported(op: &str) -> Option<&'static Op> {
+    find(op).filter(|op| op.lower.is_some())
+}
+
+/// The ONNX operator that does the work of a node's op.
+pub fn operator(node: &Node) -> &'static str {
+    find(&node.op).and_then(|op| op.onnx.first().copied()).unwrap_or_default()
+}
+
+/// An empty graph that infers types as TensorFlow does.
+pub fn new_graph() -> crate::graph::Graph {
+    crate::graph::Graph::new(output_types)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::op_definition::OpDefinition;
+
+    #[test]
+    fn no_op_is_listed_twice() {
+        let mut names: Vec<&str> = FAMILIES.iter().copied().flatten().map(|op| op.name).collect();
+        names.sort_unstable();
+        let count = names.len();
+        names.dedup();
+        assert_eq!(names.len(), count);
+    }
+
+    #[test]
+    fn a_row_is_whole() {
+        for op in FAMILIES.iter().copied().flatten() {
+            assert!(op.shape.is_some(), "{} does not say what its outputs are", op.name);
+            assert_ne!(
+                op.lower.is_some(),
+                !op.not_lowered.is_empty(),
+                "{} is lowered, or says why not",
+                op.name
+            );
+        }
+    }
+
+    /// Ops that only this program has, in graphs that it rewrites.
+    const OWN: [&str; 2] = [crate::graph::ROUND_TO_FLOAT16, crate::graph::branches::ON_BRANCH];
+
+    #[test]
+    fn rows_have_the_names_of_tensorflows_registry() {
+        let rows = FAMILIES.iter().copied().flatten().filter(|op| !OWN.contains(&op.name));
+        let unknown: Vec<&str> =
+            rows.map(|op| op.name).filter(|name| OpDefinition::find(name).is_none()).collect();
+        // The first is made while a graph is built, the other is TF.js's own.
+        assert_eq!(unknown, ["_SwitchN", "LogicalXor"]);
+    }
+
+    #[test]
+    fn rows_are_in_the_order_of_their_names() {
+        for family in FAMILIES {
+            let names = family.iter().map(|op| op.name).filter(|name| !OWN.contains(name));
+            assert!(names.map(str::to_lowercase).is_sorted(), "{}", family[0].name);
+        }
+    }
+}

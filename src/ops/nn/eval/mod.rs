@@ -1,0 +1,4 @@
+pub mod convolution;
+pub mod normalization;
+pub mod pooling;
+pub mod sliding;

@@ -1,0 +1,254 @@
+//! Convolution, pooling and batch norm.
+//!
+//! Sources: `tf.nn` in TensorFlow's API documentation; Conv, MaxPool, AveragePool and BatchNormalization in
+//! <https://onnx.ai/onnx/operators/>.
+
+use crate::error::Result;
+use crate::graph::window::Window;
+use crate::graph::{Node, NodeId, Padding};
+use crate::lower::Layout;
+use crate::lower::context::{Lowering, Value};
+use crate::lower::folding::fold_into_convolution;
+use crate::onnx::{Attribute, Attributes};
+use crate::tensor::DType;
+
+/// ONNX's filter is output channels, input channels, spatial axes; TensorFlow's has its channels last.
+fn filter_layout(rank: usize) -> Vec<usize> {
+    [rank - 1, rank - 2].into_iter().chain(0..rank - 2).collect()
+}
+
+pub fn convolution(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let rank = cx.rank(node, node.inputs[0])?;
+    let filter = match cx.constant(node.inputs[1]).cloned() {
+        Some(filter) => {
+            let perm = filter_layout(rank);
+            cx.derived_initializer(node.inputs[1], filter.permuted(&perm), &perm)?
+        }
+        None => cx.in_layout(node.inputs[1], &Layout::of_axes(filter_layout(rank)))?,
+    };
+    let shape = cx.shape(node.inputs[1]);
+    let sizes: Vec<Option<usize>> = (0..rank - 2).map(|axis| shape.dim(axis)).collect();
+    let channels = cx.shape(node.inputs[0]).dim(node.data_format().channel_axis(rank));
+    let groups = channels.zip(shape.dim(rank - 2)).map_or(1, |(input, filter)| input / filter.max(1));
+    emit_convolution(cx, (id, node), filter, &sizes, groups)
+}
+
+/// A convolution with as many groups as input channels. TensorFlow's filter is `[h, w, channels, multiplier]`;
+/// ONNX's is `[channels * multiplier, 1, h, w]`.
+pub fn depthwise_convolution(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let Some(filter) = cx.constant(node.inputs[1]).cloned() else {
+        return Err(node.error("its filter is not known before the model runs"));
+    };
+    let &[height, width, channels, multiplier] = filter.shape() else {
+        return Err(node.error(format!("its filter of shape {:?} does not have rank 4", filter.shape())));
+    };
+    let perm = [2, 3, 0, 1];
+    let value = filter.permuted(&perm).reshaped(&[channels * multiplier, 1, height, width]);
+    let filter = cx.derived_initializer(node.inputs[1], value, &perm)?;
+    emit_convolution(cx, (id, node), filter, &[Some(height), Some(width)], channels)
+}
+
+fn emit_convolution(
+    cx: &mut Lowering<'_>,
+    (id, node): (NodeId, &Node),
+    filter: String,
+    sizes: &[Option<usize>],
+    groups: usize,
+) -> Result<()> {
+    let rank = sizes.len() + 2;
+    let layout = Lowering::window_layout(node.data_format(), rank);
+    let input = cx.in_layout(node.inputs[0], &layout)?;
+    let mut attributes = window_attributes(cx, node, sizes)?;
+    if let Some(sizes) = sizes.iter().copied().collect::<Option<Vec<usize>>>() {
+        attributes.push(("kernel_shape", ints(&sizes)));
+    }
+    let dilations = node.spatial_sizes("dilations", rank)?;
+    if dilations.iter().any(|&dilation| dilation != 1) {
+        attributes.push(("dilations", ints(&dilations)));
+    }
+    if groups != 1 {
+        attributes.push(("group", Attribute::Int(groups as i64)));
+    }
+    cx.emit((id, node), "Conv", vec![input, filter], layout, attributes);
+    Ok(())
+}
+
+pub fn max_pool(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    pool(cx, id, node, "MaxPool", vec![])
+}
+
+/// TensorFlow's average leaves the padding out; so does ONNX's with `count_include_pad` 0.
+pub fn average_pool(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    pool(cx, id, node, "AveragePool", vec![("count_include_pad", Attribute::Int(0))])
+}
+
+fn pool(
+    cx: &mut Lowering<'_>,
+    id: NodeId,
+    node: &Node,
+    op: &'static str,
+    mut attributes: Attributes,
+) -> Result<()> {
+    let rank = cx.rank(node, node.inputs[0])?;
+    let layout = Lowering::window_layout(node.data_format(), rank);
+    let mut input = cx.in_layout(node.inputs[0], &layout)?;
+    let is_float = matches!(cx.dtype(id.into()), DType::Float32 | DType::Float64 | DType::Float16);
+    if !is_float {
+        // ONNX Runtime pools floats.
+        input = cx.cast(node, input, DType::Float32);
+    }
+    let sizes = node.spatial_sizes("ksize", rank)?;
+    let open: Vec<Option<usize>> = sizes.iter().copied().map(Some).collect();
+    attributes.extend(window_attributes(cx, node, &open)?);
+    attributes.push(("kernel_shape", ints(&sizes)));
+    if is_float {
+        cx.emit((id, node), op, vec![input], layout, attributes);
+    } else {
+        let pooled = cx.step(node, "pooled", op, vec![input], attributes);
+        cx.emit_cast((id.into(), node), pooled, layout);
+    }
+    Ok(())
+}
+
+/// `strides` and `pads` (or, where the size of the image is open, `auto_pad`) of a window op.
+fn window_attributes(cx: &Lowering<'_>, node: &Node, sizes: &[Option<usize>]) -> Result<Attributes> {
+    let rank = sizes.len() + 2;
+    let format = node.data_format();
+    let (strides, dilations) = (node.spatial_sizes("strides", rank)?, node.spatial_sizes("dilations", rank)?);
+    let mut attributes = vec![("strides", ints(&strides))];
+    let padding = node.padding()?;
+    let first = format.first_spatial_axis();
+    let lengths: Vec<Option<usize>> =
+        (0..sizes.len()).map(|axis| cx.shape(node.inputs[0]).dim(first + axis)).collect();
+    let windows: Option<Vec<Window>> = (0..sizes.len())
+        .map(|axis| Some(Window { size: sizes[axis]?, stride: strides[axis], dilation: dilations[axis] }))
+        .collect();
+    match (windows, &padding) {
+        (Some(windows), _) => attributes.extend(window_pads(cx, node, &padding, &windows, &lengths)?),
+        (None, Padding::Same) => attributes.push(auto_pad()),
+        (None, Padding::Explicit(pads)) => attributes.extend(pads_attribute(pads)),
+        (None, Padding::Valid) => {}
+    }
+    Ok(attributes)
+}
+
+fn auto_pad() -> (&'static str, Attribute) {
+    ("auto_pad", Attribute::Text("SAME_UPPER".to_owned()))
+}
+
+fn pads_attribute(pads: &[(usize, usize)]) -> Option<(&'static str, Attribute)> {
+    let (begins, ends): (Vec<usize>, Vec<usize>) = pads.iter().copied().unzip();
+    let is_any = begins.iter().chain(&ends).any(|&pad| pad != 0);
+    is_any.then(|| ("pads", ints(&[begins, ends].concat())))
+}
+
+/// `pads` of windows over axes of these lengths, or `auto_pad` where lengths are open that decide.
+///
+/// # Errors
+/// Where `auto_pad` would not pad as TensorFlow does.
+pub fn window_pads(
+    cx: &Lowering<'_>,
+    node: &Node,
+    padding: &Padding,
+    windows: &[Window],
+    lengths: &[Option<usize>],
+) -> Result<Option<(&'static str, Attribute)>> {
+    let pads: Option<Vec<(usize, usize)>> = match padding {
+        Padding::Valid => return Ok(None),
+        Padding::Explicit(pads) => return Ok(pads_attribute(pads)),
+        Padding::Same => windows
+            .iter()
+            .zip(lengths)
+            .map(|(window, length)| match length {
+                Some(length) => Some(window.same_padding(*length)),
+                // At stride 1 the padding does not depend on the length, and of single elements there is none.
+                None if window.stride == 1 => Some(window.same_padding(window.extent())),
+                None if window.extent() == 1 => Some((0, 0)),
+                None => None,
+            })
+            .collect(),
+    };
+    if let Some(pads) = pads {
+        return Ok(pads_attribute(&pads));
+    }
+    // ONNX Runtime takes no dilation with it, and pads by negative numbers where the windows leave elements out between them.
+    if windows.iter().any(|window| window.dilation != 1 || window.extent() + 1 < window.stride) {
+        return Err(node
+            .error("how its images are padded depends on their size, which is not known")
+            .advice(cx.shape_advice(cx.input_of(node, 0)?)));
+    }
+    Ok(Some(auto_pad()))
+}
+
+/// A bias along the channels. Where it follows a convolution or matrix product that nothing else reads, it
+/// becomes that node's own.
+pub fn bias_add(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (input, bias) = (node.inputs[0], node.inputs[1]);
+    let rank = cx.rank(node, input)?;
+    let bias_name = cx.in_tensorflow_layout(bias)?;
+    let fused =
+        cx.sole_producer(input).is_some_and(|producer| match (&*producer.op, producer.inputs.len()) {
+            ("Conv" | "Gemm", 2) => {
+                producer.inputs.push(bias_name);
+                true
+            }
+            _ => false,
+        });
+    if fused {
+        return cx.rename_output(input, id.into());
+    }
+    let (name, layout) = cx.stored(input)?;
+    let channel_axis = layout.stored_axis(node.data_format().channel_axis(rank));
+    let Some(constant) = cx.constant(bias).cloned() else {
+        return Err(node.error("its bias is not known before the model runs"));
+    };
+    let mut shape = vec![1; rank - channel_axis];
+    shape[0] = constant.len();
+    let bias = cx.derived_initializer(bias, constant.reshaped(&shape), &[])?;
+    cx.emit((id, node), "Add", vec![name, bias], layout, vec![]);
+    Ok(())
+}
+
+/// Batch norm with the moving averages of training, as one BatchNormalization.
+pub fn batch_norm(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    if node.bool("is_training", true) {
+        return Err(node
+            .error("it normalizes by the statistics of each batch")
+            .advice("convert a graph that was built for inference"));
+    }
+    if cx.folds_batch_norms() && fold_into_convolution(cx, id, node)? {
+        return Ok(());
+    }
+    let rank = cx.rank(node, node.inputs[0])?;
+    let layout = Lowering::window_layout(node.data_format(), rank);
+    let mut inputs = vec![cx.in_layout(node.inputs[0], &layout)?];
+    // Before operator set 15, one type is demanded of all inputs.
+    let types = [0, 1].map(|index| cx.dtype(node.inputs[index]));
+    let is_cast = cx.opset() < 15 && types[0] != types[1];
+    if is_cast {
+        inputs[0] = cx.cast(node, inputs[0].clone(), types[1]);
+    }
+    for &statistic in &node.inputs[1..5] {
+        inputs.push(cx.in_tensorflow_layout(statistic)?);
+    }
+    let epsilon = node.float("epsilon", 1e-4);
+    let epsilon = vec![("epsilon", Attribute::Float(epsilon))];
+    if is_cast {
+        let normalized = cx.step(node, "normalized", "BatchNormalization", inputs, epsilon);
+        cx.emit_cast((id.into(), node), normalized, layout);
+    } else {
+        cx.emit((id, node), "BatchNormalization", inputs, layout, epsilon);
+    }
+    // Training reads the statistics that come out again; in inference they are those that went in.
+    for (port, &statistic) in node.inputs[3..5].iter().enumerate() {
+        let output = crate::graph::TensorRef { node: id, port: port + 1 };
+        if let Some(constant) = cx.constant(statistic).cloned() {
+            cx.set(output, Value::Constant { name: format!("{}:{}", node.name, port + 1), constant });
+        }
+    }
+    Ok(())
+}
+
+fn ints(values: &[usize]) -> Attribute {
+    Attribute::Ints(values.iter().map(|&value| value as i64).collect())
+}

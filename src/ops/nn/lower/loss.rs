@@ -1,0 +1,43 @@
+//! Losses, which some graphs deliver.
+//!
+//! Sources: `tf.nn.softmax_cross_entropy_with_logits` and `tf.nn.sparse_softmax_cross_entropy_with_logits` in TensorFlow's
+//! API documentation.
+
+use crate::error::Result;
+use crate::graph::{Node, NodeId, TensorRef};
+use crate::lower::Layout;
+use crate::lower::context::Lowering;
+use crate::lower::steps::Steps;
+use crate::onnx::Attribute;
+use crate::tensor::DType;
+
+/// The loss of each row, and its gradient: the probabilities less the labels.
+pub fn cross_entropy(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (logits, labels) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
+    let dtype = cx.dtype(logits);
+    let (logits, mut target) = (cx.in_tensorflow_layout(logits)?, cx.in_tensorflow_layout(labels)?);
+    let mut steps = Steps { cx, node };
+    if node.op.starts_with("Sparse") {
+        let shape = steps.op("Shape", &[&logits]);
+        let last = steps.ints(&[-1]);
+        let depth = steps.op("Gather", &[&shape, &last]);
+        let values = crate::tensor::Constant::from_f32(vec![2], &[0.0, 1.0]);
+        let values = steps.cx.initializer(&format!("{}/values", node.name), values, &[]);
+        let indices = steps.cast(&target, DType::Int64);
+        let hot = steps.op("OneHot", &[&indices, &depth, &values]);
+        target = if dtype == DType::Float32 { hot } else { steps.cast(&hot, dtype) };
+    }
+    let log = steps.op_with("LogSoftmax", &[&logits], "axis", -1);
+    let product = steps.op("Mul", &[&target, &log]);
+    let sum = steps.reduce("ReduceSum", &product, &[-1], false);
+    let layout = Layout::tensorflow_of(steps.cx.shape(id.into()));
+    steps.cx.emit((id, node), "Neg", vec![sum], layout, vec![]);
+    let gradient = TensorRef { node: id, port: 1 };
+    if steps.cx.is_used(gradient) {
+        let softmax =
+            steps.cx.step(node, "softmax", "Softmax", vec![logits], vec![("axis", Attribute::Int(-1))]);
+        let layout = Layout::tensorflow_of(steps.cx.shape(gradient));
+        steps.cx.emit_port((gradient, node), "Sub", vec![softmax, target], layout, vec![]);
+    }
+    Ok(())
+}

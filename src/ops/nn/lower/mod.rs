@@ -1,0 +1,6 @@
+pub mod ctc;
+pub mod layers;
+pub mod local;
+pub mod loss;
+pub mod patches;
+pub mod transposed;

@@ -1,0 +1,109 @@
+//! Transposed convolutions.
+//!
+//! Sources: `tf.nn.conv2d_transpose` and `tf.nn.conv3d_transpose` in TensorFlow's API documentation; ConvTranspose in
+//! <https://onnx.ai/onnx/operators/onnx__ConvTranspose.html>.
+
+use crate::error::Result;
+use crate::graph::{Node, NodeId, Padding};
+use crate::lower::Layout;
+use crate::lower::context::Lowering;
+use crate::onnx::Attribute;
+use crate::tensor::DType;
+
+/// A convolution run backwards. It makes all that the windows reach; the padding of the convolution is what is cut off
+/// again, or what no window reaches and is added as zeros.
+pub fn transposed_convolution(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let [sizes, filter, input] = [0, 1, 2].map(|index| cx.input_of(node, index));
+    let (sizes, filter, input) = (sizes?, filter?, input?);
+    let rank = cx.rank(node, input)?;
+    let spatial = rank.saturating_sub(2);
+    // TensorFlow's filter is that of the convolution: spatial axes, the result's channels, the input's.
+    let perm: Vec<usize> = [rank - 1, rank - 2].into_iter().chain(0..spatial).collect();
+    let filter_shape = cx.shape(filter).clone();
+    let kernel: Option<Vec<usize>> = (0..spatial).map(|axis| filter_shape.dim(axis)).collect();
+    let Some(kernel) = kernel else { return Err(node.error("the size of its filter is not known")) };
+    let filter = match cx.constant(filter).cloned() {
+        Some(constant) => cx.derived_initializer(filter, constant.permuted(&perm), &perm)?,
+        None => cx.in_layout(filter, &Layout::of_axes(perm))?,
+    };
+    let format = node.data_format();
+    let layout = Lowering::window_layout(format, rank);
+    let first = format.first_spatial_axis();
+    let (strides, dilations) = (node.spatial_sizes("strides", rank)?, node.spatial_sizes("dilations", rank)?);
+    let extents: Vec<usize> =
+        kernel.iter().zip(&dilations).map(|(kernel, dilation)| (kernel - 1) * dilation + 1).collect();
+    let name = cx.in_layout(input, &layout)?;
+    let ints = |values: &[i64]| Attribute::Ints(values.to_vec());
+    let as_i64 = |values: &[usize]| Attribute::Ints(values.iter().map(|&value| value as i64).collect());
+    let mut attributes = vec![("strides", as_i64(&strides)), ("kernel_shape", as_i64(&kernel))];
+    if dilations.iter().any(|&dilation| dilation != 1) {
+        attributes.push(("dilations", as_i64(&dilations)));
+    }
+    let padding = node.padding()?;
+    let known: Option<Vec<(usize, usize)>> = (0..spatial)
+        .map(|axis| cx.shape(input).dim(first + axis).zip(cx.shape(id.into()).dim(first + axis)))
+        .collect();
+    let inputs = vec![name, filter];
+    if let Some(lengths) = known {
+        let (mut begins, mut ends, mut added) = (vec![], vec![], vec![]);
+        for (axis, &(length, result)) in lengths.iter().enumerate() {
+            let full = (length.saturating_sub(1)) * strides[axis] + extents[axis];
+            let cut = full as i64 - result as i64;
+            let (begin, end) = match &padding {
+                Padding::Same if cut > 0 => (cut / 2, cut - cut / 2),
+                Padding::Explicit(pads) => pads.get(axis).map_or((0, 0), |&(a, b)| (a as i64, b as i64)),
+                _ => (0, 0),
+            };
+            begins.push(begin);
+            ends.push(end);
+            added.push((begin + end - cut).max(0));
+        }
+        if begins.iter().chain(&ends).any(|&pad| pad != 0) {
+            attributes.push(("pads", ints(&[begins, ends].concat())));
+        }
+        if added.iter().any(|&pad| pad != 0) {
+            attributes.push(("output_padding", ints(&added)));
+        }
+        cx.emit((id, node), "ConvTranspose", inputs, layout, attributes);
+        return Ok(());
+    }
+    // The size of the result is known when the model runs: it is cut out of what the windows reach. Up to a stride less one
+    // may lie behind that, as zeros.
+    let added: Vec<i64> = strides.iter().map(|&stride| stride as i64 - 1).collect();
+    if added.iter().any(|&pad| pad != 0) {
+        attributes.push(("output_padding", ints(&added)));
+    }
+    let full = cx.step(node, "full", "ConvTranspose", inputs, attributes);
+    // They are given for all axes, or for the spatial ones alone.
+    let first_size = if cx.shape(sizes).dim(0) == Some(spatial) { 0 } else { first };
+    let sizes = cx.in_tensorflow_layout(sizes)?;
+    let sizes = cx.cast(node, sizes, DType::Int64);
+    let places: Vec<i64> = (0..spatial).map(|axis| (first_size + axis) as i64).collect();
+    let places = cx.vector(node, "places", &places);
+    let lengths = cx.step(node, "lengths", "Gather", vec![sizes, places], vec![]);
+    let axes: Vec<i64> = (2..rank as i64).collect();
+    let axes = cx.vector(node, "axes", &axes);
+    let starts = match &padding {
+        Padding::Same => {
+            // The half of what is cut off, rounded down, goes in front.
+            let shape = cx.step(node, "shape", "Shape", vec![full.clone()], vec![]);
+            let reached = cx.step(node, "reached", "Gather", vec![shape, axes.clone()], vec![]);
+            let more: Vec<i64> = added.iter().map(|&pad| -pad).collect();
+            let more = cx.vector(node, "less", &more);
+            let reached = cx.step(node, "reached", "Add", vec![reached, more], vec![]);
+            let cut = cx.step(node, "cut", "Sub", vec![reached, lengths.clone()], vec![]);
+            let (zero, two) = (cx.vector(node, "zero", &[0]), cx.vector(node, "two", &[2]));
+            let cut = cx.step(node, "cut", "Max", vec![cut, zero], vec![]);
+            cx.step(node, "starts", "Div", vec![cut, two], vec![])
+        }
+        Padding::Explicit(pads) => {
+            let begins: Vec<i64> =
+                (0..spatial).map(|axis| pads.get(axis).map_or(0, |&(begin, _)| begin as i64)).collect();
+            cx.vector(node, "starts", &begins)
+        }
+        Padding::Valid => cx.vector(node, "starts", &vec![0; spatial]),
+    };
+    let ends = cx.step(node, "ends", "Add", vec![starts.clone(), lengths], vec![]);
+    cx.emit((id, node), "Slice", vec![full, starts, ends, axes], layout, vec![]);
+    Ok(())
+}

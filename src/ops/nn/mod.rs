@@ -1,0 +1,104 @@
+//! Layers of neural networks: convolution, pooling, normalization, losses.
+
+pub mod check;
+pub mod eval;
+pub mod lower;
+pub mod shape;
+
+use super::{Op, op};
+use crate::ops::infer::like_first_input;
+
+const SMALLER_THAN_WINDOW: &str =
+    "of images smaller than the window ONNX Runtime computes a pixel where TensorFlow computes none";
+
+/// The ops of this family.
+pub const OPS: &[Op] = &[
+    op("AvgPool")
+        .shape(shape::pooling)
+        .lower(lower::layers::average_pool, &["AveragePool"])
+        .note(SMALLER_THAN_WINDOW)
+        .eval(|node, inputs| eval::pooling::pool(node, inputs, 0.0, |a, b| a + b, |count| count as f32))
+        .float16(),
+    op("AvgPool3D")
+        .shape(shape::pooling)
+        .lower(lower::layers::average_pool, &["AveragePool"])
+        .note(SMALLER_THAN_WINDOW)
+        .eval(|node, inputs| eval::pooling::pool(node, inputs, 0.0, |a, b| a + b, |count| count as f32))
+        .float16(),
+    op("BiasAdd")
+        .shape(like_first_input)
+        .check(check::bias)
+        .lower(lower::layers::bias_add, &["Add"])
+        .eval(super::matrix::eval::bias_add)
+        .float16(),
+    op("Conv2D")
+        .shape(shape::convolution)
+        .lower(lower::layers::convolution, &["Conv"])
+        .eval(eval::convolution::convolution)
+        .float16(),
+    op("Conv2DBackpropInput")
+        .shape(shape::transposed_convolution)
+        .lower(lower::transposed::transposed_convolution, &["ConvTranspose", "Slice"])
+        .eval(eval::convolution::transposed)
+        .float16(),
+    op("Conv3D")
+        .shape(shape::convolution)
+        .lower(lower::layers::convolution, &["Conv"])
+        .eval(eval::convolution::convolution)
+        .float16(),
+    op("Conv3DBackpropInputV2")
+        .shape(shape::transposed_convolution)
+        .lower(lower::transposed::transposed_convolution, &["ConvTranspose", "Slice"])
+        .eval(eval::convolution::transposed)
+        .float16(),
+    op("CTCGreedyDecoder").shape(super::sparse::shape::sparse::greedy_decoder).lower(
+        lower::ctc::greedy_decoder,
+        &["ArgMax", "ReduceMax", "Equal", "Where", "ReduceSum", "CumSum", "NonZero", "GatherND"],
+    ),
+    op("DepthwiseConv2dNative")
+        .shape(shape::depthwise_convolution)
+        .lower(lower::layers::depthwise_convolution, &["Conv"])
+        .eval(eval::convolution::depthwise)
+        .float16(),
+    op("ExtractImagePatches").shape(shape::extract_patches).lower(lower::patches::extract_patches, &["Conv"]),
+    op("FusedBatchNorm")
+        .shape(shape::batch_norm)
+        .lower(lower::layers::batch_norm, &["BatchNormalization"])
+        .eval(eval::normalization::batch_norm)
+        .float16(),
+    op("FusedBatchNormV2")
+        .shape(shape::batch_norm)
+        .lower(lower::layers::batch_norm, &["BatchNormalization"])
+        .eval(eval::normalization::batch_norm)
+        .float16(),
+    op("FusedBatchNormV3")
+        .shape(shape::batch_norm)
+        .lower(lower::layers::batch_norm, &["BatchNormalization"])
+        .eval(eval::normalization::batch_norm)
+        .float16(),
+    op("LRN")
+        .shape(like_first_input)
+        .lower(lower::local::local_response_normalization, &["LRN"])
+        .eval(eval::normalization::local_response),
+    op("MaxPool")
+        .shape(shape::pooling)
+        .lower(lower::layers::max_pool, &["MaxPool"])
+        .note(SMALLER_THAN_WINDOW)
+        .eval(|node, inputs| eval::pooling::pool(node, inputs, f32::NEG_INFINITY, f32::max, |_| 1.0))
+        .float16(),
+    op("MaxPool3D")
+        .shape(shape::pooling)
+        .lower(lower::layers::max_pool, &["MaxPool"])
+        .note(SMALLER_THAN_WINDOW)
+        .eval(|node, inputs| eval::pooling::pool(node, inputs, f32::NEG_INFINITY, f32::max, |_| 1.0))
+        .float16(),
+    op("MaxPoolWithArgmax")
+        .shape(shape::max_pool_with_argmax)
+        .lower(lower::patches::max_pool_with_argmax, &["MaxPool", "Mod", "Mul", "Add"]),
+    op("SoftmaxCrossEntropyWithLogits")
+        .shape(shape::cross_entropy)
+        .lower(lower::loss::cross_entropy, &["LogSoftmax", "Mul", "ReduceSum", "Neg"]),
+    op("SparseSoftmaxCrossEntropyWithLogits")
+        .shape(shape::cross_entropy)
+        .lower(lower::loss::cross_entropy, &["LogSoftmax", "OneHot", "Mul", "ReduceSum", "Neg"]),
+];

@@ -1,0 +1,138 @@
+//! Convolution, pooling and normalization (`tensorflow/core/ops/nn_ops.cc`).
+
+use crate::error::Result;
+use crate::graph::window::Window;
+use crate::graph::{Node, Padding, Shape, TensorType};
+use crate::ops::infer::Inputs;
+use crate::tensor::DType;
+
+/// Convolution of rank 4 or 5; the filter is spatial axes, input channels, output channels.
+pub fn convolution(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let (input, filter) = (inputs.shape(0)?, inputs.shape(1)?);
+    let rank = if node.op == "Conv3D" { 5 } else { 4 };
+    let channels = input.dim(node.data_format().channel_axis(rank));
+    // More input channels than the filter has: a grouped convolution.
+    if let (Some(input_channels), Some(filter_channels)) = (channels, filter.dim(rank - 2))
+        && (filter_channels == 0 || input_channels % filter_channels != 0)
+    {
+        return Err(node.error(format!("a filter of shape {filter} does not fit an input of shape {input}")));
+    }
+    let sizes: Vec<Option<usize>> = (0..rank - 2).map(|axis| filter.dim(axis)).collect();
+    windowed(inputs, node, rank, &sizes, filter.last())
+}
+
+/// Depthwise convolution; the filter is spatial axes, input channels, channel multiplier.
+pub fn depthwise_convolution(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let filter = inputs.shape(1)?;
+    let channels = filter.dim(2).zip(filter.dim(3)).map(|(channels, multiplier)| channels * multiplier);
+    windowed(inputs, node, 4, &[filter.dim(0), filter.dim(1)], channels)
+}
+
+pub fn pooling(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let rank = if node.op.ends_with("3D") { 5 } else { 4 };
+    let sizes: Vec<Option<usize>> = node.spatial_sizes("ksize", rank)?.into_iter().map(Some).collect();
+    let channels = inputs.shape(0)?.dim(node.data_format().channel_axis(rank));
+    windowed(inputs, node, rank, &sizes, channels)
+}
+
+/// The result of sliding windows of `sizes` over the spatial axes of the first input.
+fn windowed(
+    inputs: &Inputs<'_>,
+    node: &Node,
+    rank: usize,
+    sizes: &[Option<usize>],
+    channels: Option<usize>,
+) -> Result<Vec<TensorType>> {
+    let input = inputs.shape(0)?;
+    let dtype = inputs.dtype(0)?;
+    if input.rank().is_some_and(|actual| actual != rank) {
+        return Err(node.error(format!("its input of shape {input} does not have rank {rank}")));
+    }
+    let format = node.data_format();
+    let (strides, dilations) = (node.spatial_sizes("strides", rank)?, node.spatial_sizes("dilations", rank)?);
+    let padding = node.padding()?;
+    let mut dims = vec![None; rank];
+    dims[0] = input.dim(0);
+    dims[format.channel_axis(rank)] = channels;
+    for (axis, &size) in sizes.iter().enumerate() {
+        let spatial_axis = format.first_spatial_axis() + axis;
+        let (Some(size), Some(length)) = (size, input.dim(spatial_axis)) else { continue };
+        let window = Window { size, stride: strides[axis], dilation: dilations[axis] };
+        let Some(positions) = window.positions(length, &padding, axis) else {
+            return Err(node
+                .error(format!("a window of {} does not fit an input of shape {input}", window.extent()))
+                .advice("choose a larger image with --image-size"));
+        };
+        dims[spatial_axis] = Some(positions);
+    }
+    Ok(vec![TensorType::new(dtype, Shape::new(dims))])
+}
+
+/// Fused batch norm: the normalized tensor, then statistics that only training reads.
+pub fn batch_norm(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let input = inputs.tensor_type(0)?;
+    let rank = input.shape.rank().unwrap_or(4);
+    let channels = input.shape.dim(node.data_format().channel_axis(rank));
+    for (index, what) in [(1, "scale"), (2, "offset"), (3, "mean"), (4, "variance")] {
+        let length = inputs.shape(index)?.dim(0);
+        if let (Some(length), Some(channels)) = (length, channels)
+            && length != channels
+            && length != 0
+        {
+            return Err(node.error(format!("its {what} has {length} elements for {channels} channels")));
+        }
+    }
+    let statistics = TensorType::new(inputs.dtype(1)?, Shape::new(vec![channels]));
+    let count = if node.op == "FusedBatchNormV3" { 5 } else { 4 };
+    let mut types = vec![input.clone()];
+    types.resize(count + 1, statistics);
+    Ok(types)
+}
+
+/// The sizes of the result are an input: all of them, or those of its spatial axes alone.
+pub fn transposed_convolution(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let rank = if node.op == "Conv2DBackpropInput" { 4 } else { 5 };
+    let format = node.data_format();
+    let (channels, first) = (format.channel_axis(rank), format.first_spatial_axis());
+    let described = inputs.described_shape(0)?;
+    let mut dims = vec![None; rank];
+    match described.dims() {
+        Some(described) if described.len() == rank => dims.copy_from_slice(described),
+        Some(described) if described.len() == rank - 2 => {
+            dims[first..first + rank - 2].copy_from_slice(described);
+        }
+        Some(described) => {
+            let error = format!("its sizes are {} numbers, for a result of {rank} axes", described.len());
+            return Err(node.error(error));
+        }
+        None => {}
+    }
+    dims[0] = dims[0].or(inputs.shape(2)?.dim(0));
+    dims[channels] = dims[channels].or(inputs.shape(1)?.dim(rank - 2));
+    Ok(vec![TensorType::new(inputs.dtype(2)?, Shape::new(dims))])
+}
+
+pub fn max_pool_with_argmax(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let pooled = pooling(inputs, node)?.swap_remove(0);
+    let places = TensorType::new(node.dtype("Targmax").unwrap_or(DType::Int64), pooled.shape.clone());
+    Ok(vec![pooled, places])
+}
+
+pub fn extract_patches(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let input = inputs.tensor_type(0)?;
+    let [sizes, strides, rates] = ["ksizes", "strides", "rates"].map(|name| node.spatial_sizes(name, 4));
+    let (sizes, strides, rates) = (sizes?, strides?, rates?);
+    let padding = if node.text("padding") == Some("SAME") { Padding::Same } else { Padding::Valid };
+    let positions = |axis: usize| {
+        let window = Window { size: sizes[axis], stride: strides[axis], dilation: rates[axis] };
+        input.shape.dim(axis + 1).and_then(|length| window.positions(length, &padding, axis))
+    };
+    let depth = input.shape.dim(3).and_then(|channels| channels.checked_mul(sizes[0])?.checked_mul(sizes[1]));
+    let shape = Shape::new(vec![input.shape.dim(0), positions(0), positions(1), depth]);
+    Ok(vec![TensorType::new(input.dtype, shape)])
+}
+
+pub fn cross_entropy(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    let input = inputs.tensor_type(0)?;
+    Ok(vec![TensorType::new(input.dtype, Shape::new(vec![input.shape.dim(0)])), input.clone()])
+}

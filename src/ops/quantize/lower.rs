@@ -1,0 +1,167 @@
+//! Rounding to a few levels, as quantized training simulates it.
+//!
+//! Sources: `tf.quantization.fake_quant_with_min_max_*` and `tf.quantization.quantize_and_dequantize_v2` in TensorFlow's
+//! API documentation, `tensorflow/core/kernels/fake_quant_ops_functor.h` and `quantize_and_dequantize_op.h`.
+
+use crate::error::Result;
+use crate::graph::{Node, NodeId, TensorRef};
+use crate::lower::Layout;
+use crate::lower::context::Lowering;
+use crate::lower::steps::Steps;
+use crate::tensor::{Constant, DType};
+
+/// The least and greatest value, the distance of two levels, its reciprocal, and the level of zero; moved so that zero is one of the levels.
+fn nudged(min: f32, max: f32, levels: [f32; 2]) -> [f32; 5] {
+    let [first, last] = levels;
+    let scale = (max - min) / (last - first);
+    let zero = first - min / scale;
+    let zero = if zero < first {
+        first
+    } else if zero > last {
+        last
+    } else {
+        zero.round()
+    };
+    [(first - zero) * scale, (last - zero) * scale, scale, (last - first) / (max - min), zero - first]
+}
+
+pub fn fake_quant(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let bits = node.int("num_bits", 8).clamp(2, 16);
+    let first = if node.bool("narrow_range", false) { 1.0 } else { 0.0 };
+    let levels = [first, ((1i64 << bits) - 1) as f32];
+    let (mins, maxs) = if node.op == "FakeQuantWithMinMaxArgs" {
+        (vec![node.float("min", -6.0)], vec![node.float("max", 6.0)])
+    } else {
+        let bound = |index: usize| -> Result<Vec<f32>> {
+            let tensor = cx.input_of(node, index)?;
+            let values = cx.constant(tensor).map(Constant::to_f32s).transpose()?.flatten();
+            values.ok_or_else(|| node.error("its bounds are not known before the model runs"))
+        };
+        (bound(1)?, bound(2)?)
+    };
+    let bounds: Vec<[f32; 5]> = mins.iter().zip(&maxs).map(|(&min, &max)| nudged(min, max, levels)).collect();
+    // One bound for each channel, which is the last axis.
+    let name = cx.in_tensorflow_layout(input)?;
+    let shape = if node.op.ends_with("PerChannel") { vec![bounds.len()] } else { vec![] };
+    let constant = |cx: &mut Lowering<'_>, what: &str, pick: usize| {
+        let values: Vec<f32> = bounds.iter().map(|bound| bound[pick]).collect();
+        let shape = if shape.is_empty() { vec![] } else { vec![values.len()] };
+        cx.initializer(&format!("{}/{what}", node.name), Constant::from_f32(shape, &values), &[])
+    };
+    let (min, max, scale) = (constant(cx, "min", 0), constant(cx, "max", 1), constant(cx, "scale", 2));
+    let (inverse, zero) = (constant(cx, "inverse_scale", 3), constant(cx, "zero", 4));
+    let mut steps = Steps { cx, node };
+    let half = steps.number(DType::Float32, 0.5);
+    let at_least = steps.op("Max", &[&name, &min]);
+    let clamped = steps.op("Min", &[&at_least, &max]);
+    let above = steps.op("Sub", &[&clamped, &min]);
+    let layout = Layout::tensorflow_of(steps.cx.shape(id.into()));
+    if node.op == "FakeQuantWithMinMaxArgs" {
+        // What lies half way between two levels is decided by how TensorFlow 2 computes this one: by a factor, and from zero.
+        let level = steps.op("Mul", &[&above, &inverse]);
+        let level = steps.op("Sub", &[&level, &zero]);
+        let level = steps.op("Add", &[&level, &half]);
+        let level = steps.op("Floor", &[&level]);
+        cx.emit((id, node), "Mul", vec![level, scale], layout, vec![]);
+        return Ok(());
+    }
+    let level = steps.op("Div", &[&above, &scale]);
+    let level = steps.op("Add", &[&level, &half]);
+    let level = steps.op("Floor", &[&level]);
+    let scaled = steps.op("Mul", &[&level, &scale]);
+    cx.emit((id, node), "Add", vec![scaled, min], layout, vec![]);
+    Ok(())
+}
+
+/// A bound that is given, or the extreme of the input: of all of it, or of each part along an axis.
+fn bound(
+    steps: &mut Steps<'_, '_, '_>,
+    name: &str,
+    input: TensorRef,
+    (index, op): (usize, &'static str),
+    axis: Option<usize>,
+) -> Result<String> {
+    let node = steps.node;
+    let rank = steps.cx.rank(node, input)?;
+    if node.bool("range_given", false) {
+        let given = steps.cx.input_of(node, index)?;
+        let given = steps.cx.in_tensorflow_layout(given)?;
+        let Some(axis) = axis else { return Ok(given) };
+        let shape: Vec<i64> = (0..rank).map(|other| if other == axis { -1 } else { 1 }).collect();
+        let shape = steps.ints(&shape);
+        return Ok(steps.op("Reshape", &[&given, &shape]));
+    }
+    let axes: Vec<i64> = (0..rank).filter(|&other| Some(other) != axis).map(|axis| axis as i64).collect();
+    Ok(steps.reduce(op, name, &axes, axis.is_some()))
+}
+
+/// Scales to the levels of an integer type, rounds, and scales back. The scale fits the side of the range that needs the
+/// larger one.
+pub fn quantize_and_dequantize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let dtype = cx.dtype(input);
+    let is_signed = node.bool("signed_input", true);
+    let bits = match node.op.as_str() {
+        "QuantizeAndDequantizeV3" => cx.integers(node, 3, "number of bits")?.first().copied().unwrap_or(8),
+        _ => node.int("num_bits", 8),
+    };
+    let bits = bits.clamp(1, 62);
+    let is_narrow = node.bool("narrow_range", false);
+    let (least, greatest) = match is_signed {
+        true => (-(1i64 << (bits - 1)) + i64::from(is_narrow), (1i64 << (bits - 1)) - 1),
+        false => (i64::from(is_narrow), (1i64 << bits) - 1),
+    };
+    let rank = cx.rank(node, input)?;
+    let axis = usize::try_from(node.int("axis", -1)).ok().filter(|&axis| axis < rank);
+    let name = cx.in_tensorflow_layout(input)?;
+    let mut steps = Steps { cx, node };
+    let min = bound(&mut steps, &name, input, (1, "ReduceMin"), axis)?;
+    let max = bound(&mut steps, &name, input, (2, "ReduceMax"), axis)?;
+    let number = |steps: &mut Steps<'_, '_, '_>, value: f64| steps.number(dtype, value);
+    let (zero, one) = (number(&mut steps, 0.0), number(&mut steps, 1.0));
+    let (least_name, greatest_name) = (number(&mut steps, least as f64), number(&mut steps, greatest as f64));
+    let huge = number(&mut steps, f64::from(f32::MAX));
+    // A side on which the range has no room for levels does not decide.
+    let mut side = |level: &String, bound: &String| {
+        let product = steps.op("Mul", &[level, bound]);
+        let decides = steps.op("Greater", &[&product, &zero]);
+        let divisor = steps.op("Where", &[&decides, bound, &one]);
+        let scale = steps.op("Div", &[level, &divisor]);
+        steps.op("Where", &[&decides, &scale, &huge])
+    };
+    let (by_min, by_max) = (side(&least_name, &min), side(&greatest_name, &max));
+    let is_by_min = steps.op("Less", &[&by_min, &by_max]);
+    let scale = steps.op("Where", &[&is_by_min, &by_min, &by_max]);
+    let fitted_max = steps.op("Div", &[&greatest_name, &scale]);
+    let fitted_min = steps.op("Div", &[&least_name, &scale]);
+    let max = steps.op("Where", &[&is_by_min, &fitted_max, &max]);
+    let min = steps.op("Where", &[&is_by_min, &min, &fitted_min]);
+    let at_least = steps.op("Max", &[&name, &min]);
+    let clamped = steps.op("Min", &[&at_least, &max]);
+    let scaled = steps.op("Mul", &[&clamped, &scale]);
+    let rounded = if node.text("round_mode") == Some("HALF_UP") {
+        let half = steps.number(dtype, 0.5);
+        let raised = steps.op("Add", &[&scaled, &half]);
+        steps.op("Floor", &[&raised])
+    } else {
+        steps.op("Round", &[&scaled])
+    };
+    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    cx.emit((id, node), "Div", vec![rounded, scale], layout, vec![]);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nudged;
+
+    #[test]
+    fn zero_is_one_of_the_levels() {
+        let [min, max, scale, ..] = nudged(-6.0, 6.0, [0.0, 255.0]);
+        let level = -min / scale;
+        assert!((level - level.round()).abs() < 1e-4, "{level}");
+        assert!((max - min - 12.0).abs() < 1e-4);
+        assert_eq!(nudged(1.0, 2.0, [0.0, 255.0])[0], 0.0);
+    }
+}

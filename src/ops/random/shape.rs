@@ -1,0 +1,20 @@
+//! Shapes that say how many numbers are drawn (`tensorflow/core/ops/random_ops.cc`).
+
+use crate::error::Result;
+use crate::graph::{Node, Shape, TensorType};
+use crate::ops::infer::Inputs;
+use crate::ops::infer::one;
+use crate::tensor::DType;
+
+pub fn random(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let dtype = match node.op.as_str() {
+        "RandomUniformInt" => node.dtype("Tout").unwrap_or(DType::Int32),
+        _ => node.dtype("dtype").unwrap_or(DType::Float32),
+    };
+    one(dtype, inputs.described_shape(0)?)
+}
+
+pub fn multinomial(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let count = inputs.integers(1)?.and_then(|count| usize::try_from(*count.first()?).ok());
+    one(node.dtype("output_dtype").unwrap_or(DType::Int64), Shape::new(vec![inputs.shape(0)?.dim(0), count]))
+}

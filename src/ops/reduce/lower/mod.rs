@@ -1,0 +1,2 @@
+pub mod reduce;
+pub mod segment;

@@ -1,0 +1,304 @@
+//! Reductions along axes, and sums and products that run along one.
+//!
+//! Sources: `tf.math.reduce_*`, `tf.math.argmax`, `tf.math.cumsum`, `tf.math.cumprod` and `tf.nn.softmax` in
+//! TensorFlow's API documentation; Reduce*, ArgMax, CumSum and Softmax in <https://onnx.ai/onnx/operators/>.
+
+use crate::error::Result;
+use crate::graph::{Node, NodeId};
+use crate::lower::Layout;
+use crate::lower::context::Lowering;
+use crate::lower::emit::{axes_input_since, widened};
+use crate::onnx::{Attribute, Attributes};
+use crate::ops::operator;
+use crate::tensor::DType;
+
+pub fn plain(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    reduce(cx, id, node, operator(node), None)
+}
+
+/// The product of no elements is 1, which their least is not.
+pub fn all(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    reduce(cx, id, node, "ReduceProd", Some(DType::Int32))
+}
+
+/// Whether not all are false: of no elements the greatest would not be 0.
+pub fn any(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    reduce(cx, id, node, "ReduceProd", Some(DType::Int32))
+}
+
+/// What TensorFlow makes of no elements where ONNX does not say, or ONNX Runtime computes something else: of a reduction along
+/// an axis that is known to have none.
+fn of_nothing(cx: &Lowering<'_>, id: NodeId, node: &Node, axes: Option<&[i64]>) -> Result<Option<f64>> {
+    let shape = cx.shape(cx.input_of(node, 0)?);
+    let (Some(axes), Some(rank)) = (axes, shape.rank()) else { return Ok(None) };
+    let is_empty = axes.iter().any(|axis| shape.dim(axis.rem_euclid(rank.max(1) as i64) as usize) == Some(0));
+    if !is_empty || cx.shape(id.into()).fully_known().is_none() {
+        return Ok(None);
+    }
+    let dtype = cx.dtype(id.into());
+    let (least, greatest) = match dtype {
+        DType::Int64 => (i64::MIN as f64, i64::MAX as f64),
+        DType::Int32 => (f64::from(i32::MIN), f64::from(i32::MAX)),
+        DType::Int16 => (f64::from(i16::MIN), f64::from(i16::MAX)),
+        DType::Int8 => (f64::from(i8::MIN), f64::from(i8::MAX)),
+        DType::UInt8 => (0.0, f64::from(u8::MAX)),
+        dtype if dtype.is_float() => (f64::NEG_INFINITY, f64::INFINITY),
+        _ => return Ok(None),
+    };
+    Ok(match node.op.as_str() {
+        "Max" => Some(least),
+        "Min" => Some(greatest),
+        "Mean" if dtype.is_float() => Some(f64::NAN),
+        _ => None,
+    })
+}
+
+/// A reduction along axes, wherever they are stored, computed as another type where one is named.
+fn reduce(
+    cx: &mut Lowering<'_>,
+    id: NodeId,
+    node: &Node,
+    op: &'static str,
+    computed_as: Option<DType>,
+) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let keep = node.bool("keep_dims", false);
+    let axes = cx.known_integers(node, 1)?;
+    if axes.as_ref().is_some_and(Vec::is_empty) || cx.shape(input).rank() == Some(0) {
+        if node.op != "EuclideanNorm" {
+            return cx.alias(id.into(), input);
+        }
+        let (name, layout) = cx.stored(input)?;
+        cx.emit((id, node), "Abs", vec![name], layout, vec![]);
+        return Ok(());
+    }
+    if let Some(value) = of_nothing(cx, id, node, axes.as_deref())? {
+        let dims = cx.shape(id.into()).fully_known().unwrap_or_default();
+        let dims: Vec<i64> = dims.iter().map(|&dim| dim as i64).collect();
+        let (value, shape) =
+            (cx.scalar(node, "of_nothing", cx.dtype(id.into()), value), cx.vector(node, "shape", &dims));
+        let layout = Layout::tensorflow(dims.len());
+        cx.emit((id, node), "Expand", vec![value, shape], layout, vec![]);
+        return Ok(());
+    }
+    let (mut name, inputs_axes, attribute_axes, kept_layout) = match (axes, cx.shape(input).rank()) {
+        (Some(axes), Some(rank)) => {
+            let axes: Vec<usize> = axes.iter().map(|axis| axis.rem_euclid(rank as i64) as usize).collect();
+            let reduced: Vec<bool> = (0..rank).map(|axis| axes.contains(&axis)).collect();
+            let (name, layout) = cx.stored(input)?;
+            let mut stored: Vec<i64> =
+                (0..rank).filter(|&axis| reduced[axis]).map(|axis| layout.stored_axis(axis) as i64).collect();
+            stored.sort_unstable();
+            let kept_layout = if keep { layout.clone() } else { layout.without(&reduced) };
+            if cx.opset() >= axes_input_since(op) {
+                let axes = cx.vector(node, "axes", &stored);
+                (name, Some(axes), None, kept_layout)
+            } else {
+                (name, None, Some(stored), kept_layout)
+            }
+        }
+        (Some(axes), None) if cx.opset() < axes_input_since(op) => {
+            let name = cx.in_tensorflow_layout(input)?;
+            (name, None, Some(axes), Layout::tensorflow_of(cx.shape(id.into())))
+        }
+        (None, _) if cx.opset() < axes_input_since(op) => {
+            let since = axes_input_since(op);
+            return Err(node
+                .error("its axes are not known before the model runs")
+                .advice(format!("choose --opset {since} or later, which can take them as they come")));
+        }
+        (known, _) => {
+            let name = cx.in_tensorflow_layout(input)?;
+            let axes = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
+            let axes = cx.cast(node, axes, DType::Int64);
+            let flat = cx.vector(node, "flat", &[-1]);
+            let mut axes = cx.step(node, "axes", "Reshape", vec![axes, flat], vec![]);
+            if known.is_none_or(|axes| axes.iter().any(|&axis| axis < 0)) {
+                // ONNX Runtime mistakes axes that are counted from the end where there are no elements.
+                let rank = match cx.shape(input).rank() {
+                    Some(rank) => cx.vector(node, "rank", &[rank as i64]),
+                    None => {
+                        let shape = cx.step(node, "shape", "Shape", vec![name.clone()], vec![]);
+                        let rank = cx.step(node, "rank", "Shape", vec![shape], vec![]);
+                        // Of a number without axes there is nothing to count from, but the division is made.
+                        let one = cx.vector(node, "one", &[1]);
+                        cx.step(node, "divisor", "Max", vec![rank, one], vec![])
+                    }
+                };
+                axes = cx.step(node, "axes_from_front", "Mod", vec![axes, rank], vec![]);
+            }
+            (name, Some(axes), None, Layout::tensorflow_of(cx.shape(id.into())))
+        }
+    };
+    let mut attributes = vec![("keepdims", Attribute::Int(keep.into()))];
+    if inputs_axes.is_some() && cx.known_integers(node, 1)?.is_none() {
+        // No axes at all reduce nothing.
+        attributes.push(("noop_with_empty_axes", Attribute::Int(1)));
+        if node.op == "EuclideanNorm" {
+            // Without axes ONNX leaves even the sign as it is.
+            name = cx.step(node, "distances", "Abs", vec![name], vec![]);
+        }
+    }
+    attributes.extend(attribute_axes.map(|axes| ("axes", Attribute::Ints(axes))));
+    // ONNX Runtime reduces these types.
+    let narrow = match cx.dtype(input) {
+        DType::Int8 | DType::UInt8 | DType::Int16 | DType::UInt16 => Some(DType::Int32),
+        _ => None,
+    };
+    let computed_as = computed_as.or(narrow);
+    let is_negated = node.op == "Any";
+    if is_negated {
+        name = cx.step(node, "negated", "Not", vec![name], vec![]);
+    }
+    if let Some(dtype) = computed_as {
+        name = cx.cast(node, name, dtype);
+    }
+    let inputs = [name].into_iter().chain(inputs_axes).collect();
+    match computed_as {
+        None => cx.emit((id, node), op, inputs, kept_layout, attributes),
+        Some(_) => {
+            let reduced = cx.step(node, "reduced", op, inputs, attributes);
+            if is_negated {
+                let none = cx.cast(node, reduced, DType::Bool);
+                cx.emit((id, node), "Not", vec![none], kept_layout, vec![]);
+            } else {
+                cx.emit_cast((id.into(), node), reduced, kept_layout);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Half the sum of all squares.
+pub fn l2_loss(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (name, _) = cx.stored(cx.input_of(node, 0)?)?;
+    let keep = vec![("keepdims", Attribute::Int(0))];
+    let sum = cx.step(node, "sum", "ReduceSumSquare", vec![name], keep);
+    let half = cx.scalar(node, "half", cx.dtype(id.into()), 0.5);
+    cx.emit((id, node), "Mul", vec![sum, half], Layout::tensorflow(0), vec![]);
+    Ok(())
+}
+
+/// Softmax over the last axis, wherever that is stored.
+pub fn softmax(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let (name, layout) = cx.stored(input)?;
+    let axis = match cx.shape(input).rank() {
+        Some(rank) if rank > 0 => layout.stored_axis(rank - 1) as i64,
+        _ => -1,
+    };
+    let op = if node.op == "Softmax" { "Softmax" } else { "LogSoftmax" };
+    cx.emit((id, node), op, vec![name], layout, vec![("axis", Attribute::Int(axis))]);
+    Ok(())
+}
+
+/// The place of the greatest or least element along an axis.
+pub fn arg(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let axis = match cx.known_integers(node, 1)?.as_deref() {
+        Some(&[axis]) => axis,
+        _ => return Err(node.error("its axis is not known before the model runs")),
+    };
+    let op = if node.op == "ArgMax" { "ArgMax" } else { "ArgMin" };
+    let (mut name, layout) = cx.stored(input)?;
+    let (axis, kept) = match cx.shape(input).rank() {
+        Some(rank) if rank > 0 => {
+            let axis = axis.rem_euclid(rank as i64) as usize;
+            let dropped: Vec<bool> = (0..rank).map(|other| other == axis).collect();
+            (layout.stored_axis(axis) as i64, layout.without(&dropped))
+        }
+        _ => (axis, Layout::tensorflow_of(cx.shape(id.into()))),
+    };
+    if !matches!(cx.dtype(input), DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64) {
+        name = cx.cast(node, name, widened(cx.dtype(input)));
+    }
+    let attributes = vec![("axis", Attribute::Int(axis)), ("keepdims", Attribute::Int(0))];
+    if cx.dtype(id.into()) == DType::Int64 {
+        cx.emit((id, node), op, vec![name], kept, attributes);
+    } else {
+        let place = cx.step(node, "place", op, vec![name], attributes);
+        cx.emit_cast((id.into(), node), place, kept);
+    }
+    Ok(())
+}
+
+fn flags(node: &Node) -> Attributes {
+    ["exclusive", "reverse"]
+        .into_iter()
+        .filter(|name| node.bool(name, false))
+        .map(|name| (name, Attribute::Int(1)))
+        .collect()
+}
+
+pub fn cumsum(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let axis = match (cx.known_integers(node, 1)?.as_deref(), cx.shape(input).rank()) {
+        (Some(&[axis]), Some(rank)) if rank > 0 => Some(axis.rem_euclid(rank as i64) as usize),
+        _ => None,
+    };
+    match axis {
+        Some(axis) => {
+            let (name, layout) = cx.stored(input)?;
+            let axis = cx.scalar(node, "axis", DType::Int64, layout.stored_axis(axis) as f64);
+            cx.emit((id, node), "CumSum", vec![name, axis], layout, flags(node));
+        }
+        None => {
+            let name = cx.in_tensorflow_layout(input)?;
+            let axis = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
+            let layout = Layout::tensorflow_of(cx.shape(input));
+            cx.emit((id, node), "CumSum", vec![name, axis], layout, flags(node));
+        }
+    }
+    Ok(())
+}
+
+/// ONNX has no running product. Each element becomes a row of all elements, those that do not belong to its product
+/// being 1, and the rows are multiplied.
+pub fn cumprod(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let rank = cx.rank(node, input)?;
+    let axis = match cx.known_integers(node, 1)?.as_deref() {
+        Some(&[axis]) if rank > 0 => axis.rem_euclid(rank as i64) as usize,
+        _ => return Err(node.error("its axis is not known before the model runs")),
+    };
+    let (dtype, name) = (cx.dtype(input), cx.in_tensorflow_layout(input)?);
+    // The axis goes last.
+    let to_last: Vec<i64> =
+        (0..rank).filter(|&other| other != axis).chain([axis]).map(|a| a as i64).collect();
+    let back: Vec<i64> =
+        (0..rank).map(|a| to_last.iter().position(|&other| other == a as i64).unwrap_or(a) as i64).collect();
+    let is_moved = axis + 1 != rank;
+    let transpose = |cx: &mut Lowering<'_>, what: &str, name: String, perm: &[i64]| {
+        cx.step(node, what, "Transpose", vec![name], vec![("perm", Attribute::Ints(perm.to_vec()))])
+    };
+    let last = if is_moved { transpose(cx, "last", name, &to_last) } else { name };
+    let shape = cx.step(node, "shape", "Shape", vec![last.clone()], vec![]);
+    let minus_one = cx.scalar(node, "minus_one", DType::Int64, -1.0);
+    let length = cx.step(node, "length", "Gather", vec![shape, minus_one], vec![]);
+    let (zero, one) = (cx.scalar(node, "zero", DType::Int64, 0.0), cx.scalar(node, "one", DType::Int64, 1.0));
+    let places = cx.step(node, "places", "Range", vec![zero, length, one], vec![]);
+    let (first, second) = (cx.vector(node, "first", &[0]), cx.vector(node, "second", &[1]));
+    let columns = cx.step(node, "columns", "Unsqueeze", vec![places.clone(), first], vec![]);
+    let rows = cx.step(node, "rows", "Unsqueeze", vec![places, second], vec![]);
+    let belongs = match (node.bool("exclusive", false), node.bool("reverse", false)) {
+        (false, false) => "LessOrEqual",
+        (true, false) => "Less",
+        (false, true) => "GreaterOrEqual",
+        (true, true) => "Greater",
+    };
+    let mask = cx.step(node, "mask", belongs, vec![columns, rows], vec![]);
+    let neutral = cx.scalar(node, "neutral", dtype, 1.0);
+    let before_last = cx.vector(node, "before_last", &[-2]);
+    let spread = cx.step(node, "spread", "Unsqueeze", vec![last, before_last], vec![]);
+    let masked = cx.step(node, "masked", "Where", vec![mask, spread, neutral], vec![]);
+    let (inputs, attributes) = cx.reduction(node, "ReduceProd", masked, &[rank as i64], false);
+    let layout = Layout::tensorflow(rank);
+    if is_moved {
+        let product = cx.step(node, "product", "ReduceProd", inputs, attributes);
+        let perm = vec![("perm", Attribute::Ints(back))];
+        cx.emit((id, node), "Transpose", vec![product], layout, perm);
+    } else {
+        cx.emit((id, node), "ReduceProd", inputs, layout, attributes);
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! Rows put together by segment, and sparse tensors made dense.
+//!
+//! Sources: `tf.math.segment_*`, `tf.math.unsorted_segment_*`, `tf.sparse.segment_*` and `tf.compat.v1.sparse_to_dense` in
+//! TensorFlow's API documentation; ScatterND in <https://onnx.ai/onnx/operators/onnx__ScatterND.html>.
+
+use crate::error::Result;
+use crate::graph::{Node, NodeId};
+use crate::lower::Layout;
+use crate::lower::context::Lowering;
+use crate::lower::steps::Steps;
+use crate::onnx::Attribute;
+use crate::tensor::DType;
+
+/// The least and greatest finite number of a type.
+fn extremes(dtype: DType) -> [f64; 2] {
+    match dtype {
+        DType::Float64 => [f64::MIN, f64::MAX],
+        DType::Int32 => [f64::from(i32::MIN), f64::from(i32::MAX)],
+        DType::Int64 => [i64::MIN as f64, i64::MAX as f64],
+        _ => [f64::from(f32::MIN), f64::from(f32::MAX)],
+    }
+}
+
+/// Rows are written to the place of their segment, where they add up or the greatest or least stays. Rows of no segment
+/// go to one more place, which is cut off.
+pub fn segment(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (is_sparse, is_unsorted) = (node.op.starts_with("Sparse"), node.op.starts_with("Unsorted"));
+    let has = |what: &str| node.op.contains(what);
+    let data = cx.input_of(node, 0)?;
+    let ids_input = cx.input_of(node, if is_sparse { 2 } else { 1 })?;
+    let count_index = match (is_sparse, is_unsorted) {
+        (true, _) if has("WithNumSegments") => Some(3),
+        (_, true) => Some(2),
+        _ => None,
+    };
+    let dtype = cx.dtype(data);
+    let mut rows = cx.in_tensorflow_layout(data)?;
+    let ids = cx.in_tensorflow_layout(ids_input)?;
+    let ids_rank = if is_unsorted { cx.rank(node, ids_input)? } else { 1 };
+    let indices = match is_sparse {
+        true => Some(cx.in_tensorflow_layout(cx.input_of(node, 1)?)?),
+        false => None,
+    };
+    let count = match count_index {
+        Some(index) => Some(cx.in_tensorflow_layout(cx.input_of(node, index)?)?),
+        None => None,
+    };
+    let mut steps = Steps { cx, node };
+    if let Some(indices) = indices {
+        rows = steps.op_with("Gather", &[&rows, &indices], "axis", 0);
+    }
+    let flat = steps.ints(&[-1]);
+    let (ids, shape) = (steps.cast(&ids, DType::Int64), steps.op("Shape", &[&rows]));
+    let (from, to) = (steps.ints(&[ids_rank as i64]), steps.ints(&[i64::MAX]));
+    let rest = steps.op("Slice", &[&shape, &from, &to]);
+    let ids = steps.op("Reshape", &[&ids, &flat]);
+    if ids_rank != 1 {
+        let size = steps.op("Size", &[&ids]);
+        let size = steps.op("Reshape", &[&size, &flat]);
+        let shape = steps.op_with("Concat", &[&size, &rest], "axis", 0);
+        rows = steps.op_with("Reshape", &[&rows, &shape], "allowzero", 1);
+    }
+    let (zero, one) = (steps.int(0), steps.int(1));
+    let count = match count {
+        Some(count) => {
+            let count = steps.cast(&count, DType::Int64);
+            steps.op("Reshape", &[&count, &flat])
+        }
+        None => {
+            // Without rows there are no segments.
+            let none = steps.ints(&[-1]);
+            let all = steps.op_with("Concat", &[&none, &ids], "axis", 0);
+            let keep = vec![("keepdims", Attribute::Int(0))];
+            let last = steps.cx.step(node, "last", "ReduceMax", vec![all], keep);
+            let count = steps.op("Add", &[&last, &one]);
+            steps.op("Reshape", &[&count, &flat])
+        }
+    };
+    let is_none = steps.op("Less", &[&ids, &zero]);
+    let ids = steps.op("Where", &[&is_none, &count, &ids]);
+    let behind = steps.ints(&[-1]);
+    let places = steps.op("Unsqueeze", &[&ids, &behind]);
+    let all = steps.op("Add", &[&count, &one]);
+    let shape = steps.op_with("Concat", &[&all, &rest], "axis", 0);
+    let [least, greatest] = extremes(dtype);
+    let (reduction, start) = match () {
+        () if has("Max") => ("max", least),
+        () if has("Min") => ("min", greatest),
+        () if has("Prod") => ("mul", 1.0),
+        () => ("add", 0.0),
+    };
+    let scatter = |steps: &mut Steps<'_, '_, '_>, start: &String, values: &String, reduction: &str| {
+        let inputs = vec![start.clone(), places.clone(), values.clone()];
+        let attributes = vec![("reduction", Attribute::Text(reduction.to_owned()))];
+        steps.cx.step(node, "scattered", "ScatterND", inputs, attributes)
+    };
+    let start = steps.number(dtype, start);
+    let start = steps.op("Expand", &[&start, &shape]);
+    let mut result = scatter(&mut steps, &start, &rows, reduction);
+    let counts_matter = has("Mean") || has("SqrtN") || (!is_unsorted && (has("Max") || has("Min")));
+    if counts_matter {
+        let (none, each) = (steps.number(dtype, 0.0), steps.number(dtype, 1.0));
+        let nones = steps.op("Expand", &[&none, &all]);
+        let ids_shape = steps.op("Shape", &[&ids]);
+        let ones = steps.op("Expand", &[&each, &ids_shape]);
+        let counts = scatter(&mut steps, &nones, &ones, "add");
+        // The counts get as many axes as the rows.
+        let rest_count = steps.op("Shape", &[&rest]);
+        let unit = steps.ints(&[1]);
+        let units = steps.op("Expand", &[&unit, &rest_count]);
+        let shape = steps.op_with("Concat", &[&flat, &units], "axis", 0);
+        let counts = steps.op("Reshape", &[&counts, &shape]);
+        if has("Max") || has("Min") {
+            let is_any = steps.op("Greater", &[&counts, &none]);
+            result = steps.op("Where", &[&is_any, &result, &none]);
+        } else {
+            let counts = steps.op("Max", &[&counts, &each]);
+            let divisor = if has("SqrtN") { steps.op("Sqrt", &[&counts]) } else { counts };
+            result = steps.op("Div", &[&result, &divisor]);
+        }
+    }
+    let first = steps.ints(&[0]);
+    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    cx.emit((id, node), "Slice", vec![result, first.clone(), count, first], layout, vec![]);
+    Ok(())
+}
+
+/// Values at places, and a default elsewhere. One place may be given as a number, places of a vector as a vector.
+pub fn sparse_to_dense(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let [places, shape, values, default] = [0, 1, 2, 3].map(|index| cx.input_of(node, index));
+    let (places, values_input) = (places?, values?);
+    let rank = cx.rank(node, places)?;
+    let values_rank = cx.rank(node, values_input)?;
+    let (name, shape) = (cx.in_tensorflow_layout(places)?, cx.in_tensorflow_layout(shape?)?);
+    let (values, default) = (cx.in_tensorflow_layout(values_input)?, cx.in_tensorflow_layout(default?)?);
+    let mut steps = Steps { cx, node };
+    let (name, shape) = (steps.cast(&name, DType::Int64), steps.cast(&shape, DType::Int64));
+    let column = steps.ints(&[-1, 1]);
+    let places = if rank == 2 { name } else { steps.op("Reshape", &[&name, &column]) };
+    let dense = steps.op("Expand", &[&default, &shape]);
+    let values = if values_rank == 0 {
+        let places_shape = steps.op("Shape", &[&places]);
+        let (from, to) = (steps.ints(&[0]), steps.ints(&[1]));
+        let count = steps.op("Slice", &[&places_shape, &from, &to]);
+        steps.op("Expand", &[&values, &count])
+    } else {
+        values
+    };
+    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    cx.emit((id, node), "ScatterND", vec![dense, places, values], layout, vec![]);
+    Ok(())
+}

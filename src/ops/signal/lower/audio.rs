@@ -1,0 +1,226 @@
+//! Spectra of sound, and what speech recognition makes of them.
+//!
+//! Sources: `spectrogram.cc`, `spectrogram_op.cc`, `mfcc.cc`, `mfcc_mel_filterbank.cc`, `mfcc_dct.cc` and `mfcc_op.cc` in
+//! `tensorflow/core/kernels`; Conv in <https://onnx.ai/onnx/operators/>.
+
+use std::f64::consts::PI;
+
+use crate::error::Result;
+use crate::graph::{Node, NodeId};
+use crate::lower::Layout;
+use crate::lower::context::Lowering;
+use crate::lower::steps::Steps;
+use crate::onnx::Attribute;
+use crate::ops::signal::shape::frequencies;
+use crate::tensor::{Constant, DType};
+
+/// The waves of all frequencies below a periodic Hann window: first the cosines, then the sines, each with a row for a
+/// frequency.
+fn windowed_waves(window: usize, frequencies: usize) -> Vec<f32> {
+    let period = 2 * (frequencies - 1);
+    let turn = |part: usize, whole: usize| 2.0 * PI * (part % whole) as f64 / whole as f64;
+    let wave = |shape: fn(f64) -> f64, frequency: usize, sample: usize| {
+        let hann = 0.5 - 0.5 * turn(sample, window).cos();
+        (hann * shape(turn(frequency * sample, period))) as f32
+    };
+    let mut waves = Vec::with_capacity(2 * frequencies * window);
+    for shape in [f64::cos as fn(f64) -> f64, f64::sin] {
+        for frequency in 0..frequencies {
+            waves.extend((0..window).map(|sample| wave(shape, frequency, sample)));
+        }
+    }
+    waves
+}
+
+/// A convolution with the waves is the real and the imaginary part of the spectrum at every step.
+pub fn spectrogram(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (window, stride) = (node.int("window_size", 0), node.int("stride", 0));
+    let Some(frequencies) = frequencies(node) else { return Err(node.error("its window is too long")) };
+    if cx.shape(id.into()).dim(1) == Some(0) {
+        return Err(node.error("it has fewer samples than one window"));
+    }
+    let samples = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
+    let waves = windowed_waves(window as usize, frequencies);
+    let waves = Constant::from_f32(vec![2 * frequencies, 1, window as usize], &waves);
+    let waves = cx.initializer(&format!("{}/waves", node.name), waves, &[]);
+    let mut steps = Steps { cx, node };
+    let channels = steps.transpose(&samples, &[1, 0]);
+    let second = steps.ints(&[1]);
+    let channels = steps.op("Unsqueeze", &[&channels, &second]);
+    let attributes = [("dilations", vec![1]), ("pads", vec![0, 0]), ("strides", vec![stride])];
+    // Not all runtimes have the defaults of these for one axis.
+    let attributes = attributes.into_iter().map(|(name, values)| (name, Attribute::Ints(values))).collect();
+    let spectra = steps.cx.step(node, "spectra", "Conv", vec![channels, waves], attributes);
+    let squares = steps.op("Mul", &[&spectra, &spectra]);
+    let frequencies = frequencies as i64;
+    let real = steps.part(&squares, 1, 0, frequencies);
+    let imaginary = steps.part(&squares, 1, frequencies, 2 * frequencies);
+    let mut power = steps.op("Add", &[&real, &imaginary]);
+    if !node.bool("magnitude_squared", false) {
+        power = steps.op("Sqrt", &[&power]);
+    }
+    let perm = vec![("perm", Attribute::Ints(vec![0, 2, 1]))];
+    cx.emit((id, node), "Transpose", vec![power], Layout::tensorflow(3), perm);
+    Ok(())
+}
+
+/// A filter bank: triangles that overlap by half, at even distances in mel.
+struct Filters {
+    /// The number of frequencies in the spectrum.
+    frequencies: usize,
+    channels: usize,
+    /// The limits, in hertz.
+    lower: f64,
+    upper: f64,
+}
+
+/// The least that a filter lets through, so that there is a logarithm of it.
+const FLOOR: f64 = 1e-12;
+
+fn mel(frequency: f64) -> f64 {
+    1127.0 * (frequency / 700.0).ln_1p()
+}
+
+impl Filters {
+    /// Where the triangle of a channel begins, in mel, and how long each of its sides is.
+    fn side(&self, channel: usize) -> [f64; 2] {
+        let (low, high) = (mel(self.lower), mel(self.upper));
+        let side = (high - low) / (self.channels + 1) as f64;
+        [low + side * channel as f64, side]
+    }
+
+    /// The weights of each frequency in each channel; `None` where the spectrum does not reach up to the limit.
+    fn weights(&self, rate: f64) -> Option<Vec<f32>> {
+        let step = 0.5 * rate / (self.frequencies - 1) as f64;
+        let first = (1.5 + self.lower / step) as usize;
+        let last = (self.upper / step) as usize;
+        if last >= self.frequencies {
+            return None;
+        }
+        let weight = |frequency: usize, channel: usize| {
+            if frequency < first || frequency > last {
+                return 0.0;
+            }
+            let [start, side] = self.side(channel);
+            let place = (mel(frequency as f64 * step) - start) / side;
+            place.min(2.0 - place).max(0.0) as f32
+        };
+        let frequencies = 0..self.frequencies;
+        Some(
+            frequencies
+                .flat_map(|f| (0..self.channels).map(move |c| (f, c)))
+                .map(|(f, c)| weight(f, c))
+                .collect(),
+        )
+    }
+
+    /// The same for a rate that is known when the model runs, and whether the spectrum reaches up to the limit.
+    fn open_weights(&self, steps: &mut Steps<'_, '_, '_>, rate: &str) -> [String; 2] {
+        let node = steps.node;
+        let vector = |steps: &mut Steps<'_, '_, '_>, what: &str, shape: [usize; 2], values: Vec<f64>| {
+            let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
+            let constant = Constant::from_f32(shape.to_vec(), &values);
+            steps.cx.initializer(&format!("{}/{what}", node.name), constant, &[])
+        };
+        let float = |steps: &mut Steps<'_, '_, '_>, value| steps.number(DType::Float32, value);
+        let rate = steps.cast(rate, DType::Float32);
+        let per_rate = float(steps, 0.5 / (self.frequencies - 1) as f64);
+        let step = steps.op("Mul", &[&rate, &per_rate]);
+        let numbers = (0..self.frequencies).map(|number| number as f64).collect();
+        let numbers = vector(steps, "numbers", [self.frequencies, 1], numbers);
+        let (width, unit, factor) = (float(steps, 700.0), float(steps, 1.0), float(steps, 1127.0));
+        let hertz = steps.op("Mul", &[&numbers, &step]);
+        let scaled = steps.op("Div", &[&hertz, &width]);
+        let shifted = steps.op("Add", &[&scaled, &unit]);
+        let logarithm = steps.op("Log", &[&shifted]);
+        let mel = steps.op("Mul", &[&logarithm, &factor]);
+        let starts = (0..self.channels).map(|channel| self.side(channel)[0]).collect();
+        let starts = vector(steps, "starts", [1, self.channels], starts);
+        let (side, zero, two) = (float(steps, self.side(0)[1]), float(steps, 0.0), float(steps, 2.0));
+        let distance = steps.op("Sub", &[&mel, &starts]);
+        let rising = steps.op("Div", &[&distance, &side]);
+        let falling = steps.op("Sub", &[&two, &rising]);
+        let least = steps.op("Min", &[&rising, &falling]);
+        let triangles = steps.op("Max", &[&least, &zero]);
+        let (lower, upper, half) = (float(steps, self.lower), float(steps, self.upper), float(steps, 1.5));
+        let first = steps.op("Div", &[&lower, &step]);
+        let first = steps.op("Add", &[&first, &half]);
+        let first = steps.op("Floor", &[&first]);
+        let last = steps.op("Div", &[&upper, &step]);
+        let last = steps.op("Floor", &[&last]);
+        let is_above = steps.op("GreaterOrEqual", &[&numbers, &first]);
+        let is_below = steps.op("LessOrEqual", &[&numbers, &last]);
+        let is_used = steps.op("And", &[&is_above, &is_below]);
+        let weights = steps.op("Where", &[&is_used, &triangles, &zero]);
+        let count = float(steps, self.frequencies as f64);
+        let reaches = steps.op("Less", &[&last, &count]);
+        [weights, reaches]
+    }
+}
+
+/// The cosines of the transform, with a column for each coefficient.
+fn cosines(channels: usize, coefficients: usize) -> Vec<f32> {
+    let scale = (2.0 / channels as f64).sqrt();
+    let angle = |channel: usize, coefficient: usize| {
+        coefficient as f64 * PI / channels as f64 * (channel as f64 + 0.5)
+    };
+    let places = (0..channels).flat_map(|channel| (0..coefficients).map(move |other| (channel, other)));
+    places.map(|(channel, coefficient)| (scale * angle(channel, coefficient).cos()) as f32).collect()
+}
+
+pub fn mfcc(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let (input, rate) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
+    let Some(frequencies) = cx.shape(input).dim(2).filter(|&count| count > 1) else {
+        return Err(node
+            .error("the number of frequencies in its spectrogram is not known, or less than 2")
+            .advice(cx.shape_advice(input)));
+    };
+    let count = |name: &str, default: i64| node.int(name, default) as usize;
+    let filters = Filters {
+        frequencies,
+        channels: count("filterbank_channel_count", 40),
+        lower: node.float("lower_frequency_limit", 20.0).into(),
+        upper: node.float("upper_frequency_limit", 4000.0).into(),
+    };
+    let coefficients = count("dct_coefficient_count", 13);
+    let known = cx.known_integers(node, 1)?.and_then(|rate| rate.first().copied());
+    let constant_weights = match known {
+        Some(known) if known <= 0 => return Err(node.error(format!("its sample rate is {known}"))),
+        Some(known) => Some(filters.weights(known as f64).ok_or_else(|| {
+            let upper = filters.upper;
+            node.error(format!("its upper_frequency_limit {upper} is above half of its sample rate {known}"))
+        })?),
+        None => None,
+    };
+    let spectrogram = cx.in_tensorflow_layout(input)?;
+    let rate = cx.in_tensorflow_layout(rate)?;
+    let dct =
+        Constant::from_f32(vec![filters.channels, coefficients], &cosines(filters.channels, coefficients));
+    let dct = cx.initializer(&format!("{}/cosines", node.name), dct, &[]);
+    let mut steps = Steps { cx, node };
+    let (weights, reaches) = match constant_weights {
+        Some(weights) => {
+            let constant = Constant::from_f32(vec![frequencies, filters.channels], &weights);
+            (steps.cx.initializer(&format!("{}/filters", node.name), constant, &[]), None)
+        }
+        None => {
+            let [weights, reaches] = filters.open_weights(&mut steps, &rate);
+            (weights, Some(reaches))
+        }
+    };
+    let magnitudes = steps.op("Sqrt", &[&spectrogram]);
+    let filtered = steps.op("MatMul", &[&magnitudes, &weights]);
+    let floor = steps.number(DType::Float32, FLOOR);
+    let filtered = steps.op("Max", &[&filtered, &floor]);
+    let logarithms = steps.op("Log", &[&filtered]);
+    let layout = Layout::tensorflow(3);
+    let Some(reaches) = reaches else {
+        cx.emit((id, node), "MatMul", vec![logarithms, dct], layout, vec![]);
+        return Ok(());
+    };
+    // TensorFlow logs an error and returns zeros where the spectrum does not reach up to the limit.
+    let zero = steps.number(DType::Float32, 0.0);
+    let coefficients = steps.op("MatMul", &[&logarithms, &dct]);
+    cx.emit((id, node), "Where", vec![reaches, coefficients, zero], layout, vec![]);
+    Ok(())
+}

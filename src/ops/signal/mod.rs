@@ -1,0 +1,42 @@
+//! Fourier transforms and sound.
+
+pub mod eval;
+pub mod lower;
+pub mod shape;
+
+use super::{Op, op};
+use crate::ops::infer::{declared_type, like_first_input, one};
+use crate::tensor::DType;
+
+/// The ops of this family.
+pub const OPS: &[Op] = &[
+    op("AudioSpectrogram")
+        .shape(shape::spectrogram)
+        .lower(lower::audio::spectrogram, &["Conv", "Mul", "Add"])
+        .note("windows of up to 4096 samples")
+        .eval(eval::spectrogram),
+    op("Complex")
+        .shape(|inputs, node| one(declared_type(node, "Tout", DType::Complex64), inputs.shape(0)?.clone()))
+        .lower(lower::spectral::complex, &["Unsqueeze", "Concat"]),
+    op("ComplexAbs")
+        .shape(|inputs, node| one(declared_type(node, "Tout", DType::Float32), inputs.shape(0)?.clone()))
+        .lower(lower::spectral::complex_abs, &["ReduceL2"]),
+    op("DecodeWav").shape(shape::decode_wav).not_lowered("its samples become an input of the model"),
+    op("FFT")
+        .shape(like_first_input)
+        .lower(lower::spectral::fft, &["MatMul"])
+        .note("lengths have to be known before the model runs"),
+    op("FFT2D").shape(like_first_input).lower(lower::spectral::fft, &["MatMul"]),
+    op("Imag")
+        .shape(|inputs, node| one(declared_type(node, "Tout", DType::Float32), inputs.shape(0)?.clone()))
+        .lower(lower::spectral::part, &["Gather"]),
+    op("Mfcc")
+        .shape(shape::mfcc)
+        .lower(lower::audio::mfcc, &["Sqrt", "MatMul", "Max", "Log"])
+        .eval(eval::mfcc),
+    op("Real")
+        .shape(|inputs, node| one(declared_type(node, "Tout", DType::Float32), inputs.shape(0)?.clone()))
+        .lower(lower::spectral::part, &["Gather"]),
+    op("RFFT").shape(shape::rfft).lower(lower::spectral::fft, &["MatMul"]),
+    op("RFFT2D").shape(shape::rfft).lower(lower::spectral::fft, &["MatMul"]),
+];

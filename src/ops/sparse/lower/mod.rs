@@ -1,0 +1,3 @@
+pub mod ragged;
+pub mod sets;
+pub mod sparse;

@@ -1,0 +1,321 @@
+//! Ragged tensors: rows of different lengths, one after the other in one tensor, and where each row begins.
+//!
+//! What is common to these ops is the pair (row, place in the row) of every element. They are the places of a mask
+//! with a row as long as the longest one, as many elements of which are set as the row has.
+//!
+//! Sources: `tf.RaggedTensor` in TensorFlow's API documentation; NonZero, CumSum and ScatterND in
+//! <https://onnx.ai/onnx/operators/>.
+
+use crate::error::Result;
+use crate::graph::{Attr, Node, NodeId, TensorRef};
+use crate::lower::Layout;
+use crate::lower::context::Lowering;
+use crate::onnx::{Attribute, onnx_dtype};
+use crate::ops::sparse::shape::ragged::ragged_rank;
+use crate::tensor::{Constant, DType};
+
+/// Shorthands for steps on vectors of int64.
+struct Steps<'c, 'a, 'n> {
+    cx: &'c mut Lowering<'a>,
+    node: &'n Node,
+}
+
+impl Steps<'_, '_, '_> {
+    fn step(&mut self, what: &str, op: &'static str, inputs: &[&str]) -> String {
+        let inputs = inputs.iter().map(|&input| input.to_owned()).collect();
+        self.cx.step(self.node, what, op, inputs, vec![])
+    }
+
+    fn axis_step(&mut self, what: &str, op: &'static str, inputs: &[&str], axis: i64) -> String {
+        let inputs = inputs.iter().map(|&input| input.to_owned()).collect();
+        self.cx.step(self.node, what, op, inputs, vec![("axis", Attribute::Int(axis))])
+    }
+
+    fn vector(&mut self, what: &str, values: &[i64]) -> String {
+        self.cx.vector(self.node, what, values)
+    }
+
+    fn scalar(&mut self, value: i64) -> String {
+        self.cx.initializer(&format!("number_{value}"), Constant::from_i64(vec![], &[value]), &[])
+    }
+
+    /// An input as int64.
+    fn integers(&mut self, index: usize) -> Result<String> {
+        let input = self.cx.input_of(self.node, index)?;
+        let name = self.cx.in_tensorflow_layout(input)?;
+        Ok(match self.cx.dtype(input) {
+            DType::Int64 => name,
+            _ => self.cx.cast(self.node, name, DType::Int64),
+        })
+    }
+
+    /// The part of a vector between two bounds.
+    fn part(&mut self, vector: &str, start: i64, end: i64) -> String {
+        let bounds =
+            [self.vector(&format!("from_{start}"), &[start]), self.vector(&format!("to_{end}"), &[end])];
+        self.step("part", "Slice", &[vector, &bounds[0], &bounds[1]])
+    }
+
+    /// The lengths of the rows that begin and end where `splits` say.
+    fn sizes(&mut self, splits: &str) -> String {
+        let (ends, starts) = (self.part(splits, 1, i64::MAX), self.part(splits, 0, -1));
+        self.step("sizes", "Sub", &[&ends, &starts])
+    }
+
+    /// Where rows of these lengths begin and end.
+    fn splits(&mut self, sizes: &str) -> String {
+        let axis = self.scalar(0);
+        let ends = self.step("ends", "CumSum", &[sizes, &axis]);
+        let first = self.vector("zero", &[0]);
+        self.axis_step("splits", "Concat", &[&first, &ends], 0)
+    }
+
+    /// The greatest of some lengths, 0 where there are none, as a scalar.
+    fn greatest(&mut self, sizes: &str) -> String {
+        let zero = self.vector("zero", &[0]);
+        let all = self.axis_step("all_sizes", "Concat", &[sizes, &zero], 0);
+        let attributes = vec![("keepdims", Attribute::Int(0))];
+        self.cx.step(self.node, "greatest", "ReduceMax", vec![all], attributes)
+    }
+
+    fn range(&mut self, count: &str) -> String {
+        let (zero, one) = (self.scalar(0), self.scalar(1));
+        self.step("range", "Range", &[&zero, count, &one])
+    }
+
+    /// The row and the place in it of every element of rows of these lengths.
+    fn places(&mut self, sizes: &str, greatest: &str) -> [String; 2] {
+        let places = self.range(greatest);
+        let axes = self.vector("column", &[1]);
+        let column = self.step("size_column", "Unsqueeze", &[sizes, &axes]);
+        let mask = self.step("mask", "Less", &[&places, &column]);
+        let found = self.step("places", "NonZero", &[&mask]);
+        [0, 1].map(|row| {
+            let row = self.scalar(row);
+            self.axis_step("place", "Gather", &[&found, &row], 0)
+        })
+    }
+
+    /// The length of a vector, as a scalar.
+    fn length(&mut self, vector: &str) -> String {
+        let shape = self.step("shape", "Shape", &[vector]);
+        let first = self.scalar(0);
+        self.axis_step("length", "Gather", &[&shape, &first], 0)
+    }
+
+    /// A scalar as a vector of one.
+    fn as_vector(&mut self, scalar: &str) -> String {
+        let one = self.vector("one", &[1]);
+        self.step("vector", "Reshape", &[scalar, &one])
+    }
+
+    /// Emits an output, cast to its type.
+    fn emit(&mut self, tensor: TensorRef, value: String) {
+        let to = Attribute::Int(onnx_dtype(self.cx.dtype(tensor)).unwrap_or_default().into());
+        let layout = Layout::tensorflow_of(self.cx.shape(tensor));
+        self.cx.emit_port((tensor, self.node), "Cast", vec![value], layout, vec![("to", to)]);
+    }
+}
+
+/// The place of every value of a ragged tensor, a vector for each axis, and the lengths of these axes as scalars.
+struct Places {
+    columns: Vec<String>,
+    lengths: Vec<String>,
+}
+
+/// Follows the lengths of rows from the outermost axis to the values.
+fn places(steps: &mut Steps<'_, '_, '_>, rows: String, levels: Vec<String>) -> Places {
+    let mut places = Places { columns: vec![steps.range(&rows)], lengths: vec![rows] };
+    for sizes in levels {
+        let greatest = steps.greatest(&sizes);
+        let [row, place] = steps.places(&sizes, &greatest);
+        for column in &mut places.columns {
+            *column = steps.axis_step("column", "Gather", &[column, &row], 0);
+        }
+        places.columns.push(place);
+        places.lengths.push(greatest);
+    }
+    places
+}
+
+/// Places as a matrix with a row for each value.
+fn matrix(steps: &mut Steps<'_, '_, '_>, columns: &[String]) -> String {
+    let axes = steps.vector("column", &[1]);
+    let columns: Vec<String> =
+        columns.iter().map(|column| steps.step("column", "Unsqueeze", &[column, &axes])).collect();
+    steps.axis_step("indices", "Concat", &columns.iter().map(String::as_str).collect::<Vec<_>>(), 1)
+}
+
+/// Ranges, one for each row.
+pub fn range(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let values = TensorRef { node: id, port: 1 };
+    let dtype = cx.dtype(values);
+    // Counts of integers are computed in double precision, those of real numbers in their own.
+    let exact = if dtype.is_float() { dtype } else { DType::Float64 };
+    let mut bounds = vec![];
+    for index in 0..3 {
+        let bound = cx.in_tensorflow_layout(cx.input_of(node, index)?)?;
+        let flat = cx.vector(node, "flat", &[-1]);
+        bounds.push(cx.step(node, "bound", "Reshape", vec![bound, flat], vec![]));
+    }
+    let wide: Vec<String> = bounds
+        .iter()
+        .map(|bound| if dtype == exact { bound.clone() } else { cx.cast(node, bound.clone(), exact) })
+        .collect();
+    let mut steps = Steps { cx, node };
+    let span = steps.step("span", "Sub", &[&wide[1], &wide[0]]);
+    let count = steps.step("count", "Div", &[&span, &wide[2]]);
+    let count = steps.step("count", "Ceil", &[&count]);
+    let count = steps.cx.cast(node, count, DType::Int64);
+    let none = steps.scalar(0);
+    let sizes = steps.step("sizes", "Max", &[&count, &none]);
+    let splits = steps.splits(&sizes);
+    steps.emit(id.into(), splits);
+    let greatest = steps.greatest(&sizes);
+    let [row, place] = steps.places(&sizes, &greatest);
+    let shape = steps.step("rows", "Shape", &[&sizes]);
+    let of_row = |steps: &mut Steps<'_, '_, '_>, bound: &str| {
+        let full = steps.step("bounds", "Expand", &[bound, &shape]);
+        steps.axis_step("bound", "Gather", &[&full, &row], 0)
+    };
+    let (start, delta) = (of_row(&mut steps, &bounds[0]), of_row(&mut steps, &bounds[2]));
+    let place = steps.cx.cast(node, place, dtype);
+    let offset = steps.step("offset", "Mul", &[&place, &delta]);
+    let layout = Layout::tensorflow(1);
+    steps.cx.emit_port((values, node), "Add", vec![start, offset], layout, vec![]);
+    Ok(())
+}
+
+/// Rows of a ragged tensor, at every level those of the rows that were taken at the level above.
+pub fn gather(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let levels = ragged_rank(node, "PARAMS_RAGGED_RANK");
+    let indices = cx.input_of(node, levels + 1)?;
+    if cx.rank(node, indices)? != 1 || node.outputs.len() != levels + 1 {
+        return Err(node.error("its indices are not a vector"));
+    }
+    let values = cx.in_tensorflow_layout(cx.input_of(node, levels)?)?;
+    let mut steps = Steps { cx, node };
+    let mut taken = steps.integers(levels + 1)?;
+    for level in 0..levels {
+        let splits = steps.integers(level)?;
+        let one = steps.scalar(1);
+        let next = steps.step("next", "Add", &[&taken, &one]);
+        let starts = steps.axis_step("starts", "Gather", &[&splits, &taken], 0);
+        let ends = steps.axis_step("ends", "Gather", &[&splits, &next], 0);
+        let sizes = steps.step("sizes", "Sub", &[&ends, &starts]);
+        let out = steps.splits(&sizes);
+        steps.emit(TensorRef { node: id, port: level }, out);
+        let greatest = steps.greatest(&sizes);
+        let [row, place] = steps.places(&sizes, &greatest);
+        let start = steps.axis_step("start", "Gather", &[&starts, &row], 0);
+        taken = steps.step("taken", "Add", &[&start, &place]);
+    }
+    let tensor = TensorRef { node: id, port: levels };
+    let layout = Layout::tensorflow_of(cx.shape(tensor));
+    cx.emit_port((tensor, node), "Gather", vec![values, taken], layout, vec![]);
+    Ok(())
+}
+
+/// Values with their places, as a sparse tensor.
+pub fn to_sparse(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let levels = ragged_rank(node, "RAGGED_RANK");
+    let values = cx.input_of(node, levels)?;
+    if levels == 0 || cx.rank(node, values)? != 1 {
+        return Err(node.error("its values are not a vector"));
+    }
+    let mut steps = Steps { cx, node };
+    let (mut sizes, mut rows) = (vec![], String::new());
+    for level in 0..levels {
+        let splits = steps.integers(level)?;
+        let of_level = steps.sizes(&splits);
+        if level == 0 {
+            rows = steps.length(&of_level);
+        }
+        sizes.push(of_level);
+    }
+    let places = places(&mut steps, rows, sizes);
+    let indices = matrix(&mut steps, &places.columns);
+    let lengths: Vec<String> = places.lengths.iter().map(|length| steps.as_vector(length)).collect();
+    let shape =
+        steps.axis_step("dense_shape", "Concat", &lengths.iter().map(String::as_str).collect::<Vec<_>>(), 0);
+    steps.emit(id.into(), indices);
+    steps.emit(TensorRef { node: id, port: 2 }, shape);
+    cx.alias(TensorRef { node: id, port: 1 }, values)
+}
+
+/// Values scattered to their places in a tensor that is filled with a default. Rows are described by where they begin,
+/// or by the row of each value; a shape that is given cuts off what it has no place for.
+pub fn to_tensor(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let Some(Attr::Strings(types)) = node.attrs.get("row_partition_types") else {
+        return Err(node.error("it has no row_partition_types"));
+    };
+    let (shape, values, default) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?, cx.input_of(node, 2)?);
+    let shape_rank = cx.rank(node, shape)?;
+    let values_rank = cx.rank(node, values)?;
+    let (mut data, default) = (cx.in_tensorflow_layout(values)?, cx.in_tensorflow_layout(default)?);
+    let mut steps = Steps { cx, node };
+    let (mut sizes, mut rows) = (vec![], None);
+    let mut next_rows = None;
+    for (level, kind) in types.iter().enumerate() {
+        let partition = steps.integers(level + 3)?;
+        match kind.as_slice() {
+            b"FIRST_DIM_SIZE" => {
+                let scalar = steps.vector("scalar", &[]);
+                let size = steps.step("rows", "Reshape", &[&partition, &scalar]);
+                rows = Some(size.clone());
+                next_rows = Some(size);
+            }
+            b"ROW_SPLITS" => {
+                let of_level = steps.sizes(&partition);
+                if rows.is_none() {
+                    rows = Some(steps.length(&of_level));
+                }
+                sizes.push(of_level);
+            }
+            b"VALUE_ROWIDS" => {
+                let Some(count) = next_rows.take() else {
+                    return Err(node.error("the number of its rows is not given"));
+                };
+                // How many values each row has: those whose row it is.
+                let all = steps.range(&count);
+                let axes = steps.vector("column", &[1]);
+                let all = steps.step("row_column", "Unsqueeze", &[&all, &axes]);
+                let is_in = steps.step("is_in_row", "Equal", &[&all, &partition]);
+                let is_in = steps.cx.cast(node, is_in, DType::Int64);
+                let attributes = vec![("keepdims", Attribute::Int(0))];
+                sizes.push(steps.cx.step(node, "sizes", "ReduceSum", vec![is_in, axes], attributes));
+                next_rows = Some(steps.length(&partition));
+            }
+            _ => return Err(node.error("it has row partitions of an unknown kind")),
+        }
+    }
+    let rows = rows.ok_or_else(|| node.error("it has no row partitions"))?;
+    let ragged = sizes.len() + 1;
+    let places = places(&mut steps, rows, sizes);
+    let mut lengths: Vec<String> = places.lengths.iter().map(|length| steps.as_vector(length)).collect();
+    if values_rank > 1 {
+        let inner = steps.step("values_shape", "Shape", &[&data]);
+        lengths.push(steps.part(&inner, 1, i64::MAX));
+    }
+    let mut dims =
+        steps.axis_step("shape", "Concat", &lengths.iter().map(String::as_str).collect::<Vec<_>>(), 0);
+    let mut indices = matrix(&mut steps, &places.columns);
+    if shape_rank == 1 {
+        let given = steps.integers(0)?;
+        let zero = steps.scalar(0);
+        let is_given = steps.step("is_given", "GreaterOrEqual", &[&given, &zero]);
+        dims = steps.step("shape", "Where", &[&is_given, &given, &dims]);
+        let bounds = steps.part(&dims, 0, ragged as i64);
+        let fits = steps.step("fits", "Less", &[&indices, &bounds]);
+        let fits = steps.cx.cast(node, fits, DType::Int64);
+        let (inputs, attributes) = steps.cx.reduction(node, "ReduceMin", fits, &[1], false);
+        let fits = steps.cx.step(node, "fits", "ReduceMin", inputs, attributes);
+        let fits = steps.cx.cast(node, fits, DType::Bool);
+        indices = steps.axis_step("kept", "Compress", &[&indices, &fits], 0);
+        data = steps.axis_step("kept", "Compress", &[&data, &fits], 0);
+    }
+    let filled = steps.step("filled", "Expand", &[&default, &dims]);
+    let layout = Layout::tensorflow(ragged + values_rank.saturating_sub(1));
+    cx.emit((id, node), "ScatterND", vec![filled, indices, data], layout, vec![]);
+    Ok(())
+}

@@ -1,0 +1,159 @@
+//! Sparse tensors: a matrix of places, a row for each value, the values, and the shape of the dense tensor.
+//!
+//! Sources: `SparseReshape` and `SparseFillEmptyRows` in TensorFlow's API documentation,
+//! `tensorflow/core/kernels/reshape_util.cc` and `sparse_fill_empty_rows_op.cc`; ScatterElements, TopK, CumSum and GatherND
+//! in <https://onnx.ai/onnx/operators/>.
+
+use crate::error::Result;
+use crate::graph::{Node, NodeId, TensorRef};
+use crate::lower::Layout;
+use crate::lower::context::Lowering;
+use crate::lower::steps::Steps;
+use crate::onnx::Attribute;
+use crate::tensor::{Constant, DType};
+
+/// Emits, as the first three outputs of a node, the sparse tensor of what a mask keeps of values of the same shape. The
+/// last coordinate of a value is its place among those that are kept of its row, and the last axis is as long as the
+/// row that keeps most.
+pub fn emit_kept(steps: &mut Steps<'_, '_, '_>, id: NodeId, mask: &String, values: &String, rank: usize) {
+    let last = rank as i64 - 1;
+    let ones = steps.cast(mask, DType::Int64);
+    let (axis, one) = (steps.int(last), steps.int(1));
+    let counted = steps.op("CumSum", &[&ones, &axis]);
+    let places = steps.op("Sub", &[&counted, &one]);
+    let found = steps.op("NonZero", &[mask]);
+    let found = steps.transpose(&found, &[1, 0]);
+    let place = steps.op("GatherND", &[&places, &found]);
+    let behind = steps.ints(&[1]);
+    let place = steps.op("Unsqueeze", &[&place, &behind]);
+    let rows = steps.part(&found, 1, 0, last);
+    let values = steps.op("GatherND", &[values, &found]);
+    // Where there are no rows, the longest of them has no elements.
+    let (flat, none) = (steps.ints(&[-1]), steps.ints(&[0]));
+    let counts = steps.reduce("ReduceSum", &ones, &[-1], false);
+    let counts = steps.op("Reshape", &[&counts, &flat]);
+    let counts = steps.op_with("Concat", &[&counts, &none], "axis", 0);
+    let longest = steps.reduce("ReduceMax", &counts, &[0], true);
+    let shape = steps.op("Shape", &[mask]);
+    let leading = steps.part(&shape, 0, 0, last);
+    let axis = |axis| vec![("axis", Attribute::Int(axis))];
+    let (cx, node) = (&mut *steps.cx, steps.node);
+    cx.emit_port((id.into(), node), "Concat", vec![rows, place], Layout::tensorflow(2), axis(1));
+    cx.emit_cast((TensorRef { node: id, port: 1 }, node), values, Layout::tensorflow(1));
+    let shape = TensorRef { node: id, port: 2 };
+    cx.emit_port((shape, node), "Concat", vec![leading, longest], Layout::tensorflow(1), axis(0));
+}
+
+/// How far apart neighbors along each axis of a tensor of this shape are when it is read row by row: the product of the
+/// lengths of the axes behind it.
+fn strides(steps: &mut Steps<'_, '_, '_>, shape: &String, rank: usize) -> String {
+    let is_behind: Vec<bool> = (0..rank * rank).map(|place| place % rank > place / rank).collect();
+    let is_behind = Constant::from_bools(vec![rank, rank], &is_behind);
+    let is_behind = steps.cx.initializer(&format!("{}/is_behind", steps.node.name), is_behind, &[]);
+    let one = steps.int(1);
+    let lengths = steps.op("Where", &[&is_behind, shape, &one]);
+    steps.reduce("ReduceProd", &lengths, &[1], false)
+}
+
+/// Numbers, with 1 in the place of 0. ONNX Runtime's Max is wrong about int64 of 2^31 and more.
+fn at_least_one(steps: &mut Steps<'_, '_, '_>, numbers: &String) -> String {
+    let (none, one) = (steps.int(0), steps.int(1));
+    let is_none = steps.op("Equal", &[numbers, &none]);
+    steps.op("Where", &[&is_none, &one, numbers])
+}
+
+/// The number of axes of a sparse tensor whose places or shape is an input.
+fn known_rank(cx: &Lowering<'_>, node: &Node, from: [(usize, usize); 2]) -> Result<usize> {
+    for (index, axis) in from {
+        if let Some(rank) = cx.shape(cx.input_of(node, index)?).dim(axis) {
+            return match rank {
+                1..=64 => Ok(rank),
+                _ => Err(node.error(format!("it takes a sparse tensor of {rank} axes"))),
+            };
+        }
+    }
+    Err(node.error("the number of axes of its sparse tensor is not known before the model runs"))
+}
+
+/// Values stay, and their places are counted through row by row in both shapes.
+pub fn reshape(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let [indices, old, new] = [0, 1, 2].map(|index| cx.input_of(node, index));
+    let old_rank = known_rank(cx, node, [(0, 1), (1, 0)])?;
+    let new_rank = known_rank(cx, node, [(2, 0), (2, 0)])?;
+    let (indices, old) = (cx.in_tensorflow_layout(indices?)?, cx.in_tensorflow_layout(old?)?);
+    let new = cx.in_tensorflow_layout(new?)?;
+    let mut steps = Steps { cx, node };
+    let (none, one) = (steps.int(0), steps.int(1));
+    // One length may be -1: what the others leave of the size. Beside it a length of 0 is an error in TensorFlow, and
+    // nothing may be divided by it.
+    let is_open = steps.op("Less", &[&new, &none]);
+    let given = steps.op("Where", &[&is_open, &one, &new]);
+    let size = steps.reduce("ReduceProd", &old, &[0], true);
+    let given = steps.reduce("ReduceProd", &given, &[0], true);
+    let given = at_least_one(&mut steps, &given);
+    let left = steps.op("Div", &[&size, &given]);
+    steps.cx.emit_port(
+        (TensorRef { node: id, port: 1 }, node),
+        "Where",
+        vec![is_open, left, new],
+        Layout::tensorflow(1),
+        vec![],
+    );
+    let shape = steps.cx.in_tensorflow_layout(TensorRef { node: id, port: 1 })?;
+    let old_strides = strides(&mut steps, &old, old_rank);
+    // Nor are places divided by lengths of 0, of which there are none then.
+    let divisors = at_least_one(&mut steps, &shape);
+    let new_strides = strides(&mut steps, &divisors, new_rank);
+    let flat = steps.op("Mul", &[&indices, &old_strides]);
+    let flat = steps.reduce("ReduceSum", &flat, &[1], true);
+    let places = steps.op("Div", &[&flat, &new_strides]);
+    cx.emit((id, node), "Mod", vec![places, divisors], Layout::tensorflow(2), vec![]);
+    Ok(())
+}
+
+/// Rows without values get the default at their beginning; then the values are in the order of their rows.
+pub fn fill_empty_rows(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+    let rank = known_rank(cx, node, [(0, 1), (2, 0)])?;
+    let [indices, values, shape, default] = [0, 1, 2, 3].map(|index| cx.input_of(node, index));
+    let (indices, values) = (cx.in_tensorflow_layout(indices?)?, cx.in_tensorflow_layout(values?)?);
+    let (shape, default) = (cx.in_tensorflow_layout(shape?)?, cx.in_tensorflow_layout(default?)?);
+    let port = |port| TensorRef { node: id, port };
+    let along_first = || vec![("axis", Attribute::Int(0))];
+    let vector = Layout::tensorflow(1);
+    let mut steps = Steps { cx, node };
+    let rows = steps.part(&shape, 0, 0, 1);
+    let first = steps.int(0);
+    let row = steps.op_with("Gather", &[&indices, &first], "axis", 1);
+    let count = steps.op("Shape", &[&row]);
+    // Several values may be written to one place, all of them the same.
+    let (yes, no) = (steps.number(DType::Bool, 1.0), steps.number(DType::Bool, 0.0));
+    let (yes, no) = (steps.op("Expand", &[&yes, &rows]), steps.op("Expand", &[&no, &count]));
+    let inputs = vec![yes, row.clone(), no];
+    steps.cx.emit_port((port(2), node), "ScatterElements", inputs, vector.clone(), along_first());
+    let is_empty = steps.cx.in_tensorflow_layout(port(2))?;
+
+    let flat = steps.ints(&[-1]);
+    let empty = steps.op("NonZero", &[&is_empty]);
+    let empty = steps.op("Reshape", &[&empty, &flat]);
+    let defaults = steps.op("Shape", &[&empty]);
+    let defaults = steps.op("Expand", &[&default, &defaults]);
+    let values = steps.op_with("Concat", &[&values, &defaults], "axis", 0);
+    let behind = steps.ints(&[1]);
+    let column = steps.op("Unsqueeze", &[&empty, &behind]);
+    let unit: Vec<i64> = (0..rank).map(|axis| i64::from(axis == 0)).collect();
+    let unit = steps.ints(&unit);
+    let beginnings = steps.op("Mul", &[&column, &unit]);
+    let indices = steps.op_with("Concat", &[&indices, &beginnings], "axis", 0);
+
+    let rows = steps.op_with("Concat", &[&row, &empty], "axis", 0);
+    let all = steps.op("Shape", &[&rows]);
+    let [_, order] = steps.ascending(&rows, &all);
+    let places = steps.places(&all);
+    let map = steps.op_with("ScatterElements", &[&order, &order, &places], "axis", 0);
+    let start = steps.ints(&[0]);
+    let matrix = Layout::tensorflow(2);
+    cx.emit_port((id.into(), node), "Gather", vec![indices, order.clone()], matrix, along_first());
+    cx.emit_port((port(1), node), "Gather", vec![values, order], vector.clone(), along_first());
+    cx.emit_port((port(3), node), "Slice", vec![map, start, count], vector, vec![]);
+    Ok(())
+}

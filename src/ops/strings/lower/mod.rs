@@ -1,0 +1,2 @@
+pub mod tables;
+pub mod text;

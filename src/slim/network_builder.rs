@@ -1,0 +1,338 @@
+//! Builds the graph of a network, with TensorFlow's variable scopes, name scopes and unique names.
+//!
+//! Source: `variable_scope` in `tensorflow/python/ops/variable_scope.py`, `Graph.unique_name` in
+//! `tensorflow/python/framework/ops.py`.
+
+use hashbrown::HashMap;
+
+use super::{Arg, ArgScope, BuiltNetwork, Layer, ScopeDisagreement, Variables};
+use crate::error::{Error, Result};
+use crate::graph::{Attr, Attrs, Graph, Shape, TensorRef};
+use crate::tensor::{Constant, DType};
+
+/// The height and width of a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kernel(pub [usize; 2]);
+
+impl From<usize> for Kernel {
+    fn from(size: usize) -> Self {
+        Self([size, size])
+    }
+}
+
+impl From<[usize; 2]> for Kernel {
+    fn from(size: [usize; 2]) -> Self {
+        Self(size)
+    }
+}
+
+/// The scope of a layer without a name: slim numbers such layers as `Conv`, `Conv_1` and so on.
+pub const UNNAMED: &str = "";
+
+/// Builds a network as slim builds it.
+///
+/// The functions have slim's names and return tensors, so that a network file reads like the network's definition. The
+/// builder keeps the first error, which `finish` returns, and ignores everything that is built after it.
+///
+/// Names are joined with `concat`, which allocates once; `format!` reallocates while the string grows.
+#[derive(Debug)]
+pub struct NetworkBuilder<'a> {
+    graph: Graph,
+    pub(super) scope: ArgScope,
+    pub(super) variables: &'a Variables,
+    variable_scope: String,
+    name_scope: String,
+    names: HashMap<String, usize>,
+    variable_scopes: HashMap<String, usize>,
+    end_points: Vec<(String, TensorRef)>,
+    pub(super) disagreements: Vec<ScopeDisagreement>,
+    failure: Option<Error>,
+    /// Whether building fails at the first variable that the checkpoint does not have in the same shape.
+    is_strict: bool,
+    /// Whether a filter has been built.
+    has_filter: bool,
+    /// The line of the TOML file that describes the current step.
+    location: Option<String>,
+}
+
+impl<'a> NetworkBuilder<'a> {
+    pub(super) fn new(scope: ArgScope, variables: &'a Variables) -> Self {
+        Self {
+            graph: crate::ops::new_graph(),
+            scope,
+            variables,
+            variable_scope: String::new(),
+            name_scope: String::new(),
+            names: HashMap::new(),
+            variable_scopes: HashMap::new(),
+            end_points: vec![],
+            disagreements: vec![],
+            failure: None,
+            is_strict: false,
+            has_filter: false,
+            location: None,
+        }
+    }
+
+    /// A builder that fails at the first variable that is not in `variables` with the same shape.
+    pub(super) fn strict(scope: ArgScope, variables: &'a Variables) -> Self {
+        Self { is_strict: true, ..Self::new(scope, variables) }
+    }
+
+    pub(super) fn finish(self, input: TensorRef, output: TensorRef) -> Result<BuiltNetwork> {
+        match self.failure {
+            Some(error) => Err(error),
+            None => Ok(BuiltNetwork {
+                graph: self.graph,
+                input,
+                output,
+                end_points: self.end_points,
+                disagreements: self.disagreements,
+            }),
+        }
+    }
+
+    /// Records why the network cannot be built.
+    pub fn fail(&mut self, error: Error) {
+        self.failure.get_or_insert_with(|| match &self.location {
+            Some(location) => error.within(location),
+            None => error,
+        });
+    }
+
+    /// Whether the network cannot be built. Long loops check this to stop early.
+    pub fn has_failed(&self) -> bool {
+        self.failure.is_some()
+    }
+
+    /// Builds a part of the network that the given line of a file describes. Errors name this line.
+    pub(super) fn at_location<T>(&mut self, location: String, build: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = self.location.replace(location);
+        let built = build(self);
+        self.location = outer;
+        built
+    }
+
+    /// Builds in `variable_scope(name)`: the names of its variables and ops begin with it.
+    pub fn variable_scope<T>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> T) -> T {
+        let variable_scope = [self.variable_scope.as_str(), name, "/"].concat();
+        let name_scope = self.unique_name(name) + "/";
+        self.within(variable_scope, name_scope, build)
+    }
+
+    /// Builds in `variable_scope(scope)` of the scope that is open already: the names of variables stay the same, and the
+    /// names of ops repeat the last part. This is why slim's ops are called `InceptionV3/InceptionV3/…`.
+    pub fn reenter_scope<T>(&mut self, build: impl FnOnce(&mut Self) -> T) -> T {
+        let scope = self.variable_scope.trim_end_matches('/');
+        let last = scope.rsplit('/').next().unwrap_or_default().to_owned();
+        let name_scope = self.unique_name(&last) + "/";
+        self.within(self.variable_scope.clone(), name_scope, build)
+    }
+
+    /// Builds in `variable_scope(None, default)`: a name that was used before gets a number.
+    pub fn default_scope<T>(&mut self, default: &str, build: impl FnOnce(&mut Self) -> T) -> T {
+        let used = self.variable_scopes.entry([self.variable_scope.as_str(), default].concat()).or_insert(0);
+        let name = if *used == 0 { default.to_owned() } else { format!("{default}_{used}") };
+        *used += 1;
+        self.variable_scope(&name, build)
+    }
+
+    /// Builds in the scope of a layer. For [`UNNAMED`], numbers the `default` name.
+    pub(super) fn layer_scope<T>(
+        &mut self,
+        scope: &str,
+        default: &str,
+        build: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        if scope == UNNAMED { self.default_scope(default, build) } else { self.variable_scope(scope, build) }
+    }
+
+    /// Builds in these scopes, the first one outermost.
+    pub(super) fn variable_scopes(&mut self, scopes: &[&str], build: impl FnOnce(&mut Self)) {
+        match scopes {
+            [] => build(self),
+            [first, rest @ ..] => {
+                // Boxed, because the type of the closure would be different at every level.
+                let build: Box<dyn FnOnce(&mut Self)> = Box::new(build);
+                self.variable_scope(first, |slim| slim.variable_scopes(rest, build));
+            }
+        }
+    }
+
+    /// Builds in `name_scope(name)`, which changes the names of ops alone.
+    pub(super) fn name_scope<T>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> T) -> T {
+        let name_scope = self.unique_name(name) + "/";
+        self.within(self.variable_scope.clone(), name_scope, build)
+    }
+
+    fn within<T>(
+        &mut self,
+        variable_scope: String,
+        name_scope: String,
+        build: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let variable_scope = std::mem::replace(&mut self.variable_scope, variable_scope);
+        let name_scope = std::mem::replace(&mut self.name_scope, name_scope);
+        let built = build(self);
+        self.variable_scope = variable_scope;
+        self.name_scope = name_scope;
+        built
+    }
+
+    /// Builds with `args` as defaults of `layers`.
+    pub fn arg_scope<T>(&mut self, layers: &[Layer], args: &[Arg], build: impl FnOnce(&mut Self) -> T) -> T {
+        let depth = self.scope.enter(layers, args);
+        let built = build(self);
+        self.scope.leave(depth);
+        built
+    }
+
+    /// `slim.repeat`: builds a block `count` times, each time in a new scope.
+    pub fn repeat(
+        &mut self,
+        net: TensorRef,
+        count: usize,
+        block: &str,
+        mut build: impl FnMut(&mut Self, TensorRef) -> TensorRef,
+    ) -> TensorRef {
+        self.default_scope("Repeat", |slim| {
+            (1..=count)
+                .fold(net, |net, i| slim.variable_scope(&format!("{block}_{i}"), |slim| build(slim, net)))
+        })
+    }
+
+    /// Makes a tensor an end point of the network. A later end point replaces one of the same name.
+    pub fn end_point(&mut self, name: &str, tensor: TensorRef) -> TensorRef {
+        match self.end_points.iter_mut().find(|(known, _)| known == name) {
+            Some(end_point) => end_point.1 = tensor,
+            None => self.end_points.push((name.to_owned(), tensor)),
+        }
+        tensor
+    }
+
+    /// Makes a tensor an end point whose name includes all scopes. An empty name means the open scope's own.
+    pub fn scoped_end_point(&mut self, name: &str, tensor: TensorRef) -> TensorRef {
+        let name = format!("{}{name}", self.variable_scope);
+        self.end_point(name.trim_end_matches('/'), tensor)
+    }
+
+    /// The name of the open variable scope, ending in `/`.
+    pub(super) fn current_scope(&self) -> &str {
+        &self.variable_scope
+    }
+
+    /// The shape of a tensor, as far as it is known.
+    pub fn shape(&self, tensor: TensorRef) -> &Shape {
+        self.graph.shape(tensor)
+    }
+
+    /// The height and width of a `NHWC` tensor, where both are known.
+    pub fn height_and_width(&self, tensor: TensorRef) -> Option<[usize; 2]> {
+        let shape = self.shape(tensor);
+        Some([shape.dim(1)?, shape.dim(2)?])
+    }
+
+    /// The number of channels of a tensor with its channels last.
+    pub fn channels(&mut self, tensor: TensorRef) -> usize {
+        self.shape(tensor).last().unwrap_or_else(|| {
+            let name = self.graph.tensor_name(tensor);
+            self.fail(Error::new(name, "its number of channels is not known"));
+            0
+        })
+    }
+
+    pub(super) fn placeholder(&mut self, name: &str, shape: Shape) -> TensorRef {
+        let attrs = [("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(shape))];
+        self.op(name, "Placeholder", &[], attrs)
+    }
+
+    /// Adds a variable of the open scope and the op that reads it.
+    pub(super) fn variable(&mut self, name: &str, shape: &[usize]) -> TensorRef {
+        if self.has_failed() {
+            return self.substitute();
+        }
+        let name = [self.variable_scope.as_str(), name].concat();
+        if self.is_strict {
+            self.require_stored(&name, shape);
+        }
+        let attrs =
+            Attrs::from([("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::known(shape)))]);
+        let variable = self.add(name.clone(), "VariableV2", vec![], attrs);
+        self.add(name + "/read", "Identity", vec![variable], Attrs::new())
+    }
+
+    /// Fails where the checkpoint does not hold the variable in this shape.
+    fn require_stored(&mut self, name: &str, shape: &[usize]) {
+        // The first filter may differ: recognition reads the number of the images' channels from it.
+        let is_first_filter = shape.len() >= 4 && !std::mem::replace(&mut self.has_filter, true);
+        let fits = |stored: &Vec<usize>| is_first_filter || stored == shape;
+        if !self.variables.get(name).is_some_and(fits) {
+            self.fail(Error::new(name, "it is not stored in this shape"));
+        }
+    }
+
+    pub(super) fn constant(&mut self, name: &str, value: Constant) -> TensorRef {
+        self.op(name, "Const", &[], [("value", Attr::Tensor(value))])
+    }
+
+    /// Adds an op in the open name scope, under `name` made unique.
+    pub(super) fn op<const N: usize>(
+        &mut self,
+        name: &str,
+        op: &str,
+        inputs: &[TensorRef],
+        attrs: [(&'static str, Attr); N],
+    ) -> TensorRef {
+        let name = self.unique_name(name);
+        let attrs = attrs.into();
+        self.add(name, op, inputs.to_vec(), attrs)
+    }
+
+    /// Adds an op whose last input is a constant: `name/suffix`.
+    pub(super) fn op_with_constant<const N: usize>(
+        &mut self,
+        name: &str,
+        op: &str,
+        inputs: &[TensorRef],
+        (suffix, value): (&str, Constant),
+        attrs: [(&'static str, Attr); N],
+    ) -> TensorRef {
+        let name = self.unique_name(name);
+        let value = Attrs::from([("value", Attr::Tensor(value))]);
+        let constant = self.add([name.as_str(), "/", suffix].concat(), "Const", vec![], value);
+        let inputs = inputs.iter().copied().chain([constant]).collect();
+        let attrs = attrs.into();
+        self.add(name, op, inputs, attrs)
+    }
+
+    fn add(&mut self, name: String, op: &str, inputs: Vec<TensorRef>, attrs: Attrs) -> TensorRef {
+        if !self.has_failed() {
+            match self.graph.add(name, op, inputs, attrs) {
+                Ok(node) => return node.into(),
+                Err(error) => self.fail(error),
+            }
+        }
+        self.substitute()
+    }
+
+    /// The input placeholder, in place of a tensor that cannot be built after an error.
+    fn substitute(&self) -> TensorRef {
+        let (first, _) = self.graph.nodes().next().expect("the placeholder is built first");
+        first.into()
+    }
+
+    /// The full name of an op or scope in the open name scope. A name that was used before gets a number.
+    fn unique_name(&mut self, name: &str) -> String {
+        if self.has_failed() {
+            return String::new();
+        }
+        let mut full = [self.name_scope.as_str(), name].concat();
+        let used = self.names.entry(full.clone()).or_insert(0);
+        *used += 1;
+        if *used > 1 {
+            full = format!("{full}_{}", *used - 1);
+            self.names.entry(full.clone()).or_insert(1);
+        }
+        full
+    }
+}

@@ -1,0 +1,389 @@
+//! Parses the text of a description into steps.
+
+use super::Description;
+use super::arguments::{ACTIVATIONS, MAX_WINDOW, arg_scope, take_arguments};
+use super::checks::check;
+use super::document::Document;
+use super::fields::{Field, Fields};
+use super::options::Declared;
+use super::steps::{Action, KernelSize, Repeat, Step};
+use crate::error::{Error, Result};
+use crate::slim::LocalResponseNormalization;
+use crate::suggestion::suggesting;
+
+/// The keys that decide the kind of a step.
+const KINDS: &[&str] = &[
+    "conv2d",
+    "separable_conv2d",
+    "fully_connected",
+    "max_pool2d",
+    "avg_pool2d",
+    "batch_norm",
+    "local_response_normalization",
+    "pad",
+    "dropout",
+    "flatten",
+    "softmax",
+    "plain_softmax",
+    "spatial_squeeze",
+    "spatial_mean",
+    "activation",
+    "layers",
+    "branches",
+    "residual",
+    "aside",
+    "aux_logits",
+];
+
+/// The most levels of nested groups. Deeper nesting is not written by hand.
+const MAX_NESTING: usize = 16;
+/// The most times that a step is repeated.
+const MAX_REPEAT: usize = 10_000;
+/// The largest height or width of images that is accepted.
+const MAX_IMAGE_SIZE: usize = 100_000;
+/// The most depthwise filters for each channel.
+const MAX_DEPTH_MULTIPLIER: usize = 1024;
+
+/// The end point of the auxiliary classifier.
+const AUX_LOGITS: &str = "AuxLogits";
+
+const A_STEP: &str = "a table such as { conv2d = 64, kernel = 3, scope = \"conv1\" }";
+const STEPS: &str = "a list of steps, such as [{ conv2d = 64, kernel = 3, scope = \"conv1\" }]";
+
+/// Reads a description.
+pub fn read(document: &Document<'_>) -> Result<Description> {
+    let table = document.parse()?;
+    let mut fields = Fields::new(document, ("the network", "key"), 0..0, table.get_ref());
+    let name = scope_name(&fields.require("name")?)?;
+    let scope = fields.take("scope").map(|field| scope_name(&field)).transpose()?.unwrap_or_default();
+    let image_size = pair(&fields.require("image_size")?, MAX_IMAGE_SIZE, " or [height, width]")?;
+    let options_field = fields.take("options");
+    let options = options_field.as_ref().map(Declared::read).transpose()?.unwrap_or_default();
+    let arg_scope = fields.take("arg_scope").map(|field| arg_scope(&field)).transpose()?.unwrap_or_default();
+    let layers = fields.require("layers")?;
+    fields.finish()?;
+    let steps = Reader { options: &options }.steps(&layers, 0)?;
+    let (logits, aux_logits) = check(document, &scope, &options, options_field.as_ref(), &steps)?;
+    let (file, options) = (document.file.clone(), options.specs());
+    Ok(Description { file, name, scope, image_size, options, arg_scope, steps, logits, aux_logits })
+}
+
+struct Reader<'o> {
+    options: &'o Declared,
+}
+
+impl Reader<'_> {
+    /// Reads a list of at least one step.
+    fn steps(&self, field: &Field<'_>, depth: usize) -> Result<Vec<Step>> {
+        let steps = self.optional_steps(field, depth)?;
+        if steps.is_empty() { Err(field.error(format!("{} has no steps", field.key))) } else { Ok(steps) }
+    }
+
+    /// Reads a list of steps, which may be empty.
+    fn optional_steps(&self, field: &Field<'_>, depth: usize) -> Result<Vec<Step>> {
+        if depth > MAX_NESTING {
+            return Err(field.error(format!("groups are nested more than {MAX_NESTING} deep")));
+        }
+        field.list(STEPS)?.iter().map(|step| self.step(step, depth + 1)).collect()
+    }
+
+    fn step(&self, field: &Field<'_>, depth: usize) -> Result<Step> {
+        let mut fields = field.table(A_STEP, ("a step", "key"))?;
+        let line = fields.line();
+        let kinds: Vec<&'static str> =
+            KINDS.iter().copied().filter(|kind| fields.keys().any(|key| key == *kind)).collect();
+        let kind = match kinds[..] {
+            [kind] => kind,
+            [] => return Err(no_kind(fields)),
+            [a, b, ..] => return Err(fields.error(format!("a step is {a} or {b}, not both"))),
+        };
+        fields.describe(kind, "argument");
+        let head = fields.require(kind)?;
+        let (action, scope) = self.action(kind, &head, &mut fields, depth)?;
+        let is_group = !action.steps().is_empty();
+        let arg_scope = match is_group.then(|| fields.take("arg_scope")).flatten() {
+            Some(field) => arg_scope(&field)?,
+            None => vec![],
+        };
+        let repeat = if has_weights(&action) { repeat(&mut fields, scope.as_deref())? } else { None };
+        let condition = match (fields.take("when"), fields.take("unless")) {
+            (Some(when), None) => Some(self.options.condition(&when, true)?),
+            (None, Some(unless)) => Some(self.options.condition(&unless, false)?),
+            (None, None) => None,
+            (Some(_), Some(unless)) => {
+                let error = unless.error(format!("{kind} has both \"when\" and \"unless\""));
+                return Err(error.advice("put one of them on a group around the step"));
+            }
+        };
+        let end_point = if kind == "aux_logits" {
+            // A conversion builds the auxiliary classifier if the user asks for the end point of this name.
+            Some(AUX_LOGITS.to_owned())
+        } else {
+            let field = fields.take("end_point");
+            field.map(|field| end_point(&field, scope.as_deref())).transpose()?.flatten()
+        };
+        let is_output = fields.take("output").map(|field| field.flag()).transpose()?.unwrap_or(false);
+        fields.finish()?;
+        Ok(Step { line, action, scope, arg_scope, repeat, condition, end_point, is_output })
+    }
+
+    /// Reads the action of a step, and its scope.
+    fn action(
+        &self,
+        kind: &'static str,
+        head: &Field<'_>,
+        fields: &mut Fields<'_>,
+        depth: usize,
+    ) -> Result<(Action, Option<String>)> {
+        // The value of a step that needs no other value is its scope.
+        let named = |action: Action| Ok((action, Some(scope_name(head)?)));
+        let optional_scope =
+            |fields: &mut Fields<'_>| fields.take("scope").map(|field| scope_name(&field)).transpose();
+        let own_scope = |fields: &mut Fields<'_>| scope_name(&fields.require("scope")?).map(Some);
+        Ok(match kind {
+            "separable_conv2d" if head.as_text() == Some("none") => {
+                let kernel = kernel(&fields.require("kernel")?)?;
+                let scope = own_scope(fields)?;
+                (Action::DepthwiseConv2d { kernel, args: take_arguments(fields, kind)? }, scope)
+            }
+            "conv2d" | "separable_conv2d" => {
+                let num_outputs = self.options.size(head)?;
+                let kernel = kernel(&fields.require("kernel")?)?;
+                let scope = own_scope(fields)?;
+                let args = take_arguments(fields, kind)?;
+                if kind == "conv2d" {
+                    (Action::Conv2d { num_outputs, kernel, args }, scope)
+                } else {
+                    let depth_multiplier = fields.take("depth_multiplier");
+                    let depth_multiplier =
+                        depth_multiplier.map_or(Ok(1), |field| field.count(1..=MAX_DEPTH_MULTIPLIER))?;
+                    (Action::SeparableConv2d { num_outputs, kernel, depth_multiplier, args }, scope)
+                }
+            }
+            "fully_connected" => {
+                let num_outputs = self.options.size(head)?;
+                let scope = own_scope(fields)?;
+                (Action::FullyConnected { num_outputs, args: take_arguments(fields, kind)? }, scope)
+            }
+            "max_pool2d" | "avg_pool2d" => {
+                let (kernel, scope) = (kernel(head)?, optional_scope(fields)?);
+                let args = take_arguments(fields, kind)?;
+                let is_max = kind == "max_pool2d";
+                let action = if is_max {
+                    Action::MaxPool2d { kernel, args }
+                } else {
+                    Action::AvgPool2d { kernel, args }
+                };
+                (action, scope)
+            }
+            "batch_norm" => return named(Action::BatchNorm { args: take_arguments(fields, kind)? }),
+            "local_response_normalization" => {
+                return named(Action::LocalResponseNormalization(local_response_normalization(fields)?));
+            }
+            "pad" => (Action::Pad(padding(head)?), None),
+            "dropout" => return named(Action::Dropout),
+            "flatten" => return named(Action::Flatten),
+            "softmax" => return named(Action::Softmax),
+            "plain_softmax" => return named(Action::PlainSoftmax),
+            "spatial_squeeze" => return named(Action::SpatialSqueeze),
+            "spatial_mean" => return named(Action::SpatialMean),
+            "activation" => (Action::Activation(head.choice(ACTIVATIONS)?), None),
+            "layers" => {
+                let reenter_scope = fields.take("reenter_scope").map(|field| field.flag()).transpose()?;
+                let steps = self.steps(head, depth)?;
+                let reenter_scope = reenter_scope.unwrap_or(false);
+                (Action::Layers { steps, reenter_scope }, optional_scope(fields)?)
+            }
+            "branches" => (Action::Branches(self.branches(head, fields, depth)?), optional_scope(fields)?),
+            "residual" => {
+                let steps = self.steps(head, depth)?;
+                let shortcut = fields.take("shortcut").map(|field| self.steps(&field, depth)).transpose()?;
+                let scale = fields.take("scale").map(|field| field.number()).transpose()?;
+                let activation = fields.take("activation_fn").map(|field| field.choice(ACTIVATIONS));
+                let activation = activation.transpose()?.flatten();
+                let shortcut = shortcut.unwrap_or_default();
+                (Action::Residual { steps, shortcut, scale, activation }, optional_scope(fields)?)
+            }
+            "aside" => (Action::Aside(self.steps(head, depth)?), optional_scope(fields)?),
+            _ => {
+                if !self.options.has("create_aux_logits") {
+                    let error = head.error("aux_logits needs the option create_aux_logits");
+                    return Err(error.advice("declare it: options = { create_aux_logits = true }"));
+                }
+                (Action::AuxLogits(self.steps(head, depth)?), own_scope(fields)?)
+            }
+        })
+    }
+
+    /// Reads `branches = [[…], […]]`. Their scopes are `Branch_0`, `Branch_1` and so on, or those of `scopes`.
+    fn branches(
+        &self,
+        head: &Field<'_>,
+        fields: &mut Fields<'_>,
+        depth: usize,
+    ) -> Result<Vec<(Option<String>, Vec<Step>)>> {
+        let lists = head.list("a list of lists of steps")?;
+        if lists.len() < 2 {
+            return Err(head.error("branches needs at least two branches"));
+        }
+        let names: Vec<Option<String>> = match fields.take("scopes") {
+            None => (0..lists.len()).map(|i| Some(format!("Branch_{i}"))).collect(),
+            Some(field) if field.as_text() == Some("none") => vec![None; lists.len()],
+            Some(field) => {
+                let names = field.list("a list of scopes, or \"none\"")?;
+                if names.len() != lists.len() {
+                    let (names, branches) = (names.len(), lists.len());
+                    let problem = format!("scopes names {names} of {branches} branches");
+                    return Err(field.error(problem));
+                }
+                names.iter().map(|name| scope_name(name).map(Some)).collect::<Result<_>>()?
+            }
+        };
+        // A branch without steps returns its input.
+        let steps = lists.iter().map(|list| self.optional_steps(list, depth));
+        names.into_iter().zip(steps).map(|(name, steps)| Ok((name, steps?))).collect()
+    }
+}
+
+/// The error for a step without any of [`KINDS`]: one is mistyped or missing.
+fn no_kind(mut fields: Fields<'_>) -> Error {
+    let unknown = fields.take_all().into_iter().find(|field| !OTHER_KEYS.contains(&field.key.as_str()));
+    match unknown {
+        Some(field) => {
+            let error = field.error(format!("there is no layer \"{}\"", field.key.escape_debug()));
+            suggesting(error, &field.key, KINDS.iter().copied())
+        }
+        None => fields.error("the step has no layer").advice(format!("choose one of {}", KINDS.join(", "))),
+    }
+}
+
+/// Keys of a step that do not decide its kind.
+const OTHER_KEYS: &[&str] = &[
+    "kernel",
+    "scope",
+    "scopes",
+    "stride",
+    "padding",
+    "rate",
+    "activation_fn",
+    "normalizer_fn",
+    "normalizer_params",
+    "depth_multiplier",
+    "biases_initializer",
+    "decay",
+    "epsilon",
+    "scale",
+    "center",
+    "depth_radius",
+    "bias",
+    "alpha",
+    "beta",
+    "shortcut",
+    "arg_scope",
+    "reenter_scope",
+    "repeat",
+    "block",
+    "when",
+    "unless",
+    "end_point",
+    "output",
+];
+
+/// Whether a step can be repeated: it has a scope for its variables.
+fn has_weights(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::Conv2d { .. }
+            | Action::DepthwiseConv2d { .. }
+            | Action::SeparableConv2d { .. }
+            | Action::FullyConnected { .. }
+            | Action::Layers { .. }
+            | Action::Branches(_)
+            | Action::Residual { .. }
+    )
+}
+
+fn repeat(fields: &mut Fields<'_>, scope: Option<&str>) -> Result<Option<Repeat>> {
+    let (repeat, block) = (fields.take("repeat"), fields.take("block"));
+    let Some(repeat) = repeat else {
+        return match block {
+            Some(block) => Err(block.error("\"block\" needs \"repeat\"")),
+            None => Ok(None),
+        };
+    };
+    let count = repeat.count(1..=MAX_REPEAT)?;
+    let block = match (block, scope) {
+        (Some(block), _) => scope_name(&block)?,
+        (None, Some(scope)) => scope.rsplit('/').next().unwrap_or(scope).to_owned(),
+        (None, None) => return Err(repeat.error("\"repeat\" needs \"block\", the scope of each repetition")),
+    };
+    Ok(Some(Repeat { count, block }))
+}
+
+/// Reads `end_point = "name"`, or `true` for the name of the scope.
+fn end_point(field: &Field<'_>, scope: Option<&str>) -> Result<Option<String>> {
+    match (field.as_text(), scope) {
+        (Some(""), _) => Err(field.error("the name of an end point is empty")),
+        (Some(name), _) => Ok(Some(name.to_owned())),
+        (None, Some(scope)) => Ok(field.flag()?.then(|| scope.to_owned())),
+        (None, None) if field.flag()? => {
+            Err(field.error("\"end_point = true\" uses the name of the scope, but the step has no scope"))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+/// Reads the name of a scope, as TensorFlow allows it.
+fn scope_name(field: &Field<'_>) -> Result<String> {
+    let name = field.text()?;
+    let is_part = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '.')
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+    };
+    if name.split('/').all(is_part) {
+        return Ok(name.to_owned());
+    }
+    let problem = format!("\"{}\" is not a valid name of a scope", name.escape_debug());
+    Err(field.error(problem).advice("use letters, digits, _, . and -, with / between scopes"))
+}
+
+/// Reads the arguments of `tf.nn.local_response_normalization`, with TensorFlow's defaults.
+fn local_response_normalization(fields: &mut Fields<'_>) -> Result<LocalResponseNormalization> {
+    let depth_radius = fields.take("depth_radius").map_or(Ok(5), |field| field.count(0..=MAX_WINDOW))?;
+    let mut number = |key, default| fields.take(key).map_or(Ok(default), |field| field.number());
+    let (bias, alpha, beta) = (number("bias", 1.0)?, number("alpha", 1.0)?, number("beta", 0.5)?);
+    Ok(LocalResponseNormalization { depth_radius, bias, alpha, beta })
+}
+
+/// Reads the zeros before and after rows and columns: one number for both, or a list.
+fn padding(field: &Field<'_>) -> Result<[usize; 2]> {
+    let count = |field: &Field<'_>| field.as_count().filter(|&count| count <= MAX_WINDOW);
+    let pads = match field.as_list().as_deref() {
+        Some([before, after]) => count(before).zip(count(after)),
+        Some(_) => None,
+        None => count(field).map(|pad| (pad, pad)),
+    };
+    let expected = || format!("a whole number up to {MAX_WINDOW} or [before, after]");
+    pads.map(|(before, after)| [before, after]).ok_or_else(|| field.wrong_value(expected()))
+}
+
+fn kernel(field: &Field<'_>) -> Result<KernelSize> {
+    match field.as_text() {
+        Some("whole image") => Ok(KernelSize::WholeImage),
+        _ => pair(field, MAX_WINDOW, ", [height, width] or \"whole image\"").map(KernelSize::Fixed),
+    }
+}
+
+/// Reads one number for height and width, or a list of both. `alternatives` are other values for the error to name.
+fn pair(field: &Field<'_>, most: usize, alternatives: &str) -> Result<[usize; 2]> {
+    let fits = |number: &usize| (1..=most).contains(number);
+    let count = |field: &Field<'_>| field.as_count().filter(fits);
+    let pair = match field.as_list().as_deref() {
+        Some([height, width]) => count(height).zip(count(width)),
+        Some(_) => None,
+        None => count(field).map(|size| (size, size)),
+    };
+    let (height, width) =
+        pair.ok_or_else(|| field.wrong_value(format!("a whole number from 1 to {most}{alternatives}")))?;
+    Ok([height, width])
+}

@@ -1,0 +1,244 @@
+//! What models lie in a folder, without opening the ones that are found.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{GraphFile, META_SUFFIXES, SAVED_MODEL_VARIABLES, archive, saved_model_file};
+use crate::checkpoint::listing;
+use crate::error::{Error, Result};
+use crate::graph::is_variable;
+use crate::mapped::MappedFile;
+
+/// A model that was found but not opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What [`Source::open`](super::Source::open) takes.
+    pub path: PathBuf,
+    /// Its files, as far as their names tell.
+    pub files: Vec<PathBuf>,
+}
+
+impl Found {
+    /// The size of its files together. A file that is not there counts for nothing.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().filter_map(|file| Some(fs::metadata(file).ok()?.len())).sum()
+    }
+}
+
+/// What lies in one folder.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct FoundInFolder {
+    /// The models, in the order of their paths. Files that are called like one and cannot be read are among them.
+    pub models: Vec<Found>,
+    /// Checkpoints of earlier steps of a training, whose latest is among the models.
+    pub superseded: Vec<Found>,
+    /// Graphs whose weights are not in them, such as the `graph.pbtxt` that TensorFlow keeps in its training folders.
+    pub without_weights: Vec<PathBuf>,
+    /// Whether the folder is a SavedModel, whose subfolders belong to it.
+    pub is_saved_model: bool,
+}
+
+/// What archives of models are called.
+const ARCHIVES: [&str; 4] = [".tar", ".tar.gz", ".tgz", ".zip"];
+
+/// Marks the folder of a TF-Hub module, and is no graph.
+const HUB_MARKER: &str = "tfhub_module.pb";
+
+/// The models that lie directly in a folder.
+///
+/// # Errors
+/// Where the folder cannot be read.
+pub fn models_in(folder: &Path) -> Result<FoundInFolder> {
+    let unreadable = |error: std::io::Error| Error::unreadable(folder, &error);
+    let mut files = vec![];
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        // A link is what it leads to.
+        if !is_hidden(&path) && path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    let mut found = FoundInFolder::default();
+    if let Some(graph) = saved_model_file(folder) {
+        found.models.push(saved_model(graph));
+        found.is_saved_model = true;
+        return Ok(found);
+    }
+    let mut claimed = BTreeSet::new();
+    for checkpoint in listing::list(folder).into_iter().filter(|checkpoint| !is_hidden(&checkpoint.path)) {
+        claimed.extend(checkpoint.files.iter().cloned());
+        let model = Found { path: checkpoint.path, files: checkpoint.files };
+        if checkpoint.is_superseded { found.superseded.push(model) } else { found.models.push(model) }
+    }
+    for path in files.into_iter().filter(|path| !claimed.contains(path)) {
+        if is_archive(&path) || is_unnamed_checkpoint(&path) {
+            found.models.push(alone(path));
+        } else if let Some(prefix) = prefix_of_meta(&path) {
+            // Beside its checkpoint it belongs to that one.
+            let is_known = found.models.iter().chain(&found.superseded).any(|model| model.path == prefix);
+            if !is_known && matches!(weights_of(&path), Weights::Elsewhere) {
+                found.without_weights.push(path);
+            }
+        } else if is_graph(&path) {
+            match weights_of(&path) {
+                Weights::Inside | Weights::Unknown => found.models.push(alone(path)),
+                Weights::Elsewhere => found.without_weights.push(path),
+                Weights::NoGraph => {}
+            }
+        }
+    }
+    found.models.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(found)
+}
+
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+}
+
+/// Whether a file is called like a checkpoint, by a name that is no text: the list of checkpoints knows names only.
+fn is_unnamed_checkpoint(path: &Path) -> bool {
+    let Some(name) = path.file_name().filter(|name| name.to_str().is_none()) else { return false };
+    let name = name.to_string_lossy();
+    name.ends_with(".index") || name.ends_with(".ckpt") || name.contains(".ckpt-") && !name.contains(".data-")
+}
+
+/// The checkpoint that a file is called after as its graph.
+fn prefix_of_meta(path: &Path) -> Option<PathBuf> {
+    let name = path.to_string_lossy();
+    META_SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).map(PathBuf::from)
+}
+
+/// Whether a path is the folder of a SavedModel, or its graph.
+pub fn is_saved_model(path: &Path) -> bool {
+    saved_model_file(path).is_some()
+}
+
+/// The model that `path` names: the checkpoint that a file of it belongs to, a SavedModel's folder, or the path itself.
+pub fn model_at(path: &Path) -> Found {
+    if let Some(graph) = saved_model_file(path) {
+        return saved_model(graph);
+    }
+    let is_of_checkpoint = prefix_of_meta(path).is_some();
+    if archive::Kind::of(path).is_some() || (GraphFile::is_likely(path) && !is_of_checkpoint) {
+        return alone(path.to_owned());
+    }
+    match listing::named(path) {
+        Some(checkpoint) => Found { path: checkpoint.path, files: checkpoint.files },
+        None => alone(path.to_owned()),
+    }
+}
+
+fn alone(path: PathBuf) -> Found {
+    Found { files: vec![path.clone()], path }
+}
+
+fn saved_model(graph: PathBuf) -> Found {
+    let parent = graph.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = parent.unwrap_or(Path::new(".")).to_owned();
+    let variables = listing::named(&folder.join(SAVED_MODEL_VARIABLES)).map(|found| found.files);
+    Found { path: folder, files: std::iter::once(graph).chain(variables.unwrap_or_default()).collect() }
+}
+
+/// Whether a file is called like an archive. One that is none fails when it is opened, and does not vanish.
+fn is_archive(path: &Path) -> bool {
+    let name = path.to_string_lossy().to_lowercase();
+    ARCHIVES.iter().any(|end| name.ends_with(end))
+}
+
+/// Whether a file is called like a graph that stands alone. A `.meta` file belongs to its checkpoint.
+fn is_graph(path: &Path) -> bool {
+    GraphFile::is_likely(path)
+        && prefix_of_meta(path).is_none()
+        && path.file_name().is_some_and(|name| name != HUB_MARKER)
+}
+
+/// Where the weights of a file are that is called like a graph.
+enum Weights {
+    Inside,
+    Elsewhere,
+    /// It cannot be read as a graph, but is called like nothing else.
+    Unknown,
+    /// It is some other message in text form, such as a list of labels.
+    NoGraph,
+}
+
+fn weights_of(path: &Path) -> Weights {
+    let name = path.to_string_lossy().to_lowercase();
+    if [".pb", ".graphdef", ".meta"].iter().any(|end| name.ends_with(end)) {
+        return match GraphFile::open(path, None) {
+            Ok(graph) => of_ops(graph.definition().node.iter().map(|node| node.op.as_str())),
+            Err(_) => Weights::Unknown,
+        };
+    }
+    // Parsing text takes long, and a training folder's is large; the ops alone are found faster.
+    let Ok(file) = MappedFile::open(path) else { return Weights::Unknown };
+    let text = String::from_utf8_lossy(file.bytes());
+    let mut ops = text.split("op:").skip(1).filter_map(quoted).peekable();
+    if ops.peek().is_none() { Weights::NoGraph } else { of_ops(ops) }
+}
+
+/// The word that a text begins with, where it is in quotes.
+fn quoted(text: &str) -> Option<&str> {
+    let text = text.trim_start();
+    let quote = text.chars().next().filter(|&c| c == '"' || c == '\'')?;
+    text[1..].split(quote).next()
+}
+
+fn of_ops<'o>(mut ops: impl Iterator<Item = &'o str>) -> Weights {
+    if ops.any(is_variable) { Weights::Elsewhere } else { Weights::Inside }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn graphs_whose_weights_lie_elsewhere_are_told_from_frozen_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        file("graph.pbtxt", "node {\n  name: \"w\"\n  op: \"VariableV2\"\n}\n");
+        file("frozen.pbtxt", "node {\n  name: \"w\"\n  op: \"Const\"\n}\n");
+        file("one_line.pbtxt", "node { name: 'x' op: 'Const' } node { name: 'w' op: 'VarHandleOp' }\n");
+        file("label_map.pbtxt", "item {\n  id: 1\n  name: \"cat\"\n}\n");
+        file("damaged.pb", "\u{1}\u{2}");
+        file("tfhub_module.pb", "");
+        file(".hidden.pb", "");
+        let found = models_in(folder.path()).unwrap();
+        let names = |paths: Vec<&PathBuf>| -> Vec<String> {
+            paths.iter().map(|path| path.file_name().unwrap().to_str().unwrap().to_owned()).collect()
+        };
+        let models = found.models.iter().map(|model| &model.path).collect();
+        assert_eq!(names(models), ["damaged.pb", "frozen.pbtxt"]);
+        assert_eq!(names(found.without_weights.iter().collect()), ["graph.pbtxt", "one_line.pbtxt"]);
+    }
+
+    #[test]
+    fn any_file_of_a_model_names_it() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/graphs/containers");
+        let named = |name: &str| model_at(&folder.join(name));
+        for part in ["model.ckpt", "model.ckpt.index", "model.ckpt.meta", "model.ckpt.data-00000-of-00001"] {
+            assert_eq!(named(part).path, folder.join("model.ckpt"), "{part}");
+            assert_eq!(named(part).files.len(), 2);
+        }
+        for part in ["saved_model", "saved_model/saved_model.pb"] {
+            assert_eq!(named(part).path, folder.join("saved_model"));
+            assert_eq!(named(part).files.len(), 3);
+        }
+        assert_eq!(named("frozen.pb").path, folder.join("frozen.pb"));
+        assert_eq!(named("absent").path, folder.join("absent"));
+        assert_eq!(named("absent").bytes(), 0);
+    }
+
+    #[test]
+    fn a_folder_is_searched_for_all_kinds_of_models() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/graphs/containers");
+        let found = models_in(&folder).unwrap();
+        let paths: Vec<&str> =
+            found.models.iter().map(|model| model.path.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(paths, ["frozen.pb", "frozen.pbtxt", "model.ckpt"]);
+        assert_eq!(found.without_weights, [folder.join("model.pbtxt")]);
+        assert!(models_in(&folder.join("hub_module")).unwrap().is_saved_model);
+    }
+}

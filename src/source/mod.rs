@@ -1,0 +1,225 @@
+//! What the user points at: a checkpoint, a graph, both, a folder or an archive of them.
+
+mod archive;
+mod find;
+mod graph_file;
+mod standard_input;
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+pub use find::{Found, FoundInFolder, is_saved_model, model_at, models_in};
+pub use graph_file::{GraphFile, GraphKind};
+
+use crate::checkpoint::Checkpoint;
+use crate::error::{Error, Result};
+use crate::file_state::FileState;
+use crate::temporary::Temporary;
+
+/// What is said about where a model's parts are.
+#[derive(Debug, Clone, Default)]
+pub struct OpenOptions {
+    /// The file with the graph, where it is not beside the checkpoint.
+    pub graph: Option<PathBuf>,
+    /// The tag of the graph in a SavedModel.
+    pub tag: Option<String>,
+}
+
+/// A model as the user has it: weights, a graph, or both.
+#[derive(Debug)]
+pub struct Source {
+    path: PathBuf,
+    checkpoint: Option<Checkpoint>,
+    graph: Option<GraphFile>,
+    /// Where its files were put that came in an archive or a pipe; gone with the model.
+    temporary: Vec<TemporaryPlace>,
+}
+
+/// A temporary folder, and the path in it that stands for the model.
+#[derive(Debug)]
+struct TemporaryPlace {
+    path: PathBuf,
+    _folder: Temporary<TempDir>,
+}
+
+/// The files of a SavedModel's folder (`tensorflow/cc/saved_model/constants.h`).
+const SAVED_MODEL_FILES: [&str; 2] = ["saved_model.pb", "saved_model.pbtxt"];
+const SAVED_MODEL_VARIABLES: &str = "variables/variables";
+
+/// What the file with a checkpoint's graph is called after the checkpoint's prefix.
+const META_SUFFIXES: [&str; 3] = [".meta", ".meta.pbtxt", ".meta.txt"];
+
+impl Source {
+    /// Opens what lies at `path`: a checkpoint (see [`Checkpoint::open`]) with the `.meta` file beside it, a graph
+    /// (see [`GraphFile::open`]), a SavedModel's folder, or an archive (tar, tar.gz, zip) of one of these. An
+    /// archive is unpacked into a private folder that is removed with the model. The path `-` is standard input: a
+    /// graph, a V1 checkpoint or an archive.
+    ///
+    /// # Errors
+    /// Where there is nothing of the kind, more than one, or an archive that cannot be read.
+    pub fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
+        if path.as_os_str() == standard_input::PATH {
+            let (folder, file) = standard_input::kept()?;
+            let name = Path::new(standard_input::NAME);
+            let model = open_file(&file, options).map_err(|error| error.with_path_replaced(&file, name))?;
+            return Ok(model.known_as(name, TemporaryPlace { path: file, _folder: folder }));
+        }
+        open_file(path, options)
+    }
+
+    /// The model, said of `name` instead of the place where its files were put.
+    fn known_as(mut self, name: &Path, place: TemporaryPlace) -> Self {
+        self.graph = self.graph.map(|graph| graph.with_path_replaced(&place.path, name));
+        name.clone_into(&mut self.path);
+        self.temporary.push(place);
+        self
+    }
+
+    /// The model's weights, where they lie in a checkpoint.
+    pub fn checkpoint(&self) -> Option<&Checkpoint> {
+        self.checkpoint.as_ref()
+    }
+
+    /// The model's weights.
+    ///
+    /// # Errors
+    /// Where there is no checkpoint.
+    pub fn weights(&self) -> Result<&Checkpoint> {
+        self.checkpoint.as_ref().ok_or_else(|| {
+            Error::file(self.path(), "is a graph without a checkpoint")
+                .advice("give the checkpoint; `convert` takes this graph beside it with --graph")
+        })
+    }
+
+    /// The model's graph, where it has one.
+    pub fn graph(&self) -> Option<&GraphFile> {
+        self.graph.as_ref()
+    }
+
+    /// What to call the model: the path of its checkpoint or graph, or of the archive it is in.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The files that decide what the model is: those that were read, and those that would have been read if they were
+    /// there, such as the `.meta` file of a checkpoint. While none of them changes, the model is the same.
+    pub fn files(&self) -> Vec<PathBuf> {
+        if !self.temporary.is_empty() {
+            return vec![self.path.clone()];
+        }
+        let mut files = vec![];
+        if let Some(checkpoint) = &self.checkpoint {
+            files.extend_from_slice(checkpoint.files());
+            files.extend(META_SUFFIXES.iter().map(|suffix| with_suffix(checkpoint.path(), suffix)));
+        }
+        if let Some(graph) = &self.graph {
+            files.push(graph.path().to_owned());
+            if self.checkpoint.is_none() && graph.kind() == GraphKind::SavedModel {
+                files.push(with_suffix(&graph.path().with_file_name(SAVED_MODEL_VARIABLES), ".index"));
+            }
+        }
+        files.sort();
+        files.dedup();
+        files
+    }
+
+    /// The files that its weights are read from, as they were when they were opened.
+    pub fn file_states(&self) -> Vec<FileState> {
+        let of_checkpoint = self.checkpoint.iter().flat_map(Checkpoint::file_states);
+        of_checkpoint.chain(self.graph.iter().filter_map(GraphFile::file_state)).cloned().collect()
+    }
+
+    /// The path of one of the model's files, as the user can know it: inside of the archive that it is in.
+    pub fn shown_path(&self, path: &Path) -> PathBuf {
+        let inside = self.temporary.iter().find_map(|place| path.strip_prefix(&place.path).ok());
+        match inside {
+            None => path.to_owned(),
+            Some(file) if file.as_os_str().is_empty() => self.path.clone(),
+            Some(inside) => self.path.join(inside),
+        }
+    }
+
+    /// An error that names what the user pointed at.
+    pub fn error(&self, error: Error) -> Error {
+        let places = self.temporary.iter();
+        places.fold(error, |error, place| error.with_path_replaced(&place.path, &self.path))
+    }
+}
+
+fn open_file(path: &Path, options: &OpenOptions) -> Result<Source> {
+    let Some(kind) = archive::Kind::of(path) else { return open_parts(path, options) };
+    let folder = archive::unpack(path, kind)?;
+    let inside = archive::model_in(path, folder.path())?;
+    // The reader knows the archive, not where it was unpacked.
+    let model =
+        open_parts(&inside, options).map_err(|error| error.with_path_replaced(folder.path(), path))?;
+    Ok(model.known_as(path, TemporaryPlace { path: folder.path().to_owned(), _folder: folder }))
+}
+
+fn open_parts(path: &Path, options: &OpenOptions) -> Result<Source> {
+    let tag = options.tag.as_deref();
+    let of_checkpoint = |checkpoint: Checkpoint, graph: Option<GraphFile>| Source {
+        path: checkpoint.path().to_owned(),
+        checkpoint: Some(checkpoint),
+        graph,
+        temporary: vec![],
+    };
+    if let Some(graph) = &options.graph {
+        let graph = GraphFile::open(saved_model_file(graph).as_ref().unwrap_or(graph), tag)?;
+        return Ok(of_checkpoint(Checkpoint::open(path)?, Some(graph)));
+    }
+    let of_graph = |graph: GraphFile, checkpoint: Option<Checkpoint>| Source {
+        path: path.to_owned(),
+        checkpoint,
+        graph: Some(graph),
+        temporary: vec![],
+    };
+    if let Some(file) = saved_model_file(path) {
+        let graph = GraphFile::open(&file, tag)?;
+        let variables = file.parent().unwrap_or(path).join(SAVED_MODEL_VARIABLES);
+        let is_there = variables.with_extension("index").exists();
+        return Ok(of_graph(graph, is_there.then(|| Checkpoint::open(&variables)).transpose()?));
+    }
+    if path.is_file() && GraphFile::is_likely(path) {
+        return Ok(of_graph(GraphFile::open(path, tag)?, checkpoint_of(path)?));
+    }
+    let checkpoint = Checkpoint::open(path)?;
+    let beside = META_SUFFIXES.iter().map(|suffix| with_suffix(checkpoint.path(), suffix));
+    let graph = beside.into_iter().find(|path| path.is_file());
+    let graph = graph.map(|path| GraphFile::open(&path, tag)).transpose()?;
+    if graph.is_none() && tag.is_some() {
+        return Err(Error::new("--tag", "it is about a graph, and this checkpoint comes without one")
+            .advice("give the graph with --graph"));
+    }
+    Ok(of_checkpoint(checkpoint, graph))
+}
+
+fn saved_model_file(path: &Path) -> Option<PathBuf> {
+    let is_its_name =
+        |path: &Path| SAVED_MODEL_FILES.iter().any(|name| path.file_name().is_some_and(|n| n == *name));
+    if path.is_file() && is_its_name(path) {
+        return Some(path.to_owned());
+    }
+    SAVED_MODEL_FILES.iter().map(|name| path.join(name)).find(|file| file.is_file())
+}
+
+/// The checkpoint that a `.meta` file lies beside.
+fn checkpoint_of(graph: &Path) -> Result<Option<Checkpoint>> {
+    let name = graph.to_string_lossy();
+    let Some(prefix) = META_SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)) else {
+        return Ok(None);
+    };
+    let index = with_suffix(Path::new(prefix), ".index");
+    if index.is_file() {
+        return Checkpoint::open(&index).map(Some);
+    }
+    let prefix = Path::new(prefix);
+    prefix.is_file().then(|| Checkpoint::open(prefix)).transpose()
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}

@@ -1,0 +1,68 @@
+//! Sources of the elements of constants.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use prost::bytes::Bytes;
+
+use crate::error::{Error, Result};
+
+/// A source of the elements of one tensor, which reads them on demand.
+pub trait ElementSource: fmt::Debug + Send + Sync {
+    /// All elements in C order, little-endian. Borrowed if a mapped file contains these bytes as they are.
+    ///
+    /// # Errors
+    /// Where the file does not match its index (checksum, length), or the elements are strings.
+    fn bytes(&self) -> Result<Cow<'_, [u8]>>;
+
+    /// The elements of a string tensor in C order.
+    ///
+    /// # Errors
+    /// As for [`ElementSource::bytes`], or where the elements are not strings.
+    fn strings(&self) -> Result<Vec<Vec<u8>>> {
+        Err(Error::new("tensor", "its elements are not strings"))
+    }
+
+    /// Announces that the elements will probably not be read again. They can still be read.
+    fn release(&self) {}
+}
+
+/// Elements in memory: from the program, or from a graph file.
+#[derive(Debug, Clone)]
+pub enum Inline {
+    /// Elements of a type of fixed size, in C order, little-endian.
+    Bytes(Bytes),
+    /// Elements of a string tensor.
+    Strings(Vec<Vec<u8>>),
+}
+
+impl ElementSource for Inline {
+    fn bytes(&self) -> Result<Cow<'_, [u8]>> {
+        match self {
+            Self::Bytes(bytes) => Ok(Cow::Borrowed(bytes)),
+            Self::Strings(_) => Err(Error::new("tensor", "its elements are strings")),
+        }
+    }
+
+    fn strings(&self) -> Result<Vec<Vec<u8>>> {
+        match self {
+            Self::Strings(strings) => Ok(strings.clone()),
+            Self::Bytes(_) => Err(Error::new("tensor", "its elements are not strings")),
+        }
+    }
+}
+
+/// One element, repeated.
+#[derive(Debug, Clone)]
+pub struct Fill {
+    /// The element's bytes, little-endian.
+    pub element: Vec<u8>,
+    /// The number of repetitions.
+    pub count: usize,
+}
+
+impl ElementSource for Fill {
+    fn bytes(&self) -> Result<Cow<'_, [u8]>> {
+        Ok(Cow::Owned(self.element.repeat(self.count)))
+    }
+}

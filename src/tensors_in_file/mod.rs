@@ -1,0 +1,135 @@
+//! The tensors of whatever file somebody points at: a checkpoint's, the constants of a graph, the initializers of an
+//! ONNX model.
+
+mod name_filter;
+
+use std::path::{Path, PathBuf};
+
+pub use name_filter::{NameFilter, parse_pattern};
+
+use crate::error::{Error, Result};
+use crate::graph::import;
+use crate::onnx::{OnnxFile, OnnxTensor};
+use crate::proto::NodeDef;
+use crate::source::{OpenOptions, Source};
+use crate::tensor::{Constant, DType, element_count};
+
+/// What lies in the files that somebody points at.
+#[derive(Debug)]
+pub enum TensorFile {
+    /// A checkpoint, a graph, or both.
+    Model(Box<Source>),
+    /// An ONNX model.
+    Onnx(Box<OnnxFile>),
+}
+
+/// A tensor with its name.
+#[derive(Debug, Clone)]
+pub struct NamedTensor {
+    /// Its name, as the file has it.
+    pub name: String,
+    /// The name of its type: TensorFlow's where TensorFlow has it.
+    pub type_name: String,
+    /// Its type, where TensorFlow has it.
+    pub dtype: Option<DType>,
+    /// The number of its elements along each axis.
+    pub shape: Vec<usize>,
+    /// Its elements, which are read when somebody asks for them; or why they cannot be.
+    pub value: Result<Constant>,
+}
+
+impl NamedTensor {
+    /// The size of its elements; `None` where that is not fixed, or not known.
+    pub fn byte_len(&self) -> Option<usize> {
+        element_count(&self.shape)?.checked_mul(self.dtype?.size()?)
+    }
+
+    /// A tensor of this name.
+    pub fn new(name: &str, value: Constant) -> Self {
+        let (dtype, shape) = (value.dtype(), value.shape().to_vec());
+        let type_name = dtype.name().to_owned();
+        Self { name: name.to_owned(), type_name, dtype: Some(dtype), shape, value: Ok(value) }
+    }
+
+    fn of_onnx(tensor: &OnnxTensor) -> Self {
+        let OnnxTensor { name, type_name, shape, value } = tensor.clone();
+        Self { name, dtype: DType::from_name(&type_name), type_name, shape, value }
+    }
+
+    /// The value of a `Const` node.
+    fn of_node(node: &NodeDef) -> Self {
+        let value = import::constant_of(node)
+            .map_err(|error| error.within(format_args!("{} \"{}\"", node.op, node.name)));
+        match value {
+            Ok(value) => Self::new(&node.name, value),
+            Err(error) => {
+                let dtype = import::declared_type(node);
+                let type_name = dtype.map_or("unknown", DType::name).to_owned();
+                Self { name: node.name.clone(), type_name, dtype, shape: vec![], value: Err(error) }
+            }
+        }
+    }
+}
+
+impl TensorFile {
+    /// Opens what lies at `path`: an ONNX model, or what [`Model::open`] takes.
+    ///
+    /// # Errors
+    /// Where it is neither.
+    pub fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
+        if OnnxFile::is_likely(path) && path.is_file() {
+            let file = OnnxFile::open(path)?;
+            if options.graph.is_some() || options.tag.is_some() {
+                return Err(Error::file(path, "is an ONNX model, which has a graph of its own")
+                    .advice("leave out --graph and --tag"));
+            }
+            return Ok(Self::Onnx(Box::new(file)));
+        }
+        // An ONNX model under another name is told by its contents.
+        let model = Source::open(path, options).map(|model| Self::Model(Box::new(model)));
+        model.or_else(|error| OnnxFile::open(path).map(|file| Self::Onnx(Box::new(file))).map_err(|_| error))
+    }
+
+    /// What to call it.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Model(model) => model.path(),
+            Self::Onnx(file) => file.path(),
+        }
+    }
+
+    /// The files that were read.
+    pub fn files(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Model(model) => model.files(),
+            Self::Onnx(file) => vec![file.path().to_owned()],
+        }
+    }
+
+    /// An error that names what the user pointed at.
+    pub fn error(&self, error: Error) -> Error {
+        match self {
+            Self::Model(model) => model.error(error),
+            Self::Onnx(_) => error,
+        }
+    }
+
+    /// Its tensors: those of the checkpoint by name; without one, the constants of the graph in its order; the
+    /// initializers of an ONNX model in its order.
+    pub fn tensors(&self) -> Vec<NamedTensor> {
+        match self {
+            Self::Onnx(file) => file.tensors().iter().map(NamedTensor::of_onnx).collect(),
+            Self::Model(model) => match (model.checkpoint(), model.graph()) {
+                (Some(checkpoint), _) => checkpoint
+                    .tensors()
+                    .map(|tensor| NamedTensor::new(tensor.name(), tensor.constant()))
+                    .collect(),
+                (None, Some(graph)) => {
+                    let constants = graph.definition().node.iter().filter(|node| node.op == "Const");
+                    constants.map(NamedTensor::of_node).collect()
+                }
+                (None, None) => vec![],
+            },
+        }
+    }
+}
