@@ -41,7 +41,7 @@ fn zipped(path: &Path, files: &[PathBuf]) {
 }
 
 #[test]
-fn archives_convert_as_they_stand() {
+fn archives_are_converted() {
     let folder = TempDir::new().unwrap();
     let case = Case::load("inception_v3_tiny");
     let shape = [2, 299, 299, 3];
@@ -64,7 +64,7 @@ fn archives_convert_as_they_stand() {
 }
 
 #[test]
-fn bad_archives_are_said_to_be_bad() {
+fn bad_archives_are_reported() {
     let folder = TempDir::new().unwrap();
     let files = checkpoint_files(folder.path(), Format::V2);
     let (path, output) = (folder.path().join("a.tar"), folder.path().join("model.onnx"));
@@ -112,7 +112,7 @@ fn other_programs_archives_are_named() {
 /// A limit on the length of files stands in for a disk that is full.
 #[cfg(unix)]
 #[test]
-fn a_full_temporary_folder_is_not_taken_for_a_damaged_archive() {
+fn a_full_temporary_folder_is_not_reported_as_a_damaged_archive() {
     let folder = TempDir::new().unwrap();
     let files = checkpoint_files(&folder.path().join("v1"), Format::V1);
     let (archive, temporary) = (folder.path().join("a.tar"), folder.path().join("tmp"));

@@ -1,4 +1,4 @@
-//! ONNX models that lie or are damaged: they are described as far as they go, or refused, and nothing panics.
+//! ONNX models that are damaged or contain wrong values: each is described as far as possible or refused, without a panic.
 
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,7 @@ fn small_model(folder: &Path) -> PathBuf {
 }
 
 #[test]
-fn every_truncation_and_every_damaged_byte_is_an_answer() {
+fn every_truncation_and_every_damaged_byte_has_a_result() {
     let folder = TempDir::new().unwrap();
     let path = small_model(folder.path());
     let model = std::fs::read(&path).unwrap();
@@ -82,7 +82,7 @@ fn with_tensor(folder: &Path, tensor: TensorProto) -> PathBuf {
 }
 
 #[test]
-fn no_model_has_files_read_outside_of_its_folder() {
+fn external_data_outside_of_the_folder_is_not_read() {
     let root = TempDir::new().unwrap();
     let folder = root.path().join("model");
     std::fs::create_dir(&folder).unwrap();
@@ -108,7 +108,7 @@ fn no_model_has_files_read_outside_of_its_folder() {
 }
 
 #[test]
-fn shapes_that_nothing_fits_are_refused() {
+fn impossible_shapes_are_refused() {
     let folder = TempDir::new().unwrap();
     let tensor = |dims: &[i64]| TensorProto {
         name: "w".to_owned(),

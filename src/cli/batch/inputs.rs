@@ -269,7 +269,7 @@ impl Finder<'_> {
             let link = path.to_owned();
             return self.left_out.push(LeftOut::BrokenLink { link, target: to });
         }
-        // A folder is looked at for models in it and for folders in it, and is one failure.
+        // A folder is read twice, for its models and for its folders. It is one failure.
         if self.found.unreadable.iter().any(|(known, _)| known == path) {
             return;
         }
