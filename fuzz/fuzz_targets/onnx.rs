@@ -6,10 +6,10 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tf2onnx_rs::tensors_in_file::TensorFile;
 use tf2onnx_rs::convert::ConvertOptions;
 use tf2onnx_rs::inspect::{Parts, identify, inspect_tensors};
 use tf2onnx_rs::source::OpenOptions;
+use tf2onnx_rs::tensors_in_file::TensorFile;
 
 fuzz_target!(|bytes: &[u8]| {
     let folder = tempfile::tempdir().expect("a folder for the file");

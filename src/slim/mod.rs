@@ -13,6 +13,7 @@ pub mod nets;
 mod network_builder;
 mod options;
 mod plain_ops;
+mod recognition;
 pub mod recognize;
 mod scope_candidates;
 pub mod toml_network;
@@ -23,7 +24,8 @@ pub use nets::{Network, find_network, networks};
 pub use network_builder::{Kernel, NetworkBuilder, UNNAMED};
 pub use options::{NUM_BANDS, NUM_CLASSES, NUM_FRAMES, OptionSource, OptionSpec, Options, Value};
 pub use plain_ops::LocalResponseNormalization;
-pub use recognize::{Overrides, Recognition, Recognized, recognize, recognize_and_build};
+pub use recognition::Recognition;
+pub use recognize::{Overrides, Recognized, recognize, recognize_and_build};
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -71,7 +71,7 @@ impl NamedTensor {
 }
 
 impl TensorFile {
-    /// Opens an ONNX model, or anything that [`Model::open`] opens.
+    /// Opens an ONNX model, or anything that [`Source::open`] opens.
     ///
     /// # Errors
     /// If it is neither.
