@@ -135,7 +135,12 @@ fn extract_says_how_to_write_what_is_not_stored() {
     let folder = TempDir::new().unwrap();
     let output = folder.path().join("w.npz").display().to_string();
     let said = fails(&["extract", network, &output, "--match", "*/gamma"]);
-    assert!(said.contains("no tensor matches; --with-synthesized writes what batch norms lack"), "{said}");
+    assert!(
+        said.contains(
+            "no tensor matches; add --with-synthesized for parts of batch norms that are not stored"
+        ),
+        "{said}"
+    );
     let said = fails(&["extract", network, &output, "--match", "nothing"]);
     assert!(said.contains("no tensor matches; see what it holds with inspect"), "{said}");
 }

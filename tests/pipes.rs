@@ -51,7 +51,7 @@ fn what_does_not_fit_a_pipe_is_said() {
     let (done, _) = fed(&["convert", example().to_str().unwrap(), "-", "--external-data"], b"");
     assert_eq!((done.status, done.stdout.as_str()), (1, ""));
     assert!(
-        done.stderr.contains("standard output: the weights go to a file beside the model"),
+        done.stderr.contains("standard output: the model has its weights in a second file"),
         "{}",
         done.stderr
     );
