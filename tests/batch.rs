@@ -289,7 +289,7 @@ fn missing_inputs_are_reported() {
     assert!(done.stderr.contains("was found; --exclude leaves out 1 that match it"), "{}", done.stderr);
     let done = folder.batch(&["models", "--out-dir", "out", "--report", "report.html"]);
     assert_eq!(done.status, 2, "{}", done.stderr);
-    assert!(done.stderr.contains("let the name end in .jsonl"), "{}", done.stderr);
+    assert!(done.stderr.contains("the file name has to end in .jsonl"), "{}", done.stderr);
     let done = folder.batch(&["--out-dir", "out"]);
     assert_eq!(done.status, 2, "{}", done.stderr);
 }
@@ -329,7 +329,7 @@ fn fail_fast_starts_nothing_after_a_failure() {
     folder.write("models/large.ckpt", vec![0; 100_000]);
     let done = folder.batch(&["models", "--out-dir", "out", "--fail-fast", "--jobs", "1"]);
     assert_eq!(done.status, 1);
-    assert!(done.stdout.contains("0 converted, 1 failed, 3 not begun"), "{}", done.stdout);
+    assert!(done.stdout.contains("0 converted, 1 failed, 3 not started"), "{}", done.stdout);
     assert!(folder.models("out").is_empty());
 }
 

@@ -69,7 +69,7 @@ fn a_report_replaces_no_other_file() {
         (&["models", "--report", "models/net.pb"][..], "models/net.pb: it is an input too"),
         (&manifest, "models.toml: it is an input too"),
         (&["models", "--report", "./out/net.onnx"], "out/net.onnx: another output has this name"),
-        (&["models", "--report", "out/tf2onnx-rs.state.jsonl"], "what was converted is kept in it"),
+        (&["models", "--report", "out/tf2onnx-rs.state.jsonl"], "it is the state file of --resume"),
     ] {
         fs::create_dir_all(folder.path("out")).unwrap();
         let before =
@@ -179,7 +179,7 @@ fn a_list_may_begin_with_a_byte_order_mark_and_cannot_name_itself() {
     child.stdin.take().unwrap().write_all("\u{feff}net.pb\n-\n".as_bytes()).unwrap();
     let done = Done::new(child.wait_with_output().unwrap());
     assert!(done.stdout.contains("1 converted, 1 failed"), "{}", done.stdout);
-    assert!(done.stderr.contains("cannot be both the list and a model in it"), "{}", done.stderr);
+    assert!(done.stderr.contains("cannot be the list and a model in it"), "{}", done.stderr);
 }
 
 #[test]

@@ -333,6 +333,6 @@ fn an_input_of_unknown_type_is_refused() {
     let from = |input: &str| tf2onnx_rs([&paths[..], &["--outputs", "out:0", "--inputs", input]].concat());
     let error = from("custom:0").stderr;
     assert!(error.contains("custom:0: its type is not known"), "{error}");
-    assert!(error.contains("choose a tensor behind it with --inputs"), "{error}");
+    assert!(error.contains("choose a tensor after it with --inputs"), "{error}");
     assert_eq!(from("other:0").status, 0);
 }

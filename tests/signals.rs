@@ -101,7 +101,7 @@ fn an_interrupted_batch_prints_the_failures_so_far() {
     assert_eq!(done.status.code(), Some(130), "{said}");
     assert!(said.contains("broken.ckpt  is not a checkpoint: it starts with zeros"), "{said}");
     assert!(
-        said.ends_with("interrupted: run it again with --resume to go on with what is not converted yet\n"),
+        said.ends_with("interrupted: run the command again with --resume to convert the rest\n"),
         "{said}"
     );
 }

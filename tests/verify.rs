@@ -178,7 +178,7 @@ fn outputs_that_are_missing_or_of_another_shape_are_beyond_every_tolerance() {
         json(&done)["outputs"][0]["problem"].as_str().unwrap().to_owned()
     };
     let said = verify("logits", &[1, 11], 11);
-    assert!(said.starts_with("the model has no such output, but InceptionV3/"), "{said}");
+    assert!(said.starts_with("the model has no such output; it has InceptionV3/"), "{said}");
     assert!(verify(LOGITS, &[11], 11).contains("instead of [11]"));
 }
 
