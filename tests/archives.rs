@@ -97,7 +97,7 @@ fn other_programs_archives_are_named() {
     let folder = TempDir::new().unwrap();
     for (name, member, said) in [
         ("model.keras", "model.weights.h5", "it is a model in Keras's own format; load it in Keras"),
-        ("model.pt", "model/data.pkl", "it is a file of PyTorch's; PyTorch exports to ONNX by itself"),
+        ("model.pt", "model/data.pkl", "it is a PyTorch file; export the model to ONNX in PyTorch"),
     ] {
         let path = folder.path().join(name);
         let mut archive = zip::ZipWriter::new(File::create(&path).unwrap());

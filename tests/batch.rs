@@ -281,7 +281,7 @@ fn missing_inputs_are_reported() {
     let done = folder.batch(&["models", "--out-dir", "models/net_00.pb"]);
     assert_eq!(done.status, 1);
     assert!(
-        done.stderr.contains("models/net_00.pb: it is a file, and no folder; choose another"),
+        done.stderr.contains("models/net_00.pb: it is a file, not a folder; choose another"),
         "{}",
         done.stderr
     );

@@ -166,9 +166,9 @@ fn zsh_loads_the_completions_and_knows_the_command() {
 #[test]
 fn options_of_tf2onnx_get_a_tip() {
     for (args, tip) in [
-        (&["a.ckpt", "-o", "a.onnx"][..], "tip: the output has no name"),
-        (&["a.ckpt", "--output=a.onnx"], "tip: the output has no name"),
-        (&["--checkpoint", "a.ckpt.meta"], "tip: the input has no name"),
+        (&["a.ckpt", "-o", "a.onnx"][..], "tip: give the output without an option"),
+        (&["a.ckpt", "--output=a.onnx"], "tip: give the output without an option"),
+        (&["--checkpoint", "a.ckpt.meta"], "tip: give the input without an option"),
         (&["a.ckpt", "a.onnx", "--continue_on_error"], "--keep-going"),
         (&["a.ckpt", "a.onnx", "--signature_def", "x"], "'--signature'"),
     ] {

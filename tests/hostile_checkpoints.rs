@@ -272,8 +272,8 @@ fn wrong_blocks_of_a_table_are_found() {
         assert_says(&refusal_of_v1(&beyond), "beyond its end");
     }
     let restarts = raw_table(&[(0, vec![0xff; 4])], as_placed);
-    assert_says(&refusal_of_v1(&restarts), "no room for its restart points");
-    assert_says(&refusal_of_v1(&raw_table(&[(0, vec![])], as_placed)), "no room for its restart points");
+    assert_says(&refusal_of_v1(&restarts), "too small for its restart points");
+    assert_says(&refusal_of_v1(&raw_table(&[(0, vec![])], as_placed)), "too small for its restart points");
     assert_says(&refusal_of_v1(&raw_table(&[(9, block().1)], as_placed)), "unknown compression 9");
     // Snappy starts with the length of what it is decompressed to.
     let bomb = raw_table(&[(1, vec![0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0])], as_placed);

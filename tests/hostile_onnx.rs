@@ -93,7 +93,7 @@ fn external_data_outside_of_the_folder_is_not_read() {
     let extracted = |model: &Path| fails(&["extract", model.to_str().unwrap(), out.to_str().unwrap()]);
     for location in ["../secret", secret.to_str().unwrap(), "", "a/../../secret"] {
         let said = extracted(&with_external(&folder, &[("location", location)]));
-        assert!(said.contains("no file below the model's folder"), "{location}: {said}");
+        assert!(said.contains("is not below the model's folder"), "{location}: {said}");
     }
     for (offset, length) in
         [("8", "16"), ("17", "0"), ("18446744073709551615", "16"), ("-1", "16"), ("0", "x")]
@@ -131,9 +131,9 @@ fn files_that_are_not_models_are_refused() {
     let path = folder.path().join("x.onnx");
     for (bytes, problem) in [
         (&b""[..], "it is empty"),
-        (b"\x08\x08", "is no ONNX model"),
+        (b"\x08\x08", "is not an ONNX model"),
         (b"<html>", "it is a web page"),
-        (&[0xff; 100], "is no ONNX model"),
+        (&[0xff; 100], "is not an ONNX model"),
     ] {
         std::fs::write(&path, bytes).unwrap();
         let said = fails(&["inspect", path.to_str().unwrap()]);

@@ -26,7 +26,7 @@ fn inspect_shows_tensors_network_and_what_would_be_assumed() {
     assert!(rows.iter().any(|row| *row == norm), "{}", done.stdout);
     assert!(
         done.stdout
-            .contains("network inception_v3 in InceptionV3: 378 of its 378 variables are there (100 %)")
+            .contains("network inception_v3 in InceptionV3: the file has 378 of its 378 variables (100 %)")
     );
     assert!(done.stdout.contains("unit scale synthesized for 94 (slim's scale=False)"));
 }
@@ -135,7 +135,12 @@ fn extract_suggests_with_synthesized() {
     let folder = TempDir::new().unwrap();
     let output = folder.path().join("w.npz").display().to_string();
     let said = fails(&["extract", network, &output, "--match", "*/gamma"]);
-    assert!(said.contains("no tensor matches; --with-synthesized writes what batch norms lack"), "{said}");
+    assert!(
+        said.contains(
+            "no tensor matches; add --with-synthesized for parts of batch norms that are not stored"
+        ),
+        "{said}"
+    );
     let said = fails(&["extract", network, &output, "--match", "nothing"]);
     assert!(said.contains("no tensor matches; see what it holds with inspect"), "{said}");
 }

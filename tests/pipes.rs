@@ -37,7 +37,7 @@ fn unsuitable_standard_input_and_output_are_refused() {
     for (input, said) in [
         (&b""[..], "standard input: it is empty"),
         (b"<html>404</html>", "standard input: it is a web page"),
-        (b"learning_rate: 0.1", "standard input: is text, but no graph"),
+        (b"learning_rate: 0.1", "standard input: is text, but not a graph"),
         (b"\x1f\x8bdamaged", "standard input: the archive cannot be read"),
     ] {
         let (done, _) = fed(&["convert", "-", "-"], input);

@@ -247,7 +247,7 @@ fn files_that_are_not_models_or_arrays_are_refused() {
     let [text, images, model] = ["text.onnx", "images.npz", "model.onnx"].map(|file| setting.path(file));
     assert!(fails(&["verify", &text, "--against", &model]).contains("text.onnx"));
     let message = fails(&["verify", &model, "--inputs", &text, "--expected", &images]);
-    assert!(message.contains("no array that NumPy saved"), "{message}");
+    assert!(message.contains("not an array that NumPy saved"), "{message}");
     let logits = setting.path("logits.npz");
     let message = fails(&["verify", &model, "--inputs", &logits, "--expected", &logits]);
     assert!(message.contains("no such input") && message.contains("input:0"), "{message}");

@@ -1,6 +1,6 @@
-//! Colors, where a terminal shows them and its user wants them.
+//! Colors in the output.
 //!
-//! `anstream` takes them out of what goes elsewhere, and honors `NO_COLOR` (<https://no-color.org/>), `CLICOLOR` and
+//! `anstream` removes them if the output is not a terminal, and honors `NO_COLOR` (<https://no-color.org/>), `CLICOLOR` and
 //! `CLICOLOR_FORCE` (<https://bixense.com/clicolors/>).
 
 use std::ffi::OsString;
@@ -10,20 +10,20 @@ use clap::{ColorChoice, ValueEnum};
 
 /// The word `error`.
 pub const ERROR: Style = AnsiColor::Red.on_default().bold();
-/// What names the things below it or beside it.
+/// Headings.
 pub const HEADING: Style = Style::new().bold();
-/// What is worth knowing and asks for nothing.
+/// Notes.
 pub const NOTE: Style = Style::new().dimmed();
 
-/// The options that concern how a command speaks, whichever it is.
+/// The options of all commands for their output.
 #[derive(Debug, clap::Args)]
 pub struct ColorArgs {
-    /// Whether to color what is printed; auto does on a terminal, unless NO_COLOR or CLICOLOR=0 is set
+    /// Whether to color the output; auto does on a terminal, unless NO_COLOR or CLICOLOR=0 is set
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Global options")]
     pub color: ColorChoice,
 }
 
-/// The choice that `args` make, as far as they can be understood: bad usage is complained about in color too.
+/// The value of `--color` in `args`. It is needed before they are parsed, since errors of usage are colored, too.
 pub fn typed(args: &[OsString]) -> ColorChoice {
     let words: Vec<&str> = args.iter().filter_map(|word| word.to_str()).collect();
     let joined = words.iter().find_map(|word| word.strip_prefix("--color="));
@@ -32,7 +32,7 @@ pub fn typed(args: &[OsString]) -> ColorChoice {
     choice.unwrap_or_default()
 }
 
-/// Lets everything that is printed from here on be colored as the user wants it.
+/// Sets whether all further output is colored.
 pub fn choose(choice: ColorChoice) {
     match choice {
         ColorChoice::Auto => anstream::ColorChoice::Auto,

@@ -6,7 +6,7 @@ use clap_complete::{Shell, generate};
 use super::{Cli, output};
 use crate::error::{Error, Result};
 
-/// Prints a script that lets a shell complete commands, options and their values.
+/// Prints a script with which a shell completes commands, options and values.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -23,7 +23,7 @@ pub fn run(args: &Args) -> Result<()> {
     generate(args.shell, &mut Cli::command(), env!("CARGO_PKG_NAME"), &mut script);
     let mut script = String::from_utf8(script).map_err(|error| Error::new("completions", error))?;
     if args.shell == Shell::Bash {
-        // clap_complete 4.6 takes the hyphen in the program's name for the step to a subcommand, in half of the places.
+        // clap_complete 4.6 reads the hyphen in the program's name as the start of a subcommand, but not everywhere.
         script = script.replace("tf2onnx__subcmd__rs", "tf2onnx__rs");
     }
     output::print(&script)

@@ -1,4 +1,4 @@
-//! `tf2onnx-rs networks NAME`: one network, drawn without a checkpoint, with its options and its end points.
+//! `tf2onnx-rs networks NAME`: one network, built without a checkpoint, with its options and its end points.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::graph::Shape;
 use crate::slim::{self, ImageShape, Options, Variables, network_named};
 
-/// The channels of images of color; how many a trained network takes, its variables tell.
+/// The channels of color images. Only the variables of a trained network say whether it has other images.
 const CHANNELS: usize = 3;
 
 /// A network with its end points, as `--json` prints it.
@@ -31,16 +31,16 @@ struct EndPoint {
 #[derive(Debug, Serialize)]
 struct TensorEntry {
     tensor: String,
-    /// `null` where the length is open; `null` instead of the array where not even the rank is known.
+    /// `null` for an open length; `null` instead of the array if not even the rank is known.
     shape: Option<Vec<Option<usize>>>,
 }
 
 impl OneNetwork {
-    /// Draws a network with slim's defaults for what is not given.
+    /// Builds a network. Options that are not given have slim's defaults.
     ///
     /// # Errors
-    /// Where there is no such network, it does not take the options, or the image does not fit it.
-    pub fn draw(name: &str, image_size: Option<(usize, usize)>, given: &[String]) -> Result<Self> {
+    /// If there is no such network, it does not have the options, or the image does not fit it.
+    pub fn build(name: &str, image_size: Option<(usize, usize)>, given: &[String]) -> Result<Self> {
         let network = network_named(name)?;
         let mut options = Options::defaults(network.options, network.scope);
         for text in given {
@@ -62,21 +62,21 @@ impl OneNetwork {
         Ok(Self { entry: Entry::new(network), input: entry(drawn.input), end_points: end_points.collect() })
     }
 
-    /// What is printed for people.
+    /// The network as text.
     pub fn text(&self) -> String {
         let Entry { name, scope, arg_scope, options, .. } = &self.entry;
         let mut text = format!("{} in {}, with {arg_scope}\n", styled(HEADING, name), super::scope(scope));
         text += &format!("input {} {}\n\n", self.input.tensor, self.input.shape());
         if !options.is_empty() {
             let rows = options.iter().map(|option| {
-                let told = if option.read_from_variables { "the variables" } else { "--network-option" };
+                let source = if option.read_from_variables { "the variables" } else { "--network-option" };
                 let default = option.default.to_string().trim_matches('"').to_owned();
-                vec![option.name.to_owned(), default, told.to_owned(), option.help.to_owned()]
+                vec![option.name.to_owned(), default, source.to_owned(), option.help.to_owned()]
             });
             let columns = [
                 Column::new("option"),
                 Column::new("default"),
-                Column::new("told by"),
+                Column::new("set by"),
                 Column::sentences("meaning"),
             ];
             text += &output::table(&columns, rows);

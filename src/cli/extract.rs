@@ -10,10 +10,10 @@ use super::{output, progress};
 use crate::convert::ConvertOptions;
 use crate::error::{Error, Result};
 use crate::extract::{Choice, Chosen, Format, Layout, choose};
-use crate::output::keep_inputs;
+use crate::output::refuse_overwriting;
 use crate::tensors_in_file::{NameFilter, TensorFile};
 
-/// Writes tensors to files that NumPy or safetensors read.
+/// Writes tensors to files for NumPy or safetensors.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -23,48 +23,48 @@ Examples:
   tf2onnx-rs extract model.onnx weights.npz
   python -c 'import numpy; print(numpy.load(\"weights.npz\").files)'")]
 pub struct Args {
-    /// A checkpoint (a V1 file, the prefix or any file of a V2 checkpoint), a frozen graph, the folder, SavedModel or
-    /// archive that it is in, or an ONNX model
+    /// A checkpoint (a V1 file, or the prefix or any file of a V2 checkpoint), a frozen graph, a SavedModel, a folder or
+    /// archive with one of these, or an ONNX model
     input: PathBuf,
-    /// What to write: .npz, .safetensors, or a new folder for .npy files
+    /// The file to write, .npz or .safetensors, or a new folder for .npy files
     output: PathBuf,
-    /// Take tensors whose names match; * is any text, slashes included (repeatable)
+    /// Write only tensors whose names match; * is any text, including slashes (repeatable)
     #[arg(long = "match", value_name = "GLOB", value_parser = pattern)]
     patterns: Vec<String>,
-    /// The order of the axes of weights: TensorFlow's, or the one in which convert writes them [default: the file's]
-    #[arg(long, value_name = "LAYOUT", value_parser = ["tensorflow", "onnx"])]
-    layout: Option<String>,
-    /// Write ones for each gamma and zeros for each beta that a batch norm has not stored
+    /// The order of the axes of weights [default: that of the file]
+    #[arg(long, value_name = "LAYOUT", value_enum)]
+    layout: Option<Layout>,
+    /// Also write ones for each gamma and zeros for each beta that is not stored
     #[arg(long)]
     with_synthesized: bool,
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
-    /// Print nothing but errors
+    /// Print only errors
     #[arg(short, long)]
     quiet: bool,
     #[command(
         flatten,
-        next_help_heading = "Conversion, as for convert: what --layout onnx and --with-synthesized ask"
+        next_help_heading = "Conversion, as for convert: with --layout onnx and --with-synthesized"
     )]
     conversion: Choices,
 }
 
-/// What was written, as `--json` prints it.
+/// The result, as `--json` prints it.
 #[derive(Debug, Serialize)]
 struct Summary<'a> {
     input: &'a Path,
     output: &'a Path,
-    /// How many tensors were written.
+    /// The number of tensors that were written.
     tensors: usize,
-    /// How many of them are ones or zeros that nobody stored.
+    /// The number of these that are ones or zeros and not stored in the file.
     synthesized: usize,
     /// Bytes of their elements.
     bytes: u64,
     notes: Vec<String>,
 }
 
-/// Refuses what is about a conversion, where tensors are written as they are stored.
+/// Refuses options of a conversion if tensors are written as they are stored.
 fn refuse_conversion(args: &Args) -> Result<()> {
     let Some(option) = args.conversion.beyond_opening() else { return Ok(()) };
     let problem = "it is about a conversion, and tensors are written as they are stored";
@@ -76,7 +76,7 @@ pub fn run(args: &Args) -> Result<()> {
     let conversion = args.conversion.typed()?;
     let file = TensorFile::open(&args.input, &conversion.open_options())?;
     args.conversion.check_use(&file)?;
-    if args.layout.as_deref() != Some("onnx") && !args.with_synthesized {
+    if args.layout != Some(Layout::Onnx) && !args.with_synthesized {
         refuse_conversion(args)?;
     }
     let summary =
@@ -96,10 +96,7 @@ fn extract<'a>(
 ) -> Result<Summary<'a>> {
     let choice = Choice {
         filter: NameFilter::new(&args.patterns)?,
-        layout: args.layout.as_deref().map(|layout| match layout {
-            "onnx" => Layout::Onnx,
-            _ => Layout::Tensorflow,
-        }),
+        layout: args.layout,
         with_synthesized: args.with_synthesized,
         options,
     };
@@ -114,9 +111,9 @@ fn extract<'a>(
     });
     if tensors.is_empty() {
         let problem = format!("{} has no type for any of the tensors", format.name());
-        return Err(Error::file(&args.output, problem).advice("choose another form of output"));
+        return Err(Error::file(&args.output, problem).advice("choose another output format"));
     }
-    keep_inputs(&args.output, file.files())?;
+    refuse_overwriting(&args.output, file.files())?;
     let bytes = tensors.iter().filter_map(|tensor| tensor.value.byte_len()).sum::<usize>() as u64;
     let bar = progress::byte_bar(args.quiet, "extracting");
     bar.set_length(bytes);

@@ -22,7 +22,7 @@ pub struct Args {
     /// The command [default: tf2onnx-rs itself]
     #[arg(value_parser = known)]
     command: Option<String>,
-    /// The folder for the pages of all commands; it is made where it is missing
+    /// The folder for the pages of all commands; it is made if it does not exist
     #[arg(long, value_name = "DIR", conflicts_with = "command")]
     out_dir: Option<PathBuf>,
     /// Print the options of all commands as docs/options.md has them
@@ -59,7 +59,7 @@ fn known(name: &str) -> std::result::Result<String, String> {
     })
 }
 
-/// The whole command line. `help` is left out: it is what the pages are.
+/// The whole command line, without `help`: the pages replace it.
 fn program() -> Command {
     let mut program = Cli::command().disable_help_subcommand(true);
     program.build();
@@ -82,13 +82,13 @@ fn write_all(program: &Command, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// A manual page: what `--help` says, in the sections that manual pages have.
+/// A manual page: the text of `--help` in the sections of manual pages.
 fn page(command: &Command) -> std::io::Result<Vec<u8>> {
     let man = Man::new(command.clone());
     let title = command.get_display_name().unwrap_or_else(|| command.get_name());
     let (name, version) = (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"));
     let mut page = vec![];
-    // A page has no date of its own. The library would leave it out, and what follows it would take its place.
+    // The page has no date. clap_mangen would omit the empty argument, and the next one would become the date.
     writeln!(page, ".TH \"{title}\" \"1\" \"\" \"{name} {version}\" \"Manual of {name}\"")?;
     man.render_name_section(&mut page)?;
     let usage = command.clone().render_usage().to_string();

@@ -1,6 +1,6 @@
 //! The command line: one file per subcommand.
 //!
-//! Exit status: [`EXIT_STATUS`]. Standard output carries results, standard error everything else.
+//! The exit status is in [`EXIT_STATUS`]. Results go to standard output, everything else to standard error.
 
 mod batch;
 mod color;
@@ -38,16 +38,16 @@ struct Cli {
     command: Command,
 }
 
-/// What the program's exit status says.
+/// The meanings of the exit status.
 pub const EXIT_STATUS: &str = "\
 0    done
-1    the input cannot be handled; one sentence on standard error says why, and nothing is written
+1    the command failed; standard error says why, and nothing is written
 2    bad usage
-129  its terminal was closed (SIGHUP, unless it is ignored); nothing is written and no temporary file stays
-130  interrupted by Ctrl-C, with the same care
-143  asked to end by SIGTERM, with the same care";
+129  the terminal was closed (SIGHUP, unless it is ignored); nothing is written, and temporary files are removed
+130  interrupted by Ctrl-C; otherwise the same
+143  ended by SIGTERM; otherwise the same";
 
-/// Where to read on.
+/// Where to find more help.
 const MORE: &str = "\
 `tf2onnx-rs help COMMAND` explains a command with examples, `tf2onnx-rs man COMMAND | man -l -` shows its manual \
 page. README.md and docs/ come with the source.";
@@ -62,7 +62,7 @@ Examples:
 `tf2onnx-rs help COMMAND` explains a command with examples, `tf2onnx-rs man COMMAND | man -l -` shows its manual \
 page.
 README.md and docs/ come with the source: docs/options.md lists all options, docs/json.md describes --json,
-docs/ops.md lists the TensorFlow ops that are converted, docs/custom-networks.md says how a network is described.";
+docs/ops.md lists the TensorFlow ops that are converted, docs/custom-networks.md shows how to describe a network.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -77,14 +77,14 @@ enum Command {
     Man(man::Args),
 }
 
-/// Runs the command that `args` (with the program's name in front) ask for.
+/// Runs the command in `args`, which begin with the name of the program.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     let command = Cli::command().color(color::typed(&args));
     let cli = match command.try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are asked for; the rest is bad usage. Nobody is left to tell where this fails.
+            // clap returns help and version as errors, too. If they cannot be printed, there is nothing left to do.
             let error = tips::with_tip(error);
             let _ = error.print();
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
@@ -123,7 +123,7 @@ fn json(value: crate::slim::Value) -> serde_json::Value {
     }
 }
 
-/// The size of a network's images as JSON: a number, or height and width where they differ.
+/// The size of a network's images as JSON: a number, or height and width if they differ.
 fn image_size(network: &crate::slim::Network) -> serde_json::Value {
     match network.image_size {
         [height, width] if height == width => height.into(),
@@ -131,7 +131,7 @@ fn image_size(network: &crate::slim::Network) -> serde_json::Value {
     }
 }
 
-/// What to call the scope of a network that may have none.
+/// The scope of a network, for messages; it may have none.
 fn scope(scope: &str) -> &str {
     if scope.is_empty() { "no scope" } else { scope }
 }

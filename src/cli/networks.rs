@@ -8,8 +8,7 @@ use super::output::{self, Column};
 use crate::error::Result;
 use crate::slim::{Network, networks};
 
-/// Lists the networks that `convert` can rebuild from a checkpoint alone, or shows one: its options and its end
-/// points, with their shapes.
+/// Lists the networks that `convert` can rebuild from a checkpoint alone, or shows the options and end points of one.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -18,7 +17,7 @@ Examples:
   tf2onnx-rs networks resnet_v2_50 --image-size 224 --network-option output_stride=16
   tf2onnx-rs networks my_net.toml --json")]
 pub struct Args {
-    /// The network to show, or a file that describes one [default: a list of all]
+    /// The network to show, or a file that describes one [default: list all networks]
     network: Option<String>,
     /// Height and width of the images, as N or HxW [default: the network's own]
     #[arg(long, value_name = "N|HxW", value_parser = image_size, requires = "network")]
@@ -70,7 +69,7 @@ impl Entry {
 
 pub fn run(args: &Args) -> Result<()> {
     if let Some(name) = &args.network {
-        let shown = OneNetwork::draw(name, args.image_size, &args.network_option)?;
+        let shown = OneNetwork::build(name, args.image_size, &args.network_option)?;
         return if args.json { output::print_json(&shown) } else { output::print(&shown.text()) };
     }
     let entries: Vec<Entry> = networks().map(Entry::new).collect();

@@ -6,7 +6,7 @@ use super::output::{self, Column};
 use crate::error::Result;
 use crate::ops::{Op, supported_ops};
 
-/// Lists the TensorFlow ops that `convert` can convert in a graph, and the ONNX operators they become.
+/// Lists the TensorFlow ops that `convert` can convert, and the ONNX operators that they become.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:

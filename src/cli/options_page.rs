@@ -1,4 +1,4 @@
-//! `docs/options.md`: the options of all commands, made of what `--help` is made of.
+//! `docs/options.md`: the options of all commands, from the same definitions as `--help`.
 
 use std::fmt::Write;
 
@@ -9,13 +9,13 @@ use super::man::{commands, examples};
 /// The page.
 pub fn markdown(program: &Command) -> String {
     let mut page =
-        "# Options\n\nEvery option of every command, as `--help` has them. `tf2onnx-rs man --markdown` \
+        "# Options\n\nAll options of all commands, as `--help` prints them. `tf2onnx-rs man --markdown` \
                     prints this page.\n"
             .to_owned();
     for command in commands(program) {
         write_command(&mut page, command);
     }
-    page += "\n## Options of every command\n\n";
+    page += "\n## Options of all commands\n\n";
     let is_of_every = |arg: &&Arg| arg.is_global_set() || is_help(arg);
     table(&mut page, program.get_arguments().filter(is_of_every));
     page += "\n## Exit status\n\n| status | |\n|---|---|\n";
@@ -35,7 +35,7 @@ fn write_command(page: &mut String, command: &Command) {
     let about = command.get_long_about().or_else(|| command.get_about()).map(ToString::to_string);
     let usage = command.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ").to_owned();
-    // Writing to a string does not fail.
+    // Writing to a string cannot fail.
     let _ = write!(page, "\n## {}\n\n{}\n\n    {usage}\n", command.get_name(), about.unwrap_or_default());
     let shown = |arg: &&Arg| !arg.is_hide_set() && !arg.is_global_set() && !is_help(arg);
     let mut headings: Vec<Option<&str>> = vec![];

@@ -1,4 +1,4 @@
-//! What is printed: results on standard output, everything else on standard error.
+//! Printing: results on standard output, everything else on standard error.
 
 use std::io::Write;
 use std::path::Path;
@@ -11,8 +11,7 @@ use crate::error::{Error, Result};
 use crate::graph::Shape;
 pub use crate::report::numbers::bytes;
 
-/// Prints a result, without its colors where it does not go to a terminal. That the reader of a pipe has seen enough
-/// is no error.
+/// Prints a result, without colors if standard output is not a terminal. A pipe whose reader has closed it is not an error.
 pub fn print(text: &str) -> Result<()> {
     let mut out = anstream::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -23,12 +22,12 @@ pub fn print(text: &str) -> Result<()> {
     }
 }
 
-/// A path as text in JSON, which has no bytes that are no text: those are replaced.
+/// A path as text in JSON. Bytes that are not UTF-8 are replaced.
 pub fn path<S: Serializer>(path: &impl AsRef<Path>, serializer: S) -> std::result::Result<S::Ok, S::Error> {
     serializer.collect_str(&path.as_ref().display())
 }
 
-/// A path that may be `null`, in the same way.
+/// The same for a path that may be `null`.
 pub fn optional_path<S: Serializer>(
     path: &Option<impl AsRef<Path>>,
     serializer: S,
@@ -42,7 +41,7 @@ pub fn optional_path<S: Serializer>(
 /// A result as JSON.
 pub fn json(value: &impl Serialize) -> Result<String> {
     let text = serde_json::to_string_pretty(value)
-        .map_err(|error| Error::new("JSON", format!("the result cannot be written as such: {error}")))?;
+        .map_err(|error| Error::new("JSON", format!("the result cannot be written as JSON: {error}")))?;
     Ok(text + "\n")
 }
 
@@ -51,23 +50,23 @@ pub fn print_json(value: &impl Serialize) -> Result<()> {
     print(&json(value)?)
 }
 
-/// Says something that is not a result.
+/// Prints something that is not a result.
 pub fn warn(text: &str) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
-/// A table that fits the terminal that standard output is.
+/// A table that fits the terminal of standard output.
 pub fn table(columns: &[Column], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let rows: Vec<Vec<String>> = rows.into_iter().collect();
     table::table(columns, &rows, table::width_of(&std::io::stdout()))
 }
 
-/// A shape as in `[3, 3, 32, 64]`.
+/// A shape as text: `[3, 3, 32, 64]`.
 pub fn shape(shape: &[usize]) -> String {
     Shape::known(shape).to_string()
 }
 
-/// One or many: `1 tensor`, `3 tensors`.
+/// A number with its noun: `1 tensor`, `3 tensors`.
 pub fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

@@ -1,8 +1,8 @@
-//! Progress of long work: a bar on a terminal, nothing in a pipe.
+//! Progress bars.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// A bar that counts bytes, on standard error. Hidden where `quiet`, and where standard error is no terminal.
+/// A progress bar in bytes, on standard error. It is hidden if `quiet`, or if standard error is not a terminal.
 pub fn byte_bar(quiet: bool, what: &str) -> ProgressBar {
     let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
     let style = ProgressStyle::with_template("{msg} [{bar:32}] {decimal_bytes}/{decimal_total_bytes}")

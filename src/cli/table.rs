@@ -1,7 +1,7 @@
-//! Tables without lines, fit to the width of a terminal.
+//! Tables that fit the width of a terminal.
 //!
-//! Nothing is left out where a terminal is narrow: names lose their middle, sentences are wrapped, and where that does not
-//! do, a row takes several lines, its name on the first and the other columns below it.
+//! On a narrow terminal, names lose their middle and sentences are wrapped. If that is not enough, a row takes several lines:
+//! its name is on the first, and the other columns are below.
 
 use std::io::IsTerminal;
 use std::ops::Range;
@@ -17,14 +17,14 @@ pub struct Column {
     fit: Fit,
 }
 
-/// What becomes of a cell that is wider than its column.
+/// How a cell fits into a narrower column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fit {
-    /// The column is as wide as its widest cell.
+    /// It does not: the column is as wide as its widest cell.
     Whole,
-    /// It loses its middle.
+    /// The cell loses its middle.
     Name,
-    /// It is wrapped.
+    /// The cell is wrapped.
     Sentence,
 }
 
@@ -44,7 +44,7 @@ impl Column {
         Self { head, fit: Fit::Sentence }
     }
 
-    /// The least width of a column whose widest cell has this one.
+    /// The smallest width of the column if its widest cell has width `widest`.
     fn least(self, widest: usize) -> usize {
         match self.fit {
             Fit::Whole => widest,
@@ -61,27 +61,27 @@ impl Column {
     }
 }
 
-/// A row begins with a space, and there are two between columns.
+/// The spaces before a row and between columns.
 const MARGIN: usize = 1;
 const GAP: usize = 2;
-/// Where the columns below a name begin.
+/// The spaces before columns below a name.
 const INDENT: usize = 3;
 
-/// The width of the terminal that a stream is; `None` where it is none.
+/// The width of a stream's terminal; `None` if it is not a terminal.
 #[cfg(unix)]
 pub fn width_of(stream: &(impl IsTerminal + std::os::fd::AsFd)) -> Option<usize> {
     let (width, _) = stream.is_terminal().then(|| terminal_size::terminal_size_of(stream)).flatten()?;
     Some(usize::from(width.0))
 }
 
-/// The width of the terminal that a stream is; `None` where it is none.
+/// The width of a stream's terminal; `None` if it is not a terminal.
 #[cfg(windows)]
 pub fn width_of(stream: &(impl IsTerminal + std::os::windows::io::AsHandle)) -> Option<usize> {
     let (width, _) = stream.is_terminal().then(|| terminal_size::terminal_size_of(stream)).flatten()?;
     Some(usize::from(width.0))
 }
 
-/// A table for a terminal of the given width, or for a pipe, which gets everything as it is.
+/// A table for a terminal of the given width. Without a width, as in a pipe, it is as wide as it needs to be.
 pub fn table(columns: &[Column], rows: &[Vec<String>], width: Option<usize>) -> String {
     let lines = arranged(columns, rows, width.unwrap_or(usize::MAX));
     let head: Vec<String> = columns.iter().map(|column| column.head.to_owned()).collect();
@@ -90,15 +90,16 @@ pub fn table(columns: &[Column], rows: &[Vec<String>], width: Option<usize>) -> 
     head.chain(rows).collect()
 }
 
-/// Columns that stand beside each other.
+/// Columns beside each other.
 struct Line {
     indent: usize,
     columns: Range<usize>,
-    /// Of each of these columns.
+    /// The widths of these columns.
     widths: Vec<usize>,
 }
 
-/// All columns on one line, or else the first on a line of its own and below it as many on each line as there is room for.
+/// All columns on one line, if they fit. Otherwise the first column on its own line, and the others on as few lines as
+/// possible.
 fn arranged(columns: &[Column], rows: &[Vec<String>], width: usize) -> Vec<Line> {
     let widest = |index: usize| {
         let cells = rows.iter().filter_map(|row| row.get(index)).map(|cell| display_width(cell));
@@ -132,8 +133,8 @@ fn arranged(columns: &[Column], rows: &[Vec<String>], width: usize) -> Vec<Line>
     lines
 }
 
-/// Shares room out among columns, each with the least and the most that it can use: who needs little gets that, and the
-/// others get alike.
+/// Distributes room among columns by their smallest and largest widths. Columns that need little get that, and the others
+/// get equal parts.
 fn shared(limits: Vec<(usize, usize)>, room: usize) -> Vec<usize> {
     let mut widths: Vec<usize> = limits.iter().map(|&(least, _)| least.min(room)).collect();
     let mut left = room.saturating_sub(widths.iter().sum());
@@ -165,7 +166,7 @@ fn written(columns: &[Column], lines: &[Line], row: &[String]) -> Vec<String> {
             }
             let end = written.trim_end().len();
             written.truncate(end);
-            // A row may have nothing to say below its name.
+            // The cells below a name may all be empty.
             if !written.is_empty() || line.columns.start == 0 {
                 text.push(written);
             }
@@ -174,7 +175,7 @@ fn written(columns: &[Column], lines: &[Line], row: &[String]) -> Vec<String> {
     text
 }
 
-/// A name without its middle: its end says more than its beginning.
+/// A name without its middle. Most of the end is kept: it tells more than the start.
 fn shortened(name: &str, width: usize) -> String {
     if display_width(name) <= width {
         return name.to_owned();
@@ -207,7 +208,7 @@ mod tests {
     ];
 
     #[test]
-    fn a_pipe_gets_everything_as_it_is() {
+    fn a_pipe_gets_whole_cells() {
         assert_eq!(
             at(None, &ROWS),
             " tensor                                               bytes   notes\n \
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_takes_several_lines_where_that_does_not_do() {
+    fn a_row_takes_several_lines_on_a_narrower_terminal() {
         assert_eq!(
             at(Some(40), &ROWS),
             " tensor\n   bytes   notes\n InceptionV3/…ch_0/Conv2d_0a_1x1/weights\n   \

@@ -1,12 +1,12 @@
-//! What options of tf2onnx are called here, for those who type them.
+//! Tips for users who type options of tf2onnx.
 
 use clap::Error;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
-const INPUT: &str = "the input has no name: tf2onnx-rs convert INPUT OUTPUT";
-const OUTPUT: &str = "the output has no name: tf2onnx-rs convert INPUT OUTPUT";
+const INPUT: &str = "give the input without an option: tf2onnx-rs convert INPUT OUTPUT";
+const OUTPUT: &str = "give the output without an option: tf2onnx-rs convert INPUT OUTPUT";
 
-/// Options of `tf2onnx/convert.py` that clap finds nothing like for, or something else.
+/// Options of `tf2onnx/convert.py` for which clap suggests nothing, or the wrong option.
 const TIPS: [(&str, &str); 14] = [
     ("-o", OUTPUT),
     ("--output", OUTPUT),
@@ -17,17 +17,17 @@ const TIPS: [(&str, &str); 14] = [
     ("--keras", "give the SavedModel that model.export(\"folder\") writes: tf2onnx-rs convert FOLDER OUTPUT"),
     (
         "--large_model",
-        "models above 2 GiB have their weights beside them; --external-data does it for others",
+        "models above 2 GiB have their weights in a separate file; --external-data does it for others",
     ),
-    ("--continue_on_error", "ops that cannot be converted are written as they are with --keep-going"),
-    ("--fold_const", "what is known before the model runs is always computed"),
-    ("--use-graph-names", "inputs and outputs are called after their tensors with --tensor-names"),
+    ("--continue_on_error", "--keep-going keeps ops that cannot be converted as custom ops"),
+    ("--fold_const", "constants are always folded"),
+    ("--use-graph-names", "--tensor-names names inputs and outputs after their tensors"),
     ("--target", "models have the operators of ONNX's default domain; --opset chooses their version"),
     ("--extra_opset", "models have the operators of ONNX's default domain; --opset chooses their version"),
-    ("--custom-ops", "ops that cannot be converted are written as they are with --keep-going"),
+    ("--custom-ops", "--keep-going keeps ops that cannot be converted as custom ops"),
 ];
 
-/// The error with what the unknown option is called here, where it is one of tf2onnx's.
+/// The error, with a tip if the unknown option is one of tf2onnx.
 pub fn with_tip(mut error: Error) -> Error {
     let typed = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(typed)) if error.kind() == ErrorKind::UnknownArgument => typed,
@@ -35,7 +35,7 @@ pub fn with_tip(mut error: Error) -> Error {
     };
     let name = typed.split('=').next().unwrap_or_default();
     if let Some((_, tip)) = TIPS.iter().find(|(known, _)| *known == name) {
-        // The usage is that of what clap took it for.
+        // The usage is that of the option that clap suggests.
         error.remove(ContextKind::SuggestedArg);
         error.remove(ContextKind::Usage);
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![(*tip).into()]));

@@ -1,14 +1,14 @@
 //! Which open axes of a model are its batch.
 //!
-//! Axes of one name have one length: ONNX Runtime plans its memory by that, and fails where they differ. TensorFlow says of
-//! no open axis that it is as long as another, so the name is kept where the graph shows it.
+//! Axes with the same name have the same length: ONNX Runtime plans its memory by that, and fails if they differ. TensorFlow
+//! does not say which open axes have the same length, so an axis keeps the name only if the graph shows it.
 
 use crate::graph::{Graph, TensorRef};
 use crate::onnx::{Dim, Model, TensorInfo};
 use crate::passes::batch::follow_batch;
 
-/// Takes the name of the batch from all axes but that of the first input, and those of `outputs` that follow it where it is
-/// the only input that has one: images and boxes, say, may be of different numbers, and so may be the boxes that are chosen.
+/// Removes the name of the batch from all axes except that of the first input, and those of `outputs` that have its length.
+/// If several inputs have a batch, no output keeps the name: there may be other numbers of images and boxes, say.
 pub fn tell_batches_apart(model: &mut Model, graph: &Graph, outputs: &[TensorRef]) {
     let named: Vec<&str> =
         model.inputs.iter().filter(|info| is_named(info)).map(|info| &*info.name).collect();

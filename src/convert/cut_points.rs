@@ -1,7 +1,7 @@
-//! What is known of the tensors that `--inputs` names inside of a graph, and of what computes them no more than that.
+//! The types of tensors inside of a graph that `--inputs` names.
 //!
-//! What lies before them may be anything: ops that are not converted, loops, damaged nodes. It is imported for the types that
-//! it tells, and where that fails, the attributes of the node itself tell its types.
+//! The nodes before them may be anything: ops that cannot be converted, loops, damaged nodes. They are imported to infer
+//! types. If that fails, the attributes of the node itself have its types.
 
 use hashbrown::HashMap;
 
@@ -18,7 +18,7 @@ use crate::tensor::DType;
 /// A graph in which the nodes of these names have their types.
 ///
 /// # Errors
-/// Where nothing tells the element type of one of them.
+/// If the element type of one of them is not known.
 pub(super) fn graph_before(
     definition: &GraphDef,
     nodes: &HashMap<&str, &NodeDef>,
@@ -30,7 +30,7 @@ pub(super) fn graph_before(
     if let Ok(graph) = import_part(definition, &part(&roots, HashMap::new()), output_types) {
         return Ok(graph);
     }
-    // Behind a loop of TensorFlow 1, ops still tell shapes.
+    // After a loop of TensorFlow 1, shapes can still be inferred.
     let exits = loop_exits(definition);
     let mut cuts = HashMap::new();
     for root in &roots {
@@ -46,7 +46,7 @@ pub(super) fn graph_before(
     import_part(definition, &part(&roots, cuts), output_types)
 }
 
-/// The nodes where loops of TensorFlow 1 end, with the types of what they compute.
+/// The nodes at the end of TensorFlow 1 loops, with the types of their outputs.
 fn loop_exits(definition: &GraphDef) -> HashMap<String, Vec<TensorType>> {
     let exits = definition.node.iter().filter(|node| matches!(node.op.as_str(), "Exit" | "RefExit"));
     let typed = exits.filter_map(|node| match import::attribute_of(node, "T") {
@@ -58,7 +58,7 @@ fn loop_exits(definition: &GraphDef) -> HashMap<String, Vec<TensorType>> {
     typed.collect()
 }
 
-/// The types of a node's outputs, as its op's definition and its attributes tell them.
+/// The types of a node's outputs, from the definition of its op and its attributes.
 fn declared_types(
     definition: &GraphDef,
     nodes: &HashMap<&str, &NodeDef>,
@@ -69,9 +69,9 @@ fn declared_types(
     let unknown = || {
         let error = Error::new(
             format!("{} \"{name}\"", node.op),
-            "its element type is not known without what computes it, and that cannot be read",
+            "its element type is not known without the nodes before it, and these cannot be read",
         );
-        error.advice("choose a tensor behind it with --inputs")
+        error.advice("choose a tensor after it with --inputs")
     };
     let shapes = match import::attribute_of(node, "_output_shapes") {
         Ok(Some(Attr::Shapes(shapes))) => shapes,
@@ -85,8 +85,7 @@ fn declared_types(
         .collect())
 }
 
-/// The types of what an op returns that TensorFlow does not define, as the nodes that read it declare them; `None` where
-/// nothing reads it.
+/// The types of the outputs of a custom op, as the nodes that read them declare them; `None` if nothing reads them.
 fn read_types(definition: &GraphDef, node: &NodeDef) -> Option<Vec<Option<DType>>> {
     let mut nodes = Nodes::new(&definition.node).ok()?;
     nodes.types_of_unknown_ops(&definition.node).remove(node.name.as_str())

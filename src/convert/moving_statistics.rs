@@ -1,4 +1,4 @@
-//! Where a training graph keeps the moving averages of its batch statistics: found by the ops that update them.
+//! The variables with the moving averages of batch statistics in a training graph, by the ops that update them.
 
 use hashbrown::HashMap;
 
@@ -6,11 +6,11 @@ use crate::graph::import::data_inputs;
 use crate::passes::training_mode::MovingStatistics;
 use crate::proto::{GraphDef, NodeDef};
 
-/// How far an update is followed back to the statistic that it is made from.
+/// How many nodes an update is followed back to its statistic.
 const MAX_DEPTH: usize = 6;
 
-/// The variables that keep the moving averages of batch statistics. An update subtracts from the variable a part of
-/// its distance to the statistic: `variable -= (variable - statistic) * (1 - decay)`.
+/// The variables with the moving averages of batch statistics. An update moves the variable towards the statistic:
+/// `variable -= (variable - statistic) * (1 - decay)`.
 ///
 /// Source: `assign_moving_average` in `tensorflow/python/training/moving_averages.py`.
 pub fn moving_statistics(definition: &GraphDef) -> MovingStatistics {
@@ -32,7 +32,7 @@ pub fn moving_statistics(definition: &GraphDef) -> MovingStatistics {
     found
 }
 
-/// The statistic of a batch that a value is made from.
+/// The batch statistic that a value is computed from.
 fn statistic(nodes: &HashMap<&str, &NodeDef>, (name, port): (&str, usize), depth: usize) -> Option<String> {
     let depth = depth.checked_sub(1)?;
     let node = nodes.get(name)?;
@@ -48,7 +48,7 @@ fn statistic(nodes: &HashMap<&str, &NodeDef>, (name, port): (&str, usize), depth
     }
 }
 
-/// The names that slim and Keras give to the averages, beside the offset of a batch norm whose updates were cut off.
+/// The names of the averages in slim and Keras, for batch norms whose updates were cut off. They are beside the offset.
 const NAMES: [[&str; 2]; 2] = [["moving_mean", "moving_variance"], ["running_mean", "running_var"]];
 
 fn by_name(definition: &GraphDef, nodes: &HashMap<&str, &NodeDef>, found: &mut MovingStatistics) {

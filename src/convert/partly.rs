@@ -1,5 +1,5 @@
-//! Evaluating the graph that a model was made from as far as that is possible: an op that is not evaluated computes what the
-//! model says, what it reads is compared with what the model has there, and evaluation goes on behind it.
+//! Evaluating a part of the graph that a model was converted from. If an op cannot be evaluated, its inputs are compared with
+//! the same tensors inside of the model, its results are taken from the model, and evaluation goes on after it.
 
 use std::collections::BTreeMap;
 
@@ -18,24 +18,25 @@ use crate::tensor::Tensor;
 /// Tensors by their names.
 type Named = Vec<(String, Tensor)>;
 
-/// Runs a model that exists for that alone on these inputs.
+/// Runs a model with other outputs on these inputs.
 type Execute<'e> = dyn FnMut(&Model, &[(String, Tensor)]) -> Result<Named> + 'e;
 
-/// Runs a model that exists for that alone, on these inputs or on inputs of its own, and returns these and its outputs.
+/// Runs a model with other outputs, on these inputs or on random ones, and returns the inputs and the outputs.
 type Probe<'e> = dyn FnMut(&Model, Option<&[(String, Tensor)]>) -> Result<(Named, Named)> + 'e;
 
-/// What the graph computes, as far as it was evaluated.
+/// The results of evaluating a part of the graph.
 #[derive(Debug, Default)]
 pub struct Evaluated {
-    /// The outputs that were evaluated, under their names in the model.
+    /// The outputs that were evaluated, with their names in the model.
     pub outputs: Named,
-    /// The outputs that were not.
+    /// The outputs that were not evaluated.
     pub unknown: Vec<String>,
-    /// What ops read that are not evaluated.
+    /// The inputs of ops that were not evaluated.
     pub layers: Vec<Layer>,
-    /// The ops whose results are the model's own, with the number of their nodes.
+    /// The ops whose results were taken from the model, with the number of their nodes.
     pub trusted: BTreeMap<String, usize>,
-    /// The ops that nothing stands in for, with the number of their nodes: what depends on them is not evaluated.
+    /// The ops whose results could not be taken from the model, with the number of their nodes: nothing after them was
+    /// evaluated.
     pub lost: BTreeMap<String, usize>,
 }
 
@@ -44,18 +45,18 @@ pub struct Evaluated {
 pub struct Layer {
     /// Its name in TensorFlow's graph.
     pub name: String,
-    /// What the model has there.
+    /// Its value in the model.
     pub got: Tensor,
-    /// What was evaluated.
+    /// Its value in the evaluated graph.
     pub expected: Tensor,
 }
 
 impl Conversion {
-    /// The same as [`Conversion::evaluate`] as far as that is possible. `execute` runs models that are made of the same graph
-    /// and deliver what is inside of it.
+    /// The same as [`Conversion::evaluate`] for graphs with ops that cannot be evaluated. `execute` runs models of the same graph
+    /// whose outputs are tensors inside of it.
     ///
     /// # Errors
-    /// Where an input is missing or does not fit, a weight cannot be read, or an op does not take what it is given.
+    /// If an input is missing or does not fit, a weight cannot be read, or an op does not accept its inputs.
     pub fn evaluate_past(
         &self,
         source: &Source,
@@ -87,7 +88,7 @@ impl Conversion {
                 let value = inside.values.get(&refused.graph.tensor_name(*tensor))?;
                 value.clone().converted(refused.graph.tensor_type(*tensor).dtype)
             };
-            // The next run would have other random numbers.
+            // Another run of the model has other random numbers.
             let is_random = draws_random_numbers(&node.op);
             let values: Option<Vec<Tensor>> = match is_random {
                 true => None,
@@ -102,7 +103,7 @@ impl Conversion {
         })?;
         for ((name, output), result) in names.into_iter().zip(&tensors).zip(results) {
             let node = graph.node(graph.origin(*output).node);
-            // What is left to the model would be compared with itself, or is a constant that was to be left to it.
+            // A result that was taken from the model would be compared with itself.
             let is_left = |result: &Tensor| {
                 refused_nodes.contains(&node.name) || leaves(node, &[], std::slice::from_ref(result))
             };
@@ -115,12 +116,11 @@ impl Conversion {
         Ok(evaluated)
     }
 
-    /// Tensors of a model that cannot be executed as a whole: those that are the last ones, in the graph's order, of the longest
-    /// part of it that can be, and what is evaluated of them. The model is fed `given`, under its own names, or what `probe`
-    /// makes up.
+    /// For a model that cannot be executed as a whole: the last tensors of the longest part, in the graph's order, that can be
+    /// executed, with their evaluated values. The inputs are `given`, with their names in the model, or random ones of `probe`.
     ///
     /// # Errors
-    /// Where an input does not fit, a weight cannot be read, or an op does not take what it is given.
+    /// If an input does not fit, a weight cannot be read, or an op does not accept its inputs.
     pub fn evaluate_before(
         &self,
         source: &Source,
@@ -128,18 +128,18 @@ impl Conversion {
         leaves: &Leaves,
         probe: &mut Probe<'_>,
     ) -> Result<Vec<Layer>> {
-        let drawn = self.evaluated_graph(source)?;
+        let reference = self.evaluated_graph(source)?;
         let given: Option<Named> = match given {
-            Some(given) => Some(self.feeds(&drawn, given)?.into_iter().collect()),
+            Some(given) => Some(self.feeds(&reference, given)?.into_iter().collect()),
             None => None,
         };
         let (mut executed, mut failing, mut last) = (0, self.graph.len() + 1, None);
         while failing - executed > 1 {
             let middle = (executed + failing) / 2;
-            let tensors = self.last_of(middle, &drawn);
+            let tensors = self.last_of(middle, &reference);
             let found = match tensors.is_empty() {
                 true => None,
-                false => self.delivering(&tensors).and_then(|model| probe(&model, given.as_deref())).ok(),
+                false => self.with_outputs(&tensors).and_then(|model| probe(&model, given.as_deref())).ok(),
             };
             if found.is_some() || tensors.is_empty() {
                 (executed, last) = (middle, found.or(last));
@@ -149,33 +149,33 @@ impl Conversion {
         }
         let Some((inputs, values)) = last else { return Ok(vec![]) };
         let typed = |(name, tensor): (String, Tensor)| {
-            let dtype = drawn.tensor_type(drawn.find_tensor(&name)?).dtype;
+            let dtype = reference.tensor_type(reference.find_tensor(&name)?).dtype;
             Some((name, tensor.converted(dtype)?))
         };
         let feeds: HashMap<String, Tensor> = inputs.into_iter().filter_map(typed).collect();
-        let found = |(name, value): (String, Tensor)| Some((drawn.find_tensor(&name)?, (name, value)));
+        let found = |(name, value): (String, Tensor)| Some((reference.find_tensor(&name)?, (name, value)));
         let (tensors, values): (Vec<TensorRef>, Named) = values.into_iter().filter_map(found).unzip();
-        let results = run_past(&drawn, &feeds, &tensors, &|_, _| (), leaves, &mut |_| Ok(None))?;
+        let results = run_past(&reference, &feeds, &tensors, &|_, _| (), leaves, &mut |_| Ok(None))?;
         let layer = |((name, got), expected): ((String, Tensor), Option<Tensor>)| {
             expected.map(|expected| Layer { name, got, expected })
         };
         Ok(values.into_iter().zip(results).filter_map(layer).collect())
     }
 
-    /// The tensors that the first nodes of the graph compute, and that others read or the model delivers, as far as they are
-    /// in the graph as it was drawn too.
-    fn last_of(&self, count: usize, drawn: &Graph) -> Vec<TensorRef> {
+    /// The tensors that the first `count` nodes of the graph compute and that later nodes read or that are outputs, if they are
+    /// in the reference graph, too.
+    fn last_of(&self, count: usize, reference: &Graph) -> Vec<TensorRef> {
         let graph = &self.graph;
         let (_, outputs) = self.outputs_in(graph);
-        let place: HashMap<NodeId, usize> =
-            graph.nodes().enumerate().map(|(place, (id, _))| (id, place)).collect();
+        let index: HashMap<NodeId, usize> =
+            graph.nodes().enumerate().map(|(index, (id, _))| (id, index)).collect();
         let late = graph.nodes().skip(count).flat_map(|(_, node)| node.inputs.iter().copied());
         let mut found: Vec<TensorRef> = vec![];
         for tensor in late.chain(outputs) {
             let node = graph.node(tensor.node);
             let is_computed = node.constant().is_none() && !node.op.starts_with("Placeholder");
-            let is_early = place[&tensor.node] < count;
-            let is_known = drawn.find_tensor(&graph.tensor_name(tensor)).is_some();
+            let is_early = index[&tensor.node] < count;
+            let is_known = reference.find_tensor(&graph.tensor_name(tensor)).is_some();
             let is_of_numbers = Tensor::has_type(graph.tensor_type(tensor).dtype);
             if is_computed && is_early && is_known && is_of_numbers && !found.contains(&tensor) {
                 found.push(tensor);
@@ -184,8 +184,8 @@ impl Conversion {
         found
     }
 
-    /// A model of the same graph that delivers these tensors of it, in TensorFlow's order of axes.
-    fn delivering(&self, tensors: &[TensorRef]) -> Result<Model> {
+    /// A model of the same graph whose outputs are these tensors, in TensorFlow's order of axes.
+    fn with_outputs(&self, tensors: &[TensorRef]) -> Result<Model> {
         let options = LowerOptions {
             inputs_as_nchw: vec![],
             outputs_as_nchw: vec![],
@@ -196,17 +196,17 @@ impl Conversion {
     }
 }
 
-/// What the model has inside of it.
+/// The tensors inside of the model.
 struct Inside<'a, 'e> {
     conversion: &'a Conversion,
     fed: Named,
-    /// The tensors that were looked at, by their names.
+    /// The values of tensors so far, by name.
     values: HashMap<String, Tensor>,
     execute: &'a mut Execute<'e>,
 }
 
 impl Inside<'_, '_> {
-    /// Looks at what a node that is not evaluated reads and computes, and at the same of all nodes of its op.
+    /// Gets the inputs and outputs of a node that cannot be evaluated, and those of all nodes with the same op.
     fn look(&mut self, refused: &Refused<'_>) {
         let (graph, node) = (refused.graph, refused.graph.node(refused.node));
         let own = || refused.read.iter().chain(refused.inputs.iter().map(|(input, _)| input)).copied();
@@ -223,7 +223,7 @@ impl Inside<'_, '_> {
                 .collect::<Vec<_>>()
         });
         let all: Vec<TensorRef> = all.chain(own()).collect();
-        // Where one of them cannot be delivered, what this node needs may be.
+        // If one of them cannot be an output, those of this node alone may be.
         if !self.fetch(graph, &all) {
             let own: Vec<TensorRef> = own().collect();
             if !self.fetch(graph, &own) {
@@ -234,7 +234,7 @@ impl Inside<'_, '_> {
         }
     }
 
-    /// Whether these tensors, as far as the model has them, were looked at.
+    /// Gets the values of these tensors, if the model has them. Returns whether that succeeded.
     fn fetch(&mut self, graph: &Graph, tensors: &[TensorRef]) -> bool {
         let made = &self.conversion.graph;
         let mut wanted: Vec<TensorRef> = vec![];
@@ -250,9 +250,9 @@ impl Inside<'_, '_> {
         if wanted.is_empty() {
             return true;
         }
-        let Ok(model) = self.conversion.delivering(&wanted) else { return false };
-        let taken = |(name, _): &&(String, Tensor)| model.inputs.iter().any(|input| input.name == *name);
-        let fed: Named = self.fed.iter().filter(taken).cloned().collect();
+        let Ok(model) = self.conversion.with_outputs(&wanted) else { return false };
+        let is_input = |(name, _): &&(String, Tensor)| model.inputs.iter().any(|input| input.name == *name);
+        let fed: Named = self.fed.iter().filter(is_input).cloned().collect();
         let Ok(values) = (self.execute)(&model, &fed) else { return false };
         self.values.extend(values);
         true

@@ -1,4 +1,4 @@
-//! The graph that a model was converted from, as it was drawn: what the model is compared with.
+//! The graph that a model was converted from, before any rewriting: the reference for `--verify`.
 
 use hashbrown::HashMap;
 
@@ -13,35 +13,35 @@ use crate::passes::freeze::freeze_variables;
 use crate::source::Source;
 use crate::tensor::Tensor;
 
-/// What a model is to compute: the inference graph before any pass rewrote it for ONNX, so that mistakes of these show.
+/// What a model should compute: the inference graph before the passes for ONNX, so that their mistakes show.
 #[derive(Debug, Clone)]
 pub struct Reference {
-    drawn: Graph,
-    /// What is asked for variables, for errors.
+    graph: Graph,
+    /// Where its variables come from, for errors.
     described: String,
-    /// The tensors that the model takes and delivers, each with its name in the model.
+    /// The tensors that are inputs and outputs of the model, each with its name in the model.
     inputs: Vec<(String, String)>,
     outputs: Vec<(String, String)>,
-    /// Which of them have their channels second in the model.
+    /// The inputs and outputs, with those that have their channels second in the model.
     interface: InterfaceNames,
-    /// How the graph was lowered.
+    /// The options with which the graph was lowered.
     pub(super) lowered: LowerOptions,
 }
 
 impl Reference {
-    /// The graph that a model was made from, and what the model calls its inputs and outputs.
+    /// The graph that a model was converted from, with the names of the model's inputs and outputs.
     pub(super) fn new(
-        drawn: Graph,
+        graph: Graph,
         described: String,
         called: &Called,
         interface: InterfaceNames,
         lowered: LowerOptions,
     ) -> Self {
         let (inputs, outputs) = (called.inputs.clone(), called.outputs_by_name());
-        Self { drawn, described, inputs, outputs, interface, lowered }
+        Self { graph, described, inputs, outputs, interface, lowered }
     }
 
-    /// Takes note of the names that the model's inputs and outputs have been given.
+    /// Updates the names of the model's inputs and outputs.
     pub(super) fn follow_names(&mut self, model: &Model) {
         for (known, tensors) in [(&mut self.inputs, &model.inputs), (&mut self.outputs, &model.outputs)] {
             known.iter_mut().zip(tensors).for_each(|((_, name), tensor)| name.clone_from(&tensor.name));
@@ -50,17 +50,16 @@ impl Reference {
 }
 
 impl Conversion {
-    /// The names of the tensors that the model delivers, in TensorFlow's graph.
-    pub fn delivered_tensors(&self) -> impl Iterator<Item = &str> {
+    /// The names of the model's outputs in TensorFlow's graph.
+    pub fn output_tensors(&self) -> impl Iterator<Item = &str> {
         self.reference.outputs.iter().map(|(tensor, _)| tensor.as_str())
     }
 
-    /// Computes the model's outputs from its inputs as the TensorFlow graph does, by evaluating its ops one by one, with
-    /// the weights of `source`, which the model was converted from. Inputs and outputs are in the order of axes in which
-    /// the model has them. `progress` is told the nodes done and all that there are.
+    /// Evaluates the TensorFlow graph op by op, with the weights of `source`, which the model was converted from. Inputs and
+    /// outputs have the model's order of axes. `progress` is called with the nodes done and the number of all nodes.
     ///
     /// # Errors
-    /// Where the graph has ops that are not evaluated here, an input is missing or does not fit, or a weight cannot be read.
+    /// If the graph has ops that cannot be evaluated, an input is missing or does not fit, or a weight cannot be read.
     pub fn evaluate(
         &self,
         source: &Source,
@@ -74,9 +73,9 @@ impl Conversion {
         Ok(names.into_iter().zip(results).map(|(name, result)| self.in_layout(name, result)).collect())
     }
 
-    /// The graph as it was drawn, with the weights of its source.
+    /// The graph before any rewriting, with the weights of its source.
     pub(super) fn evaluated_graph(&self, source: &Source) -> Result<Graph> {
-        let mut graph = self.reference.drawn.clone();
+        let mut graph = self.reference.graph.clone();
         let lookup = variables::Lookup::new(source);
         freeze_variables(&mut graph, &self.reference.described, |name| {
             lookup.constant(&self.moving_averages.stored_name(name))
@@ -84,7 +83,7 @@ impl Conversion {
         Ok(graph)
     }
 
-    /// What the graph is fed where the model is fed these inputs.
+    /// The inputs of the graph for these inputs of the model.
     pub(super) fn feeds(
         &self,
         graph: &Graph,
@@ -104,20 +103,23 @@ impl Conversion {
             };
             let dtype = graph.tensor_type(input).dtype;
             let converted = tensor.converted(dtype).ok_or_else(|| {
-                Error::new(format!("input \"{given}\""), format!("inputs of {dtype} are not evaluated here"))
+                Error::new(
+                    format!("input \"{given}\""),
+                    format!("inputs of type {dtype} cannot be evaluated"),
+                )
             })?;
             feeds.insert(name.clone(), converted);
         }
         Ok(feeds)
     }
 
-    /// The outputs that the graph has, each by its tensor's name and by its name in the model.
+    /// The outputs in this graph, each with the name of its tensor and its name in the model.
     pub(super) fn outputs_in(&self, graph: &Graph) -> (Vec<(String, String)>, Vec<TensorRef>) {
         let named = |known: &(String, String)| Some((known.clone(), graph.find_tensor(&known.0)?));
         self.reference.outputs.iter().filter_map(named).unzip()
     }
 
-    /// An output under its name in the model, with its axes in the model's order.
+    /// An output with its name and its order of axes in the model.
     pub(super) fn in_layout(&self, (tensor, name): (String, String), result: Tensor) -> (String, Tensor) {
         let is_second = self.reference.interface.outputs_as_nchw.contains(&tensor);
         (name, if is_second { result.channels_second() } else { result })

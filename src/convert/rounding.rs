@@ -1,8 +1,7 @@
-//! What a model computes that has float16: the graph that was lowered, with its arithmetic rounded to float16 after each op
-//! that computes in it.
+//! Evaluating a float16 model: the graph that was lowered, with the result of each float16 op rounded to float16.
 //!
-//! Runtimes with float16 multiply and add in float32 or better within an op, and round what comes out of it. rten has none: it
-//! takes the weights as the file has them, and does not round what is computed from them.
+//! Within an op, runtimes with float16 multiply and add in float32 or better, and round the result. rten has no float16: it
+//! uses the weights of the file, and does not round results.
 
 use hashbrown::HashMap;
 
@@ -14,10 +13,10 @@ use crate::tensor::DType;
 use crate::tensor::Tensor;
 
 impl Conversion {
-    /// Computes the model's outputs from its inputs with float16 where the model has it. The weights are those of the file.
+    /// Evaluates the graph with float16 where the model has it. The weights are those of the file.
     ///
     /// # Errors
-    /// Where the graph has ops that are not evaluated here, or an input does not fit.
+    /// If the graph has ops that cannot be evaluated, or an input does not fit.
     pub fn evaluate_in_float16(&self, inputs: &[(String, Tensor)]) -> Result<Vec<(String, Tensor)>> {
         let graph = rounding(&self.graph)?;
         let feeds = self.feeds(&graph, inputs)?;
@@ -27,7 +26,7 @@ impl Conversion {
     }
 }
 
-/// The graph in float32, with a rounding to float16 behind every tensor that is float16 in it.
+/// The graph in float32, with a rounding op after each tensor that is float16.
 fn rounding(graph: &Graph) -> Result<Graph> {
     let mut wide = Graph::with_library(graph.library().clone());
     let mut moved: HashMap<TensorRef, TensorRef> = HashMap::new();
@@ -51,14 +50,14 @@ fn rounding(graph: &Graph) -> Result<Graph> {
         }
         let copy = wide.add_with_outputs(&node.name, &node.op, inputs, attrs, &outputs)?;
         for (port, output) in node.outputs.iter().enumerate() {
-            let mut place = TensorRef { node: copy, port };
+            let mut result = TensorRef { node: copy, port };
             if output.dtype == DType::Float16 {
-                // Weights are kept within the reach of float16 when they are written; what is computed is not.
+                // Weights are clamped to the range of float16 when they are written. Results are not.
                 let attrs = Attrs::from([("clamp", Attr::Bool(node.constant().is_some()))]);
                 let name = unique(&wide, graph, &format!("{}/rounded_{port}", node.name));
-                place = wide.add(name, ROUND_TO_FLOAT16, vec![place], attrs)?.into();
+                result = wide.add(name, ROUND_TO_FLOAT16, vec![result], attrs)?.into();
             }
-            moved.insert(TensorRef { node: id, port }, place);
+            moved.insert(TensorRef { node: id, port }, result);
         }
     }
     Ok(wide)

@@ -1,28 +1,28 @@
-//! What is said about the batch norms of a model.
+//! The summary of a model's batch norms.
 
 use serde::Serialize;
 
 use crate::passes::batch_norm::{BatchNorm, Origin};
 
-/// Who says the epsilons of a model that came with its graph.
+/// Where the epsilons of a model with a graph come from.
 pub const THE_GRAPH: &str = "the graph";
 
-/// What the batch norms of a network have in common, and what was assumed of them.
+/// What the batch norms of a network have in common, and which of their parts were synthesized.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BatchNormSummary {
-    /// How many there are.
+    /// The number of batch norms.
     pub count: usize,
-    /// How many have their gamma stored.
+    /// How many have a stored gamma.
     pub gamma_stored: usize,
     /// How many have a gamma that is computed from variables, as `1 + gamma` is.
     pub gamma_computed: usize,
-    /// How many were given a unit scale.
+    /// How many got a unit scale.
     pub gamma_synthesized: usize,
-    /// How many have their beta stored.
+    /// How many have a stored beta.
     pub beta_stored: usize,
     /// How many have a beta that is computed from variables.
     pub beta_computed: usize,
-    /// How many were given zeros.
+    /// How many got an offset of zeros.
     pub beta_synthesized: usize,
     /// The epsilons that occur.
     pub epsilons: Vec<f32>,
@@ -31,13 +31,13 @@ pub struct BatchNormSummary {
 }
 
 impl BatchNormSummary {
-    /// Counts over the batch norms of a graph; `epsilon_source` is who says the epsilons.
+    /// The summary of the batch norms of a graph; `epsilon_source` is where the epsilons come from.
     pub fn new(batch_norms: &[BatchNorm], epsilon_source: String) -> Self {
         let parts = batch_norms.iter().map(|norm| (&norm.gamma, &norm.beta, Some(norm.epsilon)));
         Self::of_parts(parts, epsilon_source)
     }
 
-    /// Counts over batch norms of which gamma, beta and, where it is known, epsilon are given.
+    /// The summary of batch norms by their gamma, beta and, if it is known, epsilon.
     pub fn of_parts<'a>(
         batch_norms: impl Iterator<Item = (&'a Origin, &'a Origin, Option<f32>)>,
         epsilon_source: String,
@@ -64,7 +64,7 @@ impl BatchNormSummary {
     }
 }
 
-/// How many gammas or betas come from where.
+/// The numbers of gammas or betas by origin.
 #[derive(Default)]
 struct Counts {
     stored: usize,
@@ -88,7 +88,7 @@ impl std::fmt::Display for BatchNormSummary {
             return f.write_str("no batch norms");
         }
         let s = if self.count == 1 { "" } else { "s" };
-        // Keras calls the argument the same, and who wrote a graph is not known.
+        // Keras has the argument, too, and a graph may come from either.
         let whose = if self.epsilon_source == THE_GRAPH { "" } else { "slim's " };
         write!(f, "{} batch norm{s}: gamma stored for {}", self.count, self.gamma_stored)?;
         if self.gamma_computed > 0 {

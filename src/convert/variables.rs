@@ -1,4 +1,4 @@
-//! Under which name a checkpoint holds a variable of a graph.
+//! The names under which a checkpoint stores the variables of a graph.
 
 use hashbrown::HashMap;
 
@@ -7,19 +7,19 @@ use crate::proto::{FunctionDef, GraphDef, NodeDef, attr_value::Value};
 use crate::source::{GraphFile, Source};
 use crate::tensor::Constant;
 
-/// Finds the tensors of a graph's variables.
+/// Finds the stored tensors of a graph's variables.
 pub struct Lookup<'a> {
     source: &'a Source,
-    /// What the graph's saver restores each variable from, where that is not all of the tensor of its own name.
+    /// The tensors from which the graph's saver restores variables, if they have other names or only a part is restored.
     restored: HashMap<String, Stored>,
-    /// The keys of an object-based checkpoint by the names that variables had; none for a name that several had.
+    /// The keys of an object-based checkpoint by the names of variables; `None` for a name that several variables have.
     objects: HashMap<String, Option<String>>,
 }
 
-/// What a saver restores: a tensor, or a part of one.
+/// The tensor, or the part of a tensor, that a saver restores.
 struct Stored {
     key: String,
-    /// Where the part starts, and its lengths.
+    /// The start of the part, and its lengths.
     part: Option<(Vec<usize>, Vec<usize>)>,
 }
 
@@ -31,7 +31,7 @@ impl<'a> Lookup<'a> {
             all
         });
         let restored = restored.unwrap_or_default();
-        // What cannot be read names nothing, and its variables are missing.
+        // If the names cannot be read, the variables are missing.
         let names =
             source.checkpoint().and_then(|checkpoint| checkpoint.object_names().ok()).unwrap_or_default();
         let mut objects: HashMap<String, Option<String>> = HashMap::new();
@@ -54,7 +54,7 @@ impl<'a> Lookup<'a> {
             && let Some(whole) = checkpoint.get(key)
         {
             return match part {
-                Some((start, lengths)) => whole.constant().part(start, lengths),
+                Some((start, lengths)) => whole.constant().slice(start, lengths),
                 None => Some(whole.constant()),
             };
         }
@@ -94,8 +94,8 @@ fn restored(definition: &GraphDef) -> HashMap<String, Stored> {
     found
 }
 
-/// The same of a SavedModel of TensorFlow 2, whose graph calls a function that takes the variables and gives each of them
-/// what a `RestoreV2` in it read. Names of objects would tell as much, but several objects may have one.
+/// The same for a SavedModel of TensorFlow 2, whose graph calls a function that assigns to its arguments, the variables, what
+/// a `RestoreV2` in it reads. Names of objects would not do: several objects may have the same name.
 ///
 /// Source: `MultiDeviceSaver` in `tensorflow/python/checkpoint/functional_saver.py`.
 fn restored_by_functions(definition: &GraphDef) -> HashMap<String, Stored> {
@@ -118,11 +118,11 @@ fn restored_by_functions(definition: &GraphDef) -> HashMap<String, Stored> {
     found
 }
 
-/// What a function restores of the variables that its arguments are given.
+/// The variables that a function restores; `given` has the variables of its arguments.
 fn restored_in(function: &FunctionDef, given: &HashMap<&str, &str>) -> HashMap<String, Stored> {
     let nodes: HashMap<&str, &NodeDef> =
         function.node_def.iter().map(|node| (node.name.as_str(), node)).collect();
-    // In a function, a tensor is called after its node, one of the op's outputs, and a number within that.
+    // In a function, the name of a tensor is `node:output:index`.
     let node_of = |tensor: &str| nodes.get(tensor.split(':').next()?).copied();
     let key = |value: &str| {
         let mut value = value;
@@ -143,8 +143,8 @@ fn restored_in(function: &FunctionDef, given: &HashMap<&str, &str>) -> HashMap<S
     pairs.collect()
 }
 
-/// A part of a tensor, as in `360 5 0,120:-`: the shape of the whole, then where the part starts and how long it is
-/// along each axis.
+/// A part of a tensor, as in `360 5 0,120:-`: the shape of the whole tensor, then the start and the length of the part along
+/// each axis.
 ///
 /// Source: `TensorSlice::Parse` in `tensorflow/core/framework/tensor_slice.cc`.
 fn parse_part(spec: &str) -> Option<(Vec<usize>, Vec<usize>)> {

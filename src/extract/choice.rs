@@ -1,4 +1,4 @@
-//! Which tensors are written: as they are stored, or as a conversion writes them, and with those that nobody stored.
+//! Choosing the tensors to write: as they are stored or as a conversion writes them, with or without synthesized ones.
 
 use hashbrown::HashSet;
 
@@ -12,43 +12,43 @@ use crate::tensor::Constant;
 use crate::tensors_in_file::{NameFilter, NamedTensor, TensorFile};
 
 /// The order of the axes of weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Layout {
-    /// As they are stored: filters are `[height, width, input channels, output channels]`
+    /// TensorFlow's order: filters are [height, width, input channels, output channels]
     Tensorflow,
-    /// As a conversion writes them: filters are `[output channels, input channels, height, width]`
+    /// The order that convert writes: filters are [output channels, input channels, height, width]
     Onnx,
 }
 
-/// What is said about the tensors to write.
+/// Which tensors to write, and how.
 #[derive(Debug, Clone)]
 pub struct Choice {
-    /// Which names are wanted.
+    /// The names of the tensors.
     pub filter: NameFilter,
-    /// The order of axes; that of the file where nothing is said.
+    /// The order of axes; `None` is that of the file.
     pub layout: Option<Layout>,
-    /// Whether scales and offsets that nobody stored are wanted too.
+    /// Whether to add scales and offsets that are not stored.
     pub with_synthesized: bool,
-    /// How the file would be converted.
+    /// The options of the conversion.
     pub options: ConvertOptions,
 }
 
 /// The tensors to write.
 #[derive(Debug, Clone, Default)]
 pub struct Chosen {
-    /// They themselves.
+    /// The tensors.
     pub tensors: Vec<Output>,
-    /// How many of them nobody stored.
+    /// The number of these that are not stored in the file.
     pub synthesized: usize,
-    /// What was left out and why, a sentence each.
+    /// Sentences about what was left out, and why.
     pub notes: Vec<String>,
 }
 
 /// Chooses tensors of a file.
 ///
 /// # Errors
-/// Where none is wanted, two have the same name, one of them cannot be had, or the file cannot be converted where a
-/// conversion's order of axes is wanted.
+/// If no tensor is chosen, two have the same name, one cannot be read, or the file cannot be converted and the order of axes
+/// is that of a conversion.
 pub fn choose(file: &TensorFile, choice: &Choice) -> Result<Chosen> {
     let stored = file.tensors();
     let mut chosen = Chosen::default();
@@ -60,7 +60,10 @@ pub fn choose(file: &TensorFile, choice: &Choice) -> Result<Chosen> {
                     .advice(format!("leave out {option}")))
             };
             if layout == Some(Layout::Tensorflow) {
-                return wrong("--layout", "an ONNX model does not say what its weights were in TensorFlow");
+                return wrong(
+                    "--layout",
+                    "an ONNX model does not say which order its weights had in TensorFlow",
+                );
             }
             if choice.with_synthesized {
                 return wrong("--with-synthesized", "an ONNX model holds all scales and offsets already");
@@ -89,8 +92,8 @@ pub fn choose(file: &TensorFile, choice: &Choice) -> Result<Chosen> {
             only_it.synthesized > 0
         };
         let advice = match unstored(file, choice).iter().any(is_synthesized) {
-            true => "--with-synthesized writes what batch norms lack",
-            false => "see what it holds with inspect",
+            true => "add --with-synthesized for parts of batch norms that are not stored",
+            false => "tf2onnx-rs inspect lists its tensors",
         };
         return Err(Error::file(file.path(), problem).advice(advice));
     }
@@ -100,7 +103,7 @@ pub fn choose(file: &TensorFile, choice: &Choice) -> Result<Chosen> {
     Ok(chosen)
 }
 
-/// The batch norms of a model, of which some may lack a part that could be written all the same.
+/// The batch norms of a model, if `--with-synthesized` could add parts of them.
 fn unstored(file: &TensorFile, choice: &Choice) -> Vec<BatchNormEntry> {
     if choice.with_synthesized {
         return vec![];
@@ -114,7 +117,7 @@ fn repeated_name(tensors: &[Output]) -> Option<&str> {
 }
 
 impl Chosen {
-    /// Tensors as they are stored. One of a type that nothing here reads is left out.
+    /// Adds tensors as they are stored. Those of unsupported types are left out.
     fn add_stored(&mut self, stored: Vec<NamedTensor>, filter: &NameFilter) -> Result<()> {
         for NamedTensor { name, type_name, dtype, value, .. } in stored {
             if !filter.accepts(&name) {
@@ -123,13 +126,15 @@ impl Chosen {
             match value {
                 Ok(value) => self.tensors.push(Output { name, value }),
                 Err(error) if dtype.is_some() => return Err(error),
-                Err(_) => self.notes.push(format!("{name} is left out: nothing here reads {type_name}")),
+                Err(_) => {
+                    self.notes.push(format!("{name} is left out: its type {type_name} is not supported"))
+                }
             }
         }
         Ok(())
     }
 
-    /// The variables and constants of a model as its conversion writes them, under their own names. Hands out the batch
+    /// Adds the variables and constants of a model as its conversion writes them, under their own names. Returns the batch
     /// norms.
     fn add_converted(
         &mut self,
@@ -138,11 +143,13 @@ impl Chosen {
         choice: &Choice,
     ) -> Result<Vec<BatchNormEntry>> {
         if choice.options.fold_batch_norm {
-            let error =
-                Error::new("--fold-batch-norm", "weights that batch norms are folded into are no variable's");
+            let error = Error::new(
+                "--fold-batch-norm",
+                "weights with folded batch norms do not belong to a variable",
+            );
             return Err(error.advice("convert with it, and extract from the ONNX model"));
         }
-        // What is left out is counted below.
+        // Tensors that are left out are counted below.
         let options = ConvertOptions { backbone: true, ..choice.options.clone() };
         let conversion = convert(model, &options).map_err(|error| error.within("--layout onnx"))?;
         let mut names: HashSet<&str> = stored.iter().map(|tensor| tensor.name.as_str()).collect();
@@ -151,8 +158,8 @@ impl Chosen {
         names.extend(nodes.iter().filter(|node| is_variable(&node.op)).map(|node| node.name.as_str()));
         let mut reshaped = vec![];
         for Initializer { name, value } in conversion.model.initializers {
-            // The output of a variable or constant, or another shape of it; what else a conversion makes are shapes and
-            // the like.
+            // The name of the output of a variable or constant, or of a reshaped copy. Other initializers are shapes and the
+            // like.
             let Some((variable, rest)) = name.split_once(":0") else { continue };
             if names.contains(variable) && choice.filter.accepts(variable) {
                 let list = if rest.is_empty() { &mut self.tensors } else { &mut reshaped };
@@ -167,7 +174,7 @@ impl Chosen {
         self.tensors.sort_by(|a, b| a.name.cmp(&b.name));
         let written: HashSet<&str> = self.tensors.iter().map(|tensor| tensor.name.as_str()).collect();
         let is_left = |name: &str| choice.filter.accepts(name) && !written.contains(name);
-        // Keras stores variables under the names of its objects, which are not those of the graph.
+        // Keras stores variables under the names of its objects, not of the graph's nodes.
         let left = match model.checkpoint() {
             Some(checkpoint) if checkpoint.is_object_based() => stored.len().saturating_sub(written.len()),
             _ => stored.iter().filter(|tensor| is_left(&tensor.name)).count(),
@@ -175,13 +182,13 @@ impl Chosen {
         if left > 0 {
             let are_left =
                 if left == 1 { "tensor is left out: it is" } else { "tensors are left out: they are" };
-            self.notes.push(format!("{left} {are_left} no part of the ONNX model"));
+            self.notes.push(format!("{left} {are_left} not a part of the ONNX model"));
         }
         self.notes.extend(conversion.moving_averages.note());
         Ok(conversion.batch_norms.into_iter().map(BatchNormEntry::from).collect())
     }
 
-    /// Ones for each gamma that nobody stored and zeros for each beta, under the names that they would have.
+    /// Adds ones for each gamma and zeros for each beta that is not stored, under the names that they would have.
     fn add_synthesized(&mut self, norms: &[BatchNormEntry], filter: &NameFilter) {
         let mut names: HashSet<String> = self.tensors.iter().map(|tensor| tensor.name.clone()).collect();
         for norm in norms {
@@ -196,7 +203,7 @@ impl Chosen {
                         self.synthesized += 1;
                     }
                     None if is_wanted => {
-                        self.notes.push(format!("{name} is left out: how many channels it has is not known"));
+                        self.notes.push(format!("{name} is left out: its number of channels is not known"));
                     }
                     _ => {}
                 }

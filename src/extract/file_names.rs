@@ -1,16 +1,16 @@
-//! The file that a tensor goes to: scopes become folders, and no name leads anywhere else.
+//! The file of a tensor: scopes become folders, and no name leads out of the output folder.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// What may not be in the name of a file on one system or another, and what stands for it: `%` and two digits.
+/// Characters that some system does not allow in file names. They are written as `%` and two digits.
 const UNSAFE: &str = "<>:\"\\|?*%";
 
-/// The path of a tensor's file below the folder. Different names have different paths.
+/// The path of a tensor's file, relative to the folder. Different names have different paths.
 pub(super) fn file_name(name: &str) -> PathBuf {
-    // A slash that would make a part without a name is spelled out.
+    // A slash beside an empty part is escaped.
     let mut parts: Vec<String> = vec![];
     let mut part = String::new();
     let mut rest = name.chars().peekable();
@@ -19,30 +19,30 @@ pub(super) fn file_name(name: &str) -> PathBuf {
             '/' if !part.is_empty() && rest.peek().is_some_and(|&next| next != '/') => {
                 parts.push(std::mem::take(&mut part));
             }
-            c if c == '/' || c.is_control() || UNSAFE.contains(c) => part += &spelled_out(c),
+            c if c == '/' || c.is_control() || UNSAFE.contains(c) => part += &escaped(c),
             c => part.push(c),
         }
     }
     parts.push(part);
     let last = parts.len() - 1;
     let safe = parts.iter().enumerate().map(|(index, part)| {
-        // Folders that are called `.` or `..` lead elsewhere, and an end of dots or spaces gets lost on some systems.
+        // Folders named `.` or `..` lead elsewhere, and some systems remove dots and spaces at the end of a name.
         let kept = part.trim_end_matches(['.', ' ']);
-        let end: String = part[kept.len()..].chars().map(spelled_out).collect();
+        let end: String = part[kept.len()..].chars().map(escaped).collect();
         if index == last { format!("{kept}{end}.npy") } else { format!("{kept}{end}") }
     });
     safe.collect()
 }
 
-fn spelled_out(c: char) -> String {
+fn escaped(c: char) -> String {
     let mut bytes = [0; 4];
     c.encode_utf8(&mut bytes).bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-/// The files of tensors, in their order.
+/// The files of tensors, in the same order.
 ///
 /// # Errors
-/// Where two of them would be one on a system that does not tell cases apart, or one would lie inside of another.
+/// If two of them are the same file on a system that ignores case, or one is inside of another.
 pub(super) fn file_names<'a>(names: impl Iterator<Item = &'a str>) -> Result<Vec<PathBuf>> {
     let mut taken: BTreeMap<PathBuf, &str> = BTreeMap::new();
     let mut files = vec![];
@@ -66,7 +66,7 @@ fn lowercase(path: &Path) -> PathBuf {
 }
 
 fn clash(name: &str, other: &str) -> Error {
-    Error::new(format!("tensor \"{name}\""), format!("its file would be in the way of that of \"{other}\""))
+    Error::new(format!("tensor \"{name}\""), format!("its file has the same path as that of \"{other}\""))
         .advice("write .npz or .safetensors, or choose one of them with --match")
 }
 
@@ -76,7 +76,7 @@ mod tests {
     use std::path::Component;
 
     #[test]
-    fn scopes_are_folders_and_what_leads_elsewhere_is_spelled_out() {
+    fn scopes_are_folders_and_unsafe_characters_are_escaped() {
         for (name, file) in [
             ("InceptionV3/Conv2d_1a_3x3/weights", "InceptionV3/Conv2d_1a_3x3/weights.npy"),
             ("global_step", "global_step.npy"),
@@ -113,7 +113,7 @@ mod tests {
     fn names_that_would_share_a_file_are_refused() {
         let files = |names: &[&str]| file_names(names.iter().copied());
         assert_eq!(files(&["a", "a/b", "A/c"]).unwrap().len(), 3);
-        assert!(files(&["net/W", "net/w"]).unwrap_err().to_string().contains("in the way"));
+        assert!(files(&["net/W", "net/w"]).unwrap_err().to_string().contains("the same path"));
         assert!(files(&["a", "a.npy/b"]).is_err(), "a.npy cannot be a file and a folder");
     }
 }

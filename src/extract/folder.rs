@@ -1,4 +1,4 @@
-//! A folder of NumPy's arrays, with a folder for each scope. It is filled beside its place and renamed when it is whole.
+//! A folder of NumPy's arrays, with a folder for each scope. It is written under a temporary name and renamed at the end.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Write};
@@ -7,7 +7,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::file_names::file_names;
-use super::{Output, PIECE_BYTES};
+use super::{CHUNK_BYTES, Output};
 use crate::error::{Error, Result};
 use crate::npy;
 use crate::output::{folder_beside, unwritable};
@@ -18,11 +18,11 @@ pub(super) fn write(tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u6
     let unwritable = |error: &io::Error| unwritable(path, error);
     let folder = folder_beside(path)?;
     for (tensor, file) in tensors.iter().zip(files) {
-        let opened = folder.make_folders_of(&file).and_then(|()| {
-            // No file takes the place of another, whatever the system thinks of their names.
+        let opened = folder.create_parents(&file).and_then(|()| {
+            // On any file system, no file may replace another.
             OpenOptions::new().write(true).create_new(true).open(folder.path().join(&file))
         });
-        let mut out = BufWriter::with_capacity(PIECE_BYTES, opened.map_err(|error| unwritable(&error))?);
+        let mut out = BufWriter::with_capacity(CHUNK_BYTES, opened.map_err(|error| unwritable(&error))?);
         npy::write(&tensor.value, |bytes| {
             progress(bytes.len() as u64);
             out.write_all(bytes).map_err(|error| unwritable(&error))
@@ -30,19 +30,19 @@ pub(super) fn write(tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u6
         out.flush().map_err(|error| unwritable(&error))?;
     }
     if path.is_dir() {
-        // It is empty, or this fails.
+        // This fails if the folder is not empty.
         fs::remove_dir(path).map_err(|error| unwritable(&error))?;
     }
     fs::rename(folder.path(), path).map_err(|error| unwritable(&error))?;
-    // It is no temporary folder any more.
+    // The folder is renamed and has to stay.
     folder.finish(TempDir::keep);
     Ok(())
 }
 
-/// That the folder is not there, or is empty.
+/// Checks that the folder does not exist, or is empty.
 fn check_target(path: &Path) -> Result<()> {
     if path.file_name().is_none() {
-        return Err(Error::file(path, "it has no name of its own").advice("name a new folder"));
+        return Err(Error::file(path, "it has no file name").advice("name a new folder"));
     }
     match fs::read_dir(path) {
         Ok(mut entries) => match entries.next() {
@@ -52,7 +52,7 @@ fn check_target(path: &Path) -> Result<()> {
         },
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(_) => {
-            Err(Error::file(path, "is there already, and is no folder").advice("choose another output"))
+            Err(Error::file(path, "exists already, and is not a folder").advice("choose another output"))
         }
     }
 }
@@ -80,7 +80,7 @@ mod tests {
         assert!(bytes.ends_with(&[0, 0, 128, 63, 0, 0, 0, 64]));
         assert!(root.path().join("weights/step.npy").is_file());
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
-        // What is there is not mixed with what comes.
+        // Old files are not mixed with new ones.
         let error = write(&tensors, &target, &mut |_| ()).unwrap_err().to_string();
         assert!(error.contains("not empty"), "{error}");
     }

@@ -1,6 +1,6 @@
 //! Tensors as files that other programs read: `.npz`, `.safetensors`, or a folder of `.npy` files.
 //!
-//! Elements go from where they are to where they belong in pieces; what changes their order does so on the way.
+//! Elements are copied in chunks, and permuted on the way.
 
 mod choice;
 mod file_names;
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::tensor::{Constant, DType};
 use crate::{npy, npz};
 
-/// A form in which tensors are written.
+/// A file format for tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// A zip archive of NumPy's arrays.
@@ -26,23 +26,24 @@ pub enum Format {
     Folder,
 }
 
-/// A tensor to be written.
+/// A tensor to write.
 #[derive(Debug, Clone)]
 pub struct Output {
     /// Its name.
     pub name: String,
-    /// The recipe for its elements.
+    /// Its elements.
     pub value: Constant,
 }
 
-/// Bytes that are written at once.
-const PIECE_BYTES: usize = 1 << 20;
+/// The size of a chunk that is written at once.
+const CHUNK_BYTES: usize = 1 << 20;
 
 impl Format {
-    /// The form that an output's path asks for. What ends in a slash, is a folder, or has no ending, is a folder.
+    /// The format for the path of an output, by its extension. A path without an extension, with a slash at the end, or of an
+    /// existing folder is a folder.
     ///
     /// # Errors
-    /// Where the path has another ending.
+    /// If the path has another extension.
     pub fn of(path: &Path) -> Result<Self> {
         if path.as_os_str() == "-" {
             return Err(Error::new("-", "tensors are not written to standard output")
@@ -56,7 +57,7 @@ impl Format {
             None => Ok(Self::Folder),
             Some(_) if path.is_dir() => Ok(Self::Folder),
             Some(_) => Err(Error::file(path, "tensors are written as .npz or .safetensors, or to a folder")
-                .advice("give the output one of these endings, or a slash at its end for a folder")),
+                .advice("give the output one of these extensions, or end it with a slash for a folder")),
         }
     }
 
@@ -95,9 +96,9 @@ impl Format {
     }
 }
 
-/// The error for a tensor whose type a form has not.
-fn no_type(form: &str, tensor: &Output) -> Error {
-    let problem = format!("{form} has no type for {}", tensor.value.dtype());
+/// The error for a tensor whose type a format does not have.
+fn no_type(format: &str, tensor: &Output) -> Error {
+    let problem = format!("{format} has no type for {}", tensor.value.dtype());
     Error::new(format!("tensor \"{}\"", tensor.name), problem)
 }
 
@@ -106,7 +107,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_tells_the_form() {
+    fn a_path_determines_the_format() {
         for (path, format) in [
             ("w.npz", Format::Npz),
             ("a/W.SafeTensors", Format::Safetensors),

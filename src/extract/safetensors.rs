@@ -1,7 +1,7 @@
 //! safetensors: the length of a header, the header in JSON, and the elements, one tensor after the other.
 //!
-//! The crate of the format's authors takes every tensor as bytes, which it cannot be told to be unreadable; the elements
-//! here come from files that may be damaged, in pieces.
+//! The crate of the format's authors needs the bytes of all tensors. Here they are read in chunks, which may fail: files may
+//! be damaged.
 //! Source: <https://github.com/huggingface/safetensors#format>.
 
 use std::cmp::Reverse;
@@ -10,19 +10,19 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{Output, PIECE_BYTES, no_type};
+use super::{CHUNK_BYTES, Output, no_type};
 use crate::error::{Error, Result};
 use crate::output::OutputFile;
 use crate::tensor::DType;
 
-/// The key of the header that is no tensor.
+/// The key in the header that is not a tensor.
 const METADATA: &str = "__metadata__";
 /// The elements begin at a multiple of this.
 const ALIGNMENT: usize = 8;
-/// What readers take for a header at most.
+/// The longest header that readers accept.
 const MAX_HEADER: usize = 100_000_000;
 
-/// The format's name of a type. Quantized types are given as the integers that they are.
+/// The format's name of a type. Quantized types are written as integers.
 pub(super) fn type_name(dtype: DType) -> Option<&'static str> {
     Some(match dtype {
         DType::Float32 => "F32",
@@ -45,16 +45,16 @@ pub(super) fn type_name(dtype: DType) -> Option<&'static str> {
 
 pub(super) fn write(tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u64)) -> Result<()> {
     let output = OutputFile::create(path)?;
-    // Large elements first: then all of them lie at multiples of their size.
+    // Large element types first: then all elements are aligned to their size.
     let mut tensors: Vec<&Output> = tensors.iter().collect();
     tensors.sort_by_key(|tensor| Reverse(tensor.value.dtype().size()));
     let header = header(&tensors)?;
-    let mut file = BufWriter::with_capacity(PIECE_BYTES, output.file());
+    let mut file = BufWriter::with_capacity(CHUNK_BYTES, output.file());
     let mut write = |bytes: &[u8]| file.write_all(bytes).map_err(|error| output.error(&error));
     write(&(header.len() as u64).to_le_bytes())?;
     write(&header)?;
     for tensor in tensors {
-        tensor.value.open()?.for_each_chunk(PIECE_BYTES, |bytes| {
+        tensor.value.open()?.for_each_chunk(CHUNK_BYTES, |bytes| {
             progress(bytes.len() as u64);
             write(bytes)
         })?;
@@ -64,7 +64,7 @@ pub(super) fn write(tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u6
     output.persist()
 }
 
-/// The header, filled up with spaces.
+/// The header, padded with spaces.
 fn header(tensors: &[&Output]) -> Result<Vec<u8>> {
     let producer = concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION"));
     let mut entries = Map::from_iter([(METADATA.to_owned(), json!({ "producer": producer }))]);
@@ -73,11 +73,12 @@ fn header(tensors: &[&Output]) -> Result<Vec<u8>> {
         let wrong = |problem: &str| Error::new(format!("tensor \"{}\"", tensor.name), problem);
         let dtype = type_name(tensor.value.dtype()).ok_or_else(|| no_type("safetensors", tensor))?;
         let start = end;
-        let bytes = tensor.value.byte_len().ok_or_else(|| wrong("its size does not fit this machine"))?;
+        let bytes = tensor.value.byte_len().ok_or_else(|| wrong("its size is too large for this machine"))?;
         end += bytes as u64;
         let entry = json!({ "dtype": dtype, "shape": tensor.value.shape(), "data_offsets": [start, end] });
         if entries.insert(tensor.name.clone(), entry).is_some() {
-            return Err(wrong("safetensors has no room for its name").advice("write .npz instead"));
+            return Err(wrong("safetensors uses its name for metadata, or another tensor has it")
+                .advice("write .npz instead"));
         }
     }
     let mut header = Value::Object(entries).to_string().into_bytes();
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_that_the_format_has_not_is_an_error_and_nothing_is_written() {
+    fn a_type_that_the_format_does_not_have_is_an_error_and_nothing_is_written() {
         let strings = Constant::new(DType::String, vec![], Arc::new(Inline::Strings(vec![vec![]])));
         let folder = tempfile::TempDir::new().unwrap();
         let tensors = [Output { name: "s".to_owned(), value: strings }];

@@ -1,4 +1,4 @@
-//! The batch norms of whatever there is: of a graph, of an ONNX model, or told by the names of variables.
+//! The batch norms of a graph, of an ONNX model, or by the names of variables.
 
 use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
@@ -12,18 +12,18 @@ use crate::proto::{GraphDef, NodeDef};
 use crate::tensor::Statistics;
 use crate::tensors_in_file::{NamedTensor, TensorFile};
 
-/// A batch norm, and what of it is stored.
+/// A batch norm, and which of its parts are stored.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BatchNormEntry {
     /// The scope of its variables, or the name of its node.
     pub name: String,
-    /// How many channels it normalizes.
+    /// The number of its channels.
     pub channels: Option<usize>,
     /// The scale.
     pub gamma: Origin,
     /// The offset.
     pub beta: Origin,
-    /// What is added to the variance; `None` where there is neither a graph nor a known network: no checkpoint holds it.
+    /// What is added to the variance. `None` if there is neither a graph nor a known network: no checkpoint holds it.
     pub epsilon: Option<f32>,
 }
 
@@ -34,13 +34,13 @@ impl From<BatchNorm> for BatchNormEntry {
     }
 }
 
-/// Counts over batch norms; `epsilon_source` is who says their epsilons.
+/// The summary of batch norms; `epsilon_source` is where their epsilons come from.
 pub fn summary(norms: &[BatchNormEntry], epsilon_source: String) -> BatchNormSummary {
     let parts = norms.iter().map(|norm| (&norm.gamma, &norm.beta, norm.epsilon));
     BatchNormSummary::of_parts(parts, epsilon_source)
 }
 
-/// The batch norms that can be told by the names of their variables.
+/// The batch norms that the names of variables show.
 pub fn batch_norms_by_name(tensors: &[NamedTensor]) -> Vec<BatchNormEntry> {
     let names: HashSet<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
     let part = |scope: &str, part: &str| {
@@ -59,7 +59,7 @@ pub fn batch_norms_by_name(tensors: &[NamedTensor]) -> Vec<BatchNormEntry> {
         .collect()
 }
 
-/// The places of a batch norm's scale, offset and statistics among its inputs, in TensorFlow as in ONNX.
+/// The inputs of a batch norm that are its scale, offset and statistics, in TensorFlow and in ONNX.
 const GAMMA: usize = 1;
 const BETA: usize = 2;
 const MEAN: usize = 3;
@@ -81,12 +81,12 @@ pub fn batch_norms_of_onnx(file: &OnnxFile, tensors: &[NamedTensor]) -> Vec<Batc
         if !is_onnx_batch_norm(node) {
             return;
         }
-        let input = |place: usize| node.input.get(place).map(String::as_str).unwrap_or_default();
-        let origin = |place: usize, neutral: f64| match tensors.get(input(place)) {
+        let input = |index: usize| node.input.get(index).map(String::as_str).unwrap_or_default();
+        let origin = |index: usize, neutral: f64| match tensors.get(input(index)) {
             Some(tensor) if is_all(tensor, neutral) => Origin::Synthesized,
-            _ => Origin::Stored { variable: input(place).to_owned() },
+            _ => Origin::Stored { variable: input(index).to_owned() },
         };
-        // As in a checkpoint, its name is the scope that its mean is in.
+        // Its name is the scope of its mean, as in a checkpoint.
         let scope = tensors.get(input(MEAN)).and_then(|mean| mean.name.rsplit_once('/'));
         let fallback = if node.name.is_empty() { node.output.first() } else { Some(&node.name) };
         let name = scope.map_or_else(|| fallback.cloned().unwrap_or_default(), |(scope, _)| scope.to_owned());
@@ -102,7 +102,7 @@ pub fn batch_norms_of_onnx(file: &OnnxFile, tensors: &[NamedTensor]) -> Vec<Batc
     norms
 }
 
-/// Whether all elements of a tensor are this number.
+/// Whether all elements of a tensor are equal to this number.
 fn is_all(tensor: &NamedTensor, number: f64) -> bool {
     let statistics = tensor.value.as_ref().ok().and_then(|value| Statistics::of(value).ok().flatten());
     statistics.is_some_and(|found| {
@@ -120,13 +120,13 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// What the batch norms of a graph or an ONNX model read; nothing for a checkpoint without a graph.
+    /// The tensors that the batch norms of a graph or an ONNX model read; none for a checkpoint without a graph.
     pub fn of(file: &TensorFile) -> Self {
         let mut parts = Self::default();
         match file {
             TensorFile::Onnx(onnx) => onnx.visit_nodes(&mut |node| {
                 if is_onnx_batch_norm(node) {
-                    node.input.iter().enumerate().for_each(|(place, name)| parts.add(place, name));
+                    node.input.iter().enumerate().for_each(|(index, name)| parts.add(index, name));
                 }
             }),
             TensorFile::Model(model) => {
@@ -138,11 +138,11 @@ impl Parts {
         parts
     }
 
-    fn add(&mut self, place: usize, name: &str) {
-        if (GAMMA..=VARIANCE).contains(&place) {
+    fn add(&mut self, index: usize, name: &str) {
+        if (GAMMA..=VARIANCE).contains(&index) {
             self.all.insert(name.to_owned());
         }
-        if place == VARIANCE {
+        if index == VARIANCE {
             self.variances.insert(name.to_owned());
         }
     }
@@ -154,17 +154,17 @@ impl Parts {
             if norm.op.contains("Grad") {
                 continue;
             }
-            for (place, (input, _)) in data_inputs(norm).enumerate() {
-                self.add(place, origin(&nodes, input));
+            for (index, (input, _)) in data_inputs(norm).enumerate() {
+                self.add(index, origin(&nodes, input));
             }
         }
     }
 }
 
-/// How many nodes a value is followed through.
+/// The number of nodes that a value is followed through.
 const MAX_STEPS: usize = 16;
 
-/// The node that a value is handed on from.
+/// The node that computes a value, past nodes that forward it.
 fn origin<'a>(nodes: &HashMap<&str, &'a NodeDef>, mut name: &'a str) -> &'a str {
     for _ in 0..MAX_STEPS {
         let node = nodes.get(name).filter(|node| matches!(node.op.as_str(), "Identity" | "ReadVariableOp"));
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn names_tell_what_is_stored_of_a_batch_norm() {
+    fn names_show_which_parts_of_a_batch_norm_are_stored() {
         let names = ["a/BatchNorm/beta", "a/BatchNorm/moving_mean", "a/BatchNorm/moving_variance", "a/gamma"];
         let norms = batch_norms_by_name(&names.map(|name| tensor(name, &[1.0, 2.0])));
         let beta = Origin::Stored { variable: "a/BatchNorm/beta".to_owned() };
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_of_a_graph_are_found_through_what_hands_them_on() {
+    fn parts_of_a_graph_are_found_past_identities() {
         let node = |name: &str, op: &str, inputs: &[&str]| NodeDef {
             name: name.to_owned(),
             op: op.to_owned(),

@@ -1,4 +1,4 @@
-//! What is worth knowing of a model before it is converted, in sentences.
+//! Findings about a model before it is converted, in sentences.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use crate::convert::{Severity, Unused};
 use crate::suggestion::first_of;
 use crate::tensor::{DType, Statistics};
 
-/// Something worth knowing.
+/// Something that the user should know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What kind of thing it is, for programs.
+    /// Its kind, for programs.
     pub finding: &'static str,
     /// How serious it is.
     pub level: Severity,
@@ -44,13 +44,12 @@ impl Finding {
     }
 }
 
-/// `one` or `many`, by the number.
+/// `one` if the number is 1, otherwise `many`.
 fn by_number<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
     if count == 1 { one } else { many }
 }
 
-/// What is worth knowing. `is_network` says whether a network was recognized, to which all that is not converted does not
-/// belong; `onnx` whether it is a model that was converted already.
+/// The findings about a model. `is_network` says that a network was recognized; `onnx` is there for an ONNX model.
 pub fn findings(
     tensors: &[Inspected],
     batch_norms: &[BatchNormEntry],
@@ -61,7 +60,7 @@ pub fn findings(
     let of_norms = of_batch_norms(batch_norms, onnx.is_some());
     let of_tensors = of_values(tensors);
     let of_files = [missing_files(onnx), missing_ops(graph), problem(graph)];
-    let of_conversion = [unusual_types(tensors, is_network), left_aside(tensors, is_network)];
+    let of_conversion = [unusual_types(tensors, is_network), not_converted(tensors, is_network)];
     of_norms.into_iter().chain(of_tensors).chain(of_conversion).chain(of_files).flatten().collect()
 }
 
@@ -74,7 +73,7 @@ fn of_batch_norms(norms: &[BatchNormEntry], is_onnx: bool) -> [Option<Finding>; 
         let have = by_number(count, "has", "have");
         match is_onnx {
             true => format!(
-                "the scale of {count} of {all} batch norms is all ones, as it is where slim's have no gamma (scale=False)"
+                "the scale of {count} of {all} batch norms is all ones, as for slim's batch norms without gamma (scale=False)"
             ),
             false => format!(
                 "{count} of {all} batch norms {have} no gamma, as slim's have none with scale=False: it is 1; convert \
@@ -130,25 +129,25 @@ fn of_values(tensors: &[Inspected]) -> [Option<Finding>; 5] {
         Finding::new("negative_variance", negative, |count, listed| {
             let norms = by_number(count, "batch norm has", "batch norms have");
             format!(
-                "{count} {norms} negative variances, which no data has and whose root is not a number: {listed}"
+                "{count} {norms} negative variances, which cannot come from data and make the results NaN: {listed}"
             )
         }),
         Finding::new("zero_variance", zero, |count, listed| {
             let norms = by_number(count, "batch norm has", "batch norms have");
             let channels = if zeros == 1 { "channel" } else { "channels" };
             format!(
-                "{count} {norms} variances of zero ({zeros} {channels} in all): what came there never varied, and is \
+                "{count} {norms} variances of zero ({zeros} {channels} in all): the channel never varied in training, and is \
                  divided by the root of epsilon alone: {listed}"
             )
         }),
         Finding::new("unreadable", unreadable, |count, _| match count {
             1 => format!("a tensor cannot be read: {first}"),
-            _ => format!("{count} tensors cannot be read, the first being this: {first}"),
+            _ => format!("{count} tensors cannot be read; the first: {first}"),
         }),
     ]
 }
 
-/// Weights of other types than float32, which slim's networks are of.
+/// Weights whose type is not float32, the type of slim's networks.
 fn unusual_types(tensors: &[Inspected], is_network: bool) -> Option<Finding> {
     let is_weight = |tensor: &Inspected| matches!(tensor.kind, Kind::Weights | Kind::BatchNorm);
     let is_unusual = |tensor: &Inspected| tensor.tensor.dtype != Some(DType::Float32);
@@ -161,14 +160,14 @@ fn unusual_types(tensors: &[Inspected], is_network: bool) -> Option<Finding> {
     let names = names_where(tensors, |tensor| unusual(&tensor));
     Finding::new("unusual_dtype", names, |count, listed| {
         let weights = by_number(count, "weight is", "weights are");
-        let demand = if is_network { "; the network's are float32, and convert refuses others" } else { "" };
+        let demand = if is_network { "; convert accepts only float32 for this network" } else { "" };
         format!("{count} {weights} not float32 but {types}{demand}: {listed}")
     })
 }
 
-/// Weights that a conversion does not read, although they are no leftovers of training.
-fn left_aside(tensors: &[Inspected], is_network: bool) -> Option<Finding> {
-    // Where its moving average is taken in its place, a weight is a part all the same.
+/// Weights that a conversion does not read, although they are not only for training.
+fn not_converted(tensors: &[Inspected], is_network: bool) -> Option<Finding> {
+    // If a conversion reads the moving average of a weight, the weight counts as read.
     let read = tensors.iter().filter(|inspected| inspected.converted == Some(true));
     let read: HashSet<&str> = read.map(|inspected| inspected.tensor.name.as_str()).collect();
     let has_average = |name: &str| read.contains(format!("{name}/ExponentialMovingAverage").as_str());
@@ -178,15 +177,15 @@ fn left_aside(tensors: &[Inspected], is_network: bool) -> Option<Finding> {
             && !has_average(&inspected.tensor.name)
     };
     Finding::new("not_converted", names_where(tensors, is_left), |count, listed| {
-        let belong = by_number(count, "variable is no part", "variables are no part");
+        let belong = by_number(count, "variable is not a part", "variables are not a part");
         let of = if is_network { "the network as it is converted" } else { "what the graph computes" };
         let note =
-            if listed.contains("AuxLogits") { " (the auxiliary classifier serves training)" } else { "" };
+            if listed.contains("AuxLogits") { " (the auxiliary classifier is for training)" } else { "" };
         format!("{count} {belong} of {of}{note}: {listed}")
     })
 }
 
-/// Trained variables of the checkpoint that are no part of the network.
+/// The finding about trained variables of the checkpoint that the network does not have.
 pub fn unused_variables(network: &str, unused: &Unused) -> Option<Finding> {
     let warning = unused.warning(network)?;
     let about = unused.scopes.iter().map(|scope| scope.scope.clone()).collect();
@@ -220,7 +219,7 @@ fn problem(graph: Option<&GraphSummary>) -> Option<Finding> {
     conversion_fails(&graph.path, graph.problem.as_ref()?)
 }
 
-/// That a conversion of the model or graph at a path would fail, and why.
+/// The finding that a conversion of the model or graph at this path would fail, and why.
 pub fn conversion_fails(path: &Path, problem: &impl std::fmt::Display) -> Option<Finding> {
     let about = vec![path.display().to_string()];
     Finding::new("conversion_fails", about, |_, _| format!("convert would fail: {problem}"))

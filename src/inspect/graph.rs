@@ -1,5 +1,4 @@
-//! What a graph is made of, and what a conversion would take and deliver: of TensorFlow's graphs and of ONNX's, in the
-//! same terms.
+//! Summaries of graphs, of TensorFlow's and of ONNX's: their nodes, and the inputs and outputs of a converted model.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,22 +15,22 @@ use crate::proto::{NodeDef, SignatureDef, TensorInfo as SignatureInfo, tensor_in
 use crate::source::{GraphFile, GraphKind, Source};
 use crate::tensor::DType;
 
-/// A graph in short.
+/// The summary of a graph.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GraphSummary {
     /// The file it is in.
     pub path: PathBuf,
     /// `GraphDef`, `MetaGraph`, `SavedModel` or `ONNX`.
     pub kind: &'static str,
-    /// The TensorFlow that wrote it.
+    /// The version of TensorFlow that wrote it.
     pub tensorflow_version: Option<String>,
     /// The tags of a SavedModel's graph.
     pub tags: Vec<String>,
-    /// How many nodes it has, those of its functions left out.
+    /// The number of its nodes, without those of its functions.
     pub nodes: usize,
-    /// How many functions it has.
+    /// The number of its functions.
     pub functions: usize,
-    /// The ops of all nodes, also of those in functions and in other nodes, the most frequent first.
+    /// The ops of all nodes, including those in functions and in other nodes, the most frequent first.
     pub ops: Vec<OpCount>,
     /// Its placeholders.
     pub placeholders: Vec<TensorSummary>,
@@ -39,24 +38,24 @@ pub struct GraphSummary {
     pub variables: Vec<TensorSummary>,
     /// Its signatures.
     pub signatures: Vec<Signature>,
-    /// The signature that a conversion would take.
+    /// The signature that a conversion would use.
     pub signature: Option<String>,
-    /// What the ONNX model takes, or would take.
+    /// The inputs that the ONNX model has, or would have.
     pub inputs: Vec<TensorSummary>,
-    /// What it delivers, or would deliver.
+    /// The outputs that it has, or would have.
     pub outputs: Vec<TensorSummary>,
-    /// The ops in the way of a conversion; `None` where that is not known.
+    /// The ops that cannot be converted; `None` if that is not known.
     pub missing_ops: Option<Vec<OpCount>>,
-    /// Why it cannot be converted as it is.
+    /// Why it cannot be converted.
     pub problem: Option<String>,
-    /// What would be assumed of it, a sentence each.
+    /// What a conversion would assume of it.
     pub notes: Vec<Note>,
 }
 
-/// An op, and how many nodes are of it.
+/// An op, and the number of its nodes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OpCount {
-    /// The op; one of a domain of its own as `domain.op`.
+    /// The op; in another domain, `domain.op`.
     pub op: String,
     /// How many nodes.
     pub count: usize,
@@ -69,20 +68,20 @@ pub struct TensorSummary {
     pub name: String,
     /// The name of its type: TensorFlow's where TensorFlow has it.
     pub dtype: String,
-    /// For each axis a number, or a name or `null` where the length is open; `None` where the rank is not known.
+    /// For each axis a number, or a name or `null` for an open length; `None` if the rank is not known.
     pub shape: Option<Vec<serde_json::Value>>,
 }
 
-/// What a graph can be asked for.
+/// A signature of a graph.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Signature {
     /// Its name.
     pub name: String,
-    /// What kind of question it is: `tensorflow/serving/predict`.
+    /// Its method: `tensorflow/serving/predict`.
     pub method: String,
-    /// What it takes, by key.
+    /// Its inputs, by key.
     pub inputs: BTreeMap<String, SignatureTensor>,
-    /// What it delivers, by key.
+    /// Its outputs, by key.
     pub outputs: BTreeMap<String, SignatureTensor>,
 }
 
@@ -90,7 +89,7 @@ pub struct Signature {
 pub type SignatureTensor = TensorSummary;
 
 impl GraphSummary {
-    /// A graph that came with a model, and what was found out about its conversion.
+    /// The summary of the graph of a model. `examined` is what a conversion would make of it.
     pub fn of_model(model: &Source, file: &GraphFile, examined: Result<Option<Examination>>) -> Self {
         let definition = file.definition();
         let info = file.meta().meta_info_def.as_ref();
@@ -171,7 +170,7 @@ impl GraphSummary {
     }
 }
 
-/// How many there are of each op, the most frequent first.
+/// The number of nodes of each op, the most frequent first.
 fn count_ops(ops: impl Iterator<Item = String>) -> Vec<OpCount> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     ops.for_each(|op| *counts.entry(op).or_default() += 1);
@@ -217,7 +216,7 @@ impl TensorSummary {
         }
     }
 
-    /// What a placeholder or a variable declares.
+    /// The type and shape that a placeholder or a variable declares.
     fn of_node(node: &NodeDef) -> Self {
         Self::of(&node.name, import::declared_type(node), import::declared_shape(node).as_ref())
     }

@@ -1,5 +1,5 @@
-//! What a conversion would make of a file: the network that its variables are recognized as, the graph that it comes
-//! with, and the batch norms of either.
+//! What a conversion would make of a file: the network that its variables are recognized as, its graph, and the batch norms
+//! of either.
 
 use hashbrown::HashSet;
 
@@ -18,13 +18,13 @@ use crate::tensors_in_file::{NamedTensor, TensorFile};
 pub struct Identified {
     /// The network, or why none was recognized.
     pub network: Result<IdentifiedNetwork>,
-    /// The graph that there is.
+    /// The graph, if there is one.
     pub graph: Option<GraphSummary>,
-    /// The batch norms: of the graph; where there is none, of the network; or else told by names.
+    /// The batch norms of the graph, or of the network, or by the names of variables.
     pub batch_norms: Vec<BatchNormEntry>,
-    /// Who says their epsilons; empty where nobody does.
+    /// Where their epsilons come from; empty if that is not known.
     pub epsilon_source: String,
-    /// The stored tensors that a conversion reads; `None` where that is not known.
+    /// The stored tensors that a conversion reads; `None` if that is not known.
     pub read: Option<HashSet<String>>,
 }
 
@@ -33,7 +33,7 @@ pub struct Identified {
 pub struct IdentifiedNetwork {
     /// Which network, and with which options.
     pub recognition: Recognition,
-    /// Its batch norms, the auxiliary classifier's left out.
+    /// Its batch norms, without those of the auxiliary classifier.
     pub batch_norms: Vec<BatchNorm>,
     /// The moving averages of its weights.
     pub moving_averages: MovingAverages,
@@ -46,7 +46,7 @@ pub struct IdentifiedNetwork {
 /// Finds out what a conversion with these options would make of a file. `tensors` are those of the file.
 ///
 /// # Errors
-/// Where the options name a network that the file does not hold, or ask for moving averages that are not there.
+/// If the options name a network that the file does not hold, or ask for moving averages that are missing.
 pub fn identify(file: &TensorFile, tensors: &[NamedTensor], options: &ConvertOptions) -> Result<Identified> {
     let model = match file {
         TensorFile::Model(model) => model,
@@ -64,12 +64,12 @@ pub fn identify(file: &TensorFile, tensors: &[NamedTensor], options: &ConvertOpt
     let is_named = options.network.is_some() || !options.network_options.is_empty();
     let variables = variables(model, tensors);
     let network = match sketch(model, options, &variables) {
-        // What the user says about the network has to be right; that there is none is an answer.
+        // Options about the network have to be right. Without them, it is no error if there is no network.
         Err(error) if is_named => return Err(error),
         Err(error) => Err(error),
         Ok(recognized) => {
             let network = IdentifiedNetwork::new(model, recognized, &variables, options);
-            // Where there is a graph, that one counts.
+            // A graph counts more than the network.
             if model.graph().is_some() { network } else { Ok(network?) }
         }
     };
@@ -92,8 +92,8 @@ pub fn identify(file: &TensorFile, tensors: &[NamedTensor], options: &ConvertOpt
     Ok(Identified { network, graph, batch_norms, epsilon_source, read })
 }
 
-/// What a conversion with these options would fail of, where the network is rebuilt. Weights stay where they are, so that this
-/// costs little. What a graph fails of is said of the graph.
+/// Why a conversion with these options would fail, if the network is rebuilt. No weights are read, so this is cheap. The
+/// problem of a graph is in its summary.
 pub fn conversion_problem(
     file: &TensorFile,
     identified: &Identified,
@@ -109,7 +109,7 @@ pub fn conversion_problem(
     convert(model, options).err()
 }
 
-/// Names and shapes of the variables: of the checkpoint, or of the graph and the constants that they were frozen to.
+/// Names and shapes of the variables of the checkpoint, or of the graph and its constants.
 fn variables(model: &Source, tensors: &[NamedTensor]) -> Variables {
     let mut variables: Variables =
         tensors.iter().map(|tensor| (tensor.name.clone(), tensor.shape.clone())).collect();
@@ -130,7 +130,7 @@ impl IdentifiedNetwork {
         variables: &Variables,
         options: &ConvertOptions,
     ) -> Result<Self> {
-        let (recognition, drawn) = network_drawing(recognized, variables)?;
+        let (recognition, drawn) = without_aux(recognized, variables)?;
         let unused = model.checkpoint().map(|checkpoint| unused(checkpoint, &recognition, &drawn));
         let graph = drawn.graph.pruned_to(&[drawn.output]).0;
         let origin = format!("{} as {}", model.path().display(), recognition.network.name);
@@ -149,8 +149,8 @@ impl IdentifiedNetwork {
     }
 }
 
-/// What a conversion would write: the auxiliary classifier is no part of it.
-fn network_drawing(mut recognized: Recognized, variables: &Variables) -> Result<(Recognition, BuiltNetwork)> {
+/// The network as a conversion would build it: without the auxiliary classifier.
+fn without_aux(mut recognized: Recognized, variables: &Variables) -> Result<(Recognition, BuiltNetwork)> {
     let recognition = recognized.recognition.clone();
     if let Some(aux) = recognition.options.aux_option() {
         recognized.recognition.options.set(aux, Value::Flag(false));

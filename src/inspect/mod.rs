@@ -1,5 +1,5 @@
-//! What is in a file: what each tensor is for and what its elements are like, what a graph takes and delivers, what is
-//! worth knowing before it is converted.
+//! What is in a file: the kind and the statistics of each tensor, the inputs and outputs of a graph, and findings that the
+//! user should know before a conversion.
 
 mod batch_norms;
 mod findings;

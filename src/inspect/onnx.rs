@@ -1,4 +1,4 @@
-//! What an ONNX model says about itself.
+//! The metadata of an ONNX model.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use crate::onnx::OnnxFile;
 
-/// What an ONNX model says about itself.
+/// The metadata of an ONNX model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OnnxSummary {
     /// The version of the file's format.
     pub ir_version: i64,
-    /// The version of the default operator set; `None` where the model uses none of its operators.
+    /// The version of the default operator set; `None` if the model uses none of its operators.
     pub opset: Option<i64>,
     /// The versions of all operator sets, by domain; the default one has an empty name.
     pub opsets: BTreeMap<String, i64>,
@@ -19,7 +19,7 @@ pub struct OnnxSummary {
     pub producer_name: String,
     /// The version of that program.
     pub producer_version: String,
-    /// What else is said about it.
+    /// Other metadata.
     pub metadata: BTreeMap<String, String>,
     /// The files beside it that hold weights.
     pub external_data: Vec<External>,
@@ -30,14 +30,14 @@ pub struct OnnxSummary {
 pub struct External {
     /// Its path relative to the model's folder.
     pub location: String,
-    /// How many tensors lie in it.
+    /// The number of tensors in it.
     pub tensors: usize,
-    /// Its size; `None` where it is missing or cannot be read.
+    /// Its size; `None` if it is missing or cannot be read.
     pub bytes: Option<u64>,
 }
 
 impl OnnxSummary {
-    /// What a model says about itself.
+    /// The metadata of a model.
     pub fn new(file: &OnnxFile) -> Self {
         let model = file.model();
         let opsets: BTreeMap<String, i64> = model

@@ -1,4 +1,4 @@
-//! Looking at tensors: what each is for, what its elements are like, and what there is of each kind.
+//! Inspecting tensors: the kind and the statistics of each, and the totals of each kind.
 
 use hashbrown::HashSet;
 use rayon::prelude::*;
@@ -9,29 +9,29 @@ use crate::error::Error;
 use crate::tensor::Statistics;
 use crate::tensors_in_file::NamedTensor;
 
-/// A tensor that was looked at.
+/// A tensor that was inspected.
 #[derive(Debug)]
 pub struct Inspected {
     /// The tensor.
     pub tensor: NamedTensor,
-    /// What it is for.
+    /// Its kind.
     pub kind: Kind,
-    /// Whether a conversion reads it; `None` where that is not known.
+    /// Whether a conversion reads it; `None` if that is not known.
     pub converted: Option<bool>,
     /// Whether it holds the variances of a batch norm.
     pub is_variance: bool,
-    /// What its elements are like, where it was read and holds numbers.
+    /// Statistics of its elements, if it was read and holds numbers.
     pub statistics: Option<Statistics>,
-    /// Why it cannot be read, where that was tried.
+    /// Why it cannot be read.
     pub problem: Option<Error>,
 }
 
-/// Tensors up to this size are read in any case.
+/// Tensors up to this size are always read.
 const SMALL_BYTES: usize = 64 << 10;
 
-/// Looks at tensors. Large ones are read only `with_statistics`; the variances of batch norms always are. `names` are those
-/// of all tensors of the file; `read` those of the tensors that a conversion reads, where that is known; `progress` is told
-/// the bytes of each that was read.
+/// Inspects tensors. Large ones are read only `with_statistics`, the variances of batch norms always. `names` are those of all
+/// tensors in the file, and `read` those of the tensors that a conversion reads, if they are known. `progress` is called with
+/// the bytes of each tensor that was read.
 pub fn inspect_tensors(
     tensors: Vec<NamedTensor>,
     names: &HashSet<String>,
@@ -75,20 +75,20 @@ fn is_called_variance(name: &str) -> bool {
     matches!(role, "moving_variance" | "running_var")
 }
 
-/// What there is of a kind.
+/// The totals of a kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Kinds {
     /// The kind.
     pub kind: Kind,
-    /// How many tensors.
+    /// The number of tensors.
     pub tensors: usize,
-    /// Bytes of those whose size is fixed.
+    /// The bytes of those with a fixed size.
     pub bytes: u64,
-    /// How many of them a conversion reads; `None` where that is not known.
+    /// The number of them that a conversion reads; `None` if that is not known.
     pub converted: Option<usize>,
 }
 
-/// What there is of each kind that occurs.
+/// The totals of each kind that occurs.
 pub fn kinds(tensors: &[Inspected]) -> Vec<Kinds> {
     let of_kind = |kind| {
         let tensors: Vec<&Inspected> = tensors.iter().filter(|inspected| inspected.kind == kind).collect();
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn small_tensors_and_variances_are_read_in_any_case() {
+    fn small_tensors_and_variances_are_always_read() {
         let read = |tensors: Vec<Inspected>| -> Vec<bool> {
             tensors.iter().map(|inspected| inspected.statistics.is_some()).collect()
         };
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_there_is_of_each_kind_is_counted() {
+    fn tensors_of_each_kind_are_counted() {
         let found = kinds(&inspected(false));
         let weights = Kinds { kind: Kind::Weights, tensors: 2, bytes: (4 << 15) + 8, converted: Some(2) };
         let optimizer = Kinds { kind: Kind::Optimizer, tensors: 1, bytes: 4 << 15, converted: Some(0) };

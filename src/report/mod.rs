@@ -54,7 +54,7 @@ impl ConversionReport {
     pub fn new(subject: Subject<'_>, conversion: &Conversion) -> Result<Self> {
         let start = std::time::Instant::now();
         let Conversion { graph, batch_norms, model, .. } = conversion;
-        let outputs: Vec<&str> = conversion.delivered_tensors().collect();
+        let outputs: Vec<&str> = conversion.output_tensors().collect();
         let listed = layers::list(graph, batch_norms, &outputs);
         let constants: Vec<_> = listed.weights.iter().map(|(_, constant)| constant).collect();
         let numbers = histogram::of_all(&constants)?;

@@ -1,5 +1,4 @@
-//! The tensors of whatever file somebody points at: a checkpoint's, the constants of a graph, the initializers of an
-//! ONNX model.
+//! The tensors in any file: of a checkpoint, the constants of a graph, or the initializers of an ONNX model.
 
 mod name_filter;
 
@@ -14,7 +13,7 @@ use crate::proto::NodeDef;
 use crate::source::{OpenOptions, Source};
 use crate::tensor::{Constant, DType, element_count};
 
-/// What lies in the files that somebody points at.
+/// A file with tensors.
 #[derive(Debug)]
 pub enum TensorFile {
     /// A checkpoint, a graph, or both.
@@ -26,20 +25,20 @@ pub enum TensorFile {
 /// A tensor with its name.
 #[derive(Debug, Clone)]
 pub struct NamedTensor {
-    /// Its name, as the file has it.
+    /// Its name in the file.
     pub name: String,
-    /// The name of its type: TensorFlow's where TensorFlow has it.
+    /// The name of its type: TensorFlow's, if TensorFlow has the type.
     pub type_name: String,
-    /// Its type, where TensorFlow has it.
+    /// Its type, if TensorFlow has it.
     pub dtype: Option<DType>,
     /// The number of its elements along each axis.
     pub shape: Vec<usize>,
-    /// Its elements, which are read when somebody asks for them; or why they cannot be.
+    /// Its elements, which are read when they are needed, or why they cannot be read.
     pub value: Result<Constant>,
 }
 
 impl NamedTensor {
-    /// The size of its elements; `None` where that is not fixed, or not known.
+    /// The size of its elements in bytes; `None` if that is not fixed, or not known.
     pub fn byte_len(&self) -> Option<usize> {
         element_count(&self.shape)?.checked_mul(self.dtype?.size()?)
     }
@@ -72,10 +71,10 @@ impl NamedTensor {
 }
 
 impl TensorFile {
-    /// Opens what lies at `path`: an ONNX model, or what [`Model::open`] takes.
+    /// Opens an ONNX model, or anything that [`Model::open`] opens.
     ///
     /// # Errors
-    /// Where it is neither.
+    /// If it is neither.
     pub fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
         if OnnxFile::is_likely(path) && path.is_file() {
             let file = OnnxFile::open(path)?;
@@ -85,12 +84,12 @@ impl TensorFile {
             }
             return Ok(Self::Onnx(Box::new(file)));
         }
-        // An ONNX model under another name is told by its contents.
+        // An ONNX model may have another extension.
         let model = Source::open(path, options).map(|model| Self::Model(Box::new(model)));
         model.or_else(|error| OnnxFile::open(path).map(|file| Self::Onnx(Box::new(file))).map_err(|_| error))
     }
 
-    /// What to call it.
+    /// Its path.
     pub fn path(&self) -> &Path {
         match self {
             Self::Model(model) => model.path(),
@@ -98,7 +97,7 @@ impl TensorFile {
         }
     }
 
-    /// The files that were read.
+    /// The files that belong to it.
     pub fn files(&self) -> Vec<PathBuf> {
         match self {
             Self::Model(model) => model.files(),
@@ -106,7 +105,7 @@ impl TensorFile {
         }
     }
 
-    /// An error that names what the user pointed at.
+    /// The error, with the path that the user gave.
     pub fn error(&self, error: Error) -> Error {
         match self {
             Self::Model(model) => model.error(error),
@@ -114,8 +113,8 @@ impl TensorFile {
         }
     }
 
-    /// Its tensors: those of the checkpoint by name; without one, the constants of the graph in its order; the
-    /// initializers of an ONNX model in its order.
+    /// Its tensors: those of the checkpoint, sorted by name; without a checkpoint, the constants of the graph, in its order;
+    /// the initializers of an ONNX model, in its order.
     pub fn tensors(&self) -> Vec<NamedTensor> {
         match self {
             Self::Onnx(file) => file.tensors().iter().map(NamedTensor::of_onnx).collect(),

@@ -4,7 +4,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::error::{Error, Result};
 
-/// Patterns such as `*/BatchNorm/gamma`, of which a name has to match one. `*` stands for any text, slashes included.
+/// Patterns such as `*/BatchNorm/gamma`. A name has to match one of them. `*` is any text, including slashes.
 #[derive(Debug, Clone, Default)]
 pub struct NameFilter {
     /// `None` accepts every name.
@@ -12,10 +12,10 @@ pub struct NameFilter {
 }
 
 impl NameFilter {
-    /// Accepts what one of these patterns matches; every name where there are none.
+    /// A filter with these patterns. Without patterns, it accepts every name.
     ///
     /// # Errors
-    /// Where a pattern is none, or they are too large together.
+    /// If a pattern is invalid, or the patterns are too large together.
     pub fn new(patterns: &[String]) -> Result<Self> {
         if patterns.is_empty() {
             return Ok(Self::default());
@@ -31,12 +31,12 @@ impl NameFilter {
         Ok(Self { patterns: Some(patterns) })
     }
 
-    /// Whether a name is wanted.
+    /// Whether the filter accepts a name.
     pub fn accepts(&self, name: &str) -> bool {
         self.patterns.as_ref().is_none_or(|patterns| patterns.is_match(name))
     }
 
-    /// Whether every name is wanted.
+    /// Whether the filter accepts every name.
     pub fn accepts_all(&self) -> bool {
         self.patterns.is_none()
     }
@@ -45,7 +45,7 @@ impl NameFilter {
 /// Reads a pattern.
 ///
 /// # Errors
-/// Where it is none; says why.
+/// If it is invalid.
 pub fn parse_pattern(pattern: &str) -> Result<Glob, String> {
     Glob::new(pattern).map_err(|error| error.kind().to_string())
 }
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pattern_is_refused() {
+    fn an_invalid_pattern_is_refused() {
         let error = NameFilter::new(&["a[".to_owned()]).unwrap_err().to_string();
         assert!(error.contains("--match a["), "{error}");
     }

@@ -16,7 +16,7 @@ use crate::inspect::{
 use crate::tensors_in_file::{NameFilter, TensorFile, parse_pattern};
 use report::InspectReport;
 
-/// Shows what is in a file: its tensors, its network or graph, its batch norms, and what is worth knowing of them.
+/// Shows what is in a file: its tensors, its network or graph, its batch norms, and what to know before a conversion.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "\
 Examples:
@@ -26,16 +26,16 @@ Examples:
   tf2onnx-rs inspect frozen.pb
   tf2onnx-rs inspect model.onnx --json")]
 pub struct Args {
-    /// A checkpoint (a V1 file, the prefix or any file of a V2 checkpoint), a .meta, .pb or .pbtxt file, the folder,
-    /// SavedModel or archive that it is in, or an ONNX model
+    /// A checkpoint (a V1 file, or the prefix or any file of a V2 checkpoint), a .meta, .pb or .pbtxt file, a SavedModel,
+    /// a folder or archive with one of these, or an ONNX model
     input: PathBuf,
-    /// Show tensors, and batch norms, whose names match; * is any text, slashes included (repeatable)
+    /// Show only tensors and batch norms whose names match; * is any text, including slashes (repeatable)
     #[arg(long = "match", value_name = "GLOB", value_parser = pattern)]
     patterns: Vec<String>,
     /// The order of the tensors
     #[arg(long, value_name = "ORDER", value_enum, default_value_t = Order::Name)]
     sort: Order,
-    /// Read all elements: least, greatest, mean, standard deviation, zeros, NaN and infinities of each tensor
+    /// Read all tensors, and show statistics: minimum, maximum, mean, standard deviation, zeros, NaN and infinities
     #[arg(long)]
     stats: bool,
     /// Print everything as JSON
@@ -52,15 +52,15 @@ enum Order {
     Name,
     /// The largest first
     Size,
-    /// What is for the same together
+    /// By kind: weights, batch norms, optimizer slots and so on
     Kind,
     /// By type
     Dtype,
-    /// As the file has them; a checkpoint has them by name
+    /// In the order of the file; in a checkpoint, that is by name
     File,
 }
 
-/// A pattern that can be read: the others are bad usage.
+/// Checks a pattern.
 pub(super) fn pattern(text: &str) -> Result<String, String> {
     parse_pattern(text).map(|_| text.to_owned())
 }
@@ -86,7 +86,7 @@ fn inspect<'a>(
     let mut identified = identify(file, &tensors, options)?;
     let problem = conversion_problem(file, &identified, options).map(|error| file.error(error));
     let parts = Parts::of(file);
-    // What a name means depends on the others: they are looked at before some of them are chosen.
+    // The kind of a tensor depends on the names of the others, so that all names are needed.
     let names = tensors.iter().map(|tensor| tensor.name.clone()).collect();
     tensors.retain(|tensor| filter.accepts(&tensor.name));
     identified.batch_norms.retain(|norm| accepts_norm(filter, norm));
@@ -99,7 +99,7 @@ fn inspect<'a>(
         inspected.problem = inspected.problem.take().map(|problem| file.error(problem));
     }
     sort(&mut tensors, args.sort);
-    // Where there is a graph, that one counts; and a conversion that fails because of them names them.
+    // A graph counts more than the network. If a conversion fails because of unused variables, its error names them.
     let is_rebuilt = identified.graph.is_none() && problem.is_none();
     let unused = identified.network.as_ref().ok().filter(|_| is_rebuilt);
     let unused =
@@ -110,7 +110,7 @@ fn inspect<'a>(
     Ok(report)
 }
 
-/// Whether a batch norm or one of its parts is wanted.
+/// Whether the name of a batch norm or of one of its parts matches.
 fn accepts_norm(filter: &NameFilter, norm: &BatchNormEntry) -> bool {
     let parts = ["gamma", "beta", "moving_mean", "moving_variance"];
     filter.accepts(&norm.name) || parts.iter().any(|part| filter.accepts(&format!("{}/{part}", norm.name)))
@@ -121,7 +121,7 @@ fn sort(tensors: &mut [Inspected], order: Order) {
         return;
     }
     tensors.sort_by(|a, b| a.tensor.name.cmp(&b.tensor.name));
-    // What is equal stays in the order of names.
+    // Sorting is stable: equal ones stay sorted by name.
     match order {
         Order::Name | Order::File => {}
         Order::Size => tensors.sort_by_key(|inspected| std::cmp::Reverse(inspected.tensor.byte_len())),

@@ -1,4 +1,4 @@
-//! What `inspect` found, as `--json` prints it.
+//! The report of `inspect`, as `--json` prints it.
 
 use std::path::Path;
 
@@ -15,14 +15,14 @@ use crate::passes::moving_averages::MovingAverages;
 use crate::tensor::Statistics;
 use crate::tensors_in_file::TensorFile;
 
-/// What was found.
+/// The report about a file.
 #[derive(Debug, Serialize)]
 pub struct InspectReport<'a> {
     #[serde(serialize_with = "output::path")]
     pub path: &'a Path,
     pub format: &'static str,
     pub tensors: Vec<TensorEntry>,
-    /// How many tensors there are, also those that were not asked for.
+    /// The number of all tensors in the file.
     pub tensors_in_file: usize,
     pub kinds: Vec<Kinds>,
     pub network: Option<NetworkEntry>,
@@ -63,7 +63,7 @@ pub struct NetworkEntry {
 }
 
 impl<'a> InspectReport<'a> {
-    /// `total` is how many tensors there are, also those that were not asked for.
+    /// `total` is the number of all tensors in the file.
     pub fn new(
         file: &'a TensorFile,
         identified: Identified,
@@ -98,7 +98,7 @@ impl<'a> InspectReport<'a> {
     }
 }
 
-/// What the tensors lie in.
+/// The format of the file.
 fn format(file: &TensorFile, graph: Option<&GraphSummary>) -> &'static str {
     let checkpoint = match file {
         TensorFile::Model(model) => model.checkpoint(),

@@ -1,4 +1,4 @@
-//! What `inspect` found, for people.
+//! The report of `inspect` as text.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ const LISTED: usize = 3;
 /// The report as tables and sentences.
 pub fn text(report: &InspectReport<'_>) -> String {
     let mut parts = vec![head(report), tensors(&report.tensors), batch_norms(report)];
-    // Who asks for some tensors does not ask for the ops.
+    // With --match, the ops are left out.
     let is_whole = report.tensors.len() == report.tensors_in_file;
     parts.extend(report.graph.iter().filter(|_| is_whole).map(ops));
     let mut lines = vec![];
@@ -27,7 +27,7 @@ pub fn text(report: &InspectReport<'_>) -> String {
     lines.extend(report.graph.iter().flat_map(|graph| graph_lines(graph, report.format)));
     match (&report.network, &report.graph) {
         (Some(network), _) => lines.extend(network_lines(network)),
-        // A graph says what it is without a name.
+        // A graph does not need the name of a network.
         (None, Some(_)) => {}
         (None, None) => {
             let problem = report.network_problem.as_deref().unwrap_or("none");
@@ -104,7 +104,7 @@ fn statistics(found: &Statistics, dtype: &str) -> [String; 7] {
     [min, max, mean, std, zeros, found.nan.to_string(), found.inf.to_string()]
 }
 
-/// A number with four digits that count.
+/// A number with four significant digits.
 fn number(value: f64) -> String {
     let size = value.abs();
     if value == 0.0 || (1e-3..1e5).contains(&size) {
@@ -119,7 +119,7 @@ fn batch_norms(report: &InspectReport<'_>) -> String {
     if report.batch_norms.is_empty() {
         return String::new();
     }
-    // An ONNX model always has a scale: what can be seen is that it does nothing.
+    // An ONNX model always has a scale, which may have no effect.
     let missing = if report.onnx.is_some() { "all" } else { "not stored:" };
     let row = |norm: &BatchNormEntry| {
         let part = |origin: &Origin, neutral: &str| match origin {
@@ -163,7 +163,7 @@ fn onnx(onnx: &OnnxSummary) -> Vec<String> {
     lines.extend(onnx.metadata.iter().map(|(key, value)| format!("{key}: {value}")));
     lines.extend(onnx.external_data.iter().map(|file| {
         let tensors = output::count(file.tensors, "tensor");
-        let bytes = file.bytes.map_or_else(|| "not there".to_owned(), output::bytes);
+        let bytes = file.bytes.map_or_else(|| "missing".to_owned(), output::bytes);
         format!("{tensors} in {} ({bytes})", file.location)
     }));
     lines
@@ -185,7 +185,7 @@ fn graph_lines(graph: &GraphSummary, format: &str) -> Vec<String> {
         head += &format!(", {}", output::count(graph.variables.len(), "variable"));
     }
     let mut lines = vec![head];
-    // With a checkpoint, the table of tensors has them.
+    // The table of tensors has the variables of a checkpoint.
     if !matches!(format, "V1" | "V2") {
         lines.extend(graph.variables.iter().map(|variable| format!("variable {variable}")));
     }
@@ -203,7 +203,7 @@ fn graph_lines(graph: &GraphSummary, format: &str) -> Vec<String> {
     lines
 }
 
-/// Whether a placeholder is one that `tf.train.Saver` takes the name of a file by; each saver has two.
+/// Whether a placeholder is one of the two by which a `tf.train.Saver` gets the name of a file.
 fn is_of_saver(placeholder: &TensorSummary) -> bool {
     let Some((scope, name)) = placeholder.name.split_once('/') else { return false };
     let is_saver = scope == "save" || scope.starts_with("save_");
@@ -220,7 +220,7 @@ fn signature_line(signature: &Signature) -> String {
     )
 }
 
-/// Tensors with the keys that a signature has for them.
+/// Tensors with their keys in a signature.
 fn by_key(tensors: &BTreeMap<String, SignatureTensor>) -> String {
     let keyed = tensors.iter().map(|(key, tensor)| format!("{key} is {tensor}"));
     keyed.collect::<Vec<_>>().join(", ")
@@ -237,7 +237,7 @@ fn network_lines(network: &NetworkEntry) -> Vec<String> {
         _ => format!("; certainty {:.0} %, since the checkpoint holds more", 100.0 * network.certainty),
     };
     let head = format!(
-        "network {} in {}: {} of its {} variables are there ({:.0} %){rest}",
+        "network {} in {}: the file has {} of its {} variables ({:.0} %){rest}",
         network.name,
         scope(&network.scope),
         network.variables_found,
@@ -266,7 +266,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_have_four_digits_that_count() {
+    fn numbers_have_four_significant_digits() {
         let numbers = [0.0, 0.12345, -1.23456, 12.3456, 1234.56, 99999.4, 1e-7, -3.2e9, 1.0];
         let written =
             ["0.0000", "0.1235", "-1.235", "12.35", "1235", "99999", "1.000e-7", "-3.200e9", "1.000"];

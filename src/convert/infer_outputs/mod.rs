@@ -1,7 +1,7 @@
-//! What a graph is for: the ends that a user would call its outputs, where nobody says.
+//! Inferring the outputs of a graph, if the user does not name them.
 //!
-//! An end is computed from what the graph is fed, and nothing but training reads it: losses, metrics, summaries,
-//! gradients and savers are not what a model is converted for.
+//! An output is computed from the graph's inputs, and only training reads it: losses, metrics, summaries, gradients and
+//! savers are not what a model is converted for.
 
 mod training;
 mod weights;
@@ -17,38 +17,38 @@ use wiring::{Marks, Wiring, is_of_shapes};
 use crate::graph::{draws_random_numbers, is_variable};
 use crate::proto::{DataType, GraphDef, NodeDef, attr_value::Value};
 
-/// How many candidates are listed where there is no end.
+/// How many candidates are listed if no output is found.
 const CANDIDATES: usize = 8;
 
-/// Ops through which a graph is fed.
+/// Ops that are inputs of a graph: placeholders, and the ends of input pipelines.
 pub fn is_feed(op: &str) -> bool {
     is_placeholder(op) || is_input_pipeline(op)
 }
 
-/// Ops that a caller feeds.
+/// Ops that a caller feeds with `feed_dict`.
 pub fn is_placeholder(op: &str) -> bool {
     matches!(op, "Placeholder" | "PlaceholderV2" | "PlaceholderWithDefault")
 }
 
-/// Ops that hand a graph what was read from files: iterators and queues.
+/// Ops at the end of an input pipeline, iterators and queues: they return training data.
 pub fn is_input_pipeline(op: &str) -> bool {
     op == "IteratorGetNext" || op.starts_with("QueueDequeue")
 }
 
-/// The names of the tensors at the ends of a graph, in the graph's order.
+/// The names of the tensors that are the outputs of a graph, in the graph's order.
 pub fn infer_outputs(definition: &GraphDef) -> Vec<String> {
-    Search::new(definition).ends()
+    Search::new(definition).outputs()
 }
 
-/// The names of tensors of a graph that could be its outputs, the likeliest first.
+/// The names of tensors that could be the outputs of a graph, the likeliest first.
 pub fn candidates(definition: &GraphDef) -> Vec<String> {
     Search::new(definition).candidates()
 }
 
-/// A tensor through which a graph is fed: the place of its node, and the port.
+/// A tensor that is an input of the graph: the index of its node, and the port.
 type Feed = (usize, usize);
 
-/// What is known of a graph before its ends are looked for.
+/// What is known of a graph before its outputs are searched.
 struct Search<'a> {
     wiring: Wiring<'a>,
     feeds: Vec<Feed>,
@@ -58,14 +58,14 @@ struct Search<'a> {
     is_trained: bool,
 }
 
-/// How the ends are looked for.
+/// The rules of a search.
 #[derive(Debug, Clone, Copy)]
 struct Rules {
-    /// What is fed and meets no weight is not the network's input.
+    /// An input that no weight is applied to is a label, not an input of the network.
     finds_labels: bool,
-    /// Neither is what is called a label, although weights are applied to it.
+    /// An input that is called a label is one, even if weights are applied to it.
     by_name: bool,
-    /// What is computed of a whole batch, or of random numbers, is not a result of the network.
+    /// What is computed from a whole batch or from random numbers is not a result of the network.
     drops_statistics: bool,
 }
 
@@ -74,13 +74,13 @@ impl<'a> Search<'a> {
         let wiring = Wiring::new(definition);
         let of_training = of_training(&wiring);
         let filling = filling(&wiring);
-        let is_source = |place: usize| is_feed(&wiring.nodes[place].op);
-        // What one queue hands out to fill another is only prepared between them.
-        let last: Vec<usize> = wiring.places(|place| is_source(place) && !filling[place]).collect();
-        let sources = if last.is_empty() { wiring.places(is_source).collect() } else { last };
+        let is_source = |index: usize| is_feed(&wiring.nodes[index].op);
+        // A queue that fills another queue is not the end of the pipeline.
+        let last: Vec<usize> = wiring.nodes_where(|index| is_source(index) && !filling[index]).collect();
+        let sources = if last.is_empty() { wiring.nodes_where(is_source).collect() } else { last };
         let weights = Weights::new(&wiring, &sources, &of_training);
-        let ports = |&place: &usize| {
-            let mut ports: Vec<Feed> = wiring.readers[place].iter().map(|&(_, port)| (place, port)).collect();
+        let ports = |&index: &usize| {
+            let mut ports: Vec<Feed> = wiring.readers[index].iter().map(|&(_, port)| (index, port)).collect();
             ports.sort_unstable();
             ports.dedup();
             ports
@@ -90,25 +90,25 @@ impl<'a> Search<'a> {
         Self { wiring, feeds, of_training, only_updates, weights, is_trained }
     }
 
-    fn ends(&self) -> Vec<String> {
+    fn outputs(&self) -> Vec<String> {
         let finds_labels = self.weights.has_variables || self.is_trained;
         let strict = Rules { finds_labels, by_name: true, drops_statistics: self.is_trained };
         let unnamed = Rules { by_name: false, ..strict };
         let loose = Rules { drops_statistics: false, ..unnamed };
         let mut attempts = vec![strict, unnamed, loose];
         if !self.weights.has_variables {
-            // A frozen graph was cut where its ends are.
+            // A frozen graph was cut after its outputs, so that what looks like a label may be an input.
             attempts.push(Rules { finds_labels: false, ..loose });
         }
         attempts
             .into_iter()
-            .map(|rules| self.ends_by(rules))
-            .find(|ends| !ends.is_empty())
+            .map(|rules| self.outputs_by(rules))
+            .find(|outputs| !outputs.is_empty())
             .unwrap_or_default()
     }
 
-    /// The tensors that a network is fed, and its labels.
-    fn mains_and_labels(&self, rules: Rules) -> (Vec<Feed>, Vec<Feed>) {
+    /// The inputs of the network, and its labels.
+    fn inputs_and_labels(&self, rules: Rules) -> (Vec<Feed>, Vec<Feed>) {
         let is_of_type =
             |feed: &Feed, dtypes: &[DataType]| dtypes.contains(&declared(self.node(feed.0), feed.1).0);
         let is_flag = |feed: &Feed| is_of_type(feed, &[DataType::DtBool]);
@@ -127,81 +127,81 @@ impl<'a> Search<'a> {
         let numbers = |feeds: &[Feed]| -> Vec<Feed> {
             feeds.iter().copied().filter(|feed| !is_flag(feed) && !is_text(feed)).collect()
         };
-        // A graph that takes nothing but texts, or nothing but labels, is for these.
+        // If a graph has only texts as inputs, or only labels, these are the inputs of the network.
         match (numbers(&others), others) {
-            (mains, _) if !mains.is_empty() => (mains, labels),
+            (inputs, _) if !inputs.is_empty() => (inputs, labels),
             (_, others) if others.iter().any(|feed| !is_flag(feed)) => (others, labels),
             (_, _) if rules.by_name && has_weights => (vec![], labels),
             _ => (self.feeds.clone(), vec![]),
         }
     }
 
-    fn ends_by(&self, rules: Rules) -> Vec<String> {
+    fn outputs_by(&self, rules: Rules) -> Vec<String> {
         let wiring = &self.wiring;
-        let (mains, labels) = self.mains_and_labels(rules);
-        let has_elements = |place: usize| !is_of_shapes(&self.node(place).op);
+        let (inputs, labels) = self.inputs_and_labels(rules);
+        let has_elements = |index: usize| !is_of_shapes(&self.node(index).op);
         let of_labels = wiring.forward(readers_of(wiring, &labels), has_elements);
-        let is_statistic = |place: usize| {
+        let is_statistic = |index: usize| {
             let reduces = || {
-                let reduced = wiring.inputs[place].first();
-                reduced.is_some_and(|&(input, _)| self.weights.fed[input]) && reduces_the_batch(wiring, place)
+                let reduced = wiring.inputs[index].first();
+                reduced.is_some_and(|&(input, _)| self.weights.fed[input]) && reduces_the_batch(wiring, index)
             };
-            !self.weights.leading[place] && (draws_random_numbers(&self.node(place).op) || reduces())
+            !self.weights.leading[index] && (draws_random_numbers(&self.node(index).op) || reduces())
         };
         let statistics = match rules.drops_statistics {
-            true => wiring.forward(wiring.places(is_statistic), |_| true),
+            true => wiring.forward(wiring.nodes_where(is_statistic), |_| true),
             false => vec![false; wiring.nodes.len()],
         };
-        let ends_there = |place: usize| self.of_training[place] || of_labels[place] || statistics[place];
-        // Who wants to print results has them as texts besides.
-        let makes_text = |place: usize| {
-            matches!(self.node(place).op.as_str(), "AsString" | "StringJoin") && !self.weights.leading[place]
+        let ends_there = |index: usize| self.of_training[index] || of_labels[index] || statistics[index];
+        // Results as text are for printing, beside the results themselves.
+        let makes_text = |index: usize| {
+            matches!(self.node(index).op.as_str(), "AsString" | "StringJoin") && !self.weights.leading[index]
         };
-        let serves = |place: usize| has_elements(place) && !ends_there(place) && !makes_text(place);
+        let serves = |index: usize| has_elements(index) && !ends_there(index) && !makes_text(index);
         let candidates: Marks = match self.feeds.is_empty() {
-            // The initial values of variables are no results.
-            true => (0..wiring.nodes.len()).map(|place| serves(place) && !self.only_updates[place]).collect(),
+            // The initial values of variables are not results.
+            true => (0..wiring.nodes.len()).map(|index| serves(index) && !self.only_updates[index]).collect(),
             false => {
-                let starts = readers_of(wiring, &mains).filter(|&place| serves(place));
+                let starts = readers_of(wiring, &inputs).filter(|&index| serves(index));
                 wiring.forward(starts.collect::<Vec<_>>(), serves)
             }
         };
-        let is_result = |place: usize| {
-            let node = self.node(place);
-            candidates[place] && !is_feed(&node.op) && node.op != "Const" && !is_variable(&node.op)
+        let is_result = |index: usize| {
+            let node = self.node(index);
+            candidates[index] && !is_feed(&node.op) && node.op != "Const" && !is_variable(&node.op)
         };
-        let is_end = |place: usize| {
+        let is_end = |index: usize| {
             let is_read = |&(reader, _): &(usize, usize)| candidates[reader];
-            is_result(place) && !wiring.readers[place].iter().any(is_read)
+            is_result(index) && !wiring.readers[index].iter().any(is_read)
         };
-        let is_read_by_training = |place: usize| {
+        let is_read_by_training = |index: usize| {
             let compares = |reader: usize| ends_there(reader) && !is_gradient(&self.node(reader).name);
-            wiring.readers[place].iter().any(|&(reader, _)| compares(reader))
+            wiring.readers[index].iter().any(|&(reader, _)| compares(reader))
         };
         let goes_on =
-            |place: usize| wiring.readers[place].iter().any(|&(reader, _)| self.weights.leading[reader]);
+            |index: usize| wiring.readers[index].iter().any(|&(reader, _)| self.weights.leading[reader]);
         let (mut found, mut secondary, mut others) = (vec![], vec![], vec![]);
-        for place in wiring.places(is_end) {
-            if rules.by_name && goes_on(place) {
-                // What is called a label takes part in the network.
+        for index in wiring.nodes_where(is_end) {
+            if rules.by_name && goes_on(index) {
+                // The network goes on from here: what is called a label is a part of it.
                 return vec![];
             }
-            if self.is_beside_a_branch(place) {
-                secondary.push(place);
-            } else if wiring.readers[place].is_empty() || !is_read_by_training(place) {
-                found.push(place);
+            if self.is_beside_a_branch(index) {
+                secondary.push(index);
+            } else if wiring.readers[index].is_empty() || !is_read_by_training(index) {
+                found.push(index);
             } else {
-                found.extend(self.results_before(place, &is_result, &goes_on));
-                others.push(place);
+                found.extend(self.results_before(index, &is_result, &goes_on));
+                others.push(index);
             }
         }
-        // The scores whose largest is looked for are a result too where training reads them.
-        found.extend(wiring.places(|place| {
-            is_result(place)
-                && self.weights.applied[place]
-                && !goes_on(place)
-                && is_read_by_training(place)
-                && step(wiring, place) == Step::Stops
+        // Scores are a result, too, if training reads them and the graph also searches for the largest of them.
+        found.extend(wiring.nodes_where(|index| {
+            is_result(index)
+                && self.weights.applied[index]
+                && !goes_on(index)
+                && is_read_by_training(index)
+                && step(wiring, index) == Step::Stops
         }));
         for fallback in [secondary, others] {
             if found.is_empty() {
@@ -212,12 +212,12 @@ impl<'a> Search<'a> {
         found.dedup();
         let mut names: Vec<String> = vec![];
         for end in found.iter().copied() {
-            // Who takes probabilities may want the logits; the networks of slim deliver both.
-            // A sparse tensor is its indices, values and shape.
+            // The logits are an output beside the probabilities, as in slim's networks.
+            // A sparse tensor has three parts: indices, values and shape.
             let ports = if self.node(end).op == "CTCGreedyDecoder" { 0..3 } else { 0..1 };
-            let delivered = ports.map(|port| (end, port));
-            for (place, port) in logits_of(wiring, end, &found).into_iter().chain(delivered) {
-                let name = format!("{}:{port}", self.node(place).name);
+            let own = ports.map(|port| (end, port));
+            for (index, port) in logits_of(wiring, end, &found).into_iter().chain(own) {
+                let name = format!("{}:{port}", self.node(index).name);
                 if !names.contains(&name) {
                     names.push(name);
                 }
@@ -226,7 +226,7 @@ impl<'a> Search<'a> {
         names
     }
 
-    /// What a loss or a metric of the network begins with, the last part of which is the node at `end`.
+    /// The results of the network from which a loss or a metric is computed that ends with the node `end`.
     fn results_before(
         &self,
         end: usize,
@@ -235,36 +235,36 @@ impl<'a> Search<'a> {
     ) -> Vec<usize> {
         let mut seen = vec![false; self.wiring.nodes.len()];
         let mut found = vec![];
-        // Each with the result that it carries on, where no part of the loss was met yet.
+        // Each node with the node that forwards its result, as long as no part of the loss was found.
         let mut open = vec![(end, Some(end))];
-        while let Some((place, carried)) = open.pop() {
-            if std::mem::replace(&mut seen[place], true) {
+        while let Some((index, forwarding)) = open.pop() {
+            if std::mem::replace(&mut seen[index], true) {
                 continue;
             }
-            let kind = match self.weights.applying[place] {
+            let kind = match self.weights.applying[index] {
                 true => Step::Stops,
-                false => step(&self.wiring, place),
+                false => step(&self.wiring, index),
             };
             if kind == Step::Stops {
-                // Where the network goes on behind it, a statistic of it is looked at, not its result.
-                found.extend((!goes_on(place)).then_some(carried.unwrap_or(place)));
+                // If the network goes on after it, the loss or metric is a statistic inside of the network.
+                found.extend((!goes_on(index)).then_some(forwarding.unwrap_or(index)));
                 continue;
             }
-            let carried = carried.filter(|_| kind == Step::Carries);
-            let inputs = self.wiring.inputs[place].iter().map(|&(input, _)| input);
-            open.extend(inputs.filter(|&input| is_result(input)).map(|input| (input, carried)));
+            let forwarding = forwarding.filter(|_| kind == Step::Forwards);
+            let inputs = self.wiring.inputs[index].iter().map(|&(input, _)| input);
+            open.extend(inputs.filter(|&input| is_result(input)).map(|input| (input, forwarding)));
         }
-        found.retain(|&place| is_result(place) && !goes_on(place));
+        found.retain(|&index| is_result(index) && !goes_on(index));
         found
     }
 
-    /// Whether a node is what a branch or a loop delivers beside what is read of it.
-    fn is_beside_a_branch(&self, place: usize) -> bool {
-        if self.node(place).op == "Exit" {
+    /// Whether a node is an unread result of a conditional or a loop.
+    fn is_beside_a_branch(&self, index: usize) -> bool {
+        if self.node(index).op == "Exit" {
             return true;
         }
-        let input = self.wiring.inputs[place].first().map(|&(input, _)| self.node(input).op.as_str());
-        self.node(place).op == "Identity"
+        let input = self.wiring.inputs[index].first().map(|&(input, _)| self.node(input).op.as_str());
+        self.node(index).op == "Identity"
             && matches!(input, Some("If" | "StatelessIf" | "While" | "StatelessWhile" | "Switch"))
     }
 
@@ -286,10 +286,10 @@ impl<'a> Search<'a> {
         ];
         let wiring = &self.wiring;
         let fed =
-            wiring.forward(readers_of(wiring, &self.feeds), |place| !is_of_shapes(&self.node(place).op));
-        let is_candidate = |&place: &usize| {
-            let node = self.node(place);
-            (fed[place] || self.feeds.is_empty())
+            wiring.forward(readers_of(wiring, &self.feeds), |index| !is_of_shapes(&self.node(index).op));
+        let is_candidate = |&index: &usize| {
+            let node = self.node(index);
+            (fed[index] || self.feeds.is_empty())
                 && !is_gradient(&node.name)
                 && !makes_no_tensor(&node.op)
                 && !is_feed(&node.op)
@@ -297,34 +297,34 @@ impl<'a> Search<'a> {
                 && !is_variable(&node.op)
                 && !matches!(node.op.as_str(), "Const" | "Identity" | "Switch" | "Merge")
         };
-        let rank = |&place: &usize| {
-            let node = self.node(place);
+        let rank = |&index: &usize| {
+            let node = self.node(index);
             let last = node.name.rsplit('/').next().unwrap_or_default();
             let name = format!("{last} {}", node.op).to_lowercase();
-            let is_behind = self.weights.applied[place] && !self.weights.leading[place];
+            let is_behind = self.weights.applied[index] && !self.weights.leading[index];
             let named = NAMES.iter().position(|known| name.contains(known)).unwrap_or(NAMES.len());
-            let is_result = is_behind || self.weights.applying[place];
-            (self.of_training[place], !self.weights.applied[place], !is_result, named, usize::MAX - place)
+            let is_result = is_behind || self.weights.applying[index];
+            (self.of_training[index], !self.weights.applied[index], !is_result, named, usize::MAX - index)
         };
         let mut found: Vec<usize> = (0..wiring.nodes.len()).filter(is_candidate).collect();
         found.sort_by_key(rank);
         found.truncate(CANDIDATES);
-        found.into_iter().map(|place| format!("{}:0", self.node(place).name)).collect()
+        found.into_iter().map(|index| format!("{}:0", self.node(index).name)).collect()
     }
 
-    fn node(&self, place: usize) -> &NodeDef {
-        &self.wiring.nodes[place]
+    fn node(&self, index: usize) -> &NodeDef {
+        &self.wiring.nodes[index]
     }
 }
 
 /// The nodes that read these tensors.
 fn readers_of<'w>(wiring: &'w Wiring<'_>, feeds: &'w [Feed]) -> impl Iterator<Item = usize> + 'w {
-    feeds.iter().flat_map(move |&(place, port)| {
-        wiring.readers[place].iter().filter(move |(_, read)| *read == port).map(|&(reader, _)| reader)
+    feeds.iter().flat_map(move |&(index, port)| {
+        wiring.readers[index].iter().filter(move |(_, read)| *read == port).map(|&(reader, _)| reader)
     })
 }
 
-/// The type and rank that a feed declares for one of its outputs, as far as it does.
+/// The type and rank that an input declares for one of its outputs, as far as it does.
 fn declared(node: &NodeDef, port: usize) -> (DataType, Option<usize>) {
     let value = |name: &str| node.attr.get(name)?.value.as_ref();
     let list = |name: &str| match value(name)? {
@@ -345,7 +345,7 @@ fn declared(node: &NodeDef, port: usize) -> (DataType, Option<usize>) {
     (dtype, shape.filter(|shape| !shape.unknown_rank).map(|shape| shape.dim.len()))
 }
 
-/// Whether a feed looks as if it were labels, in a graph without weights: a vector, or a scalar, of integers.
+/// Whether an input of a graph without weights looks like labels: a vector or a scalar of integers.
 fn looks_like_labels(node: &NodeDef, port: usize) -> bool {
     let (dtype, rank) = declared(node, port);
     matches!(dtype, DataType::DtInt32 | DataType::DtInt64) && rank.is_none_or(|rank| rank <= 1)
@@ -358,20 +358,20 @@ fn is_called_a_label(node: &NodeDef) -> bool {
         && ["label", "groundtruth", "ground_truth", "y_true"].iter().any(|known| name.contains(known))
 }
 
-/// What the softmax reads that a node is the result of, past reshapes. A reshape that is an end itself is not passed.
-fn logits_of(wiring: &Wiring<'_>, end: usize, ends: &[usize]) -> Option<Feed> {
-    let past_reshapes = |(mut place, mut port): Feed, ends: &[usize]| loop {
-        let is_reshape = matches!(wiring.nodes[place].op.as_str(), "Reshape" | "Identity");
-        if !is_reshape || ends.contains(&place) {
-            return Some((place, port));
+/// The input of the softmax that computes a node, past reshapes. The search stops at a reshape that is an output itself.
+fn logits_of(wiring: &Wiring<'_>, output: usize, outputs: &[usize]) -> Option<Feed> {
+    let past_reshapes = |(mut index, mut port): Feed, outputs: &[usize]| loop {
+        let is_reshape = matches!(wiring.nodes[index].op.as_str(), "Reshape" | "Identity");
+        if !is_reshape || outputs.contains(&index) {
+            return Some((index, port));
         }
-        (place, port) = *wiring.inputs[place].first()?;
+        (index, port) = *wiring.inputs[index].first()?;
     };
-    let (softmax, _) = past_reshapes((end, 0), &[])?;
+    let (softmax, _) = past_reshapes((output, 0), &[])?;
     if wiring.nodes[softmax].op != "Softmax" {
         return None;
     }
-    past_reshapes(*wiring.inputs[softmax].first()?, ends)
+    past_reshapes(*wiring.inputs[softmax].first()?, outputs)
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use super::*;
 use crate::proto::tensor_shape_proto::Dim;
 use crate::proto::{AttrValue, TensorProto, TensorShapeProto};
 
-/// The ends of a graph that scripts/make_infer_outputs_fixtures.py has made.
-fn ends_of(name: &str) -> Vec<String> {
+/// The outputs that are inferred of a graph that scripts/make_infer_outputs_fixtures.py has made.
+fn outputs_of(name: &str) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/infer_outputs");
     let file = std::fs::File::open(folder.join(format!("{name}.pb.gz"))).unwrap();
     let mut bytes = vec![];
@@ -18,7 +18,7 @@ fn ends_of(name: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_results_of_trained_networks_are_ends_and_their_losses_are_not() {
+fn the_results_of_trained_networks_are_outputs_and_their_losses_are_not() {
     let graphs: [(&str, &[&str]); 20] = [
         ("mnist_softmax", &["add:0", "Softmax:0"]),
         ("mnist_with_summaries", &["layer2/activation:0"]),
@@ -46,7 +46,7 @@ fn the_results_of_trained_networks_are_ends_and_their_losses_are_not() {
     ];
     let mut wrong = vec![];
     for (name, expected) in graphs {
-        let found = ends_of(name);
+        let found = outputs_of(name);
         if found != expected {
             wrong.push(format!("{name}: {found:?} instead of {expected:?}"));
         }
@@ -65,7 +65,7 @@ fn feed(name: &str, dtype: DataType) -> NodeDef {
 }
 
 #[test]
-fn what_a_queue_hands_out_is_read_by_the_network() {
+fn the_network_reads_what_a_queue_returns() {
     let nodes = vec![
         node("files", "FIFOQueueV2", &[]),
         node("file", "QueueDequeueV2", &["files"]),
@@ -85,7 +85,7 @@ fn what_a_queue_hands_out_is_read_by_the_network() {
 }
 
 #[test]
-fn what_only_training_reads_is_an_end_and_what_it_makes_is_not() {
+fn what_only_training_reads_is_an_output_and_its_own_results_are_not() {
     let nodes = vec![
         feed("images", DataType::DtFloat),
         feed("labels", DataType::DtInt64),
@@ -114,7 +114,7 @@ fn constant(name: &str, rank: usize) -> NodeDef {
 }
 
 #[test]
-fn a_frozen_graph_ends_where_it_was_cut_off() {
+fn the_last_nodes_of_a_frozen_graph_are_its_outputs() {
     let nodes = vec![
         feed("image", DataType::DtFloat),
         feed("sizes", DataType::DtInt32),
@@ -122,13 +122,13 @@ fn a_frozen_graph_ends_where_it_was_cut_off() {
         node("net", "MatMul", &["image", "weight"]),
         node("boxes", "Mul", &["net", "sizes"]),
     ];
-    // What meets no weight is an input there, and no label.
+    // An input that no weight is applied to is not a label in a frozen graph.
     let graph = GraphDef { node: nodes, ..GraphDef::default() };
     assert_eq!(infer_outputs(&graph), ["boxes:0"]);
 }
 
 #[test]
-fn a_frozen_graph_of_nothing_but_a_loss_ends_in_it() {
+fn the_output_of_a_frozen_graph_with_only_a_loss_is_the_loss() {
     let nodes = vec![
         feed("labels", DataType::DtInt32),
         constant("table", 2),

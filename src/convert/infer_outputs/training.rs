@@ -1,14 +1,14 @@
-//! What of a graph serves training alone: losses, gradients, optimizers, summaries, savers, assertions.
+//! The nodes that only training needs: losses, gradients, optimizers, summaries, savers, assertions.
 
 use super::is_input_pipeline;
 use super::wiring::{Marks, Wiring};
 use crate::graph::import::constant_of;
 
-/// The nodes that serve training alone, and all that is computed from them.
+/// The nodes that only training needs, and all nodes that are computed from them.
 pub(super) fn of_training(wiring: &Wiring<'_>) -> Marks {
     let averaging = averaging(wiring);
-    let is_start = |place: usize| averaging[place] || is_of_training(wiring, place);
-    wiring.forward(wiring.places(is_start), |_| true)
+    let is_start = |index: usize| averaging[index] || is_of_training(wiring, index);
+    wiring.forward(wiring.nodes_where(is_start), |_| true)
 }
 
 /// Whether the graph is or was trained: it has a loss, an optimizer or a summary.
@@ -49,7 +49,7 @@ fn is_update(op: &str) -> bool {
     op.starts_with("Assign") || is_optimizer(op)
 }
 
-/// Whether an op updates, writes, shows or checks something, and computes nothing that could be an output.
+/// Whether an op updates, writes, prints or checks something, and has no result that could be an output.
 pub(super) fn makes_no_tensor(op: &str) -> bool {
     is_update(op)
         || is_summary(op)
@@ -57,8 +57,8 @@ pub(super) fn makes_no_tensor(op: &str) -> bool {
         || ["Save", "Restore", "Queue"].iter().any(|start| op.starts_with(start))
 }
 
-/// Whether a node serves training alone, whatever it reads.
-fn is_of_training(wiring: &Wiring<'_>, place: usize) -> bool {
+/// Whether only training needs a node, whatever the node reads.
+fn is_of_training(wiring: &Wiring<'_>, index: usize) -> bool {
     const OPS: [&str; 9] = [
         "IsVariableInitialized",
         "VarIsInitializedOp",
@@ -67,12 +67,12 @@ fn is_of_training(wiring: &Wiring<'_>, place: usize) -> bool {
         "CandidateSampler",
         "LogUniformCandidateSampler",
         "UniformCandidateSampler",
-        // It decodes the network's results, and is not converted.
+        // The beam search decodes the network's results, and cannot be converted.
         "CTCBeamSearchDecoder",
         "CTCBeamSearchDecoderV2",
     ];
     const STARTS: [&str; 2] = ["Scatter", "ResourceScatter"];
-    let node = &wiring.nodes[place];
+    let node = &wiring.nodes[index];
     let op = node.op.as_str();
     if is_input_pipeline(op) {
         return false;
@@ -81,12 +81,12 @@ fn is_of_training(wiring: &Wiring<'_>, place: usize) -> bool {
         || makes_no_tensor(op)
         || is_loss(op)
         || STARTS.iter().any(|start| op.starts_with(start) && op != "ScatterNd")
-        // They deliver what they are given, to a network that may read it.
-        || (matches!(op, "Print" | "PrintV2" | "CheckNumerics") && wiring.readers[place].is_empty())
+        // They forward their input, which the network may read.
+        || (matches!(op, "Print" | "PrintV2" | "CheckNumerics") && wiring.readers[index].is_empty())
         || is_in_scope_of_training(&node.name)
 }
 
-/// Whether a part of a name is this one, or this one with a number that makes it unique.
+/// Whether a component of a name is this scope, or this scope with a number that makes it unique.
 fn is_scope(part: &str, scope: &str) -> bool {
     let Some(rest) = part.strip_prefix(scope) else { return false };
     let digits = rest.strip_prefix('_').unwrap_or(rest);
@@ -94,9 +94,8 @@ fn is_scope(part: &str, scope: &str) -> bool {
         || rest.starts_with('_') && !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether a node lies in a scope that TensorFlow, Keras or slim open for training, at any depth: for a loss, for
-/// gradients, a saver or an assertion, or for what a summary of activations shows. What a loss makes of its labels, and
-/// the logits that it reshapes, are no ends.
+/// Whether a node is in a scope of TensorFlow, Keras or slim for training, at any depth: for a loss, gradients, a saver, an
+/// assertion or a summary of activations. The labels and logits that a loss reshapes in its scope are not outputs.
 fn is_in_scope_of_training(name: &str) -> bool {
     const FIRST: [&str; 6] =
         ["report_uninitialized_variables", "losses", "train_op", "sync_rep", "gradients", "save"];
@@ -127,22 +126,22 @@ fn is_in_scope_of_training(name: &str) -> bool {
     if FIRST.iter().any(|scope| is_scope(first, scope)) {
         return true;
     }
-    // The last part is the node's own.
+    // The last component is the name of the node itself.
     name.split('/')
         .rev()
         .skip(1)
         .any(|part| ANYWHERE.iter().any(|scope| is_scope(part, scope)) || part.starts_with("assert_"))
 }
 
-/// The nodes that put a variable's new value together from its old one, as moving averages do: between the reading of
-/// the variable and its update.
+/// The nodes that compute a variable's new value from its old one, as for moving averages: between reading the variable and
+/// updating it.
 fn averaging(wiring: &Wiring<'_>) -> Marks {
     const STEPS: usize = 4;
     let mut found = vec![false; wiring.nodes.len()];
-    for update in wiring.places(|place| wiring.nodes[place].op.starts_with("Assign")) {
+    for update in wiring.nodes_where(|index| wiring.nodes[index].op.starts_with("Assign")) {
         let [(variable, _), values @ ..] = &wiring.inputs[update][..] else { continue };
-        let reads = |place: usize| {
-            wiring.inputs[place].iter().any(|&(input, _)| {
+        let reads = |index: usize| {
+            wiring.inputs[index].iter().any(|&(input, _)| {
                 let is_read = matches!(wiring.nodes[input].op.as_str(), "Identity" | "ReadVariableOp");
                 input == *variable
                     || is_read && wiring.inputs[input].first().is_some_and(|(read, _)| read == variable)
@@ -150,22 +149,22 @@ fn averaging(wiring: &Wiring<'_>) -> Marks {
         };
         let mut before: Vec<usize> = values.iter().map(|&(value, _)| value).collect();
         for _ in 0..STEPS {
-            before.iter().filter(|&&place| reads(place)).for_each(|&place| found[place] = true);
-            let is_only_for_it = |place: usize| wiring.readers[place].len() == 1;
-            let inputs = before.iter().flat_map(|&place| &wiring.inputs[place]);
+            before.iter().filter(|&&index| reads(index)).for_each(|&index| found[index] = true);
+            let is_only_for_it = |index: usize| wiring.readers[index].len() == 1;
+            let inputs = before.iter().flat_map(|&index| &wiring.inputs[index]);
             before = inputs.map(|&(input, _)| input).filter(|&input| is_only_for_it(input)).collect();
         }
     }
     found
 }
 
-/// Nodes that nothing reads but what updates variables.
+/// The nodes that only updates of variables read.
 pub(super) fn only_updates(wiring: &Wiring<'_>) -> Marks {
-    let mut open: Vec<usize> = wiring.places(|place| is_update(&wiring.nodes[place].op)).collect();
+    let mut open: Vec<usize> = wiring.nodes_where(|index| is_update(&wiring.nodes[index].op)).collect();
     let mut found = vec![false; wiring.nodes.len()];
-    open.iter().for_each(|&place| found[place] = true);
-    while let Some(place) = open.pop() {
-        for &(input, _) in &wiring.inputs[place] {
+    open.iter().for_each(|&index| found[index] = true);
+    while let Some(index) = open.pop() {
+        for &(input, _) in &wiring.inputs[index] {
             let is_read_elsewhere = wiring.readers[input].iter().any(|&(reader, _)| !found[reader]);
             if !is_read_elsewhere && !found[input] {
                 found[input] = true;
@@ -176,23 +175,23 @@ pub(super) fn only_updates(wiring: &Wiring<'_>) -> Marks {
     found
 }
 
-/// The nodes that a queue of the graph is filled from, at any distance.
+/// The nodes from which a queue of the graph is filled, at any distance.
 pub(super) fn filling(wiring: &Wiring<'_>) -> Marks {
-    let is_enqueue = |place: usize| wiring.nodes[place].op.starts_with("QueueEnqueue");
-    wiring.backward(wiring.places(is_enqueue), |_| true)
+    let is_enqueue = |index: usize| wiring.nodes[index].op.starts_with("QueueEnqueue");
+    wiring.backward(wiring.nodes_where(is_enqueue), |_| true)
 }
 
-/// Whether a node reduces the first axis, which is the batch: what it computes is said of the whole batch, as a loss, a
-/// metric or a statistic is.
-pub(super) fn reduces_the_batch(wiring: &Wiring<'_>, place: usize) -> bool {
-    let op = wiring.nodes[place].op.as_str();
+/// Whether a node reduces the first axis, which is the batch. Its result is about the whole batch: a loss, a metric or a
+/// statistic.
+pub(super) fn reduces_the_batch(wiring: &Wiring<'_>, index: usize) -> bool {
+    let op = wiring.nodes[index].op.as_str();
     if !matches!(op, "Mean" | "Sum" | "Max" | "Min" | "Prod" | "All" | "Any") {
         return false;
     }
-    let Some(&(axes, _)) = wiring.inputs[place].get(1) else { return false };
+    let Some(&(axes, _)) = wiring.inputs[index].get(1) else { return false };
     let axes = &wiring.nodes[axes];
     match axes.op.as_str() {
-        // All axes of a tensor whose rank is not known.
+        // TensorFlow reduces all axes so if the rank is not known.
         "Range" => true,
         "Const" => constant_of(axes)
             .and_then(|axes| axes.to_i64s())
@@ -201,20 +200,19 @@ pub(super) fn reduces_the_batch(wiring: &Wiring<'_>, place: usize) -> bool {
     }
 }
 
-/// What losses and metrics compute of a network's results, one element at a time or along an axis, and what carries
-/// such a value on.
+/// The part of an op in the computation of a loss or a metric from a network's results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
     /// It is a part of the loss or metric.
     Computes,
-    /// It is a part of it where it stands behind such a part.
-    Carries,
+    /// It forwards values: it is a part of the loss or metric if it reads such a part.
+    Forwards,
     /// It is a result of the network.
     Stops,
 }
 
-/// Which of these an op is, where nothing but training reads it.
-pub(super) fn step(wiring: &Wiring<'_>, place: usize) -> Step {
+/// The part of a node that only training reads.
+pub(super) fn step(wiring: &Wiring<'_>, index: usize) -> Step {
     const NAMES: [&str; 18] = [
         "logits",
         "softmax",
@@ -235,13 +233,13 @@ pub(super) fn step(wiring: &Wiring<'_>, place: usize) -> Step {
         "y_pred",
         "result",
     ];
-    let node = &wiring.nodes[place];
+    let node = &wiring.nodes[index];
     let (scopes, name) = node.name.rsplit_once('/').unwrap_or(("", &node.name));
     if NAMES.iter().any(|known| is_scope(name, known)) || is_scope(name, "l2_normalize") {
         return Step::Stops;
     }
     // An embedding of unit length is a result.
-    let is_normalized = wiring.inputs[place].iter().any(|&(input, _)| wiring.nodes[input].op == "Rsqrt");
+    let is_normalized = wiring.inputs[index].iter().any(|&(input, _)| wiring.nodes[input].op == "Rsqrt");
     if is_normalized || scopes.split('/').any(|scope| is_scope(scope, "l2_normalize")) {
         return Step::Stops;
     }
@@ -252,7 +250,7 @@ pub(super) fn step(wiring: &Wiring<'_>, place: usize) -> Step {
         | "Mul" | "Add" | "AddV2" | "AddN" | "OneHot" | "TopK" | "TopKV2" | "Sqrt" => Step::Computes,
         "Merge" | "Switch" | "Exp" | "Reshape" | "Cast" | "Identity" | "StopGradient" | "Squeeze"
         | "ExpandDims" | "StridedSlice" | "Slice" | "Gather" | "GatherV2" | "GatherNd" | "Transpose"
-        | "Unpack" | "Pack" | "Split" | "ConcatV2" => Step::Carries,
+        | "Unpack" | "Pack" | "Split" | "ConcatV2" => Step::Forwards,
         _ => Step::Stops,
     }
 }

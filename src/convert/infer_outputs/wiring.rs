@@ -1,43 +1,43 @@
-//! Which node of a graph reads which, and what is reached along that.
+//! Which nodes of a graph read which, and what can be reached along these edges.
 
 use hashbrown::HashMap;
 
 use crate::graph::import::data_inputs;
 use crate::proto::{GraphDef, NodeDef};
 
-/// A flag for each node, by its place in the graph.
+/// A flag for each node, by its index in the graph.
 pub(super) type Marks = Vec<bool>;
 
-/// The nodes of a graph and who reads what, by their places.
+/// The nodes of a graph and their edges, by index.
 pub(super) struct Wiring<'a> {
     pub nodes: &'a [NodeDef],
-    /// The tensors that each node reads: the place and the port.
+    /// The tensors that each node reads: the index of a node, and the port.
     pub inputs: Vec<Vec<(usize, usize)>>,
-    /// The nodes that read each node, and from which port.
+    /// The nodes that read each node, each with the port that it reads.
     pub readers: Vec<Vec<(usize, usize)>>,
 }
 
 impl<'a> Wiring<'a> {
     pub fn new(definition: &'a GraphDef) -> Self {
         let nodes = &definition.node[..];
-        let places: HashMap<&str, usize> =
-            nodes.iter().enumerate().map(|(place, node)| (node.name.as_str(), place)).collect();
+        let indices: HashMap<&str, usize> =
+            nodes.iter().enumerate().map(|(index, node)| (node.name.as_str(), index)).collect();
         let mut readers = vec![vec![]; nodes.len()];
         let mut inputs = Vec::with_capacity(nodes.len());
         for (reader, node) in nodes.iter().enumerate() {
-            let read = data_inputs(node).filter_map(|(name, port)| Some((*places.get(name)?, port)));
+            let read = data_inputs(node).filter_map(|(name, port)| Some((*indices.get(name)?, port)));
             let read: Vec<(usize, usize)> = read.collect();
-            for &(place, port) in &read {
-                readers[place].push((reader, port));
+            for &(index, port) in &read {
+                readers[index].push((reader, port));
             }
             inputs.push(read);
         }
         Self { nodes, inputs, readers }
     }
 
-    /// The places of the nodes for which `holds`.
-    pub fn places(&self, holds: impl Fn(usize) -> bool) -> impl Iterator<Item = usize> {
-        (0..self.nodes.len()).filter(move |&place| holds(place))
+    /// The indices of the nodes for which `holds`.
+    pub fn nodes_where(&self, holds: impl Fn(usize) -> bool) -> impl Iterator<Item = usize> {
+        (0..self.nodes.len()).filter(move |&index| holds(index))
     }
 
     /// The `starts`, and the nodes for which `within` holds that read them, at any distance.
@@ -58,9 +58,9 @@ impl<'a> Wiring<'a> {
     ) -> Marks {
         let mut reached = vec![false; self.nodes.len()];
         let mut open: Vec<usize> = starts.into_iter().collect();
-        open.iter().for_each(|&place| reached[place] = true);
-        while let Some(place) = open.pop() {
-            for &(next, _) in &edges[place] {
+        open.iter().for_each(|&index| reached[index] = true);
+        while let Some(index) = open.pop() {
+            for &(next, _) in &edges[index] {
                 if !reached[next] && within(next) {
                     reached[next] = true;
                     open.push(next);
