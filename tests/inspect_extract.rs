@@ -142,5 +142,5 @@ fn extract_says_how_to_write_what_is_not_stored() {
         "{said}"
     );
     let said = fails(&["extract", network, &output, "--match", "nothing"]);
-    assert!(said.contains("no tensor matches; see what it holds with inspect"), "{said}");
+    assert!(said.contains("no tensor matches; tf2onnx-rs inspect lists its tensors"), "{said}");
 }
