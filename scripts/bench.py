@@ -1,8 +1,8 @@
-"""Measures conversions beside other programs, in one run: what each takes is given as a ratio to `cp` of the same file.
+"""Measures conversions and other programs in one run, and prints the ratio of each time to that of `cp` of the same file.
 
 usage: scripts/bench.sh [--rounds N] [--floor] [--peers] [--growth]
-The networks are those of tests/fixtures/zoo. The runs of all programs take turns, files are in the page cache, and the
-median of each counts, so that noise of the machine meets all. Prints the tables of docs/performance.md.
+The networks are those of tests/fixtures/zoo. Files are in the page cache. The runs of the programs alternate, and the time of a program is
+its median, so that noise of the machine affects all of them. Prints the tables of docs/performance.md.
 """
 
 import argparse

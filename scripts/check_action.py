@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Runs the steps of action.yml as a GitHub runner does, and checks what they leave.
+"""Runs the steps of action.yml as a GitHub runner does, and checks their results.
 
 usage: check_action.py
-The command is installed in both ways: from the source of the action, and from a wheel, which scripts/check_wheel.sh has to
-have left in target/wheels; no package index is asked. Needs Rust and Python 3.9 or newer with venv; PyYAML and
-check-jsonschema, which knows the schema of actions, come from PyPI into target/action-env.
+Installs the command in both ways: from the source of the action, and from the wheel that scripts/check_wheel.sh has built in
+target/wheels, without a package index. Needs Rust and Python 3.9 or newer with venv. PyYAML and check-jsonschema, which has the
+schema of actions, are installed from PyPI into target/action-env.
 """
 
 import os

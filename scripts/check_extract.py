@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Reads with NumPy and safetensors what `tf2onnx-rs extract` writes.
+"""Reads the output of `tf2onnx-rs extract` with NumPy and safetensors.
 
 usage: check_extract.py --bin PATH_TO_tf2onnx-rs
-The three forms have to hold the same elements, those that TensorFlow took digests of; the layout of ONNX has to be
-NumPy's transpose of TensorFlow's; and the gammas that nobody stored have to be ones.
+The three formats must have the same elements, with the digests that TensorFlow computed. Tensors in ONNX's layout must equal NumPy's
+transposes of TensorFlow's. Gammas that were not stored must be ones.
 Needs a Python with NumPy and safetensors.
 """
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Converts a model of 3 GB, which a file of ONNX cannot hold, with 64 MiB of memory.
+"""Converts a model of 3 GB, which is too large for one ONNX file, with 64 MiB of memory.
 
 usage: check_large_model.py --bin PATH_TO_tf2onnx-rs [--folder DIR]
-TensorFlow saves three matrices of 1 GiB with numbers on their diagonals; the file is made sparse. The weights have to
-go to a file beside the model, in aligned places, and ONNX Runtime has to compute with them what TensorFlow would.
+TensorFlow saves three matrices of 1 GiB with numbers on their diagonals, in a file that is then made sparse. The weights must go to a
+second file, at aligned offsets, and ONNX Runtime must compute the same with them as TensorFlow.
 Needs the environment of scripts/environment.sh, 8 GB of memory and 7 GB of disk.
 """
 

@@ -2,9 +2,9 @@
 """Follows the links of all Markdown files of the repository.
 
 usage: scripts/check_links.py
-Needs Python and git alone, and no network. A relative link has to lead to a file of the repository, and what comes after
-a # to a heading in it; other links have to look like addresses. Every page in docs/ has to be linked from
-docs/README.md. Exits with 1, and a line for each mistake, where that is not so.
+Needs Python and git, and no network. A relative link must lead to a file of the repository, and its part after
+a # to a heading in it. Other links must look like addresses. docs/README.md must link every page in docs/.
+Prints a line for each mistake, and exits with 1 if there are any.
 """
 
 import re
@@ -24,7 +24,7 @@ FENCE = re.compile(r"^ {0,3}(```|~~~)")
 
 
 def pages():
-    """What git keeps or would keep: not what a build or an environment brought."""
+    """The pages that git tracks or would add: not those of a build or an environment."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.md"]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     return [ROOT / name for name in sorted(set(listed.split("\0")) - {""}) if (ROOT / name).exists()]
@@ -83,16 +83,16 @@ def problem(page, target):
     parts = urllib.parse.urlsplit(target)
     if parts.scheme in ("http", "https"):
         good = re.fullmatch(r"[\w.-]+\.\w+(:\d+)?", parts.netloc)
-        return (None if good else "is no address"), None
+        return (None if good else "is not an address"), None
     if parts.scheme == "mailto":
-        return (None if "@" in parts.path else "is no address"), None
+        return (None if "@" in parts.path else "is not an address"), None
     if parts.scheme or parts.netloc or target.startswith("/"):
         return "is neither relative nor an address of the web", None
     path = (page.parent / urllib.parse.unquote(parts.path)).resolve() if parts.path else page
     if not path.is_relative_to(ROOT):
         return "leads out of the repository", None
     if not path.exists():
-        return "leads to a file that is not there", None
+        return "leads to a file that does not exist", None
     if parts.fragment and path.suffix == ".md" and urllib.parse.unquote(parts.fragment) not in anchors(path):
         return f"leads to a heading that {path.relative_to(ROOT)} does not have", path
     return (None if target else "leads nowhere"), path

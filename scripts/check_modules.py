@@ -2,7 +2,7 @@
 """Compares the table of docs/architecture.md, which says what each module uses, with what the files of src/ import.
 
 usage: scripts/check_modules.py
-Needs Python alone. A module is a folder or file directly in src/. Tests inside of files do not count. Prints a line for each
+Needs Python only. A module is a folder or file directly in src/. Unit tests do not count. Prints a line for each
 difference and for modules that use each other in a circle, and exits with 1 if there are any.
 """
 

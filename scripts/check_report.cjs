@@ -21,7 +21,7 @@ const check = (page, what, holds, detail = "") => {
   if (!holds) console.log(`FAILED ${page}: ${what} ${detail}`);
 };
 
-// Every box with its place, in the order in which they are drawn.
+// Every box with its position, in the order in which they are drawn.
 const boxes = (page) => page.$$eval("#drawn rect.box, #drawn rect.frame", (rects) =>
   rects.map((rect) => ["x", "y", "width", "height"].map((side) => Number(rect.getAttribute(side)))));
 const lines = (page) => page.$$eval("#drawn path.edge", (edges) => edges.map((edge) => edge.getAttribute("d").match(/-?[\d.]+/g).map(Number)));
@@ -48,9 +48,9 @@ async function open(browser, file, options) {
 async function accessible(page, name, what) {
   const found = await page.evaluate(`${AXE}; axe.run(document, { resultTypes: ["violations"] })`);
   const serious = found.violations.filter((violation) => ["serious", "critical"].includes(violation.impact));
-  const told = serious.map((violation) => `${violation.id}: ${violation.nodes[0].html.slice(0, 160)}`
+  const violations = serious.map((violation) => `${violation.id}: ${violation.nodes[0].html.slice(0, 160)}`
     + ` ${violation.nodes[0].failureSummary ?? ""} (${violation.nodes.length} times)`);
-  check(name, `accessibility, ${what}`, serious.length === 0, `\n  ${told.join("\n  ")}`);
+  check(name, `accessibility, ${what}`, serious.length === 0, `\n  ${violations.join("\n  ")}`);
 }
 
 const column = (page, section, index) => page.$$eval(`#${section} tbody tr:not([hidden])`, (rows, index) =>
@@ -63,7 +63,7 @@ async function checkTables(page, name) {
   const button = page.locator("#layers thead th:nth-child(5) button");
   await button.click();
   check(name, "a click sorts by weights, the greatest first", isSorted(await numbers(), -1));
-  check(name, "the order is told", await page.getAttribute("#layers thead th:nth-child(5)", "aria-sort") === "descending");
+  check(name, "the order is announced", await page.getAttribute("#layers thead th:nth-child(5)", "aria-sort") === "descending");
   await button.focus();
   await page.keyboard.press("Enter");
   check(name, "Enter sorts the other way", isSorted(await numbers(), 1));

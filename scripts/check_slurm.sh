@@ -67,7 +67,7 @@ fi
 binary=$(realpath "$binary")
 
 folder=$(mktemp -d /tmp/check_slurm.XXXXXX)
-# munged insists on a folder that everybody can enter and nobody else can write to.
+# munged requires a folder that all users can enter and no other user can write to.
 chmod 755 "$folder"
 daemons=()
 finish() {

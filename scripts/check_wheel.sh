@@ -7,7 +7,7 @@
 # target/wheels.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# Not a target but a tripwire: a dependency that is much larger than thought shows here.
+# Not a target: the limit reveals a dependency that is unexpectedly large.
 largest=17000000
 tools=target/wheel-env
 fresh=target/wheel-check
@@ -33,9 +33,9 @@ wheel=$(echo "$wheels"/*.whl)
 
 python3 -m venv "$fresh"
 pip_install "$fresh" "$wheel" numpy pillow onnxruntime
-# What follows has to find the command as a user would, and no other one.
+# The commands below must find this program, as a user does, and no other one.
 export PATH="$PWD/$fresh/bin:$PATH"
-[ "$(command -v tf2onnx-rs)" = "$PWD/$fresh/bin/tf2onnx-rs" ] || fail "the wheel brings no command tf2onnx-rs"
+[ "$(command -v tf2onnx-rs)" = "$PWD/$fresh/bin/tf2onnx-rs" ] || fail "the wheel has no command tf2onnx-rs"
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml)
 [ "$(tf2onnx-rs --version)" = "tf2onnx-rs $version" ] || fail "$(tf2onnx-rs --version), and Cargo.toml has $version"
 size=$(wc -c < "$fresh/bin/tf2onnx-rs")
@@ -52,6 +52,6 @@ python examples/python/classify.py "$example/inception_v3_tiny.ckpt" examples/py
     --labels "$scratch/labels.txt" | tee "$scratch/classes"
 [ "$(grep -c '^0\.[0-9]*  label [0-9]*$' "$scratch/classes")" = 5 ] || fail "classify.py did not print five classes"
 if python examples/python/classify.py README.md examples/python/flower.png 2> "$scratch/error"; then
-    fail "classify.py classified with a file that is no checkpoint"
+    fail "classify.py classified with a file that is not a checkpoint"
 fi
-grep -q '^error: README.md' "$scratch/error" || fail "classify.py did not pass on why: $(cat "$scratch/error")"
+grep -q '^error: README.md' "$scratch/error" || fail "classify.py did not print the reason: $(cat "$scratch/error")"

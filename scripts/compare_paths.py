@@ -1,9 +1,9 @@
-"""Compares the model that the emulator's graph gives with the one that TensorFlow's own graph gives.
+"""Compares models that were converted from TensorFlow's graph with models of rebuilt networks.
 
 usage: compare_paths.py WITH_GRAPH.onnx WITHOUT_GRAPH.onnx…
-What the first output of each is computed from must be the same operators, as often, and the same initializers: shapes and
-elements, whatever they are called. Further outputs are left aside, since a graph may be converted for its logits alone.
-Takes the models in pairs; prints the differences of each and exits with 1 if there are any.
+The first output of both must be computed by the same operators, in the same numbers, from initializers with the same shapes and
+elements. Names may differ. Other outputs are ignored, because a graph may be converted with its logits only.
+The arguments are pairs of models. Prints the differences of each pair, and exits with 1 if there are any.
 """
 import collections
 import hashlib

@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
-"""Compares models with those of tf2onnx: size, nodes, what they compute, and how fast ONNX Runtime runs them.
+"""Compares models with those of tf2onnx: size, nodes, results, and their running time in ONNX Runtime.
 
 usage: scripts/environment.sh && cargo build --release &&
        target/parity-env/bin/python scripts/compare_tf2onnx.py [--rounds N] [CASE ...]
 
-The cases are those of tests/fixtures/zoo: slim's graph for inference, and what TensorFlow computes with filled
-variables. Both converters are given the same graph and variables. tf2onnx folds batch norms into convolutions; here they
-stay unless --fold-batch-norm is given, so both are compared. The runs of all models take turns, on one thread; the last
-column is the median of ours divided by the median of theirs, so that noise of the machine meets all. Exits with 1 where a
-folded model is larger than tf2onnx's.
+The cases are those of tests/fixtures/zoo: slim's graph for inference, with TensorFlow's results for filled variables. Both converters
+get the same graph and variables. tf2onnx always folds batch norms into convolutions, so the table has models with and without
+--fold-batch-norm. All models run on one thread, in alternation, so that noise of the machine affects all of them; the last column is
+the median of our times divided by that of tf2onnx's. Exits with 1 if a folded model is larger than tf2onnx's.
 """
 
 import argparse

@@ -4,7 +4,7 @@
 # usage: scripts/environment.sh [DIR]        DIR: target/parity-env by default
 #
 # Needs Python 3.9, 3.10 or 3.11, which TensorFlow 2.15 was built for; PYTHON names another interpreter than
-# the first of these on the path. Everything comes from PyPI, about 700 MB on disk. Run again, it completes
+# the first of these on the path. Everything comes from PyPI, about 2 GB on disk. Run again, it completes
 # what is missing.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,12 +1,12 @@
-"""Contents of variables and images from a formula, so that no weights have to be stored to compare them.
+"""Computes the values of variables and images with a formula, so that fixtures need no weights.
 
-A tensor's contents follow from its name:
+The values of a tensor follow from its name:
 
     seed  FNV-1a, 64 bits, of the name in UTF-8
     z_i   output i (i = 1, 2, ...) of splitmix64 with that seed as its state
     u_i   (z_i >> 40) * 2**-24, which is in [0, 1) and exact
 
-The last part of the name chooses the range, so that activations stay of moderate size through a deep network.
+The last part of the name chooses the range, so that the activations of a deep network have moderate values.
 The tests of the Rust code have the same formula in tests/support/fill.rs.
 """
 

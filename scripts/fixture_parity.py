@@ -1,8 +1,9 @@
-"""Executes with ONNX Runtime what the tests cannot: their runtime lacks some ops and types.
+"""Runs models in ONNX Runtime, because the runtime of the tests lacks some ops and types.
 
 usage: fixture_parity.py --bin PATH_TO_tf2onnx-rs [--float16]
-Converts the fixtures of tests/ops.rs and tests/batch_norms.rs and compares outputs with TensorFlow's. Ends with
-'N passed, N failed, N refused' and exits with 1 if any failed. --float16 converts with that option, has each model checked in full, and allows for the rounding of float16.
+Converts the fixtures of tests/ops.rs and tests/batch_norms.rs and compares outputs with TensorFlow's. The last line is
+'N passed, N failed, N refused'; the exit status is 1 if any failed. With --float16, the models are converted with that option and
+checked completely, and the tolerance is that of float16.
 Needs the environment of scripts/environment.sh.
 """
 import argparse

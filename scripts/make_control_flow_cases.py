@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""Makes tests/fixtures/control_flow.zip: conditionals of TensorFlow 1, what goes in and what TensorFlow computes.
+"""Makes tests/fixtures/control_flow.zip: conditionals of TensorFlow 1, with inputs and TensorFlow's results.
 
 usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_control_flow_cases.py
 
 A case is a folder in the archive, as in ops.zip: case.json (inputs, outputs, tolerances), graph.pb, i0.npy, … and o0.npy, ….
-A function below builds a graph; it returns the tensors that are fed, the tensors that are asked for, and a list of feeds, each of
-which becomes a case.
+Each function below builds a graph. It returns the input tensors, the output tensors, and a list of feeds. Each feed becomes a case.
 """
 
 import io

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes tests/fixtures/edges.zip: graphs of one op each whose arguments are known at run time alone, and are negative, beyond an
-axis, empty or large; with what TensorFlow computes. Each was wrong once: scripts/fuzz_ops found it.
+"""Makes tests/fixtures/edges.zip: graphs of one op each, with arguments that are known at run time only and are negative, beyond
+an axis, empty or large, and with TensorFlow's results. Each was once converted wrongly, as scripts/fuzz_ops found.
 
 usage: target/parity-env/bin/python scripts/make_edge_fixtures.py
 """
@@ -102,9 +102,9 @@ def case(op, inputs, attributes=None):
         results = getattr(tf.raw_ops, op)(name="output", **given, **(attributes or {}))
         results = list(results) if isinstance(results, (list, tuple)) else [results]
         expected = tf.compat.v1.Session().run(results, feeds)
-    told = {"inputs": list(feeds), "outputs": [result.name for result in results], "rtol": 1e-6, "atol": 1e-6, "mtol": None}
-    told |= {"check_value": True, "check_shape": True, "check_dtype": True}
-    files = {"case.json": json.dumps(told).encode(), "graph.pb": graph.as_graph_def().SerializeToString()}
+    case = {"inputs": list(feeds), "outputs": [result.name for result in results], "rtol": 1e-6, "atol": 1e-6, "mtol": None}
+    case |= {"check_value": True, "check_shape": True, "check_dtype": True}
+    files = {"case.json": json.dumps(case).encode(), "graph.pb": graph.as_graph_def().SerializeToString()}
     files |= {f"i{index}.npy": encoded(value) for index, value in enumerate(feeds.values())}
     return files | {f"o{index}.npy": encoded(value) for index, value in enumerate(expected)}
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Makes frozen.pb of each case in tests/fixtures/batchnorm: its graph with the variables as constants, by TensorFlow.
+"""Makes frozen.pb for each case in tests/fixtures/batchnorm: TensorFlow replaces the variables of its graph by constants.
 
-TensorFlow does not execute all that it freezes: it leaves names of outputs behind that functions do not have any more. Such a
-graph is not kept.
+TensorFlow cannot run some of the graphs that it freezes, because they refer to outputs that functions no longer have. The script
+deletes such graphs.
 
 usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_frozen_batch_norms.py
 """

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Makes tests/fixtures/fused.zip: the fused nodes that Grappler makes, what goes in and what TensorFlow computes with them.
+"""Makes tests/fixtures/fused.zip: the fused nodes that Grappler makes, with inputs and TensorFlow's results.
 
 usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_fused_cases.py
 
-The format is that of make_control_flow_cases.py. TensorFlow has no Python functions for these ops, so that nodes are made of their
-definitions.
+The format is that of make_control_flow_cases.py. TensorFlow has no Python functions for these ops, so the script builds the nodes
+from their definitions.
 """
 
 import os

@@ -1,23 +1,23 @@
 #!/usr/bin/env python3
-"""Makes tests/fixtures/graphs: models that come with their graph, as TensorFlow with TF-Slim saves and computes them.
+"""Makes tests/fixtures/graphs: models with their graphs, which TensorFlow and TF-Slim saved and ran.
 
 usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_graph_fixtures.py
 
-    containers/     one small network in everything that TensorFlow 1 keeps a graph in: .meta (binary and text), frozen
+    containers/     one small network in each file that TensorFlow 1 writes graphs to: .meta (binary and text), frozen
                     .pb and .pbtxt, a SavedModel with two graphs, two signatures and an asset, a TF-Hub module
     switch/ if/     a training graph whose is_training is a placeholder, with both kinds of conditionals; dropout,
                     loss, summaries, moving averages of the weights, optimizer
     iterator/       a training graph that reads its images from a tf.data iterator; is_training is true
-    queue/          a training graph that reads its images from tf.train.batch, as many as two at a time
+    queue/          a training graph that reads its images from tf.train.batch, two at a time
     prefetch_queue/ the same behind slim's prefetch_queue, with the summaries of slim's train_image_classifier.py
-    partitioned/    a graph whose variables are kept in parts
-    inputs/         frozen graphs in which it is a question what the model takes: retrained.pb, whose last layer reads a
-                    placeholder that has the network's features as its default, as TensorFlow's retrain.py builds it;
-                    behind_a_loop.pb, whose images are prepared by tf.map_fn; undeclared.pb, of a version in which the
-                    shape {} of a placeholder means that nobody declared one
+    partitioned/    a graph with partitioned variables
+    inputs/         frozen graphs whose inputs are not obvious: retrained.pb, as TensorFlow's retrain.py builds it, in which
+                    the last layer reads a placeholder with the network's features as its default;
+                    behind_a_loop.pb, in which tf.map_fn prepares the images; undeclared.pb, of a version in which the
+                    shape {} of a placeholder means that none was declared
     batch_statistics/ a frozen graph whose batch norm is in training and has no moving averages; its result is out:0
 
-Each folder holds input.npy and logits.npy, what TensorFlow computes in inference; the tensors are called input:0 and
+Each folder has input.npy, and logits.npy with TensorFlow's results in inference. The tensors are input:0 and
 Net/logits/BiasAdd:0. Variables and images are filled by the formula of fill.py.
 """
 
@@ -153,7 +153,7 @@ def train(logits, labels):
 
 
 def fed_by(name, feed, train):
-    """A training graph whose images and labels `feed` hands out, and what its network computes in inference."""
+    """A training graph whose images and labels `feed` returns, and what its network computes in inference."""
     folder = fresh(name)
     with tf.Graph().as_default() as graph, tf.Session() as session:
         images = tf.placeholder(tf.float32, [None, *SHAPE[1:]], name="input")

@@ -3,8 +3,8 @@
 
 usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_keras_fixture.py
 
-The variables of such a SavedModel are kept under paths of Python attributes, and their names in a graph of objects
-beside them. saved_model/ is written by `model.export`, checkpoint/ by `tf.train.Checkpoint`, which keeps no graph.
+In such a SavedModel, the keys of variables are paths of Python attributes, and a graph of objects has their names.
+`model.export` writes saved_model/, and `tf.train.Checkpoint` writes checkpoint/, without a graph.
 """
 
 import os
@@ -56,7 +56,7 @@ spelled = tf.keras.Sequential(
 np.save(FOLDER / "shares.npy", spelled(sequences).numpy())
 spelled.export(FOLDER / "spelled_softmax")
 (FOLDER / "spelled_softmax" / "fingerprint.pb").unlink(missing_ok=True)
-# Two variables of one name, and inputs of one shape that are told apart by their order alone.
+# Two variables of one name, and inputs of one shape that differ in their order only.
 class Difference(tf.Module):
     def __init__(self):
         super().__init__()

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Makes tests/fixtures/networks: networks that files describe, as TensorFlow with TF-Slim computes them.
+"""Makes tests/fixtures/networks: described networks, with the results of TensorFlow and TF-Slim.
 
 usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_network_fixtures.py [NAME ...]
 
-Each network is written here in slim, and in a .toml file in our terms. TensorFlow builds it, its variables and
-images are filled by the formula of fill.py, and for each network a folder is written:
+Each network is here in slim and in a .toml file as a description. TensorFlow builds and runs it, with the variables and
+images that fill.py computes. The script writes a folder for each network:
 
     case.json   input shape; variables, as [name, shape] in the order in which slim makes them; end points, each
-                with the name of its tensor and its shape; what the network returns
+                with the name of its tensor and its shape; the output of the network
     NAME.npy    what TensorFlow computes for the end point NAME, float32
 """
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes tests/fixtures/ops_clip_suppress_audio.zip: graphs of ClipByValue, NonMaxSuppression and the audio ops, each with
-what TensorFlow computes.
+"""Makes tests/fixtures/ops_clip_suppress_audio.zip: graphs of ClipByValue, NonMaxSuppression and the audio ops, with
+TensorFlow's results.
 
 usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_op_cases.py
 

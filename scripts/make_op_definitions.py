@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes src/graph/op_definitions.txt: what TensorFlow's op registry says of the ops that an inference graph can have.
+"""Writes src/graph/op_definitions.txt: the definitions of ops for inference, from TensorFlow's op registry.
 
 usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_op_definitions.py
 
@@ -13,7 +13,7 @@ One op a line, sorted by name in byte order, in four fields:
     attributes           NAME:KIND, with the least value or length (>=), the default (=) and the values that are allowed
                          ({}). Defaults that are a shape, a tensor or an unusual text are written as "?".
 
-Left out are ops that only training, input pipelines, TensorFlow's own rewrites or its tests use.
+Ops that only training, input pipelines, TensorFlow's own rewrites or its tests use are left out.
 """
 
 import os

@@ -4,11 +4,11 @@
 For each case, TensorFlow and TF-Slim build a network, fill its variables (see fill.py), compute its outputs for
 an image and save a checkpoint. tf2onnx-rs converts the checkpoint; onnx.checker checks the model and ONNX Runtime
 runs it. The results may differ by 2e-5 of the largest value. Also checked: the names of the outputs, the number
-of Transpose nodes, and that what `convert --json` says of the batch norms is so.
+of Transpose nodes, and the batch norms in the output of `convert --json`.
 
-Prints a line a case and ends in "N passed, N failed"; exit status 1 if any failed.
+Prints a line for each case and at the end "N passed, N failed". The exit status is 1 if any failed.
 
-The Python environment is made where it is missing (environment.sh), and tf2onnx-rs is built.
+Makes the Python environment if it is missing (environment.sh), and builds tf2onnx-rs.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What parity.py compares: networks of PyPI's TF-Slim, and how they are built, saved and converted."""
+"""The cases of parity.py: networks of PyPI's TF-Slim, and how each is built, saved and converted."""
 
 from dataclasses import dataclass, field
 
@@ -106,7 +106,7 @@ CASES = [
     # The checkpoint decides whether a batch norm has a gamma and a beta.
     Case("v3, with gammas", "inception_v3", (299, 299), TINY, batch_norm={"scale": True}, version="V1"),
     Case("v1, without betas", "inception_v1", (224, 224), {"num_classes": 5}, batch_norm={"center": False}),
-    # Residual networks, which PyPI's TF-Slim does not squeeze: strides made up for by dilation, features, sizes.
+    # Residual networks, which PyPI's TF-Slim does not squeeze: strides that dilation replaces, features, sizes.
     Case("resnet v1 50, stride 8, map", "resnet_v1_50", (97, 129),
          {"num_classes": 21, "output_stride": 8, "global_pool": False},
          options=option("output_stride=8", "global_pool=false", "spatial_squeeze=false"), transposes=2, **RESNET),

@@ -1,4 +1,4 @@
-//! The error of every fallible function here: one sentence for the person who ran the command.
+//! The error type of this crate: one sentence for the person who ran the command.
 
 use std::fmt;
 use std::io;
@@ -7,8 +7,7 @@ use std::path::Path;
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong, said for the reader: the file, tensor or op it is about, what is wrong with it, and
-/// what to try.
+/// An error for the user: the file, tensor or op that it is about, what is wrong, and what to try.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     subject: String,
@@ -33,26 +32,26 @@ impl Error {
             io::ErrorKind::NotFound => Self::file(path, "there is no such file"),
             io::ErrorKind::IsADirectory => Self::file(path, "it is a folder").advice("name a file in it"),
             io::ErrorKind::PermissionDenied => Self::file(path, "you have no permission to read it")
-                .advice("have its owner give it to you, or copy it as somebody who has"),
+                .advice("ask its owner for permission, or copy it as another user"),
             _ => Self::file(path, format!("it cannot be read: {error}")),
         }
     }
 
-    /// The same error with what the reader can try.
+    /// Adds what the user can try.
     #[must_use]
     pub fn advice(mut self, advice: impl fmt::Display) -> Self {
         self.advice = Some(advice.to_string());
         self
     }
 
-    /// The same error, said of a part of `outer`: a tensor of a file, a node of a graph.
+    /// Adds what the subject is part of, such as the file of a tensor or the graph of a node.
     #[must_use]
     pub fn within(mut self, outer: impl fmt::Display) -> Self {
         self.subject = format!("{outer}: {}", self.subject);
         self
     }
 
-    /// The same error with one path said in place of another, wherever it occurs.
+    /// Replaces a path by another one everywhere in the error.
     #[must_use]
     pub fn with_path_replaced(mut self, from: &Path, to: &Path) -> Self {
         let (from, to) = (from.display().to_string(), to.display().to_string());
@@ -64,12 +63,12 @@ impl Error {
         self
     }
 
-    /// The file, tensor, op or option that the error is about.
+    /// What the error is about: a file, tensor, op or option.
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// What is wrong with it.
+    /// What is wrong.
     pub fn problem(&self) -> &str {
         &self.problem
     }
@@ -92,13 +91,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_as_one_sentence_from_the_outside_in() {
+    fn an_error_is_one_sentence_from_the_outside_in() {
         let error = Error::new("tensor \"w\"", "its checksum does not match")
             .within("model.ckpt")
-            .advice("download the file again");
+            .advice("download it again");
         assert_eq!(
             error.to_string(),
-            "model.ckpt: tensor \"w\": its checksum does not match; download the file again"
+            "model.ckpt: tensor \"w\": its checksum does not match; download it again"
         );
     }
 }

@@ -1,5 +1,5 @@
-//! Files as they were when they were opened. What is mapped changes under the hands of who reads it: a checksum may be that of
-//! the old bytes, and what is copied after it the new ones.
+//! Detects files that were written to while they were read. A mapped file shows such changes: a checksum may be computed
+//! from old bytes, and new bytes copied after that.
 
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use crate::error::{Error, Result};
 
-/// A file as it was at some time: which one it was, how long, and when it was written last.
+/// The state of a file at some time: its identity, its length, and the time of its last modification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileState {
     path: PathBuf,
@@ -17,7 +17,7 @@ pub struct FileState {
 }
 
 impl FileState {
-    /// The state of a file as it is now; `None` where there is none.
+    /// The current state of a file; `None` if it does not exist.
     pub fn of(path: &Path) -> Option<Self> {
         let metadata = fs::metadata(path).ok()?;
         Some(Self {
@@ -28,11 +28,11 @@ impl FileState {
         })
     }
 
-    /// Compares the file with what it was. One that was replaced or removed is still there for who has it open, and counts as
-    /// unchanged.
+    /// Checks that the file was not written to. A file that was replaced or removed counts as unchanged: processes that have
+    /// opened it still read the old content.
     ///
     /// # Errors
-    /// Where the file itself was written to.
+    /// Where the file was written to.
     pub fn check(&self) -> Result<()> {
         let Some(now) = Self::of(&self.path) else { return Ok(()) };
         let is_other_file = now.identity != self.identity;
@@ -41,20 +41,20 @@ impl FileState {
         }
         Err(Error::file(
             &self.path,
-            "it was written to while it was read, and its values are of before and after that",
+            "it was written to while it was read, so its values may be old and new ones",
         )
-        .advice("convert it again when nothing writes to it any more"))
+        .advice("convert it again when no process writes to it"))
     }
 }
 
-/// What tells a file from another one at the same path: its device and its number there.
+/// The identity of a file, which distinguishes it from another one at the same path: its device and its inode number.
 #[cfg(unix)]
 fn identity(metadata: &Metadata) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
     Some((metadata.dev(), metadata.ino()))
 }
 
-/// Elsewhere a file that is mapped cannot be replaced.
+/// On other systems, a mapped file cannot be replaced.
 #[cfg(not(unix))]
 fn identity(_: &Metadata) -> Option<(u64, u64)> {
     None
@@ -67,11 +67,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_written_to_is_told_from_one_that_is_replaced() {
+    fn a_changed_file_is_distinguished_from_a_replaced_one() {
         let folder = tempfile::tempdir().unwrap();
         let [path, other] = ["file", "other"].map(|name| folder.path().join(name));
         fs::write(&path, "before").unwrap();
-        // Writing twice within a tick of the system's clock would not show.
+        // Two writes within one tick of the system's clock could not be distinguished.
         let earlier = SystemTime::now() - Duration::from_secs(60);
         fs::File::options().write(true).open(&path).unwrap().set_modified(earlier).unwrap();
         let state = FileState::of(&path).unwrap();

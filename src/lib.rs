@@ -1,9 +1,8 @@
 //! Converts TensorFlow 1 and TF-Slim models to ONNX, without TensorFlow.
 //!
-//! [`source::Source::open`] opens what the user has, [`convert::convert`] makes an ONNX model of it, and
-//! [`onnx::write_model`] writes that to a file. [`checkpoint::Checkpoint`] reads tensors without converting anything, and
-//! [`slim`] draws networks from variables alone. `docs/library.md` has examples, `docs/architecture.md` what each module
-//! is for.
+//! [`source::Source::open`] opens the input, [`convert::convert`] converts it to an ONNX model, and [`onnx::write_model`]
+//! writes the model to a file. [`checkpoint::Checkpoint`] reads tensors without converting anything, and [`slim`] builds
+//! networks from variables alone. `docs/library.md` has examples, and `docs/architecture.md` describes the modules.
 
 pub mod checkpoint;
 pub mod cli;

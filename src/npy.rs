@@ -1,4 +1,4 @@
-//! NumPy's files of one array: a header, and the bytes that a checkpoint holds too.
+//! NumPy's files of one array: a header, and the elements as in a checkpoint.
 //!
 //! Source: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
 
@@ -10,49 +10,51 @@ use crate::tensor::{Constant, DType, element_count};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// Bytes that are written at once.
-const PIECE_BYTES: usize = 1 << 20;
+/// The most bytes that are written at once.
+const CHUNK_BYTES: usize = 1 << 20;
 
-/// What the head of a file says.
-struct Head<'a> {
+/// The header of a file.
+struct Header<'a> {
     descr: &'a str,
     fortran_order: bool,
     shape: Vec<usize>,
 }
 
-/// Reads the array in the bytes of a `.npy` file. Types that nothing is computed with here become the next larger one.
+/// Reads the array from the bytes of a `.npy` file. Types that this program does not compute with become the next larger
+/// type.
 ///
 /// # Errors
-/// Where they are no such file, or its elements are no numbers or truth values.
+/// Where it is not such a file, or its elements are neither numbers nor booleans.
 pub fn read(bytes: &[u8]) -> Result<Tensor> {
     let wrong = |problem: &str| Error::new("array", problem);
-    let no_array =
-        || wrong("it is no array that NumPy saved").advice("save it with numpy.save or numpy.savez");
-    let rest = bytes.strip_prefix(MAGIC).ok_or_else(no_array)?;
+    let not_an_array =
+        || wrong("it is not an array that NumPy saved").advice("save it with numpy.save or numpy.savez");
+    let rest = bytes.strip_prefix(MAGIC).ok_or_else(not_an_array)?;
     let (length, rest) = match rest {
         [1, _, low, high, rest @ ..] => (usize::from(u16::from_le_bytes([*low, *high])), rest),
         [2 | 3, _, a, b, c, d, rest @ ..] => (u32::from_le_bytes([*a, *b, *c, *d]) as usize, rest),
-        _ => return Err(no_array()),
+        _ => return Err(not_an_array()),
     };
-    let (head, elements) = rest.split_at_checked(length).ok_or_else(|| wrong("the file is cut off"))?;
-    let Head { descr, fortran_order, shape } =
-        std::str::from_utf8(head).ok().and_then(parse_head).ok_or_else(no_array)?;
-    let (order, kind) = descr.split_at_checked(1).ok_or_else(no_array)?;
+    let (header, elements) = rest.split_at_checked(length).ok_or_else(|| wrong("the file is incomplete"))?;
+    let Header { descr, fortran_order, shape } =
+        std::str::from_utf8(header).ok().and_then(parse_header).ok_or_else(not_an_array)?;
+    let (order, kind) = descr.split_at_checked(1).ok_or_else(not_an_array)?;
     if order == ">" {
         return Err(wrong("its elements are big-endian")
             .advice("save array.astype(array.dtype.newbyteorder(\"<\")) instead"));
     }
-    let cut = || wrong("the file has fewer elements than its shape says");
-    let count = element_count(&shape).ok_or_else(cut)?;
+    let incomplete = || wrong("the file has fewer elements than its shape");
+    let count = element_count(&shape).ok_or_else(incomplete)?;
     macro_rules! array {
         ($variant:ident, $type:ty, $convert:expr) => {{
             let bytes = count
                 .checked_mul(size_of::<$type>())
                 .and_then(|length| elements.get(..length))
-                .ok_or_else(cut)?;
+                .ok_or_else(incomplete)?;
             let convert = |bytes: &[u8; size_of::<$type>()]| $convert(<$type>::from_le_bytes(*bytes));
             let elements = bytes.as_chunks().0.iter().map(convert).collect();
-            let array = ArrayD::from_shape_vec(shape.set_f(fortran_order), elements).map_err(|_| cut())?;
+            let array =
+                ArrayD::from_shape_vec(shape.set_f(fortran_order), elements).map_err(|_| incomplete())?;
             Ok(Tensor::$variant(array.as_standard_layout().into_owned()))
         }};
     }
@@ -74,13 +76,13 @@ pub fn read(bytes: &[u8]) -> Result<Tensor> {
             }
             array!(Int64, u64, |x| x as i64)
         }
-        _ => Err(wrong(&format!("its elements are of NumPy's type {descr}"))
-            .advice("arrays of floats, integers and truth values can be compared")),
+        _ => Err(wrong(&format!("its elements have NumPy's type {descr}"))
+            .advice("arrays of floats, integers and booleans can be compared")),
     }
 }
 
-/// The dictionary of the head, a Python literal such as `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 5), }`.
-fn parse_head(text: &str) -> Option<Head<'_>> {
+/// Parses the dictionary of the header: a Python literal such as `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 5), }`.
+fn parse_header(text: &str) -> Option<Header<'_>> {
     let value = |key: &str| {
         let (_, rest) = text.split_once(&format!("'{key}'"))?;
         Some(rest.trim_start().strip_prefix(':')?.trim_start())
@@ -92,10 +94,10 @@ fn parse_head(text: &str) -> Option<Head<'_>> {
     // Python 2 wrote long integers with an L.
     let shape = dims.map(|dim| dim.trim_end_matches('L').parse().ok()).collect::<Option<_>>()?;
     let fortran_order = order.starts_with("True");
-    (fortran_order || order.starts_with("False")).then_some(Head { descr, fortran_order, shape })
+    (fortran_order || order.starts_with("False")).then_some(Header { descr, fortran_order, shape })
 }
 
-/// NumPy's name of a type; types that NumPy has not are given as the unsigned integers of their bits.
+/// NumPy's name of a type. Types that NumPy does not have are written as unsigned integers of the same bits.
 fn descr(dtype: DType) -> Option<&'static str> {
     Some(match dtype {
         DType::Float32 => "<f4",
@@ -116,15 +118,15 @@ fn descr(dtype: DType) -> Option<&'static str> {
     })
 }
 
-/// Whether NumPy has arrays of these elements.
+/// Whether arrays of this type can be saved.
 pub fn can_hold(dtype: DType) -> bool {
     dtype == DType::String || descr(dtype).is_some()
 }
 
-/// Writes an array from its first byte to its last, with `write`. Strings get the length of the longest.
+/// Writes an array with calls of `write`. Strings are padded to the length of the longest.
 ///
 /// # Errors
-/// Those of `write`, or where the elements cannot be read or have a type that NumPy has not.
+/// Those of `write`, or where the elements cannot be read, or NumPy does not have their type.
 pub fn write(value: &Constant, mut write: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
     if value.dtype() == DType::String {
         let strings = value.strings()?;
@@ -139,15 +141,15 @@ pub fn write(value: &Constant, mut write: impl FnMut(&[u8]) -> Result<()>) -> Re
         .ok_or_else(|| Error::new("array", format!("NumPy has no type for {}", value.dtype())))?;
     let elements = value.open()?;
     write(&header(descr, value.shape()))?;
-    elements.for_each_chunk(PIECE_BYTES, write)
+    elements.for_each_chunk(CHUNK_BYTES, write)
 }
 
-/// The head of the file, version 1.0.
+/// The header of a file of version 1.0.
 fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
     let shape: String = shape.iter().map(|dim| format!("{dim}, ")).collect();
     let mut dictionary =
         format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({}), }}", shape.trim_end());
-    // The elements begin at a multiple of 64.
+    // The elements begin at a multiple of 64 bytes.
     let before = MAGIC.len() + 4;
     dictionary.push_str(&" ".repeat(63 - (before + dictionary.len()) % 64));
     dictionary.push('\n');
@@ -164,8 +166,8 @@ mod tests {
 
     fn written(tensor: &Tensor) -> Vec<u8> {
         let mut bytes = vec![];
-        write(&tensor.to_constant(), |piece| {
-            bytes.extend_from_slice(piece);
+        write(&tensor.to_constant(), |chunk| {
+            bytes.extend_from_slice(chunk);
             Ok(())
         })
         .unwrap();
@@ -177,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn written_arrays_can_be_read() {
         let tensor =
             Tensor::Float32(ArrayD::from_shape_vec(vec![2, 3], (0..6).map(|x| x as f32).collect()).unwrap());
         assert_eq!(read(&written(&tensor)).unwrap(), tensor);
@@ -203,22 +205,22 @@ mod tests {
     }
 
     #[test]
-    fn files_that_lie_are_refused() {
+    fn invalid_files_are_refused() {
         let head = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 4), }";
         let huge = head.replace("(2,", "(4611686018427387904,");
         assert!(problem(&file(head, &[0; 16])).contains("fewer elements"));
         assert!(problem(&file(&huge, &[0; 16])).contains("fewer elements"));
         assert!(problem(&file(&head.replace("<f4", ">f4"), &[])).contains("big-endian"));
         assert!(problem(&file(&head.replace("<f4", "<U7"), &[])).contains("<U7"));
-        assert!(problem(b"PK\x03\x04").contains("no array"));
-        assert!(problem(&file(head, &[])[..20]).contains("cut off"));
+        assert!(problem(b"PK\x03\x04").contains("not an array"));
+        assert!(problem(&file(head, &[])[..20]).contains("incomplete"));
         for end in 0..20 {
             assert!(read(&file(head, &[])[..end]).is_err());
         }
     }
 
     #[test]
-    fn a_header_says_type_and_shape_and_ends_on_a_boundary() {
+    fn a_header_has_type_and_shape_and_ends_at_a_multiple_of_64() {
         let array = header("<f4", &[3, 5]);
         assert_eq!(array.len() % 64, 0);
         let text = String::from_utf8_lossy(&array[10..]).into_owned();

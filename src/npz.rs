@@ -15,7 +15,7 @@ use crate::output::OutputFile;
 use crate::tensor::Constant;
 use crate::tensor::Tensor;
 
-/// Writes arrays under their names, without compression. `progress` is told the bytes as they are written.
+/// Writes named arrays without compression. Calls `progress` with the number of bytes of each write.
 ///
 /// # Errors
 /// Where the file cannot be written, the elements of an array cannot be read, or NumPy has no type for them.
@@ -38,7 +38,7 @@ pub fn write<'a>(
         })
     };
     if let Err(error) = arrays.into_iter().try_for_each(|(name, value)| write(name, &value)) {
-        // Dropped, it would try to finish, and say on standard error that it cannot.
+        // Dropping the archive would try to finish it, and print an error.
         std::mem::forget(archive);
         return Err(error);
     }
@@ -46,18 +46,18 @@ pub fn write<'a>(
     output.persist()
 }
 
-/// Whether a file begins as an archive does.
+/// Whether a file begins like an archive.
 pub fn is_archive(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK")
 }
 
-/// Reads the arrays of the archive at `path`, whose bytes these are.
+/// Reads the arrays from the bytes of an archive. `path` is for errors.
 ///
 /// # Errors
-/// Where it is no archive, or one of its files is no array that can be read.
+/// Where it is not an archive, or one of its arrays cannot be read.
 pub fn read(path: &Path, bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
     let damaged = |error: &dyn std::fmt::Display| {
-        Error::file(path, format!("it is no archive that NumPy saved: {error}"))
+        Error::file(path, format!("it is not an archive that NumPy saved: {error}"))
     };
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| damaged(&error))?;
     let mut arrays = vec![];
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_by_its_name() {
+    fn written_arrays_can_be_read_by_name() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("arrays.npz");
         let transposed = Constant::from_f32(vec![2, 3], &[0., 1., 2., 3., 4., 5.]).permuted(&[1, 0]);
@@ -91,8 +91,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_archive_is_refused() {
-        let said = read(Path::new("a.npz"), b"PK\x03\x04 and no more").unwrap_err().to_string();
-        assert!(said.contains("a.npz: it is no archive that NumPy saved"), "{said}");
+    fn other_files_are_refused() {
+        let message = read(Path::new("a.npz"), b"PK\x03\x04 and no more").unwrap_err().to_string();
+        assert!(message.contains("a.npz: it is not an archive that NumPy saved"), "{message}");
     }
 }

@@ -1,5 +1,5 @@
-//! Output files: written beside their destination and renamed into place, so that a failure leaves what was
-//! there and nothing half-written.
+//! Output files. They are written beside their destination and then renamed, so that a failure keeps the existing file and
+//! leaves no incomplete one.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -11,15 +11,15 @@ use tempfile::{NamedTempFile, TempDir};
 use crate::error::{Error, Result};
 use crate::temporary::Temporary;
 
-/// What the names of files begin and end with that are not in their place yet.
+/// The beginning and the end of the names of files that are not renamed yet.
 const PREFIX: &str = ".tf2onnx-rs-";
 const SUFFIX: &str = ".partial";
 
-/// How long nobody has written to a file that is taken to be abandoned. Whoever is at work writes all the time. A lock
-/// would tell it at once, but asking for one can hang on file systems of clusters.
+/// The time after the last write from which a file counts as abandoned. Running processes write all the time. A lock would
+/// be more precise, but locking can hang on the filesystems of clusters.
 const ABANDONED_AFTER: Duration = Duration::from_secs(3600);
 
-/// A file that is not there yet.
+/// An output file that is being written.
 #[derive(Debug)]
 pub struct OutputFile {
     file: Temporary<NamedTempFile>,
@@ -27,10 +27,10 @@ pub struct OutputFile {
 }
 
 impl OutputFile {
-    /// Begins the file for `path`. Where that is a link, it stays one, and what it leads to is written.
+    /// Creates the file for `path`. If `path` is a link, the target of the link is written.
     ///
     /// # Errors
-    /// Where `path` is no place for a file: a folder, a device, a link that leads nowhere; or its folder cannot be written.
+    /// Where `path` is a folder, a device or a broken link, or its folder cannot be written.
     pub fn create(path: &Path) -> Result<Self> {
         let path = target_of(path)?;
         let folder = folder_of(&path)?;
@@ -45,17 +45,17 @@ impl OutputFile {
         self.file.as_file()
     }
 
-    /// Reserves the room that the file will need. Filesystems write faster into room they know of, and a disk that is too
-    /// full is noticed before anything is written.
+    /// Reserves disk space for the file. Writing to reserved space is faster, and a full disk is noticed before anything is
+    /// written.
     ///
     /// # Errors
-    /// Where there is not so much room.
+    /// Where there is not enough space.
     pub fn reserve(&self, bytes: u64) -> Result<()> {
         #[cfg(target_os = "linux")]
         {
             use rustix::fs::{FallocateFlags, fallocate};
             use rustix::io::Errno;
-            // Filesystems that cannot do it are written to all the same.
+            // Other errors are ignored: some filesystems cannot reserve space.
             if let Err(full @ (Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) =
                 fallocate(self.file(), FallocateFlags::empty(), 0, bytes.max(1))
             {
@@ -67,13 +67,13 @@ impl OutputFile {
         Ok(())
     }
 
-    /// Writes bytes at a place in the file, whatever other threads write elsewhere in it.
+    /// Writes bytes at an offset in the file. Threads can call it at the same time for different parts of the file.
     ///
     /// # Errors
     /// Where the disk is full or broken.
-    pub fn write_at(&self, at: u64, bytes: &[u8]) -> Result<()> {
+    pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
         #[cfg(unix)]
-        let written = std::os::unix::fs::FileExt::write_all_at(self.file(), bytes, at);
+        let written = std::os::unix::fs::FileExt::write_all_at(self.file(), bytes, offset);
         #[cfg(windows)]
         let written = {
             let mut done = 0;
@@ -81,8 +81,8 @@ impl OutputFile {
                 if done == bytes.len() {
                     break Ok(());
                 }
-                match std::os::windows::fs::FileExt::seek_write(self.file(), &bytes[done..], at + done as u64)
-                {
+                let offset = offset + done as u64;
+                match std::os::windows::fs::FileExt::seek_write(self.file(), &bytes[done..], offset) {
                     Ok(count) => done += count,
                     Err(error) => break Err(error),
                 }
@@ -91,43 +91,45 @@ impl OutputFile {
         written.map_err(|error| self.error(&error))
     }
 
-    /// What to say where writing fails.
+    /// The error for a failed write.
     pub fn error(&self, error: &std::io::Error) -> Error {
         unwritable(&self.path, error)
     }
 
-    /// Puts the file into its place.
+    /// Renames the file to its final path.
     ///
     /// # Errors
-    /// Where the destination cannot be replaced.
+    /// Where an existing file cannot be replaced.
     pub fn persist(self) -> Result<()> {
         let Self { file, path } = self;
         file.finish(|file| file.persist(&path).map(drop)).map_err(|error| unwritable(&path, &error.error))
     }
 }
 
-/// The path of the file that is written for this one: where that is a link, what it leads to.
+/// The path that is written for an output: for a link, its target.
 ///
 /// # Errors
-/// Where it is no place for a file: a folder, a device, a link that leads nowhere.
+/// Where it is a folder, a device or a broken link.
 pub fn target_of(path: &Path) -> Result<PathBuf> {
     if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
         return Err(Error::file(path, "it names a folder").advice("name a file in it"));
     }
-    let Ok(there) = path.metadata() else {
+    let Ok(metadata) = path.metadata() else {
         return match path.read_link() {
-            Ok(to) => Err(Error::file(path, format!("it is a link to {}, which is not there", to.display()))
-                .advice("remove the link, or choose another output")),
+            Ok(to) => {
+                Err(Error::file(path, format!("it is a link to {}, which does not exist", to.display()))
+                    .advice("remove the link, or choose another output"))
+            }
             Err(_) => Ok(path.to_owned()),
         };
     };
-    if there.is_dir() {
+    if metadata.is_dir() {
         return Err(Error::file(path, "the output is an existing folder").advice("name a file in it"));
     }
-    if !there.is_file() {
-        // A rename would put a file in its place.
-        return Err(Error::file(path, "it is a device or a pipe, and no file")
-            .advice("name a file; where the output of convert is -, the model goes to standard output"));
+    if !metadata.is_file() {
+        // Renaming would replace it by a file.
+        return Err(Error::file(path, "it is a device or a pipe, not a file")
+            .advice("name a file; to write a model to standard output, give - as the output of convert"));
     }
     if path.is_symlink() {
         path.canonicalize().map_err(|error| unwritable(path, &error))
@@ -136,14 +138,14 @@ pub fn target_of(path: &Path) -> Result<PathBuf> {
     }
 }
 
-/// Looks that an output is none of the files that are read, whose place it would take.
+/// Checks that an output would not overwrite one of the inputs.
 ///
 /// # Errors
-/// Where it is.
-pub fn keep_inputs<P: AsRef<Path>>(output: &Path, inputs: impl IntoIterator<Item = P>) -> Result<()> {
-    // What is not there yet is none of them.
-    let Ok(there) = same_file::Handle::from_path(output) else { return Ok(()) };
-    let is_output = |input: P| same_file::Handle::from_path(input).is_ok_and(|input| input == there);
+/// Where it would.
+pub fn refuse_overwriting<P: AsRef<Path>>(output: &Path, inputs: impl IntoIterator<Item = P>) -> Result<()> {
+    // A file that does not exist yet is not an input.
+    let Ok(existing) = same_file::Handle::from_path(output) else { return Ok(()) };
+    let is_output = |input: P| same_file::Handle::from_path(input).is_ok_and(|input| input == existing);
     if inputs.into_iter().any(is_output) {
         return Err(Error::file(output, "it is an input too, and would be overwritten")
             .advice("choose another output"));
@@ -151,20 +153,20 @@ pub fn keep_inputs<P: AsRef<Path>>(output: &Path, inputs: impl IntoIterator<Item
     Ok(())
 }
 
-/// Looks that no other output has the same place.
+/// Checks that no other output is the same file.
 ///
 /// # Errors
-/// Where one has, under whatever path.
-pub fn keep_apart<P: AsRef<Path>>(output: &Path, others: impl IntoIterator<Item = P>) -> Result<()> {
-    let place = whereabouts(output);
-    if others.into_iter().any(|other| whereabouts(other.as_ref()) == place) {
+/// Where one is, also under another path.
+pub fn refuse_same_path<P: AsRef<Path>>(output: &Path, others: impl IntoIterator<Item = P>) -> Result<()> {
+    let path = resolved_path(output);
+    if others.into_iter().any(|other| resolved_path(other.as_ref()) == path) {
         return Err(Error::file(output, "another output has this name").advice("choose another name"));
     }
     Ok(())
 }
 
-/// Where a file really is or will be, whatever way leads to it. A link to a file keeps its name.
-pub fn whereabouts(path: &Path) -> PathBuf {
+/// The path of an existing or future file, with all links to folders resolved. A link to a file keeps its name.
+pub fn resolved_path(path: &Path) -> PathBuf {
     let parent =
         path.parent().map(|parent| if parent.as_os_str().is_empty() { Path::new(".") } else { parent });
     match (parent.map(Path::canonicalize), path.file_name()) {
@@ -173,7 +175,7 @@ pub fn whereabouts(path: &Path) -> PathBuf {
     }
 }
 
-/// An empty folder beside `path`, for what is to be renamed to it, or for the folder to be renamed itself.
+/// Creates an empty temporary folder beside `path`, which can be renamed to `path`, or whose content can.
 ///
 /// # Errors
 /// Where the folder of `path` cannot be written.
@@ -182,34 +184,34 @@ pub fn folder_beside(path: &Path) -> Result<Temporary<TempDir>> {
     Temporary::folder_by(|| builder(0o777).tempdir_in(folder)).map_err(|error| unwritable(path, &error))
 }
 
-/// The folder in which an output is to lie.
+/// The folder of an output.
 fn folder_of(path: &Path) -> Result<&Path> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
         return Err(Error::file(path, format!("there is no folder {}", folder.display()))
-            .advice("make it, or choose another output"));
+            .advice("create it, or choose another output"));
     }
     Ok(folder)
 }
 
-/// Makes a folder for outputs, and those that it is to lie in.
+/// Creates a folder for outputs, and its parents.
 ///
 /// # Errors
-/// Where it cannot be made.
+/// Where it cannot be created.
 pub fn make_folder(path: &Path) -> Result<()> {
     match std::fs::create_dir_all(path) {
         Ok(()) => Ok(()),
         Err(_) if path.exists() => {
-            Err(Error::file(path, "it is a file, and no folder")
+            Err(Error::file(path, "it is a file, not a folder")
                 .advice("choose another folder for the outputs"))
         }
-        Err(error) => Err(Error::file(path, format!("the folder cannot be made: {error}"))
+        Err(error) => Err(Error::file(path, format!("the folder cannot be created: {error}"))
             .advice("choose another folder for the outputs")),
     }
 }
 
-/// Names what is not in its place yet, and permits what outputs are permitted: what is temporary is by itself its owner's
-/// only, and this is to become ordinary.
+/// Builds temporary files with our prefix and suffix, and with the permissions of ordinary files: by default, only the
+/// owner may read temporary files.
 fn builder(mode: u32) -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(PREFIX).suffix(SUFFIX);
@@ -220,8 +222,8 @@ fn builder(mode: u32) -> tempfile::Builder<'static, 'static> {
     builder
 }
 
-/// Removes from folders what processes that were killed have left there half-written. What somebody may still write
-/// to, on this machine or another, is left alone.
+/// Removes incomplete files of killed processes from folders. Keeps files that a process may still write to, on this
+/// machine or another one.
 pub fn remove_abandoned(folders: impl IntoIterator<Item = PathBuf>) {
     let folders: BTreeSet<PathBuf> = folders.into_iter().collect();
     for entry in folders.iter().filter_map(|folder| folder.read_dir().ok()).flatten().flatten() {
@@ -232,15 +234,15 @@ pub fn remove_abandoned(folders: impl IntoIterator<Item = PathBuf>) {
             && name.ends_with(SUFFIX)
             && age().is_some_and(|age| age > ABANDONED_AFTER)
         {
-            // Where somebody else was faster, it is gone all the same.
+            // Another process may have removed it already.
             let _ = std::fs::remove_file(entry.path());
         }
     }
 }
 
-/// What to say where an output cannot be written.
+/// The error for an output that cannot be written.
 pub fn unwritable(path: &Path, error: &std::io::Error) -> Error {
-    // The error of a temporary file has its name, which says nothing to the reader.
+    // Without the name of the temporary file, which the user does not know.
     let problem = match error.raw_os_error() {
         Some(_) => error.to_string(),
         None => error.kind().to_string(),
@@ -255,21 +257,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_output_that_is_an_input_too_is_refused_under_whatever_name() {
+    fn an_output_that_is_an_input_too_is_refused_under_any_path() {
         let folder = tempfile::tempdir().unwrap();
         let [model, other] = ["model.ckpt", "other"].map(|name| folder.path().join(name));
         File::create(&model).unwrap();
         File::create(&other).unwrap();
         let again = folder.path().join(".").join("model.ckpt");
-        assert!(keep_inputs(&other, [&model]).is_ok());
-        assert!(keep_inputs(&folder.path().join("new.onnx"), [&model]).is_ok());
-        let error = keep_inputs(&again, [&other, &model]).unwrap_err().to_string();
+        assert!(refuse_overwriting(&other, [&model]).is_ok());
+        assert!(refuse_overwriting(&folder.path().join("new.onnx"), [&model]).is_ok());
+        let error = refuse_overwriting(&again, [&other, &model]).unwrap_err().to_string();
         assert!(error.contains("it is an input too"), "{error}");
     }
 
     #[cfg(unix)]
     #[test]
-    fn links_stay_and_what_is_no_file_is_left_alone() {
+    fn links_and_devices_are_not_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         std::fs::create_dir(path("models")).unwrap();
@@ -282,14 +284,14 @@ mod tests {
         assert_eq!(std::fs::read(path("models/real.onnx")).unwrap(), b"new");
 
         std::os::unix::fs::symlink("nowhere", path("dangling.onnx")).unwrap();
-        let said = |path: &Path| OutputFile::create(path).unwrap_err().to_string();
-        assert!(said(&path("dangling.onnx")).contains("it is a link to nowhere, which is not there"));
-        assert!(said(Path::new("/dev/null")).contains("it is a device or a pipe"));
-        assert!(said(&path("models/")).contains("it names a folder"));
+        let message = |path: &Path| OutputFile::create(path).unwrap_err().to_string();
+        assert!(message(&path("dangling.onnx")).contains("it is a link to nowhere, which does not exist"));
+        assert!(message(Path::new("/dev/null")).contains("it is a device or a pipe"));
+        assert!(message(&path("models/")).contains("it names a folder"));
     }
 
     #[test]
-    fn what_a_killed_process_left_is_removed_and_what_is_written_now_is_not() {
+    fn only_abandoned_files_are_removed() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let long_ago = SystemTime::now() - 2 * ABANDONED_AFTER;

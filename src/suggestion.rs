@@ -1,18 +1,18 @@
-//! Names in sentences: what somebody may have meant who typed one that is not there, and lists of them.
+//! Suggestions for mistyped names, and lists of names, for error sentences.
 
 use crate::error::Error;
 
-/// How many names are suggested.
+/// The most names that are suggested.
 const SUGGESTED: usize = 3;
-/// How many names are listed where none is near.
+/// The most names that are listed if none is similar.
 const LISTED: usize = 60;
 
-/// The known names that come nearest to a word, the nearest first, however far they are.
+/// The known names that are most similar to a word, the most similar first, even if they are not very similar.
 pub fn closest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Vec<&'k str> {
     ranked(word, known).into_iter().take(SUGGESTED).map(|(_, name)| name).collect()
 }
 
-/// The error with the known names that come near to `word`, or else with all of them.
+/// Adds advice to an error: the known names that are similar to `word`, or else all of them.
 #[must_use]
 pub fn suggesting<'k>(error: Error, word: &str, known: impl IntoIterator<Item = &'k str>) -> Error {
     let known: Vec<&str> = known.into_iter().collect();
@@ -23,7 +23,7 @@ pub fn suggesting<'k>(error: Error, word: &str, known: impl IntoIterator<Item = 
     }
 }
 
-/// The error with the known names that come near to `word`, and with all of them; `what` says what they are.
+/// Adds advice to an error: the known names that are similar to `word`, and all of them. `what` describes them.
 #[must_use]
 pub fn suggesting_and_listing<'k>(
     error: Error,
@@ -44,7 +44,7 @@ pub fn suggesting_and_listing<'k>(
     }
 }
 
-/// `did you mean "a" or "b"?`, where known names come near to `word`.
+/// `did you mean "a" or "b"?`, if known names are similar to `word`.
 pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<String> {
     let ranked = ranked(word, known);
     let least = ranked.first()?.0;
@@ -57,25 +57,26 @@ pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) ->
     }
 }
 
-/// How many letters may be wrong in a name that is still meant: a third of them.
+/// The most wrong letters in a name that is still similar: a third of them.
 fn allowed(name: &str) -> usize {
     (name.chars().count() / 3).clamp(1, 5)
 }
 
-/// How far a name is from a word: the wrong letters as they count, and as they are.
+/// The distance of a name from a word: the weighted and the actual number of wrong letters.
 type Rank = (usize, usize);
 
-/// The known names with their ranks, the nearest first. In a name that has the word in it, or has the same last part,
-/// as in `scope/name`, no more than one letter counts as wrong; a `:0` at a tensor's end does not count.
+/// The known names with their ranks, the most similar first. If a name contains the word, or has the same last part, as in
+/// `scope/name`, at most one letter counts as wrong. A `:0` at the end of a tensor's name is ignored.
 fn ranked<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Vec<(Rank, &'k str)> {
-    const MEANINGFUL: usize = 3;
+    /// The minimum length of a word that a name may contain.
+    const MIN_CONTAINED: usize = 3;
     let bare = |name: &str| name.strip_suffix(":0").unwrap_or(name).to_lowercase();
     let last = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
     let word = bare(word);
     let rank = |name: &str| {
         let name = bare(name);
         let wrong = strsim::osa_distance(&word, &name);
-        let is_part = word.len() >= MEANINGFUL && name.contains(&word);
+        let is_part = word.len() >= MIN_CONTAINED && name.contains(&word);
         (if is_part || last(&name) == last(&word) { wrong.min(1) } else { wrong }, wrong)
     };
     let mut ranked: Vec<(Rank, &str)> = known.into_iter().map(|name| (rank(name), name)).collect();
@@ -83,7 +84,7 @@ fn ranked<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Vec<(Rank
     ranked
 }
 
-/// The first of these names, as many as a sentence is to have, and how many more there are.
+/// The first names, at most `most`, and the number of the others.
 pub fn first_of(names: &[String], most: usize) -> String {
     let listed = names[..names.len().min(most)].join(", ");
     match names.len().saturating_sub(most) {
@@ -102,21 +103,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_lists_end_with_the_number_of_what_is_left_out() {
+    fn long_lists_end_with_the_number_of_omitted_names() {
         let names = ["a", "b", "c"].map(str::to_owned);
         assert_eq!(first_of(&names, 3), "a, b, c");
         assert_eq!(first_of(&names, 2), "a, b and 1 more");
     }
 
     #[test]
-    fn a_mistyped_word_is_answered_with_the_one_that_was_meant() {
-        let said = |word| suggesting(Error::new("x", "y"), word, ["stride", "rate"]).to_string();
-        assert_eq!(said("strid"), "x: y; did you mean \"stride\"?");
-        assert_eq!(said("kernel"), "x: y; choose one of stride, rate");
+    fn the_correct_word_is_suggested_for_a_mistyped_one() {
+        let message = |word| suggesting(Error::new("x", "y"), word, ["stride", "rate"]).to_string();
+        assert_eq!(message("strid"), "x: y; did you mean \"stride\"?");
+        assert_eq!(message("kernel"), "x: y; choose one of stride, rate");
     }
 
     #[test]
-    fn several_that_are_as_near_are_all_named() {
+    fn all_equally_similar_names_are_suggested() {
         let question = did_you_mean("resnet_50", ["resnet_v1_50", "resnet_v2_50", "vgg_16"]);
         assert_eq!(question.unwrap(), "did you mean \"resnet_v1_50\" or \"resnet_v2_50\"?");
         assert_eq!(
@@ -127,16 +128,16 @@ mod tests {
     }
 
     #[test]
-    fn all_names_follow_where_the_reader_may_want_to_choose_another() {
-        let said = |word, known: &[&'static str]| {
+    fn all_names_can_follow_the_suggestion() {
+        let message = |word, known: &[&'static str]| {
             let known = known.iter().copied();
             suggesting_and_listing(Error::new("x", "y"), word, "its options", known).to_string()
         };
         assert_eq!(
-            said("rat", &["stride", "rate"]),
+            message("rat", &["stride", "rate"]),
             "x: y; did you mean \"rate\"? its options are stride, rate"
         );
-        assert_eq!(said("kernel", &["stride", "rate"]), "x: y; its options are stride, rate");
-        assert_eq!(said("kernel", &[]), "x: y");
+        assert_eq!(message("kernel", &["stride", "rate"]), "x: y; its options are stride, rate");
+        assert_eq!(message("kernel", &[]), "x: y");
     }
 }

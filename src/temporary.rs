@@ -1,5 +1,5 @@
-//! Temporary files and folders, known by their paths, so that they can be removed when a signal ends the program and
-//! nothing is dropped any more.
+//! Temporary files and folders. Their paths are registered, so that they can be removed when a signal ends the program
+//! and no destructors run.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -10,15 +10,15 @@ use tempfile::{NamedTempFile, TempDir};
 
 static PATHS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
-/// A set of paths is whole whatever became of the thread that held it.
+/// Locks the paths. A panic of another thread leaves the set consistent.
 fn paths() -> MutexGuard<'static, BTreeSet<PathBuf>> {
     PATHS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What is removed when it is dropped, and when a signal ends the program.
+/// A file or folder that is removed when it is dropped, or when a signal ends the program.
 #[derive(Debug)]
 pub struct Temporary<T> {
-    // Dropped, and with that removed, before it is forgotten.
+    // The first field, because it has to be dropped (and so removed) before `registered`.
     inner: T,
     registered: Registered,
 }
@@ -34,7 +34,7 @@ impl Drop for Registered {
 
 impl<T> Temporary<T> {
     fn create(make: impl FnOnce() -> io::Result<T>, path: impl FnOnce(&T) -> &Path) -> io::Result<Self> {
-        // Held from before there is anything to remove.
+        // Locked before the file exists, so that it cannot remain unregistered.
         let mut paths = paths();
         let inner = make()?;
         let path = path(&inner).to_owned();
@@ -42,17 +42,17 @@ impl<T> Temporary<T> {
         Ok(Self { inner, registered: Registered(path) })
     }
 
-    /// Gives it to a function that makes something lasting of it, or drops it.
-    pub fn finish<R>(self, make_lasting: impl FnOnce(T) -> R) -> R {
+    /// Passes the file or folder to `persist`, which keeps or drops it, and unregisters it.
+    pub fn finish<R>(self, persist: impl FnOnce(T) -> R) -> R {
         let Self { inner, registered } = self;
-        let made = make_lasting(inner);
+        let result = persist(inner);
         drop(registered);
-        made
+        result
     }
 }
 
 impl Temporary<NamedTempFile> {
-    /// Makes a file.
+    /// Creates a file.
     ///
     /// # Errors
     /// Those of `make`.
@@ -62,20 +62,20 @@ impl Temporary<NamedTempFile> {
 }
 
 impl Temporary<TempDir> {
-    /// Makes a private folder among the system's temporary ones.
+    /// Creates a private folder in the system's temporary folder.
     ///
     /// # Errors
-    /// Where there is no room for it.
+    /// Where it cannot be created.
     pub fn folder() -> io::Result<Self> {
         Self::folder_by(|| tempfile::Builder::new().prefix("tf2onnx-rs-").tempdir())
     }
 
-    /// Makes the folders between this one and a file in it. This one itself is not made: where it has gone, a signal is
-    /// ending the program, and nothing is to stay behind.
+    /// Creates the folders between this one and a file in it. Does not create this folder again: if it is gone, a signal is
+    /// ending the program, and no files may remain.
     ///
     /// # Errors
-    /// Where there is no room for them, or no folder any more.
-    pub fn make_folders_of(&self, file: &Path) -> io::Result<()> {
+    /// Where they cannot be created.
+    pub fn create_parents(&self, file: &Path) -> io::Result<()> {
         let mut folder = self.path().to_owned();
         for part in file.parent().into_iter().flatten() {
             folder.push(part);
@@ -87,7 +87,7 @@ impl Temporary<TempDir> {
         Ok(())
     }
 
-    /// Makes a folder.
+    /// Creates a folder.
     ///
     /// # Errors
     /// Those of `make`.
@@ -104,7 +104,7 @@ impl<T> std::ops::Deref for Temporary<T> {
     }
 }
 
-/// Removes everything that is temporary. For the end of the program alone: nothing temporary can be made from here on.
+/// Removes all temporary files and folders, at the end of the program. No others can be created afterwards.
 pub fn remove_all() {
     let paths = paths();
     for path in paths.iter() {
@@ -120,5 +120,5 @@ pub fn remove_all() {
     std::mem::forget(paths);
 }
 
-/// How often a folder is removed in which something appears again.
+/// The number of attempts to remove a folder that other threads still write to.
 const ATTEMPTS: usize = 100;

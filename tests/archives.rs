@@ -41,7 +41,7 @@ fn zipped(path: &Path, files: &[PathBuf]) {
 }
 
 #[test]
-fn archives_convert_as_they_stand() {
+fn archives_are_converted() {
     let folder = TempDir::new().unwrap();
     let case = Case::load("inception_v3_tiny");
     let shape = [2, 299, 299, 3];
@@ -64,7 +64,7 @@ fn archives_convert_as_they_stand() {
 }
 
 #[test]
-fn bad_archives_are_said_to_be_bad() {
+fn bad_archives_are_reported() {
     let folder = TempDir::new().unwrap();
     let files = checkpoint_files(folder.path(), Format::V2);
     let (path, output) = (folder.path().join("a.tar"), folder.path().join("model.onnx"));
@@ -97,7 +97,7 @@ fn other_programs_archives_are_named() {
     let folder = TempDir::new().unwrap();
     for (name, member, said) in [
         ("model.keras", "model.weights.h5", "it is a model in Keras's own format; load it in Keras"),
-        ("model.pt", "model/data.pkl", "it is a file of PyTorch's; PyTorch exports to ONNX by itself"),
+        ("model.pt", "model/data.pkl", "it is a PyTorch file; export the model to ONNX in PyTorch"),
     ] {
         let path = folder.path().join(name);
         let mut archive = zip::ZipWriter::new(File::create(&path).unwrap());
@@ -112,7 +112,7 @@ fn other_programs_archives_are_named() {
 /// A limit on the length of files stands in for a disk that is full.
 #[cfg(unix)]
 #[test]
-fn a_full_temporary_folder_is_not_taken_for_a_damaged_archive() {
+fn a_full_temporary_folder_is_not_reported_as_a_damaged_archive() {
     let folder = TempDir::new().unwrap();
     let files = checkpoint_files(&folder.path().join("v1"), Format::V1);
     let (archive, temporary) = (folder.path().join("a.tar"), folder.path().join("tmp"));

@@ -1,4 +1,5 @@
-//! Checkpoints that hold more than a network of the library: the rest is named, and none becomes its backbone unasked.
+//! Checkpoints of a larger model whose backbone is a network of the library: by default the backbone is not converted, and the rest is
+//! named.
 
 use std::path::PathBuf;
 
@@ -42,7 +43,7 @@ const SSD: [(&str, &[usize]); 4] = [
 ];
 
 #[test]
-fn a_detector_does_not_become_its_backbone_unasked() {
+fn a_detector_is_not_converted_to_its_backbone_by_default() {
     let error = refused(&SSD);
     assert!(error.contains("it holds more than mobilenet_v1_025: 3 trained variables"), "{error}");
     assert!(error.contains("BoxPredictor_* (3 variables, the box predictors of an SSD detector)"), "{error}");
@@ -50,7 +51,7 @@ fn a_detector_does_not_become_its_backbone_unasked() {
 }
 
 #[test]
-fn the_backbone_is_converted_where_that_is_asked_and_the_rest_is_named() {
+fn an_option_converts_the_backbone_and_a_warning_names_the_rest() {
     let folder = TempDir::new().unwrap();
     let said = warnings(&folder, &SSD, &["--backbone"]);
     assert!(said.len() == 1 && said[0].contains("BoxPredictor_* (3 variables"), "{said:?}");
@@ -68,7 +69,7 @@ fn the_backbone_is_converted_where_that_is_asked_and_the_rest_is_named() {
 }
 
 #[test]
-fn inspect_is_not_certain_of_a_checkpoint_that_holds_more() {
+fn inspect_is_not_certain_of_a_checkpoint_with_more_variables() {
     let folder = TempDir::new().unwrap();
     let input = checkpoint(&folder, &SSD);
     let inspected = |options: &[&str]| {
@@ -85,7 +86,7 @@ fn inspect_is_not_certain_of_a_checkpoint_that_holds_more() {
 }
 
 #[test]
-fn heads_that_are_known_are_named_and_so_are_many_and_large_ones_that_are_not() {
+fn known_heads_are_named_and_so_are_many_or_large_unknown_ones() {
     for (name, what) in [
         ("aspp0/weights", "DeepLab"),
         ("feature_fusion/Conv/weights", "EAST"),
@@ -102,7 +103,7 @@ fn heads_that_are_known_are_named_and_so_are_many_and_large_ones_that_are_not() 
 }
 
 #[test]
-fn a_small_rest_is_a_warning_and_what_training_keeps_is_none() {
+fn a_small_rest_is_a_warning_and_variables_of_training_are_not() {
     let folder = TempDir::new().unwrap();
     let said = warnings(&folder, &[("dense/kernel", &[16, 2])], &[]);
     assert!(said.len() == 1 && said[0].contains("dense (1 variable)"), "{said:?}");
@@ -118,7 +119,7 @@ fn a_small_rest_is_a_warning_and_what_training_keeps_is_none() {
 }
 
 #[test]
-fn a_note_says_where_definitions_of_a_network_differ_for_images_of_this_size() {
+fn a_note_names_a_difference_of_definitions_for_images_of_this_size() {
     let folder = TempDir::new().unwrap();
     let notes = |options: &[&str]| {
         let done = convert(&checkpoint(&folder, &[]), &folder.path().join("model.onnx"), options);
@@ -129,7 +130,7 @@ fn a_note_says_where_definitions_of_a_network_differ_for_images_of_this_size() {
 }
 
 #[test]
-fn a_graph_is_no_error_where_its_checkpoint_holds_more() {
+fn a_graph_may_use_a_part_of_its_checkpoint() {
     let folder = TempDir::new().unwrap();
     let case = Case::load("mobilenet_v1_025");
     let graph = folder.path().join("graph.pb");
@@ -141,7 +142,7 @@ fn a_graph_is_no_error_where_its_checkpoint_holds_more() {
 }
 
 #[test]
-fn batch_says_of_which_checkpoint_more_than_a_backbone_is() {
+fn batch_names_the_checkpoint_with_more_than_a_backbone() {
     let folder = TempDir::new().unwrap();
     let input = checkpoint(&folder, &SSD);
     let models = folder.path().join("models");

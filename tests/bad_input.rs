@@ -116,14 +116,14 @@ fn a_missing_shard() {
 }
 
 #[test]
-fn a_network_that_is_not_known() {
+fn an_unknown_network() {
     let folder = Folder::new();
     let other = write(folder.dir.path(), &[Variable::float32("my/weights", &[2], vec![0.0; 2])], Format::V2);
     folder.refuses(&other, &[], &["no network of the library", "--network"]);
 }
 
 #[test]
-fn a_network_of_which_half_is_missing_is_called_the_nearest() {
+fn half_of_a_network_is_reported_as_the_nearest_network() {
     let folder = Folder::new();
     let mut variables = filled(&Case::load("inception_v3_tiny"));
     variables.retain(|variable| !variable.name.contains("/Mixed_6") && !variable.name.contains("/Mixed_7"));
@@ -149,7 +149,7 @@ fn an_image_that_is_too_small() {
 }
 
 #[test]
-fn outputs_and_inputs_that_the_network_has_not() {
+fn outputs_and_inputs_that_the_network_does_not_have() {
     let folder = Folder::new();
     let checkpoint = folder.tiny(Format::V2);
     folder.refuses(&checkpoint, &["--outputs", "Mixed_9z"], &["Mixed_9z", "Mixed_7c"]);
@@ -183,7 +183,7 @@ fn bad_usage_has_status_2() {
 }
 
 #[test]
-fn the_size_of_the_images_is_asked_for_where_it_shows_in_the_variables() {
+fn the_image_size_is_required_if_the_variables_depend_on_it() {
     let folder = Folder::new();
     let input = write(folder.dir.path(), &filled(&Case::load("lenet")), Format::V2);
     let parts = ["a variable does not fit", "LeNet/fc3/weights is [3136, 1024]", "--image-size"];
@@ -191,7 +191,7 @@ fn the_size_of_the_images_is_asked_for_where_it_shows_in_the_variables() {
 }
 
 #[test]
-fn sounds_have_no_image_size() {
+fn networks_for_sound_have_no_image_size() {
     let folder = Folder::new();
     let layer = |scope: &str, shape: &[usize]| {
         let zeros = |shape: &[usize]| vec![0.0; shape.iter().product()];
@@ -222,7 +222,7 @@ fn sounds_have_no_image_size() {
 }
 
 #[test]
-fn files_that_are_called_like_a_graph_or_a_model_and_are_something_else() {
+fn files_with_the_extension_of_a_graph_or_model_that_are_something_else() {
     let folder = Folder::new();
     let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n";
     let page = b"\n<!doctype html>\n<html>";
@@ -243,7 +243,7 @@ fn files_that_are_called_like_a_graph_or_a_model_and_are_something_else() {
 }
 
 #[test]
-fn values_of_options_are_refused_in_words_for_people() {
+fn errors_about_values_of_options_are_readable() {
     for (option, value, expected) in
         [("--opset", "99", "not a number from 13 to 21"), ("--opset", "new", "not a number from 13 to 21")]
     {
@@ -260,7 +260,7 @@ fn values_of_options_are_refused_in_words_for_people() {
 }
 
 #[test]
-fn files_that_are_nearly_there_are_named() {
+fn similar_file_names_are_suggested() {
     let folder = TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let checkpoint = write(folder.path(), &[Variable::float32("w", &[2], vec![1.0, 2.0])], Format::V2);

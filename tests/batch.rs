@@ -1,4 +1,4 @@
-//! `tf2onnx-rs batch`: many models into a folder.
+//! `tf2onnx-rs batch`: converting many models into a folder.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -123,7 +123,7 @@ fn with_status<'l>(lines: &'l [Value], status: &str) -> Vec<&'l Value> {
 }
 
 #[test]
-fn three_broken_ones_of_thirty_do_not_stop_the_others() {
+fn three_broken_models_of_thirty_do_not_stop_the_others() {
     let folder = Folder::new();
     for number in 0..27 {
         folder.copy(&example(), &format!("models/net_{number:02}.ckpt"));
@@ -268,7 +268,7 @@ fn two_inputs_with_one_output_are_refused_before_anything_is_written() {
 }
 
 #[test]
-fn what_is_not_there_is_said() {
+fn missing_inputs_are_reported() {
     let folder = Folder::new();
     folder.write("empty/README.md", "nothing");
     assert!(folder.refuses(&["empty", "--out-dir", "out"]).contains("no checkpoint"));
@@ -281,7 +281,7 @@ fn what_is_not_there_is_said() {
     let done = folder.batch(&["models", "--out-dir", "models/net_00.pb"]);
     assert_eq!(done.status, 1);
     assert!(
-        done.stderr.contains("models/net_00.pb: it is a file, and no folder; choose another"),
+        done.stderr.contains("models/net_00.pb: it is a file, not a folder; choose another"),
         "{}",
         done.stderr
     );
@@ -296,7 +296,7 @@ fn what_is_not_there_is_said() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_that_leads_nowhere_is_told_of() {
+fn a_dangling_link_is_reported() {
     let folder = Folder::new();
     folder.graphs(1);
     std::os::unix::fs::symlink("gone.pb", folder.path("models/link.pb")).unwrap();
@@ -322,7 +322,7 @@ fn a_dry_run_writes_nothing() {
 }
 
 #[test]
-fn after_a_failure_nothing_is_begun_where_that_is_asked_for() {
+fn fail_fast_starts_nothing_after_a_failure() {
     let folder = Folder::new();
     folder.graphs(3);
     // The largest is the first.
@@ -357,7 +357,7 @@ fn a_manifest_gives_each_model_its_name_and_options() {
 }
 
 #[test]
-fn what_has_not_changed_is_skipped() {
+fn unchanged_models_are_skipped() {
     let folder = Folder::new();
     folder.graphs(4);
     let resume = ["models", "--out-dir", "out", "--resume", "--report", "report.jsonl"];
@@ -381,7 +381,7 @@ fn what_has_not_changed_is_skipped() {
 }
 
 #[test]
-fn a_file_of_labels_that_changes_makes_its_models_anew() {
+fn a_changed_file_of_labels_converts_its_models_again() {
     let folder = Folder::new();
     folder.copy(&example(), "a.ckpt");
     let labels = |word: &str| (0..11).map(|class| format!("{word} {class}\n")).collect::<String>();
@@ -395,7 +395,7 @@ fn a_file_of_labels_that_changes_makes_its_models_anew() {
 }
 
 #[test]
-fn a_killed_run_goes_on_where_it_was() {
+fn a_killed_run_can_be_resumed() {
     let folder = Folder::new();
     for number in 0..24 {
         folder.copy(&example(), &format!("models/net_{number:02}.ckpt"));
@@ -434,7 +434,7 @@ fn a_killed_run_goes_on_where_it_was() {
 }
 
 #[test]
-fn shares_together_are_all_of_it_and_nothing_twice() {
+fn the_shards_together_convert_every_input_once() {
     let folder = Folder::new();
     folder.graphs(9);
     folder.copy(&example(), "models/large.ckpt");

@@ -1,4 +1,4 @@
-//! What `tf2onnx-rs batch` finds and what it says of it: nothing that was asked for vanishes, and nothing is overwritten.
+//! What `tf2onnx-rs batch` finds and reports: it does not ignore a named input, and overwrites nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -60,7 +60,7 @@ impl Folder {
 }
 
 #[test]
-fn a_report_takes_the_place_of_nothing() {
+fn a_report_replaces_no_other_file() {
     let folder = Folder::new();
     folder.copy(FROZEN, "models/net.pb");
     folder.write("models.toml", "[[model]]\ninput = \"models/net.pb\"\n");
@@ -85,7 +85,7 @@ fn a_report_takes_the_place_of_nothing() {
 }
 
 #[test]
-fn files_called_like_archives_that_are_none_fail() {
+fn files_with_the_extension_of_an_archive_that_are_not_archives_fail() {
     let folder = Folder::new();
     folder.copy(FROZEN, "models/net.pb");
     folder.write("models/page.tar.gz", "<!DOCTYPE html>\n");
@@ -99,7 +99,7 @@ fn files_called_like_archives_that_are_none_fail() {
 }
 
 #[test]
-fn a_newer_checkpoint_that_is_damaged_is_not_passed_over() {
+fn a_damaged_newer_checkpoint_is_not_skipped() {
     let folder = Folder::new();
     folder.copy(EXAMPLE, "train/model.ckpt-1000");
     let (train, output) = (folder.text("train"), folder.text("x.onnx"));
@@ -119,7 +119,7 @@ fn a_newer_checkpoint_that_is_damaged_is_not_passed_over() {
 }
 
 #[test]
-fn a_pattern_for_all_below_finds_the_files_at_the_top_and_notes_only_what_is_left_out() {
+fn a_recursive_pattern_finds_files_at_the_top_and_notes_only_what_is_skipped() {
     let folder = Folder::new();
     folder.copy(FROZEN, "n/top.pb");
     folder.copy(FROZEN, "n/deep/below.pb");
@@ -134,7 +134,7 @@ fn a_pattern_for_all_below_finds_the_files_at_the_top_and_notes_only_what_is_lef
 
 #[cfg(target_os = "linux")]
 #[test]
-fn names_that_are_no_text_are_converted_or_told_of() {
+fn names_that_are_not_text_are_converted_or_reported() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
     let folder = Folder::new();
@@ -149,7 +149,7 @@ fn names_that_are_no_text_are_converted_or_told_of() {
 
 #[cfg(unix)]
 #[test]
-fn a_named_pipe_is_no_model_and_nobody_waits_for_it() {
+fn a_named_pipe_is_not_read() {
     let folder = Folder::new();
     fs::create_dir(folder.path("ff")).unwrap();
     assert!(Command::new("mkfifo").arg(folder.path("ff/f.ckpt")).status().unwrap().success());
@@ -158,7 +158,7 @@ fn a_named_pipe_is_no_model_and_nobody_waits_for_it() {
 }
 
 #[test]
-fn hidden_checkpoints_and_graphs_without_weights_are_left_out() {
+fn hidden_checkpoints_and_graphs_without_weights_are_skipped() {
     let folder = Folder::new();
     folder.copy(FROZEN, "models/net.pb");
     folder.copy(EXAMPLE, "models/.hidden.ckpt");
@@ -198,7 +198,7 @@ fn colliding_names_are_counted_in_a_sentence() {
 }
 
 #[test]
-fn warnings_of_a_conversion_are_said_with_its_input() {
+fn warnings_of_a_conversion_name_its_input() {
     let folder = Folder::new();
     folder.copy(FROZEN, "net.pb");
     let names = tf2onnx_rs(["inspect", &folder.text("net.pb"), "--json"]).stdout;

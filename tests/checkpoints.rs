@@ -1,4 +1,4 @@
-//! Reads checkpoints that TensorFlow wrote, and those of our own writer, by every path that can mean them.
+//! Reads checkpoints that TensorFlow or our own writer wrote, by every path that can name them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -91,7 +91,7 @@ fn any_part_of_a_checkpoint_means_the_whole() {
 
 /// `saver.save(session, "model/")` writes `model/.index`.
 #[test]
-fn a_folder_with_a_slash_is_a_prefix_by_whatever_file_it_is_given() {
+fn a_folder_with_a_slash_is_the_prefix_of_any_file_in_it() {
     let folder = TempDir::new().unwrap();
     let prefix = folder.path().join("model").join("");
     fs::create_dir(&prefix).unwrap();
@@ -184,7 +184,7 @@ fn a_missing_file_is_named() {
 }
 
 #[test]
-fn weights_are_lent_from_the_mapped_file() {
+fn weights_are_slices_of_the_mapped_file() {
     for name in ["dtypes_v1", "dtypes_v2"] {
         let checkpoint = Checkpoint::open(&fixture(name)).unwrap();
         let tensor = checkpoint.get("a/float32").unwrap();

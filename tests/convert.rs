@@ -1,4 +1,4 @@
-//! `tf2onnx-rs convert` on checkpoints without a graph: the models are executed and compared with what
+//! `tf2onnx-rs convert` on checkpoints without a graph: the models are run and compared with what
 //! TensorFlow computed from the same variables and image.
 
 use std::path::PathBuf;
@@ -158,7 +158,7 @@ fn the_image_is_transposed_once_and_not_at_all_as_nchw() {
 }
 
 #[test]
-fn an_end_point_is_delivered_in_either_order_of_axes() {
+fn an_end_point_is_an_output_in_either_order_of_axes() {
     let (case, variables) = tiny();
     let nhwc = Converted::new(&variables, Format::V2, &["--outputs", "Mixed_7c"]).run(&case);
     assert_eq!(nhwc[0].0, case.end_points["Mixed_7c"].shape);
@@ -201,7 +201,7 @@ fn predictions_are_the_softmax_of_the_logits() {
 }
 
 #[test]
-fn the_auxiliary_classifier_is_there_when_it_is_asked_for() {
+fn the_auxiliary_classifier_can_be_an_output() {
     let (_, variables) = tiny();
     let model = Converted::new(&variables, Format::V2, &["--outputs", "AuxLogits"]).model();
     assert_eq!(model.outputs()[0].0, "InceptionV3/AuxLogits/SpatialSqueeze:0");
@@ -305,7 +305,7 @@ fn a_complete_set_of_moving_averages_is_taken_and_the_summary_says_so() {
 }
 
 #[test]
-fn an_incomplete_set_of_moving_averages_is_left_aside_or_refused() {
+fn an_incomplete_set_of_moving_averages_is_ignored_or_refused() {
     let (_, mut variables) = in_training();
     let missing = "InceptionV3/Mixed_6e/Branch_0/Conv2d_0a_1x1/weights";
     variables.retain(|variable| variable.name != format!("{missing}/ExponentialMovingAverage"));
@@ -346,7 +346,7 @@ fn the_summary_as_json_has_what_scripts_need() {
 }
 
 #[test]
-fn quiet_is_quiet_and_no_bar_is_drawn_into_a_pipe() {
+fn quiet_is_quiet_and_a_pipe_gets_no_progress_bar() {
     let (_, variables) = tiny();
     let quiet = Converted::new(&variables, Format::V2, &["--quiet"]).done;
     assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
@@ -371,7 +371,7 @@ fn every_operator_set_from_13_to_21_is_written_and_no_other() {
 }
 
 #[test]
-fn all_variables_that_are_missing_or_misshapen_are_named_at_once() {
+fn all_missing_or_misshapen_variables_are_named_at_once() {
     let (_, mut variables) = tiny();
     variables.retain(|variable| !variable.name.starts_with("InceptionV3/Mixed_6b/Branch_0/"));
     let biases =
@@ -389,7 +389,7 @@ fn all_variables_that_are_missing_or_misshapen_are_named_at_once() {
 }
 
 #[test]
-fn weights_are_kept_beside_the_model_where_that_is_asked_for() {
+fn external_data_is_in_a_second_file() {
     let (_, variables) = tiny();
     let within = Converted::new(&variables, Format::V2, &[]);
     let beside = Converted::new(&variables, Format::V1, &["--external-data"]);

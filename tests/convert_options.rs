@@ -1,4 +1,4 @@
-//! Options of `convert` about what a model takes and delivers: names, preprocessing, probabilities, classes.
+//! Options of `convert` for inputs and outputs: names, preprocessing, probabilities, classes.
 
 use std::fs;
 use std::path::PathBuf;
@@ -202,7 +202,7 @@ fn probabilities_are_added_or_left_out() {
     let folder = Folder::new();
     let outputs = |name: &str, options: &[&str]| names(folder.convert(name, options).1.outputs());
     assert_eq!(outputs("a.onnx", &["--no-softmax"]), [LOGITS]);
-    // The network draws them, so that its own are taken.
+    // The network computes probabilities, so these are the output.
     assert_eq!(outputs("b.onnx", &["--outputs", "Logits", "--softmax"]), [LOGITS, PREDICTIONS]);
     assert_eq!(outputs("c.onnx", &["--softmax"]), [LOGITS, PREDICTIONS]);
     let said = folder.fails(&["--no-softmax", "--outputs", "Predictions"]);
@@ -215,7 +215,7 @@ fn probabilities_are_added_or_left_out() {
 }
 
 #[test]
-fn a_softmax_is_drawn_where_a_graph_has_none() {
+fn a_softmax_is_added_to_a_graph_without_one() {
     let folder = TempDir::new().unwrap();
     let (with, without) = (folder.path().join("with.onnx"), folder.path().join("without.onnx"));
     let logits = "Net/logits/BiasAdd:0";
@@ -233,7 +233,7 @@ fn a_softmax_is_drawn_where_a_graph_has_none() {
 }
 
 #[test]
-fn outputs_that_are_named_twice_are_delivered_once() {
+fn outputs_that_are_named_twice_occur_once() {
     let folder = Folder::new();
     let (_, model) = folder.convert("a.onnx", &["--outputs", &format!("Logits,{LOGITS},Mixed_6e,Logits")]);
     assert_eq!(names(model.outputs()), [LOGITS, "InceptionV3/InceptionV3/Mixed_6e/concat:0"]);
@@ -243,7 +243,7 @@ fn outputs_that_are_named_twice_are_delivered_once() {
 }
 
 #[test]
-fn mistyped_names_are_answered_with_those_that_were_meant() {
+fn similar_names_are_suggested_for_mistyped_ones() {
     let folder = Folder::new();
     for (options, answer) in [
         (["--outputs", "Mixed_6"], "did you mean \"Mixed_6a\", \"Mixed_6b\" or \"Mixed_6c\"?"),

@@ -1,4 +1,4 @@
-//! Graphs that TensorFlow does not load, since a node does not fit the definition of its op: they are refused, and the error
+//! Graphs that TensorFlow does not load, because a node does not fit the definition of its op. They are refused, and the error
 //! names the op and the node.
 
 use std::fs;
@@ -302,7 +302,7 @@ fn inferred_types_are_those_that_definitions_declare() {
 }
 
 #[test]
-fn what_an_unknown_op_returns_is_of_the_type_that_readers_declare() {
+fn outputs_of_an_unknown_op_have_the_type_that_readers_declare() {
     let custom = node("custom", "FancyOp", &["x"], &[FLOAT]);
     let cast = node("out", "Cast", &["custom:1"], &[("SrcT", "type: DT_INT64"), ("DstT", "type: DT_FLOAT")]);
     let folder = TempDir::new().unwrap();
@@ -319,7 +319,7 @@ fn what_an_unknown_op_returns_is_of_the_type_that_readers_declare() {
 }
 
 #[test]
-fn an_input_whose_type_nothing_says_is_refused() {
+fn an_input_of_unknown_type_is_refused() {
     let nodes = [
         x(),
         node("custom", "FancyOp", &["x"], &[FLOAT]),

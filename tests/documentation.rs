@@ -1,21 +1,25 @@
-//! The tables of `docs/networks.md` are those of the library, with slim's defaults.
+//! What the documentation shows: the tables of `docs/networks.md` are those of the library, with slim's defaults, and the
+//! commands in examples print what the pages say.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::fs;
 use std::path::Path;
 
+use tempfile::TempDir;
 use tf2onnx_rs::passes::batch_norm::{BatchNorm, batch_norms};
 use tf2onnx_rs::passes::fuse_batch_norm::fuse_batch_norms;
 use tf2onnx_rs::slim::{self, ImageShape, Network, Options, Variables, networks};
 
-use crate::support::repository::repository;
+use crate::support::command::fed_in;
+use crate::support::repository::{example, repository};
 
 #[test]
 fn the_tables_in_the_documentation_are_current() {
-    let page = std::fs::read_to_string(repository("docs/networks.md")).unwrap();
+    let page = fs::read_to_string(repository("docs/networks.md")).unwrap();
     let current = table_of_networks() + "\n" + &table_of_options();
     let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("networks.md");
-    std::fs::write(&kept, &current).unwrap();
+    fs::write(&kept, &current).unwrap();
     for table in current.split("\n\n") {
         assert!(
             page.contains(table.trim()),
@@ -100,4 +104,92 @@ fn code(name: &str) -> String {
         true => name.to_owned(),
         false => format!("`{name}`"),
     }
+}
+
+/// A command in an example of a page, and the lines that it prints there.
+struct Example {
+    line: usize,
+    command: String,
+    printed: Vec<String>,
+}
+
+/// Examples are indented and begin with `$`. The command of the README has its output in the next indented block.
+fn examples(page: &str) -> Vec<Example> {
+    let mut examples: Vec<Example> = vec![];
+    let (mut indent, mut is_readmes) = (None, false);
+    for (number, line) in page.lines().enumerate() {
+        let text = line.trim_start();
+        let width = line.len() - text.len();
+        if let Some(command) = text.strip_prefix("$ ").or(text.strip_prefix("cargo run --release -- ")) {
+            let command = command.strip_prefix("tf2onnx-rs ").unwrap_or(command).to_owned();
+            indent = (width >= 4).then_some(width);
+            is_readmes = text.starts_with("cargo");
+            examples.push(Example { line: number + 1, command, printed: vec![] });
+        } else if let (Some(start), Some(example)) = (indent, examples.last_mut()) {
+            if width >= start {
+                example.printed.push(line[start..].to_owned());
+            } else if !(text.is_empty() || is_readmes && example.printed.is_empty()) {
+                indent = None;
+            }
+        }
+    }
+    examples
+}
+
+/// The words of a line, without those that differ from run to run: times, and differences of computed numbers.
+fn comparable(line: &str) -> Vec<&str> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let is_stable = |(at, word): &(usize, &&str)| !word.contains("e-") && words.get(at + 1) != Some(&"s");
+    words.iter().enumerate().filter(is_stable).map(|(_, word)| *word).collect()
+}
+
+/// Whether lines are those of an example, in which `…` stands for any lines.
+fn matches(lines: &[&str], shown: &[String]) -> bool {
+    match shown {
+        [] => lines.is_empty(),
+        [dots, rest @ ..] if dots == "…" => {
+            (0..=lines.len()).any(|skipped| matches(&lines[skipped..], rest))
+        }
+        [first, rest @ ..] => lines
+            .split_first()
+            .is_some_and(|(line, lines)| comparable(line) == comparable(first) && matches(lines, rest)),
+    }
+}
+
+#[test]
+fn the_examples_print_what_the_pages_show() {
+    let folder = TempDir::new().unwrap();
+    let checkpoint = "examples/inception_v3_tiny/inception_v3_tiny.ckpt";
+    fs::create_dir_all(folder.path().join("examples/inception_v3_tiny")).unwrap();
+    fs::copy(example(), folder.path().join(checkpoint)).unwrap();
+    let classes: String = (0..11).map(|class| format!("class {class}\n")).collect();
+    fs::write(folder.path().join("labels.txt"), classes).unwrap();
+    let pages = fs::read_dir(repository("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let pages = pages.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    let (mut run, mut wrong) = (0, vec![]);
+    for path in pages.chain([repository("README.md")]) {
+        let page = fs::read_to_string(&path).unwrap();
+        for Example { line, command, printed } in examples(&page) {
+            let words: Vec<&str> = command.split(' ').map(|word| word.trim_matches('\'')).collect();
+            // The inputs of the others are not part of the repository.
+            if words[0] != "networks" && words.get(1) != Some(&checkpoint) {
+                continue;
+            }
+            let (done, _) = fed_in(folder.path(), &words, b"");
+            let all = done.stdout + &done.stderr;
+            let mut lines: Vec<&str> = all.lines().collect();
+            lines.retain(|line| !line.is_empty());
+            let shown: Vec<String> = printed.into_iter().filter(|line| !line.trim().is_empty()).collect();
+            run += 1;
+            if !shown.is_empty() && !matches(&lines, &shown) {
+                let is_printed =
+                    |shown: &&String| lines.iter().any(|line| comparable(line) == comparable(shown));
+                let other = shown.iter().find(|shown| *shown != "…" && !is_printed(shown));
+                let other = other.map_or("its lines are in another order or not all there", |line| line);
+                wrong.push(format!("{}:{line}: {command}: {other}", path.display()));
+            }
+        }
+    }
+    assert!(run >= 10, "{run} examples are run");
+    assert!(wrong.is_empty(), "{} examples print something else:\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -1,4 +1,4 @@
-//! What graphs compute is evaluated here as `convert --verify` does, and compared with what TensorFlow computed.
+//! Evaluates graphs as `convert --verify` does, and compares the results with TensorFlow's.
 
 use std::collections::BTreeMap;
 use std::fs;

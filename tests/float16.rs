@@ -1,5 +1,5 @@
-//! `convert --float16`: which values are rounded, and which are not. ONNX Runtime executes such models in
-//! `scripts/fixture_parity.py --float16`; the runtime of the tests has no float16.
+//! `convert --float16`: which values are rounded, and which are not. `scripts/fixture_parity.py --float16` runs such models in ONNX
+//! Runtime; the runtime of the tests has no float16.
 
 use std::path::Path;
 
@@ -68,7 +68,7 @@ fn batch_norms_are_folded_before_weights_are_rounded() {
 }
 
 #[test]
-fn ops_and_scopes_are_kept_in_float32_where_that_is_asked_for() {
+fn named_ops_and_scopes_stay_in_float32() {
     let model = converted(&["--float16", "--keep-float32", "Softmax,InceptionV3/InceptionV3/Conv2d_2b_3x3"]);
     assert_eq!(type_of(&model, WEIGHTS), 1);
     assert_eq!(type_of(&model, "InceptionV3/Conv2d_2a_3x3/weights:0"), 10);

@@ -1,4 +1,4 @@
-//! What a model takes where its graph leaves room for a choice: placeholders with computed defaults, inputs inside of the
+//! The inputs of a model whose graph does not determine them: placeholders with computed defaults, inputs inside the
 //! graph, placeholders without a declared shape (`scripts/make_graph_fixtures.py`).
 
 use std::path::PathBuf;
@@ -56,7 +56,7 @@ fn an_input_that_no_output_needs_is_named() {
 }
 
 #[test]
-fn what_lies_before_an_input_is_not_looked_at() {
+fn ops_before_an_input_are_ignored() {
     let (_, model, folder) = converted("behind_a_loop", &["--inputs", "Preprocessor/sub:0"]);
     assert_eq!(model.inputs(), [("Preprocessor/sub:0".to_owned(), "batch,12,10,3".to_owned())]);
     let images = npy::read(&fixture("input.npy")).into_iter().map(|x| x * 2.0 - 1.0).collect();
@@ -66,7 +66,7 @@ fn what_lies_before_an_input_is_not_looked_at() {
 }
 
 #[test]
-fn an_input_behind_a_loop_has_the_shape_that_is_given() {
+fn an_input_after_a_loop_has_the_given_shape() {
     let options = ["--inputs", "Preprocessor/sub:0", "--shape", "Preprocessor/sub:0=1,12,10,3"];
     let (_, model, _folder) = converted("behind_a_loop", &options);
     assert_eq!(model.inputs(), [("Preprocessor/sub:0".to_owned(), "1,12,10,3".to_owned())]);
@@ -79,7 +79,7 @@ fn in_old_graphs_a_shape_without_axes_is_no_shape() {
 }
 
 #[test]
-fn where_a_rank_is_not_known_the_input_is_named_that_leaves_it_open() {
+fn an_error_about_an_unknown_rank_names_the_input() {
     let folder = TempDir::new().unwrap();
     let output = folder.path().join("model.onnx");
     let (graph, output) = (fixture("undeclared.pb"), output.to_str().unwrap());

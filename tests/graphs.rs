@@ -1,4 +1,4 @@
-//! Models that come with their graph, in every file that TensorFlow 1 keeps one in: converted as a user would, executed
+//! Models with a graph, in every file that TensorFlow 1 writes graphs to: converted, run
 //! and compared with what TensorFlow computed (`scripts/make_graph_fixtures.py`).
 
 use std::fs;
@@ -24,7 +24,7 @@ fn fixture(name: &str) -> PathBuf {
     repository::fixture("graphs").join(name)
 }
 
-/// Converts, compares the first output with the fixture's logits, and hands out what was said and the model.
+/// Converts, compares the first output with the fixture's logits, and returns the output of the command and the model.
 fn check(input: &Path, fixture_folder: &str, options: &[&str]) -> (Done, Model) {
     let folder = TempDir::new().unwrap();
     let output = folder.path().join("model.onnx");
@@ -105,7 +105,7 @@ fn a_graph_elsewhere_is_named() {
 }
 
 #[test]
-fn archives_of_graphs_convert_as_they_stand() {
+fn archives_of_graphs_are_converted() {
     let folder = TempDir::new().unwrap();
     for name in ["saved_model", "frozen.pb"] {
         let archive = folder.path().join(format!("{name}.tar.gz"));
@@ -130,7 +130,7 @@ fn a_signature_and_a_tag_choose_among_what_a_saved_model_holds() {
     let done = convert(&saved_model, &output, &["--signature", "probabilities"]);
     assert_eq!(names(Model::load(&output).outputs()), ["probabilities"]);
     assert!(done.stdout.contains("signature probabilities"), "{}", done.stdout);
-    // The graph with the other tag has no signatures: its ends are its outputs.
+    // The graph with the other tag has no signatures: its outputs are inferred.
     check(&saved_model, "containers", &["--tag", "train"]);
     let paths = [saved_model.to_str().unwrap(), output.to_str().unwrap()];
     let error = fails(&["convert", paths[0], paths[1], "--tag", "tpu"]);
@@ -199,7 +199,7 @@ fn queues_are_cut_off_and_take_any_batch() {
 }
 
 #[test]
-fn what_a_prefetch_queue_is_filled_from_is_no_input() {
+fn the_source_of_a_prefetch_queue_is_not_an_input() {
     let (done, model) = check(&fixture("prefetch_queue/model.ckpt"), "prefetch_queue", &["--verify"]);
     assert_eq!(model.inputs(), [("fifo_queue_Dequeue:0".to_owned(), "2,12,10,3".to_owned())]);
     assert_eq!(names(model.outputs()), [LOGITS, PREDICTIONS]);
@@ -238,7 +238,7 @@ fn shapes_are_set_where_a_graph_is_cut_off() {
 }
 
 #[test]
-fn what_cannot_be_applied_to_an_input_is_refused() {
+fn options_that_do_not_apply_to_an_input_are_refused() {
     let folder = TempDir::new().unwrap();
     let output = folder.path().join("model.onnx");
     let refused = |name: &str, options: &[&str]| {
@@ -259,7 +259,7 @@ fn what_cannot_be_applied_to_an_input_is_refused() {
 }
 
 #[test]
-fn inputs_that_nothing_is_computed_from_are_named() {
+fn unused_inputs_are_named() {
     let folder = TempDir::new().unwrap();
     let output = folder.path().join("model.onnx");
     let frozen = fixture("containers/frozen.pb");
@@ -319,7 +319,7 @@ fn a_network_that_a_graph_does_not_show_is_named() {
 }
 
 #[test]
-fn inputs_may_lie_anywhere_and_outputs_too() {
+fn inputs_and_outputs_can_be_anywhere_in_the_graph() {
     let folder = TempDir::new().unwrap();
     let output = folder.path().join("model.onnx");
     let options = ["--inputs", "Net/pool1/MaxPool:0", "--outputs", "Net/conv2/Relu:0", "--batch-size", "3"];
@@ -350,7 +350,7 @@ fn variables_that_are_kept_in_parts_are_found() {
 }
 
 #[test]
-fn what_is_not_there_is_named_with_what_comes_nearest() {
+fn errors_about_missing_tensors_suggest_similar_names() {
     let folder = TempDir::new().unwrap();
     let output = folder.path().join("model.onnx");
     let frozen = fixture("containers/frozen.pb");
@@ -365,7 +365,7 @@ fn what_is_not_there_is_named_with_what_comes_nearest() {
     let error = fails(&["convert", paths[0], paths[1], "--image-size", "99"]);
     assert!(error.contains("input is [?, 12, 10, 3]"), "{error}");
     assert!(error.contains("--shape input=-1,99,99,3"), "{error}");
-    // A graph whose weights lie elsewhere.
+    // A graph whose weights are in another file.
     let alone = folder.path().join("graph.meta");
     fs::copy(fixture("containers/model.ckpt.meta"), &alone).unwrap();
     let error = fails(&["convert", alone.to_str().unwrap(), paths[1]]);
@@ -374,7 +374,7 @@ fn what_is_not_there_is_named_with_what_comes_nearest() {
 }
 
 #[test]
-fn a_damaged_graph_is_an_error_in_a_sentence() {
+fn a_damaged_graph_is_an_error_of_one_sentence() {
     let folder = TempDir::new().unwrap();
     let output = folder.path().join("model.onnx");
     let damaged = folder.path().join("damaged.pb");
@@ -396,9 +396,9 @@ fn a_damaged_graph_is_an_error_in_a_sentence() {
     }
 }
 
-/// TensorFlow's own graph and the emulator's give the same model: operators, their number, and weights.
+/// TensorFlow's graph and the rebuilt network give the same model: operators, their number, and weights.
 #[test]
-fn the_graph_and_the_emulator_give_the_same_model() {
+fn the_graph_and_the_rebuilt_network_give_the_same_model() {
     for name in ["lenet", "inception_v3_tiny", "mobilenet_v1_025", "mobilenet_v3_small", "nasnet_cifar"] {
         let case = Case::load(name);
         let folder = TempDir::new().unwrap();

@@ -48,7 +48,7 @@ fn the_examples_of_the_help_are_good_usage() {
         for example in examples.filter(|line| line.contains("tf2onnx-rs ")) {
             let args = example.split_once("tf2onnx-rs ").unwrap().1;
             let args = args.split_whitespace().take_while(|word| !["|", ">"].contains(word));
-            // Bad usage is said before anything is done; files that are not there are no bad usage.
+            // Bad usage is an error before the command does anything. Missing files are not bad usage.
             let folder = TempDir::new().unwrap();
             let path = folder.path().to_str().unwrap();
             let args = args.map(|word| if word.contains('~') { path } else { word });
@@ -164,7 +164,7 @@ fn zsh_loads_the_completions_and_knows_the_command() {
 }
 
 #[test]
-fn who_types_tf2onnxs_options_is_told_what_is_here() {
+fn options_of_tf2onnx_get_a_tip() {
     for (args, tip) in [
         (&["a.ckpt", "-o", "a.onnx"][..], "tip: give the output without an option"),
         (&["a.ckpt", "--output=a.onnx"], "tip: give the output without an option"),

@@ -1,4 +1,4 @@
-//! Damaged and lying checkpoints: each is an error or read correctly, and none a panic, a hang or a huge
+//! Checkpoints that are damaged or contain wrong values: each is an error or is read correctly. None causes a panic, a hang or a huge
 //! allocation.
 
 use std::fs;
@@ -125,7 +125,7 @@ fn resealed(mut file: Vec<u8>, index: usize) -> Vec<u8> {
 }
 
 #[test]
-fn damage_under_a_right_checksum_is_no_panic() {
+fn damage_with_a_correct_checksum_does_not_cause_a_panic() {
     let folder = TempDir::new().unwrap();
     let prefix = folder.path().join("bundle");
     fs::write(data_path(&prefix), fixture("partitioned_v2/model.ckpt.data-00000-of-00001")).unwrap();
@@ -198,7 +198,7 @@ fn assert_says(error: &str, part: &str) {
 }
 
 #[test]
-fn a_v1_file_cannot_lie_about_shapes_and_slices() {
+fn wrong_shapes_and_slices_of_a_v1_file_are_found() {
     assert_says(&v1_lie(&[1 << 60], &[(&[(0, 1 << 60)], 1)]), "do not hold shape [1152921504606846976]");
     assert_says(&v1_lie(&[1 << 40, 1 << 40], &[]), "more elements than this machine can count");
     assert_says(&v1_lie(&[4], &[]), "its values are missing");
@@ -211,7 +211,7 @@ fn a_v1_file_cannot_lie_about_shapes_and_slices() {
 }
 
 #[test]
-fn a_v1_list_has_one_opinion_of_a_tensor() {
+fn contradictions_about_a_tensor_in_a_v1_list_are_found() {
     let listed = |shape: &[usize]| v1_listed("w", DtFloat, shape, vec![]);
     let entries = vec![v1_list(vec![listed(&[2]), listed(&[3])])];
     assert_says(&refusal_of_v1(&table(entries, Compression::None, BLOCK_BYTES)), "two types or shapes");
@@ -262,7 +262,7 @@ fn as_placed(placed: &[(usize, usize)]) -> Vec<(u64, u64)> {
 }
 
 #[test]
-fn a_table_cannot_lie_about_its_blocks() {
+fn wrong_blocks_of_a_table_are_found() {
     let block = || (0, vec![0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
     let twice = raw_table(&[block()], |placed| [as_placed(placed), as_placed(placed)].concat());
     assert_says(&refusal_of_v1(&twice), "overlapping blocks");
@@ -272,8 +272,8 @@ fn a_table_cannot_lie_about_its_blocks() {
         assert_says(&refusal_of_v1(&beyond), "beyond its end");
     }
     let restarts = raw_table(&[(0, vec![0xff; 4])], as_placed);
-    assert_says(&refusal_of_v1(&restarts), "no room for its restart points");
-    assert_says(&refusal_of_v1(&raw_table(&[(0, vec![])], as_placed)), "no room for its restart points");
+    assert_says(&refusal_of_v1(&restarts), "too small for its restart points");
+    assert_says(&refusal_of_v1(&raw_table(&[(0, vec![])], as_placed)), "too small for its restart points");
     assert_says(&refusal_of_v1(&raw_table(&[(9, block().1)], as_placed)), "unknown compression 9");
     // Snappy starts with the length of what it is decompressed to.
     let bomb = raw_table(&[(1, vec![0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0])], as_placed);
@@ -298,7 +298,7 @@ fn v2_lie_of_one(change: impl FnOnce(&mut BundleEntryProto)) -> String {
 }
 
 #[test]
-fn a_v2_entry_cannot_lie_about_its_place() {
+fn wrong_offsets_of_v2_entries_are_found() {
     assert_says(&v2_lie_of_one(|entry| entry.shard_id = 1), "data file 1 of 1");
     assert_says(&v2_lie_of_one(|entry| entry.shard_id = -1), "data file -1 of 1");
     for (offset, size) in [(4, 64), (0, 65), (i64::MAX, 64), (i64::MAX, i64::MAX), (-1, 64), (0, -1)] {
@@ -349,7 +349,7 @@ fn v2_slices_lie(shape: &[usize], slices: &[&[(i64, i64)]]) -> String {
 }
 
 #[test]
-fn v2_slices_cannot_lie() {
+fn wrong_v2_slices_are_found() {
     assert_says(&v2_slices_lie(&[4], &[&[(0, 2)], &[(1, 2)]]), "overlap");
     assert_says(&v2_slices_lie(&[4], &[&[(0, 2)], &[(0, 2)]]), "overlap");
     assert_says(&v2_slices_lie(&[4], &[&[(0, 2)]]), "2 of its 4");
@@ -378,7 +378,7 @@ fn very_many_slices_are_refused_before_they_are_compared() {
 }
 
 #[test]
-fn a_v2_string_tensor_cannot_lie() {
+fn wrong_lengths_of_v2_strings_are_found() {
     for shape in [&[1 << 50][..], &[65]] {
         let mut entry = v2_entry(&floats(16), shape, 0);
         entry.dtype = DtString as i32;
@@ -392,7 +392,7 @@ fn a_v2_string_tensor_cannot_lie() {
 }
 
 #[test]
-fn what_is_no_checkpoint_is_called_by_its_name() {
+fn other_kinds_of_files_are_named() {
     assert_says(&refusal_of_v1(b""), "it is empty");
     assert_says(&refusal_of_v1(b"version https://git-lfs.github.com/spec/v1\n"), "git lfs pull");
     assert_says(&refusal_of_v1(b"learning_rate: 0.1\n"), "it starts with text");

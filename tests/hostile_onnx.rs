@@ -1,4 +1,4 @@
-//! ONNX models that lie or are damaged: they are described as far as they go, or refused, and nothing panics.
+//! ONNX models that are damaged or contain wrong values: each is described as far as possible or refused, without a panic.
 
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,7 @@ fn small_model(folder: &Path) -> PathBuf {
 }
 
 #[test]
-fn every_truncation_and_every_damaged_byte_is_an_answer() {
+fn every_truncation_and_every_damaged_byte_has_a_result() {
     let folder = TempDir::new().unwrap();
     let path = small_model(folder.path());
     let model = std::fs::read(&path).unwrap();
@@ -82,7 +82,7 @@ fn with_tensor(folder: &Path, tensor: TensorProto) -> PathBuf {
 }
 
 #[test]
-fn no_model_has_files_read_outside_of_its_folder() {
+fn external_data_outside_of_the_folder_is_not_read() {
     let root = TempDir::new().unwrap();
     let folder = root.path().join("model");
     std::fs::create_dir(&folder).unwrap();
@@ -93,7 +93,7 @@ fn no_model_has_files_read_outside_of_its_folder() {
     let extracted = |model: &Path| fails(&["extract", model.to_str().unwrap(), out.to_str().unwrap()]);
     for location in ["../secret", secret.to_str().unwrap(), "", "a/../../secret"] {
         let said = extracted(&with_external(&folder, &[("location", location)]));
-        assert!(said.contains("no file below the model's folder"), "{location}: {said}");
+        assert!(said.contains("is not below the model's folder"), "{location}: {said}");
     }
     for (offset, length) in
         [("8", "16"), ("17", "0"), ("18446744073709551615", "16"), ("-1", "16"), ("0", "x")]
@@ -108,7 +108,7 @@ fn no_model_has_files_read_outside_of_its_folder() {
 }
 
 #[test]
-fn shapes_that_nothing_fits_are_refused() {
+fn impossible_shapes_are_refused() {
     let folder = TempDir::new().unwrap();
     let tensor = |dims: &[i64]| TensorProto {
         name: "w".to_owned(),
@@ -126,14 +126,14 @@ fn shapes_that_nothing_fits_are_refused() {
 }
 
 #[test]
-fn what_is_no_model_is_refused() {
+fn files_that_are_not_models_are_refused() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("x.onnx");
     for (bytes, problem) in [
         (&b""[..], "it is empty"),
-        (b"\x08\x08", "is no ONNX model"),
+        (b"\x08\x08", "is not an ONNX model"),
         (b"<html>", "it is a web page"),
-        (&[0xff; 100], "is no ONNX model"),
+        (&[0xff; 100], "is not an ONNX model"),
     ] {
         std::fs::write(&path, bytes).unwrap();
         let said = fails(&["inspect", path.to_str().unwrap()]);

@@ -1,4 +1,4 @@
-//! `inspect`: what it says of graphs, of ONNX models, and of what is wrong with tensors.
+//! `inspect`: graphs, ONNX models, and problems of tensors.
 
 use std::path::{Path, PathBuf};
 
@@ -44,7 +44,7 @@ fn findings(report: &Value) -> Vec<(&str, Vec<&str>)> {
 }
 
 #[test]
-fn a_frozen_graph_shows_its_ops_its_ends_and_its_batch_norms() {
+fn a_frozen_graph_shows_its_ops_inputs_outputs_and_batch_norms() {
     let report = json(&containers().join("frozen.pb"), &[]);
     assert_eq!((&report["format"], &report["graph"]["kind"]), (&"GraphDef".into(), &"GraphDef".into()));
     assert_eq!(names(&report["graph"]["inputs"]), ["input:0"]);
@@ -110,7 +110,7 @@ fn ops_that_cannot_be_converted_are_named() {
 }
 
 #[test]
-fn an_onnx_model_can_be_laid_beside_its_checkpoint() {
+fn an_onnx_model_can_be_compared_with_its_checkpoint() {
     let folder = TempDir::new().unwrap();
     let checkpoint = write(folder.path(), &filled(&Case::load("inception_v3_tiny")), Format::V2);
     let model = folder.path().join("model.onnx");
@@ -139,7 +139,7 @@ fn an_onnx_model_can_be_laid_beside_its_checkpoint() {
 }
 
 #[test]
-fn weights_beside_an_onnx_model_are_found_and_missed() {
+fn missing_external_data_of_an_onnx_model_is_reported() {
     let folder = TempDir::new().unwrap();
     let checkpoint = write(folder.path(), &filled(&Case::load("inception_v3_tiny")), Format::V2);
     let model = folder.path().join("model.onnx");
@@ -172,7 +172,7 @@ fn training() -> Vec<Variable> {
 }
 
 #[test]
-fn what_is_wrong_with_values_is_said() {
+fn wrong_values_are_reported() {
     let folder = TempDir::new().unwrap();
     let checkpoint = write(folder.path(), &training(), Format::V1);
     let variance = vec!["net/BatchNorm/moving_variance"];
@@ -230,7 +230,7 @@ fn tensors_are_chosen_and_sorted() {
 }
 
 #[test]
-fn options_of_a_conversion_are_not_an_onnx_models() {
+fn options_of_convert_are_refused_for_onnx_models() {
     let folder = TempDir::new().unwrap();
     let model = folder.path().join("frozen.onnx");
     convert(&containers().join("frozen.pb"), &model, &[]);

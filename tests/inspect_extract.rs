@@ -26,13 +26,13 @@ fn inspect_shows_tensors_network_and_what_would_be_assumed() {
     assert!(rows.iter().any(|row| *row == norm), "{}", done.stdout);
     assert!(
         done.stdout
-            .contains("network inception_v3 in InceptionV3: 378 of its 378 variables are there (100 %)")
+            .contains("network inception_v3 in InceptionV3: the file has 378 of its 378 variables (100 %)")
     );
     assert!(done.stdout.contains("unit scale synthesized for 94 (slim's scale=False)"));
 }
 
 #[test]
-fn inspect_as_json_has_the_same_for_machines() {
+fn inspect_prints_the_same_as_json() {
     let folder = TempDir::new().unwrap();
     let checkpoint = write(folder.path(), &filled(&Case::load("inception_v3_tiny")), Format::V2);
     let done = tf2onnx_rs(["inspect", "--json", checkpoint.to_str().unwrap()]);
@@ -108,7 +108,7 @@ fn networks_lists_what_convert_knows() {
 }
 
 #[test]
-fn inspect_says_what_a_conversion_with_these_options_would_fail_of() {
+fn inspect_reports_why_a_conversion_with_these_options_would_fail() {
     let network = "examples/inception_v3_tiny/inception_v3_tiny.ckpt";
     let findings = |options: &[&str]| {
         let done = tf2onnx_rs([&["inspect", network, "--json"], options].concat());
@@ -130,7 +130,7 @@ fn inspect_says_what_a_conversion_with_these_options_would_fail_of() {
 }
 
 #[test]
-fn extract_says_how_to_write_what_is_not_stored() {
+fn extract_suggests_with_synthesized() {
     let network = "examples/inception_v3_tiny/inception_v3_tiny.ckpt";
     let folder = TempDir::new().unwrap();
     let output = folder.path().join("w.npz").display().to_string();

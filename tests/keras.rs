@@ -1,4 +1,4 @@
-//! Models that TensorFlow 2 saved (`scripts/make_keras_fixture.py`): converted as a user would, executed and compared with
+//! Models that TensorFlow 2 saved (`scripts/make_keras_fixture.py`): converted, run and compared with
 //! what TensorFlow computed.
 
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ fn the_variables_of_a_saved_model_are_found_by_the_names_of_their_objects() {
 }
 
 #[test]
-fn a_checkpoint_of_objects_alone_asks_for_its_saved_model() {
+fn an_object_based_checkpoint_needs_its_saved_model() {
     let folder = TempDir::new().unwrap();
     let output = folder.path().join("model.onnx");
     let error =
@@ -139,7 +139,7 @@ fn a_softmax_that_is_spelled_out_is_one() {
 }
 
 #[test]
-fn variables_of_one_name_are_told_apart_and_inputs_keep_their_order() {
+fn variables_of_one_name_are_distinguished_and_inputs_keep_their_order() {
     let folder = TempDir::new().unwrap();
     let output = folder.path().join("model.onnx");
     let rows = npy::read(&fixture("rows.npy"));
@@ -176,7 +176,7 @@ fn a_filter_with_another_axis_in_front_is_still_a_weight() {
 }
 
 #[test]
-fn what_a_function_computes_is_an_output_and_an_input_by_its_name() {
+fn tensors_in_a_function_can_be_outputs_and_inputs() {
     let folder = TempDir::new().unwrap();
     let (whole, part) = (folder.path().join("whole.onnx"), folder.path().join("part.onnx"));
     let inner = "StatefulPartitionedCall_1/StatefulPartitionedCall/sequential/norm/FusedBatchNormV3:0";

@@ -1,7 +1,7 @@
 //! Graphs of one op or pattern each, frozen by TensorFlow: their models compute what TensorFlow computed.
 //!
-//! The archives in `tests/fixtures` hold for each the graph, what went in and what came out. Most models are executed here;
-//! the runtime of these tests lacks some ops and types, and `scripts/fixture_parity.py` executes the others.
+//! The archives in `tests/fixtures` contain the graph, inputs and results of each case. The tests run most models;
+//! their runtime lacks some ops and types, and `scripts/fixture_parity.py` runs the other models.
 
 use std::collections::BTreeSet;
 use std::fs;

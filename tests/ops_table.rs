@@ -1,4 +1,4 @@
-//! The table of supported ops in `docs/ops.md` is the one that the program prints.
+//! `tf2onnx-rs ops` prints the table in `docs/ops.md`.
 
 use crate::support::command::tf2onnx_rs;
 use crate::support::repository::repository;

@@ -1,4 +1,4 @@
-//! Where outputs go, and where they must not: nothing that is read is overwritten, and nothing that is no file replaced.
+//! Output files: inputs are not overwritten, and only regular files are replaced.
 
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -21,7 +21,7 @@ fn copied(from: &str, folder: &TempDir, name: &str) -> PathBuf {
 }
 
 #[test]
-fn what_is_read_is_not_overwritten() {
+fn inputs_are_not_overwritten() {
     let folder = TempDir::new().unwrap();
     let checkpoint =
         copied("examples/inception_v3_tiny/inception_v3_tiny.ckpt", &folder, "inception_v3_tiny.ckpt");
@@ -78,7 +78,7 @@ fn links_stay_links_and_devices_devices() {
 }
 
 #[test]
-fn weights_that_a_model_has_no_use_for_are_told_of() {
+fn unused_weights_are_named() {
     let folder = TempDir::new().unwrap();
     let input = repository("tests/fixtures/graphs/containers/frozen.pb");
     let model = folder.path().join("model.onnx");
@@ -88,7 +88,7 @@ fn weights_that_a_model_has_no_use_for_are_told_of() {
 }
 
 #[test]
-fn a_checkpoint_that_is_written_to_while_it_is_read_becomes_no_model() {
+fn a_checkpoint_that_changes_during_the_conversion_is_refused() {
     let folder = TempDir::new().unwrap();
     for (checkpoint, data) in [("v1.ckpt", "v1.ckpt"), ("model.ckpt", "model.ckpt.data-00000-of-00001")] {
         for file in ["model.ckpt.index", "model.ckpt.data-00000-of-00001", "v1.ckpt"] {

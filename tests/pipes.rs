@@ -1,4 +1,4 @@
-//! Standard input and standard output that are pipes.
+//! Pipes as standard input and standard output.
 
 use std::fs;
 use std::process::Stdio;
@@ -34,11 +34,11 @@ fn a_model_goes_through_pipes() {
 }
 
 #[test]
-fn what_does_not_fit_a_pipe_is_said() {
+fn unsuitable_standard_input_and_output_are_refused() {
     for (input, said) in [
         (&b""[..], "standard input: it is empty"),
         (b"<html>404</html>", "standard input: it is a web page"),
-        (b"learning_rate: 0.1", "standard input: is text, but no graph"),
+        (b"learning_rate: 0.1", "standard input: is text, but not a graph"),
         (b"\x1f\x8bdamaged", "standard input: the archive cannot be read"),
     ] {
         let (done, _) = fed(&["convert", "-", "-"], input);
@@ -58,7 +58,7 @@ fn what_does_not_fit_a_pipe_is_said() {
 }
 
 #[test]
-fn a_pipe_gets_no_colors_unless_they_are_asked_for() {
+fn a_pipe_gets_colors_only_on_request() {
     const ESCAPE: char = '\u{1b}';
     let checkpoint = example();
     let inspect = ["inspect", checkpoint.to_str().unwrap()];
@@ -73,7 +73,7 @@ fn a_pipe_gets_no_colors_unless_they_are_asked_for() {
 
 #[cfg(unix)]
 #[test]
-fn a_reader_that_has_seen_enough_is_no_error() {
+fn a_closed_pipe_is_not_an_error() {
     for args in
         [&["networks"][..], &["inspect", example().to_str().unwrap()], &["convert", "--help"], &["man"]]
     {

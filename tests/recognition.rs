@@ -1,4 +1,4 @@
-//! Networks are recognized under names that users gave their scopes, with images and classes of their own.
+//! Networks are recognized in scopes with other names, and with other numbers of channels and classes.
 
 use tf2onnx_rs::slim::recognize::Overrides;
 use tf2onnx_rs::slim::{Recognition, Value, Variables, recognize};
@@ -16,7 +16,7 @@ fn renamed(case: &str, scope: &str, new_scope: &str) -> Variables {
 }
 
 #[test]
-fn a_network_under_another_name_is_told_from_the_shorter_ones_that_it_begins_like() {
+fn a_network_in_another_scope_is_not_mistaken_for_a_shorter_one() {
     for (case, network) in [
         ("resnet_v1_50", "resnet_v1_50"),
         ("resnet_v1_101", "resnet_v1_101"),
@@ -34,14 +34,14 @@ fn a_network_under_another_name_is_told_from_the_shorter_ones_that_it_begins_lik
 }
 
 #[test]
-fn networks_of_one_scope_are_told_apart_by_the_rank_and_size_of_their_filters() {
+fn networks_of_one_scope_are_distinguished_by_the_rank_and_size_of_their_filters() {
     for network in ["inception_v1", "i3d", "s3dg"] {
         assert_eq!(recognized(&Case::load(network).variables()).network.name, network);
     }
 }
 
 #[test]
-fn gating_and_separated_filters_are_read_off_the_layers_that_have_them() {
+fn gating_and_separated_filters_are_read_from_their_layers() {
     let mut variables = Case::load("s3dg").variables();
     let early = ["Conv2d_2c_3x3", "Mixed_3b", "Mixed_3c"];
     variables
@@ -58,7 +58,7 @@ fn gating_and_separated_filters_are_read_off_the_layers_that_have_them() {
 }
 
 #[test]
-fn the_depth_of_a_narrow_resnet_is_read_off_its_blocks() {
+fn the_depth_of_a_narrow_resnet_is_read_from_its_blocks() {
     // Base depths of 0.2 times 64, 128, 256 and 512, cut to whole channels, and four times as many where units end.
     let narrow = [(64, 12), (128, 25), (256, 51), (512, 102)];
     let mut variables = Case::load("resnet_v1_50").variables();

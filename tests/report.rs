@@ -1,4 +1,4 @@
-//! `convert --report`: what a report says, that nothing in it runs but its own script, and that it is there as a whole or
+//! `convert --report`: the content of a report, that it runs no script but its own, and that it is written completely or
 //! not at all. `scripts/check_report.sh` opens the pages in a browser.
 
 use std::fs;
@@ -148,7 +148,7 @@ fn every_assumption_has_its_reason() {
 }
 
 #[test]
-fn variances_that_cannot_be_are_warned_of() {
+fn impossible_variances_are_warnings() {
     let (_folder, checkpoint) = tiny_with(|variables| {
         for variable in variables.iter_mut() {
             if variable.name == "InceptionV3/Conv2d_2a_3x3/BatchNorm/moving_variance" {
@@ -168,7 +168,7 @@ fn variances_that_cannot_be_are_warned_of() {
 }
 
 #[test]
-fn a_graph_of_training_is_warned_of() {
+fn a_training_graph_is_a_warning() {
     let (_folder, checkpoint) = training_graph();
     let (_reports, page, data) = reports(&checkpoint, &["--outputs", TRAINED]);
     let warnings = list(&data, "warnings");
@@ -178,7 +178,7 @@ fn a_graph_of_training_is_warned_of() {
 }
 
 #[test]
-fn ops_that_are_kept_are_warned_of() {
+fn ops_that_are_kept_are_warnings() {
     let folder = TempDir::new().unwrap();
     let graph = hostile_graph(folder.path(), "net");
     fs::write(&graph, fs::read_to_string(&graph).unwrap().replace("op: \"Relu\"", "op: \"MyOp\"")).unwrap();
@@ -227,7 +227,7 @@ fn a_conversion_that_fails_leaves_reports_as_they_were() {
 /// A limit on the length of files stands in for a disk that is full: the model fits it, and the page does not.
 #[cfg(unix)]
 #[test]
-fn where_there_is_no_room_for_a_report_nothing_is_written() {
+fn nothing_is_written_without_space_for_the_report() {
     let folder = TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("model.onnx"), "old").unwrap();
@@ -246,7 +246,7 @@ fn where_there_is_no_room_for_a_report_nothing_is_written() {
 }
 
 #[test]
-fn where_a_report_cannot_go_nothing_is_converted() {
+fn nothing_is_converted_if_the_report_cannot_be_written() {
     let folder = TempDir::new().unwrap();
     let input = example();
     let model = folder.path().join("model.json");

@@ -1,4 +1,4 @@
-//! Interrupted commands: their exit status, and that they leave nothing half-written.
+//! Interrupted commands: their exit status, and that no incomplete files remain.
 #![cfg(unix)]
 
 use std::fs;
@@ -66,7 +66,7 @@ fn an_interrupted_command_leaves_no_temporary_files_and_has_its_own_status() {
 }
 
 #[test]
-fn what_is_interrupted_while_it_writes_leaves_nothing() {
+fn a_command_that_is_interrupted_while_it_writes_leaves_nothing() {
     let folder = TempDir::new().unwrap();
     let large =
         |name: &str, shape: &[usize]| Variable::float32(name, shape, vec![0.25; shape.iter().product()]);
@@ -79,7 +79,7 @@ fn what_is_interrupted_while_it_writes_leaves_nothing() {
 }
 
 #[test]
-fn a_batch_that_is_interrupted_says_what_failed_until_then() {
+fn an_interrupted_batch_prints_the_failures_so_far() {
     let folder = TempDir::new().unwrap();
     for number in 0..60 {
         fs::copy(example(), folder.path().join(format!("net_{number}.ckpt"))).unwrap();

@@ -1,4 +1,4 @@
-//! Small graphs in text form: what is refused, and how that is said; what a layout costs.
+//! Small graphs in text form: refused graphs with their errors, and the nodes that a layout needs.
 
 use std::fs;
 use std::path::PathBuf;
@@ -123,7 +123,7 @@ fn a_graph_with_channels_second_has_no_transpose() {
 }
 
 #[test]
-fn a_batch_that_a_graph_is_built_for_stays() {
+fn a_batch_length_that_the_graph_depends_on_is_kept() {
     let integers = |name: &str, values: &[i64]| {
         let listed: String = values.iter().map(|value| format!(" int_val: {value}")).collect();
         let shape = format!("dim {{ size: {} }}", values.len());
@@ -175,7 +175,7 @@ fn loops_of_tensorflow_1_are_called_loops() {
 }
 
 #[test]
-fn the_files_that_a_saved_model_reads_are_named() {
+fn the_asset_files_of_a_saved_model_are_named() {
     let folder = TempDir::new().unwrap();
     let graph = [placeholder("image", &[1, 4]), node("output", "Relu", &["image"], &float())].concat();
     let tensor = |name: &str| format!("value {{ name: \"{name}\" dtype: DT_FLOAT }}");
@@ -224,7 +224,7 @@ fn halves_that_a_runtime_cannot_sort_or_pad_are_widened_and_not_cut_to_integers(
         convert(&graph, &model, &["--outputs", output]);
         let casts = Model::load(&model);
         let targets: Vec<i64> = casts.nodes("Cast").iter().map(|cast| cast.attribute[0].i).collect();
-        // float32 and float16, and the type of the places that ArgMax and Unique deliver beside them.
+        // float32 and float16, and the type of the indices that ArgMax and Unique return.
         let is_fraction = |target: &i64| [1, 10].contains(target);
         assert!(targets.iter().filter(|target| is_fraction(target)).count() >= 2, "{output}: {targets:?}");
         let reads_integers = casts
@@ -236,7 +236,7 @@ fn halves_that_a_runtime_cannot_sort_or_pad_are_widened_and_not_cut_to_integers(
 }
 
 #[test]
-fn where_nothing_looks_like_an_output_a_command_names_the_likeliest() {
+fn without_a_likely_output_the_error_suggests_a_command() {
     let nodes = [
         placeholder("x", &[-1, 2]),
         constant("weight", &[2, 3], 1.0),
@@ -257,7 +257,7 @@ fn where_nothing_looks_like_an_output_a_command_names_the_likeliest() {
 
 /// Axes of one name have one length: ONNX Runtime plans its memory by that.
 #[test]
-fn only_what_follows_the_input_has_its_batch() {
+fn only_tensors_that_depend_on_the_input_have_its_batch() {
     let types = float() + &attribute("out_idx", "type: DT_INT32");
     let nodes = [
         placeholder("x", &[-1]),
@@ -297,7 +297,7 @@ fn a_prelu_of_tfjs_scales_what_is_below_zero() {
 }
 
 #[test]
-fn a_fusion_that_is_not_known_is_named() {
+fn an_unknown_fusion_is_named() {
     let ops = attribute("fused_ops", "list { s: \"BiasAdd\" s: \"Mish\" }");
     let nodes = [
         placeholder("x", &[1, 2]),

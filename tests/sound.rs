@@ -1,4 +1,4 @@
-//! Graphs that decode sound: the model takes the samples, and their rate unless it is frozen.
+//! Graphs that decode sound: the inputs of the model are the samples, and their rate unless it is frozen.
 
 use std::fs;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ fn a_graph_that_decodes_sound_takes_the_samples_and_their_rate_instead() {
 }
 
 #[test]
-fn a_frozen_rate_is_no_input_and_gives_the_same_features() {
+fn a_frozen_rate_is_not_an_input_and_gives_the_same_features() {
     let (_folder, graph, model) = graph();
     let said = convert(&graph, &model, &["--outputs", "output0:0", "--freeze", "decoded:1=16000"]).stdout;
     assert!(said.contains("inputs decoded:0 float32 [4000, 1]\n"), "{said}");
@@ -44,7 +44,7 @@ fn a_frozen_rate_is_no_input_and_gives_the_same_features() {
 }
 
 #[test]
-fn what_is_frozen_of_decoded_sound_is_a_rate_that_the_features_can_have() {
+fn only_a_suitable_rate_of_decoded_sound_can_be_frozen() {
     let (_folder, graph, model) = graph();
     let refused = |given: &str| {
         let paths = ["convert", graph.to_str().unwrap(), model.to_str().unwrap()];

@@ -1,5 +1,4 @@
-//! The emulator draws what slim draws: every network of the library is compared, node by node, with the graph
-//! that TF-Slim built for the same variables.
+//! Every network of the library is compared, node by node, with the graph that TF-Slim built for the same variables.
 
 use std::collections::{BTreeMap, BTreeSet};
 

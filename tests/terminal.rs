@@ -1,4 +1,4 @@
-//! How the program behaves on a terminal: colors, and tables that fit.
+//! Output on a terminal: colors, and tables that fit.
 #![cfg(unix)]
 
 use std::fs::{self, File};
@@ -36,14 +36,14 @@ fn on_a_terminal_of_width(width: u16, args: &[&str], environment: &[(&str, &str)
     let mut child = command.env("TERM", "xterm").envs(environment.iter().copied()).spawn().unwrap();
     drop((command, pty.slave));
     let mut written = vec![];
-    // Where the last one who writes to it is gone, reading from it is an error on Linux.
+    // On Linux, reading is an error when all writers are gone.
     let _ = File::from(pty.master).read_to_end(&mut written);
     child.wait().unwrap();
     String::from_utf8_lossy(&written).into_owned()
 }
 
 #[test]
-fn a_terminal_gets_colors_unless_it_is_asked_for_none() {
+fn a_terminal_gets_colors_unless_they_are_disabled() {
     let args = ["inspect", "nowhere"];
     assert!(on_a_terminal(&args, &[]).contains("\u{1b}[31merror:"));
     for (environment, option) in [

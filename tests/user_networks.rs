@@ -1,7 +1,7 @@
-//! `--network my_net.toml`: networks that a file describes compute what TensorFlow computes, one of the library
-//! converts to the same bytes, and every mistake is said with its line.
+//! `--network my_net.toml`: described networks compute what TensorFlow computes, a description of a library network
+//! converts to the same bytes, and every mistake is reported with its line.
 //!
-//! `scripts/make_network_fixtures.py` wrote the same networks in slim and made `tests/fixtures/networks`.
+//! `scripts/make_network_fixtures.py` built the same networks with slim and wrote `tests/fixtures/networks`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -223,7 +223,7 @@ fn mistake_in(step: &str) -> String {
 }
 
 #[test]
-fn a_mistake_in_a_step_is_said_with_its_line() {
+fn a_mistake_in_a_step_is_reported_with_its_line() {
     let conv = "conv2d = 8, kernel = 3, scope = \"conv1\"";
     let said = [
         (format!("{{ {conv}, strid = 2 }}"), "conv2d has no argument \"strid\"; did you mean \"stride\"?"),
@@ -338,7 +338,7 @@ fn a_mistake_in_a_step_is_said_with_its_line() {
 }
 
 #[test]
-fn what_cannot_be_drawn_is_said_with_its_line() {
+fn a_step_that_cannot_be_built_is_reported_with_its_line() {
     let conv = "{ conv2d = 8, kernel = 3, scope = \"a\" }";
     let said = [
         (
@@ -367,7 +367,7 @@ fn what_cannot_be_drawn_is_said_with_its_line() {
 }
 
 #[test]
-fn a_mistake_in_the_head_is_said_with_its_line() {
+fn a_mistake_in_the_keys_of_the_network_is_reported_with_its_line() {
     let layers = "layers = [{ conv2d = 8, kernel = 3, scope = \"a\" }]";
     let said = [
         ("".to_owned(), "line 1: the network needs the key \"name\""),
@@ -423,7 +423,7 @@ fn the_example_of_the_documentation_is_a_description() {
 }
 
 #[test]
-fn a_file_that_is_no_description_is_one_sentence_too() {
+fn other_files_are_refused_in_one_sentence() {
     let folder = TempDir::new().unwrap();
     let case = Case::load("plain_cnn");
     let checkpoint = write(folder.path(), &case.filled(""), Format::V2);
@@ -443,7 +443,7 @@ fn a_file_that_is_no_description_is_one_sentence_too() {
 }
 
 #[test]
-fn no_damage_to_a_description_ends_in_a_panic() {
+fn damaged_descriptions_do_not_cause_a_panic() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("damaged.toml");
     let text = std::fs::read_to_string(Case::load("every_layer").description()).unwrap();
@@ -497,7 +497,7 @@ fn a_described_local_response_normalization_has_its_arguments() {
 }
 
 #[test]
-fn the_model_of_a_described_network_says_what_it_is() {
+fn the_model_contains_the_name_of_a_described_network() {
     let case = Case::load("every_layer");
     let folder = TempDir::new().unwrap();
     let checkpoint = write(folder.path(), &case.filled(""), Format::V2);

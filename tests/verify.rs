@@ -1,4 +1,4 @@
-//! `tf2onnx-rs verify`, and `convert --verify`: right models pass, and wrong ones are caught.
+//! `tf2onnx-rs verify` and `convert --verify`: correct models pass, and wrong ones are found.
 
 use std::path::{Path, PathBuf};
 
@@ -201,7 +201,7 @@ fn convert_verifies_the_model_by_the_graph_it_was_made_from() {
 }
 
 #[test]
-fn a_model_that_fails_does_not_take_the_place_of_another() {
+fn a_model_that_fails_does_not_replace_another() {
     let setting = Setting::new();
     std::fs::write(setting.path("model.onnx"), "what was there").unwrap();
     let before = setting.files();
@@ -240,14 +240,14 @@ fn an_op_that_is_not_evaluated_or_not_executed_is_named() {
 }
 
 #[test]
-fn what_is_no_model_and_what_is_no_array_is_said() {
+fn files_that_are_not_models_or_arrays_are_refused() {
     let setting = Setting::new();
     setting.convert("model.onnx", &[]);
     std::fs::write(setting.path("text.onnx"), "this is no model").unwrap();
     let [text, images, model] = ["text.onnx", "images.npz", "model.onnx"].map(|file| setting.path(file));
     assert!(fails(&["verify", &text, "--against", &model]).contains("text.onnx"));
     let message = fails(&["verify", &model, "--inputs", &text, "--expected", &images]);
-    assert!(message.contains("no array that NumPy saved"), "{message}");
+    assert!(message.contains("not an array that NumPy saved"), "{message}");
     let logits = setting.path("logits.npz");
     let message = fails(&["verify", &model, "--inputs", &logits, "--expected", &logits]);
     assert!(message.contains("no such input") && message.contains("input:0"), "{message}");
@@ -260,7 +260,7 @@ fn what_is_no_model_and_what_is_no_array_is_said() {
 }
 
 #[test]
-fn a_comparison_without_anything_to_compare_with_is_bad_usage() {
+fn a_comparison_without_expected_values_is_bad_usage() {
     let status = |options: &[&str]| tf2onnx_rs([&["verify", "model.onnx"], options].concat()).status;
     assert_eq!(status(&[]), 2);
     assert_eq!(status(&["--expected", "o.npz"]), 2);
@@ -270,7 +270,7 @@ fn a_comparison_without_anything_to_compare_with_is_bad_usage() {
 }
 
 #[test]
-fn nothing_is_verified_by_comparing_nothing_and_no_array_is_passed_over() {
+fn a_comparison_needs_arrays_and_uses_all_of_them() {
     let setting = Setting::new();
     setting.convert("model.onnx", &[]);
     let (model, images) = (setting.path("model.onnx"), setting.path("images.npz"));
@@ -311,7 +311,7 @@ fn graph(text: &str) -> (TempDir, PathBuf, PathBuf) {
 }
 
 #[test]
-fn everything_but_an_op_that_is_not_evaluated_is_verified() {
+fn everything_except_ops_that_are_not_evaluated_is_verified() {
     let (folder, graph, model) = graph(GRAPH);
     let done = convert(&graph, &model, &["--verify", "--json"]);
     let verification = &json(&done)["verification"];
@@ -333,7 +333,7 @@ fn everything_but_an_op_that_is_not_evaluated_is_verified() {
 
 /// The runtime leaves 2 as it is.
 #[test]
-fn what_the_runtime_computes_otherwise_is_no_mistake_of_the_model() {
+fn differences_of_the_runtime_are_not_mistakes_of_the_model() {
     let graph_text = r#"
 node { name: "x" op: "Placeholder" attr { key: "dtype" value { type: DT_INT32 } }
        attr { key: "shape" value { shape { dim { size: 3 } } } } }
@@ -353,7 +353,7 @@ node { name: "is_any" op: "Cast" input: "more" attr { key: "SrcT" value { type: 
 }
 
 #[test]
-fn what_an_op_reads_that_is_not_evaluated_is_compared() {
+fn the_inputs_of_an_op_that_is_not_evaluated_are_compared() {
     let (_folder, graph, _) = graph(GRAPH);
     let source = tf2onnx_rs::source::Source::open(&graph, &OpenOptions::default()).unwrap();
     let conversion = tf2onnx_rs::convert::convert(&source, &ConvertOptions::default()).unwrap();
@@ -378,7 +378,7 @@ fn what_an_op_reads_that_is_not_evaluated_is_compared() {
 }
 
 #[test]
-fn what_lies_before_an_operator_that_the_runtime_does_not_know_is_compared() {
+fn everything_before_an_unknown_operator_is_compared() {
     let text = GRAPH
         .replace("Erf", "LRN")
         .replace("size: 3", "size: 1 } dim { size: 1 } dim { size: 1 } dim { size: 8");
@@ -450,7 +450,7 @@ fn float16_is_verified_with_its_rounding() {
 }
 
 #[test]
-fn a_model_that_leaves_the_reach_of_float16_is_caught() {
+fn a_model_that_exceeds_the_range_of_float16_is_caught() {
     let (_folder, graph, model) = graph(&products(1e-4, 6e4));
     let wide = graph.to_str().unwrap();
     let inputs = graph.with_file_name("x.npz");

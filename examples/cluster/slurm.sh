@@ -1,5 +1,5 @@
 #!/bin/bash
-# A Slurm array that converts all models below CHECKPOINTS into OUT. Each task takes its shard by itself.
+# A Slurm array job that converts all models below CHECKPOINTS into OUT. Each task chooses its shard automatically.
 #
 #     CHECKPOINTS=/data/checkpoints OUT=/data/onnx sbatch slurm.sh
 #
@@ -14,6 +14,6 @@
 set -euo pipefail
 : "${CHECKPOINTS:?the folder with the models}" "${OUT:?the folder for the converted models}"
 
-# A task that was preempted begins again, and skips what it has done.
+# A preempted task starts again and skips finished models.
 exec tf2onnx-rs batch "$CHECKPOINTS" --out-dir "$OUT" --resume --report "$OUT/report.jsonl" \
     --jobs "${SLURM_CPUS_PER_TASK:-1}"

@@ -36,7 +36,7 @@ impl<'a> Entries<'a> {
                 let restart_bytes = (fixed32(block, count_at)? as usize).checked_mul(4)?;
                 count_at.checked_sub(restart_bytes)
             })
-            .ok_or("a block of its table has no room for its restart points")?;
+            .ok_or("a block of its table is too small for its restart points")?;
         let key_bytes_left = block.len().saturating_mul(MAX_KEY_EXPANSION);
         Ok(Self { block, end, position: 0, key: vec![], key_bytes_left })
     }

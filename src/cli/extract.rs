@@ -10,7 +10,7 @@ use super::{output, progress};
 use crate::convert::ConvertOptions;
 use crate::error::{Error, Result};
 use crate::extract::{Choice, Chosen, Format, Layout, choose};
-use crate::output::keep_inputs;
+use crate::output::refuse_overwriting;
 use crate::tensors_in_file::{NameFilter, TensorFile};
 
 /// Writes tensors to files for NumPy or safetensors.
@@ -113,7 +113,7 @@ fn extract<'a>(
         let problem = format!("{} has no type for any of the tensors", format.name());
         return Err(Error::file(&args.output, problem).advice("choose another output format"));
     }
-    keep_inputs(&args.output, file.files())?;
+    refuse_overwriting(&args.output, file.files())?;
     let bytes = tensors.iter().filter_map(|tensor| tensor.value.byte_len()).sum::<usize>() as u64;
     let bar = progress::byte_bar(args.quiet, "extracting");
     bar.set_length(bytes);

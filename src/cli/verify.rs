@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::output::{self, Column};
 use crate::error::{Error, Result};
 use crate::onnx::OnnxFile;
-use crate::output::{OutputFile, keep_apart, keep_inputs};
+use crate::output::{OutputFile, refuse_overwriting, refuse_same_path};
 use crate::verify::{
     Difference, Executable, InputSource, Named, RandomInputs, TOLERANCE, compare_all, name_and_file,
     parse_shape, read_arrays, save_arrays,
@@ -77,10 +77,13 @@ pub fn run(args: &Args) -> Result<()> {
     // Files that cannot be written are errors before the model runs.
     for path in [&args.save_inputs, &args.save_outputs].into_iter().flatten() {
         OutputFile::create(path)?;
-        keep_inputs(path, args.inputs.iter().chain(&args.expected).map(|given| name_and_file(given).1))?;
+        refuse_overwriting(
+            path,
+            args.inputs.iter().chain(&args.expected).map(|given| name_and_file(given).1),
+        )?;
     }
     if let (Some(inputs), Some(outputs)) = (&args.save_inputs, &args.save_outputs) {
-        keep_apart(outputs, [inputs])?;
+        refuse_same_path(outputs, [inputs])?;
     }
     let model = load(&args.model)?;
     let inputs = model.inputs()?;

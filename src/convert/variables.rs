@@ -54,7 +54,7 @@ impl<'a> Lookup<'a> {
             && let Some(whole) = checkpoint.get(key)
         {
             return match part {
-                Some((start, lengths)) => whole.constant().part(start, lengths),
+                Some((start, lengths)) => whole.constant().slice(start, lengths),
                 None => Some(whole.constant()),
             };
         }

@@ -18,7 +18,7 @@ pub(super) fn write(tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u6
     let unwritable = |error: &io::Error| unwritable(path, error);
     let folder = folder_beside(path)?;
     for (tensor, file) in tensors.iter().zip(files) {
-        let opened = folder.make_folders_of(&file).and_then(|()| {
+        let opened = folder.create_parents(&file).and_then(|()| {
             // On any file system, no file may replace another.
             OpenOptions::new().write(true).create_new(true).open(folder.path().join(&file))
         });

@@ -305,6 +305,41 @@ impl Graph {
     }
 }
 
+/// A node, and where it is in its graph.
+#[derive(Debug, Clone, Copy)]
+pub struct NodeRef<'a> {
+    /// Where it is.
+    pub id: NodeId,
+    node: &'a Node,
+}
+
+impl<'a> NodeRef<'a> {
+    /// The node at `id` of a graph.
+    pub fn new(id: NodeId, node: &'a Node) -> Self {
+        Self { id, node }
+    }
+
+    /// One of its outputs.
+    pub fn output(self, port: usize) -> TensorRef {
+        TensorRef { node: self.id, port }
+    }
+}
+
+impl std::ops::Deref for NodeRef<'_> {
+    type Target = Node;
+
+    fn deref(&self) -> &Node {
+        self.node
+    }
+}
+
+impl From<NodeRef<'_>> for TensorRef {
+    /// The node's first output.
+    fn from(node: NodeRef<'_>) -> Self {
+        node.output(0)
+    }
+}
+
 impl From<NodeId> for TensorRef {
     /// The node's first output.
     fn from(node: NodeId) -> Self {

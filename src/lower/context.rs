@@ -6,7 +6,7 @@ use super::flatten::Flattened;
 use super::{Layout, Rules};
 use crate::error::{Error, Result};
 use crate::graph::partial::{self, Length};
-use crate::graph::{DataFormat, Graph, Node, NodeId, Shape, TensorRef};
+use crate::graph::{DataFormat, Graph, Node, NodeId, NodeRef, Shape, TensorRef};
 use crate::onnx::{self, Attribute, Model};
 use crate::tensor::{Constant, DType, element_count};
 
@@ -110,7 +110,7 @@ impl<'a> Lowering<'a> {
     ///
     /// # Errors
     /// Where it is not known before the model runs.
-    pub fn rank(&self, node: &Node, tensor: TensorRef) -> Result<usize> {
+    pub fn rank(&self, node: NodeRef<'_>, tensor: TensorRef) -> Result<usize> {
         self.shape(tensor).rank().ok_or_else(|| {
             let name = self.graph.tensor_name(tensor);
             let error = node.error(format!("the rank of its input {name} is not known"));
@@ -123,9 +123,9 @@ impl<'a> Lowering<'a> {
     ///
     /// # Errors
     /// Where a node has such a result.
-    pub fn check_layouts(&self, id: NodeId, node: &Node) -> Result<()> {
+    pub fn check_layouts(&self, node: NodeRef<'_>) -> Result<()> {
         for port in 0..node.outputs.len() {
-            let tensor = TensorRef { node: id, port };
+            let tensor = node.output(port);
             let Some(layout) = self.layout(tensor) else { continue };
             let is_known = layout.is_tensorflow() || self.shape(tensor).rank() == Some(layout.axes().len());
             if !is_known {
@@ -283,7 +283,7 @@ impl<'a> Lowering<'a> {
     ///
     /// # Errors
     /// Where the node has no such input, or its elements cannot be read.
-    pub fn known_integers(&self, node: &Node, index: usize) -> Result<Option<Vec<i64>>> {
+    pub fn known_integers(&self, node: NodeRef<'_>, index: usize) -> Result<Option<Vec<i64>>> {
         let input = self.input_of(node, index)?;
         Ok(self.constant(input).map(Constant::to_i64s).transpose()?.flatten())
     }
@@ -292,7 +292,7 @@ impl<'a> Lowering<'a> {
     ///
     /// # Errors
     /// Where it is not known.
-    pub fn integers(&self, node: &Node, index: usize, what: &str) -> Result<Vec<i64>> {
+    pub fn integers(&self, node: NodeRef<'_>, index: usize, what: &str) -> Result<Vec<i64>> {
         self.known_integers(node, index)?
             .ok_or_else(|| node.error(format!("its {what} are not known before the model runs")))
     }
@@ -301,7 +301,7 @@ impl<'a> Lowering<'a> {
     ///
     /// # Errors
     /// Where the node has no such input.
-    pub fn input_of(&self, node: &Node, index: usize) -> Result<TensorRef> {
+    pub fn input_of(&self, node: NodeRef<'_>, index: usize) -> Result<TensorRef> {
         node.inputs.get(index).copied().ok_or_else(|| node.error(format!("it has no input {index}")))
     }
 
@@ -370,14 +370,14 @@ impl<'a> Lowering<'a> {
 
     /// Records a constant in the shape of a node's output, under its own name, and says whether the node reads one. Weights
     /// reach their op in this way where Keras puts an axis before them.
-    pub fn reshape_constant(&mut self, id: NodeId, input: TensorRef) -> bool {
+    pub fn reshape_constant(&mut self, node: NodeRef<'_>, input: TensorRef) -> bool {
         let Some(Value::Constant { name, constant }) = self.values.get(&input) else { return false };
-        let dims = self.shape(id.into()).fully_known();
+        let dims = self.shape(node.into()).fully_known();
         let Some(dims) = dims.filter(|dims| element_count(dims) == Some(constant.len())) else {
             return false;
         };
         let reshaped = Value::Constant { name: name.clone(), constant: constant.reshaped(&dims) };
-        self.set(id.into(), reshaped);
+        self.set(node.into(), reshaped);
         true
     }
 

@@ -3,19 +3,19 @@
 use super::Layout;
 use super::context::{Lowering, Value};
 use crate::error::Result;
-use crate::graph::{Attr, Node, NodeId, TensorRef};
+use crate::graph::{Attr, NodeRef};
 use crate::onnx::{self, Attribute, TENSORFLOW_DOMAIN, onnx_dtype};
 
 /// A node of TensorFlow's op, with its attributes, and with as many outputs as it has. Types become ONNX's numbers of
 /// them, truth values become integers, shapes become lists of lengths; what has no counterpart is left out.
-pub fn custom(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn custom(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let mut inputs = vec![];
     for &input in &node.inputs {
         inputs.push(cx.in_tensorflow_layout(input)?);
     }
     let mut outputs = vec![];
     for port in 0..node.outputs.len() {
-        let tensor = TensorRef { node: id, port };
+        let tensor = node.output(port);
         let layout = Layout::tensorflow_of(cx.shape(tensor));
         let name = cx.output_name(tensor, &layout);
         cx.set(tensor, Value::Computed { name: name.clone(), layout });

@@ -2,7 +2,7 @@
 
 use super::Layout;
 use super::context::{Lowering, Value};
-use crate::graph::{Node, NodeId, TensorRef};
+use crate::graph::{NodeRef, TensorRef};
 use crate::onnx::{self, Attribute, Attributes, onnx_dtype};
 use crate::tensor::{Constant, DType};
 
@@ -56,29 +56,33 @@ impl Lowering<'_> {
         self.model.nodes.push(node);
     }
 
-    /// Adds the node that computes the first output of a TensorFlow node, stored in `layout`.
+    /// Adds the node that computes an output of a TensorFlow node, stored in `layout`.
     pub fn emit(
         &mut self,
-        (id, node): (NodeId, &Node),
+        output: impl Into<TensorRef>,
         op: &'static str,
         inputs: Vec<String>,
         layout: Layout,
         attributes: Attributes,
     ) {
-        self.emit_port((id.into(), node), op, inputs, layout, attributes);
+        let tensor = output.into();
+        let name = self.output_name(tensor, &layout);
+        let node = &self.graph.node(tensor.node).name;
+        self.node(node, op, inputs, vec![name.clone()], attributes);
+        self.set(tensor, Value::Computed { name, layout });
     }
 
     /// Adds the node that computes the first outputs of a TensorFlow node, each stored in its layout.
     pub fn emit_all(
         &mut self,
-        (id, node): (NodeId, &Node),
+        node: NodeRef<'_>,
         op: &'static str,
         inputs: Vec<String>,
         layouts: Vec<Layout>,
         attributes: Attributes,
     ) {
         let outputs = layouts.into_iter().enumerate().map(|(port, layout)| {
-            let tensor = TensorRef { node: id, port };
+            let tensor = node.output(port);
             let name = self.output_name(tensor, &layout);
             self.set(tensor, Value::Computed { name: name.clone(), layout });
             name
@@ -88,37 +92,24 @@ impl Lowering<'_> {
     }
 
     /// A scalar constant of a type, for the use of a node.
-    pub fn scalar(&mut self, node: &Node, what: &str, dtype: DType, value: f64) -> String {
+    pub fn scalar(&mut self, node: NodeRef<'_>, what: &str, dtype: DType, value: f64) -> String {
         let constant = Constant::scalar(dtype, value);
         self.initializer(&format!("{}/{what}", node.name), constant, &[])
     }
 
     /// Adds the node that computes an output of a TensorFlow node, cast to the type that the output has.
-    pub fn emit_cast(&mut self, (tensor, node): (TensorRef, &Node), value: String, layout: Layout) {
+    pub fn emit_cast(&mut self, output: impl Into<TensorRef>, value: String, layout: Layout) {
+        let tensor = output.into();
         let to = onnx_dtype(self.dtype(tensor)).unwrap_or_default();
         let attributes = vec![("to", Attribute::Int(to.into()))];
-        self.emit_port((tensor, node), "Cast", vec![value], layout, attributes);
-    }
-
-    /// Adds the node that computes one output of a TensorFlow node, stored in `layout`.
-    pub fn emit_port(
-        &mut self,
-        (tensor, node): (TensorRef, &Node),
-        op: &'static str,
-        inputs: Vec<String>,
-        layout: Layout,
-        attributes: Attributes,
-    ) {
-        let name = self.output_name(tensor, &layout);
-        self.node(&node.name, op, inputs, vec![name.clone()], attributes);
-        self.set(tensor, Value::Computed { name, layout });
+        self.emit(tensor, "Cast", vec![value], layout, attributes);
     }
 
     /// Whether a node computes tensors without elements alone, of known shapes: there is nothing to be computed, and
     /// runtimes differ in what they take then.
-    pub fn is_empty(&self, id: NodeId, node: &Node) -> bool {
+    pub fn is_empty(&self, node: NodeRef<'_>) -> bool {
         let is_empty = |port: usize| {
-            let tensor = TensorRef { node: id, port };
+            let tensor = node.output(port);
             self.dtype(tensor).size().is_some()
                 && self.shape(tensor).fully_known().is_some_and(|dims| dims.contains(&0))
         };
@@ -129,9 +120,9 @@ impl Lowering<'_> {
     }
 
     /// Makes constants of the outputs of such a node.
-    pub fn set_empty(&mut self, id: NodeId, node: &Node) {
+    pub fn set_empty(&mut self, node: NodeRef<'_>) {
         for port in 0..node.outputs.len() {
-            let tensor = TensorRef { node: id, port };
+            let tensor = node.output(port);
             if let Some(dims) = self.shape(tensor).fully_known() {
                 self.set_constant(tensor, Constant::empty(self.dtype(tensor), dims.clone()));
             }
@@ -139,7 +130,7 @@ impl Lowering<'_> {
     }
 
     /// The length of an axis of a value, as a vector of one number.
-    pub fn length_of(&mut self, node: &Node, value: &str, axis: i64) -> String {
+    pub fn length_of(&mut self, node: NodeRef<'_>, value: &str, axis: i64) -> String {
         let shape = self.step(node, "shape", "Shape", vec![value.to_owned()], vec![]);
         let index = self.vector(node, &format!("axis_{axis}"), &[axis]);
         self.step(node, "length", "Gather", vec![shape, index], vec![])
@@ -149,7 +140,7 @@ impl Lowering<'_> {
     /// ends in `what`.
     pub fn step(
         &mut self,
-        node: &Node,
+        node: NodeRef<'_>,
         what: &str,
         op: &'static str,
         inputs: Vec<String>,
@@ -161,7 +152,7 @@ impl Lowering<'_> {
     }
 
     /// Makes a value the shape that another one, without -1, says when the model runs. A length of 0 is one.
-    pub fn reshaped(&mut self, node: &Node, what: &str, value: String, shape: String) -> String {
+    pub fn reshaped(&mut self, node: NodeRef<'_>, what: &str, value: String, shape: String) -> String {
         let attributes = self.zeros_are_lengths();
         self.step(node, what, "Reshape", vec![value, shape], attributes)
     }
@@ -172,10 +163,24 @@ impl Lowering<'_> {
         if self.opset() >= 14 { vec![("allowzero", Attribute::Int(1))] } else { vec![] }
     }
 
+    /// Adds a node with several outputs for a step. Its name ends in `what`, and returned are the names of its outputs.
+    pub fn step_with_outputs<const N: usize>(
+        &mut self,
+        node: NodeRef<'_>,
+        (what, outputs): (&str, [&str; N]),
+        op: &'static str,
+        inputs: Vec<String>,
+        attributes: Attributes,
+    ) -> [String; N] {
+        let outputs = outputs.map(|output| self.unique_name(&format!("{}/{output}", node.name)));
+        self.node(&format!("{}/{what}", node.name), op, inputs, outputs.to_vec(), attributes);
+        outputs
+    }
+
     /// The inputs and attributes of a reduction of a value along axes.
     pub fn reduction(
         &mut self,
-        node: &Node,
+        node: NodeRef<'_>,
         op: &str,
         value: String,
         axes: &[i64],
@@ -194,13 +199,13 @@ impl Lowering<'_> {
     }
 
     /// A value cast to another type, for the use of a node.
-    pub fn cast(&mut self, node: &Node, value: String, to: DType) -> String {
+    pub fn cast(&mut self, node: NodeRef<'_>, value: String, to: DType) -> String {
         let to = Attribute::Int(onnx_dtype(to).unwrap_or_default().into());
         self.step(node, "cast", "Cast", vec![value], vec![("to", to)])
     }
 
     /// The initializer for a vector of integers that belongs to a node.
-    pub fn vector(&mut self, node: &Node, what: &str, values: &[i64]) -> String {
+    pub fn vector(&mut self, node: NodeRef<'_>, what: &str, values: &[i64]) -> String {
         let constant = Constant::from_i64(vec![values.len()], values);
         self.initializer(&format!("{}/{what}", node.name), constant, &[])
     }

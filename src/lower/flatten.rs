@@ -5,7 +5,7 @@
 use super::Layout;
 use super::context::Lowering;
 use crate::error::Result;
-use crate::graph::{Node, NodeId, TensorRef};
+use crate::graph::{Node, NodeId, NodeRef, TensorRef};
 use crate::tensor::Constant;
 
 /// An image that was flattened as it is stored.
@@ -28,16 +28,16 @@ impl Flattened {
 }
 
 /// Whether a Reshape only feeds products with constant matrices and may flatten its input as it is stored.
-pub fn flattened(cx: &Lowering<'_>, id: NodeId, node: &Node, layout: &Layout) -> Option<Flattened> {
+pub fn flattened(cx: &Lowering<'_>, node: NodeRef<'_>, layout: &Layout) -> Option<Flattened> {
     let dims: Option<Vec<usize>> = cx.shape(node.inputs[0]).dims()?.iter().skip(1).copied().collect();
     let dims = dims?;
     let features: usize = dims.iter().product();
     let axes = layout.axes();
-    let is_flat = cx.shape(id.into()).rank() == Some(2) && cx.shape(id.into()).dim(1) == Some(features);
+    let is_flat = cx.shape(node.into()).rank() == Some(2) && cx.shape(node.into()).dim(1) == Some(features);
     if !is_flat || axes.first() != Some(&0) {
         return None;
     }
-    is_only_multiplied(cx, id.into())
+    is_only_multiplied(cx, node.into())
         .then(|| Flattened { dims, order: axes[1..].iter().map(|axis| axis - 1).collect() })
 }
 

@@ -6,7 +6,7 @@
 
 use super::context::Lowering;
 use crate::error::Result;
-use crate::graph::{Node, NodeId, TensorRef};
+use crate::graph::NodeRef;
 use crate::onnx;
 use crate::tensor::{Constant, DType};
 
@@ -16,7 +16,7 @@ fn constant_of(cx: &Lowering<'_>, name: &str) -> Option<Constant> {
 }
 
 /// What a batch norm multiplies each channel by, and what it adds.
-fn scale_and_offset(cx: &Lowering<'_>, node: &Node) -> Result<Option<(Vec<f64>, Vec<f64>)>> {
+fn scale_and_offset(cx: &Lowering<'_>, node: NodeRef<'_>) -> Result<Option<(Vec<f64>, Vec<f64>)>> {
     let mut parts = vec![];
     for &input in &node.inputs[1..5] {
         let Some(constant) = cx.constant(input).filter(|constant| constant.dtype() == DType::Float32) else {
@@ -39,10 +39,10 @@ fn scale_and_offset(cx: &Lowering<'_>, node: &Node) -> Result<Option<(Vec<f64>, 
 ///
 /// # Errors
 /// Where the statistics cannot be read.
-pub fn fold_into_convolution(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<bool> {
+pub fn fold_into_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<bool> {
     let input = node.inputs[0];
     // Statistics that come out are read by nobody in inference; where they are, the batch norm stays.
-    let is_alone = (1..node.outputs.len()).all(|port| !cx.is_used(TensorRef { node: id, port }));
+    let is_alone = (1..node.outputs.len()).all(|port| !cx.is_used(node.output(port)));
     let Some(convolution) = cx.sole_producer(input).filter(|found| found.op == "Conv" && is_alone) else {
         return Ok(false);
     };
@@ -77,6 +77,6 @@ pub fn fold_into_convolution(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> 
     if let Some(convolution) = cx.sole_producer(input) {
         convolution.inputs = vec![reads[0].clone(), weights_name, bias_name];
     }
-    cx.rename_output(input, id.into())?;
+    cx.rename_output(input, node.into())?;
     Ok(true)
 }

@@ -12,7 +12,7 @@ use super::Layout;
 use super::context::{Lowering, Value};
 use super::ends::read_nodes;
 use crate::error::Result;
-use crate::graph::{Argument, Graph, Node, NodeId, TensorRef, TensorType};
+use crate::graph::{Argument, Graph, NodeId, NodeRef, TensorRef, TensorType};
 use crate::onnx::{self, Model, TensorInfo};
 
 /// A tensor that a function is given: what stands for it, and what is known of it.
@@ -47,7 +47,7 @@ impl<'a> Lowering<'a> {
     ///
     /// # Errors
     /// Where its nodes make no sense for what it is given.
-    pub fn draw(&mut self, node: &Node, what: &str, function: &str, given: &[Given]) -> Result<Drawn> {
+    pub fn draw(&mut self, node: NodeRef<'_>, what: &str, function: &str, given: &[Given]) -> Result<Drawn> {
         // The nodes of a function that was built of this graph's have names of their own.
         let is_built = self.graph.library().is_built(function);
         let scope = if is_built { String::new() } else { self.scope(&format!("{}/{what}", node.name)) };
@@ -88,7 +88,7 @@ impl<'a> Lowering<'a> {
     ///
     /// # Errors
     /// Where what it is given and what it takes do not go together.
-    pub fn nested<'b>(&mut self, node: &Node, drawn: &'b Drawn, given: &[Given]) -> Result<Lowering<'b>>
+    pub fn nested<'b>(&mut self, node: NodeRef<'_>, drawn: &'b Drawn, given: &[Given]) -> Result<Lowering<'b>>
     where
         'a: 'b,
     {
@@ -122,10 +122,11 @@ impl<'a> Lowering<'a> {
     pub fn run(&mut self) -> Result<()> {
         let graph = self.graph;
         for (id, node) in graph.nodes() {
-            if self.layout(id.into()).is_some() || self.constant(id.into()).is_some() {
+            let node = NodeRef::new(id, node);
+            if self.layout(node.into()).is_some() || self.constant(node.into()).is_some() {
                 continue;
             }
-            (self.rules.lower_node)(self, id, node)?;
+            (self.rules.lower_node)(self, node)?;
         }
         Ok(())
     }
@@ -134,7 +135,13 @@ impl<'a> Lowering<'a> {
     ///
     /// # Errors
     /// Those of the function's ops.
-    pub fn inline(&mut self, node: &Node, what: &str, function: &str, given: &[Given]) -> Result<Vec<Value>> {
+    pub fn inline(
+        &mut self,
+        node: NodeRef<'_>,
+        what: &str,
+        function: &str,
+        given: &[Given],
+    ) -> Result<Vec<Value>> {
         let drawn = self.draw(node, what, function, given)?;
         let mut nested = self.nested(node, &drawn, given)?;
         nested.run()?;
@@ -151,7 +158,7 @@ impl<'a> Lowering<'a> {
     /// Those of the function's ops.
     pub fn branch(
         &mut self,
-        node: &Node,
+        node: NodeRef<'_>,
         what: &str,
         function: &str,
         given: &[Given],
@@ -169,7 +176,7 @@ impl<'a> Lowering<'a> {
     ///
     /// # Errors
     /// Where nothing computes one of them.
-    pub fn ends(&mut self, node: &Node, results: &[TensorRef]) -> Result<Vec<TensorInfo>> {
+    pub fn ends(&mut self, node: NodeRef<'_>, results: &[TensorRef]) -> Result<Vec<TensorInfo>> {
         let mut ends: Vec<TensorInfo> = vec![];
         for &result in results {
             let value = self.in_tensorflow_layout(result)?;
@@ -190,16 +197,16 @@ impl<'a> Lowering<'a> {
     }
 
     /// Records the results of a function as the outputs of a node.
-    pub fn set_outputs(&mut self, id: NodeId, results: Vec<Value>) {
+    pub fn set_outputs(&mut self, node: NodeRef<'_>, results: Vec<Value>) {
         for (port, value) in results.into_iter().enumerate() {
-            self.set(TensorRef { node: id, port }, value);
+            self.set(node.output(port), value);
         }
     }
 
     /// Names for the outputs of a node, stored in TensorFlow's order of axes, and records them.
-    pub fn outputs_named(&mut self, id: NodeId, ports: &[usize]) -> Vec<String> {
+    pub fn outputs_named(&mut self, node: NodeRef<'_>, ports: &[usize]) -> Vec<String> {
         let named = ports.iter().map(|&port| {
-            let tensor = TensorRef { node: id, port };
+            let tensor = node.output(port);
             let layout = Layout::tensorflow_of(self.shape(tensor));
             let name = self.output_name(tensor, &layout);
             self.set(tensor, Value::Computed { name: name.clone(), layout });

@@ -21,7 +21,7 @@ use context::Lowering;
 pub use layout::Layout;
 
 use crate::error::Result;
-use crate::graph::{Graph, Node, NodeId};
+use crate::graph::{Graph, NodeRef};
 
 /// The least and the greatest operator set that can be written.
 pub const OPSETS: std::ops::RangeInclusive<i64> = 13..=21;
@@ -33,7 +33,7 @@ pub type Simplify = fn(Graph, &[String]) -> Result<Graph>;
 #[derive(Clone, Copy)]
 pub(crate) struct Rules {
     /// Writes one node.
-    pub lower_node: fn(&mut Lowering<'_>, NodeId, &Node) -> Result<()>,
+    pub lower_node: fn(&mut Lowering<'_>, NodeRef<'_>) -> Result<()>,
     /// Prepares the functions that nodes call.
     pub simplify: Simplify,
 }

@@ -1,14 +1,14 @@
 //! Arithmetic spelled out in many nodes: a shorter way to write them.
 
 use super::context::Lowering;
-use crate::graph::Node;
+use crate::graph::NodeRef;
 use crate::onnx::Attribute;
 use crate::tensor::DType;
 
 /// Adds nodes for one TensorFlow node; values are named after what computes them.
 pub struct Steps<'c, 'g, 'n> {
     pub cx: &'c mut Lowering<'g>,
-    pub node: &'n Node,
+    pub node: NodeRef<'n>,
 }
 
 impl Steps<'_, '_, '_> {
@@ -67,13 +67,10 @@ impl Steps<'_, '_, '_> {
     /// The elements of the last axis of int64 or int32 in ascending order, `count` of them, and where each of them was.
     /// Of equal elements the one in front comes first.
     pub fn ascending(&mut self, value: &str, count: &str) -> [String; 2] {
-        let outputs =
-            ["sorted", "order"].map(|what| self.cx.unique_name(&format!("{}/{what}", self.node.name)));
         let attributes =
             vec![("axis", Attribute::Int(-1)), ("largest", Attribute::Int(0)), ("sorted", Attribute::Int(1))];
         let inputs = vec![value.to_owned(), count.to_owned()];
-        self.cx.node(&format!("{}/sort", self.node.name), "TopK", inputs, outputs.to_vec(), attributes);
-        outputs
+        self.cx.step_with_outputs(self.node, ("sort", ["sorted", "order"]), "TopK", inputs, attributes)
     }
 
     /// The part of a value from one place up to another along an axis.

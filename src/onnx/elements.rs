@@ -1,4 +1,4 @@
-//! The elements of a TensorProto: as bytes, or in one of the lists that the types have.
+//! Reads the elements of a TensorProto, which are raw bytes or a list whose field depends on the type.
 //!
 //! Source: the comments of `TensorProto` in <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>.
 
@@ -11,7 +11,7 @@ use super::proto::tensor_proto::DataType;
 use crate::error::{Error, Result};
 use crate::tensor::{Constant, DType, Inline, element_count};
 
-/// ONNX's types that TensorFlow has too.
+/// The types that ONNX and TensorFlow have in common.
 const DTYPES: [(DataType, DType); 16] = [
     (DataType::Float, DType::Float32),
     (DataType::Uint8, DType::UInt8),
@@ -31,12 +31,12 @@ const DTYPES: [(DataType, DType); 16] = [
     (DataType::Bfloat16, DType::BFloat16),
 ];
 
-/// The type of this number in ONNX, where TensorFlow has it.
+/// The type with this number in ONNX, if TensorFlow has it.
 fn dtype_of(data_type: i32) -> Option<DType> {
     DTYPES.iter().find(|(known, _)| *known as i32 == data_type).map(|(_, dtype)| *dtype)
 }
 
-/// The name of a type: TensorFlow's where TensorFlow has it, else ONNX's in lower case.
+/// The name of a type: TensorFlow's name if it has the type, else ONNX's in lower case.
 pub(crate) fn type_name(data_type: i32) -> String {
     match (dtype_of(data_type), DataType::try_from(data_type)) {
         (Some(dtype), _) => dtype.name().to_owned(),
@@ -45,15 +45,15 @@ pub(crate) fn type_name(data_type: i32) -> String {
     }
 }
 
-/// A tensor as a constant. `external` are its bytes where they lie in another file.
+/// A tensor as a constant. `external` has its bytes if they are in another file.
 pub(super) fn constant(tensor: TensorProto, shape: Vec<usize>, external: Option<Bytes>) -> Result<Constant> {
     let count = element_count(&shape)
-        .ok_or_else(|| Error::new("shape", format!("no tensor of shape {shape:?} fits this machine")))?;
+        .ok_or_else(|| Error::new("shape", format!("{shape:?} is too large for this machine")))?;
     let dtype = dtype_of(tensor.data_type).ok_or_else(|| {
-        Error::new("elements", format!("those of type {} cannot be read", type_name(tensor.data_type)))
+        Error::new("elements", format!("type {} cannot be read", type_name(tensor.data_type)))
     })?;
     let wrong = |held: usize, what: &str| {
-        Error::new("elements", format!("{held} {what} do not make a {dtype} tensor of shape {shape:?}"))
+        Error::new("elements", format!("a {dtype} tensor of shape {shape:?} cannot have {held} {what}"))
     };
     let Some(size) = dtype.size() else {
         let strings = tensor.string_data;
@@ -73,8 +73,8 @@ pub(super) fn constant(tensor: TensorProto, shape: Vec<usize>, external: Option<
     Ok(Constant::new(dtype, shape, Arc::new(Inline::Bytes(bytes))))
 }
 
-/// The bytes of elements that are given one by one. Narrow integers, and the bits of half precision, are in
-/// `int32_data`; complex numbers are pairs.
+/// The bytes of elements in a list. Narrow integers and the bits of half precision are in `int32_data`. Complex numbers are
+/// pairs.
 fn listed(tensor: &TensorProto, dtype: DType) -> Vec<u8> {
     fn bytes<T: Copy, const N: usize>(values: &[T], encode: impl Fn(T) -> [u8; N]) -> Vec<u8> {
         values.iter().flat_map(|&value| encode(value)).collect()
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn types_that_tensorflow_lacks_have_onnxs_name() {
+    fn types_that_tensorflow_lacks_have_their_onnx_name() {
         assert_eq!(["float32", "float8e4m3fn", "type 99"].map(str::to_owned), [1, 17, 99].map(type_name));
     }
 }

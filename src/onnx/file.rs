@@ -1,7 +1,6 @@
-//! An ONNX model as it lies in a file, for who wants to look into it. Weights stay where they are: in the mapped file,
-//! or in the files beside it.
+//! Reads ONNX models from files. Weights stay in the mapped file, or in the files beside it.
 //!
-//! The messages are read by prost, which has a limit on recursion; what `super::model` builds with is not used to read.
+//! prost decodes the messages, because it limits recursion. The protobuf library of `super::model` only encodes.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -32,27 +31,27 @@ pub struct OnnxFile {
 pub struct OnnxTensor {
     /// Its name.
     pub name: String,
-    /// The name of its type: TensorFlow's where TensorFlow has it, else ONNX's in lower case.
+    /// The name of its type: TensorFlow's name if it has the type, else ONNX's in lower case.
     pub type_name: String,
     /// The number of its elements along each axis.
     pub shape: Vec<usize>,
-    /// Its elements, or why they cannot be had.
+    /// Its elements, or the reason why they cannot be read.
     pub value: Result<Constant>,
 }
 
-/// A file beside a model that holds some of its weights.
+/// A file beside a model that contains some of its weights.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExternalFile {
-    /// Its path, as the model has it: relative to the model's folder.
+    /// Its path in the model, relative to the model's folder.
     pub location: String,
-    /// How many tensors lie in it.
+    /// The number of tensors in it.
     pub tensors: usize,
-    /// Its size; `None` where it cannot be read.
+    /// Its size; `None` if it cannot be read.
     pub bytes: Option<u64>,
 }
 
 impl OnnxFile {
-    /// Whether a file is called like an ONNX model.
+    /// Whether a file has the name of an ONNX model.
     pub fn is_likely(path: &Path) -> bool {
         path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"))
     }
@@ -60,28 +59,29 @@ impl OnnxFile {
     /// Opens an ONNX model.
     ///
     /// # Errors
-    /// Where the file cannot be read or is no ONNX model, or one of its tensors has no possible shape. That a file with
-    /// weights beside it is missing is said by its tensors.
+    /// Where the file cannot be read or is not an ONNX model, or a tensor has an impossible shape. If a file with weights is
+    /// missing, the tensors have errors instead.
     pub fn open(path: &Path) -> Result<Self> {
         let bytes = Bytes::from_owner(MappedFile::open(path)?);
         if let Some(error) = file_signature::not_a_model(path, &bytes) {
             return Err(error);
         }
         let damaged = |problem: String| {
-            Error::file(path, format!("is no ONNX model, or a damaged one: {problem}"))
+            Error::file(path, format!("is not an ONNX model, or is damaged: {problem}"))
                 .advice("download it again if it should be one")
         };
         let mut model = ModelProto::decode(bytes).map_err(|error| damaged(error.to_string()))?;
         let graph = model.graph.as_mut().ok_or_else(|| damaged("it has no graph".to_owned()))?;
         if model.ir_version < 1 {
-            return Err(damaged("it does not say the version of its format".to_owned()));
+            return Err(damaged("it does not contain the version of its format".to_owned()));
         }
-        let mut beside = Beside { folder: path.parent().unwrap_or(Path::new("")), files: BTreeMap::new() };
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut external = ExternalData { folder, files: BTreeMap::new() };
         let tensors = std::mem::take(&mut graph.initializer)
             .into_iter()
-            .map(|tensor| beside.tensor(tensor).map_err(|error| error.within(path.display())))
+            .map(|tensor| external.tensor(tensor).map_err(|error| error.within(path.display())))
             .collect::<Result<_>>()?;
-        let external = beside.files.into_iter().map(|(location, (tensors, file))| ExternalFile {
+        let external = external.files.into_iter().map(|(location, (tensors, file))| ExternalFile {
             location,
             tensors,
             bytes: file.ok().map(|bytes| bytes.len() as u64),
@@ -89,17 +89,17 @@ impl OnnxFile {
         Ok(Self { path: path.to_owned(), external: external.collect(), model, tensors })
     }
 
-    /// Where it lies.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The tensors that are part of it, in its order.
+    /// Its initializers, in the order of the model.
     pub fn tensors(&self) -> &[OnnxTensor] {
         &self.tensors
     }
 
-    /// The files beside it that hold weights.
+    /// The files beside it that contain weights.
     pub fn external(&self) -> &[ExternalFile] {
         &self.external
     }
@@ -121,8 +121,7 @@ impl OnnxFile {
         self.model.graph.as_ref().unwrap_or(&EMPTY)
     }
 
-    /// Calls `visit` with each node, also those inside of other nodes and of functions. How deep they lie in each other
-    /// is limited by the reader of the message.
+    /// Calls `visit` with each node, including those inside other nodes and functions. prost limits the depth of nesting.
     pub(crate) fn visit_nodes<'a>(&'a self, visit: &mut dyn FnMut(&'a NodeProto)) {
         visit_nodes(&self.graph().node, visit);
         self.model.functions.iter().for_each(|function| visit_nodes(&function.node, visit));
@@ -137,13 +136,13 @@ fn visit_nodes<'a>(nodes: &'a [NodeProto], visit: &mut dyn FnMut(&'a NodeProto))
     }
 }
 
-/// The files beside a model, by their location: how many tensors lie in each, and its bytes.
-struct Beside<'a> {
+/// The files beside a model, by location: the number of tensors in each of them, and its bytes.
+struct ExternalData<'a> {
     folder: &'a Path,
     files: BTreeMap<String, (usize, Result<Bytes>)>,
 }
 
-impl Beside<'_> {
+impl ExternalData<'_> {
     fn tensor(&mut self, tensor: TensorProto) -> Result<OnnxTensor> {
         let named = |error: Error| error.within(format_args!("tensor {:?}", tensor.name));
         let dims = tensor.dims.iter().map(|&dim| usize::try_from(dim).ok());
@@ -161,7 +160,7 @@ impl Beside<'_> {
         Ok(OnnxTensor { name, type_name: type_name(data_type), shape, value })
     }
 
-    /// The bytes of a tensor that lie in a file beside the model.
+    /// The bytes of a tensor in a file beside the model.
     ///
     /// Source: <https://onnx.ai/onnx/repo-docs/ExternalData.html>.
     fn bytes_of(&mut self, tensor: &TensorProto) -> Result<Bytes> {
@@ -183,19 +182,20 @@ impl Beside<'_> {
             Some(end) => Ok(bytes.slice(offset..end)),
             None => Err(Error::new(
                 "external data",
-                format!("its place lies outside of the {} bytes of the file with the weights", bytes.len()),
+                format!("it is outside of the file with the weights, which has {} bytes", bytes.len()),
             )),
         }
     }
 }
 
-/// A file in the model's folder or below it: a model cannot have any other file read.
+/// Opens a file in the model's folder or below it. Other files are refused, because a model from the internet must not read
+/// them.
 fn open_beside(folder: &Path, location: &str) -> Result<Bytes> {
     let path = Path::new(location);
     let stays = !location.is_empty()
         && path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if !stays {
-        let problem = format!("{location:?} is no file below the model's folder");
+        let problem = format!("{location:?} is not below the model's folder");
         return Err(Error::new("external data", problem).advice("do not trust this model"));
     }
     Ok(Bytes::from_owner(MappedFile::open(&folder.join(path))?))

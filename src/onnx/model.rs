@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::file_state::FileState;
 use crate::tensor::{Constant, DType};
 
-/// ONNX's number of an element type; `None` where ONNX has no such type.
+/// ONNX's number of an element type; `None` if ONNX does not have the type.
 pub fn onnx_dtype(dtype: DType) -> Option<i32> {
     Some(match dtype {
         DType::Float32 => DataType::FLOAT,
@@ -37,20 +37,20 @@ pub fn onnx_dtype(dtype: DType) -> Option<i32> {
     } as i32)
 }
 
-/// The length of one axis of a model's input or output. As JSON it is the length, the name, or `null`.
+/// The length of an axis of an input or output. In JSON, it is the length, the name, or `null`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 #[serde(untagged)]
 pub enum Dim {
-    /// Always this.
+    /// A fixed length.
     Known(usize),
-    /// Open, under a name: axes of the same name have the same length.
+    /// A variable length with a name: axes of the same name have the same length.
     Named(String),
-    /// Open.
+    /// A variable length.
     Unknown,
 }
 
 impl Dim {
-    /// The axes of an input or output. What is open in front is the batch, the same for all of them.
+    /// The axes of an input or output. A first axis of variable length is the batch.
     pub fn of_axes(dims: &[Option<usize>]) -> Vec<Self> {
         let dim = |(axis, dim): (usize, &Option<usize>)| match dim {
             Some(length) => Self::Known(*length),
@@ -68,7 +68,7 @@ pub struct TensorInfo {
     pub name: String,
     /// The type of its elements.
     pub dtype: DType,
-    /// Its shape; `None` where not even the rank is known.
+    /// Its shape; `None` if the rank is not known.
     pub shape: Option<Vec<Dim>>,
 }
 
@@ -89,23 +89,23 @@ pub enum Attribute {
     Graph(Graph),
 }
 
-/// The domain of the operators that ONNX has for classical machine learning.
+/// The domain of ONNX's operators for classical machine learning.
 pub const ML_DOMAIN: &str = "ai.onnx.ml";
 
-/// The domain of TensorFlow's ops that are written as they are.
+/// The domain of TensorFlow ops that are written unchanged.
 pub const TENSORFLOW_DOMAIN: &str = "ai.onnx.converters.tensorflow";
 
-/// A graph inside of a node: a branch of a conditional, the body of a loop. Its nodes read the values of the graphs
-/// around it under their names, so that it needs no initializers of its own.
+/// A graph inside a node: a branch of a conditional, or the body of a loop. Its nodes can read the values of the graphs
+/// around it by name, so it needs no initializers.
 #[derive(Debug, Clone)]
 pub struct Graph {
     /// Its name.
     pub name: String,
-    /// What it is given.
+    /// Its inputs.
     pub inputs: Vec<TensorInfo>,
-    /// What it hands out.
+    /// Its outputs.
     pub outputs: Vec<TensorInfo>,
-    /// Its nodes, each after those it reads.
+    /// Its nodes, each after the nodes that it reads from.
     pub nodes: Vec<Node>,
 }
 
@@ -116,11 +116,11 @@ pub struct Node {
     pub name: String,
     /// The operator.
     pub op: Cow<'static, str>,
-    /// The set of operators that it is one of; empty for ONNX's own.
+    /// The domain of the operator; empty for ONNX's default domain.
     pub domain: &'static str,
-    /// Names of the tensors it reads; empty for an optional one that is left out.
+    /// The names of its inputs; empty for an omitted optional input.
     pub inputs: Vec<String>,
-    /// Names of the tensors it computes.
+    /// The names of its outputs.
     pub outputs: Vec<String>,
     /// Its attributes.
     pub attributes: Vec<(Cow<'static, str>, Attribute)>,
@@ -135,7 +135,7 @@ impl Node {
         })
     }
 
-    /// The graphs among its attributes, to be changed.
+    /// The graphs among its attributes, mutable.
     pub fn graphs_mut(&mut self) -> impl Iterator<Item = &mut Graph> {
         self.attributes.iter_mut().filter_map(|(_, attribute)| match attribute {
             Attribute::Graph(graph) => Some(graph),
@@ -143,7 +143,7 @@ impl Node {
         })
     }
 
-    /// Calls `visit` with every name that it reads, also inside of its graphs.
+    /// Calls `visit` with every name that the node or its graphs read.
     pub fn visit_reads(&self, visit: &mut dyn FnMut(&str)) {
         self.inputs.iter().for_each(|input| visit(input));
         for graph in self.graphs() {
@@ -152,7 +152,7 @@ impl Node {
         }
     }
 
-    /// Lets it read `to` instead of `from`, also inside of its graphs.
+    /// Makes the node and its graphs read `to` instead of `from`.
     pub fn rename_reads(&mut self, from: &str, to: &str) {
         for input in self.inputs.iter_mut().filter(|input| *input == from) {
             to.clone_into(input);
@@ -183,18 +183,18 @@ pub struct Model {
     pub inputs: Vec<TensorInfo>,
     /// Its outputs.
     pub outputs: Vec<TensorInfo>,
-    /// Its nodes, each after those it reads.
+    /// Its nodes, each after the nodes that it reads from.
     pub nodes: Vec<Node>,
-    /// The tensors that are part of it.
+    /// Its initializers.
     pub initializers: Vec<Initializer>,
-    /// What is to be known about the model: pairs of a key and a text.
+    /// Its metadata: pairs of a key and a text.
     pub metadata: Vec<(String, String)>,
-    /// The files that its initializers are read from, as they were when they were opened.
+    /// The state of the files that its initializers are read from, when they were opened.
     pub sources: Vec<FileState>,
 }
 
 impl Model {
-    /// The number of nodes of this operator, those inside of loops and conditionals included.
+    /// The number of nodes with this operator, including those inside loops and conditionals.
     pub fn count_nodes(&self, op: &str) -> usize {
         fn count(nodes: &[Node], op: &str) -> usize {
             let nested = |node: &Node| node.graphs().map(|graph| count(&graph.nodes, op)).sum::<usize>();
@@ -203,7 +203,7 @@ impl Model {
         count(&self.nodes, op)
     }
 
-    /// The domains whose operators the model has, each with the version that it needs.
+    /// The domains of the model's operators, each with the required version.
     fn domains(&self) -> BTreeMap<&'static str, i64> {
         fn collect(nodes: &[Node], domains: &mut BTreeMap<&'static str, i64>) {
             for node in nodes {
@@ -218,11 +218,11 @@ impl Model {
         domains
     }
 
-    /// The messages of the model without its graph, and of the graph without its initializers. The writer adds
-    /// what is left out here.
+    /// The message of the model without its graph, and the message of the graph without its initializers. The writer adds
+    /// the missing parts.
     ///
     /// # Errors
-    /// Where a tensor that is an attribute cannot be read.
+    /// Where a tensor in an attribute cannot be read.
     pub(super) fn messages(&self) -> Result<(ModelProto, GraphProto)> {
         let graph = GraphProto {
             name: self.name.clone(),
@@ -253,7 +253,7 @@ impl Model {
     }
 }
 
-/// The least format version that has this operator set.
+/// The minimum IR version for this operator set.
 ///
 /// Source: the table in <https://onnx.ai/onnx/repo-docs/Versioning.html>.
 fn ir_version(opset: i64) -> i64 {

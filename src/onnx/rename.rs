@@ -1,11 +1,12 @@
-//! Other names for values of a model, wherever they are computed and read.
+//! Renames values of a model.
 
 use hashbrown::{HashMap, HashSet};
 
 use super::{Graph, Model, Node, TensorInfo};
 
 impl Model {
-    /// Gives values other names, all at once, so that two can change places. No new name may be another value's.
+    /// Renames values, all at the same time, so that two values can swap their names. New names must not be the names of
+    /// other values.
     pub fn rename_values(&mut self, names: &HashMap<String, String>) {
         let rename = |name: &mut String| {
             if let Some(new) = names.get(name) {
@@ -17,7 +18,7 @@ impl Model {
         self.nodes.iter_mut().for_each(|node| node.rename_values(&rename));
     }
 
-    /// The names of all values, those inside of nodes included.
+    /// The names of all values, including those inside nodes.
     pub fn value_names(&self) -> HashSet<&str> {
         let mut names: HashSet<&str> = self.initializers.iter().map(|value| value.name.as_str()).collect();
         names.extend(self.inputs.iter().map(|input| input.name.as_str()));
@@ -66,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn values_can_change_places_and_are_read_under_their_new_names_inside_of_nodes_too() {
+    fn values_can_swap_names_also_inside_nodes() {
         let body = Graph {
             name: "body".to_owned(),
             inputs: vec![],

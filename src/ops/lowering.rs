@@ -3,7 +3,7 @@
 use super::missing::refuse_missing;
 use super::{find, supported};
 use crate::error::Result;
-use crate::graph::{Graph, Node, NodeId, TensorRef};
+use crate::graph::{Graph, NodeRef, TensorRef};
 use crate::lower::context::{LowerOptions, Lowering};
 use crate::lower::{Rules, Simplify, custom};
 use crate::onnx::Model;
@@ -31,10 +31,10 @@ pub fn lower(
 ///
 /// # Errors
 /// Where its op cannot be converted, or not with this operator set.
-fn lower_node(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+fn lower_node(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let Some((op, handler)) = supported(&node.op).and_then(|op| Some((op, op.lower?))) else {
         return match cx.keeps_going() {
-            true => custom::custom(cx, id, node),
+            true => custom::custom(cx, node),
             false => {
                 Err(node.error(find(&node.op).map_or("this op cannot be converted", |op| op.not_lowered)))
             }
@@ -45,10 +45,10 @@ fn lower_node(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
             .error(format!("ONNX has it from operator set {} on", op.since))
             .advice(format!("choose --opset {} or later", op.since)));
     }
-    if cx.is_empty(id, node) {
-        cx.set_empty(id, node);
+    if cx.is_empty(node) {
+        cx.set_empty(node);
         return Ok(());
     }
-    handler(cx, id, node)?;
-    cx.check_layouts(id, node)
+    handler(cx, node)?;
+    cx.check_layouts(node)
 }

@@ -35,12 +35,12 @@ pub use lowering::lower;
 pub use missing::missing_ops;
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId};
+use crate::graph::{Node, NodeRef};
 use crate::lower::context::Lowering;
 use crate::tensor::Tensor;
 
 /// Writes the ONNX nodes of one TensorFlow node, and records what stands for its outputs.
-type Handler = fn(&mut Lowering<'_>, NodeId, &Node) -> Result<()>;
+type Handler = fn(&mut Lowering<'_>, NodeRef<'_>) -> Result<()>;
 
 /// Refuses a node whose inputs its op does not take: what is wrong about which input.
 type Check = fn(&Inputs<'_>, &Node) -> Result<()>;

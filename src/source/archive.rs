@@ -1,6 +1,6 @@
-//! Archives, as the slim model library ships its checkpoints.
+//! Unpacks archives, because the slim model library publishes its checkpoints in archives.
 //!
-//! Members go into a private folder, under their own paths below it; a member that would leave it is refused.
+//! Members are unpacked into a private folder. Members with a path outside of this folder are refused.
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, Write};
@@ -14,7 +14,7 @@ use super::GraphFile;
 use crate::error::{Error, Result};
 use crate::temporary::Temporary;
 
-/// An archive's format, told by its first bytes.
+/// The format of an archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Tar,
@@ -22,13 +22,13 @@ pub enum Kind {
     Zip,
 }
 
-/// Where a tar's first member says that it is one, and what it says there.
+/// The offset and the bytes that identify a tar archive.
 const TAR_MAGIC: (usize, &[u8]) = (257, b"ustar");
 
 impl Kind {
-    /// The format of a file that is an archive.
+    /// Determines the format of an archive from its first bytes; `None` if the file is not an archive.
     pub fn of(path: &Path) -> Option<Self> {
-        // Opening a named pipe would wait for somebody to write.
+        // Checked first, because opening a named pipe would wait for a writer.
         if !path.is_file() {
             return None;
         }
@@ -39,24 +39,24 @@ impl Kind {
         } else if head.starts_with(b"PK\x03\x04") {
             Some(Self::Zip)
         } else {
-            let (at, magic) = TAR_MAGIC;
-            head.get(at..at + magic.len()).is_some_and(|found| found == magic).then_some(Self::Tar)
+            let (offset, magic) = TAR_MAGIC;
+            head.get(offset..offset + magic.len()).is_some_and(|found| found == magic).then_some(Self::Tar)
         }
     }
 }
 
-/// The most that is unpacked: more than any published checkpoint, less than would fill a disk unnoticed.
+/// The most bytes that are unpacked: more than any published checkpoint has, but not enough to fill a disk unnoticed.
 const MAX_UNPACKED: u64 = 64 << 30;
-/// What is unpacked at a time.
-const PIECE_BYTES: usize = 1 << 20;
-/// The most members that are looked at.
+/// The most bytes that are unpacked at once.
+const CHUNK_BYTES: usize = 1 << 20;
+/// The most members of an archive.
 const MAX_MEMBERS: usize = 100_000;
 
 /// Unpacks an archive into a new private folder.
 pub fn unpack(path: &Path, kind: Kind) -> Result<Temporary<TempDir>> {
-    let folder = Temporary::folder().map_err(|error| no_room(path, &error))?;
+    let folder = Temporary::folder().map_err(|error| unwritable(path, &error))?;
     let file = File::open(path).map_err(|error| Error::file(path, error))?;
-    let mut unpacking = Unpacking { archive: path, folder: &folder, room: MAX_UNPACKED, members: 0 };
+    let mut unpacking = Unpacking { archive: path, folder: &folder, bytes_left: MAX_UNPACKED, members: 0 };
     match kind {
         Kind::Tar => unpacking.tar(BufReader::new(file))?,
         Kind::TarGz => unpacking.tar(MultiGzDecoder::new(BufReader::new(file)))?,
@@ -65,27 +65,26 @@ pub fn unpack(path: &Path, kind: Kind) -> Result<Temporary<TempDir>> {
     Ok(folder)
 }
 
-fn no_room(archive: &Path, error: &io::Error) -> Error {
+fn unwritable(archive: &Path, error: &io::Error) -> Error {
     Error::file(archive, format!("it cannot be unpacked to a temporary folder: {error}"))
-        .advice("set TMPDIR to a folder with room")
+        .advice("set TMPDIR to a folder with enough space")
 }
 
 struct Unpacking<'a> {
     archive: &'a Path,
     folder: &'a Temporary<TempDir>,
-    room: u64,
+    bytes_left: u64,
     members: usize,
 }
 
 impl Unpacking<'_> {
     fn damaged(&self, error: impl std::fmt::Display) -> Error {
-        Error::file(self.archive, format!("the archive cannot be read: {error}"))
-            .advice("download the file again")
+        Error::file(self.archive, format!("the archive cannot be read: {error}")).advice("download it again")
     }
 
     fn damaged_zip(&self, error: ZipError) -> Error {
         match error {
-            // The words of the library are about parts of the format.
+            // The library's message is about details of the format.
             ZipError::InvalidArchive(_) => self.damaged("a part of it is damaged or missing"),
             error => self.damaged(error),
         }
@@ -95,7 +94,7 @@ impl Unpacking<'_> {
         let mut archive = tar::Archive::new(reader);
         for entry in archive.entries().map_err(|error| self.damaged(error))? {
             let mut entry = entry.map_err(|error| self.damaged(error))?;
-            // Links and devices are no checkpoint, and a link could lead out of the folder.
+            // Links and devices are never part of a model, and a link could lead out of the folder.
             if !entry.header().entry_type().is_file() {
                 continue;
             }
@@ -138,27 +137,27 @@ impl Unpacking<'_> {
             return Ok(());
         }
         let written = self.write(&target, contents)?;
-        self.room = self.room.checked_sub(written).ok_or_else(|| {
+        self.bytes_left = self.bytes_left.checked_sub(written).ok_or_else(|| {
             Error::file(self.archive, format!("it would unpack to more than {} GiB", MAX_UNPACKED >> 30))
                 .advice("unpack it by hand")
         })?;
         Ok(())
     }
 
-    /// Writes a file below the folder, at most one byte more than there is room for, and says how many.
+    /// Writes a file below the folder, at most one byte more than `bytes_left`. Returns the number of bytes written.
     fn write(&self, target: &Path, contents: &mut impl Read) -> Result<u64> {
-        let no_room = |error| no_room(self.archive, &error);
-        self.folder.make_folders_of(target).map_err(no_room)?;
-        let mut file = File::create(self.folder.path().join(target)).map_err(no_room)?;
-        let mut contents = contents.take(self.room + 1);
-        let mut piece = vec![0; PIECE_BYTES];
+        let unwritable = |error| unwritable(self.archive, &error);
+        self.folder.create_parents(target).map_err(unwritable)?;
+        let mut file = File::create(self.folder.path().join(target)).map_err(unwritable)?;
+        let mut contents = contents.take(self.bytes_left + 1);
+        let mut chunk = vec![0; CHUNK_BYTES];
         let mut written = 0;
         loop {
-            // One by one: a disk that is full is another matter than an archive that is damaged.
-            match contents.read(&mut piece) {
+            // Not `io::copy`, because a full disk and a damaged archive need different errors.
+            match contents.read(&mut chunk) {
                 Ok(0) => return Ok(written),
                 Ok(count) => {
-                    file.write_all(&piece[..count]).map(|()| written += count as u64).map_err(no_room)?
+                    file.write_all(&chunk[..count]).map(|()| written += count as u64).map_err(unwritable)?
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.damaged(error)),
@@ -167,11 +166,11 @@ impl Unpacking<'_> {
     }
 }
 
-/// What an unpacked archive holds: the outermost folder with a checkpoint or SavedModel in it, or else the one
-/// graph file.
+/// Finds the model in an unpacked archive: the outermost folder with a checkpoint or SavedModel, or else the only graph
+/// file.
 ///
 /// # Errors
-/// Where several folders or graphs could be meant, or none.
+/// Where there is no such folder or graph, or more than one.
 pub fn model_in(archive: &Path, root: &Path) -> Result<PathBuf> {
     let mut level = vec![root.to_owned()];
     let mut graphs = vec![];
@@ -180,7 +179,7 @@ pub fn model_in(archive: &Path, root: &Path) -> Result<PathBuf> {
         for folder in level {
             let entries = fs::read_dir(&folder).map_err(|error| Error::file(archive, error))?;
             let paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
-            if paths.iter().any(|path| path.is_file() && is_of_model(path)) {
+            if paths.iter().any(|path| path.is_file() && is_model_file(path)) {
                 with_model.push(folder);
             }
             graphs.extend(paths.iter().filter(|path| path.is_file() && GraphFile::is_likely(path)).cloned());
@@ -199,31 +198,31 @@ pub fn model_in(archive: &Path, root: &Path) -> Result<PathBuf> {
     }
 }
 
-/// The error for an archive without a model, or with another program's.
+/// The error for an archive without a model, or with a model of another program.
 fn nothing_in(archive: &Path, root: &Path) -> Error {
     if root.join("model.weights.h5").is_file() {
         return Error::file(archive, "it is a model in Keras's own format").advice(
-            "load it in Keras and write it as a SavedModel, model.export(\"folder\"), which is converted",
+            "load it in Keras, export it as a SavedModel with model.export(\"folder\"), and convert that",
         );
     }
     let folders = fs::read_dir(root).into_iter().flatten().flatten();
     if folders.map(|entry| entry.path().join("data.pkl")).any(|pickle| pickle.is_file()) {
-        return Error::file(archive, "it is a file of PyTorch's")
-            .advice("PyTorch exports to ONNX by itself, with torch.onnx.export");
+        return Error::file(archive, "it is a PyTorch file")
+            .advice("export the model to ONNX in PyTorch, with torch.onnx.export");
     }
-    Error::file(archive, "there is no checkpoint and no graph in the archive")
+    Error::file(archive, "the archive contains no checkpoint or graph")
 }
 
 fn several(archive: &Path, root: &Path, what: &str, paths: &[PathBuf]) -> Error {
     let relative = paths.iter().filter_map(|path| Some(path.strip_prefix(root).ok()?.display().to_string()));
     let mut names: Vec<String> = relative.collect();
     names.sort();
-    Error::file(archive, format!("it holds several {what}: {}", names.join(", ")))
-        .advice("unpack it and name the one that is meant")
+    Error::file(archive, format!("it contains several {what}: {}", names.join(", ")))
+        .advice("unpack it and give the path of one of them")
 }
 
-/// Whether a file is the index of a V2 checkpoint, a state file, called like a V1 checkpoint, or a SavedModel's.
-fn is_of_model(path: &Path) -> bool {
+/// Whether a file has the name of a V2 index, a state file, a V1 checkpoint, or the graph of a SavedModel.
+fn is_model_file(path: &Path) -> bool {
     let is_named = path.extension().is_some_and(|extension| extension == "index" || extension == "ckpt");
     let names = ["checkpoint", "saved_model.pb", "saved_model.pbtxt"];
     is_named || path.file_name().is_some_and(|name| names.iter().any(|known| name == *known))
@@ -236,7 +235,7 @@ mod tests {
     fn tar_with(name: &str, contents: &[u8]) -> Vec<u8> {
         let mut header = tar::Header::new_gnu();
         header.set_size(contents.len() as u64);
-        // Written by hand: the library refuses to write names that climb.
+        // Written directly, because the library refuses to write names with `..`.
         header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
         header.set_cksum();
         let mut builder = tar::Builder::new(vec![]);

@@ -1,4 +1,4 @@
-//! What models lie in a folder, without opening the ones that are found.
+//! Finds the models in a folder without opening them.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,39 +13,39 @@ use crate::mapped::MappedFile;
 /// A model that was found but not opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// What [`Source::open`](super::Source::open) takes.
+    /// The path for [`Source::open`](super::Source::open).
     pub path: PathBuf,
-    /// Its files, as far as their names tell.
+    /// Its files, found by their names.
     pub files: Vec<PathBuf>,
 }
 
 impl Found {
-    /// The size of its files together. A file that is not there counts for nothing.
+    /// The total size of its files. A missing file counts as 0.
     pub fn bytes(&self) -> u64 {
         self.files.iter().filter_map(|file| Some(fs::metadata(file).ok()?.len())).sum()
     }
 }
 
-/// What lies in one folder.
+/// The models of one folder.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct FoundInFolder {
-    /// The models, in the order of their paths. Files that are called like one and cannot be read are among them.
+    /// The models, sorted by path. They include unreadable files with the name of a model.
     pub models: Vec<Found>,
-    /// Checkpoints of earlier steps of a training, whose latest is among the models.
+    /// Checkpoints of earlier steps of a training whose latest step is one of the models.
     pub superseded: Vec<Found>,
-    /// Graphs whose weights are not in them, such as the `graph.pbtxt` that TensorFlow keeps in its training folders.
+    /// Graphs that do not contain their weights, such as the `graph.pbtxt` in TensorFlow's training folders.
     pub without_weights: Vec<PathBuf>,
-    /// Whether the folder is a SavedModel, whose subfolders belong to it.
+    /// Whether the folder is a SavedModel. Then its subfolders belong to it.
     pub is_saved_model: bool,
 }
 
-/// What archives of models are called.
+/// The suffixes of archives of models.
 const ARCHIVES: [&str; 4] = [".tar", ".tar.gz", ".tgz", ".zip"];
 
-/// Marks the folder of a TF-Hub module, and is no graph.
+/// A file in the folder of a TF-Hub module, which is not a graph.
 const HUB_MARKER: &str = "tfhub_module.pb";
 
-/// The models that lie directly in a folder.
+/// Finds the models directly in a folder, not in its subfolders.
 ///
 /// # Errors
 /// Where the folder cannot be read.
@@ -54,7 +54,7 @@ pub fn models_in(folder: &Path) -> Result<FoundInFolder> {
     let mut files = vec![];
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        // A link is what it leads to.
+        // Follows links.
         if !is_hidden(&path) && path.is_file() {
             files.push(path);
         }
@@ -76,7 +76,7 @@ pub fn models_in(folder: &Path) -> Result<FoundInFolder> {
         if is_archive(&path) || is_unnamed_checkpoint(&path) {
             found.models.push(alone(path));
         } else if let Some(prefix) = prefix_of_meta(&path) {
-            // Beside its checkpoint it belongs to that one.
+            // A graph beside its checkpoint belongs to the checkpoint.
             let is_known = found.models.iter().chain(&found.superseded).any(|model| model.path == prefix);
             if !is_known && matches!(weights_of(&path), Weights::Elsewhere) {
                 found.without_weights.push(path);
@@ -85,7 +85,7 @@ pub fn models_in(folder: &Path) -> Result<FoundInFolder> {
             match weights_of(&path) {
                 Weights::Inside | Weights::Unknown => found.models.push(alone(path)),
                 Weights::Elsewhere => found.without_weights.push(path),
-                Weights::NoGraph => {}
+                Weights::NotAGraph => {}
             }
         }
     }
@@ -97,25 +97,25 @@ fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }
 
-/// Whether a file is called like a checkpoint, by a name that is no text: the list of checkpoints knows names only.
+/// Whether a file has the name of a checkpoint and the name is not UTF-8, so that `listing` does not include it.
 fn is_unnamed_checkpoint(path: &Path) -> bool {
     let Some(name) = path.file_name().filter(|name| name.to_str().is_none()) else { return false };
     let name = name.to_string_lossy();
     name.ends_with(".index") || name.ends_with(".ckpt") || name.contains(".ckpt-") && !name.contains(".data-")
 }
 
-/// The checkpoint that a file is called after as its graph.
+/// The path of the checkpoint whose graph has this file name.
 fn prefix_of_meta(path: &Path) -> Option<PathBuf> {
     let name = path.to_string_lossy();
     META_SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)).map(PathBuf::from)
 }
 
-/// Whether a path is the folder of a SavedModel, or its graph.
+/// Whether a path is the folder or the graph file of a SavedModel.
 pub fn is_saved_model(path: &Path) -> bool {
     saved_model_file(path).is_some()
 }
 
-/// The model that `path` names: the checkpoint that a file of it belongs to, a SavedModel's folder, or the path itself.
+/// The model that `path` belongs to: a checkpoint, the folder of a SavedModel, or the path itself.
 pub fn model_at(path: &Path) -> Found {
     if let Some(graph) = saved_model_file(path) {
         return saved_model(graph);
@@ -141,27 +141,27 @@ fn saved_model(graph: PathBuf) -> Found {
     Found { path: folder, files: std::iter::once(graph).chain(variables.unwrap_or_default()).collect() }
 }
 
-/// Whether a file is called like an archive. One that is none fails when it is opened, and does not vanish.
+/// Whether a file has the name of an archive. If it is not one, opening it fails, so that the user learns of it.
 fn is_archive(path: &Path) -> bool {
     let name = path.to_string_lossy().to_lowercase();
     ARCHIVES.iter().any(|end| name.ends_with(end))
 }
 
-/// Whether a file is called like a graph that stands alone. A `.meta` file belongs to its checkpoint.
+/// Whether a file has the name of a graph without a checkpoint. A `.meta` file belongs to its checkpoint.
 fn is_graph(path: &Path) -> bool {
     GraphFile::is_likely(path)
         && prefix_of_meta(path).is_none()
         && path.file_name().is_some_and(|name| name != HUB_MARKER)
 }
 
-/// Where the weights of a file are that is called like a graph.
+/// Whether a file with the name of a graph contains its weights.
 enum Weights {
     Inside,
     Elsewhere,
-    /// It cannot be read as a graph, but is called like nothing else.
+    /// The file cannot be read.
     Unknown,
-    /// It is some other message in text form, such as a list of labels.
-    NoGraph,
+    /// The file is another message in text form, such as a list of labels.
+    NotAGraph,
 }
 
 fn weights_of(path: &Path) -> Weights {
@@ -172,14 +172,14 @@ fn weights_of(path: &Path) -> Weights {
             Err(_) => Weights::Unknown,
         };
     }
-    // Parsing text takes long, and a training folder's is large; the ops alone are found faster.
+    // Only the ops are read, because graphs in training folders are large and parsing text is slow.
     let Ok(file) = MappedFile::open(path) else { return Weights::Unknown };
     let text = String::from_utf8_lossy(file.bytes());
     let mut ops = text.split("op:").skip(1).filter_map(quoted).peekable();
-    if ops.peek().is_none() { Weights::NoGraph } else { of_ops(ops) }
+    if ops.peek().is_none() { Weights::NotAGraph } else { of_ops(ops) }
 }
 
-/// The word that a text begins with, where it is in quotes.
+/// The quoted word at the beginning of a text, if there is one.
 fn quoted(text: &str) -> Option<&str> {
     let text = text.trim_start();
     let quote = text.chars().next().filter(|&c| c == '"' || c == '\'')?;
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn graphs_whose_weights_lie_elsewhere_are_told_from_frozen_ones() {
+    fn graphs_without_weights_are_distinguished_from_frozen_ones() {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
         file("graph.pbtxt", "node {\n  name: \"w\"\n  op: \"VariableV2\"\n}\n");
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn any_file_of_a_model_names_it() {
+    fn a_model_is_found_from_each_of_its_files() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/graphs/containers");
         let named = |name: &str| model_at(&folder.join(name));
         for part in ["model.ckpt", "model.ckpt.index", "model.ckpt.meta", "model.ckpt.data-00000-of-00001"] {

@@ -1,5 +1,5 @@
-//! Files that hold a graph: a frozen GraphDef, the `.meta` file of a checkpoint, or a SavedModel, each in binary or
-//! text form. What a file holds is told by its contents, not by its name.
+//! Reads graph files: a frozen GraphDef, the `.meta` file of a checkpoint, or a SavedModel, each in binary or text form.
+//! The kind of file is determined from its contents, not from its name.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -14,13 +14,13 @@ use crate::file_state::FileState;
 use crate::mapped::MappedFile;
 use crate::proto::{GraphDef, MetaGraphDef, SavedModel};
 
-/// What `.proto` files declare, for messages in text form.
+/// The descriptors of the `.proto` files, for messages in text form.
 const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tensorflow.descriptors"));
 
 /// The tag of graphs that serve predictions (`tf.saved_model.tag_constants.SERVING`).
 const SERVING: &str = "serve";
 
-/// What kind of file a graph came in.
+/// The kind of file that contains a graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GraphKind {
     /// A GraphDef.
@@ -31,7 +31,7 @@ pub enum GraphKind {
     SavedModel,
 }
 
-/// A graph as it lies in a file.
+/// A graph file that was read.
 #[derive(Debug)]
 pub struct GraphFile {
     path: PathBuf,
@@ -44,7 +44,7 @@ impl GraphFile {
     /// Opens a graph file. `tag` chooses among the graphs of a SavedModel.
     ///
     /// # Errors
-    /// Where the file holds no graph, is damaged, or holds several and it is not said which.
+    /// Where the file contains no graph, is damaged, or contains several graphs and `tag` does not choose one.
     pub fn open(path: &Path, tag: Option<&str>) -> Result<Self> {
         let state = FileState::of(path);
         let bytes = Bytes::from_owner(MappedFile::open(path)?);
@@ -53,36 +53,38 @@ impl GraphFile {
         {
             return Err(error);
         }
-        let held = match text_of(&bytes) {
+        let content = match text_of(&bytes) {
             Some(text) => parse_text(path, text)?,
             None => parse_binary(&bytes).ok_or_else(|| {
-                Error::file(path, "is no graph: neither a GraphDef, nor a MetaGraphDef, nor a SavedModel")
+                Error::file(path, "is not a graph: neither a GraphDef, nor a MetaGraphDef, nor a SavedModel")
                     .advice("give a .pb, .pbtxt or .meta file, or download it again if it should be one")
             })?,
         };
-        let (kind, meta) = match held {
-            Held::Graph(graph) => {
+        let (kind, meta) = match content {
+            Content::Graph(graph) => {
                 (GraphKind::GraphDef, MetaGraphDef { graph_def: Some(graph), ..MetaGraphDef::default() })
             }
-            Held::Meta(meta) => (GraphKind::MetaGraph, *meta),
-            Held::Saved(saved) => (GraphKind::SavedModel, choose_meta_graph(path, saved, tag)?),
+            Content::Meta(meta) => (GraphKind::MetaGraph, *meta),
+            Content::Saved(saved) => (GraphKind::SavedModel, choose_meta_graph(path, saved, tag)?),
         };
         if kind != GraphKind::SavedModel && tag.is_some() {
-            return Err(Error::file(path, "is no SavedModel, and has no graphs to choose from with --tag"));
+            return Err(
+                Error::file(path, "is not a SavedModel, and has only one graph").advice("leave out --tag")
+            );
         }
         if meta.graph_def.as_ref().is_none_or(|graph| graph.node.is_empty()) {
-            return Err(Error::file(path, "holds a graph without nodes"));
+            return Err(Error::file(path, "contains a graph without nodes"));
         }
         Ok(Self { path: path.to_owned(), kind, meta, state })
     }
 
-    /// Whether a file may hold a graph, by its name or by how it begins. A checkpoint's own files do not.
+    /// Whether a file has the name of a graph.
     pub fn is_likely(path: &Path) -> bool {
         let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
         [".pb", ".pbtxt", ".meta", ".graphdef", ".pb.txt", ".prototxt"].iter().any(|end| name.ends_with(end))
     }
 
-    /// The file with one path said in place of another that its own begins with.
+    /// Replaces the beginning of the file's path, if it is `from`, by `to`.
     pub(super) fn with_path_replaced(mut self, from: &Path, to: &Path) -> Self {
         match self.path.strip_prefix(from) {
             Ok(rest) if rest.as_os_str().is_empty() => to.clone_into(&mut self.path),
@@ -92,17 +94,17 @@ impl GraphFile {
         self
     }
 
-    /// Where it lies.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The file as it was when it was opened.
+    /// The state of the file when it was opened.
     pub fn file_state(&self) -> Option<&FileState> {
         self.state.as_ref()
     }
 
-    /// What kind of file it came in.
+    /// The kind of file.
     pub fn kind(&self) -> GraphKind {
         self.kind
     }
@@ -113,43 +115,43 @@ impl GraphFile {
         self.meta.graph_def.as_ref().unwrap_or_else(|| EMPTY.get_or_init(GraphDef::default))
     }
 
-    /// The graph with what is said about it.
+    /// The graph with its metadata.
     pub fn meta(&self) -> &MetaGraphDef {
         &self.meta
     }
 }
 
-/// What a file turned out to hold.
-enum Held {
+/// The content of a graph file.
+enum Content {
     Graph(GraphDef),
     Meta(Box<MetaGraphDef>),
     Saved(SavedModel),
 }
 
-/// Field 1 of a SavedModel is a number, of the others a message.
+/// The first byte of a SavedModel: field 1 is a number. In the other kinds, it is a message.
 const SAVED_MODEL_START: u8 = 0x08;
 
-fn parse_binary(bytes: &Bytes) -> Option<Held> {
+fn parse_binary(bytes: &Bytes) -> Option<Content> {
     if bytes.first() == Some(&SAVED_MODEL_START) {
-        return SavedModel::decode(bytes.clone()).ok().map(Held::Saved);
+        return SavedModel::decode(bytes.clone()).ok().map(Content::Saved);
     }
-    // A MetaGraphDef begins with a message about itself where a GraphDef begins with a node. What one is can be
-    // read as the other, but not with ops that are names.
+    // A MetaGraphDef can often be decoded as a GraphDef, because both begin with a message. But then the nodes do not have
+    // valid names of ops.
     if let Ok(graph) = GraphDef::decode(bytes.clone())
         && graph.node.iter().all(|node| is_op_name(&node.op))
         && (!graph.node.is_empty() || !bytes.has_remaining())
     {
-        return Some(Held::Graph(graph));
+        return Some(Content::Graph(graph));
     }
     let meta = MetaGraphDef::decode(bytes.clone()).ok()?;
-    meta.graph_def.is_some().then(|| Held::Meta(Box::new(meta)))
+    meta.graph_def.is_some().then(|| Content::Meta(Box::new(meta)))
 }
 
 fn is_op_name(op: &str) -> bool {
     !op.is_empty() && op.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_>./-".contains(&byte))
 }
 
-/// The bytes as text, if they look like it: a message in text form begins with the name of a field.
+/// The bytes as text, if they begin with text.
 fn text_of(bytes: &[u8]) -> Option<&str> {
     let head = &bytes[..bytes.len().min(256)];
     let is_text =
@@ -157,7 +159,7 @@ fn text_of(bytes: &[u8]) -> Option<&str> {
     if head.is_empty() || !is_text { None } else { std::str::from_utf8(bytes).ok() }
 }
 
-fn parse_text(path: &Path, text: &str) -> Result<Held> {
+fn parse_text(path: &Path, text: &str) -> Result<Content> {
     let first = text
         .lines()
         .map(str::trim_start)
@@ -165,12 +167,14 @@ fn parse_text(path: &Path, text: &str) -> Result<Held> {
         .unwrap_or_default();
     let field = first.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
     match field {
-        "node" | "versions" | "version" | "library" => from_text(path, "GraphDef", text).map(Held::Graph),
+        "node" | "versions" | "version" | "library" => from_text(path, "GraphDef", text).map(Content::Graph),
         "meta_info_def" | "graph_def" | "saver_def" | "collection_def" | "signature_def" => {
-            from_text(path, "MetaGraphDef", text).map(|meta| Held::Meta(Box::new(meta)))
+            from_text(path, "MetaGraphDef", text).map(|meta| Content::Meta(Box::new(meta)))
         }
-        "saved_model_schema_version" | "meta_graphs" => from_text(path, "SavedModel", text).map(Held::Saved),
-        _ => Err(Error::file(path, format!("is text, but no graph: it begins with \"{field}\""))
+        "saved_model_schema_version" | "meta_graphs" => {
+            from_text(path, "SavedModel", text).map(Content::Saved)
+        }
+        _ => Err(Error::file(path, format!("is text, but not a graph: it begins with \"{field}\""))
             .advice("a graph in text form begins with node, graph_def or meta_info_def")),
     }
 }
@@ -184,10 +188,10 @@ fn from_text<M: Message + Default>(path: &Path, message: &str, text: &str) -> Re
     DynamicMessage::parse_text_format(descriptor, text)
         .map_err(|error| error.to_string())
         .and_then(|dynamic| dynamic.transcode_to().map_err(|error| error.to_string()))
-        .map_err(|problem| Error::file(path, format!("is no {message} in text form: {problem}")))
+        .map_err(|problem| Error::file(path, format!("is not a {message} in text form: {problem}")))
 }
 
-/// The graph of a SavedModel that carries a tag: the one that serves predictions, unless another is asked for.
+/// The graph of a SavedModel with these tags. The default is the graph that serves predictions.
 fn choose_meta_graph(path: &Path, saved: SavedModel, tag: Option<&str>) -> Result<MetaGraphDef> {
     let tags =
         |meta: &MetaGraphDef| meta.meta_info_def.as_ref().map(|info| info.tags.clone()).unwrap_or_default();
@@ -201,7 +205,7 @@ fn choose_meta_graph(path: &Path, saved: SavedModel, tag: Option<&str>) -> Resul
     let chosen = match tag {
         Some(wanted) => all.iter().position(|tags| has(wanted, tags)),
         None if all.len() == 1 => Some(0),
-        // A TF-Hub module's graph for inference is the one without tags.
+        // In a TF-Hub module, the graph for inference has no tags.
         None => all.iter().position(|tags| has(SERVING, tags)).or(all.iter().position(Vec::is_empty)),
     };
     match chosen.and_then(|index| saved.meta_graphs.into_iter().nth(index)) {
@@ -210,7 +214,7 @@ fn choose_meta_graph(path: &Path, saved: SavedModel, tag: Option<&str>) -> Resul
             let listed: Vec<String> = all.iter().map(|tags| format!("\"{}\"", tags.join(","))).collect();
             let problem = match tag {
                 Some(tag) => format!("none of its graphs has the tag \"{tag}\""),
-                None => format!("it holds {} graphs", all.len()),
+                None => format!("it contains {} graphs", all.len()),
             };
             Err(Error::file(path, problem).advice(format!("choose one with --tag: {}", listed.join(", "))))
         }
@@ -241,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_file_holds_is_told_by_its_contents() {
+    fn the_kind_of_a_file_is_determined_from_its_contents() {
         let saved = SavedModel { saved_model_schema_version: 1, meta_graphs: vec![meta(&["serve"])] };
         let text = b"# a comment\nnode { name: \"x\" op: \"Placeholder\" }\n".to_vec();
         for (bytes, kind) in [
@@ -257,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_graph_that_serves_is_taken_of_several() {
+    fn the_graph_that_serves_predictions_is_the_default() {
         let meta_graphs = vec![meta(&["train"]), meta(&["serve", "gpu"])];
         let bytes = SavedModel { saved_model_schema_version: 1, meta_graphs }.encode_to_vec();
         let tags = |file: GraphFile| file.meta().meta_info_def.clone().unwrap().tags;
@@ -268,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_graph_is_refused() {
+    fn other_files_are_refused() {
         for bytes in [&b"\x00\x01\x02"[..], b"learning_rate: 0.1", b"node { nme: \"x\" }", b"\x0a\xff"] {
             opened(bytes, None).unwrap_err();
         }

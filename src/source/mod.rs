@@ -1,4 +1,4 @@
-//! What the user points at: a checkpoint, a graph, both, a folder or an archive of them.
+//! Opens the input of a conversion: a checkpoint, a graph, or both, which may be in a folder or an archive.
 
 mod archive;
 mod find;
@@ -17,28 +17,28 @@ use crate::error::{Error, Result};
 use crate::file_state::FileState;
 use crate::temporary::Temporary;
 
-/// What is said about where a model's parts are.
+/// Options for opening a [`Source`].
 #[derive(Debug, Clone, Default)]
 pub struct OpenOptions {
-    /// The file with the graph, where it is not beside the checkpoint.
+    /// The file with the graph, if it is not beside the checkpoint.
     pub graph: Option<PathBuf>,
     /// The tag of the graph in a SavedModel.
     pub tag: Option<String>,
 }
 
-/// A model as the user has it: weights, a graph, or both.
+/// The input of a conversion: weights, a graph, or both.
 #[derive(Debug)]
 pub struct Source {
     path: PathBuf,
     checkpoint: Option<Checkpoint>,
     graph: Option<GraphFile>,
-    /// Where its files were put that came in an archive or a pipe; gone with the model.
-    temporary: Vec<TemporaryPlace>,
+    /// The temporary files of an archive or a pipe, which are removed with the source.
+    temporary: Vec<TemporaryFiles>,
 }
 
-/// A temporary folder, and the path in it that stands for the model.
+/// A temporary folder, and the path in it that the user knows under another name.
 #[derive(Debug)]
-struct TemporaryPlace {
+struct TemporaryFiles {
     path: PathBuf,
     _folder: Temporary<TempDir>,
 }
@@ -47,44 +47,44 @@ struct TemporaryPlace {
 const SAVED_MODEL_FILES: [&str; 2] = ["saved_model.pb", "saved_model.pbtxt"];
 const SAVED_MODEL_VARIABLES: &str = "variables/variables";
 
-/// What the file with a checkpoint's graph is called after the checkpoint's prefix.
+/// The suffixes that the file with the graph has after the prefix of the checkpoint.
 const META_SUFFIXES: [&str; 3] = [".meta", ".meta.pbtxt", ".meta.txt"];
 
 impl Source {
-    /// Opens what lies at `path`: a checkpoint (see [`Checkpoint::open`]) with the `.meta` file beside it, a graph
-    /// (see [`GraphFile::open`]), a SavedModel's folder, or an archive (tar, tar.gz, zip) of one of these. An
-    /// archive is unpacked into a private folder that is removed with the model. The path `-` is standard input: a
+    /// Opens `path`: a checkpoint (see [`Checkpoint::open`]) with the `.meta` file beside it, a graph (see
+    /// [`GraphFile::open`]), the folder of a SavedModel, or an archive (tar, tar.gz, zip) of one of these. An archive is
+    /// unpacked into a private folder that is removed with the source. The path `-` is standard input, which can be a
     /// graph, a V1 checkpoint or an archive.
     ///
     /// # Errors
-    /// Where there is nothing of the kind, more than one, or an archive that cannot be read.
+    /// Where there is no model or more than one, or the archive cannot be read.
     pub fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
         if path.as_os_str() == standard_input::PATH {
-            let (folder, file) = standard_input::kept()?;
+            let (folder, file) = standard_input::to_file()?;
             let name = Path::new(standard_input::NAME);
-            let model = open_file(&file, options).map_err(|error| error.with_path_replaced(&file, name))?;
-            return Ok(model.known_as(name, TemporaryPlace { path: file, _folder: folder }));
+            let source = open_file(&file, options).map_err(|error| error.with_path_replaced(&file, name))?;
+            return Ok(source.with_name(name, TemporaryFiles { path: file, _folder: folder }));
         }
         open_file(path, options)
     }
 
-    /// The model, said of `name` instead of the place where its files were put.
-    fn known_as(mut self, name: &Path, place: TemporaryPlace) -> Self {
-        self.graph = self.graph.map(|graph| graph.with_path_replaced(&place.path, name));
+    /// Uses `name` in messages, instead of the path of the temporary files.
+    fn with_name(mut self, name: &Path, files: TemporaryFiles) -> Self {
+        self.graph = self.graph.map(|graph| graph.with_path_replaced(&files.path, name));
         name.clone_into(&mut self.path);
-        self.temporary.push(place);
+        self.temporary.push(files);
         self
     }
 
-    /// The model's weights, where they lie in a checkpoint.
+    /// The checkpoint with the weights, if there is one.
     pub fn checkpoint(&self) -> Option<&Checkpoint> {
         self.checkpoint.as_ref()
     }
 
-    /// The model's weights.
+    /// The checkpoint with the weights.
     ///
     /// # Errors
-    /// Where there is no checkpoint.
+    /// Where there is none.
     pub fn weights(&self) -> Result<&Checkpoint> {
         self.checkpoint.as_ref().ok_or_else(|| {
             Error::file(self.path(), "is a graph without a checkpoint")
@@ -92,18 +92,18 @@ impl Source {
         })
     }
 
-    /// The model's graph, where it has one.
+    /// The graph, if there is one.
     pub fn graph(&self) -> Option<&GraphFile> {
         self.graph.as_ref()
     }
 
-    /// What to call the model: the path of its checkpoint or graph, or of the archive it is in.
+    /// The path of the checkpoint or the graph, or of the archive that contains them.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The files that decide what the model is: those that were read, and those that would have been read if they were
-    /// there, such as the `.meta` file of a checkpoint. While none of them changes, the model is the same.
+    /// The files that determine the model: those that were read, and those that would have been read if they existed, such
+    /// as the `.meta` file of a checkpoint. As long as none of them changes, the model stays the same.
     pub fn files(&self) -> Vec<PathBuf> {
         if !self.temporary.is_empty() {
             return vec![self.path.clone()];
@@ -124,15 +124,15 @@ impl Source {
         files
     }
 
-    /// The files that its weights are read from, as they were when they were opened.
+    /// The state of the files with the weights when they were opened.
     pub fn file_states(&self) -> Vec<FileState> {
         let of_checkpoint = self.checkpoint.iter().flat_map(Checkpoint::file_states);
         of_checkpoint.chain(self.graph.iter().filter_map(GraphFile::file_state)).cloned().collect()
     }
 
-    /// The path of one of the model's files, as the user can know it: inside of the archive that it is in.
+    /// The path of a file as the user knows it: for a file from an archive, the path of the archive and the path in it.
     pub fn shown_path(&self, path: &Path) -> PathBuf {
-        let inside = self.temporary.iter().find_map(|place| path.strip_prefix(&place.path).ok());
+        let inside = self.temporary.iter().find_map(|files| path.strip_prefix(&files.path).ok());
         match inside {
             None => path.to_owned(),
             Some(file) if file.as_os_str().is_empty() => self.path.clone(),
@@ -140,10 +140,10 @@ impl Source {
         }
     }
 
-    /// An error that names what the user pointed at.
+    /// Replaces the paths of temporary files in an error by the path that the user gave.
     pub fn error(&self, error: Error) -> Error {
-        let places = self.temporary.iter();
-        places.fold(error, |error, place| error.with_path_replaced(&place.path, &self.path))
+        let temporary = self.temporary.iter();
+        temporary.fold(error, |error, files| error.with_path_replaced(&files.path, &self.path))
     }
 }
 
@@ -151,10 +151,10 @@ fn open_file(path: &Path, options: &OpenOptions) -> Result<Source> {
     let Some(kind) = archive::Kind::of(path) else { return open_parts(path, options) };
     let folder = archive::unpack(path, kind)?;
     let inside = archive::model_in(path, folder.path())?;
-    // The reader knows the archive, not where it was unpacked.
-    let model =
+    // The user knows the path of the archive, not that of the temporary folder.
+    let source =
         open_parts(&inside, options).map_err(|error| error.with_path_replaced(folder.path(), path))?;
-    Ok(model.known_as(path, TemporaryPlace { path: folder.path().to_owned(), _folder: folder }))
+    Ok(source.with_name(path, TemporaryFiles { path: folder.path().to_owned(), _folder: folder }))
 }
 
 fn open_parts(path: &Path, options: &OpenOptions) -> Result<Source> {
@@ -189,7 +189,7 @@ fn open_parts(path: &Path, options: &OpenOptions) -> Result<Source> {
     let graph = beside.into_iter().find(|path| path.is_file());
     let graph = graph.map(|path| GraphFile::open(&path, tag)).transpose()?;
     if graph.is_none() && tag.is_some() {
-        return Err(Error::new("--tag", "it is about a graph, and this checkpoint comes without one")
+        return Err(Error::new("--tag", "it needs a graph, but this checkpoint has none")
             .advice("give the graph with --graph"));
     }
     Ok(of_checkpoint(checkpoint, graph))
@@ -204,7 +204,7 @@ fn saved_model_file(path: &Path) -> Option<PathBuf> {
     SAVED_MODEL_FILES.iter().map(|name| path.join(name)).find(|file| file.is_file())
 }
 
-/// The checkpoint that a `.meta` file lies beside.
+/// The checkpoint beside a `.meta` file.
 fn checkpoint_of(graph: &Path) -> Result<Option<Checkpoint>> {
     let name = graph.to_string_lossy();
     let Some(prefix) = META_SUFFIXES.iter().find_map(|suffix| name.strip_suffix(suffix)) else {

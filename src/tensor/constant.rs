@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::part::Part;
 use super::scale::Scaling;
+use super::slice::Slice;
 use super::{DType, ElementSource, Elements, Fill, Inline, Permutation, check_length, element_count};
 use crate::error::{Error, Result};
 
@@ -188,14 +188,14 @@ impl Constant {
     }
 
     /// The slice that begins at `start` and has `lengths`; `None` if it is not inside the tensor.
-    pub fn part(&self, start: &[usize], lengths: &[usize]) -> Option<Self> {
+    pub fn slice(&self, start: &[usize], lengths: &[usize]) -> Option<Self> {
         let fits =
             |axis: usize| start[axis].checked_add(lengths[axis]).is_some_and(|end| end <= self.shape[axis]);
         let is_inside =
             start.len() == self.shape.len() && lengths.len() == start.len() && (0..start.len()).all(fits);
         is_inside.then(|| {
-            let part = Part { whole: self.clone(), start: start.to_vec(), lengths: lengths.to_vec() };
-            Self::new(self.dtype, lengths.to_vec(), Arc::new(part))
+            let slice = Slice { whole: self.clone(), start: start.to_vec(), lengths: lengths.to_vec() };
+            Self::new(self.dtype, lengths.to_vec(), Arc::new(slice))
         })
     }
 

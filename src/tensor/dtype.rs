@@ -2,7 +2,7 @@
 
 use crate::proto::DataType;
 
-/// The type of a tensor's elements, under TensorFlow's names.
+/// The type of a tensor's elements, with TensorFlow's names.
 ///
 /// Source: `tensorflow/core/framework/types.proto` and `python/framework/dtypes.py`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -31,11 +31,11 @@ pub enum DType {
     QInt32,
     Resource,
     Variant,
-    /// What an op returns that TensorFlow does not define, where nothing that reads it says its type.
+    /// The type of an output of a custom op, if nothing that reads it determines the type.
     Unknown,
 }
 
-/// Each type with its number in TensorFlow's protocol, its name, and its size in bytes (0: no fixed size).
+/// Each type with its number in TensorFlow's protos, its name, and its size in bytes (0: no fixed size).
 const TABLE: [(DType, DataType, &str, usize); 24] = [
     (DType::Float32, DataType::DtFloat, "float32", 4),
     (DType::Float64, DataType::DtDouble, "float64", 8),
@@ -64,19 +64,19 @@ const TABLE: [(DType, DataType, &str, usize); 24] = [
 ];
 
 impl DType {
-    /// The type of this number in TensorFlow's protocol; `_ref` types (number + 100) count as their base.
+    /// The type with this number in TensorFlow's protos. `_ref` types (number + 100) count as their base type.
     pub fn from_proto(number: i32) -> Option<Self> {
         let number = if number > 100 { number - 100 } else { number };
         TABLE.iter().find(|row| row.1 as i32 == number && number > 0).map(|row| row.0)
     }
 
-    /// The type of this name (`"float32"`).
+    /// The type with this name (`"float32"`).
     pub fn from_name(name: &str) -> Option<Self> {
         TABLE.iter().find(|row| row.2 == name && row.0 != Self::Unknown).map(|row| row.0)
     }
 
     fn row(self) -> &'static (DType, DataType, &'static str, usize) {
-        TABLE.iter().find(|row| row.0 == self).expect("every type has its row")
+        TABLE.iter().find(|row| row.0 == self).expect("every type has a row")
     }
 
     /// TensorFlow's name of the type.
@@ -84,7 +84,7 @@ impl DType {
         self.row().2
     }
 
-    /// The type's number in TensorFlow's protocol.
+    /// The type's number in TensorFlow's protos.
     pub fn to_proto(self) -> DataType {
         self.row().1
     }
@@ -99,7 +99,7 @@ impl DType {
         matches!(self, Self::Float32 | Self::Float64 | Self::Float16 | Self::BFloat16)
     }
 
-    /// Whether elements are real numbers of any kind, truth values included.
+    /// Whether elements are real numbers of any kind, or booleans.
     pub fn is_real(self) -> bool {
         use DType::{Complex64, Complex128, Resource, String, Unknown, Variant};
         !matches!(self, Complex64 | Complex128 | String | Resource | Variant | Unknown)
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_numbers_lead_back_to_the_type() {
+    fn names_and_numbers_identify_the_type() {
         for (dtype, proto, name, _) in TABLE.into_iter().filter(|row| row.0 != DType::Unknown) {
             assert_eq!(DType::from_name(name), Some(dtype));
             assert_eq!(DType::from_proto(proto as i32), Some(dtype));

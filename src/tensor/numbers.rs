@@ -1,13 +1,12 @@
-//! Elements of any type as numbers.
+//! Reads elements of any type as numbers.
 
 use half::{bf16, f16};
 
 use super::DType;
 
-/// Calls `visit` with every element of these bytes, truth values being 0 and 1. Types that are not [`DType::is_real`]
-/// have none; integers of 64 bits are rounded.
+/// Calls `visit` with every element of these bytes. Booleans are 0 and 1, and integers of 64 bits are rounded. Types that
+/// are not [`DType::is_real`] have no numbers.
 pub fn for_each_number(dtype: DType, bytes: &[u8], mut visit: impl FnMut(f64)) {
-    /// Elements of as many bytes as `read` takes.
     fn all<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f64, visit: &mut impl FnMut(f64)) {
         bytes.as_chunks::<N>().0.iter().for_each(|element| visit(read(*element)));
     }
@@ -45,7 +44,7 @@ mod tests {
             for_each_number(dtype, bytes, |number| numbers.push(number));
             numbers
         };
-        // 1.0 and -2.0 in both.
+        // 1.0 and -2.0 in both types.
         assert_eq!(read(DType::Float16, &[0x00, 0x3c, 0x00, 0xc0]), [1.0, -2.0]);
         assert_eq!(read(DType::BFloat16, &[0x80, 0x3f, 0x00, 0xc0]), [1.0, -2.0]);
         assert!(read(DType::BFloat16, &[0xc0, 0x7f])[0].is_nan());

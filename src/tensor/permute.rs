@@ -1,9 +1,8 @@
-//! The one place where the elements of a weight change their order.
+//! Permutes the axes of a weight. No other module changes the order of elements.
 //!
-//! What is read and what is written cannot both run through memory in order. The axis along which elements lie
-//! next to each other in the input (the output channels of a filter, say) comes earlier in the result. So
-//! [`SIDE`] rows of the result are filled at once: every cache line that is touched in the input is used whole,
-//! and the rows being filled stay in the second-level cache.
+//! A permutation cannot both read and write memory in order: the innermost axis of the input (the output channels of a
+//! filter, say) is an outer axis of the result. Therefore [`SIDE`] rows of the result are filled at once. This uses every
+//! cache line of the input completely, and the filled rows stay in the second-level cache.
 
 use std::ops::Range;
 
@@ -11,48 +10,47 @@ use super::element_count;
 use super::transpose::{SIDE, transpose_square};
 use crate::error::{Error, Result};
 
-/// Rows that are filled together, run after run: so many elements are read from each place in the input, enough for
-/// the processor to fetch them ahead.
+/// The rows that are filled together. Each run of the input has this many elements, enough for the processor to prefetch.
 const STRIP: usize = 256;
-/// Rows of which blocks are made where so many are whole: of each place of the input they take four lines of the cache.
-const LEAST_ROWS: usize = 64;
+/// The minimum number of whole rows in a block. With this many rows, each run of the input covers four cache lines.
+const MIN_ROWS: usize = 64;
 
-/// A part of the result of a permutation: some of its rows, and of these some of their columns.
+/// A part of the result of a permutation: a range of rows, and a range of columns of these rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
-    /// Rows of the result.
+    /// The rows of the result.
     pub rows: Range<usize>,
-    /// Elements of each of these rows.
+    /// The columns of these rows.
     pub columns: Range<usize>,
 }
 
 impl Block {
-    /// How many elements it has.
+    /// The number of elements.
     pub fn len(&self) -> usize {
         self.rows.len() * self.columns.len()
     }
 
-    /// Whether it has none.
+    /// Whether it has no elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// A permutation of the axes of a tensor, prepared to be carried out row by row.
+/// A permutation of the axes of a tensor, which is applied row by row.
 #[derive(Debug, Clone)]
 pub struct Permutation {
     /// Bytes of an element.
     size: usize,
-    /// Lengths and input strides of the result's axes before `lane_axis`.
+    /// Lengths and input strides of the result's axes before the innermost axis of the input.
     outer: Vec<(usize, usize)>,
-    /// Length of the axis along which the input's elements lie next to each other.
+    /// Length of the innermost axis of the input.
     lanes: usize,
-    /// Lengths and input strides of the result's axes after `lane_axis`: those of a row.
+    /// Lengths and input strides of the result's axes after the innermost axis of the input: the axes of a row.
     inner: Vec<(usize, usize)>,
 }
 
 impl Permutation {
-    /// The permutation that makes axis `perm[i]` of a tensor of `shape` axis `i` of the result. Elements have
+    /// The permutation of a tensor of `shape` whose axis `i` of the result is axis `perm[i]` of the tensor. Elements have
     /// `size` bytes.
     ///
     /// # Panics
@@ -65,31 +63,31 @@ impl Permutation {
         Self { size, outer: axes, lanes, inner }
     }
 
-    /// Elements of a row: the axes after the one along which the input's elements lie next to each other.
+    /// The number of elements in a row. A row consists of the result's axes after the innermost axis of the input.
     pub fn columns(&self) -> usize {
         self.inner.iter().map(|(length, _)| length).product()
     }
 
-    /// The rows of the result: what is left when a row's axes are taken away.
+    /// The number of rows of the result.
     pub fn rows(&self) -> usize {
         self.lanes * self.outer.iter().map(|(length, _)| length).product::<usize>()
     }
 
-    /// The result in blocks that are good to be filled one by one: of about `bytes`, and of up to `most` bytes where
-    /// that lets whole rows be filled, which follow each other in the result. Rows too long for that come in parts.
-    pub fn blocks(&self, bytes: usize, most: usize) -> Vec<Block> {
+    /// Splits the result into blocks that can be filled independently. A block has about `bytes` bytes, or up to `max_bytes`
+    /// if this allows whole rows, which follow each other in the result. Longer rows are split.
+    pub fn blocks(&self, bytes: usize, max_bytes: usize) -> Vec<Block> {
         let (rows, columns) = (self.rows(), self.columns());
-        let fitting = |room: usize| room / self.size / columns.max(1);
-        // Each place of the input is visited once for the rows of a block, so that a few of them are worth more room. Of
-        // more than that a block would not stay in the cache until it is written.
-        let least = LEAST_ROWS.min(self.lanes);
-        let whole = fitting(bytes).max(fitting(most).min(least));
-        let (block_rows, block_columns) = if whole >= least {
-            (if whole > SIDE { whole / SIDE * SIDE } else { whole.max(1) }, columns.max(1))
+        let fitting_rows = |bytes: usize| bytes / self.size / columns.max(1);
+        // All rows of a block share the runs of the input, so a larger block with a few more rows is faster. A block with
+        // many rows would leave the cache before it is written.
+        let min_rows = MIN_ROWS.min(self.lanes);
+        let whole_rows = fitting_rows(bytes).max(fitting_rows(max_bytes).min(min_rows));
+        let (block_rows, block_columns) = if whole_rows >= min_rows {
+            (if whole_rows > SIDE { whole_rows / SIDE * SIDE } else { whole_rows.max(1) }, columns.max(1))
         } else {
             let strip = STRIP.min(self.lanes);
-            // One run less than a power of two: rows at that distance would share the lines of the cache.
-            (strip, (most / self.size / strip / SIDE * SIDE).saturating_sub(SIDE).max(SIDE))
+            // Not a power of two, because rows at such a distance would compete for the same cache lines.
+            (strip, (max_bytes / self.size / strip / SIDE * SIDE).saturating_sub(SIDE).max(SIDE))
         };
         let starts = (0..rows).step_by(block_rows);
         let blocks =
@@ -101,13 +99,13 @@ impl Permutation {
         blocks.map(block).collect()
     }
 
-    /// Fills `out` with the elements of a block, row by row; `bytes` are all elements of the tensor.
+    /// Fills `out` with the elements of a block, row by row. `bytes` are all elements of the tensor.
     ///
     /// # Errors
-    /// Where an element has a size that no type has.
+    /// Where no type has elements of this size.
     ///
     /// # Panics
-    /// Where `bytes` is shorter than the tensor, or `out` has not the length of the block.
+    /// Where `bytes` is shorter than the tensor, or `out` does not have the length of the block.
     pub fn fill(&self, bytes: &[u8], block: &Block, out: &mut [u8]) -> Result<()> {
         match self.size {
             1 => self.fill_elements::<1>(bytes, block, out),
@@ -123,12 +121,12 @@ impl Permutation {
     fn fill_elements<const SIZE: usize>(&self, bytes: &[u8], block: &Block, out: &mut [u8]) {
         let (elements, _) = bytes.as_chunks::<SIZE>();
         let (out, _) = out.as_chunks_mut::<SIZE>();
-        assert_eq!(out.len(), block.len(), "room for the block");
+        assert_eq!(out.len(), block.len(), "the length of the block");
         let width = block.columns.len();
         let mut row = block.rows.start;
         let mut filled = 0;
         while row < block.rows.end {
-            // Neighbouring lanes, as far as they belong to one combination of the outer axes.
+            // Adjacent lanes with the same indices on the outer axes.
             let lane = row % self.lanes;
             let count = (self.lanes - lane).min(block.rows.end - row);
             let start = offset(&self.outer, row / self.lanes) + lane;
@@ -145,8 +143,7 @@ impl Permutation {
         }
     }
 
-    /// Fills these columns of neighbouring rows, at most [`STRIP`], whose elements lie next to each other in the
-    /// input.
+    /// Fills these columns of adjacent rows, at most [`STRIP`], whose elements are adjacent in the input.
     fn fill_strip<const SIZE: usize>(
         &self,
         elements: &[[u8; SIZE]],
@@ -174,7 +171,7 @@ impl Permutation {
     }
 }
 
-/// Where the elements of a row lie in the input, one after the other.
+/// The offsets in the input of the elements of a row, in order.
 struct Offsets<'a> {
     axes: &'a [(usize, usize)],
     index: Vec<usize>,
@@ -182,7 +179,7 @@ struct Offsets<'a> {
 }
 
 impl<'a> Offsets<'a> {
-    /// From the `first`-th element of the row on.
+    /// Starts at the `first`-th element of the row.
     fn new(axes: &'a [(usize, usize)], first: usize) -> Self {
         let mut index = vec![0; axes.len()];
         let mut rest = first;
@@ -208,7 +205,7 @@ impl<'a> Offsets<'a> {
     }
 }
 
-/// Where the `index`-th combination of these axes begins in the input.
+/// The offset in the input of the `index`-th combination of indices on these axes.
 fn offset(axes: &[(usize, usize)], mut index: usize) -> usize {
     let mut offset = 0;
     for (length, stride) in axes.iter().rev() {
@@ -218,8 +215,8 @@ fn offset(axes: &[(usize, usize)], mut index: usize) -> usize {
     offset
 }
 
-/// Lengths of the result's axes and the input's strides along them, in elements, without axes of length 1 and
-/// with axes joined that lie next to each other before and after.
+/// The lengths of the result's axes and the input's strides along them, in elements. Axes of length 1 are removed, and axes
+/// that are adjacent both before and after the permutation are merged.
 fn merged_axes(shape: &[usize], perm: &[usize]) -> Vec<(usize, usize)> {
     let mut input_strides = vec![1usize; shape.len()];
     for axis in (0..shape.len().saturating_sub(1)).rev() {
@@ -245,22 +242,22 @@ fn merged_axes(shape: &[usize], perm: &[usize]) -> Vec<(usize, usize)> {
     axes
 }
 
-/// Checks that `bytes` are the elements of a tensor of `shape`.
+/// Checks that a tensor of `shape` has as many bytes as `bytes`.
 ///
 /// # Errors
-/// Where they are too few or too many.
+/// Where it has fewer or more.
 pub fn check_length(bytes: &[u8], size: usize, shape: &[usize]) -> Result<()> {
     if element_count(shape).and_then(|n| n.checked_mul(size)) == Some(bytes.len()) {
         return Ok(());
     }
-    Err(Error::new("tensor", format!("{} bytes do not make a tensor of shape {shape:?}", bytes.len())))
+    Err(Error::new("tensor", format!("a tensor of shape {shape:?} cannot have {} bytes", bytes.len())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The permutation by its definition, through ndarray.
+    /// The permutation as ndarray computes it.
     fn expected(values: &[u32], shape: &[usize], perm: &[usize]) -> Vec<u32> {
         let array = ndarray::ArrayD::from_shape_vec(shape, values.to_vec()).unwrap();
         array.permuted_axes(perm.to_vec()).iter().copied().collect()
@@ -288,9 +285,9 @@ mod tests {
             let expected = bytes_of(&expected(&values, shape, perm));
             let permutation = Permutation::new(4, shape, perm);
             // Blocks of whole rows and of parts of rows.
-            for (room, most) in [(1 << 20, 1 << 20), (1000, 1 << 16), (64, 4000), (1, 1)] {
-                let found = in_blocks(&permutation, &bytes, room, most);
-                assert_eq!(found, expected, "{shape:?} {perm:?} in {room} to {most}");
+            for (block_bytes, max_bytes) in [(1 << 20, 1 << 20), (1000, 1 << 16), (64, 4000), (1, 1)] {
+                let found = in_blocks(&permutation, &bytes, block_bytes, max_bytes);
+                assert_eq!(found, expected, "{shape:?} {perm:?} in {block_bytes} to {max_bytes}");
             }
         }
     }
@@ -299,22 +296,22 @@ mod tests {
         values.iter().flat_map(|value| value.to_le_bytes()).collect()
     }
 
-    /// The result of a permutation of elements of 4 bytes, put together from its blocks.
-    fn in_blocks(permutation: &Permutation, bytes: &[u8], room: usize, most: usize) -> Vec<u8> {
+    /// The result of a permutation of elements of 4 bytes, assembled from its blocks.
+    fn in_blocks(permutation: &Permutation, bytes: &[u8], block_bytes: usize, max_bytes: usize) -> Vec<u8> {
         let mut out = vec![0; bytes.len()];
-        for block in permutation.blocks(room, most) {
+        for block in permutation.blocks(block_bytes, max_bytes) {
             let mut filled = vec![0; block.len() * 4];
             permutation.fill(bytes, &block, &mut filled).unwrap();
             for (row, elements) in block.rows.zip(filled.chunks(block.columns.len() * 4)) {
-                let place = (row * permutation.columns() + block.columns.start) * 4;
-                out[place..place + elements.len()].copy_from_slice(elements);
+                let offset = (row * permutation.columns() + block.columns.start) * 4;
+                out[offset..offset + elements.len()].copy_from_slice(elements);
             }
         }
         out
     }
 
     #[test]
-    fn any_range_of_rows_can_be_filled_by_itself() {
+    fn any_range_of_rows_can_be_filled_alone() {
         let values: Vec<u32> = (0..2 * 3 * 40 * 5).collect();
         let bytes = bytes_of(&values);
         let (shape, perm) = ([2, 3, 5, 40], [0, 3, 1, 2]);

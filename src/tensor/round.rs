@@ -1,16 +1,16 @@
-//! float32 rounded to float16.
+//! Rounds float32 to float16.
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
-/// Elements that are rounded at once, by the processor's own instruction where it has one.
+/// The number of elements that are rounded at once, with the processor's own instruction if it has one.
 const RUN: usize = 1024;
 
 /// The largest number of float16. A constant, so that the compiler clamps several elements at once.
 const LARGEST: f32 = f16::MAX.to_f32_const();
 
-/// Rounds float32 elements, little-endian, to the nearest float16, and moves them to the front: the first half of
-/// `bytes`, which is handed out. Finite numbers that float16 does not reach become its largest.
+/// Rounds little-endian float32 elements to the nearest float16. Writes them to the first half of `bytes`, and returns this
+/// half. Finite numbers outside the range of float16 become its largest or smallest number.
 pub(super) fn round_to_float16(bytes: &mut [u8]) -> &[u8] {
     let mut wide = [0.0_f32; RUN];
     let mut narrow = [f16::ZERO; RUN];
@@ -23,7 +23,7 @@ pub(super) fn round_to_float16(bytes: &mut [u8]) -> &[u8] {
             *wide = if value.is_finite() { value.clamp(-LARGEST, LARGEST) } else { value };
         }
         narrow[..run].convert_from_f32_slice(&wide[..run]);
-        // What is written lies before what is still to be read.
+        // The output never overtakes the input.
         let (elements, _) = bytes[first * 2..][..run * 2].as_chunks_mut();
         for (element, narrow) in elements.iter_mut().zip(&narrow) {
             *element = narrow.to_le_bytes();
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_rounded_to_the_nearest_and_kept_within_reach() {
+    fn numbers_are_rounded_to_the_nearest_and_clamped() {
         let values = [0.1, -2.0, 1.0 + 0.75 / 1024.0, 70000.0, -1e30, 1e-9, f32::INFINITY, f32::NAN];
         let found = rounded(&values);
         assert_eq!(found[..3], [0.1, -2.0, 1.0 + 1.0 / 1024.0].map(f16::from_f64));

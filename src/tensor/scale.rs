@@ -1,4 +1,4 @@
-//! Factors along an axis of a weight, which its elements are multiplied by on their way out.
+//! Scales the elements of a weight by factors along an axis.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub struct Scaling {
     factors: Arc<[f32]>,
-    /// How many elements in a row have the same factor.
+    /// The number of consecutive elements with the same factor.
     run: usize,
 }
 
@@ -14,25 +14,25 @@ impl Scaling {
     /// Factors along `axis` of a tensor of this shape.
     ///
     /// # Panics
-    /// Where there are not as many of them as the axis is long.
+    /// Where the number of factors is not the length of the axis.
     pub fn new(factors: Arc<[f32]>, shape: &[usize], axis: usize) -> Self {
-        assert_eq!(factors.len(), shape[axis], "a factor for each place of the axis");
+        assert_eq!(factors.len(), shape[axis], "a factor for each index of the axis");
         Self { factors, run: shape[axis + 1..].iter().product() }
     }
 
-    /// Multiplies elements, little-endian, of which the first is the `first`-th of the tensor.
+    /// Multiplies consecutive little-endian elements. The first of them has the index `first` in the tensor.
     pub fn apply(&self, first: usize, bytes: &mut [u8]) {
         let (mut elements, _) = bytes.as_chunks_mut::<4>();
-        let mut place = first;
+        let mut index = first;
         while !elements.is_empty() {
-            let factor = self.factors[place / self.run % self.factors.len()];
-            let count = (self.run - place % self.run).min(elements.len());
+            let factor = self.factors[index / self.run % self.factors.len()];
+            let count = (self.run - index % self.run).min(elements.len());
             let (run, rest) = elements.split_at_mut(count);
             for element in run {
                 *element = (f32::from_le_bytes(*element) * factor).to_le_bytes();
             }
             elements = rest;
-            place += count;
+            index += count;
         }
     }
 }
@@ -42,13 +42,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_place_of_the_axis_has_its_factor() {
+    fn each_index_of_the_axis_has_its_factor() {
         let scaling = Scaling::new([1.0, 10.0, 100.0].into(), &[2, 3, 2], 1);
         let mut bytes: Vec<u8> = (1..=12).flat_map(|value| (value as f32).to_le_bytes()).collect();
         let read = |bytes: &[u8]| -> Vec<f32> {
             bytes.as_chunks().0.iter().map(|&element| f32::from_le_bytes(element)).collect()
         };
-        // In two parts, of which the second begins in the middle of a run.
+        // In two parts, where the second one begins in the middle of a run.
         let (left, right) = bytes.split_at_mut(5 * 4);
         scaling.apply(0, left);
         scaling.apply(5, right);

@@ -1,35 +1,35 @@
-//! What the elements of a tensor are like: read once, in pieces, by all cores.
+//! Statistics of the elements of a tensor, computed in parallel in one pass.
 
 use serde::Serialize;
 
 use super::{Constant, DType, Elements, for_each_number};
 use crate::error::Result;
 
-/// What the elements of a tensor of numbers are like.
+/// Statistics of the elements of a tensor of numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Statistics {
-    /// How many elements there are.
+    /// The number of elements.
     pub count: u64,
-    /// The least finite element; `None` where there is none.
+    /// The smallest finite element; `None` if there is no finite element.
     pub min: Option<f64>,
     /// The greatest finite element.
     pub max: Option<f64>,
     /// The mean of the finite elements.
     pub mean: Option<f64>,
-    /// Their standard deviation, that of the elements themselves and no estimate for others.
+    /// The population standard deviation of the finite elements.
     pub std: Option<f64>,
-    /// How many elements are zero.
+    /// The number of zeros.
     pub zeros: u64,
-    /// How many are not a number.
+    /// The number of NaNs.
     pub nan: u64,
-    /// How many are infinite.
+    /// The number of infinite elements.
     pub inf: u64,
-    /// How many are negative.
+    /// The number of negative elements.
     pub negative: u64,
 }
 
 impl Statistics {
-    /// Reads the elements of a constant; `None` where they are no real numbers.
+    /// Reads the elements of a constant; `None` if they are not real numbers.
     ///
     /// # Errors
     /// Where they cannot be read.
@@ -40,17 +40,17 @@ impl Statistics {
         Self::of_elements(constant.dtype(), &constant.open()?).map(Some)
     }
 
-    /// Reads elements of this type, of which those that are no real numbers are none.
+    /// Reads elements of this type. If they are not real numbers, the count is 0.
     ///
     /// # Errors
-    /// Where an element has a size that no type has.
+    /// Where no type has elements of this size.
     pub fn of_elements(dtype: DType, elements: &Elements<'_>) -> Result<Self> {
-        let sums = elements.map_chunks(|piece| Sums::of(dtype, piece))?;
-        // In their order, so that the result does not depend on which core was first.
+        let sums = elements.map_chunks(|chunk| Sums::of(dtype, chunk))?;
+        // Combined in order, so that the result does not depend on the order of the threads.
         Ok(sums.into_iter().fold(Sums::NONE, Sums::and).statistics())
     }
 
-    /// How many elements are finite.
+    /// The number of finite elements.
     pub fn finite(&self) -> u64 {
         self.count - self.nan - self.inf
     }
@@ -61,7 +61,7 @@ impl Statistics {
     }
 }
 
-/// What is counted and summed over a part of the elements.
+/// Counts and sums over a part of the elements.
 #[derive(Debug, Clone, Copy)]
 struct Sums {
     finite: u64,
@@ -89,11 +89,12 @@ impl Sums {
         negative: 0,
     };
 
-    /// Twice over the bytes, which lie in the cache the second time: distances are to be taken from the mean itself.
-    fn of(dtype: DType, piece: &[u8]) -> Self {
+    /// Computes the sums of a chunk. Reads it twice, because the sum of squares needs the mean. The second time, the chunk is
+    /// in the cache.
+    fn of(dtype: DType, chunk: &[u8]) -> Self {
         let mut sums = Self::NONE;
         let mut total = 0.0;
-        for_each_number(dtype, piece, |value| {
+        for_each_number(dtype, chunk, |value| {
             sums.zeros += u64::from(value == 0.0);
             sums.negative += u64::from(value < 0.0);
             if value.is_finite() {
@@ -108,7 +109,7 @@ impl Sums {
         });
         let mean = total / sums.finite.max(1) as f64;
         let mut squares = 0.0;
-        for_each_number(dtype, piece, |value| {
+        for_each_number(dtype, chunk, |value| {
             if value.is_finite() {
                 squares += (value - mean) * (value - mean);
             }
@@ -116,7 +117,7 @@ impl Sums {
         Self { mean, squares, ..sums }
     }
 
-    /// The sums over two parts together.
+    /// The sums over two parts.
     ///
     /// Source: T. F. Chan, G. H. Golub, R. J. LeVeque, "Algorithms for computing the sample variance", 1983,
     /// <https://doi.org/10.1080/00031305.1983.10483115>.
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_finite_is_counted_and_left_out_of_the_rest() {
+    fn elements_that_are_not_finite_are_only_counted() {
         let found = of_values(&[1.0, f32::NAN, -3.0, f32::INFINITY, 0.0, -0.0]);
         assert_eq!((found.min, found.max, found.mean), (Some(-3.0), Some(1.0), Some(-0.5)));
         // The distances are 1.5, -2.5, 0.5 and 0.5.
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn many_pieces_give_what_one_gives() {
+    fn the_number_of_chunks_does_not_change_the_result() {
         let values: Vec<f32> =
             (0..300_000_u64).map(|i| ((i * 7919) % 10_007) as f32 / 100.0 + 1000.0).collect();
         let mean = values.iter().map(|&value| f64::from(value)).sum::<f64>() / 3e5;
@@ -188,21 +189,21 @@ mod tests {
             assert!((found.mean.unwrap() - mean).abs() < 1e-9, "{found:?}");
             assert!((found.std.unwrap() - variance.sqrt()).abs() < 1e-9, "{found:?}");
             assert_eq!(found.count, 300_000);
-            // To the last bit, whichever core was first.
+            // To the last bit, in any order of the threads.
             assert!((0..8).all(|_| of(&constant) == found));
         }
     }
 
     #[test]
-    fn numbers_are_those_that_are_written() {
+    fn statistics_are_those_of_the_written_numbers() {
         let values = Constant::from_f32(vec![2, 2], &[1.0, 1e-9, -70000.0, 4.0]);
         let found = of(&values.scaled(1, [2.0, 1.0].into()).permuted(&[1, 0]).to_float16());
-        // The second is too small for float16; the third, doubled, becomes the least that there is.
+        // The second is too small for float16. The third becomes the smallest number of float16.
         assert_eq!((found.min, found.max, found.zeros), (Some(-65504.0), Some(4.0), 1));
     }
 
     #[test]
-    fn without_elements_there_is_no_least_one() {
+    fn a_tensor_without_elements_has_no_minimum() {
         assert_eq!(of_values(&[]), Statistics::default());
         let nothing = Constant::filled(vec![0, 4], 1.0).permuted(&[1, 0]);
         assert_eq!(of(&nothing), Statistics::default());

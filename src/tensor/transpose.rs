@@ -1,15 +1,14 @@
-//! Squares of elements transposed, with the processor's own instructions where it has them: the innermost step of
-//! [`super::permute`].
+//! Transposes squares of elements, if possible with vector instructions: the innermost loop of [`super::permute`].
 
 /// The side of a square: 16 elements of 4 bytes are one cache line.
 pub const SIDE: usize = 16;
 
-/// Writes a square of elements transposed: element `i` of line `k` of the result is element `k` of input line `i`.
+/// Transposes a square of elements: element `i` of line `k` of the result is element `k` of line `i` of the input.
 ///
-/// Line `i` of the input begins at `starts[i]` of `input`; the lines of the result are `stride` elements apart in `out`.
+/// Line `i` of the input begins at `starts[i]` of `input`. The lines of the result are `stride` elements apart in `out`.
 ///
 /// # Panics
-/// Where the square does not lie inside `input` and `out`.
+/// Where the square is not inside `input` and `out`.
 #[inline(always)]
 pub fn transpose_square<const SIZE: usize>(
     input: &[[u8; SIZE]],
@@ -18,10 +17,10 @@ pub fn transpose_square<const SIZE: usize>(
     stride: usize,
 ) {
     let is_inside = starts.iter().all(|&start| start <= input.len() && input.len() - start >= SIDE);
-    assert!(is_inside && stride >= SIDE && out.len() >= (SIDE - 1) * stride + SIDE, "the square lies inside");
+    assert!(is_inside && stride >= SIDE && out.len() >= (SIDE - 1) * stride + SIDE, "the square is inside");
     #[cfg(target_arch = "x86_64")]
     if SIZE == 4 && is_x86_feature_detected!("avx2") {
-        // SAFETY: the processor has AVX2, elements have 4 bytes, and the square was seen to lie inside.
+        // SAFETY: the processor has AVX2, elements have 4 bytes, and the assertion checked that the square is inside.
         unsafe { avx2::transpose_square(input.as_ptr().cast(), starts, out.as_mut_ptr().cast(), stride) };
         return;
     }
@@ -42,7 +41,7 @@ mod avx2 {
 
     use super::SIDE;
 
-    /// Vectors of 8 elements; a square is four squares of 8 by 8.
+    /// The elements of a vector. A square consists of four squares of 8 by 8 elements.
     const HALF: usize = SIDE / 2;
 
     /// # Safety
@@ -93,11 +92,11 @@ mod tests {
         let mut out = vec![[0; SIZE]; (SIDE - 1) * stride + SIDE];
         transpose_square(&input, &starts, &mut out, stride);
         for line in 0..SIDE {
-            for place in 0..SIDE {
+            for column in 0..SIDE {
                 assert_eq!(
-                    out[line * stride + place],
-                    element(starts[place] + line),
-                    "{SIZE}: {line}, {place}"
+                    out[line * stride + column],
+                    element(starts[column] + line),
+                    "{SIZE}: {line}, {column}"
                 );
             }
         }

@@ -1,7 +1,7 @@
-//! Writes checkpoints as TensorFlow does, for tests that need one of a given content.
+//! Writes checkpoints as TensorFlow does, with a given content.
 //!
 //! Sources: `tensorflow/core/util/tensor_slice_writer.cc` (V1), `util/tensor_bundle/tensor_bundle.cc` (V2) and
-//! `lib/io/table_builder.cc`. Real TensorFlow reads what comes out.
+//! `lib/io/table_builder.cc`. TensorFlow reads the files.
 
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};

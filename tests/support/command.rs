@@ -1,4 +1,4 @@
-//! The binary as a user runs it.
+//! Runs the program as a user does.
 
 use std::io::Write;
 use std::path::Path;

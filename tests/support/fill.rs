@@ -1,5 +1,5 @@
-//! Contents for variables and images that follow from their names, so that a test can write a checkpoint and
-//! still know what TensorFlow computes with it.
+//! Values of variables and images that follow from their names, so that a test can write a checkpoint
+//! for which TensorFlow's results are known.
 
 /// Values in [0, 1) that follow from a name: splitmix64 seeded with the FNV-1a hash of the name.
 fn uniform(name: &str, count: usize) -> impl Iterator<Item = f64> {

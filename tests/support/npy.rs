@@ -1,4 +1,4 @@
-//! The arrays that the fixtures hold.
+//! The arrays in the fixtures.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ pub struct Array {
     pub values: Vec<f64>,
 }
 
-/// The array in the bytes of a `.npy` file; `None` where its elements are no real numbers.
+/// The array in the bytes of a `.npy` file; `None` if its elements are not real numbers.
 pub fn parse(bytes: &[u8]) -> Option<Array> {
     assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00", "a .npy file of version 1.0");
     let header = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));

@@ -1,4 +1,4 @@
-//! ONNX models that the tests made: what is in them, and what they compute.
+//! The content of ONNX models, and what they compute.
 
 use std::path::Path;
 

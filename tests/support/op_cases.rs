@@ -1,4 +1,4 @@
-//! Graphs of one op or pattern each, frozen by TensorFlow, what went in and what came out (`tests/fixtures/*.zip`).
+//! Graphs of one op or pattern each, frozen by TensorFlow, with inputs and results (`tests/fixtures/*.zip`).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ use super::repository::fixture;
 /// The files of a case: `case.json`, `graph.pb`, inputs `i0.npy`, … and results `o0.npy`, ….
 pub type Files = BTreeMap<String, Vec<u8>>;
 
-/// What goes in, what is asked for, and how near to TensorFlow's results is near enough.
+/// The inputs, the outputs, and the tolerances.
 #[derive(serde::Deserialize)]
 pub struct Case {
     pub inputs: Vec<String>,
@@ -71,7 +71,7 @@ impl Case {
         serde_json::from_slice(&files["case.json"]).unwrap()
     }
 
-    /// Inputs and results; `None` where some are no real numbers, or integers that float64 does not tell apart.
+    /// Inputs and results; `None` if some are not real numbers, or are integers that float64 cannot represent.
     pub fn arrays(&self, files: &Files) -> Option<(Vec<Array>, Vec<Array>)> {
         let is_exact = |array: &Array| {
             array.descr != "<i8" || array.values.iter().all(|value| value.abs() < 2f64.powi(53))

@@ -1,6 +1,6 @@
 //! The networks of the slim model library as TensorFlow built and ran them (`tests/fixtures/zoo`).
 //!
-//! Each case holds its variables, the graph that slim built for inference, and the logits that TensorFlow
+//! Each case has its variables, the graph that slim built for inference, and the logits that TensorFlow
 //! computed from variables and an image filled by `fill`.
 
 use std::collections::BTreeMap;
@@ -86,7 +86,7 @@ impl Case {
         Self { name: name.to_owned(), ..case }
     }
 
-    /// The graph that slim built for inference, as it lies in a file.
+    /// The graph that slim built for inference, in the form of a file.
     pub fn graph_bytes(&self) -> Vec<u8> {
         gunzipped(&folder().join(&self.name).join("graph.pb.gz"))
     }
@@ -97,7 +97,7 @@ impl Case {
         import(&definition, output_types).expect("slim's graph is a graph")
     }
 
-    /// What the emulator sees of a checkpoint of this case.
+    /// The names and shapes of the variables in a checkpoint of this case.
     pub fn variables(&self) -> Variables {
         self.variables.iter().map(|(name, shape, ..)| (name.clone(), shape.clone())).collect()
     }

@@ -13,7 +13,7 @@ use super::names;
 use crate::cli::convert::choices::Choices;
 use crate::cli::output;
 use crate::error::{Error, Result};
-use crate::output::whereabouts;
+use crate::output::resolved_path;
 use crate::source::{Found, FoundInFolder, is_saved_model, model_at, models_in};
 
 /// A model to convert.
@@ -160,7 +160,7 @@ impl Finder<'_> {
 
     /// The notes about what was left out, when all inputs are known.
     fn notes(&self) -> Vec<String> {
-        let is_left = |path: &Path| !self.known.contains(&whereabouts(path));
+        let is_left = |path: &Path| !self.known.contains(&resolved_path(path));
         let note = |left_out: &LeftOut| match left_out {
             LeftOut::BrokenLink { link, target } => {
                 let (link, target) = (link.display(), target.display());
@@ -309,7 +309,7 @@ impl Finder<'_> {
 
     /// Adds a model, unless it was added before.
     fn add(&mut self, model: Found, base: Option<&Path>) -> Result<()> {
-        if !self.known.insert(whereabouts(&model.path)) {
+        if !self.known.insert(resolved_path(&model.path)) {
             return Ok(());
         }
         let folder = match base {

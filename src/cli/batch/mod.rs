@@ -30,7 +30,7 @@ use self::work::{Finished, Work};
 use super::convert::choices::Choices;
 use super::{interrupt, output};
 use crate::error::{Error, Result};
-use crate::output::{keep_apart, keep_inputs, make_folder, remove_abandoned, whereabouts};
+use crate::output::{make_folder, refuse_overwriting, refuse_same_path, remove_abandoned, resolved_path};
 
 /// Converts many models into a folder.
 ///
@@ -186,9 +186,10 @@ impl Args {
     /// If it would.
     fn keep_others(&self, report: &Path, inputs: &[Input]) -> Result<()> {
         let files = inputs.iter().flat_map(|input| input.files.iter().cloned().chain(input.choices.files()));
-        keep_inputs(report, files.chain(self.manifest.clone()))?;
-        keep_apart(report, inputs.iter().map(|input| self.out_dir.join(&input.output)))?;
-        if report.parent().map(whereabouts) == Some(whereabouts(&self.out_dir)) && state::is_state(report) {
+        refuse_overwriting(report, files.chain(self.manifest.clone()))?;
+        refuse_same_path(report, inputs.iter().map(|input| self.out_dir.join(&input.output)))?;
+        if report.parent().map(resolved_path) == Some(resolved_path(&self.out_dir)) && state::is_state(report)
+        {
             return Err(Error::file(report, "it is the state file of --resume")
                 .advice("choose another name for --report"));
         }

@@ -20,7 +20,7 @@ use super::{output, progress};
 use crate::convert::{Conversion, convert};
 use crate::error::Result;
 use crate::onnx::WriteReport;
-use crate::output::keep_inputs;
+use crate::output::refuse_overwriting;
 use crate::source::Source;
 
 /// Converts a checkpoint, a graph or a SavedModel to an ONNX model.
@@ -84,7 +84,7 @@ pub fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     let converted = Source::open(&args.input, &args.conversion.open_options()).and_then(|source| {
         let files = source.files();
-        args.report.iter().try_for_each(|report| keep_inputs(&report.path, &files))?;
+        args.report.iter().try_for_each(|report| refuse_overwriting(&report.path, &files))?;
         convert_model(&source, start, &output, &args.conversion, &|done, total| {
             bar.set_length(total);
             bar.set_position(done);
@@ -133,7 +133,7 @@ pub fn convert_model(
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<(Converted, Pending)> {
     let opening = start.elapsed().as_secs_f64();
-    keep_inputs(output, source.files())?;
+    refuse_overwriting(output, source.files())?;
     let done = args.convert_options().and_then(|options| convert(source, &options)).and_then(|conversion| {
         let converting = start.elapsed().as_secs_f64();
         let (pending, verification) =

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Args, Converted};
 use crate::error::Result;
-use crate::output::{OutputFile, keep_apart};
+use crate::output::{OutputFile, refuse_same_path};
 use crate::report::{ConversionReport, Format, Subject, Timing};
 
 /// The file of a report.
@@ -44,7 +44,7 @@ impl<'a> Reports<'a> {
         for destination in destinations {
             let path = &destination.path;
             let others = begun.iter().map(|(other, _)| other.path.as_path());
-            keep_apart(path, others.chain([output]))?;
+            refuse_same_path(path, others.chain([output]))?;
             begun.push((destination, OutputFile::create(path)?));
         }
         Ok(Self(begun))

@@ -8,9 +8,9 @@ use super::*;
 use crate::proto::tensor_shape_proto::Dim;
 use crate::proto::{AttrValue, TensorProto, TensorShapeProto};
 
-/// The outputs that are inferred of a graph that scripts/make_ends_fixtures.py has made.
+/// The outputs that are inferred of a graph that scripts/make_infer_outputs_fixtures.py has made.
 fn outputs_of(name: &str) -> Vec<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/ends");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/infer_outputs");
     let file = std::fs::File::open(folder.join(format!("{name}.pb.gz"))).unwrap();
     let mut bytes = vec![];
     GzDecoder::new(file).read_to_end(&mut bytes).unwrap();

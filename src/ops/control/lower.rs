@@ -4,7 +4,7 @@
 //! <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::{Attr, Node, NodeId, TensorRef};
+use crate::graph::{Attr, NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::{Lowering, Value};
 use crate::lower::function::{Given, closed};
@@ -12,35 +12,35 @@ use crate::onnx::{self, Attribute, TensorInfo, onnx_dtype};
 use crate::tensor::{Constant, DType};
 
 /// What the called function does, among the other nodes.
-pub fn call(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn call(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let given = cx.given(&node.inputs)?;
     let results = cx.inline(node, "call", node.function("f")?, &given)?;
-    cx.set_outputs(id, results);
+    cx.set_outputs(node, results);
     Ok(())
 }
 
 /// Two branches, which read what they are given from around them. Where the condition is known, only one of them is
 /// written.
-pub fn conditional(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn conditional(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let branches = [node.function("then_branch")?, node.function("else_branch")?];
     let condition = cx.input_of(node, 0)?;
     let given = cx.given(node.inputs.get(1..).unwrap_or_default())?;
     if let Some(known) = cx.constant(condition).and_then(known_truth) {
         let taken = if known { branches[0] } else { branches[1] };
         let results = cx.inline(node, "taken", taken, &given)?;
-        cx.set_outputs(id, results);
+        cx.set_outputs(node, results);
         return Ok(());
     }
     let condition = truth(cx, node, condition)?;
     let then = cx.branch(node, "then", branches[0], &given)?;
     let other = cx.branch(node, "else", branches[1], &given)?;
-    emit_if(cx, (id, node), condition, then, other);
+    emit_if(cx, node, condition, then, other);
     Ok(())
 }
 
 fn emit_if(
     cx: &mut Lowering<'_>,
-    (id, node): (NodeId, &Node),
+    node: NodeRef<'_>,
     condition: String,
     then: onnx::Graph,
     other: onnx::Graph,
@@ -49,13 +49,13 @@ fn emit_if(
     if ports.is_empty() {
         return;
     }
-    let outputs = cx.outputs_named(id, &ports);
+    let outputs = cx.outputs_named(node, &ports);
     let attributes = vec![("then_branch", Attribute::Graph(then)), ("else_branch", Attribute::Graph(other))];
     cx.node(&node.name, "If", vec![condition], outputs, attributes);
 }
 
 /// Several branches, the last of which is also for indices that have none: conditionals inside of each other.
-pub fn case(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn case(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let Some(Attr::Functions(branches)) = node.attrs.get("branches") else {
         return Err(node.error("it has no branches"));
     };
@@ -67,7 +67,7 @@ pub fn case(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         let taken = known.and_then(|known| usize::try_from(*known.first()?).ok());
         let taken = taken.and_then(|index| branches.get(index)).unwrap_or(last);
         let results = cx.inline(node, "taken", taken, &given)?;
-        cx.set_outputs(id, results);
+        cx.set_outputs(node, results);
         return Ok(());
     }
     let index = cx.in_tensorflow_layout(index)?;
@@ -82,7 +82,7 @@ pub fn case(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     for (place, (branch, condition)) in first.iter().zip(conditions).enumerate().rev() {
         let then = cx.branch(node, &format!("branch_{place}"), branch, &given)?;
         if place == 0 {
-            emit_if(cx, (id, node), condition, then, rest);
+            emit_if(cx, node, condition, then, rest);
             return Ok(());
         }
         let name = cx.unique_name(&format!("{}/else", node.name));
@@ -113,7 +113,7 @@ fn known_truth(condition: &Constant) -> Option<bool> {
 }
 
 /// A condition as a bool.
-fn truth(cx: &mut Lowering<'_>, node: &Node, condition: TensorRef) -> Result<String> {
+fn truth(cx: &mut Lowering<'_>, node: NodeRef<'_>, condition: TensorRef) -> Result<String> {
     let name = cx.in_tensorflow_layout(condition)?;
     match cx.dtype(condition) {
         DType::Bool => Ok(name),
@@ -125,7 +125,7 @@ fn truth(cx: &mut Lowering<'_>, node: &Node, condition: TensorRef) -> Result<Str
 /// A loop. TensorFlow evaluates the condition before each iteration, ONNX takes it for the first one and as the first
 /// output of the body: it is written before the loop and at the end of the body. What comes out of the body as it went
 /// in is read from around the loop.
-pub fn while_loop(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn while_loop(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (condition, body) = (node.function("cond")?, node.function("body")?);
     let invariants = cx.graph.library().invariants(body)?;
     if invariants.len() != node.inputs.len() || node.outputs.len() != node.inputs.len() {
@@ -172,17 +172,17 @@ pub fn while_loop(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> 
     let nodes = cx.rejoin(nested);
     let graph = closed(format!("{}/body", node.name), infos, outputs, nodes);
     for index in (0..invariants.len()).filter(|&index| invariants[index]) {
-        cx.alias(TensorRef { node: id, port: index }, node.inputs[index])?;
+        cx.alias(node.output(index), node.inputs[index])?;
     }
     if !carried.is_empty() {
-        let outputs = cx.outputs_named(id, &carried);
+        let outputs = cx.outputs_named(node, &carried);
         cx.node(&node.name, "Loop", inputs, outputs, vec![("body", Attribute::Graph(graph))]);
     }
     Ok(())
 }
 
 /// The one result of a condition.
-fn scalar(cx: &mut Lowering<'_>, node: &Node, results: Vec<Value>) -> Result<String> {
+fn scalar(cx: &mut Lowering<'_>, node: NodeRef<'_>, results: Vec<Value>) -> Result<String> {
     match <[Value; 1]>::try_from(results) {
         Ok([value]) => Ok(cx.scalar_name(value)),
         Err(_) => Err(node.error("its condition is not one tensor")),

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId, Shape, TensorRef};
+use crate::graph::{NodeRef, Shape, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::onnx::Attribute;
@@ -18,13 +18,13 @@ use crate::tensor::{Constant, DType, Fill, Inline};
 /// How many nodes are followed to learn what is written to a list.
 const MAX_STEPS: usize = 16;
 
-pub fn alias(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    cx.alias(id.into(), cx.input_of(node, 0)?)
+pub fn alias(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    cx.alias(node.into(), cx.input_of(node, 0)?)
 }
 
 /// Zeros, as many as are reserved.
-pub fn reserve(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let list = TensorRef::from(id);
+pub fn reserve(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let list = TensorRef::from(node);
     let Some(shape) = written_shape(cx, list, MAX_STEPS) else {
         return Err(node.error("the rank of what is written to the list is not known"));
     };
@@ -44,7 +44,7 @@ pub fn reserve(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     };
     let zero = zero(cx, node, cx.dtype(list))?;
     let layout = Layout::tensorflow(elements.len() + 1);
-    cx.emit((id, node), "Expand", vec![zero, shape], layout, vec![]);
+    cx.emit(node, "Expand", vec![zero, shape], layout, vec![]);
     Ok(())
 }
 
@@ -85,7 +85,7 @@ fn written_shape(cx: &Lowering<'_>, list: TensorRef, steps: usize) -> Option<Sha
 }
 
 /// A scalar 0 of this type, or an empty string.
-fn zero(cx: &mut Lowering<'_>, node: &Node, dtype: DType) -> Result<String> {
+fn zero(cx: &mut Lowering<'_>, node: NodeRef<'_>, dtype: DType) -> Result<String> {
     let value = match dtype.size() {
         Some(size) => Constant::new(dtype, vec![], Arc::new(Fill { element: vec![0; size], count: 1 })),
         None if dtype == DType::String => {
@@ -97,7 +97,7 @@ fn zero(cx: &mut Lowering<'_>, node: &Node, dtype: DType) -> Result<String> {
 }
 
 /// An input that is one number, as a vector of int64.
-fn vector_of(cx: &mut Lowering<'_>, node: &Node, index: usize) -> Result<String> {
+fn vector_of(cx: &mut Lowering<'_>, node: NodeRef<'_>, index: usize) -> Result<String> {
     let number = cx.input_of(node, index)?;
     let name = cx.in_tensorflow_layout(number)?;
     let name = if cx.dtype(number) == DType::Int64 { name } else { cx.cast(node, name, DType::Int64) };
@@ -106,29 +106,29 @@ fn vector_of(cx: &mut Lowering<'_>, node: &Node, index: usize) -> Result<String>
 }
 
 /// The number of elements of a list, as a vector of one int64.
-fn length_of(cx: &mut Lowering<'_>, node: &Node, list: &str) -> String {
+fn length_of(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: &str) -> String {
     let shape = cx.step(node, "list_shape", "Shape", vec![list.to_owned()], vec![]);
     let first = cx.vector(node, "first", &[0]);
     cx.step(node, "length", "Gather", vec![shape, first], vec![])
 }
 
 /// The elements at some places.
-pub fn gather(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let list = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let index = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    cx.emit((id, node), "Gather", vec![list, index], layout, vec![]);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "Gather", vec![list, index], layout, vec![]);
     Ok(())
 }
 
 /// Writes an element. Where its shape is that of the list's elements for sure, it is scattered; where zeros may have to
 /// be broadcast, it is chosen at its place.
-pub fn set_item(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn set_item(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (list, item) = (cx.input_of(node, 0)?, cx.input_of(node, 2)?);
     let mut name = cx.in_tensorflow_layout(list)?;
     let index = vector_of(cx, node, 1)?;
     if node.bool("resize_if_index_out_of_bounds", false) {
-        let rank = cx.rank(node, id.into())?;
+        let rank = cx.rank(node, node.into())?;
         let one = cx.vector(node, "one", &[1]);
         let needed = cx.step(node, "needed", "Add", vec![index.clone(), one], vec![]);
         let length = length_of(cx, node, &name);
@@ -138,18 +138,18 @@ pub fn set_item(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         name = grown(cx, node, name, more, rank);
     }
     let item = element_of_one(cx, node, item)?;
-    write(cx, (id, node), list, name, index, item)
+    write(cx, node, list, name, index, item)
 }
 
 /// An element as a list of one.
-fn element_of_one(cx: &mut Lowering<'_>, node: &Node, item: TensorRef) -> Result<String> {
+fn element_of_one(cx: &mut Lowering<'_>, node: NodeRef<'_>, item: TensorRef) -> Result<String> {
     let item = cx.in_tensorflow_layout(item)?;
     let axes = cx.vector(node, "first_axis", &[0]);
     Ok(cx.step(node, "item", "Unsqueeze", vec![item, axes], vec![]))
 }
 
 /// A list with zeros after its end.
-fn grown(cx: &mut Lowering<'_>, node: &Node, list: String, more: String, rank: usize) -> String {
+fn grown(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: String, more: String, rank: usize) -> String {
     let before = cx.vector(node, "before", &vec![0; rank]);
     let after = cx.vector(node, "after", &vec![0; rank.saturating_sub(1)]);
     let pads = cx.step(node, "pads", "Concat", vec![before, more, after], vec![("axis", Attribute::Int(0))]);
@@ -159,19 +159,19 @@ fn grown(cx: &mut Lowering<'_>, node: &Node, list: String, more: String, rank: u
 /// Emits the list in which `item` is at the place `index`, a vector of one.
 fn write(
     cx: &mut Lowering<'_>,
-    (id, node): (NodeId, &Node),
+    node: NodeRef<'_>,
     list: TensorRef,
     name: String,
     index: String,
     item: String,
 ) -> Result<()> {
-    let rank = cx.rank(node, id.into())?;
+    let rank = cx.rank(node, node.into())?;
     let layout = Layout::tensorflow(rank);
     let is_shaped = cx.shape(list).dims().is_some_and(|dims| dims.iter().skip(1).all(Option::is_some));
     if is_shaped {
         let axes = cx.vector(node, "first_axis", &[0]);
         let indices = cx.step(node, "indices", "Unsqueeze", vec![index, axes], vec![]);
-        cx.emit((id, node), "ScatterND", vec![name, indices, item], layout, vec![]);
+        cx.emit(node, "ScatterND", vec![name, indices, item], layout, vec![]);
         return Ok(());
     }
     let length = length_of(cx, node, &name);
@@ -190,7 +190,7 @@ fn write(
     let has_where =
         matches!(dtype, DType::Float32 | DType::Int32 | DType::Int64 | DType::UInt8 | DType::String);
     if has_where {
-        cx.emit((id, node), "Where", vec![is_place, item, name], layout, vec![]);
+        cx.emit(node, "Where", vec![is_place, item, name], layout, vec![]);
         return Ok(());
     }
     let wide = match dtype {
@@ -201,73 +201,73 @@ fn write(
     let (item, name) = (cx.cast(node, item, wide), cx.cast(node, name, wide));
     let chosen = cx.step(node, "chosen", "Where", vec![is_place, item, name], vec![]);
     let to = Attribute::Int(crate::onnx::onnx_dtype(dtype).unwrap_or_default().into());
-    cx.emit((id, node), "Cast", vec![chosen], layout, vec![("to", to)]);
+    cx.emit(node, "Cast", vec![chosen], layout, vec![("to", to)]);
     Ok(())
 }
 
 /// An element after the last one.
-pub fn push_back(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn push_back(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (list, item) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
-    let rank = cx.rank(node, id.into())?;
+    let rank = cx.rank(node, node.into())?;
     let name = cx.in_tensorflow_layout(list)?;
     let item = element_of_one(cx, node, item)?;
     if cx.shape(list).dims().is_some_and(|dims| dims.iter().skip(1).all(Option::is_some)) {
         let axis = vec![("axis", Attribute::Int(0))];
-        cx.emit((id, node), "Concat", vec![name, item], Layout::tensorflow(rank), axis);
+        cx.emit(node, "Concat", vec![name, item], Layout::tensorflow(rank), axis);
         return Ok(());
     }
     let index = length_of(cx, node, &name);
     let one = cx.vector(node, "one", &[1]);
     let name = grown(cx, node, name, one, rank);
-    write(cx, (id, node), list, name, index, item)
+    write(cx, node, list, name, index, item)
 }
 
 /// The list without its last element, and that element.
-pub fn pop_back(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn pop_back(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let list = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
-    let [rest, last] = [0, 1].map(|port| TensorRef { node: id, port });
+    let [rest, last] = [0, 1].map(|port| node.output(port));
     let bounds =
         [("starts", 0), ("ends", -1), ("axes", 0)].map(|(what, value)| cx.vector(node, what, &[value]));
     let inputs = [vec![list.clone()], bounds.to_vec()].concat();
     let layout = Layout::tensorflow_of(cx.shape(rest));
-    cx.emit_port((rest, node), "Slice", inputs, layout, vec![]);
+    cx.emit(rest, "Slice", inputs, layout, vec![]);
     let place = cx.initializer("last", Constant::from_i64(vec![], &[-1]), &[]);
     let layout = Layout::tensorflow_of(cx.shape(last));
-    cx.emit_port((last, node), "Gather", vec![list, place], layout, vec![]);
+    cx.emit(last, "Gather", vec![list, place], layout, vec![]);
     Ok(())
 }
 
 /// The number of elements.
-pub fn length(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn length(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let list = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let length = length_of(cx, node, &list);
     let scalar = cx.vector(node, "scalar", &[]);
     let length = cx.step(node, "count", "Reshape", vec![length, scalar], vec![]);
-    emit_cast(cx, (id, node), length, Layout::tensorflow(0));
+    emit_cast(cx, node, length, Layout::tensorflow(0));
     Ok(())
 }
 
-fn emit_cast(cx: &mut Lowering<'_>, (id, node): (NodeId, &Node), value: String, layout: Layout) {
-    let to = crate::onnx::onnx_dtype(cx.dtype(id.into())).unwrap_or_default();
-    cx.emit((id, node), "Cast", vec![value], layout, vec![("to", Attribute::Int(to.into()))]);
+fn emit_cast(cx: &mut Lowering<'_>, node: NodeRef<'_>, value: String, layout: Layout) {
+    let to = crate::onnx::onnx_dtype(cx.dtype(node.into())).unwrap_or_default();
+    cx.emit(node, "Cast", vec![value], layout, vec![("to", Attribute::Int(to.into()))]);
 }
 
 /// The shape of the elements.
-pub fn element_shape(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn element_shape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let list = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let shape = cx.step(node, "list_shape", "Shape", vec![list], vec![]);
     let bounds = [("starts", 1), ("ends", i64::MAX)].map(|(what, value)| cx.vector(node, what, &[value]));
     let inputs = [vec![shape], bounds.to_vec()].concat();
     let shape = cx.step(node, "element_shape", "Slice", inputs, vec![]);
-    emit_cast(cx, (id, node), shape, Layout::tensorflow(1));
+    emit_cast(cx, node, shape, Layout::tensorflow(1));
     Ok(())
 }
 
 /// A list whose elements are given with their places; what is given for no place is zero.
-pub fn scatter(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn scatter(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let tensor = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let places = indices(cx, node, 1)?;
-    let rank = cx.rank(node, id.into())?;
+    let rank = cx.rank(node, node.into())?;
     let shape = cx.step(node, "tensor_shape", "Shape", vec![tensor.clone()], vec![]);
     let bounds = [("starts", 1), ("ends", i64::MAX)].map(|(what, value)| cx.vector(node, what, &[value]));
     let rest = cx.step(node, "element_shape", "Slice", [vec![shape], bounds.to_vec()].concat(), vec![]);
@@ -283,24 +283,24 @@ pub fn scatter(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         }
     };
     let shape = cx.step(node, "shape", "Concat", vec![count, rest], vec![("axis", Attribute::Int(0))]);
-    let zero = zero(cx, node, cx.dtype(id.into()))?;
+    let zero = zero(cx, node, cx.dtype(node.into()))?;
     let list = cx.step(node, "zeros", "Expand", vec![zero, shape], vec![]);
-    cx.emit((id, node), "ScatterND", vec![list, places, tensor], Layout::tensorflow(rank), vec![]);
+    cx.emit(node, "ScatterND", vec![list, places, tensor], Layout::tensorflow(rank), vec![]);
     Ok(())
 }
 
 /// Elements written to their places in a list.
-pub fn scatter_into(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn scatter_into(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let list = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let tensor = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
     let places = indices(cx, node, 2)?;
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    cx.emit((id, node), "ScatterND", vec![list, places, tensor], layout, vec![]);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "ScatterND", vec![list, places, tensor], layout, vec![]);
     Ok(())
 }
 
 /// An input of places in a list as ScatterND wants them: a column of int64.
-fn indices(cx: &mut Lowering<'_>, node: &Node, index: usize) -> Result<String> {
+fn indices(cx: &mut Lowering<'_>, node: NodeRef<'_>, index: usize) -> Result<String> {
     let places = cx.in_tensorflow_layout(cx.input_of(node, index)?)?;
     let places = cx.cast(node, places, DType::Int64);
     let column = cx.vector(node, "places_column", &[-1, 1]);
@@ -308,10 +308,10 @@ fn indices(cx: &mut Lowering<'_>, node: &Node, index: usize) -> Result<String> {
 }
 
 /// The elements joined along their first axis, and how long each of them is.
-pub fn concat(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn concat(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let list = cx.in_tensorflow_layout(input)?;
-    let [joined, lengths] = [0, 1].map(|port| TensorRef { node: id, port });
+    let [joined, lengths] = [0, 1].map(|port| node.output(port));
     let shape = cx.step(node, "list_shape", "Shape", vec![list.clone()], vec![]);
     let bounds = [("starts", 2), ("ends", i64::MAX)].map(|(what, value)| cx.vector(node, what, &[value]));
     let inputs = [vec![shape.clone()], bounds.to_vec()].concat();
@@ -319,19 +319,19 @@ pub fn concat(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let open = cx.vector(node, "open", &[-1]);
     let target = cx.step(node, "shape", "Concat", vec![open, rest], vec![("axis", Attribute::Int(0))]);
     let layout = Layout::tensorflow_of(cx.shape(joined));
-    cx.emit_port((joined, node), "Reshape", vec![list, target], layout, vec![]);
+    cx.emit(joined, "Reshape", vec![list, target], layout, vec![]);
     if cx.is_used(lengths) {
         let [first, second] = [("first", 0), ("second", 1)].map(|(what, at)| cx.vector(node, what, &[at]));
         let count = cx.step(node, "count", "Gather", vec![shape.clone(), first], vec![]);
         let rows = cx.step(node, "rows", "Gather", vec![shape, second], vec![]);
-        cx.emit_port((lengths, node), "Expand", vec![rows, count], Layout::tensorflow(1), vec![]);
+        cx.emit(lengths, "Expand", vec![rows, count], Layout::tensorflow(1), vec![]);
     }
     Ok(())
 }
 
 /// A list cut off, or with zeros after its end.
-pub fn resize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let rank = cx.rank(node, id.into())?;
+pub fn resize(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let rank = cx.rank(node, node.into())?;
     let list = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let size = vector_of(cx, node, 1)?;
     let length = length_of(cx, node, &list);
@@ -339,6 +339,6 @@ pub fn resize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let none = cx.vector(node, "none", &[0]);
     let more = cx.step(node, "more", "Max", vec![more, none.clone()], vec![]);
     let grown = grown(cx, node, list, more, rank);
-    cx.emit((id, node), "Slice", vec![grown, none.clone(), size, none], Layout::tensorflow(rank), vec![]);
+    cx.emit(node, "Slice", vec![grown, none.clone(), size, none], Layout::tensorflow(rank), vec![]);
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! API documentation, `tensorflow/core/kernels/fake_quant_ops_functor.h` and `quantize_and_dequantize_op.h`.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId, TensorRef};
+use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
@@ -25,7 +25,7 @@ fn nudged(min: f32, max: f32, levels: [f32; 2]) -> [f32; 5] {
     [(first - zero) * scale, (last - zero) * scale, scale, (last - first) / (max - min), zero - first]
 }
 
-pub fn fake_quant(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn fake_quant(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let bits = node.int("num_bits", 8).clamp(2, 16);
     let first = if node.bool("narrow_range", false) { 1.0 } else { 0.0 };
@@ -56,21 +56,21 @@ pub fn fake_quant(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> 
     let at_least = steps.op("Max", &[&name, &min]);
     let clamped = steps.op("Min", &[&at_least, &max]);
     let above = steps.op("Sub", &[&clamped, &min]);
-    let layout = Layout::tensorflow_of(steps.cx.shape(id.into()));
+    let layout = Layout::tensorflow_of(steps.cx.shape(node.into()));
     if node.op == "FakeQuantWithMinMaxArgs" {
         // What lies half way between two levels is decided by how TensorFlow 2 computes this one: by a factor, and from zero.
         let level = steps.op("Mul", &[&above, &inverse]);
         let level = steps.op("Sub", &[&level, &zero]);
         let level = steps.op("Add", &[&level, &half]);
         let level = steps.op("Floor", &[&level]);
-        cx.emit((id, node), "Mul", vec![level, scale], layout, vec![]);
+        cx.emit(node, "Mul", vec![level, scale], layout, vec![]);
         return Ok(());
     }
     let level = steps.op("Div", &[&above, &scale]);
     let level = steps.op("Add", &[&level, &half]);
     let level = steps.op("Floor", &[&level]);
     let scaled = steps.op("Mul", &[&level, &scale]);
-    cx.emit((id, node), "Add", vec![scaled, min], layout, vec![]);
+    cx.emit(node, "Add", vec![scaled, min], layout, vec![]);
     Ok(())
 }
 
@@ -98,7 +98,7 @@ fn bound(
 
 /// Scales to the levels of an integer type, rounds, and scales back. The scale fits the side of the range that needs the
 /// larger one.
-pub fn quantize_and_dequantize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn quantize_and_dequantize(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let dtype = cx.dtype(input);
     let is_signed = node.bool("signed_input", true);
@@ -147,8 +147,8 @@ pub fn quantize_and_dequantize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -
     } else {
         steps.op("Round", &[&scaled])
     };
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    cx.emit((id, node), "Div", vec![rounded, scale], layout, vec![]);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "Div", vec![rounded, scale], layout, vec![]);
     Ok(())
 }
 

@@ -4,19 +4,19 @@
 //! <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId, TensorRef};
+use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::onnx::{Attribute, Attributes, onnx_dtype};
 use crate::tensor::DType;
 
-fn seed(node: &Node) -> Attributes {
+fn seed(node: NodeRef<'_>) -> Attributes {
     let seed = [node.int("seed", 0), node.int("seed2", 0)].into_iter().find(|&seed| seed != 0);
     seed.map(|seed| ("seed", Attribute::Float(seed as f32))).into_iter().collect()
 }
 
 /// Random float32 numbers of the shape that an input describes.
-fn numbers(cx: &mut Lowering<'_>, node: &Node, shape: TensorRef, op: &'static str) -> Result<String> {
+fn numbers(cx: &mut Lowering<'_>, node: NodeRef<'_>, shape: TensorRef, op: &'static str) -> Result<String> {
     let shape = cx.in_tensorflow_layout(shape)?;
     let shape = cx.cast(node, shape, DType::Int64);
     let zero = cx.scalar(node, "zero", DType::Float32, 0.0);
@@ -26,16 +26,16 @@ fn numbers(cx: &mut Lowering<'_>, node: &Node, shape: TensorRef, op: &'static st
     Ok(cx.step(node, "random", op, vec![zeros], attributes))
 }
 
-pub fn like(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn like(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let op = if node.op == "RandomUniform" { "RandomUniformLike" } else { "RandomNormalLike" };
     let random = numbers(cx, node, cx.input_of(node, 0)?, op)?;
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    cx.emit_cast((id.into(), node), random, layout);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit_cast(node, random, layout);
     Ok(())
 }
 
 /// From the lower bound up to the upper one, which is left out.
-pub fn integers(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn integers(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let random = numbers(cx, node, cx.input_of(node, 0)?, "RandomUniformLike")?;
     let mut bounds = vec![];
     for index in [1, 2] {
@@ -46,26 +46,26 @@ pub fn integers(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let scaled = cx.step(node, "scaled", "Mul", vec![random, range], vec![]);
     let moved = cx.step(node, "moved", "Add", vec![scaled, bounds[0].clone()], vec![]);
     let floor = cx.step(node, "floor", "Floor", vec![moved], vec![]);
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    cx.emit_cast((id.into(), node), floor, layout);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit_cast(node, floor, layout);
     Ok(())
 }
 
-pub fn multinomial(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn multinomial(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let name = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let count = match cx.integers(node, 1, "number of samples")?[..] {
         [count] => count,
         _ => return Err(node.error("its number of samples is not one number")),
     };
-    let to = onnx_dtype(cx.dtype(id.into())).unwrap_or(7);
+    let to = onnx_dtype(cx.dtype(node.into())).unwrap_or(7);
     let attributes =
         [vec![("sample_size", Attribute::Int(count)), ("dtype", Attribute::Int(to.into()))], seed(node)];
-    cx.emit((id, node), "Multinomial", vec![name], Layout::tensorflow(2), attributes.concat());
+    cx.emit(node, "Multinomial", vec![name], Layout::tensorflow(2), attributes.concat());
     Ok(())
 }
 
 /// The rows in the order of random numbers.
-pub fn shuffle(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn shuffle(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let name = cx.in_tensorflow_layout(input)?;
     let shape = cx.step(node, "shape", "Shape", vec![name.clone()], vec![]);
@@ -74,10 +74,9 @@ pub fn shuffle(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let zero = cx.scalar(node, "zero", DType::Float32, 0.0);
     let zeros = cx.step(node, "zeros", "Expand", vec![zero, count.clone()], vec![]);
     let random = cx.step(node, "random", "RandomUniformLike", vec![zeros], seed(node));
-    let outputs = ["sorted", "order"].map(|what| cx.unique_name(&format!("{}/{what}", node.name)));
-    let [_, order] = outputs.clone();
-    cx.node(&format!("{}/top_k", node.name), "TopK", vec![random, count], outputs.to_vec(), vec![]);
+    let outputs = ("top_k", ["sorted", "order"]);
+    let [_, order] = cx.step_with_outputs(node, outputs, "TopK", vec![random, count], vec![]);
     let layout = Layout::tensorflow_of(cx.shape(input));
-    cx.emit((id, node), "Gather", vec![name, order], layout, vec![("axis", Attribute::Int(0))]);
+    cx.emit(node, "Gather", vec![name, order], layout, vec![("axis", Attribute::Int(0))]);
     Ok(())
 }

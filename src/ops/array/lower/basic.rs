@@ -5,23 +5,23 @@
 
 use crate::error::Result;
 use crate::graph::partial::Length;
-use crate::graph::{Node, NodeId, TensorRef};
+use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::flatten::flattened;
 use crate::onnx::{Attribute, onnx_dtype};
 use crate::tensor::{Constant, DType};
 
-pub fn constant(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn constant(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let constant = node.constant().ok_or_else(|| node.error("it has no value"))?;
-    cx.set_constant(id.into(), constant.clone());
+    cx.set_constant(node.into(), constant.clone());
     Ok(())
 }
 
 /// Every output of it that is read becomes an input of the model.
-pub fn placeholder(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn placeholder(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     for port in 0..node.outputs.len() {
-        let tensor = TensorRef { node: id, port };
+        let tensor = node.output(port);
         if cx.is_used(tensor) {
             cx.input(tensor);
         }
@@ -30,24 +30,24 @@ pub fn placeholder(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()>
 }
 
 /// An input with a default: ONNX has that too, as an initializer of the input's name.
-pub fn placeholder_with_default(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn placeholder_with_default(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let default = cx.input_of(node, 0)?;
     let default = cx.constant(default).cloned();
-    cx.input(id.into());
+    cx.input(node.into());
     if let Some(default) = default {
-        cx.default_of_input(id.into(), default);
+        cx.default_of_input(node.into(), default);
     }
     Ok(())
 }
 
-pub fn identity(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    cx.alias(id.into(), node.inputs[0])
+pub fn identity(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    cx.alias(node.into(), node.inputs[0])
 }
 
 /// Each output is the input at its place.
-pub fn identities(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn identities(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     for (port, &input) in node.inputs.iter().enumerate() {
-        cx.alias(TensorRef { node: id, port }, input)?;
+        cx.alias(node.output(port), input)?;
     }
     Ok(())
 }
@@ -70,7 +70,7 @@ pub fn common_layout(cx: &Lowering<'_>, tensors: &[TensorRef], rank: usize) -> L
 }
 
 /// Drops axes of length 1; the layout of the rest stays.
-pub fn squeeze(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn squeeze(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = node.inputs[0];
     let named = match node.ints("squeeze_dims") {
         [] => node.ints("axis"),
@@ -78,7 +78,7 @@ pub fn squeeze(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     };
     if named.is_empty() && cx.shape(input).fully_known().is_none() {
         let name = cx.in_tensorflow_layout(input)?;
-        cx.emit((id, node), "Squeeze", vec![name], Layout::tensorflow_of(cx.shape(id.into())), vec![]);
+        cx.emit(node, "Squeeze", vec![name], Layout::tensorflow_of(cx.shape(node.into())), vec![]);
         return Ok(());
     }
     let rank = cx.rank(node, input)?;
@@ -96,24 +96,24 @@ pub fn squeeze(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         (0..rank).filter(|&axis| dropped[axis]).map(|axis| layout.stored_axis(axis) as i64).collect();
     axes.sort_unstable();
     let axes = cx.vector(node, "axes", &axes);
-    cx.emit((id, node), "Squeeze", vec![name, axes], layout.without(&dropped), vec![]);
+    cx.emit(node, "Squeeze", vec![name, axes], layout.without(&dropped), vec![]);
     Ok(())
 }
 
-pub fn reshape(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn reshape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (input, target) = (node.inputs[0], node.inputs[1]);
-    if cx.reshape_constant(id, input) {
+    if cx.reshape_constant(node, input) {
         return Ok(());
     }
-    if keeps_shape(cx, id.into(), input) {
-        return cx.alias(id.into(), input);
+    if keeps_shape(cx, node.into(), input) {
+        return cx.alias(node.into(), input);
     }
     // Elements that lie in TensorFlow's order need no Transpose, whatever the axes are called.
     let (name, layout) = cx.stored(input)?;
     let (name, layout) = if layout.keeps_element_order(cx.shape(input)) {
         (name, layout)
-    } else if let Some(flattened) = flattened(cx, id, node, &layout) {
-        cx.flattened.insert(id.into(), flattened);
+    } else if let Some(flattened) = flattened(cx, node, &layout) {
+        cx.flattened.insert(node.into(), flattened);
         (name, layout)
     } else {
         (cx.in_tensorflow_layout(input)?, Layout::tensorflow(layout.axes().len()))
@@ -133,8 +133,8 @@ pub fn reshape(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
             cx.cast(node, shape, DType::Int64)
         }
     };
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    cx.emit((id, node), "Reshape", vec![name, shape], layout, attributes);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "Reshape", vec![name, shape], layout, attributes);
     Ok(())
 }
 
@@ -172,9 +172,9 @@ fn keeps_shape(cx: &Lowering<'_>, output: TensorRef, input: TensorRef) -> bool {
 }
 
 /// The shape of a tensor, in TensorFlow's order of axes.
-pub fn shape(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn shape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = node.inputs[0];
-    let dtype = cx.dtype(id.into());
+    let dtype = cx.dtype(node.into());
     if let Some(dims) = cx.shape(input).fully_known() {
         let dims: Vec<i64> = dims.iter().map(|&dim| dim as i64).collect();
         let constant = match dtype {
@@ -183,7 +183,7 @@ pub fn shape(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
                 Constant::from_i32(vec![dims.len()], &dims.iter().map(|&dim| dim as i32).collect::<Vec<_>>())
             }
         };
-        cx.set_constant(id.into(), constant);
+        cx.set_constant(node.into(), constant);
         return Ok(());
     }
     let (name, layout) = cx.stored(input)?;
@@ -195,6 +195,6 @@ pub fn shape(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         shape = cx.step(node, "gather", "Gather", vec![shape, order], vec![]);
     }
     let to = onnx_dtype(dtype).unwrap_or_default();
-    cx.emit((id, node), "Cast", vec![shape], Layout::tensorflow(1), vec![("to", Attribute::Int(to.into()))]);
+    cx.emit(node, "Cast", vec![shape], Layout::tensorflow(1), vec![("to", Attribute::Int(to.into()))]);
     Ok(())
 }

@@ -4,19 +4,19 @@
 //! API documentation; SpaceToDepth and DepthToSpace in <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId};
+use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
 
 /// Both put the blocks before the channels.
-pub fn depth_and_space(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn depth_and_space(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let layout = Lowering::window_layout(node.data_format(), 4);
     let name = cx.in_layout(cx.input_of(node, 0)?, &layout)?;
     let attributes = vec![("blocksize", Attribute::Int(node.int("block_size", 1)))];
     let op = if node.op == "SpaceToDepth" { "SpaceToDepth" } else { "DepthToSpace" };
-    cx.emit((id, node), op, vec![name], layout, attributes);
+    cx.emit(node, op, vec![name], layout, attributes);
     Ok(())
 }
 
@@ -32,7 +32,7 @@ fn length(steps: &mut Steps<'_, '_, '_>, shape: &String, axis: usize) -> String 
     steps.op("Gather", &[shape, &axis])
 }
 
-pub fn space_to_batch(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn space_to_batch(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let rank = cx.rank(node, input)?;
     let block = cx.integers(node, 1, "blocks")?;
@@ -75,12 +75,12 @@ pub fn space_to_batch(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<
     let rest = (2 * count + 1..rank + count).map(|axis| axis as i64);
     let perm: Vec<i64> = inside.chain([0]).chain(outside).chain(rest).collect();
     let moved = steps.transpose(&split, &perm);
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    cx.emit((id, node), "Reshape", vec![moved, together], layout, vec![]);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "Reshape", vec![moved, together], layout, vec![]);
     Ok(())
 }
 
-pub fn batch_to_space(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn batch_to_space(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let rank = cx.rank(node, input)?;
     let block = cx.integers(node, 1, "blocks")?;
@@ -121,11 +121,11 @@ pub fn batch_to_space(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<
     let perm: Vec<i64> = [count as i64].into_iter().chain(pairs).chain(rest).collect();
     let moved = steps.transpose(&split, &perm);
     let joined = steps.op("Reshape", &[&moved, &together]);
-    let layout = Layout::tensorflow_of(steps.cx.shape(id.into()));
+    let layout = Layout::tensorflow_of(steps.cx.shape(node.into()));
     let axes: Vec<i64> = (1..=count as i64).collect();
     let (starts, ends) = match (crops, open_crops) {
         (Some(crops), _) if crops.iter().all(|&crop| crop == 0) => {
-            cx.emit((id, node), "Identity", vec![joined], layout, vec![]);
+            cx.emit(node, "Identity", vec![joined], layout, vec![]);
             return Ok(());
         }
         (Some(crops), _) => {
@@ -149,6 +149,6 @@ pub fn batch_to_space(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<
         }
     };
     let axes = steps.cx.vector(node, "axes", &axes);
-    cx.emit((id, node), "Slice", vec![joined, starts, ends, axes], layout, vec![]);
+    cx.emit(node, "Slice", vec![joined, starts, ends, axes], layout, vec![]);
     Ok(())
 }

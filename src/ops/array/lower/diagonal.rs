@@ -5,7 +5,7 @@
 //! diagonals, and a choice between its elements and the padding.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId, TensorRef};
+use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::onnx::Attribute;
@@ -22,7 +22,7 @@ pub struct Band {
 }
 
 impl Band {
-    fn new(node: &Node, rows: usize, columns: usize, diagonals: &[i64]) -> Result<Self> {
+    fn new(node: NodeRef<'_>, rows: usize, columns: usize, diagonals: &[i64]) -> Result<Self> {
         let (lower, upper) = match *diagonals {
             [only] => (only, only),
             [lower, upper] if lower <= upper => (lower, upper),
@@ -83,7 +83,7 @@ impl Band {
 }
 
 /// Whether diagonals above the main one, and those below, begin at the left.
-pub fn left_aligned(node: &Node) -> [bool; 2] {
+pub fn left_aligned(node: NodeRef<'_>) -> [bool; 2] {
     match (node.op.ends_with("V3"), node.text("align").unwrap_or("RIGHT_LEFT")) {
         (false, _) | (true, "LEFT_LEFT") => [true, true],
         (true, "LEFT_RIGHT") => [true, false],
@@ -96,7 +96,7 @@ pub fn left_aligned(node: &Node) -> [bool; 2] {
 /// broadcasts to the places.
 fn picked(
     cx: &mut Lowering<'_>,
-    (tensor, node): (TensorRef, &Node),
+    (tensor, node): (TensorRef, NodeRef<'_>),
     flat: String,
     (places, shape): (&[Option<usize>], &[usize]),
     otherwise: String,
@@ -109,17 +109,23 @@ fn picked(
     let attributes = vec![("axis", Attribute::Int(-1))];
     let layout = Layout::tensorflow_of(cx.shape(tensor));
     if is_there.iter().all(|&there| there) {
-        cx.emit_port((tensor, node), "Gather", vec![flat, indices], layout, attributes);
+        cx.emit(tensor, "Gather", vec![flat, indices], layout, attributes);
         return;
     }
     let gathered = cx.step(node, "gathered", "Gather", vec![flat, indices], attributes);
     let mask =
         cx.initializer(&format!("{}/is_there", node.name), Constant::from_bools(shape, &is_there), &[]);
-    cx.emit_port((tensor, node), "Where", vec![mask, gathered, otherwise], layout, vec![]);
+    cx.emit(tensor, "Where", vec![mask, gathered, otherwise], layout, vec![]);
 }
 
 /// A tensor whose last `merged` axes are made one.
-pub fn flattened(cx: &mut Lowering<'_>, node: &Node, name: String, rank: usize, merged: usize) -> String {
+pub fn flattened(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    name: String,
+    rank: usize,
+    merged: usize,
+) -> String {
     if merged == 1 {
         return name;
     }
@@ -128,7 +134,7 @@ pub fn flattened(cx: &mut Lowering<'_>, node: &Node, name: String, rank: usize, 
     cx.step(node, "flattened", "Reshape", vec![name, shape], vec![])
 }
 
-fn matrix_size(cx: &Lowering<'_>, node: &Node, tensor: TensorRef) -> Result<(usize, usize, usize)> {
+fn matrix_size(cx: &Lowering<'_>, node: NodeRef<'_>, tensor: TensorRef) -> Result<(usize, usize, usize)> {
     let rank = cx.rank(node, tensor)?;
     let shape = cx.shape(tensor);
     match (
@@ -140,12 +146,12 @@ fn matrix_size(cx: &Lowering<'_>, node: &Node, tensor: TensorRef) -> Result<(usi
     }
 }
 
-pub fn diag_part(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn diag_part(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let (rank, rows, columns) = matrix_size(cx, node, input)?;
     let diagonals = if node.inputs.len() > 1 { cx.known_integers(node, 1)? } else { Some(vec![0]) };
     let Some(diagonals) = diagonals else {
-        return crate::ops::array::lower::open_diagonal::diag_part(cx, id, node);
+        return crate::ops::array::lower::open_diagonal::diag_part(cx, node);
     };
     let band = Band::new(node, rows, columns, &diagonals)?;
     let padding = match node.inputs.get(2) {
@@ -155,12 +161,17 @@ pub fn diag_part(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let name = cx.in_tensorflow_layout(input)?;
     let flat = flattened(cx, node, name, rank, 2);
     let shape = if band.count() == 1 { vec![band.longest()] } else { vec![band.count(), band.longest()] };
-    picked(cx, (id.into(), node), flat, (&band.in_matrix(), &shape), padding);
+    picked(cx, (node.into(), node), flat, (&band.in_matrix(), &shape), padding);
     Ok(())
 }
 
 /// The size of the matrices that diagonals are made into: as small as they fit, unless it is given.
-fn made_size(cx: &Lowering<'_>, node: &Node, diagonals: &[i64], longest: usize) -> Result<(usize, usize)> {
+fn made_size(
+    cx: &Lowering<'_>,
+    node: NodeRef<'_>,
+    diagonals: &[i64],
+    longest: usize,
+) -> Result<(usize, usize)> {
     let given = |index: usize| -> Result<Option<usize>> {
         if node.inputs.len() <= index {
             return Ok(None);
@@ -178,14 +189,14 @@ fn made_size(cx: &Lowering<'_>, node: &Node, diagonals: &[i64], longest: usize) 
     })
 }
 
-pub fn diag(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn diag(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let mut is_known = true;
     for index in 1..node.inputs.len().min(4) {
         is_known &= cx.known_integers(node, index)?.is_some();
     }
     if !is_known {
-        return crate::ops::array::lower::open_diagonal::diag(cx, id, node);
+        return crate::ops::array::lower::open_diagonal::diag(cx, node);
     }
     let rank = cx.rank(node, input)?;
     let diagonals = if node.inputs.len() > 1 { cx.integers(node, 1, "diagonals")? } else { vec![0] };
@@ -200,22 +211,22 @@ pub fn diag(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     };
     let name = cx.in_tensorflow_layout(input)?;
     let flat = flattened(cx, node, name, rank, if band.count() == 1 { 1 } else { 2 });
-    picked(cx, (id.into(), node), flat, (&band.in_diagonals(), &[rows, columns]), padding);
+    picked(cx, (node.into(), node), flat, (&band.in_diagonals(), &[rows, columns]), padding);
     Ok(())
 }
 
-pub fn set_diag(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn set_diag(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (input, diagonal) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
     let (_, rows, columns) = matrix_size(cx, node, input)?;
     let diagonals = if node.inputs.len() > 2 { cx.known_integers(node, 2)? } else { Some(vec![0]) };
     let Some(diagonals) = diagonals else {
-        return crate::ops::array::lower::open_diagonal::set_diag(cx, id, node);
+        return crate::ops::array::lower::open_diagonal::set_diag(cx, node);
     };
     let band = Band::new(node, rows, columns, &diagonals)?;
     let rank = cx.rank(node, diagonal)?;
     let name = cx.in_tensorflow_layout(diagonal)?;
     let flat = flattened(cx, node, name, rank, if band.count() == 1 { 1 } else { 2 });
     let matrices = cx.in_tensorflow_layout(input)?;
-    picked(cx, (id.into(), node), flat, (&band.in_diagonals(), &[rows, columns]), matrices);
+    picked(cx, (node.into(), node), flat, (&band.in_diagonals(), &[rows, columns]), matrices);
     Ok(())
 }

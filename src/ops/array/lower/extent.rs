@@ -4,7 +4,7 @@
 //! <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId};
+use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::emit::widened;
@@ -12,10 +12,10 @@ use crate::onnx::Attribute;
 use crate::tensor::DType;
 
 /// A constant around a tensor. TensorFlow has a pair for each axis, ONNX what is before all axes and then what is after.
-pub fn pad(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn pad(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     if cx.shape(input).rank() == Some(0) {
-        return cx.alias(id.into(), input);
+        return cx.alias(node.into(), input);
     }
     let value = match node.inputs.get(2) {
         Some(&value) => Some(cx.in_tensorflow_layout(value)?),
@@ -37,7 +37,7 @@ pub fn pad(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
             let pads = cx.step(node, "before_after", "Transpose", vec![pads], perm);
             let flat = cx.vector(node, "flat", &[-1]);
             let pads = cx.step(node, "pads", "Reshape", vec![pads, flat], vec![]);
-            (name, Layout::tensorflow_of(cx.shape(id.into())), pads)
+            (name, Layout::tensorflow_of(cx.shape(node.into())), pads)
         }
     };
     // ONNX Runtime pads these types.
@@ -55,16 +55,16 @@ pub fn pad(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         inputs.push(if is_known { value } else { cx.cast(node, value, widened(dtype)) });
     }
     if is_known {
-        cx.emit((id, node), "Pad", inputs, layout, vec![]);
+        cx.emit(node, "Pad", inputs, layout, vec![]);
     } else {
         let padded = cx.step(node, "padded", "Pad", inputs, vec![]);
-        cx.emit_cast((id.into(), node), padded, layout);
+        cx.emit_cast(node, padded, layout);
     }
     Ok(())
 }
 
 /// The pairs of a padding, for the axes in the order in which they are stored.
-fn stored_pads(node: &Node, layout: &Layout, pads: &[i64]) -> Result<Vec<[i64; 2]>> {
+fn stored_pads(node: NodeRef<'_>, layout: &Layout, pads: &[i64]) -> Result<Vec<[i64; 2]>> {
     let (pairs, []) = pads.as_chunks::<2>() else { return Err(node.error("its paddings are not pairs")) };
     if pairs.len() != layout.axes().len() {
         return Err(node.error("its paddings are not a pair for each axis"));
@@ -74,7 +74,7 @@ fn stored_pads(node: &Node, layout: &Layout, pads: &[i64]) -> Result<Vec<[i64; 2
 
 /// A tensor's own elements around it: without its border (`REFLECT`), which ONNX has, or with it (`SYMMETRIC`), which is
 /// put together of the reversed ends.
-pub fn mirror_pad(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn mirror_pad(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (mut name, layout) = cx.stored(cx.input_of(node, 0)?)?;
     let pads = stored_pads(node, &layout, &cx.integers(node, 1, "paddings")?)?;
     if node.text("mode") == Some("REFLECT") {
@@ -82,7 +82,7 @@ pub fn mirror_pad(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> 
             pads.into_iter().map(|[before, after]| (before, after)).unzip();
         let pads = cx.vector(node, "pads", &[before, after].concat());
         let mode = vec![("mode", Attribute::Text("reflect".to_owned()))];
-        cx.emit((id, node), "Pad", vec![name, pads], layout, mode);
+        cx.emit(node, "Pad", vec![name, pads], layout, mode);
         return Ok(());
     }
     for (axis, [before, after]) in pads.into_iter().enumerate() {
@@ -109,19 +109,19 @@ pub fn mirror_pad(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> 
         }
         name = cx.step(node, "mirrored", "Concat", parts, vec![("axis", Attribute::Int(axis as i64))]);
     }
-    cx.emit((id, node), "Identity", vec![name], layout, vec![]);
+    cx.emit(node, "Identity", vec![name], layout, vec![]);
     Ok(())
 }
 
 /// A tensor repeated along each axis.
-pub fn tile(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn tile(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let Some(multiples) = cx.known_integers(node, 1)? else {
         let name = cx.in_tensorflow_layout(input)?;
         let repeats = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
         let repeats = cx.cast(node, repeats, DType::Int64);
-        let layout = Layout::tensorflow_of(cx.shape(id.into()));
-        cx.emit((id, node), "Tile", vec![name, repeats], layout, vec![]);
+        let layout = Layout::tensorflow_of(cx.shape(node.into()));
+        cx.emit(node, "Tile", vec![name, repeats], layout, vec![]);
         return Ok(());
     };
     let (name, layout) = cx.stored(input)?;
@@ -129,6 +129,6 @@ pub fn tile(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         return Err(node.error("its multiples are not one for each axis"));
     }
     let repeats = cx.vector(node, "repeats", &layout.stored(&multiples));
-    cx.emit((id, node), "Tile", vec![name, repeats], layout, vec![]);
+    cx.emit(node, "Tile", vec![name, repeats], layout, vec![]);
     Ok(())
 }

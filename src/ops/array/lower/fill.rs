@@ -4,70 +4,70 @@
 //! documentation; Range, Expand and Size in <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId, TensorRef};
+use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::tensor::DType;
 
 /// An input in TensorFlow's order, cast to int64.
-fn lengths(cx: &mut Lowering<'_>, node: &Node, tensor: TensorRef) -> Result<String> {
+fn lengths(cx: &mut Lowering<'_>, node: NodeRef<'_>, tensor: TensorRef) -> Result<String> {
     let name = cx.in_tensorflow_layout(tensor)?;
     Ok(if cx.dtype(tensor) == DType::Int64 { name } else { cx.cast(node, name, DType::Int64) })
 }
 
-fn expand(cx: &mut Lowering<'_>, id: NodeId, node: &Node, value: String, shape: String) {
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    cx.emit((id, node), "Expand", vec![value, shape], layout, vec![]);
+fn expand(cx: &mut Lowering<'_>, node: NodeRef<'_>, value: String, shape: String) {
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "Expand", vec![value, shape], layout, vec![]);
 }
 
-pub fn fill(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn fill(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let shape = lengths(cx, node, cx.input_of(node, 0)?)?;
     let value = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
-    expand(cx, id, node, value, shape);
+    expand(cx, node, value, shape);
     Ok(())
 }
 
-pub fn broadcast_to(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn broadcast_to(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let value = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let shape = lengths(cx, node, cx.input_of(node, 1)?)?;
-    expand(cx, id, node, value, shape);
+    expand(cx, node, value, shape);
     Ok(())
 }
 
-pub fn like(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn like(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
     let value = if node.op == "OnesLike" { 1.0 } else { 0.0 };
-    let value = cx.scalar(node, "value", cx.dtype(id.into()), value);
+    let value = cx.scalar(node, "value", cx.dtype(node.into()), value);
     let shape = cx.step(node, "shape", "Shape", vec![name], vec![]);
-    cx.emit((id, node), "Expand", vec![value, shape], layout, vec![]);
+    cx.emit(node, "Expand", vec![value, shape], layout, vec![]);
     Ok(())
 }
 
-pub fn range(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn range(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let inputs: Result<Vec<String>> =
         node.inputs.iter().map(|&input| cx.in_tensorflow_layout(input)).collect();
-    cx.emit((id, node), "Range", inputs?, Layout::tensorflow(1), vec![]);
+    cx.emit(node, "Range", inputs?, Layout::tensorflow(1), vec![]);
     Ok(())
 }
 
-pub fn size(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn size(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, _) = cx.stored(cx.input_of(node, 0)?)?;
     let size = cx.step(node, "size", "Size", vec![name], vec![]);
-    cx.emit_cast((id.into(), node), size, Layout::tensorflow(0));
+    cx.emit_cast(node, size, Layout::tensorflow(0));
     Ok(())
 }
 
-pub fn rank(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn rank(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, _) = cx.stored(cx.input_of(node, 0)?)?;
     let shape = cx.step(node, "shape", "Shape", vec![name], vec![]);
     let rank = cx.step(node, "rank", "Size", vec![shape], vec![]);
-    cx.emit_cast((id.into(), node), rank, Layout::tensorflow(0));
+    cx.emit_cast(node, rank, Layout::tensorflow(0));
     Ok(())
 }
 
 /// `start + i * (stop - start) / (count - 1)`.
-pub fn lin_space(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let dtype = cx.dtype(id.into());
+pub fn lin_space(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let dtype = cx.dtype(node.into());
     let start = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let stop = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
     let count = lengths(cx, node, cx.input_of(node, 2)?)?;
@@ -80,6 +80,6 @@ pub fn lin_space(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let distance = cx.step(node, "distance", "Sub", vec![stop, start.clone()], vec![]);
     let step = cx.step(node, "step", "Div", vec![distance, steps], vec![]);
     let offsets = cx.step(node, "offsets", "Mul", vec![places, step], vec![]);
-    cx.emit((id, node), "Add", vec![start, offsets], Layout::tensorflow(1), vec![]);
+    cx.emit(node, "Add", vec![start, offsets], Layout::tensorflow(1), vec![]);
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId, TensorRef};
+use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::emit::widened;
@@ -13,7 +13,7 @@ use crate::onnx::Attribute;
 use crate::tensor::DType;
 
 /// Adds a Transpose unless it would change nothing.
-fn transposed(cx: &mut Lowering<'_>, node: &Node, what: &str, name: String, perm: &[usize]) -> String {
+fn transposed(cx: &mut Lowering<'_>, node: NodeRef<'_>, what: &str, name: String, perm: &[usize]) -> String {
     if perm.is_sorted() {
         return name;
     }
@@ -21,7 +21,7 @@ fn transposed(cx: &mut Lowering<'_>, node: &Node, what: &str, name: String, perm
     cx.step(node, what, "Transpose", vec![name], vec![("perm", Attribute::Ints(perm))])
 }
 
-pub fn gather(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (data, indices) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
     let axis = match node.inputs.get(2) {
         None => 0,
@@ -32,9 +32,9 @@ pub fn gather(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     };
     let batch_dims = node.int("batch_dims", 0);
     let (name, places) = (cx.in_tensorflow_layout(data)?, cx.in_tensorflow_layout(indices)?);
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
     if batch_dims == 0 {
-        cx.emit((id, node), "Gather", vec![name, places], layout, vec![("axis", Attribute::Int(axis))]);
+        cx.emit(node, "Gather", vec![name, places], layout, vec![("axis", Attribute::Int(axis))]);
         return Ok(());
     }
     // With batch axes: the axis goes behind them, and each index names a place on it.
@@ -43,13 +43,7 @@ pub fn gather(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let batch = if batch_dims < 0 { batch_dims + places_rank as i64 } else { batch_dims };
     let batch = usize::try_from(batch).map_err(|_| node.error("it has more batch axes than its indices"))?;
     if batch == 0 {
-        cx.emit(
-            (id, node),
-            "Gather",
-            vec![name, places],
-            layout,
-            vec![("axis", Attribute::Int(axis as i64))],
-        );
+        cx.emit(node, "Gather", vec![name, places], layout, vec![("axis", Attribute::Int(axis as i64))]);
         return Ok(());
     }
     if batch > axis || batch > places_rank {
@@ -64,7 +58,7 @@ pub fn gather(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let places = cx.step(node, "places", "Unsqueeze", vec![places, last], vec![]);
     let attributes = vec![("batch_dims", Attribute::Int(batch as i64))];
     if between.is_empty() {
-        cx.emit((id, node), "GatherND", vec![moved, places], layout, attributes);
+        cx.emit(node, "GatherND", vec![moved, places], layout, attributes);
         return Ok(());
     }
     let gathered = cx.step(node, "gathered", "GatherND", vec![moved, places], attributes);
@@ -76,22 +70,22 @@ pub fn gather(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         .chain(batch + from_places + between.len()..rank - 1 + from_places)
         .collect();
     let back = back.iter().map(|&axis| axis as i64).collect();
-    cx.emit((id, node), "Transpose", vec![gathered], layout, vec![("perm", Attribute::Ints(back))]);
+    cx.emit(node, "Transpose", vec![gathered], layout, vec![("perm", Attribute::Ints(back))]);
     Ok(())
 }
 
 /// An input in TensorFlow's order, cast to int64.
-fn as_int64(cx: &mut Lowering<'_>, node: &Node, tensor: TensorRef) -> Result<String> {
+fn as_int64(cx: &mut Lowering<'_>, node: NodeRef<'_>, tensor: TensorRef) -> Result<String> {
     let name = cx.in_tensorflow_layout(tensor)?;
     Ok(if cx.dtype(tensor) == DType::Int64 { name } else { cx.cast(node, name, DType::Int64) })
 }
 
-pub fn gather_nd(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn gather_nd(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let data = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let indices = as_int64(cx, node, cx.input_of(node, 1)?)?;
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
     let batch = node.int("batch_dims", 0);
-    cx.emit((id, node), "GatherND", vec![data, indices], layout, vec![("batch_dims", Attribute::Int(batch))]);
+    cx.emit(node, "GatherND", vec![data, indices], layout, vec![("batch_dims", Attribute::Int(batch))]);
     Ok(())
 }
 
@@ -102,7 +96,7 @@ pub fn gather_nd(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
 /// refuses the depth 0.
 pub fn hot(
     cx: &mut Lowering<'_>,
-    node: &Node,
+    node: NodeRef<'_>,
     [indices, depth]: [String; 2],
     (axis, rank): (Option<i64>, usize),
 ) -> String {
@@ -122,7 +116,7 @@ pub fn hot(
 }
 
 /// One value where an index is the place along the new axis, another elsewhere.
-pub fn one_hot(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn one_hot(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [indices_input, depth, on, off] = [0, 1, 2, 3].map(|index| cx.input_of(node, index));
     let (indices_input, on, off) = (indices_input?, on?, off?);
     let (indices, depth) = (as_int64(cx, node, indices_input)?, as_int64(cx, node, depth?)?);
@@ -133,25 +127,25 @@ pub fn one_hot(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let is_hot = hot(cx, node, [indices, depth], (axis, rank));
     let [on, off] = [on, off].map(|tensor| cx.in_tensorflow_layout(tensor));
     let (mut on, mut off) = (on?, off?);
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
     // ONNX Runtime chooses between values of these types.
-    let dtype = cx.dtype(id.into());
+    let dtype = cx.dtype(node.into());
     if matches!(dtype, DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64 | DType::String) {
-        cx.emit((id, node), "Where", vec![is_hot, on, off], layout, vec![]);
+        cx.emit(node, "Where", vec![is_hot, on, off], layout, vec![]);
         return Ok(());
     }
     [on, off] = [on, off].map(|name| cx.cast(node, name, widened(dtype)));
     let chosen = cx.step(node, "chosen", "Where", vec![is_hot, on, off], vec![]);
-    cx.emit_cast((id.into(), node), chosen, layout);
+    cx.emit_cast(node, chosen, layout);
     Ok(())
 }
 
 /// What is written to one place several times adds up.
-pub fn scatter_nd(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn scatter_nd(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let indices = as_int64(cx, node, cx.input_of(node, 0)?)?;
     let updates = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
     let shape = as_int64(cx, node, cx.input_of(node, 2)?)?;
-    let zero = cx.scalar(node, "zero", cx.dtype(id.into()), 0.0);
+    let zero = cx.scalar(node, "zero", cx.dtype(node.into()), 0.0);
     let zeros = cx.step(node, "zeros", "Expand", vec![zero, shape], vec![]);
     let mut attributes = vec![];
     if cx.opset() >= 16 {
@@ -161,13 +155,13 @@ pub fn scatter_nd(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> 
             .error("a place may be written to several times, which ONNX adds up from operator set 16 on")
             .advice("choose --opset 16 or later"));
     }
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    cx.emit((id, node), "ScatterND", vec![zeros, indices, updates], layout, attributes);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "ScatterND", vec![zeros, indices, updates], layout, attributes);
     Ok(())
 }
 
 /// Whether the places that a scattering writes to are known, and each is named once.
-fn names_places_once(cx: &Lowering<'_>, node: &Node) -> Result<bool> {
+fn names_places_once(cx: &Lowering<'_>, node: NodeRef<'_>) -> Result<bool> {
     let Some(places) = cx.known_integers(node, 0)? else { return Ok(false) };
     let depth = cx.shape(cx.input_of(node, 0)?).dims().and_then(|dims| dims.last().copied().flatten());
     let mut rows: Vec<&[i64]> = places.chunks(depth.unwrap_or(1).max(1)).collect();
@@ -177,7 +171,7 @@ fn names_places_once(cx: &Lowering<'_>, node: &Node) -> Result<bool> {
     Ok(rows.len() == count && depth != Some(0))
 }
 
-pub fn tensor_scatter(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn tensor_scatter(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let data = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let indices = as_int64(cx, node, cx.input_of(node, 1)?)?;
     let mut updates = cx.in_tensorflow_layout(cx.input_of(node, 2)?)?;
@@ -192,13 +186,13 @@ pub fn tensor_scatter(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<
     }
     let attributes =
         reduction.map(|reduction| ("reduction", Attribute::Text(reduction.to_owned()))).into_iter().collect();
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    cx.emit((id, node), "ScatterND", vec![data, indices, updates], layout, attributes);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "ScatterND", vec![data, indices, updates], layout, attributes);
     Ok(())
 }
 
 /// Several tensors interleaved: the rows of each go where its indices say; of several for one place the last counts.
-pub fn dynamic_stitch(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn dynamic_stitch(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (indices, data) = node.inputs.split_at(node.inputs.len() / 2);
     let axis = || vec![("axis", Attribute::Int(0))];
     let flat = cx.vector(node, "flat", &[-1]);
@@ -226,17 +220,17 @@ pub fn dynamic_stitch(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<
     let (from, to) = (cx.vector(node, "from_1", &[1]), cx.vector(node, "to", &[i64::MAX]));
     let rest = cx.step(node, "row_rest", "Slice", vec![shape, from, to], vec![]);
     let shape = cx.step(node, "result_shape", "Concat", vec![count, rest], axis());
-    let zero = cx.scalar(node, "zero", cx.dtype(id.into()), 0.0);
+    let zero = cx.scalar(node, "zero", cx.dtype(node.into()), 0.0);
     let zeros = cx.step(node, "zeros", "Expand", vec![zero, shape], vec![]);
     let behind = cx.vector(node, "behind", &[-1]);
     let places = cx.step(node, "indices", "Unsqueeze", vec![places, behind], vec![]);
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    cx.emit((id, node), "ScatterND", vec![zeros, places, rows], layout, vec![]);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "ScatterND", vec![zeros, places, rows], layout, vec![]);
     Ok(())
 }
 
 /// For each number of a partition the rows that carry it.
-pub fn dynamic_partition(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn dynamic_partition(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (data, partitions) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
     if cx.rank(node, partitions)? != 1 {
         return Err(node.error("its partitions are not a vector"));
@@ -244,14 +238,14 @@ pub fn dynamic_partition(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Resu
     let (data, partitions) = (cx.in_tensorflow_layout(data)?, as_int64(cx, node, partitions)?);
     let flat = cx.vector(node, "flat", &[-1]);
     for port in 0..node.outputs.len() {
-        let tensor = TensorRef { node: id, port };
+        let tensor = node.output(port);
         let number = cx.scalar(node, &format!("number_{port}"), DType::Int64, port as f64);
         let is_in = cx.step(node, "is_in", "Equal", vec![partitions.clone(), number], vec![]);
         let places = cx.step(node, "places", "NonZero", vec![is_in], vec![]);
         let places = cx.step(node, "rows", "Reshape", vec![places, flat.clone()], vec![]);
         let layout = Layout::tensorflow_of(cx.shape(tensor));
         let inputs = vec![data.clone(), places];
-        cx.emit_port((tensor, node), "Gather", inputs, layout, vec![("axis", Attribute::Int(0))]);
+        cx.emit(tensor, "Gather", inputs, layout, vec![("axis", Attribute::Int(0))]);
     }
     Ok(())
 }

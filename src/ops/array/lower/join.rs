@@ -4,7 +4,7 @@
 //! Squeeze and Unsqueeze in <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId, TensorRef};
+use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::onnx::{Attribute, Attributes};
@@ -12,7 +12,7 @@ use crate::ops::array::lower::basic::common_layout;
 use crate::tensor::{Constant, DType};
 
 /// Joins along an axis, in the layout that most inputs have.
-pub fn concat(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn concat(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     // The older op names its axis first.
     let parts = match node.op.as_str() {
         "Concat" => node.inputs.split_first(),
@@ -24,9 +24,9 @@ pub fn concat(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         _ => return Err(node.error("its axis is not known before the model runs")),
     };
     if let [only] = inputs {
-        return cx.alias(id.into(), *only);
+        return cx.alias(node.into(), *only);
     }
-    let rank = cx.shape(id.into()).rank();
+    let rank = cx.shape(node.into()).rank();
     let layout = rank.map_or(Layout::tensorflow(0), |rank| common_layout(cx, inputs, rank));
     let mut names = vec![];
     for &input in inputs {
@@ -40,14 +40,14 @@ pub fn concat(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         Some(rank) => layout.stored_axis(axis.rem_euclid(rank.max(1) as i64) as usize) as i64,
         None => axis,
     };
-    cx.emit((id, node), "Concat", names, layout, vec![("axis", Attribute::Int(stored_axis))]);
+    cx.emit(node, "Concat", names, layout, vec![("axis", Attribute::Int(stored_axis))]);
     Ok(())
 }
 
 /// A new axis; what is stored in another order keeps it around the new axis where that is last or first.
-pub fn expand_dims(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn expand_dims(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
-    if cx.reshape_constant(id, input) {
+    if cx.reshape_constant(node, input) {
         return Ok(());
     }
     let axis = match cx.integers(node, 1, "axis")?[..] {
@@ -56,12 +56,12 @@ pub fn expand_dims(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()>
     };
     let name = cx.in_tensorflow_layout(input)?;
     let axes = cx.vector(node, "axes", &[axis]);
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    cx.emit((id, node), "Unsqueeze", vec![name, axes], layout, vec![]);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "Unsqueeze", vec![name, axes], layout, vec![]);
     Ok(())
 }
 
-pub fn pack(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn pack(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let axis = node.int("axis", 0);
     let axes = cx.vector(node, "axes", &[axis]);
     let mut names = vec![];
@@ -69,15 +69,15 @@ pub fn pack(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         let name = cx.in_tensorflow_layout(input)?;
         names.push(cx.step(node, "unsqueezed", "Unsqueeze", vec![name, axes.clone()], vec![]));
     }
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    cx.emit((id, node), "Concat", names, layout, vec![("axis", Attribute::Int(axis))]);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "Concat", names, layout, vec![("axis", Attribute::Int(axis))]);
     Ok(())
 }
 
 /// The sizes of equal parts of an axis, or how many parts there are.
 fn equal_parts(
     cx: &mut Lowering<'_>,
-    node: &Node,
+    node: NodeRef<'_>,
     length: Option<usize>,
     count: usize,
 ) -> Result<(Option<String>, Attributes)> {
@@ -93,7 +93,7 @@ fn equal_parts(
     }
 }
 
-pub fn split(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn split(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (input, axis) = if node.op == "Split" { (1, 0) } else { (0, 2) };
     let input = cx.input_of(node, input)?;
     let axis = match cx.integers(node, axis, "axis")?[..] {
@@ -112,14 +112,14 @@ pub fn split(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     };
     attributes.push(("axis", Attribute::Int(layout.stored_axis(axis) as i64)));
     let inputs = [name].into_iter().chain(sizes).collect();
-    cx.emit_all((id, node), "Split", inputs, vec![layout; node.outputs.len()], attributes);
+    cx.emit_all(node, "Split", inputs, vec![layout; node.outputs.len()], attributes);
     Ok(())
 }
 
 /// The sizes that `SplitV` names; -1 is what the others leave.
 fn part_sizes(
     cx: &mut Lowering<'_>,
-    node: &Node,
+    node: NodeRef<'_>,
     length: Option<usize>,
     (value, axis): (&str, usize),
 ) -> Result<String> {
@@ -148,7 +148,7 @@ fn part_sizes(
     Ok(cx.step(node, "sizes", "Where", vec![takes_rest, rest, sizes], vec![]))
 }
 
-pub fn unpack(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn unpack(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let count = node.outputs.len();
     let name = cx.in_tensorflow_layout(input)?;
@@ -172,9 +172,9 @@ pub fn unpack(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         attributes,
     );
     for (port, part) in parts.into_iter().enumerate() {
-        let tensor = TensorRef { node: id, port };
+        let tensor = node.output(port);
         let layout = Layout::tensorflow_of(cx.shape(tensor));
-        cx.emit_port((tensor, node), "Squeeze", vec![part, axes.clone()], layout, vec![]);
+        cx.emit(tensor, "Squeeze", vec![part, axes.clone()], layout, vec![]);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 //! the model, by the arithmetic of `diagonal`.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId, TensorRef};
+use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
@@ -10,7 +10,7 @@ use crate::ops::array::lower::diagonal::{flattened, left_aligned};
 use crate::tensor::DType;
 
 /// The lowest and the highest diagonal, and whether there is only one.
-fn bounds(cx: &mut Lowering<'_>, node: &Node, input: TensorRef) -> Result<(String, String, bool)> {
+fn bounds(cx: &mut Lowering<'_>, node: NodeRef<'_>, input: TensorRef) -> Result<(String, String, bool)> {
     let is_single = match cx.shape(input).fully_known().as_deref() {
         Some([] | [1]) => true,
         Some([2]) => false,
@@ -62,7 +62,7 @@ fn offsets(
     }
 }
 
-pub fn diag_part(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn diag_part(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let rank = cx.rank(node, input)?;
     let (lower, upper, is_single) = bounds(cx, node, cx.input_of(node, 1)?)?;
@@ -100,13 +100,13 @@ pub fn diag_part(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let place = steps.op("Add", &[&before, &column]);
     let place = steps.op("Where", &[&is_inside, &place, &zero]);
     let gathered = steps.op_with("Gather", &[&flat, &place], "axis", -1);
-    let layout = Layout::tensorflow_of(steps.cx.shape(id.into()));
+    let layout = Layout::tensorflow_of(steps.cx.shape(node.into()));
     if is_single {
         let chosen = steps.op("Where", &[&is_inside, &gathered, &padding]);
         let axis = steps.ints(&[-2]);
-        cx.emit((id, node), "Squeeze", vec![chosen, axis], layout, vec![]);
+        cx.emit(node, "Squeeze", vec![chosen, axis], layout, vec![]);
     } else {
-        cx.emit((id, node), "Where", vec![is_inside, gathered, padding], layout, vec![]);
+        cx.emit(node, "Where", vec![is_inside, gathered, padding], layout, vec![]);
     }
     Ok(())
 }
@@ -136,7 +136,7 @@ fn in_diagonals(
     (is_inside, place)
 }
 
-pub fn diag(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn diag(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let rank = cx.rank(node, input)?;
     let (lower, upper, is_single) = bounds(cx, node, cx.input_of(node, 1)?)?;
@@ -167,12 +167,12 @@ pub fn diag(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let columns = steps.op("Where", &[&no_columns, &columns, &given[1]]);
     let (is_inside, place) = in_diagonals(&mut steps, (&rows, &columns), (&lower, &upper), &longest);
     let gathered = steps.op_with("Gather", &[&flat, &place], "axis", -1);
-    let layout = Layout::tensorflow_of(steps.cx.shape(id.into()));
-    cx.emit((id, node), "Where", vec![is_inside, gathered, padding], layout, vec![]);
+    let layout = Layout::tensorflow_of(steps.cx.shape(node.into()));
+    cx.emit(node, "Where", vec![is_inside, gathered, padding], layout, vec![]);
     Ok(())
 }
 
-pub fn set_diag(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn set_diag(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (input, diagonal) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
     let rank = cx.rank(node, diagonal)?;
     let (lower, upper, is_single) = bounds(cx, node, cx.input_of(node, 2)?)?;
@@ -186,7 +186,7 @@ pub fn set_diag(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let (rows, columns) = matrix_size(&mut steps, &matrices);
     let (is_inside, place) = in_diagonals(&mut steps, (&rows, &columns), (&lower, &upper), &longest);
     let gathered = steps.op_with("Gather", &[&flat, &place], "axis", -1);
-    let layout = Layout::tensorflow_of(steps.cx.shape(id.into()));
-    cx.emit((id, node), "Where", vec![is_inside, gathered, matrices], layout, vec![]);
+    let layout = Layout::tensorflow_of(steps.cx.shape(node.into()));
+    cx.emit(node, "Where", vec![is_inside, gathered, matrices], layout, vec![]);
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! and TopK in <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::{Attr, Node, NodeId, TensorRef};
+use crate::graph::{Attr, NodeRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::emit::widened;
@@ -14,7 +14,7 @@ use crate::ops::array::lower::gather::hot;
 use crate::tensor::{Constant, DType};
 
 /// Other names for the axes, and no element is moved until somebody needs TensorFlow's order.
-pub fn transpose(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn transpose(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let perm = cx.integers(node, 1, "axes")?;
     let rank = perm.len();
@@ -25,7 +25,7 @@ pub fn transpose(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     {
         let name = format!("{}:0", node.name);
         cx.set(
-            id.into(),
+            node.into(),
             crate::lower::context::Value::Constant { name, constant: constant.permuted(&axes) },
         );
         return Ok(());
@@ -33,19 +33,19 @@ pub fn transpose(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let (_, layout) = cx.stored(input)?;
     if layout.axes().len() != rank || !(0..rank).all(|axis| axes.contains(&axis)) {
         let name = cx.in_tensorflow_layout(input)?;
-        let layout = Layout::tensorflow(if cx.shape(id.into()).rank().is_some() { rank } else { 0 });
-        cx.emit((id, node), "Transpose", vec![name], layout, vec![("perm", Attribute::Ints(perm))]);
+        let layout = Layout::tensorflow(if cx.shape(node.into()).rank().is_some() { rank } else { 0 });
+        cx.emit(node, "Transpose", vec![name], layout, vec![("perm", Attribute::Ints(perm))]);
         return Ok(());
     }
     let renamed = layout.axes().iter().filter_map(|axis| axes.iter().position(|other| other == axis));
-    cx.alias_in_layout(id.into(), input, Layout::of_axes(renamed.collect()))
+    cx.alias_in_layout(node.into(), input, Layout::of_axes(renamed.collect()))
 }
 
-pub fn reverse(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn reverse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let axes = cx.integers(node, 1, "axes")?;
     if axes.is_empty() {
-        return cx.alias(id.into(), input);
+        return cx.alias(node.into(), input);
     }
     let rank = cx.rank(node, input)?.max(1);
     let (name, layout) = cx.stored(input)?;
@@ -59,12 +59,12 @@ pub fn reverse(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         cx.vector(node, "axes", &axes),
         cx.vector(node, "steps", &all(-1)),
     ];
-    cx.emit((id, node), "Slice", inputs, layout, vec![]);
+    cx.emit(node, "Slice", inputs, layout, vec![]);
     Ok(())
 }
 
 /// ONNX reverses along the first or second axis, the batch being the other.
-pub fn reverse_sequence(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn reverse_sequence(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (input, lengths) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
     let rank = cx.rank(node, input)?;
     let axis = |name: &str| node.int(name, 0).rem_euclid(rank.max(1) as i64) as usize;
@@ -83,7 +83,7 @@ pub fn reverse_sequence(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Resul
         vec![("time_axis", Attribute::Int(time as i64)), ("batch_axis", Attribute::Int(batch as i64))]
     };
     if is_direct {
-        cx.emit((id, node), "ReverseSequence", vec![name, lengths], layout, attributes(time, batch));
+        cx.emit(node, "ReverseSequence", vec![name, lengths], layout, attributes(time, batch));
         return Ok(());
     }
     let rest = (0..rank).filter(|&axis| axis != time && axis != batch);
@@ -95,13 +95,13 @@ pub fn reverse_sequence(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Resul
     let perm = perm.into_iter().map(|axis| axis as i64).collect();
     let moved = cx.step(node, "moved", "Transpose", vec![name], vec![("perm", Attribute::Ints(perm))]);
     let reversed = cx.step(node, "reversed", "ReverseSequence", vec![moved, lengths], attributes(1, 0));
-    cx.emit((id, node), "Transpose", vec![reversed], layout, vec![("perm", Attribute::Ints(back))]);
+    cx.emit(node, "Transpose", vec![reversed], layout, vec![("perm", Attribute::Ints(back))]);
     Ok(())
 }
 
 /// For each axis, what is behind the shift goes before what is in front of it. Shifts may be negative or longer than their
 /// axis, and an axis that is named twice is shifted twice.
-pub fn roll(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn roll(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let rank = cx.rank(node, input)?.max(1);
     let axes = cx.integers(node, 2, "axes")?;
@@ -150,11 +150,11 @@ pub fn roll(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         let front = cx.step(node, "front", "Slice", vec![name, zero.clone(), at, axis], vec![]);
         name = cx.step(node, "rolled", "Concat", vec![behind, front], vec![("axis", Attribute::Int(stored))]);
     }
-    cx.emit((id, node), "Identity", vec![name], layout, vec![]);
+    cx.emit(node, "Identity", vec![name], layout, vec![]);
     Ok(())
 }
 
-pub fn invert_permutation(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn invert_permutation(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let name = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let perm = cx.cast(node, name, DType::Int64);
     let size = cx.step(node, "size", "Size", vec![perm.clone()], vec![]);
@@ -162,12 +162,12 @@ pub fn invert_permutation(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Res
     let places = cx.step(node, "places", "Range", vec![zero, size, one], vec![]);
     let attributes = vec![("axis", Attribute::Int(0))];
     let inverse = cx.step(node, "inverse", "ScatterElements", vec![perm.clone(), perm, places], attributes);
-    cx.emit_cast((id.into(), node), inverse, Layout::tensorflow(1));
+    cx.emit_cast(node, inverse, Layout::tensorflow(1));
     Ok(())
 }
 
 /// The coordinates of elements that are not zero, a row each.
-pub fn places(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn places(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let mut name = cx.in_tensorflow_layout(input)?;
     if !matches!(cx.dtype(input), DType::Bool | DType::Float32 | DType::Int32 | DType::Int64 | DType::UInt8) {
@@ -175,12 +175,12 @@ pub fn places(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     }
     let places = cx.step(node, "places", "NonZero", vec![name], vec![]);
     let perm = vec![("perm", Attribute::Ints(vec![1, 0]))];
-    cx.emit((id, node), "Transpose", vec![places], Layout::tensorflow(2), perm);
+    cx.emit(node, "Transpose", vec![places], Layout::tensorflow(2), perm);
     Ok(())
 }
 
 /// Distinct elements in the order in which they first occur, and for each element which of them it is.
-pub fn unique(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn unique(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let name = cx.in_tensorflow_layout(input)?;
     let name = match cx.dtype(input) {
@@ -188,18 +188,16 @@ pub fn unique(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         dtype if dtype.is_float() => cx.cast(node, name, DType::Float32),
         _ => cx.cast(node, name, DType::Int64),
     };
-    let outputs =
-        ["y", "first", "inverse", "counts"].map(|what| cx.unique_name(&format!("{}/{what}", node.name)));
-    let [y, _, inverse, counts] = outputs.clone();
     let attributes = vec![("sorted", Attribute::Int(0))];
-    cx.node(&format!("{}/unique", node.name), "Unique", vec![name], outputs.to_vec(), attributes);
+    let outputs = ("unique", ["y", "first", "inverse", "counts"]);
+    let [y, _, inverse, counts] = cx.step_with_outputs(node, outputs, "Unique", vec![name], attributes);
     for (port, value) in [y, inverse, counts].into_iter().enumerate().take(node.outputs.len()) {
-        cx.emit_cast((TensorRef { node: id, port }, node), value, Layout::tensorflow(1));
+        cx.emit_cast(node.output(port), value, Layout::tensorflow(1));
     }
     Ok(())
 }
 
-pub fn top_k(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn top_k(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let name = cx.in_tensorflow_layout(input)?;
     let k = if node.op == "TopK" {
@@ -211,27 +209,27 @@ pub fn top_k(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     };
     let is_known = matches!(cx.dtype(input), DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64);
     let name = if is_known { name } else { cx.cast(node, name, widened(cx.dtype(input))) };
-    let outputs = ["values", "indices"].map(|what| cx.unique_name(&format!("{}/{what}", node.name)));
     let attributes =
         vec![("axis", Attribute::Int(-1)), ("sorted", Attribute::Int(node.bool("sorted", true).into()))];
-    cx.node(&format!("{}/top_k", node.name), "TopK", vec![name, k], outputs.to_vec(), attributes);
+    let outputs = ("top_k", ["values", "indices"]);
+    let outputs = cx.step_with_outputs(node, outputs, "TopK", vec![name, k], attributes);
     for (port, value) in outputs.into_iter().enumerate() {
-        let tensor = TensorRef { node: id, port };
+        let tensor = node.output(port);
         let layout = Layout::tensorflow_of(cx.shape(tensor));
-        cx.emit_cast((tensor, node), value, layout);
+        cx.emit_cast(tensor, value, layout);
     }
     Ok(())
 }
 
 /// How many boundaries are no greater than each element.
-pub fn bucketize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn bucketize(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let name = cx.in_tensorflow_layout(input)?;
     let Some(Attr::Floats(boundaries)) = node.attrs.get("boundaries") else {
         // An empty list; all that is below its first element is all.
         let zero = cx.scalar(node, "zero", DType::Int32, 0.0);
         let shape = cx.step(node, "shape", "Shape", vec![name], vec![]);
-        cx.emit((id, node), "Expand", vec![zero, shape], Layout::tensorflow_of(cx.shape(input)), vec![]);
+        cx.emit(node, "Expand", vec![zero, shape], Layout::tensorflow_of(cx.shape(input)), vec![]);
         return Ok(());
     };
     let boundaries = Constant::from_f32(vec![boundaries.len()], boundaries);
@@ -249,18 +247,18 @@ pub fn bucketize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let ahead = cx.step(node, "ahead", "Less", vec![column, boundaries], vec![]);
     let reached = cx.step(node, "reached", "Not", vec![ahead], vec![]);
     let reached = cx.cast(node, reached, DType::Int32);
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
     // ONNX Runtime mistakes an axis that is counted from the end where there are no elements.
     let axis = match cx.shape(input).rank() {
         Some(rank) => cx.vector(node, "axis", &[rank as i64]),
         None => behind,
     };
-    cx.emit((id, node), "ReduceSum", vec![reached, axis], layout, vec![("keepdims", Attribute::Int(0))]);
+    cx.emit(node, "ReduceSum", vec![reached, axis], layout, vec![("keepdims", Attribute::Int(0))]);
     Ok(())
 }
 
 /// The elements of the first vector that are not in the second, and their places.
-pub fn list_diff(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn list_diff(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [all, left_out] = [0, 1].map(|index| cx.input_of(node, index));
     let (all, left_out) = (cx.in_tensorflow_layout(all?)?, cx.in_tensorflow_layout(left_out?)?);
     let (first, second) = (cx.vector(node, "first", &[0]), cx.vector(node, "second", &[1]));
@@ -276,22 +274,16 @@ pub fn list_diff(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let flat = cx.vector(node, "flat", &[-1]);
     let places = cx.step(node, "kept", "Reshape", vec![places, flat], vec![]);
     let layout = Layout::tensorflow(1);
-    cx.emit(
-        (id, node),
-        "Gather",
-        vec![all, places.clone()],
-        layout.clone(),
-        vec![("axis", Attribute::Int(0))],
-    );
-    cx.emit_cast((TensorRef { node: id, port: 1 }, node), places, layout);
+    cx.emit(node, "Gather", vec![all, places.clone()], layout.clone(), vec![("axis", Attribute::Int(0))]);
+    cx.emit_cast(node.output(1), places, layout);
     Ok(())
 }
 
 /// How often each number from zero on occurs in a vector, or in each row of a matrix, or what weights it carries.
-pub fn bincount(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn bincount(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [numbers, size, weights] = [0, 1, 2].map(|index| cx.input_of(node, index));
     let (numbers, size, weights) = (numbers?, size?, weights?);
-    let dtype = cx.dtype(id.into());
+    let dtype = cx.dtype(node.into());
     let computed = if dtype == DType::Int32 { DType::Int64 } else { dtype };
     let rank = cx.rank(node, numbers)?;
     let flat = cx.vector(node, "flat", &[-1]);
@@ -343,7 +335,7 @@ pub fn bincount(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     if is_binary {
         counts = cx.cast(node, counts, DType::Bool);
     }
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    cx.emit_cast((id.into(), node), counts, layout);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit_cast(node, counts, layout);
     Ok(())
 }

@@ -5,20 +5,20 @@
 
 use crate::error::Result;
 use crate::graph::slice::StridedSlice;
-use crate::graph::{Node, NodeId, TensorRef};
+use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::tensor::{Constant, DType};
 
 /// A slice along each axis, wherever that is stored; then the axes go of which one element was taken, and new ones come.
-pub fn strided_slice(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn strided_slice(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let bound = |index: usize| cx.known_integers(node, index);
     let (Some(begin), Some(end), Some(strides)) = (bound(1)?, bound(2)?, bound(3)?) else {
-        return open_strided_slice(cx, id, node, input);
+        return open_strided_slice(cx, node, input);
     };
     let rank = cx.rank(node, input)?;
-    let slice = StridedSlice::new(node, rank, [&begin, &end, &strides])?;
+    let slice = StridedSlice::new(&node, rank, [&begin, &end, &strides])?;
     let (name, layout) = cx.stored(input)?;
     // In stored order, the axes of which everything is taken left out.
     let mut cut: Vec<(i64, [i64; 3])> = (0..rank)
@@ -28,7 +28,7 @@ pub fn strided_slice(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<(
     cut.sort_unstable();
     let shrunk: Vec<bool> = slice.shrunk().collect();
     if cut.is_empty() && slice.new_axes().is_empty() {
-        return cx.alias(id.into(), input);
+        return cx.alias(node.into(), input);
     }
     let mut name = name;
     let part = |pick: fn(&(i64, [i64; 3])) -> i64| cut.iter().map(pick).collect::<Vec<i64>>();
@@ -43,7 +43,7 @@ pub fn strided_slice(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<(
             inputs.push(cx.vector(node, what, &values));
         }
         if !shrunk.contains(&true) && slice.new_axes().is_empty() {
-            cx.emit((id, node), "Slice", inputs, layout, vec![]);
+            cx.emit(node, "Slice", inputs, layout, vec![]);
             return Ok(());
         }
         name = cx.step(node, "slice", "Slice", inputs, vec![]);
@@ -55,7 +55,7 @@ pub fn strided_slice(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<(
     let new: Vec<i64> = slice.new_axes().iter().map(|&axis| axis as i64).collect();
     if new.is_empty() {
         let axes = cx.vector(node, "squeezed", &drop);
-        cx.emit((id, node), "Squeeze", vec![name, axes], kept, vec![]);
+        cx.emit(node, "Squeeze", vec![name, axes], kept, vec![]);
         return Ok(());
     }
     if !drop.is_empty() {
@@ -69,13 +69,13 @@ pub fn strided_slice(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<(
         name = cx.step(node, "transpose", "Transpose", vec![name], attributes);
     }
     let axes = cx.vector(node, "new", &new);
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    cx.emit((id, node), "Unsqueeze", vec![name, axes], layout, vec![]);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "Unsqueeze", vec![name, axes], layout, vec![]);
     Ok(())
 }
 
 /// A slice whose bounds are computed when the model runs: each is taken, or replaced where a mask says so.
-fn open_strided_slice(cx: &mut Lowering<'_>, id: NodeId, node: &Node, input: TensorRef) -> Result<()> {
+fn open_strided_slice(cx: &mut Lowering<'_>, node: NodeRef<'_>, input: TensorRef) -> Result<()> {
     let strides = cx.integers(node, 3, "strides")?;
     let specs = strides.len();
     let mask = |name: &str, bit: usize| bit < 63 && node.int(name, 0) >> bit & 1 == 1;
@@ -164,12 +164,12 @@ fn open_strided_slice(cx: &mut Lowering<'_>, id: NodeId, node: &Node, input: Ten
         }
     }
     let new: Vec<i64> = new_axes(&is_new, ellipsis, specs, &|spec| mask("shrink_axis_mask", spec));
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
     if new.is_empty() {
-        cx.emit((id, node), "Identity", vec![name], layout, vec![]);
+        cx.emit(node, "Identity", vec![name], layout, vec![]);
     } else {
         let axes = cx.vector(node, "new", &new);
-        cx.emit((id, node), "Unsqueeze", vec![name, axes], layout, vec![]);
+        cx.emit(node, "Unsqueeze", vec![name, axes], layout, vec![]);
     }
     Ok(())
 }
@@ -192,11 +192,11 @@ fn new_axes(
 }
 
 /// A begin and a size for each axis; the size -1 takes what is left.
-pub fn slice(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn slice(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     // Where there are no begins, there are no axes.
     if cx.shape(input).rank() == Some(0) || cx.shape(cx.input_of(node, 1)?).dim(0) == Some(0) {
-        return cx.alias(id.into(), input);
+        return cx.alias(node.into(), input);
     }
     if let (Some(begin), Some(size)) = (cx.known_integers(node, 1)?, cx.known_integers(node, 2)?) {
         let (name, layout) = cx.stored(input)?;
@@ -215,7 +215,7 @@ pub fn slice(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
             cx.vector(node, "ends", &layout.stored(&ends)),
             cx.vector(node, "axes", &axes),
         ];
-        cx.emit((id, node), "Slice", inputs, layout, vec![]);
+        cx.emit(node, "Slice", inputs, layout, vec![]);
         return Ok(());
     }
     let name = cx.in_tensorflow_layout(input)?;
@@ -229,7 +229,7 @@ pub fn slice(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let (zero, last) = (cx.vector(node, "zero", &[0]), cx.vector(node, "last", &[i64::MAX]));
     let takes_rest = cx.step(node, "takes_rest", "Less", vec![size, zero], vec![]);
     let end = cx.step(node, "ends", "Where", vec![takes_rest, last, end], vec![]);
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    cx.emit((id, node), "Slice", vec![name, begin, end], layout, vec![]);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "Slice", vec![name, begin, end], layout, vec![]);
     Ok(())
 }

@@ -7,7 +7,7 @@
 //! Sources: `tf.image.resize` in TensorFlow's API documentation; `tensorflow/core/kernels/image/resize_bicubic_op.cc`.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId};
+use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
@@ -60,7 +60,7 @@ impl Scaling {
     }
 }
 
-pub fn bicubic(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn bicubic(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let (mut name, stored) = cx.stored(input)?;
     // A tensor of unknown rank is stored in TensorFlow's order, and has four axes if it is an image.
@@ -98,13 +98,13 @@ pub fn bicubic(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         });
         halves = Some([steps.op("Add", &[&a, &b]), steps.op("Add", &[&c, &d])]);
     }
-    cx.emit((id, node), "Add", halves.into_iter().flatten().collect(), layout, vec![]);
+    cx.emit(node, "Add", halves.into_iter().flatten().collect(), layout, vec![]);
     Ok(())
 }
 
 fn known_neighbors(
     cx: &mut Lowering<'_>,
-    node: &Node,
+    node: NodeRef<'_>,
     scaling: Scaling,
     [from, to]: [usize; 2],
     at: usize,

@@ -4,7 +4,7 @@
 //! API documentation.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId};
+use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
@@ -14,13 +14,11 @@ use crate::tensor::DType;
 impl Steps<'_, '_, '_> {
     /// The channels of an image.
     fn channels(&mut self, image: &str) -> [String; 3] {
-        let outputs =
-            [0, 1, 2].map(|channel| self.cx.unique_name(&format!("{}/channel_{channel}", self.node.name)));
         let sizes = self.cx.vector(self.node, "sizes", &[1, 1, 1]);
         let inputs = vec![image.to_owned(), sizes];
         let axis = vec![("axis", Attribute::Int(-1))];
-        self.cx.node(&format!("{}/split", self.node.name), "Split", inputs, outputs.to_vec(), axis);
-        outputs
+        let outputs = ("split", ["channel_0", "channel_1", "channel_2"]);
+        self.cx.step_with_outputs(self.node, outputs, "Split", inputs, axis)
     }
 
     /// The greatest channel, and its distance to the least.
@@ -92,35 +90,35 @@ impl Steps<'_, '_, '_> {
 }
 
 /// Begins with the image in TensorFlow's order, as float32.
-fn begin<'c, 'g, 'n>(cx: &'c mut Lowering<'g>, node: &'n Node) -> Result<(Steps<'c, 'g, 'n>, String)> {
+fn begin<'c, 'g, 'n>(cx: &'c mut Lowering<'g>, node: NodeRef<'n>) -> Result<(Steps<'c, 'g, 'n>, String)> {
     let input = cx.input_of(node, 0)?;
     let name = cx.in_tensorflow_layout(input)?;
     let name = if cx.dtype(input) == DType::Float32 { name } else { cx.cast(node, name, DType::Float32) };
     Ok((Steps { cx, node }, name))
 }
 
-fn finish(cx: &mut Lowering<'_>, id: NodeId, node: &Node, value: String) -> Result<()> {
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    if cx.dtype(id.into()) == DType::Float32 {
-        cx.emit((id, node), "Identity", vec![value], layout, vec![]);
+fn finish(cx: &mut Lowering<'_>, node: NodeRef<'_>, value: String) -> Result<()> {
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    if cx.dtype(node.into()) == DType::Float32 {
+        cx.emit(node, "Identity", vec![value], layout, vec![]);
     } else {
-        cx.emit_cast((id.into(), node), value, layout);
+        cx.emit_cast(node, value, layout);
     }
     Ok(())
 }
 
 /// The distance to the mean of each channel is scaled.
-pub fn adjust_contrast(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn adjust_contrast(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let factor = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
     let (mut steps, image) = begin(cx, node)?;
     let mean = steps.reduce("ReduceMean", &image, &[-3, -2], true);
     let distance = steps.op("Sub", &[&image, &mean]);
     let scaled = steps.op("Mul", &[&distance, &factor]);
     let value = steps.op("Add", &[&scaled, &mean]);
-    finish(cx, id, node, value)
+    finish(cx, node, value)
 }
 
-pub fn adjust_hue(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn adjust_hue(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let delta = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
     let (mut steps, image) = begin(cx, node)?;
     let (value, chroma) = steps.value_and_chroma(&image);
@@ -131,11 +129,11 @@ pub fn adjust_hue(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> 
     let turned = steps.op("Add", &[&hue, &turn]);
     let hue = steps.modulo(&turned, 6.0);
     let result = steps.image(&hue, &value, &chroma);
-    finish(cx, id, node, result)
+    finish(cx, node, result)
 }
 
 /// The distance of each channel to the greatest grows with the saturation, which stays between 0 and 1.
-pub fn adjust_saturation(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn adjust_saturation(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let scale = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
     let (mut steps, image) = begin(cx, node)?;
     let (zero, one) = (steps.number(DType::Float32, 0.0), steps.number(DType::Float32, 1.0));
@@ -149,10 +147,10 @@ pub fn adjust_saturation(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Resu
     let distance = steps.op("Sub", &[&value, &image]);
     let grown = steps.op("Mul", &[&distance, &growth]);
     let result = steps.op("Sub", &[&value, &grown]);
-    finish(cx, id, node, result)
+    finish(cx, node, result)
 }
 
-pub fn rgb_to_hsv(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn rgb_to_hsv(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (mut steps, image) = begin(cx, node)?;
     let (value, chroma) = steps.value_and_chroma(&image);
     let channels = steps.channels(&image);
@@ -162,15 +160,15 @@ pub fn rgb_to_hsv(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> 
     let saturation = steps.saturation(&value, &chroma);
     let parts = vec![hue, saturation, value];
     let result = steps.cx.step(node, "hsv", "Concat", parts, vec![("axis", Attribute::Int(-1))]);
-    finish(cx, id, node, result)
+    finish(cx, node, result)
 }
 
-pub fn hsv_to_rgb(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn hsv_to_rgb(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (mut steps, image) = begin(cx, node)?;
     let [hue, saturation, value] = steps.channels(&image);
     let six = steps.number(DType::Float32, 6.0);
     let hue = steps.op("Mul", &[&hue, &six]);
     let chroma = steps.op("Mul", &[&saturation, &value]);
     let result = steps.image(&hue, &value, &chroma);
-    finish(cx, id, node, result)
+    finish(cx, node, result)
 }

@@ -4,7 +4,7 @@
 //! <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId};
+use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
@@ -92,7 +92,7 @@ fn are_inside(steps: &mut Steps<'_, '_, '_>, coordinates: &String, last: &String
 }
 
 /// Source: `CropAndResize` in `tensorflow/core/kernels/image/crop_and_resize_op.cc`.
-pub fn crop_and_resize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn crop_and_resize(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [image, boxes, owners] = [0, 1, 2].map(|index| cx.input_of(node, index));
     let image = cx.in_tensorflow_layout(image?)?;
     let (boxes, owners) = (cx.in_tensorflow_layout(boxes?)?, cx.in_tensorflow_layout(owners?)?);
@@ -165,6 +165,6 @@ pub fn crop_and_resize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result
     let inside = steps.op("Unsqueeze", &[&inside, &behind]);
     let outside = steps.number(DType::Float32, f64::from(node.float("extrapolation_value", 0.0)));
     let layout = Layout::tensorflow(4);
-    cx.emit((id, node), "Where", vec![inside, result, outside], layout, vec![]);
+    cx.emit(node, "Where", vec![inside, result, outside], layout, vec![]);
     Ok(())
 }

@@ -4,13 +4,13 @@
 //! `tensorflow/core/kernels/image/resize_*_op.cc`; Resize in <https://onnx.ai/onnx/operators/onnx__Resize.html>.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId};
+use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::onnx::Attribute;
 use crate::tensor::{Constant, DType};
 
-pub fn resize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn resize(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let layout = Layout::channels_first(4);
     let mut name = cx.in_layout(input, &layout)?;
@@ -58,11 +58,11 @@ pub fn resize(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let kept = cx.step(node, "kept", "Slice", vec![shape, start, end], vec![]);
     let sizes = cx.step(node, "sizes", "Concat", vec![kept, size], vec![("axis", Attribute::Int(0))]);
     let inputs = vec![name, String::new(), String::new(), sizes];
-    if needs_cast && cx.dtype(id.into()) != DType::Float32 {
+    if needs_cast && cx.dtype(node.into()) != DType::Float32 {
         let resized = cx.step(node, "resized", "Resize", inputs, attributes);
-        cx.emit_cast((id.into(), node), resized, layout);
+        cx.emit_cast(node, resized, layout);
     } else {
-        cx.emit((id, node), "Resize", inputs, layout, attributes);
+        cx.emit(node, "Resize", inputs, layout, attributes);
     }
     Ok(())
 }
@@ -86,7 +86,7 @@ fn shares(from: usize, to: usize, align_corners: bool) -> Vec<f32> {
 }
 
 /// Each pixel is the average over the area that it covers: two products with constant matrices.
-pub fn area(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn area(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let shape = cx.shape(input).clone();
     let size = cx.integers(node, 1, "sizes")?;
@@ -111,7 +111,7 @@ pub fn area(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let across = Constant::from_f32(vec![width, columns], &shares(columns, width, corners)).permuted(&[1, 0]);
     let across = cx.initializer(&format!("{}/columns", node.name), across, &[]);
     let narrowed = cx.step(node, "narrowed", "MatMul", vec![name, across], vec![]);
-    cx.emit((id, node), "MatMul", vec![down, narrowed], layout, vec![]);
+    cx.emit(node, "MatMul", vec![down, narrowed], layout, vec![]);
     Ok(())
 }
 

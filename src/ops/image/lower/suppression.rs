@@ -5,14 +5,14 @@
 //! NonMaxSuppression, TopK and ScatterND in <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId, TensorRef};
+use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
 use crate::tensor::{Constant, DType};
 
 /// ONNX has batches and classes, of which there is one here, and says for each chosen box which they are.
-pub fn non_max_suppression(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn non_max_suppression(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [boxes, scores, limit] = [0, 1, 2].map(|index| cx.input_of(node, index));
     let scores_input = scores?;
     if let Some(&sigma) = node.inputs.get(5) {
@@ -67,20 +67,20 @@ pub fn non_max_suppression(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Re
     let scalar = steps.ints(&[]);
     let count = steps.op("Reshape", &[&count, &scalar]);
     let vector = Layout::tensorflow(1);
-    cx.emit_cast((id.into(), node), places, vector.clone());
+    cx.emit_cast(node, places, vector.clone());
     let is_scored = values.is_some();
     if let Some(values) = values {
-        cx.emit_cast((TensorRef { node: id, port: 1 }, node), values, vector);
+        cx.emit_cast(node.output(1), values, vector);
     }
     if node.outputs.len() > 1 {
         let port = if is_scored { 2 } else { 1 };
-        cx.emit_cast((TensorRef { node: id, port }, node), count, Layout::tensorflow(0));
+        cx.emit_cast(node.output(port), count, Layout::tensorflow(0));
     }
     Ok(())
 }
 
 /// The first number of an input.
-fn number(cx: &Lowering<'_>, node: &Node, index: usize, what: &str) -> Result<i64> {
+fn number(cx: &Lowering<'_>, node: NodeRef<'_>, index: usize, what: &str) -> Result<i64> {
     cx.integers(node, index, what)?
         .first()
         .copied()
@@ -92,7 +92,7 @@ fn number(cx: &Lowering<'_>, node: &Node, index: usize, what: &str) -> Result<i6
 ///
 /// ONNX chooses boxes in one list over all images and classes. Their scores are put where they were, among scores
 /// below all others, and the greatest of each image's scores are taken.
-pub fn combined(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn combined(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (boxes, scores) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
     let known = |tensor, axis: usize| cx.shape(tensor).dim(axis);
     let (Some(count), Some(classes), Some(per_class)) = (known(scores, 1), known(scores, 2), known(boxes, 2))
@@ -137,12 +137,9 @@ pub fn combined(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let row = steps.ints(&[-1, classes.saturating_mul(count)]);
     let scored = steps.op("Reshape", &[&scored, &row]);
     let taken_count = steps.ints(&[taken]);
-    let names =
-        ["best_scores", "best_places"].map(|what| steps.cx.unique_name(&format!("{}/{what}", node.name)));
-    let [best_scores, places] = names;
-    let outputs = vec![best_scores.clone(), places.clone()];
-    let top = steps.cx.unique_name(&format!("{}/top", node.name));
-    steps.cx.node(&top, "TopK", vec![scored, taken_count], outputs, vec![]);
+    let outputs = ("top", ["best_scores", "best_places"]);
+    let [best_scores, places] =
+        steps.cx.step_with_outputs(node, outputs, "TopK", vec![scored, taken_count], vec![]);
 
     let is_box = steps.op("Greater", &[&best_scores, &lowest]);
     let zero = steps.number(DType::Float32, 0.0);
@@ -174,9 +171,9 @@ pub fn combined(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let is_box = steps.cast(&is_box, DType::Int64);
     let valid = steps.reduce("ReduceSum", &is_box, &[1], false);
     for (port, value) in [best, values, class, valid].into_iter().enumerate() {
-        let tensor = TensorRef { node: id, port };
+        let tensor = node.output(port);
         let layout = Layout::tensorflow_of(cx.shape(tensor));
-        cx.emit_cast((tensor, node), value, layout);
+        cx.emit_cast(tensor, value, layout);
     }
     Ok(())
 }

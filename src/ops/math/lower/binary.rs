@@ -4,7 +4,7 @@
 //! in <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId, TensorRef};
+use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::emit::widened;
@@ -14,11 +14,11 @@ use crate::ops::operator;
 use crate::tensor::DType;
 
 /// The inputs in the layout that they share, with that layout.
-fn operands(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<(Vec<String>, Layout)> {
+fn operands(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<(Vec<String>, Layout)> {
     let ranks: Option<Vec<usize>> = node.inputs.iter().map(|&input| cx.shape(input).rank()).collect();
-    let layout = match ranks.and(cx.shape(id.into()).rank()) {
+    let layout = match ranks.and(cx.shape(node.into()).rank()) {
         Some(rank) => common_layout(cx, &node.inputs, rank),
-        None => Layout::tensorflow_of(cx.shape(id.into())),
+        None => Layout::tensorflow_of(cx.shape(node.into())),
     };
     let names: Result<Vec<String>> =
         node.inputs.iter().map(|&input| broadcast_input(cx, node, input, &layout)).collect();
@@ -26,8 +26,8 @@ fn operands(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<(Vec<Strin
 }
 
 /// Both operands of an op.
-pub fn pair(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<(String, String, Layout)> {
-    let (names, layout) = operands(cx, id, node)?;
+pub fn pair(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<(String, String, Layout)> {
+    let (names, layout) = operands(cx, node)?;
     match <[String; 2]>::try_from(names) {
         Ok([a, b]) => Ok((a, b, layout)),
         Err(_) => Err(node.error("it has not two inputs")),
@@ -38,7 +38,7 @@ pub fn pair(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<(String, S
 /// with fewer axes is given leading ones before its axes are moved.
 pub fn broadcast_input(
     cx: &mut Lowering<'_>,
-    node: &Node,
+    node: NodeRef<'_>,
     tensor: TensorRef,
     layout: &Layout,
 ) -> Result<String> {
@@ -66,41 +66,41 @@ pub fn broadcast_input(
     Ok(cx.step(node, "moved", "Transpose", vec![unsqueezed], vec![("perm", Attribute::Ints(perm))]))
 }
 
-pub fn direct(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let (a, b, layout) = pair(cx, id, node)?;
-    let operator = operator(node);
+pub fn direct(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let (a, b, layout) = pair(cx, node)?;
+    let operator = operator(&node);
     if matches!(operator, "Add" | "Sub" | "Mul" | "Div") {
-        return small_integers(cx, (id, node), operator, [a, b], layout, vec![]);
+        return small_integers(cx, node, operator, [a, b], layout, vec![]);
     }
-    cx.emit((id, node), operator, vec![a, b], layout, vec![]);
+    cx.emit(node, operator, vec![a, b], layout, vec![]);
     Ok(())
 }
 
 /// The greater or the less of two. ONNX Runtime compares int64 for that as if half of their bits had a sign of their own
 /// (2147483648 is less than 8), but not where it is asked which is less.
-pub fn extreme(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let (a, b, layout) = pair(cx, id, node)?;
+pub fn extreme(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let (a, b, layout) = pair(cx, node)?;
     let is_greatest = node.op == "Maximum";
-    if cx.dtype(id.into()) != DType::Int64 {
-        cx.emit((id, node), if is_greatest { "Max" } else { "Min" }, vec![a, b], layout, vec![]);
+    if cx.dtype(node.into()) != DType::Int64 {
+        cx.emit(node, if is_greatest { "Max" } else { "Min" }, vec![a, b], layout, vec![]);
         return Ok(());
     }
     let order = if is_greatest { "Greater" } else { "Less" };
     let first = cx.step(node, "is_first", order, vec![a.clone(), b.clone()], vec![]);
-    cx.emit((id, node), "Where", vec![first, a, b], layout, vec![]);
+    cx.emit(node, "Where", vec![first, a, b], layout, vec![]);
     Ok(())
 }
 
-pub fn invert(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn invert(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
-    cx.emit((id, node), "BitwiseNot", vec![name], layout, vec![]);
+    cx.emit(node, "BitwiseNot", vec![name], layout, vec![]);
     Ok(())
 }
 
 /// ONNX Runtime compares float32, float64, int32 and int64, and whether truth values are equal; others are cast to a wider
 /// type first.
-pub fn compare(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let (mut a, mut b, layout) = pair(cx, id, node)?;
+pub fn compare(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let (mut a, mut b, layout) = pair(cx, node)?;
     let is_equality = matches!(node.op.as_str(), "Equal" | "NotEqual");
     let dtype = cx.dtype(node.inputs[0]);
     if dtype == DType::String && cx.opset() < 19 {
@@ -113,19 +113,19 @@ pub fn compare(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     }
     if node.op == "NotEqual" {
         let equal = cx.step(node, "equal", "Equal", vec![a, b], vec![]);
-        cx.emit((id, node), "Not", vec![equal], layout, vec![]);
+        cx.emit(node, "Not", vec![equal], layout, vec![]);
         return Ok(());
     }
-    cx.emit((id, node), operator(node), vec![a, b], layout, vec![]);
+    cx.emit(node, operator(&node), vec![a, b], layout, vec![]);
     Ok(())
 }
 
-pub fn add_n(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn add_n(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     if let [only] = node.inputs[..] {
-        return cx.alias(id.into(), only);
+        return cx.alias(node.into(), only);
     }
-    let (mut names, layout) = operands(cx, id, node)?;
-    let dtype = cx.dtype(id.into());
+    let (mut names, layout) = operands(cx, node)?;
+    let dtype = cx.dtype(node.into());
     if is_small_integer(dtype) {
         names = names.into_iter().map(|name| cx.cast(node, name, DType::Int32)).collect();
     }
@@ -138,37 +138,37 @@ pub fn add_n(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     }
     if is_small_integer(dtype) {
         let sum = cx.step(node, "sum", "Add", vec![sum, last], vec![]);
-        cx.emit_cast((id.into(), node), sum, layout);
+        cx.emit_cast(node, sum, layout);
     } else {
-        cx.emit((id, node), "Add", vec![sum, last], layout, vec![]);
+        cx.emit(node, "Add", vec![sum, last], layout, vec![]);
     }
     Ok(())
 }
 
-pub fn squared_difference(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let (a, b, layout) = pair(cx, id, node)?;
+pub fn squared_difference(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let (a, b, layout) = pair(cx, node)?;
     let difference = cx.step(node, "difference", "Sub", vec![a, b], vec![]);
-    cx.emit((id, node), "Mul", vec![difference.clone(), difference], layout, vec![]);
+    cx.emit(node, "Mul", vec![difference.clone(), difference], layout, vec![]);
     Ok(())
 }
 
 /// ONNX's Div of integers rounds towards zero; what is left over is taken off first, so that nothing is rounded.
-pub fn floor_div(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let (a, b, layout) = pair(cx, id, node)?;
-    if cx.dtype(id.into()).is_float() {
+pub fn floor_div(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let (a, b, layout) = pair(cx, node)?;
+    if cx.dtype(node.into()).is_float() {
         let quotient = cx.step(node, "quotient", "Div", vec![a, b], vec![]);
-        cx.emit((id, node), "Floor", vec![quotient], layout, vec![]);
+        cx.emit(node, "Floor", vec![quotient], layout, vec![]);
         return Ok(());
     }
-    let is_small = is_small_integer(cx.dtype(id.into()));
+    let is_small = is_small_integer(cx.dtype(node.into()));
     let [a, b] = [a, b].map(|name| if is_small { cx.cast(node, name, DType::Int32) } else { name });
     let rest = cx.step(node, "rest", "Mod", vec![a.clone(), b.clone()], vec![]);
     let even = cx.step(node, "even", "Sub", vec![a, rest], vec![]);
     if is_small {
         let quotient = cx.step(node, "quotient", "Div", vec![even, b], vec![]);
-        cx.emit_cast((id.into(), node), quotient, layout);
+        cx.emit_cast(node, quotient, layout);
     } else {
-        cx.emit((id, node), "Div", vec![even, b], layout, vec![]);
+        cx.emit(node, "Div", vec![even, b], layout, vec![]);
     }
     Ok(())
 }
@@ -177,11 +177,11 @@ pub fn floor_div(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
 /// divisor is added where the signs differ.
 ///
 /// Source: `google_floor_fmod` in `tensorflow/core/kernels/cwise_ops.h`.
-pub fn floor_mod(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let (a, b, layout) = pair(cx, id, node)?;
-    let dtype = cx.dtype(id.into());
+pub fn floor_mod(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let (a, b, layout) = pair(cx, node)?;
+    let dtype = cx.dtype(node.into());
     if !dtype.is_float() {
-        return small_integers(cx, (id, node), "Mod", [a, b], layout, vec![]);
+        return small_integers(cx, node, "Mod", [a, b], layout, vec![]);
     }
     let zero = cx.scalar(node, "zero", dtype, 0.0);
     let rest = cx.step(node, "rest", "Mod", vec![a, b.clone()], vec![("fmod", Attribute::Int(1))]);
@@ -191,7 +191,7 @@ pub fn floor_mod(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let sum = cx.step(node, "sum", "Add", vec![rest.clone(), b], vec![]);
     let chosen = cx.step(node, "chosen", "Where", vec![differ, sum, rest.clone()], vec![]);
     let is_even = cx.step(node, "is_even", "Equal", vec![rest.clone(), zero], vec![]);
-    cx.emit((id, node), "Where", vec![is_even, rest, chosen], layout, vec![]);
+    cx.emit(node, "Where", vec![is_even, rest, chosen], layout, vec![]);
     Ok(())
 }
 
@@ -202,75 +202,75 @@ fn is_small_integer(dtype: DType) -> bool {
 /// An operator on two values that ONNX Runtime, and ONNX below opset 14, do not have for integers of less than 32 bits.
 fn small_integers(
     cx: &mut Lowering<'_>,
-    (id, node): (NodeId, &Node),
+    node: NodeRef<'_>,
     operator: &'static str,
     operands: [String; 2],
     layout: Layout,
     attributes: Attributes,
 ) -> Result<()> {
-    let dtype = cx.dtype(id.into());
+    let dtype = cx.dtype(node.into());
     if is_small_integer(dtype) {
         let operands = operands.map(|name| cx.cast(node, name, DType::Int32));
         let value = cx.step(node, "int32", operator, operands.to_vec(), attributes);
-        cx.emit_cast((id.into(), node), value, layout);
+        cx.emit_cast(node, value, layout);
     } else {
-        cx.emit((id, node), operator, operands.to_vec(), layout, attributes);
+        cx.emit(node, operator, operands.to_vec(), layout, attributes);
     }
     Ok(())
 }
 
-pub fn truncate_mod(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let (a, b, layout) = pair(cx, id, node)?;
-    small_integers(cx, (id, node), "Mod", [a, b], layout, vec![("fmod", Attribute::Int(1))])
+pub fn truncate_mod(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let (a, b, layout) = pair(cx, node)?;
+    small_integers(cx, node, "Mod", [a, b], layout, vec![("fmod", Attribute::Int(1))])
 }
 
 /// Adds the choice of zero where `deciding` is zero, and of `value` elsewhere.
 fn zero_where_zero(
     cx: &mut Lowering<'_>,
-    (id, node): (NodeId, &Node),
+    node: NodeRef<'_>,
     deciding: String,
     value: String,
     layout: Layout,
 ) {
-    let zero = cx.scalar(node, "zero", cx.dtype(id.into()), 0.0);
+    let zero = cx.scalar(node, "zero", cx.dtype(node.into()), 0.0);
     let is_zero = cx.step(node, "is_zero", "Equal", vec![deciding, zero.clone()], vec![]);
-    cx.emit((id, node), "Where", vec![is_zero, zero, value], layout, vec![]);
+    cx.emit(node, "Where", vec![is_zero, zero, value], layout, vec![]);
 }
 
-pub fn div_no_nan(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let (a, b, layout) = pair(cx, id, node)?;
+pub fn div_no_nan(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let (a, b, layout) = pair(cx, node)?;
     let quotient = cx.step(node, "quotient", "Div", vec![a, b.clone()], vec![]);
-    zero_where_zero(cx, (id, node), b, quotient, layout);
+    zero_where_zero(cx, node, b, quotient, layout);
     Ok(())
 }
 
-pub fn mul_no_nan(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let (a, b, layout) = pair(cx, id, node)?;
+pub fn mul_no_nan(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let (a, b, layout) = pair(cx, node)?;
     let product = cx.step(node, "product", "Mul", vec![a, b.clone()], vec![]);
-    zero_where_zero(cx, (id, node), b, product, layout);
+    zero_where_zero(cx, node, b, product, layout);
     Ok(())
 }
 
-pub fn xdivy(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let (a, b, layout) = pair(cx, id, node)?;
+pub fn xdivy(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let (a, b, layout) = pair(cx, node)?;
     let quotient = cx.step(node, "quotient", "Div", vec![a.clone(), b], vec![]);
-    zero_where_zero(cx, (id, node), a, quotient, layout);
+    zero_where_zero(cx, node, a, quotient, layout);
     Ok(())
 }
 
-pub fn xlogy(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let (a, b, layout) = pair(cx, id, node)?;
+pub fn xlogy(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let (a, b, layout) = pair(cx, node)?;
     let log = cx.step(node, "log", "Log", vec![b], vec![]);
     let product = cx.step(node, "product", "Mul", vec![a.clone(), log], vec![]);
-    zero_where_zero(cx, (id, node), a, product, layout);
+    zero_where_zero(cx, node, a, product, layout);
     Ok(())
 }
 
 /// The angle of a point, as C's `atan2` has it: that of its distances from the axes, on the other side where the point lies
 /// to the left, and mirrored where it lies below. Zeros have a side too.
-pub fn atan2(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let (y, x, layout) = pair(cx, id, node)?;
-    let dtype = cx.dtype(id.into());
+pub fn atan2(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let (y, x, layout) = pair(cx, node)?;
+    let dtype = cx.dtype(node.into());
     let number = |cx: &mut Lowering<'_>, what: &str, value| cx.scalar(node, what, dtype, value);
     let (zero, one) = (number(cx, "zero", 0.0), number(cx, "one", 1.0));
     let pi = number(cx, "pi", std::f64::consts::PI);
@@ -305,12 +305,12 @@ pub fn atan2(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let angle = cx.step(node, "sided", "Where", vec![is_below, mirrored, angle], vec![]);
     // The angle of a point on the axis does not depend on the other coordinate, unless that is NaN.
     let is_nan = cx.step(node, "is_nan", "IsNaN", vec![x.clone()], vec![]);
-    cx.emit((id, node), "Where", vec![is_nan, x, angle], layout, vec![]);
+    cx.emit(node, "Where", vec![is_nan, x, angle], layout, vec![]);
     Ok(())
 }
 
 /// `Select` takes a vector of conditions along the first axis, where `SelectV2` broadcasts as NumPy does.
-pub fn select(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn select(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let &[condition, a, b] = &node.inputs[..] else { return Err(node.error("it has not three inputs")) };
     let rank = cx.shape(a).rank();
     let is_along_first =
@@ -321,13 +321,13 @@ pub fn select(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         let name = cx.in_tensorflow_layout(condition)?;
         let condition = cx.step(node, "condition", "Unsqueeze", vec![name, axes], vec![]);
         let (a, b) = (cx.in_tensorflow_layout(a)?, cx.in_tensorflow_layout(b)?);
-        let layout = Layout::tensorflow_of(cx.shape(id.into()));
-        cx.emit((id, node), "Where", vec![condition, a, b], layout, vec![]);
+        let layout = Layout::tensorflow_of(cx.shape(node.into()));
+        cx.emit(node, "Where", vec![condition, a, b], layout, vec![]);
         return Ok(());
     }
-    let (mut names, layout) = operands(cx, id, node)?;
-    if cx.dtype(id.into()) != DType::Bool {
-        cx.emit((id, node), "Where", names, layout, vec![]);
+    let (mut names, layout) = operands(cx, node)?;
+    if cx.dtype(node.into()) != DType::Bool {
+        cx.emit(node, "Where", names, layout, vec![]);
         return Ok(());
     }
     // ONNX Runtime does not choose between truth values.
@@ -335,6 +335,6 @@ pub fn select(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         *name = cx.cast(node, name.clone(), DType::UInt8);
     }
     let chosen = cx.step(node, "chosen", "Where", names, vec![]);
-    cx.emit_cast((id.into(), node), chosen, layout);
+    cx.emit_cast(node, chosen, layout);
     Ok(())
 }

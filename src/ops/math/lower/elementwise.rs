@@ -4,7 +4,7 @@
 //! <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId};
+use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::emit::widened;
@@ -12,65 +12,60 @@ use crate::onnx::{Attribute, Attributes};
 use crate::ops::operator;
 use crate::tensor::{Constant, DType, for_each_number};
 
-pub fn same(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    unary(cx, id, node, operator(node), vec![], vec![])
+pub fn same(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    unary(cx, node, operator(&node), vec![], vec![])
 }
 
 /// ONNX Runtime computes these for float32 alone.
-pub fn float_only(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    match cx.dtype(id.into()) {
-        DType::Float64 => in_float32(cx, id, node),
-        _ => same(cx, id, node),
+pub fn float_only(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    match cx.dtype(node.into()) {
+        DType::Float64 => in_float32(cx, node),
+        _ => same(cx, node),
     }
 }
 
-fn in_float32(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+fn in_float32(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
     let narrow = cx.cast(node, name, DType::Float32);
-    let value = cx.step(node, "float32", operator(node), vec![narrow], vec![]);
-    cx.emit_cast((id.into(), node), value, layout);
+    let value = cx.step(node, "float32", operator(&node), vec![narrow], vec![]);
+    cx.emit_cast(node, value, layout);
     Ok(())
 }
 
 /// ONNX Runtime takes a NaN of 16 bits for 0.
-pub fn sign(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    match cx.dtype(id.into()) {
-        DType::Float16 | DType::BFloat16 => in_float32(cx, id, node),
-        _ => same(cx, id, node),
+pub fn sign(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    match cx.dtype(node.into()) {
+        DType::Float16 | DType::BFloat16 => in_float32(cx, node),
+        _ => same(cx, node),
     }
 }
 
 /// Integers held above a bound, and below another where there is one. ONNX has no Relu of integers below opset 14, nor of those
 /// without a sign, and ONNX Runtime takes large int64 for small ones in Relu and Clip.
-fn hold_integers(
-    cx: &mut Lowering<'_>,
-    id: NodeId,
-    node: &Node,
-    bounds: &[(&'static str, f64)],
-) -> Result<()> {
+fn hold_integers(cx: &mut Lowering<'_>, node: NodeRef<'_>, bounds: &[(&'static str, f64)]) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
-    let dtype = widened(cx.dtype(id.into()));
-    let mut name = if dtype == cx.dtype(id.into()) { name } else { cx.cast(node, name, dtype) };
+    let dtype = widened(cx.dtype(node.into()));
+    let mut name = if dtype == cx.dtype(node.into()) { name } else { cx.cast(node, name, dtype) };
     for &(order, bound) in bounds {
         let bound = cx.scalar(node, "bound", dtype, bound);
         let is_beyond = cx.step(node, "is_beyond", order, vec![name.clone(), bound.clone()], vec![]);
         name = cx.step(node, "held", "Where", vec![is_beyond, bound, name], vec![]);
     }
-    cx.emit_cast((id.into(), node), name, layout);
+    cx.emit_cast(node, name, layout);
     Ok(())
 }
 
-pub fn relu(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    match cx.dtype(id.into()) {
-        dtype if dtype.is_float() => same(cx, id, node),
-        _ => hold_integers(cx, id, node, &[("Less", 0.0)]),
+pub fn relu(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    match cx.dtype(node.into()) {
+        dtype if dtype.is_float() => same(cx, node),
+        _ => hold_integers(cx, node, &[("Less", 0.0)]),
     }
 }
 
-pub fn relu6(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let dtype = cx.dtype(id.into());
+pub fn relu6(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let dtype = cx.dtype(node.into());
     if !dtype.is_float() {
-        return hold_integers(cx, id, node, &[("Less", 0.0), ("Greater", 6.0)]);
+        return hold_integers(cx, node, &[("Less", 0.0), ("Greater", 6.0)]);
     }
     let bound = |cx: &mut Lowering<'_>, what: &str, value| {
         // All of a type share their bounds.
@@ -78,13 +73,13 @@ pub fn relu6(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         cx.initializer(&format!("relu6/{what}"), constant, &[dtype as usize])
     };
     let bounds = vec![bound(cx, "min", 0.0), bound(cx, "max", 6.0)];
-    unary(cx, id, node, "Clip", bounds, vec![])
+    unary(cx, node, "Clip", bounds, vec![])
 }
 
 /// First the upper bound, then the lower one, which wins where it is greater. A bound that is not a number does not count.
 ///
 /// Source: `tensorflow/core/kernels/clip_op.cc`.
-pub fn clip(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn clip(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let are_scalars = (1..node.inputs.len()).all(|index| cx.shape(node.inputs[index]).rank() == Some(0));
     let (mut value, layout) = match are_scalars {
@@ -132,10 +127,10 @@ pub fn clip(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     }
     let (op, inputs) = last.unwrap_or(("Identity", vec![value]));
     if wide == dtype {
-        cx.emit((id, node), op, inputs, layout, vec![]);
+        cx.emit(node, op, inputs, layout, vec![]);
     } else {
         let value = cx.step(node, "clipped", op, inputs, vec![]);
-        cx.emit_cast((id.into(), node), value, layout);
+        cx.emit_cast(node, value, layout);
     }
     Ok(())
 }
@@ -147,84 +142,83 @@ fn is_nan(constant: &Constant) -> Option<bool> {
     Some(is_nan)
 }
 
-pub fn leaky_relu(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn leaky_relu(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let alpha = node.float("alpha", 0.2);
-    unary(cx, id, node, "LeakyRelu", vec![], vec![("alpha", Attribute::Float(alpha))])
+    unary(cx, node, "LeakyRelu", vec![], vec![("alpha", Attribute::Float(alpha))])
 }
 
-pub fn cast(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn cast(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
-    if cx.dtype(input) == cx.dtype(id.into()) {
-        return cx.alias(id.into(), input);
+    if cx.dtype(input) == cx.dtype(node.into()) {
+        return cx.alias(node.into(), input);
     }
     let (name, layout) = cx.stored(input)?;
-    cx.emit_cast((id.into(), node), name, layout);
+    cx.emit_cast(node, name, layout);
     Ok(())
 }
 
 /// Integers are round.
-pub fn round(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn round(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     if matches!(cx.dtype(input), DType::Int32 | DType::Int64) {
-        return cx.alias(id.into(), input);
+        return cx.alias(node.into(), input);
     }
-    same(cx, id, node)
+    same(cx, node)
 }
 
 /// An op that treats every element alike.
 fn unary(
     cx: &mut Lowering<'_>,
-    id: NodeId,
-    node: &Node,
+    node: NodeRef<'_>,
     op: &'static str,
     more_inputs: Vec<String>,
     attributes: Attributes,
 ) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
     let inputs = [vec![name], more_inputs].concat();
-    cx.emit((id, node), op, inputs, layout, attributes);
+    cx.emit(node, op, inputs, layout, attributes);
     Ok(())
 }
 
-pub fn square(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn square(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
-    cx.emit((id, node), "Mul", vec![name.clone(), name], layout, vec![]);
+    cx.emit(node, "Mul", vec![name.clone(), name], layout, vec![]);
     Ok(())
 }
 
-pub fn reciprocal_square_root(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn reciprocal_square_root(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
     let root = cx.step(node, "sqrt", "Sqrt", vec![name], vec![]);
-    cx.emit((id, node), "Reciprocal", vec![root], layout, vec![]);
+    cx.emit(node, "Reciprocal", vec![root], layout, vec![]);
     Ok(())
 }
 
-pub fn one_minus_erf(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn one_minus_erf(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
-    let one = cx.scalar(node, "one", cx.dtype(id.into()), 1.0);
+    let one = cx.scalar(node, "one", cx.dtype(node.into()), 1.0);
     let erf = cx.step(node, "erf", "Erf", vec![name], vec![]);
-    cx.emit((id, node), "Sub", vec![one, erf], layout, vec![]);
+    cx.emit(node, "Sub", vec![one, erf], layout, vec![]);
     Ok(())
 }
 
-pub fn exp_minus_one(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn exp_minus_one(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
-    let one = cx.scalar(node, "one", cx.dtype(id.into()), 1.0);
+    let one = cx.scalar(node, "one", cx.dtype(node.into()), 1.0);
     let exp = cx.step(node, "exp", "Exp", vec![name], vec![]);
-    cx.emit((id, node), "Sub", vec![exp, one], layout, vec![]);
+    cx.emit(node, "Sub", vec![exp, one], layout, vec![]);
     Ok(())
 }
 
-pub fn log_of_one_plus(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn log_of_one_plus(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
-    let one = cx.scalar(node, "one", cx.dtype(id.into()), 1.0);
+    let one = cx.scalar(node, "one", cx.dtype(node.into()), 1.0);
     let sum = cx.step(node, "sum", "Add", vec![name, one], vec![]);
-    cx.emit((id, node), "Log", vec![sum], layout, vec![]);
+    cx.emit(node, "Log", vec![sum], layout, vec![]);
     Ok(())
 }
 
 /// Below opset 20, ONNX asks it of float32 and float64 alone; ONNX Runtime does of these anyway.
-fn infinite(cx: &mut Lowering<'_>, node: &Node, name: String) -> Result<String> {
+fn infinite(cx: &mut Lowering<'_>, node: NodeRef<'_>, name: String) -> Result<String> {
     let dtype = cx.dtype(cx.input_of(node, 0)?);
     Ok(if matches!(dtype, DType::Float32 | DType::Float64) {
         name
@@ -233,19 +227,19 @@ fn infinite(cx: &mut Lowering<'_>, node: &Node, name: String) -> Result<String> 
     })
 }
 
-pub fn is_infinite(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn is_infinite(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
     let name = infinite(cx, node, name)?;
-    cx.emit((id, node), "IsInf", vec![name], layout, vec![]);
+    cx.emit(node, "IsInf", vec![name], layout, vec![]);
     Ok(())
 }
 
-pub fn is_finite(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn is_finite(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
     let name = infinite(cx, node, name)?;
     let infinite = cx.step(node, "infinite", "IsInf", vec![name.clone()], vec![]);
     let nan = cx.step(node, "nan", "IsNaN", vec![name], vec![]);
     let either = cx.step(node, "either", "Or", vec![infinite, nan], vec![]);
-    cx.emit((id, node), "Not", vec![either], layout, vec![]);
+    cx.emit(node, "Not", vec![either], layout, vec![]);
     Ok(())
 }

@@ -3,7 +3,7 @@
 //! Sources: `tf.bitwise` in TensorFlow's API documentation; Mul, Div and Mod in <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId};
+use crate::graph::NodeRef;
 use crate::lower::context::Lowering;
 use crate::ops::math::lower::binary::pair;
 use crate::tensor::{Constant, DType};
@@ -12,9 +12,9 @@ use crate::tensor::{Constant, DType};
 /// and rounds down. Shifts are held between 0 and the number of bits less one, as TensorFlow's kernels do.
 ///
 /// Source: `left_shift_op` and `right_shift_op` in `tensorflow/core/kernels/cwise_ops.h`.
-pub fn shift(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let (a, b, layout) = pair(cx, id, node)?;
-    let dtype = cx.dtype(id.into());
+pub fn shift(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let (a, b, layout) = pair(cx, node)?;
+    let dtype = cx.dtype(node.into());
     let last_bit = match dtype.size() {
         Some(size) if dtype != DType::UInt64 => size as i64 * 8 - 1,
         _ => return Err(node.error(format!("it shifts {dtype}, which int64 cannot hold"))),
@@ -49,6 +49,6 @@ pub fn shift(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
             cx.step(node, "shifted", "Where", vec![is_last, sign, quotient], vec![])
         }
     };
-    cx.emit_cast((id.into(), node), shifted, layout);
+    cx.emit_cast(node, shifted, layout);
     Ok(())
 }

@@ -7,7 +7,7 @@
 //! <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId};
+use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::function::closed;
@@ -95,7 +95,7 @@ impl Elimination {
 
 /// Beside a matrix on its way to the unit matrix, the unit matrix becomes the inverse. Rows are not exchanged: in the end
 /// the left half is a permutation, which puts them into their order.
-pub fn inverse(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn inverse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let (rank, dtype) = (cx.rank(node, input)?, cx.dtype(input));
     if rank < 2 {
@@ -160,10 +160,10 @@ pub fn inverse(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     };
     let layout = Layout::tensorflow(rank);
     if dtype == computed {
-        cx.emit((id, node), "MatMul", factors, layout, vec![]);
+        cx.emit(node, "MatMul", factors, layout, vec![]);
     } else {
         let result = cx.step(node, "inverse", "MatMul", factors, vec![]);
-        cx.emit_cast((id.into(), node), result, layout);
+        cx.emit_cast(node, result, layout);
     }
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId, TensorRef};
+use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::flatten::matrix_for;
@@ -12,10 +12,10 @@ use crate::onnx::Attribute;
 use crate::tensor::DType;
 
 /// A product of matrices: Gemm, which can take a bias too, or MatMul for types that Gemm does not have.
-pub fn matmul(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn matmul(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (a, b) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
     if !matches!(cx.dtype(a), DType::Float32 | DType::Float64 | DType::Float16) {
-        return products(cx, id, node, [("transpose_a", a), ("transpose_b", b)]);
+        return products(cx, node, [("transpose_a", a), ("transpose_b", b)]);
     }
     let matrix = matrix_for(cx, a, b)?;
     let inputs = vec![cx.in_tensorflow_layout(a)?, matrix];
@@ -25,17 +25,17 @@ pub fn matmul(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
             attributes.push((onnx, Attribute::Int(1)));
         }
     }
-    cx.emit((id, node), "Gemm", inputs, Layout::tensorflow(2), attributes);
+    cx.emit(node, "Gemm", inputs, Layout::tensorflow(2), attributes);
     Ok(())
 }
 
-pub fn batch_matmul(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn batch_matmul(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (a, b) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
-    products(cx, id, node, [("adj_x", a), ("adj_y", b)])
+    products(cx, node, [("adj_x", a), ("adj_y", b)])
 }
 
 /// MatMul, of factors that are transposed where their attribute says so.
-fn products(cx: &mut Lowering<'_>, id: NodeId, node: &Node, factors: [(&str, TensorRef); 2]) -> Result<()> {
+fn products(cx: &mut Lowering<'_>, node: NodeRef<'_>, factors: [(&str, TensorRef); 2]) -> Result<()> {
     let mut inputs = vec![];
     for (attribute, factor) in factors {
         let mut name = if node.bool(attribute, false) {
@@ -53,23 +53,23 @@ fn products(cx: &mut Lowering<'_>, id: NodeId, node: &Node, factors: [(&str, Ten
         }
         inputs.push(name);
     }
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    cx.emit((id, node), "MatMul", inputs, layout, vec![]);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "MatMul", inputs, layout, vec![]);
     Ok(())
 }
 
-pub fn einsum(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn einsum(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let Some(equation) = node.text("equation") else { return Err(node.error("it has no equation")) };
     let inputs: Result<Vec<String>> =
         node.inputs.iter().map(|&input| cx.in_tensorflow_layout(input)).collect();
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
     let attributes = vec![("equation", Attribute::Text(equation.to_owned()))];
-    cx.emit((id, node), "Einsum", inputs?, layout, attributes);
+    cx.emit(node, "Einsum", inputs?, layout, attributes);
     Ok(())
 }
 
 /// The diagonals from `lower` below to `upper` above the main one; a negative number keeps all of that side.
-pub fn band_part(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn band_part(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let bounds = [cx.integers(node, 1, "lower diagonals")?, cx.integers(node, 2, "upper diagonals")?];
     let [&[lower], &[upper]] = [&bounds[0][..], &bounds[1][..]] else {
@@ -83,13 +83,13 @@ pub fn band_part(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         }
     }
     let layout = Layout::tensorflow_of(cx.shape(input));
-    cx.emit((id, node), "Identity", vec![name], layout, vec![]);
+    cx.emit(node, "Identity", vec![name], layout, vec![]);
     Ok(())
 }
 
-pub fn determinant(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn determinant(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let name = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    cx.emit((id, node), "Det", vec![name], layout, vec![]);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "Det", vec![name], layout, vec![]);
     Ok(())
 }

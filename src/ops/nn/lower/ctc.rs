@@ -4,7 +4,7 @@
 //! of equal elements the first one, in <https://onnx.ai/onnx/operators/onnx__ArgMax.html>.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId, TensorRef};
+use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
@@ -15,7 +15,7 @@ use crate::tensor::DType;
 
 /// The most likely class of each moment, without blanks and, on demand, without what repeats the moment before; what is
 /// behind the end of a sequence does not count.
-pub fn greedy_decoder(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn greedy_decoder(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (logits, lengths) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
     if cx.rank(node, logits)? != 3 {
         return Err(node.error("its input has not three axes: time, batch and classes"));
@@ -57,12 +57,12 @@ pub fn greedy_decoder(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<
         let is_new = steps.op("Not", &[&is_repeated]);
         kept = steps.op("And", &[&kept, &is_new]);
     }
-    emit_kept(&mut steps, id, &kept, &best, 2);
+    emit_kept(&mut steps, &kept, &best, 2);
 
     let (losses, none) = (steps.op("Neg", &[&largest]), steps.number(dtype, 0.0));
     let losses = steps.op("Where", &[&counts, &losses, &none]);
     let (inputs, attributes) = cx.reduction(node, "ReduceSum", losses, &[1], true);
-    let tensor = TensorRef { node: id, port: 3 };
-    cx.emit_port((tensor, node), "ReduceSum", inputs, Layout::tensorflow(2), attributes);
+    let tensor = node.output(3);
+    cx.emit(tensor, "ReduceSum", inputs, Layout::tensorflow(2), attributes);
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 use crate::error::Result;
 use crate::graph::window::Window;
-use crate::graph::{Node, NodeId, Padding};
+use crate::graph::{NodeRef, Padding};
 use crate::lower::Layout;
 use crate::lower::context::{Lowering, Value};
 use crate::lower::folding::fold_into_convolution;
@@ -17,7 +17,7 @@ fn filter_layout(rank: usize) -> Vec<usize> {
     [rank - 1, rank - 2].into_iter().chain(0..rank - 2).collect()
 }
 
-pub fn convolution(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let rank = cx.rank(node, node.inputs[0])?;
     let filter = match cx.constant(node.inputs[1]).cloned() {
         Some(filter) => {
@@ -30,12 +30,12 @@ pub fn convolution(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()>
     let sizes: Vec<Option<usize>> = (0..rank - 2).map(|axis| shape.dim(axis)).collect();
     let channels = cx.shape(node.inputs[0]).dim(node.data_format().channel_axis(rank));
     let groups = channels.zip(shape.dim(rank - 2)).map_or(1, |(input, filter)| input / filter.max(1));
-    emit_convolution(cx, (id, node), filter, &sizes, groups)
+    emit_convolution(cx, node, filter, &sizes, groups)
 }
 
 /// A convolution with as many groups as input channels. TensorFlow's filter is `[h, w, channels, multiplier]`;
 /// ONNX's is `[channels * multiplier, 1, h, w]`.
-pub fn depthwise_convolution(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn depthwise_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let Some(filter) = cx.constant(node.inputs[1]).cloned() else {
         return Err(node.error("its filter is not known before the model runs"));
     };
@@ -45,12 +45,12 @@ pub fn depthwise_convolution(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> 
     let perm = [2, 3, 0, 1];
     let value = filter.permuted(&perm).reshaped(&[channels * multiplier, 1, height, width]);
     let filter = cx.derived_initializer(node.inputs[1], value, &perm)?;
-    emit_convolution(cx, (id, node), filter, &[Some(height), Some(width)], channels)
+    emit_convolution(cx, node, filter, &[Some(height), Some(width)], channels)
 }
 
 fn emit_convolution(
     cx: &mut Lowering<'_>,
-    (id, node): (NodeId, &Node),
+    node: NodeRef<'_>,
     filter: String,
     sizes: &[Option<usize>],
     groups: usize,
@@ -69,30 +69,29 @@ fn emit_convolution(
     if groups != 1 {
         attributes.push(("group", Attribute::Int(groups as i64)));
     }
-    cx.emit((id, node), "Conv", vec![input, filter], layout, attributes);
+    cx.emit(node, "Conv", vec![input, filter], layout, attributes);
     Ok(())
 }
 
-pub fn max_pool(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    pool(cx, id, node, "MaxPool", vec![])
+pub fn max_pool(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    pool(cx, node, "MaxPool", vec![])
 }
 
 /// TensorFlow's average leaves the padding out; so does ONNX's with `count_include_pad` 0.
-pub fn average_pool(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    pool(cx, id, node, "AveragePool", vec![("count_include_pad", Attribute::Int(0))])
+pub fn average_pool(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    pool(cx, node, "AveragePool", vec![("count_include_pad", Attribute::Int(0))])
 }
 
 fn pool(
     cx: &mut Lowering<'_>,
-    id: NodeId,
-    node: &Node,
+    node: NodeRef<'_>,
     op: &'static str,
     mut attributes: Attributes,
 ) -> Result<()> {
     let rank = cx.rank(node, node.inputs[0])?;
     let layout = Lowering::window_layout(node.data_format(), rank);
     let mut input = cx.in_layout(node.inputs[0], &layout)?;
-    let is_float = matches!(cx.dtype(id.into()), DType::Float32 | DType::Float64 | DType::Float16);
+    let is_float = matches!(cx.dtype(node.into()), DType::Float32 | DType::Float64 | DType::Float16);
     if !is_float {
         // ONNX Runtime pools floats.
         input = cx.cast(node, input, DType::Float32);
@@ -102,16 +101,16 @@ fn pool(
     attributes.extend(window_attributes(cx, node, &open)?);
     attributes.push(("kernel_shape", ints(&sizes)));
     if is_float {
-        cx.emit((id, node), op, vec![input], layout, attributes);
+        cx.emit(node, op, vec![input], layout, attributes);
     } else {
         let pooled = cx.step(node, "pooled", op, vec![input], attributes);
-        cx.emit_cast((id.into(), node), pooled, layout);
+        cx.emit_cast(node, pooled, layout);
     }
     Ok(())
 }
 
 /// `strides` and `pads` (or, where the size of the image is open, `auto_pad`) of a window op.
-fn window_attributes(cx: &Lowering<'_>, node: &Node, sizes: &[Option<usize>]) -> Result<Attributes> {
+fn window_attributes(cx: &Lowering<'_>, node: NodeRef<'_>, sizes: &[Option<usize>]) -> Result<Attributes> {
     let rank = sizes.len() + 2;
     let format = node.data_format();
     let (strides, dilations) = (node.spatial_sizes("strides", rank)?, node.spatial_sizes("dilations", rank)?);
@@ -148,7 +147,7 @@ fn pads_attribute(pads: &[(usize, usize)]) -> Option<(&'static str, Attribute)> 
 /// Where `auto_pad` would not pad as TensorFlow does.
 pub fn window_pads(
     cx: &Lowering<'_>,
-    node: &Node,
+    node: NodeRef<'_>,
     padding: &Padding,
     windows: &[Window],
     lengths: &[Option<usize>],
@@ -182,7 +181,7 @@ pub fn window_pads(
 
 /// A bias along the channels. Where it follows a convolution or matrix product that nothing else reads, it
 /// becomes that node's own.
-pub fn bias_add(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn bias_add(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (input, bias) = (node.inputs[0], node.inputs[1]);
     let rank = cx.rank(node, input)?;
     let bias_name = cx.in_tensorflow_layout(bias)?;
@@ -195,7 +194,7 @@ pub fn bias_add(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
             _ => false,
         });
     if fused {
-        return cx.rename_output(input, id.into());
+        return cx.rename_output(input, node.into());
     }
     let (name, layout) = cx.stored(input)?;
     let channel_axis = layout.stored_axis(node.data_format().channel_axis(rank));
@@ -205,18 +204,18 @@ pub fn bias_add(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let mut shape = vec![1; rank - channel_axis];
     shape[0] = constant.len();
     let bias = cx.derived_initializer(bias, constant.reshaped(&shape), &[])?;
-    cx.emit((id, node), "Add", vec![name, bias], layout, vec![]);
+    cx.emit(node, "Add", vec![name, bias], layout, vec![]);
     Ok(())
 }
 
 /// Batch norm with the moving averages of training, as one BatchNormalization.
-pub fn batch_norm(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn batch_norm(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     if node.bool("is_training", true) {
         return Err(node
             .error("it normalizes by the statistics of each batch")
             .advice("convert a graph that was built for inference"));
     }
-    if cx.folds_batch_norms() && fold_into_convolution(cx, id, node)? {
+    if cx.folds_batch_norms() && fold_into_convolution(cx, node)? {
         return Ok(());
     }
     let rank = cx.rank(node, node.inputs[0])?;
@@ -235,13 +234,13 @@ pub fn batch_norm(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> 
     let epsilon = vec![("epsilon", Attribute::Float(epsilon))];
     if is_cast {
         let normalized = cx.step(node, "normalized", "BatchNormalization", inputs, epsilon);
-        cx.emit_cast((id.into(), node), normalized, layout);
+        cx.emit_cast(node, normalized, layout);
     } else {
-        cx.emit((id, node), "BatchNormalization", inputs, layout, epsilon);
+        cx.emit(node, "BatchNormalization", inputs, layout, epsilon);
     }
     // Training reads the statistics that come out again; in inference they are those that went in.
     for (port, &statistic) in node.inputs[3..5].iter().enumerate() {
-        let output = crate::graph::TensorRef { node: id, port: port + 1 };
+        let output = node.output(port + 1);
         if let Some(constant) = cx.constant(statistic).cloned() {
             cx.set(output, Value::Constant { name: format!("{}:{}", node.name, port + 1), constant });
         }

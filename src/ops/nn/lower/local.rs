@@ -4,13 +4,13 @@
 //! <https://onnx.ai/onnx/operators/onnx__LRN.html>.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId};
+use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::onnx::Attribute;
 
 /// TensorFlow weighs the sum of squares by alpha, ONNX their mean over the window.
-pub fn local_response_normalization(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn local_response_normalization(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let layout = Layout::channels_first(cx.rank(node, node.inputs[0])?);
     let input = cx.in_layout(node.inputs[0], &layout)?;
     let size = 2 * node.int("depth_radius", 5) + 1;
@@ -20,6 +20,6 @@ pub fn local_response_normalization(cx: &mut Lowering<'_>, id: NodeId, node: &No
         ("beta", Attribute::Float(node.float("beta", 0.5))),
         ("bias", Attribute::Float(node.float("bias", 1.0))),
     ];
-    cx.emit((id, node), "LRN", vec![input], layout, attributes);
+    cx.emit(node, "LRN", vec![input], layout, attributes);
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! API documentation.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId, TensorRef};
+use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
@@ -12,7 +12,7 @@ use crate::onnx::Attribute;
 use crate::tensor::DType;
 
 /// The loss of each row, and its gradient: the probabilities less the labels.
-pub fn cross_entropy(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn cross_entropy(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (logits, labels) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
     let dtype = cx.dtype(logits);
     let (logits, mut target) = (cx.in_tensorflow_layout(logits)?, cx.in_tensorflow_layout(labels)?);
@@ -30,14 +30,14 @@ pub fn cross_entropy(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<(
     let log = steps.op_with("LogSoftmax", &[&logits], "axis", -1);
     let product = steps.op("Mul", &[&target, &log]);
     let sum = steps.reduce("ReduceSum", &product, &[-1], false);
-    let layout = Layout::tensorflow_of(steps.cx.shape(id.into()));
-    steps.cx.emit((id, node), "Neg", vec![sum], layout, vec![]);
-    let gradient = TensorRef { node: id, port: 1 };
+    let layout = Layout::tensorflow_of(steps.cx.shape(node.into()));
+    steps.cx.emit(node, "Neg", vec![sum], layout, vec![]);
+    let gradient = node.output(1);
     if steps.cx.is_used(gradient) {
         let softmax =
             steps.cx.step(node, "softmax", "Softmax", vec![logits], vec![("axis", Attribute::Int(-1))]);
         let layout = Layout::tensorflow_of(steps.cx.shape(gradient));
-        steps.cx.emit_port((gradient, node), "Sub", vec![softmax, target], layout, vec![]);
+        steps.cx.emit(gradient, "Sub", vec![softmax, target], layout, vec![]);
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 use crate::error::Result;
 use crate::graph::window::Window;
-use crate::graph::{Node, NodeId, Padding, TensorRef};
+use crate::graph::{NodeRef, Padding};
 use crate::lower::Layout;
 use crate::lower::context::{Lowering, Value};
 use crate::onnx::Attribute;
@@ -18,7 +18,7 @@ fn ints(values: &[usize]) -> Attribute {
 
 /// ONNX counts places through batch, channels, rows and columns; TensorFlow through rows, columns and channels, and
 /// through the batch where `include_batch_in_index` says so.
-pub fn max_pool_with_argmax(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn max_pool_with_argmax(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let layout = Layout::channels_first(4);
     let shape = cx.shape(input).clone();
@@ -35,13 +35,13 @@ pub fn max_pool_with_argmax(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> R
     let windows: Vec<Window> =
         (0..2).map(|axis| Window { size: sizes[axis], stride: strides[axis], dilation: 1 }).collect();
     attributes.extend(window_pads(cx, node, &node.padding()?, &windows, &[Some(rows), Some(columns)])?);
-    let outputs = ["pooled", "places"].map(|what| cx.unique_name(&format!("{}/{what}", node.name)));
-    cx.node(&format!("{}/pool", node.name), "MaxPool", vec![name], outputs.to_vec(), attributes);
-    let [pooled, places] = outputs;
-    if cx.dtype(input) == cx.dtype(id.into()) && matches!(cx.dtype(input), DType::Float32 | DType::Float64) {
-        cx.set(id.into(), Value::Computed { name: pooled, layout: layout.clone() });
+    let outputs = ("pool", ["pooled", "places"]);
+    let [pooled, places] = cx.step_with_outputs(node, outputs, "MaxPool", vec![name], attributes);
+    if cx.dtype(input) == cx.dtype(node.into()) && matches!(cx.dtype(input), DType::Float32 | DType::Float64)
+    {
+        cx.set(node.into(), Value::Computed { name: pooled, layout: layout.clone() });
     } else {
-        cx.emit_cast((id.into(), node), pooled, layout.clone());
+        cx.emit_cast(node, pooled, layout.clone());
     }
     let number =
         |cx: &mut Lowering<'_>, what: &str, value: usize| cx.scalar(node, what, DType::Int64, value as f64);
@@ -58,12 +58,12 @@ pub fn max_pool_with_argmax(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> R
         let before = cx.step(node, "before", "Mul", vec![image, size], vec![]);
         place = cx.step(node, "batch_place", "Add", vec![place, before], vec![]);
     }
-    cx.emit_cast((TensorRef { node: id, port: 1 }, node), place, layout);
+    cx.emit_cast(node.output(1), place, layout);
     Ok(())
 }
 
 /// Each patch is a pixel of the result: a convolution with filters that pick one element of the window each.
-pub fn extract_patches(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn extract_patches(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let layout = Layout::channels_first(4);
     let Some(channels) = cx.shape(input).dim(3) else {
@@ -104,10 +104,10 @@ pub fn extract_patches(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result
         vec![("kernel_shape", ints(&sizes)), ("strides", ints(&strides)), ("dilations", ints(&rates))];
     attributes.extend(window_pads(cx, node, &padding, &windows, &lengths)?);
     if is_float {
-        cx.emit((id, node), "Conv", vec![name, filters], layout, attributes);
+        cx.emit(node, "Conv", vec![name, filters], layout, attributes);
     } else {
         let patches = cx.step(node, "patches", "Conv", vec![name, filters], attributes);
-        cx.emit_cast((id.into(), node), patches, layout);
+        cx.emit_cast(node, patches, layout);
     }
     Ok(())
 }

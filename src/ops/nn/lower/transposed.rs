@@ -4,7 +4,7 @@
 //! <https://onnx.ai/onnx/operators/onnx__ConvTranspose.html>.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId, Padding};
+use crate::graph::{NodeRef, Padding};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::onnx::Attribute;
@@ -12,7 +12,7 @@ use crate::tensor::DType;
 
 /// A convolution run backwards. It makes all that the windows reach; the padding of the convolution is what is cut off
 /// again, or what no window reaches and is added as zeros.
-pub fn transposed_convolution(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn transposed_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [sizes, filter, input] = [0, 1, 2].map(|index| cx.input_of(node, index));
     let (sizes, filter, input) = (sizes?, filter?, input?);
     let rank = cx.rank(node, input)?;
@@ -41,7 +41,7 @@ pub fn transposed_convolution(cx: &mut Lowering<'_>, id: NodeId, node: &Node) ->
     }
     let padding = node.padding()?;
     let known: Option<Vec<(usize, usize)>> = (0..spatial)
-        .map(|axis| cx.shape(input).dim(first + axis).zip(cx.shape(id.into()).dim(first + axis)))
+        .map(|axis| cx.shape(input).dim(first + axis).zip(cx.shape(node.into()).dim(first + axis)))
         .collect();
     let inputs = vec![name, filter];
     if let Some(lengths) = known {
@@ -64,7 +64,7 @@ pub fn transposed_convolution(cx: &mut Lowering<'_>, id: NodeId, node: &Node) ->
         if added.iter().any(|&pad| pad != 0) {
             attributes.push(("output_padding", ints(&added)));
         }
-        cx.emit((id, node), "ConvTranspose", inputs, layout, attributes);
+        cx.emit(node, "ConvTranspose", inputs, layout, attributes);
         return Ok(());
     }
     // The size of the result is known when the model runs: it is cut out of what the windows reach. Up to a stride less one
@@ -104,6 +104,6 @@ pub fn transposed_convolution(cx: &mut Lowering<'_>, id: NodeId, node: &Node) ->
         Padding::Valid => cx.vector(node, "starts", &vec![0; spatial]),
     };
     let ends = cx.step(node, "ends", "Add", vec![starts.clone(), lengths], vec![]);
-    cx.emit((id, node), "Slice", vec![full, starts, ends, axes], layout, vec![]);
+    cx.emit(node, "Slice", vec![full, starts, ends, axes], layout, vec![]);
     Ok(())
 }

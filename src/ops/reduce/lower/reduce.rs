@@ -4,7 +4,7 @@
 //! TensorFlow's API documentation; Reduce*, ArgMax, CumSum and Softmax in <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId};
+use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::emit::{axes_input_since, widened};
@@ -12,30 +12,30 @@ use crate::onnx::{Attribute, Attributes};
 use crate::ops::operator;
 use crate::tensor::DType;
 
-pub fn plain(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    reduce(cx, id, node, operator(node), None)
+pub fn plain(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    reduce(cx, node, operator(&node), None)
 }
 
 /// The product of no elements is 1, which their least is not.
-pub fn all(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    reduce(cx, id, node, "ReduceProd", Some(DType::Int32))
+pub fn all(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    reduce(cx, node, "ReduceProd", Some(DType::Int32))
 }
 
 /// Whether not all are false: of no elements the greatest would not be 0.
-pub fn any(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    reduce(cx, id, node, "ReduceProd", Some(DType::Int32))
+pub fn any(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    reduce(cx, node, "ReduceProd", Some(DType::Int32))
 }
 
 /// What TensorFlow makes of no elements where ONNX does not say, or ONNX Runtime computes something else: of a reduction along
 /// an axis that is known to have none.
-fn of_nothing(cx: &Lowering<'_>, id: NodeId, node: &Node, axes: Option<&[i64]>) -> Result<Option<f64>> {
+fn of_nothing(cx: &Lowering<'_>, node: NodeRef<'_>, axes: Option<&[i64]>) -> Result<Option<f64>> {
     let shape = cx.shape(cx.input_of(node, 0)?);
     let (Some(axes), Some(rank)) = (axes, shape.rank()) else { return Ok(None) };
     let is_empty = axes.iter().any(|axis| shape.dim(axis.rem_euclid(rank.max(1) as i64) as usize) == Some(0));
-    if !is_empty || cx.shape(id.into()).fully_known().is_none() {
+    if !is_empty || cx.shape(node.into()).fully_known().is_none() {
         return Ok(None);
     }
-    let dtype = cx.dtype(id.into());
+    let dtype = cx.dtype(node.into());
     let (least, greatest) = match dtype {
         DType::Int64 => (i64::MIN as f64, i64::MAX as f64),
         DType::Int32 => (f64::from(i32::MIN), f64::from(i32::MAX)),
@@ -56,8 +56,7 @@ fn of_nothing(cx: &Lowering<'_>, id: NodeId, node: &Node, axes: Option<&[i64]>) 
 /// A reduction along axes, wherever they are stored, computed as another type where one is named.
 fn reduce(
     cx: &mut Lowering<'_>,
-    id: NodeId,
-    node: &Node,
+    node: NodeRef<'_>,
     op: &'static str,
     computed_as: Option<DType>,
 ) -> Result<()> {
@@ -66,19 +65,19 @@ fn reduce(
     let axes = cx.known_integers(node, 1)?;
     if axes.as_ref().is_some_and(Vec::is_empty) || cx.shape(input).rank() == Some(0) {
         if node.op != "EuclideanNorm" {
-            return cx.alias(id.into(), input);
+            return cx.alias(node.into(), input);
         }
         let (name, layout) = cx.stored(input)?;
-        cx.emit((id, node), "Abs", vec![name], layout, vec![]);
+        cx.emit(node, "Abs", vec![name], layout, vec![]);
         return Ok(());
     }
-    if let Some(value) = of_nothing(cx, id, node, axes.as_deref())? {
-        let dims = cx.shape(id.into()).fully_known().unwrap_or_default();
+    if let Some(value) = of_nothing(cx, node, axes.as_deref())? {
+        let dims = cx.shape(node.into()).fully_known().unwrap_or_default();
         let dims: Vec<i64> = dims.iter().map(|&dim| dim as i64).collect();
         let (value, shape) =
-            (cx.scalar(node, "of_nothing", cx.dtype(id.into()), value), cx.vector(node, "shape", &dims));
+            (cx.scalar(node, "of_nothing", cx.dtype(node.into()), value), cx.vector(node, "shape", &dims));
         let layout = Layout::tensorflow(dims.len());
-        cx.emit((id, node), "Expand", vec![value, shape], layout, vec![]);
+        cx.emit(node, "Expand", vec![value, shape], layout, vec![]);
         return Ok(());
     }
     let (mut name, inputs_axes, attribute_axes, kept_layout) = match (axes, cx.shape(input).rank()) {
@@ -99,7 +98,7 @@ fn reduce(
         }
         (Some(axes), None) if cx.opset() < axes_input_since(op) => {
             let name = cx.in_tensorflow_layout(input)?;
-            (name, None, Some(axes), Layout::tensorflow_of(cx.shape(id.into())))
+            (name, None, Some(axes), Layout::tensorflow_of(cx.shape(node.into())))
         }
         (None, _) if cx.opset() < axes_input_since(op) => {
             let since = axes_input_since(op);
@@ -127,7 +126,7 @@ fn reduce(
                 };
                 axes = cx.step(node, "axes_from_front", "Mod", vec![axes, rank], vec![]);
             }
-            (name, Some(axes), None, Layout::tensorflow_of(cx.shape(id.into())))
+            (name, Some(axes), None, Layout::tensorflow_of(cx.shape(node.into())))
         }
     };
     let mut attributes = vec![("keepdims", Attribute::Int(keep.into()))];
@@ -155,14 +154,14 @@ fn reduce(
     }
     let inputs = [name].into_iter().chain(inputs_axes).collect();
     match computed_as {
-        None => cx.emit((id, node), op, inputs, kept_layout, attributes),
+        None => cx.emit(node, op, inputs, kept_layout, attributes),
         Some(_) => {
             let reduced = cx.step(node, "reduced", op, inputs, attributes);
             if is_negated {
                 let none = cx.cast(node, reduced, DType::Bool);
-                cx.emit((id, node), "Not", vec![none], kept_layout, vec![]);
+                cx.emit(node, "Not", vec![none], kept_layout, vec![]);
             } else {
-                cx.emit_cast((id.into(), node), reduced, kept_layout);
+                cx.emit_cast(node, reduced, kept_layout);
             }
         }
     }
@@ -170,17 +169,17 @@ fn reduce(
 }
 
 /// Half the sum of all squares.
-pub fn l2_loss(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn l2_loss(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, _) = cx.stored(cx.input_of(node, 0)?)?;
     let keep = vec![("keepdims", Attribute::Int(0))];
     let sum = cx.step(node, "sum", "ReduceSumSquare", vec![name], keep);
-    let half = cx.scalar(node, "half", cx.dtype(id.into()), 0.5);
-    cx.emit((id, node), "Mul", vec![sum, half], Layout::tensorflow(0), vec![]);
+    let half = cx.scalar(node, "half", cx.dtype(node.into()), 0.5);
+    cx.emit(node, "Mul", vec![sum, half], Layout::tensorflow(0), vec![]);
     Ok(())
 }
 
 /// Softmax over the last axis, wherever that is stored.
-pub fn softmax(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn softmax(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let (name, layout) = cx.stored(input)?;
     let axis = match cx.shape(input).rank() {
@@ -188,12 +187,12 @@ pub fn softmax(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         _ => -1,
     };
     let op = if node.op == "Softmax" { "Softmax" } else { "LogSoftmax" };
-    cx.emit((id, node), op, vec![name], layout, vec![("axis", Attribute::Int(axis))]);
+    cx.emit(node, op, vec![name], layout, vec![("axis", Attribute::Int(axis))]);
     Ok(())
 }
 
 /// The place of the greatest or least element along an axis.
-pub fn arg(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn arg(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let axis = match cx.known_integers(node, 1)?.as_deref() {
         Some(&[axis]) => axis,
@@ -207,22 +206,22 @@ pub fn arg(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
             let dropped: Vec<bool> = (0..rank).map(|other| other == axis).collect();
             (layout.stored_axis(axis) as i64, layout.without(&dropped))
         }
-        _ => (axis, Layout::tensorflow_of(cx.shape(id.into()))),
+        _ => (axis, Layout::tensorflow_of(cx.shape(node.into()))),
     };
     if !matches!(cx.dtype(input), DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64) {
         name = cx.cast(node, name, widened(cx.dtype(input)));
     }
     let attributes = vec![("axis", Attribute::Int(axis)), ("keepdims", Attribute::Int(0))];
-    if cx.dtype(id.into()) == DType::Int64 {
-        cx.emit((id, node), op, vec![name], kept, attributes);
+    if cx.dtype(node.into()) == DType::Int64 {
+        cx.emit(node, op, vec![name], kept, attributes);
     } else {
         let place = cx.step(node, "place", op, vec![name], attributes);
-        cx.emit_cast((id.into(), node), place, kept);
+        cx.emit_cast(node, place, kept);
     }
     Ok(())
 }
 
-fn flags(node: &Node) -> Attributes {
+fn flags(node: NodeRef<'_>) -> Attributes {
     ["exclusive", "reverse"]
         .into_iter()
         .filter(|name| node.bool(name, false))
@@ -230,7 +229,7 @@ fn flags(node: &Node) -> Attributes {
         .collect()
 }
 
-pub fn cumsum(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn cumsum(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let axis = match (cx.known_integers(node, 1)?.as_deref(), cx.shape(input).rank()) {
         (Some(&[axis]), Some(rank)) if rank > 0 => Some(axis.rem_euclid(rank as i64) as usize),
@@ -240,13 +239,13 @@ pub fn cumsum(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         Some(axis) => {
             let (name, layout) = cx.stored(input)?;
             let axis = cx.scalar(node, "axis", DType::Int64, layout.stored_axis(axis) as f64);
-            cx.emit((id, node), "CumSum", vec![name, axis], layout, flags(node));
+            cx.emit(node, "CumSum", vec![name, axis], layout, flags(node));
         }
         None => {
             let name = cx.in_tensorflow_layout(input)?;
             let axis = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
             let layout = Layout::tensorflow_of(cx.shape(input));
-            cx.emit((id, node), "CumSum", vec![name, axis], layout, flags(node));
+            cx.emit(node, "CumSum", vec![name, axis], layout, flags(node));
         }
     }
     Ok(())
@@ -254,7 +253,7 @@ pub fn cumsum(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
 
 /// ONNX has no running product. Each element becomes a row of all elements, those that do not belong to its product
 /// being 1, and the rows are multiplied.
-pub fn cumprod(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn cumprod(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let rank = cx.rank(node, input)?;
     let axis = match cx.known_integers(node, 1)?.as_deref() {
@@ -296,9 +295,9 @@ pub fn cumprod(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     if is_moved {
         let product = cx.step(node, "product", "ReduceProd", inputs, attributes);
         let perm = vec![("perm", Attribute::Ints(back))];
-        cx.emit((id, node), "Transpose", vec![product], layout, perm);
+        cx.emit(node, "Transpose", vec![product], layout, perm);
     } else {
-        cx.emit((id, node), "ReduceProd", inputs, layout, attributes);
+        cx.emit(node, "ReduceProd", inputs, layout, attributes);
     }
     Ok(())
 }

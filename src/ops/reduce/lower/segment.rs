@@ -4,7 +4,7 @@
 //! TensorFlow's API documentation; ScatterND in <https://onnx.ai/onnx/operators/onnx__ScatterND.html>.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId};
+use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
@@ -23,7 +23,7 @@ fn extremes(dtype: DType) -> [f64; 2] {
 
 /// Rows are written to the place of their segment, where they add up or the greatest or least stays. Rows of no segment
 /// go to one more place, which is cut off.
-pub fn segment(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn segment(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (is_sparse, is_unsorted) = (node.op.starts_with("Sparse"), node.op.starts_with("Unsorted"));
     let has = |what: &str| node.op.contains(what);
     let data = cx.input_of(node, 0)?;
@@ -120,13 +120,13 @@ pub fn segment(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         }
     }
     let first = steps.ints(&[0]);
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    cx.emit((id, node), "Slice", vec![result, first.clone(), count, first], layout, vec![]);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "Slice", vec![result, first.clone(), count, first], layout, vec![]);
     Ok(())
 }
 
 /// Values at places, and a default elsewhere. One place may be given as a number, places of a vector as a vector.
-pub fn sparse_to_dense(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn sparse_to_dense(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [places, shape, values, default] = [0, 1, 2, 3].map(|index| cx.input_of(node, index));
     let (places, values_input) = (places?, values?);
     let rank = cx.rank(node, places)?;
@@ -146,7 +146,7 @@ pub fn sparse_to_dense(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result
     } else {
         values
     };
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    cx.emit((id, node), "ScatterND", vec![dense, places, values], layout, vec![]);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "ScatterND", vec![dense, places, values], layout, vec![]);
     Ok(())
 }

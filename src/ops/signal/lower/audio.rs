@@ -6,7 +6,7 @@
 use std::f64::consts::PI;
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId};
+use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
@@ -33,10 +33,10 @@ fn windowed_waves(window: usize, frequencies: usize) -> Vec<f32> {
 }
 
 /// A convolution with the waves is the real and the imaginary part of the spectrum at every step.
-pub fn spectrogram(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn spectrogram(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (window, stride) = (node.int("window_size", 0), node.int("stride", 0));
-    let Some(frequencies) = frequencies(node) else { return Err(node.error("its window is too long")) };
-    if cx.shape(id.into()).dim(1) == Some(0) {
+    let Some(frequencies) = frequencies(&node) else { return Err(node.error("its window is too long")) };
+    if cx.shape(node.into()).dim(1) == Some(0) {
         return Err(node.error("it has fewer samples than one window"));
     }
     let samples = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
@@ -60,7 +60,7 @@ pub fn spectrogram(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()>
         power = steps.op("Sqrt", &[&power]);
     }
     let perm = vec![("perm", Attribute::Ints(vec![0, 2, 1]))];
-    cx.emit((id, node), "Transpose", vec![power], Layout::tensorflow(3), perm);
+    cx.emit(node, "Transpose", vec![power], Layout::tensorflow(3), perm);
     Ok(())
 }
 
@@ -168,7 +168,7 @@ fn cosines(channels: usize, coefficients: usize) -> Vec<f32> {
     places.map(|(channel, coefficient)| (scale * angle(channel, coefficient).cos()) as f32).collect()
 }
 
-pub fn mfcc(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn mfcc(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (input, rate) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
     let Some(frequencies) = cx.shape(input).dim(2).filter(|&count| count > 1) else {
         return Err(node
@@ -215,12 +215,12 @@ pub fn mfcc(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let logarithms = steps.op("Log", &[&filtered]);
     let layout = Layout::tensorflow(3);
     let Some(reaches) = reaches else {
-        cx.emit((id, node), "MatMul", vec![logarithms, dct], layout, vec![]);
+        cx.emit(node, "MatMul", vec![logarithms, dct], layout, vec![]);
         return Ok(());
     };
     // TensorFlow logs an error and returns zeros where the spectrum does not reach up to the limit.
     let zero = steps.number(DType::Float32, 0.0);
     let coefficients = steps.op("MatMul", &[&logarithms, &dct]);
-    cx.emit((id, node), "Where", vec![reaches, coefficients, zero], layout, vec![]);
+    cx.emit(node, "Where", vec![reaches, coefficients, zero], layout, vec![]);
     Ok(())
 }

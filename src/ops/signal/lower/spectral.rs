@@ -4,7 +4,7 @@
 //! Sources: `tf.signal.rfft`, `tf.signal.fft`, `tf.abs`, `tf.math.real` in TensorFlow's API documentation.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId};
+use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::{Lowering, Value};
 use crate::lower::steps::Steps;
@@ -31,7 +31,7 @@ fn waves(from: usize, length: usize, to: usize) -> [Vec<f32>; 2] {
 }
 
 /// A transform along the last axes, by matrices of cosines and sines.
-pub fn fft(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn fft(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let rank = cx.rank(node, input)?;
     let is_real = node.op.starts_with('R');
@@ -104,40 +104,40 @@ pub fn fft(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         imaginary = Some(new_imaginary);
     }
     let imaginary = imaginary.unwrap_or_default();
-    joined(cx, id, node, real, imaginary);
+    joined(cx, node, real, imaginary);
     Ok(())
 }
 
 /// Real and imaginary part as one tensor.
-fn joined(cx: &mut Lowering<'_>, id: NodeId, node: &Node, real: String, imaginary: String) {
+fn joined(cx: &mut Lowering<'_>, node: NodeRef<'_>, real: String, imaginary: String) {
     let behind = cx.vector(node, "behind", &[-1]);
     let parts =
         [real, imaginary].map(|part| cx.step(node, "part", "Unsqueeze", vec![part, behind.clone()], vec![]));
     let name = cx.step(node, "complex", "Concat", parts.to_vec(), vec![("axis", Attribute::Int(-1))]);
     // Its axes are never moved: it is no tensor that anything else reads.
-    cx.set(id.into(), Value::Computed { name, layout: Layout::tensorflow(0) });
+    cx.set(node.into(), Value::Computed { name, layout: Layout::tensorflow(0) });
 }
 
-pub fn complex(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn complex(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [real, imaginary] = [0, 1].map(|index| cx.input_of(node, index));
     let (real, imaginary) = (cx.in_tensorflow_layout(real?)?, cx.in_tensorflow_layout(imaginary?)?);
-    joined(cx, id, node, real, imaginary);
+    joined(cx, node, real, imaginary);
     Ok(())
 }
 
-pub fn complex_abs(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn complex_abs(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let name = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let mut steps = Steps { cx, node };
     let length = steps.reduce("ReduceL2", &name, &[-1], false);
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    cx.emit((id, node), "Identity", vec![length], layout, vec![]);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "Identity", vec![length], layout, vec![]);
     Ok(())
 }
 
-pub fn part(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn part(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let name = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let place = cx.scalar(node, "place", DType::Int64, if node.op == "Real" { 0.0 } else { 1.0 });
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
-    cx.emit((id, node), "Gather", vec![name, place], layout, vec![("axis", Attribute::Int(-1))]);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "Gather", vec![name, place], layout, vec![("axis", Attribute::Int(-1))]);
     Ok(())
 }

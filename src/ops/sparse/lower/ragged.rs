@@ -7,7 +7,7 @@
 //! <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::{Attr, Node, NodeId, TensorRef};
+use crate::graph::{Attr, NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::onnx::{Attribute, onnx_dtype};
@@ -17,7 +17,7 @@ use crate::tensor::{Constant, DType};
 /// Shorthands for steps on vectors of int64.
 struct Steps<'c, 'a, 'n> {
     cx: &'c mut Lowering<'a>,
-    node: &'n Node,
+    node: NodeRef<'n>,
 }
 
 impl Steps<'_, '_, '_> {
@@ -113,7 +113,7 @@ impl Steps<'_, '_, '_> {
     fn emit(&mut self, tensor: TensorRef, value: String) {
         let to = Attribute::Int(onnx_dtype(self.cx.dtype(tensor)).unwrap_or_default().into());
         let layout = Layout::tensorflow_of(self.cx.shape(tensor));
-        self.cx.emit_port((tensor, self.node), "Cast", vec![value], layout, vec![("to", to)]);
+        self.cx.emit(tensor, "Cast", vec![value], layout, vec![("to", to)]);
     }
 }
 
@@ -147,8 +147,8 @@ fn matrix(steps: &mut Steps<'_, '_, '_>, columns: &[String]) -> String {
 }
 
 /// Ranges, one for each row.
-pub fn range(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let values = TensorRef { node: id, port: 1 };
+pub fn range(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let values = node.output(1);
     let dtype = cx.dtype(values);
     // Counts of integers are computed in double precision, those of real numbers in their own.
     let exact = if dtype.is_float() { dtype } else { DType::Float64 };
@@ -170,7 +170,7 @@ pub fn range(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let none = steps.scalar(0);
     let sizes = steps.step("sizes", "Max", &[&count, &none]);
     let splits = steps.splits(&sizes);
-    steps.emit(id.into(), splits);
+    steps.emit(node.into(), splits);
     let greatest = steps.greatest(&sizes);
     let [row, place] = steps.places(&sizes, &greatest);
     let shape = steps.step("rows", "Shape", &[&sizes]);
@@ -182,13 +182,13 @@ pub fn range(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let place = steps.cx.cast(node, place, dtype);
     let offset = steps.step("offset", "Mul", &[&place, &delta]);
     let layout = Layout::tensorflow(1);
-    steps.cx.emit_port((values, node), "Add", vec![start, offset], layout, vec![]);
+    steps.cx.emit(values, "Add", vec![start, offset], layout, vec![]);
     Ok(())
 }
 
 /// Rows of a ragged tensor, at every level those of the rows that were taken at the level above.
-pub fn gather(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let levels = ragged_rank(node, "PARAMS_RAGGED_RANK");
+pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let levels = ragged_rank(&node, "PARAMS_RAGGED_RANK");
     let indices = cx.input_of(node, levels + 1)?;
     if cx.rank(node, indices)? != 1 || node.outputs.len() != levels + 1 {
         return Err(node.error("its indices are not a vector"));
@@ -204,21 +204,21 @@ pub fn gather(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         let ends = steps.axis_step("ends", "Gather", &[&splits, &next], 0);
         let sizes = steps.step("sizes", "Sub", &[&ends, &starts]);
         let out = steps.splits(&sizes);
-        steps.emit(TensorRef { node: id, port: level }, out);
+        steps.emit(node.output(level), out);
         let greatest = steps.greatest(&sizes);
         let [row, place] = steps.places(&sizes, &greatest);
         let start = steps.axis_step("start", "Gather", &[&starts, &row], 0);
         taken = steps.step("taken", "Add", &[&start, &place]);
     }
-    let tensor = TensorRef { node: id, port: levels };
+    let tensor = node.output(levels);
     let layout = Layout::tensorflow_of(cx.shape(tensor));
-    cx.emit_port((tensor, node), "Gather", vec![values, taken], layout, vec![]);
+    cx.emit(tensor, "Gather", vec![values, taken], layout, vec![]);
     Ok(())
 }
 
 /// Values with their places, as a sparse tensor.
-pub fn to_sparse(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    let levels = ragged_rank(node, "RAGGED_RANK");
+pub fn to_sparse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let levels = ragged_rank(&node, "RAGGED_RANK");
     let values = cx.input_of(node, levels)?;
     if levels == 0 || cx.rank(node, values)? != 1 {
         return Err(node.error("its values are not a vector"));
@@ -238,14 +238,14 @@ pub fn to_sparse(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let lengths: Vec<String> = places.lengths.iter().map(|length| steps.as_vector(length)).collect();
     let shape =
         steps.axis_step("dense_shape", "Concat", &lengths.iter().map(String::as_str).collect::<Vec<_>>(), 0);
-    steps.emit(id.into(), indices);
-    steps.emit(TensorRef { node: id, port: 2 }, shape);
-    cx.alias(TensorRef { node: id, port: 1 }, values)
+    steps.emit(node.into(), indices);
+    steps.emit(node.output(2), shape);
+    cx.alias(node.output(1), values)
 }
 
 /// Values scattered to their places in a tensor that is filled with a default. Rows are described by where they begin,
 /// or by the row of each value; a shape that is given cuts off what it has no place for.
-pub fn to_tensor(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn to_tensor(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let Some(Attr::Strings(types)) = node.attrs.get("row_partition_types") else {
         return Err(node.error("it has no row_partition_types"));
     };
@@ -316,6 +316,6 @@ pub fn to_tensor(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     }
     let filled = steps.step("filled", "Expand", &[&default, &dims]);
     let layout = Layout::tensorflow(ragged + values_rank.saturating_sub(1));
-    cx.emit((id, node), "ScatterND", vec![filled, indices, data], layout, vec![]);
+    cx.emit(node, "ScatterND", vec![filled, indices, data], layout, vec![]);
     Ok(())
 }

@@ -7,7 +7,7 @@
 //! equal elements in their order, in <https://onnx.ai/onnx/operators/onnx__TopK.html>.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId};
+use crate::graph::NodeRef;
 use crate::lower::context::Lowering;
 use crate::lower::emit::widened;
 use crate::lower::steps::Steps;
@@ -30,7 +30,7 @@ pub fn repeated(steps: &mut Steps<'_, '_, '_>, value: &String) -> String {
     steps.op("And", &[&is_same, &has_previous])
 }
 
-pub fn set_operation(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn set_operation(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (a, b) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
     let dtype = cx.dtype(a);
     let sorted = match widened(dtype) {
@@ -67,6 +67,6 @@ pub fn set_operation(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<(
         }
         _ => steps.op("And", &[&is_first_of_its_kind, &is_of_second]),
     };
-    emit_kept(&mut steps, id, &kept, &values, rank);
+    emit_kept(&mut steps, &kept, &values, rank);
     Ok(())
 }

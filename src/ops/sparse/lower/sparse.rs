@@ -5,7 +5,7 @@
 //! in <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId, TensorRef};
+use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
@@ -15,7 +15,7 @@ use crate::tensor::{Constant, DType};
 /// Emits, as the first three outputs of a node, the sparse tensor of what a mask keeps of values of the same shape. The
 /// last coordinate of a value is its place among those that are kept of its row, and the last axis is as long as the
 /// row that keeps most.
-pub fn emit_kept(steps: &mut Steps<'_, '_, '_>, id: NodeId, mask: &String, values: &String, rank: usize) {
+pub fn emit_kept(steps: &mut Steps<'_, '_, '_>, mask: &String, values: &String, rank: usize) {
     let last = rank as i64 - 1;
     let ones = steps.cast(mask, DType::Int64);
     let (axis, one) = (steps.int(last), steps.int(1));
@@ -38,10 +38,10 @@ pub fn emit_kept(steps: &mut Steps<'_, '_, '_>, id: NodeId, mask: &String, value
     let leading = steps.part(&shape, 0, 0, last);
     let axis = |axis| vec![("axis", Attribute::Int(axis))];
     let (cx, node) = (&mut *steps.cx, steps.node);
-    cx.emit_port((id.into(), node), "Concat", vec![rows, place], Layout::tensorflow(2), axis(1));
-    cx.emit_cast((TensorRef { node: id, port: 1 }, node), values, Layout::tensorflow(1));
-    let shape = TensorRef { node: id, port: 2 };
-    cx.emit_port((shape, node), "Concat", vec![leading, longest], Layout::tensorflow(1), axis(0));
+    cx.emit(node, "Concat", vec![rows, place], Layout::tensorflow(2), axis(1));
+    cx.emit_cast(node.output(1), values, Layout::tensorflow(1));
+    let shape = node.output(2);
+    cx.emit(shape, "Concat", vec![leading, longest], Layout::tensorflow(1), axis(0));
 }
 
 /// How far apart neighbors along each axis of a tensor of this shape are when it is read row by row: the product of the
@@ -63,7 +63,7 @@ fn at_least_one(steps: &mut Steps<'_, '_, '_>, numbers: &String) -> String {
 }
 
 /// The number of axes of a sparse tensor whose places or shape is an input.
-fn known_rank(cx: &Lowering<'_>, node: &Node, from: [(usize, usize); 2]) -> Result<usize> {
+fn known_rank(cx: &Lowering<'_>, node: NodeRef<'_>, from: [(usize, usize); 2]) -> Result<usize> {
     for (index, axis) in from {
         if let Some(rank) = cx.shape(cx.input_of(node, index)?).dim(axis) {
             return match rank {
@@ -76,7 +76,7 @@ fn known_rank(cx: &Lowering<'_>, node: &Node, from: [(usize, usize); 2]) -> Resu
 }
 
 /// Values stay, and their places are counted through row by row in both shapes.
-pub fn reshape(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn reshape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [indices, old, new] = [0, 1, 2].map(|index| cx.input_of(node, index));
     let old_rank = known_rank(cx, node, [(0, 1), (1, 0)])?;
     let new_rank = known_rank(cx, node, [(2, 0), (2, 0)])?;
@@ -92,14 +92,8 @@ pub fn reshape(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let given = steps.reduce("ReduceProd", &given, &[0], true);
     let given = at_least_one(&mut steps, &given);
     let left = steps.op("Div", &[&size, &given]);
-    steps.cx.emit_port(
-        (TensorRef { node: id, port: 1 }, node),
-        "Where",
-        vec![is_open, left, new],
-        Layout::tensorflow(1),
-        vec![],
-    );
-    let shape = steps.cx.in_tensorflow_layout(TensorRef { node: id, port: 1 })?;
+    steps.cx.emit(node.output(1), "Where", vec![is_open, left, new], Layout::tensorflow(1), vec![]);
+    let shape = steps.cx.in_tensorflow_layout(node.output(1))?;
     let old_strides = strides(&mut steps, &old, old_rank);
     // Nor are places divided by lengths of 0, of which there are none then.
     let divisors = at_least_one(&mut steps, &shape);
@@ -107,17 +101,17 @@ pub fn reshape(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let flat = steps.op("Mul", &[&indices, &old_strides]);
     let flat = steps.reduce("ReduceSum", &flat, &[1], true);
     let places = steps.op("Div", &[&flat, &new_strides]);
-    cx.emit((id, node), "Mod", vec![places, divisors], Layout::tensorflow(2), vec![]);
+    cx.emit(node, "Mod", vec![places, divisors], Layout::tensorflow(2), vec![]);
     Ok(())
 }
 
 /// Rows without values get the default at their beginning; then the values are in the order of their rows.
-pub fn fill_empty_rows(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn fill_empty_rows(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let rank = known_rank(cx, node, [(0, 1), (2, 0)])?;
     let [indices, values, shape, default] = [0, 1, 2, 3].map(|index| cx.input_of(node, index));
     let (indices, values) = (cx.in_tensorflow_layout(indices?)?, cx.in_tensorflow_layout(values?)?);
     let (shape, default) = (cx.in_tensorflow_layout(shape?)?, cx.in_tensorflow_layout(default?)?);
-    let port = |port| TensorRef { node: id, port };
+    let port = |port| node.output(port);
     let along_first = || vec![("axis", Attribute::Int(0))];
     let vector = Layout::tensorflow(1);
     let mut steps = Steps { cx, node };
@@ -129,7 +123,7 @@ pub fn fill_empty_rows(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result
     let (yes, no) = (steps.number(DType::Bool, 1.0), steps.number(DType::Bool, 0.0));
     let (yes, no) = (steps.op("Expand", &[&yes, &rows]), steps.op("Expand", &[&no, &count]));
     let inputs = vec![yes, row.clone(), no];
-    steps.cx.emit_port((port(2), node), "ScatterElements", inputs, vector.clone(), along_first());
+    steps.cx.emit(port(2), "ScatterElements", inputs, vector.clone(), along_first());
     let is_empty = steps.cx.in_tensorflow_layout(port(2))?;
 
     let flat = steps.ints(&[-1]);
@@ -152,8 +146,8 @@ pub fn fill_empty_rows(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result
     let map = steps.op_with("ScatterElements", &[&order, &order, &places], "axis", 0);
     let start = steps.ints(&[0]);
     let matrix = Layout::tensorflow(2);
-    cx.emit_port((id.into(), node), "Gather", vec![indices, order.clone()], matrix, along_first());
-    cx.emit_port((port(1), node), "Gather", vec![values, order], vector.clone(), along_first());
-    cx.emit_port((port(3), node), "Slice", vec![map, start, count], vector, vec![]);
+    cx.emit(node, "Gather", vec![indices, order.clone()], matrix, along_first());
+    cx.emit(port(1), "Gather", vec![values, order], vector.clone(), along_first());
+    cx.emit(port(3), "Slice", vec![map, start, count], vector, vec![]);
     Ok(())
 }

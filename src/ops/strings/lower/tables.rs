@@ -4,18 +4,18 @@
 //! <https://onnx.ai/onnx/operators/onnx_aionnxml_LabelEncoder.html>.
 
 use crate::error::Result;
-use crate::graph::{Attr, Node, NodeId};
+use crate::graph::{Attr, NodeRef};
 use crate::lower::context::Lowering;
 use crate::onnx::{self, Attribute, ML_DOMAIN, onnx_dtype};
 use crate::tensor::{Constant, DType};
 
 /// A table is looked up where it is read.
-pub fn handle(_: &mut Lowering<'_>, _: NodeId, _: &Node) -> Result<()> {
+pub fn handle(_: &mut Lowering<'_>, _: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
 /// Keys and values of the table that a node reads.
-fn contents<'a>(cx: &Lowering<'a>, node: &Node) -> Result<(&'a Constant, &'a Constant)> {
+fn contents<'a>(cx: &Lowering<'a>, node: NodeRef<'_>) -> Result<(&'a Constant, &'a Constant)> {
     let table = cx.producer(cx.input_of(node, 0)?);
     match (table.attrs.get("keys"), table.attrs.get("values")) {
         (Some(Attr::Tensor(keys)), Some(Attr::Tensor(values))) if keys.len() == values.len() => {
@@ -29,9 +29,9 @@ fn contents<'a>(cx: &Lowering<'a>, node: &Node) -> Result<(&'a Constant, &'a Con
     }
 }
 
-pub fn size(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn size(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (keys, _) = contents(cx, node)?;
-    cx.set_constant(id.into(), Constant::from_i64(vec![], &[keys.len() as i64]));
+    cx.set_constant(node.into(), Constant::from_i64(vec![], &[keys.len() as i64]));
     Ok(())
 }
 
@@ -54,7 +54,7 @@ fn list(constant: &Constant) -> Result<Option<Attribute>> {
     })
 }
 
-pub fn find(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn find(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (keys, values) = contents(cx, node)?;
     let input = cx.input_of(node, 1)?;
     let default = cx.input_of(node, 2)?;
@@ -77,10 +77,10 @@ pub fn find(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     if cx.dtype(input) != key {
         name = cx.cast(node, name, key);
     }
-    let needs_cast = cx.dtype(id.into()) != value;
+    let needs_cast = cx.dtype(node.into()) != value;
     let found = match needs_cast {
         true => cx.unique_name(&format!("{}/found", node.name)),
-        false => cx.output_name(id.into(), &layout),
+        false => cx.output_name(node.into(), &layout),
     };
     cx.push(onnx::Node {
         name: found.clone(),
@@ -95,10 +95,10 @@ pub fn find(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         ],
     });
     if needs_cast {
-        let to = Attribute::Int(onnx_dtype(cx.dtype(id.into())).unwrap_or_default().into());
-        cx.emit((id, node), "Cast", vec![found], layout, vec![("to", to)]);
+        let to = Attribute::Int(onnx_dtype(cx.dtype(node.into())).unwrap_or_default().into());
+        cx.emit(node, "Cast", vec![found], layout, vec![("to", to)]);
     } else {
-        cx.set(id.into(), crate::lower::context::Value::Computed { name: found, layout });
+        cx.set(node.into(), crate::lower::context::Value::Computed { name: found, layout });
     }
     Ok(())
 }

@@ -6,59 +6,59 @@
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::graph::{Node, NodeId, TensorRef};
+use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::onnx::{Attribute, onnx_dtype};
 use crate::tensor::{Constant, DType, Inline};
 
 /// A string constant for the use of a node.
-fn text(cx: &mut Lowering<'_>, node: &Node, what: &str, value: &[u8]) -> String {
+fn text(cx: &mut Lowering<'_>, node: NodeRef<'_>, what: &str, value: &[u8]) -> String {
     let value = Constant::new(DType::String, vec![], Arc::new(Inline::Strings(vec![value.to_vec()])));
     cx.initializer(&format!("{}/{what}", node.name), value, &[])
 }
 
 /// Numbers as texts. Width and filling have no counterpart.
-pub fn as_string(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn as_string(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     if node.int("width", -1) > 0 || node.bool("scientific", false) || node.int("precision", -1) >= 0 {
         return Err(node.error("ONNX cannot write numbers with a width, a precision or an exponent"));
     }
     let (name, layout) = cx.stored(input)?;
     match cx.dtype(input) {
-        DType::String => cx.alias(id.into(), input),
+        DType::String => cx.alias(node.into(), input),
         DType::Bool => {
             let (yes, no) = (text(cx, node, "true", b"true"), text(cx, node, "false", b"false"));
-            cx.emit((id, node), "Where", vec![name, yes, no], layout, vec![]);
+            cx.emit(node, "Where", vec![name, yes, no], layout, vec![]);
             Ok(())
         }
         DType::Complex64 | DType::Complex128 => Err(node.error("ONNX has no texts of complex numbers")),
         _ => {
             let to = Attribute::Int(onnx_dtype(DType::String).unwrap_or_default().into());
-            cx.emit((id, node), "Cast", vec![name], layout, vec![("to", to)]);
+            cx.emit(node, "Cast", vec![name], layout, vec![("to", to)]);
             Ok(())
         }
     }
 }
 
-pub fn to_number(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn to_number(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
-    let to = Attribute::Int(onnx_dtype(cx.dtype(id.into())).unwrap_or_default().into());
-    cx.emit((id, node), "Cast", vec![name], layout, vec![("to", to)]);
+    let to = Attribute::Int(onnx_dtype(cx.dtype(node.into())).unwrap_or_default().into());
+    cx.emit(node, "Cast", vec![name], layout, vec![("to", to)]);
     Ok(())
 }
 
-pub fn lower(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    change_case(cx, id, node, "LOWER")
+pub fn lower(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    change_case(cx, node, "LOWER")
 }
 
-pub fn upper(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
-    change_case(cx, id, node, "UPPER")
+pub fn upper(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    change_case(cx, node, "UPPER")
 }
 
 /// StringNormalizer takes one vector. Without an encoding, TensorFlow changes the letters of ASCII alone, as the locale
 /// "C" does.
-fn change_case(cx: &mut Lowering<'_>, id: NodeId, node: &Node, action: &str) -> Result<()> {
+fn change_case(cx: &mut Lowering<'_>, node: NodeRef<'_>, action: &str) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let name = cx.in_tensorflow_layout(input)?;
     let mut attributes = vec![
@@ -70,7 +70,7 @@ fn change_case(cx: &mut Lowering<'_>, id: NodeId, node: &Node, action: &str) -> 
     }
     let layout = Layout::tensorflow_of(cx.shape(input));
     if cx.shape(input).rank() == Some(1) {
-        cx.emit((id, node), "StringNormalizer", vec![name], layout, attributes);
+        cx.emit(node, "StringNormalizer", vec![name], layout, attributes);
         return Ok(());
     }
     let shape = cx.step(node, "shape", "Shape", vec![name.clone()], vec![]);
@@ -78,14 +78,14 @@ fn change_case(cx: &mut Lowering<'_>, id: NodeId, node: &Node, action: &str) -> 
     let flat = cx.step(node, "flat", "Reshape", vec![name, flat], vec![]);
     let changed = cx.step(node, "changed", "StringNormalizer", vec![flat], attributes);
     let attributes = cx.zeros_are_lengths();
-    cx.emit((id, node), "Reshape", vec![changed, shape], layout, attributes);
+    cx.emit(node, "Reshape", vec![changed, shape], layout, attributes);
     Ok(())
 }
 
 /// Texts joined one after the other, with a separator between them.
-pub fn join(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn join(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let separator = node.text("separator").unwrap_or_default().to_owned();
-    let layout = Layout::tensorflow_of(cx.shape(id.into()));
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
     let mut joined = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     for &input in node.inputs.get(1..).unwrap_or_default() {
         if !separator.is_empty() {
@@ -95,12 +95,12 @@ pub fn join(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
         let next = cx.in_tensorflow_layout(input)?;
         joined = cx.step(node, "joined", "StringConcat", vec![joined, next], vec![]);
     }
-    cx.emit((id, node), "Identity", vec![joined], layout, vec![]);
+    cx.emit(node, "Identity", vec![joined], layout, vec![]);
     Ok(())
 }
 
 /// The parts of each text as a sparse matrix: ONNX fills the rows up and counts the parts.
-pub fn split(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn split(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let texts = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let separator = cx.input_of(node, 1)?;
     let separator = cx.constant(separator).map(Constant::strings).transpose()?;
@@ -114,9 +114,8 @@ pub fn split(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     if let Ok(parts) = u32::try_from(node.int("maxsplit", -1)) {
         attributes.push(("maxsplit", Attribute::Int(parts.into())));
     }
-    let [parts, counts] = ["parts", "counts"].map(|what| cx.unique_name(&format!("{}/{what}", node.name)));
-    let name = cx.unique_name(&format!("{}/split", node.name));
-    cx.node(&name, "StringSplit", vec![texts], vec![parts.clone(), counts.clone()], attributes);
+    let outputs = ("split", ["parts", "counts"]);
+    let [parts, counts] = cx.step_with_outputs(node, outputs, "StringSplit", vec![texts], attributes);
     let shape = cx.step(node, "parts_shape", "Shape", vec![parts.clone()], vec![]);
     let last = cx.initializer("last", Constant::from_i64(vec![], &[-1]), &[]);
     let most = cx.step(node, "most", "Gather", vec![shape.clone(), last], vec![]);
@@ -129,14 +128,14 @@ pub fn split(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
     let found = cx.step(node, "found", "NonZero", vec![is_part], vec![]);
     let perm = vec![("perm", Attribute::Ints(vec![1, 0]))];
     let indices = cx.step(node, "found_indices", "Transpose", vec![found], perm);
-    let [first, second, third] = [0, 1, 2].map(|port| TensorRef { node: id, port });
-    cx.emit_port((first, node), "Identity", vec![indices.clone()], Layout::tensorflow(2), vec![]);
-    cx.emit_port((second, node), "GatherND", vec![parts, indices], Layout::tensorflow(1), vec![]);
-    cx.emit_port((third, node), "Identity", vec![shape], Layout::tensorflow(1), vec![]);
+    let [first, second, third] = [0, 1, 2].map(|port| node.output(port));
+    cx.emit(first, "Identity", vec![indices.clone()], Layout::tensorflow(2), vec![]);
+    cx.emit(second, "GatherND", vec![parts, indices], Layout::tensorflow(1), vec![]);
+    cx.emit(third, "Identity", vec![shape], Layout::tensorflow(1), vec![]);
     Ok(())
 }
 
-pub fn regex_full_match(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Result<()> {
+pub fn regex_full_match(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
     let pattern = match node.text("pattern") {
         Some(pattern) => pattern.to_owned(),
@@ -148,6 +147,6 @@ pub fn regex_full_match(cx: &mut Lowering<'_>, id: NodeId, node: &Node) -> Resul
             }
         }
     };
-    cx.emit((id, node), "RegexFullMatch", vec![name], layout, vec![("pattern", Attribute::Text(pattern))]);
+    cx.emit(node, "RegexFullMatch", vec![name], layout, vec![("pattern", Attribute::Text(pattern))]);
     Ok(())
 }

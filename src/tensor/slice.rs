@@ -1,19 +1,19 @@
-//! A box cut out of a constant.
+//! A slice of a constant.
 
 use std::borrow::Cow;
 
 use super::{Constant, ElementSource};
 use crate::error::{Error, Result};
 
-/// The elements of a constant from `start` on, `lengths` along each axis.
+/// The slice of a constant that begins at `start` and has `lengths`.
 #[derive(Debug)]
-pub(super) struct Part {
+pub(super) struct Slice {
     pub whole: Constant,
     pub start: Vec<usize>,
     pub lengths: Vec<usize>,
 }
 
-impl ElementSource for Part {
+impl ElementSource for Slice {
     fn bytes(&self) -> Result<Cow<'_, [u8]>> {
         let bytes = self.whole.bytes()?;
         let shape = self.whole.shape();
@@ -22,30 +22,30 @@ impl ElementSource for Part {
             .dtype()
             .size()
             .ok_or_else(|| Error::new("tensor", "its elements have no fixed size"))?;
-        // Axes that are taken whole at the end make runs of bytes that lie together.
+        // The last axes that the slice includes as a whole are contiguous runs of bytes.
         let whole = (0..shape.len()).rev().take_while(|&axis| self.lengths[axis] == shape[axis]).count();
         let cut = shape.len() - whole;
         let run: usize = shape[cut..].iter().product::<usize>() * size;
         let Some(last) = cut.checked_sub(1) else { return Ok(bytes) };
-        let stretch = self.lengths[last] * run;
+        let row_length = self.lengths[last] * run;
         if last == 0 {
             let from = self.start[0] * run;
             return Ok(match bytes {
-                Cow::Borrowed(bytes) => Cow::Borrowed(&bytes[from..from + stretch]),
-                Cow::Owned(bytes) => Cow::Owned(bytes[from..from + stretch].to_vec()),
+                Cow::Borrowed(bytes) => Cow::Borrowed(&bytes[from..from + row_length]),
+                Cow::Owned(bytes) => Cow::Owned(bytes[from..from + row_length].to_vec()),
             });
         }
         let rows: usize = self.lengths[..last].iter().product();
-        let mut out = Vec::with_capacity(rows * stretch);
+        let mut out = Vec::with_capacity(rows * row_length);
         for row in 0..rows {
-            let (mut rest, mut at, mut stride) = (row, 0, shape[last] * run);
+            let (mut rest, mut offset, mut stride) = (row, 0, shape[last] * run);
             for axis in (0..last).rev() {
-                at += (self.start[axis] + rest % self.lengths[axis]) * stride;
+                offset += (self.start[axis] + rest % self.lengths[axis]) * stride;
                 rest /= self.lengths[axis];
                 stride *= shape[axis];
             }
-            let from = at + self.start[last] * run;
-            out.extend_from_slice(&bytes[from..from + stretch]);
+            let from = offset + self.start[last] * run;
+            out.extend_from_slice(&bytes[from..from + row_length]);
         }
         Ok(Cow::Owned(out))
     }
@@ -56,14 +56,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_box_of_any_axes_is_cut_out() {
+    fn slices_of_any_axes_are_read() {
         let whole = Constant::from_i32(vec![2, 3, 4], &(0..24).collect::<Vec<_>>());
-        let part = |start: &[usize], lengths: &[usize]| {
-            whole.part(start, lengths).unwrap().to_i64s().unwrap().unwrap()
+        let slice = |start: &[usize], lengths: &[usize]| {
+            whole.slice(start, lengths).unwrap().to_i64s().unwrap().unwrap()
         };
-        assert_eq!(part(&[1, 0, 0], &[1, 3, 4]), (12..24).collect::<Vec<_>>());
-        assert_eq!(part(&[0, 1, 0], &[2, 1, 4]), [4, 5, 6, 7, 16, 17, 18, 19]);
-        assert_eq!(part(&[0, 1, 2], &[2, 2, 1]), [6, 10, 18, 22]);
-        assert!(whole.part(&[0, 2, 0], &[2, 2, 4]).is_none());
+        assert_eq!(slice(&[1, 0, 0], &[1, 3, 4]), (12..24).collect::<Vec<_>>());
+        assert_eq!(slice(&[0, 1, 0], &[2, 1, 4]), [4, 5, 6, 7, 16, 17, 18, 19]);
+        assert_eq!(slice(&[0, 1, 2], &[2, 2, 1]), [6, 10, 18, 22]);
+        assert!(whole.slice(&[0, 2, 0], &[2, 2, 4]).is_none());
     }
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Makes tests/fixtures/ends: graphs as programs of TensorFlow 1 leave them behind after training, for the choice of outputs.
+"""Makes tests/fixtures/infer_outputs: training graphs of TensorFlow 1, whose outputs have to be inferred.
 
-usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_ends_fixtures.py
+usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_infer_outputs_fixtures.py
 
-Each function below builds one, in the way that tutorials and public repositories do; the file NAME.pb.gz holds the
-GraphDef, without weights. src/convert/ends/tests.rs says what the outputs are.
+Each function below builds one, as tutorials and public repositories do. The file NAME.pb.gz has the
+GraphDef, without weights. src/convert/infer_outputs/tests.rs has the expected outputs.
 """
 
 import gzip
@@ -17,7 +17,7 @@ import tensorflow.compat.v1 as tf
 tf.logging.set_verbosity(tf.logging.ERROR)
 tf.disable_v2_behavior()
 
-FOLDER = pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures/ends"
+FOLDER = pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures/infer_outputs"
 
 
 def variable(shape, name=None):
@@ -80,7 +80,7 @@ def mnist_with_summaries():
 
 
 def embedding_classifier():
-    """Vectors of integers that are no labels, and labels of which nothing is known."""
+    """Vectors of integers that are not labels, and labels about which nothing is known."""
     ids = tf.placeholder(tf.int32, [None], name="ids")
     labels = tf.placeholder(tf.int32, None, name="y")
     table = tf.get_variable("table", [50, 8])
