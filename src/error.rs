@@ -122,6 +122,16 @@ impl fmt::Display for Error {
     }
 }
 
+/// Errors are equal if they read the same.
+impl PartialEq for Error {
+    fn eq(&self, other: &Self) -> bool {
+        (self.kind, &self.subject, &self.problem, &self.advice)
+            == (other.kind, &other.subject, &other.problem, &other.advice)
+    }
+}
+
+impl Eq for Error {}
+
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.cause.as_deref().map(|error| error as _)

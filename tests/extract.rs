@@ -1,4 +1,4 @@
-//! `extract`: what other programs read of what it writes.
+//! `extract`: other programs can read the files that it writes.
 
 use std::path::{Path, PathBuf};
 
@@ -48,7 +48,7 @@ fn the_layout_of_onnx_is_what_convert_writes() {
 }
 
 #[test]
-fn who_asks_where_gamma_is_gets_it_as_a_file() {
+fn missing_gammas_are_extracted_as_ones() {
     let folder = TempDir::new().unwrap();
     let checkpoint = tiny(folder.path());
     let out = folder.path().join("gammas");
@@ -88,7 +88,7 @@ fn frozen_graphs_and_onnx_models_give_the_weights_of_their_checkpoint() {
 }
 
 #[test]
-fn what_is_about_a_conversion_is_refused_where_none_is_asked_for() {
+fn options_of_convert_are_refused_without_a_conversion() {
     let folder = TempDir::new().unwrap();
     let input = tiny(folder.path());
     let refused = |options: &[&str]| {
@@ -107,7 +107,7 @@ fn what_is_about_a_conversion_is_refused_where_none_is_asked_for() {
 }
 
 #[test]
-fn no_name_of_a_tensor_leads_out_of_the_folder() {
+fn names_of_tensors_cannot_lead_out_of_the_folder() {
     let folder = TempDir::new().unwrap();
     let variable = |name: &str| Variable::float32(name, &[1], vec![1.0]);
     let names = ["../../evil", "/etc/evil", "net/w"].map(variable);
@@ -122,12 +122,12 @@ fn no_name_of_a_tensor_leads_out_of_the_folder() {
     // Names that are one file on some systems are refused on all of them.
     let checkpoint = write(folder.path(), &["net/W", "net/w"].map(variable), Format::V2);
     let said = fails(&["extract", checkpoint.to_str().unwrap(), inner.join("cases").to_str().unwrap()]);
-    assert!(said.contains("the same path"), "{said}");
+    assert!(said.contains("its file has the same path as that of"), "{said}");
     assert!(!inner.join("cases").exists());
 }
 
 #[test]
-fn types_that_a_form_has_not_are_left_out_and_named() {
+fn types_that_a_format_lacks_are_left_out_and_named() {
     let folder = TempDir::new().unwrap();
     let checkpoint = fixture("checkpoints/dtypes_v2");
     let out = folder.path().join("all.safetensors");
@@ -143,7 +143,7 @@ fn types_that_a_form_has_not_are_left_out_and_named() {
 }
 
 #[test]
-fn nothing_is_written_where_a_tensor_is_damaged() {
+fn nothing_is_written_if_a_tensor_is_damaged() {
     let folder = TempDir::new().unwrap();
     let checkpoint = write(folder.path(), &[Variable::float32("w", &[9], vec![1.5; 9])], Format::V2);
     let data = std::fs::read_dir(folder.path()).unwrap().flatten().map(|entry| entry.path());

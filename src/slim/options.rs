@@ -300,7 +300,7 @@ impl Options {
     }
 
     /// The number of channels that a convolution of `depth` channels has under the depth multiplier:
-    /// `max(int(depth * depth_multiplier), min_depth)`, or [`make_divisible`] of it in networks with the option
+    /// `max(int(depth * depth_multiplier), min_depth)`, or `make_divisible` of it in networks with the option
     /// `divisible_by`.
     pub fn depth(&self, depth: usize) -> usize {
         self.depth_under(depth, self.number(DEPTH_MULTIPLIER.name), self.count(MIN_DEPTH.name))
