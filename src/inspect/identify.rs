@@ -130,9 +130,9 @@ impl IdentifiedNetwork {
         variables: &Variables,
         options: &ConvertOptions,
     ) -> Result<Self> {
-        let (recognition, drawn) = without_aux(recognized, variables)?;
-        let unused = model.checkpoint().map(|checkpoint| unused(checkpoint, &recognition, &drawn));
-        let graph = drawn.graph.pruned_to(&[drawn.output]).0;
+        let (recognition, built) = without_aux(recognized, variables)?;
+        let unused = model.checkpoint().map(|checkpoint| unused(checkpoint, &recognition, &built));
+        let graph = built.graph.pruned_to(&[built.output]).0;
         let origin = format!("{} as {}", model.path().display(), recognition.network.name);
         let moving_averages = MovingAverages::choose(&graph, options.moving_averages, &origin, |name| {
             variables.get(name).cloned()
@@ -156,6 +156,6 @@ fn without_aux(mut recognized: Recognized, variables: &Variables) -> Result<(Rec
         recognized.recognition.options.set(aux, Value::Flag(false));
     }
     let image = recognition.network.default_images(recognition.channels);
-    let (_, drawn) = recognized.build(&image, variables)?;
-    Ok((recognition, drawn))
+    let (_, built) = recognized.build(&image, variables)?;
+    Ok((recognition, built))
 }
