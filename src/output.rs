@@ -247,7 +247,9 @@ pub fn unwritable(path: &Path, error: &std::io::Error) -> Error {
         Some(_) => error.to_string(),
         None => error.kind().to_string(),
     };
-    Error::file(path, format!("it cannot be written: {problem}")).advice("choose another output")
+    Error::file(path, format!("it cannot be written: {problem}"))
+        .advice("choose another output")
+        .caused_by(error)
 }
 
 #[cfg(test)]

@@ -51,15 +51,15 @@ impl OneNetwork {
         }
         let (height, width) = image_size.unwrap_or(network.image_size.into());
         let image = ImageShape { batch: None, height, width, channels: CHANNELS };
-        let drawn = slim::build(network, "", &options, &image, &Variables::new())?;
+        let built = slim::build(network, "", &options, &image, &Variables::new())?;
         let entry = |tensor| TensorEntry {
-            tensor: drawn.graph.tensor_name(tensor),
-            shape: drawn.graph.shape(tensor).dims().map(<[_]>::to_vec),
+            tensor: built.graph.tensor_name(tensor),
+            shape: built.graph.shape(tensor).dims().map(<[_]>::to_vec),
         };
-        let end_points = drawn.end_points.iter();
+        let end_points = built.end_points.iter();
         let end_points =
             end_points.map(|(name, tensor)| EndPoint { name: name.clone(), tensor: entry(*tensor) });
-        Ok(Self { entry: Entry::new(network), input: entry(drawn.input), end_points: end_points.collect() })
+        Ok(Self { entry: Entry::new(network), input: entry(built.input), end_points: end_points.collect() })
     }
 
     /// The network as text.

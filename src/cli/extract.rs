@@ -34,7 +34,7 @@ pub struct Args {
     /// The order of the axes of weights [default: that of the file]
     #[arg(long, value_name = "LAYOUT", value_enum)]
     layout: Option<Layout>,
-    /// Also write ones for each gamma and zeros for each beta that is not stored
+    /// Also write the parts of batch norms that are not stored: ones for gamma, zeros for beta
     #[arg(long)]
     with_synthesized: bool,
     /// Print the summary as JSON

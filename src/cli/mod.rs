@@ -59,10 +59,14 @@ Examples:
   tf2onnx-rs networks inception_v3
   tf2onnx-rs help convert
 
-`tf2onnx-rs help COMMAND` explains a command with examples, `tf2onnx-rs man COMMAND | man -l -` shows its manual \
-page.
-README.md and docs/ come with the source: docs/options.md lists all options, docs/json.md describes --json,
-docs/ops.md lists the TensorFlow ops that are converted, docs/custom-networks.md shows how to describe a network.";
+`tf2onnx-rs help COMMAND` explains a command with examples.
+`tf2onnx-rs man COMMAND | man -l -` shows its manual page.
+
+Pages that come with the source, besides README.md:
+  docs/options.md          all options of all commands
+  docs/json.md             the output of --json
+  docs/ops.md              the TensorFlow ops that can be converted
+  docs/custom-networks.md  how to describe a network";
 
 #[derive(Debug, Subcommand)]
 enum Command {

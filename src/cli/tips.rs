@@ -19,12 +19,12 @@ const TIPS: [(&str, &str); 14] = [
         "--large_model",
         "models above 2 GiB have their weights in a separate file; --external-data does it for others",
     ),
-    ("--continue_on_error", "--keep-going keeps ops that cannot be converted as custom ops"),
+    ("--continue_on_error", "--keep-going writes custom ops for those that cannot be converted"),
     ("--fold_const", "constants are always folded"),
     ("--use-graph-names", "--tensor-names names inputs and outputs after their tensors"),
     ("--target", "models have the operators of ONNX's default domain; --opset chooses their version"),
     ("--extra_opset", "models have the operators of ONNX's default domain; --opset chooses their version"),
-    ("--custom-ops", "--keep-going keeps ops that cannot be converted as custom ops"),
+    ("--custom-ops", "--keep-going writes custom ops for those that cannot be converted"),
 ];
 
 /// The error, with a tip if the unknown option is one of tf2onnx.

@@ -29,7 +29,7 @@ pub struct Args {
     /// (repeatable) [default: random inputs; required with --expected]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["shape", "seed"])]
     inputs: Vec<String>,
-    /// The expected outputs, in the same forms; outputs may be missing (repeatable)
+    /// The expected outputs, in the same forms as --inputs; not all outputs are needed (repeatable)
     #[arg(long, value_name = "FILE", requires = "inputs", conflicts_with = "against")]
     expected: Vec<String>,
     /// Another ONNX model that should have the same outputs

@@ -89,7 +89,7 @@ impl Feeds {
                 },
                 (Err(error), Some(option)) => {
                     let problem = format!("{}: {}", error.subject(), error.problem());
-                    return Err(Error::new(option, problem).advice("leave the batch as it is"));
+                    return Err(Error::new(option, problem).advice("do not change the batch"));
                 }
                 (Err(error), None) => {
                     let text = format!(
@@ -107,7 +107,7 @@ impl Feeds {
         Ok(graph)
     }
 
-    /// Notes about the model's inputs `fed` that take the place of an input pipeline.
+    /// Notes about the model's inputs `fed` that replace an input pipeline.
     pub fn notes<'a>(&'a self, graph: &'a Graph, fed: &'a [TensorRef]) -> impl Iterator<Item = Note> + 'a {
         let pipelines = self.cuts.iter().filter(|cut| cut.is_pipeline);
         pipelines.flat_map(move |cut| {

@@ -88,11 +88,11 @@ pub(super) fn bind(
     let mut graph =
         import_part(definition, &part, output_types).map_err(|error| error.within(file.path().display()))?;
     if outputs.iter().chain(&inputs).any(|name| !is_in(&nodes, name)) {
-        // Once a function's body is in the place of its call, the tensors in it have names.
+        // When a function's body replaces the call, the tensors in it have names.
         let kept: Vec<String> = moving.values().chain(&roots).map(|name| format!("{name}:0")).collect();
         graph = simplify(graph, &kept)?;
     }
-    // A placeholder that has a value is no input, even if the signature lists it.
+    // A placeholder that has a value is not an input, even if the signature lists it.
     let has_value = |name: &String| {
         let node = node_name(name);
         part.values.contains_key(node) || part.defaults.get(node) == Some(&true)

@@ -47,14 +47,19 @@ pub fn variables(checkpoint: &Checkpoint) -> Variables {
 /// # Errors
 /// If the checkpoint holds none of the library's networks, or the network does not have the options.
 pub fn recognize_checkpoint(source: &Source, options: &ConvertOptions) -> Result<Recognition> {
-    sketch(source, options, &variables(source.weights()?)).map(|recognized| recognized.recognition)
+    recognize_variables(source, options, &variables(source.weights()?))
+        .map(|recognized| recognized.recognition)
 }
 
 /// The same for the variables of a checkpoint or a graph, together with the network that was built from them.
 ///
 /// # Errors
 /// As for [`recognize_checkpoint`].
-pub fn sketch(source: &Source, options: &ConvertOptions, variables: &Variables) -> Result<Recognized> {
+pub fn recognize_variables(
+    source: &Source,
+    options: &ConvertOptions,
+    variables: &Variables,
+) -> Result<Recognized> {
     let network = options.network.as_deref().map(network_named).transpose()?;
     recognize_and_build(variables, Overrides { network, options: &options.network_options }).map_err(
         |error| {
@@ -79,16 +84,16 @@ pub(super) fn end_points(source: &Source) -> Option<(&'static str, Names)> {
     let variables = variables(source.checkpoint()?);
     let recognized = recognize_and_build(&variables, Overrides::default()).ok()?;
     let Recognition { network, channels, .. } = recognized.recognition;
-    let (_, drawn) = recognized.build(&network.default_images(channels), &variables).ok()?;
-    let named = |(name, tensor): &(String, TensorRef)| (name.clone(), drawn.graph.tensor_name(*tensor));
-    Some((network.name, drawn.end_points.iter().map(named).collect()))
+    let (_, built) = recognized.build(&network.default_images(channels), &variables).ok()?;
+    let named = |(name, tensor): &(String, TensorRef)| (name.clone(), built.graph.tensor_name(*tensor));
+    Some((network.name, built.end_points.iter().map(named).collect()))
 }
 
 /// Recognizes the network of a checkpoint and builds its graph.
 pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundGraph, NetworkOrigin)> {
     let variables = variables(source.weights()?);
     refuse_graph_options(options)?;
-    let mut recognized = sketch(source, options, &variables)?;
+    let mut recognized = recognize_variables(source, options, &variables)?;
     let recognition = &mut recognized.recognition;
     // The auxiliary classifier is for training. It is built if the options ask for it.
     let aux = recognition.options.aux_option();
@@ -105,31 +110,31 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
     }
     let (height, width) = options.image_size.unwrap_or(recognition.network.image_size.into());
     let image = ImageShape { batch: options.batch_size, height, width, channels: recognition.channels };
-    let (recognition, drawn) = recognized.build(&image, &variables)?;
-    let unused = unused(source.weights()?, &recognition, &drawn);
+    let (recognition, built) = recognized.build(&image, &variables)?;
+    let unused = unused(source.weights()?, &recognition, &built);
     if !options.backbone
         && let Some(error) = unused.refused(source.weights()?, recognition.network.name)
     {
         return Err(error);
     }
-    let notes = notes(&recognition, &drawn);
-    let outputs = choose_outputs(&drawn, &options.outputs, has_aux)?;
-    let inputs = vec![drawn.input];
-    let find = |name: &str| drawn.end_point(name).or_else(|| drawn.graph.find_tensor(name));
-    let inputs_as_nchw = channels_first(&drawn.graph, "input", &options.inputs_as_nchw, &inputs, find)?;
-    let outputs_as_nchw = channels_first(&drawn.graph, "output", &options.outputs_as_nchw, &outputs, find)?;
+    let notes = notes(&recognition, &built);
+    let outputs = choose_outputs(&built, &options.outputs, has_aux)?;
+    let inputs = vec![built.input];
+    let find = |name: &str| built.end_point(name).or_else(|| built.graph.find_tensor(name));
+    let inputs_as_nchw = channels_first(&built.graph, "input", &options.inputs_as_nchw, &inputs, find)?;
+    let outputs_as_nchw = channels_first(&built.graph, "output", &options.outputs_as_nchw, &outputs, find)?;
     let classes = recognition.options.num_classes();
-    let predictions = PREDICTIONS.iter().find_map(|name| drawn.end_point(name));
-    let probabilities = predictions.filter(|&tensor| logits_of(&drawn.graph, tensor).is_some());
+    let predictions = PREDICTIONS.iter().find_map(|name| built.end_point(name));
+    let probabilities = predictions.filter(|&tensor| logits_of(&built.graph, tensor).is_some());
     let end_points =
-        drawn.end_points.iter().map(|(name, tensor)| (name.clone(), drawn.graph.tensor_name(*tensor)));
+        built.end_points.iter().map(|(name, tensor)| (name.clone(), built.graph.tensor_name(*tensor)));
     let bound = BoundGraph {
-        logits: (classes > 0).then_some(drawn.output),
+        logits: (classes > 0).then_some(built.output),
         probabilities,
         classes: Some(classes).filter(|_| recognition.options.value(NUM_CLASSES.name).is_some()),
         aliases: Aliases { inputs: vec![], outputs: end_points.collect() },
         keys: Aliases::default(),
-        graph: drawn.graph,
+        graph: built.graph,
         inputs,
         outputs,
         inputs_as_nchw,
@@ -138,12 +143,12 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
         described: format!("{} as {}", source.path().display(), recognition.network.name),
         notes,
     };
-    Ok((bound, NetworkOrigin { recognition, image, disagreements: drawn.disagreements, unused }))
+    Ok((bound, NetworkOrigin { recognition, image, disagreements: built.disagreements, unused }))
 }
 
 /// The trained variables of a checkpoint that the recognized network does not have.
-pub fn unused(checkpoint: &Checkpoint, recognition: &Recognition, drawn: &BuiltNetwork) -> Unused {
-    Unused::of_network(checkpoint, recognition, drawn.variables().map(|(name, _)| name))
+pub fn unused(checkpoint: &Checkpoint, recognition: &Recognition, built: &BuiltNetwork) -> Unused {
+    Unused::of_network(checkpoint, recognition, built.variables().map(|(name, _)| name))
 }
 
 /// Refuses options that only apply to graphs.
@@ -166,18 +171,18 @@ fn refuse_graph_options(options: &ConvertOptions) -> Result<()> {
 }
 
 /// The outputs of the model: those that are named, or else the logits and then the predictions.
-fn choose_outputs(drawn: &BuiltNetwork, names: &[String], with_aux: bool) -> Result<Vec<TensorRef>> {
+fn choose_outputs(built: &BuiltNetwork, names: &[String], with_aux: bool) -> Result<Vec<TensorRef>> {
     let mut outputs = vec![];
     if names.is_empty() {
-        outputs.push(drawn.output);
-        let ends = PREDICTIONS.iter().filter_map(|name| drawn.end_point(name));
-        outputs.extend(ends.filter(|&end| end != drawn.output).take(1));
+        outputs.push(built.output);
+        let ends = PREDICTIONS.iter().filter_map(|name| built.end_point(name));
+        outputs.extend(ends.filter(|&end| end != built.output).take(1));
         if with_aux {
-            outputs.extend(drawn.end_point(AUX_LOGITS));
+            outputs.extend(built.end_point(AUX_LOGITS));
         }
     }
     for name in names {
-        let tensor = find(drawn, name)?;
+        let tensor = find(built, name)?;
         if !outputs.contains(&tensor) {
             outputs.push(tensor);
         }
@@ -186,28 +191,28 @@ fn choose_outputs(drawn: &BuiltNetwork, names: &[String], with_aux: bool) -> Res
 }
 
 /// The tensor of an end point, or of a tensor's name.
-fn find(drawn: &BuiltNetwork, name: &str) -> Result<TensorRef> {
-    drawn.end_point(name).or_else(|| drawn.graph.find_tensor(name)).ok_or_else(|| {
+fn find(built: &BuiltNetwork, name: &str) -> Result<TensorRef> {
+    built.end_point(name).or_else(|| built.graph.find_tensor(name)).ok_or_else(|| {
         let error = Error::new(format!("\"{name}\""), "the network has no such tensor or end point");
-        let end_points = drawn.end_points.iter().map(|(name, _)| name.as_str());
+        let end_points = built.end_points.iter().map(|(name, _)| name.as_str());
         suggesting_and_listing(error, name, "its end points", end_points)
     })
 }
 
 /// The window of the pooling before the logits, and its input: height and width of both, if the window is smaller.
-fn partly_pooled(drawn: &BuiltNetwork) -> Option<[[usize; 2]; 2]> {
-    let pools = drawn.graph.nodes().map(|(_, node)| node);
+fn partly_pooled(built: &BuiltNetwork) -> Option<[[usize; 2]; 2]> {
+    let pools = built.graph.nodes().map(|(_, node)| node);
     let mut pools = pools.filter(|node| node.op == "AvgPool" && node.name.contains("/Logits/"));
     pools.find_map(|pool| {
         let size = |axis: usize| usize::try_from(*pool.ints("ksize").get(axis)?).ok();
-        let shape = drawn.graph.shape(pool.inputs[0]);
+        let shape = built.graph.shape(pool.inputs[0]);
         let (window, pooled) = ([size(1)?, size(2)?], [shape.dim(1)?, shape.dim(2)?]);
         (window != pooled).then_some([window, pooled])
     })
 }
 
 /// What was assumed of a network: where its public definitions differ, and where the checkpoint differs from its arg_scope.
-fn notes(recognition: &Recognition, drawn: &BuiltNetwork) -> Vec<Note> {
+fn notes(recognition: &Recognition, built: &BuiltNetwork) -> Vec<Note> {
     let Recognition { network, options, .. } = recognition;
     let of_definition = |spec: &OptionSpec| match spec.source {
         OptionSource::Definition(difference) if options.is_unset(spec.name) => {
@@ -222,7 +227,7 @@ fn notes(recognition: &Recognition, drawn: &BuiltNetwork) -> Vec<Note> {
     };
     let mut notes: Vec<Note> = network.options.iter().filter_map(of_definition).collect();
     let has_choice = options.is_unset(GLOBAL_POOL) && !options.flag(GLOBAL_POOL);
-    if let Some([window, pooled]) = partly_pooled(drawn).filter(|_| has_choice) {
+    if let Some([window, pooled]) = partly_pooled(built).filter(|_| has_choice) {
         let text = format!(
             "definitions of {} differ for images of this size: a {}x{} window pools the {}x{} features before the logits; \
              --network-option {GLOBAL_POOL}=true averages all of them",
@@ -241,7 +246,7 @@ fn notes(recognition: &Recognition, drawn: &BuiltNetwork) -> Vec<Note> {
         };
         Note::info(NoteKind::ArgScope, text).about(variable)
     };
-    notes.extend(drawn.disagreements.iter().map(of_arg_scope));
+    notes.extend(built.disagreements.iter().map(of_arg_scope));
     notes
 }
 

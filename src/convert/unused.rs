@@ -244,7 +244,7 @@ fn scope_of<'n>(name: &'n str, root: &str) -> &'n str {
     &name[..first]
 }
 
-/// A name with `*` in place of its numbers.
+/// A name with `*` instead of its numbers.
 fn without_numbers(name: &str) -> String {
     let words: Vec<&str> = name.split('_').map(|word| if is_number(word) { "*" } else { word }).collect();
     words.join("_")

@@ -64,7 +64,7 @@ impl<'a> Lookup<'a> {
 }
 
 /// From the graph's own restore ops: an `Assign` gives a variable one output of a `RestoreV2`, whose second input
-/// lists the keys and whose third says which parts of the tensors are meant.
+/// has the keys and whose third has the parts of the tensors.
 ///
 /// Source: `BaseSaverBuilder._AddRestoreOps` in `tensorflow/python/training/saver.py`.
 fn restored(definition: &GraphDef) -> HashMap<String, Stored> {

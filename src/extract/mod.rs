@@ -77,10 +77,11 @@ impl Format {
         }
     }
 
-    /// Writes tensors, or leaves what is at `path` as it is. `progress` is told the bytes of elements as they are written.
+    /// Writes tensors to `path`. If it fails, `path` is as before. `progress` is called with the bytes of elements that were
+    /// written.
     ///
     /// # Errors
-    /// Where the target cannot be written, a tensor cannot be read, or it has a type or name that this form has not.
+    /// If the target cannot be written, a tensor cannot be read, or the format does not have its type or name.
     pub fn write(self, tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u64)) -> Result<()> {
         if let Some(tensor) = tensors.iter().find(|tensor| !self.can_hold(tensor.value.dtype())) {
             return Err(no_type(self.name(), tensor));

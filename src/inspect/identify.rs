@@ -4,7 +4,7 @@
 use hashbrown::HashSet;
 
 use super::{BatchNormEntry, GraphSummary, batch_norms_by_name, batch_norms_of_onnx};
-use crate::convert::{ConvertOptions, THE_GRAPH, Unused, convert, examine, sketch, unused};
+use crate::convert::{ConvertOptions, THE_GRAPH, Unused, convert, examine, recognize_variables, unused};
 use crate::error::{Error, Result};
 use crate::graph::{Shape, import};
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
@@ -63,7 +63,7 @@ pub fn identify(file: &TensorFile, tensors: &[NamedTensor], options: &ConvertOpt
     };
     let is_named = options.network.is_some() || !options.network_options.is_empty();
     let variables = variables(model, tensors);
-    let network = match sketch(model, options, &variables) {
+    let network = match recognize_variables(model, options, &variables) {
         // Options about the network have to be right. Without them, it is no error if there is no network.
         Err(error) if is_named => return Err(error),
         Err(error) => Err(error),
@@ -130,9 +130,9 @@ impl IdentifiedNetwork {
         variables: &Variables,
         options: &ConvertOptions,
     ) -> Result<Self> {
-        let (recognition, drawn) = without_aux(recognized, variables)?;
-        let unused = model.checkpoint().map(|checkpoint| unused(checkpoint, &recognition, &drawn));
-        let graph = drawn.graph.pruned_to(&[drawn.output]).0;
+        let (recognition, built) = without_aux(recognized, variables)?;
+        let unused = model.checkpoint().map(|checkpoint| unused(checkpoint, &recognition, &built));
+        let graph = built.graph.pruned_to(&[built.output]).0;
         let origin = format!("{} as {}", model.path().display(), recognition.network.name);
         let moving_averages = MovingAverages::choose(&graph, options.moving_averages, &origin, |name| {
             variables.get(name).cloned()
@@ -156,6 +156,6 @@ fn without_aux(mut recognized: Recognized, variables: &Variables) -> Result<(Rec
         recognized.recognition.options.set(aux, Value::Flag(false));
     }
     let image = recognition.network.default_images(recognition.channels);
-    let (_, drawn) = recognized.build(&image, variables)?;
-    Ok((recognition, drawn))
+    let (_, built) = recognized.build(&image, variables)?;
+    Ok((recognition, built))
 }

@@ -36,8 +36,7 @@ pub fn collect(conversion: &Conversion, options: &ConvertOptions) -> Vec<Assumpt
         Origin::Graph(graph) => {
             if let Some(signature) = &graph.signature {
                 let given = options.signature.is_some();
-                let reason =
-                    if given { "given with --signature" } else { "the one that the model is served by" };
+                let reason = if given { "given with --signature" } else { "the one that a server calls" };
                 found.push(assume("signature", signature, reason));
             }
             let of_graph = of_kind(&conversion.notes, |kind| !is_of_interface(kind));
@@ -89,11 +88,11 @@ fn of_network(origin: &NetworkOrigin, options: &ConvertOptions, notes: &[Note], 
         }));
     }
     let definitions = of_kind(notes, |kind| kind == NoteKind::Definition);
-    found.extend(definitions.map(|note| assume("definition", &note.text, "nothing in a checkpoint tells")));
+    found.extend(definitions.map(|note| assume("definition", &note.text, "no checkpoint holds it")));
     let image = &origin.image;
     let reason = match options.image_size {
         Some(_) => "given with --image-size",
-        None => "what the network was published with; no checkpoint holds it (--image-size)",
+        None => "the size that the network was published with; no checkpoint holds it (--image-size)",
     };
     found.push(assume("image size", format!("{} × {}", image.height, image.width), reason));
     found.push(match image.batch {
@@ -102,12 +101,8 @@ fn of_network(origin: &NetworkOrigin, options: &ConvertOptions, notes: &[Note], 
     });
     let scope = network.arg_scope_name;
     for (stored, value, reason) in [
-        (true, "used", format!("they are stored although {scope} has none: the checkpoint is believed")),
-        (
-            false,
-            "left out",
-            format!("they are not stored although {scope} has them: the checkpoint is believed"),
-        ),
+        (true, "used", format!("they are stored although {scope} has none: the checkpoint decides")),
+        (false, "left out", format!("they are not stored although {scope} has them: the checkpoint decides")),
     ] {
         let of_kind = origin.disagreements.iter().filter(|disagreement| disagreement.stored == stored);
         let items: Vec<String> = of_kind.map(|disagreement| disagreement.variable.clone()).collect();
@@ -120,10 +115,10 @@ fn of_network(origin: &NetworkOrigin, options: &ConvertOptions, notes: &[Note], 
 fn source(spec: &OptionSpec, is_given: bool) -> &'static str {
     match spec.source {
         _ if is_given => "given with --network-option",
-        OptionSource::Variables | OptionSource::ReadBy(_) => "read off the variables",
-        OptionSource::User => "slim's default, since nothing in a checkpoint tells",
+        OptionSource::Variables | OptionSource::ReadBy(_) => "read from the variables",
+        OptionSource::User => "slim's default, since no checkpoint holds it",
         OptionSource::Definition(_) => {
-            "the official definition of today; public definitions differ, and nothing in a checkpoint tells"
+            "the current official definition; public definitions differ, and no checkpoint holds it"
         }
     }
 }
@@ -131,11 +126,11 @@ fn source(spec: &OptionSpec, is_given: bool) -> &'static str {
 fn outputs(conversion: &Conversion, options: &ConvertOptions) -> Assumption {
     let reason = match &conversion.origin {
         _ if !options.outputs.is_empty() => "given with --outputs",
-        Origin::Network(_) => "the logits first, then what follows from them; --outputs chooses others",
+        Origin::Network(_) => "the logits first, then the predictions; --outputs chooses others",
         Origin::Graph(graph) if graph.signature.is_some() => {
             "those of the signature; --outputs chooses others"
         }
-        Origin::Graph(_) => "the graph's ends, which nothing else reads; --outputs chooses others",
+        Origin::Graph(_) => "nothing else reads them; --outputs chooses others",
     };
     let items: Vec<String> = conversion.model.outputs.iter().map(|output| output.name.clone()).collect();
     Assumption { items, ..assume("outputs", conversion.model.outputs.len(), reason) }
@@ -159,7 +154,7 @@ fn of_batch_norms(conversion: &Conversion, found: &mut Vec<Assumption>) {
         let items: Vec<String> = missing.map(|norm| norm.name.clone()).collect();
         if !items.is_empty() {
             let reason = format!(
-                "it was never made: slim's batch_norm has none with {argument}, which stands for {neutral}"
+                "it is not stored: slim's batch_norm has none with {argument}, which means {neutral}"
             );
             let value = format!("{neutral} for {} of {} batch norms", items.len(), norms.len());
             found.push(Assumption { items, ..assume(name, value, reason) });
@@ -171,7 +166,7 @@ fn of_batch_norms(conversion: &Conversion, found: &mut Vec<Assumption>) {
         let items: Vec<String> = computed.collect();
         if !items.is_empty() {
             let value = format!("computed for {} of {} batch norms", items.len(), norms.len());
-            let reason = "the graph does not use a variable as it is";
+            let reason = "the graph computes it from variables";
             found.push(Assumption { items, ..assume(name, value, reason) });
         }
     }
@@ -193,7 +188,7 @@ fn of_moving_averages(conversion: &Conversion, options: &ConvertOptions, found: 
         (Choice::Auto, true) => "every trained variable has one, and they usually predict better",
         (Choice::Auto, false) => "some trained variables have none",
     };
-    let value = if averages.used { "taken in place of the weights" } else { "left aside" };
+    let value = if averages.used { "used instead of the weights" } else { "not used" };
     let items = averages.missing.clone();
     found.push(Assumption { items, ..assume("moving averages", value, reason) });
 }

@@ -1,4 +1,4 @@
-//! The batch norms of a report: where each part comes from, and what its numbers are like.
+//! The batch norms of a report: the origin of each part, and problems with its numbers.
 
 use hashbrown::HashMap;
 use serde::Serialize;
@@ -8,33 +8,32 @@ use super::layers::{batch_norm_nodes, constant_of};
 use crate::graph::{Graph, NodeId};
 use crate::passes::batch_norm::{BatchNorm, Origin};
 
-/// A batch norm, its parts being places in the list of weights.
+/// A batch norm. Its parts are indices in the list of weights.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NormReport {
     /// The scope of its variables.
     pub name: String,
-    /// How many channels it normalizes.
+    /// The number of its channels.
     pub channels: Option<usize>,
     /// What is added to the variance.
     pub epsilon: f32,
-    /// The scale; `null` where it is synthesized (ones) or computed.
+    /// The scale; `null` if it is synthesized (ones) or computed.
     pub gamma: Option<usize>,
-    /// The offset; `null` where it is synthesized (zeros) or computed.
+    /// The offset; `null` if it is synthesized (zeros) or computed.
     pub beta: Option<usize>,
     /// Where the scale comes from.
     pub gamma_origin: Origin,
     /// Where the offset comes from.
     pub beta_origin: Origin,
-    /// The mean; `null` where the model computes it.
+    /// The mean; `null` if the model computes it.
     pub mean: Option<usize>,
-    /// The variance; `null` where the model computes it.
+    /// The variance; `null` if the model computes it.
     pub variance: Option<usize>,
-    /// What is wrong with its numbers, where something is.
+    /// What is wrong with its numbers.
     pub problem: Option<String>,
 }
 
-/// Describes the batch norms of a graph whose variables are constants; `weight_of` tells where its constants are among
-/// `weights`.
+/// The batch norms of a graph whose variables are constants. `weight_of` has the indices of its constants in `weights`.
 pub fn report(
     graph: &Graph,
     batch_norms: &[BatchNorm],
@@ -66,21 +65,21 @@ pub fn report(
         .collect()
 }
 
-/// What no training leaves behind: numbers that are none, variances that are not positive.
+/// Numbers that no training produces: NaN, infinities, and variances that are not positive.
 fn problem(parts: [(&str, Option<&WeightReport>); 4]) -> Option<String> {
     let mut problems = vec![];
     for (name, weight) in parts {
         let Some(statistics) = weight.map(|weight| &weight.statistics) else { continue };
-        let mut say = |count: u64, what: &str| {
+        let mut add = |count: u64, what: &str| {
             if count > 0 {
                 problems.push(format!("{count} of {} {what}", plural(name, statistics.count)));
             }
         };
-        say(statistics.nan, "not a number");
-        say(statistics.inf, "infinite");
+        add(statistics.nan, "not a number");
+        add(statistics.inf, "infinite");
         if name == "variance" {
-            say(statistics.negative, "negative");
-            say(statistics.zeros, "zero");
+            add(statistics.negative, "negative");
+            add(statistics.zeros, "zero");
         }
     }
     (!problems.is_empty()).then(|| problems.join(", "))

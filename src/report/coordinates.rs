@@ -1,6 +1,6 @@
-//! Where the boxes of a picture are, given which scopes are open.
+//! The coordinates of the boxes in a picture, which depend on the open scopes.
 //!
-//! The page's script does the same when a scope is opened or closed (`html/script.js`); `scripts/check_report.sh`
+//! The page's script computes the same when a scope is opened or closed (`html/script.js`); `scripts/check_report.sh`
 //! compares the two.
 
 use hashbrown::HashSet;
@@ -11,13 +11,13 @@ use super::{Arrangement, Part, Picture};
 const GAP: f64 = 16.0;
 /// Space between rows, for the edges.
 const ROW_GAP: f64 = 26.0;
-/// Space between the frame of an open scope and what is in it.
+/// Space between the frame of an open scope and its parts.
 const PADDING: f64 = 14.0;
-/// The head of an open scope.
+/// The height of the head of an open scope.
 pub const HEAD: f64 = 26.0;
 /// The height of a box.
 pub const BOX_HEIGHT: f64 = 40.0;
-/// How wide a character of a label is, in a font whose characters are all alike.
+/// The width of a character of a label, in a monospaced font.
 const CHARACTER: f64 = 6.7;
 /// The longest label of a box.
 pub const LABEL: usize = 26;
@@ -25,19 +25,19 @@ pub const LABEL: usize = 26;
 pub const SIGN: f64 = 13.0;
 /// Boxes that are shown at first.
 const SHOWN: usize = 48;
-/// How often boxes are moved towards those they are connected with.
+/// How often boxes are moved towards the boxes that they are connected to.
 const SWEEPS: usize = 10;
-/// How much rather a long edge is straight than a box below the middle of what it reads.
+/// The weight of straight long edges, compared to boxes below the middle of what they read.
 const STRAIGHT: f64 = 4.0;
 
-/// A scope, open, with everything in it placed.
+/// An open scope, with the coordinates of everything in it.
 #[derive(Debug, Clone)]
 pub struct Placed {
-    /// How wide it is without its padding.
+    /// Its width without its padding.
     pub width: f64,
-    /// How high it is.
+    /// Its height.
     pub height: f64,
-    /// The middle of each item.
+    /// The horizontal center of each item.
     pub x: Vec<f64>,
     /// The upper edge of each item.
     pub top: Vec<f64>,
@@ -45,10 +45,10 @@ pub struct Placed {
     pub sizes: Vec<[f64; 2]>,
     /// The upper and lower edge of each item's row.
     pub rows: Vec<[f64; 2]>,
-    /// What is open in it: the place of the part, and the inner scope.
+    /// The open scopes in it, each with the index of its part.
     pub open: Vec<(usize, Placed)>,
     /// Where edges enter and leave it.
-    ends: [Option<f64>; 2],
+    entry_and_exit: [Option<f64>; 2],
 }
 
 /// The width of a box with these lines.
@@ -57,7 +57,7 @@ pub fn box_width(lines: [&str; 2]) -> f64 {
     (characters as f64 * CHARACTER + 26.0).max(76.0)
 }
 
-/// The scopes that are open at first: level by level, as long as the picture stays small.
+/// The scopes that are open at first: level by level, while the picture is small.
 pub fn open_at_first(picture: &Picture) -> HashSet<usize> {
     let mut open = HashSet::from([0]);
     let mut level = vec![0];
@@ -79,7 +79,7 @@ pub fn open_at_first(picture: &Picture) -> HashSet<usize> {
     }
 }
 
-/// Places everything in an open scope. `lines` tells what is written in the box of a part.
+/// Computes the coordinates in an open scope. `lines` returns the text in the box of a part.
 pub fn place(
     picture: &Picture,
     scope: usize,
@@ -92,15 +92,15 @@ pub fn place(
     let arrangement = &scope.arrangement;
     let mut sizes = vec![[0.0, 0.0]; arrangement.items()];
     let mut open = vec![];
-    for (place_of, &part) in scope.parts.iter().enumerate() {
+    for (index, &part) in scope.parts.iter().enumerate() {
         let lines_of = lines(part);
         let width = box_width([&lines_of[0], &lines_of[1]]);
-        sizes[place_of] = match part {
+        sizes[index] = match part {
             Part::Scope(inner) if is_open.contains(&inner) => {
                 let placed = place(picture, inner, is_open, lines);
                 let head = box_width([&lines_of[0], ""]) + SIGN;
                 let size = [(placed.width + 2.0 * PADDING).max(head), placed.height + HEAD + 2.0 * PADDING];
-                open.push((place_of, placed));
+                open.push((index, placed));
                 size
             }
             Part::Scope(_) => [width + SIGN, BOX_HEIGHT],
@@ -119,7 +119,7 @@ fn arrange(arrangement: &Arrangement, sizes: Vec<[f64; 2]>, open: Vec<(usize, Pl
             x[item] = right + sizes[item][0] / 2.0;
             right += sizes[item][0] + GAP;
         }
-        // Rows begin in the middle, below each other.
+        // At first, all rows are centered.
         row.iter().for_each(|&item| x[item] -= (right - GAP) / 2.0);
     }
     for sweep in 0..SWEEPS {
@@ -130,21 +130,21 @@ fn arrange(arrangement: &Arrangement, sizes: Vec<[f64; 2]>, open: Vec<(usize, Pl
             order.reverse();
         }
         for row in order {
-            let wishes = row.iter().map(|&item| {
+            let targets = row.iter().map(|&item| {
                 let (mut sum, mut weight) = (0.0, 0.0);
                 for (neighbours, counts) in [(&above, downwards || is_last), (&below, !downwards || is_last)]
                 {
                     for &near in neighbours[item].iter().filter(|_| counts) {
-                        let is_way = item >= arrangement.parts() && near >= arrangement.parts();
-                        let pull = if is_way { STRAIGHT } else { 1.0 };
+                        let is_route = item >= arrangement.parts() && near >= arrangement.parts();
+                        let pull = if is_route { STRAIGHT } else { 1.0 };
                         sum += pull * x[near];
                         weight += pull;
                     }
                 }
                 if weight > 0.0 { (sum / weight, weight) } else { (x[item], 1.0) }
             });
-            let wishes: Vec<(f64, f64)> = wishes.collect();
-            fit(row, &wishes, &sizes, &mut x);
+            let targets: Vec<(f64, f64)> = targets.collect();
+            fit(row, &targets, &sizes, &mut x);
         }
     }
     let edge =
@@ -164,16 +164,16 @@ fn arrange(arrangement: &Arrangement, sizes: Vec<[f64; 2]>, open: Vec<(usize, Pl
         }
         y += height;
     }
-    let ends = [arrangement.entry(), arrangement.exit()].map(|point| point.map(|point| x[point]));
-    Placed { width, height: y, x, top, sizes, rows, open, ends }
+    let entry_and_exit = [arrangement.entry(), arrangement.exit()].map(|point| point.map(|point| x[point]));
+    Placed { width, height: y, x, top, sizes, rows, open, entry_and_exit }
 }
 
-/// Moves the boxes of a row to where they wish to be, as far as their order and the space between them allow: the least
-/// sum of weighted squared distances, by pooling neighbours that would overlap.
+/// Moves the boxes of a row towards their target positions, without changing their order or the space between them: the
+/// smallest sum of weighted squared distances, by pooling neighbours that would overlap.
 ///
 /// Source: the pool adjacent violators algorithm (<https://doi.org/10.1214/aoms/1177728423>).
-fn fit(row: &[usize], wishes: &[(f64, f64)], sizes: &[[f64; 2]], x: &mut [f64]) {
-    // Pools of boxes that touch: the wish for the first one, its weight, and the number of boxes.
+fn fit(row: &[usize], targets: &[(f64, f64)], sizes: &[[f64; 2]], x: &mut [f64]) {
+    // Pools of boxes that touch: the target of the first one, its weight, and the number of boxes.
     let mut pools: Vec<(f64, f64, usize)> = vec![];
     let mut offsets = vec![0.0; row.len()];
     for index in 0..row.len() {
@@ -181,14 +181,14 @@ fn fit(row: &[usize], wishes: &[(f64, f64)], sizes: &[[f64; 2]], x: &mut [f64]) 
             let apart = (sizes[row[index - 1]][0] + sizes[row[index]][0]) / 2.0 + GAP;
             offsets[index] = offsets[index - 1] + apart;
         }
-        let (wish, weight) = wishes[index];
-        let mut pool = (wish - offsets[index], weight, 1);
-        while let Some(&(wish, weight, count)) = pools.last()
-            && wish > pool.0
+        let (target, weight) = targets[index];
+        let mut pool = (target - offsets[index], weight, 1);
+        while let Some(&(target, weight, count)) = pools.last()
+            && target > pool.0
         {
             pools.pop();
             let sum = weight + pool.1;
-            pool = ((wish * weight + pool.0 * pool.1) / sum, sum, count + pool.2);
+            pool = ((target * weight + pool.0 * pool.1) / sum, sum, count + pool.2);
         }
         pools.push(pool);
     }
@@ -199,13 +199,13 @@ fn fit(row: &[usize], wishes: &[(f64, f64)], sizes: &[[f64; 2]], x: &mut [f64]) 
 }
 
 impl Placed {
-    /// Where within an open scope its contents begin.
+    /// The offset of the parts inside of an open scope.
     pub fn inset(&self, outer_width: f64) -> [f64; 2] {
         [(outer_width - self.width) / 2.0, HEAD + PADDING]
     }
 
-    /// The points that an edge goes through.
-    pub fn way(&self, arrangement: &Arrangement, edge: &[usize]) -> Vec<[f64; 2]> {
+    /// The points of an edge.
+    pub fn route(&self, arrangement: &Arrangement, edge: &[usize]) -> Vec<[f64; 2]> {
         let [Some(&from), Some(&to)] = [edge.first(), edge.last()] else { return vec![] };
         let is_back = self.rows[from][0] > self.rows[to][0];
         let mut points = vec![];
@@ -219,7 +219,7 @@ impl Placed {
             } else {
                 self.rows[item]
             };
-            // Beside higher boxes of its row an edge is upright.
+            // An edge is vertical beside higher boxes in its row.
             let row = if item < arrangement.parts() { self.rows[item] } else { sides };
             let (near, far) = if is_back { (1, 0) } else { (0, 1) };
             if step > 0 {
@@ -235,12 +235,12 @@ impl Placed {
         points
     }
 
-    /// Where edges meet an item, at its upper (0) or lower (1) side: an open scope where they go on in it.
+    /// Where edges meet an item, at its upper (0) or lower (1) side. At an open scope, this is where they go on inside.
     fn meets(&self, item: usize, side: usize) -> f64 {
         let open = self.open.iter().find(|(open, _)| *open == item);
         let inner = open.and_then(|(_, inner)| {
             let width = self.sizes[item][0];
-            Some(inner.ends[side]? + inner.inset(width)[0] - width / 2.0)
+            Some(inner.entry_and_exit[side]? + inner.inset(width)[0] - width / 2.0)
         });
         self.x[item] + inner.unwrap_or(0.0)
     }

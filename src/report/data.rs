@@ -1,4 +1,4 @@
-//! The data of a report. `docs/json.md` describes it key by key; its keys keep their names.
+//! The data of a report. `docs/json.md` describes its keys, which keep their names.
 
 use serde::Serialize;
 
@@ -7,20 +7,20 @@ use crate::convert::{BatchNormSummary, Conversion, Origin};
 use crate::graph::TensorType;
 use crate::onnx::{Dim, Model, TensorInfo, WriteReport};
 
-/// The version of the data: it grows where a key changes its meaning or goes.
+/// The version of the data. It increases if a key changes its meaning or is removed.
 pub const VERSION: u32 = 1;
 
-/// What a report is written as.
+/// The format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// A page that needs nothing besides itself.
+    /// A web page in one file.
     Html,
-    /// The data.
+    /// The data as JSON.
     Json,
 }
 
 impl Format {
-    /// The format that a file's name asks for, by its extension.
+    /// The format for the extension of a path.
     pub fn of(path: &std::path::Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "html" | "htm" => Some(Self::Html),
@@ -30,40 +30,40 @@ impl Format {
     }
 }
 
-/// Everything that is said about a conversion.
+/// The report about a conversion.
 #[derive(Debug, Clone, Serialize)]
 pub struct ConversionReport {
     /// The version of this data.
     pub report_version: u32,
     /// The program that wrote it, with its version.
     pub generator: String,
-    /// The path that was converted, as it was given.
+    /// The input, as the user gave it.
     pub input: String,
-    /// The path of the model, as it was given.
+    /// The output, as the user gave it.
     pub output: String,
-    /// What was read, and what it was recognized as.
+    /// What was read and recognized.
     pub source: SourceReport,
     /// What was written.
     pub model: ModelReport,
     /// Sums over the layers.
     pub totals: Totals,
-    /// What was assumed, each with its reason.
+    /// What was assumed, with reasons.
     pub assumptions: Vec<Assumption>,
     /// What looks wrong.
     pub warnings: Vec<Warning>,
-    /// How long it took.
+    /// The times.
     pub timing: Timing,
-    /// The nodes of the graph that compute something from the inputs, each after those it reads.
+    /// The nodes of the graph that compute something from the inputs, each after the nodes that it reads.
     pub layers: Vec<LayerReport>,
     /// The tensors that were trained.
     pub weights: Vec<WeightReport>,
     /// The batch norms, in the order of the graph.
     pub batch_norms: Vec<NormReport>,
-    /// The scopes of the layers, arranged to be drawn.
+    /// The scopes of the layers, arranged for the picture.
     pub picture: Picture,
 }
 
-/// What was read. The keys of a network are `null` where the model came with its graph, and the other way round.
+/// What was read. The keys of a network are `null` if the model came with a graph, and the other way round.
 #[derive(Debug, Clone, Serialize)]
 pub struct SourceReport {
     /// The network that was recognized.
@@ -78,7 +78,7 @@ pub struct SourceReport {
     pub image_size: Option<[usize; 2]>,
     /// The file with the graph.
     pub graph: Option<String>,
-    /// The signature whose inputs and outputs were taken.
+    /// The signature whose inputs and outputs the model has.
     pub signature: Option<String>,
     /// What the batch norms have in common.
     pub batch_norms: BatchNormSummary,
@@ -97,37 +97,37 @@ pub struct ModelReport {
     pub opset: i64,
     /// Nodes of the ONNX graph.
     pub nodes: usize,
-    /// Tensors that are part of the model.
+    /// The number of initializers.
     pub initializers: usize,
     /// Bytes of all files.
     pub bytes: u64,
-    /// The file beside the model that holds its weights.
+    /// The separate file with its weights.
     pub external_data: Option<String>,
 }
 
 /// A tensor with its type and shape.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TensorReport {
-    /// TensorFlow's name of it.
+    /// Its name in TensorFlow.
     pub name: String,
     /// TensorFlow's name of its type.
     pub dtype: &'static str,
-    /// A length for each axis, or its name or `null` where it is open; `null` instead of all where the rank is not known.
+    /// For each axis its length, or a name or `null` if it is open; `null` instead of the array if the rank is not known.
     pub shape: Option<Vec<Dim>>,
 }
 
 /// Sums over the layers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Totals {
-    /// How many layers there are.
+    /// The number of layers.
     pub layers: usize,
     /// Elements of all weights.
     pub parameters: u64,
     /// Bytes of all weights.
     pub weight_bytes: u64,
-    /// Bytes of what all layers compute; those whose shape is open are left out.
+    /// Bytes of the outputs of all layers, without those of open shape.
     pub activation_bytes: u64,
-    /// How many layers were left out for that.
+    /// The number of layers of open shape.
     pub layers_of_open_shape: usize,
 }
 

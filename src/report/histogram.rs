@@ -1,4 +1,4 @@
-//! How the elements of a weight are distributed, beside their statistics. Each weight is opened once for both.
+//! The distribution of a weight's elements, together with their statistics. Each weight is opened once for both.
 
 use rayon::prelude::*;
 use serde::Serialize;
@@ -9,34 +9,34 @@ use crate::tensor::{Constant, DType, Elements, Statistics, for_each_number};
 /// The bins of a histogram.
 const BINS: usize = 32;
 
-/// How many elements fall into each of several equal parts of a range.
+/// The numbers of elements in equal parts of a range.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Histogram {
-    /// Where the range begins.
+    /// The start of the range.
     pub low: f64,
-    /// Where it ends; the last bin includes it.
+    /// The end of the range; the last bin includes it.
     pub high: f64,
     /// The number of elements in each bin.
     pub counts: Vec<u64>,
 }
 
-/// The statistics of every constant and the distribution of its finite elements, in their order.
+/// The statistics of all constants and the distributions of their finite elements, in the same order.
 ///
 /// # Errors
-/// Where one cannot be read.
+/// If one cannot be read.
 pub fn of_all(constants: &[&Constant]) -> Result<Vec<(Statistics, Option<Histogram>)>> {
     constants.par_iter().with_max_len(1).map(|constant| of(constant)).collect()
 }
 
-/// The statistics of one constant and the distribution of its finite elements; `None` where there are none.
+/// The statistics of a constant and the distribution of its finite elements; `None` if it has none.
 ///
 /// # Errors
-/// Where it cannot be read.
+/// If it cannot be read.
 pub fn of(constant: &Constant) -> Result<(Statistics, Option<Histogram>)> {
     let (dtype, elements) = (constant.dtype(), constant.open()?);
     let statistics = Statistics::of_elements(dtype, &elements)?;
     let histogram = match (statistics.min, statistics.max) {
-        // All alike: one bin says it.
+        // All elements are equal: they need one bin.
         (Some(low), Some(high)) if low == high => Histogram { low, high, counts: vec![statistics.finite()] },
         (Some(low), Some(high)) => Histogram { low, high, counts: counts(dtype, &elements, low, high)? },
         _ => return Ok((statistics, None)),
@@ -44,15 +44,15 @@ pub fn of(constant: &Constant) -> Result<(Statistics, Option<Histogram>)> {
     Ok((statistics, Some(histogram)))
 }
 
-/// How many elements fall into each of the bins from `low` to `high`.
+/// The numbers of elements in the bins from `low` to `high`.
 fn counts(dtype: DType, elements: &Elements<'_>, low: f64, high: f64) -> Result<Vec<u64>> {
-    // Half of each, since their difference may be more than a number can hold.
+    // Of half of each, since their difference may overflow.
     let scale = BINS as f64 / (high / 2.0 - low / 2.0);
-    let counted = elements.map_chunks(|piece| {
+    let counted = elements.map_chunks(|chunk| {
         let mut counts = [0; BINS];
-        for_each_number(dtype, piece, |value| {
+        for_each_number(dtype, chunk, |value| {
             if value.is_finite() {
-                // A place below 0 or that is no number becomes 0.
+                // The cast turns negative numbers and NaN into 0.
                 let bin = ((value / 2.0 - low / 2.0) * scale) as usize;
                 counts[bin.min(BINS - 1)] += 1;
             }

@@ -15,25 +15,25 @@ pub struct LayerReport {
     pub name: String,
     /// The TensorFlow op.
     pub op: String,
-    /// The layers that it reads, by their place in the list.
+    /// The indices of the layers that it reads.
     pub inputs: Vec<usize>,
-    /// What it computes, as far as somebody reads it.
+    /// Its outputs that are read.
     pub outputs: Vec<TensorReport>,
-    /// Whether the model is fed it.
+    /// Whether it is an input of the model.
     pub is_input: bool,
-    /// Whether the model hands it out.
+    /// Whether it is an output of the model.
     pub is_output: bool,
-    /// Elements of its weights. Weights that several layers read count for the first of them.
+    /// The elements of its weights. A weight that several layers read counts for the first of them.
     pub parameters: u64,
-    /// Bytes of its weights.
+    /// The bytes of its weights.
     pub weight_bytes: u64,
-    /// Bytes of what it computes, an open batch counted as 1; `null` where other lengths are open.
+    /// The bytes of its outputs, with an open batch as 1; `null` if other lengths are open.
     pub activation_bytes: Option<u64>,
     /// Its share of the bytes of all weights, from 0 to 1.
     pub share: f64,
 }
 
-/// A tensor that was trained.
+/// A trained tensor.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WeightReport {
     /// The variable, or the constant that it was frozen to.
@@ -42,28 +42,29 @@ pub struct WeightReport {
     pub dtype: &'static str,
     /// Its shape.
     pub shape: Vec<usize>,
-    /// The first layer that reads it, by its place in the list of layers.
+    /// The index of the first layer that reads it.
     pub layer: usize,
-    /// How many elements it has.
+    /// The number of its elements.
     pub parameters: u64,
-    /// How many bytes they take.
+    /// The bytes of its elements.
     pub bytes: u64,
-    /// What is known of its elements.
+    /// Statistics of its elements.
     pub statistics: Statistics,
-    /// How the finite ones are distributed; `null` where there are none.
+    /// The distribution of its finite elements; `null` if it has none.
     pub histogram: Option<Histogram>,
 }
 
 /// The layers and weights of a graph.
 pub struct Listed {
     pub layers: Vec<LayerReport>,
-    /// Each with the recipe for its elements; the statistics are still empty.
+    /// The weights with their elements. Their statistics are still empty.
     pub weights: Vec<(WeightReport, Constant)>,
-    /// Where each constant is among the weights.
+    /// The index of each constant in the weights.
     pub weight_of: HashMap<NodeId, usize>,
 }
 
-/// Lists the layers of a graph whose variables are constants, and whose tensors of these names are the model's outputs.
+/// Lists the layers of a graph whose variables are constants. `outputs` are the names of the tensors that are the model's
+/// outputs.
 pub fn list(graph: &Graph, batch_norms: &[BatchNorm], outputs: &[&str]) -> Listed {
     let outputs: HashSet<TensorRef> = outputs.iter().filter_map(|output| graph.find_tensor(output)).collect();
     let is_fixed = fixed_nodes(graph);
@@ -71,21 +72,21 @@ pub fn list(graph: &Graph, batch_norms: &[BatchNorm], outputs: &[&str]) -> Liste
     let read: HashSet<TensorRef> =
         graph.nodes().flat_map(|(_, node)| &node.inputs).chain(&outputs).copied().collect();
     let mut listed = Listed { layers: vec![], weights: vec![], weight_of: HashMap::new() };
-    let mut places: HashMap<NodeId, usize> = HashMap::new();
+    let mut indices: HashMap<NodeId, usize> = HashMap::new();
     for (id, node) in graph.nodes() {
         let ports = || (0..node.outputs.len()).map(|port| TensorRef { node: id, port });
         let is_output = ports().any(|tensor| outputs.contains(&tensor));
         if is_fixed.contains(&id) && !is_output {
             continue;
         }
-        let place = listed.layers.len();
+        let index = listed.layers.len();
         let weights = listed.weights.len();
         let mut inputs: Vec<usize> = vec![];
-        // What is fixed is looked through, down to the constants it is made from.
+        // Constant expressions are followed to the constants that they are computed from.
         let mut fixed: Vec<NodeId> = if node.constant().is_some() { vec![id] } else { vec![] };
         let mut visited = HashSet::new();
         for input in &node.inputs {
-            match places.get(&input.node) {
+            match indices.get(&input.node) {
                 Some(layer) if inputs.contains(layer) => {}
                 Some(&layer) => inputs.push(layer),
                 None => fixed.push(input.node),
@@ -101,7 +102,7 @@ pub fn list(graph: &Graph, batch_norms: &[BatchNorm], outputs: &[&str]) -> Liste
                 && !listed.weight_of.contains_key(&id)
             {
                 listed.weight_of.insert(id, listed.weights.len());
-                listed.weights.push((weight(source, constant, place), constant.clone()));
+                listed.weights.push((weight(source, constant, index), constant.clone()));
             }
         }
         let used: Vec<(TensorRef, TensorReport)> = ports()
@@ -126,7 +127,7 @@ pub fn list(graph: &Graph, batch_norms: &[BatchNorm], outputs: &[&str]) -> Liste
             activation_bytes,
             share: 0.0,
         });
-        places.insert(id, place);
+        indices.insert(id, index);
     }
     let total: u64 = listed.layers.iter().map(|layer| layer.weight_bytes).sum();
     for layer in listed.layers.iter_mut().filter(|layer| layer.weight_bytes > 0) {
@@ -135,7 +136,7 @@ pub fn list(graph: &Graph, batch_norms: &[BatchNorm], outputs: &[&str]) -> Liste
     listed
 }
 
-/// The nodes whose results are known before the model runs: constants, and what is computed from nothing else.
+/// The nodes whose results are known before the model runs: constants, and nodes that read only such nodes.
 fn fixed_nodes(graph: &Graph) -> HashSet<NodeId> {
     let mut fixed = HashSet::new();
     for (id, node) in graph.nodes() {
@@ -148,13 +149,13 @@ fn fixed_nodes(graph: &Graph) -> HashSet<NodeId> {
     fixed
 }
 
-/// Ops whose inputs are the shape or the parameters of what they draw (`tensorflow/core/ops/random_ops.cc`,
+/// Random ops: their inputs are shapes and parameters of distributions (`tensorflow/core/ops/random_ops.cc`,
 /// `stateless_random_ops.cc`).
 fn is_random(node: &Node) -> bool {
     ["Random", "TruncatedNormal", "Multinomial"].iter().any(|word| node.op.contains(word))
 }
 
-/// The scales and offsets of batch norms that nobody stored: they were not trained.
+/// The scales and offsets of batch norms that are not stored: they were not trained.
 fn synthesized(graph: &Graph, batch_norms: &[BatchNorm]) -> HashSet<NodeId> {
     let norms = batch_norm_nodes(graph).zip(batch_norms);
     norms
@@ -179,7 +180,7 @@ pub fn constant_of(graph: &Graph, tensor: TensorRef) -> Option<NodeId> {
         let node = graph.node(tensor.node);
         match node.op.as_str() {
             "Const" => return Some(tensor.node),
-            // Nodes come after those they read, so that this ends.
+            // Nodes come after the nodes that they read, so that the loop ends.
             "Identity" | "ReadVariableOp" | "StopGradient" | "PreventGradient" | "Snapshot" => {
                 tensor = *node.inputs.first()?;
             }
@@ -189,7 +190,7 @@ pub fn constant_of(graph: &Graph, tensor: TensorRef) -> Option<NodeId> {
     }
 }
 
-/// Whether a constant is of the kind that is trained: numbers along an axis, not a shape or a factor.
+/// Whether a constant looks like a trained weight: real numbers along an axis, not a shape or a scalar.
 fn is_weight(constant: &Constant) -> bool {
     let is_quantized = matches!(
         constant.dtype(),
@@ -211,7 +212,7 @@ fn weight(node: &Node, constant: &Constant, layer: usize) -> WeightReport {
     }
 }
 
-/// Bytes of a tensor, its first axis counted as 1 where it is open.
+/// The bytes of a tensor, with a first axis that is open as 1.
 fn bytes_of(graph: &Graph, tensor: TensorRef) -> Option<u64> {
     let tensor = graph.tensor_type(tensor);
     let size = tensor.dtype.size()? as u64;
@@ -244,9 +245,9 @@ mod tests {
         let to = constant(&mut graph, "shape", Constant::from_i32(vec![2], &[-1, 3]));
         graph.add("c", "Reshape", vec![second, to], Attrs::new()).unwrap();
         let listed = list(&graph, &[], &["c:0"]);
-        let told: Vec<_> =
+        let found: Vec<_> =
             listed.layers.iter().map(|l| (l.name.as_str(), l.parameters, &l.inputs[..])).collect();
-        assert_eq!(told, [("x", 0, &[][..]), ("a", 36, &[0][..]), ("b", 0, &[1][..]), ("c", 0, &[2][..])]);
+        assert_eq!(found, [("x", 0, &[][..]), ("a", 36, &[0][..]), ("b", 0, &[1][..]), ("c", 0, &[2][..])]);
         assert_eq!(listed.layers[1].activation_bytes, Some(24), "one of an open batch");
         assert_eq!((listed.layers[1].share, listed.layers[2].share), (1.0, 0.0));
         assert!(listed.layers[0].is_input && listed.layers[3].is_output);

@@ -1,19 +1,19 @@
-//! A layered drawing of one scope: which part is in which row, in which order, and which way edges take between them.
+//! The layered drawing of one scope: the rows of its parts, their order in the rows, and the routes of edges between them.
 //!
 //! The method is that of Sugiyama, Tagawa and Toda (<https://doi.org/10.1109/TSMC.1981.4308636>): rows by longest paths,
-//! long edges led through every row on their way, rows ordered by the means of their neighbours. Coordinates depend on
-//! which scopes are open, and come later (`coordinates`, and the page's script).
+//! long edges with a point in every row between, rows ordered by the means of their neighbours. Coordinates depend on which
+//! scopes are open, and are computed later (`coordinates`, and the page's script).
 
 use hashbrown::HashMap;
 use serde::Serialize;
 
-/// An edge over more rows than this goes straight instead of finding its way between the boxes.
-const LONGEST_WAY: usize = 48;
+/// An edge over more rows than this is a straight line, without a route between the boxes.
+const LONGEST_ROUTE: usize = 48;
 
-/// How often rows are ordered by those above and those below them.
+/// How often rows are sorted by the rows above and below them.
 const SWEEPS: usize = 6;
 
-/// The rows of a scope, and the ways of its edges through them.
+/// The rows of a scope, and the routes of its edges through them.
 ///
 /// Its items are numbered: first the parts of the scope, then the points where edges enter and leave it, then the points
 /// that long edges go through.
@@ -25,15 +25,15 @@ pub struct Arrangement {
     entry: Option<usize>,
     /// The point where edges to the outside leave.
     exit: Option<usize>,
-    /// From top to bottom, and in each from left to right.
+    /// The items of each row, from left to right. Rows are from top to bottom.
     rows: Vec<Vec<usize>>,
-    /// Each from item to item; one that goes upwards closes a circle between scopes.
+    /// The items along each edge. An edge upwards closes a cycle between scopes.
     edges: Vec<Vec<usize>>,
 }
 
 impl Arrangement {
-    /// Arranges so many parts, in the order of the graph. `between` has the reading and the read part of each edge within
-    /// the scope, `entered` the parts that read something from outside, `left` those that something outside reads.
+    /// Arranges this number of parts, in the order of the graph. `between` has the edges inside of the scope, from the part that
+    /// is read to the part that reads it. `entered` has the parts that read from outside, `left` those that are read from outside.
     pub fn new(parts: usize, between: Vec<[usize; 2]>, entered: Vec<usize>, left: Vec<usize>) -> Self {
         let mut count = parts;
         let mut point = |wanted: bool| {
@@ -56,21 +56,21 @@ impl Arrangement {
         let entering = entered.iter().filter_map(|&part| Some([entry?, part]));
         let leaving = left.iter().filter_map(|&part| Some([part, exit?]));
         // The points that edges from one item share.
-        let mut ways: HashMap<(usize, bool), Vec<usize>> = HashMap::new();
+        let mut routes: HashMap<(usize, bool), Vec<usize>> = HashMap::new();
         for [from, to] in entering.chain(between).chain(leaving) {
             let (upper, lower, is_back) =
                 if row[from] <= row[to] { (from, to, false) } else { (to, from, true) };
             let mut edge = vec![upper];
-            if row[lower] - row[upper] <= LONGEST_WAY {
-                let way = ways.entry((upper, is_back)).or_default();
-                for place in row[upper] + 1..row[lower] {
-                    let step = place - row[upper] - 1;
-                    if way.len() == step {
-                        way.push(row.len());
-                        arrangement.rows[place].push(row.len());
-                        row.push(place);
+            if row[lower] - row[upper] <= LONGEST_ROUTE {
+                let route = routes.entry((upper, is_back)).or_default();
+                for between in row[upper] + 1..row[lower] {
+                    let step = between - row[upper] - 1;
+                    if route.len() == step {
+                        route.push(row.len());
+                        arrangement.rows[between].push(row.len());
+                        row.push(between);
                     }
-                    edge.push(way[step]);
+                    edge.push(route[step]);
                 }
             }
             edge.push(lower);
@@ -89,7 +89,7 @@ impl Arrangement {
         &self.rows
     }
 
-    /// The edges, each from item to item.
+    /// The items along each edge.
     pub fn edges(&self) -> &[Vec<usize>] {
         &self.edges
     }
@@ -104,7 +104,7 @@ impl Arrangement {
         self.exit
     }
 
-    /// How many of the items are parts of the scope.
+    /// The number of items that are parts of the scope.
     pub fn parts(&self) -> usize {
         self.parts
     }
@@ -114,17 +114,17 @@ impl Arrangement {
         self.rows.iter().map(Vec::len).sum()
     }
 
-    /// The items above and below each item that an edge connects it with.
+    /// The items above and below each item that are connected to it.
     pub fn neighbours(&self) -> [Vec<Vec<usize>>; 2] {
         let mut row = vec![0; self.items()];
-        for (place, items) in self.rows.iter().enumerate() {
-            items.iter().for_each(|&item| row[item] = place);
+        for (index, items) in self.rows.iter().enumerate() {
+            items.iter().for_each(|&item| row[item] = index);
         }
         let [mut above, mut below] = [vec![vec![]; row.len()], vec![vec![]; row.len()]];
         for step in self.edges.iter().flat_map(|edge| edge.windows(2)) {
             let (upper, lower) =
                 if row[step[0]] <= row[step[1]] { (step[0], step[1]) } else { (step[1], step[0]) };
-            // Edges share the first steps of their ways.
+            // Edges share the first points of their routes.
             if !above[lower].contains(&upper) {
                 above[lower].push(upper);
                 below[upper].push(lower);
@@ -135,11 +135,11 @@ impl Arrangement {
 
     fn order(&mut self, items: usize) {
         let [above, below] = self.neighbours();
-        let mut place = vec![0.0; items];
-        let number = |row: &[usize], place: &mut Vec<f64>| {
-            row.iter().enumerate().for_each(|(index, &item)| place[item] = index as f64);
+        let mut position = vec![0.0; items];
+        let number = |row: &[usize], position: &mut Vec<f64>| {
+            row.iter().enumerate().for_each(|(index, &item)| position[item] = index as f64);
         };
-        self.rows.iter().for_each(|row| number(row, &mut place));
+        self.rows.iter().for_each(|row| number(row, &mut position));
         for sweep in 0..SWEEPS {
             let neighbours = if sweep % 2 == 0 { &above } else { &below };
             let mut order: Vec<usize> = (0..self.rows.len()).collect();
@@ -148,15 +148,15 @@ impl Arrangement {
             }
             for index in order {
                 let row = &mut self.rows[index];
-                let wish = |item: usize, place: &[f64]| match &neighbours[item][..] {
-                    [] => place[item],
-                    near => near.iter().map(|&near| place[near]).sum::<f64>() / near.len() as f64,
+                let mean = |item: usize, position: &[f64]| match &neighbours[item][..] {
+                    [] => position[item],
+                    near => near.iter().map(|&near| position[near]).sum::<f64>() / near.len() as f64,
                 };
-                let mut wishes: Vec<(f64, usize)> =
-                    row.iter().map(|&item| (wish(item, &place), item)).collect();
-                wishes.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-                *row = wishes.into_iter().map(|(_, item)| item).collect();
-                number(row, &mut place);
+                let mut means: Vec<(f64, usize)> =
+                    row.iter().map(|&item| (mean(item, &position), item)).collect();
+                means.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+                *row = means.into_iter().map(|(_, item)| item).collect();
+                number(row, &mut position);
             }
         }
     }
@@ -186,12 +186,12 @@ impl Arrangement {
     }
 }
 
-/// The row of each part: below all parts that it reads, and no further up than what reads it allows.
+/// The row of each part: below all parts that it reads. A part that reads nothing is right above its first reader.
 fn rows_of(parts: usize, between: &[[usize; 2]], entered: &[usize]) -> Vec<usize> {
     let mut later: Vec<Vec<usize>> = vec![vec![]; parts];
     let mut has_earlier = vec![false; parts];
     for &[from, to] in between {
-        // Two scopes may read each other: what the graph has first is above.
+        // Two scopes may read each other: the first one in the graph is above.
         let (first, second) = (from.min(to), from.max(to));
         later[first].push(second);
         has_earlier[second] = true;
@@ -219,39 +219,39 @@ mod tests {
     #[test]
     fn readers_are_below_what_they_read_and_long_edges_go_through_every_row() {
         // A residual unit: 0 → 1 → 2, and 0 → 2 beside it.
-        let drawn = Arrangement::new(3, vec![[0, 1], [1, 2], [0, 2]], vec![], vec![]);
-        assert_eq!(drawn.rows().iter().map(Vec::len).collect::<Vec<_>>(), [1, 2, 1]);
-        assert_eq!(drawn.edges(), [vec![0, 1], vec![1, 2], vec![0, 3, 2]]);
+        let arranged = Arrangement::new(3, vec![[0, 1], [1, 2], [0, 2]], vec![], vec![]);
+        assert_eq!(arranged.rows().iter().map(Vec::len).collect::<Vec<_>>(), [1, 2, 1]);
+        assert_eq!(arranged.edges(), [vec![0, 1], vec![1, 2], vec![0, 3, 2]]);
     }
 
     #[test]
     fn an_input_is_right_above_its_first_reader() {
-        let drawn = Arrangement::new(4, vec![[0, 1], [1, 3], [2, 3]], vec![], vec![]);
-        assert_eq!(drawn.rows()[1].len(), 2);
-        assert!(drawn.rows()[1].contains(&2));
+        let arranged = Arrangement::new(4, vec![[0, 1], [1, 3], [2, 3]], vec![], vec![]);
+        assert_eq!(arranged.rows()[1].len(), 2);
+        assert!(arranged.rows()[1].contains(&2));
     }
 
     #[test]
     fn scopes_that_read_each_other_are_drawn_with_an_edge_upwards() {
-        let drawn = Arrangement::new(2, vec![[0, 1], [1, 0]], vec![], vec![]);
-        assert_eq!(drawn.rows(), [vec![0], vec![1]]);
-        assert_eq!(drawn.edges(), [vec![0, 1], vec![1, 0]]);
+        let arranged = Arrangement::new(2, vec![[0, 1], [1, 0]], vec![], vec![]);
+        assert_eq!(arranged.rows(), [vec![0], vec![1]]);
+        assert_eq!(arranged.edges(), [vec![0, 1], vec![1, 0]]);
     }
 
     #[test]
     fn rows_are_ordered_so_that_edges_do_not_cross() {
         // 0 → 5 and 2 → 3 would cross in the order of the graph.
-        let drawn = Arrangement::new(6, vec![[0, 5], [1, 4], [2, 3]], vec![], vec![]);
-        let [upper, lower] = drawn.rows() else { panic!("two rows") };
+        let arranged = Arrangement::new(6, vec![[0, 5], [1, 4], [2, 3]], vec![], vec![]);
+        let [upper, lower] = arranged.rows() else { panic!("two rows") };
         let reader = |item: &usize| 5 - item;
         assert_eq!(&upper.iter().map(reader).collect::<Vec<_>>(), lower);
     }
 
     #[test]
     fn entry_and_exit_are_above_and_below_everything() {
-        let drawn = Arrangement::new(2, vec![[0, 1]], vec![0], vec![1]);
-        assert_eq!((drawn.entry(), drawn.exit()), (Some(2), Some(3)));
-        assert_eq!(drawn.rows(), [vec![2], vec![0], vec![1], vec![3]]);
+        let arranged = Arrangement::new(2, vec![[0, 1]], vec![0], vec![1]);
+        assert_eq!((arranged.entry(), arranged.exit()), (Some(2), Some(3)));
+        assert_eq!(arranged.rows(), [vec![2], vec![0], vec![1], vec![3]]);
         assert_eq!(Arrangement::new(0, vec![], vec![], vec![]).items(), 0);
     }
 }

@@ -1,6 +1,6 @@
-//! What a conversion did, for people and for programs: one [`ConversionReport`], written as a page or as data.
+//! The report about a conversion: one [`ConversionReport`], written as a web page for people or as JSON for programs.
 //!
-//! The page is made from the data and from nothing else, so that both say the same.
+//! The page is made only from the data, so that both have the same content.
 
 mod assumptions;
 mod batch_norms;
@@ -31,26 +31,26 @@ use crate::error::{Error, Result};
 use crate::onnx::WriteReport;
 use crate::output::OutputFile;
 
-/// What was converted, besides the conversion itself.
+/// The paths, options and times of a conversion.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
     /// The path that the user gave.
     pub input: &'a Path,
     /// The model's path.
     pub output: &'a Path,
-    /// What was asked for.
+    /// The options.
     pub options: &'a ConvertOptions,
-    /// What was written.
+    /// The files that were written.
     pub written: &'a WriteReport,
-    /// How long it took up to here.
+    /// The times so far.
     pub timing: Timing,
 }
 
 impl ConversionReport {
-    /// Describes a conversion. Every weight is read once more, for its statistics.
+    /// The report about a conversion. Every weight is read again for its statistics.
     ///
     /// # Errors
-    /// Where a weight cannot be read.
+    /// If a weight cannot be read.
     pub fn new(subject: Subject<'_>, conversion: &Conversion) -> Result<Self> {
         let start = std::time::Instant::now();
         let Conversion { graph, batch_norms, model, .. } = conversion;
@@ -91,10 +91,10 @@ impl ConversionReport {
         })
     }
 
-    /// Writes the report to a file that was begun.
+    /// Writes the report to a file.
     ///
     /// # Errors
-    /// Where the file cannot be written.
+    /// If the file cannot be written.
     pub fn write(&self, file: &OutputFile, format: Format) -> Result<()> {
         let mut out = BufWriter::new(file.file());
         let written = match format {

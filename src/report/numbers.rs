@@ -1,4 +1,4 @@
-//! Numbers for people.
+//! Numbers as text for people.
 
 use crate::onnx::Dim;
 
@@ -17,12 +17,12 @@ pub fn bytes(count: u64) -> String {
     format!("{size:.1} {}", UNITS[unit])
 }
 
-/// A count with its thousands apart: `25,553,192`.
+/// A count with commas: `25,553,192`.
 pub fn thousands(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -65,7 +65,7 @@ pub fn seconds(seconds: f64) -> String {
     }
 }
 
-/// A shape: `batch×35×35×192`; a scalar has none.
+/// A shape: `batch×35×35×192`.
 pub fn shape(dims: Option<&[Dim]>) -> String {
     let dim = |dim: &Dim| match dim {
         Dim::Known(length) => length.to_string(),

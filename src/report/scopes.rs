@@ -1,36 +1,36 @@
-//! The name scopes of a graph, as a tree: in each scope its layers and inner scopes, and who reads whom among them.
+//! The name scopes of a graph as a tree: the layers and inner scopes of each scope, and the edges between them.
 
 use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 
 use super::{Arrangement, LayerReport};
 
-/// How deep scopes are told apart; what is deeper is a part of a layer's name.
+/// The largest depth of scopes. Deeper ones are a part of a layer's name.
 const MAX_DEPTH: usize = 24;
 
-/// Scopes within scopes, the first being all of the graph.
+/// The tree of scopes. The first scope is the whole graph.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Picture {
-    /// The scopes, each after the one it is in.
+    /// The scopes, each after its parent.
     pub scopes: Vec<Scope>,
 }
 
-/// A scope: what is in it, and how that is arranged.
+/// A scope with its parts and their arrangement.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Scope {
-    /// Its name with those around it; empty for all of the graph.
+    /// Its full name; empty for the whole graph.
     pub name: String,
-    /// Its name within the scope around it.
+    /// Its name within its parent.
     pub label: String,
-    /// The scope around it.
+    /// The scope that it is in.
     pub parent: Option<usize>,
-    /// How many layers are in it and in its scopes.
+    /// The number of layers in it and in its inner scopes.
     pub layers: usize,
-    /// Elements of the weights of these layers.
+    /// The elements of the weights of these layers.
     pub parameters: u64,
     /// Its layers and inner scopes, in the order of the graph.
     pub parts: Vec<Part>,
-    /// Where they are drawn.
+    /// The arrangement of its parts in the picture.
     pub arrangement: Arrangement,
 }
 
@@ -38,9 +38,9 @@ pub struct Scope {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
-    /// An inner scope, by its place in the list of scopes.
+    /// An inner scope, by its index in the list of scopes.
     Scope(usize),
-    /// A layer, by its place in the list of layers.
+    /// A layer, by its index in the list of layers.
     Layer(usize),
 }
 
@@ -56,9 +56,9 @@ impl Picture {
             }
         }
         for (scope, links) in scopes.iter_mut().zip(links) {
-            let place: HashMap<Part, usize> =
+            let index: HashMap<Part, usize> =
                 scope.parts.iter().enumerate().map(|(i, &part)| (part, i)).collect();
-            let known = |part: &Part| place.get(part).copied();
+            let known = |part: &Part| index.get(part).copied();
             let between =
                 links.between.iter().filter_map(|(from, to)| Some([known(from)?, known(to)?])).collect();
             let entered = links.entered.iter().filter_map(known).collect();
@@ -69,7 +69,7 @@ impl Picture {
     }
 }
 
-/// Who reads whom in a scope, each pair once and in the order of the graph.
+/// The edges in a scope, each once and in the order of the graph.
 #[derive(Debug, Clone, Default)]
 struct Links {
     between: Vec<(Part, Part)>,
@@ -94,7 +94,7 @@ impl Links {
     }
 }
 
-/// A scope that is not in the list yet.
+/// A new scope.
 fn scope(name: &str, label: &str, parent: Option<usize>) -> Scope {
     Scope {
         name: name.to_owned(),
@@ -107,11 +107,11 @@ fn scope(name: &str, label: &str, parent: Option<usize>) -> Scope {
     }
 }
 
-/// The scopes as the names have them.
+/// The scopes by the names of layers.
 fn tree(layers: &[LayerReport]) -> Vec<Scope> {
     let mut scopes = vec![scope("", "", None)];
     let mut known: HashMap<&str, usize> = HashMap::new();
-    for (place, layer) in layers.iter().enumerate() {
+    for (index, layer) in layers.iter().enumerate() {
         let mut within = 0;
         let count = |scope: &mut Scope| {
             scope.layers += 1;
@@ -132,15 +132,15 @@ fn tree(layers: &[LayerReport]) -> Vec<Scope> {
             });
             count(&mut scopes[within]);
         }
-        scopes[within].parts.push(Part::Layer(place));
+        scopes[within].parts.push(Part::Layer(index));
     }
     scopes
 }
 
-/// The scopes without those that hold a single part, which stands for them.
+/// The scopes without those that have a single part: the part replaces them.
 fn compressed(tree: Vec<Scope>) -> Vec<Scope> {
     let mut kept = vec![scope("", "", None)];
-    // Where a scope of the tree goes: its own place, and that of what it is in. Outer scopes come first in both.
+    // Scopes of the tree with their indices in the result. Outer scopes come first in both.
     let mut waiting = vec![(0, 0)];
     while let Some((from, to)) = waiting.pop() {
         (kept[to].layers, kept[to].parameters) = (tree[from].layers, tree[from].parameters);
@@ -155,13 +155,13 @@ fn compressed(tree: Vec<Scope>) -> Vec<Scope> {
                 }
             }
             if let (Part::Scope(_), Some(id)) = (part, last) {
-                let place = kept.len();
+                let index = kept.len();
                 let inner = &tree[id];
                 let outer = if kept[to].name.is_empty() { 0 } else { kept[to].name.len() + 1 };
                 let label = inner.name.get(outer..).unwrap_or(&inner.label);
                 kept.push(scope(&inner.name, label, Some(to)));
-                kept[to].parts.push(Part::Scope(place));
-                waiting.push((id, place));
+                kept[to].parts.push(Part::Scope(index));
+                waiting.push((id, index));
             } else {
                 kept[to].parts.push(part);
             }
@@ -170,7 +170,7 @@ fn compressed(tree: Vec<Scope>) -> Vec<Scope> {
     kept
 }
 
-/// For each layer the scopes it is in, outermost first, each with the part of it that the layer belongs to.
+/// For each layer the scopes around it, outermost first, each with its part that the layer is in.
 fn parents(scopes: &[Scope], layers: usize) -> Vec<Vec<(usize, Part)>> {
     let mut around = vec![vec![]; layers];
     for (id, scope) in scopes.iter().enumerate() {
@@ -178,9 +178,9 @@ fn parents(scopes: &[Scope], layers: usize) -> Vec<Vec<(usize, Part)>> {
             let Part::Layer(layer) = part else { continue };
             let mut chain = vec![(id, part)];
             let (mut inner, mut outer) = (id, scope.parent);
-            while let Some(place) = outer {
-                chain.push((place, Part::Scope(inner)));
-                (inner, outer) = (place, scopes[place].parent);
+            while let Some(id) = outer {
+                chain.push((id, Part::Scope(inner)));
+                (inner, outer) = (id, scopes[id].parent);
             }
             chain.reverse();
             around[layer] = chain;
@@ -189,8 +189,8 @@ fn parents(scopes: &[Scope], layers: usize) -> Vec<Vec<(usize, Part)>> {
     around
 }
 
-/// Draws the edge from one layer to another: within the innermost scope that holds both, out of the scopes that hold
-/// only the one, and into those that hold only the other.
+/// Adds the edge from one layer to another: inside of the innermost scope that has both, out of the scopes that have only the
+/// first, and into those that have only the second.
 fn connect(around: &[Vec<(usize, Part)>], read: usize, reader: usize, links: &mut [Links]) {
     let (from, to) = (&around[read], &around[reader]);
     let shared = from.iter().zip(to).take_while(|(from, to)| from == to).count();
@@ -220,7 +220,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn scopes_that_hold_a_single_part_are_told_by_it() {
+    fn a_scope_with_a_single_part_is_replaced_by_it() {
         let layers = [
             layer("input", &[]),
             layer("net/net/conv/Conv2D", &[0]),
@@ -228,15 +228,15 @@ pub(super) mod tests {
             layer("net/net/pool/MaxPool", &[2]),
         ];
         let Picture { scopes } = Picture::new(&layers);
-        let told: Vec<_> = scopes.iter().map(|scope| (scope.name.as_str(), scope.label.as_str())).collect();
-        assert_eq!(told, [("", ""), ("net/net", "net/net"), ("net/net/conv", "conv")]);
+        let names: Vec<_> = scopes.iter().map(|scope| (scope.name.as_str(), scope.label.as_str())).collect();
+        assert_eq!(names, [("", ""), ("net/net", "net/net"), ("net/net/conv", "conv")]);
         assert_eq!(scopes[0].parts, [Part::Layer(0), Part::Scope(1)]);
         assert_eq!(scopes[1].parts, [Part::Scope(2), Part::Layer(3)]);
         assert_eq!((scopes[1].layers, scopes[2].parameters), (3, 2));
     }
 
     #[test]
-    fn an_edge_leaves_the_scopes_of_the_one_and_enters_those_of_the_other() {
+    fn an_edge_leaves_the_scopes_of_the_first_layer_and_enters_those_of_the_second() {
         let layers = [layer("a/x", &[]), layer("a/y", &[0]), layer("b/x", &[1]), layer("b/y", &[2, 1])];
         let Picture { scopes } = Picture::new(&layers);
         let [all, a, b] = &scopes[..] else { panic!("three scopes") };
@@ -248,7 +248,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn names_of_any_depth_and_shape_have_a_place() {
+    fn layers_with_any_names_are_in_the_picture() {
         let deep = "a/".repeat(10_000) + "b";
         let layers =
             [layer(&deep, &[]), layer("a//", &[0]), layer("/", &[1]), layer("", &[2]), layer("a", &[3])];

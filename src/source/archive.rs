@@ -69,6 +69,7 @@ pub fn unpack(path: &Path, kind: Kind) -> Result<Temporary<TempDir>> {
 fn unwritable(archive: &Path, error: &io::Error) -> Error {
     Error::file(archive, format!("it cannot be unpacked to a temporary folder: {error}"))
         .advice("set TMPDIR to a folder with enough space")
+        .caused_by(error)
 }
 
 struct Unpacking<'a> {

@@ -44,8 +44,8 @@ Examples:
   tf2onnx-rs batch --manifest models.toml --out-dir onnx --jobs 4
   tf2onnx-rs batch checkpoints/ --out-dir onnx --resume --shard 2/8")]
 pub struct Args {
-    /// Inputs of `convert`, folders to search for them, patterns in quotes, or - for a list of paths on standard input: a
-    /// path on each line, with # before comments
+    /// Inputs of `convert`, folders to search for them, patterns in quotes, or - for a list of paths on standard input, one
+    /// on each line (lines that begin with # are comments)
     #[arg(value_name = "INPUT", required_unless_present = "manifest")]
     named: Vec<PathBuf>,
     /// The folder for the models; it is made if it does not exist
@@ -54,7 +54,7 @@ pub struct Args {
     /// A file that lists models, with the names of their outputs and options for each
     #[arg(long, value_name = "FILE.toml")]
     manifest: Option<PathBuf>,
-    /// Keep the folders of the inputs, relative to this one
+    /// Outputs keep the subfolders of their inputs below this folder
     #[arg(long, value_name = "DIR")]
     relative_to: Option<PathBuf>,
     /// Leave out what matches in folders and patterns: a name, or a path relative to the folder (repeatable)

@@ -98,8 +98,8 @@ impl Line {
         let bytes = self.bytes.as_ref().and_then(serde_json::Value::as_u64).map(output::bytes);
         match self.status {
             Status::Converted => {
-                let said = [what, bytes].into_iter().flatten().collect::<Vec<_>>().join(", ");
-                Some(format!("{line}: {said} in {:.2} s", self.seconds))
+                let details = [what, bytes].into_iter().flatten().collect::<Vec<_>>().join(", ");
+                Some(format!("{line}: {details} in {:.2} s", self.seconds))
             }
             Status::Skipped => Some(format!("{line}: up to date")),
             Status::Planned => Some(line),
@@ -160,7 +160,9 @@ impl BatchReport {
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Error {
-    Error::file(path, format!("it cannot be written: {error}")).advice("choose another path for --report")
+    Error::file(path, format!("it cannot be written: {error}"))
+        .advice("choose another path for --report")
+        .caused_by(error)
 }
 
 /// A line of JSON, with its line break.

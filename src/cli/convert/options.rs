@@ -40,7 +40,7 @@ pub struct ConversionArgs {
     /// The signature of a SavedModel; other options accept its keys as names of tensors [default: serving_default]
     #[arg(long, help_heading = GRAPH, value_name = "NAME")]
     signature: Option<String>,
-    /// Tensors that become the inputs; the ops that compute them are cut off [default: the graph's placeholders]
+    /// Make these tensors the inputs; the ops that compute them are cut off [default: the graph's placeholders]
     #[arg(long, help_heading = INTERFACE, value_name = "NAMES", value_delimiter = ',')]
     inputs: Vec<String>,
     /// The shape of an input that the graph leaves open; -1 is any length (repeatable)
@@ -55,7 +55,7 @@ pub struct ConversionArgs {
     /// Make these placeholders inputs without a default value
     #[arg(long, help_heading = GRAPH, value_name = "NAMES", value_delimiter = ',')]
     ignore_default: Vec<String>,
-    /// Keep ops that cannot be converted as custom ops, in the domain ai.onnx.converters.tensorflow
+    /// Don't fail if ops cannot be converted: write them as custom ops, in the domain ai.onnx.converters.tensorflow
     #[arg(long, help_heading = GRAPH)]
     keep_going: bool,
     /// Fold batch norms into the convolutions before them: the model is smaller, but harder to read and train
@@ -78,10 +78,10 @@ pub struct ConversionArgs {
     /// Write the weights to a separate file, OUTPUT.data; models above 2 GiB always have one
     #[arg(long, help_heading = MODEL)]
     external_data: bool,
-    /// Inputs that become NCHW instead of NHWC
+    /// Make these inputs NCHW instead of NHWC
     #[arg(long, help_heading = INTERFACE, value_name = "NAMES", value_delimiter = ',')]
     inputs_as_nchw: Vec<String>,
-    /// Outputs that become NCHW instead of NHWC
+    /// Make these outputs NCHW instead of NHWC
     #[arg(long, help_heading = INTERFACE, value_name = "NAMES", value_delimiter = ',')]
     outputs_as_nchw: Vec<String>,
     #[command(flatten)]
@@ -140,7 +140,7 @@ struct NetworkArgs {
     /// Convert only the network if it is the backbone of a larger model, such as a detector
     #[arg(long, help_heading = NETWORK)]
     backbone: bool,
-    /// Whether to use the moving averages of the weights; auto does if all weights have one
+    /// Whether to use moving averages instead of the weights; auto does if all weights have one
     #[arg(long, help_heading = NETWORK, value_name = "CHOICE", default_value = "auto", value_enum)]
     moving_averages: moving_averages::Choice,
 }

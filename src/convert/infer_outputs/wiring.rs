@@ -71,7 +71,7 @@ impl<'a> Wiring<'a> {
     }
 }
 
-/// Whether an op says how large a tensor is, or makes one that is as large, and nothing of its elements.
+/// Whether the result of an op depends only on the shape of its input, not on the elements.
 pub(super) fn is_of_shapes(op: &str) -> bool {
     matches!(op, "Shape" | "ShapeN" | "Size" | "Rank" | "ZerosLike" | "OnesLike")
 }

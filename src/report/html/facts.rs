@@ -1,4 +1,4 @@
-//! What is said about the conversion as a whole: the overview, warnings, assumptions, and the time it took.
+//! The sections about the whole conversion: overview, warnings, assumptions, and times.
 
 use maud::{Markup, html};
 
@@ -7,7 +7,7 @@ use super::plots::bar;
 use crate::report::numbers::{bytes, seconds, shape, thousands};
 use crate::report::{ConversionReport, TensorReport, Timing, Warning};
 
-/// Items of a list that are shown before the rest is folded away.
+/// A list with more items than this is collapsed.
 const SHOWN: usize = 3;
 
 pub fn overview(report: &ConversionReport) -> Markup {
@@ -35,15 +35,15 @@ pub fn overview(report: &ConversionReport) -> Markup {
             (tensors("Outputs", &model.outputs))
             (card("Parameters", thousands(totals.parameters), format!("{} of weights", bytes(totals.weight_bytes))))
             (card("Activations", bytes(totals.activation_bytes), match totals.layers_of_open_shape {
-                0 => "of all layers, an open batch being 1".to_owned(),
-                open => format!("an open batch being 1; {open} layers of open shape are left out"),
+                0 => "of all layers, with an open batch as 1".to_owned(),
+                open => format!("with an open batch as 1, and without {open} layers of open shape"),
             }))
             (card("Model", format!("{} nodes", thousands(model.nodes as u64)),
                 format!("{} initializers, opset {}, {}", thousands(model.initializers as u64), model.opset, bytes(model.bytes))))
-            @if let Some(path) = &model.external_data { (card("External data", path.clone(), "belongs beside the model".to_owned())) }
+            @if let Some(path) = &model.external_data { (card("External data", path.clone(), "keep it beside the model".to_owned())) }
             @if source.batch_norms.count > 0 {
                 (card("Batch norms", source.batch_norms.count.to_string(),
-                    format!("{} with a unit scale that nobody stored", source.batch_norms.gamma_synthesized)))
+                    format!("{} with a synthesized unit scale", source.batch_norms.gamma_synthesized)))
             }
         }
     }
@@ -79,9 +79,9 @@ pub fn assumptions(report: &ConversionReport) -> Markup {
     html! {
         p {
             @if report.source.graph.is_some() {
-                "This is what the graph leaves open, and who decided it."
+                "What the graph leaves open, and how it was decided."
             } @else {
-                "A checkpoint holds weights and nothing else. This is what had to be known besides, and who says so."
+                "A checkpoint holds only weights. This is what else the model needs, and where it comes from."
             }
         }
         div.scroll role="region" aria-label="Table of assumptions" tabindex="0" {

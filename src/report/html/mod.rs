@@ -1,5 +1,5 @@
-//! The page: a report in one file of HTML that loads nothing else. Names come from files of strangers; maud escapes
-//! them, and a policy lets the browser run the page's own script and nothing besides it.
+//! The page: a report in one HTML file that loads nothing else. Names may come from untrusted files: maud escapes them, and a
+//! content security policy allows only the page's own script.
 
 mod facts;
 mod picture;
@@ -60,7 +60,7 @@ pub fn page(report: &ConversionReport) -> Markup {
     }
 }
 
-/// A part of the page with a heading of its own.
+/// A section of the page.
 struct Section {
     id: &'static str,
     title: &'static str,
@@ -84,7 +84,7 @@ fn sections(report: &ConversionReport) -> Vec<Section> {
     sections
 }
 
-/// What the page may do: apply its own style and run its own script.
+/// The content security policy: the page may apply its own style and run its own script.
 ///
 /// Source: Content Security Policy Level 3 (<https://www.w3.org/TR/CSP3/>).
 fn policy() -> String {
@@ -96,7 +96,7 @@ fn policy() -> String {
     )
 }
 
-/// A name that is broken after one of these characters where it does not fit.
+/// A name that may be broken after this character.
 fn breakable(name: &str, after: char) -> Markup {
     html! { @for part in name.split_inclusive(after) { (part) wbr; } }
 }

@@ -1,5 +1,5 @@
-//! The picture of the network: its outer scopes as a static drawing, and the data from which the page's script draws it
-//! with other scopes open.
+//! The picture of the network: a static drawing of its outer scopes, and the data from which the page's script draws it with
+//! other open scopes.
 
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ use crate::report::{ConversionReport, LayerReport, Part, Scope};
 /// Space around the picture.
 const MARGIN: f64 = 12.0;
 
-/// Kinds of ops, each with the ops that are of the kind; what is of none has the last.
+/// Kinds of ops. All other ops have the last kind.
 const KINDS: [(&str, &[&str]); 8] = [
     (
         "convolution",
@@ -43,11 +43,11 @@ const KINDS: [(&str, &[&str]); 8] = [
     ("other", &[]),
 ];
 
-/// What the page's script draws from.
+/// The data for the page's script.
 #[derive(Serialize)]
 struct Data<'a> {
     scopes: Vec<ScopeData<'a>>,
-    /// Label, second line, kind and whether it is an output, of each layer.
+    /// For each layer its label, its second line, its kind, and whether it is an output.
     layers: Vec<(&'a str, String, usize, bool)>,
     /// The scopes that are open at first.
     open: Vec<usize>,
@@ -58,7 +58,7 @@ struct ScopeData<'a> {
     label: &'a str,
     second: String,
     parent: Option<usize>,
-    /// A scope is counted below 0, a layer from 0 on. The first scope is in none.
+    /// Scopes are negative numbers, layers are not. Scope 0 is never a part.
     parts: Vec<i64>,
     rows: &'a [Vec<usize>],
     edges: &'a [Vec<usize>],
@@ -92,8 +92,8 @@ pub fn picture(report: &ConversionReport) -> Markup {
             button type="button" data-do="fit" { "Fit" }
         }
         ul.legend aria-label="Colors" {
-            @for (place, (name, _)) in KINDS.iter().enumerate().filter(|(place, _)| used.contains(place)) {
-                li { svg viewBox="0 0 10 10" aria-hidden="true" { rect class={ "k" (place) } width="10" height="10" {} } (name) }
+            @for (index, (name, _)) in KINDS.iter().enumerate().filter(|(index, _)| used.contains(index)) {
+                li { svg viewBox="0 0 10 10" aria-hidden="true" { rect class={ "k" (index) } width="10" height="10" {} } (name) }
             }
         }
         div #canvas.scroll role="region" aria-label="Picture of the network" aria-describedby="picture-help" tabindex="0" {
@@ -115,14 +115,14 @@ pub fn picture(report: &ConversionReport) -> Markup {
     }
 }
 
-/// The place of an op's kind.
+/// The index of an op's kind.
 fn kind(op: &str) -> usize {
     KINDS.iter().position(|(_, ops)| ops.contains(&op)).unwrap_or(KINDS.len() - 1)
 }
 
 struct Drawing<'a> {
     report: &'a ConversionReport,
-    /// Each layer's name within its scope.
+    /// The name of each layer within its scope.
     labels: Vec<&'a str>,
     /// The last layer of each scope.
     last: Vec<Option<usize>>,
@@ -133,7 +133,7 @@ impl<'a> Drawing<'a> {
         let scopes = &report.picture.scopes;
         let mut labels = vec![""; report.layers.len()];
         let mut last: Vec<Option<usize>> = vec![None; scopes.len()];
-        // Inner scopes come after those around them.
+        // Inner scopes come after their parents.
         for (id, scope) in scopes.iter().enumerate().rev() {
             for part in &scope.parts {
                 let reached = match *part {
@@ -150,17 +150,17 @@ impl<'a> Drawing<'a> {
         Self { report, labels, last }
     }
 
-    /// What is written in the box of a part.
+    /// The text in the box of a part.
     fn lines(&self, part: Part) -> [String; 2] {
         match part {
-            Part::Layer(place) => {
-                let (layer, label) = (&self.report.layers[place], self.labels[place]);
+            Part::Layer(index) => {
+                let (layer, label) = (&self.report.layers[index], self.labels[index]);
                 [label.to_owned(), second_line(layer, label)]
             }
-            Part::Scope(place) => {
-                let scope = &self.report.picture.scopes[place];
+            Part::Scope(index) => {
+                let scope = &self.report.picture.scopes[index];
                 let shape =
-                    self.last[place].map(|last| output_shape(&self.report.layers[last])).unwrap_or_default();
+                    self.last[index].map(|last| output_shape(&self.report.layers[last])).unwrap_or_default();
                 let dot = if shape.is_empty() { "" } else { " · " };
                 [scope.label.clone(), format!("{} layers{dot}{shape}", scope.layers)]
             }
@@ -176,7 +176,7 @@ impl<'a> Drawing<'a> {
             let _ = write!(
                 out,
                 "<path class=\"edge\"{marker} d=\"{}\"/>",
-                line(&placed.way(&scope.arrangement, edge), [left, top])
+                line(&placed.route(&scope.arrangement, edge), [left, top])
             );
         }
         for (item, &part) in scope.parts.iter().enumerate() {
@@ -208,8 +208,8 @@ impl<'a> Drawing<'a> {
         let content = html! {
             title { (self.title(part)) }
             rect.box x=(round(x)) y=(round(y)) width=(round(width)) height=(BOX_HEIGHT) rx="5" {}
-            @if let Part::Layer(place) = part {
-                rect class={ "k" (kind(&self.report.layers[place].op)) } x=(round(x)) y=(round(y + 5.0)) width="4"
+            @if let Part::Layer(index) = part {
+                rect class={ "k" (kind(&self.report.layers[index].op)) } x=(round(x)) y=(round(y + 5.0)) width="4"
                     height=(BOX_HEIGHT - 10.0) {}
             }
             @if let Part::Scope(_) = part {
@@ -222,7 +222,7 @@ impl<'a> Drawing<'a> {
         };
         html! {
             @match part {
-                Part::Layer(place) => a.layer.output[self.report.layers[place].is_output] href={ "#layer-" (place) } { (content) },
+                Part::Layer(index) => a.layer.output[self.report.layers[index].is_output] href={ "#layer-" (index) } { (content) },
                 Part::Scope(_) => g.scope { (content) },
             }
         }
@@ -230,22 +230,22 @@ impl<'a> Drawing<'a> {
 
     fn title(&self, part: Part) -> String {
         match part {
-            Part::Layer(place) => {
-                let layer = &self.report.layers[place];
+            Part::Layer(index) => {
+                let layer = &self.report.layers[index];
                 format!("{}: {} {}", layer.name, layer.op, output_shape(layer))
             }
-            Part::Scope(place) => {
-                let scope = &self.report.picture.scopes[place];
+            Part::Scope(index) => {
+                let scope = &self.report.picture.scopes[index];
                 format!("{}: {} layers, {} parameters", scope.name, scope.layers, thousands(scope.parameters))
             }
         }
     }
 
-    /// The data as a script of the page holds it: nothing in it ends the script.
+    /// The data in a script element. It is escaped, so that it cannot end the element.
     fn data(&self, open: &HashSet<usize>) -> String {
-        let scopes = self.report.picture.scopes.iter().enumerate().map(|(place, scope)| ScopeData {
+        let scopes = self.report.picture.scopes.iter().enumerate().map(|(index, scope)| ScopeData {
             label: &scope.label,
-            second: self.lines(Part::Scope(place))[1].clone(),
+            second: self.lines(Part::Scope(index))[1].clone(),
             parent: scope.parent,
             parts: scope
                 .parts
@@ -270,13 +270,13 @@ impl<'a> Drawing<'a> {
                 .collect(),
             open: first,
         };
-        // Names, numbers and lists of these are JSON in any case.
+        // Names, numbers and lists of these can always be written as JSON.
         let text = serde_json::to_string(&data).unwrap_or_default();
         text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
     }
 }
 
-/// The name of a layer without that of its scope.
+/// The name of a layer without the name of its scope.
 fn within<'a>(name: &'a str, scope: &Scope) -> &'a str {
     match scope.parent {
         Some(_) => name.get(scope.name.len() + 1..).unwrap_or(name),
@@ -284,7 +284,7 @@ fn within<'a>(name: &'a str, scope: &Scope) -> &'a str {
     }
 }
 
-/// The shape of what a layer computes, without its batch.
+/// The shape of a layer's output, without its batch.
 fn output_shape(layer: &LayerReport) -> String {
     match layer.outputs.first().and_then(|output| output.shape.as_deref()) {
         Some([_, rest @ ..]) if !rest.is_empty() => shape(Some(rest)),
@@ -293,7 +293,7 @@ fn output_shape(layer: &LayerReport) -> String {
     }
 }
 
-/// Op and shape; the op is left out where the label says it.
+/// The op and the shape. The op is left out if the label has it.
 fn second_line(layer: &LayerReport, label: &str) -> String {
     let [op, last] = [&layer.op, label.rsplit('/').next().unwrap_or(label)].map(str::to_lowercase);
     let says_op =
@@ -307,12 +307,12 @@ fn shortened(label: &str) -> String {
     if label.chars().count() <= LABEL {
         return label.to_owned();
     }
-    // What tells names apart is more often at their end.
+    // Names differ more often at their end.
     let tail: Vec<char> = label.chars().rev().take(LABEL - 1).collect();
     std::iter::once('…').chain(tail.into_iter().rev()).collect()
 }
 
-/// The line through the points of an edge, each step beginning and ending upright.
+/// The curve through the points of an edge. Each step starts and ends vertically.
 fn line(points: &[[f64; 2]], [left, top]: [f64; 2]) -> String {
     let mut line = String::new();
     let mut before: Option<[f64; 2]> = None;
@@ -341,7 +341,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_upright_or_bend_in_the_middle() {
+    fn lines_are_vertical_or_bend_in_the_middle() {
         assert_eq!(line(&[[5.0, 0.0], [5.0, 10.0], [9.0, 20.0]], [1.0, 2.0]), "M6 2V12C6 17 10 17 10 22");
     }
 

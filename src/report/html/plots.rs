@@ -1,4 +1,4 @@
-//! Small drawings within tables.
+//! Small plots in tables.
 
 use std::fmt::Write;
 
@@ -7,12 +7,12 @@ use maud::{Markup, html};
 use crate::report::numbers::short;
 use crate::report::{Histogram, WeightReport};
 
-/// How wide a bin is drawn.
+/// The width of a bin.
 const BIN: usize = 3;
-/// How high the highest bin is drawn.
+/// The height of the highest bin.
 const HEIGHT: f64 = 24.0;
 
-/// A bar for a share from 0 to 1. The number is said beside it.
+/// A bar for a share from 0 to 1. The number is beside it.
 pub fn bar(share: f64) -> Markup {
     let width = (share.clamp(0.0, 1.0) * 100.0 * 10.0).round() / 10.0;
     html! {
@@ -46,7 +46,7 @@ fn description(count: u64, histogram: &Histogram) -> String {
     format!("{count} elements from {low} to {high}, most of them between {from} and {to}")
 }
 
-/// A bar for each bin, those that hold anything being at least a line high.
+/// A bar for each bin. Bins that are not empty are at least a line high.
 fn outline(histogram: &Histogram) -> String {
     let most = histogram.counts.iter().copied().max().unwrap_or(0).max(1) as f64;
     let mut path = String::new();
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bin_that_holds_little_is_still_seen_and_an_empty_one_is_not() {
+    fn a_bin_with_few_elements_is_visible_and_an_empty_one_is_not() {
         let histogram = Histogram { low: 0.0, high: 1.0, counts: vec![1, 0, 1000] };
         assert_eq!(outline(&histogram), "M0 24v-1h3v1M6 24v-24h3v24");
     }

@@ -1,5 +1,5 @@
-//! The tables of layers, batch norms and weights. The page's script lets them be sorted and filtered; without it they
-//! are in the order of the graph.
+//! The tables of layers, batch norms and weights. The page's script sorts and filters them. Without it, they are in the order
+//! of the graph.
 
 use maud::{Markup, html};
 
@@ -11,10 +11,10 @@ use crate::report::numbers::{bytes, percent, shape, short, thousands};
 use crate::report::{ConversionReport, LayerReport, NormReport, WeightReport};
 use crate::tensor::Statistics;
 
-/// A column: its heading, and whether it holds numbers.
+/// The heading of a column, and whether it has numbers.
 type Column = (&'static str, bool);
 
-/// A table with a filter; `name` says what is in it.
+/// A table with a filter. `name` is what is in it.
 fn table(id: &str, name: &str, columns: &[Column], rows: Markup) -> Markup {
     html! {
         p.filter hidden {
@@ -49,20 +49,20 @@ pub fn layers(report: &ConversionReport) -> Markup {
         ("Activations", true),
     ];
     let rows =
-        html! { @for (place, layer) in report.layers.iter().enumerate() { (layer_row(place, layer)) } };
+        html! { @for (index, layer) in report.layers.iter().enumerate() { (layer_row(index, layer)) } };
     html! {
         p {
-            "Every op that computes something from the inputs. An open batch counts as 1 in activations; the share is that of the \
-             bytes of all weights."
+            "The ops that compute something from the inputs. An open batch counts as 1 in activations; the share is of the bytes of all \
+             weights."
         }
         (table("layers", "layers", &columns, rows))
     }
 }
 
-fn layer_row(place: usize, layer: &LayerReport) -> Markup {
+fn layer_row(index: usize, layer: &LayerReport) -> Markup {
     let output = layer.outputs.first();
     html! {
-        tr #{ "layer-" (place) } {
+        tr #{ "layer-" (index) } {
             th scope="row" { a href="#network" { (breakable(&layer.name, '/')) } }
             td { (layer.op) }
             td { @if let Some(output) = output { (shape(output.shape.as_deref())) } }
@@ -89,14 +89,14 @@ pub fn batch_norms(report: &ConversionReport) -> Markup {
     ];
     let rows = html! { @for norm in &report.batch_norms { (norm_row(norm, &report.weights)) } };
     html! {
-        p { "Each part with its distribution, its least and its greatest element. A gamma that nobody stored is 1, a beta 0." }
+        p { "Each part with its distribution, its smallest and its largest element. A gamma that is not stored is 1, a beta 0." }
         (table("batch-norms", "batch norms", &columns, rows))
     }
 }
 
 fn norm_row(norm: &NormReport, weights: &[WeightReport]) -> Markup {
-    let part = |place: Option<usize>, otherwise: &str| {
-        let weight = place.and_then(|place| weights.get(place));
+    let part = |index: Option<usize>, otherwise: &str| {
+        let weight = index.and_then(|index| weights.get(index));
         html! {
             td.number.part data-v=[weight.and_then(|weight| weight.statistics.min)] {
                 @match weight {
@@ -120,7 +120,7 @@ fn norm_row(norm: &NormReport, weights: &[WeightReport]) -> Markup {
     }
 }
 
-/// What stands in the place of a part that is no weight.
+/// The text for a part that is not a weight.
 fn otherwise(origin: &Origin, synthesized: &'static str) -> &'static str {
     match origin {
         Origin::Synthesized => synthesized,
@@ -151,8 +151,8 @@ pub fn weights(report: &ConversionReport) -> Markup {
     ];
     let mut is_part = vec![false; report.weights.len()];
     for norm in &report.batch_norms {
-        for place in [norm.gamma, norm.beta, norm.mean, norm.variance].into_iter().flatten() {
-            is_part.iter_mut().skip(place).take(1).for_each(|part| *part = true);
+        for index in [norm.gamma, norm.beta, norm.mean, norm.variance].into_iter().flatten() {
+            is_part.iter_mut().skip(index).take(1).for_each(|part| *part = true);
         }
     }
     let shown: Vec<&WeightReport> = report
@@ -165,8 +165,8 @@ pub fn weights(report: &ConversionReport) -> Markup {
     let rows = html! { @for weight in &shown { (weight_row(weight)) } };
     html! {
         p {
-            "The tensors that were trained" @if shown.len() < report.weights.len() { ", apart from those of the batch norms above" }
-            ". Shapes are TensorFlow's: of a convolution height, width, input and output channels."
+            "The trained tensors" @if shown.len() < report.weights.len() { ", apart from those of the batch norms above" }
+            ". Shapes are TensorFlow's: height, width, input and output channels for a convolution."
         }
         (table("weights", "weights", &columns, rows))
     }
