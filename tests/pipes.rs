@@ -1,11 +1,10 @@
 //! Pipes as standard input and standard output.
 
 use std::fs;
-use std::process::Stdio;
 
 use tempfile::TempDir;
 
-use crate::support::command::{binary, convert, fails, fed, prints, tf2onnx_rs};
+use crate::support::command::{convert, fails, fed, prints, tf2onnx_rs};
 use crate::support::onnx::Model;
 use crate::support::repository::{example, fixture};
 
@@ -74,6 +73,10 @@ fn a_pipe_gets_colors_only_on_request() {
 #[cfg(unix)]
 #[test]
 fn a_closed_pipe_is_not_an_error() {
+    use std::process::Stdio;
+
+    use crate::support::command::binary;
+
     for args in
         [&["networks"][..], &["inspect", example().to_str().unwrap()], &["convert", "--help"], &["man"]]
     {
