@@ -15,7 +15,7 @@ pub use model::{
     Attribute, Attributes, Dim, Graph, Initializer, ML_DOMAIN, Model, Node, TENSORFLOW_DOMAIN, TensorInfo,
     onnx_dtype,
 };
-pub use writer::{WriteOptions, WriteReport, WrittenModel, write_beside, write_model};
+pub use writer::{WriteOptions, WrittenFiles, WrittenModel, write_beside, write_model};
 
 /// The messages of `proto/onnx.proto`.
 #[allow(missing_docs, clippy::all)]

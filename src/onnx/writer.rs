@@ -25,7 +25,7 @@ pub struct WriteOptions {
 
 /// The files that were written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WriteReport {
+pub struct WrittenFiles {
     /// Bytes of all files.
     pub bytes: u64,
     /// The file beside the model that holds its weights.
@@ -36,7 +36,7 @@ pub struct WriteReport {
 #[derive(Debug)]
 pub struct WrittenModel {
     /// The files that were written.
-    pub report: WriteReport,
+    pub files: WrittenFiles,
     model: OutputFile,
     weights: Option<OutputFile>,
 }
@@ -62,10 +62,10 @@ pub fn write_model(
     path: &Path,
     options: &WriteOptions,
     progress: &(dyn Fn(u64, u64) + Sync),
-) -> Result<WriteReport> {
+) -> Result<WrittenFiles> {
     let written = write_beside(model, path, options, progress)?;
-    let report = written.report.clone();
-    written.persist().map(|()| report)
+    let files = written.files.clone();
+    written.persist().map(|()| files)
 }
 
 /// Writes the model to temporary files beside `path`.
@@ -111,7 +111,7 @@ pub fn write_beside(
     let sources = &model.sources;
     let model = write(&plan.model, path)?;
     sources.iter().try_for_each(FileState::check)?;
-    Ok(WrittenModel { report: WriteReport { bytes: total, external_data }, model, weights })
+    Ok(WrittenModel { files: WrittenFiles { bytes: total, external_data }, model, weights })
 }
 
 impl Segment<'_> {

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Assumption, LayerReport, NormReport, Picture, Warning, WeightReport};
 use crate::convert::{BatchNormSummary, Conversion, Origin};
 use crate::graph::TensorType;
-use crate::onnx::{Dim, Model, TensorInfo, WriteReport};
+use crate::onnx::{Dim, Model, TensorInfo, WrittenFiles};
 
 /// The version of the data. It increases if a key changes its meaning or is removed.
 pub const VERSION: u32 = 1;
@@ -186,7 +186,7 @@ impl SourceReport {
 }
 
 impl ModelReport {
-    pub(super) fn new(model: &Model, written: &WriteReport) -> Self {
+    pub(super) fn new(model: &Model, written: &WrittenFiles) -> Self {
         Self {
             name: model.name.clone(),
             inputs: model.inputs.iter().map(TensorReport::of_model).collect(),

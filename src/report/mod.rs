@@ -28,7 +28,7 @@ pub use warnings::Warning;
 
 use crate::convert::{Conversion, ConvertOptions};
 use crate::error::{Error, Result};
-use crate::onnx::WriteReport;
+use crate::onnx::WrittenFiles;
 use crate::output::OutputFile;
 
 /// The paths, options and times of a conversion.
@@ -41,7 +41,7 @@ pub struct Subject<'a> {
     /// The options.
     pub options: &'a ConvertOptions,
     /// The files that were written.
-    pub written: &'a WriteReport,
+    pub written: &'a WrittenFiles,
     /// The times so far.
     pub timing: Timing,
 }

@@ -19,7 +19,7 @@ pub use verified::{Pending, Verification};
 use super::{output, progress};
 use crate::convert::{Conversion, convert};
 use crate::error::Result;
-use crate::onnx::WriteReport;
+use crate::onnx::WrittenFiles;
 use crate::output::refuse_overwriting;
 use crate::source::Source;
 
@@ -65,7 +65,7 @@ pub struct Args {
 /// A finished conversion.
 pub struct Converted {
     pub conversion: Conversion,
-    pub written: WriteReport,
+    pub written: WrittenFiles,
     /// The result of `--verify`.
     pub verification: Option<Verification>,
     pub seconds: f64,
@@ -140,7 +140,7 @@ pub fn convert_model(
             args.verification.write((source, &conversion), output, &args.write_options(), progress)?;
         let seconds = start.elapsed().as_secs_f64();
         let writing = seconds - converting;
-        let written = pending.report();
+        let written = pending.files();
         Ok((Converted { conversion, written, verification, seconds, opening, writing }, pending))
     });
     done.map_err(|error| source.error(error))

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::error::{Error, Result};
-use crate::onnx::WriteReport;
+use crate::onnx::WrittenFiles;
 use crate::temporary::Temporary;
 
 /// Standard output as the output of a command.
@@ -55,7 +55,7 @@ impl ToStandardOutput {
     ///
     /// # Errors
     /// If the model has a second file, or standard output is closed.
-    pub fn send(&self, written: &WriteReport) -> Result<()> {
+    pub fn send(&self, written: &WrittenFiles) -> Result<()> {
         if written.external_data.is_some() {
             return Err(Error::new(
                 NAME,

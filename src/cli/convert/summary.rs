@@ -11,7 +11,7 @@ use crate::convert::{
     BatchNormSummary, Conversion, GraphOrigin, NetworkOrigin, Note, NoteKind, Origin, UnusedScope,
 };
 use crate::inspect::TensorSummary;
-use crate::onnx::WriteReport;
+use crate::onnx::WrittenFiles;
 use crate::passes::batch_norm::{self, BatchNorm};
 use crate::passes::float16::Float16;
 use crate::passes::moving_averages::MovingAverages;
@@ -64,7 +64,7 @@ impl<'a> Summary<'a> {
         input: &'a Path,
         output: &'a Path,
         conversion: &'a Conversion,
-        written: &'a WriteReport,
+        written: &'a WrittenFiles,
         seconds: f64,
     ) -> Self {
         let Conversion { model, origin, batch_norms, .. } = conversion;
@@ -228,7 +228,7 @@ fn graph_line(graph: &GraphOrigin) -> String {
 }
 
 /// The note about a file with the weights of an earlier model beside the output.
-fn left_weights(output: &Path, written: &WriteReport) -> Option<Note> {
+fn left_weights(output: &Path, written: &WrittenFiles) -> Option<Note> {
     let mut beside = output.as_os_str().to_owned();
     beside.push(".data");
     let beside = Path::new(&beside);

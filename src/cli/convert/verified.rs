@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::cli::verify::{shown, tolerance, verdict};
 use crate::convert::{Conversion, Evaluated};
 use crate::error::{Error, Result};
-use crate::onnx::{self, WriteOptions, WriteReport, WrittenModel, write_beside, write_model};
+use crate::onnx::{self, WriteOptions, WrittenFiles, WrittenModel, write_beside, write_model};
 use crate::output::{OutputFile, folder_beside, target_of, unwritable};
 use crate::source::Source;
 use crate::temporary::Temporary;
@@ -309,16 +309,16 @@ fn executable(model: &onnx::Model, path: &Path) -> Result<Executable> {
 pub enum Pending {
     Written(WrittenModel),
     /// A verified model in a folder of its own, with what was written there.
-    Verified(Staged, WriteReport),
+    Verified(Staged, WrittenFiles),
 }
 
 impl Pending {
-    /// What was written.
-    pub fn report(&self) -> WriteReport {
+    /// The files that were written.
+    pub fn files(&self) -> WrittenFiles {
         match self {
-            Self::Written(written) => written.report.clone(),
+            Self::Written(written) => written.files.clone(),
             Self::Verified(staged, written) => {
-                WriteReport { external_data: staged.weights(written).map(|(_, target)| target), ..*written }
+                WrittenFiles { external_data: staged.weights(written).map(|(_, target)| target), ..*written }
             }
         }
     }
@@ -355,13 +355,13 @@ impl Staged {
     }
 
     /// The file with the weights, and where it goes.
-    fn weights<'w>(&self, written: &'w WriteReport) -> Option<(&'w Path, PathBuf)> {
+    fn weights<'w>(&self, written: &'w WrittenFiles) -> Option<(&'w Path, PathBuf)> {
         let path = written.external_data.as_deref()?;
         Some((path, self.target.with_file_name(path.file_name()?)))
     }
 
     /// Renames the weights first, so that there is never a model without its weights.
-    fn persist(self, written: &WriteReport) -> Result<()> {
+    fn persist(self, written: &WrittenFiles) -> Result<()> {
         let files = self.weights(written).into_iter().chain([(&*self.path, self.target.clone())]);
         for (path, target) in files {
             std::fs::rename(path, &target).map_err(|error| unwritable(&target, &error))?;
