@@ -142,5 +142,5 @@ fn extract_suggests_with_synthesized() {
         "{said}"
     );
     let said = fails(&["extract", network, &output, "--match", "nothing"]);
-    assert!(said.contains("no tensor matches; see what it holds with inspect"), "{said}");
+    assert!(said.contains("no tensor matches; tf2onnx-rs inspect lists its tensors"), "{said}");
 }

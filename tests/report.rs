@@ -138,7 +138,7 @@ fn every_assumption_has_its_reason() {
     assert_eq!(about("image size")["value"], "150 × 150");
     assert!(reason("image size").contains("--image-size"));
     assert!(reason("outputs").contains("--outputs"));
-    assert!(reason("num_classes").contains("read off the variables"));
+    assert!(reason("num_classes").contains("read from the variables"));
     assert!(reason("spatial_squeeze").contains("slim's default"));
     let norms = list(&data, "batch_norms");
     assert_eq!(about("gamma")["items"].as_array().unwrap().len(), norms.len());

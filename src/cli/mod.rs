@@ -62,7 +62,7 @@ Examples:
 `tf2onnx-rs help COMMAND` explains a command with examples.
 `tf2onnx-rs man COMMAND | man -l -` shows its manual page.
 
-Pages that come with the source:
+Pages that come with the source, besides README.md:
   docs/options.md          all options of all commands
   docs/json.md             the output of --json
   docs/ops.md              the TensorFlow ops that can be converted

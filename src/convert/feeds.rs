@@ -89,7 +89,7 @@ impl Feeds {
                 },
                 (Err(error), Some(option)) => {
                     let problem = format!("{}: {}", error.subject(), error.problem());
-                    return Err(Error::new(option, problem).advice("leave the batch as it is"));
+                    return Err(Error::new(option, problem).advice("do not change the batch"));
                 }
                 (Err(error), None) => {
                     let text = format!(

@@ -1,6 +1,6 @@
 //! Converting a model to ONNX, as a library call.
 //!
-//! A graph that comes with the model is imported; where there is none, the network is recognized and its graph is built.
+//! A graph that comes with the model is imported; if there is none, the network is recognized and its graph is built.
 //! Everything after that is the same for both.
 
 mod batch_axis;
@@ -34,7 +34,7 @@ mod variables;
 pub use examine::{Examination, examine};
 pub use graph::GraphOrigin;
 pub use input_shape::InputShape;
-pub use network::{NetworkOrigin, recognize_checkpoint, sketch, unused, variables};
+pub use network::{NetworkOrigin, recognize_checkpoint, recognize_variables, unused, variables};
 pub use note::{Note, NoteKind, Severity};
 pub use options::{ConvertOptions, FrozenPlaceholder, NewNames};
 pub use partly::{Evaluated, Layer};
@@ -161,10 +161,10 @@ struct BoundGraph {
     outputs: Vec<TensorRef>,
     inputs_as_nchw: Vec<TensorRef>,
     outputs_as_nchw: Vec<TensorRef>,
-    /// The logits of the classes and their probabilities, where it is known which tensors they are.
+    /// The logits of the classes and their probabilities, if it is known which tensors they are.
     logits: Option<TensorRef>,
     probabilities: Option<TensorRef>,
-    /// How many classes there are, where that is known.
+    /// The number of classes, if it is known.
     classes: Option<usize>,
     /// Other names of its inputs and outputs.
     aliases: rename::Aliases,

@@ -47,14 +47,19 @@ pub fn variables(checkpoint: &Checkpoint) -> Variables {
 /// # Errors
 /// If the checkpoint holds none of the library's networks, or the network does not have the options.
 pub fn recognize_checkpoint(source: &Source, options: &ConvertOptions) -> Result<Recognition> {
-    sketch(source, options, &variables(source.weights()?)).map(|recognized| recognized.recognition)
+    recognize_variables(source, options, &variables(source.weights()?))
+        .map(|recognized| recognized.recognition)
 }
 
 /// The same for the variables of a checkpoint or a graph, together with the network that was built from them.
 ///
 /// # Errors
 /// As for [`recognize_checkpoint`].
-pub fn sketch(source: &Source, options: &ConvertOptions, variables: &Variables) -> Result<Recognized> {
+pub fn recognize_variables(
+    source: &Source,
+    options: &ConvertOptions,
+    variables: &Variables,
+) -> Result<Recognized> {
     let network = options.network.as_deref().map(network_named).transpose()?;
     recognize_and_build(variables, Overrides { network, options: &options.network_options }).map_err(
         |error| {
@@ -88,7 +93,7 @@ pub(super) fn end_points(source: &Source) -> Option<(&'static str, Names)> {
 pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundGraph, NetworkOrigin)> {
     let variables = variables(source.weights()?);
     refuse_graph_options(options)?;
-    let mut recognized = sketch(source, options, &variables)?;
+    let mut recognized = recognize_variables(source, options, &variables)?;
     let recognition = &mut recognized.recognition;
     // The auxiliary classifier is for training. It is built if the options ask for it.
     let aux = recognition.options.aux_option();

@@ -61,7 +61,7 @@ pub struct Note {
     pub severity: Severity,
     /// What it is about.
     pub kind: NoteKind,
-    /// The tensor, node or variable that it is about, where it is about one.
+    /// The tensor, node or variable that it is about, if it is about one.
     pub subject: Option<String>,
     /// The sentence, without its severity.
     pub text: String,

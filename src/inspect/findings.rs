@@ -178,7 +178,7 @@ fn not_converted(tensors: &[Inspected], is_network: bool) -> Option<Finding> {
     };
     Finding::new("not_converted", names_where(tensors, is_left), |count, listed| {
         let belong = by_number(count, "variable is not a part", "variables are not a part");
-        let of = if is_network { "the network as it is converted" } else { "what the graph computes" };
+        let of = if is_network { "the converted network" } else { "what the graph computes" };
         let note =
             if listed.contains("AuxLogits") { " (the auxiliary classifier is for training)" } else { "" };
         format!("{count} {belong} of {of}{note}: {listed}")

@@ -4,7 +4,7 @@
 use hashbrown::HashSet;
 
 use super::{BatchNormEntry, GraphSummary, batch_norms_by_name, batch_norms_of_onnx};
-use crate::convert::{ConvertOptions, THE_GRAPH, Unused, convert, examine, sketch, unused};
+use crate::convert::{ConvertOptions, THE_GRAPH, Unused, convert, examine, recognize_variables, unused};
 use crate::error::{Error, Result};
 use crate::graph::{Shape, import};
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
@@ -63,7 +63,7 @@ pub fn identify(file: &TensorFile, tensors: &[NamedTensor], options: &ConvertOpt
     };
     let is_named = options.network.is_some() || !options.network_options.is_empty();
     let variables = variables(model, tensors);
-    let network = match sketch(model, options, &variables) {
+    let network = match recognize_variables(model, options, &variables) {
         // Options about the network have to be right. Without them, it is no error if there is no network.
         Err(error) if is_named => return Err(error),
         Err(error) => Err(error),

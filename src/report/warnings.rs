@@ -40,7 +40,7 @@ pub fn collect(conversion: &Conversion, weights: &[WeightReport], norms: &[NormR
     }
     for node in conversion.model.nodes.iter().filter(|node| node.domain == TENSORFLOW_DOMAIN) {
         let text = format!(
-            "{} cannot be converted and was written as it is, in the domain {TENSORFLOW_DOMAIN}: a runtime needs a custom \
+            "{} cannot be converted and was written as a custom op, in the domain {TENSORFLOW_DOMAIN}: a runtime needs a custom \
              operator for it",
             node.op
         );

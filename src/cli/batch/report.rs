@@ -98,8 +98,8 @@ impl Line {
         let bytes = self.bytes.as_ref().and_then(serde_json::Value::as_u64).map(output::bytes);
         match self.status {
             Status::Converted => {
-                let said = [what, bytes].into_iter().flatten().collect::<Vec<_>>().join(", ");
-                Some(format!("{line}: {said} in {:.2} s", self.seconds))
+                let details = [what, bytes].into_iter().flatten().collect::<Vec<_>>().join(", ");
+                Some(format!("{line}: {details} in {:.2} s", self.seconds))
             }
             Status::Skipped => Some(format!("{line}: up to date")),
             Status::Planned => Some(line),

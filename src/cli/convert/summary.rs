@@ -185,7 +185,7 @@ impl<'a> Summary<'a> {
 /// The line about a batch norm of which a part is not stored.
 fn assumed_of(norm: &BatchNorm) -> Option<String> {
     let parts = [("gamma", &norm.gamma, "unit scale"), ("beta", &norm.beta, "zero offset")];
-    let said = |(name, origin, neutral): (&str, &batch_norm::Origin, &str)| match origin {
+    let assumed = |(name, origin, neutral): (&str, &batch_norm::Origin, &str)| match origin {
         batch_norm::Origin::Stored { .. } => None,
         batch_norm::Origin::Computed { from } if from.is_empty() => Some(format!("{name} computed")),
         batch_norm::Origin::Computed { from } => {
@@ -193,8 +193,9 @@ fn assumed_of(norm: &BatchNorm) -> Option<String> {
         }
         batch_norm::Origin::Synthesized => Some(neutral.to_owned()),
     };
-    let said: Vec<String> = parts.into_iter().filter_map(said).collect();
-    (!said.is_empty()).then(|| format!("  {}: {}, epsilon {}", norm.name, said.join(" and "), norm.epsilon))
+    let assumed: Vec<String> = parts.into_iter().filter_map(assumed).collect();
+    (!assumed.is_empty())
+        .then(|| format!("  {}: {}, epsilon {}", norm.name, assumed.join(" and "), norm.epsilon))
 }
 
 /// How many variables a line names.
