@@ -3,22 +3,38 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An error for the user: the file, tensor or op that it is about, what is wrong, and what to try.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Error {
+    kind: ErrorKind,
     subject: String,
     problem: String,
     advice: Option<String>,
+    cause: Option<Arc<io::Error>>,
+}
+
+/// The kind of an error, for programs that act on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A file, an option or a graph is wrong.
+    Invalid,
+    /// The system cannot read or write a file; [`std::error::Error::source`] returns its error.
+    Io,
+    /// The model has ops or types that cannot be converted.
+    Unsupported,
 }
 
 impl Error {
     /// An error about `subject` (a file, a tensor, an op, an option).
     pub fn new(subject: impl fmt::Display, problem: impl fmt::Display) -> Self {
-        Self { subject: subject.to_string(), problem: problem.to_string(), advice: None }
+        let (subject, problem) = (subject.to_string(), problem.to_string());
+        Self { kind: ErrorKind::Invalid, subject, problem, advice: None, cause: None }
     }
 
     /// An error about a file.
@@ -28,13 +44,35 @@ impl Error {
 
     /// The error for a file that cannot be read.
     pub fn unreadable(path: impl AsRef<Path>, error: &io::Error) -> Self {
-        match error.kind() {
+        let described = match error.kind() {
             io::ErrorKind::NotFound => Self::file(path, "there is no such file"),
             io::ErrorKind::IsADirectory => Self::file(path, "it is a folder").advice("name a file in it"),
             io::ErrorKind::PermissionDenied => Self::file(path, "you have no permission to read it")
                 .advice("ask its owner for permission, or copy it as another user"),
             _ => Self::file(path, format!("it cannot be read: {error}")),
-        }
+        };
+        described.caused_by(error)
+    }
+
+    /// Adds the system's error that caused this one.
+    #[must_use]
+    pub fn caused_by(self, error: &io::Error) -> Self {
+        let cause = match error.raw_os_error() {
+            Some(code) => io::Error::from_raw_os_error(code),
+            None => io::Error::new(error.kind(), error.to_string()),
+        };
+        Self { kind: ErrorKind::Io, cause: Some(Arc::new(cause)), ..self }
+    }
+
+    /// Says that the error is about something that cannot be converted.
+    #[must_use]
+    pub fn unsupported(self) -> Self {
+        Self { kind: ErrorKind::Unsupported, ..self }
+    }
+
+    /// The kind of the error.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
     }
 
     /// Adds what the user can try.
@@ -84,11 +122,34 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {}
+/// Errors are equal if they read the same.
+impl PartialEq for Error {
+    fn eq(&self, other: &Self) -> bool {
+        (self.kind, &self.subject, &self.problem, &self.advice)
+            == (other.kind, &other.subject, &other.problem, &other.advice)
+    }
+}
+
+impl Eq for Error {}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_deref().map(|error| error as _)
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_error_of_the_system_is_kept() {
+        let missing = io::Error::from(io::ErrorKind::NotFound);
+        let error = Error::unreadable("model.ckpt", &missing).within("train");
+        assert_eq!(error.kind(), ErrorKind::Io);
+        let source = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<io::Error>());
+        assert_eq!(source.map(io::Error::kind), Some(io::ErrorKind::NotFound));
+    }
 
     #[test]
     fn an_error_is_one_sentence_from_the_outside_in() {

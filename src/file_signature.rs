@@ -4,6 +4,10 @@ use std::path::Path;
 
 use crate::error::Error;
 
+/// The advice for models in Keras's own formats.
+pub(crate) const EXPORT_FROM_KERAS: &str =
+    "load it in Keras, export it as a SavedModel with model.export(\"folder\"), and convert that";
+
 /// Formats that are often mistaken for checkpoints: the first bytes, what the file is, and what to try.
 const KNOWN: [(&[u8], &str, &str); 9] = [
     (
@@ -11,11 +15,7 @@ const KNOWN: [(&[u8], &str, &str); 9] = [
         "it is a Git LFS pointer, not the file itself",
         "run `git lfs pull` in its repository",
     ),
-    (
-        b"\x89HDF\r\n\x1a\n",
-        "it is an HDF5 file (Keras weights)",
-        "load the model in Keras, export it as a SavedModel with model.export(\"folder\"), and convert that",
-    ),
+    (b"\x89HDF\r\n\x1a\n", "it is an HDF5 file (Keras weights)", EXPORT_FROM_KERAS),
     (
         b"PK\x03\x04",
         "it is a zip archive",

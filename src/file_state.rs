@@ -32,7 +32,7 @@ impl FileState {
     /// opened it still read the old content.
     ///
     /// # Errors
-    /// Where the file was written to.
+    /// If the file was written to.
     pub fn check(&self) -> Result<()> {
         let Some(now) = Self::of(&self.path) else { return Ok(()) };
         let is_other_file = now.identity != self.identity;

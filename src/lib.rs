@@ -5,34 +5,61 @@
 //! networks from variables alone. `docs/library.md` has examples, and `docs/architecture.md` describes the modules.
 
 pub mod checkpoint;
-pub mod cli;
 pub mod convert;
 pub mod error;
-pub mod eval;
-pub mod extract;
-mod file_signature;
-pub mod file_state;
-pub mod graph;
-pub mod inspect;
-pub mod lower;
-mod mapped;
-pub mod npy;
-pub mod npz;
 pub mod onnx;
-pub mod ops;
-pub mod output;
-pub mod passes;
-pub mod report;
 pub mod slim;
 pub mod source;
-pub mod suggestion;
-mod temporary;
-pub mod tensor;
-pub mod tensors_in_file;
-pub mod toml_text;
 pub mod verify;
 
+// For the command line and the tests: these modules may change in any version.
+#[doc(hidden)]
+pub mod cli;
+#[doc(hidden)]
+pub mod eval;
+#[doc(hidden)]
+pub mod extract;
+#[doc(hidden)]
+pub mod file_state;
+#[doc(hidden)]
+pub mod graph;
+#[doc(hidden)]
+pub mod inspect;
+#[doc(hidden)]
+pub mod lower;
+#[doc(hidden)]
+pub mod npy;
+#[doc(hidden)]
+pub mod npz;
+#[doc(hidden)]
+pub mod ops;
+#[doc(hidden)]
+pub mod output;
+#[doc(hidden)]
+pub mod passes;
+#[doc(hidden)]
+pub mod report;
+#[doc(hidden)]
+pub mod suggestion;
+#[doc(hidden)]
+pub mod tensor;
+#[doc(hidden)]
+pub mod tensors_in_file;
+#[doc(hidden)]
+pub mod toml_text;
+
+mod file_signature;
+mod mapped;
+mod temporary;
+
+pub use checkpoint::Checkpoint;
+pub use convert::{ConvertOptions, convert};
+pub use error::{Error, ErrorKind};
+pub use onnx::write_model;
+pub use source::Source;
+
 /// The TensorFlow messages of `proto/`.
+#[doc(hidden)]
 #[allow(missing_docs, clippy::all)]
 pub mod proto {
     include!(concat!(env!("OUT_DIR"), "/tensorflow.rs"));

@@ -24,7 +24,7 @@ struct Header<'a> {
 /// type.
 ///
 /// # Errors
-/// Where it is not such a file, or its elements are neither numbers nor booleans.
+/// If it is not such a file, or its elements are neither numbers nor booleans.
 pub fn read(bytes: &[u8]) -> Result<Tensor> {
     let wrong = |problem: &str| Error::new("array", problem);
     let not_an_array =
@@ -126,7 +126,7 @@ pub fn can_hold(dtype: DType) -> bool {
 /// Writes an array with calls of `write`. Strings are padded to the length of the longest.
 ///
 /// # Errors
-/// Those of `write`, or where the elements cannot be read, or NumPy does not have their type.
+/// Those of `write`, or if the elements cannot be read, or NumPy does not have their type.
 pub fn write(value: &Constant, mut write: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
     if value.dtype() == DType::String {
         let strings = value.strings()?;

@@ -18,7 +18,7 @@ use crate::tensor::Tensor;
 /// Writes named arrays without compression. Calls `progress` with the number of bytes of each write.
 ///
 /// # Errors
-/// Where the file cannot be written, the elements of an array cannot be read, or NumPy has no type for them.
+/// If the file cannot be written, the elements of an array cannot be read, or NumPy has no type for them.
 pub fn write<'a>(
     arrays: impl IntoIterator<Item = (&'a str, Constant)>,
     path: &Path,
@@ -54,7 +54,7 @@ pub fn is_archive(bytes: &[u8]) -> bool {
 /// Reads the arrays from the bytes of an archive. `path` is for errors.
 ///
 /// # Errors
-/// Where it is not an archive, or one of its arrays cannot be read.
+/// If it is not an archive, or one of its arrays cannot be read.
 pub fn read(path: &Path, bytes: &[u8]) -> Result<Vec<(String, Tensor)>> {
     let damaged = |error: &dyn std::fmt::Display| {
         Error::file(path, format!("it is not an archive that NumPy saved: {error}"))

@@ -30,7 +30,7 @@ impl OutputFile {
     /// Creates the file for `path`. If `path` is a link, the target of the link is written.
     ///
     /// # Errors
-    /// Where `path` is a folder, a device or a broken link, or its folder cannot be written.
+    /// If `path` is a folder, a device or a broken link, or its folder cannot be written.
     pub fn create(path: &Path) -> Result<Self> {
         let path = target_of(path)?;
         let folder = folder_of(&path)?;
@@ -49,7 +49,7 @@ impl OutputFile {
     /// written.
     ///
     /// # Errors
-    /// Where there is not enough space.
+    /// If there is not enough space.
     pub fn reserve(&self, bytes: u64) -> Result<()> {
         #[cfg(target_os = "linux")]
         {
@@ -70,7 +70,7 @@ impl OutputFile {
     /// Writes bytes at an offset in the file. Threads can call it at the same time for different parts of the file.
     ///
     /// # Errors
-    /// Where the disk is full or broken.
+    /// If the disk is full or broken.
     pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
         #[cfg(unix)]
         let written = std::os::unix::fs::FileExt::write_all_at(self.file(), bytes, offset);
@@ -99,7 +99,7 @@ impl OutputFile {
     /// Renames the file to its final path.
     ///
     /// # Errors
-    /// Where an existing file cannot be replaced.
+    /// If an existing file cannot be replaced.
     pub fn persist(self) -> Result<()> {
         let Self { file, path } = self;
         file.finish(|file| file.persist(&path).map(drop)).map_err(|error| unwritable(&path, &error.error))
@@ -109,7 +109,7 @@ impl OutputFile {
 /// The path that is written for an output: for a link, its target.
 ///
 /// # Errors
-/// Where it is a folder, a device or a broken link.
+/// If it is a folder, a device or a broken link.
 pub fn target_of(path: &Path) -> Result<PathBuf> {
     if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
         return Err(Error::file(path, "it names a folder").advice("name a file in it"));
@@ -141,7 +141,7 @@ pub fn target_of(path: &Path) -> Result<PathBuf> {
 /// Checks that an output would not overwrite one of the inputs.
 ///
 /// # Errors
-/// Where it would.
+/// If it would.
 pub fn refuse_overwriting<P: AsRef<Path>>(output: &Path, inputs: impl IntoIterator<Item = P>) -> Result<()> {
     // A file that does not exist yet is not an input.
     let Ok(existing) = same_file::Handle::from_path(output) else { return Ok(()) };
@@ -156,7 +156,7 @@ pub fn refuse_overwriting<P: AsRef<Path>>(output: &Path, inputs: impl IntoIterat
 /// Checks that no other output is the same file.
 ///
 /// # Errors
-/// Where one is, also under another path.
+/// If one is, also under another path.
 pub fn refuse_same_path<P: AsRef<Path>>(output: &Path, others: impl IntoIterator<Item = P>) -> Result<()> {
     let path = resolved_path(output);
     if others.into_iter().any(|other| resolved_path(other.as_ref()) == path) {
@@ -178,7 +178,7 @@ pub fn resolved_path(path: &Path) -> PathBuf {
 /// Creates an empty temporary folder beside `path`, which can be renamed to `path`, or whose content can.
 ///
 /// # Errors
-/// Where the folder of `path` cannot be written.
+/// If the folder of `path` cannot be written.
 pub fn folder_beside(path: &Path) -> Result<Temporary<TempDir>> {
     let folder = folder_of(path)?;
     Temporary::folder_by(|| builder(0o777).tempdir_in(folder)).map_err(|error| unwritable(path, &error))
@@ -197,7 +197,7 @@ fn folder_of(path: &Path) -> Result<&Path> {
 /// Creates a folder for outputs, and its parents.
 ///
 /// # Errors
-/// Where it cannot be created.
+/// If it cannot be created.
 pub fn make_folder(path: &Path) -> Result<()> {
     match std::fs::create_dir_all(path) {
         Ok(()) => Ok(()),
@@ -247,7 +247,9 @@ pub fn unwritable(path: &Path, error: &std::io::Error) -> Error {
         Some(_) => error.to_string(),
         None => error.kind().to_string(),
     };
-    Error::file(path, format!("it cannot be written: {problem}")).advice("choose another output")
+    Error::file(path, format!("it cannot be written: {problem}"))
+        .advice("choose another output")
+        .caused_by(error)
 }
 
 #[cfg(test)]

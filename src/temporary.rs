@@ -65,7 +65,7 @@ impl Temporary<TempDir> {
     /// Creates a private folder in the system's temporary folder.
     ///
     /// # Errors
-    /// Where it cannot be created.
+    /// If it cannot be created.
     pub fn folder() -> io::Result<Self> {
         Self::folder_by(|| tempfile::Builder::new().prefix("tf2onnx-rs-").tempdir())
     }
@@ -74,7 +74,7 @@ impl Temporary<TempDir> {
     /// ending the program, and no files may remain.
     ///
     /// # Errors
-    /// Where they cannot be created.
+    /// If they cannot be created.
     pub fn create_parents(&self, file: &Path) -> io::Result<()> {
         let mut folder = self.path().to_owned();
         for part in file.parent().into_iter().flatten() {

@@ -216,10 +216,7 @@ fn contradictions_about_a_tensor_in_a_v1_list_are_found() {
     let entries = vec![v1_list(vec![listed(&[2]), listed(&[3])])];
     assert_says(&refusal_of_v1(&table(entries, Compression::None, BLOCK_BYTES)), "two types or shapes");
     let entries = vec![(b"w".to_vec(), vec![])];
-    assert_says(
-        &refusal_of_v1(&table(entries, Compression::None, BLOCK_BYTES)),
-        "not the one of a checkpoint",
-    );
+    assert_says(&refusal_of_v1(&table(entries, Compression::None, BLOCK_BYTES)), "not that of a checkpoint");
     assert_says(&refusal_of_v1(&table(vec![], Compression::None, BLOCK_BYTES)), "its table is empty");
     let bundle = vec![v2_header(1)];
     assert_says(&refusal_of_v1(&table(bundle, Compression::None, BLOCK_BYTES)), "index of a V2 checkpoint");

@@ -47,7 +47,7 @@ impl<'a> Entries<'a> {
             return Ok(None);
         }
         let first = self.position == 0;
-        let (shared, key, value) = self.entry().ok_or("an entry of its table runs beyond its block")?;
+        let (shared, key, value) = self.entry().ok_or("an entry of its table extends beyond its block")?;
         // Keys out of order are damaged. Checking this also ensures that no key occurs twice.
         if !first && self.block[key.clone()] <= self.key[shared..] {
             return Err("the keys of its table are not in order".into());

@@ -50,7 +50,7 @@ pub(super) fn index_path(prefix: &Path) -> PathBuf {
 }
 
 /// Appends a suffix to the last component of a path.
-pub(super) fn with_suffix(prefix: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn with_suffix(prefix: &Path, suffix: &str) -> PathBuf {
     let mut path = OsString::from(prefix);
     path.push(suffix);
     path.into()
@@ -152,29 +152,29 @@ fn by_name(path: &Path) -> Result<Option<Located>> {
 
 /// The checkpoint that has a file of this name.
 fn by_suffix(path: &Path) -> Result<Option<Located>> {
-    let is_there = path.is_file();
+    let is_file = path.is_file();
     // Checked first, because names that are not UTF-8 can have this extension too.
-    if is_there && path.extension().is_some_and(|end| end == "index") {
+    if is_file && path.extension().is_some_and(|end| end == "index") {
         return Ok(Some(Located::V2(path.with_extension(""))));
     }
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return Ok(None) };
     // A folder that ends in a slash can be a prefix too.
     let sibling =
         |base: &str| if base.is_empty() { folder_of(path).join("") } else { path.with_file_name(base) };
-    if is_there && name == ".index" {
+    if is_file && name == ".index" {
         return Ok(Some(Located::V2(sibling(""))));
     }
     if let Some((base, _)) = without_shard(name) {
         if let Some(base) = base.strip_suffix(".data") {
             return match by_prefix(&sibling(base))? {
-                None if is_there => Err(missing_part(&index_path(&sibling(base)))),
+                None if is_file => Err(missing_part(&index_path(&sibling(base)))),
                 located => Ok(located),
             };
         }
-        let is_shard = is_there || name.contains(ANY_SHARD);
+        let is_shard = is_file || name.contains(ANY_SHARD);
         return if is_shard { v1_shards(&sibling(base)) } else { Ok(None) };
     }
-    if let Some(base) = name.strip_suffix(".meta").filter(|_| is_there) {
+    if let Some(base) = name.strip_suffix(".meta").filter(|_| is_file) {
         let located = by_prefix(&sibling(base))?;
         return located.map(Some).ok_or_else(|| {
             Error::file(path, "is a graph, but its checkpoint is not beside it")
@@ -287,12 +287,12 @@ fn none_in(folder: &Path) -> Error {
             folder.join(newest).display()
         ));
     }
-    let of_models = names.iter().filter(|name| {
+    let model_files = names.iter().filter(|name| {
         [".pb", ".pbtxt", ".meta", ".onnx"].iter().any(|ending| name.ends_with(ending))
             || name.contains(".data-")
     });
-    let of_models: Vec<String> = of_models.cloned().collect();
-    match &of_models[..] {
+    let model_files: Vec<String> = model_files.cloned().collect();
+    match &model_files[..] {
         [] => error.advice("`batch` converts all models in a folder and its subfolders"),
         some => error.advice(format_args!("give the path of a file in it: {}", first_of(some, LISTED))),
     }

@@ -30,6 +30,7 @@ use std::sync::Arc;
 use crate::error::Result;
 use crate::file_state::FileState;
 use locate::Located;
+pub(crate) use locate::with_suffix;
 pub use stored::StoredTensor;
 
 /// The two formats of checkpoints.
@@ -70,7 +71,7 @@ impl Checkpoint {
     /// - a folder whose `checkpoint` file names a checkpoint, or that contains only one.
     ///
     /// # Errors
-    /// Where there is no checkpoint or more than one, where one of its files is missing, or where the list of tensors is
+    /// If there is no checkpoint or more than one, if one of its files is missing, or if the list of tensors is
     /// damaged. Damaged values are found when they are read.
     pub fn open(path: &Path) -> Result<Self> {
         let now = |files: &[PathBuf]| -> Vec<FileState> {

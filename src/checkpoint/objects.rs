@@ -26,7 +26,7 @@ impl Checkpoint {
     /// if the checkpoint is not object-based: then its keys are the names.
     ///
     /// # Errors
-    /// Where the graph of objects cannot be read.
+    /// If the graph of objects cannot be read.
     pub fn object_names(&self) -> Result<BTreeMap<String, String>> {
         let Some(stored) = self.get(OBJECT_GRAPH) else { return Ok(BTreeMap::new()) };
         let damaged = || Error::file(self.path(), "its graph of objects is damaged");

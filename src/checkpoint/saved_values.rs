@@ -43,7 +43,7 @@ fn field(dtype: DType) -> Option<(u64, Coding, usize)> {
 }
 
 /// The minimum number of bytes of an element of this type.
-pub(super) fn least_bytes(dtype: DType) -> usize {
+pub(super) fn min_bytes(dtype: DType) -> usize {
     match (field(dtype), dtype.size()) {
         (Some((_, Coding::Raw, _)), Some(size)) => size,
         // A string has a tag and a length.
@@ -58,19 +58,19 @@ pub(super) fn numbers(message: &[u8], dtype: DType, count: usize) -> Result<Cow<
         return Err(format!("elements of type {dtype} are not numbers"));
     };
     let mut packs = Packs { message, number, coding, width: size / per_element };
-    let (mut held, mut last, mut several) = packs.summary()?;
-    if held == 0 {
+    let (mut number_count, mut last, mut several) = packs.summary()?;
+    if number_count == 0 {
         // TensorFlow does not write this, but a `TensorProto` may store its elements this way too.
         packs = Packs { number: TENSOR_CONTENT, coding: Coding::Raw, ..packs };
-        (held, last, several) = packs.summary()?;
+        (number_count, last, several) = packs.summary()?;
     }
-    if held != count.saturating_mul(per_element) {
-        return Err(format!("it has {} elements, not {count}", held / per_element));
+    if number_count != count.saturating_mul(per_element) {
+        return Err(format!("it has {} elements, not {count}", number_count / per_element));
     }
     if packs.coding == Coding::Raw && !several {
         return Ok(Cow::Borrowed(&message[last]));
     }
-    let mut out = Vec::with_capacity(held * packs.width);
+    let mut out = Vec::with_capacity(number_count * packs.width);
     packs.for_each(|pack| packs.decode(pack, dtype, &mut out))?;
     Ok(Cow::Owned(out))
 }
@@ -103,14 +103,14 @@ impl Packs<'_> {
 
     /// The count of numbers, the last range of them, and whether there are other ranges.
     fn summary(&self) -> Result<(usize, Range<usize>, bool), Damage> {
-        let (mut held, mut last, mut several) = (0, 0..0, false);
+        let (mut number_count, mut last, mut several) = (0, 0..0, false);
         self.for_each(|range| {
-            held += self.count(&self.message[range.clone()])?;
+            number_count += self.count(&self.message[range.clone()])?;
             several |= !last.is_empty();
             last = range;
             Ok(())
         })?;
-        Ok((held, last, several))
+        Ok((number_count, last, several))
     }
 
     fn count(&self, pack: &[u8]) -> Result<usize, Damage> {

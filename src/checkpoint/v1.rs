@@ -54,7 +54,7 @@ pub(super) struct SavedSlice {
 
 impl SavedSlice {
     pub(super) fn can_hold(&self, dtype: DType, count: usize) -> bool {
-        count.checked_mul(saved_values::least_bytes(dtype)).is_some_and(|least| least <= self.values.len())
+        count.checked_mul(saved_values::min_bytes(dtype)).is_some_and(|bytes| bytes <= self.values.len())
     }
 
     fn contents(&self) -> Result<Contents<'_>> {
@@ -147,7 +147,7 @@ fn read_block(table: &Arc<Table>, block: usize, contents: &[u8], drafts: &mut Dr
     while let Some((key, value)) = entries.next()? {
         if std::mem::take(&mut is_list) {
             if !key.is_empty() {
-                return Err("it is a table, but not the one of a checkpoint".into());
+                return Err("it is a table, but not that of a checkpoint".into());
             }
             read_list(&contents[value], drafts)?;
             continue;
@@ -178,7 +178,7 @@ fn submessage(contents: &[u8], message: Range<usize>, number: u64) -> Result<Opt
 }
 
 fn read_list(message: &[u8], drafts: &mut Drafts) -> Result<(), Damage> {
-    const NO_LIST: &str = "it does not begin with a list of tensors, like a V1 checkpoint";
+    const NO_LIST: &str = "unlike a V1 checkpoint, it does not begin with a list of tensors";
     let meta = submessage(message, 0..message.len(), field::SAVED_TENSOR_SLICES_META)?;
     let meta = &message[meta.ok_or(NO_LIST)?];
     for field in Fields::new(meta) {

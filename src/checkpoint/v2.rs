@@ -159,7 +159,7 @@ impl Index {
             let part = part.ok_or("one of its slices is not in the index")?;
             let part_shape = full_shape(part.shape.as_ref().unwrap_or(&Default::default()))?;
             if part.dtype != entry.dtype || part_shape != slice.shape() {
-                return Err("one of its slices has another type or shape than the whole".into());
+                return Err("one of its slices has another type or shape than the tensor".into());
             }
             slices.push(shards.stored_slice(part, slice)?);
             // Otherwise, slices with the same bytes could make a huge tensor from a small file.

@@ -59,7 +59,7 @@ impl OnnxFile {
     /// Opens an ONNX model.
     ///
     /// # Errors
-    /// Where the file cannot be read or is not an ONNX model, or a tensor has an impossible shape. If a file with weights is
+    /// If the file cannot be read or is not an ONNX model, or a tensor has an impossible shape. If a file with weights is
     /// missing, the tensors have errors instead.
     pub fn open(path: &Path) -> Result<Self> {
         let bytes = Bytes::from_owner(MappedFile::open(path)?);

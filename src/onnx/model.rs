@@ -222,7 +222,7 @@ impl Model {
     /// the missing parts.
     ///
     /// # Errors
-    /// Where a tensor in an attribute cannot be read.
+    /// If a tensor in an attribute cannot be read.
     pub(super) fn messages(&self) -> Result<(ModelProto, GraphProto)> {
         let graph = GraphProto {
             name: self.name.clone(),

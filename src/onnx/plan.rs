@@ -46,7 +46,7 @@ pub(super) struct PlannedFile<'a> {
 
 /// A part of a file that is one task for the threads.
 pub(super) struct Segment<'a> {
-    /// Where it begins in the file.
+    /// Its offset in the file.
     pub(super) offset: u64,
     pub(super) bytes: u64,
     pub(super) content: Content<'a>,

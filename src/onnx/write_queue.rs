@@ -47,7 +47,7 @@ impl<'a> WriteQueue<'a> {
     /// A buffer for a chunk. If all are in use, waits until chunks are written.
     ///
     /// # Errors
-    /// Where a chunk cannot be written.
+    /// If a chunk cannot be written.
     pub(super) fn buffer(&self) -> Result<Buffer> {
         if let Some(buffer) = lock(&self.spare).pop() {
             return Ok(buffer);
@@ -60,7 +60,7 @@ impl<'a> WriteQueue<'a> {
     /// Adds a chunk, which this thread writes, or the one that is writing already.
     ///
     /// # Errors
-    /// Where this chunk or another one cannot be written.
+    /// If this chunk or another one cannot be written.
     pub(super) fn push(&self, chunk: Chunk) -> Result<()> {
         lock(&self.ready).push_back(chunk);
         self.try_write()
@@ -82,7 +82,7 @@ impl<'a> WriteQueue<'a> {
     /// Writes bytes that are not in a buffer of the queue, and waits until they are written.
     ///
     /// # Errors
-    /// Where they cannot be written.
+    /// If they cannot be written.
     pub(super) fn write_now(&self, offset: u64, bytes: &[u8]) -> Result<()> {
         let writing = lock(&self.writing);
         self.write_ready(&writing)?;

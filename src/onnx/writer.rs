@@ -16,14 +16,14 @@ use crate::file_state::FileState;
 use crate::output::{OutputFile, target_of};
 use crate::tensor::BlockLayout;
 
-/// How a model is written.
+/// Options for writing a model.
 #[derive(Debug, Clone, Default)]
 pub struct WriteOptions {
     /// Whether to write the weights to a file beside the model even if the model's own file can hold them (below 2 GiB).
     pub external_data: bool,
 }
 
-/// What was written.
+/// The files that were written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WriteReport {
     /// Bytes of all files.
@@ -35,7 +35,7 @@ pub struct WriteReport {
 /// A model that is written to temporary files. Dropping it removes them, and keeps a file that was there before.
 #[derive(Debug)]
 pub struct WrittenModel {
-    /// What was written.
+    /// The files that were written.
     pub report: WriteReport,
     model: OutputFile,
     weights: Option<OutputFile>,
@@ -45,7 +45,7 @@ impl WrittenModel {
     /// Renames the temporary files to their final names: the weights first, so that the model never lacks them.
     ///
     /// # Errors
-    /// Where an existing file cannot be replaced.
+    /// If an existing file cannot be replaced.
     pub fn persist(self) -> Result<()> {
         self.weights.map_or(Ok(()), OutputFile::persist)?;
         self.model.persist()
@@ -56,7 +56,7 @@ impl WrittenModel {
 /// written so far and the number of bytes of all files.
 ///
 /// # Errors
-/// Those of [`write_beside`], and where an existing file cannot be replaced.
+/// Those of [`write_beside`], and if an existing file cannot be replaced.
 pub fn write_model(
     model: &Model,
     path: &Path,
@@ -71,7 +71,7 @@ pub fn write_model(
 /// Writes the model to temporary files beside `path`.
 ///
 /// # Errors
-/// Where the files cannot be written, a weight cannot be read, a file that contains weights changed meanwhile, or the
+/// If the files cannot be written, a weight cannot be read, a file that contains weights changed meanwhile, or the
 /// model is too large for one file even without its weights.
 pub fn write_beside(
     model: &Model,

@@ -36,13 +36,15 @@ fn lower_node(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         return match cx.keeps_going() {
             true => custom::custom(cx, node),
             false => {
-                Err(node.error(find(&node.op).map_or("this op cannot be converted", |op| op.not_lowered)))
+                let why = find(&node.op).map_or("this op cannot be converted", |op| op.not_lowered);
+                Err(node.error(why).unsupported())
             }
         };
     };
     if cx.opset() < op.since {
         return Err(node
             .error(format!("ONNX has it from operator set {} on", op.since))
+            .unsupported()
             .advice(format!("choose --opset {} or later", op.since)));
     }
     if cx.is_empty(node) {

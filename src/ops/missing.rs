@@ -30,7 +30,7 @@ pub fn refuse_missing(graph: &Graph) -> Result<()> {
     }
     let list: Vec<String> = missing.iter().map(Missing::described).collect();
     let error = Error::new("graph", format!("ops that cannot be converted: {}", list.join(", ")));
-    Err(error.advice(format!(
+    Err(error.unsupported().advice(format!(
         "{}write them as they are, for a runtime that knows them, with --keep-going",
         ways_around(graph, &blocked)
     )))

@@ -113,7 +113,7 @@ impl NetworkBuilder<'_> {
 
     /// `slim.batch_norm` with the moving averages of training.
     ///
-    /// The checkpoint decides whether there are a gamma and a beta. Where one is not stored, slim uses a constant: ones for
+    /// The checkpoint decides whether there are a gamma and a beta. If one is not stored, slim uses a constant: ones for
     /// gamma, zeros for beta.
     pub fn batch_norm(&mut self, net: TensorRef, args: &[Arg]) -> TensorRef {
         self.batch_norm_in("BatchNorm", net, args)
@@ -234,7 +234,7 @@ impl NetworkBuilder<'_> {
     pub fn flatten(&mut self, net: TensorRef, scope: &str) -> TensorRef {
         let dims = self.shape(net).dims().unwrap_or_default().iter().skip(1);
         let Some(features) = dims.copied().try_fold(1, |product, dim| Some(product * dim?)) else {
-            let problem = "a layer that is fully connected needs images of known size";
+            let problem = "a fully connected layer needs images of known size";
             self.fail(Error::new("image size", problem).advice("give one with --image-size"));
             return net;
         };
@@ -298,8 +298,7 @@ impl NetworkBuilder<'_> {
         self.op("add", "AddV2", &[net, scaled], [])
     }
 
-    /// The kernel, cut to the size of `net` where that is smaller: slim's
-    /// `_reduced_kernel_size_for_small_input`.
+    /// The size of the kernel, reduced to that of `net` if `net` is smaller: slim's `_reduced_kernel_size_for_small_input`.
     pub fn reduced_kernel(&self, net: TensorRef, kernel: [usize; 2]) -> [usize; 2] {
         match self.height_and_width(net) {
             Some([height, width]) => [kernel[0].min(height), kernel[1].min(width)],

@@ -72,7 +72,7 @@ impl NetworkBuilder<'_> {
         self.name_scope(scope, |slim| slim.op(op, op, &[net], attrs))
     }
 
-    /// The frames, rows and columns of a volume, where all are known.
+    /// The frames, rows and columns of a volume, if all are known.
     pub fn volume(&self, net: TensorRef) -> Option<Kernel3d> {
         let shape = self.shape(net);
         Some([shape.dim(1)?, shape.dim(2)?, shape.dim(3)?])

@@ -55,7 +55,7 @@ pub struct BuiltNetwork {
     pub graph: Graph,
     /// The placeholder for the images.
     pub input: TensorRef,
-    /// What slim's network function returns: the logits, or the features where there are no classes.
+    /// The result of slim's network function: the logits, or the features if there are no classes.
     pub output: TensorRef,
     /// slim's end points, in the order in which they are built.
     pub end_points: Vec<(String, TensorRef)>,
@@ -84,7 +84,7 @@ impl BuiltNetwork {
 /// A batch norm has a gamma or a beta if and only if `variables` hold one, whatever the arg_scope says.
 ///
 /// # Errors
-/// Where the options or the images do not fit the network.
+/// If the options or the images do not fit the network.
 pub fn build(
     network: &Network,
     prefix: &str,
@@ -113,8 +113,7 @@ fn build_with(
 /// The network of this name, or the one that the TOML file of this name describes.
 ///
 /// # Errors
-/// Where there is none; the message suggests similar names. Where there is a mistake in the file; the message names the
-/// line.
+/// If there is none: the message suggests similar names. If there is a mistake in the file: the message names the line.
 pub fn network_named(name: &str) -> Result<&'static Network> {
     if toml_network::is_file(name) {
         return toml_network::network(Path::new(name));

@@ -226,7 +226,7 @@ impl<'a> NetworkBuilder<'a> {
         self.graph.shape(tensor)
     }
 
-    /// The height and width of a `NHWC` tensor, where both are known.
+    /// The height and width of a `NHWC` tensor, if both are known.
     pub fn height_and_width(&self, tensor: TensorRef) -> Option<[usize; 2]> {
         let shape = self.shape(tensor);
         Some([shape.dim(1)?, shape.dim(2)?])
@@ -261,7 +261,7 @@ impl<'a> NetworkBuilder<'a> {
         self.add(name + "/read", "Identity", vec![variable], Attrs::new())
     }
 
-    /// Fails where the checkpoint does not hold the variable in this shape.
+    /// Fails if the checkpoint does not hold the variable in this shape.
     fn require_stored(&mut self, name: &str, shape: &[usize]) {
         // The first filter may differ: recognition reads the number of the images' channels from it.
         let is_first_filter = shape.len() >= 4 && !std::mem::replace(&mut self.has_filter, true);

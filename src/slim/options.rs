@@ -31,7 +31,7 @@ impl std::fmt::Display for Value {
     }
 }
 
-/// Where the value of an option comes from unless the user sets it.
+/// The source of an option's value, unless the user sets it.
 #[derive(Debug, Clone, Copy)]
 pub enum OptionSource {
     /// From the names and shapes of the variables.
@@ -52,9 +52,9 @@ pub struct OptionSpec {
     pub name: &'static str,
     /// slim's default.
     pub default: Value,
-    /// Where the value comes from unless the user sets it.
+    /// The source of the value, unless the user sets it.
     pub source: OptionSource,
-    /// What it does, for the user.
+    /// The description for the user.
     pub help: &'static str,
 }
 
@@ -70,7 +70,7 @@ pub const NUM_CLASSES: OptionSpec = OptionSpec {
     name: "num_classes",
     default: Value::Count(1001),
     source: OptionSource::Variables,
-    help: "number of predicted classes; 0 ends at the features",
+    help: "number of predicted classes; with 0, the network ends at the features",
 };
 /// Whether the network has the auxiliary classifier of training.
 pub const CREATE_AUX_LOGITS: OptionSpec = OptionSpec {
@@ -81,26 +81,26 @@ pub const CREATE_AUX_LOGITS: OptionSpec = OptionSpec {
 };
 /// The same in the NASNet family.
 pub const USE_AUX_HEAD: OptionSpec = OptionSpec { name: "use_aux_head", ..CREATE_AUX_LOGITS };
-/// The factor on the number of channels of every convolution.
+/// The factor for the number of channels of every convolution.
 pub const DEPTH_MULTIPLIER: OptionSpec = OptionSpec {
     name: "depth_multiplier",
     default: Value::Number(1.0),
     source: OptionSource::Variables,
-    help: "factor on the number of channels of every convolution",
+    help: "factor for the number of channels of every convolution",
 };
 /// The least number of channels under a depth multiplier below 1.
 pub const MIN_DEPTH: OptionSpec = OptionSpec {
     name: "min_depth",
     default: Value::Count(16),
     source: OptionSource::Variables,
-    help: "least number of channels of a convolution under a depth_multiplier below 1",
+    help: "minimum number of channels of a convolution if depth_multiplier is below 1",
 };
-/// What the number of channels of a convolution is rounded to under a depth multiplier.
+/// The number that the channels of a convolution are a multiple of under a depth multiplier.
 pub const DIVISIBLE_BY: OptionSpec = OptionSpec {
     name: "divisible_by",
     default: Value::Count(8),
     source: OptionSource::User,
-    help: "what the number of channels of every convolution is a multiple of",
+    help: "the number of channels of every convolution is a multiple of this",
 };
 /// Whether the last convolution is exempt from the depth multiplier.
 pub const FINEGRAIN_CLASSIFICATION_MODE: OptionSpec = OptionSpec {
@@ -121,7 +121,7 @@ pub const GLOBAL_POOL: OptionSpec = OptionSpec {
     name: "global_pool",
     default: Value::Flag(false),
     source: OptionSource::User,
-    help: "whether the features are averaged over the whole image, whatever its size",
+    help: "whether the features are averaged over the whole image of any size",
 };
 
 /// The ratio of the image's size to that of the features.
@@ -175,7 +175,7 @@ impl Options {
     /// Sets an option to the value that the user typed.
     ///
     /// # Errors
-    /// Where the network does not have the option, or the text is not a value of its type.
+    /// If the network does not have the option, or the text is not a value of its type.
     pub fn set_from_text(&mut self, name: &str, text: &str) -> Result<()> {
         let subject = format!("--network-option {name}={text}");
         let Some(spec) = self.specs.iter().find(|spec| spec.name == name) else {
@@ -236,7 +236,7 @@ impl Options {
         self.values.contains_key(name) && !self.set_by_user.contains(&name)
     }
 
-    /// The option for the auxiliary classifier, where the network has one.
+    /// The option for the auxiliary classifier, if the network has one.
     pub fn aux_option(&self) -> Option<&'static str> {
         [CREATE_AUX_LOGITS.name, USE_AUX_HEAD.name].into_iter().find(|name| self.values.contains_key(name))
     }
@@ -246,17 +246,17 @@ impl Options {
         self.values.iter().map(|(&name, &value)| (name, value))
     }
 
-    /// The value of an option, where the network has it.
+    /// The value of an option, if the network has it.
     pub fn value(&self, name: &str) -> Option<Value> {
         self.values.get(name).copied()
     }
 
-    /// The value of a flag; false where the network has no such option.
+    /// The value of a flag; false if the network has no such option.
     pub fn flag(&self, name: &str) -> bool {
         matches!(self.values.get(name), Some(Value::Flag(true)))
     }
 
-    /// The value of a count; 0 where the network has no such option.
+    /// The value of a count; 0 if the network has no such option.
     pub fn count(&self, name: &str) -> usize {
         match self.values.get(name) {
             Some(Value::Count(count)) => *count,
@@ -264,7 +264,7 @@ impl Options {
         }
     }
 
-    /// The value of a choice; empty where the network has no such option.
+    /// The value of a choice; empty if the network has no such option.
     pub fn choice(&self, name: &str) -> &'static str {
         match self.values.get(name) {
             Some(Value::Choice(choice, _)) => choice,
@@ -286,7 +286,7 @@ impl Options {
         Shape::new(dims)
     }
 
-    /// The value of a number; 1 where the network has no such option.
+    /// The value of a number; 1 if the network has no such option.
     pub fn number(&self, name: &str) -> f64 {
         match self.values.get(name) {
             Some(Value::Number(number)) => *number,
@@ -294,13 +294,13 @@ impl Options {
         }
     }
 
-    /// The number of classes; 0 where the network ends at its features.
+    /// The number of classes; 0 if the network ends at its features.
     pub fn num_classes(&self) -> usize {
         self.count(NUM_CLASSES.name)
     }
 
     /// The number of channels that a convolution of `depth` channels has under the depth multiplier:
-    /// `max(int(depth * depth_multiplier), min_depth)`, or [`make_divisible`] of it in networks with the option
+    /// `max(int(depth * depth_multiplier), min_depth)`, or `make_divisible` of it in networks with the option
     /// `divisible_by`.
     pub fn depth(&self, depth: usize) -> usize {
         self.depth_under(depth, self.number(DEPTH_MULTIPLIER.name), self.count(MIN_DEPTH.name))

@@ -20,18 +20,18 @@ pub struct Recognition {
     pub prefix: String,
     /// Its options, as far as the variables show them.
     pub options: Options,
-    /// How many channels the images have.
+    /// The number of channels of the images.
     pub channels: usize,
-    /// How many of the network's variables the checkpoint holds, without the auxiliary classifier.
+    /// The number of the network's variables in the checkpoint, without the auxiliary classifier.
     pub found: usize,
-    /// How many variables the network has, without the auxiliary classifier.
+    /// The number of the network's variables, without the auxiliary classifier.
     pub expected: usize,
-    /// How many of them the checkpoint holds in the same shape.
+    /// The number of them that have the same shape in the checkpoint.
     pub fitting: usize,
 }
 
 impl Recognition {
-    /// Where the epsilons of the network's batch norms come from.
+    /// The source of the epsilons of the network's batch norms.
     pub fn epsilon_source(&self) -> String {
         format!("{}'s arg_scope", self.network.name)
     }
@@ -54,22 +54,22 @@ impl Recognition {
     /// network's variables are there at all, a larger share of them has the right shape, a larger share is there, more
     /// of them are there, and fewer options differ from the network's defaults.
     fn compare(&self, other: &Self, required: f64) -> Ordering {
-        let is_there = |candidate: &Self| candidate.certainty() >= required;
-        (is_there(other).cmp(&is_there(self)))
+        let has_enough = |candidate: &Self| candidate.certainty() >= required;
+        (has_enough(other).cmp(&has_enough(self)))
             .then(other.fitting_share().total_cmp(&self.fitting_share()))
             .then(other.certainty().total_cmp(&self.certainty()))
             .then(other.found.cmp(&self.found))
             .then_with(|| differing_options(self.network, self).cmp(&differing_options(other.network, other)))
     }
 
-    /// The same network under slim's name for it with these options, where slim has one.
+    /// The same network under slim's name for it with these options, if slim has one.
     fn into_variant(self) -> Self {
         let variant = self.network.variants().find(|variant| differing_options(variant, &self) == 0);
         Self { network: variant.unwrap_or(self.network), ..self }
     }
 }
 
-/// How many of the options that the variables show differ from the network's defaults.
+/// The number of options in the variables that differ from the network's defaults.
 fn differing_options(network: &Network, recognition: &Recognition) -> usize {
     let is_compared = |spec: &&OptionSpec| spec.is_in_variables() && spec.name != NUM_CLASSES.name;
     let values = &recognition.options;
@@ -115,8 +115,8 @@ pub struct Recognized {
 }
 
 impl Recognized {
-    /// Builds the network with the current options of the recognition, for these images. Where the graph of the
-    /// recognition has the same options and images, returns that graph.
+    /// Builds the network with the current options of the recognition, for these images. If the graph of the recognition has
+    /// the same options and images, returns that graph.
     ///
     /// # Errors
     /// As for [`build`].
@@ -134,8 +134,8 @@ impl Recognized {
 /// Finds the network that the variables belong to, its scope and its options.
 ///
 /// # Errors
-/// Where no network has these variables; the message names the nearest networks and the variables that are missing.
-/// Where several networks fit equally well. Where the network does not have one of the options that the user sets.
+/// If no network has these variables: the message names the nearest networks and the variables that are missing.
+/// If several networks fit equally well. If the network does not have one of the options that the user sets.
 pub fn recognize(variables: &Variables, overrides: Overrides<'_>) -> Result<Recognition> {
     recognize_and_build(variables, overrides).map(|recognized| recognized.recognition)
 }
@@ -196,7 +196,7 @@ pub fn recognize_and_build(variables: &Variables, overrides: Overrides<'_>) -> R
             }
             Ok(best)
         }
-        // Where the only possible network cannot be built, the reason for that helps the user most.
+        // If the only possible network cannot be built, the reason for that helps the user most.
         [] if !failures.is_empty() => Err(failures.swap_remove(0)),
         _ => Err(not_recognized(variables, overrides, &candidates)),
     }

@@ -99,8 +99,8 @@ pub(super) fn renamed_scope_candidates(network: &Network, variables: &Variables)
         let root = candidate.root();
         first_names.iter().filter(|name| variables.contains_key(&format!("{root}{name}"))).count()
     };
-    let most = candidates.iter().map(count_of_first).max().unwrap_or(0);
-    candidates.retain(|candidate| count_of_first(candidate) == most);
+    let max_count = candidates.iter().map(count_of_first).max().unwrap_or(0);
+    candidates.retain(|candidate| count_of_first(candidate) == max_count);
     candidates
 }
 
@@ -110,7 +110,7 @@ fn add_once(candidates: &mut Vec<ScopeCandidate>, candidate: ScopeCandidate) {
     }
 }
 
-/// How many of a network's first variables are searched for to find its scope.
+/// The number of a network's first variables that are searched for to find its scope.
 const FIRST_VARIABLES: usize = 16;
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use zip::result::ZipError;
 
 use super::GraphFile;
 use crate::error::{Error, Result};
+use crate::file_signature::EXPORT_FROM_KERAS;
 use crate::temporary::Temporary;
 
 /// The format of an archive.
@@ -68,6 +69,7 @@ pub fn unpack(path: &Path, kind: Kind) -> Result<Temporary<TempDir>> {
 fn unwritable(archive: &Path, error: &io::Error) -> Error {
     Error::file(archive, format!("it cannot be unpacked to a temporary folder: {error}"))
         .advice("set TMPDIR to a folder with enough space")
+        .caused_by(error)
 }
 
 struct Unpacking<'a> {
@@ -170,12 +172,12 @@ impl Unpacking<'_> {
 /// file.
 ///
 /// # Errors
-/// Where there is no such folder or graph, or more than one.
+/// If there is no such folder or graph, or more than one.
 pub fn model_in(archive: &Path, root: &Path) -> Result<PathBuf> {
     let mut level = vec![root.to_owned()];
     let mut graphs = vec![];
     while !level.is_empty() {
-        let (mut with_model, mut below) = (vec![], vec![]);
+        let (mut with_model, mut subfolders) = (vec![], vec![]);
         for folder in level {
             let entries = fs::read_dir(&folder).map_err(|error| Error::file(archive, error))?;
             let paths: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
@@ -183,10 +185,10 @@ pub fn model_in(archive: &Path, root: &Path) -> Result<PathBuf> {
                 with_model.push(folder);
             }
             graphs.extend(paths.iter().filter(|path| path.is_file() && GraphFile::is_likely(path)).cloned());
-            below.extend(paths.into_iter().filter(|path| path.is_dir()));
+            subfolders.extend(paths.into_iter().filter(|path| path.is_dir()));
         }
         match with_model.len() {
-            0 => level = below,
+            0 => level = subfolders,
             1 => return Ok(with_model.remove(0)),
             _ => return Err(several(archive, root, "checkpoints", &with_model)),
         }
@@ -201,9 +203,7 @@ pub fn model_in(archive: &Path, root: &Path) -> Result<PathBuf> {
 /// The error for an archive without a model, or with a model of another program.
 fn nothing_in(archive: &Path, root: &Path) -> Error {
     if root.join("model.weights.h5").is_file() {
-        return Error::file(archive, "it is a model in Keras's own format").advice(
-            "load it in Keras, export it as a SavedModel with model.export(\"folder\"), and convert that",
-        );
+        return Error::file(archive, "it is a model in Keras's own format").advice(EXPORT_FROM_KERAS);
     }
     let folders = fs::read_dir(root).into_iter().flatten().flatten();
     if folders.map(|entry| entry.path().join("data.pkl")).any(|pickle| pickle.is_file()) {

@@ -48,7 +48,7 @@ const HUB_MARKER: &str = "tfhub_module.pb";
 /// Finds the models directly in a folder, not in its subfolders.
 ///
 /// # Errors
-/// Where the folder cannot be read.
+/// If the folder cannot be read.
 pub fn models_in(folder: &Path) -> Result<FoundInFolder> {
     let unreadable = |error: std::io::Error| Error::unreadable(folder, &error);
     let mut files = vec![];
@@ -74,7 +74,7 @@ pub fn models_in(folder: &Path) -> Result<FoundInFolder> {
     }
     for path in files.into_iter().filter(|path| !claimed.contains(path)) {
         if is_archive(&path) || is_unnamed_checkpoint(&path) {
-            found.models.push(alone(path));
+            found.models.push(single_file(path));
         } else if let Some(prefix) = prefix_of_meta(&path) {
             // A graph beside its checkpoint belongs to the checkpoint.
             let is_known = found.models.iter().chain(&found.superseded).any(|model| model.path == prefix);
@@ -83,7 +83,7 @@ pub fn models_in(folder: &Path) -> Result<FoundInFolder> {
             }
         } else if is_graph(&path) {
             match weights_of(&path) {
-                Weights::Inside | Weights::Unknown => found.models.push(alone(path)),
+                Weights::Inside | Weights::Unknown => found.models.push(single_file(path)),
                 Weights::Elsewhere => found.without_weights.push(path),
                 Weights::NotAGraph => {}
             }
@@ -122,15 +122,15 @@ pub fn model_at(path: &Path) -> Found {
     }
     let is_of_checkpoint = prefix_of_meta(path).is_some();
     if archive::Kind::of(path).is_some() || (GraphFile::is_likely(path) && !is_of_checkpoint) {
-        return alone(path.to_owned());
+        return single_file(path.to_owned());
     }
     match listing::named(path) {
         Some(checkpoint) => Found { path: checkpoint.path, files: checkpoint.files },
-        None => alone(path.to_owned()),
+        None => single_file(path.to_owned()),
     }
 }
 
-fn alone(path: PathBuf) -> Found {
+fn single_file(path: PathBuf) -> Found {
     Found { files: vec![path.clone()], path }
 }
 

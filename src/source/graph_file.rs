@@ -44,7 +44,7 @@ impl GraphFile {
     /// Opens a graph file. `tag` chooses among the graphs of a SavedModel.
     ///
     /// # Errors
-    /// Where the file contains no graph, is damaged, or contains several graphs and `tag` does not choose one.
+    /// If the file contains no graph, is damaged, or contains several graphs and `tag` does not choose one.
     pub fn open(path: &Path, tag: Option<&str>) -> Result<Self> {
         let state = FileState::of(path);
         let bytes = Bytes::from_owner(MappedFile::open(path)?);

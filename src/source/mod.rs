@@ -12,7 +12,7 @@ use tempfile::TempDir;
 pub use find::{Found, FoundInFolder, is_saved_model, model_at, models_in};
 pub use graph_file::{GraphFile, GraphKind};
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, with_suffix};
 use crate::error::{Error, Result};
 use crate::file_state::FileState;
 use crate::temporary::Temporary;
@@ -57,7 +57,7 @@ impl Source {
     /// graph, a V1 checkpoint or an archive.
     ///
     /// # Errors
-    /// Where there is no model or more than one, or the archive cannot be read.
+    /// If there is no model or more than one, or the archive cannot be read.
     pub fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
         if path.as_os_str() == standard_input::PATH {
             let (folder, file) = standard_input::to_file()?;
@@ -84,7 +84,7 @@ impl Source {
     /// The checkpoint with the weights.
     ///
     /// # Errors
-    /// Where there is none.
+    /// If there is none.
     pub fn weights(&self) -> Result<&Checkpoint> {
         self.checkpoint.as_ref().ok_or_else(|| {
             Error::file(self.path(), "is a graph without a checkpoint")
@@ -126,8 +126,8 @@ impl Source {
 
     /// The state of the files with the weights when they were opened.
     pub fn file_states(&self) -> Vec<FileState> {
-        let of_checkpoint = self.checkpoint.iter().flat_map(Checkpoint::file_states);
-        of_checkpoint.chain(self.graph.iter().filter_map(GraphFile::file_state)).cloned().collect()
+        let checkpoint_states = self.checkpoint.iter().flat_map(Checkpoint::file_states);
+        checkpoint_states.chain(self.graph.iter().filter_map(GraphFile::file_state)).cloned().collect()
     }
 
     /// The path of a file as the user knows it: for a file from an archive, the path of the archive and the path in it.
@@ -150,16 +150,16 @@ impl Source {
 fn open_file(path: &Path, options: &OpenOptions) -> Result<Source> {
     let Some(kind) = archive::Kind::of(path) else { return open_parts(path, options) };
     let folder = archive::unpack(path, kind)?;
-    let inside = archive::model_in(path, folder.path())?;
+    let model_path = archive::model_in(path, folder.path())?;
     // The user knows the path of the archive, not that of the temporary folder.
     let source =
-        open_parts(&inside, options).map_err(|error| error.with_path_replaced(folder.path(), path))?;
+        open_parts(&model_path, options).map_err(|error| error.with_path_replaced(folder.path(), path))?;
     Ok(source.with_name(path, TemporaryFiles { path: folder.path().to_owned(), _folder: folder }))
 }
 
 fn open_parts(path: &Path, options: &OpenOptions) -> Result<Source> {
     let tag = options.tag.as_deref();
-    let of_checkpoint = |checkpoint: Checkpoint, graph: Option<GraphFile>| Source {
+    let from_checkpoint = |checkpoint: Checkpoint, graph: Option<GraphFile>| Source {
         path: checkpoint.path().to_owned(),
         checkpoint: Some(checkpoint),
         graph,
@@ -167,9 +167,9 @@ fn open_parts(path: &Path, options: &OpenOptions) -> Result<Source> {
     };
     if let Some(graph) = &options.graph {
         let graph = GraphFile::open(saved_model_file(graph).as_ref().unwrap_or(graph), tag)?;
-        return Ok(of_checkpoint(Checkpoint::open(path)?, Some(graph)));
+        return Ok(from_checkpoint(Checkpoint::open(path)?, Some(graph)));
     }
-    let of_graph = |graph: GraphFile, checkpoint: Option<Checkpoint>| Source {
+    let from_graph = |graph: GraphFile, checkpoint: Option<Checkpoint>| Source {
         path: path.to_owned(),
         checkpoint,
         graph: Some(graph),
@@ -178,21 +178,21 @@ fn open_parts(path: &Path, options: &OpenOptions) -> Result<Source> {
     if let Some(file) = saved_model_file(path) {
         let graph = GraphFile::open(&file, tag)?;
         let variables = file.parent().unwrap_or(path).join(SAVED_MODEL_VARIABLES);
-        let is_there = variables.with_extension("index").exists();
-        return Ok(of_graph(graph, is_there.then(|| Checkpoint::open(&variables)).transpose()?));
+        let has_variables = variables.with_extension("index").exists();
+        return Ok(from_graph(graph, has_variables.then(|| Checkpoint::open(&variables)).transpose()?));
     }
     if path.is_file() && GraphFile::is_likely(path) {
-        return Ok(of_graph(GraphFile::open(path, tag)?, checkpoint_of(path)?));
+        return Ok(from_graph(GraphFile::open(path, tag)?, checkpoint_of(path)?));
     }
     let checkpoint = Checkpoint::open(path)?;
-    let beside = META_SUFFIXES.iter().map(|suffix| with_suffix(checkpoint.path(), suffix));
-    let graph = beside.into_iter().find(|path| path.is_file());
+    let mut graph_paths = META_SUFFIXES.iter().map(|suffix| with_suffix(checkpoint.path(), suffix));
+    let graph = graph_paths.find(|path| path.is_file());
     let graph = graph.map(|path| GraphFile::open(&path, tag)).transpose()?;
     if graph.is_none() && tag.is_some() {
         return Err(Error::new("--tag", "it needs a graph, but this checkpoint has none")
             .advice("give the graph with --graph"));
     }
-    Ok(of_checkpoint(checkpoint, graph))
+    Ok(from_checkpoint(checkpoint, graph))
 }
 
 fn saved_model_file(path: &Path) -> Option<PathBuf> {
@@ -216,10 +216,4 @@ fn checkpoint_of(graph: &Path) -> Result<Option<Checkpoint>> {
     }
     let prefix = Path::new(prefix);
     prefix.is_file().then(|| Checkpoint::open(prefix)).transpose()
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }

@@ -19,7 +19,7 @@ pub const NAME: &str = "standard input";
 /// Copies standard input to a file in a private folder, and returns both.
 ///
 /// # Errors
-/// Where it is a terminal or empty, or the file cannot be written.
+/// If it is a terminal or empty, or the file cannot be written.
 pub fn to_file() -> Result<(Temporary<TempDir>, PathBuf)> {
     let mut input = io::stdin().lock();
     if input.is_terminal() {

@@ -119,7 +119,7 @@ impl Constant {
     /// The tensor with its axes permuted: axis `i` of the result is axis `perm[i]` of this tensor.
     ///
     /// # Panics
-    /// Where `perm` is not a permutation of the axes.
+    /// If `perm` is not a permutation of the axes.
     #[must_use]
     pub fn permuted(&self, perm: &[usize]) -> Self {
         assert_eq!(perm.len(), self.shape.len(), "a permutation names every axis");
@@ -139,7 +139,7 @@ impl Constant {
     /// The tensor reshaped, with its elements in the same order.
     ///
     /// # Panics
-    /// Where the new shape has another number of elements.
+    /// If the new shape has another number of elements.
     #[must_use]
     pub fn reshaped(&self, shape: &[usize]) -> Self {
         assert_eq!(element_count(shape), element_count(&self.shape), "a reshape keeps every element");
@@ -160,7 +160,7 @@ impl Constant {
     /// A float32 tensor multiplied by factors along an axis. Rounding follows the multiplication.
     ///
     /// # Panics
-    /// Where the number of factors is not the length of the axis, or the elements are not stored as float32.
+    /// If the number of factors is not the length of the axis, or the elements are not stored as float32.
     #[must_use]
     pub fn scaled(&self, axis: usize, factors: Arc<[f32]>) -> Self {
         assert!(self.is_stored_as_float32(), "only float32 is scaled");
@@ -175,7 +175,7 @@ impl Constant {
     /// A float32 tensor rounded to float16.
     ///
     /// # Panics
-    /// Where the elements are not stored as float32.
+    /// If the elements are not stored as float32.
     #[must_use]
     pub fn to_float16(&self) -> Self {
         assert!(self.is_stored_as_float32(), "only float32 is rounded");
@@ -202,7 +202,7 @@ impl Constant {
     /// Opens the source, verifies it, and returns the elements with their transformations.
     ///
     /// # Errors
-    /// Where the source cannot be read, holds strings, or does not have the length that the shape requires.
+    /// If the source cannot be read, holds strings, or does not have the length that the shape requires.
     pub fn open(&self) -> Result<Elements<'_>> {
         let bytes = self.source.bytes()?;
         let size =
@@ -241,7 +241,7 @@ impl Constant {
     /// The elements of a string tensor, in C order.
     ///
     /// # Errors
-    /// Where the source cannot be read, or does not hold strings.
+    /// If the source cannot be read, or does not hold strings.
     pub fn strings(&self) -> Result<Vec<Vec<u8>>> {
         let strings = self.source.strings()?;
         if !self.is_permuted() {
@@ -257,7 +257,7 @@ impl Constant {
     /// The elements of a small int32 or int64 tensor, such as a shape or an axis; `None` for other types.
     ///
     /// # Errors
-    /// Where the source cannot be read.
+    /// If the source cannot be read.
     pub fn to_i64s(&self) -> Result<Option<Vec<i64>>> {
         let bytes = match self.dtype {
             DType::Int32 | DType::Int64 => self.bytes()?,
@@ -275,7 +275,7 @@ impl Constant {
     /// The elements of a float32 tensor; `None` for other types.
     ///
     /// # Errors
-    /// Where the source cannot be read.
+    /// If the source cannot be read.
     pub fn to_f32s(&self) -> Result<Option<Vec<f32>>> {
         if self.dtype != DType::Float32 {
             return Ok(None);

@@ -12,13 +12,13 @@ pub trait ElementSource: fmt::Debug + Send + Sync {
     /// All elements in C order, little-endian. Borrowed if a mapped file contains these bytes as they are.
     ///
     /// # Errors
-    /// Where the file does not match its index (checksum, length), or the elements are strings.
+    /// If the file does not match its index (checksum, length), or the elements are strings.
     fn bytes(&self) -> Result<Cow<'_, [u8]>>;
 
     /// The elements of a string tensor in C order.
     ///
     /// # Errors
-    /// As for [`ElementSource::bytes`], or where the elements are not strings.
+    /// As for [`ElementSource::bytes`], or if the elements are not strings.
     fn strings(&self) -> Result<Vec<Vec<u8>>> {
         Err(Error::new("tensor", "its elements are not strings"))
     }

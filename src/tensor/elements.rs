@@ -100,7 +100,7 @@ impl Elements<'_> {
     /// Fills the buffer with the elements of a block.
     ///
     /// # Errors
-    /// Where no type has elements of this size.
+    /// If no type has elements of this size.
     pub fn fill(&self, block: &Block, buffer: &mut Buffer) -> Result<BlockLayout> {
         let columns = self.order.columns();
         // Whole rows follow each other.
@@ -122,7 +122,7 @@ impl Elements<'_> {
     /// Calls `write` with all elements in order, in chunks of about `bytes` bytes.
     ///
     /// # Errors
-    /// Those of `write`, or where no type has elements of this size.
+    /// Those of `write`, or if no type has elements of this size.
     pub fn for_each_chunk(&self, bytes: usize, mut write: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         if let Some(all) = self.unchanged() {
             return all.chunks(bytes.max(1)).try_for_each(write);
@@ -146,7 +146,7 @@ impl Elements<'_> {
     /// Permuted elements may come in another order.
     ///
     /// # Errors
-    /// Where no type has elements of this size.
+    /// If no type has elements of this size.
     pub fn map_chunks<T: Send>(&self, map: impl Fn(&[u8]) -> T + Sync) -> Result<Vec<T>> {
         if let Some(all) = self.unchanged() {
             // A multiple of the size of every type, so that no element is split.
@@ -171,10 +171,10 @@ impl Elements<'_> {
     /// Writes all elements, in order, to the beginning of `out`. Returns the number of bytes written.
     ///
     /// # Errors
-    /// Where no type has elements of this size.
+    /// If no type has elements of this size.
     ///
     /// # Panics
-    /// Where `out` is shorter than [`Elements::buffer_length`].
+    /// If `out` is shorter than [`Elements::buffer_length`].
     pub fn fill_all(&self, out: &mut [u8]) -> Result<usize> {
         let out = &mut out[..self.buffer_length()];
         if self.is_permuted && !self.is_empty() {

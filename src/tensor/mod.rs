@@ -26,7 +26,7 @@ pub use statistics::Statistics;
 pub use values::Tensor;
 pub(crate) use values::same_type;
 
-/// The number of elements of a tensor of this shape, or `None` where it does not fit a `usize`.
+/// The number of elements of a tensor of this shape, or `None` if it does not fit a `usize`.
 pub fn element_count(shape: &[usize]) -> Option<usize> {
     shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n))
 }

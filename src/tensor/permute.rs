@@ -54,7 +54,7 @@ impl Permutation {
     /// `size` bytes.
     ///
     /// # Panics
-    /// Where `perm` is not a permutation of the axes of `shape`.
+    /// If `perm` is not a permutation of the axes of `shape`.
     pub fn new(size: usize, shape: &[usize], perm: &[usize]) -> Self {
         let mut axes = merged_axes(shape, perm);
         let lane_axis = axes.iter().position(|&(_, stride)| stride == 1).unwrap_or(0);
@@ -102,10 +102,10 @@ impl Permutation {
     /// Fills `out` with the elements of a block, row by row. `bytes` are all elements of the tensor.
     ///
     /// # Errors
-    /// Where no type has elements of this size.
+    /// If no type has elements of this size.
     ///
     /// # Panics
-    /// Where `bytes` is shorter than the tensor, or `out` does not have the length of the block.
+    /// If `bytes` is shorter than the tensor, or `out` does not have the length of the block.
     pub fn fill(&self, bytes: &[u8], block: &Block, out: &mut [u8]) -> Result<()> {
         match self.size {
             1 => self.fill_elements::<1>(bytes, block, out),
@@ -245,7 +245,7 @@ fn merged_axes(shape: &[usize], perm: &[usize]) -> Vec<(usize, usize)> {
 /// Checks that a tensor of `shape` has as many bytes as `bytes`.
 ///
 /// # Errors
-/// Where it has fewer or more.
+/// If it has fewer or more.
 pub fn check_length(bytes: &[u8], size: usize, shape: &[usize]) -> Result<()> {
     if element_count(shape).and_then(|n| n.checked_mul(size)) == Some(bytes.len()) {
         return Ok(());

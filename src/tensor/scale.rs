@@ -14,7 +14,7 @@ impl Scaling {
     /// Factors along `axis` of a tensor of this shape.
     ///
     /// # Panics
-    /// Where the number of factors is not the length of the axis.
+    /// If the number of factors is not the length of the axis.
     pub fn new(factors: Arc<[f32]>, shape: &[usize], axis: usize) -> Self {
         assert_eq!(factors.len(), shape[axis], "a factor for each index of the axis");
         Self { factors, run: shape[axis + 1..].iter().product() }

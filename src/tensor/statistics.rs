@@ -32,7 +32,7 @@ impl Statistics {
     /// Reads the elements of a constant; `None` if they are not real numbers.
     ///
     /// # Errors
-    /// Where they cannot be read.
+    /// If they cannot be read.
     pub fn of(constant: &Constant) -> Result<Option<Self>> {
         if !constant.dtype().is_real() {
             return Ok(None);
@@ -43,7 +43,7 @@ impl Statistics {
     /// Reads elements of this type. If they are not real numbers, the count is 0.
     ///
     /// # Errors
-    /// Where no type has elements of this size.
+    /// If no type has elements of this size.
     pub fn of_elements(dtype: DType, elements: &Elements<'_>) -> Result<Self> {
         let sums = elements.map_chunks(|chunk| Sums::of(dtype, chunk))?;
         // Combined in order, so that the result does not depend on the order of the threads.

@@ -8,7 +8,7 @@ pub const SIDE: usize = 16;
 /// Line `i` of the input begins at `starts[i]` of `input`. The lines of the result are `stride` elements apart in `out`.
 ///
 /// # Panics
-/// Where the square is not inside `input` and `out`.
+/// If the square is not inside `input` and `out`.
 #[inline(always)]
 pub fn transpose_square<const SIZE: usize>(
     input: &[[u8; SIZE]],

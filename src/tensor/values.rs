@@ -1,12 +1,11 @@
-//! A tensor whose elements are in memory.
+//! Tensors with their elements in memory.
 
 use ndarray::ArrayD;
 
 use super::{Constant, DType, Inline};
 use crate::error::Result;
 
-/// The elements of a tensor, by their type. Types that graphs do not compute shapes and masks with are left to the
-/// model.
+/// A tensor with its elements in memory. Only types that graphs compute shapes and masks with are supported.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs)] // the variants are the types' own names
 pub enum Tensor {
@@ -18,7 +17,7 @@ pub enum Tensor {
     Bool(ArrayD<bool>),
 }
 
-/// Does the same to an array of any type, and wraps the result as the type it had.
+/// Applies an expression to an array of any type. The result has the same type.
 macro_rules! same_type {
     ($tensor:expr, $array:ident => $result:expr) => {
         match $tensor {
@@ -34,10 +33,10 @@ macro_rules! same_type {
 pub(crate) use same_type;
 
 impl Tensor {
-    /// Reads a constant; `None` where its type is not one of these.
+    /// Reads a constant; `None` if its type is not supported.
     ///
     /// # Errors
-    /// Where its elements cannot be read.
+    /// If its elements cannot be read.
     pub fn from_constant(constant: &Constant) -> Result<Option<Self>> {
         fn array<T, const N: usize>(
             constant: &Constant,
@@ -58,7 +57,7 @@ impl Tensor {
         })
     }
 
-    /// Whether tensors of a type are evaluated.
+    /// Whether a type is supported.
     pub fn has_type(dtype: DType) -> bool {
         matches!(
             dtype,
@@ -115,7 +114,7 @@ impl Tensor {
         }
     }
 
-    /// The elements as numbers that hold all of them, but for the largest of int64; truths as 0 and 1.
+    /// The elements as float64, which is exact except for large int64. Booleans are 0 and 1.
     pub fn numbers(&self) -> ArrayD<f64> {
         match self {
             Self::Float32(array) => array.mapv(f64::from),
@@ -127,7 +126,7 @@ impl Tensor {
         }
     }
 
-    /// The same numbers as elements of another type; `None` for types that are not evaluated.
+    /// The tensor cast to another type; `None` if the type is not supported.
     pub fn converted(self, dtype: DType) -> Option<Self> {
         if self.dtype() == dtype {
             return Some(self);
@@ -144,7 +143,7 @@ impl Tensor {
         })
     }
 
-    /// The one integer of a tensor with one element.
+    /// The integer of a tensor with one element; `None` for other tensors.
     pub fn integer(&self) -> Option<i64> {
         match self.integers()?[..] {
             [one] => Some(one),
@@ -152,7 +151,7 @@ impl Tensor {
         }
     }
 
-    /// The truth values, where it holds such.
+    /// The elements of a boolean tensor, in C order; `None` for other types.
     pub fn flags(&self) -> Option<Vec<bool>> {
         match self {
             Self::Bool(array) => Some(array.iter().copied().collect()),
@@ -160,21 +159,22 @@ impl Tensor {
         }
     }
 
-    /// The same tensor with its second axis, that of the channels, last.
+    /// The tensor with its second axis, the channels, moved to the end.
     #[must_use]
     pub fn channels_last(&self) -> Self {
         let rank = self.shape().len();
         self.permuted(&(0..1).chain(2..rank).chain(1..rank.min(2)).collect::<Vec<_>>())
     }
 
-    /// The same tensor with its last axis, that of the channels, second.
+    /// The tensor with its last axis, the channels, moved to the second position.
     #[must_use]
     pub fn channels_second(&self) -> Self {
         let rank = self.shape().len();
         self.permuted(&(0..1).chain(rank.max(2) - 1..rank).chain(1..rank.max(1) - 1).collect::<Vec<_>>())
     }
 
-    /// Axis `i` of the result is axis `axes[i]` of this; as it is where these are not its axes.
+    /// The tensor with its axes permuted: axis `i` of the result is axis `axes[i]` of this tensor. Unchanged if it has another
+    /// rank.
     fn permuted(&self, axes: &[usize]) -> Self {
         if axes.len() != self.shape().len() {
             return self.clone();
@@ -182,7 +182,7 @@ impl Tensor {
         same_type!(self, array => array.view().permuted_axes(axes).as_standard_layout().into_owned())
     }
 
-    /// Integers as a tensor of type int32 or int64; `None` where they do not fit or the type is another.
+    /// A tensor of type int32 or int64 from integers; `None` if they do not fit, or for other types.
     pub fn from_integers(dtype: DType, shape: &[usize], elements: &[i64]) -> Option<Self> {
         match dtype {
             DType::Int32 => {

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 /// description of a network".
 ///
 /// # Errors
-/// Where the file cannot be read, is longer, or is not text.
+/// If the file cannot be read, is longer, or is not text.
 pub fn read(path: &Path, max_bytes: usize, what: &str) -> Result<String> {
     // Limited while reading, because a device has no end.
     let mut bytes = vec![];
@@ -54,7 +54,7 @@ impl<'a> Document<'a> {
     /// Parses the text.
     ///
     /// # Errors
-    /// Where it is not valid TOML.
+    /// If it is not valid TOML.
     pub fn parse(&self) -> Result<Spanned<DeTable<'a>>> {
         DeTable::parse(self.text).map_err(|error| {
             let message: Vec<&str> = error.message().lines().map(str::trim).collect();

@@ -160,7 +160,9 @@ impl BatchReport {
 }
 
 fn unwritable(path: &Path, error: &std::io::Error) -> Error {
-    Error::file(path, format!("it cannot be written: {error}")).advice("choose another path for --report")
+    Error::file(path, format!("it cannot be written: {error}"))
+        .advice("choose another path for --report")
+        .caused_by(error)
 }
 
 /// A line of JSON, with its line break.

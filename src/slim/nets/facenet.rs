@@ -44,7 +44,7 @@ const BOTTLENECK_LAYER_SIZE: OptionSpec = OptionSpec {
     source: OptionSource::ReadBy(|variables, root| {
         Some(read_bottleneck(variables, root).unwrap_or(Value::Count(0)))
     }),
-    help: "length of the embeddings; 0 ends before the bottleneck",
+    help: "length of the embeddings; with 0, the network ends before the bottleneck",
 };
 
 fn read_bottleneck(variables: &Variables, root: &str) -> Option<Value> {

@@ -28,7 +28,7 @@ const ALIGN_FEATURE_MAPS: OptionSpec = OptionSpec {
     name: "align_feature_maps",
     default: Value::Flag(false),
     source: OptionSource::User,
-    help: "whether every layer pads (SAME) instead of those that shrink the image not padding (VALID)",
+    help: "whether all layers pad (SAME); otherwise layers that shrink the image do not (VALID)",
 };
 
 const LAYERS: &[Layer] = &[Layer::Conv2d, Layer::MaxPool2d, Layer::AvgPool2d];

@@ -16,7 +16,7 @@ pub const USE_EXPLICIT_PADDING: OptionSpec = OptionSpec {
     name: "use_explicit_padding",
     default: Value::Flag(false),
     source: OptionSource::User,
-    help: "whether images are padded explicitly, the same at every size, instead of by SAME",
+    help: "whether layers pad explicitly, the same for every image size, instead of with SAME",
 };
 /// The minimum number of channels, with any multiplier.
 pub const LEAST_DEPTH: OptionSpec = OptionSpec { default: Value::Count(8), ..MIN_DEPTH };
@@ -218,7 +218,7 @@ fn base(
 ) -> TensorRef {
     let output_stride = options.count(OUTPUT_STRIDE.name);
     if output_stride > 1 && output_stride % 2 == 1 {
-        slim.fail(Error::new(OUTPUT_STRIDE.name, "MobileNet takes 1 or an even number"));
+        slim.fail(Error::new(OUTPUT_STRIDE.name, "MobileNet supports 1 or an even number"));
     }
     let explicit = options.flag(USE_EXPLICIT_PADDING.name);
     let mut strides = AtrousStride::new(options);

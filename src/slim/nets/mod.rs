@@ -42,7 +42,7 @@ pub struct Network {
     pub image_size: [usize; 2],
     /// The name of the classifier's weights below the scope. Their last axis is the classes.
     pub logits: &'static str,
-    /// The scope of the auxiliary classifier, where the network has one.
+    /// The scope of the auxiliary classifier, if the network has one.
     pub aux_logits: Option<&'static str>,
     /// slim's name of the arg_scope that it is trained with.
     pub arg_scope_name: &'static str,
@@ -50,7 +50,7 @@ pub struct Network {
     pub arg_scope: &'static (dyn Fn() -> ArgScope + Sync),
     /// The arguments of its function.
     pub options: &'static [OptionSpec],
-    /// Builds the network from the images to the logits, or to the features where there are no classes.
+    /// Builds the network from the images to the logits, or to the features if there are no classes.
     pub build: &'static BuildFunction,
 }
 

@@ -61,7 +61,7 @@ pub const fn hparams(
             name: NUM_CELLS,
             default: Value::Count(num_cells),
             source: OptionSource::ReadBy(read_num_cells),
-            help: "number of cells, those of the stem and reductions left out",
+            help: "number of cells, without those of the stem and the reductions",
         },
         OptionSpec {
             name: NUM_CONV_FILTERS,
@@ -73,13 +73,13 @@ pub const fn hparams(
             name: STEM_MULTIPLIER,
             default: Value::Number(stem_multiplier),
             source: OptionSource::ReadBy(read_stem_multiplier),
-            help: "factor on the number of channels of the first convolution",
+            help: "factor for the number of channels of the first convolution",
         },
         OptionSpec {
             name: FILTER_SCALING_RATE,
             default: Value::Number(2.0),
             source: OptionSource::ReadBy(read_filter_scaling_rate),
-            help: "factor on the number of channels at every reduction",
+            help: "factor for the number of channels at every reduction",
         },
         OptionSpec {
             name: NUM_REDUCTION_LAYERS,
@@ -91,7 +91,7 @@ pub const fn hparams(
             name: SKIP_REDUCTION_LAYER_INPUT,
             default: Value::Count(skip_reduction_layer_input),
             source: OptionSource::User,
-            help: "1 where the cell after a reduction does not read the cell before it",
+            help: "1 if the cell after a reduction does not read the cell before it",
         },
     ]
 }

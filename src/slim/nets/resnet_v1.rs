@@ -48,7 +48,7 @@ const DEPTH_MULTIPLIER: OptionSpec = OptionSpec {
     source: OptionSource::ReadBy(|variables, root| {
         read_depth(variables, root).map(|(multiplier, _)| Value::Number(multiplier))
     }),
-    help: "factor on the base depth of every block",
+    help: "factor for the base depth of every block",
     ..options::DEPTH_MULTIPLIER
 };
 
@@ -58,7 +58,7 @@ const MIN_BASE_DEPTH: OptionSpec = OptionSpec {
     source: OptionSource::ReadBy(|variables, root| {
         read_depth(variables, root).map(|(_, least)| Value::Count(least))
     }),
-    help: "least base depth of a block under a depth_multiplier below 1",
+    help: "minimum base depth of a block if depth_multiplier is below 1",
 };
 
 const STORE_NON_STRIDED_ACTIVATIONS: OptionSpec = OptionSpec {

@@ -78,7 +78,7 @@ const TEMPORAL_CONV_STARTAT: OptionSpec = OptionSpec {
     name: "temporal_conv_startat",
     default: Value::Choice(BLOCKS[0], BLOCKS),
     source: OptionSource::ReadBy(|variables, root| first_block_with("temporal/weights", variables, root)),
-    help: "first block whose filters reach along time",
+    help: "first block whose filters extend along time",
 };
 
 const GATING_STARTAT: OptionSpec = OptionSpec {

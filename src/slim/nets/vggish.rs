@@ -26,7 +26,7 @@ const RELU_EMBEDDING: OptionSpec = OptionSpec {
     name: "relu_embedding",
     default: Value::Flag(false),
     source: OptionSource::Definition(
-        "today's in tensorflow/models (research/audioset) has no ReLU after fc2, an earlier one has",
+        "the current one in tensorflow/models (research/audioset) has no ReLU after fc2, an earlier one has",
     ),
     help: "whether there is a ReLU after fc2, as in earlier definitions",
 };

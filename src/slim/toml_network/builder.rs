@@ -186,7 +186,7 @@ impl StepBuilder<'_> {
         if (1..=MAX_OUTPUTS).contains(&outputs) {
             return outputs;
         }
-        let error = Error::new(&what, format!("it makes a layer of {outputs} outputs"));
+        let error = Error::new(&what, format!("it gives a layer {outputs} outputs"));
         slim.fail(match size {
             Size::Option(option) if outputs == 0 => {
                 error.advice(format!("skip the layer in this case, with when = \"{option}\""))

@@ -85,7 +85,7 @@ impl Walk<'_> {
         // A repeated step has only one result, that of its last repetition. A step inside it has several.
         self.names(step)?;
         self.repeated |= step.repeat.as_ref().is_some_and(|repeat| repeat.count > 1);
-        self.inside(step, &path)?;
+        self.action(step, &path)?;
         (self.repeated, self.in_aux) = outside;
         self.conditions.truncate(depth);
         Ok(())
@@ -120,7 +120,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn inside(&mut self, step: &Step, path: &str) -> Result<()> {
+    /// Visits the action of a step, and the steps inside a group.
+    fn action(&mut self, step: &Step, path: &str) -> Result<()> {
         let is_classes = |size: &Size| *size == Size::Option("num_classes".to_owned());
         let weights = match &step.action {
             Action::Conv2d { num_outputs, .. } | Action::FullyConnected { num_outputs, .. } => {

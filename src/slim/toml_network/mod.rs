@@ -48,7 +48,7 @@ pub fn is_file(network: &str) -> bool {
 /// The network that a file describes.
 ///
 /// # Errors
-/// Where the file cannot be read, or there is a mistake in it. The error names the line.
+/// If the file cannot be read, or there is a mistake in it. The error names the line.
 pub fn network(path: &Path) -> Result<&'static Network> {
     let text = document::read(path, MAX_BYTES, "the description of a network")?;
     let mut known = READ_NETWORKS.lock().unwrap_or_else(PoisonError::into_inner);
