@@ -237,7 +237,7 @@ fn network_lines(network: &NetworkEntry) -> Vec<String> {
         _ => format!("; certainty {:.0} %, since the checkpoint holds more", 100.0 * network.certainty),
     };
     let head = format!(
-        "network {} in {}: {} of its {} variables are there ({:.0} %){rest}",
+        "network {} in {}: the file has {} of its {} variables ({:.0} %){rest}",
         network.name,
         scope(&network.scope),
         network.variables_found,
