@@ -144,7 +144,7 @@ impl Fused<'_> {
         self.add(index, "Sub", vec![positive.into(), scaled.into()], none())
     }
 
-    /// Adds one of the ops, of which the last has the node's own name.
+    /// Adds one of the ops. The last one has the node's own name.
     fn add(&mut self, index: usize, op: &str, inputs: Vec<TensorRef>, attrs: Attrs) -> Result<NodeId> {
         let is_last = index + 1 == self.steps.len();
         let name = if is_last { self.name.to_owned() } else { format!("{}/{op}", self.name) };

@@ -10,7 +10,7 @@ const LISTED: usize = 10;
 
 /// Replaces the variables of `graph` by constants.
 ///
-/// `lookup` hands out the tensor stored under a variable's name; `origin` is what the tensors are stored in, for
+/// `lookup` returns the tensor stored under a variable's name; `origin` is the name of the checkpoint, for
 /// the error.
 ///
 /// # Errors
