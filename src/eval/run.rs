@@ -74,7 +74,7 @@ pub fn run(
 }
 
 /// The same, but `substitute` computes the nodes that are not evaluated, and those for which `leaves` is true with their inputs
-/// and results. An output that depends on a node that `substitute` does not know either is `None`.
+/// and results. An output that depends on a node that `substitute` does not know is `None`.
 ///
 /// # Errors
 /// Where an input is not fed, an op does not take its inputs, or `substitute` fails.

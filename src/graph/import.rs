@@ -25,7 +25,7 @@ pub struct Part {
     pub shapes: HashMap<String, Shape>,
     /// Placeholders with a default that are what reads them decides: `true` where the default is their value.
     pub defaults: HashMap<String, bool>,
-    /// Nodes that become placeholders, with the types of their outputs. What they read is not looked at.
+    /// Nodes that become placeholders, with the types of their outputs. Their inputs are not imported.
     pub cuts: HashMap<String, Vec<TensorType>>,
 }
 
@@ -51,7 +51,7 @@ pub fn import(definition: &GraphDef, infer: Inference) -> Result<Graph> {
 /// Builds the part of the graph that `definition` describes which the roots of `part` need.
 ///
 /// # Errors
-/// As for [`import`]; what the roots do not need is not looked at.
+/// As for [`import`]; the nodes that the roots do not need are ignored.
 pub fn import_part(definition: &GraphDef, part: &Part, infer: Inference) -> Result<Graph> {
     let library = definition.library.as_ref();
     let library = library.map_or_else(|| Library::empty(infer), |functions| Library::new(functions, infer));

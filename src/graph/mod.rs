@@ -23,7 +23,7 @@ use std::hash::BuildHasher;
 
 pub use attr::{Attr, Attrs, DataFormat, Padding};
 pub use function::{Argument, Function, Library};
-pub use predicates::{draws_random_numbers, forwards, is_batch_norm, is_placeholder, is_variable};
+pub use predicates::{forwards, generates_random_numbers, is_batch_norm, is_placeholder, is_variable};
 pub use shape::Shape;
 
 use crate::error::{Error, Result};

@@ -11,7 +11,7 @@ use crate::tensor::DType;
 
 const TABLE: &str = include_str!("op_definitions.txt");
 
-/// The most tensors of one list that are looked at. `N` comes from the file, which may say anything.
+/// The most tensors of one list. `N` comes from the file, and may be any number.
 const MAX_LIST: usize = 1 << 16;
 
 /// The definition of an op: a line of the table.

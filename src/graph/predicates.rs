@@ -35,7 +35,7 @@ pub fn is_batch_norm(op: &str) -> bool {
 }
 
 /// Whether an op generates random numbers.
-pub fn draws_random_numbers(op: &str) -> bool {
+pub fn generates_random_numbers(op: &str) -> bool {
     const STARTS: [&str; 7] = [
         "Random",
         "StatelessRandom",

@@ -13,7 +13,7 @@ pub fn is_merge(node: &Node) -> bool {
     matches!(node.op.as_str(), "Merge" | "RefMerge")
 }
 
-/// The function of the branch that an `If` takes on a known condition. A boolean is true as it is, a number if it is
+/// The function of the branch that an `If` takes on a known condition. A number is true if it is
 /// not zero, and a tensor that is not a scalar if it has elements.
 ///
 /// Source: `ToBool` in `tensorflow/core/kernels/functional_ops.cc`.

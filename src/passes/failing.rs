@@ -100,7 +100,7 @@ impl Inputs<'_> {
         Ok(())
     }
 
-    /// Segment ids start at 0 and are in ascending order.
+    /// Segment ids are in ascending order, and none is negative.
     fn segments(&self) -> Result<()> {
         let Some(ids) = self.integers(1)? else { return Ok(()) };
         let is_ordered = ids.is_sorted() && ids.first().is_none_or(|&first| first >= 0);

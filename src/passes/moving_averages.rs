@@ -49,8 +49,8 @@ pub struct MovingAverages {
 impl MovingAverages {
     /// Looks for the moving averages of a graph's variables and decides whether to take them.
     ///
-    /// `stored` returns the shape of the tensor stored under a name; `origin` is the name of the checkpoint,
-    /// for the error.
+    /// `stored` returns the shape of the tensor stored under a name; `origin` says where the tensors are
+    /// stored, for the error.
     ///
     /// # Errors
     /// Where they are to be taken and some are missing.

@@ -57,8 +57,8 @@ pub enum Affine {
     Yes,
 }
 
-/// Adds the normalization of a batch norm's input by its own mean and variance. The variance is the mean square of the
-/// input minus its mean.
+/// Adds the normalization of a batch norm's input by its own mean and variance. The variance is the mean of the
+/// squared difference between the input and its mean.
 ///
 /// Source: `struct FusedBatchNorm<CPUDevice, …, true>` in `tensorflow/core/kernels/fused_batch_norm_op.cc`:
 /// Bessel's correction is applied only to the variance that is returned.
