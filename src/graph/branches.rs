@@ -182,7 +182,7 @@ fn union<'a>(all: &[Rc<Branches<'a>>]) -> Rc<Branches<'a>> {
     }
 }
 
-/// The branches that a `Merge` is on: those of its inputs, but for those that it brings together.
+/// The branches that a `Merge` is on: those of its inputs, but for those that it merges.
 fn merged<'a>(inputs: &[Rc<Branches<'a>>]) -> Rc<Branches<'a>> {
     let all = union(inputs);
     let is_shared = |branch: &&((&'a str, usize), usize)| inputs.iter().all(|input| input.contains(*branch));

@@ -148,7 +148,8 @@ impl Importing<'_> {
         self.assign_to_branches(index, id)
     }
 
-    /// Lets the readers of a node read an [`ON_BRANCH`](super::branches::ON_BRANCH) node, where control edges assign the node to branches.
+    /// Where control edges assign a node to branches, lets the readers of the node read an
+    /// [`ON_BRANCH`](super::branches::ON_BRANCH) node.
     fn assign_to_branches(&mut self, index: usize, id: NodeId) -> Result<()> {
         let Some(pivots) = self.pivots.get(&index).filter(|_| !self.graph.node(id).is_variable()) else {
             return Ok(());

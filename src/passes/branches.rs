@@ -1,7 +1,7 @@
 //! The branches of conditionals of TensorFlow 1: which nodes are on which.
 //!
-//! A node is on a branch if it reads, at any distance, what a `Switch` forwards to that branch. A `Merge` merges the branches of
-//! one decider, and is on those that its inputs share.
+//! A node is on a branch if it reads, at any distance, what a `Switch` forwards to that branch. A `Merge` merges the
+//! branches of one decider, and is on those that its inputs share.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -180,6 +180,6 @@ fn op_and_input(graph: &Graph, tensor: TensorRef) -> (&str, Option<&TensorRef>) 
 
 /// The error for a node of branches that are not those of a conditional.
 pub fn not_of_a_conditional(node: &Node) -> Error {
-    node.error("it is on branches that do not come together as tf.cond and tf.case bring them together")
+    node.error("it is on branches that are not merged as tf.cond and tf.case merge them")
         .advice("fix what decides the branch with --freeze NAME=VALUE")
 }

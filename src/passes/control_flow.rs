@@ -8,7 +8,7 @@ pub fn is_switch(node: &Node) -> bool {
     matches!(node.op.as_str(), "Switch" | "RefSwitch" | "_SwitchN")
 }
 
-/// Whether a node brings branches together again.
+/// Whether a node merges branches.
 pub fn is_merge(node: &Node) -> bool {
     matches!(node.op.as_str(), "Merge" | "RefMerge")
 }

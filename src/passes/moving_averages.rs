@@ -112,11 +112,11 @@ impl MovingAverages {
     pub fn note(&self) -> Option<String> {
         let Self { used, found, expected, missing, .. } = self;
         match (used, missing.first()) {
-            (true, _) => Some(format!("moving averages taken in place of all {expected} trained variables")),
+            (true, _) => Some(format!("moving averages used instead of all {expected} trained variables")),
             _ if *found == 0 => None,
-            (false, None) => Some(format!("moving averages of all {expected} trained variables left aside")),
+            (false, None) => Some(format!("moving averages of all {expected} trained variables not used")),
             (false, Some(first)) => Some(format!(
-                "moving averages left aside: {} of {expected} trained variables have none, the first being {first}",
+                "moving averages not used: {} of {expected} trained variables have none, the first being {first}",
                 missing.len()
             )),
         }

@@ -1,6 +1,5 @@
-//! Constant folding: constants are computed, branches on constants are taken, calls are
-//! replaced by the functions that they call. Branches that are only decided when the model runs stay as they are, between `Switch` and
-//! `Merge`.
+//! Constant folding: constants are computed, branches on constants are taken, calls are replaced by the functions that they
+//! call. Branches that are only decided when the model runs stay as they are, between `Switch` and `Merge`.
 
 mod branches;
 
