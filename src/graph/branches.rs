@@ -30,7 +30,7 @@ type Branches<'a> = BTreeSet<((&'a str, usize), usize)>;
 /// `starts` and follows inputs, but does not go past the nodes for which `is_source` is true.
 ///
 /// # Errors
-/// Where conditionals are nested too deep.
+/// Where conditionals are nested too deeply.
 pub fn pivots(
     nodes: &Nodes<'_>,
     starts: &[usize],
@@ -42,7 +42,7 @@ pub fn pivots(
     Finder::new(nodes).run(starts, is_source)
 }
 
-/// How deep conditionals may be nested. Programs nest a few; a damaged file may claim any number.
+/// The deepest nesting of conditionals. Programs nest a few; a damaged file may claim any number.
 pub const MAX_NESTING: usize = 64;
 
 /// Whether a node forwards its first input to one of several branches.

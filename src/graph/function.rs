@@ -29,7 +29,7 @@ struct Functions {
     endless: HashSet<String>,
 }
 
-/// How deep functions may call each other.
+/// The longest chain of calls from function to function.
 const MAX_DEPTH: usize = 24;
 
 /// An argument of a call.
@@ -46,7 +46,7 @@ pub enum Argument {
 pub struct Function {
     /// What it does.
     pub graph: Graph,
-    /// The nodes that stand for its arguments: placeholders, and constants for those that are known.
+    /// The nodes of its arguments: placeholders, and constants for those that are known.
     pub arguments: Vec<TensorRef>,
     /// The tensors that it returns.
     pub results: Vec<TensorRef>,
@@ -251,7 +251,7 @@ impl Function {
         self.results.iter().map(|&result| self.graph.tensor_type(result).clone()).collect()
     }
 
-    /// Copies its nodes into a graph, their names beginning with `prefix`, and returns what its results are there.
+    /// Copies its nodes into a graph, with names that begin with `prefix`, and returns its results in that graph.
     fn copy_into(&self, graph: &mut Graph, prefix: &str, arguments: &[TensorRef]) -> Result<Vec<TensorRef>> {
         let mut moved: HashMap<TensorRef, TensorRef> =
             self.arguments.iter().copied().zip(arguments.iter().copied()).collect();
@@ -266,7 +266,7 @@ impl Function {
     }
 }
 
-/// How many functions deep a function calls.
+/// The depth of the calls of a function.
 #[derive(Clone, Copy)]
 enum Depth {
     /// Its calls are being followed.

@@ -226,7 +226,7 @@ pub fn declared_shape(node: &NodeDef) -> Option<Shape> {
 /// An attribute of a node.
 ///
 /// # Errors
-/// Where its value does not make sense.
+/// Where its value is invalid.
 pub fn attribute_of(node: &NodeDef, name: &str) -> Result<Option<Attr>> {
     node.attr.get(name).map_or(Ok(None), attribute)
 }
@@ -234,7 +234,7 @@ pub fn attribute_of(node: &NodeDef, name: &str) -> Result<Option<Attr>> {
 /// The value of a `Const` node.
 ///
 /// # Errors
-/// Where it has none, or one that does not make sense.
+/// Where it has no value, or an invalid one.
 pub fn constant_of(node: &NodeDef) -> Result<Constant> {
     match node.attr.get("value").and_then(|value| value.value.as_ref()) {
         Some(attr_value::Value::Tensor(proto)) => constant(proto),

@@ -233,7 +233,7 @@ fn input_types(
     Some(types)
 }
 
-/// Checks those attributes of a node that are there: that they are of the right kind, and have allowed values.
+/// Checks that the attributes of a node are of the right kind, and have allowed values. Missing attributes are not checked.
 fn check_attributes(node: &NodeDef, definition: OpDefinition) -> Result<()> {
     use attr_value::Value;
     for attribute in definition.attributes() {

@@ -1,5 +1,5 @@
-//! Branches of `Switch` and `Merge` while a graph is simplified: those that constants decide are taken, and what is known on
-//! the others stays known, and stays on its branch.
+//! Branches of `Switch` and `Merge` while a graph is simplified: those that constants decide are taken. A constant on
+//! another branch stays a constant on that branch.
 
 use super::{Mapped, Simplifying};
 use crate::error::Result;
@@ -10,7 +10,7 @@ use crate::tensor::Constant;
 
 impl Simplifying<'_> {
     /// A `Switch` forwards its input to the branch that is taken. Where that is decided when the model runs, it stays, but
-    /// what is known before stays known on its branches.
+    /// a constant or variable that it forwards is still known on its branches.
     pub(super) fn switched(&mut self, node: &Node, inputs: Vec<TensorRef>) -> Result<Vec<Mapped>> {
         let [data, condition] = inputs[..] else {
             return Err(node.error(format!("it has {} inputs instead of 2", inputs.len())));
