@@ -296,7 +296,7 @@ fn a_complete_set_of_moving_averages_is_taken_and_the_summary_says_so() {
     let converted = Converted::new(&variables, Format::V2, &[]);
     assert!(relative_error(&converted.run(&case)[0].1, &case.logits()) <= TOLERANCE);
     let stdout = &converted.done.stdout;
-    assert!(stdout.contains("moving averages taken in place of all 190 trained variables"), "{stdout}");
+    assert!(stdout.contains("moving averages used instead of all 190 trained variables"), "{stdout}");
     let json = Converted::new(&variables, Format::V2, &["--json", "--moving-averages=on"]).done.stdout;
     let json: serde_json::Value = serde_json::from_str(&json).expect("it is JSON");
     assert_eq!(json["moving_averages"]["used"], true);

@@ -8,7 +8,7 @@ use hashbrown::{HashMap, HashSet};
 use super::{Conversion, simplify_function};
 use crate::error::Result;
 use crate::eval::{Leaves, Refused, run_past};
-use crate::graph::{Graph, NodeId, TensorRef, draws_random_numbers};
+use crate::graph::{Graph, NodeId, TensorRef, generates_random_numbers};
 use crate::lower::LowerOptions;
 use crate::onnx::Model;
 use crate::ops::lower;
@@ -89,7 +89,7 @@ impl Conversion {
                 value.clone().converted(refused.graph.tensor_type(*tensor).dtype)
             };
             // Another run of the model has other random numbers.
-            let is_random = draws_random_numbers(&node.op);
+            let is_random = generates_random_numbers(&node.op);
             let values: Option<Vec<Tensor>> = match is_random {
                 true => None,
                 false => refused.read.iter().map(of_model).collect(),

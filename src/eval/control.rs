@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Attr, Graph, Node, Shape, TensorType};
 use crate::tensor::Tensor;
 
-/// How often a loop is run through.
+/// The most iterations of a loop.
 const MAX_ITERATIONS: usize = 1 << 16;
 
 /// Whether an op calls functions, and is evaluated here.
@@ -29,10 +29,10 @@ pub(super) fn calls(op: &str) -> bool {
     )
 }
 
-/// What a node computes that calls functions of the graph's library.
+/// The results of a node that calls functions of the graph's library.
 ///
 /// # Errors
-/// Where a function is not there or cannot be evaluated, or a loop does not end.
+/// Where a function is missing or cannot be evaluated, or a loop does not end.
 pub(super) fn evaluate(graph: &Graph, node: &Node, inputs: &[Arc<Tensor>]) -> Result<Vec<Tensor>> {
     let first = || inputs.first().ok_or_else(|| node.error("it has no inputs"));
     match node.op.as_str() {
@@ -46,7 +46,7 @@ pub(super) fn evaluate(graph: &Graph, node: &Node, inputs: &[Arc<Tensor>]) -> Re
                 return Err(node.error("it has no branches"));
             };
             let index = first()?.integer().and_then(|index| usize::try_from(index).ok());
-            // An index that no branch has takes the last one.
+            // An index without a branch takes the last branch.
             let branch = index.and_then(|index| branches.get(index)).or(branches.last());
             call(graph, node, branch.ok_or_else(|| node.error("it has no branches"))?, &inputs[1..])
         }
@@ -61,7 +61,7 @@ pub(super) fn evaluate(graph: &Graph, node: &Node, inputs: &[Arc<Tensor>]) -> Re
                 }
                 values = call(graph, node, body, &values)?.into_iter().map(Arc::new).collect();
             }
-            Err(node.error(format!("it is not at its end after {MAX_ITERATIONS} rounds")))
+            Err(node.error(format!("it does not end within {MAX_ITERATIONS} iterations")))
         }
     }
 }
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_branch_is_taken_by_a_truth_value_an_index_or_what_is_not_empty() {
+    fn a_branch_is_taken_by_a_boolean_an_index_or_a_tensor_with_elements() {
         let two = || [("then_branch", apply("Mul", 2.0)), ("else_branch", apply("Mul", 3.0))];
         let flag = |flag: bool| Some(Tensor::Bool(arr0(flag).into_dyn()));
         assert_eq!(computed("If", &two(), flag(true), 5.0), Ok(10.0));

@@ -1,5 +1,5 @@
-//! Evaluating TensorFlow ops on arrays in memory: what a graph computes from constants alone is known before the
-//! model runs, and what a graph computes from its inputs is what its model is compared with.
+//! Evaluating TensorFlow ops on arrays in memory. Constant folding uses the results of constants, and the results for given
+//! inputs are compared with those of the ONNX model.
 //!
 //! Sources: the ops' pages in TensorFlow's API documentation, and their kernels in `tensorflow/core/kernels`.
 
@@ -28,7 +28,7 @@ pub fn evaluate(node: &Node, inputs: &[&Tensor]) -> Result<Option<Vec<Tensor>>> 
     Ok(ops::find(&node.op).and_then(ops::Op::folder).and_then(|evaluate| evaluate(node, inputs)))
 }
 
-/// Whether constants are computed with an op, for some inputs.
+/// Whether an op is evaluated here, for some inputs.
 pub fn is_evaluated(op: &str) -> bool {
     ops::find(op).is_some_and(|op| op.folder().is_some())
 }

@@ -13,7 +13,7 @@ use crate::tensor::{Constant, Tensor, element_count};
 /// No op makes an array of more elements.
 const MAX_MADE: usize = 1 << 30;
 
-/// A tensor while the graph is evaluated. Constants are read when a node needs them, and forgotten again.
+/// A tensor while the graph is evaluated. Constants are read when a node needs them, and dropped afterwards.
 #[derive(Debug, Clone)]
 enum Value<'a> {
     Constant(&'a Constant),
@@ -24,7 +24,7 @@ enum Value<'a> {
     Lost,
 }
 
-/// What a node computes, or why it is not evaluated here.
+/// The results of a node, or why it is not evaluated here.
 enum Outcome<'a> {
     Values(Vec<Value<'a>>),
     NotEvaluated(Error),
@@ -39,26 +39,26 @@ pub struct Refused<'r> {
     pub node: NodeId,
     /// Why it is not evaluated.
     pub error: Error,
-    /// What it reads, as far as that was computed.
+    /// Its inputs, as far as they were computed.
     pub inputs: Vec<(TensorRef, Arc<Tensor>)>,
-    /// The tensors that are read of it.
+    /// The outputs that are read.
     pub read: Vec<TensorRef>,
 }
 
-/// Whether what a node computes of these inputs, which is this, is left to others.
+/// Whether a node with these inputs and these results is left to the substitute.
 pub type Leaves = dyn Fn(&Node, &[&Tensor], &[Tensor]) -> bool;
 
-/// Says what the tensors are that are read of a node that is not evaluated, in their order; `None` where that is not known.
+/// Returns the tensors that are read of a node that is not evaluated, in order; `None` where they are not known.
 type Substitute<'s> = dyn FnMut(&Refused<'_>) -> Result<Option<Vec<Tensor>>> + 's;
 
-/// What `outputs` are where the graph, which has no variables, is fed these tensors under their names. In memory are the
-/// tensors that somebody is still going to read, and the constants of one node.
+/// The values of `outputs` where the graph, which has no variables, is fed these tensors by name. Only the tensors that are
+/// still to be read, and the constants of one node, are in memory.
 ///
-/// `progress` is told the nodes done and all that there are.
+/// `progress` receives the number of nodes done and the total.
 ///
 /// # Errors
 /// Where ops of the graph are not evaluated here (all of them are named), an input is not fed, or an op does not take
-/// what it is given.
+/// its inputs.
 pub fn run(
     graph: &Graph,
     feeds: &HashMap<String, Tensor>,
@@ -73,11 +73,11 @@ pub fn run(
     whole.ok_or_else(|| Error::new("graph", "its outputs are not evaluated here"))
 }
 
-/// The same where nodes that are not evaluated, and those of which `leaves` says so for their inputs and results, have `substitute`
-/// say what they compute. An output that depends on one of which that is not known is `None`.
+/// The same, but `substitute` computes the nodes that are not evaluated, and those for which `leaves` is true with their inputs
+/// and results. An output that depends on a node that `substitute` does not know is `None`.
 ///
 /// # Errors
-/// Where an input is not fed, an op does not take what it is given, or `substitute` fails.
+/// Where an input is not fed, an op does not take its inputs, or `substitute` fails.
 pub fn run_past(
     graph: &Graph,
     feeds: &HashMap<String, Tensor>,
@@ -165,7 +165,7 @@ fn refuse_unknown(graph: &Graph) -> Result<()> {
     }
 }
 
-/// Takes over what a placeholder is fed, and says whether that is anything.
+/// Stores the tensors that a placeholder is fed. Returns whether there are any.
 ///
 /// # Errors
 /// Where some of its outputs are fed, and one that is read is not.
@@ -193,7 +193,7 @@ fn feed<'a>(
     }
 }
 
-/// The value of an input, which is forgotten with its last reader.
+/// The value of an input, which is dropped after its last reader.
 fn taken<'a>(
     values: &mut HashMap<TensorRef, Value<'a>>,
     readers: &mut HashMap<TensorRef, usize>,
@@ -227,7 +227,7 @@ fn computed<'a>(
         return Ok(Outcome::Values(vec![Value::Dead; node.outputs.len()]));
     }
     if forwards(&node.op) || node.op == "PlaceholderWithDefault" {
-        // A node on a branch has an input that decides about it.
+        // A node on a branch has an input that decides whether it runs.
         return Ok(Outcome::Values(inputs.into_iter().take(node.outputs.len()).collect()));
     }
     match node.op.as_str() {
@@ -262,9 +262,9 @@ fn computed<'a>(
     let inferred = node.outputs.iter().filter_map(|output| output.shape.fully_known());
     let inferred = inferred.map(|shape| element_count(&shape).unwrap_or(usize::MAX));
     if inferred.chain(ops::elements_made(node, &borrowed)).any(|count| count > MAX_MADE) {
-        return Err(node.error("what it makes is too large"));
+        return Err(node.error("its result is too large"));
     }
-    // There may be two, each for inputs of its own.
+    // There may be two, each for other inputs.
     let evaluators = ops::find(&node.op).into_iter().flat_map(ops::Op::evaluators);
     let results = { evaluators }.find_map(|evaluate| evaluate(node, &borrowed));
     match results {
@@ -285,7 +285,7 @@ fn computed<'a>(
     }
 }
 
-/// The value on the branch that is taken, and nothing on the others. An index that no branch has takes the last one.
+/// The value on the branch that is taken, and nothing on the others. An index without a branch takes the last branch.
 ///
 /// Source: `SwitchOp` and `SwitchNOp` in `tensorflow/core/kernels/control_flow_ops.cc`.
 fn switched<'a>(graph: &Graph, node: &Node, inputs: Vec<Value<'a>>) -> Result<Vec<Value<'a>>> {
@@ -299,14 +299,14 @@ fn switched<'a>(graph: &Graph, node: &Node, inputs: Vec<Value<'a>>) -> Result<Ve
     let last = node.outputs.len() - 1;
     let number = decider.numbers().into_iter().next();
     let number = number.filter(|_| decider.shape().is_empty());
-    let taken = match number.ok_or_else(|| node.error("what decides is not a scalar"))? {
+    let taken = match number.ok_or_else(|| node.error("its condition is not a scalar"))? {
         number if number >= 0.0 && number <= last as f64 => number as usize,
         _ => last,
     };
     Ok((0..=last).map(|port| if port == taken { data.clone() } else { Value::Dead }).collect())
 }
 
-/// The one value of those that reach it, and which of its inputs that was.
+/// The one input of a `Merge` that has a value, and the index of that input.
 fn merged<'a>(node: &Node, inputs: Vec<Value<'a>>) -> Result<Vec<Value<'a>>> {
     let mut live = inputs.into_iter().enumerate().filter(|(_, input)| !matches!(input, Value::Dead));
     match (live.next(), live.next()) {
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn tensors_that_are_read_often_or_delivered_are_kept_as_long() {
+    fn outputs_and_tensors_with_several_readers_are_kept_long_enough() {
         let mut graph = crate::ops::new_graph();
         let x = input(&mut graph, "x");
         let value = [("value", Attr::Tensor(Constant::from_f32(vec![2], &[10.0, 20.0])))];
@@ -394,6 +394,6 @@ mod tests {
         let a = add(&mut graph, "a", "RandomGamma", &[x]);
         let b = add(&mut graph, "b", "AdjustHue", &[a]);
         assert!(evaluated(&graph, &[b]).unwrap_err().to_string().starts_with("AdjustHue, RandomGamma: "));
-        assert!(evaluated(&graph, &[x]).is_ok(), "only what is read has to be known");
+        assert!(evaluated(&graph, &[x]).is_ok(), "only the tensors that are read have to be known");
     }
 }

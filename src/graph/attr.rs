@@ -14,7 +14,7 @@ pub enum Attr {
     Int(i64),
     /// A number.
     Float(f32),
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
     /// A string; TensorFlow's strings are bytes.
     Bytes(Vec<u8>),
@@ -32,7 +32,7 @@ pub enum Attr {
     Ints(Vec<i64>),
     /// Numbers.
     Floats(Vec<f32>),
-    /// Truth values.
+    /// Booleans.
     Bools(Vec<bool>),
     /// Strings.
     Strings(Vec<Vec<u8>>),
@@ -70,15 +70,15 @@ impl Attrs {
     pub fn insert(&mut self, name: impl Into<Cow<'static, str>>, attr: Attr) {
         let (name, list) = (name.into(), Arc::make_mut(self.0.get_or_insert_default()));
         match list.binary_search_by(|(known, _)| known.cmp(&name)) {
-            Ok(place) => list[place].1 = attr,
-            Err(place) => list.insert(place, (name, attr)),
+            Ok(index) => list[index].1 = attr,
+            Err(index) => list.insert(index, (name, attr)),
         }
     }
 
-    /// Takes an attribute away.
+    /// Removes an attribute.
     pub fn remove(&mut self, name: &str) -> Option<Attr> {
-        let place = self.list().iter().position(|(known, _)| known == name)?;
-        Some(Arc::make_mut(self.0.as_mut()?).remove(place).1)
+        let index = self.list().iter().position(|(known, _)| known == name)?;
+        Some(Arc::make_mut(self.0.as_mut()?).remove(index).1)
     }
 
     /// All attributes, in the order of their names.
@@ -180,7 +180,7 @@ impl Node {
         }
     }
 
-    /// A truth value, or TensorFlow's default for it.
+    /// A boolean attribute, or TensorFlow's default for it.
     pub fn bool(&self, name: &str, default: bool) -> bool {
         match self.attrs.get(name) {
             Some(Attr::Bool(value)) => *value,
@@ -207,11 +207,11 @@ impl Node {
     /// The function of the graph's library that an attribute names.
     ///
     /// # Errors
-    /// Where it names none.
+    /// Where the attribute does not name a function.
     pub fn function(&self, name: &str) -> Result<&str> {
         match self.attrs.get(name) {
             Some(Attr::Function(function)) => Ok(function),
-            _ => Err(self.error(format!("its {name} is no function"))),
+            _ => Err(self.error(format!("its {name} is not a function"))),
         }
     }
 
@@ -251,7 +251,7 @@ impl Node {
     /// `padding`, with `explicit_paddings` where it is `EXPLICIT`.
     ///
     /// # Errors
-    /// Where it is none that TensorFlow documents.
+    /// Where TensorFlow does not document this padding.
     pub fn padding(&self) -> Result<Padding> {
         match self.text("padding") {
             Some("SAME") => Ok(Padding::Same),

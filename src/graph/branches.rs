@@ -1,4 +1,4 @@
-//! Nodes that only a control edge places on a branch of a conditional of TensorFlow 1.
+//! Nodes that only a control edge assigns to a branch of a conditional of TensorFlow 1.
 //!
 //! `tf.cond` runs the ops of a branch when the `Switch` before them forwards a value to that branch. An op without inputs
 //! from there, such as a constant, has a control edge from the branch's pivot instead. The import drops control edges, so
@@ -26,11 +26,11 @@ pub type Output = (usize, usize);
 /// The branches of conditionals, each as the tensor that decides and the port of the `Switch`.
 type Branches<'a> = BTreeSet<((&'a str, usize), usize)>;
 
-/// For the nodes that only control edges place on branches, the `Switch` outputs of these branches. Looked at are the nodes that
-/// `starts` read, at any distance, but not what those read that `is_source` names.
+/// For the nodes that only control edges assign to branches, the `Switch` outputs of these branches. The search starts at
+/// `starts` and follows inputs, but does not go past the nodes for which `is_source` is true.
 ///
 /// # Errors
-/// Where conditionals are nested too deep.
+/// Where conditionals are nested too deeply.
 pub fn pivots(
     nodes: &Nodes<'_>,
     starts: &[usize],
@@ -42,7 +42,7 @@ pub fn pivots(
     Finder::new(nodes).run(starts, is_source)
 }
 
-/// How deep conditionals may be nested. Programs nest a few; a damaged file may claim any number.
+/// The deepest nesting of conditionals. Programs nest a few; a damaged file may claim any number.
 pub const MAX_NESTING: usize = 64;
 
 /// Whether a node forwards its first input to one of several branches.
@@ -78,7 +78,7 @@ impl<'a, 'n> Finder<'a, 'n> {
                 if is_source(self.node(index)) {
                     self.found[index].get_or_insert_default();
                 }
-                // A node that is open already is part of a loop, whose back edge says nothing about branches.
+                // A node that is already open is part of a loop. The back edge of the loop says nothing about branches.
                 if self.found[index].is_none() && !std::mem::replace(&mut is_open[index], true) {
                     let inputs = self.inputs(index).chain(self.controls(index));
                     stack.extend(inputs.filter(|&input| self.found[input].is_none() && !is_open[input]));
@@ -132,11 +132,11 @@ impl<'a, 'n> Finder<'a, 'n> {
         }
     }
 
-    /// The branches that a node is on, whose inputs have been looked at.
+    /// The branches that a node is on. The branches of its inputs are known.
     fn branches(&mut self, index: usize) -> Rc<Branches<'a>> {
         let node = self.node(index);
         if let Some(decider) = self.decider(node) {
-            // The pivot's own switch forwards what decides, and reads nothing else.
+            // The pivot's own switch forwards the predicate, and reads nothing else.
             let is_pivots = data_inputs(node).next() == Some(decider);
             for port in 0..=MOST_PORTS {
                 let known = self.switches.entry((decider, port)).or_insert((index, port));
@@ -182,7 +182,7 @@ fn union<'a>(all: &[Rc<Branches<'a>>]) -> Rc<Branches<'a>> {
     }
 }
 
-/// The branches that a `Merge` is on: those of its inputs, but for those that it brings together.
+/// The branches that a `Merge` is on: those of its inputs, but for those that it merges.
 fn merged<'a>(inputs: &[Rc<Branches<'a>>]) -> Rc<Branches<'a>> {
     let all = union(inputs);
     let is_shared = |branch: &&((&'a str, usize), usize)| inputs.iter().all(|input| input.contains(*branch));
@@ -232,7 +232,7 @@ mod tests {
         }
         let error = pivots_of(&nodes).unwrap_err().to_string();
         assert!(error.contains("64 branches"), "{error}");
-        // What lies before a node that becomes an input is not looked at.
+        // The search does not go past a node that becomes an input.
         nodes.push(node("cut", "Identity", &["s100:1"]));
         nodes.push(node("relu", "Relu", &["cut"]));
         let is_cut = |node: &NodeDef| node.name == "cut";

@@ -1,7 +1,7 @@
-//! The functions of a graph: the branches of a conditional, the body of a loop, what a call stands for.
+//! The functions of a graph: the branches of a conditional, the body of a loop, the target of a call.
 //!
 //! Source: `tensorflow/core/framework/function.proto`. Inside a function, a tensor is named by its node, the name
-//! of one of the op's outputs and a place in that output: `node:out:0`.
+//! of one of the op's outputs and an index in that output: `node:out:0`.
 
 use hashbrown::{HashMap, HashSet};
 use std::sync::Arc;
@@ -29,10 +29,10 @@ struct Functions {
     endless: HashSet<String>,
 }
 
-/// How deep functions may call each other.
+/// The longest chain of calls from function to function.
 const MAX_DEPTH: usize = 24;
 
-/// What a function is given.
+/// An argument of a call.
 #[derive(Debug, Clone)]
 pub enum Argument {
     /// A tensor that is known before the model runs.
@@ -46,9 +46,9 @@ pub enum Argument {
 pub struct Function {
     /// What it does.
     pub graph: Graph,
-    /// The nodes that stand for its arguments: placeholders, and constants for those that are known.
+    /// The nodes of its arguments: placeholders, and constants for those that are known.
     pub arguments: Vec<TensorRef>,
-    /// What it hands out.
+    /// The tensors that it returns.
     pub results: Vec<TensorRef>,
 }
 
@@ -105,15 +105,15 @@ impl Library {
     /// The function as a graph of its own, in which all nodes' names begin with `prefix`.
     ///
     /// # Errors
-    /// As for [`Library::draw`].
-    pub fn function(&self, name: &str, prefix: &str, given: &[Argument]) -> Result<Function> {
+    /// As for [`Library::expand`].
+    pub fn function(&self, name: &str, prefix: &str, values: &[Argument]) -> Result<Function> {
         let mut graph = Graph::with_library(self.clone());
         let mut arguments = vec![];
-        for (argument, given) in self.argument_names(name)?.into_iter().zip(given) {
+        for (argument, value) in self.argument_names(name)?.into_iter().zip(values) {
             let name = format!("{prefix}{argument}");
-            let node = match given {
-                Argument::Known(value) => {
-                    let attrs = [("value", Attr::Tensor(value.clone()))];
+            let node = match value {
+                Argument::Known(constant) => {
+                    let attrs = [("value", Attr::Tensor(constant.clone()))];
                     graph.add(name, "Const", vec![], attrs.into())?
                 }
                 Argument::Open(known) => {
@@ -124,7 +124,7 @@ impl Library {
             };
             arguments.push(node.into());
         }
-        let results = self.draw(name, &mut graph, prefix, &arguments)?;
+        let results = self.expand(name, &mut graph, prefix, &arguments)?;
         Ok(Function { graph, arguments, results })
     }
 
@@ -149,7 +149,7 @@ impl Library {
             function.node_def.iter().map(|node| (node.name.as_str(), node)).collect();
         let source = |result: &str| -> String {
             let mut name = function.ret.get(result).map_or(result, String::as_str);
-            // No more steps than there are nodes, should they go in a circle.
+            // No more steps than there are nodes, since the nodes may form a cycle.
             for _ in 0..=nodes.len() {
                 match nodes.get(name.split(':').next().unwrap_or(name)) {
                     Some(node) if node.op == "Identity" => match data_inputs(node).next() {
@@ -166,10 +166,10 @@ impl Library {
     }
 
     /// The function as a graph of its own: its arguments are placeholders of the types of `arguments`.
-    /// Hands out the graph, the placeholders and the results.
+    /// Returns the graph, the placeholders and the results.
     ///
     /// # Errors
-    /// As for [`Library::draw`].
+    /// As for [`Library::expand`].
     pub fn graph(
         &self,
         name: &str,
@@ -182,16 +182,16 @@ impl Library {
             let node = graph.add(argument, "Placeholder", vec![], attrs.into())?;
             placeholders.push(node.into());
         }
-        let results = self.draw(name, &mut graph, "", &placeholders)?;
+        let results = self.expand(name, &mut graph, "", &placeholders)?;
         Ok((graph, placeholders, results))
     }
 
-    /// Draws what a function does into `graph`, its nodes' names beginning with `prefix`, and hands out its
-    /// results.
+    /// Adds the nodes of a function to `graph`, with names that begin with `prefix`, and returns the
+    /// function's results.
     ///
     /// # Errors
-    /// Where there is no such function, it takes another number of arguments, or its nodes make no sense.
-    pub fn draw(
+    /// Where there is no such function, it takes another number of arguments, or its nodes are invalid.
+    pub fn expand(
         &self,
         name: &str,
         graph: &mut Graph,
@@ -205,8 +205,11 @@ impl Library {
         let within = |error: Error| error.within(format!("function \"{name}\""));
         let Some(signature) = &function.signature else { return Ok(vec![]) };
         if signature.input_arg.len() != arguments.len() {
-            let problem =
-                format!("it takes {} arguments and is given {}", signature.input_arg.len(), arguments.len());
+            let problem = format!(
+                "it takes {} arguments and the call has {}",
+                signature.input_arg.len(),
+                arguments.len()
+            );
             return Err(Error::new(format!("function \"{name}\""), problem));
         }
         let mut nodes = Nodes::new(&function.node_def).map_err(within)?;
@@ -217,13 +220,13 @@ impl Library {
             nodes,
             unknown,
             types: types.collect(),
-            drawn: HashMap::new(),
+            added: HashMap::new(),
             open: HashSet::new(),
             graph,
             prefix,
         };
         for (argument, &tensor) in signature.input_arg.iter().zip(arguments) {
-            body.drawn.insert(&argument.name, vec![tensor]);
+            body.added.insert(&argument.name, vec![tensor]);
         }
         let results = signature.output_arg.iter().map(|output| {
             let named = function.ret.get(&output.name).map_or(output.name.as_str(), String::as_str);
@@ -243,12 +246,12 @@ impl Library {
 }
 
 impl Function {
-    /// The types of what it computes.
+    /// The types of its results.
     pub fn result_types(&self) -> Vec<TensorType> {
         self.results.iter().map(|&result| self.graph.tensor_type(result).clone()).collect()
     }
 
-    /// Copies its nodes into a graph, their names beginning with `prefix`, and returns what its results are there.
+    /// Copies its nodes into a graph, with names that begin with `prefix`, and returns its results in that graph.
     fn copy_into(&self, graph: &mut Graph, prefix: &str, arguments: &[TensorRef]) -> Result<Vec<TensorRef>> {
         let mut moved: HashMap<TensorRef, TensorRef> =
             self.arguments.iter().copied().zip(arguments.iter().copied()).collect();
@@ -263,7 +266,7 @@ impl Function {
     }
 }
 
-/// How many functions deep a function calls.
+/// The depth of the calls of a function.
 #[derive(Clone, Copy)]
 enum Depth {
     /// Its calls are being followed.
@@ -320,28 +323,28 @@ fn called(node: &NodeDef) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A function being drawn.
+/// A function whose nodes are being added to a graph.
 struct Body<'a, 'g> {
     nodes: Nodes<'a>,
-    /// The types that are known of what ops return which TensorFlow does not define.
+    /// The known output types of ops that TensorFlow does not define.
     unknown: HashMap<&'a str, Vec<Option<DType>>>,
     /// The types of the arguments.
     types: HashMap<&'a str, Option<DType>>,
-    /// The tensors of arguments and of nodes that are drawn.
-    drawn: HashMap<&'a str, Vec<TensorRef>>,
-    /// Nodes whose inputs are being drawn.
+    /// The tensors of arguments and of nodes that have been added.
+    added: HashMap<&'a str, Vec<TensorRef>>,
+    /// Nodes whose inputs are being added.
     open: HashSet<&'a str>,
     graph: &'g mut Graph,
     prefix: &'g str,
 }
 
 impl<'a> Body<'a, '_> {
-    /// A tensor by its name in the function; draws what it needs.
+    /// A tensor by its name in the function. Adds the nodes that it needs.
     fn tensor(&mut self, name: &'a str) -> Result<TensorRef> {
         let (node, output) = name.split_once(':').unwrap_or((name, ""));
-        self.draw_with_inputs(node)?;
+        self.add_with_inputs(node)?;
         let port = self.port(node, output)?;
-        self.drawn
+        self.added
             .get(node)
             .and_then(|outputs| outputs.get(port))
             .copied()
@@ -370,11 +373,11 @@ impl<'a> Body<'a, '_> {
         self.nodes.check(node, &reads)
     }
 
-    /// Draws a node after those it reads, with a stack of its own.
-    fn draw_with_inputs(&mut self, name: &'a str) -> Result<()> {
+    /// Adds a node after the nodes that it reads, with a stack of its own.
+    fn add_with_inputs(&mut self, name: &'a str) -> Result<()> {
         let mut stack = vec![name];
         while let Some(&name) = stack.last() {
-            if self.drawn.contains_key(name) {
+            if self.added.contains_key(name) {
                 stack.pop();
                 continue;
             }
@@ -386,7 +389,7 @@ impl<'a> Body<'a, '_> {
             stack.extend(
                 data_inputs(node)
                     .map(|input| input.split(':').next().unwrap_or(input))
-                    .filter(|input| !self.drawn.contains_key(input)),
+                    .filter(|input| !self.added.contains_key(input)),
             );
             if stack.len() > before {
                 if !is_new {
@@ -397,9 +400,9 @@ impl<'a> Body<'a, '_> {
             let inputs: Result<Vec<TensorRef>> = data_inputs(node).map(|input| self.tensor(input)).collect();
             self.check(node)?;
             let outputs = self.unknown.get(name).map_or(&[][..], Vec::as_slice);
-            let drawn = add_node(self.graph, node, &format!("{}{name}", self.prefix), inputs?, outputs)?;
-            let ports = self.graph.node(drawn).outputs.len();
-            self.drawn.insert(name, (0..ports).map(|port| TensorRef { node: drawn, port }).collect());
+            let id = add_node(self.graph, node, &format!("{}{name}", self.prefix), inputs?, outputs)?;
+            let ports = self.graph.node(id).outputs.len();
+            self.added.insert(name, (0..ports).map(|port| TensorRef { node: id, port }).collect());
             stack.pop();
         }
         Ok(())
@@ -410,15 +413,15 @@ fn data_inputs(node: &NodeDef) -> impl Iterator<Item = &str> {
     node.input.iter().map(String::as_str).filter(|input| !input.starts_with('^'))
 }
 
-/// The port of a tensor of a node by the name of the op's output and the place in it. The outputs of an op that TensorFlow
+/// The port of a tensor of a node by the name of the op's output and the index in it. The outputs of an op that TensorFlow
 /// does not define are counted from the first.
 fn port(node: &NodeDef, output: &str) -> Option<usize> {
-    let (name, place) = output.rsplit_once(':').unwrap_or((output, "0"));
-    let place: usize = place.parse().ok()?;
+    let (name, index) = output.rsplit_once(':').unwrap_or((output, "0"));
+    let index: usize = index.parse().ok()?;
     match OpDefinition::find(&node.op) {
         // The name alone means the first tensor of the op's first output.
         Some(_) if output.is_empty() => Some(0),
-        Some(definition) => definition.port(name, place, node),
-        None => Some(place),
+        Some(definition) => definition.port(name, index, node),
+        None => Some(index),
     }
 }

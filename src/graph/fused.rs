@@ -1,6 +1,6 @@
 //! Nodes that an optimizer has fused with what follows them: Grappler's `_FusedConv2D`, `_FusedMatMul`,
 //! `_FusedDepthwiseConv2dNative` and `_FusedBatchNormEx`, and TF.js's `FusedDepthwiseConv2dNative` and `Prelu`. They are imported as
-//! the ops that they stand for; the last of these has the fused node's name.
+//! separate ops; the last of these has the fused node's name.
 //!
 //! Sources: `tensorflow/core/ops/nn_ops.cc`, `tensorflow/core/kernels/fused_eigen_output_kernels.h`, and
 //! `tensorflow/core/grappler/optimizers/remapper.cc` for the order of the arguments; for TF.js
@@ -9,7 +9,7 @@
 use super::{Attr, Attrs, Graph, NodeId, TensorRef};
 use crate::error::{Error, Result};
 
-/// The ops that stand for several.
+/// Whether an op combines several ops.
 pub fn is_fused(op: &str) -> bool {
     matches!(op, "Prelu" | "_FusedBatchNormEx") || product(op).is_some()
 }
@@ -24,7 +24,7 @@ fn product(op: &str) -> Option<&'static str> {
     })
 }
 
-/// Adds the nodes that a fused node stands for, and returns the last one.
+/// Adds the nodes that replace a fused node, and returns the last one.
 ///
 /// # Errors
 /// Where it has other inputs than the ops that it names read, or names one that is not known.
@@ -79,7 +79,7 @@ struct Fused<'a> {
     attrs: &'a Attrs,
     /// The inputs that no step has read.
     args: std::vec::IntoIter<TensorRef>,
-    /// The ops that the node stands for.
+    /// The ops that replace the node.
     steps: Vec<String>,
 }
 
@@ -95,7 +95,7 @@ impl Fused<'_> {
         }
     }
 
-    /// One of the ops that the node stands for.
+    /// One of the ops that replace the node.
     fn step(&mut self, index: usize, value: TensorRef) -> Result<NodeId> {
         let op = self.steps[index].clone();
         let no_attrs = Attrs::new();
@@ -144,7 +144,7 @@ impl Fused<'_> {
         self.add(index, "Sub", vec![positive.into(), scaled.into()], none())
     }
 
-    /// Adds one of the ops, of which the last has the node's own name.
+    /// Adds one of the ops. The last one has the node's own name.
     fn add(&mut self, index: usize, op: &str, inputs: Vec<TensorRef>, attrs: Attrs) -> Result<NodeId> {
         let is_last = index + 1 == self.steps.len();
         let name = if is_last { self.name.to_owned() } else { format!("{}/{op}", self.name) };

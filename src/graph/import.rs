@@ -25,7 +25,7 @@ pub struct Part {
     pub shapes: HashMap<String, Shape>,
     /// Placeholders with a default that are what reads them decides: `true` where the default is their value.
     pub defaults: HashMap<String, bool>,
-    /// Nodes that become placeholders, with the types of their outputs. What they read is not looked at.
+    /// Nodes that become placeholders, with the types of their outputs. Their inputs are not imported.
     pub cuts: HashMap<String, Vec<TensorType>>,
 }
 
@@ -38,11 +38,11 @@ impl Part {
     }
 }
 
-/// Builds the graph that `definition` describes. Control inputs are left out: they order side effects, of which
-/// inference has none. Those that place a node on a branch become inputs (see [`super::branches`]).
+/// Builds the graph that `definition` describes. Control inputs are left out: they order side effects, and
+/// inference has none. Those that assign a node to a branch become inputs (see [`super::branches`]).
 ///
 /// # Errors
-/// Where a node reads one that does not exist, nodes read each other in a circle, or an attribute does not make
+/// Where a node reads one that does not exist, nodes read each other in a cycle, or an attribute does not make
 /// sense.
 pub fn import(definition: &GraphDef, infer: Inference) -> Result<Graph> {
     import_part(definition, &Part::default(), infer)
@@ -51,7 +51,7 @@ pub fn import(definition: &GraphDef, infer: Inference) -> Result<Graph> {
 /// Builds the part of the graph that `definition` describes which the roots of `part` need.
 ///
 /// # Errors
-/// As for [`import`]; what the roots do not need is not looked at.
+/// As for [`import`]; the nodes that the roots do not need are ignored.
 pub fn import_part(definition: &GraphDef, part: &Part, infer: Inference) -> Result<Graph> {
     let library = definition.library.as_ref();
     let library = library.map_or_else(|| Library::empty(infer), |functions| Library::new(functions, infer));
@@ -62,7 +62,7 @@ pub fn import_part(definition: &GraphDef, part: &Part, infer: Inference) -> Resu
     };
     let pivots = pivots(&nodes, &starts, &|node| part.is_source(node))?;
     let order = in_order(&nodes, &starts, part, &pivots)?;
-    // Of an op that TensorFlow does not define, those outputs exist that are read.
+    // An op that TensorFlow does not define has the outputs that other nodes read.
     let unknown = match order.iter().all(|&index| nodes.defines(&definition.node[index].op)) {
         true => HashMap::new(),
         false => nodes.types_of_unknown_ops(&definition.node),
@@ -87,16 +87,16 @@ struct Importing<'a> {
     definition: &'a GraphDef,
     part: &'a Part,
     nodes: Nodes<'a>,
-    /// What is known of the outputs of ops that TensorFlow does not define.
+    /// The known outputs of ops that TensorFlow does not define.
     unknown: HashMap<&'a str, Vec<Option<DType>>>,
     pivots: HashMap<usize, Vec<Output>>,
     graph: Graph,
-    /// What the readers of a tensor read that only a control edge places on a branch.
+    /// What the readers of a tensor read instead, where only a control edge assigns the tensor to a branch.
     on_branch: HashMap<TensorRef, TensorRef>,
 }
 
 impl Importing<'_> {
-    /// Adds a node, whose inputs have been added.
+    /// Adds a node after its inputs.
     fn add(&mut self, index: usize) -> Result<()> {
         let definition = self.definition;
         let node = &definition.node[index];
@@ -145,11 +145,12 @@ impl Importing<'_> {
                 graph.add(name, op, inputs, attrs)?
             }
         };
-        self.place_on_branches(index, id)
+        self.assign_to_branches(index, id)
     }
 
-    /// Lets the readers of a node read what is on the branches that control edges place the node on.
-    fn place_on_branches(&mut self, index: usize, id: NodeId) -> Result<()> {
+    /// Where control edges assign a node to branches, lets the readers of the node read an
+    /// [`ON_BRANCH`](super::branches::ON_BRANCH) node.
+    fn assign_to_branches(&mut self, index: usize, id: NodeId) -> Result<()> {
         let Some(pivots) = self.pivots.get(&index).filter(|_| !self.graph.node(id).is_variable()) else {
             return Ok(());
         };
@@ -170,7 +171,7 @@ impl Importing<'_> {
     }
 }
 
-/// The last version of graphs in which the shape `{}` of a placeholder stands for a shape that nobody declared.
+/// The last version of graphs in which the shape `{}` of a placeholder stands for an undeclared shape.
 ///
 /// Source: the shape function of `Placeholder` in `tensorflow/core/ops/array_ops.cc`.
 const LAST_WITHOUT_SCALARS: i32 = 21;
@@ -225,7 +226,7 @@ pub fn declared_shape(node: &NodeDef) -> Option<Shape> {
 /// An attribute of a node.
 ///
 /// # Errors
-/// Where its value does not make sense.
+/// Where its value is invalid.
 pub fn attribute_of(node: &NodeDef, name: &str) -> Result<Option<Attr>> {
     node.attr.get(name).map_or(Ok(None), attribute)
 }
@@ -233,7 +234,7 @@ pub fn attribute_of(node: &NodeDef, name: &str) -> Result<Option<Attr>> {
 /// The value of a `Const` node.
 ///
 /// # Errors
-/// Where it has none, or one that does not make sense.
+/// Where it has no value, or an invalid one.
 pub fn constant_of(node: &NodeDef) -> Result<Constant> {
     match node.attr.get("value").and_then(|value| value.value.as_ref()) {
         Some(attr_value::Value::Tensor(proto)) => constant(proto),
@@ -267,7 +268,7 @@ pub fn data_inputs(node: &NodeDef) -> impl Iterator<Item = (&str, usize)> {
     })
 }
 
-/// How many nodes are followed from a tensor to where it comes from: a damaged graph may go in a circle.
+/// How many nodes are followed from a tensor to where it comes from: a damaged graph may have a cycle.
 const MAX_IDENTITIES: usize = 1 << 12;
 
 /// The tensor that a tensor is forwarded from by `Identity` nodes: the name of its node, and the port. `find` has the nodes by
@@ -345,11 +346,11 @@ fn in_order(
     Ok(order)
 }
 
-/// The error for a loop that is a circle of nodes, which control flow v2 replaced by functions.
+/// The error for a loop that is a cycle of nodes, which control flow v2 replaced by functions.
 ///
 /// Source: `tensorflow/core/ops/control_flow_ops.cc`.
 fn loop_of_tensorflow_1(node: &NodeDef) -> Error {
-    let problem = "it is part of a loop of TensorFlow 1, as tf.while_loop, dynamic_rnn and map_fn draw it, which is not \
+    let problem = "it is part of a loop of TensorFlow 1, as tf.while_loop, dynamic_rnn and map_fn build it, which is not \
                    converted";
     Error::new(format!("{} \"{}\"", node.op, node.name), problem).advice(
         "build the graph again after tf.compat.v1.enable_control_flow_v2(), whose loops are converted, or convert what \
@@ -396,7 +397,7 @@ pub(super) fn dtype(number: i32) -> Result<DType> {
         .ok_or_else(|| Error::new("type", format!("TensorFlow has no type number {number}")))
 }
 
-/// A shape as a message gives it.
+/// A shape from its message.
 pub fn shape(proto: &TensorShapeProto) -> Shape {
     if proto.unknown_rank {
         return Shape::UNKNOWN;

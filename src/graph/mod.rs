@@ -1,6 +1,6 @@
 //! The intermediate graph: TensorFlow's nodes, edges and attributes, with the type and shape of every tensor.
 //!
-//! `graph::import` fills it from a GraphDef, `slim` by drawing; everything after that is shared.
+//! `graph::import` fills it from a GraphDef, `slim` by building a network; everything after that is shared.
 
 pub mod attr;
 pub mod branches;
@@ -23,13 +23,13 @@ use std::hash::BuildHasher;
 
 pub use attr::{Attr, Attrs, DataFormat, Padding};
 pub use function::{Argument, Function, Library};
-pub use predicates::{draws_random_numbers, forwards, is_batch_norm, is_placeholder, is_variable};
+pub use predicates::{forwards, generates_random_numbers, is_batch_norm, is_placeholder, is_variable};
 pub use shape::Shape;
 
 use crate::error::{Error, Result};
 use crate::tensor::{Constant, DType};
 
-/// A node's place in its graph.
+/// A node's index in its graph.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NodeId(u32);
 
@@ -94,11 +94,11 @@ impl Node {
     }
 }
 
-/// An op of no graph's own: float32 that is rounded to float16. With `clamp`, finite numbers that float16 does not reach become
-/// its largest.
+/// An op that TensorFlow does not have: it rounds float32 to float16. With `clamp`, finite numbers beyond the range of float16
+/// become its largest or smallest number.
 pub const ROUND_TO_FLOAT16: &str = "RoundToFloat16";
 
-/// Says of which types the outputs of a node are that is about to be added to a graph.
+/// Infers the types of the outputs of a node that is about to be added to a graph.
 pub type Inference = fn(&Graph, &Node) -> Result<Vec<TensorType>>;
 
 /// A graph whose nodes come after the nodes they read.
@@ -198,7 +198,7 @@ impl Graph {
         self.nodes.push(node);
     }
 
-    /// The nodes with their places, each after the nodes it reads.
+    /// The nodes with their ids, each after the nodes that it reads.
     pub fn nodes(&self) -> impl DoubleEndedIterator<Item = (NodeId, &Node)> + ExactSizeIterator {
         self.nodes.iter().enumerate().map(|(index, node)| (NodeId(index as u32), node))
     }
@@ -213,10 +213,10 @@ impl Graph {
         self.nodes.is_empty()
     }
 
-    /// The node at this place.
+    /// The node with this id.
     ///
     /// # Panics
-    /// Where the place is one of another graph.
+    /// Where the id belongs to another graph.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.index()]
     }
@@ -290,17 +290,17 @@ impl Graph {
         if needed.iter().all(|&needed| needed) {
             return (self, outputs.to_vec());
         }
-        let mut places = vec![NodeId(0); self.nodes.len()];
+        let mut ids = vec![NodeId(0); self.nodes.len()];
         let mut pruned = Graph::with_library(self.library);
         for (index, mut node) in self.nodes.into_iter().enumerate().filter(|(index, _)| needed[*index]) {
             let id = NodeId(pruned.nodes.len() as u32);
-            places[index] = id;
+            ids[index] = id;
             for input in &mut node.inputs {
-                input.node = places[input.node.index()];
+                input.node = ids[input.node.index()];
             }
             pruned.push(node);
         }
-        let moved = |tensor: &TensorRef| TensorRef { node: places[tensor.node.index()], port: tensor.port };
+        let moved = |tensor: &TensorRef| TensorRef { node: ids[tensor.node.index()], port: tensor.port };
         (pruned, outputs.iter().map(moved).collect())
     }
 }

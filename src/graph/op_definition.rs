@@ -1,7 +1,7 @@
-//! What TensorFlow's op registry says of an op: its inputs, outputs and attributes.
+//! The definition of an op in TensorFlow's op registry: its inputs, outputs and attributes.
 //!
 //! `op_definitions.txt` has a line for each op; `scripts/make_op_definitions.py` writes it and describes its format.
-//! Lines are found and read when they are asked for: most graphs use few ops.
+//! Lines are found and read when they are needed: most graphs use few ops.
 
 use std::cmp::Ordering;
 
@@ -11,7 +11,7 @@ use crate::tensor::DType;
 
 const TABLE: &str = include_str!("op_definitions.txt");
 
-/// The most tensors of one list that are looked at. `N` comes from the file, which may say anything.
+/// The most tensors of one list. `N` comes from the file, and may be any number.
 const MAX_LIST: usize = 1 << 16;
 
 /// The definition of an op: a line of the table.
@@ -27,7 +27,7 @@ pub struct OpDefinition {
 pub struct Argument {
     /// Its name, which function bodies use.
     pub name: &'static str,
-    /// How many tensors it is, and of which types.
+    /// The number and the types of its tensors.
     pub form: Form,
 }
 
@@ -51,7 +51,7 @@ pub enum ElementType {
     Attribute(&'static str),
 }
 
-/// What a definition says of an attribute.
+/// The definition of an attribute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttributeDefinition {
     /// The attribute's name.
@@ -60,13 +60,13 @@ pub struct AttributeDefinition {
     pub kind: &'static str,
     /// The least value of an integer, or the least length of a list.
     pub minimum: Option<i64>,
-    /// Its default as text; `Some("?")` where it has one that is no single word.
+    /// Its default as text; `Some("?")` where the default is not a single word.
     pub default: Option<&'static str>,
     /// The values that it may have, as a list with commas.
     pub allowed: Option<&'static str>,
 }
 
-/// The attributes of a node that decide how many inputs and outputs it has, and of which types.
+/// The attributes of a node that decide the number and the types of its inputs and outputs.
 pub trait TypeAttributes {
     /// The type that an attribute holds.
     fn type_of(&self, name: &str) -> Option<DType>;
@@ -109,7 +109,7 @@ impl TypeAttributes for Node {
     fn types_of(&self, name: &str) -> Option<Vec<DType>> {
         match self.attrs.get(name)? {
             Attr::Types(dtypes) => Some(dtypes.clone()),
-            // A list without elements does not tell of which kind they are.
+            // An empty list does not say what kind its elements are.
             Attr::Ints(none) if none.is_empty() => Some(vec![]),
             _ => None,
         }
@@ -213,12 +213,12 @@ impl OpDefinition {
         Some(types)
     }
 
-    /// The place of an output among all of a node: by the output's name, and its place in that output.
-    pub fn port(self, name: &str, place: usize, node: &impl TypeAttributes) -> Option<usize> {
+    /// The port of a tensor among all outputs of a node, from the name of an output and the index in that output.
+    pub fn port(self, name: &str, index: usize, node: &impl TypeAttributes) -> Option<usize> {
         let mut first: usize = 0;
         for output in self.outputs() {
             if output.name == name {
-                return first.checked_add(place);
+                return first.checked_add(index);
             }
             first = first.checked_add(self.count(output, node)?)?;
         }
@@ -233,8 +233,8 @@ impl OpDefinition {
     }
 }
 
-/// The types of a node's outputs as its op's definition and its attributes declare them, whatever it reads. `None` for
-/// an op that TensorFlow does not define, and within for types that are not said.
+/// The types of a node's outputs as its op's definition and its attributes declare them, independent of its inputs. `None` for
+/// an op that TensorFlow does not define, and within for types that are not declared.
 pub fn declared_output_types(node: &NodeDef) -> Option<Vec<Option<DType>>> {
     OpDefinition::find(&node.op)?.output_types(node)
 }
@@ -252,7 +252,7 @@ impl Argument {
 }
 
 impl ElementType {
-    /// Attributes that hold types are written like types, but TensorFlow calls none like a type.
+    /// Attributes that hold types are written like types, but TensorFlow has no attribute with the name of a type.
     fn parse(text: &'static str) -> Self {
         match DType::from_name(text) {
             Some(dtype) => Self::Fixed(Some(dtype)),

@@ -1,4 +1,4 @@
-//! Integers that are known in part before a model runs: shapes of which some lengths are open, through the ops
+//! Integers that are known in part before a model runs: shapes with some open lengths, through the ops
 //! that graphs compute shapes with.
 //!
 //! Source: `ShapeRefiner::ConstantPartialShape` in `tensorflow/core/common_runtime/shape_refiner.cc`.
@@ -37,7 +37,7 @@ impl From<Option<i64>> for Length {
     }
 }
 
-/// The tensor that a tensor is handed on from.
+/// The tensor that a tensor is forwarded from.
 pub fn origin(graph: &Graph, mut tensor: TensorRef) -> TensorRef {
     loop {
         let node = graph.node(tensor.node);
@@ -116,7 +116,7 @@ fn follow(graph: &Graph, tensor: TensorRef, depth: usize) -> Option<Vec<Length>>
         }
         _ => None,
     };
-    // Of what is not followed, a shape still tells how many elements there are.
+    // Where the elements are not followed, the shape still gives their number.
     values.or_else(|| match graph.shape(tensor).fully_known().as_deref() {
         Some([]) => Some(vec![Length::Open]),
         Some(&[length]) if length <= MAX_DEPTH => Some(vec![Length::Open; length]),

@@ -1,4 +1,4 @@
-//! Kinds of ops that every part of the program asks about.
+//! Kinds of ops that every part of the program distinguishes.
 
 use super::branches::ON_BRANCH;
 use super::{Node, TensorRef};
@@ -34,8 +34,8 @@ pub fn is_batch_norm(op: &str) -> bool {
     matches!(op, "FusedBatchNorm" | "FusedBatchNormV2" | "FusedBatchNormV3")
 }
 
-/// Whether an op draws random numbers.
-pub fn draws_random_numbers(op: &str) -> bool {
+/// Whether an op generates random numbers.
+pub fn generates_random_numbers(op: &str) -> bool {
     const STARTS: [&str; 7] = [
         "Random",
         "StatelessRandom",

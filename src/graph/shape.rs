@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Shape(Option<Vec<Option<usize>>>);
 
 impl Shape {
-    /// A shape of which not even the rank is known.
+    /// A shape of unknown rank.
     pub const UNKNOWN: Shape = Shape(None);
 
     /// A shape of known rank; `None` is an axis of open length.

@@ -19,14 +19,14 @@ struct Cut {
     begin: Option<i64>,
     end: Option<i64>,
     stride: i64,
-    /// Whether the axis goes, one element being left of it.
+    /// Whether the axis is removed, since only one element of it is taken.
     shrinks: bool,
 }
 
 const WHOLE: Cut = Cut { begin: None, end: None, stride: 1, shrinks: false };
 
 impl StridedSlice {
-    /// What `node` takes of a tensor of `rank`, whose begins, ends and strides are these.
+    /// What `node` takes of a tensor of `rank`, with these begins, ends and strides.
     ///
     /// # Errors
     /// Where they do not belong to such a tensor.
@@ -62,7 +62,7 @@ impl StridedSlice {
             axes.push(Cut {
                 begin: (shrinks || !mask("begin_mask", spec)).then_some(begin[spec]),
                 end: match shrinks {
-                    // The element after the last one is none to stop at.
+                    // The slice cannot stop at the element after the last one.
                     true => Some(begin[spec] + 1).filter(|&end| end != 0),
                     false => (!mask("end_mask", spec)).then_some(end[spec]),
                 },
@@ -93,12 +93,12 @@ impl StridedSlice {
         (0..count).map_while(move |i| usize::try_from(first + i as i64 * cut.stride).ok())
     }
 
-    /// For each axis whether it goes.
+    /// For each axis, whether it is removed.
     pub fn shrunk(&self) -> impl Iterator<Item = bool> + '_ {
         self.axes.iter().map(|axis| axis.shrinks)
     }
 
-    /// The first axis of which one element is taken that is not there, and the element's index.
+    /// The first axis whose selected element does not exist, and the element's index.
     pub fn missing_element(&self, dims: &[Option<usize>]) -> Option<(usize, i64)> {
         let single = self.axes.iter().zip(dims).enumerate().filter(|(_, (cut, _))| cut.shrinks);
         let of_known =

@@ -1,4 +1,4 @@
-//! What a hash table holds: the constants that its initializer is given. An initializer runs once when a session begins, and
+//! The contents of a hash table: the constants that its initializer reads. An initializer runs once when a session begins, and
 //! no output reads it.
 //!
 //! Sources: `InitializeTableV2` and `LookupTableImportV2` in `tensorflow/core/ops/lookup_ops.cc`; `StaticHashTable` in
@@ -17,13 +17,13 @@ fn is_initializer(node: &&NodeDef) -> bool {
     )
 }
 
-/// The constants that are a table's keys and values; `None` where no initializer in the graph is given constants.
+/// The constants that are a table's keys and values; `None` where no initializer in the graph reads constants.
 pub fn contents<'a>(definition: &'a GraphDef, table: &str) -> Option<[&'a NodeDef; 2]> {
     let constant = |name: &str| definition.node.iter().find(|node| node.name == name && node.op == "Const");
     let fills = |node: &&NodeDef| data_inputs(node).next().is_some_and(|(input, _)| input == table);
     if let Some(initializer) = definition.node.iter().find(|node| is_initializer(node) && fills(node)) {
-        let given: Vec<&str> = data_inputs(initializer).map(|(name, _)| name).collect();
-        return Some([constant(given.get(1)?)?, constant(given.get(2)?)?]);
+        let inputs: Vec<&str> = data_inputs(initializer).map(|(name, _)| name).collect();
+        return Some([constant(inputs.get(1)?)?, constant(inputs.get(2)?)?]);
     }
     // TensorFlow 2 does it in a function, which is called with the table.
     let calls = definition.node.iter().filter(|node| data_inputs(node).any(|(input, _)| input == table));
@@ -43,16 +43,16 @@ fn in_function<'a>(
     };
     let function = definition.library.as_ref()?.function.iter().find(is_called)?;
     let arguments = function.signature.iter().flat_map(|signature| &signature.input_arg);
-    let given: HashMap<&str, &str> = arguments
+    let call_inputs: HashMap<&str, &str> = arguments
         .zip(data_inputs(call))
         .map(|(argument, (input, _))| (argument.name.as_str(), input))
         .collect();
     let fills = |node: &&NodeDef| {
         is_initializer(node)
-            && node.input.first().is_some_and(|input| given.get(input.as_str()) == Some(&table))
+            && node.input.first().is_some_and(|input| call_inputs.get(input.as_str()) == Some(&table))
     };
     let initializer = function.node_def.iter().find(fills)?;
-    let source = |input: &String| match given.get(input.as_str()) {
+    let source = |input: &String| match call_inputs.get(input.as_str()) {
         Some(outer) => constant(outer),
         None => {
             let name = input.split(':').next()?;

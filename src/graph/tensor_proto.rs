@@ -9,11 +9,11 @@ use crate::error::{Error, Result};
 use crate::proto::TensorProto;
 use crate::tensor::{Constant, DType, Inline, element_count};
 
-/// The most elements that a tensor may have which its message does not hold one by one. TensorFlow repeats the
-/// last value given, so that a few bytes could ask for any amount of memory.
+/// The most elements of a tensor whose message does not list each of them. TensorFlow repeats the
+/// last value in the message, so that a few bytes could ask for any amount of memory.
 const MAX_REPEATED: usize = 1 << 28;
 
-/// A tensor given in a message: its elements as bytes, or as a list whose last value is repeated.
+/// A tensor in a message: its elements as bytes, or as a list whose last value is repeated.
 pub(super) fn constant(proto: &TensorProto) -> Result<Constant> {
     let dtype = dtype(proto.dtype)?;
     let wrong = |problem: String| Error::new("tensor", problem);
@@ -21,7 +21,7 @@ pub(super) fn constant(proto: &TensorProto) -> Result<Constant> {
         proto.tensor_shape.as_ref().map_or(Some(vec![]), |proto| shape(proto).fully_known());
     let dims = dims.ok_or_else(|| wrong("its shape is not known".to_owned()))?;
     let count = element_count(&dims)
-        .ok_or_else(|| wrong(format!("no tensor of shape {dims:?} fits this machine")))?;
+        .ok_or_else(|| wrong(format!("a tensor of shape {dims:?} is too large for this machine")))?;
     if dtype == DType::String {
         let strings = repeated(proto.string_val.clone(), count, Vec::new())?;
         return Ok(Constant::new(dtype, dims, Arc::new(Inline::Strings(strings))));
@@ -38,7 +38,7 @@ pub(super) fn constant(proto: &TensorProto) -> Result<Constant> {
     Ok(Constant::new(dtype, dims, Arc::new(Inline::Bytes(bytes))))
 }
 
-/// The elements of a tensor that are given one by one.
+/// The elements of a tensor that are listed one by one.
 fn listed_elements(proto: &TensorProto, dtype: DType, count: usize) -> Result<Vec<u8>> {
     /// Each value as bytes, the last one repeated.
     fn bytes<T: Copy, const N: usize>(
@@ -70,11 +70,11 @@ fn listed_elements(proto: &TensorProto, dtype: DType, count: usize) -> Result<Ve
                 [re[0], re[1], re[2], re[3], im[0], im[1], im[2], im[3]]
             })
         }
-        _ => Err(Error::new("tensor", format!("elements of type {dtype} are not given one by one"))),
+        _ => Err(Error::new("tensor", format!("elements of type {dtype} cannot be listed one by one"))),
     }
 }
 
-/// The values for `count` elements: the last one given is repeated; without any, all are `zero`.
+/// The values for `count` elements: the last one in the message is repeated; without any, all are `zero`.
 fn repeated<T: Clone>(mut values: Vec<T>, count: usize, zero: T) -> Result<Vec<T>> {
     if count > values.len().max(MAX_REPEATED) {
         return Err(Error::new("tensor", format!("it repeats a value to {count} elements")));

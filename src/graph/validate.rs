@@ -2,7 +2,7 @@
 //!
 //! Source: `ValidateNodeDef` and `InOutTypesForNode` in `tensorflow/core/framework/node_def_util.cc`, and
 //! `GraphConstructor` in `tensorflow/core/common_runtime/graph_constructor.cc`. Only declared types are compared, since
-//! a graph of ours may hold an element type where TensorFlow has a handle.
+//! our graph may hold an element type where TensorFlow has a handle.
 
 use hashbrown::HashMap;
 
@@ -23,7 +23,7 @@ pub struct Read<'a> {
 pub struct Nodes<'a> {
     all: &'a [NodeDef],
     indices: HashMap<&'a str, usize>,
-    /// The definitions of the ops that were asked for.
+    /// The definitions that have been looked up.
     definitions: HashMap<&'a str, Option<OpDefinition>>,
 }
 
@@ -62,7 +62,7 @@ impl<'a> Nodes<'a> {
         Self::new(&graph.node)
     }
 
-    /// All of them.
+    /// All nodes.
     pub fn all(&self) -> &'a [NodeDef] {
         self.all
     }
@@ -97,7 +97,7 @@ impl<'a> Nodes<'a> {
         *self.output_types(name)?.get(port)?
     }
 
-    /// What a node reads that reads these outputs of others, by the others' names.
+    /// The inputs of a node that reads these outputs of other nodes, by the other nodes' names.
     ///
     /// # Errors
     /// Where one of the outputs does not exist.
@@ -127,20 +127,20 @@ impl<'a> Nodes<'a> {
         self.definition(&node.op).map_or(Ok(()), |definition| check(node, definition, reads))
     }
 
-    /// The types that other nodes declare for what they read of ops that TensorFlow does not define, by the names of the
-    /// nodes that compute it: the types of the first outputs, as far as they are known.
+    /// The types that other nodes declare for the outputs of ops that TensorFlow does not define, by the names of the
+    /// nodes with these ops: the types of the first outputs, as far as they are known.
     pub fn types_of_unknown_ops(&mut self, readers: &'a [NodeDef]) -> HashMap<&'a str, Vec<Option<DType>>> {
         let mut found: HashMap<&str, Vec<Option<DType>>> = HashMap::new();
         for reader in readers {
             let is_read = |input: &&String| !input.starts_with('^');
             for (index, input) in reader.input.iter().filter(is_read).enumerate() {
-                let (name, place) = input.split_once(':').unwrap_or((input, "0"));
+                let (name, output) = input.split_once(':').unwrap_or((input, "0"));
                 let Some(producer) = self.get(name) else { continue };
                 if self.definition(&producer.op).is_some() {
                     continue;
                 }
-                let place = place.rsplit(':').next().unwrap_or(place);
-                let Some(port) = place.parse().ok().filter(|&port: &usize| port < MAX_PORTS) else {
+                let output = output.rsplit(':').next().unwrap_or(output);
+                let Some(port) = output.parse().ok().filter(|&port: &usize| port < MAX_PORTS) else {
                     continue;
                 };
                 let definition = self.definition(&reader.op);
@@ -176,7 +176,7 @@ fn check(node: &NodeDef, definition: OpDefinition, reads: &[Read<'_>]) -> Result
             Err(refused(error(node, format!("{input}, and {why}"))))
         };
         match (expected, argument.form) {
-            // Some programs freeze a graph by putting constants in the place of variables, and leave the types of handles
+            // Some programs freeze a graph by replacing variables by constants, and leave the types of handles
             // to the nodes between.
             (Some(expected), _) if [expected, dtype].contains(&DType::Resource) => {}
             (Some(expected), form) if expected != dtype => return wrong(reason(form, expected)),
@@ -212,12 +212,12 @@ fn reason(form: Form, expected: DType) -> String {
 fn input_types(
     node: &NodeDef,
     definition: OpDefinition,
-    given: usize,
+    input_count: usize,
 ) -> Option<Vec<(Argument, Option<DType>)>> {
     let counts = definition.inputs().map(|argument| definition.count(argument, node));
     let known = counts.clone().flatten().try_fold(0usize, usize::checked_add)?;
     let open = counts.clone().filter(Option::is_none).count();
-    let rest = given.checked_sub(known)?;
+    let rest = input_count.checked_sub(known)?;
     match open {
         0 if rest != 0 => return None,
         // Nothing says where one list ends and the other begins.
@@ -233,7 +233,7 @@ fn input_types(
     Some(types)
 }
 
-/// Checks those attributes of a node that are there: that they are of the right kind, and have allowed values.
+/// Checks that the attributes of a node are of the right kind, and have allowed values. Missing attributes are not checked.
 fn check_attributes(node: &NodeDef, definition: OpDefinition) -> Result<()> {
     use attr_value::Value;
     for attribute in definition.attributes() {

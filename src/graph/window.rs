@@ -30,8 +30,8 @@ impl Window {
             Padding::Explicit(pads) => pads.get(axis).copied().unwrap_or((0, 0)),
         };
         let padded = input.checked_add(before)?.checked_add(after)?;
-        let room = padded.checked_sub(self.extent())?;
-        Some(room / self.stride + 1)
+        let steps = padded.checked_sub(self.extent())?;
+        Some(steps / self.stride + 1)
     }
 
     /// The padding before and after an axis of `input` elements under `SAME`: as much as the last position

@@ -1,5 +1,5 @@
-//! Dilated convolutions: what comes in is a dense convolution between `SpaceToBatchND` and `BatchToSpaceND`, as
-//! TensorFlow 1 draws it; what goes out is one convolution with dilations and explicit padding. ONNX has the
+//! Dilated convolutions: the input has a dense convolution between `SpaceToBatchND` and `BatchToSpaceND`, as
+//! TensorFlow 1 builds it; the output has one convolution with dilations and explicit padding. ONNX has the
 //! latter, and it computes the same without moving the image twice.
 
 use super::rewrite::{Rewriting, rewrite};

@@ -1,6 +1,6 @@
 //! Letting a graph that was built for batches of one length take others.
 //!
-//! A graph that is fed by a queue knows the length of its batches while it is drawn, and TensorFlow writes it into
+//! A graph that is fed by a queue knows the length of its batches while it is built, and TensorFlow writes it into
 //! constants: slim's `flatten` reshapes to `[32, 1024]`.
 
 use super::rewrite::rewrite;
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Attr, Attrs, Graph, Node, Shape, TensorRef, TensorType};
 use crate::tensor::{Constant, DType};
 
-/// A prime that no graph is built with: what it does not turn up in does not follow the batch.
+/// A prime that no graph is built with. An output without this length does not follow the batch.
 const PROBE: usize = 7919;
 
 /// An input with the batch on its first axis.
@@ -22,12 +22,12 @@ pub struct Batch {
     pub built: usize,
 }
 
-/// The graph with an open batch: where a Reshape keeps the batch and names its length, it keeps any.
+/// The graph with an open batch: a Reshape that keeps a batch of a fixed length then keeps a batch of any length.
 ///
 /// # Errors
 /// Where something else is built for batches of this one length.
 pub fn open_batch(graph: &Graph, batch: &Batch) -> Result<Graph> {
-    let open = Redrawing { batch, length: None, opens: true }.draw(graph)?;
+    let open = Rebatching { batch, length: None, opens: true }.apply(graph)?;
     let built = with_batch(&open, batch, Some(batch.built))?;
     let is_built_in =
         |subject: &str| Error::new(subject, format!("it is built for batches of {}", batch.built));
@@ -44,10 +44,10 @@ pub fn open_batch(graph: &Graph, batch: &Batch) -> Result<Graph> {
 /// # Errors
 /// Where the graph does not take them.
 pub fn with_batch(graph: &Graph, batch: &Batch, length: Option<usize>) -> Result<Graph> {
-    Redrawing { batch, length, opens: false }.draw(graph)
+    Rebatching { batch, length, opens: false }.apply(graph)
 }
 
-/// Of which outputs the first axis is as long as that of an input. An output of which that is not known is none of them.
+/// For each output, whether its first axis is known to be as long as that of an input.
 pub fn follow_batch(graph: &Graph, input: &str, outputs: &[TensorRef]) -> Vec<bool> {
     let probed = graph.find_tensor(input).and_then(|tensor| {
         let input = graph.node(tensor.node).name.clone();
@@ -60,7 +60,7 @@ pub fn follow_batch(graph: &Graph, input: &str, outputs: &[TensorRef]) -> Vec<bo
     outputs.iter().map(|output| follows(output) == Some(PROBE)).collect()
 }
 
-/// Whether a node that is given another batch goes on with the one that it was built for.
+/// Whether a node keeps the batch length that it was built for, although its inputs have another one.
 fn is_stuck((built, probed): (&Graph, &Graph), (node, other): (&Node, &Node), length: usize) -> bool {
     let differs = |axis: Option<usize>| {
         node.inputs.iter().zip(&other.inputs).any(|(&before, &after)| {
@@ -71,7 +71,7 @@ fn is_stuck((built, probed): (&Graph, &Graph), (node, other): (&Node, &Node), le
     if matches!(node.op.as_str(), "Shape" | "ShapeN" | "Size" | "Rank") || !differs(None) {
         return false;
     }
-    // How many outputs there are is part of the graph.
+    // The number of outputs is part of the graph.
     let is_taken_apart = node.op == "Unpack" && node.int("axis", 0) == 0 && differs(Some(0));
     let mut outputs = node.outputs.iter().zip(&other.outputs);
     is_taken_apart
@@ -81,15 +81,15 @@ fn is_stuck((built, probed): (&Graph, &Graph), (node, other): (&Node, &Node), le
         })
 }
 
-struct Redrawing<'a> {
+struct Rebatching<'a> {
     batch: &'a Batch,
     length: Option<usize>,
-    /// Whether what keeps the batch is to keep any.
+    /// Whether a Reshape that keeps the batch is changed to keep a batch of any length.
     opens: bool,
 }
 
-impl Redrawing<'_> {
-    fn draw(&self, graph: &Graph) -> Result<Graph> {
+impl Rebatching<'_> {
+    fn apply(&self, graph: &Graph) -> Result<Graph> {
         rewrite(graph.clone(), |rewriting, node| {
             if node.name == self.batch.input {
                 return rewriting.add_with_attrs(node, self.attrs(node)).map(Some);
@@ -112,7 +112,7 @@ impl Redrawing<'_> {
         })
     }
 
-    /// The attributes of the input, with the length that its batches are to have.
+    /// The attributes of the input, with the new length of its batches.
     fn attrs(&self, node: &Node) -> Attrs {
         let shape = |(port, output): (usize, &TensorType)| match output.shape.dims() {
             Some([_, rest @ ..]) if self.batch.ports.contains(&port) => {
@@ -168,7 +168,7 @@ mod tests {
 
     const BATCH: usize = 2;
 
-    fn drawn(target: &[i64]) -> (Graph, Batch) {
+    fn reshaped(target: &[i64]) -> (Graph, Batch) {
         let mut graph = crate::ops::new_graph();
         let shape = Shape::new(vec![None, Some(3), Some(4)]);
         let attrs = [
@@ -183,7 +183,7 @@ mod tests {
     }
 
     fn opened(target: &[i64]) -> Result<String> {
-        let (graph, batch) = drawn(target);
+        let (graph, batch) = reshaped(target);
         let open = open_batch(&graph, &batch)?;
         Ok(open.shape(open.find_tensor("flat").unwrap()).to_string())
     }
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(opened(&[2, -1]).unwrap(), "[?, 12]");
         assert_eq!(opened(&[2, 6, 2]).unwrap(), "[?, 6, 2]");
         assert_eq!(opened(&[-1, 12]).unwrap(), "[?, 12]");
-        // What mixes the images of a batch takes any batch too, as long as it names no length that follows from one.
+        // A Reshape that mixes the images of a batch takes any batch too, unless its target depends on the length.
         assert_eq!(opened(&[-1, 4]).unwrap(), "[?, 4]");
     }
 
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn batches_of_another_length_are_set() {
-        let (graph, batch) = drawn(&[2, 12]);
+        let (graph, batch) = reshaped(&[2, 12]);
         let five = with_batch(&open_batch(&graph, &batch).unwrap(), &batch, Some(5)).unwrap();
         assert_eq!(five.shape(five.find_tensor("flat").unwrap()).to_string(), "[5, 12]");
     }

@@ -1,4 +1,4 @@
-//! What each batch norm of a graph is made of: which of its parts are variables, and which nobody stored.
+//! The parts of each batch norm of a graph: which of them are variables, and which are not stored.
 
 use std::collections::BTreeSet;
 
@@ -16,12 +16,12 @@ pub enum Origin {
         /// The variable.
         variable: String,
     },
-    /// It is computed from what is stored, as `1 + gamma` is.
+    /// It is computed from stored variables, as `1 + gamma` is.
     Computed {
-        /// The variables, or the constants that they were frozen to. None where an input of the model is all it comes from.
+        /// The variables, or the constants that they were frozen to. Empty where it is computed from inputs of the model only.
         from: Vec<String>,
     },
-    /// Ones or zeros: no variable was ever made.
+    /// Ones or zeros, without a variable.
     Synthesized,
 }
 
@@ -31,7 +31,7 @@ impl Origin {
         matches!(self, Self::Stored { .. })
     }
 
-    /// Whether it is neither stored nor computed from what is.
+    /// Whether it is neither stored nor computed from stored variables.
     pub fn is_synthesized(&self) -> bool {
         matches!(self, Self::Synthesized)
     }
@@ -83,7 +83,7 @@ const GAMMA: usize = 1;
 const BETA: usize = 2;
 const MEAN: usize = 3;
 
-/// Where a tensor comes from. All its elements are `neutral` where nobody stored it.
+/// Where a tensor comes from. All its elements are `neutral` where it is not stored.
 fn origin(graph: &Graph, tensor: TensorRef, neutral: Option<f32>) -> Origin {
     let node = graph.node(tensor.node);
     if node.is_variable() || node.op == "Const" && !is_all(node, neutral) {
@@ -109,7 +109,7 @@ fn origin(graph: &Graph, tensor: TensorRef, neutral: Option<f32>) -> Origin {
     }
 }
 
-/// What an op passes on as it is, but for its type or shape.
+/// The input that an op forwards, but for its type or shape.
 fn passed_on(node: &Node, tensor: TensorRef) -> Option<TensorRef> {
     match node.op.as_str() {
         "Cast" | "Reshape" | "Squeeze" | "ExpandDims" | "Switch" => node.inputs.first().copied(),
@@ -142,8 +142,8 @@ fn stored_before(graph: &Graph, tensor: TensorRef) -> Vec<String> {
     })
 }
 
-/// The name of a variable that lies in parts, `NAME/part_0` and so on, where a node joins just these. That of the whole is
-/// what checkpoints have.
+/// The name of a partitioned variable, where a node concatenates exactly its parts `NAME/part_0` and so on. Checkpoints have
+/// the name of the whole variable.
 ///
 /// Source: `_get_partitioned_variable` in `tensorflow/python/ops/variable_scope.py`.
 fn partitioned(node: &Node, parts: &[String]) -> Option<String> {
@@ -151,7 +151,7 @@ fn partitioned(node: &Node, parts: &[String]) -> Option<String> {
         return None;
     }
     let whole = parts.first()?.rsplit_once("/part_")?.0;
-    let is_there = |place: usize| parts.contains(&format!("{whole}/part_{place}"));
+    let is_there = |index: usize| parts.contains(&format!("{whole}/part_{index}"));
     (0..parts.len()).all(is_there).then(|| whole.to_owned())
 }
 
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_is_stored_whatever_it_is_read_through() {
+    fn a_variable_is_stored_if_it_is_read_through_other_ops() {
         for op in ["Identity", "StopGradient", "Snapshot", "Cast"] {
             let mut graph = crate::ops::new_graph();
             let dtype = if op == "Cast" { DType::Float16 } else { DType::Float32 };

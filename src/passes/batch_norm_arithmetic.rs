@@ -1,7 +1,7 @@
-//! Batch norms that are spelled out: which arithmetic is one, and what it is computed from.
+//! Batch norms that are written as arithmetic: how they are recognized, and what they are computed from.
 //!
 //! `tf.nn.batch_normalization` computes `x * scale + (beta - mean * scale)` with `scale = gamma / sqrt(variance + epsilon)`;
-//! others write `(x - mean) / sqrt(variance + epsilon) * gamma + beta`, in whatever order. Without gamma or beta these are
+//! others write `(x - mean) / sqrt(variance + epsilon) * gamma + beta`, in any order. Without gamma or beta these are
 //! left out.
 //!
 //! Source: `batch_normalization` in `tensorflow/python/ops/nn_impl.py`.
@@ -29,19 +29,19 @@ pub struct Parts {
     pub epsilon: f32,
     /// How many channels there are.
     pub channels: usize,
-    /// Which axis of the input they are; the last one where its rank is not known.
+    /// The axis of the input that they are on; the last one where its rank is not known.
     pub axis: DataFormat,
 }
 
 impl Parts {
     fn all(&self) -> impl Iterator<Item = TensorRef> {
-        let given = [Some(self.input), self.gamma, self.beta, Some(self.mean), Some(self.variance)];
-        given.into_iter().flatten()
+        let parts = [Some(self.input), self.gamma, self.beta, Some(self.mean), Some(self.variance)];
+        parts.into_iter().flatten()
     }
 }
 
 /// The nodes of a graph that compute batch norms from their parts. Where the parts are constants, so are some of these
-/// nodes, and a batch norm of which they have been computed cannot be told from a product and a sum.
+/// nodes. Once these have been folded, a batch norm cannot be distinguished from a product and a sum.
 ///
 /// # Errors
 /// Where constants of the graph cannot be read.
@@ -49,10 +49,10 @@ pub fn arithmetic(graph: &Graph) -> Result<HashSet<NodeId>> {
     let mut found = HashSet::new();
     for (id, node) in graph.nodes() {
         let Some(parts) = spelled_out(graph, node)? else { continue };
-        let ends: HashSet<TensorRef> = parts.all().collect();
+        let part_tensors: HashSet<TensorRef> = parts.all().collect();
         let mut open = vec![id];
         while let Some(id) = open.pop() {
-            let inputs = graph.node(id).inputs.iter().filter(|&&input| !ends.contains(&input));
+            let inputs = graph.node(id).inputs.iter().filter(|&&input| !part_tensors.contains(&input));
             open.extend(inputs.map(|input| input.node).filter(|&input| found.insert(input)));
         }
         found.insert(id);
@@ -73,7 +73,7 @@ pub fn spelled_out(graph: &Graph, node: &Node) -> Result<Option<Parts>> {
     Ok(found.and_then(|found| reading.checked(found)))
 }
 
-/// What was read of a batch norm whose shapes have not been looked at.
+/// The parts of a batch norm before their shapes are checked.
 struct Found {
     input: TensorRef,
     mean: TensorRef,
@@ -134,7 +134,7 @@ impl<'g> Reading<'g> {
         Ok(None)
     }
 
-    /// A product whose one factor is the input and whose other one scales the mean too.
+    /// A product of the input and a factor that scales the mean too.
     fn with_mean(
         &self,
         scaled: TensorRef,
@@ -229,7 +229,7 @@ impl<'g> Reading<'g> {
         long.next().is_none().then_some((channels, after))
     }
 
-    /// What a product scales by, where it has the root of a variance once and besides it gamma at most.
+    /// The scale of a product that has the root of a variance once, and otherwise gamma at most.
     fn scale(&self, factors: &[Factor]) -> Result<Option<Scale>> {
         let mut open = factors.to_vec();
         let (mut root, mut gamma) = (None, None);
@@ -245,7 +245,7 @@ impl<'g> Reading<'g> {
                 continue;
             }
             let node = self.source(tensor);
-            // A gamma that is computed is not taken apart.
+            // A computed gamma is not split into its factors.
             let split = match (operands(node, &MUL), operands(node, &DIV)) {
                 (Some([a, b]), _) => Some([Factor::Times(a), Factor::Times(b)]),
                 (_, Some([a, b])) => Some([Factor::Times(a), Factor::Over(b)]),
@@ -364,7 +364,7 @@ mod tests {
         graph
     }
 
-    /// The names of the parts of what becomes of `y`, and its epsilon, once what is known has been computed.
+    /// The names of the inputs of the node that `y` becomes after constant folding, and its epsilon.
     fn fused(graph: Graph) -> Option<(Vec<String>, f32)> {
         let graph = fuse_batch_norms(simplify(graph, &["y:0".to_owned()]).unwrap()).unwrap();
         let node = graph.node(graph.find("y").unwrap());
@@ -479,7 +479,7 @@ mod tests {
         }
         // The first root is that of a batch norm, and the second is not its gamma.
         assert_eq!(fused(graph(&[1, 4, 4, 2], &[&[WIDENED], &root_twice[..]].concat())), None);
-        // One channel that is repeated is another shape.
+        // Broadcasting one channel changes the shape.
         let repeated = ["c = Sub x mean", "r = Rsqrt w", "y = Mul c r"];
         assert_eq!(fused(graph(&[4, 4, 1], &[&[WIDENED], &repeated[..]].concat())), None);
     }

@@ -1,7 +1,7 @@
 //! The branches of conditionals of TensorFlow 1: which nodes are on which.
 //!
-//! A node is on a branch if it reads, at any distance, what a `Switch` forwards to that branch. A `Merge` brings the branches of
-//! one decider together, and is on those that its inputs share.
+//! A node is on a branch if it reads, at any distance, what a `Switch` forwards to that branch. A `Merge` merges the
+//! branches of one decider, and is on those that its inputs share.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -33,7 +33,7 @@ pub struct GraphBranches<'a> {
     graph: &'a Graph,
     /// The branches that each node is on; the outputs of a `Switch` are on one more.
     of_nodes: HashMap<NodeId, Branches>,
-    /// For each `Merge` on no branch itself, the decider of the branches that it brings together and how many conditionals of
+    /// For each `Merge` on no branch itself, the decider of the branches that it merges and how many conditionals of
     /// that decider lie before it.
     merges: HashMap<NodeId, (TensorRef, usize)>,
 }
@@ -42,19 +42,19 @@ impl<'a> GraphBranches<'a> {
     /// Finds the branches of a graph.
     ///
     /// # Errors
-    /// Where they do not come together as `tf.cond` and `tf.case` build them.
+    /// Where they are not merged as `tf.cond` and `tf.case` build them.
     pub fn new(graph: &'a Graph) -> Result<Self> {
         let mut branches = Self { graph, of_nodes: HashMap::new(), merges: HashMap::new() };
         branches.find()?;
         Ok(branches)
     }
 
-    /// For each `Merge` on no branch itself, what decides, and how many conditionals of that decider lie before it.
+    /// For each `Merge` on no branch itself, the decider, and how many conditionals of that decider lie before it.
     pub fn merges(&self) -> &HashMap<NodeId, (TensorRef, usize)> {
         &self.merges
     }
 
-    /// Whether a node, or what a `Switch` forwards, is on a branch.
+    /// Whether a node, or an output of a `Switch`, is on a branch.
     pub fn is_inside(&self, id: NodeId) -> bool {
         self.of_nodes.contains_key(&id) || is_switch(self.graph.node(id))
     }
@@ -114,7 +114,7 @@ impl<'a> GraphBranches<'a> {
     }
 }
 
-/// The decider of the branches that a `Merge` brings together, and the branches that it is on itself.
+/// The decider of the branches that a `Merge` merges, and the branches that it is on itself.
 fn decided(merge: &Node, inputs: &[Branches]) -> Result<(TensorRef, Branches)> {
     let deciders =
         inputs.first().into_iter().flat_map(|branches| branches.iter()).map(|branch| branch.decider);
@@ -180,6 +180,6 @@ fn op_and_input(graph: &Graph, tensor: TensorRef) -> (&str, Option<&TensorRef>) 
 
 /// The error for a node of branches that are not those of a conditional.
 pub fn not_of_a_conditional(node: &Node) -> Error {
-    node.error("it is on branches that do not come together as tf.cond and tf.case bring them together")
+    node.error("it is on branches that are not merged as tf.cond and tf.case merge them")
         .advice("fix what decides the branch with --freeze NAME=VALUE")
 }

@@ -1,11 +1,11 @@
-//! Conditionals of TensorFlow 1 as functions: what comes in has `Switch` and `Merge` around the nodes of each branch; what
-//! goes out has an `If`, or a `Case` for more than two branches, that calls a function for each.
+//! Conditionals of TensorFlow 1 as functions: the input has `Switch` and `Merge` around the nodes of each branch; the
+//! output has an `If`, or a `Case` for more than two branches, that calls a function for each.
 //!
-//! A function is built of the nodes that a `Merge` needs of one branch; what these read from outside becomes an argument.
+//! A function is built of the nodes that a `Merge` needs of one branch; the tensors that these read from outside become arguments.
 //! Conditionals inside of a branch are turned into functions when the branch is.
 //!
-//! Sources: `tf.cond` and `tf.case` in `tensorflow/python/ops/control_flow_ops.py` for what comes in; If and Case in
-//! `tensorflow/core/ops/functional_ops.cc` for what goes out.
+//! Sources: `tf.cond` and `tf.case` in `tensorflow/python/ops/control_flow_ops.py` for the input; If and Case in
+//! `tensorflow/core/ops/functional_ops.cc` for the output.
 
 use std::collections::BTreeSet;
 
@@ -19,10 +19,10 @@ use crate::graph::{Attr, Attrs, Function, Graph, Library, Node, NodeId, TensorRe
 use crate::tensor::{Constant, DType};
 
 /// Turns the conditionals of a graph into nodes that call functions. `outputs` are the names of tensors that the graph
-/// still has to have.
+/// must keep.
 ///
 /// # Errors
-/// Where branches do not come together as `tf.cond` and `tf.case` build them, or one of the outputs is on a branch.
+/// Where branches are not merged as `tf.cond` and `tf.case` merge them, or one of the outputs is on a branch.
 pub fn call_branches(graph: Graph, outputs: &[String]) -> Result<Graph> {
     if !graph.nodes().any(|(_, node)| is_switch(node) || is_merge(node)) {
         return Ok(graph);
@@ -43,7 +43,8 @@ pub fn call_branches(graph: Graph, outputs: &[String]) -> Result<Graph> {
     }
 }
 
-/// The graph with calls in the place of its conditionals, whose functions join the library, and where its tensors are in it.
+/// The graph with calls instead of its conditionals, and the map from old tensors to new ones. The functions of the calls
+/// are added to the library.
 fn with_calls(
     graph: &Graph,
     kept: &[TensorRef],
@@ -64,7 +65,7 @@ fn with_calls(
     Ok((new, moved))
 }
 
-/// Several `Merge` nodes that bring the same branches together.
+/// Several `Merge` nodes that merge the same branches.
 #[derive(Debug, Clone)]
 struct Conditional {
     decider: TensorRef,
@@ -105,7 +106,7 @@ impl<'a> Building<'a> {
         Ok(())
     }
 
-    /// The conditional that a `Merge` belongs to: with all others that could be reached without passing another conditional.
+    /// The conditional that a `Merge` belongs to: all `Merge` nodes that can be reached without passing another conditional.
     fn conditional(&self, first: NodeId) -> Conditional {
         let known = self.branches.merges()[&first];
         let mut merges = vec![first];
@@ -119,7 +120,7 @@ impl<'a> Building<'a> {
         Conditional { decider: known.0, merges }
     }
 
-    /// Whether all that the branches of a `Merge` read from outside has been copied.
+    /// Whether all tensors that the branches of a `Merge` read from outside have been copied.
     fn reads_only_what_is_there(&self, merge: NodeId) -> bool {
         let mut open: Vec<TensorRef> = self.old.node(merge).inputs.clone();
         let mut seen: HashSet<NodeId> = HashSet::new();
@@ -191,7 +192,7 @@ impl<'a> Building<'a> {
         self.forward(conditional, call, &uses_index)
     }
 
-    /// Nodes of the names of the `Merge` nodes, which forward what the call computes.
+    /// Nodes with the names of the `Merge` nodes, which forward the results of the call.
     fn forward(&mut self, conditional: &Conditional, call: NodeId, uses_index: &[bool]) -> Result<()> {
         let mut port = 0;
         for (&merge, &uses_index) in conditional.merges.iter().zip(uses_index) {
@@ -218,7 +219,7 @@ impl<'a> Building<'a> {
         self.old.tensor_type(decider).dtype != DType::Bool
     }
 
-    /// The nodes of a branch that compute these tensors. What they read from outside joins `captured`.
+    /// The nodes of a branch that compute these tensors. The tensors that they read from outside are added to `captured`.
     fn slice(
         &self,
         branch: Branch,
@@ -244,7 +245,7 @@ impl<'a> Building<'a> {
         Ok(nodes)
     }
 
-    /// Where what a branch reads comes from.
+    /// The source of a tensor that a branch reads.
     fn read(&self, branch: Branch, tensor: TensorRef) -> Result<Read> {
         let node = self.old.node(tensor.node);
         if !self.branches.of(tensor)?.contains(&branch) {
@@ -261,7 +262,7 @@ impl<'a> Building<'a> {
         Ok(Read::Inside)
     }
 
-    /// What a node of a branch reads; pivots of the branch itself say nothing inside of it.
+    /// The inputs of a node of a branch; pivots of the branch itself are not needed inside of it.
     fn inputs(&self, branch: Branch, node: &Node) -> Result<Vec<TensorRef>> {
         let Some((&value, pivots)) = node.inputs.split_first().filter(|_| node.op == ON_BRANCH) else {
             return Ok(node.inputs.clone());
@@ -335,7 +336,7 @@ impl<'a> Building<'a> {
         moved.get(&source).copied().ok_or_else(|| not_of_a_conditional(self.old.node(tensor.node)))
     }
 
-    /// A function whose own conditionals are functions.
+    /// A function with its own conditionals turned into functions.
     fn with_functions(
         &mut self,
         graph: Graph,
@@ -399,9 +400,9 @@ mod tests {
         let call = graph.node(out.inputs[0].node);
         assert_eq!((out.op.as_str(), call.op.as_str()), ("Identity", "If"));
         let ops = |branch: &str| -> Vec<String> {
-            let given = [graph.tensor_type(call.inputs[1]).clone()];
+            let argument_types = [graph.tensor_type(call.inputs[1]).clone()];
             let name = call.function(branch).unwrap();
-            let (function, ..) = graph.library().graph(name, &given).unwrap();
+            let (function, ..) = graph.library().graph(name, &argument_types).unwrap();
             function.nodes().map(|(_, node)| node.op.clone()).collect()
         };
         assert_eq!(ops("then_branch"), ["Placeholder", "Neg"]);

@@ -1,4 +1,4 @@
-//! Conditionals: which branch a known condition takes, and what makes a branch.
+//! Conditionals: the ops that start and merge branches, and the branch that a known condition takes.
 
 use crate::graph::{Attr, Node};
 use crate::tensor::Tensor;
@@ -8,13 +8,13 @@ pub fn is_switch(node: &Node) -> bool {
     matches!(node.op.as_str(), "Switch" | "RefSwitch" | "_SwitchN")
 }
 
-/// Whether a node brings branches together again.
+/// Whether a node merges branches.
 pub fn is_merge(node: &Node) -> bool {
     matches!(node.op.as_str(), "Merge" | "RefMerge")
 }
 
-/// The function of the branch that an `If` takes on a known condition: a truth value, or a number that is not zero.
-/// Of a tensor that is no scalar, whether it has elements counts.
+/// The function of the branch that an `If` takes on a known condition. A number is true if it is
+/// not zero, and a tensor that is not a scalar if it has elements.
 ///
 /// Source: `ToBool` in `tensorflow/core/kernels/functional_ops.cc`.
 pub fn taken_branch<'a>(node: &'a Node, condition: &Tensor) -> Option<&'a str> {

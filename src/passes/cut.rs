@@ -1,4 +1,4 @@
-//! Cutting a graph at tensors that the model is to be fed: what computes them goes.
+//! Cutting a graph at tensors that become inputs of the model. The nodes that compute them are removed.
 
 use hashbrown::HashMap;
 
@@ -7,10 +7,10 @@ use crate::error::Result;
 use crate::graph::import::placeholder_attrs;
 use crate::graph::{Graph, TensorType};
 
-/// Turns the nodes of these names into placeholders, whose outputs have the types given.
+/// Turns the nodes of these names into placeholders, whose outputs have these types.
 ///
 /// # Errors
-/// Where the graph does not fit together any more.
+/// Where the graph is not valid any more.
 pub fn cut_inputs(graph: Graph, inputs: &HashMap<String, Vec<TensorType>>) -> Result<Graph> {
     rewrite(graph, |rewriting, node| match inputs.get(&node.name) {
         Some(types) if !node.is_placeholder() => {

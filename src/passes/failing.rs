@@ -1,5 +1,5 @@
 //! Nodes that fail in TensorFlow whenever they run, since a constant is out of range. ONNX has no result for them either,
-//! or another one: a negative index counts from the end there.
+//! or a different one: a negative index counts from the end in ONNX.
 //!
 //! Source: the kernels `gather_op.cc`, `gather_nd_op.cc`, `scatter_nd_op.cc`, `segment_reduction_ops_impl.h`, `slice_op.cc`,
 //! `mirror_pad_op.cc`, `inplace_ops.cc` and `cwise_ops.h` in `tensorflow/core/kernels`.
@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::graph::{Graph, Node};
 use crate::tensor::Constant;
 
-/// The most indices of one node that are looked at; more of them are weights.
+/// The most indices of one node that are checked. A longer constant holds weights.
 const MAX_INDICES: usize = 1 << 20;
 
 /// Refuses a graph that has nodes which fail whenever they run. The bodies of its functions are left out: a branch may
@@ -35,11 +35,11 @@ impl Inputs<'_> {
                 };
                 self.indices_of_axis(1, self.lengths(0), axis)
             }
-            "GatherNd" if self.node.int("batch_dims", 0) == 0 => self.places(1, self.lengths(0)),
+            "GatherNd" if self.node.int("batch_dims", 0) == 0 => self.index_rows(1, self.lengths(0)),
             "ScatterNd" => match self.integers(2)? {
                 Some(lengths) => {
                     let lengths = lengths.into_iter().map(|length| usize::try_from(length).ok());
-                    self.places(0, Some(lengths.collect()))
+                    self.index_rows(0, Some(lengths.collect()))
                 }
                 None => Ok(()),
             },
@@ -47,7 +47,7 @@ impl Inputs<'_> {
             | "TensorScatterAdd"
             | "TensorScatterSub"
             | "TensorScatterMax"
-            | "TensorScatterMin" => self.places(1, self.lengths(0)),
+            | "TensorScatterMin" => self.index_rows(1, self.lengths(0)),
             "SegmentSum" | "SegmentMax" | "SegmentMin" | "SegmentMean" | "SegmentProd" => self.segments(),
             "Slice" => self.slice(),
             "MirrorPad" => self.mirrored(),
@@ -84,23 +84,23 @@ impl Inputs<'_> {
         }
     }
 
-    /// Places in a tensor of these lengths: its first axes, each row of the input naming one element of each.
-    fn places(&self, index: usize, lengths: Option<Vec<Option<usize>>>) -> Result<()> {
+    /// Indices into the first axes of a tensor of these lengths: each row of the input has one index per axis.
+    fn index_rows(&self, index: usize, lengths: Option<Vec<Option<usize>>>) -> Result<()> {
         let (Some(indices), Some(lengths)) = (self.integers(index)?, lengths) else { return Ok(()) };
         let depth = self.constant(index).and_then(|constant| constant.shape().last().copied()).unwrap_or(0);
         if depth == 0 || depth > lengths.len() {
             return Ok(());
         }
-        for place in indices.chunks(depth) {
-            let mut pairs = place.iter().zip(&lengths);
+        for row in indices.chunks(depth) {
+            let mut pairs = row.iter().zip(&lengths);
             if pairs.any(|(&index, length)| length.is_some_and(|length| is_outside(index, length))) {
-                return Err(self.node.error(format!("its index {place:?} is outside of the tensor")));
+                return Err(self.node.error(format!("its index {row:?} is outside of the tensor")));
             }
         }
         Ok(())
     }
 
-    /// Segments are numbered from 0 on, and in order.
+    /// Segment ids are in ascending order, and none is negative.
     fn segments(&self) -> Result<()> {
         let Some(ids) = self.integers(1)? else { return Ok(()) };
         let is_ordered = ids.is_sorted() && ids.first().is_none_or(|&first| first >= 0);
@@ -145,15 +145,15 @@ impl Inputs<'_> {
     }
 
     fn permutation(&self) -> Result<()> {
-        let Some(mut places) = self.integers(0)? else { return Ok(()) };
-        places.sort_unstable();
-        if places.iter().enumerate().all(|(index, &place)| i64::try_from(index) == Ok(place)) {
+        let Some(mut axes) = self.integers(0)? else { return Ok(()) };
+        axes.sort_unstable();
+        if axes.iter().enumerate().all(|(index, &axis)| i64::try_from(index) == Ok(axis)) {
             return Ok(());
         }
-        Err(self.node.error("its input is not an order of axes"))
+        Err(self.node.error("its input is not a permutation of axes"))
     }
 
-    /// Of integers, that is: other numbers have a quotient by 0.
+    /// Only integers are checked: other numbers have a quotient by 0.
     fn divisor(&self) -> Result<()> {
         match self.integers(1)? {
             Some(divisors) if divisors.contains(&0) && self.has_elements() => {

@@ -1,9 +1,9 @@
-//! Weights and arithmetic in float16: what comes in computes in float32; what goes out computes the same in float16
-//! wherever an op is known to bear it, and still takes and delivers float32.
+//! Weights and arithmetic in float16: the input computes in float32; the output computes the same in float16
+//! wherever an op is known to tolerate it. The model's inputs and outputs stay float32.
 //!
-//! A `Cast` stands wherever a value passes from one to the other, once for all who read it. Constants need none: they
+//! A `Cast` converts a value from one to the other, once for all its readers. Constants need no `Cast`: they
 //! are rounded when they are written. Batch norms normalize float16 by float32 statistics, as TensorFlow's own
-//! `FusedBatchNormV3` does: a variance may be smaller than float16 can say.
+//! `FusedBatchNormV3` does: a variance may be too small for float16.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::tensor::DType;
 /// Source: <https://onnx.ai/onnx/operators/onnx__BatchNormalization.html>.
 const MIXED_BATCH_NORM_SINCE: i64 = 15;
 
-/// What was made of the ops that compute with floats.
+/// The types in which the ops that compute with floats were converted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Float16 {
     /// How many compute in float16.
@@ -43,7 +43,7 @@ impl std::fmt::Display for Float16 {
 /// nodes and scopes that the user wants in float32.
 ///
 /// # Errors
-/// Where nothing is called what `kept` says, or what is drawn does not fit together.
+/// Where an entry of `kept` names nothing in the graph, or the new graph is not valid.
 pub fn to_float16(
     graph: &Graph,
     outputs: &[String],
@@ -70,7 +70,7 @@ pub fn to_float16(
     for (id, node) in graph.nodes() {
         let is_kept = kept.iter().any(|name| is_named(node, name))
             || (opset < MIXED_BATCH_NORM_SINCE && node.is_batch_norm());
-        narrowing.draw(id, node, is_kept)?;
+        narrowing.add(id, node, is_kept)?;
     }
     Ok((narrowing.new, narrowing.summary))
 }
@@ -83,18 +83,18 @@ struct Narrowing<'a> {
     old: &'a Graph,
     new: Graph,
     outputs: HashSet<TensorRef>,
-    /// What stands for a tensor of the old graph, as the type that it is asked for.
+    /// The new tensor for a tensor of the old graph, by the type that its readers need.
     versions: HashMap<(TensorRef, DType), TensorRef>,
     summary: Float16,
 }
 
 impl Narrowing<'_> {
-    fn draw(&mut self, id: NodeId, node: &Node, is_kept: bool) -> Result<()> {
+    fn add(&mut self, id: NodeId, node: &Node, is_kept: bool) -> Result<()> {
         let tensors: Vec<TensorRef> =
             (0..node.outputs.len()).map(|port| TensorRef { node: id, port }).collect();
         let is_float = |tensor: &TensorRef| self.old.tensor_type(*tensor).dtype == DType::Float32;
         if node.constant().is_some() && tensors.iter().all(is_float) {
-            // Drawn when somebody reads it, as the type that is asked for.
+            // Added when a node reads it, as the type that the node needs.
             for tensor in tensors {
                 if self.outputs.contains(&tensor) {
                     self.version(tensor, DType::Float32)?;
@@ -110,18 +110,18 @@ impl Narrowing<'_> {
         let is_narrowed = computes
             && crate::ops::find(&node.op).is_some_and(|op| op.float16)
             && !is_kept
-            // An output has the name of its node, which is the name of the Cast to float32 then.
+            // An output has the name of its node, and the Cast to float32 would need that name.
             && !(is_output && tensors.len() > 1 && !node.is_batch_norm());
         if is_narrowed {
             self.summary.narrowed += 1;
         } else if computes && !only_forwards(node) && node.op != "IdentityN" {
             *self.summary.kept.entry(node.op.clone()).or_default() += 1;
         }
-        let asked = if is_narrowed { DType::Float16 } else { DType::Float32 };
+        let wanted = if is_narrowed { DType::Float16 } else { DType::Float32 };
         let mut inputs = vec![];
         for (index, &input) in node.inputs.iter().enumerate() {
             let is_statistic = node.is_batch_norm() && index > 0;
-            inputs.push(self.version(input, if is_statistic { DType::Float32 } else { asked })?);
+            inputs.push(self.version(input, if is_statistic { DType::Float32 } else { wanted })?);
         }
         let attrs = if is_narrowed { narrowed_attrs(node) } else { node.attrs.clone() };
         let name = if is_narrowed && is_output {
@@ -129,12 +129,12 @@ impl Narrowing<'_> {
         } else {
             self.unique(&node.name)
         };
-        let drawn = self.new.add_with_outputs(name, &node.op, inputs, attrs, &node.outputs)?;
+        let new = self.new.add_with_outputs(name, &node.op, inputs, attrs, &node.outputs)?;
         for tensor in tensors {
-            let place = TensorRef { node: drawn, port: tensor.port };
-            let (was, is) = (self.old.tensor_type(tensor).dtype, self.new.tensor_type(place).dtype);
+            let version = TensorRef { node: new, port: tensor.port };
+            let (was, is) = (self.old.tensor_type(tensor).dtype, self.new.tensor_type(version).dtype);
             let key = if was == DType::Float32 && is == DType::Float16 { is } else { was };
-            self.versions.insert((tensor, key), place);
+            self.versions.insert((tensor, key), version);
             if key != was && self.outputs.contains(&tensor) {
                 self.version(tensor, was)?;
             }
@@ -142,50 +142,52 @@ impl Narrowing<'_> {
         Ok(())
     }
 
-    /// What stands for a tensor as this type, where it is a float, and as its own type otherwise.
-    fn version(&mut self, tensor: TensorRef, asked: DType) -> Result<TensorRef> {
-        let tensor = self.handed_on(tensor);
+    /// The new tensor for a tensor: of this type where it is a float, and of its own type otherwise.
+    fn version(&mut self, tensor: TensorRef, wanted: DType) -> Result<TensorRef> {
+        let tensor = self.forwarded_from(tensor);
         let (node, dtype) = (self.old.node(tensor.node), self.old.tensor_type(tensor).dtype);
-        let asked = if dtype == DType::Float32 { asked } else { dtype };
-        if let Some(&found) = self.versions.get(&(tensor, asked)) {
+        let wanted = if dtype == DType::Float32 { wanted } else { dtype };
+        if let Some(&found) = self.versions.get(&(tensor, wanted)) {
             return Ok(found);
         }
-        let name = self.version_name(node, tensor, asked);
-        let drawn = match (node.constant(), self.other_version(tensor, asked)) {
+        let name = self.version_name(node, tensor, wanted);
+        let version = match (node.constant(), self.other_version(tensor, wanted)) {
             (Some(constant), _) if dtype == DType::Float32 => {
-                let value = if asked == DType::Float16 { constant.to_float16() } else { constant.clone() };
+                let value = if wanted == DType::Float16 { constant.to_float16() } else { constant.clone() };
                 self.new.add(name, "Const", vec![], [("value", Attr::Tensor(value))].into())?
             }
             (_, Some(other)) => {
-                let attrs = Attrs::from([("DstT", Attr::Type(asked))]);
+                let attrs = Attrs::from([("DstT", Attr::Type(wanted))]);
                 self.new.add(name, "Cast", vec![other], attrs)?
             }
             (_, None) => return Err(node.error("it is read before it is computed")),
         };
-        self.versions.insert((tensor, asked), drawn.into());
-        Ok(drawn.into())
+        self.versions.insert((tensor, wanted), version.into());
+        Ok(version.into())
     }
 
-    /// The tensor that a tensor is handed on from. A type is chosen by who reads it, not on the way.
-    fn handed_on(&self, tensor: TensorRef) -> TensorRef {
+    /// The tensor that a tensor is forwarded from. The readers choose the type, not the nodes that forward it.
+    fn forwarded_from(&self, tensor: TensorRef) -> TensorRef {
         match self.old.node(tensor.node) {
-            node if only_forwards(node) && !self.outputs.contains(&tensor) => self.handed_on(node.inputs[0]),
+            node if only_forwards(node) && !self.outputs.contains(&tensor) => {
+                self.forwarded_from(node.inputs[0])
+            }
             _ => tensor,
         }
     }
 
-    fn other_version(&self, tensor: TensorRef, asked: DType) -> Option<TensorRef> {
-        let other = if asked == DType::Float16 { DType::Float32 } else { DType::Float16 };
+    fn other_version(&self, tensor: TensorRef, wanted: DType) -> Option<TensorRef> {
+        let other = if wanted == DType::Float16 { DType::Float32 } else { DType::Float16 };
         self.versions.get(&(tensor, other)).copied()
     }
 
-    /// A node's own name for the first version of it, and another for what is made of that.
-    fn version_name(&self, node: &Node, tensor: TensorRef, asked: DType) -> String {
+    /// A node's own name for its first version, and another name for the second one.
+    fn version_name(&self, node: &Node, tensor: TensorRef, wanted: DType) -> String {
         if tensor.port == 0 && self.new.find(&node.name).is_none() {
             return node.name.clone();
         }
         let port = if tensor.port == 0 { String::new() } else { format!("_{}", tensor.port) };
-        self.unique(&format!("{}/{asked}{port}", node.name))
+        self.unique(&format!("{}/{wanted}{port}", node.name))
     }
 
     fn unique(&self, name: &str) -> String {

@@ -10,8 +10,8 @@ const LISTED: usize = 10;
 
 /// Replaces the variables of `graph` by constants.
 ///
-/// `lookup` hands out the tensor stored under a variable's name; `origin` is what the tensors are stored in, for
-/// the error.
+/// `lookup` returns the tensor stored under a variable's name; `origin` says where the tensors are stored,
+/// for the error.
 ///
 /// # Errors
 /// Where variables are missing or have another shape or type: all of them are named.

@@ -1,5 +1,5 @@
-//! Batch norm as one op: what comes in is the arithmetic that spells it out; what goes out is `FusedBatchNormV3`, which
-//! everything downstream knows.
+//! Batch norm as one op: the input has the arithmetic of a batch norm; the output has `FusedBatchNormV3`, which
+//! all later passes know.
 
 use super::batch_norm_arithmetic::{Parts, spelled_out};
 use super::rewrite::{Rewriting, rewrite};
@@ -7,13 +7,13 @@ use crate::error::Result;
 use crate::graph::{Attr, Attrs, DataFormat, Graph, Node, NodeId, TensorRef};
 use crate::tensor::Constant;
 
-/// Turns the batch norms of a graph that are spelled out into single nodes.
+/// Fuses the batch norms that are written as arithmetic into single nodes.
 ///
 /// # Errors
 /// Where constants of the graph cannot be read.
 pub fn fuse_batch_norms(graph: Graph) -> Result<Graph> {
     rewrite(graph, |rewriting, node| match spelled_out(rewriting.old, node)? {
-        // Channels whose number is not known could be one, which would be repeated.
+        // An unknown number of channels could be 1, and one channel would be broadcast.
         Some(parts) if channels(rewriting.old, &parts) == Some(parts.channels) => {
             fused(rewriting, node, &parts).map(Some)
         }

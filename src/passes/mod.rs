@@ -1,4 +1,4 @@
-//! Passes over the graph, one a file, each with what comes in and what goes out.
+//! Passes over the graph, one per file. Each file describes the input and the output of its pass.
 
 pub mod atrous;
 pub mod batch;

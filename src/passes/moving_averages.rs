@@ -1,4 +1,4 @@
-//! Moving averages: which stored tensor each variable of a graph is to be frozen to.
+//! Moving averages: the stored tensor that each variable of a graph is frozen to.
 //!
 //! Training keeps a smoothed copy of each weight beside it, which usually predicts better than the weight.
 //! Source: `ExponentialMovingAverage.variables_to_restore` in `tensorflow/python/training/moving_averages.py`.
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Shape};
 use crate::suggestion::first_of;
 
-/// What the name of a moving average adds to that of its variable.
+/// The suffix of a moving average's name, after the name of its variable.
 const SUFFIX: &str = "/ExponentialMovingAverage";
 
 /// How many names a sentence lists.
@@ -18,7 +18,7 @@ const LISTED: usize = 3;
 /// The statistics of batch norm are averages themselves, and not trained.
 const NOT_TRAINED: [&str; 2] = ["moving_mean", "moving_variance"];
 
-/// Whether to take moving averages in place of the variables.
+/// Whether to use moving averages instead of the variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Choice {
     /// Where all trained variables have one
@@ -33,7 +33,7 @@ pub enum Choice {
 /// The moving averages of a graph's variables.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MovingAverages {
-    /// Whether they are taken in place of the variables.
+    /// Whether they are used instead of the variables.
     pub used: bool,
     /// How many of the trained variables have one.
     pub found: usize,
@@ -49,8 +49,8 @@ pub struct MovingAverages {
 impl MovingAverages {
     /// Looks for the moving averages of a graph's variables and decides whether to take them.
     ///
-    /// `stored` tells the shape of the tensor stored under a name; `origin` is what the tensors are stored in,
-    /// for the error.
+    /// `stored` returns the shape of the tensor stored under a name; `origin` says where the tensors are
+    /// stored, for the error.
     ///
     /// # Errors
     /// Where they are to be taken and some are missing.
@@ -108,15 +108,15 @@ impl MovingAverages {
         if self.used && has_one() { format!("{variable}{SUFFIX}") } else { variable.to_owned() }
     }
 
-    /// What is to be said about them; `None` where there are none.
+    /// A sentence about them for the user; `None` where there are none.
     pub fn note(&self) -> Option<String> {
         let Self { used, found, expected, missing, .. } = self;
         match (used, missing.first()) {
-            (true, _) => Some(format!("moving averages taken in place of all {expected} trained variables")),
+            (true, _) => Some(format!("moving averages used instead of all {expected} trained variables")),
             _ if *found == 0 => None,
-            (false, None) => Some(format!("moving averages of all {expected} trained variables left aside")),
+            (false, None) => Some(format!("moving averages of all {expected} trained variables not used")),
             (false, Some(first)) => Some(format!(
-                "moving averages left aside: {} of {expected} trained variables have none, the first being {first}",
+                "moving averages not used: {} of {expected} trained variables have none, the first being {first}",
                 missing.len()
             )),
         }

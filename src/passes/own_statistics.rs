@@ -1,4 +1,4 @@
-//! Normalization by the statistics of the input itself, spelled out. Keras computes layer normalization by a batch norm
+//! Normalization by the statistics of the input itself, as separate ops. Keras computes layer normalization by a batch norm
 //! in training, whose channels are the rows to be normalized and whose scale and offset are ones and zeros.
 //!
 //! Source: `LayerNormalization.call` in `keras/layers/normalization/layer_normalization.py` (Keras 2.15).
@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::graph::{Attr, Attrs, DataFormat, Node, NodeId, TensorRef};
 use crate::tensor::{Constant, DType};
 
-/// Whether a batch norm's scale and offset are nothing that is learned, and nobody reads the statistics that it computes.
+/// Whether a batch norm's scale and offset are not learned, and the statistics that it computes are not read.
 pub fn is_of_its_own(rewriting: &Rewriting<'_>, node: &Node) -> bool {
     let is_neutral = |port: usize, value: f32| {
         let source = rewriting.source(node.inputs[port]);
@@ -25,8 +25,8 @@ pub fn is_of_its_own(rewriting: &Rewriting<'_>, node: &Node) -> bool {
     is_neutral(1, 1.0) && is_neutral(2, 0.0) && !has_read_statistics(rewriting, node)
 }
 
-/// Whether all that a batch norm in training normalizes by are the statistics of its batch: it is handed no averages, and
-/// none can be stored where a graph has no variables. That is what TensorFlow computes for such a graph.
+/// Whether a batch norm in training can only normalize by the statistics of its batch: it has no averages as inputs, and a
+/// graph without variables cannot store any. TensorFlow computes the same for such a graph.
 pub fn has_no_averages(rewriting: &Rewriting<'_>, node: &Node) -> bool {
     let graph = rewriting.old;
     let is_empty = |port: usize| {
@@ -41,7 +41,7 @@ pub fn has_no_averages(rewriting: &Rewriting<'_>, node: &Node) -> bool {
         && !has_read_statistics(rewriting, node)
 }
 
-/// Whether somebody reads the statistics that a batch norm computes beside its result.
+/// Whether a node reads the statistics that a batch norm computes in addition to its result.
 fn has_read_statistics(rewriting: &Rewriting<'_>, node: &Node) -> bool {
     let is_of_node =
         |tensor: &TensorRef| tensor.port > 0 && rewriting.old.node(tensor.node).name == node.name;
@@ -57,14 +57,14 @@ pub enum Affine {
     Yes,
 }
 
-/// Draws the normalization of a batch norm's input by its own mean and variance, the mean square of what is left without
-/// the mean.
+/// Adds the normalization of a batch norm's input by its own mean and variance. The variance is the mean of the
+/// squared difference between the input and its mean.
 ///
 /// Source: `struct FusedBatchNorm<CPUDevice, …, true>` in `tensorflow/core/kernels/fused_batch_norm_op.cc`:
-/// what Bessel's correction is applied to is only the variance that is returned.
+/// Bessel's correction is applied only to the variance that is returned.
 ///
 /// # Errors
-/// Where the graph does not fit together.
+/// Where the graph is not valid.
 pub fn normalized(rewriting: &mut Rewriting<'_>, node: &Node, affine: Affine) -> Result<NodeId> {
     let rank = rewriting.old.shape(node.inputs[0]).rank().unwrap_or(4);
     let channels = match node.data_format() {
@@ -73,30 +73,30 @@ pub fn normalized(rewriting: &mut Rewriting<'_>, node: &Node, affine: Affine) ->
     };
     let axes: Vec<i32> = (0..rank).filter(|&axis| axis != channels).map(|axis| axis as i32).collect();
     let [net, gamma, beta] = [0, 1, 2].map(|port| rewriting.moved(node.inputs[port]));
-    let mut draw = |name: &str, op: &str, inputs: &[TensorRef], attrs: Attrs| {
+    let mut add = |name: &str, op: &str, inputs: &[TensorRef], attrs: Attrs| {
         let name = if name.is_empty() { node.name.clone() } else { format!("{}/{name}", node.name) };
         rewriting.add(name, op, inputs.to_vec(), attrs)
     };
     let value = |constant: Constant| Attrs::from([("value", Attr::Tensor(constant))]);
     let keep = || Attrs::from([("keep_dims", Attr::Bool(true))]);
-    let axes = draw("axes", "Const", &[], value(Constant::from_i32(vec![axes.len()], &axes)))?.into();
-    let mean = draw("mean", "Mean", &[net, axes], keep())?.into();
-    let centered: TensorRef = draw("centered", "Sub", &[net, mean], Attrs::new())?.into();
-    let squared = draw("squared", "Square", &[centered], Attrs::new())?.into();
-    let variance = draw("variance", "Mean", &[squared, axes], keep())?.into();
+    let axes = add("axes", "Const", &[], value(Constant::from_i32(vec![axes.len()], &axes)))?.into();
+    let mean = add("mean", "Mean", &[net, axes], keep())?.into();
+    let centered: TensorRef = add("centered", "Sub", &[net, mean], Attrs::new())?.into();
+    let squared = add("squared", "Square", &[centered], Attrs::new())?.into();
+    let variance = add("variance", "Mean", &[squared, axes], keep())?.into();
     let epsilon = Constant::from_f32(vec![], &[node.float("epsilon", 1e-4)]);
-    let epsilon = draw("epsilon", "Const", &[], value(epsilon))?.into();
-    let widened = draw("widened", "AddV2", &[variance, epsilon], Attrs::new())?.into();
-    let factor = draw("factor", "Rsqrt", &[widened], Attrs::new())?.into();
+    let epsilon = add("epsilon", "Const", &[], value(epsilon))?.into();
+    let widened = add("widened", "AddV2", &[variance, epsilon], Attrs::new())?.into();
+    let factor = add("factor", "Rsqrt", &[widened], Attrs::new())?.into();
     if affine == Affine::No {
-        return draw("", "Mul", &[centered, factor], Attrs::new());
+        return add("", "Mul", &[centered, factor], Attrs::new());
     }
     let mut shape = vec![1; rank];
     shape[channels] = -1;
-    let shape = draw("shape", "Const", &[], value(Constant::from_i32(vec![rank], &shape)))?.into();
-    let gamma = draw("gamma", "Reshape", &[gamma, shape], Attrs::new())?.into();
-    let beta = draw("beta", "Reshape", &[beta, shape], Attrs::new())?.into();
-    let normalized = draw("normalized", "Mul", &[centered, factor], Attrs::new())?.into();
-    let scaled = draw("scaled", "Mul", &[normalized, gamma], Attrs::new())?.into();
-    draw("", "AddV2", &[scaled, beta], Attrs::new())
+    let shape = add("shape", "Const", &[], value(Constant::from_i32(vec![rank], &shape)))?.into();
+    let gamma = add("gamma", "Reshape", &[gamma, shape], Attrs::new())?.into();
+    let beta = add("beta", "Reshape", &[beta, shape], Attrs::new())?.into();
+    let normalized = add("normalized", "Mul", &[centered, factor], Attrs::new())?.into();
+    let scaled = add("scaled", "Mul", &[normalized, gamma], Attrs::new())?.into();
+    add("", "AddV2", &[scaled, beta], Attrs::new())
 }

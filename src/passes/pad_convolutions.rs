@@ -1,12 +1,12 @@
-//! Padding inside convolutions: what comes in is a `Pad` with zeros before a convolution without padding; what
-//! goes out is one convolution with explicit padding, which does not write the larger image first.
+//! Padding inside convolutions: the input has a `Pad` with zeros before a convolution without padding; the
+//! output has one convolution with explicit padding, which does not write the larger image first.
 
 use super::rewrite::{Rewriting, rewrite};
 use crate::error::Result;
 use crate::graph::{Attr, DataFormat, Graph, Node, TensorRef};
 use crate::tensor::Constant;
 
-/// Moves zeros that are padded before a convolution into it.
+/// Moves the zero padding before a convolution into the convolution.
 ///
 /// # Errors
 /// Where constants of the graph cannot be read.

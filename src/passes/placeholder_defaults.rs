@@ -1,9 +1,9 @@
-//! Placeholders whose default is computed: what comes in has `PlaceholderWithDefault` nodes that read more than a constant; what
-//! goes out has their default in their place, or plain placeholders.
+//! Placeholders whose default is computed: the input has `PlaceholderWithDefault` nodes that read more than a constant; the
+//! output has their defaults instead, or plain placeholders.
 //!
-//! ONNX has defaults of inputs too, but only constant ones. TensorFlow computes the default where nobody feeds the
-//! placeholder, so a default that depends on an input of the model is what the model computes. One that depends on training
-//! data alone is there for training: the placeholder is the input.
+//! ONNX has defaults of inputs too, but only constant ones. TensorFlow computes the default where the placeholder is
+//! not fed, so the model computes a default that depends on one of its inputs. A default that depends only on training
+//! data is for training: the placeholder is the input.
 
 use hashbrown::{HashMap, HashSet};
 
@@ -11,7 +11,7 @@ use super::rewrite::rewrite;
 use crate::error::Result;
 use crate::graph::{Attrs, Graph, Node, TensorRef};
 
-/// What becomes of a placeholder whose default is computed.
+/// The decision about a placeholder whose default is computed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settled {
     /// The placeholder.
@@ -20,11 +20,11 @@ pub struct Settled {
     pub computed_from: Option<String>,
 }
 
-/// Decides for all placeholders whose default is computed. `is_taken` says of a placeholder whether it is an input of the model,
-/// `is_of_training` of a node whether it delivers training data.
+/// Decides for all placeholders whose default is computed. `is_taken` says whether a placeholder is an input of the model,
+/// `is_of_training` whether a node outputs training data.
 ///
 /// # Errors
-/// Where the graph does not fit together any more.
+/// Where the graph is not valid any more.
 pub fn settle_defaults(
     graph: Graph,
     is_taken: impl Fn(&Node) -> bool,
@@ -46,7 +46,7 @@ pub fn settle_defaults(
             None if sources.iter().any(|node| is_of_training(node) || node.is_placeholder()) => None,
             None => match sources.iter().find(|node| node.constant().is_none()) {
                 Some(variable) => Some(variable.name.clone()),
-                // What constants make is a constant.
+                // A default that is computed from constants is a constant.
                 None => continue,
             },
         };

@@ -1,5 +1,5 @@
-//! Preprocessing as a part of the model: what comes in is a graph that takes images as slim's preprocessing delivers
-//! them; what goes out is one that takes their bytes, and preprocesses them itself.
+//! Preprocessing as a part of the model: the input is a graph that takes images from slim's preprocessing; the
+//! output is a graph that takes their bytes, and preprocesses them itself.
 //!
 //! What depends on the size of a photograph, cropping and resizing, stays outside: the bytes are those of an image
 //! of the network's size.
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Attr, Attrs, Graph, Node, TensorRef};
 use crate::tensor::{Constant, DType};
 
-/// What is done to the elements of an image, from 0 to 255, before a network takes them.
+/// The preprocessing of the elements of an image, from 0 to 255, before a network takes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Preprocessing {
     /// Nothing: the model takes what the network takes.
@@ -41,7 +41,7 @@ impl Preprocessing {
         }
     }
 
-    /// What it does, for people.
+    /// A description for users.
     pub fn describe(self) -> Option<&'static str> {
         match self {
             Self::None => None,
@@ -74,7 +74,7 @@ pub fn preprocess(graph: Graph, inputs: &[TensorRef], preprocessing: Preprocessi
         }
         let bytes = rewriting.add(fed.clone(), &node.op, vec![], of_bytes(node, image.port))?;
         let bytes = TensorRef { node: bytes, port: image.port };
-        let preprocessed = draw(rewriting, &format!("{fed}/preprocess"), bytes, preprocessing)?;
+        let preprocessed = add_preprocessing(rewriting, &format!("{fed}/preprocess"), bytes, preprocessing)?;
         rewriting.redirect(image, preprocessed);
         Ok(Some(bytes.node))
     })
@@ -94,7 +94,7 @@ fn image_input(graph: &Graph, inputs: &[TensorRef]) -> Result<TensorRef, String>
     }
 }
 
-/// Whether images of this type and shape can be preprocessed; what is in the way, if not.
+/// Checks that images of this type and shape can be preprocessed. The error says why not.
 fn check(graph: &Graph, image: TensorRef, preprocessing: Preprocessing) -> Result<(), String> {
     if graph.tensor_type(image).dtype != DType::Float32 {
         return Err("only images of float32 are preprocessed".to_owned());
@@ -112,7 +112,7 @@ fn check(graph: &Graph, image: TensorRef, preprocessing: Preprocessing) -> Resul
     }
 }
 
-/// The attributes of a placeholder whose output `port` is of bytes.
+/// The attributes of a placeholder whose output `port` has bytes as elements.
 fn of_bytes(placeholder: &Node, port: usize) -> Attrs {
     let mut attrs = placeholder.attrs.clone();
     match attrs.get("output_types") {
@@ -126,8 +126,8 @@ fn of_bytes(placeholder: &Node, port: usize) -> Attrs {
     attrs
 }
 
-/// Draws the ops that TensorFlow would draw, in their order: results are the same to the last bit.
-fn draw(
+/// Adds the ops that TensorFlow would add, in the same order, so that results are the same to the last bit.
+fn add_preprocessing(
     rewriting: &mut Rewriting<'_>,
     scope: &str,
     bytes: TensorRef,
@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_things_that_an_iterator_hands_out_the_image_alone_is_preprocessed() {
+    fn only_the_image_among_the_outputs_of_an_iterator_is_preprocessed() {
         let mut graph = crate::ops::new_graph();
         let shapes = vec![Shape::known(&[1, 8, 8, 3]), Shape::known(&[1])];
         let attrs = [

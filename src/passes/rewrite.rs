@@ -1,29 +1,29 @@
-//! Copying a graph while drawing something else in the place of some of its nodes.
+//! Copying a graph while replacing some of its nodes.
 
 use hashbrown::HashMap;
 
 use crate::error::Result;
 use crate::graph::{Attrs, Graph, Node, NodeId, TensorRef};
 
-/// The copy of a graph that is being drawn.
+/// A graph that is being copied.
 pub struct Rewriting<'a> {
     /// The graph that is copied.
     pub old: &'a Graph,
-    /// Its copy, as far as it has been drawn; begun with the first node that is not as it was.
+    /// Its copy so far. The copy starts at the first node that differs.
     new: Option<Graph>,
-    /// The node of the old graph whose turn it is.
+    /// The node of the old graph that is being copied or replaced.
     current: NodeId,
-    /// Where nodes of the old graph are in the new one, where that is not where they were.
-    places: HashMap<NodeId, NodeId>,
+    /// The ids in the new graph of nodes of the old one, where the ids differ.
+    ids: HashMap<NodeId, NodeId>,
     redirected: HashMap<TensorRef, TensorRef>,
 }
 
 impl Rewriting<'_> {
     /// Where a tensor of the old graph is in the new one.
     pub fn moved(&self, tensor: TensorRef) -> TensorRef {
-        let node = || self.places.get(&tensor.node).copied().unwrap_or(tensor.node);
-        let place = || TensorRef { node: node(), port: tensor.port };
-        self.redirected.get(&tensor).copied().unwrap_or_else(place)
+        let node = || self.ids.get(&tensor.node).copied().unwrap_or(tensor.node);
+        let moved = || TensorRef { node: node(), port: tensor.port };
+        self.redirected.get(&tensor).copied().unwrap_or_else(moved)
     }
 
     /// Lets what reads a tensor of the old graph read this tensor of the new one.
@@ -31,7 +31,7 @@ impl Rewriting<'_> {
         self.redirected.insert(tensor, to);
     }
 
-    /// The new graph as far as it has been drawn, or the old one while nothing differs.
+    /// The new graph so far, or the old one while nothing differs.
     pub fn graph(&self) -> &Graph {
         self.new.as_ref().unwrap_or(self.old)
     }
@@ -50,7 +50,7 @@ impl Rewriting<'_> {
     /// # Errors
     /// As for [`Graph::add`].
     pub fn add(&mut self, name: String, op: &str, inputs: Vec<TensorRef>, attrs: Attrs) -> Result<NodeId> {
-        self.begun().add(name, op, inputs, attrs)
+        self.started().add(name, op, inputs, attrs)
     }
 
     /// Adds a node of the old graph to the new one, with other attributes.
@@ -59,45 +59,45 @@ impl Rewriting<'_> {
     /// As for [`Graph::add`].
     pub fn add_with_attrs(&mut self, node: &Node, attrs: Attrs) -> Result<NodeId> {
         let inputs = node.inputs.iter().map(|&input| self.moved(input)).collect();
-        self.begun().add_with_outputs(node.name.clone(), &node.op, inputs, attrs, &node.outputs)
+        self.started().add_with_outputs(node.name.clone(), &node.op, inputs, attrs, &node.outputs)
     }
 
-    fn begun(&mut self) -> &mut Graph {
+    fn started(&mut self) -> &mut Graph {
         self.new.get_or_insert_with(|| self.old.nodes_before(self.current))
     }
 
-    /// The node that computes a tensor of the old graph, past those that hand it on.
+    /// The node that computes a tensor of the old graph, past those that forward it.
     pub fn source(&self, tensor: TensorRef) -> &Node {
         self.old.node(self.old.origin(tensor).node)
     }
 
-    /// Copies a node of the old graph into the new one, if that has been begun.
+    /// Copies a node of the old graph into the new one, if the new graph has been started.
     fn copy(&mut self, id: NodeId, node: &Node) -> Result<()> {
         if self.new.is_some() {
             let copy = self.add_with_attrs(node, node.attrs.clone())?;
-            self.places.insert(id, copy);
+            self.ids.insert(id, copy);
         }
         Ok(())
     }
 }
 
-/// Copies `graph`. What `replace` draws for a node has that node's name and takes its place; where it draws
-/// nothing, the node is copied. Nodes that nobody reads any more are left for pruning. A graph in which nothing is
-/// replaced is handed back without being copied.
+/// Copies `graph`. A node that `replace` adds for a node has the same name and replaces it. Where `replace` returns
+/// `None`, the node is copied. Nodes that are no longer read stay until the graph is pruned. Where nothing is replaced,
+/// the graph is returned without being copied.
 ///
 /// # Errors
-/// Those of `replace`, and where what it draws does not fit.
+/// Those of `replace`, and where the nodes that it adds do not fit.
 pub fn rewrite(
     graph: Graph,
     mut replace: impl FnMut(&mut Rewriting<'_>, &Node) -> Result<Option<NodeId>>,
 ) -> Result<Graph> {
     let Some((first, _)) = graph.nodes().next() else { return Ok(graph) };
-    let (places, redirected) = (HashMap::new(), HashMap::new());
-    let mut rewriting = Rewriting { old: &graph, new: None, current: first, places, redirected };
+    let (ids, redirected) = (HashMap::new(), HashMap::new());
+    let mut rewriting = Rewriting { old: &graph, new: None, current: first, ids, redirected };
     for (id, node) in graph.nodes() {
         rewriting.current = id;
         match replace(&mut rewriting, node)? {
-            Some(place) => _ = rewriting.places.insert(id, place),
+            Some(replacement) => _ = rewriting.ids.insert(id, replacement),
             None => rewriting.copy(id, node)?,
         }
     }

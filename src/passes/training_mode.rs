@@ -1,4 +1,4 @@
-//! From training to inference: what comes in is a graph that was built to be trained; what goes out normalizes by
+//! From training to inference: the input is a graph that was built for training; the output normalizes by
 //! moving averages instead of the statistics of each batch, and drops nothing at random.
 
 use hashbrown::HashMap;
@@ -11,7 +11,7 @@ use crate::graph::{Attr, Attrs, Graph, Node, NodeId, TensorRef};
 /// By the names of tensors that hold statistics of a batch, the variables that keep their moving averages.
 pub type MovingStatistics = HashMap<String, String>;
 
-/// What was changed.
+/// The changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changes {
     /// The batch norms that normalized by the statistics of each batch.
@@ -38,7 +38,7 @@ pub fn use_moving_statistics(
         if node.op.starts_with("FusedBatchNorm") && !node.op.contains("Grad") {
             return frozen_batch_norm(rewriting, node, moving, changes);
         }
-        // Batch norm that is spelled out reads the moments from nodes of their own.
+        // Batch norm that is written as arithmetic reads the moments from separate nodes.
         let Some(variable) = moving.get(&format!("{}:0", node.name)) else { return Ok(None) };
         let Some(variable) = rewriting.old.find(variable) else { return Ok(None) };
         let scope = node.name.split("/moments/").next().unwrap_or(&node.name).to_owned();
@@ -61,7 +61,7 @@ fn frozen_batch_norm(
     }
     let mut inputs: Vec<TensorRef> = node.inputs.iter().map(|&input| rewriting.moved(input)).collect();
     for port in [1, 2] {
-        // Newer versions of TensorFlow hand the moving averages to the op; older ones hand over nothing.
+        // In newer versions of TensorFlow the moving averages are inputs of the op; in older ones the inputs are empty.
         if rewriting.source(node.inputs[port + 2]).is_variable() {
             continue;
         }
@@ -76,8 +76,12 @@ fn frozen_batch_norm(
                 return normalized(rewriting, node, Affine::Yes).map(Some);
             }
             return Err(node
-                .error("it normalizes by the statistics of each batch, and nothing says where their moving averages are")
-                .advice("give a graph that was built for inference, or freeze its is_training with --freeze"));
+                .error(
+                    "it normalizes by the statistics of each batch, and their moving averages are not known",
+                )
+                .advice(
+                    "pass a graph that was built for inference, or freeze its is_training with --freeze",
+                ));
         };
         inputs[port + 2] = rewriting.moved(variable.into());
     }
@@ -88,12 +92,12 @@ fn frozen_batch_norm(
 }
 
 /// Leaves out dropouts: a tensor is scaled, and random elements of it are set to zero, either by a choice or by a
-/// product with zeros and ones. What is left is the tensor.
+/// product with zeros and ones. What remains is the tensor.
 ///
 /// Source: `dropout_v2` in `tensorflow/python/ops/nn_ops.py`, in its versions of TensorFlow 1 and 2.
 ///
 /// # Errors
-/// Where the graph does not fit together any more.
+/// Where the graph is not valid any more.
 pub fn drop_dropouts(graph: Graph, changes: &mut Changes) -> Result<Graph> {
     if !graph.nodes().any(|(_, node)| node.op.contains("RandomUniform")) {
         return Ok(graph);
@@ -143,11 +147,11 @@ fn may_be_number(rewriting: &Rewriting<'_>, tensor: TensorRef) -> bool {
     rewriting.old.shape(tensor).rank().is_none_or(|rank| rank == 0)
 }
 
-/// What was scaled by one number to make a tensor.
+/// The tensor that was scaled by one number to compute this one.
 fn unscaled(rewriting: &Rewriting<'_>, tensor: TensorRef) -> Option<TensorRef> {
     let node = rewriting.source(tensor);
     let is_number = |tensor: TensorRef| rewriting.old.shape(tensor).rank() == Some(0);
-    // What is scaled stands before its scale.
+    // The scaled tensor comes before its scale.
     match (node.op.as_str(), &node.inputs[..]) {
         ("Mul", &[a, b]) if is_number(b) => Some(a),
         ("Mul", &[a, b]) if is_number(a) => Some(b),

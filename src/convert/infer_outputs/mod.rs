@@ -14,7 +14,7 @@ use training::{
 use weights::Weights;
 use wiring::{Marks, Wiring, is_of_shapes};
 
-use crate::graph::{draws_random_numbers, is_variable};
+use crate::graph::{generates_random_numbers, is_variable};
 use crate::proto::{DataType, GraphDef, NodeDef, attr_value::Value};
 
 /// How many candidates are listed if no output is found.
@@ -146,7 +146,7 @@ impl<'a> Search<'a> {
                 let reduced = wiring.inputs[index].first();
                 reduced.is_some_and(|&(input, _)| self.weights.fed[input]) && reduces_the_batch(wiring, index)
             };
-            !self.weights.leading[index] && (draws_random_numbers(&self.node(index).op) || reduces())
+            !self.weights.leading[index] && (generates_random_numbers(&self.node(index).op) || reduces())
         };
         let statistics = match rules.drops_statistics {
             true => wiring.forward(wiring.nodes_where(is_statistic), |_| true),

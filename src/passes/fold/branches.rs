@@ -1,7 +1,7 @@
-//! Branches of `Switch` and `Merge` while a graph is simplified: those that constants decide are taken, and what is known on
-//! the others stays known, and stays on its branch.
+//! Branches of `Switch` and `Merge` while a graph is simplified: those that constants decide are taken. A constant on
+//! another branch stays a constant on that branch.
 
-use super::{Place, Simplifying};
+use super::{Mapped, Simplifying};
 use crate::error::Result;
 use crate::graph::branches::ON_BRANCH;
 use crate::graph::{Attrs, Node, TensorRef};
@@ -10,14 +10,14 @@ use crate::tensor::Constant;
 
 impl Simplifying<'_> {
     /// A `Switch` forwards its input to the branch that is taken. Where that is decided when the model runs, it stays, but
-    /// what is known before stays known on its branches.
-    pub(super) fn switched(&mut self, node: &Node, inputs: Vec<TensorRef>) -> Result<Vec<Place>> {
+    /// a constant or variable that it forwards is still known on its branches.
+    pub(super) fn switched(&mut self, node: &Node, inputs: Vec<TensorRef>) -> Result<Vec<Mapped>> {
         let [data, condition] = inputs[..] else {
             return Err(node.error(format!("it has {} inputs instead of 2", inputs.len())));
         };
         if let Some(flags) = self.known(condition).transpose()?.and_then(|condition| condition.flags()) {
             let is_true = flags.first() == Some(&true);
-            let branch = |taken: bool| if taken { Place::At(data) } else { Place::Dead };
+            let branch = |taken: bool| if taken { Mapped::At(data) } else { Mapped::Dead };
             return Ok(vec![branch(!is_true), branch(is_true)]);
         }
         let is_known = self.is_fixed(data);
@@ -25,11 +25,11 @@ impl Simplifying<'_> {
         if !is_known {
             return Ok(outputs);
         }
-        let on_branch = |(port, output): (usize, Place)| match output {
-            Place::At(pivot) => {
-                self.add_on_branch(&format!("{}/on_branch_{port}", node.name), data, &[pivot]).map(Place::At)
+        let on_branch = |(port, output): (usize, Mapped)| match output {
+            Mapped::At(pivot) => {
+                self.add_on_branch(&format!("{}/on_branch_{port}", node.name), data, &[pivot]).map(Mapped::At)
             }
-            Place::Dead => Ok(Place::Dead),
+            Mapped::Dead => Ok(Mapped::Dead),
         };
         outputs.into_iter().enumerate().map(on_branch).collect()
     }
@@ -46,7 +46,7 @@ impl Simplifying<'_> {
     }
 
     /// A value on branches that are decided before the model runs is on those that are not.
-    pub(super) fn on_branch(&mut self, node: &Node, inputs: &[TensorRef]) -> Result<Vec<Place>> {
+    pub(super) fn on_branch(&mut self, node: &Node, inputs: &[TensorRef]) -> Result<Vec<Mapped>> {
         let Some((&value, pivots)) = inputs.split_first() else { return Err(node.error("it has no inputs")) };
         let open = |pivot: &TensorRef| match is_switch(self.new.node(pivot.node)) {
             true => vec![*pivot],
@@ -54,9 +54,9 @@ impl Simplifying<'_> {
         };
         let pivots: Vec<TensorRef> = pivots.iter().flat_map(open).collect();
         if pivots.is_empty() {
-            return Ok(vec![Place::At(value)]);
+            return Ok(vec![Mapped::At(value)]);
         }
-        Ok(vec![Place::At(self.add_on_branch(&node.name, value, &pivots)?)])
+        Ok(vec![Mapped::At(self.add_on_branch(&node.name, value, &pivots)?)])
     }
 
     /// Constants on the branches of what they were computed from.
@@ -64,19 +64,19 @@ impl Simplifying<'_> {
         &mut self,
         node: &Node,
         inputs: &[TensorRef],
-        constants: Vec<Place>,
-    ) -> Result<Vec<Place>> {
+        constants: Vec<Mapped>,
+    ) -> Result<Vec<Mapped>> {
         let mut pivots: Vec<TensorRef> = inputs.iter().flat_map(|&input| self.pivots(input)).collect();
         if pivots.is_empty() {
             return Ok(constants);
         }
         pivots.sort_unstable();
         pivots.dedup();
-        let on_branch = |(port, constant): (usize, Place)| match constant {
-            Place::At(constant) => self
+        let on_branch = |(port, constant): (usize, Mapped)| match constant {
+            Mapped::At(constant) => self
                 .add_on_branch(&format!("{}/on_branch_{port}", node.name), constant, &pivots)
-                .map(Place::At),
-            Place::Dead => Ok(Place::Dead),
+                .map(Mapped::At),
+            Mapped::Dead => Ok(Mapped::Dead),
         };
         constants.into_iter().enumerate().map(on_branch).collect()
     }
@@ -94,11 +94,16 @@ impl Simplifying<'_> {
         pivots
     }
 
-    pub(super) fn merged(&mut self, node: &Node, inputs: &[Place], live: &[TensorRef]) -> Result<Vec<Place>> {
+    pub(super) fn merged(
+        &mut self,
+        node: &Node,
+        inputs: &[Mapped],
+        live: &[TensorRef],
+    ) -> Result<Vec<Mapped>> {
         match live[..] {
-            [] => Ok(vec![Place::Dead; 2]),
+            [] => Ok(vec![Mapped::Dead; 2]),
             [one] => {
-                let index = inputs.iter().position(|input| *input != Place::Dead).unwrap_or(0) as i32;
+                let index = inputs.iter().position(|input| *input != Mapped::Dead).unwrap_or(0) as i32;
                 let index = self
                     .constant(&format!("{}/value_index", node.name), Constant::from_i32(vec![], &[index]))?;
                 self.named(node, vec![one, index])

@@ -1,6 +1,5 @@
-//! What is known before the model runs: constants are computed, branches on constants are taken, calls are
-//! replaced by what they call. Branches that are only decided when the model runs stay as they are, between `Switch` and
-//! `Merge`.
+//! Constant folding: constants are computed, branches on constants are taken, calls are replaced by the functions that they
+//! call. Branches that are only decided when the model runs stay as they are, between `Switch` and `Merge`.
 
 mod branches;
 
@@ -18,24 +17,24 @@ use crate::tensor::Tensor;
 /// Constants with more elements are weights: they stay where they are.
 const MAX_ELEMENTS: usize = 1 << 16;
 
-/// How often what was drawn in the place of calls is looked at again: how deeply functions may call each other.
+/// The most rounds of expanding calls: how deeply functions may call each other.
 const MAX_DEPTH: usize = 100;
 
-/// Simplifies a graph until nothing is left to be known. `outputs` are the names of the tensors that have to keep
+/// Simplifies a graph until nothing changes. `outputs` are the names of the tensors that have to keep
 /// their names.
 ///
 /// # Errors
-/// Where constants of the graph cannot be read, or its functions make no sense.
+/// Where constants of the graph cannot be read, or its functions are invalid.
 pub fn simplify(mut graph: Graph, outputs: &[String]) -> Result<Graph> {
     let kept: HashSet<&str> = outputs.iter().map(|name| node_name(name)).collect();
     for _ in 0..MAX_DEPTH {
         let mut simplifying = Simplifying::new(&graph, &kept, arithmetic(&graph)?);
         simplifying.run()?;
-        let has_drawn = simplifying.has_drawn;
+        let has_expanded = simplifying.has_expanded;
         let named: Vec<TensorRef> =
             outputs.iter().filter_map(|name| simplifying.new.find_tensor(name)).collect();
         graph = simplifying.new.pruned_to(&named).0;
-        if !has_drawn {
+        if !has_expanded {
             break;
         }
     }
@@ -48,8 +47,8 @@ fn node_name(tensor: &str) -> &str {
 
 /// What became of a tensor of the old graph.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Place {
-    /// Where it is in the new graph.
+enum Mapped {
+    /// Its tensor in the new graph.
     At(TensorRef),
     /// It is on a branch that is not taken.
     Dead,
@@ -58,11 +57,11 @@ enum Place {
 struct Simplifying<'a> {
     old: &'a Graph,
     new: Graph,
-    places: HashMap<TensorRef, Place>,
-    /// Nodes whose names have to stay.
+    mapped: HashMap<TensorRef, Mapped>,
+    /// Nodes that have to keep their names.
     kept: &'a HashSet<&'a str>,
-    /// Whether a function was drawn, whose nodes have not been looked at.
-    has_drawn: bool,
+    /// Whether a function was expanded, whose nodes are not simplified yet.
+    has_expanded: bool,
     /// Nodes of the old graph that compute batch norms: these become one op, unless they are computed here.
     of_batch_norms: HashSet<NodeId>,
 }
@@ -72,51 +71,51 @@ impl<'a> Simplifying<'a> {
         Self {
             old,
             new: Graph::with_library(old.library().clone()),
-            places: HashMap::new(),
+            mapped: HashMap::new(),
             kept,
-            has_drawn: false,
+            has_expanded: false,
             of_batch_norms,
         }
     }
 
     fn run(&mut self) -> Result<()> {
         for (id, node) in self.old.nodes() {
-            let inputs: Vec<Place> = node.inputs.iter().map(|input| self.places[input]).collect();
+            let inputs: Vec<Mapped> = node.inputs.iter().map(|input| self.mapped[input]).collect();
             let outputs = self.simplified(id, node, &inputs)?;
-            for (port, place) in outputs.into_iter().enumerate() {
-                self.places.insert(TensorRef { node: id, port }, place);
+            for (port, output) in outputs.into_iter().enumerate() {
+                self.mapped.insert(TensorRef { node: id, port }, output);
             }
         }
         Ok(())
     }
 
-    /// Draws what stands for a node and hands out where its outputs are.
-    fn simplified(&mut self, id: NodeId, node: &Node, inputs: &[Place]) -> Result<Vec<Place>> {
+    /// Adds what replaces a node, and returns where the node's outputs are.
+    fn simplified(&mut self, id: NodeId, node: &Node, inputs: &[Mapped]) -> Result<Vec<Mapped>> {
         let live: Vec<TensorRef> = inputs
             .iter()
             .filter_map(|input| match input {
-                Place::At(tensor) => Some(*tensor),
-                Place::Dead => None,
+                Mapped::At(tensor) => Some(*tensor),
+                Mapped::Dead => None,
             })
             .collect();
         if is_merge(node) {
             return self.merged(node, inputs, &live);
         }
         if live.len() < inputs.len() {
-            return Ok(vec![Place::Dead; node.outputs.len()]);
+            return Ok(vec![Mapped::Dead; node.outputs.len()]);
         }
         match node.op.as_str() {
             "Switch" | "RefSwitch" => return self.switched(node, live),
             ON_BRANCH => return self.on_branch(node, &live),
             "PartitionedCall" | "StatefulPartitionedCall" => {
                 if let Some(Attr::Function(function)) = node.attrs.get("f") {
-                    return self.drawn(node, function, &live);
+                    return self.expanded(node, function, &live);
                 }
             }
             "If" | "StatelessIf" => {
                 let condition = live.first().and_then(|&input| self.known(input)).transpose()?;
                 if let Some(branch) = condition.and_then(|condition| taken_branch(node, &condition)) {
-                    return self.drawn(node, branch, &live[1..]);
+                    return self.expanded(node, branch, &live[1..]);
                 }
             }
             _ => {}
@@ -130,14 +129,14 @@ impl<'a> Simplifying<'a> {
         self.copied(node, live)
     }
 
-    fn copied(&mut self, node: &Node, inputs: Vec<TensorRef>) -> Result<Vec<Place>> {
+    fn copied(&mut self, node: &Node, inputs: Vec<TensorRef>) -> Result<Vec<Mapped>> {
         let name = self.unique(&node.name);
         let id = self.new.add_with_outputs(name, &node.op, inputs, node.attrs.clone(), &node.outputs)?;
         let count = self.new.node(id).outputs.len();
-        Ok((0..count).map(|port| Place::At(TensorRef { node: id, port })).collect())
+        Ok((0..count).map(|port| Mapped::At(TensorRef { node: id, port })).collect())
     }
 
-    /// A name for a node: its own, unless something that was drawn has it.
+    /// A name for a node: its own, unless another node has it.
     fn unique(&self, name: &str) -> String {
         let mut unique = name.to_owned();
         while self.new.find(&unique).is_some() {
@@ -195,15 +194,15 @@ impl<'a> Simplifying<'a> {
         value.map(|value| vec![value])
     }
 
-    /// Constants in the place of a node: one under its name, several under names that end in their ports.
-    fn constants(&mut self, node: &Node, values: Vec<Tensor>) -> Result<Vec<Place>> {
+    /// Constants that replace a node: one under its name, several under names that end in their ports.
+    fn constants(&mut self, node: &Node, values: Vec<Tensor>) -> Result<Vec<Mapped>> {
         let is_single = values.len() == 1;
         let mut tensors = vec![];
         for (port, value) in values.iter().enumerate() {
             let name = if is_single { node.name.clone() } else { format!("{}/{port}", node.name) };
             tensors.push(self.constant(&name, value.to_constant())?);
         }
-        if is_single { Ok(tensors.into_iter().map(Place::At).collect()) } else { self.named(node, tensors) }
+        if is_single { Ok(tensors.into_iter().map(Mapped::At).collect()) } else { self.named(node, tensors) }
     }
 
     fn constant(&mut self, name: &str, value: Constant) -> Result<TensorRef> {
@@ -212,22 +211,22 @@ impl<'a> Simplifying<'a> {
         self.new.add(name, "Const", vec![], attrs).map(TensorRef::from)
     }
 
-    /// Tensors in the place of a node's outputs. Where the model delivers these, they keep their names.
-    fn named(&mut self, node: &Node, tensors: Vec<TensorRef>) -> Result<Vec<Place>> {
+    /// Tensors that replace a node's outputs. Where these are outputs of the model, they keep their names.
+    fn named(&mut self, node: &Node, tensors: Vec<TensorRef>) -> Result<Vec<Mapped>> {
         if !self.kept.contains(node.name.as_str()) {
-            return Ok(tensors.into_iter().map(Place::At).collect());
+            return Ok(tensors.into_iter().map(Mapped::At).collect());
         }
         let (name, count) = (self.unique(&node.name), tensors.len());
         let id = self.new.add(name, "IdentityN", tensors, Attrs::new())?;
-        Ok((0..count).map(|port| Place::At(TensorRef { node: id, port })).collect())
+        Ok((0..count).map(|port| Mapped::At(TensorRef { node: id, port })).collect())
     }
 
-    fn drawn(&mut self, node: &Node, function: &str, arguments: &[TensorRef]) -> Result<Vec<Place>> {
-        self.has_drawn = true;
+    fn expanded(&mut self, node: &Node, function: &str, arguments: &[TensorRef]) -> Result<Vec<Mapped>> {
+        self.has_expanded = true;
         let library = self.new.library().clone();
         let prefix = format!("{}/", self.unique(&node.name));
         let results = library
-            .draw(function, &mut self.new, &prefix, arguments)
+            .expand(function, &mut self.new, &prefix, arguments)
             .map_err(|error| error.within(format!("{} \"{}\"", node.op, node.name)))?;
         self.named(node, results)
     }
@@ -258,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn the_arithmetic_of_known_shapes_vanishes() {
+    fn the_arithmetic_of_known_shapes_is_folded() {
         let mut graph = crate::ops::new_graph();
         let images = input(&mut graph, "images", DType::Float32, Shape::known(&[2, 3, 4]));
         let shape = add(&mut graph, "shape", "Shape", &[images]);
@@ -275,7 +274,7 @@ mod tests {
         assert_eq!(*simple.shape(simple.find_tensor("flat").unwrap()), Shape::known(&[24]));
     }
 
-    /// `out = condition ? -x : x`, as TensorFlow 1 draws it.
+    /// `out = condition ? -x : x`, as TensorFlow 1 builds it.
     fn switched(condition: impl Fn(&mut Graph) -> TensorRef) -> Graph {
         let mut graph = crate::ops::new_graph();
         let x = input(&mut graph, "x", DType::Float32, Shape::known(&[3]));
