@@ -7,12 +7,13 @@
 pub(crate) mod context;
 pub(crate) mod custom;
 pub(crate) mod emit;
-mod ends;
+
 pub(crate) mod flatten;
 pub(crate) mod folding;
 pub(crate) mod function;
 mod initializers;
 mod layout;
+mod model_io;
 pub(crate) mod steps;
 mod unknown_shape;
 

@@ -87,7 +87,7 @@ impl Steps<'_, '_, '_> {
     }
 
     /// The numbers from 0 up to what a vector of one number says.
-    pub fn places(&mut self, count: &String) -> String {
+    pub fn positions(&mut self, count: &String) -> String {
         let (first, step, none) = (self.int(0), self.int(1), self.ints(&[0]));
         let count = self.op("Squeeze", &[count, &none]);
         self.op("Range", &[&first, &count, &step])

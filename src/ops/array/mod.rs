@@ -312,7 +312,7 @@ pub const OPS: &[Op] = &[
     op("VarHandleOp").shape(shape::basic::declared).not_lowered(CONSTANT),
     op("Variable").shape(shape::basic::declared).not_lowered(CONSTANT),
     op("VariableV2").shape(shape::basic::declared).not_lowered(CONSTANT),
-    op("Where").shape(shape::order::places).lower(lower::order::places, &["NonZero", "Transpose"]),
+    op("Where").shape(shape::order::positions).lower(lower::order::positions, &["NonZero", "Transpose"]),
     op("ZerosLike")
         .shape(like_first_input)
         .lower(lower::fill::like, &["Shape", "Expand"])

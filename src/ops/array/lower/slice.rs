@@ -87,17 +87,17 @@ fn open_strided_slice(cx: &mut Lowering<'_>, node: NodeRef<'_>, input: TensorRef
     let axes: Vec<i64> = named
         .iter()
         .enumerate()
-        .map(|(place, &spec)| if behind(spec) { place as i64 - named.len() as i64 } else { place as i64 })
+        .map(|(position, &spec)| if behind(spec) { position as i64 - named.len() as i64 } else { position as i64 })
         .collect();
     let mut name = cx.in_tensorflow_layout(input)?;
     if !named.is_empty() {
         let specs_named: Vec<i64> = named.iter().map(|&spec| spec as i64).collect();
-        let places = cx.vector(node, "places", &specs_named);
+        let positions = cx.vector(node, "places", &specs_named);
         let mut bounds = vec![];
         for (index, what) in [(1, "begin"), (2, "end")] {
             let bound = cx.in_tensorflow_layout(cx.input_of(node, index)?)?;
             let bound = cx.cast(node, bound, DType::Int64);
-            bounds.push(cx.step(node, what, "Gather", vec![bound, places.clone()], vec![]));
+            bounds.push(cx.step(node, what, "Gather", vec![bound, positions.clone()], vec![]));
         }
         let (begin, end) = (bounds[0].clone(), bounds[1].clone());
         let far = |spec: usize, is_end: bool| if (strides[spec] > 0) == is_end { i64::MAX } else { i64::MIN };

@@ -123,7 +123,7 @@ pub fn inverse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
             let numbers = Constant::from_i64(vec![known], &numbers);
             steps.cx.initializer(&format!("{}/places", node.name), numbers, &[])
         }
-        None => steps.places(&count),
+        None => steps.positions(&count),
     };
     let behind = steps.ints(&[1]);
     let rows = steps.op("Unsqueeze", &[&numbers, &behind]);

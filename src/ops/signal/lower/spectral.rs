@@ -136,8 +136,8 @@ pub fn complex_abs(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 
 pub fn part(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let name = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
-    let place = cx.scalar(node, "place", DType::Int64, if node.op == "Real" { 0.0 } else { 1.0 });
+    let position = cx.scalar(node, "place", DType::Int64, if node.op == "Real" { 0.0 } else { 1.0 });
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
-    cx.emit(node, "Gather", vec![name, place], layout, vec![("axis", Attribute::Int(-1))]);
+    cx.emit(node, "Gather", vec![name, position], layout, vec![("axis", Attribute::Int(-1))]);
     Ok(())
 }

@@ -20,12 +20,12 @@ pub fn emit_kept(steps: &mut Steps<'_, '_, '_>, mask: &String, values: &String, 
     let ones = steps.cast(mask, DType::Int64);
     let (axis, one) = (steps.int(last), steps.int(1));
     let counted = steps.op("CumSum", &[&ones, &axis]);
-    let places = steps.op("Sub", &[&counted, &one]);
+    let positions = steps.op("Sub", &[&counted, &one]);
     let found = steps.op("NonZero", &[mask]);
     let found = steps.transpose(&found, &[1, 0]);
-    let place = steps.op("GatherND", &[&places, &found]);
+    let position = steps.op("GatherND", &[&positions, &found]);
     let behind = steps.ints(&[1]);
-    let place = steps.op("Unsqueeze", &[&place, &behind]);
+    let position = steps.op("Unsqueeze", &[&position, &behind]);
     let rows = steps.part(&found, 1, 0, last);
     let values = steps.op("GatherND", &[values, &found]);
     // Where there are no rows, the longest of them has no elements.
@@ -38,7 +38,7 @@ pub fn emit_kept(steps: &mut Steps<'_, '_, '_>, mask: &String, values: &String, 
     let leading = steps.part(&shape, 0, 0, last);
     let axis = |axis| vec![("axis", Attribute::Int(axis))];
     let (cx, node) = (&mut *steps.cx, steps.node);
-    cx.emit(node, "Concat", vec![rows, place], Layout::tensorflow(2), axis(1));
+    cx.emit(node, "Concat", vec![rows, position], Layout::tensorflow(2), axis(1));
     cx.emit_cast(node.output(1), values, Layout::tensorflow(1));
     let shape = node.output(2);
     cx.emit(shape, "Concat", vec![leading, longest], Layout::tensorflow(1), axis(0));
@@ -47,7 +47,7 @@ pub fn emit_kept(steps: &mut Steps<'_, '_, '_>, mask: &String, values: &String, 
 /// How far apart neighbors along each axis of a tensor of this shape are when it is read row by row: the product of the
 /// lengths of the axes behind it.
 fn strides(steps: &mut Steps<'_, '_, '_>, shape: &String, rank: usize) -> String {
-    let is_behind: Vec<bool> = (0..rank * rank).map(|place| place % rank > place / rank).collect();
+    let is_behind: Vec<bool> = (0..rank * rank).map(|position| position % rank > position / rank).collect();
     let is_behind = Constant::from_bools(vec![rank, rank], &is_behind);
     let is_behind = steps.cx.initializer(&format!("{}/is_behind", steps.node.name), is_behind, &[]);
     let one = steps.int(1);
@@ -100,8 +100,8 @@ pub fn reshape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let new_strides = strides(&mut steps, &divisors, new_rank);
     let flat = steps.op("Mul", &[&indices, &old_strides]);
     let flat = steps.reduce("ReduceSum", &flat, &[1], true);
-    let places = steps.op("Div", &[&flat, &new_strides]);
-    cx.emit(node, "Mod", vec![places, divisors], Layout::tensorflow(2), vec![]);
+    let positions = steps.op("Div", &[&flat, &new_strides]);
+    cx.emit(node, "Mod", vec![positions, divisors], Layout::tensorflow(2), vec![]);
     Ok(())
 }
 
@@ -142,8 +142,8 @@ pub fn fill_empty_rows(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let rows = steps.op_with("Concat", &[&row, &empty], "axis", 0);
     let all = steps.op("Shape", &[&rows]);
     let [_, order] = steps.ascending(&rows, &all);
-    let places = steps.places(&all);
-    let map = steps.op_with("ScatterElements", &[&order, &order, &places], "axis", 0);
+    let positions = steps.positions(&all);
+    let map = steps.op_with("ScatterElements", &[&order, &order, &positions], "axis", 0);
     let start = steps.ints(&[0]);
     let matrix = Layout::tensorflow(2);
     cx.emit(node, "Gather", vec![indices, order.clone()], matrix, along_first());

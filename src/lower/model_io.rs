@@ -46,7 +46,7 @@ impl Lowering<'_> {
             let value = self.in_layout(tensor, &layout)?;
             let name = self.graph.tensor_name(tensor);
             if value != name {
-                self.deliver(&value, &name);
+                self.name_output(&value, &name);
             }
             let dtype = self.dtype(tensor);
             if dtype == DType::Unknown {
@@ -75,7 +75,7 @@ impl Lowering<'_> {
     }
 
     /// Gives a value the name of an output: by renaming it, unless it is known under its name outside.
-    fn deliver(&mut self, value: &str, name: &str) {
+    fn name_output(&mut self, value: &str, name: &str) {
         let is_outside = |infos: &[TensorInfo]| infos.iter().any(|info| info.name == value);
         let is_wanted = self.outputs.iter().any(|&tensor| self.graph.tensor_name(tensor) == value);
         if self.producers.contains_key(value) && !is_outside(&self.model.outputs) && !is_wanted {
