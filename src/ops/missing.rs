@@ -86,7 +86,7 @@ impl Missing {
     }
 }
 
-/// Notes the ops that cannot be converted, and hands out the nodes that are of them or call functions with them.
+/// Records the ops that cannot be converted, and returns the nodes that have them or call functions with them.
 fn collect(graph: &Graph, missing: &mut Vec<Missing>) -> HashSet<NodeId> {
     let mut blocked = HashSet::new();
     for (id, node) in graph.nodes() {

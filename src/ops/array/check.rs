@@ -50,7 +50,11 @@ pub fn permutation(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
         axes.iter().map(|&axis| inputs.checked_axis(axis, rank)).collect::<Result<_>>()?;
     positions.sort_unstable();
     positions.dedup();
-    if positions.len() == rank { Ok(()) } else { Err(node.error(format!("{axes:?} is not an order of axes"))) }
+    if positions.len() == rank {
+        Ok(())
+    } else {
+        Err(node.error(format!("{axes:?} is not an order of axes")))
+    }
 }
 
 pub fn tile(inputs: &Inputs<'_>, node: &Node) -> Result<()> {

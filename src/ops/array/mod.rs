@@ -205,7 +205,7 @@ pub const OPS: &[Op] = &[
         .shape(shape::order::scatter_nd)
         .check(check::scatter_nd)
         .lower(lower::gather::scatter_nd, &["Expand", "ScatterND"])
-        .note("below opset 16 only places that are known and named once"),
+        .note("below opset 16 only indices that are known and unique"),
     op("Shape")
         .shape(shape::basic::shape)
         .lower(lower::basic::shape, &["Shape", "Gather", "Cast"])

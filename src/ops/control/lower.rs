@@ -54,7 +54,7 @@ fn emit_if(
     cx.node(&node.name, "If", vec![condition], outputs, attributes);
 }
 
-/// Several branches, the last of which is also for indices that have none: conditionals inside of each other.
+/// Several branches, as nested conditionals. The last branch is also for indices without a branch.
 pub fn case(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let Some(Attr::Functions(branches)) = node.attrs.get("branches") else {
         return Err(node.error("it has no branches"));

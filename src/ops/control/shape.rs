@@ -1,6 +1,6 @@
 //! Ops that call functions (`tensorflow/core/ops/functional_ops.cc`).
 //!
-//! What they compute is as their functions say, drawn for what they are given. A list of tensors counts as the
+//! The types of their outputs are those of their functions, built for the call arguments. A list of tensors counts as the
 //! tensor of its elements, stacked; that is how `crate::ops::lists::shape` sees them.
 
 use crate::error::Result;
@@ -8,7 +8,7 @@ use crate::graph::{Argument, Attr, Graph, Node, Shape, TensorRef, TensorType};
 use crate::ops::infer::Inputs;
 use crate::tensor::DType;
 
-/// How often a loop's body is drawn until the types of what it carries stay as they are.
+/// How often a loop's body is built until the types of what it carries stay as they are.
 const MAX_ROUNDS: usize = 6;
 
 pub fn conditional(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {

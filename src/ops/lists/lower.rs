@@ -112,7 +112,7 @@ fn length_of(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: &str) -> String {
     cx.step(node, "length", "Gather", vec![shape, first], vec![])
 }
 
-/// The elements at some places.
+/// The elements at some indices.
 pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let list = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let index = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
@@ -122,7 +122,7 @@ pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 }
 
 /// Writes an element. Where its shape is that of the list's elements for sure, it is scattered; where zeros may have to
-/// be broadcast, it is chosen at its place.
+/// be broadcast, it is chosen at its index.
 pub fn set_item(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (list, item) = (cx.input_of(node, 0)?, cx.input_of(node, 2)?);
     let mut name = cx.in_tensorflow_layout(list)?;
@@ -156,7 +156,7 @@ fn grown(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: String, more: String, r
     cx.step(node, "grown", "Pad", vec![list, pads], vec![])
 }
 
-/// Emits the list in which `item` is at the place `index`, a vector of one.
+/// Emits the list in which `item` is at `index`, a vector of one.
 fn write(
     cx: &mut Lowering<'_>,
     node: NodeRef<'_>,
@@ -263,7 +263,7 @@ pub fn element_shape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A list whose elements are given with their places; what is given for no place is zero.
+/// A list whose elements are given with their indices; an element without an index is zero.
 pub fn scatter(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let tensor = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let positions = indices(cx, node, 1)?;
@@ -274,7 +274,7 @@ pub fn scatter(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let declared = cx.known_integers(node, 3).ok().flatten().and_then(|count| count.first().copied());
     let count = match declared {
         Some(count) if count >= 0 => cx.vector(node, "count", &[count]),
-        // As many as the greatest place demands.
+        // As many as the greatest index needs.
         _ => {
             let keep = vec![("keepdims", Attribute::Int(0))];
             let last = cx.step(node, "last", "ReduceMax", vec![positions.clone()], keep);
@@ -289,7 +289,7 @@ pub fn scatter(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Elements written to their places in a list.
+/// Elements written to their indices in a list.
 pub fn scatter_into(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let list = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let tensor = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
@@ -299,7 +299,7 @@ pub fn scatter_into(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// An input of places in a list as ScatterND wants them: a column of int64.
+/// An input of indices in a list as ScatterND takes them: a column of int64.
 fn indices(cx: &mut Lowering<'_>, node: NodeRef<'_>, index: usize) -> Result<String> {
     let positions = cx.in_tensorflow_layout(cx.input_of(node, index)?)?;
     let positions = cx.cast(node, positions, DType::Int64);

@@ -197,7 +197,7 @@ pub fn invert_permutation(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let input = inputs.first()?;
     let mut inverse = vec![-1; input.shape().iter().product()];
     for (position, target) in lengths(input)?.into_iter().enumerate() {
-        // What is there twice is no permutation, and an error of TensorFlow's.
+        // A repeated index is not a permutation, and TensorFlow reports an error.
         let free = inverse.get_mut(target).filter(|position| **position < 0)?;
         *free = position as i64;
     }

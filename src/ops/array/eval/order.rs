@@ -27,7 +27,8 @@ pub fn arg(node: &Node, inputs: &[&Tensor], beats: impl Fn(f64, f64) -> bool) ->
     }
     let input = input.numbers();
     let positions = input.map_axis(Axis(axis), |lane: ArrayView1<'_, f64>| {
-        (1..lane.len()).fold(0, |best, position| if beats(lane[position], lane[best]) { position } else { best })
+        (1..lane.len())
+            .fold(0, |best, position| if beats(lane[position], lane[best]) { position } else { best })
             as i64
     });
     let positions_in_order: Vec<i64> = positions.iter().copied().collect();
@@ -98,7 +99,7 @@ pub fn one_hot(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     Some(vec![Tensor::Float32(result.permuted_axes(axes).as_standard_layout().into_owned())])
 }
 
-/// Parts of given lengths, of which one may be what is left.
+/// Parts of given lengths; one of them may be -1, the rest.
 pub fn split(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [input, sizes, axis] = inputs else { return None };
     let axis = axis_of(axis.integer()?, input.shape().len())?;

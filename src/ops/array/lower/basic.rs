@@ -44,7 +44,7 @@ pub fn identity(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     cx.alias(node.into(), node.inputs[0])
 }
 
-/// Each output is the input at its place.
+/// Each output is the input with the same index.
 pub fn identities(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     for (port, &input) in node.inputs.iter().enumerate() {
         cx.alias(node.output(port), input)?;

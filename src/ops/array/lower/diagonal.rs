@@ -50,13 +50,13 @@ impl Band {
         longest.max(0) as usize
     }
 
-    /// How many places a diagonal is moved to the right where it is shorter than the longest.
+    /// How many positions a diagonal is moved to the right where it is shorter than the longest.
     fn offset(&self, k: i64) -> i64 {
         let [above, below] = self.left;
         if (k >= 0 && above) || (k <= 0 && below) { 0 } else { self.longest() as i64 - self.length_of(k) }
     }
 
-    /// For each place of the diagonals the place in the flattened matrix, where there is one.
+    /// For each position of the diagonals the index in the flattened matrix, where there is one.
     fn in_matrix(&self) -> Vec<Option<usize>> {
         let mut positions = vec![];
         for k in (self.lower..=self.upper).rev() {
@@ -70,7 +70,7 @@ impl Band {
         positions
     }
 
-    /// For each place of the matrix the place in the flattened diagonals, where there is one.
+    /// For each position of the matrix the index in the flattened diagonals, where there is one.
     fn in_diagonals(&self) -> Vec<Option<usize>> {
         let mut positions = vec![None; self.rows * self.columns];
         for (position, target) in self.in_matrix().into_iter().enumerate() {
@@ -92,8 +92,8 @@ pub fn left_aligned(node: NodeRef<'_>) -> [bool; 2] {
     }
 }
 
-/// The elements at `places` of tensors whose last axes were made one, and `otherwise` where there is none. `otherwise`
-/// broadcasts to the places.
+/// The elements at `positions` of tensors whose last axes were made one, and `otherwise` where there is none. `otherwise`
+/// broadcasts to the positions.
 fn picked(
     cx: &mut Lowering<'_>,
     (tensor, node): (TensorRef, NodeRef<'_>),

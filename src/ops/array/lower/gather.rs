@@ -1,4 +1,4 @@
-//! Ops that read from places in a tensor, and write to them.
+//! Ops that read and write a tensor at indices.
 //!
 //! Sources: `tf.gather`, `tf.gather_nd`, `tf.one_hot`, `tf.scatter_nd`, `tf.tensor_scatter_nd_*` and
 //! `tf.dynamic_stitch` in TensorFlow's API documentation; Gather, GatherND, Equal and ScatterND in
@@ -37,7 +37,7 @@ pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         cx.emit(node, "Gather", vec![name, positions], layout, vec![("axis", Attribute::Int(axis))]);
         return Ok(());
     }
-    // With batch axes: the axis goes behind them, and each index names a place on it.
+    // With batch axes: the axis goes behind them, and each index is a position on it.
     let (rank, indices_rank) = (cx.rank(node, data)?, cx.rank(node, indices)?);
     let axis = axis.rem_euclid(rank.max(1) as i64) as usize;
     let batch = if batch_dims < 0 { batch_dims + indices_rank as i64 } else { batch_dims };
@@ -92,7 +92,7 @@ pub fn gather_nd(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// Where indices are each of the numbers below a depth, which is a vector of one number: along a new axis of theirs, which is
 /// `None` for the last one. An index of none of them is nowhere.
 ///
-/// ONNX's OneHot counts negative indices from the end, and ONNX Runtime's ends the process where there are no indices and
+/// ONNX's OneHot counts negative indices from the end, and ONNX Runtime's aborts the process where there are no indices and
 /// refuses the depth 0.
 pub fn hot(
     cx: &mut Lowering<'_>,
@@ -115,7 +115,7 @@ pub fn hot(
     cx.step(node, "is_hot", "Equal", vec![indices, numbers], vec![])
 }
 
-/// One value where an index is the place along the new axis, another elsewhere.
+/// One value where an index equals the position along the new axis, another elsewhere.
 pub fn one_hot(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [indices_input, depth, on, off] = [0, 1, 2, 3].map(|index| cx.input_of(node, index));
     let (indices_input, on, off) = (indices_input?, on?, off?);
@@ -140,7 +140,7 @@ pub fn one_hot(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What is written to one place several times adds up.
+/// Values that are written to the same index add up.
 pub fn scatter_nd(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let indices = as_int64(cx, node, cx.input_of(node, 0)?)?;
     let updates = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
@@ -152,7 +152,7 @@ pub fn scatter_nd(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         attributes.push(("reduction", Attribute::Text("add".to_owned())));
     } else if !has_unique_positions(cx, node)? {
         return Err(node
-            .error("a place may be written to several times, which ONNX adds up from operator set 16 on")
+            .error("an index may be written to several times, and ONNX adds such values only from operator set 16 on")
             .advice("choose --opset 16 or later"));
     }
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
@@ -160,7 +160,7 @@ pub fn scatter_nd(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Whether the places that a scattering writes to are known, and each is named once.
+/// Whether the indices that a scatter op writes to are known and unique.
 fn has_unique_positions(cx: &Lowering<'_>, node: NodeRef<'_>) -> Result<bool> {
     let Some(positions) = cx.known_integers(node, 0)? else { return Ok(false) };
     let depth = cx.shape(cx.input_of(node, 0)?).dims().and_then(|dims| dims.last().copied().flatten());
@@ -191,7 +191,7 @@ pub fn tensor_scatter(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Several tensors interleaved: the rows of each go where its indices say; of several for one place the last counts.
+/// Several tensors interleaved: the rows of each go where its indices say; of several for one index the last counts.
 pub fn dynamic_stitch(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (indices, data) = node.inputs.split_at(node.inputs.len() / 2);
     let axis = || vec![("axis", Attribute::Int(0))];

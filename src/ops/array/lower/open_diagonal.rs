@@ -1,4 +1,4 @@
-//! Diagonals of matrices where it is known only when the model runs which ones are meant: the places are computed in
+//! Diagonals of matrices where it is known only when the model runs which ones are meant: the positions are computed in
 //! the model, by the arithmetic of `diagonal`.
 
 use crate::error::Result;
@@ -39,7 +39,7 @@ fn above_and_below(steps: &mut Steps<'_, '_, '_>, k: &String) -> (String, String
     (steps.op("Max", &[k, &zero]), steps.op("Max", &[&negated, &zero]))
 }
 
-/// How many places each diagonal is moved to the right where it is shorter than the longest.
+/// How many positions each diagonal is moved to the right where it is shorter than the longest.
 fn offsets(
     steps: &mut Steps<'_, '_, '_>,
     k: &String,
@@ -111,7 +111,7 @@ pub fn diag_part(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// For each place of a matrix whether it is on one of the diagonals, and where among their elements it is.
+/// For each position of a matrix: whether it is on one of the diagonals, and its index among their elements.
 fn in_diagonals(
     steps: &mut Steps<'_, '_, '_>,
     (rows, columns): (&String, &String),

@@ -161,7 +161,8 @@ pub fn invert_permutation(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()
     let (zero, one) = (cx.scalar(node, "zero", DType::Int64, 0.0), cx.scalar(node, "one", DType::Int64, 1.0));
     let positions = cx.step(node, "places", "Range", vec![zero, size, one], vec![]);
     let attributes = vec![("axis", Attribute::Int(0))];
-    let inverse = cx.step(node, "inverse", "ScatterElements", vec![perm.clone(), perm, positions], attributes);
+    let inverse =
+        cx.step(node, "inverse", "ScatterElements", vec![perm.clone(), perm, positions], attributes);
     cx.emit_cast(node, inverse, Layout::tensorflow(1));
     Ok(())
 }
@@ -221,7 +222,7 @@ pub fn top_k(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// How many boundaries are no greater than each element.
+/// How many boundaries are not greater than each element.
 pub fn bucketize(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let name = cx.in_tensorflow_layout(input)?;
@@ -257,7 +258,7 @@ pub fn bucketize(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The elements of the first vector that are not in the second, and their places.
+/// The elements of the first vector that are not in the second, and their indices.
 pub fn list_diff(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [all, left_out] = [0, 1].map(|index| cx.input_of(node, index));
     let (all, left_out) = (cx.in_tensorflow_layout(all?)?, cx.in_tensorflow_layout(left_out?)?);
@@ -309,7 +310,7 @@ pub fn bincount(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
             weights = cx.cast(node, weights, computed);
         }
         if is_open {
-            // No weights at all stand for ones, which are what is left of the two behind each other.
+            // Empty weights mean ones, which are what is left of the two behind each other.
             let weights_flat = cx.step(node, "flat", "Reshape", vec![weights, flat.clone()], vec![]);
             let one = cx.scalar(node, "weight", computed, 1.0);
             let ones = cx.step(node, "ones", "Expand", vec![one, numbers_shape.clone()], vec![]);

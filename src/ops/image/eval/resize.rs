@@ -36,7 +36,7 @@ impl Scaling {
         (position as usize).min(self.from - 1)
     }
 
-    /// The place of a pixel among those that it is made of.
+    /// The position of a pixel among those that it is made of.
     fn position(&self, position: usize) -> f32 {
         match self.centers {
             true => (position as f32 + 0.5) * self.scale - 0.5,
@@ -44,7 +44,7 @@ impl Scaling {
         }
     }
 
-    /// The pixels around a place, of which those outside of the image count as its edge or not at all, and their weights by
+    /// The pixels around a position: those outside the image count as its edge or not at all. Their weights are by
     /// Keys' cubic of their distance, which has 1024 steps from one pixel to the next.
     fn around(&self, position: usize) -> Vec<(usize, f32)> {
         let position = self.position(position);
@@ -65,7 +65,7 @@ impl Scaling {
         counted.into_iter().map(|(pixel, weight)| (pixel, weight / sum)).collect()
     }
 
-    /// The two pixels between which a place lies, and the share of the second.
+    /// The two pixels between which a position lies, and the share of the second.
     fn between(&self, position: usize) -> (usize, usize, f32) {
         let position = self.position(position);
         let floor = position.floor();

@@ -33,7 +33,7 @@ impl Scaling {
         if self.centers { -0.5 } else { -0.75 }
     }
 
-    /// The weights of the four pixels around a place that is this share of the way from the second to the third.
+    /// The weights of the four pixels around a position that is this share of the way from the second to the third.
     fn weights(self, share: f32) -> [f32; 4] {
         let (a, share) = (self.parameter(), f64::from(share));
         let near = |x: f64| ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0;
@@ -41,7 +41,7 @@ impl Scaling {
         [far(share + 1.0), near(share), near(1.0 - share), far(2.0 - share)].map(|weight| weight as f32)
     }
 
-    /// The four pixels of `from` that pixel `place` of `to` is made of, with their weights.
+    /// The four pixels of `from` that pixel `position` of `to` is made of, with their weights.
     fn neighbors(self, from: usize, to: usize, position: usize) -> [(usize, f32); 4] {
         let scale = match self.corners && to > 1 {
             true => (from - 1) as f32 / (to - 1) as f32,

@@ -33,7 +33,7 @@ fn crop_size(steps: &mut Steps<'_, '_, '_>) -> Result<[Count; 2]> {
 }
 
 /// Coordinates in pixels along one side of each box: evenly from its start to its end, or its middle where one is
-/// asked for. Hands out also the last pixel's place.
+/// asked for. Also returns the last pixel's position.
 fn coordinates(
     steps: &mut Steps<'_, '_, '_>,
     (start, end): (&String, &String),

@@ -11,7 +11,7 @@ use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
 use crate::tensor::{Constant, DType};
 
-/// ONNX has batches and classes, of which there is one here, and says for each chosen box which they are.
+/// ONNX has batches and classes, one of each here, and returns them with each chosen box.
 pub fn non_max_suppression(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [boxes, scores, limit] = [0, 1, 2].map(|index| cx.input_of(node, index));
     let scores_input = scores?;

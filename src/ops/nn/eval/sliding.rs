@@ -93,7 +93,8 @@ impl Sliding {
         let at = [position / columns / rows, position / columns % rows, position % columns];
         let pixel = |axis: usize, tap: usize| {
             let window = self.windows[axis];
-            let position = (at[axis] * window.stride + tap * window.dilation).checked_sub(self.before[axis])?;
+            let coordinate =
+                (at[axis] * window.stride + tap * window.dilation).checked_sub(self.before[axis])?;
             (position < self.input[axis]).then_some(position)
         };
         let [depth, height, width] = self.windows.map(|window| window.size);
@@ -103,7 +104,7 @@ impl Sliding {
                 let Some(row) = pixel(1, y) else { continue };
                 for x in 0..width {
                     if let Some(column) = pixel(2, x) {
-                        let position = (frame * self.input[1] + row) * self.input[2] + column;
+                        let pixel = (frame * self.input[1] + row) * self.input[2] + column;
                         visit((z * height + y) * width + x, position);
                     }
                 }

@@ -16,7 +16,7 @@ fn ints(values: &[usize]) -> Attribute {
     Attribute::Ints(values.iter().map(|&value| value as i64).collect())
 }
 
-/// ONNX counts places through batch, channels, rows and columns; TensorFlow through rows, columns and channels, and
+/// ONNX counts positions through batch, channels, rows and columns; TensorFlow through rows, columns and channels, and
 /// through the batch where `include_batch_in_index` says so.
 pub fn max_pool_with_argmax(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
@@ -75,7 +75,7 @@ pub fn extract_patches(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     if patch.checked_mul(patch).is_none_or(|elements| elements > 1 << 24) {
         return Err(node.error(format!("patches of {patch} elements are too large")));
     }
-    // The element (row, column, channel) of the window goes to the channel of this place in the result.
+    // The element (row, column, channel) of the window goes to the channel at this position in the result.
     let mut filters = vec![0.0; patch * patch];
     for row in 0..sizes[0] {
         for column in 0..sizes[1] {

@@ -191,7 +191,7 @@ pub fn softmax(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The place of the greatest or least element along an axis.
+/// The index of the greatest or least element along an axis.
 pub fn arg(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let axis = match cx.known_integers(node, 1)?.as_deref() {

@@ -21,8 +21,8 @@ fn extremes(dtype: DType) -> [f64; 2] {
     }
 }
 
-/// Rows are written to the place of their segment, where they add up or the greatest or least stays. Rows of no segment
-/// go to one more place, which is cut off.
+/// Rows are written to the index of their segment, where they add up or the greatest or least stays. Rows of no segment
+/// go to one more row, which is cut off.
 pub fn segment(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (is_sparse, is_unsorted) = (node.op.starts_with("Sparse"), node.op.starts_with("Unsorted"));
     let has = |what: &str| node.op.contains(what);
@@ -125,7 +125,7 @@ pub fn segment(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Values at places, and a default elsewhere. One place may be given as a number, places of a vector as a vector.
+/// Values at indices, and a default elsewhere. One index may be given as a scalar, indices of a vector as a vector.
 pub fn sparse_to_dense(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [positions, shape, values, default] = [0, 1, 2, 3].map(|index| cx.input_of(node, index));
     let (positions, values_input) = (positions?, values?);

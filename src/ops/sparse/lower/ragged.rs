@@ -1,7 +1,7 @@
 //! Ragged tensors: rows of different lengths, one after the other in one tensor, and where each row begins.
 //!
-//! What is common to these ops is the pair (row, place in the row) of every element. They are the places of a mask
-//! with a row as long as the longest one, as many elements of which are set as the row has.
+//! What is common to these ops is the pair (row, position in the row) of every element. They are the positions of the
+//! nonzero elements of a mask: its rows are as long as the longest row, and each has as many elements set as the row has.
 //!
 //! Sources: `tf.RaggedTensor` in TensorFlow's API documentation; NonZero, CumSum and ScatterND in
 //! <https://onnx.ai/onnx/operators/>.
@@ -83,7 +83,7 @@ impl Steps<'_, '_, '_> {
         self.step("range", "Range", &[&zero, count, &one])
     }
 
-    /// The row and the place in it of every element of rows of these lengths.
+    /// The row and the position in it of every element of rows of these lengths.
     fn positions(&mut self, sizes: &str, greatest: &str) -> [String; 2] {
         let positions = self.range(greatest);
         let axes = self.vector("column", &[1]);
@@ -117,7 +117,7 @@ impl Steps<'_, '_, '_> {
     }
 }
 
-/// The place of every value of a ragged tensor, a vector for each axis, and the lengths of these axes as scalars.
+/// The coordinates of every value of a ragged tensor, a vector for each axis, and the lengths of these axes as scalars.
 struct Coordinates {
     columns: Vec<String>,
     lengths: Vec<String>,
@@ -138,7 +138,7 @@ fn positions(steps: &mut Steps<'_, '_, '_>, rows: String, levels: Vec<String>) -
     positions
 }
 
-/// Places as a matrix with a row for each value.
+/// Coordinates as a matrix with a row for each value.
 fn matrix(steps: &mut Steps<'_, '_, '_>, columns: &[String]) -> String {
     let axes = steps.vector("column", &[1]);
     let columns: Vec<String> =
@@ -216,7 +216,7 @@ pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Values with their places, as a sparse tensor.
+/// Values with their coordinates, as a sparse tensor.
 pub fn to_sparse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let levels = ragged_rank(&node, "RAGGED_RANK");
     let values = cx.input_of(node, levels)?;
@@ -243,8 +243,8 @@ pub fn to_sparse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     cx.alias(node.output(1), values)
 }
 
-/// Values scattered to their places in a tensor that is filled with a default. Rows are described by where they begin,
-/// or by the row of each value; a shape that is given cuts off what it has no place for.
+/// Values scattered to their positions in a tensor that is filled with a default. Rows are described by where they begin,
+/// or by the row of each value; a shape that is given cuts off what lies outside it.
 pub fn to_tensor(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let Some(Attr::Strings(types)) = node.attrs.get("row_partition_types") else {
         return Err(node.error("it has no row_partition_types"));
