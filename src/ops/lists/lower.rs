@@ -48,7 +48,7 @@ pub fn reserve(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The shape of a list: its own, or where that is not known, what it is once somebody has written to it.
+/// The shape of a list: its own, or where that is not known, what it is after the first write to it.
 fn written_shape(cx: &Lowering<'_>, list: TensorRef, steps: usize) -> Option<Shape> {
     let shape = cx.shape(list);
     let is_known = shape.dims().is_some_and(|dims| dims.iter().skip(1).all(Option::is_some));

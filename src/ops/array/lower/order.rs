@@ -13,7 +13,7 @@ use crate::onnx::Attribute;
 use crate::ops::array::lower::gather::hot;
 use crate::tensor::{Constant, DType};
 
-/// Other names for the axes, and no element is moved until somebody needs TensorFlow's order.
+/// Other names for the axes, and no element is moved until a reader needs TensorFlow's order.
 pub fn transpose(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let perm = cx.integers(node, 1, "axes")?;

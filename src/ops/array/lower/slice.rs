@@ -10,7 +10,8 @@ use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::tensor::{Constant, DType};
 
-/// A slice along each axis, wherever that is stored; then axes from which one element was taken are removed, and new axes are inserted.
+/// A slice along each axis, in whatever order the axes are stored. Then axes from which one element was taken are
+/// removed, and new axes are inserted.
 pub fn strided_slice(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let bound = |index: usize| cx.known_integers(node, index);

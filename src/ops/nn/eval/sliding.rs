@@ -95,7 +95,7 @@ impl Sliding {
             let window = self.windows[axis];
             let coordinate =
                 (at[axis] * window.stride + tap * window.dilation).checked_sub(self.before[axis])?;
-            (position < self.input[axis]).then_some(position)
+            (coordinate < self.input[axis]).then_some(coordinate)
         };
         let [depth, height, width] = self.windows.map(|window| window.size);
         for z in 0..depth {
@@ -104,8 +104,8 @@ impl Sliding {
                 let Some(row) = pixel(1, y) else { continue };
                 for x in 0..width {
                     if let Some(column) = pixel(2, x) {
-                        let pixel = (frame * self.input[1] + row) * self.input[2] + column;
-                        visit((z * height + y) * width + x, position);
+                        let source = (frame * self.input[1] + row) * self.input[2] + column;
+                        visit((z * height + y) * width + x, source);
                     }
                 }
             }
