@@ -368,7 +368,7 @@ impl<'a> Lowering<'a> {
         self.set(tensor, Value::Constant { name, constant });
     }
 
-    /// Records a constant in the shape of a node's output, under its own name, and says whether the node reads one. Weights
+    /// Records a constant in the shape of a node's output, under its own name, and returns whether the node reads one. Weights
     /// reach their op in this way where Keras puts an axis before them.
     pub fn reshape_constant(&mut self, node: NodeRef<'_>, input: TensorRef) -> bool {
         let Some(Value::Constant { name, constant }) = self.values.get(&input) else { return false };

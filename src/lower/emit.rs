@@ -151,7 +151,7 @@ impl Lowering<'_> {
         output
     }
 
-    /// Makes a value the shape that another one, without -1, says when the model runs. A length of 0 is one.
+    /// Reshapes a value to a shape without -1 that is computed when the model runs. A length of 0 means 0.
     pub fn reshaped(&mut self, node: NodeRef<'_>, what: &str, value: String, shape: String) -> String {
         let attributes = self.zeros_are_lengths();
         self.step(node, what, "Reshape", vec![value, shape], attributes)

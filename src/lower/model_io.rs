@@ -50,11 +50,12 @@ impl Lowering<'_> {
             }
             let dtype = self.dtype(tensor);
             if dtype == DType::Unknown {
-                let problem = "its type is not known: neither what computes it nor what reads it says it";
+                let problem =
+                    "its type is not known: neither the node that computes it nor its readers give one";
                 return Err(Error::new(name, problem).advice("choose outputs that are computed from it"));
             }
             if onnx_dtype(dtype).is_none() || matches!(dtype, DType::Complex64 | DType::Complex128) {
-                let error = Error::new(name, format!("operators of ONNX give no tensors of {dtype}"));
+                let error = Error::new(name, format!("operators of ONNX do not output tensors of {dtype}"));
                 return Err(
                     error.advice("choose outputs that are computed from it, by Real, Imag or ComplexAbs")
                 );

@@ -78,7 +78,7 @@ impl<'a> Inputs<'a> {
 pub type InferenceFunction = fn(&Inputs<'_>, &Node) -> Result<Vec<TensorType>>;
 
 /// The types of a node's outputs. For an op without an inference function, the op's definition says how many there are
-/// and of which types; of an op that TensorFlow does not define, only the first output is assumed, of unknown type.
+/// and their types; of an op that TensorFlow does not define, only the first output is assumed, of unknown type.
 ///
 /// # Errors
 /// Where the op does not take such inputs.

@@ -100,7 +100,7 @@ fn collect(graph: &Graph, missing: &mut Vec<Missing>) -> HashSet<NodeId> {
             continue;
         }
         for (function, given) in calls(graph, node) {
-            // What is wrong with a function is said where it is lowered.
+            // Lowering reports what is wrong with a function.
             if let Ok(function) = graph.library().function(function, "", &given)
                 && !collect(&function.graph, missing).is_empty()
             {

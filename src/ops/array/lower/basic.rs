@@ -121,7 +121,7 @@ pub fn reshape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let mut attributes = vec![];
     let shape = match reshape_target(cx, input, &layout, target)? {
         Some(dims) => {
-            // TensorFlow's 0 is a length; ONNX's is one only where that is said.
+            // TensorFlow's 0 is a length; ONNX's is one only where `allowzero` is set.
             if cx.constant(target).is_some() && dims.contains(&0) {
                 attributes = cx.zeros_are_lengths();
             }
