@@ -10,14 +10,14 @@ use crate::graph::{DataFormat, Graph, Node, NodeId, NodeRef, Shape, TensorRef};
 use crate::onnx::{self, Attribute, Model};
 use crate::tensor::{Constant, DType, element_count};
 
-/// What is to be said about the ONNX model.
+/// The options for writing the ONNX model.
 #[derive(Debug, Clone)]
 pub struct LowerOptions {
     /// The operator set to write.
     pub opset: i64,
     /// Inputs that are declared with their channels second.
     pub inputs_as_nchw: Vec<TensorRef>,
-    /// Outputs that are delivered with their channels second.
+    /// Outputs that are declared with their channels second.
     pub outputs_as_nchw: Vec<TensorRef>,
     /// Whether ops that cannot be converted are written as they are, in a domain of their own.
     pub keep_going: bool,
@@ -25,12 +25,12 @@ pub struct LowerOptions {
     pub fold_batch_norm: bool,
 }
 
-/// What stands for a tensor of the graph.
+/// The value of a tensor of the graph in the model.
 #[derive(Debug, Clone)]
 pub enum Value {
     /// A value that the model computes, or an input.
     Computed { name: String, layout: Layout },
-    /// A tensor that is known; it becomes an initializer when somebody asks for it.
+    /// A tensor that is known; it becomes an initializer when a node reads it.
     Constant { name: String, constant: Constant },
 }
 
@@ -118,8 +118,8 @@ impl<'a> Lowering<'a> {
         })
     }
 
-    /// Refuses a result that is stored in another order than TensorFlow's although its rank is not known: whoever reads it
-    /// would not know where its axes are.
+    /// Refuses a result that is stored in another order than TensorFlow's although its rank is not known: its
+    /// readers would not know where its axes are.
     ///
     /// # Errors
     /// Where a node has such a result.
@@ -151,7 +151,7 @@ impl<'a> Lowering<'a> {
         partial::integers(self.graph, tensor)
     }
 
-    /// The tensor that a tensor is handed on from.
+    /// The tensor that an Identity forwards as this tensor.
     pub fn origin(&self, tensor: TensorRef) -> TensorRef {
         partial::origin(self.graph, tensor)
     }
@@ -171,7 +171,7 @@ impl<'a> Lowering<'a> {
         self.uses.contains_key(&tensor)
     }
 
-    /// Whether the model delivers a tensor.
+    /// Whether a tensor is an output of the model.
     pub fn is_output(&self, tensor: TensorRef) -> bool {
         self.is_output.contains(&tensor)
     }
@@ -182,7 +182,7 @@ impl<'a> Lowering<'a> {
         })
     }
 
-    /// The name of what stands for a tensor, in the layout it is stored in.
+    /// The name of a tensor's value, in the layout it is stored in.
     pub fn stored(&mut self, tensor: TensorRef) -> Result<(String, Layout)> {
         match self.value(tensor)?.clone() {
             Value::Computed { name, layout } => Ok((name, layout)),
@@ -201,7 +201,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// The name of what stands for a tensor in TensorFlow's order of axes.
+    /// The name of a tensor's value in TensorFlow's order of axes.
     pub fn in_tensorflow_layout(&mut self, tensor: TensorRef) -> Result<String> {
         let rank = match self.value(tensor)? {
             Value::Computed { layout, .. } => layout.axes().len(),
@@ -210,11 +210,11 @@ impl<'a> Lowering<'a> {
         self.in_layout(tensor, &Layout::tensorflow(rank))
     }
 
-    /// The name of what stands for a tensor in this layout; transposes it where nobody has yet.
+    /// The name of a tensor's value in this layout; transposes the value unless that was done before.
     pub fn in_layout(&mut self, tensor: TensorRef, target: &Layout) -> Result<String> {
         let (name, layout) = match self.value(tensor)?.clone() {
             Value::Constant { mut name, constant } => {
-                // The name of an output is kept for what is delivered.
+                // The name of an output is kept for the output itself.
                 if self.is_output.contains(&tensor)
                     && *target != self.output_layout(tensor, target.axes().len())
                 {
@@ -334,7 +334,7 @@ impl<'a> Lowering<'a> {
         unique
     }
 
-    /// Records what stands for a tensor.
+    /// Records the value of a tensor.
     pub fn set(&mut self, tensor: TensorRef, value: Value) {
         self.values.insert(tensor, value);
     }
@@ -342,7 +342,7 @@ impl<'a> Lowering<'a> {
     /// Records that a tensor is the same as another one.
     ///
     /// # Errors
-    /// Where nothing stands for that one.
+    /// Where that one has no value.
     pub fn alias(&mut self, tensor: TensorRef, same_as: TensorRef) -> Result<()> {
         let value = self.value(same_as)?.clone();
         self.values.insert(tensor, value);
@@ -355,7 +355,7 @@ impl<'a> Lowering<'a> {
     /// Records that a tensor has the elements of another one, as they are stored; its axes are in `layout`.
     ///
     /// # Errors
-    /// Where nothing stands for that one.
+    /// Where that one has no value.
     pub fn alias_in_layout(&mut self, tensor: TensorRef, same_as: TensorRef, layout: Layout) -> Result<()> {
         let (name, _) = self.stored(same_as)?;
         self.values.insert(tensor, Value::Computed { name, layout });
@@ -368,7 +368,7 @@ impl<'a> Lowering<'a> {
         self.set(tensor, Value::Constant { name, constant });
     }
 
-    /// Records a constant in the shape of a node's output, under its own name, and says whether the node reads one. Weights
+    /// Records a constant in the shape of a node's output, under its own name, and returns whether the node reads one. Weights
     /// reach their op in this way where Keras puts an axis before them.
     pub fn reshape_constant(&mut self, node: NodeRef<'_>, input: TensorRef) -> bool {
         let Some(Value::Constant { name, constant }) = self.values.get(&input) else { return false };
@@ -398,7 +398,7 @@ impl<'a> Lowering<'a> {
     /// Lets the node that computes `from` compute `to` instead.
     ///
     /// # Errors
-    /// Where nothing stands for `from`.
+    /// Where `from` has no value.
     pub fn rename_output(&mut self, from: TensorRef, to: TensorRef) -> Result<()> {
         let Value::Computed { name, layout } = self.value(from)?.clone() else { return self.alias(to, from) };
         let new_name = self.output_name(to, &layout);
@@ -418,7 +418,7 @@ impl<'a> Lowering<'a> {
         for node in &mut self.model.nodes[index + 1..] {
             node.rename_reads(from, to);
         }
-        // Several tensors may stand for one value.
+        // Several tensors may have the same value.
         for value in self.values.values_mut() {
             if let Value::Computed { name, .. } = value
                 && name == from

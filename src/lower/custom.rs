@@ -7,7 +7,7 @@ use crate::graph::{Attr, NodeRef};
 use crate::onnx::{self, Attribute, TENSORFLOW_DOMAIN, onnx_dtype};
 
 /// A node of TensorFlow's op, with its attributes, and with as many outputs as it has. Types become ONNX's numbers of
-/// them, truth values become integers, shapes become lists of lengths; what has no counterpart is left out.
+/// them, booleans become integers, shapes become lists of lengths; what has no counterpart is left out.
 pub fn custom(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let mut inputs = vec![];
     for &input in &node.inputs {

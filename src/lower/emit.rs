@@ -136,7 +136,7 @@ impl Lowering<'_> {
         self.step(node, "length", "Gather", vec![shape, index], vec![])
     }
 
-    /// Adds a node for a step on the way to what a TensorFlow node computes, and hands out the value's name, which
+    /// Adds a node for a step on the way to what a TensorFlow node computes, and returns the value's name, which
     /// ends in `what`.
     pub fn step(
         &mut self,
@@ -151,7 +151,7 @@ impl Lowering<'_> {
         output
     }
 
-    /// Makes a value the shape that another one, without -1, says when the model runs. A length of 0 is one.
+    /// Reshapes a value to a shape without -1 that is computed when the model runs. A length of 0 means 0.
     pub fn reshaped(&mut self, node: NodeRef<'_>, what: &str, value: String, shape: String) -> String {
         let attributes = self.zeros_are_lengths();
         self.step(node, what, "Reshape", vec![value, shape], attributes)
@@ -163,7 +163,7 @@ impl Lowering<'_> {
         if self.opset() >= 14 { vec![("allowzero", Attribute::Int(1))] } else { vec![] }
     }
 
-    /// Adds a node with several outputs for a step. Its name ends in `what`, and returned are the names of its outputs.
+    /// Adds a node with several outputs for a step. Its name ends in `what`. Returns the names of its outputs.
     pub fn step_with_outputs<const N: usize>(
         &mut self,
         node: NodeRef<'_>,
@@ -189,7 +189,7 @@ impl Lowering<'_> {
         let mut attributes = vec![("keepdims", Attribute::Int(keep.into()))];
         let mut inputs = vec![value];
         if self.opset() >= axes_input_since(op) {
-            // A node may reduce along several axes, and initializers are told apart by their names.
+            // A node may reduce along several axes, and initializers are distinguished by their names.
             let named: Vec<String> = axes.iter().map(i64::to_string).collect();
             inputs.push(self.vector(node, &format!("axes_{}", named.join("_")), axes));
         } else {

@@ -41,7 +41,7 @@ pub fn flattened(cx: &Lowering<'_>, node: NodeRef<'_>, layout: &Layout) -> Optio
         .then(|| Flattened { dims, order: axes[1..].iter().map(|axis| axis - 1).collect() })
 }
 
-/// Whether a matrix is read by nothing but products with constant matrices, also where it is handed on first.
+/// Whether a matrix is read by nothing but products with constant matrices, also through Identity nodes.
 fn is_only_multiplied(cx: &Lowering<'_>, tensor: TensorRef) -> bool {
     let is_product = |(id, reader): (NodeId, &Node)| match reader.op.as_str() {
         "Identity" => is_only_multiplied(cx, id.into()),
@@ -57,7 +57,7 @@ fn is_only_multiplied(cx: &Lowering<'_>, tensor: TensorRef) -> bool {
     !cx.is_output(tensor) && cx.readers(tensor).all(is_product)
 }
 
-/// Whether a tensor is a constant of the graph, or one that is handed on.
+/// Whether a tensor is a constant of the graph, or one that an Identity forwards.
 fn is_constant(cx: &Lowering<'_>, tensor: TensorRef) -> bool {
     let node = cx.producer(tensor);
     match node.op.as_str() {

@@ -35,13 +35,13 @@ fn scale_and_offset(cx: &Lowering<'_>, node: NodeRef<'_>) -> Result<Option<(Vec<
 }
 
 /// Lets the convolution that computes a batch norm's input compute its output, where it is a convolution with weights
-/// that are known, which nothing else reads. Says whether it does.
+/// that are known, which nothing else reads. Returns whether it does.
 ///
 /// # Errors
 /// Where the statistics cannot be read.
 pub fn fold_into_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<bool> {
     let input = node.inputs[0];
-    // Statistics that come out are read by nobody in inference; where they are, the batch norm stays.
+    // Inference does not read the statistics that a batch norm outputs; where a node reads them, the batch norm stays.
     let is_alone = (1..node.outputs.len()).all(|port| !cx.is_used(node.output(port)));
     let Some(convolution) = cx.sole_producer(input).filter(|found| found.op == "Conv" && is_alone) else {
         return Ok(false);

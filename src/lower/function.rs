@@ -1,8 +1,7 @@
-//! Functions of the graph's library inside of the model: as nodes among the others, or as a graph of its own inside of
-//! a node.
+//! Functions of the graph's library in the model: as nodes among the others, or as a graph of its own in a node.
 //!
-//! A function is drawn as a graph for what it is given and lowered in a context of its own, which sees the values
-//! around it. Constants become initializers of the whole model, wherever they are asked for, and every name is given
+//! A function is built as a graph for its call arguments and lowered in a context of its own, which sees the values
+//! around it. Constants become initializers of the whole model, wherever they are read, and every name is used
 //! once in the whole model: ONNX demands single assignment across nested graphs
 //! (<https://onnx.ai/onnx/repo-docs/IR.html>).
 
@@ -10,71 +9,80 @@ use hashbrown::HashSet;
 
 use super::Layout;
 use super::context::{Lowering, Value};
-use super::ends::read_nodes;
+use super::model_io::read_nodes;
 use crate::error::Result;
 use crate::graph::{Argument, Graph, NodeId, NodeRef, TensorRef, TensorType};
 use crate::onnx::{self, Model, TensorInfo};
 
-/// A tensor that a function is given: what stands for it, and what is known of it.
+/// A tensor that a function is called with: its value in the model, and its type.
 #[derive(Debug, Clone)]
-pub struct Given {
+pub struct CallArgument {
     pub value: Value,
     pub known: TensorType,
 }
 
-/// A function that is drawn for what it is given.
-pub struct Drawn {
+/// The graph of a function, built for its call arguments.
+pub struct BuiltFunction {
     graph: Graph,
-    /// The nodes that stand for arguments, as far as they are read, with their places among the arguments.
+    /// The nodes of the arguments that are read, each with the argument's index.
     arguments: Vec<(usize, NodeId)>,
-    /// What it computes.
+    /// The tensors that it returns.
     pub results: Vec<TensorRef>,
 }
 
 impl<'a> Lowering<'a> {
-    /// What a function is given that is called with these tensors.
+    /// The call arguments for these tensors.
     ///
     /// # Errors
-    /// Where nothing stands for one of them.
-    pub fn given(&self, tensors: &[TensorRef]) -> Result<Vec<Given>> {
-        let given = |&tensor: &TensorRef| {
-            Ok(Given { value: self.value(tensor)?.clone(), known: self.graph.tensor_type(tensor).clone() })
+    /// Where one of them has no value.
+    pub fn call_arguments(&self, tensors: &[TensorRef]) -> Result<Vec<CallArgument>> {
+        let call_argument = |&tensor: &TensorRef| {
+            Ok(CallArgument {
+                value: self.value(tensor)?.clone(),
+                known: self.graph.tensor_type(tensor).clone(),
+            })
         };
-        tensors.iter().map(given).collect()
+        tensors.iter().map(call_argument).collect()
     }
 
-    /// Draws a function for the use of a node. `what` is what the node uses it for.
+    /// Builds the graph of a function that a node calls. `what` is what the node uses it for.
     ///
     /// # Errors
-    /// Where its nodes make no sense for what it is given.
-    pub fn draw(&mut self, node: NodeRef<'_>, what: &str, function: &str, given: &[Given]) -> Result<Drawn> {
+    /// Where its nodes do not fit the call arguments.
+    pub fn build_function(
+        &mut self,
+        node: NodeRef<'_>,
+        what: &str,
+        function: &str,
+        call_arguments: &[CallArgument],
+    ) -> Result<BuiltFunction> {
         // The nodes of a function that was built of this graph's have names of their own.
         let is_built = self.graph.library().is_built(function);
         let scope = if is_built { String::new() } else { self.scope(&format!("{}/{what}", node.name)) };
-        let arguments: Vec<Argument> = given
+        let arguments: Vec<Argument> = call_arguments
             .iter()
-            .map(|given| match &given.value {
+            .map(|argument| match &argument.value {
                 Value::Constant { constant, .. } => Argument::Known(constant.clone()),
-                Value::Computed { .. } => Argument::Open(given.known.clone()),
+                Value::Computed { .. } => Argument::Open(argument.known.clone()),
             })
             .collect();
         let within = |error: crate::error::Error| error.within(node.error("").subject());
-        let drawn = self.graph.library().function(function, &scope, &arguments).map_err(within)?;
-        let named = |&tensor: &TensorRef| drawn.graph.tensor_name(tensor);
-        let results: Vec<String> = drawn.results.iter().map(named).collect();
-        let arguments: Vec<String> = drawn.arguments.iter().map(named).collect();
-        let simple = (self.rules.simplify)(drawn.graph, &results).map_err(within)?;
+        let built = self.graph.library().function(function, &scope, &arguments).map_err(within)?;
+        let named = |&tensor: &TensorRef| built.graph.tensor_name(tensor);
+        let results: Vec<String> = built.results.iter().map(named).collect();
+        let arguments: Vec<String> = built.arguments.iter().map(named).collect();
+        let simple = (self.rules.simplify)(built.graph, &results).map_err(within)?;
         let missing = |name: &str| node.error(format!("nothing computes {name} of its function"));
         let found: Result<Vec<TensorRef>> =
             results.iter().map(|name| simple.find_tensor(name).ok_or_else(|| missing(name))).collect();
         let (graph, results) = simple.pruned_to(&found?);
-        let places = arguments.iter().enumerate();
+        let indexed = arguments.iter().enumerate();
         let arguments =
-            places.filter_map(|(index, name)| Some((index, graph.find_tensor(name)?.node))).collect();
-        Ok(Drawn { graph, arguments, results })
+            indexed.filter_map(|(index, name)| Some((index, graph.find_tensor(name)?.node))).collect();
+        Ok(BuiltFunction { graph, arguments, results })
     }
 
-    /// A beginning of names that no node of the graph has.
+    /// A scope that no node of the graph is in.
     fn scope(&mut self, name: &str) -> String {
         loop {
             let scope = format!("{}/", self.unique_name(name));
@@ -87,25 +95,31 @@ impl<'a> Lowering<'a> {
     /// A context for lowering a function. It has everything that the whole model shares, until [`Lowering::rejoin`].
     ///
     /// # Errors
-    /// Where what it is given and what it takes do not go together.
-    pub fn nested<'b>(&mut self, node: NodeRef<'_>, drawn: &'b Drawn, given: &[Given]) -> Result<Lowering<'b>>
+    /// Where the function takes more tensors than the call has.
+    pub fn nested<'b>(
+        &mut self,
+        node: NodeRef<'_>,
+        built: &'b BuiltFunction,
+        call_arguments: &[CallArgument],
+    ) -> Result<Lowering<'b>>
     where
         'a: 'b,
     {
-        let mut nested = Lowering::new(&drawn.graph, &drawn.results, self.options, self.rules);
+        let mut nested = Lowering::new(&built.graph, &built.results, self.options, self.rules);
         nested.names = std::mem::take(&mut self.names);
         nested.node_names = std::mem::take(&mut self.node_names);
         nested.initializers = std::mem::take(&mut self.initializers);
         nested.model.initializers = std::mem::take(&mut self.model.initializers);
         nested.transposed = self.transposed.clone();
-        for &(index, argument) in &drawn.arguments {
-            let given = given.get(index).ok_or_else(|| node.error("its function takes more tensors"))?;
-            nested.set(argument.into(), given.value.clone());
+        for &(index, argument) in &built.arguments {
+            let call_argument =
+                call_arguments.get(index).ok_or_else(|| node.error("its function takes more tensors"))?;
+            nested.set(argument.into(), call_argument.value.clone());
         }
         Ok(nested)
     }
 
-    /// Takes back what a nested context had, and hands out its nodes.
+    /// Takes back what a nested context had, and returns its nodes.
     pub fn rejoin(&mut self, nested: Lowering<'_>) -> Vec<onnx::Node> {
         self.names = nested.names;
         self.node_names = nested.node_names;
@@ -115,7 +129,7 @@ impl<'a> Lowering<'a> {
         nodes
     }
 
-    /// Lowers the nodes of the graph, those left out that stand for arguments of a function.
+    /// Lowers the nodes of the graph, except the arguments of a function.
     ///
     /// # Errors
     /// Those of the ops.
@@ -131,7 +145,7 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
-    /// Writes what a function does among the other nodes, and hands out its results.
+    /// Adds the nodes of a function to the other nodes, and returns its results.
     ///
     /// # Errors
     /// Those of the function's ops.
@@ -140,19 +154,19 @@ impl<'a> Lowering<'a> {
         node: NodeRef<'_>,
         what: &str,
         function: &str,
-        given: &[Given],
+        call_arguments: &[CallArgument],
     ) -> Result<Vec<Value>> {
-        let drawn = self.draw(node, what, function, given)?;
-        let mut nested = self.nested(node, &drawn, given)?;
+        let built = self.build_function(node, what, function, call_arguments)?;
+        let mut nested = self.nested(node, &built, call_arguments)?;
         nested.run()?;
-        let results = drawn.results.iter().map(|&result| nested.value(result).cloned()).collect();
+        let results = built.results.iter().map(|&result| nested.value(result).cloned()).collect();
         for node in self.rejoin(nested) {
             self.append(node);
         }
         results
     }
 
-    /// A function as a graph for a node, which takes nothing and reads what it is given from around it.
+    /// A function as a graph for a node. It has no inputs, and reads the call arguments from the graph around it.
     ///
     /// # Errors
     /// Those of the function's ops.
@@ -161,31 +175,32 @@ impl<'a> Lowering<'a> {
         node: NodeRef<'_>,
         what: &str,
         function: &str,
-        given: &[Given],
+        call_arguments: &[CallArgument],
     ) -> Result<onnx::Graph> {
-        let drawn = self.draw(node, what, function, given)?;
-        let mut nested = self.nested(node, &drawn, given)?;
+        let built = self.build_function(node, what, function, call_arguments)?;
+        let mut nested = self.nested(node, &built, call_arguments)?;
         nested.run()?;
-        let outputs = nested.ends(node, &drawn.results)?;
+        let outputs = nested.graph_outputs(node, &built.results)?;
         let nodes = self.rejoin(nested);
         Ok(closed(format!("{}/{what}", node.name), vec![], outputs, nodes))
     }
 
-    /// What a nested graph hands out for these tensors: values in TensorFlow's order of axes that are computed inside
-    /// of it, each under a name of its own.
+    /// The outputs of a nested graph for these tensors: values in TensorFlow's order of axes that are computed inside
+    /// it, each under a name of its own.
     ///
     /// # Errors
     /// Where nothing computes one of them.
-    pub fn ends(&mut self, node: NodeRef<'_>, results: &[TensorRef]) -> Result<Vec<TensorInfo>> {
-        let mut ends: Vec<TensorInfo> = vec![];
+    pub fn graph_outputs(&mut self, node: NodeRef<'_>, results: &[TensorRef]) -> Result<Vec<TensorInfo>> {
+        let mut graph_outputs: Vec<TensorInfo> = vec![];
         for &result in results {
             let value = self.in_tensorflow_layout(result)?;
-            let is_new = self.producers.contains_key(&value) && ends.iter().all(|end| end.name != value);
+            let is_new =
+                self.producers.contains_key(&value) && graph_outputs.iter().all(|end| end.name != value);
             let name =
                 if is_new { value } else { self.step(node, "result", "Identity", vec![value], vec![]) };
-            ends.push(TensorInfo { name, dtype: self.dtype(result), shape: None });
+            graph_outputs.push(TensorInfo { name, dtype: self.dtype(result), shape: None });
         }
-        Ok(ends)
+        Ok(graph_outputs)
     }
 
     /// The name of a value in TensorFlow's order of axes that belongs to no tensor of this graph, for a scalar.
@@ -216,7 +231,7 @@ impl<'a> Lowering<'a> {
     }
 }
 
-/// A nested graph without the nodes that nobody reads.
+/// A nested graph without the nodes that nothing reads.
 pub fn closed(
     name: String,
     inputs: Vec<TensorInfo>,

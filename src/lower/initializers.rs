@@ -1,4 +1,4 @@
-//! Constants as initializers of the model, each once for all who ask for it.
+//! Constants as initializers of the model, each written once for all its readers.
 
 use super::context::{Lowering, Value};
 use crate::error::{Error, Result};
@@ -7,7 +7,7 @@ use crate::onnx::Initializer;
 use crate::tensor::{Constant, DType};
 
 impl Lowering<'_> {
-    /// The name of the initializer for a constant. `variant` tells apart what is made of one constant. Of different constants
+    /// The name of the initializer for a constant. `variant` distinguishes what is made of one constant. Of different constants
     /// under one name, each has an initializer of its own.
     pub fn initializer(&mut self, name: &str, value: Constant, variant: &[usize]) -> String {
         let variant: Vec<usize> = variant.iter().chain(value.shape()).copied().collect();
@@ -40,7 +40,7 @@ impl Lowering<'_> {
     }
 }
 
-/// Constants with more elements are weights, which their names tell apart.
+/// Constants with more elements are weights, which their names distinguish.
 const MOST_COMPARED: usize = 1 << 10;
 
 /// Whether two constants of the same name and shape are the same one.

@@ -1,18 +1,19 @@
-//! What writes ONNX: the values that stand for tensors so far, and the nodes and initializers of the model under construction.
+//! Writing ONNX: the values of the tensors so far, and the nodes and initializers of the model under construction.
 //!
-//! What becomes of each op is in [`crate::ops`]. Each value carries the [`Layout`] it is stored in. A handler asks for its inputs
-//! in the layout it needs, or takes them as they are and maps its axes; a Transpose is made only where somebody asks for a layout
-//! that a value does not have, and is made once.
+//! How each op is converted is in [`crate::ops`]. Each value carries the [`Layout`] it is stored in. A handler asks for its inputs
+//! in the layout it needs, or takes them as they are and maps its axes; a Transpose is added only where a handler asks for a layout
+//! that a value does not have, and is added once.
 
 pub(crate) mod context;
 pub(crate) mod custom;
 pub(crate) mod emit;
-mod ends;
+
 pub(crate) mod flatten;
 pub(crate) mod folding;
 pub(crate) mod function;
 mod initializers;
 mod layout;
+mod model_io;
 pub(crate) mod steps;
 mod unknown_shape;
 
@@ -26,10 +27,10 @@ use crate::graph::{Graph, NodeRef};
 /// The least and the greatest operator set that can be written.
 pub const OPSETS: std::ops::RangeInclusive<i64> = 13..=21;
 
-/// Simplifies the graph of a function, of which tensors of these names are wanted.
+/// Simplifies the graph of a function, and keeps the tensors of these names.
 pub type Simplify = fn(Graph, &[String]) -> Result<Graph>;
 
-/// What a graph is written by.
+/// The functions that convert a graph.
 #[derive(Clone, Copy)]
 pub(crate) struct Rules {
     /// Writes one node.

@@ -73,7 +73,7 @@ impl Steps<'_, '_, '_> {
         self.cx.step_with_outputs(self.node, ("sort", ["sorted", "order"]), "TopK", inputs, attributes)
     }
 
-    /// The part of a value from one place up to another along an axis.
+    /// The part of a value from one index up to another along an axis.
     pub fn part(&mut self, value: &String, axis: i64, from: i64, to: i64) -> String {
         let (from, to, axis) = (self.ints(&[from]), self.ints(&[to]), self.ints(&[axis]));
         self.op("Slice", &[value, &from, &to, &axis])
@@ -82,12 +82,12 @@ impl Steps<'_, '_, '_> {
     /// The length of an axis, as a vector.
     pub fn length(&mut self, value: &String, axis: i64) -> String {
         let shape = self.op("Shape", &[value]);
-        // ONNX Runtime takes what Gather finds in a shape for a scalar, which TopK refuses.
+        // ONNX Runtime treats what Gather takes from a shape as a scalar, which TopK refuses.
         self.part(&shape, 0, axis, if axis == -1 { i64::MAX } else { axis + 1 })
     }
 
-    /// The numbers from 0 up to what a vector of one number says.
-    pub fn places(&mut self, count: &String) -> String {
+    /// The positions from 0 up to a count, which is a vector of one number.
+    pub fn positions(&mut self, count: &String) -> String {
         let (first, step, none) = (self.int(0), self.int(1), self.ints(&[0]));
         let count = self.op("Squeeze", &[count, &none]);
         self.op("Range", &[&first, &count, &step])

@@ -63,10 +63,10 @@ pub fn described_shape(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
 /// Refuses axes that do not exist, or are named twice.
 pub fn distinct_axes(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
     let (Some(rank), Some(axes)) = (inputs.shape(0)?.rank(), inputs.integers(1)?) else { return Ok(()) };
-    let mut places: Vec<usize> =
+    let mut positions: Vec<usize> =
         axes.iter().map(|&axis| inputs.checked_axis(axis, rank)).collect::<Result<_>>()?;
-    places.sort_unstable();
-    match places.windows(2).find(|pair| pair[0] == pair[1]) {
+    positions.sort_unstable();
+    match positions.windows(2).find(|pair| pair[0] == pair[1]) {
         Some(pair) => Err(node.error(format!("it names axis {} more than once", pair[0]))),
         None => Ok(()),
     }

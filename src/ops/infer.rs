@@ -74,11 +74,11 @@ impl<'a> Inputs<'a> {
     }
 }
 
-/// Says of which types the outputs of a node are.
+/// Returns the types of a node's outputs.
 pub type InferenceFunction = fn(&Inputs<'_>, &Node) -> Result<Vec<TensorType>>;
 
 /// The types of a node's outputs. For an op without an inference function, the op's definition says how many there are
-/// and of which types; of an op that TensorFlow does not define, only the first output is assumed, of unknown type.
+/// and their types; of an op that TensorFlow does not define, only the first output is assumed, of unknown type.
 ///
 /// # Errors
 /// Where the op does not take such inputs.
@@ -102,7 +102,7 @@ fn defined_types(inputs: &Inputs<'_>, node: &Node) -> Option<Vec<DType>> {
     let as_input = |name: &'static str| {
         let of_type = Form::One(ElementType::Attribute(name));
         let index = definition.inputs().position(|input| input.form == of_type)?;
-        // Inputs before it that are lists would move its place.
+        // Inputs before it that are lists would move its index.
         let are_single = definition.inputs().take(index).all(|input| matches!(input.form, Form::One(_)));
         inputs.dtype(index).ok().filter(|_| are_single)
     };

@@ -27,7 +27,7 @@ pub fn lower(
     lowering.finish()
 }
 
-/// Writes what stands for a node.
+/// Writes the ONNX nodes of a node.
 ///
 /// # Errors
 /// Where its op cannot be converted, or not with this operator set.

@@ -86,7 +86,7 @@ impl Missing {
     }
 }
 
-/// Notes the ops that cannot be converted, and hands out the nodes that are of them or call functions with them.
+/// Records the ops that cannot be converted, and returns the nodes that have them or call functions with them.
 fn collect(graph: &Graph, missing: &mut Vec<Missing>) -> HashSet<NodeId> {
     let mut blocked = HashSet::new();
     for (id, node) in graph.nodes() {
@@ -100,7 +100,7 @@ fn collect(graph: &Graph, missing: &mut Vec<Missing>) -> HashSet<NodeId> {
             continue;
         }
         for (function, given) in calls(graph, node) {
-            // What is wrong with a function is said where it is lowered.
+            // Lowering reports what is wrong with a function.
             if let Ok(function) = graph.library().function(function, "", &given)
                 && !collect(&function.graph, missing).is_empty()
             {

@@ -39,7 +39,7 @@ use crate::graph::{Node, NodeRef};
 use crate::lower::context::Lowering;
 use crate::tensor::Tensor;
 
-/// Writes the ONNX nodes of one TensorFlow node, and records what stands for its outputs.
+/// Writes the ONNX nodes of one TensorFlow node, and records the values of its outputs.
 type Handler = fn(&mut Lowering<'_>, NodeRef<'_>) -> Result<()>;
 
 /// Refuses a node whose inputs its op does not take: what is wrong about which input.
@@ -71,7 +71,7 @@ pub struct Op {
     pub float16: bool,
 }
 
-/// An op of which nothing is known yet.
+/// An op without any rules yet.
 const fn op(name: &'static str) -> Op {
     let since = *crate::lower::OPSETS.start();
     let (shape, check, lower, fold, eval) = (None, None, None, None, None);

@@ -46,11 +46,15 @@ pub fn permutation(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
     if let Some(axis) = axes.iter().find(|&&axis| axis < 0) {
         return Err(node.error(format!("its axis {axis} is below 0, for which TensorFlow defines no result")));
     }
-    let mut places: Vec<usize> =
+    let mut positions: Vec<usize> =
         axes.iter().map(|&axis| inputs.checked_axis(axis, rank)).collect::<Result<_>>()?;
-    places.sort_unstable();
-    places.dedup();
-    if places.len() == rank { Ok(()) } else { Err(node.error(format!("{axes:?} is not an order of axes"))) }
+    positions.sort_unstable();
+    positions.dedup();
+    if positions.len() == rank {
+        Ok(())
+    } else {
+        Err(node.error(format!("{axes:?} is not an order of axes")))
+    }
 }
 
 pub fn tile(inputs: &Inputs<'_>, node: &Node) -> Result<()> {

@@ -205,7 +205,7 @@ pub const OPS: &[Op] = &[
         .shape(shape::order::scatter_nd)
         .check(check::scatter_nd)
         .lower(lower::gather::scatter_nd, &["Expand", "ScatterND"])
-        .note("below opset 16 only places that are known and named once"),
+        .note("below opset 16 only indices that are known and unique"),
     op("Shape")
         .shape(shape::basic::shape)
         .lower(lower::basic::shape, &["Shape", "Gather", "Cast"])
@@ -312,7 +312,7 @@ pub const OPS: &[Op] = &[
     op("VarHandleOp").shape(shape::basic::declared).not_lowered(CONSTANT),
     op("Variable").shape(shape::basic::declared).not_lowered(CONSTANT),
     op("VariableV2").shape(shape::basic::declared).not_lowered(CONSTANT),
-    op("Where").shape(shape::order::places).lower(lower::order::places, &["NonZero", "Transpose"]),
+    op("Where").shape(shape::order::positions).lower(lower::order::positions, &["NonZero", "Transpose"]),
     op("ZerosLike")
         .shape(like_first_input)
         .lower(lower::fill::like, &["Shape", "Expand"])

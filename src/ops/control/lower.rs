@@ -7,14 +7,14 @@ use crate::error::Result;
 use crate::graph::{Attr, NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::{Lowering, Value};
-use crate::lower::function::{Given, closed};
+use crate::lower::function::{CallArgument, closed};
 use crate::onnx::{self, Attribute, TensorInfo, onnx_dtype};
 use crate::tensor::{Constant, DType};
 
 /// What the called function does, among the other nodes.
 pub fn call(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let given = cx.given(&node.inputs)?;
-    let results = cx.inline(node, "call", node.function("f")?, &given)?;
+    let call_arguments = cx.call_arguments(&node.inputs)?;
+    let results = cx.inline(node, "call", node.function("f")?, &call_arguments)?;
     cx.set_outputs(node, results);
     Ok(())
 }
@@ -24,16 +24,16 @@ pub fn call(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 pub fn conditional(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let branches = [node.function("then_branch")?, node.function("else_branch")?];
     let condition = cx.input_of(node, 0)?;
-    let given = cx.given(node.inputs.get(1..).unwrap_or_default())?;
-    if let Some(known) = cx.constant(condition).and_then(known_truth) {
+    let call_arguments = cx.call_arguments(node.inputs.get(1..).unwrap_or_default())?;
+    if let Some(known) = cx.constant(condition).and_then(known_boolean) {
         let taken = if known { branches[0] } else { branches[1] };
-        let results = cx.inline(node, "taken", taken, &given)?;
+        let results = cx.inline(node, "taken", taken, &call_arguments)?;
         cx.set_outputs(node, results);
         return Ok(());
     }
-    let condition = truth(cx, node, condition)?;
-    let then = cx.branch(node, "then", branches[0], &given)?;
-    let other = cx.branch(node, "else", branches[1], &given)?;
+    let condition = as_boolean(cx, node, condition)?;
+    let then = cx.branch(node, "then", branches[0], &call_arguments)?;
+    let other = cx.branch(node, "else", branches[1], &call_arguments)?;
     emit_if(cx, node, condition, then, other);
     Ok(())
 }
@@ -54,34 +54,34 @@ fn emit_if(
     cx.node(&node.name, "If", vec![condition], outputs, attributes);
 }
 
-/// Several branches, the last of which is also for indices that have none: conditionals inside of each other.
+/// Several branches, as nested conditionals. The last branch is also for indices without a branch.
 pub fn case(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let Some(Attr::Functions(branches)) = node.attrs.get("branches") else {
         return Err(node.error("it has no branches"));
     };
     let index = cx.input_of(node, 0)?;
-    let given = cx.given(node.inputs.get(1..).unwrap_or_default())?;
+    let call_arguments = cx.call_arguments(node.inputs.get(1..).unwrap_or_default())?;
     let Some((last, first)) = branches.split_last() else { return Err(node.error("it has no branches")) };
     let known = cx.known_integers(node, 0)?;
     if first.is_empty() || known.is_some() {
         let taken = known.and_then(|known| usize::try_from(*known.first()?).ok());
         let taken = taken.and_then(|index| branches.get(index)).unwrap_or(last);
-        let results = cx.inline(node, "taken", taken, &given)?;
+        let results = cx.inline(node, "taken", taken, &call_arguments)?;
         cx.set_outputs(node, results);
         return Ok(());
     }
     let index = cx.in_tensorflow_layout(index)?;
     let mut conditions = vec![];
-    for place in 0..first.len() {
-        let place = i32::try_from(place).map_err(|_| node.error("it has too many branches"))?;
-        let constant = Constant::from_i32(vec![], &[place]);
-        let place = cx.initializer(&format!("{}/branch", node.name), constant, &[conditions.len()]);
-        conditions.push(cx.step(node, "is_branch", "Equal", vec![index.clone(), place], vec![]));
+    for branch_index in 0..first.len() {
+        let branch_index = i32::try_from(branch_index).map_err(|_| node.error("it has too many branches"))?;
+        let constant = Constant::from_i32(vec![], &[branch_index]);
+        let branch_index = cx.initializer(&format!("{}/branch", node.name), constant, &[conditions.len()]);
+        conditions.push(cx.step(node, "is_branch", "Equal", vec![index.clone(), branch_index], vec![]));
     }
-    let mut rest = cx.branch(node, "default", last, &given)?;
-    for (place, (branch, condition)) in first.iter().zip(conditions).enumerate().rev() {
-        let then = cx.branch(node, &format!("branch_{place}"), branch, &given)?;
-        if place == 0 {
+    let mut rest = cx.branch(node, "default", last, &call_arguments)?;
+    for (branch_index, (branch, condition)) in first.iter().zip(conditions).enumerate().rev() {
+        let then = cx.branch(node, &format!("branch_{branch_index}"), branch, &call_arguments)?;
+        if branch_index == 0 {
             emit_if(cx, node, condition, then, rest);
             return Ok(());
         }
@@ -108,12 +108,12 @@ pub fn case(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 }
 
 /// Whether a constant counts as true; `None` where its elements cannot be read.
-fn known_truth(condition: &Constant) -> Option<bool> {
+fn known_boolean(condition: &Constant) -> Option<bool> {
     condition.bytes().ok().map(|bytes| bytes.iter().any(|&byte| byte != 0))
 }
 
 /// A condition as a bool.
-fn truth(cx: &mut Lowering<'_>, node: NodeRef<'_>, condition: TensorRef) -> Result<String> {
+fn as_boolean(cx: &mut Lowering<'_>, node: NodeRef<'_>, condition: TensorRef) -> Result<String> {
     let name = cx.in_tensorflow_layout(condition)?;
     match cx.dtype(condition) {
         DType::Bool => Ok(name),
@@ -132,7 +132,7 @@ pub fn while_loop(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         return Err(node.error("its body takes another number of tensors"));
     }
     let carried: Vec<usize> = (0..invariants.len()).filter(|&index| !invariants[index]).collect();
-    let before = cx.given(&node.inputs)?;
+    let before = cx.call_arguments(&node.inputs)?;
     let first = cx.inline(node, "first", condition, &before)?;
     let first = scalar(cx, node, first)?;
     let mut inputs = vec![String::new(), first];
@@ -145,7 +145,7 @@ pub fn while_loop(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         TensorInfo { name: iteration, dtype: DType::Int64, shape: Some(vec![]) },
         TensorInfo { name: goes_on, dtype: DType::Bool, shape: Some(vec![]) },
     ];
-    let mut given = before;
+    let mut call_arguments = before;
     for &index in &carried {
         let known = node.outputs[index].clone();
         if onnx_dtype(known.dtype).is_none() {
@@ -154,21 +154,21 @@ pub fn while_loop(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let name = cx.unique_name(&format!("{}/body/carried_{index}", node.name));
         infos.push(TensorInfo { name: name.clone(), dtype: known.dtype, shape: None });
         let layout = Layout::tensorflow_of(&known.shape);
-        given[index] = Given { value: Value::Computed { name, layout }, known };
+        call_arguments[index] = CallArgument { value: Value::Computed { name, layout }, known };
     }
-    let drawn = cx.draw(node, "body", body, &given)?;
-    let mut nested = cx.nested(node, &drawn, &given)?;
+    let built = cx.build_function(node, "body", body, &call_arguments)?;
+    let mut nested = cx.nested(node, &built, &call_arguments)?;
     nested.run()?;
     let after: Vec<TensorRef> =
-        carried.iter().filter_map(|&index| drawn.results.get(index).copied()).collect();
-    for (&index, result) in carried.iter().zip(nested.given(&after)?) {
-        given[index].value = result.value;
+        carried.iter().filter_map(|&index| built.results.get(index).copied()).collect();
+    for (&index, result) in carried.iter().zip(nested.call_arguments(&after)?) {
+        call_arguments[index].value = result.value;
     }
-    let again = nested.inline(node, "again", condition, &given)?;
+    let again = nested.inline(node, "again", condition, &call_arguments)?;
     let again = scalar(&mut nested, node, again)?;
     let again = nested.step(node, "again", "Identity", vec![again], vec![]);
     let mut outputs = vec![TensorInfo { name: again, dtype: DType::Bool, shape: Some(vec![]) }];
-    outputs.extend(nested.ends(node, &after)?);
+    outputs.extend(nested.graph_outputs(node, &after)?);
     let nodes = cx.rejoin(nested);
     let graph = closed(format!("{}/body", node.name), infos, outputs, nodes);
     for index in (0..invariants.len()).filter(|&index| invariants[index]) {

@@ -1,6 +1,6 @@
 //! Ops that call functions (`tensorflow/core/ops/functional_ops.cc`).
 //!
-//! What they compute is as their functions say, drawn for what they are given. A list of tensors counts as the
+//! The types of their outputs are those of their functions, built for the call arguments. A list of tensors counts as the
 //! tensor of its elements, stacked; that is how `crate::ops::lists::shape` sees them.
 
 use crate::error::Result;
@@ -8,8 +8,8 @@ use crate::graph::{Argument, Attr, Graph, Node, Shape, TensorRef, TensorType};
 use crate::ops::infer::Inputs;
 use crate::tensor::DType;
 
-/// How often a loop's body is drawn until the types of what it carries stay as they are.
-const MAX_DRAWINGS: usize = 6;
+/// How often a loop's body is built until the types of what it carries stay as they are.
+const MAX_ROUNDS: usize = 6;
 
 pub fn conditional(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let branches = [node.function("then_branch")?, node.function("else_branch")?];
@@ -25,11 +25,11 @@ pub fn case(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
 
 /// What one of several functions computes: what they have in common.
 fn chosen(inputs: &Inputs<'_>, node: &Node, branches: &[&str]) -> Result<Vec<TensorType>> {
-    let given = arguments(inputs.graph, node.inputs.get(1..).unwrap_or_default());
+    let call_arguments = arguments(inputs.graph, node.inputs.get(1..).unwrap_or_default());
     let mut joined: Option<Vec<TensorType>> = None;
     for branch in branches {
         // A branch that makes no sense for these shapes may be one that is never taken.
-        let Ok(function) = inputs.graph.library().function(branch, "", &given) else { continue };
+        let Ok(function) = inputs.graph.library().function(branch, "", &call_arguments) else { continue };
         let types = function.result_types();
         joined = Some(match joined {
             None => types,
@@ -43,8 +43,8 @@ fn chosen(inputs: &Inputs<'_>, node: &Node, branches: &[&str]) -> Result<Vec<Ten
 }
 
 pub fn call(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
-    let given = arguments(inputs.graph, &node.inputs);
-    let function = inputs.graph.library().function(node.function("f")?, "", &given)?;
+    let call_arguments = arguments(inputs.graph, &node.inputs);
+    let function = inputs.graph.library().function(node.function("f")?, "", &call_arguments)?;
     Ok(with_declared(node, "Tout", Some(function.result_types())))
 }
 
@@ -58,14 +58,14 @@ pub fn while_loop(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
         return Err(node.error("its body takes another number of tensors"));
     }
     let is_list = |index: usize| declared_dtype(node, "T", index) == Some(DType::Variant);
-    for drawing in 0..MAX_DRAWINGS {
-        let given: Vec<Argument> = (0..types.len())
+    for round in 0..MAX_ROUNDS {
+        let call_arguments: Vec<Argument> = (0..types.len())
             .map(|index| match constant(graph, node.inputs[index]) {
                 Some(known) if invariants[index] => known,
                 _ => Argument::Open(types[index].clone()),
             })
             .collect();
-        let Ok(function) = graph.library().function(body, "", &given) else { break };
+        let Ok(function) = graph.library().function(body, "", &call_arguments) else { break };
         let results = function.result_types();
         let mut is_settled = true;
         for (index, result) in results.iter().enumerate().filter(|&(index, _)| !invariants[index]) {
@@ -76,7 +76,7 @@ pub fn while_loop(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
             };
             if shape != before.shape {
                 is_settled = false;
-                let shape = if drawing + 1 == MAX_DRAWINGS { Shape::UNKNOWN } else { shape };
+                let shape = if round + 1 == MAX_ROUNDS { Shape::UNKNOWN } else { shape };
                 types[index].shape = shape;
             }
         }

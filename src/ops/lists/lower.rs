@@ -48,7 +48,7 @@ pub fn reserve(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The shape of a list: its own, or where that is not known, what it is once somebody has written to it.
+/// The shape of a list: its own, or where that is not known, what it is after the first write to it.
 fn written_shape(cx: &Lowering<'_>, list: TensorRef, steps: usize) -> Option<Shape> {
     let shape = cx.shape(list);
     let is_known = shape.dims().is_some_and(|dims| dims.iter().skip(1).all(Option::is_some));
@@ -112,7 +112,7 @@ fn length_of(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: &str) -> String {
     cx.step(node, "length", "Gather", vec![shape, first], vec![])
 }
 
-/// The elements at some places.
+/// The elements at some indices.
 pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let list = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let index = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
@@ -122,7 +122,7 @@ pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 }
 
 /// Writes an element. Where its shape is that of the list's elements for sure, it is scattered; where zeros may have to
-/// be broadcast, it is chosen at its place.
+/// be broadcast, it is chosen at its index.
 pub fn set_item(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (list, item) = (cx.input_of(node, 0)?, cx.input_of(node, 2)?);
     let mut name = cx.in_tensorflow_layout(list)?;
@@ -156,7 +156,7 @@ fn grown(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: String, more: String, r
     cx.step(node, "grown", "Pad", vec![list, pads], vec![])
 }
 
-/// Emits the list in which `item` is at the place `index`, a vector of one.
+/// Emits the list in which `item` is at `index`, a vector of one.
 fn write(
     cx: &mut Lowering<'_>,
     node: NodeRef<'_>,
@@ -179,18 +179,18 @@ fn write(
     let length = cx.step(node, "count", "Reshape", vec![length, scalar], vec![]);
     let start = cx.initializer("range/start", Constant::from_i64(vec![], &[0]), &[]);
     let step = cx.initializer("range/step", Constant::from_i64(vec![], &[1]), &[]);
-    let places = cx.step(node, "places", "Range", vec![start, length, step], vec![]);
-    let is_place = cx.step(node, "is_place", "Equal", vec![places, index], vec![]);
+    let positions = cx.step(node, "places", "Range", vec![start, length, step], vec![]);
+    let is_position = cx.step(node, "is_place", "Equal", vec![positions, index], vec![]);
     let mut column = vec![1; rank];
     column[0] = -1;
     let column = cx.vector(node, "column", &column);
-    let is_place = cx.step(node, "is_place", "Reshape", vec![is_place, column], vec![]);
+    let is_position = cx.step(node, "is_place", "Reshape", vec![is_position, column], vec![]);
     // ONNX Runtime chooses between elements of these types.
     let dtype = cx.dtype(list);
     let has_where =
         matches!(dtype, DType::Float32 | DType::Int32 | DType::Int64 | DType::UInt8 | DType::String);
     if has_where {
-        cx.emit(node, "Where", vec![is_place, item, name], layout, vec![]);
+        cx.emit(node, "Where", vec![is_position, item, name], layout, vec![]);
         return Ok(());
     }
     let wide = match dtype {
@@ -199,7 +199,7 @@ fn write(
         _ => DType::Int64,
     };
     let (item, name) = (cx.cast(node, item, wide), cx.cast(node, name, wide));
-    let chosen = cx.step(node, "chosen", "Where", vec![is_place, item, name], vec![]);
+    let chosen = cx.step(node, "chosen", "Where", vec![is_position, item, name], vec![]);
     let to = Attribute::Int(crate::onnx::onnx_dtype(dtype).unwrap_or_default().into());
     cx.emit(node, "Cast", vec![chosen], layout, vec![("to", to)]);
     Ok(())
@@ -231,9 +231,9 @@ pub fn pop_back(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let inputs = [vec![list.clone()], bounds.to_vec()].concat();
     let layout = Layout::tensorflow_of(cx.shape(rest));
     cx.emit(rest, "Slice", inputs, layout, vec![]);
-    let place = cx.initializer("last", Constant::from_i64(vec![], &[-1]), &[]);
+    let position = cx.initializer("last", Constant::from_i64(vec![], &[-1]), &[]);
     let layout = Layout::tensorflow_of(cx.shape(last));
-    cx.emit(last, "Gather", vec![list, place], layout, vec![]);
+    cx.emit(last, "Gather", vec![list, position], layout, vec![]);
     Ok(())
 }
 
@@ -263,10 +263,10 @@ pub fn element_shape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A list whose elements are given with their places; what is given for no place is zero.
+/// A list whose elements are given with their indices; an element without an index is zero.
 pub fn scatter(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let tensor = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
-    let places = indices(cx, node, 1)?;
+    let positions = indices(cx, node, 1)?;
     let rank = cx.rank(node, node.into())?;
     let shape = cx.step(node, "tensor_shape", "Shape", vec![tensor.clone()], vec![]);
     let bounds = [("starts", 1), ("ends", i64::MAX)].map(|(what, value)| cx.vector(node, what, &[value]));
@@ -274,10 +274,10 @@ pub fn scatter(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let declared = cx.known_integers(node, 3).ok().flatten().and_then(|count| count.first().copied());
     let count = match declared {
         Some(count) if count >= 0 => cx.vector(node, "count", &[count]),
-        // As many as the greatest place demands.
+        // As many as the greatest index needs.
         _ => {
             let keep = vec![("keepdims", Attribute::Int(0))];
-            let last = cx.step(node, "last", "ReduceMax", vec![places.clone()], keep);
+            let last = cx.step(node, "last", "ReduceMax", vec![positions.clone()], keep);
             let one = cx.vector(node, "one", &[1]);
             cx.step(node, "count", "Add", vec![last, one], vec![])
         }
@@ -285,26 +285,26 @@ pub fn scatter(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let shape = cx.step(node, "shape", "Concat", vec![count, rest], vec![("axis", Attribute::Int(0))]);
     let zero = zero(cx, node, cx.dtype(node.into()))?;
     let list = cx.step(node, "zeros", "Expand", vec![zero, shape], vec![]);
-    cx.emit(node, "ScatterND", vec![list, places, tensor], Layout::tensorflow(rank), vec![]);
+    cx.emit(node, "ScatterND", vec![list, positions, tensor], Layout::tensorflow(rank), vec![]);
     Ok(())
 }
 
-/// Elements written to their places in a list.
+/// Elements written to their indices in a list.
 pub fn scatter_into(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let list = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let tensor = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
-    let places = indices(cx, node, 2)?;
+    let positions = indices(cx, node, 2)?;
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
-    cx.emit(node, "ScatterND", vec![list, places, tensor], layout, vec![]);
+    cx.emit(node, "ScatterND", vec![list, positions, tensor], layout, vec![]);
     Ok(())
 }
 
-/// An input of places in a list as ScatterND wants them: a column of int64.
+/// An input of indices in a list as ScatterND takes them: a column of int64.
 fn indices(cx: &mut Lowering<'_>, node: NodeRef<'_>, index: usize) -> Result<String> {
-    let places = cx.in_tensorflow_layout(cx.input_of(node, index)?)?;
-    let places = cx.cast(node, places, DType::Int64);
+    let positions = cx.in_tensorflow_layout(cx.input_of(node, index)?)?;
+    let positions = cx.cast(node, positions, DType::Int64);
     let column = cx.vector(node, "places_column", &[-1, 1]);
-    Ok(cx.step(node, "places", "Reshape", vec![places, column], vec![]))
+    Ok(cx.step(node, "places", "Reshape", vec![positions, column], vec![]))
 }
 
 /// The elements joined along their first axis, and how long each of them is.

@@ -15,7 +15,7 @@ pub fn clip(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
     Ok(())
 }
 
-/// The condition has the shape of what is chosen from, or is a scalar, or a vector of one truth value for each row.
+/// The condition has the shape of what is chosen from, or is a scalar, or a vector of one boolean for each row.
 pub fn select(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
     same_shapes(inputs, node, 1)?;
     let (condition, chosen) = (inputs.shape(0)?, inputs.shape(1)?);

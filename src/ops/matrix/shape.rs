@@ -34,7 +34,7 @@ pub fn batch_matmul(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>>
     Ok(vec![TensorType::new(dtype, Shape::new([batch, &[*rows, *columns]].concat()))])
 }
 
-/// The letters of an equation stand for axes, an ellipsis for those that broadcast.
+/// The letters of an equation name axes, and an ellipsis the axes that broadcast.
 pub fn einsum(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let dtype = inputs.dtype(0)?;
     let unknown = || Ok(vec![TensorType::new(dtype, Shape::UNKNOWN)]);

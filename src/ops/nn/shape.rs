@@ -114,8 +114,8 @@ pub fn transposed_convolution(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<Te
 
 pub fn max_pool_with_argmax(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let pooled = pooling(inputs, node)?.swap_remove(0);
-    let places = TensorType::new(node.dtype("Targmax").unwrap_or(DType::Int64), pooled.shape.clone());
-    Ok(vec![pooled, places])
+    let positions = TensorType::new(node.dtype("Targmax").unwrap_or(DType::Int64), pooled.shape.clone());
+    Ok(vec![pooled, positions])
 }
 
 pub fn extract_patches(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {

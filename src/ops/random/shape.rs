@@ -1,4 +1,4 @@
-//! Shapes that say how many numbers are drawn (`tensorflow/core/ops/random_ops.cc`).
+//! Shapes that say how many numbers are generated (`tensorflow/core/ops/random_ops.cc`).
 
 use crate::error::Result;
 use crate::graph::{Node, Shape, TensorType};

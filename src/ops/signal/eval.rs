@@ -26,15 +26,15 @@ pub fn spectrogram(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     for channel in samples.axis_iter(Axis(1)) {
         for frame in 0..frames {
             let windowed: Vec<f64> = (0..window)
-                .map(|place| {
-                    let hann = 0.5 - 0.5 * (2.0 * PI * place as f64 / window as f64).cos();
-                    hann * f64::from(channel[frame * stride + place])
+                .map(|position| {
+                    let hann = 0.5 - 0.5 * (2.0 * PI * position as f64 / window as f64).cos();
+                    hann * f64::from(channel[frame * stride + position])
                 })
                 .collect();
             for frequency in 0..=length / 2 {
                 let (mut real, mut imaginary) = (0.0, 0.0);
-                for (place, sample) in windowed.iter().enumerate() {
-                    let (sine, cosine) = circle[frequency * place % length];
+                for (position, sample) in windowed.iter().enumerate() {
+                    let (sine, cosine) = circle[frequency * position % length];
                     real += sample * cosine;
                     imaginary -= sample * sine;
                 }
@@ -78,10 +78,10 @@ pub fn mfcc(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let (first, last) = ((lower / bin_width + 1.5).floor() as usize, (upper / bin_width).floor() as usize);
     let mut shares = vec![];
     for frequency in first..=last.min(bins - 1) {
-        let place = mel(frequency as f64 * bin_width);
-        let next = (0..channels).take_while(|&channel| center(channel) < place).count();
+        let position = mel(frequency as f64 * bin_width);
+        let next = (0..channels).take_while(|&channel| center(channel) < position).count();
         let end = center(next);
-        shares.push(Share { frequency, channel: next.checked_sub(1), share: (end - place) / spacing });
+        shares.push(Share { frequency, channel: next.checked_sub(1), share: (end - position) / spacing });
     }
     let mut result = vec![];
     for frame in spectrogram.rows() {
@@ -102,7 +102,7 @@ pub fn mfcc(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
             let sum: f64 = logarithms
                 .iter()
                 .enumerate()
-                .map(|(place, value)| (step * (place as f64 + 0.5)).cos() * value)
+                .map(|(position, value)| (step * (position as f64 + 0.5)).cos() * value)
                 .sum();
             // An upper limit that the spectrum does not reach gives zeros.
             result.push(if last < bins { ((2.0 / channels as f64).sqrt() * sum) as f32 } else { 0.0 });

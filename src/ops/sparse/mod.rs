@@ -21,7 +21,7 @@ pub const OPS: &[Op] = &[
     op("RaggedTensorToSparse")
         .shape(shape::ragged::to_sparse)
         .lower(lower::ragged::to_sparse, &["NonZero", "Gather", "Concat"])
-        .note("one value per place"),
+        .note("one value per index"),
     op("RaggedTensorToTensor")
         .shape(shape::ragged::to_tensor)
         .lower(lower::ragged::to_tensor, &["NonZero", "Gather", "ScatterND"]),

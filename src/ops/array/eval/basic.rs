@@ -159,11 +159,11 @@ pub fn gather(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     }
     let axis = inputs.get(2).map_or(Some(0), |axis| axis.integer())?;
     let axis = axis_of(axis, input.shape().len())?;
-    let places = lengths(indices)?;
-    if places.iter().any(|&place| place >= input.shape()[axis]) {
+    let positions = lengths(indices)?;
+    if positions.iter().any(|&position| position >= input.shape()[axis]) {
         return None;
     }
-    let gathered = same_type!(input, array => array.select(Axis(axis), &places));
+    let gathered = same_type!(input, array => array.select(Axis(axis), &positions));
     let shape = [&input.shape()[..axis], indices.shape(), &input.shape()[axis + 1..]].concat();
     Some(vec![reshaped(&gathered, &shape)?])
 }
@@ -196,10 +196,10 @@ pub fn like(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
 pub fn invert_permutation(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let input = inputs.first()?;
     let mut inverse = vec![-1; input.shape().iter().product()];
-    for (place, target) in lengths(input)?.into_iter().enumerate() {
-        // What is there twice is no permutation, and an error of TensorFlow's.
-        let free = inverse.get_mut(target).filter(|place| **place < 0)?;
-        *free = place as i64;
+    for (position, target) in lengths(input)?.into_iter().enumerate() {
+        // A repeated index is not a permutation, and TensorFlow reports an error.
+        let free = inverse.get_mut(target).filter(|position| **position < 0)?;
+        *free = position as i64;
     }
     Some(vec![Tensor::from_integers(input.dtype(), input.shape(), &inverse)?])
 }

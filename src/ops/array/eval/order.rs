@@ -26,13 +26,14 @@ pub fn arg(node: &Node, inputs: &[&Tensor], beats: impl Fn(f64, f64) -> bool) ->
         return None;
     }
     let input = input.numbers();
-    let places = input.map_axis(Axis(axis), |lane: ArrayView1<'_, f64>| {
-        (1..lane.len()).fold(0, |best, place| if beats(lane[place], lane[best]) { place } else { best })
+    let positions = input.map_axis(Axis(axis), |lane: ArrayView1<'_, f64>| {
+        (1..lane.len())
+            .fold(0, |best, position| if beats(lane[position], lane[best]) { position } else { best })
             as i64
     });
-    let places_in_order: Vec<i64> = places.iter().copied().collect();
+    let positions_in_order: Vec<i64> = positions.iter().copied().collect();
     let dtype = node.dtype("output_type").unwrap_or(DType::Int64);
-    Some(vec![Tensor::from_integers(dtype, places.shape(), &places_in_order)?])
+    Some(vec![Tensor::from_integers(dtype, positions.shape(), &positions_in_order)?])
 }
 
 /// The largest elements of the last axis, the largest first, and where they are; of equals, the first.
@@ -43,17 +44,17 @@ pub fn top(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     if count > *last {
         return None;
     }
-    let (mut values, mut places) = (vec![], vec![]);
+    let (mut values, mut positions) = (vec![], vec![]);
     for lane in input.lanes(Axis(input.ndim() - 1)) {
         let mut order: Vec<usize> = (0..*last).collect();
         order.sort_by(|&a, &b| lane[b].total_cmp(&lane[a]));
-        values.extend(order.iter().take(count).map(|&place| lane[place]));
-        places.extend(order.iter().take(count).map(|&place| place as i32));
+        values.extend(order.iter().take(count).map(|&position| lane[position]));
+        positions.extend(order.iter().take(count).map(|&position| position as i32));
     }
     let shape = [rest, &[count]].concat();
     Some(vec![
         Tensor::Float32(ArrayD::from_shape_vec(&shape[..], values).ok()?),
-        Tensor::Int32(ArrayD::from_shape_vec(shape, places).ok()?),
+        Tensor::Int32(ArrayD::from_shape_vec(shape, positions).ok()?),
     ])
 }
 
@@ -90,7 +91,7 @@ pub fn one_hot(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let rank = indices.shape().len() + 1;
     let axis = axis_of(node.int("axis", -1), rank)?;
     element_count(&[indices.shape(), &[depth]].concat())?;
-    let spread = |index: i64| (0..depth).map(move |place| if place as i64 == index { on } else { off });
+    let spread = |index: i64| (0..depth).map(move |position| if position as i64 == index { on } else { off });
     let elements: Vec<f32> = indices.integers()?.into_iter().flat_map(spread).collect();
     let result = ArrayD::from_shape_vec([indices.shape(), &[depth]].concat(), elements).ok()?;
     let mut axes: Vec<usize> = (0..rank - 1).collect();
@@ -98,7 +99,7 @@ pub fn one_hot(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     Some(vec![Tensor::Float32(result.permuted_axes(axes).as_standard_layout().into_owned())])
 }
 
-/// Parts of given lengths, of which one may be what is left.
+/// Parts of given lengths; one of them may be -1, the rest.
 pub fn split(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [input, sizes, axis] = inputs else { return None };
     let axis = axis_of(axis.integer()?, input.shape().len())?;
@@ -126,7 +127,7 @@ pub fn roll(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
         if length == 0 {
             continue;
         }
-        let from = |place: i64| (place - shift.rem_euclid(length)).rem_euclid(length) as usize;
+        let from = |position: i64| (position - shift.rem_euclid(length)).rem_euclid(length) as usize;
         let indices: Vec<usize> = (0..length).map(from).collect();
         result = same_type!(result, array => array.select(Axis(axis), &indices));
     }

@@ -44,7 +44,7 @@ pub fn identity(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     cx.alias(node.into(), node.inputs[0])
 }
 
-/// Each output is the input at its place.
+/// Each output is the input with the same index.
 pub fn identities(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     for (port, &input) in node.inputs.iter().enumerate() {
         cx.alias(node.output(port), input)?;
@@ -121,7 +121,7 @@ pub fn reshape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let mut attributes = vec![];
     let shape = match reshape_target(cx, input, &layout, target)? {
         Some(dims) => {
-            // TensorFlow's 0 is a length; ONNX's is one only where that is said.
+            // TensorFlow's 0 is a length; ONNX's is one only where `allowzero` is set.
             if cx.constant(target).is_some() && dims.contains(&0) {
                 attributes = cx.zeros_are_lengths();
             }

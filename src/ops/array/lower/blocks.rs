@@ -20,7 +20,7 @@ pub fn depth_and_space(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A shape of which some lengths are read off a tensor when the model runs.
+/// A shape with some lengths that are read from a tensor when the model runs.
 fn shape_of(steps: &mut Steps<'_, '_, '_>, parts: &[String]) -> String {
     let parts: Vec<&String> = parts.iter().collect();
     steps.op_with("Concat", &parts, "axis", 0)

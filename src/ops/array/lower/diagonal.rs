@@ -50,35 +50,35 @@ impl Band {
         longest.max(0) as usize
     }
 
-    /// How many places a diagonal is moved to the right where it is shorter than the longest.
+    /// How many positions a diagonal is moved to the right where it is shorter than the longest.
     fn offset(&self, k: i64) -> i64 {
         let [above, below] = self.left;
         if (k >= 0 && above) || (k <= 0 && below) { 0 } else { self.longest() as i64 - self.length_of(k) }
     }
 
-    /// For each place of the diagonals the place in the flattened matrix, where there is one.
+    /// For each position of the diagonals the index in the flattened matrix, where there is one.
     fn in_matrix(&self) -> Vec<Option<usize>> {
-        let mut places = vec![];
+        let mut positions = vec![];
         for k in (self.lower..=self.upper).rev() {
             for n in 0..self.longest() as i64 {
                 let at = n - self.offset(k);
                 let (row, column) = (at + (-k).max(0), at + k.max(0));
                 let is_inside = at >= 0 && row < self.rows as i64 && column < self.columns as i64;
-                places.push(is_inside.then(|| row as usize * self.columns + column as usize));
+                positions.push(is_inside.then(|| row as usize * self.columns + column as usize));
             }
         }
-        places
+        positions
     }
 
-    /// For each place of the matrix the place in the flattened diagonals, where there is one.
+    /// For each position of the matrix the index in the flattened diagonals, where there is one.
     fn in_diagonals(&self) -> Vec<Option<usize>> {
-        let mut places = vec![None; self.rows * self.columns];
-        for (place, target) in self.in_matrix().into_iter().enumerate() {
+        let mut positions = vec![None; self.rows * self.columns];
+        for (position, target) in self.in_matrix().into_iter().enumerate() {
             if let Some(target) = target {
-                places[target] = Some(place);
+                positions[target] = Some(position);
             }
         }
-        places
+        positions
     }
 }
 
@@ -92,17 +92,17 @@ pub fn left_aligned(node: NodeRef<'_>) -> [bool; 2] {
     }
 }
 
-/// The elements at `places` of tensors whose last axes were made one, and `otherwise` where there is none. `otherwise`
-/// broadcasts to the places.
+/// The elements at `positions` of tensors whose last axes were made one, and `otherwise` where there is none. `otherwise`
+/// broadcasts to the positions.
 fn picked(
     cx: &mut Lowering<'_>,
     (tensor, node): (TensorRef, NodeRef<'_>),
     flat: String,
-    (places, shape): (&[Option<usize>], &[usize]),
+    (positions, shape): (&[Option<usize>], &[usize]),
     otherwise: String,
 ) {
-    let indices: Vec<i64> = places.iter().map(|place| place.unwrap_or(0) as i64).collect();
-    let is_there: Vec<bool> = places.iter().map(Option::is_some).collect();
+    let indices: Vec<i64> = positions.iter().map(|position| position.unwrap_or(0) as i64).collect();
+    let is_there: Vec<bool> = positions.iter().map(Option::is_some).collect();
     let shape = shape.to_vec();
     let indices = Constant::from_i64(vec![indices.len()], &indices).reshaped(&shape);
     let indices = cx.initializer(&format!("{}/places", node.name), indices, &[]);

@@ -72,14 +72,14 @@ pub fn lin_space(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let stop = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
     let count = lengths(cx, node, cx.input_of(node, 2)?)?;
     let (zero, one) = (cx.scalar(node, "zero", DType::Int64, 0.0), cx.scalar(node, "one", DType::Int64, 1.0));
-    let places = cx.step(node, "places", "Range", vec![zero, count.clone(), one.clone()], vec![]);
+    let positions = cx.step(node, "places", "Range", vec![zero, count.clone(), one.clone()], vec![]);
     let steps = cx.step(node, "steps", "Sub", vec![count, one.clone()], vec![]);
     // One number alone is the start.
     let steps = cx.step(node, "at_least_one", "Max", vec![steps, one], vec![]);
-    let [places, steps] = [places, steps].map(|name| cx.cast(node, name, dtype));
+    let [positions, steps] = [positions, steps].map(|name| cx.cast(node, name, dtype));
     let distance = cx.step(node, "distance", "Sub", vec![stop, start.clone()], vec![]);
     let step = cx.step(node, "step", "Div", vec![distance, steps], vec![]);
-    let offsets = cx.step(node, "offsets", "Mul", vec![places, step], vec![]);
+    let offsets = cx.step(node, "offsets", "Mul", vec![positions, step], vec![]);
     cx.emit(node, "Add", vec![start, offsets], Layout::tensorflow(1), vec![]);
     Ok(())
 }

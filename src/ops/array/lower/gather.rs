@@ -1,4 +1,4 @@
-//! Ops that read from places in a tensor, and write to them.
+//! Ops that read and write a tensor at indices.
 //!
 //! Sources: `tf.gather`, `tf.gather_nd`, `tf.one_hot`, `tf.scatter_nd`, `tf.tensor_scatter_nd_*` and
 //! `tf.dynamic_stitch` in TensorFlow's API documentation; Gather, GatherND, Equal and ScatterND in
@@ -31,43 +31,43 @@ pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         },
     };
     let batch_dims = node.int("batch_dims", 0);
-    let (name, places) = (cx.in_tensorflow_layout(data)?, cx.in_tensorflow_layout(indices)?);
+    let (name, positions) = (cx.in_tensorflow_layout(data)?, cx.in_tensorflow_layout(indices)?);
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     if batch_dims == 0 {
-        cx.emit(node, "Gather", vec![name, places], layout, vec![("axis", Attribute::Int(axis))]);
+        cx.emit(node, "Gather", vec![name, positions], layout, vec![("axis", Attribute::Int(axis))]);
         return Ok(());
     }
-    // With batch axes: the axis goes behind them, and each index names a place on it.
-    let (rank, places_rank) = (cx.rank(node, data)?, cx.rank(node, indices)?);
+    // With batch axes: the axis goes behind them, and each index is a position on it.
+    let (rank, indices_rank) = (cx.rank(node, data)?, cx.rank(node, indices)?);
     let axis = axis.rem_euclid(rank.max(1) as i64) as usize;
-    let batch = if batch_dims < 0 { batch_dims + places_rank as i64 } else { batch_dims };
+    let batch = if batch_dims < 0 { batch_dims + indices_rank as i64 } else { batch_dims };
     let batch = usize::try_from(batch).map_err(|_| node.error("it has more batch axes than its indices"))?;
     if batch == 0 {
-        cx.emit(node, "Gather", vec![name, places], layout, vec![("axis", Attribute::Int(axis as i64))]);
+        cx.emit(node, "Gather", vec![name, positions], layout, vec![("axis", Attribute::Int(axis as i64))]);
         return Ok(());
     }
-    if batch > axis || batch > places_rank {
+    if batch > axis || batch > indices_rank {
         return Err(node.error("its batch axes do not come before its axis"));
     }
     let between: Vec<usize> = (batch..axis).collect();
     let perm: Vec<usize> =
         (0..batch).chain([axis]).chain(between.iter().copied()).chain(axis + 1..rank).collect();
     let moved = transposed(cx, node, "moved", name, &perm);
-    let places = cx.cast(node, places, DType::Int64);
+    let positions = cx.cast(node, positions, DType::Int64);
     let last = cx.vector(node, "last", &[-1]);
-    let places = cx.step(node, "places", "Unsqueeze", vec![places, last], vec![]);
+    let positions = cx.step(node, "places", "Unsqueeze", vec![positions, last], vec![]);
     let attributes = vec![("batch_dims", Attribute::Int(batch as i64))];
     if between.is_empty() {
-        cx.emit(node, "GatherND", vec![moved, places], layout, attributes);
+        cx.emit(node, "GatherND", vec![moved, positions], layout, attributes);
         return Ok(());
     }
-    let gathered = cx.step(node, "gathered", "GatherND", vec![moved, places], attributes);
+    let gathered = cx.step(node, "gathered", "GatherND", vec![moved, positions], attributes);
     // What came from the indices goes back to where the axis was.
-    let from_places = places_rank - batch;
+    let from_positions = indices_rank - batch;
     let back: Vec<usize> = (0..batch)
-        .chain(batch + from_places..batch + from_places + between.len())
-        .chain(batch..batch + from_places)
-        .chain(batch + from_places + between.len()..rank - 1 + from_places)
+        .chain(batch + from_positions..batch + from_positions + between.len())
+        .chain(batch..batch + from_positions)
+        .chain(batch + from_positions + between.len()..rank - 1 + from_positions)
         .collect();
     let back = back.iter().map(|&axis| axis as i64).collect();
     cx.emit(node, "Transpose", vec![gathered], layout, vec![("perm", Attribute::Ints(back))]);
@@ -92,7 +92,7 @@ pub fn gather_nd(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// Where indices are each of the numbers below a depth, which is a vector of one number: along a new axis of theirs, which is
 /// `None` for the last one. An index of none of them is nowhere.
 ///
-/// ONNX's OneHot counts negative indices from the end, and ONNX Runtime's ends the process where there are no indices and
+/// ONNX's OneHot counts negative indices from the end, and ONNX Runtime's aborts the process where there are no indices and
 /// refuses the depth 0.
 pub fn hot(
     cx: &mut Lowering<'_>,
@@ -115,7 +115,7 @@ pub fn hot(
     cx.step(node, "is_hot", "Equal", vec![indices, numbers], vec![])
 }
 
-/// One value where an index is the place along the new axis, another elsewhere.
+/// One value where an index equals the position along the new axis, another elsewhere.
 pub fn one_hot(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [indices_input, depth, on, off] = [0, 1, 2, 3].map(|index| cx.input_of(node, index));
     let (indices_input, on, off) = (indices_input?, on?, off?);
@@ -140,7 +140,7 @@ pub fn one_hot(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What is written to one place several times adds up.
+/// Values that are written to the same index add up.
 pub fn scatter_nd(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let indices = as_int64(cx, node, cx.input_of(node, 0)?)?;
     let updates = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
@@ -150,9 +150,9 @@ pub fn scatter_nd(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let mut attributes = vec![];
     if cx.opset() >= 16 {
         attributes.push(("reduction", Attribute::Text("add".to_owned())));
-    } else if !names_places_once(cx, node)? {
+    } else if !has_unique_positions(cx, node)? {
         return Err(node
-            .error("a place may be written to several times, which ONNX adds up from operator set 16 on")
+            .error("an index may be written to several times, and ONNX adds such values only from operator set 16 on")
             .advice("choose --opset 16 or later"));
     }
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
@@ -160,11 +160,11 @@ pub fn scatter_nd(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Whether the places that a scattering writes to are known, and each is named once.
-fn names_places_once(cx: &Lowering<'_>, node: NodeRef<'_>) -> Result<bool> {
-    let Some(places) = cx.known_integers(node, 0)? else { return Ok(false) };
+/// Whether the indices that a scatter op writes to are known and unique.
+fn has_unique_positions(cx: &Lowering<'_>, node: NodeRef<'_>) -> Result<bool> {
+    let Some(positions) = cx.known_integers(node, 0)? else { return Ok(false) };
     let depth = cx.shape(cx.input_of(node, 0)?).dims().and_then(|dims| dims.last().copied().flatten());
-    let mut rows: Vec<&[i64]> = places.chunks(depth.unwrap_or(1).max(1)).collect();
+    let mut rows: Vec<&[i64]> = positions.chunks(depth.unwrap_or(1).max(1)).collect();
     let count = rows.len();
     rows.sort_unstable();
     rows.dedup();
@@ -191,15 +191,15 @@ pub fn tensor_scatter(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Several tensors interleaved: the rows of each go where its indices say; of several for one place the last counts.
+/// Several tensors interleaved: the rows of each go where its indices say; of several for one index the last counts.
 pub fn dynamic_stitch(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (indices, data) = node.inputs.split_at(node.inputs.len() / 2);
     let axis = || vec![("axis", Attribute::Int(0))];
     let flat = cx.vector(node, "flat", &[-1]);
-    let (mut places, mut rows) = (vec![], vec![]);
+    let (mut positions, mut rows) = (vec![], vec![]);
     for (&index, &part) in indices.iter().zip(data) {
         let name = as_int64(cx, node, index)?;
-        places.push(cx.step(node, "places", "Reshape", vec![name, flat.clone()], vec![]));
+        positions.push(cx.step(node, "places", "Reshape", vec![name, flat.clone()], vec![]));
         let index_rank = cx.rank(node, index)?;
         let name = cx.in_tensorflow_layout(part)?;
         // The axes of the indices become one.
@@ -210,10 +210,10 @@ pub fn dynamic_stitch(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let shape = cx.step(node, "rows_shape", "Concat", vec![flat.clone(), rest], axis());
         rows.push(cx.step(node, "rows", "Reshape", vec![name, shape], vec![]));
     }
-    let places = cx.step(node, "all_places", "Concat", places, axis());
+    let positions = cx.step(node, "all_places", "Concat", positions, axis());
     let rows = cx.step(node, "all_rows", "Concat", rows, axis());
     let keep = vec![("keepdims", Attribute::Int(1))];
-    let last = cx.step(node, "last", "ReduceMax", vec![places.clone()], keep);
+    let last = cx.step(node, "last", "ReduceMax", vec![positions.clone()], keep);
     let one = cx.scalar(node, "one", DType::Int64, 1.0);
     let count = cx.step(node, "count", "Add", vec![last, one], vec![]);
     let shape = cx.step(node, "row_shape", "Shape", vec![rows.clone()], vec![]);
@@ -223,9 +223,9 @@ pub fn dynamic_stitch(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let zero = cx.scalar(node, "zero", cx.dtype(node.into()), 0.0);
     let zeros = cx.step(node, "zeros", "Expand", vec![zero, shape], vec![]);
     let behind = cx.vector(node, "behind", &[-1]);
-    let places = cx.step(node, "indices", "Unsqueeze", vec![places, behind], vec![]);
+    let positions = cx.step(node, "indices", "Unsqueeze", vec![positions, behind], vec![]);
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
-    cx.emit(node, "ScatterND", vec![zeros, places, rows], layout, vec![]);
+    cx.emit(node, "ScatterND", vec![zeros, positions, rows], layout, vec![]);
     Ok(())
 }
 
@@ -241,10 +241,10 @@ pub fn dynamic_partition(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()>
         let tensor = node.output(port);
         let number = cx.scalar(node, &format!("number_{port}"), DType::Int64, port as f64);
         let is_in = cx.step(node, "is_in", "Equal", vec![partitions.clone(), number], vec![]);
-        let places = cx.step(node, "places", "NonZero", vec![is_in], vec![]);
-        let places = cx.step(node, "rows", "Reshape", vec![places, flat.clone()], vec![]);
+        let positions = cx.step(node, "places", "NonZero", vec![is_in], vec![]);
+        let positions = cx.step(node, "rows", "Reshape", vec![positions, flat.clone()], vec![]);
         let layout = Layout::tensorflow_of(cx.shape(tensor));
-        let inputs = vec![data.clone(), places];
+        let inputs = vec![data.clone(), positions];
         cx.emit(tensor, "Gather", inputs, layout, vec![("axis", Attribute::Int(0))]);
     }
     Ok(())

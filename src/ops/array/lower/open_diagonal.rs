@@ -1,4 +1,4 @@
-//! Diagonals of matrices where it is known only when the model runs which ones are meant: the places are computed in
+//! Diagonals of matrices where it is known only when the model runs which ones are meant: the positions are computed in
 //! the model, by the arithmetic of `diagonal`.
 
 use crate::error::Result;
@@ -39,7 +39,7 @@ fn above_and_below(steps: &mut Steps<'_, '_, '_>, k: &String) -> (String, String
     (steps.op("Max", &[k, &zero]), steps.op("Max", &[&negated, &zero]))
 }
 
-/// How many places each diagonal is moved to the right where it is shorter than the longest.
+/// How many positions each diagonal is moved to the right where it is shorter than the longest.
 fn offsets(
     steps: &mut Steps<'_, '_, '_>,
     k: &String,
@@ -83,13 +83,13 @@ pub fn diag_part(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         (steps.op("Sub", &[&rows, &upper_below]), steps.op("Sub", &[&columns, &lower_above]));
     let longest = steps.op("Min", &[&by_rows, &by_columns]);
     let offset = offsets(&mut steps, &k, (&rows, &columns), &longest);
-    let places = steps.op("Range", &[&zero, &longest, &one]);
+    let positions = steps.op("Range", &[&zero, &longest, &one]);
     let (first, second) = (steps.ints(&[0]), steps.ints(&[1]));
     let k = steps.op("Unsqueeze", &[&k, &second]);
     let is_even = left_aligned(node) == [true, true];
     let offset = if is_even { offset } else { steps.op("Unsqueeze", &[&offset, &second]) };
-    let places = steps.op("Unsqueeze", &[&places, &first]);
-    let at = steps.op("Sub", &[&places, &offset]);
+    let positions = steps.op("Unsqueeze", &[&positions, &first]);
+    let at = steps.op("Sub", &[&positions, &offset]);
     let (above, below) = above_and_below(&mut steps, &k);
     let (row, column) = (steps.op("Add", &[&at, &below]), steps.op("Add", &[&at, &above]));
     let starts = steps.op("GreaterOrEqual", &[&at, &zero]);
@@ -97,9 +97,9 @@ pub fn diag_part(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let ends = steps.op("And", &[&row_ends, &column_ends]);
     let is_inside = steps.op("And", &[&starts, &ends]);
     let before = steps.op("Mul", &[&row, &columns]);
-    let place = steps.op("Add", &[&before, &column]);
-    let place = steps.op("Where", &[&is_inside, &place, &zero]);
-    let gathered = steps.op_with("Gather", &[&flat, &place], "axis", -1);
+    let position = steps.op("Add", &[&before, &column]);
+    let position = steps.op("Where", &[&is_inside, &position, &zero]);
+    let gathered = steps.op_with("Gather", &[&flat, &position], "axis", -1);
     let layout = Layout::tensorflow_of(steps.cx.shape(node.into()));
     if is_single {
         let chosen = steps.op("Where", &[&is_inside, &gathered, &padding]);
@@ -111,7 +111,7 @@ pub fn diag_part(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// For each place of a matrix whether it is on one of the diagonals, and where among their elements it is.
+/// For each position of a matrix: whether it is on one of the diagonals, and its index among their elements.
 fn in_diagonals(
     steps: &mut Steps<'_, '_, '_>,
     (rows, columns): (&String, &String),
@@ -131,9 +131,9 @@ fn in_diagonals(
     let at = steps.op("Add", &[&at, &offset]);
     let diagonal = steps.op("Sub", &[upper, &k]);
     let before = steps.op("Mul", &[&diagonal, longest]);
-    let place = steps.op("Add", &[&before, &at]);
-    let place = steps.op("Where", &[&is_inside, &place, &zero]);
-    (is_inside, place)
+    let position = steps.op("Add", &[&before, &at]);
+    let position = steps.op("Where", &[&is_inside, &position, &zero]);
+    (is_inside, position)
 }
 
 pub fn diag(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
@@ -165,8 +165,8 @@ pub fn diag(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let columns = steps.op("Where", &[&no_rows, &square, &least_columns]);
     let rows = steps.op("Where", &[&no_rows, &rows, &given[0]]);
     let columns = steps.op("Where", &[&no_columns, &columns, &given[1]]);
-    let (is_inside, place) = in_diagonals(&mut steps, (&rows, &columns), (&lower, &upper), &longest);
-    let gathered = steps.op_with("Gather", &[&flat, &place], "axis", -1);
+    let (is_inside, position) = in_diagonals(&mut steps, (&rows, &columns), (&lower, &upper), &longest);
+    let gathered = steps.op_with("Gather", &[&flat, &position], "axis", -1);
     let layout = Layout::tensorflow_of(steps.cx.shape(node.into()));
     cx.emit(node, "Where", vec![is_inside, gathered, padding], layout, vec![]);
     Ok(())
@@ -184,8 +184,8 @@ pub fn set_diag(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let last = steps.int(-1);
     let longest = steps.op("Gather", &[&shape, &last]);
     let (rows, columns) = matrix_size(&mut steps, &matrices);
-    let (is_inside, place) = in_diagonals(&mut steps, (&rows, &columns), (&lower, &upper), &longest);
-    let gathered = steps.op_with("Gather", &[&flat, &place], "axis", -1);
+    let (is_inside, position) = in_diagonals(&mut steps, (&rows, &columns), (&lower, &upper), &longest);
+    let gathered = steps.op_with("Gather", &[&flat, &position], "axis", -1);
     let layout = Layout::tensorflow_of(steps.cx.shape(node.into()));
     cx.emit(node, "Where", vec![is_inside, gathered, matrices], layout, vec![]);
     Ok(())

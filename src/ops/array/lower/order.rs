@@ -13,7 +13,7 @@ use crate::onnx::Attribute;
 use crate::ops::array::lower::gather::hot;
 use crate::tensor::{Constant, DType};
 
-/// Other names for the axes, and no element is moved until somebody needs TensorFlow's order.
+/// Other names for the axes, and no element is moved until a reader needs TensorFlow's order.
 pub fn transpose(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let perm = cx.integers(node, 1, "axes")?;
@@ -119,19 +119,19 @@ pub fn roll(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
             Some(shifts)
         }
     };
-    for (place, axis) in axes.iter().enumerate() {
+    for (position, axis) in axes.iter().enumerate() {
         let axis = axis.rem_euclid(rank as i64) as usize;
         let stored = layout.stored_axis(axis) as i64;
-        let shift = known.as_ref().map(|known| known.get(place).copied().unwrap_or(0));
+        let shift = known.as_ref().map(|known| known.get(position).copied().unwrap_or(0));
         let at = match (shift, cx.shape(input).dim(axis)) {
             (Some(shift), Some(length)) => {
-                cx.vector(node, &format!("at_{place}"), &[-shift.rem_euclid(length.max(1) as i64)])
+                cx.vector(node, &format!("at_{position}"), &[-shift.rem_euclid(length.max(1) as i64)])
             }
             _ => {
                 let shift = match (shift, &shifts) {
-                    (Some(shift), _) => cx.vector(node, &format!("shift_{place}"), &[shift]),
+                    (Some(shift), _) => cx.vector(node, &format!("shift_{position}"), &[shift]),
                     (None, Some(shifts)) => {
-                        let index = cx.vector(node, &format!("place_{place}"), &[place as i64]);
+                        let index = cx.vector(node, &format!("place_{position}"), &[position as i64]);
                         cx.step(node, "shift", "Gather", vec![shifts.clone(), index], vec![])
                     }
                     (None, None) => return Err(node.error("it has no shifts")),
@@ -159,23 +159,24 @@ pub fn invert_permutation(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()
     let perm = cx.cast(node, name, DType::Int64);
     let size = cx.step(node, "size", "Size", vec![perm.clone()], vec![]);
     let (zero, one) = (cx.scalar(node, "zero", DType::Int64, 0.0), cx.scalar(node, "one", DType::Int64, 1.0));
-    let places = cx.step(node, "places", "Range", vec![zero, size, one], vec![]);
+    let positions = cx.step(node, "places", "Range", vec![zero, size, one], vec![]);
     let attributes = vec![("axis", Attribute::Int(0))];
-    let inverse = cx.step(node, "inverse", "ScatterElements", vec![perm.clone(), perm, places], attributes);
+    let inverse =
+        cx.step(node, "inverse", "ScatterElements", vec![perm.clone(), perm, positions], attributes);
     cx.emit_cast(node, inverse, Layout::tensorflow(1));
     Ok(())
 }
 
 /// The coordinates of elements that are not zero, a row each.
-pub fn places(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+pub fn positions(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let mut name = cx.in_tensorflow_layout(input)?;
     if !matches!(cx.dtype(input), DType::Bool | DType::Float32 | DType::Int32 | DType::Int64 | DType::UInt8) {
         name = cx.cast(node, name, DType::Bool);
     }
-    let places = cx.step(node, "places", "NonZero", vec![name], vec![]);
+    let positions = cx.step(node, "places", "NonZero", vec![name], vec![]);
     let perm = vec![("perm", Attribute::Ints(vec![1, 0]))];
-    cx.emit(node, "Transpose", vec![places], Layout::tensorflow(2), perm);
+    cx.emit(node, "Transpose", vec![positions], Layout::tensorflow(2), perm);
     Ok(())
 }
 
@@ -221,7 +222,7 @@ pub fn top_k(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// How many boundaries are no greater than each element.
+/// How many boundaries are not greater than each element.
 pub fn bucketize(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let name = cx.in_tensorflow_layout(input)?;
@@ -257,7 +258,7 @@ pub fn bucketize(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The elements of the first vector that are not in the second, and their places.
+/// The elements of the first vector that are not in the second, and their indices.
 pub fn list_diff(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [all, left_out] = [0, 1].map(|index| cx.input_of(node, index));
     let (all, left_out) = (cx.in_tensorflow_layout(all?)?, cx.in_tensorflow_layout(left_out?)?);
@@ -270,12 +271,12 @@ pub fn list_diff(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let hits = cx.step(node, "hits", "ReduceSum", vec![equal, second], vec![("keepdims", Attribute::Int(0))]);
     let zero = cx.scalar(node, "zero", DType::Int64, 0.0);
     let is_kept = cx.step(node, "is_kept", "Equal", vec![hits, zero], vec![]);
-    let places = cx.step(node, "places", "NonZero", vec![is_kept], vec![]);
+    let positions = cx.step(node, "places", "NonZero", vec![is_kept], vec![]);
     let flat = cx.vector(node, "flat", &[-1]);
-    let places = cx.step(node, "kept", "Reshape", vec![places, flat], vec![]);
+    let positions = cx.step(node, "kept", "Reshape", vec![positions, flat], vec![]);
     let layout = Layout::tensorflow(1);
-    cx.emit(node, "Gather", vec![all, places.clone()], layout.clone(), vec![("axis", Attribute::Int(0))]);
-    cx.emit_cast(node.output(1), places, layout);
+    cx.emit(node, "Gather", vec![all, positions.clone()], layout.clone(), vec![("axis", Attribute::Int(0))]);
+    cx.emit_cast(node.output(1), positions, layout);
     Ok(())
 }
 
@@ -309,7 +310,7 @@ pub fn bincount(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
             weights = cx.cast(node, weights, computed);
         }
         if is_open {
-            // No weights at all stand for ones, which are what is left of the two behind each other.
+            // Empty weights mean ones, which are what is left of the two behind each other.
             let weights_flat = cx.step(node, "flat", "Reshape", vec![weights, flat.clone()], vec![]);
             let one = cx.scalar(node, "weight", computed, 1.0);
             let ones = cx.step(node, "ones", "Expand", vec![one, numbers_shape.clone()], vec![]);

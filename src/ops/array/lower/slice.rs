@@ -10,7 +10,8 @@ use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::tensor::{Constant, DType};
 
-/// A slice along each axis, wherever that is stored; then the axes go of which one element was taken, and new ones come.
+/// A slice along each axis, in whatever order the axes are stored. Then axes from which one element was taken are
+/// removed, and new axes are inserted.
 pub fn strided_slice(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let bound = |index: usize| cx.known_integers(node, index);
@@ -20,7 +21,7 @@ pub fn strided_slice(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let rank = cx.rank(node, input)?;
     let slice = StridedSlice::new(&node, rank, [&begin, &end, &strides])?;
     let (name, layout) = cx.stored(input)?;
-    // In stored order, the axes of which everything is taken left out.
+    // In stored order, without the axes that are taken whole.
     let mut cut: Vec<(i64, [i64; 3])> = (0..rank)
         .filter(|&axis| !slice.takes_all(axis))
         .map(|axis| (layout.stored_axis(axis) as i64, slice.bounds(axis)))
@@ -87,17 +88,21 @@ fn open_strided_slice(cx: &mut Lowering<'_>, node: NodeRef<'_>, input: TensorRef
     let axes: Vec<i64> = named
         .iter()
         .enumerate()
-        .map(|(place, &spec)| if behind(spec) { place as i64 - named.len() as i64 } else { place as i64 })
+        .map(
+            |(position, &spec)| {
+                if behind(spec) { position as i64 - named.len() as i64 } else { position as i64 }
+            },
+        )
         .collect();
     let mut name = cx.in_tensorflow_layout(input)?;
     if !named.is_empty() {
         let specs_named: Vec<i64> = named.iter().map(|&spec| spec as i64).collect();
-        let places = cx.vector(node, "places", &specs_named);
+        let positions = cx.vector(node, "places", &specs_named);
         let mut bounds = vec![];
         for (index, what) in [(1, "begin"), (2, "end")] {
             let bound = cx.in_tensorflow_layout(cx.input_of(node, index)?)?;
             let bound = cx.cast(node, bound, DType::Int64);
-            bounds.push(cx.step(node, what, "Gather", vec![bound, places.clone()], vec![]));
+            bounds.push(cx.step(node, what, "Gather", vec![bound, positions.clone()], vec![]));
         }
         let (begin, end) = (bounds[0].clone(), bounds[1].clone());
         let far = |spec: usize, is_end: bool| if (strides[spec] > 0) == is_end { i64::MAX } else { i64::MIN };
@@ -135,7 +140,7 @@ fn open_strided_slice(cx: &mut Lowering<'_>, node: NodeRef<'_>, input: TensorRef
         }
         if named.iter().any(|&spec| strides[spec] < 0 && !shrinks(spec)) {
             // Backwards from before the first element there is nothing, where ONNX would begin at the first one; nor is there up
-            // to the greatest int32, which is no bound to ONNX Runtime.
+            // to the greatest int32, which ONNX Runtime does not treat as a bound.
             let backwards = flags(cx, "backwards", &|spec| strides[spec] < 0 && !shrinks(spec));
             let shape = cx.step(node, "shape", "Shape", vec![name.clone()], vec![]);
             let at = cx.vector(node, "axes", &axes);

@@ -33,7 +33,7 @@ pub fn declared(_: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     Ok(vec![TensorType::new(dtype, shape)])
 }
 
-/// What a queue holds, many of it at once unless one is asked for.
+/// The elements of a queue: many at once, unless the op takes one.
 pub fn dequeued(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let Some(Attr::Types(dtypes)) = node.attrs.get("component_types") else {
         return Err(node.error("it has no component_types"));
@@ -91,7 +91,7 @@ pub fn reshape(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     };
     let lengths = inputs.lengths(1).unwrap_or_default();
     let rest: Vec<usize> = (0..lengths.len()).filter(|&axis| lengths[axis] == Length::Known(-1)).collect();
-    // An axis that is handed on as it is takes no part in what is left for the rest.
+    // An axis that is copied as it is does not count for the axis of length -1.
     let source = partial::origin(inputs.graph, inputs.node.inputs[0]);
     let kept: Vec<usize> = lengths
         .iter()

@@ -9,27 +9,27 @@ use crate::tensor::DType;
 pub fn gather(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let (data, indices) = (inputs.tensor_type(0)?, inputs.shape(1)?);
     let batch = node.int("batch_dims", 0);
-    let (Some(dims), Some(places)) = (data.shape.dims(), indices.dims()) else {
+    let (Some(dims), Some(positions)) = (data.shape.dims(), indices.dims()) else {
         return one(data.dtype, Shape::UNKNOWN);
     };
     let axis = if node.inputs.len() > 2 { inputs.axis(2, dims.len())? } else { Some(0) };
-    let batch = if batch < 0 { batch + places.len() as i64 } else { batch };
-    let batch = usize::try_from(batch).ok().filter(|&batch| batch <= places.len());
+    let batch = if batch < 0 { batch + positions.len() as i64 } else { batch };
+    let batch = usize::try_from(batch).ok().filter(|&batch| batch <= positions.len());
     let (Some(axis), Some(batch)) = (axis, batch) else {
         return one(data.dtype, Shape::UNKNOWN);
     };
     if dims.is_empty() {
         return Err(node.error("it gathers from a scalar"));
     }
-    one(data.dtype, Shape::new([&dims[..axis], &places[batch..], &dims[axis + 1..]].concat()))
+    one(data.dtype, Shape::new([&dims[..axis], &positions[batch..], &dims[axis + 1..]].concat()))
 }
 
 pub fn gather_nd(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let (data, indices) = (inputs.tensor_type(0)?, inputs.shape(1)?);
     let batch = usize::try_from(node.int("batch_dims", 0)).unwrap_or(0);
     let shape = match (data.shape.dims(), indices.dims()) {
-        (Some(dims), Some([places @ .., Some(depth)])) if batch + depth <= dims.len() => {
-            Shape::new([places, &dims[batch + depth..]].concat())
+        (Some(dims), Some([positions @ .., Some(depth)])) if batch + depth <= dims.len() => {
+            Shape::new([positions, &dims[batch + depth..]].concat())
         }
         _ => Shape::UNKNOWN,
     };
@@ -91,7 +91,7 @@ pub fn transpose(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     one(input.dtype, Shape::new(moved?))
 }
 
-pub fn places(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+pub fn positions(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
     one(DType::Int64, Shape::new(vec![None, inputs.shape(0)?.rank()]))
 }
 

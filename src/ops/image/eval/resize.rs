@@ -29,35 +29,35 @@ impl Scaling {
         Self { from, scale, corners, centers: node.bool("half_pixel_centers", false) }
     }
 
-    fn nearest(&self, place: usize) -> usize {
-        let place = place as f32 + if self.centers { 0.5 } else { 0.0 };
-        let place = place * self.scale;
-        let place = if self.corners { place.round() } else { place.floor() };
-        (place as usize).min(self.from - 1)
+    fn nearest(&self, position: usize) -> usize {
+        let position = position as f32 + if self.centers { 0.5 } else { 0.0 };
+        let position = position * self.scale;
+        let position = if self.corners { position.round() } else { position.floor() };
+        (position as usize).min(self.from - 1)
     }
 
-    /// The place of a pixel among those that it is made of.
-    fn place(&self, place: usize) -> f32 {
+    /// The position of a pixel among those that it is made of.
+    fn position(&self, position: usize) -> f32 {
         match self.centers {
-            true => (place as f32 + 0.5) * self.scale - 0.5,
-            false => place as f32 * self.scale,
+            true => (position as f32 + 0.5) * self.scale - 0.5,
+            false => position as f32 * self.scale,
         }
     }
 
-    /// The pixels around a place, of which those outside of the image count as its edge or not at all, and their weights by
+    /// The pixels around a position: those outside the image count as its edge or not at all. Their weights are by
     /// Keys' cubic of their distance, which has 1024 steps from one pixel to the next.
-    fn around(&self, place: usize) -> Vec<(usize, f32)> {
-        let place = self.place(place);
+    fn around(&self, position: usize) -> Vec<(usize, f32)> {
+        let position = self.position(position);
         let a = if self.centers { -0.5 } else { -0.75 };
         let last = self.from as f32 - 1.0;
-        let share = ((place - place.floor()) * 1024.0).round_ties_even() / 1024.0;
+        let share = ((position - position.floor()) * 1024.0).round_ties_even() / 1024.0;
         let weight = |distance: f32| match f64::from(distance) {
             x if x <= 1.0 => ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0,
             x if x <= 2.0 => ((a * x - 5.0 * a) * x + 8.0 * a) * x - 4.0 * a,
             _ => 0.0,
         };
         let around = (-1..=2).map(|step| step as f32);
-        let around = around.map(|step| (place.floor() + step, weight((step - share).abs()) as f32));
+        let around = around.map(|step| (position.floor() + step, weight((step - share).abs()) as f32));
         let counted = around.filter(|(pixel, _)| !self.centers || (0.0..=last).contains(pixel));
         let counted: Vec<(usize, f32)> =
             counted.map(|(pixel, weight)| (pixel.clamp(0.0, last) as usize, weight)).collect();
@@ -65,13 +65,13 @@ impl Scaling {
         counted.into_iter().map(|(pixel, weight)| (pixel, weight / sum)).collect()
     }
 
-    /// The two pixels between which a place lies, and the share of the second.
-    fn between(&self, place: usize) -> (usize, usize, f32) {
-        let place = self.place(place);
-        let floor = place.floor();
+    /// The two pixels between which a position lies, and the share of the second.
+    fn between(&self, position: usize) -> (usize, usize, f32) {
+        let position = self.position(position);
+        let floor = position.floor();
         let lower = (floor.max(0.0) as usize).min(self.from - 1);
         let upper = ((floor + 1.0).max(0.0) as usize).min(self.from - 1);
-        (lower, upper, place - floor)
+        (lower, upper, position - floor)
     }
 }
 
@@ -88,7 +88,7 @@ pub fn nearest(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let mut result = Tensor::clone(input);
     for (axis, to) in sizes(input, size)?.into_iter().enumerate() {
         let scaling = Scaling::new(node, input.shape()[1 + axis], to);
-        let indices: Vec<usize> = (0..to).map(|place| scaling.nearest(place)).collect();
+        let indices: Vec<usize> = (0..to).map(|position| scaling.nearest(position)).collect();
         result = same_type!(result, array => array.select(Axis(1 + axis), &indices));
     }
     Some(vec![result])

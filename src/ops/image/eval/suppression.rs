@@ -23,7 +23,7 @@ pub fn suppress(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     if boxes.ncols() != 4 || boxes.nrows() != scores.len() || scores.iter().any(|score| score.is_nan()) {
         return None;
     }
-    let mut candidates: Vec<usize> = (0..scores.len()).filter(|&place| scores[place] > least).collect();
+    let mut candidates: Vec<usize> = (0..scores.len()).filter(|&position| scores[position] > least).collect();
     candidates.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
     let limit = usize::try_from(limit.integer()?).ok()?;
     let mut chosen: Vec<usize> = vec![];
@@ -31,13 +31,13 @@ pub fn suppress(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
         if chosen.len() == limit {
             break;
         }
-        let box_of = |place: usize| boxes.index_axis(Axis(0), place);
+        let box_of = |position: usize| boxes.index_axis(Axis(0), position);
         if chosen.iter().all(|&other| share_of_union(box_of(candidate), box_of(other)) <= overlap) {
             chosen.push(candidate);
         }
     }
-    let places: Array1<i32> = chosen.into_iter().map(|place| place as i32).collect();
-    Some(vec![Tensor::Int32(places.into_dyn())])
+    let positions: Array1<i32> = chosen.into_iter().map(|position| position as i32).collect();
+    Some(vec![Tensor::Int32(positions.into_dyn())])
 }
 
 /// The area that two boxes share, as a part of what they cover together. Opposite corners may be given in any order.

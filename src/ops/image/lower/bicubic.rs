@@ -33,7 +33,7 @@ impl Scaling {
         if self.centers { -0.5 } else { -0.75 }
     }
 
-    /// The weights of the four pixels around a place that is this share of the way from the second to the third.
+    /// The weights of the four pixels around a position that is this share of the way from the second to the third.
     fn weights(self, share: f32) -> [f32; 4] {
         let (a, share) = (self.parameter(), f64::from(share));
         let near = |x: f64| ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0;
@@ -41,19 +41,19 @@ impl Scaling {
         [far(share + 1.0), near(share), near(1.0 - share), far(2.0 - share)].map(|weight| weight as f32)
     }
 
-    /// The four pixels of `from` that pixel `place` of `to` is made of, with their weights.
-    fn neighbors(self, from: usize, to: usize, place: usize) -> [(usize, f32); 4] {
+    /// The four pixels of `from` that pixel `position` of `to` is made of, with their weights.
+    fn neighbors(self, from: usize, to: usize, position: usize) -> [(usize, f32); 4] {
         let scale = match self.corners && to > 1 {
             true => (from - 1) as f32 / (to - 1) as f32,
             false => from as f32 / to as f32,
         };
-        let place = match self.centers {
-            true => (place as f32 + 0.5) * scale - 0.5,
-            false => place as f32 * scale,
+        let position = match self.centers {
+            true => (position as f32 + 0.5) * scale - 0.5,
+            false => position as f32 * scale,
         };
-        let weights = self.weights(((place - place.floor()) * STEPS).round_ties_even() / STEPS);
-        let pixel = |index: usize| (place.floor() as i64 + index as i64 - 1).clamp(0, from as i64 - 1);
-        let is_inside = |index: usize| pixel(index) == place.floor() as i64 + index as i64 - 1;
+        let weights = self.weights(((position - position.floor()) * STEPS).round_ties_even() / STEPS);
+        let pixel = |index: usize| (position.floor() as i64 + index as i64 - 1).clamp(0, from as i64 - 1);
+        let is_inside = |index: usize| pixel(index) == position.floor() as i64 + index as i64 - 1;
         let weight = |index: usize| if self.centers && !is_inside(index) { 0.0 } else { weights[index] };
         let sum = if self.centers { (0..4).map(weight).sum() } else { 1.0 };
         std::array::from_fn(|index| (pixel(index) as usize, weight(index) / sum))
@@ -109,7 +109,7 @@ fn known_neighbors(
     [from, to]: [usize; 2],
     at: usize,
 ) -> Neighbors {
-    let all: Vec<[(usize, f32); 4]> = (0..to).map(|place| scaling.neighbors(from, to, place)).collect();
+    let all: Vec<[(usize, f32); 4]> = (0..to).map(|position| scaling.neighbors(from, to, position)).collect();
     std::array::from_fn(|index| {
         let pixels: Vec<i64> = all.iter().map(|neighbors| neighbors[index].0 as i64).collect();
         let weights: Vec<f32> = all.iter().map(|neighbors| neighbors[index].1).collect();
@@ -131,8 +131,8 @@ fn open_neighbors(
     at: usize,
 ) -> Neighbors {
     let [one, half, ways] = [1.0, 0.5, f64::from(STEPS)].map(|value| steps.number(DType::Float32, value));
-    let places = steps.places(to);
-    let [places, length, wanted] = [&places, from, to].map(|value| steps.cast(value, DType::Float32));
+    let positions = steps.positions(to);
+    let [positions, length, wanted] = [&positions, from, to].map(|value| steps.cast(value, DType::Float32));
     let mut scale = steps.op("Div", &[&length, &wanted]);
     if scaling.corners {
         let [between, intervals] = [&length, &wanted].map(|count| steps.op("Sub", &[count, &one]));
@@ -141,16 +141,16 @@ fn open_neighbors(
             (steps.op("Div", &[&between, &intervals]), steps.op("Greater", &[&wanted, &one]));
         scale = steps.op("Where", &[&is_many, &between, &scale]);
     }
-    let place = match scaling.centers {
+    let position = match scaling.centers {
         true => {
-            let center = steps.op("Add", &[&places, &half]);
+            let center = steps.op("Add", &[&positions, &half]);
             let center = steps.op("Mul", &[&center, &scale]);
             steps.op("Sub", &[&center, &half])
         }
-        false => steps.op("Mul", &[&places, &scale]),
+        false => steps.op("Mul", &[&positions, &scale]),
     };
-    let floor = steps.op("Floor", &[&place]);
-    let share = steps.op("Sub", &[&place, &floor]);
+    let floor = steps.op("Floor", &[&position]);
+    let share = steps.op("Sub", &[&position, &floor]);
     let share = steps.op("Mul", &[&share, &ways]);
     let share = steps.op("Round", &[&share]);
     let share = steps.op("Div", &[&share, &ways]);
@@ -214,8 +214,8 @@ mod tests {
     fn weights_add_up_to_one_and_stay_inside_of_the_image() {
         for (corners, centers) in [(false, false), (true, false), (false, true)] {
             for (from, to) in [(1, 5), (3, 7), (9, 4), (2, 1)] {
-                for place in 0..to {
-                    let neighbors = Scaling { corners, centers }.neighbors(from, to, place);
+                for position in 0..to {
+                    let neighbors = Scaling { corners, centers }.neighbors(from, to, position);
                     let sum: f32 = neighbors.iter().map(|(_, weight)| weight).sum();
                     assert!((sum - 1.0).abs() < 1e-6 && neighbors.iter().all(|(pixel, _)| *pixel < from));
                 }

@@ -75,8 +75,8 @@ impl Steps<'_, '_, '_> {
         let mut channels = vec![];
         for offset in [5.0, 3.0, 1.0] {
             let offset = self.number(DType::Float32, offset);
-            let place = self.op("Add", &[hue, &offset]);
-            let rising = self.modulo(&place, 6.0);
+            let position = self.op("Add", &[hue, &offset]);
+            let rising = self.modulo(&position, 6.0);
             let four = self.number(DType::Float32, 4.0);
             let falling = self.op("Sub", &[&four, &rising]);
             let least = self.op("Min", &[&rising, &falling]);

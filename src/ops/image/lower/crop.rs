@@ -33,7 +33,7 @@ fn crop_size(steps: &mut Steps<'_, '_, '_>) -> Result<[Count; 2]> {
 }
 
 /// Coordinates in pixels along one side of each box: evenly from its start to its end, or its middle where one is
-/// asked for. Hands out also the last pixel's place.
+/// asked for. Also returns the last pixel's position.
 fn coordinates(
     steps: &mut Steps<'_, '_, '_>,
     (start, end): (&String, &String),
@@ -46,10 +46,10 @@ fn coordinates(
     let column = steps.ints(&[1]);
     let (start, end) = (steps.op("Mul", &[start, &last]), steps.op("Mul", &[end, &last]));
     let (start, end) = (steps.op("Unsqueeze", &[&start, &column]), steps.op("Unsqueeze", &[&end, &column]));
-    let evenly = |steps: &mut Steps<'_, '_, '_>, places: &String, intervals: &String| {
+    let evenly = |steps: &mut Steps<'_, '_, '_>, positions: &String, intervals: &String| {
         let distance = steps.op("Sub", &[&end, &start]);
         let step = steps.op("Div", &[&distance, intervals]);
-        let offsets = steps.op("Mul", &[&step, places]);
+        let offsets = steps.op("Mul", &[&step, positions]);
         steps.op("Add", &[&start, &offsets])
     };
     let middle = |steps: &mut Steps<'_, '_, '_>| {
@@ -60,24 +60,24 @@ fn coordinates(
     let coordinates = match count {
         Count::Known(0 | 1) => middle(steps),
         Count::Known(count) => {
-            let places: Vec<f32> = (0..*count).map(|place| place as f32).collect();
-            let places = Constant::from_f32(vec![1, *count], &places);
-            let places = steps.cx.initializer(&format!("{}/places", steps.node.name), places, &[]);
+            let positions: Vec<f32> = (0..*count).map(|position| position as f32).collect();
+            let positions = Constant::from_f32(vec![1, *count], &positions);
+            let positions = steps.cx.initializer(&format!("{}/places", steps.node.name), positions, &[]);
             let intervals = steps.number(DType::Float32, (count - 1) as f64);
-            evenly(steps, &places, &intervals)
+            evenly(steps, &positions, &intervals)
         }
         Count::Open(count) => {
             let (zero, single) = (steps.int(0), steps.int(1));
-            let places = steps.op("Range", &[&zero, count, &single]);
-            let places = steps.cast(&places, DType::Float32);
+            let positions = steps.op("Range", &[&zero, count, &single]);
+            let positions = steps.cast(&positions, DType::Float32);
             // Of a single pixel the middle is taken: with a share of one half of one interval.
             let is_single = steps.op("Equal", &[count, &single]);
             let half = steps.number(DType::Float32, 0.5);
-            let places = steps.op("Where", &[&is_single, &half, &places]);
+            let positions = steps.op("Where", &[&is_single, &half, &positions]);
             let intervals = steps.op("Sub", &[count, &single]);
             let intervals = steps.op("Max", &[&intervals, &single]);
             let intervals = steps.cast(&intervals, DType::Float32);
-            evenly(steps, &places, &intervals)
+            evenly(steps, &positions, &intervals)
         }
     };
     (coordinates, last)
@@ -126,17 +126,17 @@ pub fn crop_and_resize(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let owners = steps.op("Unsqueeze", &[&owners, &behind]);
     // The pixels at rows and columns, which are held inside of the image.
     let pixels = |steps: &mut Steps<'_, '_, '_>, row: &String, column: &String| {
-        let mut places = vec![owners.clone()];
+        let mut positions = vec![owners.clone()];
         for (value, last) in [(row, &last_row), (column, &last_column)] {
             let held = steps.op("Max", &[value, &zero]);
             let held = steps.op("Min", &[&held, last]);
             let held = steps.cast(&held, DType::Int64);
             let spread = steps.op("Expand", &[&held, &inside_shape]);
-            places.push(steps.op("Unsqueeze", &[&spread, &behind]));
+            positions.push(steps.op("Unsqueeze", &[&spread, &behind]));
         }
-        let places =
-            steps.cx.step(node, "pixel_places", "Concat", places, vec![("axis", Attribute::Int(-1))]);
-        steps.op("GatherND", &[&image, &places])
+        let positions =
+            steps.cx.step(node, "pixel_places", "Concat", positions, vec![("axis", Attribute::Int(-1))]);
+        steps.op("GatherND", &[&image, &positions])
     };
     let result = if is_nearest {
         let half = steps.number(DType::Float32, 0.5);

@@ -47,7 +47,7 @@ pub fn resize(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let size = match cx.known_integers(node, 1)? {
         Some(size) => cx.vector(node, "size", &size),
         None => {
-            // That there are two of them is said, since shape inference needs to know.
+            // Shape inference needs to know that there are two of them.
             let (size, two) = (cx.cast(node, size, DType::Int64), cx.vector(node, "two", &[2]));
             cx.step(node, "size", "Reshape", vec![size, two], vec![])
         }

@@ -11,7 +11,7 @@ use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
 use crate::tensor::{Constant, DType};
 
-/// ONNX has batches and classes, of which there is one here, and says for each chosen box which they are.
+/// ONNX has batches and classes, one of each here, and returns them with each chosen box.
 pub fn non_max_suppression(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [boxes, scores, limit] = [0, 1, 2].map(|index| cx.input_of(node, index));
     let scores_input = scores?;
@@ -52,22 +52,22 @@ pub fn non_max_suppression(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<(
     }
     let chosen = steps.cx.step(node, "chosen", "NonMaxSuppression", inputs, vec![]);
     let two = steps.int(2);
-    let mut places = steps.op_with("Gather", &[&chosen, &two], "axis", 1);
-    let count = steps.op("Shape", &[&places]);
+    let mut positions = steps.op_with("Gather", &[&chosen, &two], "axis", 1);
+    let count = steps.op("Shape", &[&positions]);
     let mut values = None;
     if node.op == "NonMaxSuppressionV5" {
-        values = Some(steps.op_with("Gather", &[&scores, &places], "axis", 0));
+        values = Some(steps.op_with("Gather", &[&scores, &positions], "axis", 0));
     }
     if node.bool("pad_to_max_output_size", false) {
         let missing = steps.op("Sub", &[&limit, &count]);
         let pads = steps.op_with("Concat", &[&first, &missing], "axis", 0);
-        places = steps.op("Pad", &[&places, &pads]);
+        positions = steps.op("Pad", &[&positions, &pads]);
         values = values.map(|values| steps.op("Pad", &[&values, &pads]));
     }
     let scalar = steps.ints(&[]);
     let count = steps.op("Reshape", &[&count, &scalar]);
     let vector = Layout::tensorflow(1);
-    cx.emit_cast(node, places, vector.clone());
+    cx.emit_cast(node, positions, vector.clone());
     let is_scored = values.is_some();
     if let Some(values) = values {
         cx.emit_cast(node.output(1), values, vector);
@@ -138,13 +138,13 @@ pub fn combined(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let scored = steps.op("Reshape", &[&scored, &row]);
     let taken_count = steps.ints(&[taken]);
     let outputs = ("top", ["best_scores", "best_places"]);
-    let [best_scores, places] =
+    let [best_scores, positions] =
         steps.cx.step_with_outputs(node, outputs, "TopK", vec![scored, taken_count], vec![]);
 
     let is_box = steps.op("Greater", &[&best_scores, &lowest]);
     let zero = steps.number(DType::Float32, 0.0);
     let divisor = steps.int(count);
-    let class = steps.op("Div", &[&places, &divisor]);
+    let class = steps.op("Div", &[&positions, &divisor]);
     let class = steps.cast(&class, DType::Float32);
     let class = steps.op("Where", &[&is_box, &class, &zero]);
     let values = steps.op("Where", &[&is_box, &best_scores, &zero]);
@@ -152,9 +152,9 @@ pub fn combined(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let boxes_of_image =
         steps.ints(&[-1, if has_own_boxes { classes.saturating_mul(count) } else { count }, 4]);
     let boxes = steps.op("Reshape", &[&boxes, &boxes_of_image]);
-    let place = if has_own_boxes { places } else { steps.op("Mod", &[&places, &divisor]) };
-    let place = steps.op("Unsqueeze", &[&place, &behind]);
-    let mut best = steps.op_with("GatherND", &[&boxes, &place], "batch_dims", 1);
+    let position = if has_own_boxes { positions } else { steps.op("Mod", &[&positions, &divisor]) };
+    let position = steps.op("Unsqueeze", &[&position, &behind]);
+    let mut best = steps.op_with("GatherND", &[&boxes, &position], "batch_dims", 1);
     if node.bool("clip_boxes", true) {
         let one = steps.number(DType::Float32, 1.0);
         best = steps.op("Clip", &[&best, &zero, &one]);

@@ -1,4 +1,4 @@
-//! Ops that compute each element from the elements at its place.
+//! Ops that compute each element from the elements at the same position.
 
 use half::f16;
 use ndarray::{ArrayD, ArrayViewD, Zip};

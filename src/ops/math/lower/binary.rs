@@ -77,7 +77,7 @@ pub fn direct(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 }
 
 /// The greater or the less of two. ONNX Runtime compares int64 for that as if half of their bits had a sign of their own
-/// (2147483648 is less than 8), but not where it is asked which is less.
+/// (2147483648 is less than 8), but not where they are compared with Less.
 pub fn extreme(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (a, b, layout) = pair(cx, node)?;
     let is_greatest = node.op == "Maximum";
@@ -97,7 +97,7 @@ pub fn invert(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// ONNX Runtime compares float32, float64, int32 and int64, and whether truth values are equal; others are cast to a wider
+/// ONNX Runtime compares float32, float64, int32 and int64, and booleans for equality; others are cast to a wider
 /// type first.
 pub fn compare(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (mut a, mut b, layout) = pair(cx, node)?;
@@ -330,7 +330,7 @@ pub fn select(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         cx.emit(node, "Where", names, layout, vec![]);
         return Ok(());
     }
-    // ONNX Runtime does not choose between truth values.
+    // ONNX Runtime's Where does not choose between booleans.
     for name in &mut names[1..] {
         *name = cx.cast(node, name.clone(), DType::UInt8);
     }

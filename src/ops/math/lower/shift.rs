@@ -41,7 +41,7 @@ pub fn shift(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         if last_bit < 63 {
             quotient
         } else {
-            // 2 to the 63rd is no int64; of such a shift the sign is left.
+            // 2 to the 63rd does not fit in int64; such a shift leaves the sign.
             let minus_one = number(cx, "minus_one", -1);
             let is_negative = cx.step(node, "is_negative", "Less", vec![a, zero.clone()], vec![]);
             let sign = cx.step(node, "sign", "Where", vec![is_negative, minus_one, zero], vec![]);

@@ -99,7 +99,7 @@ pub fn inverse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let (rank, dtype) = (cx.rank(node, input)?, cx.dtype(input));
     if rank < 2 {
-        return Err(node.error("its input is no matrix"));
+        return Err(node.error("its input is not a matrix"));
     }
     let computed = match dtype {
         DType::Float32 | DType::Float64 => dtype,
@@ -123,7 +123,7 @@ pub fn inverse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
             let numbers = Constant::from_i64(vec![known], &numbers);
             steps.cx.initializer(&format!("{}/places", node.name), numbers, &[])
         }
-        None => steps.places(&count),
+        None => steps.positions(&count),
     };
     let behind = steps.ints(&[1]);
     let rows = steps.op("Unsqueeze", &[&numbers, &behind]);

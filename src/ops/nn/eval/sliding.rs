@@ -44,12 +44,12 @@ impl Sliding {
             before: [0; 3],
         };
         for axis in 0..spatial {
-            let (place, length) = (3 - spatial + axis, shape[1 + axis]);
+            let (position, length) = (3 - spatial + axis, shape[1 + axis]);
             let window = Window { size: sizes[axis], stride: strides[axis], dilation: dilations[axis] };
-            sliding.input[place] = length;
-            sliding.output[place] = window.positions(length, &padding, axis)?;
-            sliding.windows[place] = window;
-            sliding.before[place] = match &padding {
+            sliding.input[position] = length;
+            sliding.output[position] = window.positions(length, &padding, axis)?;
+            sliding.windows[position] = window;
+            sliding.before[position] = match &padding {
                 Padding::Same => window.same_padding(length).0,
                 Padding::Valid => 0,
                 Padding::Explicit(pads) => pads.get(axis)?.0,
@@ -93,8 +93,9 @@ impl Sliding {
         let at = [position / columns / rows, position / columns % rows, position % columns];
         let pixel = |axis: usize, tap: usize| {
             let window = self.windows[axis];
-            let place = (at[axis] * window.stride + tap * window.dilation).checked_sub(self.before[axis])?;
-            (place < self.input[axis]).then_some(place)
+            let coordinate =
+                (at[axis] * window.stride + tap * window.dilation).checked_sub(self.before[axis])?;
+            (coordinate < self.input[axis]).then_some(coordinate)
         };
         let [depth, height, width] = self.windows.map(|window| window.size);
         for z in 0..depth {
@@ -103,8 +104,8 @@ impl Sliding {
                 let Some(row) = pixel(1, y) else { continue };
                 for x in 0..width {
                     if let Some(column) = pixel(2, x) {
-                        let place = (frame * self.input[1] + row) * self.input[2] + column;
-                        visit((z * height + y) * width + x, place);
+                        let source = (frame * self.input[1] + row) * self.input[2] + column;
+                        visit((z * height + y) * width + x, source);
                     }
                 }
             }

@@ -43,7 +43,7 @@ pub fn greedy_decoder(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let largest = steps.reduce("ReduceMax", &by_batch, &[2], false);
 
     let time = steps.length(&best, 1);
-    let moments = steps.places(&time);
+    let moments = steps.positions(&time);
     let behind = steps.ints(&[1]);
     let lengths = steps.cast(&lengths, DType::Int64);
     let lengths = steps.op("Unsqueeze", &[&lengths, &behind]);

@@ -1,4 +1,4 @@
-//! Losses, which some graphs deliver.
+//! Losses, which some graphs output.
 //!
 //! Sources: `tf.nn.softmax_cross_entropy_with_logits` and `tf.nn.sparse_softmax_cross_entropy_with_logits` in TensorFlow's
 //! API documentation.

@@ -16,7 +16,7 @@ fn ints(values: &[usize]) -> Attribute {
     Attribute::Ints(values.iter().map(|&value| value as i64).collect())
 }
 
-/// ONNX counts places through batch, channels, rows and columns; TensorFlow through rows, columns and channels, and
+/// ONNX counts positions through batch, channels, rows and columns; TensorFlow through rows, columns and channels, and
 /// through the batch where `include_batch_in_index` says so.
 pub fn max_pool_with_argmax(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
@@ -36,7 +36,7 @@ pub fn max_pool_with_argmax(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<
         (0..2).map(|axis| Window { size: sizes[axis], stride: strides[axis], dilation: 1 }).collect();
     attributes.extend(window_pads(cx, node, &node.padding()?, &windows, &[Some(rows), Some(columns)])?);
     let outputs = ("pool", ["pooled", "places"]);
-    let [pooled, places] = cx.step_with_outputs(node, outputs, "MaxPool", vec![name], attributes);
+    let [pooled, positions] = cx.step_with_outputs(node, outputs, "MaxPool", vec![name], attributes);
     if cx.dtype(input) == cx.dtype(node.into()) && matches!(cx.dtype(input), DType::Float32 | DType::Float64)
     {
         cx.set(node.into(), Value::Computed { name: pooled, layout: layout.clone() });
@@ -46,19 +46,19 @@ pub fn max_pool_with_argmax(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<
     let number =
         |cx: &mut Lowering<'_>, what: &str, value: usize| cx.scalar(node, what, DType::Int64, value as f64);
     let area = number(cx, "area", rows * columns);
-    let pixels = cx.step(node, "pixels", "Mod", vec![places.clone(), area.clone()], vec![]);
+    let pixels = cx.step(node, "pixels", "Mod", vec![positions.clone(), area.clone()], vec![]);
     let depth = number(cx, "depth", channels);
     let pixels = cx.step(node, "pixel_places", "Mul", vec![pixels, depth.clone()], vec![]);
-    let planes = cx.step(node, "planes", "Div", vec![places, area], vec![]);
+    let planes = cx.step(node, "planes", "Div", vec![positions, area], vec![]);
     let channel = cx.step(node, "channel", "Mod", vec![planes.clone(), depth.clone()], vec![]);
-    let mut place = cx.step(node, "place", "Add", vec![pixels, channel], vec![]);
+    let mut position = cx.step(node, "place", "Add", vec![pixels, channel], vec![]);
     if node.bool("include_batch_in_index", false) {
         let image = cx.step(node, "image", "Div", vec![planes, depth], vec![]);
         let size = number(cx, "size", rows * columns * channels);
         let before = cx.step(node, "before", "Mul", vec![image, size], vec![]);
-        place = cx.step(node, "batch_place", "Add", vec![place, before], vec![]);
+        position = cx.step(node, "batch_place", "Add", vec![position, before], vec![]);
     }
-    cx.emit_cast(node.output(1), place, layout);
+    cx.emit_cast(node.output(1), position, layout);
     Ok(())
 }
 
@@ -75,13 +75,13 @@ pub fn extract_patches(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     if patch.checked_mul(patch).is_none_or(|elements| elements > 1 << 24) {
         return Err(node.error(format!("patches of {patch} elements are too large")));
     }
-    // The element (row, column, channel) of the window goes to the channel of this place in the result.
+    // The element (row, column, channel) of the window goes to the channel at this position in the result.
     let mut filters = vec![0.0; patch * patch];
     for row in 0..sizes[0] {
         for column in 0..sizes[1] {
             for channel in 0..channels {
-                let place = (row * sizes[1] + column) * channels + channel;
-                filters[((place * channels + channel) * sizes[0] + row) * sizes[1] + column] = 1.0;
+                let position = (row * sizes[1] + column) * channels + channel;
+                filters[((position * channels + channel) * sizes[0] + row) * sizes[1] + column] = 1.0;
             }
         }
     }

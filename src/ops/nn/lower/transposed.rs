@@ -78,9 +78,9 @@ pub fn transposed_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Resul
     let first_size = if cx.shape(sizes).dim(0) == Some(spatial) { 0 } else { first };
     let sizes = cx.in_tensorflow_layout(sizes)?;
     let sizes = cx.cast(node, sizes, DType::Int64);
-    let places: Vec<i64> = (0..spatial).map(|axis| (first_size + axis) as i64).collect();
-    let places = cx.vector(node, "places", &places);
-    let lengths = cx.step(node, "lengths", "Gather", vec![sizes, places], vec![]);
+    let positions: Vec<i64> = (0..spatial).map(|axis| (first_size + axis) as i64).collect();
+    let positions = cx.vector(node, "places", &positions);
+    let lengths = cx.step(node, "lengths", "Gather", vec![sizes, positions], vec![]);
     let axes: Vec<i64> = (2..rank as i64).collect();
     let axes = cx.vector(node, "axes", &axes);
     let starts = match &padding {

@@ -191,7 +191,7 @@ pub fn softmax(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The place of the greatest or least element along an axis.
+/// The index of the greatest or least element along an axis.
 pub fn arg(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let axis = match cx.known_integers(node, 1)?.as_deref() {
@@ -215,8 +215,8 @@ pub fn arg(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     if cx.dtype(node.into()) == DType::Int64 {
         cx.emit(node, op, vec![name], kept, attributes);
     } else {
-        let place = cx.step(node, "place", op, vec![name], attributes);
-        cx.emit_cast(node, place, kept);
+        let position = cx.step(node, "place", op, vec![name], attributes);
+        cx.emit_cast(node, position, kept);
     }
     Ok(())
 }
@@ -275,10 +275,10 @@ pub fn cumprod(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let minus_one = cx.scalar(node, "minus_one", DType::Int64, -1.0);
     let length = cx.step(node, "length", "Gather", vec![shape, minus_one], vec![]);
     let (zero, one) = (cx.scalar(node, "zero", DType::Int64, 0.0), cx.scalar(node, "one", DType::Int64, 1.0));
-    let places = cx.step(node, "places", "Range", vec![zero, length, one], vec![]);
+    let positions = cx.step(node, "places", "Range", vec![zero, length, one], vec![]);
     let (first, second) = (cx.vector(node, "first", &[0]), cx.vector(node, "second", &[1]));
-    let columns = cx.step(node, "columns", "Unsqueeze", vec![places.clone(), first], vec![]);
-    let rows = cx.step(node, "rows", "Unsqueeze", vec![places, second], vec![]);
+    let columns = cx.step(node, "columns", "Unsqueeze", vec![positions.clone(), first], vec![]);
+    let rows = cx.step(node, "rows", "Unsqueeze", vec![positions, second], vec![]);
     let belongs = match (node.bool("exclusive", false), node.bool("reverse", false)) {
         (false, false) => "LessOrEqual",
         (true, false) => "Less",

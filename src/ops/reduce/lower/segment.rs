@@ -21,8 +21,8 @@ fn extremes(dtype: DType) -> [f64; 2] {
     }
 }
 
-/// Rows are written to the place of their segment, where they add up or the greatest or least stays. Rows of no segment
-/// go to one more place, which is cut off.
+/// Rows are written to the index of their segment, where they add up or the greatest or least stays. Rows of no segment
+/// go to one more row, which is cut off.
 pub fn segment(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (is_sparse, is_unsorted) = (node.op.starts_with("Sparse"), node.op.starts_with("Unsorted"));
     let has = |what: &str| node.op.contains(what);
@@ -79,7 +79,7 @@ pub fn segment(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let is_none = steps.op("Less", &[&ids, &zero]);
     let ids = steps.op("Where", &[&is_none, &count, &ids]);
     let behind = steps.ints(&[-1]);
-    let places = steps.op("Unsqueeze", &[&ids, &behind]);
+    let positions = steps.op("Unsqueeze", &[&ids, &behind]);
     let all = steps.op("Add", &[&count, &one]);
     let shape = steps.op_with("Concat", &[&all, &rest], "axis", 0);
     let [least, greatest] = extremes(dtype);
@@ -90,7 +90,7 @@ pub fn segment(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         () => ("add", 0.0),
     };
     let scatter = |steps: &mut Steps<'_, '_, '_>, start: &String, values: &String, reduction: &str| {
-        let inputs = vec![start.clone(), places.clone(), values.clone()];
+        let inputs = vec![start.clone(), positions.clone(), values.clone()];
         let attributes = vec![("reduction", Attribute::Text(reduction.to_owned()))];
         steps.cx.step(node, "scattered", "ScatterND", inputs, attributes)
     };
@@ -125,28 +125,28 @@ pub fn segment(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Values at places, and a default elsewhere. One place may be given as a number, places of a vector as a vector.
+/// Values at indices, and a default elsewhere. One index may be given as a scalar, indices of a vector as a vector.
 pub fn sparse_to_dense(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let [places, shape, values, default] = [0, 1, 2, 3].map(|index| cx.input_of(node, index));
-    let (places, values_input) = (places?, values?);
-    let rank = cx.rank(node, places)?;
+    let [positions, shape, values, default] = [0, 1, 2, 3].map(|index| cx.input_of(node, index));
+    let (positions, values_input) = (positions?, values?);
+    let rank = cx.rank(node, positions)?;
     let values_rank = cx.rank(node, values_input)?;
-    let (name, shape) = (cx.in_tensorflow_layout(places)?, cx.in_tensorflow_layout(shape?)?);
+    let (name, shape) = (cx.in_tensorflow_layout(positions)?, cx.in_tensorflow_layout(shape?)?);
     let (values, default) = (cx.in_tensorflow_layout(values_input)?, cx.in_tensorflow_layout(default?)?);
     let mut steps = Steps { cx, node };
     let (name, shape) = (steps.cast(&name, DType::Int64), steps.cast(&shape, DType::Int64));
     let column = steps.ints(&[-1, 1]);
-    let places = if rank == 2 { name } else { steps.op("Reshape", &[&name, &column]) };
+    let positions = if rank == 2 { name } else { steps.op("Reshape", &[&name, &column]) };
     let dense = steps.op("Expand", &[&default, &shape]);
     let values = if values_rank == 0 {
-        let places_shape = steps.op("Shape", &[&places]);
+        let positions_shape = steps.op("Shape", &[&positions]);
         let (from, to) = (steps.ints(&[0]), steps.ints(&[1]));
-        let count = steps.op("Slice", &[&places_shape, &from, &to]);
+        let count = steps.op("Slice", &[&positions_shape, &from, &to]);
         steps.op("Expand", &[&values, &count])
     } else {
         values
     };
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
-    cx.emit(node, "ScatterND", vec![dense, places, values], layout, vec![]);
+    cx.emit(node, "ScatterND", vec![dense, positions, values], layout, vec![]);
     Ok(())
 }

@@ -102,8 +102,8 @@ impl Filters {
                 return 0.0;
             }
             let [start, side] = self.side(channel);
-            let place = (mel(frequency as f64 * step) - start) / side;
-            place.min(2.0 - place).max(0.0) as f32
+            let position = (mel(frequency as f64 * step) - start) / side;
+            position.min(2.0 - position).max(0.0) as f32
         };
         let frequencies = 0..self.frequencies;
         Some(
@@ -164,8 +164,8 @@ fn cosines(channels: usize, coefficients: usize) -> Vec<f32> {
     let angle = |channel: usize, coefficient: usize| {
         coefficient as f64 * PI / channels as f64 * (channel as f64 + 0.5)
     };
-    let places = (0..channels).flat_map(|channel| (0..coefficients).map(move |other| (channel, other)));
-    places.map(|(channel, coefficient)| (scale * angle(channel, coefficient).cos()) as f32).collect()
+    let positions = (0..channels).flat_map(|channel| (0..coefficients).map(move |other| (channel, other)));
+    positions.map(|(channel, coefficient)| (scale * angle(channel, coefficient).cos()) as f32).collect()
 }
 
 pub fn mfcc(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {

@@ -42,7 +42,7 @@ pub fn fft(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let Some(lengths) = lengths.into_iter().collect::<Option<Vec<usize>>>() else {
         return Err(node.error("the lengths of its axes are not known").advice(cx.shape_advice(input)));
     };
-    // A real transform may be told to take more or fewer elements than there are.
+    // A real transform may be set to take more or fewer elements than there are.
     let periods: Vec<usize> = if is_real {
         let given = cx.integers(node, 1, "lengths")?;
         given.iter().filter_map(|&length| usize::try_from(length).ok()).collect()
@@ -114,7 +114,7 @@ fn joined(cx: &mut Lowering<'_>, node: NodeRef<'_>, real: String, imaginary: Str
     let parts =
         [real, imaginary].map(|part| cx.step(node, "part", "Unsqueeze", vec![part, behind.clone()], vec![]));
     let name = cx.step(node, "complex", "Concat", parts.to_vec(), vec![("axis", Attribute::Int(-1))]);
-    // Its axes are never moved: it is no tensor that anything else reads.
+    // Its axes are never moved: nothing else reads this tensor.
     cx.set(node.into(), Value::Computed { name, layout: Layout::tensorflow(0) });
 }
 
@@ -136,8 +136,8 @@ pub fn complex_abs(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 
 pub fn part(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let name = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
-    let place = cx.scalar(node, "place", DType::Int64, if node.op == "Real" { 0.0 } else { 1.0 });
+    let position = cx.scalar(node, "place", DType::Int64, if node.op == "Real" { 0.0 } else { 1.0 });
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
-    cx.emit(node, "Gather", vec![name, place], layout, vec![("axis", Attribute::Int(-1))]);
+    cx.emit(node, "Gather", vec![name, position], layout, vec![("axis", Attribute::Int(-1))]);
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Ragged tensors: rows of different lengths, one after the other in one tensor, and where each row begins.
 //!
-//! What is common to these ops is the pair (row, place in the row) of every element. They are the places of a mask
-//! with a row as long as the longest one, as many elements of which are set as the row has.
+//! What is common to these ops is the pair (row, position in the row) of every element. They are the positions of the
+//! nonzero elements of a mask: its rows are as long as the longest row, and each has as many elements set as the row has.
 //!
 //! Sources: `tf.RaggedTensor` in TensorFlow's API documentation; NonZero, CumSum and ScatterND in
 //! <https://onnx.ai/onnx/operators/>.
@@ -83,12 +83,12 @@ impl Steps<'_, '_, '_> {
         self.step("range", "Range", &[&zero, count, &one])
     }
 
-    /// The row and the place in it of every element of rows of these lengths.
-    fn places(&mut self, sizes: &str, greatest: &str) -> [String; 2] {
-        let places = self.range(greatest);
+    /// The row and the position in it of every element of rows of these lengths.
+    fn positions(&mut self, sizes: &str, greatest: &str) -> [String; 2] {
+        let positions = self.range(greatest);
         let axes = self.vector("column", &[1]);
         let column = self.step("size_column", "Unsqueeze", &[sizes, &axes]);
-        let mask = self.step("mask", "Less", &[&places, &column]);
+        let mask = self.step("mask", "Less", &[&positions, &column]);
         let found = self.step("places", "NonZero", &[&mask]);
         [0, 1].map(|row| {
             let row = self.scalar(row);
@@ -117,28 +117,28 @@ impl Steps<'_, '_, '_> {
     }
 }
 
-/// The place of every value of a ragged tensor, a vector for each axis, and the lengths of these axes as scalars.
-struct Places {
+/// The coordinates of every value of a ragged tensor, a vector for each axis, and the lengths of these axes as scalars.
+struct Coordinates {
     columns: Vec<String>,
     lengths: Vec<String>,
 }
 
 /// Follows the lengths of rows from the outermost axis to the values.
-fn places(steps: &mut Steps<'_, '_, '_>, rows: String, levels: Vec<String>) -> Places {
-    let mut places = Places { columns: vec![steps.range(&rows)], lengths: vec![rows] };
+fn positions(steps: &mut Steps<'_, '_, '_>, rows: String, levels: Vec<String>) -> Coordinates {
+    let mut positions = Coordinates { columns: vec![steps.range(&rows)], lengths: vec![rows] };
     for sizes in levels {
         let greatest = steps.greatest(&sizes);
-        let [row, place] = steps.places(&sizes, &greatest);
-        for column in &mut places.columns {
+        let [row, position] = steps.positions(&sizes, &greatest);
+        for column in &mut positions.columns {
             *column = steps.axis_step("column", "Gather", &[column, &row], 0);
         }
-        places.columns.push(place);
-        places.lengths.push(greatest);
+        positions.columns.push(position);
+        positions.lengths.push(greatest);
     }
-    places
+    positions
 }
 
-/// Places as a matrix with a row for each value.
+/// Coordinates as a matrix with a row for each value.
 fn matrix(steps: &mut Steps<'_, '_, '_>, columns: &[String]) -> String {
     let axes = steps.vector("column", &[1]);
     let columns: Vec<String> =
@@ -172,15 +172,15 @@ pub fn range(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let splits = steps.splits(&sizes);
     steps.emit(node.into(), splits);
     let greatest = steps.greatest(&sizes);
-    let [row, place] = steps.places(&sizes, &greatest);
+    let [row, position] = steps.positions(&sizes, &greatest);
     let shape = steps.step("rows", "Shape", &[&sizes]);
     let of_row = |steps: &mut Steps<'_, '_, '_>, bound: &str| {
         let full = steps.step("bounds", "Expand", &[bound, &shape]);
         steps.axis_step("bound", "Gather", &[&full, &row], 0)
     };
     let (start, delta) = (of_row(&mut steps, &bounds[0]), of_row(&mut steps, &bounds[2]));
-    let place = steps.cx.cast(node, place, dtype);
-    let offset = steps.step("offset", "Mul", &[&place, &delta]);
+    let position = steps.cx.cast(node, position, dtype);
+    let offset = steps.step("offset", "Mul", &[&position, &delta]);
     let layout = Layout::tensorflow(1);
     steps.cx.emit(values, "Add", vec![start, offset], layout, vec![]);
     Ok(())
@@ -206,9 +206,9 @@ pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let out = steps.splits(&sizes);
         steps.emit(node.output(level), out);
         let greatest = steps.greatest(&sizes);
-        let [row, place] = steps.places(&sizes, &greatest);
+        let [row, position] = steps.positions(&sizes, &greatest);
         let start = steps.axis_step("start", "Gather", &[&starts, &row], 0);
-        taken = steps.step("taken", "Add", &[&start, &place]);
+        taken = steps.step("taken", "Add", &[&start, &position]);
     }
     let tensor = node.output(levels);
     let layout = Layout::tensorflow_of(cx.shape(tensor));
@@ -216,7 +216,7 @@ pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Values with their places, as a sparse tensor.
+/// Values with their coordinates, as a sparse tensor.
 pub fn to_sparse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let levels = ragged_rank(&node, "RAGGED_RANK");
     let values = cx.input_of(node, levels)?;
@@ -233,9 +233,9 @@ pub fn to_sparse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         }
         sizes.push(of_level);
     }
-    let places = places(&mut steps, rows, sizes);
-    let indices = matrix(&mut steps, &places.columns);
-    let lengths: Vec<String> = places.lengths.iter().map(|length| steps.as_vector(length)).collect();
+    let positions = positions(&mut steps, rows, sizes);
+    let indices = matrix(&mut steps, &positions.columns);
+    let lengths: Vec<String> = positions.lengths.iter().map(|length| steps.as_vector(length)).collect();
     let shape =
         steps.axis_step("dense_shape", "Concat", &lengths.iter().map(String::as_str).collect::<Vec<_>>(), 0);
     steps.emit(node.into(), indices);
@@ -243,8 +243,8 @@ pub fn to_sparse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     cx.alias(node.output(1), values)
 }
 
-/// Values scattered to their places in a tensor that is filled with a default. Rows are described by where they begin,
-/// or by the row of each value; a shape that is given cuts off what it has no place for.
+/// Values scattered to their positions in a tensor that is filled with a default. Rows are described by where they begin,
+/// or by the row of each value; a shape that is given cuts off what lies outside it.
 pub fn to_tensor(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let Some(Attr::Strings(types)) = node.attrs.get("row_partition_types") else {
         return Err(node.error("it has no row_partition_types"));
@@ -291,15 +291,15 @@ pub fn to_tensor(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     }
     let rows = rows.ok_or_else(|| node.error("it has no row partitions"))?;
     let ragged = sizes.len() + 1;
-    let places = places(&mut steps, rows, sizes);
-    let mut lengths: Vec<String> = places.lengths.iter().map(|length| steps.as_vector(length)).collect();
+    let positions = positions(&mut steps, rows, sizes);
+    let mut lengths: Vec<String> = positions.lengths.iter().map(|length| steps.as_vector(length)).collect();
     if values_rank > 1 {
         let inner = steps.step("values_shape", "Shape", &[&data]);
         lengths.push(steps.part(&inner, 1, i64::MAX));
     }
     let mut dims =
         steps.axis_step("shape", "Concat", &lengths.iter().map(String::as_str).collect::<Vec<_>>(), 0);
-    let mut indices = matrix(&mut steps, &places.columns);
+    let mut indices = matrix(&mut steps, &positions.columns);
     if shape_rank == 1 {
         let given = steps.integers(0)?;
         let zero = steps.scalar(0);

@@ -25,8 +25,8 @@ pub fn repeated(steps: &mut Steps<'_, '_, '_>, value: &String) -> String {
     let before = previous(steps, value);
     let is_same = steps.op("Equal", &[value, &before]);
     let length = steps.length(value, -1);
-    let (places, first) = (steps.places(&length), steps.int(0));
-    let has_previous = steps.op("Greater", &[&places, &first]);
+    let (positions, first) = (steps.positions(&length), steps.int(0));
+    let has_previous = steps.op("Greater", &[&positions, &first]);
     steps.op("And", &[&is_same, &has_previous])
 }
 
@@ -53,10 +53,10 @@ pub fn set_operation(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         all = steps.cast(&all, sorted);
     }
     let length = steps.length(&all, -1);
-    let [values, places] = steps.ascending(&all, &length);
+    let [values, positions] = steps.ascending(&all, &length);
     let is_repeated = repeated(&mut steps, &values);
     let is_first_of_its_kind = steps.op("Not", &[&is_repeated]);
-    let is_of_first = steps.op("Less", &[&places, &first_length]);
+    let is_of_first = steps.op("Less", &[&positions, &first_length]);
     let is_of_second = steps.op("Not", &[&is_of_first]);
     let kept = match operation.as_str() {
         "union" => is_first_of_its_kind,

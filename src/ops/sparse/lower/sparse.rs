@@ -1,4 +1,4 @@
-//! Sparse tensors: a matrix of places, a row for each value, the values, and the shape of the dense tensor.
+//! Sparse tensors: a matrix of indices, a row for each value, the values, and the shape of the dense tensor.
 //!
 //! Sources: `SparseReshape` and `SparseFillEmptyRows` in TensorFlow's API documentation,
 //! `tensorflow/core/kernels/reshape_util.cc` and `sparse_fill_empty_rows_op.cc`; ScatterElements, TopK, CumSum and GatherND
@@ -13,19 +13,19 @@ use crate::onnx::Attribute;
 use crate::tensor::{Constant, DType};
 
 /// Emits, as the first three outputs of a node, the sparse tensor of what a mask keeps of values of the same shape. The
-/// last coordinate of a value is its place among those that are kept of its row, and the last axis is as long as the
+/// last coordinate of a value is its position among those that are kept of its row, and the last axis is as long as the
 /// row that keeps most.
 pub fn emit_kept(steps: &mut Steps<'_, '_, '_>, mask: &String, values: &String, rank: usize) {
     let last = rank as i64 - 1;
     let ones = steps.cast(mask, DType::Int64);
     let (axis, one) = (steps.int(last), steps.int(1));
     let counted = steps.op("CumSum", &[&ones, &axis]);
-    let places = steps.op("Sub", &[&counted, &one]);
+    let positions = steps.op("Sub", &[&counted, &one]);
     let found = steps.op("NonZero", &[mask]);
     let found = steps.transpose(&found, &[1, 0]);
-    let place = steps.op("GatherND", &[&places, &found]);
+    let position = steps.op("GatherND", &[&positions, &found]);
     let behind = steps.ints(&[1]);
-    let place = steps.op("Unsqueeze", &[&place, &behind]);
+    let position = steps.op("Unsqueeze", &[&position, &behind]);
     let rows = steps.part(&found, 1, 0, last);
     let values = steps.op("GatherND", &[values, &found]);
     // Where there are no rows, the longest of them has no elements.
@@ -38,7 +38,7 @@ pub fn emit_kept(steps: &mut Steps<'_, '_, '_>, mask: &String, values: &String, 
     let leading = steps.part(&shape, 0, 0, last);
     let axis = |axis| vec![("axis", Attribute::Int(axis))];
     let (cx, node) = (&mut *steps.cx, steps.node);
-    cx.emit(node, "Concat", vec![rows, place], Layout::tensorflow(2), axis(1));
+    cx.emit(node, "Concat", vec![rows, position], Layout::tensorflow(2), axis(1));
     cx.emit_cast(node.output(1), values, Layout::tensorflow(1));
     let shape = node.output(2);
     cx.emit(shape, "Concat", vec![leading, longest], Layout::tensorflow(1), axis(0));
@@ -47,7 +47,7 @@ pub fn emit_kept(steps: &mut Steps<'_, '_, '_>, mask: &String, values: &String, 
 /// How far apart neighbors along each axis of a tensor of this shape are when it is read row by row: the product of the
 /// lengths of the axes behind it.
 fn strides(steps: &mut Steps<'_, '_, '_>, shape: &String, rank: usize) -> String {
-    let is_behind: Vec<bool> = (0..rank * rank).map(|place| place % rank > place / rank).collect();
+    let is_behind: Vec<bool> = (0..rank * rank).map(|position| position % rank > position / rank).collect();
     let is_behind = Constant::from_bools(vec![rank, rank], &is_behind);
     let is_behind = steps.cx.initializer(&format!("{}/is_behind", steps.node.name), is_behind, &[]);
     let one = steps.int(1);
@@ -55,14 +55,14 @@ fn strides(steps: &mut Steps<'_, '_, '_>, shape: &String, rank: usize) -> String
     steps.reduce("ReduceProd", &lengths, &[1], false)
 }
 
-/// Numbers, with 1 in the place of 0. ONNX Runtime's Max is wrong about int64 of 2^31 and more.
+/// Numbers, with 1 instead of 0. ONNX Runtime's Max is wrong about int64 of 2^31 and more.
 fn at_least_one(steps: &mut Steps<'_, '_, '_>, numbers: &String) -> String {
     let (none, one) = (steps.int(0), steps.int(1));
     let is_none = steps.op("Equal", &[numbers, &none]);
     steps.op("Where", &[&is_none, &one, numbers])
 }
 
-/// The number of axes of a sparse tensor whose places or shape is an input.
+/// The number of axes of a sparse tensor whose indices or shape are an input.
 fn known_rank(cx: &Lowering<'_>, node: NodeRef<'_>, from: [(usize, usize); 2]) -> Result<usize> {
     for (index, axis) in from {
         if let Some(rank) = cx.shape(cx.input_of(node, index)?).dim(axis) {
@@ -75,7 +75,7 @@ fn known_rank(cx: &Lowering<'_>, node: NodeRef<'_>, from: [(usize, usize); 2]) -
     Err(node.error("the number of axes of its sparse tensor is not known before the model runs"))
 }
 
-/// Values stay, and their places are counted through row by row in both shapes.
+/// Values stay, and their indices are flattened row by row in both shapes.
 pub fn reshape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [indices, old, new] = [0, 1, 2].map(|index| cx.input_of(node, index));
     let old_rank = known_rank(cx, node, [(0, 1), (1, 0)])?;
@@ -95,13 +95,13 @@ pub fn reshape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     steps.cx.emit(node.output(1), "Where", vec![is_open, left, new], Layout::tensorflow(1), vec![]);
     let shape = steps.cx.in_tensorflow_layout(node.output(1))?;
     let old_strides = strides(&mut steps, &old, old_rank);
-    // Nor are places divided by lengths of 0, of which there are none then.
+    // Nor are indices divided by lengths of 0: there are no indices then.
     let divisors = at_least_one(&mut steps, &shape);
     let new_strides = strides(&mut steps, &divisors, new_rank);
     let flat = steps.op("Mul", &[&indices, &old_strides]);
     let flat = steps.reduce("ReduceSum", &flat, &[1], true);
-    let places = steps.op("Div", &[&flat, &new_strides]);
-    cx.emit(node, "Mod", vec![places, divisors], Layout::tensorflow(2), vec![]);
+    let positions = steps.op("Div", &[&flat, &new_strides]);
+    cx.emit(node, "Mod", vec![positions, divisors], Layout::tensorflow(2), vec![]);
     Ok(())
 }
 
@@ -119,7 +119,7 @@ pub fn fill_empty_rows(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let first = steps.int(0);
     let row = steps.op_with("Gather", &[&indices, &first], "axis", 1);
     let count = steps.op("Shape", &[&row]);
-    // Several values may be written to one place, all of them the same.
+    // Several values may be written to one index, all of them the same.
     let (yes, no) = (steps.number(DType::Bool, 1.0), steps.number(DType::Bool, 0.0));
     let (yes, no) = (steps.op("Expand", &[&yes, &rows]), steps.op("Expand", &[&no, &count]));
     let inputs = vec![yes, row.clone(), no];
@@ -142,8 +142,8 @@ pub fn fill_empty_rows(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let rows = steps.op_with("Concat", &[&row, &empty], "axis", 0);
     let all = steps.op("Shape", &[&rows]);
     let [_, order] = steps.ascending(&rows, &all);
-    let places = steps.places(&all);
-    let map = steps.op_with("ScatterElements", &[&order, &order, &places], "axis", 0);
+    let positions = steps.positions(&all);
+    let map = steps.op_with("ScatterElements", &[&order, &order, &positions], "axis", 0);
     let start = steps.ints(&[0]);
     let matrix = Layout::tensorflow(2);
     cx.emit(node, "Gather", vec![indices, order.clone()], matrix, along_first());

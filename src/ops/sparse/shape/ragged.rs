@@ -14,7 +14,7 @@ pub fn range(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     ])
 }
 
-/// A count that an attribute says and the number of inputs bounds.
+/// A count that an attribute gives and the number of inputs bounds.
 pub fn ragged_rank(node: &Node, name: &str) -> usize {
     usize::try_from(node.int(name, 0)).unwrap_or(0).min(64)
 }

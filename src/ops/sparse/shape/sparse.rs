@@ -1,4 +1,4 @@
-//! Sparse tensors: places, values and the shape of the dense tensor (`tensorflow/core/ops/{sparse,set,ctc}_ops.cc`).
+//! Sparse tensors: indices, values and the shape of the dense tensor (`tensorflow/core/ops/{sparse,set,ctc}_ops.cc`).
 
 use crate::error::Result;
 use crate::graph::{Node, Shape, TensorType};

@@ -22,7 +22,7 @@ fn contents<'a>(cx: &Lowering<'a>, node: NodeRef<'_>) -> Result<(&'a Constant, &
             Ok((keys, values))
         }
         _ => Err(table
-            .error("what the table holds is no constant of the graph: a file, or left out when it was frozen")
+            .error("the table's contents are not a constant of the graph: they are in a file, or were removed when it was frozen")
             .advice(
                 "choose inputs after the lookup with --inputs, or convert a graph with its initializers",
             )),

@@ -121,10 +121,10 @@ pub fn split(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let most = cx.step(node, "most", "Gather", vec![shape.clone(), last], vec![]);
     let zero = cx.initializer("range/start", Constant::from_i64(vec![], &[0]), &[]);
     let one = cx.initializer("range/step", Constant::from_i64(vec![], &[1]), &[]);
-    let places = cx.step(node, "places", "Range", vec![zero, most, one], vec![]);
+    let positions = cx.step(node, "places", "Range", vec![zero, most, one], vec![]);
     let axes = cx.vector(node, "column", &[1]);
     let counts = cx.step(node, "counts", "Unsqueeze", vec![counts, axes], vec![]);
-    let is_part = cx.step(node, "is_part", "Less", vec![places, counts], vec![]);
+    let is_part = cx.step(node, "is_part", "Less", vec![positions, counts], vec![]);
     let found = cx.step(node, "found", "NonZero", vec![is_part], vec![]);
     let perm = vec![("perm", Attribute::Ints(vec![1, 0]))];
     let indices = cx.step(node, "found_indices", "Transpose", vec![found], perm);

@@ -1,4 +1,4 @@
-//! What a model takes and delivers, and what of it is left when both are known.
+//! The inputs and outputs of a model, and which of its nodes stay when both are known.
 
 use hashbrown::HashSet;
 
@@ -24,7 +24,7 @@ impl Lowering<'_> {
         self.set(tensor, Value::Computed { name, layout });
     }
 
-    /// Gives an input the value that it has where nobody feeds it.
+    /// Gives an input its default value, for runs that do not feed it.
     pub fn default_of_input(&mut self, tensor: TensorRef, default: Constant) {
         if let Some(Value::Computed { name, layout }) = self.values.get(&tensor) {
             let value = default.permuted(layout.axes());
@@ -37,7 +37,7 @@ impl Lowering<'_> {
         TensorInfo { name, dtype: self.dtype(tensor), shape: dims }
     }
 
-    /// Declares the outputs and hands out the model.
+    /// Declares the outputs and returns the model.
     pub fn finish(mut self) -> Result<Model> {
         let outputs = self.outputs;
         for &tensor in outputs {
@@ -46,15 +46,16 @@ impl Lowering<'_> {
             let value = self.in_layout(tensor, &layout)?;
             let name = self.graph.tensor_name(tensor);
             if value != name {
-                self.deliver(&value, &name);
+                self.name_output(&value, &name);
             }
             let dtype = self.dtype(tensor);
             if dtype == DType::Unknown {
-                let problem = "its type is not known: neither what computes it nor what reads it says it";
+                let problem =
+                    "its type is not known: neither the node that computes it nor its readers give one";
                 return Err(Error::new(name, problem).advice("choose outputs that are computed from it"));
             }
             if onnx_dtype(dtype).is_none() || matches!(dtype, DType::Complex64 | DType::Complex128) {
-                let error = Error::new(name, format!("operators of ONNX give no tensors of {dtype}"));
+                let error = Error::new(name, format!("operators of ONNX do not output tensors of {dtype}"));
                 return Err(
                     error.advice("choose outputs that are computed from it, by Real, Imag or ComplexAbs")
                 );
@@ -66,7 +67,7 @@ impl Lowering<'_> {
         Ok(self.model)
     }
 
-    /// Drops what nobody reads: a Shape, say, whose only reader turned out to change nothing.
+    /// Removes what nothing reads: for example, a Shape whose only reader changes nothing.
     fn drop_unread(&mut self) {
         let mut read: HashSet<String> = self.model.outputs.iter().map(|info| info.name.clone()).collect();
         let nodes = std::mem::take(&mut self.model.nodes);
@@ -74,8 +75,8 @@ impl Lowering<'_> {
         self.model.initializers.retain(|initializer| read.contains(&initializer.name));
     }
 
-    /// Gives a value the name of an output: by renaming it, unless it is known under its name outside.
-    fn deliver(&mut self, value: &str, name: &str) {
+    /// Gives a value the name of an output: by renaming it, unless its name is itself that of an input or output.
+    fn name_output(&mut self, value: &str, name: &str) {
         let is_outside = |infos: &[TensorInfo]| infos.iter().any(|info| info.name == value);
         let is_wanted = self.outputs.iter().any(|&tensor| self.graph.tensor_name(tensor) == value);
         if self.producers.contains_key(value) && !is_outside(&self.model.outputs) && !is_wanted {
@@ -87,7 +88,7 @@ impl Lowering<'_> {
     }
 }
 
-/// Those of the nodes that somebody reads: the names of `read`, or another of them. Adds what they read.
+/// The nodes whose outputs are read, by `read` or by another of them. Adds what they read to `read`.
 pub(super) fn read_nodes(nodes: Vec<onnx::Node>, read: &mut HashSet<String>) -> Vec<onnx::Node> {
     let mut kept = vec![];
     for node in nodes.into_iter().rev() {
