@@ -1,9 +1,9 @@
 //! What is known of TensorFlow's ops: a row for each of them, in the folder of its family.
 //!
-//! A row says how the types of an op's outputs follow from its inputs (`shape`), what inputs it refuses (`check`), what becomes of it in ONNX (`lower`), what it
-//! computes (`fold` for constants, `eval` for whole graphs), and whether it may compute in float16. Evaluation is written
-//! independently of lowering, which it judges. What TensorFlow's own registry says of an op, its inputs, attributes and their types,
-//! is in [`crate::graph::op_definition`].
+//! A row names the function that infers the types of an op's outputs (`shape`), the check of its inputs (`check`), the function that
+//! writes it as ONNX (`lower`), those that evaluate it (`fold` for constants, `eval` for whole graphs), and whether it may compute in
+//! float16. Evaluation is written independently of lowering, because it judges lowering. What TensorFlow's own registry knows of an op,
+//! its inputs, attributes and their types, is in [`crate::graph::op_definition`].
 
 mod array;
 mod checks;
