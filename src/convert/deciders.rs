@@ -2,10 +2,9 @@
 
 use hashbrown::{HashMap, HashSet};
 
-use super::infer_outputs::is_placeholder;
 use super::{Note, NoteKind};
 use crate::graph::import::{data_inputs, declared_shape, declared_type, past_identities};
-use crate::graph::{Graph, TensorRef};
+use crate::graph::{Graph, TensorRef, is_placeholder};
 use crate::passes::control_flow::is_switch;
 use crate::proto::NodeDef;
 use crate::tensor::DType;

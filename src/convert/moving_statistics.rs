@@ -3,6 +3,7 @@
 use hashbrown::HashMap;
 
 use crate::graph::import::data_inputs;
+use crate::graph::is_variable;
 use crate::passes::training_mode::MovingStatistics;
 use crate::proto::{GraphDef, NodeDef};
 
@@ -73,7 +74,7 @@ fn variable<'a>(nodes: &HashMap<&str, &'a NodeDef>, name: &str, depth: usize) ->
     let depth = depth.checked_sub(1)?;
     let node = *nodes.get(name)?;
     match node.op.as_str() {
-        "Variable" | "VariableV2" | "VarHandleOp" => Some(&node.name),
+        op if is_variable(op) => Some(&node.name),
         "Identity" | "ReadVariableOp" | "Switch" | "Enter" => {
             data_inputs(node).next().and_then(|(input, _)| variable(nodes, input, depth))
         }

@@ -173,7 +173,7 @@ impl Conversion {
         let mut found: Vec<TensorRef> = vec![];
         for tensor in late.chain(outputs) {
             let node = graph.node(tensor.node);
-            let is_computed = node.constant().is_none() && !node.op.starts_with("Placeholder");
+            let is_computed = node.constant().is_none() && !node.is_placeholder();
             let is_early = index[&tensor.node] < count;
             let is_known = reference.find_tensor(&graph.tensor_name(tensor)).is_some();
             let is_of_numbers = Tensor::has_type(graph.tensor_type(tensor).dtype);

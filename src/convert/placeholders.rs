@@ -4,13 +4,12 @@ use hashbrown::{HashMap, HashSet};
 
 use super::deciders::scalar_deciders;
 use super::decoders::is_decoder;
-use super::infer_outputs::is_placeholder;
 use super::input_shape::set_image_size;
 use super::interface::{no_tensor, node_name};
 use super::{ConvertOptions, FrozenPlaceholder, Note, NoteKind};
 use crate::error::{Error, Result};
-use crate::graph::Shape;
 use crate::graph::import::{data_inputs, declared_shape, declared_type, past_identities};
+use crate::graph::{Shape, is_placeholder};
 use crate::proto::NodeDef;
 use crate::suggestion::suggesting_and_listing;
 use crate::tensor::{Constant, DType};

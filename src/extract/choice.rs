@@ -5,6 +5,7 @@ use hashbrown::HashSet;
 use super::Output;
 use crate::convert::{ConvertOptions, convert};
 use crate::error::{Error, Result};
+use crate::graph::is_variable;
 use crate::inspect::{BatchNormEntry, identify};
 use crate::onnx::Initializer;
 use crate::source::Source;
@@ -154,7 +155,6 @@ impl Chosen {
         let conversion = convert(model, &options).map_err(|error| error.within("--layout onnx"))?;
         let mut names: HashSet<&str> = stored.iter().map(|tensor| tensor.name.as_str()).collect();
         let nodes = model.graph().map(|graph| &graph.definition().node[..]).unwrap_or_default();
-        let is_variable = |op: &str| matches!(op, "Variable" | "VariableV2" | "VarHandleOp");
         names.extend(nodes.iter().filter(|node| is_variable(&node.op)).map(|node| node.name.as_str()));
         let mut reshaped = vec![];
         for Initializer { name, value } in conversion.model.initializers {

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::convert::BatchNormSummary;
 use crate::graph::import::data_inputs;
+use crate::graph::is_batch_norm;
 use crate::onnx::OnnxFile;
 use crate::onnx::proto::NodeProto;
 use crate::passes::batch_norm::{BatchNorm, Origin};
@@ -150,10 +151,7 @@ impl Parts {
     fn add_graph(&mut self, definition: &GraphDef) {
         let nodes: HashMap<&str, &NodeDef> =
             definition.node.iter().map(|node| (node.name.as_str(), node)).collect();
-        for norm in definition.node.iter().filter(|node| node.op.starts_with("FusedBatchNorm")) {
-            if norm.op.contains("Grad") {
-                continue;
-            }
+        for norm in definition.node.iter().filter(|node| is_batch_norm(&node.op)) {
             for (index, (input, _)) in data_inputs(norm).enumerate() {
                 self.add(index, origin(&nodes, input));
             }

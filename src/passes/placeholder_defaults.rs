@@ -37,10 +37,8 @@ pub fn settle_defaults(
     let mut found = vec![];
     for (_, node) in graph.nodes().filter(|(_, node)| computed(node)) {
         let Some(sources) = node.inputs.first().map(|&default| sources(&graph, default)) else { continue };
-        let is_input = |node: &&&Node| match node.op.as_str() {
-            "PlaceholderWithDefault" => true,
-            op => op.starts_with("Placeholder") && is_taken(node),
-        };
+        let is_input =
+            |node: &&&Node| node.op == "PlaceholderWithDefault" || node.is_placeholder() && is_taken(node);
         let source = match sources.iter().find(is_input) {
             Some(input) => Some(input.name.clone()),
             None if sources.iter().any(|node| is_of_training(node) || node.is_placeholder()) => None,

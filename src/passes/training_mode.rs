@@ -35,7 +35,7 @@ pub fn use_moving_statistics(
     changes: &mut Changes,
 ) -> Result<Graph> {
     rewrite(graph, |rewriting, node| {
-        if node.op.starts_with("FusedBatchNorm") && !node.op.contains("Grad") {
+        if node.is_batch_norm() {
             return frozen_batch_norm(rewriting, node, moving, changes);
         }
         // Batch norm that is written as arithmetic reads the moments from separate nodes.

@@ -120,7 +120,7 @@ pub fn list(graph: &Graph, batch_norms: &[BatchNorm], outputs: &[&str]) -> Liste
             op: node.op.clone(),
             inputs,
             outputs: used.into_iter().map(|(_, report)| report).collect(),
-            is_input: node.op.starts_with("Placeholder"),
+            is_input: node.is_placeholder(),
             is_output,
             parameters: weights.iter().map(|(weight, _)| weight.parameters).sum(),
             weight_bytes: weights.iter().map(|(weight, _)| weight.bytes).sum(),

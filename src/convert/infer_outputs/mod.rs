@@ -14,7 +14,7 @@ use training::{
 use weights::Weights;
 use wiring::{Marks, Wiring, is_of_shapes};
 
-use crate::graph::{generates_random_numbers, is_variable};
+use crate::graph::{generates_random_numbers, is_placeholder, is_variable};
 use crate::proto::{DataType, GraphDef, NodeDef, attr_value::Value};
 
 /// How many candidates are listed if no output is found.
@@ -23,11 +23,6 @@ const CANDIDATES: usize = 8;
 /// Ops that are inputs of a graph: placeholders, and the ends of input pipelines.
 pub fn is_feed(op: &str) -> bool {
     is_placeholder(op) || is_input_pipeline(op)
-}
-
-/// Ops that a caller feeds with `feed_dict`.
-pub fn is_placeholder(op: &str) -> bool {
-    matches!(op, "Placeholder" | "PlaceholderV2" | "PlaceholderWithDefault")
 }
 
 /// Ops at the end of an input pipeline, iterators and queues: they return training data.

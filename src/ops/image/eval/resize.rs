@@ -105,38 +105,45 @@ fn floats(input: &Tensor) -> Option<Array4<f32>> {
 }
 
 pub fn bicubic(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
-    let [input, size] = inputs else { return None };
-    let [rows, columns] = sizes(input, size)?;
-    let images = floats(input)?;
-    let (batch, height, width, channels) = images.dim();
-    let (down, across) = (Scaling::new(node, height, rows), Scaling::new(node, width, columns));
-    element_count(&[batch, rows, columns, channels])?;
-    let result = Array4::from_shape_fn((batch, rows, columns, channels), |(image, row, column, channel)| {
-        let across: Vec<(usize, f32)> = across.around(column);
-        let along = |row: usize| -> f32 {
-            across.iter().map(|&(column, weight)| images[[image, row, column, channel]] * weight).sum()
-        };
-        down.around(row).into_iter().map(|(row, weight)| along(row) * weight).sum()
-    });
-    Some(vec![Tensor::Float32(result.into_dyn())])
+    resized(node, inputs, Scaling::around, |pixels, down, across| {
+        let along =
+            |row: usize| -> f32 { across.iter().map(|&(column, weight)| pixels(row, column) * weight).sum() };
+        down.iter().map(|&(row, weight)| along(row) * weight).sum()
+    })
 }
 
 pub fn bilinear(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    resized(node, inputs, Scaling::between, |pixels, &(top, bottom, down), &(left, right, across)| {
+        let along = |row: usize| {
+            let (left, right) = (pixels(row, left), pixels(row, right));
+            left + (right - left) * across
+        };
+        let (top, bottom) = (along(top), along(bottom));
+        top + (bottom - top) * down
+    })
+}
+
+/// Images whose pixels are computed from others: `neighbors` says from which ones along an axis, and `combine` computes a pixel of
+/// those in rows and columns.
+fn resized<N>(
+    node: &Node,
+    inputs: &[&Tensor],
+    neighbors: impl Fn(&Scaling, usize) -> N,
+    combine: impl Fn(&dyn Fn(usize, usize) -> f32, &N, &N) -> f32,
+) -> Option<Vec<Tensor>> {
     let [input, size] = inputs else { return None };
     let [rows, columns] = sizes(input, size)?;
     let images = floats(input)?;
     let (batch, height, width, channels) = images.dim();
-    let (down, across) = (Scaling::new(node, height, rows), Scaling::new(node, width, columns));
     element_count(&[batch, rows, columns, channels])?;
+    let along = |from: usize, to: usize| -> Vec<N> {
+        let scaling = Scaling::new(node, from, to);
+        (0..to).map(|position| neighbors(&scaling, position)).collect()
+    };
+    let (down, across) = (along(height, rows), along(width, columns));
     let result = Array4::from_shape_fn((batch, rows, columns, channels), |(image, row, column, channel)| {
-        let (top, bottom, down) = down.between(row);
-        let (left, right, across) = across.between(column);
-        let row = |row: usize| {
-            let (left, right) = (images[[image, row, left, channel]], images[[image, row, right, channel]]);
-            left + (right - left) * across
-        };
-        let (top, bottom) = (row(top), row(bottom));
-        top + (bottom - top) * down
+        let pixels = |row: usize, column: usize| images[[image, row, column, channel]];
+        combine(&pixels, &down[row], &across[column])
     });
     Some(vec![Tensor::Float32(result.into_dyn())])
 }
