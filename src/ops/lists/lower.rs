@@ -243,13 +243,8 @@ pub fn length(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let length = length_of(cx, node, &list);
     let scalar = cx.vector(node, "scalar", &[]);
     let length = cx.step(node, "count", "Reshape", vec![length, scalar], vec![]);
-    emit_cast(cx, node, length, Layout::tensorflow(0));
+    cx.emit_cast(node, length, Layout::tensorflow(0));
     Ok(())
-}
-
-fn emit_cast(cx: &mut Lowering<'_>, node: NodeRef<'_>, value: String, layout: Layout) {
-    let to = crate::onnx::onnx_dtype(cx.dtype(node.into())).unwrap_or_default();
-    cx.emit(node, "Cast", vec![value], layout, vec![("to", Attribute::Int(to.into()))]);
 }
 
 /// The shape of the elements.
@@ -259,7 +254,7 @@ pub fn element_shape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let bounds = [("starts", 1), ("ends", i64::MAX)].map(|(what, value)| cx.vector(node, what, &[value]));
     let inputs = [vec![shape], bounds.to_vec()].concat();
     let shape = cx.step(node, "element_shape", "Slice", inputs, vec![]);
-    emit_cast(cx, node, shape, Layout::tensorflow(1));
+    cx.emit_cast(node, shape, Layout::tensorflow(1));
     Ok(())
 }
 
