@@ -115,7 +115,19 @@ impl<'a, 'n> Finder<'a, 'n> {
     /// through an `Identity`.
     fn decider(&self, node: &'a NodeDef) -> Option<(&'a str, usize)> {
         let decider = data_inputs(node).nth(1).filter(|_| is_switch(node))?;
-        Some(past_identities(decider, |name| self.nodes.get(name)))
+        let decider = past_identities(decider, |name| self.nodes.get(name));
+        // The Switch of a loop variable leads to the next iteration, or out of the loop.
+        let is_of_loop = self.nodes.get(decider.0).is_some_and(|node| node.op == "LoopCond");
+        (!is_of_loop).then_some(decider)
+    }
+
+    /// Whether a `Merge` starts the iterations of a loop.
+    fn is_of_loop(&self, merge: &NodeDef) -> bool {
+        data_inputs(merge).any(|(name, _)| {
+            self.nodes
+                .get(name)
+                .is_some_and(|node| matches!(node.op.as_str(), "NextIteration" | "RefNextIteration"))
+        })
     }
 
     /// The branches that an output is on.
@@ -149,6 +161,7 @@ impl<'a, 'n> Finder<'a, 'n> {
             .filter_map(|(name, port)| Some(self.of_output((self.nodes.index(name)?, port))))
             .collect();
         let by_data = match node.op.as_str() {
+            "Merge" | "RefMerge" if self.is_of_loop(node) => union(&inputs),
             "Merge" | "RefMerge" => merged(&inputs),
             _ => union(&inputs),
         };

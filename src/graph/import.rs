@@ -5,6 +5,7 @@
 use hashbrown::HashMap;
 
 use super::branches::{ON_BRANCH, Output, pivots};
+use super::frames::call_loops;
 use super::fused::{add_fused, is_fused};
 use super::table_contents::contents;
 use super::tensor_proto::constant;
@@ -31,7 +32,7 @@ pub struct Part {
 
 impl Part {
     /// Whether a node is imported without what it reads.
-    fn is_source(&self, node: &NodeDef) -> bool {
+    pub(super) fn is_source(&self, node: &NodeDef) -> bool {
         self.values.contains_key(&node.name)
             || self.cuts.contains_key(&node.name)
             || self.defaults.get(&node.name).is_some_and(|is_default| !is_default)
@@ -53,6 +54,8 @@ pub fn import(definition: &GraphDef, infer: Inference) -> Result<Graph> {
 /// # Errors
 /// As for [`import`]; the nodes that the roots do not need are ignored.
 pub fn import_part(definition: &GraphDef, part: &Part, infer: Inference) -> Result<Graph> {
+    let without_loops = call_loops(definition, part)?;
+    let definition = without_loops.as_ref().unwrap_or(definition);
     let library = definition.library.as_ref();
     let library = library.map_or_else(|| Library::empty(infer), |functions| Library::new(functions, infer));
     let mut nodes = Nodes::of_graph(definition)?;
@@ -312,9 +315,6 @@ fn in_order(
                 continue;
             }
             let is_source = part.is_source(node);
-            if !is_source && matches!(node.op.as_str(), "Enter" | "RefEnter" | "Exit" | "RefExit") {
-                return Err(loop_of_tensorflow_1(node));
-            }
             state[index] = State::Open;
             let mut is_ready = true;
             let read = data_inputs(node).map(|(name, _)| name);
@@ -344,18 +344,6 @@ fn in_order(
         }
     }
     Ok(order)
-}
-
-/// The error for a loop that is a cycle of nodes, which control flow v2 replaced by functions.
-///
-/// Source: `tensorflow/core/ops/control_flow_ops.cc`.
-fn loop_of_tensorflow_1(node: &NodeDef) -> Error {
-    let problem = "it is part of a loop of TensorFlow 1, as tf.while_loop, dynamic_rnn and map_fn build it, which is not \
-                   converted";
-    Error::new(format!("{} \"{}\"", node.op, node.name), problem).advice(
-        "build the graph again after tf.compat.v1.enable_control_flow_v2(), whose loops are converted, or convert what \
-         lies before or after the loop, with --outputs or --inputs",
-    )
 }
 
 /// The value of an attribute; `None` where it has none.

@@ -4,6 +4,7 @@
 
 pub mod attr;
 pub mod branches;
+mod frames;
 pub mod function;
 mod fused;
 pub mod import;

@@ -1,0 +1,252 @@
+//! One frame: its loop variables, its condition, and the `While` that takes its place.
+
+use std::collections::HashMap as Attributes;
+
+use super::function::{Arguments, FunctionBuilder};
+use super::{Loops, error, frame_name, is_enter, is_exit, is_merge, is_next_iteration, is_switch};
+use crate::error::Result;
+use crate::graph::branches::Output;
+use crate::graph::import::past_identities;
+use crate::proto::attr_value::{ListValue, Value};
+use crate::proto::{AttrValue, NameAttrList, NodeDef};
+
+/// A frame. It is the loop of one `tf.while_loop`.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// Its index among the frames of the graph.
+    pub index: usize,
+    /// Its `frame_name`.
+    pub name: String,
+    /// The frame that it is in.
+    pub parent: Option<usize>,
+    /// How many frames it is in.
+    pub depth: usize,
+}
+
+/// The indices of the nodes of a loop variable.
+#[derive(Debug, Clone, Copy)]
+struct Variable {
+    enter: usize,
+    merge: usize,
+    next: usize,
+}
+
+impl Loops {
+    /// Puts a `While` in place of a frame.
+    pub(super) fn call(&mut self, frame: &Frame) -> Result<()> {
+        let inside: Vec<usize> = self
+            .needed()
+            .map(|(index, _)| index)
+            .filter(|&index| self.frames[index] == Some(frame.index))
+            .collect();
+        let variables = self.variables(&inside)?;
+        let condition = self.condition(frame, &inside)?;
+        let enters = self.enters(frame)?;
+        let mut arguments = Arguments::new(self, frame);
+        for (position, variable) in variables.iter().enumerate() {
+            arguments.add_variable(variable.merge, position);
+        }
+        for &index in &inside {
+            if let Some(variable) = self.switched(index, condition, &variables)? {
+                arguments.add_switch(index, variable);
+            }
+        }
+        for &enter in
+            enters.iter().filter(|&&enter| !variables.iter().any(|variable| variable.enter == enter))
+        {
+            match self.is_constant(enter)? {
+                true => arguments.add_constant(enter),
+                false => {
+                    return Err(self.not_a_loop(frame, enter, "no Merge starts a loop variable with it"));
+                }
+            }
+        }
+        let decided = self.input_of(frame, condition)?;
+        let results: Vec<Output> =
+            variables.iter().map(|variable| self.input_of(frame, variable.next)).collect::<Result<_>>()?;
+        let mut cond = FunctionBuilder::new(self, frame, &mut arguments);
+        let decided = cond.add(decided)?;
+        let cond_nodes = cond.nodes();
+        let mut body = FunctionBuilder::new(self, frame, &mut arguments);
+        let results: Vec<String> =
+            results.into_iter().map(|result| body.add(result)).collect::<Result<_>>()?;
+        let body_nodes = body.nodes();
+
+        let first: Vec<Output> =
+            variables.iter().map(|variable| self.input_of(frame, variable.enter)).collect::<Result<_>>()?;
+        let outside = arguments.outside(self)?;
+        let inputs = [first, outside].concat();
+        let types =
+            arguments.types(self, &variables.iter().map(|variable| variable.enter).collect::<Vec<_>>())?;
+        let [cond, body] =
+            ["cond", "body"].map(|what| self.unique_function(&format!("{}/{what}", frame.name)));
+        let cond_function = arguments.function(&cond, cond_nodes, &types, &[decided], true);
+        let body_function = arguments.function(&body, body_nodes, &types, &results, false);
+        self.functions.extend([cond_function, body_function]);
+        let name = self.unique_node(&frame.name);
+        let input = inputs.iter().map(|&output| self.tensor_name(output)).collect::<Result<_>>()?;
+        let called = |name: &str| {
+            let function = NameAttrList { name: name.to_owned(), ..NameAttrList::default() };
+            AttrValue { value: Some(Value::Func(function)) }
+        };
+        let types = ListValue { r#type: types, ..ListValue::default() };
+        let attr = Attributes::from([
+            ("T".to_owned(), AttrValue { value: Some(Value::List(types)) }),
+            ("cond".to_owned(), called(&cond)),
+            ("body".to_owned(), called(&body)),
+        ]);
+        let call = NodeDef { name: name.clone(), op: "While".to_owned(), input, attr, ..NodeDef::default() };
+        self.replace(frame, call, &inside, &variables)
+    }
+
+    /// The loop variables: each `Merge` of a value from outside with that of the next iteration.
+    fn variables(&self, inside: &[usize]) -> Result<Vec<Variable>> {
+        let mut found = vec![];
+        for &merge in inside {
+            if !is_merge(self.node(merge)?) {
+                continue;
+            }
+            let inputs = self.inputs(merge)?;
+            if let &[(a, _), (b, _)] = &inputs[..] {
+                match (self.node(a)?, self.node(b)?) {
+                    (enter, next) if is_enter(enter) && is_next_iteration(next) => {
+                        found.push(Variable { enter: a, merge, next: b });
+                    }
+                    (next, enter) if is_enter(enter) && is_next_iteration(next) => {
+                        found.push(Variable { enter: b, merge, next: a });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The `LoopCond` of a frame.
+    fn condition(&self, frame: &Frame, inside: &[usize]) -> Result<usize> {
+        let mut found = inside
+            .iter()
+            .copied()
+            .filter(|&index| self.nodes[index].as_ref().is_some_and(|node| node.op == "LoopCond"));
+        match (found.next(), found.next()) {
+            (Some(condition), None) => Ok(condition),
+            (Some(_), Some(other)) => Err(self.not_a_loop(frame, other, "the loop has two conditions")),
+            (None, _) => Err(self.not_a_loop(frame, usize::MAX, "it has no LoopCond")),
+        }
+    }
+
+    /// The needed nodes that pass tensors into a frame.
+    fn enters(&self, frame: &Frame) -> Result<Vec<usize>> {
+        let mut found = vec![];
+        for (index, node) in self.needed().filter(|(_, node)| is_enter(node)) {
+            if frame_name(node)? == frame.name {
+                found.push(index);
+            }
+        }
+        Ok(found)
+    }
+
+    fn is_constant(&self, enter: usize) -> Result<bool> {
+        let constant = self.node(enter)?.attr.get("is_constant").and_then(|attr| attr.value.as_ref());
+        Ok(matches!(constant, Some(Value::B(true))))
+    }
+
+    /// The loop variable that a `Switch` forwards to the body or out of the loop.
+    fn switched(&self, index: usize, condition: usize, variables: &[Variable]) -> Result<Option<usize>> {
+        let node = self.node(index)?;
+        let inputs = self.inputs(index)?;
+        let &[data, decider] = &inputs[..] else { return Ok(None) };
+        if !is_switch(node) || self.past_identities(decider)?.0 != condition {
+            return Ok(None);
+        }
+        let merge = self.past_identities(data)?.0;
+        match variables.iter().position(|variable| variable.merge == merge) {
+            Some(variable) => Ok(Some(variable)),
+            None => Err(error(node, "it does not forward a loop variable")),
+        }
+    }
+
+    fn past_identities(&self, (index, port): Output) -> Result<Output> {
+        let name = &self.node(index)?.name;
+        let find = |name: &str| self.nodes[*self.indices.get(name)?].as_ref();
+        let (name, port) = past_identities((name, port), find);
+        Ok((self.indices.get(name).copied().unwrap_or(index), port))
+    }
+
+    fn input_of(&self, frame: &Frame, index: usize) -> Result<Output> {
+        self.inputs(index)?.first().copied().ok_or_else(|| self.not_a_loop(frame, index, "it has no input"))
+    }
+
+    /// Adds the call, lets the exits forward its results, and removes the nodes of the frame.
+    fn replace(
+        &mut self,
+        frame: &Frame,
+        call: NodeDef,
+        inside: &[usize],
+        variables: &[Variable],
+    ) -> Result<()> {
+        for &exit in inside {
+            if !is_exit(self.node(exit)?) {
+                continue;
+            }
+            let (switch, port) = self.input_of(frame, exit)?;
+            let merge = self.inputs(switch)?.first().copied();
+            let merge = merge.map(|merge| self.past_identities(merge)).transpose()?;
+            let variable =
+                variables.iter().position(|variable| Some(variable.merge) == merge.map(|merge| merge.0));
+            let Some(variable) = variable.filter(|_| port == 0) else {
+                return Err(self.not_a_loop(frame, exit, "it is not the last value of a loop variable"));
+            };
+            let old = self.node(exit)?;
+            let attr = old.attr.iter().filter(|(name, _)| *name == "T");
+            let forward = NodeDef {
+                name: old.name.clone(),
+                op: "Identity".to_owned(),
+                input: vec![format!("{}:{variable}", call.name)],
+                attr: attr.map(|(name, value)| (name.clone(), value.clone())).collect(),
+                ..NodeDef::default()
+            };
+            self.nodes[exit] = Some(forward);
+            self.frames[exit] = frame.parent;
+        }
+        let all: Vec<usize> =
+            (0..self.nodes.len()).filter(|&index| self.frames[index] == Some(frame.index)).collect();
+        for index in all.into_iter().chain(self.enters(frame)?) {
+            self.nodes[index] = None;
+        }
+        self.indices.insert(call.name.clone(), self.nodes.len());
+        self.nodes.push(Some(call));
+        self.frames.push(frame.parent);
+        self.is_needed.push(true);
+        self.is_source.push(false);
+        Ok(())
+    }
+
+    /// A name like this one that no node has.
+    fn unique_node(&self, name: &str) -> String {
+        let mut unique = name.to_owned();
+        while self.indices.contains_key(&unique) {
+            unique.push('_');
+        }
+        unique
+    }
+
+    /// A name like this one that no function has.
+    fn unique_function(&self, name: &str) -> String {
+        let is_taken = |name: &str| {
+            let mut signatures = self.functions.iter().filter_map(|function| function.signature.as_ref());
+            signatures.any(|signature| signature.name == name)
+        };
+        let mut unique = name.to_owned();
+        while is_taken(&unique) {
+            unique.push('_');
+        }
+        unique
+    }
+
+    /// The name by which nodes outside of functions read a tensor.
+    fn tensor_name(&self, (index, port): Output) -> Result<String> {
+        let name = &self.node(index)?.name;
+        Ok(if port == 0 { name.clone() } else { format!("{name}:{port}") })
+    }
+}

@@ -1,0 +1,319 @@
+//! Loops of TensorFlow 1 as calls of functions: the input is a GraphDef whose loops are cycles of nodes; in the output, each
+//! loop is a `While` that calls a function for its condition and another for its body.
+//!
+//! `tf.while_loop` builds a frame. For each loop variable, `Enter` passes the first value into the frame, `Merge` forwards it or
+//! the value of the next iteration, and `Switch` forwards that to the body, or to `Exit` when `LoopCond` is false.
+//! `NextIteration` passes the body's result back to `Merge`. An `Enter` that is constant passes a tensor from outside to all
+//! iterations. Frames within frames are turned into functions first.
+//!
+//! Sources: `WhileContext` in `tensorflow/python/ops/control_flow_ops.py`; the ops in
+//! `tensorflow/core/ops/control_flow_ops.cc`.
+
+mod frame;
+mod function;
+mod tensor_arrays;
+
+use hashbrown::{HashMap, HashSet};
+
+use self::frame::Frame;
+use super::branches::{Output, pivots};
+use super::import::{Part, data_inputs};
+use super::validate::Nodes;
+use crate::error::{Error, Result};
+use crate::proto::{FunctionDef, GraphDef, NodeDef};
+
+/// A graph with functions instead of the loops that its part needs; `None` if it needs none.
+///
+/// # Errors
+/// Where a frame is not a loop as `tf.while_loop` builds it, or a root of the part is inside of a loop.
+pub fn call_loops(definition: &GraphDef, part: &Part) -> Result<Option<GraphDef>> {
+    if !definition.node.iter().any(is_enter) {
+        return Ok(None);
+    }
+    let needed = needed(&definition.node, part);
+    if !definition.node.iter().any(|node| is_enter(node) && needed.contains(node.name.as_str())) {
+        return Ok(None);
+    }
+    let mut loops = Loops::new(definition, part)?;
+    let frames = loops.frames()?;
+    loops.refuse_roots_inside(part, &frames)?;
+    for frame in frames.innermost_first() {
+        loops.call(&frame)?;
+    }
+    Ok(Some(loops.finish(definition)))
+}
+
+/// The names of the nodes that a part needs.
+fn needed<'a>(nodes: &'a [NodeDef], part: &Part) -> HashSet<&'a str> {
+    let by_name: HashMap<&str, &NodeDef> = nodes.iter().map(|node| (node.name.as_str(), node)).collect();
+    let mut open: Vec<&NodeDef> = match &part.roots[..] {
+        [] => nodes.iter().collect(),
+        roots => roots.iter().filter_map(|root| by_name.get(root.as_str()).copied()).collect(),
+    };
+    let mut needed = HashSet::new();
+    while let Some(node) = open.pop() {
+        if needed.insert(node.name.as_str()) && !part.is_source(node) {
+            open.extend(data_inputs(node).filter_map(|(name, _)| by_name.get(name).copied()));
+        }
+    }
+    needed
+}
+
+/// A graph whose loops become functions.
+struct Loops {
+    /// The nodes, by index. A node that is part of a function is gone.
+    nodes: Vec<Option<NodeDef>>,
+    indices: HashMap<String, usize>,
+    /// The nodes that are imported without what they read.
+    is_source: Vec<bool>,
+    is_needed: Vec<bool>,
+    /// The frame in which each node runs; `None` is outside of all loops.
+    frames: Vec<Option<usize>>,
+    /// The `Switch` outputs of the branches of conditionals that only a control edge assigns a node to.
+    pivots: HashMap<usize, Vec<Output>>,
+    functions: Vec<FunctionDef>,
+}
+
+/// The frames of a graph, each after the one that it is in.
+struct Frames {
+    all: Vec<Frame>,
+}
+
+impl Frames {
+    /// The frames, each before the one that it is in.
+    fn innermost_first(&self) -> Vec<Frame> {
+        let mut frames = self.all.clone();
+        frames.sort_by_key(|frame| std::cmp::Reverse(frame.depth));
+        frames
+    }
+}
+
+/// The most rounds until it is known which frame is in which.
+const MAX_DEPTH: usize = 64;
+
+impl Loops {
+    fn new(definition: &GraphDef, part: &Part) -> Result<Self> {
+        let nodes = tensor_arrays::as_lists(&definition.node);
+        let is_needed: Vec<bool> = {
+            let needed = needed(&nodes, part);
+            nodes.iter().map(|node| needed.contains(node.name.as_str())).collect()
+        };
+        let starts: Vec<usize> = (0..nodes.len()).filter(|&index| is_needed[index]).collect();
+        let pivots = pivots(&Nodes::new(&nodes)?, &starts, &|node| part.is_source(node))?;
+        let indices = nodes.iter().enumerate().map(|(index, node)| (node.name.clone(), index)).collect();
+        Ok(Self {
+            is_source: nodes.iter().map(|node| part.is_source(node)).collect(),
+            is_needed,
+            frames: vec![None; nodes.len()],
+            nodes: nodes.into_iter().map(Some).collect(),
+            indices,
+            pivots,
+            functions: definition.library.iter().flat_map(|library| library.function.clone()).collect(),
+        })
+    }
+
+    fn node(&self, index: usize) -> Result<&NodeDef> {
+        let gone = || Error::new("graph", "a node outside of a loop reads a node inside of it");
+        self.nodes.get(index).and_then(Option::as_ref).ok_or_else(gone)
+    }
+
+    /// The tensors that a node reads: the indices of their nodes, and their ports.
+    fn inputs(&self, index: usize) -> Result<Vec<Output>> {
+        if self.is_source[index] {
+            return Ok(vec![]);
+        }
+        let node = self.node(index)?;
+        let found = data_inputs(node).map(|(name, port)| match self.indices.get(name) {
+            Some(&input) => Ok((input, port)),
+            None => Err(error(node, format!("it reads \"{name}\", which is not in the graph"))),
+        });
+        found.collect()
+    }
+
+    /// The nodes that a node without inputs has control edges from.
+    fn controls(&self, index: usize) -> Result<Vec<usize>> {
+        let names = self.node(index)?.input.iter().filter_map(|input| input.strip_prefix('^'));
+        Ok(names.filter_map(|name| self.indices.get(name).copied()).collect())
+    }
+
+    /// The indices of the nodes that the part needs and that are still there.
+    fn needed(&self) -> impl Iterator<Item = (usize, &NodeDef)> {
+        let nodes = self.nodes.iter().enumerate();
+        nodes
+            .filter(|(index, _)| self.is_needed[*index])
+            .filter_map(|(index, node)| Some((index, node.as_ref()?)))
+    }
+
+    /// Finds the frames, and the frame that each node runs in.
+    fn frames(&mut self) -> Result<Frames> {
+        let mut all: Vec<Frame> = vec![];
+        for (_, node) in self.needed().filter(|(_, node)| is_enter(node)) {
+            let name = frame_name(node)?;
+            if !all.iter().any(|frame| frame.name == name) {
+                all.push(Frame { index: all.len(), name: name.to_owned(), parent: None, depth: 0 });
+            }
+        }
+        for _ in 0..MAX_DEPTH {
+            self.frames = self.assign(&all)?;
+            let mut is_settled = true;
+            for (index, node) in self.needed().filter(|(_, node)| is_enter(node)) {
+                let outer = self.frames[index];
+                let name = frame_name(node)?;
+                let Some(inner) = all.iter().position(|frame| frame.name == name) else { continue };
+                let depth = outer.map_or(0, |outer| all[outer].depth + 1);
+                if outer == Some(inner) || depth > MAX_DEPTH {
+                    return Err(error(node, "its frame is inside of itself"));
+                }
+                if outer.is_some() && (all[inner].parent != outer || all[inner].depth != depth) {
+                    (all[inner].parent, all[inner].depth) = (outer, depth);
+                    is_settled = false;
+                }
+            }
+            if is_settled {
+                return Ok(Frames { all });
+            }
+        }
+        Err(Error::new("graph", format!("its loops are nested more than {MAX_DEPTH} deep")))
+    }
+
+    /// The frame of each node: the innermost one that a value which it reads is in.
+    fn assign(&self, all: &[Frame]) -> Result<Vec<Option<usize>>> {
+        let mut found: Vec<Option<Option<usize>>> = vec![None; self.nodes.len()];
+        let mut is_open = vec![false; self.nodes.len()];
+        let needed: Vec<usize> = self.needed().map(|(index, _)| index).collect();
+        for start in needed {
+            let mut stack = vec![start];
+            while let Some(&index) = stack.last() {
+                let read = self.frame_inputs(index)?;
+                let before = stack.len();
+                if found[index].is_none() && !std::mem::replace(&mut is_open[index], true) {
+                    stack.extend(read.iter().filter(|&&input| found[input].is_none()));
+                }
+                if stack.len() == before {
+                    let frames = read.iter().map(|&input| self.frame_of_output(input, &found, all));
+                    let frames: Vec<Option<usize>> = frames.collect::<Result<_>>()?;
+                    let innermost = frames.into_iter().flatten().max_by_key(|&frame| all[frame].depth);
+                    found[index].get_or_insert(innermost);
+                    stack.pop();
+                }
+            }
+        }
+        Ok(found.into_iter().map(Option::flatten).collect())
+    }
+
+    /// The nodes that decide which frame a node runs in. What the next iteration passes back says nothing.
+    fn frame_inputs(&self, index: usize) -> Result<Vec<usize>> {
+        let inputs = self.inputs(index)?;
+        if inputs.is_empty() && !self.is_source[index] {
+            return self.controls(index);
+        }
+        let mut read = vec![];
+        for (input, _) in inputs {
+            if !(is_merge(self.node(index)?) && is_next_iteration(self.node(input)?)) {
+                read.push(input);
+            }
+        }
+        Ok(read)
+    }
+
+    /// The frame that the outputs of a node are in.
+    fn frame_of_output(
+        &self,
+        index: usize,
+        found: &[Option<Option<usize>>],
+        all: &[Frame],
+    ) -> Result<Option<usize>> {
+        let node = self.node(index)?;
+        if is_enter(node) && !self.is_source[index] {
+            let name = frame_name(node)?;
+            return Ok(all.iter().position(|frame| frame.name == name));
+        }
+        let own = found[index].flatten();
+        Ok(if is_exit(node) { own.and_then(|own| all[own].parent) } else { own })
+    }
+
+    fn refuse_roots_inside(&self, part: &Part, frames: &Frames) -> Result<()> {
+        for root in &part.roots {
+            let Some(&index) = self.indices.get(root) else { continue };
+            let node = self.node(index)?;
+            if let Some(frame) = self.frames[index].filter(|_| !is_exit(node) && !self.is_source[index]) {
+                let problem = format!(
+                    "it is inside of the loop {}, and has another value in each iteration",
+                    frames.all[frame].name
+                );
+                return Err(error(node, problem).advice("choose an output after the loop"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The error for a frame that is not a loop as `tf.while_loop` builds it, because of one of its nodes.
+    fn not_a_loop(&self, frame: &Frame, index: usize, problem: &str) -> Error {
+        let subject = format!("loop \"{}\"", frame.name);
+        let problem = match self.node(index) {
+            Ok(node) => format!("{} \"{}\" is in it, and {problem}", node.op, node.name),
+            Err(_) => problem.to_owned(),
+        };
+        Error::new(subject, problem).advice(self.ways_around(frame))
+    }
+
+    /// How to convert the rest of a graph: what the loop reads, and what it returns.
+    fn ways_around(&self, frame: &Frame) -> String {
+        let before = self
+            .needed()
+            .find(|(_, node)| is_enter(node) && frame_name(node).is_ok_and(|name| name == frame.name));
+        let before = before.and_then(|(_, enter)| data_inputs(enter).next());
+        let after =
+            self.needed().find(|&(index, node)| is_exit(node) && self.frames[index] == Some(frame.index));
+        let before = before.map(|(name, port)| format!("--outputs {name}:{port}"));
+        let after = after.map(|(_, exit)| format!("--inputs {}:0", exit.name));
+        let cuts: Vec<String> = before.into_iter().chain(after).collect();
+        format!("convert what is before or after the loop, with {}", cuts.join(" or "))
+    }
+
+    /// The graph with the functions.
+    fn finish(self, definition: &GraphDef) -> GraphDef {
+        let mut library = definition.library.clone().unwrap_or_default();
+        library.function = self.functions;
+        GraphDef {
+            node: self.nodes.into_iter().flatten().collect(),
+            library: Some(library),
+            ..GraphDef { node: vec![], library: None, ..definition.clone() }
+        }
+    }
+}
+
+fn is_enter(node: &NodeDef) -> bool {
+    matches!(node.op.as_str(), "Enter" | "RefEnter")
+}
+
+fn is_exit(node: &NodeDef) -> bool {
+    matches!(node.op.as_str(), "Exit" | "RefExit")
+}
+
+fn is_merge(node: &NodeDef) -> bool {
+    matches!(node.op.as_str(), "Merge" | "RefMerge")
+}
+
+fn is_switch(node: &NodeDef) -> bool {
+    matches!(node.op.as_str(), "Switch" | "RefSwitch")
+}
+
+fn is_next_iteration(node: &NodeDef) -> bool {
+    matches!(node.op.as_str(), "NextIteration" | "RefNextIteration")
+}
+
+/// The name of the frame that an `Enter` passes its input to.
+fn frame_name(enter: &NodeDef) -> Result<&str> {
+    use crate::proto::attr_value::Value;
+    match enter.attr.get("frame_name").and_then(|attr| attr.value.as_ref()) {
+        Some(Value::S(name)) => {
+            std::str::from_utf8(name).map_err(|_| error(enter, "the name of its frame is not UTF-8"))
+        }
+        _ => Err(error(enter, "it has no frame_name")),
+    }
+}
+
+fn error(node: &NodeDef, problem: impl std::fmt::Display) -> Error {
+    Error::new(format!("{} \"{}\"", node.op, node.name), problem)
+}
