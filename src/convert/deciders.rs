@@ -5,7 +5,6 @@ use hashbrown::{HashMap, HashSet};
 use super::{Note, NoteKind};
 use crate::graph::import::{data_inputs, declared_shape, declared_type, past_identities};
 use crate::graph::{Graph, TensorRef, is_placeholder};
-use crate::passes::control_flow::is_switch;
 use crate::proto::NodeDef;
 use crate::tensor::DType;
 
@@ -31,7 +30,7 @@ pub(super) fn scalar_deciders<'a>(nodes: &HashMap<&'a str, &'a NodeDef>) -> Hash
 pub(super) fn notes_of_deciders(graph: &Graph, inputs: &[TensorRef]) -> Vec<Note> {
     let conditions = graph.nodes().filter_map(|(_, node)| match node.op.as_str() {
         "If" | "StatelessIf" => node.inputs.first(),
-        _ if is_switch(node) => node.inputs.get(1),
+        _ if node.is_switch() => node.inputs.get(1),
         _ => None,
     });
     let deciders: HashSet<TensorRef> = conditions.map(|&condition| decider(graph, condition)).collect();

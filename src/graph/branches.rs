@@ -12,6 +12,7 @@ use std::rc::Rc;
 use hashbrown::HashMap;
 
 use super::import::{data_inputs, past_identities};
+use super::predicates::{is_merge, is_switch};
 use super::validate::Nodes;
 use crate::error::{Error, Result};
 use crate::proto::NodeDef;
@@ -36,7 +37,7 @@ pub fn pivots(
     starts: &[usize],
     is_source: &dyn Fn(&NodeDef) -> bool,
 ) -> Result<HashMap<usize, Vec<Output>>> {
-    if !nodes.all().iter().any(is_switch) {
+    if !nodes.all().iter().any(|node| is_switch(&node.op)) {
         return Ok(HashMap::new());
     }
     Finder::new(nodes).run(starts, is_source)
@@ -44,11 +45,6 @@ pub fn pivots(
 
 /// The deepest nesting of conditionals. Programs nest a few; a damaged file may claim any number.
 pub const MAX_NESTING: usize = 64;
-
-/// Whether a node forwards its first input to one of several branches.
-fn is_switch(node: &NodeDef) -> bool {
-    matches!(node.op.as_str(), "Switch" | "RefSwitch" | "_SwitchN")
-}
 
 struct Finder<'a, 'n> {
     nodes: &'n Nodes<'a>,
@@ -114,7 +110,7 @@ impl<'a, 'n> Finder<'a, 'n> {
     /// The tensor that decides to which branch a `Switch` forwards. The switches of one conditional read it themselves or
     /// through an `Identity`.
     fn decider(&self, node: &'a NodeDef) -> Option<(&'a str, usize)> {
-        let decider = data_inputs(node).nth(1).filter(|_| is_switch(node))?;
+        let decider = data_inputs(node).nth(1).filter(|_| is_switch(&node.op))?;
         let decider = past_identities(decider, |name| self.nodes.get(name));
         // The Switch of a loop variable leads to the next iteration, or out of the loop.
         let is_of_loop = self.nodes.get(decider.0).is_some_and(|node| node.op == "LoopCond");
@@ -161,8 +157,7 @@ impl<'a, 'n> Finder<'a, 'n> {
             .filter_map(|(name, port)| Some(self.of_output((self.nodes.index(name)?, port))))
             .collect();
         let by_data = match node.op.as_str() {
-            "Merge" | "RefMerge" if self.is_of_loop(node) => union(&inputs),
-            "Merge" | "RefMerge" => merged(&inputs),
+            op if is_merge(op) && !self.is_of_loop(node) => merged(&inputs),
             _ => union(&inputs),
         };
         let by_control: Vec<Rc<Branches<'a>>> =

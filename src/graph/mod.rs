@@ -26,7 +26,9 @@ use std::hash::BuildHasher;
 pub use attr::{Attr, Attrs, DataFormat, Padding};
 pub use function::{Argument, Function, Library};
 pub use moved::Moved;
-pub use predicates::{forwards, generates_random_numbers, is_batch_norm, is_placeholder, is_variable};
+pub use predicates::{
+    forwards, generates_random_numbers, is_batch_norm, is_merge, is_placeholder, is_switch, is_variable,
+};
 pub use shape::Shape;
 
 use crate::error::{Error, Result};

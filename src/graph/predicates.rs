@@ -19,6 +19,16 @@ pub fn forwards(op: &str) -> bool {
     )
 }
 
+/// Whether an op forwards its first input to one of several branches, which its second input chooses.
+pub fn is_switch(op: &str) -> bool {
+    matches!(op, "Switch" | "RefSwitch" | "_SwitchN")
+}
+
+/// Whether an op merges branches.
+pub fn is_merge(op: &str) -> bool {
+    matches!(op, "Merge" | "RefMerge")
+}
+
 /// Whether an op is a variable, of either kind.
 pub fn is_variable(op: &str) -> bool {
     matches!(op, "Variable" | "VariableV2" | "VarHandleOp")
@@ -53,6 +63,16 @@ impl Node {
     pub fn forwarded(&self, port: usize) -> Option<TensorRef> {
         let index = if self.op == "IdentityN" { port } else { 0 };
         self.inputs.get(index).copied().filter(|_| forwards(&self.op))
+    }
+
+    /// Whether the node forwards its first input to one of several branches, which its second input chooses.
+    pub fn is_switch(&self) -> bool {
+        is_switch(&self.op)
+    }
+
+    /// Whether the node merges branches.
+    pub fn is_merge(&self) -> bool {
+        is_merge(&self.op)
     }
 
     /// Whether the node is a variable, of either kind.

@@ -4,7 +4,10 @@ use hashbrown::HashSet;
 
 use super::supported;
 use crate::error::{Error, Result};
-use crate::graph::{Argument, Attr, Graph, Node, NodeId, TensorRef, TensorType, is_variable};
+use crate::graph::branches::ON_BRANCH;
+use crate::graph::{
+    Argument, Attr, Graph, Node, NodeId, TensorRef, TensorType, is_merge, is_switch, is_variable,
+};
 
 /// How many nodes are named for each op.
 const NAMED: usize = 3;
@@ -24,7 +27,7 @@ const PROPOSED: usize = 4;
 /// Where it has: names the ops and their nodes, and the tensors where a model could end or begin without them.
 pub fn refuse_missing(graph: &Graph) -> Result<()> {
     let mut missing = vec![];
-    let blocked = collect(graph, &mut missing);
+    let blocked = collect(graph, &mut missing, false);
     if missing.is_empty() {
         return Ok(());
     }
@@ -40,7 +43,7 @@ pub fn refuse_missing(graph: &Graph) -> Result<()> {
 /// they are to become constants.
 pub fn missing_ops(graph: &Graph) -> Vec<(String, usize)> {
     let mut missing = vec![];
-    collect(graph, &mut missing);
+    collect(graph, &mut missing, false);
     missing.retain(|missing| !is_variable(&missing.op));
     missing.into_iter().map(|Missing { op, nodes }| (op, nodes.len())).collect()
 }
@@ -86,10 +89,14 @@ impl Missing {
     }
 }
 
-/// Records the ops that cannot be converted, and returns the nodes that have them or call functions with them.
-fn collect(graph: &Graph, missing: &mut Vec<Missing>) -> HashSet<NodeId> {
+/// Records the ops that cannot be converted, and returns the nodes that have them or call functions with them. The conditionals of
+/// a function become calls when the function is lowered.
+fn collect(graph: &Graph, missing: &mut Vec<Missing>, is_function: bool) -> HashSet<NodeId> {
     let mut blocked = HashSet::new();
     for (id, node) in graph.nodes() {
+        if is_function && is_of_conditional(&node.op) {
+            continue;
+        }
         if supported(&node.op).is_none() {
             blocked.insert(id);
             match missing.iter_mut().find(|known| known.op == node.op) {
@@ -102,13 +109,18 @@ fn collect(graph: &Graph, missing: &mut Vec<Missing>) -> HashSet<NodeId> {
         for (function, given) in calls(graph, node) {
             // Lowering reports what is wrong with a function.
             if let Ok(function) = graph.library().function(function, "", &given)
-                && !collect(&function.graph, missing).is_empty()
+                && !collect(&function.graph, missing, true).is_empty()
             {
                 blocked.insert(id);
             }
         }
     }
     blocked
+}
+
+/// Whether an op starts or merges the branches of a conditional of TensorFlow 1, or is on one of them.
+fn is_of_conditional(op: &str) -> bool {
+    is_switch(op) || is_merge(op) || op == ON_BRANCH
 }
 
 /// The functions that a node calls, each with what it is given.

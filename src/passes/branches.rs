@@ -8,7 +8,6 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 
-use super::control_flow::{is_merge, is_switch};
 use crate::error::{Error, Result};
 use crate::graph::branches::MAX_NESTING;
 use crate::graph::{Graph, Node, NodeId, TensorRef};
@@ -56,7 +55,7 @@ impl<'a> GraphBranches<'a> {
 
     /// Whether a node, or an output of a `Switch`, is on a branch.
     pub fn is_inside(&self, id: NodeId) -> bool {
-        self.of_nodes.contains_key(&id) || is_switch(self.graph.node(id))
+        self.of_nodes.contains_key(&id) || self.graph.node(id).is_switch()
     }
 
     /// The tensor that decides to which branch a `Switch` forwards.
@@ -75,7 +74,7 @@ impl<'a> GraphBranches<'a> {
     pub fn of(&self, tensor: TensorRef) -> Result<Branches> {
         let branches = self.of_nodes.get(&tensor.node).cloned().unwrap_or_default();
         let node = self.graph.node(tensor.node);
-        if !is_switch(node) {
+        if !node.is_switch() {
             return Ok(branches);
         }
         let mut branches = BTreeSet::clone(&branches);
@@ -89,7 +88,7 @@ impl<'a> GraphBranches<'a> {
             let inputs: Vec<Branches> =
                 node.inputs.iter().map(|&input| self.of(input)).collect::<Result<_>>()?;
             let mut level = joined_levels(node.inputs.iter().filter_map(|input| levels.get(&input.node)));
-            let branches = if is_merge(node) {
+            let branches = if node.is_merge() {
                 let (decider, rest) = decided(node, &inputs)?;
                 let before = level.get(&decider).copied().unwrap_or(0);
                 if rest.is_empty() {

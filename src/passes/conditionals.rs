@@ -12,7 +12,6 @@ use std::collections::BTreeSet;
 use hashbrown::{HashMap, HashSet};
 
 use super::branches::{Branch, GraphBranches, not_of_a_conditional};
-use super::control_flow::{is_merge, is_switch};
 use crate::error::{Error, Result};
 use crate::graph::branches::ON_BRANCH;
 use crate::graph::{Attr, Attrs, Function, Graph, Library, Moved, Node, NodeId, TensorRef};
@@ -24,7 +23,7 @@ use crate::tensor::{Constant, DType};
 /// # Errors
 /// Where branches are not merged as `tf.cond` and `tf.case` merge them, or one of the outputs is on a branch.
 pub fn call_branches(graph: Graph, outputs: &[TensorRef]) -> Result<(Graph, Moved)> {
-    if !graph.nodes().any(|(_, node)| is_switch(node) || is_merge(node)) {
+    if !graph.nodes().any(|(_, node)| node.is_switch() || node.is_merge()) {
         return Ok((graph, Moved::default()));
     }
     let mut library = graph.library().clone();
@@ -253,7 +252,7 @@ impl<'a> Building<'a> {
                 false => Err(not_of_a_conditional(node)),
             };
         }
-        if is_switch(node) && self.branches.decider(node)? == branch.decider && tensor.port == branch.port {
+        if node.is_switch() && self.branches.decider(node)? == branch.decider && tensor.port == branch.port {
             let data = *node.inputs.first().ok_or_else(|| node.error("it has no inputs"))?;
             return self.read(branch, data);
         }
@@ -341,7 +340,7 @@ impl<'a> Building<'a> {
         arguments: Vec<TensorRef>,
         results: Vec<TensorRef>,
     ) -> Result<Function> {
-        if !graph.nodes().any(|(_, node)| is_merge(node)) {
+        if !graph.nodes().any(|(_, node)| node.is_merge()) {
             return Ok(Function { graph, arguments, results });
         }
         let (inner, moved) = with_calls(&graph, &results, self.library)?;

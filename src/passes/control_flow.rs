@@ -1,17 +1,7 @@
-//! Conditionals: the ops that start and merge branches, and the branch that a known condition takes.
+//! Conditionals: the branch that a known condition takes.
 
 use crate::graph::{Attr, Node};
 use crate::tensor::Tensor;
-
-/// Whether a node forwards its first input to one of several branches, which its second input chooses.
-pub fn is_switch(node: &Node) -> bool {
-    matches!(node.op.as_str(), "Switch" | "RefSwitch" | "_SwitchN")
-}
-
-/// Whether a node merges branches.
-pub fn is_merge(node: &Node) -> bool {
-    matches!(node.op.as_str(), "Merge" | "RefMerge")
-}
 
 /// The function of the branch that an `If` takes on a known condition. A number is true if it is
 /// not zero, and a tensor that is not a scalar if it has elements.

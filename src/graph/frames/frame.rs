@@ -3,10 +3,11 @@
 use std::collections::HashMap as Attributes;
 
 use super::function::{Arguments, FunctionBuilder};
-use super::{Loops, error, frame_name, is_enter, is_exit, is_merge, is_next_iteration, is_switch};
+use super::{Loops, error, frame_name, is_enter, is_exit, is_next_iteration};
 use crate::error::Result;
 use crate::graph::branches::Output;
 use crate::graph::import::past_identities;
+use crate::graph::{is_merge, is_switch};
 use crate::proto::attr_value::{ListValue, Value};
 use crate::proto::{AttrValue, NameAttrList, NodeDef};
 
@@ -103,7 +104,7 @@ impl Loops {
     fn variables(&self, inside: &[usize]) -> Result<Vec<Variable>> {
         let mut found = vec![];
         for &merge in inside {
-            if !is_merge(self.node(merge)?) {
+            if !is_merge(&self.node(merge)?.op) {
                 continue;
             }
             let inputs = self.inputs(merge)?;
@@ -156,7 +157,7 @@ impl Loops {
         let node = self.node(index)?;
         let inputs = self.inputs(index)?;
         let &[data, decider] = &inputs[..] else { return Ok(None) };
-        if !is_switch(node) || self.past_identities(decider)?.0 != condition {
+        if !is_switch(&node.op) || self.past_identities(decider)?.0 != condition {
             return Ok(None);
         }
         let merge = self.past_identities(data)?.0;

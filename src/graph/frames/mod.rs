@@ -18,6 +18,7 @@ use hashbrown::{HashMap, HashSet};
 use self::frame::Frame;
 use super::branches::{Output, pivots};
 use super::import::{Part, data_inputs};
+use super::predicates::is_merge;
 use super::validate::Nodes;
 use crate::error::{Error, Result};
 use crate::proto::{FunctionDef, GraphDef, NodeDef};
@@ -209,7 +210,7 @@ impl Loops {
         }
         let mut read = vec![];
         for (input, _) in inputs {
-            if !(is_merge(self.node(index)?) && is_next_iteration(self.node(input)?)) {
+            if !(is_merge(&self.node(index)?.op) && is_next_iteration(self.node(input)?)) {
                 read.push(input);
             }
         }
@@ -289,14 +290,6 @@ fn is_enter(node: &NodeDef) -> bool {
 
 fn is_exit(node: &NodeDef) -> bool {
     matches!(node.op.as_str(), "Exit" | "RefExit")
-}
-
-fn is_merge(node: &NodeDef) -> bool {
-    matches!(node.op.as_str(), "Merge" | "RefMerge")
-}
-
-fn is_switch(node: &NodeDef) -> bool {
-    matches!(node.op.as_str(), "Switch" | "RefSwitch")
 }
 
 fn is_next_iteration(node: &NodeDef) -> bool {

@@ -167,8 +167,7 @@ fn write(
 ) -> Result<()> {
     let rank = cx.rank(node, node.into())?;
     let layout = Layout::tensorflow(rank);
-    let is_shaped = cx.shape(list).dims().is_some_and(|dims| dims.iter().skip(1).all(Option::is_some));
-    if is_shaped {
+    if has_known_elements(cx.shape(list)) {
         let axes = cx.vector(node, "first_axis", &[0]);
         let indices = cx.step(node, "indices", "Unsqueeze", vec![index, axes], vec![]);
         cx.emit(node, "ScatterND", vec![name, indices, item], layout, vec![]);
@@ -211,7 +210,7 @@ pub fn push_back(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let rank = cx.rank(node, node.into())?;
     let name = cx.in_tensorflow_layout(list)?;
     let item = element_of_one(cx, node, item)?;
-    if cx.shape(list).dims().is_some_and(|dims| dims.iter().skip(1).all(Option::is_some)) {
+    if has_known_elements(cx.shape(list)) {
         let axis = vec![("axis", Attribute::Int(0))];
         cx.emit(node, "Concat", vec![name, item], Layout::tensorflow(rank), axis);
         return Ok(());
@@ -250,10 +249,7 @@ pub fn length(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// The shape of the elements.
 pub fn element_shape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let list = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
-    let shape = cx.step(node, "list_shape", "Shape", vec![list], vec![]);
-    let bounds = [("starts", 1), ("ends", i64::MAX)].map(|(what, value)| cx.vector(node, what, &[value]));
-    let inputs = [vec![shape], bounds.to_vec()].concat();
-    let shape = cx.step(node, "element_shape", "Slice", inputs, vec![]);
+    let shape = elements_shape(cx, node, &list);
     cx.emit_cast(node, shape, Layout::tensorflow(1));
     Ok(())
 }
@@ -263,9 +259,7 @@ pub fn scatter(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let tensor = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let positions = indices(cx, node, 1)?;
     let rank = cx.rank(node, node.into())?;
-    let shape = cx.step(node, "tensor_shape", "Shape", vec![tensor.clone()], vec![]);
-    let bounds = [("starts", 1), ("ends", i64::MAX)].map(|(what, value)| cx.vector(node, what, &[value]));
-    let rest = cx.step(node, "element_shape", "Slice", [vec![shape], bounds.to_vec()].concat(), vec![]);
+    let rest = elements_shape(cx, node, &tensor);
     let declared = cx.known_integers(node, 3).ok().flatten().and_then(|count| count.first().copied());
     let count = match declared {
         Some(count) if count >= 0 => cx.vector(node, "count", &[count]),
@@ -284,14 +278,34 @@ pub fn scatter(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Elements written to their indices in a list.
+/// Elements written to their indices in a list. Where the shape of the list's elements is not known, it is stretched to theirs.
 pub fn scatter_into(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let list = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
-    let tensor = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
+    let (input, tensor) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
+    let mut list = cx.in_tensorflow_layout(input)?;
+    let tensor = cx.in_tensorflow_layout(tensor)?;
+    if !has_known_elements(cx.shape(input)) {
+        let length = length_of(cx, node, &list);
+        let element = elements_shape(cx, node, &tensor);
+        let shape =
+            cx.step(node, "shape", "Concat", vec![length, element], vec![("axis", Attribute::Int(0))]);
+        list = cx.step(node, "stretched", "Expand", vec![list, shape], vec![]);
+    }
     let positions = indices(cx, node, 2)?;
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit(node, "ScatterND", vec![list, positions, tensor], layout, vec![]);
     Ok(())
+}
+
+/// Whether the shape of a list's elements is known.
+fn has_known_elements(list: &Shape) -> bool {
+    list.dims().is_some_and(|dims| dims.iter().skip(1).all(Option::is_some))
+}
+
+/// The shape of the elements of a list or of a tensor of stacked elements, as a vector of int64.
+fn elements_shape(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: &str) -> String {
+    let shape = cx.step(node, "list_shape", "Shape", vec![list.to_owned()], vec![]);
+    let bounds = [("starts", 1), ("ends", i64::MAX)].map(|(what, value)| cx.vector(node, what, &[value]));
+    cx.step(node, "element_shape", "Slice", [vec![shape], bounds.to_vec()].concat(), vec![])
 }
 
 /// An input of indices in a list as ScatterND takes them: a column of int64.

@@ -5,7 +5,6 @@ use super::{Mapped, Simplifying};
 use crate::error::Result;
 use crate::graph::branches::ON_BRANCH;
 use crate::graph::{Attrs, Node, NodeRef, TensorRef};
-use crate::passes::control_flow::is_switch;
 use crate::tensor::Constant;
 
 impl Simplifying<'_> {
@@ -48,7 +47,7 @@ impl Simplifying<'_> {
     /// A value on branches that are decided before the model runs is on those that are not.
     pub(super) fn on_branch(&mut self, node: &Node, inputs: &[TensorRef]) -> Result<Vec<Mapped>> {
         let Some((&value, pivots)) = inputs.split_first() else { return Err(node.error("it has no inputs")) };
-        let open = |pivot: &TensorRef| match is_switch(self.new.node(pivot.node)) {
+        let open = |pivot: &TensorRef| match self.new.node(pivot.node).is_switch() {
             true => vec![*pivot],
             false => self.pivots(*pivot),
         };

@@ -6,7 +6,7 @@ mod branches;
 use hashbrown::{HashMap, HashSet};
 
 use super::batch_norm_arithmetic::arithmetic;
-use super::control_flow::{is_merge, taken_branch};
+use super::control_flow::taken_branch;
 use crate::error::Result;
 use crate::eval::{evaluate, is_evaluated};
 use crate::graph::branches::ON_BRANCH;
@@ -105,7 +105,7 @@ impl<'a> Simplifying<'a> {
                 Mapped::Dead => None,
             })
             .collect();
-        if is_merge(&node) {
+        if node.is_merge() {
             return self.merged(node, inputs, &live);
         }
         if live.len() < inputs.len() {
