@@ -18,6 +18,7 @@ mod missing;
 mod nn;
 mod quantize;
 mod random;
+mod recurrent;
 mod reduce;
 mod signal;
 mod sparse;
@@ -146,6 +147,7 @@ const FAMILIES: &[&[Op]] = &[
     nn::OPS,
     quantize::OPS,
     random::OPS,
+    recurrent::OPS,
     reduce::OPS,
     signal::OPS,
     sparse::OPS,
