@@ -1,9 +1,12 @@
-//! What is known of TensorFlow's ops: a row for each of them, in the folder of its family.
+//! What is known of TensorFlow's ops: their rows, in the folder of each family.
 //!
 //! A row names the function that infers the types of an op's outputs (`shape`), the check of its inputs (`check`), the function that
 //! writes it as ONNX (`lower`), those that evaluate it (`fold` for constants, `eval` for whole graphs), and whether it may compute in
 //! float16. Evaluation is written independently of lowering, because it judges lowering. What TensorFlow's own registry knows of an op,
 //! its inputs, attributes and their types, is in [`crate::graph::op_definition`].
+//!
+//! Ops with the same rules, such as the versions of an op, share a row. A function that serves several rows is told by each row what
+//! is different about it, as an argument: it never looks at the name of the op.
 
 mod array;
 mod checks;
@@ -23,7 +26,7 @@ mod signal;
 mod sparse;
 mod strings;
 
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use hashbrown::HashMap;
 
@@ -53,6 +56,8 @@ pub type Evaluator = fn(&Node, &[&Tensor]) -> Option<Vec<Tensor>>;
 pub struct Op {
     /// TensorFlow's name of it.
     pub name: &'static str,
+    /// The other ops that its row describes.
+    also: &'static [&'static str],
     shape: Option<InferenceFunction>,
     check: Option<Check>,
     lower: Option<Handler>,
@@ -75,10 +80,35 @@ pub struct Op {
 const fn op(name: &'static str) -> Op {
     let since = *crate::lower::OPSETS.start();
     let (shape, check, lower, fold, eval) = (None, None, None, None, None);
-    Op { name, shape, check, lower, not_lowered: "", onnx: &[], since, note: "", fold, eval, float16: false }
+    Op {
+        name,
+        also: &[],
+        shape,
+        check,
+        lower,
+        not_lowered: "",
+        onnx: &[],
+        since,
+        note: "",
+        fold,
+        eval,
+        float16: false,
+    }
+}
+
+/// Where an op has a parameter that one of its versions has as an attribute, and another one as an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Parameter {
+    Attribute,
+    Input(usize),
 }
 
 impl Op {
+    /// Other ops with the same rules: later versions, and names for other uses.
+    const fn also(self, names: &'static [&'static str]) -> Self {
+        Self { also: names, ..self }
+    }
+
     /// How the types of its outputs follow.
     const fn shape(self, infer: InferenceFunction) -> Self {
         Self { shape: Some(infer), ..self }
@@ -124,6 +154,11 @@ impl Op {
         Self { float16: true, ..self }
     }
 
+    /// The names of the ops that the row describes.
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        [self.name].into_iter().chain(self.also.iter().copied())
+    }
+
     /// What computes it from constants.
     pub fn folder(&self) -> Option<Evaluator> {
         self.fold
@@ -152,16 +187,20 @@ const FAMILIES: &[&[Op]] = &[
     strings::OPS,
 ];
 
-/// All ops that can be converted.
+/// All ops by name, also those that share a row.
+static OPS: LazyLock<HashMap<&str, Op>> = LazyLock::new(|| {
+    let rows = FAMILIES.iter().copied().flatten();
+    rows.flat_map(|row| row.names().map(|name| (name, Op { name, ..*row }))).collect()
+});
+
+/// All ops that can be converted, in no particular order.
 pub fn supported_ops() -> impl Iterator<Item = &'static Op> {
-    FAMILIES.iter().copied().flatten().filter(|op| op.lower.is_some())
+    OPS.values().filter(|op| op.lower.is_some())
 }
 
 /// What is known of the op of this name.
 pub fn find(op: &str) -> Option<&'static Op> {
-    static OPS: OnceLock<HashMap<&str, &'static Op>> = OnceLock::new();
-    let ops = OPS.get_or_init(|| FAMILIES.iter().copied().flatten().map(|op| (op.name, op)).collect());
-    ops.get(op).copied()
+    OPS.get(op)
 }
 
 /// The op of this name, if it can be converted.
@@ -186,7 +225,7 @@ mod tests {
 
     #[test]
     fn no_op_is_listed_twice() {
-        let mut names: Vec<&str> = FAMILIES.iter().copied().flatten().map(|op| op.name).collect();
+        let mut names: Vec<&str> = FAMILIES.iter().copied().flatten().flat_map(Op::names).collect();
         names.sort_unstable();
         let count = names.len();
         names.dedup();
@@ -211,9 +250,9 @@ mod tests {
 
     #[test]
     fn rows_have_the_names_of_tensorflows_registry() {
-        let rows = FAMILIES.iter().copied().flatten().filter(|op| !OWN.contains(&op.name));
+        let names = FAMILIES.iter().copied().flatten().flat_map(Op::names);
         let unknown: Vec<&str> =
-            rows.map(|op| op.name).filter(|name| OpDefinition::find(name).is_none()).collect();
+            names.filter(|name| !OWN.contains(name) && OpDefinition::find(name).is_none()).collect();
         // The first is made while a graph is built, the other is TF.js's own.
         assert_eq!(unknown, ["_SwitchN", "LogicalXor"]);
     }
@@ -223,6 +262,7 @@ mod tests {
         for family in FAMILIES {
             let names = family.iter().map(|op| op.name).filter(|name| !OWN.contains(name));
             assert!(names.map(str::to_lowercase).is_sorted(), "{}", family[0].name);
+            assert!(family.iter().all(|op| op.names().is_sorted()), "{}", family[0].name);
         }
     }
 }

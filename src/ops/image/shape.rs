@@ -12,39 +12,24 @@ fn size(inputs: &Inputs<'_>, index: usize) -> [Option<usize>; 2] {
     [0, 1].map(|axis| lengths.get(axis).and_then(|length| usize::try_from(length.value()?).ok()))
 }
 
-pub fn resize(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
-    let input = inputs.tensor_type(0)?;
-    let dtype = if node.op == "ResizeNearestNeighbor" { input.dtype } else { DType::Float32 };
-    let [height, width] = size(inputs, 1);
-    one(dtype, Shape::new(vec![input.shape.dim(0), height, width, input.shape.dim(3)]))
+/// Images whose pixels are computed from several.
+pub fn resize(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    resized(inputs, DType::Float32)
+}
+
+/// Images whose pixels are copies.
+pub fn resize_nearest(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    resized(inputs, inputs.dtype(0)?)
+}
+
+fn resized(inputs: &Inputs<'_>, dtype: DType) -> Result<Vec<TensorType>> {
+    let (input, [height, width]) = (inputs.shape(0)?, size(inputs, 1));
+    one(dtype, Shape::new(vec![input.dim(0), height, width, input.dim(3)]))
 }
 
 pub fn crop_and_resize(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
     let [height, width] = size(inputs, 3);
     one(DType::Float32, Shape::new(vec![inputs.shape(1)?.dim(0), height, width, inputs.shape(0)?.dim(3)]))
-}
-
-pub fn depth_and_space(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
-    let input = inputs.tensor_type(0)?;
-    let block = usize::try_from(node.int("block_size", 1)).ok().filter(|&block| block > 0 && block < 1 << 15);
-    let Some(block) = block else { return Err(node.error("its block_size is not a count")) };
-    let Some(dims) = input.shape.dims().filter(|dims| dims.len() == 4) else {
-        return one(input.dtype, Shape::of_rank(4));
-    };
-    let format = node.data_format();
-    let channel = format.channel_axis(4);
-    let is_apart = node.op == "SpaceToDepth";
-    let scaled = dims.iter().enumerate().map(|(axis, dim)| {
-        let dim = (*dim)?;
-        match (axis == 0, axis == channel, is_apart) {
-            (true, ..) => Some(dim),
-            (_, true, true) => dim.checked_mul(block * block),
-            (_, true, false) => Some(dim / (block * block)),
-            (_, false, true) => Some(dim / block),
-            (_, false, false) => dim.checked_mul(block),
-        }
-    });
-    one(input.dtype, Shape::new(scaled.collect()))
 }
 
 /// The number of diagonals, from the input that names the first and the last.

@@ -181,8 +181,8 @@ pub fn transpose(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     })])
 }
 
-pub fn like(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
-    let one = node.op == "OnesLike";
+/// Ones, or zeros, of the type and shape of the input.
+pub fn like(inputs: &[&Tensor], one: bool) -> Option<Vec<Tensor>> {
     Some(vec![match inputs.first()? {
         Tensor::Float32(a) => Tensor::Float32(a.mapv(|_| f32::from(u8::from(one)))),
         Tensor::Float64(a) => Tensor::Float64(a.mapv(|_| f64::from(u8::from(one)))),
