@@ -30,7 +30,6 @@ use std::sync::LazyLock;
 
 use hashbrown::HashMap;
 
-pub use array::eval::making::elements_made;
 pub use array::eval::order::is_tied;
 pub use infer::output_types;
 use infer::{InferenceFunction, Inputs};
@@ -50,6 +49,9 @@ type Check = fn(&Inputs<'_>, &Node) -> Result<()>;
 
 /// Computes one node from its inputs; `None` for inputs that it is not evaluated for.
 pub type Evaluator = fn(&Node, &[&Tensor]) -> Option<Vec<Tensor>>;
+
+/// Counts the elements that a node makes of its inputs, at least; `None` where there are more than can be counted.
+type ElementCount = fn(&[&Tensor]) -> Option<usize>;
 
 /// What is known of a TensorFlow op.
 #[derive(Clone, Copy)]
@@ -71,6 +73,7 @@ pub struct Op {
     pub note: &'static str,
     fold: Option<Evaluator>,
     eval: Option<Evaluator>,
+    makes: Option<ElementCount>,
     /// Whether it loses no more in float16 than its inputs have lost already: it multiplies and adds weights, compares, or moves
     /// elements. The others choose, search, resize or sum up, and stay in float32.
     pub float16: bool,
@@ -79,7 +82,7 @@ pub struct Op {
 /// An op without any rules yet.
 const fn op(name: &'static str) -> Op {
     let since = *crate::lower::OPSETS.start();
-    let (shape, check, lower, fold, eval) = (None, None, None, None, None);
+    let (shape, check, lower, fold, eval, makes) = (None, None, None, None, None, None);
     Op {
         name,
         also: &[],
@@ -92,6 +95,7 @@ const fn op(name: &'static str) -> Op {
         note: "",
         fold,
         eval,
+        makes,
         float16: false,
     }
 }
@@ -147,6 +151,11 @@ impl Op {
     /// What it computes, for comparison with the model.
     const fn eval(self, evaluator: Evaluator) -> Self {
         Self { eval: Some(evaluator), ..self }
+    }
+
+    /// How many elements it makes, for an op that makes many of few.
+    const fn makes(self, count: ElementCount) -> Self {
+        Self { makes: Some(count), ..self }
     }
 
     /// It may compute in float16.
@@ -208,6 +217,12 @@ pub fn supported(op: &str) -> Option<&'static Op> {
     find(op).filter(|op| op.lower.is_some())
 }
 
+/// How many elements a node makes at least, if its op makes many of few inputs.
+pub fn elements_made(node: &Node, inputs: &[&Tensor]) -> Option<usize> {
+    let count = find(&node.op)?.makes?;
+    Some(count(inputs).unwrap_or(usize::MAX))
+}
+
 /// The ONNX operator that does the work of a node's op.
 pub fn operator(node: &Node) -> &'static str {
     find(&node.op).and_then(|op| op.onnx.first().copied()).unwrap_or_default()
@@ -262,7 +277,7 @@ mod tests {
         for family in FAMILIES {
             let names = family.iter().map(|op| op.name).filter(|name| !OWN.contains(name));
             assert!(names.map(str::to_lowercase).is_sorted(), "{}", family[0].name);
-            assert!(family.iter().all(|op| op.names().is_sorted()), "{}", family[0].name);
+            assert!(family.iter().all(|op| op.also.is_sorted()), "{}", family[0].name);
         }
     }
 }

@@ -55,7 +55,8 @@ pub const OPS: &[Op] = &[
         .shape(shape::make::broadcast_to)
         .check(check::broadcast_to)
         .lower(lower::fill::broadcast_to, &["Expand"])
-        .fold(eval::making::broadcast_to),
+        .fold(eval::making::broadcast_to)
+        .makes(eval::making::broadcast_length),
     op("Bucketize")
         .shape(|inputs, _| one(DType::Int32, inputs.shape(0)?.clone()))
         .lower(lower::order::bucketize, &["Less", "Not", "ReduceSum"]),
@@ -66,11 +67,12 @@ pub const OPS: &[Op] = &[
     op("Concat")
         .shape(|inputs, node| shape::basic::concat(inputs, node, AxisInput::First))
         .lower(|cx, node| lower::join::concat(cx, node, AxisInput::First), &["Concat"])
+        .eval(|_, inputs| eval::basic::concat(inputs, AxisInput::First))
         .float16(),
     op("ConcatV2")
         .shape(|inputs, node| shape::basic::concat(inputs, node, AxisInput::Last))
         .lower(|cx, node| lower::join::concat(cx, node, AxisInput::Last), &["Concat"])
-        .fold(eval::basic::concat)
+        .fold(|_, inputs| eval::basic::concat(inputs, AxisInput::Last))
         .float16(),
     op("Const").shape(shape::basic::constant).lower(lower::basic::constant, &[]),
     op("DenseBincount").shape(shape::order::dense_bincount).lower(
@@ -100,7 +102,8 @@ pub const OPS: &[Op] = &[
         .shape(shape::make::fill)
         .check(checks::described_shape)
         .lower(lower::fill::fill, &["Expand"])
-        .fold(eval::making::fill),
+        .fold(eval::making::fill)
+        .makes(eval::making::filled_length),
     op("Gather")
         .also(&["ResourceGather"])
         .shape(shape::order::gather)
@@ -206,7 +209,8 @@ pub const OPS: &[Op] = &[
         .shape(shape::make::range)
         .check(check::range)
         .lower(lower::fill::range, &["Range"])
-        .fold(eval::making::range),
+        .fold(eval::making::range)
+        .makes(eval::making::range_length),
     op("Rank")
         .shape(|_, _| Ok(vec![TensorType::new(DType::Int32, Shape::scalar())]))
         .lower(lower::fill::rank, &["Shape", "Size"])
@@ -313,6 +317,7 @@ pub const OPS: &[Op] = &[
         .check(check::tile)
         .lower(lower::extent::tile, &["Tile"])
         .fold(eval::making::tile)
+        .makes(eval::making::tiled_length)
         .float16(),
     op("TopK")
         .shape(|inputs, node| shape::order::top_k(inputs, node, Parameter::Attribute))

@@ -61,9 +61,21 @@ pub const OPS: &[Op] = &[
         .lower(lower::elementwise::float_only, &["Atanh"])
         .note("ONNX Runtime computes infinity for infinity, not NaN")
         .eval(|_, inputs| eval::functions::each(inputs, f32::atanh)),
-    op("BitwiseAnd").shape(shape::broadcast).lower(lower::binary::direct, &["BitwiseAnd"]).since(18),
-    op("BitwiseOr").shape(shape::broadcast).lower(lower::binary::direct, &["BitwiseOr"]).since(18),
-    op("BitwiseXor").shape(shape::broadcast).lower(lower::binary::direct, &["BitwiseXor"]).since(18),
+    op("BitwiseAnd")
+        .shape(shape::broadcast)
+        .lower(lower::binary::direct, &["BitwiseAnd"])
+        .since(18)
+        .eval(|_, inputs| eval::functions::integers(inputs, |a, b, _| a & b)),
+    op("BitwiseOr")
+        .shape(shape::broadcast)
+        .lower(lower::binary::direct, &["BitwiseOr"])
+        .since(18)
+        .eval(|_, inputs| eval::functions::integers(inputs, |a, b, _| a | b)),
+    op("BitwiseXor")
+        .shape(shape::broadcast)
+        .lower(lower::binary::direct, &["BitwiseXor"])
+        .since(18)
+        .eval(|_, inputs| eval::functions::integers(inputs, |a, b, _| a ^ b)),
     op("Cast").shape(shape::cast).lower(lower::elementwise::cast, &["Cast"]).fold(eval::elementwise::cast),
     op("Ceil")
         .shape(like_first_input)
@@ -139,7 +151,11 @@ pub const OPS: &[Op] = &[
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Reciprocal"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::recip)),
-    op("Invert").shape(like_first_input).lower(lower::binary::invert, &["BitwiseNot"]).since(18),
+    op("Invert")
+        .shape(like_first_input)
+        .lower(lower::binary::invert, &["BitwiseNot"])
+        .since(18)
+        .eval(eval::functions::invert),
     op("IsFinite")
         .shape(shape::flags)
         .lower(lower::elementwise::is_finite, &["IsInf", "IsNaN", "Or", "Not"])
@@ -160,7 +176,10 @@ pub const OPS: &[Op] = &[
             eval::functions::each(inputs, move |x| if x < 0.0 { alpha * x } else { x })
         })
         .float16(),
-    op("LeftShift").shape(shape::broadcast).lower(lower::shift::left, &["Where", "Gather", "Mul"]),
+    op("LeftShift")
+        .shape(shape::broadcast)
+        .lower(lower::shift::left, &["Where", "Gather", "Mul"])
+        .eval(|_, inputs| eval::functions::integers(inputs, |a, b, last_bit| a << b.clamp(0, last_bit))),
     op("Less")
         .shape(shape::compare)
         .lower(lower::binary::ordered, &["Less"])
@@ -189,7 +208,10 @@ pub const OPS: &[Op] = &[
         .shape(shape::compare)
         .lower(lower::binary::direct, &["Or"])
         .fold(|_, inputs| eval::elementwise::logic(inputs, |a, b| a || b)),
-    op("LogicalXor").shape(shape::compare).lower(lower::binary::direct, &["Xor"]),
+    op("LogicalXor")
+        .shape(shape::compare)
+        .lower(lower::binary::direct, &["Xor"])
+        .eval(|_, inputs| eval::elementwise::logic(inputs, |a, b| a != b)),
     op("Maximum")
         .shape(shape::broadcast)
         .lower(lower::binary::maximum, &["Max", "Greater", "Where"])
@@ -200,7 +222,11 @@ pub const OPS: &[Op] = &[
         .lower(lower::binary::minimum, &["Min", "Less", "Where"])
         .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::Minimum))
         .float16(),
-    op("Mod").also(&["TruncateMod"]).shape(shape::broadcast).lower(lower::binary::truncate_mod, &["Mod"]),
+    op("Mod")
+        .also(&["TruncateMod"])
+        .shape(shape::broadcast)
+        .lower(lower::binary::truncate_mod, &["Mod"])
+        .eval(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::TruncateMod)),
     op("Mul")
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["Mul"])
@@ -245,7 +271,8 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("RightShift")
         .shape(shape::broadcast)
-        .lower(lower::shift::right, &["Where", "Gather", "Mod", "Sub", "Div"]),
+        .lower(lower::shift::right, &["Where", "Gather", "Mod", "Sub", "Div"])
+        .eval(|_, inputs| eval::functions::integers(inputs, |a, b, last_bit| a >> b.clamp(0, last_bit))),
     op("Rint")
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Round"])
@@ -337,8 +364,14 @@ pub const OPS: &[Op] = &[
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["Div"])
         .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::TruncateDiv)),
-    op("Xdivy").shape(shape::broadcast).lower(lower::binary::xdivy, &["Div", "Equal", "Where"]),
-    op("Xlogy").shape(shape::broadcast).lower(lower::binary::xlogy, &["Log", "Mul", "Equal", "Where"]),
+    op("Xdivy")
+        .shape(shape::broadcast)
+        .lower(lower::binary::xdivy, &["Div", "Equal", "Where"])
+        .eval(|_, inputs| eval::functions::floats(inputs, eval::functions::xdivy, eval::functions::xdivy)),
+    op("Xlogy")
+        .shape(shape::broadcast)
+        .lower(lower::binary::xlogy, &["Log", "Mul", "Equal", "Where"])
+        .eval(|_, inputs| eval::functions::floats(inputs, eval::functions::xlogy, eval::functions::xlogy)),
     op(ROUND_TO_FLOAT16)
         .shape(like_first_input)
         .not_lowered("it is only in graphs that are evaluated")

@@ -54,10 +54,12 @@ pub const OPS: &[Op] = &[
     op("EuclideanNorm")
         .shape(shape::reduce)
         .check(checks::distinct_axes)
-        .lower(|cx, node| lower::reduce::numbers(cx, node, Reduction::EuclideanNorm), &["ReduceL2"]),
+        .lower(|cx, node| lower::reduce::numbers(cx, node, Reduction::EuclideanNorm), &["ReduceL2"])
+        .eval(|node, inputs| eval::numbers(node, inputs, Reduction::EuclideanNorm)),
     op("L2Loss")
         .shape(|inputs, _| Ok(vec![TensorType::new(inputs.dtype(0)?, Shape::scalar())]))
-        .lower(lower::reduce::l2_loss, &["ReduceSumSquare", "Mul"]),
+        .lower(lower::reduce::l2_loss, &["ReduceSumSquare", "Mul"])
+        .eval(eval::l2_loss),
     op("LogSoftmax")
         .shape(like_first_input)
         .lower(lower::reduce::softmax, &["LogSoftmax"])

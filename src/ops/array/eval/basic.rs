@@ -4,6 +4,7 @@ use ndarray::{ArrayD, ArrayViewD, Axis, Slice, concatenate, stack};
 
 use crate::graph::Node;
 use crate::graph::slice::StridedSlice;
+use crate::ops::array::AxisInput;
 use crate::tensor::DType;
 use crate::tensor::Tensor;
 use crate::tensor::same_type;
@@ -108,8 +109,11 @@ pub fn unpack(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     Some((0..input.shape()[axis]).map(part).collect())
 }
 
-pub fn concat(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
-    let (axis, inputs) = inputs.split_last()?;
+pub fn concat(inputs: &[&Tensor], axis: AxisInput) -> Option<Vec<Tensor>> {
+    let (axis, inputs) = match axis {
+        AxisInput::First => inputs.split_first()?,
+        AxisInput::Last => inputs.split_last()?,
+    };
     let axis = axis_of(axis.integer()?, inputs.first()?.shape().len())?;
     Some(vec![join!(inputs, concatenate, axis)])
 }

@@ -40,6 +40,7 @@ pub enum Arithmetic {
     FloorDiv,
     TruncateDiv,
     FloorMod,
+    TruncateMod,
     Maximum,
     Minimum,
     Pow,
@@ -62,6 +63,7 @@ pub fn arithmetic(inputs: &[&Tensor], op: Arithmetic) -> Option<Vec<Tensor>> {
                     rest if rest != 0.0 && (rest < 0.0) != (b < 0.0) => rest + b,
                     rest => rest,
                 },
+                TruncateMod => |a, b| a % b,
                 Maximum => |a, b| if a.is_nan() || a > b { a } else { b },
                 Minimum => |a, b| if a.is_nan() || a < b { a } else { b },
                 Pow => <$float>::powf,
@@ -72,7 +74,7 @@ pub fn arithmetic(inputs: &[&Tensor], op: Arithmetic) -> Option<Vec<Tensor>> {
     }
     macro_rules! integers {
         ($a:ident, $b:ident, $int:ty) => {{
-            let divides = matches!(op, Div | FloorDiv | TruncateDiv | FloorMod);
+            let divides = matches!(op, Div | FloorDiv | TruncateDiv | FloorMod | TruncateMod);
             if divides && $b.iter().any(|&b| b == 0 || b == -1) {
                 return None;
             }
@@ -86,6 +88,7 @@ pub fn arithmetic(inputs: &[&Tensor], op: Arithmetic) -> Option<Vec<Tensor>> {
                     rest if rest != 0 && (rest < 0) != (b < 0) => rest + b,
                     rest => rest,
                 },
+                TruncateMod => |a, b| a % b,
                 Maximum => <$int>::max,
                 Minimum => <$int>::min,
                 Pow => return None,
