@@ -114,7 +114,8 @@ pub const OPS: &[Op] = &[
         .also(&["ResourceGatherNd"])
         .shape(shape::order::gather_nd)
         .check(check::gather_nd)
-        .lower(lower::gather::gather_nd, &["GatherND"]),
+        .lower(lower::gather::gather_nd, &["GatherND"])
+        .eval(eval::basic::gather_nd),
     op("GatherV2")
         .shape(shape::order::gather)
         .lower(lower::gather::gather, &["Gather", "GatherND"])
@@ -322,12 +323,13 @@ pub const OPS: &[Op] = &[
     op("TopK")
         .shape(|inputs, node| shape::order::top_k(inputs, node, Parameter::Attribute))
         .check(|inputs, node| check::top_k(inputs, node, Parameter::Attribute))
-        .lower(|cx, node| lower::order::top_k(cx, node, Parameter::Attribute), &["TopK"]),
+        .lower(|cx, node| lower::order::top_k(cx, node, Parameter::Attribute), &["TopK"])
+        .eval(|node, inputs| eval::order::top(node, inputs, Parameter::Attribute)),
     op("TopKV2")
         .shape(|inputs, node| shape::order::top_k(inputs, node, Parameter::Input(1)))
         .check(|inputs, node| check::top_k(inputs, node, Parameter::Input(1)))
         .lower(|cx, node| lower::order::top_k(cx, node, Parameter::Input(1)), &["TopK"])
-        .eval(eval::order::top),
+        .eval(|node, inputs| eval::order::top(node, inputs, Parameter::Input(1))),
     op("Transpose")
         .shape(shape::order::transpose)
         .check(check::permutation)
@@ -343,7 +345,10 @@ pub const OPS: &[Op] = &[
         .fold(eval::basic::unpack)
         .float16(),
     op("VarHandleOp").also(&["Variable", "VariableV2"]).shape(shape::basic::declared).not_lowered(CONSTANT),
-    op("Where").shape(shape::order::positions).lower(lower::order::positions, &["NonZero", "Transpose"]),
+    op("Where")
+        .shape(shape::order::positions)
+        .lower(lower::order::positions, &["NonZero", "Transpose"])
+        .eval(eval::order::positions),
     op("ZerosLike")
         .shape(like_first_input)
         .lower(|cx, node| lower::fill::like(cx, node, 0.0), &["Shape", "Expand"])

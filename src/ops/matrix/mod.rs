@@ -30,7 +30,11 @@ pub const OPS: &[Op] = &[
             }
         })
         .float16(),
-    op("MatrixBandPart").shape(like_first_input).lower(lower::product::band_part, &["Trilu"]).since(14),
+    op("MatrixBandPart")
+        .shape(like_first_input)
+        .lower(lower::product::band_part, &["Trilu"])
+        .since(14)
+        .eval(eval::band_part),
     op("MatrixDeterminant").shape(shape::determinant).lower(lower::product::determinant, &["Det"]),
     op("MatrixInverse")
         .shape(like_first_input)

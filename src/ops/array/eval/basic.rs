@@ -185,6 +185,30 @@ pub fn transpose(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     })])
 }
 
+/// The parts at indices that each name an element of the first axes.
+pub fn gather_nd(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [input, indices] = inputs else { return None };
+    let (depth, positions) = indices.shape().split_last()?;
+    if node.int("batch_dims", 0) != 0 || *depth > input.shape().len() {
+        return None;
+    }
+    let (named, rest) = input.shape().split_at(*depth);
+    let count: usize = positions.iter().product();
+    let row_of = |index: &[i64]| {
+        let mut pairs = named.iter().zip(index);
+        pairs.try_fold(0, |row, (&length, &index)| {
+            let index = usize::try_from(index).ok().filter(|&index| index < length)?;
+            Some(row * length + index)
+        })
+    };
+    let all = indices.integers()?;
+    let rows: Vec<usize> =
+        (0..count).map(|position| row_of(&all[position * depth..][..*depth])).collect::<Option<_>>()?;
+    let by_rows = reshaped(input, &[named.iter().product(), rest.iter().product()])?;
+    let taken = same_type!(by_rows, array => array.select(Axis(0), &rows));
+    Some(vec![reshaped(&taken, &[positions, rest].concat())?])
+}
+
 /// Ones, or zeros, of the type and shape of the input.
 pub fn like(inputs: &[&Tensor], one: bool) -> Option<Vec<Tensor>> {
     Some(vec![match inputs.first()? {
