@@ -141,17 +141,17 @@ pub const OPS: &[Op] = &[
         .lower(lower::order::list_diff, &["Equal", "ReduceMax", "NonZero", "Gather"]),
     op("MatrixDiag")
         .also(&["MatrixDiagV2"])
-        .shape(super::image::shape::diag)
+        .shape(shape::diagonal::diag)
         .lower(|cx, node| lower::diagonal::diag(cx, node, LEFT), &["Gather", "Where"]),
     op("MatrixDiagPart")
         .also(&["MatrixDiagPartV2"])
-        .shape(super::image::shape::diag_part)
+        .shape(shape::diagonal::diag_part)
         .lower(|cx, node| lower::diagonal::diag_part(cx, node, LEFT), &["Gather", "Where"]),
     op("MatrixDiagPartV3")
-        .shape(super::image::shape::diag_part)
+        .shape(shape::diagonal::diag_part)
         .lower(|cx, node| lower::diagonal::diag_part(cx, node, alignment(node)), &["Gather", "Where"]),
     op("MatrixDiagV3")
-        .shape(super::image::shape::diag)
+        .shape(shape::diagonal::diag)
         .lower(|cx, node| lower::diagonal::diag(cx, node, alignment(node)), &["Gather", "Where"]),
     op("MatrixSetDiag")
         .also(&["MatrixSetDiagV2"])

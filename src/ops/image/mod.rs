@@ -5,6 +5,7 @@ pub mod eval;
 pub mod lower;
 pub mod shape;
 
+use self::lower::suppression::non_max_suppression;
 use super::{Op, Parameter, op};
 use crate::graph::{Shape, TensorType};
 use crate::ops::infer::{like_first_input, one};
@@ -32,18 +33,12 @@ pub const OPS: &[Op] = &[
         .lower(lower::color::hsv_to_rgb, &["Split", "Mod", "Clip", "Concat"]),
     op("NonMaxSuppression")
         .shape(|_, _| one(DType::Int32, Shape::new(vec![None])))
-        .lower(
-            |cx, node| lower::suppression::non_max_suppression(cx, node, Parameter::Attribute),
-            &["NonMaxSuppression"],
-        )
+        .lower(|cx, node| non_max_suppression(cx, node, Parameter::Attribute), &["NonMaxSuppression"])
         .eval(|node, inputs| eval::suppression::suppress(node, inputs, Parameter::Attribute)),
     op("NonMaxSuppressionV2")
         .also(&["NonMaxSuppressionV3"])
         .shape(|_, _| one(DType::Int32, Shape::new(vec![None])))
-        .lower(
-            |cx, node| lower::suppression::non_max_suppression(cx, node, Parameter::Input(3)),
-            &["NonMaxSuppression"],
-        )
+        .lower(|cx, node| non_max_suppression(cx, node, Parameter::Input(3)), &["NonMaxSuppression"])
         .eval(|node, inputs| eval::suppression::suppress(node, inputs, Parameter::Input(3))),
     op("NonMaxSuppressionV4")
         .shape(|_, _| {
@@ -52,10 +47,7 @@ pub const OPS: &[Op] = &[
                 TensorType::new(DType::Int32, Shape::scalar()),
             ])
         })
-        .lower(
-            |cx, node| lower::suppression::non_max_suppression(cx, node, Parameter::Input(3)),
-            &["NonMaxSuppression", "Pad"],
-        ),
+        .lower(|cx, node| non_max_suppression(cx, node, Parameter::Input(3)), &["NonMaxSuppression", "Pad"]),
     op("NonMaxSuppressionV5")
         .shape(|inputs, _| {
             Ok(vec![
@@ -64,10 +56,7 @@ pub const OPS: &[Op] = &[
                 TensorType::new(DType::Int32, Shape::scalar()),
             ])
         })
-        .lower(
-            |cx, node| lower::suppression::non_max_suppression(cx, node, Parameter::Input(3)),
-            &["NonMaxSuppression", "Pad"],
-        )
+        .lower(|cx, node| non_max_suppression(cx, node, Parameter::Input(3)), &["NonMaxSuppression", "Pad"])
         .note("without soft suppression"),
     op("ResizeArea")
         .shape(shape::resize)

@@ -5,7 +5,7 @@ pub mod eval;
 pub mod lower;
 pub mod shape;
 
-use self::lower::segment::{Combine, Segments};
+use self::lower::segment::{Combine, Segments, segment};
 use super::{Op, checks, op};
 use crate::graph::{Shape, TensorType};
 use crate::ops::infer::{like_first_input, one};
@@ -91,32 +91,23 @@ pub const OPS: &[Op] = &[
         .fold(|node, inputs| eval::numbers(node, inputs, Reduction::Prod)),
     op("SegmentMax")
         .shape(shape::segment)
-        .lower(
-            |cx, node| lower::segment::segment(cx, node, Segments::Sorted, Combine::Max),
-            &["ScatterND", "Where"],
-        )
+        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Max), &["ScatterND", "Where"])
         .since(18),
     op("SegmentMean")
         .shape(shape::segment)
-        .lower(
-            |cx, node| lower::segment::segment(cx, node, Segments::Sorted, Combine::Mean),
-            &["ScatterND", "Div"],
-        )
+        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Mean), &["ScatterND", "Div"])
         .since(16),
     op("SegmentMin")
         .shape(shape::segment)
-        .lower(
-            |cx, node| lower::segment::segment(cx, node, Segments::Sorted, Combine::Min),
-            &["ScatterND", "Where"],
-        )
+        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Min), &["ScatterND", "Where"])
         .since(18),
     op("SegmentProd")
         .shape(shape::segment)
-        .lower(|cx, node| lower::segment::segment(cx, node, Segments::Sorted, Combine::Prod), &["ScatterND"])
+        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Prod), &["ScatterND"])
         .since(16),
     op("SegmentSum")
         .shape(shape::segment)
-        .lower(|cx, node| lower::segment::segment(cx, node, Segments::Sorted, Combine::Sum), &["ScatterND"])
+        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Sum), &["ScatterND"])
         .since(16),
     op("Softmax")
         .shape(like_first_input)
@@ -125,45 +116,36 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("SparseSegmentMean")
         .shape(shape::segment)
-        .lower(
-            |cx, node| lower::segment::segment(cx, node, Segments::Sparse, Combine::Mean),
-            &["Gather", "ScatterND", "Div"],
-        )
+        .lower(|cx, node| segment(cx, node, Segments::Sparse, Combine::Mean), &["Gather", "ScatterND", "Div"])
         .since(16),
     op("SparseSegmentMeanWithNumSegments")
         .shape(shape::numbered_sparse_segment)
         .lower(
-            |cx, node| lower::segment::segment(cx, node, Segments::NumberedSparse, Combine::Mean),
+            |cx, node| segment(cx, node, Segments::NumberedSparse, Combine::Mean),
             &["Gather", "ScatterND", "Div"],
         )
         .since(16),
     op("SparseSegmentSqrtN")
         .shape(shape::segment)
         .lower(
-            |cx, node| lower::segment::segment(cx, node, Segments::Sparse, Combine::SqrtN),
+            |cx, node| segment(cx, node, Segments::Sparse, Combine::SqrtN),
             &["Gather", "ScatterND", "Sqrt", "Div"],
         )
         .since(16),
     op("SparseSegmentSqrtNWithNumSegments")
         .shape(shape::numbered_sparse_segment)
         .lower(
-            |cx, node| lower::segment::segment(cx, node, Segments::NumberedSparse, Combine::SqrtN),
+            |cx, node| segment(cx, node, Segments::NumberedSparse, Combine::SqrtN),
             &["Gather", "ScatterND", "Sqrt", "Div"],
         )
         .since(16),
     op("SparseSegmentSum")
         .shape(shape::segment)
-        .lower(
-            |cx, node| lower::segment::segment(cx, node, Segments::Sparse, Combine::Sum),
-            &["Gather", "ScatterND"],
-        )
+        .lower(|cx, node| segment(cx, node, Segments::Sparse, Combine::Sum), &["Gather", "ScatterND"])
         .since(16),
     op("SparseSegmentSumWithNumSegments")
         .shape(shape::numbered_sparse_segment)
-        .lower(
-            |cx, node| lower::segment::segment(cx, node, Segments::NumberedSparse, Combine::Sum),
-            &["Gather", "ScatterND"],
-        )
+        .lower(|cx, node| segment(cx, node, Segments::NumberedSparse, Combine::Sum), &["Gather", "ScatterND"])
         .since(16),
     op("SparseToDense")
         .shape(|inputs, _| one(inputs.dtype(2)?, inputs.described_shape(1)?))
@@ -176,24 +158,21 @@ pub const OPS: &[Op] = &[
     op("UnsortedSegmentMax")
         .shape(shape::unsorted_segment)
         .check(check::segments)
-        .lower(|cx, node| lower::segment::segment(cx, node, Segments::Unsorted, Combine::Max), &["ScatterND"])
+        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Max), &["ScatterND"])
         .since(18),
     op("UnsortedSegmentMin")
         .shape(shape::unsorted_segment)
         .check(check::segments)
-        .lower(|cx, node| lower::segment::segment(cx, node, Segments::Unsorted, Combine::Min), &["ScatterND"])
+        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Min), &["ScatterND"])
         .since(18),
     op("UnsortedSegmentProd")
         .shape(shape::unsorted_segment)
         .check(check::segments)
-        .lower(
-            |cx, node| lower::segment::segment(cx, node, Segments::Unsorted, Combine::Prod),
-            &["ScatterND"],
-        )
+        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Prod), &["ScatterND"])
         .since(16),
     op("UnsortedSegmentSum")
         .shape(shape::unsorted_segment)
         .check(check::segments)
-        .lower(|cx, node| lower::segment::segment(cx, node, Segments::Unsorted, Combine::Sum), &["ScatterND"])
+        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Sum), &["ScatterND"])
         .since(16),
 ];
