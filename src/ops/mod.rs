@@ -5,8 +5,8 @@
 //! float16. Evaluation is written independently of lowering, because it judges lowering. What TensorFlow's own registry knows of an op,
 //! its inputs, attributes and their types, is in [`crate::graph::op_definition`].
 //!
-//! Ops with the same rules, such as the versions of an op, share a row. A function that serves several rows is told by each row what
-//! is different about it, as an argument: it never looks at the name of the op.
+//! Ops with the same rules, such as the versions of an op, share a row. A function that serves several rows gets what differs between
+//! them as an argument from the row, and does not look at the name of the op.
 
 mod array;
 mod checks;
@@ -100,7 +100,7 @@ const fn op(name: &'static str) -> Op {
     }
 }
 
-/// Where an op has a parameter that one of its versions has as an attribute, and another one as an input.
+/// Where an op has a parameter: one version as an attribute, another version as an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Parameter {
     Attribute,

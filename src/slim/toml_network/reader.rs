@@ -13,7 +13,7 @@ use super::values::{kernel, local_response_normalization, padding, pair, scope_n
 use crate::error::{Error, Result};
 use crate::suggestion::suggesting;
 
-/// What a step is.
+/// The kinds of steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Conv2d,

@@ -171,7 +171,7 @@ fn has_unique_positions(cx: &Lowering<'_>, node: NodeRef<'_>) -> Result<bool> {
     Ok(rows.len() == count && depth != Some(0))
 }
 
-/// What a scattered value does to the one that is at its index.
+/// How an update is combined with the value at its index.
 #[derive(Debug, Clone, Copy)]
 pub enum Scatter {
     Update,

@@ -39,17 +39,17 @@ pub fn floats(
     }])
 }
 
-/// Zero where `x` is, even if the logarithm is not a number.
+/// 0 if `x` is 0, even where the logarithm is infinite or not a number.
 pub fn xlogy<F: NdFloat>(x: F, y: F) -> F {
     if x.is_zero() { F::zero() } else { x * y.ln() }
 }
 
-/// Zero where `x` is, even if the quotient is not a number.
+/// 0 if `x` is 0, even where the quotient is infinite or not a number.
 pub fn xdivy<F: NdFloat>(x: F, y: F) -> F {
     if x.is_zero() { F::zero() } else { x / y }
 }
 
-/// Integers, wrapped around to their type. `compute` gets the index of its last bit too.
+/// Integers, wrapped around to their type. The third argument of `compute` is the index of the last bit of the type.
 pub fn integers(inputs: &[&Tensor], compute: impl Fn(i64, i64, i64) -> i64) -> Option<Vec<Tensor>> {
     macro_rules! computed {
         ($kind:ident, $int:ty, $a:ident, $b:ident) => {{

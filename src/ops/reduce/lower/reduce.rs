@@ -13,7 +13,7 @@ use crate::ops::operator;
 use crate::ops::reduce::Reduction;
 use crate::tensor::DType;
 
-/// What is reduced.
+/// A reduction of numbers or of booleans.
 #[derive(Clone, Copy)]
 enum Reduced {
     Numbers(Reduction),

@@ -24,7 +24,7 @@ pub enum Segments {
     NumberedSparse,
 }
 
-/// What becomes of the rows of a segment.
+/// How the rows of a segment are combined.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Combine {
     Sum,
