@@ -29,6 +29,11 @@ pub fn is_merge(op: &str) -> bool {
     matches!(op, "Merge" | "RefMerge")
 }
 
+/// Whether an op makes a list of tensors that are still to be written.
+pub fn reserves_list(op: &str) -> bool {
+    matches!(op, "EmptyTensorList" | "TensorListReserve")
+}
+
 /// Whether an op is a variable, of either kind.
 pub fn is_variable(op: &str) -> bool {
     matches!(op, "Variable" | "VariableV2" | "VarHandleOp")

@@ -226,7 +226,8 @@ pub const OPS: &[Op] = &[
     op("ReverseSequence")
         .shape(like_first_input)
         .check(check::reverse_sequence)
-        .lower(lower::order::reverse_sequence, &["ReverseSequence"]),
+        .lower(lower::order::reverse_sequence, &["ReverseSequence"])
+        .eval(eval::order::reverse_sequence),
     op("ReverseV2")
         .shape(like_first_input)
         .check(checks::distinct_axes)
