@@ -10,6 +10,7 @@ use crate::graph::{Graph, NodeId, Shape, TensorRef, TensorType};
 use crate::passes::batch::{Batch, open_batch, with_batch};
 use crate::passes::cut::cut_inputs;
 use crate::passes::fold::simplify;
+use crate::setting::{Setting, SettingValue};
 use crate::tensor::{Constant, DType};
 
 /// The nodes that become inputs.
@@ -37,8 +38,8 @@ struct BatchChange {
     batch: Batch,
     /// The new length; `None` is any.
     length: Option<usize>,
-    /// The option that sets it, if one does.
-    option: Option<String>,
+    /// The setting for it, if there is one.
+    setting: Option<SettingValue>,
 }
 
 impl Feeds {
@@ -81,15 +82,15 @@ impl Feeds {
     ) -> Result<Graph> {
         let cuts = self.cuts.iter().filter(|cut| graph.find(&cut.name).is_some());
         let changes: Vec<&BatchChange> = cuts.filter_map(|cut| cut.batch.as_ref()).collect();
-        for BatchChange { batch, length, option } in changes {
-            graph = match (open_batch(&graph, batch), option) {
+        for BatchChange { batch, length, setting } in changes {
+            graph = match (open_batch(&graph, batch), setting) {
                 (Ok(open), _) => match length {
                     Some(_) => with_batch(&open, batch, *length)?,
                     None => open,
                 },
-                (Err(error), Some(option)) => {
+                (Err(error), Some(setting)) => {
                     let problem = format!("{}: {}", error.subject(), error.problem());
-                    return Err(Error::new(option, problem).advice("do not change the batch"));
+                    return Err(Error::new(setting, problem).advice("do not change the batch"));
                 }
                 (Err(error), None) => {
                     let text = format!(
@@ -137,9 +138,9 @@ impl Cut {
         };
         let mut ports: Vec<usize> = (0..shapes.len()).filter(|&port| has_batch(&shapes[port])).collect();
         let mut length = shapes.first().and_then(|shape| shape.dim(0));
-        let mut option = None;
+        let mut setting = None;
         if let Some(size) = options.batch_size {
-            (length, option) = (Some(size), Some(format!("--batch-size {size}")));
+            (length, setting) = (Some(size), Some(Setting::BatchSize.to(size)));
         }
         for given in options.shapes.iter().filter(|given| given.node() == node.name) {
             let port = given.port();
@@ -151,11 +152,11 @@ impl Cut {
                 ports.push(port);
             }
             if ports.contains(&port) {
-                (length, option) = (given.shape.dim(0), Some(given.option()));
+                (length, setting) = (given.shape.dim(0), Some(given.setting()));
             }
             shape.clone_from(&given.shape);
         }
-        let is_batch_given = option.is_some();
+        let is_batch_given = setting.is_some();
         let changed = built.filter(|&built| length != Some(built));
         for (port, shape) in shapes.iter_mut().enumerate() {
             let Some(mut dims) = shape.dims().map(<[_]>::to_vec) else { continue };
@@ -169,7 +170,7 @@ impl Cut {
             *shape = Shape::new(dims);
         }
         let batch = |built| Batch { input: node.name.clone(), ports, built };
-        let batch = changed.map(|built| BatchChange { batch: batch(built), length, option });
+        let batch = changed.map(|built| BatchChange { batch: batch(built), length, setting });
         let dtypes = node.outputs.iter().map(|output| output.dtype).collect();
         Ok(Self { name: node.name.clone(), shapes, dtypes, is_pipeline, is_batch_given, batch })
     }
@@ -190,8 +191,8 @@ impl Cut {
         let name = graph.tensor_name(tensor);
         let name = name.strip_suffix(":0").unwrap_or(&name);
         let text = format!(
-            "{name} has the shape {shape}, as in training; --shape {name}=-1,{} makes it take any batch",
-            dims_text(rest)
+            "{name} has the shape {shape}, as in training; {} makes it take any batch",
+            Setting::Shape.to(format!("{name}=-1,{}", dims_text(rest)))
         );
         Some(Note::info(NoteKind::Shapes, text).about(name))
     }

@@ -24,6 +24,7 @@ use crate::passes::fold::simplify;
 use crate::passes::placeholder_defaults::{Settled, settle_defaults};
 use crate::passes::training_mode::{Changes, MovingStatistics, drop_dropouts, use_moving_statistics};
 use crate::proto::{GraphDef, NodeDef};
+use crate::setting::{Setting, SettingValue};
 use crate::source::{GraphFile, GraphKind, Source};
 use crate::suggestion::first_of;
 use crate::tensor::DType;
@@ -143,9 +144,10 @@ pub(super) fn bind(
         notes.push(Note::warning(NoteKind::Inputs, "the outputs depend on no input"));
     }
     let find = |name: &str| graph.find_tensor(tensor_called(&aliases.outputs, name).unwrap_or(name));
-    let outputs_as_nchw = channels_first(&graph, "output", &options.outputs_as_nchw, &outputs, find)?;
+    let outputs_as_nchw =
+        channels_first(&graph, Setting::OutputsAsNchw, &options.outputs_as_nchw, &outputs, find)?;
     let find = |name: &str| graph.find_tensor(name);
-    let inputs_as_nchw = channels_first(&graph, "input", &options.inputs_as_nchw, &fed, find)?;
+    let inputs_as_nchw = channels_first(&graph, Setting::InputsAsNchw, &options.inputs_as_nchw, &fed, find)?;
     let name = source.path().file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let assets: Vec<String> = file.meta().asset_file_def.iter().map(|asset| asset.filename.clone()).collect();
     if !assets.is_empty() {
@@ -205,8 +207,8 @@ fn note_of_default(settled: &Settled) -> Note {
     let name = &settled.name;
     let text = match &settled.computed_from {
         Some(source) => format!(
-            "{name} has a default that is computed from {source}, and the default is used; --inputs {name} makes it an \
-             input"
+            "{name} has a default that is computed from {source}, and the default is used; {} makes it an input",
+            Setting::Inputs.to(name)
         ),
         None => format!("{name} has training data as its default; it is an input of the model"),
     };
@@ -278,7 +280,7 @@ fn refuse_unknown_types(graph: &Graph, fed: &[TensorRef]) -> Result<()> {
             let problem =
                 "its type is not known: neither the op that computes it nor an op that reads it has it";
             Err(Error::new(graph.tensor_name(tensor), problem)
-                .advice("choose a tensor after it with --inputs"))
+                .advice(format!("choose a tensor after it with {}", Setting::Inputs)))
         }
         None => Ok(()),
     }
@@ -300,19 +302,23 @@ fn refuse_unapplied(graph: &Graph, fed: &[TensorRef], options: &ConvertOptions) 
         .iter()
         .map(|&tensor| format!("{} is {}", graph.tensor_name(tensor), graph.shape(tensor)))
         .collect();
-    let refused = |option: String| {
+    let refused = |setting: SettingValue| {
         let error =
-            Error::new(option, format!("no input of the graph takes it: {}", first_of(&described, LISTED)));
-        error.advice("--shape NAME=DIMS gives the whole shape of an input")
+            Error::new(setting, format!("no input of the graph takes it: {}", first_of(&described, LISTED)));
+        error.advice(format!("{} gives the whole shape of an input", Setting::Shape.to("NAME=DIMS")))
     };
     if let Some(size) = options.batch_size.filter(|&size| !shapes().any(|shape| shape.dim(0) == Some(size))) {
-        return Err(refused(format!("--batch-size {size}")));
+        return Err(refused(Setting::BatchSize.to(size)));
     }
     let Some((height, width)) = options.image_size else { return Ok(()) };
     let is_image = |shape: &Shape| {
         shape.rank() == Some(4) && (shape.dim(1), shape.dim(2)) == (Some(height), Some(width))
     };
-    if shapes().any(is_image) { Ok(()) } else { Err(refused(format!("--image-size {height}x{width}"))) }
+    if shapes().any(is_image) {
+        Ok(())
+    } else {
+        Err(refused(Setting::ImageSize.to(format!("{height}x{width}"))))
+    }
 }
 
 /// Notes about a graph that was built for training.

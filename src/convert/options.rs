@@ -6,6 +6,7 @@ use super::{InputShape, Probabilities};
 use crate::error::{Error, Result};
 use crate::passes::moving_averages;
 use crate::passes::preprocess::Preprocessing;
+use crate::setting::{Setting, SettingValue};
 
 /// The options of a conversion. The defaults are those of the command line.
 #[derive(Debug, Clone)]
@@ -65,7 +66,7 @@ pub struct ConvertOptions {
     pub rename_outputs: NewNames,
 }
 
-/// A placeholder that becomes a constant, as in `--freeze NAME=VALUE`.
+/// A placeholder that becomes a constant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrozenPlaceholder {
     /// The name of the placeholder.
@@ -81,14 +82,14 @@ impl FrozenPlaceholder {
     /// If the text is not of that form.
     pub fn parse(text: &str) -> Result<Self> {
         let split = text.split_once('=');
-        let (name, value) = split
-            .ok_or_else(|| Error::new(format!("--freeze {text}"), "it is not of the form NAME=VALUE"))?;
+        let (name, value) =
+            split.ok_or_else(|| Error::new(Setting::Freeze.to(text), "it is not of the form NAME=VALUE"))?;
         Ok(Self { name: name.to_owned(), value: value.to_owned() })
     }
 
-    /// The option that freezes this placeholder.
-    pub(super) fn option(&self) -> String {
-        format!("--freeze {}={}", self.name, self.value)
+    /// The setting that freezes this placeholder.
+    pub(super) fn setting(&self) -> SettingValue {
+        Setting::Freeze.to(format!("{}={}", self.name, self.value))
     }
 }
 
@@ -102,11 +103,11 @@ pub enum NewNames {
 }
 
 impl NewNames {
-    /// Reads a list of `NAME=NEW`, or of new names in order. `option` is what the user typed it with.
+    /// Reads a list of `NAME=NEW`, or of new names in order. Errors are about `setting`.
     ///
     /// # Errors
     /// If only some of the texts have an old name.
-    pub fn parse(option: &str, texts: &[String]) -> Result<Self> {
+    pub fn parse(setting: Setting, texts: &[String]) -> Result<Self> {
         let pairs: Vec<Option<(&str, &str)>> = texts.iter().map(|text| text.split_once('=')).collect();
         if pairs.iter().all(Option::is_none) {
             return Ok(Self::InOrder(texts.to_vec()));
@@ -115,8 +116,7 @@ impl NewNames {
         let pairs: Option<Vec<_>> = pairs.into_iter().map(|pair| pair.map(owned)).collect();
         pairs.map(Self::ByName).ok_or_else(|| {
             let problem = "some names have an old name before them and others have not";
-            Error::new(format!("{option} {}", texts.join(",")), problem)
-                .advice("write all of them as NAME=NEW, or none")
+            Error::new(setting.to(texts.join(",")), problem).advice("write all of them as NAME=NEW, or none")
         })
     }
 }

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::graph::is_variable;
 use crate::inspect::{BatchNormEntry, identify};
 use crate::onnx::Initializer;
+use crate::setting::{Command, Setting};
 use crate::source::Source;
 use crate::tensor::Constant;
 use crate::tensors_in_file::{NameFilter, NamedTensor, TensorFile};
@@ -55,19 +56,19 @@ pub fn choose(file: &TensorFile, choice: &Choice) -> Result<Chosen> {
     let mut chosen = Chosen::default();
     let batch_norms = match (file, choice.layout) {
         (TensorFile::Onnx(onnx), layout) => {
-            let wrong = |option: &str, problem: &str| {
-                Err(Error::new(option, problem)
+            let wrong = |setting: Setting, problem: &str| {
+                Err(Error::new(setting, problem)
                     .within(onnx.path().display())
-                    .advice(format!("leave out {option}")))
+                    .advice(format!("leave out {setting}")))
             };
             if layout == Some(Layout::Tensorflow) {
                 return wrong(
-                    "--layout",
+                    Setting::Layout,
                     "an ONNX model does not say which order its weights had in TensorFlow",
                 );
             }
             if choice.with_synthesized {
-                return wrong("--with-synthesized", "an ONNX model holds all scales and offsets already");
+                return wrong(Setting::WithSynthesized, "an ONNX model holds all scales and offsets already");
             }
             chosen.add_stored(stored, &choice.filter)?;
             vec![]
@@ -93,8 +94,8 @@ pub fn choose(file: &TensorFile, choice: &Choice) -> Result<Chosen> {
             only_it.synthesized > 0
         };
         let advice = match unstored(file, choice).iter().any(is_synthesized) {
-            true => "add --with-synthesized for parts of batch norms that are not stored",
-            false => "tf2onnx-rs inspect lists its tensors",
+            true => format!("add {} for parts of batch norms that are not stored", Setting::WithSynthesized),
+            false => format!("{} lists its tensors", Command::Inspect.run()),
         };
         return Err(Error::file(file.path(), problem).advice(advice));
     }
@@ -104,7 +105,7 @@ pub fn choose(file: &TensorFile, choice: &Choice) -> Result<Chosen> {
     Ok(chosen)
 }
 
-/// The batch norms of a model, if `--with-synthesized` could add parts of them.
+/// The batch norms of a model, if parts of them could be synthesized.
 fn unstored(file: &TensorFile, choice: &Choice) -> Vec<BatchNormEntry> {
     if choice.with_synthesized {
         return vec![];
@@ -145,14 +146,15 @@ impl Chosen {
     ) -> Result<Vec<BatchNormEntry>> {
         if choice.options.fold_batch_norm {
             let error = Error::new(
-                "--fold-batch-norm",
+                Setting::FoldBatchNorm,
                 "weights with folded batch norms do not belong to a variable",
             );
             return Err(error.advice("convert with it, and extract from the ONNX model"));
         }
         // Tensors that are left out are counted below.
         let options = ConvertOptions { backbone: true, ..choice.options.clone() };
-        let conversion = convert(model, &options).map_err(|error| error.within("--layout onnx"))?;
+        let conversion =
+            convert(model, &options).map_err(|error| error.within(Setting::Layout.to("onnx")))?;
         let mut names: HashSet<&str> = stored.iter().map(|tensor| tensor.name.as_str()).collect();
         let nodes = model.graph().map(|graph| &graph.definition().node[..]).unwrap_or_default();
         names.extend(nodes.iter().filter(|node| is_variable(&node.op)).map(|node| node.name.as_str()));

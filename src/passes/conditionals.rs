@@ -16,6 +16,7 @@ use super::control_flow::{is_merge, is_switch};
 use crate::error::{Error, Result};
 use crate::graph::branches::ON_BRANCH;
 use crate::graph::{Attr, Attrs, Function, Graph, Library, Node, NodeId, TensorRef};
+use crate::setting::Setting;
 use crate::tensor::{Constant, DType};
 
 /// Turns the conditionals of a graph into nodes that call functions. `outputs` are the names of tensors that the graph
@@ -36,9 +37,10 @@ pub fn call_branches(graph: Graph, outputs: &[String]) -> Result<Graph> {
         None => Ok(new),
         Some(output) => {
             let error = Error::new(output, "only one branch of a condition computes it");
-            Err(error.advice(
-                "choose an output behind the Merge of the branches, or fix the condition with --freeze NAME=VALUE",
-            ))
+            Err(error.advice(format!(
+                "choose an output behind the Merge of the branches, or fix the condition with {}",
+                Setting::Freeze.to("NAME=VALUE")
+            )))
         }
     }
 }

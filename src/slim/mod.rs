@@ -32,6 +32,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, TensorRef};
+use crate::setting::Command;
 use crate::suggestion::did_you_mean;
 
 /// The variables of a checkpoint: their names and shapes.
@@ -125,8 +126,8 @@ pub fn network_named(name: &str) -> Result<&'static Network> {
         let question = did_you_mean(name, networks().map(|network| network.name));
         let question = question.map_or_else(String::new, |question| question + " ");
         error.advice(format!(
-            "{question}`tf2onnx-rs networks` lists the known ones; the name of a file that describes another network \
-             ends in .toml"
+            "{question}`{}` lists the known ones; the name of a file that describes another network ends in .toml",
+            Command::Networks.run()
         ))
     })
 }

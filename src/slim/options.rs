@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{ImageShape, Variables};
 use crate::error::{Error, Result};
 use crate::graph::Shape;
+use crate::setting::Setting;
 use crate::suggestion::suggesting_and_listing;
 
 /// The value of an option.
@@ -177,7 +178,7 @@ impl Options {
     /// # Errors
     /// If the network does not have the option, or the text is not a value of its type.
     pub fn set_from_text(&mut self, name: &str, text: &str) -> Result<()> {
-        let subject = format!("--network-option {name}={text}");
+        let subject = Setting::NetworkOption.to(format!("{name}={text}"));
         let Some(spec) = self.specs.iter().find(|spec| spec.name == name) else {
             let error = Error::new(subject, "the network has no such option");
             let known = self.specs.iter().map(|spec| spec.name);

@@ -10,6 +10,7 @@ use super::recognition::Recognition;
 use super::scope_candidates::{ScopeCandidate, Scopes, renamed_scope_candidates, scope_candidates};
 use super::{BuiltNetwork, ImageShape, Network, NetworkBuilder, Variables, build, build_with, networks};
 use crate::error::{Error, Result};
+use crate::setting::{Command, Setting};
 
 /// The share of a network's variables that a checkpoint has to hold to be recognized as this network. Errors name the
 /// missing variables later.
@@ -32,9 +33,9 @@ enum Round {
 /// What the user sets instead of leaving it to recognition.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Overrides<'a> {
-    /// `--network`
+    /// The network.
     pub network: Option<&'static Network>,
-    /// `--network-option`, each as typed: `KEY=VALUE`.
+    /// Its options, each as `KEY=VALUE`.
     pub options: &'a [String],
 }
 
@@ -139,15 +140,18 @@ pub fn recognize_and_build(variables: &Variables, overrides: Overrides<'_>) -> R
 fn ambiguous(names: BTreeSet<&str>) -> Error {
     let names: Vec<&str> = names.into_iter().collect();
     Error::new("network", format!("the variables fit {} equally well", names.join(" and ")))
-        .advice("name the network with --network")
+        .advice(format!("name the network with {}", Setting::Network))
 }
 
 fn not_recognized(variables: &Variables, overrides: Overrides<'_>, candidates: &[Recognized]) -> Error {
     let count = variables.len();
     if let Some(network) = overrides.network {
         let problem = format!("none of the checkpoint's {count} variables belongs to this network");
-        return Error::new(format!("--network {}", network.name), problem)
-            .advice("leave --network out to have the network recognized, or `inspect` the checkpoint");
+        return Error::new(Setting::Network.to(network.name), problem).advice(format!(
+            "leave {} out to have the network recognized, or `{}` the checkpoint",
+            Setting::Network,
+            Command::Inspect
+        ));
     }
     let nearest: Vec<String> = candidates
         .iter()
@@ -167,10 +171,13 @@ fn not_recognized(variables: &Variables, overrides: Overrides<'_>, candidates: &
     } else {
         format!("the checkpoint's {count} variables match no network of the library; {}", nearest.join("; "))
     };
-    Error::new("network", problem).advice(
-        "if you have the graph, give it with --graph; `tf2onnx-rs networks` lists the known networks, and you can \
-         describe any other in a file for --network (docs/custom-networks.md)",
-    )
+    Error::new("network", problem).advice(format!(
+        "if you have the graph, give it with {}; `{}` lists the known networks, and you can describe any other in a \
+         file for {} (docs/custom-networks.md)",
+        Setting::Graph,
+        Command::Networks.run(),
+        Setting::Network
+    ))
 }
 
 fn first_missing(candidate: &Recognition, variables: &Variables) -> Option<String> {
@@ -183,7 +190,7 @@ fn first_missing(candidate: &Recognition, variables: &Variables) -> Option<Strin
 fn set_options(options: &mut Options, typed: &[String]) -> Result<()> {
     for option in typed {
         let (key, value) = option.split_once('=').ok_or_else(|| {
-            Error::new(format!("--network-option {option}"), "it is not of the form KEY=VALUE")
+            Error::new(Setting::NetworkOption.to(option), "it is not of the form KEY=VALUE")
         })?;
         options.set_from_text(key, value)?;
     }

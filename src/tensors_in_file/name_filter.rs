@@ -3,6 +3,7 @@
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::error::{Error, Result};
+use crate::setting::Setting;
 
 /// Patterns such as `*/BatchNorm/gamma`. A name has to match one of them. `*` is any text, including slashes.
 #[derive(Debug, Clone, Default)]
@@ -23,11 +24,10 @@ impl NameFilter {
         let mut builder = GlobSetBuilder::new();
         for pattern in patterns {
             builder.add(
-                parse_pattern(pattern)
-                    .map_err(|problem| Error::new(format!("--match {pattern}"), problem))?,
+                parse_pattern(pattern).map_err(|problem| Error::new(Setting::Match.to(pattern), problem))?,
             );
         }
-        let patterns = builder.build().map_err(|error| Error::new("--match", error.kind()))?;
+        let patterns = builder.build().map_err(|error| Error::new(Setting::Match, error.kind()))?;
         Ok(Self { patterns: Some(patterns) })
     }
 
@@ -73,6 +73,6 @@ mod tests {
     #[test]
     fn an_invalid_pattern_is_refused() {
         let error = NameFilter::new(&["a[".to_owned()]).unwrap_err().to_string();
-        assert!(error.contains("--match a["), "{error}");
+        assert!(error.contains("filter = a["), "{error}");
     }
 }

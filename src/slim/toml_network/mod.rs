@@ -1,4 +1,4 @@
-//! Networks that users describe in a TOML file, in slim's terms: `--network my_net.toml`.
+//! Networks that users describe in a TOML file, in slim's terms.
 //!
 //! `reader` parses the text into `steps`, `checks` validates them together, and `builder` builds them with the layers
 //! that the library's networks use too. docs/custom-networks.md has the grammar.

@@ -11,6 +11,7 @@ use crate::lower::emit::widened;
 use crate::onnx::{Attribute, Attributes};
 use crate::ops::array::lower::basic::common_layout;
 use crate::ops::operator;
+use crate::setting::Setting;
 use crate::tensor::DType;
 
 /// The inputs in the layout that they share, with that layout.
@@ -104,7 +105,9 @@ pub fn compare(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let is_equality = matches!(node.op.as_str(), "Equal" | "NotEqual");
     let dtype = cx.dtype(node.inputs[0]);
     if dtype == DType::String && cx.opset() < 19 {
-        return Err(node.error("ONNX compares strings from operator set 19 on").advice("choose --opset 19"));
+        return Err(node
+            .error("ONNX compares strings from operator set 19 on")
+            .advice(format!("choose {}", Setting::Opset.to(19))));
     }
     let is_compared = is_equality && dtype == DType::Bool;
     if !is_compared && widened(dtype) != dtype {

@@ -10,6 +10,7 @@ use crate::lower::context::Lowering;
 use crate::lower::emit::{axes_input_since, widened};
 use crate::onnx::{Attribute, Attributes};
 use crate::ops::operator;
+use crate::setting::Setting;
 use crate::tensor::DType;
 
 pub fn plain(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
@@ -102,9 +103,10 @@ fn reduce(
         }
         (None, _) if cx.opset() < axes_input_since(op) => {
             let since = axes_input_since(op);
-            return Err(node
-                .error("its axes are not known before the model runs")
-                .advice(format!("choose --opset {since} or later, which can take them as they come")));
+            return Err(node.error("its axes are not known before the model runs").advice(format!(
+                "choose {} or later, which can take them as they come",
+                Setting::Opset.to(since)
+            )));
         }
         (known, _) => {
             let name = cx.in_tensorflow_layout(input)?;
