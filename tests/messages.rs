@@ -13,10 +13,11 @@ fn no_message_outside_of_the_command_line_has_its_options_or_commands() {
     for file in files {
         for (number, line) in fs::read_to_string(&file).unwrap().lines().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
-            let found = ["--", "tf2onnx-rs "].iter().any(|start| {
-                let mut rests = code.split(start).skip(1);
-                rests.any(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '{'))
-            });
+            let begins = |start: &str, next: fn(char) -> bool| {
+                code.split(start).skip(1).any(|rest| rest.starts_with(next))
+            };
+            let found = begins("--", |c| c.is_ascii_lowercase() || c == '{')
+                || begins("tf2onnx-rs ", |c| c.is_ascii_lowercase());
             assert!(!found, "{}:{}: {line}", file.display(), number + 1);
         }
     }
