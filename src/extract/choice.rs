@@ -3,7 +3,7 @@
 use hashbrown::HashSet;
 
 use super::Output;
-use crate::convert::{ConvertOptions, convert};
+use crate::convert::{ConvertOptions, Note, NoteKind, convert};
 use crate::error::{Error, Result};
 use crate::graph::is_variable;
 use crate::inspect::{BatchNormEntry, identify};
@@ -42,8 +42,8 @@ pub struct Chosen {
     pub tensors: Vec<Output>,
     /// The number of these that are not stored in the file.
     pub synthesized: usize,
-    /// Sentences about what was left out, and why.
-    pub notes: Vec<String>,
+    /// What was left out, and why.
+    pub notes: Vec<Note>,
 }
 
 /// Chooses tensors of a file.
@@ -129,7 +129,8 @@ impl Chosen {
                 Ok(value) => self.tensors.push(Output { name, value }),
                 Err(error) if dtype.is_some() => return Err(error),
                 Err(_) => {
-                    self.notes.push(format!("{name} is left out: its type {type_name} is not supported"))
+                    let text = format!("{name} is left out: its type {type_name} is not supported");
+                    self.notes.push(Note::info(NoteKind::Dtype, text).about(name));
                 }
             }
         }
@@ -184,9 +185,11 @@ impl Chosen {
         if left > 0 {
             let are_left =
                 if left == 1 { "tensor is left out: it is" } else { "tensors are left out: they are" };
-            self.notes.push(format!("{left} {are_left} not a part of the ONNX model"));
+            let text = format!("{left} {are_left} not a part of the ONNX model");
+            self.notes.push(Note::info(NoteKind::Variables, text));
         }
-        self.notes.extend(conversion.moving_averages.note());
+        let averages = conversion.moving_averages.note();
+        self.notes.extend(averages.map(|text| Note::info(NoteKind::Variables, text)));
         Ok(conversion.batch_norms.into_iter().map(BatchNormEntry::from).collect())
     }
 
@@ -205,7 +208,8 @@ impl Chosen {
                         self.synthesized += 1;
                     }
                     None if is_wanted => {
-                        self.notes.push(format!("{name} is left out: its number of channels is not known"));
+                        let text = format!("{name} is left out: its number of channels is not known");
+                        self.notes.push(Note::info(NoteKind::Variables, text).about(name));
                     }
                     _ => {}
                 }
