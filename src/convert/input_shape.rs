@@ -8,7 +8,7 @@ use crate::suggestion::suggesting_and_listing;
 /// The shape of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputShape {
-    /// The name of the tensor: of a node, or of one of its outputs, as in `node:1`.
+    /// The name of the tensor, where `node` is short for `node:0`, or a key of the signature.
     pub tensor: String,
     /// Its shape.
     pub shape: Shape,

@@ -11,8 +11,8 @@ use crate::source::Source;
 use crate::suggestion::suggesting_and_listing;
 
 use crate::slim::{
-    BuiltNetwork, ImageShape, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, OptionSource, OptionSpec, Overrides,
-    Recognition, Recognized, ScopeDisagreement, Value, Variables, network_named, recognize_and_build,
+    BuiltNetwork, ImageShape, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, NetworkChoice, OptionSource, OptionSpec,
+    Overrides, Recognition, Recognized, ScopeDisagreement, Value, Variables, recognize_and_build,
 };
 
 /// A network that was rebuilt from the variables of a checkpoint.
@@ -61,7 +61,7 @@ pub fn recognize_variables(
     options: &ConvertOptions,
     variables: &Variables,
 ) -> Result<Recognized> {
-    let network = options.network.as_deref().map(network_named).transpose()?;
+    let network = options.network.as_ref().map(NetworkChoice::network).transpose()?;
     recognize_and_build(variables, Overrides { network, options: &options.network_options }).map_err(
         |error| {
             let error = error.within(source.path().display());

@@ -8,7 +8,9 @@ use super::depth::{read_depth, reads_depth};
 use super::options::{DEPTH_MULTIPLIER, NUM_CLASSES, OptionSource, Options, Value};
 use super::recognition::Recognition;
 use super::scope_candidates::{ScopeCandidate, Scopes, renamed_scope_candidates, scope_candidates};
-use super::{BuiltNetwork, ImageShape, Network, NetworkBuilder, Variables, build, build_with, networks};
+use super::{
+    BuiltNetwork, ImageShape, Network, NetworkBuilder, NetworkOption, Variables, build, build_with, networks,
+};
 use crate::error::{Error, Result};
 use crate::setting::{Command, Setting};
 
@@ -35,8 +37,8 @@ enum Round {
 pub struct Overrides<'a> {
     /// The network.
     pub network: Option<&'static Network>,
-    /// Its options, each as `KEY=VALUE`.
-    pub options: &'a [String],
+    /// Some of its options.
+    pub options: &'a [NetworkOption],
 }
 
 /// A recognized network, with the graph that was built to recognize it.
@@ -122,7 +124,7 @@ pub fn recognize_and_build(variables: &Variables, overrides: Overrides<'_>) -> R
             if names.len() > 1 {
                 return Err(ambiguous(names));
             }
-            set_options(&mut best.options.clone(), overrides.options)?;
+            best.options.clone().set_given(overrides.options)?;
             let mut best = candidates.swap_remove(0);
             // Freeing the other graphs takes about as long as building them: another thread does it.
             rayon::spawn(move || drop(candidates));
@@ -186,17 +188,6 @@ fn first_missing(candidate: &Recognition, variables: &Variables) -> Option<Strin
     built.variables().map(|(name, _)| name).find(|name| !variables.contains_key(*name)).map(str::to_owned)
 }
 
-/// Sets the options that the user typed as `KEY=VALUE`.
-fn set_options(options: &mut Options, typed: &[String]) -> Result<()> {
-    for option in typed {
-        let (key, value) = option.split_once('=').ok_or_else(|| {
-            Error::new(Setting::NetworkOption.to(option), "it is not of the form KEY=VALUE")
-        })?;
-        options.set_from_text(key, value)?;
-    }
-    Ok(())
-}
-
 /// Assumes that the network is in this scope: reads its options from the variables, builds it, and counts the variables
 /// that the checkpoint holds.
 ///
@@ -205,15 +196,15 @@ fn try_scope(
     network: &'static Network,
     candidate: ScopeCandidate,
     variables: &Variables,
-    typed_options: &[String],
+    given_options: &[NetworkOption],
     round: Round,
 ) -> Result<Recognized> {
     let root = candidate.root();
     let ScopeCandidate { prefix, scope } = candidate;
     let mut options = Options::defaults(network.options, &scope);
-    for option in typed_options {
+    for option in given_options {
         // Errors are reported for the recognized network alone.
-        let _ = set_options(&mut options, std::slice::from_ref(option));
+        let _ = options.set_given(std::slice::from_ref(option));
     }
     read_classes(network, &root, variables, &mut options);
     for spec in network.options {

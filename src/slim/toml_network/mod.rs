@@ -40,11 +40,6 @@ struct Description {
 /// The maximum length of a description. The largest network of the library would need some tens of thousands of bytes.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Whether this is the name of a TOML file, not of a network in the library.
-pub fn is_file(network: &str) -> bool {
-    Path::new(network).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
-}
-
 /// The network that a file describes.
 ///
 /// # Errors
