@@ -49,7 +49,7 @@ impl Lowering<'_> {
     }
 
     /// Adds a node that has its final name.
-    pub(super) fn append(&mut self, node: onnx::Node) {
+    pub fn append(&mut self, node: onnx::Node) {
         for output in &node.outputs {
             self.producers.insert(output.clone(), self.model.nodes.len());
         }

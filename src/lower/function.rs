@@ -30,6 +30,35 @@ pub struct BuiltFunction {
     pub results: Vec<TensorRef>,
 }
 
+impl BuiltFunction {
+    /// Its nodes.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The index of the argument that a tensor of the function is, past what forwards it.
+    pub fn argument(&self, tensor: TensorRef) -> Option<usize> {
+        let node = self.graph.origin(tensor).node;
+        self.arguments.iter().find(|(_, argument)| *argument == node).map(|(index, _)| *index)
+    }
+
+    /// The indices of the arguments that its results depend on.
+    pub fn read_arguments(&self) -> impl Iterator<Item = usize> + '_ {
+        self.arguments.iter().map(|(index, _)| *index)
+    }
+
+    /// The part of the function that computes these of its tensors.
+    pub fn returning(&self, results: &[TensorRef]) -> Self {
+        let (graph, moved) = self.graph.clone().pruned_to(results);
+        let argument = |&(index, node): &(usize, NodeId)| Some((index, moved.tensor(node.into())?.node));
+        Self {
+            arguments: self.arguments.iter().filter_map(argument).collect(),
+            results: moved.tensors(results),
+            graph,
+        }
+    }
+}
+
 impl<'a> Lowering<'a> {
     /// The call arguments for these tensors.
     ///

@@ -3,6 +3,7 @@
 //! Sources: `tf.cond`, `tf.switch_case` in TensorFlow's API documentation; If in
 //! <https://onnx.ai/onnx/operators/>.
 
+mod counted;
 mod while_loop;
 
 pub use while_loop::while_loop;

@@ -1,0 +1,241 @@
+//! What is known of a loop before it runs: how often its body runs, and which lists it only writes, one element after the other.
+
+use hashbrown::HashSet;
+
+use crate::graph::{Graph, NodeRef, TensorRef};
+use crate::lower::context::Lowering;
+use crate::lower::function::BuiltFunction;
+use crate::lower::steps::Steps;
+use crate::tensor::{Constant, DType};
+
+/// A loop whose body has been built.
+pub struct Loop<'a> {
+    pub node: NodeRef<'a>,
+    pub body: &'a BuiltFunction,
+    /// The variables that each iteration changes.
+    pub changed: &'a [usize],
+}
+
+/// An upper bound of a counter that the condition of a loop compares: the loop goes on while the counter is below it.
+struct Bound {
+    counter: usize,
+    limit: Limit,
+    /// Whether the loop goes on while the counter is equal to the limit, too.
+    is_inclusive: bool,
+}
+
+/// A number that stays the same while a loop runs.
+enum Limit {
+    Known(i64),
+    /// A variable of the loop that no iteration changes.
+    Variable(usize),
+}
+
+/// A list that each iteration writes the next element of, and that nothing in the loop reads.
+pub struct WrittenList {
+    pub variable: usize,
+    /// The element, in the graph of the body.
+    pub element: TensorRef,
+    /// The number of elements that were reserved, in the graph around the loop.
+    pub reserved: TensorRef,
+    /// Whether the loop writes all of them, as far as can be told.
+    pub is_whole: bool,
+}
+
+/// How often the body of a loop runs: as long as all its bounds hold.
+pub struct TripCount {
+    bounds: Vec<Bound>,
+}
+
+impl Loop<'_> {
+    /// The number of trips, if the condition only compares counters with what stays the same.
+    pub fn trip_count(&self, cx: &Lowering<'_>, condition: &BuiltFunction) -> Option<TripCount> {
+        let graph = condition.graph();
+        let mut open = vec![*condition.results.first()?];
+        let mut bounds = vec![];
+        while let Some(tensor) = open.pop() {
+            let node = graph.node(graph.origin(tensor).node);
+            match node.op.as_str() {
+                "LogicalAnd" => open.extend(&node.inputs),
+                _ => bounds.push(self.bound(cx, condition, node)?),
+            }
+        }
+        bounds.reverse();
+        Some(TripCount { bounds })
+    }
+
+    fn bound(
+        &self,
+        cx: &Lowering<'_>,
+        condition: &BuiltFunction,
+        node: &crate::graph::Node,
+    ) -> Option<Bound> {
+        let &[a, b] = &node.inputs[..] else { return None };
+        let (counter, limit, is_inclusive) = match node.op.as_str() {
+            "Less" => (a, b, false),
+            "LessEqual" => (a, b, true),
+            "Greater" => (b, a, false),
+            "GreaterEqual" => (b, a, true),
+            _ => return None,
+        };
+        let counter = condition.argument(counter).filter(|&counter| self.is_counter(counter))?;
+        let is_integer = matches!(self.node.outputs[counter].dtype, DType::Int32 | DType::Int64);
+        let is_scalar = |variable: usize| cx.shape(self.node.inputs[variable]).rank() == Some(0);
+        let limit = match (condition.argument(limit), known_integer(condition.graph(), limit)) {
+            (_, Some(known)) => Limit::Known(known),
+            (Some(limit), None) if !self.changed.contains(&limit) && is_scalar(limit) => {
+                match cx.constant(self.node.inputs[limit]).and_then(integer) {
+                    Some(known) => Limit::Known(known),
+                    None => Limit::Variable(limit),
+                }
+            }
+            _ => return None,
+        };
+        (is_integer && is_scalar(counter)).then_some(Bound { counter, limit, is_inclusive })
+    }
+
+    /// Whether each iteration adds 1 to a variable.
+    fn is_counter(&self, variable: usize) -> bool {
+        let graph = self.body.graph();
+        let Some(&result) = self.body.results.get(variable) else { return false };
+        let node = graph.node(graph.origin(result).node);
+        let &[a, b] = &node.inputs[..] else { return false };
+        let adds = |counter: TensorRef, step: TensorRef| {
+            self.body.argument(counter) == Some(variable) && known_integer(graph, step) == Some(1)
+        };
+        matches!(node.op.as_str(), "Add" | "AddV2") && (adds(a, b) || adds(b, a))
+    }
+
+    /// The lists that are written in order from their beginning, and not read.
+    pub fn written_lists(&self, cx: &Lowering<'_>, trips: Option<&TripCount>) -> Vec<WrittenList> {
+        let found = self.changed.iter().filter_map(|&variable| self.written_list(cx, trips, variable));
+        found.collect()
+    }
+
+    fn written_list(
+        &self,
+        cx: &Lowering<'_>,
+        trips: Option<&TripCount>,
+        variable: usize,
+    ) -> Option<WrittenList> {
+        let graph = self.body.graph();
+        let result = graph.origin(*self.body.results.get(variable)?);
+        let write = graph.node(result.node);
+        let &[list, index, element] = &write.inputs[..] else { return None };
+        let counter = self.body.argument(index)?;
+        let starts_at_zero = cx.constant(self.node.inputs[counter]).and_then(integer) == Some(0);
+        let reserve = cx.producer(cx.origin(self.node.inputs[variable]));
+        let is_written = write.op == "TensorListSetItem"
+            && self.body.argument(list) == Some(variable)
+            && self.is_counter(counter)
+            && starts_at_zero
+            && reserve.op == "TensorListReserve"
+            && graph.shape(element).rank().is_some();
+        // The argument and the written list are read by the write and the result alone, past what forwards them.
+        let readers = graph.nodes().filter(|(id, node)| {
+            let reads = |&input: &TensorRef| {
+                self.body.argument(input) == Some(variable) || graph.origin(input) == result
+            };
+            *id != result.node && node.forwarded(0).is_none() && node.inputs.iter().any(reads)
+        });
+        let is_result = |(index, &other): (usize, &TensorRef)| {
+            index == variable || graph.origin(other) != result && self.body.argument(other) != Some(variable)
+        };
+        let is_read = readers.count() > 0 || !self.body.results.iter().enumerate().all(is_result);
+        let reserved = *reserve.inputs.get(1)?;
+        let is_whole = trips.is_some_and(|trips| trips.are(cx, self, counter, reserved));
+        (is_written && !is_read).then_some(WrittenList { variable, element, reserved, is_whole })
+    }
+
+    /// The variables that the outputs in use depend on, in their order. `results` are what the body returns for each variable;
+    /// `read` are variables that the condition reads.
+    pub fn needed(&self, cx: &Lowering<'_>, results: &[TensorRef], read: &HashSet<usize>) -> Vec<usize> {
+        let is_used = |&variable: &usize| cx.is_used(self.node.output(variable)) || read.contains(&variable);
+        let mut open: Vec<usize> = self.changed.iter().copied().filter(is_used).collect();
+        let mut needed = HashSet::new();
+        while let Some(variable) = open.pop() {
+            if needed.insert(variable)
+                && let Some(&result) = results.get(variable)
+            {
+                open.extend(self.body.returning(&[result]).read_arguments());
+            }
+        }
+        self.changed.iter().copied().filter(|variable| needed.contains(variable)).collect()
+    }
+}
+
+impl TripCount {
+    /// The number as a scalar of int64, in the graph around the loop.
+    pub fn emit(&self, cx: &mut Lowering<'_>, of: &Loop<'_>) -> crate::error::Result<String> {
+        let mut counts: Vec<String> = vec![];
+        for bound in &self.bounds {
+            let start = cx.constant(of.node.inputs[bound.counter]).and_then(integer);
+            let count = match (&bound.limit, start) {
+                (Limit::Known(limit), Some(start)) => {
+                    let more = i64::from(bound.is_inclusive);
+                    let count = limit.saturating_sub(start).saturating_add(more).max(0);
+                    Steps { cx, node: of.node }.int(count)
+                }
+                (limit, start) => {
+                    let mut count = match limit {
+                        Limit::Known(limit) => Steps { cx, node: of.node }.int(*limit),
+                        Limit::Variable(variable) => long(cx, of.node, *variable)?,
+                    };
+                    if start != Some(0) {
+                        let start = long(cx, of.node, bound.counter)?;
+                        count = Steps { cx, node: of.node }.op("Sub", &[&count, &start]);
+                    }
+                    if bound.is_inclusive {
+                        let mut steps = Steps { cx, node: of.node };
+                        let one = steps.int(1);
+                        count = steps.op("Add", &[&count, &one]);
+                    }
+                    count
+                }
+            };
+            if !counts.contains(&count) {
+                counts.push(count);
+            }
+        }
+        match &counts[..] {
+            [count] => Ok(count.clone()),
+            counts => Ok(Steps { cx, node: of.node }.op("Min", &counts.iter().collect::<Vec<_>>())),
+        }
+    }
+
+    /// Whether there are as many trips as this number says, for a counter that starts at 0.
+    fn are(&self, cx: &Lowering<'_>, of: &Loop<'_>, counter: usize, number: TensorRef) -> bool {
+        let [bound] = &self.bounds[..] else { return false };
+        let is_same = match &bound.limit {
+            Limit::Known(limit) => cx.constant(number).and_then(integer) == Some(*limit),
+            Limit::Variable(variable) => {
+                let limit = of.node.inputs[*variable];
+                cx.origin(limit) == cx.origin(number)
+                    || cx.lengths(limit).is_some_and(|lengths| {
+                        !lengths.contains(&crate::graph::partial::Length::Open)
+                            && cx.lengths(number) == Some(lengths)
+                    })
+            }
+        };
+        bound.counter == counter && !bound.is_inclusive && is_same
+    }
+}
+
+/// A variable of a loop before the first iteration, as int64.
+fn long(cx: &mut Lowering<'_>, node: NodeRef<'_>, variable: usize) -> crate::error::Result<String> {
+    let tensor = node.inputs[variable];
+    let name = cx.in_tensorflow_layout(tensor)?;
+    Ok(if cx.dtype(tensor) == DType::Int64 { name } else { cx.cast(node, name, DType::Int64) })
+}
+
+fn known_integer(graph: &Graph, tensor: TensorRef) -> Option<i64> {
+    graph.constant(graph.origin(tensor)).and_then(integer)
+}
+
+/// The number that a constant of one integer has.
+fn integer(constant: &Constant) -> Option<i64> {
+    match constant.to_i64s().ok()??[..] {
+        [number] => Some(number),
+        _ => None,
+    }
+}
