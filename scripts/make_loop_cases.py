@@ -46,13 +46,12 @@ def counters_of_several_types():
     n, x = count(tf.int64), floats(None, 3)
 
     def body(i, j, odd, word, y):
-        word = tf.where(odd, tf.constant("odd"), tf.constant("even"))
+        word = tf.where(odd, tf.constant("1.5"), tf.constant("-20"))
         return i + 1, j - 2, tf.logical_not(odd), word, y + tf.cast(j, tf.float32)
 
-    first = [tf.constant(0, tf.int64), tf.constant(9), tf.constant(True), tf.constant("none"), x]
+    first = [tf.constant(0, tf.int64), tf.constant(9), tf.constant(True), tf.constant("7"), x]
     i, j, odd, word, y = tf.while_loop(lambda i, *_: i < n, body, first)
-    words = [tf.equal(word, text) for text in ("none", "odd", "even")]
-    return [n, x], [i, j, odd, y, *words], [[n, X] for n in (0, 1, 4)]
+    return [n, x], [i, j, odd, y, tf.strings.to_number(word)], [[n, X] for n in (0, 1, 4)]
 
 
 def condition_of_two_values():

@@ -12,6 +12,7 @@ pub fn forwards(op: &str) -> bool {
             | "Identity"
             | "IdentityN"
             | "PreventGradient"
+            | "Print"
             | "ReadVariableOp"
             | "Snapshot"
             | "StopGradient"

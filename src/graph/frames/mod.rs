@@ -16,6 +16,7 @@ mod tensor_arrays;
 use hashbrown::{HashMap, HashSet};
 
 use self::frame::Frame;
+use self::tensor_arrays::is_array;
 use super::branches::{Output, pivots};
 use super::import::{Part, data_inputs};
 use super::predicates::is_merge;
@@ -24,16 +25,18 @@ use crate::error::{Error, Result};
 use crate::proto::{FunctionDef, GraphDef, NodeDef};
 use crate::setting::Setting;
 
-/// A graph with functions instead of the loops that its part needs; `None` if it needs none.
+/// A graph with functions instead of the loops that its part needs, and lists instead of arrays; `None` if it needs none of them.
 ///
 /// # Errors
-/// Where a frame is not a loop as `tf.while_loop` builds it, or a root of the part is inside of a loop.
+/// Where a frame is not a loop as `tf.while_loop` builds it, a root of the part is inside of a loop, or an operation on an array is
+/// not one of lists.
 pub fn call_loops(definition: &GraphDef, part: &Part) -> Result<Option<GraphDef>> {
-    if !definition.node.iter().any(is_enter) {
+    let mut changed = definition.node.iter().filter(|node| is_enter(node) || is_array(node)).peekable();
+    if changed.peek().is_none() {
         return Ok(None);
     }
     let needed = needed(&definition.node, part);
-    if !definition.node.iter().any(|node| is_enter(node) && needed.contains(node.name.as_str())) {
+    if !changed.any(|node| needed.contains(node.name.as_str())) {
         return Ok(None);
     }
     let mut loops = Loops::new(definition, part)?;
@@ -100,6 +103,11 @@ impl Loops {
             let needed = needed(&nodes, part);
             nodes.iter().map(|node| needed.contains(node.name.as_str())).collect()
         };
+        for (node, _) in
+            nodes.iter().zip(&is_needed).filter(|(node, needed)| **needed && !part.is_source(node))
+        {
+            tensor_arrays::refuse(node)?;
+        }
         let starts: Vec<usize> = (0..nodes.len()).filter(|&index| is_needed[index]).collect();
         let pivots = pivots(&Nodes::new(&nodes)?, &starts, &|node| part.is_source(node))?;
         let indices = nodes.iter().enumerate().map(|(index, node)| (node.name.clone(), index)).collect();

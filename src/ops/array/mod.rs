@@ -206,6 +206,7 @@ pub const OPS: &[Op] = &[
         .also(&["QueueDequeueManyV2", "QueueDequeueUpTo", "QueueDequeueUpToV2"])
         .shape(shape::basic::dequeued)
         .not_lowered(INPUT),
+    op("Print").shape(like_first_input).lower(lower::basic::identity, &[]).note("nothing is printed"),
     op("Range")
         .shape(shape::make::range)
         .check(check::range)
