@@ -12,6 +12,8 @@
 mod frame;
 mod function;
 mod tensor_arrays;
+#[cfg(test)]
+mod tests;
 
 use hashbrown::{HashMap, HashSet};
 
