@@ -6,7 +6,7 @@
 mod control;
 mod run;
 
-pub use run::{Leaves, Refused, run, run_past};
+pub use run::{Leaves, Refused, run, run_past, runs};
 
 use crate::error::Result;
 use crate::graph::Node;
@@ -28,7 +28,7 @@ pub fn evaluate(node: &Node, inputs: &[&Tensor]) -> Result<Option<Vec<Tensor>>> 
     Ok(ops::find(&node.op).and_then(ops::Op::folder).and_then(|evaluate| evaluate(node, inputs)))
 }
 
-/// Whether an op is evaluated here, for some inputs.
+/// Whether an op is evaluated for constants, at least for some inputs.
 pub fn is_evaluated(op: &str) -> bool {
     ops::find(op).is_some_and(|op| op.folder().is_some())
 }

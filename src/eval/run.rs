@@ -145,17 +145,19 @@ pub fn run_past(
         .collect()
 }
 
+/// Whether an op is evaluated in a whole graph, at least for some inputs.
+pub fn runs(op: &str) -> bool {
+    forwards(op)
+        || is_placeholder(op)
+        || matches!(op, "Const" | "Switch" | "RefSwitch" | "_SwitchN" | "Merge" | "RefMerge")
+        || control::calls(op)
+        || ops::find(op).is_some_and(|op| op.evaluators().next().is_some())
+}
+
 /// Names all ops that are not evaluated.
 fn refuse_unknown(graph: &Graph) -> Result<()> {
-    let is_known = |op: &str| {
-        forwards(op)
-            || is_placeholder(op)
-            || matches!(op, "Const" | "Switch" | "RefSwitch" | "_SwitchN" | "Merge" | "RefMerge")
-            || control::calls(op)
-            || ops::find(op).is_some_and(|op| op.evaluators().next().is_some())
-    };
     let mut unknown: Vec<&str> =
-        graph.nodes().map(|(_, node)| node.op.as_str()).filter(|op| !is_known(op)).collect();
+        graph.nodes().map(|(_, node)| node.op.as_str()).filter(|op| !runs(op)).collect();
     unknown.sort_unstable();
     unknown.dedup();
     match unknown[..] {
