@@ -165,7 +165,7 @@ fn hidden_checkpoints_and_graphs_without_weights_are_skipped() {
     folder.copy("tests/fixtures/graphs/containers/model.ckpt.meta", "models/lone.ckpt.meta");
     let done = folder.batch(&["models"]);
     assert_eq!(folder.models(), ["net.onnx"]);
-    assert_eq!(done.stderr, "note: models/lone.ckpt.meta: left out, a graph without its weights\n");
+    assert_eq!(done.stderr, "note: models/lone.ckpt.meta: left out: it is a graph without its weights\n");
 }
 
 #[test]

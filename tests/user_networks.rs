@@ -432,7 +432,7 @@ fn other_files_are_refused_in_one_sentence() {
         let [input, output, network] = [&checkpoint, &output, network].map(|path| path.to_str().unwrap());
         fails(&["convert", input, output, "--network", network])
     };
-    assert!(refused(&folder.path().join("no.toml")).contains("no.toml: there is no such file"));
+    assert!(refused(&folder.path().join("no.toml")).contains("no.toml: the file does not exist"));
     let binary = folder.path().join("binary.toml");
     std::fs::write(&binary, b"name = \"a\"\n\xff\xfe").unwrap();
     assert!(refused(&binary).contains("binary.toml, line 2: it is not UTF-8 text"));

@@ -93,7 +93,7 @@ impl Feeds {
                 }
                 (Err(error), None) => {
                     let text = format!(
-                        "{} takes batches of {}, no others: {} is built for them",
+                        "{} accepts only batches of {}: {} is built for them",
                         batch.input,
                         batch.built,
                         error.subject()
@@ -190,7 +190,7 @@ impl Cut {
         let name = graph.tensor_name(tensor);
         let name = name.strip_suffix(":0").unwrap_or(&name);
         let text = format!(
-            "{name} has the shape {shape}, as in training; --shape {name}=-1,{} makes it take any batch",
+            "{name} has the shape {shape}, as in training; --shape {name}=-1,{} makes it accept any batch",
             dims_text(rest)
         );
         Some(Note::info(NoteKind::Shapes, text).about(name))

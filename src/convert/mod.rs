@@ -131,7 +131,7 @@ impl Origin {
     fn user_of_variables(&self) -> &'static str {
         match self {
             Self::Network(network) => network.recognition.network.name,
-            Self::Graph(_) => "what the outputs are computed from",
+            Self::Graph(_) => "the part of the graph that computes the outputs",
         }
     }
 

@@ -207,7 +207,7 @@ fn taken<'a>(
         *count
     });
     let value = if left == 0 { values.remove(input) } else { values.get(input).cloned() };
-    value.ok_or_else(|| node.error("it reads what is not evaluated here"))
+    value.ok_or_else(|| node.error("it reads a tensor that is not evaluated here"))
 }
 
 fn computed<'a>(
@@ -249,7 +249,7 @@ fn computed<'a>(
         .map(|(value, input)| match value {
             Value::Tensor(tensor) => Ok(tensor),
             Value::Constant(constant) => read(graph.node(input.node), constant).map(Arc::new),
-            Value::Dead | Value::Lost => Err(node.error("it reads what is on a branch that is not taken")),
+            Value::Dead | Value::Lost => Err(node.error("it reads a tensor on a branch that is not taken")),
         })
         .collect::<Result<_>>()?;
     if control::calls(&node.op) {
@@ -317,7 +317,7 @@ fn merged<'a>(node: &Node, inputs: Vec<Value<'a>>) -> Result<Vec<Value<'a>>> {
             let index = Tensor::Int32(ndarray::arr0(index as i32).into_dyn());
             Ok(vec![value, Value::Tensor(Arc::new(index))])
         }
-        _ => Err(node.error("more than one of its branches are taken")),
+        _ => Err(node.error("more than one of its branches is taken")),
     }
 }
 

@@ -96,10 +96,10 @@ impl Library {
     fn find(&self, name: &str) -> Result<&FunctionDef> {
         let subject = || format!("function \"{name}\"");
         if self.0.endless.contains(name) {
-            return Err(Error::new(subject(), "it calls itself, or functions call each other too deep"));
+            return Err(Error::new(subject(), "it calls itself, or functions call each other too deeply"));
         }
         let found = self.0.by_name.get(name).map(|function| &**function);
-        found.ok_or_else(|| Error::new(subject(), "the graph calls it and does not have it"))
+        found.ok_or_else(|| Error::new(subject(), "the graph calls it, but does not contain it"))
     }
 
     /// The function as a graph of its own, in which all nodes' names begin with `prefix`.

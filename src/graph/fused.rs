@@ -91,7 +91,7 @@ impl Fused<'_> {
         }
         match self.args.len() {
             0 => Ok(last),
-            more => Err(self.error(format!("it has {more} more inputs than {} read", self.steps.join(", ")))),
+            more => Err(self.error(format!("it has {more} more inputs than {} need", self.steps.join(", ")))),
         }
     }
 
@@ -125,7 +125,7 @@ impl Fused<'_> {
             "Prelu" => self.prelu(index, value),
             "Relu" | "Relu6" | "Elu" | "Sigmoid" | "Tanh" => self.add(index, &op, vec![value], no_attrs),
             _ => Err(self
-                .error(format!("it is fused with {op}, which is not known here"))
+                .error(format!("it is fused with {op}, which is not supported"))
                 .advice("freeze the graph before an optimizer has fused its ops")),
         }
     }
@@ -152,7 +152,7 @@ impl Fused<'_> {
     }
 
     fn arg(&mut self) -> Result<TensorRef> {
-        let missing = "it has fewer inputs than the ops that it is fused of read";
+        let missing = "it has too few inputs for the ops that are fused in it";
         self.args.next().ok_or_else(|| self.error(missing))
     }
 

@@ -33,7 +33,7 @@ impl StridedSlice {
     pub fn new(node: &Node, rank: usize, [begin, end, strides]: [&[i64]; 3]) -> Result<Self> {
         let specs = begin.len();
         if end.len() != specs || strides.len() != specs || specs > 63 || strides.contains(&0) {
-            return Err(node.error("its begins, ends and strides do not belong together"));
+            return Err(node.error("its begins, ends and strides do not fit together"));
         }
         let mask = |name: &str, bit: usize| node.int(name, 0) >> bit & 1 == 1;
         let ellipsis = (0..specs).find(|&spec| mask("ellipsis_mask", spec));

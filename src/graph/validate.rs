@@ -56,7 +56,7 @@ impl<'a> Nodes<'a> {
             let Some(signature) = &function.signature else { continue };
             if by_name.insert(&signature.name, function).is_some_and(|other| other != function) {
                 let subject = format!("function \"{}\"", signature.name);
-                return Err(refused(Error::new(subject, "two functions that differ have this name")));
+                return Err(refused(Error::new(subject, "two different functions have this name")));
             }
         }
         Self::new(&graph.node)
@@ -200,7 +200,7 @@ fn check(node: &NodeDef, definition: OpDefinition, reads: &[Read<'_>]) -> Result
 fn reason(form: Form, expected: DType) -> String {
     match form {
         Form::One(ElementType::Attribute(name)) | Form::Number(_, ElementType::Attribute(name)) => {
-            format!("its attribute {name} says {expected}")
+            format!("its attribute {name} is {expected}")
         }
         Form::Types(name) => format!("its attribute {name} lists {expected} there"),
         _ => format!("the op takes {expected}"),

@@ -112,8 +112,9 @@ impl<'a> Lowering<'a> {
         nested.model.initializers = std::mem::take(&mut self.model.initializers);
         nested.transposed = self.transposed.clone();
         for &(index, argument) in &built.arguments {
-            let call_argument =
-                call_arguments.get(index).ok_or_else(|| node.error("its function takes more tensors"))?;
+            let call_argument = call_arguments
+                .get(index)
+                .ok_or_else(|| node.error("its function takes more tensors than the call has"))?;
             nested.set(argument.into(), call_argument.value.clone());
         }
         Ok(nested)

@@ -105,7 +105,7 @@ fn check(graph: &Graph, image: TensorRef, preprocessing: Preprocessing) -> Resul
     match (graph.shape(image).last(), preprocessing) {
         (Some(3), _) | (Some(1), Preprocessing::Inception) => Ok(()),
         (Some(1), _) => {
-            Err("the mean is one of red, green and blue, and these images have one channel".to_owned())
+            Err("the mean is for red, green and blue, and these images have one channel".to_owned())
         }
         (None, _) => Err("the number of its channels is not known; give it with --shape".to_owned()),
         _ => Err("images have 3 channels, or 1, on their last axis".to_owned()),

@@ -14,7 +14,7 @@ fn bounds(cx: &mut Lowering<'_>, node: NodeRef<'_>, input: TensorRef) -> Result<
     let is_single = match cx.shape(input).fully_known().as_deref() {
         Some([] | [1]) => true,
         Some([2]) => false,
-        _ => return Err(node.error("it is not known whether it is about one diagonal or several")),
+        _ => return Err(node.error("it is not known whether it has one diagonal or several")),
     };
     let name = cx.in_tensorflow_layout(input)?;
     let mut steps = Steps { cx, node };

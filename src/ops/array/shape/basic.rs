@@ -137,7 +137,7 @@ pub fn squeeze(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
         let axis = inputs.checked_axis(axis, dims.len())?;
         if dims[axis].is_some_and(|length| length != 1) {
             let shape = Shape::new(dims.to_vec());
-            return Err(node.error(format!("axis {axis} of {shape} has not length 1")));
+            return Err(node.error(format!("axis {axis} of {shape} does not have length 1")));
         }
         dropped[axis] = true;
     }

@@ -18,7 +18,7 @@ use crate::tensor::DType;
 pub fn greedy_decoder(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (logits, lengths) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
     if cx.rank(node, logits)? != 3 {
-        return Err(node.error("its input has not three axes: time, batch and classes"));
+        return Err(node.error("its input does not have three axes: time, batch and classes"));
     }
     let dtype = cx.dtype(logits);
     let classes = cx.shape(logits).dim(2).map(|classes| classes as i64);

@@ -32,7 +32,7 @@ pub fn as_string(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
             cx.emit(node, "Where", vec![name, yes, no], layout, vec![]);
             Ok(())
         }
-        DType::Complex64 | DType::Complex128 => Err(node.error("ONNX has no texts of complex numbers")),
+        DType::Complex64 | DType::Complex128 => Err(node.error("ONNX cannot write complex numbers as text")),
         _ => {
             let to = Attribute::Int(onnx_dtype(DType::String).unwrap_or_default().into());
             cx.emit(node, "Cast", vec![name], layout, vec![("to", to)]);
