@@ -179,7 +179,7 @@ fn a_list_may_begin_with_a_byte_order_mark_and_cannot_name_itself() {
     child.stdin.take().unwrap().write_all("\u{feff}net.pb\n-\n".as_bytes()).unwrap();
     let done = Done::new(child.wait_with_output().unwrap());
     assert!(done.stdout.contains("1 converted, 1 failed"), "{}", done.stdout);
-    assert!(done.stderr.contains("cannot be the list and a model in it"), "{}", done.stderr);
+    assert!(done.stderr.contains("the list cannot contain itself as a model"), "{}", done.stderr);
 }
 
 #[test]

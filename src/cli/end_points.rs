@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::graph::Shape;
 use crate::slim::{self, ImageShape, Options, Variables, network_named};
 
-/// The channels of color images. Only the variables of a trained network say whether it has other images.
+/// The channels of color images. Only the variables of a trained network show whether its images have other channels.
 const CHANNELS: usize = 3;
 
 /// A network with its end points, as `--json` prints it.
@@ -39,7 +39,7 @@ impl OneNetwork {
     /// Builds a network. Options that are not given have slim's defaults.
     ///
     /// # Errors
-    /// If there is no such network, it does not have the options, or the image does not fit it.
+    /// If the network does not exist or does not have the options, or the image does not fit it.
     pub fn build(name: &str, image_size: Option<(usize, usize)>, given: &[String]) -> Result<Self> {
         let network = network_named(name)?;
         let mut options = Options::defaults(network.options, network.scope);

@@ -16,11 +16,11 @@ use crate::tensor::Tensor;
 /// The most elements that a constant is made of: a `Fill` or `Range` beyond it is left to the model.
 const MAX_MADE: usize = 1 << 16;
 
-/// Evaluates a node whose inputs are known. `None` where the op, or its types, are not evaluated here: the model
-/// then computes it.
+/// Evaluates a node whose inputs are known. Returns `None` if the op or its types are not evaluated here; then the model
+/// computes it.
 ///
 /// # Errors
-/// Where the op cannot be computed from such inputs.
+/// If the op cannot be computed from such inputs.
 pub fn evaluate(node: &Node, inputs: &[&Tensor]) -> Result<Option<Vec<Tensor>>> {
     if ops::elements_made(node, inputs).is_some_and(|count| count > MAX_MADE) {
         return Ok(None);

@@ -20,7 +20,7 @@ enum Value<'a> {
     Tensor(Arc<Tensor>),
     /// It is on a branch that is not taken.
     Dead,
-    /// It is computed from what is not evaluated.
+    /// It depends on a tensor that is not evaluated.
     Lost,
 }
 
@@ -45,19 +45,19 @@ pub struct Refused<'r> {
     pub read: Vec<TensorRef>,
 }
 
-/// Whether a node with these inputs and these results is left to the substitute.
+/// Whether the substitute computes a node with these inputs and these results.
 pub type Leaves = dyn Fn(&Node, &[&Tensor], &[Tensor]) -> bool;
 
-/// Returns the tensors that are read of a node that is not evaluated, in order; `None` where they are not known.
+/// Returns the outputs that are read of a node that is not evaluated, in order; `None` if they are not known.
 type Substitute<'s> = dyn FnMut(&Refused<'_>) -> Result<Option<Vec<Tensor>>> + 's;
 
-/// The values of `outputs` where the graph, which has no variables, is fed these tensors by name. Only the tensors that are
+/// The values of `outputs` if the graph, which has no variables, is fed these tensors by name. Only the tensors that are
 /// still to be read, and the constants of one node, are in memory.
 ///
 /// `progress` receives the number of nodes done and the total.
 ///
 /// # Errors
-/// Where ops of the graph are not evaluated here (all of them are named), an input is not fed, or an op does not take
+/// If ops of the graph are not evaluated here (all of them are named), an input is not fed, or an op does not accept
 /// its inputs.
 pub fn run(
     graph: &Graph,
@@ -77,7 +77,7 @@ pub fn run(
 /// and results. An output that depends on a node that `substitute` does not know is `None`.
 ///
 /// # Errors
-/// Where an input is not fed, an op does not take its inputs, or `substitute` fails.
+/// If an input is not fed, an op does not accept its inputs, or `substitute` fails.
 pub fn run_past(
     graph: &Graph,
     feeds: &HashMap<String, Tensor>,
@@ -170,7 +170,7 @@ fn refuse_unknown(graph: &Graph) -> Result<()> {
 /// Stores the tensors that a placeholder is fed. Returns whether there are any.
 ///
 /// # Errors
-/// Where some of its outputs are fed, and one that is read is not.
+/// If an output that is read is not fed, but others are.
 fn feed<'a>(
     (graph, id): (&Graph, NodeId),
     feeds: &HashMap<String, Tensor>,

@@ -23,9 +23,9 @@ struct Functions {
     /// How the types of nodes are inferred, in functions and in the graph that calls them.
     infer: Inference,
     by_name: HashMap<String, Arc<FunctionDef>>,
-    /// Those that were built of the nodes of a graph.
+    /// Functions that were built from the nodes of a graph.
     built: HashMap<String, Arc<Function>>,
-    /// Those that call themselves, or call through more functions than [`MAX_DEPTH`].
+    /// Functions that call themselves, or whose calls are nested deeper than [`MAX_DEPTH`].
     endless: HashSet<String>,
 }
 
@@ -44,7 +44,7 @@ pub enum Argument {
 /// A function as a graph of its own.
 #[derive(Debug, Clone)]
 pub struct Function {
-    /// What it does.
+    /// Its nodes.
     pub graph: Graph,
     /// The nodes of its arguments: placeholders, and constants for those that are known.
     pub arguments: Vec<TensorRef>,
@@ -88,7 +88,7 @@ impl Library {
         name
     }
 
-    /// Whether a function was built of the nodes of a graph, whose names it still has.
+    /// Whether a function was built from the nodes of a graph, whose names it still has.
     pub fn is_built(&self, name: &str) -> bool {
         self.0.built.contains_key(name)
     }
@@ -138,10 +138,10 @@ impl Library {
         Ok(arguments.map(|argument| argument.name.clone()).collect())
     }
 
-    /// For each argument of a loop's body whether it comes out again as it went in.
+    /// For each argument of a loop's body, whether the body returns it unchanged.
     ///
     /// # Errors
-    /// Where there is no such function.
+    /// If the function does not exist.
     pub fn invariants(&self, body: &str) -> Result<Vec<bool>> {
         let function = self.find(body)?;
         let Some(signature) = &function.signature else { return Ok(vec![]) };
@@ -190,7 +190,7 @@ impl Library {
     /// function's results.
     ///
     /// # Errors
-    /// Where there is no such function, it takes another number of arguments, or its nodes are invalid.
+    /// If the function does not exist, it has another number of arguments, or its nodes are invalid.
     pub fn expand(
         &self,
         name: &str,
@@ -373,7 +373,7 @@ impl<'a> Body<'a, '_> {
         self.nodes.check(node, &reads)
     }
 
-    /// Adds a node after the nodes that it reads, with a stack of its own.
+    /// Adds a node after the nodes that it reads, with an explicit stack.
     fn add_with_inputs(&mut self, name: &'a str) -> Result<()> {
         let mut stack = vec![name];
         while let Some(&name) = stack.last() {

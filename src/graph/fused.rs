@@ -1,4 +1,4 @@
-//! Nodes that an optimizer has fused with what follows them: Grappler's `_FusedConv2D`, `_FusedMatMul`,
+//! Nodes that an optimizer has fused with the ops after them: Grappler's `_FusedConv2D`, `_FusedMatMul`,
 //! `_FusedDepthwiseConv2dNative` and `_FusedBatchNormEx`, and TF.js's `FusedDepthwiseConv2dNative` and `Prelu`. They are imported as
 //! separate ops; the last of these has the fused node's name.
 //!
@@ -27,7 +27,7 @@ fn product(op: &str) -> Option<&'static str> {
 /// Adds the nodes that replace a fused node, and returns the last one.
 ///
 /// # Errors
-/// Where it has other inputs than the ops that it names read, or names one that is not known.
+/// If the number of inputs does not fit its ops, or one of these ops is not supported.
 pub(super) fn add_fused(
     graph: &mut Graph,
     op: &str,

@@ -14,23 +14,23 @@ use crate::error::{Error, Result};
 use crate::proto::{AttrValue, GraphDef, NodeDef, TensorShapeProto, attr_value};
 use crate::tensor::{Constant, DType};
 
-/// What is known of a graph beyond its definition, and which part of it is wanted.
+/// The part of a graph to import, and what is known in addition to its definition.
 #[derive(Debug, Clone, Default)]
 pub struct Part {
-    /// The nodes that are wanted, with what they read; all nodes where there are none.
+    /// The nodes to import, together with the nodes that they need. If the list is empty, all nodes are imported.
     pub roots: Vec<String>,
     /// Nodes that are constants instead.
     pub values: HashMap<String, Constant>,
-    /// Shapes of placeholders that are known better.
+    /// Shapes of placeholders, in place of those that they declare.
     pub shapes: HashMap<String, Shape>,
-    /// Placeholders with a default that are what reads them decides: `true` where the default is their value.
+    /// For placeholders with a default, whether they have the default (`true`) or are inputs.
     pub defaults: HashMap<String, bool>,
     /// Nodes that become placeholders, with the types of their outputs. Their inputs are not imported.
     pub cuts: HashMap<String, Vec<TensorType>>,
 }
 
 impl Part {
-    /// Whether a node is imported without what it reads.
+    /// Whether a node is imported without its inputs.
     fn is_source(&self, node: &NodeDef) -> bool {
         self.values.contains_key(&node.name)
             || self.cuts.contains_key(&node.name)
@@ -42,13 +42,13 @@ impl Part {
 /// inference has none. Those that assign a node to a branch become inputs (see [`super::branches`]).
 ///
 /// # Errors
-/// Where a node reads one that does not exist, nodes read each other in a cycle, or an attribute does not make
+/// If a node reads one that does not exist, nodes read each other in a cycle, or an attribute does not make
 /// sense.
 pub fn import(definition: &GraphDef, infer: Inference) -> Result<Graph> {
     import_part(definition, &Part::default(), infer)
 }
 
-/// Builds the part of the graph that `definition` describes which the roots of `part` need.
+/// Builds the part of the graph of `definition` that the roots of `part` need.
 ///
 /// # Errors
 /// As for [`import`]; the nodes that the roots do not need are ignored.
@@ -62,7 +62,7 @@ pub fn import_part(definition: &GraphDef, part: &Part, infer: Inference) -> Resu
     };
     let pivots = pivots(&nodes, &starts, &|node| part.is_source(node))?;
     let order = in_order(&nodes, &starts, part, &pivots)?;
-    // An op that TensorFlow does not define has the outputs that other nodes read.
+    // An op that TensorFlow does not define is assumed to have the outputs that other nodes read.
     let unknown = match order.iter().all(|&index| nodes.defines(&definition.node[index].op)) {
         true => HashMap::new(),
         false => nodes.types_of_unknown_ops(&definition.node),
@@ -91,7 +91,7 @@ struct Importing<'a> {
     unknown: HashMap<&'a str, Vec<Option<DType>>>,
     pivots: HashMap<usize, Vec<Output>>,
     graph: Graph,
-    /// What the readers of a tensor read instead, where only a control edge assigns the tensor to a branch.
+    /// For tensors that only a control edge assigns to a branch, the tensors that their readers read instead.
     on_branch: HashMap<TensorRef, TensorRef>,
 }
 
@@ -226,7 +226,7 @@ pub fn declared_shape(node: &NodeDef) -> Option<Shape> {
 /// An attribute of a node.
 ///
 /// # Errors
-/// Where its value is invalid.
+/// If its value is invalid.
 pub fn attribute_of(node: &NodeDef, name: &str) -> Result<Option<Attr>> {
     node.attr.get(name).map_or(Ok(None), attribute)
 }
@@ -234,7 +234,7 @@ pub fn attribute_of(node: &NodeDef, name: &str) -> Result<Option<Attr>> {
 /// The value of a `Const` node.
 ///
 /// # Errors
-/// Where it has no value, or an invalid one.
+/// If it has no value, or an invalid one.
 pub fn constant_of(node: &NodeDef) -> Result<Constant> {
     match node.attr.get("value").and_then(|value| value.value.as_ref()) {
         Some(attr_value::Value::Tensor(proto)) => constant(proto),
@@ -242,7 +242,7 @@ pub fn constant_of(node: &NodeDef) -> Result<Constant> {
     }
 }
 
-/// The attributes of a node, those of TensorFlow's own use left out.
+/// The attributes of a node, without those that only TensorFlow's runtime uses.
 fn attributes(node: &NodeDef) -> Result<Attrs> {
     let mut attrs = Attrs::new();
     for (name, value) in node.attr.iter().filter(|(name, _)| !name.starts_with('_')) {
@@ -268,7 +268,7 @@ pub fn data_inputs(node: &NodeDef) -> impl Iterator<Item = (&str, usize)> {
     })
 }
 
-/// How many nodes are followed from a tensor to where it comes from: a damaged graph may have a cycle.
+/// The most nodes that are followed from a tensor to its origin: a damaged graph may have a cycle.
 const MAX_IDENTITIES: usize = 1 << 12;
 
 /// The tensor that a tensor is forwarded from by `Identity` nodes: the name of its node, and the port. `find` has the nodes by
@@ -303,7 +303,7 @@ fn in_order(
     let mut state = vec![State::New; nodes.all().len()];
     let mut order = Vec::with_capacity(nodes.all().len());
     for &start in starts {
-        // A stack of our own: a graph can be deeper than the program's.
+        // An explicit stack: a graph can be deeper than the program's stack.
         let mut stack = vec![start];
         while let Some(&index) = stack.last() {
             let node = &nodes.all()[index];
@@ -358,7 +358,7 @@ fn loop_of_tensorflow_1(node: &NodeDef) -> Error {
     )
 }
 
-/// The value of an attribute; `None` where it has none.
+/// The value of an attribute; `None` if it has none.
 fn attribute(value: &AttrValue) -> Result<Option<Attr>> {
     use attr_value::Value;
     let Some(value) = &value.value else { return Ok(None) };

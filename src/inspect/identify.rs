@@ -46,7 +46,7 @@ pub struct IdentifiedNetwork {
 /// Finds out what a conversion with these options would make of a file. `tensors` are those of the file.
 ///
 /// # Errors
-/// If the options name a network that the file does not hold, or ask for moving averages that are missing.
+/// If the options name a network that the file does not hold, or require moving averages that are missing.
 pub fn identify(file: &TensorFile, tensors: &[NamedTensor], options: &ConvertOptions) -> Result<Identified> {
     let model = match file {
         TensorFile::Model(model) => model,
@@ -64,7 +64,7 @@ pub fn identify(file: &TensorFile, tensors: &[NamedTensor], options: &ConvertOpt
     let is_named = options.network.is_some() || !options.network_options.is_empty();
     let variables = variables(model, tensors);
     let network = match recognize_variables(model, options, &variables) {
-        // Options about the network have to be right. Without them, it is no error if there is no network.
+        // Options about the network have to be right. Without such options, a file without a network is not an error.
         Err(error) if is_named => return Err(error),
         Err(error) => Err(error),
         Ok(recognized) => {

@@ -1,4 +1,4 @@
-//! What handlers share: the values computed so far, and the model they write to.
+//! The context that all handlers share: the values so far, and the model that they write to.
 
 use hashbrown::{HashMap, HashSet};
 
@@ -36,7 +36,7 @@ pub enum Value {
 
 /// A graph being lowered.
 pub struct Lowering<'a> {
-    /// What is written.
+    /// The graph of TensorFlow's ops.
     pub graph: &'a Graph,
     pub(super) options: &'a LowerOptions,
     pub(super) rules: Rules,
@@ -44,14 +44,14 @@ pub struct Lowering<'a> {
     pub(super) is_output: HashSet<TensorRef>,
     pub(super) uses: HashMap<TensorRef, usize>,
     pub(super) values: HashMap<TensorRef, Value>,
-    /// What was made of a value in another layout, by the value's name.
+    /// The names of transposed values, by the name of the value and the layout.
     pub(super) transposed: HashMap<(String, Vec<usize>), String>,
-    /// The indices of initializers made of a constant, by its name, order of axes and shape.
+    /// The indices of initializers that were made from a constant, by its name, order of axes and shape.
     pub(super) initializers: HashMap<(String, Vec<usize>), Vec<usize>>,
     pub(super) names: HashSet<String>,
-    /// The names of nodes, which may be those of values too.
+    /// The names of nodes. A value may have the same name as a node.
     pub(super) node_names: HashSet<String>,
-    /// Which node of the model computes a value.
+    /// The node of the model that computes a value, by the value's name.
     pub(super) producers: HashMap<String, usize>,
     /// Images that were flattened in another order than TensorFlow's, for matrix products alone.
     pub flattened: HashMap<TensorRef, Flattened>,
@@ -109,7 +109,7 @@ impl<'a> Lowering<'a> {
     /// The rank of a tensor.
     ///
     /// # Errors
-    /// Where it is not known before the model runs.
+    /// If it is not known before the model runs.
     pub fn rank(&self, node: NodeRef<'_>, tensor: TensorRef) -> Result<usize> {
         self.shape(tensor).rank().ok_or_else(|| {
             let name = self.graph.tensor_name(tensor);
@@ -122,7 +122,7 @@ impl<'a> Lowering<'a> {
     /// readers would not know where its axes are.
     ///
     /// # Errors
-    /// Where a node has such a result.
+    /// If a node has such a result.
     pub fn check_layouts(&self, node: NodeRef<'_>) -> Result<()> {
         for port in 0..node.outputs.len() {
             let tensor = node.output(port);
@@ -146,7 +146,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// What is known of the elements of a vector of lengths.
+    /// The elements of a vector of lengths, as far as they are known.
     pub fn lengths(&self, tensor: TensorRef) -> Option<Vec<Length>> {
         partial::integers(self.graph, tensor)
     }
@@ -182,7 +182,7 @@ impl<'a> Lowering<'a> {
         })
     }
 
-    /// The name of a tensor's value, in the layout it is stored in.
+    /// The name of a tensor's value, and the layout in which it is stored.
     pub fn stored(&mut self, tensor: TensorRef) -> Result<(String, Layout)> {
         match self.value(tensor)?.clone() {
             Value::Computed { name, layout } => Ok((name, layout)),
@@ -193,7 +193,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// The layout a tensor is stored in; `None` for a constant, which has any.
+    /// The layout in which a tensor is stored; `None` for a constant, which can have any layout.
     pub fn layout(&self, tensor: TensorRef) -> Option<&Layout> {
         match self.values.get(&tensor) {
             Some(Value::Computed { layout, .. }) => Some(layout),
@@ -210,7 +210,7 @@ impl<'a> Lowering<'a> {
         self.in_layout(tensor, &Layout::tensorflow(rank))
     }
 
-    /// The name of a tensor's value in this layout; transposes the value unless that was done before.
+    /// The name of a tensor's value in this layout. Adds a Transpose if the value does not have the layout yet.
     pub fn in_layout(&mut self, tensor: TensorRef, target: &Layout) -> Result<String> {
         let (name, layout) = match self.value(tensor)?.clone() {
             Value::Constant { mut name, constant } => {
@@ -279,19 +279,19 @@ impl<'a> Lowering<'a> {
         is_enough.then(|| target.axes().iter().map(dim).collect())
     }
 
-    /// The elements of an input that is known before the model runs; `None` where it is not.
+    /// The elements of an input that is known before the model runs; `None` if it is not.
     ///
     /// # Errors
-    /// Where the node has no such input, or its elements cannot be read.
+    /// If the node has no such input, or its elements cannot be read.
     pub fn known_integers(&self, node: NodeRef<'_>, index: usize) -> Result<Option<Vec<i64>>> {
         let input = self.input_of(node, index)?;
         Ok(self.constant(input).map(Constant::to_i64s).transpose()?.flatten())
     }
 
-    /// The elements of an input that has to be known before the model runs; `what` is what it holds.
+    /// The elements of an input that must be known before the model runs. `what` names the elements in the error.
     ///
     /// # Errors
-    /// Where it is not known.
+    /// If it is not known.
     pub fn integers(&self, node: NodeRef<'_>, index: usize, what: &str) -> Result<Vec<i64>> {
         self.known_integers(node, index)?
             .ok_or_else(|| node.error(format!("its {what} are not known before the model runs")))
@@ -300,13 +300,12 @@ impl<'a> Lowering<'a> {
     /// An input of a node.
     ///
     /// # Errors
-    /// Where the node has no such input.
+    /// If the node has no such input.
     pub fn input_of(&self, node: NodeRef<'_>, index: usize) -> Result<TensorRef> {
         node.inputs.get(index).copied().ok_or_else(|| node.error(format!("it has no input {index}")))
     }
 
-    /// The name for a tensor stored in `layout`: TensorFlow's, unless that one has to be kept for an output in
-    /// another layout.
+    /// The name for a tensor stored in `layout`: TensorFlow's name, unless an output in another layout needs it.
     pub fn output_name(&mut self, tensor: TensorRef, layout: &Layout) -> String {
         let name = self.graph.tensor_name(tensor);
         if self.is_output.contains(&tensor) && *layout != self.output_layout(tensor, layout.axes().len()) {
@@ -323,7 +322,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// A name that nothing in the model has yet.
+    /// A name like this one that is not used in the model.
     pub fn unique_name(&mut self, name: &str) -> String {
         let mut unique = name.to_owned();
         let mut number = 1;
@@ -342,7 +341,7 @@ impl<'a> Lowering<'a> {
     /// Records that a tensor is the same as another one.
     ///
     /// # Errors
-    /// Where that one has no value.
+    /// If that one has no value.
     pub fn alias(&mut self, tensor: TensorRef, same_as: TensorRef) -> Result<()> {
         let value = self.value(same_as)?.clone();
         self.values.insert(tensor, value);
@@ -355,7 +354,7 @@ impl<'a> Lowering<'a> {
     /// Records that a tensor has the elements of another one, as they are stored; its axes are in `layout`.
     ///
     /// # Errors
-    /// Where that one has no value.
+    /// If that one has no value.
     pub fn alias_in_layout(&mut self, tensor: TensorRef, same_as: TensorRef, layout: Layout) -> Result<()> {
         let (name, _) = self.stored(same_as)?;
         self.values.insert(tensor, Value::Computed { name, layout });
@@ -368,8 +367,8 @@ impl<'a> Lowering<'a> {
         self.set(tensor, Value::Constant { name, constant });
     }
 
-    /// Records a constant in the shape of a node's output, under its own name, and returns whether the node reads one. Weights
-    /// reach their op in this way where Keras puts an axis before them.
+    /// If the input is a constant, records it in the shape of the node's output, under the name of the constant, and returns
+    /// true. Keras adds an axis to weights in this way.
     pub fn reshape_constant(&mut self, node: NodeRef<'_>, input: TensorRef) -> bool {
         let Some(Value::Constant { name, constant }) = self.values.get(&input) else { return false };
         let dims = self.shape(node.into()).fully_known();
@@ -381,8 +380,8 @@ impl<'a> Lowering<'a> {
         true
     }
 
-    /// The node of the model that computes a tensor, where nothing else reads that tensor: it may be changed
-    /// to compute more.
+    /// The node of the model that computes a tensor, if no other node reads the tensor: then it may be changed to
+    /// compute more.
     pub fn sole_producer(&mut self, tensor: TensorRef) -> Option<&mut onnx::Node> {
         if self.uses.get(&tensor) != Some(&1) || self.is_output.contains(&tensor) {
             return None;
@@ -395,10 +394,10 @@ impl<'a> Lowering<'a> {
         self.producers.get(name).map(|&index| &mut self.model.nodes[index])
     }
 
-    /// Lets the node that computes `from` compute `to` instead.
+    /// Makes the node that computes `from` compute `to` instead.
     ///
     /// # Errors
-    /// Where `from` has no value.
+    /// If `from` has no value.
     pub fn rename_output(&mut self, from: TensorRef, to: TensorRef) -> Result<()> {
         let Value::Computed { name, layout } = self.value(from)?.clone() else { return self.alias(to, from) };
         let new_name = self.output_name(to, &layout);

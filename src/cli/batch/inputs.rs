@@ -48,7 +48,7 @@ pub struct Search {
     pub relative_to: Option<PathBuf>,
     /// Whether to include the checkpoints of earlier steps.
     pub all_checkpoints: bool,
-    /// Patterns of what to leave out in folders and patterns.
+    /// Patterns of the paths to leave out in folders and patterns.
     pub exclude: Vec<Pattern>,
     /// The folder of the outputs, which is not searched.
     pub out_dir: PathBuf,
