@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 
-use super::import::{data_inputs, past_identities};
+use super::node_def::{data_inputs, past_identities};
 use super::validate::Nodes;
 use crate::error::{Error, Result};
 use crate::proto::NodeDef;

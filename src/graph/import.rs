@@ -1,17 +1,17 @@
 //! A graph from TensorFlow's own description of it, a GraphDef.
 //!
-//! Source: `tensorflow/core/framework/{graph,node_def,attr_value}.proto`.
+//! Source: `tensorflow/core/framework/graph.proto`.
 
 use hashbrown::HashMap;
 
 use super::branches::{ON_BRANCH, Output, pivots};
 use super::fused::{add_fused, is_fused};
+use super::node_def::{attributes, data_inputs, declared_shape};
 use super::table_contents::contents;
-use super::tensor_proto::constant;
 use super::validate::Nodes;
 use super::{Attr, Attrs, Graph, Inference, Library, NodeId, Shape, TensorRef, TensorType};
 use crate::error::{Error, Result};
-use crate::proto::{AttrValue, GraphDef, NodeDef, TensorShapeProto, attr_value};
+use crate::proto::{GraphDef, NodeDef};
 use crate::tensor::{Constant, DType};
 
 /// The part of a graph to import, and what is known in addition to its definition.
@@ -207,84 +207,11 @@ pub(super) fn add_node(
     graph.add_with_outputs(name, &definition.op, inputs, attributes(definition)?, &outputs)
 }
 
-/// The element type that a placeholder or variable declares.
-pub fn declared_type(node: &NodeDef) -> Option<DType> {
-    match node.attr.get("dtype")?.value.as_ref()? {
-        attr_value::Value::Type(number) => dtype(*number).ok(),
-        _ => None,
-    }
-}
-
-/// The shape that a placeholder or variable declares.
-pub fn declared_shape(node: &NodeDef) -> Option<Shape> {
-    match node.attr.get("shape")?.value.as_ref()? {
-        attr_value::Value::Shape(proto) => Some(shape(proto)),
-        _ => None,
-    }
-}
-
-/// An attribute of a node.
-///
-/// # Errors
-/// If its value is invalid.
-pub fn attribute_of(node: &NodeDef, name: &str) -> Result<Option<Attr>> {
-    node.attr.get(name).map_or(Ok(None), attribute)
-}
-
-/// The value of a `Const` node.
-///
-/// # Errors
-/// If it has no value, or an invalid one.
-pub fn constant_of(node: &NodeDef) -> Result<Constant> {
-    match node.attr.get("value").and_then(|value| value.value.as_ref()) {
-        Some(attr_value::Value::Tensor(proto)) => constant(proto),
-        _ => Err(Error::new("value", "it has none")),
-    }
-}
-
-/// The attributes of a node, without those that only TensorFlow's runtime uses.
-fn attributes(node: &NodeDef) -> Result<Attrs> {
-    let mut attrs = Attrs::new();
-    for (name, value) in node.attr.iter().filter(|(name, _)| !name.starts_with('_')) {
-        let value = attribute(value)
-            .map_err(|error| error.within(format!("{} \"{}\", attribute {name}", node.op, node.name)))?;
-        attrs.extend(value.map(|value| (name.clone(), value)));
-    }
-    Ok(attrs)
-}
-
 fn missing_input(node: &NodeDef, input: &str) -> Error {
     Error::new(
         format!("{} \"{}\"", node.op, node.name),
         format!("it reads \"{input}\", which is not in the graph"),
     )
-}
-
-/// The names and ports of the tensors that a node reads.
-pub fn data_inputs(node: &NodeDef) -> impl Iterator<Item = (&str, usize)> {
-    node.input.iter().filter(|input| !input.starts_with('^')).map(|input| match input.rsplit_once(':') {
-        Some((name, port)) => port.parse().map_or((input.as_str(), 0), |port| (name, port)),
-        None => (input.as_str(), 0),
-    })
-}
-
-/// The most nodes that are followed from a tensor to its origin: a damaged graph may have a cycle.
-const MAX_IDENTITIES: usize = 1 << 12;
-
-/// The tensor that a tensor is forwarded from by `Identity` nodes: the name of its node, and the port. `find` has the nodes by
-/// their names.
-pub fn past_identities<'a>(
-    mut tensor: (&'a str, usize),
-    find: impl Fn(&str) -> Option<&'a NodeDef>,
-) -> (&'a str, usize) {
-    for _ in 0..MAX_IDENTITIES {
-        let node = find(tensor.0).filter(|node| node.op == "Identity");
-        match node.and_then(|node| data_inputs(node).next()) {
-            Some(input) => tensor = input,
-            None => break,
-        }
-    }
-    tensor
 }
 
 /// The indices of the nodes, each after those it reads. Nodes that are in order stay in their order.
@@ -358,57 +285,10 @@ fn loop_of_tensorflow_1(node: &NodeDef) -> Error {
     )
 }
 
-/// The value of an attribute; `None` if it has none.
-fn attribute(value: &AttrValue) -> Result<Option<Attr>> {
-    use attr_value::Value;
-    let Some(value) = &value.value else { return Ok(None) };
-    Ok(Some(match value {
-        Value::S(bytes) => Attr::Bytes(bytes.clone()),
-        Value::I(value) => Attr::Int(*value),
-        Value::F(value) => Attr::Float(*value),
-        Value::B(value) => Attr::Bool(*value),
-        Value::Type(number) => Attr::Type(dtype(*number)?),
-        Value::Shape(proto) => Attr::Shape(shape(proto)),
-        Value::Tensor(proto) => Attr::Tensor(constant(proto)?),
-        Value::Func(function) => Attr::Function(function.name.clone()),
-        Value::Placeholder(_) => return Ok(None),
-        Value::List(list) => {
-            if !list.s.is_empty() {
-                Attr::Strings(list.s.clone())
-            } else if !list.f.is_empty() {
-                Attr::Floats(list.f.clone())
-            } else if !list.b.is_empty() {
-                Attr::Bools(list.b.clone())
-            } else if !list.r#type.is_empty() {
-                Attr::Types(list.r#type.iter().map(|&number| dtype(number)).collect::<Result<_>>()?)
-            } else if !list.shape.is_empty() {
-                Attr::Shapes(list.shape.iter().map(shape).collect())
-            } else if !list.func.is_empty() {
-                Attr::Functions(list.func.iter().map(|function| function.name.clone()).collect())
-            } else {
-                Attr::Ints(list.i.clone())
-            }
-        }
-    }))
-}
-
-pub(super) fn dtype(number: i32) -> Result<DType> {
-    DType::from_proto(number)
-        .ok_or_else(|| Error::new("type", format!("TensorFlow has no type number {number}")))
-}
-
-/// A shape from its message.
-pub fn shape(proto: &TensorShapeProto) -> Shape {
-    if proto.unknown_rank {
-        return Shape::UNKNOWN;
-    }
-    Shape::new(proto.dim.iter().map(|dim| usize::try_from(dim.size).ok()).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::DataType;
+    use crate::proto::{AttrValue, DataType, attr_value};
 
     fn node(name: &str, op: &str, inputs: &[&str]) -> NodeDef {
         let input = inputs.iter().map(|&input| input.to_owned()).collect();

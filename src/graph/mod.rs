@@ -4,9 +4,12 @@
 
 pub mod attr;
 pub mod branches;
+mod call_depth;
 pub mod function;
+mod function_body;
 mod fused;
 pub mod import;
+pub mod node_def;
 pub mod op_definition;
 pub mod partial;
 mod predicates;

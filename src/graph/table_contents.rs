@@ -6,7 +6,7 @@
 
 use hashbrown::HashMap;
 
-use super::import::data_inputs;
+use super::node_def::data_inputs;
 use crate::proto::{FunctionDef, GraphDef, NodeDef, attr_value::Value};
 
 /// Whether a node fills the table that is its first input with keys and values.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::import::{dtype, shape};
+use super::node_def::{dtype, shape};
 use crate::error::{Error, Result};
 use crate::proto::TensorProto;
 use crate::tensor::{Constant, DType, Inline, element_count};

@@ -6,7 +6,7 @@ use hashbrown::HashSet;
 use super::{BatchNormEntry, GraphSummary, batch_norms_by_name, batch_norms_of_onnx};
 use crate::convert::{ConvertOptions, THE_GRAPH, Unused, convert, examine, recognize_variables, unused};
 use crate::error::{Error, Result};
-use crate::graph::{Shape, import, is_variable};
+use crate::graph::{Shape, is_variable, node_def};
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
 use crate::passes::moving_averages::MovingAverages;
 use crate::slim::{BuiltNetwork, Recognition, Recognized, Value, Variables};
@@ -115,7 +115,7 @@ fn variables(model: &Source, tensors: &[NamedTensor]) -> Variables {
         tensors.iter().map(|tensor| (tensor.name.clone(), tensor.shape.clone())).collect();
     if let (None, Some(graph)) = (model.checkpoint(), model.graph()) {
         for node in graph.definition().node.iter().filter(|node| is_variable(&node.op)) {
-            let shape = import::declared_shape(node).as_ref().and_then(Shape::fully_known);
+            let shape = node_def::declared_shape(node).as_ref().and_then(Shape::fully_known);
             variables.extend(shape.map(|shape| (node.name.clone(), shape)));
         }
     }

@@ -7,7 +7,6 @@
 pub(crate) mod context;
 pub(crate) mod custom;
 pub(crate) mod emit;
-
 pub(crate) mod flatten;
 pub(crate) mod folding;
 pub(crate) mod function;
@@ -16,6 +15,7 @@ mod layout;
 mod model_io;
 pub(crate) mod steps;
 mod unknown_shape;
+mod values;
 
 pub use context::LowerOptions;
 use context::Lowering;

@@ -2,7 +2,7 @@
 
 use super::is_input_pipeline;
 use super::wiring::{Marks, Wiring};
-use crate::graph::import::constant_of;
+use crate::graph::node_def::constant_of;
 
 /// The nodes that only training needs, and all nodes that are computed from them.
 pub(super) fn of_training(wiring: &Wiring<'_>) -> Marks {
