@@ -254,7 +254,7 @@ fn options_that_do_not_apply_to_an_input_are_refused() {
     let frozen = "containers/frozen.pb";
     let options = ["--inputs", "Net/conv2/Relu", "--shape", "Net/conv2/Relu=7,3,3,12", "--batch-size", "4"];
     let error = refused(frozen, &options);
-    assert!(error.contains("--batch-size 4: no input of the graph takes it"), "{error}");
+    assert!(error.contains("--batch-size 4: no input of the graph uses it"), "{error}");
     assert!(error.contains("Net/conv2/Relu:0 is [7, 3, 3, 12]"), "{error}");
 }
 
