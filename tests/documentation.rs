@@ -64,9 +64,9 @@ fn batch_norms_of(network: &Network) -> Vec<BatchNorm> {
     let options = Options::defaults(network.options, network.scope);
     let [height, width] = network.image_size;
     let image = ImageShape { batch: None, height, width, channels: 3 };
-    let drawn = slim::build(network, "", &options, &image, &Variables::new()).unwrap();
+    let built = slim::build(network, "", &options, &image, &Variables::new()).unwrap();
     // The auxiliary classifier serves training.
-    let graph = drawn.graph.pruned_to(&[drawn.output, drawn.input]).0;
+    let graph = built.graph.pruned_to(&[built.output, built.input]).0;
     batch_norms(&fuse_batch_norms(graph).unwrap())
 }
 
