@@ -80,7 +80,7 @@ pub struct Conversion {
     pub batch_norms: Vec<BatchNorm>,
     /// The moving averages of its weights.
     pub moving_averages: MovingAverages,
-    /// What computes in float16, where the options ask for it.
+    /// The ops that compute in float16, with the option `float16`.
     pub float16: Option<Float16>,
     /// How it preprocesses images.
     pub preprocessing: Preprocessing,
@@ -127,7 +127,7 @@ impl Origin {
         }
     }
 
-    /// What does not use the trained variables that are left over.
+    /// The part that does not use the remaining trained variables, for a warning.
     fn user_of_variables(&self) -> &'static str {
         match self {
             Self::Network(network) => network.recognition.network.name,
@@ -228,7 +228,7 @@ pub fn convert(source: &Source, options: &ConvertOptions) -> Result<Conversion> 
     Ok(Conversion { timing: Timing { building: seconds, ..conversion.timing }, ..conversion })
 }
 
-/// What graphs and networks have in common: the passes, the weights, the lowering.
+/// The steps for graphs and networks alike: the passes, the weights, the lowering.
 fn finish(
     source: &Source,
     options: &ConvertOptions,
@@ -260,7 +260,7 @@ fn finish(
             let read: Vec<String> = variables
                 .map(|variable| lookup.key(&averages.stored_name(&variable.name)).to_owned())
                 .collect();
-            // A checkpoint of which nothing is read belongs to another graph.
+            // If no tensor of the checkpoint is read, it belongs to another graph.
             let used = if read.is_empty() { None } else { Some(read.iter().map(String::as_str)) };
             used.map(|used| Unused::of_graph(checkpoint, used)).unwrap_or_default()
         }
@@ -330,12 +330,12 @@ fn rewritten(graph: Graph, names: &[String]) -> Result<Graph> {
     Ok(pruned(graph, names))
 }
 
-/// The part of a graph that the tensors of these names need.
 /// Simplifies the graph of a function that a node calls.
 fn simplify_function(graph: Graph, results: &[String]) -> Result<Graph> {
     call_branches(simplify(graph, results)?, results)
 }
 
+/// The part of a graph that the tensors of these names need.
 fn pruned(graph: Graph, names: &[String]) -> Graph {
     let tensors = found(&graph, names);
     graph.pruned_to(&tensors).0

@@ -18,7 +18,7 @@ pub(super) fn is_trained(wiring: &Wiring<'_>) -> bool {
     })
 }
 
-/// Whether a node of this name lies in a scope of gradients.
+/// Whether a node of this name is in a scope of gradients.
 pub(super) fn is_gradient(name: &str) -> bool {
     name.split('/').any(|scope| is_scope(scope, "gradients"))
 }

@@ -1,4 +1,4 @@
-//! What ops demand of the tensors that they move and make (see [`crate::ops::checks`]).
+//! Checks of the ops that move and make tensors (see [`crate::ops::checks`]).
 
 use crate::error::Result;
 use crate::graph::{Attr, Node};

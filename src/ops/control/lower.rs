@@ -11,7 +11,7 @@ use crate::lower::function::{CallArgument, closed};
 use crate::onnx::{self, Attribute, TensorInfo, onnx_dtype};
 use crate::tensor::{Constant, DType};
 
-/// What the called function does, among the other nodes.
+/// Adds the nodes of the called function to the other nodes.
 pub fn call(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let call_arguments = cx.call_arguments(&node.inputs)?;
     let results = cx.inline(node, "call", node.function("f")?, &call_arguments)?;
@@ -19,7 +19,7 @@ pub fn call(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Two branches, which read what they are given from around them. Where the condition is known, only one of them is
+/// Two branches, which read their arguments from the graph around them. If the condition is known, only one of them is
 /// written.
 pub fn conditional(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let branches = [node.function("then_branch")?, node.function("else_branch")?];
@@ -107,7 +107,7 @@ pub fn case(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Whether a constant counts as true; `None` where its elements cannot be read.
+/// Whether a constant counts as true; `None` if its elements cannot be read.
 fn known_boolean(condition: &Constant) -> Option<bool> {
     condition.bytes().ok().map(|bytes| bytes.iter().any(|&byte| byte != 0))
 }
@@ -122,9 +122,9 @@ fn as_boolean(cx: &mut Lowering<'_>, node: NodeRef<'_>, condition: TensorRef) ->
     }
 }
 
-/// A loop. TensorFlow evaluates the condition before each iteration, ONNX takes it for the first one and as the first
-/// output of the body: it is written before the loop and at the end of the body. What comes out of the body as it went
-/// in is read from around the loop.
+/// A loop. TensorFlow evaluates the condition before each iteration. In ONNX, the condition of the first iteration is an
+/// input, and that of the next one is the first output of the body; so it is written before the loop and at the end of the
+/// body. Tensors that the body does not change are read from the graph around the loop.
 pub fn while_loop(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (condition, body) = (node.function("cond")?, node.function("body")?);
     let invariants = cx.graph.library().invariants(body)?;

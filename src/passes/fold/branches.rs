@@ -9,7 +9,7 @@ use crate::passes::control_flow::is_switch;
 use crate::tensor::Constant;
 
 impl Simplifying<'_> {
-    /// A `Switch` forwards its input to the branch that is taken. Where that is decided when the model runs, it stays, but
+    /// A `Switch` forwards its input to the branch that is taken. If that is decided when the model runs, it stays, but
     /// a constant or variable that it forwards is still known on its branches.
     pub(super) fn switched(&mut self, node: &Node, inputs: Vec<TensorRef>) -> Result<Vec<Mapped>> {
         let [data, condition] = inputs[..] else {
@@ -59,7 +59,7 @@ impl Simplifying<'_> {
         Ok(vec![Mapped::At(self.add_on_branch(&node.name, value, &pivots)?)])
     }
 
-    /// Constants on the branches of what they were computed from.
+    /// Puts constants on the branches of the tensors that they were computed from.
     pub(super) fn where_inputs_are(
         &mut self,
         node: &Node,

@@ -24,7 +24,7 @@ const MAX_DEPTH: usize = 100;
 /// their names.
 ///
 /// # Errors
-/// Where constants of the graph cannot be read, or its functions are invalid.
+/// If constants of the graph cannot be read, or its functions are invalid.
 pub fn simplify(mut graph: Graph, outputs: &[String]) -> Result<Graph> {
     let kept: HashSet<&str> = outputs.iter().map(|name| node_name(name)).collect();
     for _ in 0..MAX_DEPTH {
@@ -45,7 +45,7 @@ fn node_name(tensor: &str) -> &str {
     tensor.rsplit_once(':').map_or(tensor, |(node, _)| node)
 }
 
-/// What became of a tensor of the old graph.
+/// The tensor of the new graph that replaces a tensor of the old one, if any.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Mapped {
     /// Its tensor in the new graph.
@@ -89,7 +89,7 @@ impl<'a> Simplifying<'a> {
         Ok(())
     }
 
-    /// Adds what replaces a node, and returns where the node's outputs are.
+    /// Adds the nodes that replace a node, and returns the tensors that replace its outputs.
     fn simplified(&mut self, id: NodeId, node: &Node, inputs: &[Mapped]) -> Result<Vec<Mapped>> {
         let live: Vec<TensorRef> = inputs
             .iter()
@@ -145,7 +145,7 @@ impl<'a> Simplifying<'a> {
         unique
     }
 
-    /// The value of a small constant, past what forwards it.
+    /// The value of a small constant, past nodes that forward it.
     fn known(&self, tensor: TensorRef) -> Option<Result<Tensor>> {
         let constant = self.source(tensor).constant();
         Tensor::from_constant(constant.filter(|constant| constant.len() <= MAX_ELEMENTS)?).transpose()
@@ -160,7 +160,7 @@ impl<'a> Simplifying<'a> {
         if !is_evaluated(&node.op) || node.op == "Identity" {
             return Ok(None);
         }
-        // A shape may be known where the elements are not.
+        // The shape of a tensor may be known although its elements are not.
         if let ("Shape" | "Size" | "Rank", Some(&input)) = (node.op.as_str(), inputs.first()) {
             return Ok(self.measured(node, input));
         }

@@ -18,7 +18,7 @@ pub fn is_tied(node: &Node, inputs: &[&Tensor]) -> bool {
     first.zip(last).is_some_and(|(first, last)| first[0].numbers() != last[0].numbers())
 }
 
-/// Where along an axis the first element is that no other beats.
+/// The index, along an axis, of the first element that no other beats.
 pub fn arg(node: &Node, inputs: &[&Tensor], beats: impl Fn(f64, f64) -> bool) -> Option<Vec<Tensor>> {
     let [input, axis] = inputs else { return None };
     let axis = axis_of(axis.integer()?, input.shape().len())?;
@@ -58,7 +58,7 @@ pub fn top(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     ])
 }
 
-/// What all elements up to each make together; without itself where the node is `exclusive`.
+/// The running sums or products; if the node is `exclusive`, without the element itself.
 pub fn accumulate(
     node: &Node,
     inputs: &[&Tensor],

@@ -32,7 +32,7 @@ fn matrix_size(steps: &mut Steps<'_, '_, '_>, matrices: &String) -> (String, Str
     (steps.op("Gather", &[&shape, &rows]), steps.op("Gather", &[&shape, &columns]))
 }
 
-/// What numbers are above zero, and what they are below it.
+/// The positive and the negative part of numbers.
 fn above_and_below(steps: &mut Steps<'_, '_, '_>, k: &String) -> (String, String) {
     let zero = steps.int(0);
     let negated = steps.op("Neg", &[k]);

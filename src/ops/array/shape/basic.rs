@@ -14,7 +14,7 @@ pub fn constant(_: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     }
 }
 
-/// Ops whose `dtype` and `shape` say it all, or the lists of both where they have several outputs.
+/// Ops whose types are their attributes `dtype` and `shape`, or lists of both if they have several outputs.
 pub fn declared(_: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     if let Some(Attr::Types(dtypes)) = node.attrs.get("output_types") {
         let shapes = match node.attrs.get("output_shapes") {
@@ -33,7 +33,7 @@ pub fn declared(_: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     Ok(vec![TensorType::new(dtype, shape)])
 }
 
-/// The elements of a queue: many at once, unless the op takes one.
+/// The elements of a queue: several at once, unless the op dequeues one.
 pub fn dequeued(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let Some(Attr::Types(dtypes)) = node.attrs.get("component_types") else {
         return Err(node.error("it has no component_types"));
@@ -52,7 +52,6 @@ pub fn dequeued(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     Ok(dtypes.iter().enumerate().map(|(index, &dtype)| TensorType::new(dtype, shape(index))).collect())
 }
 
-/// The one of its inputs that is there, and which one that was.
 /// The most branches of a `_SwitchN`: what a file claims is not allocated.
 const MOST_BRANCHES: i64 = 4096;
 
@@ -63,7 +62,7 @@ pub fn switch_n(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     }
 }
 
-/// What its inputs have in common: one of them is the output.
+/// The output is one of the inputs: its type is known as far as all inputs agree.
 pub fn merge(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let first = inputs.tensor_type(0)?;
     let mut shape = first.shape.clone();

@@ -152,7 +152,7 @@ pub fn squared_difference(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()
     Ok(())
 }
 
-/// ONNX's Div of integers rounds towards zero; what is left over is taken off first, so that nothing is rounded.
+/// ONNX's Div of integers rounds towards zero, so the remainder is subtracted first, and nothing is rounded.
 pub fn floor_div(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (a, b, layout) = pair(cx, node)?;
     if cx.dtype(node.into()).is_float() {
@@ -266,8 +266,8 @@ pub fn xlogy(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The angle of a point, as C's `atan2` has it: that of its distances from the axes, on the other side where the point lies
-/// to the left, and mirrored where it lies below. Zeros have a side too.
+/// The angle of a point, as C's `atan2` computes it: the angle of the absolute coordinates, mirrored if the point is on the
+/// left, and negated if it is below. The signs of zeros count.
 pub fn atan2(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (y, x, layout) = pair(cx, node)?;
     let dtype = cx.dtype(node.into());
@@ -309,7 +309,7 @@ pub fn atan2(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// `Select` takes a vector of conditions along the first axis, where `SelectV2` broadcasts as NumPy does.
+/// `Select` has a vector of conditions along the first axis, while `SelectV2` broadcasts as NumPy does.
 pub fn select(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let &[condition, a, b] = &node.inputs[..] else {
         return Err(node.error("it does not have three inputs"));
