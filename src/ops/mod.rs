@@ -1,4 +1,4 @@
-//! TensorFlow's ops: a row for each of them, in the folder of its family.
+//! What is known of TensorFlow's ops: a row for each of them, in the folder of its family.
 //!
 //! A row names the function that infers the types of an op's outputs (`shape`), the check of its inputs (`check`), the function that
 //! writes it as ONNX (`lower`), those that evaluate it (`fold` for constants, `eval` for whole graphs), and whether it may compute in
@@ -48,7 +48,7 @@ type Check = fn(&Inputs<'_>, &Node) -> Result<()>;
 /// Computes one node from its inputs; `None` for inputs that it is not evaluated for.
 pub type Evaluator = fn(&Node, &[&Tensor]) -> Option<Vec<Tensor>>;
 
-/// The row of a TensorFlow op.
+/// What is known of a TensorFlow op.
 #[derive(Clone, Copy)]
 pub struct Op {
     /// TensorFlow's name of the op.
@@ -66,8 +66,8 @@ pub struct Op {
     pub note: &'static str,
     fold: Option<Evaluator>,
     eval: Option<Evaluator>,
-    /// Whether it may compute in float16. Ops that multiply, add, compare or move elements lose no more digits than their inputs
-    /// have lost already. Ops that choose, search, resize or sum up stay in float32.
+    /// Whether it loses no more in float16 than its inputs have lost already: it multiplies and adds weights, compares, or moves
+    /// elements. The others choose, search, resize or sum up, and stay in float32.
     pub float16: bool,
 }
 
@@ -79,7 +79,7 @@ const fn op(name: &'static str) -> Op {
 }
 
 impl Op {
-    /// Sets the function that infers the types of its outputs.
+    /// How the types of its outputs follow.
     const fn shape(self, infer: InferenceFunction) -> Self {
         Self { shape: Some(infer), ..self }
     }
@@ -119,12 +119,12 @@ impl Op {
         Self { eval: Some(evaluator), ..self }
     }
 
-    /// Lets it compute in float16.
+    /// It may compute in float16.
     const fn float16(self) -> Self {
         Self { float16: true, ..self }
     }
 
-    /// The function that computes it from constants.
+    /// What computes it from constants.
     pub fn folder(&self) -> Option<Evaluator> {
         self.fold
     }

@@ -265,13 +265,13 @@ pub const OPS: &[Op] = &[
         .shape(shape::select)
         .check(check::select)
         .lower(lower::binary::select, &["Where", "Unsqueeze"])
-        .note("ONNX Runtime treats -0 as 0")
+        .note("ONNX Runtime takes -0 for 0")
         .fold(eval::elementwise::select)
         .eval(eval::functions::select_rows),
     op("SelectV2")
         .shape(shape::select)
         .lower(lower::binary::select, &["Where"])
-        .note("ONNX Runtime treats -0 as 0")
+        .note("ONNX Runtime takes -0 for 0")
         .fold(eval::elementwise::select),
     op("Selu")
         .shape(like_first_input)

@@ -58,7 +58,7 @@ pub fn top(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     ])
 }
 
-/// The running sums or products; if the node is `exclusive`, without the element itself.
+/// What all elements up to each make together; without itself where the node is `exclusive`.
 pub fn accumulate(
     node: &Node,
     inputs: &[&Tensor],

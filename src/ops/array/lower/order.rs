@@ -280,7 +280,7 @@ pub fn list_diff(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// How often each number from zero on occurs in a vector or in each row of a matrix, or the sum of its weights.
+/// How often each number from zero on occurs in a vector, or in each row of a matrix, or what weights it carries.
 pub fn bincount(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [numbers, size, weights] = [0, 1, 2].map(|index| cx.input_of(node, index));
     let (numbers, size, weights) = (numbers?, size?, weights?);

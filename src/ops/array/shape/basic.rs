@@ -33,7 +33,7 @@ pub fn declared(_: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     Ok(vec![TensorType::new(dtype, shape)])
 }
 
-/// The elements of a queue: several at once, unless the op dequeues one.
+/// The elements of a queue: many at once, unless the op takes one.
 pub fn dequeued(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let Some(Attr::Types(dtypes)) = node.attrs.get("component_types") else {
         return Err(node.error("it has no component_types"));

@@ -309,11 +309,9 @@ pub fn atan2(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// `Select` has a vector of conditions along the first axis, while `SelectV2` broadcasts as NumPy does.
+/// `Select` takes a vector of conditions along the first axis, where `SelectV2` broadcasts as NumPy does.
 pub fn select(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let &[condition, a, b] = &node.inputs[..] else {
-        return Err(node.error("it does not have three inputs"));
-    };
+    let &[condition, a, b] = &node.inputs[..] else { return Err(node.error("it has not three inputs")) };
     let rank = cx.shape(a).rank();
     let is_along_first =
         node.op == "Select" && cx.shape(condition).rank() == Some(1) && rank.is_some_and(|rank| rank > 1);

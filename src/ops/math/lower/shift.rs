@@ -24,7 +24,7 @@ pub fn shift(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         cx.initializer(&format!("{}/{what}", node.name), Constant::from_i64(vec![], &[value]), &[])
     };
     let (zero, last) = (number(cx, "zero", 0), number(cx, "last_bit", last_bit));
-    // Max and Min are not used, since ONNX Runtime treats large int64 as small ones there.
+    // Not by Max and Min, since ONNX Runtime takes large int64 for small ones there.
     let is_below = cx.step(node, "is_below", "Less", vec![b.clone(), zero.clone()], vec![]);
     let b = cx.step(node, "at_least", "Where", vec![is_below, zero.clone(), b], vec![]);
     let is_beyond = cx.step(node, "is_beyond", "Greater", vec![b.clone(), last.clone()], vec![]);

@@ -16,7 +16,7 @@ pub fn plain(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     reduce(cx, node, operator(&node), None)
 }
 
-/// ReduceProd and not ReduceMin, because the result for no elements must be true.
+/// The product of no elements is 1, which their least is not.
 pub fn all(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     reduce(cx, node, "ReduceProd", Some(DType::Int32))
 }
@@ -53,7 +53,7 @@ fn of_nothing(cx: &Lowering<'_>, node: NodeRef<'_>, axes: Option<&[i64]>) -> Res
     })
 }
 
-/// A reduction along axes in any order of the stored axes. If `computed_as` is given, it is computed in that type.
+/// A reduction along axes, wherever they are stored, computed as another type where one is named.
 fn reduce(
     cx: &mut Lowering<'_>,
     node: NodeRef<'_>,
