@@ -207,7 +207,7 @@ fn probabilities_are_added_or_left_out() {
     assert_eq!(outputs("c.onnx", &["--softmax"]), [LOGITS, PREDICTIONS]);
     let said = folder.fails(&["--no-softmax", "--outputs", "Predictions"]);
     assert!(
-        said.contains("--outputs names InceptionV3/Predictions/Reshape_1:0, which is a softmax"),
+        said.contains("--outputs asks for InceptionV3/Predictions/Reshape_1:0, which is a softmax"),
         "{said}"
     );
     let said = folder.fails(&["--softmax", "--outputs", "Mixed_6e"]);

@@ -204,7 +204,7 @@ fn the_source_of_a_prefetch_queue_is_not_an_input() {
     assert_eq!(model.inputs(), [("fifo_queue_Dequeue:0".to_owned(), "2,12,10,3".to_owned())]);
     assert_eq!(names(model.outputs()), [LOGITS, PREDICTIONS]);
     let note = "note: fifo_queue_Dequeue has the shape [2, 12, 10, 3], as in training; \
-                --shape fifo_queue_Dequeue=-1,12,10,3 makes it accept any batch";
+                --shape fifo_queue_Dequeue=-1,12,10,3 makes it take any batch";
     assert!(done.stdout.contains(note), "{}", done.stdout);
     let options = ["--shape", "fifo_queue_Dequeue=-1,12,10,3", "--verify"];
     let (done, model) = check(&fixture("prefetch_queue/model.ckpt"), "prefetch_queue", &options);
@@ -229,7 +229,7 @@ fn shapes_are_set_where_a_graph_is_cut_off() {
     ];
     for (name, options, shape) in cases {
         let done = convert(&fixture(name).join("model.ckpt"), &output, options);
-        assert!(!done.stdout.contains("makes it accept any batch"), "{}", done.stdout);
+        assert!(!done.stdout.contains("makes it take any batch"), "{}", done.stdout);
         let model = Model::load(&output);
         assert_eq!(model.inputs()[0].1, shape, "{name} {options:?}");
         let batch = shape.split(',').next().unwrap();
@@ -254,7 +254,7 @@ fn options_that_do_not_apply_to_an_input_are_refused() {
     let frozen = "containers/frozen.pb";
     let options = ["--inputs", "Net/conv2/Relu", "--shape", "Net/conv2/Relu=7,3,3,12", "--batch-size", "4"];
     let error = refused(frozen, &options);
-    assert!(error.contains("--batch-size 4: no input of the graph uses it"), "{error}");
+    assert!(error.contains("--batch-size 4: no input of the graph takes it"), "{error}");
     assert!(error.contains("Net/conv2/Relu:0 is [7, 3, 3, 12]"), "{error}");
 }
 

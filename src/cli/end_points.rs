@@ -39,7 +39,7 @@ impl OneNetwork {
     /// Builds a network. Options that are not given have slim's defaults.
     ///
     /// # Errors
-    /// If the network does not exist or does not have the options, or the image does not fit it.
+    /// If there is no such network, it does not have the options, or the image does not fit it.
     pub fn build(name: &str, image_size: Option<(usize, usize)>, given: &[String]) -> Result<Self> {
         let network = network_named(name)?;
         let mut options = Options::defaults(network.options, network.scope);

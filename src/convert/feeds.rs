@@ -190,7 +190,7 @@ impl Cut {
         let name = graph.tensor_name(tensor);
         let name = name.strip_suffix(":0").unwrap_or(&name);
         let text = format!(
-            "{name} has the shape {shape}, as in training; --shape {name}=-1,{} makes it accept any batch",
+            "{name} has the shape {shape}, as in training; --shape {name}=-1,{} makes it take any batch",
             dims_text(rest)
         );
         Some(Note::info(NoteKind::Shapes, text).about(name))

@@ -302,7 +302,7 @@ fn refuse_unapplied(graph: &Graph, fed: &[TensorRef], options: &ConvertOptions) 
         .collect();
     let refused = |option: String| {
         let error =
-            Error::new(option, format!("no input of the graph uses it: {}", first_of(&described, LISTED)));
+            Error::new(option, format!("no input of the graph takes it: {}", first_of(&described, LISTED)));
         error.advice("--shape NAME=DIMS gives the whole shape of an input")
     };
     if let Some(size) = options.batch_size.filter(|&size| !shapes().any(|shape| shape.dim(0) == Some(size))) {

@@ -164,7 +164,7 @@ fn refuse_graph_options(options: &ConvertOptions) -> Result<()> {
     match given.into_iter().find(|(_, is_given)| *is_given) {
         None => Ok(()),
         Some((option, _)) => {
-            Err(Error::new(option, "it applies to graphs, and this checkpoint comes without one")
+            Err(Error::new(option, "it is about a graph, and this checkpoint comes without one")
                 .advice("give the graph with --graph; --image-size sets the size of a network's images"))
         }
     }
@@ -217,7 +217,7 @@ fn notes(recognition: &Recognition, built: &BuiltNetwork) -> Vec<Note> {
     let of_definition = |spec: &OptionSpec| match spec.source {
         OptionSource::Definition(difference) if options.is_unset(spec.name) => {
             let text = format!(
-                "public definitions of {} differ, and a checkpoint does not show which one it was trained with: \
+                "public definitions of {} differ, and a checkpoint does not tell which one it was trained with: \
                  {difference}; {} {} was used, and --network-option {}=… chooses",
                 network.name, spec.name, spec.default, spec.name
             );

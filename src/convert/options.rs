@@ -114,7 +114,7 @@ impl NewNames {
         let owned = |(old, new): (&str, &str)| (old.to_owned(), new.to_owned());
         let pairs: Option<Vec<_>> = pairs.into_iter().map(|pair| pair.map(owned)).collect();
         pairs.map(Self::ByName).ok_or_else(|| {
-            let problem = "some names have an old name before them, and others do not";
+            let problem = "some names have an old name before them and others have not";
             Error::new(format!("{option} {}", texts.join(",")), problem)
                 .advice("write all of them as NAME=NEW, or none")
         })

@@ -77,7 +77,7 @@ fn leave_out(bound: &mut BoundGraph, are_named: bool) -> Result<Option<Note>> {
     for &output in &bound.outputs {
         let logits = logits_of(graph, output);
         if logits.is_some() && are_named {
-            let problem = format!("--outputs names {}, which is a softmax", graph.tensor_name(output));
+            let problem = format!("--outputs asks for {}, which is a softmax", graph.tensor_name(output));
             return Err(Error::new("--no-softmax", problem).advice("leave one of them out"));
         }
         let output = logits.unwrap_or(output);

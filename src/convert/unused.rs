@@ -188,7 +188,7 @@ impl Unused {
         }
         let problem = format!("it holds more than {network}: {}", self.described());
         Some(Error::file(checkpoint.path(), problem).advice(format!(
-            "give the graph of the whole model with --graph, or convert only {network} with --backbone"
+            "give the graph of the whole model with --graph, or take {network} alone with --backbone"
         )))
     }
 

@@ -280,8 +280,8 @@ fn loop_of_tensorflow_1(node: &NodeDef) -> Error {
     let problem = "it is part of a loop of TensorFlow 1, as tf.while_loop, dynamic_rnn and map_fn build it, which is not \
                    converted";
     Error::new(format!("{} \"{}\"", node.op, node.name), problem).advice(
-        "build the graph again after tf.compat.v1.enable_control_flow_v2(), whose loops are converted, or convert the \
-         part before or after the loop, with --outputs or --inputs",
+        "build the graph again after tf.compat.v1.enable_control_flow_v2(), whose loops are converted, or convert what \
+         lies before or after the loop, with --outputs or --inputs",
     )
 }
 

@@ -173,7 +173,7 @@ fn of_batch_norms(conversion: &Conversion, found: &mut Vec<Assumption>) {
     let folded = norms.len().saturating_sub(conversion.model.count_nodes("BatchNormalization"));
     if folded > 0 {
         let value = format!("{folded} of {} folded into convolutions", norms.len());
-        found.push(assume("batch norms", value, "given with --fold-batch-norm"));
+        found.push(assume("batch norms", value, "asked for with --fold-batch-norm"));
     }
 }
 

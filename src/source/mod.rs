@@ -88,7 +88,7 @@ impl Source {
     pub fn weights(&self) -> Result<&Checkpoint> {
         self.checkpoint.as_ref().ok_or_else(|| {
             Error::file(self.path(), "is a graph without a checkpoint")
-                .advice("give the checkpoint; `convert` reads this graph with --graph")
+                .advice("give the checkpoint; `convert` takes this graph beside it with --graph")
         })
     }
 

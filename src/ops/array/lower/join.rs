@@ -89,9 +89,7 @@ fn equal_parts(
         None => Err(node
             .error("it splits an axis whose length is not known before the model runs")
             .advice("give the shape with --shape, or choose --opset 18 or later")),
-        Some(length) => {
-            Err(node.error(format!("an axis of {length} cannot be split into {count} equal parts")))
-        }
+        Some(length) => Err(node.error(format!("an axis of {length} has not {count} equal parts"))),
     }
 }
 

@@ -104,7 +104,7 @@ fn reduce(
             let since = axes_input_since(op);
             return Err(node
                 .error("its axes are not known before the model runs")
-                .advice(format!("choose --opset {since} or later, which does not need constant axes")));
+                .advice(format!("choose --opset {since} or later, which can take them as they come")));
         }
         (known, _) => {
             let name = cx.in_tensorflow_layout(input)?;
