@@ -139,7 +139,7 @@ pub(super) fn shapes(
             declared_shape(node).filter(|declared| !declared.is_compatible_with(&given.shape))
         {
             let text = format!(
-                "the graph declares {} as {declared}; its shape is {} now, as --shape sets it",
+                "the graph declares {} as {declared}; its shape is {} now, as --shape says",
                 node.name, given.shape
             );
             notes.push(Note::info(NoteKind::Shapes, text).about(&node.name));

@@ -63,7 +63,7 @@ pub fn choose(file: &TensorFile, choice: &Choice) -> Result<Chosen> {
             if layout == Some(Layout::Tensorflow) {
                 return wrong(
                     "--layout",
-                    "an ONNX model does not contain the order that its weights had in TensorFlow",
+                    "an ONNX model does not say which order its weights had in TensorFlow",
                 );
             }
             if choice.with_synthesized {

@@ -168,7 +168,7 @@ fn check(node: &NodeDef, definition: OpDefinition, reads: &[Read<'_>]) -> Result
         refused(error(node, format!("it has {}, and {}", inputs(reads.len()), takes(node, definition))))
     })?;
     // The types of missing attributes without a default, each with the input that determines it.
-    let mut said: Vec<(&str, DType, &str)> = vec![];
+    let mut determined: Vec<(&str, DType, &str)> = vec![];
     for (read, (argument, expected)) in reads.iter().zip(types) {
         let Some(dtype) = read.dtype else { continue };
         let wrong = |why: String| {
@@ -183,12 +183,12 @@ fn check(node: &NodeDef, definition: OpDefinition, reads: &[Read<'_>]) -> Result
             (
                 None,
                 Form::One(ElementType::Attribute(name)) | Form::Number(_, ElementType::Attribute(name)),
-            ) => match said.iter().find(|(known, ..)| *known == name) {
+            ) => match determined.iter().find(|(known, ..)| *known == name) {
                 Some((_, other, input)) if *other != dtype => {
                     return wrong(format!("its input {input}, of the same type {name}, is {other}"));
                 }
                 Some(_) => {}
-                None => said.push((name, dtype, argument.name)),
+                None => determined.push((name, dtype, argument.name)),
             },
             _ => {}
         }
