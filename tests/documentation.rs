@@ -67,7 +67,7 @@ fn batch_norms_of(network: &Network) -> Vec<BatchNorm> {
     let built = slim::build(network, "", &options, &image, &Variables::new()).unwrap();
     // The auxiliary classifier serves training.
     let graph = built.graph.pruned_to(&[built.output, built.input]).0;
-    batch_norms(&fuse_batch_norms(graph).unwrap())
+    batch_norms(&fuse_batch_norms(graph).unwrap().0)
 }
 
 /// A row for each option, and several where networks have it with different defaults.

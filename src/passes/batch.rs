@@ -1,11 +1,11 @@
-//! Makes a graph that was built for batches of one length accept other lengths.
+//! Letting a graph that was built for batches of one length take others.
 //!
 //! A graph that is fed by a queue knows the length of its batches while it is built, and TensorFlow writes it into
 //! constants: slim's `flatten` reshapes to `[32, 1024]`.
 
 use super::rewrite::rewrite;
 use crate::error::{Error, Result};
-use crate::graph::{Attr, Attrs, Graph, Node, Shape, TensorRef, TensorType};
+use crate::graph::{Attr, Attrs, Graph, Moved, Node, Shape, TensorRef, TensorType};
 use crate::tensor::{Constant, DType};
 
 /// A prime that no graph is built with. An output without this length does not follow the batch.
@@ -16,7 +16,7 @@ const PROBE: usize = 7919;
 pub struct Batch {
     /// The name of the placeholder.
     pub input: String,
-    /// Its outputs that have the batch as the first axis.
+    /// Those of its outputs that have the batch in front.
     pub ports: Vec<usize>,
     /// The length that the graph was built for.
     pub built: usize,
@@ -25,39 +25,36 @@ pub struct Batch {
 /// The graph with an open batch: a Reshape that keeps a batch of a fixed length then keeps a batch of any length.
 ///
 /// # Errors
-/// If another node is built for batches of this length only.
-pub fn open_batch(graph: &Graph, batch: &Batch) -> Result<Graph> {
-    let open = Rebatching { batch, length: None, opens: true }.apply(graph)?;
-    let built = with_batch(&open, batch, Some(batch.built))?;
+/// Where something else is built for batches of this one length.
+pub fn open_batch(graph: &Graph, batch: &Batch) -> Result<(Graph, Moved)> {
+    let (open, moved) = Rebatching { batch, length: None, opens: true }.apply(graph)?;
+    let (built, _) = with_batch(&open, batch, Some(batch.built))?;
     let is_built_in =
         |subject: &str| Error::new(subject, format!("it is built for batches of {}", batch.built));
-    let probed = with_batch(&open, batch, Some(PROBE)).map_err(|error| is_built_in(error.subject()))?;
+    let (probed, _) = with_batch(&open, batch, Some(PROBE)).map_err(|error| is_built_in(error.subject()))?;
     let pairs = built.nodes().map(|(_, node)| node).zip(probed.nodes().map(|(_, node)| node));
     match pairs.filter(|pair| is_stuck((&built, &probed), *pair, batch.built)).map(|(node, _)| node).next() {
         Some(node) => Err(is_built_in(node.error("").subject())),
-        None => Ok(open),
+        None => Ok((open, moved)),
     }
 }
 
 /// The graph with batches of this length, or with an open one.
 ///
 /// # Errors
-/// If the graph does not accept them.
-pub fn with_batch(graph: &Graph, batch: &Batch, length: Option<usize>) -> Result<Graph> {
+/// Where the graph does not take them.
+pub fn with_batch(graph: &Graph, batch: &Batch, length: Option<usize>) -> Result<(Graph, Moved)> {
     Rebatching { batch, length, opens: false }.apply(graph)
 }
 
 /// For each output, whether its first axis is known to be as long as that of an input.
-pub fn follow_batch(graph: &Graph, input: &str, outputs: &[TensorRef]) -> Vec<bool> {
-    let probed = graph.find_tensor(input).and_then(|tensor| {
-        let input = graph.node(tensor.node).name.clone();
-        with_batch(graph, &Batch { input, ports: vec![tensor.port], built: 1 }, Some(PROBE)).ok()
-    });
-    let follows = |output: &TensorRef| {
-        let tensor = probed.as_ref()?.find_tensor(&graph.tensor_name(*output))?;
-        probed.as_ref()?.shape(tensor).dim(0)
+pub fn follow_batch(graph: &Graph, input: TensorRef, outputs: &[TensorRef]) -> Vec<bool> {
+    let batch = Batch { input: graph.node(input.node).name.clone(), ports: vec![input.port], built: 1 };
+    let Ok((probed, moved)) = with_batch(graph, &batch, Some(PROBE)) else {
+        return vec![false; outputs.len()];
     };
-    outputs.iter().map(|output| follows(output) == Some(PROBE)).collect()
+    let length = |output: &TensorRef| probed.shape(moved.tensor(*output)?).dim(0);
+    outputs.iter().map(|output| length(output) == Some(PROBE)).collect()
 }
 
 /// Whether a node keeps the batch length that it was built for, although its inputs have another one.
@@ -89,7 +86,7 @@ struct Rebatching<'a> {
 }
 
 impl Rebatching<'_> {
-    fn apply(&self, graph: &Graph) -> Result<Graph> {
+    fn apply(&self, graph: &Graph) -> Result<(Graph, Moved)> {
         rewrite(graph.clone(), |rewriting, node| {
             if node.name == self.batch.input {
                 return rewriting.add_with_attrs(node, self.attrs(node)).map(Some);
@@ -184,7 +181,7 @@ mod tests {
 
     fn opened(target: &[i64]) -> Result<String> {
         let (graph, batch) = reshaped(target);
-        let open = open_batch(&graph, &batch)?;
+        let (open, _) = open_batch(&graph, &batch)?;
         Ok(open.shape(open.find_tensor("flat").unwrap()).to_string())
     }
 
@@ -194,7 +191,7 @@ mod tests {
         assert_eq!(opened(&[2, -1]).unwrap(), "[?, 12]");
         assert_eq!(opened(&[2, 6, 2]).unwrap(), "[?, 6, 2]");
         assert_eq!(opened(&[-1, 12]).unwrap(), "[?, 12]");
-        // A Reshape that mixes the images of a batch accepts any batch, too, unless its target depends on the length.
+        // A Reshape that mixes the images of a batch takes any batch too, unless its target depends on the length.
         assert_eq!(opened(&[-1, 4]).unwrap(), "[?, 4]");
     }
 
@@ -209,7 +206,8 @@ mod tests {
     #[test]
     fn batches_of_another_length_are_set() {
         let (graph, batch) = reshaped(&[2, 12]);
-        let five = with_batch(&open_batch(&graph, &batch).unwrap(), &batch, Some(5)).unwrap();
+        let (open, _) = open_batch(&graph, &batch).unwrap();
+        let (five, _) = with_batch(&open, &batch, Some(5)).unwrap();
         assert_eq!(five.shape(five.find_tensor("flat").unwrap()).to_string(), "[5, 12]");
     }
 }

@@ -1,18 +1,18 @@
-//! Preprocessing as a part of the model: the input is a graph whose images come from slim's preprocessing; the
-//! output is a graph whose images are bytes, and which preprocesses them itself.
+//! Preprocessing as a part of the model: the input is a graph that takes images from slim's preprocessing; the
+//! output is a graph that takes their bytes, and preprocesses them itself.
 //!
-//! Cropping and resizing, which depend on the size of a photograph, are not part of the model: the bytes are those of
-//! an image of the network's size.
+//! What depends on the size of a photograph, cropping and resizing, stays outside: the bytes are those of an image
+//! of the network's size.
 
 use super::rewrite::{Rewriting, rewrite};
 use crate::error::{Error, Result};
-use crate::graph::{Attr, Attrs, Graph, Node, TensorRef};
+use crate::graph::{Attr, Attrs, Graph, Moved, Node, TensorRef};
 use crate::tensor::{Constant, DType};
 
-/// The preprocessing of the elements of an image, which are from 0 to 255.
+/// The preprocessing of the elements of an image, from 0 to 255, before a network takes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Preprocessing {
-    /// None: the inputs of the model are those of the network.
+    /// Nothing: the model takes what the network takes.
     #[default]
     None,
     /// They are scaled to `[-1, 1]`.
@@ -51,12 +51,16 @@ impl Preprocessing {
     }
 }
 
-/// Makes `graph` accept the bytes of images. `inputs` are the tensors that are fed.
+/// Lets `graph` take the bytes of images. `inputs` are the tensors that it is fed.
 ///
 /// # Errors
-/// If it is not clear which of the inputs are images, or such images cannot be preprocessed in this way.
-pub fn preprocess(graph: Graph, inputs: &[TensorRef], preprocessing: Preprocessing) -> Result<Graph> {
-    let Some(name) = preprocessing.name() else { return Ok(graph) };
+/// Where it is not clear which of the inputs takes images, or images of that kind are not preprocessed so.
+pub fn preprocess(
+    graph: Graph,
+    inputs: &[TensorRef],
+    preprocessing: Preprocessing,
+) -> Result<(Graph, Moved)> {
+    let Some(name) = preprocessing.name() else { return Ok((graph, Moved::default())) };
     let refused = |problem: String| Error::new(format!("--preprocess {name}"), problem);
     let image = image_input(&graph, inputs).map_err(refused)?;
     check(&graph, image, preprocessing).map_err(|problem| {
@@ -80,7 +84,7 @@ pub fn preprocess(graph: Graph, inputs: &[TensorRef], preprocessing: Preprocessi
     })
 }
 
-/// The input that is images or videos, which have one more axis.
+/// The input that takes images, or videos, which have an axis more.
 fn image_input(graph: &Graph, inputs: &[TensorRef]) -> Result<TensorRef, String> {
     let is_image = |tensor: &&TensorRef| matches!(graph.shape(**tensor).rank(), Some(4 | 5));
     let images: Vec<&TensorRef> = inputs.iter().filter(is_image).collect();
@@ -94,7 +98,7 @@ fn image_input(graph: &Graph, inputs: &[TensorRef]) -> Result<TensorRef, String>
     }
 }
 
-/// Checks that images of this type and shape can be preprocessed. The error has the reason.
+/// Checks that images of this type and shape can be preprocessed. The error says why not.
 fn check(graph: &Graph, image: TensorRef, preprocessing: Preprocessing) -> Result<(), String> {
     if graph.tensor_type(image).dtype != DType::Float32 {
         return Err("only images of float32 are preprocessed".to_owned());
@@ -105,7 +109,7 @@ fn check(graph: &Graph, image: TensorRef, preprocessing: Preprocessing) -> Resul
     match (graph.shape(image).last(), preprocessing) {
         (Some(3), _) | (Some(1), Preprocessing::Inception) => Ok(()),
         (Some(1), _) => {
-            Err("the mean is for red, green and blue, and these images have one channel".to_owned())
+            Err("the mean is one of red, green and blue, and these images have one channel".to_owned())
         }
         (None, _) => Err("the number of its channels is not known; give it with --shape".to_owned()),
         _ => Err("images have 3 channels, or 1, on their last axis".to_owned()),
@@ -169,7 +173,7 @@ mod tests {
         let image = placeholder(&mut graph, "images", &[1, 8, 8, 3]);
         let scale = placeholder(&mut graph, "scale", &[]);
         graph.add("net", "Mul", vec![image, scale], Attrs::new()).unwrap();
-        let graph = preprocess(graph, &[image, scale], Preprocessing::Vgg).unwrap();
+        let (graph, _) = preprocess(graph, &[image, scale], Preprocessing::Vgg).unwrap();
         let image = graph.find_tensor("images").unwrap();
         assert_eq!(graph.tensor_type(image).dtype, DType::UInt8);
         let net = graph.node(graph.find("net").unwrap());
@@ -190,7 +194,7 @@ mod tests {
         let [image, label] = [0, 1].map(|port| TensorRef { node: next, port });
         graph.add("net", "Relu", vec![image], Attrs::new()).unwrap();
         graph.add("label", "Identity", vec![label], Attrs::new()).unwrap();
-        let graph = preprocess(graph, &[image, label], Preprocessing::Inception).unwrap();
+        let (graph, _) = preprocess(graph, &[image, label], Preprocessing::Inception).unwrap();
         let next = graph.node(graph.find("next").unwrap());
         assert_eq!((next.outputs[0].dtype, next.outputs[1].dtype), (DType::UInt8, DType::Int64));
         let read_by = |name: &str| graph.tensor_name(graph.node(graph.find(name).unwrap()).inputs[0]);
@@ -207,7 +211,7 @@ mod tests {
             let names = ["a", "b"].into_iter().zip(shapes);
             let inputs: Vec<TensorRef> =
                 names.map(|(name, shape)| placeholder(&mut graph, name, shape)).collect();
-            preprocess(graph, &inputs, preprocessing).unwrap_err().to_string()
+            preprocess(graph, &inputs, preprocessing).map(|_| ()).unwrap_err().to_string()
         };
         let image: &[usize] = &[1, 8, 8, 3];
         assert!(

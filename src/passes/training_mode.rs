@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 use super::own_statistics::{Affine, has_no_averages, is_of_its_own, normalized};
 use super::rewrite::{Rewriting, rewrite};
 use crate::error::Result;
-use crate::graph::{Attr, Attrs, Graph, Node, NodeId, TensorRef};
+use crate::graph::{Attr, Attrs, Graph, Moved, Node, NodeId, TensorRef};
 
 /// By the names of tensors that hold statistics of a batch, the variables that keep their moving averages.
 pub type MovingStatistics = HashMap<String, String>;
@@ -16,9 +16,9 @@ pub type MovingStatistics = HashMap<String, String>;
 pub struct Changes {
     /// The batch norms that normalized by the statistics of each batch.
     pub batch_norms: Vec<String>,
-    /// The batch norms that normalize their input by its own statistics, both in training and in inference.
+    /// Those that normalize their input by its own statistics, in training and inference alike.
     pub own_statistics: Vec<String>,
-    /// The batch norms that normalize by the statistics of each batch, because a frozen graph has no moving averages for them.
+    /// Those that normalize by the statistics of each batch, since a frozen graph has no moving averages for them.
     pub batch_statistics: Vec<String>,
     /// The dropouts that were left out.
     pub dropouts: Vec<String>,
@@ -28,12 +28,12 @@ pub struct Changes {
 /// `moving` have to be in the graph, before the nodes that are to read them.
 ///
 /// # Errors
-/// If a batch norm's moving averages are not known.
+/// Where a batch norm's moving averages are not known.
 pub fn use_moving_statistics(
     graph: Graph,
     moving: &MovingStatistics,
     changes: &mut Changes,
-) -> Result<Graph> {
+) -> Result<(Graph, Moved)> {
     rewrite(graph, |rewriting, node| {
         if node.is_batch_norm() {
             return frozen_batch_norm(rewriting, node, moving, changes);
@@ -97,10 +97,10 @@ fn frozen_batch_norm(
 /// Source: `dropout_v2` in `tensorflow/python/ops/nn_ops.py`, in its versions of TensorFlow 1 and 2.
 ///
 /// # Errors
-/// If the graph is not valid any more.
-pub fn drop_dropouts(graph: Graph, changes: &mut Changes) -> Result<Graph> {
+/// Where the graph is not valid any more.
+pub fn drop_dropouts(graph: Graph, changes: &mut Changes) -> Result<(Graph, Moved)> {
     if !graph.nodes().any(|(_, node)| node.op.contains("RandomUniform")) {
-        return Ok(graph);
+        return Ok((graph, Moved::default()));
     }
     rewrite(graph, |rewriting, node| {
         let scaled = match (node.op.as_str(), &node.inputs[..]) {
@@ -118,10 +118,10 @@ pub fn drop_dropouts(graph: Graph, changes: &mut Changes) -> Result<Graph> {
     })
 }
 
-/// The most ops between a random number and the mask that is computed from it.
+/// How many ops lie between a random number and the mask that is made of it.
 const MASK_DEPTH: usize = 8;
 
-/// Whether a tensor is computed only from random numbers and constants.
+/// Whether a tensor is made of nothing but random numbers and constants.
 fn is_random_mask(rewriting: &Rewriting<'_>, tensor: TensorRef, depth: usize) -> bool {
     let node = rewriting.source(tensor);
     match (node.op.as_str(), depth) {
@@ -195,7 +195,7 @@ mod tests {
                 add(&mut graph, "out", "Mul", &[scaled, mask]);
             }
             let mut changes = Changes::default();
-            let dropped = drop_dropouts(graph, &mut changes).unwrap();
+            let (dropped, _) = drop_dropouts(graph, &mut changes).unwrap();
             let node = dropped.node(dropped.find("out").unwrap());
             assert_eq!(
                 (node.op.as_str(), dropped.tensor_name(node.inputs[0])),
@@ -217,7 +217,7 @@ mod tests {
         let mask = add(&mut graph, "mask", "Floor", &[sum]);
         let scaled = add(&mut graph, "scaled", "RealDiv", &[x, keep]);
         add(&mut graph, "dropped", "Mul", &[scaled, mask]);
-        let graph = drop_dropouts(graph, &mut Changes::default()).unwrap();
+        let (graph, _) = drop_dropouts(graph, &mut Changes::default()).unwrap();
         let dropped = graph.node(graph.find("dropped").unwrap());
         assert_eq!((dropped.op.as_str(), graph.tensor_name(dropped.inputs[0]).as_str()), ("Identity", "x:0"));
     }
@@ -244,12 +244,13 @@ mod tests {
         let moving = [("norm:1", "mean"), ("norm:2", "variance")];
         let moving = moving.map(|(tensor, variable)| (tensor.to_owned(), variable.to_owned())).into();
         let mut changes = Changes::default();
-        let frozen = use_moving_statistics(graph.clone(), &moving, &mut changes).unwrap();
+        let (frozen, _) = use_moving_statistics(graph.clone(), &moving, &mut changes).unwrap();
         let norm = frozen.node(frozen.find("norm").unwrap());
         assert!(!norm.bool("is_training", true));
         assert_eq!(norm.inputs[3..], [mean, variance]);
         assert_eq!(changes.batch_norms, ["norm"]);
-        let error = use_moving_statistics(graph, &MovingStatistics::new(), &mut changes).unwrap_err();
+        let error =
+            use_moving_statistics(graph, &MovingStatistics::new(), &mut changes).map(|_| ()).unwrap_err();
         assert!(error.to_string().contains("moving averages"), "{error}");
     }
 }
