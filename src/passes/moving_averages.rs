@@ -21,10 +21,10 @@ const NOT_TRAINED: [&str; 2] = ["moving_mean", "moving_variance"];
 /// Whether to use moving averages instead of the variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Choice {
-    /// Where all trained variables have one
+    /// If all trained variables have one
     #[default]
     Auto,
-    /// Always; it is an error where one is missing
+    /// Always; it is an error if one is missing
     On,
     /// Never
     Off,
