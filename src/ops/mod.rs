@@ -50,10 +50,10 @@ type Check = fn(&Inputs<'_>, &Node) -> Result<()>;
 /// Computes one node from its inputs; `None` for inputs that it is not evaluated for.
 pub type Evaluator = fn(&Node, &[&Tensor]) -> Option<Vec<Tensor>>;
 
-/// Counts the elements that a node makes of its inputs, at least; `None` where there are more than can be counted.
+/// Counts the elements that a node makes of its inputs, at least; `None` if there are more than can be counted.
 type ElementCount = fn(&[&Tensor]) -> Option<usize>;
 
-/// What is known of a TensorFlow op.
+/// The row of a TensorFlow op.
 #[derive(Clone, Copy)]
 pub struct Op {
     /// TensorFlow's name of the op.
@@ -74,8 +74,8 @@ pub struct Op {
     fold: Option<Evaluator>,
     eval: Option<Evaluator>,
     makes: Option<ElementCount>,
-    /// Whether it loses no more in float16 than its inputs have lost already: it multiplies and adds weights, compares, or moves
-    /// elements. The others choose, search, resize or sum up, and stay in float32.
+    /// Whether it may compute in float16. Ops that multiply, add, compare or move elements lose no more digits than their inputs
+    /// have lost already. Ops that choose, search, resize or sum up stay in float32.
     pub float16: bool,
 }
 
@@ -113,7 +113,7 @@ impl Op {
         Self { also: names, ..self }
     }
 
-    /// How the types of its outputs follow.
+    /// Sets the function that infers the types of its outputs.
     const fn shape(self, infer: InferenceFunction) -> Self {
         Self { shape: Some(infer), ..self }
     }
@@ -158,7 +158,7 @@ impl Op {
         Self { makes: Some(count), ..self }
     }
 
-    /// It may compute in float16.
+    /// Lets it compute in float16.
     const fn float16(self) -> Self {
         Self { float16: true, ..self }
     }
@@ -168,7 +168,7 @@ impl Op {
         [self.name].into_iter().chain(self.also.iter().copied())
     }
 
-    /// What computes it from constants.
+    /// The function that computes it from constants.
     pub fn folder(&self) -> Option<Evaluator> {
         self.fold
     }

@@ -68,7 +68,7 @@ pub fn fake_quant(cx: &mut Lowering<'_>, node: NodeRef<'_>, bounds: Bounds) -> R
     let above = steps.op("Sub", &[&clamped, &min]);
     let layout = Layout::tensorflow_of(steps.cx.shape(node.into()));
     if bounds == Bounds::Attributes {
-        // What lies half way between two levels is decided by how TensorFlow 2 computes this one: by a factor, and from zero.
+        // A number half way between two levels is rounded as TensorFlow 2 computes it: by a factor, and from zero.
         let level = steps.op("Mul", &[&above, &inverse]);
         let level = steps.op("Sub", &[&level, &zero]);
         let level = steps.op("Add", &[&level, &half]);

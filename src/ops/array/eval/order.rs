@@ -77,7 +77,7 @@ pub fn positions(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     Some(vec![Tensor::from_integers(DType::Int64, &[indices.len() / rank, rank], &indices)?])
 }
 
-/// What all elements up to each make together; without itself where the node is `exclusive`.
+/// The running sums or products; if the node is `exclusive`, without the element itself.
 pub fn accumulate(
     node: &Node,
     inputs: &[&Tensor],

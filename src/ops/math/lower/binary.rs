@@ -338,7 +338,9 @@ pub fn atan2(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 
 /// `Select` takes a vector of conditions along the first axis.
 pub fn select_rows(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let &[condition, a, b] = &node.inputs[..] else { return Err(node.error("it has not three inputs")) };
+    let &[condition, a, b] = &node.inputs[..] else {
+        return Err(node.error("it does not have three inputs"));
+    };
     let rank = match (cx.shape(condition).rank(), cx.shape(a).rank()) {
         (Some(1), Some(rank)) if rank > 1 => rank,
         _ => return select(cx, node),
@@ -356,7 +358,7 @@ pub fn select_rows(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// `SelectV2` broadcasts as NumPy does.
 pub fn select(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     if node.inputs.len() != 3 {
-        return Err(node.error("it has not three inputs"));
+        return Err(node.error("it does not have three inputs"));
     }
     let (mut names, layout) = operands(cx, node)?;
     if cx.dtype(node.into()) != DType::Bool {
