@@ -36,6 +36,7 @@ def make(parser, args, folder):
     for name in options.keys() - inspect.signature(generator.make).parameters.keys():
         parser.error(f"the generator of {args.fixture} takes no {name}")
     generator.make(folder, **options)
+    return generator
 
 
 def main():
@@ -45,10 +46,10 @@ def main():
         return 0
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        make(parser, args, folder)
+        generator = make(parser, args, folder)
         from make_fixtures.compare import report
 
-        return int(not report(args.fixture, folder, FIXTURES))
+        return int(not report(args.fixture, folder, FIXTURES, getattr(generator, "TOLERANCE", 1e-6)))
 
 
 if __name__ == "__main__":
