@@ -50,16 +50,13 @@ def equal(made, kept, what):
     return 0.0
 
 
-# Numbers that count what a process has built: TensorFlow puts them into the names of functions and of tables.
-COUNTERS = re.compile(r'(__inference_\w*?_|_(?:true|false)_|key: "shared_name"\s+value \{\s+s: ")\d+')
+# Numbers that count what a process has built: TensorFlow puts them into the names of functions, their inputs and tables, and Keras into
+# those of models.
+COUNTERS = re.compile(r'(?<=[_/])\d{2,}(?=[_/"])|(?<=s: ")\d+(?=")|(?<=sequential)_\d+')
 
 
 def readable(message):
-    return COUNTERS.sub(r"\1N", text_format.MessageToString(message))
-
-
-def readable_nodes(nodes):
-    return "".join(map(readable_node, nodes))
+    return COUNTERS.sub("", text_format.MessageToString(message))
 
 
 def readable_node(node):
@@ -76,14 +73,16 @@ def readable_node(node):
 
 
 def readable_function(function):
-    return readable(function.signature) + readable_nodes(function.node_def) + str(sorted(function.ret.items()))
+    nodes = sorted(map(readable_node, function.node_def))
+    return readable(function.signature) + "".join(nodes) + str(sorted(function.ret.items()))
 
 
 def graph(made, kept):
-    """Compares graphs node for node, and the functions of their libraries."""
-    equal([node.name for node in made.node], [node.name for node in kept.node], "other nodes")
-    for ours, theirs in zip(made.node, kept.node):
-        equal(readable_node(ours), readable_node(theirs), f"node {ours.name}")
+    """Compares graphs node for node, in any order, and the functions of their libraries."""
+    made_nodes, kept_nodes = ({node.name: node for node in definition.node} for definition in (made, kept))
+    equal(made_nodes.keys(), kept_nodes.keys(), "other nodes")
+    for name, node in made_nodes.items():
+        equal(readable_node(node), readable_node(kept_nodes[name]), f"node {name}")
     return equal(*(sorted(map(readable_function, definition.library.function)) for definition in (made, kept)), "functions")
 
 
