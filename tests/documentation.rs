@@ -86,7 +86,7 @@ fn batch_norms_of(network: &Network) -> Vec<BatchNorm> {
     let drawn = slim::build(network, "", &options, &image, &Variables::new()).unwrap();
     // The auxiliary classifier serves training.
     let graph = drawn.graph.pruned_to(&[drawn.output, drawn.input]).0;
-    batch_norms(&fuse_batch_norms(graph).unwrap())
+    batch_norms(&fuse_batch_norms(graph).unwrap().0)
 }
 
 /// A row for each option, and several where networks have it with different defaults.

@@ -12,10 +12,11 @@ use crate::passes::batch::follow_batch;
 pub fn tell_batches_apart(model: &mut Model, graph: &Graph, outputs: &[TensorRef]) {
     let named: Vec<&str> =
         model.inputs.iter().filter(|info| is_named(info)).map(|info| &*info.name).collect();
-    let follows = match named[..] {
-        [input] if model.outputs.iter().any(is_named) => follow_batch(graph, input, outputs),
-        _ => vec![false; outputs.len()],
+    let input = match named[..] {
+        [input] if model.outputs.iter().any(is_named) => graph.find_tensor(input),
+        _ => None,
     };
+    let follows = input.map_or(vec![false; outputs.len()], |input| follow_batch(graph, input, outputs));
     model.inputs.iter_mut().filter(|info| is_named(info)).skip(1).for_each(forget_name);
     let others = model.outputs.iter_mut().zip(follows).filter(|(_, follows)| !follows);
     others.for_each(|(info, _)| forget_name(info));

@@ -5,7 +5,7 @@ use hashbrown::HashMap;
 use super::interface::node_name;
 use super::{ConvertOptions, Note, NoteKind};
 use crate::error::{Error, Result};
-use crate::graph::{Attr, Graph, Shape, TensorRef};
+use crate::graph::{Attr, Graph, Moved, Shape, TensorRef};
 use crate::passes::rewrite::rewrite;
 use crate::proto::NodeDef;
 use crate::tensor::Constant;
@@ -54,7 +54,7 @@ pub(super) fn frozen_rates(
 ///
 /// # Errors
 /// If the constants do not fit the graph.
-pub(super) fn freeze_rates(graph: Graph, rates: &HashMap<String, Constant>) -> Result<Graph> {
+pub(super) fn freeze_rates(graph: Graph, rates: &HashMap<String, Constant>) -> Result<(Graph, Moved)> {
     rewrite(graph, |rewriting, node| {
         if let (Some(rate), Some(id)) = (rates.get(&node.name), rewriting.old.find(&node.name)) {
             let attrs = [("value", Attr::Tensor(rate.clone()))].into();

@@ -1,16 +1,14 @@
 //! What a conversion would make of the graph that comes with a model, without its weights.
 
 use super::keys::Called;
-use super::{
-    ConvertOptions, GraphOrigin, InterfaceNames, Note, convert, graph, pruned, rewritten, variables,
-};
+use super::weights::Weights;
+use super::{ConvertOptions, GraphOrigin, Note, convert, graph, rewritten};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, TensorRef};
 use crate::onnx::{Dim, TensorInfo};
 use crate::ops::missing_ops;
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
 use crate::passes::conditionals::call_branches;
-use crate::passes::moving_averages::MovingAverages;
 use crate::source::Source;
 
 /// What a conversion would make of a graph.
@@ -44,23 +42,15 @@ pub fn examine(source: &Source, options: &ConvertOptions) -> Result<Option<Exami
     let described =
         |tensors: &[TensorRef]| tensors.iter().map(|&tensor| info(&bound.graph, tensor)).collect();
     let (inputs, outputs): (Vec<TensorInfo>, Vec<TensorInfo>) =
-        (described(&bound.inputs), described(&bound.outputs));
+        (described(&bound.tensors.inputs), described(&bound.tensors.outputs));
     let names = |infos: &[TensorInfo]| infos.iter().map(|info| info.name.clone()).collect::<Vec<_>>();
     let called = Called::new(&names(&inputs), &names(&outputs), &bound.keys);
     let (inputs, outputs) = called.infos(&inputs, &outputs);
-    let interface = InterfaceNames::new(&bound);
-    let names = interface.all();
-    let graph = rewritten(pruned(bound.graph, &names), &names)?;
-    let batch_norms = batch_norms(&graph);
-    let graph = call_branches(graph, &interface.outputs)?;
-    let lookup = variables::Lookup::new(source);
-    let averages = MovingAverages::choose(&graph, options.moving_averages, &bound.described, |name| {
-        lookup.constant(name).map(|constant| constant.shape().to_vec())
-    })?;
-    let variables = graph.nodes().map(|(_, node)| node).filter(|node| node.is_variable());
-    let read: Vec<String> =
-        variables.map(|variable| lookup.key(&averages.stored_name(&variable.name)).to_owned()).collect();
-    let missing_ops = missing_ops(&graph);
+    let bound = rewritten(bound.pruned())?;
+    let batch_norms = batch_norms(&bound.graph);
+    let bound = bound.after(|graph, of| call_branches(graph, &of.outputs))?;
+    let read = Weights::choose(source, &bound, options.moving_averages)?.read(&bound.graph);
+    let missing_ops = missing_ops(&bound.graph);
     // Other problems show when the graph is converted. No weights are read, so this is cheap.
     let has_weights = read.is_empty() || source.checkpoint().is_some();
     let problem = if missing_ops.is_empty() && has_weights { convert(source, options).err() } else { None };

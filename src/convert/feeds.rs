@@ -4,9 +4,9 @@ use hashbrown::HashMap;
 
 use super::infer_outputs::is_input_pipeline;
 use super::input_shape::{dims_text, set_image_size};
-use super::{ConvertOptions, Note, NoteKind};
+use super::{BoundGraph, ConvertOptions, Note, NoteKind};
 use crate::error::{Error, Result};
-use crate::graph::{Graph, NodeId, Shape, TensorRef, TensorType};
+use crate::graph::{Graph, Moved, NodeId, Shape, TensorRef, TensorType};
 use crate::passes::batch::{Batch, open_batch, with_batch};
 use crate::passes::cut::cut_inputs;
 use crate::passes::fold::simplify;
@@ -65,7 +65,7 @@ impl Feeds {
     ///
     /// # Errors
     /// If the types of the inputs do not fit the graph.
-    pub fn cut(&self, graph: Graph) -> Result<Graph> {
+    pub fn cut(&self, graph: Graph) -> Result<(Graph, Moved)> {
         cut_inputs(graph, &self.types())
     }
 
@@ -73,38 +73,16 @@ impl Feeds {
     ///
     /// # Errors
     /// If it cannot, and an option sets the batch.
-    pub fn settle_batches(
-        &self,
-        mut graph: Graph,
-        outputs: &[String],
-        notes: &mut Vec<Note>,
-    ) -> Result<Graph> {
-        let cuts = self.cuts.iter().filter(|cut| graph.find(&cut.name).is_some());
+    pub fn settle_batches(&self, mut bound: BoundGraph) -> Result<BoundGraph> {
+        let cuts = self.cuts.iter().filter(|cut| bound.graph.find(&cut.name).is_some());
         let changes: Vec<&BatchChange> = cuts.filter_map(|cut| cut.batch.as_ref()).collect();
-        for BatchChange { batch, length, option } in changes {
-            graph = match (open_batch(&graph, batch), option) {
-                (Ok(open), _) => match length {
-                    Some(_) => with_batch(&open, batch, *length)?,
-                    None => open,
-                },
-                (Err(error), Some(option)) => {
-                    let problem = format!("{}: {}", error.subject(), error.problem());
-                    return Err(Error::new(option, problem).advice("do not change the batch"));
-                }
-                (Err(error), None) => {
-                    let text = format!(
-                        "{} takes batches of {}, no others: {} is built for them",
-                        batch.input,
-                        batch.built,
-                        error.subject()
-                    );
-                    notes.push(Note::info(NoteKind::Shapes, text).about(&batch.input));
-                    with_batch(&graph, batch, Some(batch.built))?
-                }
-            };
-            graph = simplify(graph, outputs)?;
+        for change in changes {
+            let mut note = None;
+            bound = bound.after(|graph, _| change.apply(&graph, &mut note))?;
+            bound.notes.extend(note);
+            bound = bound.after(|graph, of| simplify(graph, &of.outputs))?;
         }
-        Ok(graph)
+        Ok(bound)
     }
 
     /// Notes about the model's inputs `fed` that replace an input pipeline.
@@ -118,6 +96,37 @@ impl Feeds {
             let fixed = ports.filter_map(|&tensor| cut.note_of_batch(graph, tensor));
             is_input.then_some(replaced).into_iter().chain(fixed)
         })
+    }
+}
+
+impl BatchChange {
+    /// Changes the batch of the graph. If it cannot take another, and no option sets one, the note says so.
+    ///
+    /// # Errors
+    /// If the graph cannot compute with the length that an option sets.
+    fn apply(&self, graph: &Graph, note: &mut Option<Note>) -> Result<(Graph, Moved)> {
+        let Self { batch, length, option } = self;
+        match (open_batch(graph, batch), option) {
+            (Ok((open, opened)), _) if length.is_some() => {
+                let (graph, fixed) = with_batch(&open, batch, *length)?;
+                Ok((graph, opened.then(fixed)))
+            }
+            (Ok(opened), _) => Ok(opened),
+            (Err(error), Some(option)) => {
+                let problem = format!("{}: {}", error.subject(), error.problem());
+                Err(Error::new(option, problem).advice("do not change the batch"))
+            }
+            (Err(error), None) => {
+                let text = format!(
+                    "{} takes batches of {}, no others: {} is built for them",
+                    batch.input,
+                    batch.built,
+                    error.subject()
+                );
+                *note = Some(Note::info(NoteKind::Shapes, text).about(&batch.input));
+                with_batch(graph, batch, Some(batch.built))
+            }
+        }
     }
 }
 

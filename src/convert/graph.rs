@@ -11,22 +11,21 @@ use super::feeds::Feeds;
 use super::infer_outputs::is_input_pipeline;
 use super::interface::{Interface, choose_interface, is_in, no_tensor, node_name, root_of};
 use super::keys::wanted;
+use super::model_inputs::{check_inputs, notes_of_unread, read_placeholders};
 use super::moving_statistics::moving_statistics;
 use super::placeholders::{defaults, frozen, shapes};
-use super::rename::tensor_called;
+use super::rename::{Aliases, tensor_called};
 use super::signature::Signature;
-use super::{BoundGraph, ConvertOptions, Note, NoteKind, channels_first};
-use crate::error::{Error, Result};
+use super::{BoundGraph, ConvertOptions, ModelTensors, Note, NoteKind, channels_first};
+use crate::error::Result;
 use crate::graph::import::{Part, import_part};
-use crate::graph::{Graph, Shape, TensorRef, is_placeholder};
+use crate::graph::{Graph, NodeId, NodeRef, TensorRef, is_placeholder};
 use crate::ops::output_types;
 use crate::passes::fold::simplify;
 use crate::passes::placeholder_defaults::{Settled, settle_defaults};
 use crate::passes::training_mode::{Changes, MovingStatistics, drop_dropouts, use_moving_statistics};
 use crate::proto::{GraphDef, NodeDef};
 use crate::source::{GraphFile, GraphKind, Source};
-use crate::suggestion::first_of;
-use crate::tensor::DType;
 
 /// A graph that came with the model.
 #[derive(Debug)]
@@ -41,10 +40,15 @@ pub struct GraphOrigin {
     pub assets: Vec<String>,
 }
 
-/// How many inputs an error lists.
-const LISTED: usize = 8;
-
 impl GraphOrigin {
+    fn new(file: &GraphFile, signature: Option<Signature>) -> Self {
+        let (signature, keys) = match signature.filter(|signature| signature.is_called) {
+            Some(Signature { name, keys, .. }) => (Some(name), [keys.inputs, keys.outputs].concat()),
+            None => (None, vec![]),
+        };
+        Self { path: file.path().to_owned(), signature, keys, assets: assets(file) }
+    }
+
     /// The graph in the model's metadata.
     pub(super) fn metadata(&self) -> Vec<(&'static str, String)> {
         let file = self.path.file_name().map(|name| name.to_string_lossy().into_owned());
@@ -69,135 +73,187 @@ pub(super) fn bind(
         Some(signature) => signature.in_tensors(options),
         None => options.clone(),
     };
-    let Interface { inputs, outputs, aliases } =
-        choose_interface(source, file, options, signature.as_ref(), &nodes, &mut notes)?;
-    let roots = outputs.iter().chain(&inputs).filter_map(|name| root_of(&nodes, name));
-    let roots: Vec<String> = roots.map(str::to_owned).collect();
-    let moving = moving_statistics(definition);
-    let defaults = defaults(&nodes, &inputs, options)?;
-    let part = Part {
-        // The moving averages have to be imported before the batch norms that will read them.
-        roots: moving.values().chain(&roots).cloned().collect(),
-        values: frozen(&nodes, options, &defaults, &mut notes)?,
-        shapes: shapes(&nodes, &inputs, options, &mut notes)?,
-        defaults,
-        cuts: HashMap::new(),
-    };
+    let interface = choose_interface(source, file, options, signature.as_ref(), &nodes, &mut notes)?;
     let mut feeds = Feeds::default();
-    let part = cut_at(&inputs, definition, &nodes, part, options, &mut feeds)?;
-    let mut graph =
-        import_part(definition, &part, output_types).map_err(|error| error.within(file.path().display()))?;
-    if outputs.iter().chain(&inputs).any(|name| !is_in(&nodes, name)) {
-        // When a function's body replaces the call, the tensors in it have names.
-        let kept: Vec<String> = moving.values().chain(&roots).map(|name| format!("{name}:0")).collect();
-        graph = simplify(graph, &kept)?;
-    }
-    // A placeholder that has a value is not an input, even if the signature lists it.
-    let has_value = |name: &String| {
-        let node = node_name(name);
-        part.values.contains_key(node) || part.defaults.get(node) == Some(&true)
-    };
-    let inputs: Vec<String> = inputs.into_iter().filter(|name| !has_value(name)).collect();
-    let (graph, settled) = settle_defaults(
-        graph,
-        |node| options.inputs.is_empty() || inputs.iter().any(|name| node_name(name) == node.name),
-        |node| is_input_pipeline(&node.op),
-    )?;
-    notes.extend(settled.iter().map(note_of_default));
-    let (inputs, outputs) = (found(&graph, &inputs)?, found(&graph, &outputs)?);
-    let named: Vec<String> = outputs.iter().map(|&output| graph.tensor_name(output)).collect();
-    let taken: Vec<String> = inputs.iter().map(|&input| graph.tensor_name(input)).collect();
-    let is_inside = |tensor: &&TensorRef| !graph.node(tensor.node).is_placeholder();
-    let inside: Vec<TensorRef> = inputs.iter().filter(is_inside).copied().collect();
-    let decoders = decoders(&graph);
-    let decoding: Vec<String> = decoders.iter().map(|node| graph.node(node.node).name.clone()).collect();
-    feeds.add(&graph, &[inside, input_pipelines(&graph), decoders].concat(), options)?;
-    let graph = freeze_rates(feeds.cut(graph)?, &frozen_rates(&nodes, options)?)?;
-    let graph = for_inference(graph, &named, &moving, &mut notes)?;
-    let graph = feeds.settle_batches(graph, &named, &mut notes)?;
-    let found: Vec<TensorRef> = named.iter().filter_map(|name| graph.find_tensor(name)).collect();
-    let (graph, outputs) = graph.pruned_to(&found);
-    let mut fed = fed(&graph, &outputs);
-    let indices: HashMap<&str, usize> =
-        definition.node.iter().enumerate().map(|(index, node)| (node.name.as_str(), index)).collect();
-    fed.sort_by_cached_key(|&tensor| {
-        let position = taken.iter().position(|name| *name == graph.tensor_name(tensor));
-        let index = indices.get(graph.node(tensor.node).name.as_str());
-        (position.unwrap_or(usize::MAX), index.copied().unwrap_or(usize::MAX), tensor.port)
-    });
+    let mut binding = Binding { source, file, nodes: &nodes, options, feeds: &mut feeds };
+    let moving = moving_statistics(definition);
+    let imported = binding.import(interface, &moving, keys, notes)?;
+    let settled = binding.settle_defaults(imported)?;
+    let named = settled.tensors.names(&settled.graph).inputs;
+    let decoding = node_names(&settled.graph, &decoders(&settled.graph));
+    let cut = binding.cut(settled)?;
+    let for_inference = for_inference(cut, &moving)?;
+    let settled = feeds.settle_batches(for_inference)?;
+    let mut bound = with_read_inputs(settled, &nodes_in_order(definition));
+    check_inputs(&bound, options)?;
+    let BoundGraph { graph, tensors, notes, .. } = &mut bound;
     if !options.inputs.is_empty() {
-        notes.extend(notes_of_unread(&graph, &taken, &fed));
+        notes.extend(notes_of_unread(graph, &named, &tensors.inputs));
     }
-    notes.extend(notes_of_deciders(&graph, &fed));
-    refuse_unknown_types(&graph, &fed)?;
-    refuse_other_shapes(&graph, &fed, options)?;
-    refuse_unapplied(&graph, &fed, options)?;
-    notes.extend(feeds.notes(&graph, &fed));
-    notes.extend(notes_of_decoders(&graph, &fed, &decoding));
-    let has_own_weights = file.kind() != GraphKind::SavedModel && source.checkpoint().is_some();
-    if has_own_weights && !graph.nodes().any(|(_, node)| node.is_variable()) {
-        let text = "no output is computed from a variable of the checkpoint; is this its graph?";
-        notes.push(Note::warning(NoteKind::Variables, text));
-    }
-    if fed.is_empty() {
-        notes.push(Note::warning(NoteKind::Inputs, "the outputs depend on no input"));
-    }
-    let find = |name: &str| graph.find_tensor(tensor_called(&aliases.outputs, name).unwrap_or(name));
-    let outputs_as_nchw = channels_first(&graph, "output", &options.outputs_as_nchw, &outputs, find)?;
-    let find = |name: &str| graph.find_tensor(name);
-    let inputs_as_nchw = channels_first(&graph, "input", &options.inputs_as_nchw, &fed, find)?;
-    let name = source.path().file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let assets: Vec<String> = file.meta().asset_file_def.iter().map(|asset| asset.filename.clone()).collect();
-    if !assets.is_empty() {
-        let text =
-            format!("the graph reads the files {}, which do not become part of the model", assets.join(", "));
-        notes.push(Note::info(NoteKind::Files, text));
-    }
-    let (signature, known_keys) = match signature.filter(|signature| signature.is_called) {
-        Some(Signature { name, keys, .. }) => (Some(name), [keys.inputs, keys.outputs].concat()),
-        None => (None, vec![]),
-    };
-    let origin = GraphOrigin { path: file.path().to_owned(), signature, keys: known_keys, assets };
-    let described = format!("{} with the graph {}", source.path().display(), file.path().display());
-    let bound = BoundGraph {
-        graph,
-        inputs: fed,
-        outputs,
-        inputs_as_nchw,
-        outputs_as_nchw,
-        logits: None,
-        probabilities: None,
-        classes: None,
-        aliases,
-        keys,
-        name,
-        described,
-        notes,
-    };
-    Ok((bound, origin))
+    notes.extend(notes_of_deciders(graph, &tensors.inputs));
+    notes.extend(feeds.notes(graph, &tensors.inputs));
+    notes.extend(notes_of_decoders(graph, &tensors.inputs, &decoding));
+    notes.extend(note_of_unread_variables(graph, source, file));
+    notes.extend(
+        tensors.inputs.is_empty().then(|| Note::warning(NoteKind::Inputs, "the outputs depend on no input")),
+    );
+    notes.extend(note_of_assets(file));
+    choose_channels_first(&mut bound, options)?;
+    Ok((bound, GraphOrigin::new(file, signature)))
 }
 
-/// The part without the nodes before inputs that are not placeholders: the graph is cut there.
-fn cut_at(
-    inputs: &[String],
-    definition: &GraphDef,
-    nodes: &HashMap<&str, &NodeDef>,
-    part: Part,
-    options: &ConvertOptions,
-    feeds: &mut Feeds,
-) -> Result<Part> {
-    let is_inside = |name: &&String| {
-        let node = nodes.get(node_name(name));
-        node.is_some_and(|node| !is_placeholder(&node.op) && !part.values.contains_key(&node.name))
-    };
-    let inside: Vec<String> = inputs.iter().filter(is_inside).cloned().collect();
-    if inside.is_empty() {
-        return Ok(part);
+/// A graph that is bound, and the options for it. Their names are those of tensors.
+struct Binding<'a> {
+    source: &'a Source,
+    file: &'a GraphFile,
+    nodes: &'a HashMap<&'a str, &'a NodeDef>,
+    options: &'a ConvertOptions,
+    feeds: &'a mut Feeds,
+}
+
+impl Binding<'_> {
+    /// The part of the graph that the inputs and outputs of `interface` need, with the variables of `moving`.
+    fn import(
+        &mut self,
+        interface: Interface,
+        moving: &MovingStatistics,
+        keys: Aliases,
+        mut notes: Vec<Note>,
+    ) -> Result<BoundGraph> {
+        let Self { source, file, nodes, options, .. } = *self;
+        let Interface { inputs, outputs, aliases } = interface;
+        let roots = outputs.iter().chain(&inputs).filter_map(|name| root_of(nodes, name));
+        let roots: Vec<String> = roots.map(str::to_owned).collect();
+        let defaults = defaults(nodes, &inputs, options)?;
+        let part = Part {
+            // The moving averages have to be imported before the batch norms that will read them.
+            roots: moving.values().chain(&roots).cloned().collect(),
+            values: frozen(nodes, options, &defaults, &mut notes)?,
+            shapes: shapes(nodes, &inputs, options, &mut notes)?,
+            defaults,
+            cuts: HashMap::new(),
+        };
+        let part = self.cut_before_import(&inputs, part)?;
+        let mut graph = import_part(file.definition(), &part, output_types)
+            .map_err(|error| error.within(file.path().display()))?;
+        if outputs.iter().chain(&inputs).any(|name| !is_in(nodes, name)) {
+            // When a function's body replaces the call, the tensors in it have names.
+            let kept: Vec<TensorRef> =
+                moving.values().chain(&roots).filter_map(|name| graph.find_tensor(name)).collect();
+            (graph, _) = simplify(graph, &kept)?;
+        }
+        // A placeholder that has a value is not an input, even if the signature lists it.
+        let has_value = |name: &String| {
+            let node = node_name(name);
+            part.values.contains_key(node) || part.defaults.get(node) == Some(&true)
+        };
+        let inputs: Vec<String> = inputs.into_iter().filter(|name| !has_value(name)).collect();
+        let name = source.path().file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        Ok(BoundGraph {
+            tensors: ModelTensors {
+                inputs: found(&graph, &inputs)?,
+                outputs: found(&graph, &outputs)?,
+                ..ModelTensors::default()
+            },
+            graph,
+            logits: None,
+            probabilities: None,
+            classes: None,
+            aliases,
+            keys,
+            name: name.unwrap_or_default(),
+            described: format!("{} with the graph {}", source.path().display(), file.path().display()),
+            notes,
+        })
     }
-    let before = graph_before(definition, nodes, &part, &inside)?;
-    let tensors = found(&before, &inside)?;
-    feeds.add(&before, &tensors, options)?;
-    Ok(Part { cuts: feeds.types(), ..part })
+
+    /// The part without the nodes before inputs that are not placeholders: the graph is cut there.
+    fn cut_before_import(&mut self, inputs: &[String], part: Part) -> Result<Part> {
+        let is_inside = |name: &&String| {
+            let node = self.nodes.get(node_name(name));
+            node.is_some_and(|node| !is_placeholder(&node.op) && !part.values.contains_key(&node.name))
+        };
+        let inside: Vec<String> = inputs.iter().filter(is_inside).cloned().collect();
+        if inside.is_empty() {
+            return Ok(part);
+        }
+        let before = graph_before(self.file.definition(), self.nodes, &part, &inside)?;
+        let tensors = found(&before, &inside)?;
+        self.feeds.add(&before, &tensors, self.options)?;
+        Ok(Part { cuts: self.feeds.types(), ..part })
+    }
+
+    /// Decides which computed defaults of placeholders are used.
+    fn settle_defaults(&self, bound: BoundGraph) -> Result<BoundGraph> {
+        let inputs: HashSet<NodeId> = bound.tensors.inputs.iter().map(|input| input.node).collect();
+        let mut settled = vec![];
+        let mut bound = bound.after(|graph, _| {
+            let is_taken = |node: NodeRef<'_>| self.options.inputs.is_empty() || inputs.contains(&node.id);
+            let (graph, moved, decided) =
+                settle_defaults(graph, is_taken, |node| is_input_pipeline(&node.op))?;
+            settled = decided;
+            Ok((graph, moved))
+        })?;
+        bound.notes.extend(settled.iter().map(note_of_default));
+        Ok(bound)
+    }
+
+    /// The graph with inputs instead of what is before the tensors that the user names, input pipelines, and decoders of sound.
+    fn cut(&mut self, bound: BoundGraph) -> Result<BoundGraph> {
+        let graph = &bound.graph;
+        let is_inside = |tensor: &&TensorRef| !graph.node(tensor.node).is_placeholder();
+        let inside: Vec<TensorRef> = bound.tensors.inputs.iter().filter(is_inside).copied().collect();
+        self.feeds.add(graph, &[inside, input_pipelines(graph), decoders(graph)].concat(), self.options)?;
+        let bound = bound.after(|graph, _| self.feeds.cut(graph))?;
+        let rates = frozen_rates(self.nodes, self.options)?;
+        bound.after(|graph, _| freeze_rates(graph, &rates))
+    }
+}
+
+/// The graph turned from training to inference.
+fn for_inference(bound: BoundGraph, moving: &MovingStatistics) -> Result<BoundGraph> {
+    let averages: Vec<TensorRef> = moving.values().filter_map(|name| bound.graph.find_tensor(name)).collect();
+    let bound = bound.after(|graph, of| simplify(graph, &[&of.outputs[..], &averages].concat()))?;
+    let mut changes = Changes::default();
+    let bound = bound.after(|graph, _| use_moving_statistics(graph, moving, &mut changes))?;
+    let mut bound = bound.after(|graph, _| drop_dropouts(graph, &mut changes))?;
+    bound.notes.extend(notes_of(&changes));
+    Ok(bound)
+}
+
+/// The part of the graph that the outputs need. Its placeholders become the inputs, in the order in which they were named or else
+/// that of the file.
+fn with_read_inputs(mut bound: BoundGraph, order: &HashMap<&str, usize>) -> BoundGraph {
+    let named = std::mem::take(&mut bound.tensors.inputs);
+    let (graph, moved) = bound.graph.pruned_to(&bound.tensors.outputs);
+    let named = moved.tensors(&named);
+    bound.tensors.outputs = moved.tensors(&bound.tensors.outputs);
+    bound.tensors.inputs = read_placeholders(&graph, &bound.tensors.outputs);
+    bound.tensors.inputs.sort_by_cached_key(|tensor| {
+        let position = named.iter().position(|named| named == tensor);
+        let index = order.get(graph.node(tensor.node).name.as_str());
+        (position.unwrap_or(usize::MAX), index.copied().unwrap_or(usize::MAX), tensor.port)
+    });
+    BoundGraph { graph, ..bound }
+}
+
+fn nodes_in_order(definition: &GraphDef) -> HashMap<&str, usize> {
+    definition.node.iter().enumerate().map(|(index, node)| (node.name.as_str(), index)).collect()
+}
+
+fn node_names(graph: &Graph, tensors: &[TensorRef]) -> Vec<String> {
+    tensors.iter().map(|tensor| graph.node(tensor.node).name.clone()).collect()
+}
+
+/// Finds the inputs and outputs that the options want with their channels first.
+fn choose_channels_first(bound: &mut BoundGraph, options: &ConvertOptions) -> Result<()> {
+    let BoundGraph { graph, tensors, aliases, .. } = bound;
+    let find = |name: &str| graph.find_tensor(tensor_called(&aliases.outputs, name).unwrap_or(name));
+    tensors.outputs_as_nchw =
+        channels_first(graph, "output", &options.outputs_as_nchw, &tensors.outputs, find)?;
+    let find = |name: &str| graph.find_tensor(name);
+    tensors.inputs_as_nchw = channels_first(graph, "input", &options.inputs_as_nchw, &tensors.inputs, find)?;
+    Ok(())
 }
 
 /// The note about a placeholder whose default is computed.
@@ -226,93 +282,28 @@ fn found(graph: &Graph, names: &[String]) -> Result<Vec<TensorRef>> {
     Ok(found)
 }
 
-/// The part of the graph that computes these outputs, turned from training to inference.
-fn for_inference(
-    graph: Graph,
-    outputs: &[String],
-    moving: &MovingStatistics,
-    notes: &mut Vec<Note>,
-) -> Result<Graph> {
-    let mut changes = Changes::default();
-    let averages = moving.values().map(|name| format!("{name}:0"));
-    let kept: Vec<String> = outputs.iter().cloned().chain(averages).collect();
-    let graph = simplify(graph, &kept)?;
-    let graph = use_moving_statistics(graph, moving, &mut changes)?;
-    let graph = drop_dropouts(graph, &mut changes)?;
-    notes.extend(notes_of(&changes));
-    Ok(graph)
-}
-
 /// The tensors that iterators and queues return, which become inputs of the model.
 fn input_pipelines(graph: &Graph) -> Vec<TensorRef> {
     graph.nodes().filter(|(_, node)| is_input_pipeline(&node.op)).map(|(id, _)| id.into()).collect()
 }
 
-/// The inputs of a graph: the outputs of its placeholders that are read or are outputs of the graph.
-fn fed(graph: &Graph, outputs: &[TensorRef]) -> Vec<TensorRef> {
-    let read: HashSet<TensorRef> =
-        graph.nodes().flat_map(|(_, node)| &node.inputs).chain(outputs).copied().collect();
-    graph
-        .nodes()
-        .filter(|(_, node)| is_placeholder(&node.op))
-        .flat_map(|(id, node)| (0..node.outputs.len()).map(move |port| TensorRef { node: id, port }))
-        .filter(|tensor| read.contains(tensor))
-        .collect()
+/// A warning if no output needs the checkpoint.
+fn note_of_unread_variables(graph: &Graph, source: &Source, file: &GraphFile) -> Option<Note> {
+    let has_own_weights = file.kind() != GraphKind::SavedModel && source.checkpoint().is_some();
+    let is_unread = has_own_weights && !graph.nodes().any(|(_, node)| node.is_variable());
+    let text = "no output is computed from a variable of the checkpoint; is this its graph?";
+    is_unread.then(|| Note::warning(NoteKind::Variables, text))
 }
 
-/// Warnings about inputs that the options name and nothing needs, such as a `keep_prob` whose dropout was removed.
-fn notes_of_unread(graph: &Graph, taken: &[String], fed: &[TensorRef]) -> Vec<Note> {
-    let fed: Vec<String> = fed.iter().map(|&tensor| graph.tensor_name(tensor)).collect();
-    let unread = taken.iter().filter(|name| !fed.contains(name));
-    let note = |name: &String| {
-        let text = format!("no output is computed from {name}, so it is not an input of the model");
-        Note::warning(NoteKind::Inputs, text).about(name)
-    };
-    unread.map(note).collect()
+fn note_of_assets(file: &GraphFile) -> Option<Note> {
+    let assets = assets(file).join(", ");
+    let text = format!("the graph reads the files {assets}, which do not become part of the model");
+    (!assets.is_empty()).then(|| Note::info(NoteKind::Files, text))
 }
 
-/// Refuses inputs of unknown element type.
-fn refuse_unknown_types(graph: &Graph, fed: &[TensorRef]) -> Result<()> {
-    match fed.iter().find(|&&tensor| graph.tensor_type(tensor).dtype == DType::Unknown) {
-        Some(&tensor) => {
-            let problem =
-                "its type is not known: neither the op that computes it nor an op that reads it has it";
-            Err(Error::new(graph.tensor_name(tensor), problem)
-                .advice("choose a tensor after it with --inputs"))
-        }
-        None => Ok(()),
-    }
-}
-
-/// Refuses shapes of tensors that are not inputs.
-fn refuse_other_shapes(graph: &Graph, fed: &[TensorRef], options: &ConvertOptions) -> Result<()> {
-    let inputs = || fed.iter().map(|&tensor| graph.node(tensor.node).name.as_str());
-    match options.shapes.iter().find(|given| !inputs().any(|name| name == given.node())) {
-        Some(given) => Err(given.no_such_input(inputs())),
-        None => Ok(()),
-    }
-}
-
-/// Refuses a batch size or an image size that no input has.
-fn refuse_unapplied(graph: &Graph, fed: &[TensorRef], options: &ConvertOptions) -> Result<()> {
-    let shapes = || fed.iter().map(|&tensor| graph.shape(tensor));
-    let described: Vec<String> = fed
-        .iter()
-        .map(|&tensor| format!("{} is {}", graph.tensor_name(tensor), graph.shape(tensor)))
-        .collect();
-    let refused = |option: String| {
-        let error =
-            Error::new(option, format!("no input of the graph takes it: {}", first_of(&described, LISTED)));
-        error.advice("--shape NAME=DIMS gives the whole shape of an input")
-    };
-    if let Some(size) = options.batch_size.filter(|&size| !shapes().any(|shape| shape.dim(0) == Some(size))) {
-        return Err(refused(format!("--batch-size {size}")));
-    }
-    let Some((height, width)) = options.image_size else { return Ok(()) };
-    let is_image = |shape: &Shape| {
-        shape.rank() == Some(4) && (shape.dim(1), shape.dim(2)) == (Some(height), Some(width))
-    };
-    if shapes().any(is_image) { Ok(()) } else { Err(refused(format!("--image-size {height}x{width}"))) }
+/// The files of a SavedModel that its graph reads.
+fn assets(file: &GraphFile) -> Vec<String> {
+    file.meta().asset_file_def.iter().map(|asset| asset.filename.clone()).collect()
 }
 
 /// Notes about a graph that was built for training.

@@ -119,8 +119,8 @@ fn check(labels: &[String], path: &Path, classes: usize) -> Result<()> {
 /// The number of a graph's classes: the length of its softmax, or of its only output.
 fn classes(bound: &BoundGraph) -> Option<usize> {
     let graph = &bound.graph;
-    let probabilities = bound.outputs.iter().find(|&&output| logits_of(graph, output).is_some());
-    let output = probabilities.or(match &bound.outputs[..] {
+    let probabilities = bound.tensors.outputs.iter().find(|&&output| logits_of(graph, output).is_some());
+    let output = probabilities.or(match &bound.tensors.outputs[..] {
         [only] => Some(only),
         _ => None,
     })?;

@@ -4,6 +4,7 @@
 //! Everything after that is the same for both.
 
 mod batch_axis;
+mod bound;
 mod cut_points;
 mod deciders;
 mod decoders;
@@ -16,6 +17,7 @@ mod interface;
 
 mod keys;
 mod labels;
+mod model_inputs;
 mod moving_statistics;
 mod network;
 mod note;
@@ -30,6 +32,7 @@ mod signature;
 mod summary;
 mod unused;
 mod variables;
+mod weights;
 
 pub use examine::{Examination, examine};
 pub use graph::GraphOrigin;
@@ -47,10 +50,13 @@ pub use unused::{Unused, UnusedScope};
 use std::time::Instant;
 
 use batch_axis::tell_batches_apart;
+use bound::{BoundGraph, ModelTensors};
 use keys::Called;
+use reference::InterfaceNames;
+use weights::Weights;
 
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Node, TensorRef};
+use crate::graph::{Graph, Moved, Node, TensorRef};
 use crate::lower::LowerOptions;
 use crate::onnx::{Model, TensorInfo};
 use crate::ops::lower;
@@ -60,7 +66,6 @@ use crate::passes::conditionals::call_branches;
 use crate::passes::failing::refuse_failing;
 use crate::passes::float16::{Float16, to_float16};
 use crate::passes::fold::simplify;
-use crate::passes::freeze::freeze_variables;
 use crate::passes::fuse_batch_norm::fuse_batch_norms;
 use crate::passes::moving_averages::MovingAverages;
 use crate::passes::pad_convolutions::pad_convolutions;
@@ -154,58 +159,6 @@ impl Origin {
     }
 }
 
-/// A graph with the inputs and outputs that the model will have.
-struct BoundGraph {
-    graph: Graph,
-    inputs: Vec<TensorRef>,
-    outputs: Vec<TensorRef>,
-    inputs_as_nchw: Vec<TensorRef>,
-    outputs_as_nchw: Vec<TensorRef>,
-    /// The logits of the classes and their probabilities, if it is known which tensors they are.
-    logits: Option<TensorRef>,
-    probabilities: Option<TensorRef>,
-    /// The number of classes, if it is known.
-    classes: Option<usize>,
-    /// Other names of its inputs and outputs.
-    aliases: rename::Aliases,
-    /// The signature's keys that become their names in the model.
-    keys: rename::Aliases,
-    /// The name of the model.
-    name: String,
-    /// Where its variables come from, for errors.
-    described: String,
-    /// What was assumed of the graph or the network.
-    notes: Vec<Note>,
-}
-
-/// The names of the inputs and outputs. Passes renumber the nodes of a graph; tensors are found again by their names.
-#[derive(Debug, Clone)]
-struct InterfaceNames {
-    inputs: Vec<String>,
-    outputs: Vec<String>,
-    inputs_as_nchw: Vec<String>,
-    outputs_as_nchw: Vec<String>,
-}
-
-impl InterfaceNames {
-    fn new(bound: &BoundGraph) -> Self {
-        let names = |tensors: &[TensorRef]| -> Vec<String> {
-            tensors.iter().map(|&tensor| bound.graph.tensor_name(tensor)).collect()
-        };
-        Self {
-            inputs: names(&bound.inputs),
-            outputs: names(&bound.outputs),
-            inputs_as_nchw: names(&bound.inputs_as_nchw),
-            outputs_as_nchw: names(&bound.outputs_as_nchw),
-        }
-    }
-
-    /// The tensors that must stay in the graph.
-    fn all(&self) -> Vec<String> {
-        [&self.outputs[..], &self.inputs].concat()
-    }
-}
-
 /// Converts a model: its own graph, or else the network that its variables are recognized as.
 ///
 /// # Errors
@@ -239,59 +192,31 @@ fn finish(
     let probabilities =
         probabilities::settle(&mut bound, options.probabilities, !options.outputs.is_empty())?;
     let (labels, uncounted) = labels::of_classes(options.labels.as_deref(), &bound)?;
-    let interface = InterfaceNames::new(&bound);
-    bound.graph = preprocess(bound.graph, &bound.inputs, options.preprocessing)?;
-    let names = interface.all();
-    let unrewritten = pruned(bound.graph, &names);
-    let mut graph = rewritten(unrewritten.clone(), &names)?;
-    let batch_norms = batch_norms(&graph);
-    graph = call_branches(graph, &interface.outputs)?;
-    if graph.nodes().any(|(_, node)| node.is_variable()) {
+    let bound = bound.after(|graph, of| preprocess(graph, &of.inputs, options.preprocessing))?.pruned();
+    let unrewritten = bound.graph.clone();
+    let bound = rewritten(bound)?;
+    let batch_norms = batch_norms(&bound.graph);
+    let mut bound = bound.after(|graph, of| call_branches(graph, &of.outputs))?;
+    if bound.graph.nodes().any(|(_, node)| node.is_variable()) {
         source.weights()?;
     }
-    let lookup = variables::Lookup::new(source);
-    let averages = MovingAverages::choose(&graph, options.moving_averages, &bound.described, |name| {
-        lookup.constant(name).map(|constant| constant.shape().to_vec())
-    })?;
-    let unused = match (source.checkpoint(), &origin) {
-        (Some(_), Origin::Network(network)) => network.unused.clone(),
-        (Some(checkpoint), Origin::Graph(_)) => {
-            let variables = graph.nodes().map(|(_, node)| node).filter(|node| node.is_variable());
-            let read: Vec<String> = variables
-                .map(|variable| lookup.key(&averages.stored_name(&variable.name)).to_owned())
-                .collect();
-            // A checkpoint of which nothing is read belongs to another graph.
-            let used = if read.is_empty() { None } else { Some(read.iter().map(String::as_str)) };
-            used.map(|used| Unused::of_graph(checkpoint, used)).unwrap_or_default()
-        }
-        (None, _) => Unused::default(),
-    };
-    freeze_variables(&mut graph, &bound.described, |name| lookup.constant(&averages.stored_name(name)))
+    let weights = Weights::choose(source, &bound, options.moving_averages)?;
+    let unused = left_over(source, &origin, &weights.read(&bound.graph));
+    weights
+        .freeze(&mut bound.graph, &bound.described)
         .map_err(|error| origin.advised(error, source, options))?;
-    refuse_failing(&graph)?;
-    let mut float16 = None;
-    if options.float16 {
-        let (narrowed, summary) =
-            to_float16(&graph, &interface.outputs, &options.keep_float32, options.opset)?;
-        (graph, float16) = (narrowed, Some(summary));
-    }
+    refuse_failing(&bound.graph)?;
+    let (mut bound, float16) = narrowed(bound, options)?;
     let rewriting = start.elapsed().as_secs_f64();
     let lower_options = LowerOptions {
         opset: options.opset,
-        inputs_as_nchw: found(&graph, &interface.inputs_as_nchw),
-        outputs_as_nchw: found(&graph, &interface.outputs_as_nchw),
+        inputs_as_nchw: bound.tensors.inputs_as_nchw.clone(),
+        outputs_as_nchw: bound.tensors.outputs_as_nchw.clone(),
         keep_going: options.keep_going,
         fold_batch_norm: options.fold_batch_norm,
     };
-    let outputs = found(&graph, &interface.outputs);
-    let mut model = lower(&graph, &outputs, &lower_options, simplify_function)?;
-    // In slim's networks, each output has the batch of the images.
-    if let Origin::Graph(_) = origin {
-        tell_batches_apart(&mut model, &graph, &outputs);
-    }
-    // A program may pass inputs by position.
-    model.inputs.sort_by_key(|info| interface.inputs.iter().position(|name| *name == info.name));
-    model.name = bound.name;
+    let interface = bound.tensors.names(&bound.graph);
+    let mut model = lowered(&bound, &interface, &origin, &lower_options)?;
     model.sources = source.file_states();
     model.metadata = metadata(source, &origin, &batch_norms, options.preprocessing, &labels);
     let names = |infos: &[TensorInfo]| infos.iter().map(|info| info.name.clone()).collect::<Vec<_>>();
@@ -301,49 +226,93 @@ fn finish(
     rename::rename(&mut model, options, &bound.aliases.and_tensors(&called))?;
     reference.follow_names(&model);
     let lowering = start.elapsed().as_secs_f64() - rewriting;
-    let has_bfloat16 = |node: &Node| node.outputs.iter().any(|output| output.dtype == DType::BFloat16);
-    let bfloat16 = graph.nodes().any(|(_, node)| has_bfloat16(node)).then(|| {
-        let text = "the model computes in bfloat16, which ONNX Runtime supports for few operators";
-        Note::warning(NoteKind::Dtype, text)
-    });
-    let notes = unused.warning(origin.user_of_variables()).into_iter().chain(bound.notes);
-    let notes = notes.chain(probabilities).chain(uncounted).chain(bfloat16).chain(called.notes);
+    let mut notes: Vec<Note> = unused.warning(origin.user_of_variables()).into_iter().collect();
+    notes.append(&mut bound.notes);
+    notes.extend(probabilities.into_iter().chain(uncounted).chain(note_of_bfloat16(&bound.graph)));
+    notes.extend(called.notes);
     Ok(Conversion {
         model,
         origin,
         batch_norms,
-        moving_averages: averages,
+        moving_averages: weights.averages,
         float16,
         preprocessing: options.preprocessing,
         unused,
         labels: labels.len(),
-        notes: notes.collect(),
+        notes,
         reference,
-        graph,
+        graph: bound.graph,
         timing: Timing { building: 0.0, rewriting, lowering },
     })
 }
 
-/// The part of a graph that the tensors of these names need, with one op where TensorFlow needs several and ONNX has one.
-fn rewritten(graph: Graph, names: &[String]) -> Result<Graph> {
-    let graph = pad_convolutions(dilate_convolutions(fuse_batch_norms(graph)?)?)?;
-    Ok(pruned(graph, names))
+/// The trained variables of the checkpoint that the model does not use. It reads these variables.
+fn left_over(source: &Source, origin: &Origin, read: &[String]) -> Unused {
+    match (source.checkpoint(), origin) {
+        (Some(_), Origin::Network(network)) => network.unused.clone(),
+        // If nothing is read of a checkpoint, it belongs to another graph.
+        (Some(checkpoint), Origin::Graph(_)) if !read.is_empty() => {
+            Unused::of_graph(checkpoint, read.iter().map(String::as_str))
+        }
+        _ => Unused::default(),
+    }
 }
 
-/// The part of a graph that the tensors of these names need.
+/// The graph in float16, if the options ask for that.
+fn narrowed(bound: BoundGraph, options: &ConvertOptions) -> Result<(BoundGraph, Option<Float16>)> {
+    if !options.float16 {
+        return Ok((bound, None));
+    }
+    let mut float16 = None;
+    let bound = bound.after(|graph, of| {
+        let (narrowed, moved, summary) =
+            to_float16(&graph, &of.outputs, &options.keep_float32, options.opset)?;
+        float16 = Some(summary);
+        Ok((narrowed, moved))
+    })?;
+    Ok((bound, float16))
+}
+
+/// The model of a graph whose variables are constants.
+fn lowered(
+    bound: &BoundGraph,
+    interface: &InterfaceNames,
+    origin: &Origin,
+    options: &LowerOptions,
+) -> Result<Model> {
+    let BoundGraph { graph, tensors, .. } = bound;
+    let mut model = lower(graph, &tensors.outputs, options, simplify_function)?;
+    // In slim's networks, each output has the batch of the images.
+    if let Origin::Graph(_) = origin {
+        tell_batches_apart(&mut model, graph, &tensors.outputs);
+    }
+    // A program may pass inputs by position.
+    model.inputs.sort_by_key(|info| interface.inputs.iter().position(|name| *name == info.name));
+    model.name.clone_from(&bound.name);
+    Ok(model)
+}
+
+fn note_of_bfloat16(graph: &Graph) -> Option<Note> {
+    let has_bfloat16 = |node: &Node| node.outputs.iter().any(|output| output.dtype == DType::BFloat16);
+    graph.nodes().any(|(_, node)| has_bfloat16(node)).then(|| {
+        let text = "the model computes in bfloat16, which ONNX Runtime supports for few operators";
+        Note::warning(NoteKind::Dtype, text)
+    })
+}
+
+/// The graph with one op where TensorFlow needs several and ONNX has one.
+fn rewritten(bound: BoundGraph) -> Result<BoundGraph> {
+    let fused = bound.after(|graph, _| fuse_batch_norms(graph))?;
+    let dilated = fused.after(|graph, _| dilate_convolutions(graph))?;
+    let padded = dilated.after(|graph, _| pad_convolutions(graph))?;
+    Ok(padded.pruned())
+}
+
 /// Simplifies the graph of a function that a node calls.
-fn simplify_function(graph: Graph, results: &[String]) -> Result<Graph> {
-    call_branches(simplify(graph, results)?, results)
-}
-
-fn pruned(graph: Graph, names: &[String]) -> Graph {
-    let tensors = found(&graph, names);
-    graph.pruned_to(&tensors).0
-}
-
-/// The tensors of these names that a graph has.
-fn found(graph: &Graph, names: &[String]) -> Vec<TensorRef> {
-    names.iter().filter_map(|name| graph.find_tensor(name)).collect()
+fn simplify_function(graph: Graph, results: &[TensorRef]) -> Result<(Graph, Moved)> {
+    let (simple, simplified) = simplify(graph, results)?;
+    let (graph, called) = call_branches(simple, &simplified.tensors(results))?;
+    Ok((graph, simplified.then(called)))
 }
 
 /// The metadata of the model: its origin, its preprocessing, its classes.

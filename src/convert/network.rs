@@ -2,7 +2,7 @@
 
 use super::probabilities::logits_of;
 use super::rename::{Aliases, Names};
-use super::{BoundGraph, ConvertOptions, Note, NoteKind, Unused, channels_first};
+use super::{BoundGraph, ConvertOptions, ModelTensors, Note, NoteKind, Unused, channels_first};
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::graph::TensorRef;
@@ -135,10 +135,7 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
         aliases: Aliases { inputs: vec![], outputs: end_points.collect() },
         keys: Aliases::default(),
         graph: built.graph,
-        inputs,
-        outputs,
-        inputs_as_nchw,
-        outputs_as_nchw,
+        tensors: ModelTensors { inputs, outputs, inputs_as_nchw, outputs_as_nchw },
         name: recognition.network.name.to_owned(),
         described: format!("{} as {}", source.path().display(), recognition.network.name),
         notes,

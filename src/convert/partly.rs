@@ -191,8 +191,8 @@ impl Conversion {
             outputs_as_nchw: vec![],
             ..self.reference.lowered.clone()
         };
-        let (graph, tensors) = self.graph.clone().pruned_to(tensors);
-        lower(&graph, &tensors, &options, simplify_function)
+        let (graph, moved) = self.graph.clone().pruned_to(tensors);
+        lower(&graph, &moved.tensors(tensors), &options, simplify_function)
     }
 }
 

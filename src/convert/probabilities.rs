@@ -31,7 +31,7 @@ pub(super) fn settle(bound: &mut BoundGraph, choice: Probabilities, are_named: b
 }
 
 fn add(bound: &mut BoundGraph) -> Result<Option<Note>> {
-    let BoundGraph { graph, outputs, .. } = bound;
+    let (graph, outputs) = (&mut bound.graph, &mut bound.tensors.outputs);
     let are_probabilities = |&&tensor: &&TensorRef| {
         logits_of(graph, tensor).is_some() || graph.node(past_reshapes(graph, tensor).node).op == "Sigmoid"
     };
@@ -74,7 +74,7 @@ fn add(bound: &mut BoundGraph) -> Result<Option<Note>> {
 fn leave_out(bound: &mut BoundGraph, are_named: bool) -> Result<Option<Note>> {
     let graph = &bound.graph;
     let mut outputs = vec![];
-    for &output in &bound.outputs {
+    for &output in &bound.tensors.outputs {
         let logits = logits_of(graph, output);
         if logits.is_some() && are_named {
             let problem = format!("--outputs asks for {}, which is a softmax", graph.tensor_name(output));
@@ -85,8 +85,8 @@ fn leave_out(bound: &mut BoundGraph, are_named: bool) -> Result<Option<Note>> {
             outputs.push(output);
         }
     }
-    let is_unchanged = outputs == bound.outputs;
-    bound.outputs = outputs;
+    let is_unchanged = outputs == bound.tensors.outputs;
+    bound.tensors.outputs = outputs;
     let text = "--no-softmax leaves nothing out, since no output is computed by a softmax";
     Ok(is_unchanged.then(|| Note::info(NoteKind::Classes, text)))
 }

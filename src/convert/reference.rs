@@ -2,16 +2,24 @@
 
 use hashbrown::HashMap;
 
+use super::Conversion;
 use super::keys::Called;
-use super::{Conversion, InterfaceNames, variables};
+use super::weights::Weights;
 use crate::error::{Error, Result};
 use crate::eval::run;
 use crate::graph::{Graph, TensorRef};
 use crate::lower::LowerOptions;
 use crate::onnx::Model;
-use crate::passes::freeze::freeze_variables;
 use crate::source::Source;
 use crate::tensor::Tensor;
+
+/// The names of the model's inputs and outputs in TensorFlow's graph.
+#[derive(Debug, Clone)]
+pub(super) struct InterfaceNames {
+    pub inputs: Vec<String>,
+    pub inputs_as_nchw: Vec<String>,
+    pub outputs_as_nchw: Vec<String>,
+}
 
 /// What a model should compute: the inference graph before the passes for ONNX, so that their mistakes show.
 #[derive(Debug, Clone)]
@@ -76,10 +84,8 @@ impl Conversion {
     /// The graph before any rewriting, with the weights of its source.
     pub(super) fn evaluated_graph(&self, source: &Source) -> Result<Graph> {
         let mut graph = self.reference.graph.clone();
-        let lookup = variables::Lookup::new(source);
-        freeze_variables(&mut graph, &self.reference.described, |name| {
-            lookup.constant(&self.moving_averages.stored_name(name))
-        })?;
+        let weights = Weights::of(source, self.moving_averages.clone());
+        weights.freeze(&mut graph, &self.reference.described)?;
         Ok(graph)
     }
 

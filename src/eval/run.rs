@@ -86,7 +86,8 @@ pub fn run_past(
     leaves: &Leaves,
     substitute: &mut Substitute<'_>,
 ) -> Result<Vec<Option<Tensor>>> {
-    let (graph, outputs) = graph.clone().pruned_to(outputs);
+    let (graph, moved) = graph.clone().pruned_to(outputs);
+    let outputs = moved.tensors(outputs);
     let mut readers: HashMap<TensorRef, usize> = HashMap::new();
     for tensor in graph.nodes().flat_map(|(_, node)| &node.inputs).chain(&outputs) {
         *readers.entry(*tensor).or_default() += 1;

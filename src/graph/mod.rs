@@ -7,6 +7,7 @@ pub mod branches;
 pub mod function;
 mod fused;
 pub mod import;
+mod moved;
 pub mod op_definition;
 pub mod partial;
 mod predicates;
@@ -23,6 +24,7 @@ use std::hash::BuildHasher;
 
 pub use attr::{Attr, Attrs, DataFormat, Padding};
 pub use function::{Argument, Function, Library};
+pub use moved::Moved;
 pub use predicates::{forwards, generates_random_numbers, is_batch_norm, is_placeholder, is_variable};
 pub use shape::Shape;
 
@@ -34,7 +36,8 @@ use crate::tensor::{Constant, DType};
 pub struct NodeId(u32);
 
 impl NodeId {
-    fn index(self) -> usize {
+    /// Its index in the order of the graph.
+    pub fn index(self) -> usize {
         self.0 as usize
     }
 }
@@ -275,7 +278,7 @@ impl Graph {
     }
 
     /// The graph of the nodes that `outputs` need, and where those tensors are in it.
-    pub fn pruned_to(self, outputs: &[TensorRef]) -> (Graph, Vec<TensorRef>) {
+    pub fn pruned_to(self, outputs: &[TensorRef]) -> (Graph, Moved) {
         let mut needed = vec![false; self.nodes.len()];
         for output in outputs {
             needed[output.node.index()] = true;
@@ -288,20 +291,19 @@ impl Graph {
             }
         }
         if needed.iter().all(|&needed| needed) {
-            return (self, outputs.to_vec());
+            return (self, Moved::default());
         }
-        let mut ids = vec![NodeId(0); self.nodes.len()];
+        let mut ids = vec![None; self.nodes.len()];
         let mut pruned = Graph::with_library(self.library);
         for (index, mut node) in self.nodes.into_iter().enumerate().filter(|(index, _)| needed[*index]) {
             let id = NodeId(pruned.nodes.len() as u32);
-            ids[index] = id;
+            ids[index] = Some(id);
             for input in &mut node.inputs {
-                input.node = ids[input.node.index()];
+                input.node = ids[input.node.index()].unwrap_or(id);
             }
             pruned.push(node);
         }
-        let moved = |tensor: &TensorRef| TensorRef { node: ids[tensor.node.index()], port: tensor.port };
-        (pruned, outputs.iter().map(moved).collect())
+        (pruned, Moved::by_nodes(ids))
     }
 }
 
@@ -368,10 +370,10 @@ mod tests {
         let b = placeholder(&mut graph, "b");
         graph.add("unused", "Relu", vec![a], Attrs::new()).unwrap();
         let relu = graph.add("relu", "Relu", vec![b], Attrs::new()).unwrap();
-        let (pruned, outputs) = graph.pruned_to(&[relu.into()]);
+        let (pruned, moved) = graph.pruned_to(&[relu.into()]);
         let names: Vec<&str> = pruned.nodes().map(|(_, node)| node.name.as_str()).collect();
         assert_eq!(names, ["b", "relu"]);
-        assert_eq!(pruned.tensor_name(outputs[0]), "relu:0");
+        assert_eq!(pruned.tensor_name(moved.tensor(relu.into()).unwrap()), "relu:0");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::Layout;
 use super::context::{Lowering, Value};
 use super::model_io::read_nodes;
 use crate::error::Result;
-use crate::graph::{Argument, Graph, NodeId, NodeRef, TensorRef, TensorType};
+use crate::graph::{Argument, Function, Graph, NodeId, NodeRef, TensorRef, TensorType};
 use crate::onnx::{self, Model, TensorInfo};
 
 /// A tensor that a function is called with: its value in the model, and its type.
@@ -68,18 +68,18 @@ impl<'a> Lowering<'a> {
             .collect();
         let within = |error: crate::error::Error| error.within(node.error("").subject());
         let built = self.graph.library().function(function, &scope, &arguments).map_err(within)?;
-        let named = |&tensor: &TensorRef| built.graph.tensor_name(tensor);
-        let results: Vec<String> = built.results.iter().map(named).collect();
-        let arguments: Vec<String> = built.arguments.iter().map(named).collect();
-        let simple = (self.rules.simplify)(built.graph, &results).map_err(within)?;
+        let Function { graph, arguments, results } = built;
+        let names: Vec<String> = results.iter().map(|&tensor| graph.tensor_name(tensor)).collect();
+        let (simple, moved) = (self.rules.simplify)(graph, &results).map_err(within)?;
         let missing = |name: &str| node.error(format!("nothing computes {name} of its function"));
+        let found = results.iter().zip(&names);
         let found: Result<Vec<TensorRef>> =
-            results.iter().map(|name| simple.find_tensor(name).ok_or_else(|| missing(name))).collect();
-        let (graph, results) = simple.pruned_to(&found?);
-        let indexed = arguments.iter().enumerate();
-        let arguments =
-            indexed.filter_map(|(index, name)| Some((index, graph.find_tensor(name)?.node))).collect();
-        Ok(BuiltFunction { graph, arguments, results })
+            found.map(|(&tensor, name)| moved.tensor(tensor).ok_or_else(|| missing(name))).collect();
+        let (graph, in_pruned) = simple.pruned_to(&found?);
+        let moved = moved.then(in_pruned);
+        let read = arguments.iter().enumerate();
+        let read = read.filter_map(|(index, &argument)| Some((index, moved.tensor(argument)?.node)));
+        Ok(BuiltFunction { arguments: read.collect(), results: moved.tensors(&results), graph })
     }
 
     /// A scope that no node of the graph is in.

@@ -57,6 +57,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::graph::Moved;
     use crate::lower::Rules;
 
     use crate::lower::LowerOptions;
@@ -72,7 +73,7 @@ mod tests {
             keep_going: false,
             fold_batch_norm: false,
         };
-        let rules = Rules { lower_node: |_, _| Ok(()), simplify: |graph, _| Ok(graph) };
+        let rules = Rules { lower_node: |_, _| Ok(()), simplify: |graph, _| Ok((graph, Moved::default())) };
         let mut cx = Lowering::new(&graph, &[], &options, rules);
         let mut name = |value: i64| cx.initializer("index", Constant::from_i64(vec![1], &[value]), &[]);
         let (zero, one, again) = (name(0), name(1), name(0));

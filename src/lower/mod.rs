@@ -22,13 +22,13 @@ use context::Lowering;
 pub use layout::Layout;
 
 use crate::error::Result;
-use crate::graph::{Graph, NodeRef};
+use crate::graph::{Graph, Moved, NodeRef, TensorRef};
 
 /// The least and the greatest operator set that can be written.
 pub const OPSETS: std::ops::RangeInclusive<i64> = 13..=21;
 
-/// Simplifies the graph of a function, and keeps the tensors of these names.
-pub type Simplify = fn(Graph, &[String]) -> Result<Graph>;
+/// Simplifies the graph of a function, and keeps these tensors.
+pub type Simplify = fn(Graph, &[TensorRef]) -> Result<(Graph, Moved)>;
 
 /// The functions that convert a graph.
 #[derive(Clone, Copy)]

@@ -120,7 +120,11 @@ fn calls<'a>(graph: &Graph, node: &'a Node) -> Vec<(&'a str, Vec<Argument>)> {
     let given = match node.op.as_str() {
         "While" | "StatelessWhile" => open(&node.outputs),
         "PartitionedCall" | "StatefulPartitionedCall" => open(&types(&node.inputs)),
-        _ => open(&types(node.inputs.get(1..).unwrap_or_default())),
+        // The first input decides which of the functions is called.
+        "If" | "StatelessIf" | "Case" | "StatelessCase" => {
+            open(&types(node.inputs.get(1..).unwrap_or_default()))
+        }
+        _ => return vec![],
     };
     let functions = node.attrs.values().flat_map(|attr| match attr {
         Attr::Function(function) => vec![function.as_str()],

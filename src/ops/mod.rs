@@ -1,9 +1,12 @@
-//! What is known of TensorFlow's ops: a row for each of them, in the folder of its family.
+//! What is known of TensorFlow's ops: their rows, in the folder of each family.
 //!
 //! A row names the function that infers the types of an op's outputs (`shape`), the check of its inputs (`check`), the function that
 //! writes it as ONNX (`lower`), those that evaluate it (`fold` for constants, `eval` for whole graphs), and whether it may compute in
 //! float16. Evaluation is written independently of lowering, because it judges lowering. What TensorFlow's own registry knows of an op,
 //! its inputs, attributes and their types, is in [`crate::graph::op_definition`].
+//!
+//! Ops with the same rules, such as the versions of an op, share a row. A function that serves several rows gets what differs between
+//! them as an argument from the row, and does not look at the name of the op.
 
 mod array;
 mod checks;
@@ -23,11 +26,10 @@ mod signal;
 mod sparse;
 mod strings;
 
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use hashbrown::HashMap;
 
-pub use array::eval::making::elements_made;
 pub use array::eval::order::is_tied;
 pub use infer::output_types;
 use infer::{InferenceFunction, Inputs};
@@ -48,11 +50,16 @@ type Check = fn(&Inputs<'_>, &Node) -> Result<()>;
 /// Computes one node from its inputs; `None` for inputs that it is not evaluated for.
 pub type Evaluator = fn(&Node, &[&Tensor]) -> Option<Vec<Tensor>>;
 
+/// Counts the elements that a node makes of its inputs, at least; `None` where there are more than can be counted.
+type ElementCount = fn(&[&Tensor]) -> Option<usize>;
+
 /// What is known of a TensorFlow op.
 #[derive(Clone, Copy)]
 pub struct Op {
     /// TensorFlow's name of it.
     pub name: &'static str,
+    /// The other ops that its row describes.
+    also: &'static [&'static str],
     shape: Option<InferenceFunction>,
     check: Option<Check>,
     lower: Option<Handler>,
@@ -66,6 +73,7 @@ pub struct Op {
     pub note: &'static str,
     fold: Option<Evaluator>,
     eval: Option<Evaluator>,
+    makes: Option<ElementCount>,
     /// Whether it loses no more in float16 than its inputs have lost already: it multiplies and adds weights, compares, or moves
     /// elements. The others choose, search, resize or sum up, and stay in float32.
     pub float16: bool,
@@ -74,11 +82,37 @@ pub struct Op {
 /// An op without any rules yet.
 const fn op(name: &'static str) -> Op {
     let since = *crate::lower::OPSETS.start();
-    let (shape, check, lower, fold, eval) = (None, None, None, None, None);
-    Op { name, shape, check, lower, not_lowered: "", onnx: &[], since, note: "", fold, eval, float16: false }
+    let (shape, check, lower, fold, eval, makes) = (None, None, None, None, None, None);
+    Op {
+        name,
+        also: &[],
+        shape,
+        check,
+        lower,
+        not_lowered: "",
+        onnx: &[],
+        since,
+        note: "",
+        fold,
+        eval,
+        makes,
+        float16: false,
+    }
+}
+
+/// Where an op has a parameter: one version as an attribute, another version as an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Parameter {
+    Attribute,
+    Input(usize),
 }
 
 impl Op {
+    /// Other ops with the same rules: later versions, and names for other uses.
+    const fn also(self, names: &'static [&'static str]) -> Self {
+        Self { also: names, ..self }
+    }
+
     /// How the types of its outputs follow.
     const fn shape(self, infer: InferenceFunction) -> Self {
         Self { shape: Some(infer), ..self }
@@ -119,9 +153,19 @@ impl Op {
         Self { eval: Some(evaluator), ..self }
     }
 
+    /// How many elements it makes, for an op that makes many of few.
+    const fn makes(self, count: ElementCount) -> Self {
+        Self { makes: Some(count), ..self }
+    }
+
     /// It may compute in float16.
     const fn float16(self) -> Self {
         Self { float16: true, ..self }
+    }
+
+    /// The names of the ops that the row describes.
+    fn names(&self) -> impl Iterator<Item = &'static str> {
+        [self.name].into_iter().chain(self.also.iter().copied())
     }
 
     /// What computes it from constants.
@@ -152,21 +196,31 @@ const FAMILIES: &[&[Op]] = &[
     strings::OPS,
 ];
 
-/// All ops that can be converted.
+/// All ops by name, also those that share a row.
+static OPS: LazyLock<HashMap<&str, Op>> = LazyLock::new(|| {
+    let rows = FAMILIES.iter().copied().flatten();
+    rows.flat_map(|row| row.names().map(|name| (name, Op { name, ..*row }))).collect()
+});
+
+/// All ops that can be converted, in no particular order.
 pub fn supported_ops() -> impl Iterator<Item = &'static Op> {
-    FAMILIES.iter().copied().flatten().filter(|op| op.lower.is_some())
+    OPS.values().filter(|op| op.lower.is_some())
 }
 
 /// What is known of the op of this name.
 pub fn find(op: &str) -> Option<&'static Op> {
-    static OPS: OnceLock<HashMap<&str, &'static Op>> = OnceLock::new();
-    let ops = OPS.get_or_init(|| FAMILIES.iter().copied().flatten().map(|op| (op.name, op)).collect());
-    ops.get(op).copied()
+    OPS.get(op)
 }
 
 /// The op of this name, if it can be converted.
 pub fn supported(op: &str) -> Option<&'static Op> {
     find(op).filter(|op| op.lower.is_some())
+}
+
+/// How many elements a node makes at least, if its op makes many of few inputs.
+pub fn elements_made(node: &Node, inputs: &[&Tensor]) -> Option<usize> {
+    let count = find(&node.op)?.makes?;
+    Some(count(inputs).unwrap_or(usize::MAX))
 }
 
 /// The ONNX operator that does the work of a node's op.
@@ -186,7 +240,7 @@ mod tests {
 
     #[test]
     fn no_op_is_listed_twice() {
-        let mut names: Vec<&str> = FAMILIES.iter().copied().flatten().map(|op| op.name).collect();
+        let mut names: Vec<&str> = FAMILIES.iter().copied().flatten().flat_map(Op::names).collect();
         names.sort_unstable();
         let count = names.len();
         names.dedup();
@@ -211,9 +265,9 @@ mod tests {
 
     #[test]
     fn rows_have_the_names_of_tensorflows_registry() {
-        let rows = FAMILIES.iter().copied().flatten().filter(|op| !OWN.contains(&op.name));
+        let names = FAMILIES.iter().copied().flatten().flat_map(Op::names);
         let unknown: Vec<&str> =
-            rows.map(|op| op.name).filter(|name| OpDefinition::find(name).is_none()).collect();
+            names.filter(|name| !OWN.contains(name) && OpDefinition::find(name).is_none()).collect();
         // The first is made while a graph is built, the other is TF.js's own.
         assert_eq!(unknown, ["_SwitchN", "LogicalXor"]);
     }
@@ -223,6 +277,7 @@ mod tests {
         for family in FAMILIES {
             let names = family.iter().map(|op| op.name).filter(|name| !OWN.contains(name));
             assert!(names.map(str::to_lowercase).is_sorted(), "{}", family[0].name);
+            assert!(family.iter().all(|op| op.also.is_sorted()), "{}", family[0].name);
         }
     }
 }

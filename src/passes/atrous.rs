@@ -4,14 +4,14 @@
 
 use super::rewrite::{Rewriting, rewrite};
 use crate::error::Result;
-use crate::graph::{Attr, Attrs, DataFormat, Graph, Node, TensorRef};
+use crate::graph::{Attr, Attrs, DataFormat, Graph, Moved, Node, TensorRef};
 use crate::tensor::Constant;
 
 /// Turns the atrous convolutions of a graph into dilated ones.
 ///
 /// # Errors
 /// Where constants of the graph cannot be read.
-pub fn dilate_convolutions(graph: Graph) -> Result<Graph> {
+pub fn dilate_convolutions(graph: Graph) -> Result<(Graph, Moved)> {
     rewrite(graph, |rewriting, node| {
         let Some(found) = dilated(rewriting, node)? else { return Ok(None) };
         let inputs = found.inputs.map(|input| rewriting.moved(input)).to_vec();
@@ -95,7 +95,7 @@ mod tests {
         let convolution = add(&mut graph, "conv", "Conv2D", &[apart, filter], &[("padding", "VALID".into())]);
         let together = add(&mut graph, "together", "BatchToSpaceND", &[convolution, block, crops], &[]);
 
-        let dilated = dilate_convolutions(graph.clone()).unwrap();
+        let (dilated, _) = dilate_convolutions(graph.clone()).unwrap();
 
         let node = dilated.node(dilated.find("together").unwrap());
         assert_eq!((node.op.as_str(), node.ints("dilations")), ("Conv2D", &[1, 2, 2, 1][..]));

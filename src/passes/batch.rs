@@ -5,7 +5,7 @@
 
 use super::rewrite::rewrite;
 use crate::error::{Error, Result};
-use crate::graph::{Attr, Attrs, Graph, Node, Shape, TensorRef, TensorType};
+use crate::graph::{Attr, Attrs, Graph, Moved, Node, Shape, TensorRef, TensorType};
 use crate::tensor::{Constant, DType};
 
 /// A prime that no graph is built with. An output without this length does not follow the batch.
@@ -26,16 +26,16 @@ pub struct Batch {
 ///
 /// # Errors
 /// Where something else is built for batches of this one length.
-pub fn open_batch(graph: &Graph, batch: &Batch) -> Result<Graph> {
-    let open = Rebatching { batch, length: None, opens: true }.apply(graph)?;
-    let built = with_batch(&open, batch, Some(batch.built))?;
+pub fn open_batch(graph: &Graph, batch: &Batch) -> Result<(Graph, Moved)> {
+    let (open, moved) = Rebatching { batch, length: None, opens: true }.apply(graph)?;
+    let (built, _) = with_batch(&open, batch, Some(batch.built))?;
     let is_built_in =
         |subject: &str| Error::new(subject, format!("it is built for batches of {}", batch.built));
-    let probed = with_batch(&open, batch, Some(PROBE)).map_err(|error| is_built_in(error.subject()))?;
+    let (probed, _) = with_batch(&open, batch, Some(PROBE)).map_err(|error| is_built_in(error.subject()))?;
     let pairs = built.nodes().map(|(_, node)| node).zip(probed.nodes().map(|(_, node)| node));
     match pairs.filter(|pair| is_stuck((&built, &probed), *pair, batch.built)).map(|(node, _)| node).next() {
         Some(node) => Err(is_built_in(node.error("").subject())),
-        None => Ok(open),
+        None => Ok((open, moved)),
     }
 }
 
@@ -43,21 +43,18 @@ pub fn open_batch(graph: &Graph, batch: &Batch) -> Result<Graph> {
 ///
 /// # Errors
 /// Where the graph does not take them.
-pub fn with_batch(graph: &Graph, batch: &Batch, length: Option<usize>) -> Result<Graph> {
+pub fn with_batch(graph: &Graph, batch: &Batch, length: Option<usize>) -> Result<(Graph, Moved)> {
     Rebatching { batch, length, opens: false }.apply(graph)
 }
 
 /// For each output, whether its first axis is known to be as long as that of an input.
-pub fn follow_batch(graph: &Graph, input: &str, outputs: &[TensorRef]) -> Vec<bool> {
-    let probed = graph.find_tensor(input).and_then(|tensor| {
-        let input = graph.node(tensor.node).name.clone();
-        with_batch(graph, &Batch { input, ports: vec![tensor.port], built: 1 }, Some(PROBE)).ok()
-    });
-    let follows = |output: &TensorRef| {
-        let tensor = probed.as_ref()?.find_tensor(&graph.tensor_name(*output))?;
-        probed.as_ref()?.shape(tensor).dim(0)
+pub fn follow_batch(graph: &Graph, input: TensorRef, outputs: &[TensorRef]) -> Vec<bool> {
+    let batch = Batch { input: graph.node(input.node).name.clone(), ports: vec![input.port], built: 1 };
+    let Ok((probed, moved)) = with_batch(graph, &batch, Some(PROBE)) else {
+        return vec![false; outputs.len()];
     };
-    outputs.iter().map(|output| follows(output) == Some(PROBE)).collect()
+    let length = |output: &TensorRef| probed.shape(moved.tensor(*output)?).dim(0);
+    outputs.iter().map(|output| length(output) == Some(PROBE)).collect()
 }
 
 /// Whether a node keeps the batch length that it was built for, although its inputs have another one.
@@ -89,7 +86,7 @@ struct Rebatching<'a> {
 }
 
 impl Rebatching<'_> {
-    fn apply(&self, graph: &Graph) -> Result<Graph> {
+    fn apply(&self, graph: &Graph) -> Result<(Graph, Moved)> {
         rewrite(graph.clone(), |rewriting, node| {
             if node.name == self.batch.input {
                 return rewriting.add_with_attrs(node, self.attrs(node)).map(Some);
@@ -184,7 +181,7 @@ mod tests {
 
     fn opened(target: &[i64]) -> Result<String> {
         let (graph, batch) = reshaped(target);
-        let open = open_batch(&graph, &batch)?;
+        let (open, _) = open_batch(&graph, &batch)?;
         Ok(open.shape(open.find_tensor("flat").unwrap()).to_string())
     }
 
@@ -209,7 +206,8 @@ mod tests {
     #[test]
     fn batches_of_another_length_are_set() {
         let (graph, batch) = reshaped(&[2, 12]);
-        let five = with_batch(&open_batch(&graph, &batch).unwrap(), &batch, Some(5)).unwrap();
+        let (open, _) = open_batch(&graph, &batch).unwrap();
+        let (five, _) = with_batch(&open, &batch, Some(5)).unwrap();
         assert_eq!(five.shape(five.find_tensor("flat").unwrap()).to_string(), "[5, 12]");
     }
 }

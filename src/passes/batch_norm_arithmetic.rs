@@ -364,9 +364,15 @@ mod tests {
         graph
     }
 
+    fn simplified_and_fused(graph: Graph) -> Graph {
+        let y = graph.find_tensor("y").unwrap();
+        let (simple, _) = simplify(graph, &[y]).unwrap();
+        fuse_batch_norms(simple).unwrap().0
+    }
+
     /// The names of the inputs of the node that `y` becomes after constant folding, and its epsilon.
     fn fused(graph: Graph) -> Option<(Vec<String>, f32)> {
-        let graph = fuse_batch_norms(simplify(graph, &["y:0".to_owned()]).unwrap()).unwrap();
+        let graph = simplified_and_fused(graph);
         let node = graph.node(graph.find("y").unwrap());
         let is_fused = node.op == "FusedBatchNormV3";
         let parts = node.inputs.iter().map(|&input| graph.node(input.node).name.clone()).collect();
@@ -438,8 +444,7 @@ mod tests {
         ];
         let lines = [&lines[..], &spelled].concat();
         let fused = |shape: &[usize]| {
-            let graph = simplify(graph(shape, &lines), &["y:0".to_owned()]).unwrap();
-            let graph = fuse_batch_norms(graph).unwrap();
+            let graph = simplified_and_fused(graph(shape, &lines));
             let node = graph.node(graph.find("y").unwrap()).clone();
             let is_fused = node.op == "FusedBatchNormV3" && node.data_format() == DataFormat::ChannelsFirst;
             is_fused.then(|| graph.constant(node.inputs[1]).unwrap().to_f32s().unwrap().unwrap())

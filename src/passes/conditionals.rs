@@ -15,27 +15,25 @@ use super::branches::{Branch, GraphBranches, not_of_a_conditional};
 use super::control_flow::{is_merge, is_switch};
 use crate::error::{Error, Result};
 use crate::graph::branches::ON_BRANCH;
-use crate::graph::{Attr, Attrs, Function, Graph, Library, Node, NodeId, TensorRef};
+use crate::graph::{Attr, Attrs, Function, Graph, Library, Moved, Node, NodeId, TensorRef};
 use crate::tensor::{Constant, DType};
 
-/// Turns the conditionals of a graph into nodes that call functions. `outputs` are the names of tensors that the graph
-/// must keep.
+/// Turns the conditionals of a graph into nodes that call functions. The tensors in `outputs` are those that the graph must
+/// still compute.
 ///
 /// # Errors
 /// Where branches are not merged as `tf.cond` and `tf.case` merge them, or one of the outputs is on a branch.
-pub fn call_branches(graph: Graph, outputs: &[String]) -> Result<Graph> {
+pub fn call_branches(graph: Graph, outputs: &[TensorRef]) -> Result<(Graph, Moved)> {
     if !graph.nodes().any(|(_, node)| is_switch(node) || is_merge(node)) {
-        return Ok(graph);
+        return Ok((graph, Moved::default()));
     }
     let mut library = graph.library().clone();
-    let kept: Vec<TensorRef> = outputs.iter().filter_map(|output| graph.find_tensor(output)).collect();
-    let (new, moved) = with_calls(&graph, &kept, &mut library)?;
-    let is_lost =
-        |output: &&String| graph.find_tensor(output).is_some_and(|output| !moved.contains_key(&output));
-    match outputs.iter().find(is_lost) {
-        None => Ok(new),
-        Some(output) => {
-            let error = Error::new(output, "only one branch of a condition computes it");
+    let (new, moved) = with_calls(&graph, outputs, &mut library)?;
+    match outputs.iter().find(|output| !moved.contains_key(*output)) {
+        None => Ok((new, Moved::by_tensors(moved))),
+        Some(&output) => {
+            let name = graph.tensor_name(output);
+            let error = Error::new(name, "only one branch of a condition computes it");
             Err(error.advice(
                 "choose an output behind the Merge of the branches, or fix the condition with --freeze NAME=VALUE",
             ))
@@ -393,9 +391,14 @@ mod tests {
         graph
     }
 
+    fn called(graph: Graph, outputs: &[&str]) -> Result<Graph> {
+        let outputs: Vec<TensorRef> = outputs.iter().map(|name| graph.find_tensor(name).unwrap()).collect();
+        call_branches(graph, &outputs).map(|(graph, _)| graph)
+    }
+
     #[test]
     fn a_conditional_calls_a_function_for_each_branch() {
-        let graph = call_branches(conditional(|_, _| ()), &["out:0".to_owned()]).unwrap();
+        let graph = called(conditional(|_, _| ()), &["out:0"]).unwrap();
         let out = graph.node(graph.find("out").unwrap());
         let call = graph.node(out.inputs[0].node);
         assert_eq!((out.op.as_str(), call.op.as_str()), ("Identity", "If"));
@@ -412,14 +415,14 @@ mod tests {
 
     #[test]
     fn which_branch_was_taken_may_be_an_output() {
-        let graph = call_branches(conditional(|_, _| ()), &["out:0".to_owned(), "out:1".to_owned()]).unwrap();
+        let graph = called(conditional(|_, _| ()), &["out:0", "out:1"]).unwrap();
         let index = graph.tensor_type(graph.find_tensor("out:1").unwrap());
         assert_eq!((index.dtype, index.shape.rank()), (DType::Int32, Some(0)));
     }
 
     #[test]
     fn an_output_that_only_one_branch_computes_is_an_error() {
-        let error = call_branches(conditional(|_, _| ()), &["negated:0".to_owned()]).unwrap_err().to_string();
+        let error = called(conditional(|_, _| ()), &["negated:0"]).unwrap_err().to_string();
         assert!(error.contains("negated:0") && error.contains("one branch"), "{error}");
     }
 
@@ -428,7 +431,7 @@ mod tests {
         let graph = conditional(|graph, negated| {
             add(graph, "both", "Merge", &[negated.into(), negated.into()]);
         });
-        let error = call_branches(graph, &["both:0".to_owned()]).unwrap_err().to_string();
+        let error = called(graph, &["both:0"]).unwrap_err().to_string();
         assert!(error.contains("Merge \"both\""), "{error}");
     }
 }

@@ -11,7 +11,7 @@ use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::graph::{Attr, Attrs, Graph, Node, NodeId, TensorRef};
+use crate::graph::{Attr, Attrs, Graph, Moved, Node, NodeId, TensorRef};
 use crate::tensor::DType;
 
 /// The first operator set in which a batch norm may have statistics of another type than its input.
@@ -39,17 +39,17 @@ impl std::fmt::Display for Float16 {
     }
 }
 
-/// Lets a graph compute in float16. Tensors of these names are the model's `outputs` and stay float32; `kept` are ops,
-/// nodes and scopes that the user wants in float32.
+/// Lets a graph compute in float16. The model's `outputs` stay float32; `kept` are ops, nodes and scopes that the user wants in
+/// float32.
 ///
 /// # Errors
 /// Where an entry of `kept` names nothing in the graph, or the new graph is not valid.
 pub fn to_float16(
     graph: &Graph,
-    outputs: &[String],
+    outputs: &[TensorRef],
     kept: &[String],
     opset: i64,
-) -> Result<(Graph, Float16)> {
+) -> Result<(Graph, Moved, Float16)> {
     let is_named =
         |node: &Node, name: &str| node.op == name || node.name == name || is_in_scope(&node.name, name);
     if let Some(name) = kept.iter().find(|name| !graph.nodes().any(|(_, node)| is_named(node, name))) {
@@ -59,11 +59,10 @@ pub fn to_float16(
         )
         .advice("name a TensorFlow op such as Softmax, or the beginning of nodes' names"));
     }
-    let outputs = outputs.iter().filter_map(|name| graph.find_tensor(name)).collect();
     let mut narrowing = Narrowing {
         old: graph,
         new: Graph::with_library(graph.library().clone()),
-        outputs,
+        outputs: outputs.iter().copied().collect(),
         versions: HashMap::new(),
         summary: Float16 { narrowed: 0, kept: BTreeMap::new() },
     };
@@ -72,7 +71,12 @@ pub fn to_float16(
             || (opset < MIXED_BATCH_NORM_SINCE && node.is_batch_norm());
         narrowing.add(id, node, is_kept)?;
     }
-    Ok((narrowing.new, narrowing.summary))
+    let Narrowing { new, versions, summary, .. } = narrowing;
+    let has_its_type = |((old, dtype), new): ((TensorRef, DType), TensorRef)| {
+        (graph.tensor_type(old).dtype == dtype).then_some((old, new))
+    };
+    let moved = Moved::by_tensors(versions.into_iter().filter_map(has_its_type).collect());
+    Ok((new, moved, summary))
 }
 
 fn is_in_scope(name: &str, scope: &str) -> bool {

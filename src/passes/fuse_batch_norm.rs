@@ -4,14 +4,14 @@
 use super::batch_norm_arithmetic::{Parts, spelled_out};
 use super::rewrite::{Rewriting, rewrite};
 use crate::error::Result;
-use crate::graph::{Attr, Attrs, DataFormat, Graph, Node, NodeId, TensorRef};
+use crate::graph::{Attr, Attrs, DataFormat, Graph, Moved, Node, NodeId, TensorRef};
 use crate::tensor::Constant;
 
 /// Fuses the batch norms that are written as arithmetic into single nodes.
 ///
 /// # Errors
 /// Where constants of the graph cannot be read.
-pub fn fuse_batch_norms(graph: Graph) -> Result<Graph> {
+pub fn fuse_batch_norms(graph: Graph) -> Result<(Graph, Moved)> {
     rewrite(graph, |rewriting, node| match spelled_out(rewriting.old, node)? {
         // An unknown number of channels could be 1, and one channel would be broadcast.
         Some(parts) if channels(rewriting.old, &parts) == Some(parts.channels) => {
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn arithmetic_that_is_a_batch_norm_becomes_one_with_a_unit_scale_for_the_missing_gamma() {
-        let graph = fuse_batch_norms(batch_norm(&[8])).unwrap();
+        let (graph, _) = fuse_batch_norms(batch_norm(&[8])).unwrap();
         let node = graph.node(graph.find("norm").unwrap());
         assert_eq!((node.op.as_str(), node.float("epsilon", 0.0)), ("FusedBatchNormV3", 0.25));
         let inputs: Vec<String> = node.inputs.iter().map(|&input| graph.tensor_name(input)).collect();
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn arithmetic_with_an_offset_for_every_element_stays_what_it_is() {
-        let graph = fuse_batch_norms(batch_norm(&[3, 8])).unwrap();
+        let (graph, _) = fuse_batch_norms(batch_norm(&[3, 8])).unwrap();
         assert_eq!(graph.node(graph.find("norm").unwrap()).op, "AddV2");
     }
 }

@@ -3,14 +3,14 @@
 
 use super::rewrite::{Rewriting, rewrite};
 use crate::error::Result;
-use crate::graph::{Attr, DataFormat, Graph, Node, TensorRef};
+use crate::graph::{Attr, DataFormat, Graph, Moved, Node, TensorRef};
 use crate::tensor::Constant;
 
 /// Moves the zero padding before a convolution into the convolution.
 ///
 /// # Errors
 /// Where constants of the graph cannot be read.
-pub fn pad_convolutions(graph: Graph) -> Result<Graph> {
+pub fn pad_convolutions(graph: Graph) -> Result<(Graph, Moved)> {
     rewrite(graph, |rewriting, node| {
         let Some((unpadded, pads)) = padded_before(rewriting, node)? else { return Ok(None) };
         let mut attrs = node.attrs.clone();
@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn zeros_around_an_image_become_the_convolutions_own_padding() {
         let before = padded_convolution([0, 0, 1, 1, 1, 2, 0, 0]);
-        let graph = pad_convolutions(before.clone()).unwrap();
+        let (graph, _) = pad_convolutions(before.clone()).unwrap();
         let node = graph.node(graph.find("conv").unwrap());
         assert_eq!(graph.tensor_name(node.inputs[0]), "net:0");
         assert_eq!(node.ints("explicit_paddings"), [0, 0, 1, 1, 1, 2, 0, 0]);
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn zeros_beside_the_channels_stay_where_they_are() {
-        let graph = pad_convolutions(padded_convolution([0, 0, 1, 1, 1, 1, 0, 1])).unwrap();
+        let (graph, _) = pad_convolutions(padded_convolution([0, 0, 1, 1, 1, 1, 0, 1])).unwrap();
         let node = graph.node(graph.find("conv").unwrap());
         assert_eq!(graph.tensor_name(node.inputs[0]), "padded:0");
     }

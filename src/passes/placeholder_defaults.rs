@@ -9,7 +9,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::rewrite::rewrite;
 use crate::error::Result;
-use crate::graph::{Attrs, Graph, Node, TensorRef};
+use crate::graph::{Attrs, Graph, Moved, Node, NodeRef, TensorRef};
 
 /// The decision about a placeholder whose default is computed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,18 +27,19 @@ pub struct Settled {
 /// Where the graph is not valid any more.
 pub fn settle_defaults(
     graph: Graph,
-    is_taken: impl Fn(&Node) -> bool,
+    is_taken: impl Fn(NodeRef<'_>) -> bool,
     is_of_training: impl Fn(&Node) -> bool,
-) -> Result<(Graph, Vec<Settled>)> {
+) -> Result<(Graph, Moved, Vec<Settled>)> {
     let computed = |node: &Node| node.op == "PlaceholderWithDefault";
     if !graph.nodes().any(|(_, node)| computed(node)) {
-        return Ok((graph, vec![]));
+        return Ok((graph, Moved::default(), vec![]));
     }
     let mut found = vec![];
     for (_, node) in graph.nodes().filter(|(_, node)| computed(node)) {
         let Some(sources) = node.inputs.first().map(|&default| sources(&graph, default)) else { continue };
-        let is_input =
-            |node: &&&Node| node.op == "PlaceholderWithDefault" || node.is_placeholder() && is_taken(node);
+        let is_input = |node: &&NodeRef<'_>| {
+            node.op == "PlaceholderWithDefault" || node.is_placeholder() && is_taken(**node)
+        };
         let source = match sources.iter().find(is_input) {
             Some(input) => Some(input.name.clone()),
             None if sources.iter().any(|node| is_of_training(node) || node.is_placeholder()) => None,
@@ -52,7 +53,7 @@ pub fn settle_defaults(
     }
     let names: HashMap<String, bool> =
         found.iter().map(|settled| (settled.name.clone(), settled.computed_from.is_some())).collect();
-    let graph = rewrite(graph, |rewriting, node| match names.get(&node.name) {
+    let (graph, moved) = rewrite(graph, |rewriting, node| match names.get(&node.name) {
         Some(true) => {
             let inputs = node.inputs.iter().map(|&input| rewriting.moved(input)).collect();
             rewriting.add(node.name.clone(), "Identity", inputs, Attrs::new()).map(Some)
@@ -60,18 +61,18 @@ pub fn settle_defaults(
         Some(false) => rewriting.add(node.name.clone(), "Placeholder", vec![], node.attrs.clone()).map(Some),
         None => Ok(None),
     })?;
-    Ok((graph, found))
+    Ok((graph, moved, found))
 }
 
 /// The nodes without inputs that a tensor is computed from, and other placeholders with defaults.
-fn sources(graph: &Graph, tensor: TensorRef) -> Vec<&Node> {
+fn sources(graph: &Graph, tensor: TensorRef) -> Vec<NodeRef<'_>> {
     let (mut open, mut seen) = (vec![tensor.node], HashSet::new());
     let mut found = vec![];
     while let Some(id) = open.pop() {
         if !seen.insert(id) {
             continue;
         }
-        let node = graph.node(id);
+        let node = NodeRef::new(id, graph.node(id));
         match node.inputs.is_empty() || node.op == "PlaceholderWithDefault" {
             true => found.push(node),
             false => open.extend(node.inputs.iter().map(|input| input.node)),
@@ -94,7 +95,9 @@ mod tests {
     }
 
     fn settled(graph: Graph) -> (Graph, Vec<Settled>) {
-        settle_defaults(graph, |node| node.name == "x", |node| node.op == "IteratorGetNext").unwrap()
+        let (graph, _, settled) =
+            settle_defaults(graph, |node| node.name == "x", |node| node.op == "IteratorGetNext").unwrap();
+        (graph, settled)
     }
 
     fn op<'g>(graph: &'g Graph, name: &str) -> &'g str {

@@ -6,7 +6,7 @@
 
 use super::rewrite::{Rewriting, rewrite};
 use crate::error::{Error, Result};
-use crate::graph::{Attr, Attrs, Graph, Node, TensorRef};
+use crate::graph::{Attr, Attrs, Graph, Moved, Node, TensorRef};
 use crate::tensor::{Constant, DType};
 
 /// The preprocessing of the elements of an image, from 0 to 255, before a network takes them.
@@ -55,8 +55,12 @@ impl Preprocessing {
 ///
 /// # Errors
 /// Where it is not clear which of the inputs takes images, or images of that kind are not preprocessed so.
-pub fn preprocess(graph: Graph, inputs: &[TensorRef], preprocessing: Preprocessing) -> Result<Graph> {
-    let Some(name) = preprocessing.name() else { return Ok(graph) };
+pub fn preprocess(
+    graph: Graph,
+    inputs: &[TensorRef],
+    preprocessing: Preprocessing,
+) -> Result<(Graph, Moved)> {
+    let Some(name) = preprocessing.name() else { return Ok((graph, Moved::default())) };
     let refused = |problem: String| Error::new(format!("--preprocess {name}"), problem);
     let image = image_input(&graph, inputs).map_err(refused)?;
     check(&graph, image, preprocessing).map_err(|problem| {
@@ -169,7 +173,7 @@ mod tests {
         let image = placeholder(&mut graph, "images", &[1, 8, 8, 3]);
         let scale = placeholder(&mut graph, "scale", &[]);
         graph.add("net", "Mul", vec![image, scale], Attrs::new()).unwrap();
-        let graph = preprocess(graph, &[image, scale], Preprocessing::Vgg).unwrap();
+        let (graph, _) = preprocess(graph, &[image, scale], Preprocessing::Vgg).unwrap();
         let image = graph.find_tensor("images").unwrap();
         assert_eq!(graph.tensor_type(image).dtype, DType::UInt8);
         let net = graph.node(graph.find("net").unwrap());
@@ -190,7 +194,7 @@ mod tests {
         let [image, label] = [0, 1].map(|port| TensorRef { node: next, port });
         graph.add("net", "Relu", vec![image], Attrs::new()).unwrap();
         graph.add("label", "Identity", vec![label], Attrs::new()).unwrap();
-        let graph = preprocess(graph, &[image, label], Preprocessing::Inception).unwrap();
+        let (graph, _) = preprocess(graph, &[image, label], Preprocessing::Inception).unwrap();
         let next = graph.node(graph.find("next").unwrap());
         assert_eq!((next.outputs[0].dtype, next.outputs[1].dtype), (DType::UInt8, DType::Int64));
         let read_by = |name: &str| graph.tensor_name(graph.node(graph.find(name).unwrap()).inputs[0]);
@@ -207,7 +211,7 @@ mod tests {
             let names = ["a", "b"].into_iter().zip(shapes);
             let inputs: Vec<TensorRef> =
                 names.map(|(name, shape)| placeholder(&mut graph, name, shape)).collect();
-            preprocess(graph, &inputs, preprocessing).unwrap_err().to_string()
+            preprocess(graph, &inputs, preprocessing).map(|_| ()).unwrap_err().to_string()
         };
         let image: &[usize] = &[1, 8, 8, 3];
         assert!(

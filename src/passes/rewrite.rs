@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 
 use crate::error::Result;
-use crate::graph::{Attrs, Graph, Node, NodeId, TensorRef};
+use crate::graph::{Attrs, Graph, Moved, Node, NodeId, TensorRef};
 
 /// A graph that is being copied.
 pub struct Rewriting<'a> {
@@ -13,16 +13,16 @@ pub struct Rewriting<'a> {
     new: Option<Graph>,
     /// The node of the old graph that is being copied or replaced.
     current: NodeId,
-    /// The ids in the new graph of nodes of the old one, where the ids differ.
-    ids: HashMap<NodeId, NodeId>,
+    /// The nodes of the new graph for those of the old one so far.
+    ids: Vec<NodeId>,
+    /// Tensors of the new graph that are read instead of tensors of the old one.
     redirected: HashMap<TensorRef, TensorRef>,
 }
 
 impl Rewriting<'_> {
     /// Where a tensor of the old graph is in the new one.
     pub fn moved(&self, tensor: TensorRef) -> TensorRef {
-        let node = || self.ids.get(&tensor.node).copied().unwrap_or(tensor.node);
-        let moved = || TensorRef { node: node(), port: tensor.port };
+        let moved = || TensorRef { node: self.ids[tensor.node.index()], port: tensor.port };
         self.redirected.get(&tensor).copied().unwrap_or_else(moved)
     }
 
@@ -72,35 +72,38 @@ impl Rewriting<'_> {
     }
 
     /// Copies a node of the old graph into the new one, if the new graph has been started.
-    fn copy(&mut self, id: NodeId, node: &Node) -> Result<()> {
-        if self.new.is_some() {
-            let copy = self.add_with_attrs(node, node.attrs.clone())?;
-            self.ids.insert(id, copy);
+    fn copy(&mut self, id: NodeId, node: &Node) -> Result<NodeId> {
+        match self.new {
+            Some(_) => self.add_with_attrs(node, node.attrs.clone()),
+            None => Ok(id),
         }
-        Ok(())
     }
 }
 
 /// Copies `graph`. A node that `replace` adds for a node has the same name and replaces it. Where `replace` returns
 /// `None`, the node is copied. Nodes that are no longer read stay until the graph is pruned. Where nothing is replaced,
-/// the graph is returned without being copied.
+/// the graph is returned without being copied. A tensor moves with its node, even where its readers are redirected.
 ///
 /// # Errors
 /// Those of `replace`, and where the nodes that it adds do not fit.
 pub fn rewrite(
     graph: Graph,
     mut replace: impl FnMut(&mut Rewriting<'_>, &Node) -> Result<Option<NodeId>>,
-) -> Result<Graph> {
-    let Some((first, _)) = graph.nodes().next() else { return Ok(graph) };
-    let (ids, redirected) = (HashMap::new(), HashMap::new());
+) -> Result<(Graph, Moved)> {
+    let Some((first, _)) = graph.nodes().next() else { return Ok((graph, Moved::default())) };
+    let (ids, redirected) = (Vec::with_capacity(graph.len()), HashMap::new());
     let mut rewriting = Rewriting { old: &graph, new: None, current: first, ids, redirected };
     for (id, node) in graph.nodes() {
         rewriting.current = id;
-        match replace(&mut rewriting, node)? {
-            Some(replacement) => _ = rewriting.ids.insert(id, replacement),
+        let new = match replace(&mut rewriting, node)? {
+            Some(replacement) => replacement,
             None => rewriting.copy(id, node)?,
-        }
+        };
+        rewriting.ids.push(new);
     }
-    let new = rewriting.new;
-    Ok(new.unwrap_or(graph))
+    let Rewriting { new, ids, .. } = rewriting;
+    match new {
+        Some(new) => Ok((new, Moved::by_nodes(ids.into_iter().map(Some).collect()))),
+        None => Ok((graph, Moved::default())),
+    }
 }

@@ -6,7 +6,7 @@ use hashbrown::HashMap;
 use super::own_statistics::{Affine, has_no_averages, is_of_its_own, normalized};
 use super::rewrite::{Rewriting, rewrite};
 use crate::error::Result;
-use crate::graph::{Attr, Attrs, Graph, Node, NodeId, TensorRef};
+use crate::graph::{Attr, Attrs, Graph, Moved, Node, NodeId, TensorRef};
 
 /// By the names of tensors that hold statistics of a batch, the variables that keep their moving averages.
 pub type MovingStatistics = HashMap<String, String>;
@@ -33,7 +33,7 @@ pub fn use_moving_statistics(
     graph: Graph,
     moving: &MovingStatistics,
     changes: &mut Changes,
-) -> Result<Graph> {
+) -> Result<(Graph, Moved)> {
     rewrite(graph, |rewriting, node| {
         if node.is_batch_norm() {
             return frozen_batch_norm(rewriting, node, moving, changes);
@@ -98,9 +98,9 @@ fn frozen_batch_norm(
 ///
 /// # Errors
 /// Where the graph is not valid any more.
-pub fn drop_dropouts(graph: Graph, changes: &mut Changes) -> Result<Graph> {
+pub fn drop_dropouts(graph: Graph, changes: &mut Changes) -> Result<(Graph, Moved)> {
     if !graph.nodes().any(|(_, node)| node.op.contains("RandomUniform")) {
-        return Ok(graph);
+        return Ok((graph, Moved::default()));
     }
     rewrite(graph, |rewriting, node| {
         let scaled = match (node.op.as_str(), &node.inputs[..]) {
@@ -195,7 +195,7 @@ mod tests {
                 add(&mut graph, "out", "Mul", &[scaled, mask]);
             }
             let mut changes = Changes::default();
-            let dropped = drop_dropouts(graph, &mut changes).unwrap();
+            let (dropped, _) = drop_dropouts(graph, &mut changes).unwrap();
             let node = dropped.node(dropped.find("out").unwrap());
             assert_eq!(
                 (node.op.as_str(), dropped.tensor_name(node.inputs[0])),
@@ -217,7 +217,7 @@ mod tests {
         let mask = add(&mut graph, "mask", "Floor", &[sum]);
         let scaled = add(&mut graph, "scaled", "RealDiv", &[x, keep]);
         add(&mut graph, "dropped", "Mul", &[scaled, mask]);
-        let graph = drop_dropouts(graph, &mut Changes::default()).unwrap();
+        let (graph, _) = drop_dropouts(graph, &mut Changes::default()).unwrap();
         let dropped = graph.node(graph.find("dropped").unwrap());
         assert_eq!((dropped.op.as_str(), graph.tensor_name(dropped.inputs[0]).as_str()), ("Identity", "x:0"));
     }
@@ -244,12 +244,13 @@ mod tests {
         let moving = [("norm:1", "mean"), ("norm:2", "variance")];
         let moving = moving.map(|(tensor, variable)| (tensor.to_owned(), variable.to_owned())).into();
         let mut changes = Changes::default();
-        let frozen = use_moving_statistics(graph.clone(), &moving, &mut changes).unwrap();
+        let (frozen, _) = use_moving_statistics(graph.clone(), &moving, &mut changes).unwrap();
         let norm = frozen.node(frozen.find("norm").unwrap());
         assert!(!norm.bool("is_training", true));
         assert_eq!(norm.inputs[3..], [mean, variance]);
         assert_eq!(changes.batch_norms, ["norm"]);
-        let error = use_moving_statistics(graph, &MovingStatistics::new(), &mut changes).unwrap_err();
+        let error =
+            use_moving_statistics(graph, &MovingStatistics::new(), &mut changes).map(|_| ()).unwrap_err();
         assert!(error.to_string().contains("moving averages"), "{error}");
     }
 }

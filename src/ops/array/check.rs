@@ -2,6 +2,8 @@
 
 use crate::error::Result;
 use crate::graph::{Attr, Node};
+use crate::ops::Parameter;
+use crate::ops::array::Blocks;
 use crate::ops::checks::{known_lengths, not_below, vector};
 use crate::ops::infer::Inputs;
 use crate::tensor::{Constant, for_each_number};
@@ -124,10 +126,10 @@ pub fn one_hot(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
     }
 }
 
-pub fn top_k(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
-    let k = match node.op.as_str() {
-        "TopK" => Some(node.int("k", 0)),
-        _ => inputs.integers(1)?.and_then(|k| k.first().copied()),
+pub fn top_k(inputs: &Inputs<'_>, node: &Node, k: Parameter) -> Result<()> {
+    let k = match k {
+        Parameter::Attribute => Some(node.int("k", 0)),
+        Parameter::Input(index) => inputs.integers(index)?.and_then(|k| k.first().copied()),
     };
     let (Some(k), shape) = (k, inputs.shape(0)?) else { return Ok(()) };
     not_below(node, "k", &[k], 0)?;
@@ -202,18 +204,18 @@ pub fn reverse_sequence(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
     }
 }
 
-pub fn blocks(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
+/// DepthToSpace takes its blocks from the channels, SpaceToDepth from height and width.
+pub fn blocks(inputs: &Inputs<'_>, node: &Node, blocks: Blocks) -> Result<()> {
     let shape = inputs.shape(0)?;
     let block = usize::try_from(node.int("block_size", 1)).unwrap_or(0).clamp(1, 1 << 15);
     let Some(dims) = shape.dims().filter(|dims| dims.len() == 4) else { return Ok(()) };
     let channel = node.data_format().channel_axis(4);
-    // DepthToSpace takes its blocks from the channels, SpaceToDepth from height and width.
     let divides = |axis: usize| {
-        let by = match (node.op == "DepthToSpace", axis == channel) {
+        let by = match blocks {
             _ if axis == 0 => 1,
-            (true, true) => block * block,
-            (false, false) => block,
-            _ => 1,
+            Blocks::DepthToSpace if axis == channel => block * block,
+            Blocks::SpaceToDepth if axis != channel => block,
+            Blocks::DepthToSpace | Blocks::SpaceToDepth => 1,
         };
         dims[axis].is_none_or(|length| length.is_multiple_of(by))
     };

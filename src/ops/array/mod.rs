@@ -5,7 +5,10 @@ pub mod eval;
 pub mod lower;
 pub mod shape;
 
-use super::{Op, checks, op};
+use self::lower::diagonal::{LEFT, alignment};
+use self::lower::gather::Scatter;
+use self::lower::order::Counted;
+use super::{Op, Parameter, checks, op};
 use crate::graph::{Shape, TensorType};
 use crate::ops::infer::{like_first_input, one};
 use crate::tensor::{DType, Tensor};
@@ -14,6 +17,29 @@ const INPUT: &str = "its outputs become inputs of the model";
 
 const CONSTANT: &str = "it becomes a constant";
 
+/// Where the axis is among the inputs of a concatenation.
+#[derive(Debug, Clone, Copy)]
+pub enum AxisInput {
+    First,
+    Last,
+}
+
+/// The parts of a split.
+#[derive(Debug, Clone, Copy)]
+pub enum Parts {
+    /// `num_split` of the same size. The first input is the axis.
+    Equal,
+    /// Of the sizes that the second input holds. The third input is the axis.
+    Given,
+}
+
+/// Where the pixels of a block go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blocks {
+    SpaceToDepth,
+    DepthToSpace,
+}
+
 /// The ops of this family.
 pub const OPS: &[Op] = &[
     op("BatchToSpaceND")
@@ -21,38 +47,49 @@ pub const OPS: &[Op] = &[
         .lower(lower::blocks::batch_to_space, &["Reshape", "Transpose", "Slice"])
         .eval(eval::blocks::batch_to_space)
         .float16(),
-    op("Bincount")
-        .shape(shape::order::bincount)
-        .lower(lower::order::bincount, &["Range", "Equal", "Mul", "ReduceSum"]),
+    op("Bincount").shape(shape::order::bincount).lower(
+        |cx, node| lower::order::bincount(cx, node, Counted::All),
+        &["Range", "Equal", "Mul", "ReduceSum"],
+    ),
     op("BroadcastTo")
         .shape(shape::make::broadcast_to)
         .check(check::broadcast_to)
         .lower(lower::fill::broadcast_to, &["Expand"])
-        .fold(eval::making::broadcast_to),
+        .fold(eval::making::broadcast_to)
+        .makes(eval::making::broadcast_length),
     op("Bucketize")
         .shape(|inputs, _| one(DType::Int32, inputs.shape(0)?.clone()))
         .lower(lower::order::bucketize, &["Less", "Not", "ReduceSum"]),
-    op("CheckNumerics").shape(like_first_input).lower(lower::basic::identity, &[]),
-    op("Concat").shape(shape::basic::concat).lower(lower::join::concat, &["Concat"]).float16(),
+    op("CheckNumerics")
+        .also(&["PreventGradient", "ReadVariableOp"])
+        .shape(like_first_input)
+        .lower(lower::basic::identity, &[]),
+    op("Concat")
+        .shape(|inputs, node| shape::basic::concat(inputs, node, AxisInput::First))
+        .lower(|cx, node| lower::join::concat(cx, node, AxisInput::First), &["Concat"])
+        .eval(|_, inputs| eval::basic::concat(inputs, AxisInput::First))
+        .float16(),
     op("ConcatV2")
-        .shape(shape::basic::concat)
-        .lower(lower::join::concat, &["Concat"])
-        .fold(eval::basic::concat)
+        .shape(|inputs, node| shape::basic::concat(inputs, node, AxisInput::Last))
+        .lower(|cx, node| lower::join::concat(cx, node, AxisInput::Last), &["Concat"])
+        .fold(|_, inputs| eval::basic::concat(inputs, AxisInput::Last))
         .float16(),
     op("Const").shape(shape::basic::constant).lower(lower::basic::constant, &[]),
-    op("DenseBincount")
-        .shape(shape::order::bincount)
-        .lower(lower::order::bincount, &["Range", "Equal", "Mul", "ReduceSum"]),
+    op("DenseBincount").shape(shape::order::dense_bincount).lower(
+        |cx, node| lower::order::bincount(cx, node, Counted::Rows),
+        &["Range", "Equal", "Mul", "ReduceSum"],
+    ),
     op("DepthToSpace")
-        .shape(super::image::shape::depth_and_space)
-        .check(check::blocks)
+        .shape(|inputs, node| shape::blocks::depth_and_space(inputs, node, Blocks::DepthToSpace))
+        .check(|inputs, node| check::blocks(inputs, node, Blocks::DepthToSpace))
         .lower(lower::blocks::depth_and_space, &["DepthToSpace"])
-        .eval(|node, inputs| eval::blocks::in_channels(node, inputs, false))
+        .eval(|node, inputs| eval::blocks::depth_and_space(node, inputs, Blocks::DepthToSpace))
         .float16(),
     op("DynamicPartition")
         .shape(shape::order::dynamic_partition)
         .lower(lower::gather::dynamic_partition, &["Equal", "NonZero", "Gather"]),
     op("DynamicStitch")
+        .also(&["ParallelDynamicStitch"])
         .shape(shape::order::dynamic_stitch)
         .lower(lower::gather::dynamic_stitch, &["Concat", "ScatterND"]),
     op("EnsureShape").shape(like_first_input).check(check::ensure_shape).lower(lower::basic::identity, &[]),
@@ -65,22 +102,27 @@ pub const OPS: &[Op] = &[
         .shape(shape::make::fill)
         .check(checks::described_shape)
         .lower(lower::fill::fill, &["Expand"])
-        .fold(eval::making::fill),
+        .fold(eval::making::fill)
+        .makes(eval::making::filled_length),
     op("Gather")
+        .also(&["ResourceGather"])
         .shape(shape::order::gather)
         .lower(lower::gather::gather, &["Gather"])
         .fold(eval::basic::gather)
         .float16(),
     op("GatherNd")
+        .also(&["ResourceGatherNd"])
         .shape(shape::order::gather_nd)
         .check(check::gather_nd)
-        .lower(lower::gather::gather_nd, &["GatherND"]),
+        .lower(lower::gather::gather_nd, &["GatherND"])
+        .eval(eval::basic::gather_nd),
     op("GatherV2")
         .shape(shape::order::gather)
         .lower(lower::gather::gather, &["Gather", "GatherND"])
         .fold(eval::basic::gather)
         .float16(),
     op("Identity")
+        .also(&["Snapshot", "StopGradient"])
         .shape(like_first_input)
         .lower(lower::basic::identity, &[])
         .fold(|_, inputs| Some(vec![Tensor::clone(inputs.first()?)])),
@@ -97,21 +139,27 @@ pub const OPS: &[Op] = &[
     op("ListDiff")
         .shape(shape::order::list_diff)
         .lower(lower::order::list_diff, &["Equal", "ReduceMax", "NonZero", "Gather"]),
-    op("MatrixDiag").shape(super::image::shape::diag).lower(lower::diagonal::diag, &["Gather", "Where"]),
+    op("MatrixDiag")
+        .also(&["MatrixDiagV2"])
+        .shape(shape::diagonal::diag)
+        .lower(|cx, node| lower::diagonal::diag(cx, node, LEFT), &["Gather", "Where"]),
     op("MatrixDiagPart")
-        .shape(super::image::shape::diag_part)
-        .lower(lower::diagonal::diag_part, &["Gather", "Where"]),
-    op("MatrixDiagPartV2")
-        .shape(super::image::shape::diag_part)
-        .lower(lower::diagonal::diag_part, &["Gather", "Where"]),
+        .also(&["MatrixDiagPartV2"])
+        .shape(shape::diagonal::diag_part)
+        .lower(|cx, node| lower::diagonal::diag_part(cx, node, LEFT), &["Gather", "Where"]),
     op("MatrixDiagPartV3")
-        .shape(super::image::shape::diag_part)
-        .lower(lower::diagonal::diag_part, &["Gather", "Where"]),
-    op("MatrixDiagV2").shape(super::image::shape::diag).lower(lower::diagonal::diag, &["Gather", "Where"]),
-    op("MatrixDiagV3").shape(super::image::shape::diag).lower(lower::diagonal::diag, &["Gather", "Where"]),
-    op("MatrixSetDiag").shape(like_first_input).lower(lower::diagonal::set_diag, &["Gather", "Where"]),
-    op("MatrixSetDiagV2").shape(like_first_input).lower(lower::diagonal::set_diag, &["Gather", "Where"]),
-    op("MatrixSetDiagV3").shape(like_first_input).lower(lower::diagonal::set_diag, &["Gather", "Where"]),
+        .shape(shape::diagonal::diag_part)
+        .lower(|cx, node| lower::diagonal::diag_part(cx, node, alignment(node)), &["Gather", "Where"]),
+    op("MatrixDiagV3")
+        .shape(shape::diagonal::diag)
+        .lower(|cx, node| lower::diagonal::diag(cx, node, alignment(node)), &["Gather", "Where"]),
+    op("MatrixSetDiag")
+        .also(&["MatrixSetDiagV2"])
+        .shape(like_first_input)
+        .lower(|cx, node| lower::diagonal::set_diag(cx, node, LEFT), &["Gather", "Where"]),
+    op("MatrixSetDiagV3")
+        .shape(like_first_input)
+        .lower(|cx, node| lower::diagonal::set_diag(cx, node, alignment(node)), &["Gather", "Where"]),
     op("MirrorPad")
         .shape(shape::basic::pad)
         .lower(lower::extent::mirror_pad, &["Pad", "Slice", "Concat"])
@@ -124,8 +172,8 @@ pub const OPS: &[Op] = &[
         .eval(eval::order::one_hot),
     op("OnesLike")
         .shape(like_first_input)
-        .lower(lower::fill::like, &["Shape", "Expand"])
-        .fold(eval::basic::like),
+        .lower(|cx, node| lower::fill::like(cx, node, 1.0), &["Shape", "Expand"])
+        .fold(|_, inputs| eval::basic::like(inputs, true)),
     op("Pack")
         .shape(shape::make::pack)
         .check(|inputs, node| checks::same_shapes(inputs, node, 0))
@@ -148,29 +196,26 @@ pub const OPS: &[Op] = &[
             _ => None,
         })
         .float16(),
-    op("ParallelDynamicStitch")
-        .shape(shape::order::dynamic_stitch)
-        .lower(lower::gather::dynamic_stitch, &["Concat", "ScatterND"]),
-    op("Placeholder").shape(shape::basic::declared).lower(lower::basic::placeholder, &[]),
-    op("PlaceholderV2").shape(shape::basic::declared).lower(lower::basic::placeholder, &[]),
+    op("Placeholder")
+        .also(&["PlaceholderV2"])
+        .shape(shape::basic::declared)
+        .lower(lower::basic::placeholder, &[]),
     op("PlaceholderWithDefault").shape(like_first_input).lower(lower::basic::placeholder_with_default, &[]),
-    op("PreventGradient").shape(like_first_input).lower(lower::basic::identity, &[]),
-    op("QueueDequeue").shape(shape::basic::dequeued).not_lowered(INPUT),
-    op("QueueDequeueMany").shape(shape::basic::dequeued).not_lowered(INPUT),
-    op("QueueDequeueManyV2").shape(shape::basic::dequeued).not_lowered(INPUT),
-    op("QueueDequeueUpTo").shape(shape::basic::dequeued).not_lowered(INPUT),
-    op("QueueDequeueUpToV2").shape(shape::basic::dequeued).not_lowered(INPUT),
-    op("QueueDequeueV2").shape(shape::basic::dequeued).not_lowered(INPUT),
+    op("QueueDequeue").also(&["QueueDequeueV2"]).shape(shape::basic::dequeued_one).not_lowered(INPUT),
+    op("QueueDequeueMany")
+        .also(&["QueueDequeueManyV2", "QueueDequeueUpTo", "QueueDequeueUpToV2"])
+        .shape(shape::basic::dequeued)
+        .not_lowered(INPUT),
     op("Range")
         .shape(shape::make::range)
         .check(check::range)
         .lower(lower::fill::range, &["Range"])
-        .fold(eval::making::range),
+        .fold(eval::making::range)
+        .makes(eval::making::range_length),
     op("Rank")
         .shape(|_, _| Ok(vec![TensorType::new(DType::Int32, Shape::scalar())]))
         .lower(lower::fill::rank, &["Shape", "Size"])
         .fold(eval::basic::rank),
-    op("ReadVariableOp").shape(like_first_input).lower(lower::basic::identity, &[]),
     op("Reshape")
         .shape(shape::basic::reshape)
         .check(check::reshape)
@@ -178,15 +223,6 @@ pub const OPS: &[Op] = &[
         .note("a length of 0 that is known when the model runs needs operator set 14")
         .fold(eval::basic::reshape)
         .float16(),
-    op("ResourceGather")
-        .shape(shape::order::gather)
-        .lower(lower::gather::gather, &["Gather"])
-        .fold(eval::basic::gather)
-        .float16(),
-    op("ResourceGatherNd")
-        .shape(shape::order::gather_nd)
-        .check(check::gather_nd)
-        .lower(lower::gather::gather_nd, &["GatherND"]),
     op("ReverseSequence")
         .shape(like_first_input)
         .check(check::reverse_sequence)
@@ -222,32 +258,28 @@ pub const OPS: &[Op] = &[
         .lower(lower::slice::slice, &["Slice"])
         .fold(eval::basic::slice)
         .float16(),
-    op("Snapshot")
-        .shape(like_first_input)
-        .lower(lower::basic::identity, &[])
-        .fold(|_, inputs| Some(vec![Tensor::clone(inputs.first()?)])),
     op("SpaceToBatchND")
         .shape(shape::blocks::space_to_batch)
         .lower(lower::blocks::space_to_batch, &["Pad", "Reshape", "Transpose"])
         .eval(eval::blocks::space_to_batch)
         .float16(),
     op("SpaceToDepth")
-        .shape(super::image::shape::depth_and_space)
-        .check(check::blocks)
+        .shape(|inputs, node| shape::blocks::depth_and_space(inputs, node, Blocks::SpaceToDepth))
+        .check(|inputs, node| check::blocks(inputs, node, Blocks::SpaceToDepth))
         .lower(lower::blocks::depth_and_space, &["SpaceToDepth"])
-        .eval(|node, inputs| eval::blocks::in_channels(node, inputs, true))
+        .eval(|node, inputs| eval::blocks::depth_and_space(node, inputs, Blocks::SpaceToDepth))
         .float16(),
     op("Split")
-        .shape(shape::make::split)
+        .shape(|inputs, node| shape::make::split(inputs, node, Parts::Equal))
         .check(check::split)
-        .lower(lower::join::split, &["Split"])
+        .lower(|cx, node| lower::join::split(cx, node, Parts::Equal), &["Split"])
         .note("of an axis of open length from opset 18 on")
         .fold(eval::basic::split)
         .float16(),
     op("SplitV")
-        .shape(shape::make::split)
+        .shape(|inputs, node| shape::make::split(inputs, node, Parts::Given))
         .check(check::split_sizes)
-        .lower(lower::join::split, &["Split"])
+        .lower(|cx, node| lower::join::split(cx, node, Parts::Given), &["Split"])
         .eval(eval::order::split)
         .float16(),
     op("Squeeze")
@@ -255,10 +287,6 @@ pub const OPS: &[Op] = &[
         .lower(lower::basic::squeeze, &["Squeeze"])
         .fold(eval::basic::squeeze)
         .float16(),
-    op("StopGradient")
-        .shape(like_first_input)
-        .lower(lower::basic::identity, &[])
-        .fold(|_, inputs| Some(vec![Tensor::clone(inputs.first()?)])),
     op("StridedSlice")
         .shape(shape::basic::strided_slice)
         .check(check::strided_slice)
@@ -268,33 +296,40 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("TensorScatterAdd")
         .shape(like_first_input)
-        .lower(lower::gather::tensor_scatter, &["ScatterND"])
+        .lower(|cx, node| lower::gather::tensor_scatter(cx, node, Scatter::Add), &["ScatterND"])
         .since(16),
     op("TensorScatterMax")
         .shape(like_first_input)
-        .lower(lower::gather::tensor_scatter, &["ScatterND"])
+        .lower(|cx, node| lower::gather::tensor_scatter(cx, node, Scatter::Max), &["ScatterND"])
         .since(18),
     op("TensorScatterMin")
         .shape(like_first_input)
-        .lower(lower::gather::tensor_scatter, &["ScatterND"])
+        .lower(|cx, node| lower::gather::tensor_scatter(cx, node, Scatter::Min), &["ScatterND"])
         .since(18),
     op("TensorScatterSub")
         .shape(like_first_input)
-        .lower(lower::gather::tensor_scatter, &["Neg", "ScatterND"])
+        .lower(|cx, node| lower::gather::tensor_scatter(cx, node, Scatter::Sub), &["Neg", "ScatterND"])
         .since(16),
-    op("TensorScatterUpdate").shape(like_first_input).lower(lower::gather::tensor_scatter, &["ScatterND"]),
+    op("TensorScatterUpdate")
+        .shape(like_first_input)
+        .lower(|cx, node| lower::gather::tensor_scatter(cx, node, Scatter::Update), &["ScatterND"]),
     op("Tile")
         .shape(shape::blocks::tile)
         .check(check::tile)
         .lower(lower::extent::tile, &["Tile"])
         .fold(eval::making::tile)
+        .makes(eval::making::tiled_length)
         .float16(),
-    op("TopK").shape(shape::order::top_k).check(check::top_k).lower(lower::order::top_k, &["TopK"]),
+    op("TopK")
+        .shape(|inputs, node| shape::order::top_k(inputs, node, Parameter::Attribute))
+        .check(|inputs, node| check::top_k(inputs, node, Parameter::Attribute))
+        .lower(|cx, node| lower::order::top_k(cx, node, Parameter::Attribute), &["TopK"])
+        .eval(|node, inputs| eval::order::top(node, inputs, Parameter::Attribute)),
     op("TopKV2")
-        .shape(shape::order::top_k)
-        .check(check::top_k)
-        .lower(lower::order::top_k, &["TopK"])
-        .eval(eval::order::top),
+        .shape(|inputs, node| shape::order::top_k(inputs, node, Parameter::Input(1)))
+        .check(|inputs, node| check::top_k(inputs, node, Parameter::Input(1)))
+        .lower(|cx, node| lower::order::top_k(cx, node, Parameter::Input(1)), &["TopK"])
+        .eval(|node, inputs| eval::order::top(node, inputs, Parameter::Input(1))),
     op("Transpose")
         .shape(shape::order::transpose)
         .check(check::permutation)
@@ -302,19 +337,20 @@ pub const OPS: &[Op] = &[
         .fold(eval::basic::transpose)
         .float16(),
     op("Unique").shape(shape::order::unique).lower(lower::order::unique, &["Unique"]),
-    op("UniqueWithCounts").shape(shape::order::unique).lower(lower::order::unique, &["Unique"]),
+    op("UniqueWithCounts").shape(shape::order::unique_with_counts).lower(lower::order::unique, &["Unique"]),
     op("Unpack")
         .shape(shape::make::unpack)
         .check(check::unpack)
         .lower(lower::join::unpack, &["Split", "Squeeze"])
         .fold(eval::basic::unpack)
         .float16(),
-    op("VarHandleOp").shape(shape::basic::declared).not_lowered(CONSTANT),
-    op("Variable").shape(shape::basic::declared).not_lowered(CONSTANT),
-    op("VariableV2").shape(shape::basic::declared).not_lowered(CONSTANT),
-    op("Where").shape(shape::order::positions).lower(lower::order::positions, &["NonZero", "Transpose"]),
+    op("VarHandleOp").also(&["Variable", "VariableV2"]).shape(shape::basic::declared).not_lowered(CONSTANT),
+    op("Where")
+        .shape(shape::order::positions)
+        .lower(lower::order::positions, &["NonZero", "Transpose"])
+        .eval(eval::order::positions),
     op("ZerosLike")
         .shape(like_first_input)
-        .lower(lower::fill::like, &["Shape", "Expand"])
-        .fold(eval::basic::like),
+        .lower(|cx, node| lower::fill::like(cx, node, 0.0), &["Shape", "Expand"])
+        .fold(|_, inputs| eval::basic::like(inputs, false)),
 ];

@@ -12,17 +12,14 @@ const BRANCH: &str = "it becomes an If, or the branch that is taken";
 /// The ops of this family.
 pub const OPS: &[Op] = &[
     op("_SwitchN").shape(super::array::shape::basic::switch_n).not_lowered(BRANCH),
-    op("Case").shape(shape::case).lower(lower::case, &["If", "Equal"]),
-    op("If").shape(shape::conditional).lower(lower::conditional, &["If"]),
-    op("Merge").shape(super::array::shape::basic::merge).not_lowered(BRANCH),
-    op("PartitionedCall").shape(shape::call).lower(lower::call, &[]),
-    op("RefMerge").shape(super::array::shape::basic::merge).not_lowered(BRANCH),
-    op("RefSwitch").shape(|inputs, _| Ok(vec![inputs.tensor_type(0)?.clone(); 2])).not_lowered(BRANCH),
-    op("StatefulPartitionedCall").shape(shape::call).lower(lower::call, &[]),
-    op("StatelessCase").shape(shape::case).lower(lower::case, &["If", "Equal"]),
-    op("StatelessIf").shape(shape::conditional).lower(lower::conditional, &["If"]),
-    op("StatelessWhile").shape(shape::while_loop).lower(lower::while_loop, &["Loop"]),
-    op("Switch").shape(|inputs, _| Ok(vec![inputs.tensor_type(0)?.clone(); 2])).not_lowered(BRANCH),
-    op("While").shape(shape::while_loop).lower(lower::while_loop, &["Loop"]),
+    op("Case").also(&["StatelessCase"]).shape(shape::case).lower(lower::case, &["If", "Equal"]),
+    op("If").also(&["StatelessIf"]).shape(shape::conditional).lower(lower::conditional, &["If"]),
+    op("Merge").also(&["RefMerge"]).shape(super::array::shape::basic::merge).not_lowered(BRANCH),
+    op("PartitionedCall").also(&["StatefulPartitionedCall"]).shape(shape::call).lower(lower::call, &[]),
+    op("Switch")
+        .also(&["RefSwitch"])
+        .shape(|inputs, _| Ok(vec![inputs.tensor_type(0)?.clone(); 2]))
+        .not_lowered(BRANCH),
+    op("While").also(&["StatelessWhile"]).shape(shape::while_loop).lower(lower::while_loop, &["Loop"]),
     op(ON_BRANCH).shape(like_first_input).not_lowered(BRANCH),
 ];

@@ -5,7 +5,8 @@ pub mod eval;
 pub mod lower;
 pub mod shape;
 
-use super::{Op, op};
+use self::lower::suppression::non_max_suppression;
+use super::{Op, Parameter, op};
 use crate::graph::{Shape, TensorType};
 use crate::ops::infer::{like_first_input, one};
 use crate::tensor::DType;
@@ -32,16 +33,13 @@ pub const OPS: &[Op] = &[
         .lower(lower::color::hsv_to_rgb, &["Split", "Mod", "Clip", "Concat"]),
     op("NonMaxSuppression")
         .shape(|_, _| one(DType::Int32, Shape::new(vec![None])))
-        .lower(lower::suppression::non_max_suppression, &["NonMaxSuppression"])
-        .eval(eval::suppression::suppress),
+        .lower(|cx, node| non_max_suppression(cx, node, Parameter::Attribute), &["NonMaxSuppression"])
+        .eval(|node, inputs| eval::suppression::suppress(node, inputs, Parameter::Attribute)),
     op("NonMaxSuppressionV2")
+        .also(&["NonMaxSuppressionV3"])
         .shape(|_, _| one(DType::Int32, Shape::new(vec![None])))
-        .lower(lower::suppression::non_max_suppression, &["NonMaxSuppression"])
-        .eval(eval::suppression::suppress),
-    op("NonMaxSuppressionV3")
-        .shape(|_, _| one(DType::Int32, Shape::new(vec![None])))
-        .lower(lower::suppression::non_max_suppression, &["NonMaxSuppression"])
-        .eval(eval::suppression::suppress),
+        .lower(|cx, node| non_max_suppression(cx, node, Parameter::Input(3)), &["NonMaxSuppression"])
+        .eval(|node, inputs| eval::suppression::suppress(node, inputs, Parameter::Input(3))),
     op("NonMaxSuppressionV4")
         .shape(|_, _| {
             Ok(vec![
@@ -49,7 +47,7 @@ pub const OPS: &[Op] = &[
                 TensorType::new(DType::Int32, Shape::scalar()),
             ])
         })
-        .lower(lower::suppression::non_max_suppression, &["NonMaxSuppression", "Pad"]),
+        .lower(|cx, node| non_max_suppression(cx, node, Parameter::Input(3)), &["NonMaxSuppression", "Pad"]),
     op("NonMaxSuppressionV5")
         .shape(|inputs, _| {
             Ok(vec![
@@ -58,7 +56,7 @@ pub const OPS: &[Op] = &[
                 TensorType::new(DType::Int32, Shape::scalar()),
             ])
         })
-        .lower(lower::suppression::non_max_suppression, &["NonMaxSuppression", "Pad"])
+        .lower(|cx, node| non_max_suppression(cx, node, Parameter::Input(3)), &["NonMaxSuppression", "Pad"])
         .note("without soft suppression"),
     op("ResizeArea")
         .shape(shape::resize)
@@ -73,12 +71,12 @@ pub const OPS: &[Op] = &[
     op("ResizeBilinear")
         .shape(shape::resize)
         .check(check::resize)
-        .lower(lower::resize::resize, &["Resize"])
+        .lower(lower::resize::bilinear, &["Resize"])
         .eval(eval::resize::bilinear),
     op("ResizeNearestNeighbor")
-        .shape(shape::resize)
+        .shape(shape::resize_nearest)
         .check(check::resize)
-        .lower(lower::resize::resize, &["Resize"])
+        .lower(lower::resize::nearest, &["Resize"])
         .eval(eval::resize::nearest),
     op("RGBToHSV")
         .shape(like_first_input)

@@ -1,4 +1,4 @@
-//! Ops on images, and on diagonals of matrices (`tensorflow/core/ops/{image,array}_ops.cc`).
+//! Ops on images (`tensorflow/core/ops/image_ops.cc`).
 
 use crate::error::Result;
 use crate::graph::{Node, Shape, TensorType};
@@ -12,113 +12,24 @@ fn size(inputs: &Inputs<'_>, index: usize) -> [Option<usize>; 2] {
     [0, 1].map(|axis| lengths.get(axis).and_then(|length| usize::try_from(length.value()?).ok()))
 }
 
-pub fn resize(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
-    let input = inputs.tensor_type(0)?;
-    let dtype = if node.op == "ResizeNearestNeighbor" { input.dtype } else { DType::Float32 };
-    let [height, width] = size(inputs, 1);
-    one(dtype, Shape::new(vec![input.shape.dim(0), height, width, input.shape.dim(3)]))
+/// Images whose pixels are computed from several.
+pub fn resize(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    resized(inputs, DType::Float32)
+}
+
+/// Images whose pixels are copies.
+pub fn resize_nearest(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    resized(inputs, inputs.dtype(0)?)
+}
+
+fn resized(inputs: &Inputs<'_>, dtype: DType) -> Result<Vec<TensorType>> {
+    let (input, [height, width]) = (inputs.shape(0)?, size(inputs, 1));
+    one(dtype, Shape::new(vec![input.dim(0), height, width, input.dim(3)]))
 }
 
 pub fn crop_and_resize(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
     let [height, width] = size(inputs, 3);
     one(DType::Float32, Shape::new(vec![inputs.shape(1)?.dim(0), height, width, inputs.shape(0)?.dim(3)]))
-}
-
-pub fn depth_and_space(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
-    let input = inputs.tensor_type(0)?;
-    let block = usize::try_from(node.int("block_size", 1)).ok().filter(|&block| block > 0 && block < 1 << 15);
-    let Some(block) = block else { return Err(node.error("its block_size is not a count")) };
-    let Some(dims) = input.shape.dims().filter(|dims| dims.len() == 4) else {
-        return one(input.dtype, Shape::of_rank(4));
-    };
-    let format = node.data_format();
-    let channel = format.channel_axis(4);
-    let is_apart = node.op == "SpaceToDepth";
-    let scaled = dims.iter().enumerate().map(|(axis, dim)| {
-        let dim = (*dim)?;
-        match (axis == 0, axis == channel, is_apart) {
-            (true, ..) => Some(dim),
-            (_, true, true) => dim.checked_mul(block * block),
-            (_, true, false) => Some(dim / (block * block)),
-            (_, false, true) => Some(dim / block),
-            (_, false, false) => dim.checked_mul(block),
-        }
-    });
-    one(input.dtype, Shape::new(scaled.collect()))
-}
-
-/// The number of diagonals, from the input that names the first and the last.
-fn diagonals(inputs: &Inputs<'_>, index: usize) -> Result<Option<(i64, i64)>> {
-    if inputs.node.inputs.len() <= index {
-        return Ok(Some((0, 0)));
-    }
-    Ok(match inputs.integers(index)?.as_deref() {
-        Some(&[only]) => Some((only, only)),
-        Some(&[lower, upper]) => Some((lower, upper)),
-        _ => None,
-    })
-}
-
-pub fn diag(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
-    let input = inputs.tensor_type(0)?;
-    let (Some(dims), Some((lower, upper))) = (input.shape.dims(), diagonals(inputs, 1)?) else {
-        return one(input.dtype, open_rank(inputs, [1, 0])?);
-    };
-    let batch = dims.len().saturating_sub(if lower == upper { 1 } else { 2 });
-    let given = |index: usize| -> Result<Option<usize>> {
-        if inputs.node.inputs.len() <= index {
-            return Ok(None);
-        }
-        Ok(inputs.integers(index)?.and_then(|size| usize::try_from(*size.first()?).ok()))
-    };
-    let offset = |k: i64| usize::try_from(k.max(0)).unwrap_or(0);
-    let longest = input.shape.last();
-    let rows = longest.map(|longest| longest + offset(-upper));
-    let columns = longest.map(|longest| longest + offset(lower));
-    let both = rows.zip(columns).map(|(rows, columns)| rows.max(columns));
-    let (rows, columns) = match (given(2)?, given(3)?) {
-        (Some(rows), Some(columns)) => (Some(rows), Some(columns)),
-        (Some(given), None) => (Some(given), columns),
-        (None, Some(given)) => (rows, Some(given)),
-        (None, None) => (both, both),
-    };
-    one(input.dtype, Shape::new([&dims[..batch], &[rows, columns]].concat()))
-}
-
-pub fn diag_part(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
-    let input = inputs.tensor_type(0)?;
-    let (Some([batch @ .., rows, columns]), Some((lower, upper))) =
-        (input.shape.dims(), diagonals(inputs, 1)?)
-    else {
-        return one(input.dtype, open_rank(inputs, [-1, 0])?);
-    };
-    let longest = rows.zip(*columns).and_then(|(rows, columns)| {
-        let longest = (rows as i64 + upper.min(0)).min(columns as i64 - lower.max(0));
-        usize::try_from(longest).ok()
-    });
-    let count = usize::try_from(upper - lower + 1).ok();
-    let dims = match lower == upper {
-        true => [batch, &[longest]].concat(),
-        false => [batch, &[count, longest]].concat(),
-    };
-    one(input.dtype, Shape::new(dims))
-}
-
-/// The rank of a result that has so many axes more than the input: for one diagonal, or for several.
-fn open_rank(inputs: &Inputs<'_>, more: [i64; 2]) -> Result<Shape> {
-    // The first versions know the main diagonal alone.
-    let diagonals = match inputs.node.inputs.len() {
-        0 | 1 => Some(vec![]),
-        _ => inputs.shape(1)?.fully_known(),
-    };
-    let is_single = match diagonals.as_deref() {
-        Some([] | [1]) => true,
-        Some([2]) => false,
-        _ => return Ok(Shape::UNKNOWN),
-    };
-    let rank = inputs.shape(0)?.rank().and_then(|rank| i64::try_from(rank).ok());
-    let rank = rank.map(|rank| rank + more[usize::from(!is_single)]);
-    Ok(rank.and_then(|rank| usize::try_from(rank).ok()).map_or(Shape::UNKNOWN, Shape::of_rank))
 }
 
 /// Boxes, scores and classes of so many boxes in each image, and how many of them there are.
@@ -139,21 +50,4 @@ pub fn combined_suppression(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<Tens
         of_boxes,
         TensorType::new(DType::Int32, Shape::new(vec![images])),
     ])
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::graph::{Attr, Attrs};
-    use crate::tensor::DType;
-
-    #[test]
-    fn matrices_of_diagonals_of_unknown_rank_have_an_unknown_shape() {
-        let mut graph = crate::ops::new_graph();
-        let attrs = Attrs::from([("dtype", Attr::Type(DType::Float32))]);
-        let input = graph.add("input", "Placeholder", vec![], attrs).unwrap();
-        for op in ["MatrixDiag", "MatrixDiagPart"] {
-            let node = graph.add(op, op, vec![input.into()], Attrs::new()).unwrap();
-            assert_eq!(graph.node(node).outputs[0].shape.rank(), None);
-        }
-    }
 }

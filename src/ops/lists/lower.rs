@@ -22,18 +22,25 @@ pub fn alias(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     cx.alias(node.into(), cx.input_of(node, 0)?)
 }
 
+/// A list without elements.
+pub fn empty(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    zeros(cx, node, Some(0))
+}
+
 /// Zeros, as many as are reserved.
 pub fn reserve(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let count = cx.known_integers(node, 1)?.and_then(|count| count.first().copied());
+    zeros(cx, node, count)
+}
+
+/// A list of so many zeros, or as many as the second input says.
+fn zeros(cx: &mut Lowering<'_>, node: NodeRef<'_>, count: Option<i64>) -> Result<()> {
     let list = TensorRef::from(node);
     let Some(shape) = written_shape(cx, list, MAX_STEPS) else {
         return Err(node.error("the rank of what is written to the list is not known"));
     };
     let elements: Vec<i64> =
         shape.dims().unwrap_or_default().iter().skip(1).map(|dim| dim.map_or(1, |dim| dim as i64)).collect();
-    let count = match node.op.as_str() {
-        "EmptyTensorList" => Some(0),
-        _ => cx.known_integers(node, 1)?.and_then(|count| count.first().copied()),
-    };
     let shape = match count {
         Some(count) => cx.vector(node, "shape", &[&[count], &elements[..]].concat()),
         None => {

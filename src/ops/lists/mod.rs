@@ -7,18 +7,13 @@ use super::{Op, op};
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
-    op("EmptyTensorList").shape(shape::empty).lower(lower::reserve, &["Expand"]),
+    op("EmptyTensorList").shape(shape::empty).lower(lower::empty, &["Expand"]),
     op("TensorArrayGatherV2")
-        .shape(shape::gather_array)
-        .not_lowered("the loops that fill arrays are not converted"),
-    op("TensorArrayGatherV3")
+        .also(&["TensorArrayGatherV3"])
         .shape(shape::gather_array)
         .not_lowered("the loops that fill arrays are not converted"),
     op("TensorListConcat")
-        .shape(shape::concat)
-        .lower(lower::concat, &["Reshape"])
-        .note("elements of one shape"),
-    op("TensorListConcatV2")
+        .also(&["TensorListConcatV2"])
         .shape(shape::concat)
         .lower(lower::concat, &["Reshape"])
         .note("elements of one shape"),
@@ -33,11 +28,13 @@ pub const OPS: &[Op] = &[
     op("TensorListPushBack").shape(shape::push_back).lower(lower::push_back, &["Unsqueeze", "Concat"]),
     op("TensorListReserve").shape(shape::reserve).lower(lower::reserve, &["Expand"]),
     op("TensorListResize").shape(shape::resize).lower(lower::resize, &["Slice", "Pad"]),
-    op("TensorListScatter").shape(shape::scatter).lower(lower::scatter, &["ScatterND"]),
+    op("TensorListScatter")
+        .also(&["TensorListScatterV2"])
+        .shape(shape::scatter)
+        .lower(lower::scatter, &["ScatterND"]),
     op("TensorListScatterIntoExistingList")
         .shape(shape::scatter_into)
         .lower(lower::scatter_into, &["ScatterND"]),
-    op("TensorListScatterV2").shape(shape::scatter).lower(lower::scatter, &["ScatterND"]),
     op("TensorListSetItem").shape(shape::set_item).lower(lower::set_item, &["ScatterND", "Where"]),
     op("TensorListStack").shape(shape::stack).lower(lower::alias, &[]),
 ];

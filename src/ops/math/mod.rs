@@ -5,6 +5,7 @@ pub mod eval;
 pub mod lower;
 pub mod shape;
 
+use self::eval::elementwise::{Arithmetic, Comparison, Unary};
 use super::{Op, checks, op};
 use crate::graph::ROUND_TO_FLOAT16;
 use crate::ops::infer::like_first_input;
@@ -14,7 +15,7 @@ pub const OPS: &[Op] = &[
     op("Abs")
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Abs"])
-        .fold(eval::elementwise::unary)
+        .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Abs))
         .float16(),
     op("Acos")
         .shape(like_first_input)
@@ -25,20 +26,16 @@ pub const OPS: &[Op] = &[
         .lower(lower::elementwise::float_only, &["Acosh"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::acosh)),
     op("Add")
+        .also(&["AddV2"])
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["Add"])
-        .fold(eval::elementwise::arithmetic)
+        .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::Add))
         .float16(),
     op("AddN")
         .shape(shape::add_n)
         .check(|inputs, node| checks::same_shapes(inputs, node, 0))
         .lower(lower::binary::add_n, &["Add"])
         .eval(eval::functions::add_n)
-        .float16(),
-    op("AddV2")
-        .shape(shape::broadcast)
-        .lower(lower::binary::direct, &["Add"])
-        .fold(eval::elementwise::arithmetic)
         .float16(),
     op("Asin")
         .shape(like_first_input)
@@ -64,14 +61,26 @@ pub const OPS: &[Op] = &[
         .lower(lower::elementwise::float_only, &["Atanh"])
         .note("ONNX Runtime computes infinity for infinity, not NaN")
         .eval(|_, inputs| eval::functions::each(inputs, f32::atanh)),
-    op("BitwiseAnd").shape(shape::broadcast).lower(lower::binary::direct, &["BitwiseAnd"]).since(18),
-    op("BitwiseOr").shape(shape::broadcast).lower(lower::binary::direct, &["BitwiseOr"]).since(18),
-    op("BitwiseXor").shape(shape::broadcast).lower(lower::binary::direct, &["BitwiseXor"]).since(18),
+    op("BitwiseAnd")
+        .shape(shape::broadcast)
+        .lower(lower::binary::direct, &["BitwiseAnd"])
+        .since(18)
+        .eval(|_, inputs| eval::functions::integers(inputs, |a, b, _| a & b)),
+    op("BitwiseOr")
+        .shape(shape::broadcast)
+        .lower(lower::binary::direct, &["BitwiseOr"])
+        .since(18)
+        .eval(|_, inputs| eval::functions::integers(inputs, |a, b, _| a | b)),
+    op("BitwiseXor")
+        .shape(shape::broadcast)
+        .lower(lower::binary::direct, &["BitwiseXor"])
+        .since(18)
+        .eval(|_, inputs| eval::functions::integers(inputs, |a, b, _| a ^ b)),
     op("Cast").shape(shape::cast).lower(lower::elementwise::cast, &["Cast"]).fold(eval::elementwise::cast),
     op("Ceil")
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Ceil"])
-        .fold(eval::elementwise::unary),
+        .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Ceil)),
     op("ClipByValue")
         .shape(like_first_input)
         .check(check::clip)
@@ -88,7 +97,7 @@ pub const OPS: &[Op] = &[
     op("Div")
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["Div"])
-        .fold(eval::elementwise::arithmetic),
+        .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::Div)),
     op("DivNoNan")
         .shape(shape::broadcast)
         .lower(lower::binary::div_no_nan, &["Div", "Equal", "Where"])
@@ -100,8 +109,8 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("Equal")
         .shape(shape::compare)
-        .lower(lower::binary::compare, &["Equal"])
-        .fold(eval::elementwise::comparison),
+        .lower(lower::binary::equal, &["Equal"])
+        .fold(|_, inputs| eval::elementwise::comparison(inputs, Comparison::Equal)),
     op("Erf")
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Erf"])
@@ -113,7 +122,7 @@ pub const OPS: &[Op] = &[
     op("Exp")
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Exp"])
-        .fold(eval::elementwise::unary),
+        .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Exp)),
     op("Expm1")
         .shape(like_first_input)
         .lower(lower::elementwise::exp_minus_one, &["Exp", "Sub"])
@@ -121,28 +130,32 @@ pub const OPS: &[Op] = &[
     op("Floor")
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Floor"])
-        .fold(eval::elementwise::unary),
+        .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Floor)),
     op("FloorDiv")
         .shape(shape::broadcast)
         .lower(lower::binary::floor_div, &["Div", "Floor", "Mod", "Sub"])
-        .fold(eval::elementwise::arithmetic),
+        .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::FloorDiv)),
     op("FloorMod")
         .shape(shape::broadcast)
         .lower(lower::binary::floor_mod, &["Mod", "Less", "Xor", "Add", "Equal", "Where"])
-        .fold(eval::elementwise::arithmetic),
+        .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::FloorMod)),
     op("Greater")
         .shape(shape::compare)
-        .lower(lower::binary::compare, &["Greater"])
-        .fold(eval::elementwise::comparison),
+        .lower(lower::binary::ordered, &["Greater"])
+        .fold(|_, inputs| eval::elementwise::comparison(inputs, Comparison::Greater)),
     op("GreaterEqual")
         .shape(shape::compare)
-        .lower(lower::binary::compare, &["GreaterOrEqual"])
-        .fold(eval::elementwise::comparison),
+        .lower(lower::binary::ordered, &["GreaterOrEqual"])
+        .fold(|_, inputs| eval::elementwise::comparison(inputs, Comparison::GreaterEqual)),
     op("Inv")
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Reciprocal"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::recip)),
-    op("Invert").shape(like_first_input).lower(lower::binary::invert, &["BitwiseNot"]).since(18),
+    op("Invert")
+        .shape(like_first_input)
+        .lower(lower::binary::invert, &["BitwiseNot"])
+        .since(18)
+        .eval(eval::functions::invert),
     op("IsFinite")
         .shape(shape::flags)
         .lower(lower::elementwise::is_finite, &["IsInf", "IsNaN", "Or", "Not"])
@@ -163,19 +176,22 @@ pub const OPS: &[Op] = &[
             eval::functions::each(inputs, move |x| if x < 0.0 { alpha * x } else { x })
         })
         .float16(),
-    op("LeftShift").shape(shape::broadcast).lower(lower::shift::shift, &["Where", "Gather", "Mul"]),
+    op("LeftShift")
+        .shape(shape::broadcast)
+        .lower(lower::shift::left, &["Where", "Gather", "Mul"])
+        .eval(|_, inputs| eval::functions::integers(inputs, |a, b, last_bit| a << b.clamp(0, last_bit))),
     op("Less")
         .shape(shape::compare)
-        .lower(lower::binary::compare, &["Less"])
-        .fold(eval::elementwise::comparison),
+        .lower(lower::binary::ordered, &["Less"])
+        .fold(|_, inputs| eval::elementwise::comparison(inputs, Comparison::Less)),
     op("LessEqual")
         .shape(shape::compare)
-        .lower(lower::binary::compare, &["LessOrEqual"])
-        .fold(eval::elementwise::comparison),
+        .lower(lower::binary::ordered, &["LessOrEqual"])
+        .fold(|_, inputs| eval::elementwise::comparison(inputs, Comparison::LessEqual)),
     op("Log")
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Log"])
-        .fold(eval::elementwise::unary),
+        .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Log)),
     op("Log1p")
         .shape(like_first_input)
         .lower(lower::elementwise::log_of_one_plus, &["Add", "Log"])
@@ -183,7 +199,7 @@ pub const OPS: &[Op] = &[
     op("LogicalAnd")
         .shape(shape::compare)
         .lower(lower::binary::direct, &["And"])
-        .fold(eval::elementwise::logic),
+        .fold(|_, inputs| eval::elementwise::logic(inputs, |a, b| a && b)),
     op("LogicalNot")
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Not"])
@@ -191,23 +207,30 @@ pub const OPS: &[Op] = &[
     op("LogicalOr")
         .shape(shape::compare)
         .lower(lower::binary::direct, &["Or"])
-        .fold(eval::elementwise::logic),
-    op("LogicalXor").shape(shape::compare).lower(lower::binary::direct, &["Xor"]),
+        .fold(|_, inputs| eval::elementwise::logic(inputs, |a, b| a || b)),
+    op("LogicalXor")
+        .shape(shape::compare)
+        .lower(lower::binary::direct, &["Xor"])
+        .eval(|_, inputs| eval::elementwise::logic(inputs, |a, b| a != b)),
     op("Maximum")
         .shape(shape::broadcast)
-        .lower(lower::binary::extreme, &["Max", "Greater", "Where"])
-        .fold(eval::elementwise::arithmetic)
+        .lower(lower::binary::maximum, &["Max", "Greater", "Where"])
+        .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::Maximum))
         .float16(),
     op("Minimum")
         .shape(shape::broadcast)
-        .lower(lower::binary::extreme, &["Min", "Less", "Where"])
-        .fold(eval::elementwise::arithmetic)
+        .lower(lower::binary::minimum, &["Min", "Less", "Where"])
+        .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::Minimum))
         .float16(),
-    op("Mod").shape(shape::broadcast).lower(lower::binary::truncate_mod, &["Mod"]),
+    op("Mod")
+        .also(&["TruncateMod"])
+        .shape(shape::broadcast)
+        .lower(lower::binary::truncate_mod, &["Mod"])
+        .eval(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::TruncateMod)),
     op("Mul")
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["Mul"])
-        .fold(eval::elementwise::arithmetic)
+        .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::Mul))
         .float16(),
     op("MulNoNan")
         .shape(shape::broadcast)
@@ -216,26 +239,26 @@ pub const OPS: &[Op] = &[
     op("Neg")
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Neg"])
-        .fold(eval::elementwise::unary)
+        .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Neg))
         .float16(),
     op("NotEqual")
         .shape(shape::compare)
-        .lower(lower::binary::compare, &["Equal", "Not"])
-        .fold(eval::elementwise::comparison),
+        .lower(lower::binary::not_equal, &["Equal", "Not"])
+        .fold(|_, inputs| eval::elementwise::comparison(inputs, Comparison::NotEqual)),
     op("Pow")
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["Pow"])
         .note("ONNX Runtime computes powers of integers in float64")
-        .fold(eval::elementwise::arithmetic),
+        .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::Pow)),
     op("RealDiv")
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["Div"])
-        .fold(eval::elementwise::arithmetic)
+        .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::Div))
         .float16(),
     op("Reciprocal")
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Reciprocal"])
-        .fold(eval::elementwise::unary),
+        .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Reciprocal)),
     op("Relu")
         .shape(like_first_input)
         .lower(lower::elementwise::relu, &["Relu", "Less", "Where"])
@@ -248,7 +271,8 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("RightShift")
         .shape(shape::broadcast)
-        .lower(lower::shift::shift, &["Where", "Gather", "Mod", "Sub", "Div"]),
+        .lower(lower::shift::right, &["Where", "Gather", "Mod", "Sub", "Div"])
+        .eval(|_, inputs| eval::functions::integers(inputs, |a, b, last_bit| a >> b.clamp(0, last_bit))),
     op("Rint")
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Round"])
@@ -260,13 +284,13 @@ pub const OPS: &[Op] = &[
     op("Rsqrt")
         .shape(like_first_input)
         .lower(lower::elementwise::reciprocal_square_root, &["Sqrt", "Reciprocal"])
-        .fold(eval::elementwise::unary),
+        .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Rsqrt)),
     op("Select")
-        .shape(shape::select)
+        .shape(shape::select_rows)
         .check(check::select)
-        .lower(lower::binary::select, &["Where", "Unsqueeze"])
+        .lower(lower::binary::select_rows, &["Where", "Unsqueeze"])
         .note("ONNX Runtime takes -0 for 0")
-        .fold(eval::elementwise::select)
+        .fold(eval::elementwise::select_alike)
         .eval(eval::functions::select_rows),
     op("SelectV2")
         .shape(shape::select)
@@ -293,7 +317,7 @@ pub const OPS: &[Op] = &[
     op("Sign")
         .shape(like_first_input)
         .lower(lower::elementwise::sign, &["Sign"])
-        .fold(eval::elementwise::unary),
+        .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Sign)),
     op("Sin")
         .shape(like_first_input)
         .lower(lower::elementwise::float_only, &["Sin"])
@@ -313,19 +337,19 @@ pub const OPS: &[Op] = &[
     op("Sqrt")
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Sqrt"])
-        .fold(eval::elementwise::unary),
+        .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Sqrt)),
     op("Square")
         .shape(like_first_input)
         .lower(lower::elementwise::square, &["Mul"])
-        .fold(eval::elementwise::unary),
+        .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Square)),
     op("SquaredDifference")
         .shape(shape::broadcast)
         .lower(lower::binary::squared_difference, &["Sub", "Mul"])
-        .fold(eval::elementwise::arithmetic),
+        .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::SquaredDifference)),
     op("Sub")
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["Sub"])
-        .fold(eval::elementwise::arithmetic)
+        .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::Sub))
         .float16(),
     op("Tan")
         .shape(like_first_input)
@@ -339,10 +363,15 @@ pub const OPS: &[Op] = &[
     op("TruncateDiv")
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["Div"])
-        .fold(eval::elementwise::arithmetic),
-    op("TruncateMod").shape(shape::broadcast).lower(lower::binary::truncate_mod, &["Mod"]),
-    op("Xdivy").shape(shape::broadcast).lower(lower::binary::xdivy, &["Div", "Equal", "Where"]),
-    op("Xlogy").shape(shape::broadcast).lower(lower::binary::xlogy, &["Log", "Mul", "Equal", "Where"]),
+        .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::TruncateDiv)),
+    op("Xdivy")
+        .shape(shape::broadcast)
+        .lower(lower::binary::xdivy, &["Div", "Equal", "Where"])
+        .eval(|_, inputs| eval::functions::floats(inputs, eval::functions::xdivy, eval::functions::xdivy)),
+    op("Xlogy")
+        .shape(shape::broadcast)
+        .lower(lower::binary::xlogy, &["Log", "Mul", "Equal", "Where"])
+        .eval(|_, inputs| eval::functions::floats(inputs, eval::functions::xlogy, eval::functions::xlogy)),
     op(ROUND_TO_FLOAT16)
         .shape(like_first_input)
         .not_lowered("it is only in graphs that are evaluated")

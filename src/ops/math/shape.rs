@@ -37,11 +37,14 @@ pub fn cast(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     Ok(vec![TensorType::new(dtype, inputs.shape(0)?.clone())])
 }
 
+/// `Select`, whose condition has the shape of what is chosen, or a boolean for each row.
+pub fn select_rows(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    Ok(vec![inputs.tensor_type(1)?.clone()])
+}
+
+/// `SelectV2`, whose inputs broadcast.
 pub fn select(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let chosen = inputs.tensor_type(1)?;
-    if node.op == "Select" {
-        return Ok(vec![chosen.clone()]);
-    }
     let shapes = [inputs.shape(0)?, &chosen.shape, inputs.shape(2)?];
     let shape = shapes.into_iter().try_fold(Shape::scalar(), |all, shape| all.broadcast_with(shape));
     match shape {

@@ -6,7 +6,7 @@ use ndarray::{Array2, ArrayD, ArrayView2, Axis, Ix2};
 use crate::graph::Node;
 use crate::ops::math::eval::elementwise::broadcast_shape;
 use crate::tensor::Tensor;
-use crate::tensor::element_count;
+use crate::tensor::{element_count, same_type};
 
 /// The products of the matrices in the last two axes; the other axes broadcast.
 pub fn product(inputs: &[&Tensor], transpose_a: bool, transpose_b: bool) -> Option<Vec<Tensor>> {
@@ -47,6 +47,27 @@ pub fn product(inputs: &[&Tensor], transpose_a: bool, transpose_b: bool) -> Opti
         elements.extend(result);
     }
     Some(vec![Tensor::Float32(ArrayD::from_shape_vec(shape(rows, columns), elements).ok()?)])
+}
+
+/// Matrices with zeros beyond so many diagonals below and above the main one; all are kept on a side whose number is negative.
+pub fn band_part(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [input, lower, upper] = inputs else { return None };
+    let (lower, upper) = (lower.integer()?, upper.integer()?);
+    let rank = input.shape().len();
+    let is_kept =
+        |row: i64, column: i64| (lower < 0 || row - column <= lower) && (upper < 0 || column - row <= upper);
+    if rank < 2 {
+        return None;
+    }
+    Some(vec![same_type!(input, array => {
+        let mut array = array.clone();
+        for (index, element) in array.indexed_iter_mut() {
+            if !is_kept(index[rank - 2] as i64, index[rank - 1] as i64) {
+                *element = Default::default();
+            }
+        }
+        array
+    })])
 }
 
 pub fn bias_add(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {

@@ -13,20 +13,7 @@ const OVER_NOTHING: &str = "of several products over no elements, ONNX Runtime c
 /// The ops of this family.
 pub const OPS: &[Op] = &[
     op("BatchMatMul")
-        .shape(shape::batch_matmul)
-        .check(check::batch_matmul)
-        .lower(lower::product::batch_matmul, &["MatMul"])
-        .note(OVER_NOTHING)
-        .eval(|node, inputs| eval::product(inputs, node.bool("adj_x", false), node.bool("adj_y", false)))
-        .float16(),
-    op("BatchMatMulV2")
-        .shape(shape::batch_matmul)
-        .check(check::batch_matmul)
-        .lower(lower::product::batch_matmul, &["MatMul"])
-        .note(OVER_NOTHING)
-        .eval(|node, inputs| eval::product(inputs, node.bool("adj_x", false), node.bool("adj_y", false)))
-        .float16(),
-    op("BatchMatMulV3")
+        .also(&["BatchMatMulV2", "BatchMatMulV3"])
         .shape(shape::batch_matmul)
         .check(check::batch_matmul)
         .lower(lower::product::batch_matmul, &["MatMul"])
@@ -43,7 +30,11 @@ pub const OPS: &[Op] = &[
             }
         })
         .float16(),
-    op("MatrixBandPart").shape(like_first_input).lower(lower::product::band_part, &["Trilu"]).since(14),
+    op("MatrixBandPart")
+        .shape(like_first_input)
+        .lower(lower::product::band_part, &["Trilu"])
+        .since(14)
+        .eval(eval::band_part),
     op("MatrixDeterminant").shape(shape::determinant).lower(lower::product::determinant, &["Det"]),
     op("MatrixInverse")
         .shape(like_first_input)

@@ -14,13 +14,13 @@ const SMALLER_THAN_WINDOW: &str =
 /// The ops of this family.
 pub const OPS: &[Op] = &[
     op("AvgPool")
-        .shape(shape::pooling)
+        .shape(|inputs, node| shape::pooling(inputs, node, 4))
         .lower(lower::layers::average_pool, &["AveragePool"])
         .note(SMALLER_THAN_WINDOW)
         .eval(|node, inputs| eval::pooling::pool(node, inputs, 0.0, |a, b| a + b, |count| count as f32))
         .float16(),
     op("AvgPool3D")
-        .shape(shape::pooling)
+        .shape(|inputs, node| shape::pooling(inputs, node, 5))
         .lower(lower::layers::average_pool, &["AveragePool"])
         .note(SMALLER_THAN_WINDOW)
         .eval(|node, inputs| eval::pooling::pool(node, inputs, 0.0, |a, b| a + b, |count| count as f32))
@@ -32,22 +32,22 @@ pub const OPS: &[Op] = &[
         .eval(super::matrix::eval::bias_add)
         .float16(),
     op("Conv2D")
-        .shape(shape::convolution)
+        .shape(|inputs, node| shape::convolution(inputs, node, 4))
         .lower(lower::layers::convolution, &["Conv"])
         .eval(eval::convolution::convolution)
         .float16(),
     op("Conv2DBackpropInput")
-        .shape(shape::transposed_convolution)
+        .shape(|inputs, node| shape::transposed_convolution(inputs, node, 4))
         .lower(lower::transposed::transposed_convolution, &["ConvTranspose", "Slice"])
         .eval(eval::convolution::transposed)
         .float16(),
     op("Conv3D")
-        .shape(shape::convolution)
+        .shape(|inputs, node| shape::convolution(inputs, node, 5))
         .lower(lower::layers::convolution, &["Conv"])
         .eval(eval::convolution::convolution)
         .float16(),
     op("Conv3DBackpropInputV2")
-        .shape(shape::transposed_convolution)
+        .shape(|inputs, node| shape::transposed_convolution(inputs, node, 5))
         .lower(lower::transposed::transposed_convolution, &["ConvTranspose", "Slice"])
         .eval(eval::convolution::transposed)
         .float16(),
@@ -62,17 +62,13 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("ExtractImagePatches").shape(shape::extract_patches).lower(lower::patches::extract_patches, &["Conv"]),
     op("FusedBatchNorm")
-        .shape(shape::batch_norm)
-        .lower(lower::layers::batch_norm, &["BatchNormalization"])
-        .eval(eval::normalization::batch_norm)
-        .float16(),
-    op("FusedBatchNormV2")
-        .shape(shape::batch_norm)
+        .also(&["FusedBatchNormV2"])
+        .shape(|inputs, node| shape::batch_norm(inputs, node, 4))
         .lower(lower::layers::batch_norm, &["BatchNormalization"])
         .eval(eval::normalization::batch_norm)
         .float16(),
     op("FusedBatchNormV3")
-        .shape(shape::batch_norm)
+        .shape(|inputs, node| shape::batch_norm(inputs, node, 5))
         .lower(lower::layers::batch_norm, &["BatchNormalization"])
         .eval(eval::normalization::batch_norm)
         .float16(),
@@ -81,13 +77,13 @@ pub const OPS: &[Op] = &[
         .lower(lower::local::local_response_normalization, &["LRN"])
         .eval(eval::normalization::local_response),
     op("MaxPool")
-        .shape(shape::pooling)
+        .shape(|inputs, node| shape::pooling(inputs, node, 4))
         .lower(lower::layers::max_pool, &["MaxPool"])
         .note(SMALLER_THAN_WINDOW)
         .eval(|node, inputs| eval::pooling::pool(node, inputs, f32::NEG_INFINITY, f32::max, |_| 1.0))
         .float16(),
     op("MaxPool3D")
-        .shape(shape::pooling)
+        .shape(|inputs, node| shape::pooling(inputs, node, 5))
         .lower(lower::layers::max_pool, &["MaxPool"])
         .note(SMALLER_THAN_WINDOW)
         .eval(|node, inputs| eval::pooling::pool(node, inputs, f32::NEG_INFINITY, f32::max, |_| 1.0))
@@ -97,8 +93,9 @@ pub const OPS: &[Op] = &[
         .lower(lower::patches::max_pool_with_argmax, &["MaxPool", "Mod", "Mul", "Add"]),
     op("SoftmaxCrossEntropyWithLogits")
         .shape(shape::cross_entropy)
-        .lower(lower::loss::cross_entropy, &["LogSoftmax", "Mul", "ReduceSum", "Neg"]),
-    op("SparseSoftmaxCrossEntropyWithLogits")
-        .shape(shape::cross_entropy)
-        .lower(lower::loss::cross_entropy, &["LogSoftmax", "OneHot", "Mul", "ReduceSum", "Neg"]),
+        .lower(lower::loss::softmax_cross_entropy, &["LogSoftmax", "Mul", "ReduceSum", "Neg"]),
+    op("SparseSoftmaxCrossEntropyWithLogits").shape(shape::cross_entropy).lower(
+        lower::loss::sparse_softmax_cross_entropy,
+        &["LogSoftmax", "OneHot", "Mul", "ReduceSum", "Neg"],
+    ),
 ];

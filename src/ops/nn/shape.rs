@@ -6,10 +6,10 @@ use crate::graph::{Node, Padding, Shape, TensorType};
 use crate::ops::infer::Inputs;
 use crate::tensor::DType;
 
-/// Convolution of rank 4 or 5; the filter is spatial axes, input channels, output channels.
-pub fn convolution(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+/// Convolution of images, which have rank 4, or of volumes, which have rank 5; the filter is spatial axes, input channels, output
+/// channels.
+pub fn convolution(inputs: &Inputs<'_>, node: &Node, rank: usize) -> Result<Vec<TensorType>> {
     let (input, filter) = (inputs.shape(0)?, inputs.shape(1)?);
-    let rank = if node.op == "Conv3D" { 5 } else { 4 };
     let channels = input.dim(node.data_format().channel_axis(rank));
     // More input channels than the filter has: a grouped convolution.
     if let (Some(input_channels), Some(filter_channels)) = (channels, filter.dim(rank - 2))
@@ -28,8 +28,7 @@ pub fn depthwise_convolution(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<Ten
     windowed(inputs, node, 4, &[filter.dim(0), filter.dim(1)], channels)
 }
 
-pub fn pooling(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
-    let rank = if node.op.ends_with("3D") { 5 } else { 4 };
+pub fn pooling(inputs: &Inputs<'_>, node: &Node, rank: usize) -> Result<Vec<TensorType>> {
     let sizes: Vec<Option<usize>> = node.spatial_sizes("ksize", rank)?.into_iter().map(Some).collect();
     let channels = inputs.shape(0)?.dim(node.data_format().channel_axis(rank));
     windowed(inputs, node, rank, &sizes, channels)
@@ -68,8 +67,8 @@ fn windowed(
     Ok(vec![TensorType::new(dtype, Shape::new(dims))])
 }
 
-/// Fused batch norm: the normalized tensor, then statistics that only training reads.
-pub fn batch_norm(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+/// Fused batch norm: the normalized tensor, then `statistics` that only training reads.
+pub fn batch_norm(inputs: &Inputs<'_>, node: &Node, statistics: usize) -> Result<Vec<TensorType>> {
     let input = inputs.tensor_type(0)?;
     let rank = input.shape.rank().unwrap_or(4);
     let channels = input.shape.dim(node.data_format().channel_axis(rank));
@@ -82,16 +81,13 @@ pub fn batch_norm(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
             return Err(node.error(format!("its {what} has {length} elements for {channels} channels")));
         }
     }
-    let statistics = TensorType::new(inputs.dtype(1)?, Shape::new(vec![channels]));
-    let count = if node.op == "FusedBatchNormV3" { 5 } else { 4 };
     let mut types = vec![input.clone()];
-    types.resize(count + 1, statistics);
+    types.resize(1 + statistics, TensorType::new(inputs.dtype(1)?, Shape::new(vec![channels])));
     Ok(types)
 }
 
 /// The sizes of the result are an input: all of them, or those of its spatial axes alone.
-pub fn transposed_convolution(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
-    let rank = if node.op == "Conv2DBackpropInput" { 4 } else { 5 };
+pub fn transposed_convolution(inputs: &Inputs<'_>, node: &Node, rank: usize) -> Result<Vec<TensorType>> {
     let format = node.data_format();
     let (channels, first) = (format.channel_axis(rank), format.first_spatial_axis());
     let described = inputs.described_shape(0)?;
@@ -113,7 +109,7 @@ pub fn transposed_convolution(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<Te
 }
 
 pub fn max_pool_with_argmax(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
-    let pooled = pooling(inputs, node)?.swap_remove(0);
+    let pooled = pooling(inputs, node, 4)?.swap_remove(0);
     let positions = TensorType::new(node.dtype("Targmax").unwrap_or(DType::Int64), pooled.shape.clone());
     Ok(vec![pooled, positions])
 }

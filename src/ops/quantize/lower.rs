@@ -8,6 +8,7 @@ use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
+use crate::ops::Parameter;
 use crate::tensor::{Constant, DType};
 
 /// The least and greatest value, the distance of two levels, its reciprocal, and the level of zero; moved so that zero is one of the levels.
@@ -25,12 +26,22 @@ fn nudged(min: f32, max: f32, levels: [f32; 2]) -> [f32; 5] {
     [(first - zero) * scale, (last - zero) * scale, scale, (last - first) / (max - min), zero - first]
 }
 
-pub fn fake_quant(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+/// Where the bounds of a quantization are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bounds {
+    Attributes,
+    /// Inputs that are one number each.
+    Scalars,
+    /// Inputs with a number for each channel, which is the last axis.
+    PerChannel,
+}
+
+pub fn fake_quant(cx: &mut Lowering<'_>, node: NodeRef<'_>, bounds: Bounds) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let bits = node.int("num_bits", 8).clamp(2, 16);
     let first = if node.bool("narrow_range", false) { 1.0 } else { 0.0 };
     let levels = [first, ((1i64 << bits) - 1) as f32];
-    let (mins, maxs) = if node.op == "FakeQuantWithMinMaxArgs" {
+    let (mins, maxs) = if bounds == Bounds::Attributes {
         (vec![node.float("min", -6.0)], vec![node.float("max", 6.0)])
     } else {
         let bound = |index: usize| -> Result<Vec<f32>> {
@@ -40,13 +51,11 @@ pub fn fake_quant(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         };
         (bound(1)?, bound(2)?)
     };
-    let bounds: Vec<[f32; 5]> = mins.iter().zip(&maxs).map(|(&min, &max)| nudged(min, max, levels)).collect();
-    // One bound for each channel, which is the last axis.
+    let nudged: Vec<[f32; 5]> = mins.iter().zip(&maxs).map(|(&min, &max)| nudged(min, max, levels)).collect();
     let name = cx.in_tensorflow_layout(input)?;
-    let shape = if node.op.ends_with("PerChannel") { vec![bounds.len()] } else { vec![] };
     let constant = |cx: &mut Lowering<'_>, what: &str, pick: usize| {
-        let values: Vec<f32> = bounds.iter().map(|bound| bound[pick]).collect();
-        let shape = if shape.is_empty() { vec![] } else { vec![values.len()] };
+        let values: Vec<f32> = nudged.iter().map(|numbers| numbers[pick]).collect();
+        let shape = if bounds == Bounds::PerChannel { vec![values.len()] } else { vec![] };
         cx.initializer(&format!("{}/{what}", node.name), Constant::from_f32(shape, &values), &[])
     };
     let (min, max, scale) = (constant(cx, "min", 0), constant(cx, "max", 1), constant(cx, "scale", 2));
@@ -57,7 +66,7 @@ pub fn fake_quant(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let clamped = steps.op("Min", &[&at_least, &max]);
     let above = steps.op("Sub", &[&clamped, &min]);
     let layout = Layout::tensorflow_of(steps.cx.shape(node.into()));
-    if node.op == "FakeQuantWithMinMaxArgs" {
+    if bounds == Bounds::Attributes {
         // What lies half way between two levels is decided by how TensorFlow 2 computes this one: by a factor, and from zero.
         let level = steps.op("Mul", &[&above, &inverse]);
         let level = steps.op("Sub", &[&level, &zero]);
@@ -98,13 +107,13 @@ fn bound(
 
 /// Scales to the levels of an integer type, rounds, and scales back. The scale fits the side of the range that needs the
 /// larger one.
-pub fn quantize_and_dequantize(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+pub fn quantize_and_dequantize(cx: &mut Lowering<'_>, node: NodeRef<'_>, bits: Parameter) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let dtype = cx.dtype(input);
     let is_signed = node.bool("signed_input", true);
-    let bits = match node.op.as_str() {
-        "QuantizeAndDequantizeV3" => cx.integers(node, 3, "number of bits")?.first().copied().unwrap_or(8),
-        _ => node.int("num_bits", 8),
+    let bits = match bits {
+        Parameter::Attribute => node.int("num_bits", 8),
+        Parameter::Input(index) => cx.integers(node, index, "number of bits")?.first().copied().unwrap_or(8),
     };
     let bits = bits.clamp(1, 62);
     let is_narrow = node.bool("narrow_range", false);

@@ -8,6 +8,7 @@ use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::onnx::{Attribute, Attributes, onnx_dtype};
+use crate::ops::operator;
 use crate::tensor::DType;
 
 fn seed(node: NodeRef<'_>) -> Attributes {
@@ -27,8 +28,7 @@ fn numbers(cx: &mut Lowering<'_>, node: NodeRef<'_>, shape: TensorRef, op: &'sta
 }
 
 pub fn like(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let op = if node.op == "RandomUniform" { "RandomUniformLike" } else { "RandomNormalLike" };
-    let random = numbers(cx, node, cx.input_of(node, 0)?, op)?;
+    let random = numbers(cx, node, cx.input_of(node, 0)?, operator(&node))?;
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit_cast(node, random, layout);
     Ok(())

@@ -6,11 +6,7 @@ use crate::ops::infer::Inputs;
 use crate::ops::infer::one;
 use crate::tensor::DType;
 
-pub fn random(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
-    let dtype = match node.op.as_str() {
-        "RandomUniformInt" => node.dtype("Tout").unwrap_or(DType::Int32),
-        _ => node.dtype("dtype").unwrap_or(DType::Float32),
-    };
+pub fn random(inputs: &Inputs<'_>, dtype: DType) -> Result<Vec<TensorType>> {
     one(dtype, inputs.described_shape(0)?)
 }
 

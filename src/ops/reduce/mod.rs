@@ -5,9 +5,21 @@ pub mod eval;
 pub mod lower;
 pub mod shape;
 
+use self::lower::segment::{Combine, Segments, segment};
 use super::{Op, checks, op};
 use crate::graph::{Shape, TensorType};
 use crate::ops::infer::{like_first_input, one};
+
+/// Ops that make one number of many along axes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reduction {
+    Sum,
+    Mean,
+    Prod,
+    Max,
+    Min,
+    EuclideanNorm,
+}
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
@@ -15,12 +27,12 @@ pub const OPS: &[Op] = &[
         .shape(shape::reduce)
         .check(checks::distinct_axes)
         .lower(lower::reduce::all, &["Cast", "ReduceProd"])
-        .fold(eval::flags),
+        .fold(|node, inputs| eval::flags(node, inputs, true, |a, b| a && b)),
     op("Any")
         .shape(shape::reduce)
         .check(checks::distinct_axes)
         .lower(lower::reduce::any, &["Not", "Cast", "ReduceProd"])
-        .fold(eval::flags),
+        .fold(|node, inputs| eval::flags(node, inputs, false, |a, b| a || b)),
     op("ArgMax")
         .shape(shape::arg)
         .lower(lower::reduce::arg, &["ArgMax", "Cast"])
@@ -42,10 +54,12 @@ pub const OPS: &[Op] = &[
     op("EuclideanNorm")
         .shape(shape::reduce)
         .check(checks::distinct_axes)
-        .lower(lower::reduce::plain, &["ReduceL2"]),
+        .lower(|cx, node| lower::reduce::numbers(cx, node, Reduction::EuclideanNorm), &["ReduceL2"])
+        .eval(|node, inputs| eval::numbers(node, inputs, Reduction::EuclideanNorm)),
     op("L2Loss")
         .shape(|inputs, _| Ok(vec![TensorType::new(inputs.dtype(0)?, Shape::scalar())]))
-        .lower(lower::reduce::l2_loss, &["ReduceSumSquare", "Mul"]),
+        .lower(lower::reduce::l2_loss, &["ReduceSumSquare", "Mul"])
+        .eval(eval::l2_loss),
     op("LogSoftmax")
         .shape(like_first_input)
         .lower(lower::reduce::softmax, &["LogSoftmax"])
@@ -53,33 +67,48 @@ pub const OPS: &[Op] = &[
     op("Max")
         .shape(shape::reduce)
         .check(checks::distinct_axes)
-        .lower(lower::reduce::plain, &["ReduceMax"])
+        .lower(|cx, node| lower::reduce::numbers(cx, node, Reduction::Max), &["ReduceMax"])
         .note("ONNX Runtime may lose NaN, and computes 0 for no integers")
-        .fold(eval::numbers)
+        .fold(|node, inputs| eval::numbers(node, inputs, Reduction::Max))
         .float16(),
     op("Mean")
         .shape(shape::reduce)
         .check(checks::distinct_axes)
-        .lower(lower::reduce::plain, &["ReduceMean"])
+        .lower(|cx, node| lower::reduce::numbers(cx, node, Reduction::Mean), &["ReduceMean"])
         .note("ONNX Runtime computes 0 for an open axis without elements")
-        .fold(eval::numbers)
+        .fold(|node, inputs| eval::numbers(node, inputs, Reduction::Mean))
         .float16(),
     op("Min")
         .shape(shape::reduce)
         .check(checks::distinct_axes)
-        .lower(lower::reduce::plain, &["ReduceMin"])
+        .lower(|cx, node| lower::reduce::numbers(cx, node, Reduction::Min), &["ReduceMin"])
         .note("ONNX Runtime may lose NaN, and computes 0 for no integers")
-        .fold(eval::numbers),
+        .fold(|node, inputs| eval::numbers(node, inputs, Reduction::Min)),
     op("Prod")
         .shape(shape::reduce)
         .check(checks::distinct_axes)
-        .lower(lower::reduce::plain, &["ReduceProd"])
-        .fold(eval::numbers),
-    op("SegmentMax").shape(shape::segment).lower(lower::segment::segment, &["ScatterND", "Where"]).since(18),
-    op("SegmentMean").shape(shape::segment).lower(lower::segment::segment, &["ScatterND", "Div"]).since(16),
-    op("SegmentMin").shape(shape::segment).lower(lower::segment::segment, &["ScatterND", "Where"]).since(18),
-    op("SegmentProd").shape(shape::segment).lower(lower::segment::segment, &["ScatterND"]).since(16),
-    op("SegmentSum").shape(shape::segment).lower(lower::segment::segment, &["ScatterND"]).since(16),
+        .lower(|cx, node| lower::reduce::numbers(cx, node, Reduction::Prod), &["ReduceProd"])
+        .fold(|node, inputs| eval::numbers(node, inputs, Reduction::Prod)),
+    op("SegmentMax")
+        .shape(shape::segment)
+        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Max), &["ScatterND", "Where"])
+        .since(18),
+    op("SegmentMean")
+        .shape(shape::segment)
+        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Mean), &["ScatterND", "Div"])
+        .since(16),
+    op("SegmentMin")
+        .shape(shape::segment)
+        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Min), &["ScatterND", "Where"])
+        .since(18),
+    op("SegmentProd")
+        .shape(shape::segment)
+        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Prod), &["ScatterND"])
+        .since(16),
+    op("SegmentSum")
+        .shape(shape::segment)
+        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Sum), &["ScatterND"])
+        .since(16),
     op("Softmax")
         .shape(like_first_input)
         .lower(lower::reduce::softmax, &["Softmax"])
@@ -87,27 +116,36 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("SparseSegmentMean")
         .shape(shape::segment)
-        .lower(lower::segment::segment, &["Gather", "ScatterND", "Div"])
+        .lower(|cx, node| segment(cx, node, Segments::Sparse, Combine::Mean), &["Gather", "ScatterND", "Div"])
         .since(16),
     op("SparseSegmentMeanWithNumSegments")
-        .shape(shape::numbered_segment)
-        .lower(lower::segment::segment, &["Gather", "ScatterND", "Div"])
+        .shape(shape::numbered_sparse_segment)
+        .lower(
+            |cx, node| segment(cx, node, Segments::NumberedSparse, Combine::Mean),
+            &["Gather", "ScatterND", "Div"],
+        )
         .since(16),
     op("SparseSegmentSqrtN")
         .shape(shape::segment)
-        .lower(lower::segment::segment, &["Gather", "ScatterND", "Sqrt", "Div"])
+        .lower(
+            |cx, node| segment(cx, node, Segments::Sparse, Combine::SqrtN),
+            &["Gather", "ScatterND", "Sqrt", "Div"],
+        )
         .since(16),
     op("SparseSegmentSqrtNWithNumSegments")
-        .shape(shape::numbered_segment)
-        .lower(lower::segment::segment, &["Gather", "ScatterND", "Sqrt", "Div"])
+        .shape(shape::numbered_sparse_segment)
+        .lower(
+            |cx, node| segment(cx, node, Segments::NumberedSparse, Combine::SqrtN),
+            &["Gather", "ScatterND", "Sqrt", "Div"],
+        )
         .since(16),
     op("SparseSegmentSum")
         .shape(shape::segment)
-        .lower(lower::segment::segment, &["Gather", "ScatterND"])
+        .lower(|cx, node| segment(cx, node, Segments::Sparse, Combine::Sum), &["Gather", "ScatterND"])
         .since(16),
     op("SparseSegmentSumWithNumSegments")
-        .shape(shape::numbered_segment)
-        .lower(lower::segment::segment, &["Gather", "ScatterND"])
+        .shape(shape::numbered_sparse_segment)
+        .lower(|cx, node| segment(cx, node, Segments::NumberedSparse, Combine::Sum), &["Gather", "ScatterND"])
         .since(16),
     op("SparseToDense")
         .shape(|inputs, _| one(inputs.dtype(2)?, inputs.described_shape(1)?))
@@ -115,26 +153,26 @@ pub const OPS: &[Op] = &[
     op("Sum")
         .shape(shape::reduce)
         .check(checks::distinct_axes)
-        .lower(lower::reduce::plain, &["ReduceSum"])
-        .fold(eval::numbers),
+        .lower(|cx, node| lower::reduce::numbers(cx, node, Reduction::Sum), &["ReduceSum"])
+        .fold(|node, inputs| eval::numbers(node, inputs, Reduction::Sum)),
     op("UnsortedSegmentMax")
-        .shape(shape::numbered_segment)
+        .shape(shape::unsorted_segment)
         .check(check::segments)
-        .lower(lower::segment::segment, &["ScatterND"])
+        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Max), &["ScatterND"])
         .since(18),
     op("UnsortedSegmentMin")
-        .shape(shape::numbered_segment)
+        .shape(shape::unsorted_segment)
         .check(check::segments)
-        .lower(lower::segment::segment, &["ScatterND"])
+        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Min), &["ScatterND"])
         .since(18),
     op("UnsortedSegmentProd")
-        .shape(shape::numbered_segment)
+        .shape(shape::unsorted_segment)
         .check(check::segments)
-        .lower(lower::segment::segment, &["ScatterND"])
+        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Prod), &["ScatterND"])
         .since(16),
     op("UnsortedSegmentSum")
-        .shape(shape::numbered_segment)
+        .shape(shape::unsorted_segment)
         .check(check::segments)
-        .lower(lower::segment::segment, &["ScatterND"])
+        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Sum), &["ScatterND"])
         .since(16),
 ];

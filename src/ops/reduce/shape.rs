@@ -57,9 +57,14 @@ pub fn segment(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
     rows(inputs, None, Some(1))
 }
 
-pub fn numbered_segment(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
-    let is_sparse = node.op.starts_with("Sparse");
-    let count = inputs.integers(if is_sparse { 3 } else { 2 })?;
-    let count = count.and_then(|count| usize::try_from(*count.first()?).ok());
-    rows(inputs, count, if is_sparse { Some(1) } else { inputs.shape(1)?.rank() })
+pub fn unsorted_segment(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    rows(inputs, number_of_segments(inputs, 2)?, inputs.shape(1)?.rank())
+}
+
+pub fn numbered_sparse_segment(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    rows(inputs, number_of_segments(inputs, 3)?, Some(1))
+}
+
+fn number_of_segments(inputs: &Inputs<'_>, index: usize) -> Result<Option<usize>> {
+    Ok(inputs.integers(index)?.and_then(|count| usize::try_from(*count.first()?).ok()))
 }

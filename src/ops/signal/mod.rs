@@ -4,6 +4,7 @@ pub mod eval;
 pub mod lower;
 pub mod shape;
 
+use self::lower::spectral::Samples;
 use super::{Op, op};
 use crate::ops::infer::{declared_type, like_first_input, one};
 use crate::tensor::DType;
@@ -24,19 +25,25 @@ pub const OPS: &[Op] = &[
     op("DecodeWav").shape(shape::decode_wav).not_lowered("its samples become an input of the model"),
     op("FFT")
         .shape(like_first_input)
-        .lower(lower::spectral::fft, &["MatMul"])
+        .lower(|cx, node| lower::spectral::fft(cx, node, Samples::Complex, 1), &["MatMul"])
         .note("lengths have to be known before the model runs"),
-    op("FFT2D").shape(like_first_input).lower(lower::spectral::fft, &["MatMul"]),
+    op("FFT2D")
+        .shape(like_first_input)
+        .lower(|cx, node| lower::spectral::fft(cx, node, Samples::Complex, 2), &["MatMul"]),
     op("Imag")
         .shape(|inputs, node| one(declared_type(node, "Tout", DType::Float32), inputs.shape(0)?.clone()))
-        .lower(lower::spectral::part, &["Gather"]),
+        .lower(|cx, node| lower::spectral::part(cx, node, 1), &["Gather"]),
     op("Mfcc")
         .shape(shape::mfcc)
         .lower(lower::audio::mfcc, &["Sqrt", "MatMul", "Max", "Log"])
         .eval(eval::mfcc),
     op("Real")
         .shape(|inputs, node| one(declared_type(node, "Tout", DType::Float32), inputs.shape(0)?.clone()))
-        .lower(lower::spectral::part, &["Gather"]),
-    op("RFFT").shape(shape::rfft).lower(lower::spectral::fft, &["MatMul"]),
-    op("RFFT2D").shape(shape::rfft).lower(lower::spectral::fft, &["MatMul"]),
+        .lower(|cx, node| lower::spectral::part(cx, node, 0), &["Gather"]),
+    op("RFFT")
+        .shape(|inputs, node| shape::rfft(inputs, node, 1))
+        .lower(|cx, node| lower::spectral::fft(cx, node, Samples::Real, 1), &["MatMul"]),
+    op("RFFT2D")
+        .shape(|inputs, node| shape::rfft(inputs, node, 2))
+        .lower(|cx, node| lower::spectral::fft(cx, node, Samples::Real, 2), &["MatMul"]),
 ];

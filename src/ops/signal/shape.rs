@@ -63,9 +63,9 @@ pub fn mfcc(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     Ok(vec![TensorType::new(DType::Float32, shape)])
 }
 
-pub fn rfft(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+/// A transform of the last `axes`.
+pub fn rfft(inputs: &Inputs<'_>, node: &Node, axes: usize) -> Result<Vec<TensorType>> {
     let dtype = declared_type(node, "Tcomplex", DType::Complex64);
-    let axes = if node.op == "RFFT2D" { 2 } else { 1 };
     let Some(dims) = inputs.shape(0)?.dims() else { return one(dtype, Shape::UNKNOWN) };
     let Some(first) = dims.len().checked_sub(axes) else {
         return Err(node.error("its input has too few axes"));

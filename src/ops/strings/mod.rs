@@ -14,20 +14,23 @@ pub const OPS: &[Op] = &[
         .shape(shape::as_string)
         .lower(lower::text::as_string, &["Cast", "Where"])
         .note("the runtime decides about the digits of real numbers"),
-    op("HashTable").shape(shape::table).lower(lower::tables::handle, &[]).note(OF_CONSTANTS),
-    op("HashTableV2").shape(shape::table).lower(lower::tables::handle, &[]).note(OF_CONSTANTS),
-    op("LookupTableFind").shape(shape::find).lower(lower::tables::find, &["LabelEncoder"]).note(OF_CONSTANTS),
-    op("LookupTableFindV2")
+    op("HashTable")
+        .also(&["HashTableV2"])
+        .shape(shape::table)
+        .lower(lower::tables::handle, &[])
+        .note(OF_CONSTANTS),
+    op("LookupTableFind")
+        .also(&["LookupTableFindV2"])
         .shape(shape::find)
         .lower(lower::tables::find, &["LabelEncoder"])
         .note(OF_CONSTANTS),
-    op("LookupTableSize").shape(shape::size).lower(lower::tables::size, &[]).note(OF_CONSTANTS),
-    op("LookupTableSizeV2").shape(shape::size).lower(lower::tables::size, &[]).note(OF_CONSTANTS),
+    op("LookupTableSize")
+        .also(&["LookupTableSizeV2"])
+        .shape(shape::size)
+        .lower(lower::tables::size, &[])
+        .note(OF_CONSTANTS),
     op("RegexFullMatch")
-        .shape(shape::matches)
-        .lower(lower::text::regex_full_match, &["RegexFullMatch"])
-        .since(20),
-    op("StaticRegexFullMatch")
+        .also(&["StaticRegexFullMatch"])
         .shape(shape::matches)
         .lower(lower::text::regex_full_match, &["RegexFullMatch"])
         .since(20),

@@ -4,7 +4,7 @@
 use super::{Mapped, Simplifying};
 use crate::error::Result;
 use crate::graph::branches::ON_BRANCH;
-use crate::graph::{Attrs, Node, TensorRef};
+use crate::graph::{Attrs, Node, NodeRef, TensorRef};
 use crate::passes::control_flow::is_switch;
 use crate::tensor::Constant;
 
@@ -96,7 +96,7 @@ impl Simplifying<'_> {
 
     pub(super) fn merged(
         &mut self,
-        node: &Node,
+        node: NodeRef<'_>,
         inputs: &[Mapped],
         live: &[TensorRef],
     ) -> Result<Vec<Mapped>> {
@@ -108,7 +108,7 @@ impl Simplifying<'_> {
                     .constant(&format!("{}/value_index", node.name), Constant::from_i32(vec![], &[index]))?;
                 self.named(node, vec![one, index])
             }
-            _ => self.copied(node, live.to_vec()),
+            _ => self.copied(&node, live.to_vec()),
         }
     }
 }

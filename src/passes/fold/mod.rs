@@ -10,7 +10,7 @@ use super::control_flow::{is_merge, taken_branch};
 use crate::error::Result;
 use crate::eval::{evaluate, is_evaluated};
 use crate::graph::branches::ON_BRANCH;
-use crate::graph::{Attr, Attrs, Graph, Node, NodeId, TensorRef};
+use crate::graph::{Attr, Attrs, Graph, Moved, Node, NodeId, NodeRef, TensorRef};
 use crate::tensor::Constant;
 use crate::tensor::Tensor;
 
@@ -20,29 +20,26 @@ const MAX_ELEMENTS: usize = 1 << 16;
 /// The most rounds of expanding calls: how deeply functions may call each other.
 const MAX_DEPTH: usize = 100;
 
-/// Simplifies a graph until nothing changes. `outputs` are the names of the tensors that have to keep
-/// their names.
+/// Simplifies a graph until nothing changes. The tensors in `kept` keep their names.
 ///
 /// # Errors
 /// Where constants of the graph cannot be read, or its functions are invalid.
-pub fn simplify(mut graph: Graph, outputs: &[String]) -> Result<Graph> {
-    let kept: HashSet<&str> = outputs.iter().map(|name| node_name(name)).collect();
+pub fn simplify(mut graph: Graph, kept: &[TensorRef]) -> Result<(Graph, Moved)> {
+    let mut moved = Moved::default();
     for _ in 0..MAX_DEPTH {
-        let mut simplifying = Simplifying::new(&graph, &kept, arithmetic(&graph)?);
+        let nodes = moved.tensors(kept).into_iter().map(|tensor| tensor.node).collect();
+        let mut simplifying = Simplifying::new(&graph, nodes, arithmetic(&graph)?);
         simplifying.run()?;
         let has_expanded = simplifying.has_expanded;
-        let named: Vec<TensorRef> =
-            outputs.iter().filter_map(|name| simplifying.new.find_tensor(name)).collect();
-        graph = simplifying.new.pruned_to(&named).0;
+        let (simple, simplified) = simplifying.finish();
+        moved = moved.then(simplified);
+        let (pruned, in_pruned) = simple.pruned_to(&moved.tensors(kept));
+        (graph, moved) = (pruned, moved.then(in_pruned));
         if !has_expanded {
             break;
         }
     }
-    Ok(graph)
-}
-
-fn node_name(tensor: &str) -> &str {
-    tensor.rsplit_once(':').map_or(tensor, |(node, _)| node)
+    Ok((graph, moved))
 }
 
 /// What became of a tensor of the old graph.
@@ -58,8 +55,8 @@ struct Simplifying<'a> {
     old: &'a Graph,
     new: Graph,
     mapped: HashMap<TensorRef, Mapped>,
-    /// Nodes that have to keep their names.
-    kept: &'a HashSet<&'a str>,
+    /// Nodes of the old graph that have to keep their names.
+    kept: HashSet<NodeId>,
     /// Whether a function was expanded, whose nodes are not simplified yet.
     has_expanded: bool,
     /// Nodes of the old graph that compute batch norms: these become one op, unless they are computed here.
@@ -67,7 +64,7 @@ struct Simplifying<'a> {
 }
 
 impl<'a> Simplifying<'a> {
-    fn new(old: &'a Graph, kept: &'a HashSet<&'a str>, of_batch_norms: HashSet<NodeId>) -> Self {
+    fn new(old: &'a Graph, kept: HashSet<NodeId>, of_batch_norms: HashSet<NodeId>) -> Self {
         Self {
             old,
             new: Graph::with_library(old.library().clone()),
@@ -80,8 +77,9 @@ impl<'a> Simplifying<'a> {
 
     fn run(&mut self) -> Result<()> {
         for (id, node) in self.old.nodes() {
+            let node = NodeRef::new(id, node);
             let inputs: Vec<Mapped> = node.inputs.iter().map(|input| self.mapped[input]).collect();
-            let outputs = self.simplified(id, node, &inputs)?;
+            let outputs = self.simplified(node, &inputs)?;
             for (port, output) in outputs.into_iter().enumerate() {
                 self.mapped.insert(TensorRef { node: id, port }, output);
             }
@@ -89,8 +87,17 @@ impl<'a> Simplifying<'a> {
         Ok(())
     }
 
+    /// The new graph, and its tensors for those of the old one.
+    fn finish(self) -> (Graph, Moved) {
+        let is_live = |(old, new): (TensorRef, Mapped)| match new {
+            Mapped::At(new) => Some((old, new)),
+            Mapped::Dead => None,
+        };
+        (self.new, Moved::by_tensors(self.mapped.into_iter().filter_map(is_live).collect()))
+    }
+
     /// Adds what replaces a node, and returns where the node's outputs are.
-    fn simplified(&mut self, id: NodeId, node: &Node, inputs: &[Mapped]) -> Result<Vec<Mapped>> {
+    fn simplified(&mut self, node: NodeRef<'_>, inputs: &[Mapped]) -> Result<Vec<Mapped>> {
         let live: Vec<TensorRef> = inputs
             .iter()
             .filter_map(|input| match input {
@@ -98,15 +105,15 @@ impl<'a> Simplifying<'a> {
                 Mapped::Dead => None,
             })
             .collect();
-        if is_merge(node) {
+        if is_merge(&node) {
             return self.merged(node, inputs, &live);
         }
         if live.len() < inputs.len() {
             return Ok(vec![Mapped::Dead; node.outputs.len()]);
         }
         match node.op.as_str() {
-            "Switch" | "RefSwitch" => return self.switched(node, live),
-            ON_BRANCH => return self.on_branch(node, &live),
+            "Switch" | "RefSwitch" => return self.switched(&node, live),
+            ON_BRANCH => return self.on_branch(&node, &live),
             "PartitionedCall" | "StatefulPartitionedCall" => {
                 if let Some(Attr::Function(function)) = node.attrs.get("f") {
                     return self.expanded(node, function, &live);
@@ -114,19 +121,19 @@ impl<'a> Simplifying<'a> {
             }
             "If" | "StatelessIf" => {
                 let condition = live.first().and_then(|&input| self.known(input)).transpose()?;
-                if let Some(branch) = condition.and_then(|condition| taken_branch(node, &condition)) {
+                if let Some(branch) = condition.and_then(|condition| taken_branch(&node, &condition)) {
                     return self.expanded(node, branch, &live[1..]);
                 }
             }
             _ => {}
         }
-        if !self.of_batch_norms.contains(&id)
-            && let Some(values) = self.evaluated(node, &live)?
+        if !self.of_batch_norms.contains(&node.id)
+            && let Some(values) = self.evaluated(&node, &live)?
         {
             let constants = self.constants(node, values)?;
-            return self.where_inputs_are(node, &live, constants);
+            return self.where_inputs_are(&node, &live, constants);
         }
-        self.copied(node, live)
+        self.copied(&node, live)
     }
 
     fn copied(&mut self, node: &Node, inputs: Vec<TensorRef>) -> Result<Vec<Mapped>> {
@@ -195,7 +202,7 @@ impl<'a> Simplifying<'a> {
     }
 
     /// Constants that replace a node: one under its name, several under names that end in their ports.
-    fn constants(&mut self, node: &Node, values: Vec<Tensor>) -> Result<Vec<Mapped>> {
+    fn constants(&mut self, node: NodeRef<'_>, values: Vec<Tensor>) -> Result<Vec<Mapped>> {
         let is_single = values.len() == 1;
         let mut tensors = vec![];
         for (port, value) in values.iter().enumerate() {
@@ -212,8 +219,8 @@ impl<'a> Simplifying<'a> {
     }
 
     /// Tensors that replace a node's outputs. Where these are outputs of the model, they keep their names.
-    fn named(&mut self, node: &Node, tensors: Vec<TensorRef>) -> Result<Vec<Mapped>> {
-        if !self.kept.contains(node.name.as_str()) {
+    fn named(&mut self, node: NodeRef<'_>, tensors: Vec<TensorRef>) -> Result<Vec<Mapped>> {
+        if !self.kept.contains(&node.id) {
             return Ok(tensors.into_iter().map(Mapped::At).collect());
         }
         let (name, count) = (self.unique(&node.name), tensors.len());
@@ -221,7 +228,12 @@ impl<'a> Simplifying<'a> {
         Ok((0..count).map(|port| Mapped::At(TensorRef { node: id, port })).collect())
     }
 
-    fn expanded(&mut self, node: &Node, function: &str, arguments: &[TensorRef]) -> Result<Vec<Mapped>> {
+    fn expanded(
+        &mut self,
+        node: NodeRef<'_>,
+        function: &str,
+        arguments: &[TensorRef],
+    ) -> Result<Vec<Mapped>> {
         self.has_expanded = true;
         let library = self.new.library().clone();
         let prefix = format!("{}/", self.unique(&node.name));
@@ -253,7 +265,8 @@ mod tests {
     }
 
     fn simplified(graph: &Graph, output: &str) -> Graph {
-        simplify(graph.clone(), &[format!("{output}:0")]).unwrap()
+        let kept = graph.find_tensor(output).unwrap();
+        simplify(graph.clone(), &[kept]).unwrap().0
     }
 
     #[test]

@@ -6,8 +6,38 @@ use crate::error::Result;
 use crate::graph::Padding;
 use crate::slim::{Activation, Arg, Layer, Normalizer};
 
+/// A keyword argument: its name, and how its value is read.
+pub struct Argument {
+    name: &'static str,
+    read: fn(&Field<'_>) -> Result<Arg>,
+}
+
+const STRIDE: Argument =
+    Argument { name: "stride", read: |field| field.count(1..=MAX_WINDOW).map(Arg::Stride) };
+const PADDING: Argument =
+    Argument { name: "padding", read: |field| field.choice(PADDINGS).map(Arg::Padding) };
+const RATE: Argument = Argument { name: "rate", read: |field| field.count(1..=MAX_WINDOW).map(Arg::Rate) };
+const ACTIVATION_FN: Argument =
+    Argument { name: "activation_fn", read: |field| field.choice(ACTIVATIONS).map(Arg::ActivationFn) };
+const NORMALIZER_FN: Argument =
+    Argument { name: "normalizer_fn", read: |field| field.choice(NORMALIZERS).map(Arg::NormalizerFn) };
+const NORMALIZER_PARAMS: Argument = Argument { name: "normalizer_params", read: normalizer_params };
+const BIASES_INITIALIZER: Argument =
+    Argument { name: "biases_initializer", read: |field| field.choice(BIASES).map(Arg::BiasesInitializer) };
+const DECAY: Argument = Argument { name: "decay", read: |field| field.number().map(Arg::Decay) };
+const EPSILON: Argument = Argument { name: "epsilon", read: epsilon };
+const SCALE: Argument = Argument { name: "scale", read: |field| field.flag().map(Arg::Scale) };
+const CENTER: Argument = Argument { name: "center", read: |field| field.flag().map(Arg::Center) };
+
+pub const CONVOLUTION: &[Argument] =
+    &[STRIDE, PADDING, RATE, ACTIVATION_FN, NORMALIZER_FN, NORMALIZER_PARAMS, BIASES_INITIALIZER];
+pub const FULLY_CONNECTED: &[Argument] =
+    &[ACTIVATION_FN, NORMALIZER_FN, NORMALIZER_PARAMS, BIASES_INITIALIZER];
+pub const POOLING: &[Argument] = &[STRIDE, PADDING];
+pub const BATCH_NORM: &[Argument] = &[DECAY, EPSILON, SCALE, CENTER, ACTIVATION_FN];
+
 /// The layers that use defaults from an arg_scope, with their keyword arguments.
-const LAYERS: &[(&str, Layer, &[&str])] = &[
+const LAYERS: &[(&str, Layer, &[Argument])] = &[
     ("conv2d", Layer::Conv2d, CONVOLUTION),
     ("separable_conv2d", Layer::SeparableConv2d, CONVOLUTION),
     ("fully_connected", Layer::FullyConnected, FULLY_CONNECTED),
@@ -15,19 +45,6 @@ const LAYERS: &[(&str, Layer, &[&str])] = &[
     ("avg_pool2d", Layer::AvgPool2d, POOLING),
     ("batch_norm", Layer::BatchNorm, BATCH_NORM),
 ];
-const CONVOLUTION: &[&str] = &[
-    "stride",
-    "padding",
-    "rate",
-    "activation_fn",
-    "normalizer_fn",
-    "normalizer_params",
-    "biases_initializer",
-];
-const FULLY_CONNECTED: &[&str] =
-    &["activation_fn", "normalizer_fn", "normalizer_params", "biases_initializer"];
-const POOLING: &[&str] = &["stride", "padding"];
-const BATCH_NORM: &[&str] = &["decay", "epsilon", "scale", "center", "activation_fn"];
 
 /// The values of `activation_fn`.
 pub const ACTIVATIONS: &[(&str, Option<Activation>)] = &[
@@ -46,45 +63,30 @@ const PADDINGS: &[(&str, Padding)] = &[("SAME", Padding::Same), ("VALID", Paddin
 /// The largest stride, rate or window that is accepted.
 pub const MAX_WINDOW: usize = 10_000;
 
-fn argument(field: &Field<'_>) -> Result<Arg> {
-    Ok(match field.key.as_str() {
-        "stride" => Arg::Stride(field.count(1..=MAX_WINDOW)?),
-        "padding" => Arg::Padding(field.choice(PADDINGS)?),
-        "rate" => Arg::Rate(field.count(1..=MAX_WINDOW)?),
-        "activation_fn" => Arg::ActivationFn(field.choice(ACTIVATIONS)?),
-        "normalizer_fn" => Arg::NormalizerFn(field.choice(NORMALIZERS)?),
-        "normalizer_params" => {
-            let example = "a table such as { epsilon = 1e-5, scale = true }";
-            let params = field.table(example, ("batch_norm", "argument"))?;
-            Arg::NormalizerParams(layer_arguments(params, "batch_norm")?)
-        }
-        "biases_initializer" => Arg::BiasesInitializer(field.choice(BIASES)?),
-        "decay" => Arg::Decay(field.number()?),
-        "epsilon" => match field.number()? {
-            epsilon if epsilon >= 0.0 => Arg::Epsilon(epsilon),
-            _ => return Err(field.wrong_value("a number that is not negative")),
-        },
-        "scale" => Arg::Scale(field.flag()?),
-        "center" => Arg::Center(field.flag()?),
-        _ => return Err(field.unknown_key("slim", "argument", [])),
-    })
-}
-
-/// The names of a layer's keyword arguments.
-fn argument_names(layer: &str) -> &'static [&'static str] {
-    LAYERS.iter().find(|(name, ..)| *name == layer).map_or(&[], |(.., names)| names)
-}
-
-/// Takes a layer's keyword arguments from its table.
-pub fn take_arguments(fields: &mut Fields<'_>, layer: &str) -> Result<Vec<Arg>> {
-    argument_names(layer).iter().filter_map(|name| fields.take(name)).map(|field| argument(&field)).collect()
-}
-
-/// Reads a table that has a layer's keyword arguments and no other keys.
-fn layer_arguments(mut fields: Fields<'_>, layer: &str) -> Result<Vec<Arg>> {
-    let args = take_arguments(&mut fields, layer)?;
+fn normalizer_params(field: &Field<'_>) -> Result<Arg> {
+    let example = "a table such as { epsilon = 1e-5, scale = true }";
+    let mut fields = field.table(example, ("batch_norm", "argument"))?;
+    let args = take_arguments(&mut fields, BATCH_NORM)?;
     fields.finish()?;
-    Ok(args)
+    Ok(Arg::NormalizerParams(args))
+}
+
+fn epsilon(field: &Field<'_>) -> Result<Arg> {
+    match field.number()? {
+        epsilon if epsilon >= 0.0 => Ok(Arg::Epsilon(epsilon)),
+        _ => Err(field.wrong_value("a number that is not negative")),
+    }
+}
+
+/// Whether a layer has a keyword argument of this name.
+pub fn is_argument(name: &str) -> bool {
+    LAYERS.iter().flat_map(|(.., arguments)| *arguments).any(|argument| argument.name == name)
+}
+
+/// Takes keyword arguments from the table of a layer.
+pub fn take_arguments(fields: &mut Fields<'_>, arguments: &[Argument]) -> Result<Vec<Arg>> {
+    let given = arguments.iter().filter_map(|argument| Some((argument, fields.take(argument.name)?)));
+    given.map(|(argument, field)| (argument.read)(&field)).collect()
 }
 
 /// Reads `arg_scope`: a table, or a list of tables, each nested in the one before it.
@@ -120,16 +122,20 @@ fn defaults(field: &Field<'_>) -> Result<Defaults> {
         return Err(of.error("arg_scope names no layer"));
     }
     let fields = fields.take_all();
+    let mut given = vec![];
     for field in &fields {
         // In TOML, the keys after the header of a table belong to that table.
         if ["name", "scope", "image_size", "options", "layers"].contains(&field.key.as_str()) {
             let error = field.error(format!("arg_scope has no key \"{}\"", field.key));
             return Err(error.advice("put the keys of the network before the first [[arg_scope]]"));
         }
-        if let Some((layer, _, names)) = layers.iter().find(|(.., names)| !names.contains(&&field.key[..])) {
-            return Err(field.unknown_key(layer, "argument", names.iter().copied()));
+        let argument =
+            |arguments: &'static [Argument]| arguments.iter().find(|argument| argument.name == field.key);
+        if let Some((layer, _, arguments)) = layers.iter().find(|(.., known)| argument(known).is_none()) {
+            return Err(field.unknown_key(layer, "argument", arguments.iter().map(|argument| argument.name)));
         }
+        given.extend(argument(layers[0].2).map(|argument| (argument, field)));
     }
-    let args = fields.iter().map(argument).collect::<Result<_>>()?;
+    let args = given.into_iter().map(|(argument, field)| (argument.read)(field)).collect::<Result<_>>()?;
     Ok(Defaults { layers: layers.into_iter().map(|(_, layer, _)| *layer).collect(), args })
 }

@@ -1,7 +1,7 @@
 //! Networks that users describe in a TOML file, in slim's terms: `--network my_net.toml`.
 //!
-//! `reader` parses the text into `steps`, `checks` validates them together, and `builder` builds them with the layers
-//! that the library's networks use too. docs/custom-networks.md has the grammar.
+//! `reader` parses the text into `steps`, with `arguments` and `values`, `checks` validates them together, and `builder`
+//! builds them with the layers that the library's networks use too. docs/custom-networks.md has the grammar.
 
 mod arguments;
 mod builder;
@@ -9,6 +9,7 @@ mod checks;
 mod options;
 mod reader;
 mod steps;
+mod values;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};

@@ -1,38 +1,65 @@
 //! Parses the text of a description into steps.
 
 use super::Description;
-use super::arguments::{ACTIVATIONS, MAX_WINDOW, arg_scope, take_arguments};
+use super::arguments::{
+    ACTIVATIONS, BATCH_NORM, CONVOLUTION, FULLY_CONNECTED, POOLING, arg_scope, is_argument, take_arguments,
+};
 use super::checks::check;
 use super::document::Document;
 use super::fields::{Field, Fields};
 use super::options::Declared;
-use super::steps::{Action, KernelSize, Repeat, Step};
+use super::steps::{Action, Repeat, Step};
+use super::values::{kernel, local_response_normalization, padding, pair, scope_name};
 use crate::error::{Error, Result};
-use crate::slim::LocalResponseNormalization;
 use crate::suggestion::suggesting;
 
+/// The kinds of steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Conv2d,
+    SeparableConv2d,
+    FullyConnected,
+    MaxPool2d,
+    AvgPool2d,
+    BatchNorm,
+    LocalResponseNormalization,
+    Pad,
+    Dropout,
+    Flatten,
+    Softmax,
+    PlainSoftmax,
+    SpatialSqueeze,
+    SpatialMean,
+    Activation,
+    Layers,
+    Branches,
+    Residual,
+    Aside,
+    AuxLogits,
+}
+
 /// The keys that decide the kind of a step.
-const KINDS: &[&str] = &[
-    "conv2d",
-    "separable_conv2d",
-    "fully_connected",
-    "max_pool2d",
-    "avg_pool2d",
-    "batch_norm",
-    "local_response_normalization",
-    "pad",
-    "dropout",
-    "flatten",
-    "softmax",
-    "plain_softmax",
-    "spatial_squeeze",
-    "spatial_mean",
-    "activation",
-    "layers",
-    "branches",
-    "residual",
-    "aside",
-    "aux_logits",
+const KINDS: &[(&str, Kind)] = &[
+    ("conv2d", Kind::Conv2d),
+    ("separable_conv2d", Kind::SeparableConv2d),
+    ("fully_connected", Kind::FullyConnected),
+    ("max_pool2d", Kind::MaxPool2d),
+    ("avg_pool2d", Kind::AvgPool2d),
+    ("batch_norm", Kind::BatchNorm),
+    ("local_response_normalization", Kind::LocalResponseNormalization),
+    ("pad", Kind::Pad),
+    ("dropout", Kind::Dropout),
+    ("flatten", Kind::Flatten),
+    ("softmax", Kind::Softmax),
+    ("plain_softmax", Kind::PlainSoftmax),
+    ("spatial_squeeze", Kind::SpatialSqueeze),
+    ("spatial_mean", Kind::SpatialMean),
+    ("activation", Kind::Activation),
+    ("layers", Kind::Layers),
+    ("branches", Kind::Branches),
+    ("residual", Kind::Residual),
+    ("aside", Kind::Aside),
+    ("aux_logits", Kind::AuxLogits),
 ];
 
 /// The most levels of nested groups. Deeper nesting is not written by hand.
@@ -90,15 +117,16 @@ impl Reader<'_> {
     fn step(&self, field: &Field<'_>, depth: usize) -> Result<Step> {
         let mut fields = field.table(A_STEP, ("a step", "key"))?;
         let line = fields.line();
-        let kinds: Vec<&'static str> =
-            KINDS.iter().copied().filter(|kind| fields.keys().any(|key| key == *kind)).collect();
-        let kind = match kinds[..] {
+        let is_given = |key: &str| fields.keys().any(|given| given == key);
+        let kinds: Vec<(&'static str, Kind)> =
+            KINDS.iter().copied().filter(|&(key, _)| is_given(key)).collect();
+        let (key, kind) = match kinds[..] {
             [kind] => kind,
             [] => return Err(no_kind(fields)),
-            [a, b, ..] => return Err(fields.error(format!("a step is {a} or {b}, not both"))),
+            [(a, _), (b, _), ..] => return Err(fields.error(format!("a step is {a} or {b}, not both"))),
         };
-        fields.describe(kind, "argument");
-        let head = fields.require(kind)?;
+        fields.describe(key, "argument");
+        let head = fields.require(key)?;
         let (action, scope) = self.action(kind, &head, &mut fields, depth)?;
         let is_group = !action.steps().is_empty();
         let arg_scope = match is_group.then(|| fields.take("arg_scope")).flatten() {
@@ -111,11 +139,11 @@ impl Reader<'_> {
             (None, Some(unless)) => Some(self.options.condition(&unless, false)?),
             (None, None) => None,
             (Some(_), Some(unless)) => {
-                let error = unless.error(format!("{kind} has both \"when\" and \"unless\""));
+                let error = unless.error(format!("{key} has both \"when\" and \"unless\""));
                 return Err(error.advice("put one of them on a group around the step"));
             }
         };
-        let end_point = if kind == "aux_logits" {
+        let end_point = if kind == Kind::AuxLogits {
             // A conversion builds the auxiliary classifier if the user asks for the end point of this name.
             Some(AUX_LOGITS.to_owned())
         } else {
@@ -130,7 +158,7 @@ impl Reader<'_> {
     /// Reads the action of a step, and its scope.
     fn action(
         &self,
-        kind: &'static str,
+        kind: Kind,
         head: &Field<'_>,
         fields: &mut Fields<'_>,
         depth: usize,
@@ -141,61 +169,65 @@ impl Reader<'_> {
             |fields: &mut Fields<'_>| fields.take("scope").map(|field| scope_name(&field)).transpose();
         let own_scope = |fields: &mut Fields<'_>| scope_name(&fields.require("scope")?).map(Some);
         Ok(match kind {
-            "separable_conv2d" if head.as_text() == Some("none") => {
+            Kind::SeparableConv2d if head.as_text() == Some("none") => {
                 let kernel = kernel(&fields.require("kernel")?)?;
                 let scope = own_scope(fields)?;
-                (Action::DepthwiseConv2d { kernel, args: take_arguments(fields, kind)? }, scope)
+                (Action::DepthwiseConv2d { kernel, args: take_arguments(fields, CONVOLUTION)? }, scope)
             }
-            "conv2d" | "separable_conv2d" => {
+            Kind::Conv2d => {
                 let num_outputs = self.options.size(head)?;
                 let kernel = kernel(&fields.require("kernel")?)?;
                 let scope = own_scope(fields)?;
-                let args = take_arguments(fields, kind)?;
-                if kind == "conv2d" {
-                    (Action::Conv2d { num_outputs, kernel, args }, scope)
-                } else {
-                    let depth_multiplier = fields.take("depth_multiplier");
-                    let depth_multiplier =
-                        depth_multiplier.map_or(Ok(1), |field| field.count(1..=MAX_DEPTH_MULTIPLIER))?;
-                    (Action::SeparableConv2d { num_outputs, kernel, depth_multiplier, args }, scope)
-                }
+                (Action::Conv2d { num_outputs, kernel, args: take_arguments(fields, CONVOLUTION)? }, scope)
             }
-            "fully_connected" => {
+            Kind::SeparableConv2d => {
+                let num_outputs = self.options.size(head)?;
+                let kernel = kernel(&fields.require("kernel")?)?;
+                let scope = own_scope(fields)?;
+                let args = take_arguments(fields, CONVOLUTION)?;
+                let depth_multiplier = fields.take("depth_multiplier");
+                let depth_multiplier =
+                    depth_multiplier.map_or(Ok(1), |field| field.count(1..=MAX_DEPTH_MULTIPLIER))?;
+                (Action::SeparableConv2d { num_outputs, kernel, depth_multiplier, args }, scope)
+            }
+            Kind::FullyConnected => {
                 let num_outputs = self.options.size(head)?;
                 let scope = own_scope(fields)?;
-                (Action::FullyConnected { num_outputs, args: take_arguments(fields, kind)? }, scope)
+                (
+                    Action::FullyConnected { num_outputs, args: take_arguments(fields, FULLY_CONNECTED)? },
+                    scope,
+                )
             }
-            "max_pool2d" | "avg_pool2d" => {
+            Kind::MaxPool2d => {
                 let (kernel, scope) = (kernel(head)?, optional_scope(fields)?);
-                let args = take_arguments(fields, kind)?;
-                let is_max = kind == "max_pool2d";
-                let action = if is_max {
-                    Action::MaxPool2d { kernel, args }
-                } else {
-                    Action::AvgPool2d { kernel, args }
-                };
-                (action, scope)
+                (Action::MaxPool2d { kernel, args: take_arguments(fields, POOLING)? }, scope)
             }
-            "batch_norm" => return named(Action::BatchNorm { args: take_arguments(fields, kind)? }),
-            "local_response_normalization" => {
+            Kind::AvgPool2d => {
+                let (kernel, scope) = (kernel(head)?, optional_scope(fields)?);
+                (Action::AvgPool2d { kernel, args: take_arguments(fields, POOLING)? }, scope)
+            }
+            Kind::BatchNorm => return named(Action::BatchNorm { args: take_arguments(fields, BATCH_NORM)? }),
+            Kind::LocalResponseNormalization => {
                 return named(Action::LocalResponseNormalization(local_response_normalization(fields)?));
             }
-            "pad" => (Action::Pad(padding(head)?), None),
-            "dropout" => return named(Action::Dropout),
-            "flatten" => return named(Action::Flatten),
-            "softmax" => return named(Action::Softmax),
-            "plain_softmax" => return named(Action::PlainSoftmax),
-            "spatial_squeeze" => return named(Action::SpatialSqueeze),
-            "spatial_mean" => return named(Action::SpatialMean),
-            "activation" => (Action::Activation(head.choice(ACTIVATIONS)?), None),
-            "layers" => {
+            Kind::Pad => (Action::Pad(padding(head)?), None),
+            Kind::Dropout => return named(Action::Dropout),
+            Kind::Flatten => return named(Action::Flatten),
+            Kind::Softmax => return named(Action::Softmax),
+            Kind::PlainSoftmax => return named(Action::PlainSoftmax),
+            Kind::SpatialSqueeze => return named(Action::SpatialSqueeze),
+            Kind::SpatialMean => return named(Action::SpatialMean),
+            Kind::Activation => (Action::Activation(head.choice(ACTIVATIONS)?), None),
+            Kind::Layers => {
                 let reenter_scope = fields.take("reenter_scope").map(|field| field.flag()).transpose()?;
                 let steps = self.steps(head, depth)?;
                 let reenter_scope = reenter_scope.unwrap_or(false);
                 (Action::Layers { steps, reenter_scope }, optional_scope(fields)?)
             }
-            "branches" => (Action::Branches(self.branches(head, fields, depth)?), optional_scope(fields)?),
-            "residual" => {
+            Kind::Branches => {
+                (Action::Branches(self.branches(head, fields, depth)?), optional_scope(fields)?)
+            }
+            Kind::Residual => {
                 let steps = self.steps(head, depth)?;
                 let shortcut = fields.take("shortcut").map(|field| self.steps(&field, depth)).transpose()?;
                 let scale = fields.take("scale").map(|field| field.number()).transpose()?;
@@ -204,8 +236,8 @@ impl Reader<'_> {
                 let shortcut = shortcut.unwrap_or_default();
                 (Action::Residual { steps, shortcut, scale, activation }, optional_scope(fields)?)
             }
-            "aside" => (Action::Aside(self.steps(head, depth)?), optional_scope(fields)?),
-            _ => {
+            Kind::Aside => (Action::Aside(self.steps(head, depth)?), optional_scope(fields)?),
+            Kind::AuxLogits => {
                 if !self.options.has("create_aux_logits") {
                     let error = head.error("aux_logits needs the option create_aux_logits");
                     return Err(error.advice("declare it: options = { create_aux_logits = true }"));
@@ -247,33 +279,26 @@ impl Reader<'_> {
 
 /// The error for a step without any of [`KINDS`]: one is mistyped or missing.
 fn no_kind(mut fields: Fields<'_>) -> Error {
-    let unknown = fields.take_all().into_iter().find(|field| !OTHER_KEYS.contains(&field.key.as_str()));
+    let kinds = || KINDS.iter().map(|(key, _)| *key);
+    let is_known = |key: &str| OTHER_KEYS.contains(&key) || is_argument(key);
+    let unknown = fields.take_all().into_iter().find(|field| !is_known(&field.key));
     match unknown {
         Some(field) => {
             let error = field.error(format!("there is no layer \"{}\"", field.key.escape_debug()));
-            suggesting(error, &field.key, KINDS.iter().copied())
+            suggesting(error, &field.key, kinds())
         }
-        None => fields.error("the step has no layer").advice(format!("choose one of {}", KINDS.join(", "))),
+        None => fields
+            .error("the step has no layer")
+            .advice(format!("choose one of {}", kinds().collect::<Vec<_>>().join(", "))),
     }
 }
 
-/// Keys of a step that do not decide its kind.
+/// Keys of a step that do not decide its kind, beside the keyword arguments of layers.
 const OTHER_KEYS: &[&str] = &[
     "kernel",
     "scope",
     "scopes",
-    "stride",
-    "padding",
-    "rate",
-    "activation_fn",
-    "normalizer_fn",
-    "normalizer_params",
     "depth_multiplier",
-    "biases_initializer",
-    "decay",
-    "epsilon",
-    "scale",
-    "center",
     "depth_radius",
     "bias",
     "alpha",
@@ -331,59 +356,4 @@ fn end_point(field: &Field<'_>, scope: Option<&str>) -> Result<Option<String>> {
         }
         (None, None) => Ok(None),
     }
-}
-
-/// Reads the name of a scope, as TensorFlow allows it.
-fn scope_name(field: &Field<'_>) -> Result<String> {
-    let name = field.text()?;
-    let is_part = |part: &str| {
-        part.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '.')
-            && part.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
-    };
-    if name.split('/').all(is_part) {
-        return Ok(name.to_owned());
-    }
-    let problem = format!("\"{}\" is not a valid name of a scope", name.escape_debug());
-    Err(field.error(problem).advice("use letters, digits, _, . and -, with / between scopes"))
-}
-
-/// Reads the arguments of `tf.nn.local_response_normalization`, with TensorFlow's defaults.
-fn local_response_normalization(fields: &mut Fields<'_>) -> Result<LocalResponseNormalization> {
-    let depth_radius = fields.take("depth_radius").map_or(Ok(5), |field| field.count(0..=MAX_WINDOW))?;
-    let mut number = |key, default| fields.take(key).map_or(Ok(default), |field| field.number());
-    let (bias, alpha, beta) = (number("bias", 1.0)?, number("alpha", 1.0)?, number("beta", 0.5)?);
-    Ok(LocalResponseNormalization { depth_radius, bias, alpha, beta })
-}
-
-/// Reads the zeros before and after rows and columns: one number for both, or a list.
-fn padding(field: &Field<'_>) -> Result<[usize; 2]> {
-    let count = |field: &Field<'_>| field.as_count().filter(|&count| count <= MAX_WINDOW);
-    let pads = match field.as_list().as_deref() {
-        Some([before, after]) => count(before).zip(count(after)),
-        Some(_) => None,
-        None => count(field).map(|pad| (pad, pad)),
-    };
-    let expected = || format!("a whole number up to {MAX_WINDOW} or [before, after]");
-    pads.map(|(before, after)| [before, after]).ok_or_else(|| field.wrong_value(expected()))
-}
-
-fn kernel(field: &Field<'_>) -> Result<KernelSize> {
-    match field.as_text() {
-        Some("whole image") => Ok(KernelSize::WholeImage),
-        _ => pair(field, MAX_WINDOW, ", [height, width] or \"whole image\"").map(KernelSize::Fixed),
-    }
-}
-
-/// Reads one number for height and width, or a list of both. `alternatives` are other values for the error to name.
-fn pair(field: &Field<'_>, most: usize, alternatives: &str) -> Result<[usize; 2]> {
-    let fits = |number: &usize| (1..=most).contains(number);
-    let count = |field: &Field<'_>| field.as_count().filter(fits);
-    let pair = match field.as_list().as_deref() {
-        Some([height, width]) => count(height).zip(count(width)),
-        Some(_) => None,
-        None => count(field).map(|size| (size, size)),
-    };
-    let (height, width) =
-        pair.ok_or_else(|| field.wrong_value(format!("a whole number from 1 to {most}{alternatives}")))?;
-    Ok([height, width])
 }

@@ -4,6 +4,7 @@ use ndarray::{ArrayD, ArrayViewD, Axis, Slice, concatenate, stack};
 
 use crate::graph::Node;
 use crate::graph::slice::StridedSlice;
+use crate::ops::array::AxisInput;
 use crate::tensor::DType;
 use crate::tensor::Tensor;
 use crate::tensor::same_type;
@@ -108,8 +109,11 @@ pub fn unpack(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     Some((0..input.shape()[axis]).map(part).collect())
 }
 
-pub fn concat(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
-    let (axis, inputs) = inputs.split_last()?;
+pub fn concat(inputs: &[&Tensor], axis: AxisInput) -> Option<Vec<Tensor>> {
+    let (axis, inputs) = match axis {
+        AxisInput::First => inputs.split_first()?,
+        AxisInput::Last => inputs.split_last()?,
+    };
     let axis = axis_of(axis.integer()?, inputs.first()?.shape().len())?;
     Some(vec![join!(inputs, concatenate, axis)])
 }
@@ -181,8 +185,32 @@ pub fn transpose(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     })])
 }
 
-pub fn like(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
-    let one = node.op == "OnesLike";
+/// The parts at indices that each name an element of the first axes.
+pub fn gather_nd(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [input, indices] = inputs else { return None };
+    let (depth, positions) = indices.shape().split_last()?;
+    if node.int("batch_dims", 0) != 0 || *depth > input.shape().len() {
+        return None;
+    }
+    let (named, rest) = input.shape().split_at(*depth);
+    let count: usize = positions.iter().product();
+    let row_of = |index: &[i64]| {
+        let mut pairs = named.iter().zip(index);
+        pairs.try_fold(0, |row, (&length, &index)| {
+            let index = usize::try_from(index).ok().filter(|&index| index < length)?;
+            Some(row * length + index)
+        })
+    };
+    let all = indices.integers()?;
+    let rows: Vec<usize> =
+        (0..count).map(|position| row_of(&all[position * depth..][..*depth])).collect::<Option<_>>()?;
+    let by_rows = reshaped(input, &[named.iter().product(), rest.iter().product()])?;
+    let taken = same_type!(by_rows, array => array.select(Axis(0), &rows));
+    Some(vec![reshaped(&taken, &[positions, rest].concat())?])
+}
+
+/// Ones, or zeros, of the type and shape of the input.
+pub fn like(inputs: &[&Tensor], one: bool) -> Option<Vec<Tensor>> {
     Some(vec![match inputs.first()? {
         Tensor::Float32(a) => Tensor::Float32(a.mapv(|_| f32::from(u8::from(one)))),
         Tensor::Float64(a) => Tensor::Float64(a.mapv(|_| f64::from(u8::from(one)))),

@@ -6,6 +6,7 @@
 use ndarray::{ArrayD, Axis, Slice};
 
 use crate::graph::{DataFormat, Node};
+use crate::ops::array::Blocks;
 use crate::ops::array::eval::basic::{lengths, reshaped};
 use crate::tensor::Tensor;
 use crate::tensor::same_type;
@@ -74,13 +75,13 @@ pub fn batch_to_space(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
 }
 
 /// The pixels of a block come one after the other, and with each its channels.
-pub fn in_channels(node: &Node, inputs: &[&Tensor], to_channels: bool) -> Option<Vec<Tensor>> {
+pub fn depth_and_space(node: &Node, inputs: &[&Tensor], blocks: Blocks) -> Option<Vec<Tensor>> {
     let [input] = inputs else { return None };
     let block = usize::try_from(node.int("block_size", 0)).ok().filter(|&block| block > 0)?;
     let is_first = node.data_format() == DataFormat::ChannelsFirst;
     let last = if is_first { permuted_to(input, &[0, 2, 3, 1])? } else { Tensor::clone(input) };
     let &[batch, height, width, channels] = last.shape() else { return None };
-    let result = if to_channels {
+    let result = if blocks == Blocks::SpaceToDepth {
         if !height.is_multiple_of(block) || !width.is_multiple_of(block) {
             return None;
         }

@@ -8,19 +8,21 @@ use crate::tensor::Tensor;
 use crate::tensor::element_count;
 use crate::tensor::same_type;
 
-/// How many elements such an op makes, at least; `None` for other ops.
-pub fn elements_made(node: &Node, inputs: &[&Tensor]) -> Option<usize> {
-    let count = match (node.op.as_str(), inputs) {
-        ("Range", _) => steps(inputs).map(|count| count as usize),
-        ("Fill", [dims, _]) | ("BroadcastTo", [_, dims]) => {
-            lengths(dims).and_then(|dims| element_count(&dims))
-        }
-        ("Tile", [input, multiples]) => {
-            lengths(multiples).and_then(|multiples| element_count(&[input.shape(), &multiples].concat()))
-        }
-        _ => return None,
-    };
-    Some(count.unwrap_or(usize::MAX))
+pub fn range_length(inputs: &[&Tensor]) -> Option<usize> {
+    steps(inputs).map(|count| count as usize)
+}
+
+pub fn filled_length(inputs: &[&Tensor]) -> Option<usize> {
+    element_count(&lengths(inputs.first()?)?)
+}
+
+pub fn broadcast_length(inputs: &[&Tensor]) -> Option<usize> {
+    element_count(&lengths(inputs.get(1)?)?)
+}
+
+pub fn tiled_length(inputs: &[&Tensor]) -> Option<usize> {
+    let [input, multiples] = inputs else { return None };
+    element_count(&[input.shape(), &lengths(multiples)?].concat())
 }
 
 /// How many elements a `Range` has, if not more than can be counted.

@@ -3,6 +3,7 @@
 use ndarray::{ArrayD, ArrayView1, Axis};
 
 use crate::graph::Node;
+use crate::ops::Parameter;
 use crate::ops::array::eval::basic::axis_of;
 use crate::tensor::Tensor;
 use crate::tensor::same_type;
@@ -37,9 +38,13 @@ pub fn arg(node: &Node, inputs: &[&Tensor], beats: impl Fn(f64, f64) -> bool) ->
 }
 
 /// The largest elements of the last axis, the largest first, and where they are; of equals, the first.
-pub fn top(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
-    let [Tensor::Float32(input), count] = inputs else { return None };
-    let count = usize::try_from(count.integer()?).ok()?;
+pub fn top(node: &Node, inputs: &[&Tensor], k: Parameter) -> Option<Vec<Tensor>> {
+    let [Tensor::Float32(input), ..] = inputs else { return None };
+    let count = match k {
+        Parameter::Attribute => node.int("k", 0),
+        Parameter::Input(index) => inputs.get(index)?.integer()?,
+    };
+    let count = usize::try_from(count).ok()?;
     let (last, rest) = input.shape().split_last()?;
     if count > *last {
         return None;
@@ -56,6 +61,20 @@ pub fn top(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
         Tensor::Float32(ArrayD::from_shape_vec(&shape[..], values).ok()?),
         Tensor::Int32(ArrayD::from_shape_vec(shape, positions).ok()?),
     ])
+}
+
+/// The indices of the elements that are not zero, each with a row.
+pub fn positions(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [input] = inputs else { return None };
+    let rank = input.shape().len();
+    if rank == 0 {
+        return None;
+    }
+    let numbers = input.numbers();
+    let found = numbers.indexed_iter().filter(|&(_, &number)| number != 0.0);
+    let indices: Vec<i64> =
+        found.flat_map(|(index, _)| (0..rank).map(move |axis| index[axis] as i64)).collect();
+    Some(vec![Tensor::from_integers(DType::Int64, &[indices.len() / rank, rank], &indices)?])
 }
 
 /// What all elements up to each make together; without itself where the node is `exclusive`.

@@ -9,14 +9,14 @@ use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
+use crate::ops::operator;
 
 /// Both put the blocks before the channels.
 pub fn depth_and_space(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let layout = Lowering::window_layout(node.data_format(), 4);
     let name = cx.in_layout(cx.input_of(node, 0)?, &layout)?;
     let attributes = vec![("blocksize", Attribute::Int(node.int("block_size", 1)))];
-    let op = if node.op == "SpaceToDepth" { "SpaceToDepth" } else { "DepthToSpace" };
-    cx.emit(node, op, vec![name], layout, attributes);
+    cx.emit(node, operator(&node), vec![name], layout, attributes);
     Ok(())
 }
 

@@ -22,7 +22,12 @@ pub struct Band {
 }
 
 impl Band {
-    fn new(node: NodeRef<'_>, rows: usize, columns: usize, diagonals: &[i64]) -> Result<Self> {
+    fn new(
+        node: NodeRef<'_>,
+        (rows, columns): (usize, usize),
+        diagonals: &[i64],
+        left: [bool; 2],
+    ) -> Result<Self> {
         let (lower, upper) = match *diagonals {
             [only] => (only, only),
             [lower, upper] if lower <= upper => (lower, upper),
@@ -33,7 +38,7 @@ impl Band {
             return Err(node
                 .error(format!("matrices of {rows} x {columns} have no diagonals from {lower} to {upper}")));
         }
-        Ok(Self { rows, columns, lower, upper, left: left_aligned(node) })
+        Ok(Self { rows, columns, lower, upper, left })
     }
 
     fn count(&self) -> usize {
@@ -82,12 +87,16 @@ impl Band {
     }
 }
 
-/// Whether diagonals above the main one, and those below, begin at the left.
-pub fn left_aligned(node: NodeRef<'_>) -> [bool; 2] {
-    match (node.op.ends_with("V3"), node.text("align").unwrap_or("RIGHT_LEFT")) {
-        (false, _) | (true, "LEFT_LEFT") => [true, true],
-        (true, "LEFT_RIGHT") => [true, false],
-        (true, "RIGHT_RIGHT") => [false, false],
+/// All diagonals begin at the left, as in the ops without the attribute `align`.
+pub const LEFT: [bool; 2] = [true, true];
+
+/// Whether diagonals above the main one, and those below, begin at the left by the attribute `align`.
+pub fn alignment(node: NodeRef<'_>) -> [bool; 2] {
+    match node.text("align") {
+        Some("LEFT_LEFT") => LEFT,
+        Some("LEFT_RIGHT") => [true, false],
+        Some("RIGHT_RIGHT") => [false, false],
+        // RIGHT_LEFT, which is TensorFlow's default.
         _ => [false, true],
     }
 }
@@ -146,14 +155,14 @@ fn matrix_size(cx: &Lowering<'_>, node: NodeRef<'_>, tensor: TensorRef) -> Resul
     }
 }
 
-pub fn diag_part(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+pub fn diag_part(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let (rank, rows, columns) = matrix_size(cx, node, input)?;
     let diagonals = if node.inputs.len() > 1 { cx.known_integers(node, 1)? } else { Some(vec![0]) };
     let Some(diagonals) = diagonals else {
-        return crate::ops::array::lower::open_diagonal::diag_part(cx, node);
+        return crate::ops::array::lower::open_diagonal::diag_part(cx, node, left);
     };
-    let band = Band::new(node, rows, columns, &diagonals)?;
+    let band = Band::new(node, (rows, columns), &diagonals, left)?;
     let padding = match node.inputs.get(2) {
         Some(&padding) => cx.in_tensorflow_layout(padding)?,
         None => cx.scalar(node, "padding", cx.dtype(input), 0.0),
@@ -189,14 +198,14 @@ fn made_size(
     })
 }
 
-pub fn diag(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+pub fn diag(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let mut is_known = true;
     for index in 1..node.inputs.len().min(4) {
         is_known &= cx.known_integers(node, index)?.is_some();
     }
     if !is_known {
-        return crate::ops::array::lower::open_diagonal::diag(cx, node);
+        return crate::ops::array::lower::open_diagonal::diag(cx, node, left);
     }
     let rank = cx.rank(node, input)?;
     let diagonals = if node.inputs.len() > 1 { cx.integers(node, 1, "diagonals")? } else { vec![0] };
@@ -204,7 +213,7 @@ pub fn diag(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         return Err(node.error("the length of its diagonals is not known").advice(cx.shape_advice(input)));
     };
     let (rows, columns) = made_size(cx, node, &diagonals, longest)?;
-    let band = Band::new(node, rows, columns, &diagonals)?;
+    let band = Band::new(node, (rows, columns), &diagonals, left)?;
     let padding = match node.inputs.get(4) {
         Some(&padding) => cx.in_tensorflow_layout(padding)?,
         None => cx.scalar(node, "padding", cx.dtype(input), 0.0),
@@ -215,14 +224,14 @@ pub fn diag(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-pub fn set_diag(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+pub fn set_diag(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> Result<()> {
     let (input, diagonal) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
     let (_, rows, columns) = matrix_size(cx, node, input)?;
     let diagonals = if node.inputs.len() > 2 { cx.known_integers(node, 2)? } else { Some(vec![0]) };
     let Some(diagonals) = diagonals else {
-        return crate::ops::array::lower::open_diagonal::set_diag(cx, node);
+        return crate::ops::array::lower::open_diagonal::set_diag(cx, node, left);
     };
-    let band = Band::new(node, rows, columns, &diagonals)?;
+    let band = Band::new(node, (rows, columns), &diagonals, left)?;
     let rank = cx.rank(node, diagonal)?;
     let name = cx.in_tensorflow_layout(diagonal)?;
     let flat = flattened(cx, node, name, rank, if band.count() == 1 { 1 } else { 2 });

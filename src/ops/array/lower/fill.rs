@@ -34,9 +34,9 @@ pub fn broadcast_to(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-pub fn like(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+/// A value in the shape of the input.
+pub fn like(cx: &mut Lowering<'_>, node: NodeRef<'_>, value: f64) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
-    let value = if node.op == "OnesLike" { 1.0 } else { 0.0 };
     let value = cx.scalar(node, "value", cx.dtype(node.into()), value);
     let shape = cx.step(node, "shape", "Shape", vec![name], vec![]);
     cx.emit(node, "Expand", vec![value, shape], layout, vec![]);

@@ -171,19 +171,30 @@ fn has_unique_positions(cx: &Lowering<'_>, node: NodeRef<'_>) -> Result<bool> {
     Ok(rows.len() == count && depth != Some(0))
 }
 
-pub fn tensor_scatter(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+/// How an update is combined with the value at its index.
+#[derive(Debug, Clone, Copy)]
+pub enum Scatter {
+    Update,
+    Add,
+    Sub,
+    Max,
+    Min,
+}
+
+pub fn tensor_scatter(cx: &mut Lowering<'_>, node: NodeRef<'_>, scatter: Scatter) -> Result<()> {
     let data = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let indices = as_int64(cx, node, cx.input_of(node, 1)?)?;
     let mut updates = cx.in_tensorflow_layout(cx.input_of(node, 2)?)?;
-    let reduction = match node.op.as_str() {
-        "TensorScatterAdd" | "TensorScatterSub" => Some("add"),
-        "TensorScatterMax" => Some("max"),
-        "TensorScatterMin" => Some("min"),
-        _ => None,
+    let reduction = match scatter {
+        Scatter::Update => None,
+        Scatter::Add => Some("add"),
+        Scatter::Sub => {
+            updates = cx.step(node, "negated", "Neg", vec![updates], vec![]);
+            Some("add")
+        }
+        Scatter::Max => Some("max"),
+        Scatter::Min => Some("min"),
     };
-    if node.op == "TensorScatterSub" {
-        updates = cx.step(node, "negated", "Neg", vec![updates], vec![]);
-    }
     let attributes =
         reduction.map(|reduction| ("reduction", Attribute::Text(reduction.to_owned()))).into_iter().collect();
     let layout = Layout::tensorflow_of(cx.shape(node.into()));

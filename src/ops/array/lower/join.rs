@@ -9,14 +9,14 @@ use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::onnx::{Attribute, Attributes};
 use crate::ops::array::lower::basic::common_layout;
+use crate::ops::array::{AxisInput, Parts};
 use crate::tensor::{Constant, DType};
 
 /// Joins along an axis, in the layout that most inputs have.
-pub fn concat(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    // The older op names its axis first.
-    let parts = match node.op.as_str() {
-        "Concat" => node.inputs.split_first(),
-        _ => node.inputs.split_last(),
+pub fn concat(cx: &mut Lowering<'_>, node: NodeRef<'_>, axis: AxisInput) -> Result<()> {
+    let parts = match axis {
+        AxisInput::First => node.inputs.split_first(),
+        AxisInput::Last => node.inputs.split_last(),
     };
     let Some((&axis, inputs)) = parts else { return Err(node.error("it has no inputs")) };
     let axis = match cx.constant(axis).map(Constant::to_i64s).transpose()?.flatten().as_deref() {
@@ -93,8 +93,11 @@ fn equal_parts(
     }
 }
 
-pub fn split(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let (input, axis) = if node.op == "Split" { (1, 0) } else { (0, 2) };
+pub fn split(cx: &mut Lowering<'_>, node: NodeRef<'_>, parts: Parts) -> Result<()> {
+    let (input, axis) = match parts {
+        Parts::Equal => (1, 0),
+        Parts::Given => (0, 2),
+    };
     let input = cx.input_of(node, input)?;
     let axis = match cx.integers(node, axis, "axis")?[..] {
         [axis] => axis,
@@ -105,10 +108,9 @@ pub fn split(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let length = cx.shape(input).dim(axis);
     let count = usize::try_from(node.int("num_split", 1)).unwrap_or(1);
     let (name, layout) = cx.stored(input)?;
-    let (sizes, mut attributes) = if node.op == "Split" {
-        equal_parts(cx, node, length, count)?
-    } else {
-        (Some(part_sizes(cx, node, length, (&name, layout.stored_axis(axis)))?), vec![])
+    let (sizes, mut attributes) = match parts {
+        Parts::Equal => equal_parts(cx, node, length, count)?,
+        Parts::Given => (Some(part_sizes(cx, node, length, (&name, layout.stored_axis(axis)))?), vec![]),
     };
     attributes.push(("axis", Attribute::Int(layout.stored_axis(axis) as i64)));
     let inputs = [name].into_iter().chain(sizes).collect();

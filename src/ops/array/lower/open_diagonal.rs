@@ -6,7 +6,7 @@ use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
-use crate::ops::array::lower::diagonal::{flattened, left_aligned};
+use crate::ops::array::lower::diagonal::{LEFT, flattened};
 use crate::tensor::DType;
 
 /// The lowest and the highest diagonal, and whether there is only one.
@@ -45,13 +45,14 @@ fn offsets(
     k: &String,
     (rows, columns): (&String, &String),
     longest: &String,
+    left: [bool; 2],
 ) -> String {
     let zero = steps.int(0);
     let (above, below) = above_and_below(steps, k);
     let (rows, columns) = (steps.op("Sub", &[rows, &below]), steps.op("Sub", &[columns, &above]));
     let length = steps.op("Min", &[&rows, &columns]);
     let missing = steps.op("Sub", &[longest, &length]);
-    match left_aligned(steps.node) {
+    match left {
         [true, true] => zero,
         [false, false] => missing,
         [left_above, _] => {
@@ -62,7 +63,7 @@ fn offsets(
     }
 }
 
-pub fn diag_part(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+pub fn diag_part(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let rank = cx.rank(node, input)?;
     let (lower, upper, is_single) = bounds(cx, node, cx.input_of(node, 1)?)?;
@@ -82,11 +83,11 @@ pub fn diag_part(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (by_rows, by_columns) =
         (steps.op("Sub", &[&rows, &upper_below]), steps.op("Sub", &[&columns, &lower_above]));
     let longest = steps.op("Min", &[&by_rows, &by_columns]);
-    let offset = offsets(&mut steps, &k, (&rows, &columns), &longest);
+    let offset = offsets(&mut steps, &k, (&rows, &columns), &longest, left);
     let positions = steps.op("Range", &[&zero, &longest, &one]);
     let (first, second) = (steps.ints(&[0]), steps.ints(&[1]));
     let k = steps.op("Unsqueeze", &[&k, &second]);
-    let is_even = left_aligned(node) == [true, true];
+    let is_even = left == LEFT;
     let offset = if is_even { offset } else { steps.op("Unsqueeze", &[&offset, &second]) };
     let positions = steps.op("Unsqueeze", &[&positions, &first]);
     let at = steps.op("Sub", &[&positions, &offset]);
@@ -117,6 +118,7 @@ fn in_diagonals(
     (rows, columns): (&String, &String),
     (lower, upper): (&String, &String),
     longest: &String,
+    left: [bool; 2],
 ) -> (String, String) {
     let (zero, one) = (steps.int(0), steps.int(1));
     let (row, column) = (steps.op("Range", &[&zero, rows, &one]), steps.op("Range", &[&zero, columns, &one]));
@@ -126,7 +128,7 @@ fn in_diagonals(
     let (from, to) = (steps.op("GreaterOrEqual", &[&k, lower]), steps.op("LessOrEqual", &[&k, upper]));
     let is_inside = steps.op("And", &[&from, &to]);
     let (above, _) = above_and_below(steps, &k);
-    let offset = offsets(steps, &k, (rows, columns), longest);
+    let offset = offsets(steps, &k, (rows, columns), longest, left);
     let at = steps.op("Sub", &[&column, &above]);
     let at = steps.op("Add", &[&at, &offset]);
     let diagonal = steps.op("Sub", &[upper, &k]);
@@ -136,7 +138,7 @@ fn in_diagonals(
     (is_inside, position)
 }
 
-pub fn diag(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+pub fn diag(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let rank = cx.rank(node, input)?;
     let (lower, upper, is_single) = bounds(cx, node, cx.input_of(node, 1)?)?;
@@ -165,14 +167,14 @@ pub fn diag(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let columns = steps.op("Where", &[&no_rows, &square, &least_columns]);
     let rows = steps.op("Where", &[&no_rows, &rows, &given[0]]);
     let columns = steps.op("Where", &[&no_columns, &columns, &given[1]]);
-    let (is_inside, position) = in_diagonals(&mut steps, (&rows, &columns), (&lower, &upper), &longest);
+    let (is_inside, position) = in_diagonals(&mut steps, (&rows, &columns), (&lower, &upper), &longest, left);
     let gathered = steps.op_with("Gather", &[&flat, &position], "axis", -1);
     let layout = Layout::tensorflow_of(steps.cx.shape(node.into()));
     cx.emit(node, "Where", vec![is_inside, gathered, padding], layout, vec![]);
     Ok(())
 }
 
-pub fn set_diag(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+pub fn set_diag(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> Result<()> {
     let (input, diagonal) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
     let rank = cx.rank(node, diagonal)?;
     let (lower, upper, is_single) = bounds(cx, node, cx.input_of(node, 2)?)?;
@@ -184,7 +186,7 @@ pub fn set_diag(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let last = steps.int(-1);
     let longest = steps.op("Gather", &[&shape, &last]);
     let (rows, columns) = matrix_size(&mut steps, &matrices);
-    let (is_inside, position) = in_diagonals(&mut steps, (&rows, &columns), (&lower, &upper), &longest);
+    let (is_inside, position) = in_diagonals(&mut steps, (&rows, &columns), (&lower, &upper), &longest, left);
     let gathered = steps.op_with("Gather", &[&flat, &position], "axis", -1);
     let layout = Layout::tensorflow_of(steps.cx.shape(node.into()));
     cx.emit(node, "Where", vec![is_inside, gathered, matrices], layout, vec![]);

@@ -10,6 +10,7 @@ use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::emit::widened;
 use crate::onnx::Attribute;
+use crate::ops::Parameter;
 use crate::ops::array::lower::gather::hot;
 use crate::tensor::{Constant, DType};
 
@@ -198,15 +199,16 @@ pub fn unique(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-pub fn top_k(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+pub fn top_k(cx: &mut Lowering<'_>, node: NodeRef<'_>, k: Parameter) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let name = cx.in_tensorflow_layout(input)?;
-    let k = if node.op == "TopK" {
-        cx.vector(node, "k", &[node.int("k", 1)])
-    } else {
-        let k = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
-        let (k, flat) = (cx.cast(node, k, DType::Int64), cx.vector(node, "flat", &[-1]));
-        cx.step(node, "k", "Reshape", vec![k, flat], vec![])
+    let k = match k {
+        Parameter::Attribute => cx.vector(node, "k", &[node.int("k", 1)]),
+        Parameter::Input(index) => {
+            let k = cx.in_tensorflow_layout(cx.input_of(node, index)?)?;
+            let (k, flat) = (cx.cast(node, k, DType::Int64), cx.vector(node, "flat", &[-1]));
+            cx.step(node, "k", "Reshape", vec![k, flat], vec![])
+        }
     };
     let is_known = matches!(cx.dtype(input), DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64);
     let name = if is_known { name } else { cx.cast(node, name, widened(cx.dtype(input))) };
@@ -280,8 +282,16 @@ pub fn list_diff(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// How often each number from zero on occurs in a vector, or in each row of a matrix, or what weights it carries.
-pub fn bincount(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+/// Which numbers are counted together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    All,
+    /// Those of each row of a matrix.
+    Rows,
+}
+
+/// How often each number from zero on occurs, or what weights it carries.
+pub fn bincount(cx: &mut Lowering<'_>, node: NodeRef<'_>, counted: Counted) -> Result<()> {
     let [numbers, size, weights] = [0, 1, 2].map(|index| cx.input_of(node, index));
     let (numbers, size, weights) = (numbers?, size?, weights?);
     let dtype = cx.dtype(node.into());
@@ -290,7 +300,7 @@ pub fn bincount(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let flat = cx.vector(node, "flat", &[-1]);
     let name = cx.in_tensorflow_layout(numbers)?;
     let mut name = cx.cast(node, name, DType::Int64);
-    let is_flattened = node.op == "Bincount" || rank == 0;
+    let is_flattened = counted == Counted::All || rank == 0;
     if is_flattened {
         name = cx.step(node, "numbers", "Reshape", vec![name, flat.clone()], vec![]);
     }

@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::graph::partial::{self, Length};
 use crate::graph::slice::StridedSlice;
 use crate::graph::{Attr, Node, Shape, TensorType};
+use crate::ops::array::AxisInput;
 use crate::ops::infer::Inputs;
 use crate::tensor::DType;
 
@@ -33,8 +34,18 @@ pub fn declared(_: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     Ok(vec![TensorType::new(dtype, shape)])
 }
 
-/// The elements of a queue: many at once, unless the op takes one.
+/// Several elements of a queue at once.
 pub fn dequeued(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let mut types = dequeued_one(inputs, node)?;
+    for element in &mut types {
+        element.shape =
+            element.shape.dims().map_or(Shape::UNKNOWN, |dims| Shape::new([&[None], dims].concat()));
+    }
+    Ok(types)
+}
+
+/// One element of a queue.
+pub fn dequeued_one(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let Some(Attr::Types(dtypes)) = node.attrs.get("component_types") else {
         return Err(node.error("it has no component_types"));
     };
@@ -43,16 +54,10 @@ pub fn dequeued(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
         Some(Attr::Shapes(shapes)) => &shapes[..],
         _ => &[],
     };
-    let is_one = matches!(node.op.as_str(), "QueueDequeueV2" | "QueueDequeue");
-    let shape = |index: usize| match shapes.get(index).and_then(Shape::dims) {
-        Some(dims) if is_one => Shape::new(dims.to_vec()),
-        Some(dims) => Shape::new([&[None], dims].concat()),
-        None => Shape::UNKNOWN,
-    };
+    let shape = |index: usize| shapes.get(index).cloned().unwrap_or(Shape::UNKNOWN);
     Ok(dtypes.iter().enumerate().map(|(index, &dtype)| TensorType::new(dtype, shape(index))).collect())
 }
 
-/// The one of its inputs that is there, and which one that was.
 /// The most branches of a `_SwitchN`: what a file claims is not allocated.
 const MOST_BRANCHES: i64 = 4096;
 
@@ -151,10 +156,12 @@ pub fn squeeze(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     Ok(vec![TensorType::new(dtype, Shape::new(kept))])
 }
 
-pub fn concat(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+pub fn concat(inputs: &Inputs<'_>, node: &Node, axis: AxisInput) -> Result<Vec<TensorType>> {
     let count = node.inputs.len().saturating_sub(1);
-    // The older op names its axis first.
-    let (first, axis) = if node.op == "Concat" { (1, 0) } else { (0, count) };
+    let (first, axis) = match axis {
+        AxisInput::First => (1, 0),
+        AxisInput::Last => (0, count),
+    };
     let dtype = inputs.dtype(first)?;
     let Some(rank) = (first..first + count).find_map(|i| inputs.shape(i).ok()?.rank()) else {
         return Ok(vec![TensorType::new(dtype, Shape::UNKNOWN)]);

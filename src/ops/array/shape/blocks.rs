@@ -2,7 +2,8 @@
 
 use crate::error::Result;
 use crate::graph::{Node, Shape, TensorType};
-use crate::ops::infer::Inputs;
+use crate::ops::array::Blocks;
+use crate::ops::infer::{Inputs, one};
 
 /// Repeats a tensor along each axis.
 pub fn tile(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
@@ -27,24 +28,28 @@ pub fn tile(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
 
 /// Pads images and takes them apart into the coarse images of every `block`-th pixel, side by side in the batch.
 pub fn space_to_batch(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
-    blocks(inputs, node, |length, block, [before, after]| {
+    let coarse = |length: usize, block: usize, [before, after]: [usize; 2]| {
         let padded = length.checked_add(before)?.checked_add(after)?;
         padded.is_multiple_of(block).then(|| padded / block)
-    })
+    };
+    blocks(inputs, node, coarse, usize::checked_mul)
 }
 
 /// Puts images together again that were taken apart, and crops them.
 pub fn batch_to_space(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
-    blocks(inputs, node, |length, block, [before, after]| {
+    let fine = |length: usize, block: usize, [before, after]: [usize; 2]| {
         length.checked_mul(block)?.checked_sub(before)?.checked_sub(after)
-    })
+    };
+    blocks(inputs, node, fine, |batch, count| batch.is_multiple_of(count).then(|| batch / count))
 }
 
-/// `resized` is the new length of an axis of this length, by its block and its borders.
+/// `resized` is the new length of an axis, by its length, its block and its borders; `batch` is the new length of the batch, by its
+/// length and the number of pixels of a block.
 fn blocks(
     inputs: &Inputs<'_>,
     node: &Node,
     resized: impl Fn(usize, usize, [usize; 2]) -> Option<usize>,
+    batch: impl Fn(usize, usize) -> Option<usize>,
 ) -> Result<Vec<TensorType>> {
     let input = inputs.tensor_type(0)?;
     let Some(dims) = input.shape.dims() else { return Ok(vec![input.clone()]) };
@@ -69,9 +74,29 @@ fn blocks(
         }
     }
     let count: Option<usize> = block.iter().try_fold(1usize, |product, &n| product.checked_mul(n));
-    dims[0] = dims[0].zip(count).and_then(|(batch, count)| match node.op.as_str() {
-        "SpaceToBatchND" => batch.checked_mul(count),
-        _ => batch.is_multiple_of(count).then(|| batch / count),
-    });
+    dims[0] = dims[0].zip(count).and_then(|(length, count)| batch(length, count));
     Ok(vec![TensorType::new(input.dtype, Shape::new(dims))])
+}
+
+/// The pixels of each block become channels, or channels become the pixels of a block.
+pub fn depth_and_space(inputs: &Inputs<'_>, node: &Node, blocks: Blocks) -> Result<Vec<TensorType>> {
+    let input = inputs.tensor_type(0)?;
+    let block = usize::try_from(node.int("block_size", 1)).ok().filter(|&block| block > 0 && block < 1 << 15);
+    let Some(block) = block else { return Err(node.error("its block_size is not a count")) };
+    let Some(dims) = input.shape.dims().filter(|dims| dims.len() == 4) else {
+        return one(input.dtype, Shape::of_rank(4));
+    };
+    let format = node.data_format();
+    let channel = format.channel_axis(4);
+    let scaled = dims.iter().enumerate().map(|(axis, dim)| {
+        let dim = (*dim)?;
+        match blocks {
+            _ if axis == 0 => Some(dim),
+            Blocks::SpaceToDepth if axis == channel => dim.checked_mul(block * block),
+            Blocks::SpaceToDepth => Some(dim / block),
+            Blocks::DepthToSpace if axis == channel => Some(dim / (block * block)),
+            Blocks::DepthToSpace => dim.checked_mul(block),
+        }
+    });
+    one(input.dtype, Shape::new(scaled.collect()))
 }

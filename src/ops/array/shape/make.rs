@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::graph::{Node, Shape, TensorType};
+use crate::ops::array::Parts;
 use crate::ops::infer::Inputs;
 use crate::ops::infer::one;
 
@@ -50,8 +51,11 @@ pub fn unpack(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     Ok(vec![TensorType::new(input.dtype, shape); count])
 }
 
-pub fn split(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
-    let (data, axis) = if node.op == "Split" { (1, 0) } else { (0, 2) };
+pub fn split(inputs: &Inputs<'_>, node: &Node, parts: Parts) -> Result<Vec<TensorType>> {
+    let (data, axis) = match parts {
+        Parts::Equal => (1, 0),
+        Parts::Given => (0, 2),
+    };
     let input = inputs.tensor_type(data)?;
     let count = usize::try_from(node.int("num_split", 1)).unwrap_or(1).min(1 << 16);
     let Some(dims) = input.shape.dims() else {
@@ -60,19 +64,18 @@ pub fn split(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let Some(axis) = inputs.axis(axis, dims.len())? else {
         return Ok(vec![TensorType::new(input.dtype, Shape::of_rank(dims.len())); count]);
     };
-    let sizes: Vec<Option<usize>> = if node.op == "Split" {
-        vec![
-            dims[axis]
-                .filter(|length| length.is_multiple_of(count.max(1)))
-                .map(|length| length / count.max(1));
-            count
-        ]
-    } else {
-        let sizes = inputs.integers(1)?.unwrap_or_else(|| vec![-1; count]);
-        let named: usize = sizes.iter().filter_map(|&size| usize::try_from(size).ok()).sum();
-        let is_one_open = sizes.iter().filter(|&&size| size < 0).count() == 1;
-        let rest = dims[axis].filter(|_| is_one_open).and_then(|length| length.checked_sub(named));
-        sizes.iter().map(|&size| usize::try_from(size).ok().or(rest)).collect()
+    let sizes: Vec<Option<usize>> = match parts {
+        Parts::Equal => {
+            let is_even = |length: &usize| length.is_multiple_of(count.max(1));
+            vec![dims[axis].filter(is_even).map(|length| length / count.max(1)); count]
+        }
+        Parts::Given => {
+            let sizes = inputs.integers(1)?.unwrap_or_else(|| vec![-1; count]);
+            let named: usize = sizes.iter().filter_map(|&size| usize::try_from(size).ok()).sum();
+            let is_one_open = sizes.iter().filter(|&&size| size < 0).count() == 1;
+            let rest = dims[axis].filter(|_| is_one_open).and_then(|length| length.checked_sub(named));
+            sizes.iter().map(|&size| usize::try_from(size).ok().or(rest)).collect()
+        }
     };
     let part = |size: Option<usize>| {
         let mut dims = dims.to_vec();

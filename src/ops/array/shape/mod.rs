@@ -1,4 +1,5 @@
 pub mod basic;
 pub mod blocks;
+pub mod diagonal;
 pub mod make;
 pub mod order;

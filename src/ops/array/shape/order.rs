@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use crate::graph::{Node, Shape, TensorType};
-use crate::ops::infer::Inputs;
-use crate::ops::infer::one;
+use crate::ops::Parameter;
+use crate::ops::infer::{Inputs, declared_type, one};
 use crate::tensor::DType;
 
 pub fn gather(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
@@ -97,22 +97,24 @@ pub fn positions(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
 
 pub fn unique(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let input = inputs.tensor_type(0)?;
-    let index = node.dtype("out_idx").unwrap_or(DType::Int32);
-    let mut types = vec![
+    let index = declared_type(node, "out_idx", DType::Int32);
+    Ok(vec![
         TensorType::new(input.dtype, Shape::new(vec![None])),
         TensorType::new(index, input.shape.clone()),
-    ];
-    if node.op == "UniqueWithCounts" {
-        types.push(TensorType::new(index, Shape::new(vec![None])));
-    }
+    ])
+}
+
+pub fn unique_with_counts(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let mut types = unique(inputs, node)?;
+    types.push(TensorType::new(declared_type(node, "out_idx", DType::Int32), Shape::new(vec![None])));
     Ok(types)
 }
 
-pub fn top_k(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+pub fn top_k(inputs: &Inputs<'_>, node: &Node, k: Parameter) -> Result<Vec<TensorType>> {
     let input = inputs.tensor_type(0)?;
-    let k = match node.op.as_str() {
-        "TopK" => usize::try_from(node.int("k", 1)).ok(),
-        _ => match inputs.integers(1)?.as_deref() {
+    let k = match k {
+        Parameter::Attribute => usize::try_from(node.int("k", 1)).ok(),
+        Parameter::Input(index) => match inputs.integers(index)?.as_deref() {
             Some(&[k]) => usize::try_from(k).ok(),
             _ => None,
         },
@@ -131,15 +133,25 @@ pub fn list_diff(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     Ok(vec![TensorType::new(inputs.dtype(0)?, open.clone()), TensorType::new(index, open)])
 }
 
-pub fn bincount(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
-    let size = match inputs.integers(1)?.as_deref() {
-        Some(&[size]) => usize::try_from(size).ok(),
-        _ => None,
-    };
+/// The counts of all numbers together.
+pub fn bincount(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    one(inputs.dtype(2)?, Shape::new(vec![bins(inputs)?]))
+}
+
+/// The counts of the numbers of a vector, or of each row of a matrix.
+pub fn dense_bincount(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    let bins = bins(inputs)?;
     let shape = match inputs.shape(0)?.dims() {
-        Some([rows, _]) if node.op == "DenseBincount" => Shape::new(vec![*rows, size]),
-        None if node.op == "DenseBincount" => Shape::UNKNOWN,
-        _ => Shape::new(vec![size]),
+        Some([rows, _]) => Shape::new(vec![*rows, bins]),
+        Some(_) => Shape::new(vec![bins]),
+        None => Shape::UNKNOWN,
     };
     one(inputs.dtype(2)?, shape)
+}
+
+fn bins(inputs: &Inputs<'_>) -> Result<Option<usize>> {
+    Ok(match inputs.integers(1)?.as_deref() {
+        Some(&[size]) => usize::try_from(size).ok(),
+        _ => None,
+    })
 }

@@ -6,20 +6,21 @@
 use ndarray::{Array1, ArrayView1, Axis, Ix1, Ix2};
 
 use crate::graph::Node;
+use crate::ops::Parameter;
 use crate::tensor::Tensor;
 
-pub fn suppress(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
-    let [Tensor::Float32(boxes), Tensor::Float32(scores), limit, thresholds @ ..] = inputs else {
+pub fn suppress(node: &Node, inputs: &[&Tensor], overlap: Parameter) -> Option<Vec<Tensor>> {
+    let [Tensor::Float32(boxes), Tensor::Float32(scores), limit, ..] = inputs else {
         return None;
     };
     let boxes = boxes.view().into_dimensionality::<Ix2>().ok()?;
     let scores = scores.view().into_dimensionality::<Ix1>().ok()?;
     let number = |tensor: &&Tensor| tensor.numbers().first().map(|&number| number as f32);
-    let overlap = match node.op.as_str() {
-        "NonMaxSuppression" => node.float("iou_threshold", 0.5),
-        _ => thresholds.first().and_then(number)?,
+    let overlap = match overlap {
+        Parameter::Attribute => node.float("iou_threshold", 0.5),
+        Parameter::Input(index) => inputs.get(index).and_then(number)?,
     };
-    let least = thresholds.get(1).map_or(Some(f32::NEG_INFINITY), number)?;
+    let least = inputs.get(4).map_or(Some(f32::NEG_INFINITY), number)?;
     if boxes.ncols() != 4 || boxes.nrows() != scores.len() || scores.iter().any(|score| score.is_nan()) {
         return None;
     }

@@ -7,21 +7,41 @@ use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
-use crate::onnx::Attribute;
+use crate::onnx::{Attribute, Attributes};
 use crate::tensor::{Constant, DType};
 
-pub fn resize(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let input = cx.input_of(node, 0)?;
-    let layout = Layout::channels_first(4);
-    let mut name = cx.in_layout(input, &layout)?;
-    let is_nearest = node.op == "ResizeNearestNeighbor";
-    if is_nearest && cx.dtype(input) == DType::Int64 {
+fn text(value: &str) -> Attribute {
+    Attribute::Text(value.to_owned())
+}
+
+pub fn bilinear(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    resize(cx, node, &[DType::Float32], vec![("mode", text("linear"))])
+}
+
+pub fn nearest(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    if cx.dtype(cx.input_of(node, 0)?) == DType::Int64 {
         return Err(node
             .error("its images are int64, which ONNX Runtime does not resize")
             .advice("cast them to int32 before it, where their values are less than 2147483648"));
     }
-    let known = [DType::Float32, DType::Float16, DType::Int32, DType::Int8, DType::UInt8];
-    let needs_cast = cx.dtype(input) != DType::Float32 && !(is_nearest && known.contains(&cx.dtype(input)));
+    // TensorFlow rounds down from an edge, and to the nearest from a corner; from half a pixel down is to the nearest too.
+    let is_rounded = node.bool("align_corners", false) || node.bool("half_pixel_centers", false);
+    let rounding = if is_rounded { "round_prefer_ceil" } else { "floor" };
+    let attributes = vec![("mode", text("nearest")), ("nearest_mode", text(rounding))];
+    resize(cx, node, &[DType::Float32, DType::Float16, DType::Int32, DType::Int8, DType::UInt8], attributes)
+}
+
+/// Images are resized as one of the `known` types, otherwise as float32.
+fn resize(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    known: &[DType],
+    interpolation: Attributes,
+) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let layout = Layout::channels_first(4);
+    let mut name = cx.in_layout(input, &layout)?;
+    let needs_cast = !known.contains(&cx.dtype(input));
     if needs_cast {
         name = cx.cast(node, name, DType::Float32);
     }
@@ -31,18 +51,7 @@ pub fn resize(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         (false, true) => "half_pixel",
         (false, false) => "asymmetric",
     };
-    let text = |value: &str| Attribute::Text(value.to_owned());
-    let mut attributes = vec![("coordinate_transformation_mode", text(coordinates))];
-    match node.op.as_str() {
-        "ResizeBilinear" => attributes.push(("mode", text("linear"))),
-        _ => {
-            attributes.push(("mode", text("nearest")));
-            // TensorFlow rounds down from an edge, and to the nearest from a corner; from half a pixel down is to the
-            // nearest too.
-            let rounding = if corners || centers { "round_prefer_ceil" } else { "floor" };
-            attributes.push(("nearest_mode", text(rounding)));
-        }
-    }
+    let attributes = [vec![("coordinate_transformation_mode", text(coordinates))], interpolation].concat();
     let size = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
     let size = match cx.known_integers(node, 1)? {
         Some(size) => cx.vector(node, "size", &size),

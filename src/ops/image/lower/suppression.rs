@@ -9,10 +9,11 @@ use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
+use crate::ops::Parameter;
 use crate::tensor::{Constant, DType};
 
 /// ONNX has batches and classes, one of each here, and returns them with each chosen box.
-pub fn non_max_suppression(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+pub fn non_max_suppression(cx: &mut Lowering<'_>, node: NodeRef<'_>, overlap: Parameter) -> Result<()> {
     let [boxes, scores, limit] = [0, 1, 2].map(|index| cx.input_of(node, index));
     let scores_input = scores?;
     if let Some(&sigma) = node.inputs.get(5) {
@@ -23,13 +24,12 @@ pub fn non_max_suppression(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<(
     }
     let (boxes, scores) = (cx.in_tensorflow_layout(boxes?)?, cx.in_tensorflow_layout(scores_input)?);
     let limit = cx.in_tensorflow_layout(limit?)?;
-    // The first version has the threshold as an attribute.
-    let overlap = match node.op.as_str() {
-        "NonMaxSuppression" => {
+    let overlap = match overlap {
+        Parameter::Attribute => {
             let threshold = node.float("iou_threshold", 0.5);
             cx.scalar(node, "iou_threshold", DType::Float32, threshold.into())
         }
-        _ => cx.in_tensorflow_layout(cx.input_of(node, 3)?)?,
+        Parameter::Input(index) => cx.in_tensorflow_layout(cx.input_of(node, index)?)?,
     };
     let threshold = match node.inputs.get(4) {
         Some(&threshold) => Some(cx.in_tensorflow_layout(threshold)?),
@@ -54,10 +54,9 @@ pub fn non_max_suppression(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<(
     let two = steps.int(2);
     let mut positions = steps.op_with("Gather", &[&chosen, &two], "axis", 1);
     let count = steps.op("Shape", &[&positions]);
-    let mut values = None;
-    if node.op == "NonMaxSuppressionV5" {
-        values = Some(steps.op_with("Gather", &[&scores, &positions], "axis", 0));
-    }
+    // Version 5 has the scores of the chosen boxes as its second output of three.
+    let is_scored = node.outputs.len() == 3;
+    let mut values = is_scored.then(|| steps.op_with("Gather", &[&scores, &positions], "axis", 0));
     if node.bool("pad_to_max_output_size", false) {
         let missing = steps.op("Sub", &[&limit, &count]);
         let pads = steps.op_with("Concat", &[&first, &missing], "axis", 0);
@@ -68,7 +67,6 @@ pub fn non_max_suppression(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<(
     let count = steps.op("Reshape", &[&count, &scalar]);
     let vector = Layout::tensorflow(1);
     cx.emit_cast(node, positions, vector.clone());
-    let is_scored = values.is_some();
     if let Some(values) = values {
         cx.emit_cast(node.output(1), values, vector);
     }

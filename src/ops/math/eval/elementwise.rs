@@ -30,84 +30,104 @@ pub fn broadcast<T: Clone, U>(
     Some(Zip::from(&a).and(&b).map_collect(|a, b| compute(a.clone(), b.clone())))
 }
 
-pub fn arithmetic(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+/// Ops that compute a number of the same type from two numbers.
+#[derive(Debug, Clone, Copy)]
+pub enum Arithmetic {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    FloorDiv,
+    TruncateDiv,
+    FloorMod,
+    TruncateMod,
+    Maximum,
+    Minimum,
+    Pow,
+    SquaredDifference,
+}
+
+pub fn arithmetic(inputs: &[&Tensor], op: Arithmetic) -> Option<Vec<Tensor>> {
+    use Arithmetic::*;
     let [a, b] = inputs else { return None };
-    let op = node.op.as_str();
     macro_rules! floats {
-        ($a:ident, $b:ident) => {
-            broadcast($a, $b, |a, b| match op {
-                "Add" | "AddV2" => a + b,
-                "Sub" => a - b,
-                "Mul" => a * b,
-                "Div" | "RealDiv" => a / b,
-                "FloorDiv" => (a / b).floor(),
-                "TruncateDiv" => (a / b).trunc(),
-                "FloorMod" => match a % b {
+        ($a:ident, $b:ident, $float:ty) => {{
+            let compute: fn($float, $float) -> $float = match op {
+                Add => |a, b| a + b,
+                Sub => |a, b| a - b,
+                Mul => |a, b| a * b,
+                Div => |a, b| a / b,
+                FloorDiv => |a, b| (a / b).floor(),
+                TruncateDiv => |a, b| (a / b).trunc(),
+                FloorMod => |a, b| match a % b {
                     rest if rest != 0.0 && (rest < 0.0) != (b < 0.0) => rest + b,
                     rest => rest,
                 },
-                "Maximum" => {
-                    if a.is_nan() || a > b {
-                        a
-                    } else {
-                        b
-                    }
-                }
-                "Minimum" => {
-                    if a.is_nan() || a < b {
-                        a
-                    } else {
-                        b
-                    }
-                }
-                "Pow" => a.powf(b),
-                _ => (a - b) * (a - b),
-            })?
-        };
+                TruncateMod => |a, b| a % b,
+                Maximum => |a, b| if a.is_nan() || a > b { a } else { b },
+                Minimum => |a, b| if a.is_nan() || a < b { a } else { b },
+                Pow => <$float>::powf,
+                SquaredDifference => |a, b| (a - b) * (a - b),
+            };
+            broadcast($a, $b, compute)?
+        }};
     }
     macro_rules! integers {
         ($a:ident, $b:ident, $int:ty) => {{
-            let divides = matches!(op, "Div" | "RealDiv" | "FloorDiv" | "TruncateDiv" | "FloorMod");
-            if divides && $b.iter().any(|&b| b == 0 || b == -1) || op == "Pow" {
+            let divides = matches!(op, Div | FloorDiv | TruncateDiv | FloorMod | TruncateMod);
+            if divides && $b.iter().any(|&b| b == 0 || b == -1) {
                 return None;
             }
-            broadcast($a, $b, |a, b| match op {
-                "Add" | "AddV2" => a.wrapping_add(b),
-                "Sub" => a.wrapping_sub(b),
-                "Mul" => a.wrapping_mul(b),
-                "Div" | "RealDiv" | "TruncateDiv" => a / b,
-                "FloorDiv" => a / b - <$int>::from(a % b != 0 && (a < 0) != (b < 0)),
-                "FloorMod" => match a % b {
+            let compute: fn($int, $int) -> $int = match op {
+                Add => <$int>::wrapping_add,
+                Sub => <$int>::wrapping_sub,
+                Mul => <$int>::wrapping_mul,
+                Div | TruncateDiv => |a, b| a / b,
+                FloorDiv => |a, b| a / b - <$int>::from(a % b != 0 && (a < 0) != (b < 0)),
+                FloorMod => |a, b| match a % b {
                     rest if rest != 0 && (rest < 0) != (b < 0) => rest + b,
                     rest => rest,
                 },
-                "Maximum" => a.max(b),
-                "Minimum" => a.min(b),
-                _ => a.wrapping_sub(b).wrapping_mul(a.wrapping_sub(b)),
-            })?
+                TruncateMod => |a, b| a % b,
+                Maximum => <$int>::max,
+                Minimum => <$int>::min,
+                Pow => return None,
+                SquaredDifference => |a, b| a.wrapping_sub(b).wrapping_mul(a.wrapping_sub(b)),
+            };
+            broadcast($a, $b, compute)?
         }};
     }
     Some(vec![match (a, b) {
-        (Tensor::Float32(a), Tensor::Float32(b)) => Tensor::Float32(floats!(a, b)),
-        (Tensor::Float64(a), Tensor::Float64(b)) => Tensor::Float64(floats!(a, b)),
+        (Tensor::Float32(a), Tensor::Float32(b)) => Tensor::Float32(floats!(a, b, f32)),
+        (Tensor::Float64(a), Tensor::Float64(b)) => Tensor::Float64(floats!(a, b, f64)),
         (Tensor::Int32(a), Tensor::Int32(b)) => Tensor::Int32(integers!(a, b, i32)),
         (Tensor::Int64(a), Tensor::Int64(b)) => Tensor::Int64(integers!(a, b, i64)),
         _ => return None,
     }])
 }
 
-pub fn comparison(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
-    fn compare<T: PartialOrd + Clone>(op: &str, a: &ArrayD<T>, b: &ArrayD<T>) -> Option<ArrayD<bool>> {
+/// Ops that compare two numbers.
+#[derive(Debug, Clone, Copy)]
+pub enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessEqual,
+    Greater,
+    GreaterEqual,
+}
+
+pub fn comparison(inputs: &[&Tensor], op: Comparison) -> Option<Vec<Tensor>> {
+    fn compare<T: PartialOrd + Clone>(op: Comparison, a: &ArrayD<T>, b: &ArrayD<T>) -> Option<ArrayD<bool>> {
         broadcast(a, b, |a, b| match op {
-            "Equal" => a == b,
-            "NotEqual" => a != b,
-            "Less" => a < b,
-            "LessEqual" => a <= b,
-            "Greater" => a > b,
-            _ => a >= b,
+            Comparison::Equal => a == b,
+            Comparison::NotEqual => a != b,
+            Comparison::Less => a < b,
+            Comparison::LessEqual => a <= b,
+            Comparison::Greater => a > b,
+            Comparison::GreaterEqual => a >= b,
         })
     }
-    let op = node.op.as_str();
     let result = match inputs {
         [Tensor::Float32(a), Tensor::Float32(b)] => compare(op, a, b),
         [Tensor::Float64(a), Tensor::Float64(b)] => compare(op, a, b),
@@ -120,10 +140,9 @@ pub fn comparison(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     Some(vec![Tensor::Bool(result?)])
 }
 
-pub fn logic(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+pub fn logic(inputs: &[&Tensor], compute: impl Fn(bool, bool) -> bool) -> Option<Vec<Tensor>> {
     let [Tensor::Bool(a), Tensor::Bool(b)] = inputs else { return None };
-    let is_and = node.op == "LogicalAnd";
-    Some(vec![Tensor::Bool(broadcast(a, b, |a, b| if is_and { a && b } else { a || b })?)])
+    Some(vec![Tensor::Bool(broadcast(a, b, compute)?)])
 }
 
 pub fn not(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
@@ -131,35 +150,51 @@ pub fn not(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     Some(vec![Tensor::Bool(a.mapv(|a| !a))])
 }
 
-pub fn unary(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
-    let op = node.op.as_str();
+/// Ops that compute a number of the same type from one number.
+#[derive(Debug, Clone, Copy)]
+pub enum Unary {
+    Neg,
+    Abs,
+    Sqrt,
+    Rsqrt,
+    Exp,
+    Log,
+    Square,
+    Floor,
+    Ceil,
+    Reciprocal,
+    Sign,
+}
+
+pub fn unary(inputs: &[&Tensor], op: Unary) -> Option<Vec<Tensor>> {
+    use Unary::*;
     macro_rules! float {
         ($a:ident) => {
             $a.mapv(|a| match op {
-                "Neg" => -a,
-                "Abs" => a.abs(),
-                "Sqrt" => a.sqrt(),
-                "Rsqrt" => a.sqrt().recip(),
-                "Exp" => a.exp(),
-                "Log" => a.ln(),
-                "Square" => a * a,
-                "Floor" => a.floor(),
-                "Ceil" => a.ceil(),
-                "Reciprocal" => a.recip(),
+                Neg => -a,
+                Abs => a.abs(),
+                Sqrt => a.sqrt(),
+                Rsqrt => a.sqrt().recip(),
+                Exp => a.exp(),
+                Log => a.ln(),
+                Square => a * a,
+                Floor => a.floor(),
+                Ceil => a.ceil(),
+                Reciprocal => a.recip(),
                 // Of both zeros it is 0.
-                _ if a == 0.0 => 0.0,
-                _ => a.signum(),
+                Sign if a == 0.0 => 0.0,
+                Sign => a.signum(),
             })
         };
     }
     macro_rules! integer {
         ($a:ident) => {
             match op {
-                "Neg" => $a.mapv(|a| a.wrapping_neg()),
-                "Abs" => $a.mapv(|a| a.wrapping_abs()),
-                "Square" => $a.mapv(|a| a.wrapping_mul(a)),
-                "Sign" => $a.mapv(|a| a.signum()),
-                _ => return None,
+                Neg => $a.mapv(|a| a.wrapping_neg()),
+                Abs => $a.mapv(|a| a.wrapping_abs()),
+                Square => $a.mapv(|a| a.wrapping_mul(a)),
+                Sign => $a.mapv(|a| a.signum()),
+                Sqrt | Rsqrt | Exp | Log | Floor | Ceil | Reciprocal => return None,
             }
         };
     }
@@ -222,9 +257,15 @@ pub fn cast(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     }])
 }
 
-/// `Select` broadcasts a vector of conditions along the first axis, `SelectV2` as NumPy does. One condition of
-/// its own, or one for each element, means the same to both.
-pub fn select(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+/// `Select` with one condition, or one for each element, which means the same as in `SelectV2`.
+pub fn select_alike(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [condition, chosen, _] = inputs else { return None };
+    let is_alike = condition.shape().is_empty() || condition.shape() == chosen.shape();
+    is_alike.then(|| select(node, inputs)).flatten()
+}
+
+/// `SelectV2`, which broadcasts as NumPy does.
+pub fn select(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     fn choose<T: Clone>(condition: &ArrayD<bool>, a: &ArrayD<T>, b: &ArrayD<T>) -> Option<ArrayD<T>> {
         let shape = broadcast_shape(&broadcast_shape(a.shape(), b.shape())?, condition.shape())?;
         let (a, b) = (a.broadcast(shape.clone())?, b.broadcast(shape.clone())?);
@@ -237,10 +278,6 @@ pub fn select(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
         )
     }
     let [Tensor::Bool(condition), a, b] = inputs else { return None };
-    let is_plain = condition.ndim() == 0 || condition.shape() == a.shape();
-    if node.op == "Select" && !is_plain {
-        return None;
-    }
     Some(vec![match (a, b) {
         (Tensor::Float32(a), Tensor::Float32(b)) => Tensor::Float32(choose(condition, a, b)?),
         (Tensor::Float64(a), Tensor::Float64(b)) => Tensor::Float64(choose(condition, a, b)?),

@@ -76,16 +76,27 @@ pub fn direct(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
+pub fn maximum(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    extreme(cx, node, "Max", "Greater")
+}
+
+pub fn minimum(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    extreme(cx, node, "Min", "Less")
+}
+
 /// The greater or the less of two. ONNX Runtime compares int64 for that as if half of their bits had a sign of their own
-/// (2147483648 is less than 8), but not where they are compared with Less.
-pub fn extreme(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+/// (2147483648 is less than 8), but not where they are compared by `order`.
+fn extreme(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    operator: &'static str,
+    order: &'static str,
+) -> Result<()> {
     let (a, b, layout) = pair(cx, node)?;
-    let is_greatest = node.op == "Maximum";
     if cx.dtype(node.into()) != DType::Int64 {
-        cx.emit(node, if is_greatest { "Max" } else { "Min" }, vec![a, b], layout, vec![]);
+        cx.emit(node, operator, vec![a, b], layout, vec![]);
         return Ok(());
     }
-    let order = if is_greatest { "Greater" } else { "Less" };
     let first = cx.step(node, "is_first", order, vec![a.clone(), b.clone()], vec![]);
     cx.emit(node, "Where", vec![first, a, b], layout, vec![]);
     Ok(())
@@ -97,27 +108,43 @@ pub fn invert(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// ONNX Runtime compares float32, float64, int32 and int64, and booleans for equality; others are cast to a wider
-/// type first.
-pub fn compare(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+pub fn equal(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let (a, b, layout) = compared(cx, node, |dtype| dtype == DType::Bool)?;
+    cx.emit(node, "Equal", vec![a, b], layout, vec![]);
+    Ok(())
+}
+
+pub fn not_equal(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let (a, b, layout) = compared(cx, node, |dtype| dtype == DType::Bool)?;
+    let equal = cx.step(node, "equal", "Equal", vec![a, b], vec![]);
+    cx.emit(node, "Not", vec![equal], layout, vec![]);
+    Ok(())
+}
+
+/// Less, Greater, and both with equality.
+pub fn ordered(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let (a, b, layout) = compared(cx, node, |_| false)?;
+    cx.emit(node, operator(&node), vec![a, b], layout, vec![]);
+    Ok(())
+}
+
+/// The operands of a comparison. ONNX Runtime compares float32, float64, int32 and int64; others are cast to a wider type first,
+/// unless the operator `takes` them too.
+fn compared(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    takes: impl Fn(DType) -> bool,
+) -> Result<(String, String, Layout)> {
     let (mut a, mut b, layout) = pair(cx, node)?;
-    let is_equality = matches!(node.op.as_str(), "Equal" | "NotEqual");
     let dtype = cx.dtype(node.inputs[0]);
     if dtype == DType::String && cx.opset() < 19 {
         return Err(node.error("ONNX compares strings from operator set 19 on").advice("choose --opset 19"));
     }
-    let is_compared = is_equality && dtype == DType::Bool;
-    if !is_compared && widened(dtype) != dtype {
+    if !takes(dtype) && widened(dtype) != dtype {
         a = cx.cast(node, a, widened(dtype));
         b = cx.cast(node, b, widened(dtype));
     }
-    if node.op == "NotEqual" {
-        let equal = cx.step(node, "equal", "Equal", vec![a, b], vec![]);
-        cx.emit(node, "Not", vec![equal], layout, vec![]);
-        return Ok(());
-    }
-    cx.emit(node, operator(&node), vec![a, b], layout, vec![]);
-    Ok(())
+    Ok((a, b, layout))
 }
 
 pub fn add_n(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
@@ -309,21 +336,27 @@ pub fn atan2(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// `Select` takes a vector of conditions along the first axis, where `SelectV2` broadcasts as NumPy does.
-pub fn select(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+/// `Select` takes a vector of conditions along the first axis.
+pub fn select_rows(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let &[condition, a, b] = &node.inputs[..] else { return Err(node.error("it has not three inputs")) };
-    let rank = cx.shape(a).rank();
-    let is_along_first =
-        node.op == "Select" && cx.shape(condition).rank() == Some(1) && rank.is_some_and(|rank| rank > 1);
-    if is_along_first {
-        let axes: Vec<i64> = (1..rank.unwrap_or(1) as i64).collect();
-        let axes = cx.vector(node, "axes", &axes);
-        let name = cx.in_tensorflow_layout(condition)?;
-        let condition = cx.step(node, "condition", "Unsqueeze", vec![name, axes], vec![]);
-        let (a, b) = (cx.in_tensorflow_layout(a)?, cx.in_tensorflow_layout(b)?);
-        let layout = Layout::tensorflow_of(cx.shape(node.into()));
-        cx.emit(node, "Where", vec![condition, a, b], layout, vec![]);
-        return Ok(());
+    let rank = match (cx.shape(condition).rank(), cx.shape(a).rank()) {
+        (Some(1), Some(rank)) if rank > 1 => rank,
+        _ => return select(cx, node),
+    };
+    let axes: Vec<i64> = (1..rank as i64).collect();
+    let axes = cx.vector(node, "axes", &axes);
+    let name = cx.in_tensorflow_layout(condition)?;
+    let condition = cx.step(node, "condition", "Unsqueeze", vec![name, axes], vec![]);
+    let (a, b) = (cx.in_tensorflow_layout(a)?, cx.in_tensorflow_layout(b)?);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "Where", vec![condition, a, b], layout, vec![]);
+    Ok(())
+}
+
+/// `SelectV2` broadcasts as NumPy does.
+pub fn select(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    if node.inputs.len() != 3 {
+        return Err(node.error("it has not three inputs"));
     }
     let (mut names, layout) = operands(cx, node)?;
     if cx.dtype(node.into()) != DType::Bool {

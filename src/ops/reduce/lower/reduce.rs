@@ -10,25 +10,58 @@ use crate::lower::context::Lowering;
 use crate::lower::emit::{axes_input_since, widened};
 use crate::onnx::{Attribute, Attributes};
 use crate::ops::operator;
+use crate::ops::reduce::Reduction;
 use crate::tensor::DType;
 
-pub fn plain(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    reduce(cx, node, operator(&node), None)
+/// A reduction of numbers or of booleans.
+#[derive(Clone, Copy)]
+enum Reduced {
+    Numbers(Reduction),
+    /// Booleans, to whether all of them hold. The product of no elements is 1, which their least is not.
+    All,
+    /// Booleans, to whether any of them holds, which is whether not all are false: of no elements the greatest would not be 0.
+    Any,
 }
 
-/// The product of no elements is 1, which their least is not.
+pub fn numbers(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduction: Reduction) -> Result<()> {
+    reduce(cx, node, Reduced::Numbers(reduction))
+}
+
 pub fn all(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    reduce(cx, node, "ReduceProd", Some(DType::Int32))
+    reduce(cx, node, Reduced::All)
 }
 
-/// Whether not all are false: of no elements the greatest would not be 0.
 pub fn any(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    reduce(cx, node, "ReduceProd", Some(DType::Int32))
+    reduce(cx, node, Reduced::Any)
+}
+
+impl Reduced {
+    fn operator(self) -> &'static str {
+        match self {
+            Self::Numbers(Reduction::Sum) => "ReduceSum",
+            Self::Numbers(Reduction::Mean) => "ReduceMean",
+            Self::Numbers(Reduction::Prod) | Self::All | Self::Any => "ReduceProd",
+            Self::Numbers(Reduction::Max) => "ReduceMax",
+            Self::Numbers(Reduction::Min) => "ReduceMin",
+            Self::Numbers(Reduction::EuclideanNorm) => "ReduceL2",
+        }
+    }
+
+    /// The type that ONNX Runtime reduces, where it is not that of the input.
+    fn computed_as(self, input: DType) -> Option<DType> {
+        let is_narrow = matches!(input, DType::Int8 | DType::UInt8 | DType::Int16 | DType::UInt16);
+        (is_narrow || matches!(self, Self::All | Self::Any)).then_some(DType::Int32)
+    }
 }
 
 /// What TensorFlow makes of no elements where ONNX does not say, or ONNX Runtime computes something else: of a reduction along
 /// an axis that is known to have none.
-fn of_nothing(cx: &Lowering<'_>, node: NodeRef<'_>, axes: Option<&[i64]>) -> Result<Option<f64>> {
+fn of_nothing(
+    cx: &Lowering<'_>,
+    node: NodeRef<'_>,
+    reduced: Reduced,
+    axes: Option<&[i64]>,
+) -> Result<Option<f64>> {
     let shape = cx.shape(cx.input_of(node, 0)?);
     let (Some(axes), Some(rank)) = (axes, shape.rank()) else { return Ok(None) };
     let is_empty = axes.iter().any(|axis| shape.dim(axis.rem_euclid(rank.max(1) as i64) as usize) == Some(0));
@@ -45,33 +78,30 @@ fn of_nothing(cx: &Lowering<'_>, node: NodeRef<'_>, axes: Option<&[i64]>) -> Res
         dtype if dtype.is_float() => (f64::NEG_INFINITY, f64::INFINITY),
         _ => return Ok(None),
     };
-    Ok(match node.op.as_str() {
-        "Max" => Some(least),
-        "Min" => Some(greatest),
-        "Mean" if dtype.is_float() => Some(f64::NAN),
+    Ok(match reduced {
+        Reduced::Numbers(Reduction::Max) => Some(least),
+        Reduced::Numbers(Reduction::Min) => Some(greatest),
+        Reduced::Numbers(Reduction::Mean) if dtype.is_float() => Some(f64::NAN),
         _ => None,
     })
 }
 
-/// A reduction along axes, wherever they are stored, computed as another type where one is named.
-fn reduce(
-    cx: &mut Lowering<'_>,
-    node: NodeRef<'_>,
-    op: &'static str,
-    computed_as: Option<DType>,
-) -> Result<()> {
+/// A reduction along axes, wherever they are stored.
+fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<()> {
+    let op = reduced.operator();
+    let is_norm = matches!(reduced, Reduced::Numbers(Reduction::EuclideanNorm));
     let input = cx.input_of(node, 0)?;
     let keep = node.bool("keep_dims", false);
     let axes = cx.known_integers(node, 1)?;
     if axes.as_ref().is_some_and(Vec::is_empty) || cx.shape(input).rank() == Some(0) {
-        if node.op != "EuclideanNorm" {
+        if !is_norm {
             return cx.alias(node.into(), input);
         }
         let (name, layout) = cx.stored(input)?;
         cx.emit(node, "Abs", vec![name], layout, vec![]);
         return Ok(());
     }
-    if let Some(value) = of_nothing(cx, node, axes.as_deref())? {
+    if let Some(value) = of_nothing(cx, node, reduced, axes.as_deref())? {
         let dims = cx.shape(node.into()).fully_known().unwrap_or_default();
         let dims: Vec<i64> = dims.iter().map(|&dim| dim as i64).collect();
         let (value, shape) =
@@ -83,12 +113,14 @@ fn reduce(
     let (mut name, inputs_axes, attribute_axes, kept_layout) = match (axes, cx.shape(input).rank()) {
         (Some(axes), Some(rank)) => {
             let axes: Vec<usize> = axes.iter().map(|axis| axis.rem_euclid(rank as i64) as usize).collect();
-            let reduced: Vec<bool> = (0..rank).map(|axis| axes.contains(&axis)).collect();
+            let is_reduced: Vec<bool> = (0..rank).map(|axis| axes.contains(&axis)).collect();
             let (name, layout) = cx.stored(input)?;
-            let mut stored: Vec<i64> =
-                (0..rank).filter(|&axis| reduced[axis]).map(|axis| layout.stored_axis(axis) as i64).collect();
+            let mut stored: Vec<i64> = (0..rank)
+                .filter(|&axis| is_reduced[axis])
+                .map(|axis| layout.stored_axis(axis) as i64)
+                .collect();
             stored.sort_unstable();
-            let kept_layout = if keep { layout.clone() } else { layout.without(&reduced) };
+            let kept_layout = if keep { layout.clone() } else { layout.without(&is_reduced) };
             if cx.opset() >= axes_input_since(op) {
                 let axes = cx.vector(node, "axes", &stored);
                 (name, Some(axes), None, kept_layout)
@@ -133,19 +165,14 @@ fn reduce(
     if inputs_axes.is_some() && cx.known_integers(node, 1)?.is_none() {
         // No axes at all reduce nothing.
         attributes.push(("noop_with_empty_axes", Attribute::Int(1)));
-        if node.op == "EuclideanNorm" {
+        if is_norm {
             // Without axes ONNX leaves even the sign as it is.
             name = cx.step(node, "distances", "Abs", vec![name], vec![]);
         }
     }
     attributes.extend(attribute_axes.map(|axes| ("axes", Attribute::Ints(axes))));
-    // ONNX Runtime reduces these types.
-    let narrow = match cx.dtype(input) {
-        DType::Int8 | DType::UInt8 | DType::Int16 | DType::UInt16 => Some(DType::Int32),
-        _ => None,
-    };
-    let computed_as = computed_as.or(narrow);
-    let is_negated = node.op == "Any";
+    let computed_as = reduced.computed_as(cx.dtype(input));
+    let is_negated = matches!(reduced, Reduced::Any);
     if is_negated {
         name = cx.step(node, "negated", "Not", vec![name], vec![]);
     }
@@ -156,12 +183,12 @@ fn reduce(
     match computed_as {
         None => cx.emit(node, op, inputs, kept_layout, attributes),
         Some(_) => {
-            let reduced = cx.step(node, "reduced", op, inputs, attributes);
+            let value = cx.step(node, "reduced", op, inputs, attributes);
             if is_negated {
-                let none = cx.cast(node, reduced, DType::Bool);
+                let none = cx.cast(node, value, DType::Bool);
                 cx.emit(node, "Not", vec![none], kept_layout, vec![]);
             } else {
-                cx.emit_cast(node, reduced, kept_layout);
+                cx.emit_cast(node, value, kept_layout);
             }
         }
     }
@@ -186,8 +213,7 @@ pub fn softmax(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         Some(rank) if rank > 0 => layout.stored_axis(rank - 1) as i64,
         _ => -1,
     };
-    let op = if node.op == "Softmax" { "Softmax" } else { "LogSoftmax" };
-    cx.emit(node, op, vec![name], layout, vec![("axis", Attribute::Int(axis))]);
+    cx.emit(node, operator(&node), vec![name], layout, vec![("axis", Attribute::Int(axis))]);
     Ok(())
 }
 
@@ -198,7 +224,7 @@ pub fn arg(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         Some(&[axis]) => axis,
         _ => return Err(node.error("its axis is not known before the model runs")),
     };
-    let op = if node.op == "ArgMax" { "ArgMax" } else { "ArgMin" };
+    let op = operator(&node);
     let (mut name, layout) = cx.stored(input)?;
     let (axis, kept) = match cx.shape(input).rank() {
         Some(rank) if rank > 0 => {

@@ -11,6 +11,31 @@ use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
 use crate::tensor::DType;
 
+/// How the rows of a segment are found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Segments {
+    /// Each row has the number of its segment, in ascending order; the last one tells how many there are.
+    Sorted,
+    /// Each element has the number of its segment, in any order, and their count is an input.
+    Unsorted,
+    /// As sorted ones, of rows that another input picks.
+    Sparse,
+    /// As sparse ones, and their count is an input.
+    NumberedSparse,
+}
+
+/// How the rows of a segment are combined.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Combine {
+    Sum,
+    Mean,
+    /// The sum, divided by the square root of the count.
+    SqrtN,
+    Prod,
+    Max,
+    Min,
+}
+
 /// The least and greatest finite number of a type.
 fn extremes(dtype: DType) -> [f64; 2] {
     match dtype {
@@ -23,28 +48,24 @@ fn extremes(dtype: DType) -> [f64; 2] {
 
 /// Rows are written to the index of their segment, where they add up or the greatest or least stays. Rows of no segment
 /// go to one more row, which is cut off.
-pub fn segment(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let (is_sparse, is_unsorted) = (node.op.starts_with("Sparse"), node.op.starts_with("Unsorted"));
-    let has = |what: &str| node.op.contains(what);
-    let data = cx.input_of(node, 0)?;
-    let ids_input = cx.input_of(node, if is_sparse { 2 } else { 1 })?;
-    let count_index = match (is_sparse, is_unsorted) {
-        (true, _) if has("WithNumSegments") => Some(3),
-        (_, true) => Some(2),
-        _ => None,
+pub fn segment(cx: &mut Lowering<'_>, node: NodeRef<'_>, segments: Segments, combine: Combine) -> Result<()> {
+    let is_unsorted = segments == Segments::Unsorted;
+    let (indices_index, ids_index, count_index) = match segments {
+        Segments::Sorted => (None, 1, None),
+        Segments::Unsorted => (None, 1, Some(2)),
+        Segments::Sparse => (Some(1), 2, None),
+        Segments::NumberedSparse => (Some(1), 2, Some(3)),
     };
+    let data = cx.input_of(node, 0)?;
+    let ids_input = cx.input_of(node, ids_index)?;
     let dtype = cx.dtype(data);
     let mut rows = cx.in_tensorflow_layout(data)?;
     let ids = cx.in_tensorflow_layout(ids_input)?;
     let ids_rank = if is_unsorted { cx.rank(node, ids_input)? } else { 1 };
-    let indices = match is_sparse {
-        true => Some(cx.in_tensorflow_layout(cx.input_of(node, 1)?)?),
-        false => None,
+    let mut optional = |index: Option<usize>| {
+        index.map(|index| cx.in_tensorflow_layout(cx.input_of(node, index)?)).transpose()
     };
-    let count = match count_index {
-        Some(index) => Some(cx.in_tensorflow_layout(cx.input_of(node, index)?)?),
-        None => None,
-    };
+    let (indices, count) = (optional(indices_index)?, optional(count_index)?);
     let mut steps = Steps { cx, node };
     if let Some(indices) = indices {
         rows = steps.op_with("Gather", &[&rows, &indices], "axis", 0);
@@ -83,11 +104,11 @@ pub fn segment(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let all = steps.op("Add", &[&count, &one]);
     let shape = steps.op_with("Concat", &[&all, &rest], "axis", 0);
     let [least, greatest] = extremes(dtype);
-    let (reduction, start) = match () {
-        () if has("Max") => ("max", least),
-        () if has("Min") => ("min", greatest),
-        () if has("Prod") => ("mul", 1.0),
-        () => ("add", 0.0),
+    let (reduction, start) = match combine {
+        Combine::Max => ("max", least),
+        Combine::Min => ("min", greatest),
+        Combine::Prod => ("mul", 1.0),
+        Combine::Sum | Combine::Mean | Combine::SqrtN => ("add", 0.0),
     };
     let scatter = |steps: &mut Steps<'_, '_, '_>, start: &String, values: &String, reduction: &str| {
         let inputs = vec![start.clone(), positions.clone(), values.clone()];
@@ -97,7 +118,12 @@ pub fn segment(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let start = steps.number(dtype, start);
     let start = steps.op("Expand", &[&start, &shape]);
     let mut result = scatter(&mut steps, &start, &rows, reduction);
-    let counts_matter = has("Mean") || has("SqrtN") || (!is_unsorted && (has("Max") || has("Min")));
+    let counts_matter = match combine {
+        Combine::Sum | Combine::Prod => false,
+        Combine::Mean | Combine::SqrtN => true,
+        // The greatest of no elements is 0 here, and the least number where segments are not sorted.
+        Combine::Max | Combine::Min => !is_unsorted,
+    };
     if counts_matter {
         let (none, each) = (steps.number(dtype, 0.0), steps.number(dtype, 1.0));
         let nones = steps.op("Expand", &[&none, &all]);
@@ -110,12 +136,12 @@ pub fn segment(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let units = steps.op("Expand", &[&unit, &rest_count]);
         let shape = steps.op_with("Concat", &[&flat, &units], "axis", 0);
         let counts = steps.op("Reshape", &[&counts, &shape]);
-        if has("Max") || has("Min") {
+        if matches!(combine, Combine::Max | Combine::Min) {
             let is_any = steps.op("Greater", &[&counts, &none]);
             result = steps.op("Where", &[&is_any, &result, &none]);
         } else {
             let counts = steps.op("Max", &[&counts, &each]);
-            let divisor = if has("SqrtN") { steps.op("Sqrt", &[&counts]) } else { counts };
+            let divisor = if combine == Combine::SqrtN { steps.op("Sqrt", &[&counts]) } else { counts };
             result = steps.op("Div", &[&result, &divisor]);
         }
     }

@@ -30,12 +30,18 @@ fn waves(from: usize, length: usize, to: usize) -> [Vec<f32>; 2] {
     [all(f64::cos), all(|angle| -angle.sin())]
 }
 
-/// A transform along the last axes, by matrices of cosines and sines.
-pub fn fft(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+/// The numbers that are transformed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Samples {
+    Real,
+    Complex,
+}
+
+/// A transform along the last `axes`, by matrices of cosines and sines.
+pub fn fft(cx: &mut Lowering<'_>, node: NodeRef<'_>, samples: Samples, axes: usize) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let rank = cx.rank(node, input)?;
-    let is_real = node.op.starts_with('R');
-    let axes = if node.op.ends_with("2D") { 2 } else { 1 };
+    let is_real = samples == Samples::Real;
     let lengths: Vec<Option<usize>> = (0..axes)
         .map(|axis| rank.checked_sub(axes - axis).and_then(|axis| cx.shape(input).dim(axis)))
         .collect();
@@ -134,9 +140,10 @@ pub fn complex_abs(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-pub fn part(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+/// The real part of complex numbers, which is stored at index 0, or the imaginary part, at index 1.
+pub fn part(cx: &mut Lowering<'_>, node: NodeRef<'_>, index: u8) -> Result<()> {
     let name = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
-    let position = cx.scalar(node, "place", DType::Int64, if node.op == "Real" { 0.0 } else { 1.0 });
+    let position = cx.scalar(node, "place", DType::Int64, index.into());
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit(node, "Gather", vec![name, position], layout, vec![("axis", Attribute::Int(-1))]);
     Ok(())

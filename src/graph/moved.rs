@@ -1,0 +1,87 @@
+//! The tensors of a graph in the graph that a pass makes of it.
+
+use hashbrown::HashMap;
+
+use super::{NodeId, TensorRef};
+
+/// The map from the tensors of a graph to those of the graph that passes made of it. Tensors that nothing needs are not in the
+/// new graph.
+#[derive(Debug, Clone, Default)]
+pub struct Moved {
+    /// The passes that changed the graph, in their order.
+    steps: Vec<Step>,
+}
+
+/// The map of one pass.
+#[derive(Debug, Clone)]
+enum Step {
+    /// For each node of the old graph, in its order, the node of the new one that has its outputs.
+    Nodes(Vec<Option<NodeId>>),
+    /// The tensors of the old graph that are in the new one.
+    Tensors(HashMap<TensorRef, TensorRef>),
+}
+
+impl Moved {
+    /// The map of a pass that keeps the outputs of nodes together: for each node of the old graph, in its order, the new one.
+    pub fn by_nodes(nodes: Vec<Option<NodeId>>) -> Self {
+        Self { steps: vec![Step::Nodes(nodes)] }
+    }
+
+    /// The map of a pass that moves single tensors.
+    pub fn by_tensors(tensors: HashMap<TensorRef, TensorRef>) -> Self {
+        Self { steps: vec![Step::Tensors(tensors)] }
+    }
+
+    /// The map of this pass and the next.
+    #[must_use]
+    pub fn then(mut self, next: Self) -> Self {
+        self.steps.extend(next.steps);
+        self
+    }
+
+    /// A tensor in the new graph, if it is there.
+    pub fn tensor(&self, old: TensorRef) -> Option<TensorRef> {
+        self.steps.iter().try_fold(old, |tensor, step| step.tensor(tensor))
+    }
+
+    /// Those of these tensors that are in the new graph.
+    pub fn tensors(&self, old: &[TensorRef]) -> Vec<TensorRef> {
+        old.iter().filter_map(|&tensor| self.tensor(tensor)).collect()
+    }
+}
+
+impl Step {
+    fn tensor(&self, old: TensorRef) -> Option<TensorRef> {
+        match self {
+            Self::Nodes(nodes) => {
+                let node = nodes.get(old.node.index()).copied().flatten()?;
+                Some(TensorRef { node, port: old.port })
+            }
+            Self::Tensors(tensors) => tensors.get(&old).copied(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tensor(node: u32, port: usize) -> TensorRef {
+        TensorRef { node: NodeId(node), port }
+    }
+
+    #[test]
+    fn tensors_are_followed_through_passes() {
+        let first = Moved::by_nodes(vec![None, Some(NodeId(0)), Some(NodeId(1))]);
+        assert_eq!(first.tensors(&[tensor(0, 0), tensor(1, 1), tensor(2, 0)]), [tensor(0, 1), tensor(1, 0)]);
+        let second = Moved::by_tensors([(tensor(0, 1), tensor(7, 3))].into());
+        let both = first.then(Moved::default()).then(second);
+        assert_eq!(both.tensor(tensor(1, 1)), Some(tensor(7, 3)));
+        assert_eq!(both.tensor(tensor(2, 0)), None);
+    }
+
+    #[test]
+    fn nothing_moves_without_a_pass() {
+        assert_eq!(Moved::default().tensor(tensor(5, 1)), Some(tensor(5, 1)));
+    }
+}

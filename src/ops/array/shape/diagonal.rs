@@ -1,0 +1,96 @@
+//! Ops on diagonals of matrices (`tensorflow/core/ops/array_ops.cc`).
+
+use crate::error::Result;
+use crate::graph::{Node, Shape, TensorType};
+use crate::ops::infer::{Inputs, one};
+
+/// The number of diagonals, from the input that names the first and the last.
+fn diagonals(inputs: &Inputs<'_>, index: usize) -> Result<Option<(i64, i64)>> {
+    if inputs.node.inputs.len() <= index {
+        return Ok(Some((0, 0)));
+    }
+    Ok(match inputs.integers(index)?.as_deref() {
+        Some(&[only]) => Some((only, only)),
+        Some(&[lower, upper]) => Some((lower, upper)),
+        _ => None,
+    })
+}
+
+pub fn diag(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    let input = inputs.tensor_type(0)?;
+    let (Some(dims), Some((lower, upper))) = (input.shape.dims(), diagonals(inputs, 1)?) else {
+        return one(input.dtype, open_rank(inputs, [1, 0])?);
+    };
+    let batch = dims.len().saturating_sub(if lower == upper { 1 } else { 2 });
+    let given = |index: usize| -> Result<Option<usize>> {
+        if inputs.node.inputs.len() <= index {
+            return Ok(None);
+        }
+        Ok(inputs.integers(index)?.and_then(|size| usize::try_from(*size.first()?).ok()))
+    };
+    let offset = |k: i64| usize::try_from(k.max(0)).unwrap_or(0);
+    let longest = input.shape.last();
+    let rows = longest.map(|longest| longest + offset(-upper));
+    let columns = longest.map(|longest| longest + offset(lower));
+    let both = rows.zip(columns).map(|(rows, columns)| rows.max(columns));
+    let (rows, columns) = match (given(2)?, given(3)?) {
+        (Some(rows), Some(columns)) => (Some(rows), Some(columns)),
+        (Some(given), None) => (Some(given), columns),
+        (None, Some(given)) => (rows, Some(given)),
+        (None, None) => (both, both),
+    };
+    one(input.dtype, Shape::new([&dims[..batch], &[rows, columns]].concat()))
+}
+
+pub fn diag_part(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    let input = inputs.tensor_type(0)?;
+    let (Some([batch @ .., rows, columns]), Some((lower, upper))) =
+        (input.shape.dims(), diagonals(inputs, 1)?)
+    else {
+        return one(input.dtype, open_rank(inputs, [-1, 0])?);
+    };
+    let longest = rows.zip(*columns).and_then(|(rows, columns)| {
+        let longest = (rows as i64 + upper.min(0)).min(columns as i64 - lower.max(0));
+        usize::try_from(longest).ok()
+    });
+    let count = usize::try_from(upper - lower + 1).ok();
+    let dims = match lower == upper {
+        true => [batch, &[longest]].concat(),
+        false => [batch, &[count, longest]].concat(),
+    };
+    one(input.dtype, Shape::new(dims))
+}
+
+/// The rank of a result that has so many axes more than the input: for one diagonal, or for several.
+fn open_rank(inputs: &Inputs<'_>, more: [i64; 2]) -> Result<Shape> {
+    // The first versions know the main diagonal alone.
+    let diagonals = match inputs.node.inputs.len() {
+        0 | 1 => Some(vec![]),
+        _ => inputs.shape(1)?.fully_known(),
+    };
+    let is_single = match diagonals.as_deref() {
+        Some([] | [1]) => true,
+        Some([2]) => false,
+        _ => return Ok(Shape::UNKNOWN),
+    };
+    let rank = inputs.shape(0)?.rank().and_then(|rank| i64::try_from(rank).ok());
+    let rank = rank.map(|rank| rank + more[usize::from(!is_single)]);
+    Ok(rank.and_then(|rank| usize::try_from(rank).ok()).map_or(Shape::UNKNOWN, Shape::of_rank))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::graph::{Attr, Attrs};
+    use crate::tensor::DType;
+
+    #[test]
+    fn matrices_of_diagonals_of_unknown_rank_have_an_unknown_shape() {
+        let mut graph = crate::ops::new_graph();
+        let attrs = Attrs::from([("dtype", Attr::Type(DType::Float32))]);
+        let input = graph.add("input", "Placeholder", vec![], attrs).unwrap();
+        for op in ["MatrixDiag", "MatrixDiagPart"] {
+            let node = graph.add(op, op, vec![input.into()], Attrs::new()).unwrap();
+            assert_eq!(graph.node(node).outputs[0].shape.rank(), None);
+        }
+    }
+}
