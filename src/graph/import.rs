@@ -12,6 +12,7 @@ use super::validate::Nodes;
 use super::{Attr, Attrs, Graph, Inference, Library, NodeId, Shape, TensorRef, TensorType};
 use crate::error::{Error, Result};
 use crate::proto::{AttrValue, GraphDef, NodeDef, TensorShapeProto, attr_value};
+use crate::setting::Setting;
 use crate::tensor::{Constant, DType};
 
 /// What is known of a graph beyond its definition, and which part of it is wanted.
@@ -352,10 +353,12 @@ fn in_order(
 fn loop_of_tensorflow_1(node: &NodeDef) -> Error {
     let problem = "it is part of a loop of TensorFlow 1, as tf.while_loop, dynamic_rnn and map_fn build it, which is not \
                    converted";
-    Error::new(format!("{} \"{}\"", node.op, node.name), problem).advice(
+    Error::new(format!("{} \"{}\"", node.op, node.name), problem).advice(format!(
         "build the graph again after tf.compat.v1.enable_control_flow_v2(), whose loops are converted, or convert what \
-         lies before or after the loop, with --outputs or --inputs",
-    )
+         lies before or after the loop, with {} or {}",
+        Setting::Outputs,
+        Setting::Inputs
+    ))
 }
 
 /// The value of an attribute; `None` where it has none.

@@ -10,6 +10,7 @@ use crate::lower::context::Lowering;
 use crate::onnx::{Attribute, Attributes};
 use crate::ops::array::lower::basic::common_layout;
 use crate::ops::array::{AxisInput, Parts};
+use crate::setting::Setting;
 use crate::tensor::{Constant, DType};
 
 /// Joins along an axis, in the layout that most inputs have.
@@ -86,9 +87,9 @@ fn equal_parts(
             Ok((Some(cx.vector(node, "sizes", &vec![(length / count) as i64; count])), vec![]))
         }
         None if cx.opset() >= 18 => Ok((None, vec![("num_outputs", Attribute::Int(count as i64))])),
-        None => Err(node
-            .error("it splits an axis whose length is not known before the model runs")
-            .advice("give the shape with --shape, or choose --opset 18 or later")),
+        None => Err(node.error("it splits an axis whose length is not known before the model runs").advice(
+            format!("give the shape with {}, or choose {} or later", Setting::Shape, Setting::Opset.to(18)),
+        )),
         Some(length) => Err(node.error(format!("an axis of {length} has not {count} equal parts"))),
     }
 }
