@@ -1,7 +1,7 @@
 //! `--network my_net.toml`: described networks compute what TensorFlow computes, a description of a library network
 //! converts to the same bytes, and every mistake is reported with its line.
 //!
-//! `scripts/make_network_fixtures.py` built the same networks with slim and wrote `tests/fixtures/networks`.
+//! `scripts/make_fixtures/networks.py` built the same networks with slim and wrote `tests/fixtures/networks`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
