@@ -6,7 +6,7 @@ use super::function::{Arguments, FunctionBuilder};
 use super::{Loops, error, is_enter, is_exit, is_next_iteration};
 use crate::error::Result;
 use crate::graph::branches::Output;
-use crate::graph::import::past_identities;
+use crate::graph::node_def::past_identities;
 use crate::graph::{is_merge, is_switch};
 use crate::proto::attr_value::{ListValue, Value};
 use crate::proto::{AttrValue, NameAttrList, NodeDef};

@@ -17,7 +17,8 @@ use hashbrown::{HashMap, HashSet};
 
 use self::frame::Frame;
 use super::branches::{Output, pivots};
-use super::import::{Part, data_inputs};
+use super::import::Part;
+use super::node_def::data_inputs;
 use super::predicates::is_merge;
 use super::validate::Nodes;
 use crate::error::{Error, Result};
