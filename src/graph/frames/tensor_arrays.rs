@@ -13,7 +13,7 @@ use hashbrown::HashMap;
 
 use super::error;
 use crate::error::Result;
-use crate::graph::import::data_inputs;
+use crate::graph::node_def::data_inputs;
 use crate::proto::attr_value::Value;
 use crate::proto::{AttrValue, DataType, NodeDef, TensorProto, TensorShapeProto, tensor_shape_proto::Dim};
 

@@ -1,29 +1,22 @@
-#!/usr/bin/env python3
-"""Makes tests/fixtures/loops.zip: loops of TensorFlow 1, with inputs and TensorFlow's results.
+"""Makes loops.zip: loops of TensorFlow 1 as frames of Enter, Merge, Switch, NextIteration and Exit, with TensorArrays.
 
-usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_loop_cases.py
-
-A case is a folder in the archive, as in ops.zip: case.json (inputs, outputs, tolerances), graph.pb, i0.npy, … and o0.npy, ….
-Each function below builds a graph with loops of control flow v1: frames of Enter, Merge, Switch, NextIteration and Exit, and
-TensorArrays. It returns the input tensors, the output tensors, and a list of feeds. Each feed becomes a case. The graphs are frozen:
-variables become constants. Those in OPTIMIZED then pass through Grappler.
+Each function of CASES builds a graph. It returns the input tensors, the output tensors, and a list of feeds. Each feed becomes a case.
+The graphs are frozen: variables become constants. Those of OPTIMIZED become cases a second time, after Grappler has changed them.
 """
 
-import json
-import zipfile
-
 import numpy as np
-import tensorflow.compat.v1 as tf
-from make_control_flow_cases import ARCHIVE as CONDITIONALS
-from make_control_flow_cases import array, write
-from tensorflow.core.protobuf import config_pb2
-from tensorflow.python.grappler import tf_optimizer
-from tensorflow.python.ops import control_flow_ops
-from tensorflow.python.training import saver
+
+from . import cases
+from .tensorflow1 import tf
+
+from tensorflow.core.protobuf import config_pb2  # noqa: E402
+from tensorflow.python.grappler import tf_optimizer  # noqa: E402
+from tensorflow.python.ops import control_flow_ops  # noqa: E402
+from tensorflow.python.training import saver  # noqa: E402
 
 tf.disable_v2_behavior()
 tf.disable_control_flow_v2()
-ARCHIVE = CONDITIONALS.parent / "loops.zip"
+
 X = np.arange(6, dtype=np.float32).reshape(2, 3) - 2.5
 ROWS = np.random.RandomState(7).randn(4, 3).astype(np.float32)
 NONE = np.zeros([0, 3], np.float32)
@@ -474,12 +467,15 @@ OPTIMIZED = [
 ]
 
 
-def optimized(definition, outputs):
-    """The graph as Grappler leaves it for a session."""
+def frozen(session, definition, outputs):
+    return tf.graph_util.convert_variables_to_constants(session, definition, outputs)
+
+
+def optimized(session, definition, outputs):
+    """The frozen graph as Grappler leaves it, such as for a session."""
     with tf.Graph().as_default() as graph:
-        tf.import_graph_def(definition, name="")
-        graph.add_to_collection("train_op", graph.get_operation_by_name(outputs[0]))
-        for output in outputs[1:]:
+        tf.import_graph_def(frozen(session, definition, outputs), name="")
+        for output in outputs:
             graph.add_to_collection("train_op", graph.get_operation_by_name(output))
         meta_graph = saver.export_meta_graph(graph_def=graph.as_graph_def(), graph=graph)
     config = config_pb2.ConfigProto()
@@ -487,32 +483,12 @@ def optimized(definition, outputs):
     return tf_optimizer.OptimizeGraph(config, meta_graph)
 
 
-def write_cases(archive, build, is_optimized):
-    """Writes a case for each of the feeds that `build` returns with inputs and outputs."""
-    with tf.Graph().as_default() as graph, tf.Session() as session:
-        inputs, outputs, feeds = build()
-        outputs = [tf.identity(output, name=f"output_{index}") for index, output in enumerate(outputs)]
-        session.run(tf.global_variables_initializer())
-        names = [output.op.name for output in outputs]
-        definition = tf.graph_util.convert_variables_to_constants(session, graph.as_graph_def(), names)
-        if is_optimized:
-            definition = optimized(definition, names)
-        case = {"inputs": [i.name for i in inputs], "outputs": [o.name for o in outputs], "rtol": 1e-5, "atol": 1e-6}
-        case.update(mtol=None, check_value=True, check_shape=True, check_dtype=True)
-        for number, values in enumerate(feeds):
-            values = [np.asarray(v, i.dtype.as_numpy_dtype) for v, i in zip(values, inputs)]
-            results = session.run(outputs, dict(zip(inputs, values)))
-            name = build.__name__ + "_optimized" * is_optimized
-            write(archive, f"{name}.{number}/case.json", json.dumps(case))
-            write(archive, f"{name}.{number}/graph.pb", definition.SerializeToString())
-            for kind, arrays in (("i", values), ("o", results)):
-                for index, value in enumerate(arrays):
-                    write(archive, f"{name}.{number}/{kind}{index}.npy", array(np.asarray(value)))
+def all_cases():
+    for build in CASES:
+        yield from cases.of_feeds(build.__name__, build, frozen, rtol=1e-5)
+    for build in OPTIMIZED:
+        yield from cases.of_feeds(f"{build.__name__}_optimized", build, optimized, rtol=1e-5)
 
 
-if __name__ == "__main__":
-    with zipfile.ZipFile(ARCHIVE, "w") as archive:
-        for build in CASES:
-            write_cases(archive, build, is_optimized=False)
-        for build in OPTIMIZED:
-            write_cases(archive, build, is_optimized=True)
+def make(folder):
+    cases.write(folder / "loops.zip", all_cases())
