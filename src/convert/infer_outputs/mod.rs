@@ -49,6 +49,7 @@ struct Search<'a> {
     feeds: Vec<Feed>,
     of_training: Marks,
     only_updates: Marks,
+    inside_of_loops: Marks,
     weights: Weights,
     is_trained: bool,
 }
@@ -82,7 +83,8 @@ impl<'a> Search<'a> {
         };
         let feeds = sources.iter().flat_map(ports).collect();
         let (only_updates, is_trained) = (only_updates(&wiring), is_trained(&wiring));
-        Self { wiring, feeds, of_training, only_updates, weights, is_trained }
+        let inside_of_loops = wiring.inside_of_loops();
+        Self { wiring, feeds, of_training, only_updates, inside_of_loops, weights, is_trained }
     }
 
     fn outputs(&self) -> Vec<String> {
@@ -163,7 +165,11 @@ impl<'a> Search<'a> {
         };
         let is_result = |index: usize| {
             let node = self.node(index);
-            candidates[index] && !is_feed(&node.op) && node.op != "Const" && !is_variable(&node.op)
+            candidates[index]
+                && !self.inside_of_loops[index]
+                && !is_feed(&node.op)
+                && node.op != "Const"
+                && !is_variable(&node.op)
         };
         let is_end = |index: usize| {
             let is_read = |&(reader, _): &(usize, usize)| candidates[reader];
@@ -285,6 +291,7 @@ impl<'a> Search<'a> {
         let is_candidate = |&index: &usize| {
             let node = self.node(index);
             (fed[index] || self.feeds.is_empty())
+                && !self.inside_of_loops[index]
                 && !is_gradient(&node.name)
                 && !makes_no_tensor(&node.op)
                 && !is_feed(&node.op)

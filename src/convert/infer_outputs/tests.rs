@@ -154,3 +154,29 @@ fn candidates_begin_with_the_likeliest() {
     let graph = GraphDef { node: nodes, ..GraphDef::default() };
     assert_eq!(candidates(&graph), ["scores:0", "logits:0", "hidden:0", "loss:0"]);
 }
+
+#[test]
+fn what_nothing_reads_inside_of_a_loop_is_not_an_output() {
+    let loop_of = |frame: &str, input: &str| {
+        let named = |name: &str| format!("{frame}/{name}");
+        [
+            node(&named("enter"), "Enter", &[input]),
+            node(&named("merge"), "Merge", &[&named("enter"), &named("next")]),
+            node(&named("less"), "Less", &[&named("merge"), &named("merge")]),
+            node(&named("condition"), "LoopCond", &[&named("less")]),
+            node(&named("switch"), "Switch", &[&named("merge"), &named("condition")]),
+            node(&named("exit"), "Exit", &[&named("switch")]),
+            node(&named("unread"), "All", &[&format!("{frame}/switch:1")]),
+        ]
+    };
+    let nodes = [
+        &[node("x", "Placeholder", &[])][..],
+        &loop_of("outer", "x"),
+        &[node("outer/next", "NextIteration", &["inner/exit"])],
+        &loop_of("inner", "outer/switch:1"),
+        &[node("inner/next", "NextIteration", &["inner/switch:1"])],
+        &[node("beside", "Relu", &["inner/exit"]), node("y", "Relu", &["outer/exit"])],
+    ];
+    let definition = GraphDef { node: nodes.concat(), ..GraphDef::default() };
+    assert_eq!(infer_outputs(&definition), ["y:0"]);
+}

@@ -50,6 +50,33 @@ impl<'a> Wiring<'a> {
         self.reached(starts, &self.inputs, within)
     }
 
+    /// The nodes inside of loops of TensorFlow 1, which have another value in each iteration. The exits of the outermost loops are not
+    /// inside.
+    pub fn inside_of_loops(&self) -> Marks {
+        const MAX_DEPTH: usize = 64;
+        let op = |index: usize| self.nodes[index].op.as_str();
+        // The number of frames that each node runs in.
+        let mut depths: Vec<usize> = vec![0; self.nodes.len()];
+        let is_enter = |index: usize| matches!(op(index), "Enter" | "RefEnter");
+        let is_exit = |index: usize| matches!(op(index), "Exit" | "RefExit");
+        let mut open: Vec<usize> = self.nodes_where(is_enter).collect();
+        while let Some(index) = open.pop() {
+            let depth = match depths[index] {
+                depth if is_enter(index) => depth + 1,
+                depth if is_exit(index) => depth.saturating_sub(1),
+                depth => depth,
+            };
+            for &(reader, _) in &self.readers[index] {
+                if depths[reader] < depth && depth <= MAX_DEPTH {
+                    depths[reader] = depth;
+                    open.push(reader);
+                }
+            }
+        }
+        let outside = |index: usize| usize::from(is_exit(index));
+        depths.iter().enumerate().map(|(index, &depth)| depth > outside(index)).collect()
+    }
+
     fn reached(
         &self,
         starts: impl IntoIterator<Item = usize>,
