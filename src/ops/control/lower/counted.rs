@@ -166,27 +166,27 @@ impl Loop<'_> {
 
 impl TripCount {
     /// The number as a scalar of int64, in the graph around the loop.
-    pub fn emit(&self, cx: &mut Lowering<'_>, of: &Loop<'_>) -> crate::error::Result<String> {
+    pub fn emit(&self, cx: &mut Lowering<'_>, node: NodeRef<'_>) -> crate::error::Result<String> {
         let mut counts: Vec<String> = vec![];
         for bound in &self.bounds {
-            let start = cx.constant(of.node.inputs[bound.counter]).and_then(integer);
+            let start = cx.constant(node.inputs[bound.counter]).and_then(integer);
             let count = match (&bound.limit, start) {
                 (Limit::Known(limit), Some(start)) => {
                     let more = i64::from(bound.is_inclusive);
                     let count = limit.saturating_sub(start).saturating_add(more).max(0);
-                    Steps { cx, node: of.node }.int(count)
+                    Steps { cx, node }.int(count)
                 }
                 (limit, start) => {
                     let mut count = match limit {
-                        Limit::Known(limit) => Steps { cx, node: of.node }.int(*limit),
-                        Limit::Variable(variable) => long(cx, of.node, *variable)?,
+                        Limit::Known(limit) => Steps { cx, node }.int(*limit),
+                        Limit::Variable(variable) => long(cx, node, *variable)?,
                     };
                     if start != Some(0) {
-                        let start = long(cx, of.node, bound.counter)?;
-                        count = Steps { cx, node: of.node }.op("Sub", &[&count, &start]);
+                        let start = long(cx, node, bound.counter)?;
+                        count = Steps { cx, node }.op("Sub", &[&count, &start]);
                     }
                     if bound.is_inclusive {
-                        let mut steps = Steps { cx, node: of.node };
+                        let mut steps = Steps { cx, node };
                         let one = steps.int(1);
                         count = steps.op("Add", &[&count, &one]);
                     }
@@ -199,7 +199,7 @@ impl TripCount {
         }
         match &counts[..] {
             [count] => Ok(count.clone()),
-            counts => Ok(Steps { cx, node: of.node }.op("Min", &counts.iter().collect::<Vec<_>>())),
+            counts => Ok(Steps { cx, node }.op("Min", &counts.iter().collect::<Vec<_>>())),
         }
     }
 
