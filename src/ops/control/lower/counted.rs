@@ -2,6 +2,7 @@
 
 use hashbrown::HashSet;
 
+use crate::graph::partial::Length;
 use crate::graph::{Graph, NodeRef, TensorRef};
 use crate::lower::context::Lowering;
 use crate::lower::function::BuiltFunction;
@@ -61,7 +62,13 @@ impl Loop<'_> {
             }
         }
         bounds.reverse();
-        Some(TripCount { bounds })
+        let mut different: Vec<Bound> = vec![];
+        for bound in bounds {
+            if !different.iter().any(|other| self.is_same(cx, other, &bound)) {
+                different.push(bound);
+            }
+        }
+        Some(TripCount { bounds: different })
     }
 
     fn bound(
@@ -92,6 +99,19 @@ impl Loop<'_> {
             _ => return None,
         };
         (is_integer && is_scalar(counter)).then_some(Bound { counter, limit, is_inclusive })
+    }
+
+    /// Whether two bounds allow the same number of iterations.
+    fn is_same(&self, cx: &Lowering<'_>, a: &Bound, b: &Bound) -> bool {
+        let start = |bound: &Bound| cx.constant(self.node.inputs[bound.counter]).and_then(integer);
+        let has_same_limit = match (&a.limit, &b.limit) {
+            (Limit::Known(a), Limit::Known(b)) => a == b,
+            (Limit::Variable(a), Limit::Variable(b)) => {
+                are_equal(cx, self.node.inputs[*a], self.node.inputs[*b])
+            }
+            _ => false,
+        };
+        has_same_limit && a.is_inclusive == b.is_inclusive && start(a).is_some() && start(a) == start(b)
     }
 
     /// Whether each iteration adds 1 to a variable.
@@ -208,17 +228,17 @@ impl TripCount {
         let [bound] = &self.bounds[..] else { return false };
         let is_same = match &bound.limit {
             Limit::Known(limit) => cx.constant(number).and_then(integer) == Some(*limit),
-            Limit::Variable(variable) => {
-                let limit = of.node.inputs[*variable];
-                cx.origin(limit) == cx.origin(number)
-                    || cx.lengths(limit).is_some_and(|lengths| {
-                        !lengths.contains(&crate::graph::partial::Length::Open)
-                            && cx.lengths(number) == Some(lengths)
-                    })
-            }
+            Limit::Variable(variable) => are_equal(cx, of.node.inputs[*variable], number),
         };
-        bound.counter == counter && !bound.is_inclusive && is_same
+        let start = |variable: usize| cx.constant(of.node.inputs[variable]).and_then(integer);
+        !bound.is_inclusive && is_same && start(bound.counter) == start(counter)
     }
+}
+
+/// Whether two numbers are equal for sure.
+fn are_equal(cx: &Lowering<'_>, a: TensorRef, b: TensorRef) -> bool {
+    let lengths = cx.lengths(a).filter(|lengths| !lengths.contains(&Length::Open));
+    cx.origin(a) == cx.origin(b) || lengths.is_some() && lengths == cx.lengths(b)
 }
 
 /// A variable of a loop before the first iteration, as int64.
