@@ -37,10 +37,18 @@ pub struct WrittenList {
     pub variable: usize,
     /// The element, in the graph of the body.
     pub element: TensorRef,
-    /// The number of elements that were reserved, in the graph around the loop.
-    pub reserved: TensorRef,
-    /// Whether the loop writes all of them, as far as can be told.
-    pub is_whole: bool,
+    /// The elements that the loop does not write.
+    pub rest: Rest,
+}
+
+/// The elements of a list that a loop does not write.
+pub enum Rest {
+    /// There are none.
+    Nothing,
+    /// Zeros at the end, up to this number of elements, which is a tensor of the graph around the loop.
+    Zeros(TensorRef),
+    /// Those that the list had before: as many at its beginning, and those after the ones that are written.
+    Before(usize),
 }
 
 /// How often the body of a loop runs: as long as all its bounds hold.
@@ -143,13 +151,10 @@ impl Loop<'_> {
         let write = graph.node(result.node);
         let &[list, index, element] = &write.inputs[..] else { return None };
         let counter = self.body.argument(index)?;
-        let starts_at_zero = cx.constant(self.node.inputs[counter]).and_then(integer) == Some(0);
-        let reserve = cx.producer(cx.origin(self.node.inputs[variable]));
+        let start = usize::try_from(cx.constant(self.node.inputs[counter]).and_then(integer)?).ok()?;
         let is_written = write.op == "TensorListSetItem"
             && self.body.argument(list) == Some(variable)
             && self.is_counter(counter)
-            && starts_at_zero
-            && reserve.op == "TensorListReserve"
             && graph.shape(element).rank().is_some();
         // The argument and the written list are read by the write and the result alone, past what forwards them.
         let readers = graph.nodes().filter(|(id, node)| {
@@ -162,9 +167,18 @@ impl Loop<'_> {
             index == variable || graph.origin(other) != result && self.body.argument(other) != Some(variable)
         };
         let is_read = readers.count() > 0 || !self.body.results.iter().enumerate().all(is_result);
-        let reserved = *reserve.inputs.get(1)?;
-        let is_whole = trips.is_some_and(|trips| trips.are(cx, self, counter, reserved));
-        (is_written && !is_read).then_some(WrittenList { variable, element, reserved, is_whole })
+        let before = cx.producer(cx.origin(self.node.inputs[variable]));
+        let rest = match (before.op.as_str(), start) {
+            ("TensorListReserve", 0) => {
+                let reserved = *before.inputs.get(1)?;
+                let is_whole = trips.is_some_and(|trips| trips.are(cx, self, counter, reserved));
+                if is_whole { Rest::Nothing } else { Rest::Zeros(reserved) }
+            }
+            // A list that was written has elements of their shape everywhere.
+            ("TensorListSetItem", start) => Rest::Before(start),
+            _ => return None,
+        };
+        (is_written && !is_read).then_some(WrittenList { variable, element, rest })
     }
 
     /// The variables that the outputs in use depend on, in their order. `results` are what the body returns for each variable;

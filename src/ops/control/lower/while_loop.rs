@@ -4,7 +4,7 @@
 
 use hashbrown::HashSet;
 
-use super::counted::{Loop, TripCount, WrittenList};
+use super::counted::{Loop, Rest, TripCount, WrittenList};
 use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
@@ -182,8 +182,12 @@ impl Plan {
         let written: Vec<String> = self.lists.iter().map(|list| written_name(cx, node, list)).collect();
         names.extend(written.iter().cloned());
         cx.node(&node.name, "Loop", inputs, names, vec![("body", Attribute::Graph(body))]);
-        for (list, name) in self.lists.iter().zip(written).filter(|(list, _)| !list.is_whole) {
-            fill_up(cx, node, list, name)?;
+        for (list, name) in self.lists.iter().zip(written) {
+            match list.rest {
+                Rest::Nothing => {}
+                Rest::Zeros(count) => fill_up(cx, node, list.variable, count, name)?,
+                Rest::Before(start) => put_into(cx, node, list.variable, start, name)?,
+            }
         }
         Ok(())
     }
@@ -230,17 +234,23 @@ fn split_off_invariant(
 
 /// The name of the elements that a loop writes to a list: the name of the list, if these are all.
 fn written_name(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: &WrittenList) -> String {
-    match list.is_whole {
-        true => cx.outputs_named(node, &[list.variable]).concat(),
-        false => cx.unique_name(&format!("{}/written_{}", node.name, list.variable)),
+    match list.rest {
+        Rest::Nothing => cx.outputs_named(node, &[list.variable]).concat(),
+        _ => cx.unique_name(&format!("{}/written_{}", node.name, list.variable)),
     }
 }
 
 /// Adds zeros after the elements that a loop wrote, up to the number that was reserved.
-fn fill_up(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: &WrittenList, written: String) -> Result<()> {
-    let output = node.output(list.variable);
+fn fill_up(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    variable: usize,
+    reserved: TensorRef,
+    written: String,
+) -> Result<()> {
+    let output = node.output(variable);
     let rank = cx.rank(node, output)?;
-    let reserved = cx.in_tensorflow_layout(list.reserved)?;
+    let reserved = cx.in_tensorflow_layout(reserved)?;
     let mut steps = Steps { cx, node };
     let one = steps.ints(&[1]);
     let reserved = steps.cast(&reserved, DType::Int64);
@@ -253,6 +263,27 @@ fn fill_up(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: &WrittenList, written
     let (before, after) = (steps.ints(&vec![0; rank]), steps.ints(&vec![0; rank.saturating_sub(1)]));
     let pads = steps.op_with("Concat", &[&before, &more, &after], "axis", 0);
     cx.emit(output, "Pad", vec![written, pads], Layout::tensorflow(rank), vec![]);
+    Ok(())
+}
+
+/// Puts the elements that a loop wrote into a list, after its first `start` elements.
+fn put_into(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    variable: usize,
+    start: usize,
+    written: String,
+) -> Result<()> {
+    let list = cx.in_tensorflow_layout(node.inputs[variable])?;
+    let mut steps = Steps { cx, node };
+    let before = steps.part(&list, 0, 0, start as i64);
+    let (first, axis, end) = (steps.ints(&[start as i64]), steps.ints(&[0]), steps.ints(&[i64::MAX]));
+    let count = steps.length(&written, 0);
+    let next = steps.op("Add", &[&first, &count]);
+    let after = steps.op("Slice", &[&list, &next, &end, &axis]);
+    let output = node.output(variable);
+    let layout = Layout::tensorflow_of(cx.shape(output));
+    cx.emit(output, "Concat", vec![before, written, after], layout, vec![("axis", Attribute::Int(0))]);
     Ok(())
 }
 
