@@ -12,6 +12,7 @@ pub fn forwards(op: &str) -> bool {
             | "Identity"
             | "IdentityN"
             | "PreventGradient"
+            | "Print"
             | "ReadVariableOp"
             | "Snapshot"
             | "StopGradient"
@@ -27,6 +28,11 @@ pub fn is_switch(op: &str) -> bool {
 /// Whether an op merges branches.
 pub fn is_merge(op: &str) -> bool {
     matches!(op, "Merge" | "RefMerge")
+}
+
+/// Whether an op makes a list of tensors that are still to be written.
+pub fn reserves_list(op: &str) -> bool {
+    matches!(op, "EmptyTensorList" | "TensorListReserve")
 }
 
 /// Whether an op is a variable, of either kind.

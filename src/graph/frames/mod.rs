@@ -12,10 +12,13 @@
 mod frame;
 mod function;
 mod tensor_arrays;
+#[cfg(test)]
+mod tests;
 
 use hashbrown::{HashMap, HashSet};
 
 use self::frame::Frame;
+use self::tensor_arrays::is_array;
 use super::branches::{Output, pivots};
 use super::import::Part;
 use super::node_def::data_inputs;
@@ -25,16 +28,18 @@ use crate::error::{Error, Result};
 use crate::proto::{FunctionDef, GraphDef, NodeDef};
 use crate::setting::Setting;
 
-/// A graph with functions instead of the loops that its part needs; `None` if it needs none.
+/// A graph with functions instead of the loops that its part needs, and lists instead of arrays; `None` if it needs none of them.
 ///
 /// # Errors
-/// Where a frame is not a loop as `tf.while_loop` builds it, or a root of the part is inside of a loop.
+/// Where a frame is not a loop as `tf.while_loop` builds it, a root of the part is inside of a loop, or an operation on an array is
+/// not one of lists.
 pub fn call_loops(definition: &GraphDef, part: &Part) -> Result<Option<GraphDef>> {
-    if !definition.node.iter().any(is_enter) {
+    let mut changed = definition.node.iter().filter(|node| is_enter(node) || is_array(node)).peekable();
+    if changed.peek().is_none() {
         return Ok(None);
     }
     let needed = needed(&definition.node, part);
-    if !definition.node.iter().any(|node| is_enter(node) && needed.contains(node.name.as_str())) {
+    if !changed.any(|node| needed.contains(node.name.as_str())) {
         return Ok(None);
     }
     let mut loops = Loops::new(definition, part)?;
@@ -95,6 +100,11 @@ impl Loops {
             let needed = needed(&nodes, part);
             nodes.iter().map(|node| needed.contains(node.name.as_str())).collect()
         };
+        for (node, _) in
+            nodes.iter().zip(&is_needed).filter(|(node, needed)| **needed && !part.is_source(node))
+        {
+            tensor_arrays::refuse(node)?;
+        }
         let starts: Vec<usize> = (0..nodes.len()).filter(|&index| is_needed[index]).collect();
         let pivots = pivots(&Nodes::new(&nodes)?, &starts, &|node| part.is_source(node))?;
         let indices: HashMap<String, usize> =

@@ -206,6 +206,7 @@ pub const OPS: &[Op] = &[
         .also(&["QueueDequeueManyV2", "QueueDequeueUpTo", "QueueDequeueUpToV2"])
         .shape(shape::basic::dequeued)
         .not_lowered(INPUT),
+    op("Print").shape(like_first_input).lower(lower::basic::identity, &[]).note("nothing is printed"),
     op("Range")
         .shape(shape::make::range)
         .check(check::range)
@@ -226,7 +227,8 @@ pub const OPS: &[Op] = &[
     op("ReverseSequence")
         .shape(like_first_input)
         .check(check::reverse_sequence)
-        .lower(lower::order::reverse_sequence, &["ReverseSequence"]),
+        .lower(lower::order::reverse_sequence, &["ReverseSequence"])
+        .eval(eval::order::reverse_sequence),
     op("ReverseV2")
         .shape(like_first_input)
         .check(checks::distinct_axes)
