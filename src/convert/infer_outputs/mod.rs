@@ -14,7 +14,7 @@ use training::{
 use weights::Weights;
 use wiring::{Marks, Wiring, chooses, is_of_shapes};
 
-use crate::graph::{generates_random_numbers, is_placeholder, is_variable};
+use crate::graph::{generates_random_numbers, is_enter, is_exit, is_placeholder, is_variable};
 use crate::proto::{DataType, GraphDef, NodeDef, attr_value::Value};
 
 /// How many candidates are listed if no output is found.
@@ -53,6 +53,8 @@ struct Search<'a> {
     is_trained: bool,
     /// The nodes whose shapes depend on the elements of the inputs: those behind a choice of elements.
     of_chosen: Marks,
+    /// The nodes inside of loops of TensorFlow 1: they have another result in each iteration.
+    in_loops: Marks,
 }
 
 /// The rules of a search.
@@ -86,7 +88,9 @@ impl<'a> Search<'a> {
         let (only_updates, is_trained) = (only_updates(&wiring), is_trained(&wiring));
         let choosing: Vec<usize> = wiring.nodes_where(|index| chooses(&wiring.nodes[index].op)).collect();
         let of_chosen = wiring.forward(choosing, |_| true);
-        Self { wiring, feeds, of_training, only_updates, weights, is_trained, of_chosen }
+        let enters: Vec<usize> = wiring.nodes_where(|index| is_enter(&wiring.nodes[index].op)).collect();
+        let in_loops = wiring.forward(enters, |index| !is_exit(&wiring.nodes[index].op));
+        Self { wiring, feeds, of_training, only_updates, weights, is_trained, of_chosen, in_loops }
     }
 
     fn outputs(&self) -> Vec<String> {
@@ -167,7 +171,11 @@ impl<'a> Search<'a> {
         };
         let is_result = |index: usize| {
             let node = self.node(index);
-            candidates[index] && !is_feed(&node.op) && node.op != "Const" && !is_variable(&node.op)
+            candidates[index]
+                && !self.in_loops[index]
+                && !is_feed(&node.op)
+                && node.op != "Const"
+                && !is_variable(&node.op)
         };
         let is_end = |index: usize| {
             let is_read = |&(reader, _): &(usize, usize)| candidates[reader];
@@ -288,6 +296,7 @@ impl<'a> Search<'a> {
         let is_candidate = |&index: &usize| {
             let node = self.node(index);
             (fed[index] || self.feeds.is_empty())
+                && !self.in_loops[index]
                 && !is_gradient(&node.name)
                 && !makes_no_tensor(&node.op)
                 && !is_feed(&node.op)
