@@ -201,12 +201,12 @@ pub const OPS: &[Op] = &[
         .shape(shape::basic::declared)
         .lower(lower::basic::placeholder, &[]),
     op("PlaceholderWithDefault").shape(like_first_input).lower(lower::basic::placeholder_with_default, &[]),
+    op("Print").shape(like_first_input).lower(lower::basic::identity, &[]).note("nothing is printed"),
     op("QueueDequeue").also(&["QueueDequeueV2"]).shape(shape::basic::dequeued_one).not_lowered(INPUT),
     op("QueueDequeueMany")
         .also(&["QueueDequeueManyV2", "QueueDequeueUpTo", "QueueDequeueUpToV2"])
         .shape(shape::basic::dequeued)
         .not_lowered(INPUT),
-    op("Print").shape(like_first_input).lower(lower::basic::identity, &[]).note("nothing is printed"),
     op("Range")
         .shape(shape::make::range)
         .check(check::range)

@@ -310,19 +310,21 @@ pub fn scatter_into(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     }
     let mut list = cx.in_tensorflow_layout(input)?;
     let tensor = cx.in_tensorflow_layout(tensor)?;
-    let positions = indices(cx, node, 2)?;
-    // An array of TensorFlow 1 without a dynamic size has no such indices.
-    if node.bool("resize_if_index_out_of_bounds", true) {
-        let rank = cx.rank(node, node.into())?;
-        let last = largest(cx, node, positions.clone());
-        list = grown_to(cx, node, list, last, rank);
-    }
     if !has_known_elements(cx.shape(input)) {
         let length = length_of(cx, node, &list);
         let element = elements_shape(cx, node, &tensor);
         let shape =
             cx.step(node, "shape", "Concat", vec![length, element], vec![("axis", Attribute::Int(0))]);
         list = cx.step(node, "stretched", "Expand", vec![list, shape], vec![]);
+    }
+    let positions = indices(cx, node, 2)?;
+    // An array of TensorFlow 1 without a dynamic size has no such indices.
+    let length = cx.shape(node.into()).dim(0);
+    let keeps_length = length.is_some() && length == cx.shape(input).dim(0);
+    if node.bool("resize_if_index_out_of_bounds", true) && !keeps_length {
+        let rank = cx.rank(node, node.into())?;
+        let last = largest(cx, node, positions.clone());
+        list = grown_to(cx, node, list, last, rank);
     }
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit(node, "ScatterND", vec![list, positions, tensor], layout, vec![]);
