@@ -5,6 +5,7 @@
 use hashbrown::HashSet;
 
 use super::counted::{Loop, WrittenList};
+use super::recurrent::recurrent;
 use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
@@ -41,6 +42,9 @@ pub fn while_loop(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let built_condition = cx.build_function(node, "condition", condition, &inside)?;
     let this = Loop { node, body: &built, changed: &changed };
     let trips = this.trip_count(cx, &built_condition);
+    if recurrent(cx, &this, trips.as_ref())? {
+        return Ok(());
+    }
     let lists = this.written_lists(cx, trips.as_ref());
 
     let mut results = built.results.clone();
