@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::error::Error;
+use crate::setting::{Command, Setting};
 
 /// The advice for models in Keras's own formats.
 pub(crate) const EXPORT_FROM_KERAS: &str =
@@ -29,11 +30,10 @@ const KNOWN: [(&[u8], &str, &str); 9] = [
     (b"\x80\x02", "it is a Python pickle (PyTorch weights)", "give a TensorFlow checkpoint"),
 ];
 
-/// Formats of graphs, as in [`KNOWN`].
-const GRAPHS: [(&[u8], &str, &str); 2] = [
-    (b"\x08\x01\x12", "it is a SavedModel's graph", "give the folder that contains it"),
-    (b"node {", "it is a graph in text form", "give its checkpoint, and the graph with --graph"),
-];
+/// The first bytes of a SavedModel's graph.
+const SAVED_MODEL: &[u8] = b"\x08\x01\x12";
+/// The first bytes of a graph in text form.
+const GRAPH_AS_TEXT: &[u8] = b"node {";
 
 /// The first bytes of web pages, in lower case.
 const WEB_PAGES: [&[u8]; 2] = [b"<!doctype", b"<html"];
@@ -61,8 +61,11 @@ pub(crate) fn not_a_model(path: &Path, bytes: &[u8]) -> Option<Error> {
 
 /// The error for an ONNX model in place of a TensorFlow model, if it is one.
 pub(crate) fn onnx_model(path: &Path, bytes: &[u8]) -> Option<Error> {
-    is_onnx(bytes)
-        .then(|| Error::file(path, IS_ONNX).advice("inspect, extract and verify take it, as FILE.onnx"))
+    let advice = || {
+        let [inspect, extract, verify] = [Command::Inspect, Command::Extract, Command::Verify];
+        format!("{inspect}, {extract} and {verify} take it, as FILE.onnx")
+    };
+    is_onnx(bytes).then(|| Error::file(path, IS_ONNX).advice(advice()))
 }
 
 const IS_ONNX: &str = "it is an ONNX model already, which needs no conversion";
@@ -87,42 +90,52 @@ fn known(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
     KNOWN.iter().find(|(start, ..)| bytes.starts_with(start)).map(|(_, is, advice)| (*is, *advice))
 }
 
-fn describe(bytes: &[u8]) -> (String, &'static str) {
-    let graph = || GRAPHS.iter().find(|(start, ..)| bytes.starts_with(start));
-    if let Some((is, advice)) = known(bytes).or_else(|| graph().map(|(_, is, advice)| (*is, *advice))) {
-        return (is.into(), advice);
+fn describe(bytes: &[u8]) -> (String, String) {
+    let owned = |is: &str, advice: &str| (is.to_owned(), advice.to_owned());
+    if let Some((is, advice)) = known(bytes) {
+        return owned(is, advice);
+    }
+    if bytes.starts_with(SAVED_MODEL) {
+        return owned("it is a SavedModel's graph", "give the folder that contains it");
+    }
+    if bytes.starts_with(GRAPH_AS_TEXT) {
+        let advice = format!("give its checkpoint, and the graph with {}", Setting::Graph);
+        return ("it is a graph in text form".to_owned(), advice);
     }
     if bytes.get(257..262) == Some(b"ustar") {
-        return ("it is a tar archive".into(), "unpack it (`tar xf`)");
+        return owned("it is a tar archive", "unpack it (`tar xf`)");
     }
     if bytes.get(4..8) == Some(b"TFL3") {
-        return ("it is a TensorFlow Lite model".into(), "give the checkpoint that it was converted from");
+        return owned("it is a TensorFlow Lite model", "give the checkpoint that it was converted from");
     }
     let sample = &bytes[..bytes.len().min(SAMPLE_BYTES)];
     if let Some(text) = as_text(sample) {
         let quoted: String = text.trim_start().chars().take(QUOTED_CHARS).collect();
-        return (format!("it starts with text ({quoted:?})"), "give the checkpoint's own file or prefix");
+        return owned(
+            &format!("it starts with text ({quoted:?})"),
+            "give the checkpoint's own file or prefix",
+        );
     }
     // TensorBoard's log starts with a record of about 24 bytes, which holds its version.
     if sample.windows(EVENTS.len()).take(32).any(|window| window == EVENTS) {
-        return ("it is a log for TensorBoard".into(), "give the checkpoint beside it");
+        return owned("it is a log for TensorBoard", "give the checkpoint beside it");
     }
     if sample.iter().all(|&byte| byte == 0) {
-        return ("it starts with zeros, like an incomplete download".into(), DOWNLOAD_AGAIN);
+        return owned("it starts with zeros, like an incomplete download", DOWNLOAD_AGAIN);
     }
     // A V1 file starts with an entry under the empty key: no shared bytes, no key, and a message whose first field is
     // the list of tensors.
     if sample.starts_with(&[0, 0]) && sample.iter().skip(2).take(7).any(|&byte| byte == 0x0a) {
-        return ("it starts like a checkpoint, but its end is missing".into(), DOWNLOAD_AGAIN);
+        return owned("it starts like a checkpoint, but its end is missing", DOWNLOAD_AGAIN);
     }
     if is_onnx(sample) {
-        return (IS_ONNX.into(), "`inspect` shows what it contains");
+        return (IS_ONNX.to_owned(), format!("`{}` shows what it contains", Command::Inspect));
     }
     // A GraphDef starts with a node, which starts with its name.
     if sample.len() > 4 && sample[0] == 0x0a && sample[2..].iter().take(3).any(|&byte| byte == 0x0a) {
-        return ("it may be a frozen graph".into(), "if it is one, rename it so that its name ends in .pb");
+        return owned("it may be a frozen graph", "if it is one, rename it so that its name ends in .pb");
     }
-    ("it does not end like a checkpoint".into(), "if it should be one, its end is missing: download it again")
+    owned("it does not end like a checkpoint", "if it should be one, its end is missing: download it again")
 }
 
 fn as_text(sample: &[u8]) -> Option<&str> {

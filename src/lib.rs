@@ -8,6 +8,7 @@ pub mod checkpoint;
 pub mod convert;
 pub mod error;
 pub mod onnx;
+pub mod setting;
 pub mod slim;
 pub mod source;
 pub mod verify;

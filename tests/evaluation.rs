@@ -114,7 +114,7 @@ fn evaluate(name: &str) {
     let size = case.image_size();
     let options = ConvertOptions {
         image_size: Some((size[0], size[1])),
-        network: Some(case.network.clone()),
+        network: Some(case.network.as_str().into()),
         network_options: case.network_options(),
         ..ConvertOptions::default()
     };

@@ -23,6 +23,7 @@ mod hostile_onnx;
 mod inspect;
 mod inspect_extract;
 mod keras;
+mod messages;
 mod networks;
 mod ops;
 mod ops_table;

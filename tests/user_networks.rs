@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tf2onnx_rs::graph::Shape;
 use tf2onnx_rs::slim::recognize::Overrides;
 use tf2onnx_rs::slim::{
-    BuiltNetwork, ImageShape, Recognition, Variables, build, network_named, recognize, toml_network,
+    BuiltNetwork, ImageShape, NetworkChoice, Recognition, Variables, build, recognize, toml_network,
 };
 
 use crate::support::checkpoint_writer::Variable;
@@ -70,7 +70,7 @@ impl Case {
     }
 
     fn recognized(&self) -> Recognition {
-        let network = network_named(&self.description()).unwrap();
+        let network = NetworkChoice::from(&*self.description()).network().unwrap();
         recognize(&self.variables(), Overrides { network: Some(network), options: &[] }).unwrap()
     }
 

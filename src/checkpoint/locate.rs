@@ -10,6 +10,7 @@ use std::time::SystemTime;
 use super::{listing, state_file, table};
 use crate::error::{Error, Result};
 use crate::file_signature;
+use crate::setting::Command;
 use crate::suggestion::{did_you_mean, first_of};
 
 /// The most checkpoints that an error lists.
@@ -293,7 +294,8 @@ fn none_in(folder: &Path) -> Error {
     });
     let model_files: Vec<String> = model_files.cloned().collect();
     match &model_files[..] {
-        [] => error.advice("`batch` converts all models in a folder and its subfolders"),
+        [] => error
+            .advice(format_args!("`{}` converts all models in a folder and its subfolders", Command::Batch)),
         some => error.advice(format_args!("give the path of a file in it: {}", first_of(some, LISTED))),
     }
 }

@@ -5,9 +5,9 @@ use serde::Serialize;
 use super::color::{HEADING, styled};
 use super::networks::Entry;
 use super::output::{self, Column};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::Shape;
-use crate::slim::{self, ImageShape, Options, Variables, network_named};
+use crate::slim::{self, ImageShape, Network, NetworkOption, Options, Variables};
 
 /// The channels of color images. Only the variables of a trained network say whether it has other images.
 const CHANNELS: usize = 3;
@@ -39,16 +39,14 @@ impl OneNetwork {
     /// Builds a network. Options that are not given have slim's defaults.
     ///
     /// # Errors
-    /// If there is no such network, it does not have the options, or the image does not fit it.
-    pub fn build(name: &str, image_size: Option<(usize, usize)>, given: &[String]) -> Result<Self> {
-        let network = network_named(name)?;
+    /// If it does not have the options, or the image does not fit it.
+    pub fn build(
+        network: &Network,
+        image_size: Option<(usize, usize)>,
+        given: &[NetworkOption],
+    ) -> Result<Self> {
         let mut options = Options::defaults(network.options, network.scope);
-        for text in given {
-            let (key, value) = text.split_once('=').ok_or_else(|| {
-                Error::new(format!("--network-option {text}"), "it is not of the form KEY=VALUE")
-            })?;
-            options.set_from_text(key, value)?;
-        }
+        options.set_given(given)?;
         let (height, width) = image_size.unwrap_or(network.image_size.into());
         let image = ImageShape { batch: None, height, width, channels: CHANNELS };
         let built = slim::build(network, "", &options, &image, &Variables::new())?;

@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
+use globset::Glob;
 use serde::Serialize;
 
 use super::convert::choices::Choices;
-use super::inspect::pattern;
 use super::{output, progress};
-use crate::convert::ConvertOptions;
+use crate::convert::{ConvertOptions, Note, NoteKind};
 use crate::error::{Error, Result};
 use crate::extract::{Choice, Chosen, Format, Layout, choose};
 use crate::output::refuse_overwriting;
-use crate::tensors_in_file::{NameFilter, TensorFile};
+use crate::tensors_in_file::{NameFilter, TensorFile, parse_pattern};
 
 /// Writes tensors to files for NumPy or safetensors.
 #[derive(Debug, clap::Args)]
@@ -29,8 +29,8 @@ pub struct Args {
     /// The file to write, .npz or .safetensors, or a new folder for .npy files
     output: PathBuf,
     /// Write only tensors whose names match; * is any text, including slashes (repeatable)
-    #[arg(long = "match", value_name = "GLOB", value_parser = pattern)]
-    patterns: Vec<String>,
+    #[arg(long = "match", value_name = "GLOB", value_parser = parse_pattern)]
+    patterns: Vec<Glob>,
     /// The order of the axes of weights [default: that of the file]
     #[arg(long, value_name = "LAYOUT", value_enum)]
     layout: Option<Layout>,
@@ -105,7 +105,8 @@ fn extract<'a>(
         let dtype = tensor.value.dtype();
         let can_hold = format.can_hold(dtype);
         if !can_hold {
-            notes.push(format!("{} is left out: {} has no type for {dtype}", tensor.name, format.name()));
+            let text = format!("{} is left out: {} has no type for {dtype}", tensor.name, format.name());
+            notes.push(Note::info(NoteKind::Dtype, text).about(&tensor.name));
         }
         can_hold
     });
@@ -126,7 +127,7 @@ fn extract<'a>(
         tensors: tensors.len(),
         synthesized,
         bytes,
-        notes,
+        notes: notes.into_iter().map(|note| note.text).collect(),
     })
 }
 

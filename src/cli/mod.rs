@@ -19,6 +19,7 @@ mod progress;
 mod table;
 mod tips;
 mod verify;
+mod wording;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -83,6 +84,7 @@ enum Command {
 
 /// Runs the command in `args`, which begin with the name of the program.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    crate::setting::set_wording(&wording::CommandLine);
     let args: Vec<OsString> = args.into_iter().collect();
     let command = Cli::command().color(color::typed(&args));
     let cli = match command.try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches)) {

@@ -6,7 +6,7 @@ use super::convert::image_size;
 use super::end_points::OneNetwork;
 use super::output::{self, Column};
 use crate::error::Result;
-use crate::slim::{Network, networks};
+use crate::slim::{Network, NetworkChoice, NetworkOption, networks};
 
 /// Lists the networks that `convert` can rebuild from a checkpoint alone, or shows the options and end points of one.
 #[derive(Debug, clap::Args)]
@@ -18,7 +18,7 @@ Examples:
   tf2onnx-rs networks my_net.toml --json")]
 pub struct Args {
     /// The network to show, or a file that describes one [default: list all networks]
-    network: Option<String>,
+    network: Option<NetworkChoice>,
     /// Height and width of the images, as N or HxW [default: the network's own]
     #[arg(long, value_name = "N|HxW", value_parser = image_size, requires = "network")]
     image_size: Option<(usize, usize)>,
@@ -68,8 +68,10 @@ impl Entry {
 }
 
 pub fn run(args: &Args) -> Result<()> {
-    if let Some(name) = &args.network {
-        let shown = OneNetwork::build(name, args.image_size, &args.network_option)?;
+    if let Some(choice) = &args.network {
+        let options = args.network_option.iter().map(|text| NetworkOption::parse(text));
+        let shown =
+            OneNetwork::build(choice.network()?, args.image_size, &options.collect::<Result<Vec<_>>>()?)?;
         return if args.json { output::print_json(&shown) } else { output::print(&shown.text()) };
     }
     let entries: Vec<Entry> = networks().map(Entry::new).collect();

@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::onnx::OnnxFile;
 use crate::output::{OutputFile, refuse_overwriting, refuse_same_path};
 use crate::verify::{
-    Difference, Executable, InputSource, Named, RandomInputs, TOLERANCE, compare_all, name_and_file,
-    parse_shape, read_arrays, save_arrays,
+    ArrayFile, Difference, Executable, InputSource, Named, RandomInputs, TOLERANCE, compare_all, parse_shape,
+    read_arrays, save_arrays,
 };
 
 /// Runs an ONNX model and compares its outputs with arrays, or with the outputs of another model.
@@ -28,10 +28,10 @@ pub struct Args {
     /// The inputs: an .npz file with an array for each input, an .npy file for a single input, or NAME=FILE.npy
     /// (repeatable) [default: random inputs; required with --expected]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["shape", "seed"])]
-    inputs: Vec<String>,
+    inputs: Vec<ArrayFile>,
     /// The expected outputs, in the same forms as --inputs; not all outputs are needed (repeatable)
     #[arg(long, value_name = "FILE", requires = "inputs", conflicts_with = "against")]
-    expected: Vec<String>,
+    expected: Vec<ArrayFile>,
     /// Another ONNX model that should have the same outputs
     #[arg(long, value_name = "OTHER.onnx")]
     against: Option<PathBuf>,
@@ -77,10 +77,7 @@ pub fn run(args: &Args) -> Result<()> {
     // Files that cannot be written are errors before the model runs.
     for path in [&args.save_inputs, &args.save_outputs].into_iter().flatten() {
         OutputFile::create(path)?;
-        refuse_overwriting(
-            path,
-            args.inputs.iter().chain(&args.expected).map(|given| name_and_file(given).1),
-        )?;
+        refuse_overwriting(path, args.inputs.iter().chain(&args.expected).map(|file| &file.path))?;
     }
     if let (Some(inputs), Some(outputs)) = (&args.save_inputs, &args.save_outputs) {
         refuse_same_path(outputs, [inputs])?;
@@ -246,10 +243,10 @@ pub fn table(differences: &[Difference]) -> String {
 }
 
 impl Comparison<'_> {
-    fn text(&self, expected: &[String]) -> String {
+    fn text(&self, expected: &[ArrayFile]) -> String {
         let against = match self.against {
             Some(path) => path.display().to_string(),
-            None => expected.join(", "),
+            None => expected.iter().map(ArrayFile::to_string).collect::<Vec<_>>().join(", "),
         };
         let inputs = match self.seed {
             Some(seed) => format!("; random inputs, seed {seed}"),

@@ -1,4 +1,4 @@
-//! The types of tensors inside of a graph that `--inputs` names.
+//! The types of tensors inside of a graph that the options name as inputs.
 //!
 //! The nodes before them may be anything: ops that cannot be converted, loops, damaged nodes. They are imported to infer
 //! types. If that fails, the attributes of the node itself have its types.
@@ -13,6 +13,7 @@ use crate::graph::validate::Nodes;
 use crate::graph::{Attr, Graph, Shape, TensorType, import};
 use crate::ops::output_types;
 use crate::proto::{GraphDef, NodeDef};
+use crate::setting::Setting;
 use crate::tensor::DType;
 
 /// A graph in which the nodes of these names have their types.
@@ -71,7 +72,7 @@ fn declared_types(
             format!("{} \"{name}\"", node.op),
             "its element type is not known without the nodes before it, and these cannot be read",
         );
-        error.advice("choose a tensor after it with --inputs")
+        error.advice(format!("choose a tensor after it with {}", Setting::Inputs))
     };
     let shapes = match import::attribute_of(node, "_output_shapes") {
         Ok(Some(Attr::Shapes(shapes))) => shapes,

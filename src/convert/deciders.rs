@@ -6,6 +6,7 @@ use super::{Note, NoteKind};
 use crate::graph::import::{data_inputs, declared_shape, declared_type, past_identities};
 use crate::graph::{Graph, TensorRef, is_placeholder};
 use crate::proto::NodeDef;
+use crate::setting::Setting;
 use crate::tensor::DType;
 
 /// The boolean placeholders without a declared shape that decide a `Switch`: these are scalars.
@@ -40,7 +41,8 @@ pub(super) fn notes_of_deciders(graph: &Graph, inputs: &[TensorRef]) -> Vec<Note
         let name = &graph.node(input.node).name;
         let text = format!(
             "{name} decides which branches are computed when the model runs; if it switches between training and \
-             inference, fix it with --freeze {name}=false"
+             inference, fix it with {}",
+            Setting::Freeze.to(format!("{name}=false"))
         );
         Note::info(NoteKind::Inputs, text).about(name)
     };

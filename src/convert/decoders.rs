@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Attr, Graph, Moved, Shape, TensorRef};
 use crate::passes::rewrite::rewrite;
 use crate::proto::NodeDef;
+use crate::setting::Setting;
 use crate::tensor::Constant;
 
 /// The output with the sample rate; the one before it has the samples, `[samples, channels]` from -1 to 1.
@@ -25,7 +26,7 @@ pub(super) fn decoders(graph: &Graph) -> Vec<TensorRef> {
     graph.nodes().filter(|(_, node)| is_decoder(&node.op)).map(|(id, _)| id.into()).collect()
 }
 
-/// The sample rates that `--freeze NODE:1=RATE` fixes, by the names of the nodes.
+/// The sample rates that the options freeze, as `NODE:1=RATE`, by the names of the nodes.
 ///
 /// # Errors
 /// If such an option is not about the rate, or its value is not a rate.
@@ -43,7 +44,8 @@ pub(super) fn frozen_rates(
         let rate = value.parse::<i32>().ok().filter(|&rate| rate > 0 && *name == format!("{node}:{RATE}"));
         let rate = rate.ok_or_else(|| {
             let problem = "only the sample rate that a WAV file has can be frozen";
-            Error::new(given.option(), problem).advice(format!("write it as --freeze {node}:{RATE}=16000"))
+            Error::new(given.setting(), problem)
+                .advice(format!("write it as {}", Setting::Freeze.to(format!("{node}:{RATE}=16000"))))
         })?;
         rates.insert(node.to_owned(), Constant::from_i32(vec![], &[rate]));
     }
@@ -73,8 +75,12 @@ pub(super) fn notes_of_decoders(graph: &Graph, fed: &[TensorRef], names: &[Strin
     };
     let note = |name: &String| {
         let samples = shape_of(name, 0).map(|shape| format!("the samples {name}:0, {shape} from -1 to 1"));
-        let rate = shape_of(name, RATE)
-            .map(|_| format!("their rate {name}:{RATE}, which --freeze {name}:{RATE}=16000 would fix"));
+        let rate = shape_of(name, RATE).map(|_| {
+            format!(
+                "their rate {name}:{RATE}, which {} would fix",
+                Setting::Freeze.to(format!("{name}:{RATE}=16000"))
+            )
+        });
         let inputs: Vec<String> = samples.into_iter().chain(rate).collect();
         let decodes = format!("{name} decodes a WAV file, which ONNX does not do; the model takes");
         (!inputs.is_empty())

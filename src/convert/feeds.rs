@@ -10,6 +10,7 @@ use crate::graph::{Graph, Moved, NodeId, Shape, TensorRef, TensorType};
 use crate::passes::batch::{Batch, open_batch, with_batch};
 use crate::passes::cut::cut_inputs;
 use crate::passes::fold::simplify;
+use crate::setting::{Setting, SettingValue};
 use crate::tensor::{Constant, DType};
 
 /// The nodes that become inputs.
@@ -37,8 +38,8 @@ struct BatchChange {
     batch: Batch,
     /// The new length; `None` is any.
     length: Option<usize>,
-    /// The option that sets it, if one does.
-    option: Option<String>,
+    /// The setting for it, if there is one.
+    setting: Option<SettingValue>,
 }
 
 impl Feeds {
@@ -105,16 +106,16 @@ impl BatchChange {
     /// # Errors
     /// If the graph cannot compute with the length that an option sets.
     fn apply(&self, graph: &Graph, note: &mut Option<Note>) -> Result<(Graph, Moved)> {
-        let Self { batch, length, option } = self;
-        match (open_batch(graph, batch), option) {
+        let Self { batch, length, setting } = self;
+        match (open_batch(graph, batch), setting) {
             (Ok((open, opened)), _) if length.is_some() => {
                 let (graph, fixed) = with_batch(&open, batch, *length)?;
                 Ok((graph, opened.then(fixed)))
             }
             (Ok(opened), _) => Ok(opened),
-            (Err(error), Some(option)) => {
+            (Err(error), Some(setting)) => {
                 let problem = format!("{}: {}", error.subject(), error.problem());
-                Err(Error::new(option, problem).advice("do not change the batch"))
+                Err(Error::new(setting, problem).advice("do not change the batch"))
             }
             (Err(error), None) => {
                 let text = format!(
@@ -146,9 +147,9 @@ impl Cut {
         };
         let mut ports: Vec<usize> = (0..shapes.len()).filter(|&port| has_batch(&shapes[port])).collect();
         let mut length = shapes.first().and_then(|shape| shape.dim(0));
-        let mut option = None;
+        let mut setting = None;
         if let Some(size) = options.batch_size {
-            (length, option) = (Some(size), Some(format!("--batch-size {size}")));
+            (length, setting) = (Some(size), Some(Setting::BatchSize.to(size)));
         }
         for given in options.shapes.iter().filter(|given| given.node() == node.name) {
             let port = given.port();
@@ -160,11 +161,11 @@ impl Cut {
                 ports.push(port);
             }
             if ports.contains(&port) {
-                (length, option) = (given.shape.dim(0), Some(given.option()));
+                (length, setting) = (given.shape.dim(0), Some(given.setting()));
             }
             shape.clone_from(&given.shape);
         }
-        let is_batch_given = option.is_some();
+        let is_batch_given = setting.is_some();
         let changed = built.filter(|&built| length != Some(built));
         for (port, shape) in shapes.iter_mut().enumerate() {
             let Some(mut dims) = shape.dims().map(<[_]>::to_vec) else { continue };
@@ -178,7 +179,7 @@ impl Cut {
             *shape = Shape::new(dims);
         }
         let batch = |built| Batch { input: node.name.clone(), ports, built };
-        let batch = changed.map(|built| BatchChange { batch: batch(built), length, option });
+        let batch = changed.map(|built| BatchChange { batch: batch(built), length, setting });
         let dtypes = node.outputs.iter().map(|output| output.dtype).collect();
         Ok(Self { name: node.name.clone(), shapes, dtypes, is_pipeline, is_batch_given, batch })
     }
@@ -199,8 +200,8 @@ impl Cut {
         let name = graph.tensor_name(tensor);
         let name = name.strip_suffix(":0").unwrap_or(&name);
         let text = format!(
-            "{name} has the shape {shape}, as in training; --shape {name}=-1,{} makes it take any batch",
-            dims_text(rest)
+            "{name} has the shape {shape}, as in training; {} makes it take any batch",
+            Setting::Shape.to(format!("{name}=-1,{}", dims_text(rest)))
         );
         Some(Note::info(NoteKind::Shapes, text).about(name))
     }

@@ -25,6 +25,7 @@ use crate::passes::fold::simplify;
 use crate::passes::placeholder_defaults::{Settled, settle_defaults};
 use crate::passes::training_mode::{Changes, MovingStatistics, drop_dropouts, use_moving_statistics};
 use crate::proto::{GraphDef, NodeDef};
+use crate::setting::Setting;
 use crate::source::{GraphFile, GraphKind, Source};
 
 /// A graph that came with the model.
@@ -250,9 +251,10 @@ fn choose_channels_first(bound: &mut BoundGraph, options: &ConvertOptions) -> Re
     let BoundGraph { graph, tensors, aliases, .. } = bound;
     let find = |name: &str| graph.find_tensor(tensor_called(&aliases.outputs, name).unwrap_or(name));
     tensors.outputs_as_nchw =
-        channels_first(graph, "output", &options.outputs_as_nchw, &tensors.outputs, find)?;
+        channels_first(graph, Setting::OutputsAsNchw, &options.outputs_as_nchw, &tensors.outputs, find)?;
     let find = |name: &str| graph.find_tensor(name);
-    tensors.inputs_as_nchw = channels_first(graph, "input", &options.inputs_as_nchw, &tensors.inputs, find)?;
+    tensors.inputs_as_nchw =
+        channels_first(graph, Setting::InputsAsNchw, &options.inputs_as_nchw, &tensors.inputs, find)?;
     Ok(())
 }
 
@@ -261,8 +263,8 @@ fn note_of_default(settled: &Settled) -> Note {
     let name = &settled.name;
     let text = match &settled.computed_from {
         Some(source) => format!(
-            "{name} has a default that is computed from {source}, and the default is used; --inputs {name} makes it an \
-             input"
+            "{name} has a default that is computed from {source}, and the default is used; {} makes it an input",
+            Setting::Inputs.to(name)
         ),
         None => format!("{name} has training data as its default; it is an input of the model"),
     };

@@ -1,13 +1,14 @@
-//! The shapes of inputs that the user gives: with `--shape`, and with `--image-size`.
+//! The shapes of inputs that the user sets: of single inputs, and of all images.
 
 use crate::error::{Error, Result};
 use crate::graph::Shape;
+use crate::setting::{Setting, SettingValue};
 use crate::suggestion::suggesting_and_listing;
 
-/// The shape of an input, as in `--shape NAME=DIMS`.
+/// The shape of an input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputShape {
-    /// The name of the tensor: of a node, or of one of its outputs, as in `node:1`.
+    /// The name of the tensor, where `node` is short for `node:0`, or a key of the signature.
     pub tensor: String,
     /// Its shape.
     pub shape: Shape,
@@ -20,7 +21,7 @@ impl InputShape {
     /// If the text is not of that form.
     pub fn parse(text: &str) -> Result<Self> {
         let wrong = |problem: &str| {
-            Error::new(format!("--shape {text}"), problem)
+            Error::new(Setting::Shape.to(text), problem)
                 .advice("write it as NAME=1,224,224,3; -1 is any length")
         };
         let (tensor, dims) = text.split_once('=').ok_or_else(|| wrong("it is not of the form NAME=DIMS"))?;
@@ -48,14 +49,14 @@ impl InputShape {
         split.unwrap_or((&self.tensor, 0))
     }
 
-    /// The option that gives this shape.
-    pub(super) fn option(&self) -> String {
-        format!("--shape {}={}", self.tensor, dims_text(self.shape.dims().unwrap_or_default()))
+    /// The setting with this shape.
+    pub(super) fn setting(&self) -> SettingValue {
+        Setting::Shape.to(format!("{}={}", self.tensor, dims_text(self.shape.dims().unwrap_or_default())))
     }
 
     /// The error if no input has this name.
     pub(super) fn no_such_input<'k>(&self, inputs: impl Iterator<Item = &'k str>) -> Error {
-        let error = Error::new(self.option(), "the model has no such input");
+        let error = Error::new(self.setting(), "the model has no such input");
         suggesting_and_listing(error, self.node(), "its inputs", inputs)
     }
 }
@@ -77,11 +78,14 @@ pub(super) fn set_image_size(
         return Ok(());
     }
     let other = dims_text(&[*batch, Some(height), Some(width), *channels]);
-    Err(Error::new(format!("--image-size {height}x{width}"), format!("the graph's input {name} is {shape}"))
-        .advice(format!("if the network takes images of any size, give --shape {name}={other}")))
+    let setting = Setting::ImageSize.to(format!("{height}x{width}"));
+    Err(Error::new(setting, format!("the graph's input {name} is {shape}")).advice(format!(
+        "if the network takes images of any size, give {}",
+        Setting::Shape.to(format!("{name}={other}"))
+    )))
 }
 
-/// The lengths as `--shape` takes them.
+/// The lengths as [`InputShape::parse`] reads them.
 pub(super) fn dims_text(dims: &[Option<usize>]) -> String {
     let dims = dims.iter().map(|dim| dim.map_or("-1".to_owned(), |length| length.to_string()));
     dims.collect::<Vec<_>>().join(",")
@@ -96,7 +100,7 @@ mod tests {
         for text in ["a:1=1,-1,3", "a:1=[1, ?, 3]", "a:1=1x-1x3"] {
             let given = InputShape::parse(text).unwrap();
             assert_eq!((given.node(), given.port()), ("a", 1), "{text}");
-            assert_eq!(given.option(), "--shape a:1=1,-1,3");
+            assert_eq!(given.setting(), Setting::Shape.to("a:1=1,-1,3"));
         }
         let said = |text: &str| InputShape::parse(text).unwrap_err().to_string();
         assert!(said("a").contains("it is not of the form NAME=DIMS"));

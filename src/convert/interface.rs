@@ -9,6 +9,7 @@ use super::signature::Signature;
 use super::{ConvertOptions, Note, NoteKind};
 use crate::error::{Error, Result};
 use crate::proto::NodeDef;
+use crate::setting::{Setting, conversion};
 use crate::source::{GraphFile, GraphKind, Source};
 use crate::suggestion::{closest, did_you_mean, first_of};
 
@@ -102,7 +103,8 @@ fn without_end_points(
         if !is_in(nodes, tensor) {
             let error = Error::new(format!("\"{name}\""), "the graph has no such tensor");
             return Err(error.advice(format!(
-                "slim's end points are known where the network is rebuilt: add --network {network}"
+                "slim's end points are known where the network is rebuilt: add {}",
+                Setting::Network.to(network)
             )));
         }
         resolved.push(tensor.clone());
@@ -123,17 +125,17 @@ fn inferred_outputs(
             let network = source.checkpoint().and_then(|_| recognize_checkpoint(source, options).ok());
             let rebuilding = network.map_or_else(String::new, |recognition| {
                 let name = recognition.network.name;
-                format!("; or convert with --network {name}, which has these variables")
+                format!("; or convert with {}, which has these variables", Setting::Network.to(name))
             });
             let advice = match &candidates(file.definition())[..] {
-                [] => "name the tensors to compute with --outputs".to_owned(),
+                [] => format!("name the tensors to compute with {}", Setting::Outputs),
                 [best, others @ ..] => {
                     let others = match others {
                         [] => String::new(),
                         others => format!(" (or {})", first_of(others, LISTED)),
                     };
-                    let path = source.path().display();
-                    format!("name it: tf2onnx-rs convert {path} model.onnx --outputs {best}{others}")
+                    let named = conversion(source.path(), &Setting::Outputs.to(best));
+                    format!("name it: {named}{others}")
                 }
             };
             Err(Error::file(file.path(), "nothing in the graph looks like an output")
@@ -144,8 +146,10 @@ fn inferred_outputs(
         _ => {
             let listed = first_of(&found, LISTED);
             let outputs = if found.len() == 1 { "output" } else { "outputs" };
-            let text =
-                format!("no outputs were named; {listed} became the {outputs}; choose others with --outputs");
+            let text = format!(
+                "no outputs were named; {listed} became the {outputs}; choose others with {}",
+                Setting::Outputs
+            );
             notes.push(Note::info(NoteKind::Outputs, text));
             Ok(found)
         }

@@ -1,4 +1,4 @@
-//! `--labels`: the names of the classes, in the model's metadata.
+//! The names of the classes, in the model's metadata.
 //!
 //! They are written under the key `names`, as a mapping from number to name: `{0: "background", 1: "tench"}`, which
 //! Python's `ast.literal_eval` and YAML both read. That is what models of Ultralytics have there
@@ -12,6 +12,7 @@ use std::path::Path;
 use super::probabilities::logits_of;
 use super::{BoundGraph, Note, NoteKind};
 use crate::error::{Error, Result};
+use crate::setting::Setting;
 
 /// The key in the model's metadata.
 pub(super) const KEY: &str = "names";
@@ -31,8 +32,10 @@ pub(super) fn of_classes(path: Option<&Path>, bound: &BoundGraph) -> Result<(Vec
     let Some(path) = path else { return Ok((vec![], None)) };
     let labels = read(path)?;
     let Some(classes) = bound.classes.or_else(|| classes(bound)) else {
-        let text =
-            "the names of --labels were not counted, since it is not clear which output has the classes";
+        let text = format!(
+            "the names of {} were not counted, since it is not clear which output has the classes",
+            Setting::Labels
+        );
         return Ok((labels, Some(Note::info(NoteKind::Classes, text))));
     };
     check(&labels, path, classes)?;

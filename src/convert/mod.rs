@@ -70,6 +70,7 @@ use crate::passes::fuse_batch_norm::fuse_batch_norms;
 use crate::passes::moving_averages::MovingAverages;
 use crate::passes::pad_convolutions::pad_convolutions;
 use crate::passes::preprocess::{Preprocessing, preprocess};
+use crate::setting::Setting;
 use crate::source::Source;
 use crate::suggestion::suggesting_and_listing;
 use crate::tensor::DType;
@@ -146,14 +147,16 @@ impl Origin {
             let as_itself = recognize_checkpoint(source, &ConvertOptions::default());
             let name = as_itself.map(|recognition| recognition.network.name);
             if let Some(name) = name.ok().filter(|&name| name != origin.recognition.network.name) {
-                return error.advice(format!("its variables are those of {name}: leave out --network"));
+                return error
+                    .advice(format!("its variables are those of {name}: leave out {}", Setting::Network));
             }
         }
         match self {
-            Self::Network(_) => error.advice(
-                "give the size of the images that it was trained on with --image-size, and arguments of its \
-                 function with --network-option",
-            ),
+            Self::Network(_) => error.advice(format!(
+                "give the size of the images that it was trained on with {}, and arguments of its function with {}",
+                Setting::ImageSize,
+                Setting::NetworkOption
+            )),
             Self::Graph(_) => error.advice("give the checkpoint that belongs to the graph"),
         }
     }
@@ -337,19 +340,20 @@ fn metadata(
     metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// The inputs or outputs whose channels move to the second axis, found by their names.
+/// The inputs or outputs, as `setting` says, whose channels move to the second axis, found by their names.
 ///
 /// # Errors
 /// If the model does not have them, or they have no channels.
 fn channels_first(
     graph: &Graph,
-    what: &str,
+    setting: Setting,
     names: &[String],
     among: &[TensorRef],
     find: impl Fn(&str) -> Option<TensorRef>,
 ) -> Result<Vec<TensorRef>> {
+    let what = if setting == Setting::InputsAsNchw { "input" } else { "output" };
     let chosen = |name: &String| {
-        let subject = format!("--{what}s-as-nchw {name}");
+        let subject = setting.to(name);
         let Some(tensor) = find(name).filter(|tensor| among.contains(tensor)) else {
             let error = Error::new(subject, format!("the model will not have this {what}"));
             let known: Vec<String> = among.iter().map(|&tensor| graph.tensor_name(tensor)).collect();

@@ -5,6 +5,7 @@ use hashbrown::HashSet;
 use super::{BoundGraph, ConvertOptions, Note, NoteKind};
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Shape, TensorRef, is_placeholder};
+use crate::setting::{Setting, SettingValue};
 use crate::suggestion::first_of;
 use crate::tensor::DType;
 
@@ -52,7 +53,7 @@ fn refuse_unknown_types(graph: &Graph, fed: &[TensorRef]) -> Result<()> {
             let problem =
                 "its type is not known: neither the op that computes it nor an op that reads it has it";
             Err(Error::new(graph.tensor_name(tensor), problem)
-                .advice("choose a tensor after it with --inputs"))
+                .advice(format!("choose a tensor after it with {}", Setting::Inputs)))
         }
         None => Ok(()),
     }
@@ -74,17 +75,21 @@ fn refuse_unapplied(graph: &Graph, fed: &[TensorRef], options: &ConvertOptions) 
         .iter()
         .map(|&tensor| format!("{} is {}", graph.tensor_name(tensor), graph.shape(tensor)))
         .collect();
-    let refused = |option: String| {
+    let refused = |setting: SettingValue| {
         let error =
-            Error::new(option, format!("no input of the graph takes it: {}", first_of(&described, LISTED)));
-        error.advice("--shape NAME=DIMS gives the whole shape of an input")
+            Error::new(setting, format!("no input of the graph takes it: {}", first_of(&described, LISTED)));
+        error.advice(format!("{} gives the whole shape of an input", Setting::Shape.to("NAME=DIMS")))
     };
     if let Some(size) = options.batch_size.filter(|&size| !shapes().any(|shape| shape.dim(0) == Some(size))) {
-        return Err(refused(format!("--batch-size {size}")));
+        return Err(refused(Setting::BatchSize.to(size)));
     }
     let Some((height, width)) = options.image_size else { return Ok(()) };
     let is_image = |shape: &Shape| {
         shape.rank() == Some(4) && (shape.dim(1), shape.dim(2)) == (Some(height), Some(width))
     };
-    if shapes().any(is_image) { Ok(()) } else { Err(refused(format!("--image-size {height}x{width}"))) }
+    if shapes().any(is_image) {
+        Ok(())
+    } else {
+        Err(refused(Setting::ImageSize.to(format!("{height}x{width}"))))
+    }
 }

@@ -6,12 +6,13 @@ use super::{BoundGraph, ConvertOptions, ModelTensors, Note, NoteKind, Unused, ch
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::graph::TensorRef;
+use crate::setting::Setting;
 use crate::source::Source;
 use crate::suggestion::suggesting_and_listing;
 
 use crate::slim::{
-    BuiltNetwork, ImageShape, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, OptionSource, OptionSpec, Overrides,
-    Recognition, Recognized, ScopeDisagreement, Value, Variables, network_named, recognize_and_build,
+    BuiltNetwork, ImageShape, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, NetworkChoice, OptionSource, OptionSpec,
+    Overrides, Recognition, Recognized, ScopeDisagreement, Value, Variables, recognize_and_build,
 };
 
 /// A network that was rebuilt from the variables of a checkpoint.
@@ -60,13 +61,15 @@ pub fn recognize_variables(
     options: &ConvertOptions,
     variables: &Variables,
 ) -> Result<Recognized> {
-    let network = options.network.as_deref().map(network_named).transpose()?;
+    let network = options.network.as_ref().map(NetworkChoice::network).transpose()?;
     recognize_and_build(variables, Overrides { network, options: &options.network_options }).map_err(
         |error| {
             let error = error.within(source.path().display());
             if source.graph().is_some() && network.is_none() && !options.network_options.is_empty() {
-                return error
-                    .advice("leave out --network-option, and the graph that comes with it is converted");
+                return error.advice(format!(
+                    "leave out {}, and the graph that comes with it is converted",
+                    Setting::NetworkOption
+                ));
             }
             match source.weights() {
                 Ok(checkpoint) if checkpoint.is_object_based() && network.is_none() => error.advice(
@@ -104,9 +107,12 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
     }
     if options.image_size.is_some() && recognition.options.count(NUM_BANDS.name) > 0 {
         let network = recognition.network.name;
-        return Err(Error::new("--image-size", format!("{network} takes spectrograms, not images")).advice(
-            format!("set their size with --network-option {}=… and {}=…", NUM_FRAMES.name, NUM_BANDS.name),
-        ));
+        return Err(Error::new(Setting::ImageSize, format!("{network} takes spectrograms, not images"))
+            .advice(format!(
+                "set their size with {} and {}=…",
+                Setting::NetworkOption.to(format!("{}=…", NUM_FRAMES.name)),
+                NUM_BANDS.name
+            )));
     }
     let (height, width) = options.image_size.unwrap_or(recognition.network.image_size.into());
     let image = ImageShape { batch: options.batch_size, height, width, channels: recognition.channels };
@@ -121,8 +127,10 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
     let outputs = choose_outputs(&built, &options.outputs, has_aux)?;
     let inputs = vec![built.input];
     let find = |name: &str| built.end_point(name).or_else(|| built.graph.find_tensor(name));
-    let inputs_as_nchw = channels_first(&built.graph, "input", &options.inputs_as_nchw, &inputs, find)?;
-    let outputs_as_nchw = channels_first(&built.graph, "output", &options.outputs_as_nchw, &outputs, find)?;
+    let inputs_as_nchw =
+        channels_first(&built.graph, Setting::InputsAsNchw, &options.inputs_as_nchw, &inputs, find)?;
+    let outputs_as_nchw =
+        channels_first(&built.graph, Setting::OutputsAsNchw, &options.outputs_as_nchw, &outputs, find)?;
     let classes = recognition.options.num_classes();
     let predictions = PREDICTIONS.iter().find_map(|name| built.end_point(name));
     let probabilities = predictions.filter(|&tensor| logits_of(&built.graph, tensor).is_some());
@@ -151,18 +159,22 @@ pub fn unused(checkpoint: &Checkpoint, recognition: &Recognition, built: &BuiltN
 /// Refuses options that only apply to graphs.
 fn refuse_graph_options(options: &ConvertOptions) -> Result<()> {
     let given = [
-        ("--inputs", !options.inputs.is_empty()),
-        ("--shape", !options.shapes.is_empty()),
-        ("--freeze", !options.freeze.is_empty()),
-        ("--use-default", !options.use_default.is_empty()),
-        ("--ignore-default", !options.ignore_default.is_empty()),
-        ("--signature", options.signature.is_some()),
+        (Setting::Inputs, !options.inputs.is_empty()),
+        (Setting::Shape, !options.shapes.is_empty()),
+        (Setting::Freeze, !options.freeze.is_empty()),
+        (Setting::UseDefault, !options.use_default.is_empty()),
+        (Setting::IgnoreDefault, !options.ignore_default.is_empty()),
+        (Setting::Signature, options.signature.is_some()),
     ];
     match given.into_iter().find(|(_, is_given)| *is_given) {
         None => Ok(()),
-        Some((option, _)) => {
-            Err(Error::new(option, "it is about a graph, and this checkpoint comes without one")
-                .advice("give the graph with --graph; --image-size sets the size of a network's images"))
+        Some((setting, _)) => {
+            let error = Error::new(setting, "it is about a graph, and this checkpoint comes without one");
+            Err(error.advice(format!(
+                "give the graph with {}; {} sets the size of a network's images",
+                Setting::Graph,
+                Setting::ImageSize
+            )))
         }
     }
 }
@@ -215,8 +227,11 @@ fn notes(recognition: &Recognition, built: &BuiltNetwork) -> Vec<Note> {
         OptionSource::Definition(difference) if options.is_unset(spec.name) => {
             let text = format!(
                 "public definitions of {} differ, and a checkpoint does not tell which one it was trained with: \
-                 {difference}; {} {} was used, and --network-option {}=… chooses",
-                network.name, spec.name, spec.default, spec.name
+                 {difference}; {} {} was used, and {} chooses",
+                network.name,
+                spec.name,
+                spec.default,
+                Setting::NetworkOption.to(format!("{}=…", spec.name))
             );
             Some(Note::info(NoteKind::Definition, text).about(spec.name))
         }
@@ -227,8 +242,13 @@ fn notes(recognition: &Recognition, built: &BuiltNetwork) -> Vec<Note> {
     if let Some([window, pooled]) = partly_pooled(built).filter(|_| has_choice) {
         let text = format!(
             "definitions of {} differ for images of this size: a {}x{} window pools the {}x{} features before the logits; \
-             --network-option {GLOBAL_POOL}=true averages all of them",
-            network.name, window[0], window[1], pooled[0], pooled[1]
+             {} averages all of them",
+            network.name,
+            window[0],
+            window[1],
+            pooled[0],
+            pooled[1],
+            Setting::NetworkOption.to(format!("{GLOBAL_POOL}=true"))
         );
         notes.push(Note::info(NoteKind::Definition, text).about(GLOBAL_POOL));
     }

@@ -6,40 +6,43 @@ use super::{InputShape, Probabilities};
 use crate::error::{Error, Result};
 use crate::passes::moving_averages;
 use crate::passes::preprocess::Preprocessing;
+use crate::setting::{Setting, SettingValue};
+use crate::slim::{NetworkChoice, NetworkOption};
 
 /// The options of a conversion. The defaults are those of the command line.
 #[derive(Debug, Clone)]
 pub struct ConvertOptions {
-    /// The name of the network, or the file that describes it. By default, the network is recognized.
-    pub network: Option<String>,
-    /// Arguments of slim's network function, each as `KEY=VALUE`.
-    pub network_options: Vec<String>,
+    /// The network. By default, it is recognized.
+    pub network: Option<NetworkChoice>,
+    /// Arguments of slim's network function.
+    pub network_options: Vec<NetworkOption>,
     /// Whether to convert the network if the checkpoint holds more: if the network is the backbone of a detector, say.
     pub backbone: bool,
     /// Height and width of the images. By default, those of the network.
     pub image_size: Option<(usize, usize)>,
     /// The number of images in a batch. By default, any number.
     pub batch_size: Option<usize>,
-    /// The tensors that are inputs. By default, the placeholders of the graph.
+    /// The inputs: names of tensors, where `node` is short for `node:0`, or keys of the signature. By default, the placeholders
+    /// of the graph.
     pub inputs: Vec<String>,
-    /// The outputs: names of tensors, slim's end points, or keys of the signature. By default, the logits and predictions of
+    /// The outputs: names of tensors, keys of the signature, or slim's end points. By default, the logits and predictions of
     /// a network, or the outputs that are inferred from a graph.
     pub outputs: Vec<String>,
     /// The shapes of inputs that the graph leaves open.
     pub shapes: Vec<InputShape>,
     /// Placeholders that become constants.
     pub freeze: Vec<FrozenPlaceholder>,
-    /// Placeholders that use their default.
+    /// Placeholders that use their default: names of nodes or of their tensors, or keys of the signature.
     pub use_default: Vec<String>,
-    /// Placeholders that are inputs although they have a default.
+    /// Placeholders that are inputs although they have a default, by the same names.
     pub ignore_default: Vec<String>,
-    /// The signature of a SavedModel whose inputs and outputs the model has.
+    /// The name of the signature of a SavedModel whose inputs and outputs the model has. By default, the one that a server calls.
     pub signature: Option<String>,
     /// The version of the ONNX operator set.
     pub opset: i64,
-    /// Inputs that have their channels second.
+    /// Inputs that have their channels second: names of tensors, or keys of the signature.
     pub inputs_as_nchw: Vec<String>,
-    /// Outputs that have their channels second.
+    /// Outputs that have their channels second: names of tensors, keys of the signature, or slim's end points.
     pub outputs_as_nchw: Vec<String>,
     /// Whether ops that cannot be converted are written as they are, in a domain of their own.
     pub keep_going: bool,
@@ -47,7 +50,7 @@ pub struct ConvertOptions {
     pub fold_batch_norm: bool,
     /// Whether weights and arithmetic are float16.
     pub float16: bool,
-    /// Ops, nodes and scopes that compute in float32 nevertheless.
+    /// What computes in float32 nevertheless: ops such as `Softmax`, and names of nodes and scopes.
     pub keep_float32: Vec<String>,
     /// Whether the moving averages of the weights are used instead of the weights.
     pub moving_averages: moving_averages::Choice,
@@ -65,12 +68,12 @@ pub struct ConvertOptions {
     pub rename_outputs: NewNames,
 }
 
-/// A placeholder that becomes a constant, as in `--freeze NAME=VALUE`.
+/// A placeholder that becomes a constant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrozenPlaceholder {
-    /// The name of the placeholder.
+    /// The name of the placeholder or of its tensor, or a key of the signature.
     pub name: String,
-    /// Its value as text; the placeholder has its type.
+    /// Its value as text, such as `false`, `0.5` or `[1, 2]`; the placeholder has its type.
     pub value: String,
 }
 
@@ -81,14 +84,14 @@ impl FrozenPlaceholder {
     /// If the text is not of that form.
     pub fn parse(text: &str) -> Result<Self> {
         let split = text.split_once('=');
-        let (name, value) = split
-            .ok_or_else(|| Error::new(format!("--freeze {text}"), "it is not of the form NAME=VALUE"))?;
+        let (name, value) =
+            split.ok_or_else(|| Error::new(Setting::Freeze.to(text), "it is not of the form NAME=VALUE"))?;
         Ok(Self { name: name.to_owned(), value: value.to_owned() })
     }
 
-    /// The option that freezes this placeholder.
-    pub(super) fn option(&self) -> String {
-        format!("--freeze {}={}", self.name, self.value)
+    /// The setting that freezes this placeholder.
+    pub(super) fn setting(&self) -> SettingValue {
+        Setting::Freeze.to(format!("{}={}", self.name, self.value))
     }
 }
 
@@ -102,11 +105,11 @@ pub enum NewNames {
 }
 
 impl NewNames {
-    /// Reads a list of `NAME=NEW`, or of new names in order. `option` is what the user typed it with.
+    /// Reads a list of `NAME=NEW`, or of new names in order. Errors are about `setting`.
     ///
     /// # Errors
     /// If only some of the texts have an old name.
-    pub fn parse(option: &str, texts: &[String]) -> Result<Self> {
+    pub fn parse(setting: Setting, texts: &[String]) -> Result<Self> {
         let pairs: Vec<Option<(&str, &str)>> = texts.iter().map(|text| text.split_once('=')).collect();
         if pairs.iter().all(Option::is_none) {
             return Ok(Self::InOrder(texts.to_vec()));
@@ -115,8 +118,7 @@ impl NewNames {
         let pairs: Option<Vec<_>> = pairs.into_iter().map(|pair| pair.map(owned)).collect();
         pairs.map(Self::ByName).ok_or_else(|| {
             let problem = "some names have an old name before them and others have not";
-            Error::new(format!("{option} {}", texts.join(",")), problem)
-                .advice("write all of them as NAME=NEW, or none")
+            Error::new(setting.to(texts.join(",")), problem).advice("write all of them as NAME=NEW, or none")
         })
     }
 }

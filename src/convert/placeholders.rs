@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::graph::import::{data_inputs, declared_shape, declared_type, past_identities};
 use crate::graph::{Shape, is_placeholder};
 use crate::proto::NodeDef;
+use crate::setting::Setting;
 use crate::suggestion::suggesting_and_listing;
 use crate::tensor::{Constant, DType};
 
@@ -41,7 +42,7 @@ pub(super) fn frozen(
         }
         let value = parse_value(given, declared_type(node))?;
         if values.insert(node.name.clone(), value).is_some() {
-            return Err(Error::new(given.option(), format!("{} has two values", node.name)));
+            return Err(Error::new(given.setting(), format!("{} has two values", node.name)));
         }
     }
     let given: HashSet<&str> = options.inputs.iter().map(|name| node_name(name)).collect();
@@ -69,7 +70,7 @@ fn no_placeholder(given: &FrozenPlaceholder, nodes: &HashMap<&str, &NodeDef>) ->
         .collect();
     placeholders.sort_unstable();
     let name = &given.name;
-    let error = Error::new(given.option(), format!("the graph has no placeholder \"{name}\""));
+    let error = Error::new(given.setting(), format!("the graph has no placeholder \"{name}\""));
     match placeholders.is_empty() {
         true => error.advice("it has none that could be frozen"),
         false => suggesting_and_listing(error, node_name(name), "its placeholders", placeholders),
@@ -78,7 +79,7 @@ fn no_placeholder(given: &FrozenPlaceholder, nodes: &HashMap<&str, &NodeDef>) ->
 
 fn parse_value(given: &FrozenPlaceholder, dtype: Option<DType>) -> Result<Constant> {
     let text = given.value.as_str();
-    let wrong = |what: &str| Error::new(given.option(), format!("\"{text}\" is not {what}"));
+    let wrong = |what: &str| Error::new(given.setting(), format!("\"{text}\" is not {what}"));
     let items: Vec<&str> = text.trim_matches(['[', ']']).split(',').map(str::trim).collect();
     let shape = if items.len() == 1 && !text.starts_with('[') { vec![] } else { vec![items.len()] };
     fn all<T: std::str::FromStr>(items: &[&str]) -> Option<Vec<T>> {
@@ -120,7 +121,7 @@ pub(super) fn shapes(
             *first = Some(batch);
         }
         if let Some(size) = options.image_size {
-            // --shape counts more than --image-size.
+            // The shape of an input counts more than the size of all images.
             if !options.shapes.iter().any(|given| given.node() == node.name) {
                 set_image_size(&node.name, &mut dims, size)?;
             }
@@ -139,8 +140,10 @@ pub(super) fn shapes(
             declared_shape(node).filter(|declared| !declared.is_compatible_with(&given.shape))
         {
             let text = format!(
-                "the graph declares {} as {declared}; its shape is {} now, as --shape says",
-                node.name, given.shape
+                "the graph declares {} as {declared}; its shape is {} now, as {} says",
+                node.name,
+                given.shape,
+                Setting::Shape
             );
             notes.push(Note::info(NoteKind::Shapes, text).about(&node.name));
         }

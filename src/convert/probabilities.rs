@@ -1,8 +1,9 @@
-//! `--softmax` and `--no-softmax`: whether the model outputs probabilities beside its logits.
+//! Whether the model outputs probabilities beside its logits.
 
 use super::{BoundGraph, Note, NoteKind};
 use crate::error::{Error, Result};
 use crate::graph::{Attrs, Graph, Node, TensorRef};
+use crate::setting::Setting;
 use crate::tensor::DType;
 
 /// Whether a model outputs the probabilities of the classes.
@@ -37,7 +38,7 @@ fn add(bound: &mut BoundGraph) -> Result<Option<Note>> {
     };
     if let Some(&present) = outputs.iter().find(are_probabilities) {
         let name = graph.tensor_name(present);
-        let text = format!("--softmax adds nothing, since {name} has probabilities already");
+        let text = format!("{} adds nothing, since {name} has probabilities already", Setting::Softmax);
         return Ok(Some(Note::info(NoteKind::Classes, text).about(name)));
     }
     let can_be_logits = |tensor: &TensorRef| match bound.logits {
@@ -53,7 +54,8 @@ fn add(bound: &mut BoundGraph) -> Result<Option<Note>> {
         let which =
             if candidates.is_empty() { "none of them is" } else { "it is not clear which of them are" };
         let problem = format!("the outputs are {}, and {which} the logits", names.join(", "));
-        return Err(Error::new("--softmax", problem).advice("name the logits alone with --outputs"));
+        return Err(Error::new(Setting::Softmax, problem)
+            .advice(format!("name the logits alone with {}", Setting::Outputs)));
     };
     let probabilities = match bound.probabilities {
         Some(probabilities) => probabilities,
@@ -77,8 +79,9 @@ fn leave_out(bound: &mut BoundGraph, are_named: bool) -> Result<Option<Note>> {
     for &output in &bound.tensors.outputs {
         let logits = logits_of(graph, output);
         if logits.is_some() && are_named {
-            let problem = format!("--outputs asks for {}, which is a softmax", graph.tensor_name(output));
-            return Err(Error::new("--no-softmax", problem).advice("leave one of them out"));
+            let problem =
+                format!("{} asks for {}, which is a softmax", Setting::Outputs, graph.tensor_name(output));
+            return Err(Error::new(Setting::NoSoftmax, problem).advice("leave one of them out"));
         }
         let output = logits.unwrap_or(output);
         if !outputs.contains(&output) {
@@ -87,8 +90,12 @@ fn leave_out(bound: &mut BoundGraph, are_named: bool) -> Result<Option<Note>> {
     }
     let is_unchanged = outputs == bound.tensors.outputs;
     bound.tensors.outputs = outputs;
-    let text = "--no-softmax leaves nothing out, since no output is computed by a softmax";
-    Ok(is_unchanged.then(|| Note::info(NoteKind::Classes, text)))
+    let note = || {
+        let text =
+            format!("{} leaves nothing out, since no output is computed by a softmax", Setting::NoSoftmax);
+        Note::info(NoteKind::Classes, text)
+    };
+    Ok(is_unchanged.then(note))
 }
 
 /// The input of the softmax that computes a tensor.

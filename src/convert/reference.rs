@@ -1,4 +1,4 @@
-//! The graph that a model was converted from, before any rewriting: the reference for `--verify`.
+//! The graph that a model was converted from, before any rewriting: the reference that a model is verified with.
 
 use hashbrown::HashMap;
 

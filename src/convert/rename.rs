@@ -1,4 +1,4 @@
-//! `--rename-inputs` and `--rename-outputs`: new names of the model's inputs and outputs.
+//! New names of the model's inputs and outputs.
 
 use hashbrown::HashMap;
 
@@ -6,6 +6,7 @@ use super::keys::Called;
 use super::{ConvertOptions, NewNames};
 use crate::error::{Error, Result};
 use crate::onnx::{Model, TensorInfo};
+use crate::setting::Setting;
 use crate::suggestion::suggesting_and_listing;
 
 /// Other names of tensors, each with the name of its tensor.
@@ -53,11 +54,11 @@ pub(super) fn tensor_called<'n>(names: &'n Names, name: &str) -> Option<&'n str>
 pub(super) fn rename(model: &mut Model, options: &ConvertOptions, aliases: &Aliases) -> Result<()> {
     let mut names: HashMap<String, String> = HashMap::new();
     let Aliases { inputs, outputs } = aliases;
-    let inputs = wanted("--rename-inputs", "input", &options.rename_inputs, &model.inputs, inputs)?;
-    let outputs = wanted("--rename-outputs", "output", &options.rename_outputs, &model.outputs, outputs)?;
-    for (option, old, new) in inputs.into_iter().chain(outputs) {
+    let inputs = wanted(Setting::RenameInputs, "input", &options.rename_inputs, &model.inputs, inputs)?;
+    let outputs = wanted(Setting::RenameOutputs, "output", &options.rename_outputs, &model.outputs, outputs)?;
+    for (setting, old, new) in inputs.into_iter().chain(outputs) {
         if names.get(&old).is_some_and(|other| *other != new) {
-            return Err(Error::new(format!("{option} {old}={new}"), format!("{old} has two new names")));
+            return Err(Error::new(setting.to(format!("{old}={new}")), format!("{old} has two new names")));
         }
         names.insert(old, new);
     }
@@ -66,20 +67,21 @@ pub(super) fn rename(model: &mut Model, options: &ConvertOptions, aliases: &Alia
     Ok(())
 }
 
-/// The option, and the old and the new name of everything that it renames.
+/// The setting, and the old and the new name of everything that it renames.
 fn wanted(
-    option: &'static str,
+    setting: Setting,
     what: &str,
     new_names: &NewNames,
     infos: &[TensorInfo],
     aliases: &Names,
-) -> Result<Vec<(&'static str, String, String)>> {
+) -> Result<Vec<(Setting, String, String)>> {
     let known: Vec<&str> = infos.iter().map(|info| info.name.as_str()).collect();
     let find = |name: &str| known.iter().find(|known| **known == name).copied();
     let old_name = |(old, new): &(String, String)| {
         let found = tensor_called(aliases, old).and_then(find).or_else(|| find(old));
         found.or_else(|| find(&format!("{old}:0"))).ok_or_else(|| {
-            let error = Error::new(format!("{option} {old}={new}"), format!("the model has no {what} {old}"));
+            let error =
+                Error::new(setting.to(format!("{old}={new}")), format!("the model has no {what} {old}"));
             suggesting_and_listing(error, old, &format!("its {what}s"), known.iter().copied())
         })
     };
@@ -88,7 +90,7 @@ fn wanted(
         NewNames::InOrder(names) if names.len() != known.len() => {
             let plural = if known.len() == 1 { "" } else { "s" };
             let problem = format!("the model has {} {what}{plural}", known.len());
-            return Err(Error::new(format!("{option} {}", names.join(",")), problem)
+            return Err(Error::new(setting.to(names.join(",")), problem)
                 .advice(format!("give a name for each of {}, or write NAME=NEW", known.join(", "))));
         }
         NewNames::InOrder(names) => known.iter().copied().zip(names.iter().map(String::as_str)).collect(),
@@ -99,9 +101,9 @@ fn wanted(
     let renamed = |(old, new): (&str, &str)| {
         if new.is_empty() || new.chars().any(char::is_control) {
             let problem = "the new name is empty or has control characters in it";
-            return Err(Error::new(format!("{option} {old}={new}"), problem));
+            return Err(Error::new(setting.to(format!("{old}={new}")), problem));
         }
-        Ok((option, old.to_owned(), new.to_owned()))
+        Ok((setting, old.to_owned(), new.to_owned()))
     };
     pairs.into_iter().map(renamed).collect()
 }
@@ -139,8 +141,8 @@ mod tests {
     fn renamed(inputs: &[&str], outputs: &[&str]) -> Result<Vec<String>> {
         let texts = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         let options = ConvertOptions {
-            rename_inputs: NewNames::parse("--rename-inputs", &texts(inputs))?,
-            rename_outputs: NewNames::parse("--rename-outputs", &texts(outputs))?,
+            rename_inputs: NewNames::parse(Setting::RenameInputs, &texts(inputs))?,
+            rename_outputs: NewNames::parse(Setting::RenameOutputs, &texts(outputs))?,
             ..ConvertOptions::default()
         };
         let mut model = model();

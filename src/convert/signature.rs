@@ -7,6 +7,7 @@ use super::rename::{Aliases, Names, tensor_called};
 use super::{ConvertOptions, FrozenPlaceholder, InputShape, Note, NoteKind};
 use crate::error::{Error, Result};
 use crate::proto::{NodeDef, SignatureDef, TensorInfo, tensor_info};
+use crate::setting::Setting;
 use crate::source::GraphFile;
 use crate::suggestion::{first_of, suggesting};
 
@@ -63,7 +64,9 @@ impl Signature {
             Some(name) => {
                 let error = Error::file(file.path(), format!("it has no signature \"{name}\""));
                 return Err(match usable.is_empty() {
-                    true => error.advice("it has none at all: choose outputs with --outputs"),
+                    true => {
+                        error.advice(format!("it has none at all: choose outputs with {}", Setting::Outputs))
+                    }
                     false => suggesting(error, name, usable.iter().copied()),
                 });
             }
@@ -73,8 +76,10 @@ impl Signature {
                     if let ([first, _, ..], true) = (&usable[..], is_called) {
                         let all: Vec<String> = usable.iter().map(|&name| name.to_owned()).collect();
                         let all = first_of(&all, LISTED);
-                        let text =
-                            format!("of the signatures {all}, {first} is used; choose with --signature");
+                        let text = format!(
+                            "of the signatures {all}, {first} is used; choose with {}",
+                            Setting::Signature
+                        );
                         notes.push(Note::info(NoteKind::Signature, text).about(*first));
                     }
                     usable.first().copied()
@@ -180,8 +185,8 @@ mod tests {
         };
         let translated = signature.in_tensors(&options);
         assert_eq!(translated.outputs, ["Call:1", "Call:0", "Other:0"]);
-        let shapes: Vec<String> = translated.shapes.iter().map(InputShape::option).collect();
-        assert_eq!(shapes, ["--shape serving_default_image:0=1,2", "--shape scores=3"]);
+        let shapes = ["serving_default_image:0=1,2", "scores=3"];
+        assert_eq!(translated.shapes, shapes.map(|text| InputShape::parse(text).unwrap()));
         assert_eq!(translated.inputs_as_nchw, ["serving_default_image:0"]);
     }
 }

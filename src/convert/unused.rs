@@ -9,6 +9,7 @@ use super::{Note, NoteKind};
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::kind::{Kind, kind_of};
 use crate::error::Error;
+use crate::setting::Setting;
 use crate::slim::Recognition;
 use crate::suggestion::first_of;
 use crate::tensor::element_count;
@@ -188,7 +189,9 @@ impl Unused {
         }
         let problem = format!("it holds more than {network}: {}", self.described());
         Some(Error::file(checkpoint.path(), problem).advice(format!(
-            "give the graph of the whole model with --graph, or take {network} alone with --backbone"
+            "give the graph of the whole model with {}, or take {network} alone with {}",
+            Setting::Graph,
+            Setting::Backbone
         )))
     }
 

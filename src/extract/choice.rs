@@ -3,11 +3,12 @@
 use hashbrown::HashSet;
 
 use super::Output;
-use crate::convert::{ConvertOptions, convert};
+use crate::convert::{ConvertOptions, Note, NoteKind, convert};
 use crate::error::{Error, Result};
 use crate::graph::is_variable;
 use crate::inspect::{BatchNormEntry, identify};
 use crate::onnx::Initializer;
+use crate::setting::{Command, Setting};
 use crate::source::Source;
 use crate::tensor::Constant;
 use crate::tensors_in_file::{NameFilter, NamedTensor, TensorFile};
@@ -41,8 +42,8 @@ pub struct Chosen {
     pub tensors: Vec<Output>,
     /// The number of these that are not stored in the file.
     pub synthesized: usize,
-    /// Sentences about what was left out, and why.
-    pub notes: Vec<String>,
+    /// What was left out, and why.
+    pub notes: Vec<Note>,
 }
 
 /// Chooses tensors of a file.
@@ -55,19 +56,19 @@ pub fn choose(file: &TensorFile, choice: &Choice) -> Result<Chosen> {
     let mut chosen = Chosen::default();
     let batch_norms = match (file, choice.layout) {
         (TensorFile::Onnx(onnx), layout) => {
-            let wrong = |option: &str, problem: &str| {
-                Err(Error::new(option, problem)
+            let wrong = |setting: Setting, problem: &str| {
+                Err(Error::new(setting, problem)
                     .within(onnx.path().display())
-                    .advice(format!("leave out {option}")))
+                    .advice(format!("leave out {setting}")))
             };
             if layout == Some(Layout::Tensorflow) {
                 return wrong(
-                    "--layout",
+                    Setting::Layout,
                     "an ONNX model does not say which order its weights had in TensorFlow",
                 );
             }
             if choice.with_synthesized {
-                return wrong("--with-synthesized", "an ONNX model holds all scales and offsets already");
+                return wrong(Setting::WithSynthesized, "an ONNX model holds all scales and offsets already");
             }
             chosen.add_stored(stored, &choice.filter)?;
             vec![]
@@ -93,8 +94,8 @@ pub fn choose(file: &TensorFile, choice: &Choice) -> Result<Chosen> {
             only_it.synthesized > 0
         };
         let advice = match unstored(file, choice).iter().any(is_synthesized) {
-            true => "add --with-synthesized for parts of batch norms that are not stored",
-            false => "tf2onnx-rs inspect lists its tensors",
+            true => format!("add {} for parts of batch norms that are not stored", Setting::WithSynthesized),
+            false => format!("{} lists its tensors", Command::Inspect.run()),
         };
         return Err(Error::file(file.path(), problem).advice(advice));
     }
@@ -104,7 +105,7 @@ pub fn choose(file: &TensorFile, choice: &Choice) -> Result<Chosen> {
     Ok(chosen)
 }
 
-/// The batch norms of a model, if `--with-synthesized` could add parts of them.
+/// The batch norms of a model, if parts of them could be synthesized.
 fn unstored(file: &TensorFile, choice: &Choice) -> Vec<BatchNormEntry> {
     if choice.with_synthesized {
         return vec![];
@@ -128,7 +129,8 @@ impl Chosen {
                 Ok(value) => self.tensors.push(Output { name, value }),
                 Err(error) if dtype.is_some() => return Err(error),
                 Err(_) => {
-                    self.notes.push(format!("{name} is left out: its type {type_name} is not supported"))
+                    let text = format!("{name} is left out: its type {type_name} is not supported");
+                    self.notes.push(Note::info(NoteKind::Dtype, text).about(name));
                 }
             }
         }
@@ -145,14 +147,15 @@ impl Chosen {
     ) -> Result<Vec<BatchNormEntry>> {
         if choice.options.fold_batch_norm {
             let error = Error::new(
-                "--fold-batch-norm",
+                Setting::FoldBatchNorm,
                 "weights with folded batch norms do not belong to a variable",
             );
             return Err(error.advice("convert with it, and extract from the ONNX model"));
         }
         // Tensors that are left out are counted below.
         let options = ConvertOptions { backbone: true, ..choice.options.clone() };
-        let conversion = convert(model, &options).map_err(|error| error.within("--layout onnx"))?;
+        let conversion =
+            convert(model, &options).map_err(|error| error.within(Setting::Layout.to("onnx")))?;
         let mut names: HashSet<&str> = stored.iter().map(|tensor| tensor.name.as_str()).collect();
         let nodes = model.graph().map(|graph| &graph.definition().node[..]).unwrap_or_default();
         names.extend(nodes.iter().filter(|node| is_variable(&node.op)).map(|node| node.name.as_str()));
@@ -182,9 +185,11 @@ impl Chosen {
         if left > 0 {
             let are_left =
                 if left == 1 { "tensor is left out: it is" } else { "tensors are left out: they are" };
-            self.notes.push(format!("{left} {are_left} not a part of the ONNX model"));
+            let text = format!("{left} {are_left} not a part of the ONNX model");
+            self.notes.push(Note::info(NoteKind::Variables, text));
         }
-        self.notes.extend(conversion.moving_averages.note());
+        let averages = conversion.moving_averages.note();
+        self.notes.extend(averages.map(|text| Note::info(NoteKind::Variables, text)));
         Ok(conversion.batch_norms.into_iter().map(BatchNormEntry::from).collect())
     }
 
@@ -203,7 +208,8 @@ impl Chosen {
                         self.synthesized += 1;
                     }
                     None if is_wanted => {
-                        self.notes.push(format!("{name} is left out: its number of channels is not known"));
+                        let text = format!("{name} is left out: its number of channels is not known");
+                        self.notes.push(Note::info(NoteKind::Variables, text).about(name));
                     }
                     _ => {}
                 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::setting::Setting;
 
 /// Characters that some system does not allow in file names. They are written as `%` and two digits.
 const UNSAFE: &str = "<>:\"\\|?*%";
@@ -67,7 +68,7 @@ fn lowercase(path: &Path) -> PathBuf {
 
 fn clash(name: &str, other: &str) -> Error {
     Error::new(format!("tensor \"{name}\""), format!("its file has the same path as that of \"{other}\""))
-        .advice("write .npz or .safetensors, or choose one of them with --match")
+        .advice(format!("write .npz or .safetensors, or choose one of them with {}", Setting::Match))
 }
 
 #[cfg(test)]

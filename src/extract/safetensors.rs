@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::{CHUNK_BYTES, Output, no_type};
 use crate::error::{Error, Result};
 use crate::output::OutputFile;
+use crate::setting::Setting;
 use crate::tensor::DType;
 
 /// The key in the header that is not a tensor.
@@ -85,7 +86,7 @@ fn header(tensors: &[&Output]) -> Result<Vec<u8>> {
     header.resize(header.len().next_multiple_of(ALIGNMENT), b' ');
     if header.len() > MAX_HEADER {
         return Err(Error::new("safetensors", format!("a header of {} bytes is too long", header.len()))
-            .advice("choose fewer tensors with --match, or write .npz"));
+            .advice(format!("choose fewer tensors with {}, or write .npz", Setting::Match)));
     }
     Ok(header)
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::{BatchNormEntry, GraphSummary, Inspected, Kind, OnnxSummary};
 use crate::convert::{Severity, Unused};
+use crate::setting::{Command, Setting};
 use crate::suggestion::first_of;
 use crate::tensor::{DType, Statistics};
 
@@ -76,8 +77,11 @@ fn of_batch_norms(norms: &[BatchNormEntry], is_onnx: bool) -> [Option<Finding>; 
                 "the scale of {count} of {all} batch norms is all ones, as for slim's batch norms without gamma (scale=False)"
             ),
             false => format!(
-                "{count} of {all} batch norms {have} no gamma, as slim's have none with scale=False: it is 1; convert \
-                 writes ones, and extract does with --with-synthesized"
+                "{count} of {all} batch norms {have} no gamma, as slim's have none with scale=False: it is 1; {} \
+                 writes ones, and {} does with {}",
+                Command::Convert,
+                Command::Extract,
+                Setting::WithSynthesized
             ),
         }
     });

@@ -25,7 +25,7 @@ use crate::error::Result;
 use crate::graph::{Graph, Moved, NodeRef, TensorRef};
 
 /// The least and the greatest operator set that can be written.
-pub const OPSETS: std::ops::RangeInclusive<i64> = 13..=21;
+pub const OPSETS: std::ops::RangeInclusive<i64> = 13..=28;
 
 /// Simplifies the graph of a function, and keeps these tensors.
 pub type Simplify = fn(Graph, &[TensorRef]) -> Result<(Graph, Moved)>;

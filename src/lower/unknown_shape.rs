@@ -4,6 +4,7 @@ use hashbrown::HashSet;
 
 use super::context::Lowering;
 use crate::graph::{NodeId, Shape, TensorRef};
+use crate::setting::Setting;
 use crate::suggestion::first_of;
 
 /// How many inputs are named.
@@ -14,11 +15,13 @@ impl Lowering<'_> {
     pub fn shape_advice(&self, tensor: TensorRef) -> String {
         let inputs = self.open_inputs(tensor);
         if !inputs.is_empty() {
-            let given: Vec<String> = inputs.iter().map(|name| format!("--shape {name}=DIMS")).collect();
+            let shape = |name: &String| Setting::Shape.to(format!("{name}=DIMS")).to_string();
+            let given: Vec<String> = inputs.iter().map(shape).collect();
             return format!("give the shape of its input with {}", first_of(&given, NAMED));
         }
         let name = self.graph.tensor_name(tensor);
-        format!("let the model begin there, with --inputs {name} --shape {name}=DIMS")
+        let shape = Setting::Shape.to(format!("{name}=DIMS"));
+        format!("let the model begin there, with {} {shape}", Setting::Inputs.to(name))
     }
 
     /// The inputs of the model that a tensor is computed from and whose shape is open: those of unknown rank, if there are any.

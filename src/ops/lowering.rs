@@ -7,6 +7,7 @@ use crate::graph::{Graph, NodeRef, TensorRef};
 use crate::lower::context::{LowerOptions, Lowering};
 use crate::lower::{Rules, Simplify, custom};
 use crate::onnx::Model;
+use crate::setting::Setting;
 
 /// Writes a graph without variables as an ONNX model that computes `outputs`. Functions that nodes call are simplified before they
 /// are written.
@@ -45,7 +46,7 @@ fn lower_node(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         return Err(node
             .error(format!("ONNX has it from operator set {} on", op.since))
             .unsupported()
-            .advice(format!("choose --opset {} or later", op.since)));
+            .advice(format!("choose {} or later", Setting::Opset.to(op.since))));
     }
     if cx.is_empty(node) {
         cx.set_empty(node);

@@ -8,6 +8,7 @@ use crate::graph::branches::ON_BRANCH;
 use crate::graph::{
     Argument, Attr, Graph, Node, NodeId, TensorRef, TensorType, is_merge, is_switch, is_variable,
 };
+use crate::setting::Setting;
 
 /// How many nodes are named for each op.
 const NAMED: usize = 3;
@@ -34,8 +35,9 @@ pub fn refuse_missing(graph: &Graph) -> Result<()> {
     let list: Vec<String> = missing.iter().map(Missing::described).collect();
     let error = Error::new("graph", format!("ops that cannot be converted: {}", list.join(", ")));
     Err(error.unsupported().advice(format!(
-        "{}write them as they are, for a runtime that knows them, with --keep-going",
-        ways_around(graph, &blocked)
+        "{}write them as they are, for a runtime that knows them, with {}",
+        ways_around(graph, &blocked),
+        Setting::KeepGoing
     )))
 }
 
@@ -74,8 +76,8 @@ fn ways_around(graph: &Graph, blocked: &HashSet<NodeId>) -> String {
         names.join(",")
     };
     match (before.is_empty(), after.is_empty()) {
-        (false, _) => format!("stop before them with --outputs {}, or ", listed(before)),
-        (true, false) => format!("start after them with --inputs {}, or ", listed(after)),
+        (false, _) => format!("stop before them with {}, or ", Setting::Outputs.to(listed(before))),
+        (true, false) => format!("start after them with {}, or ", Setting::Inputs.to(listed(after))),
         (true, true) => String::new(),
     }
 }

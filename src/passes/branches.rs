@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 use crate::error::{Error, Result};
 use crate::graph::branches::MAX_NESTING;
 use crate::graph::{Graph, Node, NodeId, TensorRef};
+use crate::setting::Setting;
 
 /// One of the branches that a `Switch` forwards to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -180,5 +181,5 @@ fn op_and_input(graph: &Graph, tensor: TensorRef) -> (&str, Option<&TensorRef>) 
 /// The error for a node of branches that are not those of a conditional.
 pub fn not_of_a_conditional(node: &Node) -> Error {
     node.error("it is on branches that are not merged as tf.cond and tf.case merge them")
-        .advice("fix what decides the branch with --freeze NAME=VALUE")
+        .advice(format!("fix what decides the branch with {}", Setting::Freeze.to("NAME=VALUE")))
 }

@@ -15,6 +15,7 @@ use super::branches::{Branch, GraphBranches, not_of_a_conditional};
 use crate::error::{Error, Result};
 use crate::graph::branches::ON_BRANCH;
 use crate::graph::{Attr, Attrs, Function, Graph, Library, Moved, Node, NodeId, TensorRef};
+use crate::setting::Setting;
 use crate::tensor::{Constant, DType};
 
 /// Turns the conditionals of a graph into nodes that call functions. The tensors in `outputs` are those that the graph must
@@ -33,9 +34,10 @@ pub fn call_branches(graph: Graph, outputs: &[TensorRef]) -> Result<(Graph, Move
         Some(&output) => {
             let name = graph.tensor_name(output);
             let error = Error::new(name, "only one branch of a condition computes it");
-            Err(error.advice(
-                "choose an output behind the Merge of the branches, or fix the condition with --freeze NAME=VALUE",
-            ))
+            Err(error.advice(format!(
+                "choose an output behind the Merge of the branches, or fix the condition with {}",
+                Setting::Freeze.to("NAME=VALUE")
+            )))
         }
     }
 }

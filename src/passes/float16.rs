@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::graph::{Attr, Attrs, Graph, Moved, Node, NodeId, TensorRef};
+use crate::setting::Setting;
 use crate::tensor::DType;
 
 /// The first operator set in which a batch norm may have statistics of another type than its input.
@@ -54,7 +55,7 @@ pub fn to_float16(
         |node: &Node, name: &str| node.op == name || node.name == name || is_in_scope(&node.name, name);
     if let Some(name) = kept.iter().find(|name| !graph.nodes().any(|(_, node)| is_named(node, name))) {
         return Err(Error::new(
-            format!("--keep-float32 {name}"),
+            Setting::KeepFloat32.to(name),
             "the graph has no op, node or scope of that name",
         )
         .advice("name a TensorFlow op such as Softmax, or the beginning of nodes' names"));

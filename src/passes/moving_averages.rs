@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Shape};
+use crate::setting::Setting;
 use crate::suggestion::first_of;
 
 /// The suffix of a moving average's name, after the name of its variable.
@@ -93,7 +94,8 @@ impl MovingAverages {
                         "{count} of {expected} moving averages are missing or have another shape: {listed}"
                     )
                 };
-                return Err(Error::new(origin, problem).advice("leave out --moving-averages on"));
+                return Err(Error::new(origin, problem)
+                    .advice(format!("leave out {}", Setting::MovingAverages.to("on"))));
             }
         };
         if averages.found == 0 {

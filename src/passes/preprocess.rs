@@ -7,6 +7,7 @@
 use super::rewrite::{Rewriting, rewrite};
 use crate::error::{Error, Result};
 use crate::graph::{Attr, Attrs, Graph, Moved, Node, TensorRef};
+use crate::setting::Setting;
 use crate::tensor::{Constant, DType};
 
 /// The preprocessing of the elements of an image, from 0 to 255, before a network takes them.
@@ -61,7 +62,7 @@ pub fn preprocess(
     preprocessing: Preprocessing,
 ) -> Result<(Graph, Moved)> {
     let Some(name) = preprocessing.name() else { return Ok((graph, Moved::default())) };
-    let refused = |problem: String| Error::new(format!("--preprocess {name}"), problem);
+    let refused = |problem: String| Error::new(Setting::Preprocess.to(name), problem);
     let image = image_input(&graph, inputs).map_err(refused)?;
     check(&graph, image, preprocessing).map_err(|problem| {
         let input = graph.tensor_name(image);
@@ -104,14 +105,17 @@ fn check(graph: &Graph, image: TensorRef, preprocessing: Preprocessing) -> Resul
         return Err("only images of float32 are preprocessed".to_owned());
     }
     if graph.node(image.node).op != "Placeholder" {
-        return Err("its default would be preprocessed too; leave that out with --ignore-default".to_owned());
+        return Err(format!(
+            "its default would be preprocessed too; leave that out with {}",
+            Setting::IgnoreDefault
+        ));
     }
     match (graph.shape(image).last(), preprocessing) {
         (Some(3), _) | (Some(1), Preprocessing::Inception) => Ok(()),
         (Some(1), _) => {
             Err("the mean is one of red, green and blue, and these images have one channel".to_owned())
         }
-        (None, _) => Err("the number of its channels is not known; give it with --shape".to_owned()),
+        (None, _) => Err(format!("the number of its channels is not known; give it with {}", Setting::Shape)),
         _ => Err("images have 3 channels, or 1, on their last axis".to_owned()),
     }
 }

@@ -7,6 +7,7 @@ use super::own_statistics::{Affine, has_no_averages, is_of_its_own, normalized};
 use super::rewrite::{Rewriting, rewrite};
 use crate::error::Result;
 use crate::graph::{Attr, Attrs, Graph, Moved, Node, NodeId, TensorRef};
+use crate::setting::Setting;
 
 /// By the names of tensors that hold statistics of a batch, the variables that keep their moving averages.
 pub type MovingStatistics = HashMap<String, String>;
@@ -79,9 +80,10 @@ fn frozen_batch_norm(
                 .error(
                     "it normalizes by the statistics of each batch, and their moving averages are not known",
                 )
-                .advice(
-                    "pass a graph that was built for inference, or freeze its is_training with --freeze",
-                ));
+                .advice(format!(
+                    "pass a graph that was built for inference, or freeze its is_training with {}",
+                    Setting::Freeze
+                )));
         };
         inputs[port + 2] = rewriting.moved(variable.into());
     }

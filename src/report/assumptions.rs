@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::convert::{BatchNormSummary, Conversion, ConvertOptions, NetworkOrigin, Note, NoteKind, Origin};
 use crate::passes::batch_norm::{self, BatchNorm};
+use crate::setting::Setting;
 use crate::slim::{OptionSource, OptionSpec};
 
 /// Something that was assumed or chosen.
@@ -13,7 +14,7 @@ pub struct Assumption {
     pub about: String,
     /// What was assumed: `0.001`.
     pub value: String,
-    /// Why, or with which option the user chose it.
+    /// Why, or with which setting the user chose it.
     pub reason: String,
     /// The layers, variables or tensors that it is about, if it is not about all of them.
     pub items: Vec<String>,
@@ -28,6 +29,11 @@ fn assume(about: &str, value: impl ToString, reason: impl ToString) -> Assumptio
     }
 }
 
+/// The reason for what the user set.
+fn given(setting: Setting) -> String {
+    format!("given with {setting}")
+}
+
 /// Everything that a conversion assumed.
 pub fn collect(conversion: &Conversion, options: &ConvertOptions) -> Vec<Assumption> {
     let mut found = vec![];
@@ -35,8 +41,10 @@ pub fn collect(conversion: &Conversion, options: &ConvertOptions) -> Vec<Assumpt
         Origin::Network(network) => of_network(network, options, &conversion.notes, &mut found),
         Origin::Graph(graph) => {
             if let Some(signature) = &graph.signature {
-                let given = options.signature.is_some();
-                let reason = if given { "given with --signature" } else { "the one that a server calls" };
+                let reason = match options.signature.is_some() {
+                    true => given(Setting::Signature),
+                    false => "the one that a server calls".to_owned(),
+                };
                 found.push(assume("signature", signature, reason));
             }
             let of_graph = of_kind(&conversion.notes, |kind| !is_of_interface(kind));
@@ -48,14 +56,12 @@ pub fn collect(conversion: &Conversion, options: &ConvertOptions) -> Vec<Assumpt
     found.extend(of_interface.map(|note| assume("outputs", &note.text, "the result of the options")));
     of_batch_norms(conversion, &mut found);
     of_moving_averages(conversion, options, &mut found);
-    let layouts =
-        [("--inputs-as-nchw", &options.inputs_as_nchw), ("--outputs-as-nchw", &options.outputs_as_nchw)];
-    for (option, names) in layouts.into_iter().filter(|(_, names)| !names.is_empty()) {
-        found.push(assume(
-            "layout",
-            format!("channels second: {}", names.join(", ")),
-            format!("given with {option}"),
-        ));
+    let layouts = [
+        (Setting::InputsAsNchw, &options.inputs_as_nchw),
+        (Setting::OutputsAsNchw, &options.outputs_as_nchw),
+    ];
+    for (setting, names) in layouts.into_iter().filter(|(_, names)| !names.is_empty()) {
+        found.push(assume("layout", format!("channels second: {}", names.join(", ")), given(setting)));
     }
     found
 }
@@ -74,7 +80,7 @@ fn of_network(origin: &NetworkOrigin, options: &ConvertOptions, notes: &[Note], 
     let recognition = &origin.recognition;
     let network = recognition.network;
     let reason = match &options.network {
-        Some(_) => "given with --network".to_owned(),
+        Some(_) => given(Setting::Network),
         None => format!(
             "names and shapes of variables: the checkpoint holds {} of the {} that the network reads",
             recognition.found, recognition.expected
@@ -91,13 +97,16 @@ fn of_network(origin: &NetworkOrigin, options: &ConvertOptions, notes: &[Note], 
     found.extend(definitions.map(|note| assume("definition", &note.text, "no checkpoint holds it")));
     let image = &origin.image;
     let reason = match options.image_size {
-        Some(_) => "given with --image-size",
-        None => "the size that the network was published with; no checkpoint holds it (--image-size)",
+        Some(_) => given(Setting::ImageSize),
+        None => format!(
+            "the size that the network was published with; no checkpoint holds it ({})",
+            Setting::ImageSize
+        ),
     };
     found.push(assume("image size", format!("{} × {}", image.height, image.width), reason));
     found.push(match image.batch {
-        Some(batch) => assume("batch", batch, "given with --batch-size"),
-        None => assume("batch", "open", "any number of images; --batch-size fixes it"),
+        Some(batch) => assume("batch", batch, given(Setting::BatchSize)),
+        None => assume("batch", "open", format!("any number of images; {} fixes it", Setting::BatchSize)),
     });
     let scope = network.arg_scope_name;
     for (stored, value, reason) in [
@@ -112,25 +121,29 @@ fn of_network(origin: &NetworkOrigin, options: &ConvertOptions, notes: &[Note], 
     }
 }
 
-fn source(spec: &OptionSpec, is_given: bool) -> &'static str {
-    match spec.source {
-        _ if is_given => "given with --network-option",
+fn source(spec: &OptionSpec, is_given: bool) -> String {
+    if is_given {
+        return given(Setting::NetworkOption);
+    }
+    let source = match spec.source {
         OptionSource::Variables | OptionSource::ReadBy(_) => "read from the variables",
         OptionSource::User => "slim's default, since no checkpoint holds it",
         OptionSource::Definition(_) => {
             "the current official definition; public definitions differ, and no checkpoint holds it"
         }
-    }
+    };
+    source.to_owned()
 }
 
 fn outputs(conversion: &Conversion, options: &ConvertOptions) -> Assumption {
-    let reason = match &conversion.origin {
-        _ if !options.outputs.is_empty() => "given with --outputs",
-        Origin::Network(_) => "the logits first, then the predictions; --outputs chooses others",
-        Origin::Graph(graph) if graph.signature.is_some() => {
-            "those of the signature; --outputs chooses others"
-        }
-        Origin::Graph(_) => "nothing else reads them; --outputs chooses others",
+    let by_default = match &conversion.origin {
+        Origin::Network(_) => "the logits first, then the predictions",
+        Origin::Graph(graph) if graph.signature.is_some() => "those of the signature",
+        Origin::Graph(_) => "nothing else reads them",
+    };
+    let reason = match options.outputs.is_empty() {
+        false => given(Setting::Outputs),
+        true => format!("{by_default}; {} chooses others", Setting::Outputs),
     };
     let items: Vec<String> = conversion.model.outputs.iter().map(|output| output.name.clone()).collect();
     Assumption { items, ..assume("outputs", conversion.model.outputs.len(), reason) }
@@ -173,7 +186,7 @@ fn of_batch_norms(conversion: &Conversion, found: &mut Vec<Assumption>) {
     let folded = norms.len().saturating_sub(conversion.model.count_nodes("BatchNormalization"));
     if folded > 0 {
         let value = format!("{folded} of {} folded into convolutions", norms.len());
-        found.push(assume("batch norms", value, "asked for with --fold-batch-norm"));
+        found.push(assume("batch norms", value, format!("asked for with {}", Setting::FoldBatchNorm)));
     }
 }
 
@@ -184,9 +197,9 @@ fn of_moving_averages(conversion: &Conversion, options: &ConvertOptions, found: 
         return;
     }
     let reason = match (options.moving_averages, averages.used) {
-        (Choice::On | Choice::Off, _) => "given with --moving-averages",
-        (Choice::Auto, true) => "every trained variable has one, and they usually predict better",
-        (Choice::Auto, false) => "some trained variables have none",
+        (Choice::On | Choice::Off, _) => given(Setting::MovingAverages),
+        (Choice::Auto, true) => "every trained variable has one, and they usually predict better".to_owned(),
+        (Choice::Auto, false) => "some trained variables have none".to_owned(),
     };
     let value = if averages.used { "used instead of the weights" } else { "not used" };
     let items = averages.missing.clone();

@@ -7,6 +7,7 @@ use super::layers_3d::BatchNormParts;
 use super::{Activation, Arg, Kernel, Layer, NetworkBuilder, Normalizer};
 use crate::error::Error;
 use crate::graph::{Attr, Padding, TensorRef};
+use crate::setting::Setting;
 use crate::tensor::Constant;
 
 /// A layer for which the arg_scope and the checkpoint disagree about a variable. The network follows the checkpoint.
@@ -235,7 +236,9 @@ impl NetworkBuilder<'_> {
         let dims = self.shape(net).dims().unwrap_or_default().iter().skip(1);
         let Some(features) = dims.copied().try_fold(1, |product, dim| Some(product * dim?)) else {
             let problem = "a fully connected layer needs images of known size";
-            self.fail(Error::new("image size", problem).advice("give one with --image-size"));
+            self.fail(
+                Error::new("image size", problem).advice(format!("give one with {}", Setting::ImageSize)),
+            );
             return net;
         };
         self.name_scope(scope, |slim| {
@@ -269,9 +272,11 @@ impl NetworkBuilder<'_> {
             && (height, width) != (1, 1)
         {
             let problem = format!("it leaves {height}x{width} logits, not one for the whole image");
-            self.fail(Error::new("image size", problem).advice(
-                "choose another --image-size, or --network-option global_pool=true or spatial_squeeze=false",
-            ));
+            self.fail(Error::new("image size", problem).advice(format!(
+                "choose another {}, or {} or spatial_squeeze=false",
+                Setting::ImageSize,
+                Setting::NetworkOption.to("global_pool=true")
+            )));
             return net;
         }
         self.op(name, "Squeeze", &[net], [("squeeze_dims", Attr::Ints(SPATIAL.to_vec()))])

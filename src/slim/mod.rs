@@ -5,6 +5,7 @@
 
 pub mod arg_scope;
 mod atrous;
+mod choice;
 mod depth;
 mod depthwise;
 mod layers;
@@ -19,6 +20,7 @@ mod scope_candidates;
 pub mod toml_network;
 
 pub use arg_scope::{Activation, Arg, ArgScope, Layer, Normalizer};
+pub use choice::{NetworkChoice, NetworkOption, network_named};
 pub use layers::ScopeDisagreement;
 pub use nets::{Network, find_network, networks};
 pub use network_builder::{Kernel, NetworkBuilder, UNNAMED};
@@ -28,11 +30,9 @@ pub use recognition::Recognition;
 pub use recognize::{Overrides, Recognized, recognize, recognize_and_build};
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::{Graph, TensorRef};
-use crate::suggestion::did_you_mean;
 
 /// The variables of a checkpoint: their names and shapes.
 pub type Variables = BTreeMap<String, Vec<usize>>;
@@ -110,23 +110,4 @@ fn build_with(
     let scopes: Vec<&str> = prefix.split('/').filter(|scope| !scope.is_empty()).collect();
     slim.variable_scopes(&scopes, |slim| output = (network.build)(slim, images, options));
     slim.finish(images, output).map_err(|error| error.within(network.name))
-}
-
-/// The network of this name, or the one that the TOML file of this name describes.
-///
-/// # Errors
-/// If there is none: the message suggests similar names. If there is a mistake in the file: the message names the line.
-pub fn network_named(name: &str) -> Result<&'static Network> {
-    if toml_network::is_file(name) {
-        return toml_network::network(Path::new(name));
-    }
-    find_network(name).ok_or_else(|| {
-        let error = Error::new(format!("network \"{name}\""), "the library has no network of this name");
-        let question = did_you_mean(name, networks().map(|network| network.name));
-        let question = question.map_or_else(String::new, |question| question + " ");
-        error.advice(format!(
-            "{question}`tf2onnx-rs networks` lists the known ones; the name of a file that describes another network \
-             ends in .toml"
-        ))
-    })
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{ImageShape, Variables};
+use super::{ImageShape, NetworkOption, Variables};
 use crate::error::{Error, Result};
 use crate::graph::Shape;
+use crate::setting::Setting;
 use crate::suggestion::suggesting_and_listing;
 
 /// The value of an option.
@@ -172,12 +173,20 @@ impl Options {
         Self { specs, values, set_by_user: vec![], scope: scope.to_owned() }
     }
 
-    /// Sets an option to the value that the user typed.
+    /// Sets the options that the user gives.
+    ///
+    /// # Errors
+    /// As for [`Options::set_from_text`].
+    pub fn set_given(&mut self, given: &[NetworkOption]) -> Result<()> {
+        given.iter().try_for_each(|option| self.set_from_text(&option.name, &option.value))
+    }
+
+    /// Sets an option to the value that the user gives as text.
     ///
     /// # Errors
     /// If the network does not have the option, or the text is not a value of its type.
     pub fn set_from_text(&mut self, name: &str, text: &str) -> Result<()> {
-        let subject = format!("--network-option {name}={text}");
+        let subject = Setting::NetworkOption.to(format!("{name}={text}"));
         let Some(spec) = self.specs.iter().find(|spec| spec.name == name) else {
             let error = Error::new(subject, "the network has no such option");
             let known = self.specs.iter().map(|spec| spec.name);

@@ -8,8 +8,11 @@ use super::depth::{read_depth, reads_depth};
 use super::options::{DEPTH_MULTIPLIER, NUM_CLASSES, OptionSource, Options, Value};
 use super::recognition::Recognition;
 use super::scope_candidates::{ScopeCandidate, Scopes, renamed_scope_candidates, scope_candidates};
-use super::{BuiltNetwork, ImageShape, Network, NetworkBuilder, Variables, build, build_with, networks};
+use super::{
+    BuiltNetwork, ImageShape, Network, NetworkBuilder, NetworkOption, Variables, build, build_with, networks,
+};
 use crate::error::{Error, Result};
+use crate::setting::{Command, Setting};
 
 /// The share of a network's variables that a checkpoint has to hold to be recognized as this network. Errors name the
 /// missing variables later.
@@ -32,10 +35,10 @@ enum Round {
 /// What the user sets instead of leaving it to recognition.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Overrides<'a> {
-    /// `--network`
+    /// The network.
     pub network: Option<&'static Network>,
-    /// `--network-option`, each as typed: `KEY=VALUE`.
-    pub options: &'a [String],
+    /// Some of its options.
+    pub options: &'a [NetworkOption],
 }
 
 /// A recognized network, with the graph that was built to recognize it.
@@ -121,7 +124,7 @@ pub fn recognize_and_build(variables: &Variables, overrides: Overrides<'_>) -> R
             if names.len() > 1 {
                 return Err(ambiguous(names));
             }
-            set_options(&mut best.options.clone(), overrides.options)?;
+            best.options.clone().set_given(overrides.options)?;
             let mut best = candidates.swap_remove(0);
             // Freeing the other graphs takes about as long as building them: another thread does it.
             rayon::spawn(move || drop(candidates));
@@ -139,15 +142,18 @@ pub fn recognize_and_build(variables: &Variables, overrides: Overrides<'_>) -> R
 fn ambiguous(names: BTreeSet<&str>) -> Error {
     let names: Vec<&str> = names.into_iter().collect();
     Error::new("network", format!("the variables fit {} equally well", names.join(" and ")))
-        .advice("name the network with --network")
+        .advice(format!("name the network with {}", Setting::Network))
 }
 
 fn not_recognized(variables: &Variables, overrides: Overrides<'_>, candidates: &[Recognized]) -> Error {
     let count = variables.len();
     if let Some(network) = overrides.network {
         let problem = format!("none of the checkpoint's {count} variables belongs to this network");
-        return Error::new(format!("--network {}", network.name), problem)
-            .advice("leave --network out to have the network recognized, or `inspect` the checkpoint");
+        return Error::new(Setting::Network.to(network.name), problem).advice(format!(
+            "leave {} out to have the network recognized, or `{}` the checkpoint",
+            Setting::Network,
+            Command::Inspect
+        ));
     }
     let nearest: Vec<String> = candidates
         .iter()
@@ -167,27 +173,19 @@ fn not_recognized(variables: &Variables, overrides: Overrides<'_>, candidates: &
     } else {
         format!("the checkpoint's {count} variables match no network of the library; {}", nearest.join("; "))
     };
-    Error::new("network", problem).advice(
-        "if you have the graph, give it with --graph; `tf2onnx-rs networks` lists the known networks, and you can \
-         describe any other in a file for --network (docs/custom-networks.md)",
-    )
+    Error::new("network", problem).advice(format!(
+        "if you have the graph, give it with {}; `{}` lists the known networks, and you can describe any other in a \
+         file for {} (docs/custom-networks.md)",
+        Setting::Graph,
+        Command::Networks.run(),
+        Setting::Network
+    ))
 }
 
 fn first_missing(candidate: &Recognition, variables: &Variables) -> Option<String> {
     let Recognition { network, prefix, options, channels, .. } = candidate;
     let built = default_network(network, prefix, options, *channels, variables).ok()?;
     built.variables().map(|(name, _)| name).find(|name| !variables.contains_key(*name)).map(str::to_owned)
-}
-
-/// Sets the options that the user typed as `KEY=VALUE`.
-fn set_options(options: &mut Options, typed: &[String]) -> Result<()> {
-    for option in typed {
-        let (key, value) = option.split_once('=').ok_or_else(|| {
-            Error::new(format!("--network-option {option}"), "it is not of the form KEY=VALUE")
-        })?;
-        options.set_from_text(key, value)?;
-    }
-    Ok(())
 }
 
 /// Assumes that the network is in this scope: reads its options from the variables, builds it, and counts the variables
@@ -198,15 +196,15 @@ fn try_scope(
     network: &'static Network,
     candidate: ScopeCandidate,
     variables: &Variables,
-    typed_options: &[String],
+    given_options: &[NetworkOption],
     round: Round,
 ) -> Result<Recognized> {
     let root = candidate.root();
     let ScopeCandidate { prefix, scope } = candidate;
     let mut options = Options::defaults(network.options, &scope);
-    for option in typed_options {
+    for option in given_options {
         // Errors are reported for the recognized network alone.
-        let _ = set_options(&mut options, std::slice::from_ref(option));
+        let _ = options.set_given(std::slice::from_ref(option));
     }
     read_classes(network, &root, variables, &mut options);
     for spec in network.options {

@@ -13,6 +13,7 @@ use crate::file_signature;
 use crate::file_state::FileState;
 use crate::mapped::MappedFile;
 use crate::proto::{GraphDef, MetaGraphDef, SavedModel};
+use crate::setting::Setting;
 
 /// The descriptors of the `.proto` files, for messages in text form.
 const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tensorflow.descriptors"));
@@ -68,9 +69,8 @@ impl GraphFile {
             Content::Saved(saved) => (GraphKind::SavedModel, choose_meta_graph(path, saved, tag)?),
         };
         if kind != GraphKind::SavedModel && tag.is_some() {
-            return Err(
-                Error::file(path, "is not a SavedModel, and has only one graph").advice("leave out --tag")
-            );
+            return Err(Error::file(path, "is not a SavedModel, and has only one graph")
+                .advice(format!("leave out {}", Setting::Tag)));
         }
         if meta.graph_def.as_ref().is_none_or(|graph| graph.node.is_empty()) {
             return Err(Error::file(path, "contains a graph without nodes"));
@@ -216,7 +216,11 @@ fn choose_meta_graph(path: &Path, saved: SavedModel, tag: Option<&str>) -> Resul
                 Some(tag) => format!("none of its graphs has the tag \"{tag}\""),
                 None => format!("it contains {} graphs", all.len()),
             };
-            Err(Error::file(path, problem).advice(format!("choose one with --tag: {}", listed.join(", "))))
+            Err(Error::file(path, problem).advice(format!(
+                "choose one with {}: {}",
+                Setting::Tag,
+                listed.join(", ")
+            )))
         }
     }
 }

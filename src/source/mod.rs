@@ -15,6 +15,7 @@ pub use graph_file::{GraphFile, GraphKind};
 use crate::checkpoint::{Checkpoint, with_suffix};
 use crate::error::{Error, Result};
 use crate::file_state::FileState;
+use crate::setting::{Command, Setting};
 use crate::temporary::Temporary;
 
 /// Options for opening a [`Source`].
@@ -87,8 +88,11 @@ impl Source {
     /// If there is none.
     pub fn weights(&self) -> Result<&Checkpoint> {
         self.checkpoint.as_ref().ok_or_else(|| {
-            Error::file(self.path(), "is a graph without a checkpoint")
-                .advice("give the checkpoint; `convert` takes this graph beside it with --graph")
+            Error::file(self.path(), "is a graph without a checkpoint").advice(format!(
+                "give the checkpoint; `{}` takes this graph beside it with {}",
+                Command::Convert,
+                Setting::Graph
+            ))
         })
     }
 
@@ -189,8 +193,8 @@ fn open_parts(path: &Path, options: &OpenOptions) -> Result<Source> {
     let graph = graph_paths.find(|path| path.is_file());
     let graph = graph.map(|path| GraphFile::open(&path, tag)).transpose()?;
     if graph.is_none() && tag.is_some() {
-        return Err(Error::new("--tag", "it needs a graph, but this checkpoint has none")
-            .advice("give the graph with --graph"));
+        return Err(Error::new(Setting::Tag, "it needs a graph, but this checkpoint has none")
+            .advice(format!("give the graph with {}", Setting::Graph)));
     }
     Ok(from_checkpoint(checkpoint, graph))
 }

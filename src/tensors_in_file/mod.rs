@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::graph::import;
 use crate::onnx::{OnnxFile, OnnxTensor};
 use crate::proto::NodeDef;
+use crate::setting::Setting;
 use crate::source::{OpenOptions, Source};
 use crate::tensor::{Constant, DType, element_count};
 
@@ -80,7 +81,7 @@ impl TensorFile {
             let file = OnnxFile::open(path)?;
             if options.graph.is_some() || options.tag.is_some() {
                 return Err(Error::file(path, "is an ONNX model, which has a graph of its own")
-                    .advice("leave out --graph and --tag"));
+                    .advice(format!("leave out {} and {}", Setting::Graph, Setting::Tag)));
             }
             return Ok(Self::Onnx(Box::new(file)));
         }

@@ -3,6 +3,7 @@
 use globset::{Glob, GlobSet, GlobSetBuilder};
 
 use crate::error::{Error, Result};
+use crate::setting::Setting;
 
 /// Patterns such as `*/BatchNorm/gamma`. A name has to match one of them. `*` is any text, including slashes.
 #[derive(Debug, Clone, Default)]
@@ -15,19 +16,16 @@ impl NameFilter {
     /// A filter with these patterns. Without patterns, it accepts every name.
     ///
     /// # Errors
-    /// If a pattern is invalid, or the patterns are too large together.
-    pub fn new(patterns: &[String]) -> Result<Self> {
+    /// If the patterns are too large together.
+    pub fn new(patterns: &[Glob]) -> Result<Self> {
         if patterns.is_empty() {
             return Ok(Self::default());
         }
         let mut builder = GlobSetBuilder::new();
         for pattern in patterns {
-            builder.add(
-                parse_pattern(pattern)
-                    .map_err(|problem| Error::new(format!("--match {pattern}"), problem))?,
-            );
+            builder.add(pattern.clone());
         }
-        let patterns = builder.build().map_err(|error| Error::new("--match", error.kind()))?;
+        let patterns = builder.build().map_err(|error| Error::new(Setting::Match, error.kind()))?;
         Ok(Self { patterns: Some(patterns) })
     }
 
@@ -55,7 +53,8 @@ mod tests {
     use super::*;
 
     fn filter(patterns: &[&str]) -> NameFilter {
-        NameFilter::new(&patterns.iter().map(|&pattern| pattern.to_owned()).collect::<Vec<_>>()).unwrap()
+        NameFilter::new(&patterns.iter().map(|pattern| parse_pattern(pattern).unwrap()).collect::<Vec<_>>())
+            .unwrap()
     }
 
     #[test]
@@ -72,7 +71,7 @@ mod tests {
 
     #[test]
     fn an_invalid_pattern_is_refused() {
-        let error = NameFilter::new(&["a[".to_owned()]).unwrap_err().to_string();
-        assert!(error.contains("--match a["), "{error}");
+        let problem = parse_pattern("a[").unwrap_err();
+        assert!(problem.contains("unclosed character class"), "{problem}");
     }
 }

@@ -1,6 +1,7 @@
 //! Named arrays in NumPy's files.
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
@@ -9,15 +10,43 @@ use crate::{npy, npz};
 /// A tensor with its name.
 pub type Named = (String, Tensor);
 
-/// Reads arrays that the command line gives as `FILE.npz`, `FILE.npy` or `NAME=FILE.npy`. If `names` has a single name, an
-/// array may come without one.
+/// A file with an array or several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArrayFile {
+    /// The name of the array. By default, the file has names, or there is only one array that it could be.
+    pub name: Option<String>,
+    /// The path of the file, `.npz` or `.npy`.
+    pub path: PathBuf,
+}
+
+/// `NAME=FILE` has a name, unless there is a file that is called so.
+impl From<&str> for ArrayFile {
+    fn from(text: &str) -> Self {
+        match text.split_once('=') {
+            Some((name, path)) if !Path::new(text).exists() => {
+                Self { name: Some(name.to_owned()), path: path.into() }
+            }
+            _ => Self { name: None, path: text.into() },
+        }
+    }
+}
+
+impl fmt::Display for ArrayFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = &self.name {
+            write!(f, "{name}=")?;
+        }
+        self.path.display().fmt(f)
+    }
+}
+
+/// Reads the arrays of these files. If `names` has a single name, an array may come without one.
 ///
 /// # Errors
 /// If a file cannot be read, an array has no name, or two arrays have the same name.
-pub fn read_arrays(given: &[String], names: &[String]) -> Result<Vec<Named>> {
+pub fn read_arrays(files: &[ArrayFile], names: &[String]) -> Result<Vec<Named>> {
     let mut arrays = vec![];
-    for given in given {
-        let (name, path) = name_and_file(given);
+    for ArrayFile { name, path } in files {
         let bytes = std::fs::read(path).map_err(|error| Error::unreadable(path, &error))?;
         if npz::is_archive(&bytes) {
             let mut found = npz::read(path, &bytes)?;
@@ -34,7 +63,7 @@ pub fn read_arrays(given: &[String], names: &[String]) -> Result<Vec<Named>> {
             continue;
         }
         let name = match (name, names) {
-            (Some(name), _) => name.to_owned(),
+            (Some(name), _) => name.clone(),
             (None, [only]) => only.clone(),
             _ => {
                 return Err(Error::file(path, format!("it could be any of {}", names.join(", ")))
@@ -49,14 +78,6 @@ pub fn read_arrays(given: &[String], names: &[String]) -> Result<Vec<Named>> {
             Err(Error::new(format!("\"{name}\""), "two arrays are given for it").advice("give one"))
         }
         None => Ok(arrays),
-    }
-}
-
-/// Splits `NAME=FILE` into the name, if there is one, and the file.
-pub fn name_and_file(given: &str) -> (Option<&str>, &Path) {
-    match given.split_once('=') {
-        Some((name, path)) if !Path::new(given).exists() => (Some(name), Path::new(path)),
-        _ => (None, Path::new(given)),
     }
 }
 

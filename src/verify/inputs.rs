@@ -6,6 +6,7 @@ use ndarray::ArrayD;
 use super::arrays::is_name;
 use super::{Element, Input, Named, find};
 use crate::error::{Error, Result};
+use crate::setting::Setting;
 use crate::tensor::Tensor;
 use crate::tensor::element_count;
 
@@ -79,7 +80,7 @@ impl InputSource {
 /// If the text is not of that form, or an axis has no elements.
 pub fn parse_shape(given: &str) -> Result<(String, Vec<usize>)> {
     let wrong = || {
-        Error::new(format!("--shape {given}"), "it is not of the form NAME=DIMS")
+        Error::new(Setting::Shape.to(given), "it is not of the form NAME=DIMS")
             .advice("write it as NAME=1,224,224,3")
     };
     let (name, dims) = given.rsplit_once('=').ok_or_else(wrong)?;
@@ -87,7 +88,7 @@ pub fn parse_shape(given: &str) -> Result<(String, Vec<usize>)> {
     let dims: Vec<i64> = dims.map(|dim| dim.parse().ok()).collect::<Option<_>>().ok_or_else(wrong)?;
     let length = |dim: i64| usize::try_from(dim).ok().filter(|&length| length > 0);
     let lengths = dims.into_iter().map(length).collect::<Option<_>>().ok_or_else(|| {
-        Error::new(format!("--shape {given}"), "each axis of a random input needs a length of at least 1")
+        Error::new(Setting::Shape.to(given), "each axis of a random input needs a length of at least 1")
             .advice("write it as NAME=1,224,224,3")
     })?;
     Ok((name.to_owned(), lengths))
@@ -96,7 +97,8 @@ pub fn parse_shape(given: &str) -> Result<(String, Vec<usize>)> {
 impl Input {
     /// Its shape, with a batch of one.
     fn usual_shape(&self) -> Result<Vec<usize>> {
-        let advice = |dims: &str| format!("give it with --shape \"{}={dims}\"", self.name);
+        let advice =
+            |dims: &str| format!("give it with {}", Setting::Shape.to(format!("\"{}={dims}\"", self.name)));
         let open =
             |shape: &str| Error::new(format!("input \"{}\"", self.name), format!("its shape is {shape}"));
         let Some(dims) = &self.shape else { return Err(open("not known").advice(advice("1,224,224,3"))) };
@@ -155,7 +157,7 @@ mod tests {
     fn lengths_that_are_open_besides_the_batch_have_to_be_given() {
         let open = || input(Some(vec![None, None, None, Some(3)]));
         let error = random(0, &[], open()).unwrap_err().to_string();
-        assert!(error.contains("--shape \"images:0=N,N,N,3\""), "{error}");
+        assert!(error.contains("shapes \"images:0=N,N,N,3\""), "{error}");
         let given = random(0, &["images=2,8,8,3"], open()).unwrap();
         assert_eq!(given[0].1.shape(), [2, 8, 8, 3]);
         assert!(random(0, &["image=1,8,8,3"], open()).is_err());

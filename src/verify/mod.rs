@@ -9,7 +9,7 @@ mod difference;
 mod inputs;
 mod runtime;
 
-pub use arrays::{Named, find, name_and_file, read_arrays, save_arrays};
+pub use arrays::{ArrayFile, Named, find, read_arrays, save_arrays};
 pub use departures::departs;
 pub use difference::{Difference, Top1, compare, compare_all};
 pub use inputs::{InputSource, RandomInputs, parse_shape};

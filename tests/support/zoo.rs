@@ -12,7 +12,7 @@ use serde::Deserialize;
 use tf2onnx_rs::graph::{Graph, import::import};
 use tf2onnx_rs::ops::output_types;
 use tf2onnx_rs::proto::GraphDef;
-use tf2onnx_rs::slim::Variables;
+use tf2onnx_rs::slim::{NetworkOption, Variables};
 
 use super::repository::fixture;
 
@@ -114,12 +114,13 @@ impl Case {
         }
     }
 
-    /// What a user has to say about this case with `--network-option`, as `KEY=VALUE`.
-    pub fn network_options(&self) -> Vec<String> {
+    /// The arguments of the network's function that a user has to give, because no variable shows them.
+    pub fn network_options(&self) -> Vec<NetworkOption> {
         let told = self.kwargs.iter().filter(|(key, _)| !READ_FROM_VARIABLES.contains(&key.as_str()));
         let text = |value: &serde_json::Value| value.as_str().map_or(value.to_string(), str::to_owned);
-        let mut options: Vec<String> = told.map(|(key, value)| format!("{key}={}", text(value))).collect();
-        options.extend(self.frames.map(|frames| format!("frames={frames}")));
+        let option = |name: &str, value: String| NetworkOption { name: name.to_owned(), value };
+        let mut options: Vec<_> = told.map(|(key, value)| option(key, text(value))).collect();
+        options.extend(self.frames.map(|frames| option("frames", frames.to_string())));
         options
     }
 

@@ -12,7 +12,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::ConversionArgs;
 use crate::error::{Error, Result};
-use crate::slim::toml_network;
+use crate::slim::NetworkChoice;
 use crate::tensors_in_file::TensorFile;
 
 /// The options that are set: their values by their long names. A flag has the value `true` or `false`.
@@ -49,7 +49,7 @@ fn exclude_each_other(command: &Command, option: &Arg, other: &str) -> bool {
 /// Whether this value of an option names a file.
 pub fn is_path(option: &Arg, value: &str) -> bool {
     option.get_value_parser().type_id() == TypeId::of::<PathBuf>()
-        || (option.get_long() == Some("network") && toml_network::is_file(value))
+        || (option.get_long() == Some("network") && matches!(value.into(), NetworkChoice::Described(_)))
 }
 
 impl Choices {

@@ -9,6 +9,7 @@ use super::options::INTERFACE;
 use crate::convert::{ConvertOptions, NewNames, Probabilities};
 use crate::error::Result;
 use crate::passes::preprocess::Preprocessing;
+use crate::setting::Setting;
 
 /// The options for inputs and outputs, besides those that choose the tensors.
 #[derive(Debug, Clone, clap::Args)]
@@ -48,8 +49,8 @@ impl InterfaceArgs {
     pub fn complete(&self, options: ConvertOptions) -> Result<ConvertOptions> {
         Ok(ConvertOptions {
             tensor_names: self.tensor_names,
-            rename_inputs: NewNames::parse("--rename-inputs", &self.rename_inputs)?,
-            rename_outputs: NewNames::parse("--rename-outputs", &self.rename_outputs)?,
+            rename_inputs: NewNames::parse(Setting::RenameInputs, &self.rename_inputs)?,
+            rename_outputs: NewNames::parse(Setting::RenameOutputs, &self.rename_outputs)?,
             preprocessing: self.preprocess,
             probabilities: match (self.softmax, self.no_softmax) {
                 (true, _) => Probabilities::Added,

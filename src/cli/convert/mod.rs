@@ -17,7 +17,7 @@ pub use summary::Summary;
 pub use verified::{Pending, Verification};
 
 use super::{output, progress};
-use crate::convert::{Conversion, convert};
+use crate::convert::{Conversion, ConvertOptions, convert};
 use crate::error::Result;
 use crate::onnx::WrittenFiles;
 use crate::output::refuse_overwriting;
@@ -64,6 +64,7 @@ pub struct Args {
 
 /// A finished conversion.
 pub struct Converted {
+    pub options: ConvertOptions,
     pub conversion: Conversion,
     pub written: WrittenFiles,
     /// The result of `--verify`.
@@ -134,14 +135,16 @@ pub fn convert_model(
 ) -> Result<(Converted, Pending)> {
     let opening = start.elapsed().as_secs_f64();
     refuse_overwriting(output, source.files())?;
-    let done = args.convert_options().and_then(|options| convert(source, &options)).and_then(|conversion| {
+    let convert_and_write = |options: ConvertOptions| {
+        let conversion = convert(source, &options)?;
         let converting = start.elapsed().as_secs_f64();
         let (pending, verification) =
             args.verification.write((source, &conversion), output, &args.write_options(), progress)?;
         let seconds = start.elapsed().as_secs_f64();
         let writing = seconds - converting;
         let written = pending.files();
-        Ok((Converted { conversion, written, verification, seconds, opening, writing }, pending))
-    });
-    done.map_err(|error| source.error(error))
+        let converted = Converted { options, conversion, written, verification, seconds, opening, writing };
+        Ok((converted, pending))
+    };
+    args.convert_options().and_then(convert_and_write).map_err(|error| source.error(error))
 }

@@ -12,6 +12,7 @@ use crate::error::Result;
 use crate::lower::OPSETS;
 use crate::onnx::WriteOptions;
 use crate::passes::moving_averages;
+use crate::slim::{NetworkChoice, NetworkOption};
 use crate::source::OpenOptions;
 
 /// The headings of options in the help.
@@ -118,7 +119,7 @@ impl ConversionArgs {
             opset: self.opset,
             inputs_as_nchw: self.inputs_as_nchw.clone(),
             outputs_as_nchw: self.outputs_as_nchw.clone(),
-            ..self.network.to_options()
+            ..self.network.to_options()?
         })
     }
 
@@ -133,7 +134,7 @@ impl ConversionArgs {
 struct NetworkArgs {
     /// The network: a name that `tf2onnx-rs networks` lists, or a file that describes it [default: it is recognized]
     #[arg(long, help_heading = NETWORK, value_name = "NAME|FILE.toml")]
-    network: Option<String>,
+    network: Option<NetworkChoice>,
     /// An argument of slim's network function (repeatable)
     #[arg(long, help_heading = NETWORK, value_name = "KEY=VALUE")]
     network_option: Vec<String>,
@@ -147,14 +148,18 @@ struct NetworkArgs {
 
 impl NetworkArgs {
     /// The options of a conversion of this network.
-    pub fn to_options(&self) -> ConvertOptions {
-        ConvertOptions {
+    ///
+    /// # Errors
+    /// If an argument of its function is not of the form that it has to be.
+    fn to_options(&self) -> Result<ConvertOptions> {
+        let options = self.network_option.iter().map(|text| NetworkOption::parse(text));
+        Ok(ConvertOptions {
             network: self.network.clone(),
-            network_options: self.network_option.clone(),
+            network_options: options.collect::<Result<_>>()?,
             backbone: self.backbone,
             moving_averages: self.moving_averages,
             ..ConvertOptions::default()
-        }
+        })
     }
 }
 

@@ -58,11 +58,10 @@ impl<'a> Reports<'a> {
         if self.0.is_empty() {
             return Ok(());
         }
-        let Converted { conversion, written, opening, writing, .. } = converted;
+        let Converted { options, conversion, written, opening, writing, .. } = converted;
         let crate::convert::Timing { building, rewriting, lowering } = conversion.timing;
         let timing =
             Timing { opening: *opening, building, rewriting, lowering, writing: *writing, report: 0.0 };
-        let options = &args.conversion.convert_options()?;
         let subject = Subject { input: &args.input, output: &args.output, options, written, timing };
         let report = ConversionReport::new(subject, conversion)?;
         self.0.iter().try_for_each(|(destination, file)| report.write(file, destination.format))

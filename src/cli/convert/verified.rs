@@ -14,8 +14,8 @@ use crate::output::{OutputFile, folder_beside, target_of, unwritable};
 use crate::source::Source;
 use crate::temporary::Temporary;
 use crate::verify::{
-    Difference, Executable, FLOAT16_TOLERANCE, InputSource, Named, RandomInputs, TOLERANCE, compare,
-    compare_all, departs, find, is_contradiction, read_arrays,
+    ArrayFile, Difference, Executable, FLOAT16_TOLERANCE, InputSource, Named, RandomInputs, TOLERANCE,
+    compare, compare_all, departs, find, is_contradiction, read_arrays,
 };
 
 /// The heading of these options in the help.
@@ -30,7 +30,7 @@ pub struct VerificationArgs {
     verify: bool,
     /// The inputs for --verify: .npz, .npy or NAME=FILE.npy (repeatable) [default: random inputs]
     #[arg(long, help_heading = CHECKS, value_name = "FILE", requires = "verify")]
-    verify_inputs: Vec<String>,
+    verify_inputs: Vec<ArrayFile>,
     /// The largest difference that is accepted, relative to the largest expected value [default: 2e-5; 1e-2 with
     /// --float16]
     #[arg(long, help_heading = CHECKS, value_name = "X", value_parser = tolerance, requires = "verify",

@@ -5,6 +5,8 @@ mod text;
 
 use std::path::PathBuf;
 
+use globset::Glob;
+
 use super::convert::choices::Choices;
 use super::{output, progress};
 use crate::convert::ConvertOptions;
@@ -30,8 +32,8 @@ pub struct Args {
     /// a folder or archive with one of these, or an ONNX model
     input: PathBuf,
     /// Show only tensors and batch norms whose names match; * is any text, including slashes (repeatable)
-    #[arg(long = "match", value_name = "GLOB", value_parser = pattern)]
-    patterns: Vec<String>,
+    #[arg(long = "match", value_name = "GLOB", value_parser = parse_pattern)]
+    patterns: Vec<Glob>,
     /// The order of the tensors
     #[arg(long, value_name = "ORDER", value_enum, default_value_t = Order::Name)]
     sort: Order,
@@ -58,11 +60,6 @@ enum Order {
     Dtype,
     /// In the order of the file; in a checkpoint, that is by name
     File,
-}
-
-/// Checks a pattern.
-pub(super) fn pattern(text: &str) -> Result<String, String> {
-    parse_pattern(text).map(|_| text.to_owned())
 }
 
 pub fn run(args: &Args) -> Result<()> {

@@ -22,6 +22,7 @@ use super::predicates::is_merge;
 use super::validate::Nodes;
 use crate::error::{Error, Result};
 use crate::proto::{FunctionDef, GraphDef, NodeDef};
+use crate::setting::Setting;
 
 /// A graph with functions instead of the loops that its part needs; `None` if it needs none.
 ///
@@ -266,8 +267,8 @@ impl Loops {
         let before = before.and_then(|(_, enter)| data_inputs(enter).next());
         let after =
             self.needed().find(|&(index, node)| is_exit(node) && self.frames[index] == Some(frame.index));
-        let before = before.map(|(name, port)| format!("--outputs {name}:{port}"));
-        let after = after.map(|(_, exit)| format!("--inputs {}:0", exit.name));
+        let before = before.map(|(name, port)| Setting::Outputs.to(format!("{name}:{port}")).to_string());
+        let after = after.map(|(_, exit)| Setting::Inputs.to(format!("{}:0", exit.name)).to_string());
         let cuts: Vec<String> = before.into_iter().chain(after).collect();
         format!("convert what is before or after the loop, with {}", cuts.join(" or "))
     }

@@ -4,6 +4,7 @@ use crate::error::Result;
 use crate::graph::window::Window;
 use crate::graph::{Node, Padding, Shape, TensorType};
 use crate::ops::infer::Inputs;
+use crate::setting::Setting;
 use crate::tensor::DType;
 
 /// Convolution of images, which have rank 4, or of volumes, which have rank 5; the filter is spatial axes, input channels, output
@@ -60,7 +61,7 @@ fn windowed(
         let Some(positions) = window.positions(length, &padding, axis) else {
             return Err(node
                 .error(format!("a window of {} does not fit an input of shape {input}", window.extent()))
-                .advice("choose a larger image with --image-size"));
+                .advice(format!("choose a larger image with {}", Setting::ImageSize)));
         };
         dims[spatial_axis] = Some(positions);
     }

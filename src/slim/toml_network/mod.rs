@@ -1,4 +1,4 @@
-//! Networks that users describe in a TOML file, in slim's terms: `--network my_net.toml`.
+//! Networks that users describe in a TOML file, in slim's terms.
 //!
 //! `reader` parses the text into `steps`, with `arguments` and `values`, `checks` validates them together, and `builder`
 //! builds them with the layers that the library's networks use too. docs/custom-networks.md has the grammar.
@@ -40,11 +40,6 @@ struct Description {
 
 /// The maximum length of a description. The largest network of the library would need some tens of thousands of bytes.
 const MAX_BYTES: usize = 1 << 20;
-
-/// Whether this is the name of a TOML file, not of a network in the library.
-pub fn is_file(network: &str) -> bool {
-    Path::new(network).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"))
-}
 
 /// The network that a file describes.
 ///

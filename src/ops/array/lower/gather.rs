@@ -10,6 +10,7 @@ use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::emit::widened;
 use crate::onnx::Attribute;
+use crate::setting::Setting;
 use crate::tensor::DType;
 
 /// Adds a Transpose unless it would change nothing.
@@ -153,7 +154,7 @@ pub fn scatter_nd(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     } else if !has_unique_positions(cx, node)? {
         return Err(node
             .error("an index may be written to several times, and ONNX adds such values only from operator set 16 on")
-            .advice("choose --opset 16 or later"));
+            .advice(format!("choose {} or later", Setting::Opset.to(16))));
     }
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit(node, "ScatterND", vec![zeros, indices, updates], layout, attributes);

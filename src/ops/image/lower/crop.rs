@@ -34,6 +34,9 @@ fn crop_size(steps: &mut Steps<'_, '_, '_>) -> Result<[Count; 2]> {
 
 /// Coordinates in pixels along one side of each box: evenly from its start to its end, or its middle where one is
 /// asked for. Also returns the last pixel's position.
+///
+/// A box that ends with the image has its last coordinate on the image's last pixel, or beside it by a rounding error, and then
+/// outside of the image. So the arithmetic is that of TensorFlow's kernel, in the same order.
 fn coordinates(
     steps: &mut Steps<'_, '_, '_>,
     (start, end): (&String, &String),
@@ -44,18 +47,20 @@ fn coordinates(
     let length = steps.cast(length, DType::Float32);
     let last = steps.op("Sub", &[&length, &one]);
     let column = steps.ints(&[1]);
-    let (start, end) = (steps.op("Mul", &[start, &last]), steps.op("Mul", &[end, &last]));
-    let (start, end) = (steps.op("Unsqueeze", &[&start, &column]), steps.op("Unsqueeze", &[&end, &column]));
+    let (start, end) = (steps.op("Unsqueeze", &[start, &column]), steps.op("Unsqueeze", &[end, &column]));
     let evenly = |steps: &mut Steps<'_, '_, '_>, positions: &String, intervals: &String| {
         let distance = steps.op("Sub", &[&end, &start]);
+        let distance = steps.op("Mul", &[&distance, &last]);
         let step = steps.op("Div", &[&distance, intervals]);
-        let offsets = steps.op("Mul", &[&step, positions]);
-        steps.op("Add", &[&start, &offsets])
+        let first = steps.op("Mul", &[&start, &last]);
+        let offsets = steps.op("Mul", &[positions, &step]);
+        steps.op("Add", &[&first, &offsets])
     };
     let middle = |steps: &mut Steps<'_, '_, '_>| {
-        let sum = steps.op("Add", &[&start, &end]);
         let half = steps.number(DType::Float32, 0.5);
-        steps.op("Mul", &[&sum, &half])
+        let sum = steps.op("Add", &[&start, &end]);
+        let middle = steps.op("Mul", &[&half, &sum]);
+        steps.op("Mul", &[&middle, &last])
     };
     let coordinates = match count {
         Count::Known(0 | 1) => middle(steps),

@@ -11,6 +11,7 @@ use crate::lower::emit::widened;
 use crate::onnx::{Attribute, Attributes};
 use crate::ops::array::lower::basic::common_layout;
 use crate::ops::operator;
+use crate::setting::Setting;
 use crate::tensor::DType;
 
 /// The inputs in the layout that they share, with that layout.
@@ -138,7 +139,9 @@ fn compared(
     let (mut a, mut b, layout) = pair(cx, node)?;
     let dtype = cx.dtype(node.inputs[0]);
     if dtype == DType::String && cx.opset() < 19 {
-        return Err(node.error("ONNX compares strings from operator set 19 on").advice("choose --opset 19"));
+        return Err(node
+            .error("ONNX compares strings from operator set 19 on")
+            .advice(format!("choose {}", Setting::Opset.to(19))));
     }
     if !takes(dtype) && widened(dtype) != dtype {
         a = cx.cast(node, a, widened(dtype));

@@ -11,6 +11,7 @@ use crate::lower::emit::{axes_input_since, widened};
 use crate::onnx::{Attribute, Attributes};
 use crate::ops::operator;
 use crate::ops::reduce::Reduction;
+use crate::setting::Setting;
 use crate::tensor::DType;
 
 /// A reduction of numbers or of booleans.
@@ -134,9 +135,10 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
         }
         (None, _) if cx.opset() < axes_input_since(op) => {
             let since = axes_input_since(op);
-            return Err(node
-                .error("its axes are not known before the model runs")
-                .advice(format!("choose --opset {since} or later, which can take them as they come")));
+            return Err(node.error("its axes are not known before the model runs").advice(format!(
+                "choose {} or later, which can take them as they come",
+                Setting::Opset.to(since)
+            )));
         }
         (known, _) => {
             let name = cx.in_tensorflow_layout(input)?;

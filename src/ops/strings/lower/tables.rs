@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::graph::{Attr, NodeRef};
 use crate::lower::context::Lowering;
 use crate::onnx::{self, Attribute, ML_DOMAIN, onnx_dtype};
+use crate::setting::Setting;
 use crate::tensor::{Constant, DType};
 
 /// A table is looked up where it is read.
@@ -23,9 +24,10 @@ fn contents<'a>(cx: &Lowering<'a>, node: NodeRef<'_>) -> Result<(&'a Constant, &
         }
         _ => Err(table
             .error("the table's contents are not a constant of the graph: they are in a file, or were removed when it was frozen")
-            .advice(
-                "choose inputs after the lookup with --inputs, or convert a graph with its initializers",
-            )),
+            .advice(format!(
+                "choose inputs after the lookup with {}, or convert a graph with its initializers",
+                Setting::Inputs
+            ))),
     }
 }
 
