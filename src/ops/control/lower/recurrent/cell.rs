@@ -135,7 +135,7 @@ impl Search<'_> {
             let (reset, gate) = either(self.body.multiplied(sum.others[0])?, |reset, linear| {
                 let recurrent = Sum::of(self.body, linear)?;
                 let [weights] = <[Product; 1]>::try_from(recurrent.products).ok()?;
-                if !recurrent.others.is_empty() || self.argument(weights.of) != Some(hidden) {
+                if !recurrent.others.is_empty() || self.body.argument(weights.of) != Some(hidden) {
                     return None;
                 }
                 let gate = Gate {
@@ -234,7 +234,7 @@ impl Search<'_> {
 
     fn reads(&self, columns: Columns, hidden: usize) -> Option<Reads> {
         let Sum { products, constants, others } = Sum::of(self.body, columns)?;
-        let of_state = |product: &Product| self.argument(product.of) == Some(hidden);
+        let of_state = |product: &Product| self.body.argument(product.of) == Some(hidden);
         let (recurrent, input): (Vec<Product>, Vec<Product>) = products.into_iter().partition(of_state);
         let [input] = <[Product; 1]>::try_from(input).ok()?;
         let recurrent = <[Product; 1]>::try_from(recurrent).ok().map(|[recurrent]| recurrent);
@@ -246,13 +246,9 @@ impl Search<'_> {
         either(self.body.multiplied(product)?, |one, other| is_one(one).then_some(other))
     }
 
-    fn argument(&self, tensor: TensorRef) -> Option<usize> {
-        self.body.function.argument(tensor)
-    }
-
     /// Whether the columns are all those of a variable of the loop, before the step.
     fn is_state(&self, columns: Columns, variable: usize) -> bool {
-        self.body.whole(columns).and_then(|tensor| self.argument(tensor)) == Some(variable)
+        self.body.whole(columns).and_then(|tensor| self.body.argument(tensor)) == Some(variable)
     }
 }
 

@@ -31,6 +31,8 @@ pub enum Activation {
 /// The body of a loop, in which patterns are looked for.
 pub struct Body<'a> {
     pub function: &'a BuiltFunction,
+    /// Those of its arguments that are parts of constants, which are taken outside of the loop.
+    pub parts: Vec<Option<Constant>>,
 }
 
 impl<'a> Body<'a> {
@@ -38,8 +40,32 @@ impl<'a> Body<'a> {
         self.function.graph().node(tensor.node)
     }
 
+    /// The tensor that a tensor is forwarded from, also through a product with ones: what Keras makes of dropout in inference.
     pub fn origin(&self, tensor: TensorRef) -> TensorRef {
-        self.function.graph().origin(tensor)
+        let graph = self.function.graph();
+        let mut origin = graph.origin(tensor);
+        while let Some(factor) = self.factor_of_ones(origin) {
+            origin = graph.origin(factor);
+        }
+        origin
+    }
+
+    /// The factor of a product whose other factor has the same shape and consists of ones.
+    fn factor_of_ones(&self, product: TensorRef) -> Option<TensorRef> {
+        let node = self.node(product);
+        let &[a, b] = &node.inputs[..] else { return None };
+        let origin = |tensor: TensorRef| self.function.graph().origin(tensor);
+        let is_ones = |ones: TensorRef, factor: TensorRef| {
+            let node = self.node(origin(ones));
+            node.op == "OnesLike" && node.inputs.first().map(|&like| origin(like)) == Some(origin(factor))
+        };
+        let factor = if is_ones(b, a) { Some(a) } else { is_ones(a, b).then_some(b) };
+        factor.filter(|_| node.op == "Mul")
+    }
+
+    /// The variable of the loop that a tensor is, as it is before the step.
+    pub fn argument(&self, tensor: TensorRef) -> Option<usize> {
+        self.function.argument(self.origin(tensor))
     }
 
     fn rank(&self, tensor: TensorRef) -> Option<usize> {
@@ -111,7 +137,8 @@ impl<'a> Body<'a> {
     /// The columns of a constant; of a number that is broadcast, the number.
     pub fn constant(&self, columns: Columns) -> Option<Constant> {
         let Columns { tensor, first, count } = self.computed(columns);
-        let constant = self.function.graph().constant(tensor)?;
+        let part = || self.parts.get(self.function.argument(tensor)?)?.as_ref();
+        let constant = self.function.graph().constant(tensor).or_else(part)?;
         let Some((_, rows)) = constant.shape().split_last() else { return Some(constant.clone()) };
         let mut start = vec![0; rows.len()];
         start.push(first);
@@ -179,18 +206,25 @@ impl<'a> Body<'a> {
 
     /// The columns that a hard sigmoid is computed of, as `tf.keras.activations.hard_sigmoid` computes it.
     fn hard_sigmoid(&self, columns: Columns) -> Option<Columns> {
-        let (op, read) = self.elementwise(columns)?;
-        let &[line, least, most] = &read[..] else { return None };
-        let is_clipped =
-            op == "ClipByValue" && self.number(least) == Some(0.0) && self.number(most) == Some(1.0);
-        let [scaled, _] = self.with_number(self.added(line)?, 0.5)?;
-        let [argument, _] = self.with_number(self.multiplied(scaled)?, 0.2)?;
-        is_clipped.then_some(argument)
+        let line = match &self.elementwise(columns)? {
+            ("ClipByValue", read) => {
+                let &[line, least, most] = &read[..] else { return None };
+                let is_clipped = self.number(least) == Some(0.0) && self.number(most) == Some(1.0);
+                is_clipped.then_some(line)?
+            }
+            ("Maximum", _) => {
+                let least = self.with_number(self.operands(columns, &["Maximum"])?, 0.0)?;
+                self.with_number(self.operands(least, &["Minimum"])?, 1.0)?
+            }
+            _ => return None,
+        };
+        let scaled = self.with_number(self.added(line)?, 0.5)?;
+        self.with_number(self.multiplied(scaled)?, 0.2)
     }
 
-    /// The operands, the constant last, if one of them is this number.
-    fn with_number(&self, [a, b]: [Columns; 2], number: f32) -> Option<[Columns; 2]> {
+    /// The other operand, if one of them is this number.
+    fn with_number(&self, [a, b]: [Columns; 2], number: f32) -> Option<Columns> {
         let is_number = |columns: Columns| self.number(columns) == Some(number);
-        if is_number(b) { Some([a, b]) } else { is_number(a).then_some([b, a]) }
+        if is_number(b) { Some(a) } else { is_number(a).then_some(b) }
     }
 }

@@ -12,7 +12,7 @@ use super::layers::{Layers, Source, is_zero};
 use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::Layout;
-use crate::lower::context::Lowering;
+use crate::lower::context::{Lowering, Value};
 use crate::lower::steps::Steps;
 use crate::onnx::{Attribute, Attributes};
 use crate::tensor::{Constant, DType};
@@ -30,22 +30,36 @@ pub fn emit(cx: &mut Lowering<'_>, node: NodeRef<'_>, layers: &Layers) -> Result
     }
     for &(variable, source) in &layers.outputs {
         let output = node.output(variable);
-        let (value, axis, rank) = match source {
-            Source::All(index) => (&results[index][0], Some(1), 3),
-            Source::Last(index) => (&results[index][1], None, 3),
-            Source::Hidden(index) => (&results[index][1], Some(0), 2),
-            Source::Memory(index) => (&results[index][2], Some(0), 2),
+        let (rank, value) = match source {
+            Source::All(index) => (3, all_steps(cx, node, &results[index])),
+            Source::Last(index) => (3, results[index][1].clone()),
+            Source::Hidden(index) => (2, last(cx, node, variable, &results[index][1], lengths.as_ref())?),
+            Source::Memory(index) => (2, last(cx, node, variable, &results[index][2], lengths.as_ref())?),
         };
-        let (value, layout) = (value.clone(), Layout::tensorflow(rank));
-        match axis {
-            Some(axis) => {
-                let axes = Steps { cx, node }.ints(&[axis]);
-                cx.emit(output, "Squeeze", vec![value, axes], layout, vec![]);
-            }
-            None => cx.emit(output, "Identity", vec![value], layout, vec![]),
-        }
+        cx.set(output, Value::Computed { name: value, layout: Layout::tensorflow(rank) });
     }
     Ok(())
+}
+
+/// The last state. Of a sequence without steps it is the first state, where ONNX Runtime has zeros.
+fn last(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    variable: usize,
+    state: &String,
+    lengths: Option<&String>,
+) -> Result<String> {
+    let first = node.inputs[variable];
+    let lengths = lengths.filter(|_| !is_zero(cx, first));
+    let first = if lengths.is_some() { cx.in_tensorflow_layout(first)? } else { String::new() };
+    let mut steps = Steps { cx, node };
+    let axes = steps.ints(&[0]);
+    let state = steps.op("Squeeze", &[state, &axes]);
+    let Some(lengths) = lengths else { return Ok(state) };
+    let (zero, axes) = (steps.number(DType::Int32, 0.0), steps.ints(&[1]));
+    let is_empty = steps.op("Equal", &[lengths, &zero]);
+    let is_empty = steps.op("Unsqueeze", &[&is_empty, &axes]);
+    Ok(steps.op("Where", &[&is_empty, &first, &state]))
 }
 
 /// The outputs of all steps of a layer, as the next layer reads them.

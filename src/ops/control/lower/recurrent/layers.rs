@@ -48,7 +48,8 @@ struct Reading<'a> {
 impl Layers {
     /// The layers of a loop; `None` if it does anything else.
     pub fn find(cx: &Lowering<'_>, of: &Loop<'_>, trips: &TripCount) -> Option<Self> {
-        let reading = Reading { cx, of, body: Body { function: of.body } };
+        let parts = of.node.inputs.iter().map(|&input| part_of_constant(cx, input)).collect();
+        let reading = Reading { cx, of, body: Body { function: of.body, parts } };
         if !trips.bounds.iter().all(|bound| reading.counts(bound.counter) && !bound.is_inclusive) {
             return None;
         }
@@ -209,6 +210,20 @@ impl Reading<'_> {
             None => self.body.function.graph().constant(tensor).is_some_and(has_only_zeros),
         }
     }
+}
+
+/// One of the tensors that a constant is unpacked to, such as the biases of Keras' GRU.
+fn part_of_constant(cx: &Lowering<'_>, tensor: TensorRef) -> Option<Constant> {
+    let TensorRef { port, .. } = cx.origin(tensor);
+    let node = cx.producer(cx.origin(tensor));
+    let whole = cx.constant(*node.inputs.first()?)?;
+    let (_, rest) = whole.shape().split_first()?;
+    if node.op != "Unpack" || node.int("axis", 0) != 0 {
+        return None;
+    }
+    let mut start = vec![port];
+    start.resize(whole.shape().len(), 0);
+    Some(whole.slice(&start, &[&[1], rest].concat())?.reshaped(rest))
 }
 
 /// Whether a tensor consists of zeros for sure.
