@@ -40,7 +40,7 @@ class Network:
         self.name, self.folder = name, folder / name
         self.folder.mkdir()
         self.case = json.loads(gzip.open(ZOO / name / "case.json.gz").read())
-        values = {v[0]: (fill.variable(v[0], v[1]) * np.float32(v[3])).astype(np.float32) for v in self.case["variables"] if v[2] == "float32"}
+        values = {v[0]: fill.variable(v[0], v[1], v[3]) for v in self.case["variables"] if v[2] == "float32"}
         self.v2, self.v1, self.graph, self.frozen = (self.folder / file for file in ("model.ckpt", "v1.ckpt", "graph.pb", "frozen.pb"))
         names = sorted(values)
         with tf.Graph().as_default(), tf.Session() as session:

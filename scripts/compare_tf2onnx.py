@@ -46,7 +46,7 @@ def load(name):
 
 def convert_all(case, graph, folder):
     """Saves the variables, and converts from the checkpoint with the graph, and from the frozen graph."""
-    values = {v[0]: (fill.variable(v[0], v[1]) * np.float32(v[3])).astype(np.float32) for v in case["variables"]}
+    values = {v[0]: fill.variable(v[0], v[1], v[3]) for v in case["variables"]}
     graph_file, checkpoint = folder / "graph.pb", folder / "model.ckpt"
     graph_file.write_bytes(graph.SerializeToString())
     # The graph has no ops that assign: the variables are saved by the op that savers use.

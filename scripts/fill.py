@@ -37,8 +37,8 @@ def uniform(name, shape):
     return (z >> np.uint64(40)).astype(np.float64).reshape(shape) * 2.0**-24
 
 
-def variable(name, shape):
-    """float32 contents of a variable."""
+def variable(name, shape, gain=1.0):
+    """float32 contents of a variable. The gain scales it."""
     u = uniform(name, shape)
     role = name.rsplit("/", 1)[-1]
     if role in ("moving_variance", "gamma"):
@@ -50,7 +50,16 @@ def variable(name, shape):
         value = (2.0 * u - 1.0) * np.sqrt(6.0 / np.prod(axes))
     else:
         value = 2.0 * u - 1.0
-    return value.astype(np.float32)
+    return (value * gain).astype(np.float32)
+
+
+def contents(variable_or_part):
+    """float32 contents of a variable of TensorFlow 1. A part of a partitioned variable is filled as a part of the whole."""
+    part = variable_or_part._get_save_slice_info()
+    if not part:
+        return variable(variable_or_part.op.name, variable_or_part.shape.as_list())
+    whole = variable(part.full_name, part.full_shape)
+    return whole[tuple(slice(at, at + size) for at, size in zip(part.var_offset, part.var_shape))]
 
 
 def image(shape):

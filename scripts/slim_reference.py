@@ -94,11 +94,7 @@ def full_name(variable):
 
 
 def contents(variable):
-    """The contents of a variable, or of a slice of one."""
+    """The contents of a variable, or of a part of one."""
     if variable.dtype.base_dtype != tf.float32:
         return np.full(variable.shape.as_list(), 5000)
-    part = variable._get_save_slice_info()
-    if not part:
-        return fill.variable(variable.op.name, variable.shape.as_list())
-    whole = fill.variable(part.full_name, part.full_shape)
-    return whole[tuple(slice(at, at + size) for at, size in zip(part.var_offset, part.var_shape))]
+    return fill.contents(variable)

@@ -45,7 +45,7 @@ impl Error {
     /// The error for a file that cannot be read.
     pub fn unreadable(path: impl AsRef<Path>, error: &io::Error) -> Self {
         let described = match error.kind() {
-            io::ErrorKind::NotFound => Self::file(path, "there is no such file"),
+            io::ErrorKind::NotFound => Self::file(path, "the file does not exist"),
             io::ErrorKind::IsADirectory => Self::file(path, "it is a folder").advice("name a file in it"),
             io::ErrorKind::PermissionDenied => Self::file(path, "you have no permission to read it")
                 .advice("ask its owner for permission, or copy it as another user"),

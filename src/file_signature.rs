@@ -1,4 +1,4 @@
-//! Recognizes files of other formats by their first bytes, for errors that tell the user what the file is.
+//! Recognizes files of other formats by their first bytes, for errors that name the format of the file.
 
 use std::path::Path;
 

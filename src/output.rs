@@ -188,7 +188,7 @@ pub fn folder_beside(path: &Path) -> Result<Temporary<TempDir>> {
 fn folder_of(path: &Path) -> Result<&Path> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
-        return Err(Error::file(path, format!("there is no folder {}", folder.display()))
+        return Err(Error::file(path, format!("the folder {} does not exist", folder.display()))
             .advice("create it, or choose another output"));
     }
     Ok(folder)

@@ -276,7 +276,7 @@ fn similar_file_names_are_suggested() {
     let said = inspect("frozn_graph.pb");
     assert!(said.contains("did you mean \"frozen_graph.pb\"?"), "{said}");
     let said = inspect("something/else.ckpt");
-    assert!(said.contains("there is no folder"), "{said}");
+    assert!(said.contains("does not exist"), "{said}");
     // A data file stands for its checkpoint.
     prints(&["inspect", &path("model.ckpt-5000.data-00000-of-00001")]);
     fs::remove_file(path("model.ckpt-5000.index")).unwrap();

@@ -215,8 +215,8 @@ fn a_tree_is_searched_for_all_kinds_of_models_and_mirrored() {
     assert_eq!(folder.models("tree/onnx"), expected);
     assert_eq!(
         done.stderr,
-        "note: tree/train: 2 earlier steps left out; --all-checkpoints takes all\n\
-         note: tree/train/graph.pbtxt: left out, a graph without its weights\n"
+        "note: tree/train: 2 earlier steps left out; --all-checkpoints converts them too\n\
+         note: tree/train/graph.pbtxt: left out: it is a graph without its weights\n"
     );
     folder.converts(&["tree/train", "--out-dir", "steps", "--all-checkpoints", "-q"]);
     assert_eq!(folder.models("steps"), names(["model-1000.onnx", "model-1100.onnx", "model-900.onnx"]));
@@ -276,7 +276,7 @@ fn missing_inputs_are_reported() {
     let done = folder.batch(&["models", "absent.ckpt", "absent*.ckpt", "--out-dir", "out"]);
     assert_eq!((done.status, folder.models("out").len()), (1, 1));
     assert!(done.stderr.contains("absent*.ckpt  no file matches the pattern"), "{}", done.stderr);
-    assert!(done.stderr.contains("absent.ckpt   there is no such file"), "{}", done.stderr);
+    assert!(done.stderr.contains("absent.ckpt   the file or checkpoint does not exist"), "{}", done.stderr);
     assert!(done.stderr.ends_with("error: batch: 2 of 3 inputs could not be converted\n"), "{}", done.stderr);
     let done = folder.batch(&["models", "--out-dir", "models/net_00.pb"]);
     assert_eq!(done.status, 1);
@@ -301,7 +301,7 @@ fn a_dangling_link_is_reported() {
     folder.graphs(1);
     std::os::unix::fs::symlink("gone.pb", folder.path("models/link.pb")).unwrap();
     let done = folder.converts(&["models", "--out-dir", "out"]);
-    let note = "note: models/link.pb: left out, a link to gone.pb, which is not there\n";
+    let note = "note: models/link.pb: left out: it is a link to gone.pb, which does not exist\n";
     assert_eq!(done.stderr, note);
     let done = folder.batch(&["models/link.pb", "--out-dir", "out"]);
     assert!(

@@ -165,7 +165,7 @@ fn hidden_checkpoints_and_graphs_without_weights_are_skipped() {
     folder.copy("tests/fixtures/graphs/containers/model.ckpt.meta", "models/lone.ckpt.meta");
     let done = folder.batch(&["models"]);
     assert_eq!(folder.models(), ["net.onnx"]);
-    assert_eq!(done.stderr, "note: models/lone.ckpt.meta: left out, a graph without its weights\n");
+    assert_eq!(done.stderr, "note: models/lone.ckpt.meta: left out: it is a graph without its weights\n");
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn a_list_may_begin_with_a_byte_order_mark_and_cannot_name_itself() {
     child.stdin.take().unwrap().write_all("\u{feff}net.pb\n-\n".as_bytes()).unwrap();
     let done = Done::new(child.wait_with_output().unwrap());
     assert!(done.stdout.contains("1 converted, 1 failed"), "{}", done.stdout);
-    assert!(done.stderr.contains("cannot be the list and a model in it"), "{}", done.stderr);
+    assert!(done.stderr.contains("the list cannot contain itself as a model"), "{}", done.stderr);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Batch norm in every form that slim writes into a graph, each with a V1 and a V2 checkpoint, and frozen
-//! (`scripts/make_frozen_batch_norms.py`). Each becomes one BatchNormalization, with a unit scale if there is no gamma, and computes what
+//! (`scripts/make_fixtures/batchnorm.py`). Each becomes one BatchNormalization, with a unit scale if there is no gamma, and computes what
 //! TensorFlow computed.
 
 use std::fs;

@@ -181,7 +181,7 @@ fn class_names_are_metadata_where_there_is_one_for_each_class() {
     let said = folder.fails(&["--labels", &folder.file("three.txt", &"x\n".repeat(3))]);
     assert!(said.contains("three.txt: it has 3 names, and the model 11 classes"), "{said}");
     let said = folder.fails(&["--labels", "nowhere.txt"]);
-    assert!(said.contains("nowhere.txt: there is no such file"), "{said}");
+    assert!(said.contains("nowhere.txt: the file does not exist"), "{said}");
 }
 
 #[test]

@@ -115,7 +115,7 @@ fn types_that_do_not_fit_are_refused() {
     let sum = |attributes: &[(&str, &str)]| node("out", "AddV2", &["x", "i"], attributes);
     assert_refused(
         &[x(), i.clone(), sum(&[FLOAT])],
-        &["AddV2 \"out\": its input y (\"i\") is int32, and its attribute T says float32"],
+        &["AddV2 \"out\": its input y (\"i\") is int32, and its attribute T is float32"],
     );
     assert_refused(&[x(), i.clone(), sum(&[])], &["its input x, of the same type T, is float32"]);
     assert_refused(
@@ -129,7 +129,7 @@ fn types_that_do_not_fit_are_refused() {
     // An attribute that is missing has its default.
     assert_refused(
         &[i, node("out", "MaxPool", &["i"], &[("padding", "s: \"SAME\"")])],
-        &["its attribute T says float32"],
+        &["its attribute T is float32"],
     );
 }
 

@@ -1,5 +1,5 @@
-//! What the documentation shows: the tables of `docs/networks.md` are those of the library, with slim's defaults, the ops of
-//! `docs/verify.md` are those that are evaluated, and the commands in examples print what the pages say.
+//! What the documentation shows: the tables of `docs/networks.md` are those of the library, with slim's defaults, and the commands
+//! in examples print what the pages show.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -7,8 +7,6 @@ use std::fs;
 use std::path::Path;
 
 use tempfile::TempDir;
-use tf2onnx_rs::graph::{forwards, is_placeholder};
-use tf2onnx_rs::ops;
 use tf2onnx_rs::passes::batch_norm::{BatchNorm, batch_norms};
 use tf2onnx_rs::passes::fuse_batch_norm::fuse_batch_norms;
 use tf2onnx_rs::slim::{self, ImageShape, Network, Options, Variables, networks};
@@ -29,23 +27,6 @@ fn the_tables_in_the_documentation_are_current() {
             kept.display()
         );
     }
-}
-
-#[test]
-fn the_list_of_evaluated_ops_is_current() {
-    let page = fs::read_to_string(repository("docs/verify.md")).unwrap();
-    let (_, after) = page.split_once("uint8 and booleans:\n\n").unwrap();
-    let (list, _) = after.split_once(".\n\n").unwrap();
-    let listed: BTreeSet<&str> = list.split([',', '\n']).map(str::trim).filter(|op| !op.is_empty()).collect();
-    let is_evaluated = |op: &ops::Op| {
-        let has_value = forwards(op.name) || is_placeholder(op.name) || op.name == "Const";
-        has_value || op.evaluators().next().is_some()
-    };
-    let evaluated: BTreeSet<&str> =
-        ops::supported_ops().filter(|op| is_evaluated(op)).map(|op| op.name).collect();
-    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("evaluated_ops.txt");
-    fs::write(&kept, evaluated.iter().copied().collect::<Vec<_>>().join(", ") + "\n").unwrap();
-    assert!(listed == evaluated, "docs/verify.md is not current: copy the list from {}", kept.display());
 }
 
 /// A row for each network, the networks that slim has under several names beside each other.
@@ -83,9 +64,9 @@ fn batch_norms_of(network: &Network) -> Vec<BatchNorm> {
     let options = Options::defaults(network.options, network.scope);
     let [height, width] = network.image_size;
     let image = ImageShape { batch: None, height, width, channels: 3 };
-    let drawn = slim::build(network, "", &options, &image, &Variables::new()).unwrap();
+    let built = slim::build(network, "", &options, &image, &Variables::new()).unwrap();
     // The auxiliary classifier serves training.
-    let graph = drawn.graph.pruned_to(&[drawn.output, drawn.input]).0;
+    let graph = built.graph.pruned_to(&[built.output, built.input]).0;
     batch_norms(&fuse_batch_norms(graph).unwrap().0)
 }
 

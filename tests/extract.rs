@@ -98,7 +98,7 @@ fn options_of_convert_are_refused_without_a_conversion() {
     for layout in [&[][..], &["--layout", "tensorflow"]] {
         let said = refused(&[&["--outputs", "Mixed_6e"], layout].concat());
         assert!(
-            said.contains("--outputs: it is about a conversion") && said.contains("--layout onnx"),
+            said.contains("--outputs: it applies to a conversion") && said.contains("--layout onnx"),
             "{said}"
         );
     }

@@ -1,5 +1,5 @@
 //! The inputs of a model whose graph does not determine them: placeholders with computed defaults, inputs inside the
-//! graph, placeholders without a declared shape (`scripts/make_graph_fixtures.py`).
+//! graph, placeholders without a declared shape (`scripts/make_fixtures/graphs.py`).
 
 use std::path::PathBuf;
 

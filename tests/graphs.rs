@@ -1,5 +1,5 @@
 //! Models with a graph, in every file that TensorFlow 1 writes graphs to: converted, run
-//! and compared with what TensorFlow computed (`scripts/make_graph_fixtures.py`).
+//! and compared with what TensorFlow computed (`scripts/make_fixtures/graphs.py`).
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Models that TensorFlow 2 saved (`scripts/make_keras_fixture.py`): converted, run and compared with
+//! Models that TensorFlow 2 saved (`scripts/make_fixtures/keras.py`): converted, run and compared with
 //! what TensorFlow computed.
 
 use std::path::PathBuf;

@@ -253,7 +253,7 @@ fn nothing_is_converted_if_the_report_cannot_be_written() {
     let [input, model] = [&input, &model].map(|path| path.to_str().unwrap());
     let missing = folder.path().join("missing/report.html");
     let error = fails(&["convert", input, model, "--report", missing.to_str().unwrap()]);
-    assert!(error.contains("there is no folder"), "{error}");
+    assert!(error.contains("does not exist"), "{error}");
     let error = fails(&["convert", input, model, "--report", model]);
     assert!(error.contains("another output has this name"), "{error}");
     let done = tf2onnx_rs(["convert", input, model, "--report", "report.txt"]);

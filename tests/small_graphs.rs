@@ -145,7 +145,7 @@ fn a_batch_length_that_the_graph_depends_on_is_kept() {
     let (_folder, path, model) = graph(&queue(&[4, 3]));
     let done = convert(&path, &model, &["--outputs", "output:0"]);
     assert_eq!(Model::load(&model).inputs()[0].1, "2,6");
-    let note = "note: batch takes batches of 2, no others: Reshape \"pairs\" is built for them";
+    let note = "note: batch accepts only batches of 2: Reshape \"pairs\" is built for them";
     assert!(done.stdout.contains(note), "{}", done.stdout);
     let error = refused(&queue(&[4, 3]), &["--outputs", "output:0", "--batch-size", "1"]);
     assert!(error.contains("--batch-size 1: Reshape \"pairs\": it is built for batches of 2"), "{error}");

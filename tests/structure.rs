@@ -14,7 +14,7 @@ fn recognized(case: &Case) -> Result<Recognition, String> {
         .map_err(|error| error.to_string())
 }
 
-fn drawn(case: &Case) -> Result<BuiltNetwork, String> {
+fn built(case: &Case) -> Result<BuiltNetwork, String> {
     let Recognition { network, prefix, options, channels, .. } = recognized(case)?;
     let [height, width] = case.image_size();
     let image = ImageShape { batch: None, height, width, channels };
@@ -55,11 +55,11 @@ fn every_case_is_recognized_by_its_variables_alone() {
 #[test]
 fn every_variable_is_used_once_and_none_is_invented() {
     for_every_case(|case| {
-        let drawn = drawn(case)?;
-        let drawn: Vec<(String, Vec<usize>)> =
-            drawn.variables().map(|(name, shape)| (name.to_owned(), shape)).collect();
-        let used: BTreeMap<String, Vec<usize>> = drawn.iter().cloned().collect();
-        ensure(used.len() == drawn.len(), || "a variable is drawn twice".to_owned())?;
+        let built = built(case)?;
+        let built: Vec<(String, Vec<usize>)> =
+            built.variables().map(|(name, shape)| (name.to_owned(), shape)).collect();
+        let used: BTreeMap<String, Vec<usize>> = built.iter().cloned().collect();
+        ensure(used.len() == built.len(), || "a variable is built twice".to_owned())?;
         let mut stored = case.variables();
         stored.remove("global_step");
         let unlike = |a: &BTreeMap<String, Vec<usize>>, b: &BTreeMap<String, Vec<usize>>| {
@@ -67,7 +67,7 @@ fn every_variable_is_used_once_and_none_is_invented() {
             unlike.take(5).map(|(name, shape)| format!("{name} {shape:?}")).collect::<Vec<_>>().join(", ")
         };
         ensure(used == stored, || {
-            format!("\n  drawn: {}\n  stored: {}", unlike(&used, &stored), unlike(&stored, &used))
+            format!("\n  built: {}\n  stored: {}", unlike(&used, &stored), unlike(&stored, &used))
         })
     });
 }
@@ -75,12 +75,12 @@ fn every_variable_is_used_once_and_none_is_invented() {
 #[test]
 fn end_points_have_slims_names_tensors_and_shapes() {
     for_every_case(|case| {
-        let drawn = drawn(case)?;
+        let built = built(case)?;
         for (end_point, expected) in &case.end_points {
-            let tensor = drawn.end_point(end_point).ok_or_else(|| format!("no end point {end_point}"))?;
-            let name = drawn.graph.tensor_name(tensor);
+            let tensor = built.end_point(end_point).ok_or_else(|| format!("no end point {end_point}"))?;
+            let name = built.graph.tensor_name(tensor);
             ensure(name == expected.tensor, || format!("{end_point} is {name}, not {}", expected.tensor))?;
-            let shape = drawn.graph.shape(tensor);
+            let shape = built.graph.shape(tensor);
             let fits = shape.is_compatible_with(&Shape::known(&expected.shape));
             ensure(fits, || format!("{end_point} has shape {shape}, not {:?}", expected.shape))?;
         }
@@ -118,16 +118,16 @@ fn described(graph: &Graph, node: &Node) -> String {
 #[test]
 fn the_graph_is_the_one_that_slim_builds() {
     for_every_case(|case| {
-        let drawn = drawn(case)?;
+        let built = built(case)?;
         let names: Vec<&String> =
             [Some(&case.output), case.predictions.as_ref()].into_iter().flatten().collect();
-        let ours = nodes_for(&drawn.graph, &names)?;
+        let ours = nodes_for(&built.graph, &names)?;
         let slims = nodes_for(&case.graph(), &names)?;
         let only = |a: &BTreeSet<String>, b: &BTreeSet<String>| {
             a.difference(b).take(5).cloned().collect::<Vec<_>>().join("\n    ")
         };
         ensure(ours == slims, || {
-            format!("\n  drawn:\n    {}\n  slim:\n    {}", only(&ours, &slims), only(&slims, &ours))
+            format!("\n  built:\n    {}\n  slim:\n    {}", only(&ours, &slims), only(&slims, &ours))
         })
     });
 }

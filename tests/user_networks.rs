@@ -1,7 +1,7 @@
 //! `--network my_net.toml`: described networks compute what TensorFlow computes, a description of a library network
 //! converts to the same bytes, and every mistake is reported with its line.
 //!
-//! `scripts/make_network_fixtures.py` built the same networks with slim and wrote `tests/fixtures/networks`.
+//! `scripts/make_fixtures/networks.py` built the same networks with slim and wrote `tests/fixtures/networks`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -74,7 +74,7 @@ impl Case {
         recognize(&self.variables(), Overrides { network: Some(network), options: &[] }).unwrap()
     }
 
-    fn drawn(&self) -> BuiltNetwork {
+    fn built(&self) -> BuiltNetwork {
         let Recognition { network, prefix, options, channels, .. } = self.recognized();
         let image = ImageShape { batch: None, height: self.input[1], width: self.input[2], channels };
         build(network, &prefix, &options, &image, &self.variables()).unwrap()
@@ -102,11 +102,11 @@ const CASES: [&str; 3] = ["plain_cnn", "residual_net", "every_layer"];
 #[test]
 fn described_networks_have_slims_variables_and_no_others() {
     for case in CASES.map(Case::load) {
-        let drawn = case.drawn();
-        let drawn: Vec<(String, Vec<usize>)> =
-            drawn.variables().map(|(name, shape)| (name.to_owned(), shape)).collect();
-        assert_eq!(drawn.len(), case.variables.len(), "{}: none is drawn twice", case.name);
-        assert_eq!(Variables::from_iter(drawn), case.variables(), "{}", case.name);
+        let built = case.built();
+        let built: Vec<(String, Vec<usize>)> =
+            built.variables().map(|(name, shape)| (name.to_owned(), shape)).collect();
+        assert_eq!(built.len(), case.variables.len(), "{}: none is built twice", case.name);
+        assert_eq!(Variables::from_iter(built), case.variables(), "{}", case.name);
         assert_eq!(case.recognized().found, case.recognized().expected);
     }
 }
@@ -114,12 +114,12 @@ fn described_networks_have_slims_variables_and_no_others() {
 #[test]
 fn described_end_points_have_slims_names_and_shapes() {
     for case in CASES.map(Case::load) {
-        let drawn = case.drawn();
-        assert_eq!(drawn.graph.tensor_name(drawn.output), case.output, "{}", case.name);
+        let built = case.built();
+        assert_eq!(built.graph.tensor_name(built.output), case.output, "{}", case.name);
         for (name, expected) in &case.end_points {
-            let tensor = drawn.end_point(name).unwrap_or_else(|| panic!("{}: no {name}", case.name));
-            assert_eq!(drawn.graph.tensor_name(tensor), expected.tensor, "{}", case.name);
-            let shape = drawn.graph.shape(tensor);
+            let tensor = built.end_point(name).unwrap_or_else(|| panic!("{}: no {name}", case.name));
+            assert_eq!(built.graph.tensor_name(tensor), expected.tensor, "{}", case.name);
+            let shape = built.graph.shape(tensor);
             assert!(shape.is_compatible_with(&Shape::known(&expected.shape)), "{name} is {shape}");
         }
     }
@@ -160,9 +160,9 @@ fn without_classes_a_described_network_ends_at_its_features() {
     let mut case = Case::load("residual_net");
     case.variables.retain(|(name, _)| !name.starts_with("ResidualNet/Logits/"));
     assert_eq!(case.recognized().options.num_classes(), 0);
-    let drawn = case.drawn();
-    assert_eq!(Some(drawn.output), drawn.end_point("global_pool"));
-    assert_eq!(drawn.end_point("Logits"), None);
+    let built = case.built();
+    assert_eq!(Some(built.output), built.end_point("global_pool"));
+    assert_eq!(built.end_point("Logits"), None);
 }
 
 /// Converts by the library's inception_v1 and by the described one, and compares the bytes.
@@ -432,7 +432,7 @@ fn other_files_are_refused_in_one_sentence() {
         let [input, output, network] = [&checkpoint, &output, network].map(|path| path.to_str().unwrap());
         fails(&["convert", input, output, "--network", network])
     };
-    assert!(refused(&folder.path().join("no.toml")).contains("no.toml: there is no such file"));
+    assert!(refused(&folder.path().join("no.toml")).contains("no.toml: the file does not exist"));
     let binary = folder.path().join("binary.toml");
     std::fs::write(&binary, b"name = \"a\"\n\xff\xfe").unwrap();
     assert!(refused(&binary).contains("binary.toml, line 2: it is not UTF-8 text"));

@@ -81,7 +81,7 @@ pub(super) fn locate(path: &Path) -> Result<Located> {
 fn missing(path: &Path) -> Error {
     let folder = folder_of(path);
     if !folder.is_dir() {
-        return Error::file(path, format_args!("there is no folder {}", folder.display()));
+        return Error::file(path, format_args!("the folder {} does not exist", folder.display()));
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let files = file_names(&folder);
@@ -93,7 +93,7 @@ fn missing(path: &Path) -> Error {
         return Error::file(path, format!("it is a link to {}, which does not exist", to.display()))
             .advice("repair the link, or give the path of the file itself");
     }
-    let error = Error::file(path, "there is no such file or checkpoint");
+    let error = Error::file(path, "the file or checkpoint does not exist");
     let checkpoints = checkpoints_in(&folder);
     let prefixes = checkpoints.iter().filter_map(|located| located.path().file_name()?.to_str());
     // Suggests checkpoints instead of their files, which have similar names.

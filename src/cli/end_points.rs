@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::graph::Shape;
 use crate::slim::{self, ImageShape, Network, NetworkOption, Options, Variables};
 
-/// The channels of color images. Only the variables of a trained network say whether it has other images.
+/// The channels of color images. Only the variables of a trained network show whether its images have other channels.
 const CHANNELS: usize = 3;
 
 /// A network with its end points, as `--json` prints it.

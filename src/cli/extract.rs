@@ -67,7 +67,7 @@ struct Summary<'a> {
 /// Refuses options of a conversion if tensors are written as they are stored.
 fn refuse_conversion(args: &Args) -> Result<()> {
     let Some(option) = args.conversion.beyond_opening() else { return Ok(()) };
-    let problem = "it is about a conversion, and tensors are written as they are stored";
+    let problem = "it applies to a conversion, and the tensors are written as they are stored";
     Err(Error::new(format!("--{option}"), problem).advice("add --layout onnx, or leave it out"))
 }
 

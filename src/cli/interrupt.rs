@@ -47,7 +47,7 @@ pub fn clean_up_on_signals() {
     });
 }
 
-/// Whether hangups were ignored when the program started; true if the system does not tell.
+/// Whether hangups were ignored when the program started; true if the system does not report it.
 #[cfg(unix)]
 fn hangup_is_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

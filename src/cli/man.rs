@@ -22,7 +22,7 @@ pub struct Args {
     /// The command [default: tf2onnx-rs itself]
     #[arg(value_parser = known)]
     command: Option<String>,
-    /// The folder for the pages of all commands; it is made if it does not exist
+    /// The folder for the pages of all commands; it is created if it does not exist
     #[arg(long, value_name = "DIR", conflicts_with = "command")]
     out_dir: Option<PathBuf>,
     /// Print the options of all commands as docs/options.md has them

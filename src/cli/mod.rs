@@ -42,7 +42,7 @@ struct Cli {
 /// The meanings of the exit status.
 pub const EXIT_STATUS: &str = "\
 0    done
-1    the command failed; standard error says why, and nothing is written
+1    the command failed; standard error has the reason, and nothing is written
 2    bad usage
 129  the terminal was closed (SIGHUP, unless it is ignored); nothing is written, and temporary files are removed
 130  interrupted by Ctrl-C; otherwise the same

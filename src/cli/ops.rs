@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::output::{self, Column};
 use crate::error::Result;
+use crate::eval;
 use crate::ops::{Op, supported_ops};
 
 /// Lists the TensorFlow ops that `convert` can convert, and the ONNX operators that they become.
@@ -59,17 +60,24 @@ pub fn run(args: &Args) -> Result<()> {
 
 fn markdown(entries: &[Entry]) -> String {
     let mut text = format!(
-        "# Ops\n\nThe {} TensorFlow ops that `convert` takes in a graph, and the ONNX operators that it writes for \
-         them. `tf2onnx-rs ops --markdown`\nprints this page. Where no operator is named, the op leaves no node: it \
-         is a constant or forwards its input.\n\nThe branches of `Switch` and `Merge`, as `tf.cond` and `tf.case` of \
+        "# Ops\n\nThe {} TensorFlow ops that `convert` can convert, and the ONNX operators that it writes for them. \
+         `tf2onnx-rs ops --markdown`\nprints this page. If no operator is named, the op leaves no node: it is a \
+         constant or forwards its input. The column `--verify` names the\nops that [`convert --verify`](verify.md) \
+         evaluates, with float32, float64, int32, int64, uint8 and booleans.\n\nThe branches of `Switch` and `Merge`, as `tf.cond` and `tf.case` of \
          TensorFlow 1 build them, become `If`. Nodes that Grappler\nand TF.js fuse (`_FusedConv2D`, `_FusedMatMul`, \
          `_FusedDepthwiseConv2dNative`, `_FusedBatchNormEx`, `FusedDepthwiseConv2dNative`,\n`Prelu`) are read as the ops that they \
-         stand for.\n\n| TensorFlow | ONNX | from opset | notes |\n|---|---|---|---|\n",
+         stand for.\n\n| TensorFlow | ONNX | from opset | `--verify` | notes |\n|---|---|---|---|---|\n",
         entries.len()
     );
     for entry in entries {
-        text +=
-            &format!("| {} | {} | {} | {} |\n", entry.name, entry.onnx.join(", "), entry.opset, entry.note);
+        let verified = if eval::runs(entry.name) { "yes" } else { "" };
+        text += &format!(
+            "| {} | {} | {} | {verified} | {} |\n",
+            entry.name,
+            entry.onnx.join(", "),
+            entry.opset,
+            entry.note
+        );
     }
     text
 }

@@ -175,7 +175,7 @@ fn written(columns: &[Column], lines: &[Line], row: &[String]) -> Vec<String> {
     text
 }
 
-/// A name without its middle. Most of the end is kept: it tells more than the start.
+/// A name without its middle. Most of the end is kept, because it distinguishes names better than the start.
 fn shortened(name: &str, width: usize) -> String {
     if display_width(name) <= width {
         return name.to_owned();

@@ -139,7 +139,7 @@ pub fn run(args: &Args) -> Result<()> {
 
 /// The model at `path`, ready to be run.
 fn load(path: &Path) -> Result<Executable> {
-    // The runtime says little about a file that is not a model, and accepts an empty file as an empty model.
+    // The runtime's error for a file that is not a model explains little, and it accepts an empty file as an empty model.
     let error_of_file = |error: Error| OnnxFile::open(path).err().unwrap_or(error);
     let model = Executable::load(path).map_err(error_of_file)?;
     if model.outputs().is_empty() {

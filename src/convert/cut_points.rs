@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::graph::import::{Part, import_part};
 use crate::graph::op_definition::declared_output_types;
 use crate::graph::validate::Nodes;
-use crate::graph::{Attr, Graph, Shape, TensorType, import};
+use crate::graph::{Attr, Graph, Shape, TensorType, node_def};
 use crate::ops::output_types;
 use crate::proto::{GraphDef, NodeDef};
 use crate::setting::Setting;
@@ -50,7 +50,7 @@ pub(super) fn graph_before(
 /// The nodes at the end of TensorFlow 1 loops, with the types of their outputs.
 fn loop_exits(definition: &GraphDef) -> HashMap<String, Vec<TensorType>> {
     let exits = definition.node.iter().filter(|node| matches!(node.op.as_str(), "Exit" | "RefExit"));
-    let typed = exits.filter_map(|node| match import::attribute_of(node, "T") {
+    let typed = exits.filter_map(|node| match node_def::attribute_of(node, "T") {
         Ok(Some(Attr::Type(dtype))) => {
             Some((node.name.clone(), vec![TensorType::new(dtype, Shape::UNKNOWN)]))
         }
@@ -74,7 +74,7 @@ fn declared_types(
         );
         error.advice(format!("choose a tensor after it with {}", Setting::Inputs))
     };
-    let shapes = match import::attribute_of(node, "_output_shapes") {
+    let shapes = match node_def::attribute_of(node, "_output_shapes") {
         Ok(Some(Attr::Shapes(shapes))) => shapes,
         _ => vec![],
     };

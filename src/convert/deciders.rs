@@ -3,7 +3,7 @@
 use hashbrown::{HashMap, HashSet};
 
 use super::{Note, NoteKind};
-use crate::graph::import::{data_inputs, declared_shape, declared_type, past_identities};
+use crate::graph::node_def::{data_inputs, declared_shape, declared_type, past_identities};
 use crate::graph::{Graph, TensorRef, is_placeholder};
 use crate::proto::NodeDef;
 use crate::setting::Setting;

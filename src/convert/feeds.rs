@@ -119,7 +119,7 @@ impl BatchChange {
             }
             (Err(error), None) => {
                 let text = format!(
-                    "{} takes batches of {}, no others: {} is built for them",
+                    "{} accepts only batches of {}: {} is built for them",
                     batch.input,
                     batch.built,
                     error.subject()

@@ -86,7 +86,7 @@ pub struct Conversion {
     pub batch_norms: Vec<BatchNorm>,
     /// The moving averages of its weights.
     pub moving_averages: MovingAverages,
-    /// What computes in float16, where the options ask for it.
+    /// The ops that compute in float16, with the option `float16`.
     pub float16: Option<Float16>,
     /// How it preprocesses images.
     pub preprocessing: Preprocessing,
@@ -133,7 +133,7 @@ impl Origin {
         }
     }
 
-    /// What does not use the trained variables that are left over.
+    /// The part that does not use the remaining trained variables, for a warning.
     fn user_of_variables(&self) -> &'static str {
         match self {
             Self::Network(network) => network.recognition.network.name,
@@ -184,7 +184,7 @@ pub fn convert(source: &Source, options: &ConvertOptions) -> Result<Conversion> 
     Ok(Conversion { timing: Timing { building: seconds, ..conversion.timing }, ..conversion })
 }
 
-/// What graphs and networks have in common: the passes, the weights, the lowering.
+/// The steps for graphs and networks alike: the passes, the weights, the lowering.
 fn finish(
     source: &Source,
     options: &ConvertOptions,

@@ -2,8 +2,8 @@
 
 use hashbrown::HashMap;
 
-use crate::graph::import::data_inputs;
 use crate::graph::is_variable;
+use crate::graph::node_def::data_inputs;
 use crate::passes::training_mode::MovingStatistics;
 use crate::proto::{GraphDef, NodeDef};
 

@@ -8,7 +8,7 @@ use super::input_shape::set_image_size;
 use super::interface::{no_tensor, node_name};
 use super::{ConvertOptions, FrozenPlaceholder, Note, NoteKind};
 use crate::error::{Error, Result};
-use crate::graph::import::{data_inputs, declared_shape, declared_type, past_identities};
+use crate::graph::node_def::{data_inputs, declared_shape, declared_type, past_identities};
 use crate::graph::{Shape, is_placeholder};
 use crate::proto::NodeDef;
 use crate::setting::Setting;

@@ -17,7 +17,7 @@ use crate::tensor::element_count;
 /// If more than this share of the trained elements is not used, the checkpoint is of another model.
 const MOST_SHARE: f64 = 0.1;
 
-/// If more trained variables than this lie outside of the network's scope, the checkpoint is of another model.
+/// If more trained variables than this are outside of the network's scope, the checkpoint is of another model.
 const MOST_OUTSIDE: usize = 8;
 
 /// How many scopes a sentence lists.
@@ -44,11 +44,11 @@ pub struct UnusedScope {
     pub variables: Vec<String>,
     /// The number of their elements.
     pub elements: u64,
-    /// What the scope belongs to, if that is known.
+    /// The model that the scope belongs to, if it is known.
     pub known_as: Option<&'static str>,
 }
 
-/// What known scopes belong to, by the start of a name component. From the definitions in
+/// The models that known scopes belong to, by the start of a name component. From the definitions in
 /// tensorflow/models (`research/object_detection`, `research/deeplab`), davidsandberg/facenet, argman/EAST and
 /// DeepLabCut/DeepLabCut.
 const KNOWN: [(&str, &str); 22] = [
@@ -174,7 +174,7 @@ impl Unused {
         if elements == 0 { 0.0 } else { elements as f64 / self.trained_elements as f64 }
     }
 
-    /// Whether the checkpoint is of another model: what is not used is known, is a large share, or has many variables outside of
+    /// Whether the checkpoint is of another model: the unused variables are of a known model, a large share, or many outside of
     /// the network.
     fn is_another_model(&self) -> bool {
         self.share() > MOST_SHARE
@@ -195,7 +195,7 @@ impl Unused {
         )))
     }
 
-    /// The warning about them; `None` if there are none. `user` is what does not use them: the network, say.
+    /// The warning about them; `None` if there are none. `user` is the part that does not use them, such as the network.
     pub fn warning(&self, user: &str) -> Option<Note> {
         (!self.scopes.is_empty()).then(|| {
             let text = format!("the checkpoint holds more than {user}: {}", self.described());
@@ -230,7 +230,7 @@ fn is_slot(checkpoint: &Checkpoint, name: &str, shape: &[usize]) -> bool {
     above.any(|variable| variable.shape() == shape)
 }
 
-/// Whether a component of a name is what the slim library calls classifiers that only training needs.
+/// Whether a component of a name is the slim library's name for a classifier that only training needs.
 fn is_auxiliary(component: &str) -> bool {
     component == "AuxLogits" || component.strip_prefix("aux_").is_some_and(is_number)
 }
@@ -260,7 +260,7 @@ fn shared_scopes(name: &str, root: &str) -> usize {
 }
 
 fn known_as(name: &str, root: &str) -> Option<&'static str> {
-    // The scopes around the network can say what the variable belongs to, too.
+    // The scopes around the network can also show the model that the variable belongs to.
     let inside = name[shared_scopes(name, root)..].split('/');
     let inside: Vec<&str> = inside.collect();
     let known =

@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use crate::graph::import;
+use crate::graph::node_def;
 use crate::proto::{FunctionDef, GraphDef, NodeDef, attr_value::Value};
 use crate::source::{GraphFile, Source};
 use crate::tensor::Constant;
@@ -76,12 +76,12 @@ fn restored(definition: &GraphDef) -> HashMap<String, Stored> {
         if !matches!(assign.op.as_str(), "Assign" | "AssignVariableOp") {
             continue;
         }
-        let inputs: Vec<(&str, usize)> = import::data_inputs(assign).collect();
+        let inputs: Vec<(&str, usize)> = node_def::data_inputs(assign).collect();
         let &[(variable, _), (value, port)] = &inputs[..] else { continue };
         let Some((restore, port)) = restore_of(&nodes, value, port) else { continue };
         let [keys, parts] = listed.entry(&restore.name).or_insert_with(|| {
             [1, 2].map(|index| {
-                let names = import::data_inputs(restore).nth(index).and_then(|(name, _)| nodes.get(name));
+                let names = node_def::data_inputs(restore).nth(index).and_then(|(name, _)| nodes.get(name));
                 names.map(|names| strings(names)).unwrap_or_default()
             })
         });
@@ -110,7 +110,7 @@ fn restored_by_functions(definition: &GraphDef) -> HashMap<String, Stored> {
         let Some(function) = restoring.get(called.name.as_str()) else { continue };
         let arguments = function.signature.iter().flat_map(|signature| &signature.input_arg);
         let given: HashMap<&str, &str> = arguments
-            .zip(import::data_inputs(call))
+            .zip(node_def::data_inputs(call))
             .map(|(argument, (variable, _))| (argument.name.as_str(), variable))
             .collect();
         found.extend(restored_in(function, &given));
@@ -169,7 +169,7 @@ fn restore_of<'a>(
     match node.op.as_str() {
         "RestoreV2" => Some((node, port)),
         "Identity" => {
-            let (input, port) = import::data_inputs(node).next()?;
+            let (input, port) = node_def::data_inputs(node).next()?;
             let node = *nodes.get(input)?;
             (node.op == "RestoreV2").then_some((node, port))
         }

@@ -32,7 +32,7 @@ pub(super) fn calls(op: &str) -> bool {
 /// The results of a node that calls functions of the graph's library.
 ///
 /// # Errors
-/// Where a function is missing or cannot be evaluated, or a loop does not end.
+/// If a function is missing or cannot be evaluated, or a loop does not end.
 pub(super) fn evaluate(graph: &Graph, node: &Node, inputs: &[Arc<Tensor>]) -> Result<Vec<Tensor>> {
     let first = || inputs.first().ok_or_else(|| node.error("it has no inputs"));
     match node.op.as_str() {
@@ -46,7 +46,7 @@ pub(super) fn evaluate(graph: &Graph, node: &Node, inputs: &[Arc<Tensor>]) -> Re
                 return Err(node.error("it has no branches"));
             };
             let index = first()?.integer().and_then(|index| usize::try_from(index).ok());
-            // An index without a branch takes the last branch.
+            // An index out of range selects the last branch.
             let branch = index.and_then(|index| branches.get(index)).or(branches.last());
             call(graph, node, branch.ok_or_else(|| node.error("it has no branches"))?, &inputs[1..])
         }

@@ -6,7 +6,7 @@
 mod control;
 mod run;
 
-pub use run::{Leaves, Refused, run, run_past};
+pub use run::{Leaves, Refused, run, run_past, runs};
 
 use crate::error::Result;
 use crate::graph::Node;
@@ -16,11 +16,11 @@ use crate::tensor::Tensor;
 /// The most elements that a constant is made of: a `Fill` or `Range` beyond it is left to the model.
 const MAX_MADE: usize = 1 << 16;
 
-/// Evaluates a node whose inputs are known. `None` where the op, or its types, are not evaluated here: the model
-/// then computes it.
+/// Evaluates a node whose inputs are known. Returns `None` if the op or its types are not evaluated here; then the model
+/// computes it.
 ///
 /// # Errors
-/// Where the op cannot be computed from such inputs.
+/// If the op cannot be computed from such inputs.
 pub fn evaluate(node: &Node, inputs: &[&Tensor]) -> Result<Option<Vec<Tensor>>> {
     if ops::elements_made(node, inputs).is_some_and(|count| count > MAX_MADE) {
         return Ok(None);
@@ -28,7 +28,7 @@ pub fn evaluate(node: &Node, inputs: &[&Tensor]) -> Result<Option<Vec<Tensor>>> 
     Ok(ops::find(&node.op).and_then(ops::Op::folder).and_then(|evaluate| evaluate(node, inputs)))
 }
 
-/// Whether an op is evaluated here, for some inputs.
+/// Whether an op is evaluated for constants, at least for some inputs.
 pub fn is_evaluated(op: &str) -> bool {
     ops::find(op).is_some_and(|op| op.folder().is_some())
 }

@@ -20,7 +20,7 @@ enum Value<'a> {
     Tensor(Arc<Tensor>),
     /// It is on a branch that is not taken.
     Dead,
-    /// It is computed from what is not evaluated.
+    /// It depends on a tensor that is not evaluated.
     Lost,
 }
 
@@ -45,19 +45,19 @@ pub struct Refused<'r> {
     pub read: Vec<TensorRef>,
 }
 
-/// Whether a node with these inputs and these results is left to the substitute.
+/// Whether the substitute computes a node with these inputs and these results.
 pub type Leaves = dyn Fn(&Node, &[&Tensor], &[Tensor]) -> bool;
 
-/// Returns the tensors that are read of a node that is not evaluated, in order; `None` where they are not known.
+/// Returns the outputs that are read of a node that is not evaluated, in order; `None` if they are not known.
 type Substitute<'s> = dyn FnMut(&Refused<'_>) -> Result<Option<Vec<Tensor>>> + 's;
 
-/// The values of `outputs` where the graph, which has no variables, is fed these tensors by name. Only the tensors that are
+/// The values of `outputs` if the graph, which has no variables, is fed these tensors by name. Only the tensors that are
 /// still to be read, and the constants of one node, are in memory.
 ///
 /// `progress` receives the number of nodes done and the total.
 ///
 /// # Errors
-/// Where ops of the graph are not evaluated here (all of them are named), an input is not fed, or an op does not take
+/// If ops of the graph are not evaluated here (all of them are named), an input is not fed, or an op does not accept
 /// its inputs.
 pub fn run(
     graph: &Graph,
@@ -77,7 +77,7 @@ pub fn run(
 /// and results. An output that depends on a node that `substitute` does not know is `None`.
 ///
 /// # Errors
-/// Where an input is not fed, an op does not take its inputs, or `substitute` fails.
+/// If an input is not fed, an op does not accept its inputs, or `substitute` fails.
 pub fn run_past(
     graph: &Graph,
     feeds: &HashMap<String, Tensor>,
@@ -146,17 +146,19 @@ pub fn run_past(
         .collect()
 }
 
+/// Whether an op is evaluated in a whole graph, at least for some inputs.
+pub fn runs(op: &str) -> bool {
+    forwards(op)
+        || is_placeholder(op)
+        || matches!(op, "Const" | "Switch" | "RefSwitch" | "_SwitchN" | "Merge" | "RefMerge")
+        || control::calls(op)
+        || ops::find(op).is_some_and(|op| op.evaluators().next().is_some())
+}
+
 /// Names all ops that are not evaluated.
 fn refuse_unknown(graph: &Graph) -> Result<()> {
-    let is_known = |op: &str| {
-        forwards(op)
-            || is_placeholder(op)
-            || matches!(op, "Const" | "Switch" | "RefSwitch" | "_SwitchN" | "Merge" | "RefMerge")
-            || control::calls(op)
-            || ops::find(op).is_some_and(|op| op.evaluators().next().is_some())
-    };
     let mut unknown: Vec<&str> =
-        graph.nodes().map(|(_, node)| node.op.as_str()).filter(|op| !is_known(op)).collect();
+        graph.nodes().map(|(_, node)| node.op.as_str()).filter(|op| !runs(op)).collect();
     unknown.sort_unstable();
     unknown.dedup();
     match unknown[..] {
@@ -169,7 +171,7 @@ fn refuse_unknown(graph: &Graph) -> Result<()> {
 /// Stores the tensors that a placeholder is fed. Returns whether there are any.
 ///
 /// # Errors
-/// Where some of its outputs are fed, and one that is read is not.
+/// If an output that is read is not fed, but others are.
 fn feed<'a>(
     (graph, id): (&Graph, NodeId),
     feeds: &HashMap<String, Tensor>,
@@ -206,7 +208,7 @@ fn taken<'a>(
         *count
     });
     let value = if left == 0 { values.remove(input) } else { values.get(input).cloned() };
-    value.ok_or_else(|| node.error("it reads what is not evaluated here"))
+    value.ok_or_else(|| node.error("it reads a tensor that is not evaluated here"))
 }
 
 fn computed<'a>(
@@ -248,7 +250,7 @@ fn computed<'a>(
         .map(|(value, input)| match value {
             Value::Tensor(tensor) => Ok(tensor),
             Value::Constant(constant) => read(graph.node(input.node), constant).map(Arc::new),
-            Value::Dead | Value::Lost => Err(node.error("it reads what is on a branch that is not taken")),
+            Value::Dead | Value::Lost => Err(node.error("it reads a tensor on a branch that is not taken")),
         })
         .collect::<Result<_>>()?;
     if control::calls(&node.op) {
@@ -316,7 +318,7 @@ fn merged<'a>(node: &Node, inputs: Vec<Value<'a>>) -> Result<Vec<Value<'a>>> {
             let index = Tensor::Int32(ndarray::arr0(index as i32).into_dyn());
             Ok(vec![value, Value::Tensor(Arc::new(index))])
         }
-        _ => Err(node.error("more than one of its branches are taken")),
+        _ => Err(node.error("more than one of its branches is taken")),
     }
 }
 

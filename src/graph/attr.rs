@@ -207,7 +207,7 @@ impl Node {
     /// The function of the graph's library that an attribute names.
     ///
     /// # Errors
-    /// Where the attribute does not name a function.
+    /// If the attribute does not name a function.
     pub fn function(&self, name: &str) -> Result<&str> {
         match self.attrs.get(name) {
             Some(Attr::Function(function)) => Ok(function),
@@ -215,7 +215,7 @@ impl Node {
         }
     }
 
-    /// A list of integers; empty where the attribute is absent.
+    /// A list of integers; empty if the attribute is absent.
     pub fn ints(&self, name: &str) -> &[i64] {
         match self.attrs.get(name) {
             Some(Attr::Ints(values)) => values,
@@ -231,10 +231,10 @@ impl Node {
         }
     }
 
-    /// The spatial part of a list with one positive number per axis, such as `strides`; all 1 where absent.
+    /// The spatial part of a list with one positive number per axis, such as `strides`; all 1 if absent.
     ///
     /// # Errors
-    /// Where the list is not one positive number per axis of a tensor of `rank`.
+    /// If the list is not one positive number per axis of a tensor of `rank`.
     pub fn spatial_sizes(&self, name: &str, rank: usize) -> Result<Vec<usize>> {
         let values = self.ints(name);
         if values.is_empty() {
@@ -251,7 +251,7 @@ impl Node {
     /// `padding`, with `explicit_paddings` where it is `EXPLICIT`.
     ///
     /// # Errors
-    /// Where TensorFlow does not document this padding.
+    /// If TensorFlow does not document this padding.
     pub fn padding(&self) -> Result<Padding> {
         match self.text("padding") {
             Some("SAME") => Ok(Padding::Same),

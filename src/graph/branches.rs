@@ -2,7 +2,7 @@
 //!
 //! `tf.cond` runs the ops of a branch when the `Switch` before them forwards a value to that branch. An op without inputs
 //! from there, such as a constant, has a control edge from the branch's pivot instead. The import drops control edges, so
-//! what these say about branches is kept as a data edge: the readers of such a node read an [`ON_BRANCH`] node.
+//! the branch of a node is kept as a data edge: the readers of such a node read an [`ON_BRANCH`] node.
 //!
 //! Source: `CondContext._AddOpInternal` in `tensorflow/python/ops/control_flow_ops.py`.
 
@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use hashbrown::HashMap;
 
-use super::import::{data_inputs, past_identities};
+use super::node_def::{data_inputs, past_identities};
 use super::predicates::{is_merge, is_switch};
 use super::validate::Nodes;
 use crate::error::{Error, Result};
@@ -31,7 +31,7 @@ type Branches<'a> = BTreeSet<((&'a str, usize), usize)>;
 /// `starts` and follows inputs, but does not go past the nodes for which `is_source` is true.
 ///
 /// # Errors
-/// Where conditionals are nested too deeply.
+/// If conditionals are nested too deeply.
 pub fn pivots(
     nodes: &Nodes<'_>,
     starts: &[usize],
@@ -74,7 +74,7 @@ impl<'a, 'n> Finder<'a, 'n> {
                 if is_source(self.node(index)) {
                     self.found[index].get_or_insert_default();
                 }
-                // A node that is already open is part of a loop. The back edge of the loop says nothing about branches.
+                // A node that is already open is part of a loop, whose back edge does not change the branches.
                 if self.found[index].is_none() && !std::mem::replace(&mut is_open[index], true) {
                     let inputs = self.inputs(index).chain(self.controls(index));
                     stack.extend(inputs.filter(|&input| self.found[input].is_none() && !is_open[input]));

@@ -1,18 +1,17 @@
 //! The functions of a graph: the branches of a conditional, the body of a loop, the target of a call.
 //!
-//! Source: `tensorflow/core/framework/function.proto`. Inside a function, a tensor is named by its node, the name
-//! of one of the op's outputs and an index in that output: `node:out:0`.
+//! Source: `tensorflow/core/framework/function.proto`.
 
 use hashbrown::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::import::{add_node, dtype};
-use super::op_definition::OpDefinition;
-use super::validate::{Nodes, Read};
+use super::call_depth::endless;
+use super::function_body::{add_body, data_inputs};
+use super::node_def::dtype;
 use super::{Attr, Graph, Inference, Node, Shape, TensorRef, TensorType};
 use crate::error::{Error, Result};
 use crate::proto::{FunctionDef, FunctionDefLibrary, NodeDef};
-use crate::tensor::{Constant, DType};
+use crate::tensor::Constant;
 
 /// The functions that a graph can call, by name.
 #[derive(Debug, Clone)]
@@ -23,14 +22,11 @@ struct Functions {
     /// How the types of nodes are inferred, in functions and in the graph that calls them.
     infer: Inference,
     by_name: HashMap<String, Arc<FunctionDef>>,
-    /// Those that were built of the nodes of a graph.
+    /// Functions that were built from the nodes of a graph.
     built: HashMap<String, Arc<Function>>,
-    /// Those that call themselves, or call through more functions than [`MAX_DEPTH`].
+    /// Functions that cannot be expanded, because their calls are nested too deeply.
     endless: HashSet<String>,
 }
-
-/// The longest chain of calls from function to function.
-const MAX_DEPTH: usize = 24;
 
 /// An argument of a call.
 #[derive(Debug, Clone)]
@@ -44,7 +40,7 @@ pub enum Argument {
 /// A function as a graph of its own.
 #[derive(Debug, Clone)]
 pub struct Function {
-    /// What it does.
+    /// Its nodes.
     pub graph: Graph,
     /// The nodes of its arguments: placeholders, and constants for those that are known.
     pub arguments: Vec<TensorRef>,
@@ -65,12 +61,7 @@ impl Library {
             Some((name, Arc::new(function.clone())))
         });
         let by_name: HashMap<String, Arc<FunctionDef>> = named.collect();
-        let mut depths = HashMap::new();
-        for name in by_name.keys() {
-            depth(&by_name, name, &mut depths);
-        }
-        let is_endless = |(_, depth): &(&str, Depth)| !matches!(depth, Depth::Known(1..=MAX_DEPTH));
-        let endless = depths.into_iter().filter(is_endless).map(|(name, _)| name.to_owned()).collect();
+        let endless = endless(&by_name);
         Self(Arc::new(Functions { infer, by_name, built: HashMap::new(), endless }))
     }
 
@@ -88,7 +79,7 @@ impl Library {
         name
     }
 
-    /// Whether a function was built of the nodes of a graph, whose names it still has.
+    /// Whether a function was built from the nodes of a graph, whose names it still has.
     pub fn is_built(&self, name: &str) -> bool {
         self.0.built.contains_key(name)
     }
@@ -96,10 +87,10 @@ impl Library {
     fn find(&self, name: &str) -> Result<&FunctionDef> {
         let subject = || format!("function \"{name}\"");
         if self.0.endless.contains(name) {
-            return Err(Error::new(subject(), "it calls itself, or functions call each other too deep"));
+            return Err(Error::new(subject(), "it calls itself, or functions call each other too deeply"));
         }
         let found = self.0.by_name.get(name).map(|function| &**function);
-        found.ok_or_else(|| Error::new(subject(), "the graph calls it and does not have it"))
+        found.ok_or_else(|| Error::new(subject(), "the graph calls it, but does not contain it"))
     }
 
     /// The function as a graph of its own, in which all nodes' names begin with `prefix`.
@@ -138,10 +129,10 @@ impl Library {
         Ok(arguments.map(|argument| argument.name.clone()).collect())
     }
 
-    /// For each argument of a loop's body whether it comes out again as it went in.
+    /// For each argument of a loop's body, whether the body returns it unchanged.
     ///
     /// # Errors
-    /// Where there is no such function.
+    /// If the function does not exist.
     pub fn invariants(&self, body: &str) -> Result<Vec<bool>> {
         let function = self.find(body)?;
         let Some(signature) = &function.signature else { return Ok(vec![]) };
@@ -190,7 +181,7 @@ impl Library {
     /// function's results.
     ///
     /// # Errors
-    /// Where there is no such function, it takes another number of arguments, or its nodes are invalid.
+    /// If the function does not exist, it has another number of arguments, or its nodes are invalid.
     pub fn expand(
         &self,
         name: &str,
@@ -202,7 +193,6 @@ impl Library {
             return built.copy_into(graph, prefix, arguments);
         }
         let function = self.find(name)?;
-        let within = |error: Error| error.within(format!("function \"{name}\""));
         let Some(signature) = &function.signature else { return Ok(vec![]) };
         if signature.input_arg.len() != arguments.len() {
             let problem = format!(
@@ -212,27 +202,8 @@ impl Library {
             );
             return Err(Error::new(format!("function \"{name}\""), problem));
         }
-        let mut nodes = Nodes::new(&function.node_def).map_err(within)?;
-        let unknown = nodes.types_of_unknown_ops(&function.node_def);
-        let types =
-            signature.input_arg.iter().map(|argument| (&*argument.name, DType::from_proto(argument.r#type)));
-        let mut body = Body {
-            nodes,
-            unknown,
-            types: types.collect(),
-            added: HashMap::new(),
-            open: HashSet::new(),
-            graph,
-            prefix,
-        };
-        for (argument, &tensor) in signature.input_arg.iter().zip(arguments) {
-            body.added.insert(&argument.name, vec![tensor]);
-        }
-        let results = signature.output_arg.iter().map(|output| {
-            let named = function.ret.get(&output.name).map_or(output.name.as_str(), String::as_str);
-            body.tensor(named)
-        });
-        results.collect::<Result<Vec<_>>>().map_err(within)
+        add_body(function, graph, prefix, arguments)
+            .map_err(|error| error.within(format!("function \"{name}\"")))
     }
 
     /// The types of a function's results, as its signature names them.
@@ -263,165 +234,5 @@ impl Function {
             moved.extend(ports);
         }
         Ok(self.results.iter().map(|result| moved[result]).collect())
-    }
-}
-
-/// The depth of the calls of a function.
-#[derive(Clone, Copy)]
-enum Depth {
-    /// Its calls are being followed.
-    Open,
-    Known(usize),
-    Endless,
-}
-
-/// Finds the depth of a function and of those it calls. Stops following calls that are too deep.
-fn depth<'a>(
-    functions: &'a HashMap<String, Arc<FunctionDef>>,
-    name: &'a str,
-    depths: &mut HashMap<&'a str, Depth>,
-) -> Depth {
-    fn follow<'a>(
-        functions: &'a HashMap<String, Arc<FunctionDef>>,
-        name: &'a str,
-        depths: &mut HashMap<&'a str, Depth>,
-        left: usize,
-    ) -> Depth {
-        match (depths.get(name), functions.get(name)) {
-            (Some(Depth::Open), _) => return Depth::Endless,
-            (Some(&known), _) => return known,
-            (None, None) => return Depth::Known(0),
-            (None, Some(_)) if left == 0 => return Depth::Endless,
-            (None, Some(_)) => {}
-        }
-        depths.insert(name, Depth::Open);
-        let mut deepest = Depth::Known(0);
-        for called in functions.get(name).into_iter().flat_map(|function| &function.node_def).flat_map(called)
-        {
-            deepest = match (deepest, follow(functions, called, depths, left - 1)) {
-                (Depth::Known(a), Depth::Known(b)) => Depth::Known(a.max(b)),
-                _ => Depth::Endless,
-            };
-        }
-        let depth = match deepest {
-            Depth::Known(depth) => Depth::Known(depth + 1),
-            other => other,
-        };
-        depths.insert(name, depth);
-        depth
-    }
-    follow(functions, name, depths, 4 * MAX_DEPTH)
-}
-
-/// The functions that a node calls.
-fn called(node: &NodeDef) -> impl Iterator<Item = &str> {
-    use crate::proto::attr_value::Value;
-    node.attr.values().filter_map(|attr| attr.value.as_ref()).flat_map(|value| match value {
-        Value::Func(function) => vec![function.name.as_str()],
-        Value::List(list) => list.func.iter().map(|function| function.name.as_str()).collect(),
-        _ => vec![],
-    })
-}
-
-/// A function whose nodes are being added to a graph.
-struct Body<'a, 'g> {
-    nodes: Nodes<'a>,
-    /// The known output types of ops that TensorFlow does not define.
-    unknown: HashMap<&'a str, Vec<Option<DType>>>,
-    /// The types of the arguments.
-    types: HashMap<&'a str, Option<DType>>,
-    /// The tensors of arguments and of nodes that have been added.
-    added: HashMap<&'a str, Vec<TensorRef>>,
-    /// Nodes whose inputs are being added.
-    open: HashSet<&'a str>,
-    graph: &'g mut Graph,
-    prefix: &'g str,
-}
-
-impl<'a> Body<'a, '_> {
-    /// A tensor by its name in the function. Adds the nodes that it needs.
-    fn tensor(&mut self, name: &'a str) -> Result<TensorRef> {
-        let (node, output) = name.split_once(':').unwrap_or((name, ""));
-        self.add_with_inputs(node)?;
-        let port = self.port(node, output)?;
-        self.added
-            .get(node)
-            .and_then(|outputs| outputs.get(port))
-            .copied()
-            .ok_or_else(|| Error::new(format!("tensor \"{name}\""), "nothing in the function computes it"))
-    }
-
-    fn port(&self, node: &str, output: &str) -> Result<usize> {
-        self.nodes.get(node).map_or(Ok(0), |node| {
-            port(node, output).ok_or_else(|| {
-                Error::new(format!("{} \"{}\"", node.op, node.name), format!("it has no output {output}"))
-            })
-        })
-    }
-
-    /// Checks a node against the definition of its op.
-    fn check(&mut self, node: &'a NodeDef) -> Result<()> {
-        let mut reads = vec![];
-        for input in data_inputs(node) {
-            let (name, output) = input.split_once(':').unwrap_or((input, ""));
-            let dtype = match self.types.get(name) {
-                Some(&dtype) => dtype,
-                None => self.nodes.output_type(name, self.port(name, output)?),
-            };
-            reads.push(Read { name: input, dtype });
-        }
-        self.nodes.check(node, &reads)
-    }
-
-    /// Adds a node after the nodes that it reads, with a stack of its own.
-    fn add_with_inputs(&mut self, name: &'a str) -> Result<()> {
-        let mut stack = vec![name];
-        while let Some(&name) = stack.last() {
-            if self.added.contains_key(name) {
-                stack.pop();
-                continue;
-            }
-            let Some(node) = self.nodes.get(name) else {
-                return Err(Error::new(format!("\"{name}\""), "nothing in the function has this name"));
-            };
-            let is_new = self.open.insert(name);
-            let before = stack.len();
-            stack.extend(
-                data_inputs(node)
-                    .map(|input| input.split(':').next().unwrap_or(input))
-                    .filter(|input| !self.added.contains_key(input)),
-            );
-            if stack.len() > before {
-                if !is_new {
-                    return Err(Error::new(format!("{} \"{name}\"", node.op), "it is part of a loop"));
-                }
-                continue;
-            }
-            let inputs: Result<Vec<TensorRef>> = data_inputs(node).map(|input| self.tensor(input)).collect();
-            self.check(node)?;
-            let outputs = self.unknown.get(name).map_or(&[][..], Vec::as_slice);
-            let id = add_node(self.graph, node, &format!("{}{name}", self.prefix), inputs?, outputs)?;
-            let ports = self.graph.node(id).outputs.len();
-            self.added.insert(name, (0..ports).map(|port| TensorRef { node: id, port }).collect());
-            stack.pop();
-        }
-        Ok(())
-    }
-}
-
-fn data_inputs(node: &NodeDef) -> impl Iterator<Item = &str> {
-    node.input.iter().map(String::as_str).filter(|input| !input.starts_with('^'))
-}
-
-/// The port of a tensor of a node by the name of the op's output and the index in it. The outputs of an op that TensorFlow
-/// does not define are counted from the first.
-fn port(node: &NodeDef, output: &str) -> Option<usize> {
-    let (name, index) = output.rsplit_once(':').unwrap_or((output, "0"));
-    let index: usize = index.parse().ok()?;
-    match OpDefinition::find(&node.op) {
-        // The name alone means the first tensor of the op's first output.
-        Some(_) if output.is_empty() => Some(0),
-        Some(definition) => definition.port(name, index, node),
-        None => Some(index),
     }
 }

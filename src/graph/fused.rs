@@ -1,4 +1,4 @@
-//! Nodes that an optimizer has fused with what follows them: Grappler's `_FusedConv2D`, `_FusedMatMul`,
+//! Nodes that an optimizer has fused with the ops after them: Grappler's `_FusedConv2D`, `_FusedMatMul`,
 //! `_FusedDepthwiseConv2dNative` and `_FusedBatchNormEx`, and TF.js's `FusedDepthwiseConv2dNative` and `Prelu`. They are imported as
 //! separate ops; the last of these has the fused node's name.
 //!
@@ -27,7 +27,7 @@ fn product(op: &str) -> Option<&'static str> {
 /// Adds the nodes that replace a fused node, and returns the last one.
 ///
 /// # Errors
-/// Where it has other inputs than the ops that it names read, or names one that is not known.
+/// If the number of inputs does not fit its ops, or one of these ops is not supported.
 pub(super) fn add_fused(
     graph: &mut Graph,
     op: &str,
@@ -91,7 +91,7 @@ impl Fused<'_> {
         }
         match self.args.len() {
             0 => Ok(last),
-            more => Err(self.error(format!("it has {more} more inputs than {} read", self.steps.join(", ")))),
+            more => Err(self.error(format!("it has {more} more inputs than {} need", self.steps.join(", ")))),
         }
     }
 
@@ -125,7 +125,7 @@ impl Fused<'_> {
             "Prelu" => self.prelu(index, value),
             "Relu" | "Relu6" | "Elu" | "Sigmoid" | "Tanh" => self.add(index, &op, vec![value], no_attrs),
             _ => Err(self
-                .error(format!("it is fused with {op}, which is not known here"))
+                .error(format!("it is fused with {op}, which is not supported"))
                 .advice("freeze the graph before an optimizer has fused its ops")),
         }
     }
@@ -152,7 +152,7 @@ impl Fused<'_> {
     }
 
     fn arg(&mut self) -> Result<TensorRef> {
-        let missing = "it has fewer inputs than the ops that it is fused of read";
+        let missing = "it has too few inputs for the ops that are fused in it";
         self.args.next().ok_or_else(|| self.error(missing))
     }
 

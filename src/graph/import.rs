@@ -1,37 +1,37 @@
 //! A graph from TensorFlow's own description of it, a GraphDef.
 //!
-//! Source: `tensorflow/core/framework/{graph,node_def,attr_value}.proto`.
+//! Source: `tensorflow/core/framework/graph.proto`.
 
 use hashbrown::HashMap;
 
 use super::branches::{ON_BRANCH, Output, pivots};
 use super::frames::call_loops;
 use super::fused::{add_fused, is_fused};
+use super::node_def::{attributes, data_inputs, declared_shape};
 use super::table_contents::contents;
-use super::tensor_proto::constant;
 use super::validate::Nodes;
 use super::{Attr, Attrs, Graph, Inference, Library, NodeId, Shape, TensorRef, TensorType};
 use crate::error::{Error, Result};
-use crate::proto::{AttrValue, GraphDef, NodeDef, TensorShapeProto, attr_value};
+use crate::proto::{GraphDef, NodeDef};
 use crate::tensor::{Constant, DType};
 
-/// What is known of a graph beyond its definition, and which part of it is wanted.
+/// The part of a graph to import, and what is known in addition to its definition.
 #[derive(Debug, Clone, Default)]
 pub struct Part {
-    /// The nodes that are wanted, with what they read; all nodes where there are none.
+    /// The nodes to import, together with the nodes that they need. If the list is empty, all nodes are imported.
     pub roots: Vec<String>,
     /// Nodes that are constants instead.
     pub values: HashMap<String, Constant>,
-    /// Shapes of placeholders that are known better.
+    /// Shapes of placeholders, in place of those that they declare.
     pub shapes: HashMap<String, Shape>,
-    /// Placeholders with a default that are what reads them decides: `true` where the default is their value.
+    /// For placeholders with a default, whether they have the default (`true`) or are inputs.
     pub defaults: HashMap<String, bool>,
     /// Nodes that become placeholders, with the types of their outputs. Their inputs are not imported.
     pub cuts: HashMap<String, Vec<TensorType>>,
 }
 
 impl Part {
-    /// Whether a node is imported without what it reads.
+    /// Whether a node is imported without its inputs.
     pub(super) fn is_source(&self, node: &NodeDef) -> bool {
         self.values.contains_key(&node.name)
             || self.cuts.contains_key(&node.name)
@@ -43,13 +43,13 @@ impl Part {
 /// inference has none. Those that assign a node to a branch become inputs (see [`super::branches`]).
 ///
 /// # Errors
-/// Where a node reads one that does not exist, nodes read each other in a cycle, or an attribute does not make
+/// If a node reads one that does not exist, nodes read each other in a cycle, or an attribute does not make
 /// sense.
 pub fn import(definition: &GraphDef, infer: Inference) -> Result<Graph> {
     import_part(definition, &Part::default(), infer)
 }
 
-/// Builds the part of the graph that `definition` describes which the roots of `part` need.
+/// Builds the part of the graph of `definition` that the roots of `part` need.
 ///
 /// # Errors
 /// As for [`import`]; the nodes that the roots do not need are ignored.
@@ -65,7 +65,7 @@ pub fn import_part(definition: &GraphDef, part: &Part, infer: Inference) -> Resu
     };
     let pivots = pivots(&nodes, &starts, &|node| part.is_source(node))?;
     let order = in_order(&nodes, &starts, part, &pivots)?;
-    // An op that TensorFlow does not define has the outputs that other nodes read.
+    // An op that TensorFlow does not define is assumed to have the outputs that other nodes read.
     let unknown = match order.iter().all(|&index| nodes.defines(&definition.node[index].op)) {
         true => HashMap::new(),
         false => nodes.types_of_unknown_ops(&definition.node),
@@ -94,7 +94,7 @@ struct Importing<'a> {
     unknown: HashMap<&'a str, Vec<Option<DType>>>,
     pivots: HashMap<usize, Vec<Output>>,
     graph: Graph,
-    /// What the readers of a tensor read instead, where only a control edge assigns the tensor to a branch.
+    /// For tensors that only a control edge assigns to a branch, the tensors that their readers read instead.
     on_branch: HashMap<TensorRef, TensorRef>,
 }
 
@@ -210,84 +210,11 @@ pub(super) fn add_node(
     graph.add_with_outputs(name, &definition.op, inputs, attributes(definition)?, &outputs)
 }
 
-/// The element type that a placeholder or variable declares.
-pub fn declared_type(node: &NodeDef) -> Option<DType> {
-    match node.attr.get("dtype")?.value.as_ref()? {
-        attr_value::Value::Type(number) => dtype(*number).ok(),
-        _ => None,
-    }
-}
-
-/// The shape that a placeholder or variable declares.
-pub fn declared_shape(node: &NodeDef) -> Option<Shape> {
-    match node.attr.get("shape")?.value.as_ref()? {
-        attr_value::Value::Shape(proto) => Some(shape(proto)),
-        _ => None,
-    }
-}
-
-/// An attribute of a node.
-///
-/// # Errors
-/// Where its value is invalid.
-pub fn attribute_of(node: &NodeDef, name: &str) -> Result<Option<Attr>> {
-    node.attr.get(name).map_or(Ok(None), attribute)
-}
-
-/// The value of a `Const` node.
-///
-/// # Errors
-/// Where it has no value, or an invalid one.
-pub fn constant_of(node: &NodeDef) -> Result<Constant> {
-    match node.attr.get("value").and_then(|value| value.value.as_ref()) {
-        Some(attr_value::Value::Tensor(proto)) => constant(proto),
-        _ => Err(Error::new("value", "it has none")),
-    }
-}
-
-/// The attributes of a node, those of TensorFlow's own use left out.
-fn attributes(node: &NodeDef) -> Result<Attrs> {
-    let mut attrs = Attrs::new();
-    for (name, value) in node.attr.iter().filter(|(name, _)| !name.starts_with('_')) {
-        let value = attribute(value)
-            .map_err(|error| error.within(format!("{} \"{}\", attribute {name}", node.op, node.name)))?;
-        attrs.extend(value.map(|value| (name.clone(), value)));
-    }
-    Ok(attrs)
-}
-
 fn missing_input(node: &NodeDef, input: &str) -> Error {
     Error::new(
         format!("{} \"{}\"", node.op, node.name),
         format!("it reads \"{input}\", which is not in the graph"),
     )
-}
-
-/// The names and ports of the tensors that a node reads.
-pub fn data_inputs(node: &NodeDef) -> impl Iterator<Item = (&str, usize)> {
-    node.input.iter().filter(|input| !input.starts_with('^')).map(|input| match input.rsplit_once(':') {
-        Some((name, port)) => port.parse().map_or((input.as_str(), 0), |port| (name, port)),
-        None => (input.as_str(), 0),
-    })
-}
-
-/// How many nodes are followed from a tensor to where it comes from: a damaged graph may have a cycle.
-const MAX_IDENTITIES: usize = 1 << 12;
-
-/// The tensor that a tensor is forwarded from by `Identity` nodes: the name of its node, and the port. `find` has the nodes by
-/// their names.
-pub fn past_identities<'a>(
-    mut tensor: (&'a str, usize),
-    find: impl Fn(&str) -> Option<&'a NodeDef>,
-) -> (&'a str, usize) {
-    for _ in 0..MAX_IDENTITIES {
-        let node = find(tensor.0).filter(|node| node.op == "Identity");
-        match node.and_then(|node| data_inputs(node).next()) {
-            Some(input) => tensor = input,
-            None => break,
-        }
-    }
-    tensor
 }
 
 /// The indices of the nodes, each after those it reads. Nodes that are in order stay in their order.
@@ -306,7 +233,7 @@ fn in_order(
     let mut state = vec![State::New; nodes.all().len()];
     let mut order = Vec::with_capacity(nodes.all().len());
     for &start in starts {
-        // A stack of our own: a graph can be deeper than the program's.
+        // An explicit stack: a graph can be deeper than the program's stack.
         let mut stack = vec![start];
         while let Some(&index) = stack.last() {
             let node = &nodes.all()[index];
@@ -346,57 +273,10 @@ fn in_order(
     Ok(order)
 }
 
-/// The value of an attribute; `None` where it has none.
-fn attribute(value: &AttrValue) -> Result<Option<Attr>> {
-    use attr_value::Value;
-    let Some(value) = &value.value else { return Ok(None) };
-    Ok(Some(match value {
-        Value::S(bytes) => Attr::Bytes(bytes.clone()),
-        Value::I(value) => Attr::Int(*value),
-        Value::F(value) => Attr::Float(*value),
-        Value::B(value) => Attr::Bool(*value),
-        Value::Type(number) => Attr::Type(dtype(*number)?),
-        Value::Shape(proto) => Attr::Shape(shape(proto)),
-        Value::Tensor(proto) => Attr::Tensor(constant(proto)?),
-        Value::Func(function) => Attr::Function(function.name.clone()),
-        Value::Placeholder(_) => return Ok(None),
-        Value::List(list) => {
-            if !list.s.is_empty() {
-                Attr::Strings(list.s.clone())
-            } else if !list.f.is_empty() {
-                Attr::Floats(list.f.clone())
-            } else if !list.b.is_empty() {
-                Attr::Bools(list.b.clone())
-            } else if !list.r#type.is_empty() {
-                Attr::Types(list.r#type.iter().map(|&number| dtype(number)).collect::<Result<_>>()?)
-            } else if !list.shape.is_empty() {
-                Attr::Shapes(list.shape.iter().map(shape).collect())
-            } else if !list.func.is_empty() {
-                Attr::Functions(list.func.iter().map(|function| function.name.clone()).collect())
-            } else {
-                Attr::Ints(list.i.clone())
-            }
-        }
-    }))
-}
-
-pub(super) fn dtype(number: i32) -> Result<DType> {
-    DType::from_proto(number)
-        .ok_or_else(|| Error::new("type", format!("TensorFlow has no type number {number}")))
-}
-
-/// A shape from its message.
-pub fn shape(proto: &TensorShapeProto) -> Shape {
-    if proto.unknown_rank {
-        return Shape::UNKNOWN;
-    }
-    Shape::new(proto.dim.iter().map(|dim| usize::try_from(dim.size).ok()).collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::DataType;
+    use crate::proto::{AttrValue, DataType, attr_value};
 
     fn node(name: &str, op: &str, inputs: &[&str]) -> NodeDef {
         let input = inputs.iter().map(|&input| input.to_owned()).collect();

@@ -4,11 +4,14 @@
 
 pub mod attr;
 pub mod branches;
+mod call_depth;
 mod frames;
 pub mod function;
+mod function_body;
 mod fused;
 pub mod import;
 mod moved;
+pub mod node_def;
 pub mod op_definition;
 pub mod partial;
 mod predicates;
@@ -45,16 +48,16 @@ impl NodeId {
     }
 }
 
-/// One output of a node: what TensorFlow writes as `name:port`.
+/// One output of a node, which TensorFlow writes as `name:port`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TensorRef {
     /// The node that computes the tensor.
     pub node: NodeId,
-    /// Which of the node's outputs it is.
+    /// The index of the output among the node's outputs.
     pub port: usize,
 }
 
-/// What is known of a tensor before the model runs.
+/// The element type and the shape of a tensor, as far as they are known before the model runs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TensorType {
     /// The type of its elements.
@@ -142,7 +145,7 @@ impl Graph {
     /// Adds a node and infers the types of its outputs.
     ///
     /// # Errors
-    /// Where the name is taken, an input does not exist, or the op does not take such inputs.
+    /// If another node has the name, an input does not exist, or the op does not accept the inputs.
     pub fn add(
         &mut self,
         name: impl Into<String>,
@@ -153,7 +156,7 @@ impl Graph {
         self.add_with_outputs(name, op, inputs, attrs, &[])
     }
 
-    /// Adds a node that has at least these outputs. Their types are taken where nothing is known of its op.
+    /// Adds a node that has at least these outputs. If its op is not known, they also have these types.
     ///
     /// # Errors
     /// As for [`Graph::add`].
@@ -222,7 +225,7 @@ impl Graph {
     /// The node with this id.
     ///
     /// # Panics
-    /// Where the id belongs to another graph.
+    /// If the id belongs to another graph.
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id.index()]
     }
@@ -280,7 +283,7 @@ impl Graph {
         node.attrs = Attrs::from([("value", Attr::Tensor(value))]);
     }
 
-    /// The graph of the nodes that `outputs` need, and where those tensors are in it.
+    /// The graph of the nodes that `outputs` need, and the map to its tensors.
     pub fn pruned_to(self, outputs: &[TensorRef]) -> (Graph, Moved) {
         let mut needed = vec![false; self.nodes.len()];
         for output in outputs {
@@ -310,10 +313,10 @@ impl Graph {
     }
 }
 
-/// A node, and where it is in its graph.
+/// A node with its id.
 #[derive(Debug, Clone, Copy)]
 pub struct NodeRef<'a> {
-    /// Where it is.
+    /// Its id.
     pub id: NodeId,
     node: &'a Node,
 }

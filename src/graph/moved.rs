@@ -1,10 +1,10 @@
-//! The tensors of a graph in the graph that a pass makes of it.
+//! The map from the tensors of a graph to those of the graph that a pass returns.
 
 use hashbrown::HashMap;
 
 use super::{NodeId, TensorRef};
 
-/// The map from the tensors of a graph to those of the graph that passes made of it. Tensors that nothing needs are not in the
+/// The map from the tensors of a graph to those of the graph that passes returned. Tensors that are not needed are not in the
 /// new graph.
 #[derive(Debug, Clone, Default)]
 pub struct Moved {
@@ -39,12 +39,12 @@ impl Moved {
         self
     }
 
-    /// A tensor in the new graph, if it is there.
+    /// The tensor of the new graph for a tensor of the old one, if there is one.
     pub fn tensor(&self, old: TensorRef) -> Option<TensorRef> {
         self.steps.iter().try_fold(old, |tensor, step| step.tensor(tensor))
     }
 
-    /// Those of these tensors that are in the new graph.
+    /// The tensors of the new graph for these tensors, as far as there are any.
     pub fn tensors(&self, old: &[TensorRef]) -> Vec<TensorRef> {
         old.iter().filter_map(|&tensor| self.tensor(tensor)).collect()
     }

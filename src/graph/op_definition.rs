@@ -36,7 +36,7 @@ pub struct Argument {
 pub enum Form {
     /// One tensor.
     One(ElementType),
-    /// As many tensors of one type as this attribute says.
+    /// Tensors of one type; this attribute is their number.
     Number(&'static str, ElementType),
     /// One tensor for each type that this attribute lists.
     Types(&'static str),
@@ -109,7 +109,7 @@ impl TypeAttributes for Node {
     fn types_of(&self, name: &str) -> Option<Vec<DType>> {
         match self.attrs.get(name)? {
             Attr::Types(dtypes) => Some(dtypes.clone()),
-            // An empty list does not say what kind its elements are.
+            // The kind of the elements of an empty list is not known.
             Attr::Ints(none) if none.is_empty() => Some(vec![]),
             _ => None,
         }
@@ -124,7 +124,7 @@ impl TypeAttributes for Node {
 }
 
 impl OpDefinition {
-    /// The definition of an op; `None` where the table has none.
+    /// The definition of an op; `None` if the table has none.
     pub fn find(op: &str) -> Option<Self> {
         let (mut start, mut end) = (0, TABLE.len());
         while start < end {
@@ -173,7 +173,7 @@ impl OpDefinition {
         node.type_of(name).or_else(|| DType::from_name(self.attribute(name)?.default?))
     }
 
-    /// How many tensors an argument of a node is; `None` where its attributes do not say.
+    /// The number of tensors of an argument; `None` if the node's attributes do not have it.
     pub fn count(self, argument: Argument, node: &impl TypeAttributes) -> Option<usize> {
         match argument.form {
             Form::One(_) => Some(1),
@@ -185,7 +185,7 @@ impl OpDefinition {
         }
     }
 
-    /// The types of an argument's tensors, which are `count`; `None` for those that attributes do not say.
+    /// The types of the `count` tensors of an argument; `None` for types that are not in the node's attributes.
     pub fn types(self, argument: Argument, count: usize, node: &impl TypeAttributes) -> Vec<Option<DType>> {
         match argument.form {
             Form::One(element) | Form::Number(_, element) => {

@@ -7,10 +7,10 @@ use crate::graph::slice::StridedSlice;
 use crate::graph::{Graph, TensorRef, forwards};
 use crate::tensor::Constant;
 
-/// How many nodes are followed from a shape to what it is computed from.
+/// The most nodes that are followed from a shape to the tensors that it is computed from.
 const MAX_DEPTH: usize = 64;
 
-/// What is known of an integer.
+/// An integer, as far as it is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Length {
     /// Its value.
@@ -22,7 +22,7 @@ pub enum Length {
 }
 
 impl Length {
-    /// Its value, where that is known.
+    /// Its value, if it is known.
     pub fn value(self) -> Option<i64> {
         match self {
             Self::Known(value) => Some(value),
@@ -49,7 +49,7 @@ pub fn origin(graph: &Graph, mut tensor: TensorRef) -> TensorRef {
     }
 }
 
-/// The elements of a scalar or vector of integers, as far as they are known; `None` where not even their number is.
+/// The elements of a scalar or vector of integers, as far as they are known; `None` if not even their number is.
 pub fn integers(graph: &Graph, tensor: TensorRef) -> Option<Vec<Length>> {
     follow(graph, tensor, MAX_DEPTH)
 }
@@ -116,7 +116,7 @@ fn follow(graph: &Graph, tensor: TensorRef, depth: usize) -> Option<Vec<Length>>
         }
         _ => None,
     };
-    // Where the elements are not followed, the shape still gives their number.
+    // If the elements are not known, the shape still determines their number.
     values.or_else(|| match graph.shape(tensor).fully_known().as_deref() {
         Some([]) => Some(vec![Length::Open]),
         Some(&[length]) if length <= MAX_DEPTH => Some(vec![Length::Open; length]),

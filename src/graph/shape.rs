@@ -25,7 +25,7 @@ impl Shape {
         Self::known(&[])
     }
 
-    /// A shape of this rank and nothing else known.
+    /// A shape of this rank whose lengths are all open.
     pub fn of_rank(rank: usize) -> Self {
         Self(Some(vec![None; rank]))
     }
@@ -35,27 +35,27 @@ impl Shape {
         self.0.as_ref().map(Vec::len)
     }
 
-    /// The lengths of the axes, where the rank is known.
+    /// The lengths of the axes, if the rank is known.
     pub fn dims(&self) -> Option<&[Option<usize>]> {
         self.0.as_deref()
     }
 
-    /// The length of one axis, where it is known.
+    /// The length of one axis, if it is known.
     pub fn dim(&self, axis: usize) -> Option<usize> {
         self.0.as_ref()?.get(axis).copied().flatten()
     }
 
-    /// The length of the last axis, where it is known.
+    /// The length of the last axis, if it is known.
     pub fn last(&self) -> Option<usize> {
         self.0.as_ref()?.last().copied().flatten()
     }
 
-    /// All lengths, where all are known.
+    /// All lengths, if all are known.
     pub fn fully_known(&self) -> Option<Vec<usize>> {
         self.0.as_ref()?.iter().copied().collect()
     }
 
-    /// The shape of what two tensors of these shapes broadcast to, as NumPy does it; `None` where they do not.
+    /// The shape that two tensors of these shapes broadcast to, as in NumPy; `None` if they do not broadcast.
     pub fn broadcast_with(&self, other: &Shape) -> Option<Shape> {
         let (Some(a), Some(b)) = (self.dims(), other.dims()) else { return Some(Self::UNKNOWN) };
         let rank = a.len().max(b.len());
@@ -71,7 +71,7 @@ impl Shape {
         dims.collect::<Option<Vec<_>>>().map(Self::new)
     }
 
-    /// What is known of the shape of a tensor that has this shape or the other.
+    /// The shape of a tensor that has one of the two shapes, as far as both agree.
     pub fn union(&self, other: &Shape) -> Shape {
         match (self.dims(), other.dims()) {
             (Some(a), Some(b)) if a.len() == b.len() => {

@@ -1,11 +1,11 @@
-//! The arithmetic of `StridedSlice`: what its bounds and masks take of each axis.
+//! The arithmetic of `StridedSlice`: the elements of each axis that its bounds and masks select.
 //!
 //! Source: `tf.strided_slice`, and `ValidateStridedSliceOp` in `tensorflow/core/util/strided_slice_op.cc`.
 
 use super::{Node, Shape};
 use crate::error::Result;
 
-/// What is taken of each axis of a tensor.
+/// The part of a tensor that a `StridedSlice` selects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StridedSlice {
     axes: Vec<Cut>,
@@ -13,27 +13,27 @@ pub struct StridedSlice {
     new_axes: Vec<usize>,
 }
 
-/// What is taken of one axis; `None` means from the very first or to the very last element.
+/// The selected part of one axis. `None` means from the very first or to the very last element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Cut {
     begin: Option<i64>,
     end: Option<i64>,
     stride: i64,
-    /// Whether the axis is removed, since only one element of it is taken.
+    /// Whether the axis is removed, because it is indexed with a single element.
     shrinks: bool,
 }
 
 const WHOLE: Cut = Cut { begin: None, end: None, stride: 1, shrinks: false };
 
 impl StridedSlice {
-    /// What `node` takes of a tensor of `rank`, with these begins, ends and strides.
+    /// The slice of a tensor of `rank` that `node` selects with these begins, ends and strides.
     ///
     /// # Errors
-    /// Where they do not belong to such a tensor.
+    /// If they do not fit such a tensor.
     pub fn new(node: &Node, rank: usize, [begin, end, strides]: [&[i64]; 3]) -> Result<Self> {
         let specs = begin.len();
         if end.len() != specs || strides.len() != specs || specs > 63 || strides.contains(&0) {
-            return Err(node.error("its begins, ends and strides do not belong together"));
+            return Err(node.error("its begins, ends and strides do not fit together"));
         }
         let mask = |name: &str, bit: usize| node.int(name, 0) >> bit & 1 == 1;
         let ellipsis = (0..specs).find(|&spec| mask("ellipsis_mask", spec));
@@ -74,19 +74,19 @@ impl StridedSlice {
         Ok(Self { axes, new_axes })
     }
 
-    /// Whether an axis is left as it is.
+    /// Whether the whole axis is selected, in its order.
     pub fn takes_all(&self, axis: usize) -> bool {
         self.axes[axis] == WHOLE
     }
 
-    /// Start, end and step along an axis, as ONNX wants them: what lies outside is cut off.
+    /// Start, end and step along an axis for ONNX's Slice, which clamps them to the axis.
     pub fn bounds(&self, axis: usize) -> [i64; 3] {
         let Cut { begin, end, stride, .. } = self.axes[axis];
         let (first, last) = if stride > 0 { (0, i64::MAX) } else { (i64::MAX, i64::MIN) };
         [begin.unwrap_or(first), end.unwrap_or(last), stride]
     }
 
-    /// The elements taken along an axis of this length.
+    /// The indices of the elements that are selected along an axis of this length.
     pub fn indices(&self, axis: usize, length: usize) -> impl Iterator<Item = usize> + use<> {
         let cut = self.axes[axis];
         let (first, count) = cut.first_and_count(length).unwrap_or((0, 0));
@@ -109,7 +109,7 @@ impl StridedSlice {
             .map(|(axis, index, _)| (axis, index))
     }
 
-    /// The shape of what is taken of a tensor of these lengths.
+    /// The shape of the slice of a tensor with these lengths.
     pub fn shape(&self, dims: &[Option<usize>]) -> Shape {
         let kept = self.axes.iter().zip(dims).filter(|(cut, _)| !cut.shrinks);
         let mut dims: Vec<Option<usize>> =
@@ -127,12 +127,12 @@ impl StridedSlice {
 }
 
 impl Cut {
-    /// How many of `length` elements are taken.
+    /// The number of elements that are selected of `length` elements.
     fn length(&self, length: usize) -> Option<usize> {
         self.first_and_count(length).map(|(_, count)| count)
     }
 
-    /// The first of `length` elements that is taken, and how many are.
+    /// The index of the first selected element of `length` elements, and the number of selected elements.
     fn first_and_count(&self, length: usize) -> Option<(i64, usize)> {
         let length = i64::try_from(length).ok()?;
         let from_front = |bound: i64| if bound < 0 { bound.saturating_add(length) } else { bound };

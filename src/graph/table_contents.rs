@@ -6,7 +6,7 @@
 
 use hashbrown::HashMap;
 
-use super::import::data_inputs;
+use super::node_def::data_inputs;
 use crate::proto::{FunctionDef, GraphDef, NodeDef, attr_value::Value};
 
 /// Whether a node fills the table that is its first input with keys and values.
@@ -17,7 +17,7 @@ fn is_initializer(node: &&NodeDef) -> bool {
     )
 }
 
-/// The constants that are a table's keys and values; `None` where no initializer in the graph reads constants.
+/// The constants that are a table's keys and values; `None` if no initializer in the graph reads constants.
 pub fn contents<'a>(definition: &'a GraphDef, table: &str) -> Option<[&'a NodeDef; 2]> {
     let constant = |name: &str| definition.node.iter().find(|node| node.name == name && node.op == "Const");
     let fills = |node: &&NodeDef| data_inputs(node).next().is_some_and(|(input, _)| input == table);

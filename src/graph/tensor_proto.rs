@@ -4,13 +4,13 @@
 
 use std::sync::Arc;
 
-use super::import::{dtype, shape};
+use super::node_def::{dtype, shape};
 use crate::error::{Error, Result};
 use crate::proto::TensorProto;
 use crate::tensor::{Constant, DType, Inline, element_count};
 
 /// The most elements of a tensor whose message does not list each of them. TensorFlow repeats the
-/// last value in the message, so that a few bytes could ask for any amount of memory.
+/// last value in the message, so a few bytes could require any amount of memory.
 const MAX_REPEATED: usize = 1 << 28;
 
 /// A tensor in a message: its elements as bytes, or as a list whose last value is repeated.

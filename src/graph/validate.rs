@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::proto::{AttrValue, FunctionDef, GraphDef, NodeDef, attr_value};
 use crate::tensor::DType;
 
-/// What a node reads: its name for it, and its type where that is declared.
+/// A tensor that a node reads: its name in the node, and its type if that is declared.
 pub struct Read<'a> {
     /// The name of the tensor.
     pub name: &'a str,
@@ -31,7 +31,7 @@ impl<'a> Nodes<'a> {
     /// These nodes.
     ///
     /// # Errors
-    /// Where two of them have the same name.
+    /// If two of them have the same name.
     pub fn new(nodes: &'a [NodeDef]) -> Result<Self> {
         let mut indices: HashMap<&str, usize> = HashMap::with_capacity(nodes.len());
         for (index, node) in nodes.iter().enumerate() {
@@ -48,7 +48,7 @@ impl<'a> Nodes<'a> {
     /// The nodes of a graph.
     ///
     /// # Errors
-    /// Where two nodes have the same name, or two functions that differ have.
+    /// If two nodes or two different functions have the same name.
     pub fn of_graph(graph: &'a GraphDef) -> Result<Self> {
         let functions = graph.library.iter().flat_map(|library| &library.function);
         let mut by_name: HashMap<&str, &FunctionDef> = HashMap::new();
@@ -56,7 +56,7 @@ impl<'a> Nodes<'a> {
             let Some(signature) = &function.signature else { continue };
             if by_name.insert(&signature.name, function).is_some_and(|other| other != function) {
                 let subject = format!("function \"{}\"", signature.name);
-                return Err(refused(Error::new(subject, "two functions that differ have this name")));
+                return Err(refused(Error::new(subject, "two different functions have this name")));
             }
         }
         Self::new(&graph.node)
@@ -86,7 +86,7 @@ impl<'a> Nodes<'a> {
         *self.definitions.entry(op).or_insert_with(|| OpDefinition::find(op))
     }
 
-    /// The declared types of a node's outputs; `None` where its op or their number is not known.
+    /// The declared types of a node's outputs; `None` if its op or their number is not known.
     fn output_types(&mut self, name: &str) -> Option<Vec<Option<DType>>> {
         let node = self.get(name)?;
         self.definition(&node.op)?.output_types(node)
@@ -100,7 +100,7 @@ impl<'a> Nodes<'a> {
     /// The inputs of a node that reads these outputs of other nodes, by the other nodes' names.
     ///
     /// # Errors
-    /// Where one of the outputs does not exist.
+    /// If one of the outputs does not exist.
     pub fn reads<'n>(&mut self, node: &NodeDef, inputs: &[(&'n str, usize)]) -> Result<Vec<Read<'n>>> {
         let read = |&(name, port): &(&'n str, usize)| {
             let types = self.output_types(name);
@@ -122,7 +122,7 @@ impl<'a> Nodes<'a> {
     /// Checks a node that reads these tensors against the definition of its op; TensorFlow has to define it.
     ///
     /// # Errors
-    /// Where an attribute, the number of inputs or a type does not fit.
+    /// If an attribute, the number of inputs or a type does not fit.
     pub fn check(&mut self, node: &'a NodeDef, reads: &[Read<'_>]) -> Result<()> {
         self.definition(&node.op).map_or(Ok(()), |definition| check(node, definition, reads))
     }
@@ -158,7 +158,7 @@ impl<'a> Nodes<'a> {
     }
 }
 
-/// The most outputs that a node of an unknown op is taken to have.
+/// The most outputs that a node of an unknown op can have.
 const MAX_PORTS: usize = 1 << 16;
 
 fn check(node: &NodeDef, definition: OpDefinition, reads: &[Read<'_>]) -> Result<()> {
@@ -167,8 +167,8 @@ fn check(node: &NodeDef, definition: OpDefinition, reads: &[Read<'_>]) -> Result
     let types = input_types(node, definition, reads.len()).ok_or_else(|| {
         refused(error(node, format!("it has {}, and {}", inputs(reads.len()), takes(node, definition))))
     })?;
-    // The types of attributes that are missing and have no default, with the inputs that say them.
-    let mut said: Vec<(&str, DType, &str)> = vec![];
+    // The types of missing attributes without a default, each with the input that determines it.
+    let mut determined: Vec<(&str, DType, &str)> = vec![];
     for (read, (argument, expected)) in reads.iter().zip(types) {
         let Some(dtype) = read.dtype else { continue };
         let wrong = |why: String| {
@@ -183,12 +183,12 @@ fn check(node: &NodeDef, definition: OpDefinition, reads: &[Read<'_>]) -> Result
             (
                 None,
                 Form::One(ElementType::Attribute(name)) | Form::Number(_, ElementType::Attribute(name)),
-            ) => match said.iter().find(|(known, ..)| *known == name) {
+            ) => match determined.iter().find(|(known, ..)| *known == name) {
                 Some((_, other, input)) if *other != dtype => {
                     return wrong(format!("its input {input}, of the same type {name}, is {other}"));
                 }
                 Some(_) => {}
-                None => said.push((name, dtype, argument.name)),
+                None => determined.push((name, dtype, argument.name)),
             },
             _ => {}
         }
@@ -196,19 +196,19 @@ fn check(node: &NodeDef, definition: OpDefinition, reads: &[Read<'_>]) -> Result
     Ok(())
 }
 
-/// Why an input is to be of a type.
+/// The reason why an input must have a type, for an error.
 fn reason(form: Form, expected: DType) -> String {
     match form {
         Form::One(ElementType::Attribute(name)) | Form::Number(_, ElementType::Attribute(name)) => {
-            format!("its attribute {name} says {expected}")
+            format!("its attribute {name} is {expected}")
         }
         Form::Types(name) => format!("its attribute {name} lists {expected} there"),
         _ => format!("the op takes {expected}"),
     }
 }
 
-/// The argument and the type of each of so many inputs of a node; `None` where there are too few or too many of them. A
-/// list that no attribute counts takes what the others leave.
+/// The argument and the type of each of so many inputs of a node; `None` if there are too few or too many of them. A
+/// list whose length no attribute has consists of the inputs that remain.
 fn input_types(
     node: &NodeDef,
     definition: OpDefinition,
@@ -220,7 +220,7 @@ fn input_types(
     let rest = input_count.checked_sub(known)?;
     match open {
         0 if rest != 0 => return None,
-        // Nothing says where one list ends and the other begins.
+        // It is not known where one list ends and the other begins.
         2.. => return Some(vec![]),
         _ => {}
     }
@@ -325,7 +325,7 @@ fn outputs(count: usize) -> String {
     if count == 1 { "1 output".to_owned() } else { format!("{count} outputs") }
 }
 
-/// What an op takes, in words.
+/// The inputs that an op accepts, in words.
 fn takes(node: &NodeDef, definition: OpDefinition) -> String {
     let words: Vec<String> = definition
         .inputs()

@@ -22,7 +22,7 @@ impl Window {
         (self.size.saturating_sub(1)).saturating_mul(self.dilation).saturating_add(1)
     }
 
-    /// Positions of the window on an axis of `input` elements; `None` where it does not fit once.
+    /// Positions of the window on an axis of `input` elements; `None` if it does not fit once.
     pub fn positions(self, input: usize, padding: &Padding, axis: usize) -> Option<usize> {
         let (before, after) = match padding {
             Padding::Same => return Some(input.div_ceil(self.stride)),

@@ -4,8 +4,8 @@ use hashbrown::{HashMap, HashSet};
 use serde::Serialize;
 
 use crate::convert::BatchNormSummary;
-use crate::graph::import::data_inputs;
 use crate::graph::is_batch_norm;
+use crate::graph::node_def::data_inputs;
 use crate::onnx::OnnxFile;
 use crate::onnx::proto::NodeProto;
 use crate::passes::batch_norm::{BatchNorm, Origin};

@@ -50,7 +50,7 @@ fn by_number<'a>(count: usize, one: &'a str, many: &'a str) -> &'a str {
     if count == 1 { one } else { many }
 }
 
-/// The findings about a model. `is_network` says that a network was recognized; `onnx` is there for an ONNX model.
+/// The findings about a model. `is_network` says that a network was recognized; `onnx` is `Some` for an ONNX model.
 pub fn findings(
     tensors: &[Inspected],
     batch_norms: &[BatchNormEntry],

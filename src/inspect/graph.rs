@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::convert::{Examination, Note, is_callable};
 use crate::error::Result;
-use crate::graph::{Shape, import};
+use crate::graph::{Shape, node_def};
 use crate::onnx::proto::{ValueInfoProto, tensor_shape_proto::dimension, type_proto};
 use crate::onnx::{Dim, OnnxFile, TensorInfo, type_name};
 use crate::proto::{NodeDef, SignatureDef, TensorInfo as SignatureInfo, tensor_info};
@@ -218,7 +218,7 @@ impl TensorSummary {
 
     /// The type and shape that a placeholder or a variable declares.
     fn of_node(node: &NodeDef) -> Self {
-        Self::of(&node.name, import::declared_type(node), import::declared_shape(node).as_ref())
+        Self::of(&node.name, node_def::declared_type(node), node_def::declared_shape(node).as_ref())
     }
 
     fn of_signature(info: &SignatureInfo) -> Self {
@@ -227,7 +227,7 @@ impl TensorSummary {
             Some(tensor_info::Encoding::CooSparse(sparse)) => sparse.values_tensor_name.as_str(),
             Some(tensor_info::Encoding::CompositeTensor(_)) | None => "",
         };
-        let shape = info.tensor_shape.as_ref().map(import::shape);
+        let shape = info.tensor_shape.as_ref().map(node_def::shape);
         Self::of(name, DType::from_proto(info.dtype), shape.as_ref())
     }
 

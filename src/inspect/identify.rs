@@ -6,7 +6,7 @@ use hashbrown::HashSet;
 use super::{BatchNormEntry, GraphSummary, batch_norms_by_name, batch_norms_of_onnx};
 use crate::convert::{ConvertOptions, THE_GRAPH, Unused, convert, examine, recognize_variables, unused};
 use crate::error::{Error, Result};
-use crate::graph::{Shape, import, is_variable};
+use crate::graph::{Shape, is_variable, node_def};
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
 use crate::passes::moving_averages::MovingAverages;
 use crate::slim::{BuiltNetwork, Recognition, Recognized, Value, Variables};
@@ -46,7 +46,7 @@ pub struct IdentifiedNetwork {
 /// Finds out what a conversion with these options would make of a file. `tensors` are those of the file.
 ///
 /// # Errors
-/// If the options name a network that the file does not hold, or ask for moving averages that are missing.
+/// If the options name a network that the file does not hold, or require moving averages that are missing.
 pub fn identify(file: &TensorFile, tensors: &[NamedTensor], options: &ConvertOptions) -> Result<Identified> {
     let model = match file {
         TensorFile::Model(model) => model,
@@ -64,7 +64,7 @@ pub fn identify(file: &TensorFile, tensors: &[NamedTensor], options: &ConvertOpt
     let is_named = options.network.is_some() || !options.network_options.is_empty();
     let variables = variables(model, tensors);
     let network = match recognize_variables(model, options, &variables) {
-        // Options about the network have to be right. Without them, it is no error if there is no network.
+        // Options about the network have to be right. Without such options, a file without a network is not an error.
         Err(error) if is_named => return Err(error),
         Err(error) => Err(error),
         Ok(recognized) => {
@@ -115,7 +115,7 @@ fn variables(model: &Source, tensors: &[NamedTensor]) -> Variables {
         tensors.iter().map(|tensor| (tensor.name.clone(), tensor.shape.clone())).collect();
     if let (None, Some(graph)) = (model.checkpoint(), model.graph()) {
         for node in graph.definition().node.iter().filter(|node| is_variable(&node.op)) {
-            let shape = import::declared_shape(node).as_ref().and_then(Shape::fully_known);
+            let shape = node_def::declared_shape(node).as_ref().and_then(Shape::fully_known);
             variables.extend(shape.map(|shape| (node.name.clone(), shape)));
         }
     }

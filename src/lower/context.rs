@@ -1,14 +1,14 @@
-//! What handlers share: the values computed so far, and the model they write to.
+//! The context that all handlers share: the values so far, and the model that they write to.
 
 use hashbrown::{HashMap, HashSet};
 
 use super::flatten::Flattened;
 use super::{Layout, Rules};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::partial::{self, Length};
-use crate::graph::{DataFormat, Graph, Node, NodeId, NodeRef, Shape, TensorRef};
-use crate::onnx::{self, Attribute, Model};
-use crate::tensor::{Constant, DType, element_count};
+use crate::graph::{Graph, Node, NodeId, NodeRef, Shape, TensorRef};
+use crate::onnx::Model;
+use crate::tensor::{Constant, DType};
 
 /// The options for writing the ONNX model.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ pub enum Value {
 
 /// A graph being lowered.
 pub struct Lowering<'a> {
-    /// What is written.
+    /// The graph of TensorFlow's ops.
     pub graph: &'a Graph,
     pub(super) options: &'a LowerOptions,
     pub(super) rules: Rules,
@@ -44,14 +44,14 @@ pub struct Lowering<'a> {
     pub(super) is_output: HashSet<TensorRef>,
     pub(super) uses: HashMap<TensorRef, usize>,
     pub(super) values: HashMap<TensorRef, Value>,
-    /// What was made of a value in another layout, by the value's name.
+    /// The names of transposed values, by the name of the value and the layout.
     pub(super) transposed: HashMap<(String, Vec<usize>), String>,
-    /// The indices of initializers made of a constant, by its name, order of axes and shape.
+    /// The indices of initializers that were made from a constant, by its name, order of axes and shape.
     pub(super) initializers: HashMap<(String, Vec<usize>), Vec<usize>>,
     pub(super) names: HashSet<String>,
-    /// The names of nodes, which may be those of values too.
+    /// The names of nodes. A value may have the same name as a node.
     pub(super) node_names: HashSet<String>,
-    /// Which node of the model computes a value.
+    /// The node of the model that computes a value, by the value's name.
     pub(super) producers: HashMap<String, usize>,
     /// Images that were flattened in another order than TensorFlow's, for matrix products alone.
     pub flattened: HashMap<TensorRef, Flattened>,
@@ -109,7 +109,7 @@ impl<'a> Lowering<'a> {
     /// The rank of a tensor.
     ///
     /// # Errors
-    /// Where it is not known before the model runs.
+    /// If it is not known before the model runs.
     pub fn rank(&self, node: NodeRef<'_>, tensor: TensorRef) -> Result<usize> {
         self.shape(tensor).rank().ok_or_else(|| {
             let name = self.graph.tensor_name(tensor);
@@ -122,7 +122,7 @@ impl<'a> Lowering<'a> {
     /// readers would not know where its axes are.
     ///
     /// # Errors
-    /// Where a node has such a result.
+    /// If a node has such a result.
     pub fn check_layouts(&self, node: NodeRef<'_>) -> Result<()> {
         for port in 0..node.outputs.len() {
             let tensor = node.output(port);
@@ -146,7 +146,7 @@ impl<'a> Lowering<'a> {
         }
     }
 
-    /// What is known of the elements of a vector of lengths.
+    /// The elements of a vector of lengths, as far as they are known.
     pub fn lengths(&self, tensor: TensorRef) -> Option<Vec<Length>> {
         partial::integers(self.graph, tensor)
     }
@@ -176,122 +176,19 @@ impl<'a> Lowering<'a> {
         self.is_output.contains(&tensor)
     }
 
-    pub(super) fn value(&self, tensor: TensorRef) -> Result<&Value> {
-        self.values.get(&tensor).ok_or_else(|| {
-            Error::new(self.graph.tensor_name(tensor), "nothing computes this output of its op in inference")
-        })
-    }
-
-    /// The name of a tensor's value, in the layout it is stored in.
-    pub fn stored(&mut self, tensor: TensorRef) -> Result<(String, Layout)> {
-        match self.value(tensor)?.clone() {
-            Value::Computed { name, layout } => Ok((name, layout)),
-            Value::Constant { constant, .. } => {
-                let layout = Layout::tensorflow(constant.shape().len());
-                Ok((self.in_layout(tensor, &layout)?, layout))
-            }
-        }
-    }
-
-    /// The layout a tensor is stored in; `None` for a constant, which has any.
-    pub fn layout(&self, tensor: TensorRef) -> Option<&Layout> {
-        match self.values.get(&tensor) {
-            Some(Value::Computed { layout, .. }) => Some(layout),
-            _ => None,
-        }
-    }
-
-    /// The name of a tensor's value in TensorFlow's order of axes.
-    pub fn in_tensorflow_layout(&mut self, tensor: TensorRef) -> Result<String> {
-        let rank = match self.value(tensor)? {
-            Value::Computed { layout, .. } => layout.axes().len(),
-            Value::Constant { constant, .. } => constant.shape().len(),
-        };
-        self.in_layout(tensor, &Layout::tensorflow(rank))
-    }
-
-    /// The name of a tensor's value in this layout; transposes the value unless that was done before.
-    pub fn in_layout(&mut self, tensor: TensorRef, target: &Layout) -> Result<String> {
-        let (name, layout) = match self.value(tensor)?.clone() {
-            Value::Constant { mut name, constant } => {
-                // The name of an output is kept for the output itself.
-                if self.is_output.contains(&tensor)
-                    && *target != self.output_layout(tensor, target.axes().len())
-                {
-                    name.push_str("/moved");
-                }
-                return Ok(self.initializer(&name, constant.permuted(target.axes()), target.axes()));
-            }
-            Value::Computed { name, layout } => (name, layout),
-        };
-        if layout == *target {
-            return Ok(name);
-        }
-        if layout.axes().len() != target.axes().len() {
-            let node = self.graph.node(tensor.node);
-            return Err(match self.shape(tensor).rank() {
-                None => {
-                    let full = self.graph.tensor_name(tensor);
-                    node.error(format!("the rank of {full} is not known")).advice(self.shape_advice(tensor))
-                }
-                Some(rank) => {
-                    node.error(format!("it has {rank} axes where {} are needed", target.axes().len()))
-                }
-            });
-        }
-        let key = (name.clone(), layout.permutation_to(target));
-        if let Some(transposed) = self.transposed.get(&key) {
-            return Ok(transposed.clone());
-        }
-        let full = self.graph.tensor_name(tensor);
-        let output = if target.is_tensorflow() && !self.names.contains(&full) {
-            self.names.insert(full.clone());
-            full
-        } else {
-            self.unique_name(&format!("{full}/{}", if target.is_tensorflow() { "nhwc" } else { "nchw" }))
-        };
-        let node = format!("{}/transpose", self.graph.node(tensor.node).name);
-        match self.reshape_target(tensor, &layout, target) {
-            Some(dims) => {
-                let dims = Constant::from_i64(vec![dims.len()], &dims);
-                let shape = self.initializer(&format!("{output}/shape"), dims, &[]);
-                self.node(&node, "Reshape", vec![name, shape], vec![output.clone()], vec![]);
-            }
-            None => {
-                let perm = layout.permutation_to(target).into_iter().map(|axis| axis as i64).collect();
-                let attributes = vec![("perm", Attribute::Ints(perm))];
-                self.node(&node, "Transpose", vec![name], vec![output.clone()], attributes);
-            }
-        }
-        self.transposed.insert(key, output.clone());
-        Ok(output)
-    }
-
-    /// The shape of a tensor in the layout `target`, where a Reshape is enough to get there: no element moves, and
-    /// at most one length is open.
-    fn reshape_target(&self, tensor: TensorRef, layout: &Layout, target: &Layout) -> Option<Vec<i64>> {
-        let shape = self.shape(tensor);
-        let dims = shape.dims()?;
-        let is_enough = layout.has_element_order_of(target, shape)
-            && dims.iter().filter(|dim| dim.is_none()).count() <= 1
-            && !dims.contains(&Some(0));
-        let dim = |&axis: &usize| dims[axis].map_or(-1, |length| length as i64);
-        is_enough.then(|| target.axes().iter().map(dim).collect())
-    }
-
-    /// The elements of an input that is known before the model runs; `None` where it is not.
+    /// The elements of an input that is known before the model runs; `None` if it is not.
     ///
     /// # Errors
-    /// Where the node has no such input, or its elements cannot be read.
+    /// If the node has no such input, or its elements cannot be read.
     pub fn known_integers(&self, node: NodeRef<'_>, index: usize) -> Result<Option<Vec<i64>>> {
         let input = self.input_of(node, index)?;
         Ok(self.constant(input).map(Constant::to_i64s).transpose()?.flatten())
     }
 
-    /// The elements of an input that has to be known before the model runs; `what` is what it holds.
+    /// The elements of an input that must be known before the model runs. `what` names the elements in the error.
     ///
     /// # Errors
-    /// Where it is not known.
+    /// If it is not known.
     pub fn integers(&self, node: NodeRef<'_>, index: usize, what: &str) -> Result<Vec<i64>> {
         self.known_integers(node, index)?
             .ok_or_else(|| node.error(format!("its {what} are not known before the model runs")))
@@ -300,139 +197,8 @@ impl<'a> Lowering<'a> {
     /// An input of a node.
     ///
     /// # Errors
-    /// Where the node has no such input.
+    /// If the node has no such input.
     pub fn input_of(&self, node: NodeRef<'_>, index: usize) -> Result<TensorRef> {
         node.inputs.get(index).copied().ok_or_else(|| node.error(format!("it has no input {index}")))
-    }
-
-    /// The name for a tensor stored in `layout`: TensorFlow's, unless that one has to be kept for an output in
-    /// another layout.
-    pub fn output_name(&mut self, tensor: TensorRef, layout: &Layout) -> String {
-        let name = self.graph.tensor_name(tensor);
-        if self.is_output.contains(&tensor) && *layout != self.output_layout(tensor, layout.axes().len()) {
-            return self.unique_name(&format!("{name}/nchw"));
-        }
-        self.unique_name(&name)
-    }
-
-    pub(super) fn output_layout(&self, tensor: TensorRef, rank: usize) -> Layout {
-        if self.options.outputs_as_nchw.contains(&tensor) {
-            Layout::channels_first(rank)
-        } else {
-            Layout::tensorflow(rank)
-        }
-    }
-
-    /// A name that nothing in the model has yet.
-    pub fn unique_name(&mut self, name: &str) -> String {
-        let mut unique = name.to_owned();
-        let mut number = 1;
-        while !self.names.insert(unique.clone()) {
-            unique = format!("{name}/{number}");
-            number += 1;
-        }
-        unique
-    }
-
-    /// Records the value of a tensor.
-    pub fn set(&mut self, tensor: TensorRef, value: Value) {
-        self.values.insert(tensor, value);
-    }
-
-    /// Records that a tensor is the same as another one.
-    ///
-    /// # Errors
-    /// Where that one has no value.
-    pub fn alias(&mut self, tensor: TensorRef, same_as: TensorRef) -> Result<()> {
-        let value = self.value(same_as)?.clone();
-        self.values.insert(tensor, value);
-        if let Some(flattened) = self.flattened.get(&same_as).cloned() {
-            self.flattened.insert(tensor, flattened);
-        }
-        Ok(())
-    }
-
-    /// Records that a tensor has the elements of another one, as they are stored; its axes are in `layout`.
-    ///
-    /// # Errors
-    /// Where that one has no value.
-    pub fn alias_in_layout(&mut self, tensor: TensorRef, same_as: TensorRef, layout: Layout) -> Result<()> {
-        let (name, _) = self.stored(same_as)?;
-        self.values.insert(tensor, Value::Computed { name, layout });
-        Ok(())
-    }
-
-    /// Records a constant under TensorFlow's name.
-    pub fn set_constant(&mut self, tensor: TensorRef, constant: Constant) {
-        let name = self.graph.tensor_name(tensor);
-        self.set(tensor, Value::Constant { name, constant });
-    }
-
-    /// Records a constant in the shape of a node's output, under its own name, and returns whether the node reads one. Weights
-    /// reach their op in this way where Keras puts an axis before them.
-    pub fn reshape_constant(&mut self, node: NodeRef<'_>, input: TensorRef) -> bool {
-        let Some(Value::Constant { name, constant }) = self.values.get(&input) else { return false };
-        let dims = self.shape(node.into()).fully_known();
-        let Some(dims) = dims.filter(|dims| element_count(dims) == Some(constant.len())) else {
-            return false;
-        };
-        let reshaped = Value::Constant { name: name.clone(), constant: constant.reshaped(&dims) };
-        self.set(node.into(), reshaped);
-        true
-    }
-
-    /// The node of the model that computes a tensor, where nothing else reads that tensor: it may be changed
-    /// to compute more.
-    pub fn sole_producer(&mut self, tensor: TensorRef) -> Option<&mut onnx::Node> {
-        if self.uses.get(&tensor) != Some(&1) || self.is_output.contains(&tensor) {
-            return None;
-        }
-        let Some(Value::Computed { name, .. }) = self.values.get(&tensor) else { return None };
-        // An alias has the name of a tensor that others may read.
-        if *name != self.graph.tensor_name(tensor) {
-            return None;
-        }
-        self.producers.get(name).map(|&index| &mut self.model.nodes[index])
-    }
-
-    /// Lets the node that computes `from` compute `to` instead.
-    ///
-    /// # Errors
-    /// Where `from` has no value.
-    pub fn rename_output(&mut self, from: TensorRef, to: TensorRef) -> Result<()> {
-        let Value::Computed { name, layout } = self.value(from)?.clone() else { return self.alias(to, from) };
-        let new_name = self.output_name(to, &layout);
-        self.rename(&name, &new_name);
-        self.set(to, Value::Computed { name: new_name, layout });
-        Ok(())
-    }
-
-    pub(super) fn rename(&mut self, from: &str, to: &str) {
-        let Some(index) = self.producers.remove(from) else { return };
-        self.producers.insert(to.to_owned(), index);
-        for output in &mut self.model.nodes[index].outputs {
-            if output == from {
-                to.clone_into(output);
-            }
-        }
-        for node in &mut self.model.nodes[index + 1..] {
-            node.rename_reads(from, to);
-        }
-        // Several tensors may have the same value.
-        for value in self.values.values_mut() {
-            if let Value::Computed { name, .. } = value
-                && name == from
-            {
-                to.clone_into(name);
-            }
-        }
-    }
-
-    /// The layout in which a window op reads a tensor of this rank: its channels second.
-    pub fn window_layout(format: DataFormat, rank: usize) -> Layout {
-        match format {
-            DataFormat::ChannelsLast => Layout::channels_first(rank),
-            DataFormat::ChannelsFirst => Layout::tensorflow(rank),
-        }
     }
 }

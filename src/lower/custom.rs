@@ -6,8 +6,8 @@ use crate::error::Result;
 use crate::graph::{Attr, NodeRef};
 use crate::onnx::{self, Attribute, TENSORFLOW_DOMAIN, onnx_dtype};
 
-/// A node of TensorFlow's op, with its attributes, and with as many outputs as it has. Types become ONNX's numbers of
-/// them, booleans become integers, shapes become lists of lengths; what has no counterpart is left out.
+/// Writes a node of TensorFlow's op with its outputs and attributes. Types become ONNX's numbers of types, booleans become
+/// integers, and shapes become lists of lengths; other attributes are left out.
 pub fn custom(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let mut inputs = vec![];
     for &input in &node.inputs {

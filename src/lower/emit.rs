@@ -1,4 +1,4 @@
-//! Writing nodes: what handlers add to the model.
+//! Adding nodes to the model.
 
 use super::Layout;
 use super::context::{Lowering, Value};
@@ -6,13 +6,13 @@ use crate::graph::{NodeRef, TensorRef};
 use crate::onnx::{self, Attribute, Attributes, onnx_dtype};
 use crate::tensor::{Constant, DType};
 
-/// The first operator set in which a reduction takes its axes as an input, and not as an attribute.
+/// The first operator set in which the axes of a reduction are an input, and not an attribute.
 pub fn axes_input_since(op: &str) -> i64 {
     if op == "ReduceSum" { 13 } else { 18 }
 }
 
-/// The type that ONNX Runtime computes with where it has an operator for few types alone: as wide or wider, and with a
-/// fraction where there is one.
+/// The type for operators that ONNX Runtime has only for few types: as wide or wider, and with a
+/// fraction if this type has one.
 pub fn widened(dtype: DType) -> DType {
     match dtype {
         DType::Float16 | DType::BFloat16 => DType::Float32,
@@ -49,7 +49,7 @@ impl Lowering<'_> {
     }
 
     /// Adds a node that has its final name.
-    pub(super) fn append(&mut self, node: onnx::Node) {
+    pub fn append(&mut self, node: onnx::Node) {
         for output in &node.outputs {
             self.producers.insert(output.clone(), self.model.nodes.len());
         }
@@ -105,8 +105,8 @@ impl Lowering<'_> {
         self.emit(tensor, "Cast", vec![value], layout, attributes);
     }
 
-    /// Whether a node computes tensors without elements alone, of known shapes: there is nothing to be computed, and
-    /// runtimes differ in what they take then.
+    /// Whether all outputs of a node have no elements, and known shapes. There is nothing to compute, and runtimes differ in
+    /// the inputs that they accept.
     pub fn is_empty(&self, node: NodeRef<'_>) -> bool {
         let is_empty = |port: usize| {
             let tensor = node.output(port);
@@ -119,7 +119,7 @@ impl Lowering<'_> {
             && !node.outputs.is_empty()
     }
 
-    /// Makes constants of the outputs of such a node.
+    /// Records the outputs of such a node as constants.
     pub fn set_empty(&mut self, node: NodeRef<'_>) {
         for port in 0..node.outputs.len() {
             let tensor = node.output(port);
@@ -136,8 +136,8 @@ impl Lowering<'_> {
         self.step(node, "length", "Gather", vec![shape, index], vec![])
     }
 
-    /// Adds a node for a step on the way to what a TensorFlow node computes, and returns the value's name, which
-    /// ends in `what`.
+    /// Adds a node for an intermediate result of a TensorFlow node, and returns the name of the value, which ends in
+    /// `what`.
     pub fn step(
         &mut self,
         node: NodeRef<'_>,
@@ -157,13 +157,13 @@ impl Lowering<'_> {
         self.step(node, what, "Reshape", vec![value, shape], attributes)
     }
 
-    /// The attribute of a Reshape to a shape without -1 that may have the length 0, which otherwise is that of the input. Older
-    /// operator sets cannot say it.
+    /// The attribute of a Reshape whose shape may have the length 0, and no -1. Without the attribute, 0 means the length of
+    /// the input. Older operator sets do not have it.
     pub fn zeros_are_lengths(&self) -> Attributes {
         if self.opset() >= 14 { vec![("allowzero", Attribute::Int(1))] } else { vec![] }
     }
 
-    /// Adds a node with several outputs for a step. Its name ends in `what`. Returns the names of its outputs.
+    /// Adds a node with several outputs for an intermediate result. Its name ends in `what`. Returns the names of the outputs.
     pub fn step_with_outputs<const N: usize>(
         &mut self,
         node: NodeRef<'_>,

@@ -41,7 +41,7 @@ pub fn flattened(cx: &Lowering<'_>, node: NodeRef<'_>, layout: &Layout) -> Optio
         .then(|| Flattened { dims, order: axes[1..].iter().map(|axis| axis - 1).collect() })
 }
 
-/// Whether a matrix is read by nothing but products with constant matrices, also through Identity nodes.
+/// Whether all readers of a matrix are products with constant matrices, also through Identity nodes.
 fn is_only_multiplied(cx: &Lowering<'_>, tensor: TensorRef) -> bool {
     let is_product = |(id, reader): (NodeId, &Node)| match reader.op.as_str() {
         "Identity" => is_only_multiplied(cx, id.into()),

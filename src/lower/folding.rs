@@ -15,7 +15,7 @@ fn constant_of(cx: &Lowering<'_>, name: &str) -> Option<Constant> {
     cx.model.initializers.iter().rfind(|known| known.name == name).map(|known| known.value.clone())
 }
 
-/// What a batch norm multiplies each channel by, and what it adds.
+/// The factor and the offset of each channel of a batch norm.
 fn scale_and_offset(cx: &Lowering<'_>, node: NodeRef<'_>) -> Result<Option<(Vec<f64>, Vec<f64>)>> {
     let mut parts = vec![];
     for &input in &node.inputs[1..5] {
@@ -34,11 +34,11 @@ fn scale_and_offset(cx: &Lowering<'_>, node: NodeRef<'_>) -> Result<Option<(Vec<
     Ok(Some((scale, offset)))
 }
 
-/// Lets the convolution that computes a batch norm's input compute its output, where it is a convolution with weights
-/// that are known, which nothing else reads. Returns whether it does.
+/// Folds a batch norm into the convolution before it, if the weights are constants and no other node reads the
+/// convolution. Returns whether it was folded.
 ///
 /// # Errors
-/// Where the statistics cannot be read.
+/// If the statistics cannot be read.
 pub fn fold_into_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<bool> {
     let input = node.inputs[0];
     // Inference does not read the statistics that a batch norm outputs; where a node reads them, the batch norm stays.

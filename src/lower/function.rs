@@ -63,7 +63,7 @@ impl<'a> Lowering<'a> {
     /// The call arguments for these tensors.
     ///
     /// # Errors
-    /// Where one of them has no value.
+    /// If one of them has no value.
     pub fn call_arguments(&self, tensors: &[TensorRef]) -> Result<Vec<CallArgument>> {
         let call_argument = |&tensor: &TensorRef| {
             Ok(CallArgument {
@@ -74,10 +74,10 @@ impl<'a> Lowering<'a> {
         tensors.iter().map(call_argument).collect()
     }
 
-    /// Builds the graph of a function that a node calls. `what` is what the node uses it for.
+    /// Builds the graph of a function that a node calls. `what` is its role in the node, such as a branch.
     ///
     /// # Errors
-    /// Where its nodes do not fit the call arguments.
+    /// If its nodes do not fit the call arguments.
     pub fn build_function(
         &mut self,
         node: NodeRef<'_>,
@@ -85,7 +85,7 @@ impl<'a> Lowering<'a> {
         function: &str,
         call_arguments: &[CallArgument],
     ) -> Result<BuiltFunction> {
-        // The nodes of a function that was built of this graph's have names of their own.
+        // A function that was built from nodes of this graph has their names, which are unique.
         let is_built = self.graph.library().is_built(function);
         let scope = if is_built { String::new() } else { self.scope(&format!("{}/{what}", node.name)) };
         let arguments: Vec<Argument> = call_arguments
@@ -124,7 +124,7 @@ impl<'a> Lowering<'a> {
     /// A context for lowering a function. It has everything that the whole model shares, until [`Lowering::rejoin`].
     ///
     /// # Errors
-    /// Where the function takes more tensors than the call has.
+    /// If the function takes more tensors than the call has.
     pub fn nested<'b>(
         &mut self,
         node: NodeRef<'_>,
@@ -141,14 +141,15 @@ impl<'a> Lowering<'a> {
         nested.model.initializers = std::mem::take(&mut self.model.initializers);
         nested.transposed = self.transposed.clone();
         for &(index, argument) in &built.arguments {
-            let call_argument =
-                call_arguments.get(index).ok_or_else(|| node.error("its function takes more tensors"))?;
+            let call_argument = call_arguments
+                .get(index)
+                .ok_or_else(|| node.error("its function takes more tensors than the call has"))?;
             nested.set(argument.into(), call_argument.value.clone());
         }
         Ok(nested)
     }
 
-    /// Takes back what a nested context had, and returns its nodes.
+    /// Moves the shared parts of a nested context back into this one, and returns the nodes of the nested context.
     pub fn rejoin(&mut self, nested: Lowering<'_>) -> Vec<onnx::Node> {
         self.names = nested.names;
         self.node_names = nested.node_names;
@@ -161,7 +162,7 @@ impl<'a> Lowering<'a> {
     /// Lowers the nodes of the graph, except the arguments of a function.
     ///
     /// # Errors
-    /// Those of the ops.
+    /// If an op cannot be converted.
     pub fn run(&mut self) -> Result<()> {
         let graph = self.graph;
         for (id, node) in graph.nodes() {
@@ -177,7 +178,7 @@ impl<'a> Lowering<'a> {
     /// Adds the nodes of a function to the other nodes, and returns its results.
     ///
     /// # Errors
-    /// Those of the function's ops.
+    /// If an op of the function cannot be converted.
     pub fn inline(
         &mut self,
         node: NodeRef<'_>,
@@ -198,7 +199,7 @@ impl<'a> Lowering<'a> {
     /// A function as a graph for a node. It has no inputs, and reads the call arguments from the graph around it.
     ///
     /// # Errors
-    /// Those of the function's ops.
+    /// If an op of the function cannot be converted.
     pub fn branch(
         &mut self,
         node: NodeRef<'_>,
@@ -218,7 +219,7 @@ impl<'a> Lowering<'a> {
     /// it, each under a name of its own.
     ///
     /// # Errors
-    /// Where nothing computes one of them.
+    /// If nothing computes one of them.
     pub fn graph_outputs(&mut self, node: NodeRef<'_>, results: &[TensorRef]) -> Result<Vec<TensorInfo>> {
         let mut graph_outputs: Vec<TensorInfo> = vec![];
         for &result in results {

@@ -7,8 +7,8 @@ use crate::onnx::Initializer;
 use crate::tensor::{Constant, DType};
 
 impl Lowering<'_> {
-    /// The name of the initializer for a constant. `variant` distinguishes what is made of one constant. Of different constants
-    /// under one name, each has an initializer of its own.
+    /// The name of the initializer for a constant. `variant` distinguishes initializers that are made from one constant.
+    /// Different constants with the same name have different initializers.
     pub fn initializer(&mut self, name: &str, value: Constant, variant: &[usize]) -> String {
         let variant: Vec<usize> = variant.iter().chain(value.shape()).copied().collect();
         let key = (name.to_owned(), variant);
@@ -26,7 +26,7 @@ impl Lowering<'_> {
     /// The initializer for a constant tensor of the graph that was made into `value`.
     ///
     /// # Errors
-    /// Where the tensor is none of the graph's constants.
+    /// If the tensor is not a constant of the graph.
     pub fn derived_initializer(
         &mut self,
         tensor: TensorRef,

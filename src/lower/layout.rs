@@ -7,12 +7,12 @@ use crate::graph::Shape;
 pub struct Layout(Vec<usize>);
 
 impl Layout {
-    /// As TensorFlow has it.
+    /// TensorFlow's order.
     pub fn tensorflow(rank: usize) -> Self {
         Self((0..rank).collect())
     }
 
-    /// A tensor whose channels are last, stored with its channels second, as ONNX wants them (`NHWC` as
+    /// A tensor whose channels are last, stored with its channels second, as in ONNX (`NHWC` as
     /// `NCHW`).
     pub fn channels_first(rank: usize) -> Self {
         if rank < 3 {
@@ -21,8 +21,8 @@ impl Layout {
         Self([0, rank - 1].into_iter().chain(1..rank - 1).collect())
     }
 
-    /// TensorFlow's order, of a tensor of this shape. A tensor of unknown rank is as one without axes: none of them
-    /// is ever moved.
+    /// TensorFlow's order for a tensor of this shape. A tensor of unknown rank has the layout of a scalar: its axes are
+    /// never moved.
     pub fn tensorflow_of(shape: &Shape) -> Self {
         Self::tensorflow(shape.rank().unwrap_or(0))
     }
@@ -45,7 +45,7 @@ impl Layout {
     /// Where an axis of TensorFlow's tensor is stored.
     ///
     /// # Panics
-    /// Where the tensor has no such axis.
+    /// If the tensor has no such axis.
     pub fn stored_axis(&self, axis: usize) -> usize {
         self.0.iter().position(|&stored| stored == axis).expect("the axis is one of the tensor's")
     }
@@ -62,13 +62,13 @@ impl Layout {
         Self(self.0.iter().filter(|&&axis| !dropped[axis]).map(|&axis| kept_before(axis)).collect())
     }
 
-    /// Whether the elements of a tensor of this shape lie in the same order as in TensorFlow's: only axes of
+    /// Whether the elements of a tensor of this shape are in the same order as in TensorFlow's: only axes of
     /// length 1 have moved.
     pub fn keeps_element_order(&self, shape: &Shape) -> bool {
         self.has_element_order_of(&Self::tensorflow(self.0.len()), shape)
     }
 
-    /// Whether the elements of a tensor of this shape lie in the same order in both layouts.
+    /// Whether the elements of a tensor of this shape are in the same order in both layouts.
     pub fn has_element_order_of(&self, other: &Layout, shape: &Shape) -> bool {
         let Some(dims) = shape.dims() else { return self == other };
         let moving = |layout: &Layout| -> Vec<usize> {

@@ -1,13 +1,12 @@
 //! Writing ONNX: the values of the tensors so far, and the nodes and initializers of the model under construction.
 //!
-//! How each op is converted is in [`crate::ops`]. Each value carries the [`Layout`] it is stored in. A handler asks for its inputs
-//! in the layout it needs, or takes them as they are and maps its axes; a Transpose is added only where a handler asks for a layout
-//! that a value does not have, and is added once.
+//! [`crate::ops`] has a handler for each op. Each value carries the [`Layout`] in which it is stored. A handler requests its inputs
+//! in the layout that it needs, or uses them as they are and maps its axes. A Transpose is added only if a handler requests a layout
+//! that a value does not have, and only once.
 
 pub(crate) mod context;
 pub(crate) mod custom;
 pub(crate) mod emit;
-
 pub(crate) mod flatten;
 pub(crate) mod folding;
 pub(crate) mod function;
@@ -16,6 +15,7 @@ mod layout;
 mod model_io;
 pub(crate) mod steps;
 mod unknown_shape;
+mod values;
 
 pub use context::LowerOptions;
 use context::Lowering;
@@ -24,7 +24,7 @@ pub use layout::Layout;
 use crate::error::Result;
 use crate::graph::{Graph, Moved, NodeRef, TensorRef};
 
-/// The least and the greatest operator set that can be written.
+/// The operator sets that can be written.
 pub const OPSETS: std::ops::RangeInclusive<i64> = 13..=28;
 
 /// Simplifies the graph of a function, and keeps these tensors.

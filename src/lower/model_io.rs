@@ -67,7 +67,7 @@ impl Lowering<'_> {
         Ok(self.model)
     }
 
-    /// Removes what nothing reads: for example, a Shape whose only reader changes nothing.
+    /// Removes nodes that no other node reads, such as a Shape whose only reader was not needed.
     fn drop_unread(&mut self) {
         let mut read: HashSet<String> = self.model.outputs.iter().map(|info| info.name.clone()).collect();
         let nodes = std::mem::take(&mut self.model.nodes);

@@ -5,7 +5,7 @@ use crate::graph::NodeRef;
 use crate::onnx::Attribute;
 use crate::tensor::DType;
 
-/// Adds nodes for one TensorFlow node; values are named after what computes them.
+/// Adds nodes for one TensorFlow node. Values are named after their operators.
 pub struct Steps<'c, 'g, 'n> {
     pub cx: &'c mut Lowering<'g>,
     pub node: NodeRef<'n>,
@@ -64,8 +64,8 @@ impl Steps<'_, '_, '_> {
         self.cx.step(self.node, "transpose", "Transpose", vec![value.to_owned()], attributes)
     }
 
-    /// The elements of the last axis of int64 or int32 in ascending order, `count` of them, and where each of them was.
-    /// Of equal elements the one in front comes first.
+    /// The `count` smallest elements of the last axis, int64 or int32, in ascending order, and their indices. Equal
+    /// elements keep their order.
     pub fn ascending(&mut self, value: &str, count: &str) -> [String; 2] {
         let attributes =
             vec![("axis", Attribute::Int(-1)), ("largest", Attribute::Int(0)), ("sorted", Attribute::Int(1))];
@@ -82,7 +82,7 @@ impl Steps<'_, '_, '_> {
     /// The length of an axis, as a vector.
     pub fn length(&mut self, value: &String, axis: i64) -> String {
         let shape = self.op("Shape", &[value]);
-        // ONNX Runtime treats what Gather takes from a shape as a scalar, which TopK refuses.
+        // ONNX Runtime treats an element that Gather selects from a shape as a scalar, which TopK refuses.
         self.part(&shape, 0, axis, if axis == -1 { i64::MAX } else { axis + 1 })
     }
 

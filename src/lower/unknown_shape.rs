@@ -1,4 +1,4 @@
-//! What to try where too little is known of a tensor's shape: the inputs that leave it open.
+//! Advice for a tensor whose shape is not known well enough: the inputs that leave it open.
 
 use hashbrown::HashSet;
 
@@ -11,7 +11,7 @@ use crate::suggestion::first_of;
 const NAMED: usize = 3;
 
 impl Lowering<'_> {
-    /// How more could be known of a tensor's shape.
+    /// Advice on how to fix the shape of a tensor.
     pub fn shape_advice(&self, tensor: TensorRef) -> String {
         let inputs = self.open_inputs(tensor);
         if !inputs.is_empty() {

@@ -6,44 +6,10 @@ use std::sync::Arc;
 
 use prost::bytes::Bytes;
 
+use super::dtype::{dtype_of, type_name};
 use super::proto::TensorProto;
-use super::proto::tensor_proto::DataType;
 use crate::error::{Error, Result};
 use crate::tensor::{Constant, DType, Inline, element_count};
-
-/// The types that ONNX and TensorFlow have in common.
-const DTYPES: [(DataType, DType); 16] = [
-    (DataType::Float, DType::Float32),
-    (DataType::Uint8, DType::UInt8),
-    (DataType::Int8, DType::Int8),
-    (DataType::Uint16, DType::UInt16),
-    (DataType::Int16, DType::Int16),
-    (DataType::Int32, DType::Int32),
-    (DataType::Int64, DType::Int64),
-    (DataType::String, DType::String),
-    (DataType::Bool, DType::Bool),
-    (DataType::Float16, DType::Float16),
-    (DataType::Double, DType::Float64),
-    (DataType::Uint32, DType::UInt32),
-    (DataType::Uint64, DType::UInt64),
-    (DataType::Complex64, DType::Complex64),
-    (DataType::Complex128, DType::Complex128),
-    (DataType::Bfloat16, DType::BFloat16),
-];
-
-/// The type with this number in ONNX, if TensorFlow has it.
-fn dtype_of(data_type: i32) -> Option<DType> {
-    DTYPES.iter().find(|(known, _)| *known as i32 == data_type).map(|(_, dtype)| *dtype)
-}
-
-/// The name of a type: TensorFlow's name if it has the type, else ONNX's in lower case.
-pub(crate) fn type_name(data_type: i32) -> String {
-    match (dtype_of(data_type), DataType::try_from(data_type)) {
-        (Some(dtype), _) => dtype.name().to_owned(),
-        (None, Ok(known)) => known.as_str_name().to_lowercase(),
-        (None, Err(_)) => format!("type {data_type}"),
-    }
-}
 
 /// A tensor as a constant. `external` has its bytes if they are in another file.
 pub(super) fn constant(tensor: TensorProto, shape: Vec<usize>, external: Option<Bytes>) -> Result<Constant> {
@@ -118,10 +84,5 @@ mod tests {
         values(TensorProto { data_type: 22, raw_data: vec![1].into(), ..Default::default() }, &[2])
             .unwrap_err();
         values(TensorProto { data_type: 99, ..Default::default() }, &[0]).unwrap_err();
-    }
-
-    #[test]
-    fn types_that_tensorflow_lacks_have_their_onnx_name() {
-        assert_eq!(["float32", "float8e4m3fn", "type 99"].map(str::to_owned), [1, 17, 99].map(type_name));
     }
 }

@@ -1,6 +1,4 @@
 //! Reads ONNX models from files. Weights stay in the mapped file, or in the files beside it.
-//!
-//! prost decodes the messages, because it limits recursion. The protobuf library of `super::model` only encodes.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -8,7 +6,8 @@ use std::path::{Component, Path, PathBuf};
 use prost::Message;
 use prost::bytes::Bytes;
 
-use super::elements::{constant, type_name};
+use super::dtype::type_name;
+use super::elements::constant;
 use super::proto::tensor_proto::DataLocation;
 use super::proto::{GraphProto, ModelProto, NodeProto, TensorProto};
 use crate::error::{Error, Result};

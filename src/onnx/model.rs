@@ -3,39 +3,16 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use onnx_protobuf::tensor_proto::DataType;
 use onnx_protobuf::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
     TensorProto, TensorShapeProto, TypeProto, ValueInfoProto, attribute_proto::AttributeType,
     tensor_shape_proto, type_proto,
 };
 
+use super::dtype::onnx_dtype;
 use crate::error::Result;
 use crate::file_state::FileState;
 use crate::tensor::{Constant, DType};
-
-/// ONNX's number of an element type; `None` if ONNX does not have the type.
-pub fn onnx_dtype(dtype: DType) -> Option<i32> {
-    Some(match dtype {
-        DType::Float32 => DataType::FLOAT,
-        DType::Float64 => DataType::DOUBLE,
-        DType::Float16 => DataType::FLOAT16,
-        DType::BFloat16 => DataType::BFLOAT16,
-        DType::Int8 | DType::QInt8 => DataType::INT8,
-        DType::Int16 | DType::QInt16 => DataType::INT16,
-        DType::Int32 | DType::QInt32 => DataType::INT32,
-        DType::Int64 => DataType::INT64,
-        DType::UInt8 | DType::QUInt8 => DataType::UINT8,
-        DType::UInt16 | DType::QUInt16 => DataType::UINT16,
-        DType::UInt32 => DataType::UINT32,
-        DType::UInt64 => DataType::UINT64,
-        DType::Bool => DataType::BOOL,
-        DType::Complex64 => DataType::COMPLEX64,
-        DType::Complex128 => DataType::COMPLEX128,
-        DType::String => DataType::STRING,
-        DType::Resource | DType::Variant | DType::Unknown => return None,
-    } as i32)
-}
 
 /// The length of an axis of an input or output. In JSON, it is the length, the name, or `null`.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]

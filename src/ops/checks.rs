@@ -1,4 +1,4 @@
-//! What ops demand of the shapes and constants that they are given, as far as these are known before the model runs: what several
+//! Checks of the shapes and constants of ops' inputs, as far as these are known before the model runs: those that several
 //! families share.
 //!
 //! Source: the shape functions in `tensorflow/core/ops/*.cc` and `tensorflow/core/framework/common_shape_fns.cc`, and,
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::graph::Node;
 use crate::graph::partial::{self, Length};
 
-/// Those lengths of an input that are known.
+/// The lengths of an input that are known.
 pub fn known_lengths(inputs: &Inputs<'_>, index: usize) -> Vec<i64> {
     let lengths = inputs.node.inputs.get(index).and_then(|&input| partial::integers(inputs.graph, input));
     lengths.unwrap_or_default().into_iter().filter_map(Length::value).collect()
@@ -23,7 +23,7 @@ pub fn not_below(node: &Node, name: &str, values: &[i64], least: i64) -> Result<
     }
 }
 
-/// Refuses an input that is to be a vector and has another rank.
+/// Refuses an input that must be a vector, but has another rank.
 pub fn vector(inputs: &Inputs<'_>, index: usize, name: &str) -> Result<()> {
     let shape = inputs.shape(index)?;
     match shape.rank() {

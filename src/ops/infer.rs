@@ -8,7 +8,7 @@ use crate::graph::partial::{self, Length};
 use crate::graph::{Graph, Node, Shape, TensorType};
 use crate::tensor::{Constant, DType};
 
-/// What an inference function sees of a node: its attributes and what is known of its inputs.
+/// The arguments of an inference function: a node, and its inputs as far as they are known.
 pub struct Inputs<'a> {
     /// The graph that the node is about to be added to.
     pub graph: &'a Graph,
@@ -36,7 +36,7 @@ impl<'a> Inputs<'a> {
         self.graph.constant(partial::origin(self.graph, *self.node.inputs.get(index)?))
     }
 
-    /// What is known of the elements of an input that holds the lengths of axes; `None` where not even their number
+    /// The elements of an input that holds the lengths of axes, as far as they are known; `None` if not even their number
     /// is known.
     pub fn lengths(&self, index: usize) -> Option<Vec<Length>> {
         partial::integers(self.graph, *self.node.inputs.get(index)?)
@@ -77,11 +77,11 @@ impl<'a> Inputs<'a> {
 /// Returns the types of a node's outputs.
 pub type InferenceFunction = fn(&Inputs<'_>, &Node) -> Result<Vec<TensorType>>;
 
-/// The types of a node's outputs. For an op without an inference function, the op's definition says how many there are
-/// and their types; of an op that TensorFlow does not define, only the first output is assumed, of unknown type.
+/// The types of a node's outputs. For an op without an inference function, the op's definition determines their
+/// number and their types. An op that TensorFlow does not define is assumed to have one output of unknown type.
 ///
 /// # Errors
-/// Where the op does not take such inputs.
+/// If the op does not accept such inputs.
 pub fn output_types(graph: &Graph, node: &Node) -> Result<Vec<TensorType>> {
     let inputs = Inputs { graph, node };
     let op = super::find(&node.op);
@@ -95,8 +95,8 @@ pub fn output_types(graph: &Graph, node: &Node) -> Result<Vec<TensorType>> {
     }
 }
 
-/// The types of a node's outputs by the definition of its op. The type that an attribute should hold which is missing is
-/// that of an input which is of the same type.
+/// The types of a node's outputs by the definition of its op. The type of a missing attribute is
+/// that of an input that must have the same type.
 fn defined_types(inputs: &Inputs<'_>, node: &Node) -> Option<Vec<DType>> {
     let definition = OpDefinition::find(&node.op)?;
     let as_input = |name: &'static str| {

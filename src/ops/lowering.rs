@@ -13,7 +13,7 @@ use crate::setting::Setting;
 /// are written.
 ///
 /// # Errors
-/// Where the graph has ops that cannot be converted; all of them are named.
+/// If the graph has ops that cannot be converted; all of them are named.
 pub fn lower(
     graph: &Graph,
     outputs: &[TensorRef],
@@ -31,7 +31,7 @@ pub fn lower(
 /// Writes the ONNX nodes of a node.
 ///
 /// # Errors
-/// Where its op cannot be converted, or not with this operator set.
+/// If its op cannot be converted, or not with this operator set.
 fn lower_node(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let Some((op, handler)) = supported(&node.op).and_then(|op| Some((op, op.lower?))) else {
         return match cx.keeps_going() {

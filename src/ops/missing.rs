@@ -13,19 +13,19 @@ use crate::setting::Setting;
 /// How many nodes are named for each op.
 const NAMED: usize = 3;
 
-/// An op that cannot be converted, and the nodes that are of it.
+/// An op that cannot be converted, and its nodes.
 struct Missing {
     op: String,
     nodes: Vec<String>,
 }
 
-/// How many tensors are proposed to stop at, or to start from.
+/// The most tensors that are proposed as outputs before these ops, or as inputs after them.
 const PROPOSED: usize = 4;
 
-/// Refuses a graph that has ops which cannot be converted.
+/// Refuses a graph with ops that cannot be converted.
 ///
 /// # Errors
-/// Where it has: names the ops and their nodes, and the tensors where a model could end or begin without them.
+/// If there are any. The error names the ops and their nodes, and the tensors where a model could end or begin without them.
 pub fn refuse_missing(graph: &Graph) -> Result<()> {
     let mut missing = vec![];
     let blocked = collect(graph, &mut missing, false);
@@ -41,8 +41,8 @@ pub fn refuse_missing(graph: &Graph) -> Result<()> {
     )))
 }
 
-/// The ops of a graph that cannot be converted, each with the number of nodes that are of it. Variables are left out:
-/// they are to become constants.
+/// The ops of a graph that cannot be converted, each with the number of its nodes. Variables are left out, because they
+/// become constants.
 pub fn missing_ops(graph: &Graph) -> Vec<(String, usize)> {
     let mut missing = vec![];
     collect(graph, &mut missing, false);
@@ -125,7 +125,7 @@ fn is_of_conditional(op: &str) -> bool {
     is_switch(op) || is_merge(op) || op == ON_BRANCH
 }
 
-/// The functions that a node calls, each with what it is given.
+/// The functions that a node calls, each with its arguments.
 fn calls<'a>(graph: &Graph, node: &'a Node) -> Vec<(&'a str, Vec<Argument>)> {
     let open = |types: &[TensorType]| types.iter().cloned().map(Argument::Open).collect::<Vec<_>>();
     let types = |tensors: &[TensorRef]| -> Vec<TensorType> {

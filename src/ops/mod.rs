@@ -2,7 +2,7 @@
 //!
 //! A row names the function that infers the types of an op's outputs (`shape`), the check of its inputs (`check`), the function that
 //! writes it as ONNX (`lower`), those that evaluate it (`fold` for constants, `eval` for whole graphs), and whether it may compute in
-//! float16. Evaluation is written independently of lowering, because it judges lowering. What TensorFlow's own registry knows of an op,
+//! float16. Evaluation is written independently of lowering, because it judges lowering. TensorFlow's own definition of an op, with
 //! its inputs, attributes and their types, is in [`crate::graph::op_definition`].
 //!
 //! Ops with the same rules, such as the versions of an op, share a row. A function that serves several rows gets what differs between
@@ -45,38 +45,38 @@ use crate::tensor::Tensor;
 /// Writes the ONNX nodes of one TensorFlow node, and records the values of its outputs.
 type Handler = fn(&mut Lowering<'_>, NodeRef<'_>) -> Result<()>;
 
-/// Refuses a node whose inputs its op does not take: what is wrong about which input.
+/// Refuses a node whose inputs its op does not accept, and names the input and its mistake.
 type Check = fn(&Inputs<'_>, &Node) -> Result<()>;
 
 /// Computes one node from its inputs; `None` for inputs that it is not evaluated for.
 pub type Evaluator = fn(&Node, &[&Tensor]) -> Option<Vec<Tensor>>;
 
-/// Counts the elements that a node makes of its inputs, at least; `None` where there are more than can be counted.
+/// Counts the elements that a node makes of its inputs, at least; `None` if there are more than can be counted.
 type ElementCount = fn(&[&Tensor]) -> Option<usize>;
 
-/// What is known of a TensorFlow op.
+/// The row of a TensorFlow op.
 #[derive(Clone, Copy)]
 pub struct Op {
-    /// TensorFlow's name of it.
+    /// TensorFlow's name of the op.
     pub name: &'static str,
     /// The other ops that its row describes.
     also: &'static [&'static str],
     shape: Option<InferenceFunction>,
     check: Option<Check>,
     lower: Option<Handler>,
-    /// Why nothing becomes of it in ONNX.
+    /// The reason why it is not written as ONNX.
     not_lowered: &'static str,
-    /// The ONNX operators it becomes, the one that does its work first; none where it leaves no node.
+    /// The ONNX operators that it becomes, the most important one first. Empty if it leaves no node.
     pub onnx: &'static [&'static str],
-    /// The least operator set that has them as they are used.
+    /// The first operator set that has these operators as they are used.
     pub since: i64,
-    /// What is not converted of it, or how it differs.
+    /// A part that is not converted, or a difference from TensorFlow.
     pub note: &'static str,
     fold: Option<Evaluator>,
     eval: Option<Evaluator>,
     makes: Option<ElementCount>,
-    /// Whether it loses no more in float16 than its inputs have lost already: it multiplies and adds weights, compares, or moves
-    /// elements. The others choose, search, resize or sum up, and stay in float32.
+    /// Whether it may compute in float16. Ops that multiply, add, compare or move elements lose no more digits than their inputs
+    /// have lost already. Ops that choose, search, resize or sum up stay in float32.
     pub float16: bool,
 }
 
@@ -114,42 +114,42 @@ impl Op {
         Self { also: names, ..self }
     }
 
-    /// How the types of its outputs follow.
+    /// Sets the function that infers the types of its outputs.
     const fn shape(self, infer: InferenceFunction) -> Self {
         Self { shape: Some(infer), ..self }
     }
 
-    /// What it demands of its inputs beyond what its shapes show.
+    /// Sets the check of its inputs, in addition to the inference of shapes.
     const fn check(self, check: Check) -> Self {
         Self { check: Some(check), ..self }
     }
 
-    /// What becomes of it in ONNX, and the operators that are used.
+    /// Sets the function that writes it as ONNX, and the operators that this function uses.
     const fn lower(self, handler: Handler, onnx: &'static [&'static str]) -> Self {
         Self { lower: Some(handler), onnx, ..self }
     }
 
-    /// Nothing becomes of it in ONNX, for this reason.
+    /// Sets the reason why it is not written as ONNX.
     const fn not_lowered(self, why: &'static str) -> Self {
         Self { not_lowered: why, ..self }
     }
 
-    /// The first operator set that can say it.
+    /// Sets the first operator set that has its operators.
     const fn since(self, opset: i64) -> Self {
         Self { since: opset, ..self }
     }
 
-    /// A note for the table of supported ops.
+    /// Sets the note in the table of supported ops.
     const fn note(self, note: &'static str) -> Self {
         Self { note, ..self }
     }
 
-    /// What it computes, also before the model runs: shapes and masks are computed with it.
+    /// Sets the function that computes its outputs, also for constants during a conversion, such as shapes and masks.
     const fn fold(self, evaluator: Evaluator) -> Self {
         Self { fold: Some(evaluator), ..self }
     }
 
-    /// What it computes, for comparison with the model.
+    /// Sets the function that computes its outputs for the comparison with the model.
     const fn eval(self, evaluator: Evaluator) -> Self {
         Self { eval: Some(evaluator), ..self }
     }
@@ -159,7 +159,7 @@ impl Op {
         Self { makes: Some(count), ..self }
     }
 
-    /// It may compute in float16.
+    /// Lets it compute in float16.
     const fn float16(self) -> Self {
         Self { float16: true, ..self }
     }
@@ -169,12 +169,12 @@ impl Op {
         [self.name].into_iter().chain(self.also.iter().copied())
     }
 
-    /// What computes it from constants.
+    /// The function that computes it from constants.
     pub fn folder(&self) -> Option<Evaluator> {
         self.fold
     }
 
-    /// What computes it: each of them for inputs of its own.
+    /// The functions that compute it, each for other inputs.
     pub fn evaluators(&self) -> impl Iterator<Item = Evaluator> {
         self.fold.into_iter().chain(self.eval)
     }
@@ -209,7 +209,7 @@ pub fn supported_ops() -> impl Iterator<Item = &'static Op> {
     OPS.values().filter(|op| op.lower.is_some())
 }
 
-/// What is known of the op of this name.
+/// The row of the op of this name.
 pub fn find(op: &str) -> Option<&'static Op> {
     OPS.get(op)
 }

@@ -10,7 +10,7 @@ use crate::tensor::Constant;
 /// Turns the atrous convolutions of a graph into dilated ones.
 ///
 /// # Errors
-/// Where constants of the graph cannot be read.
+/// If constants of the graph cannot be read.
 pub fn dilate_convolutions(graph: Graph) -> Result<(Graph, Moved)> {
     rewrite(graph, |rewriting, node| {
         let Some(found) = dilated(rewriting, node)? else { return Ok(None) };

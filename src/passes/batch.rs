@@ -1,4 +1,4 @@
-//! Letting a graph that was built for batches of one length take others.
+//! Makes a graph that was built for batches of one length accept other lengths.
 //!
 //! A graph that is fed by a queue knows the length of its batches while it is built, and TensorFlow writes it into
 //! constants: slim's `flatten` reshapes to `[32, 1024]`.
@@ -16,7 +16,7 @@ const PROBE: usize = 7919;
 pub struct Batch {
     /// The name of the placeholder.
     pub input: String,
-    /// Those of its outputs that have the batch in front.
+    /// Its outputs that have the batch as the first axis.
     pub ports: Vec<usize>,
     /// The length that the graph was built for.
     pub built: usize,
@@ -25,7 +25,7 @@ pub struct Batch {
 /// The graph with an open batch: a Reshape that keeps a batch of a fixed length then keeps a batch of any length.
 ///
 /// # Errors
-/// Where something else is built for batches of this one length.
+/// If another node is built for batches of this length only.
 pub fn open_batch(graph: &Graph, batch: &Batch) -> Result<(Graph, Moved)> {
     let (open, moved) = Rebatching { batch, length: None, opens: true }.apply(graph)?;
     let (built, _) = with_batch(&open, batch, Some(batch.built))?;
@@ -42,7 +42,7 @@ pub fn open_batch(graph: &Graph, batch: &Batch) -> Result<(Graph, Moved)> {
 /// The graph with batches of this length, or with an open one.
 ///
 /// # Errors
-/// Where the graph does not take them.
+/// If the graph does not accept them.
 pub fn with_batch(graph: &Graph, batch: &Batch, length: Option<usize>) -> Result<(Graph, Moved)> {
     Rebatching { batch, length, opens: false }.apply(graph)
 }
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(opened(&[2, -1]).unwrap(), "[?, 12]");
         assert_eq!(opened(&[2, 6, 2]).unwrap(), "[?, 6, 2]");
         assert_eq!(opened(&[-1, 12]).unwrap(), "[?, 12]");
-        // A Reshape that mixes the images of a batch takes any batch too, unless its target depends on the length.
+        // A Reshape that mixes the images of a batch accepts any batch, too, unless its target depends on the length.
         assert_eq!(opened(&[-1, 4]).unwrap(), "[?, 4]");
     }
 

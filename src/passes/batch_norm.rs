@@ -48,7 +48,7 @@ pub struct BatchNorm {
     pub gamma: Origin,
     /// The offset: where it is synthesized, it is 0.
     pub beta: Origin,
-    /// What is added to the variance.
+    /// The number that is added to the variance.
     pub epsilon: f32,
 }
 
@@ -58,7 +58,7 @@ pub fn batch_norms(graph: &Graph) -> Vec<BatchNorm> {
     norms.map(|node| batch_norm(graph, node)).collect()
 }
 
-/// Whether a node is a batch norm: of its input, scale, offset, mean and variance.
+/// Whether a node is a batch norm with an input, scale, offset, mean and variance.
 pub fn is_batch_norm(node: &Node) -> bool {
     node.is_batch_norm() && node.inputs.len() >= 5
 }
@@ -117,8 +117,8 @@ fn passed_on(node: &Node, tensor: TensorRef) -> Option<TensorRef> {
     }
 }
 
-/// The variables that a tensor is computed from, or, where there are none, the constants of more than one element: what
-/// variables were frozen to.
+/// The variables that a tensor is computed from. If there are none, the constants with more than one element, which were
+/// variables before the graph was frozen.
 fn stored_before(graph: &Graph, tensor: TensorRef) -> Vec<String> {
     let (mut seen, mut open) = (BTreeSet::new(), vec![tensor.node]);
     while let Some(id) = open.pop() {

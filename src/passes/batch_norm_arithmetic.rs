@@ -12,10 +12,10 @@ use crate::error::Result;
 use crate::graph::{DataFormat, Graph, Node, NodeId, TensorRef};
 use crate::tensor::{Constant, DType};
 
-/// What a batch norm is computed from. All parts but the input have an element for each channel: as vectors, or with lengths
-/// of 1 along the other axes of the input.
+/// The tensors that a batch norm is computed from. All parts but the input have an element for each channel: as vectors,
+/// or with lengths of 1 along the other axes of the input.
 pub struct Parts {
-    /// What is normalized.
+    /// The tensor that is normalized.
     pub input: TensorRef,
     /// The scale.
     pub gamma: Option<TensorRef>,
@@ -25,7 +25,7 @@ pub struct Parts {
     pub mean: TensorRef,
     /// The variance.
     pub variance: TensorRef,
-    /// What is added to the variance.
+    /// The number that is added to the variance.
     pub epsilon: f32,
     /// How many channels there are.
     pub channels: usize,
@@ -44,7 +44,7 @@ impl Parts {
 /// nodes. Once these have been folded, a batch norm cannot be distinguished from a product and a sum.
 ///
 /// # Errors
-/// Where constants of the graph cannot be read.
+/// If constants of the graph cannot be read.
 pub fn arithmetic(graph: &Graph) -> Result<HashSet<NodeId>> {
     let mut found = HashSet::new();
     for (id, node) in graph.nodes() {
@@ -63,7 +63,7 @@ pub fn arithmetic(graph: &Graph) -> Result<HashSet<NodeId>> {
 /// The parts of the batch norm whose result `node` computes.
 ///
 /// # Errors
-/// Where constants of the graph cannot be read.
+/// If constants of the graph cannot be read.
 pub fn spelled_out(graph: &Graph, node: &Node) -> Result<Option<Parts>> {
     let reading = Reading { graph };
     let found = match reading.scaled_and_shifted(node)? {
@@ -187,7 +187,7 @@ impl<'g> Reading<'g> {
     /// `x - mean` times factors that make a scale.
     fn centered_product(&self, product: &'g Node) -> Result<Option<Found>> {
         let (mut node, mut factors) = (product, vec![]);
-        // What is normalized may have one long axis too, but has not fewer of them. It comes last where its rank is not known.
+        // The input may also have only one long axis, but not a lower rank. An input of unknown rank comes last.
         let rank = |tensor: TensorRef| self.graph.shape(tensor).rank().unwrap_or(usize::MAX);
         while factors.len() < MAX_FACTORS {
             if let Some([input, mean]) = operands(node, &SUB) {

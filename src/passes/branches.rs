@@ -25,7 +25,7 @@ pub struct Branch {
 /// Branches that a tensor is on.
 pub type Branches = Rc<BTreeSet<Branch>>;
 
-/// How many conditionals of each decider lie before a node.
+/// How many conditionals of each decider are before a node.
 type Levels = Rc<HashMap<TensorRef, usize>>;
 
 /// The branches of a graph.
@@ -34,7 +34,7 @@ pub struct GraphBranches<'a> {
     /// The branches that each node is on; the outputs of a `Switch` are on one more.
     of_nodes: HashMap<NodeId, Branches>,
     /// For each `Merge` on no branch itself, the decider of the branches that it merges and how many conditionals of
-    /// that decider lie before it.
+    /// that decider are before it.
     merges: HashMap<NodeId, (TensorRef, usize)>,
 }
 
@@ -42,14 +42,14 @@ impl<'a> GraphBranches<'a> {
     /// Finds the branches of a graph.
     ///
     /// # Errors
-    /// Where they are not merged as `tf.cond` and `tf.case` build them.
+    /// If they are not merged as `tf.cond` and `tf.case` build them.
     pub fn new(graph: &'a Graph) -> Result<Self> {
         let mut branches = Self { graph, of_nodes: HashMap::new(), merges: HashMap::new() };
         branches.find()?;
         Ok(branches)
     }
 
-    /// For each `Merge` on no branch itself, the decider, and how many conditionals of that decider lie before it.
+    /// For each `Merge` on no branch itself, the decider, and how many conditionals of that decider are before it.
     pub fn merges(&self) -> &HashMap<NodeId, (TensorRef, usize)> {
         &self.merges
     }
@@ -62,7 +62,7 @@ impl<'a> GraphBranches<'a> {
     /// The tensor that decides to which branch a `Switch` forwards.
     ///
     /// # Errors
-    /// Where it reads no such tensor.
+    /// If it reads no such tensor.
     pub fn decider(&self, switch: &Node) -> Result<TensorRef> {
         let decider = switch.inputs.get(1).ok_or_else(|| switch.error("it has no second input"))?;
         Ok(past_identities(self.graph, *decider))
@@ -71,7 +71,7 @@ impl<'a> GraphBranches<'a> {
     /// The branches that a tensor is on.
     ///
     /// # Errors
-    /// Where a `Switch` has no decider.
+    /// If a `Switch` has no decider.
     pub fn of(&self, tensor: TensorRef) -> Result<Branches> {
         let branches = self.of_nodes.get(&tensor.node).cloned().unwrap_or_default();
         let node = self.graph.node(tensor.node);
@@ -151,7 +151,7 @@ fn union(all: &[Branches]) -> Branches {
     }
 }
 
-/// The most conditionals of each decider that lie before one of several nodes.
+/// The most conditionals of each decider before one of several nodes.
 fn joined_levels<'l>(mut levels: impl Iterator<Item = &'l Levels>) -> Levels {
     let Some(first) = levels.next() else { return Rc::default() };
     let mut joined = first.clone();

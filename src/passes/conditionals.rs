@@ -22,7 +22,7 @@ use crate::tensor::{Constant, DType};
 /// still compute.
 ///
 /// # Errors
-/// Where branches are not merged as `tf.cond` and `tf.case` merge them, or one of the outputs is on a branch.
+/// If branches are not merged as `tf.cond` and `tf.case` merge them, or one of the outputs is on a branch.
 pub fn call_branches(graph: Graph, outputs: &[TensorRef]) -> Result<(Graph, Moved)> {
     if !graph.nodes().any(|(_, node)| node.is_switch() || node.is_merge()) {
         return Ok((graph, Moved::default()));

@@ -10,7 +10,7 @@ use crate::graph::{Graph, Moved, TensorType};
 /// Turns the nodes of these names into placeholders, whose outputs have these types.
 ///
 /// # Errors
-/// Where the graph is not valid any more.
+/// If the graph is not valid any more.
 pub fn cut_inputs(graph: Graph, inputs: &HashMap<String, Vec<TensorType>>) -> Result<(Graph, Moved)> {
     rewrite(graph, |rewriting, node| match inputs.get(&node.name) {
         Some(types) if !node.is_placeholder() => {

@@ -15,7 +15,7 @@ const MAX_INDICES: usize = 1 << 20;
 /// never be taken.
 ///
 /// # Errors
-/// Where it has such a node.
+/// If it has such a node.
 pub fn refuse_failing(graph: &Graph) -> Result<()> {
     graph.nodes().try_for_each(|(_, node)| Inputs { graph, node }.check())
 }

@@ -44,7 +44,7 @@ impl std::fmt::Display for Float16 {
 /// float32.
 ///
 /// # Errors
-/// Where an entry of `kept` names nothing in the graph, or the new graph is not valid.
+/// If an entry of `kept` names nothing in the graph, or the new graph is not valid.
 pub fn to_float16(
     graph: &Graph,
     outputs: &[TensorRef],
@@ -209,7 +209,7 @@ fn only_forwards(node: &Node) -> bool {
     node.forwarded(0).is_some() && node.inputs.len() == 1
 }
 
-/// The attributes of a node with float16 wherever they say float32, but for the type of a batch norm's statistics.
+/// The attributes of a node with float16 instead of float32, except the type of a batch norm's statistics.
 fn narrowed_attrs(node: &Node) -> Attrs {
     let types: Vec<&'static str> = ["T", "dtype", "Tparams"]
         .into_iter()

@@ -10,11 +10,11 @@ const LISTED: usize = 10;
 
 /// Replaces the variables of `graph` by constants.
 ///
-/// `lookup` returns the tensor stored under a variable's name; `origin` says where the tensors are stored,
+/// `lookup` returns the tensor stored under a variable's name; `origin` describes where the tensors are stored,
 /// for the error.
 ///
 /// # Errors
-/// Where variables are missing or have another shape or type: all of them are named.
+/// If variables are missing or have another shape or type: all of them are named.
 pub fn freeze_variables(
     graph: &mut Graph,
     origin: &str,

@@ -10,7 +10,7 @@ use crate::tensor::Constant;
 /// Fuses the batch norms that are written as arithmetic into single nodes.
 ///
 /// # Errors
-/// Where constants of the graph cannot be read.
+/// If constants of the graph cannot be read.
 pub fn fuse_batch_norms(graph: Graph) -> Result<(Graph, Moved)> {
     rewrite(graph, |rewriting, node| match spelled_out(rewriting.old, node)? {
         // An unknown number of channels could be 1, and one channel would be broadcast.

@@ -22,10 +22,10 @@ const NOT_TRAINED: [&str; 2] = ["moving_mean", "moving_variance"];
 /// Whether to use moving averages instead of the variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Choice {
-    /// Where all trained variables have one
+    /// If all trained variables have one
     #[default]
     Auto,
-    /// Always; it is an error where one is missing
+    /// Always; it is an error if one is missing
     On,
     /// Never
     Off,
@@ -40,7 +40,7 @@ pub struct MovingAverages {
     pub found: usize,
     /// How many trained variables there are.
     pub expected: usize,
-    /// The trained variables that have none, where others have one.
+    /// The trained variables that have none, if others have one.
     pub missing: Vec<String>,
     /// Variables that have one, sorted.
     #[serde(skip)]
@@ -48,13 +48,13 @@ pub struct MovingAverages {
 }
 
 impl MovingAverages {
-    /// Looks for the moving averages of a graph's variables and decides whether to take them.
+    /// Finds the moving averages of a graph's variables, and decides whether to use them.
     ///
-    /// `stored` returns the shape of the tensor stored under a name; `origin` says where the tensors are
+    /// `stored` returns the shape of the tensor stored under a name; `origin` describes where the tensors are
     /// stored, for the error.
     ///
     /// # Errors
-    /// Where they are to be taken and some are missing.
+    /// If they must be used and some are missing.
     pub fn choose(
         graph: &Graph,
         choice: Choice,
@@ -110,7 +110,7 @@ impl MovingAverages {
         if self.used && has_one() { format!("{variable}{SUFFIX}") } else { variable.to_owned() }
     }
 
-    /// A sentence about them for the user; `None` where there are none.
+    /// A sentence about them for the user; `None` if there are none.
     pub fn note(&self) -> Option<String> {
         let Self { used, found, expected, missing, .. } = self;
         match (used, missing.first()) {

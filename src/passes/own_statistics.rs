@@ -64,7 +64,7 @@ pub enum Affine {
 /// Bessel's correction is applied only to the variance that is returned.
 ///
 /// # Errors
-/// Where the graph is not valid.
+/// If the graph is not valid.
 pub fn normalized(rewriting: &mut Rewriting<'_>, node: &Node, affine: Affine) -> Result<NodeId> {
     let rank = rewriting.old.shape(node.inputs[0]).rank().unwrap_or(4);
     let channels = match node.data_format() {

@@ -9,7 +9,7 @@ use crate::tensor::Constant;
 /// Moves the zero padding before a convolution into the convolution.
 ///
 /// # Errors
-/// Where constants of the graph cannot be read.
+/// If constants of the graph cannot be read.
 pub fn pad_convolutions(graph: Graph) -> Result<(Graph, Moved)> {
     rewrite(graph, |rewriting, node| {
         let Some((unpadded, pads)) = padded_before(rewriting, node)? else { return Ok(None) };
@@ -21,7 +21,7 @@ pub fn pad_convolutions(graph: Graph) -> Result<(Graph, Moved)> {
     })
 }
 
-/// What the `Pad` before a convolution reads, and how much it adds to either end of each axis.
+/// The input of the `Pad` before a convolution, and the lengths that it adds before and after each axis.
 fn padded_before(rewriting: &Rewriting<'_>, node: &Node) -> Result<Option<(TensorRef, Vec<i64>)>> {
     let is_convolution = matches!(node.op.as_str(), "Conv2D" | "DepthwiseConv2dNative" | "Conv3D");
     if !is_convolution || node.text("padding") != Some("VALID") || node.inputs.len() != 2 {

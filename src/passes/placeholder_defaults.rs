@@ -16,15 +16,15 @@ use crate::graph::{Attrs, Graph, Moved, Node, NodeRef, TensorRef};
 pub struct Settled {
     /// The placeholder.
     pub name: String,
-    /// What its default is computed from, where the default is used; `None` where the placeholder is an input.
+    /// The node that its default is computed from, if the default is used; `None` if the placeholder is an input.
     pub computed_from: Option<String>,
 }
 
-/// Decides for all placeholders whose default is computed. `is_taken` says whether a placeholder is an input of the model,
+/// Decides for all placeholders whose default is computed. `is_taken` returns whether a placeholder is an input of the model,
 /// `is_of_training` whether a node outputs training data.
 ///
 /// # Errors
-/// Where the graph is not valid any more.
+/// If the graph is not valid any more.
 pub fn settle_defaults(
     graph: Graph,
     is_taken: impl Fn(NodeRef<'_>) -> bool,

@@ -1,8 +1,8 @@
-//! Preprocessing as a part of the model: the input is a graph that takes images from slim's preprocessing; the
-//! output is a graph that takes their bytes, and preprocesses them itself.
+//! Preprocessing as a part of the model: the input is a graph whose images come from slim's preprocessing; the
+//! output is a graph whose images are bytes, and which preprocesses them itself.
 //!
-//! What depends on the size of a photograph, cropping and resizing, stays outside: the bytes are those of an image
-//! of the network's size.
+//! Cropping and resizing, which depend on the size of a photograph, are not part of the model: the bytes are those of
+//! an image of the network's size.
 
 use super::rewrite::{Rewriting, rewrite};
 use crate::error::{Error, Result};
@@ -10,10 +10,10 @@ use crate::graph::{Attr, Attrs, Graph, Moved, Node, TensorRef};
 use crate::setting::Setting;
 use crate::tensor::{Constant, DType};
 
-/// The preprocessing of the elements of an image, from 0 to 255, before a network takes them.
+/// The preprocessing of the elements of an image, which are from 0 to 255.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Preprocessing {
-    /// Nothing: the model takes what the network takes.
+    /// None: the inputs of the model are those of the network.
     #[default]
     None,
     /// They are scaled to `[-1, 1]`.
@@ -52,10 +52,10 @@ impl Preprocessing {
     }
 }
 
-/// Lets `graph` take the bytes of images. `inputs` are the tensors that it is fed.
+/// Makes `graph` accept the bytes of images. `inputs` are the tensors that are fed.
 ///
 /// # Errors
-/// Where it is not clear which of the inputs takes images, or images of that kind are not preprocessed so.
+/// If it is not clear which of the inputs are images, or such images cannot be preprocessed in this way.
 pub fn preprocess(
     graph: Graph,
     inputs: &[TensorRef],
@@ -85,7 +85,7 @@ pub fn preprocess(
     })
 }
 
-/// The input that takes images, or videos, which have an axis more.
+/// The input that is images or videos, which have one more axis.
 fn image_input(graph: &Graph, inputs: &[TensorRef]) -> Result<TensorRef, String> {
     let is_image = |tensor: &&TensorRef| matches!(graph.shape(**tensor).rank(), Some(4 | 5));
     let images: Vec<&TensorRef> = inputs.iter().filter(is_image).collect();
@@ -99,7 +99,7 @@ fn image_input(graph: &Graph, inputs: &[TensorRef]) -> Result<TensorRef, String>
     }
 }
 
-/// Checks that images of this type and shape can be preprocessed. The error says why not.
+/// Checks that images of this type and shape can be preprocessed. The error has the reason.
 fn check(graph: &Graph, image: TensorRef, preprocessing: Preprocessing) -> Result<(), String> {
     if graph.tensor_type(image).dtype != DType::Float32 {
         return Err("only images of float32 are preprocessed".to_owned());

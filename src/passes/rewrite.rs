@@ -20,18 +20,18 @@ pub struct Rewriting<'a> {
 }
 
 impl Rewriting<'_> {
-    /// Where a tensor of the old graph is in the new one.
+    /// The tensor of the new graph that replaces a tensor of the old one.
     pub fn moved(&self, tensor: TensorRef) -> TensorRef {
         let moved = || TensorRef { node: self.ids[tensor.node.index()], port: tensor.port };
         self.redirected.get(&tensor).copied().unwrap_or_else(moved)
     }
 
-    /// Lets what reads a tensor of the old graph read this tensor of the new one.
+    /// Makes the readers of a tensor of the old graph read this tensor of the new one.
     pub fn redirect(&mut self, tensor: TensorRef, to: TensorRef) {
         self.redirected.insert(tensor, to);
     }
 
-    /// The new graph so far, or the old one while nothing differs.
+    /// The new graph so far, or the old one as long as nothing differs.
     pub fn graph(&self) -> &Graph {
         self.new.as_ref().unwrap_or(self.old)
     }
@@ -80,12 +80,12 @@ impl Rewriting<'_> {
     }
 }
 
-/// Copies `graph`. A node that `replace` adds for a node has the same name and replaces it. Where `replace` returns
-/// `None`, the node is copied. Nodes that are no longer read stay until the graph is pruned. Where nothing is replaced,
+/// Copies `graph`. A node that `replace` adds for a node has the same name and replaces it. If `replace` returns
+/// `None`, the node is copied. Nodes that are no longer read stay until the graph is pruned. If nothing is replaced,
 /// the graph is returned without being copied. A tensor moves with its node, even where its readers are redirected.
 ///
 /// # Errors
-/// Those of `replace`, and where the nodes that it adds do not fit.
+/// Those of `replace`, and if the nodes that it adds do not fit.
 pub fn rewrite(
     graph: Graph,
     mut replace: impl FnMut(&mut Rewriting<'_>, &Node) -> Result<Option<NodeId>>,

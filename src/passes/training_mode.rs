@@ -17,9 +17,9 @@ pub type MovingStatistics = HashMap<String, String>;
 pub struct Changes {
     /// The batch norms that normalized by the statistics of each batch.
     pub batch_norms: Vec<String>,
-    /// Those that normalize their input by its own statistics, in training and inference alike.
+    /// The batch norms that normalize their input by its own statistics, both in training and in inference.
     pub own_statistics: Vec<String>,
-    /// Those that normalize by the statistics of each batch, since a frozen graph has no moving averages for them.
+    /// The batch norms that normalize by the statistics of each batch, because a frozen graph has no moving averages for them.
     pub batch_statistics: Vec<String>,
     /// The dropouts that were left out.
     pub dropouts: Vec<String>,
@@ -29,7 +29,7 @@ pub struct Changes {
 /// `moving` have to be in the graph, before the nodes that are to read them.
 ///
 /// # Errors
-/// Where a batch norm's moving averages are not known.
+/// If a batch norm's moving averages are not known.
 pub fn use_moving_statistics(
     graph: Graph,
     moving: &MovingStatistics,
@@ -99,7 +99,7 @@ fn frozen_batch_norm(
 /// Source: `dropout_v2` in `tensorflow/python/ops/nn_ops.py`, in its versions of TensorFlow 1 and 2.
 ///
 /// # Errors
-/// Where the graph is not valid any more.
+/// If the graph is not valid any more.
 pub fn drop_dropouts(graph: Graph, changes: &mut Changes) -> Result<(Graph, Moved)> {
     if !graph.nodes().any(|(_, node)| node.op.contains("RandomUniform")) {
         return Ok((graph, Moved::default()));
@@ -120,10 +120,10 @@ pub fn drop_dropouts(graph: Graph, changes: &mut Changes) -> Result<(Graph, Move
     })
 }
 
-/// How many ops lie between a random number and the mask that is made of it.
+/// The most ops between a random number and the mask that is computed from it.
 const MASK_DEPTH: usize = 8;
 
-/// Whether a tensor is made of nothing but random numbers and constants.
+/// Whether a tensor is computed only from random numbers and constants.
 fn is_random_mask(rewriting: &Rewriting<'_>, tensor: TensorRef, depth: usize) -> bool {
     let node = rewriting.source(tensor);
     match (node.op.as_str(), depth) {

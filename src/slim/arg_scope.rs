@@ -218,9 +218,9 @@ impl PoolArgs {
 pub struct BatchNormArgs {
     /// Decay of the moving averages.
     pub decay: f32,
-    /// Whether the scope asks for a beta.
+    /// Whether the scope has a beta.
     pub center: bool,
-    /// Whether the scope asks for a gamma.
+    /// Whether the scope has a gamma.
     pub scale: bool,
     /// The number that is added to the variance.
     pub epsilon: f32,

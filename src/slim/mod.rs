@@ -61,7 +61,7 @@ pub struct BuiltNetwork {
     pub output: TensorRef,
     /// slim's end points, in the order in which they are built.
     pub end_points: Vec<(String, TensorRef)>,
-    /// Layers for which the checkpoint holds other variables than the arg_scope asks for.
+    /// Layers for which the checkpoint holds other variables than the arg_scope describes.
     pub disagreements: Vec<ScopeDisagreement>,
 }
 
@@ -83,7 +83,7 @@ impl BuiltNetwork {
 
 /// Builds `network` below the variable scope `prefix` (empty, or ending in `/`).
 ///
-/// A batch norm has a gamma or a beta if and only if `variables` hold one, whatever the arg_scope says.
+/// A batch norm has a gamma or a beta if and only if `variables` hold one, whatever the arg_scope sets.
 ///
 /// # Errors
 /// If the options or the images do not fit the network.

@@ -46,7 +46,7 @@ pub enum OptionSource {
     Definition(&'static str),
 }
 
-/// An option that a network takes, under slim's name for it.
+/// An option of a network, under slim's name.
 #[derive(Debug, Clone, Copy)]
 pub struct OptionSpec {
     /// slim's name of the argument.

@@ -24,7 +24,7 @@ const RECOGNIZED: f64 = 0.9;
 /// every network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Round {
-    /// All of its variables are there, in their shapes.
+    /// The checkpoint has all of its variables, in their shapes.
     Complete,
     /// Some may be missing, or have other shapes.
     Partial,
@@ -87,7 +87,7 @@ pub fn recognize_and_build(variables: &Variables, overrides: Overrides<'_>) -> R
         // Variants differ from their network in options alone.
         None => networks().filter(|network| !network.is_variant()).collect(),
     };
-    // The user's network is tried however few of its variables are there: the conversion names the missing ones.
+    // The user's network is tried however few of its variables the checkpoint has: the conversion names the missing ones.
     let required = if overrides.network.is_some() { f64::MIN_POSITIVE } else { RECOGNIZED };
     let mut candidates: Vec<Recognized> = vec![];
     let mut failures: Vec<Error> = vec![];

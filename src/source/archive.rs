@@ -172,7 +172,7 @@ impl Unpacking<'_> {
 /// file.
 ///
 /// # Errors
-/// If there is no such folder or graph, or more than one.
+/// If there is no folder or graph of this kind, or more than one.
 pub fn model_in(archive: &Path, root: &Path) -> Result<PathBuf> {
     let mut level = vec![root.to_owned()];
     let mut graphs = vec![];

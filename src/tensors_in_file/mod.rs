@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 pub use name_filter::{NameFilter, parse_pattern};
 
 use crate::error::{Error, Result};
-use crate::graph::import;
+use crate::graph::node_def;
 use crate::onnx::{OnnxFile, OnnxTensor};
 use crate::proto::NodeDef;
 use crate::setting::Setting;
@@ -58,12 +58,12 @@ impl NamedTensor {
 
     /// The value of a `Const` node.
     fn of_node(node: &NodeDef) -> Self {
-        let value = import::constant_of(node)
+        let value = node_def::constant_of(node)
             .map_err(|error| error.within(format_args!("{} \"{}\"", node.op, node.name)));
         match value {
             Ok(value) => Self::new(&node.name, value),
             Err(error) => {
-                let dtype = import::declared_type(node);
+                let dtype = node_def::declared_type(node);
                 let type_name = dtype.map_or("unknown", DType::name).to_owned();
                 Self { name: node.name.clone(), type_name, dtype, shape: vec![], value: Err(error) }
             }

@@ -1,4 +1,4 @@
-//! Reads the values of a TOML table. Errors say which value was expected and which was found.
+//! Reads the values of a TOML table. Errors name the expected value and the value that was found.
 
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};

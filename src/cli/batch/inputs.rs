@@ -48,7 +48,7 @@ pub struct Search {
     pub relative_to: Option<PathBuf>,
     /// Whether to include the checkpoints of earlier steps.
     pub all_checkpoints: bool,
-    /// Patterns of what to leave out in folders and patterns.
+    /// Patterns of the paths to leave out in folders and patterns.
     pub exclude: Vec<Pattern>,
     /// The folder of the outputs, which is not searched.
     pub out_dir: PathBuf,
@@ -150,7 +150,7 @@ impl Finder<'_> {
     /// Adds the inputs of a line in a list.
     fn listed(&mut self, path: PathBuf) -> Result<()> {
         if path.as_os_str() == LIST {
-            let error = Error::new("standard input", "it cannot be the list and a model in it")
+            let error = Error::new("standard input", "the list cannot contain itself as a model")
                 .advice("remove the line -, or name a file");
             self.found.unreadable.push((path, error));
             return Ok(());
@@ -164,16 +164,15 @@ impl Finder<'_> {
         let note = |left_out: &LeftOut| match left_out {
             LeftOut::BrokenLink { link, target } => {
                 let (link, target) = (link.display(), target.display());
-                Some(format!("{link}: left out, a link to {target}, which is not there"))
+                Some(format!("{link}: left out: it is a link to {target}, which does not exist"))
             }
-            LeftOut::WithoutWeights(graph) => {
-                is_left(graph).then(|| format!("{}: left out, a graph without its weights", graph.display()))
-            }
+            LeftOut::WithoutWeights(graph) => is_left(graph)
+                .then(|| format!("{}: left out: it is a graph without its weights", graph.display())),
             LeftOut::Steps(steps) => {
                 let left = steps.iter().filter(|step| is_left(step)).count();
                 let folder = steps.first()?.parent().unwrap_or(Path::new("")).display();
                 let count = output::count(left, "earlier step");
-                (left > 0).then(|| format!("{folder}: {count} left out; --all-checkpoints takes all"))
+                (left > 0).then(|| format!("{folder}: {count} left out; --all-checkpoints converts them too"))
             }
         };
         self.left_out.iter().filter_map(note).collect()
@@ -368,7 +367,7 @@ fn folder_below(path: &Path, base: &Path) -> Result<PathBuf> {
             return Ok(below.to_owned());
         }
     }
-    Err(Error::file(path, format!("does not lie below {}", base.display()))
+    Err(Error::file(path, format!("is not below {}", base.display()))
         .advice("choose a folder above all inputs for --relative-to"))
 }
 

@@ -133,7 +133,7 @@ impl Reader<'_> {
             match self.folder.join(text) {
                 path if path.exists() => Ok(path.into_os_string()),
                 path => {
-                    Err(field.error(format!("{} names {}, which is not there", field.key, path.display())))
+                    Err(field.error(format!("{} names {}, which does not exist", field.key, path.display())))
                 }
             }
         };

@@ -48,7 +48,7 @@ pub struct Args {
     /// on each line (lines that begin with # are comments)
     #[arg(value_name = "INPUT", required_unless_present = "manifest")]
     named: Vec<PathBuf>,
-    /// The folder for the models; it is made if it does not exist
+    /// The folder for the models; it is created if it does not exist
     #[arg(long, value_name = "DIR")]
     out_dir: PathBuf,
     /// A file that lists models, with the names of their outputs and options for each

@@ -25,12 +25,12 @@ impl ToStandardOutput {
     /// If standard output is a terminal, or the folder cannot be made.
     pub fn begin() -> Result<Self> {
         if io::stdout().is_terminal() {
-            return Err(Error::new(NAME, "it is a terminal, and a model is not for reading")
+            return Err(Error::new(NAME, "it is a terminal, and a model is not text")
                 .advice("send it to a file or through a pipe"));
         }
-        let failed = |error| Error::new(NAME, format!("no temporary file can be made: {error}"));
+        let failed = |error| Error::new(NAME, format!("no temporary file can be created: {error}"));
         let folder = Temporary::folder().map_err(failed);
-        folder.map(Self).map_err(|error| error.advice("set TMPDIR to a folder with room"))
+        folder.map(Self).map_err(|error| error.advice("set TMPDIR to a folder with enough space"))
     }
 
     /// The temporary file of the model.
@@ -46,7 +46,7 @@ impl ToStandardOutput {
                 NAME,
                 format!("the temporary file for it, {}: {}", path.display(), error.problem()),
             )
-            .advice("set TMPDIR to a folder with room");
+            .advice("set TMPDIR to a folder with enough space");
         }
         error.with_path_replaced(&path, Path::new(NAME))
     }

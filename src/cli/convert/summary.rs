@@ -182,7 +182,7 @@ impl<'a> Summary<'a> {
     }
 }
 
-/// The line about a batch norm of which a part is not stored.
+/// The line about a batch norm with a part that is not stored.
 fn assumed_of(norm: &BatchNorm) -> Option<String> {
     let parts = [("gamma", &norm.gamma, "unit scale"), ("beta", &norm.beta, "zero offset")];
     let assumed = |(name, origin, neutral): (&str, &batch_norm::Origin, &str)| match origin {

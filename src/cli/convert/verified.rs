@@ -253,7 +253,7 @@ impl VerificationArgs {
         })
     }
 
-    /// Compares the part of the model before what the runtime cannot execute.
+    /// Compares the part of the model before the operators that the runtime cannot execute.
     fn compare_before(
         &self,
         (source, conversion): (&Source, &Conversion),
@@ -308,7 +308,7 @@ fn executable(model: &onnx::Model, path: &Path) -> Result<Executable> {
 /// A model that is written and not yet renamed to the output.
 pub enum Pending {
     Written(WrittenModel),
-    /// A verified model in a folder of its own, with what was written there.
+    /// A verified model in a folder of its own, with the files that were written there.
     Verified(Staged, WrittenFiles),
 }
 

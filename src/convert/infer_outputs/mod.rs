@@ -43,7 +43,7 @@ pub fn candidates(definition: &GraphDef) -> Vec<String> {
 /// A tensor that is an input of the graph: the index of its node, and the port.
 type Feed = (usize, usize);
 
-/// What is known of a graph before its outputs are searched.
+/// The properties of a graph that the search for its outputs needs.
 struct Search<'a> {
     wiring: Wiring<'a>,
     feeds: Vec<Feed>,
@@ -60,7 +60,7 @@ struct Rules {
     finds_labels: bool,
     /// An input that is called a label is one, even if weights are applied to it.
     by_name: bool,
-    /// What is computed from a whole batch or from random numbers is not a result of the network.
+    /// A tensor that is computed from a whole batch or from random numbers is not a result of the network.
     drops_statistics: bool,
 }
 

@@ -8,7 +8,7 @@ use super::*;
 use crate::proto::tensor_shape_proto::Dim;
 use crate::proto::{AttrValue, TensorProto, TensorShapeProto};
 
-/// The outputs that are inferred of a graph that scripts/make_infer_outputs_fixtures.py has made.
+/// The outputs that are inferred of a graph that scripts/make_fixtures/infer_outputs.py has made.
 fn outputs_of(name: &str) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/infer_outputs");
     let file = std::fs::File::open(folder.join(format!("{name}.pb.gz"))).unwrap();

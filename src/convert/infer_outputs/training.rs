@@ -2,7 +2,7 @@
 
 use super::is_input_pipeline;
 use super::wiring::{Marks, Wiring};
-use crate::graph::import::constant_of;
+use crate::graph::node_def::constant_of;
 
 /// The nodes that only training needs, and all nodes that are computed from them.
 pub(super) fn of_training(wiring: &Wiring<'_>) -> Marks {
@@ -18,7 +18,7 @@ pub(super) fn is_trained(wiring: &Wiring<'_>) -> bool {
     })
 }
 
-/// Whether a node of this name lies in a scope of gradients.
+/// Whether a node of this name is in a scope of gradients.
 pub(super) fn is_gradient(name: &str) -> bool {
     name.split('/').any(|scope| is_scope(scope, "gradients"))
 }

@@ -13,7 +13,7 @@ pub(super) struct Weights {
     pub has_variables: bool,
     /// The nodes that are computed from the elements of inputs.
     pub fed: Marks,
-    /// The nodes that apply a weight to what is computed from inputs.
+    /// The nodes that apply a weight to a tensor that is computed from inputs.
     pub applying: Marks,
     /// These nodes, and the nodes that are computed from their results.
     pub applied: Marks,
@@ -29,7 +29,7 @@ impl Weights {
         let fed = wiring.forward(feeds.iter().copied(), has_elements);
         let applying_at_least = |rank: usize| -> Marks {
             let is_weight = |index: usize| is_weight(&wiring.nodes[index], has_variables, rank);
-            // What is computed from weights alone is a weight, too. Sums of weights are not: they are a regularization.
+            // A tensor that is computed only from weights is a weight, too. Sums of weights are not: they are a regularization.
             let of_weights =
                 |index: usize| has_elements(index) && !fed[index] && !is_reduction(&wiring.nodes[index].op);
             let weights = wiring.forward(wiring.nodes_where(is_weight), of_weights);
@@ -53,7 +53,7 @@ impl Weights {
         Self { has_variables, fed, applying, applied, leading }
     }
 
-    /// Whether weights are applied to what is computed from this tensor.
+    /// Whether weights are applied to tensors that are computed from this one.
     pub fn are_reached_from(&self, wiring: &Wiring<'_>, (index, port): (usize, usize)) -> bool {
         wiring.readers[index].iter().any(|&(reader, read)| read == port && self.leading[reader])
     }

@@ -2,7 +2,7 @@
 
 use hashbrown::HashMap;
 
-use crate::graph::import::data_inputs;
+use crate::graph::node_def::data_inputs;
 use crate::proto::{GraphDef, NodeDef};
 
 /// A flag for each node, by its index in the graph.

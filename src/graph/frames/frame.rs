@@ -3,10 +3,10 @@
 use std::collections::HashMap as Attributes;
 
 use super::function::{Arguments, FunctionBuilder};
-use super::{Loops, error, frame_name, is_enter, is_exit, is_next_iteration};
+use super::{Loops, error, is_enter, is_exit, is_next_iteration};
 use crate::error::Result;
 use crate::graph::branches::Output;
-use crate::graph::import::past_identities;
+use crate::graph::node_def::past_identities;
 use crate::graph::{is_merge, is_switch};
 use crate::proto::attr_value::{ListValue, Value};
 use crate::proto::{AttrValue, NameAttrList, NodeDef};
@@ -35,15 +35,13 @@ struct Variable {
 impl Loops {
     /// Puts a `While` in place of a frame.
     pub(super) fn call(&mut self, frame: &Frame) -> Result<()> {
-        let inside: Vec<usize> = self
-            .needed()
-            .map(|(index, _)| index)
-            .filter(|&index| self.frames[index] == Some(frame.index))
-            .collect();
+        // Nodes of inner frames are in functions now.
+        let mut inside = self.inside[frame.index].clone();
+        inside.retain(|&index| self.nodes[index].is_some());
         let variables = self.variables(&inside)?;
         let condition = self.condition(frame, &inside)?;
-        let enters = self.enters(frame)?;
-        let mut arguments = Arguments::new(self, frame);
+        let enters = self.enters[frame.index].clone();
+        let mut arguments = Arguments::new(self);
         for (position, variable) in variables.iter().enumerate() {
             arguments.add_variable(variable.merge, position);
         }
@@ -136,17 +134,6 @@ impl Loops {
         }
     }
 
-    /// The needed nodes that pass tensors into a frame.
-    fn enters(&self, frame: &Frame) -> Result<Vec<usize>> {
-        let mut found = vec![];
-        for (index, node) in self.needed().filter(|(_, node)| is_enter(node)) {
-            if frame_name(node)? == frame.name {
-                found.push(index);
-            }
-        }
-        Ok(found)
-    }
-
     fn is_constant(&self, enter: usize) -> Result<bool> {
         let constant = self.node(enter)?.attr.get("is_constant").and_then(|attr| attr.value.as_ref());
         Ok(matches!(constant, Some(Value::B(true))))
@@ -209,11 +196,17 @@ impl Loops {
             };
             self.nodes[exit] = Some(forward);
             self.frames[exit] = frame.parent;
+            if let Some(parent) = frame.parent {
+                self.inside[parent].push(exit);
+            }
         }
-        let all: Vec<usize> =
-            (0..self.nodes.len()).filter(|&index| self.frames[index] == Some(frame.index)).collect();
-        for index in all.into_iter().chain(self.enters(frame)?) {
-            self.nodes[index] = None;
+        for &index in inside.iter().chain(&self.enters[frame.index]) {
+            if self.frames[index] == Some(frame.index) || is_enter(self.node(index)?) {
+                self.nodes[index] = None;
+            }
+        }
+        if let Some(parent) = frame.parent {
+            self.inside[parent].push(self.nodes.len());
         }
         self.indices.insert(call.name.clone(), self.nodes.len());
         self.nodes.push(Some(call));
@@ -233,15 +226,12 @@ impl Loops {
     }
 
     /// A name like this one that no function has.
-    fn unique_function(&self, name: &str) -> String {
-        let is_taken = |name: &str| {
-            let mut signatures = self.functions.iter().filter_map(|function| function.signature.as_ref());
-            signatures.any(|signature| signature.name == name)
-        };
+    fn unique_function(&mut self, name: &str) -> String {
         let mut unique = name.to_owned();
-        while is_taken(&unique) {
+        while self.function_names.contains(&unique) {
             unique.push('_');
         }
+        self.function_names.insert(unique.clone());
         unique
     }
 

@@ -23,11 +23,8 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    pub fn new(loops: &Loops, _: &Frame) -> Self {
-        let mut prefix = "loop".to_owned();
-        while loops.indices.keys().any(|name| name.starts_with(&prefix)) {
-            prefix.push('_');
-        }
+    pub fn new(loops: &Loops) -> Self {
+        let prefix = loops.argument_prefix.clone();
         Self { prefix, variables: 0, by_output: HashMap::new(), outside: vec![] }
     }
 

@@ -17,7 +17,8 @@ use hashbrown::{HashMap, HashSet};
 
 use self::frame::Frame;
 use super::branches::{Output, pivots};
-use super::import::{Part, data_inputs};
+use super::import::Part;
+use super::node_def::data_inputs;
 use super::predicates::is_merge;
 use super::validate::Nodes;
 use crate::error::{Error, Result};
@@ -37,10 +38,12 @@ pub fn call_loops(definition: &GraphDef, part: &Part) -> Result<Option<GraphDef>
         return Ok(None);
     }
     let mut loops = Loops::new(definition, part)?;
-    let frames = loops.frames()?;
+    let mut frames = loops.frames()?;
     loops.refuse_roots_inside(part, &frames)?;
-    for frame in frames.innermost_first() {
-        loops.call(&frame)?;
+    // Inner frames first.
+    frames.sort_by_key(|frame| std::cmp::Reverse(frame.depth));
+    for frame in &frames {
+        loops.call(frame)?;
     }
     Ok(Some(loops.finish(definition)))
 }
@@ -71,23 +74,15 @@ struct Loops {
     is_needed: Vec<bool>,
     /// The frame in which each node runs; `None` is outside of all loops.
     frames: Vec<Option<usize>>,
+    /// For each frame, the needed nodes that run in it, and the `Enter` nodes that pass tensors into it.
+    inside: Vec<Vec<usize>>,
+    enters: Vec<Vec<usize>>,
+    /// The names of arguments of functions begin with this, and those of nodes do not.
+    argument_prefix: String,
     /// The `Switch` outputs of the branches of conditionals that only a control edge assigns a node to.
     pivots: HashMap<usize, Vec<Output>>,
     functions: Vec<FunctionDef>,
-}
-
-/// The frames of a graph, each after the one that it is in.
-struct Frames {
-    all: Vec<Frame>,
-}
-
-impl Frames {
-    /// The frames, each before the one that it is in.
-    fn innermost_first(&self) -> Vec<Frame> {
-        let mut frames = self.all.clone();
-        frames.sort_by_key(|frame| std::cmp::Reverse(frame.depth));
-        frames
-    }
+    function_names: HashSet<String>,
 }
 
 /// The most rounds until it is known which frame is in which.
@@ -102,7 +97,15 @@ impl Loops {
         };
         let starts: Vec<usize> = (0..nodes.len()).filter(|&index| is_needed[index]).collect();
         let pivots = pivots(&Nodes::new(&nodes)?, &starts, &|node| part.is_source(node))?;
-        let indices = nodes.iter().enumerate().map(|(index, node)| (node.name.clone(), index)).collect();
+        let indices: HashMap<String, usize> =
+            nodes.iter().enumerate().map(|(index, node)| (node.name.clone(), index)).collect();
+        let mut argument_prefix = "loop".to_owned();
+        while indices.keys().any(|name| name.starts_with(&argument_prefix)) {
+            argument_prefix.push('_');
+        }
+        let functions: Vec<FunctionDef> =
+            definition.library.iter().flat_map(|library| library.function.clone()).collect();
+        let names = functions.iter().filter_map(|function| Some(function.signature.as_ref()?.name.clone()));
         Ok(Self {
             is_source: nodes.iter().map(|node| part.is_source(node)).collect(),
             is_needed,
@@ -110,7 +113,11 @@ impl Loops {
             nodes: nodes.into_iter().map(Some).collect(),
             indices,
             pivots,
-            functions: definition.library.iter().flat_map(|library| library.function.clone()).collect(),
+            inside: vec![],
+            enters: vec![],
+            argument_prefix,
+            function_names: names.collect(),
+            functions,
         })
     }
 
@@ -147,24 +154,30 @@ impl Loops {
     }
 
     /// Finds the frames, and the frame that each node runs in.
-    fn frames(&mut self) -> Result<Frames> {
+    fn frames(&mut self) -> Result<Vec<Frame>> {
         let mut all: Vec<Frame> = vec![];
-        for (_, node) in self.needed().filter(|(_, node)| is_enter(node)) {
+        let mut by_name: HashMap<String, usize> = HashMap::new();
+        let mut enters: Vec<(usize, usize)> = vec![];
+        for (index, node) in self.needed().filter(|(_, node)| is_enter(node)) {
             let name = frame_name(node)?;
-            if !all.iter().any(|frame| frame.name == name) {
-                all.push(Frame { index: all.len(), name: name.to_owned(), parent: None, depth: 0 });
+            let frame = *by_name.entry(name.to_owned()).or_insert(all.len());
+            if frame == all.len() {
+                all.push(Frame { index: frame, name: name.to_owned(), parent: None, depth: 0 });
             }
+            enters.push((index, frame));
+        }
+        self.enters = vec![vec![]; all.len()];
+        for &(enter, frame) in &enters {
+            self.enters[frame].push(enter);
         }
         for _ in 0..MAX_DEPTH {
-            self.frames = self.assign(&all)?;
+            self.frames = self.assign(&all, &enters)?;
             let mut is_settled = true;
-            for (index, node) in self.needed().filter(|(_, node)| is_enter(node)) {
+            for &(index, inner) in &enters {
                 let outer = self.frames[index];
-                let name = frame_name(node)?;
-                let Some(inner) = all.iter().position(|frame| frame.name == name) else { continue };
                 let depth = outer.map_or(0, |outer| all[outer].depth + 1);
                 if outer == Some(inner) || depth > MAX_DEPTH {
-                    return Err(error(node, "its frame is inside of itself"));
+                    return Err(error(self.node(index)?, "its frame is inside of itself"));
                 }
                 if outer.is_some() && (all[inner].parent != outer || all[inner].depth != depth) {
                     (all[inner].parent, all[inner].depth) = (outer, depth);
@@ -172,14 +185,21 @@ impl Loops {
                 }
             }
             if is_settled {
-                return Ok(Frames { all });
+                self.inside = vec![vec![]; all.len()];
+                for index in 0..self.nodes.len() {
+                    if let Some(frame) = self.frames[index] {
+                        self.inside[frame].push(index);
+                    }
+                }
+                return Ok(all);
             }
         }
         Err(Error::new("graph", format!("its loops are nested more than {MAX_DEPTH} deep")))
     }
 
     /// The frame of each node: the innermost one that a value which it reads is in.
-    fn assign(&self, all: &[Frame]) -> Result<Vec<Option<usize>>> {
+    fn assign(&self, all: &[Frame], enters: &[(usize, usize)]) -> Result<Vec<Option<usize>>> {
+        let entered: HashMap<usize, usize> = enters.iter().copied().collect();
         let mut found: Vec<Option<Option<usize>>> = vec![None; self.nodes.len()];
         let mut is_open = vec![false; self.nodes.len()];
         let needed: Vec<usize> = self.needed().map(|(index, _)| index).collect();
@@ -192,7 +212,7 @@ impl Loops {
                     stack.extend(read.iter().filter(|&&input| found[input].is_none()));
                 }
                 if stack.len() == before {
-                    let frames = read.iter().map(|&input| self.frame_of_output(input, &found, all));
+                    let frames = read.iter().map(|&input| self.frame_of_output(input, &found, all, &entered));
                     let frames: Vec<Option<usize>> = frames.collect::<Result<_>>()?;
                     let innermost = frames.into_iter().flatten().max_by_key(|&frame| all[frame].depth);
                     found[index].get_or_insert(innermost);
@@ -224,24 +244,23 @@ impl Loops {
         index: usize,
         found: &[Option<Option<usize>>],
         all: &[Frame],
+        entered: &HashMap<usize, usize>,
     ) -> Result<Option<usize>> {
-        let node = self.node(index)?;
-        if is_enter(node) && !self.is_source[index] {
-            let name = frame_name(node)?;
-            return Ok(all.iter().position(|frame| frame.name == name));
+        if let Some(&frame) = entered.get(&index).filter(|_| !self.is_source[index]) {
+            return Ok(Some(frame));
         }
         let own = found[index].flatten();
-        Ok(if is_exit(node) { own.and_then(|own| all[own].parent) } else { own })
+        Ok(if is_exit(self.node(index)?) { own.and_then(|own| all[own].parent) } else { own })
     }
 
-    fn refuse_roots_inside(&self, part: &Part, frames: &Frames) -> Result<()> {
+    fn refuse_roots_inside(&self, part: &Part, frames: &[Frame]) -> Result<()> {
         for root in &part.roots {
             let Some(&index) = self.indices.get(root) else { continue };
             let node = self.node(index)?;
             if let Some(frame) = self.frames[index].filter(|_| !is_exit(node) && !self.is_source[index]) {
                 let problem = format!(
                     "it is inside of the loop {}, and has another value in each iteration",
-                    frames.all[frame].name
+                    frames[frame].name
                 );
                 return Err(error(node, problem).advice("choose an output after the loop"));
             }
@@ -261,14 +280,12 @@ impl Loops {
 
     /// How to convert the rest of a graph: what the loop reads, and what it returns.
     fn ways_around(&self, frame: &Frame) -> String {
-        let before = self
-            .needed()
-            .find(|(_, node)| is_enter(node) && frame_name(node).is_ok_and(|name| name == frame.name));
-        let before = before.and_then(|(_, enter)| data_inputs(enter).next());
-        let after =
-            self.needed().find(|&(index, node)| is_exit(node) && self.frames[index] == Some(frame.index));
+        let node = |&index: &usize| self.node(index).ok();
+        let before = self.enters[frame.index].first().and_then(node);
+        let before = before.and_then(|enter| data_inputs(enter).next());
+        let after = self.inside[frame.index].iter().filter_map(node).find(|node| is_exit(node));
         let before = before.map(|(name, port)| Setting::Outputs.to(format!("{name}:{port}")).to_string());
-        let after = after.map(|(_, exit)| Setting::Inputs.to(format!("{}:0", exit.name)).to_string());
+        let after = after.map(|exit| Setting::Inputs.to(format!("{}:0", exit.name)).to_string());
         let cuts: Vec<String> = before.into_iter().chain(after).collect();
         format!("convert what is before or after the loop, with {}", cuts.join(" or "))
     }

@@ -11,7 +11,7 @@ use std::collections::HashMap as Attributes;
 
 use hashbrown::HashMap;
 
-use crate::graph::import::data_inputs;
+use crate::graph::node_def::data_inputs;
 use crate::proto::attr_value::Value;
 use crate::proto::{AttrValue, DataType, NodeDef, TensorProto, TensorShapeProto, tensor_shape_proto::Dim};
 

@@ -1,4 +1,4 @@
-//! What ops demand of the tensors that they move and make (see [`crate::ops::checks`]).
+//! Checks of the ops that move and make tensors (see [`crate::ops::checks`]).
 
 use crate::error::Result;
 use crate::graph::{Attr, Node};
@@ -101,7 +101,7 @@ pub fn split_sizes(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
     let Some(sizes) = inputs.integers(1)? else { return Ok(()) };
     not_below(node, "size_splits", &sizes, -1)?;
     if i64::try_from(sizes.len()) != Ok(parts) || sizes.iter().filter(|&&size| size == -1).count() > 1 {
-        return Err(node.error(format!("its size_splits {sizes:?} do not say the lengths of {parts} parts")));
+        return Err(node.error(format!("its size_splits {sizes:?} are not the lengths of {parts} parts")));
     }
     let Some(rank) = shape.rank() else { return Ok(()) };
     let Some(axis) = inputs.axis(2, rank)? else { return Ok(()) };

@@ -8,7 +8,7 @@ use crate::graph::{Argument, Attr, Graph, Node, Shape, TensorRef, TensorType};
 use crate::ops::infer::Inputs;
 use crate::tensor::DType;
 
-/// How often a loop's body is built until the types of what it carries stay as they are.
+/// The most times that a loop's body is built until the types of its loop variables do not change any more.
 const MAX_ROUNDS: usize = 6;
 
 pub fn conditional(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
@@ -23,12 +23,12 @@ pub fn case(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     chosen(inputs, node, &branches.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// What one of several functions computes: what they have in common.
+/// The types of the results of one of several functions, as far as they agree.
 fn chosen(inputs: &Inputs<'_>, node: &Node, branches: &[&str]) -> Result<Vec<TensorType>> {
     let call_arguments = arguments(inputs.graph, node.inputs.get(1..).unwrap_or_default());
     let mut joined: Option<Vec<TensorType>> = None;
     for branch in branches {
-        // A branch that makes no sense for these shapes may be one that is never taken.
+        // A branch that is invalid for these shapes may be one that is never taken.
         let Ok(function) = inputs.graph.library().function(branch, "", &call_arguments) else { continue };
         let types = function.result_types();
         joined = Some(match joined {
@@ -48,7 +48,7 @@ pub fn call(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     Ok(with_declared(node, "Tout", Some(function.result_types())))
 }
 
-/// The types of what a loop carries: those that hold before every iteration.
+/// The types of the loop variables: those that they have before every iteration.
 pub fn while_loop(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let (graph, body) = (inputs.graph, node.function("body")?);
     let invariants = graph.library().invariants(body)?;
@@ -87,7 +87,7 @@ pub fn while_loop(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     Ok(with_declared(node, "T", Some(types)))
 }
 
-/// What a function is given: constants as they are, of all other tensors their types.
+/// The arguments of a function: constants with their values, other tensors with their types.
 pub fn arguments(graph: &Graph, tensors: &[TensorRef]) -> Vec<Argument> {
     let open = |tensor| Argument::Open(graph.tensor_type(tensor).clone());
     tensors.iter().map(|&tensor| constant(graph, tensor).unwrap_or_else(|| open(tensor))).collect()
@@ -97,13 +97,13 @@ fn constant(graph: &Graph, tensor: TensorRef) -> Option<Argument> {
     graph.constant(tensor).cloned().map(Argument::Known)
 }
 
-/// What is known of a tensor that is one or the other.
+/// The type of a tensor that is one of two, as far as both agree.
 fn join(a: &TensorType, b: &TensorType) -> TensorType {
     TensorType::new(a.dtype, a.shape.union(&b.shape))
 }
 
-/// What is known of a list before each iteration that writes to it: its elements have one shape, which is first seen
-/// where the first is written.
+/// The type of a list before each iteration that writes to it. Its elements have one shape, which is known as soon as the
+/// first element is written.
 fn written_list(before: &Shape, after: &Shape) -> Shape {
     match (before.dims(), after.dims()) {
         (None, _) => after.clone(),
@@ -127,7 +127,7 @@ fn declared_dtype(node: &Node, types: &str, index: usize) -> Option<DType> {
     }
 }
 
-/// What was found out, with what the node's attributes say beyond that.
+/// The inferred types, completed by the attributes of the node.
 fn with_declared(node: &Node, types: &str, found: Option<Vec<TensorType>>) -> Vec<TensorType> {
     let Some(Attr::Types(dtypes)) = node.attrs.get(types) else { return found.unwrap_or_default() };
     let shapes = match node.attrs.get("output_shapes") {

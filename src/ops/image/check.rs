@@ -1,4 +1,4 @@
-//! What ops demand of images and sizes (see [`crate::ops::checks`]).
+//! Checks of images and sizes (see [`crate::ops::checks`]).
 
 use crate::error::Result;
 use crate::graph::Node;

@@ -15,7 +15,7 @@ use crate::lower::context::Lowering;
 use crate::onnx::Attribute;
 use crate::tensor::{Constant, DType, Fill, Inline};
 
-/// How many nodes are followed to learn what is written to a list.
+/// The most nodes that are followed to find the elements that are written to a list.
 const MAX_STEPS: usize = 16;
 
 pub fn alias(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
@@ -55,7 +55,7 @@ fn zeros(cx: &mut Lowering<'_>, node: NodeRef<'_>, count: Option<i64>) -> Result
     Ok(())
 }
 
-/// The shape of a list: its own, or where that is not known, what it is after the first write to it.
+/// The shape of a list. If it is not known, the shape after the first write to it.
 fn written_shape(cx: &Lowering<'_>, list: TensorRef, steps: usize) -> Option<Shape> {
     let shape = cx.shape(list);
     let is_known = shape.dims().is_some_and(|dims| dims.iter().skip(1).all(Option::is_some));
@@ -128,7 +128,7 @@ pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Writes an element. Where its shape is that of the list's elements for sure, it is scattered; where zeros may have to
+/// Writes an element. If its shape certainly is that of the list's elements, it is scattered; if zeros may have to
 /// be broadcast, it is chosen at its index.
 pub fn set_item(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (list, item) = (cx.input_of(node, 0)?, cx.input_of(node, 2)?);

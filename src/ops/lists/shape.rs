@@ -11,7 +11,7 @@ use crate::ops::infer::Inputs;
 use crate::ops::infer::one;
 use crate::tensor::DType;
 
-/// What a loop of TensorFlow 1 has written, stacked: the op's attribute tells the shape of the elements.
+/// The stacked elements that a loop of TensorFlow 1 has written. An attribute of the op is the shape of the elements.
 ///
 /// Source: `TensorArrayGatherV3` in `tensorflow/core/ops/data_flow_ops.cc`.
 pub fn gather_array(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
@@ -23,7 +23,7 @@ pub fn gather_array(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>>
     one(dtype, list_of(inputs.shape(1)?.dim(0), element))
 }
 
-/// The shape of elements that an input describes. A scalar -1 says that not even their rank is known.
+/// The shape of elements that an input describes. The scalar -1 means that not even their rank is known.
 fn described_element(inputs: &Inputs<'_>, index: usize) -> Result<Shape> {
     match inputs.shape(index)?.rank() {
         Some(0) | None => Ok(Shape::UNKNOWN),

@@ -1,4 +1,4 @@
-//! What ops demand of the numbers that they compute with (see [`crate::ops::checks`]).
+//! Checks of the ops that compute with numbers (see [`crate::ops::checks`]).
 
 use crate::error::Result;
 use crate::graph::Node;
@@ -15,7 +15,7 @@ pub fn clip(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
     Ok(())
 }
 
-/// The condition has the shape of what is chosen from, or is a scalar, or a vector of one boolean for each row.
+/// The condition has the shape of the two alternatives, or is a scalar, or a vector with a boolean for each row.
 pub fn select(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
     same_shapes(inputs, node, 1)?;
     let (condition, chosen) = (inputs.shape(0)?, inputs.shape(1)?);

@@ -289,13 +289,13 @@ pub const OPS: &[Op] = &[
         .shape(shape::select_rows)
         .check(check::select)
         .lower(lower::binary::select_rows, &["Where", "Unsqueeze"])
-        .note("ONNX Runtime takes -0 for 0")
+        .note("ONNX Runtime treats -0 as 0")
         .fold(eval::elementwise::select_alike)
         .eval(eval::functions::select_rows),
     op("SelectV2")
         .shape(shape::select)
         .lower(lower::binary::select, &["Where"])
-        .note("ONNX Runtime takes -0 for 0")
+        .note("ONNX Runtime treats -0 as 0")
         .fold(eval::elementwise::select),
     op("Selu")
         .shape(like_first_input)

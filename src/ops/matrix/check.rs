@@ -1,4 +1,4 @@
-//! What products demand of their inputs (see [`crate::ops::checks`]).
+//! Checks of the factors of products (see [`crate::ops::checks`]).
 
 use crate::error::Result;
 use crate::graph::{Node, Shape};

@@ -1,4 +1,4 @@
-//! Products of matrices, and what is added to them.
+//! Products of matrices, and biases.
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayD, ArrayView2, Axis, Ix2};

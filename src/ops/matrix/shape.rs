@@ -55,9 +55,10 @@ pub fn einsum(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
                 }
             }
             Some(dims) => {
-                return Err(
-                    node.error(format!("its term {term} names not the {} axes of input {index}", dims.len()))
-                );
+                return Err(node.error(format!(
+                    "its term {term} does not name the {} axes of input {index}",
+                    dims.len()
+                )));
             }
             None => {}
         }

@@ -1,4 +1,4 @@
-//! What layers demand of their inputs (see [`crate::ops::checks`]).
+//! Checks of the inputs of layers (see [`crate::ops::checks`]).
 
 use crate::error::Result;
 use crate::graph::Node;

@@ -11,7 +11,8 @@ use crate::lower::steps::Steps;
 use crate::ops::Parameter;
 use crate::tensor::{Constant, DType};
 
-/// The least and greatest value, the distance of two levels, its reciprocal, and the level of zero; moved so that zero is one of the levels.
+/// The smallest and the largest value, the distance of two levels, its reciprocal, and the level of zero. The values are
+/// moved so that zero is one of the levels.
 fn nudged(min: f32, max: f32, levels: [f32; 2]) -> [f32; 5] {
     let [first, last] = levels;
     let scale = (max - min) / (last - first);
@@ -67,7 +68,7 @@ pub fn fake_quant(cx: &mut Lowering<'_>, node: NodeRef<'_>, bounds: Bounds) -> R
     let above = steps.op("Sub", &[&clamped, &min]);
     let layout = Layout::tensorflow_of(steps.cx.shape(node.into()));
     if bounds == Bounds::Attributes {
-        // What lies half way between two levels is decided by how TensorFlow 2 computes this one: by a factor, and from zero.
+        // A number half way between two levels is rounded as TensorFlow 2 computes it: by a factor, and from zero.
         let level = steps.op("Mul", &[&above, &inverse]);
         let level = steps.op("Sub", &[&level, &zero]);
         let level = steps.op("Add", &[&level, &half]);
@@ -131,7 +132,7 @@ pub fn quantize_and_dequantize(cx: &mut Lowering<'_>, node: NodeRef<'_>, bits: P
     let (zero, one) = (number(&mut steps, 0.0), number(&mut steps, 1.0));
     let (least_name, greatest_name) = (number(&mut steps, least as f64), number(&mut steps, greatest as f64));
     let huge = number(&mut steps, f64::from(f32::MAX));
-    // A side on which the range has no room for levels does not decide.
+    // A side of the range without levels is ignored.
     let mut side = |level: &String, bound: &String| {
         let product = steps.op("Mul", &[level, bound]);
         let decides = steps.op("Greater", &[&product, &zero]);

@@ -1,4 +1,4 @@
-//! What segments demand of their inputs (see [`crate::ops::checks`]).
+//! Checks of the inputs of segment ops (see [`crate::ops::checks`]).
 
 use crate::error::Result;
 use crate::graph::Node;

@@ -43,7 +43,7 @@ fn reduce<T: Clone>(
     Some(result)
 }
 
-/// Of two numbers the second one where it beats the first, but NaN where one of them is that.
+/// The second of two numbers if it beats the first one; NaN if one of them is NaN.
 fn better_or_nan<T: PartialOrd + Copy>(first: T, second: T, beats: bool) -> T {
     let is_nan = |number: T| number.partial_cmp(&number).is_none();
     if !is_nan(first) && (beats || is_nan(second)) { second } else { first }

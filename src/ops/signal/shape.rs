@@ -6,8 +6,8 @@ use crate::ops::infer::Inputs;
 use crate::ops::infer::{declared_type, one};
 use crate::tensor::DType;
 
-/// The number of frequencies in the spectrum of a window, which is filled up to a power of two; `None` where the window is
-/// not one that TensorFlow takes, or longer than [`MAX_WINDOW`].
+/// The number of frequencies in the spectrum of a window, which is filled up to a power of two; `None` if
+/// TensorFlow does not accept the window, or it is longer than [`MAX_WINDOW`].
 ///
 /// Source: `tensorflow/core/kernels/spectrogram.cc`.
 pub fn frequencies(node: &Node) -> Option<usize> {

@@ -8,7 +8,7 @@ use crate::graph::{Attrs, Node, NodeRef, TensorRef};
 use crate::tensor::Constant;
 
 impl Simplifying<'_> {
-    /// A `Switch` forwards its input to the branch that is taken. Where that is decided when the model runs, it stays, but
+    /// A `Switch` forwards its input to the branch that is taken. If that is decided when the model runs, it stays, but
     /// a constant or variable that it forwards is still known on its branches.
     pub(super) fn switched(&mut self, node: &Node, inputs: Vec<TensorRef>) -> Result<Vec<Mapped>> {
         let [data, condition] = inputs[..] else {
@@ -58,7 +58,7 @@ impl Simplifying<'_> {
         Ok(vec![Mapped::At(self.add_on_branch(&node.name, value, &pivots)?)])
     }
 
-    /// Constants on the branches of what they were computed from.
+    /// Puts constants on the branches of the tensors that they were computed from.
     pub(super) fn where_inputs_are(
         &mut self,
         node: &Node,

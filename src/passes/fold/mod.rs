@@ -23,7 +23,7 @@ const MAX_DEPTH: usize = 100;
 /// Simplifies a graph until nothing changes. The tensors in `kept` keep their names.
 ///
 /// # Errors
-/// Where constants of the graph cannot be read, or its functions are invalid.
+/// If constants of the graph cannot be read, or its functions are invalid.
 pub fn simplify(mut graph: Graph, kept: &[TensorRef]) -> Result<(Graph, Moved)> {
     let mut moved = Moved::default();
     for _ in 0..MAX_DEPTH {
@@ -42,7 +42,7 @@ pub fn simplify(mut graph: Graph, kept: &[TensorRef]) -> Result<(Graph, Moved)> 
     Ok((graph, moved))
 }
 
-/// What became of a tensor of the old graph.
+/// The tensor of the new graph that replaces a tensor of the old one, if any.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Mapped {
     /// Its tensor in the new graph.
@@ -96,7 +96,7 @@ impl<'a> Simplifying<'a> {
         (self.new, Moved::by_tensors(self.mapped.into_iter().filter_map(is_live).collect()))
     }
 
-    /// Adds what replaces a node, and returns where the node's outputs are.
+    /// Adds the nodes that replace a node, and returns the tensors that replace its outputs.
     fn simplified(&mut self, node: NodeRef<'_>, inputs: &[Mapped]) -> Result<Vec<Mapped>> {
         let live: Vec<TensorRef> = inputs
             .iter()
@@ -152,7 +152,7 @@ impl<'a> Simplifying<'a> {
         unique
     }
 
-    /// The value of a small constant, past what forwards it.
+    /// The value of a small constant, past nodes that forward it.
     fn known(&self, tensor: TensorRef) -> Option<Result<Tensor>> {
         let constant = self.source(tensor).constant();
         Tensor::from_constant(constant.filter(|constant| constant.len() <= MAX_ELEMENTS)?).transpose()
@@ -167,7 +167,7 @@ impl<'a> Simplifying<'a> {
         if !is_evaluated(&node.op) || node.op == "Identity" {
             return Ok(None);
         }
-        // A shape may be known where the elements are not.
+        // The shape of a tensor may be known although its elements are not.
         if let ("Shape" | "Size" | "Rank", Some(&input)) = (node.op.as_str(), inputs.first()) {
             return Ok(self.measured(node, input));
         }

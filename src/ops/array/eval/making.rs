@@ -1,4 +1,4 @@
-//! Ops that make arrays that are larger than what they read.
+//! Ops that make arrays that are larger than their inputs.
 
 use ndarray::Axis;
 

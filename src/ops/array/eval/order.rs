@@ -19,7 +19,7 @@ pub fn is_tied(node: &Node, inputs: &[&Tensor]) -> bool {
     first.zip(last).is_some_and(|(first, last)| first[0].numbers() != last[0].numbers())
 }
 
-/// Where along an axis the first element is that no other beats.
+/// The index, along an axis, of the first element that no other beats.
 pub fn arg(node: &Node, inputs: &[&Tensor], beats: impl Fn(f64, f64) -> bool) -> Option<Vec<Tensor>> {
     let [input, axis] = inputs else { return None };
     let axis = axis_of(axis.integer()?, input.shape().len())?;
@@ -77,7 +77,7 @@ pub fn positions(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     Some(vec![Tensor::from_integers(DType::Int64, &[indices.len() / rank, rank], &indices)?])
 }
 
-/// What all elements up to each make together; without itself where the node is `exclusive`.
+/// The running sums or products; if the node is `exclusive`, without the element itself.
 pub fn accumulate(
     node: &Node,
     inputs: &[&Tensor],

@@ -52,8 +52,8 @@ pub fn identities(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The layout that most of the tensors of this rank have; of two, the one that is not TensorFlow's, since what
-/// follows is likely to want its channels second too.
+/// The layout that most of the tensors of this rank have; of two, the one that is not TensorFlow's, because the
+/// readers probably need their channels second, too.
 pub fn common_layout(cx: &Lowering<'_>, tensors: &[TensorRef], rank: usize) -> Layout {
     let mut counts: Vec<(&Layout, usize)> = vec![];
     for layout in tensors.iter().filter_map(|&tensor| cx.layout(tensor)) {
@@ -108,7 +108,7 @@ pub fn reshape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     if keeps_shape(cx, node.into(), input) {
         return cx.alias(node.into(), input);
     }
-    // Elements that lie in TensorFlow's order need no Transpose, whatever the axes are called.
+    // Elements in TensorFlow's order need no Transpose.
     let (name, layout) = cx.stored(input)?;
     let (name, layout) = if layout.keeps_element_order(cx.shape(input)) {
         (name, layout)
@@ -138,8 +138,8 @@ pub fn reshape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The target of a Reshape as ONNX has it, where no more than the model's own words are needed to say it: a length, -1
-/// for what is left, 0 for the length that the input has on the same axis.
+/// The target of an ONNX Reshape as a constant, if that is possible: each element is a length, -1 for the remaining
+/// length, or 0 for the length of the input on the same axis.
 fn reshape_target(
     cx: &Lowering<'_>,
     input: TensorRef,

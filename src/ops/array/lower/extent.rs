@@ -11,7 +11,7 @@ use crate::lower::emit::widened;
 use crate::onnx::Attribute;
 use crate::tensor::DType;
 
-/// A constant around a tensor. TensorFlow has a pair for each axis, ONNX what is before all axes and then what is after.
+/// A constant around a tensor. TensorFlow has a pair for each axis; ONNX has the lengths before all axes, then those after.
 pub fn pad(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     if cx.shape(input).rank() == Some(0) {

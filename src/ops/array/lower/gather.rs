@@ -63,7 +63,7 @@ pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         return Ok(());
     }
     let gathered = cx.step(node, "gathered", "GatherND", vec![moved, positions], attributes);
-    // What came from the indices goes back to where the axis was.
+    // The axes of the indices go to the position of the axis.
     let from_positions = indices_rank - batch;
     let back: Vec<usize> = (0..batch)
         .chain(batch + from_positions..batch + from_positions + between.len())
@@ -90,8 +90,8 @@ pub fn gather_nd(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Where indices are each of the numbers below a depth, which is a vector of one number: along a new axis of theirs, which is
-/// `None` for the last one. An index of none of them is nowhere.
+/// Compares indices with all numbers below a depth, which is a vector of one number, along a new axis; `None` is the last
+/// axis. An index out of range equals none of them.
 ///
 /// ONNX's OneHot counts negative indices from the end, and ONNX Runtime's aborts the process where there are no indices and
 /// refuses the depth 0.
@@ -203,7 +203,7 @@ pub fn tensor_scatter(cx: &mut Lowering<'_>, node: NodeRef<'_>, scatter: Scatter
     Ok(())
 }
 
-/// Several tensors interleaved: the rows of each go where its indices say; of several for one index the last counts.
+/// Interleaves several tensors: the rows of each are written to its indices. If several rows have one index, the last counts.
 pub fn dynamic_stitch(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (indices, data) = node.inputs.split_at(node.inputs.len() / 2);
     let axis = || vec![("axis", Attribute::Int(0))];

@@ -45,7 +45,7 @@ pub fn concat(cx: &mut Lowering<'_>, node: NodeRef<'_>, axis: AxisInput) -> Resu
     Ok(())
 }
 
-/// A new axis; what is stored in another order keeps it around the new axis where that is last or first.
+/// A new axis. A tensor that is stored in another order keeps this order if the new axis is the first or the last one.
 pub fn expand_dims(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     if cx.reshape_constant(node, input) {
@@ -124,7 +124,7 @@ pub fn split(cx: &mut Lowering<'_>, node: NodeRef<'_>, parts: Parts) -> Result<(
     Ok(())
 }
 
-/// The sizes that `SplitV` names; -1 is what the others leave.
+/// The sizes of `SplitV`; -1 is the remaining length.
 fn part_sizes(
     cx: &mut Lowering<'_>,
     node: NodeRef<'_>,
@@ -146,7 +146,7 @@ fn part_sizes(
             cx.cast(node, sizes, DType::Int64)
         }
     };
-    // The part of the size -1, which there is at most once, takes what is left.
+    // At most one part has the size -1: the remaining length.
     let length = cx.length_of(node, value, axis as i64);
     let (zero, none) = (cx.vector(node, "zero", &[0]), cx.vector(node, "sum_axis", &[0]));
     let takes_rest = cx.step(node, "takes_rest", "Less", vec![sizes.clone(), zero.clone()], vec![]);

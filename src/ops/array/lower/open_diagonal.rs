@@ -14,7 +14,7 @@ fn bounds(cx: &mut Lowering<'_>, node: NodeRef<'_>, input: TensorRef) -> Result<
     let is_single = match cx.shape(input).fully_known().as_deref() {
         Some([] | [1]) => true,
         Some([2]) => false,
-        _ => return Err(node.error("it is not known whether it is about one diagonal or several")),
+        _ => return Err(node.error("it is not known whether it has one diagonal or several")),
     };
     let name = cx.in_tensorflow_layout(input)?;
     let mut steps = Steps { cx, node };
@@ -32,7 +32,7 @@ fn matrix_size(steps: &mut Steps<'_, '_, '_>, matrices: &String) -> (String, Str
     (steps.op("Gather", &[&shape, &rows]), steps.op("Gather", &[&shape, &columns]))
 }
 
-/// What numbers are above zero, and what they are below it.
+/// The positive and the negative part of numbers.
 fn above_and_below(steps: &mut Steps<'_, '_, '_>, k: &String) -> (String, String) {
     let zero = steps.int(0);
     let negated = steps.op("Neg", &[k]);

@@ -100,8 +100,8 @@ pub fn reverse_sequence(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> 
     Ok(())
 }
 
-/// For each axis, what is behind the shift goes before what is in front of it. Shifts may be negative or longer than their
-/// axis, and an axis that is named twice is shifted twice.
+/// Swaps the two parts of each axis, before and after the shift. Shifts may be negative or longer than their axis, and an
+/// axis that is named twice is shifted twice.
 pub fn roll(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let rank = cx.rank(node, input)?.max(1);
@@ -229,7 +229,7 @@ pub fn bucketize(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let name = cx.in_tensorflow_layout(input)?;
     let Some(Attr::Floats(boundaries)) = node.attrs.get("boundaries") else {
-        // An empty list; all that is below its first element is all.
+        // An empty list of boundaries: all elements are in the first bucket.
         let zero = cx.scalar(node, "zero", DType::Int32, 0.0);
         let shape = cx.step(node, "shape", "Shape", vec![name], vec![]);
         cx.emit(node, "Expand", vec![zero, shape], Layout::tensorflow_of(cx.shape(input)), vec![]);
@@ -320,7 +320,7 @@ pub fn bincount(cx: &mut Lowering<'_>, node: NodeRef<'_>, counted: Counted) -> R
             weights = cx.cast(node, weights, computed);
         }
         if is_open {
-            // Empty weights mean ones, which are what is left of the two behind each other.
+            // Empty weights mean ones: weights and ones are concatenated, and cut to the right length.
             let weights_flat = cx.step(node, "flat", "Reshape", vec![weights, flat.clone()], vec![]);
             let one = cx.scalar(node, "weight", computed, 1.0);
             let ones = cx.step(node, "ones", "Expand", vec![one, numbers_shape.clone()], vec![]);

@@ -10,8 +10,8 @@ use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::tensor::{Constant, DType};
 
-/// A slice along each axis, in whatever order the axes are stored. Then axes from which one element was taken are
-/// removed, and new axes are inserted.
+/// A slice along each axis, in any order of the stored axes. Then axes that are indexed with a single element are removed,
+/// and new axes are inserted.
 pub fn strided_slice(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let bound = |index: usize| cx.known_integers(node, index);
@@ -21,7 +21,7 @@ pub fn strided_slice(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let rank = cx.rank(node, input)?;
     let slice = StridedSlice::new(&node, rank, [&begin, &end, &strides])?;
     let (name, layout) = cx.stored(input)?;
-    // In stored order, without the axes that are taken whole.
+    // In stored order, without the axes that are selected as a whole.
     let mut cut: Vec<(i64, [i64; 3])> = (0..rank)
         .filter(|&axis| !slice.takes_all(axis))
         .map(|axis| (layout.stored_axis(axis) as i64, slice.bounds(axis)))
@@ -75,7 +75,7 @@ pub fn strided_slice(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A slice whose bounds are computed when the model runs: each is taken, or replaced where a mask says so.
+/// A slice whose bounds are computed when the model runs. A mask replaces some of them.
 fn open_strided_slice(cx: &mut Lowering<'_>, node: NodeRef<'_>, input: TensorRef) -> Result<()> {
     let strides = cx.integers(node, 3, "strides")?;
     let specs = strides.len();
@@ -130,7 +130,7 @@ fn open_strided_slice(cx: &mut Lowering<'_>, node: NodeRef<'_>, input: TensorRef
         let lasts = cx.vector(node, "lasts", &lasts);
         let mut ends = choose(cx, "ends", masked, lasts, end);
         if let Some(shrunk) = flags(cx, "shrunk", &shrinks) {
-            // The element after the last one is none to stop at.
+            // A slice cannot stop at the element after the last one.
             let (one, zero) = (cx.vector(node, "one", &[1]), cx.vector(node, "zero", &[0]));
             let next = cx.step(node, "next", "Add", vec![begin, one], vec![]);
             let is_last = cx.step(node, "is_last", "Equal", vec![next.clone(), zero], vec![]);
@@ -139,7 +139,7 @@ fn open_strided_slice(cx: &mut Lowering<'_>, node: NodeRef<'_>, input: TensorRef
             ends = cx.step(node, "all_ends", "Where", vec![shrunk, next, ends], vec![]);
         }
         if named.iter().any(|&spec| strides[spec] < 0 && !shrinks(spec)) {
-            // Backwards from before the first element there is nothing, where ONNX would begin at the first one; nor is there up
+            // A slice backwards from before the first element is empty, but ONNX would begin at the first one. So is a slice up
             // to the greatest int32, which ONNX Runtime does not treat as a bound.
             let backwards = flags(cx, "backwards", &|spec| strides[spec] < 0 && !shrinks(spec));
             let shape = cx.step(node, "shape", "Shape", vec![name.clone()], vec![]);
@@ -196,10 +196,10 @@ fn new_axes(
         .collect()
 }
 
-/// A begin and a size for each axis; the size -1 takes what is left.
+/// A begin and a size for each axis; the size -1 is the remaining length.
 pub fn slice(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
-    // Where there are no begins, there are no axes.
+    // Without begins, there are no axes.
     if cx.shape(input).rank() == Some(0) || cx.shape(cx.input_of(node, 1)?).dim(0) == Some(0) {
         return cx.alias(node.into(), input);
     }

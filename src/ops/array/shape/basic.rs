@@ -15,7 +15,7 @@ pub fn constant(_: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     }
 }
 
-/// Ops whose `dtype` and `shape` say it all, or the lists of both where they have several outputs.
+/// Ops whose types are their attributes `dtype` and `shape`, or lists of both if they have several outputs.
 pub fn declared(_: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     if let Some(Attr::Types(dtypes)) = node.attrs.get("output_types") {
         let shapes = match node.attrs.get("output_shapes") {
@@ -68,7 +68,7 @@ pub fn switch_n(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     }
 }
 
-/// What its inputs have in common: one of them is the output.
+/// The output is one of the inputs: its type is known as far as all inputs agree.
 pub fn merge(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let first = inputs.tensor_type(0)?;
     let mut shape = first.shape.clone();
@@ -142,7 +142,7 @@ pub fn squeeze(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
         let axis = inputs.checked_axis(axis, dims.len())?;
         if dims[axis].is_some_and(|length| length != 1) {
             let shape = Shape::new(dims.to_vec());
-            return Err(node.error(format!("axis {axis} of {shape} has not length 1")));
+            return Err(node.error(format!("axis {axis} of {shape} does not have length 1")));
         }
         dropped[axis] = true;
     }

@@ -27,7 +27,7 @@ pub fn pack(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
             Some(merged) if merged.len() == dims.len() => {
                 merged.iter().zip(dims).map(|(a, b)| a.or(*b)).collect()
             }
-            Some(_) => return Err(node.error("its inputs have not all as many axes")),
+            Some(_) => return Err(node.error("its inputs do not all have the same rank")),
         });
     }
     let Some(mut dims) = merged else { return one(dtype, Shape::UNKNOWN) };

@@ -16,7 +16,7 @@ use crate::lower::function::closed;
 use crate::onnx::{self, Attribute, TensorInfo};
 use crate::tensor::{Constant, DType};
 
-/// What the called function does, among the other nodes.
+/// Adds the nodes of the called function to the other nodes.
 pub fn call(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let call_arguments = cx.call_arguments(&node.inputs)?;
     let results = cx.inline(node, "call", node.function("f")?, &call_arguments)?;
@@ -24,7 +24,7 @@ pub fn call(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Two branches, which read what they are given from around them. Where the condition is known, only one of them is
+/// Two branches, which read their arguments from the graph around them. If the condition is known, only one of them is
 /// written.
 pub fn conditional(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let branches = [node.function("then_branch")?, node.function("else_branch")?];
@@ -112,7 +112,7 @@ pub fn case(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Whether a constant counts as true; `None` where its elements cannot be read.
+/// Whether a constant counts as true; `None` if its elements cannot be read.
 fn known_boolean(condition: &Constant) -> Option<bool> {
     condition.bytes().ok().map(|bytes| bytes.iter().any(|&byte| byte != 0))
 }

@@ -12,7 +12,7 @@ use crate::lower::Layout;
 use crate::lower::context::{Lowering, Value};
 use crate::lower::function::{CallArgument, closed};
 use crate::lower::steps::Steps;
-use crate::onnx::{Attribute, Dim, TensorInfo, onnx_dtype};
+use crate::onnx::{self, Attribute, Dim, TensorInfo, onnx_dtype};
 use crate::tensor::DType;
 
 /// A loop.
@@ -119,6 +119,8 @@ pub fn while_loop(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
             infos.push(TensorInfo { name: name.clone(), dtype: known.dtype, shape: None });
         }
     }
+    let (before, nodes) = split_off_invariant(nodes, &infos, &outputs);
+    before.into_iter().for_each(|node| cx.append(node));
     let graph = closed(format!("{}/body", node.name), infos, outputs, nodes);
     let mut names = cx.outputs_named(node, &carried);
     let written: Vec<String> = lists.iter().map(|list| written_name(cx, node, list)).collect();
@@ -130,6 +132,45 @@ pub fn while_loop(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Operators that cannot fail where no iteration would have computed them.
+const SAFE: &[&str] = &[
+    "Add",
+    "Cast",
+    "Concat",
+    "Gemm",
+    "Identity",
+    "MatMul",
+    "Mul",
+    "Neg",
+    "Shape",
+    "Sub",
+    "Transpose",
+    "Unsqueeze",
+];
+
+/// The nodes of a body that compute the same in each iteration, and the others.
+fn split_off_invariant(
+    nodes: Vec<onnx::Node>,
+    inputs: &[TensorInfo],
+    outputs: &[TensorInfo],
+) -> (Vec<onnx::Node>, Vec<onnx::Node>) {
+    let mut changing: HashSet<String> = inputs.iter().map(|info| info.name.clone()).collect();
+    let (mut before, mut inside) = (vec![], vec![]);
+    for node in nodes {
+        let is_output = |name: &String| outputs.iter().any(|output| output.name == *name);
+        let is_invariant = SAFE.contains(&&*node.op)
+            && !node.inputs.iter().any(|input| changing.contains(input))
+            && !node.outputs.iter().any(is_output);
+        if is_invariant {
+            before.push(node);
+        } else {
+            changing.extend(node.outputs.iter().cloned());
+            inside.push(node);
+        }
+    }
+    (before, inside)
 }
 
 /// The name of the elements that a loop writes to a list: the name of the list, if these are all.

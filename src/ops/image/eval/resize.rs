@@ -11,7 +11,7 @@ use crate::tensor::Tensor;
 use crate::tensor::element_count;
 use crate::tensor::same_type;
 
-/// How the pixels of an axis lie over those of another length.
+/// How the pixels of an axis are aligned with those of an axis of another length.
 struct Scaling {
     from: usize,
     scale: f32,
@@ -75,7 +75,7 @@ impl Scaling {
     }
 }
 
-/// Height and width to come, where there are images to make them of.
+/// The new height and width, if the images have pixels.
 fn sizes(input: &Tensor, size: &Tensor) -> Option<[usize; 2]> {
     let (&[_, height, width, _], &[rows, columns]) = (input.shape(), &lengths(size)?[..]) else {
         return None;
@@ -123,7 +123,7 @@ pub fn bilinear(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     })
 }
 
-/// Images whose pixels are computed from others: `neighbors` says from which ones along an axis, and `combine` computes a pixel of
+/// Images whose pixels are computed from others: `neighbors` finds these along an axis, and `combine` computes a pixel from
 /// those in rows and columns.
 fn resized<N>(
     node: &Node,

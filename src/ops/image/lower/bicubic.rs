@@ -13,13 +13,13 @@ use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
 use crate::tensor::{Constant, DType};
 
-/// Into how many steps the way from one pixel to the next is divided.
+/// The number of steps between one pixel and the next.
 const STEPS: f32 = 1024.0;
 
 /// Which pixels an axis is made of, and their weights: for each of the four neighbors a vector of both.
 type Neighbors = [[String; 2]; 4];
 
-/// How the pixels of an axis lie over those of another length.
+/// How the pixels of an axis are aligned with those of an axis of another length.
 #[derive(Clone, Copy)]
 struct Scaling {
     corners: bool,
@@ -27,8 +27,8 @@ struct Scaling {
 }
 
 impl Scaling {
-    /// The parameter of the cubic; the newer coordinates came with another one, and with a kernel that leaves out what lies
-    /// outside of the image, where the older one repeats its edge.
+    /// The parameter of the cubic. With the newer coordinates, TensorFlow has another one, and leaves out pixels outside of the
+    /// image, while the older version repeats its edge.
     fn parameter(self) -> f64 {
         if self.centers { -0.5 } else { -0.75 }
     }
@@ -113,7 +113,7 @@ fn known_neighbors(
     std::array::from_fn(|index| {
         let pixels: Vec<i64> = all.iter().map(|neighbors| neighbors[index].0 as i64).collect();
         let weights: Vec<f32> = all.iter().map(|neighbors| neighbors[index].1).collect();
-        // They lie along the axis.
+        // Indices and weights are along the axis.
         let shape = [&[to][..], &vec![1; 3 - at]].concat();
         let weights = Constant::from_f32(shape, &weights);
         [
@@ -182,7 +182,7 @@ fn open_neighbors(
         let sum = steps.op("Sum", &[a, b, c, d]);
         weights = weights.map(|weight| steps.op("Div", &[&weight, &sum]));
     }
-    // They lie along the axis.
+    // Indices and weights are along the axis.
     let behind: Vec<i64> = (1..4 - at as i64).collect();
     let mut index = 0;
     pixels.map(|pixels| {

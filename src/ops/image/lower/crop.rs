@@ -32,11 +32,11 @@ fn crop_size(steps: &mut Steps<'_, '_, '_>) -> Result<[Count; 2]> {
     }))
 }
 
-/// Coordinates in pixels along one side of each box: evenly from its start to its end, or its middle where one is
-/// asked for. Also returns the last pixel's position.
+/// Coordinates in pixels along one side of each box: evenly from its start to its end, or its middle for a single pixel.
+/// Also returns the position of the last pixel.
 ///
-/// A box that ends with the image has its last coordinate on the image's last pixel, or beside it by a rounding error, and then
-/// outside of the image. So the arithmetic is that of TensorFlow's kernel, in the same order.
+/// A box that ends with the image has its last coordinate on the last pixel, or by a rounding error beside it and then outside of the
+/// image. So the arithmetic is that of TensorFlow's kernel, in the same order.
 fn coordinates(
     steps: &mut Steps<'_, '_, '_>,
     (start, end): (&String, &String),
@@ -75,7 +75,7 @@ fn coordinates(
             let (zero, single) = (steps.int(0), steps.int(1));
             let positions = steps.op("Range", &[&zero, count, &single]);
             let positions = steps.cast(&positions, DType::Float32);
-            // Of a single pixel the middle is taken: with a share of one half of one interval.
+            // A single pixel is in the middle: at one half of one interval.
             let is_single = steps.op("Equal", &[count, &single]);
             let half = steps.number(DType::Float32, 0.5);
             let positions = steps.op("Where", &[&is_single, &half, &positions]);
@@ -88,7 +88,7 @@ fn coordinates(
     (coordinates, last)
 }
 
-/// Whether coordinates lie inside of an image.
+/// Whether coordinates are inside of an image.
 fn are_inside(steps: &mut Steps<'_, '_, '_>, coordinates: &String, last: &String) -> String {
     let zero = steps.number(DType::Float32, 0.0);
     let starts = steps.op("GreaterOrEqual", &[coordinates, &zero]);

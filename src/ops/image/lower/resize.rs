@@ -61,7 +61,7 @@ fn resize(
             cx.step(node, "size", "Reshape", vec![size, two], vec![])
         }
     };
-    // From opset 18 on the sizes of some axes could be given alone; ONNX Runtime does not take them everywhere.
+    // From opset 18 on the sizes of some axes could be given alone; ONNX Runtime does not accept them everywhere.
     let shape = cx.step(node, "shape", "Shape", vec![name.clone()], vec![]);
     let (start, end) = (cx.vector(node, "start", &[0]), cx.vector(node, "end", &[2]));
     let kept = cx.step(node, "kept", "Slice", vec![shape, start, end], vec![]);
@@ -87,7 +87,7 @@ fn shares(from: usize, to: usize, align_corners: bool) -> Vec<f32> {
         let (start, end) = (target as f64 * scale, (target + 1) as f64 * scale);
         for pixel in start.floor() as usize..(end.ceil() as usize).max(start.floor() as usize + 1) {
             let covered = (end.min((pixel + 1) as f64) - start.max(pixel as f64)) / scale;
-            // What lies outside of the image is its last pixel.
+            // Pixels outside of the image are its last pixel.
             shares[target * from + pixel.min(from - 1)] += covered as f32;
         }
     }

@@ -218,8 +218,8 @@ pub fn round_to_float16(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> 
     Some(vec![Tensor::Float32(input.mapv(|number| f16::from_f32(within(number)).to_f32()))])
 }
 
-/// Numbers lose their fraction and wrap around, as in C, which leaves open what becomes of a fraction beyond the integers of
-/// the type, and of NaN.
+/// Numbers lose their fraction and wrap around, as in C, where the results for NaN and for numbers outside the range of the
+/// type are undefined.
 pub fn cast(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     macro_rules! to {
         ($a:ident, $zero:expr) => {

@@ -1,4 +1,4 @@
-//! Functions of numbers: activations, and what graphs have of the calculator's keys.
+//! Functions of numbers: activations, and elementary functions.
 
 use ndarray::{ArrayD, Axis, NdFloat, Zip};
 
@@ -106,7 +106,7 @@ pub fn add_n(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
 pub fn clip(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     macro_rules! clipped {
         ($kind:ident, $x:ident, $least:ident, $most:ident) => {{
-            // What is not a number stays so, and a bound that is not one does not count.
+            // NaN stays NaN, and a bound that is NaN is ignored.
             let lowered = broadcast($x, $most, |x, most| if most < x { most } else { x })?;
             Tensor::$kind(broadcast(&lowered, $least, |x, least| if least > x { least } else { x })?)
         }};

@@ -31,7 +31,7 @@ pub fn pair(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<(String, String,
     let (names, layout) = operands(cx, node)?;
     match <[String; 2]>::try_from(names) {
         Ok([a, b]) => Ok((a, b, layout)),
-        Err(_) => Err(node.error("it has not two inputs")),
+        Err(_) => Err(node.error("it does not have two inputs")),
     }
 }
 
@@ -182,7 +182,7 @@ pub fn squared_difference(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()
     Ok(())
 }
 
-/// ONNX's Div of integers rounds towards zero; what is left over is taken off first, so that nothing is rounded.
+/// ONNX's Div of integers rounds towards zero, so the remainder is subtracted first, and nothing is rounded.
 pub fn floor_div(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (a, b, layout) = pair(cx, node)?;
     if cx.dtype(node.into()).is_float() {
@@ -296,8 +296,8 @@ pub fn xlogy(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// The angle of a point, as C's `atan2` has it: that of its distances from the axes, on the other side where the point lies
-/// to the left, and mirrored where it lies below. Zeros have a side too.
+/// The angle of a point, as C's `atan2` computes it: the angle of the absolute coordinates, mirrored if the point is on the
+/// left, and negated if it is below. The signs of zeros count.
 pub fn atan2(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (y, x, layout) = pair(cx, node)?;
     let dtype = cx.dtype(node.into());
@@ -341,7 +341,9 @@ pub fn atan2(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 
 /// `Select` takes a vector of conditions along the first axis.
 pub fn select_rows(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let &[condition, a, b] = &node.inputs[..] else { return Err(node.error("it has not three inputs")) };
+    let &[condition, a, b] = &node.inputs[..] else {
+        return Err(node.error("it does not have three inputs"));
+    };
     let rank = match (cx.shape(condition).rank(), cx.shape(a).rank()) {
         (Some(1), Some(rank)) if rank > 1 => rank,
         _ => return select(cx, node),
@@ -359,7 +361,7 @@ pub fn select_rows(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// `SelectV2` broadcasts as NumPy does.
 pub fn select(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     if node.inputs.len() != 3 {
-        return Err(node.error("it has not three inputs"));
+        return Err(node.error("it does not have three inputs"));
     }
     let (mut names, layout) = operands(cx, node)?;
     if cx.dtype(node.into()) != DType::Bool {

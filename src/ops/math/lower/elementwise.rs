@@ -32,7 +32,7 @@ fn in_float32(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// ONNX Runtime takes a NaN of 16 bits for 0.
+/// ONNX Runtime treats a NaN of 16 bits as 0.
 pub fn sign(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     match cx.dtype(node.into()) {
         DType::Float16 | DType::BFloat16 => in_float32(cx, node),
@@ -41,7 +41,7 @@ pub fn sign(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 }
 
 /// Integers held above a bound, and below another where there is one. ONNX has no Relu of integers below opset 14, nor of those
-/// without a sign, and ONNX Runtime takes large int64 for small ones in Relu and Clip.
+/// without a sign, and ONNX Runtime treats large int64 as small ones in Relu and Clip.
 fn hold_integers(cx: &mut Lowering<'_>, node: NodeRef<'_>, bounds: &[(&'static str, f64)]) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
     let dtype = widened(cx.dtype(node.into()));
@@ -76,7 +76,7 @@ pub fn relu6(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     unary(cx, node, "Clip", bounds, vec![])
 }
 
-/// First the upper bound, then the lower one, which wins where it is greater. A bound that is not a number does not count.
+/// First the upper bound, then the lower one, which wins where it is greater. A bound that is NaN is ignored.
 ///
 /// Source: `tensorflow/core/kernels/clip_op.cc`.
 pub fn clip(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
@@ -117,7 +117,7 @@ pub fn clip(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
             }
         }
         last = Some(if wide == DType::Int64 {
-            // ONNX Runtime's Min and Max take large int64 for small ones.
+            // ONNX Runtime's Min and Max treat large int64 as small ones.
             let order = if op == "Min" { "Less" } else { "Greater" };
             let inside = cx.step(node, "inside", order, vec![value.clone(), name.clone()], vec![]);
             ("Where", vec![inside, value.clone(), name])
@@ -135,7 +135,7 @@ pub fn clip(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Whether a constant of one element is not a number; `None` where it cannot be read.
+/// Whether a constant of one element is not a number; `None` if it cannot be read.
 fn is_nan(constant: &Constant) -> Option<bool> {
     let mut is_nan = false;
     for_each_number(constant.dtype(), &constant.bytes().ok()?, |number| is_nan = number.is_nan());
@@ -217,7 +217,7 @@ pub fn log_of_one_plus(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Below opset 20, ONNX asks it of float32 and float64 alone; ONNX Runtime does of these anyway.
+/// Below opset 20, ONNX has it only for float32 and float64; ONNX Runtime always does.
 fn infinite(cx: &mut Lowering<'_>, node: NodeRef<'_>, name: String) -> Result<String> {
     let dtype = cx.dtype(cx.input_of(node, 0)?);
     Ok(if matches!(dtype, DType::Float32 | DType::Float64) {

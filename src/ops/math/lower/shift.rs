@@ -70,7 +70,7 @@ fn operands(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<Operands> {
     };
     let [value, bits] = [a, b].map(|name| cx.cast(node, name, DType::Int64));
     let (zero, last) = (number(cx, node, "zero", 0), number(cx, node, "last_bit", last_bit));
-    // Not by Max and Min, since ONNX Runtime takes large int64 for small ones there.
+    // Max and Min are not used, since ONNX Runtime treats large int64 as small ones there.
     let is_below = cx.step(node, "is_below", "Less", vec![bits.clone(), zero.clone()], vec![]);
     let bits = cx.step(node, "at_least", "Where", vec![is_below, zero.clone(), bits], vec![]);
     let is_beyond = cx.step(node, "is_beyond", "Greater", vec![bits.clone(), last.clone()], vec![]);

@@ -18,15 +18,15 @@ use crate::tensor::{Constant, DType};
 /// The largest matrices whose elimination is spelled out. It is a loop for others.
 const SPELLED_OUT: usize = 4;
 
-/// What an elimination goes on with: the matrices, each with what the unit matrix has become beside it, and which of
-/// their rows had no pivot yet.
+/// The state of an elimination: the matrices, each beside the matrix that began as the unit matrix, and the rows
+/// that had no pivot yet.
 #[derive(Clone)]
 struct State {
     matrices: String,
     is_left: String,
 }
 
-/// What stays the same during an elimination.
+/// The values that stay the same during an elimination.
 struct Elimination {
     dtype: DType,
     /// The numbers of the rows, as a column.
@@ -34,7 +34,7 @@ struct Elimination {
 }
 
 impl Elimination {
-    /// Takes from all rows what they have in a column, with the help of the row that has most there.
+    /// Eliminates a column: subtracts a multiple of the pivot row, which has the largest element there, from all other rows.
     fn column(&self, steps: &mut Steps<'_, '_, '_>, state: &State, index: &String) -> State {
         let State { matrices, is_left } = state;
         let (none, less_than_any) = (steps.number(self.dtype, 0.0), steps.number(self.dtype, -1.0));

@@ -11,7 +11,7 @@ use crate::lower::flatten::matrix_for;
 use crate::onnx::Attribute;
 use crate::tensor::DType;
 
-/// A product of matrices: Gemm, which can take a bias too, or MatMul for types that Gemm does not have.
+/// A product of matrices: Gemm, which can also have a bias, or MatMul for types that Gemm does not have.
 pub fn matmul(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (a, b) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
     if !matches!(cx.dtype(a), DType::Float32 | DType::Float64 | DType::Float16) {
@@ -34,7 +34,7 @@ pub fn batch_matmul(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     products(cx, node, [("adj_x", a), ("adj_y", b)])
 }
 
-/// MatMul, of factors that are transposed where their attribute says so.
+/// MatMul, whose factors are transposed first if their attributes are set.
 fn products(cx: &mut Lowering<'_>, node: NodeRef<'_>, factors: [(&str, TensorRef); 2]) -> Result<()> {
     let mut inputs = vec![];
     for (attribute, factor) in factors {

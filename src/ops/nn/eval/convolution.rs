@@ -1,7 +1,7 @@
 //! Convolutions of images and videos, and their transposes.
 //!
-//! What a window covers at many positions becomes the rows of a matrix, which is multiplied by that of the filters. The
-//! rows are made strip by strip: all of them at once would take many times the memory of the image.
+//! The elements in the window become the rows of a matrix, one for each position, which is multiplied by the filters. The
+//! rows are made strip by strip: all of them at once would need many times the memory of the image.
 
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, s};
@@ -16,12 +16,12 @@ use crate::tensor::element_count;
 /// Elements of a strip: they stay in the cache while they are multiplied.
 const STRIP: usize = 1 << 18;
 
-/// How many positions make a strip, where each takes so many elements. Every core is to have one.
+/// The number of positions in a strip if each has so many elements. There is a strip for every core.
 fn strip(positions: usize, each: usize) -> usize {
     (STRIP / each.max(1)).min(positions.div_ceil(rayon::current_num_threads())).max(1)
 }
 
-/// Filters that read fewer channels than the image has are those of a convolution in groups.
+/// If the filters read fewer channels than the image has, it is a convolution in groups.
 pub fn convolution(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [Tensor::Float32(input), Tensor::Float32(filter)] = inputs else { return None };
     let (format, rank) = (node.data_format(), input.ndim());
@@ -131,8 +131,8 @@ pub fn depthwise(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     Some(vec![Tensor::Float32(from_channels_last(format, &shape, result)?)])
 }
 
-/// The gradient of a convolution by its input: what the window covers gets, at each position, the filters weighted by
-/// the channels there. The first input is the shape of the result.
+/// The gradient of a convolution with respect to its input: at each position, the filters, weighted by the channels there,
+/// are added to the elements in the window. The first input is the shape of the result.
 pub fn transposed(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [shape, Tensor::Float32(filter), Tensor::Float32(input)] = inputs else { return None };
     let (format, rank) = (node.data_format(), input.ndim());

@@ -1,4 +1,4 @@
-//! Normalization: by averages of training, by those of a batch, and by what is near.
+//! Normalization: by moving averages, by the statistics of a batch, and by neighboring channels.
 
 use ndarray::{Array1, ArrayD, ArrayView1, Axis};
 

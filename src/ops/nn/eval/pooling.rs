@@ -1,4 +1,4 @@
-//! Pooling of images and videos. Windows that reach beyond the border take what lies inside.
+//! Pooling of images and videos. Windows that extend beyond the border use only the elements inside.
 
 use rayon::prelude::*;
 
@@ -7,7 +7,7 @@ use crate::ops::nn::eval::sliding::{Sliding, channels_last, from_channels_last};
 use crate::tensor::Tensor;
 use crate::tensor::element_count;
 
-/// Combines what a window covers of each channel, and divides it by what `divisor` makes of how much that is.
+/// Combines the elements of each channel in a window, and divides the result by `divisor` of their number.
 pub fn pool(
     node: &Node,
     inputs: &[&Tensor],
@@ -19,7 +19,7 @@ pub fn pool(
     let (format, rank) = (node.data_format(), input.ndim());
     let input = channels_last(input, format);
     let sizes = node.spatial_sizes("ksize", rank).ok()?;
-    // Windows over batch or channels are another op, which hardly anybody has.
+    // Windows over the batch or the channels are rare, and not evaluated.
     if node.ints("ksize").iter().product::<i64>() != sizes.iter().product::<usize>() as i64 {
         return None;
     }

@@ -1,4 +1,4 @@
-//! Windows that slide over images and videos: what convolutions and pooling have in common.
+//! Windows that slide over images and videos, for convolutions and pooling.
 
 use ndarray::{ArrayD, ArrayViewD, CowArray, IxDyn};
 
@@ -6,7 +6,7 @@ use crate::graph::window::Window;
 use crate::graph::{DataFormat, Node, Padding};
 use crate::tensor::element_count;
 
-/// The spatial axes of an image, or of a video; what has fewer begins with axes of length 1.
+/// A number for each spatial axis of a video. Tensors with fewer axes get leading axes of length 1.
 type Spatial = [usize; 3];
 
 /// A window that slides over the spatial axes of a tensor whose channels come last.
@@ -24,7 +24,7 @@ pub struct Sliding {
 }
 
 impl Sliding {
-    /// The window of a node, of `sizes` along the spatial axes, over an input of this shape, channels last; `None` where it
+    /// The window of a node, of `sizes` along the spatial axes, over an input of this shape, channels last; `None` if it
     /// does not fit.
     pub fn new(node: &Node, shape: &[usize], sizes: &[usize]) -> Option<Self> {
         let rank = shape.len();
@@ -55,7 +55,7 @@ impl Sliding {
                 Padding::Explicit(pads) => pads.get(axis)?.0,
             };
         }
-        // Everything below counts in these products.
+        // All numbers of elements below are at most this product, which must not overflow.
         element_count(&[sliding.batch, sliding.positions(), sliding.taps()])?;
         Some(sliding)
     }
@@ -86,8 +86,8 @@ impl Sliding {
         [&[self.batch], spatial, &[channels]].concat()
     }
 
-    /// Visits what the window covers at a position: the number of each tap that lies inside of the image, and that of its
-    /// pixel.
+    /// Visits the taps of the window at a position that are inside of the image, each with the number of the tap and the
+    /// number of its pixel.
     pub fn for_taps(&self, position: usize, mut visit: impl FnMut(usize, usize)) {
         let [_, rows, columns] = self.output;
         let at = [position / columns / rows, position / columns % rows, position % columns];

@@ -13,16 +13,16 @@ use crate::ops::sparse::lower::sets::repeated;
 use crate::ops::sparse::lower::sparse::emit_kept;
 use crate::tensor::DType;
 
-/// The most likely class of each moment, without blanks and, on demand, without what repeats the moment before; what is
-/// behind the end of a sequence does not count.
+/// The most likely class of each time step, without blanks and, if requested, without repetitions. Steps after the end of
+/// a sequence are ignored.
 pub fn greedy_decoder(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (logits, lengths) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
     if cx.rank(node, logits)? != 3 {
-        return Err(node.error("its input has not three axes: time, batch and classes"));
+        return Err(node.error("its input does not have three axes: time, batch and classes"));
     }
     let dtype = cx.dtype(logits);
     let classes = cx.shape(logits).dim(2).map(|classes| classes as i64);
-    // Graphs from before TensorFlow 2.6 do not say it: the last class.
+    // Graphs from before TensorFlow 2.6 do not have the attribute: the blank is the last class.
     let blank = node.int("blank_index", -1);
     if classes.is_some_and(|classes| !(-classes..classes).contains(&blank)) {
         return Err(node.error(format!("it has no class {blank}, which is to be the blank")));

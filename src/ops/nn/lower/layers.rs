@@ -141,10 +141,10 @@ fn pads_attribute(pads: &[(usize, usize)]) -> Option<(&'static str, Attribute)> 
     is_any.then(|| ("pads", ints(&[begins, ends].concat())))
 }
 
-/// `pads` of windows over axes of these lengths, or `auto_pad` where lengths are open that decide.
+/// `pads` of windows over axes of these lengths, or `auto_pad` if they depend on open lengths.
 ///
 /// # Errors
-/// Where `auto_pad` would not pad as TensorFlow does.
+/// If `auto_pad` would not pad as TensorFlow does.
 pub fn window_pads(
     cx: &Lowering<'_>,
     node: NodeRef<'_>,
@@ -170,7 +170,7 @@ pub fn window_pads(
     if let Some(pads) = pads {
         return Ok(pads_attribute(&pads));
     }
-    // ONNX Runtime takes no dilation with it, and pads by negative numbers where the windows leave elements out between them.
+    // With `auto_pad`, ONNX Runtime accepts no dilation, and pads by negative numbers if there are gaps between the windows.
     if windows.iter().any(|window| window.dilation != 1 || window.extent() + 1 < window.stride) {
         return Err(node
             .error("how its images are padded depends on their size, which is not known")
@@ -179,8 +179,8 @@ pub fn window_pads(
     Ok(Some(auto_pad()))
 }
 
-/// A bias along the channels. Where it follows a convolution or matrix product that nothing else reads, it
-/// becomes that node's own.
+/// A bias along the channels. If it is the only reader of a convolution or matrix product, it becomes the bias of that
+/// node.
 pub fn bias_add(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (input, bias) = (node.inputs[0], node.inputs[1]);
     let rank = cx.rank(node, input)?;
@@ -221,7 +221,7 @@ pub fn batch_norm(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let rank = cx.rank(node, node.inputs[0])?;
     let layout = Lowering::window_layout(node.data_format(), rank);
     let mut inputs = vec![cx.in_layout(node.inputs[0], &layout)?];
-    // Before operator set 15, one type is demanded of all inputs.
+    // Before operator set 15, all inputs must have the same type.
     let types = [0, 1].map(|index| cx.dtype(node.inputs[index]));
     let is_cast = cx.opset() < 15 && types[0] != types[1];
     if is_cast {
@@ -238,7 +238,7 @@ pub fn batch_norm(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     } else {
         cx.emit(node, "BatchNormalization", inputs, layout, epsilon);
     }
-    // Training reads the statistics that come out again; in inference they are those that went in.
+    // Only training reads the output statistics. In inference, they are the input statistics.
     for (port, &statistic) in node.inputs[3..5].iter().enumerate() {
         let output = node.output(port + 1);
         if let Some(constant) = cx.constant(statistic).cloned() {

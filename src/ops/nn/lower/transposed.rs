@@ -10,8 +10,8 @@ use crate::lower::context::Lowering;
 use crate::onnx::Attribute;
 use crate::tensor::DType;
 
-/// A convolution run backwards. It makes all that the windows reach; the padding of the convolution is what is cut off
-/// again, or what no window reaches and is added as zeros.
+/// A transposed convolution. It computes all elements that the windows cover. The padding of the convolution is then cut
+/// off; elements that no window covers are added as zeros.
 pub fn transposed_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [sizes, filter, input] = [0, 1, 2].map(|index| cx.input_of(node, index));
     let (sizes, filter, input) = (sizes?, filter?, input?);
@@ -67,8 +67,8 @@ pub fn transposed_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Resul
         cx.emit(node, "ConvTranspose", inputs, layout, attributes);
         return Ok(());
     }
-    // The size of the result is known when the model runs: it is cut out of what the windows reach. Up to a stride less one
-    // may lie behind that, as zeros.
+    // The size of the result is known when the model runs: it is cut out of the elements that the windows cover. Behind
+    // these, there may be up to `stride - 1` zeros.
     let added: Vec<i64> = strides.iter().map(|&stride| stride as i64 - 1).collect();
     if added.iter().any(|&pad| pad != 0) {
         attributes.push(("output_padding", ints(&added)));
@@ -85,7 +85,7 @@ pub fn transposed_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Resul
     let axes = cx.vector(node, "axes", &axes);
     let starts = match &padding {
         Padding::Same => {
-            // The half of what is cut off, rounded down, goes in front.
+            // Half of the elements, rounded down, are cut off in front.
             let shape = cx.step(node, "shape", "Shape", vec![full.clone()], vec![]);
             let reached = cx.step(node, "reached", "Gather", vec![shape, axes.clone()], vec![]);
             let more: Vec<i64> = added.iter().map(|&pad| -pad).collect();

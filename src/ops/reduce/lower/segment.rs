@@ -46,8 +46,8 @@ fn extremes(dtype: DType) -> [f64; 2] {
     }
 }
 
-/// Rows are written to the index of their segment, where they add up or the greatest or least stays. Rows of no segment
-/// go to one more row, which is cut off.
+/// Rows are written to the index of their segment, where they add up or the greatest or least stays. Rows without a segment
+/// go to an additional row, which is cut off.
 pub fn segment(cx: &mut Lowering<'_>, node: NodeRef<'_>, segments: Segments, combine: Combine) -> Result<()> {
     let is_unsorted = segments == Segments::Unsorted;
     let (indices_index, ids_index, count_index) = match segments {

@@ -1,4 +1,4 @@
-//! Spectra of sound, and what speech recognition makes of them.
+//! Spectra of sound, and the features for speech recognition that are computed from them.
 //!
 //! Sources: `spectrogram.cc`, `spectrogram_op.cc`, `mfcc.cc`, `mfcc_mel_filterbank.cc`, `mfcc_dct.cc` and `mfcc_op.cc` in
 //! `tensorflow/core/kernels`; Conv in <https://onnx.ai/onnx/operators/>.
@@ -74,7 +74,7 @@ struct Filters {
     upper: f64,
 }
 
-/// The least that a filter lets through, so that there is a logarithm of it.
+/// The minimum output of a filter, so that its logarithm is finite.
 const FLOOR: f64 = 1e-12;
 
 fn mel(frequency: f64) -> f64 {
@@ -89,7 +89,7 @@ impl Filters {
         [low + side * channel as f64, side]
     }
 
-    /// The weights of each frequency in each channel; `None` where the spectrum does not reach up to the limit.
+    /// The weights of each frequency in each channel; `None` if the spectrum does not reach up to the limit.
     fn weights(&self, rate: f64) -> Option<Vec<f32>> {
         let step = 0.5 * rate / (self.frequencies - 1) as f64;
         let first = (1.5 + self.lower / step) as usize;

@@ -48,7 +48,7 @@ pub fn fft(cx: &mut Lowering<'_>, node: NodeRef<'_>, samples: Samples, axes: usi
     let Some(lengths) = lengths.into_iter().collect::<Option<Vec<usize>>>() else {
         return Err(node.error("the lengths of its axes are not known").advice(cx.shape_advice(input)));
     };
-    // A real transform may be set to take more or fewer elements than there are.
+    // A real transform may have more or fewer elements than its input.
     let periods: Vec<usize> = if is_real {
         let given = cx.integers(node, 1, "lengths")?;
         given.iter().filter_map(|&length| usize::try_from(length).ok()).collect()

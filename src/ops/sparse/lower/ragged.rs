@@ -1,6 +1,6 @@
 //! Ragged tensors: rows of different lengths, one after the other in one tensor, and where each row begins.
 //!
-//! What is common to these ops is the pair (row, position in the row) of every element. They are the positions of the
+//! These ops have in common the pair (row, position in the row) of every element. They are the positions of the
 //! nonzero elements of a mask: its rows are as long as the longest row, and each has as many elements set as the row has.
 //!
 //! Sources: `tf.RaggedTensor` in TensorFlow's API documentation; NonZero, CumSum and ScatterND in
@@ -56,13 +56,13 @@ impl Steps<'_, '_, '_> {
         self.step("part", "Slice", &[vector, &bounds[0], &bounds[1]])
     }
 
-    /// The lengths of the rows that begin and end where `splits` say.
+    /// The lengths of the rows that begin and end at `splits`.
     fn sizes(&mut self, splits: &str) -> String {
         let (ends, starts) = (self.part(splits, 1, i64::MAX), self.part(splits, 0, -1));
         self.step("sizes", "Sub", &[&ends, &starts])
     }
 
-    /// Where rows of these lengths begin and end.
+    /// The positions where rows of these lengths begin and end.
     fn splits(&mut self, sizes: &str) -> String {
         let axis = self.scalar(0);
         let ends = self.step("ends", "CumSum", &[sizes, &axis]);
@@ -186,7 +186,7 @@ pub fn range(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Rows of a ragged tensor, at every level those of the rows that were taken at the level above.
+/// Selects rows of a ragged tensor, at every level those in the rows that were selected at the level above.
 pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let levels = ragged_rank(&node, "PARAMS_RAGGED_RANK");
     let indices = cx.input_of(node, levels + 1)?;
@@ -244,7 +244,7 @@ pub fn to_sparse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 }
 
 /// Values scattered to their positions in a tensor that is filled with a default. Rows are described by where they begin,
-/// or by the row of each value; a shape that is given cuts off what lies outside it.
+/// or by the row of each value; a given shape cuts off the elements outside.
 pub fn to_tensor(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let Some(Attr::Strings(types)) = node.attrs.get("row_partition_types") else {
         return Err(node.error("it has no row_partition_types"));

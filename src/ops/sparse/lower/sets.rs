@@ -1,6 +1,6 @@
 //! Sets along the last axis of tensors.
 //!
-//! The elements of both sets are sorted together. What is equal then stands side by side, that of the first set in
+//! The elements of both sets are sorted together. Equal elements are then side by side, those of the first set in
 //! front, so that it is enough to compare neighbors.
 //!
 //! Sources: `tf.sets` in TensorFlow's API documentation and `tensorflow/core/kernels/set_kernels.cc`; TopK, which leaves
@@ -39,7 +39,7 @@ pub fn set_operation(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     };
     let operation = node.text("set_operation").unwrap_or_default().to_lowercase();
     let rank = cx.rank(node, a)?;
-    // What is left when the first set is taken from the second.
+    // The second set without the elements of the first.
     let [first, second] = match operation.as_str() {
         "a-b" => [b, a],
         "b-a" | "intersection" | "union" => [a, b],

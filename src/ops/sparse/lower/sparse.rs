@@ -12,9 +12,9 @@ use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
 use crate::tensor::{Constant, DType};
 
-/// Emits, as the first three outputs of a node, the sparse tensor of what a mask keeps of values of the same shape. The
-/// last coordinate of a value is its position among those that are kept of its row, and the last axis is as long as the
-/// row that keeps most.
+/// Emits, as the first three outputs of a node, the sparse tensor of the values that a mask of the same shape keeps. The
+/// last coordinate of a value is its position among the kept values of its row. The last axis has the length of the
+/// longest row.
 pub fn emit_kept(steps: &mut Steps<'_, '_, '_>, mask: &String, values: &String, rank: usize) {
     let last = rank as i64 - 1;
     let ones = steps.cast(mask, DType::Int64);
@@ -28,7 +28,7 @@ pub fn emit_kept(steps: &mut Steps<'_, '_, '_>, mask: &String, values: &String, 
     let position = steps.op("Unsqueeze", &[&position, &behind]);
     let rows = steps.part(&found, 1, 0, last);
     let values = steps.op("GatherND", &[values, &found]);
-    // Where there are no rows, the longest of them has no elements.
+    // Without rows, the longest row has no elements.
     let (flat, none) = (steps.ints(&[-1]), steps.ints(&[0]));
     let counts = steps.reduce("ReduceSum", &ones, &[-1], false);
     let counts = steps.op("Reshape", &[&counts, &flat]);
@@ -84,7 +84,7 @@ pub fn reshape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let new = cx.in_tensorflow_layout(new?)?;
     let mut steps = Steps { cx, node };
     let (none, one) = (steps.int(0), steps.int(1));
-    // One length may be -1: what the others leave of the size. Beside it a length of 0 is an error in TensorFlow, and
+    // One length may be -1: the remaining length. Beside it, a length of 0 is an error in TensorFlow, and
     // nothing may be divided by it.
     let is_open = steps.op("Less", &[&new, &none]);
     let given = steps.op("Where", &[&is_open, &one, &new]);

@@ -18,7 +18,7 @@ fn text(cx: &mut Lowering<'_>, node: NodeRef<'_>, what: &str, value: &[u8]) -> S
     cx.initializer(&format!("{}/{what}", node.name), value, &[])
 }
 
-/// Numbers as texts. Width and filling have no counterpart.
+/// Numbers as text. ONNX has no width and no filling.
 pub fn as_string(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     if node.int("width", -1) > 0 || node.bool("scientific", false) || node.int("precision", -1) >= 0 {
@@ -32,7 +32,7 @@ pub fn as_string(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
             cx.emit(node, "Where", vec![name, yes, no], layout, vec![]);
             Ok(())
         }
-        DType::Complex64 | DType::Complex128 => Err(node.error("ONNX has no texts of complex numbers")),
+        DType::Complex64 | DType::Complex128 => Err(node.error("ONNX cannot write complex numbers as text")),
         _ => {
             let to = Attribute::Int(onnx_dtype(DType::String).unwrap_or_default().into());
             cx.emit(node, "Cast", vec![name], layout, vec![("to", to)]);
@@ -56,7 +56,7 @@ pub fn upper(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     change_case(cx, node, "UPPER")
 }
 
-/// StringNormalizer takes one vector. Without an encoding, TensorFlow changes the letters of ASCII alone, as the locale
+/// StringNormalizer has a vector as its input. Without an encoding, TensorFlow changes only ASCII letters, as the locale
 /// "C" does.
 fn change_case(cx: &mut Lowering<'_>, node: NodeRef<'_>, action: &str) -> Result<()> {
     let input = cx.input_of(node, 0)?;

@@ -1,26 +1,16 @@
-#!/usr/bin/env python3
-"""Makes tests/fixtures/control_flow.zip: conditionals of TensorFlow 1, with inputs and TensorFlow's results.
+"""Makes control_flow.zip: conditionals of TensorFlow 1.
 
-usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_control_flow_cases.py
-
-A case is a folder in the archive, as in ops.zip: case.json (inputs, outputs, tolerances), graph.pb, i0.npy, … and o0.npy, ….
-Each function below builds a graph. It returns the input tensors, the output tensors, and a list of feeds. Each feed becomes a case.
+Each function of CASES builds a graph. It returns the input tensors, the output tensors, and a list of feeds. Each feed becomes a case.
 """
 
-import io
-import json
-import os
-import pathlib
-import zipfile
-
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import numpy as np
-import tensorflow.compat.v1 as tf
-from tensorflow.python.ops import control_flow_ops
+
+from . import cases
+from .tensorflow1 import tf
+
+from tensorflow.python.ops import control_flow_ops  # noqa: E402
 
 tf.disable_v2_behavior()
-ARCHIVE = pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures/control_flow.zip"
-DATE = (2020, 1, 1, 0, 0, 0)
 
 
 def placeholders():
@@ -140,35 +130,5 @@ CASES = [
 ]
 
 
-def write(archive, name, data):
-    archive.writestr(zipfile.ZipInfo(name, DATE), data, zipfile.ZIP_DEFLATED)
-
-
-def array(value):
-    buffer = io.BytesIO()
-    np.save(buffer, value)
-    return buffer.getvalue()
-
-
-def write_case(archive, name, build):
-    """Writes a case for each of the feeds that `build` returns with inputs and outputs."""
-    with tf.Graph().as_default() as graph, tf.Session() as session:
-        inputs, outputs, feeds = build()
-        outputs = [tf.identity(output, name=f"output_{index}") for index, output in enumerate(outputs)]
-        definition = tf.graph_util.extract_sub_graph(graph.as_graph_def(), [o.op.name for o in outputs])
-        case = {"inputs": [i.name for i in inputs], "outputs": [o.name for o in outputs], "rtol": 1e-6, "atol": 1e-6}
-        case.update(mtol=None, check_value=True, check_shape=True, check_dtype=True)
-        for number, values in enumerate(feeds):
-            values = [np.asarray(v, i.dtype.as_numpy_dtype) for v, i in zip(values, inputs)]
-            results = session.run(outputs, dict(zip(inputs, values)))
-            write(archive, f"{name}.{number}/case.json", json.dumps(case))
-            write(archive, f"{name}.{number}/graph.pb", definition.SerializeToString())
-            for kind, arrays in (("i", values), ("o", results)):
-                for index, value in enumerate(arrays):
-                    write(archive, f"{name}.{number}/{kind}{index}.npy", array(np.asarray(value)))
-
-
-if __name__ == "__main__":
-    with zipfile.ZipFile(ARCHIVE, "w") as archive:
-        for build in CASES:
-            write_case(archive, build.__name__, build)
+def make(folder):
+    cases.write(folder / "control_flow.zip", (case for build in CASES for case in cases.of_feeds(build.__name__, build)))

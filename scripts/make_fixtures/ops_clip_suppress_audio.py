@@ -1,28 +1,14 @@
-#!/usr/bin/env python3
-"""Makes tests/fixtures/ops_clip_suppress_audio.zip: graphs of ClipByValue, NonMaxSuppression and the audio ops, with
-TensorFlow's results.
-
-usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_op_cases.py
-
-The format is that of tests/fixtures/ops.zip: a folder for each case with case.json, graph.pb, the inputs i0.npy, … and the
-results o0.npy, ….
-"""
+"""Makes ops_clip_suppress_audio.zip: graphs of ClipByValue, NonMaxSuppression and the audio ops."""
 
 import io
-import json
-import os
-import pathlib
 import wave
-import zipfile
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import numpy as np
-import tensorflow.compat.v1 as tf
 
-tf.disable_eager_execution()
+from . import cases
+from .tensorflow1 import tf
+
 raw = tf.raw_ops
-
-PATH = pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures/ops_clip_suppress_audio.zip"
 CASES = {}
 
 
@@ -40,24 +26,7 @@ def case(name, inputs, build, rtol=1e-6, atol=0.0, shapes=None, fed=None):
         outputs = [tf.identity(result, name=f"output{index}").name for index, result in enumerate(results)]
         fed = fed or [f"{key}:0" for key in inputs]
         feeds, arrays = session.run([fed, outputs], {f"{key}:0": value for key, value in inputs.items()})
-        case = {
-            "inputs": fed,
-            "outputs": outputs,
-            "rtol": rtol,
-            "atol": atol,
-            "mtol": None,
-            "check_value": True,
-            "check_shape": True,
-            "check_dtype": True,
-        }
-        definition = graph.as_graph_def()
-        files = {"case.json": json.dumps(case).encode(), "graph.pb": definition.SerializeToString(deterministic=True)}
-        for kind, values in (("i", feeds), ("o", arrays)):
-            for index, value in enumerate(values):
-                buffer = io.BytesIO()
-                np.save(buffer, value)
-                files[f"{kind}{index}.npy"] = buffer.getvalue()
-        CASES[name] = files
+        CASES[f"{name}.0"] = cases.case(graph.as_graph_def(), fed, outputs, feeds, arrays, rtol, atol)
 
 
 def clip():
@@ -201,18 +170,9 @@ def decoded_audio():
     case("wav_features", {"file": file}, features, rtol=1e-3, atol=1e-3, fed=["decoded:0", "decoded:1"])
 
 
-def main():
+def make(folder):
     clip()
     suppress()
     audio()
     decoded_audio()
-    with zipfile.ZipFile(PATH, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, files in sorted(CASES.items()):
-            for file, content in files.items():
-                info = zipfile.ZipInfo(f"{name}.0/{file}")
-                info.compress_type = zipfile.ZIP_DEFLATED
-                archive.writestr(info, content)
-    print(f"{PATH}: {len(CASES)} cases, {PATH.stat().st_size} bytes")
-
-
-main()
+    cases.write(folder / "ops_clip_suppress_audio.zip", sorted(CASES.items()))

@@ -1,24 +1,14 @@
-#!/usr/bin/env python3
-"""Makes tests/fixtures/fused.zip: the fused nodes that Grappler makes, with inputs and TensorFlow's results.
+"""Makes fused.zip: the fused nodes that Grappler makes.
 
-usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_fused_cases.py
-
-The format is that of make_control_flow_cases.py. TensorFlow has no Python functions for these ops, so the script builds the nodes
-from their definitions.
+TensorFlow has no Python functions for these ops, so the nodes are built from their definitions.
 """
 
-import os
-import pathlib
-import zipfile
-
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import numpy as np
-import tensorflow.compat.v1 as tf
 
-from make_control_flow_cases import write_case
+from . import cases
+from .tensorflow1 import tf
 
 tf.disable_v2_behavior()
-ARCHIVE = pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures/fused.zip"
 RANDOM = np.random.RandomState(7)
 
 
@@ -97,7 +87,5 @@ CASES = {
 }
 
 
-if __name__ == "__main__":
-    with zipfile.ZipFile(ARCHIVE, "w") as archive:
-        for name, build in CASES.items():
-            write_case(archive, name, build)
+def make(folder):
+    cases.write(folder / "fused.zip", (case for name, build in CASES.items() for case in cases.of_feeds(name, build)))

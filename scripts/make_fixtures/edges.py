@@ -1,20 +1,12 @@
-#!/usr/bin/env python3
-"""Makes tests/fixtures/edges.zip: graphs of one op each, with arguments that are known at run time only and are negative, beyond
-an axis, empty or large, and with TensorFlow's results. Each was once converted wrongly, as scripts/fuzz_ops found.
-
-usage: target/parity-env/bin/python scripts/make_edge_fixtures.py
+"""Makes edges.zip: graphs of one op each, with arguments that are known at run time only and are negative, beyond an axis, empty or
+large. Each was once converted wrongly, as scripts/fuzz_ops found.
 """
-import io
-import json
-import os
-import pathlib
-import zipfile
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import numpy as np
-import tensorflow as tf
 
-TARGET = pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures/edges.zip"
+from . import cases
+from .tensorflow1 import tf
+
 f32, i32, i64, u8 = np.float32, np.int32, np.int64, np.uint8
 rows = np.arange(10, dtype=f32).reshape(2, 5)
 image = np.arange(2 * 7 * 5 * 3, dtype=f32).reshape(2, 7, 5, 3) % 11
@@ -79,37 +71,26 @@ CASES = [
 ]
 
 
-def encoded(array):
-    file = io.BytesIO()
-    np.save(file, array)
-    return file.getvalue()
-
-
-def case(op, inputs, attributes=None):
+def build(op, inputs, attributes=None):
     feeds = {}
-    with tf.Graph().as_default() as graph:
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+
         def tensor(value):
             if isinstance(value, list):
                 return [tensor(item) for item in value]
             if not isinstance(value, tuple):
                 return tf.constant(value)
             value, dims = np.asarray(value[0]), value[1] if value[0].ndim or value[1] else []
-            placeholder = tf.compat.v1.placeholder(value.dtype, dims, f"input_{len(feeds)}")
+            placeholder = tf.placeholder(value.dtype, dims, f"input_{len(feeds)}")
             feeds[placeholder.name] = value
             return placeholder
 
         given = {name: tensor(value) for name, value in inputs.items()}
-        results = getattr(tf.raw_ops, op)(name="output", **given, **(attributes or {}))
-        results = list(results) if isinstance(results, (list, tuple)) else [results]
-        expected = tf.compat.v1.Session().run(results, feeds)
-    case = {"inputs": list(feeds), "outputs": [result.name for result in results], "rtol": 1e-6, "atol": 1e-6, "mtol": None}
-    case |= {"check_value": True, "check_shape": True, "check_dtype": True}
-    files = {"case.json": json.dumps(case).encode(), "graph.pb": graph.as_graph_def().SerializeToString()}
-    files |= {f"i{index}.npy": encoded(value) for index, value in enumerate(feeds.values())}
-    return files | {f"o{index}.npy": encoded(value) for index, value in enumerate(expected)}
+        outputs = getattr(tf.raw_ops, op)(name="output", **given, **(attributes or {}))
+        outputs = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+        results = session.run(outputs, feeds)
+    return cases.case(graph.as_graph_def(), list(feeds), [output.name for output in outputs], feeds.values(), results)
 
 
-with zipfile.ZipFile(TARGET, "w", zipfile.ZIP_DEFLATED) as archive:
-    for name, *description in CASES:
-        for file, data in case(*description).items():
-            archive.writestr(zipfile.ZipInfo(f"{name}/{file}"), data, zipfile.ZIP_DEFLATED)
+def make(folder):
+    cases.write(folder / "edges.zip", ((name, build(*description)) for name, *description in CASES))

@@ -1,23 +1,14 @@
-#!/usr/bin/env python3
-"""Makes tests/fixtures/infer_outputs: training graphs of TensorFlow 1, whose outputs have to be inferred.
+"""Makes infer_outputs/: training graphs of TensorFlow 1, whose outputs have to be inferred.
 
-usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_infer_outputs_fixtures.py
-
-Each function below builds one, as tutorials and public repositories do. The file NAME.pb.gz has the
-GraphDef, without weights. src/convert/infer_outputs/tests.rs has the expected outputs.
+Each function of BUILDERS builds one, as tutorials and public repositories do. The file NAME.pb.gz has the GraphDef, without weights.
+src/convert/infer_outputs/tests.rs has the expected outputs.
 """
 
 import gzip
-import os
-import pathlib
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-import tensorflow.compat.v1 as tf
+from .tensorflow1 import tf
 
-tf.logging.set_verbosity(tf.logging.ERROR)
 tf.disable_v2_behavior()
-
-FOLDER = pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures/infer_outputs"
 
 
 def variable(shape, name=None):
@@ -377,8 +368,9 @@ BUILDERS = [
 ]
 
 
-def main():
-    FOLDER.mkdir(parents=True, exist_ok=True)
+def make(folder):
+    folder = folder / "infer_outputs"
+    folder.mkdir(parents=True, exist_ok=True)
     for build in BUILDERS:
         with tf.Graph().as_default() as graph:
             tf.set_random_seed(0)
@@ -387,8 +379,4 @@ def main():
         for node in definition.node:
             node.attr.pop("_output_shapes", None)
             node.attr.pop("_class", None)
-        (FOLDER / f"{build.__name__}.pb.gz").write_bytes(gzip.compress(definition.SerializeToString(deterministic=True), 9, mtime=0))
-        print(build.__name__, len(definition.node))
-
-
-main()
+        (folder / f"{build.__name__}.pb.gz").write_bytes(gzip.compress(definition.SerializeToString(deterministic=True), 9, mtime=0))

@@ -1,7 +1,4 @@
-#!/usr/bin/env python3
-"""Makes tests/fixtures/graphs: models with their graphs, which TensorFlow and TF-Slim saved and ran.
-
-usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_graph_fixtures.py
+"""Makes graphs/: models with their graphs, which TensorFlow and TF-Slim saved and ran.
 
     containers/     one small network in each file that TensorFlow 1 writes graphs to: .meta (binary and text), frozen
                     .pb and .pbtxt, a SavedModel with two graphs, two signatures and an asset, a TF-Hub module
@@ -18,28 +15,20 @@ usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_graph
     batch_statistics/ a frozen graph whose batch norm is in training and has no moving averages; its result is out:0
 
 Each folder has input.npy, and logits.npy with TensorFlow's results in inference. The tensors are input:0 and
-Net/logits/BiasAdd:0. Variables and images are filled by the formula of fill.py.
+Net/logits/BiasAdd:0. Variables and images are filled by fill.py.
 """
 
+import contextlib
 import os
 import pathlib
 import shutil
 
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-import numpy as np
-import tensorflow.compat.v1 as tf
-import tf_slim as slim
-from google.protobuf import text_format
-from tensorflow.python.framework import ops
-
 import fill
+import numpy as np
+from google.protobuf import text_format
 
-ops.Tensor = tf.Tensor
-tf.logging.set_verbosity(tf.logging.ERROR)
-tf.disable_eager_execution()
-tf.disable_resource_variables()
+from .tensorflow1 import slim, tf
 
-FOLDER = pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures/graphs"
 SHAPE = [2, 12, 10, 3]
 
 
@@ -58,14 +47,7 @@ def network(images, is_training=False, keep_prob=0.5):
 
 def assign(session, variables):
     for variable in variables:
-        # A partition is filled as a part of the whole, under the whole's name.
-        info = variable._get_save_slice_info()
-        if info is None:
-            values = fill.variable(variable.op.name, variable.shape.as_list())
-        else:
-            whole = fill.variable(info.full_name, info.full_shape)
-            values = whole[tuple(slice(o, o + n) for o, n in zip(info.var_offset, info.var_shape))]
-        session.run(variable.initializer, {variable.initializer.inputs[1]: values})
+        session.run(variable.initializer, {variable.initializer.inputs[1]: fill.contents(variable)})
 
 
 def save_arrays(folder, session, logits, feeds):
@@ -74,12 +56,15 @@ def save_arrays(folder, session, logits, feeds):
     np.save(folder / "logits.npy", session.run(logits, {"input:0": images, **feeds}))
 
 
+def save(session, folder):
+    tf.train.Saver().save(session, str(folder / "model.ckpt"), write_state=False)
+
+
 def write_text(path, message):
     path.write_text(text_format.MessageToString(message))
 
 
-def fresh(name):
-    folder = FOLDER / name
+def fresh(folder):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
@@ -90,33 +75,43 @@ def signature(inputs, outputs):
     return tf.saved_model.signature_def_utils.build_signature_def(*infos, "predict")
 
 
-def containers():
-    folder = fresh("containers")
+@contextlib.contextmanager
+def labels_file(folder):
+    """The path of a file of labels. It is relative, since the graph contains it."""
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        labels = pathlib.Path("labels.txt")
+        labels.write_text("cat\ndog\n")
+        yield str(labels)
+        labels.unlink()
+    finally:
+        os.chdir(before)
+
+
+def containers(folder):
     with tf.Graph().as_default() as graph, tf.Session() as session:
         images = tf.placeholder(tf.float32, [None, *SHAPE[1:]], name="input")
         logits, predictions = network(images)
         assign(session, tf.global_variables())
         save_arrays(folder, session, logits, {})
-        tf.train.Saver().save(session, str(folder / "model.ckpt"))
-        os.remove(folder / "checkpoint")
+        save(session, folder)
         write_text(folder / "model.pbtxt", tf.train.export_meta_graph())
         frozen = tf.graph_util.convert_variables_to_constants(session, graph.as_graph_def(), [predictions.op.name])
         (folder / "frozen.pb").write_bytes(frozen.SerializeToString())
         write_text(folder / "frozen.pbtxt", frozen)
 
-        labels = folder / "labels.txt"
-        labels.write_text("cat\ndog\n")
-        tf.add_to_collection(tf.GraphKeys.ASSET_FILEPATHS, tf.constant(str(labels), name="labels"))
-        builder = tf.saved_model.Builder(str(folder / "saved_model"))
+        builder = tf.saved_model.Builder(str(folder.resolve() / "saved_model"))
         signatures = {
             "serving_default": signature({"images": images}, {"logits": logits, "probabilities": predictions}),
             "probabilities": signature({"images": images}, {"probabilities": predictions}),
         }
-        assets = tf.get_collection(tf.GraphKeys.ASSET_FILEPATHS)
-        builder.add_meta_graph_and_variables(session, ["serve"], signatures, assets_collection=assets)
+        with labels_file(folder) as labels:
+            tf.add_to_collection(tf.GraphKeys.ASSET_FILEPATHS, tf.constant(labels, name="labels"))
+            assets = tf.get_collection(tf.GraphKeys.ASSET_FILEPATHS)
+            builder.add_meta_graph_and_variables(session, ["serve"], signatures, assets_collection=assets)
         builder.add_meta_graph(["train"])
         builder.save()
-        labels.unlink()
 
         builder = tf.saved_model.Builder(str(folder / "hub_module"))
         builder.add_meta_graph_and_variables(session, [], {"default": signature({"images": images}, {"default": logits})})
@@ -124,8 +119,7 @@ def containers():
         (folder / "hub_module/tfhub_module.pb").write_bytes(b"\x08\x03")
 
 
-def training(name, control_flow_v2):
-    folder = fresh(name)
+def training(folder, control_flow_v2):
     (tf.enable_control_flow_v2 if control_flow_v2 else tf.disable_control_flow_v2)()
     with tf.Graph().as_default(), tf.Session() as session:
         images = tf.placeholder(tf.float32, [None, *SHAPE[1:]], name="input")
@@ -137,8 +131,8 @@ def training(name, control_flow_v2):
         session.run(tf.global_variables_initializer())
         assign(session, variables)
         save_arrays(folder, session, logits, {"is_training:0": False})
-        tf.train.Saver().save(session, str(folder / "model.ckpt"))
-    tf.disable_control_flow_v2()
+        save(session, folder)
+    tf.enable_control_flow_v2()
 
 
 def train(logits, labels):
@@ -152,20 +146,19 @@ def train(logits, labels):
         tf.train.MomentumOptimizer(0.01, 0.9).minimize(loss, step)
 
 
-def fed_by(name, feed, train):
+def fed_by(folder, feed, train):
     """A training graph whose images and labels `feed` returns, and what its network computes in inference."""
-    folder = fresh(name)
-    with tf.Graph().as_default() as graph, tf.Session() as session:
+    with tf.Graph().as_default(), tf.Session() as session:
         images = tf.placeholder(tf.float32, [None, *SHAPE[1:]], name="input")
         logits, _ = network(images)
         assign(session, tf.global_variables())
         save_arrays(folder, session, logits, {})
-    with tf.Graph().as_default() as graph, tf.Session() as session:
+    with tf.Graph().as_default(), tf.Session() as session:
         images, labels = feed()
         train(*network(images, True), labels)
         session.run(tf.global_variables_initializer())
         assign(session, tf.model_variables())
-        tf.train.Saver().save(session, str(folder / "model.ckpt"))
+        save(session, folder)
 
 
 def from_iterator():
@@ -192,8 +185,7 @@ def train_with_summaries(logits, predictions, labels):
     slim.learning.create_train_op(slim.losses.get_total_loss(), tf.train.MomentumOptimizer(0.01, 0.9))
 
 
-def partitioned():
-    folder = fresh("partitioned")
+def partitioned(folder):
     with tf.Graph().as_default(), tf.Session() as session:
         images = tf.placeholder(tf.float32, [None, *SHAPE[1:]], name="input")
         with tf.variable_scope("", partitioner=tf.fixed_size_partitioner(3)):
@@ -202,11 +194,10 @@ def partitioned():
                 logits = slim.fully_connected(net, 5, activation_fn=None, scope="logits")
         assign(session, tf.global_variables())
         save_arrays(folder, session, logits, {})
-        tf.train.Saver().save(session, str(folder / "model.ckpt"))
+        save(session, folder)
 
 
-def inputs():
-    folder = fresh("inputs")
+def inputs(folder):
     tf.disable_control_flow_v2()
 
     def freeze(name, build):
@@ -242,8 +233,7 @@ def inputs():
         (folder / "undeclared.pb").write_bytes(definition.SerializeToString())
 
 
-def batch_statistics():
-    folder = fresh("batch_statistics")
+def batch_statistics(folder):
     with tf.Graph().as_default() as graph, tf.Session() as session:
         images = tf.placeholder(tf.float32, [None, *SHAPE[1:]], name="input")
         gamma, beta = (tf.constant(values, name=name) for name, values in (("gamma", [0.5, 2.0, 1.5]), ("beta", [1.0, 0.0, -1.0])))
@@ -252,15 +242,17 @@ def batch_statistics():
         (folder / "frozen.pb").write_bytes(graph.as_graph_def().SerializeToString())
 
 
+def make(folder):
+    def plainly(logits, _, labels):
+        train(logits, labels)
 
-if __name__ == "__main__":
-    containers()
-    training("switch", False)
-    training("if", True)
-    plainly = lambda logits, _, labels: train(logits, labels)
-    fed_by("iterator", from_iterator, plainly)
-    fed_by("queue", from_batch, plainly)
-    fed_by("prefetch_queue", from_prefetch_queue, train_with_summaries)
-    partitioned()
-    inputs()
-    batch_statistics()
+    new = lambda name: fresh(folder / "graphs" / name)
+    containers(new("containers"))
+    training(new("switch"), False)
+    training(new("if"), True)
+    fed_by(new("iterator"), from_iterator, plainly)
+    fed_by(new("queue"), from_batch, plainly)
+    fed_by(new("prefetch_queue"), from_prefetch_queue, train_with_summaries)
+    partitioned(new("partitioned"))
+    inputs(new("inputs"))
+    batch_statistics(new("batch_statistics"))

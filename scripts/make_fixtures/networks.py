@@ -1,10 +1,7 @@
-#!/usr/bin/env python3
-"""Makes tests/fixtures/networks: described networks, with the results of TensorFlow and TF-Slim.
+"""Makes networks/: networks that users describe in TOML, as TF-Slim builds and TensorFlow runs them.
 
-usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_network_fixtures.py [NAME ...]
-
-Each network is here in slim and in a .toml file as a description. TensorFlow builds and runs it, with the variables and
-images that fill.py computes. The script writes a folder for each network:
+Each network is here in slim and in a .toml file as a description. The variables and images are filled by fill.py. A folder for each
+network has:
 
     case.json   input shape; variables, as [name, shape] in the order in which slim makes them; end points, each
                 with the name of its tensor and its shape; the output of the network
@@ -12,20 +9,11 @@ images that fill.py computes. The script writes a folder for each network:
 """
 
 import json
-import pathlib
-import sys
-
-import numpy as np
-import tensorflow.compat.v1 as tf
-import tf_slim as slim
-from tensorflow.python.framework import ops
 
 import fill
+import numpy as np
 
-# tf_slim 1.1.0 looks for it there when it normalizes a fully connected layer; TensorFlow 2.15 has moved it.
-ops.Tensor = tf.Tensor
-
-FOLDER = pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures/networks"
+from .tensorflow1 import slim, tf
 
 
 def plain_cnn(images):
@@ -161,9 +149,9 @@ NETWORKS = {
 }
 
 
-def make(name):
+def make_network(name, folder):
     build, shape = NETWORKS[name]
-    folder = FOLDER / name
+    folder = folder / name
     folder.mkdir(parents=True, exist_ok=True)
     with tf.Graph().as_default(), tf.Session() as session:
         images = tf.placeholder(tf.float32, [None] + shape[1:], name="input")
@@ -185,11 +173,8 @@ def make(name):
             dims = tensor.shape.as_list()
             case["end_points"][end_point] = {"tensor": tensor.name, "shape": shape[:1] + dims[1:]}
     (folder / "case.json").write_text(json.dumps(case, indent=1) + "\n")
-    values = np.load(folder / "output.npy")
-    print(f"{name}: {len(variables)} variables, output {values.shape} from {values.min()} to {values.max()}")
 
 
-if __name__ == "__main__":
-    tf.disable_eager_execution()
-    for network in sys.argv[1:] or NETWORKS:
-        make(network)
+def make(folder, cases=tuple(NETWORKS)):
+    for name in cases:
+        make_network(name, folder / "networks")

@@ -1,0 +1,243 @@
+//! The values of tensors in the model: their names, and the layouts in which they are stored.
+
+use super::Layout;
+use super::context::{Lowering, Value};
+use crate::error::{Error, Result};
+use crate::graph::{DataFormat, NodeRef, TensorRef};
+use crate::onnx::{self, Attribute};
+use crate::tensor::{Constant, element_count};
+
+impl Lowering<'_> {
+    pub(super) fn value(&self, tensor: TensorRef) -> Result<&Value> {
+        self.values.get(&tensor).ok_or_else(|| {
+            Error::new(self.graph.tensor_name(tensor), "nothing computes this output of its op in inference")
+        })
+    }
+
+    /// The name of a tensor's value, and the layout in which it is stored.
+    pub fn stored(&mut self, tensor: TensorRef) -> Result<(String, Layout)> {
+        match self.value(tensor)?.clone() {
+            Value::Computed { name, layout } => Ok((name, layout)),
+            Value::Constant { constant, .. } => {
+                let layout = Layout::tensorflow(constant.shape().len());
+                Ok((self.in_layout(tensor, &layout)?, layout))
+            }
+        }
+    }
+
+    /// The layout in which a tensor is stored; `None` for a constant, which can have any layout.
+    pub fn layout(&self, tensor: TensorRef) -> Option<&Layout> {
+        match self.values.get(&tensor) {
+            Some(Value::Computed { layout, .. }) => Some(layout),
+            _ => None,
+        }
+    }
+
+    /// The name of a tensor's value in TensorFlow's order of axes.
+    pub fn in_tensorflow_layout(&mut self, tensor: TensorRef) -> Result<String> {
+        let rank = match self.value(tensor)? {
+            Value::Computed { layout, .. } => layout.axes().len(),
+            Value::Constant { constant, .. } => constant.shape().len(),
+        };
+        self.in_layout(tensor, &Layout::tensorflow(rank))
+    }
+
+    /// The name of a tensor's value in this layout. Adds a Transpose if the value does not have the layout yet.
+    pub fn in_layout(&mut self, tensor: TensorRef, target: &Layout) -> Result<String> {
+        let (name, layout) = match self.value(tensor)?.clone() {
+            Value::Constant { mut name, constant } => {
+                // The name of an output is kept for the output itself.
+                if self.is_output.contains(&tensor)
+                    && *target != self.output_layout(tensor, target.axes().len())
+                {
+                    name.push_str("/moved");
+                }
+                return Ok(self.initializer(&name, constant.permuted(target.axes()), target.axes()));
+            }
+            Value::Computed { name, layout } => (name, layout),
+        };
+        if layout == *target {
+            return Ok(name);
+        }
+        if layout.axes().len() != target.axes().len() {
+            let node = self.graph.node(tensor.node);
+            return Err(match self.shape(tensor).rank() {
+                None => {
+                    let full = self.graph.tensor_name(tensor);
+                    node.error(format!("the rank of {full} is not known")).advice(self.shape_advice(tensor))
+                }
+                Some(rank) => {
+                    node.error(format!("it has {rank} axes where {} are needed", target.axes().len()))
+                }
+            });
+        }
+        let key = (name.clone(), layout.permutation_to(target));
+        if let Some(transposed) = self.transposed.get(&key) {
+            return Ok(transposed.clone());
+        }
+        let full = self.graph.tensor_name(tensor);
+        let output = if target.is_tensorflow() && !self.names.contains(&full) {
+            self.names.insert(full.clone());
+            full
+        } else {
+            self.unique_name(&format!("{full}/{}", if target.is_tensorflow() { "nhwc" } else { "nchw" }))
+        };
+        let node = format!("{}/transpose", self.graph.node(tensor.node).name);
+        match self.reshape_target(tensor, &layout, target) {
+            Some(dims) => {
+                let dims = Constant::from_i64(vec![dims.len()], &dims);
+                let shape = self.initializer(&format!("{output}/shape"), dims, &[]);
+                self.node(&node, "Reshape", vec![name, shape], vec![output.clone()], vec![]);
+            }
+            None => {
+                let perm = layout.permutation_to(target).into_iter().map(|axis| axis as i64).collect();
+                let attributes = vec![("perm", Attribute::Ints(perm))];
+                self.node(&node, "Transpose", vec![name], vec![output.clone()], attributes);
+            }
+        }
+        self.transposed.insert(key, output.clone());
+        Ok(output)
+    }
+
+    /// The shape of a tensor in the layout `target`, where a Reshape is enough to get there: no element moves, and
+    /// at most one length is open.
+    fn reshape_target(&self, tensor: TensorRef, layout: &Layout, target: &Layout) -> Option<Vec<i64>> {
+        let shape = self.shape(tensor);
+        let dims = shape.dims()?;
+        let is_enough = layout.has_element_order_of(target, shape)
+            && dims.iter().filter(|dim| dim.is_none()).count() <= 1
+            && !dims.contains(&Some(0));
+        let dim = |&axis: &usize| dims[axis].map_or(-1, |length| length as i64);
+        is_enough.then(|| target.axes().iter().map(dim).collect())
+    }
+
+    /// The name for a tensor stored in `layout`: TensorFlow's name, unless an output in another layout needs it.
+    pub fn output_name(&mut self, tensor: TensorRef, layout: &Layout) -> String {
+        let name = self.graph.tensor_name(tensor);
+        if self.is_output.contains(&tensor) && *layout != self.output_layout(tensor, layout.axes().len()) {
+            return self.unique_name(&format!("{name}/nchw"));
+        }
+        self.unique_name(&name)
+    }
+
+    pub(super) fn output_layout(&self, tensor: TensorRef, rank: usize) -> Layout {
+        if self.options.outputs_as_nchw.contains(&tensor) {
+            Layout::channels_first(rank)
+        } else {
+            Layout::tensorflow(rank)
+        }
+    }
+
+    /// A name like this one that is not used in the model.
+    pub fn unique_name(&mut self, name: &str) -> String {
+        let mut unique = name.to_owned();
+        let mut number = 1;
+        while !self.names.insert(unique.clone()) {
+            unique = format!("{name}/{number}");
+            number += 1;
+        }
+        unique
+    }
+
+    /// Records the value of a tensor.
+    pub fn set(&mut self, tensor: TensorRef, value: Value) {
+        self.values.insert(tensor, value);
+    }
+
+    /// Records that a tensor is the same as another one.
+    ///
+    /// # Errors
+    /// If that one has no value.
+    pub fn alias(&mut self, tensor: TensorRef, same_as: TensorRef) -> Result<()> {
+        let value = self.value(same_as)?.clone();
+        self.values.insert(tensor, value);
+        if let Some(flattened) = self.flattened.get(&same_as).cloned() {
+            self.flattened.insert(tensor, flattened);
+        }
+        Ok(())
+    }
+
+    /// Records that a tensor has the elements of another one, as they are stored; its axes are in `layout`.
+    ///
+    /// # Errors
+    /// If that one has no value.
+    pub fn alias_in_layout(&mut self, tensor: TensorRef, same_as: TensorRef, layout: Layout) -> Result<()> {
+        let (name, _) = self.stored(same_as)?;
+        self.values.insert(tensor, Value::Computed { name, layout });
+        Ok(())
+    }
+
+    /// Records a constant under TensorFlow's name.
+    pub fn set_constant(&mut self, tensor: TensorRef, constant: Constant) {
+        let name = self.graph.tensor_name(tensor);
+        self.set(tensor, Value::Constant { name, constant });
+    }
+
+    /// If the input is a constant, records it in the shape of the node's output, under the name of the constant, and returns
+    /// true. Keras adds an axis to weights in this way.
+    pub fn reshape_constant(&mut self, node: NodeRef<'_>, input: TensorRef) -> bool {
+        let Some(Value::Constant { name, constant }) = self.values.get(&input) else { return false };
+        let dims = self.shape(node.into()).fully_known();
+        let Some(dims) = dims.filter(|dims| element_count(dims) == Some(constant.len())) else {
+            return false;
+        };
+        let reshaped = Value::Constant { name: name.clone(), constant: constant.reshaped(&dims) };
+        self.set(node.into(), reshaped);
+        true
+    }
+
+    /// The node of the model that computes a tensor, if no other node reads the tensor: then it may be changed to
+    /// compute more.
+    pub fn sole_producer(&mut self, tensor: TensorRef) -> Option<&mut onnx::Node> {
+        if self.uses.get(&tensor) != Some(&1) || self.is_output.contains(&tensor) {
+            return None;
+        }
+        let Some(Value::Computed { name, .. }) = self.values.get(&tensor) else { return None };
+        // An alias has the name of a tensor that others may read.
+        if *name != self.graph.tensor_name(tensor) {
+            return None;
+        }
+        self.producers.get(name).map(|&index| &mut self.model.nodes[index])
+    }
+
+    /// Makes the node that computes `from` compute `to` instead.
+    ///
+    /// # Errors
+    /// If `from` has no value.
+    pub fn rename_output(&mut self, from: TensorRef, to: TensorRef) -> Result<()> {
+        let Value::Computed { name, layout } = self.value(from)?.clone() else { return self.alias(to, from) };
+        let new_name = self.output_name(to, &layout);
+        self.rename(&name, &new_name);
+        self.set(to, Value::Computed { name: new_name, layout });
+        Ok(())
+    }
+
+    pub(super) fn rename(&mut self, from: &str, to: &str) {
+        let Some(index) = self.producers.remove(from) else { return };
+        self.producers.insert(to.to_owned(), index);
+        for output in &mut self.model.nodes[index].outputs {
+            if output == from {
+                to.clone_into(output);
+            }
+        }
+        for node in &mut self.model.nodes[index + 1..] {
+            node.rename_reads(from, to);
+        }
+        // Several tensors may have the same value.
+        for value in self.values.values_mut() {
+            if let Value::Computed { name, .. } = value
+                && name == from
+            {
+                to.clone_into(name);
+            }
+        }
+    }
+
+    /// The layout in which a window op reads a tensor of this rank: its channels second.
+    pub fn window_layout(format: DataFormat, rank: usize) -> Layout {
+        match format {
+            DataFormat::ChannelsLast => Layout::channels_first(rank),
+            DataFormat::ChannelsFirst => Layout::tensorflow(rank),
+        }
+    }
+}
