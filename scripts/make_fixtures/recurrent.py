@@ -1,34 +1,30 @@
-#!/usr/bin/env python3
-"""Makes tests/fixtures/recurrent.zip: recurrent layers of TensorFlow 1 and of Keras, with inputs and TensorFlow's results.
+"""Makes recurrent.zip: recurrent layers of TensorFlow 1 and of Keras. The graphs are frozen: variables become constants.
 
-usage: scripts/environment.sh && target/parity-env/bin/python scripts/make_recurrent_cases.py
-
-A case is a folder in the archive, as in ops.zip: case.json (inputs, outputs, tolerances), graph.pb, i0.npy, … and o0.npy, ….
-Graphs of TensorFlow 1 have loops of control flow v1 (`v1_`) or v2 (`v2_`). The graphs are frozen: variables become constants.
-The names of cases tell what they become: `lstm_…`, `gru_…` and `rnn_…` a node of that operator, `loop_…` a Loop. Each of the latter
-is close to one of the former, and differs in one thing that ONNX's operators do not compute.
+The loops of TensorFlow 1 are those of control flow v1 (`.v1`) and v2 (`.v2`). The beginning of a case's name tells what its loop becomes:
+`lstm`, `gru` and `rnn` a node of that operator, `loop` a Loop. Each of the latter is close to one of the former, and differs in one thing
+that ONNX's operators do not compute.
 """
 
-import json
 import os
-import zipfile
+import warnings
 
-os.environ["TF_USE_LEGACY_KERAS"] = "1"
-import numpy as np
-import tensorflow as tf2
-import tensorflow.compat.v1 as tf
-from make_control_flow_cases import ARCHIVE as CONDITIONALS
-from make_control_flow_cases import array, write
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+warnings.simplefilter("ignore")
+import numpy as np  # noqa: E402
+import tensorflow as tf2  # noqa: E402
+import tensorflow.compat.v1 as tf  # noqa: E402
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2  # noqa: E402
 
-tf.enable_v2_behavior()
-ARCHIVE = CONDITIONALS.parent / "recurrent.zip"
+from . import cases  # noqa: E402
+
+tf.logging.set_verbosity(tf.logging.ERROR)
 RANDOM = np.random.RandomState(11)
 BATCH, STEPS, DEPTH, UNITS = 3, 5, 4, 3
 X = RANDOM.randn(BATCH, STEPS, DEPTH).astype(np.float32)
 STATE = RANDOM.randn(BATCH, UNITS).astype(np.float32)
 MEMORY = RANDOM.randn(BATCH, UNITS).astype(np.float32)
 cells = tf.nn.rnn_cell
+TOLERANCES = {"rtol": 2e-5, "atol": 2e-5}
 
 
 def floats(*shape, name="x"):
@@ -259,36 +255,27 @@ KERAS = {
 }
 
 
-def write_case(archive, name, definition, inputs, outputs, feeds, results):
-    case = {"inputs": inputs, "outputs": outputs, "rtol": 2e-5, "atol": 2e-5}
-    case.update(mtol=None, check_value=True, check_shape=True, check_dtype=True)
-    for number, (values, computed) in enumerate(zip(feeds, results)):
-        write(archive, f"{name}.{number}/case.json", json.dumps(case))
-        write(archive, f"{name}.{number}/graph.pb", definition.SerializeToString())
-        for kind, arrays in (("i", values), ("o", computed)):
-            for index, value in enumerate(arrays):
-                write(archive, f"{name}.{number}/{kind}{index}.npy", array(np.asarray(value)))
-
-
-def write_v1(archive, name, build):
-    """Writes a case for each of the feeds that `build` returns with inputs and outputs. Weights are random."""
+def of_tensorflow1(name, build):
+    """A case for each feed that `build` returns, together with inputs and outputs. The weights are random."""
     with tf.Graph().as_default() as graph, tf.Session() as session:
         inputs, outputs, feeds = build()
         outputs = [tf.identity(output, name=f"output_{index}") for index, output in enumerate(outputs)]
         for variable in tf.global_variables():
             session.run(variable.initializer)
             session.run(variable.assign(RANDOM.randn(*variable.shape).astype(np.float32)))
-        feeds = [[np.asarray(v, i.dtype.as_numpy_dtype) for v, i in zip(values, inputs)] for values in feeds]
-        results = [session.run(outputs, dict(zip(inputs, values))) for values in feeds]
-        names = [output.op.name for output in outputs]
-        definition = tf.graph_util.convert_variables_to_constants(session, graph.as_graph_def(), names)
-        write_case(archive, name, definition, [i.name for i in inputs], [o.name for o in outputs], feeds, results)
+        names = [[tensor.name for tensor in tensors] for tensors in (inputs, outputs)]
+        nodes = [output.op.name for output in outputs]
+        definition = tf.graph_util.convert_variables_to_constants(session, graph.as_graph_def(), nodes)
+        for number, values in enumerate(feeds):
+            values = [np.asarray(value, tensor.dtype.as_numpy_dtype) for value, tensor in zip(values, inputs)]
+            results = session.run(outputs, dict(zip(inputs, values)))
+            yield f"{name}.{number}", cases.case(definition, *names, values, results, **TOLERANCES)
 
 
-def write_keras(archive, name, layer):
-    """Writes a case for a layer that is called with sequences of any length. Weights are random."""
-    time_major = "time_major" in name
-    x = MASK if "mask" in name else X.transpose(1, 0, 2) if time_major else X
+def of_keras(name, layer):
+    """A case of a layer that takes sequences of any length. The weights are random."""
+    x = MASK if "mask" in name else X.transpose(1, 0, 2) if "time_major" in name else X
+    tf2.keras.backend.clear_session()
     layer = layer()
     layer(x)
     for weight in layer.weights:
@@ -299,18 +286,19 @@ def write_keras(archive, name, layer):
         return [tf2.identity(output) for output in tf2.nest.flatten(layer(x))]
 
     frozen = convert_variables_to_constants_v2(call.get_concrete_function(), lower_control_flow=False)
-    outputs = [output.name for output in frozen.outputs]
-    results = [[output.numpy() for output in call(x)]]
-    write_case(archive, name, frozen.graph.as_graph_def(), ["x:0"], outputs, [[x]], results)
+    names = [["x:0"], [output.name for output in frozen.outputs]]
+    results = [output.numpy() for output in call(x)]
+    return f"{name}.0", cases.case(frozen.graph.as_graph_def(), *names, [x], results, **TOLERANCES)
 
 
-if __name__ == "__main__":
-    with zipfile.ZipFile(ARCHIVE, "w") as archive:
-        for version, switch in (("v1", tf.disable_control_flow_v2), ("v2", tf.enable_control_flow_v2)):
-            switch()
-            for name, build in FROM_V1.items():
-                with tf.Graph().as_default():
-                    write_v1(archive, f"{name}.{version}", build)
-        for name, layer in KERAS.items():
-            tf2.keras.backend.clear_session()
-            write_keras(archive, name, layer)
+def all_cases():
+    for version, switch in (("v1", tf.disable_control_flow_v2), ("v2", tf.enable_control_flow_v2)):
+        switch()
+        for name, build in FROM_V1.items():
+            if version == "v1" or not name.startswith("loop"):
+                yield from of_tensorflow1(f"{name}.{version}", build)
+    yield from (of_keras(name, layer) for name, layer in KERAS.items())
+
+
+def make(folder):
+    cases.write(folder / "recurrent.zip", all_cases())
