@@ -54,9 +54,8 @@ mod tests {
 
     #[test]
     fn parts_of_other_lengths_or_types_are_not_joined() {
-        let [a, b] = [[1, 2], [1, 3]].map(|shape: [usize; 2]| {
-            Constant::from_i32(shape.to_vec(), &vec![0; shape.iter().product()])
-        });
+        let [a, b] = [[1, 2], [1, 3]]
+            .map(|shape: [usize; 2]| Constant::from_i32(shape.to_vec(), &vec![0; shape.iter().product()]));
         assert!(Constant::joined(vec![a.clone(), b]).is_none());
         assert!(Constant::joined(vec![a, Constant::filled(vec![1, 2], 0.0)]).is_none());
         assert!(Constant::joined(vec![]).is_none());

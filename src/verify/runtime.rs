@@ -11,6 +11,7 @@ use rten_tensor::prelude::*;
 use super::Named;
 use super::arrays::find;
 use crate::error::{Error, Result};
+use crate::onnx::OnnxFile;
 use crate::tensor::Tensor;
 
 /// The advice for a model that rten does not execute.
@@ -51,7 +52,7 @@ impl Executable {
     /// Loads a model, with the weights in the file beside it, if it has one.
     ///
     /// # Errors
-    /// If it is not an ONNX model, or has operators that rten does not know.
+    /// If it is not an ONNX model, or has operators that rten does not know or that it computes without some of their inputs.
     pub fn load(path: &Path) -> Result<Self> {
         let unreadable = |error: std::io::Error| Error::unreadable(path, &error);
         let mut options = ModelOptions::with_all_ops();
@@ -72,7 +73,10 @@ impl Executable {
             Ok(Err(error)) => return Err(unloadable(path, &error)),
             Err(panic) => return Err(cannot(path, "load", &panic)),
         };
-        Ok(Self { path: path.to_owned(), model })
+        match ignored(path) {
+            Some(ignored) => Err(cannot(path, "execute", &ignored)),
+            None => Ok(Self { path: path.to_owned(), model }),
+        }
     }
 
     /// The file it was loaded from.
@@ -177,6 +181,23 @@ pub fn is_contradiction(error: &Error) -> bool {
     ["incompatible input shapes", "planning error", "required inputs were missing"]
         .iter()
         .any(|known| problem.contains(known))
+}
+
+/// What rten 0.27 ignores without an error: the lengths of sequences.
+fn ignored(path: &Path) -> Option<String> {
+    let file = OnnxFile::open(path).ok()?;
+    let mut ignored = None;
+    file.visit_nodes(&mut |node| {
+        let lengths = node.input.get(4).filter(|_| matches!(node.op_type.as_str(), "GRU" | "LSTM"));
+        if lengths.is_some_and(|lengths| !lengths.is_empty()) {
+            let problem = format!(
+                "{} \"{}\" reads the lengths of sequences, which rten ignores",
+                node.op_type, node.name
+            );
+            ignored.get_or_insert(problem);
+        }
+    });
+    ignored
 }
 
 fn unloadable(path: &Path, error: &LoadError) -> Error {

@@ -169,11 +169,7 @@ impl Search<'_> {
     }
 
     /// c' = f c + i g(…), h' = o h(c')
-    pub fn lstm(
-        &self,
-        [memory, hidden]: [usize; 2],
-        [next_memory, output]: [TensorRef; 2],
-    ) -> Option<Cell> {
+    pub fn lstm(&self, [memory, hidden]: [usize; 2], [next_memory, output]: [TensorRef; 2]) -> Option<Cell> {
         let body = self.body;
         let next = body.all(next_memory)?;
         let found = either(body.multiplied(body.all(output)?)?, |out, state| {

@@ -180,8 +180,7 @@ impl Reading<'_> {
     fn written(&self, variable: usize) -> Option<(TensorRef, TensorRef)> {
         let node = self.body.node(self.body.origin(*self.of.body.results.get(variable)?));
         let &[list, index, element] = &node.inputs[..] else { return None };
-        let is_written =
-            node.op == "TensorListSetItem" && self.of.body.argument(list) == Some(variable);
+        let is_written = node.op == "TensorListSetItem" && self.of.body.argument(list) == Some(variable);
         is_written.then(|| (index, self.body.origin(element)))
     }
 

@@ -68,7 +68,8 @@ impl Sequence<'_, '_> {
 
     /// Whether a number is the number of elements.
     pub fn is_length(&self, number: TensorRef) -> bool {
-        let Some([length]) = self.cx.lengths(number).and_then(|lengths| <[Length; 1]>::try_from(lengths).ok())
+        let Some([length]) =
+            self.cx.lengths(number).and_then(|lengths| <[Length; 1]>::try_from(lengths).ok())
         else {
             return false;
         };
@@ -77,7 +78,8 @@ impl Sequence<'_, '_> {
 
     /// Whether a loop takes a step for each element, or at least as many as the longest sequence has.
     pub fn is_read_by(&self, of: &Loop<'_>, trips: &TripCount) -> bool {
-        let limits: Vec<Option<TensorRef>> = trips.bounds.iter().map(|bound| self.limit(of, &bound.limit)).collect();
+        let limits: Vec<Option<TensorRef>> =
+            trips.bounds.iter().map(|bound| self.limit(of, &bound.limit)).collect();
         let is_enough = limits.iter().all(|&limit| limit.is_none_or(|limit| self.is_at_least(limit)));
         let known = trips.bounds.iter().all(|bound| match bound.limit {
             Limit::Known(known) => {
