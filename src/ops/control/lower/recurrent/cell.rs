@@ -53,6 +53,15 @@ impl Cell {
         self.gates.first().map_or(0, |gate| gate.recurrent.shape()[0])
     }
 
+    /// The variables of the loop that are its states.
+    pub fn states(&self) -> impl Iterator<Item = usize> + use<> {
+        let memory = match self.kind {
+            Kind::Lstm { memory } => Some(memory),
+            Kind::Rnn | Kind::Gru { .. } => None,
+        };
+        memory.into_iter().chain([self.hidden])
+    }
+
     /// The length of its input.
     pub fn input_width(&self) -> usize {
         self.gates.first().map_or(0, |gate| gate.input.shape()[0])
@@ -75,14 +84,6 @@ impl Cell {
 /// Where cells are looked for.
 pub struct Search<'a> {
     pub body: &'a Body<'a>,
-}
-
-/// What a gate is the sum of: its input, the weights, and whatever else is added.
-struct Reads {
-    input: Product,
-    recurrent: Option<Product>,
-    constants: Vec<Constant>,
-    others: Vec<Columns>,
 }
 
 impl Search<'_> {
@@ -214,7 +215,10 @@ impl Search<'_> {
         hidden: usize,
         peeks: impl Fn(Columns) -> bool,
     ) -> Option<(TensorRef, Gate)> {
-        let Reads { input, recurrent, constants, others } = self.reads(columns, hidden)?;
+        let Sum { products, constants, others } = Sum::of(self.body, columns)?;
+        let of_state = |product: &Product| self.body.argument(product.of) == Some(hidden);
+        let (recurrent, input): (Vec<Product>, Vec<Product>) = products.into_iter().partition(of_state);
+        let ([recurrent], [input]) = (&recurrent[..], &input[..]) else { return None };
         let peephole = match others[..] {
             [] => None,
             [one] => {
@@ -224,17 +228,12 @@ impl Search<'_> {
             _ => return None,
         };
         let [input_bias, recurrent_bias] = at_most_two(&constants)?;
-        let recurrent = recurrent?.weights;
-        Some((input.of, Gate { input: input.weights, recurrent, input_bias, recurrent_bias, peephole }))
-    }
-
-    fn reads(&self, columns: Columns, hidden: usize) -> Option<Reads> {
-        let Sum { products, constants, others } = Sum::of(self.body, columns)?;
-        let of_state = |product: &Product| self.body.argument(product.of) == Some(hidden);
-        let (recurrent, input): (Vec<Product>, Vec<Product>) = products.into_iter().partition(of_state);
-        let [input] = <[Product; 1]>::try_from(input).ok()?;
-        let recurrent = <[Product; 1]>::try_from(recurrent).ok().map(|[recurrent]| recurrent);
-        Some(Reads { input, recurrent, constants, others })
+        let weights = [input, recurrent].map(|product| product.weights.clone());
+        let [input_weights, recurrent_weights] = weights;
+        Some((
+            input.of,
+            Gate { input: input_weights, recurrent: recurrent_weights, input_bias, recurrent_bias, peephole },
+        ))
     }
 
     /// The other factor of a product of which one factor is this one.

@@ -77,14 +77,13 @@ fn sequence_lengths(
     x: &String,
 ) -> Result<Option<String>> {
     let Some(lengths) = layers.lengths else { return Ok(None) };
-    let (name, dtype) = (cx.in_tensorflow_layout(lengths)?, cx.dtype(lengths));
+    let lengths = cx.in_tensorflow_layout(lengths)?;
     let mut steps = Steps { cx, node };
     let most = steps.length(x, 0);
     let most = steps.cast(&most, DType::Int32);
-    let name = if dtype == DType::Int32 { name } else { steps.cast(&name, DType::Int32) };
     let least = steps.number(DType::Int32, 0.0);
-    let name = steps.op("Min", &[&name, &most]);
-    Ok(Some(steps.op("Max", &[&name, &least])))
+    let lengths = steps.op("Min", &[&lengths, &most]);
+    Ok(Some(steps.op("Max", &[&lengths, &least])))
 }
 
 /// A layer: the names of all its outputs, of the last one, and of the last inner state.

@@ -3,7 +3,7 @@
 use super::super::counted::{Loop, TripCount};
 use super::cell::{Cell, Kind, Search};
 use super::columns::Body;
-use super::steps::Sequence;
+use super::sequence::Sequence;
 use crate::graph::{Graph, TensorRef};
 use crate::lower::context::Lowering;
 use crate::tensor::{Constant, DType};
@@ -48,7 +48,8 @@ struct Reading<'a> {
 impl Layers {
     /// The layers of a loop; `None` if it does anything else.
     pub fn find(cx: &Lowering<'_>, of: &Loop<'_>, trips: &TripCount) -> Option<Self> {
-        let parts = of.node.inputs.iter().map(|&input| part_of_constant(cx, input)).collect();
+        let part = |(index, &input)| part_of_constant(cx, input).filter(|_| !of.changed.contains(&index));
+        let parts = of.node.inputs.iter().enumerate().map(part).collect();
         let reading = Reading { cx, of, body: Body { function: of.body, parts } };
         if !trips.bounds.iter().all(|bound| reading.counts(bound.counter) && !bound.is_inclusive) {
             return None;
@@ -78,8 +79,12 @@ impl Layers {
                 Source::Hidden(_) | Source::Memory(_) => true,
             }
         };
+        // A state of another batch would be broadcast.
+        let batch = cx.shape(elements).dim(1);
+        let has_batch = |&variable: &usize| cx.shape(of.node.inputs[variable]).dim(0) == batch;
         let fits = sequence.is_read_by(of, trips)
             && outputs.iter().all(is_reserved)
+            && cells.iter().flat_map(Cell::states).all(|variable| has_batch(&variable))
             && cx.shape(elements).rank() == Some(3)
             && cx.dtype(elements) == DType::Float32;
         fits.then_some(Self { cells, elements, lengths, outputs })
@@ -117,12 +122,13 @@ impl Reading<'_> {
         let &[is_over, old, new] = &node.inputs[..] else { return None };
         let compared = self.body.node(self.body.origin(is_over));
         let &[step, lengths] = &compared.inputs[..] else { return None };
-        let step = self.of.body.argument(step).filter(|&step| self.counts(step))?;
+        let is_step = self.of.body.argument(step).is_some_and(|step| self.counts(step));
         let lengths = self.of.body.argument(lengths)?;
-        let is_mask = node.op == "Select"
+        let is_mask = is_step
+            && node.op == "Select"
             && compared.op == "GreaterEqual"
-            && self.of.node.outputs[step].dtype == DType::Int32
             && self.cx.shape(self.of.node.inputs[lengths]).rank() == Some(1)
+            && self.cx.dtype(self.of.node.inputs[lengths]) == DType::Int32
             && !self.of.changed.contains(&lengths);
         is_mask.then(|| (self.body.origin(old), self.body.origin(new), lengths))
     }

@@ -8,7 +8,7 @@ mod cell;
 mod columns;
 mod emit;
 mod layers;
-mod steps;
+mod sequence;
 mod sum;
 
 use self::layers::Layers;
