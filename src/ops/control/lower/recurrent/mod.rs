@@ -12,16 +12,18 @@ mod sequence;
 mod sum;
 
 use self::layers::Layers;
-use super::counted::{Loop, TripCount};
+use super::counted::Loop;
 use crate::error::Result;
 use crate::lower::context::Lowering;
+use crate::lower::function::BuiltFunction;
 
 /// Writes the operators for the layers of a loop. Returns whether the loop consists of such layers.
 ///
 /// # Errors
 /// Where nothing computes a tensor that the loop reads.
-pub fn recurrent(cx: &mut Lowering<'_>, of: &Loop<'_>, trips: Option<&TripCount>) -> Result<bool> {
-    let Some(layers) = trips.and_then(|trips| Layers::find(cx, of, trips)) else { return Ok(false) };
+pub fn recurrent(cx: &mut Lowering<'_>, of: &Loop<'_>, condition: &BuiltFunction) -> Result<bool> {
+    let trips = of.trip_count(cx, condition);
+    let Some(layers) = trips.and_then(|trips| Layers::find(cx, of, &trips)) else { return Ok(false) };
     emit::emit(cx, of.node, &layers)?;
     Ok(true)
 }
