@@ -4,7 +4,7 @@
 //! Source: `ShapeRefiner::ConstantPartialShape` in `tensorflow/core/common_runtime/shape_refiner.cc`.
 
 use crate::graph::slice::StridedSlice;
-use crate::graph::{Graph, TensorRef, forwards};
+use crate::graph::{Graph, Node, TensorRef, forwards};
 use crate::tensor::Constant;
 
 /// The most nodes that are followed from a shape to the tensors that it is computed from.
@@ -91,6 +91,9 @@ fn follow(graph: &Graph, tensor: TensorRef, depth: usize) -> Option<Vec<Length>>
             let slice = StridedSlice::new(node, 1, [&known(1)?, &known(2)?, &known(3)?]).ok()?;
             slice.indices(0, elements.len()).map(|index| elements.get(index).copied()).collect()
         }
+        "Minimum" if absorbed(graph, node, depth).is_some() => {
+            absorbed(graph, node, depth).map(|length| vec![length])
+        }
         "Mul" | "Add" | "AddV2" | "Sub" | "FloorDiv" | "Maximum" | "Minimum" => {
             let (a, b) = (input(0)?, input(1)?);
             let length = if a.len() == 1 { b.len() } else { a.len() };
@@ -121,5 +124,22 @@ fn follow(graph: &Graph, tensor: TensorRef, depth: usize) -> Option<Vec<Length>>
         Some([]) => Some(vec![Length::Open]),
         Some(&[length]) if length <= MAX_DEPTH => Some(vec![Length::Open; length]),
         _ => None,
+    })
+}
+
+/// The smaller one of a number and the larger one of it and another number, which is the number. `dynamic_rnn` computes its number of
+/// steps so.
+fn absorbed(graph: &Graph, minimum: &Node, depth: usize) -> Option<Length> {
+    let number = |tensor: TensorRef| match follow(graph, tensor, depth)?[..] {
+        [length] if length != Length::Open => Some(length),
+        _ => None,
+    };
+    let &[a, b] = &minimum.inputs[..] else { return None };
+    [(a, b), (b, a)].into_iter().find_map(|(one, other)| {
+        let one = number(one)?;
+        let larger = graph.node(origin(graph, other).node);
+        let is_larger =
+            larger.op == "Maximum" && larger.inputs.iter().any(|&input| number(input) == Some(one));
+        is_larger.then_some(one)
     })
 }

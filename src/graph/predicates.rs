@@ -35,6 +35,16 @@ pub fn reserves_list(op: &str) -> bool {
     matches!(op, "EmptyTensorList" | "TensorListReserve")
 }
 
+/// Whether an op passes a tensor into a loop of TensorFlow 1.
+pub fn is_enter(op: &str) -> bool {
+    matches!(op, "Enter" | "RefEnter")
+}
+
+/// Whether an op passes a tensor out of a loop of TensorFlow 1.
+pub fn is_exit(op: &str) -> bool {
+    matches!(op, "Exit" | "RefExit")
+}
+
 /// Whether an op is a variable, of either kind.
 pub fn is_variable(op: &str) -> bool {
     matches!(op, "Variable" | "VariableV2" | "VarHandleOp")

@@ -12,7 +12,7 @@ use training::{
     step,
 };
 use weights::Weights;
-use wiring::{Marks, Wiring, is_of_shapes};
+use wiring::{Marks, Wiring, chooses, is_of_shapes};
 
 use crate::graph::{generates_random_numbers, is_placeholder, is_variable};
 use crate::proto::{DataType, GraphDef, NodeDef, attr_value::Value};
@@ -49,9 +49,12 @@ struct Search<'a> {
     feeds: Vec<Feed>,
     of_training: Marks,
     only_updates: Marks,
-    inside_of_loops: Marks,
     weights: Weights,
     is_trained: bool,
+    /// The nodes whose shapes depend on the elements of the inputs: those behind a choice of elements.
+    of_chosen: Marks,
+    /// The nodes inside of loops of TensorFlow 1: they have another result in each iteration.
+    in_loops: Marks,
 }
 
 /// The rules of a search.
@@ -83,8 +86,10 @@ impl<'a> Search<'a> {
         };
         let feeds = sources.iter().flat_map(ports).collect();
         let (only_updates, is_trained) = (only_updates(&wiring), is_trained(&wiring));
-        let inside_of_loops = wiring.inside_of_loops();
-        Self { wiring, feeds, of_training, only_updates, inside_of_loops, weights, is_trained }
+        let choosing: Vec<usize> = wiring.nodes_where(|index| chooses(&wiring.nodes[index].op)).collect();
+        let of_chosen = wiring.forward(choosing, |_| true);
+        let in_loops = wiring.in_loops();
+        Self { wiring, feeds, of_training, only_updates, weights, is_trained, of_chosen, in_loops }
     }
 
     fn outputs(&self) -> Vec<String> {
@@ -136,7 +141,7 @@ impl<'a> Search<'a> {
     fn outputs_by(&self, rules: Rules) -> Vec<String> {
         let wiring = &self.wiring;
         let (inputs, labels) = self.inputs_and_labels(rules);
-        let has_elements = |index: usize| !is_of_shapes(&self.node(index).op);
+        let has_elements = |index: usize| self.depends_on_elements(index);
         let of_labels = wiring.forward(readers_of(wiring, &labels), has_elements);
         let is_statistic = |index: usize| {
             let reduces = || {
@@ -166,7 +171,7 @@ impl<'a> Search<'a> {
         let is_result = |index: usize| {
             let node = self.node(index);
             candidates[index]
-                && !self.inside_of_loops[index]
+                && !self.in_loops[index]
                 && !is_feed(&node.op)
                 && node.op != "Const"
                 && !is_variable(&node.op)
@@ -286,12 +291,11 @@ impl<'a> Search<'a> {
             "biasadd",
         ];
         let wiring = &self.wiring;
-        let fed =
-            wiring.forward(readers_of(wiring, &self.feeds), |index| !is_of_shapes(&self.node(index).op));
+        let fed = wiring.forward(readers_of(wiring, &self.feeds), |index| self.depends_on_elements(index));
         let is_candidate = |&index: &usize| {
             let node = self.node(index);
             (fed[index] || self.feeds.is_empty())
-                && !self.inside_of_loops[index]
+                && !self.in_loops[index]
                 && !is_gradient(&node.name)
                 && !makes_no_tensor(&node.op)
                 && !is_feed(&node.op)
@@ -312,6 +316,12 @@ impl<'a> Search<'a> {
         found.sort_by_key(rank);
         found.truncate(CANDIDATES);
         found.into_iter().map(|index| format!("{}:0", self.node(index).name)).collect()
+    }
+
+    /// Whether the result of a node depends on the elements of its inputs, and not only on their shapes. The number of the boxes that were
+    /// chosen does.
+    fn depends_on_elements(&self, index: usize) -> bool {
+        !is_of_shapes(&self.node(index).op) || self.of_chosen[index]
     }
 
     fn node(&self, index: usize) -> &NodeDef {

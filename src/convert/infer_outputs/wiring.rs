@@ -3,6 +3,7 @@
 use hashbrown::HashMap;
 
 use crate::graph::node_def::data_inputs;
+use crate::graph::{is_enter, is_exit};
 use crate::proto::{GraphDef, NodeDef};
 
 /// A flag for each node, by its index in the graph.
@@ -52,18 +53,17 @@ impl<'a> Wiring<'a> {
 
     /// The nodes inside of loops of TensorFlow 1, which have another value in each iteration. The exits of the outermost loops are not
     /// inside.
-    pub fn inside_of_loops(&self) -> Marks {
+    pub fn in_loops(&self) -> Marks {
         const MAX_DEPTH: usize = 64;
-        let op = |index: usize| self.nodes[index].op.as_str();
         // The number of frames that each node runs in.
         let mut depths: Vec<usize> = vec![0; self.nodes.len()];
-        let is_enter = |index: usize| matches!(op(index), "Enter" | "RefEnter");
-        let is_exit = |index: usize| matches!(op(index), "Exit" | "RefExit");
-        let mut open: Vec<usize> = self.nodes_where(is_enter).collect();
+        let enters = |index: usize| is_enter(&self.nodes[index].op);
+        let exits = |index: usize| is_exit(&self.nodes[index].op);
+        let mut open: Vec<usize> = self.nodes_where(enters).collect();
         while let Some(index) = open.pop() {
             let depth = match depths[index] {
-                depth if is_enter(index) => depth + 1,
-                depth if is_exit(index) => depth.saturating_sub(1),
+                depth if enters(index) => depth + 1,
+                depth if exits(index) => depth.saturating_sub(1),
                 depth => depth,
             };
             for &(reader, _) in &self.readers[index] {
@@ -73,7 +73,7 @@ impl<'a> Wiring<'a> {
                 }
             }
         }
-        let outside = |index: usize| usize::from(is_exit(index));
+        let outside = |index: usize| usize::from(exits(index));
         depths.iter().enumerate().map(|(index, &depth)| depth > outside(index)).collect()
     }
 
@@ -101,4 +101,11 @@ impl<'a> Wiring<'a> {
 /// Whether the result of an op depends only on the shape of its input, not on the elements.
 pub(super) fn is_of_shapes(op: &str) -> bool {
     matches!(op, "Shape" | "ShapeN" | "Size" | "Rank" | "ZerosLike" | "OnesLike")
+}
+
+/// Whether the number of elements that an op returns depends on the elements of its input.
+pub(super) fn chooses(op: &str) -> bool {
+    matches!(op, "Where" | "DynamicPartition" | "ListDiff" | "CTCGreedyDecoder")
+        || op.starts_with("NonMaxSuppression")
+        || op.starts_with("Unique")
 }

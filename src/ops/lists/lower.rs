@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use crate::error::Result;
+use crate::graph::partial::Length;
 use crate::graph::{NodeRef, Shape, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
@@ -304,6 +305,9 @@ pub fn scatter(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// it is stretched to theirs.
 pub fn scatter_into(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (input, tensor) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
+    if writes_all(cx, node, input, tensor) {
+        return cx.alias(node.into(), tensor);
+    }
     let mut list = cx.in_tensorflow_layout(input)?;
     let tensor = cx.in_tensorflow_layout(tensor)?;
     if !has_known_elements(cx.shape(input)) {
@@ -325,6 +329,38 @@ pub fn scatter_into(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit(node, "ScatterND", vec![list, positions, tensor], layout, vec![]);
     Ok(())
+}
+
+/// Whether a scatter writes all elements of a list that has just been reserved, in their order, as `TensorArray.unstack` does.
+fn writes_all(cx: &Lowering<'_>, node: NodeRef<'_>, list: TensorRef, tensor: TensorRef) -> bool {
+    let number = |tensor: TensorRef| match cx.lengths(tensor)?[..] {
+        [length] if length != Length::Open => Some(length),
+        _ => None,
+    };
+    let is_known = |tensor: Option<&TensorRef>, value: i64| {
+        tensor.is_some_and(|&tensor| number(tensor) == Some(Length::Known(value)))
+    };
+    let reserve = cx.producer(cx.origin(list));
+    let Some(&indices) = node.inputs.get(2) else { return false };
+    let rows = match cx.shape(tensor).dim(0) {
+        Some(rows) => Length::Known(rows as i64),
+        None => Length::Of(cx.origin(tensor), 0),
+    };
+    let range = cx.producer(cx.origin(indices));
+    let are_all = match (range.op.as_str(), cx.lengths(indices)) {
+        ("Range", _) => {
+            is_known(range.inputs.first(), 0)
+                && is_known(range.inputs.get(2), 1)
+                && range.inputs.get(1).and_then(|&limit| number(limit)) == Some(rows)
+        }
+        (_, Some(listed)) => {
+            listed.iter().enumerate().all(|(index, &length)| length == Length::Known(index as i64))
+                && rows == Length::Known(listed.len() as i64)
+        }
+        _ => false,
+    };
+    let reserved = reserve.inputs.get(1).filter(|_| reserve.op == "TensorListReserve");
+    are_all && reserved.and_then(|&count| number(count)) == Some(rows)
 }
 
 /// Whether the shape of a list's elements is known.

@@ -2,6 +2,7 @@
 
 use hashbrown::HashSet;
 
+use crate::graph::partial::Length;
 use crate::graph::{Graph, NodeRef, TensorRef};
 use crate::lower::context::Lowering;
 use crate::lower::function::BuiltFunction;
@@ -17,15 +18,15 @@ pub struct Loop<'a> {
 }
 
 /// An upper bound of a counter that the condition of a loop compares: the loop goes on while the counter is below it.
-struct Bound {
-    counter: usize,
-    limit: Limit,
+pub struct Bound {
+    pub counter: usize,
+    pub limit: Limit,
     /// Whether the loop goes on while the counter is equal to the limit, too.
-    is_inclusive: bool,
+    pub is_inclusive: bool,
 }
 
 /// A number that stays the same while a loop runs.
-enum Limit {
+pub enum Limit {
     Known(i64),
     /// A variable of the loop that no iteration changes.
     Variable(usize),
@@ -36,15 +37,23 @@ pub struct WrittenList {
     pub variable: usize,
     /// The element, in the graph of the body.
     pub element: TensorRef,
-    /// The number of elements that were reserved, in the graph around the loop.
-    pub reserved: TensorRef,
-    /// Whether the loop writes all of them, as far as can be told.
-    pub is_whole: bool,
+    /// The elements that the loop does not write.
+    pub rest: Rest,
+}
+
+/// The elements of a list that a loop does not write.
+pub enum Rest {
+    /// There are none.
+    Nothing,
+    /// Zeros at the end, up to this number of elements, which is a tensor of the graph around the loop.
+    Zeros(TensorRef),
+    /// Those that the list had before: as many at its beginning, and those after the ones that are written.
+    Before(usize),
 }
 
 /// How often the body of a loop runs: as long as all its bounds hold.
 pub struct TripCount {
-    bounds: Vec<Bound>,
+    pub bounds: Vec<Bound>,
 }
 
 impl Loop<'_> {
@@ -61,7 +70,13 @@ impl Loop<'_> {
             }
         }
         bounds.reverse();
-        Some(TripCount { bounds })
+        let mut different: Vec<Bound> = vec![];
+        for bound in bounds {
+            if !different.iter().any(|other| self.is_same(cx, other, &bound)) {
+                different.push(bound);
+            }
+        }
+        Some(TripCount { bounds: different })
     }
 
     fn bound(
@@ -94,8 +109,21 @@ impl Loop<'_> {
         (is_integer && is_scalar(counter)).then_some(Bound { counter, limit, is_inclusive })
     }
 
+    /// Whether two bounds allow the same number of iterations.
+    fn is_same(&self, cx: &Lowering<'_>, a: &Bound, b: &Bound) -> bool {
+        let start = |bound: &Bound| cx.constant(self.node.inputs[bound.counter]).and_then(integer);
+        let has_same_limit = match (&a.limit, &b.limit) {
+            (Limit::Known(a), Limit::Known(b)) => a == b,
+            (Limit::Variable(a), Limit::Variable(b)) => {
+                are_equal(cx, self.node.inputs[*a], self.node.inputs[*b])
+            }
+            _ => false,
+        };
+        has_same_limit && a.is_inclusive == b.is_inclusive && start(a).is_some() && start(a) == start(b)
+    }
+
     /// Whether each iteration adds 1 to a variable.
-    fn is_counter(&self, variable: usize) -> bool {
+    pub fn is_counter(&self, variable: usize) -> bool {
         let graph = self.body.graph();
         let Some(&result) = self.body.results.get(variable) else { return false };
         let node = graph.node(graph.origin(result).node);
@@ -123,13 +151,10 @@ impl Loop<'_> {
         let write = graph.node(result.node);
         let &[list, index, element] = &write.inputs[..] else { return None };
         let counter = self.body.argument(index)?;
-        let starts_at_zero = cx.constant(self.node.inputs[counter]).and_then(integer) == Some(0);
-        let reserve = cx.producer(cx.origin(self.node.inputs[variable]));
+        let start = usize::try_from(cx.constant(self.node.inputs[counter]).and_then(integer)?).ok()?;
         let is_written = write.op == "TensorListSetItem"
             && self.body.argument(list) == Some(variable)
             && self.is_counter(counter)
-            && starts_at_zero
-            && reserve.op == "TensorListReserve"
             && graph.shape(element).rank().is_some();
         // The argument and the written list are read by the write and the result alone, past what forwards them.
         let readers = graph.nodes().filter(|(id, node)| {
@@ -142,9 +167,18 @@ impl Loop<'_> {
             index == variable || graph.origin(other) != result && self.body.argument(other) != Some(variable)
         };
         let is_read = readers.count() > 0 || !self.body.results.iter().enumerate().all(is_result);
-        let reserved = *reserve.inputs.get(1)?;
-        let is_whole = trips.is_some_and(|trips| trips.are(cx, self, counter, reserved));
-        (is_written && !is_read).then_some(WrittenList { variable, element, reserved, is_whole })
+        let before = cx.producer(cx.origin(self.node.inputs[variable]));
+        let rest = match (before.op.as_str(), start) {
+            ("TensorListReserve", 0) => {
+                let reserved = *before.inputs.get(1)?;
+                let is_whole = trips.is_some_and(|trips| trips.are(cx, self, counter, reserved));
+                if is_whole { Rest::Nothing } else { Rest::Zeros(reserved) }
+            }
+            // A list that was written has elements of their shape everywhere.
+            ("TensorListSetItem", start) => Rest::Before(start),
+            _ => return None,
+        };
+        (is_written && !is_read).then_some(WrittenList { variable, element, rest })
     }
 
     /// The variables that the outputs in use depend on, in their order. `results` are what the body returns for each variable;
@@ -166,27 +200,27 @@ impl Loop<'_> {
 
 impl TripCount {
     /// The number as a scalar of int64, in the graph around the loop.
-    pub fn emit(&self, cx: &mut Lowering<'_>, of: &Loop<'_>) -> crate::error::Result<String> {
+    pub fn emit(&self, cx: &mut Lowering<'_>, node: NodeRef<'_>) -> crate::error::Result<String> {
         let mut counts: Vec<String> = vec![];
         for bound in &self.bounds {
-            let start = cx.constant(of.node.inputs[bound.counter]).and_then(integer);
+            let start = cx.constant(node.inputs[bound.counter]).and_then(integer);
             let count = match (&bound.limit, start) {
                 (Limit::Known(limit), Some(start)) => {
                     let more = i64::from(bound.is_inclusive);
                     let count = limit.saturating_sub(start).saturating_add(more).max(0);
-                    Steps { cx, node: of.node }.int(count)
+                    Steps { cx, node }.int(count)
                 }
                 (limit, start) => {
                     let mut count = match limit {
-                        Limit::Known(limit) => Steps { cx, node: of.node }.int(*limit),
-                        Limit::Variable(variable) => long(cx, of.node, *variable)?,
+                        Limit::Known(limit) => Steps { cx, node }.int(*limit),
+                        Limit::Variable(variable) => long(cx, node, *variable)?,
                     };
                     if start != Some(0) {
-                        let start = long(cx, of.node, bound.counter)?;
-                        count = Steps { cx, node: of.node }.op("Sub", &[&count, &start]);
+                        let start = long(cx, node, bound.counter)?;
+                        count = Steps { cx, node }.op("Sub", &[&count, &start]);
                     }
                     if bound.is_inclusive {
-                        let mut steps = Steps { cx, node: of.node };
+                        let mut steps = Steps { cx, node };
                         let one = steps.int(1);
                         count = steps.op("Add", &[&count, &one]);
                     }
@@ -199,7 +233,7 @@ impl TripCount {
         }
         match &counts[..] {
             [count] => Ok(count.clone()),
-            counts => Ok(Steps { cx, node: of.node }.op("Min", &counts.iter().collect::<Vec<_>>())),
+            counts => Ok(Steps { cx, node }.op("Min", &counts.iter().collect::<Vec<_>>())),
         }
     }
 
@@ -208,17 +242,17 @@ impl TripCount {
         let [bound] = &self.bounds[..] else { return false };
         let is_same = match &bound.limit {
             Limit::Known(limit) => cx.constant(number).and_then(integer) == Some(*limit),
-            Limit::Variable(variable) => {
-                let limit = of.node.inputs[*variable];
-                cx.origin(limit) == cx.origin(number)
-                    || cx.lengths(limit).is_some_and(|lengths| {
-                        !lengths.contains(&crate::graph::partial::Length::Open)
-                            && cx.lengths(number) == Some(lengths)
-                    })
-            }
+            Limit::Variable(variable) => are_equal(cx, of.node.inputs[*variable], number),
         };
-        bound.counter == counter && !bound.is_inclusive && is_same
+        let start = |variable: usize| cx.constant(of.node.inputs[variable]).and_then(integer);
+        !bound.is_inclusive && is_same && start(bound.counter) == start(counter)
     }
+}
+
+/// Whether two numbers are equal for sure.
+fn are_equal(cx: &Lowering<'_>, a: TensorRef, b: TensorRef) -> bool {
+    let lengths = cx.lengths(a).filter(|lengths| !lengths.contains(&Length::Open));
+    cx.origin(a) == cx.origin(b) || lengths.is_some() && lengths == cx.lengths(b)
 }
 
 /// A variable of a loop before the first iteration, as int64.

@@ -4,12 +4,13 @@
 
 use hashbrown::HashSet;
 
-use super::counted::{Loop, WrittenList};
+use super::counted::{Loop, Rest, TripCount, WrittenList};
+use super::recurrent::recurrent;
 use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::{Lowering, Value};
-use crate::lower::function::{CallArgument, closed};
+use crate::lower::function::{BuiltFunction, CallArgument, closed};
 use crate::lower::steps::Steps;
 use crate::onnx::{self, Attribute, Dim, TensorInfo, onnx_dtype};
 use crate::tensor::DType;
@@ -20,8 +21,8 @@ use crate::tensor::DType;
 /// and can be given the number of iterations instead. What no iteration changes is read from around the loop, what nothing needs is
 /// left out, and a list that each iteration writes the next element of becomes a scan output.
 pub fn while_loop(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let (condition, body) = (node.function("cond")?, node.function("body")?);
-    let invariants = cx.graph.library().invariants(body)?;
+    let functions = [node.function("cond")?, node.function("body")?];
+    let invariants = cx.graph.library().invariants(functions[1])?;
     if invariants.len() != node.inputs.len() || node.outputs.len() != node.inputs.len() {
         return Err(node.error("its body takes another number of tensors"));
     }
@@ -30,104 +31,171 @@ pub fn while_loop(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     }
     let changed: Vec<usize> = (0..invariants.len()).filter(|&index| !invariants[index]).collect();
     let before = cx.call_arguments(&node.inputs)?;
-    let mut inside = before.clone();
-    for &index in &changed {
+    let inside = in_each_iteration(cx, node, &before, &changed)?;
+    let body = cx.build_function(node, "body", functions[1], &inside)?;
+    let condition = cx.build_function(node, "condition", functions[0], &inside)?;
+    let this = Loop { node, body: &body, changed: &changed };
+    if recurrent(cx, &this, &condition)? {
+        return Ok(());
+    }
+    let plan = Plan::new(cx, this, &condition);
+    if plan.variables().is_empty() {
+        return Ok(());
+    }
+    let inputs = plan.inputs(cx, node, functions[0], &before)?;
+    let graph = plan.body(cx, node, functions[0], &inside)?;
+    plan.emit(cx, node, inputs, graph)
+}
+
+/// The variables of a loop in its body: those that change have a name there.
+fn in_each_iteration(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    before: &[CallArgument],
+    changed: &[usize],
+) -> Result<Vec<CallArgument>> {
+    let mut inside = before.to_vec();
+    for &index in changed {
         let known = node.outputs[index].clone();
+        if onnx_dtype(known.dtype).is_none() {
+            return Err(node.error(format!("ONNX has no tensors of {}, which it carries", known.dtype)));
+        }
         let name = cx.unique_name(&format!("{}/body/carried_{index}", node.name));
         let layout = Layout::tensorflow_of(&known.shape);
         inside[index] = CallArgument { value: Value::Computed { name, layout }, known };
     }
-    let built = cx.build_function(node, "body", body, &inside)?;
-    let built_condition = cx.build_function(node, "condition", condition, &inside)?;
-    let this = Loop { node, body: &built, changed: &changed };
-    let trips = this.trip_count(cx, &built_condition);
-    let lists = this.written_lists(cx, trips.as_ref());
+    Ok(inside)
+}
 
-    let mut results = built.results.clone();
-    for list in &lists {
-        results[list.variable] = list.element;
-    }
-    let read = match trips {
-        Some(_) => HashSet::new(),
-        None => built_condition.read_arguments().collect(),
-    };
-    let needed = this.needed(cx, &results, &read);
-    let lists: Vec<&WrittenList> = lists.iter().filter(|list| needed.contains(&list.variable)).collect();
-    let is_list = |index: &usize| lists.iter().any(|list| list.variable == *index);
-    let carried: Vec<usize> = needed.iter().copied().filter(|index| !is_list(index)).collect();
-    if needed.is_empty() {
-        return Ok(());
-    }
+/// How a loop is written.
+struct Plan {
+    /// The number of iterations as a scalar of the graph around the loop, if the condition only counts them.
+    trips: Option<TripCount>,
+    /// The variables that are passed from iteration to iteration.
+    carried: Vec<usize>,
+    /// The lists that are collected.
+    lists: Vec<WrittenList>,
+    /// The body. It returns the variables that are carried, and then the elements of the lists.
+    built: BuiltFunction,
+}
 
-    let [count, first] = match &trips {
-        Some(trips) => [trips.emit(cx, &this)?, cx.scalar(node, "true", DType::Bool, 1.0)],
-        None => {
-            let first = cx.inline(node, "first", condition, &before)?;
-            [String::new(), scalar(cx, node, first)?]
+impl Plan {
+    fn new(cx: &Lowering<'_>, of: Loop<'_>, condition: &BuiltFunction) -> Self {
+        let trips = of.trip_count(cx, condition);
+        let mut lists = of.written_lists(cx, trips.as_ref());
+        let mut results = of.body.results.clone();
+        for list in &lists {
+            results[list.variable] = list.element;
         }
-    };
-    let mut inputs = vec![count, first];
-    for &index in &carried {
-        inputs.push(cx.in_tensorflow_layout(node.inputs[index])?);
+        let read: HashSet<usize> = match trips {
+            Some(_) => HashSet::new(),
+            None => condition.read_arguments().collect(),
+        };
+        let needed = of.needed(cx, &results, &read);
+        lists.retain(|list| needed.contains(&list.variable));
+        let is_list = |index: &usize| lists.iter().any(|list| list.variable == *index);
+        let carried: Vec<usize> = needed.into_iter().filter(|index| !is_list(index)).collect();
+        let variables = carried.iter().copied().chain(lists.iter().map(|list| list.variable));
+        let returned: Vec<TensorRef> = variables.filter_map(|index| results.get(index).copied()).collect();
+        Self { trips, carried, lists, built: of.body.returning(&returned) }
     }
-    let all: Vec<usize> = carried.iter().copied().chain(lists.iter().map(|list| list.variable)).collect();
-    let after: Vec<TensorRef> = all.iter().filter_map(|&index| results.get(index).copied()).collect();
-    let built = built.returning(&after);
-    let mut nested = cx.nested(node, &built, &inside)?;
-    let names =
-        ["iteration", "goes_on"].map(|what| nested.unique_name(&format!("{}/body/{what}", node.name)));
-    let [iteration, goes_on] = names;
-    nested.run()?;
-    let again = match trips {
-        Some(_) => goes_on.clone(),
-        None => {
-            let mut next = inside.clone();
-            for (&index, result) in carried.iter().zip(nested.call_arguments(&built.results)?) {
-                next[index].value = result.value;
+
+    /// The variables that the loop has as outputs.
+    fn variables(&self) -> Vec<usize> {
+        self.carried.iter().copied().chain(self.lists.iter().map(|list| list.variable)).collect()
+    }
+
+    /// The number of iterations, the condition of the first one, and the variables before it.
+    fn inputs(
+        &self,
+        cx: &mut Lowering<'_>,
+        node: NodeRef<'_>,
+        condition: &str,
+        before: &[CallArgument],
+    ) -> Result<Vec<String>> {
+        let mut inputs = match &self.trips {
+            Some(trips) => vec![trips.emit(cx, node)?, cx.scalar(node, "true", DType::Bool, 1.0)],
+            None => {
+                let first = cx.inline(node, "first", condition, before)?;
+                vec![String::new(), scalar(cx, node, first)?]
             }
-            let again = nested.inline(node, "again", condition, &next)?;
-            scalar(&mut nested, node, again)?
+        };
+        for &index in &self.carried {
+            inputs.push(cx.in_tensorflow_layout(node.inputs[index])?);
         }
-    };
-    let again = nested.step(node, "again", "Identity", vec![again], vec![]);
-    let mut outputs = vec![TensorInfo { name: again, dtype: DType::Bool, shape: Some(vec![]) }];
-    outputs.extend(nested.graph_outputs(node, &built.results)?);
-    for (info, &result) in outputs.iter_mut().skip(1 + carried.len()).zip(&built.results[carried.len()..]) {
-        // Runtimes need the shape of an element for a loop that never runs.
-        info.shape = built
-            .graph()
-            .shape(result)
-            .dims()
-            .map(|dims| dims.iter().map(|dim| dim.map_or(Dim::Unknown, Dim::Known)).collect());
+        Ok(inputs)
     }
-    let nodes = cx.rejoin(nested);
 
-    let mut infos = vec![
-        TensorInfo { name: iteration, dtype: DType::Int64, shape: Some(vec![]) },
-        TensorInfo { name: goes_on, dtype: DType::Bool, shape: Some(vec![]) },
-    ];
-    for &index in &carried {
-        let CallArgument { value, known } = &inside[index];
-        if onnx_dtype(known.dtype).is_none() {
-            return Err(node.error(format!("ONNX has no tensors of {}, which it carries", known.dtype)));
+    /// The graph of the body. What is the same in each iteration is computed before the loop.
+    fn body(
+        &self,
+        cx: &mut Lowering<'_>,
+        node: NodeRef<'_>,
+        condition: &str,
+        inside: &[CallArgument],
+    ) -> Result<onnx::Graph> {
+        let Self { carried, built, .. } = self;
+        let mut nested = cx.nested(node, built, inside)?;
+        let [iteration, goes_on] =
+            ["iteration", "goes_on"].map(|what| nested.unique_name(&format!("{}/body/{what}", node.name)));
+        nested.run()?;
+        let again = match self.trips {
+            Some(_) => goes_on.clone(),
+            None => {
+                let mut next = inside.to_vec();
+                for (&index, result) in carried.iter().zip(nested.call_arguments(&built.results)?) {
+                    next[index].value = result.value;
+                }
+                let again = nested.inline(node, "again", condition, &next)?;
+                scalar(&mut nested, node, again)?
+            }
+        };
+        let again = nested.step(node, "again", "Identity", vec![again], vec![]);
+        let mut outputs = vec![TensorInfo { name: again, dtype: DType::Bool, shape: Some(vec![]) }];
+        outputs.extend(nested.graph_outputs(node, &built.results)?);
+        let elements = outputs.iter_mut().skip(1).zip(&built.results).skip(carried.len());
+        for (info, &element) in elements {
+            // Runtimes need the shape of an element if the loop does not run at all.
+            let dims = built.graph().shape(element).dims();
+            info.shape =
+                dims.map(|dims| dims.iter().map(|dim| dim.map_or(Dim::Unknown, Dim::Known)).collect());
         }
-        if let Value::Computed { name, .. } = value {
-            infos.push(TensorInfo { name: name.clone(), dtype: known.dtype, shape: None });
+        let nodes = cx.rejoin(nested);
+        let mut inputs = vec![
+            TensorInfo { name: iteration, dtype: DType::Int64, shape: Some(vec![]) },
+            TensorInfo { name: goes_on, dtype: DType::Bool, shape: Some(vec![]) },
+        ];
+        for CallArgument { value, known } in carried.iter().map(|&index| &inside[index]) {
+            if let Value::Computed { name, .. } = value {
+                inputs.push(TensorInfo { name: name.clone(), dtype: known.dtype, shape: None });
+            }
         }
+        let (before, nodes) = split_off_invariant(nodes, &inputs, &outputs);
+        before.into_iter().for_each(|node| cx.append(node));
+        Ok(closed(format!("{}/body", node.name), inputs, outputs, nodes))
     }
-    let (before, nodes) = split_off_invariant(nodes, &infos, &outputs);
-    before.into_iter().for_each(|node| cx.append(node));
-    let graph = closed(format!("{}/body", node.name), infos, outputs, nodes);
-    let mut names = cx.outputs_named(node, &carried);
-    let written: Vec<String> = lists.iter().map(|list| written_name(cx, node, list)).collect();
-    names.extend(written.iter().cloned());
-    cx.node(&node.name, "Loop", inputs, names, vec![("body", Attribute::Graph(graph))]);
-    for (list, name) in lists.into_iter().zip(written) {
-        if !list.is_whole {
-            fill_up(cx, node, list, name)?;
+
+    /// Adds the loop, and completes the lists of which it does not write all elements.
+    fn emit(
+        &self,
+        cx: &mut Lowering<'_>,
+        node: NodeRef<'_>,
+        inputs: Vec<String>,
+        body: onnx::Graph,
+    ) -> Result<()> {
+        let mut names = cx.outputs_named(node, &self.carried);
+        let written: Vec<String> = self.lists.iter().map(|list| written_name(cx, node, list)).collect();
+        names.extend(written.iter().cloned());
+        cx.node(&node.name, "Loop", inputs, names, vec![("body", Attribute::Graph(body))]);
+        for (list, name) in self.lists.iter().zip(written) {
+            match list.rest {
+                Rest::Nothing => {}
+                Rest::Zeros(count) => fill_up(cx, node, list.variable, count, name)?,
+                Rest::Before(start) => put_into(cx, node, list.variable, start, name)?,
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Operators that cannot fail where no iteration would have computed them.
@@ -171,17 +239,23 @@ fn split_off_invariant(
 
 /// The name of the elements that a loop writes to a list: the name of the list, if these are all.
 fn written_name(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: &WrittenList) -> String {
-    match list.is_whole {
-        true => cx.outputs_named(node, &[list.variable]).concat(),
-        false => cx.unique_name(&format!("{}/written_{}", node.name, list.variable)),
+    match list.rest {
+        Rest::Nothing => cx.outputs_named(node, &[list.variable]).concat(),
+        _ => cx.unique_name(&format!("{}/written_{}", node.name, list.variable)),
     }
 }
 
 /// Adds zeros after the elements that a loop wrote, up to the number that was reserved.
-fn fill_up(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: &WrittenList, written: String) -> Result<()> {
-    let output = node.output(list.variable);
+fn fill_up(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    variable: usize,
+    reserved: TensorRef,
+    written: String,
+) -> Result<()> {
+    let output = node.output(variable);
     let rank = cx.rank(node, output)?;
-    let reserved = cx.in_tensorflow_layout(list.reserved)?;
+    let reserved = cx.in_tensorflow_layout(reserved)?;
     let mut steps = Steps { cx, node };
     let one = steps.ints(&[1]);
     let reserved = steps.cast(&reserved, DType::Int64);
@@ -194,6 +268,27 @@ fn fill_up(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: &WrittenList, written
     let (before, after) = (steps.ints(&vec![0; rank]), steps.ints(&vec![0; rank.saturating_sub(1)]));
     let pads = steps.op_with("Concat", &[&before, &more, &after], "axis", 0);
     cx.emit(output, "Pad", vec![written, pads], Layout::tensorflow(rank), vec![]);
+    Ok(())
+}
+
+/// Puts the elements that a loop wrote into a list, after its first `start` elements.
+fn put_into(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    variable: usize,
+    start: usize,
+    written: String,
+) -> Result<()> {
+    let list = cx.in_tensorflow_layout(node.inputs[variable])?;
+    let mut steps = Steps { cx, node };
+    let before = steps.part(&list, 0, 0, start as i64);
+    let (first, axis, end) = (steps.ints(&[start as i64]), steps.ints(&[0]), steps.ints(&[i64::MAX]));
+    let count = steps.length(&written, 0);
+    let next = steps.op("Add", &[&first, &count]);
+    let after = steps.op("Slice", &[&list, &next, &end, &axis]);
+    let output = node.output(variable);
+    let layout = Layout::tensorflow_of(cx.shape(output));
+    cx.emit(output, "Concat", vec![before, written, after], layout, vec![("axis", Attribute::Int(0))]);
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 //! `tensorflow/core/kernels/image/resize_*_op.cc`; Resize in <https://onnx.ai/onnx/operators/onnx__Resize.html>.
 
 use crate::error::Result;
-use crate::graph::NodeRef;
+use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::onnx::{Attribute, Attributes};
@@ -52,20 +52,7 @@ fn resize(
         (false, false) => "asymmetric",
     };
     let attributes = [vec![("coordinate_transformation_mode", text(coordinates))], interpolation].concat();
-    let size = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
-    let size = match cx.known_integers(node, 1)? {
-        Some(size) => cx.vector(node, "size", &size),
-        None => {
-            // Shape inference needs to know that there are two of them.
-            let (size, two) = (cx.cast(node, size, DType::Int64), cx.vector(node, "two", &[2]));
-            cx.step(node, "size", "Reshape", vec![size, two], vec![])
-        }
-    };
-    // From opset 18 on the sizes of some axes could be given alone; ONNX Runtime does not accept them everywhere.
-    let shape = cx.step(node, "shape", "Shape", vec![name.clone()], vec![]);
-    let (start, end) = (cx.vector(node, "start", &[0]), cx.vector(node, "end", &[2]));
-    let kept = cx.step(node, "kept", "Slice", vec![shape, start, end], vec![]);
-    let sizes = cx.step(node, "sizes", "Concat", vec![kept, size], vec![("axis", Attribute::Int(0))]);
+    let sizes = sizes(cx, node, input, &name)?;
     let inputs = vec![name, String::new(), String::new(), sizes];
     if needs_cast && cx.dtype(node.into()) != DType::Float32 {
         let resized = cx.step(node, "resized", "Resize", inputs, attributes);
@@ -74,6 +61,30 @@ fn resize(
         cx.emit(node, "Resize", inputs, layout, attributes);
     }
     Ok(())
+}
+
+/// The lengths of all axes of the resized images. `name` is the value of the images, with their channels second.
+fn sizes(cx: &mut Lowering<'_>, node: NodeRef<'_>, images: TensorRef, name: &str) -> Result<String> {
+    let size = cx.known_integers(node, 1)?;
+    if let (Some(&[height, width]), [Some(batch), Some(channels)]) =
+        (size.as_deref(), [0, 3].map(|axis| cx.shape(images).dim(axis)))
+    {
+        return Ok(cx.vector(node, "sizes", &[batch as i64, channels as i64, height, width]));
+    }
+    let size = match size {
+        Some(size) => cx.vector(node, "size", &size),
+        None => {
+            let size = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
+            // Shape inference needs to know that there are two of them.
+            let (size, two) = (cx.cast(node, size, DType::Int64), cx.vector(node, "two", &[2]));
+            cx.step(node, "size", "Reshape", vec![size, two], vec![])
+        }
+    };
+    // From opset 18 on the sizes of some axes could be given alone; ONNX Runtime does not accept them everywhere.
+    let shape = cx.step(node, "shape", "Shape", vec![name.to_owned()], vec![]);
+    let (start, end) = (cx.vector(node, "start", &[0]), cx.vector(node, "end", &[2]));
+    let kept = cx.step(node, "kept", "Slice", vec![shape, start, end], vec![]);
+    Ok(cx.step(node, "sizes", "Concat", vec![kept, size], vec![("axis", Attribute::Int(0))]))
 }
 
 /// The share that each pixel of a row of `from` has in each of `to`, as a matrix of `to` rows.
