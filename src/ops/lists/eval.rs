@@ -236,3 +236,81 @@ pub fn resize(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     length(list)?;
     Some(vec![same_type!(list, list => resized(list, size)?)])
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{arr0, arr1, arr2};
+
+    use super::*;
+    use crate::graph::{Attr, Attrs};
+
+    fn node(attrs: Attrs) -> Node {
+        Node { name: "list".to_owned(), op: String::new(), inputs: vec![], attrs, outputs: vec![] }
+    }
+
+    fn integer(value: i32) -> Tensor {
+        Tensor::Int32(arr0(value).into_dyn())
+    }
+
+    fn row(values: &[f32]) -> Tensor {
+        Tensor::Float32(arr1(values).into_dyn())
+    }
+
+    fn rows<const N: usize>(values: &[[f32; N]]) -> Tensor {
+        Tensor::Float32(arr2(values).into_dyn())
+    }
+
+    /// Three elements of floats, whose shape is this.
+    fn reserved(shape: &Tensor) -> Tensor {
+        let node = node([("element_dtype", Attr::Type(DType::Float32))].into());
+        reserve(&node, &[shape, &integer(3)]).unwrap().remove(0)
+    }
+
+    fn set(list: &Tensor, index: i32, item: &Tensor, grows: bool) -> Option<Tensor> {
+        let node = node([("resize_if_index_out_of_bounds", Attr::Bool(grows))].into());
+        Some(set_item(&node, &[list, &integer(index), item])?.remove(0))
+    }
+
+    #[test]
+    fn the_first_write_gives_all_elements_their_shape() {
+        for shape in [integer(-1), Tensor::Int32(arr1(&[-1]).into_dyn())] {
+            let list = set(&reserved(&shape), 1, &row(&[1.0, 2.0]), false).unwrap();
+            assert_eq!(list, rows(&[[0.0, 0.0], [1.0, 2.0], [0.0, 0.0]]));
+            assert_eq!(set(&list, 0, &row(&[1.0, 2.0, 3.0]), false), None, "all elements have one shape");
+        }
+    }
+
+    #[test]
+    fn a_list_grows_if_the_op_may_resize_it() {
+        let list = reserved(&Tensor::Int32(arr1(&[1]).into_dyn()));
+        assert_eq!(set(&list, 4, &row(&[1.0]), false), None);
+        let grown = set(&list, 4, &row(&[1.0]), true).unwrap();
+        assert_eq!(grown, rows(&[[0.0], [0.0], [0.0], [0.0], [1.0]]));
+        assert_eq!(set(&list, i32::MAX, &row(&[1.0; 8]), true), None, "the list would be too large");
+        let indices = Tensor::Int32(arr1(&[3, 0]).into_dyn());
+        let scattered =
+            scatter_into(&node(Attrs::new()), &[&list, &rows(&[[1.0], [2.0]]), &indices]).unwrap();
+        assert_eq!(scattered, [rows(&[[2.0], [0.0], [0.0], [1.0]])]);
+    }
+
+    #[test]
+    fn elements_that_are_not_written_have_the_shape_that_their_reader_describes() {
+        let (list, shape) = (reserved(&integer(-1)), Tensor::Int32(arr1(&[2]).into_dyn()));
+        let item = get_item(&node(Attrs::new()), &[&list, &integer(2), &shape]).unwrap();
+        assert_eq!(item, [row(&[0.0, 0.0])]);
+        let stacked = stack(&node(Attrs::new()), &[&list, &shape]).unwrap();
+        assert_eq!(stacked, [rows(&[[0.0; 2]; 3])]);
+        assert_eq!(get_item(&node(Attrs::new()), &[&list, &integer(3), &shape]), None);
+    }
+
+    #[test]
+    fn the_last_element_is_removed_and_elements_are_joined() {
+        let (list, any) = (rows(&[[1.0, 2.0], [3.0, 4.0]]), integer(-1));
+        let popped = pop_back(&node(Attrs::new()), &[&list, &any]).unwrap();
+        assert_eq!(popped, [rows(&[[1.0, 2.0]]), row(&[3.0, 4.0])]);
+        let pushed = push_back(&node(Attrs::new()), &[&popped[0], &popped[1]]).unwrap();
+        assert_eq!(pushed, [list.clone()]);
+        let joined = concat(&node(Attrs::new()), &[&list]).unwrap();
+        assert_eq!(joined, [row(&[1.0, 2.0, 3.0, 4.0]), Tensor::Int64(arr1(&[2, 2]).into_dyn())]);
+    }
+}
