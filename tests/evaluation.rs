@@ -21,7 +21,7 @@ use crate::support::zoo::Case;
 const TOLERANCE: f32 = 2e-5;
 
 /// How many graphs of the fixtures are evaluated, at least.
-const EVALUATED: usize = 240;
+const EVALUATED: usize = 480;
 
 fn tensor(array: &Array) -> Option<Tensor> {
     let numbers = array.values.iter();

@@ -23,6 +23,7 @@ mod hostile_onnx;
 mod inspect;
 mod inspect_extract;
 mod keras;
+mod loops;
 mod messages;
 mod networks;
 mod ops;

@@ -1,0 +1,65 @@
+//! Loops of TensorFlow 1: `convert --verify` evaluates them and their arrays, and outputs inside of them are not inferred.
+
+use ndarray::ArrayD;
+use tempfile::TempDir;
+use tf2onnx_rs::tensor::Tensor;
+use tf2onnx_rs::verify::save_arrays;
+
+use crate::support::command::convert;
+use crate::support::npy::Array;
+use crate::support::op_cases::{Case, Files, cases};
+
+fn tensor(array: &Array) -> Tensor {
+    let elements = || array.values.iter();
+    match array.descr.as_str() {
+        "<i4" => {
+            let integers = elements().map(|&x| x as i32).collect();
+            Tensor::Int32(ArrayD::from_shape_vec(&array.shape[..], integers).unwrap())
+        }
+        _ => {
+            let floats = elements().map(|&x| x as f32).collect();
+            Tensor::Float32(ArrayD::from_shape_vec(&array.shape[..], floats).unwrap())
+        }
+    }
+}
+
+/// The summary of converting a case, with its inputs for the verification.
+fn verified(files: &Files) -> String {
+    let (case, folder) = (Case::of(files), TempDir::new().unwrap());
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("graph.pb"), &files["graph.pb"]).unwrap();
+    let (inputs, _) = case.arrays(files).unwrap();
+    let named: Vec<(String, Tensor)> = case.inputs.iter().cloned().zip(inputs.iter().map(tensor)).collect();
+    save_arrays(&path("inputs.npz"), &named).unwrap();
+    let (outputs, inputs) = (case.outputs.join(","), path("inputs.npz").to_str().unwrap().to_owned());
+    let options = ["--outputs", &outputs, "--verify", "--verify-inputs", &inputs];
+    convert(&path("graph.pb"), &path("model.onnx"), &options).stdout
+}
+
+#[test]
+fn loops_and_their_arrays_are_verified_as_a_whole() {
+    let cases = cases();
+    let names = [
+        "trips_of_the_outer_variable.2",
+        "three_loops_deep.1",
+        "nested_conditionals.1",
+        "dynamic_size.1",
+        "scattered_beyond_the_size.0",
+        "written_in_some_iterations.0",
+        "array_of_the_inner_loop.0",
+        "map_of_several_optimized.0",
+    ];
+    for name in names {
+        let summary = verified(&cases[name]);
+        assert!(summary.contains("\nverified: "), "{name}: {summary}");
+    }
+}
+
+#[test]
+fn what_asserts_and_prints_read_inside_of_a_loop_is_not_an_output() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("graph.pb"), &cases()["assertions_and_prints.0"]["graph.pb"]).unwrap();
+    let summary = convert(&path("graph.pb"), &path("model.onnx"), &[]).stdout;
+    assert!(summary.contains("\noutputs output_0:0 float32 "), "{summary}");
+}
