@@ -52,7 +52,7 @@ impl Executable {
     /// Loads a model, with the weights in the file beside it, if it has one.
     ///
     /// # Errors
-    /// If it is not an ONNX model, or has operators that rten does not know or that it computes without some of their inputs.
+    /// If it is not an ONNX model, or has operators that rten does not know.
     pub fn load(path: &Path) -> Result<Self> {
         let unreadable = |error: std::io::Error| Error::unreadable(path, &error);
         let mut options = ModelOptions::with_all_ops();
@@ -73,10 +73,7 @@ impl Executable {
             Ok(Err(error)) => return Err(unloadable(path, &error)),
             Err(panic) => return Err(cannot(path, "load", &panic)),
         };
-        match ignored(path) {
-            Some(ignored) => Err(cannot(path, "execute", &ignored)),
-            None => Ok(Self { path: path.to_owned(), model }),
-        }
+        Ok(Self { path: path.to_owned(), model })
     }
 
     /// The file it was loaded from.
@@ -125,6 +122,9 @@ impl Executable {
     /// # Errors
     /// If an input is missing or has another type or shape, or the runtime cannot execute an operator.
     pub fn run(&self, given: &[Named]) -> Result<Vec<Named>> {
+        if let Some(ignored) = ignored(&self.path) {
+            return Err(cannot(&self.path, "execute", &ignored));
+        }
         let mut values = vec![];
         for (input, &id) in self.inputs()?.iter().zip(self.model.input_ids()) {
             let within = |error: Error| error.within(self.path.display());
