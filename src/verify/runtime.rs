@@ -54,8 +54,22 @@ impl Executable {
     /// # Errors
     /// If it is not an ONNX model, or has operators that rten does not know.
     pub fn load(path: &Path) -> Result<Self> {
+        let model = Self::load_as(path, true)?;
+        if let Some(ignored) = ignored(path) {
+            return Err(cannot(path, "execute", &ignored));
+        }
+        let loaded = Self { path: path.to_owned(), model };
+        // Where rten computes an output while it loads the model, the output loses its name.
+        if loaded.outputs().iter().all(|name| !name.is_empty()) {
+            return Ok(loaded);
+        }
+        Ok(Self { model: Self::load_as(path, false)?, ..loaded })
+    }
+
+    fn load_as(path: &Path, is_optimized: bool) -> Result<Model> {
         let unreadable = |error: std::io::Error| Error::unreadable(path, &error);
         let mut options = ModelOptions::with_all_ops();
+        options.enable_optimization(is_optimized);
         let loaded = if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx")) {
             std::fs::File::open(path).map_err(unreadable)?;
             guarded(|| options.load_file(path))
@@ -68,12 +82,11 @@ impl Executable {
             }
             guarded(|| options.load(bytes))
         };
-        let model = match loaded {
-            Ok(Ok(model)) => model,
-            Ok(Err(error)) => return Err(unloadable(path, &error)),
-            Err(panic) => return Err(cannot(path, "load", &panic)),
-        };
-        Ok(Self { path: path.to_owned(), model })
+        match loaded {
+            Ok(Ok(model)) => Ok(model),
+            Ok(Err(error)) => Err(unloadable(path, &error)),
+            Err(panic) => Err(cannot(path, "load", &panic)),
+        }
     }
 
     /// The file it was loaded from.
