@@ -1,7 +1,6 @@
 //! The arguments of slim's network functions.
 
 use std::borrow::Cow;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
