@@ -30,6 +30,7 @@ mod ops_table;
 mod outputs;
 mod pipes;
 mod recognition;
+mod recurrent;
 mod report;
 mod signals;
 mod small_graphs;

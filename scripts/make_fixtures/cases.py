@@ -40,16 +40,24 @@ def write(path, cases):
                 archive.writestr(zipfile.ZipInfo(f"{name}/{file}"), content, zipfile.ZIP_DEFLATED)
 
 
-def of_feeds(name, build):
-    """A case for each feed that `build` returns, together with the input tensors and the output tensors of its graph."""
+def of_feeds(name, build, rewrite=None, **tolerances):
+    """A case for each feed that `build` returns, together with the input tensors and the output tensors of its graph.
+
+    `rewrite` returns the graph of the cases for a session, the graph of this session and the names of the outputs.
+    """
     import tensorflow.compat.v1 as tf
 
     with tf.Graph().as_default() as graph, tf.Session() as session:
         inputs, outputs, feeds = build()
         outputs = [tf.identity(output, name=f"output_{index}") for index, output in enumerate(outputs)]
-        definition = tf.graph_util.extract_sub_graph(graph.as_graph_def(), [o.op.name for o in outputs])
+        operations = [output.op.name for output in outputs]
+        definition = tf.graph_util.extract_sub_graph(graph.as_graph_def(), operations)
+        if rewrite:
+            session.run(tf.global_variables_initializer())
+            definition = rewrite(session, definition, operations)
         names = [[tensor.name for tensor in tensors] for tensors in (inputs, outputs)]
         for number, values in enumerate(feeds):
             values = [np.asarray(value, tensor.dtype.as_numpy_dtype) for value, tensor in zip(values, inputs)]
             results = session.run(outputs, dict(zip(inputs, values)))
-            yield f"{name}.{number}", case(definition, *names, values, [np.asarray(result) for result in results])
+            results = [np.asarray(result) for result in results]
+            yield f"{name}.{number}", case(definition, *names, values, results, **tolerances)

@@ -168,6 +168,7 @@ impl Origin {
 /// If the network is not recognized, variables are missing, ops of the graph cannot be converted, or the options do not
 /// fit the model.
 pub fn convert(source: &Source, options: &ConvertOptions) -> Result<Conversion> {
+    options.check_opset()?;
     let start = Instant::now();
     let (bound, origin) = match source.graph() {
         Some(file) if options.network.is_none() && options.network_options.is_empty() => {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{InputShape, Probabilities};
 use crate::error::{Error, Result};
+use crate::lower::OPSETS;
 use crate::passes::moving_averages;
 use crate::passes::preprocess::Preprocessing;
 use crate::setting::{Setting, SettingValue};
@@ -158,6 +159,33 @@ impl Default for ConvertOptions {
             tensor_names: false,
             rename_inputs: NewNames::default(),
             rename_outputs: NewNames::default(),
+        }
+    }
+}
+
+impl ConvertOptions {
+    /// Refuses an operator set that cannot be written.
+    ///
+    /// # Errors
+    /// If it is not one of [`OPSETS`].
+    pub(super) fn check_opset(&self) -> Result<()> {
+        if OPSETS.contains(&self.opset) {
+            return Ok(());
+        }
+        let problem = format!("operator sets from {} to {} can be written", OPSETS.start(), OPSETS.end());
+        Err(Error::new(Setting::Opset.to(self.opset), problem))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_known_operator_sets_are_written() {
+        for (opset, is_known) in [(12, false), (13, true), (28, true), (29, false)] {
+            let options = ConvertOptions { opset, ..ConvertOptions::default() };
+            assert_eq!(options.check_opset().is_ok(), is_known, "{opset}");
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
-use super::run;
+use super::run::{Leaves, run_whole};
 use crate::error::{Error, Result};
 use crate::graph::{Attr, Graph, Node, Shape, TensorType};
 use crate::tensor::Tensor;
@@ -32,8 +32,16 @@ pub(super) fn calls(op: &str) -> bool {
 /// The results of a node that calls functions of the graph's library.
 ///
 /// # Errors
-/// If a function is missing or cannot be evaluated, or a loop does not end.
-pub(super) fn evaluate(graph: &Graph, node: &Node, inputs: &[Arc<Tensor>]) -> Result<Vec<Tensor>> {
+/// If a function is missing, cannot be evaluated, or has a node for which `leaves` is true, or a loop does not end.
+pub(super) fn evaluate(
+    graph: &Graph,
+    node: &Node,
+    inputs: &[Arc<Tensor>],
+    leaves: &Leaves,
+) -> Result<Vec<Tensor>> {
+    let call = |graph: &Graph, node: &Node, function: &str, inputs: &[Arc<Tensor>]| {
+        call(graph, node, function, inputs, leaves)
+    };
     let first = || inputs.first().ok_or_else(|| node.error("it has no inputs"));
     match node.op.as_str() {
         "PartitionedCall" | "StatefulPartitionedCall" => call(graph, node, node.function("f")?, inputs),
@@ -75,7 +83,13 @@ fn is_true(tensor: &Tensor) -> bool {
     }
 }
 
-fn call(graph: &Graph, node: &Node, function: &str, inputs: &[Arc<Tensor>]) -> Result<Vec<Tensor>> {
+fn call(
+    graph: &Graph,
+    node: &Node,
+    function: &str,
+    inputs: &[Arc<Tensor>],
+    leaves: &Leaves,
+) -> Result<Vec<Tensor>> {
     let types: Vec<TensorType> =
         inputs.iter().map(|input| TensorType::new(input.dtype(), Shape::known(input.shape()))).collect();
     let within = |error: Error| error.within(format!("{} \"{}\"", node.op, node.name));
@@ -83,7 +97,7 @@ fn call(graph: &Graph, node: &Node, function: &str, inputs: &[Arc<Tensor>]) -> R
     let named = arguments.iter().map(|&argument| body.tensor_name(argument));
     let feeds: HashMap<String, Tensor> =
         named.zip(inputs).map(|(name, input)| (name, Tensor::clone(input))).collect();
-    run(&body, &feeds, &results, &|_, _| ()).map_err(within)
+    run_whole(&body, &feeds, &results, &|_, _| (), leaves).map_err(within)
 }
 
 #[cfg(test)]
@@ -130,7 +144,7 @@ mod tests {
         let node = Node { name: "n".to_owned(), op: op.to_owned(), inputs: vec![], attrs, outputs: vec![] };
         let x = Tensor::Float32(arr0(x).into_dyn());
         let inputs: Vec<Arc<Tensor>> = condition.into_iter().chain([x]).map(Arc::new).collect();
-        Ok(evaluate(&graph, &node, &inputs)?[0].numbers().sum())
+        Ok(evaluate(&graph, &node, &inputs, &|_, _, _| false)?[0].numbers().sum())
     }
 
     #[test]

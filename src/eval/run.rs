@@ -65,10 +65,20 @@ pub fn run(
     outputs: &[TensorRef],
     progress: &dyn Fn(usize, usize),
 ) -> Result<Vec<Tensor>> {
+    run_whole(graph, feeds, outputs, progress, &|_, _, _| false)
+}
+
+/// The same, but a node for which `leaves` is true counts as one that is not evaluated here.
+pub(super) fn run_whole(
+    graph: &Graph,
+    feeds: &HashMap<String, Tensor>,
+    outputs: &[TensorRef],
+    progress: &dyn Fn(usize, usize),
+    leaves: &Leaves,
+) -> Result<Vec<Tensor>> {
     refuse_unknown(&graph.clone().pruned_to(outputs).0)?;
-    let none = |_: &Node, _: &[&Tensor], _: &[Tensor]| false;
     let results =
-        run_past(graph, feeds, outputs, progress, &none, &mut |refused| Err(refused.error.clone()))?;
+        run_past(graph, feeds, outputs, progress, leaves, &mut |refused| Err(refused.error.clone()))?;
     let whole = results.into_iter().collect::<Option<_>>();
     whole.ok_or_else(|| Error::new("graph", "its outputs are not evaluated here"))
 }
@@ -254,7 +264,7 @@ fn computed<'a>(
         })
         .collect::<Result<_>>()?;
     if control::calls(&node.op) {
-        return Ok(match control::evaluate(graph, node, &inputs) {
+        return Ok(match control::evaluate(graph, node, &inputs, leaves) {
             Ok(results) => {
                 Outcome::Values(results.into_iter().map(|tensor| Value::Tensor(Arc::new(tensor))).collect())
             }

@@ -12,6 +12,7 @@ pub fn forwards(op: &str) -> bool {
             | "Identity"
             | "IdentityN"
             | "PreventGradient"
+            | "Print"
             | "ReadVariableOp"
             | "Snapshot"
             | "StopGradient"
@@ -27,6 +28,21 @@ pub fn is_switch(op: &str) -> bool {
 /// Whether an op merges branches.
 pub fn is_merge(op: &str) -> bool {
     matches!(op, "Merge" | "RefMerge")
+}
+
+/// Whether an op makes a list of tensors that are still to be written.
+pub fn reserves_list(op: &str) -> bool {
+    matches!(op, "EmptyTensorList" | "TensorListReserve")
+}
+
+/// Whether an op passes a tensor into a loop of TensorFlow 1.
+pub fn is_enter(op: &str) -> bool {
+    matches!(op, "Enter" | "RefEnter")
+}
+
+/// Whether an op passes a tensor out of a loop of TensorFlow 1.
+pub fn is_exit(op: &str) -> bool {
+    matches!(op, "Exit" | "RefExit")
 }
 
 /// Whether an op is a variable, of either kind.

@@ -21,16 +21,31 @@ struct Cut {
     stride: i64,
     /// Whether the axis is removed, because it is indexed with a single element.
     shrinks: bool,
+    /// Whether only the model knows a bound or the stride.
+    is_open: bool,
 }
 
-const WHOLE: Cut = Cut { begin: None, end: None, stride: 1, shrinks: false };
+const WHOLE: Cut = Cut { begin: None, end: None, stride: 1, shrinks: false, is_open: false };
 
 impl StridedSlice {
     /// The slice of a tensor of `rank` that `node` selects with these begins, ends and strides.
     ///
     /// # Errors
     /// If they do not fit such a tensor.
-    pub fn new(node: &Node, rank: usize, [begin, end, strides]: [&[i64]; 3]) -> Result<Self> {
+    pub fn new(node: &Node, rank: usize, bounds: [&[i64]; 3]) -> Result<Self> {
+        let known = bounds.map(|bounds| bounds.iter().copied().map(Some).collect::<Vec<_>>());
+        Self::of_open(node, rank, [&known[0], &known[1], &known[2]])
+    }
+
+    /// The same where some of the begins, ends and strides are not known. Only the shape of the slice follows.
+    ///
+    /// # Errors
+    /// If they do not fit such a tensor.
+    pub fn of_open(node: &Node, rank: usize, bounds: [&[Option<i64>]; 3]) -> Result<Self> {
+        let filled = |bounds: &[Option<i64>], open: i64| -> Vec<i64> {
+            bounds.iter().map(|bound| bound.unwrap_or(open)).collect()
+        };
+        let [begin, end, strides] = [filled(bounds[0], 0), filled(bounds[1], 0), filled(bounds[2], 1)];
         let specs = begin.len();
         if end.len() != specs || strides.len() != specs || specs > 63 || strides.contains(&0) {
             return Err(node.error("its begins, ends and strides do not fit together"));
@@ -59,7 +74,10 @@ impl StridedSlice {
                 return Err(node.error("it takes one element with a negative stride"));
             }
             kept += usize::from(!shrinks);
+            let [has_begin, has_end, has_stride] = bounds.map(|bounds| bounds[spec].is_some());
+            let is_bounded = (has_begin || mask("begin_mask", spec)) && (has_end || mask("end_mask", spec));
             axes.push(Cut {
+                is_open: if shrinks { !has_begin } else { !is_bounded || !has_stride },
                 begin: (shrinks || !mask("begin_mask", spec)).then_some(begin[spec]),
                 end: match shrinks {
                     // The slice cannot stop at the element after the last one.
@@ -100,7 +118,8 @@ impl StridedSlice {
 
     /// The first axis whose selected element does not exist, and the element's index.
     pub fn missing_element(&self, dims: &[Option<usize>]) -> Option<(usize, i64)> {
-        let single = self.axes.iter().zip(dims).enumerate().filter(|(_, (cut, _))| cut.shrinks);
+        let is_known = |cut: &Cut| cut.shrinks && !cut.is_open;
+        let single = self.axes.iter().zip(dims).enumerate().filter(|(_, (cut, _))| is_known(cut));
         let of_known =
             single.filter_map(|(axis, (cut, dim))| Some((axis, cut.begin?, i64::try_from((*dim)?).ok()?)));
         of_known
@@ -112,8 +131,13 @@ impl StridedSlice {
     /// The shape of the slice of a tensor with these lengths.
     pub fn shape(&self, dims: &[Option<usize>]) -> Shape {
         let kept = self.axes.iter().zip(dims).filter(|(cut, _)| !cut.shrinks);
-        let mut dims: Vec<Option<usize>> =
-            kept.map(|(cut, dim)| if *cut == WHOLE { *dim } else { cut.length((*dim)?) }).collect();
+        let mut dims: Vec<Option<usize>> = kept
+            .map(|(cut, dim)| match *cut {
+                WHOLE => *dim,
+                Cut { is_open: true, .. } => None,
+                cut => cut.length((*dim)?),
+            })
+            .collect();
         for &axis in &self.new_axes {
             dims.insert(axis.min(dims.len()), Some(1));
         }
@@ -185,6 +209,23 @@ mod tests {
     fn an_ellipsis_stands_for_the_axes_between() {
         let masks = [("ellipsis_mask", 0b1)];
         assert_eq!(shape(&[5, 7, 9], [&[0, 2], &[0, 8], &[1, 3]], &masks), Shape::known(&[5, 7, 2]));
+    }
+
+    #[test]
+    fn bounds_that_are_not_known_leave_the_rank_and_the_other_lengths() {
+        let node = Node {
+            name: "slice".to_owned(),
+            op: "StridedSlice".to_owned(),
+            inputs: vec![],
+            attrs: [("shrink_axis_mask".to_owned(), Attr::Int(0b1))].into(),
+            outputs: vec![],
+        };
+        let bounds: [&[Option<i64>]; 3] = [&[None, None, Some(1)], &[None, Some(5), Some(4)], &[Some(1); 3]];
+        let slice = StridedSlice::of_open(&node, 4, bounds).unwrap();
+        assert_eq!(
+            slice.shape(&[Some(5), Some(7), Some(9), Some(2)]),
+            Shape::new(vec![None, Some(3), Some(2)])
+        );
     }
 
     #[test]

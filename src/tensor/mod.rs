@@ -7,6 +7,7 @@ mod constant;
 mod dtype;
 mod element_source;
 mod elements;
+mod joined;
 mod numbers;
 mod permute;
 mod round;

@@ -7,13 +7,14 @@ use crate::tensor::Tensor;
 
 /// Whether the runtime computes other results from these inputs than a correct model should. If there are several largest
 /// elements, it may choose another than the first. It loses NaN, it leaves numbers as they are when it casts them to booleans,
-/// and its integers have 32 bits.
+/// it chooses other boxes, and its integers have 32 bits.
 pub fn departs(node: &Node, inputs: &[&Tensor], results: &[Tensor]) -> bool {
     // The bounds of a slice may be large: it ends with the tensor.
     let data =
         if let "Slice" | "StridedSlice" = &*node.op { inputs.get(..1).unwrap_or_default() } else { inputs };
     is_tied(node, inputs)
         || is_boolean_of_other_numbers(node, inputs)
+        || may_suppress_others(node, inputs)
         || matches!(&*node.op, "Max" | "Min" | "Relu" | "Relu6") && inputs.iter().copied().any(has_nan)
         || data.iter().copied().chain(results).any(has_long_integers)
 }
@@ -34,6 +35,15 @@ fn is_boolean_of_other_numbers(node: &Node, inputs: &[&Tensor]) -> bool {
     let is_other = |number: &f64| *number != 0.0 && *number != 1.0;
     let [input] = inputs else { return false };
     node.op == "Cast" && node.dtype("DstT") == Some(DType::Bool) && input.numbers().iter().any(is_other)
+}
+
+/// Whether boxes may be suppressed that TensorFlow keeps. rten compares each box with those before it, and not with those that have
+/// larger scores.
+///
+/// Source: `non_max_suppression.rs` in rten 0.27.
+fn may_suppress_others(node: &Node, inputs: &[&Tensor]) -> bool {
+    let count = inputs.first().and_then(|boxes| boxes.shape().first().copied());
+    node.op.starts_with("NonMaxSuppression") && count.is_none_or(|count| count > 1)
 }
 
 #[cfg(test)]

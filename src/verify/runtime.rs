@@ -11,6 +11,7 @@ use rten_tensor::prelude::*;
 use super::Named;
 use super::arrays::find;
 use crate::error::{Error, Result};
+use crate::onnx::OnnxFile;
 use crate::tensor::Tensor;
 
 /// The advice for a model that rten does not execute.
@@ -51,10 +52,24 @@ impl Executable {
     /// Loads a model, with the weights in the file beside it, if it has one.
     ///
     /// # Errors
-    /// If it is not an ONNX model, or has operators that rten does not know.
+    /// If it is not an ONNX model, or has operators that rten does not know or that it computes without some of their inputs.
     pub fn load(path: &Path) -> Result<Self> {
+        let model = Self::load_as(path, true)?;
+        if let Some(ignored) = ignored(path) {
+            return Err(cannot(path, "execute", &ignored));
+        }
+        let loaded = Self { path: path.to_owned(), model };
+        // Where rten computes an output while it loads the model, the output loses its name.
+        if loaded.outputs().iter().all(|name| !name.is_empty()) {
+            return Ok(loaded);
+        }
+        Ok(Self { model: Self::load_as(path, false)?, ..loaded })
+    }
+
+    fn load_as(path: &Path, is_optimized: bool) -> Result<Model> {
         let unreadable = |error: std::io::Error| Error::unreadable(path, &error);
         let mut options = ModelOptions::with_all_ops();
+        options.enable_optimization(is_optimized);
         let loaded = if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx")) {
             std::fs::File::open(path).map_err(unreadable)?;
             guarded(|| options.load_file(path))
@@ -67,12 +82,11 @@ impl Executable {
             }
             guarded(|| options.load(bytes))
         };
-        let model = match loaded {
-            Ok(Ok(model)) => model,
-            Ok(Err(error)) => return Err(unloadable(path, &error)),
-            Err(panic) => return Err(cannot(path, "load", &panic)),
-        };
-        Ok(Self { path: path.to_owned(), model })
+        match loaded {
+            Ok(Ok(model)) => Ok(model),
+            Ok(Err(error)) => Err(unloadable(path, &error)),
+            Err(panic) => Err(cannot(path, "load", &panic)),
+        }
     }
 
     /// The file it was loaded from.
@@ -177,6 +191,23 @@ pub fn is_contradiction(error: &Error) -> bool {
     ["incompatible input shapes", "planning error", "required inputs were missing"]
         .iter()
         .any(|known| problem.contains(known))
+}
+
+/// What rten 0.27 ignores without an error: the lengths of sequences.
+fn ignored(path: &Path) -> Option<String> {
+    let file = OnnxFile::open(path).ok()?;
+    let mut ignored = None;
+    file.visit_nodes(&mut |node| {
+        let lengths = node.input.get(4).filter(|_| matches!(node.op_type.as_str(), "GRU" | "LSTM"));
+        if lengths.is_some_and(|lengths| !lengths.is_empty()) {
+            let problem = format!(
+                "{} \"{}\" reads the lengths of sequences, which rten ignores",
+                node.op_type, node.name
+            );
+            ignored.get_or_insert(problem);
+        }
+    });
+    ignored
 }
 
 fn unloadable(path: &Path, error: &LoadError) -> Error {

@@ -45,8 +45,13 @@ pub fn cases() -> BTreeMap<String, Files> {
 
 /// The cases at the edges of ops.
 pub fn edges() -> BTreeMap<String, Files> {
+    of_archive(EDGES)
+}
+
+/// The cases of one archive.
+pub fn of_archive(name: &str) -> BTreeMap<String, Files> {
     let mut cases = BTreeMap::new();
-    add_cases(&fixtures().join(EDGES), &mut cases);
+    add_cases(&fixtures().join(name), &mut cases);
     cases
 }
 

@@ -12,9 +12,9 @@ use training::{
     step,
 };
 use weights::Weights;
-use wiring::{Marks, Wiring, is_of_shapes};
+use wiring::{Marks, Wiring, chooses, is_of_shapes};
 
-use crate::graph::{generates_random_numbers, is_placeholder, is_variable};
+use crate::graph::{generates_random_numbers, is_enter, is_exit, is_placeholder, is_variable};
 use crate::proto::{DataType, GraphDef, NodeDef, attr_value::Value};
 
 /// How many candidates are listed if no output is found.
@@ -51,6 +51,10 @@ struct Search<'a> {
     only_updates: Marks,
     weights: Weights,
     is_trained: bool,
+    /// The nodes whose shapes depend on the elements of the inputs: those behind a choice of elements.
+    of_chosen: Marks,
+    /// The nodes inside of loops of TensorFlow 1: they have another result in each iteration.
+    in_loops: Marks,
 }
 
 /// The rules of a search.
@@ -82,7 +86,11 @@ impl<'a> Search<'a> {
         };
         let feeds = sources.iter().flat_map(ports).collect();
         let (only_updates, is_trained) = (only_updates(&wiring), is_trained(&wiring));
-        Self { wiring, feeds, of_training, only_updates, weights, is_trained }
+        let choosing: Vec<usize> = wiring.nodes_where(|index| chooses(&wiring.nodes[index].op)).collect();
+        let of_chosen = wiring.forward(choosing, |_| true);
+        let enters: Vec<usize> = wiring.nodes_where(|index| is_enter(&wiring.nodes[index].op)).collect();
+        let in_loops = wiring.forward(enters, |index| !is_exit(&wiring.nodes[index].op));
+        Self { wiring, feeds, of_training, only_updates, weights, is_trained, of_chosen, in_loops }
     }
 
     fn outputs(&self) -> Vec<String> {
@@ -134,7 +142,7 @@ impl<'a> Search<'a> {
     fn outputs_by(&self, rules: Rules) -> Vec<String> {
         let wiring = &self.wiring;
         let (inputs, labels) = self.inputs_and_labels(rules);
-        let has_elements = |index: usize| !is_of_shapes(&self.node(index).op);
+        let has_elements = |index: usize| self.depends_on_elements(index);
         let of_labels = wiring.forward(readers_of(wiring, &labels), has_elements);
         let is_statistic = |index: usize| {
             let reduces = || {
@@ -163,7 +171,11 @@ impl<'a> Search<'a> {
         };
         let is_result = |index: usize| {
             let node = self.node(index);
-            candidates[index] && !is_feed(&node.op) && node.op != "Const" && !is_variable(&node.op)
+            candidates[index]
+                && !self.in_loops[index]
+                && !is_feed(&node.op)
+                && node.op != "Const"
+                && !is_variable(&node.op)
         };
         let is_end = |index: usize| {
             let is_read = |&(reader, _): &(usize, usize)| candidates[reader];
@@ -280,11 +292,11 @@ impl<'a> Search<'a> {
             "biasadd",
         ];
         let wiring = &self.wiring;
-        let fed =
-            wiring.forward(readers_of(wiring, &self.feeds), |index| !is_of_shapes(&self.node(index).op));
+        let fed = wiring.forward(readers_of(wiring, &self.feeds), |index| self.depends_on_elements(index));
         let is_candidate = |&index: &usize| {
             let node = self.node(index);
             (fed[index] || self.feeds.is_empty())
+                && !self.in_loops[index]
                 && !is_gradient(&node.name)
                 && !makes_no_tensor(&node.op)
                 && !is_feed(&node.op)
@@ -305,6 +317,12 @@ impl<'a> Search<'a> {
         found.sort_by_key(rank);
         found.truncate(CANDIDATES);
         found.into_iter().map(|index| format!("{}:0", self.node(index).name)).collect()
+    }
+
+    /// Whether the result of a node depends on the elements of its inputs, and not only on their shapes. The number of the boxes that were
+    /// chosen does.
+    fn depends_on_elements(&self, index: usize) -> bool {
+        !is_of_shapes(&self.node(index).op) || self.of_chosen[index]
     }
 
     fn node(&self, index: usize) -> &NodeDef {

@@ -128,6 +128,21 @@ fn the_last_nodes_of_a_frozen_graph_are_its_outputs() {
 }
 
 #[test]
+fn the_number_of_chosen_boxes_is_an_output_and_that_of_all_boxes_is_not() {
+    let nodes = vec![
+        feed("image", DataType::DtFloat),
+        constant("weight", 2),
+        node("boxes", "MatMul", &["image", "weight"]),
+        node("all", "Shape", &["boxes"]),
+        node("chosen", "NonMaxSuppressionV3", &["boxes", "boxes"]),
+        node("number", "Shape", &["chosen"]),
+        node("detections", "GatherV2", &["boxes", "chosen"]),
+    ];
+    let graph = GraphDef { node: nodes, ..GraphDef::default() };
+    assert_eq!(infer_outputs(&graph), ["number:0", "detections:0"]);
+}
+
+#[test]
 fn the_output_of_a_frozen_graph_with_only_a_loss_is_the_loss() {
     let nodes = vec![
         feed("labels", DataType::DtInt32),

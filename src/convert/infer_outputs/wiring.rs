@@ -75,3 +75,10 @@ impl<'a> Wiring<'a> {
 pub(super) fn is_of_shapes(op: &str) -> bool {
     matches!(op, "Shape" | "ShapeN" | "Size" | "Rank" | "ZerosLike" | "OnesLike")
 }
+
+/// Whether the number of elements that an op returns depends on the elements of its input.
+pub(super) fn chooses(op: &str) -> bool {
+    matches!(op, "Where" | "DynamicPartition" | "ListDiff" | "CTCGreedyDecoder")
+        || op.starts_with("NonMaxSuppression")
+        || op.starts_with("Unique")
+}

@@ -3,11 +3,11 @@
 use std::collections::HashMap as Attributes;
 
 use super::function::{Arguments, FunctionBuilder};
-use super::{Loops, error, is_enter, is_exit, is_next_iteration};
+use super::{Loops, error, is_next_iteration};
 use crate::error::Result;
 use crate::graph::branches::Output;
 use crate::graph::node_def::past_identities;
-use crate::graph::{is_merge, is_switch};
+use crate::graph::{is_enter, is_exit, is_merge, is_switch};
 use crate::proto::attr_value::{ListValue, Value};
 use crate::proto::{AttrValue, NameAttrList, NodeDef};
 
@@ -108,10 +108,10 @@ impl Loops {
             let inputs = self.inputs(merge)?;
             if let &[(a, _), (b, _)] = &inputs[..] {
                 match (self.node(a)?, self.node(b)?) {
-                    (enter, next) if is_enter(enter) && is_next_iteration(next) => {
+                    (enter, next) if is_enter(&enter.op) && is_next_iteration(next) => {
                         found.push(Variable { enter: a, merge, next: b });
                     }
-                    (next, enter) if is_enter(enter) && is_next_iteration(next) => {
+                    (next, enter) if is_enter(&enter.op) && is_next_iteration(next) => {
                         found.push(Variable { enter: b, merge, next: a });
                     }
                     _ => {}
@@ -174,7 +174,7 @@ impl Loops {
         variables: &[Variable],
     ) -> Result<()> {
         for &exit in inside {
-            if !is_exit(self.node(exit)?) {
+            if !is_exit(&self.node(exit)?.op) {
                 continue;
             }
             let (switch, port) = self.input_of(frame, exit)?;
@@ -201,7 +201,7 @@ impl Loops {
             }
         }
         for &index in inside.iter().chain(&self.enters[frame.index]) {
-            if self.frames[index] == Some(frame.index) || is_enter(self.node(index)?) {
+            if self.frames[index] == Some(frame.index) || is_enter(&self.node(index)?.op) {
                 self.nodes[index] = None;
             }
         }

@@ -6,6 +6,7 @@ use super::frame::Frame;
 use super::{Loops, error};
 use crate::error::Result;
 use crate::graph::branches::{ON_BRANCH, Output};
+use crate::graph::is_enter;
 use crate::graph::op_definition::{OpDefinition, declared_output_types};
 use crate::proto::op_def::ArgDef;
 use crate::proto::{FunctionDef, NodeDef, OpDef, attr_value::Value};
@@ -57,8 +58,7 @@ impl Arguments {
 
     /// The tensors outside of the loop for the arguments after the variables.
     pub fn outside(&self, loops: &Loops) -> Result<Vec<Output>> {
-        let read = |&(index, port): &Output| match super::is_enter(loops.node(index)?)
-            && !loops.is_source[index]
+        let read = |&(index, port): &Output| match is_enter(&loops.node(index)?.op) && !loops.is_source[index]
         {
             true => {
                 loops.inputs(index)?.first().copied().ok_or_else(|| error_of(loops, index, "it has no input"))
@@ -75,7 +75,7 @@ impl Arguments {
         all.map(|(index, port)| {
             let node = loops.node(index)?;
             let own = node.attr.get("T").and_then(|attr| attr.value.as_ref());
-            if let (true, Some(Value::Type(dtype))) = (super::is_enter(node), own) {
+            if let (true, Some(Value::Type(dtype))) = (is_enter(&node.op), own) {
                 return Ok(*dtype);
             }
             let declared = declared_output_types(node).and_then(|types| *types.get(port)?);

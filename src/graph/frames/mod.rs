@@ -12,29 +12,34 @@
 mod frame;
 mod function;
 mod tensor_arrays;
+#[cfg(test)]
+mod tests;
 
 use hashbrown::{HashMap, HashSet};
 
 use self::frame::Frame;
+use self::tensor_arrays::is_array;
 use super::branches::{Output, pivots};
 use super::import::Part;
 use super::node_def::data_inputs;
-use super::predicates::is_merge;
+use super::predicates::{is_enter, is_exit, is_merge};
 use super::validate::Nodes;
 use crate::error::{Error, Result};
 use crate::proto::{FunctionDef, GraphDef, NodeDef};
 use crate::setting::Setting;
 
-/// A graph with functions instead of the loops that its part needs; `None` if it needs none.
+/// A graph with functions instead of the loops that its part needs, and lists instead of arrays; `None` if it needs none of them.
 ///
 /// # Errors
-/// Where a frame is not a loop as `tf.while_loop` builds it, or a root of the part is inside of a loop.
+/// Where a frame is not a loop as `tf.while_loop` builds it, a root of the part is inside of a loop, or an operation on an array is
+/// not one of lists.
 pub fn call_loops(definition: &GraphDef, part: &Part) -> Result<Option<GraphDef>> {
-    if !definition.node.iter().any(is_enter) {
+    let mut changed = definition.node.iter().filter(|node| is_enter(&node.op) || is_array(node)).peekable();
+    if changed.peek().is_none() {
         return Ok(None);
     }
     let needed = needed(&definition.node, part);
-    if !definition.node.iter().any(|node| is_enter(node) && needed.contains(node.name.as_str())) {
+    if !changed.any(|node| needed.contains(node.name.as_str())) {
         return Ok(None);
     }
     let mut loops = Loops::new(definition, part)?;
@@ -95,6 +100,11 @@ impl Loops {
             let needed = needed(&nodes, part);
             nodes.iter().map(|node| needed.contains(node.name.as_str())).collect()
         };
+        for (node, _) in
+            nodes.iter().zip(&is_needed).filter(|(node, needed)| **needed && !part.is_source(node))
+        {
+            tensor_arrays::refuse(node)?;
+        }
         let starts: Vec<usize> = (0..nodes.len()).filter(|&index| is_needed[index]).collect();
         let pivots = pivots(&Nodes::new(&nodes)?, &starts, &|node| part.is_source(node))?;
         let indices: HashMap<String, usize> =
@@ -158,7 +168,7 @@ impl Loops {
         let mut all: Vec<Frame> = vec![];
         let mut by_name: HashMap<String, usize> = HashMap::new();
         let mut enters: Vec<(usize, usize)> = vec![];
-        for (index, node) in self.needed().filter(|(_, node)| is_enter(node)) {
+        for (index, node) in self.needed().filter(|(_, node)| is_enter(&node.op)) {
             let name = frame_name(node)?;
             let frame = *by_name.entry(name.to_owned()).or_insert(all.len());
             if frame == all.len() {
@@ -250,14 +260,14 @@ impl Loops {
             return Ok(Some(frame));
         }
         let own = found[index].flatten();
-        Ok(if is_exit(self.node(index)?) { own.and_then(|own| all[own].parent) } else { own })
+        Ok(if is_exit(&self.node(index)?.op) { own.and_then(|own| all[own].parent) } else { own })
     }
 
     fn refuse_roots_inside(&self, part: &Part, frames: &[Frame]) -> Result<()> {
         for root in &part.roots {
             let Some(&index) = self.indices.get(root) else { continue };
             let node = self.node(index)?;
-            if let Some(frame) = self.frames[index].filter(|_| !is_exit(node) && !self.is_source[index]) {
+            if let Some(frame) = self.frames[index].filter(|_| !is_exit(&node.op) && !self.is_source[index]) {
                 let problem = format!(
                     "it is inside of the loop {}, and has another value in each iteration",
                     frames[frame].name
@@ -283,7 +293,7 @@ impl Loops {
         let node = |&index: &usize| self.node(index).ok();
         let before = self.enters[frame.index].first().and_then(node);
         let before = before.and_then(|enter| data_inputs(enter).next());
-        let after = self.inside[frame.index].iter().filter_map(node).find(|node| is_exit(node));
+        let after = self.inside[frame.index].iter().filter_map(node).find(|node| is_exit(&node.op));
         let before = before.map(|(name, port)| Setting::Outputs.to(format!("{name}:{port}")).to_string());
         let after = after.map(|exit| Setting::Inputs.to(format!("{}:0", exit.name)).to_string());
         let cuts: Vec<String> = before.into_iter().chain(after).collect();
@@ -300,14 +310,6 @@ impl Loops {
             ..GraphDef { node: vec![], library: None, ..definition.clone() }
         }
     }
-}
-
-fn is_enter(node: &NodeDef) -> bool {
-    matches!(node.op.as_str(), "Enter" | "RefEnter")
-}
-
-fn is_exit(node: &NodeDef) -> bool {
-    matches!(node.op.as_str(), "Exit" | "RefExit")
 }
 
 fn is_next_iteration(node: &NodeDef) -> bool {

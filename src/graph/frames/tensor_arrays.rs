@@ -11,11 +11,13 @@ use std::collections::HashMap as Attributes;
 
 use hashbrown::HashMap;
 
+use super::error;
+use crate::error::Result;
 use crate::graph::node_def::data_inputs;
 use crate::proto::attr_value::Value;
 use crate::proto::{AttrValue, DataType, NodeDef, TensorProto, TensorShapeProto, tensor_shape_proto::Dim};
 
-/// The nodes, in which lists take the place of arrays. Operations that lists do not have stay as they are.
+/// The nodes, in which lists take the place of arrays. Operations that lists do not have stay as they are; [`refuse`] refuses them.
 pub fn as_lists(nodes: &[NodeDef]) -> Vec<NodeDef> {
     if !nodes.iter().any(is_array) {
         return nodes.to_vec();
@@ -30,9 +32,29 @@ pub fn as_lists(nodes: &[NodeDef]) -> Vec<NodeDef> {
     lists
 }
 
-fn is_array(node: &NodeDef) -> bool {
+/// Whether a node creates an array.
+pub fn is_array(node: &NodeDef) -> bool {
     node.op == "TensorArrayV3"
 }
+
+/// Refuses an operation on an array that lists do not have.
+///
+/// # Errors
+/// If the node is one.
+pub fn refuse(node: &NodeDef) -> Result<()> {
+    let problem = match node.op.as_str() {
+        "TensorArraySplitV3" => {
+            "its parts may have several shapes, and all elements of a list have the same shape"
+        }
+        "TensorArrayGradV3" | "TensorArrayGradWithShape" => "it computes gradients",
+        op if op.starts_with("TensorArray") => "only the arrays of TensorFlow 1.0 and later are converted",
+        _ => return Ok(()),
+    };
+    Err(error(node, problem).advice("choose outputs before it, or inputs after it"))
+}
+
+/// The attribute of a write that tells whether it may make the list longer.
+const GROWS: &str = "resize_if_index_out_of_bounds";
 
 /// The nodes that forward their first input, such as a flow.
 fn is_forward(node: &NodeDef) -> bool {
@@ -69,8 +91,7 @@ impl<'a> Arrays<'a> {
             ("TensorArrayWriteV3", [_, index, item, flow]) => {
                 let mut attrs = typed("T");
                 attrs.remove("shape_type");
-                let grows = value(Value::B(self.is_dynamic(node)));
-                attrs.insert("resize_if_index_out_of_bounds".to_owned(), grows);
+                attrs.insert(GROWS.to_owned(), value(Value::B(self.is_dynamic(node))));
                 (with("TensorListSetItem", vec![flow, index, item], attrs), None)
             }
             ("TensorArrayReadV3", [_, index, flow]) => {
@@ -86,7 +107,26 @@ impl<'a> Arrays<'a> {
             ("TensorArrayScatterV3", [_, indices, values, flow]) => {
                 let mut attrs = typed("T");
                 attrs.remove("shape_type");
+                attrs.insert(GROWS.to_owned(), value(Value::B(self.is_dynamic(node))));
                 (with("TensorListScatterIntoExistingList", vec![flow, values, indices], attrs), None)
+            }
+            ("TensorArrayConcatV3", [_, flow]) => {
+                let mut attrs = typed("dtype");
+                attrs.remove("shape_type");
+                let shape =
+                    node.attr.get("element_shape_except0").and_then(|attr| match attr.value.as_ref()? {
+                        Value::Shape(shape) if !shape.unknown_rank => Some(shape),
+                        _ => None,
+                    });
+                let any = Dim { size: -1, ..Dim::default() };
+                let of_parts = shape.map(|rest| TensorShapeProto {
+                    dim: [&[any], &rest.dim[..]].concat(),
+                    ..TensorShapeProto::default()
+                });
+                let of_any_rank = TensorShapeProto { unknown_rank: true, ..TensorShapeProto::default() };
+                let shape = of_parts.unwrap_or(of_any_rank);
+                attrs.insert("element_shape".to_owned(), value(Value::Shape(shape)));
+                (with("TensorListConcat", vec![flow], attrs), None)
             }
             ("TensorArraySizeV3", [_, flow]) => {
                 (with("TensorListLength", vec![flow], Attributes::new()), None)

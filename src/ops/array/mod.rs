@@ -201,6 +201,7 @@ pub const OPS: &[Op] = &[
         .shape(shape::basic::declared)
         .lower(lower::basic::placeholder, &[]),
     op("PlaceholderWithDefault").shape(like_first_input).lower(lower::basic::placeholder_with_default, &[]),
+    op("Print").shape(like_first_input).lower(lower::basic::identity, &[]).note("nothing is printed"),
     op("QueueDequeue").also(&["QueueDequeueV2"]).shape(shape::basic::dequeued_one).not_lowered(INPUT),
     op("QueueDequeueMany")
         .also(&["QueueDequeueManyV2", "QueueDequeueUpTo", "QueueDequeueUpToV2"])
@@ -226,7 +227,8 @@ pub const OPS: &[Op] = &[
     op("ReverseSequence")
         .shape(like_first_input)
         .check(check::reverse_sequence)
-        .lower(lower::order::reverse_sequence, &["ReverseSequence"]),
+        .lower(lower::order::reverse_sequence, &["ReverseSequence"])
+        .eval(eval::order::reverse_sequence),
     op("ReverseV2")
         .shape(like_first_input)
         .check(checks::distinct_axes)

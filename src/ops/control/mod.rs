@@ -20,6 +20,9 @@ pub const OPS: &[Op] = &[
         .also(&["RefSwitch"])
         .shape(|inputs, _| Ok(vec![inputs.tensor_type(0)?.clone(); 2]))
         .not_lowered(BRANCH),
-    op("While").also(&["StatelessWhile"]).shape(shape::while_loop).lower(lower::while_loop, &["Loop"]),
+    op("While")
+        .also(&["StatelessWhile"])
+        .shape(shape::while_loop)
+        .lower(lower::while_loop, &["Loop", "LSTM", "GRU", "RNN"]),
     op(ON_BRANCH).shape(like_first_input).not_lowered(BRANCH),
 ];

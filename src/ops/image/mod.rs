@@ -27,7 +27,8 @@ pub const OPS: &[Op] = &[
         .lower(lower::suppression::combined, &["NonMaxSuppression", "ScatterND", "TopK", "GatherND"]),
     op("CropAndResize")
         .shape(shape::crop_and_resize)
-        .lower(lower::crop::crop_and_resize, &["GatherND", "Floor", "Ceil", "Where"]),
+        .lower(lower::crop::crop_and_resize, &["GatherND", "Floor", "Ceil", "Where"])
+        .eval(eval::crop::crop_and_resize),
     op("HSVToRGB")
         .shape(like_first_input)
         .lower(lower::color::hsv_to_rgb, &["Split", "Mod", "Clip", "Concat"]),

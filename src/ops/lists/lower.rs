@@ -14,6 +14,7 @@ use crate::graph::{NodeRef, Shape, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::onnx::Attribute;
+use crate::ops::lists::shape::element;
 use crate::tensor::{Constant, DType, Fill, Inline};
 
 /// The most nodes that are followed to find the elements that are written to a list.
@@ -137,13 +138,7 @@ pub fn set_item(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let index = vector_of(cx, node, 1)?;
     if node.bool("resize_if_index_out_of_bounds", false) {
         let rank = cx.rank(node, node.into())?;
-        let one = cx.vector(node, "one", &[1]);
-        let needed = cx.step(node, "needed", "Add", vec![index.clone(), one], vec![]);
-        let length = length_of(cx, node, &name);
-        let more = cx.step(node, "more", "Sub", vec![needed, length], vec![]);
-        let none = cx.vector(node, "none", &[0]);
-        let more = cx.step(node, "more", "Max", vec![more, none], vec![]);
-        name = grown(cx, node, name, more, rank);
+        name = grown_to(cx, node, name, index.clone(), rank);
     }
     let item = element_of_one(cx, node, item)?;
     write(cx, node, list, name, index, item)
@@ -154,6 +149,27 @@ fn element_of_one(cx: &mut Lowering<'_>, node: NodeRef<'_>, item: TensorRef) -> 
     let item = cx.in_tensorflow_layout(item)?;
     let axes = cx.vector(node, "first_axis", &[0]);
     Ok(cx.step(node, "item", "Unsqueeze", vec![item, axes], vec![]))
+}
+
+/// The largest of some indices, a column of int64; -1 if there are none.
+fn largest(cx: &mut Lowering<'_>, node: NodeRef<'_>, positions: String) -> String {
+    let none = cx.vector(node, "no_place", &[-1]);
+    let column = cx.vector(node, "places_column", &[-1, 1]);
+    let none = cx.step(node, "no_places", "Reshape", vec![none, column], vec![]);
+    let axis = vec![("axis", Attribute::Int(0))];
+    let positions = cx.step(node, "at_least_none", "Concat", vec![positions, none], axis);
+    cx.step(node, "last", "ReduceMax", vec![positions], vec![("keepdims", Attribute::Int(0))])
+}
+
+/// A list that has an element at this index, one number: zeros after its end if it is too short.
+fn grown_to(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: String, index: String, rank: usize) -> String {
+    let one = cx.vector(node, "one", &[1]);
+    let needed = cx.step(node, "needed", "Add", vec![index, one], vec![]);
+    let length = length_of(cx, node, &list);
+    let more = cx.step(node, "more", "Sub", vec![needed, length], vec![]);
+    let none = cx.vector(node, "none", &[0]);
+    let more = cx.step(node, "more", "Max", vec![more, none], vec![]);
+    grown(cx, node, list, more, rank)
 }
 
 /// A list with zeros after its end.
@@ -273,8 +289,7 @@ pub fn scatter(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         Some(count) if count >= 0 => cx.vector(node, "count", &[count]),
         // As many as the greatest index needs.
         _ => {
-            let keep = vec![("keepdims", Attribute::Int(0))];
-            let last = cx.step(node, "last", "ReduceMax", vec![positions.clone()], keep);
+            let last = largest(cx, node, positions.clone());
             let one = cx.vector(node, "one", &[1]);
             cx.step(node, "count", "Add", vec![last, one], vec![])
         }
@@ -286,7 +301,8 @@ pub fn scatter(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Elements written to their indices in a list. Where the shape of the list's elements is not known, it is stretched to theirs.
+/// Elements written to their indices in a list, which grows as far as they need. Where the shape of the list's elements is not known,
+/// it is stretched to theirs.
 pub fn scatter_into(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (input, tensor) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
     if writes_all(cx, node, input, tensor) {
@@ -302,6 +318,14 @@ pub fn scatter_into(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         list = cx.step(node, "stretched", "Expand", vec![list, shape], vec![]);
     }
     let positions = indices(cx, node, 2)?;
+    // An array of TensorFlow 1 without a dynamic size has no such indices.
+    let length = cx.shape(node.into()).dim(0);
+    let keeps_length = length.is_some() && length == cx.shape(input).dim(0);
+    if node.bool("resize_if_index_out_of_bounds", true) && !keeps_length {
+        let rank = cx.rank(node, node.into())?;
+        let last = largest(cx, node, positions.clone());
+        list = grown_to(cx, node, list, last, rank);
+    }
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit(node, "ScatterND", vec![list, positions, tensor], layout, vec![]);
     Ok(())
@@ -359,9 +383,13 @@ fn indices(cx: &mut Lowering<'_>, node: NodeRef<'_>, index: usize) -> Result<Str
     Ok(cx.step(node, "places", "Reshape", vec![positions, column], vec![]))
 }
 
-/// The elements joined along their first axis, and how long each of them is.
+/// The elements joined along their first axis, and how long each of them is. Elements of several lengths are not those of a list here.
 pub fn concat(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
+    if element(cx.shape(input)).dim(0).is_none() {
+        let problem = "the lengths of the elements that it joins are not known, and may not be equal";
+        return Err(node.error(problem));
+    }
     let list = cx.in_tensorflow_layout(input)?;
     let [joined, lengths] = [0, 1].map(|port| node.output(port));
     let shape = cx.step(node, "list_shape", "Shape", vec![list.clone()], vec![]);

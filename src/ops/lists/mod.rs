@@ -1,5 +1,6 @@
 //! Lists of tensors.
 
+pub mod eval;
 pub mod lower;
 pub mod shape;
 
@@ -7,7 +8,7 @@ use super::{Op, op};
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
-    op("EmptyTensorList").shape(shape::empty).lower(lower::empty, &["Expand"]),
+    op("EmptyTensorList").shape(shape::empty).lower(lower::empty, &["Expand"]).eval(eval::empty),
     op("TensorArrayGatherV2")
         .also(&["TensorArrayGatherV3"])
         .shape(shape::gather_array)
@@ -16,25 +17,41 @@ pub const OPS: &[Op] = &[
         .also(&["TensorListConcatV2"])
         .shape(shape::concat)
         .lower(lower::concat, &["Reshape"])
+        .eval(eval::concat)
         .note("elements of one shape"),
     op("TensorListElementShape")
         .shape(shape::element_shape_of)
-        .lower(lower::element_shape, &["Shape", "Slice", "Cast"]),
-    op("TensorListFromTensor").shape(shape::from_tensor).lower(lower::alias, &[]),
-    op("TensorListGather").shape(shape::gather).lower(lower::gather, &["Gather"]),
-    op("TensorListGetItem").shape(shape::get_item).lower(lower::gather, &["Gather"]),
-    op("TensorListLength").shape(shape::length).lower(lower::length, &["Shape", "Gather", "Cast"]),
-    op("TensorListPopBack").shape(shape::pop_back).lower(lower::pop_back, &["Gather", "Slice"]),
-    op("TensorListPushBack").shape(shape::push_back).lower(lower::push_back, &["Unsqueeze", "Concat"]),
-    op("TensorListReserve").shape(shape::reserve).lower(lower::reserve, &["Expand"]),
-    op("TensorListResize").shape(shape::resize).lower(lower::resize, &["Slice", "Pad"]),
+        .lower(lower::element_shape, &["Shape", "Slice", "Cast"])
+        .eval(eval::element_shape),
+    op("TensorListFromTensor").shape(shape::from_tensor).lower(lower::alias, &[]).eval(eval::from_tensor),
+    op("TensorListGather").shape(shape::gather).lower(lower::gather, &["Gather"]).eval(eval::gather),
+    op("TensorListGetItem").shape(shape::get_item).lower(lower::gather, &["Gather"]).eval(eval::get_item),
+    op("TensorListLength")
+        .shape(shape::length)
+        .lower(lower::length, &["Shape", "Gather", "Cast"])
+        .eval(eval::list_length),
+    op("TensorListPopBack")
+        .shape(shape::pop_back)
+        .lower(lower::pop_back, &["Gather", "Slice"])
+        .eval(eval::pop_back),
+    op("TensorListPushBack")
+        .shape(shape::push_back)
+        .lower(lower::push_back, &["Unsqueeze", "Concat"])
+        .eval(eval::push_back),
+    op("TensorListReserve").shape(shape::reserve).lower(lower::reserve, &["Expand"]).eval(eval::reserve),
+    op("TensorListResize").shape(shape::resize).lower(lower::resize, &["Slice", "Pad"]).eval(eval::resize),
     op("TensorListScatter")
         .also(&["TensorListScatterV2"])
         .shape(shape::scatter)
-        .lower(lower::scatter, &["ScatterND"]),
+        .lower(lower::scatter, &["ScatterND"])
+        .eval(eval::scatter),
     op("TensorListScatterIntoExistingList")
         .shape(shape::scatter_into)
-        .lower(lower::scatter_into, &["ScatterND"]),
-    op("TensorListSetItem").shape(shape::set_item).lower(lower::set_item, &["ScatterND", "Where"]),
-    op("TensorListStack").shape(shape::stack).lower(lower::alias, &[]),
+        .lower(lower::scatter_into, &["ScatterND"])
+        .eval(eval::scatter_into),
+    op("TensorListSetItem")
+        .shape(shape::set_item)
+        .lower(lower::set_item, &["ScatterND", "Where"])
+        .eval(eval::set_item),
+    op("TensorListStack").shape(shape::stack).lower(lower::alias, &[]).eval(eval::stack),
 ];

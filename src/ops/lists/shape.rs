@@ -119,10 +119,17 @@ pub fn scatter(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
     one(inputs.dtype(0)?, list_of(length, &element))
 }
 
-pub fn scatter_into(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+pub fn scatter_into(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let list = inputs.shape(0)?;
     let element = refined(&element(list), &element(inputs.shape(1)?));
-    one(inputs.dtype(0)?, list_of(list.dim(0), &element))
+    let length = match node.bool("resize_if_index_out_of_bounds", true) {
+        false => list.dim(0),
+        true => list.dim(0).zip(inputs.integers(2)?).map(|(length, indices)| {
+            let needed = indices.into_iter().filter_map(|index| usize::try_from(index).ok()).max();
+            needed.map_or(length, |last| length.max(last.saturating_add(1)))
+        }),
+    };
+    one(inputs.dtype(0)?, list_of(length, &element))
 }
 
 pub fn concat(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {

@@ -1,10 +1,10 @@
 //! Ops for which the order of elements matters: the largest of them, and sums of all before.
 
-use ndarray::{ArrayD, ArrayView1, Axis};
+use ndarray::{ArrayD, ArrayView1, Axis, Slice};
 
 use crate::graph::Node;
 use crate::ops::Parameter;
-use crate::ops::array::eval::basic::axis_of;
+use crate::ops::array::eval::basic::{axis_of, lengths};
 use crate::tensor::Tensor;
 use crate::tensor::same_type;
 use crate::tensor::{DType, element_count};
@@ -100,6 +100,31 @@ pub fn accumulate(
         }
     }
     Some(vec![Tensor::Float32(result)])
+}
+
+/// Reverses the first elements of each row, as many as the second input has for the row.
+pub fn reverse_sequence(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [input, counts] = inputs else { return None };
+    let rank = input.shape().len();
+    let (time, batch) = (axis_of(node.int("seq_dim", 0), rank)?, axis_of(node.int("batch_dim", 0), rank)?);
+    let (counts, length) = (lengths(counts)?, input.shape()[time]);
+    if time == batch || counts.len() != input.shape()[batch] || counts.iter().any(|&count| count > length) {
+        return None;
+    }
+    Some(vec![same_type!(input, array => reversed(array.clone(), time, batch, &counts))])
+}
+
+/// An array with the first elements along one axis reversed, for each index of another axis as many as are counted.
+fn reversed<T: Clone>(mut array: ArrayD<T>, time: usize, batch: usize, counts: &[usize]) -> ArrayD<T> {
+    let time = Axis(if batch < time { time - 1 } else { time });
+    for (index, &count) in counts.iter().enumerate() {
+        let mut row = array.index_axis_mut(Axis(batch), index);
+        let mut first = row.slice_axis_mut(time, Slice::from(..count));
+        let mut reversed = first.to_owned();
+        reversed.invert_axis(time);
+        first.assign(&reversed);
+    }
+    array
 }
 
 /// An axis along which the element at each index is `on`, and all others are `off`. No element is at an index outside.

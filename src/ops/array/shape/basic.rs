@@ -211,12 +211,20 @@ pub fn pad(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     }
 }
 
+/// The begins, ends or strides of a slice, as far as they are known; `None` if not even their number is.
+fn bounds_of(inputs: &Inputs<'_>, index: usize) -> Result<Option<Vec<Option<i64>>>> {
+    if let Some(bounds) = inputs.integers(index)? {
+        return Ok(Some(bounds.into_iter().map(Some).collect()));
+    }
+    Ok(inputs.shape(index)?.dim(0).map(|count| vec![None; count]))
+}
+
 pub fn strided_slice(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let dtype = inputs.dtype(0)?;
-    let bounds = (inputs.integers(1)?, inputs.integers(2)?, inputs.integers(3)?);
+    let bounds = (bounds_of(inputs, 1)?, bounds_of(inputs, 2)?, bounds_of(inputs, 3)?);
     let shape = match (inputs.shape(0)?.dims(), bounds) {
         (Some(dims), (Some(begin), Some(end), Some(strides))) => {
-            let slice = StridedSlice::new(node, dims.len(), [&begin, &end, &strides])?;
+            let slice = StridedSlice::of_open(node, dims.len(), [&begin, &end, &strides])?;
             if let Some((axis, index)) = slice.missing_element(dims) {
                 let shape = inputs.shape(0)?;
                 return Err(

@@ -18,15 +18,15 @@ pub struct Loop<'a> {
 }
 
 /// An upper bound of a counter that the condition of a loop compares: the loop goes on while the counter is below it.
-struct Bound {
-    counter: usize,
-    limit: Limit,
+pub struct Bound {
+    pub counter: usize,
+    pub limit: Limit,
     /// Whether the loop goes on while the counter is equal to the limit, too.
-    is_inclusive: bool,
+    pub is_inclusive: bool,
 }
 
 /// A number that stays the same while a loop runs.
-enum Limit {
+pub enum Limit {
     Known(i64),
     /// A variable of the loop that no iteration changes.
     Variable(usize),
@@ -53,7 +53,7 @@ pub enum Rest {
 
 /// How often the body of a loop runs: as long as all its bounds hold.
 pub struct TripCount {
-    bounds: Vec<Bound>,
+    pub bounds: Vec<Bound>,
 }
 
 impl Loop<'_> {
@@ -123,7 +123,7 @@ impl Loop<'_> {
     }
 
     /// Whether each iteration adds 1 to a variable.
-    fn is_counter(&self, variable: usize) -> bool {
+    pub fn is_counter(&self, variable: usize) -> bool {
         let graph = self.body.graph();
         let Some(&result) = self.body.results.get(variable) else { return false };
         let node = graph.node(graph.origin(result).node);

@@ -4,6 +4,7 @@
 //! <https://onnx.ai/onnx/operators/>.
 
 mod counted;
+mod recurrent;
 mod while_loop;
 
 pub use while_loop::while_loop;

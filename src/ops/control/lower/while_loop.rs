@@ -5,6 +5,7 @@
 use hashbrown::HashSet;
 
 use super::counted::{Loop, Rest, TripCount, WrittenList};
+use super::recurrent::recurrent;
 use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
@@ -33,7 +34,11 @@ pub fn while_loop(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let inside = in_each_iteration(cx, node, &before, &changed)?;
     let body = cx.build_function(node, "body", functions[1], &inside)?;
     let condition = cx.build_function(node, "condition", functions[0], &inside)?;
-    let plan = Plan::new(cx, Loop { node, body: &body, changed: &changed }, &condition);
+    let this = Loop { node, body: &body, changed: &changed };
+    if recurrent(cx, &this, &condition)? {
+        return Ok(());
+    }
+    let plan = Plan::new(cx, this, &condition);
     if plan.variables().is_empty() {
         return Ok(());
     }

@@ -1,2 +1,3 @@
+pub mod crop;
 pub mod resize;
 pub mod suppression;

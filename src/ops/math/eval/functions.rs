@@ -4,7 +4,7 @@ use ndarray::{ArrayD, Axis, NdFloat, Zip};
 
 use crate::graph::Node;
 use crate::ops::array::eval::basic::axis_of;
-use crate::ops::math::eval::elementwise::broadcast;
+use crate::ops::math::eval::elementwise::{Arithmetic, arithmetic, broadcast};
 use crate::tensor::Tensor;
 
 /// The constants of self-normalizing networks, <https://arxiv.org/abs/1706.02515>.
@@ -91,15 +91,12 @@ pub fn softmax(inputs: &[&Tensor], finish: impl Fn(f32, f32) -> f32) -> Option<V
 
 pub fn add_n(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let (first, rest) = inputs.split_first()?;
-    let Tensor::Float32(first) = first else { return None };
-    let mut sum = first.clone();
-    for addend in rest {
-        match addend {
-            Tensor::Float32(addend) if addend.shape() == sum.shape() => sum += addend,
-            _ => return None,
-        }
+    if rest.iter().any(|addend| addend.shape() != first.shape()) {
+        return None;
     }
-    Some(vec![Tensor::Float32(sum)])
+    rest.iter().try_fold(vec![Tensor::clone(first)], |sum, addend| {
+        arithmetic(&[sum.first()?, addend], Arithmetic::Add)
+    })
 }
 
 /// First the upper bound, then the lower one, which wins where it is greater (`clip_op.cc`).
