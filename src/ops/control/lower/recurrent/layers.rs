@@ -27,7 +27,9 @@ pub enum Source {
     All(usize),
     /// A list of one element: the last output of a cell.
     Last(usize),
+    /// The last output of a cell, as its state.
     Hidden(usize),
+    /// The last inner state of a cell.
     Memory(usize),
 }
 
@@ -39,6 +41,7 @@ struct Next {
     lengths: Option<usize>,
 }
 
+/// A loop that is read as layers.
 struct Reading<'a> {
     cx: &'a Lowering<'a>,
     of: &'a Loop<'a>,
@@ -56,12 +59,12 @@ impl Layers {
         }
         let states: Vec<Next> = of.changed.iter().filter_map(|&variable| reading.next(variable)).collect();
         let cells = reading.cells(&states);
-        let list = *cells.iter().filter_map(|cell| reading.list(cell.input)).collect::<Vec<_>>().first()?;
+        let list = reading.list(cells.first()?.input)?;
         let mut outputs = vec![];
         for &variable in of.changed.iter().filter(|&&variable| cx.is_used(of.node.output(variable))) {
             outputs.push((variable, reading.output(&cells, variable)?));
         }
-        // Nothing may read a cell whose state is masked in another way.
+        // ONNX's operators take one length for all states of a sequence.
         let masks: Vec<Option<usize>> = states.iter().map(|state| state.lengths).collect();
         let lengths = *masks.first()?;
         if masks.iter().any(|&mask| mask != lengths) || !reading.are_masked(&outputs, lengths) {

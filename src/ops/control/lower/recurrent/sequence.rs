@@ -1,6 +1,6 @@
 //! Whether a loop reads its whole input: the number of its trips compared with the length of the list that it reads.
 
-use super::super::counted::{Limit, Loop, TripCount};
+use super::super::counted::{Bound, Limit, Loop, TripCount};
 use crate::graph::TensorRef;
 use crate::graph::partial::Length;
 use crate::lower::context::Lowering;
@@ -78,28 +78,18 @@ impl Sequence<'_, '_> {
 
     /// Whether a loop takes a step for each element, or at least as many as the longest sequence has.
     pub fn is_read_by(&self, of: &Loop<'_>, trips: &TripCount) -> bool {
-        let limits: Vec<Option<TensorRef>> =
-            trips.bounds.iter().map(|bound| self.limit(of, &bound.limit)).collect();
-        let is_enough = limits.iter().all(|&limit| limit.is_none_or(|limit| self.is_at_least(limit)));
-        let known = trips.bounds.iter().all(|bound| match bound.limit {
+        let limit = |variable: usize| self.cx.origin(of.node.inputs[variable]);
+        let is_enough = |bound: &Bound| match bound.limit {
             Limit::Known(known) => {
                 matches!(self.length(), Some(Length::Known(length)) if length <= known)
             }
-            Limit::Variable(_) => true,
-        });
-        let is_exact = trips.bounds.iter().zip(&limits).any(|(bound, &limit)| match (&bound.limit, limit) {
-            (&Limit::Known(known), _) => self.length() == Some(Length::Known(known)),
-            (_, Some(limit)) => self.is_exactly(limit),
-            _ => false,
-        });
-        is_enough && known && (is_exact || self.lengths.is_some())
-    }
-
-    fn limit(&self, of: &Loop<'_>, limit: &Limit) -> Option<TensorRef> {
-        match *limit {
-            Limit::Known(_) => None,
-            Limit::Variable(variable) => Some(self.cx.origin(of.node.inputs[variable])),
-        }
+            Limit::Variable(variable) => self.is_at_least(limit(variable)),
+        };
+        let is_exact = |bound: &Bound| match bound.limit {
+            Limit::Known(known) => self.length() == Some(Length::Known(known)),
+            Limit::Variable(variable) => self.is_exactly(limit(variable)),
+        };
+        trips.bounds.iter().all(is_enough) && (self.lengths.is_some() || trips.bounds.iter().any(is_exact))
     }
 
     /// Whether a number is that of the elements, spelled out with a minimum that changes nothing.
