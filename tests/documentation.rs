@@ -51,8 +51,8 @@ fn table_of_networks() -> String {
             table,
             "| `{}` | {} | {image} | {} | {} | {gamma} | {epsilons} |",
             network.name,
-            code(network.scope),
-            code(network.arg_scope_name),
+            code(&network.scope),
+            code(&network.arg_scope_name),
             norms.len(),
         )
         .unwrap();
@@ -61,7 +61,7 @@ fn table_of_networks() -> String {
 }
 
 fn batch_norms_of(network: &Network) -> Vec<BatchNorm> {
-    let options = Options::defaults(network.options, network.scope);
+    let options = Options::defaults(&network.options, &network.scope);
     let [height, width] = network.image_size;
     let image = ImageShape { batch: None, height, width, channels: 3 };
     let built = slim::build(network, "", &options, &image, &Variables::new()).unwrap();
@@ -74,7 +74,7 @@ fn batch_norms_of(network: &Network) -> Vec<BatchNorm> {
 fn table_of_options() -> String {
     let mut rows: Vec<([String; 4], Vec<&str>)> = vec![];
     for network in networks() {
-        for option in network.options {
+        for option in &*network.options {
             let read = if option.is_in_variables() { "yes" } else { "no" };
             let key = [
                 format!("`{}`", option.name),
@@ -83,8 +83,8 @@ fn table_of_options() -> String {
                 option.help.to_owned(),
             ];
             match rows.iter_mut().find(|(other, _)| *other == key) {
-                Some((_, networks)) => networks.push(network.name),
-                None => rows.push((key, vec![network.name])),
+                Some((_, networks)) => networks.push(&network.name),
+                None => rows.push((key, vec![&network.name])),
             }
         }
     }

@@ -51,7 +51,7 @@ fn gating_and_separated_filters_are_read_from_their_layers() {
 
     let recognition = recognized(&variables);
 
-    assert_eq!((recognition.network.name, recognition.found), ("s3dg", recognition.expected));
+    assert_eq!((&*recognition.network.name, recognition.found), ("s3dg", recognition.expected));
     assert_eq!(recognition.options.choice("gating_startat"), "Mixed_4b");
     assert_eq!(recognition.options.choice("temporal_conv_startat"), "Conv2d_2c_3x3");
     assert_eq!(recognition.options.count("first_temporal_kernel_size"), 5);

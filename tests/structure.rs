@@ -18,7 +18,7 @@ fn built(case: &Case) -> Result<BuiltNetwork, String> {
     let Recognition { network, prefix, options, channels, .. } = recognized(case)?;
     let [height, width] = case.image_size();
     let image = ImageShape { batch: None, height, width, channels };
-    build(network, &prefix, &options, &image, &case.variables()).map_err(|error| error.to_string())
+    build(&network, &prefix, &options, &image, &case.variables()).map_err(|error| error.to_string())
 }
 
 /// Runs a check on every case of a network that the library has and reports all that fail.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use tempfile::TempDir;
@@ -77,7 +78,7 @@ impl Case {
     fn built(&self) -> BuiltNetwork {
         let Recognition { network, prefix, options, channels, .. } = self.recognized();
         let image = ImageShape { batch: None, height: self.input[1], width: self.input[2], channels };
-        build(network, &prefix, &options, &image, &self.variables()).unwrap()
+        build(&network, &prefix, &options, &image, &self.variables()).unwrap()
     }
 
     /// Converts with these outputs and compares each with what TensorFlow computed.
@@ -419,7 +420,15 @@ fn the_example_of_the_documentation_is_a_description() {
     let path = folder.path().join("my_net.toml");
     std::fs::write(&path, example.strip_prefix("toml").unwrap()).unwrap();
     let network = toml_network::network(&path).unwrap();
-    assert_eq!((network.name, network.logits), ("my_net", "logits/weights"));
+    assert_eq!((&*network.name, &*network.logits), ("my_net", "logits/weights"));
+}
+
+#[test]
+fn a_described_network_lives_as_long_as_it_is_used() {
+    let network = NetworkChoice::from(&*Case::load("plain_cnn").description()).network().unwrap();
+    let observed = Arc::downgrade(&network);
+    drop(network);
+    assert!(observed.upgrade().is_none());
 }
 
 #[test]

@@ -14,9 +14,9 @@ const CHANNELS: usize = 3;
 
 /// A network with its end points, as `--json` prints it.
 #[derive(Debug, Serialize)]
-pub struct OneNetwork {
+pub struct OneNetwork<'a> {
     #[serde(flatten)]
-    entry: Entry,
+    entry: Entry<'a>,
     input: TensorEntry,
     end_points: Vec<EndPoint>,
 }
@@ -35,17 +35,17 @@ struct TensorEntry {
     shape: Option<Vec<Option<usize>>>,
 }
 
-impl OneNetwork {
+impl<'a> OneNetwork<'a> {
     /// Builds a network. Options that are not given have slim's defaults.
     ///
     /// # Errors
     /// If it does not have the options, or the image does not fit it.
     pub fn build(
-        network: &Network,
+        network: &'a Network,
         image_size: Option<(usize, usize)>,
         given: &[NetworkOption],
     ) -> Result<Self> {
-        let mut options = Options::defaults(network.options, network.scope);
+        let mut options = Options::defaults(&network.options, &network.scope);
         options.set_given(given)?;
         let (height, width) = image_size.unwrap_or(network.image_size.into());
         let image = ImageShape { batch: None, height, width, channels: CHANNELS };

@@ -32,36 +32,36 @@ pub struct Args {
 
 /// A network, as `--json` prints it.
 #[derive(Debug, Serialize)]
-pub struct Entry {
-    pub name: &'static str,
-    pub scope: &'static str,
+pub struct Entry<'a> {
+    pub name: &'a str,
+    pub scope: &'a str,
     pub image_size: serde_json::Value,
-    pub arg_scope: &'static str,
-    pub options: Vec<OptionEntry>,
+    pub arg_scope: &'a str,
+    pub options: Vec<OptionEntry<'a>>,
 }
 
 /// An option of a network.
 #[derive(Debug, Serialize)]
-pub struct OptionEntry {
-    pub name: &'static str,
+pub struct OptionEntry<'a> {
+    pub name: &'a str,
     pub default: serde_json::Value,
     pub read_from_variables: bool,
     pub help: &'static str,
 }
 
-impl Entry {
-    pub fn new(network: &Network) -> Self {
+impl<'a> Entry<'a> {
+    pub fn new(network: &'a Network) -> Self {
         let options = network.options.iter().map(|spec| OptionEntry {
-            name: spec.name,
+            name: &spec.name,
             default: super::json(spec.default),
             read_from_variables: spec.is_in_variables(),
             help: spec.help,
         });
         Self {
-            name: network.name,
-            scope: network.scope,
+            name: &network.name,
+            scope: &network.scope,
             image_size: super::image_size(network),
-            arg_scope: network.arg_scope_name,
+            arg_scope: &network.arg_scope_name,
             options: options.collect(),
         }
     }
@@ -70,11 +70,11 @@ impl Entry {
 pub fn run(args: &Args) -> Result<()> {
     if let Some(choice) = &args.network {
         let options = args.network_option.iter().map(|text| NetworkOption::parse(text));
-        let shown =
-            OneNetwork::build(choice.network()?, args.image_size, &options.collect::<Result<Vec<_>>>()?)?;
+        let network = choice.network()?;
+        let shown = OneNetwork::build(&network, args.image_size, &options.collect::<Result<Vec<_>>>()?)?;
         return if args.json { output::print_json(&shown) } else { output::print(&shown.text()) };
     }
-    let entries: Vec<Entry> = networks().map(Entry::new).collect();
+    let entries: Vec<Entry<'_>> = networks().map(|network| Entry::new(network)).collect();
     if args.json {
         return output::print_json(&entries);
     }

@@ -124,8 +124,8 @@ fn inferred_outputs(
         [] => {
             let network = source.checkpoint().and_then(|_| recognize_checkpoint(source, options).ok());
             let rebuilding = network.map_or_else(String::new, |recognition| {
-                let name = recognition.network.name;
-                format!("; or convert with {}, which has these variables", Setting::Network.to(name))
+                let network = Setting::Network.to(&recognition.network.name);
+                format!("; or convert with {network}, which has these variables")
             });
             let advice = match &candidates(file.definition())[..] {
                 [] => format!("name the tensors to compute with {}", Setting::Outputs),

@@ -134,9 +134,9 @@ impl Origin {
     }
 
     /// The part that does not use the remaining trained variables, for a warning.
-    fn user_of_variables(&self) -> &'static str {
+    fn user_of_variables(&self) -> &str {
         match self {
-            Self::Network(network) => network.recognition.network.name,
+            Self::Network(network) => &network.recognition.network.name,
             Self::Graph(_) => "what the outputs are computed from",
         }
     }
@@ -145,8 +145,8 @@ impl Origin {
     fn advised(&self, error: Error, source: &Source, options: &ConvertOptions) -> Error {
         if let (Self::Network(origin), Some(_)) = (self, &options.network) {
             let as_itself = recognize_checkpoint(source, &ConvertOptions::default());
-            let name = as_itself.map(|recognition| recognition.network.name);
-            if let Some(name) = name.ok().filter(|&name| name != origin.recognition.network.name) {
+            let name = as_itself.map(|recognition| recognition.network.name.clone());
+            if let Some(name) = name.ok().filter(|name| *name != origin.recognition.network.name) {
                 return error
                     .advice(format!("its variables are those of {name}: leave out {}", Setting::Network));
             }

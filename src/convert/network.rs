@@ -65,14 +65,14 @@ pub fn recognize_variables(
     recognize_and_build(variables, Overrides { network, options: &options.network_options }).map_err(
         |error| {
             let error = error.within(source.path().display());
-            if source.graph().is_some() && network.is_none() && !options.network_options.is_empty() {
+            if source.graph().is_some() && options.network.is_none() && !options.network_options.is_empty() {
                 return error.advice(format!(
                     "leave out {}, and the graph that comes with it is converted",
                     Setting::NetworkOption
                 ));
             }
             match source.weights() {
-                Ok(checkpoint) if checkpoint.is_object_based() && network.is_none() => error.advice(
+                Ok(checkpoint) if checkpoint.is_object_based() && options.network.is_none() => error.advice(
                     "it was saved by Keras or by tf.train.Checkpoint: give the SavedModel of the model",
                 ),
                 _ => error,
@@ -83,13 +83,14 @@ pub fn recognize_variables(
 
 /// The name of the network that a model's variables belong to, and the tensors of slim's end points in it; `None` if they
 /// belong to none.
-pub(super) fn end_points(source: &Source) -> Option<(&'static str, Names)> {
+pub(super) fn end_points(source: &Source) -> Option<(String, Names)> {
     let variables = variables(source.checkpoint()?);
     let recognized = recognize_and_build(&variables, Overrides::default()).ok()?;
-    let Recognition { network, channels, .. } = recognized.recognition;
-    let (_, built) = recognized.build(&network.default_images(channels), &variables).ok()?;
+    let Recognition { network, channels, .. } = &recognized.recognition;
+    let image = network.default_images(*channels);
+    let (recognition, built) = recognized.build(&image, &variables).ok()?;
     let named = |(name, tensor): &(String, TensorRef)| (name.clone(), built.graph.tensor_name(*tensor));
-    Some((network.name, built.end_points.iter().map(named).collect()))
+    Some((recognition.network.name.clone(), built.end_points.iter().map(named).collect()))
 }
 
 /// Recognizes the network of a checkpoint and builds its graph.
@@ -100,13 +101,14 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
     let recognition = &mut recognized.recognition;
     // The auxiliary classifier is for training. It is built if the options ask for it.
     let aux = recognition.options.aux_option();
-    let has_aux = aux.is_some_and(|aux| !recognition.options.is_unset(aux) && recognition.options.flag(aux));
+    let has_aux =
+        aux.as_ref().is_some_and(|aux| !recognition.options.is_unset(aux) && recognition.options.flag(aux));
     let wants_aux = has_aux || options.outputs.iter().any(|output| output.contains(AUX_LOGITS));
     if let Some(aux) = aux.filter(|_| !wants_aux) {
-        recognition.options.set(aux, Value::Flag(false));
+        recognition.options.set(&aux, Value::Flag(false));
     }
-    if options.image_size.is_some() && recognition.options.count(NUM_BANDS.name) > 0 {
-        let network = recognition.network.name;
+    if options.image_size.is_some() && recognition.options.count(&NUM_BANDS.name) > 0 {
+        let network = &recognition.network.name;
         return Err(Error::new(Setting::ImageSize, format!("{network} takes spectrograms, not images"))
             .advice(format!(
                 "set their size with {} and {}=…",
@@ -119,7 +121,7 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
     let (recognition, built) = recognized.build(&image, &variables)?;
     let unused = unused(source.weights()?, &recognition, &built);
     if !options.backbone
-        && let Some(error) = unused.refused(source.weights()?, recognition.network.name)
+        && let Some(error) = unused.refused(source.weights()?, &recognition.network.name)
     {
         return Err(error);
     }
@@ -139,7 +141,7 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
     let bound = BoundGraph {
         logits: (classes > 0).then_some(built.output),
         probabilities,
-        classes: Some(classes).filter(|_| recognition.options.value(NUM_CLASSES.name).is_some()),
+        classes: Some(classes).filter(|_| recognition.options.value(&NUM_CLASSES.name).is_some()),
         aliases: Aliases { inputs: vec![], outputs: end_points.collect() },
         keys: Aliases::default(),
         graph: built.graph,
@@ -224,7 +226,7 @@ fn partly_pooled(built: &BuiltNetwork) -> Option<[[usize; 2]; 2]> {
 fn notes(recognition: &Recognition, built: &BuiltNetwork) -> Vec<Note> {
     let Recognition { network, options, .. } = recognition;
     let of_definition = |spec: &OptionSpec| match spec.source {
-        OptionSource::Definition(difference) if options.is_unset(spec.name) => {
+        OptionSource::Definition(difference) if options.is_unset(&spec.name) => {
             let text = format!(
                 "public definitions of {} differ, and a checkpoint does not tell which one it was trained with: \
                  {difference}; {} {} was used, and {} chooses",
@@ -233,7 +235,7 @@ fn notes(recognition: &Recognition, built: &BuiltNetwork) -> Vec<Note> {
                 spec.default,
                 Setting::NetworkOption.to(format!("{}=…", spec.name))
             );
-            Some(Note::info(NoteKind::Definition, text).about(spec.name))
+            Some(Note::info(NoteKind::Definition, text).about(&*spec.name))
         }
         _ => None,
     };
@@ -252,7 +254,7 @@ fn notes(recognition: &Recognition, built: &BuiltNetwork) -> Vec<Note> {
         );
         notes.push(Note::info(NoteKind::Definition, text).about(GLOBAL_POOL));
     }
-    let arg_scope = network.arg_scope_name;
+    let arg_scope = &network.arg_scope_name;
     let of_arg_scope = |disagreement: &ScopeDisagreement| {
         let variable = &disagreement.variable;
         let text = match disagreement.stored {

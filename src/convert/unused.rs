@@ -105,11 +105,11 @@ impl Unused {
         let Recognition { network, prefix, options, .. } = recognition;
         let separator = if options.scope.is_empty() { "" } else { "/" };
         let root = format!("{prefix}{}{separator}", options.scope);
-        let aux = network.aux_logits.map(|aux| format!("{root}{aux}/"));
+        let aux = network.aux_logits.as_ref().map(|aux| format!("{root}{aux}/"));
         // If an option leaves the logits out, the user knows.
         let logits = network.logits.rsplit_once('/').map(|(scope, _)| format!("{root}{scope}/"));
-        let logits = logits.filter(|_| network.options.iter().any(|spec| !options.is_unset(spec.name)));
-        let training = only_trains(network.name)
+        let logits = logits.filter(|_| network.options.iter().any(|spec| !options.is_unset(&spec.name)));
+        let training = only_trains(&network.name)
             .iter()
             .flat_map(|name| [format!("{prefix}{name}/"), format!("{prefix}{name}")]);
         let left_out = aux.into_iter().chain(logits).chain(training).collect();

@@ -152,7 +152,7 @@ impl IdentifiedNetwork {
 fn without_aux(mut recognized: Recognized, variables: &Variables) -> Result<(Recognition, BuiltNetwork)> {
     let recognition = recognized.recognition.clone();
     if let Some(aux) = recognition.options.aux_option() {
-        recognized.recognition.options.set(aux, Value::Flag(false));
+        recognized.recognition.options.set(&aux, Value::Flag(false));
     }
     let image = recognition.network.default_images(recognition.channels);
     let (_, built) = recognized.build(&image, variables)?;

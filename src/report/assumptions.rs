@@ -78,7 +78,7 @@ fn is_of_interface(kind: NoteKind) -> bool {
 
 fn of_network(origin: &NetworkOrigin, options: &ConvertOptions, notes: &[Note], found: &mut Vec<Assumption>) {
     let recognition = &origin.recognition;
-    let network = recognition.network;
+    let network = &recognition.network;
     let reason = match &options.network {
         Some(_) => given(Setting::Network),
         None => format!(
@@ -86,11 +86,11 @@ fn of_network(origin: &NetworkOrigin, options: &ConvertOptions, notes: &[Note], 
             recognition.found, recognition.expected
         ),
     };
-    found.push(assume("network", network.name, reason));
-    for spec in network.options {
-        found.extend(recognition.options.value(spec.name).map(|value| {
-            let is_given = !recognition.options.is_unset(spec.name);
-            assume(spec.name, value, format!("{}: {}", source(spec, is_given), spec.help))
+    found.push(assume("network", &network.name, reason));
+    for spec in &*network.options {
+        found.extend(recognition.options.value(&spec.name).map(|value| {
+            let is_given = !recognition.options.is_unset(&spec.name);
+            assume(&spec.name, value, format!("{}: {}", source(spec, is_given), spec.help))
         }));
     }
     let definitions = of_kind(notes, |kind| kind == NoteKind::Definition);
@@ -108,7 +108,7 @@ fn of_network(origin: &NetworkOrigin, options: &ConvertOptions, notes: &[Note], 
         Some(batch) => assume("batch", batch, given(Setting::BatchSize)),
         None => assume("batch", "open", format!("any number of images; {} fixes it", Setting::BatchSize)),
     });
-    let scope = network.arg_scope_name;
+    let scope = &network.arg_scope_name;
     for (stored, value, reason) in [
         (true, "used", format!("they are stored although {scope} has none: the checkpoint decides")),
         (false, "left out", format!("they are not stored although {scope} has them: the checkpoint decides")),

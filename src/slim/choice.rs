@@ -1,6 +1,7 @@
 //! What users choose instead of leaving it to recognition: the network, and its options.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{Network, find_network, networks, toml_network};
 use crate::error::{Error, Result};
@@ -32,10 +33,10 @@ impl NetworkChoice {
     /// # Errors
     /// If the library has no network of this name: the message suggests similar names. If the file cannot be read, or there is
     /// a mistake in it: the message names the line.
-    pub fn network(&self) -> Result<&'static Network> {
+    pub fn network(&self) -> Result<Arc<Network>> {
         match self {
-            Self::Named(name) => network_named(name),
-            Self::Described(path) => toml_network::network(path),
+            Self::Named(name) => network_named(name).cloned(),
+            Self::Described(path) => toml_network::network(path).map(Arc::new),
         }
     }
 }
@@ -44,10 +45,10 @@ impl NetworkChoice {
 ///
 /// # Errors
 /// If there is none: the message suggests similar names.
-pub fn network_named(name: &str) -> Result<&'static Network> {
+pub fn network_named(name: &str) -> Result<&'static Arc<Network>> {
     find_network(name).ok_or_else(|| {
         let error = Error::new(format!("network \"{name}\""), "the library has no network of this name");
-        let question = did_you_mean(name, networks().map(|network| network.name));
+        let question = did_you_mean(name, networks().map(|network| &*network.name));
         let question = question.map_or_else(String::new, |question| question + " ");
         error.advice(format!(
             "{question}`{}` lists the known ones; the name of a file that describes another network ends in .toml",

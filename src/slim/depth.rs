@@ -12,7 +12,7 @@ use crate::error::Result;
 pub(super) fn reads_depth(options: &Options, network: &Network) -> bool {
     let spec = network.options.iter().find(|spec| spec.name == DEPTH_MULTIPLIER.name);
     spec.is_some_and(|spec| matches!(spec.source, OptionSource::Variables))
-        && options.is_unset(DEPTH_MULTIPLIER.name)
+        && options.is_unset(&DEPTH_MULTIPLIER.name)
 }
 
 /// A number of channels that no real convolution has. With it as `min_depth`, the convolutions that follow the
@@ -31,7 +31,7 @@ pub(super) fn read_depth(
     variables: &Variables,
 ) -> Result<()> {
     let mut marked = options.clone();
-    marked.set(MIN_DEPTH.name, Value::Count(MARKER_DEPTH));
+    marked.set(&MIN_DEPTH.name, Value::Count(MARKER_DEPTH));
     let marked = default_network(network, prefix, &marked, 3, variables)?;
     let pairs: Vec<(usize, usize)> = full
         .variables()
@@ -43,25 +43,25 @@ pub(super) fn read_depth(
         .filter_map(|((name, full), _)| Some((*full.last()?, *variables.get(name)?.last()?)))
         .collect();
     let least = pairs.iter().map(|(_, actual)| *actual).min().unwrap_or(0);
-    let default_least = options.count(MIN_DEPTH.name);
+    let default_least = options.count(&MIN_DEPTH.name);
     let least_candidates =
-        if options.is_unset(MIN_DEPTH.name) { vec![default_least, least, 1] } else { vec![default_least] };
+        if options.is_unset(&MIN_DEPTH.name) { vec![default_least, least, 1] } else { vec![default_least] };
     // Fine-grained classification exempts the last convolution from the multiplier.
     let mut attempts = vec![(false, &pairs[..])];
     if let [rest @ .., (full, actual)] = &pairs[..]
         && full == actual
-        && options.is_unset(FINEGRAIN_CLASSIFICATION_MODE.name)
+        && options.is_unset(&FINEGRAIN_CLASSIFICATION_MODE.name)
     {
         attempts.push((true, rest));
     }
     for (finegrain, pairs) in attempts {
-        let divisor = options.count(DIVISIBLE_BY.name);
+        let divisor = options.count(&DIVISIBLE_BY.name);
         let depth = |full: usize, multiplier, least| options.depth_under(full, multiplier, least);
         if let Some((multiplier, least)) = fitting_depth_by(depth, pairs, &least_candidates, divisor) {
-            options.set(DEPTH_MULTIPLIER.name, Value::Number(multiplier));
-            options.set(MIN_DEPTH.name, Value::Count(least));
-            if options.is_unset(FINEGRAIN_CLASSIFICATION_MODE.name) {
-                options.set(FINEGRAIN_CLASSIFICATION_MODE.name, Value::Flag(finegrain));
+            options.set(&DEPTH_MULTIPLIER.name, Value::Number(multiplier));
+            options.set(&MIN_DEPTH.name, Value::Count(least));
+            if options.is_unset(&FINEGRAIN_CLASSIFICATION_MODE.name) {
+                options.set(&FINEGRAIN_CLASSIFICATION_MODE.name, Value::Flag(finegrain));
             }
             return Ok(());
         }

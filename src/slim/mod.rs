@@ -11,6 +11,7 @@ mod depthwise;
 mod layers;
 mod layers_3d;
 pub mod nets;
+mod network;
 mod network_builder;
 mod options;
 mod plain_ops;
@@ -22,7 +23,8 @@ pub mod toml_network;
 pub use arg_scope::{Activation, Arg, ArgScope, Layer, Normalizer};
 pub use choice::{NetworkChoice, NetworkOption, network_named};
 pub use layers::ScopeDisagreement;
-pub use nets::{Network, find_network, networks};
+pub use nets::{find_network, networks};
+pub use network::Network;
 pub use network_builder::{Kernel, NetworkBuilder, UNNAMED};
 pub use options::{NUM_BANDS, NUM_CLASSES, NUM_FRAMES, OptionSource, OptionSpec, Options, Value};
 pub use plain_ops::LocalResponseNormalization;
@@ -94,7 +96,13 @@ pub fn build(
     image: &ImageShape,
     variables: &Variables,
 ) -> Result<BuiltNetwork> {
-    build_with(NetworkBuilder::new((network.arg_scope)(), variables), network, prefix, options, image)
+    build_with(
+        NetworkBuilder::new(network.definition.arg_scope(), variables),
+        network,
+        prefix,
+        options,
+        image,
+    )
 }
 
 /// Builds `network` with a new builder.
@@ -108,6 +116,6 @@ fn build_with(
     let images = slim.placeholder("input", options.input_shape(image));
     let mut output = images;
     let scopes: Vec<&str> = prefix.split('/').filter(|scope| !scope.is_empty()).collect();
-    slim.variable_scopes(&scopes, |slim| output = (network.build)(slim, images, options));
-    slim.finish(images, output).map_err(|error| error.within(network.name))
+    slim.variable_scopes(&scopes, |slim| output = network.definition.build(slim, images, options));
+    slim.finish(images, output).map_err(|error| error.within(&network.name))
 }

@@ -1,6 +1,8 @@
 //! The arguments of slim's network functions.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::{ImageShape, NetworkOption, Variables};
 use crate::error::{Error, Result};
@@ -47,10 +49,10 @@ pub enum OptionSource {
 }
 
 /// An option of a network, under slim's name.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct OptionSpec {
     /// slim's name of the argument.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// slim's default.
     pub default: Value,
     /// The source of the value, unless the user sets it.
@@ -68,58 +70,58 @@ impl OptionSpec {
 
 /// The number of classes; 0 leaves the classifier out.
 pub const NUM_CLASSES: OptionSpec = OptionSpec {
-    name: "num_classes",
+    name: Cow::Borrowed("num_classes"),
     default: Value::Count(1001),
     source: OptionSource::Variables,
     help: "number of predicted classes; with 0, the network ends at the features",
 };
 /// Whether the network has the auxiliary classifier of training.
 pub const CREATE_AUX_LOGITS: OptionSpec = OptionSpec {
-    name: "create_aux_logits",
+    name: Cow::Borrowed("create_aux_logits"),
     default: Value::Flag(true),
     source: OptionSource::Variables,
     help: "whether there is an auxiliary classifier; it is pruned unless AuxLogits is an output",
 };
 /// The same in the NASNet family.
-pub const USE_AUX_HEAD: OptionSpec = OptionSpec { name: "use_aux_head", ..CREATE_AUX_LOGITS };
+pub const USE_AUX_HEAD: OptionSpec = OptionSpec { name: Cow::Borrowed("use_aux_head"), ..CREATE_AUX_LOGITS };
 /// The factor for the number of channels of every convolution.
 pub const DEPTH_MULTIPLIER: OptionSpec = OptionSpec {
-    name: "depth_multiplier",
+    name: Cow::Borrowed("depth_multiplier"),
     default: Value::Number(1.0),
     source: OptionSource::Variables,
     help: "factor for the number of channels of every convolution",
 };
 /// The least number of channels under a depth multiplier below 1.
 pub const MIN_DEPTH: OptionSpec = OptionSpec {
-    name: "min_depth",
+    name: Cow::Borrowed("min_depth"),
     default: Value::Count(16),
     source: OptionSource::Variables,
     help: "minimum number of channels of a convolution if depth_multiplier is below 1",
 };
 /// The number that the channels of a convolution are a multiple of under a depth multiplier.
 pub const DIVISIBLE_BY: OptionSpec = OptionSpec {
-    name: "divisible_by",
+    name: Cow::Borrowed("divisible_by"),
     default: Value::Count(8),
     source: OptionSource::User,
     help: "the number of channels of every convolution is a multiple of this",
 };
 /// Whether the last convolution is exempt from the depth multiplier.
 pub const FINEGRAIN_CLASSIFICATION_MODE: OptionSpec = OptionSpec {
-    name: "finegrain_classification_mode",
+    name: Cow::Borrowed("finegrain_classification_mode"),
     default: Value::Flag(false),
     source: OptionSource::Variables,
     help: "whether the last convolution keeps its channels under a small depth_multiplier",
 };
 /// Whether the logits lose their spatial axes.
 pub const SPATIAL_SQUEEZE: OptionSpec = OptionSpec {
-    name: "spatial_squeeze",
+    name: Cow::Borrowed("spatial_squeeze"),
     default: Value::Flag(true),
     source: OptionSource::User,
     help: "whether the logits are [batch, classes] instead of [batch, height, width, classes]",
 };
 /// Whether features are averaged over the whole image, whatever its size.
 pub const GLOBAL_POOL: OptionSpec = OptionSpec {
-    name: "global_pool",
+    name: Cow::Borrowed("global_pool"),
     default: Value::Flag(false),
     source: OptionSource::User,
     help: "whether the features are averaged over the whole image of any size",
@@ -127,7 +129,7 @@ pub const GLOBAL_POOL: OptionSpec = OptionSpec {
 
 /// The ratio of the image's size to that of the features.
 pub const OUTPUT_STRIDE: OptionSpec = OptionSpec {
-    name: "output_stride",
+    name: Cow::Borrowed("output_stride"),
     default: Value::Count(0),
     source: OptionSource::User,
     help: "ratio of the image's size to that of the features, kept small by atrous convolution; \
@@ -135,7 +137,7 @@ pub const OUTPUT_STRIDE: OptionSpec = OptionSpec {
 };
 /// The frames of a video.
 pub const FRAMES: OptionSpec = OptionSpec {
-    name: "frames",
+    name: Cow::Borrowed("frames"),
     default: Value::Count(64),
     source: OptionSource::User,
     help: "number of frames of a video",
@@ -143,14 +145,14 @@ pub const FRAMES: OptionSpec = OptionSpec {
 
 /// The frames of a spectrogram.
 pub const NUM_FRAMES: OptionSpec = OptionSpec {
-    name: "num_frames",
+    name: Cow::Borrowed("num_frames"),
     default: Value::Count(96),
     source: OptionSource::User,
     help: "number of frames of a spectrogram",
 };
 /// The frequency bands of a spectrogram.
 pub const NUM_BANDS: OptionSpec = OptionSpec {
-    name: "num_bands",
+    name: Cow::Borrowed("num_bands"),
     default: Value::Count(64),
     source: OptionSource::User,
     help: "number of frequency bands of a spectrogram",
@@ -159,18 +161,18 @@ pub const NUM_BANDS: OptionSpec = OptionSpec {
 /// The options of one network, with a value for each.
 #[derive(Debug, Clone)]
 pub struct Options {
-    specs: &'static [OptionSpec],
-    values: BTreeMap<&'static str, Value>,
-    set_by_user: Vec<&'static str>,
+    specs: Arc<[OptionSpec]>,
+    values: BTreeMap<Cow<'static, str>, Value>,
+    set_by_user: Vec<Cow<'static, str>>,
     /// The network's own variable scope: slim's `scope` argument.
     pub scope: String,
 }
 
 impl Options {
     /// slim's defaults.
-    pub fn defaults(specs: &'static [OptionSpec], scope: &str) -> Self {
-        let values = specs.iter().map(|spec| (spec.name, spec.default)).collect();
-        Self { specs, values, set_by_user: vec![], scope: scope.to_owned() }
+    pub fn defaults(specs: &Arc<[OptionSpec]>, scope: &str) -> Self {
+        let values = specs.iter().map(|spec| (spec.name.clone(), spec.default)).collect();
+        Self { specs: Arc::clone(specs), values, set_by_user: vec![], scope: scope.to_owned() }
     }
 
     /// Sets the options that the user gives.
@@ -189,7 +191,7 @@ impl Options {
         let subject = Setting::NetworkOption.to(format!("{name}={text}"));
         let Some(spec) = self.specs.iter().find(|spec| spec.name == name) else {
             let error = Error::new(subject, "the network has no such option");
-            let known = self.specs.iter().map(|spec| spec.name);
+            let known = self.specs.iter().map(|spec| &*spec.name);
             return Err(suggesting_and_listing(error, name, "its options", known));
         };
         let value = match spec.default {
@@ -213,15 +215,16 @@ impl Options {
             Value::Choice(_, choices) => format!("one of {}", choices.join(", ")),
         };
         let value = value.ok_or_else(|| Error::new(subject, format!("the value is not {expected}")))?;
-        self.set(spec.name, value);
-        self.set_by_user.push(spec.name);
+        let name = spec.name.clone();
+        self.set(&name, value);
+        self.set_by_user.push(name);
         Ok(())
     }
 
     /// Sets an option, if the network has it.
     pub fn set(&mut self, name: &str, value: Value) {
         if let Some(spec) = self.specs.iter().find(|spec| spec.name == name) {
-            self.values.insert(spec.name, value);
+            self.values.insert(spec.name.clone(), value);
         }
     }
 
@@ -230,7 +233,7 @@ impl Options {
     pub fn for_recognition(&self) -> Self {
         let mut options = self.clone();
         for spec in self.specs.iter().filter(|spec| !spec.is_in_variables()) {
-            options.values.insert(spec.name, spec.default);
+            options.values.insert(spec.name.clone(), spec.default);
         }
         options
     }
@@ -242,17 +245,17 @@ impl Options {
 
     /// Whether the network has the option and the user did not set it.
     pub fn is_unset(&self, name: &str) -> bool {
-        self.values.contains_key(name) && !self.set_by_user.contains(&name)
+        self.values.contains_key(name) && !self.set_by_user.iter().any(|set| set == name)
     }
 
     /// The option for the auxiliary classifier, if the network has one.
-    pub fn aux_option(&self) -> Option<&'static str> {
+    pub fn aux_option(&self) -> Option<Cow<'static, str>> {
         [CREATE_AUX_LOGITS.name, USE_AUX_HEAD.name].into_iter().find(|name| self.values.contains_key(name))
     }
 
     /// All options with their values.
-    pub fn values(&self) -> impl Iterator<Item = (&'static str, Value)> + '_ {
-        self.values.iter().map(|(&name, &value)| (name, value))
+    pub fn values(&self) -> impl Iterator<Item = (&str, Value)> {
+        self.values.iter().map(|(name, &value)| (&**name, value))
     }
 
     /// The value of an option, if the network has it.
@@ -283,12 +286,12 @@ impl Options {
 
     /// The shape of the network's input: that of images, videos or spectrograms.
     pub fn input_shape(&self, image: &ImageShape) -> Shape {
-        let (frames, bands) = (self.count(NUM_FRAMES.name), self.count(NUM_BANDS.name));
+        let (frames, bands) = (self.count(&NUM_FRAMES.name), self.count(&NUM_BANDS.name));
         if bands > 0 {
             return Shape::new(vec![image.batch, Some(frames), Some(bands)]);
         }
         let mut dims = vec![image.batch, Some(image.height), Some(image.width), Some(image.channels)];
-        let frames = self.count(FRAMES.name);
+        let frames = self.count(&FRAMES.name);
         if frames > 0 {
             dims.insert(1, Some(frames));
         }
@@ -305,19 +308,19 @@ impl Options {
 
     /// The number of classes; 0 if the network ends at its features.
     pub fn num_classes(&self) -> usize {
-        self.count(NUM_CLASSES.name)
+        self.count(&NUM_CLASSES.name)
     }
 
     /// The number of channels that a convolution of `depth` channels has under the depth multiplier:
     /// `max(int(depth * depth_multiplier), min_depth)`, or `make_divisible` of it in networks with the option
     /// `divisible_by`.
     pub fn depth(&self, depth: usize) -> usize {
-        self.depth_under(depth, self.number(DEPTH_MULTIPLIER.name), self.count(MIN_DEPTH.name))
+        self.depth_under(depth, self.number(&DEPTH_MULTIPLIER.name), self.count(&MIN_DEPTH.name))
     }
 
     /// See [`Options::depth`].
     pub fn depth_under(&self, depth: usize, multiplier: f64, min_depth: usize) -> usize {
-        match self.count(DIVISIBLE_BY.name) {
+        match self.count(&DIVISIBLE_BY.name) {
             0 => scaled_depth(depth, multiplier, min_depth),
             divisor => make_divisible(depth as f64 * multiplier, divisor, min_depth),
         }
@@ -345,7 +348,7 @@ mod tests {
 
     #[test]
     fn the_error_of_an_unknown_option_lists_the_known_ones() {
-        let error = Options::defaults(SPECS, "Net").set_from_text("classes", "3").unwrap_err();
+        let error = Options::defaults(&SPECS.into(), "Net").set_from_text("classes", "3").unwrap_err();
         assert!(error.to_string().contains("num_classes, spatial_squeeze"), "{error}");
     }
 
@@ -359,7 +362,7 @@ mod tests {
 
     #[test]
     fn booleans_may_be_spelled_as_in_python() {
-        let mut options = Options::defaults(SPECS, "Net");
+        let mut options = Options::defaults(&SPECS.into(), "Net");
         options.set_from_text("spatial_squeeze", "False").unwrap();
         assert!(!options.flag("spatial_squeeze"));
         assert!(!options.is_unset("spatial_squeeze"));

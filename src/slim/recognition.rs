@@ -1,6 +1,7 @@
 //! A recognized network, and the order of candidates: the better one comes first.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use super::Network;
 use super::options::{NUM_CLASSES, OptionSpec, Options};
@@ -9,7 +10,7 @@ use super::options::{NUM_CLASSES, OptionSpec, Options};
 #[derive(Debug, Clone)]
 pub struct Recognition {
     /// The network.
-    pub network: &'static Network,
+    pub network: Arc<Network>,
     /// The scopes around the network's own scope: empty, or ending in `/`.
     pub prefix: String,
     /// Its options, as far as the variables show them.
@@ -53,13 +54,18 @@ impl Recognition {
             .then(other.fitting_share().total_cmp(&self.fitting_share()))
             .then(other.certainty().total_cmp(&self.certainty()))
             .then(other.found.cmp(&self.found))
-            .then_with(|| differing_options(self.network, self).cmp(&differing_options(other.network, other)))
+            .then_with(|| {
+                differing_options(&self.network, self).cmp(&differing_options(&other.network, other))
+            })
     }
 
     /// The same network under slim's name for it with these options, if slim has one.
     pub(super) fn into_variant(self) -> Self {
         let variant = self.network.variants().find(|variant| differing_options(variant, &self) == 0);
-        Self { network: variant.unwrap_or(self.network), ..self }
+        match variant {
+            Some(variant) => Self { network: Arc::clone(variant), ..self },
+            None => self,
+        }
     }
 }
 
@@ -68,5 +74,5 @@ fn differing_options(network: &Network, recognition: &Recognition) -> usize {
     let is_compared = |spec: &&OptionSpec| spec.is_in_variables() && spec.name != NUM_CLASSES.name;
     let values = &recognition.options;
     let compared = network.options.iter().filter(is_compared);
-    compared.filter(|spec| values.value(spec.name) != Some(spec.default)).count()
+    compared.filter(|spec| values.value(&spec.name) != Some(spec.default)).count()
 }

@@ -1,6 +1,7 @@
 //! Recognizes the network of a checkpoint, and its options, by the names and shapes of the variables.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 
@@ -33,10 +34,10 @@ enum Round {
 }
 
 /// What the user sets instead of leaving it to recognition.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Overrides<'a> {
     /// The network.
-    pub network: Option<&'static Network>,
+    pub network: Option<Arc<Network>>,
     /// Some of its options.
     pub options: &'a [NetworkOption],
 }
@@ -82,7 +83,7 @@ pub fn recognize(variables: &Variables, overrides: Overrides<'_>) -> Result<Reco
 /// # Errors
 /// As for [`recognize`].
 pub fn recognize_and_build(variables: &Variables, overrides: Overrides<'_>) -> Result<Recognized> {
-    let possible: Vec<&Network> = match overrides.network {
+    let possible: Vec<&Arc<Network>> = match &overrides.network {
         Some(network) => vec![network],
         // Variants differ from their network in options alone.
         None => networks().filter(|network| !network.is_variant()).collect(),
@@ -120,7 +121,8 @@ pub fn recognize_and_build(variables: &Variables, overrides: Overrides<'_>) -> R
             let best = &best.recognition;
             let others = others.iter().map(|other| &other.recognition);
             let equal = others.filter(|other| best.compare(other, required).is_eq());
-            let names: BTreeSet<&str> = equal.chain([best]).map(|candidate| candidate.network.name).collect();
+            let names: BTreeSet<&str> =
+                equal.chain([best]).map(|candidate| &*candidate.network.name).collect();
             if names.len() > 1 {
                 return Err(ambiguous(names));
             }
@@ -135,7 +137,7 @@ pub fn recognize_and_build(variables: &Variables, overrides: Overrides<'_>) -> R
         }
         // If the only possible network cannot be built, the reason for that helps the user most.
         [] if !failures.is_empty() => Err(failures.swap_remove(0)),
-        _ => Err(not_recognized(variables, overrides, &candidates)),
+        _ => Err(not_recognized(variables, &overrides, &candidates)),
     }
 }
 
@@ -145,11 +147,11 @@ fn ambiguous(names: BTreeSet<&str>) -> Error {
         .advice(format!("name the network with {}", Setting::Network))
 }
 
-fn not_recognized(variables: &Variables, overrides: Overrides<'_>, candidates: &[Recognized]) -> Error {
+fn not_recognized(variables: &Variables, overrides: &Overrides<'_>, candidates: &[Recognized]) -> Error {
     let count = variables.len();
-    if let Some(network) = overrides.network {
+    if let Some(network) = &overrides.network {
         let problem = format!("none of the checkpoint's {count} variables belongs to this network");
-        return Error::new(Setting::Network.to(network.name), problem).advice(format!(
+        return Error::new(Setting::Network.to(&network.name), problem).advice(format!(
             "leave {} out to have the network recognized, or `{}` the checkpoint",
             Setting::Network,
             Command::Inspect
@@ -164,7 +166,7 @@ fn not_recognized(variables: &Variables, overrides: Overrides<'_>, candidates: &
             let missing = candidate.expected - candidate.found;
             let example = first_missing(candidate, variables)
                 .map_or(String::new(), |name| format!(", the first of them {name}"));
-            let (name, expected) = (candidate.network.name, candidate.expected);
+            let (name, expected) = (&candidate.network.name, candidate.expected);
             format!("of {name}, {missing} of {expected} variables are missing{example}")
         })
         .collect();
@@ -193,7 +195,7 @@ fn first_missing(candidate: &Recognition, variables: &Variables) -> Option<Strin
 ///
 /// Ignores options that the network does not have: whether they are wrong depends on which network is recognized.
 fn try_scope(
-    network: &'static Network,
+    network: &Arc<Network>,
     candidate: ScopeCandidate,
     variables: &Variables,
     given_options: &[NetworkOption],
@@ -201,18 +203,18 @@ fn try_scope(
 ) -> Result<Recognized> {
     let root = candidate.root();
     let ScopeCandidate { prefix, scope } = candidate;
-    let mut options = Options::defaults(network.options, &scope);
+    let mut options = Options::defaults(&network.options, &scope);
     for option in given_options {
         // Errors are reported for the recognized network alone.
         let _ = options.set_given(std::slice::from_ref(option));
     }
     read_classes(network, &root, variables, &mut options);
-    for spec in network.options {
+    for spec in &*network.options {
         if let OptionSource::ReadBy(read) = spec.source
-            && options.is_unset(spec.name)
+            && options.is_unset(&spec.name)
             && let Some(value) = read(variables, &root)
         {
-            options.set(spec.name, value);
+            options.set(&spec.name, value);
         }
     }
     if options.is_unset("use_separable_conv") {
@@ -221,14 +223,14 @@ fn try_scope(
     }
     let reads_depth = reads_depth(&options, network);
     if reads_depth {
-        options.set(DEPTH_MULTIPLIER.name, Value::Number(1.0));
+        options.set(&DEPTH_MULTIPLIER.name, Value::Number(1.0));
     }
     // The depth multiplier is read from the network built with a multiplier of 1, whose shapes need not fit.
     let new_builder =
         if round == Round::Complete && !reads_depth { NetworkBuilder::strict } else { NetworkBuilder::new };
     let build_for_recognition = |options: &Options, channels: usize| {
         let (options, image) = recognition_settings(network, options, channels);
-        build_with(new_builder((network.arg_scope)(), variables), network, &prefix, &options, &image)
+        build_with(new_builder(network.definition.arg_scope(), variables), network, &prefix, &options, &image)
     };
     let mut built = build_for_recognition(&options, 3)?;
     let channels = read_channels(&built, variables).unwrap_or(3);
@@ -251,6 +253,7 @@ fn try_scope(
         }
     }
     let built_for = recognition_settings(network, &options, channels);
+    let network = Arc::clone(network);
     let recognition = Recognition { network, prefix, options, channels, found, expected, fitting };
     Ok(Recognized { recognition, built_for, built })
 }
@@ -261,7 +264,7 @@ fn try_scope(
 fn recognition_settings(network: &Network, options: &Options, channels: usize) -> (Options, ImageShape) {
     let mut options = options.for_recognition();
     if let Some(aux) = options.aux_option() {
-        options.set(aux, Value::Flag(false));
+        options.set(&aux, Value::Flag(false));
     }
     (options, network.default_images(channels))
 }
@@ -280,18 +283,18 @@ pub(super) fn default_network(
 
 /// Reads the number of classes, and whether there is an auxiliary classifier.
 fn read_classes(network: &Network, root: &str, variables: &Variables, options: &mut Options) {
-    if options.is_unset(NUM_CLASSES.name) {
+    if options.is_unset(&NUM_CLASSES.name) {
         let logits = variables.get(&format!("{root}{}", network.logits));
         let classes = logits.and_then(|shape| shape.last()).copied().unwrap_or(0);
-        options.set(NUM_CLASSES.name, Value::Count(classes));
+        options.set(&NUM_CLASSES.name, Value::Count(classes));
     }
-    if let (Some(aux), Some(option)) = (network.aux_logits, options.aux_option())
-        && options.is_unset(option)
+    if let (Some(aux), Some(option)) = (&network.aux_logits, options.aux_option())
+        && options.is_unset(&option)
     {
         let scope = format!("{root}{aux}/");
         let exists =
             variables.range(scope.clone()..).next().is_some_and(|(name, _)| name.starts_with(&scope));
-        options.set(option, Value::Flag(exists));
+        options.set(&option, Value::Flag(exists));
     }
 }
 
@@ -318,7 +321,7 @@ mod tests {
             let network = find_network(name).unwrap();
             for multiplier in ["0.1", "0.25", "0.33", "0.5", "0.707", "0.75", "1", "1.25", "1.4", "2"] {
                 for least in ["1", "4", "16", "24"] {
-                    let mut options = Options::defaults(network.options, network.scope);
+                    let mut options = Options::defaults(&network.options, &network.scope);
                     options.set_from_text("depth_multiplier", multiplier).unwrap();
                     options.set_from_text("min_depth", least).unwrap();
                     options.set_from_text("num_classes", "7").unwrap();
@@ -341,7 +344,7 @@ mod tests {
     #[test]
     fn images_may_have_any_number_of_channels() {
         let network = find_network("inception_v3").unwrap();
-        let options = Options::defaults(network.options, network.scope);
+        let options = Options::defaults(&network.options, &network.scope);
         let built = default_network(network, "", &options, 1, &Variables::new()).unwrap();
         let variables = built.variables().map(|(name, shape)| (name.to_owned(), shape)).collect();
         assert_eq!(recognize(&variables, Overrides::default()).unwrap().channels, 1);

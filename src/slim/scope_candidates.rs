@@ -61,14 +61,14 @@ pub(super) fn scope_candidates(
 ) -> Vec<ScopeCandidate> {
     let mut candidates = vec![];
     if network.scope.is_empty() {
-        let roots = variables.keys().filter_map(|name| name.strip_suffix(network.logits));
+        let roots = variables.keys().filter_map(|name| name.strip_suffix(&network.logits));
         roots
             .filter(|root| root.is_empty() || root.ends_with('/'))
             .for_each(|root| add_once(&mut candidates, ScopeCandidate::new(root, "")));
         return candidates;
     }
-    for prefix in scopes.prefixes(network.scope) {
-        add_once(&mut candidates, ScopeCandidate::new(prefix, network.scope));
+    for prefix in scopes.prefixes(&network.scope) {
+        add_once(&mut candidates, ScopeCandidate::new(prefix, &network.scope));
     }
     candidates
 }
@@ -77,9 +77,9 @@ pub(super) fn scope_candidates(
 /// that directly holds the network's first variable.
 pub(super) fn renamed_scope_candidates(network: &Network, variables: &Variables) -> Vec<ScopeCandidate> {
     let mut candidates = vec![];
-    let options = Options::defaults(network.options, network.scope);
+    let options = Options::defaults(&network.options, &network.scope);
     let Ok(built) = default_network(network, "", &options, 3, &Variables::new()) else { return candidates };
-    let default_root = ScopeCandidate::new("", network.scope).root();
+    let default_root = ScopeCandidate::new("", &network.scope).root();
     let own = built.variables().filter_map(|(name, _)| name.strip_prefix(&default_root));
     let first_names: Vec<&str> = own.take(FIRST_VARIABLES).collect();
     let Some(first) = first_names.first() else { return candidates };

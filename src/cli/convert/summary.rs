@@ -30,7 +30,7 @@ pub struct Summary<'a> {
     #[serde(serialize_with = "output::optional_path")]
     checkpoint: Option<PathBuf>,
     /// The keys of a rebuilt network are `null` where the model came with its graph, and the other way round.
-    network: Option<&'static str>,
+    network: Option<&'a str>,
     scope: Option<String>,
     certainty: Option<f64>,
     options: Option<serde_json::Value>,
@@ -81,7 +81,7 @@ impl<'a> Summary<'a> {
             input,
             output,
             checkpoint: None,
-            network: recognition.map(|recognition| recognition.network.name),
+            network: recognition.map(|recognition| &*recognition.network.name),
             scope: recognition
                 .map(|recognition| format!("{}{}", recognition.prefix, recognition.options.scope)),
             certainty: recognition

@@ -100,7 +100,7 @@ fn inspect<'a>(
     let is_rebuilt = identified.graph.is_none() && problem.is_none();
     let unused = identified.network.as_ref().ok().filter(|_| is_rebuilt);
     let unused =
-        unused.and_then(|network| unused_variables(network.recognition.network.name, &network.unused));
+        unused.and_then(|network| unused_variables(&network.recognition.network.name, &network.unused));
     let mut report = InspectReport::new(file, identified, tensors, total, args.stats);
     report.findings.extend(unused);
     report.findings.extend(problem.and_then(|problem| conversion_fails(file.path(), &problem)));

@@ -49,7 +49,7 @@ pub struct TensorEntry {
 
 #[derive(Debug, Serialize)]
 pub struct NetworkEntry {
-    pub name: &'static str,
+    pub name: String,
     pub scope: String,
     pub certainty: f64,
     pub variables_found: usize,
@@ -57,7 +57,7 @@ pub struct NetworkEntry {
     pub unused_variables: Vec<UnusedScope>,
     pub options: serde_json::Value,
     pub image_size: serde_json::Value,
-    pub arg_scope: &'static str,
+    pub arg_scope: String,
     pub batch_norms: BatchNormSummary,
     pub moving_averages: MovingAverages,
 }
@@ -133,15 +133,15 @@ impl NetworkEntry {
         let json = crate::cli::json;
         let options = recognition.options.values().map(|(name, value)| (name.to_owned(), json(value)));
         Self {
-            name: recognition.network.name,
+            name: recognition.network.name.clone(),
             scope: format!("{}{}", recognition.prefix, recognition.options.scope),
             certainty: recognition.certainty() * (1.0 - unused.share()),
             variables_found: recognition.found,
             variables_expected: recognition.expected,
             unused_variables: unused.scopes.clone(),
             options: serde_json::Value::Object(options.collect()),
-            image_size: crate::cli::image_size(recognition.network),
-            arg_scope: recognition.network.arg_scope_name,
+            image_size: crate::cli::image_size(&recognition.network),
+            arg_scope: recognition.network.arg_scope_name.clone(),
             batch_norms: BatchNormSummary::new(batch_norms, recognition.epsilon_source()),
             moving_averages: moving_averages.clone(),
         }

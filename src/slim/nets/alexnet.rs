@@ -2,22 +2,22 @@
 //!
 //! Source: `research/slim/nets/alexnet.py`.
 
-use super::Network;
+use super::LibraryNetwork;
 use super::convolutional_classifier::{self, classifier};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{COLLECTED, VALID};
 use crate::slim::{Arg::Stride, Layer, NetworkBuilder, Options};
 
-pub const ALEXNET_V2: Network = Network {
+pub const ALEXNET_V2: LibraryNetwork = LibraryNetwork {
     name: "alexnet_v2",
     scope: "alexnet_v2",
     image_size: [224, 224],
     logits: "fc8/weights",
     aux_logits: None,
     arg_scope_name: "alexnet_v2_arg_scope",
-    arg_scope: &convolutional_classifier::arg_scope,
+    arg_scope: convolutional_classifier::arg_scope,
     options: convolutional_classifier::OPTIONS,
-    build: &build,
+    build,
 };
 
 fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {

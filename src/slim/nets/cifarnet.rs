@@ -2,13 +2,13 @@
 //!
 //! Source: `research/slim/nets/cifarnet.py`.
 
-use super::Network;
+use super::LibraryNetwork;
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::NO_ACTIVATION;
 use crate::slim::options::NUM_CLASSES;
 use crate::slim::{ArgScope, LocalResponseNormalization, NetworkBuilder, Options};
 
-pub const CIFARNET: Network = Network {
+pub const CIFARNET: LibraryNetwork = LibraryNetwork {
     name: "cifarnet",
     scope: "CifarNet",
     image_size: [32, 32],
@@ -16,9 +16,9 @@ pub const CIFARNET: Network = Network {
     aux_logits: None,
     arg_scope_name: "cifarnet_arg_scope",
     // Its arg_scope sets slim's defaults.
-    arg_scope: &ArgScope::new,
+    arg_scope: ArgScope::new,
     options: &[NUM_CLASSES],
-    build: &build,
+    build,
 };
 
 const LRN: LocalResponseNormalization =

@@ -3,6 +3,8 @@
 //!
 //! Source: the ends of `alexnet.py`, `overfeat.py` and `vgg.py` in `research/slim/nets`.
 
+use std::borrow::Cow;
+
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_NORMALIZER, SAME, VALID};
 use crate::slim::options::{GLOBAL_POOL, NUM_CLASSES, SPATIAL_SQUEEZE};
@@ -12,7 +14,7 @@ pub const OPTIONS: &[OptionSpec] = &[NUM_CLASSES, SPATIAL_SQUEEZE, GLOBAL_POOL];
 
 /// The padding of VGG's `fc6`, which the caller can choose.
 pub const FC_CONV_PADDING: OptionSpec = OptionSpec {
-    name: "fc_conv_padding",
+    name: Cow::Borrowed("fc_conv_padding"),
     default: Value::Choice("VALID", &["VALID", "SAME"]),
     source: OptionSource::User,
     help: "padding of fc6; SAME gives a prediction for every 32nd pixel of a larger image",
@@ -32,11 +34,11 @@ pub fn classifier(
     kernel: usize,
     options: &Options,
 ) -> TensorRef {
-    let padding = if options.choice(FC_CONV_PADDING.name) == "SAME" { SAME } else { VALID };
+    let padding = if options.choice(&FC_CONV_PADDING.name) == "SAME" { SAME } else { VALID };
     let net = slim.conv2d(net, depth, kernel, "fc6", &[padding]);
     let net = slim.dropout(net, "dropout6");
     let mut net = slim.conv2d(net, 4096, 1, "fc7", &[]);
-    if options.flag(GLOBAL_POOL.name) {
+    if options.flag(&GLOBAL_POOL.name) {
         net = slim.spatial_mean(net, "global_pool");
         slim.end_point("global_pool", net);
     }
@@ -46,7 +48,7 @@ pub fn classifier(
     net = slim.dropout(net, "dropout7");
     let end: &[Arg] = &[NO_ACTIVATION, NO_NORMALIZER];
     net = slim.conv2d(net, options.num_classes(), 1, "fc8", end);
-    if options.flag(SPATIAL_SQUEEZE.name) {
+    if options.flag(&SPATIAL_SQUEEZE.name) {
         net = slim.spatial_squeeze(net, "fc8/squeezed");
     }
     slim.scoped_end_point("fc8", net)

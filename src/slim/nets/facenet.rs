@@ -4,7 +4,9 @@
 //! Source: `src/models/inception_resnet_v1.py`, `src/models/inception_resnet_v2.py` and `src/models/squeezenet.py` of github.com/davidsandberg/facenet;
 //! its `src/train_softmax.py` builds the embeddings.
 
-use super::Network;
+use std::borrow::Cow;
+
+use super::LibraryNetwork;
 use super::inception::{Step, conv, conv_end_point, max_pool, max_pool_end_point, mixed};
 use super::inception_resnet_v2::{self, residual};
 use crate::graph::TensorRef;
@@ -14,32 +16,32 @@ use crate::slim::{
     Variables,
 };
 
-pub const INCEPTION_RESNET_V1: Network = Network {
+pub const INCEPTION_RESNET_V1: LibraryNetwork = LibraryNetwork {
     name: "inception_resnet_v1",
     scope: "InceptionResnetV1",
     image_size: [160, 160],
     logits: "Bottleneck/weights",
     aux_logits: None,
     arg_scope_name: "FaceNet's arg_scope",
-    arg_scope: &arg_scope,
+    arg_scope,
     options: &[BOTTLENECK_LAYER_SIZE],
-    build: &inception_resnet_v1,
+    build: inception_resnet_v1,
 };
 
 /// slim's Inception-ResNet v2 up to the pooling, then a bottleneck. Without the bottleneck, it is slim's network.
-pub const INCEPTION_RESNET_V2: Network = Network {
+pub const INCEPTION_RESNET_V2: LibraryNetwork = LibraryNetwork {
     name: "facenet_inception_resnet_v2",
     scope: "InceptionResnetV2",
     options: &[OptionSpec { source: OptionSource::ReadBy(read_bottleneck), ..BOTTLENECK_LAYER_SIZE }],
-    build: &inception_resnet_v2,
+    build: inception_resnet_v2,
     ..INCEPTION_RESNET_V1
 };
 
-pub const SQUEEZENET: Network =
-    Network { name: "squeezenet", scope: "squeezenet", build: &squeezenet, ..INCEPTION_RESNET_V1 };
+pub const SQUEEZENET: LibraryNetwork =
+    LibraryNetwork { name: "squeezenet", scope: "squeezenet", build: squeezenet, ..INCEPTION_RESNET_V1 };
 
 const BOTTLENECK_LAYER_SIZE: OptionSpec = OptionSpec {
-    name: "bottleneck_layer_size",
+    name: Cow::Borrowed("bottleneck_layer_size"),
     default: Value::Count(128),
     source: OptionSource::ReadBy(|variables, root| {
         Some(read_bottleneck(variables, root).unwrap_or(Value::Count(0)))
@@ -218,7 +220,7 @@ fn fire_module(
 }
 
 fn bottleneck(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) -> TensorRef {
-    match options.count(BOTTLENECK_LAYER_SIZE.name) {
+    match options.count(&BOTTLENECK_LAYER_SIZE.name) {
         0 => net,
         size => {
             let net = slim.fully_connected(net, size, "Bottleneck", &[NO_ACTIVATION]);
@@ -229,7 +231,7 @@ fn bottleneck(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) 
 
 /// The embeddings that faces are compared by: the bottleneck, scaled to length 1.
 fn embeddings(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) -> Option<TensorRef> {
-    (options.count(BOTTLENECK_LAYER_SIZE.name) > 0).then(|| {
+    (options.count(&BOTTLENECK_LAYER_SIZE.name) > 0).then(|| {
         let embeddings = slim.l2_normalize(net, 1, 1e-10, "embeddings");
         slim.end_point("embeddings", embeddings)
     })
@@ -241,16 +243,16 @@ mod tests {
     use crate::slim::{Network, Overrides, build, find_network, recognize};
 
     fn variables_of(network: &Network) -> Variables {
-        let options = Options::defaults(network.options, network.scope);
+        let options = Options::defaults(&network.options, &network.scope);
         let built = build(network, "", &options, &network.default_images(3), &Variables::new()).unwrap();
         built.variables().map(|(name, shape)| (name.to_owned(), shape)).collect()
     }
 
     #[test]
     fn the_bottleneck_tells_facenets_inception_resnet_v2_from_slims() {
-        let mut variables = variables_of(&INCEPTION_RESNET_V2);
+        let mut variables = variables_of(&Network::from(&INCEPTION_RESNET_V2));
         let recognized =
-            |variables: &Variables| recognize(variables, Overrides::default()).unwrap().network.name;
+            |variables: &Variables| recognize(variables, Overrides::default()).unwrap().network.name.clone();
         assert_eq!(recognized(&variables), "facenet_inception_resnet_v2");
         variables.retain(|name, _| !name.contains("Bottleneck"));
         assert_eq!(recognized(&variables), "inception_resnet_v2");
@@ -260,8 +262,8 @@ mod tests {
 
     #[test]
     fn the_embeddings_are_what_the_bottleneck_is_scaled_to() {
-        for network in [INCEPTION_RESNET_V1, INCEPTION_RESNET_V2, SQUEEZENET] {
-            let options = Options::defaults(network.options, network.scope);
+        for network in [&INCEPTION_RESNET_V1, &INCEPTION_RESNET_V2, &SQUEEZENET].map(Network::from) {
+            let options = Options::defaults(&network.options, &network.scope);
             let built = build(&network, "", &options, &network.default_images(3), &Variables::new()).unwrap();
             let ends = ["embeddings", "Bottleneck"].map(|name| built.end_point(name).unwrap());
             assert!(ends.contains(&built.output), "{}", network.name);

@@ -2,7 +2,9 @@
 //!
 //! Source: `research/slim/nets/inception_resnet_v2.py`.
 
-use super::Network;
+use std::borrow::Cow;
+
+use super::LibraryNetwork;
 use super::inception::{
     self, Step, avg_pool, branches, conv, conv_end_point, max_pool, max_pool_end_point, mixed,
     whole_image_aux_logits, whole_image_pool,
@@ -12,20 +14,20 @@ use crate::slim::arg_scope::{NO_ACTIVATION, NO_NORMALIZER, SAME, VALID};
 use crate::slim::options::{CREATE_AUX_LOGITS, NUM_CLASSES, OptionSource, OptionSpec, Value};
 use crate::slim::{Arg, Arg::Stride, Layer, NetworkBuilder, Options};
 
-pub const INCEPTION_RESNET_V2: Network = Network {
+pub const INCEPTION_RESNET_V2: LibraryNetwork = LibraryNetwork {
     name: "inception_resnet_v2",
     scope: "InceptionResnetV2",
     image_size: [299, 299],
     logits: "Logits/Logits/weights",
     aux_logits: Some("AuxLogits"),
     arg_scope_name: "inception_resnet_v2_arg_scope",
-    arg_scope: &inception::arg_scope,
+    arg_scope: inception::arg_scope,
     options: &[NUM_CLASSES, CREATE_AUX_LOGITS, ALIGN_FEATURE_MAPS],
-    build: &build,
+    build,
 };
 
 const ALIGN_FEATURE_MAPS: OptionSpec = OptionSpec {
-    name: "align_feature_maps",
+    name: Cow::Borrowed("align_feature_maps"),
     default: Value::Flag(false),
     source: OptionSource::User,
     help: "whether all layers pad (SAME); otherwise layers that shrink the image do not (VALID)",

@@ -2,23 +2,23 @@
 //!
 //! Source: `research/slim/nets/inception_v1.py`.
 
-use super::Network;
+use super::LibraryNetwork;
 use super::inception::{self, conv, conv_end_point, max_pool, max_pool_end_point, mixed};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::SAME;
 use crate::slim::options::{GLOBAL_POOL, NUM_CLASSES, SPATIAL_SQUEEZE};
 use crate::slim::{Arg::Stride, Layer, NetworkBuilder, Options};
 
-pub const INCEPTION_V1: Network = Network {
+pub const INCEPTION_V1: LibraryNetwork = LibraryNetwork {
     name: "inception_v1",
     scope: "InceptionV1",
     image_size: [224, 224],
     logits: "Logits/Conv2d_0c_1x1/weights",
     aux_logits: None,
     arg_scope_name: "inception_v1_arg_scope",
-    arg_scope: &inception::arg_scope,
+    arg_scope: inception::arg_scope,
     options: &[NUM_CLASSES, SPATIAL_SQUEEZE, GLOBAL_POOL],
-    build: &build,
+    build,
 };
 
 fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {

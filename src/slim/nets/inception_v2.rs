@@ -2,7 +2,9 @@
 //!
 //! Source: `research/slim/nets/inception_v2.py`.
 
-use super::Network;
+use std::borrow::Cow;
+
+use super::LibraryNetwork;
 use super::inception::{self, Step, avg_pool, conv, conv_end_point, max_pool, max_pool_end_point, mixed};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::SAME;
@@ -11,20 +13,20 @@ use crate::slim::options::{
 };
 use crate::slim::{Arg::Stride, Layer, NetworkBuilder, Options};
 
-pub const INCEPTION_V2: Network = Network {
+pub const INCEPTION_V2: LibraryNetwork = LibraryNetwork {
     name: "inception_v2",
     scope: "InceptionV2",
     image_size: [224, 224],
     logits: "Logits/Conv2d_1c_1x1/weights",
     aux_logits: None,
     arg_scope_name: "inception_v2_arg_scope",
-    arg_scope: &inception::arg_scope,
+    arg_scope: inception::arg_scope,
     options: &[NUM_CLASSES, DEPTH_MULTIPLIER, MIN_DEPTH, USE_SEPARABLE_CONV, SPATIAL_SQUEEZE, GLOBAL_POOL],
-    build: &build,
+    build,
 };
 
 const USE_SEPARABLE_CONV: OptionSpec = OptionSpec {
-    name: "use_separable_conv",
+    name: Cow::Borrowed("use_separable_conv"),
     default: Value::Flag(true),
     source: OptionSource::Variables,
     help: "whether the first convolution is a separable one",

@@ -2,7 +2,7 @@
 //!
 //! Source: `research/slim/nets/inception_v3.py`.
 
-use super::Network;
+use super::LibraryNetwork;
 use super::inception::{self, Step, avg_pool, conv, conv_end_point, max_pool, max_pool_end_point, mixed};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{SAME, VALID};
@@ -11,16 +11,16 @@ use crate::slim::options::{
 };
 use crate::slim::{Arg::Stride, Layer, NetworkBuilder, Options};
 
-pub const INCEPTION_V3: Network = Network {
+pub const INCEPTION_V3: LibraryNetwork = LibraryNetwork {
     name: "inception_v3",
     scope: "InceptionV3",
     image_size: [299, 299],
     logits: "Logits/Conv2d_1c_1x1/weights",
     aux_logits: Some("AuxLogits"),
     arg_scope_name: "inception_v3_arg_scope",
-    arg_scope: &inception::arg_scope,
+    arg_scope: inception::arg_scope,
     options: &[NUM_CLASSES, CREATE_AUX_LOGITS, DEPTH_MULTIPLIER, MIN_DEPTH, SPATIAL_SQUEEZE, GLOBAL_POOL],
-    build: &build,
+    build,
 };
 
 const LAYERS: &[Layer] = &[Layer::Conv2d, Layer::MaxPool2d, Layer::AvgPool2d];

@@ -2,7 +2,7 @@
 //!
 //! Source: `research/slim/nets/inception_v4.py`.
 
-use super::Network;
+use super::LibraryNetwork;
 use super::inception::{
     self, Step, avg_pool, conv, conv_end_point, max_pool, mixed, whole_image_aux_logits, whole_image_pool,
 };
@@ -11,16 +11,16 @@ use crate::slim::arg_scope::{NO_ACTIVATION, SAME, VALID};
 use crate::slim::options::{CREATE_AUX_LOGITS, NUM_CLASSES};
 use crate::slim::{Arg::Stride, Layer, NetworkBuilder, Options};
 
-pub const INCEPTION_V4: Network = Network {
+pub const INCEPTION_V4: LibraryNetwork = LibraryNetwork {
     name: "inception_v4",
     scope: "InceptionV4",
     image_size: [299, 299],
     logits: "Logits/Logits/weights",
     aux_logits: Some("AuxLogits"),
     arg_scope_name: "inception_v4_arg_scope",
-    arg_scope: &inception::arg_scope,
+    arg_scope: inception::arg_scope,
     options: &[NUM_CLASSES, CREATE_AUX_LOGITS],
-    build: &build,
+    build,
 };
 
 const LAYERS: &[Layer] = &[Layer::Conv2d, Layer::MaxPool2d, Layer::AvgPool2d];

@@ -2,13 +2,13 @@
 //!
 //! Source: `research/slim/nets/lenet.py`.
 
-use super::Network;
+use super::LibraryNetwork;
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::NO_ACTIVATION;
 use crate::slim::options::NUM_CLASSES;
 use crate::slim::{ArgScope, NetworkBuilder, Options};
 
-pub const LENET: Network = Network {
+pub const LENET: LibraryNetwork = LibraryNetwork {
     name: "lenet",
     scope: "LeNet",
     image_size: [28, 28],
@@ -16,9 +16,9 @@ pub const LENET: Network = Network {
     aux_logits: None,
     arg_scope_name: "lenet_arg_scope",
     // Its arg_scope sets slim's defaults.
-    arg_scope: &ArgScope::new,
+    arg_scope: ArgScope::new,
     options: &[NUM_CLASSES],
-    build: &build,
+    build,
 };
 
 fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {

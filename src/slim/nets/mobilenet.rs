@@ -2,6 +2,8 @@
 //!
 //! Sources: `research/slim/nets/mobilenet/mobilenet.py` and `conv_blocks.py`.
 
+use std::borrow::Cow;
+
 use crate::error::Error;
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_NORMALIZER, SAME, VALID};
@@ -13,7 +15,7 @@ use crate::slim::{Activation, Arg, ArgScope, Layer, NetworkBuilder, Normalizer, 
 
 /// Whether the padding is independent of the size of the images.
 pub const USE_EXPLICIT_PADDING: OptionSpec = OptionSpec {
-    name: "use_explicit_padding",
+    name: Cow::Borrowed("use_explicit_padding"),
     default: Value::Flag(false),
     source: OptionSource::User,
     help: "whether layers pad explicitly, the same for every image size, instead of with SAME",
@@ -153,7 +155,7 @@ pub struct AtrousStride {
 
 impl AtrousStride {
     pub fn new(options: &Options) -> Self {
-        Self { output_stride: options.count(OUTPUT_STRIDE.name), current: 1, rate: 1 }
+        Self { output_stride: options.count(&OUTPUT_STRIDE.name), current: 1, rate: 1 }
     }
 
     /// The stride and rate of the next convolution, whose nominal stride is `stride`.
@@ -179,7 +181,7 @@ pub fn mobilenet(
     slim.variable_scope(&options.scope, |slim| {
         let net = slim.identity(images, "input");
         let net = slim.arg_scope(&[Layer::BatchNorm], &[Arg::Center(true), Arg::Scale(true)], |slim| {
-            let padding = if options.flag(USE_EXPLICIT_PADDING.name) { VALID } else { SAME };
+            let padding = if options.flag(&USE_EXPLICIT_PADDING.name) { VALID } else { SAME };
             let convolutions = [Layer::Conv2d, Layer::SeparableConv2d];
             let activation = Arg::ActivationFn(Some(definition.activation));
             slim.arg_scope(&convolutions, &[activation, padding], |slim| base(slim, net, options, definition))
@@ -216,11 +218,11 @@ fn base(
     options: &Options,
     definition: &Definition,
 ) -> TensorRef {
-    let output_stride = options.count(OUTPUT_STRIDE.name);
+    let output_stride = options.count(&OUTPUT_STRIDE.name);
     if output_stride > 1 && output_stride % 2 == 1 {
-        slim.fail(Error::new(OUTPUT_STRIDE.name, "MobileNet supports 1 or an even number"));
+        slim.fail(Error::new(&OUTPUT_STRIDE.name, "MobileNet supports 1 or an even number"));
     }
-    let explicit = options.flag(USE_EXPLICIT_PADDING.name);
+    let explicit = options.flag(&USE_EXPLICIT_PADDING.name);
     let mut strides = AtrousStride::new(options);
     let mut net = images;
     for (layer, op) in (1..).zip(definition.ops) {
@@ -259,8 +261,8 @@ fn base(
 
 /// Whether the last row keeps its channels with this multiplier.
 fn keeps_depth(options: &Options, definition: &Definition) -> bool {
-    options.flag(FINEGRAIN_CLASSIFICATION_MODE.name)
-        && (definition.exempts_from_any_multiplier || options.number(DEPTH_MULTIPLIER.name) < 1.0)
+    options.flag(&FINEGRAIN_CLASSIFICATION_MODE.name)
+        && (definition.exempts_from_any_multiplier || options.number(&DEPTH_MULTIPLIER.name) < 1.0)
 }
 
 /// An inverted bottleneck. `name` is the name of its row in the end points.

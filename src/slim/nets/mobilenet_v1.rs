@@ -2,7 +2,7 @@
 //!
 //! Source: `research/slim/nets/mobilenet_v1.py`.
 
-use super::Network;
+use super::LibraryNetwork;
 use super::inception;
 use super::mobilenet::{AtrousStride, LEAST_DEPTH, USE_EXPLICIT_PADDING, under_multiplier};
 use crate::error::Error;
@@ -11,23 +11,23 @@ use crate::slim::arg_scope::{SAME, VALID};
 use crate::slim::options::{GLOBAL_POOL, NUM_CLASSES, OUTPUT_STRIDE, OptionSpec, SPATIAL_SQUEEZE};
 use crate::slim::{Activation, Arg, ArgScope, Layer, NetworkBuilder, Normalizer, Options};
 
-pub const MOBILENET_V1: Network = Network {
+pub const MOBILENET_V1: LibraryNetwork = LibraryNetwork {
     name: "mobilenet_v1",
     scope: "MobilenetV1",
     image_size: [224, 224],
     logits: "Logits/Conv2d_1c_1x1/weights",
     aux_logits: None,
     arg_scope_name: "mobilenet_v1_arg_scope",
-    arg_scope: &arg_scope,
+    arg_scope,
     options: &options(1.0),
-    build: &build,
+    build,
 };
-pub const MOBILENET_V1_075: Network =
-    Network { name: "mobilenet_v1_075", options: &options(0.75), ..MOBILENET_V1 };
-pub const MOBILENET_V1_050: Network =
-    Network { name: "mobilenet_v1_050", options: &options(0.5), ..MOBILENET_V1 };
-pub const MOBILENET_V1_025: Network =
-    Network { name: "mobilenet_v1_025", options: &options(0.25), ..MOBILENET_V1 };
+pub const MOBILENET_V1_075: LibraryNetwork =
+    LibraryNetwork { name: "mobilenet_v1_075", options: &options(0.75), ..MOBILENET_V1 };
+pub const MOBILENET_V1_050: LibraryNetwork =
+    LibraryNetwork { name: "mobilenet_v1_050", options: &options(0.5), ..MOBILENET_V1 };
+pub const MOBILENET_V1_025: LibraryNetwork =
+    LibraryNetwork { name: "mobilenet_v1_025", options: &options(0.25), ..MOBILENET_V1 };
 
 const fn options(depth_multiplier: f64) -> [OptionSpec; 7] {
     [
@@ -55,7 +55,7 @@ fn arg_scope() -> ArgScope {
 
 fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     slim.variable_scope(&options.scope, |slim| {
-        let padding = if options.flag(USE_EXPLICIT_PADDING.name) { VALID } else { SAME };
+        let padding = if options.flag(&USE_EXPLICIT_PADDING.name) { VALID } else { SAME };
         let net = slim.reenter_scope(|slim| {
             slim.arg_scope(&[Layer::Conv2d, Layer::SeparableConv2d], &[padding], |slim| {
                 base(slim, images, options)
@@ -90,11 +90,11 @@ const SEPARABLE: [(usize, usize); 13] = [
 
 fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     let mut strides = AtrousStride::new(options);
-    if ![0, 8, 16, 32].contains(&options.count(OUTPUT_STRIDE.name)) {
-        slim.fail(Error::new(OUTPUT_STRIDE.name, "MobileNet v1 takes 8, 16 or 32"));
+    if ![0, 8, 16, 32].contains(&options.count(&OUTPUT_STRIDE.name)) {
+        slim.fail(Error::new(&OUTPUT_STRIDE.name, "MobileNet v1 takes 8, 16 or 32"));
     }
     let padded = |slim: &mut NetworkBuilder<'_>, net, rate| {
-        if options.flag(USE_EXPLICIT_PADDING.name) { slim.fixed_padding(net, 3, rate) } else { net }
+        if options.flag(&USE_EXPLICIT_PADDING.name) { slim.fixed_padding(net, 3, rate) } else { net }
     };
     let (stride, _) = strides.next(2);
     let net = padded(slim, images, 1);
@@ -114,7 +114,7 @@ fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> 
 }
 
 fn logits(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) -> TensorRef {
-    let net = if options.flag(GLOBAL_POOL.name) {
+    let net = if options.flag(&GLOBAL_POOL.name) {
         let net = slim.spatial_mean(net, "global_pool");
         slim.end_point("global_pool", net)
     } else {

@@ -2,7 +2,7 @@
 //!
 //! Source: `research/slim/nets/mobilenet/mobilenet_v2.py`.
 
-use super::Network;
+use super::LibraryNetwork;
 use super::mobilenet::{
     Definition, LEAST_DEPTH, Op, USE_EXPLICIT_PADDING, bottleneck, conv, mobilenet, training_scope,
     under_multiplier,
@@ -13,21 +13,21 @@ use crate::slim::options::{
 };
 use crate::slim::{Activation, NetworkBuilder, Options};
 
-pub const MOBILENET_V2: Network = Network {
+pub const MOBILENET_V2: LibraryNetwork = LibraryNetwork {
     name: "mobilenet_v2",
     scope: "MobilenetV2",
     image_size: [224, 224],
     logits: "Logits/Conv2d_1c_1x1/weights",
     aux_logits: None,
     arg_scope_name: "training_scope",
-    arg_scope: &training_scope,
+    arg_scope: training_scope,
     options: &options(1.0, false),
-    build: &build,
+    build,
 };
-pub const MOBILENET_V2_140: Network =
-    Network { name: "mobilenet_v2_140", options: &options(1.4, false), ..MOBILENET_V2 };
-pub const MOBILENET_V2_035: Network =
-    Network { name: "mobilenet_v2_035", options: &options(0.35, true), ..MOBILENET_V2 };
+pub const MOBILENET_V2_140: LibraryNetwork =
+    LibraryNetwork { name: "mobilenet_v2_140", options: &options(1.4, false), ..MOBILENET_V2 };
+pub const MOBILENET_V2_035: LibraryNetwork =
+    LibraryNetwork { name: "mobilenet_v2_035", options: &options(0.35, true), ..MOBILENET_V2 };
 
 const fn options(depth_multiplier: f64, finegrain: bool) -> [OptionSpec; 7] {
     [

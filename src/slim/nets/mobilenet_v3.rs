@@ -2,7 +2,7 @@
 //!
 //! Source: `research/slim/nets/mobilenet/mobilenet_v3.py`.
 
-use super::Network;
+use super::LibraryNetwork;
 use super::mobilenet::{
     Definition, LEAST_DEPTH, Op, REDUCE, USE_EXPLICIT_PADDING, biased_conv, bottleneck, conv,
     fused_bottleneck, mobilenet, training_scope, under_multiplier,
@@ -12,14 +12,14 @@ use crate::slim::options::{
     DIVISIBLE_BY, FINEGRAIN_CLASSIFICATION_MODE, NUM_CLASSES, OUTPUT_STRIDE, OptionSpec, Value,
 };
 
-pub const MOBILENET_V3_LARGE: Network = Network {
+pub const MOBILENET_V3_LARGE: LibraryNetwork = LibraryNetwork {
     name: "mobilenet_v3_large",
     scope: "MobilenetV3",
     image_size: [224, 224],
     logits: "Logits/Conv2d_1c_1x1/weights",
     aux_logits: None,
     arg_scope_name: "training_scope",
-    arg_scope: &training_scope,
+    arg_scope: training_scope,
     options: &[
         NUM_CLASSES,
         under_multiplier(1.0),
@@ -28,32 +28,35 @@ pub const MOBILENET_V3_LARGE: Network = Network {
         DIVISIBLE_BY,
         OUTPUT_STRIDE,
     ],
-    build: &|slim, images, options| mobilenet(slim, images, options, &LARGE),
+    build: |slim, images, options| mobilenet(slim, images, options, &LARGE),
 };
-pub const MOBILENET_V3_SMALL: Network = Network {
+pub const MOBILENET_V3_SMALL: LibraryNetwork = LibraryNetwork {
     name: "mobilenet_v3_small",
-    build: &|slim, images, options| mobilenet(slim, images, options, &SMALL),
+    build: |slim, images, options| mobilenet(slim, images, options, &SMALL),
     ..MOBILENET_V3_LARGE
 };
-pub const MOBILENET_V3_LARGE_MINIMALISTIC: Network = Network {
+pub const MOBILENET_V3_LARGE_MINIMALISTIC: LibraryNetwork = LibraryNetwork {
     name: "mobilenet_v3_large_minimalistic",
-    build: &|slim, images, options| mobilenet(slim, images, options, &LARGE_MINIMALISTIC),
+    build: |slim, images, options| mobilenet(slim, images, options, &LARGE_MINIMALISTIC),
     ..MOBILENET_V3_LARGE
 };
-pub const MOBILENET_V3_SMALL_MINIMALISTIC: Network = Network {
+pub const MOBILENET_V3_SMALL_MINIMALISTIC: LibraryNetwork = LibraryNetwork {
     name: "mobilenet_v3_small_minimalistic",
-    build: &|slim, images, options| mobilenet(slim, images, options, &SMALL_MINIMALISTIC),
+    build: |slim, images, options| mobilenet(slim, images, options, &SMALL_MINIMALISTIC),
     ..MOBILENET_V3_LARGE
 };
-pub const MOBILENET_EDGETPU: Network = Network {
+pub const MOBILENET_EDGETPU: LibraryNetwork = LibraryNetwork {
     name: "mobilenet_edgetpu",
     scope: "MobilenetEdgeTPU",
     options: &edgetpu_options(1.0, false),
-    build: &|slim, images, options| mobilenet(slim, images, options, &EDGETPU),
+    build: |slim, images, options| mobilenet(slim, images, options, &EDGETPU),
     ..MOBILENET_V3_LARGE
 };
-pub const MOBILENET_EDGETPU_075: Network =
-    Network { name: "mobilenet_edgetpu_075", options: &edgetpu_options(0.75, true), ..MOBILENET_EDGETPU };
+pub const MOBILENET_EDGETPU_075: LibraryNetwork = LibraryNetwork {
+    name: "mobilenet_edgetpu_075",
+    options: &edgetpu_options(0.75, true),
+    ..MOBILENET_EDGETPU
+};
 
 const fn edgetpu_options(depth_multiplier: f64, finegrain: bool) -> [OptionSpec; 7] {
     [

@@ -29,41 +29,39 @@ mod s3d;
 mod vgg;
 mod vggish;
 
-use super::{ArgScope, ImageShape, NetworkBuilder, OptionSpec, Options};
+use std::sync::{Arc, LazyLock};
+
+use super::network::{Definition, Network};
+use super::{ArgScope, NetworkBuilder, OptionSpec, Options};
 use crate::graph::TensorRef;
 
-/// A network of the library, or one that a TOML file describes (see [`super::toml_network`]).
-pub struct Network {
-    /// Its name in slim's `nets_factory`.
-    pub name: &'static str,
-    /// The variable scope it has by default.
-    pub scope: &'static str,
-    /// The height and width of the images that it was published with.
-    pub image_size: [usize; 2],
-    /// The name of the classifier's weights below the scope. Their last axis is the classes.
-    pub logits: &'static str,
-    /// The scope of the auxiliary classifier, if the network has one.
-    pub aux_logits: Option<&'static str>,
-    /// slim's name of the arg_scope that it is trained with.
-    pub arg_scope_name: &'static str,
-    /// That arg_scope.
-    pub arg_scope: &'static (dyn Fn() -> ArgScope + Sync),
-    /// The arguments of its function.
-    pub options: &'static [OptionSpec],
-    /// Builds the network from the images to the logits, or to the features if there are no classes.
-    pub build: &'static BuildFunction,
+/// A network as its file defines it. The fields are those of [`Network`].
+struct LibraryNetwork {
+    name: &'static str,
+    scope: &'static str,
+    image_size: [usize; 2],
+    logits: &'static str,
+    aux_logits: Option<&'static str>,
+    arg_scope_name: &'static str,
+    arg_scope: fn() -> ArgScope,
+    options: &'static [OptionSpec],
+    build: BuildFunction,
 }
 
-/// A function that builds a network on the images and returns its output.
-pub type BuildFunction = dyn Fn(&mut NetworkBuilder<'_>, TensorRef, &Options) -> TensorRef + Sync;
+/// A function that builds a network on the images and returns the logits, or the features if there are no classes.
+type BuildFunction = fn(&mut NetworkBuilder<'_>, TensorRef, &Options) -> TensorRef;
 
-impl std::fmt::Debug for Network {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Network").field("name", &self.name).finish_non_exhaustive()
+impl Definition for &'static LibraryNetwork {
+    fn arg_scope(&self) -> ArgScope {
+        (self.arg_scope)()
+    }
+
+    fn build(&self, slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
+        (self.build)(slim, images, options)
     }
 }
 
-const NETWORKS: &[&Network] = &[
+const NETWORKS: &[&LibraryNetwork] = &[
     &lenet::LENET,
     &cifarnet::CIFARNET,
     &alexnet::ALEXNET_V2,
@@ -105,7 +103,7 @@ const NETWORKS: &[&Network] = &[
 ];
 
 /// slim's other names for networks of [`NETWORKS`], with other defaults. The first element is the network's name.
-const VARIANTS: &[(&str, &Network)] = &[
+const VARIANTS: &[(&str, &LibraryNetwork)] = &[
     ("mobilenet_v1", &mobilenet_v1::MOBILENET_V1_075),
     ("mobilenet_v1", &mobilenet_v1::MOBILENET_V1_050),
     ("mobilenet_v1", &mobilenet_v1::MOBILENET_V1_025),
@@ -114,22 +112,40 @@ const VARIANTS: &[(&str, &Network)] = &[
     ("mobilenet_edgetpu", &mobilenet_v3::MOBILENET_EDGETPU_075),
 ];
 
+/// The networks of [`NETWORKS`], each followed by its variants.
+static LIBRARY: LazyLock<Vec<Arc<Network>>> = LazyLock::new(|| {
+    let all = NETWORKS.iter().flat_map(|network| std::iter::once(*network).chain(variants_of(network.name)));
+    all.map(|network| Arc::new(Network::from(network))).collect()
+});
+
+fn variants_of(name: &str) -> impl Iterator<Item = &'static LibraryNetwork> {
+    VARIANTS.iter().filter(move |(network, _)| *network == name).map(|(_, variant)| *variant)
+}
+
+impl From<&'static LibraryNetwork> for Network {
+    fn from(library: &'static LibraryNetwork) -> Self {
+        Self {
+            name: library.name.to_owned(),
+            scope: library.scope.to_owned(),
+            image_size: library.image_size,
+            logits: library.logits.to_owned(),
+            aux_logits: library.aux_logits.map(str::to_owned),
+            arg_scope_name: library.arg_scope_name.to_owned(),
+            options: library.options.into(),
+            definition: Box::new(library),
+        }
+    }
+}
+
 /// All networks of the library, each followed by its variants.
-pub fn networks() -> impl Iterator<Item = &'static Network> {
-    NETWORKS.iter().flat_map(|network| std::iter::once(*network).chain(network.variants()))
+pub fn networks() -> impl Iterator<Item = &'static Arc<Network>> {
+    LIBRARY.iter()
 }
 
 impl Network {
     /// The variants of this network: slim's other names for it, with other defaults.
-    pub fn variants(&self) -> impl Iterator<Item = &'static Network> {
-        let name = self.name;
-        VARIANTS.iter().filter(move |(network, _)| *network == name).map(|(_, variant)| *variant)
-    }
-
-    /// Images of the size that it was published with, in a batch of any size.
-    pub fn default_images(&self, channels: usize) -> ImageShape {
-        let [height, width] = self.image_size;
-        ImageShape { batch: None, height, width, channels }
+    pub fn variants(&self) -> impl Iterator<Item = &'static Arc<Self>> {
+        variants_of(&self.name).filter_map(|variant| find_network(variant.name))
     }
 
     /// Whether this is a variant of another network.
@@ -139,7 +155,7 @@ impl Network {
 }
 
 /// The network of this name; `-` counts as `_`.
-pub fn find_network(name: &str) -> Option<&'static Network> {
+pub fn find_network(name: &str) -> Option<&'static Arc<Network>> {
     let name = name.replace('-', "_").to_lowercase();
     networks().find(|network| network.name == name)
 }

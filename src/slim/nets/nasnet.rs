@@ -2,7 +2,9 @@
 //!
 //! Source: `research/slim/nets/nasnet/nasnet.py`.
 
-use super::Network;
+use std::borrow::Cow;
+
+use super::LibraryNetwork;
 use super::nasnet_cell::Cell;
 use super::nasnet_cell::Operation::{AvgPool, Identity, MaxPool, Separable};
 use crate::graph::TensorRef;
@@ -10,18 +12,18 @@ use crate::slim::arg_scope::{NO_ACTIVATION, NO_BIASES, VALID};
 use crate::slim::options::{NUM_CLASSES, OptionSource, OptionSpec, USE_AUX_HEAD, Value};
 use crate::slim::{Arg, ArgScope, Layer, NetworkBuilder, Options, UNNAMED, Variables};
 
-pub const NASNET_MOBILE: Network = Network {
+pub const NASNET_MOBILE: LibraryNetwork = LibraryNetwork {
     name: "nasnet_mobile",
     scope: "",
     image_size: [224, 224],
     logits: "final_layer/FC/weights",
     aux_logits: Some("aux_7"),
     arg_scope_name: "nasnet_mobile_arg_scope",
-    arg_scope: &imagenet_arg_scope,
+    arg_scope: imagenet_arg_scope,
     options: &hparams(12, 44, 1.0, 0),
-    build: &|slim, images, options| nasnet(slim, images, options, stem_of_imagenet),
+    build: |slim, images, options| nasnet(slim, images, options, stem_of_imagenet),
 };
-pub const NASNET_LARGE: Network = Network {
+pub const NASNET_LARGE: LibraryNetwork = LibraryNetwork {
     name: "nasnet_large",
     image_size: [331, 331],
     aux_logits: Some("aux_11"),
@@ -29,14 +31,14 @@ pub const NASNET_LARGE: Network = Network {
     options: &hparams(18, 168, 3.0, 1),
     ..NASNET_MOBILE
 };
-pub const NASNET_CIFAR: Network = Network {
+pub const NASNET_CIFAR: LibraryNetwork = LibraryNetwork {
     name: "nasnet_cifar",
     image_size: [32, 32],
     aux_logits: Some("aux_11"),
     arg_scope_name: "nasnet_cifar_arg_scope",
-    arg_scope: &|| arg_scope(0.9, 1e-5),
+    arg_scope: || arg_scope(0.9, 1e-5),
     options: &hparams(18, 32, 3.0, 0),
-    build: &|slim, images, options| nasnet(slim, images, options, stem_of_cifar),
+    build: |slim, images, options| nasnet(slim, images, options, stem_of_cifar),
     ..NASNET_MOBILE
 };
 
@@ -58,37 +60,37 @@ pub const fn hparams(
         NUM_CLASSES,
         USE_AUX_HEAD,
         OptionSpec {
-            name: NUM_CELLS,
+            name: Cow::Borrowed(NUM_CELLS),
             default: Value::Count(num_cells),
             source: OptionSource::ReadBy(read_num_cells),
             help: "number of cells, without those of the stem and the reductions",
         },
         OptionSpec {
-            name: NUM_CONV_FILTERS,
+            name: Cow::Borrowed(NUM_CONV_FILTERS),
             default: Value::Count(num_conv_filters),
             source: OptionSource::ReadBy(read_num_conv_filters),
             help: "number of channels of a convolution in the first cell",
         },
         OptionSpec {
-            name: STEM_MULTIPLIER,
+            name: Cow::Borrowed(STEM_MULTIPLIER),
             default: Value::Number(stem_multiplier),
             source: OptionSource::ReadBy(read_stem_multiplier),
             help: "factor for the number of channels of the first convolution",
         },
         OptionSpec {
-            name: FILTER_SCALING_RATE,
+            name: Cow::Borrowed(FILTER_SCALING_RATE),
             default: Value::Number(2.0),
             source: OptionSource::ReadBy(read_filter_scaling_rate),
             help: "factor for the number of channels at every reduction",
         },
         OptionSpec {
-            name: NUM_REDUCTION_LAYERS,
+            name: Cow::Borrowed(NUM_REDUCTION_LAYERS),
             default: Value::Count(2),
             source: OptionSource::ReadBy(read_num_reduction_layers),
             help: "how many times the cells halve the size of the image",
         },
         OptionSpec {
-            name: SKIP_REDUCTION_LAYER_INPUT,
+            name: Cow::Borrowed(SKIP_REDUCTION_LAYER_INPUT),
             default: Value::Count(skip_reduction_layer_input),
             source: OptionSource::User,
             help: "1 if the cell after a reduction does not read the cell before it",
@@ -248,7 +250,7 @@ pub fn before_last(outputs: &[TensorRef]) -> Option<TensorRef> {
 /// The auxiliary classifier of training, before the second reduction.
 pub fn aux_head(slim: &mut NetworkBuilder<'_>, net: TensorRef, cell: usize, options: &Options) {
     let is_here = reductions(options).get(1) == Some(&(cell + 1));
-    if !is_here || !options.flag(USE_AUX_HEAD.name) || options.num_classes() == 0 {
+    if !is_here || !options.flag(&USE_AUX_HEAD.name) || options.num_classes() == 0 {
         return;
     }
     let net = slim.relu(net);

@@ -2,22 +2,22 @@
 //!
 //! Source: `research/slim/nets/overfeat.py`.
 
-use super::Network;
+use super::LibraryNetwork;
 use super::convolutional_classifier::{self, classifier};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{COLLECTED, VALID};
 use crate::slim::{Arg::Stride, Layer, NetworkBuilder, Options};
 
-pub const OVERFEAT: Network = Network {
+pub const OVERFEAT: LibraryNetwork = LibraryNetwork {
     name: "overfeat",
     scope: "overfeat",
     image_size: [231, 231],
     logits: "fc8/weights",
     aux_logits: None,
     arg_scope_name: "overfeat_arg_scope",
-    arg_scope: &convolutional_classifier::arg_scope,
+    arg_scope: convolutional_classifier::arg_scope,
     options: convolutional_classifier::OPTIONS,
-    build: &build,
+    build,
 };
 
 fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {

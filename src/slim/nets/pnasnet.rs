@@ -2,7 +2,7 @@
 //!
 //! Source: `research/slim/nets/nasnet/pnasnet.py`.
 
-use super::Network;
+use super::LibraryNetwork;
 use super::nasnet::{
     FILTER_SCALING_RATE, NASNET_LARGE, NUM_CELLS, SKIP_REDUCTION_LAYER_INPUT, aux_head, before_last, filters,
     final_layer, hparams, imagenet_stem, reductions,
@@ -12,15 +12,15 @@ use super::nasnet_cell::Operation::{Identity, MaxPool, Separable};
 use crate::graph::TensorRef;
 use crate::slim::{NetworkBuilder, Options};
 
-pub const PNASNET_LARGE: Network = Network {
+pub const PNASNET_LARGE: LibraryNetwork = LibraryNetwork {
     name: "pnasnet_large",
     aux_logits: Some("aux_7"),
     arg_scope_name: "pnasnet_large_arg_scope",
     options: &hparams(12, 216, 3.0, 1),
-    build: &build,
+    build,
     ..NASNET_LARGE
 };
-pub const PNASNET_MOBILE: Network = Network {
+pub const PNASNET_MOBILE: LibraryNetwork = LibraryNetwork {
     name: "pnasnet_mobile",
     image_size: [224, 224],
     aux_logits: Some("aux_5"),

@@ -2,6 +2,8 @@
 //!
 //! Source: `research/slim/nets/resnet_utils.py`, and what is common to `resnet_v1.py` and `resnet_v2.py`.
 
+use std::borrow::Cow;
+
 use crate::error::Error;
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_NORMALIZER, SAME, VALID};
@@ -19,7 +21,7 @@ pub const GLOBAL_POOL: OptionSpec =
     OptionSpec { default: Value::Flag(true), ..crate::slim::options::GLOBAL_POOL };
 
 pub const INCLUDE_ROOT_BLOCK: OptionSpec = OptionSpec {
-    name: "include_root_block",
+    name: Cow::Borrowed("include_root_block"),
     default: Value::Flag(true),
     source: OptionSource::ReadBy(has_root_block),
     help: "whether the network begins with a convolution and pooling before its blocks",

@@ -2,32 +2,34 @@
 //!
 //! Source: `research/slim/nets/resnet_v1.py`.
 
+use std::borrow::Cow;
+
 use super::resnet::{self, Unit, conv2d_same, subsample};
-use super::{BuildFunction, Network};
+use super::{BuildFunction, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{COLLECTED, NO_ACTIVATION};
 use crate::slim::depth::fitting_depth;
 use crate::slim::options::{self, NUM_CLASSES, OUTPUT_STRIDE, SPATIAL_SQUEEZE, scaled_depth};
 use crate::slim::{Arg::Stride, Layer, NetworkBuilder, OptionSource, OptionSpec, Options, Value, Variables};
 
-pub const RESNET_V1_50: Network =
-    network("resnet_v1_50", &|slim, images, options| build(slim, images, [3, 4, 6, 3], options));
-pub const RESNET_V1_101: Network =
-    network("resnet_v1_101", &|slim, images, options| build(slim, images, [3, 4, 23, 3], options));
-pub const RESNET_V1_152: Network =
-    network("resnet_v1_152", &|slim, images, options| build(slim, images, [3, 8, 36, 3], options));
-pub const RESNET_V1_200: Network =
-    network("resnet_v1_200", &|slim, images, options| build(slim, images, [3, 24, 36, 3], options));
+pub const RESNET_V1_50: LibraryNetwork =
+    network("resnet_v1_50", |slim, images, options| build(slim, images, [3, 4, 6, 3], options));
+pub const RESNET_V1_101: LibraryNetwork =
+    network("resnet_v1_101", |slim, images, options| build(slim, images, [3, 4, 23, 3], options));
+pub const RESNET_V1_152: LibraryNetwork =
+    network("resnet_v1_152", |slim, images, options| build(slim, images, [3, 8, 36, 3], options));
+pub const RESNET_V1_200: LibraryNetwork =
+    network("resnet_v1_200", |slim, images, options| build(slim, images, [3, 24, 36, 3], options));
 
-const fn network(name: &'static str, build: &'static BuildFunction) -> Network {
-    Network {
+const fn network(name: &'static str, build: BuildFunction) -> LibraryNetwork {
+    LibraryNetwork {
         name,
         scope: name,
         image_size: [224, 224],
         logits: "logits/weights",
         aux_logits: None,
         arg_scope_name: "resnet_arg_scope",
-        arg_scope: &resnet::arg_scope,
+        arg_scope: resnet::arg_scope,
         options: OPTIONS,
         build,
     }
@@ -53,7 +55,7 @@ const DEPTH_MULTIPLIER: OptionSpec = OptionSpec {
 };
 
 const MIN_BASE_DEPTH: OptionSpec = OptionSpec {
-    name: "min_base_depth",
+    name: Cow::Borrowed("min_base_depth"),
     default: Value::Count(8),
     source: OptionSource::ReadBy(|variables, root| {
         read_depth(variables, root).map(|(_, least)| Value::Count(least))
@@ -62,7 +64,7 @@ const MIN_BASE_DEPTH: OptionSpec = OptionSpec {
 };
 
 const STORE_NON_STRIDED_ACTIVATIONS: OptionSpec = OptionSpec {
-    name: "store_non_strided_activations",
+    name: Cow::Borrowed("store_non_strided_activations"),
     default: Value::Flag(false),
     source: OptionSource::User,
     help: "whether blocks end before they are subsampled, for end points of higher resolution",

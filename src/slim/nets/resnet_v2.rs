@@ -3,29 +3,29 @@
 //! Source: `research/slim/nets/resnet_v2.py`.
 
 use super::resnet::{self, Unit, conv2d_same, subsample};
-use super::{BuildFunction, Network};
+use super::{BuildFunction, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{COLLECTED, NO_ACTIVATION, NO_NORMALIZER};
 use crate::slim::{Activation, Arg, Layer, NetworkBuilder, Options};
 
-pub const RESNET_V2_50: Network =
-    network("resnet_v2_50", &|slim, images, options| build(slim, images, [3, 4, 6, 3], options));
-pub const RESNET_V2_101: Network =
-    network("resnet_v2_101", &|slim, images, options| build(slim, images, [3, 4, 23, 3], options));
-pub const RESNET_V2_152: Network =
-    network("resnet_v2_152", &|slim, images, options| build(slim, images, [3, 8, 36, 3], options));
-pub const RESNET_V2_200: Network =
-    network("resnet_v2_200", &|slim, images, options| build(slim, images, [3, 24, 36, 3], options));
+pub const RESNET_V2_50: LibraryNetwork =
+    network("resnet_v2_50", |slim, images, options| build(slim, images, [3, 4, 6, 3], options));
+pub const RESNET_V2_101: LibraryNetwork =
+    network("resnet_v2_101", |slim, images, options| build(slim, images, [3, 4, 23, 3], options));
+pub const RESNET_V2_152: LibraryNetwork =
+    network("resnet_v2_152", |slim, images, options| build(slim, images, [3, 8, 36, 3], options));
+pub const RESNET_V2_200: LibraryNetwork =
+    network("resnet_v2_200", |slim, images, options| build(slim, images, [3, 24, 36, 3], options));
 
-const fn network(name: &'static str, build: &'static BuildFunction) -> Network {
-    Network {
+const fn network(name: &'static str, build: BuildFunction) -> LibraryNetwork {
+    LibraryNetwork {
         name,
         scope: name,
         image_size: [224, 224],
         logits: "logits/weights",
         aux_logits: None,
         arg_scope_name: "resnet_arg_scope",
-        arg_scope: &resnet::arg_scope,
+        arg_scope: resnet::arg_scope,
         options: resnet::OPTIONS,
         build,
     }

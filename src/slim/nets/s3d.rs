@@ -3,7 +3,9 @@
 //!
 //! Source: `research/slim/nets/i3d.py`, `s3dg.py` and `i3d_utils.py`.
 
-use super::Network;
+use std::borrow::Cow;
+
+use super::LibraryNetwork;
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_NORMALIZER, SAME};
 use crate::slim::options::{DEPTH_MULTIPLIER, FRAMES, MIN_DEPTH, NUM_CLASSES, SPATIAL_SQUEEZE};
@@ -12,19 +14,19 @@ use crate::slim::{
     Variables,
 };
 
-pub const I3D: Network = Network {
+pub const I3D: LibraryNetwork = LibraryNetwork {
     name: "i3d",
     scope: "InceptionV1",
     image_size: [224, 224],
     logits: "Logits/Conv2d_0c_1x1/weights",
     aux_logits: None,
     arg_scope_name: "i3d_arg_scope",
-    arg_scope: &arg_scope,
+    arg_scope,
     options: &[NUM_CLASSES, FRAMES, SPATIAL_SQUEEZE],
-    build: &|slim, videos, options| build(slim, videos, &Form::I3D, options),
+    build: |slim, videos, options| build(slim, videos, &Form::I3D, options),
 };
 
-pub const S3DG: Network = Network {
+pub const S3DG: LibraryNetwork = LibraryNetwork {
     name: "s3dg",
     arg_scope_name: "s3dg_arg_scope",
     options: &[
@@ -37,11 +39,11 @@ pub const S3DG: Network = Network {
         DEPTH_MULTIPLIER,
         MIN_DEPTH,
     ],
-    build: &|slim, videos, options| {
+    build: |slim, videos, options| {
         let form = Form {
-            first_temporal_kernel_size: options.count(FIRST_TEMPORAL_KERNEL_SIZE.name),
-            temporal_conv_startat: options.choice(TEMPORAL_CONV_STARTAT.name),
-            gating_startat: options.choice(GATING_STARTAT.name),
+            first_temporal_kernel_size: options.count(&FIRST_TEMPORAL_KERNEL_SIZE.name),
+            temporal_conv_startat: options.choice(&TEMPORAL_CONV_STARTAT.name),
+            gating_startat: options.choice(&GATING_STARTAT.name),
             is_separable: true,
         };
         build(slim, videos, &form, options)
@@ -65,7 +67,7 @@ const BLOCKS: &[&str] = &[
 ];
 
 const FIRST_TEMPORAL_KERNEL_SIZE: OptionSpec = OptionSpec {
-    name: "first_temporal_kernel_size",
+    name: Cow::Borrowed("first_temporal_kernel_size"),
     default: Value::Count(3),
     source: OptionSource::ReadBy(|variables, root| {
         let shape = variables.get(&format!("{root}Conv2d_1a_7x7/weights"))?;
@@ -75,14 +77,14 @@ const FIRST_TEMPORAL_KERNEL_SIZE: OptionSpec = OptionSpec {
 };
 
 const TEMPORAL_CONV_STARTAT: OptionSpec = OptionSpec {
-    name: "temporal_conv_startat",
+    name: Cow::Borrowed("temporal_conv_startat"),
     default: Value::Choice(BLOCKS[0], BLOCKS),
     source: OptionSource::ReadBy(|variables, root| first_block_with("temporal/weights", variables, root)),
     help: "first block whose filters extend along time",
 };
 
 const GATING_STARTAT: OptionSpec = OptionSpec {
-    name: "gating_startat",
+    name: Cow::Borrowed("gating_startat"),
     default: Value::Choice(BLOCKS[0], BLOCKS),
     source: OptionSource::ReadBy(|variables, root| {
         first_block_with("self_gating/transformer_W/weights", variables, root)
@@ -307,7 +309,7 @@ fn logits(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) -> T
     let args = [NO_ACTIVATION, NO_NORMALIZER];
     let net = slim.conv3d(net, options.num_classes(), [1, 1, 1], "Conv2d_0c_1x1", &args);
     let mut net = slim.mean(net, 1);
-    if options.flag(SPATIAL_SQUEEZE.name) {
+    if options.flag(&SPATIAL_SQUEEZE.name) {
         net = slim.spatial_squeeze(net, "SpatialSqueeze");
     }
     slim.end_point("Logits", net);

@@ -3,28 +3,28 @@
 //! Source: `research/slim/nets/vgg.py`.
 
 use super::convolutional_classifier::{self, FC_CONV_PADDING, classifier};
-use super::{BuildFunction, Network};
+use super::{BuildFunction, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::COLLECTED;
 use crate::slim::options::{GLOBAL_POOL, NUM_CLASSES, SPATIAL_SQUEEZE};
 use crate::slim::{Layer, NetworkBuilder, Options};
 
-pub const VGG_A: Network =
-    network("vgg_a", &|slim, images, options| build(slim, images, [1, 1, 2, 2, 2], options));
-pub const VGG_16: Network =
-    network("vgg_16", &|slim, images, options| build(slim, images, [2, 2, 3, 3, 3], options));
-pub const VGG_19: Network =
-    network("vgg_19", &|slim, images, options| build(slim, images, [2, 2, 4, 4, 4], options));
+pub const VGG_A: LibraryNetwork =
+    network("vgg_a", |slim, images, options| build(slim, images, [1, 1, 2, 2, 2], options));
+pub const VGG_16: LibraryNetwork =
+    network("vgg_16", |slim, images, options| build(slim, images, [2, 2, 3, 3, 3], options));
+pub const VGG_19: LibraryNetwork =
+    network("vgg_19", |slim, images, options| build(slim, images, [2, 2, 4, 4, 4], options));
 
-const fn network(name: &'static str, build: &'static BuildFunction) -> Network {
-    Network {
+const fn network(name: &'static str, build: BuildFunction) -> LibraryNetwork {
+    LibraryNetwork {
         name,
         scope: name,
         image_size: [224, 224],
         logits: "fc8/weights",
         aux_logits: None,
         arg_scope_name: "vgg_arg_scope",
-        arg_scope: &convolutional_classifier::arg_scope,
+        arg_scope: convolutional_classifier::arg_scope,
         options: &[NUM_CLASSES, SPATIAL_SQUEEZE, FC_CONV_PADDING, GLOBAL_POOL],
         build,
     }

@@ -2,28 +2,30 @@
 //!
 //! Source: `research/audioset/vggish/vggish_slim.py` and `vggish_params.py` of github.com/tensorflow/models.
 
-use super::Network;
+use std::borrow::Cow;
+
+use super::LibraryNetwork;
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, SAME};
 use crate::slim::options::{NUM_BANDS, NUM_FRAMES};
 use crate::slim::{Arg, ArgScope, Layer, NetworkBuilder, OptionSource, OptionSpec, Options, Value};
 
-pub const VGGISH: Network = Network {
+pub const VGGISH: LibraryNetwork = LibraryNetwork {
     name: "vggish",
     scope: "vggish",
     image_size: [96, 96],
     logits: "fc2/weights",
     aux_logits: None,
     arg_scope_name: "VGGish's arg_scope",
-    arg_scope: &arg_scope,
+    arg_scope,
     options: &[NUM_FRAMES, NUM_BANDS, EMBEDDING_SIZE, RELU_EMBEDDING],
-    build: &build,
+    build,
 };
 
 /// `fc2` had slim's ReLU in older versions and has `activation_fn=None` today, so that the tensor of the same name holds
 /// the values before the activation.
 const RELU_EMBEDDING: OptionSpec = OptionSpec {
-    name: "relu_embedding",
+    name: Cow::Borrowed("relu_embedding"),
     default: Value::Flag(false),
     source: OptionSource::Definition(
         "the current one in tensorflow/models (research/audioset) has no ReLU after fc2, an earlier one has",
@@ -32,7 +34,7 @@ const RELU_EMBEDDING: OptionSpec = OptionSpec {
 };
 
 const EMBEDDING_SIZE: OptionSpec = OptionSpec {
-    name: "embedding_size",
+    name: Cow::Borrowed("embedding_size"),
     default: Value::Count(128),
     source: OptionSource::ReadBy(|variables, root| {
         let weights = variables.get(&format!("{root}fc2/weights"))?;
@@ -48,7 +50,7 @@ fn arg_scope() -> ArgScope {
 
 fn build(slim: &mut NetworkBuilder<'_>, spectrograms: TensorRef, options: &Options) -> TensorRef {
     slim.variable_scope(&options.scope, |slim| {
-        let [frames, bands] = [NUM_FRAMES, NUM_BANDS].map(|spec| options.count(spec.name));
+        let [frames, bands] = [NUM_FRAMES, NUM_BANDS].map(|spec| options.count(&spec.name));
         let net = slim.reshape(spectrograms, &[-1, frames as i32, bands as i32, 1]);
         let net = slim.conv2d(net, 64, 3, "conv1", &[]);
         let net = slim.max_pool2d(net, 2, "pool1", &[]);
@@ -60,8 +62,8 @@ fn build(slim: &mut NetworkBuilder<'_>, spectrograms: TensorRef, options: &Optio
         let net = slim.max_pool2d(net, 2, "pool4", &[]);
         let net = slim.flatten(net, "Flatten");
         let net = twice(slim, net, "fc1", |slim, net, scope| slim.fully_connected(net, 4096, scope, &[]));
-        let activation: &[Arg] = if options.flag(RELU_EMBEDDING.name) { &[] } else { &[NO_ACTIVATION] };
-        let net = slim.fully_connected(net, options.count(EMBEDDING_SIZE.name), "fc2", activation);
+        let activation: &[Arg] = if options.flag(&RELU_EMBEDDING.name) { &[] } else { &[NO_ACTIVATION] };
+        let net = slim.fully_connected(net, options.count(&EMBEDDING_SIZE.name), "fc2", activation);
         let net = slim.identity(net, "embedding");
         slim.end_point("embedding", net)
     })
@@ -83,14 +85,15 @@ fn twice(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::slim::{Variables, build};
+    use crate::slim::{Network, Variables, build};
 
     #[test]
     fn both_public_definitions_can_be_chosen() {
+        let network = Network::from(&VGGISH);
         for (relu, before_the_embedding) in [("false", "BiasAdd"), ("true", "Relu")] {
-            let mut options = Options::defaults(VGGISH.options, VGGISH.scope);
-            options.set_from_text(RELU_EMBEDDING.name, relu).unwrap();
-            let built = build(&VGGISH, "", &options, &VGGISH.default_images(3), &Variables::new()).unwrap();
+            let mut options = Options::defaults(&network.options, &network.scope);
+            options.set_from_text(&RELU_EMBEDDING.name, relu).unwrap();
+            let built = build(&network, "", &options, &network.default_images(3), &Variables::new()).unwrap();
             let embedding = built.graph.node(built.output.node);
             assert_eq!(built.graph.node(embedding.inputs[0].node).op, before_the_embedding);
         }

@@ -11,31 +11,22 @@ mod reader;
 mod steps;
 mod values;
 
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::path::Path;
 
 use self::steps::{Defaults, Step};
-use super::{Network, NetworkBuilder, OptionSpec, Options, Variables};
+use super::network::Definition;
+use super::{ArgScope, Network, NetworkBuilder, Options, Variables};
 use crate::error::Result;
 use crate::graph::TensorRef;
 use crate::toml_text::document::{self, Document};
 use crate::toml_text::fields;
 
-/// The description of a network, as read from a file.
+/// The definition of a network, as read from a file.
 #[derive(Debug)]
 struct Description {
     file: String,
-    name: String,
-    /// Empty if the network has no scope.
-    scope: String,
-    image_size: [usize; 2],
-    options: Vec<OptionSpec>,
     arg_scope: Vec<Defaults>,
     steps: Vec<Step>,
-    /// The name, below the scope, of the weights whose last axis is the classes.
-    logits: Option<String>,
-    /// The scope, below the network's own, of the auxiliary classifier.
-    aux_logits: Option<String>,
 }
 
 /// The maximum length of a description. The largest network of the library would need some tens of thousands of bytes.
@@ -45,48 +36,26 @@ const MAX_BYTES: usize = 1 << 20;
 ///
 /// # Errors
 /// If the file cannot be read, or there is a mistake in it. The error names the line.
-pub fn network(path: &Path) -> Result<&'static Network> {
+pub fn network(path: &Path) -> Result<Network> {
     let text = document::read(path, MAX_BYTES, "the description of a network")?;
-    let mut known = READ_NETWORKS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some((.., network)) = known.iter().find(|(file, read, _)| file == path && *read == text) {
-        return Ok(network);
-    }
-    let network = reader::read(&Document::new(path, &text))?.into_network();
+    let network = reader::read(&Document::new(path, &text))?;
     // Built once here, so that errors name the line before a checkpoint is read.
-    let image = network.default_images(3);
-    super::build(network, "", &Options::defaults(network.options, network.scope), &image, &Variables::new())?;
-    known.push((path.to_owned(), text, network));
+    let options = Options::defaults(&network.options, &network.scope);
+    super::build(&network, "", &options, &network.default_images(3), &Variables::new())?;
     Ok(network)
 }
 
-/// The networks that were read before, with the path and text of their files.
-static READ_NETWORKS: Mutex<Vec<(PathBuf, String, &'static Network)>> = Mutex::new(vec![]);
-
-impl Description {
-    /// Makes a network of it that lives as long as the process.
-    ///
-    /// The library's networks are constants, so the rest of the program uses `&'static Network`. A process reads only a
-    /// few descriptions, and each is leaked only once: this costs nothing, and no function needs a lifetime or a
-    /// reference count.
-    fn into_network(self) -> &'static Network {
-        let description: &'static Self = Box::leak(Box::new(self));
-        Box::leak(Box::new(Network {
-            name: &description.name,
-            scope: &description.scope,
-            image_size: description.image_size,
-            logits: description.logits.as_deref().unwrap_or_default(),
-            aux_logits: description.aux_logits.as_deref(),
-            arg_scope_name: format!("{}_arg_scope", description.name).leak(),
-            arg_scope: Box::leak(Box::new(|| builder::arg_scope(description))),
-            options: &description.options,
-            build: Box::leak(Box::new(
-                |slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options| {
-                    builder::build(description, slim, images, options)
-                },
-            )),
-        }))
+impl Definition for Description {
+    fn arg_scope(&self) -> ArgScope {
+        builder::arg_scope(self)
     }
 
+    fn build(&self, slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
+        builder::build(self, slim, images, options)
+    }
+}
+
+impl Description {
     /// The location of a line, for errors.
     fn location(&self, line: usize) -> String {
         document::location(&self.file, line)

@@ -1,5 +1,7 @@
 //! The options that a description declares: the arguments of the network's function, with their defaults.
 
+use std::sync::Arc;
+
 use super::fields::Field;
 use super::steps::{Condition, Size};
 use crate::error::{Error, Result};
@@ -41,7 +43,7 @@ impl Declared {
         let values = fields.iter().map(|field| Ok((field.key.clone(), default(field)?)));
         let declared = Self(values.collect::<Result<_>>()?);
         let multiplier = fields.iter().find(|field| field.key == DEPTH_MULTIPLIER.name);
-        match (multiplier, declared.get(MIN_DEPTH.name)) {
+        match (multiplier, declared.get(&MIN_DEPTH.name)) {
             // Recognition sets min_depth to see which layers follow the multiplier.
             (Some(multiplier), None | Some(Value::Count(0))) => {
                 let error = multiplier.error("depth_multiplier needs min_depth, which has to be at least 1");
@@ -64,12 +66,12 @@ impl Declared {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 
-    /// The options of the network. Their names live as long as the process.
-    pub fn specs(&self) -> Vec<OptionSpec> {
+    /// The options of the network.
+    pub fn specs(&self) -> Arc<[OptionSpec]> {
         let spec = |(name, default): &(String, Value)| match COMMON.iter().find(|spec| spec.name == *name) {
-            Some(common) => OptionSpec { default: *default, ..*common },
+            Some(common) => OptionSpec { default: *default, ..common.clone() },
             None => OptionSpec {
-                name: name.clone().leak(),
+                name: name.clone().into(),
                 default: *default,
                 source: OptionSource::User,
                 help: "an option that the description declares",
@@ -102,10 +104,10 @@ impl Declared {
         if let Some(depth) = text.strip_prefix(DEPTH).and_then(|rest| rest.strip_suffix(')')) {
             let depth = depth.parse().ok().filter(|depth| (1..=MAX_OUTPUTS).contains(depth));
             let depth = depth.ok_or_else(|| field.wrong_value(expected))?;
-            return if self.has(DEPTH_MULTIPLIER.name) {
+            return if self.has(&DEPTH_MULTIPLIER.name) {
                 Ok(Size::Depth(depth))
             } else {
-                Err(self.undeclared(field, DEPTH_MULTIPLIER.name))
+                Err(self.undeclared(field, &DEPTH_MULTIPLIER.name))
             };
         }
         match self.get(text) {
@@ -117,7 +119,7 @@ impl Declared {
 
     fn undeclared(&self, field: &Field<'_>, name: &str) -> Error {
         let error = field.error(format!("there is no option \"{}\"", name.escape_debug()));
-        match COMMON.iter().find(|spec| spec.name == name) {
+        match COMMON.iter().find(|spec| spec.name == *name) {
             Some(spec) => {
                 error.advice(format!("declare it: options = {{ {name} = {} }}", toml(spec.default)))
             }
@@ -143,12 +145,12 @@ fn default(field: &Field<'_>) -> Result<Value> {
         let problem = format!("\"{}\" is not a valid name of an option", name.escape_debug());
         return Err(field.error(problem).advice("use lower-case letters, digits and _"));
     }
-    if OTHER_INPUTS.iter().any(|spec| spec.name == name) {
+    if OTHER_INPUTS.iter().any(|spec| spec.name == *name) {
         return Err(
             field.error(format!("only networks whose input is not images can have the option {name}"))
         );
     }
-    match COMMON.iter().find(|spec| spec.name == name).map(|spec| spec.default) {
+    match COMMON.iter().find(|spec| spec.name == *name).map(|spec| spec.default) {
         Some(Value::Flag(_)) => field.flag().map(Value::Flag),
         Some(Value::Count(_)) => field.count(0..=MAX_OUTPUTS).map(Value::Count),
         Some(_) => match field.number()? {

@@ -11,6 +11,7 @@ use super::options::Declared;
 use super::steps::{Action, Repeat, Step};
 use super::values::{kernel, local_response_normalization, padding, pair, scope_name};
 use crate::error::{Error, Result};
+use crate::slim::Network;
 use crate::suggestion::suggesting;
 
 /// The kinds of steps.
@@ -77,8 +78,8 @@ const AUX_LOGITS: &str = "AuxLogits";
 const A_STEP: &str = "a table such as { conv2d = 64, kernel = 3, scope = \"conv1\" }";
 const STEPS: &str = "a list of steps, such as [{ conv2d = 64, kernel = 3, scope = \"conv1\" }]";
 
-/// Reads a description.
-pub fn read(document: &Document<'_>) -> Result<Description> {
+/// Reads the description of a network.
+pub fn read(document: &Document<'_>) -> Result<Network> {
     let table = document.parse()?;
     let mut fields = Fields::new(document, ("the network", "key"), 0..0, table.get_ref());
     let name = scope_name(&fields.require("name")?)?;
@@ -91,8 +92,16 @@ pub fn read(document: &Document<'_>) -> Result<Description> {
     fields.finish()?;
     let steps = Reader { options: &options }.steps(&layers, 0)?;
     let (logits, aux_logits) = check(document, &scope, &options, options_field.as_ref(), &steps)?;
-    let (file, options) = (document.file.clone(), options.specs());
-    Ok(Description { file, name, scope, image_size, options, arg_scope, steps, logits, aux_logits })
+    Ok(Network {
+        arg_scope_name: format!("{name}_arg_scope"),
+        name,
+        scope,
+        image_size,
+        logits: logits.unwrap_or_default(),
+        aux_logits,
+        options: options.specs(),
+        definition: Box::new(Description { file: document.file.clone(), arg_scope, steps }),
+    })
 }
 
 struct Reader<'o> {

@@ -1,0 +1,48 @@
+//! A network: its data, and the definition that builds it.
+
+use std::sync::Arc;
+
+use super::{ArgScope, ImageShape, NetworkBuilder, OptionSpec, Options};
+use crate::graph::TensorRef;
+
+/// A network of the library, or one that a TOML file describes (see [`super::toml_network`]).
+pub struct Network {
+    /// Its name in slim's `nets_factory`.
+    pub name: String,
+    /// The variable scope it has by default; empty if it has none.
+    pub scope: String,
+    /// The height and width of the images that it was published with.
+    pub image_size: [usize; 2],
+    /// The name of the classifier's weights below the scope. Their last axis is the classes.
+    pub logits: String,
+    /// The scope of the auxiliary classifier, if the network has one.
+    pub aux_logits: Option<String>,
+    /// slim's name of the arg_scope that it is trained with.
+    pub arg_scope_name: String,
+    /// The arguments of its function.
+    pub options: Arc<[OptionSpec]>,
+    pub(super) definition: Box<dyn Definition>,
+}
+
+/// What the definition of a network does: a file of `nets`, or the description in a TOML file.
+pub(super) trait Definition: Send + Sync {
+    /// The arg_scope that the network is trained with.
+    fn arg_scope(&self) -> ArgScope;
+
+    /// Builds the network from the images to the logits, or to the features if there are no classes.
+    fn build(&self, slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef;
+}
+
+impl Network {
+    /// Images of the size that it was published with, in a batch of any size.
+    pub fn default_images(&self, channels: usize) -> ImageShape {
+        let [height, width] = self.image_size;
+        ImageShape { batch: None, height, width, channels }
+    }
+}
+
+impl std::fmt::Debug for Network {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Network").field("name", &self.name).finish_non_exhaustive()
+    }
+}
