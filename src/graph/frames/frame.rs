@@ -40,19 +40,44 @@ impl Loops {
         inside.retain(|&index| self.nodes[index].is_some());
         let variables = self.variables(&inside)?;
         let condition = self.condition(frame, &inside)?;
-        let enters = self.enters[frame.index].clone();
+        let mut arguments = self.arguments(frame, &inside, condition, &variables)?;
+        let [cond, body] = self.functions(frame, condition, &variables, &mut arguments)?;
+        let first: Vec<Output> =
+            variables.iter().map(|variable| self.input_of(frame, variable.enter)).collect::<Result<_>>()?;
+        let inputs = [first, arguments.outside(self)?].concat();
+        let call = NodeDef {
+            name: self.unique_node(&frame.name),
+            op: "While".to_owned(),
+            input: inputs.iter().map(|&output| self.tensor_name(output)).collect::<Result<_>>()?,
+            attr: Attributes::from([
+                ("T".to_owned(), list_of_types(self.types(&arguments, &variables)?)),
+                ("cond".to_owned(), function_named(cond)),
+                ("body".to_owned(), function_named(body)),
+            ]),
+            ..NodeDef::default()
+        };
+        self.replace(frame, call, &inside, &variables)
+    }
+
+    /// The arguments of the functions: the variables, and the tensors that constant `Enter` nodes pass in.
+    fn arguments(
+        &self,
+        frame: &Frame,
+        inside: &[usize],
+        condition: usize,
+        variables: &[Variable],
+    ) -> Result<Arguments> {
         let mut arguments = Arguments::new(self);
         for (position, variable) in variables.iter().enumerate() {
             arguments.add_variable(variable.merge, position);
         }
-        for &index in &inside {
-            if let Some(variable) = self.switched(index, condition, &variables)? {
+        for &index in inside {
+            if let Some(variable) = self.switched(index, condition, variables)? {
                 arguments.add_switch(index, variable);
             }
         }
-        for &enter in
-            enters.iter().filter(|&&enter| !variables.iter().any(|variable| variable.enter == enter))
-        {
+        let starts_variable = |enter: usize| variables.iter().any(|variable| variable.enter == enter);
+        for &enter in self.enters[frame.index].iter().filter(|&&enter| !starts_variable(enter)) {
             match self.is_constant(enter)? {
                 true => arguments.add_constant(enter),
                 false => {
@@ -60,42 +85,37 @@ impl Loops {
                 }
             }
         }
-        let decided = self.input_of(frame, condition)?;
-        let results: Vec<Output> =
-            variables.iter().map(|variable| self.input_of(frame, variable.next)).collect::<Result<_>>()?;
-        let mut cond = FunctionBuilder::new(self, frame, &mut arguments);
-        let decided = cond.add(decided)?;
-        let cond_nodes = cond.nodes();
-        let mut body = FunctionBuilder::new(self, frame, &mut arguments);
-        let results: Vec<String> =
-            results.into_iter().map(|result| body.add(result)).collect::<Result<_>>()?;
-        let body_nodes = body.nodes();
+        Ok(arguments)
+    }
 
-        let first: Vec<Output> =
-            variables.iter().map(|variable| self.input_of(frame, variable.enter)).collect::<Result<_>>()?;
-        let outside = arguments.outside(self)?;
-        let inputs = [first, outside].concat();
-        let types =
-            arguments.types(self, &variables.iter().map(|variable| variable.enter).collect::<Vec<_>>())?;
-        let [cond, body] =
-            ["cond", "body"].map(|what| self.unique_function(&format!("{}/{what}", frame.name)));
-        let cond_function = arguments.function(&cond, cond_nodes, &types, &[decided], true);
-        let body_function = arguments.function(&body, body_nodes, &types, &results, false);
-        self.functions.extend([cond_function, body_function]);
-        let name = self.unique_node(&frame.name);
-        let input = inputs.iter().map(|&output| self.tensor_name(output)).collect::<Result<_>>()?;
-        let called = |name: &str| {
-            let function = NameAttrList { name: name.to_owned(), ..NameAttrList::default() };
-            AttrValue { value: Some(Value::Func(function)) }
-        };
-        let types = ListValue { r#type: types, ..ListValue::default() };
-        let attr = Attributes::from([
-            ("T".to_owned(), AttrValue { value: Some(Value::List(types)) }),
-            ("cond".to_owned(), called(&cond)),
-            ("body".to_owned(), called(&body)),
-        ]);
-        let call = NodeDef { name: name.clone(), op: "While".to_owned(), input, attr, ..NodeDef::default() };
-        self.replace(frame, call, &inside, &variables)
+    /// Adds the functions of the condition and of the body, and returns their names. What they read from outside becomes arguments.
+    fn functions(
+        &mut self,
+        frame: &Frame,
+        condition: usize,
+        variables: &[Variable],
+        arguments: &mut Arguments,
+    ) -> Result<[String; 2]> {
+        let mut cond = FunctionBuilder::new(self, frame, arguments);
+        let decided = cond.add(self.input_of(frame, condition)?)?;
+        let cond_nodes = cond.nodes();
+        let mut body = FunctionBuilder::new(self, frame, arguments);
+        let mut results = vec![];
+        for variable in variables {
+            results.push(body.add(self.input_of(frame, variable.next)?)?);
+        }
+        let body_nodes = body.nodes();
+        let types = self.types(arguments, variables)?;
+        let names = ["cond", "body"].map(|what| self.unique_function(&format!("{}/{what}", frame.name)));
+        let cond = arguments.function(&names[0], cond_nodes, &types, &[decided], true);
+        let body = arguments.function(&names[1], body_nodes, &types, &results, false);
+        self.functions.extend([cond, body]);
+        Ok(names)
+    }
+
+    fn types(&self, arguments: &Arguments, variables: &[Variable]) -> Result<Vec<i32>> {
+        let enters: Vec<usize> = variables.iter().map(|variable| variable.enter).collect();
+        arguments.types(self, &enters)
     }
 
     /// The loop variables: each `Merge` of a value from outside with that of the next iteration.
@@ -240,4 +260,15 @@ impl Loops {
         let name = &self.node(index)?.name;
         Ok(if port == 0 { name.clone() } else { format!("{name}:{port}") })
     }
+}
+
+/// An attribute that lists types.
+fn list_of_types(types: Vec<i32>) -> AttrValue {
+    let types = ListValue { r#type: types, ..ListValue::default() };
+    AttrValue { value: Some(Value::List(types)) }
+}
+
+/// An attribute that names a function.
+fn function_named(name: String) -> AttrValue {
+    AttrValue { value: Some(Value::Func(NameAttrList { name, ..NameAttrList::default() })) }
 }
