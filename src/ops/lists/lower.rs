@@ -138,7 +138,7 @@ pub fn set_item(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let index = vector_of(cx, node, 1)?;
     if node.bool("resize_if_index_out_of_bounds", false) {
         let rank = cx.rank(node, node.into())?;
-        name = grown_to(cx, node, name, index.clone(), rank);
+        name = grown_to(cx, node, name, index.clone(), rank)?;
     }
     let item = element_of_one(cx, node, item)?;
     write(cx, node, list, name, index, item)
@@ -162,22 +162,46 @@ fn largest(cx: &mut Lowering<'_>, node: NodeRef<'_>, positions: String) -> Strin
 }
 
 /// A list that has an element at this index, one number: zeros after its end if it is too short.
-fn grown_to(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: String, index: String, rank: usize) -> String {
+fn grown_to(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    list: String,
+    index: String,
+    rank: usize,
+) -> Result<String> {
     let one = cx.vector(node, "one", &[1]);
     let needed = cx.step(node, "needed", "Add", vec![index, one], vec![]);
     let length = length_of(cx, node, &list);
     let more = cx.step(node, "more", "Sub", vec![needed, length], vec![]);
     let none = cx.vector(node, "none", &[0]);
     let more = cx.step(node, "more", "Max", vec![more, none], vec![]);
-    grown(cx, node, list, more, rank)
+    grown(cx, node, list, cx.dtype(node.into()), more, rank)
 }
 
-/// A list with zeros after its end.
-fn grown(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: String, more: String, rank: usize) -> String {
-    let before = cx.vector(node, "before", &vec![0; rank]);
-    let after = cx.vector(node, "after", &vec![0; rank.saturating_sub(1)]);
-    let pads = cx.step(node, "pads", "Concat", vec![before, more, after], vec![("axis", Attribute::Int(0))]);
-    cx.step(node, "grown", "Pad", vec![list, pads], vec![])
+/// A list with zeros after its end, or with empty strings: `more` elements, a vector of one number.
+pub fn grown(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    list: String,
+    dtype: DType,
+    more: String,
+    rank: usize,
+) -> Result<String> {
+    let axis = || vec![("axis", Attribute::Int(0))];
+    // ONNX Runtime pads tensors of these types.
+    if dtype.is_float() && dtype != DType::BFloat16
+        || matches!(dtype, DType::Int32 | DType::Int64 | DType::Bool)
+    {
+        let before = cx.vector(node, "before", &vec![0; rank]);
+        let after = cx.vector(node, "after", &vec![0; rank.saturating_sub(1)]);
+        let pads = cx.step(node, "pads", "Concat", vec![before, more, after], axis());
+        return Ok(cx.step(node, "grown", "Pad", vec![list, pads], vec![]));
+    }
+    let element = elements_shape(cx, node, &list);
+    let shape = cx.step(node, "shape", "Concat", vec![more, element], axis());
+    let zero = zero(cx, node, dtype)?;
+    let zeros = cx.step(node, "zeros", "Expand", vec![zero, shape], vec![]);
+    Ok(cx.step(node, "grown", "Concat", vec![list, zeros], axis()))
 }
 
 /// Emits the list in which `item` is at `index`, a vector of one.
@@ -241,7 +265,7 @@ pub fn push_back(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     }
     let index = length_of(cx, node, &name);
     let one = cx.vector(node, "one", &[1]);
-    let name = grown(cx, node, name, one, rank);
+    let name = grown(cx, node, name, cx.dtype(list), one, rank)?;
     write(cx, node, list, name, index, item)
 }
 
@@ -324,7 +348,7 @@ pub fn scatter_into(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     if node.bool("resize_if_index_out_of_bounds", true) && !keeps_length {
         let rank = cx.rank(node, node.into())?;
         let last = largest(cx, node, positions.clone());
-        list = grown_to(cx, node, list, last, rank);
+        list = grown_to(cx, node, list, last, rank)?;
     }
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit(node, "ScatterND", vec![list, positions, tensor], layout, vec![]);
@@ -418,7 +442,7 @@ pub fn resize(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let more = cx.step(node, "more", "Sub", vec![size.clone(), length], vec![]);
     let none = cx.vector(node, "none", &[0]);
     let more = cx.step(node, "more", "Max", vec![more, none.clone()], vec![]);
-    let grown = grown(cx, node, list, more, rank);
+    let grown = grown(cx, node, list, cx.dtype(node.into()), more, rank)?;
     cx.emit(node, "Slice", vec![grown, none.clone(), size, none], Layout::tensorflow(rank), vec![]);
     Ok(())
 }

@@ -155,6 +155,8 @@ impl Loop<'_> {
         let is_written = write.op == "TensorListSetItem"
             && self.body.argument(list) == Some(variable)
             && self.is_counter(counter)
+            // ONNX Runtime copies the bytes of collected strings, and fails when it frees them.
+            && graph.tensor_type(element).dtype != DType::String
             && graph.shape(element).rank().is_some();
         // The argument and the written list are read by the write and the result alone, past what forwards them.
         let readers = graph.nodes().filter(|(id, node)| {

@@ -13,6 +13,7 @@ use crate::lower::context::{Lowering, Value};
 use crate::lower::function::{BuiltFunction, CallArgument, closed};
 use crate::lower::steps::Steps;
 use crate::onnx::{self, Attribute, Dim, TensorInfo, onnx_dtype};
+use crate::ops::lists::lower::grown;
 use crate::tensor::DType;
 
 /// A loop.
@@ -265,9 +266,8 @@ fn fill_up(
     let more = steps.op("Sub", &[&reserved, &length]);
     // A list that grows may be longer than what was reserved.
     let more = steps.op("Max", &[&more, &none]);
-    let (before, after) = (steps.ints(&vec![0; rank]), steps.ints(&vec![0; rank.saturating_sub(1)]));
-    let pads = steps.op_with("Concat", &[&before, &more, &after], "axis", 0);
-    cx.emit(output, "Pad", vec![written, pads], Layout::tensorflow(rank), vec![]);
+    let list = grown(cx, node, written, cx.dtype(output), more, rank)?;
+    cx.emit(output, "Identity", vec![list], Layout::tensorflow(rank), vec![]);
     Ok(())
 }
 
