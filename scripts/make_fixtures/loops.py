@@ -353,6 +353,12 @@ def map_of_several():
     return [x, y], [a, b], [[ROWS, [1, 2, 3, 4]]]
 
 
+def map_to_strings():
+    x = floats(None, 3)
+    words = tf.map_fn(lambda row: tf.where(row > 0, tf.constant(["1.5"] * 3), tf.constant(["-20"] * 3)), x, dtype=tf.string)
+    return [x], [tf.strings.to_number(words)], [[X], [ROWS]]
+
+
 def nested_map():
     x = floats(None, 2, 3)
     y = tf.map_fn(lambda m: tf.map_fn(lambda r: tf.reduce_max(r) - r, m), x)
@@ -448,6 +454,7 @@ CASES = [
     array_written_by_both_loops,
     concatenated,
     map_of_several,
+    map_to_strings,
     nested_map,
     scan_and_folds,
     padded_sequences,
