@@ -353,6 +353,16 @@ def map_of_several():
     return [x, y], [a, b], [[ROWS, [1, 2, 3, 4]]]
 
 
+def conditions_that_read_the_array():
+    n, x = count(), floats(None, 3)
+    grows = tf.TensorArray(tf.float32, size=0, dynamic_size=True, element_shape=[3])
+    _, grows = tf.while_loop(lambda i, rows: rows.size() < n, lambda i, rows: (i + 1, rows.write(i, x[i] * 2)), [0, grows])
+    rows = tf.TensorArray(tf.float32, size=7, element_shape=[3], clear_after_read=False).write(0, x[0] * 0)
+    condition = lambda i, rows: tf.logical_and(i < n, tf.reduce_sum(rows.read(i - 1)) < 1.0)
+    last, rows = tf.while_loop(condition, lambda i, rows: (i + 1, rows.write(i, x[i] * 0.5)), [1, rows])
+    return [n, x], [grows.stack(), rows.read(last - 1)], [[n, ROWS] for n in (0, 1, 4)]
+
+
 def map_to_strings():
     x = floats(None, 3)
     words = tf.map_fn(lambda row: tf.where(row > 0, tf.constant(["1.5"] * 3), tf.constant(["-20"] * 3)), x, dtype=tf.string)
@@ -454,6 +464,7 @@ CASES = [
     array_written_by_both_loops,
     concatenated,
     map_of_several,
+    conditions_that_read_the_array,
     map_to_strings,
     nested_map,
     scan_and_folds,

@@ -83,15 +83,17 @@ struct Plan {
 impl Plan {
     fn new(cx: &Lowering<'_>, of: Loop<'_>, condition: &BuiltFunction) -> Self {
         let trips = of.trip_count(cx, condition);
-        let mut lists = of.written_lists(cx, trips.as_ref());
-        let mut results = of.body.results.clone();
-        for list in &lists {
-            results[list.variable] = list.element;
-        }
         let read: HashSet<usize> = match trips {
             Some(_) => HashSet::new(),
             None => condition.read_arguments().collect(),
         };
+        let mut lists = of.written_lists(cx, trips.as_ref());
+        // A condition reads the list as it is before each iteration.
+        lists.retain(|list| !read.contains(&list.variable));
+        let mut results = of.body.results.clone();
+        for list in &lists {
+            results[list.variable] = list.element;
+        }
         let needed = of.needed(cx, &results, &read);
         lists.retain(|list| needed.contains(&list.variable));
         let is_list = |index: &usize| lists.iter().any(|list| list.variable == *index);
