@@ -55,18 +55,23 @@ impl BoundGraph {
             let problem = "it is on a branch of a condition that the graph never takes";
             return Err(Error::new(name, problem).advice("choose another output"));
         }
-        let followed = |tensor: Option<TensorRef>| moved.tensor(tensor?);
-        (self.logits, self.probabilities) = (followed(self.logits), followed(self.probabilities));
-        Ok(Self { tensors: self.tensors.moved(&moved), graph, ..self })
+        self.graph = graph;
+        Ok(self.moved(&moved))
     }
 
     /// The part of the graph that its inputs and outputs need.
     #[must_use]
     pub fn pruned(mut self) -> Self {
         let (graph, moved) = self.graph.pruned_to(&self.tensors.all());
+        self.graph = graph;
+        self.moved(&moved)
+    }
+
+    /// The same tensors in the graph that passes made.
+    fn moved(self, moved: &Moved) -> Self {
         let followed = |tensor: Option<TensorRef>| moved.tensor(tensor?);
-        (self.logits, self.probabilities) = (followed(self.logits), followed(self.probabilities));
-        Self { tensors: self.tensors.moved(&moved), graph, ..self }
+        let (logits, probabilities) = (followed(self.logits), followed(self.probabilities));
+        Self { tensors: self.tensors.moved(moved), logits, probabilities, ..self }
     }
 }
 

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use hashbrown::HashMap;
 
 use super::node_def::{data_inputs, past_identities};
-use super::predicates::{is_merge, is_switch};
+use super::predicates::{is_merge, is_next_iteration, is_switch};
 use super::validate::Nodes;
 use crate::error::{Error, Result};
 use crate::proto::NodeDef;
@@ -119,11 +119,8 @@ impl<'a, 'n> Finder<'a, 'n> {
 
     /// Whether a `Merge` starts the iterations of a loop.
     fn is_of_loop(&self, merge: &NodeDef) -> bool {
-        data_inputs(merge).any(|(name, _)| {
-            self.nodes
-                .get(name)
-                .is_some_and(|node| matches!(node.op.as_str(), "NextIteration" | "RefNextIteration"))
-        })
+        data_inputs(merge)
+            .any(|(name, _)| self.nodes.get(name).is_some_and(|node| is_next_iteration(&node.op)))
     }
 
     /// The branches that an output is on.

@@ -45,6 +45,11 @@ pub fn is_exit(op: &str) -> bool {
     matches!(op, "Exit" | "RefExit")
 }
 
+/// Whether an op passes a tensor of a loop of TensorFlow 1 to the next iteration.
+pub fn is_next_iteration(op: &str) -> bool {
+    matches!(op, "NextIteration" | "RefNextIteration")
+}
+
 /// Whether an op is a variable, of either kind.
 pub fn is_variable(op: &str) -> bool {
     matches!(op, "Variable" | "VariableV2" | "VarHandleOp")

@@ -3,11 +3,11 @@
 use std::collections::HashMap as Attributes;
 
 use super::function::{Arguments, FunctionBuilder};
-use super::{Loops, error, is_next_iteration};
+use super::{Loops, error};
 use crate::error::Result;
 use crate::graph::branches::Output;
 use crate::graph::node_def::past_identities;
-use crate::graph::{is_enter, is_exit, is_merge, is_switch};
+use crate::graph::predicates::{is_enter, is_exit, is_merge, is_next_iteration, is_switch};
 use crate::proto::attr_value::{ListValue, Value};
 use crate::proto::{AttrValue, NameAttrList, NodeDef};
 
@@ -128,10 +128,10 @@ impl Loops {
             let inputs = self.inputs(merge)?;
             if let &[(a, _), (b, _)] = &inputs[..] {
                 match (self.node(a)?, self.node(b)?) {
-                    (enter, next) if is_enter(&enter.op) && is_next_iteration(next) => {
+                    (enter, next) if is_enter(&enter.op) && is_next_iteration(&next.op) => {
                         found.push(Variable { enter: a, merge, next: b });
                     }
-                    (next, enter) if is_enter(&enter.op) && is_next_iteration(next) => {
+                    (next, enter) if is_enter(&enter.op) && is_next_iteration(&next.op) => {
                         found.push(Variable { enter: b, merge, next: a });
                     }
                     _ => {}

@@ -6,8 +6,8 @@ use super::frame::Frame;
 use super::{Loops, error};
 use crate::error::Result;
 use crate::graph::branches::{ON_BRANCH, Output};
-use crate::graph::is_enter;
 use crate::graph::op_definition::{OpDefinition, declared_output_types};
+use crate::graph::predicates::{is_enter, is_exit, is_next_iteration, is_switch};
 use crate::proto::op_def::ArgDef;
 use crate::proto::{FunctionDef, NodeDef, OpDef, attr_value::Value};
 use crate::tensor::DType;
@@ -170,9 +170,9 @@ impl<'a> FunctionBuilder<'a> {
         }
         let node = self.loops.node(index)?;
         if self.loops.frames[index] == Some(self.frame.index) {
-            if is_of_the_loop(&node.op) && self.arguments.by_output.keys().any(|&(known, _)| known == index)
-                || matches!(node.op.as_str(), "LoopCond" | "NextIteration" | "RefNextIteration" | "Exit")
-            {
+            let carries_variable = is_switch(&node.op) && self.arguments.by_output.contains_key(&(index, 1));
+            let ends_iteration = is_next_iteration(&node.op) || is_exit(&node.op) || node.op == "LoopCond";
+            if carries_variable || ends_iteration {
                 return Err(error(node, "the body of its loop reads it, and no iteration has its value"));
             }
             return Ok(None);
@@ -221,11 +221,6 @@ impl<'a> FunctionBuilder<'a> {
     fn ports(&self, index: usize) -> Result<Option<usize>> {
         Ok(declared_output_types(self.loops.node(index)?).map(|types| types.len()).or(Some(1)))
     }
-}
-
-/// Whether a node may be one that carries a loop variable.
-fn is_of_the_loop(op: &str) -> bool {
-    matches!(op, "Switch" | "RefSwitch")
 }
 
 fn error_of(loops: &Loops, index: usize, problem: &str) -> crate::error::Error {

@@ -22,7 +22,7 @@ use self::tensor_arrays::is_array;
 use super::branches::{Output, pivots};
 use super::import::Part;
 use super::node_def::data_inputs;
-use super::predicates::{is_enter, is_exit, is_merge};
+use super::predicates::{is_enter, is_exit, is_merge, is_next_iteration};
 use super::validate::Nodes;
 use crate::error::{Error, Result};
 use crate::proto::{FunctionDef, GraphDef, NodeDef};
@@ -241,7 +241,7 @@ impl Loops {
         }
         let mut read = vec![];
         for (input, _) in inputs {
-            if !(is_merge(&self.node(index)?.op) && is_next_iteration(self.node(input)?)) {
+            if !(is_merge(&self.node(index)?.op) && is_next_iteration(&self.node(input)?.op)) {
                 read.push(input);
             }
         }
@@ -310,10 +310,6 @@ impl Loops {
             ..GraphDef { node: vec![], library: None, ..definition.clone() }
         }
     }
-}
-
-fn is_next_iteration(node: &NodeDef) -> bool {
-    matches!(node.op.as_str(), "NextIteration" | "RefNextIteration")
 }
 
 /// The name of the frame that an `Enter` passes its input to.

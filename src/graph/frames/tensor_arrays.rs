@@ -14,6 +14,7 @@ use hashbrown::HashMap;
 use super::error;
 use crate::error::Result;
 use crate::graph::node_def::data_inputs;
+use crate::graph::predicates::is_next_iteration;
 use crate::proto::attr_value::Value;
 use crate::proto::{AttrValue, DataType, NodeDef, TensorProto, TensorShapeProto, tensor_shape_proto::Dim};
 
@@ -159,7 +160,7 @@ impl<'a> Arrays<'a> {
             if !is_forward(node) {
                 return Some((node, tensor.1));
             }
-            let is_next = |name: &str| self.by_name.get(name).is_some_and(|node| node.op == "NextIteration");
+            let is_next = |name: &str| self.by_name.get(name).is_some_and(|node| is_next_iteration(&node.op));
             tensor = data_inputs(node).find(|(name, _)| !is_next(name)).or(data_inputs(node).next())?;
         }
         None

@@ -171,15 +171,27 @@ fn grown_to(
 ) -> Result<String> {
     let one = cx.vector(node, "one", &[1]);
     let needed = cx.step(node, "needed", "Add", vec![index, one], vec![]);
+    of_length(cx, node, list, cx.dtype(node.into()), needed, rank)
+}
+
+/// A list that has at least so many elements, a vector of one number: zeros after its end if it is too short.
+pub fn of_length(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    list: String,
+    dtype: DType,
+    needed: String,
+    rank: usize,
+) -> Result<String> {
     let length = length_of(cx, node, &list);
     let more = cx.step(node, "more", "Sub", vec![needed, length], vec![]);
     let none = cx.vector(node, "none", &[0]);
     let more = cx.step(node, "more", "Max", vec![more, none], vec![]);
-    grown(cx, node, list, cx.dtype(node.into()), more, rank)
+    grown(cx, node, list, dtype, more, rank)
 }
 
 /// A list with zeros after its end, or with empty strings: `more` elements, a vector of one number.
-pub fn grown(
+fn grown(
     cx: &mut Lowering<'_>,
     node: NodeRef<'_>,
     list: String,

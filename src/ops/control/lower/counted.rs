@@ -264,7 +264,8 @@ fn long(cx: &mut Lowering<'_>, node: NodeRef<'_>, variable: usize) -> crate::err
     Ok(if cx.dtype(tensor) == DType::Int64 { name } else { cx.cast(node, name, DType::Int64) })
 }
 
-fn known_integer(graph: &Graph, tensor: TensorRef) -> Option<i64> {
+/// The number that a tensor of a graph is, if it is a constant of one integer.
+pub fn known_integer(graph: &Graph, tensor: TensorRef) -> Option<i64> {
     graph.constant(graph.origin(tensor)).and_then(integer)
 }
 

@@ -13,7 +13,7 @@ use crate::lower::context::{Lowering, Value};
 use crate::lower::function::{BuiltFunction, CallArgument, closed};
 use crate::lower::steps::Steps;
 use crate::onnx::{self, Attribute, Dim, TensorInfo, onnx_dtype};
-use crate::ops::lists::lower::grown;
+use crate::ops::lists::lower::of_length;
 use crate::tensor::DType;
 
 /// A loop.
@@ -263,12 +263,8 @@ fn fill_up(
     let one = steps.ints(&[1]);
     let reserved = steps.cast(&reserved, DType::Int64);
     let reserved = steps.op("Reshape", &[&reserved, &one]);
-    let length = steps.length(&written, 0);
-    let none = steps.ints(&[0]);
-    let more = steps.op("Sub", &[&reserved, &length]);
     // A list that grows may be longer than what was reserved.
-    let more = steps.op("Max", &[&more, &none]);
-    let list = grown(cx, node, written, cx.dtype(output), more, rank)?;
+    let list = of_length(cx, node, written, cx.dtype(output), reserved, rank)?;
     cx.emit(output, "Identity", vec![list], Layout::tensorflow(rank), vec![]);
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! The layers of a recurrent network in a loop: their cells, what they read and where their outputs go.
 
-use super::super::counted::{Loop, TripCount};
+use super::super::counted::{Loop, TripCount, known_integer};
 use super::cell::{Cell, Kind, Search};
 use super::columns::Body;
 use super::sequence::Sequence;
-use crate::graph::{Graph, TensorRef};
+use crate::graph::TensorRef;
 use crate::lower::context::Lowering;
 use crate::tensor::{Constant, DType};
 
@@ -247,11 +247,4 @@ pub fn is_zero(cx: &Lowering<'_>, tensor: TensorRef) -> bool {
 
 fn has_only_zeros(constant: &Constant) -> bool {
     constant.to_f32s().ok().flatten().is_some_and(|values| values.iter().all(|&value| value == 0.0))
-}
-
-fn known_integer(graph: &Graph, tensor: TensorRef) -> Option<i64> {
-    match graph.constant(graph.origin(tensor))?.to_i64s().ok()??[..] {
-        [number] => Some(number),
-        _ => None,
-    }
 }
