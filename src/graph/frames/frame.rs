@@ -76,11 +76,20 @@ impl Loops {
                 arguments.add_switch(index, variable);
             }
         }
-        let starts_variable = |enter: usize| variables.iter().any(|variable| variable.enter == enter);
-        for &enter in self.enters[frame.index].iter().filter(|&&enter| !starts_variable(enter)) {
-            match self.is_constant(enter)? {
-                true => arguments.add_constant(enter),
-                false => {
+        for &enter in &self.enters[frame.index] {
+            let starts_variable = variables.iter().any(|variable| variable.enter == enter);
+            match (self.is_constant(enter)?, starts_variable) {
+                (true, false) => arguments.add_constant(enter),
+                (false, true) => {}
+                // Its Merge would have two values in each iteration.
+                (true, true) => {
+                    return Err(self.not_a_loop(
+                        frame,
+                        enter,
+                        "a loop variable starts with it although it is constant",
+                    ));
+                }
+                (false, false) => {
                     return Err(self.not_a_loop(frame, enter, "no Merge starts a loop variable with it"));
                 }
             }

@@ -140,6 +140,14 @@ fn what_is_not_a_loop_is_refused_with_a_way_around_it() {
 }
 
 #[test]
+fn a_constant_that_starts_a_loop_variable_is_refused() {
+    let mut nodes = doubling();
+    nodes[0] = enter("f/enter", "x", "f", true);
+    let error = converted(&graph(&[&nodes]), "y").unwrap_err().to_string();
+    assert!(error.contains("loop \"f\"") && error.contains("although it is constant"), "{error}");
+}
+
+#[test]
 fn an_output_inside_of_a_loop_is_refused() {
     let error = converted(&graph(&[&doubling()]), "f/result").unwrap_err().to_string();
     assert!(error.starts_with(
