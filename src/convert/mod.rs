@@ -73,6 +73,7 @@ use crate::passes::neutral::drop_neutral;
 use crate::passes::pad_convolutions::pad_convolutions;
 use crate::passes::preprocess::{Preprocessing, preprocess};
 use crate::passes::repeated::merge_repeated;
+use crate::passes::tensordot::multiply_tensors;
 use crate::setting::Setting;
 use crate::source::Source;
 use crate::suggestion::suggesting_and_listing;
@@ -312,7 +313,8 @@ fn rewritten(bound: BoundGraph) -> Result<BoundGraph> {
     let fused = bound.after(|graph, _| fuse_batch_norms(graph))?;
     let dilated = fused.after(|graph, _| dilate_convolutions(graph))?;
     let padded = dilated.after(|graph, _| pad_convolutions(graph))?;
-    let shorter = padded.after(|graph, _| drop_neutral(graph))?;
+    let multiplied = padded.after(|graph, _| multiply_tensors(graph))?;
+    let shorter = multiplied.after(|graph, _| drop_neutral(graph))?;
     let merged = shorter.after(|graph, _| merge_repeated(graph, |op| find(op).is_some()))?.pruned();
     let joined = merged.after(|graph, of| join_concats(graph, &of.outputs))?;
     Ok(joined.pruned())

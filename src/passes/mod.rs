@@ -22,4 +22,5 @@ pub mod placeholder_defaults;
 pub mod preprocess;
 pub mod repeated;
 pub mod rewrite;
+pub mod tensordot;
 pub mod training_mode;
