@@ -69,6 +69,7 @@ use crate::passes::float16::{Float16, to_float16};
 use crate::passes::fold::simplify;
 use crate::passes::fuse_batch_norm::fuse_batch_norms;
 use crate::passes::join_concats::join_concats;
+use crate::passes::join_reshapes::join_reshapes;
 use crate::passes::layer_norm::fuse_layer_norms;
 use crate::passes::moving_averages::MovingAverages;
 use crate::passes::neutral::drop_neutral;
@@ -317,6 +318,7 @@ fn rewritten(bound: BoundGraph, opset: i64) -> Result<BoundGraph> {
     let bound = bound.after(|graph, _| pad_convolutions(graph))?;
     let bound = bound.after(|graph, _| drop_neutral(graph))?;
     let bound = bound.after(|graph, _| multiply_tensors(graph))?;
+    let bound = bound.after(|graph, _| join_reshapes(graph))?;
     let bound = bound.after(|graph, _| fuse_layer_norms(graph, opset))?;
     let bound = bound.after(|graph, _| fuse_activations(graph, opset))?.pruned();
     let bound = bound.after(|graph, _| merge_repeated(graph, |op| find(op).is_some()))?.pruned();
