@@ -56,10 +56,13 @@ fn loops_and_their_arrays_are_verified_as_a_whole() {
 }
 
 #[test]
-fn what_asserts_and_prints_read_inside_of_a_loop_is_not_an_output() {
+fn what_asserts_and_prints_read_inside_of_a_loop_is_not_an_output_and_a_note_names_them() {
     let folder = TempDir::new().unwrap();
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("graph.pb"), &cases()["assertions_and_prints.0"]["graph.pb"]).unwrap();
     let summary = convert(&path("graph.pb"), &path("model.onnx"), &[]).stdout;
     assert!(summary.contains("\noutputs output_0:0 float32 "), "{summary}");
+    for note in ["2 checks (Assert) are left out: ", "1 print (Print) is left out: "] {
+        assert_eq!(summary.matches(&format!("\nnote: {note}")).count(), 1, "{summary}");
+    }
 }

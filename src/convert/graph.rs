@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use hashbrown::{HashMap, HashSet};
 
+use super::checks::notes_of_checks;
 use super::cut_points::graph_before;
 use super::deciders::notes_of_deciders;
 use super::decoders::{decoders, freeze_rates, frozen_rates, notes_of_decoders};
@@ -75,6 +76,8 @@ pub(super) fn bind(
         None => options.clone(),
     };
     let interface = choose_interface(source, file, options, signature.as_ref(), &nodes, &mut notes)?;
+    let roots: Vec<String> =
+        interface.outputs.iter().filter_map(|name| root_of(&nodes, name)).map(str::to_owned).collect();
     let mut feeds = Feeds::default();
     let mut binding = Binding { source, file, nodes: &nodes, options, feeds: &mut feeds };
     let moving = moving_statistics(definition);
@@ -99,8 +102,16 @@ pub(super) fn bind(
         tensors.inputs.is_empty().then(|| Note::warning(NoteKind::Inputs, "the outputs depend on no input")),
     );
     notes.extend(note_of_assets(file));
+    notes.extend(notes_of_checks(definition, &nodes, &roots, &fed_nodes(graph, &tensors.inputs, options)));
     choose_channels_first(&mut bound, options)?;
     Ok((bound, GraphOrigin::new(file, signature)))
+}
+
+/// The names of the nodes that are given: nothing that only they need runs.
+fn fed_nodes<'a>(graph: &'a Graph, inputs: &[TensorRef], options: &'a ConvertOptions) -> HashSet<&'a str> {
+    let inputs = inputs.iter().map(|input| graph.node(input.node).name.as_str());
+    let given = options.inputs.iter().chain(options.freeze.iter().map(|given| &given.name));
+    inputs.chain(given.map(|name| node_name(name))).collect()
 }
 
 /// A graph that is bound, and the options for it. Their names are those of tensors.
