@@ -47,6 +47,9 @@ fn loops_and_their_arrays_are_verified_as_a_whole() {
         "scattered_beyond_the_size.0",
         "written_in_some_iterations.0",
         "array_of_the_inner_loop.0",
+        "two_arrays_from_one_loop_to_another_version_1.0",
+        "written_in_some_iterations_version_2.0",
+        "split_and_read.0",
         "map_of_several_optimized.0",
     ];
     for name in names {
