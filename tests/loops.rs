@@ -5,7 +5,7 @@ use tempfile::TempDir;
 use tf2onnx_rs::tensor::Tensor;
 use tf2onnx_rs::verify::save_arrays;
 
-use crate::support::command::convert;
+use crate::support::command::{convert, fails};
 use crate::support::npy::Array;
 use crate::support::op_cases::{Case, Files, cases};
 
@@ -68,4 +68,31 @@ fn what_asserts_and_prints_read_inside_of_a_loop_is_not_an_output_and_a_note_nam
     for note in ["2 checks (Assert) are left out: ", "1 print (Print) is left out: "] {
         assert_eq!(summary.matches(&format!("\nnote: {note}")).count(), 1, "{summary}");
     }
+}
+
+/// The error for a case in which one op is replaced by one that does not exist.
+fn refused(name: &str, op: &str) -> String {
+    let (files, folder) = (&cases()[name], TempDir::new().unwrap());
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let [known, unknown] =
+        [op, &"Z".repeat(op.len())].map(|op| [&[0x12, op.len() as u8], op.as_bytes()].concat());
+    let mut graph = files["graph.pb"].clone();
+    let places: Vec<usize> = (0..graph.len()).filter(|&at| graph[at..].starts_with(&known)).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        graph[at..at + known.len()].copy_from_slice(&unknown);
+    }
+    std::fs::write(path("graph.pb"), graph).unwrap();
+    let outputs = Case::of(files).outputs.join(",");
+    fails(&["convert", &path("graph.pb"), &path("model.onnx"), "--outputs", &outputs])
+}
+
+#[test]
+fn advice_names_tensors_of_the_graph_after_a_loop_and_not_its_lists() {
+    let error = refused("one_variable.0", "Mul");
+    assert!(error.contains("start after them with --inputs while/Exit:0, or"), "{error}");
+    let error = refused("dynamic_size.0", "Fill");
+    let names =
+        "TensorArraySizeV3:0,TensorArrayStack/TensorArrayGatherV3:0,TensorArrayStack/TensorArraySizeV3:0";
+    assert!(error.contains(&format!("start after them with --inputs {names}, or")), "{error}");
 }
