@@ -14,6 +14,8 @@ import numpy as np  # noqa: E402
 import tensorflow as tf2  # noqa: E402
 import tensorflow.compat.v1 as tf  # noqa: E402
 
+from tensorflow.python.training.saving import saveable_object  # noqa: E402
+
 from . import cases  # noqa: E402
 
 RANDOM = np.random.RandomState(19)
@@ -181,5 +183,92 @@ def all_cases():
     yield "gru_keras_large_slices.0", case("gru", params=as_slices, units=96, depth=240)
 
 
+class Saveable(saveable_object.SaveableObject):
+    """Restores the vector of a layer from kernels and biases of ordinary cells, as CudnnOpaqueParamsSaveable of tf.contrib."""
+
+    def __init__(self, variable, mode, names, sizes):
+        self.variable, self.mode, self.sizes = variable, mode, sizes
+        specs = [saveable_object.SaveSpec(tf.zeros([]), "", name, tf.float32) for name in names]
+        super().__init__(variable, specs, variable.op.name)
+
+    def restore(self, restored_tensors, restored_shapes):
+        units, depths = self.sizes
+        count = len(restored_tensors) // len(depths)
+        matrices, biases = [], []
+        for index, depth in enumerate(depths):
+            tensors = restored_tensors[index * count : (index + 1) * count]
+            restore = self.lstm if self.mode == "lstm" else self.gru
+            for found, parts in zip((matrices, biases), restore(tensors, [depth, units])):
+                found += parts
+        params = tf.raw_ops.CudnnRNNCanonicalToParams(
+            num_layers=1, num_units=units, input_size=depths[0], weights=matrices, biases=biases, rnn_mode=self.mode)
+        return tf.assign(self.variable, params, validate_shape=False)
+
+    @staticmethod
+    def lstm(tensors, widths):
+        kernel, bias = tensors
+        i, c, f, o = (tf.split(part, widths, axis=1) for part in tf.split(tf.transpose(kernel), 4, axis=0))
+        bias_i, bias_c, bias_f, bias_o = (part * 0.5 for part in tf.split(bias, 4, axis=0))
+        return [gate[side] for side in (0, 1) for gate in (i, f, c, o)], [bias_i, bias_f, bias_c, bias_o] * 2
+
+    @staticmethod
+    def gru(tensors, widths):
+        kernel, input_kernel, hidden_kernel, bias, input_bias, hidden_bias = tensors
+        r, u = (tf.split(part, widths, axis=1) for part in tf.split(tf.transpose(kernel), 2, axis=0))
+        halves = [tf.split(bias * 0.5, 2, axis=0) for _ in range(2)]
+        matrices = [r[0], u[0], tf.transpose(input_kernel), r[1], u[1], tf.transpose(hidden_kernel)]
+        return matrices, halves[0] + [input_bias] + halves[1] + [hidden_bias]
+
+
+def stored(mode, weights, prefix):
+    """The kernels and biases of one direction as tf.contrib stores them, by their names."""
+    kernel, recurrent, biases = weights
+    both = [by_gate(mode, np.concatenate([kernel, recurrent])), by_gate(mode, biases.sum(0))]
+    if mode == "lstm":
+        (i, f, c, o), (bias_i, bias_f, bias_c, bias_o) = both
+        return {f"{prefix}/kernel": np.concatenate([i, c, f, o], 1), f"{prefix}/bias": np.concatenate([bias_i, bias_c, bias_f, bias_o])}
+    depth, candidate = kernel.shape[0], both[0][2]
+    return {
+        f"{prefix}/gates/kernel": np.concatenate(both[0][:2], 1),
+        f"{prefix}/candidate/input_projection/kernel": candidate[:depth],
+        f"{prefix}/candidate/hidden_projection/kernel": candidate[depth:],
+        f"{prefix}/gates/bias": np.concatenate(both[1][:2]),
+        f"{prefix}/candidate/input_projection/bias": by_gate(mode, biases[0])[2],
+        f"{prefix}/candidate/hidden_projection/bias": by_gate(mode, biases[1])[2],
+    }
+
+
+def checkpoint(folder, mode):
+    """A checkpoint and a graph as tf.contrib.cudnn_rnn saves them, with two directions; and an input and the result."""
+    folder = folder / "graphs" / f"cudnn_{mode}"
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = [direction(mode, DEPTH, UNITS, False) for _ in range(2)]
+    values = {}
+    for way, part in zip(("fw", "bw"), weights):
+        values |= stored(mode, part, f"net/stack_bidirectional_rnn/cell_0/bidirectional_rnn/{way}/cudnn_compatible_cell")
+    x = random(BATCH, STEPS, DEPTH)
+    zeros = np.zeros([2, BATCH, UNITS], np.float32)
+    result = keras(mode, weights, 2, tf2.constant(x), [zeros] * (2 if mode == "lstm" else 1), None)[0]
+    np.save(folder / "input.npy", x.transpose(1, 0, 2))
+    np.save(folder / "output.npy", result.transpose(1, 0, 2))
+    with tf.Graph().as_default(), tf.Session() as session:
+        for name, value in values.items():
+            tf.Variable(value, name=name, use_resource=False)
+        session.run(tf.global_variables_initializer())
+        tf.train.Saver().save(session, str(folder / "model.ckpt"), write_state=False, write_meta_graph=False)
+    with tf.Graph().as_default():
+        inputs = tf.placeholder(tf.float32, [None, None, DEPTH], name="x")
+        size = tf.raw_ops.CudnnRNNParamsSize(num_layers=1, num_units=UNITS, input_size=DEPTH, T=tf.float32, S=tf.int32, rnn_mode=mode, direction="bidirectional")
+        first = tf.random_uniform(size, seed=1)
+        params = tf.Variable(first, name="net/opaque_kernel", validate_shape=False, use_resource=False)
+        state = tf.zeros([2, tf.shape(inputs)[1], UNITS])
+        output, *_ = tf.raw_ops.CudnnRNN(input=inputs, input_h=state, input_c=state, params=params, rnn_mode=mode, direction="bidirectional", is_training=False)
+        tf.identity(output, name="y")
+        saver = tf.train.Saver([Saveable(params, mode, list(values), (UNITS, [DEPTH, DEPTH]))])
+        saver.export_meta_graph(str(folder / "model.ckpt.meta"))
+
+
 def make(folder):
+    for mode in ("lstm", "gru"):
+        checkpoint(folder, mode)
     cases.write(folder / "cudnn.zip", ((f"cudnn_{name}", files) for name, files in all_cases()))

@@ -16,6 +16,7 @@ use super::model_inputs::{check_inputs, notes_of_unread, read_placeholders};
 use super::moving_statistics::moving_statistics;
 use super::placeholders::{defaults, frozen, shapes};
 use super::rename::{Aliases, tensor_called};
+use super::restored::with_restored_variables;
 use super::signature::Signature;
 use super::{BoundGraph, ConvertOptions, ModelTensors, Note, NoteKind, channels_first};
 use crate::error::Result;
@@ -65,7 +66,8 @@ pub(super) fn bind(
     file: &GraphFile,
     options: &ConvertOptions,
 ) -> Result<(BoundGraph, GraphOrigin)> {
-    let definition = file.definition();
+    let restored = with_restored_variables(file.definition(), source.checkpoint());
+    let definition = restored.as_ref().unwrap_or_else(|| file.definition());
     let nodes: HashMap<&str, &NodeDef> =
         definition.node.iter().map(|node| (node.name.as_str(), node)).collect();
     let mut notes = vec![];
@@ -79,7 +81,7 @@ pub(super) fn bind(
     let roots: Vec<String> =
         interface.outputs.iter().filter_map(|name| root_of(&nodes, name)).map(str::to_owned).collect();
     let mut feeds = Feeds::default();
-    let mut binding = Binding { source, file, nodes: &nodes, options, feeds: &mut feeds };
+    let mut binding = Binding { source, file, definition, nodes: &nodes, options, feeds: &mut feeds };
     let moving = moving_statistics(definition);
     let imported = binding.import(interface, &moving, keys, notes)?;
     let settled = binding.settle_defaults(imported)?;
@@ -118,6 +120,7 @@ fn fed_nodes<'a>(graph: &'a Graph, inputs: &[TensorRef], options: &'a ConvertOpt
 struct Binding<'a> {
     source: &'a Source,
     file: &'a GraphFile,
+    definition: &'a GraphDef,
     nodes: &'a HashMap<&'a str, &'a NodeDef>,
     options: &'a ConvertOptions,
     feeds: &'a mut Feeds,
@@ -146,7 +149,7 @@ impl Binding<'_> {
             cuts: HashMap::new(),
         };
         let part = self.cut_before_import(&inputs, part)?;
-        let mut graph = import_part(file.definition(), &part, output_types)
+        let mut graph = import_part(self.definition, &part, output_types)
             .map_err(|error| error.within(file.path().display()))?;
         if outputs.iter().chain(&inputs).any(|name| !is_in(nodes, name)) {
             // When a function's body replaces the call, the tensors in it have names.
@@ -189,7 +192,7 @@ impl Binding<'_> {
         if inside.is_empty() {
             return Ok(part);
         }
-        let before = graph_before(self.file.definition(), self.nodes, &part, &inside)?;
+        let before = graph_before(self.definition, self.nodes, &part, &inside)?;
         let tensors = found(&before, &inside)?;
         self.feeds.add(&before, &tensors, self.options)?;
         Ok(Part { cuts: self.feeds.types(), ..part })

@@ -28,6 +28,7 @@ mod placeholders;
 mod probabilities;
 mod reference;
 mod rename;
+mod restored;
 mod rounding;
 mod signature;
 mod summary;

@@ -101,14 +101,14 @@ fn constant(cx: &Lowering<'_>, tensor: TensorRef, steps: usize) -> Option<Consta
             let perm = perm.filter(|perm| perm.len() == whole.shape().len())?;
             Some(whole.permuted(&perm))
         }
-        "Split" => {
-            let (whole, axis) = (whole(1)?, *integers(0)?.first()?);
-            let axis = usize::try_from(axis.rem_euclid(whole.shape().len().max(1) as i64)).ok()?;
-            let mut lengths = whole.shape().to_vec();
-            *lengths.get_mut(axis)? /= node.outputs.len();
-            let mut start = vec![0; lengths.len()];
-            start[axis] = tensor.port * lengths[axis];
-            whole.slice(&start, &lengths)
+        "Split" => split(&whole(1)?, *integers(0)?.first()?, None, tensor.port, node.outputs.len()),
+        "SplitV" => split(&whole(0)?, *integers(2)?.first()?, integers(1), tensor.port, node.outputs.len()),
+        // `tf.contrib.cudnn_rnn` restores a bias as the halves of two.
+        "Mul" => {
+            let factor = node.inputs.get(1).and_then(|&factor| cx.constant(factor))?;
+            let whole = whole(0).filter(|whole| factor.len() == 1 && whole.shape().len() == 1)?;
+            let factor = *factor.to_f32s().ok()??.first()?;
+            whole.is_stored_as_float32().then(|| whole.scaled(0, vec![factor; whole.len()].into()))
         }
         "StridedSlice" => {
             let whole = whole(0)?;
@@ -131,6 +131,31 @@ fn constant(cx: &Lowering<'_>, tensor: TensorRef, steps: usize) -> Option<Consta
         }
         _ => None,
     }
+}
+
+/// One of several parts of a constant along an axis. Without `lengths`, they have the same length; a length may be -1, which is the rest.
+fn split(
+    whole: &Constant,
+    axis: i64,
+    lengths: Option<Vec<i64>>,
+    part: usize,
+    count: usize,
+) -> Option<Constant> {
+    let axis = usize::try_from(axis.rem_euclid(whole.shape().len().max(1) as i64)).ok()?;
+    let length = *whole.shape().get(axis)?;
+    let lengths = lengths.unwrap_or_else(|| vec![(length / count.max(1)) as i64; count]);
+    let known = lengths.iter().filter(|&&part| part >= 0).fold(0, |sum: i64, &part| sum.saturating_add(part));
+    let lengths: Option<Vec<usize>> = lengths
+        .into_iter()
+        .map(|part| {
+            usize::try_from(if part == -1 { (length as i64).saturating_sub(known) } else { part }).ok()
+        })
+        .collect();
+    let lengths = lengths?;
+    let (mut start, mut taken) = (vec![0; whole.shape().len()], whole.shape().to_vec());
+    start[axis] = lengths.get(..part)?.iter().try_fold(0, |sum: usize, &part| sum.checked_add(part))?;
+    taken[axis] = *lengths.get(part).filter(|_| start[axis] <= length)?;
+    whole.slice(&start, &taken)
 }
 
 /// The elements of all weights and biases, which cuDNN's layers read in this order.
