@@ -61,7 +61,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Moved, Node, TensorRef};
 use crate::lower::LowerOptions;
 use crate::onnx::{Model, TensorInfo};
-use crate::ops::lower;
+use crate::ops::{find, lower};
 use crate::passes::atrous::dilate_convolutions;
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
 use crate::passes::conditionals::call_branches;
@@ -69,9 +69,13 @@ use crate::passes::failing::refuse_failing;
 use crate::passes::float16::{Float16, to_float16};
 use crate::passes::fold::simplify;
 use crate::passes::fuse_batch_norm::fuse_batch_norms;
+use crate::passes::join_concats::join_concats;
 use crate::passes::moving_averages::MovingAverages;
+use crate::passes::neutral::drop_neutral;
 use crate::passes::pad_convolutions::pad_convolutions;
 use crate::passes::preprocess::{Preprocessing, preprocess};
+use crate::passes::repeated::merge_repeated;
+use crate::passes::tensordot::multiply_tensors;
 use crate::setting::Setting;
 use crate::source::Source;
 use crate::suggestion::suggesting_and_listing;
@@ -306,12 +310,16 @@ fn note_of_bfloat16(graph: &Graph) -> Option<Note> {
     })
 }
 
-/// The graph with one op where TensorFlow needs several and ONNX has one.
+/// The graph with one op where TensorFlow needs several and ONNX has one, and without nodes that add nothing.
 fn rewritten(bound: BoundGraph) -> Result<BoundGraph> {
     let fused = bound.after(|graph, _| fuse_batch_norms(graph))?;
     let dilated = fused.after(|graph, _| dilate_convolutions(graph))?;
     let padded = dilated.after(|graph, _| pad_convolutions(graph))?;
-    Ok(padded.pruned())
+    let multiplied = padded.after(|graph, _| multiply_tensors(graph))?;
+    let shorter = multiplied.after(|graph, _| drop_neutral(graph))?;
+    let merged = shorter.after(|graph, _| merge_repeated(graph, |op| find(op).is_some()))?.pruned();
+    let joined = merged.after(|graph, of| join_concats(graph, &of.outputs))?;
+    Ok(joined.pruned())
 }
 
 /// Simplifies the graph of a function that a node calls.
