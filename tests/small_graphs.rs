@@ -358,3 +358,19 @@ fn the_parameters_of_cudnn_tell_how_many_layers_there_are() {
     convert(&graph, &model, &["--outputs", "rnn:0,rnn:1"]);
     assert_eq!(Model::load(&model).nodes("GRU").len(), 3);
 }
+
+#[test]
+fn a_check_on_a_branch_that_is_not_taken_is_not_noted() {
+    let check = float() + &attribute("message", "s: \"not finite\"");
+    let nodes = [
+        placeholder("x", &[-1, 3]),
+        node("is_training", "Placeholder", &[], &attribute("dtype", "type: DT_BOOL")),
+        node("switch", "Switch", &["x", "is_training"], &float()),
+        node("in_inference", "CheckNumerics", &["switch"], &check),
+        node("in_training", "CheckNumerics", &["switch:1"], &check),
+        node("y", "Merge", &["in_inference", "in_training"], &(float() + &attribute("N", "i: 2"))),
+    ];
+    let (_folder, graph, model) = graph(&nodes);
+    let summary = convert(&graph, &model, &["--outputs", "y"]).stdout;
+    assert!(summary.contains("note: 1 check (CheckNumerics) is left out: in_inference; ONNX"), "{summary}");
+}

@@ -3,6 +3,7 @@
 use hashbrown::{HashMap, HashSet};
 
 use super::{Note, NoteKind};
+use crate::graph::{Graph, TensorRef};
 use crate::proto::attr_value::Value;
 use crate::proto::{FunctionDef, GraphDef, NodeDef};
 use crate::suggestion::first_of;
@@ -20,7 +21,7 @@ fn prints(op: &str) -> bool {
 }
 
 /// Notes about the checks and prints that TensorFlow runs when it computes the nodes `roots`: those that a root depends on, also by
-/// control edges and in functions. What is before the nodes `fed` does not run.
+/// control edges and in functions. The nodes `fed`, and those that only they depend on, do not run.
 pub(super) fn notes_of_checks<'a>(
     definition: &'a GraphDef,
     nodes: &HashMap<&str, &'a NodeDef>,
@@ -45,6 +46,39 @@ pub(super) fn notes_of_checks<'a>(
         text.map(|text| Note::info(NoteKind::Checks, format!("{text}{reason}")))
     };
     left_out.into_iter().filter_map(with_reason).collect()
+}
+
+/// The nodes on branches that a known condition does not take, such as those for training.
+pub(super) fn untaken(graph: &Graph) -> HashSet<String> {
+    let mut dead: HashSet<TensorRef> = HashSet::new();
+    let mut names = HashSet::new();
+    for (id, node) in graph.nodes() {
+        let mut inputs = node.inputs.iter().map(|input| dead.contains(input));
+        let is_dead =
+            if node.is_merge() { inputs.all(|is_dead| is_dead) } else { inputs.any(|is_dead| is_dead) };
+        let condition = node.inputs.get(1).filter(|_| node.is_switch());
+        let untaken =
+            condition.and_then(|&condition| flag(graph, condition)).map(|taken| usize::from(!taken));
+        if is_dead && !node.inputs.is_empty() {
+            names.insert(node.name.clone());
+            dead.extend((0..node.outputs.len()).map(|port| TensorRef { node: id, port }));
+        }
+        dead.extend(untaken.map(|port| TensorRef { node: id, port }));
+    }
+    names
+}
+
+/// A condition that is known.
+fn flag(graph: &Graph, condition: TensorRef) -> Option<bool> {
+    let tensor = graph.origin(condition);
+    let node = graph.node(tensor.node);
+    match node.inputs.first().filter(|_| node.op == "LogicalNot") {
+        Some(&input) => {
+            let constant = graph.constant(graph.origin(input))?;
+            Some(constant.bytes().ok()?.first() == Some(&0))
+        }
+        None => Some(graph.constant(tensor)?.bytes().ok()?.first() != Some(&0)),
+    }
 }
 
 fn functions(definition: &GraphDef) -> HashMap<&str, &FunctionDef> {

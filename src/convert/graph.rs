@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use hashbrown::{HashMap, HashSet};
 
-use super::checks::notes_of_checks;
+use super::checks::{notes_of_checks, untaken};
 use super::cut_points::graph_before;
 use super::deciders::notes_of_deciders;
 use super::decoders::{decoders, freeze_rates, frozen_rates, notes_of_decoders};
@@ -85,6 +85,7 @@ pub(super) fn bind(
     let moving = moving_statistics(definition);
     let imported = binding.import(interface, &moving, keys, notes)?;
     let settled = binding.settle_defaults(imported)?;
+    let untaken = untaken(&settled.graph);
     let named = settled.tensors.names(&settled.graph).inputs;
     let decoding = node_names(&settled.graph, &decoders(&settled.graph));
     let cut = binding.cut(settled)?;
@@ -92,6 +93,11 @@ pub(super) fn bind(
     let settled = feeds.settle_batches(for_inference)?;
     let mut bound = with_read_inputs(settled, &nodes_in_order(definition));
     check_inputs(&bound, options)?;
+    let checks = {
+        let fed = fed_nodes(&bound.graph, &bound.tensors.inputs, options);
+        let fed = fed.chain(untaken.iter().map(String::as_str)).collect();
+        notes_of_checks(definition, &nodes, &roots, &fed)
+    };
     let BoundGraph { graph, tensors, notes, .. } = &mut bound;
     if !options.inputs.is_empty() {
         notes.extend(notes_of_unread(graph, &named, &tensors.inputs));
@@ -104,16 +110,20 @@ pub(super) fn bind(
         tensors.inputs.is_empty().then(|| Note::warning(NoteKind::Inputs, "the outputs depend on no input")),
     );
     notes.extend(note_of_assets(file));
-    notes.extend(notes_of_checks(definition, &nodes, &roots, &fed_nodes(graph, &tensors.inputs, options)));
+    notes.extend(checks);
     choose_channels_first(&mut bound, options)?;
     Ok((bound, GraphOrigin::new(file, signature)))
 }
 
 /// The names of the nodes that are given: nothing that only they need runs.
-fn fed_nodes<'a>(graph: &'a Graph, inputs: &[TensorRef], options: &'a ConvertOptions) -> HashSet<&'a str> {
+fn fed_nodes<'a>(
+    graph: &'a Graph,
+    inputs: &'a [TensorRef],
+    options: &'a ConvertOptions,
+) -> impl Iterator<Item = &'a str> {
     let inputs = inputs.iter().map(|input| graph.node(input.node).name.as_str());
     let given = options.inputs.iter().chain(options.freeze.iter().map(|given| &given.name));
-    inputs.chain(given.map(|name| node_name(name))).collect()
+    inputs.chain(given.map(|name| node_name(name)))
 }
 
 /// A graph that is bound, and the options for it. Their names are those of tensors.
