@@ -1,5 +1,6 @@
 //! Passes over the graph, one per file. Each file describes the input and the output of its pass.
 
+pub mod activations;
 pub mod atrous;
 pub mod batch;
 pub mod batch_norm;
@@ -14,6 +15,7 @@ pub mod fold;
 pub mod freeze;
 pub mod fuse_batch_norm;
 pub mod join_concats;
+pub mod layer_norm;
 pub mod moving_averages;
 pub mod neutral;
 pub mod own_statistics;
