@@ -10,7 +10,7 @@ use hashbrown::{HashMap, HashSet};
 use super::variables::strings;
 use crate::checkpoint::Checkpoint;
 use crate::graph::is_variable;
-use crate::graph::node_def::data_inputs;
+use crate::graph::node_def::{data_inputs, past_identities};
 use crate::proto::attr_value::Value;
 use crate::proto::{AttrValue, GraphDef, NodeDef, TensorShapeProto, tensor_shape_proto::Dim};
 
@@ -61,7 +61,9 @@ struct Restoring<'a> {
 
 impl Restoring<'_> {
     /// The stored tensors that a value is computed of; `None` if it is one of them, or also depends on other tensors.
-    fn steps(&self, (value, _): (&str, usize)) -> Option<Vec<Restored>> {
+    fn steps(&self, (value, port): (&str, usize)) -> Option<Vec<Restored>> {
+        let find = |name: &str| self.indices.get(name).map(|&index| &self.definition.node[index]);
+        let (value, _) = past_identities((value, port), find);
         let (mut found, mut seen) = (vec![], HashSet::new());
         let mut open = vec![*self.indices.get(value)?];
         while let Some(index) = open.pop() {
@@ -84,10 +86,13 @@ impl Restoring<'_> {
         (!found.is_empty()).then_some(found)
     }
 
-    /// The name of the stored tensor that is an output of a node.
+    /// The name of the stored tensor that is an output of a node; `None` for a part of one.
     fn key(&self, restore: &NodeDef, port: usize) -> Option<String> {
-        let (names, _) = data_inputs(restore).nth(1)?;
-        let key = strings(&self.definition.node[*self.indices.get(names)?]).into_iter().nth(port)?;
+        let text = |input: usize| {
+            let (texts, _) = data_inputs(restore).nth(input)?;
+            strings(&self.definition.node[*self.indices.get(texts)?]).into_iter().nth(port)
+        };
+        let key = text(1).filter(|_| text(2).is_some_and(|part| part.is_empty()))?;
         let is_variable = |&index: &usize| is_variable(&self.definition.node[index].op);
         let is_free = self.indices.get(key.as_str()).is_none_or(is_variable);
         (is_free && self.checkpoint.get(&key).is_some()).then_some(key)
