@@ -92,6 +92,6 @@ fn advice_names_tensors_of_the_graph_after_a_loop_and_not_its_lists() {
     let error = refused("one_variable.0", "Mul");
     assert!(error.contains("start after them with --inputs while/Exit:0, or"), "{error}");
     let error = refused("unknown_element_shape.0", "MatMul");
-    let names = "TensorArrayStack/TensorArrayGatherV3:0,TensorArrayStack/TensorArraySizeV3:0";
-    assert!(error.contains(&format!("start after them with --inputs {names}, or")), "{error}");
+    let expected = "start after them with --inputs TensorArrayStack/TensorArrayGatherV3:0, or";
+    assert!(error.contains(expected), "{error}");
 }

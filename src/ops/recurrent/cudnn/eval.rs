@@ -3,7 +3,7 @@
 //! Sources: the descriptions of the ops in `tensorflow/core/api_def/base_api`; the equations at `cudnnRNNMode_t` in NVIDIA's cuDNN API
 //! reference.
 
-use ndarray::{Array3, ArrayView3, Axis, Ix3, s};
+use ndarray::{Array3, ArrayView3, Ix3, s};
 
 use super::{Mode, directions, skips_input};
 use crate::graph::Node;
@@ -130,11 +130,11 @@ pub fn cudnn_rnn(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
         for direction in 0..directions {
             let number = index * directions + direction;
             let layer = Layer { mode, units, matrices: all[number].clone(), biases: biases[number] };
-            for row in 0..batch {
+            for (row, &length) in lengths.iter().enumerate() {
                 let state = |all: &Array3<f32>| all.slice(s![number, row, ..]).to_vec();
                 let (mut hidden, mut memory) = (state(&h), state(&c));
-                for step in 0..lengths[row] {
-                    let step = if direction == 0 { step } else { lengths[row] - 1 - step };
+                for step in 0..length {
+                    let step = if direction == 0 { step } else { length - 1 - step };
                     (hidden, memory) = layer.step(&x.slice(s![step, row, ..]).to_vec(), &hidden, &memory);
                     let place = s![step, row, direction * units..(direction + 1) * units];
                     output
@@ -157,6 +157,5 @@ pub fn cudnn_rnn(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
         let array = if is_time_major { array } else { array.permuted_axes([1, 0, 2]) };
         Tensor::Float32(array.as_standard_layout().into_owned().into_dyn())
     };
-    debug_assert_eq!(x.len_of(Axis(1)), batch);
     Some([x, h].into_iter().chain((mode == Mode::Lstm).then_some(c)).map(tensor).collect())
 }
