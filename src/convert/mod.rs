@@ -5,6 +5,7 @@
 
 mod batch_axis;
 mod bound;
+mod checks;
 mod cut_points;
 mod deciders;
 mod decoders;
@@ -27,6 +28,7 @@ mod placeholders;
 mod probabilities;
 mod reference;
 mod rename;
+mod restored;
 mod rounding;
 mod signature;
 mod summary;
