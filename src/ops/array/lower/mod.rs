@@ -1,5 +1,7 @@
+pub mod around;
 pub mod basic;
 pub mod blocks;
+pub mod coordinates;
 pub mod diagonal;
 pub mod extent;
 pub mod fill;
