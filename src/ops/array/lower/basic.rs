@@ -81,7 +81,11 @@ pub fn squeeze(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         cx.emit(node, "Squeeze", vec![name], Layout::tensorflow_of(cx.shape(node.into())), vec![]);
         return Ok(());
     }
-    let rank = cx.rank(node, input)?;
+    let Some(rank) = cx.shape(input).rank() else {
+        let (name, axes) = (cx.in_tensorflow_layout(input)?, cx.vector(node, "axes", named));
+        cx.emit(node, "Squeeze", vec![name, axes], Layout::tensorflow(0), vec![]);
+        return Ok(());
+    };
     let dropped: Vec<bool> = if named.is_empty() {
         let Some(dims) = cx.shape(input).fully_known() else {
             return Err(node.error("which axes have length 1 is not known before the model runs"));

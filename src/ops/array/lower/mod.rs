@@ -8,5 +8,6 @@ pub mod fill;
 pub mod gather;
 pub mod join;
 pub mod open_diagonal;
+pub mod open_slice;
 pub mod order;
 pub mod slice;
