@@ -87,10 +87,7 @@ pub fn squeeze(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         return Ok(());
     };
     let dropped: Vec<bool> = if named.is_empty() {
-        let Some(dims) = cx.shape(input).fully_known() else {
-            return Err(node.error("which axes have length 1 is not known before the model runs"));
-        };
-        dims.iter().map(|&dim| dim == 1).collect()
+        cx.shape(input).dims().unwrap_or_default().iter().map(|&dim| dim == Some(1)).collect()
     } else {
         let axes: Vec<usize> = named.iter().map(|axis| axis.rem_euclid(rank as i64) as usize).collect();
         (0..rank).map(|axis| axes.contains(&axis)).collect()

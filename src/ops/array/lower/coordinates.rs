@@ -18,7 +18,20 @@ fn strides(steps: &mut Steps<'_, '_, '_>, shape: &String) -> String {
     let (rows, columns) = (steps.op("Unsqueeze", &[&axes, &second]), steps.op("Unsqueeze", &[&axes, &first]));
     let is_behind = steps.op("Greater", &[&columns, &rows]);
     let lengths = steps.op("Where", &[&is_behind, shape, &one]);
-    steps.reduce("ReduceProd", &lengths, &[1], false)
+    let strides = steps.reduce("ReduceProd", &lengths, &[1], false);
+    at_least_one(steps, &strides)
+}
+
+/// Numbers to divide by. ONNX Runtime refuses a division by 0 even if there is nothing to divide.
+fn at_least_one(steps: &mut Steps<'_, '_, '_>, numbers: &String) -> String {
+    let one = steps.int(1);
+    steps.op("Max", &[numbers, &one])
+}
+
+/// An axis or several, counted from the front of a tensor of this rank.
+pub fn from_front(steps: &mut Steps<'_, '_, '_>, axes: &String, rank: &String) -> String {
+    let rank = at_least_one(steps, rank);
+    steps.op("Mod", &[axes, &rank])
 }
 
 /// The coordinates of all elements of a tensor of this shape, a row each.
@@ -28,7 +41,8 @@ fn coordinates(steps: &mut Steps<'_, '_, '_>, shape: &String) -> String {
     let positions = steps.op("Unsqueeze", &[&positions, &second]);
     let strides = strides(steps, shape);
     let counted = steps.op("Div", &[&positions, &strides]);
-    steps.op("Mod", &[&counted, shape])
+    let lengths = at_least_one(steps, shape);
+    steps.op("Mod", &[&counted, &lengths])
 }
 
 /// The elements of a value at coordinates, of which each counts so many positions, as a tensor of a shape.
@@ -70,7 +84,7 @@ pub fn roll(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let mut steps = Steps { cx, node };
     let shape = steps.op("Shape", &[&value]);
     let rank = steps.op("Shape", &[&shape]);
-    let axes = steps.op("Mod", &[&axes, &rank]);
+    let axes = from_front(&mut steps, &axes, &rank);
     let (positions, column) = (steps.positions(&rank), steps.ints(&[1]));
     let positions = steps.op("Unsqueeze", &[&positions, &column]);
     let is_named = steps.op("Equal", &[&positions, &axes]);
@@ -79,7 +93,8 @@ pub fn roll(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let shifts = steps.reduce("ReduceSum", &shifts, &[1], false);
     let (coordinates, strides) = (coordinates(&mut steps, &shape), strides(&mut steps, &shape));
     let moved = steps.op("Sub", &[&coordinates, &shifts]);
-    let within = steps.op("Mod", &[&moved, &shape]);
+    let lengths = at_least_one(&mut steps, &shape);
+    let within = steps.op("Mod", &[&moved, &lengths]);
     let rolled = picked(&mut steps, &value, [&within, &strides], &shape);
     emit(cx, node, rolled);
     Ok(())

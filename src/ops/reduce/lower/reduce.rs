@@ -202,7 +202,7 @@ fn reduce_last(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Re
     let mut steps = Steps { cx, node };
     let shape = steps.op("Shape", &[&name]);
     let rank = steps.op("Shape", &[&shape]);
-    let axes = steps.op("Mod", &[&axes, &rank]);
+    let axes = coordinates::from_front(&mut steps, &axes, &rank);
     let (positions, last) = (steps.positions(&rank), steps.ints(&[1]));
     let all = steps.ints(&[-1]);
     let rows = steps.op("Unsqueeze", &[&positions, &last]);
