@@ -62,7 +62,8 @@ pub const OPS: &[Op] = &[
             ])
         })
         .lower(|cx, node| non_max_suppression(cx, node, Parameter::Input(3)), &["NonMaxSuppression", "Pad"])
-        .note("without soft suppression"),
+        .note("without soft suppression")
+        .constants(&[("soft_nms_sigma", "ONNX does not lower the scores of boxes, so that it must be 0")]),
     op("ResizeArea").shape(shape::resize).check(check::resize).lower(lower::resize::area, &["MatMul"]),
     op("ResizeBicubic")
         .shape(shape::resize)

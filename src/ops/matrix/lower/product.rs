@@ -96,6 +96,12 @@ pub fn einsum(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 pub fn band_part(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let bounds = [cx.known_integers(node, 1)?, cx.known_integers(node, 2)?];
+    // ONNX Runtime has the operator for these types.
+    let has_triangles = cx.opset() >= 14
+        && matches!(cx.dtype(input), DType::Float32 | DType::Float64 | DType::Int64 | DType::Bool);
+    if !has_triangles {
+        return open_band_part(cx, node);
+    }
     let [Some(&[lower]), Some(&[upper])] = [bounds[0].as_deref(), bounds[1].as_deref()] else {
         return open_band_part(cx, node);
     };
