@@ -70,13 +70,26 @@ pub fn expand_dims(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     if cx.reshape_constant(node, input) {
         return Ok(());
     }
-    let name = cx.in_tensorflow_layout(input)?;
-    let axes = match cx.known_integers(node, 1)?.as_deref() {
-        Some(&[axis]) => cx.vector(node, "axes", &[axis]),
+    let axis = match cx.known_integers(node, 1)?.as_deref() {
+        Some(&[axis]) => axis,
         Some(_) => return Err(node.error("its axis is not one number")),
-        None => int_vector(cx, node, 1)?,
+        None => {
+            let (name, axes) = (cx.in_tensorflow_layout(input)?, int_vector(cx, node, 1)?);
+            let layout = Layout::tensorflow_of(cx.shape(node.into()));
+            cx.emit(node, "Unsqueeze", vec![name, axes], layout, vec![]);
+            return Ok(());
+        }
     };
-    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    let (name, layout) = cx.stored(input)?;
+    let (axis, layout) = match cx.shape(input).rank() {
+        Some(rank) => {
+            let axis = if axis < 0 { axis + rank as i64 + 1 } else { axis } as usize;
+            let layout = layout.with(axis);
+            (layout.stored_axis(axis) as i64, layout)
+        }
+        None => (axis, Layout::tensorflow_of(cx.shape(node.into()))),
+    };
+    let axes = cx.vector(node, "axes", &[axis]);
     cx.emit(node, "Unsqueeze", vec![name, axes], layout, vec![]);
     Ok(())
 }
