@@ -22,8 +22,6 @@ import onnx
 import onnxruntime
 
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "tests/fixtures"
-# ONNX Runtime's processor kernels add no bfloat16.
-NOT_EXECUTED = {"bfloat.0"}
 # Units in the last place of float16 that a few ops in a row may lose, relative to the largest value.
 FLOAT16_TOLERANCE = 8 / 1024
 onnxruntime.set_default_logger_severity(4)

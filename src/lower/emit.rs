@@ -39,13 +39,19 @@ impl Lowering<'_> {
 
     /// Adds a node of any domain to the model, under a name that no other node has.
     pub fn push(&mut self, mut node: onnx::Node) {
-        let name = node.name.clone();
+        node.name = self.unique_node_name(&node.name);
+        self.append(node);
+    }
+
+    /// A name like this one that no node has.
+    pub(super) fn unique_node_name(&mut self, name: &str) -> String {
+        let mut unique = name.to_owned();
         let mut number = 1;
-        while !self.node_names.insert(node.name.clone()) {
-            node.name = format!("{name}/{number}");
+        while !self.node_names.insert(unique.clone()) {
+            unique = format!("{name}/{number}");
             number += 1;
         }
-        self.append(node);
+        unique
     }
 
     /// Adds a node that has its final name.

@@ -7,6 +7,7 @@
 pub(crate) mod context;
 pub(crate) mod custom;
 pub(crate) mod emit;
+mod finish;
 pub(crate) mod flatten;
 pub(crate) mod folding;
 pub(crate) mod function;

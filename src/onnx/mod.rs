@@ -10,12 +10,13 @@ mod dtype;
 mod elements;
 mod file;
 mod model;
+pub(crate) mod operators;
 mod plan;
 mod rename;
 mod write_queue;
 mod writer;
 
-pub use dtype::onnx_dtype;
+pub use dtype::{dtype_of, onnx_dtype};
 pub(crate) use dtype::type_name;
 pub use file::{ExternalFile, OnnxFile, OnnxTensor};
 pub use model::{

@@ -141,11 +141,11 @@ pub const OPS: &[Op] = &[
         .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::FloorMod)),
     op("Greater")
         .shape(shape::compare)
-        .lower(lower::binary::ordered, &["Greater"])
+        .lower(lower::binary::direct, &["Greater"])
         .fold(|_, inputs| eval::elementwise::comparison(inputs, Comparison::Greater)),
     op("GreaterEqual")
         .shape(shape::compare)
-        .lower(lower::binary::ordered, &["GreaterOrEqual"])
+        .lower(lower::binary::direct, &["GreaterOrEqual"])
         .fold(|_, inputs| eval::elementwise::comparison(inputs, Comparison::GreaterEqual)),
     op("Inv")
         .shape(like_first_input)
@@ -162,7 +162,7 @@ pub const OPS: &[Op] = &[
         .eval(|_, inputs| eval::functions::test(inputs, f32::is_finite)),
     op("IsInf")
         .shape(shape::flags)
-        .lower(lower::elementwise::is_infinite, &["IsInf"])
+        .lower(lower::elementwise::same, &["IsInf"])
         .eval(|_, inputs| eval::functions::test(inputs, f32::is_infinite)),
     op("IsNan")
         .shape(shape::flags)
@@ -182,11 +182,11 @@ pub const OPS: &[Op] = &[
         .eval(|_, inputs| eval::functions::integers(inputs, |a, b, last_bit| a << b.clamp(0, last_bit))),
     op("Less")
         .shape(shape::compare)
-        .lower(lower::binary::ordered, &["Less"])
+        .lower(lower::binary::direct, &["Less"])
         .fold(|_, inputs| eval::elementwise::comparison(inputs, Comparison::Less)),
     op("LessEqual")
         .shape(shape::compare)
-        .lower(lower::binary::ordered, &["LessOrEqual"])
+        .lower(lower::binary::direct, &["LessOrEqual"])
         .fold(|_, inputs| eval::elementwise::comparison(inputs, Comparison::LessEqual)),
     op("Log")
         .shape(like_first_input)

@@ -7,7 +7,6 @@ use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
-use crate::lower::emit::widened;
 use crate::onnx::Attribute;
 use crate::tensor::DType;
 
@@ -21,7 +20,7 @@ pub fn pad(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         Some(&value) => Some(cx.in_tensorflow_layout(value)?),
         None => None,
     };
-    let (mut name, layout, pads) = match cx.known_integers(node, 1)? {
+    let (name, layout, pads) = match cx.known_integers(node, 1)? {
         Some(pads) => {
             let (name, layout) = cx.stored(input)?;
             let pads = stored_pads(node, &layout, &pads)?;
@@ -40,26 +39,8 @@ pub fn pad(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
             (name, Layout::tensorflow_of(cx.shape(node.into())), pads)
         }
     };
-    // ONNX Runtime pads these types.
-    let dtype = cx.dtype(input);
-    let is_known = matches!(
-        dtype,
-        DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64 | DType::UInt8 | DType::Int8
-    );
-    let mut inputs = vec![];
-    if !is_known {
-        name = cx.cast(node, name, widened(dtype));
-    }
-    inputs.extend([name, pads]);
-    if let Some(value) = value {
-        inputs.push(if is_known { value } else { cx.cast(node, value, widened(dtype)) });
-    }
-    if is_known {
-        cx.emit(node, "Pad", inputs, layout, vec![]);
-    } else {
-        let padded = cx.step(node, "padded", "Pad", inputs, vec![]);
-        cx.emit_cast(node, padded, layout);
-    }
+    let inputs = [name, pads].into_iter().chain(value).collect();
+    cx.emit(node, "Pad", inputs, layout, vec![]);
     Ok(())
 }
 

@@ -8,7 +8,6 @@ use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
-use crate::lower::emit::widened;
 use crate::onnx::Attribute;
 use crate::setting::Setting;
 use crate::tensor::DType;
@@ -127,17 +126,9 @@ pub fn one_hot(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let rank = if axis.is_some() { cx.rank(node, indices_input)? } else { 0 };
     let is_hot = hot(cx, node, [indices, depth], (axis, rank));
     let [on, off] = [on, off].map(|tensor| cx.in_tensorflow_layout(tensor));
-    let (mut on, mut off) = (on?, off?);
+    let (on, off) = (on?, off?);
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
-    // ONNX Runtime chooses between values of these types.
-    let dtype = cx.dtype(node.into());
-    if matches!(dtype, DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64 | DType::String) {
-        cx.emit(node, "Where", vec![is_hot, on, off], layout, vec![]);
-        return Ok(());
-    }
-    [on, off] = [on, off].map(|name| cx.cast(node, name, widened(dtype)));
-    let chosen = cx.step(node, "chosen", "Where", vec![is_hot, on, off], vec![]);
-    cx.emit_cast(node, chosen, layout);
+    cx.emit(node, "Where", vec![is_hot, on, off], layout, vec![]);
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
-use crate::lower::emit::{axes_input_since, widened};
+use crate::lower::emit::axes_input_since;
 use crate::onnx::{Attribute, Attributes};
 use crate::ops::operator;
 use crate::ops::reduce::Reduction;
@@ -48,10 +48,9 @@ impl Reduced {
         }
     }
 
-    /// The type that ONNX Runtime reduces, where it is not that of the input.
-    fn computed_as(self, input: DType) -> Option<DType> {
-        let is_narrow = matches!(input, DType::Int8 | DType::UInt8 | DType::Int16 | DType::UInt16);
-        (is_narrow || matches!(self, Self::All | Self::Any)).then_some(DType::Int32)
+    /// The type that it reduces, where it is not that of the input.
+    fn computed_as(self) -> Option<DType> {
+        matches!(self, Self::All | Self::Any).then_some(DType::Int32)
     }
 }
 
@@ -173,7 +172,7 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
         }
     }
     attributes.extend(attribute_axes.map(|axes| ("axes", Attribute::Ints(axes))));
-    let computed_as = reduced.computed_as(cx.dtype(input));
+    let computed_as = reduced.computed_as();
     let is_negated = matches!(reduced, Reduced::Any);
     if is_negated {
         name = cx.step(node, "negated", "Not", vec![name], vec![]);
@@ -227,7 +226,7 @@ pub fn arg(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         _ => return Err(node.error("its axis is not known before the model runs")),
     };
     let op = operator(&node);
-    let (mut name, layout) = cx.stored(input)?;
+    let (name, layout) = cx.stored(input)?;
     let (axis, kept) = match cx.shape(input).rank() {
         Some(rank) if rank > 0 => {
             let axis = axis.rem_euclid(rank as i64) as usize;
@@ -236,9 +235,6 @@ pub fn arg(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         }
         _ => (axis, Layout::tensorflow_of(cx.shape(node.into()))),
     };
-    if !matches!(cx.dtype(input), DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64) {
-        name = cx.cast(node, name, widened(cx.dtype(input)));
-    }
     let attributes = vec![("axis", Attribute::Int(axis)), ("keepdims", Attribute::Int(0))];
     if cx.dtype(node.into()) == DType::Int64 {
         cx.emit(node, op, vec![name], kept, attributes);
