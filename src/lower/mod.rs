@@ -26,7 +26,7 @@ use crate::error::Result;
 use crate::graph::{Graph, Moved, NodeRef, TensorRef};
 
 /// The operator sets that can be written.
-pub const OPSETS: std::ops::RangeInclusive<i64> = 13..=28;
+pub const OPSETS: std::ops::RangeInclusive<i64> = 11..=28;
 
 /// Simplifies the graph of a function, and keeps these tensors.
 pub type Simplify = fn(Graph, &[TensorRef]) -> Result<(Graph, Moved)>;

@@ -53,7 +53,10 @@ fn parse(line: &'static str) -> Option<(&'static str, Operator)> {
         Some((parameter, types.split_whitespace().filter_map(DType::from_name).collect()))
     });
     let kernels = kernels.collect::<Option<_>>()?;
-    Some((name, Operator { since: since.parse().ok()?, inputs: types(inputs), outputs: types(outputs), kernels }))
+    Some((
+        name,
+        Operator { since: since.parse().ok()?, inputs: types(inputs), outputs: types(outputs), kernels },
+    ))
 }
 
 fn value_type(text: &'static str) -> ValueType {
@@ -98,7 +101,8 @@ mod tests {
         assert_eq!((sum(12).inputs.len(), sum(13).inputs.len()), (1, 2));
         assert_eq!(sum(13).input(1), Some(ValueType::Fixed(DType::Int64)));
         assert_eq!(operator("Add", 13).unwrap().output(0), Some(ValueType::Parameter("T")));
-        let types = |opset| operator("Add", opset).unwrap().kernels().next().unwrap().1.contains(&DType::Int8);
+        let types =
+            |opset| operator("Add", opset).unwrap().kernels().next().unwrap().1.contains(&DType::Int8);
         assert_eq!((types(13), types(14), types(28)), (false, true, true));
         assert!(operator("Einsum", 11).is_none() && operator("NoSuchOperator", 18).is_none());
         assert_eq!((first_opset("Einsum"), first_opset("Add")), (Some(12), Some(11)));

@@ -25,12 +25,14 @@ impl Use {
         match &*node.op {
             _ if has_reduction(node) => Self::Sums,
             "Unique" if is_unsorted(node) => Self::Moves,
-            "Compress" | "Concat" | "DepthToSpace" | "Equal" | "Expand" | "Gather" | "GatherND" | "Identity"
-            | "Pad" | "Reshape" | "ReverseSequence" | "ScatterElements" | "ScatterND" | "Shape" | "Size"
-            | "Slice" | "SpaceToDepth" | "Split" | "Squeeze" | "Tile" | "Transpose" | "Trilu"
-            | "Unsqueeze" | "Where" => Self::Moves,
+            "Compress" | "Concat" | "DepthToSpace" | "Equal" | "Expand" | "Gather" | "GatherND"
+            | "Identity" | "Pad" | "Reshape" | "ReverseSequence" | "ScatterElements" | "ScatterND"
+            | "Shape" | "Size" | "Slice" | "SpaceToDepth" | "Split" | "Squeeze" | "Tile" | "Transpose"
+            | "Trilu" | "Unsqueeze" | "Where" => Self::Moves,
             "ArgMax" | "ArgMin" | "Clip" | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" | "Max"
-            | "MaxPool" | "Min" | "NonZero" | "ReduceMax" | "ReduceMin" | "Relu" | "TopK" | "Unique" => Self::Orders,
+            | "MaxPool" | "Min" | "NonZero" | "ReduceMax" | "ReduceMin" | "Relu" | "TopK" | "Unique" => {
+                Self::Orders
+            }
             "Add" | "CumSum" | "Einsum" | "MatMul" | "Mul" | "Neg" | "ReduceSum" | "ReduceProd"
             | "ReduceSumSquare" | "Sub" => Self::Sums,
             _ => Self::Computes,
@@ -168,10 +170,8 @@ impl Finish<'_, '_> {
             })
         };
         match (self.opset() + 1..=*OPSETS.end()).find(has) {
-            Some(opset) => {
-                error(node, format!("operator set {} does not have it for {dtype}", self.opset()))
-                    .advice(format!("choose {} or later", Setting::Opset.to(opset)))
-            }
+            Some(opset) => error(node, format!("operator set {} does not have it for {dtype}", self.opset()))
+                .advice(format!("choose {} or later", Setting::Opset.to(opset))),
             None => error(node, format!("{RUNTIME} does not compute it in {dtype}"))
                 .advice("let the graph compute it in another type, such as float32 or int32"),
         }

@@ -1,10 +1,16 @@
 //! The last step of lowering: nodes as an operator set and ONNX Runtime have them.
 //!
 //! Handlers write the operators of the newest sets, in the types of TensorFlow's graph. Here, operators that the chosen set has not,
-//! or has in another form, are replaced by others of the same result (the other files). Operators that ONNX Runtime
+//! or has in another form, are replaced by others of the same result ([`older`] and the files that it uses). Operators that ONNX Runtime
 //! has no kernel for in a type get casts around them ([`kernels`]).
 
+mod bits;
 mod kernels;
+mod older;
+mod places;
+mod shapes;
+mod strings;
+mod writer;
 
 use hashbrown::{HashMap, HashSet};
 
@@ -78,7 +84,10 @@ impl Finish<'_, '_> {
             self.same.insert(node.outputs.swap_remove(0), node.inputs.swap_remove(0));
             return Ok(());
         }
-        self.with_casts(node)
+        match self.in_this_opset(node)? {
+            Some(node) => self.with_casts(node),
+            None => Ok(()),
+        }
     }
 
     fn is_cast_to_its_type(&self, node: &Node) -> bool {

@@ -64,17 +64,14 @@ pub const OPS: &[Op] = &[
     op("BitwiseAnd")
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["BitwiseAnd"])
-        .since(18)
         .eval(|_, inputs| eval::functions::integers(inputs, |a, b, _| a & b)),
     op("BitwiseOr")
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["BitwiseOr"])
-        .since(18)
         .eval(|_, inputs| eval::functions::integers(inputs, |a, b, _| a | b)),
     op("BitwiseXor")
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["BitwiseXor"])
-        .since(18)
         .eval(|_, inputs| eval::functions::integers(inputs, |a, b, _| a ^ b)),
     op("Cast").shape(shape::cast).lower(lower::elementwise::cast, &["Cast"]).fold(eval::elementwise::cast),
     op("Ceil")
@@ -154,7 +151,6 @@ pub const OPS: &[Op] = &[
     op("Invert")
         .shape(like_first_input)
         .lower(lower::binary::invert, &["BitwiseNot"])
-        .since(18)
         .eval(eval::functions::invert),
     op("IsFinite")
         .shape(shape::flags)

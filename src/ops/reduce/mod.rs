@@ -91,62 +91,47 @@ pub const OPS: &[Op] = &[
         .fold(|node, inputs| eval::numbers(node, inputs, Reduction::Prod)),
     op("SegmentMax")
         .shape(shape::segment)
-        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Max), &["ScatterND", "Where"])
-        .since(18),
+        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Max), &["ScatterND", "Where"]),
     op("SegmentMean")
         .shape(shape::segment)
-        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Mean), &["ScatterND", "Div"])
-        .since(16),
+        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Mean), &["ScatterND", "Div"]),
     op("SegmentMin")
         .shape(shape::segment)
-        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Min), &["ScatterND", "Where"])
-        .since(18),
+        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Min), &["ScatterND", "Where"]),
     op("SegmentProd")
         .shape(shape::segment)
-        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Prod), &["ScatterND"])
-        .since(16),
+        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Prod), &["ScatterND"]),
     op("SegmentSum")
         .shape(shape::segment)
-        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Sum), &["ScatterND"])
-        .since(16),
+        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Sum), &["ScatterND"]),
     op("Softmax")
         .shape(like_first_input)
         .lower(lower::reduce::softmax, &["Softmax"])
         .eval(|_, inputs| super::math::eval::functions::softmax(inputs, |x, sum| x.exp() / sum))
         .float16(),
-    op("SparseSegmentMean")
-        .shape(shape::segment)
-        .lower(|cx, node| segment(cx, node, Segments::Sparse, Combine::Mean), &["Gather", "ScatterND", "Div"])
-        .since(16),
-    op("SparseSegmentMeanWithNumSegments")
-        .shape(shape::numbered_sparse_segment)
-        .lower(
-            |cx, node| segment(cx, node, Segments::NumberedSparse, Combine::Mean),
-            &["Gather", "ScatterND", "Div"],
-        )
-        .since(16),
-    op("SparseSegmentSqrtN")
-        .shape(shape::segment)
-        .lower(
-            |cx, node| segment(cx, node, Segments::Sparse, Combine::SqrtN),
-            &["Gather", "ScatterND", "Sqrt", "Div"],
-        )
-        .since(16),
-    op("SparseSegmentSqrtNWithNumSegments")
-        .shape(shape::numbered_sparse_segment)
-        .lower(
-            |cx, node| segment(cx, node, Segments::NumberedSparse, Combine::SqrtN),
-            &["Gather", "ScatterND", "Sqrt", "Div"],
-        )
-        .since(16),
+    op("SparseSegmentMean").shape(shape::segment).lower(
+        |cx, node| segment(cx, node, Segments::Sparse, Combine::Mean),
+        &["Gather", "ScatterND", "Div"],
+    ),
+    op("SparseSegmentMeanWithNumSegments").shape(shape::numbered_sparse_segment).lower(
+        |cx, node| segment(cx, node, Segments::NumberedSparse, Combine::Mean),
+        &["Gather", "ScatterND", "Div"],
+    ),
+    op("SparseSegmentSqrtN").shape(shape::segment).lower(
+        |cx, node| segment(cx, node, Segments::Sparse, Combine::SqrtN),
+        &["Gather", "ScatterND", "Sqrt", "Div"],
+    ),
+    op("SparseSegmentSqrtNWithNumSegments").shape(shape::numbered_sparse_segment).lower(
+        |cx, node| segment(cx, node, Segments::NumberedSparse, Combine::SqrtN),
+        &["Gather", "ScatterND", "Sqrt", "Div"],
+    ),
     op("SparseSegmentSum")
         .shape(shape::segment)
-        .lower(|cx, node| segment(cx, node, Segments::Sparse, Combine::Sum), &["Gather", "ScatterND"])
-        .since(16),
-    op("SparseSegmentSumWithNumSegments")
-        .shape(shape::numbered_sparse_segment)
-        .lower(|cx, node| segment(cx, node, Segments::NumberedSparse, Combine::Sum), &["Gather", "ScatterND"])
-        .since(16),
+        .lower(|cx, node| segment(cx, node, Segments::Sparse, Combine::Sum), &["Gather", "ScatterND"]),
+    op("SparseSegmentSumWithNumSegments").shape(shape::numbered_sparse_segment).lower(
+        |cx, node| segment(cx, node, Segments::NumberedSparse, Combine::Sum),
+        &["Gather", "ScatterND"],
+    ),
     op("SparseToDense")
         .shape(|inputs, _| one(inputs.dtype(2)?, inputs.described_shape(1)?))
         .lower(lower::segment::sparse_to_dense, &["Expand", "ScatterND"]),
@@ -158,21 +143,17 @@ pub const OPS: &[Op] = &[
     op("UnsortedSegmentMax")
         .shape(shape::unsorted_segment)
         .check(check::segments)
-        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Max), &["ScatterND"])
-        .since(18),
+        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Max), &["ScatterND"]),
     op("UnsortedSegmentMin")
         .shape(shape::unsorted_segment)
         .check(check::segments)
-        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Min), &["ScatterND"])
-        .since(18),
+        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Min), &["ScatterND"]),
     op("UnsortedSegmentProd")
         .shape(shape::unsorted_segment)
         .check(check::segments)
-        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Prod), &["ScatterND"])
-        .since(16),
+        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Prod), &["ScatterND"]),
     op("UnsortedSegmentSum")
         .shape(shape::unsorted_segment)
         .check(check::segments)
-        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Sum), &["ScatterND"])
-        .since(16),
+        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Sum), &["ScatterND"]),
 ];

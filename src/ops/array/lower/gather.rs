@@ -9,7 +9,6 @@ use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::onnx::Attribute;
-use crate::setting::Setting;
 use crate::tensor::DType;
 
 /// Adds a Transpose unless it would change nothing.
@@ -140,12 +139,8 @@ pub fn scatter_nd(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let zero = cx.scalar(node, "zero", cx.dtype(node.into()), 0.0);
     let zeros = cx.step(node, "zeros", "Expand", vec![zero, shape], vec![]);
     let mut attributes = vec![];
-    if cx.opset() >= 16 {
+    if cx.opset() >= 16 || !has_unique_positions(cx, node)? {
         attributes.push(("reduction", Attribute::Text("add".to_owned())));
-    } else if !has_unique_positions(cx, node)? {
-        return Err(node
-            .error("an index may be written to several times, and ONNX adds such values only from operator set 16 on")
-            .advice(format!("choose {} or later", Setting::Opset.to(16))));
     }
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit(node, "ScatterND", vec![zeros, indices, updates], layout, attributes);

@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
-use crate::lower::emit::axes_input_since;
-use crate::onnx::{Attribute, Attributes};
+use crate::lower::steps::Steps;
+use crate::onnx::{self, Attribute, Attributes, TensorInfo};
 use crate::ops::operator;
 use crate::ops::reduce::Reduction;
 use crate::setting::Setting;
@@ -110,7 +110,9 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
         cx.emit(node, "Expand", vec![value, shape], layout, vec![]);
         return Ok(());
     }
-    let (mut name, inputs_axes, attribute_axes, kept_layout) = match (axes, cx.shape(input).rank()) {
+    let is_sum = op == "ReduceSum";
+    let takes_axes = cx.opset() >= if is_sum { 13 } else { 18 };
+    let (mut name, axes, kept_layout) = match (axes, cx.shape(input).rank()) {
         (Some(axes), Some(rank)) => {
             let axes: Vec<usize> = axes.iter().map(|axis| axis.rem_euclid(rank as i64) as usize).collect();
             let is_reduced: Vec<bool> = (0..rank).map(|axis| axes.contains(&axis)).collect();
@@ -121,23 +123,11 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
                 .collect();
             stored.sort_unstable();
             let kept_layout = if keep { layout.clone() } else { layout.without(&is_reduced) };
-            if cx.opset() >= axes_input_since(op) {
-                let axes = cx.vector(node, "axes", &stored);
-                (name, Some(axes), None, kept_layout)
-            } else {
-                (name, None, Some(stored), kept_layout)
-            }
+            (name, cx.vector(node, "axes", &stored), kept_layout)
         }
-        (Some(axes), None) if cx.opset() < axes_input_since(op) => {
+        (Some(axes), None) if !takes_axes => {
             let name = cx.in_tensorflow_layout(input)?;
-            (name, None, Some(axes), Layout::tensorflow_of(cx.shape(node.into())))
-        }
-        (None, _) if cx.opset() < axes_input_since(op) => {
-            let since = axes_input_since(op);
-            return Err(node.error("its axes are not known before the model runs").advice(format!(
-                "choose {} or later, which can take them as they come",
-                Setting::Opset.to(since)
-            )));
+            (name, cx.vector(node, "axes", &axes), Layout::tensorflow_of(cx.shape(node.into())))
         }
         (known, _) => {
             let name = cx.in_tensorflow_layout(input)?;
@@ -159,11 +149,12 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
                 };
                 axes = cx.step(node, "axes_from_front", "Mod", vec![axes, rank], vec![]);
             }
-            (name, Some(axes), None, Layout::tensorflow_of(cx.shape(node.into())))
+            (name, axes, Layout::tensorflow_of(cx.shape(node.into())))
         }
     };
     let mut attributes = vec![("keepdims", Attribute::Int(keep.into()))];
-    if inputs_axes.is_some() && cx.known_integers(node, 1)?.is_none() {
+    let are_open = cx.known_integers(node, 1)?.is_none();
+    if are_open {
         // No axes at all reduce nothing.
         attributes.push(("noop_with_empty_axes", Attribute::Int(1)));
         if is_norm {
@@ -171,7 +162,6 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
             name = cx.step(node, "distances", "Abs", vec![name], vec![]);
         }
     }
-    attributes.extend(attribute_axes.map(|axes| ("axes", Attribute::Ints(axes))));
     let computed_as = reduced.computed_as();
     let is_negated = matches!(reduced, Reduced::Any);
     if is_negated {
@@ -180,7 +170,12 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
     if let Some(dtype) = computed_as {
         name = cx.cast(node, name, dtype);
     }
-    let inputs = [name].into_iter().chain(inputs_axes).collect();
+    let inputs = if are_open && !takes_axes {
+        vec![one_axis_at_a_time(cx, node, op, [name, axes], keep)?]
+    } else {
+        vec![name, axes]
+    };
+    let (op, attributes) = if inputs.len() == 1 { ("Identity", vec![]) } else { (op, attributes) };
     match computed_as {
         None => cx.emit(node, op, inputs, kept_layout, attributes),
         Some(_) => {
@@ -194,6 +189,69 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
         }
     }
     Ok(())
+}
+
+/// A reduction along axes that are known only when the model runs, for operator sets that take them as an attribute: each axis is
+/// reduced if it is one of them.
+fn one_axis_at_a_time(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    op: &'static str,
+    [value, axes]: [String; 2],
+    keep: bool,
+) -> Result<String> {
+    let input = cx.input_of(node, 0)?;
+    let Some(rank) = cx.shape(input).rank() else {
+        let since = if op == "ReduceSum" { 13 } else { 18 };
+        return Err(node
+            .error("neither its axes nor the rank of its input are known before the model runs")
+            .advice(format!("choose {} or later", Setting::Opset.to(since))));
+    };
+    let dtype = cx.dtype(input);
+    let dtype = if dtype == DType::Bool { DType::Int32 } else { dtype };
+    let mut steps = Steps { cx, node };
+    let (numbers, behind) = (steps.ints(&(0..rank as i64).collect::<Vec<_>>()), steps.ints(&[1]));
+    let numbers = steps.op("Unsqueeze", &[&numbers, &behind]);
+    let is_axis = steps.op("Equal", &[&numbers, &axes]);
+    let is_axis = steps.cast(&is_axis, DType::Int64);
+    let hits = steps.reduce("ReduceSum", &is_axis, &[1], false);
+    let is_reduced = steps.cast(&hits, DType::Bool);
+    let mut result = value.clone();
+    for axis in 0..rank as i64 {
+        let number = steps.int(axis);
+        let is_this_one = steps.op("Gather", &[&is_reduced, &number]);
+        let branch = |steps: &mut Steps<'_, '_, '_>, op: &'static str, along: Option<i64>| {
+            let output = steps.cx.unique_name(&format!("{}/{}", node.name, op.to_lowercase()));
+            let name = steps.cx.unique_name(&format!("{output}/branch"));
+            let axes = along.map(|axis| steps.ints(&[axis]));
+            onnx::Graph {
+                name,
+                inputs: vec![],
+                outputs: vec![TensorInfo { name: output.clone(), dtype, shape: None }],
+                nodes: vec![onnx::Node {
+                    name: output.clone(),
+                    op: op.into(),
+                    domain: "",
+                    inputs: [result.clone()].into_iter().chain(axes).collect(),
+                    outputs: vec![output],
+                    attributes: vec![],
+                }],
+            }
+        };
+        let branches = vec![
+            ("then_branch", Attribute::Graph(branch(&mut steps, op, Some(axis)))),
+            ("else_branch", Attribute::Graph(branch(&mut steps, "Identity", None))),
+        ];
+        result = steps.cx.step(node, "either", "If", vec![is_this_one], branches);
+    }
+    if keep {
+        return Ok(result);
+    }
+    // The axes of length 1 that are left are dropped.
+    let shape = steps.op("Shape", &[&value]);
+    let is_kept = steps.op("Not", &[&is_reduced]);
+    let shape = steps.op("Compress", &[&shape, &is_kept]);
+    Ok(cx.reshaped(node, "dropped", result, shape))
 }
 
 /// Half the sum of all squares.
@@ -214,6 +272,8 @@ pub fn softmax(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         Some(rank) if rank > 0 => layout.stored_axis(rank - 1) as i64,
         _ => -1,
     };
+    // Below operator set 13, only the last axis is an axis of its own.
+    let axis = if cx.opset() < 13 && axis + 1 == layout.axes().len() as i64 { -1 } else { axis };
     cx.emit(node, operator(&node), vec![name], layout, vec![("axis", Attribute::Int(axis))]);
     Ok(())
 }
@@ -314,7 +374,7 @@ pub fn cumprod(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let before_last = cx.vector(node, "before_last", &[-2]);
     let spread = cx.step(node, "spread", "Unsqueeze", vec![last, before_last], vec![]);
     let masked = cx.step(node, "masked", "Where", vec![mask, spread, neutral], vec![]);
-    let (inputs, attributes) = cx.reduction(node, "ReduceProd", masked, &[rank as i64], false);
+    let (inputs, attributes) = cx.reduction(node, masked, &[rank as i64], false);
     let layout = Layout::tensorflow(rank);
     if is_moved {
         let product = cx.step(node, "product", "ReduceProd", inputs, attributes);
