@@ -39,7 +39,7 @@ class Case:
         self.tensors = []
         # A graph of constants is computed by the converter's own evaluator.
         self.is_constant = self.rng.random() < 0.15
-        self.opset = self.rng.choice([13, 15, 16, 17, 17, 18, 18, 18, 19, 20, 21])
+        self.opset = self.rng.choice([11, 12, 13, 14, 15, 16, 17, 17, 18, 18, 19, 20, 21, 23, 25])
 
     # What generators choose by.
 

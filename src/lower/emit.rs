@@ -44,7 +44,7 @@ impl Lowering<'_> {
     }
 
     /// A name like this one that no node has.
-    pub(super) fn unique_node_name(&mut self, name: &str) -> String {
+    pub fn unique_node_name(&mut self, name: &str) -> String {
         let mut unique = name.to_owned();
         let mut number = 1;
         while !self.node_names.insert(unique.clone()) {

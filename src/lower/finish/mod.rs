@@ -4,6 +4,7 @@
 //! or has in another form, are replaced by others of the same result ([`older`] and the files that it uses). Operators that ONNX Runtime
 //! has no kernel for in a type get casts around them ([`kernels`]).
 
+mod batches;
 mod bits;
 mod kernels;
 mod older;

@@ -3,7 +3,7 @@
 //! Source: the versions of each operator in <https://github.com/onnx/onnx/blob/main/docs/Changelog.md>.
 
 use super::writer::{Writer, int_attribute, text_attribute};
-use super::{Finish, bits, error, places, shapes, strings};
+use super::{Finish, batches, bits, error, places, shapes, strings};
 use crate::error::{Error, Result};
 use crate::onnx::operators::first_opset;
 use crate::onnx::{Attribute, Node};
@@ -48,10 +48,10 @@ impl Finish<'_, '_> {
             "Min" if opset < 12 && !is_float => |w| extreme(w, "Less"),
             "Pow" if opset < 12 && !is_float => power,
             "Clip" if opset < 12 && input_type == Some(DType::Float64) => clip,
+            "GatherND" if opset < 12 && int_attribute(&node, "batch_dims").unwrap_or(0) != 0 => {
+                batches::gather
+            }
             "GatherND" if opset < 12 => {
-                if int_attribute(&node, "batch_dims").unwrap_or(0) != 0 {
-                    return Err(later(&node, "ONNX has its batch axes from operator set 12 on", 12));
-                }
                 node.attributes.retain(|(name, _)| name != "batch_dims");
                 return Ok(Some(node));
             }

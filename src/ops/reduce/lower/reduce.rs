@@ -54,6 +54,21 @@ impl Reduced {
     }
 }
 
+/// The least and the greatest integer of a type.
+pub fn integer_extremes(dtype: DType) -> Option<[f64; 2]> {
+    Some(match dtype {
+        DType::Int64 => [i64::MIN as f64, i64::MAX as f64],
+        DType::Int32 => [f64::from(i32::MIN), f64::from(i32::MAX)],
+        DType::Int16 => [f64::from(i16::MIN), f64::from(i16::MAX)],
+        DType::Int8 => [f64::from(i8::MIN), f64::from(i8::MAX)],
+        DType::UInt64 => [0.0, u64::MAX as f64],
+        DType::UInt32 => [0.0, f64::from(u32::MAX)],
+        DType::UInt16 => [0.0, f64::from(u16::MAX)],
+        DType::UInt8 => [0.0, f64::from(u8::MAX)],
+        _ => return None,
+    })
+}
+
 /// What TensorFlow makes of no elements where ONNX does not say, or ONNX Runtime computes something else: of a reduction along
 /// an axis that is known to have none.
 fn of_nothing(
@@ -69,14 +84,10 @@ fn of_nothing(
         return Ok(None);
     }
     let dtype = cx.dtype(node.into());
-    let (least, greatest) = match dtype {
-        DType::Int64 => (i64::MIN as f64, i64::MAX as f64),
-        DType::Int32 => (f64::from(i32::MIN), f64::from(i32::MAX)),
-        DType::Int16 => (f64::from(i16::MIN), f64::from(i16::MAX)),
-        DType::Int8 => (f64::from(i8::MIN), f64::from(i8::MAX)),
-        DType::UInt8 => (0.0, f64::from(u8::MAX)),
-        dtype if dtype.is_float() => (f64::NEG_INFINITY, f64::INFINITY),
-        _ => return Ok(None),
+    let [least, greatest] = match integer_extremes(dtype) {
+        Some(extremes) => extremes,
+        None if dtype.is_float() => [f64::NEG_INFINITY, f64::INFINITY],
+        None => return Ok(None),
     };
     Ok(match reduced {
         Reduced::Numbers(Reduction::Max) => Some(least),
@@ -229,7 +240,7 @@ fn one_axis_at_a_time(
                 inputs: vec![],
                 outputs: vec![TensorInfo { name: output.clone(), dtype, shape: None }],
                 nodes: vec![onnx::Node {
-                    name: output.clone(),
+                    name: steps.cx.unique_node_name(&output),
                     op: op.into(),
                     domain: "",
                     inputs: [result.clone()].into_iter().chain(axes).collect(),
