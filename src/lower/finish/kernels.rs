@@ -60,6 +60,10 @@ impl Use {
             Int32 | UInt32 if matches!(self, Self::Moves | Self::Orders) => &[Float64],
             _ => &[],
         };
+        // ONNX Runtime's ReduceMax compares the lower halves of int64 as if they had a sign of their own.
+        if self == Self::Orders && dtype == UInt32 {
+            return [floats, integers].concat();
+        }
         [integers, floats].concat()
     }
 }

@@ -38,6 +38,7 @@ impl Finish<'_, '_> {
         if axes_input_since(&node.op).is_some_and(|since| opset < since) {
             self.attribute_of_input(&mut node, "axes")?;
         }
+        self.check_graphs(&node)?;
         let input_type = node.inputs.first().and_then(|name| self.types.get(name)).copied();
         let is_float = input_type.is_some_and(DType::is_float);
         let replace: fn(&mut Writer<'_, '_, '_>) -> Result<()> = match &*node.op {
@@ -100,6 +101,15 @@ impl Finish<'_, '_> {
         };
         replace(&mut Writer { finish: self, node })?;
         Ok(None)
+    }
+
+    /// Refuses a loop or conditional of bfloat16 in a set in which these have no such values.
+    fn check_graphs(&self, node: &Node) -> Result<()> {
+        let mut values = node.graphs().flat_map(|graph| graph.inputs.iter().chain(&graph.outputs));
+        if self.opset() < 16 && values.any(|value| value.dtype == DType::BFloat16) {
+            return Err(later(node, "it has values of bfloat16, which it cannot in this operator set", 16));
+        }
+        Ok(())
     }
 
     /// The elements of a value that is an initializer of integers.

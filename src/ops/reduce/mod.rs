@@ -67,8 +67,8 @@ pub const OPS: &[Op] = &[
     op("Max")
         .shape(shape::reduce)
         .check(checks::distinct_axes)
-        .lower(|cx, node| lower::reduce::numbers(cx, node, Reduction::Max), &["ReduceMax"])
-        .note("ONNX Runtime may lose NaN, and computes 0 for no integers")
+        .lower(|cx, node| lower::reduce::numbers(cx, node, Reduction::Max), &["ReduceMax", "ArgMax", "GatherElements"])
+        .note("ONNX Runtime may lose NaN, and computes 0 for no integers; it is wrong about int64 of 2^31 and more along open axes")
         .fold(|node, inputs| eval::numbers(node, inputs, Reduction::Max))
         .float16(),
     op("Mean")
@@ -81,8 +81,8 @@ pub const OPS: &[Op] = &[
     op("Min")
         .shape(shape::reduce)
         .check(checks::distinct_axes)
-        .lower(|cx, node| lower::reduce::numbers(cx, node, Reduction::Min), &["ReduceMin"])
-        .note("ONNX Runtime may lose NaN, and computes 0 for no integers")
+        .lower(|cx, node| lower::reduce::numbers(cx, node, Reduction::Min), &["ReduceMin", "ArgMin", "GatherElements"])
+        .note("ONNX Runtime may lose NaN, and computes 0 for no integers; it is wrong about int64 of 2^31 and more along open axes")
         .fold(|node, inputs| eval::numbers(node, inputs, Reduction::Min)),
     op("Prod")
         .shape(shape::reduce)

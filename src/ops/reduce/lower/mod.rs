@@ -1,2 +1,3 @@
+pub mod large;
 pub mod reduce;
 pub mod segment;

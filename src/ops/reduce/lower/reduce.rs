@@ -11,6 +11,7 @@ use crate::lower::steps::Steps;
 use crate::onnx::{self, Attribute, Attributes, TensorInfo};
 use crate::ops::operator;
 use crate::ops::reduce::Reduction;
+use crate::ops::reduce::lower::large;
 use crate::setting::Setting;
 use crate::tensor::DType;
 
@@ -134,6 +135,13 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
                 .collect();
             stored.sort_unstable();
             let kept_layout = if keep { layout.clone() } else { layout.without(&is_reduced) };
+            if let (Reduced::Numbers(Reduction::Max | Reduction::Min), DType::Int64) =
+                (reduced, cx.dtype(input))
+            {
+                let is_greatest = op == "ReduceMax";
+                large::extreme(cx, node, name, &stored, (is_greatest, keep, kept_layout));
+                return Ok(());
+            }
             (name, cx.vector(node, "axes", &stored), kept_layout)
         }
         (Some(axes), None) if !takes_axes => {

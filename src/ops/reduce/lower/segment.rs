@@ -8,8 +8,8 @@ use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
-use crate::ops::reduce::lower::reduce::integer_extremes;
 use crate::onnx::Attribute;
+use crate::ops::reduce::lower::reduce::integer_extremes;
 use crate::tensor::DType;
 
 /// How the rows of a segment are found.
