@@ -20,6 +20,8 @@ mod values;
 
 pub use context::LowerOptions;
 use context::Lowering;
+#[cfg(test)]
+pub(crate) use finish::REPLACED;
 pub use layout::Layout;
 
 use crate::error::Result;

@@ -262,6 +262,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn rows_begin_with_the_first_operator_set_that_has_their_operators() {
+        for op in FAMILIES.iter().copied().flatten() {
+            let names = op.onnx.iter().filter(|name| !crate::lower::REPLACED.contains(name));
+            for name in names {
+                let first = crate::onnx::operators::first_opset(name).unwrap_or(op.since);
+                assert!(op.since >= first, "{} becomes {name}, which ONNX has from {first} on", op.name);
+            }
+        }
+    }
+
     /// Ops that only this program has, in graphs that it rewrites.
     const OWN: [&str; 2] = [crate::graph::ROUND_TO_FLOAT16, crate::graph::branches::ON_BRANCH];
 

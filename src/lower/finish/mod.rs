@@ -15,6 +15,9 @@ mod writer;
 
 use hashbrown::{HashMap, HashSet};
 
+#[cfg(test)]
+pub(crate) use older::REPLACED;
+
 use super::context::Lowering;
 use crate::error::{Error, Result};
 use crate::onnx::operators::{Operator, ValueType, operator};

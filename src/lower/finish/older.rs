@@ -11,7 +11,8 @@ use crate::setting::Setting;
 use crate::tensor::{Constant, DType};
 
 /// Operators that sets before their first one have others for.
-pub(super) const REPLACED: [&str; 7] =
+#[cfg(test)]
+pub(crate) const REPLACED: [&str; 7] =
     ["BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor", "GreaterOrEqual", "LessOrEqual", "Trilu"];
 
 /// The first operator set in which the axes of this reduction, or of Squeeze and Unsqueeze, are an input, and not an attribute.
