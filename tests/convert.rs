@@ -356,7 +356,7 @@ fn quiet_is_quiet_and_a_pipe_gets_no_progress_bar() {
 }
 
 #[test]
-fn every_operator_set_from_13_to_28_is_written_and_no_other() {
+fn every_operator_set_from_11_to_28_is_written_and_no_other() {
     let (case, variables) = tiny();
     for opset in 11..=28 {
         let converted = Converted::new(&variables, Format::V2, &["--opset", &opset.to_string()]);
