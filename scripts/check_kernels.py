@@ -18,7 +18,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TABLE = ROOT / "src/onnx/operators.txt"
-FIRST, LAST = 11, 28
+FIRST = 11
 # ONNX's name of a type, TensorFlow's name, and the number.
 TYPES = {
     "float": ("float32", TensorProto.FLOAT), "double": ("float64", TensorProto.DOUBLE),
@@ -57,8 +57,13 @@ def operators():
 def schemas():
     """The versions of each operator that are the latest in one of the operator sets, in ascending order."""
     written, found = operators(), {}
+    # ONNX Runtime has a few operators of its own among those of ONNX.
+    newest = onnx.defs.onnx_opset_version()
+    known = {(schema.name, schema.since_version) for schema in onnx.defs.get_all_schemas_with_history() if schema.domain == ""}
     for schema in runtime.get_all_operator_schema():
         if schema.domain in ("", "ai.onnx") and schema.name in written - WITH_GRAPHS and not schema.deprecated:
+            if schema.since_version <= newest and (schema.name, schema.since_version) not in known:
+                continue
             found.setdefault(schema.name, []).append(schema)
     for name, versions in sorted(found.items()):
         versions.sort(key=lambda schema: schema.since_version)
