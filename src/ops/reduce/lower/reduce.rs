@@ -7,12 +7,10 @@ use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
-use crate::lower::steps::Steps;
-use crate::onnx::{self, Attribute, Attributes, TensorInfo};
+use crate::onnx::{Attribute, Attributes};
 use crate::ops::operator;
 use crate::ops::reduce::Reduction;
-use crate::ops::reduce::lower::large;
-use crate::setting::Setting;
+use crate::ops::reduce::lower::{large, open_axes};
 use crate::tensor::DType;
 
 /// A reduction of numbers or of booleans.
@@ -172,8 +170,8 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
         }
     };
     let mut attributes = vec![("keepdims", Attribute::Int(keep.into()))];
-    let are_open = cx.known_integers(node, 1)?.is_none();
-    if are_open {
+    let known = cx.known_integers(node, 1)?;
+    if known.is_none() {
         // No axes at all reduce nothing.
         attributes.push(("noop_with_empty_axes", Attribute::Int(1)));
         if is_norm {
@@ -189,12 +187,19 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
     if let Some(dtype) = computed_as {
         name = cx.cast(node, name, dtype);
     }
-    let inputs = if are_open && !takes_axes {
-        vec![one_axis_at_a_time(cx, node, op, [name, axes], keep)?]
-    } else {
-        vec![name, axes]
+    let counts_from_end =
+        |axes: &Vec<i64>| cx.shape(input).rank().is_none() && axes.iter().any(|&axis| axis < 0);
+    let (op, inputs, attributes) = match known {
+        None if !takes_axes => {
+            let reduced = open_axes::one_at_a_time(cx, node, op, [name, axes], keep)?;
+            ("Identity", vec![reduced], vec![])
+        }
+        Some(known) if !takes_axes && counts_from_end(&known) => {
+            let reduced = open_axes::from_the_end(cx, node, op, name, &known);
+            if keep { ("Identity", vec![reduced], vec![]) } else { ("Squeeze", vec![reduced, axes], vec![]) }
+        }
+        _ => (op, vec![name, axes], attributes),
     };
-    let (op, attributes) = if inputs.len() == 1 { ("Identity", vec![]) } else { (op, attributes) };
     match computed_as {
         None => cx.emit(node, op, inputs, kept_layout, attributes),
         Some(_) => {
@@ -208,69 +213,6 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
         }
     }
     Ok(())
-}
-
-/// A reduction along axes that are known only when the model runs, for operator sets that take them as an attribute: each axis is
-/// reduced if it is one of them.
-fn one_axis_at_a_time(
-    cx: &mut Lowering<'_>,
-    node: NodeRef<'_>,
-    op: &'static str,
-    [value, axes]: [String; 2],
-    keep: bool,
-) -> Result<String> {
-    let input = cx.input_of(node, 0)?;
-    let Some(rank) = cx.shape(input).rank() else {
-        let since = if op == "ReduceSum" { 13 } else { 18 };
-        return Err(node
-            .error("neither its axes nor the rank of its input are known before the model runs")
-            .advice(format!("choose {} or later", Setting::Opset.to(since))));
-    };
-    let dtype = cx.dtype(input);
-    let dtype = if dtype == DType::Bool { DType::Int32 } else { dtype };
-    let mut steps = Steps { cx, node };
-    let (numbers, behind) = (steps.ints(&(0..rank as i64).collect::<Vec<_>>()), steps.ints(&[1]));
-    let numbers = steps.op("Unsqueeze", &[&numbers, &behind]);
-    let is_axis = steps.op("Equal", &[&numbers, &axes]);
-    let is_axis = steps.cast(&is_axis, DType::Int64);
-    let hits = steps.reduce("ReduceSum", &is_axis, &[1], false);
-    let is_reduced = steps.cast(&hits, DType::Bool);
-    let mut result = value.clone();
-    for axis in 0..rank as i64 {
-        let number = steps.int(axis);
-        let is_this_one = steps.op("Gather", &[&is_reduced, &number]);
-        let branch = |steps: &mut Steps<'_, '_, '_>, op: &'static str, along: Option<i64>| {
-            let output = steps.cx.unique_name(&format!("{}/{}", node.name, op.to_lowercase()));
-            let name = steps.cx.unique_name(&format!("{output}/branch"));
-            let axes = along.map(|axis| steps.ints(&[axis]));
-            onnx::Graph {
-                name,
-                inputs: vec![],
-                outputs: vec![TensorInfo { name: output.clone(), dtype, shape: None }],
-                nodes: vec![onnx::Node {
-                    name: steps.cx.unique_node_name(&output),
-                    op: op.into(),
-                    domain: "",
-                    inputs: [result.clone()].into_iter().chain(axes).collect(),
-                    outputs: vec![output],
-                    attributes: vec![],
-                }],
-            }
-        };
-        let branches = vec![
-            ("then_branch", Attribute::Graph(branch(&mut steps, op, Some(axis)))),
-            ("else_branch", Attribute::Graph(branch(&mut steps, "Identity", None))),
-        ];
-        result = steps.cx.step(node, "either", "If", vec![is_this_one], branches);
-    }
-    if keep {
-        return Ok(result);
-    }
-    // The axes of length 1 that are left are dropped.
-    let shape = steps.op("Shape", &[&value]);
-    let is_kept = steps.op("Not", &[&is_reduced]);
-    let shape = steps.op("Compress", &[&shape, &is_kept]);
-    Ok(cx.reshaped(node, "dropped", result, shape))
 }
 
 /// Half the sum of all squares.
