@@ -7,6 +7,7 @@
 pub(crate) mod context;
 pub(crate) mod custom;
 pub(crate) mod emit;
+mod finish;
 pub(crate) mod flatten;
 pub(crate) mod folding;
 pub(crate) mod function;
@@ -19,13 +20,15 @@ mod values;
 
 pub use context::LowerOptions;
 use context::Lowering;
+#[cfg(test)]
+pub(crate) use finish::REPLACED;
 pub use layout::Layout;
 
 use crate::error::Result;
 use crate::graph::{Graph, Moved, NodeRef, TensorRef};
 
 /// The operator sets that can be written.
-pub const OPSETS: std::ops::RangeInclusive<i64> = 13..=28;
+pub const OPSETS: std::ops::RangeInclusive<i64> = 11..=28;
 
 /// Simplifies the graph of a function, and keeps these tensors.
 pub type Simplify = fn(Graph, &[TensorRef]) -> Result<(Graph, Moved)>;

@@ -272,6 +272,17 @@ mod tests {
     }
 
     #[test]
+    fn rows_begin_with_the_first_operator_set_that_has_their_operators() {
+        for op in FAMILIES.iter().copied().flatten() {
+            let names = op.onnx.iter().filter(|name| !crate::lower::REPLACED.contains(name));
+            for name in names {
+                let first = crate::onnx::operators::first_opset(name).unwrap_or(op.since);
+                assert!(op.since >= first, "{} becomes {name}, which ONNX has from {first} on", op.name);
+            }
+        }
+    }
+
+    #[test]
     fn rows_have_the_names_of_tensorflows_registry() {
         let names = FAMILIES.iter().copied().flatten().flat_map(Op::names);
         let unknown: Vec<&str> =

@@ -8,6 +8,7 @@ use crate::graph::partial::Length;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::emit::zeros_are_lengths;
 use crate::lower::flatten::flattened;
 use crate::onnx::{Attribute, onnx_dtype};
 use crate::tensor::{Constant, DType};
@@ -124,12 +125,12 @@ pub fn reshape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         Some(dims) => {
             // TensorFlow's 0 is a length; ONNX's is one only where `allowzero` is set.
             if cx.constant(target).is_some() && dims.contains(&0) {
-                attributes = cx.zeros_are_lengths();
+                attributes = zeros_are_lengths();
             }
             cx.vector(node, "shape", &dims)
         }
         None => {
-            attributes = cx.zeros_are_lengths();
+            attributes = zeros_are_lengths();
             let shape = cx.in_tensorflow_layout(target)?;
             cx.cast(node, shape, DType::Int64)
         }
