@@ -13,6 +13,7 @@ pub(crate) mod function;
 mod initializers;
 mod layout;
 mod model_io;
+pub(crate) mod repeat;
 pub(crate) mod steps;
 mod unknown_shape;
 mod values;

@@ -25,6 +25,7 @@ mod recurrent;
 mod reduce;
 mod signal;
 mod sparse;
+mod special;
 mod strings;
 
 use std::sync::LazyLock;
@@ -195,6 +196,7 @@ const FAMILIES: &[&[Op]] = &[
     reduce::OPS,
     signal::OPS,
     sparse::OPS,
+    special::OPS,
     strings::OPS,
 ];
 

@@ -46,6 +46,12 @@ impl Constant {
         Self::new(DType::Float32, shape, Arc::new(Inline::Bytes(bytes)))
     }
 
+    /// A float64 tensor of these values, in C order.
+    pub fn from_f64(shape: Vec<usize>, values: &[f64]) -> Self {
+        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>().into();
+        Self::new(DType::Float64, shape, Arc::new(Inline::Bytes(bytes)))
+    }
+
     /// An int32 tensor of these values, in C order.
     pub fn from_i32(shape: Vec<usize>, values: &[i32]) -> Self {
         let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>().into();
