@@ -9,6 +9,7 @@ pub(crate) mod custom;
 pub(crate) mod emit;
 pub(crate) mod flatten;
 pub(crate) mod folding;
+pub(crate) mod formula;
 pub(crate) mod function;
 mod initializers;
 mod layout;

@@ -13,6 +13,7 @@ mod checks;
 mod control;
 mod image;
 pub(crate) mod infer;
+mod linalg;
 mod lists;
 mod lowering;
 mod math;
@@ -186,6 +187,7 @@ const FAMILIES: &[&[Op]] = &[
     array::OPS,
     control::OPS,
     image::OPS,
+    linalg::OPS,
     lists::OPS,
     math::OPS,
     matrix::OPS,

@@ -46,8 +46,12 @@ impl Constant {
         Self::new(DType::Float32, shape, Arc::new(Inline::Bytes(bytes)))
     }
 
-    /// A float64 tensor of these values, in C order.
-    pub fn from_f64(shape: Vec<usize>, values: &[f64]) -> Self {
+    /// A float32 or float64 tensor of these values, in C order.
+    pub fn from_numbers(dtype: DType, shape: Vec<usize>, values: &[f64]) -> Self {
+        if dtype != DType::Float64 {
+            let values: Vec<f32> = values.iter().map(|&value| value as f32).collect();
+            return Self::from_f32(shape, &values);
+        }
         let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>().into();
         Self::new(DType::Float64, shape, Arc::new(Inline::Bytes(bytes)))
     }

@@ -5,12 +5,12 @@
 
 use std::f64::consts::{PI, TAU};
 
-use super::formula::{Formula, Value};
 use super::table::Table;
 use super::values::{EULER, bessel_hankel, bessel_i, bessel_k};
 use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::context::Lowering;
+use crate::lower::formula::{Formula, Value};
 use crate::ops::special::lower::formula;
 use crate::tensor::DType;
 
@@ -53,7 +53,7 @@ fn power_series<'f>(x: &Value<'f>, order: i32, what: &str, coefficients: &[f64])
 
 /// A table by the reciprocal of x, from `from` on.
 fn large<'f>(x: &Value<'f>, from: f64, what: &str, function: impl Fn(f64) -> f64) -> Value<'f> {
-    (from / x).table(what, &Table::of(|w| function(from / w), 0.0, 1.0, 16))
+    Table::of(|w| function(from / w), 0.0, 1.0, 16).apply(&(from / x), what)
 }
 
 pub fn i(cx: &mut Lowering<'_>, node: NodeRef<'_>, order: i32, scale: Scale) -> Result<()> {
@@ -132,7 +132,7 @@ pub fn y(cx: &mut Lowering<'_>, node: NodeRef<'_>, order: i32) -> Result<()> {
             small = small - 2.0 / PI / x;
         }
         // TensorFlow's kernel for float32 subtracts infinities at 0.
-        let is_nan = order == 1 && f.dtype() != DType::Float64;
+        let is_nan = order == 1 && f.output_dtype() != DType::Float64;
         let small = if is_nan { x.is(0.0).choose(f64::NAN, small) } else { small };
         let value = x.at_most(LARGE).choose(small, hankel(x, order, true));
         let is_pole = if is_nan { x.less(0.0) } else { x.at_most(0.0) };

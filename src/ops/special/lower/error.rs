@@ -2,12 +2,12 @@
 //!
 //! Sources: `tf.math.erfinv` and `tf.math.ndtri` in TensorFlow's API documentation.
 
-use super::formula::Value;
 use super::table::Table;
 use super::values::normal_quantile;
 use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::context::Lowering;
+use crate::lower::formula::Value;
 use crate::ops::special::lower::formula;
 
 /// The quotient of the quantile and s = √(-2 log p) of the smaller tail p, as a function of log s, which is smooth.
@@ -17,7 +17,7 @@ fn quantile<'f>(p: &Value<'f>) -> Value<'f> {
     let s = (tail.log() * -2.0).sqrt();
     let (least, most) = ((2.0 * 2_f64.ln()).sqrt().ln(), 3.66);
     let table = Table::of(|log| normal_quantile(log.exp()) / log.exp(), least, most, 32);
-    let size = s.log().table("quantile", &table) * s;
+    let size = table.apply(&s.log(), "quantile") * s;
     let value = is_upper.choose(&size, -&size);
     let value = p.is(0.5).choose(0.0, value);
     let is_inside = p.greater(0.0).and(&p.less(1.0));

@@ -6,12 +6,12 @@
 
 use std::f64::consts::PI;
 
-use super::formula::{Formula, Value};
 use super::table::Table;
 use super::values::{BERNOULLI, EULER, digamma_rest, log_gamma_rest, zeta_minus_one};
 use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::context::Lowering;
+use crate::lower::formula::{Formula, Value};
 use crate::ops::special::lower::formula;
 
 /// From here on the asymptotic forms hold, with a table of what they leave.
@@ -37,7 +37,7 @@ pub fn log_gamma_of_positive<'f>(x: &Value<'f>) -> Value<'f> {
     let factor = nearest.is(0.0).choose(x * (x + 1.0), nearest.is(1.0).choose(x, 1.0));
     let factor = nearest.is(3.0).choose(1.0 / (x - 1.0), factor);
     let small = series - factor.log();
-    let rest = (LARGE / x).table("log_gamma_rest", &large(log_gamma_rest)) / x;
+    let rest = large(log_gamma_rest).apply(&(LARGE / x), "log_gamma_rest") / x;
     let is_infinite = x.is(f64::INFINITY);
     let main = (x - 0.5) * x.log() - x + 0.5 * (2.0 * PI).ln();
     let large = is_infinite.choose(x, main + rest);
@@ -71,7 +71,7 @@ fn digamma_of<'f>(x: &Value<'f>) -> Value<'f> {
     let terms = nearest.is(0.0).choose(1.0 / p + 1.0 / (p + 1.0), nearest.is(1.0).choose(1.0 / p, 0.0));
     let terms = nearest.is(3.0).choose(1.0 / (1.0 - p), terms);
     let small = z.polynomial("digamma", &coefficients) - terms;
-    let large = p.log() + (LARGE / p).table("digamma_rest", &large(digamma_rest)) / p;
+    let large = p.log() + large(digamma_rest).apply(&(LARGE / p), "digamma_rest") / p;
     let value = p.less(LARGE).choose(small, large);
     // ψ(1 - x) - ψ(x) = π / tan πx
     let rest = is_small.choose(x - x.round(), 0.25);
@@ -99,13 +99,14 @@ fn zeta_of<'f>(f: &'f Formula<'_, '_, '_>, x: &Value<'f>, q: &Value<'f>) -> Valu
     // The sum's rest is small from s terms on, if the terms have not become too small to count before.
     let limit = s.max(FIRST);
     let counts = |a: &Value<'f>, sum: &Value<'f>| a.pow(&minus).greater(sum.abs() * 1e-17);
-    let [a, head] = f.repeat(i64::MAX, [&start, &start.is_nan().choose(0.0, 0.0)], |_, [a, sum]| {
-        let is_small = a.less(&limit);
-        let sum = &sum + is_small.choose(a.pow(&minus), 0.0);
-        let a = is_small.choose(&a + 1.0, a);
-        let goes_on = a.less(1.0).or(&a.less(&limit).and(&counts(&a, &sum))).any();
-        ([a, sum], goes_on)
-    });
+    let [a, head] =
+        f.repeat(&f.integer(i64::MAX), [&start, &start.is_nan().choose(0.0, 0.0)], |_, [a, sum]| {
+            let is_small = a.less(&limit);
+            let sum = &sum + is_small.choose(a.pow(&minus), 0.0);
+            let a = is_small.choose(&a + 1.0, a);
+            let goes_on = a.less(1.0).or(&a.less(&limit).and(&counts(&a, &sum))).any();
+            ([a, sum], Some(goes_on))
+        });
     let power = a.pow(&minus);
     let mut sum = &power * (&a / (&s - 1.0) + 0.5);
     let mut factor = &s * &power / &a;

@@ -4,11 +4,11 @@
 //! Mathematical Functions, <https://dlmf.nist.gov>, 8.7.1, 8.9.2 and 8.17.22. The continued fractions are evaluated from the front
 //! by Lentz's method (3.10.(iii) there).
 
-use super::formula::{Formula, Value};
 use super::gamma::log_gamma_of_positive;
 use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::context::Lowering;
+use crate::lower::formula::{Formula, Iteration, Value};
 use crate::ops::special::lower::formula;
 
 /// Steps of a series or a fraction, at most: as many as TensorFlow has.
@@ -50,26 +50,28 @@ fn incomplete_gamma<'f>(f: &'f Formula<'_, '_, '_>, a: &Value<'f>, x: &Value<'f>
     // The series of the lower part.
     let (sa, sx) = (is_upper.choose(1.0, &a_safe), is_upper.choose(0.5, &x_safe));
     let first = 1.0 / &sa;
-    let [_, sum] = f.repeat(STEPS, [&first, &first], |step, [term, sum]| {
-        let term = term * &sx / (&sa + step + 1.0);
-        let goes_on = term.greater(&sum * ENOUGH).any();
-        let sum = sum + &term;
-        ([term, sum], goes_on)
-    });
+    let [_, sum] =
+        f.repeat(&f.integer(STEPS), [&first, &first], |Iteration { number: step, .. }, [term, sum]| {
+            let term = term * &sx / (&sa + step + 1.0);
+            let goes_on = term.greater(&sum * ENOUGH).any();
+            let sum = sum + &term;
+            ([term, sum], Some(goes_on))
+        });
     let lower = &factor * sum;
     // The fraction of the upper part.
     let (fa, fx) = (is_upper.choose(&a_safe, 1.0), is_upper.choose(&x_safe, 2.0));
     let b = &fx + 1.0 - &fa;
     let d = 1.0 / &b;
     let big = &d * 0.0 + 1.0 / TINY;
-    let [_, _, value] = f.repeat(STEPS, [&big, &d, &d], |step, [c, d, value]| {
-        let step = step + 1.0;
-        let numerator = -&(&step * (&step - &fa));
-        let b = &b + &step * 2.0;
-        let [delta, c, d] = lentz(&numerator, |value| value + &b, &c, &d);
-        let goes_on = (&delta - 1.0).abs().greater(ENOUGH * 2.0).any();
-        ([c, d, value * delta], goes_on)
-    });
+    let [_, _, value] =
+        f.repeat(&f.integer(STEPS), [&big, &d, &d], |Iteration { number: step, .. }, [c, d, value]| {
+            let step = step + 1.0;
+            let numerator = -&(&step * (&step - &fa));
+            let b = &b + &step * 2.0;
+            let [delta, c, d] = lentz(&numerator, |value| value + &b, &c, &d);
+            let goes_on = (&delta - 1.0).abs().greater(ENOUGH * 2.0).any();
+            ([c, d, value * delta], Some(goes_on))
+        });
     let upper = factor * value;
     let [value, at_zero, at_infinity] = match part {
         Part::Lower => [is_upper.choose(1.0 - upper, lower), f.number(0.0), f.number(1.0)],
@@ -103,16 +105,20 @@ pub fn betainc(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let factor = (beta + &p * y.log() + &q * (1.0 - &y).log()).exp() / &p;
         let one = &y * 0.0 + 1.0;
         let start = 1.0 / (1.0 - (&p + &q) * &y / (&p + 1.0));
-        let [_, _, value] = f.repeat(STEPS, [&one, &start, &start], |step, [c, d, value]| {
-            let m = step + 1.0;
-            let place = &p + &m * 2.0;
-            let even = &m * (&q - &m) * &y / ((&place - 1.0) * &place);
-            let [first, c, d] = lentz(&even, |value| value + 1.0, &c, &d);
-            let odd = -&((&p + &m) * (&p + &q + &m) * &y / (&place * (&place + 1.0)));
-            let [second, c, d] = lentz(&odd, |value| value + 1.0, &c, &d);
-            let goes_on = (&second - 1.0).abs().greater(ENOUGH * 2.0).any();
-            ([c, d, value * first * second], goes_on)
-        });
+        let [_, _, value] = f.repeat(
+            &f.integer(STEPS),
+            [&one, &start, &start],
+            |Iteration { number: step, .. }, [c, d, value]| {
+                let m = step + 1.0;
+                let place = &p + &m * 2.0;
+                let even = &m * (&q - &m) * &y / ((&place - 1.0) * &place);
+                let [first, c, d] = lentz(&even, |value| value + 1.0, &c, &d);
+                let odd = -&((&p + &m) * (&p + &q + &m) * &y / (&place * (&place + 1.0)));
+                let [second, c, d] = lentz(&odd, |value| value + 1.0, &c, &d);
+                let goes_on = (&second - 1.0).abs().greater(ENOUGH * 2.0).any();
+                ([c, d, value * first * second], Some(goes_on))
+            },
+        );
         let value = factor * value;
         let value = is_above.choose(1.0 - &value, value);
         let at_end = x.is(0.0).choose(0.0, x.is(1.0).choose(1.0, f64::NAN));

@@ -17,11 +17,11 @@ pub fn dawsn(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     formula(cx, node, |_, inputs| {
         let x = &inputs[0];
         let size = x.abs();
-        let small = size.table("dawson", &Table::of(values::dawson, 0.0, LARGE, 24));
+        let small = Table::of(values::dawson, 0.0, LARGE, 24).apply(&size, "dawson");
         let small = size.is(0.0).choose(1.0, small) * x;
         let far = Table::of(|w| values::dawson_large(LARGE / w.sqrt()), 0.0, 1.0, 16);
         let ratio = LARGE / x;
-        let far = (&ratio * &ratio).table("dawson_large", &far) * 0.5 / x;
+        let far = far.apply(&(&ratio * &ratio), "dawson_large") * 0.5 / x;
         let far = size.is(f64::INFINITY).choose(0.0, far);
         size.less(LARGE).choose(small, far)
     })
@@ -40,7 +40,7 @@ pub fn expint(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         }
         let small = x.polynomial("series", &coefficients) + x.log() + EULER;
         let far = Table::of(|w| values::exponential_integral(LARGE / w), 0.0, 1.0, 48);
-        let far = (LARGE / x).table("exponential_integral", &far) / x;
+        let far = far.apply(&(LARGE / x), "exponential_integral") / x;
         // It overflows as it does in TensorFlow, in the type of the input.
         let far = f.rounded(&x.exp()) * far;
         let value = x.at_most(LARGE).choose(small, far);
@@ -77,8 +77,8 @@ pub fn fresnel(cx: &mut Lowering<'_>, node: NodeRef<'_>, wave: Wave) -> Result<(
         let small = if wave == Wave::Cosine { small } else { small * &square };
         let table = |part: usize| Table::of(move |w| values::fresnel(LARGE / w)[part], 0.0, 1.0, 16);
         let ratio = LARGE / &size;
-        let f = ratio.table("table_f", &table(0)) / (PI * &size);
-        let g = ratio.table("table_g", &table(1)) / (PI * PI * &size * &square);
+        let f = table(0).apply(&ratio, "table_f") / (PI * &size);
+        let g = table(1).apply(&ratio, "table_g") / (PI * PI * &size * &square);
         let (sine, cosine) = ((&square * 0.5).sin_pi(), (&square * 0.5 + 0.5).sin_pi());
         // 7.5.3, 7.5.4
         let far = match wave {
@@ -102,7 +102,7 @@ pub fn spence(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let is_small = y.less(0.5);
         let u = is_small.choose(&y, 1.0 - &y);
         let table = Table::of(values::dilogarithm, 0.0, 0.5, 8);
-        let value = u.table("dilogarithm", &table) * u;
+        let value = table.apply(&u, "dilogarithm") * u;
         let products = y.is(0.0).choose(0.0, y.log() * (1.0 - &y).log());
         let value = is_small.choose(PI * PI / 6.0 - products - &value, value);
         let logarithm = x.log();

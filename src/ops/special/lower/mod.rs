@@ -1,6 +1,5 @@
 pub mod bessel;
 pub mod error;
-mod formula;
 pub mod gamma;
 pub mod incomplete;
 pub mod integrals;
@@ -8,16 +7,17 @@ pub mod numbers;
 mod table;
 mod values;
 
-use self::formula::{Formula, Value};
 use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::formula::{Formula, Value};
 use crate::lower::steps::Steps;
 use crate::ops::math::lower::binary::operands;
 use crate::tensor::DType;
 
-/// Writes an op as a formula of its inputs, which is computed in float64.
+/// Writes an op as a formula of its inputs. It is computed in float64, so that the digits of float32 that differences lose are not
+/// missed.
 fn formula(
     cx: &mut Lowering<'_>,
     node: NodeRef<'_>,
@@ -26,7 +26,7 @@ fn formula(
     let (names, layout) = operands(cx, node)?;
     let mut steps = Steps { cx, node };
     let names: Vec<String> = names.iter().map(|name| steps.cast(name, DType::Float64)).collect();
-    let formula = Formula::new(steps);
+    let formula = Formula::new(steps, DType::Float64);
     let inputs: Vec<Value<'_>> = names.into_iter().map(|name| formula.value(name)).collect();
     let name = compute(&formula, &inputs).name;
     drop(inputs);

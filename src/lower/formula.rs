@@ -1,11 +1,8 @@
 //! Formulas: arithmetic that is written as in a textbook, and becomes nodes of the model.
-//!
-//! They are computed in float64, so that the digits of float32 that differences lose are not missed.
 
 use std::cell::RefCell;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use super::table::Table;
 use crate::lower::emit::widened;
 use crate::lower::repeat::Repeat;
 use crate::lower::steps::Steps;
@@ -13,9 +10,13 @@ use crate::onnx::Attribute;
 use crate::tensor::{Constant, DType};
 
 /// What a formula becomes: nodes for one TensorFlow node.
-pub struct Formula<'c, 'g, 'n>(RefCell<Steps<'c, 'g, 'n>>);
+pub struct Formula<'c, 'g, 'n> {
+    steps: RefCell<Steps<'c, 'g, 'n>>,
+    /// The type of its numbers.
+    dtype: DType,
+}
 
-/// A value in a formula, float64 or bool.
+/// A value in a formula: numbers of its type, or bool.
 #[derive(Clone)]
 pub struct Value<'f> {
     pub name: String,
@@ -24,46 +25,60 @@ pub struct Value<'f> {
 
 /// Adds nodes, whatever they are for.
 trait Nodes {
-    fn add(&self, op: &'static str, inputs: &[&String], attribute: Option<(&'static str, i64)>) -> String;
+    fn add(
+        &self,
+        op: &'static str,
+        inputs: &[&String],
+        attribute: Option<(&'static str, Attribute)>,
+    ) -> String;
+    fn dtype(&self) -> DType;
     fn number(&self, value: f64) -> String;
     fn array(&self, what: &str, shape: Vec<usize>, values: &[f64]) -> String;
     fn integers(&self, values: &[i64]) -> String;
     fn cast(&self, value: &str, to: DType) -> String;
-    fn sum(&self, op: &'static str, value: &str, axes: Option<i64>) -> String;
+    fn reduce(&self, op: &'static str, value: &str, axis: Option<i64>, keep: bool) -> String;
 }
 
 impl Nodes for Formula<'_, '_, '_> {
-    fn add(&self, op: &'static str, inputs: &[&String], attribute: Option<(&'static str, i64)>) -> String {
-        let mut steps = self.0.borrow_mut();
-        match attribute {
-            Some((name, value)) => steps.op_with(op, inputs, name, value),
-            None => steps.op(op, inputs),
-        }
+    fn add(
+        &self,
+        op: &'static str,
+        inputs: &[&String],
+        attribute: Option<(&'static str, Attribute)>,
+    ) -> String {
+        let mut steps = self.steps.borrow_mut();
+        let names = inputs.iter().map(|&name| name.clone()).collect();
+        let node = steps.node;
+        steps.cx.step(node, &op.to_lowercase(), op, names, attribute.into_iter().collect())
+    }
+
+    fn dtype(&self) -> DType {
+        self.dtype
     }
 
     fn number(&self, value: f64) -> String {
-        self.0.borrow_mut().number(DType::Float64, value)
+        self.steps.borrow_mut().number(self.dtype, value)
     }
 
     fn array(&self, what: &str, shape: Vec<usize>, values: &[f64]) -> String {
-        let mut steps = self.0.borrow_mut();
-        let constant = Constant::from_f64(shape, values);
+        let mut steps = self.steps.borrow_mut();
+        let constant = Constant::from_numbers(self.dtype, shape, values);
         let name = format!("{}/{what}", steps.node.name);
         steps.cx.initializer(&name, constant, &[])
     }
 
     fn integers(&self, values: &[i64]) -> String {
-        self.0.borrow_mut().ints(values)
+        self.steps.borrow_mut().ints(values)
     }
 
     fn cast(&self, value: &str, to: DType) -> String {
-        self.0.borrow_mut().cast(value, to)
+        self.steps.borrow_mut().cast(value, to)
     }
 
-    fn sum(&self, op: &'static str, value: &str, axis: Option<i64>) -> String {
-        let mut steps = self.0.borrow_mut();
+    fn reduce(&self, op: &'static str, value: &str, axis: Option<i64>, keep: bool) -> String {
+        let mut steps = self.steps.borrow_mut();
         match axis {
-            Some(axis) => steps.reduce(op, value, &[axis], false),
+            Some(axis) => steps.reduce(op, value, &[axis], keep),
             None => {
                 let (node, attributes) = (steps.node, vec![("keepdims", Attribute::Int(0))]);
                 steps.cx.step(node, &op.to_lowercase(), op, vec![value.to_owned()], attributes)
@@ -73,13 +88,13 @@ impl Nodes for Formula<'_, '_, '_> {
 }
 
 impl<'c, 'g, 'n> Formula<'c, 'g, 'n> {
-    pub fn new(steps: Steps<'c, 'g, 'n>) -> Self {
-        Self(RefCell::new(steps))
+    pub fn new(steps: Steps<'c, 'g, 'n>, dtype: DType) -> Self {
+        Self { steps: RefCell::new(steps), dtype }
     }
 
     /// What writes the nodes, when the formula is finished.
     pub fn into_steps(self) -> Steps<'c, 'g, 'n> {
-        self.0.into_inner()
+        self.steps.into_inner()
     }
 
     /// The value of this name.
@@ -93,37 +108,77 @@ impl<'c, 'g, 'n> Formula<'c, 'g, 'n> {
     }
 
     /// The type of the node's output.
-    pub fn dtype(&self) -> DType {
-        let steps = self.0.borrow();
+    pub fn output_dtype(&self) -> DType {
+        let steps = self.steps.borrow();
         steps.cx.dtype(steps.node.into())
     }
 
     /// A value rounded to the type of the node's output, as TensorFlow rounds it.
     pub fn rounded(&self, value: &Value<'_>) -> Value<'_> {
-        let narrow = self.cast(&value.name, widened(self.dtype()));
-        self.value(self.cast(&narrow, DType::Float64))
+        let narrow = self.cast(&value.name, widened(self.output_dtype()));
+        self.value(self.cast(&narrow, self.dtype))
     }
 
     /// Repeats a computation of some values, while it says so, and at most so often. The body gets the number of the
     /// iteration, from 0.
     pub fn repeat<'f, const N: usize>(
         &'f self,
-        most: i64,
+        most: &Value<'f>,
         initial: [&Value<'f>; N],
-        body: impl FnOnce(Value<'f>, [Value<'f>; N]) -> ([Value<'f>; N], Value<'f>),
+        body: impl FnOnce(Iteration<'f>, [Value<'f>; N]) -> ([Value<'f>; N], Option<Value<'f>>),
     ) -> [Value<'f>; N] {
-        let states = initial.map(|value| (value.name.clone(), DType::Float64));
-        let repeat = Repeat::begin(&mut self.0.borrow_mut(), &states);
-        let iteration = self.value(self.cast(&repeat.iteration, DType::Float64));
+        let states = initial.map(|value| (value.name.clone(), self.dtype));
+        let repeat = Repeat::begin(&mut self.steps.borrow_mut(), &states);
+        let scalar = self.integers(&[0]);
+        let iteration = Iteration {
+            number: self.value(Nodes::cast(self, &repeat.iteration, self.dtype)),
+            index: self.value(self.add("Unsqueeze", &[&repeat.iteration, &scalar], None)),
+        };
         let mut names = repeat.states.clone().into_iter();
         let before = std::array::from_fn(|_| self.value(names.next().unwrap_or_default()));
         let (after, goes_on) = body(iteration, before);
         let after = after.into_iter().map(|value| value.name).collect();
-        let mut steps = self.0.borrow_mut();
-        let count = steps.int(most);
-        let mut last = repeat.end(&mut steps, count, after, Some(goes_on.name)).into_iter();
+        let mut steps = self.steps.borrow_mut();
+        let goes_on = goes_on.map(|value| value.name);
+        let mut last = repeat.end(&mut steps, most.name.clone(), after, goes_on).into_iter();
         std::array::from_fn(|_| self.value(last.next().unwrap_or_default()))
     }
+
+    /// The type of the formula's numbers.
+    pub fn number_type(&self) -> DType {
+        self.dtype
+    }
+
+    /// The positions of the elements of the last axis in their order, for a number of them that is an int64 vector.
+    pub fn order(&self, value: &Value<'_>, count: &Value<'_>, is_descending: bool) -> Value<'_> {
+        let mut steps = self.steps.borrow_mut();
+        let attributes = vec![
+            ("axis", Attribute::Int(-1)),
+            ("largest", Attribute::Int(is_descending.into())),
+            ("sorted", Attribute::Int(1)),
+        ];
+        let (node, inputs) = (steps.node, vec![value.name.clone(), count.name.clone()]);
+        let outputs = ("order", ["sorted", "order"]);
+        let [_, order] = steps.cx.step_with_outputs(node, outputs, "TopK", inputs, attributes);
+        self.value(order)
+    }
+
+    /// An int64 constant, a scalar.
+    pub fn integer(&self, value: i64) -> Value<'_> {
+        self.value(self.steps.borrow_mut().int(value))
+    }
+
+    /// An int64 constant, a vector.
+    pub fn vector(&self, values: &[i64]) -> Value<'_> {
+        self.value(self.integers(values))
+    }
+}
+
+/// The number of an iteration, as a number of the formula and as an index.
+pub struct Iteration<'f> {
+    pub number: Value<'f>,
+    /// An int64 vector of one element.
+    pub index: Value<'f>,
 }
 
 impl<'f> Value<'f> {
@@ -145,6 +200,58 @@ impl<'f> Value<'f> {
         self.of(self.nodes.add(op, &[&self.name, &other.name], None))
     }
 
+    /// The result of an operator of these inputs.
+    pub fn op(&self, op: &'static str, others: &[&Self]) -> Self {
+        let names: Vec<&String> =
+            [self].into_iter().chain(others.iter().copied()).map(|value| &value.name).collect();
+        self.of(self.nodes.add(op, &names, None))
+    }
+
+    /// The result of an operator of these inputs with an axis.
+    pub fn along(&self, op: &'static str, axis: i64, others: &[&Self]) -> Self {
+        let names: Vec<&String> =
+            [self].into_iter().chain(others.iter().copied()).map(|value| &value.name).collect();
+        self.of(self.nodes.add(op, &names, Some(("axis", Attribute::Int(axis)))))
+    }
+
+    /// A reduction along an axis, which stays with the length 1.
+    pub fn reduced(&self, op: &'static str, axis: i64) -> Self {
+        self.of(self.nodes.reduce(op, &self.name, Some(axis), true))
+    }
+
+    /// The type of the formula's numbers.
+    pub fn dtype(&self) -> DType {
+        self.nodes.dtype()
+    }
+
+    /// This value in another type.
+    pub fn cast(&self, to: DType) -> Self {
+        self.of(self.nodes.cast(&self.name, to))
+    }
+
+    /// Matrices with rows and columns exchanged.
+    pub fn transposed(&self) -> Self {
+        // A Transpose would need to know the rank.
+        let equation = Attribute::Text("...ij->...ji".into());
+        self.of(self.nodes.add("Einsum", &[&self.name], Some(("equation", equation))))
+    }
+
+    /// Zeros in the shape of this value.
+    pub fn zeros(&self) -> Self {
+        self.is_nan().choose(0.0, 0.0)
+    }
+
+    /// The part from one index up to another along an axis; these are int64 vectors of one element.
+    pub fn slice(&self, axis: i64, from: &Self, to: &Self) -> Self {
+        let axis = self.of(self.nodes.integers(&[axis]));
+        self.op("Slice", &[from, to, &axis])
+    }
+
+    /// The product of matrices.
+    pub fn matmul(&self, other: &Self) -> Self {
+        self.binary("MatMul", other)
+    }
+
     pub fn abs(&self) -> Self {
         self.unary("Abs")
     }
@@ -164,6 +271,10 @@ impl<'f> Value<'f> {
     /// The nearest integer, the even one of two.
     pub fn round(&self) -> Self {
         self.unary("Round")
+    }
+
+    pub fn sign(&self) -> Self {
+        self.unary("Sign")
     }
 
     pub fn sqrt(&self) -> Self {
@@ -202,6 +313,10 @@ impl<'f> Value<'f> {
         self.binary("Greater", other)
     }
 
+    pub fn at_least(&self, other: impl Operand<'f>) -> Self {
+        self.binary("GreaterOrEqual", other)
+    }
+
     pub fn pow(&self, other: impl Operand<'f>) -> Self {
         self.binary("Pow", other)
     }
@@ -222,9 +337,8 @@ impl<'f> Value<'f> {
 
     /// Whether any element is true, as a scalar.
     pub fn any(&self) -> Self {
-        // A maximum over no elements is the least integer, which a comparison makes false.
-        let number = self.nodes.cast(&self.name, DType::Float64);
-        self.of(self.nodes.sum("ReduceSum", &number, None)).greater(0.0)
+        let number = self.cast(self.nodes.dtype());
+        self.of(self.nodes.reduce("ReduceSum", &number.name, None, false)).greater(0.0)
     }
 
     /// A polynomial with these coefficients, that of the power 0 first: the product of the powers with a vector.
@@ -251,22 +365,23 @@ impl<'f> Value<'f> {
         let column = |value: &Self| self.of(self.nodes.add("Unsqueeze", &[&value.name, &behind], None));
         let shifted = column(self) + self.of(numbers);
         let powers = shifted.pow(&column(power));
-        self.of(self.nodes.sum("ReduceSum", &powers.name, Some(-1)))
+        self.of(self.nodes.reduce("ReduceSum", &powers.name, Some(-1), false))
     }
 
-    /// A function of this value by its table. Outside of the table it is any number.
-    pub fn table(&self, what: &str, table: &Table) -> Self {
-        let (pieces, terms) = (table.pieces(), table.terms);
-        let position = (self - table.from) * (pieces as f64 / (table.to - table.from));
+    /// A function that has a row of coefficients for each of the equal pieces of an interval, for powers of the position in the piece
+    /// from -1 to 1. Outside of the interval it is any number.
+    pub fn piecewise(&self, what: &str, [from, to]: [f64; 2], terms: usize, coefficients: &[f64]) -> Self {
+        let pieces = coefficients.len() / terms;
+        let position = (self - from) * (pieces as f64 / (to - from));
         let is_inside = position.greater(0.0).and(&position.at_most(pieces as f64));
         let position = is_inside.choose(&position, 0.0);
         let piece = position.floor().min((pieces - 1) as f64);
         let within = (position - &piece) * 2.0 - 1.0;
-        let rows = self.nodes.array(what, vec![pieces, terms], &table.coefficients);
+        let rows = self.nodes.array(what, vec![pieces, terms], coefficients);
         let piece = self.nodes.cast(&piece.name, DType::Int64);
         let rows = self.of(self.nodes.add("Gather", &[&rows, &piece], None));
         let products = within.powers(terms) * rows;
-        self.of(self.nodes.sum("ReduceSum", &products.name, Some(-1)))
+        self.of(self.nodes.reduce("ReduceSum", &products.name, Some(-1), false))
     }
 
     /// The sine of π times this value, exactly 0 at integers.
