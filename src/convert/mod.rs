@@ -5,6 +5,7 @@
 
 mod batch_axis;
 mod bound;
+mod complex;
 mod cut_points;
 mod deciders;
 mod decoders;

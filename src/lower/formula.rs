@@ -273,6 +273,10 @@ impl<'f> Value<'f> {
         self.unary("Round")
     }
 
+    pub fn sin(&self) -> Self {
+        self.unary("Sin")
+    }
+
     pub fn sign(&self) -> Self {
         self.unary("Sign")
     }

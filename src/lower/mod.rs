@@ -4,6 +4,7 @@
 //! in the layout that it needs, or uses them as they are and maps its axes. A Transpose is added only if a handler requests a layout
 //! that a value does not have, and only once.
 
+pub(crate) mod complex;
 pub(crate) mod context;
 pub(crate) mod custom;
 pub(crate) mod emit;

@@ -1,7 +1,7 @@
 //! A graph as an ONNX model, by the rows of its ops.
 
 use super::missing::refuse_missing;
-use super::{find, supported};
+use super::{find, signal, supported};
 use crate::error::Result;
 use crate::graph::{Graph, NodeRef, TensorRef};
 use crate::lower::context::{LowerOptions, Lowering};
@@ -51,6 +51,9 @@ fn lower_node(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     if cx.is_empty(node) {
         cx.set_empty(node);
         return Ok(());
+    }
+    if cx.has_complex(node) {
+        return signal::lower::complex::lower(cx, node, handler);
     }
     handler(cx, node)?;
     cx.check_layouts(node)

@@ -13,6 +13,10 @@ const SIGNS: &str = "vectors may have the other sign; of equal values they may b
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
+    op("BandedTriangularSolve")
+        .shape(shape::banded)
+        .lower(lower::banded::banded_triangular_solve, COLUMNS)
+        .note(SINGULAR),
     op("Cholesky")
         .also(&["BatchCholesky"])
         .shape(shape::like_square)

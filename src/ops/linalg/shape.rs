@@ -69,6 +69,20 @@ pub fn solution(inputs: &Inputs<'_>, node: &Node, broadcasts: bool) -> Result<Ve
     }
 }
 
+/// The solution of a system whose matrix is given by its diagonals. Batch axes broadcast.
+pub fn banded(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let shape = match (matrix(inputs, node, 0)?, matrix(inputs, node, 1)?) {
+        (Some((batch, _, length)), Some((other, rows, columns))) => {
+            let joined = Shape::new(batch.to_vec()).broadcast_with(&Shape::new(other.to_vec()));
+            let joined =
+                joined.ok_or_else(|| node.error("its matrix and its right side have different batches"))?;
+            joined.dims().map_or(Shape::UNKNOWN, |batch| shaped(batch, &[length.or(rows), columns]))
+        }
+        _ => Shape::UNKNOWN,
+    };
+    one(inputs.dtype(0)?, shape)
+}
+
 /// The solution of a system with more or fewer equations than unknowns.
 pub fn least_squares(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let shape = match (matrix(inputs, node, 0)?, matrix(inputs, node, 1)?) {

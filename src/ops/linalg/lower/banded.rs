@@ -1,17 +1,42 @@
 //! Matrices that have elements near their diagonals alone.
 //!
-//! Sources: `tf.linalg.tridiagonal_matmul` and `tf.linalg.tridiagonal_solve` in TensorFlow's API documentation;
+//! Sources: `tf.linalg.banded_triangular_solve`, `tf.linalg.tridiagonal_matmul` and `tf.linalg.tridiagonal_solve` in TensorFlow's API documentation;
 //! `tensorflow/core/kernels/linalg/tridiagonal_solve_op.cc`.
 
 use super::frame::{Numbers, Precision, matrices};
+use super::solve::{Half, triangular};
 use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::context::Lowering;
 use crate::lower::formula::{Formula, Iteration, Value};
+use crate::tensor::DType;
 
 /// The part of a matrix from one index of an axis up to another.
 fn part<'f>(f: &'f Formula<'_, '_, '_>, value: &Value<'f>, axis: i64, [from, to]: [i64; 2]) -> Value<'f> {
     value.slice(axis, &f.vector(&[from]), &f.vector(&[to]))
+}
+
+/// The matrix has a row for each diagonal, whose elements are in the columns of their rows: the main one is the first, and the last of an
+/// upper triangle.
+pub fn banded_triangular_solve(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let (is_lower, is_adjoint) = (node.bool("lower", true), node.bool("adjoint", false));
+    matrices(cx, node, (2, Precision::Own), |f, inputs| {
+        let bands = &inputs[0];
+        let (n, width) = (Numbers::of(f, bands, -1), Numbers::of(f, bands, -2));
+        let last = width.count.cast(f.number_type()) - 1.0;
+        let distance = &n.down - &n.across;
+        let band = if is_lower { distance } else { distance + &last };
+        let is_inside = band.at_least(0.0).and(&band.at_most(&last));
+        let band = is_inside.choose(band, 0.0).cast(DType::Int64);
+        // An index for each element of the matrices.
+        let shape = bands.op("Shape", &[]).slice(0, &f.vector(&[0]), &f.vector(&[-2]));
+        let shape = shape.along("Concat", 0, &[&n.length, &n.length]);
+        let band = band.op("Expand", &[&shape]);
+        let matrix = is_inside.choose(bands.transposed().along("GatherElements", -1, &[&band]), 0.0);
+        let matrix = if is_adjoint { matrix.transposed() } else { matrix };
+        let half = if is_lower != is_adjoint { Half::Lower } else { Half::Upper };
+        vec![triangular(f, &matrix, &inputs[1], half)]
+    })
 }
 
 pub fn tridiagonal_mat_mul(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
