@@ -267,7 +267,7 @@ pub fn complex(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     } else {
         let f = formula(cx, node, cx.dtype(a));
         let [real, imaginary] = parts.map(|part| f.value(part));
-        [&real + imaginary.zeros(), imaginary + real.zeros()].map(|value| value.name)
+        [&real * (imaginary.zeros() + 1.0), imaginary * (real.zeros() + 1.0)].map(|value| value.name)
     };
     cx.set_parts(node, node.into(), parts);
     Ok(())

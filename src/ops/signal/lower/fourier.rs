@@ -38,7 +38,7 @@ pub fn fft(cx: &mut Lowering<'_>, node: NodeRef<'_>, transform: Transform, axes:
             Signal { real, imaginary: Some(imaginary) }
         }
     };
-    let dtype = cx.dtype(input).part();
+    let (dtype, shape_rank) = (cx.dtype(input).part(), cx.shape(input).rank());
     let is_real = matches!(transform, Transform::RealForward | Transform::RealInverse);
     let periods = if is_real { given_lengths(cx, node, axes)? } else { vec![None; axes] };
     // The axis with half of the frequencies is the first to be transformed into these, and the last back.
@@ -66,7 +66,8 @@ pub fn fft(cx: &mut Lowering<'_>, node: NodeRef<'_>, transform: Transform, axes:
             return Err(error.unsupported().advice(format!("choose {setting} or later")));
         }
         signal = if is_long && steps.cx.opset() >= DFT_SINCE {
-            by_dft(&mut steps, own, signal, &size, (back, dtype))
+            let is_single = shape_rank.is_none_or(|rank| rank == 1);
+            by_dft(&mut steps, own, signal, &size, (back, dtype, is_single))
         } else {
             let is_cut = size.from != length;
             by_matrices(&mut steps, own, signal, &size, (back, is_cut), dtype)
@@ -179,20 +180,25 @@ fn by_matrices(
     Signal { real: new_real, imaginary: Some(new_imaginary) }
 }
 
-/// DFT has the parts along a last axis. ONNX Runtime loses half of the digits of float32 where the length is no power of 2, and computes in
-/// float64 for that reason.
+/// DFT has the parts along a last axis. ONNX Runtime loses half of the digits of float32 where the length is no power of 2, and so it
+/// computes in float64; it needs an axis before the transformed one; and it divides an inverse by a length in float32, for which the
+/// inverse is the conjugate of the conjugates' transform.
 fn by_dft(
     steps: &mut Steps<'_, '_, '_>,
     transform: Transform,
     signal: Signal,
     size: &Size,
-    (back, dtype): (usize, DType),
+    (back, dtype, is_single): (usize, DType, bool),
 ) -> Signal {
     let node = steps.node;
     let f = Formula::new(Steps { cx: &mut *steps.cx, node }, DType::Float64);
     let column = |name: String| f.value(name).cast(DType::Float64).op("Unsqueeze", &[&f.vector(&[-1])]);
     let mut value = column(signal.real);
     if let Some(imaginary) = signal.imaginary {
+        let imaginary = match transform.is_inverse() {
+            true => (-&f.value(imaginary)).name,
+            false => imaginary,
+        };
         value = value.along("Concat", -1, &[&column(imaginary)]);
     }
     let axis = -(back as i64) - 1;
@@ -201,12 +207,15 @@ fn by_dft(
         value = value.slice(axis, &f.vector(&[0]), &vector(&f, &size.from));
         value = doubled(&f, value, size, &period);
     }
-    let scalar = period.op("Squeeze", &[&f.vector(&[0])]);
-    let value = value.name;
-    let scalar = scalar.name;
+    let first = f.vector(&[0]);
+    if is_single {
+        value = value.op("Unsqueeze", &[&first]);
+    }
+    let scalar = period.op("Squeeze", &[&first]);
+    let mut attributes = vec![];
+    let mut inputs = vec![value.name, scalar.name.clone()];
+    let (first, scalar) = (first.name, scalar.name);
     drop(f);
-    let mut attributes = vec![("inverse", Attribute::Int(transform.is_inverse().into()))];
-    let mut inputs = vec![value, scalar];
     // From opset 20 on, the axis is an input.
     if steps.cx.opset() < 20 {
         attributes.push(("axis", Attribute::Int(axis)));
@@ -216,13 +225,25 @@ fn by_dft(
     let is_half = transform == Transform::RealForward;
     attributes.push(("onesided", Attribute::Int(is_half.into())));
     let result = steps.cx.step(node, "dft", "DFT", inputs, attributes);
+    let mut result = if is_single { steps.op("Squeeze", &[&result, &first]) } else { result };
+    if transform.is_inverse() {
+        let count = steps.cast(&scalar, DType::Float64);
+        result = steps.op("Div", &[&result, &count]);
+    }
     let result = steps.cast(&result, dtype);
     let part = |steps: &mut Steps<'_, '_, '_>, index: i64| {
         let index = steps.int(index);
         steps.op_with("Gather", &[&result, &index], "axis", -1)
     };
     let real = part(steps, 0);
-    let imaginary = (transform != Transform::RealInverse).then(|| part(steps, 1));
+    let imaginary = match transform {
+        Transform::RealInverse => None,
+        Transform::Inverse => {
+            let imaginary = part(steps, 1);
+            Some(steps.op("Neg", &[&imaginary]))
+        }
+        _ => Some(part(steps, 1)),
+    };
     Signal { real, imaginary }
 }
 

@@ -80,7 +80,11 @@ fn incomplete_gamma<'f>(f: &'f Formula<'_, '_, '_>, a: &Value<'f>, x: &Value<'f>
     // The lower part over nothing is 0 for any a in TensorFlow.
     let is_zero = if part == Part::Lower { x.is(0.0) } else { x.is(0.0).and(&a.greater(0.0)) };
     let is_zero = is_zero.or(&a.is(f64::INFINITY).and(&x.greater(0.0)));
-    let is_infinite = x.is(f64::INFINITY).and(&a.greater(0.0)).and(&a.less(f64::INFINITY));
+    let is_infinite = x.is(f64::INFINITY).and(&a.greater(0.0));
+    let is_infinite = match part {
+        Part::Lower => is_infinite.and(&a.less(f64::INFINITY)),
+        Part::Upper => is_infinite,
+    };
     let value = is_zero.choose(at_zero, is_defined.choose(value, f64::NAN));
     is_infinite.choose(at_infinity, value)
 }
