@@ -59,6 +59,9 @@ def is_close(got, expected, case, is_float16):
 
 
 def compare(case, got, expected, is_float16):
+    if expected.dtype.kind == "c":
+        # In the model, the real and the imaginary part are along a last axis.
+        expected = np.stack([expected.real, expected.imag], -1)
     assert not case["check_shape"] or got.shape == expected.shape, f"shape {got.shape}, not {expected.shape}"
     assert not case["check_dtype"] or got.dtype == expected.dtype, f"type {got.dtype}, not {expected.dtype}"
     if case["check_value"]:

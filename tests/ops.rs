@@ -26,7 +26,7 @@ enum Outcome {
 }
 
 /// The cases that cannot be converted, which the error says.
-const REFUSED: &[&str] = &["rfft2d_ops", "sample_distorted_bounding_box_v2"];
+const REFUSED: &[&str] = &["sample_distorted_bounding_box_v2"];
 
 /// The cases that the runtime of these tests computes otherwise than ONNX says: its sign of 0 is 1, and its Cast
 /// from a number to a truth leaves a 2 as it is. It holds int64 in 32 bits, and suppresses boxes that only touch, or whose

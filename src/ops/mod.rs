@@ -13,6 +13,7 @@ mod checks;
 mod control;
 mod image;
 pub(crate) mod infer;
+mod linalg;
 mod lists;
 mod lowering;
 mod math;
@@ -25,6 +26,7 @@ mod recurrent;
 mod reduce;
 mod signal;
 mod sparse;
+mod special;
 mod strings;
 
 use std::sync::LazyLock;
@@ -194,6 +196,7 @@ const FAMILIES: &[&[Op]] = &[
     array::OPS,
     control::OPS,
     image::OPS,
+    linalg::OPS,
     lists::OPS,
     math::OPS,
     matrix::OPS,
@@ -204,6 +207,7 @@ const FAMILIES: &[&[Op]] = &[
     reduce::OPS,
     signal::OPS,
     sparse::OPS,
+    special::OPS,
     strings::OPS,
 ];
 

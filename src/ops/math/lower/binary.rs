@@ -14,7 +14,7 @@ use crate::ops::operator;
 use crate::tensor::DType;
 
 /// The inputs in the layout that they share, with that layout.
-fn operands(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<(Vec<String>, Layout)> {
+pub fn operands(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<(Vec<String>, Layout)> {
     let ranks: Option<Vec<usize>> = node.inputs.iter().map(|&input| cx.shape(input).rank()).collect();
     let layout = match ranks.and(cx.shape(node.into()).rank()) {
         Some(rank) => common_layout(cx, &node.inputs, rank),
