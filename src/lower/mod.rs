@@ -11,6 +11,7 @@ pub(crate) mod flatten;
 pub(crate) mod folding;
 pub(crate) mod function;
 mod initializers;
+pub(crate) mod inputs_and_loops;
 mod layout;
 mod model_io;
 pub(crate) mod steps;

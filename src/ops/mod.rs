@@ -23,6 +23,7 @@ mod quantize;
 mod random;
 mod recurrent;
 mod reduce;
+mod search;
 mod signal;
 mod sparse;
 mod strings;
@@ -193,6 +194,7 @@ const FAMILIES: &[&[Op]] = &[
     random::OPS,
     recurrent::OPS,
     reduce::OPS,
+    search::OPS,
     signal::OPS,
     sparse::OPS,
     strings::OPS,
