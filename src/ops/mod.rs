@@ -9,9 +9,11 @@
 //! them as an argument from the row, and does not look at the name of the op.
 
 mod array;
+mod bits;
 mod checks;
 mod control;
 mod image;
+mod indices;
 pub(crate) mod infer;
 mod lists;
 mod lowering;
@@ -27,6 +29,7 @@ mod search;
 mod signal;
 mod sparse;
 mod strings;
+mod update;
 
 use std::sync::LazyLock;
 
@@ -184,8 +187,10 @@ impl Op {
 /// The rows of all families.
 const FAMILIES: &[&[Op]] = &[
     array::OPS,
+    bits::OPS,
     control::OPS,
     image::OPS,
+    indices::OPS,
     lists::OPS,
     math::OPS,
     matrix::OPS,
@@ -198,6 +203,7 @@ const FAMILIES: &[&[Op]] = &[
     signal::OPS,
     sparse::OPS,
     strings::OPS,
+    update::OPS,
 ];
 
 /// All ops by name, also those that share a row.

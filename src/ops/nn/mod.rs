@@ -26,6 +26,7 @@ pub const OPS: &[Op] = &[
         .eval(|node, inputs| eval::pooling::pool(node, inputs, 0.0, |a, b| a + b, |count| count as f32))
         .float16(),
     op("BiasAdd")
+        .also(&["BiasAddV1"])
         .shape(like_first_input)
         .check(check::bias)
         .lower(lower::layers::bias_add, &["Add"])

@@ -9,7 +9,7 @@ use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
-use crate::ops::operator;
+use crate::ops::{Parameter, operator};
 
 /// Both put the blocks before the channels.
 pub fn depth_and_space(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
@@ -32,11 +32,19 @@ fn length(steps: &mut Steps<'_, '_, '_>, shape: &String, axis: usize) -> String 
     steps.op("Gather", &[shape, &axis])
 }
 
-pub fn space_to_batch(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+/// The blocks of each axis, and the input that has the borders. The first versions have one block size for two axes.
+fn blocks(cx: &Lowering<'_>, node: NodeRef<'_>, block: Parameter) -> Result<(Vec<i64>, usize)> {
+    Ok(match block {
+        Parameter::Attribute => (vec![node.int("block_size", 1); 2], 1),
+        Parameter::Input(index) => (cx.integers(node, index, "blocks")?, index + 1),
+    })
+}
+
+pub fn space_to_batch(cx: &mut Lowering<'_>, node: NodeRef<'_>, block: Parameter) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let rank = cx.rank(node, input)?;
-    let block = cx.integers(node, 1, "blocks")?;
-    let pads = cx.integers(node, 2, "paddings")?;
+    let (block, borders) = blocks(cx, node, block)?;
+    let pads = cx.integers(node, borders, "paddings")?;
     let count = block.len();
     if pads.len() != 2 * count || count + 1 > rank || block.iter().any(|&block| block < 1) {
         return Err(node.error("its blocks do not fit its paddings or its input"));
@@ -80,22 +88,22 @@ pub fn space_to_batch(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-pub fn batch_to_space(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+pub fn batch_to_space(cx: &mut Lowering<'_>, node: NodeRef<'_>, block: Parameter) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let rank = cx.rank(node, input)?;
-    let block = cx.integers(node, 1, "blocks")?;
+    let (block, borders) = blocks(cx, node, block)?;
     let count = block.len();
     if count + 1 > rank || block.iter().any(|&block| block < 1) {
         return Err(node.error("its blocks do not fit its input"));
     }
-    let crops = cx.known_integers(node, 2)?;
+    let crops = cx.known_integers(node, borders)?;
     if crops.as_ref().is_some_and(|crops| crops.len() != 2 * count) {
         return Err(node.error("its blocks do not fit its crops"));
     }
     let open_crops = match &crops {
         Some(_) => None,
         None => {
-            let name = cx.in_tensorflow_layout(cx.input_of(node, 2)?)?;
+            let name = cx.in_tensorflow_layout(cx.input_of(node, borders)?)?;
             Some(cx.cast(node, name, crate::tensor::DType::Int64))
         }
     };

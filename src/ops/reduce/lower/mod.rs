@@ -1,2 +1,3 @@
+pub mod log_sum;
 pub mod reduce;
 pub mod segment;
