@@ -14,6 +14,11 @@ rows = f32(rng.randn(3, 6))
 image = f32(rng.randn(2, 7, 6, 3))
 square = f32(rng.randn(2, 3, 3))
 
+corners = f32([[[0.1, 0.1, 0.8, 0.9], [0.5, -0.4, 1.3, 0.5], [0.6, 0.6, 0.2, 0.9], [-2, 0, -1, 1]], [[0, 0, 1, 1], [0.3, 0.3, 0.3, 0.3], [0.2, 0.5, 0.9, 0.7], [0.2, 0.4, 0.9, 0.6]]])
+projections = f32([[1, 0.2, -0.7, 0.1, 1.1, 0.4, 0, 0], [0.8, -0.3, 9.3, 0.2, 0.7, -12.1, 0.01, 0.02]])
+overlaps = f32((lambda values: values + values.T)(rng.rand(6, 6)) / 2)
+many = f32(np.concatenate([rng.rand(12, 2), rng.rand(12, 2) + 0.2], 1))
+
 
 # A name, the op, its inputs (arrays are constants) and attributes.
 CASES = [
@@ -97,8 +102,6 @@ CASES = [
     ("max_pool_v2_of_an_open_size", "MaxPoolV2", dict(input=fed(image, None, None, None, 3), ksize=i32([1, 2, 2, 1]), strides=i32([1, 1, 1, 1])), dict(padding="VALID")),
     ("conv", "Conv", dict(input=fed(image, None, 7, 6, 3), filter=f32(rng.randn(3, 2, 3, 4))), dict(strides=[1, 2, 1, 1], padding="SAME")),
     ("conv_of_volumes", "Conv", dict(input=fed(f32(rng.randn(1, 3, 4, 5, 2)), 1, 3, 4, 5, 2), filter=f32(rng.randn(2, 2, 2, 2, 3))), dict(strides=[1, 1, 1, 1, 1], padding="VALID")),
-    ("transposed_conv_like_a_tensor", "Conv2DBackpropInputV2", dict(input=fed(image[..., :1], 2, 7, 6, 1), filter=rows[:, :3].reshape(3, 3, 1, 1), out_backprop=fed(f32(rng.randn(2, 4, 3, 1)), 2, 4, 3, 1)), dict(strides=[1, 2, 2, 1], padding="SAME")),
-    ("transposed_conv_like_an_open_tensor", "Conv2DBackpropInputV2", dict(input=fed(image[..., :1], None, None, None, 1), filter=rows[:, :3].reshape(3, 3, 1, 1), out_backprop=fed(f32(rng.randn(2, 4, 3, 1)), None, None, None, 1)), dict(strides=[1, 2, 2, 1], padding="SAME")),
     ("transposed_conv_of_volumes_like_a_tensor", "Conv3DBackpropInput", dict(input=fed(np.zeros((1, 3, 4, 5, 2), f32), 1, 3, 4, 5, 2), filter=f32(rng.randn(2, 2, 2, 2, 3)), out_backprop=fed(f32(rng.randn(1, 2, 3, 4, 3)), 1, 2, 3, 4, 3)), dict(strides=[1, 1, 1, 1, 1], padding="VALID")),
     ("transposed_depthwise_conv", "DepthwiseConv2dNativeBackpropInput", dict(input_sizes=i32([2, 7, 6, 3]), filter=f32(rng.randn(3, 3, 3, 2)), out_backprop=fed(f32(rng.randn(2, 4, 3, 6)), 2, 4, 3, 6)), dict(strides=[1, 2, 2, 1], padding="SAME")),
     ("transposed_depthwise_conv_to_an_open_size", "DepthwiseConv2dNativeBackpropInput", dict(input_sizes=fed(i32([2, 7, 6, 3]), 4), filter=fed(f32(rng.randn(2, 3, 3, 1)), 2, 3, 3, 1), out_backprop=fed(f32(rng.randn(2, 6, 4, 3)), 2, 6, 4, 3)), dict(strides=[1, 1, 1, 1], padding="VALID")),
@@ -108,8 +111,8 @@ CASES = [
     ("dilation_of_bytes", "Dilation2D", dict(input=fed(u8(rng.randint(0, 100, (1, 4, 4, 2))), 1, 4, 4, 2), filter=u8(rng.randint(0, 100, (2, 2, 2)))), dict(strides=[1, 1, 1, 1], rates=[1, 1, 1, 1], padding="SAME")),
     ("volume_patches", "ExtractVolumePatches", dict(input=fed(f32(rng.randn(1, 3, 4, 5, 2)), None, 3, 4, 5, 2)), dict(ksizes=[1, 2, 2, 3, 1], strides=[1, 1, 2, 2, 1], padding="VALID")),
     ("volume_patches_of_an_open_size", "ExtractVolumePatches", dict(input=fed(i32(rng.randint(0, 9, (2, 3, 4, 5, 1))), None, None, None, None, 1)), dict(ksizes=[1, 2, 3, 1, 1], strides=[1, 2, 3, 3, 1], padding="SAME")),
-    ("fused_pad_conv", "FusedPadConv2D", dict(input=fed(image, None, 7, 6, 3), paddings=i32([[0, 0], [2, 1], [1, 1], [0, 0]]), filter=f32(rng.randn(3, 2, 3, 4))), dict(mode="REFLECT", strides=[1, 1, 1, 1], padding="VALID")),
-    ("fused_resize_and_pad_conv", "FusedResizeAndPadConv2D", dict(input=fed(image, 2, 7, 6, 3), size=i32([9, 5]), paddings=i32([[0, 0], [1, 1], [0, 2], [0, 0]]), filter=f32(rng.randn(3, 2, 3, 4))), dict(mode="SYMMETRIC", strides=[1, 1, 1, 1], padding="VALID", resize_align_corners=True)),
+    ("fused_pad_conv", "FusedPadConv2D", dict(input=fed(image[:1], None, 7, 6, 3), paddings=i32([[0, 0], [2, 1], [1, 1], [0, 0]]), filter=f32(rng.randn(3, 2, 3, 4))), dict(mode="REFLECT", strides=[1, 1, 1, 1], padding="VALID")),
+    ("fused_resize_and_pad_conv", "FusedResizeAndPadConv2D", dict(input=fed(image[:1], 1, 7, 6, 3), size=i32([9, 5]), paddings=i32([[0, 0], [1, 1], [0, 2], [0, 0]]), filter=f32(rng.randn(3, 2, 3, 4))), dict(mode="SYMMETRIC", strides=[1, 1, 1, 1], padding="VALID", resize_align_corners=True)),
     ("batch_norm_with_global_normalization", "BatchNormWithGlobalNormalization", dict(t=fed(image, None, 7, 6, 3), m=f32([1, 2, 3]), v=f32([1, 2, 3]), beta=f32([0, 1, 0]), gamma=f32([2, 3, 4])), dict(variance_epsilon=0.001, scale_after_normalization=True)),
     ("batch_norm_with_global_normalization_without_a_scale", "BatchNormWithGlobalNormalization", dict(t=fed(image, 2, None, 6, 3), m=f32([1, 2, 3]), v=f32([1, 2, 3]), beta=f32([0, 1, 0]), gamma=f32([2, 3, 4])), dict(variance_epsilon=0.001, scale_after_normalization=False)),
     ("sparse_matmul", "SparseMatMul", dict(a=fed(rows, 3, 6), b=fed(rows, 3, 6)), dict(transpose_a=True, a_is_sparse=True)),
@@ -117,21 +120,69 @@ CASES = [
     ("strided_slice_update_of_a_row", "TensorStridedSliceUpdate", dict(input=fed(rows, None, 6), begin=fed(i32([1]), 1), end=fed(i32([2]), 1), strides=i32([1]), value=fed(rows[0], 6)), dict(shrink_axis_mask=1)),
     ("adjust_contrast_v1", "AdjustContrast", dict(images=fed(u8(rng.randint(0, 255, (2, 4, 4, 3))), None, 4, 4, 3), contrast_factor=f32(1.5), min_value=f32(10), max_value=f32(200))),
     ("random_crop_of_the_whole", "RandomCrop", dict(image=fed(image[0], 7, None, 3), size=i64([7, 6]))),
+    # Images and boxes.
+    ("draw_bounding_boxes", "DrawBoundingBoxes", dict(images=fed(image, None, 7, 6, 3), boxes=fed(corners, None, 4, 4))),
+    ("draw_bounding_boxes_in_gray", "DrawBoundingBoxes", dict(images=fed(image[..., :1], 2, None, None, 1), boxes=fed(corners, None, None, 4))),
+    ("draw_no_bounding_boxes", "DrawBoundingBoxes", dict(images=fed(image, None, 7, 6, 3), boxes=fed(np.zeros((2, 0, 4), f32), None, None, 4))),
+    ("draw_bounding_boxes_in_colors", "DrawBoundingBoxesV2", dict(images=fed(f16(image), 2, 7, 6, 3), boxes=fed(corners, 2, 4, 4), colors=fed(f32([[0.1, 0.2, 0.3], [5, 6, 7]]), 2, 3))),
+    *[
+        (f"glimpse{version}_{name}", "ExtractGlimpse" + version, dict(input=fed(image, None, None, 6, 3), size=fed(i32([4, 3]), 2), offsets=fed(offsets, None, 2)), dict(centered=centered, normalized=normalized, uniform_noise=False, noise="zero"))
+        for version in ("", "V2")
+        for name, centered, normalized, offsets in [
+            ("centered_normalized", True, True, f32([[0.1, -0.3], [0.9, -1]])),
+            ("normalized", False, True, f32([[0.1, 0.3], [0.9, -0.4]])),
+            ("centered", True, False, f32([[1, -1.5], [5, -9]])),
+            ("in_pixels", False, False, f32([[1, 2], [-3.5, 6]])),
+        ]
+    ],
+    ("glimpse_without_noise_around_it", "ExtractGlimpse", dict(input=fed(image, 2, 7, 6, 3), size=i32([3, 3]), offsets=fed(f32([[0, 0], [0.1, 0.1]]), 2, 2)), dict()),
+    *[
+        (f"scale_and_translate_{kernel}", "ScaleAndTranslate", dict(images=fed(image, None, 7, None, 3), size=fed(i32([4, 9]), 2), scale=fed(f32([0.6, 1.4]), 2), translation=fed(f32([0.3, -1.2]), 2)), dict(kernel_type=kernel))
+        for kernel in ("lanczos1", "lanczos3", "lanczos5", "gaussian", "box", "triangle", "keyscubic", "mitchellcubic")
+    ],
+    ("scale_and_translate_without_antialias", "ScaleAndTranslate", dict(images=fed(u8(rng.randint(0, 255, (1, 9, 8, 1))), 1, 9, 8, 1), size=i32([3, 6]), scale=f32([0.3, 0.5]), translation=f32([0, 1.5])), dict(kernel_type="triangle", antialias=False)),
+    *[
+        (f"projective_transform_{interpolation}_{mode}".lower(), "ImageProjectiveTransformV3", dict(images=fed(image, None, None, 6, 3), transforms=fed(projections, 2, 8), output_shape=fed(i32([8, 5]), 2), fill_value=fed(f32(7.5))), dict(interpolation=interpolation, fill_mode=mode))
+        for interpolation in ("NEAREST", "BILINEAR")
+        for mode in ("CONSTANT", "REFLECT", "WRAP", "NEAREST")
+    ],
+    ("projective_transform_of_bytes", "ImageProjectiveTransformV2", dict(images=fed(u8(rng.randint(0, 255, (2, 5, 4, 2))), 2, 5, 4, 2), transforms=projections[:1], output_shape=i32([5, 4])), dict(interpolation="BILINEAR")),
+    ("projective_transform_of_doubles", "ImageProjectiveTransformV2", dict(images=fed(f64(rng.randn(2, 5, 4, 2)), 2, 5, 4, 2), transforms=projections[:1], output_shape=i32([5, 4])), dict(interpolation="BILINEAR")),
+    ("non_max_suppression_with_overlaps", "NonMaxSuppressionWithOverlaps", dict(overlaps=fed(overlaps, None, 6), scores=fed(f32([0.5, 0.9, 0.9, 0.1, nan, 0.6]), 6), max_output_size=fed(i32(4)), overlap_threshold=fed(f32(0.5)), score_threshold=fed(f32(0.2)))),
+    ("non_max_suppression_with_overlaps_of_nothing", "NonMaxSuppressionWithOverlaps", dict(overlaps=fed(np.zeros((0, 0), f32), None, None), scores=fed(np.zeros(0, f32), None), max_output_size=i32(4), overlap_threshold=f32(0.5), score_threshold=f32(-inf))),
+    ("soft_non_max_suppression", "NonMaxSuppressionV5", dict(boxes=fed(many, None, 4), scores=fed(f32(rng.rand(12)), None), max_output_size=i32(9), iou_threshold=f32(0.7), score_threshold=f32(0.15), soft_nms_sigma=f32(0.3))),
+    ("soft_non_max_suppression_padded", "NonMaxSuppressionV5", dict(boxes=fed(many, 12, 4), scores=fed(f32(rng.rand(12)), 12), max_output_size=fed(i32(15)), iou_threshold=f32(1), score_threshold=f32(0.05), soft_nms_sigma=f32(0.5)), dict(pad_to_max_output_size=True)),
+    ("non_max_suppression_of_an_open_sigma", "NonMaxSuppressionV5", dict(boxes=fed(many, 12, 4), scores=fed(f32(rng.rand(12) - 0.3), 12), max_output_size=fed(i32(8)), iou_threshold=fed(f32(0.3)), score_threshold=fed(f32(-inf)), soft_nms_sigma=fed(f32(0)))),
 ]
 
-# Ops that TensorFlow builds in old graphs alone.
-OLD = {"BatchMatrixDiag", "BatchMatrixDiagPart", "BatchMatrixSetDiag", "BatchMatrixBandPart", "BatchMatrixDeterminant", "BatchMatrixInverse", "BatchNormWithGlobalNormalization", "AdjustContrast", "RandomCrop"}
+# Ops that TensorFlow builds in old graphs alone, and the last version of these.
+OLD = {
+    "AdjustContrast": 1,
+    "BatchMatrixBandPart": 8,
+    "BatchMatrixDeterminant": 8,
+    "BatchMatrixDiag": 8,
+    "BatchMatrixDiagPart": 8,
+    "BatchMatrixInverse": 8,
+    "BatchMatrixSetDiag": 8,
+    "BatchNormWithGlobalNormalization": 8,
+    "Conv3DBackpropInput": 9,
+    "RandomCrop": 7,
+}
 
 
 def old_op(op, inputs, attributes):
     """The outputs of an op in a graph that was built by an early version of TensorFlow."""
     outer = tf.get_default_graph().as_graph_def()
-    outer.versions.producer = 8
+    outer.versions.producer = OLD[op]
     names = [tensor.name for tensor in inputs.values()]
     node = outer.node.add(op=op, name="output", input=[name.removesuffix(":0") for name in names])
     node.attr["T"].type = next(iter(inputs.values())).dtype.as_datatype_enum
     for name, value in attributes.items():
-        node.attr[name].CopyFrom(tf.AttrValue(b=value) if isinstance(value, bool) else tf.AttrValue(f=value))
+        attribute = node.attr[name]
+        if isinstance(value, list):
+            attribute.list.i.extend(value)
+        else:
+            setattr(attribute, {bool: "b", float: "f", str: "s"}[type(value)], value.encode() if isinstance(value, str) else value)
     return outer
 
 
