@@ -8,6 +8,12 @@ from .tensorflow1 import tf
 
 f16, f32, f64 = np.float16, np.float32, np.float64
 i8, i32, i64, u8 = np.int8, np.int32, np.int64, np.uint8
+
+
+def u64(values):
+    return np.array(values, np.uint64)
+
+
 nan, inf = np.nan, np.inf
 rng = np.random.RandomState(4)
 rows = f32(rng.randn(3, 6))
@@ -153,6 +159,34 @@ CASES = [
     ("soft_non_max_suppression", "NonMaxSuppressionV5", dict(boxes=fed(many, None, 4), scores=fed(f32(rng.rand(12)), None), max_output_size=i32(9), iou_threshold=f32(0.7), score_threshold=f32(0.15), soft_nms_sigma=f32(0.3))),
     ("soft_non_max_suppression_padded", "NonMaxSuppressionV5", dict(boxes=fed(many, 12, 4), scores=fed(f32(rng.rand(12)), 12), max_output_size=fed(i32(15)), iou_threshold=f32(1), score_threshold=f32(0.05), soft_nms_sigma=f32(0.5)), dict(pad_to_max_output_size=True)),
     ("non_max_suppression_of_an_open_sigma", "NonMaxSuppressionV5", dict(boxes=fed(many, 12, 4), scores=fed(f32(rng.rand(12) - 0.3), 12), max_output_size=fed(i32(8)), iou_threshold=fed(f32(0.3)), score_threshold=fed(f32(-inf)), soft_nms_sigma=fed(f32(0)))),
+    # Stateless random numbers, which are the same everywhere.
+    *[
+        (f"stateless_{op}_of_{dtype}".lower(), "StatelessRandom" + op if op != "TruncatedNormal" else "Stateless" + op, dict(shape=fed(i32([3, 7]), 2), seed=fed(i64([2**40 + 5, -3]), 2)), dict(dtype=dtype))
+        for op in ("Uniform", "Normal", "TruncatedNormal")
+        for dtype in ("float32", "float64", "float16")
+    ],
+    ("stateless_uniform_of_a_scalar", "StatelessRandomUniform", dict(shape=np.zeros(0, i32), seed=i32([1, 2]))),
+    ("stateless_uniform_of_nothing", "StatelessRandomUniform", dict(shape=fed(i64([0, 3]), 2), seed=i32([1, 2]))),
+    *[
+        (f"stateless_integers_of_{dtype.__name__}", "StatelessRandomUniformInt", dict(shape=i32([9]), seed=fed(i32([-7, 12]), 2), minval=fed(dtype(-5)), maxval=fed(dtype(1000000))))
+        for dtype in (i32, i64)
+    ],
+    *[
+        (f"stateless_all_integers_of_{dtype}", "StatelessRandomUniformFullInt", dict(shape=i32([5, 2]), seed=fed(i32([-7, 12]), 2)), dict(dtype=dtype))
+        for dtype in ("int32", "int64", "uint32", "uint64")
+    ],
+    ("stateless_key_and_counter", "StatelessRandomGetKeyCounter", dict(seed=fed(i64([-(2**62) + 1, 77]), 2))),
+    ("stateless_key_counter_and_algorithm", "StatelessRandomGetKeyCounterAlg", dict(seed=fed(i32([3, 77]), 2))),
+    *[
+        (f"{name}_v2".lower(), f"Stateless{name}V2", dict(shape=fed(i32([3, 5]), 2), key=fed(u64([2**63 + 9]), 1), counter=fed(u64([2**64 - 1, 2**64 - 2]), 2), alg=i32(1), **bounds))
+        for name, bounds in [
+            ("RandomUniform", {}),
+            ("RandomNormal", {}),
+            ("TruncatedNormal", {}),
+            ("RandomUniformFullInt", {}),
+            ("RandomUniformInt", dict(minval=i32(-2), maxval=fed(i32(9)))),
+        ]
+    ],
 ]
 
 # Ops that TensorFlow builds in old graphs alone, and the last version of these.

@@ -3,16 +3,33 @@
 pub mod lower;
 pub mod shape;
 
+use self::lower::stateless::{Distribution, Seed, draw};
 use super::{Op, checks, op};
-use crate::ops::infer::{declared_type, like_first_input};
-use crate::tensor::DType;
+use crate::graph::Shape;
+use crate::ops::infer::{declared_type, like_first_input, one};
+use crate::tensor::{DType, Tensor};
 
 /// ONNX Runtime registers no kernels for the versions of these operators in opset 22 (seen up to 1.32).
-const KERNELS: &str = "ONNX Runtime has no kernel for it from opset 22 on";
+const KERNELS: &str = "other numbers than TensorFlow's; ONNX Runtime has no kernel for it from opset 22 on";
+
+const DISTRIBUTION: &str = "ONNX has no distribution of its kind: let the model begin after it, and give it the numbers";
+
+const STATE: &str = "the state of its generator changes with each run, and a model has no state: let the model begin after it";
+
+const SHARDS: &str = "which numbers it draws depends on the number of processors: let the model begin after it, or use an ArgMax";
+
+const CIPHER: &str = "it shuffles by a cipher of TensorFlow's own: let the model begin after it";
+
+const STATELESS: &[&str] = &["Loop", "BitwiseXor", "Mul", "Div", "Mod"];
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
     op("Multinomial").shape(shape::multinomial).lower(lower::multinomial, &["Multinomial"]).note(KERNELS),
+    op("ParameterizedTruncatedNormal")
+        .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
+        .not_lowered(DISTRIBUTION),
+    op("RandomGamma").also(&["RandomPoisson", "RandomPoissonV2"]).shape(shape::random_of).not_lowered(DISTRIBUTION),
+    op("RandomIndexShuffle").shape(like_first_input).not_lowered(CIPHER),
     op("RandomShuffle")
         .shape(like_first_input)
         .lower(lower::shuffle, &["RandomUniformLike", "TopK", "Gather"])
@@ -32,8 +49,82 @@ pub const OPS: &[Op] = &[
         .check(checks::described_shape)
         .lower(lower::integers, &["RandomUniformLike", "Mul", "Floor"])
         .note(KERNELS),
+    op("StatefulStandardNormal")
+        .also(&[
+            "StatefulStandardNormalV2",
+            "StatefulTruncatedNormal",
+            "StatefulUniform",
+            "StatefulUniformFullInt",
+            "StatefulUniformInt",
+        ])
+        .shape(shape::stateful)
+        .not_lowered(STATE),
+    op("StatelessMultinomial").shape(shape::multinomial).not_lowered(SHARDS),
+    op("StatelessRandomGetAlg")
+        .shape(|_, _| one(DType::Int32, Shape::scalar()))
+        .lower(lower::algorithm, &[])
+        .fold(|_, _| Some(vec![Tensor::Int32(ndarray::arr0(1).into_dyn())])),
+    op("StatelessRandomGetKeyCounter")
+        .shape(|_, _| Ok(shape::key_and_counter()))
+        .lower(lower::philox::key_and_counter, STATELESS)
+        .since(18),
+    op("StatelessRandomGetKeyCounterAlg")
+        .shape(|_, _| Ok([shape::key_and_counter(), one(DType::Int32, Shape::scalar())?].concat()))
+        .lower(lower::philox::key_and_counter, STATELESS)
+        .since(18),
+    op("StatelessRandomNormal")
+        .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
+        .check(checks::described_shape)
+        .lower(|cx, node| draw(cx, node, Seed::Seed, Distribution::Normal), STATELESS)
+        .since(18),
+    op("StatelessRandomNormalV2")
+        .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
+        .check(checks::described_shape)
+        .lower(|cx, node| draw(cx, node, Seed::Key, Distribution::Normal), STATELESS)
+        .since(18),
+    op("StatelessRandomUniform")
+        .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
+        .check(checks::described_shape)
+        .lower(|cx, node| draw(cx, node, Seed::Seed, Distribution::Uniform), STATELESS)
+        .since(18),
+    op("StatelessRandomUniformFullInt")
+        .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::UInt64)))
+        .check(checks::described_shape)
+        .lower(|cx, node| draw(cx, node, Seed::Seed, Distribution::AllIntegers), STATELESS)
+        .since(18),
+    op("StatelessRandomUniformFullIntV2")
+        .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::UInt64)))
+        .check(checks::described_shape)
+        .lower(|cx, node| draw(cx, node, Seed::Key, Distribution::AllIntegers), STATELESS)
+        .since(18),
+    op("StatelessRandomUniformInt")
+        .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Int32)))
+        .check(checks::described_shape)
+        .lower(|cx, node| draw(cx, node, Seed::Seed, Distribution::Integers(2)), STATELESS)
+        .since(18),
+    op("StatelessRandomUniformIntV2")
+        .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Int32)))
+        .check(checks::described_shape)
+        .lower(|cx, node| draw(cx, node, Seed::Key, Distribution::Integers(4)), STATELESS)
+        .since(18),
+    op("StatelessRandomUniformV2")
+        .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
+        .check(checks::described_shape)
+        .lower(|cx, node| draw(cx, node, Seed::Key, Distribution::Uniform), STATELESS)
+        .since(18),
+    op("StatelessTruncatedNormal")
+        .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
+        .check(checks::described_shape)
+        .lower(|cx, node| draw(cx, node, Seed::Seed, Distribution::TruncatedNormal), STATELESS)
+        .since(18),
+    op("StatelessTruncatedNormalV2")
+        .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
+        .check(checks::described_shape)
+        .lower(|cx, node| draw(cx, node, Seed::Key, Distribution::TruncatedNormal), STATELESS)
+        .since(18),
     op("TruncatedNormal")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)
-        .not_lowered("ONNX has no truncated normal distribution"),
+        .lower(lower::truncated_normal, &["RandomNormalLike", "ArgMax", "GatherElements"])
+        .note(KERNELS),
 ];
