@@ -18,8 +18,8 @@ pub const OPS: &[Op] = &[
             };
             one(dtype, lower::cast_shape(&input.shape, from, to))
         })
-        .lower(lower::bitcast, &["Cast", "BitCast"])
-        .note("between integers of one size; from and to other types of one size from opset 26 on"),
+        .lower(lower::bitcast, &["Cast", "BitShift", "Mod", "Mul", "ReduceSum", "BitCast"])
+        .note("from and to other types than integers from opset 26 on"),
     op("PopulationCount")
         .shape(|inputs, _| Ok(vec![TensorType::new(DType::UInt8, inputs.shape(0)?.clone())]))
         .lower(lower::population_count, &["BitShift", "Mod", "ReduceSum"])

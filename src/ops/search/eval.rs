@@ -29,6 +29,9 @@ pub fn in_top_k(node: &Node, inputs: &[&Tensor], k: Parameter) -> Option<Vec<Ten
         Parameter::Attribute => node.int("k", 0),
         Parameter::Input(index) => inputs.get(index)?.integer()?,
     };
+    if predictions.shape().first() != targets.shape().first() {
+        return None;
+    }
     let rows = predictions.axis_iter(Axis(0)).zip(targets.integers()?);
     let results: Vec<bool> = rows
         .map(|(row, target)| {
@@ -48,10 +51,12 @@ pub fn bound(node: &Node, inputs: &[&Tensor], bound: Bound) -> Option<Vec<Tensor
     let (sorted, values) = (sorted.numbers(), values.numbers());
     let mut positions = vec![];
     for (row, values) in sorted.axis_iter(Axis(0)).zip(values.axis_iter(Axis(0))) {
-        let row: Vec<f64> = row.iter().copied().collect();
-        positions.extend(values.iter().map(|&value| match bound {
-            Bound::Lower => row.partition_point(|&element| element < value) as i64,
-            Bound::Upper => row.partition_point(|&element| !(value < element)) as i64,
+        positions.extend(values.iter().map(|&value| {
+            let is_before = |element: &f64| match bound {
+                Bound::Lower => *element < value,
+                Bound::Upper => !(value < *element),
+            };
+            row.iter().filter(|&element| is_before(element)).count() as i64
         }));
     }
     let dtype = node.dtype("out_type").unwrap_or(DType::Int32);
