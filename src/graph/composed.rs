@@ -41,10 +41,13 @@ pub(super) fn add_composed(
         ("BatchNormWithGlobalNormalization", &[input, mean, variance, beta, gamma]) => {
             composed.batch_norm(input, [mean, variance, beta, gamma])
         }
-        ("FusedPadConv2D", &[input, paddings, filter]) => composed.padded_convolution(input, paddings, filter),
+        ("FusedPadConv2D", &[input, paddings, filter]) => {
+            composed.padded_convolution(input, paddings, filter)
+        }
         ("FusedResizeAndPadConv2D", &[input, size, paddings, filter]) => {
             let align = composed.attrs.get("resize_align_corners").cloned().unwrap_or(Attr::Bool(false));
-            let resized = composed.add("ResizeBilinear", &[input, size], [("align_corners", align)].into())?;
+            let resized =
+                composed.add("ResizeBilinear", &[input, size], [("align_corners", align)].into())?;
             composed.padded_convolution(resized, paddings, filter)
         }
         ("RandomCrop", &[image, size]) => composed.random_crop(image, size),

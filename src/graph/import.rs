@@ -5,8 +5,8 @@
 use hashbrown::HashMap;
 
 use super::branches::{ON_BRANCH, Output, pivots};
-use super::frames::call_loops;
 use super::composed::{add_composed, is_composed};
+use super::frames::call_loops;
 use super::fused::{add_fused, is_fused};
 use super::node_def::{attributes, data_inputs, declared_shape};
 use super::table_contents::contents;

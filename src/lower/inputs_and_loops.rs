@@ -100,7 +100,8 @@ impl Steps<'_, '_, '_> {
         let nodes = self.cx.model.nodes.split_off(first);
         let inputs = [iteration, goes_on].into_iter().chain(given).collect();
         let body = closed(prefix, inputs, outputs, nodes);
-        let all = [count.to_owned(), yes].into_iter().chain(state.into_iter().map(|(name, _)| name)).collect();
+        let all =
+            [count.to_owned(), yes].into_iter().chain(state.into_iter().map(|(name, _)| name)).collect();
         let attributes = vec![("body", Attribute::Graph(body))];
         Ok(self.cx.step_with_outputs(self.node, ("loop", ["last"; N]), "Loop", all, attributes))
     }

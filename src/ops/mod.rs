@@ -25,6 +25,7 @@ mod quantize;
 mod random;
 mod recurrent;
 mod reduce;
+mod refused;
 mod search;
 mod signal;
 mod sparse;
@@ -70,6 +71,8 @@ pub struct Op {
     lower: Option<Handler>,
     /// The reason why it is not written as ONNX.
     not_lowered: &'static str,
+    /// What to do without it, if nothing can stand for it in ONNX.
+    pub instead: &'static str,
     /// The ONNX operators that it becomes, the most important one first. Empty if it leaves no node.
     pub onnx: &'static [&'static str],
     /// The first operator set that has these operators as they are used.
@@ -95,6 +98,7 @@ const fn op(name: &'static str) -> Op {
         check,
         lower,
         not_lowered: "",
+        instead: "",
         onnx: &[],
         since,
         note: "",
@@ -138,6 +142,11 @@ impl Op {
         Self { not_lowered: why, ..self }
     }
 
+    /// Sets the reason why ONNX cannot say what it does, and what to do instead.
+    const fn refused(self, why: &'static str, instead: &'static str) -> Self {
+        Self { not_lowered: why, instead, ..self }
+    }
+
     /// Sets the first operator set that has its operators.
     const fn since(self, opset: i64) -> Self {
         Self { since: opset, ..self }
@@ -173,6 +182,11 @@ impl Op {
         [self.name].into_iter().chain(self.also.iter().copied())
     }
 
+    /// The reason why it is not written as ONNX; empty if it is.
+    pub fn reason(&self) -> &'static str {
+        self.not_lowered
+    }
+
     /// The function that computes it from constants.
     pub fn folder(&self) -> Option<Evaluator> {
         self.fold
@@ -199,6 +213,7 @@ const FAMILIES: &[&[Op]] = &[
     random::OPS,
     recurrent::OPS,
     reduce::OPS,
+    refused::OPS,
     search::OPS,
     signal::OPS,
     sparse::OPS,
@@ -215,6 +230,11 @@ static OPS: LazyLock<HashMap<&str, Op>> = LazyLock::new(|| {
 /// All ops that can be converted, in no particular order.
 pub fn supported_ops() -> impl Iterator<Item = &'static Op> {
     OPS.values().filter(|op| op.lower.is_some())
+}
+
+/// All ops that ONNX cannot express, in no particular order.
+pub fn refused_ops() -> impl Iterator<Item = &'static Op> {
+    OPS.values().filter(|op| !op.instead.is_empty())
 }
 
 /// The row of the op of this name.

@@ -44,12 +44,18 @@ pub enum Blocks {
 pub const OPS: &[Op] = &[
     op("BatchToSpace")
         .shape(|inputs, node| shape::blocks::batch_to_space(inputs, node, Parameter::Attribute))
-        .lower(|cx, node| lower::blocks::batch_to_space(cx, node, Parameter::Attribute), &["Reshape", "Transpose", "Slice"])
+        .lower(
+            |cx, node| lower::blocks::batch_to_space(cx, node, Parameter::Attribute),
+            &["Reshape", "Transpose", "Slice"],
+        )
         .eval(|node, inputs| eval::blocks::batch_to_space(node, inputs, Parameter::Attribute))
         .float16(),
     op("BatchToSpaceND")
         .shape(|inputs, node| shape::blocks::batch_to_space(inputs, node, Parameter::Input(1)))
-        .lower(|cx, node| lower::blocks::batch_to_space(cx, node, Parameter::Input(1)), &["Reshape", "Transpose", "Slice"])
+        .lower(
+            |cx, node| lower::blocks::batch_to_space(cx, node, Parameter::Input(1)),
+            &["Reshape", "Transpose", "Slice"],
+        )
         .eval(|node, inputs| eval::blocks::batch_to_space(node, inputs, Parameter::Input(1)))
         .float16(),
     op("Bincount").shape(shape::order::bincount).lower(
@@ -279,12 +285,18 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("SpaceToBatch")
         .shape(|inputs, node| shape::blocks::space_to_batch(inputs, node, Parameter::Attribute))
-        .lower(|cx, node| lower::blocks::space_to_batch(cx, node, Parameter::Attribute), &["Pad", "Reshape", "Transpose"])
+        .lower(
+            |cx, node| lower::blocks::space_to_batch(cx, node, Parameter::Attribute),
+            &["Pad", "Reshape", "Transpose"],
+        )
         .eval(|node, inputs| eval::blocks::space_to_batch(node, inputs, Parameter::Attribute))
         .float16(),
     op("SpaceToBatchND")
         .shape(|inputs, node| shape::blocks::space_to_batch(inputs, node, Parameter::Input(1)))
-        .lower(|cx, node| lower::blocks::space_to_batch(cx, node, Parameter::Input(1)), &["Pad", "Reshape", "Transpose"])
+        .lower(
+            |cx, node| lower::blocks::space_to_batch(cx, node, Parameter::Input(1)),
+            &["Pad", "Reshape", "Transpose"],
+        )
         .eval(|node, inputs| eval::blocks::space_to_batch(node, inputs, Parameter::Input(1)))
         .float16(),
     op("SpaceToDepth")

@@ -12,12 +12,8 @@ use crate::graph::{Shape, TensorType};
 use crate::ops::infer::{like_first_input, one};
 use crate::tensor::DType;
 
-const NOISE: &str = "noise around the image is another than TensorFlow's; ONNX Runtime has no kernel for it from opset 22 on";
-
-const PROPOSALS: &str = "ONNX has no op of its kind: end the model before it, and compute proposals outside of the model";
-
-const DISTORTED: &str =
-    "its boxes are drawn by TensorFlow's generator of random numbers: let the model begin after it, and give it a box";
+const NOISE: &str =
+    "noise around the image is another than TensorFlow's; ONNX Runtime has no kernel for it from opset 22 on";
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
@@ -49,7 +45,6 @@ pub const OPS: &[Op] = &[
         .shape(shape::glimpse)
         .lower(|cx, node| lower::sample::glimpse(cx, node, Glimpses::Second), &["GatherND", "Where"])
         .note(NOISE),
-    op("GenerateBoundingBoxProposals").shape(shape::proposals).not_lowered(PROPOSALS),
     op("HSVToRGB")
         .shape(like_first_input)
         .lower(lower::color::hsv_to_rgb, &["Split", "Mod", "Clip", "Concat"]),
@@ -112,10 +107,6 @@ pub const OPS: &[Op] = &[
     op("RGBToHSV")
         .shape(like_first_input)
         .lower(lower::color::rgb_to_hsv, &["Split", "ReduceMax", "ReduceMin", "Where", "Concat"]),
-    op("SampleDistortedBoundingBox")
-        .also(&["SampleDistortedBoundingBoxV2"])
-        .shape(shape::distorted_box)
-        .not_lowered(DISTORTED),
     op("ScaleAndTranslate")
         .shape(shape::resize)
         .lower(lower::scale::scale_and_translate, &["Where", "ReduceSum", "Div", "MatMul"]),

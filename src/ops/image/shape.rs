@@ -60,18 +60,3 @@ pub fn projective_transform(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorT
     let (input, [height, width]) = (inputs.tensor_type(0)?, size(inputs, 2));
     one(input.dtype, Shape::new(vec![input.shape.dim(0), height, width, input.shape.dim(3)]))
 }
-
-/// Where a box begins, its size, and the box as a part of the image.
-pub fn distorted_box(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
-    let sizes = TensorType::new(inputs.dtype(0)?, Shape::known(&[3]));
-    Ok(vec![sizes.clone(), sizes, TensorType::new(DType::Float32, Shape::known(&[1, 1, 4]))])
-}
-
-/// Regions and their probabilities.
-pub fn proposals(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
-    let (images, count) = (inputs.shape(0)?.dim(0), usize::try_from(node.int("post_nms_topn", 300)).ok());
-    Ok(vec![
-        TensorType::new(DType::Float32, Shape::new(vec![images, count, Some(4)])),
-        TensorType::new(DType::Float32, Shape::new(vec![images, count])),
-    ])
-}

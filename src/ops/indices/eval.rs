@@ -61,6 +61,7 @@ pub fn unravel_index(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
             return None;
         }
     }
-    let shape = if indices.shape().is_empty() { vec![lengths.len()] } else { vec![lengths.len(), positions.len()] };
+    let shape =
+        if indices.shape().is_empty() { vec![lengths.len()] } else { vec![lengths.len(), positions.len()] };
     Some(vec![Tensor::from_integers(indices.dtype(), &shape, &coordinates)?])
 }

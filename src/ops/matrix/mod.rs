@@ -36,7 +36,10 @@ pub const OPS: &[Op] = &[
         .lower(lower::product::band_part, &["Trilu"])
         .since(14)
         .eval(eval::band_part),
-    op("MatrixDeterminant").also(&["BatchMatrixDeterminant"]).shape(shape::determinant).lower(lower::product::determinant, &["Det"]),
+    op("MatrixDeterminant")
+        .also(&["BatchMatrixDeterminant"])
+        .shape(shape::determinant)
+        .lower(lower::product::determinant, &["Det"]),
     op("MatrixInverse")
         .also(&["BatchMatrixInverse"])
         .shape(like_first_input)

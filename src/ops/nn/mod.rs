@@ -13,8 +13,6 @@ use crate::ops::infer::like_first_input;
 const SMALLER_THAN_WINDOW: &str =
     "of images smaller than the window ONNX Runtime computes a pixel where TensorFlow computes none";
 
-const AT_RANDOM: &str = "its windows are drawn by TensorFlow's generator of random numbers: pool by fixed windows instead";
-
 /// What tells the size of the result of a transposed convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SizeOf {
@@ -115,12 +113,13 @@ pub const OPS: &[Op] = &[
             &["ConvTranspose", "Slice"],
         )
         .float16(),
-    op("Dilation2D").shape(shape::dilation).lower(lower::taps::dilation, &["Slice", "Add", "Greater", "Where"]),
+    op("Dilation2D")
+        .shape(shape::dilation)
+        .lower(lower::taps::dilation, &["Slice", "Add", "Greater", "Where"]),
     op("ExtractImagePatches").shape(shape::extract_patches).lower(lower::patches::extract_patches, &["Conv"]),
     op("ExtractVolumePatches")
         .shape(shape::volume_patches)
         .lower(lower::taps::volume_patches, &["Slice", "Concat"]),
-    op("FractionalAvgPool").also(&["FractionalMaxPool"]).shape(shape::fractional_pool).not_lowered(AT_RANDOM),
     op("FusedBatchNorm")
         .also(&["FusedBatchNormV2"])
         .shape(|inputs, node| shape::batch_norm(inputs, node, 4))

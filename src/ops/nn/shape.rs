@@ -158,11 +158,3 @@ pub fn dilation(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     dilated.attrs.insert("dilations", Attr::Ints(node.ints("rates").to_vec()));
     windowed(inputs, &dilated, 4, &[filter.dim(0), filter.dim(1)], inputs.shape(0)?.dim(3).or(filter.dim(2)))
 }
-
-/// Pooling whose windows are drawn: only batch and channels are known.
-pub fn fractional_pool(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
-    let input = inputs.tensor_type(0)?;
-    let shape = Shape::new(vec![input.shape.dim(0), None, None, input.shape.dim(3)]);
-    let sequence = TensorType::new(DType::Int64, Shape::new(vec![None]));
-    Ok(vec![TensorType::new(input.dtype, shape), sequence.clone(), sequence])
-}

@@ -56,7 +56,9 @@ fn convolution_of(node: &Node) -> Result<Node> {
 
 pub fn convolution_shape(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let node = convolution_of(node)?;
-    let Some(rank) = inputs.shape(0)?.rank().or(inputs.shape(1)?.rank()).filter(|rank| (4..=5).contains(rank)) else {
+    let Some(rank) =
+        inputs.shape(0)?.rank().or(inputs.shape(1)?.rank()).filter(|rank| (4..=5).contains(rank))
+    else {
         return Err(node.error("it is known neither as a convolution of images nor as one of volumes"));
     };
     shape::convolution(&Inputs { graph: inputs.graph, node: &node }, &node, rank)

@@ -1,5 +1,6 @@
 //! Random numbers.
 
+pub mod eval;
 pub mod lower;
 pub mod shape;
 
@@ -12,24 +13,11 @@ use crate::tensor::{DType, Tensor};
 /// ONNX Runtime registers no kernels for the versions of these operators in opset 22 (seen up to 1.32).
 const KERNELS: &str = "other numbers than TensorFlow's; ONNX Runtime has no kernel for it from opset 22 on";
 
-const DISTRIBUTION: &str = "ONNX has no distribution of its kind: let the model begin after it, and give it the numbers";
-
-const STATE: &str = "the state of its generator changes with each run, and a model has no state: let the model begin after it";
-
-const SHARDS: &str = "which numbers it draws depends on the number of processors: let the model begin after it, or use an ArgMax";
-
-const CIPHER: &str = "it shuffles by a cipher of TensorFlow's own: let the model begin after it";
-
 const STATELESS: &[&str] = &["Loop", "BitwiseXor", "Mul", "Div", "Mod"];
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
     op("Multinomial").shape(shape::multinomial).lower(lower::multinomial, &["Multinomial"]).note(KERNELS),
-    op("ParameterizedTruncatedNormal")
-        .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
-        .not_lowered(DISTRIBUTION),
-    op("RandomGamma").also(&["RandomPoisson", "RandomPoissonV2"]).shape(shape::random_of).not_lowered(DISTRIBUTION),
-    op("RandomIndexShuffle").shape(like_first_input).not_lowered(CIPHER),
     op("RandomShuffle")
         .shape(like_first_input)
         .lower(lower::shuffle, &["RandomUniformLike", "TopK", "Gather"])
@@ -49,17 +37,6 @@ pub const OPS: &[Op] = &[
         .check(checks::described_shape)
         .lower(lower::integers, &["RandomUniformLike", "Mul", "Floor"])
         .note(KERNELS),
-    op("StatefulStandardNormal")
-        .also(&[
-            "StatefulStandardNormalV2",
-            "StatefulTruncatedNormal",
-            "StatefulUniform",
-            "StatefulUniformFullInt",
-            "StatefulUniformInt",
-        ])
-        .shape(shape::stateful)
-        .not_lowered(STATE),
-    op("StatelessMultinomial").shape(shape::multinomial).not_lowered(SHARDS),
     op("StatelessRandomGetAlg")
         .shape(|_, _| one(DType::Int32, Shape::scalar()))
         .lower(lower::algorithm, &[])
@@ -76,7 +53,8 @@ pub const OPS: &[Op] = &[
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)
         .lower(|cx, node| draw(cx, node, Seed::Seed, Distribution::Normal), STATELESS)
-        .since(18),
+        .since(18)
+        .eval(|node, inputs| eval::draw(node, inputs, Distribution::Normal)),
     op("StatelessRandomNormalV2")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)
@@ -86,12 +64,14 @@ pub const OPS: &[Op] = &[
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)
         .lower(|cx, node| draw(cx, node, Seed::Seed, Distribution::Uniform), STATELESS)
-        .since(18),
+        .since(18)
+        .eval(|node, inputs| eval::draw(node, inputs, Distribution::Uniform)),
     op("StatelessRandomUniformFullInt")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::UInt64)))
         .check(checks::described_shape)
         .lower(|cx, node| draw(cx, node, Seed::Seed, Distribution::AllIntegers), STATELESS)
-        .since(18),
+        .since(18)
+        .eval(|node, inputs| eval::draw(node, inputs, Distribution::AllIntegers)),
     op("StatelessRandomUniformFullIntV2")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::UInt64)))
         .check(checks::described_shape)
@@ -101,7 +81,8 @@ pub const OPS: &[Op] = &[
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Int32)))
         .check(checks::described_shape)
         .lower(|cx, node| draw(cx, node, Seed::Seed, Distribution::Integers(2)), STATELESS)
-        .since(18),
+        .since(18)
+        .eval(|node, inputs| eval::draw(node, inputs, Distribution::Integers(2))),
     op("StatelessRandomUniformIntV2")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Int32)))
         .check(checks::described_shape)
@@ -116,7 +97,8 @@ pub const OPS: &[Op] = &[
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)
         .lower(|cx, node| draw(cx, node, Seed::Seed, Distribution::TruncatedNormal), STATELESS)
-        .since(18),
+        .since(18)
+        .eval(|node, inputs| eval::draw(node, inputs, Distribution::TruncatedNormal)),
     op("StatelessTruncatedNormalV2")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)

@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::graph::{Node, Shape, TensorType};
 use crate::ops::infer::Inputs;
-use crate::ops::infer::{declared_type, one};
+use crate::ops::infer::one;
 use crate::tensor::DType;
 
 pub fn random(inputs: &Inputs<'_>, dtype: DType) -> Result<Vec<TensorType>> {
@@ -18,20 +18,4 @@ pub fn multinomial(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> 
 /// A key of one number, and a counter of two.
 pub fn key_and_counter() -> Vec<TensorType> {
     [1, 2].map(|count| TensorType::new(DType::UInt64, Shape::known(&[count]))).to_vec()
-}
-
-/// Numbers of a shape that an input describes, for each element of the second input.
-pub fn random_of(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
-    let parameters = inputs.tensor_type(1)?;
-    let described = inputs.described_shape(0)?;
-    let shape = match (described.dims(), parameters.shape.dims()) {
-        (Some(each), Some(of)) => Shape::new([each, of].concat()),
-        _ => Shape::UNKNOWN,
-    };
-    one(node.dtype("dtype").unwrap_or(parameters.dtype), shape)
-}
-
-/// Numbers from a generator whose state is a variable.
-pub fn stateful(_: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
-    one(declared_type(node, "dtype", DType::Float32), Shape::UNKNOWN)
 }

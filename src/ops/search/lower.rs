@@ -26,7 +26,9 @@ pub enum Bound {
 /// The greatest or least elements, all of them: TensorFlow allows to miss some.
 pub fn approximate_top_k(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     if !node.bool("aggregate_to_topk", true) {
-        return Err(node.error("how many elements it returns depends on the processor").advice("set aggregate_to_topk"));
+        return Err(node
+            .error("how many elements it returns depends on the processor")
+            .advice("set aggregate_to_topk"));
     }
     let dtype = cx.dtype(cx.input_of(node, 0)?);
     let mut steps = Steps { cx, node };
@@ -125,7 +127,8 @@ pub fn bound(cx: &mut Lowering<'_>, node: NodeRef<'_>, bound: Bound) -> Result<(
     let mut steps = Steps { cx, node };
     let (sorted, values) = (steps.input_as(0, dtype)?, steps.input_as(1, dtype)?);
     let (row, column) = (steps.ints(&[1]), steps.ints(&[2]));
-    let (sorted, values) = (steps.op("Unsqueeze", &[&sorted, &row]), steps.op("Unsqueeze", &[&values, &column]));
+    let (sorted, values) =
+        (steps.op("Unsqueeze", &[&sorted, &row]), steps.op("Unsqueeze", &[&values, &column]));
     let is_before = match bound {
         Bound::Lower => steps.op("Less", &[&sorted, &values]),
         Bound::Upper => {

@@ -21,7 +21,10 @@ pub const OPS: &[Op] = &[
         .eval(eval::histogram),
     op("InTopK")
         .shape(|inputs, _| one(DType::Bool, inputs.shape(1)?.clone()))
-        .lower(|cx, node| in_top_k(cx, node, Parameter::Attribute), &["Equal", "Greater", "ReduceSum", "Less"])
+        .lower(
+            |cx, node| in_top_k(cx, node, Parameter::Attribute),
+            &["Equal", "Greater", "ReduceSum", "Less"],
+        )
         .eval(|node, inputs| eval::in_top_k(node, inputs, Parameter::Attribute)),
     op("InTopKV2")
         .shape(|inputs, _| one(DType::Bool, inputs.shape(1)?.clone()))

@@ -11,7 +11,8 @@ pub fn approximate_top_k(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorT
         Some(dims) => {
             let axis = inputs.checked_axis(node.int("reduction_dimension", -1), dims.len())?;
             let mut dims = dims.to_vec();
-            dims[axis] = usize::try_from(node.int("k", 0)).ok().filter(|_| node.bool("aggregate_to_topk", true));
+            dims[axis] =
+                usize::try_from(node.int("k", 0)).ok().filter(|_| node.bool("aggregate_to_topk", true));
             Shape::new(dims)
         }
         None => Shape::UNKNOWN,

@@ -72,8 +72,12 @@ pub fn tensor_diag_part(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorTy
     let input = inputs.tensor_type(0)?;
     let Some(dims) = input.shape.dims() else { return one(input.dtype, Shape::UNKNOWN) };
     let (first, second) = dims.split_at(dims.len() / 2);
-    if first.len() != second.len() || first.iter().zip(second).any(|(a, b)| a.zip(*b).is_some_and(|(a, b)| a != b)) {
-        return Err(node.error(format!("its input of shape {} does not have axes that come twice", input.shape)));
+    if first.len() != second.len()
+        || first.iter().zip(second).any(|(a, b)| a.zip(*b).is_some_and(|(a, b)| a != b))
+    {
+        return Err(
+            node.error(format!("its input of shape {} does not have axes that come twice", input.shape))
+        );
     }
     one(input.dtype, Shape::new(first.iter().zip(second).map(|(a, b)| a.or(*b)).collect()))
 }

@@ -36,7 +36,11 @@ pub fn bounding_boxes(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let colors = match node.inputs.get(2) {
         Some(&colors) => match cx.shape(colors).fully_known() {
             Some(dims) => !dims.contains(&0) && dims.len() == 2,
-            None => return Err(node.error("it is not known how many colors it has").advice(cx.shape_advice(colors))),
+            None => {
+                return Err(node
+                    .error("it is not known how many colors it has")
+                    .advice(cx.shape_advice(colors)));
+            }
         },
         None => false,
     };
@@ -77,7 +81,8 @@ pub fn bounding_boxes(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let starts = steps.op("GreaterOrEqual", &[&positions, &first]);
         let ends = steps.op("LessOrEqual", &[&positions, &end]);
         let is_inside = steps.op("And", &[&starts, &ends]);
-        let (at_first, at_end) = (steps.op("Equal", &[&positions, &first]), steps.op("Equal", &[&positions, &end]));
+        let (at_first, at_end) =
+            (steps.op("Equal", &[&positions, &first]), steps.op("Equal", &[&positions, &end]));
         let is_border = steps.op("Or", &[&at_first, &at_end]);
         (is_inside, is_border)
     };

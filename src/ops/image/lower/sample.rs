@@ -66,7 +66,8 @@ fn pixels(
 
 /// Windows around offsets. What is outside of the image is zero, or noise.
 pub fn glimpse(cx: &mut Lowering<'_>, node: NodeRef<'_>, version: Glimpses) -> Result<()> {
-    let noise = if node.bool("uniform_noise", true) { "uniform" } else { node.text("noise").unwrap_or("uniform") };
+    let noise =
+        if node.bool("uniform_noise", true) { "uniform" } else { node.text("noise").unwrap_or("uniform") };
     let (is_normalized, is_centered) = (node.bool("normalized", true), node.bool("centered", true));
     let mut steps = Steps { cx, node };
     let (images, sizes, offsets) = (steps.input(0)?, steps.integers(1)?, steps.input(2)?);
@@ -187,7 +188,8 @@ pub fn projective_transform(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<
     };
     let behind = steps.ints(&[-1]);
     let result = if is_bilinear {
-        let (one, [top, left]) = (steps.number(FLOAT, 1.0), [&down, &across].map(|value| steps.op("Floor", &[value])));
+        let (one, [top, left]) =
+            (steps.number(FLOAT, 1.0), [&down, &across].map(|value| steps.op("Floor", &[value])));
         let [bottom, right] = [&top, &left].map(|value| steps.op("Add", &[value, &one]));
         let mut share = |from: &String, to: &String| {
             let share = steps.op("Sub", &[to, from]);

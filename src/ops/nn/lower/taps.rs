@@ -85,7 +85,8 @@ fn padded(
             };
             let strides = steps.ints(&each(|window| window.stride));
             let extents = steps.ints(&each(|window| window.extent()));
-            let (one, two, last) = (steps.ints(&[1]), steps.ints(&[2]), steps.ints(&[windows.len() as i64 + 1]));
+            let (one, two, last) =
+                (steps.ints(&[1]), steps.ints(&[2]), steps.ints(&[windows.len() as i64 + 1]));
             let shape = steps.op("Shape", &[name]);
             let lengths = steps.op("Slice", &[&shape, &one, &last]);
             // As many windows as strides begin within the length.

@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::graph::{NodeRef, Padding, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
-use crate::ops::nn::{Filters, SizeOf};
 use crate::onnx::Attribute;
+use crate::ops::nn::{Filters, SizeOf};
 use crate::tensor::DType;
 
 /// A transposed convolution. It computes all elements that the windows cover. The padding of the convolution is then cut
@@ -148,8 +148,7 @@ fn depthwise_filter(
         }
         None => {
             let name = cx.in_layout(filter, &Layout::of_axes(perm))?;
-            let shape: Vec<i64> =
-                [-1, 1].into_iter().chain(kernel.iter().map(|&size| size as i64)).collect();
+            let shape: Vec<i64> = [-1, 1].into_iter().chain(kernel.iter().map(|&size| size as i64)).collect();
             let shape = cx.vector(node, "filter_shape", &shape);
             cx.step(node, "filter", "Reshape", vec![name, shape], vec![])
         }

@@ -30,7 +30,8 @@ pub fn cumulative(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let rows = steps.cx.reshaped(node, "rows", name, rows);
     let positions = steps.positions(&count);
     let (columns, last) = (steps.ints(&[1, 2]), steps.ints(&[1]));
-    let (own, other) = (steps.op("Unsqueeze", &[&positions, &columns]), steps.op("Unsqueeze", &[&positions, &last]));
+    let (own, other) =
+        (steps.op("Unsqueeze", &[&positions, &columns]), steps.op("Unsqueeze", &[&positions, &last]));
     let is_in = match (is_exclusive, is_reverse) {
         (false, false) => steps.op("LessOrEqual", &[&other, &own]),
         (true, false) => steps.op("Less", &[&other, &own]),
