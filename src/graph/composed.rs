@@ -126,7 +126,8 @@ impl Composed<'_> {
         let scale = if is_scaled { gamma } else { self.add("OnesLike", &[mean], Attrs::new())? };
         let epsilon = self.attrs.get("variance_epsilon").cloned().unwrap_or(Attr::Float(0.0));
         let attrs = Attrs::from([("epsilon", epsilon), ("is_training", Attr::Bool(false))]);
-        self.last("FusedBatchNormV3", &[input, scale, beta, mean, variance], attrs)
+        let normalized = self.add("FusedBatchNormV3", &[input, scale, beta, mean, variance], attrs)?;
+        self.last("Identity", &[normalized], Attrs::new())
     }
 
     fn padded_convolution(
