@@ -14,6 +14,7 @@ pub(crate) mod folding;
 pub(crate) mod formula;
 pub(crate) mod function;
 mod initializers;
+pub(crate) mod inputs_and_loops;
 mod layout;
 mod model_io;
 pub(crate) mod repeat;

@@ -31,6 +31,7 @@ pub const OPS: &[Op] = &[
         })
         .float16(),
     op("MatrixBandPart")
+        .also(&["BatchMatrixBandPart"])
         .shape(like_first_input)
         .lower(lower::product::band_part, &["Trilu", "Where"])
         .eval(eval::band_part),
