@@ -22,7 +22,7 @@ def ssd(size=64, classes=3, depth=4, chosen=20, suppress=tf.image.non_max_suppre
     for index, feature_map in enumerate(feature_maps):
         encodings.append(predicted(feature_map, 3, 4, f"BoxPredictor_{index}/BoxEncodingPredictor"))
         scores.append(predicted(feature_map, 3, classes + 1, f"BoxPredictor_{index}/ClassPredictor"))
-        anchors.append(grid(feature_map.shape[1].value, [0.1 * (index + 1), 0.2 * (index + 1), 0.3 * (index + 1)]))
+        anchors.append(grid(int(feature_map.shape[1]), [0.1 * (index + 1), 0.2 * (index + 1), 0.3 * (index + 1)]))
     encodings, scores = tf.concat(encodings, 1, name="concat"), tf.concat(scores, 1, name="concat_1")
     with tf.name_scope("Postprocessor"):
         boxes = tf.map_fn(lambda each: decoded(each, np.concatenate(anchors)), encodings)
@@ -37,7 +37,7 @@ def two_stages(size=64, classes=3, depth=4, proposals=12, suppress=tf.image.non_
     feature_map = features(resized, depth, [2, 2, 2])[-1]
     encodings = predicted(feature_map, 3, 4, "FirstStageBoxPredictor/BoxEncodingPredictor")
     objectness = tf.nn.softmax(predicted(feature_map, 3, 2, "FirstStageBoxPredictor/ClassPredictor"))
-    anchors = grid(feature_map.shape[1].value, [0.2, 0.35, 0.5])
+    anchors = grid(int(feature_map.shape[1]), [0.2, 0.35, 0.5])
     boxes = tf.map_fn(lambda each: decoded(each, anchors), encodings)
     # The border of the image is outside of the window: whether a crop ends at the border itself depends on rounding.
     window = (0.02, 0.02, 0.97, 0.97)
@@ -85,13 +85,13 @@ def weights(name, shape, gain=1.0):
 
 
 def convolved(x, depth, stride, name, activation=tf.nn.relu6, gain=1.0):
-    kernel = weights(name, [3, 3, x.shape[-1].value, depth], gain)
+    kernel = weights(name, [3, 3, int(x.shape[-1]), depth], gain)
     result = tf.nn.conv2d(x, kernel, stride, "SAME", name=f"{name}/Conv2D")
     return activation(result) if activation else result
 
 
 def connected(x, depth, name):
-    return tf.matmul(x, weights(name, [x.shape[-1].value, depth]), name=f"{name}/MatMul")
+    return tf.matmul(x, weights(name, [int(x.shape[-1]), depth]), name=f"{name}/MatMul")
 
 
 def predicted(feature_map, boxes, numbers, name):
@@ -145,7 +145,7 @@ def detections(boxes, scores, chosen, suppress, fields=None, count=None, window=
 def best(boxes, scores, fields, chosen, suppress, window):
     """The best boxes of one image."""
     found = []
-    classes, class_boxes = scores.shape[1].value, tf.unstack(boxes, axis=1)
+    classes, class_boxes = int(scores.shape[1]), tf.unstack(boxes, axis=1)
     for index, class_boxes in enumerate(class_boxes if len(class_boxes) == classes else class_boxes * classes):
         class_scores = tf.reshape(tf.slice(scores, [0, index], tf.stack([tf.shape(scores)[0], 1])), [-1])
         limit = tf.minimum(chosen, tf.shape(class_boxes)[0])
