@@ -69,7 +69,7 @@ def scan(steps):
 
 def ssd():
     images, outputs = detection.ssd(size=300, classes=20, depth=16, chosen=100)
-    return images, outputs, [1, 240, 320, 3]
+    return images, outputs, [1, 300, 300, 3]
 
 
 # The input, the outputs, and the shape of the feed.
