@@ -38,7 +38,7 @@ pub use lowering::lower;
 pub use missing::missing_ops;
 
 use crate::error::Result;
-use crate::graph::{Node, NodeRef};
+use crate::graph::{Node, NodeRef, own_ops};
 use crate::lower::context::Lowering;
 use crate::tensor::Tensor;
 
@@ -72,6 +72,9 @@ pub struct Op {
     pub since: i64,
     /// A part that is not converted, or a difference from TensorFlow.
     pub note: &'static str,
+    /// The inputs, by TensorFlow's name of them, that must be known before the model runs, each with the reason. All others may be
+    /// computed by the model.
+    pub constants: &'static [(&'static str, &'static str)],
     fold: Option<Evaluator>,
     eval: Option<Evaluator>,
     makes: Option<ElementCount>,
@@ -94,6 +97,7 @@ const fn op(name: &'static str) -> Op {
         onnx: &[],
         since,
         note: "",
+        constants: &[],
         fold,
         eval,
         makes,
@@ -142,6 +146,11 @@ impl Op {
     /// Sets the note in the table of supported ops.
     const fn note(self, note: &'static str) -> Self {
         Self { note, ..self }
+    }
+
+    /// Sets the inputs that must be known before the model runs, and the reasons.
+    const fn constants(self, inputs: &'static [(&'static str, &'static str)]) -> Self {
+        Self { constants: inputs, ..self }
     }
 
     /// Sets the function that computes its outputs, also for constants during a conversion, such as shapes and masks.
@@ -206,7 +215,7 @@ static OPS: LazyLock<HashMap<&str, Op>> = LazyLock::new(|| {
 
 /// All ops that can be converted, in no particular order.
 pub fn supported_ops() -> impl Iterator<Item = &'static Op> {
-    OPS.values().filter(|op| op.lower.is_some())
+    OPS.values().filter(|op| op.lower.is_some() && !own_ops::ALL.contains(&op.name))
 }
 
 /// The row of the op of this name.
@@ -262,22 +271,36 @@ mod tests {
         }
     }
 
-    /// Ops that only this program has, in graphs that it rewrites.
-    const OWN: [&str; 2] = [crate::graph::ROUND_TO_FLOAT16, crate::graph::branches::ON_BRANCH];
-
     #[test]
     fn rows_have_the_names_of_tensorflows_registry() {
         let names = FAMILIES.iter().copied().flatten().flat_map(Op::names);
         let unknown: Vec<&str> =
-            names.filter(|name| !OWN.contains(name) && OpDefinition::find(name).is_none()).collect();
+            names.filter(|name| !own_ops::ALL.contains(name) && OpDefinition::find(name).is_none()).collect();
         // The first is made while a graph is built, the other is TF.js's own.
         assert_eq!(unknown, ["_SwitchN", "LogicalXor"]);
     }
 
     #[test]
+    fn inputs_that_must_be_known_are_those_of_the_definitions() {
+        for op in OPS.values() {
+            for (name, _) in op.constants {
+                // Other versions of the op may have it as an attribute.
+                let has = |op: &str| {
+                    OpDefinition::find(op).is_some_and(|op| op.inputs().any(|input| input.name == *name))
+                };
+                assert!(
+                    FAMILIES.iter().copied().flatten().any(|row| row.names().any(has)),
+                    "{} {name}",
+                    op.name
+                );
+            }
+        }
+    }
+
+    #[test]
     fn rows_are_in_the_order_of_their_names() {
         for family in FAMILIES {
-            let names = family.iter().map(|op| op.name).filter(|name| !OWN.contains(name));
+            let names = family.iter().map(|op| op.name).filter(|name| !own_ops::ALL.contains(name));
             assert!(names.map(str::to_lowercase).is_sorted(), "{}", family[0].name);
             assert!(family.iter().all(|op| op.also.is_sorted()), "{}", family[0].name);
         }
