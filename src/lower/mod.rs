@@ -17,8 +17,8 @@ pub(crate) mod steps;
 mod unknown_shape;
 mod values;
 
-pub use context::LowerOptions;
 use context::Lowering;
+pub use context::{LowerOptions, Quantization};
 pub use layout::Layout;
 
 use crate::error::Result;
