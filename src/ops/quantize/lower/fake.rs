@@ -150,8 +150,13 @@ fn with_known_bounds(
         factor: constant("factor", |levels| if levels.divides { levels.scale } else { levels.inverse }),
         zero: constant("zero", |levels| levels.zero_point - levels.first),
     };
-    let name = cx.in_tensorflow_layout(node.inputs[0])?;
-    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    let (name, layout) = match bounds {
+        // Numbers of the last axis.
+        Bounds::PerChannel => {
+            (cx.in_tensorflow_layout(node.inputs[0])?, Layout::tensorflow_of(cx.shape(node.into())))
+        }
+        _ => cx.stored(node.inputs[0])?,
+    };
     let mut steps = Steps { cx, node };
     let level = level(&mut steps, &name, &range, bounds);
     cx.emit(node, "Mul", vec![level, range.scale], layout, vec![]);
