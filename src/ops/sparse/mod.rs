@@ -35,7 +35,7 @@ pub const OPS: &[Op] = &[
     op("RaggedGather")
         .shape(shape::ragged::gather)
         .lower(lower::ragged::gather, &["Gather", "CumSum", "NonZero"])
-        .note("vectors of indices"),
+        .note("indices of a known rank"),
     op("RaggedRange")
         .shape(shape::ragged::range)
         .lower(lower::ragged::range, &["CumSum", "NonZero", "Gather"]),
