@@ -22,7 +22,8 @@ def modules():
 
 def imported(module, path):
     used = set()
-    for file in path.rglob("*.rs") if path.is_dir() else [path]:
+    files = [file for file in path.rglob("*.rs") if file.stem != "tests"] if path.is_dir() else [path]
+    for file in files:
         code = file.read_text().split("#[cfg(test)]\nmod tests {")[0]
         code = re.sub(r"//.*", "", code)
         used |= set(re.findall(r"\bcrate::([a-z0-9_]+)", code))

@@ -46,7 +46,7 @@ pub fn examine(source: &Source, options: &ConvertOptions) -> Result<Option<Exami
     let names = |infos: &[TensorInfo]| infos.iter().map(|info| info.name.clone()).collect::<Vec<_>>();
     let called = Called::new(&names(&inputs), &names(&outputs), &bound.keys);
     let (inputs, outputs) = called.infos(&inputs, &outputs);
-    let bound = rewritten(bound.pruned())?;
+    let bound = rewritten(bound.pruned(), options.opset)?;
     let batch_norms = batch_norms(&bound.graph);
     let bound = bound.after(|graph, of| call_branches(graph, &of.outputs))?;
     let read = Weights::choose(source, &bound, options.moving_averages)?.read(&bound.graph);

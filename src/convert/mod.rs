@@ -59,7 +59,8 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, Moved, Node, TensorRef};
 use crate::lower::LowerOptions;
 use crate::onnx::{Model, TensorInfo};
-use crate::ops::lower;
+use crate::ops::{find, lower};
+use crate::passes::activations::fuse_activations;
 use crate::passes::atrous::dilate_convolutions;
 use crate::passes::batch_norm::{BatchNorm, batch_norms};
 use crate::passes::conditionals::call_branches;
@@ -67,9 +68,14 @@ use crate::passes::failing::refuse_failing;
 use crate::passes::float16::{Float16, to_float16};
 use crate::passes::fold::simplify;
 use crate::passes::fuse_batch_norm::fuse_batch_norms;
+use crate::passes::join_concats::join_concats;
+use crate::passes::layer_norm::fuse_layer_norms;
 use crate::passes::moving_averages::MovingAverages;
+use crate::passes::neutral::drop_neutral;
 use crate::passes::pad_convolutions::pad_convolutions;
 use crate::passes::preprocess::{Preprocessing, preprocess};
+use crate::passes::repeated::merge_repeated;
+use crate::passes::tensordot::multiply_tensors;
 use crate::setting::Setting;
 use crate::source::Source;
 use crate::suggestion::suggesting_and_listing;
@@ -198,7 +204,7 @@ fn finish(
     let (labels, uncounted) = labels::of_classes(options.labels.as_deref(), &bound)?;
     let bound = bound.after(|graph, of| preprocess(graph, &of.inputs, options.preprocessing))?.pruned();
     let unrewritten = bound.graph.clone();
-    let bound = rewritten(bound)?;
+    let bound = rewritten(bound, options.opset)?;
     let batch_norms = batch_norms(&bound.graph);
     let mut bound = bound.after(|graph, of| call_branches(graph, &of.outputs))?;
     if bound.graph.nodes().any(|(_, node)| node.is_variable()) {
@@ -305,12 +311,18 @@ fn note_of_bfloat16(graph: &Graph) -> Option<Note> {
     })
 }
 
-/// The graph with one op where TensorFlow needs several and ONNX has one.
-fn rewritten(bound: BoundGraph) -> Result<BoundGraph> {
+/// The graph with one op where TensorFlow needs several and ONNX has one, and without nodes that add nothing.
+fn rewritten(bound: BoundGraph, opset: i64) -> Result<BoundGraph> {
     let fused = bound.after(|graph, _| fuse_batch_norms(graph))?;
     let dilated = fused.after(|graph, _| dilate_convolutions(graph))?;
     let padded = dilated.after(|graph, _| pad_convolutions(graph))?;
-    Ok(padded.pruned())
+    let multiplied = padded.after(|graph, _| multiply_tensors(graph))?;
+    let normalized = multiplied.after(|graph, _| fuse_layer_norms(graph, opset))?;
+    let activated = normalized.after(|graph, _| fuse_activations(graph, opset))?;
+    let shorter = activated.after(|graph, _| drop_neutral(graph))?;
+    let merged = shorter.after(|graph, _| merge_repeated(graph, |op| find(op).is_some()))?.pruned();
+    let joined = merged.after(|graph, of| join_concats(graph, &of.outputs))?;
+    Ok(joined.pruned())
 }
 
 /// Simplifies the graph of a function that a node calls.

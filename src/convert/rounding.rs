@@ -8,7 +8,8 @@ use hashbrown::HashMap;
 use super::Conversion;
 use crate::error::Result;
 use crate::eval::run;
-use crate::graph::{Attr, Attrs, Graph, ROUND_TO_FLOAT16, TensorRef};
+use crate::graph::own_ops::ROUND_TO_FLOAT16;
+use crate::graph::{Attr, Attrs, Graph, TensorRef};
 use crate::tensor::DType;
 use crate::tensor::Tensor;
 

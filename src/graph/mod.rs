@@ -13,6 +13,7 @@ pub mod import;
 mod moved;
 pub mod node_def;
 pub mod op_definition;
+pub mod own_ops;
 pub mod partial;
 mod predicates;
 mod shape;
@@ -103,10 +104,6 @@ impl Node {
         Error::new(format!("{} \"{}\"", self.op, self.name), problem)
     }
 }
-
-/// An op that TensorFlow does not have: it rounds float32 to float16. With `clamp`, finite numbers beyond the range of float16
-/// become its largest or smallest number.
-pub const ROUND_TO_FLOAT16: &str = "RoundToFloat16";
 
 /// Infers the types of the outputs of a node that is about to be added to a graph.
 pub type Inference = fn(&Graph, &Node) -> Result<Vec<TensorType>>;

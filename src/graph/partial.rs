@@ -91,6 +91,14 @@ fn follow(graph: &Graph, tensor: TensorRef, depth: usize) -> Option<Vec<Length>>
             let slice = StridedSlice::new(node, 1, [&known(1)?, &known(2)?, &known(3)?]).ok()?;
             slice.indices(0, elements.len()).map(|index| elements.get(index).copied()).collect()
         }
+        "Gather" | "GatherV2" if is_of_first_axis(graph, node) => {
+            let (elements, indices) = (input(0)?, known(1)?);
+            let element = |&index: &i64| elements.get(usize::try_from(index).ok()?).copied();
+            indices.iter().map(element).collect()
+        }
+        "Prod" if !node.bool("keep_dims", false) && known(1)?.len() == 1 => {
+            product(&input(0)?).map(|all| vec![all])
+        }
         "Minimum" if absorbed(graph, node, depth).is_some() => {
             absorbed(graph, node, depth).map(|length| vec![length])
         }
@@ -124,6 +132,22 @@ fn follow(graph: &Graph, tensor: TensorRef, depth: usize) -> Option<Vec<Length>>
         Some([]) => Some(vec![Length::Open]),
         Some(&[length]) if length <= MAX_DEPTH => Some(vec![Length::Open; length]),
         _ => None,
+    })
+}
+
+/// Whether a node gathers elements of a vector.
+fn is_of_first_axis(graph: &Graph, node: &Node) -> bool {
+    node.int("batch_dims", 0) == 0 && graph.shape(node.inputs[0]).rank() == Some(1)
+}
+
+/// The product of lengths.
+fn product(lengths: &[Length]) -> Option<Length> {
+    let known = lengths.iter().filter_map(|length| length.value()).try_fold(1_i64, i64::checked_mul)?;
+    let mut open = lengths.iter().filter(|length| length.value().is_none());
+    Some(match (open.next(), open.next(), known) {
+        (None, _, _) => Length::Known(known),
+        (Some(&only), None, 1) => only,
+        _ => Length::Open,
     })
 }
 

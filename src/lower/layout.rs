@@ -77,6 +77,16 @@ impl Layout {
         moving(self) == moving(other)
     }
 
+    /// The layout with another axis, which is stored before the axis that follows it in TensorFlow's tensor.
+    #[must_use]
+    pub fn with(&self, axis: usize) -> Self {
+        let at = self.0.iter().position(|&stored| stored == axis).unwrap_or(self.0.len());
+        let mut axes: Vec<usize> =
+            self.0.iter().map(|&stored| stored + usize::from(stored >= axis)).collect();
+        axes.insert(at, axis);
+        Self(axes)
+    }
+
     /// Values for each axis of TensorFlow's tensor, in stored order.
     pub fn stored<T: Clone>(&self, per_axis: &[T]) -> Vec<T> {
         self.0.iter().map(|&axis| per_axis[axis].clone()).collect()
@@ -99,6 +109,15 @@ mod tests {
     fn without_its_spatial_axes_an_image_is_in_tensorflows_order() {
         let squeezed = Layout::channels_first(4).without(&[false, true, true, false]);
         assert!(squeezed.is_tensorflow());
+    }
+
+    #[test]
+    fn sequences_with_their_channels_second_become_images_with_theirs_second() {
+        let sequences = Layout::channels_first(3);
+        assert_eq!(sequences.with(1), Layout::channels_first(4));
+        assert_eq!(sequences.with(2), Layout::channels_first(4));
+        assert_eq!(sequences.with(0), Layout::of_axes(vec![0, 1, 3, 2]));
+        assert_eq!(Layout::tensorflow(3).with(3), Layout::tensorflow(4));
     }
 
     #[test]

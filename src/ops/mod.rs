@@ -38,7 +38,7 @@ pub use lowering::lower;
 pub use missing::missing_ops;
 
 use crate::error::Result;
-use crate::graph::{Node, NodeRef};
+use crate::graph::{Node, NodeRef, own_ops};
 use crate::lower::context::Lowering;
 use crate::tensor::Tensor;
 
@@ -206,7 +206,7 @@ static OPS: LazyLock<HashMap<&str, Op>> = LazyLock::new(|| {
 
 /// All ops that can be converted, in no particular order.
 pub fn supported_ops() -> impl Iterator<Item = &'static Op> {
-    OPS.values().filter(|op| op.lower.is_some())
+    OPS.values().filter(|op| op.lower.is_some() && !own_ops::ALL.contains(&op.name))
 }
 
 /// The row of the op of this name.
@@ -262,14 +262,11 @@ mod tests {
         }
     }
 
-    /// Ops that only this program has, in graphs that it rewrites.
-    const OWN: [&str; 2] = [crate::graph::ROUND_TO_FLOAT16, crate::graph::branches::ON_BRANCH];
-
     #[test]
     fn rows_have_the_names_of_tensorflows_registry() {
         let names = FAMILIES.iter().copied().flatten().flat_map(Op::names);
         let unknown: Vec<&str> =
-            names.filter(|name| !OWN.contains(name) && OpDefinition::find(name).is_none()).collect();
+            names.filter(|name| !own_ops::ALL.contains(name) && OpDefinition::find(name).is_none()).collect();
         // The first is made while a graph is built, the other is TF.js's own.
         assert_eq!(unknown, ["_SwitchN", "LogicalXor"]);
     }
@@ -277,7 +274,7 @@ mod tests {
     #[test]
     fn rows_are_in_the_order_of_their_names() {
         for family in FAMILIES {
-            let names = family.iter().map(|op| op.name).filter(|name| !OWN.contains(name));
+            let names = family.iter().map(|op| op.name).filter(|name| !own_ops::ALL.contains(name));
             assert!(names.map(str::to_lowercase).is_sorted(), "{}", family[0].name);
             assert!(family.iter().all(|op| op.also.is_sorted()), "{}", family[0].name);
         }

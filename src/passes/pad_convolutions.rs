@@ -1,9 +1,10 @@
 //! Padding inside convolutions: the input has a `Pad` with zeros before a convolution without padding; the
-//! output has one convolution with explicit padding, which does not write the larger image first.
+//! output has one convolution with explicit padding, which does not write the larger image first. Between the two there may be an
+//! `ExpandDims`, where a convolution of images computes one of sequences.
 
 use super::rewrite::{Rewriting, rewrite};
 use crate::error::Result;
-use crate::graph::{Attr, DataFormat, Graph, Moved, Node, TensorRef};
+use crate::graph::{Attr, Attrs, DataFormat, Graph, Moved, Node, TensorRef};
 use crate::tensor::Constant;
 
 /// Moves the zero padding before a convolution into the convolution.
@@ -12,25 +13,54 @@ use crate::tensor::Constant;
 /// If constants of the graph cannot be read.
 pub fn pad_convolutions(graph: Graph) -> Result<(Graph, Moved)> {
     rewrite(graph, |rewriting, node| {
-        let Some((unpadded, pads)) = padded_before(rewriting, node)? else { return Ok(None) };
+        let Some(Padded { unpadded, expand, pads }) = padded_before(rewriting, node)? else {
+            return Ok(None);
+        };
         let mut attrs = node.attrs.clone();
-        attrs.insert("padding".to_owned(), "EXPLICIT".into());
+        attrs.insert("padding", "EXPLICIT".into());
         attrs.insert("explicit_paddings", Attr::Ints(pads));
-        let inputs = vec![rewriting.moved(unpadded), rewriting.moved(node.inputs[1])];
+        let mut input = rewriting.moved(unpadded);
+        if let Some(expand) = expand {
+            let inputs = vec![input, rewriting.moved(expand.inputs[1])];
+            let name = rewriting.unique(&format!("{}/unpadded", expand.name));
+            input = rewriting.add(name, &expand.op, inputs, Attrs::new())?.into();
+        }
+        let inputs = vec![input, rewriting.moved(node.inputs[1])];
         rewriting.add(node.name.clone(), &node.op, inputs, attrs).map(Some)
     })
 }
 
-/// The input of the `Pad` before a convolution, and the lengths that it adds before and after each axis.
-fn padded_before(rewriting: &Rewriting<'_>, node: &Node) -> Result<Option<(TensorRef, Vec<i64>)>> {
+/// A convolution whose input is padded by a node before it.
+struct Padded<'g> {
+    /// The input of the `Pad`.
+    unpadded: TensorRef,
+    /// The `ExpandDims` after the `Pad`.
+    expand: Option<&'g Node>,
+    /// The lengths that are added before and after each axis of the convolution's input.
+    pads: Vec<i64>,
+}
+
+fn padded_before<'g>(rewriting: &Rewriting<'g>, node: &Node) -> Result<Option<Padded<'g>>> {
     let is_convolution = matches!(node.op.as_str(), "Conv2D" | "DepthwiseConv2dNative" | "Conv3D");
     if !is_convolution || node.text("padding") != Some("VALID") || node.inputs.len() != 2 {
         return Ok(None);
     }
-    let pad = rewriting.source(node.inputs[0]);
+    let integers = |tensor| -> Result<Option<Vec<i64>>> {
+        Ok(rewriting.source(tensor).constant().map(Constant::to_i64s).transpose()?.flatten())
+    };
+    let before = rewriting.source(node.inputs[0]);
+    let expand = Some(before).filter(|node| node.op == "ExpandDims");
+    let pad = expand.map_or(before, |expand| rewriting.source(expand.inputs[0]));
     let ("Pad", &[unpadded, pads]) = (pad.op.as_str(), &pad.inputs[..]) else { return Ok(None) };
-    let pads = rewriting.source(pads).constant().map(Constant::to_i64s).transpose()?.flatten();
-    let Some(pads) = pads else { return Ok(None) };
+    let Some(mut pads) = integers(pads)? else { return Ok(None) };
+    if let Some(expand) = expand {
+        let rank = pads.len() as i64 / 2 + 1;
+        let axis = integers(expand.inputs[1])?.and_then(|axis| axis.first().copied());
+        let axis = axis.map(|axis| if axis < 0 { axis + rank } else { axis });
+        let Some(axis) = axis.filter(|axis| (0..rank).contains(axis)) else { return Ok(None) };
+        let at = 2 * axis as usize;
+        pads.splice(at..at, [0, 0]);
+    }
     let rank = pads.len() / 2;
     let channels = match node.data_format() {
         DataFormat::ChannelsLast => rank.saturating_sub(1),
@@ -41,7 +71,7 @@ fn padded_before(rewriting: &Rewriting<'_>, node: &Node) -> Result<Option<(Tenso
         true => *pads == [0, 0],
         false => pads.iter().all(|&pad| pad >= 0),
     });
-    Ok(is_spatial.then_some((unpadded, pads)))
+    Ok(is_spatial.then_some(Padded { unpadded, expand, pads }))
 }
 
 #[cfg(test)]

@@ -19,15 +19,21 @@ pub struct Rewriting<'a> {
     redirected: HashMap<TensorRef, TensorRef>,
 }
 
-impl Rewriting<'_> {
+impl<'a> Rewriting<'a> {
     /// The tensor of the new graph that replaces a tensor of the old one.
     pub fn moved(&self, tensor: TensorRef) -> TensorRef {
         let moved = || TensorRef { node: self.ids[tensor.node.index()], port: tensor.port };
         self.redirected.get(&tensor).copied().unwrap_or_else(moved)
     }
 
+    /// An output of the node of the old graph that is being copied or replaced.
+    pub fn current_tensor(&self, port: usize) -> TensorRef {
+        TensorRef { node: self.current, port }
+    }
+
     /// Makes the readers of a tensor of the old graph read this tensor of the new one.
     pub fn redirect(&mut self, tensor: TensorRef, to: TensorRef) {
+        self.started();
         self.redirected.insert(tensor, to);
     }
 
@@ -67,7 +73,7 @@ impl Rewriting<'_> {
     }
 
     /// The node that computes a tensor of the old graph, past those that forward it.
-    pub fn source(&self, tensor: TensorRef) -> &Node {
+    pub fn source(&self, tensor: TensorRef) -> &'a Node {
         self.old.node(self.old.origin(tensor).node)
     }
 

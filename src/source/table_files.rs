@@ -34,7 +34,7 @@ struct Filling<'a> {
 }
 
 /// Adds the contents of the tables that files fill to a graph, as constants and ops that initialize the tables with them. A table
-/// whose file is missing stays as it is.
+/// whose file is missing stays as it is. The files that were read are no longer listed as files beside the graph.
 ///
 /// # Errors
 /// If a file does not have the form that its table needs.
@@ -42,11 +42,13 @@ pub fn fill_tables(meta: &mut MetaGraphDef, path: &Path) -> Result<()> {
     let assets = assets(meta);
     let Some(definition) = &mut meta.graph_def else { return Ok(()) };
     let folder = path.parent().unwrap_or(Path::new("")).join("assets");
-    let mut nodes = vec![];
+    let (mut nodes, mut read) = (vec![], vec![]);
     for filling in fillings(definition, &assets, &folder) {
         nodes.extend(initialization(&filling)?);
+        read.push(filling.file);
     }
     definition.node.extend(nodes);
+    meta.asset_file_def.retain(|asset| !read.contains(&folder.join(&asset.filename)));
     Ok(())
 }
 

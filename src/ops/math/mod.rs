@@ -7,7 +7,7 @@ pub mod shape;
 
 use self::eval::elementwise::{Arithmetic, Comparison, Unary};
 use super::{Op, checks, op};
-use crate::graph::ROUND_TO_FLOAT16;
+use crate::graph::own_ops::{GELU, HARD_SWISH, ROUND_TO_FLOAT16};
 use crate::ops::infer::like_first_input;
 
 /// The ops of this family.
@@ -372,6 +372,8 @@ pub const OPS: &[Op] = &[
         .shape(shape::broadcast)
         .lower(lower::binary::xlogy, &["Log", "Mul", "Equal", "Where"])
         .eval(|_, inputs| eval::functions::floats(inputs, eval::functions::xlogy, eval::functions::xlogy)),
+    op(GELU).shape(like_first_input).lower(lower::elementwise::gelu, &["Gelu"]).since(20),
+    op(HARD_SWISH).shape(like_first_input).lower(lower::elementwise::same, &["HardSwish"]).since(14),
     op(ROUND_TO_FLOAT16)
         .shape(like_first_input)
         .not_lowered("it is only in graphs that are evaluated")

@@ -6,6 +6,7 @@ pub mod lower;
 pub mod shape;
 
 use super::{Op, op};
+use crate::graph::own_ops::LAYER_NORMALIZATION;
 use crate::ops::infer::like_first_input;
 
 const SMALLER_THAN_WINDOW: &str =
@@ -98,4 +99,8 @@ pub const OPS: &[Op] = &[
         lower::loss::sparse_softmax_cross_entropy,
         &["LogSoftmax", "OneHot", "Mul", "ReduceSum", "Neg"],
     ),
+    op(LAYER_NORMALIZATION)
+        .shape(like_first_input)
+        .lower(lower::layer_norm::layer_normalization, &["LayerNormalization", "ReduceMean", "Sub"])
+        .since(17),
 ];

@@ -2,8 +2,10 @@
 
 pub mod eval;
 pub mod lower;
+pub mod shape;
 
 use self::lower::fake::{Bounds, fake_quant};
+use self::lower::linear;
 use self::lower::round_trip::quantize_and_dequantize;
 use super::{Op, Parameter, op};
 use crate::ops::infer::like_first_input;
@@ -15,6 +17,10 @@ const ROUNDING: &str = "half way between two levels, QuantizeLinear chooses the 
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
+    op("Dequantize")
+        .shape(shape::dequantize)
+        .lower(linear::dequantize, &["Sub", "Mul", "Add", "Div"])
+        .note("integers of 8 and 16 bits"),
     op("FakeQuantWithMinMaxArgs")
         .shape(like_first_input)
         .lower(|cx, node| fake_quant(cx, node, Bounds::Attributes), QDQ)
@@ -38,4 +44,8 @@ pub const OPS: &[Op] = &[
         |cx, node| quantize_and_dequantize(cx, node, Parameter::Input(3)),
         &["Clip", "Mul", "Round", "Floor", "Div"],
     ),
+    op("QuantizeV2")
+        .shape(shape::quantize)
+        .lower(linear::quantize, &["Clip", "Mul", "Floor", "Round", "Cast"])
+        .note("integers of 8 and 16 bits; with `round_mode` HALF_TO_EVEN, TensorFlow's oneDNN kernel has other bounds"),
 ];

@@ -160,7 +160,11 @@ fn reshape_target(
         }
         Length::Open => None,
     });
-    Ok(words.collect())
+    let words: Vec<Option<i64>> = words.collect();
+    // The one length that is not known follows from the others, unless one of them is 0 when the model runs.
+    let is_remaining = words.iter().filter(|word| word.is_none()).count() == 1
+        && lengths.iter().filter(|length| matches!(length, Length::Known(1..))).count() + 1 == lengths.len();
+    Ok(words.into_iter().map(|word| word.or(is_remaining.then_some(-1))).collect())
 }
 
 /// Whether a Reshape gives its input the shape that it has: at most one length is open on both sides, which then

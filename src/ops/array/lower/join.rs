@@ -55,9 +55,16 @@ pub fn expand_dims(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         [axis] => axis,
         _ => return Err(node.error("its axis is not one number")),
     };
-    let name = cx.in_tensorflow_layout(input)?;
+    let (name, layout) = cx.stored(input)?;
+    let (axis, layout) = match cx.shape(input).rank() {
+        Some(rank) => {
+            let axis = if axis < 0 { axis + rank as i64 + 1 } else { axis } as usize;
+            let layout = layout.with(axis);
+            (layout.stored_axis(axis) as i64, layout)
+        }
+        None => (axis, Layout::tensorflow_of(cx.shape(node.into()))),
+    };
     let axes = cx.vector(node, "axes", &[axis]);
-    let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit(node, "Unsqueeze", vec![name, axes], layout, vec![]);
     Ok(())
 }

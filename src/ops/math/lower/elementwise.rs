@@ -76,6 +76,11 @@ pub fn relu6(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     unary(cx, node, "Clip", bounds, vec![])
 }
 
+pub fn gelu(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let approximate = if node.bool("approximate", false) { "tanh" } else { "none" };
+    unary(cx, node, "Gelu", vec![], vec![("approximate", Attribute::Text(approximate.to_owned()))])
+}
+
 /// First the upper bound, then the lower one, which wins where it is greater. A bound that is NaN is ignored.
 ///
 /// Source: `tensorflow/core/kernels/clip_op.cc`.

@@ -5,7 +5,7 @@
 
 use crate::error::Result;
 use crate::graph::window::Window;
-use crate::graph::{NodeRef, Padding};
+use crate::graph::{DataFormat, NodeRef, Padding, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::{Lowering, Value};
 use crate::lower::folding::fold_into_convolution;
@@ -185,9 +185,11 @@ pub fn bias_add(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (input, bias) = (node.inputs[0], node.inputs[1]);
     let rank = cx.rank(node, input)?;
     let bias_name = cx.in_tensorflow_layout(bias)?;
+    let layer = convolution_of_rows(cx, node).unwrap_or(input);
+    let is_known = cx.constant(bias).is_some();
     let fused =
-        cx.sole_producer(input).is_some_and(|producer| match (&*producer.op, producer.inputs.len()) {
-            ("Conv" | "Gemm", 2) => {
+        cx.sole_producer(layer).is_some_and(|producer| match (&*producer.op, producer.inputs.len()) {
+            ("Conv" | "Gemm", 2) if is_known => {
                 producer.inputs.push(bias_name);
                 true
             }
@@ -238,6 +240,19 @@ pub fn add_bias(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<bool> {
     }
     cx.rename_output(input, node.into())?;
     Ok(true)
+}
+
+/// The convolution of images whose rows become sequences before a bias is added, if only the bias reads them.
+fn convolution_of_rows(cx: &mut Lowering<'_>, bias_add: NodeRef<'_>) -> Option<TensorRef> {
+    let sequences = bias_add.inputs[0];
+    let squeeze = cx.producer(sequences);
+    let is_of_rows = squeeze.op == "Squeeze"
+        && matches!(squeeze.ints("squeeze_dims"), [1 | -3])
+        && cx.shape(squeeze.inputs[0]).rank() == Some(4)
+        && bias_add.data_format() == DataFormat::ChannelsLast
+        && cx.producer(squeeze.inputs[0]).data_format() == DataFormat::ChannelsLast;
+    let is_alone = cx.sole_producer(sequences).is_some_and(|node| node.op == "Squeeze");
+    (is_of_rows && is_alone && cx.sole_producer(squeeze.inputs[0])?.op == "Conv").then(|| squeeze.inputs[0])
 }
 
 /// Batch norm with the moving averages of training, as one BatchNormalization.

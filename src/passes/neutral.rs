@@ -1,0 +1,117 @@
+//! Arithmetic that changes nothing: the input has products with 1, quotients by 1, and sums with 0; the readers of these nodes
+//! in the output read the other operand.
+//!
+//! Keras multiplies by a `beta` of 1 in each swish, and by 1 and 0 in `Rescaling`. TensorFlow leaves the same nodes out before it
+//! runs a graph (`SimplifyArithmeticOperations` in `tensorflow/core/grappler/optimizers/constant_folding.cc`), so a sum of -0
+//! and 0 is -0 there too.
+
+use super::rewrite::rewrite;
+use crate::error::Result;
+use crate::graph::{Graph, Moved, Node, TensorRef};
+use crate::tensor::Constant;
+
+/// Makes the readers of arithmetic that changes nothing read its operand.
+///
+/// # Errors
+/// If constants of the graph cannot be read.
+pub fn drop_neutral(graph: Graph) -> Result<(Graph, Moved)> {
+    rewrite(graph, |rewriting, node| {
+        if let Some(operand) = unchanged(rewriting.old, node)? {
+            let (old, new) = (rewriting.current_tensor(0), rewriting.moved(operand));
+            rewriting.redirect(old, new);
+        }
+        Ok(None)
+    })
+}
+
+/// The operand that the result of a node equals, in its type and its elements.
+fn unchanged(graph: &Graph, node: &Node) -> Result<Option<TensorRef>> {
+    let (neutral, is_symmetric) = match node.op.as_str() {
+        "Mul" => (1.0, true),
+        "Div" | "RealDiv" => (1.0, false),
+        "Add" | "AddV2" => (0.0, true),
+        "Sub" => (0.0, false),
+        _ => return Ok(None),
+    };
+    let &[a, b] = &node.inputs[..] else { return Ok(None) };
+    let orders = [(a, b), (b, a)];
+    for (operand, other) in orders.into_iter().take(if is_symmetric { 2 } else { 1 }) {
+        // The result has the shape of the operand, so the other one is not longer along any axis.
+        if graph.tensor_type(operand) == &node.outputs[0]
+            && is_broadcast_to(graph, other, operand)
+            && is_filled_with(graph, other, neutral)?
+        {
+            return Ok(Some(operand));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a constant can be broadcast to the shape of a tensor.
+fn is_broadcast_to(graph: &Graph, constant: TensorRef, tensor: TensorRef) -> bool {
+    let (from, to) = (graph.shape(constant), graph.shape(tensor));
+    match (from.fully_known().as_deref(), to.dims()) {
+        (Some([]), _) => true,
+        (Some(from), Some(to)) if from.len() <= to.len() => {
+            from.iter().rev().zip(to.iter().rev()).all(|(&from, &to)| from == 1 || Some(from) == to)
+        }
+        _ => false,
+    }
+}
+
+fn is_filled_with(graph: &Graph, tensor: TensorRef, value: f32) -> Result<bool> {
+    /// Longer constants are weights, which are not read for this.
+    const MAX_ELEMENTS: usize = 1 << 12;
+    let constant = graph.constant(tensor).filter(|constant| constant.len() <= MAX_ELEMENTS);
+    let is_value = |all: Vec<f32>| !all.is_empty() && all.iter().all(|&element| element == value);
+    Ok(constant.map(Constant::to_f32s).transpose()?.flatten().is_some_and(is_value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Attr, Attrs, Shape};
+    use crate::tensor::DType;
+
+    /// Which tensor the last node reads in place of `x`, after `op` was applied to `x` of `shape` and a constant.
+    fn read_after(op: &str, shape: Shape, constant: Constant, is_reversed: bool) -> String {
+        let mut graph = crate::ops::new_graph();
+        let attrs = [("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(shape))];
+        let x: TensorRef = graph.add("x", "Placeholder", vec![], attrs.into()).unwrap().into();
+        let attrs = [("value", Attr::Tensor(constant))];
+        let c: TensorRef = graph.add("c", "Const", vec![], attrs.into()).unwrap().into();
+        let inputs = if is_reversed { vec![c, x] } else { vec![x, c] };
+        let y: TensorRef = graph.add("y", op, inputs, Attrs::new()).unwrap().into();
+        graph.add("z", "Relu", vec![y], Attrs::new()).unwrap();
+        let (graph, _) = drop_neutral(graph).unwrap();
+        let z = graph.node(graph.find("z").unwrap());
+        graph.tensor_name(z.inputs[0])
+    }
+
+    #[test]
+    fn a_product_with_one_is_left_out() {
+        let open = Shape::new(vec![None, Some(3)]);
+        for is_reversed in [false, true] {
+            assert_eq!(read_after("Mul", open.clone(), Constant::filled(vec![], 1.0), is_reversed), "x:0");
+            assert_eq!(read_after("Mul", open.clone(), Constant::filled(vec![3], 1.0), is_reversed), "x:0");
+        }
+        assert_eq!(read_after("Mul", Shape::UNKNOWN, Constant::filled(vec![], 1.0), false), "x:0");
+        assert_eq!(read_after("Mul", open, Constant::filled(vec![], 2.0), false), "y:0");
+    }
+
+    #[test]
+    fn only_the_right_operand_of_a_difference_is_neutral() {
+        let shape = Shape::known(&[2]);
+        assert_eq!(read_after("Sub", shape.clone(), Constant::filled(vec![], 0.0), false), "x:0");
+        assert_eq!(read_after("Sub", shape.clone(), Constant::filled(vec![], 0.0), true), "y:0");
+        assert_eq!(read_after("RealDiv", shape, Constant::filled(vec![], 1.0), true), "y:0");
+    }
+
+    #[test]
+    fn a_constant_that_makes_the_result_longer_stays() {
+        assert_eq!(read_after("Mul", Shape::known(&[1]), Constant::filled(vec![3], 1.0), false), "y:0");
+        let open = Shape::new(vec![None]);
+        assert_eq!(read_after("Mul", open, Constant::filled(vec![3], 1.0), false), "y:0");
+        assert_eq!(read_after("Mul", Shape::UNKNOWN, Constant::filled(vec![1], 1.0), false), "y:0");
+    }
+}
