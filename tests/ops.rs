@@ -104,7 +104,7 @@ fn check(files: &Files, folder: &Path) -> Result<Outcome, String> {
             args.extend([option.to_owned(), names.join(",")]);
         }
     };
-    list("--opset", &["18".to_owned()]);
+    list("--opset", &[case.opset.to_string()]);
     list("--outputs", &case.outputs);
     list("--inputs", &case.inputs);
     list("--inputs-as-nchw", &case.inputs_as_nchw);

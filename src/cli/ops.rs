@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::output::{self, Column};
 use crate::error::Result;
 use crate::eval;
-use crate::ops::{Op, supported_ops};
+use crate::ops::{Op, impossible_ops, supported_ops};
 
 /// Lists the TensorFlow ops that `convert` can convert, and the ONNX operators that they become.
 #[derive(Debug, clap::Args)]
@@ -78,6 +78,20 @@ fn markdown(entries: &[Entry]) -> String {
             entry.opset,
             entry.note
         );
+    }
+    text + &impossible()
+}
+
+/// The ops that ONNX has no operators for, as a table.
+fn impossible() -> String {
+    let mut text = "\n## What ONNX cannot express\n\nNo operators of ONNX compute these ops. A model can end before them (`--outputs`) or begin \
+                    after them (`--inputs`), so that\nthe program around it computes them, or keep them for a runtime that has them \
+                    (`--keep-going`).\n\n| TensorFlow | why |\n|---|---|\n"
+        .to_owned();
+    let mut ops: Vec<&Op> = impossible_ops().collect();
+    ops.sort_by_key(|op| op.name);
+    for op in ops {
+        text += &format!("| {} | {} |\n", op.name, op.not_lowered);
     }
     text
 }

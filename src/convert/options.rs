@@ -152,7 +152,7 @@ impl Default for ConvertOptions {
             outputs_as_nchw: vec![],
             keep_going: false,
             fold_batch_norm: false,
-            quantization: Quantization::Qdq,
+            quantization: Quantization::Auto,
             float16: false,
             keep_float32: vec![],
             moving_averages: moving_averages::Choice::Auto,

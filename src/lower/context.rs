@@ -30,8 +30,10 @@ pub struct LowerOptions {
 /// How ops that simulate quantized numbers in training are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Quantization {
-    /// As QuantizeLinear and DequantizeLinear, so that runtimes compute with integers; weights are stored as bytes
+    /// As QuantizeLinear and DequantizeLinear where the graph quantizes its weights, and else as arithmetic
     #[default]
+    Auto,
+    /// As QuantizeLinear and DequantizeLinear, so that runtimes compute with integers; weights are stored as bytes
     Qdq,
     /// As arithmetic of real numbers, which rounds exactly as TensorFlow does
     Float,
@@ -67,6 +69,8 @@ pub struct Lowering<'a> {
     pub(super) node_names: HashSet<String>,
     /// The node of the model that computes a value, by the value's name.
     pub(super) producers: HashMap<String, usize>,
+    /// Whether the model computes with integers where the graph simulates it.
+    pub is_quantized: bool,
     /// Images that were flattened in another order than TensorFlow's, for matrix products alone.
     pub flattened: HashMap<TensorRef, Flattened>,
     /// The model under construction.
@@ -94,6 +98,7 @@ impl<'a> Lowering<'a> {
             names: HashSet::new(),
             node_names: HashSet::new(),
             producers: HashMap::new(),
+            is_quantized: false,
             flattened: HashMap::new(),
             model: Model { opset: options.opset, ..Model::default() },
         }
@@ -111,7 +116,7 @@ impl<'a> Lowering<'a> {
     /// Whether simulated quantization becomes QuantizeLinear and DequantizeLinear, whose scale differs along an axis from operator
     /// set 13 on.
     pub fn writes_qdq(&self, has_axis: bool) -> bool {
-        self.options.quantization == Quantization::Qdq && (!has_axis || self.opset() >= 13)
+        self.is_quantized && (!has_axis || self.opset() >= 13)
     }
 
     /// Whether ops that cannot be converted are written as they are.

@@ -91,7 +91,7 @@ mod tests {
             outputs_as_nchw: vec![],
             keep_going: false,
             fold_batch_norm: false,
-            quantization: Quantization::Qdq,
+            quantization: Quantization::Auto,
         };
         let rules = Rules { lower_node: |_, _| Ok(()), simplify: |graph, _| Ok((graph, Moved::default())) };
         let mut cx = Lowering::new(&graph, &[], &options, rules);

@@ -65,7 +65,9 @@ pub struct Op {
     check: Option<Check>,
     lower: Option<Handler>,
     /// The reason why it is not written as ONNX.
-    not_lowered: &'static str,
+    pub not_lowered: &'static str,
+    /// Whether the reason is that ONNX has no operators for it.
+    pub is_impossible: bool,
     /// The ONNX operators that it becomes, the most important one first. Empty if it leaves no node.
     pub onnx: &'static [&'static str],
     /// The first operator set that has these operators as they are used.
@@ -91,6 +93,7 @@ const fn op(name: &'static str) -> Op {
         check,
         lower,
         not_lowered: "",
+        is_impossible: false,
         onnx: &[],
         since,
         note: "",
@@ -132,6 +135,11 @@ impl Op {
     /// Sets the reason why it is not written as ONNX.
     const fn not_lowered(self, why: &'static str) -> Self {
         Self { not_lowered: why, ..self }
+    }
+
+    /// Sets the reason why no operators of ONNX compute it.
+    const fn impossible(self, why: &'static str) -> Self {
+        Self { not_lowered: why, is_impossible: true, ..self }
     }
 
     /// Sets the first operator set that has its operators.
@@ -207,6 +215,11 @@ static OPS: LazyLock<HashMap<&str, Op>> = LazyLock::new(|| {
 /// All ops that can be converted, in no particular order.
 pub fn supported_ops() -> impl Iterator<Item = &'static Op> {
     OPS.values().filter(|op| op.lower.is_some() && !own_ops::ALL.contains(&op.name))
+}
+
+/// All ops that ONNX has no operators for, in no particular order.
+pub fn impossible_ops() -> impl Iterator<Item = &'static Op> {
+    OPS.values().filter(|op| op.is_impossible)
 }
 
 /// The row of the op of this name.

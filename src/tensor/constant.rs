@@ -151,7 +151,7 @@ impl Constant {
         assert_eq!(element_count(shape), element_count(&self.shape), "a reshape keeps every element");
         let levels = self.levels.as_ref().map(|levels| levels.reshaped(shape));
         if let Some(None) = levels {
-            return Self::new(self.dtype, shape.to_vec(), Arc::new(Derived(self.clone())));
+            return Self { shape: shape.to_vec(), ..self.as_numbers() };
         }
         Self { shape: shape.to_vec(), levels: levels.flatten(), ..self.clone() }
     }
@@ -160,6 +160,12 @@ impl Constant {
     fn as_source(&self) -> Self {
         let exact = Self { dtype: self.stored, ..self.clone() };
         Self { dtype: self.dtype, ..Self::new(self.stored, self.shape.clone(), Arc::new(Derived(exact))) }
+    }
+
+    /// The same numbers, and no longer the integers that they were rounded to.
+    #[must_use]
+    pub fn as_numbers(&self) -> Self {
+        Self::new(self.dtype, self.shape.clone(), Arc::new(Derived(self.clone())))
     }
 
     /// Whether the elements are stored as float32, so that they can be scaled and rounded.

@@ -63,8 +63,8 @@ pub struct ConversionArgs {
     #[arg(long, help_heading = MODEL)]
     fold_batch_norm: bool,
     /// How to write simulated quantization (FakeQuantWithMinMaxVars and others); qdq lets runtimes compute with integers, float
-    /// rounds exactly as TensorFlow does
-    #[arg(long, help_heading = MODEL, value_name = "FORM", default_value = "qdq", value_enum)]
+    /// rounds exactly as TensorFlow does, auto is qdq if the graph quantizes its weights
+    #[arg(long, help_heading = MODEL, value_name = "FORM", default_value = "auto", value_enum)]
     quantization: Quantization,
     /// Use float16 for weights and arithmetic; inputs and outputs keep their types
     #[arg(long, help_heading = MODEL)]
@@ -184,11 +184,12 @@ impl ValueEnum for moving_averages::Choice {
 
 impl ValueEnum for Quantization {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Qdq, Self::Float]
+        &[Self::Auto, Self::Qdq, Self::Float]
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(PossibleValue::new(match self {
+            Self::Auto => "auto",
             Self::Qdq => "qdq",
             Self::Float => "float",
         }))

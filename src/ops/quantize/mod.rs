@@ -3,6 +3,7 @@
 pub mod eval;
 pub mod lower;
 pub mod shape;
+pub mod weights;
 
 use self::lower::fake::{Bounds, fake_quant};
 use self::lower::linear;
@@ -13,7 +14,8 @@ use crate::ops::infer::like_first_input;
 /// Bounds that are known, and integers of up to 8 bits.
 const QDQ: &[&str] = &["QuantizeLinear", "DequantizeLinear", "Min", "Max", "Sub", "Div", "Mul", "Add", "Floor", "Where"];
 
-const ROUNDING: &str = "half way between two levels, QuantizeLinear chooses the even one; `--quantization float` rounds as TensorFlow does";
+const ROUNDING: &str =
+    "`--quantization`; half way between two levels, TensorFlow chooses the greater one, and QuantizeLinear the even one";
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
@@ -47,5 +49,5 @@ pub const OPS: &[Op] = &[
     op("QuantizeV2")
         .shape(shape::quantize)
         .lower(linear::quantize, &["Clip", "Mul", "Floor", "Round", "Cast"])
-        .note("integers of 8 and 16 bits; with `round_mode` HALF_TO_EVEN, TensorFlow's oneDNN kernel has other bounds"),
+        .note("integers of 8 and 16 bits; TensorFlow's oneDNN kernels round some of them otherwise"),
 ];

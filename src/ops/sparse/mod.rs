@@ -7,6 +7,7 @@ use self::lower::arithmetic::{self, Reduction, Union};
 use self::lower::groups::{self, First, Rows};
 use self::lower::order;
 use super::{Op, op};
+use crate::ops::infer::by_definition;
 
 const RANK: &str = "a known number of axes";
 
@@ -62,6 +63,10 @@ pub const OPS: &[Op] = &[
         .shape(shape::sparse::concat)
         .lower(order::concat, &["Concat", "TopK", "Gather"])
         .note(RANK),
+    op("SparseCross")
+        .also(&["SparseCrossHashed", "SparseCrossV2"])
+        .shape(by_definition)
+        .impossible("ONNX has no hash function"),
     op("SparseDenseCwiseAdd")
         .shape(shape::sparse::like_values)
         .lower(|cx, node| arithmetic::with_dense(cx, node, "Add"), &["Expand", "GatherND", "Add"]),

@@ -1,7 +1,8 @@
 //! Rounding to a few levels, as quantized training simulates it.
 //!
-//! With bounds that are known, it is quantization: QuantizeLinear and DequantizeLinear, which runtimes combine with the ops between
-//! them to ops on integers. A constant is stored as integers. Of a number half way between two levels, QuantizeLinear chooses the
+//! Weights are rounded when they are written. In a graph that was trained for integers, ops with known bounds become quantization:
+//! QuantizeLinear and DequantizeLinear, which runtimes combine with the ops between them to ops on integers, and weights are stored as
+//! integers. Of a number half way between two levels, QuantizeLinear chooses the
 //! even level, and TensorFlow the greater one.
 //!
 //! Sources: `tf.quantization.fake_quant_with_min_max_*` in TensorFlow's API documentation,
@@ -11,11 +12,12 @@
 use std::sync::Arc;
 
 use crate::error::Result;
-use crate::graph::NodeRef;
+use crate::graph::{Node, NodeRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
+use crate::ops::quantize::weights::is_in_product_with_numbers;
 use crate::tensor::{Constant, DType, Inline, Levels};
 
 /// Where the bounds of a quantization are.
@@ -30,7 +32,7 @@ pub enum Bounds {
 
 impl Bounds {
     /// Whether TensorFlow divides by the scale: its kernels differ.
-    fn divides(self) -> bool {
+    pub fn divides(self) -> bool {
         self == Self::Scalars
     }
 }
@@ -48,11 +50,16 @@ fn known_bounds(cx: &Lowering<'_>, node: NodeRef<'_>, bounds: Bounds) -> Result<
     Ok(known.map(|(mins, maxs)| mins.into_iter().zip(maxs).map(|(min, max)| [min, max]).collect()))
 }
 
-pub fn fake_quant(cx: &mut Lowering<'_>, node: NodeRef<'_>, bounds: Bounds) -> Result<()> {
-    let input = cx.input_of(node, 0)?;
+/// The least and the greatest integer of an op.
+pub fn integers_of(node: &Node) -> [f32; 2] {
     let bits = node.int("num_bits", 8).clamp(2, 16);
     let first = if node.bool("narrow_range", false) { 1.0 } else { 0.0 };
-    let integers = [first, ((1i64 << bits) - 1) as f32];
+    [first, ((1i64 << bits) - 1) as f32]
+}
+
+pub fn fake_quant(cx: &mut Lowering<'_>, node: NodeRef<'_>, bounds: Bounds) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let integers = integers_of(&node);
     let Some(known) = known_bounds(cx, node, bounds)? else {
         return at_run_time(cx, node, bounds, integers);
     };
@@ -71,12 +78,15 @@ pub fn fake_quant(cx: &mut Lowering<'_>, node: NodeRef<'_>, bounds: Bounds) -> R
     if let Some(constant) = cx.constant(input).filter(|constant| constant.is_stored_as_float32()) {
         let fits = axis.is_none_or(|axis| constant.shape().get(axis) == Some(&levels.len()));
         if fits && constant.dtype() == DType::Float32 {
-            let rounded = constant.rounded_to(levels.into(), axis.unwrap_or(0));
+            let mut rounded = constant.rounded_to(levels.into(), axis.unwrap_or(0));
+            if is_in_product_with_numbers(cx.graph, node.id) {
+                rounded = rounded.as_numbers();
+            }
             cx.set_constant(node.into(), rounded);
             return Ok(());
         }
     }
-    if bits <= 8 && cx.writes_qdq(axis.is_some()) {
+    if integers[1] <= 255.0 && cx.writes_qdq(axis.is_some()) {
         return quantize_and_dequantize(cx, node, &levels, axis);
     }
     with_known_bounds(cx, node, &levels, bounds)
