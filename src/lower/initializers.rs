@@ -12,7 +12,9 @@ impl Lowering<'_> {
     pub fn initializer(&mut self, name: &str, value: Constant, variant: &[usize]) -> String {
         let variant: Vec<usize> = variant.iter().chain(value.shape()).copied().collect();
         let key = (name.to_owned(), variant);
-        if let Some(quantized) = value.quantized().filter(|quantized| self.writes_qdq(quantized.axis.is_some())) {
+        if let Some(quantized) =
+            value.quantized().filter(|quantized| self.writes_qdq(quantized.axis.is_some()))
+        {
             return self.dequantized(name, key, quantized);
         }
         let known = self.initializers.get(&key).into_iter().flatten();

@@ -98,7 +98,9 @@ fn fillings<'a>(
         let functions = definition.library.iter().flat_map(|library| &library.function);
         let is_called = |name: &str| name == called.name;
         for function in functions {
-            let Some(signature) = function.signature.as_ref().filter(|of| is_called(&of.name)) else { continue };
+            let Some(signature) = function.signature.as_ref().filter(|of| is_called(&of.name)) else {
+                continue;
+            };
             let names = signature.input_arg.iter().map(|argument| argument.name.as_str());
             let arguments: HashMap<&str, &String> = names.zip(&node.input).collect();
             for initializer in function.node_def.iter().filter(|node| is_initializer(node)) {
@@ -124,7 +126,8 @@ fn file_of(
     if node.op == "ReadVariableOp" {
         let variable = node_of(node.input.first()?);
         let assigns = |node: &&NodeDef| {
-            node.op == "AssignVariableOp" && node.input.first().is_some_and(|input| node_of(input) == variable)
+            node.op == "AssignVariableOp"
+                && node.input.first().is_some_and(|input| node_of(input) == variable)
         };
         let assignment = definition.node.iter().find(assigns)?;
         node = *nodes.get(node_of(assignment.input.get(1)?))?;
@@ -196,8 +199,9 @@ fn initialization(filling: &Filling<'_>) -> Result<Vec<NodeDef>> {
                     &token.ok_or_else(|| said(&format!("has no column {column}")))?.to_vec()
                 }
             };
-            push(&mut value, dtype, token)
-                .ok_or_else(|| said(&format!("has no {dtype}, which the table \"{}\" contains", table.name)))?;
+            push(&mut value, dtype, token).ok_or_else(|| {
+                said(&format!("has no {dtype}, which the table \"{}\" contains", table.name))
+            })?;
         }
         let attr = |value| AttrValue { value: Some(value) };
         let attrs = [

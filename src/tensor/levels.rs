@@ -207,8 +207,8 @@ mod tests {
     #[test]
     fn each_index_of_the_axis_is_rounded_by_its_levels_wherever_the_axis_goes() {
         let numbers: Vec<f32> = (0..6).map(|number| number as f32 * 20.3).collect();
-        let weights = Constant::from_f32(vec![3, 2], &numbers)
-            .rounded_to([levels(127.0), levels(254.0)].into(), 1);
+        let weights =
+            Constant::from_f32(vec![3, 2], &numbers).rounded_to([levels(127.0), levels(254.0)].into(), 1);
         assert_eq!(weights.to_f32s().unwrap().unwrap(), [0., 20., 41., 60., 81., 102.]);
         let moved = weights.permuted(&[1, 0]).reshaped(&[2, 1, 3]);
         assert_eq!(moved.to_f32s().unwrap().unwrap(), [0., 41., 81., 20., 60., 102.]);
@@ -220,7 +220,8 @@ mod tests {
 
     #[test]
     fn an_axis_that_is_made_of_several_repeats_the_levels() {
-        let weights = Constant::from_f32(vec![3, 2], &[3.0; 6]).rounded_to([levels(127.0), levels(254.0)].into(), 1);
+        let weights =
+            Constant::from_f32(vec![3, 2], &[3.0; 6]).rounded_to([levels(127.0), levels(254.0)].into(), 1);
         let flat = weights.reshaped(&[6, 1]).quantized().unwrap();
         assert_eq!(flat.scale.to_f32s().unwrap().unwrap(), [1., 2., 1., 2., 1., 2.]);
         // No axis has the levels: the numbers are rounded, but no integers.

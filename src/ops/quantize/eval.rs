@@ -20,7 +20,12 @@ pub fn fed_bounds(inputs: &[&Tensor]) -> Option<Vec<[f32; 2]>> {
 }
 
 /// Clamps and rounds each element by the bounds of its index on the last axis.
-pub fn fake_quant(node: &Node, inputs: &[&Tensor], bounds: Vec<[f32; 2]>, divides: bool) -> Option<Vec<Tensor>> {
+pub fn fake_quant(
+    node: &Node,
+    inputs: &[&Tensor],
+    bounds: Vec<[f32; 2]>,
+    divides: bool,
+) -> Option<Vec<Tensor>> {
     let Tensor::Float32(input) = inputs.first()? else { return None };
     let least: i32 = if node.bool("narrow_range", false) { 1 } else { 0 };
     let greatest = (1_i32 << node.int("num_bits", 8).clamp(2, 16)) - 1;

@@ -12,10 +12,10 @@ use super::{Op, Parameter, op};
 use crate::ops::infer::like_first_input;
 
 /// Bounds that are known, and integers of up to 8 bits.
-const QDQ: &[&str] = &["QuantizeLinear", "DequantizeLinear", "Min", "Max", "Sub", "Div", "Mul", "Add", "Floor", "Where"];
+const QDQ: &[&str] =
+    &["QuantizeLinear", "DequantizeLinear", "Min", "Max", "Sub", "Div", "Mul", "Add", "Floor", "Where"];
 
-const ROUNDING: &str =
-    "`--quantization`; half way between two levels, TensorFlow chooses the greater one, and QuantizeLinear the even one";
+const ROUNDING: &str = "`--quantization`; half way between two levels, TensorFlow chooses the greater one, and QuantizeLinear the even one";
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[

@@ -31,7 +31,8 @@ pub fn has_quantized_weights(graph: &Graph) -> Result<bool> {
         if weights.is_none() || node.op != "FakeQuantWithMinMaxVarsPerChannel" {
             continue;
         }
-        let bounds = |index: usize| constant(graph, node.inputs.get(index)).map(Constant::to_f32s).transpose();
+        let bounds =
+            |index: usize| constant(graph, node.inputs.get(index)).map(Constant::to_f32s).transpose();
         let (Some(mins), Some(maxs)) = (bounds(1)?.flatten(), bounds(2)?.flatten()) else { continue };
         let zero = |(&min, &max): (&f32, &f32)| {
             Levels::new([min, max], integers_of(node), Bounds::PerChannel.divides()).zero_point

@@ -47,10 +47,7 @@ pub const OPS: &[Op] = &[
     op("RaggedTensorToTensor")
         .shape(shape::ragged::to_tensor)
         .lower(lower::ragged::to_tensor, &["NonZero", "Gather", "ScatterND"]),
-    op("SetSize")
-        .shape(shape::sparse::set_size)
-        .lower(groups::set_size, SETS)
-        .since(16),
+    op("SetSize").shape(shape::sparse::set_size).lower(groups::set_size, SETS).since(16),
     op("SparseAdd")
         .shape(shape::sparse::sum)
         .lower(|cx, node| arithmetic::union(cx, node, Union::Sum), UNION)
@@ -90,17 +87,12 @@ pub const OPS: &[Op] = &[
         .lower(|cx, node| arithmetic::reduce(cx, node, Reduction::Sum), &["Gather", "ScatterND"])
         .since(16)
         .note("known axes, and a known number of them"),
-    op("SparseReorder")
-        .shape(shape::sparse::reorder)
-        .lower(order::reorder, &["TopK", "Gather"])
-        .note(RANK),
+    op("SparseReorder").shape(shape::sparse::reorder).lower(order::reorder, &["TopK", "Gather"]).note(RANK),
     op("SparseReshape")
         .shape(shape::sparse::reshape)
         .lower(lower::sparse::reshape, &["ReduceProd", "Mul", "ReduceSum", "Div", "Mod"])
         .note("known numbers of axes"),
-    op("SparseSlice")
-        .shape(shape::sparse::slice)
-        .lower(order::slice, &["Sub", "Less", "Compress"]),
+    op("SparseSlice").shape(shape::sparse::slice).lower(order::slice, &["Sub", "Less", "Compress"]),
     op("SparseSoftmax")
         .shape(shape::sparse::like_values)
         .lower(arithmetic::softmax, &["ScatterND", "Softmax", "GatherND"]),

@@ -25,7 +25,10 @@ pub const OPS: &[Op] = &[
         .shape(shape::table)
         .lower(lower::tables::handle, &[])
         .note(OF_CONSTANTS),
-    op("LookupTableExport").also(&["LookupTableExportV2"]).shape(by_definition).impossible("TensorFlow does not define the order of a table's entries"),
+    op("LookupTableExport")
+        .also(&["LookupTableExportV2"])
+        .shape(by_definition)
+        .impossible("TensorFlow does not define the order of a table's entries"),
     op("LookupTableFind")
         .also(&["LookupTableFindV2"])
         .shape(shape::find)
@@ -46,12 +49,17 @@ pub const OPS: &[Op] = &[
         .shape(shape::matches)
         .lower(lower::text::regex_full_match, &["RegexFullMatch"])
         .since(20),
-    op("RegexReplace").also(&["StaticRegexReplace"]).shape(by_definition).impossible("ONNX matches regular expressions, but does not replace what they match"),
+    op("RegexReplace")
+        .also(&["StaticRegexReplace"])
+        .shape(by_definition)
+        .impossible("ONNX matches regular expressions, but does not replace what they match"),
     op("StringFormat").shape(by_definition).impossible("ONNX does not write tensors as text"),
     op("StringJoin").shape(shape::join).lower(lower::text::join, &["StringConcat"]).since(20),
     op("StringLength").shape(by_definition).impossible(CHARACTERS),
     op("StringLower").shape(like_first_input).lower(lower::text::lower, &["StringNormalizer"]),
-    op("StringNGrams").shape(by_definition).impossible("TfIdfVectorizer counts n-grams, but does not return them"),
+    op("StringNGrams")
+        .shape(by_definition)
+        .impossible("TfIdfVectorizer counts n-grams, but does not return them"),
     op("StringSplit")
         .shape(shape::split)
         .lower(lower::text::split_at_delimiter, &["StringSplit", "Equal", "CumSum", "NonZero", "GatherND"])
@@ -62,10 +70,18 @@ pub const OPS: &[Op] = &[
         .lower(lower::text::split, &["StringSplit", "NonZero", "GatherND"])
         .since(20),
     op("StringStrip").shape(by_definition).impossible(CHARACTERS),
-    op("StringToHashBucket").also(&["StringToHashBucketFast", "StringToHashBucketStrong"]).shape(by_definition).impossible(HASH),
+    op("StringToHashBucket")
+        .also(&["StringToHashBucketFast", "StringToHashBucketStrong"])
+        .shape(by_definition)
+        .impossible(HASH),
     op("StringToNumber").shape(shape::to_number).lower(lower::text::to_number, &["Cast"]),
     op("StringUpper").shape(like_first_input).lower(lower::text::upper, &["StringNormalizer"]),
     op("Substr").shape(by_definition).impossible(CHARACTERS),
-    op("UnicodeDecode").also(&["UnicodeDecodeWithOffsets", "UnicodeEncode", "UnicodeScript", "UnicodeTranscode"]).shape(by_definition).impossible(CHARACTERS),
-    op("UnsortedSegmentJoin").shape(by_definition).impossible("ONNX joins strings of two tensors, but not as many as a segment has"),
+    op("UnicodeDecode")
+        .also(&["UnicodeDecodeWithOffsets", "UnicodeEncode", "UnicodeScript", "UnicodeTranscode"])
+        .shape(by_definition)
+        .impossible(CHARACTERS),
+    op("UnsortedSegmentJoin")
+        .shape(by_definition)
+        .impossible("ONNX joins strings of two tensors, but not as many as a segment has"),
 ];

@@ -192,7 +192,9 @@ impl<'a> Simplifying<'a> {
     /// Weights that stay where they are, and are multiplied when they are read.
     fn scaled_weights(&self, node: &Node, inputs: &[TensorRef]) -> Result<Option<Constant>> {
         let &[a, b] = inputs else { return Ok(None) };
-        let (Some(a), Some(b)) = (self.source(a).constant(), self.source(b).constant()) else { return Ok(None) };
+        let (Some(a), Some(b)) = (self.source(a).constant(), self.source(b).constant()) else {
+            return Ok(None);
+        };
         if a.len().min(b.len()) > MAX_ELEMENTS {
             return Ok(None);
         }

@@ -13,7 +13,8 @@ use crate::tensor::{Constant, DType, element_count};
 /// If the factors cannot be read.
 pub fn product(node: &Node, [a, b]: [&Constant; 2]) -> Result<Option<Constant>> {
     let (weights, factors) = if a.len() >= b.len() { (a, b) } else { (b, a) };
-    let is_scaled = |constant: &Constant| constant.dtype() == DType::Float32 && constant.is_stored_as_float32();
+    let is_scaled =
+        |constant: &Constant| constant.dtype() == DType::Float32 && constant.is_stored_as_float32();
     if node.op != "Mul" || !is_scaled(weights) || factors.shape().len() > weights.shape().len() {
         return Ok(None);
     }

@@ -200,15 +200,21 @@ fn at_run_time(
             cx.initializer(&format!("{}/{what}", node.name), Constant::from_f32(vec![], &[value]), &[])
         })
     } else {
-        let bound = |cx: &mut Lowering<'_>, index| cx.input_of(node, index).and_then(|input| cx.in_tensorflow_layout(input));
+        let bound = |cx: &mut Lowering<'_>, index| {
+            cx.input_of(node, index).and_then(|input| cx.in_tensorflow_layout(input))
+        };
         [bound(cx, 1)?, bound(cx, 2)?]
     };
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     let mut steps = Steps { cx, node };
     let number = |steps: &mut Steps<'_, '_, '_>, value: f32| steps.number(DType::Float32, value.into());
     let (first_name, last_name) = (number(&mut steps, first), number(&mut steps, last));
-    let (count, zero, half, one) =
-        (number(&mut steps, last - first), number(&mut steps, 0.0), number(&mut steps, 0.5), number(&mut steps, 1.0));
+    let (count, zero, half, one) = (
+        number(&mut steps, last - first),
+        number(&mut steps, 0.0),
+        number(&mut steps, 0.5),
+        number(&mut steps, 1.0),
+    );
     let width = steps.op("Sub", &[&max, &min]);
     let scale = steps.op("Div", &[&width, &count]);
     let levels_below = steps.op("Div", &[&min, &scale]);

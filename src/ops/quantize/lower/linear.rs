@@ -35,7 +35,9 @@ fn mode(node: NodeRef<'_>, dtype: DType) -> Result<(Mode, [f64; 2])> {
         DType::QUInt16 => [0.0, 65535.0],
         DType::QInt16 => [-32768.0, 32767.0],
         // Its greatest integers are not numbers of float32.
-        other => return Err(node.error(format!("it has integers of {other}, and 8 and 16 bits are converted"))),
+        other => {
+            return Err(node.error(format!("it has integers of {other}, and 8 and 16 bits are converted")));
+        }
     };
     Ok((mode, bounds))
 }

@@ -43,11 +43,7 @@ pub fn with_dense(cx: &mut Lowering<'_>, node: NodeRef<'_>, op: &'static str) ->
 }
 
 /// Writes rows to the indices of a tensor, where they are combined.
-fn scattered(
-    steps: &mut Steps<'_, '_, '_>,
-    [start, indices, rows]: [&String; 3],
-    reduction: &str,
-) -> String {
+fn scattered(steps: &mut Steps<'_, '_, '_>, [start, indices, rows]: [&String; 3], reduction: &str) -> String {
     let inputs = vec![start.clone(), indices.clone(), rows.clone()];
     let attributes = vec![("reduction", Attribute::Text(reduction.to_owned()))];
     steps.cx.step(steps.node, "scattered", "ScatterND", inputs, attributes)
@@ -202,7 +198,8 @@ pub fn union(cx: &mut Lowering<'_>, node: NodeRef<'_>, union: Union) -> Result<(
     let values = wide(&mut steps, values, dtype);
     let flat = flattened(&mut steps, &indices, &shape, rank);
     let order = sorting(&mut steps, &flat);
-    let along = |steps: &mut Steps<'_, '_, '_>, value: &String| steps.op_with("Gather", &[value, &order], "axis", 0);
+    let along =
+        |steps: &mut Steps<'_, '_, '_>, value: &String| steps.op_with("Gather", &[value, &order], "axis", 0);
     let (flat, values, indices) =
         (along(&mut steps, &flat), along(&mut steps, &values), along(&mut steps, &indices));
     // The neighbor behind each value, and behind the last one an index that none has.

@@ -13,11 +13,7 @@ use crate::onnx::Attribute;
 use crate::tensor::DType;
 
 /// The inputs of a node from an index on, in TensorFlow's order of axes.
-pub fn inputs<const N: usize>(
-    cx: &mut Lowering<'_>,
-    node: NodeRef<'_>,
-    first: usize,
-) -> Result<[String; N]> {
+pub fn inputs<const N: usize>(cx: &mut Lowering<'_>, node: NodeRef<'_>, first: usize) -> Result<[String; N]> {
     let mut names = vec![];
     for index in first..first + N {
         names.push(cx.in_tensorflow_layout(cx.input_of(node, index)?)?);
@@ -40,11 +36,7 @@ pub fn sorting(steps: &mut Steps<'_, '_, '_>, numbers: &String) -> String {
 }
 
 /// Emits indices and values in the order of the indices, as the first two outputs.
-fn emit_sorted(
-    steps: &mut Steps<'_, '_, '_>,
-    [indices, values, shape]: [String; 3],
-    rank: usize,
-) {
+fn emit_sorted(steps: &mut Steps<'_, '_, '_>, [indices, values, shape]: [String; 3], rank: usize) {
     let flat = flattened(steps, &indices, &shape, rank);
     let order = sorting(steps, &flat);
     let axis = || vec![("axis", Attribute::Int(0))];
@@ -105,12 +97,7 @@ pub fn concat(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 }
 
 /// Indices relative to a start, and which of them are inside of a size.
-fn inside(
-    steps: &mut Steps<'_, '_, '_>,
-    indices: &String,
-    start: &String,
-    size: &String,
-) -> [String; 2] {
+fn inside(steps: &mut Steps<'_, '_, '_>, indices: &String, start: &String, size: &String) -> [String; 2] {
     let zero = steps.int(0);
     let moved = steps.op("Sub", &[indices, start]);
     let is_before = steps.op("Less", &[&moved, &zero]);
@@ -123,11 +110,7 @@ fn inside(
 }
 
 /// Emits the values that a mask keeps, and their indices.
-fn emit_inside(
-    cx: &mut Lowering<'_>,
-    [indices, values, mask]: [String; 3],
-    outputs: [TensorRef; 2],
-) {
+fn emit_inside(cx: &mut Lowering<'_>, [indices, values, mask]: [String; 3], outputs: [TensorRef; 2]) {
     let axis = || vec![("axis", Attribute::Int(0))];
     cx.emit(outputs[0], "Compress", vec![indices, mask.clone()], Layout::tensorflow(2), axis());
     cx.emit(outputs[1], "Compress", vec![values, mask], Layout::tensorflow(1), axis());
