@@ -15,7 +15,8 @@ use crate::ops::infer::like_first_input;
 const QDQ: &[&str] =
     &["QuantizeLinear", "DequantizeLinear", "Min", "Max", "Sub", "Div", "Mul", "Add", "Floor", "Where"];
 
-const ROUNDING: &str = "`--quantization`; half way between two levels, TensorFlow chooses the greater one, and QuantizeLinear the even one";
+const ROUNDING: &str =
+    "half way between two levels, TensorFlow chooses the greater one, and QuantizeLinear the even one";
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
