@@ -9,6 +9,8 @@ use self::lower::order;
 use super::{Op, op};
 use crate::ops::infer::by_definition;
 
+const AXES: &[(&str, &str)] = &[("reduction_axes", "they decide which indices are left")];
+
 const RANK: &str = "a known number of axes";
 
 /// What set operations on sparse tensors become.
@@ -81,12 +83,14 @@ pub const OPS: &[Op] = &[
         .shape(shape::sparse::reduce)
         .lower(|cx, node| arithmetic::reduce(cx, node, Reduction::Max), &["Gather", "ScatterND", "Where"])
         .since(18)
-        .note("known axes, and a known number of them"),
+        .constants(AXES)
+        .note(RANK),
     op("SparseReduceSum")
         .shape(shape::sparse::reduce)
         .lower(|cx, node| arithmetic::reduce(cx, node, Reduction::Sum), &["Gather", "ScatterND"])
         .since(16)
-        .note("known axes, and a known number of them"),
+        .constants(AXES)
+        .note(RANK),
     op("SparseReorder").shape(shape::sparse::reorder).lower(order::reorder, &["TopK", "Gather"]).note(RANK),
     op("SparseReshape")
         .shape(shape::sparse::reshape)
@@ -107,7 +111,8 @@ pub const OPS: &[Op] = &[
     op("SparseSplit")
         .shape(shape::sparse::split)
         .lower(order::split, &["Sub", "Less", "Compress"])
-        .note("a known axis, and a known number of axes"),
+        .constants(&[("split_dim", "it decides which indices are compared")])
+        .note(RANK),
     op("SparseTensorDenseAdd")
         .shape(shape::sparse::like_dense)
         .lower(arithmetic::to_dense, &["ScatterND"])

@@ -42,12 +42,14 @@ pub const OPS: &[Op] = &[
     op("ReduceJoin")
         .shape(shape::reduce_join)
         .lower(lower::text::reduce_join, &["Gather", "StringConcat"])
+        .constants(&[("reduction_indices", "the model has a node for each of the strings that it joins")])
         .since(20)
         .note("axes of known lengths"),
     op("RegexFullMatch")
         .also(&["StaticRegexFullMatch"])
         .shape(shape::matches)
         .lower(lower::text::regex_full_match, &["RegexFullMatch"])
+        .constants(&[("pattern", "it is the attribute `pattern` of ONNX's RegexFullMatch")])
         .since(20),
     op("RegexReplace")
         .also(&["StaticRegexReplace"])
@@ -63,11 +65,13 @@ pub const OPS: &[Op] = &[
     op("StringSplit")
         .shape(shape::split)
         .lower(lower::text::split_at_delimiter, &["StringSplit", "Equal", "CumSum", "NonZero", "GatherND"])
+        .constants(&[("delimiter", "it is the attribute `delimiter` of ONNX's StringSplit")])
         .since(20)
         .note("delimiters of one character"),
     op("StringSplitV2")
         .shape(shape::split)
         .lower(lower::text::split, &["StringSplit", "NonZero", "GatherND"])
+        .constants(&[("sep", "it is the attribute `delimiter` of ONNX's StringSplit")])
         .since(20),
     op("StringStrip").shape(by_definition).impossible(CHARACTERS),
     op("StringToHashBucket")

@@ -4,32 +4,35 @@
 //! `tensorflow/core/kernels/quantize_and_dequantize_op.h`.
 
 use crate::error::Result;
-use crate::graph::{NodeRef, TensorRef};
+use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
+use crate::onnx::Attribute;
 use crate::ops::Parameter;
 
-/// A bound that is given, or the extreme of the input: of all of it, or of each part along an axis.
+/// A bound that is given, or the extreme of the input: of all of it, or of each part along an axis of so many.
 fn bound(
     steps: &mut Steps<'_, '_, '_>,
     name: &str,
-    input: TensorRef,
     (index, op): (usize, &'static str),
-    axis: Option<usize>,
+    axis: Option<(usize, usize)>,
 ) -> Result<String> {
     let node = steps.node;
-    let rank = steps.cx.rank(node, input)?;
     if node.bool("range_given", false) {
         let given = steps.cx.input_of(node, index)?;
         let given = steps.cx.in_tensorflow_layout(given)?;
-        let Some(axis) = axis else { return Ok(given) };
+        let Some((axis, rank)) = axis else { return Ok(given) };
         let shape: Vec<i64> = (0..rank).map(|other| if other == axis { -1 } else { 1 }).collect();
         let shape = steps.ints(&shape);
         return Ok(steps.op("Reshape", &[&given, &shape]));
     }
-    let axes: Vec<i64> = (0..rank).filter(|&other| Some(other) != axis).map(|axis| axis as i64).collect();
-    Ok(steps.reduce(op, name, &axes, axis.is_some()))
+    let Some((axis, rank)) = axis else {
+        let keep = vec![("keepdims", Attribute::Int(0))];
+        return Ok(steps.cx.step(node, "extreme", op, vec![name.to_owned()], keep));
+    };
+    let axes: Vec<i64> = (0..rank).filter(|&other| other != axis).map(|axis| axis as i64).collect();
+    Ok(steps.reduce(op, name, &axes, true))
 }
 
 /// Scales to the levels of an integer type, rounds, and scales back. The scale fits the side of the range that needs the
@@ -38,25 +41,49 @@ pub fn quantize_and_dequantize(cx: &mut Lowering<'_>, node: NodeRef<'_>, bits: P
     let input = cx.input_of(node, 0)?;
     let dtype = cx.dtype(input);
     let is_signed = node.bool("signed_input", true);
-    let bits = match bits {
-        Parameter::Attribute => node.int("num_bits", 8),
-        Parameter::Input(index) => cx.integers(node, index, "number of bits")?.first().copied().unwrap_or(8),
-    };
-    let bits = bits.clamp(1, 62);
     let is_narrow = node.bool("narrow_range", false);
-    let (least, greatest) = match is_signed {
-        true => (-(1i64 << (bits - 1)) + i64::from(is_narrow), (1i64 << (bits - 1)) - 1),
-        false => (i64::from(is_narrow), (1i64 << bits) - 1),
+    let axis = match usize::try_from(node.int("axis", -1)) {
+        Ok(axis) => Some((axis, cx.rank(node, input)?)),
+        Err(_) => None,
     };
-    let rank = cx.rank(node, input)?;
-    let axis = usize::try_from(node.int("axis", -1)).ok().filter(|&axis| axis < rank);
     let name = cx.in_tensorflow_layout(input)?;
+    let given = match bits {
+        Parameter::Attribute => Some(node.int("num_bits", 8)),
+        Parameter::Input(index) => cx.known_integers(node, index)?.and_then(|bits| bits.first().copied()),
+    };
+    let open_bits = match (given, bits) {
+        (None, Parameter::Input(index)) => cx.in_tensorflow_layout(cx.input_of(node, index)?)?,
+        _ => String::new(),
+    };
     let mut steps = Steps { cx, node };
-    let min = bound(&mut steps, &name, input, (1, "ReduceMin"), axis)?;
-    let max = bound(&mut steps, &name, input, (2, "ReduceMax"), axis)?;
+    let min = bound(&mut steps, &name, (1, "ReduceMin"), axis)?;
+    let max = bound(&mut steps, &name, (2, "ReduceMax"), axis)?;
     let number = |steps: &mut Steps<'_, '_, '_>, value: f64| steps.number(dtype, value);
     let (zero, one) = (number(&mut steps, 0.0), number(&mut steps, 1.0));
-    let (least_name, greatest_name) = (number(&mut steps, least as f64), number(&mut steps, greatest as f64));
+    let (least_name, greatest_name) = match given {
+        Some(bits) => {
+            let bits = bits.clamp(1, 62);
+            let (least, greatest) = match is_signed {
+                true => (-(1i64 << (bits - 1)) + i64::from(is_narrow), (1i64 << (bits - 1)) - 1),
+                false => (i64::from(is_narrow), (1i64 << bits) - 1),
+            };
+            (number(&mut steps, least as f64), number(&mut steps, greatest as f64))
+        }
+        None => {
+            let bits = steps.cast(&open_bits, dtype);
+            let bits = if is_signed { steps.op("Sub", &[&bits, &one]) } else { bits };
+            let two = number(&mut steps, 2.0);
+            let levels = steps.op("Pow", &[&two, &bits]);
+            let greatest = steps.op("Sub", &[&levels, &one]);
+            let least = match (is_signed, is_narrow) {
+                (true, false) => steps.op("Neg", &[&levels]),
+                (true, true) => steps.op("Neg", &[&greatest]),
+                (false, true) => one.clone(),
+                (false, false) => zero.clone(),
+            };
+            (least, greatest)
+        }
+    };
     let huge = number(&mut steps, f64::from(f32::MAX));
     // A side of the range without levels is ignored.
     let mut side = |level: &String, bound: &String| {
