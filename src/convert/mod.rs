@@ -228,6 +228,7 @@ fn finish(
         outputs_as_nchw: bound.tensors.outputs_as_nchw.clone(),
         keep_going: options.keep_going,
         fold_batch_norm: options.fold_batch_norm,
+        quantization: options.quantization,
     };
     let interface = bound.tensors.names(&bound.graph);
     let mut model = lowered(&bound, &interface, &origin, &lower_options)?;

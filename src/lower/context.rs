@@ -24,6 +24,20 @@ pub struct LowerOptions {
     pub keep_going: bool,
     /// Whether batch norms become a part of the convolutions before them.
     pub fold_batch_norm: bool,
+    /// How simulated quantization is written.
+    pub quantization: Quantization,
+}
+
+/// How ops that simulate quantized numbers in training are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Quantization {
+    /// As QuantizeLinear and DequantizeLinear where the graph quantizes its weights, and else as arithmetic
+    #[default]
+    Auto,
+    /// As QuantizeLinear and DequantizeLinear, so that runtimes compute with integers; weights are stored as bytes
+    Qdq,
+    /// As arithmetic of real numbers, which rounds exactly as TensorFlow does
+    Float,
 }
 
 /// The value of a tensor of the graph in the model.
@@ -51,11 +65,15 @@ pub struct Lowering<'a> {
     pub(super) transposed: HashMap<(String, Vec<usize>), String>,
     /// The indices of initializers that were made from a constant, by its name, order of axes and shape.
     pub(super) initializers: HashMap<(String, Vec<usize>), Vec<usize>>,
+    /// The values of quantized constants, by the name, order of axes and shape of the constant.
+    pub(super) dequantized: HashMap<(String, Vec<usize>), String>,
     pub(super) names: HashSet<String>,
     /// The names of nodes. A value may have the same name as a node.
     pub(super) node_names: HashSet<String>,
     /// The node of the model that computes a value, by the value's name.
     pub(super) producers: HashMap<String, usize>,
+    /// Whether the model computes with integers where the graph simulates it.
+    pub is_quantized: bool,
     /// Images that were flattened in another order than TensorFlow's, for matrix products alone.
     pub flattened: HashMap<TensorRef, Flattened>,
     /// The model under construction.
@@ -80,9 +98,11 @@ impl<'a> Lowering<'a> {
             complex: HashMap::new(),
             transposed: HashMap::new(),
             initializers: HashMap::new(),
+            dequantized: HashMap::new(),
             names: HashSet::new(),
             node_names: HashSet::new(),
             producers: HashMap::new(),
+            is_quantized: false,
             flattened: HashMap::new(),
             model: Model { opset: options.opset, ..Model::default() },
         }
@@ -95,6 +115,12 @@ impl<'a> Lowering<'a> {
     /// Whether batch norms become a part of the convolutions before them.
     pub fn folds_batch_norms(&self) -> bool {
         self.options.fold_batch_norm
+    }
+
+    /// Whether simulated quantization becomes QuantizeLinear and DequantizeLinear, whose scale differs along an axis from operator
+    /// set 13 on.
+    pub fn writes_qdq(&self, has_axis: bool) -> bool {
+        self.is_quantized && (!has_axis || self.opset() >= 13)
     }
 
     /// Whether ops that cannot be converted are written as they are.

@@ -22,8 +22,8 @@ pub(crate) mod steps;
 mod unknown_shape;
 mod values;
 
-pub use context::LowerOptions;
 use context::Lowering;
+pub use context::{LowerOptions, Quantization};
 #[cfg(test)]
 pub(crate) use finish::REPLACED;
 pub use layout::Layout;

@@ -9,7 +9,8 @@ const STATE: &str = "each run changes the state of its generator, and a model ha
 const NO_OPERATOR: &str = "ONNX has no operator of its kind";
 
 const GIVE_NUMBERS: &str = "let the model begin after it, and give it the numbers";
-const OUTSIDE: &str = "end the model before it, and compute it outside of the model";
+/// Ends the model before an op.
+pub const OUTSIDE: &str = "end the model before it, and compute it outside of the model";
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[

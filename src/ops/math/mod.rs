@@ -29,7 +29,7 @@ pub const OPS: &[Op] = &[
     op("Add")
         .also(&["AddV2"])
         .shape(shape::broadcast)
-        .lower(lower::binary::direct, &["Add"])
+        .lower(lower::binary::add, &["Add"])
         .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::Add))
         .float16(),
     op("AddN")

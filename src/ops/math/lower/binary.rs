@@ -11,6 +11,7 @@ use crate::lower::inputs_and_loops::computed_type;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
 use crate::ops::array::lower::basic::common_layout;
+use crate::ops::nn::lower::layers::add_bias;
 use crate::ops::operator;
 use crate::tensor::DType;
 
@@ -65,6 +66,11 @@ pub fn broadcast_input(
     let unsqueezed = cx.step(node, "unsqueezed", "Unsqueeze", vec![value, axes], vec![]);
     let perm = layout.axes().iter().map(|&axis| axis as i64).collect();
     Ok(cx.step(node, "moved", "Transpose", vec![unsqueezed], vec![("perm", Attribute::Ints(perm))]))
+}
+
+/// A sum. A constant for each channel of a convolution is its bias.
+pub fn add(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    if add_bias(cx, node)? { Ok(()) } else { direct(cx, node) }
 }
 
 pub fn direct(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {

@@ -10,7 +10,7 @@ use crate::lower::Layout;
 use crate::lower::context::{Lowering, Value};
 use crate::lower::folding::fold_into_convolution;
 use crate::lower::steps::Steps;
-use crate::onnx::{Attribute, Attributes};
+use crate::onnx::{self, Attribute, Attributes};
 
 /// ONNX's filter is output channels, input channels, spatial axes; TensorFlow's has its channels last.
 fn filter_layout(rank: usize) -> Vec<usize> {
@@ -241,6 +241,38 @@ pub fn bias_add(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     };
     cx.emit(node, "Add", vec![name, bias], layout, vec![]);
     Ok(())
+}
+
+/// Makes a constant that an Add adds to each channel of a convolution the bias of this convolution. Returns whether it did.
+///
+/// # Errors
+/// If the constant cannot be read.
+pub fn add_bias(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<bool> {
+    let &[a, b] = &node.inputs[..] else { return Ok(false) };
+    let (input, bias) = if cx.constant(b).is_some() { (a, b) } else { (b, a) };
+    let Some(constant) = cx.constant(bias).cloned() else { return Ok(false) };
+    let (Some(layout), shape) = (cx.layout(input).cloned(), cx.shape(input)) else { return Ok(false) };
+    let (rank, given) = (layout.axes().len(), constant.shape());
+    if rank < 3 || shape.rank() != Some(rank) || given.len() > rank || cx.dtype(input) != constant.dtype() {
+        return Ok(false);
+    }
+    // Stored images have their channels second.
+    let channel = layout.axes()[1];
+    let lengths = [vec![1; rank - given.len()], given.to_vec()].concat();
+    let is_channel = |axis: usize| lengths[axis] == 1 || axis == channel;
+    if !(0..rank).all(is_channel) || shape.dim(channel) != Some(lengths[channel]) {
+        return Ok(false);
+    }
+    let takes_bias = |producer: &mut onnx::Node| producer.op == "Conv" && producer.inputs.len() == 2;
+    if !cx.sole_producer(input).is_some_and(takes_bias) {
+        return Ok(false);
+    }
+    let name = cx.derived_initializer(bias, constant.reshaped(&[constant.len()]), &[])?;
+    if let Some(producer) = cx.sole_producer(input) {
+        producer.inputs.push(name);
+    }
+    cx.rename_output(input, node.into())?;
+    Ok(true)
 }
 
 /// The convolution of images whose rows become sequences before a bias is added, if only the bias reads them.
