@@ -69,3 +69,9 @@ fn what_repeats_is_computed_once_and_joined_once() {
     assert_eq!(nodes.matches("ReduceSum").count(), 3, "{nodes}");
     assert_eq!(operators("nested_concatenations", "18").matches("Concat").count(), 2);
 }
+
+#[test]
+fn only_the_last_shape_is_given() {
+    let nodes = operators("shapes_one_after_another", "18");
+    assert_eq!(nodes.matches("Reshape").count(), 2, "{nodes}");
+}

@@ -34,6 +34,7 @@ mod pipes;
 mod recognition;
 mod recurrent;
 mod report;
+mod runtime_arguments;
 mod signals;
 mod small_graphs;
 mod sound;

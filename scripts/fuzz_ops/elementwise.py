@@ -24,7 +24,7 @@ UNARY |= {
         "Softsign Sqrt Tan Tanh"
     ).split()
 }
-WIDE = FLOATS + ["int32", "int64", "uint8"]
+WIDE = NUMBERS
 BINARY = {
     "Add": WIDE, "AddV2": WIDE, "Sub": WIDE, "Mul": WIDE, "Maximum": NUMBERS, "Minimum": NUMBERS,
     "SquaredDifference": FLOATS + ["int32", "int64"],
@@ -32,7 +32,7 @@ BINARY = {
     "LogicalAnd": ["bool"], "LogicalOr": ["bool"],
 }
 DIVISIONS = {
-    "Div": WIDE, "RealDiv": FLOATS, "FloorDiv": WIDE + ["int8", "int16"], "FloorMod": FLOATS + ["int32", "int64", "int8", "int16"],
+    "Div": WIDE, "RealDiv": FLOATS, "FloorDiv": WIDE, "FloorMod": FLOATS + INTEGERS,
     "Mod": ["float32", "float64", "int32", "int64"], "TruncateDiv": INTEGERS, "TruncateMod": ["int32", "int64", "float32", "float64"],
     "DivNoNan": FLOATS, "MulNoNan": FLOATS, "Xdivy": FLOATS, "Xlogy": FLOATS, "Atan2": FLOATS,
 }
@@ -135,7 +135,7 @@ def select(case):
     a = case.without_signed_zeros(case.tensor(ANY))
     condition = case.tensor("bool", (0, 9), shape=a.shape[:1] if case.chance(0.3) and a.rank else a.shape)
     b = case.without_signed_zeros(case.tensor(a.dtype, (0, 9), shape=a.shape))
-    return case.op("Select", condition=condition, t=a, e=b)
+    return case.op("Select", condition=condition, x=a, y=b)
 
 
 def select_v2(case):

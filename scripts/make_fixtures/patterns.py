@@ -121,6 +121,12 @@ def nested_concatenations():
     return [x, y], [tf.concat([tf.concat([x, inner], -1), read, y], 1), read * 2], [[random(2, 2), random(2, 3)]]
 
 
+def shapes_one_after_another():
+    x = floats(None, 2, 3)
+    rows = tf.expand_dims(tf.reshape(x, [-1, 3]), 0)
+    return [x], [tf.reshape(rows, [-1, 6]), tf.squeeze(rows, 0) * 2], [[random(4, 2, 3)], [random(0, 2, 3)]]
+
+
 CASES = {
     "causal_convolutions": causal_convolutions,
     "sequences_in_blocks_same": convolutions_of_sequences_in_blocks("SAME"),
@@ -137,6 +143,7 @@ CASES = {
     "factors_that_make_a_result_longer": factors_that_make_a_result_longer,
     "repeated_nodes": repeated_nodes,
     "nested_concatenations": nested_concatenations,
+    "shapes_one_after_another": shapes_one_after_another,
 }
 
 

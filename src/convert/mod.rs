@@ -5,6 +5,8 @@
 
 mod batch_axis;
 mod bound;
+mod checks;
+mod complex;
 mod cut_points;
 mod deciders;
 mod decoders;
@@ -27,6 +29,7 @@ mod placeholders;
 mod probabilities;
 mod reference;
 mod rename;
+mod restored;
 mod rounding;
 mod signature;
 mod summary;
@@ -69,6 +72,7 @@ use crate::passes::float16::{Float16, to_float16};
 use crate::passes::fold::simplify;
 use crate::passes::fuse_batch_norm::fuse_batch_norms;
 use crate::passes::join_concats::join_concats;
+use crate::passes::join_reshapes::join_reshapes;
 use crate::passes::layer_norm::fuse_layer_norms;
 use crate::passes::moving_averages::MovingAverages;
 use crate::passes::neutral::drop_neutral;
@@ -305,8 +309,9 @@ fn lowered(
 fn note_of_bfloat16(graph: &Graph) -> Option<Note> {
     let has_bfloat16 = |node: &Node| node.outputs.iter().any(|output| output.dtype == DType::BFloat16);
     graph.nodes().any(|(_, node)| has_bfloat16(node)).then(|| {
-        let text = "the model computes in bfloat16, which ONNX Runtime supports for few operators";
-        Note::warning(NoteKind::Dtype, text)
+        let text =
+            "the model computes in bfloat16, with casts to float32 where ONNX Runtime has no kernel for it";
+        Note::info(NoteKind::Dtype, text)
     })
 }
 
@@ -317,6 +322,7 @@ fn rewritten(bound: BoundGraph, opset: i64) -> Result<BoundGraph> {
     let bound = bound.after(|graph, _| pad_convolutions(graph))?;
     let bound = bound.after(|graph, _| drop_neutral(graph))?;
     let bound = bound.after(|graph, _| multiply_tensors(graph))?;
+    let bound = bound.after(|graph, _| join_reshapes(graph))?;
     let bound = bound.after(|graph, _| fuse_layer_norms(graph, opset))?;
     let bound = bound.after(|graph, _| fuse_activations(graph, opset))?.pruned();
     let bound = bound.after(|graph, _| merge_repeated(graph, |op| find(op).is_some()))?.pruned();

@@ -15,6 +15,7 @@ mod control;
 mod image;
 mod indices;
 pub(crate) mod infer;
+mod linalg;
 mod lists;
 mod lowering;
 mod math;
@@ -29,6 +30,7 @@ mod refused;
 mod search;
 mod signal;
 mod sparse;
+mod special;
 mod strings;
 mod update;
 
@@ -79,6 +81,9 @@ pub struct Op {
     pub since: i64,
     /// A part that is not converted, or a difference from TensorFlow.
     pub note: &'static str,
+    /// The inputs, by TensorFlow's name of them, that must be known before the model runs, each with the reason. All others may be
+    /// computed by the model.
+    pub constants: &'static [(&'static str, &'static str)],
     fold: Option<Evaluator>,
     eval: Option<Evaluator>,
     makes: Option<ElementCount>,
@@ -102,6 +107,7 @@ const fn op(name: &'static str) -> Op {
         onnx: &[],
         since,
         note: "",
+        constants: &[],
         fold,
         eval,
         makes,
@@ -157,6 +163,11 @@ impl Op {
         Self { note, ..self }
     }
 
+    /// Sets the inputs that must be known before the model runs, and the reasons.
+    const fn constants(self, inputs: &'static [(&'static str, &'static str)]) -> Self {
+        Self { constants: inputs, ..self }
+    }
+
     /// Sets the function that computes its outputs, also for constants during a conversion, such as shapes and masks.
     const fn fold(self, evaluator: Evaluator) -> Self {
         Self { fold: Some(evaluator), ..self }
@@ -205,6 +216,7 @@ const FAMILIES: &[&[Op]] = &[
     control::OPS,
     image::OPS,
     indices::OPS,
+    linalg::OPS,
     lists::OPS,
     math::OPS,
     matrix::OPS,
@@ -217,6 +229,7 @@ const FAMILIES: &[&[Op]] = &[
     search::OPS,
     signal::OPS,
     sparse::OPS,
+    special::OPS,
     strings::OPS,
     update::OPS,
 ];
@@ -291,12 +304,40 @@ mod tests {
     }
 
     #[test]
+    fn rows_begin_with_the_first_operator_set_that_has_their_operators() {
+        for op in FAMILIES.iter().copied().flatten() {
+            let names = op.onnx.iter().filter(|name| !crate::lower::REPLACED.contains(name));
+            for name in names {
+                let first = crate::onnx::operators::first_opset(name).unwrap_or(op.since);
+                assert!(op.since >= first, "{} becomes {name}, which ONNX has from {first} on", op.name);
+            }
+        }
+    }
+
+    #[test]
     fn rows_have_the_names_of_tensorflows_registry() {
         let names = FAMILIES.iter().copied().flatten().flat_map(Op::names);
         let unknown: Vec<&str> =
             names.filter(|name| !own_ops::ALL.contains(name) && OpDefinition::find(name).is_none()).collect();
         // The first is made while a graph is built, the other is TF.js's own.
         assert_eq!(unknown, ["_SwitchN", "LogicalXor"]);
+    }
+
+    #[test]
+    fn inputs_that_must_be_known_are_those_of_the_definitions() {
+        for op in OPS.values() {
+            for (name, _) in op.constants {
+                // Other versions of the op may have it as an attribute.
+                let has = |op: &str| {
+                    OpDefinition::find(op).is_some_and(|op| op.inputs().any(|input| input.name == *name))
+                };
+                assert!(
+                    FAMILIES.iter().copied().flatten().any(|row| row.names().any(has)),
+                    "{} {name}",
+                    op.name
+                );
+            }
+        }
     }
 
     #[test]

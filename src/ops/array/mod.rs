@@ -243,7 +243,6 @@ pub const OPS: &[Op] = &[
         .shape(shape::basic::reshape)
         .check(check::reshape)
         .lower(lower::basic::reshape, &["Reshape"])
-        .note("a length of 0 that is known when the model runs needs operator set 14")
         .fold(eval::basic::reshape)
         .float16(),
     op("Reverse").shape(like_first_input).lower(lower::main_diagonal::reverse, &["Where", "Slice"]),
@@ -265,8 +264,7 @@ pub const OPS: &[Op] = &[
     op("ScatterNd")
         .shape(shape::order::scatter_nd)
         .check(check::scatter_nd)
-        .lower(lower::gather::scatter_nd, &["Expand", "ScatterND"])
-        .note("below opset 16 only indices that are known and unique"),
+        .lower(lower::gather::scatter_nd, &["Expand", "ScatterND"]),
     op("Shape")
         .shape(shape::basic::shape)
         .lower(lower::basic::shape, &["Shape", "Gather", "Cast"])
@@ -309,7 +307,6 @@ pub const OPS: &[Op] = &[
         .shape(|inputs, node| shape::make::split(inputs, node, Parts::Equal))
         .check(check::split)
         .lower(|cx, node| lower::join::split(cx, node, Parts::Equal), &["Split"])
-        .note("of an axis of open length from opset 18 on")
         .fold(eval::basic::split)
         .float16(),
     op("SplitV")
@@ -327,26 +324,21 @@ pub const OPS: &[Op] = &[
         .shape(shape::basic::strided_slice)
         .check(check::strided_slice)
         .lower(lower::slice::strided_slice, &["Slice", "Squeeze", "Unsqueeze"])
-        .note("strides have to be known before the model runs")
         .fold(eval::basic::strided_slice)
         .float16(),
     op("TensorScatterAdd")
         .also(&["ScatterNdNonAliasingAdd"])
         .shape(like_first_input)
-        .lower(|cx, node| lower::gather::tensor_scatter(cx, node, Scatter::Add), &["ScatterND"])
-        .since(16),
+        .lower(|cx, node| lower::gather::tensor_scatter(cx, node, Scatter::Add), &["ScatterND"]),
     op("TensorScatterMax")
         .shape(like_first_input)
-        .lower(|cx, node| lower::gather::tensor_scatter(cx, node, Scatter::Max), &["ScatterND"])
-        .since(18),
+        .lower(|cx, node| lower::gather::tensor_scatter(cx, node, Scatter::Max), &["ScatterND"]),
     op("TensorScatterMin")
         .shape(like_first_input)
-        .lower(|cx, node| lower::gather::tensor_scatter(cx, node, Scatter::Min), &["ScatterND"])
-        .since(18),
+        .lower(|cx, node| lower::gather::tensor_scatter(cx, node, Scatter::Min), &["ScatterND"]),
     op("TensorScatterSub")
         .shape(like_first_input)
-        .lower(|cx, node| lower::gather::tensor_scatter(cx, node, Scatter::Sub), &["Neg", "ScatterND"])
-        .since(16),
+        .lower(|cx, node| lower::gather::tensor_scatter(cx, node, Scatter::Sub), &["Neg", "ScatterND"]),
     op("TensorScatterUpdate")
         .shape(like_first_input)
         .lower(|cx, node| lower::gather::tensor_scatter(cx, node, Scatter::Update), &["ScatterND"]),

@@ -28,7 +28,11 @@ pub const OPS: &[Op] = &[
         .lower(lower::color::adjust_saturation, &["ReduceMax", "ReduceMin", "Clip", "Where"]),
     op("CombinedNonMaxSuppression")
         .shape(shape::combined_suppression)
-        .lower(lower::suppression::combined, &["NonMaxSuppression", "ScatterND", "TopK", "GatherND"]),
+        .lower(lower::suppression::combined, &["NonMaxSuppression", "ScatterND", "TopK", "GatherND"])
+        .constants(&[
+            ("max_output_size_per_class", "the lengths of the result are constants of the model"),
+            ("max_total_size", "the lengths of the result are constants of the model"),
+        ]),
     op("CropAndResize")
         .shape(shape::crop_and_resize)
         .lower(lower::crop::crop_and_resize, &["GatherND", "Floor", "Ceil", "Where"])
@@ -84,11 +88,7 @@ pub const OPS: &[Op] = &[
     op("NonMaxSuppressionWithOverlaps")
         .shape(|_, _| one(DType::Int32, Shape::new(vec![None])))
         .lower(lower::greedy::with_overlaps, &["Loop", "ArgMax", "Gather", "Where"]),
-    op("ResizeArea")
-        .shape(shape::resize)
-        .check(check::resize)
-        .lower(lower::resize::area, &["MatMul"])
-        .note("sizes have to be known before the model runs"),
+    op("ResizeArea").shape(shape::resize).check(check::resize).lower(lower::resize::area, &["MatMul"]),
     op("ResizeBicubic")
         .shape(shape::resize)
         .check(check::resize)

@@ -8,6 +8,7 @@ use crate::graph::partial::Length;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::emit::zeros_are_lengths;
 use crate::lower::flatten::flattened;
 use crate::onnx::{Attribute, onnx_dtype};
 use crate::tensor::{Constant, DType};
@@ -81,12 +82,13 @@ pub fn squeeze(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         cx.emit(node, "Squeeze", vec![name], Layout::tensorflow_of(cx.shape(node.into())), vec![]);
         return Ok(());
     }
-    let rank = cx.rank(node, input)?;
+    let Some(rank) = cx.shape(input).rank() else {
+        let (name, axes) = (cx.in_tensorflow_layout(input)?, cx.vector(node, "axes", named));
+        cx.emit(node, "Squeeze", vec![name, axes], Layout::tensorflow(0), vec![]);
+        return Ok(());
+    };
     let dropped: Vec<bool> = if named.is_empty() {
-        let Some(dims) = cx.shape(input).fully_known() else {
-            return Err(node.error("which axes have length 1 is not known before the model runs"));
-        };
-        dims.iter().map(|&dim| dim == 1).collect()
+        cx.shape(input).dims().unwrap_or_default().iter().map(|&dim| dim == Some(1)).collect()
     } else {
         let axes: Vec<usize> = named.iter().map(|axis| axis.rem_euclid(rank as i64) as usize).collect();
         (0..rank).map(|axis| axes.contains(&axis)).collect()
@@ -123,12 +125,12 @@ pub fn reshape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         Some(dims) => {
             // TensorFlow's 0 is a length; ONNX's is one only where `allowzero` is set.
             if cx.constant(target).is_some() && dims.contains(&0) {
-                attributes = cx.zeros_are_lengths();
+                attributes = zeros_are_lengths();
             }
             cx.vector(node, "shape", &dims)
         }
         None => {
-            attributes = cx.zeros_are_lengths();
+            attributes = zeros_are_lengths();
             let shape = cx.in_tensorflow_layout(target)?;
             cx.cast(node, shape, DType::Int64)
         }

@@ -1,5 +1,7 @@
+pub mod around;
 pub mod basic;
 pub mod blocks;
+pub mod coordinates;
 pub mod diagonal;
 pub mod extent;
 pub mod fill;
@@ -7,5 +9,6 @@ pub mod gather;
 pub mod join;
 pub mod main_diagonal;
 pub mod open_diagonal;
+pub mod open_slice;
 pub mod order;
 pub mod slice;

@@ -4,14 +4,15 @@
 //! TensorFlow's API documentation; Reduce*, ArgMax, CumSum and Softmax in <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::NodeRef;
+use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
-use crate::lower::emit::{axes_input_since, widened};
+use crate::lower::steps::Steps;
 use crate::onnx::{Attribute, Attributes};
+use crate::ops::array::lower::around::{Around, int_vector};
 use crate::ops::operator;
 use crate::ops::reduce::Reduction;
-use crate::setting::Setting;
+use crate::ops::reduce::lower::{large, open_axes};
 use crate::tensor::DType;
 
 /// A reduction of numbers or of booleans.
@@ -48,11 +49,25 @@ impl Reduced {
         }
     }
 
-    /// The type that ONNX Runtime reduces, where it is not that of the input.
-    fn computed_as(self, input: DType) -> Option<DType> {
-        let is_narrow = matches!(input, DType::Int8 | DType::UInt8 | DType::Int16 | DType::UInt16);
-        (is_narrow || matches!(self, Self::All | Self::Any)).then_some(DType::Int32)
+    /// The type that it reduces, where it is not that of the input.
+    fn computed_as(self) -> Option<DType> {
+        matches!(self, Self::All | Self::Any).then_some(DType::Int32)
     }
+}
+
+/// The least and the greatest integer of a type.
+pub fn integer_extremes(dtype: DType) -> Option<[f64; 2]> {
+    Some(match dtype {
+        DType::Int64 => [i64::MIN as f64, i64::MAX as f64],
+        DType::Int32 => [f64::from(i32::MIN), f64::from(i32::MAX)],
+        DType::Int16 => [f64::from(i16::MIN), f64::from(i16::MAX)],
+        DType::Int8 => [f64::from(i8::MIN), f64::from(i8::MAX)],
+        DType::UInt64 => [0.0, u64::MAX as f64],
+        DType::UInt32 => [0.0, f64::from(u32::MAX)],
+        DType::UInt16 => [0.0, f64::from(u16::MAX)],
+        DType::UInt8 => [0.0, f64::from(u8::MAX)],
+        _ => return None,
+    })
 }
 
 /// What TensorFlow makes of no elements where ONNX does not say, or ONNX Runtime computes something else: of a reduction along
@@ -70,14 +85,10 @@ fn of_nothing(
         return Ok(None);
     }
     let dtype = cx.dtype(node.into());
-    let (least, greatest) = match dtype {
-        DType::Int64 => (i64::MIN as f64, i64::MAX as f64),
-        DType::Int32 => (f64::from(i32::MIN), f64::from(i32::MAX)),
-        DType::Int16 => (f64::from(i16::MIN), f64::from(i16::MAX)),
-        DType::Int8 => (f64::from(i8::MIN), f64::from(i8::MAX)),
-        DType::UInt8 => (0.0, f64::from(u8::MAX)),
-        dtype if dtype.is_float() => (f64::NEG_INFINITY, f64::INFINITY),
-        _ => return Ok(None),
+    let [least, greatest] = match integer_extremes(dtype) {
+        Some(extremes) => extremes,
+        None if dtype.is_float() => [f64::NEG_INFINITY, f64::INFINITY],
+        None => return Ok(None),
     };
     Ok(match reduced {
         Reduced::Numbers(Reduction::Max) => Some(least),
@@ -111,7 +122,9 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
         cx.emit(node, "Expand", vec![value, shape], layout, vec![]);
         return Ok(());
     }
-    let (mut name, inputs_axes, attribute_axes, kept_layout) = match (axes, cx.shape(input).rank()) {
+    let is_sum = op == "ReduceSum";
+    let takes_axes = cx.opset() >= if is_sum { 13 } else { 18 };
+    let (mut name, axes, kept_layout) = match (axes, cx.shape(input).rank()) {
         (Some(axes), Some(rank)) => {
             let axes: Vec<usize> = axes.iter().map(|axis| axis.rem_euclid(rank as i64) as usize).collect();
             let is_reduced: Vec<bool> = (0..rank).map(|axis| axes.contains(&axis)).collect();
@@ -122,23 +135,18 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
                 .collect();
             stored.sort_unstable();
             let kept_layout = if keep { layout.clone() } else { layout.without(&is_reduced) };
-            if cx.opset() >= axes_input_since(op) {
-                let axes = cx.vector(node, "axes", &stored);
-                (name, Some(axes), None, kept_layout)
-            } else {
-                (name, None, Some(stored), kept_layout)
+            if let (Reduced::Numbers(Reduction::Max | Reduction::Min), DType::Int64) =
+                (reduced, cx.dtype(input))
+            {
+                let is_greatest = op == "ReduceMax";
+                large::extreme(cx, node, name, &stored, (is_greatest, keep, kept_layout));
+                return Ok(());
             }
+            (name, cx.vector(node, "axes", &stored), kept_layout)
         }
-        (Some(axes), None) if cx.opset() < axes_input_since(op) => {
+        (Some(axes), None) if !takes_axes => {
             let name = cx.in_tensorflow_layout(input)?;
-            (name, None, Some(axes), Layout::tensorflow_of(cx.shape(node.into())))
-        }
-        (None, _) if cx.opset() < axes_input_since(op) => {
-            let since = axes_input_since(op);
-            return Err(node.error("its axes are not known before the model runs").advice(format!(
-                "choose {} or later, which can take them as they come",
-                Setting::Opset.to(since)
-            )));
+            (name, cx.vector(node, "axes", &axes), Layout::tensorflow_of(cx.shape(node.into())))
         }
         (known, _) => {
             let name = cx.in_tensorflow_layout(input)?;
@@ -160,11 +168,12 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
                 };
                 axes = cx.step(node, "axes_from_front", "Mod", vec![axes, rank], vec![]);
             }
-            (name, Some(axes), None, Layout::tensorflow_of(cx.shape(node.into())))
+            (name, axes, Layout::tensorflow_of(cx.shape(node.into())))
         }
     };
     let mut attributes = vec![("keepdims", Attribute::Int(keep.into()))];
-    if inputs_axes.is_some() && cx.known_integers(node, 1)?.is_none() {
+    let known = cx.known_integers(node, 1)?;
+    if known.is_none() {
         // No axes at all reduce nothing.
         attributes.push(("noop_with_empty_axes", Attribute::Int(1)));
         if is_norm {
@@ -172,8 +181,7 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
             name = cx.step(node, "distances", "Abs", vec![name], vec![]);
         }
     }
-    attributes.extend(attribute_axes.map(|axes| ("axes", Attribute::Ints(axes))));
-    let computed_as = reduced.computed_as(cx.dtype(input));
+    let computed_as = reduced.computed_as();
     let is_negated = matches!(reduced, Reduced::Any);
     if is_negated {
         name = cx.step(node, "negated", "Not", vec![name], vec![]);
@@ -181,7 +189,19 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
     if let Some(dtype) = computed_as {
         name = cx.cast(node, name, dtype);
     }
-    let inputs = [name].into_iter().chain(inputs_axes).collect();
+    let counts_from_end =
+        |axes: &Vec<i64>| cx.shape(input).rank().is_none() && axes.iter().any(|&axis| axis < 0);
+    let (op, inputs, attributes) = match known {
+        None if !takes_axes => {
+            let reduced = open_axes::one_at_a_time(cx, node, op, [name, axes], keep)?;
+            ("Identity", vec![reduced], vec![])
+        }
+        Some(known) if !takes_axes && counts_from_end(&known) => {
+            let reduced = open_axes::from_the_end(cx, node, op, name, &known);
+            if keep { ("Identity", vec![reduced], vec![]) } else { ("Squeeze", vec![reduced, axes], vec![]) }
+        }
+        _ => (op, vec![name, axes], attributes),
+    };
     match computed_as {
         None => cx.emit(node, op, inputs, kept_layout, attributes),
         Some(_) => {
@@ -215,6 +235,8 @@ pub fn softmax(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         Some(rank) if rank > 0 => layout.stored_axis(rank - 1) as i64,
         _ => -1,
     };
+    // Below operator set 13, only the last axis is an axis of its own.
+    let axis = if cx.opset() < 13 && axis + 1 == layout.axes().len() as i64 { -1 } else { axis };
     cx.emit(node, operator(&node), vec![name], layout, vec![("axis", Attribute::Int(axis))]);
     Ok(())
 }
@@ -222,12 +244,13 @@ pub fn softmax(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// The index of the greatest or least element along an axis.
 pub fn arg(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
+    let op = operator(&node);
     let axis = match cx.known_integers(node, 1)?.as_deref() {
         Some(&[axis]) => axis,
-        _ => return Err(node.error("its axis is not known before the model runs")),
+        Some(_) => return Err(node.error("its axis is not one number")),
+        None => return arg_open(cx, node, input),
     };
-    let op = operator(&node);
-    let (mut name, layout) = cx.stored(input)?;
+    let (name, layout) = cx.stored(input)?;
     let (axis, kept) = match cx.shape(input).rank() {
         Some(rank) if rank > 0 => {
             let axis = axis.rem_euclid(rank as i64) as usize;
@@ -236,9 +259,6 @@ pub fn arg(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         }
         _ => (axis, Layout::tensorflow_of(cx.shape(node.into()))),
     };
-    if !matches!(cx.dtype(input), DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64) {
-        name = cx.cast(node, name, widened(cx.dtype(input)));
-    }
     let attributes = vec![("axis", Attribute::Int(axis)), ("keepdims", Attribute::Int(0))];
     if cx.dtype(node.into()) == DType::Int64 {
         cx.emit(node, op, vec![name], kept, attributes);
@@ -246,6 +266,19 @@ pub fn arg(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let position = cx.step(node, "place", op, vec![name], attributes);
         cx.emit_cast(node, position, kept);
     }
+    Ok(())
+}
+
+/// The same along an axis that an input names when the model runs.
+fn arg_open(cx: &mut Lowering<'_>, node: NodeRef<'_>, input: TensorRef) -> Result<()> {
+    let (name, axis) = (cx.in_tensorflow_layout(input)?, int_vector(cx, node, 1)?);
+    let result = cx.dtype(node.into());
+    let mut steps = Steps { cx, node };
+    let around = Around::new(&mut steps, &name, &axis);
+    let attributes = vec![("axis", Attribute::Int(1)), ("keepdims", Attribute::Int(0))];
+    let places = steps.cx.step(node, "places", operator(&node), vec![around.value.clone()], attributes);
+    let places = if result == DType::Int64 { places } else { steps.cast(&places, result) };
+    around.emit(&mut steps, node, places, None);
     Ok(())
 }
 
@@ -279,53 +312,53 @@ pub fn cumsum(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// ONNX has no running product. Each element becomes a row of all elements, those that do not belong to its product
-/// being 1, and the rows are multiplied.
+/// ONNX has no running product. Each element becomes all elements of its row along a new axis, those that do not belong to its product
+/// being 1, and these are multiplied.
 pub fn cumprod(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
-    let rank = cx.rank(node, input)?;
-    let axis = match cx.known_integers(node, 1)?.as_deref() {
-        Some(&[axis]) if rank > 0 => axis.rem_euclid(rank as i64) as usize,
-        _ => return Err(node.error("its axis is not known before the model runs")),
+    let known = match (cx.known_integers(node, 1)?.as_deref(), cx.shape(input).rank()) {
+        (Some(&[axis]), Some(rank)) if rank > 0 => Some((axis.rem_euclid(rank as i64) as usize, rank)),
+        _ => None,
     };
     let (dtype, name) = (cx.dtype(input), cx.in_tensorflow_layout(input)?);
-    // The axis goes last.
-    let to_last: Vec<i64> =
-        (0..rank).filter(|&other| other != axis).chain([axis]).map(|a| a as i64).collect();
-    let back: Vec<i64> =
-        (0..rank).map(|a| to_last.iter().position(|&other| other == a as i64).unwrap_or(a) as i64).collect();
-    let is_moved = axis + 1 != rank;
-    let transpose = |cx: &mut Lowering<'_>, what: &str, name: String, perm: &[i64]| {
-        cx.step(node, what, "Transpose", vec![name], vec![("perm", Attribute::Ints(perm.to_vec()))])
+    let axis_input = if known.is_none() { int_vector(cx, node, 1)? } else { String::new() };
+    let mut steps = Steps { cx, node };
+    let (around, name, axis, rank) = match known {
+        Some((axis, rank)) => (None, name, axis, rank),
+        None => {
+            let around = Around::new(&mut steps, &name, &axis_input);
+            let value = around.value.clone();
+            (Some(around), value, 1, 3)
+        }
     };
-    let last = if is_moved { transpose(cx, "last", name, &to_last) } else { name };
-    let shape = cx.step(node, "shape", "Shape", vec![last.clone()], vec![]);
-    let minus_one = cx.scalar(node, "minus_one", DType::Int64, -1.0);
-    let length = cx.step(node, "length", "Gather", vec![shape, minus_one], vec![]);
-    let (zero, one) = (cx.scalar(node, "zero", DType::Int64, 0.0), cx.scalar(node, "one", DType::Int64, 1.0));
-    let positions = cx.step(node, "places", "Range", vec![zero, length, one], vec![]);
-    let (first, second) = (cx.vector(node, "first", &[0]), cx.vector(node, "second", &[1]));
-    let columns = cx.step(node, "columns", "Unsqueeze", vec![positions.clone(), first], vec![]);
-    let rows = cx.step(node, "rows", "Unsqueeze", vec![positions, second], vec![]);
+    let length = steps.length(&name, axis as i64);
+    let positions = steps.positions(&length);
+    // The mask has the axis of the result, that of the factors, and one for each axis behind them.
+    let mut with_axes_behind = |count: usize| {
+        let axes: Vec<i64> = (1..=count as i64).collect();
+        let axes = steps.ints(&axes);
+        steps.op("Unsqueeze", &[&positions, &axes])
+    };
+    let (rows, columns) = (with_axes_behind(rank - axis), with_axes_behind(rank - axis - 1));
     let belongs = match (node.bool("exclusive", false), node.bool("reverse", false)) {
         (false, false) => "LessOrEqual",
         (true, false) => "Less",
         (false, true) => "GreaterOrEqual",
         (true, true) => "Greater",
     };
-    let mask = cx.step(node, "mask", belongs, vec![columns, rows], vec![]);
-    let neutral = cx.scalar(node, "neutral", dtype, 1.0);
-    let before_last = cx.vector(node, "before_last", &[-2]);
-    let spread = cx.step(node, "spread", "Unsqueeze", vec![last, before_last], vec![]);
-    let masked = cx.step(node, "masked", "Where", vec![mask, spread, neutral], vec![]);
-    let (inputs, attributes) = cx.reduction(node, "ReduceProd", masked, &[rank as i64], false);
-    let layout = Layout::tensorflow(rank);
-    if is_moved {
-        let product = cx.step(node, "product", "ReduceProd", inputs, attributes);
-        let perm = vec![("perm", Attribute::Ints(back))];
-        cx.emit(node, "Transpose", vec![product], layout, perm);
-    } else {
-        cx.emit(node, "ReduceProd", inputs, layout, attributes);
+    let mask = steps.op(belongs, &[&columns, &rows]);
+    let (neutral, new) = (steps.number(dtype, 1.0), steps.ints(&[axis as i64]));
+    let spread = steps.op("Unsqueeze", &[&name, &new]);
+    let masked = steps.op("Where", &[&mask, &spread, &neutral]);
+    match around {
+        Some(around) => {
+            let product = steps.reduce("ReduceProd", &masked, &[axis as i64 + 1], false);
+            around.emit(&mut steps, node, product, Some(&length));
+        }
+        None => {
+            let (inputs, attributes) = cx.reduction(node, masked, &[axis as i64 + 1], false);
+            cx.emit(node, "ReduceProd", inputs, Layout::tensorflow(rank), attributes);
+        }
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::emit::zeros_are_lengths;
 use crate::onnx::{Attribute, onnx_dtype};
 use crate::tensor::{Constant, DType, Inline};
 
@@ -77,7 +78,7 @@ fn change_case(cx: &mut Lowering<'_>, node: NodeRef<'_>, action: &str) -> Result
     let flat = cx.vector(node, "flat", &[-1]);
     let flat = cx.step(node, "flat", "Reshape", vec![name, flat], vec![]);
     let changed = cx.step(node, "changed", "StringNormalizer", vec![flat], attributes);
-    let attributes = cx.zeros_are_lengths();
+    let attributes = zeros_are_lengths();
     cx.emit(node, "Reshape", vec![changed, shape], layout, attributes);
     Ok(())
 }
@@ -105,7 +106,7 @@ pub fn split(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let separator = cx.input_of(node, 1)?;
     let separator = cx.constant(separator).map(Constant::strings).transpose()?;
     let Some([separator]) = separator.as_deref() else {
-        return Err(node.error("its separator is not known before the model runs"));
+        return Err(node.error("its separator is not one text"));
     };
     let mut attributes = vec![];
     if !separator.is_empty() {
@@ -143,7 +144,7 @@ pub fn regex_full_match(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> 
             let pattern = cx.input_of(node, 1)?;
             match cx.constant(pattern).map(Constant::strings).transpose()?.as_deref() {
                 Some([pattern]) => String::from_utf8_lossy(pattern).into_owned(),
-                _ => return Err(node.error("its pattern is not known before the model runs")),
+                _ => return Err(node.error("its pattern is not one text")),
             }
         }
     };
