@@ -57,6 +57,19 @@ fn refused(nodes: &[String], options: &[&str]) -> String {
 }
 
 #[test]
+fn an_op_that_onnx_cannot_express_is_refused_with_the_reason_and_what_to_do_instead() {
+    let nodes = [placeholder("image", &[1, 4]), node("sorted", "IsotonicRegression", &["image"], &float())];
+    let error = refused(&nodes, &["--outputs", "sorted:0"]);
+    assert!(
+        error.contains(
+            "IsotonicRegression (1 time: \"sorted\"; ONNX has no operator of its kind: end the model before it, and compute it \
+             outside of the model)"
+        ),
+        "{error}"
+    );
+}
+
+#[test]
 fn all_ops_that_cannot_be_converted_are_named_at_once_with_a_way_around_them() {
     let nodes = [
         placeholder("image", &[1, 4]),

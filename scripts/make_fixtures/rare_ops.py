@@ -47,6 +47,7 @@ CASES = [
     ("unique_columns", "UniqueWithCountsV2", dict(x=fed(f32([[3, 1, 3], [2, 2, 2]]), 2, None), axis=i64([-1])), dict(out_idx="int64")),
     ("unique_without_an_axis", "UniqueV2", dict(x=fed(i64([4, 4, -1, 2**40]), None), axis=np.zeros(0, i32))),
     ("unique_of_an_open_axis", "UniqueWithCountsV2", dict(x=fed(i8([4, 4, -1]), None), axis=fed(i64([0]), 1))),
+    ("unique_along_an_open_axis", "UniqueV2", dict(x=fed(i32([[3, 1, 3], [2, 2, 2]])), axis=fed(i32([1]), 1))),
     # Old names, and ops that others replace.
     ("batch_matrix_diag", "BatchMatrixDiag", dict(diagonal=fed(rows, 3, 6))),
     ("batch_matrix_diag_part", "BatchMatrixDiagPart", dict(input=fed(square, 2, 3, 3))),

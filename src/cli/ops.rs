@@ -59,7 +59,7 @@ impl From<&Op> for Entry {
 }
 
 /// An op that is imported as others.
-fn composed(name: &'static str, parts: &[&'static str]) -> Entry {
+fn composed(name: &'static str, parts: &[&'static str], note: &'static str) -> Entry {
     let mut onnx: Vec<&'static str> = vec![];
     let rows: Vec<&Op> = parts.iter().filter_map(|part| supported(part)).collect();
     for operator in rows.iter().flat_map(|row| row.onnx) {
@@ -68,12 +68,12 @@ fn composed(name: &'static str, parts: &[&'static str]) -> Entry {
         }
     }
     let opset = rows.iter().map(|row| row.since).max().unwrap_or_default();
-    Entry { name, onnx, opset, note: "is read as other ops", constants: vec![] }
+    Entry { name, onnx, opset, note, constants: vec![] }
 }
 
 pub fn run(args: &Args) -> Result<()> {
     let mut entries: Vec<Entry> = supported_ops().map(Entry::from).collect();
-    entries.extend(COMPOSED.iter().map(|(name, parts)| composed(name, parts)));
+    entries.extend(COMPOSED.iter().map(|(name, parts, note)| composed(name, parts, note)));
     entries.sort_by_key(|entry| entry.name);
     if args.json {
         return output::print_json(&entries);

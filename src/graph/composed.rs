@@ -8,18 +8,21 @@ use crate::tensor::{Constant, DType};
 
 /// Whether an op is imported as others.
 pub fn is_composed(op: &str) -> bool {
-    COMPOSED.iter().any(|(name, _)| *name == op)
+    COMPOSED.iter().any(|(name, ..)| *name == op)
 }
 
-/// The ops, each with those that it is imported as.
-pub const COMPOSED: &[(&str, &[&str])] = &[
-    ("AdjustContrast", &["Cast", "AdjustContrastv2", "Maximum", "Minimum"]),
-    ("BatchNormWithGlobalNormalization", &["FusedBatchNormV3"]),
-    ("FusedPadConv2D", &["MirrorPad", "Conv2D"]),
-    ("FusedResizeAndPadConv2D", &["ResizeBilinear", "MirrorPad", "Conv2D"]),
-    ("RandomCrop", &["Shape", "RandomUniformInt", "Slice"]),
-    ("SparseMatMul", &["Cast", "MatMul"]),
-    ("TensorStridedSliceUpdate", &["Range", "StridedSlice", "BroadcastTo", "TensorScatterUpdate"]),
+/// The kernels of fused convolutions read the first image at all positions of a batch (seen in TensorFlow 2.15).
+const FIRST_IMAGE: &str = "of a batch of images, TensorFlow's kernel computes the first one alone";
+
+/// The ops, each with those that it is imported as, and a difference from TensorFlow.
+pub const COMPOSED: &[(&str, &[&str], &str)] = &[
+    ("AdjustContrast", &["Cast", "AdjustContrastv2", "Maximum", "Minimum"], ""),
+    ("BatchNormWithGlobalNormalization", &["FusedBatchNormV3"], ""),
+    ("FusedPadConv2D", &["MirrorPad", "Conv2D"], FIRST_IMAGE),
+    ("FusedResizeAndPadConv2D", &["ResizeBilinear", "MirrorPad", "Conv2D"], FIRST_IMAGE),
+    ("RandomCrop", &["Shape", "RandomUniformInt", "Slice"], "at another place than TensorFlow's"),
+    ("SparseMatMul", &["Cast", "MatMul"], ""),
+    ("TensorStridedSliceUpdate", &["Range", "StridedSlice", "BroadcastTo", "TensorScatterUpdate"], ""),
 ];
 
 /// Adds the nodes that replace a node, and returns the last one.

@@ -2,12 +2,11 @@
 
 use super::Layout;
 use super::context::Value;
-use super::function::closed;
+use super::repeat::Repeat;
 use super::steps::Steps;
 use crate::error::Result;
 use crate::graph::TensorRef;
 use crate::lower::emit::widened;
-use crate::onnx::{Attribute, TensorInfo};
 use crate::tensor::DType;
 
 /// The type in which ONNX Runtime has kernels for most operators: this one, or a wider one.
@@ -75,34 +74,11 @@ impl Steps<'_, '_, '_> {
         state: [(String, DType); N],
         body: impl FnOnce(&mut Self, &String, &[String; N]) -> Result<[String; N]>,
     ) -> Result<[String; N]> {
-        let yes = self.number(DType::Bool, 1.0);
-        let prefix = format!("{}/body", self.node.name);
-        let mut named = |what: String, dtype, shape| {
-            let name = self.cx.unique_name(&format!("{prefix}/{what}"));
-            TensorInfo { name, dtype, shape }
-        };
-        let iteration = named("iteration".to_owned(), DType::Int64, Some(vec![]));
-        let goes_on = named("goes_on".to_owned(), DType::Bool, Some(vec![]));
-        let mut position = 0;
-        let given = state.each_ref().map(|(_, dtype)| {
-            position += 1;
-            named(format!("state_{position}"), *dtype, None)
-        });
-        let first = self.cx.model.nodes.len();
-        let before = given.each_ref().map(|info| info.name.clone());
-        let after = body(self, &iteration.name, &before)?;
-        let kept = self.op("Identity", &[&goes_on.name]);
-        let mut outputs = vec![TensorInfo { name: kept, dtype: DType::Bool, shape: Some(vec![]) }];
-        for (name, info) in after.iter().zip(&given) {
-            let name = self.op("Identity", &[name]);
-            outputs.push(TensorInfo { name, dtype: info.dtype, shape: None });
-        }
-        let nodes = self.cx.model.nodes.split_off(first);
-        let inputs = [iteration, goes_on].into_iter().chain(given).collect();
-        let body = closed(prefix, inputs, outputs, nodes);
-        let all =
-            [count.to_owned(), yes].into_iter().chain(state.into_iter().map(|(name, _)| name)).collect();
-        let attributes = vec![("body", Attribute::Graph(body))];
-        Ok(self.cx.step_with_outputs(self.node, ("loop", ["last"; N]), "Loop", all, attributes))
+        let repeat = Repeat::begin(self, &state);
+        let mut before = repeat.states.iter();
+        let before = state.each_ref().map(|_| before.next().cloned().unwrap_or_default());
+        let after = body(self, &repeat.iteration.clone(), &before)?;
+        let mut last = repeat.end(self, count.to_owned(), after.to_vec(), None).into_iter();
+        Ok(state.map(|_| last.next().unwrap_or_default()))
     }
 }

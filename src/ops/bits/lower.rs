@@ -94,7 +94,7 @@ impl Steps<'_, '_, '_> {
     }
 
     /// Unsigned integers as so many smaller ones each, along a new last axis.
-    fn apart(&mut self, value: &String, count: i64, size: usize) -> String {
+    fn apart(&mut self, value: &str, count: i64, size: usize) -> String {
         let behind = self.ints(&[-1]);
         let value = self.cast(value, DType::UInt64);
         let value = self.op("Unsqueeze", &[&value, &behind]);

@@ -18,7 +18,7 @@ pub const OPS: &[Op] = &[
             };
             one(dtype, lower::cast_shape(&input.shape, from, to))
         })
-        .lower(lower::bitcast, &["Cast", "BitShift", "Mod", "Mul", "ReduceSum", "BitCast"])
+        .lower(lower::bitcast, &["Cast", "BitShift", "Mod", "Mul", "ReduceSum"])
         .note("from and to other types than integers from opset 26 on"),
     op("PopulationCount")
         .shape(|inputs, _| Ok(vec![TensorType::new(DType::UInt8, inputs.shape(0)?.clone())]))

@@ -14,6 +14,8 @@ use crate::ops::infer::like_first_input;
 const SMALLER_THAN_WINDOW: &str =
     "of images smaller than the window ONNX Runtime computes a pixel where TensorFlow computes none";
 
+const AS_ATTRIBUTES: &str = "ONNX has the windows as attributes";
+
 /// What tells the size of the result of a transposed convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SizeOf {
@@ -152,6 +154,7 @@ pub const OPS: &[Op] = &[
         .shape(variants::max_pool_shape)
         .lower(variants::max_pool, &["MaxPool"])
         .note(SMALLER_THAN_WINDOW)
+        .constants(&[("ksize", AS_ATTRIBUTES), ("strides", AS_ATTRIBUTES)])
         .eval(variants::max_pool_eval)
         .float16(),
     op("MaxPoolWithArgmax")

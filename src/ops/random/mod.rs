@@ -13,6 +13,8 @@ use crate::tensor::{DType, Tensor};
 /// ONNX Runtime registers no kernels for the versions of these operators in opset 22 (seen up to 1.32).
 const KERNELS: &str = "other numbers than TensorFlow's; ONNX Runtime has no kernel for it from opset 22 on";
 
+const ALGORITHM: &[(&str, &str)] = &[("alg", "each algorithm draws other numbers")];
+
 const STATELESS: &[&str] = &["Loop", "BitwiseXor", "Mul", "Div", "Mod"];
 
 /// The ops of this family.
@@ -47,67 +49,60 @@ pub const OPS: &[Op] = &[
         .fold(|_, _| Some(vec![Tensor::Int32(ndarray::arr0(1).into_dyn())])),
     op("StatelessRandomGetKeyCounter")
         .shape(|_, _| Ok(shape::key_and_counter()))
-        .lower(lower::philox::key_and_counter, STATELESS)
-        .since(18),
+        .lower(lower::philox::key_and_counter, STATELESS),
     op("StatelessRandomGetKeyCounterAlg")
         .shape(|_, _| Ok([shape::key_and_counter(), one(DType::Int32, Shape::scalar())?].concat()))
-        .lower(lower::philox::key_and_counter, STATELESS)
-        .since(18),
+        .lower(lower::philox::key_and_counter, STATELESS),
     op("StatelessRandomNormal")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)
         .lower(|cx, node| draw(cx, node, Seed::Seed, Distribution::Normal), STATELESS)
-        .since(18)
         .eval(|node, inputs| eval::draw(node, inputs, Distribution::Normal)),
     op("StatelessRandomNormalV2")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)
         .lower(|cx, node| draw(cx, node, Seed::Key, Distribution::Normal), STATELESS)
-        .since(18),
+        .constants(ALGORITHM),
     op("StatelessRandomUniform")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)
         .lower(|cx, node| draw(cx, node, Seed::Seed, Distribution::Uniform), STATELESS)
-        .since(18)
         .eval(|node, inputs| eval::draw(node, inputs, Distribution::Uniform)),
     op("StatelessRandomUniformFullInt")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::UInt64)))
         .check(checks::described_shape)
         .lower(|cx, node| draw(cx, node, Seed::Seed, Distribution::AllIntegers), STATELESS)
-        .since(18)
         .eval(|node, inputs| eval::draw(node, inputs, Distribution::AllIntegers)),
     op("StatelessRandomUniformFullIntV2")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::UInt64)))
         .check(checks::described_shape)
         .lower(|cx, node| draw(cx, node, Seed::Key, Distribution::AllIntegers), STATELESS)
-        .since(18),
+        .constants(ALGORITHM),
     op("StatelessRandomUniformInt")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Int32)))
         .check(checks::described_shape)
         .lower(|cx, node| draw(cx, node, Seed::Seed, Distribution::Integers(2)), STATELESS)
-        .since(18)
         .eval(|node, inputs| eval::draw(node, inputs, Distribution::Integers(2))),
     op("StatelessRandomUniformIntV2")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Int32)))
         .check(checks::described_shape)
         .lower(|cx, node| draw(cx, node, Seed::Key, Distribution::Integers(4)), STATELESS)
-        .since(18),
+        .constants(ALGORITHM),
     op("StatelessRandomUniformV2")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)
         .lower(|cx, node| draw(cx, node, Seed::Key, Distribution::Uniform), STATELESS)
-        .since(18),
+        .constants(ALGORITHM),
     op("StatelessTruncatedNormal")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)
         .lower(|cx, node| draw(cx, node, Seed::Seed, Distribution::TruncatedNormal), STATELESS)
-        .since(18)
         .eval(|node, inputs| eval::draw(node, inputs, Distribution::TruncatedNormal)),
     op("StatelessTruncatedNormalV2")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)
         .lower(|cx, node| draw(cx, node, Seed::Key, Distribution::TruncatedNormal), STATELESS)
-        .since(18),
+        .constants(ALGORITHM),
     op("TruncatedNormal")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)

@@ -54,7 +54,7 @@ pub fn bound(node: &Node, inputs: &[&Tensor], bound: Bound) -> Option<Vec<Tensor
         positions.extend(values.iter().map(|&value| {
             let is_before = |element: &f64| match bound {
                 Bound::Lower => *element < value,
-                Bound::Upper => !(value < *element),
+                Bound::Upper => value.is_nan() || element.is_nan() || *element <= value,
             };
             row.iter().filter(|&element| is_before(element)).count() as i64
         }));

@@ -12,6 +12,7 @@ use crate::lower::inputs_and_loops::computed_type;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
 use crate::ops::Parameter;
+use crate::ops::array::lower::around::Around;
 use crate::tensor::DType;
 
 /// Which of the places among equal elements is meant.
@@ -164,27 +165,58 @@ pub fn unique(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let axis = match (cx.known_integers(node, 1)?.as_deref(), cx.shape(input).rank()) {
         (Some([]), _) | (_, Some(1)) => None,
         (Some(&[axis]), _) => Some(axis),
-        (None, _) => {
-            return Err(node
-                .error("its axis is not known before the model runs, and ONNX has it as an attribute")
-                .advice(cx.shape_advice(input)));
-        }
+        (None, _) => return unique_around(cx, node),
         _ => return Err(node.error("it has more than one axis")),
     };
-    let computed = match cx.dtype(input) {
+    let computed = comparable(cx.dtype(input));
+    let mut steps = Steps { cx, node };
+    let name = steps.input_as(0, computed)?;
+    let [y, inverse, counts] = distinct(&mut steps, name, axis);
+    steps.set_output(0, y, computed);
+    set_counts(&mut steps, inverse, counts);
+    Ok(())
+}
+
+/// The type in which ONNX Runtime finds distinct elements.
+fn comparable(dtype: DType) -> DType {
+    match dtype {
         known @ (DType::Float32 | DType::Float64 | DType::Int64 | DType::Int8 | DType::String) => known,
         dtype if dtype.is_float() => DType::Float32,
         _ => DType::Int64,
-    };
-    let mut steps = Steps { cx, node };
-    let name = steps.input_as(0, computed)?;
+    }
+}
+
+/// The distinct rows, for each row which of them it is, and how often they occur.
+fn distinct(steps: &mut Steps<'_, '_, '_>, name: String, axis: Option<i64>) -> [String; 3] {
     let mut attributes = vec![("sorted", Attribute::Int(0))];
     attributes.extend(axis.map(|axis| ("axis", Attribute::Int(axis))));
     let outputs = ("unique", ["y", "first", "inverse", "counts"]);
-    let [y, _, inverse, counts] = steps.cx.step_with_outputs(node, outputs, "Unique", vec![name], attributes);
-    steps.set_output(0, y, computed);
+    let [y, _, inverse, counts] =
+        steps.cx.step_with_outputs(steps.node, outputs, "Unique", vec![name], attributes);
+    [y, inverse, counts]
+}
+
+/// The same along an axis that is known only when the model runs.
+fn unique_around(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let dtype = cx.dtype(node.into());
+    let computed = comparable(dtype);
+    let mut steps = Steps { cx, node };
+    let (name, axis) = (steps.input_as(0, computed)?, steps.integers(1)?);
+    let around = Around::new(&mut steps, &name, &axis);
+    let [mut y, inverse, counts] = distinct(&mut steps, around.value.clone(), Some(1));
+    if computed != dtype {
+        y = steps.cast(&y, dtype);
+    }
+    let count = steps.op("Shape", &[&counts]);
+    around.emit(&mut steps, node, y, Some(&count));
+    set_counts(&mut steps, inverse, counts);
+    Ok(())
+}
+
+/// Records the outputs behind the distinct rows.
+fn set_counts(steps: &mut Steps<'_, '_, '_>, inverse: String, counts: String) {
+    let node = steps.node;
     for (port, value) in [inverse, counts].into_iter().enumerate().take(node.outputs.len() - 1) {
         steps.cx.emit_cast(node.output(port + 1), value, Layout::tensorflow(1));
     }
-    Ok(())
 }

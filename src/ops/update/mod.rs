@@ -13,12 +13,10 @@ pub const OPS: &[Op] = &[
     op("InplaceAdd")
         .shape(like_first_input)
         .lower(|cx, node| change(cx, node, Change::Add), &["ScatterND"])
-        .since(16)
         .note(ALIASED),
     op("InplaceSub")
         .shape(like_first_input)
         .lower(|cx, node| change(cx, node, Change::Subtract), &["Neg", "ScatterND"])
-        .since(16)
         .note(ALIASED),
     op("InplaceUpdate")
         .shape(like_first_input)

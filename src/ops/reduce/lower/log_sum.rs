@@ -7,6 +7,7 @@ use crate::graph::NodeRef;
 use crate::lower::context::Lowering;
 use crate::lower::inputs_and_loops::computed_type;
 use crate::lower::steps::Steps;
+use crate::ops::array::lower::around::Around;
 
 /// Each element becomes a row of the elements that belong to its sum, whose greatest element is taken out of the exponentials: a running
 /// sum of all elements with one factor would lose the small ones. The axis may be computed when the model runs.
@@ -15,20 +16,10 @@ pub fn cumulative(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (is_exclusive, is_reverse) = (node.bool("exclusive", false), node.bool("reverse", false));
     let mut steps = Steps { cx, node };
     let (name, axis) = (steps.input_as(0, computed)?, steps.integers(1)?);
-    // The axes before it and those behind it become one each.
-    let shape = steps.op("Shape", &[&name]);
-    let rank = steps.op("Shape", &[&shape]);
-    let axis = steps.op("Mod", &[&axis, &rank]);
-    let (zero, one, end) = (steps.ints(&[0]), steps.ints(&[1]), steps.ints(&[i64::MAX]));
-    let next = steps.op("Add", &[&axis, &one]);
-    let before = steps.op("Slice", &[&shape, &zero, &axis]);
-    let before = steps.reduce("ReduceProd", &before, &[0], true);
-    let after = steps.op("Slice", &[&shape, &next, &end]);
-    let after = steps.reduce("ReduceProd", &after, &[0], true);
-    let count = steps.op("Gather", &[&shape, &axis]);
-    let rows = steps.op_with("Concat", &[&before, &one, &count, &after], "axis", 0);
-    let rows = steps.cx.reshaped(node, "rows", name, rows);
-    let positions = steps.positions(&count);
+    let around = Around::new(&mut steps, &name, &axis);
+    let first = steps.ints(&[1]);
+    let rows = steps.op("Unsqueeze", &[&around.value, &first]);
+    let positions = steps.positions(&around.length);
     let (columns, last) = (steps.ints(&[1, 2]), steps.ints(&[1]));
     let (own, other) =
         (steps.op("Unsqueeze", &[&positions, &columns]), steps.op("Unsqueeze", &[&positions, &last]));
@@ -50,7 +41,10 @@ pub fn cumulative(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let sums = steps.reduce("ReduceSum", &powers, &[2], true);
     let logarithms = steps.op("Log", &[&sums]);
     let result = steps.op("Add", &[&logarithms, &greatest]);
-    let result = steps.cx.reshaped(node, "sums", result, shape);
-    steps.set_output(0, result, computed);
+    let result = match steps.cx.dtype(node.into()) {
+        dtype if dtype == computed => result,
+        dtype => steps.cast(&result, dtype),
+    };
+    around.emit(&mut steps, node, result, Some(&around.length));
     Ok(())
 }
