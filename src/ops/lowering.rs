@@ -2,7 +2,7 @@
 
 use super::missing::refuse_missing;
 use super::quantize::weights::has_quantized_weights;
-use super::{Op, find, supported};
+use super::{Op, find, signal, supported};
 use crate::error::Result;
 use crate::graph::op_definition::{Form, OpDefinition};
 use crate::graph::{Graph, NodeRef, TensorRef};
@@ -60,6 +60,9 @@ fn lower_node(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         return Ok(());
     }
     check_constants(cx, node, op)?;
+    if cx.has_complex(node) {
+        return signal::lower::complex::lower(cx, node, handler);
+    }
     handler(cx, node)?;
     cx.check_layouts(node)
 }

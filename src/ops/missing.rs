@@ -130,8 +130,8 @@ impl Missing {
         let named: Vec<String> = self.nodes.iter().take(NAMED).map(|node| format!("\"{node}\"")).collect();
         let more = if self.nodes.len() > NAMED { ", …" } else { "" };
         let times = if self.nodes.len() == 1 { "time" } else { "times" };
-        let why = find(&self.op).filter(|op| op.is_impossible);
-        let why = why.map(|op| format!("; {}", op.not_lowered)).unwrap_or_default();
+        let why = find(&self.op).filter(|op| !op.instead.is_empty());
+        let why = why.map(|op| format!("; {}: {}", op.reason(), op.instead)).unwrap_or_default();
         format!("{} ({} {times}: {}{more}{why})", self.op, self.nodes.len(), named.join(", "))
     }
 }

@@ -10,7 +10,10 @@ const OF_CONSTANTS: &str = "the table's contents are constants of the graph";
 
 const CHARACTERS: &str = "ONNX has no operators for the characters of a string";
 
-const HASH: &str = "ONNX has no hash function; look the strings up in a table if they are known";
+const HASH: &str = "ONNX has no hash function";
+
+/// What is done without ops of strings.
+const PREPARE: &str = "compute its result before the model runs, and let the model begin there";
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
@@ -18,8 +21,8 @@ pub const OPS: &[Op] = &[
         .shape(shape::as_string)
         .lower(lower::text::as_string, &["Cast", "Where"])
         .note("the runtime decides about the digits of real numbers"),
-    op("DecodeBase64").shape(by_definition).impossible(CHARACTERS),
-    op("EncodeBase64").shape(by_definition).impossible(CHARACTERS),
+    op("DecodeBase64").shape(by_definition).refused(CHARACTERS, PREPARE),
+    op("EncodeBase64").shape(by_definition).refused(CHARACTERS, PREPARE),
     op("HashTable")
         .also(&["HashTableV2"])
         .shape(shape::table)
@@ -28,7 +31,7 @@ pub const OPS: &[Op] = &[
     op("LookupTableExport")
         .also(&["LookupTableExportV2"])
         .shape(by_definition)
-        .impossible("TensorFlow does not define the order of a table's entries"),
+        .refused("TensorFlow does not define the order of a table's entries", PREPARE),
     op("LookupTableFind")
         .also(&["LookupTableFindV2"])
         .shape(shape::find)
@@ -54,14 +57,14 @@ pub const OPS: &[Op] = &[
     op("RegexReplace")
         .also(&["StaticRegexReplace"])
         .shape(by_definition)
-        .impossible("ONNX matches regular expressions, but does not replace what they match"),
-    op("StringFormat").shape(by_definition).impossible("ONNX does not write tensors as text"),
+        .refused("ONNX matches regular expressions, but does not replace what they match", PREPARE),
+    op("StringFormat").shape(by_definition).refused("ONNX does not write tensors as text", PREPARE),
     op("StringJoin").shape(shape::join).lower(lower::text::join, &["StringConcat"]).since(20),
-    op("StringLength").shape(by_definition).impossible(CHARACTERS),
+    op("StringLength").shape(by_definition).refused(CHARACTERS, PREPARE),
     op("StringLower").shape(like_first_input).lower(lower::text::lower, &["StringNormalizer"]),
     op("StringNGrams")
         .shape(by_definition)
-        .impossible("TfIdfVectorizer counts n-grams, but does not return them"),
+        .refused("TfIdfVectorizer counts n-grams, but does not return them", PREPARE),
     op("StringSplit")
         .shape(shape::split)
         .lower(lower::text::split_at_delimiter, &["StringSplit", "Equal", "CumSum", "NonZero", "GatherND"])
@@ -73,19 +76,19 @@ pub const OPS: &[Op] = &[
         .lower(lower::text::split, &["StringSplit", "NonZero", "GatherND"])
         .constants(&[("sep", "it is the attribute `delimiter` of ONNX's StringSplit")])
         .since(20),
-    op("StringStrip").shape(by_definition).impossible(CHARACTERS),
+    op("StringStrip").shape(by_definition).refused(CHARACTERS, PREPARE),
     op("StringToHashBucket")
         .also(&["StringToHashBucketFast", "StringToHashBucketStrong"])
         .shape(by_definition)
-        .impossible(HASH),
+        .refused(HASH, PREPARE),
     op("StringToNumber").shape(shape::to_number).lower(lower::text::to_number, &["Cast"]),
     op("StringUpper").shape(like_first_input).lower(lower::text::upper, &["StringNormalizer"]),
-    op("Substr").shape(by_definition).impossible(CHARACTERS),
+    op("Substr").shape(by_definition).refused(CHARACTERS, PREPARE),
     op("UnicodeDecode")
         .also(&["UnicodeDecodeWithOffsets", "UnicodeEncode", "UnicodeScript", "UnicodeTranscode"])
         .shape(by_definition)
-        .impossible(CHARACTERS),
+        .refused(CHARACTERS, PREPARE),
     op("UnsortedSegmentJoin")
         .shape(by_definition)
-        .impossible("ONNX joins strings of two tensors, but not as many as a segment has"),
+        .refused("ONNX joins strings of two tensors, but not as many as a segment has", PREPARE),
 ];

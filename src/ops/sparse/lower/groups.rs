@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
-use crate::lower::emit::widened;
+use crate::lower::emit::{widened, zeros_are_lengths};
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
 use crate::tensor::DType;
@@ -129,7 +129,7 @@ pub fn set_size(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let count = sets.count(&mut steps);
     let sizes = counts(&mut steps, &groups, &count, DType::Int32);
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
-    let attributes = cx.zeros_are_lengths();
+    let attributes = zeros_are_lengths();
     cx.emit(node, "Reshape", vec![sizes, sets.shape], layout, attributes);
     Ok(())
 }
