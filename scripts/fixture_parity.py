@@ -80,6 +80,7 @@ def op_case(binary, archive, name, is_float16, opset, work):
         return np.char.decode(value).astype(object) if value.dtype.kind == "S" else value
 
     (work / "graph.pb").write_bytes(archive.read(f"{name}/graph.pb"))
+    # Some ops need a later operator set.
     options = ["--opset", str(max(opset, case.get("opset", opset)))]
     for key in ("inputs", "outputs", "inputs_as_nchw", "use_default"):
         if case.get(key):

@@ -26,7 +26,7 @@ pub struct Case {
     pub inputs_as_nchw: Vec<String>,
     #[serde(default)]
     pub use_default: Vec<String>,
-    /// The operator set that the case needs.
+    /// The first operator set with the ops of the case, where it is a later one.
     #[serde(default)]
     pub opset: i64,
 }

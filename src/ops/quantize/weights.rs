@@ -71,12 +71,12 @@ pub fn is_in_product_with_numbers(graph: &Graph, weights: NodeId) -> bool {
             if !node.inputs.iter().any(|input| input.node == id) {
                 continue;
             }
-            let others = node.inputs.iter().filter(|input| input.node != id);
+            let mut others = node.inputs.iter().copied().filter(|input| input.node != id);
             match node.op.as_str() {
-                "MatMul" | "BatchMatMul" | "BatchMatMulV2" | "BatchMatMulV3" | "Einsum" => {
-                    if others.copied().any(|other| !is_quantized(graph, other)) {
-                        return true;
-                    }
+                "MatMul" | "BatchMatMul" | "BatchMatMulV2" | "BatchMatMulV3" | "Einsum"
+                    if others.any(|other| !is_quantized(graph, other)) =>
+                {
+                    return true;
                 }
                 op if KEEPS_LEVELS.contains(&op) => open.push(reader),
                 _ => {}

@@ -22,6 +22,9 @@ const UNION: &[&str] = &["Concat", "TopK", "Gather", "Equal", "Where", "Compress
 
 const IN_ORDER: &str = "a known number of axes; indices in order, each of them once";
 
+/// What is done without ops of strings.
+const PREPARE: &str = "compute its result before the model runs, and let the model begin there";
+
 /// The ops of this family.
 pub const OPS: &[Op] = &[
     op("DenseToDenseSetOperation")
@@ -66,7 +69,7 @@ pub const OPS: &[Op] = &[
     op("SparseCross")
         .also(&["SparseCrossHashed", "SparseCrossV2"])
         .shape(by_definition)
-        .refused("ONNX has no hash function", OUTSIDE),
+        .refused("ONNX has no hash function", PREPARE),
     op("SparseDenseCwiseAdd")
         .shape(shape::sparse::like_values)
         .lower(|cx, node| arithmetic::with_dense(cx, node, "Add"), &["Expand", "GatherND", "Add"]),

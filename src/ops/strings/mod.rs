@@ -11,7 +11,10 @@ const OF_CONSTANTS: &str = "the table's contents are constants of the graph";
 
 const CHARACTERS: &str = "ONNX has no operators for the characters of a string";
 
-const HASH: &str = "ONNX has no hash function; look the strings up in a table if they are known";
+const HASH: &str = "ONNX has no hash function";
+
+/// What is done without ops of strings.
+const PREPARE: &str = "compute its result before the model runs, and let the model begin there";
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
@@ -19,8 +22,8 @@ pub const OPS: &[Op] = &[
         .shape(shape::as_string)
         .lower(lower::text::as_string, &["Cast", "Where"])
         .note("the runtime decides about the digits of real numbers"),
-    op("DecodeBase64").shape(by_definition).refused(CHARACTERS, OUTSIDE),
-    op("EncodeBase64").shape(by_definition).refused(CHARACTERS, OUTSIDE),
+    op("DecodeBase64").shape(by_definition).refused(CHARACTERS, PREPARE),
+    op("EncodeBase64").shape(by_definition).refused(CHARACTERS, PREPARE),
     op("HashTable")
         .also(&["HashTableV2"])
         .shape(shape::table)
@@ -29,7 +32,7 @@ pub const OPS: &[Op] = &[
     op("LookupTableExport")
         .also(&["LookupTableExportV2"])
         .shape(by_definition)
-        .refused("TensorFlow does not define the order of a table's entries", OUTSIDE),
+        .refused("TensorFlow does not define the order of a table's entries", PREPARE),
     op("LookupTableFind")
         .also(&["LookupTableFindV2"])
         .shape(shape::find)
@@ -55,14 +58,14 @@ pub const OPS: &[Op] = &[
     op("RegexReplace")
         .also(&["StaticRegexReplace"])
         .shape(by_definition)
-        .refused("ONNX matches regular expressions, but does not replace what they match", OUTSIDE),
-    op("StringFormat").shape(by_definition).refused("ONNX does not write tensors as text", OUTSIDE),
+        .refused("ONNX matches regular expressions, but does not replace what they match", PREPARE),
+    op("StringFormat").shape(by_definition).refused("ONNX does not write tensors as text", PREPARE),
     op("StringJoin").shape(shape::join).lower(lower::text::join, &["StringConcat"]).since(20),
-    op("StringLength").shape(by_definition).refused(CHARACTERS, OUTSIDE),
+    op("StringLength").shape(by_definition).refused(CHARACTERS, PREPARE),
     op("StringLower").shape(like_first_input).lower(lower::text::lower, &["StringNormalizer"]),
     op("StringNGrams")
         .shape(by_definition)
-        .refused("TfIdfVectorizer counts n-grams, but does not return them", OUTSIDE),
+        .refused("TfIdfVectorizer counts n-grams, but does not return them", PREPARE),
     op("StringSplit")
         .shape(shape::split)
         .lower(lower::text::split_at_delimiter, &["StringSplit", "Equal", "CumSum", "NonZero", "GatherND"])
@@ -74,19 +77,19 @@ pub const OPS: &[Op] = &[
         .lower(lower::text::split, &["StringSplit", "NonZero", "GatherND"])
         .constants(&[("sep", "it is the attribute `delimiter` of ONNX's StringSplit")])
         .since(20),
-    op("StringStrip").shape(by_definition).refused(CHARACTERS, OUTSIDE),
+    op("StringStrip").shape(by_definition).refused(CHARACTERS, PREPARE),
     op("StringToHashBucket")
         .also(&["StringToHashBucketFast", "StringToHashBucketStrong"])
         .shape(by_definition)
-        .refused(HASH, OUTSIDE),
+        .refused(HASH, PREPARE),
     op("StringToNumber").shape(shape::to_number).lower(lower::text::to_number, &["Cast"]),
     op("StringUpper").shape(like_first_input).lower(lower::text::upper, &["StringNormalizer"]),
-    op("Substr").shape(by_definition).refused(CHARACTERS, OUTSIDE),
+    op("Substr").shape(by_definition).refused(CHARACTERS, PREPARE),
     op("UnicodeDecode")
         .also(&["UnicodeDecodeWithOffsets", "UnicodeEncode", "UnicodeScript", "UnicodeTranscode"])
         .shape(by_definition)
-        .refused(CHARACTERS, OUTSIDE),
+        .refused(CHARACTERS, PREPARE),
     op("UnsortedSegmentJoin")
         .shape(by_definition)
-        .refused("ONNX joins strings of two tensors, but not as many as a segment has", OUTSIDE),
+        .refused("ONNX joins strings of two tensors, but not as many as a segment has", PREPARE),
 ];
