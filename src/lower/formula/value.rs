@@ -192,7 +192,7 @@ impl<'f> Value<'f> {
         let numbers = self.nodes.array(&format!("shifts_{count}"), vec![count], &numbers);
         let column = |value: &Self| self.of(self.nodes.add("Unsqueeze", &[&value.name, &behind], None));
         let shifted = column(self) + self.of(numbers);
-        let powers = shifted.pow(&column(power));
+        let powers = shifted.pow(column(power));
         self.of(self.nodes.reduce("ReduceSum", &powers.name, Some(-1), false))
     }
 
@@ -225,7 +225,7 @@ impl<'f> Value<'f> {
         }
         let sine = (&rest * &rest).polynomial("sine", &coefficients) * rest;
         let half = nearest * 0.5;
-        let is_odd = half.is(&half.floor()).not();
+        let is_odd = half.is(half.floor()).not();
         is_odd.choose(&-&sine, &sine)
     }
 }
