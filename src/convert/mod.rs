@@ -309,8 +309,9 @@ fn lowered(
 fn note_of_bfloat16(graph: &Graph) -> Option<Note> {
     let has_bfloat16 = |node: &Node| node.outputs.iter().any(|output| output.dtype == DType::BFloat16);
     graph.nodes().any(|(_, node)| has_bfloat16(node)).then(|| {
-        let text = "the model computes in bfloat16, which ONNX Runtime supports for few operators";
-        Note::warning(NoteKind::Dtype, text)
+        let text =
+            "the model computes in bfloat16, with casts to float32 where ONNX Runtime has no kernel for it";
+        Note::info(NoteKind::Dtype, text)
     })
 }
 

@@ -68,6 +68,8 @@ impl Lowering<'_> {
             self.model.outputs.push(info);
         }
         self.drop_unread();
+        self.finish_nodes()?;
+        self.drop_unread();
         Ok(self.model)
     }
 

@@ -20,7 +20,7 @@ pub const OPS: &[Op] = &[
         .note(OVER_NOTHING)
         .eval(|node, inputs| eval::product(inputs, node.bool("adj_x", false), node.bool("adj_y", false)))
         .float16(),
-    op("Einsum").shape(shape::einsum).lower(lower::product::einsum, &["Einsum"]),
+    op("Einsum").shape(shape::einsum).lower(lower::product::einsum, &["Einsum"]).since(12),
     op("MatMul")
         .shape(shape::matmul)
         .lower(lower::product::matmul, &["Gemm", "MatMul"])
@@ -31,6 +31,7 @@ pub const OPS: &[Op] = &[
         })
         .float16(),
     op("MatrixBandPart")
+        .also(&["BatchMatrixBandPart"])
         .shape(like_first_input)
         .lower(lower::product::band_part, &["Trilu", "Where"])
         .eval(eval::band_part),

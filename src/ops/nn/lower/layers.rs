@@ -11,7 +11,6 @@ use crate::lower::context::{Lowering, Value};
 use crate::lower::folding::fold_into_convolution;
 use crate::lower::steps::Steps;
 use crate::onnx::{Attribute, Attributes};
-use crate::tensor::DType;
 
 /// ONNX's filter is output channels, input channels, spatial axes; TensorFlow's has its channels last.
 fn filter_layout(rank: usize) -> Vec<usize> {
@@ -111,22 +110,12 @@ fn pool(
 ) -> Result<()> {
     let rank = window_rank(cx, node);
     let layout = Lowering::window_layout(node.data_format(), rank);
-    let mut input = cx.in_layout(node.inputs[0], &layout)?;
-    let is_float = matches!(cx.dtype(node.into()), DType::Float32 | DType::Float64 | DType::Float16);
-    if !is_float {
-        // ONNX Runtime pools floats.
-        input = cx.cast(node, input, DType::Float32);
-    }
+    let input = cx.in_layout(node.inputs[0], &layout)?;
     let sizes = node.spatial_sizes("ksize", rank)?;
     let open: Vec<Option<usize>> = sizes.iter().copied().map(Some).collect();
     attributes.extend(window_attributes(cx, node, &open)?);
     attributes.push(("kernel_shape", ints(&sizes)));
-    if is_float {
-        cx.emit(node, op, vec![input], layout, attributes);
-    } else {
-        let pooled = cx.step(node, "pooled", op, vec![input], attributes);
-        cx.emit_cast(node, pooled, layout);
-    }
+    cx.emit(node, op, vec![input], layout, attributes);
     Ok(())
 }
 

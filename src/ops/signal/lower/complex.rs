@@ -274,7 +274,7 @@ pub fn complex(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 pub fn absolute(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let name = cx.in_tensorflow_layout(input)?;
-    let (inputs, attributes) = cx.reduction(node, "ReduceL2", name, &[-1], false);
+    let (inputs, attributes) = cx.reduction(node, name, &[-1], false);
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit(node, "ReduceL2", inputs, layout, attributes);
     Ok(())

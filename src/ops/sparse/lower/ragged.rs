@@ -308,7 +308,7 @@ pub fn to_tensor(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let bounds = steps.part(&dims, 0, ragged as i64);
         let fits = steps.step("fits", "Less", &[&indices, &bounds]);
         let fits = steps.cx.cast(node, fits, DType::Int64);
-        let (inputs, attributes) = steps.cx.reduction(node, "ReduceMin", fits, &[1], false);
+        let (inputs, attributes) = steps.cx.reduction(node, fits, &[1], false);
         let fits = steps.cx.step(node, "fits", "ReduceMin", inputs, attributes);
         let fits = steps.cx.cast(node, fits, DType::Bool);
         indices = steps.axis_step("kept", "Compress", &[&indices, &fits], 0);

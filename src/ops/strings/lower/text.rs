@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::emit::zeros_are_lengths;
 use crate::onnx::{Attribute, onnx_dtype};
 use crate::tensor::{Constant, DType, Inline};
 
@@ -77,7 +78,7 @@ fn change_case(cx: &mut Lowering<'_>, node: NodeRef<'_>, action: &str) -> Result
     let flat = cx.vector(node, "flat", &[-1]);
     let flat = cx.step(node, "flat", "Reshape", vec![name, flat], vec![]);
     let changed = cx.step(node, "changed", "StringNormalizer", vec![flat], attributes);
-    let attributes = cx.zeros_are_lengths();
+    let attributes = zeros_are_lengths();
     cx.emit(node, "Reshape", vec![changed, shape], layout, attributes);
     Ok(())
 }
