@@ -31,7 +31,7 @@ const REFUSED: &[&str] = &["sample_distorted_bounding_box_v2"];
 /// The cases that the runtime of these tests computes otherwise than ONNX says: its sign of 0 is 1, and its Cast
 /// from a number to a truth leaves a 2 as it is, and makes a fraction false. It holds int64 in 32 bits, and suppresses boxes that only
 /// touch, or whose corners are in another order, otherwise. Of equal elements, its ArgMax takes the last one. It ignores the lengths of
-/// sequences. ONNX Runtime executes them right.
+/// sequences, and computes float64 in float32. ONNX Runtime executes them right.
 const OTHERWISE: &[&str] = &[
     "Betainc_float32.0",
     "Igamma_float32.0",
