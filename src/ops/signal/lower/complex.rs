@@ -164,7 +164,6 @@ pub fn each(
     let (parts, dtype) = (cx.parts(node, input)?, cx.dtype(input));
     let f = formula(cx, node, dtype);
     let results = compute(&f, parts.map(|part| f.value(part))).map(|value| value.name);
-    drop(f);
     cx.set_parts(node, node.into(), results);
     Ok(())
 }
@@ -180,7 +179,6 @@ fn both(
     let f = formula(cx, node, dtype);
     let results = compute(&f, first.map(|part| f.value(part)), second.map(|part| f.value(part)));
     let results = results.map(|value| value.name);
-    drop(f);
     cx.set_parts(node, node.into(), results);
     Ok(())
 }
@@ -315,7 +313,6 @@ pub fn angle(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let slope = is_negative(&x).choose(PI - &slope, slope);
     let angle = is_negative(&y).choose(-&slope, slope);
     let angle = x.is_nan().or(&y.is_nan()).choose(f64::NAN, angle).name;
-    drop(f);
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit_cast(node, angle, layout);
     Ok(())

@@ -215,7 +215,6 @@ fn by_dft(
     let mut attributes = vec![];
     let mut inputs = vec![value.name, scalar.name.clone()];
     let (first, scalar) = (first.name, scalar.name);
-    drop(f);
     // From opset 20 on, the axis is an input.
     if steps.cx.opset() < 20 {
         attributes.push(("axis", Attribute::Int(axis)));

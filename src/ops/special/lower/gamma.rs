@@ -54,7 +54,7 @@ pub fn lgamma(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let sine = is_small.choose(x, 0.5).sin_pi();
         let reflected = PI.ln() - sine.abs().log() - &value;
         // At minus infinity as at all integers there.
-        let is_pole = x.at_most(0.0).and(&x.is(&x.floor()));
+        let is_pole = x.at_most(0.0).and(&x.is(x.floor()));
         is_pole.choose(f64::INFINITY, is_small.choose(reflected, value))
     })
 }
@@ -76,7 +76,7 @@ fn digamma_of<'f>(x: &Value<'f>) -> Value<'f> {
     // ψ(1 - x) - ψ(x) = π / tan πx
     let rest = is_small.choose(x - x.round(), 0.25);
     let reflected = value.clone() - PI * (&rest + 0.5).sin_pi() / rest.sin_pi();
-    let is_pole = is_small.and(&x.is(&x.floor()));
+    let is_pole = is_small.and(&x.is(x.floor()));
     is_pole.choose(f64::NAN, is_small.choose(reflected, value))
 }
 

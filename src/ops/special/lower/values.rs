@@ -254,7 +254,7 @@ mod tests {
             ("exponential_integral", exponential_integral, 2.0, 48),
         ] {
             let function = reciprocal(function, from);
-            Table::of(&function, 0.0, 1.0, pieces).assert_is(&function, what);
+            Table::of(function, 0.0, 1.0, pieces).assert_is(function, what);
         }
     }
 }

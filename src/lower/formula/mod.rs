@@ -1,0 +1,184 @@
+//! Formulas: arithmetic that is written as in a textbook, and becomes nodes of the model.
+
+mod operators;
+mod value;
+
+use std::cell::RefCell;
+
+use crate::lower::emit::widened;
+use crate::lower::repeat::Repeat;
+use crate::lower::steps::Steps;
+use crate::onnx::Attribute;
+use crate::tensor::{Constant, DType};
+
+/// What a formula becomes: nodes for one TensorFlow node.
+pub struct Formula<'c, 'g, 'n> {
+    steps: RefCell<Steps<'c, 'g, 'n>>,
+    /// The type of its numbers.
+    dtype: DType,
+}
+
+/// A value in a formula: numbers of its type, or bool.
+#[derive(Clone)]
+pub struct Value<'f> {
+    pub name: String,
+    nodes: &'f dyn Nodes,
+}
+
+/// Adds nodes, whatever they are for.
+trait Nodes {
+    fn add(
+        &self,
+        op: &'static str,
+        inputs: &[&String],
+        attribute: Option<(&'static str, Attribute)>,
+    ) -> String;
+    fn dtype(&self) -> DType;
+    fn number(&self, value: f64) -> String;
+    fn array(&self, what: &str, shape: Vec<usize>, values: &[f64]) -> String;
+    fn integers(&self, values: &[i64]) -> String;
+    fn cast(&self, value: &str, to: DType) -> String;
+    fn reduce(&self, op: &'static str, value: &str, axis: Option<i64>, keep: bool) -> String;
+}
+
+impl Nodes for Formula<'_, '_, '_> {
+    fn add(
+        &self,
+        op: &'static str,
+        inputs: &[&String],
+        attribute: Option<(&'static str, Attribute)>,
+    ) -> String {
+        let mut steps = self.steps.borrow_mut();
+        let names = inputs.iter().map(|&name| name.clone()).collect();
+        let node = steps.node;
+        steps.cx.step(node, &op.to_lowercase(), op, names, attribute.into_iter().collect())
+    }
+
+    fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    fn number(&self, value: f64) -> String {
+        self.steps.borrow_mut().number(self.dtype, value)
+    }
+
+    fn array(&self, what: &str, shape: Vec<usize>, values: &[f64]) -> String {
+        let mut steps = self.steps.borrow_mut();
+        let constant = Constant::from_numbers(self.dtype, shape, values);
+        let name = format!("{}/{what}", steps.node.name);
+        steps.cx.initializer(&name, constant, &[])
+    }
+
+    fn integers(&self, values: &[i64]) -> String {
+        self.steps.borrow_mut().ints(values)
+    }
+
+    fn cast(&self, value: &str, to: DType) -> String {
+        self.steps.borrow_mut().cast(value, to)
+    }
+
+    fn reduce(&self, op: &'static str, value: &str, axis: Option<i64>, keep: bool) -> String {
+        let mut steps = self.steps.borrow_mut();
+        match axis {
+            Some(axis) => steps.reduce(op, value, &[axis], keep),
+            None => {
+                let (node, attributes) = (steps.node, vec![("keepdims", Attribute::Int(0))]);
+                steps.cx.step(node, &op.to_lowercase(), op, vec![value.to_owned()], attributes)
+            }
+        }
+    }
+}
+
+impl<'c, 'g, 'n> Formula<'c, 'g, 'n> {
+    pub fn new(steps: Steps<'c, 'g, 'n>, dtype: DType) -> Self {
+        Self { steps: RefCell::new(steps), dtype }
+    }
+
+    /// What writes the nodes, when the formula is finished.
+    pub fn into_steps(self) -> Steps<'c, 'g, 'n> {
+        self.steps.into_inner()
+    }
+
+    /// The value of this name.
+    pub fn value(&self, name: impl Into<String>) -> Value<'_> {
+        Value { name: name.into(), nodes: self }
+    }
+
+    /// A constant.
+    pub fn number(&self, value: f64) -> Value<'_> {
+        self.value(Nodes::number(self, value))
+    }
+
+    /// The type of the node's output.
+    pub fn output_dtype(&self) -> DType {
+        let steps = self.steps.borrow();
+        steps.cx.dtype(steps.node.into())
+    }
+
+    /// A value rounded to the type of the node's output, as TensorFlow rounds it.
+    pub fn rounded(&self, value: &Value<'_>) -> Value<'_> {
+        let narrow = self.cast(&value.name, widened(self.output_dtype()));
+        self.value(self.cast(&narrow, self.dtype))
+    }
+
+    /// Repeats a computation of some values, while it says so, and at most so often. The body gets the number of the
+    /// iteration, from 0.
+    pub fn repeat<'f, const N: usize>(
+        &'f self,
+        most: &Value<'f>,
+        initial: [&Value<'f>; N],
+        body: impl FnOnce(Iteration<'f>, [Value<'f>; N]) -> ([Value<'f>; N], Option<Value<'f>>),
+    ) -> [Value<'f>; N] {
+        let states = initial.map(|value| (value.name.clone(), self.dtype));
+        let repeat = Repeat::begin(&mut self.steps.borrow_mut(), &states);
+        let scalar = self.integers(&[0]);
+        let iteration = Iteration {
+            number: self.value(Nodes::cast(self, &repeat.iteration, self.dtype)),
+            index: self.value(self.add("Unsqueeze", &[&repeat.iteration, &scalar], None)),
+        };
+        let mut names = repeat.states.clone().into_iter();
+        let before = std::array::from_fn(|_| self.value(names.next().unwrap_or_default()));
+        let (after, goes_on) = body(iteration, before);
+        let after = after.into_iter().map(|value| value.name).collect();
+        let mut steps = self.steps.borrow_mut();
+        let goes_on = goes_on.map(|value| value.name);
+        let mut last = repeat.end(&mut steps, most.name.clone(), after, goes_on).into_iter();
+        std::array::from_fn(|_| self.value(last.next().unwrap_or_default()))
+    }
+
+    /// The type of the formula's numbers.
+    pub fn number_type(&self) -> DType {
+        self.dtype
+    }
+
+    /// The positions of the elements of the last axis in their order, for a number of them that is an int64 vector.
+    pub fn order(&self, value: &Value<'_>, count: &Value<'_>, is_descending: bool) -> Value<'_> {
+        let mut steps = self.steps.borrow_mut();
+        let attributes = vec![
+            ("axis", Attribute::Int(-1)),
+            ("largest", Attribute::Int(is_descending.into())),
+            ("sorted", Attribute::Int(1)),
+        ];
+        let (node, inputs) = (steps.node, vec![value.name.clone(), count.name.clone()]);
+        let outputs = ("order", ["sorted", "order"]);
+        let [_, order] = steps.cx.step_with_outputs(node, outputs, "TopK", inputs, attributes);
+        self.value(order)
+    }
+
+    /// An int64 constant, a scalar.
+    pub fn integer(&self, value: i64) -> Value<'_> {
+        self.value(self.steps.borrow_mut().int(value))
+    }
+
+    /// An int64 constant, a vector.
+    pub fn vector(&self, values: &[i64]) -> Value<'_> {
+        self.value(self.integers(values))
+    }
+}
+
+/// The number of an iteration, as a number of the formula and as an index.
+pub struct Iteration<'f> {
+    pub number: Value<'f>,
+    /// An int64 vector of one element.
+    pub index: Value<'f>,
+}
