@@ -22,7 +22,10 @@ pub fn transposed_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Resul
     let perm: Vec<usize> = [rank - 1, rank - 2].into_iter().chain(0..spatial).collect();
     let filter_shape = cx.shape(filter).clone();
     let kernel: Option<Vec<usize>> = (0..spatial).map(|axis| filter_shape.dim(axis)).collect();
-    let Some(kernel) = kernel else { return Err(node.error("the size of its filter is not known")) };
+    let Some(kernel) = kernel else {
+        let error = node.error("the size of its filter is not known");
+        return Err(error.advice(cx.shape_advice(filter)));
+    };
     let filter = match cx.constant(filter).cloned() {
         Some(constant) => cx.derived_initializer(filter, constant.permuted(&perm), &perm)?,
         None => cx.in_layout(filter, &Layout::of_axes(perm))?,
