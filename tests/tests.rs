@@ -29,6 +29,7 @@ mod networks;
 mod ops;
 mod ops_table;
 mod outputs;
+mod patterns;
 mod pipes;
 mod recognition;
 mod recurrent;

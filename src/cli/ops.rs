@@ -92,7 +92,8 @@ fn markdown(entries: &[Entry]) -> String {
          known before the model\nruns: constants of the graph, or given with `--freeze`. The model can compute all others.\n\nThe branches of `Switch` and `Merge`, as `tf.cond` and `tf.case` of \
          TensorFlow 1 build them, become `If`. Nodes that Grappler\nand TF.js fuse (`_FusedConv2D`, `_FusedMatMul`, \
          `_FusedDepthwiseConv2dNative`, `_FusedBatchNormEx`, `FusedDepthwiseConv2dNative`,\n`Prelu`) are read as the ops that they \
-         stand for.\n\n| TensorFlow | ONNX | from opset | `--verify` | notes |\n|---|---|---|---|---|\n",
+         stand for. The arithmetic of layer normalization, hard swish and Gelu becomes LayerNormalization (from opset 17), \
+         HardSwish (14)\nand Gelu (20).\n\n| TensorFlow | ONNX | from opset | `--verify` | notes |\n|---|---|---|---|---|\n",
         entries.len()
     );
     for entry in entries {
