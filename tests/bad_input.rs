@@ -245,7 +245,7 @@ fn files_with_the_extension_of_a_graph_or_model_that_are_something_else() {
 #[test]
 fn errors_about_values_of_options_are_readable() {
     for (option, value, expected) in
-        [("--opset", "99", "not a number from 13 to 28"), ("--opset", "new", "not a number from 13 to 28")]
+        [("--opset", "99", "not a number from 11 to 28"), ("--opset", "new", "not a number from 11 to 28")]
     {
         let done = tf2onnx_rs(["convert", "a.ckpt", "a.onnx", option, value]);
         assert!(done.status == 2 && done.stderr.contains(expected), "{}", done.stderr);

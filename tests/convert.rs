@@ -356,16 +356,16 @@ fn quiet_is_quiet_and_a_pipe_gets_no_progress_bar() {
 }
 
 #[test]
-fn every_operator_set_from_13_to_28_is_written_and_no_other() {
+fn every_operator_set_from_11_to_28_is_written_and_no_other() {
     let (case, variables) = tiny();
-    for opset in 13..=28 {
+    for opset in 11..=28 {
         let converted = Converted::new(&variables, Format::V2, &["--opset", &opset.to_string()]);
         assert_eq!(converted.model().proto().opset_import[0].version, opset);
-        if opset == 13 || opset == 28 {
+        if opset == 11 || opset == 28 {
             assert!(relative_error(&converted.run(&case)[0].1, &case.logits()) <= TOLERANCE);
         }
     }
-    for opset in ["12", "29", "latest"] {
+    for opset in ["10", "29", "latest"] {
         assert_eq!(tf2onnx_rs(["convert", "a.ckpt", "a.onnx", "--opset", opset]).status, 2);
     }
 }

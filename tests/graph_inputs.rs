@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use tempfile::TempDir;
 
-use crate::support::command::{convert, fails};
+use crate::support::command::convert;
 use crate::support::npy;
 use crate::support::onnx::{Model, execute, relative_error};
 use crate::support::repository;

@@ -40,7 +40,7 @@ class Case:
         # A graph of constants is computed by the converter's own evaluator.
         self.is_constant = self.rng.random() < 0.15
         # Up to the newest one that the ONNX Runtime of scripts/environment.sh runs.
-        self.opset = self.rng.randint(13, 26)
+        self.opset = self.rng.randint(11, 26)
         # How often an input has no rank, and an input that says how is known only when the model runs.
         self.without_rank = self.rng.choice([0, 0, 0.1, 0.6])
         self.without_value = self.rng.choice([0, 0.5, 0.9])

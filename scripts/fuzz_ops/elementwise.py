@@ -24,7 +24,7 @@ UNARY |= {
         "Softsign Sqrt Tan Tanh"
     ).split()
 }
-WIDE = FLOATS + ["int32", "int64", "uint8"]
+WIDE = NUMBERS
 BINARY = {
     "Add": WIDE, "AddV2": WIDE, "Sub": WIDE, "Mul": WIDE, "Maximum": NUMBERS, "Minimum": NUMBERS,
     "SquaredDifference": FLOATS + ["int32", "int64"],
@@ -32,7 +32,7 @@ BINARY = {
     "LogicalAnd": ["bool"], "LogicalOr": ["bool"],
 }
 DIVISIONS = {
-    "Div": WIDE, "RealDiv": FLOATS, "FloorDiv": WIDE + ["int8", "int16"], "FloorMod": FLOATS + ["int32", "int64", "int8", "int16"],
+    "Div": WIDE, "RealDiv": FLOATS, "FloorDiv": WIDE, "FloorMod": FLOATS + INTEGERS,
     "Mod": ["float32", "float64", "int32", "int64"], "TruncateDiv": INTEGERS, "TruncateMod": ["int32", "int64", "float32", "float64"],
     "DivNoNan": FLOATS, "MulNoNan": FLOATS, "Xdivy": FLOATS, "Xlogy": FLOATS, "Atan2": FLOATS,
 }

@@ -2,10 +2,10 @@
 
 import numpy as np
 from case import Refused
-from values import FLOATS, NUMBERS
+from values import FLOATS, INTEGERS, NUMBERS
 
-SUMMED = ["float32", "float64", "int32", "int64", "float16"]
-SEGMENTED = ["float32", "float64", "int32", "int64"]
+SUMMED = NUMBERS
+SEGMENTED = ["float32", "float64"] + INTEGERS
 
 
 def reduction(name):
@@ -31,7 +31,7 @@ def reduction(name):
 def arg(name):
     def make(case):
         # Of no elements ONNX Runtime mistakes an axis that is counted from the end.
-        x = case.tensor(["float32", "float64", "int32", "int64", "uint8"], (1, 4), kind="special", exact=True, least=1)
+        x = case.tensor(NUMBERS, (1, 4), kind="special", exact=True, least=1)
         x = case.without_nan(x)
         return case.op(name, input=x, dimension=case.index_argument(case.axis(x)), output_type=case.choose(["int32", "int64"]))
 
@@ -49,7 +49,7 @@ def cumulative(name):
 
 def top_k(case):
     # ONNX Runtime's TopK of no rows ends the process.
-    x = case.tensor(["float32", "float64", "int32", "int64", "uint8"], (1, 3), kind="special", exact=True, least=1)
+    x = case.tensor(NUMBERS, (1, 3), kind="special", exact=True, least=1)
     x = case.without_nan(x)
     k = case.integer(0, x.shape[-1])
     return case.op("TopKV2", input=x, k=case.argument(k), sorted=True)

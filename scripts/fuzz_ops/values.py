@@ -3,10 +3,10 @@
 import numpy as np
 
 FLOATS = ["float32", "float64", "float16"]
-INTEGERS = ["int32", "int64", "uint8", "int8", "int16"]
+INTEGERS = ["int32", "int64", "uint8", "int8", "int16", "uint16", "uint32", "uint64"]
 NUMBERS = FLOATS + INTEGERS
 ANY = NUMBERS + ["bool"]
-WEIGHT = {"float32": 12, "int32": 6, "int64": 5, "float64": 3, "uint8": 2, "float16": 1, "int8": 1, "int16": 1, "bool": 2}
+WEIGHT = {"float32": 12, "int32": 6, "int64": 5, "float64": 3, "uint8": 2, "float16": 1, "int8": 1, "int16": 1, "bool": 2, "uint16": 1, "uint32": 1, "uint64": 1}
 
 
 def dtype(rng, allowed):

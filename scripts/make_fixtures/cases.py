@@ -2,7 +2,8 @@
 
 A case is a folder in the archive:
 
-    case.json           the names of inputs and outputs, the tolerances, and what to compare
+    case.json           the names of inputs and outputs, the tolerances, what to compare, and the operator set if it needs another
+                        than 18
     graph.pb            the graph, without variables
     i0.npy, i1.npy, …   the inputs
     o0.npy, o1.npy, …   the results
@@ -17,13 +18,15 @@ import numpy as np
 
 def array_bytes(value):
     buffer = io.BytesIO()
-    np.save(buffer, value)
+    # Strings as bytes of one length, because objects are pickled.
+    np.save(buffer, value.astype("S") if value.dtype == object else value)
     return buffer.getvalue()
 
 
-def case(definition, inputs, outputs, feeds, results, rtol=1e-6, atol=1e-6, mtol=None, **checks):
+def case(definition, inputs, outputs, feeds, results, rtol=1e-6, atol=1e-6, mtol=None, opset=None, **checks):
     """The files of a case, by name."""
     checks = {f"check_{what}": checks.get(f"check_{what}", True) for what in ("value", "shape", "dtype")}
+    checks |= {"opset": opset} if opset else {}
     text = json.dumps({"inputs": inputs, "outputs": outputs, "rtol": rtol, "atol": atol, "mtol": mtol, **checks})
     files = {"case.json": text.encode(), "graph.pb": definition.SerializeToString(deterministic=True)}
     for kind, arrays in (("i", feeds), ("o", results)):

@@ -6,6 +6,7 @@
 mod batch_axis;
 mod bound;
 mod checks;
+mod complex;
 mod cut_points;
 mod deciders;
 mod decoders;
@@ -227,6 +228,7 @@ fn finish(
         outputs_as_nchw: bound.tensors.outputs_as_nchw.clone(),
         keep_going: options.keep_going,
         fold_batch_norm: options.fold_batch_norm,
+        quantization: options.quantization,
     };
     let interface = bound.tensors.names(&bound.graph);
     let mut model = lowered(&bound, &interface, &origin, &lower_options)?;
@@ -308,8 +310,9 @@ fn lowered(
 fn note_of_bfloat16(graph: &Graph) -> Option<Note> {
     let has_bfloat16 = |node: &Node| node.outputs.iter().any(|output| output.dtype == DType::BFloat16);
     graph.nodes().any(|(_, node)| has_bfloat16(node)).then(|| {
-        let text = "the model computes in bfloat16, which ONNX Runtime supports for few operators";
-        Note::warning(NoteKind::Dtype, text)
+        let text =
+            "the model computes in bfloat16, with casts to float32 where ONNX Runtime has no kernel for it";
+        Note::info(NoteKind::Dtype, text)
     })
 }
 

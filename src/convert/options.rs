@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{InputShape, Probabilities};
 use crate::error::{Error, Result};
-use crate::lower::OPSETS;
+use crate::lower::{OPSETS, Quantization};
 use crate::passes::moving_averages;
 use crate::passes::preprocess::Preprocessing;
 use crate::setting::{Setting, SettingValue};
@@ -49,6 +49,8 @@ pub struct ConvertOptions {
     pub keep_going: bool,
     /// Whether batch norms become a part of the convolutions before them.
     pub fold_batch_norm: bool,
+    /// How simulated quantization is written.
+    pub quantization: Quantization,
     /// Whether weights and arithmetic are float16.
     pub float16: bool,
     /// What computes in float32 nevertheless: ops such as `Softmax`, and names of nodes and scopes.
@@ -150,6 +152,7 @@ impl Default for ConvertOptions {
             outputs_as_nchw: vec![],
             keep_going: false,
             fold_batch_norm: false,
+            quantization: Quantization::Auto,
             float16: false,
             keep_float32: vec![],
             moving_averages: moving_averages::Choice::Auto,
@@ -183,7 +186,7 @@ mod tests {
 
     #[test]
     fn only_known_operator_sets_are_written() {
-        for (opset, is_known) in [(12, false), (13, true), (28, true), (29, false)] {
+        for (opset, is_known) in [(10, false), (11, true), (28, true), (29, false)] {
             let options = ConvertOptions { opset, ..ConvertOptions::default() };
             assert_eq!(options.check_opset().is_ok(), is_known, "{opset}");
         }

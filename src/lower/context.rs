@@ -2,6 +2,7 @@
 
 use hashbrown::{HashMap, HashSet};
 
+use super::complex::Parts;
 use super::flatten::Flattened;
 use super::{Layout, Rules};
 use crate::error::Result;
@@ -23,6 +24,20 @@ pub struct LowerOptions {
     pub keep_going: bool,
     /// Whether batch norms become a part of the convolutions before them.
     pub fold_batch_norm: bool,
+    /// How simulated quantization is written.
+    pub quantization: Quantization,
+}
+
+/// How ops that simulate quantized numbers in training are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Quantization {
+    /// As QuantizeLinear and DequantizeLinear where the graph quantizes its weights, and else as arithmetic
+    #[default]
+    Auto,
+    /// As QuantizeLinear and DequantizeLinear, so that runtimes compute with integers; weights are stored as bytes
+    Qdq,
+    /// As arithmetic of real numbers, which rounds exactly as TensorFlow does
+    Float,
 }
 
 /// The value of a tensor of the graph in the model.
@@ -44,15 +59,21 @@ pub struct Lowering<'a> {
     pub(super) is_output: HashSet<TensorRef>,
     pub(super) uses: HashMap<TensorRef, usize>,
     pub(super) values: HashMap<TensorRef, Value>,
+    /// The parts of complex tensors.
+    pub(super) complex: HashMap<TensorRef, Parts>,
     /// The names of transposed values, by the name of the value and the layout.
     pub(super) transposed: HashMap<(String, Vec<usize>), String>,
     /// The indices of initializers that were made from a constant, by its name, order of axes and shape.
     pub(super) initializers: HashMap<(String, Vec<usize>), Vec<usize>>,
+    /// The values of quantized constants, by the name, order of axes and shape of the constant.
+    pub(super) dequantized: HashMap<(String, Vec<usize>), String>,
     pub(super) names: HashSet<String>,
     /// The names of nodes. A value may have the same name as a node.
     pub(super) node_names: HashSet<String>,
     /// The node of the model that computes a value, by the value's name.
     pub(super) producers: HashMap<String, usize>,
+    /// Whether the model computes with integers where the graph simulates it.
+    pub is_quantized: bool,
     /// Images that were flattened in another order than TensorFlow's, for matrix products alone.
     pub flattened: HashMap<TensorRef, Flattened>,
     /// The model under construction.
@@ -74,11 +95,14 @@ impl<'a> Lowering<'a> {
             is_output: outputs.iter().copied().collect(),
             uses,
             values: HashMap::new(),
+            complex: HashMap::new(),
             transposed: HashMap::new(),
             initializers: HashMap::new(),
+            dequantized: HashMap::new(),
             names: HashSet::new(),
             node_names: HashSet::new(),
             producers: HashMap::new(),
+            is_quantized: false,
             flattened: HashMap::new(),
             model: Model { opset: options.opset, ..Model::default() },
         }
@@ -91,6 +115,12 @@ impl<'a> Lowering<'a> {
     /// Whether batch norms become a part of the convolutions before them.
     pub fn folds_batch_norms(&self) -> bool {
         self.options.fold_batch_norm
+    }
+
+    /// Whether simulated quantization becomes QuantizeLinear and DequantizeLinear, whose scale differs along an axis from operator
+    /// set 13 on.
+    pub fn writes_qdq(&self, has_axis: bool) -> bool {
+        self.is_quantized && (!has_axis || self.opset() >= 13)
     }
 
     /// Whether ops that cannot be converted are written as they are.

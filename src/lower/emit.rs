@@ -6,9 +6,9 @@ use crate::graph::{NodeRef, TensorRef};
 use crate::onnx::{self, Attribute, Attributes, onnx_dtype};
 use crate::tensor::{Constant, DType};
 
-/// The first operator set in which the axes of a reduction are an input, and not an attribute.
-pub fn axes_input_since(op: &str) -> i64 {
-    if op == "ReduceSum" { 13 } else { 18 }
+/// The attribute of a Reshape whose shape may have the length 0, and no -1. Without the attribute, 0 means the length of the input.
+pub fn zeros_are_lengths() -> Attributes {
+    vec![("allowzero", Attribute::Int(1))]
 }
 
 /// The type for operators that ONNX Runtime has only for few types: as wide or wider, and with a
@@ -39,13 +39,19 @@ impl Lowering<'_> {
 
     /// Adds a node of any domain to the model, under a name that no other node has.
     pub fn push(&mut self, mut node: onnx::Node) {
-        let name = node.name.clone();
+        node.name = self.unique_node_name(&node.name);
+        self.append(node);
+    }
+
+    /// A name like this one that no node has.
+    pub fn unique_node_name(&mut self, name: &str) -> String {
+        let mut unique = name.to_owned();
         let mut number = 1;
-        while !self.node_names.insert(node.name.clone()) {
-            node.name = format!("{name}/{number}");
+        while !self.node_names.insert(unique.clone()) {
+            unique = format!("{name}/{number}");
             number += 1;
         }
-        self.append(node);
+        unique
     }
 
     /// Adds a node that has its final name.
@@ -100,7 +106,7 @@ impl Lowering<'_> {
     /// Adds the node that computes an output of a TensorFlow node, cast to the type that the output has.
     pub fn emit_cast(&mut self, output: impl Into<TensorRef>, value: String, layout: Layout) {
         let tensor = output.into();
-        let to = onnx_dtype(self.dtype(tensor)).unwrap_or_default();
+        let to = onnx_dtype(self.dtype(tensor).part()).unwrap_or_default();
         let attributes = vec![("to", Attribute::Int(to.into()))];
         self.emit(tensor, "Cast", vec![value], layout, attributes);
     }
@@ -153,14 +159,7 @@ impl Lowering<'_> {
 
     /// Reshapes a value to a shape without -1 that is computed when the model runs. A length of 0 means 0.
     pub fn reshaped(&mut self, node: NodeRef<'_>, what: &str, value: String, shape: String) -> String {
-        let attributes = self.zeros_are_lengths();
-        self.step(node, what, "Reshape", vec![value, shape], attributes)
-    }
-
-    /// The attribute of a Reshape whose shape may have the length 0, and no -1. Without the attribute, 0 means the length of
-    /// the input. Older operator sets do not have it.
-    pub fn zeros_are_lengths(&self) -> Attributes {
-        if self.opset() >= 14 { vec![("allowzero", Attribute::Int(1))] } else { vec![] }
+        self.step(node, what, "Reshape", vec![value, shape], zeros_are_lengths())
     }
 
     /// Adds a node with several outputs for an intermediate result. Its name ends in `what`. Returns the names of the outputs.
@@ -181,26 +180,19 @@ impl Lowering<'_> {
     pub fn reduction(
         &mut self,
         node: NodeRef<'_>,
-        op: &str,
         value: String,
         axes: &[i64],
         keep: bool,
     ) -> (Vec<String>, Attributes) {
-        let mut attributes = vec![("keepdims", Attribute::Int(keep.into()))];
-        let mut inputs = vec![value];
-        if self.opset() >= axes_input_since(op) {
-            // A node may reduce along several axes, and initializers are distinguished by their names.
-            let named: Vec<String> = axes.iter().map(i64::to_string).collect();
-            inputs.push(self.vector(node, &format!("axes_{}", named.join("_")), axes));
-        } else {
-            attributes.push(("axes", Attribute::Ints(axes.to_vec())));
-        }
-        (inputs, attributes)
+        // A node may reduce along several axes, and initializers are distinguished by their names.
+        let named: Vec<String> = axes.iter().map(i64::to_string).collect();
+        let axes = self.vector(node, &format!("axes_{}", named.join("_")), axes);
+        (vec![value, axes], vec![("keepdims", Attribute::Int(keep.into()))])
     }
 
     /// A value cast to another type, for the use of a node.
     pub fn cast(&mut self, node: NodeRef<'_>, value: String, to: DType) -> String {
-        let to = Attribute::Int(onnx_dtype(to).unwrap_or_default().into());
+        let to = Attribute::Int(onnx_dtype(to.part()).unwrap_or_default().into());
         self.step(node, "cast", "Cast", vec![value], vec![("to", to)])
     }
 

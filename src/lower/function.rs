@@ -140,6 +140,8 @@ impl<'a> Lowering<'a> {
         nested.initializers = std::mem::take(&mut self.initializers);
         nested.model.initializers = std::mem::take(&mut self.model.initializers);
         nested.transposed = self.transposed.clone();
+        nested.dequantized = self.dequantized.clone();
+        nested.is_quantized = self.is_quantized;
         for &(index, argument) in &built.arguments {
             let call_argument = call_arguments
                 .get(index)
@@ -228,7 +230,7 @@ impl<'a> Lowering<'a> {
                 self.producers.contains_key(&value) && graph_outputs.iter().all(|end| end.name != value);
             let name =
                 if is_new { value } else { self.step(node, "result", "Identity", vec![value], vec![]) };
-            graph_outputs.push(TensorInfo { name, dtype: self.dtype(result), shape: None });
+            graph_outputs.push(TensorInfo { name, dtype: self.dtype(result).part(), shape: None });
         }
         Ok(graph_outputs)
     }

@@ -3,15 +3,23 @@
 use super::context::{Lowering, Value};
 use crate::error::{Error, Result};
 use crate::graph::TensorRef;
-use crate::onnx::Initializer;
-use crate::tensor::{Constant, DType};
+use crate::onnx::{Attribute, Initializer};
+use crate::tensor::{Constant, DType, Quantized};
 
 impl Lowering<'_> {
     /// The name of the initializer for a constant. `variant` distinguishes initializers that are made from one constant.
     /// Different constants with the same name have different initializers.
+    ///
+    /// A complex constant becomes one of real numbers with a last axis of length 2.
     pub fn initializer(&mut self, name: &str, value: Constant, variant: &[usize]) -> String {
+        let value = value.with_parts();
         let variant: Vec<usize> = variant.iter().chain(value.shape()).copied().collect();
         let key = (name.to_owned(), variant);
+        if let Some(quantized) =
+            value.quantized().filter(|quantized| self.writes_qdq(quantized.axis.is_some()))
+        {
+            return self.dequantized(name, key, quantized);
+        }
         let known = self.initializers.get(&key).into_iter().flatten();
         let mut known = known.filter_map(|&index| self.model.initializers.get(index));
         if let Some(known) = known.find(|known| is_same(&known.value, &value)) {
@@ -21,6 +29,22 @@ impl Lowering<'_> {
         self.initializers.entry(key).or_default().push(self.model.initializers.len());
         self.model.initializers.push(Initializer { name: name.clone(), value });
         name
+    }
+
+    /// A quantized constant: its integers are the initializer, and a node computes its numbers.
+    fn dequantized(&mut self, name: &str, key: (String, Vec<usize>), quantized: Quantized) -> String {
+        if let Some(known) = self.dequantized.get(&key) {
+            return known.clone();
+        }
+        let output = self.unique_name(name);
+        let Quantized { integers, scale, zero_point, axis } = quantized;
+        let parts = [("quantized", integers), ("scale", scale), ("zero_point", zero_point)];
+        let inputs = parts.map(|(part, value)| self.initializer(&format!("{output}/{part}"), value, &[]));
+        let axis = axis.map(|axis| ("axis", Attribute::Int(axis as i64)));
+        let attributes = axis.into_iter().collect();
+        self.node(&output, "DequantizeLinear", inputs.to_vec(), vec![output.clone()], attributes);
+        self.dequantized.insert(key, output.clone());
+        output
     }
 
     /// The initializer for a constant tensor of the graph that was made into `value`.
@@ -60,7 +84,7 @@ mod tests {
     use crate::graph::Moved;
     use crate::lower::Rules;
 
-    use crate::lower::LowerOptions;
+    use crate::lower::{LowerOptions, Quantization};
     use crate::tensor::Inline;
 
     #[test]
@@ -72,6 +96,7 @@ mod tests {
             outputs_as_nchw: vec![],
             keep_going: false,
             fold_batch_norm: false,
+            quantization: Quantization::Auto,
         };
         let rules = Rules { lower_node: |_, _| Ok(()), simplify: |graph, _| Ok((graph, Moved::default())) };
         let mut cx = Lowering::new(&graph, &[], &options, rules);

@@ -47,9 +47,9 @@ impl Steps<'_, '_, '_> {
         self.cx.vector(self.node, &format!("ints_{}", named.join("_")), values)
     }
 
-    /// A reduction along axes, which are an input or an attribute by the operator set.
+    /// A reduction along axes.
     pub fn reduce(&mut self, op: &'static str, value: &str, axes: &[i64], keep: bool) -> String {
-        let (inputs, attributes) = self.cx.reduction(self.node, op, value.to_owned(), axes, keep);
+        let (inputs, attributes) = self.cx.reduction(self.node, value.to_owned(), axes, keep);
         self.cx.step(self.node, &op.to_lowercase(), op, inputs, attributes)
     }
 

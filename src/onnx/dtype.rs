@@ -37,7 +37,7 @@ pub fn onnx_dtype(dtype: DType) -> Option<i32> {
 }
 
 /// The type with this number in ONNX, if TensorFlow has it.
-pub(super) fn dtype_of(number: i32) -> Option<DType> {
+pub fn dtype_of(number: i32) -> Option<DType> {
     COMMON.iter().find(|(known, _)| *known as i32 == number).map(|(_, dtype)| *dtype)
 }
 

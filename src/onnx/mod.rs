@@ -10,13 +10,14 @@ mod dtype;
 mod elements;
 mod file;
 mod model;
+pub(crate) mod operators;
 mod plan;
 mod rename;
 mod write_queue;
 mod writer;
 
-pub use dtype::onnx_dtype;
 pub(crate) use dtype::type_name;
+pub use dtype::{dtype_of, onnx_dtype};
 pub use file::{ExternalFile, OnnxFile, OnnxTensor};
 pub use model::{
     Attribute, Attributes, Dim, Graph, Initializer, ML_DOMAIN, Model, Node, TENSORFLOW_DOMAIN, TensorInfo,

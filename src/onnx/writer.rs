@@ -126,8 +126,8 @@ impl Segment<'_> {
             }
         };
         let mut buffer = queue.buffer()?;
-        // Twice the size, because elements that are rounded to float16 have twice the size before.
-        let out = buffer.bytes_mut(2 * self.bytes as usize);
+        // Four times the size, because float32 elements that become bytes have four times the size before.
+        let out = buffer.bytes_mut(4 * self.bytes as usize);
         let mut length = 0;
         for (message, initializer) in parts {
             out[length..][..message.len()].copy_from_slice(message);

@@ -90,9 +90,14 @@ pub fn output_types(graph: &Graph, node: &Node) -> Result<Vec<TensorType>> {
     }
     match op.and_then(|op| op.shape) {
         Some(infer) => infer(&inputs, node),
-        None => Ok(defined_types(&inputs, node).unwrap_or_else(|| vec![DType::Unknown]))
-            .map(|types| types.into_iter().map(|dtype| TensorType::new(dtype, Shape::UNKNOWN)).collect()),
+        None => by_definition(&inputs, node),
     }
+}
+
+/// Outputs of the types that the op's definition has, and of unknown shapes.
+pub fn by_definition(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let types = defined_types(inputs, node).unwrap_or_else(|| vec![DType::Unknown]);
+    Ok(types.into_iter().map(|dtype| TensorType::new(dtype, Shape::UNKNOWN)).collect())
 }
 
 /// The types of a node's outputs by the definition of its op. The type of a missing attribute is

@@ -1,12 +1,13 @@
 //! A graph as an ONNX model, by the rows of its ops.
 
 use super::missing::refuse_missing;
-use super::{Op, find, supported};
+use super::quantize::weights::has_quantized_weights;
+use super::{Op, find, signal, supported};
 use crate::error::Result;
 use crate::graph::op_definition::{Form, OpDefinition};
 use crate::graph::{Graph, NodeRef, TensorRef};
 use crate::lower::context::{LowerOptions, Lowering};
-use crate::lower::{Rules, Simplify, custom};
+use crate::lower::{Quantization, Rules, Simplify, custom};
 use crate::onnx::Model;
 use crate::setting::Setting;
 
@@ -25,6 +26,11 @@ pub fn lower(
         refuse_missing(graph)?;
     }
     let mut lowering = Lowering::new(graph, outputs, options, Rules { lower_node, simplify });
+    lowering.is_quantized = match options.quantization {
+        Quantization::Auto => has_quantized_weights(graph)?,
+        Quantization::Qdq => true,
+        Quantization::Float => false,
+    };
     lowering.run()?;
     lowering.finish()
 }
@@ -54,6 +60,9 @@ fn lower_node(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         return Ok(());
     }
     check_constants(cx, node, op)?;
+    if cx.has_complex(node) {
+        return signal::lower::complex::lower(cx, node, handler);
+    }
     handler(cx, node)?;
     cx.check_layouts(node)
 }

@@ -49,7 +49,8 @@ mod tests {
         let shape = Shape::new(vec![None, Some(2), Some(3)]);
         let attrs = [("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(shape))];
         let x = add("x", "Placeholder", vec![], attrs.into());
-        let ints = |values: &[i32]| [("value", Attr::Tensor(Constant::from_i32(vec![values.len()], values)))].into();
+        let ints =
+            |values: &[i32]| [("value", Attr::Tensor(Constant::from_i32(vec![values.len()], values)))].into();
         let argument = add("argument", "Const", vec![], ints(argument));
         let target = add("target", "Const", vec![], ints(&[-1, 6]));
         let between = add("between", op, vec![x, argument], Attrs::new());

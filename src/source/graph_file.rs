@@ -8,6 +8,7 @@ use prost::Message;
 use prost::bytes::{Buf, Bytes};
 use prost_reflect::{DescriptorPool, DynamicMessage};
 
+use super::table_files::fill_tables;
 use crate::error::{Error, Result};
 use crate::file_signature;
 use crate::file_state::FileState;
@@ -61,7 +62,7 @@ impl GraphFile {
                     .advice("give a .pb, .pbtxt or .meta file, or download it again if it should be one")
             })?,
         };
-        let (kind, meta) = match content {
+        let (kind, mut meta) = match content {
             Content::Graph(graph) => {
                 (GraphKind::GraphDef, MetaGraphDef { graph_def: Some(graph), ..MetaGraphDef::default() })
             }
@@ -75,6 +76,7 @@ impl GraphFile {
         if meta.graph_def.as_ref().is_none_or(|graph| graph.node.is_empty()) {
             return Err(Error::file(path, "contains a graph without nodes"));
         }
+        fill_tables(&mut meta, path)?;
         Ok(Self { path: path.to_owned(), kind, meta, state })
     }
 

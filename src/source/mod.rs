@@ -4,6 +4,7 @@ mod archive;
 mod find;
 mod graph_file;
 mod standard_input;
+mod table_files;
 
 use std::path::{Path, PathBuf};
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::levels::Quantization;
 use super::scale::Scaling;
 use super::slice::Slice;
 use super::{DType, ElementSource, Elements, Fill, Inline, Permutation, check_length, element_count};
@@ -11,26 +12,27 @@ use crate::error::{Error, Result};
 /// A tensor whose elements are known before the model runs, without being held in memory.
 ///
 /// Its elements are computed in these steps: read the bytes of the source as a tensor of shape `view`, permute the axes
-/// by `perm`, reshape to [`Constant::shape`], multiply by factors along an axis, and round to float16. The last two are
-/// optional.
+/// by `perm`, reshape to [`Constant::shape`], multiply by factors along an axis, and round to the levels of a quantization or to
+/// float16. The last three are optional.
 #[derive(Debug, Clone)]
 pub struct Constant {
     /// The type of the source's elements.
     stored: DType,
     /// The type of the constant's elements.
-    dtype: DType,
-    shape: Vec<usize>,
+    pub(super) dtype: DType,
+    pub(super) shape: Vec<usize>,
     source: Arc<dyn ElementSource>,
     view: Vec<usize>,
     perm: Vec<usize>,
     scaling: Option<Scaling>,
+    pub(super) levels: Option<Quantization>,
 }
 
 impl Constant {
     /// The elements of `source`, which has this type and shape.
     pub fn new(dtype: DType, shape: Vec<usize>, source: Arc<dyn ElementSource>) -> Self {
         let perm = (0..shape.len()).collect();
-        Self { stored: dtype, dtype, view: shape.clone(), shape, source, perm, scaling: None }
+        Self { stored: dtype, dtype, view: shape.clone(), shape, source, perm, scaling: None, levels: None }
     }
 
     /// A tensor of `shape` with all elements equal to `value`.
@@ -44,6 +46,31 @@ impl Constant {
     pub fn from_f32(shape: Vec<usize>, values: &[f32]) -> Self {
         let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>().into();
         Self::new(DType::Float32, shape, Arc::new(Inline::Bytes(bytes)))
+    }
+
+    /// A complex tensor as one of real numbers, with the real and the imaginary part along a new last axis. Others stay as they are.
+    pub fn with_parts(self) -> Self {
+        if !self.dtype.is_complex() {
+            return self;
+        }
+        let Ok(bytes) = self.bytes().map(Cow::into_owned) else { return self };
+        let shape = [self.shape(), &[2]].concat();
+        Self::of_bytes(self.dtype.part(), shape, bytes)
+    }
+
+    /// A tensor of these bytes, which are its elements in C order.
+    pub fn of_bytes(dtype: DType, shape: Vec<usize>, bytes: Vec<u8>) -> Self {
+        Self::new(dtype, shape, Arc::new(Inline::Bytes(bytes.into())))
+    }
+
+    /// A float32 or float64 tensor of these values, in C order.
+    pub fn from_numbers(dtype: DType, shape: Vec<usize>, values: &[f64]) -> Self {
+        if dtype != DType::Float64 {
+            let values: Vec<f32> = values.iter().map(|&value| value as f32).collect();
+            return Self::from_f32(shape, &values);
+        }
+        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>().into();
+        Self::new(DType::Float64, shape, Arc::new(Inline::Bytes(bytes)))
     }
 
     /// An int32 tensor of these values, in C order.
@@ -70,9 +97,12 @@ impl Constant {
             DType::Float64 => value.to_le_bytes().to_vec(),
             DType::Float16 => half::f16::from_f64(value).to_le_bytes().to_vec(),
             DType::BFloat16 => half::bf16::from_f64(value).to_le_bytes().to_vec(),
-            DType::Int64 | DType::UInt64 => (value as i64).to_le_bytes().to_vec(),
-            DType::Int32 | DType::UInt32 => (value as i32).to_le_bytes().to_vec(),
-            DType::Int16 | DType::UInt16 => (value as i16).to_le_bytes().to_vec(),
+            DType::Int64 => (value as i64).to_le_bytes().to_vec(),
+            DType::UInt64 => (value as u64).to_le_bytes().to_vec(),
+            DType::Int32 => (value as i32).to_le_bytes().to_vec(),
+            DType::UInt32 => (value as u32).to_le_bytes().to_vec(),
+            DType::Int16 => (value as i16).to_le_bytes().to_vec(),
+            DType::UInt16 => (value as u16).to_le_bytes().to_vec(),
             DType::Int8 => (value as i8).to_le_bytes().to_vec(),
             DType::UInt8 => (value as u8).to_le_bytes().to_vec(),
             DType::Bool => vec![u8::from(value != 0.0)],
@@ -123,7 +153,11 @@ impl Constant {
     #[must_use]
     pub fn permuted(&self, perm: &[usize]) -> Self {
         assert_eq!(perm.len(), self.shape.len(), "a permutation names every axis");
-        let shape = perm.iter().map(|&axis| self.shape[axis]).collect();
+        let shape: Vec<usize> = perm.iter().map(|&axis| self.shape[axis]).collect();
+        if let Some(levels) = &self.levels {
+            let levels = Some(levels.permuted(perm, &shape));
+            return Self { levels, ..Self { levels: None, ..self.clone() }.permuted(perm) };
+        }
         if self.scaling.is_none() && !self.is_permuted() {
             return Self { view: self.shape.clone(), perm: perm.to_vec(), shape, ..self.clone() };
         }
@@ -143,7 +177,11 @@ impl Constant {
     #[must_use]
     pub fn reshaped(&self, shape: &[usize]) -> Self {
         assert_eq!(element_count(shape), element_count(&self.shape), "a reshape keeps every element");
-        Self { shape: shape.to_vec(), ..self.clone() }
+        let levels = self.levels.as_ref().map(|levels| levels.reshaped(shape));
+        if let Some(None) = levels {
+            return Self { shape: shape.to_vec(), ..self.as_numbers() };
+        }
+        Self { shape: shape.to_vec(), levels: levels.flatten(), ..self.clone() }
     }
 
     /// The same tensor, with this recipe as its source. Rounding stays the last step.
@@ -152,9 +190,15 @@ impl Constant {
         Self { dtype: self.dtype, ..Self::new(self.stored, self.shape.clone(), Arc::new(Derived(exact))) }
     }
 
+    /// The same numbers, and no longer the integers that they were rounded to.
+    #[must_use]
+    pub fn as_numbers(&self) -> Self {
+        Self::new(self.dtype, self.shape.clone(), Arc::new(Derived(self.clone())))
+    }
+
     /// Whether the elements are stored as float32, so that they can be scaled and rounded.
     pub fn is_stored_as_float32(&self) -> bool {
-        self.stored == DType::Float32
+        self.stored == DType::Float32 && self.levels.is_none()
     }
 
     /// A float32 tensor multiplied by factors along an axis. Rounding follows the multiplication.
@@ -214,6 +258,8 @@ impl Constant {
             order: Permutation::new(size, &self.view, &self.perm),
             is_permuted: self.is_permuted(),
             scaling: self.scaling.as_ref(),
+            levels: self.levels.as_ref(),
+            written: self.dtype,
             is_rounded: self.dtype != self.stored,
         })
     }

@@ -4,9 +4,10 @@ use std::borrow::Cow;
 
 use rayon::prelude::*;
 
+use super::levels::{Quantization, to_bytes};
 use super::round::round_to_float16;
 use super::scale::Scaling;
-use super::{Block, Permutation};
+use super::{Block, DType, Permutation};
 use crate::error::Result;
 
 /// The elements of a constant: the stored bytes, and how they are transformed.
@@ -19,7 +20,10 @@ pub struct Elements<'a> {
     /// Whether `order` differs from the stored order.
     pub(super) is_permuted: bool,
     pub(super) scaling: Option<&'a Scaling>,
-    /// Whether they are rounded from float32 to float16.
+    pub(super) levels: Option<&'a Quantization>,
+    /// The type of an element in the result.
+    pub(super) written: DType,
+    /// Whether that type differs from the stored one: float16, or uint8 for the integers of a quantization.
     pub(super) is_rounded: bool,
 }
 
@@ -73,7 +77,26 @@ const CHUNK_BYTES: usize = 1 << 18;
 impl Elements<'_> {
     /// Bytes of an element in the result.
     fn written_size(&self) -> usize {
-        if self.is_rounded { self.size / 2 } else { self.size }
+        if self.is_rounded { self.written.size().unwrap_or(self.size) } else { self.size }
+    }
+
+    /// Scales consecutive elements, and rounds them to their levels. The first of them has the index `first`.
+    fn adjust(&self, first: usize, bytes: &mut [u8]) {
+        if let Some(scaling) = self.scaling {
+            scaling.apply(first, bytes);
+        }
+        if let Some(levels) = self.levels {
+            levels.apply(first, bytes, self.is_rounded);
+        }
+    }
+
+    /// Writes elements as the type of the result to the beginning of `bytes`. Returns the number of bytes written.
+    fn narrow(&self, bytes: &mut [u8]) -> usize {
+        match (self.is_rounded, self.levels) {
+            (false, _) => bytes.len(),
+            (true, Some(_)) => to_bytes(bytes),
+            (true, None) => round_to_float16(bytes).len(),
+        }
     }
 
     /// Bytes of all elements in the result.
@@ -88,7 +111,8 @@ impl Elements<'_> {
 
     /// The stored bytes, if the result has the same bytes.
     pub fn unchanged(&self) -> Option<&[u8]> {
-        (!self.is_permuted && self.scaling.is_none() && !self.is_rounded).then_some(&self.bytes)
+        let is_adjusted = self.scaling.is_some() || self.levels.is_some();
+        (!self.is_permuted && !is_adjusted && !self.is_rounded).then_some(&self.bytes)
     }
 
     /// Splits the elements into blocks for [`Elements::fill`]: of about `bytes` bytes, or of up to `max_bytes` if larger
@@ -108,12 +132,12 @@ impl Elements<'_> {
         let out = buffer.bytes_mut(block.len() * self.size);
         self.order.fill(&self.bytes, block, out)?;
         let first = block.rows.start * columns + block.columns.start;
-        if let Some(scaling) = self.scaling {
+        if self.scaling.is_some() || self.levels.is_some() {
             let row_length = if is_whole { out.len() } else { block.columns.len() * self.size };
             let indices = (first..).step_by(columns);
-            indices.zip(out.chunks_mut(row_length)).for_each(|(index, row)| scaling.apply(index, row));
+            indices.zip(out.chunks_mut(row_length)).for_each(|(index, row)| self.adjust(index, row));
         }
-        let length = if self.is_rounded { round_to_float16(out).len() } else { out.len() };
+        let length = self.narrow(out);
         let size = self.written_size();
         let row_length = if is_whole { length } else { block.columns.len() * size };
         Ok(BlockLayout { length, offset: first * size, row_length, stride: columns * size })
@@ -183,9 +207,7 @@ impl Elements<'_> {
         } else {
             out.copy_from_slice(&self.bytes);
         }
-        if let Some(scaling) = self.scaling {
-            scaling.apply(0, out);
-        }
-        Ok(if self.is_rounded { round_to_float16(out).len() } else { out.len() })
+        self.adjust(0, out);
+        Ok(self.narrow(out))
     }
 }

@@ -26,6 +26,9 @@ pub struct Case {
     pub inputs_as_nchw: Vec<String>,
     #[serde(default)]
     pub use_default: Vec<String>,
+    /// The operator set that the case needs.
+    #[serde(default)]
+    pub opset: i64,
 }
 
 /// The cases at the edges of ops: arguments that are known at run time alone, and negative, beyond an axis, empty or large.

@@ -9,7 +9,7 @@ use super::interface::InterfaceArgs;
 use super::verified::VerificationArgs;
 use crate::convert::{ConvertOptions, FrozenPlaceholder, InputShape};
 use crate::error::Result;
-use crate::lower::OPSETS;
+use crate::lower::{OPSETS, Quantization};
 use crate::onnx::WriteOptions;
 use crate::passes::moving_averages;
 use crate::slim::{NetworkChoice, NetworkOption};
@@ -62,6 +62,10 @@ pub struct ConversionArgs {
     /// Fold batch norms into the convolutions before them: the model is smaller, but harder to read and train
     #[arg(long, help_heading = MODEL)]
     fold_batch_norm: bool,
+    /// How to write simulated quantization (FakeQuantWithMinMaxVars and others); qdq lets runtimes compute with integers, float
+    /// rounds exactly as TensorFlow does, auto is qdq if the graph quantizes its weights
+    #[arg(long, help_heading = MODEL, value_name = "FORM", default_value = "auto", value_enum)]
+    quantization: Quantization,
     /// Use float16 for weights and arithmetic; inputs and outputs keep their types
     #[arg(long, help_heading = MODEL)]
     float16: bool,
@@ -114,6 +118,7 @@ impl ConversionArgs {
             signature: self.signature.clone(),
             keep_going: self.keep_going,
             fold_batch_norm: self.fold_batch_norm,
+            quantization: self.quantization,
             float16: self.float16,
             keep_float32: self.keep_float32.clone(),
             opset: self.opset,
@@ -173,6 +178,20 @@ impl ValueEnum for moving_averages::Choice {
             Self::Auto => "auto",
             Self::On => "on",
             Self::Off => "off",
+        }))
+    }
+}
+
+impl ValueEnum for Quantization {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Auto, Self::Qdq, Self::Float]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(match self {
+            Self::Auto => "auto",
+            Self::Qdq => "qdq",
+            Self::Float => "float",
         }))
     }
 }

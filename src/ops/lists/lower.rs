@@ -200,10 +200,8 @@ fn grown(
     rank: usize,
 ) -> Result<String> {
     let axis = || vec![("axis", Attribute::Int(0))];
-    // ONNX Runtime pads tensors of these types.
-    if dtype.is_float() && dtype != DType::BFloat16
-        || matches!(dtype, DType::Int32 | DType::Int64 | DType::Bool)
-    {
+    // ONNX Runtime pads no strings.
+    if dtype != DType::String {
         let before = cx.vector(node, "before", &vec![0; rank]);
         let after = cx.vector(node, "after", &vec![0; rank.saturating_sub(1)]);
         let pads = cx.step(node, "pads", "Concat", vec![before, more, after], axis());
@@ -244,23 +242,7 @@ fn write(
     column[0] = -1;
     let column = cx.vector(node, "column", &column);
     let is_position = cx.step(node, "is_place", "Reshape", vec![is_position, column], vec![]);
-    // ONNX Runtime chooses between elements of these types.
-    let dtype = cx.dtype(list);
-    let has_where =
-        matches!(dtype, DType::Float32 | DType::Int32 | DType::Int64 | DType::UInt8 | DType::String);
-    if has_where {
-        cx.emit(node, "Where", vec![is_position, item, name], layout, vec![]);
-        return Ok(());
-    }
-    let wide = match dtype {
-        DType::Float64 => DType::Float64,
-        dtype if dtype.is_float() => DType::Float32,
-        _ => DType::Int64,
-    };
-    let (item, name) = (cx.cast(node, item, wide), cx.cast(node, name, wide));
-    let chosen = cx.step(node, "chosen", "Where", vec![is_position, item, name], vec![]);
-    let to = Attribute::Int(crate::onnx::onnx_dtype(dtype).unwrap_or_default().into());
-    cx.emit(node, "Cast", vec![chosen], layout, vec![("to", to)]);
+    cx.emit(node, "Where", vec![is_position, item, name], layout, vec![]);
     Ok(())
 }
 

@@ -8,7 +8,8 @@ pub mod shape;
 use self::eval::elementwise::{Arithmetic, Comparison, Unary};
 use super::{Op, checks, op};
 use crate::graph::own_ops::{GELU, HARD_SWISH, ROUND_TO_FLOAT16};
-use crate::ops::infer::like_first_input;
+use crate::ops::infer::{like_first_input, one};
+use crate::tensor::DType;
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
@@ -28,15 +29,19 @@ pub const OPS: &[Op] = &[
     op("Add")
         .also(&["AddV2"])
         .shape(shape::broadcast)
-        .lower(lower::binary::direct, &["Add"])
+        .lower(lower::binary::add, &["Add"])
         .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::Add))
         .float16(),
     op("AddN")
+        .also(&["AccumulateNV2"])
         .shape(shape::add_n)
         .check(|inputs, node| checks::same_shapes(inputs, node, 0))
         .lower(lower::binary::add_n, &["Add"])
         .eval(eval::functions::add_n)
         .float16(),
+    op("ApproximateEqual")
+        .shape(|inputs, _| one(DType::Bool, inputs.shape(0)?.clone()))
+        .lower(lower::binary::approximate_equal, &["Sub", "Abs", "Less"]),
     op("Asin")
         .shape(like_first_input)
         .lower(lower::elementwise::float_only, &["Asin"])
@@ -64,17 +69,14 @@ pub const OPS: &[Op] = &[
     op("BitwiseAnd")
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["BitwiseAnd"])
-        .since(18)
         .eval(|_, inputs| eval::functions::integers(inputs, |a, b, _| a & b)),
     op("BitwiseOr")
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["BitwiseOr"])
-        .since(18)
         .eval(|_, inputs| eval::functions::integers(inputs, |a, b, _| a | b)),
     op("BitwiseXor")
         .shape(shape::broadcast)
         .lower(lower::binary::direct, &["BitwiseXor"])
-        .since(18)
         .eval(|_, inputs| eval::functions::integers(inputs, |a, b, _| a ^ b)),
     op("Cast").shape(shape::cast).lower(lower::elementwise::cast, &["Cast"]).fold(eval::elementwise::cast),
     op("Ceil")
@@ -141,11 +143,11 @@ pub const OPS: &[Op] = &[
         .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::FloorMod)),
     op("Greater")
         .shape(shape::compare)
-        .lower(lower::binary::ordered, &["Greater"])
+        .lower(lower::binary::direct, &["Greater"])
         .fold(|_, inputs| eval::elementwise::comparison(inputs, Comparison::Greater)),
     op("GreaterEqual")
         .shape(shape::compare)
-        .lower(lower::binary::ordered, &["GreaterOrEqual"])
+        .lower(lower::binary::direct, &["GreaterOrEqual"])
         .fold(|_, inputs| eval::elementwise::comparison(inputs, Comparison::GreaterEqual)),
     op("Inv")
         .shape(like_first_input)
@@ -154,7 +156,6 @@ pub const OPS: &[Op] = &[
     op("Invert")
         .shape(like_first_input)
         .lower(lower::binary::invert, &["BitwiseNot"])
-        .since(18)
         .eval(eval::functions::invert),
     op("IsFinite")
         .shape(shape::flags)
@@ -162,7 +163,7 @@ pub const OPS: &[Op] = &[
         .eval(|_, inputs| eval::functions::test(inputs, f32::is_finite)),
     op("IsInf")
         .shape(shape::flags)
-        .lower(lower::elementwise::is_infinite, &["IsInf"])
+        .lower(lower::elementwise::same, &["IsInf"])
         .eval(|_, inputs| eval::functions::test(inputs, f32::is_infinite)),
     op("IsNan")
         .shape(shape::flags)
@@ -182,11 +183,11 @@ pub const OPS: &[Op] = &[
         .eval(|_, inputs| eval::functions::integers(inputs, |a, b, last_bit| a << b.clamp(0, last_bit))),
     op("Less")
         .shape(shape::compare)
-        .lower(lower::binary::ordered, &["Less"])
+        .lower(lower::binary::direct, &["Less"])
         .fold(|_, inputs| eval::elementwise::comparison(inputs, Comparison::Less)),
     op("LessEqual")
         .shape(shape::compare)
-        .lower(lower::binary::ordered, &["LessOrEqual"])
+        .lower(lower::binary::direct, &["LessOrEqual"])
         .fold(|_, inputs| eval::elementwise::comparison(inputs, Comparison::LessEqual)),
     op("Log")
         .shape(like_first_input)

@@ -51,6 +51,11 @@ pub const OPS: &[Op] = &[
         .check(|inputs, _| checks::in_range(inputs, 1))
         .lower(lower::reduce::cumsum, &["CumSum"])
         .eval(|node, inputs| super::array::eval::order::accumulate(node, inputs, 0.0, |a, b| a + b)),
+    op("CumulativeLogsumexp")
+        .shape(like_first_input)
+        .check(|inputs, _| checks::in_range(inputs, 1))
+        .lower(lower::log_sum::cumulative, &["ReduceMax", "Exp", "ReduceSum", "Log", "Where"])
+        .note("a NaN makes all sums after it NaN"),
     op("EuclideanNorm")
         .shape(shape::reduce)
         .check(checks::distinct_axes)
@@ -67,8 +72,8 @@ pub const OPS: &[Op] = &[
     op("Max")
         .shape(shape::reduce)
         .check(checks::distinct_axes)
-        .lower(|cx, node| lower::reduce::numbers(cx, node, Reduction::Max), &["ReduceMax"])
-        .note("ONNX Runtime may lose NaN, and computes 0 for no integers")
+        .lower(|cx, node| lower::reduce::numbers(cx, node, Reduction::Max), &["ReduceMax", "ArgMax", "GatherElements"])
+        .note("ONNX Runtime may lose NaN, and computes 0 for no integers; it is wrong about int64 of 2^31 and more along open axes")
         .fold(|node, inputs| eval::numbers(node, inputs, Reduction::Max))
         .float16(),
     op("Mean")
@@ -81,8 +86,8 @@ pub const OPS: &[Op] = &[
     op("Min")
         .shape(shape::reduce)
         .check(checks::distinct_axes)
-        .lower(|cx, node| lower::reduce::numbers(cx, node, Reduction::Min), &["ReduceMin"])
-        .note("ONNX Runtime may lose NaN, and computes 0 for no integers")
+        .lower(|cx, node| lower::reduce::numbers(cx, node, Reduction::Min), &["ReduceMin", "ArgMin", "GatherElements"])
+        .note("ONNX Runtime may lose NaN, and computes 0 for no integers; it is wrong about int64 of 2^31 and more along open axes")
         .fold(|node, inputs| eval::numbers(node, inputs, Reduction::Min)),
     op("Prod")
         .shape(shape::reduce)
@@ -91,62 +96,47 @@ pub const OPS: &[Op] = &[
         .fold(|node, inputs| eval::numbers(node, inputs, Reduction::Prod)),
     op("SegmentMax")
         .shape(shape::segment)
-        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Max), &["ScatterND", "Where"])
-        .since(18),
+        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Max), &["ScatterND", "Where"]),
     op("SegmentMean")
         .shape(shape::segment)
-        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Mean), &["ScatterND", "Div"])
-        .since(16),
+        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Mean), &["ScatterND", "Div"]),
     op("SegmentMin")
         .shape(shape::segment)
-        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Min), &["ScatterND", "Where"])
-        .since(18),
+        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Min), &["ScatterND", "Where"]),
     op("SegmentProd")
         .shape(shape::segment)
-        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Prod), &["ScatterND"])
-        .since(16),
+        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Prod), &["ScatterND"]),
     op("SegmentSum")
         .shape(shape::segment)
-        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Sum), &["ScatterND"])
-        .since(16),
+        .lower(|cx, node| segment(cx, node, Segments::Sorted, Combine::Sum), &["ScatterND"]),
     op("Softmax")
         .shape(like_first_input)
         .lower(lower::reduce::softmax, &["Softmax"])
         .eval(|_, inputs| super::math::eval::functions::softmax(inputs, |x, sum| x.exp() / sum))
         .float16(),
-    op("SparseSegmentMean")
-        .shape(shape::segment)
-        .lower(|cx, node| segment(cx, node, Segments::Sparse, Combine::Mean), &["Gather", "ScatterND", "Div"])
-        .since(16),
-    op("SparseSegmentMeanWithNumSegments")
-        .shape(shape::numbered_sparse_segment)
-        .lower(
-            |cx, node| segment(cx, node, Segments::NumberedSparse, Combine::Mean),
-            &["Gather", "ScatterND", "Div"],
-        )
-        .since(16),
-    op("SparseSegmentSqrtN")
-        .shape(shape::segment)
-        .lower(
-            |cx, node| segment(cx, node, Segments::Sparse, Combine::SqrtN),
-            &["Gather", "ScatterND", "Sqrt", "Div"],
-        )
-        .since(16),
-    op("SparseSegmentSqrtNWithNumSegments")
-        .shape(shape::numbered_sparse_segment)
-        .lower(
-            |cx, node| segment(cx, node, Segments::NumberedSparse, Combine::SqrtN),
-            &["Gather", "ScatterND", "Sqrt", "Div"],
-        )
-        .since(16),
+    op("SparseSegmentMean").shape(shape::segment).lower(
+        |cx, node| segment(cx, node, Segments::Sparse, Combine::Mean),
+        &["Gather", "ScatterND", "Div"],
+    ),
+    op("SparseSegmentMeanWithNumSegments").shape(shape::numbered_sparse_segment).lower(
+        |cx, node| segment(cx, node, Segments::NumberedSparse, Combine::Mean),
+        &["Gather", "ScatterND", "Div"],
+    ),
+    op("SparseSegmentSqrtN").shape(shape::segment).lower(
+        |cx, node| segment(cx, node, Segments::Sparse, Combine::SqrtN),
+        &["Gather", "ScatterND", "Sqrt", "Div"],
+    ),
+    op("SparseSegmentSqrtNWithNumSegments").shape(shape::numbered_sparse_segment).lower(
+        |cx, node| segment(cx, node, Segments::NumberedSparse, Combine::SqrtN),
+        &["Gather", "ScatterND", "Sqrt", "Div"],
+    ),
     op("SparseSegmentSum")
         .shape(shape::segment)
-        .lower(|cx, node| segment(cx, node, Segments::Sparse, Combine::Sum), &["Gather", "ScatterND"])
-        .since(16),
-    op("SparseSegmentSumWithNumSegments")
-        .shape(shape::numbered_sparse_segment)
-        .lower(|cx, node| segment(cx, node, Segments::NumberedSparse, Combine::Sum), &["Gather", "ScatterND"])
-        .since(16),
+        .lower(|cx, node| segment(cx, node, Segments::Sparse, Combine::Sum), &["Gather", "ScatterND"]),
+    op("SparseSegmentSumWithNumSegments").shape(shape::numbered_sparse_segment).lower(
+        |cx, node| segment(cx, node, Segments::NumberedSparse, Combine::Sum),
+        &["Gather", "ScatterND"],
+    ),
     op("SparseToDense")
         .shape(|inputs, _| one(inputs.dtype(2)?, inputs.described_shape(1)?))
         .lower(lower::segment::sparse_to_dense, &["Expand", "ScatterND"]),
@@ -156,23 +146,23 @@ pub const OPS: &[Op] = &[
         .lower(|cx, node| lower::reduce::numbers(cx, node, Reduction::Sum), &["ReduceSum"])
         .fold(|node, inputs| eval::numbers(node, inputs, Reduction::Sum)),
     op("UnsortedSegmentMax")
+        .also(&["SegmentMaxV2"])
         .shape(shape::unsorted_segment)
         .check(check::segments)
-        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Max), &["ScatterND"])
-        .since(18),
+        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Max), &["ScatterND"]),
     op("UnsortedSegmentMin")
+        .also(&["SegmentMinV2"])
         .shape(shape::unsorted_segment)
         .check(check::segments)
-        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Min), &["ScatterND"])
-        .since(18),
+        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Min), &["ScatterND"]),
     op("UnsortedSegmentProd")
+        .also(&["SegmentProdV2"])
         .shape(shape::unsorted_segment)
         .check(check::segments)
-        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Prod), &["ScatterND"])
-        .since(16),
+        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Prod), &["ScatterND"]),
     op("UnsortedSegmentSum")
+        .also(&["SegmentSumV2"])
         .shape(shape::unsorted_segment)
         .check(check::segments)
-        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Sum), &["ScatterND"])
-        .since(16),
+        .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Sum), &["ScatterND"]),
 ];

@@ -3,7 +3,24 @@
 pub mod lower;
 pub mod shape;
 
+use self::lower::arithmetic::{self, Reduction, Union};
+use self::lower::groups::{self, First, Rows};
+use self::lower::order;
 use super::{Op, op};
+use crate::ops::infer::by_definition;
+use crate::ops::refused::OUTSIDE;
+
+const AXES: &[(&str, &str)] = &[("reduction_axes", "they decide which indices are left")];
+
+const RANK: &str = "a known number of axes";
+
+/// What set operations on sparse tensors become.
+const SETS: &[&str] = &["Unique", "TopK", "Equal", "Compress", "ScatterND", "CumSum"];
+
+/// What a union of two sparse tensors becomes.
+const UNION: &[&str] = &["Concat", "TopK", "Gather", "Equal", "Where", "Compress"];
+
+const IN_ORDER: &str = "a known number of axes; indices in order, each of them once";
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
@@ -11,10 +28,18 @@ pub const OPS: &[Op] = &[
         .shape(shape::sparse::set_operation)
         .lower(lower::sets::set_operation, &["Concat", "TopK", "Equal", "CumSum", "NonZero", "GatherND"])
         .note("integers; ONNX Runtime sorts no tensors without rows"),
+    op("DenseToSparseSetOperation")
+        .shape(|inputs, _| shape::sparse::set_operation_of(inputs, 1))
+        .lower(|cx, node| groups::set_operation(cx, node, First::Dense), SETS)
+        .since(16),
+    op("RaggedBincount")
+        .shape(|inputs, _| shape::sparse::bincount(inputs, Some(2), 2))
+        .lower(|cx, node| groups::bincount(cx, node, Rows::Ragged), &["CumSum", "ScatterND"])
+        .since(16),
     op("RaggedGather")
         .shape(shape::ragged::gather)
         .lower(lower::ragged::gather, &["Gather", "CumSum", "NonZero"])
-        .note("vectors of indices"),
+        .note("indices of a known rank"),
     op("RaggedRange")
         .shape(shape::ragged::range)
         .lower(lower::ragged::range, &["CumSum", "NonZero", "Gather"]),
@@ -25,12 +50,80 @@ pub const OPS: &[Op] = &[
     op("RaggedTensorToTensor")
         .shape(shape::ragged::to_tensor)
         .lower(lower::ragged::to_tensor, &["NonZero", "Gather", "ScatterND"]),
+    op("SetSize").shape(shape::sparse::set_size).lower(groups::set_size, SETS).since(16),
+    op("SparseAdd")
+        .shape(shape::sparse::sum)
+        .lower(|cx, node| arithmetic::union(cx, node, Union::Sum), UNION)
+        .note(IN_ORDER),
+    op("SparseBincount")
+        .shape(shape::sparse::bincount_of_sparse)
+        .lower(|cx, node| groups::bincount(cx, node, Rows::Sparse), &["ScatterND"])
+        .since(16),
+    op("SparseConcat")
+        .shape(shape::sparse::concat)
+        .lower(order::concat, &["Concat", "TopK", "Gather"])
+        .note(RANK),
+    op("SparseCross")
+        .also(&["SparseCrossHashed", "SparseCrossV2"])
+        .shape(by_definition)
+        .refused("ONNX has no hash function", OUTSIDE),
+    op("SparseDenseCwiseAdd")
+        .shape(shape::sparse::like_values)
+        .lower(|cx, node| arithmetic::with_dense(cx, node, "Add"), &["Expand", "GatherND", "Add"]),
+    op("SparseDenseCwiseDiv")
+        .shape(shape::sparse::like_values)
+        .lower(|cx, node| arithmetic::with_dense(cx, node, "Div"), &["Expand", "GatherND", "Div"]),
+    op("SparseDenseCwiseMul")
+        .shape(shape::sparse::like_values)
+        .lower(|cx, node| arithmetic::with_dense(cx, node, "Mul"), &["Expand", "GatherND", "Mul"]),
     op("SparseFillEmptyRows")
         .shape(shape::sparse::fill_empty_rows)
         .lower(lower::sparse::fill_empty_rows, &["ScatterElements", "NonZero", "TopK", "Gather"])
         .note("a known number of axes"),
+    op("SparseReduceMax")
+        .shape(shape::sparse::reduce)
+        .lower(|cx, node| arithmetic::reduce(cx, node, Reduction::Max), &["Gather", "ScatterND", "Where"])
+        .since(18)
+        .constants(AXES)
+        .note(RANK),
+    op("SparseReduceSum")
+        .shape(shape::sparse::reduce)
+        .lower(|cx, node| arithmetic::reduce(cx, node, Reduction::Sum), &["Gather", "ScatterND"])
+        .since(16)
+        .constants(AXES)
+        .note(RANK),
+    op("SparseReorder").shape(shape::sparse::reorder).lower(order::reorder, &["TopK", "Gather"]).note(RANK),
     op("SparseReshape")
         .shape(shape::sparse::reshape)
         .lower(lower::sparse::reshape, &["ReduceProd", "Mul", "ReduceSum", "Div", "Mod"])
         .note("known numbers of axes"),
+    op("SparseSlice").shape(shape::sparse::slice).lower(order::slice, &["Sub", "Less", "Compress"]),
+    op("SparseSoftmax")
+        .shape(shape::sparse::like_values)
+        .lower(arithmetic::softmax, &["ScatterND", "Softmax", "GatherND"]),
+    op("SparseSparseMaximum")
+        .shape(shape::sparse::union)
+        .lower(|cx, node| arithmetic::union(cx, node, Union::Maximum), UNION)
+        .note(IN_ORDER),
+    op("SparseSparseMinimum")
+        .shape(shape::sparse::union)
+        .lower(|cx, node| arithmetic::union(cx, node, Union::Minimum), UNION)
+        .note(IN_ORDER),
+    op("SparseSplit")
+        .shape(shape::sparse::split)
+        .lower(order::split, &["Sub", "Less", "Compress"])
+        .constants(&[("split_dim", "it decides which indices are compared")])
+        .note(RANK),
+    op("SparseTensorDenseAdd")
+        .shape(shape::sparse::like_dense)
+        .lower(arithmetic::to_dense, &["ScatterND"])
+        .since(16),
+    op("SparseTensorDenseMatMul")
+        .shape(shape::sparse::matrix_product)
+        .lower(arithmetic::matrix_product, &["Gather", "Mul", "ScatterND"])
+        .since(16),
+    op("SparseToSparseSetOperation")
+        .shape(|inputs, _| shape::sparse::set_operation_of(inputs, 3))
+        .lower(|cx, node| groups::set_operation(cx, node, First::Sparse), SETS)
+        .since(16),
 ];

@@ -4,9 +4,14 @@ pub mod lower;
 pub mod shape;
 
 use super::{Op, op};
-use crate::ops::infer::like_first_input;
+use crate::ops::infer::{by_definition, like_first_input};
+use crate::ops::refused::OUTSIDE;
 
 const OF_CONSTANTS: &str = "the table's contents are constants of the graph";
+
+const CHARACTERS: &str = "ONNX has no operators for the characters of a string";
+
+const HASH: &str = "ONNX has no hash function; look the strings up in a table if they are known";
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
@@ -14,35 +19,74 @@ pub const OPS: &[Op] = &[
         .shape(shape::as_string)
         .lower(lower::text::as_string, &["Cast", "Where"])
         .note("the runtime decides about the digits of real numbers"),
+    op("DecodeBase64").shape(by_definition).refused(CHARACTERS, OUTSIDE),
+    op("EncodeBase64").shape(by_definition).refused(CHARACTERS, OUTSIDE),
     op("HashTable")
         .also(&["HashTableV2"])
         .shape(shape::table)
         .lower(lower::tables::handle, &[])
         .note(OF_CONSTANTS),
+    op("LookupTableExport")
+        .also(&["LookupTableExportV2"])
+        .shape(by_definition)
+        .refused("TensorFlow does not define the order of a table's entries", OUTSIDE),
     op("LookupTableFind")
         .also(&["LookupTableFindV2"])
         .shape(shape::find)
         .lower(lower::tables::find, &["LabelEncoder"])
-        .note(OF_CONSTANTS)
-        .constants(&[("default_value", "it is an attribute of ONNX's LabelEncoder")]),
+        .note(OF_CONSTANTS),
     op("LookupTableSize")
         .also(&["LookupTableSizeV2"])
         .shape(shape::size)
         .lower(lower::tables::size, &[])
         .note(OF_CONSTANTS),
+    op("ReduceJoin")
+        .shape(shape::reduce_join)
+        .lower(lower::text::reduce_join, &["Gather", "StringConcat"])
+        .constants(&[("reduction_indices", "the model has a node for each of the strings that it joins")])
+        .since(20)
+        .note("axes of known lengths"),
     op("RegexFullMatch")
         .also(&["StaticRegexFullMatch"])
         .shape(shape::matches)
         .lower(lower::text::regex_full_match, &["RegexFullMatch"])
         .constants(&[("pattern", "it is the attribute `pattern` of ONNX's RegexFullMatch")])
         .since(20),
+    op("RegexReplace")
+        .also(&["StaticRegexReplace"])
+        .shape(by_definition)
+        .refused("ONNX matches regular expressions, but does not replace what they match", OUTSIDE),
+    op("StringFormat").shape(by_definition).refused("ONNX does not write tensors as text", OUTSIDE),
     op("StringJoin").shape(shape::join).lower(lower::text::join, &["StringConcat"]).since(20),
+    op("StringLength").shape(by_definition).refused(CHARACTERS, OUTSIDE),
     op("StringLower").shape(like_first_input).lower(lower::text::lower, &["StringNormalizer"]),
+    op("StringNGrams")
+        .shape(by_definition)
+        .refused("TfIdfVectorizer counts n-grams, but does not return them", OUTSIDE),
+    op("StringSplit")
+        .shape(shape::split)
+        .lower(lower::text::split_at_delimiter, &["StringSplit", "Equal", "CumSum", "NonZero", "GatherND"])
+        .constants(&[("delimiter", "it is the attribute `delimiter` of ONNX's StringSplit")])
+        .since(20)
+        .note("delimiters of one character"),
     op("StringSplitV2")
         .shape(shape::split)
         .lower(lower::text::split, &["StringSplit", "NonZero", "GatherND"])
         .constants(&[("sep", "it is the attribute `delimiter` of ONNX's StringSplit")])
         .since(20),
+    op("StringStrip").shape(by_definition).refused(CHARACTERS, OUTSIDE),
+    op("StringToHashBucket")
+        .also(&["StringToHashBucketFast", "StringToHashBucketStrong"])
+        .shape(by_definition)
+        .refused(HASH, OUTSIDE),
     op("StringToNumber").shape(shape::to_number).lower(lower::text::to_number, &["Cast"]),
     op("StringUpper").shape(like_first_input).lower(lower::text::upper, &["StringNormalizer"]),
+    op("Substr").shape(by_definition).refused(CHARACTERS, OUTSIDE),
+    op("UnicodeDecode")
+        .also(&["UnicodeDecodeWithOffsets", "UnicodeEncode", "UnicodeScript", "UnicodeTranscode"])
+        .shape(by_definition)
+        .refused(CHARACTERS, OUTSIDE),
+    op("UnsortedSegmentJoin")
+        .shape(by_definition)
+        .refused("ONNX joins strings of two tensors, but not as many as a segment has", OUTSIDE),
 ];

@@ -38,6 +38,23 @@ pub fn split(_: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
     ])
 }
 
+/// The strings along axes become one.
+pub fn reduce_join(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let (shape, axes) = (inputs.shape(0)?, inputs.integers(1)?);
+    let (Some(dims), Some(axes)) = (shape.dims(), axes) else {
+        return Ok(vec![TensorType::new(DType::String, Shape::UNKNOWN)]);
+    };
+    let axes: Vec<usize> =
+        axes.iter().map(|&axis| inputs.checked_axis(axis, dims.len())).collect::<Result<_>>()?;
+    let keeps = node.bool("keep_dims", false);
+    let length = |axis: usize| match (axes.contains(&axis), keeps) {
+        (false, _) => Some(dims[axis]),
+        (true, true) => Some(Some(1)),
+        (true, false) => None,
+    };
+    Ok(vec![TensorType::new(DType::String, Shape::new((0..dims.len()).filter_map(length).collect()))])
+}
+
 pub fn matches(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
     Ok(vec![TensorType::new(DType::Bool, inputs.shape(0)?.clone())])
 }

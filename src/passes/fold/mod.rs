@@ -2,6 +2,7 @@
 //! call. Branches that are only decided when the model runs stay as they are, between `Switch` and `Merge`.
 
 mod branches;
+mod weights;
 
 use hashbrown::{HashMap, HashSet};
 
@@ -133,6 +134,10 @@ impl<'a> Simplifying<'a> {
             let constants = self.constants(node, values)?;
             return self.where_inputs_are(&node, &live, constants);
         }
+        if let Some(weights) = self.scaled_weights(&node, &live)? {
+            let scaled = self.constant(&node.name, weights)?;
+            return self.where_inputs_are(&node, &live, vec![Mapped::At(scaled)]);
+        }
         self.copied(&node, live)
     }
 
@@ -182,6 +187,18 @@ impl<'a> Simplifying<'a> {
             }
         }
         evaluate(node, &values.iter().collect::<Vec<_>>())
+    }
+
+    /// Weights that stay where they are, and are multiplied when they are read.
+    fn scaled_weights(&self, node: &Node, inputs: &[TensorRef]) -> Result<Option<Constant>> {
+        let &[a, b] = inputs else { return Ok(None) };
+        let (Some(a), Some(b)) = (self.source(a).constant(), self.source(b).constant()) else {
+            return Ok(None);
+        };
+        if a.len().min(b.len()) > MAX_ELEMENTS {
+            return Ok(None);
+        }
+        weights::product(node, [a, b])
     }
 
     fn measured(&self, node: &Node, input: TensorRef) -> Option<Vec<Tensor>> {

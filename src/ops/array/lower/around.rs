@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::emit::zeros_are_lengths;
 use crate::lower::steps::Steps;
 use crate::tensor::DType;
 
@@ -68,7 +69,7 @@ impl Around {
             [Some(&self.before), middle, Some(&self.behind)].into_iter().flatten().collect();
         let shape = steps.op_with("Concat", &lengths, "axis", 0);
         let layout = Layout::tensorflow_of(steps.cx.shape(tensor));
-        let attributes = steps.cx.zeros_are_lengths();
+        let attributes = zeros_are_lengths();
         steps.cx.emit(tensor, "Reshape", vec![value, shape], layout, attributes);
     }
 }

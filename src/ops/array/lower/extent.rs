@@ -7,7 +7,6 @@ use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
-use crate::lower::emit::widened;
 use crate::onnx::{Attribute, Attributes};
 use crate::ops::array::lower::coordinates;
 use crate::tensor::DType;
@@ -44,7 +43,7 @@ fn emit_pad(
 ) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let known = cx.known_integers(node, 1)?;
-    let (mut name, layout, pads) = match (known, cx.shape(input).rank()) {
+    let (name, layout, pads) = match (known, cx.shape(input).rank()) {
         (Some(pads), Some(_)) => {
             let (name, layout) = cx.stored(input)?;
             let pads = stored_pads(node, &layout, &pads)?;
@@ -57,26 +56,8 @@ fn emit_pad(
             (name, Layout::tensorflow_of(cx.shape(node.into())), pads)
         }
     };
-    // ONNX Runtime pads these types.
-    let dtype = cx.dtype(input);
-    let is_known = matches!(
-        dtype,
-        DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64 | DType::UInt8 | DType::Int8
-    );
-    let mut inputs = vec![];
-    if !is_known {
-        name = cx.cast(node, name, widened(dtype));
-    }
-    inputs.extend([name, pads]);
-    if let Some(value) = value {
-        inputs.push(if is_known { value } else { cx.cast(node, value, widened(dtype)) });
-    }
-    if is_known {
-        cx.emit(node, "Pad", inputs, layout, attributes);
-    } else {
-        let padded = cx.step(node, "padded", "Pad", inputs, attributes);
-        cx.emit_cast(node, padded, layout);
-    }
+    let inputs = [name, pads].into_iter().chain(value).collect();
+    cx.emit(node, "Pad", inputs, layout, attributes);
     Ok(())
 }
 

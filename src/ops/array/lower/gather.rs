@@ -8,11 +8,9 @@ use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
-use crate::lower::emit::widened;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
 use crate::ops::array::lower::around::{Around, int_vector, reshaped};
-use crate::setting::Setting;
 use crate::tensor::DType;
 
 /// Adds a Transpose unless it would change nothing.
@@ -188,17 +186,9 @@ pub fn one_hot(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         }
     };
     let [on, off] = [on, off].map(|tensor| cx.in_tensorflow_layout(tensor));
-    let (mut on, mut off) = (on?, off?);
+    let (on, off) = (on?, off?);
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
-    // ONNX Runtime chooses between values of these types.
-    let dtype = cx.dtype(node.into());
-    if matches!(dtype, DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64 | DType::String) {
-        cx.emit(node, "Where", vec![is_hot, on, off], layout, vec![]);
-        return Ok(());
-    }
-    [on, off] = [on, off].map(|name| cx.cast(node, name, widened(dtype)));
-    let chosen = cx.step(node, "chosen", "Where", vec![is_hot, on, off], vec![]);
-    cx.emit_cast(node, chosen, layout);
+    cx.emit(node, "Where", vec![is_hot, on, off], layout, vec![]);
     Ok(())
 }
 
@@ -210,12 +200,8 @@ pub fn scatter_nd(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let zero = cx.scalar(node, "zero", cx.dtype(node.into()), 0.0);
     let zeros = cx.step(node, "zeros", "Expand", vec![zero, shape], vec![]);
     let mut attributes = vec![];
-    if cx.opset() >= 16 {
+    if cx.opset() >= 16 || !has_unique_positions(cx, node)? {
         attributes.push(("reduction", Attribute::Text("add".to_owned())));
-    } else if !has_unique_positions(cx, node)? {
-        return Err(node
-            .error("an index may be written to several times, and ONNX adds such values only from operator set 16 on")
-            .advice(format!("choose {} or later", Setting::Opset.to(16))));
     }
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit(node, "ScatterND", vec![zeros, indices, updates], layout, attributes);

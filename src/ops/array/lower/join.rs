@@ -113,20 +113,12 @@ fn equal_parts(
     node: NodeRef<'_>,
     length: Option<usize>,
     count: usize,
-    (value, axis): (&String, i64),
 ) -> Result<(Option<String>, Attributes)> {
     match length {
         Some(length) if count > 0 && length.is_multiple_of(count) => {
             Ok((Some(cx.vector(node, "sizes", &vec![(length / count) as i64; count])), vec![]))
         }
-        None if cx.opset() >= 18 => Ok((None, vec![("num_outputs", Attribute::Int(count as i64))])),
-        None => {
-            let mut steps = Steps { cx, node };
-            let length = steps.length(value, axis);
-            let parts = steps.ints(&[count as i64]);
-            let size = steps.op("Div", &[&length, &parts]);
-            Ok((Some(steps.op("Expand", &[&size, &parts])), vec![]))
-        }
+        None => Ok((None, vec![("num_outputs", Attribute::Int(count as i64))])),
         Some(length) => Err(node.error(format!("an axis of {length} has not {count} equal parts"))),
     }
 }
@@ -165,7 +157,7 @@ fn split_inputs(
 ) -> Result<(Vec<String>, Attributes)> {
     let count = usize::try_from(node.int("num_split", 1)).unwrap_or(1);
     let (sizes, mut attributes) = match parts {
-        Parts::Equal => equal_parts(cx, node, length, count, (&value, axis))?,
+        Parts::Equal => equal_parts(cx, node, length, count)?,
         Parts::Given => (Some(part_sizes(cx, node, length, (&value, axis))?), vec![]),
     };
     attributes.push(("axis", Attribute::Int(axis)));
@@ -237,8 +229,7 @@ pub fn unpack(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         .filter(|&rank| rank > 0)
         .and_then(|rank| cx.shape(input).dim(axis.rem_euclid(rank as i64) as usize));
     let axes = cx.vector(node, "axes", &[axis]);
-    let (sizes, mut attributes) =
-        equal_parts(cx, node, length.or((cx.opset() < 18).then_some(count)), count, (&name, axis))?;
+    let (sizes, mut attributes) = equal_parts(cx, node, length, count)?;
     attributes.push(("axis", Attribute::Int(axis)));
     let parts: Vec<String> =
         (0..count).map(|port| cx.unique_name(&format!("{}/part_{port}", node.name))).collect();

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::emit::zeros_are_lengths;
 use crate::lower::steps::Steps;
 use crate::ops::array::lower::around::{int_vector, reshaped};
 use crate::ops::array::lower::diagonal::LEFT;
@@ -172,7 +173,7 @@ pub fn diag_part(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> R
     let from = diagonals.choose(&mut steps, [&[-1], &[-2]]);
     let kept = steps.op("Slice", &[&shape, &from, &end, &first]);
     let shape = steps.op_with("Concat", &[&batch, &kept], "axis", 0);
-    let attributes = cx.zeros_are_lengths();
+    let attributes = zeros_are_lengths();
     cx.emit(node, "Reshape", vec![chosen, shape], layout, attributes);
     Ok(())
 }

@@ -8,7 +8,6 @@ use crate::error::Result;
 use crate::graph::{Attr, NodeRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
-use crate::lower::emit::widened;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
 use crate::ops::Parameter;
@@ -212,11 +211,6 @@ pub fn positions(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 pub fn unique(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let name = cx.in_tensorflow_layout(input)?;
-    let name = match cx.dtype(input) {
-        DType::Float32 | DType::Float64 | DType::Int64 | DType::Int8 | DType::String => name,
-        dtype if dtype.is_float() => cx.cast(node, name, DType::Float32),
-        _ => cx.cast(node, name, DType::Int64),
-    };
     let attributes = vec![("sorted", Attribute::Int(0))];
     let outputs = ("unique", ["y", "first", "inverse", "counts"]);
     let [y, _, inverse, counts] = cx.step_with_outputs(node, outputs, "Unique", vec![name], attributes);
@@ -237,8 +231,6 @@ pub fn top_k(cx: &mut Lowering<'_>, node: NodeRef<'_>, k: Parameter) -> Result<(
             cx.step(node, "k", "Reshape", vec![k, flat], vec![])
         }
     };
-    let is_known = matches!(cx.dtype(input), DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64);
-    let name = if is_known { name } else { cx.cast(node, name, widened(cx.dtype(input))) };
     let attributes =
         vec![("axis", Attribute::Int(-1)), ("sorted", Attribute::Int(node.bool("sorted", true).into()))];
     let outputs = ("top_k", ["values", "indices"]);

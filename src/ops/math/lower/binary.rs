@@ -7,16 +7,16 @@ use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
-use crate::lower::emit::widened;
+use crate::lower::inputs_and_loops::computed_type;
 use crate::lower::steps::Steps;
-use crate::onnx::{Attribute, Attributes};
+use crate::onnx::Attribute;
 use crate::ops::array::lower::basic::common_layout;
+use crate::ops::nn::lower::layers::add_bias;
 use crate::ops::operator;
-use crate::setting::Setting;
 use crate::tensor::DType;
 
 /// The inputs in the layout that they share, with that layout.
-fn operands(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<(Vec<String>, Layout)> {
+pub fn operands(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<(Vec<String>, Layout)> {
     let ranks: Option<Vec<usize>> = node.inputs.iter().map(|&input| cx.shape(input).rank()).collect();
     let layout = match ranks.and(cx.shape(node.into()).rank()) {
         Some(rank) => common_layout(cx, &node.inputs, rank),
@@ -68,13 +68,14 @@ pub fn broadcast_input(
     Ok(cx.step(node, "moved", "Transpose", vec![unsqueezed], vec![("perm", Attribute::Ints(perm))]))
 }
 
+/// A sum. A constant for each channel of a convolution is its bias.
+pub fn add(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    if add_bias(cx, node)? { Ok(()) } else { direct(cx, node) }
+}
+
 pub fn direct(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (a, b, layout) = pair(cx, node)?;
-    let operator = operator(&node);
-    if matches!(operator, "Add" | "Sub" | "Mul" | "Div") {
-        return small_integers(cx, node, operator, [a, b], layout, vec![]);
-    }
-    cx.emit(node, operator, vec![a, b], layout, vec![]);
+    cx.emit(node, operator(&node), vec![a, b], layout, vec![]);
     Ok(())
 }
 
@@ -111,55 +112,23 @@ pub fn invert(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 }
 
 pub fn equal(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let (a, b, layout) = compared(cx, node, |dtype| dtype == DType::Bool)?;
+    let (a, b, layout) = pair(cx, node)?;
     cx.emit(node, "Equal", vec![a, b], layout, vec![]);
     Ok(())
 }
 
 pub fn not_equal(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let (a, b, layout) = compared(cx, node, |dtype| dtype == DType::Bool)?;
+    let (a, b, layout) = pair(cx, node)?;
     let equal = cx.step(node, "equal", "Equal", vec![a, b], vec![]);
     cx.emit(node, "Not", vec![equal], layout, vec![]);
     Ok(())
-}
-
-/// Less, Greater, and both with equality.
-pub fn ordered(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let (a, b, layout) = compared(cx, node, |_| false)?;
-    cx.emit(node, operator(&node), vec![a, b], layout, vec![]);
-    Ok(())
-}
-
-/// The operands of a comparison. ONNX Runtime compares float32, float64, int32 and int64; others are cast to a wider type first,
-/// unless the operator `takes` them too.
-fn compared(
-    cx: &mut Lowering<'_>,
-    node: NodeRef<'_>,
-    takes: impl Fn(DType) -> bool,
-) -> Result<(String, String, Layout)> {
-    let (mut a, mut b, layout) = pair(cx, node)?;
-    let dtype = cx.dtype(node.inputs[0]);
-    if dtype == DType::String && cx.opset() < 19 {
-        return Err(node
-            .error("ONNX compares strings from operator set 19 on")
-            .advice(format!("choose {}", Setting::Opset.to(19))));
-    }
-    if !takes(dtype) && widened(dtype) != dtype {
-        a = cx.cast(node, a, widened(dtype));
-        b = cx.cast(node, b, widened(dtype));
-    }
-    Ok((a, b, layout))
 }
 
 pub fn add_n(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     if let [only] = node.inputs[..] {
         return cx.alias(node.into(), only);
     }
-    let (mut names, layout) = operands(cx, node)?;
-    let dtype = cx.dtype(node.into());
-    if is_small_integer(dtype) {
-        names = names.into_iter().map(|name| cx.cast(node, name, DType::Int32)).collect();
-    }
+    let (names, layout) = operands(cx, node)?;
     let mut names = names.into_iter();
     let (Some(mut sum), Some(last)) = (names.next(), names.next_back()) else {
         return Err(node.error("it has no inputs"));
@@ -167,12 +136,7 @@ pub fn add_n(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     for name in names {
         sum = cx.step(node, "sum", "Add", vec![sum, name], vec![]);
     }
-    if is_small_integer(dtype) {
-        let sum = cx.step(node, "sum", "Add", vec![sum, last], vec![]);
-        cx.emit_cast(node, sum, layout);
-    } else {
-        cx.emit(node, "Add", vec![sum, last], layout, vec![]);
-    }
+    cx.emit(node, "Add", vec![sum, last], layout, vec![]);
     Ok(())
 }
 
@@ -191,16 +155,9 @@ pub fn floor_div(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         cx.emit(node, "Floor", vec![quotient], layout, vec![]);
         return Ok(());
     }
-    let is_small = is_small_integer(cx.dtype(node.into()));
-    let [a, b] = [a, b].map(|name| if is_small { cx.cast(node, name, DType::Int32) } else { name });
     let rest = cx.step(node, "rest", "Mod", vec![a.clone(), b.clone()], vec![]);
     let even = cx.step(node, "even", "Sub", vec![a, rest], vec![]);
-    if is_small {
-        let quotient = cx.step(node, "quotient", "Div", vec![even, b], vec![]);
-        cx.emit_cast(node, quotient, layout);
-    } else {
-        cx.emit(node, "Div", vec![even, b], layout, vec![]);
-    }
+    cx.emit(node, "Div", vec![even, b], layout, vec![]);
     Ok(())
 }
 
@@ -212,7 +169,8 @@ pub fn floor_mod(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (a, b, layout) = pair(cx, node)?;
     let dtype = cx.dtype(node.into());
     if !dtype.is_float() {
-        return small_integers(cx, node, "Mod", [a, b], layout, vec![]);
+        cx.emit(node, "Mod", vec![a, b], layout, vec![]);
+        return Ok(());
     }
     let zero = cx.scalar(node, "zero", dtype, 0.0);
     let rest = cx.step(node, "rest", "Mod", vec![a, b.clone()], vec![("fmod", Attribute::Int(1))]);
@@ -226,33 +184,10 @@ pub fn floor_mod(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-fn is_small_integer(dtype: DType) -> bool {
-    matches!(dtype, DType::Int8 | DType::UInt8 | DType::Int16 | DType::UInt16)
-}
-
-/// An operator on two values that ONNX Runtime, and ONNX below opset 14, do not have for integers of less than 32 bits.
-fn small_integers(
-    cx: &mut Lowering<'_>,
-    node: NodeRef<'_>,
-    operator: &'static str,
-    operands: [String; 2],
-    layout: Layout,
-    attributes: Attributes,
-) -> Result<()> {
-    let dtype = cx.dtype(node.into());
-    if is_small_integer(dtype) {
-        let operands = operands.map(|name| cx.cast(node, name, DType::Int32));
-        let value = cx.step(node, "int32", operator, operands.to_vec(), attributes);
-        cx.emit_cast(node, value, layout);
-    } else {
-        cx.emit(node, operator, operands.to_vec(), layout, attributes);
-    }
-    Ok(())
-}
-
 pub fn truncate_mod(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (a, b, layout) = pair(cx, node)?;
-    small_integers(cx, node, "Mod", [a, b], layout, vec![("fmod", Attribute::Int(1))])
+    cx.emit(node, "Mod", vec![a, b], layout, vec![("fmod", Attribute::Int(1))]);
+    Ok(())
 }
 
 /// Adds the choice of zero where `deciding` is zero, and of `value` elsewhere.
@@ -366,7 +301,8 @@ pub fn select_rows(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         }
     };
     let names = vec![condition, cx.in_tensorflow_layout(a)?, cx.in_tensorflow_layout(b)?];
-    choose(cx, node, names, Layout::tensorflow_of(cx.shape(node.into())))
+    cx.emit(node, "Where", names, Layout::tensorflow_of(cx.shape(node.into())), vec![]);
+    Ok(())
 }
 
 /// `SelectV2` broadcasts as NumPy does.
@@ -375,26 +311,22 @@ pub fn select(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         return Err(node.error("it does not have three inputs"));
     }
     let (names, layout) = operands(cx, node)?;
-    choose(cx, node, names, layout)
+    cx.emit(node, "Where", names, layout, vec![]);
+    Ok(())
 }
 
-/// A condition, and two values to choose from.
-fn choose(cx: &mut Lowering<'_>, node: NodeRef<'_>, mut names: Vec<String>, layout: Layout) -> Result<()> {
-    // ONNX Runtime does not choose between values of these types.
-    let computed_as = match cx.dtype(node.into()) {
-        DType::Bool => DType::UInt8,
-        DType::Int8 | DType::Int16 | DType::UInt16 => DType::Int32,
-        DType::Float16 | DType::BFloat16 => DType::Float32,
-        DType::UInt32 => DType::Int64,
-        _ => {
-            cx.emit(node, "Where", names, layout, vec![]);
-            return Ok(());
-        }
-    };
-    for name in &mut names[1..] {
-        *name = cx.cast(node, name.clone(), computed_as);
-    }
-    let chosen = cx.step(node, "chosen", "Where", names, vec![]);
-    cx.emit_cast(node, chosen, layout);
+/// Whether numbers differ by less than the tolerance, which has the type of the numbers.
+pub fn approximate_equal(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let dtype = cx.dtype(cx.input_of(node, 0)?);
+    let computed = computed_type(dtype);
+    let tolerance = node.float("tolerance", 1e-5);
+    let mut steps = Steps { cx, node };
+    let (a, b) = (steps.input_as(0, computed)?, steps.input_as(1, computed)?);
+    let difference = steps.op("Sub", &[&a, &b]);
+    let difference = steps.op("Abs", &[&difference]);
+    let tolerance = if dtype.is_float() { tolerance } else { tolerance.trunc() };
+    let tolerance = steps.number(computed, tolerance.into());
+    let is_close = steps.op("Less", &[&difference, &tolerance]);
+    steps.set_output(0, is_close, DType::Bool);
     Ok(())
 }

@@ -7,7 +7,6 @@ use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
-use crate::lower::emit::widened;
 use crate::onnx::{Attribute, Attributes};
 use crate::ops::operator;
 use crate::tensor::{Constant, DType, for_each_number};
@@ -44,14 +43,18 @@ pub fn sign(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// without a sign, and ONNX Runtime treats large int64 as small ones in Relu and Clip.
 fn hold_integers(cx: &mut Lowering<'_>, node: NodeRef<'_>, bounds: &[(&'static str, f64)]) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
-    let dtype = widened(cx.dtype(node.into()));
-    let mut name = if dtype == cx.dtype(node.into()) { name } else { cx.cast(node, name, dtype) };
-    for &(order, bound) in bounds {
+    let dtype = cx.dtype(node.into());
+    let mut held = name;
+    for (index, &(order, bound)) in bounds.iter().enumerate() {
         let bound = cx.scalar(node, "bound", dtype, bound);
-        let is_beyond = cx.step(node, "is_beyond", order, vec![name.clone(), bound.clone()], vec![]);
-        name = cx.step(node, "held", "Where", vec![is_beyond, bound, name], vec![]);
+        let is_beyond = cx.step(node, "is_beyond", order, vec![held.clone(), bound.clone()], vec![]);
+        let inputs = vec![is_beyond, bound, held.clone()];
+        if index + 1 == bounds.len() {
+            cx.emit(node, "Where", inputs, layout.clone(), vec![]);
+        } else {
+            held = cx.step(node, "held", "Where", inputs, vec![]);
+        }
     }
-    cx.emit_cast(node, name, layout);
     Ok(())
 }
 
@@ -91,23 +94,12 @@ pub fn clip(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         true => cx.stored(input)?,
         false => (cx.in_tensorflow_layout(input)?, Layout::tensorflow_of(cx.shape(input))),
     };
-    // ONNX Runtime has no Min and Max of short integers and of bfloat16.
     let dtype = cx.dtype(input);
-    let wide = match dtype {
-        DType::Int8 | DType::UInt8 | DType::Int16 | DType::UInt16 | DType::BFloat16 => widened(dtype),
-        _ => dtype,
-    };
-    if wide != dtype {
-        value = cx.cast(node, value, wide);
-    }
     let mut last: Option<(&'static str, Vec<String>)> = None;
     for (index, op) in [(2, "Min"), (1, "Max")] {
         let bound = cx.input_of(node, index)?;
         let known = cx.constant(bound).filter(|constant| constant.len() == 1).cloned();
         let mut name = cx.in_tensorflow_layout(bound)?;
-        if wide != dtype {
-            name = cx.cast(node, name, wide);
-        }
         if let Some((op, inputs)) = last.take() {
             value = cx.step(node, "lowered", op, inputs, vec![]);
         }
@@ -121,7 +113,7 @@ pub fn clip(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
                 }
             }
         }
-        last = Some(if wide == DType::Int64 {
+        last = Some(if dtype == DType::Int64 {
             // ONNX Runtime's Min and Max treat large int64 as small ones.
             let order = if op == "Min" { "Less" } else { "Greater" };
             let inside = cx.step(node, "inside", order, vec![value.clone(), name.clone()], vec![]);
@@ -131,12 +123,7 @@ pub fn clip(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         });
     }
     let (op, inputs) = last.unwrap_or(("Identity", vec![value]));
-    if wide == dtype {
-        cx.emit(node, op, inputs, layout, vec![]);
-    } else {
-        let value = cx.step(node, "clipped", op, inputs, vec![]);
-        cx.emit_cast(node, value, layout);
-    }
+    cx.emit(node, op, inputs, layout, vec![]);
     Ok(())
 }
 
@@ -222,26 +209,8 @@ pub fn log_of_one_plus(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Below opset 20, ONNX has it only for float32 and float64; ONNX Runtime always does.
-fn infinite(cx: &mut Lowering<'_>, node: NodeRef<'_>, name: String) -> Result<String> {
-    let dtype = cx.dtype(cx.input_of(node, 0)?);
-    Ok(if matches!(dtype, DType::Float32 | DType::Float64) {
-        name
-    } else {
-        cx.cast(node, name, DType::Float32)
-    })
-}
-
-pub fn is_infinite(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
-    let name = infinite(cx, node, name)?;
-    cx.emit(node, "IsInf", vec![name], layout, vec![]);
-    Ok(())
-}
-
 pub fn is_finite(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
-    let name = infinite(cx, node, name)?;
     let infinite = cx.step(node, "infinite", "IsInf", vec![name.clone()], vec![]);
     let nan = cx.step(node, "nan", "IsNaN", vec![name], vec![]);
     let either = cx.step(node, "either", "Or", vec![infinite, nan], vec![]);

@@ -56,8 +56,9 @@ fn products(cx: &mut Lowering<'_>, node: NodeRef<'_>, factors: [(&str, TensorRef
         } else {
             cx.in_tensorflow_layout(factor)?
         };
-        if matches!(cx.dtype(factor), DType::Int8 | DType::UInt8 | DType::Int16) {
-            name = cx.cast(node, name, DType::Int32);
+        // Products of bytes may be int32.
+        if cx.dtype(factor) != cx.dtype(node.into()) {
+            name = cx.cast(node, name, cx.dtype(node.into()));
         }
         inputs.push(name);
     }

@@ -61,7 +61,7 @@ pub fn greedy_decoder(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 
     let (losses, none) = (steps.op("Neg", &[&largest]), steps.number(dtype, 0.0));
     let losses = steps.op("Where", &[&counts, &losses, &none]);
-    let (inputs, attributes) = cx.reduction(node, "ReduceSum", losses, &[1], true);
+    let (inputs, attributes) = cx.reduction(node, losses, &[1], true);
     let tensor = node.output(3);
     cx.emit(tensor, "ReduceSum", inputs, Layout::tensorflow(2), attributes);
     Ok(())

@@ -10,8 +10,7 @@ use crate::lower::Layout;
 use crate::lower::context::{Lowering, Value};
 use crate::lower::folding::fold_into_convolution;
 use crate::lower::steps::Steps;
-use crate::onnx::{Attribute, Attributes};
-use crate::tensor::DType;
+use crate::onnx::{self, Attribute, Attributes};
 
 /// ONNX's filter is output channels, input channels, spatial axes; TensorFlow's has its channels last.
 fn filter_layout(rank: usize) -> Vec<usize> {
@@ -116,22 +115,12 @@ fn pool(
 ) -> Result<()> {
     let rank = window_rank(cx, node);
     let layout = Lowering::window_layout(node.data_format(), rank);
-    let mut input = cx.in_layout(node.inputs[0], &layout)?;
-    let is_float = matches!(cx.dtype(node.into()), DType::Float32 | DType::Float64 | DType::Float16);
-    if !is_float {
-        // ONNX Runtime pools floats.
-        input = cx.cast(node, input, DType::Float32);
-    }
+    let input = cx.in_layout(node.inputs[0], &layout)?;
     let sizes = node.spatial_sizes("ksize", rank)?;
     let open: Vec<Option<usize>> = sizes.iter().copied().map(Some).collect();
     attributes.extend(window_attributes(cx, node, &open)?);
     attributes.push(("kernel_shape", ints(&sizes)));
-    if is_float {
-        cx.emit(node, op, vec![input], layout, attributes);
-    } else {
-        let pooled = cx.step(node, "pooled", op, vec![input], attributes);
-        cx.emit_cast(node, pooled, layout);
-    }
+    cx.emit(node, op, vec![input], layout, attributes);
     Ok(())
 }
 
@@ -315,6 +304,38 @@ pub fn bias_add(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     };
     cx.emit(node, "Add", vec![name, bias], layout, vec![]);
     Ok(())
+}
+
+/// Makes a constant that an Add adds to each channel of a convolution the bias of this convolution. Returns whether it did.
+///
+/// # Errors
+/// If the constant cannot be read.
+pub fn add_bias(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<bool> {
+    let &[a, b] = &node.inputs[..] else { return Ok(false) };
+    let (input, bias) = if cx.constant(b).is_some() { (a, b) } else { (b, a) };
+    let Some(constant) = cx.constant(bias).cloned() else { return Ok(false) };
+    let (Some(layout), shape) = (cx.layout(input).cloned(), cx.shape(input)) else { return Ok(false) };
+    let (rank, given) = (layout.axes().len(), constant.shape());
+    if rank < 3 || shape.rank() != Some(rank) || given.len() > rank || cx.dtype(input) != constant.dtype() {
+        return Ok(false);
+    }
+    // Stored images have their channels second.
+    let channel = layout.axes()[1];
+    let lengths = [vec![1; rank - given.len()], given.to_vec()].concat();
+    let is_channel = |axis: usize| lengths[axis] == 1 || axis == channel;
+    if !(0..rank).all(is_channel) || shape.dim(channel) != Some(lengths[channel]) {
+        return Ok(false);
+    }
+    let takes_bias = |producer: &mut onnx::Node| producer.op == "Conv" && producer.inputs.len() == 2;
+    if !cx.sole_producer(input).is_some_and(takes_bias) {
+        return Ok(false);
+    }
+    let name = cx.derived_initializer(bias, constant.reshaped(&[constant.len()]), &[])?;
+    if let Some(producer) = cx.sole_producer(input) {
+        producer.inputs.push(name);
+    }
+    cx.rename_output(input, node.into())?;
+    Ok(true)
 }
 
 /// The convolution of images whose rows become sequences before a bias is added, if only the bias reads them.

@@ -25,10 +25,7 @@ pub fn max_pool_with_argmax(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<
     let [Some(rows), Some(columns), Some(channels)] = [1, 2, 3].map(|axis| shape.dim(axis)) else {
         return Err(node.error("the size of its images is not known").advice(cx.shape_advice(input)));
     };
-    let mut name = cx.in_layout(input, &layout)?;
-    if !matches!(cx.dtype(input), DType::Float32 | DType::Float64) {
-        name = cx.cast(node, name, DType::Float32);
-    }
+    let name = cx.in_layout(input, &layout)?;
     let sizes = node.spatial_sizes("ksize", 4)?;
     let strides = node.spatial_sizes("strides", 4)?;
     let mut attributes = vec![("kernel_shape", ints(&sizes)), ("strides", ints(&strides))];
@@ -37,12 +34,7 @@ pub fn max_pool_with_argmax(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<
     attributes.extend(window_pads(cx, node, &node.padding()?, &windows, &[Some(rows), Some(columns)])?);
     let outputs = ("pool", ["pooled", "places"]);
     let [pooled, positions] = cx.step_with_outputs(node, outputs, "MaxPool", vec![name], attributes);
-    if cx.dtype(input) == cx.dtype(node.into()) && matches!(cx.dtype(input), DType::Float32 | DType::Float64)
-    {
-        cx.set(node.into(), Value::Computed { name: pooled, layout: layout.clone() });
-    } else {
-        cx.emit_cast(node, pooled, layout.clone());
-    }
+    cx.set(node.into(), Value::Computed { name: pooled, layout: layout.clone() });
     let number =
         |cx: &mut Lowering<'_>, what: &str, value: usize| cx.scalar(node, what, DType::Int64, value as f64);
     let area = number(cx, "area", rows * columns);

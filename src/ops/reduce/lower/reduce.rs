@@ -7,13 +7,12 @@ use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
-use crate::lower::emit::{axes_input_since, widened};
 use crate::lower::steps::Steps;
 use crate::onnx::{Attribute, Attributes};
-use crate::ops::array::lower::around::{Around, int_vector, reshaped};
-use crate::ops::array::lower::coordinates;
+use crate::ops::array::lower::around::{Around, int_vector};
 use crate::ops::operator;
 use crate::ops::reduce::Reduction;
+use crate::ops::reduce::lower::{large, open_axes};
 use crate::tensor::DType;
 
 /// A reduction of numbers or of booleans.
@@ -50,11 +49,25 @@ impl Reduced {
         }
     }
 
-    /// The type that ONNX Runtime reduces, where it is not that of the input.
-    fn computed_as(self, input: DType) -> Option<DType> {
-        let is_narrow = matches!(input, DType::Int8 | DType::UInt8 | DType::Int16 | DType::UInt16);
-        (is_narrow || matches!(self, Self::All | Self::Any)).then_some(DType::Int32)
+    /// The type that it reduces, where it is not that of the input.
+    fn computed_as(self) -> Option<DType> {
+        matches!(self, Self::All | Self::Any).then_some(DType::Int32)
     }
+}
+
+/// The least and the greatest integer of a type.
+pub fn integer_extremes(dtype: DType) -> Option<[f64; 2]> {
+    Some(match dtype {
+        DType::Int64 => [i64::MIN as f64, i64::MAX as f64],
+        DType::Int32 => [f64::from(i32::MIN), f64::from(i32::MAX)],
+        DType::Int16 => [f64::from(i16::MIN), f64::from(i16::MAX)],
+        DType::Int8 => [f64::from(i8::MIN), f64::from(i8::MAX)],
+        DType::UInt64 => [0.0, u64::MAX as f64],
+        DType::UInt32 => [0.0, f64::from(u32::MAX)],
+        DType::UInt16 => [0.0, f64::from(u16::MAX)],
+        DType::UInt8 => [0.0, f64::from(u8::MAX)],
+        _ => return None,
+    })
 }
 
 /// What TensorFlow makes of no elements where ONNX does not say, or ONNX Runtime computes something else: of a reduction along
@@ -72,14 +85,10 @@ fn of_nothing(
         return Ok(None);
     }
     let dtype = cx.dtype(node.into());
-    let (least, greatest) = match dtype {
-        DType::Int64 => (i64::MIN as f64, i64::MAX as f64),
-        DType::Int32 => (f64::from(i32::MIN), f64::from(i32::MAX)),
-        DType::Int16 => (f64::from(i16::MIN), f64::from(i16::MAX)),
-        DType::Int8 => (f64::from(i8::MIN), f64::from(i8::MAX)),
-        DType::UInt8 => (0.0, f64::from(u8::MAX)),
-        dtype if dtype.is_float() => (f64::NEG_INFINITY, f64::INFINITY),
-        _ => return Ok(None),
+    let [least, greatest] = match integer_extremes(dtype) {
+        Some(extremes) => extremes,
+        None if dtype.is_float() => [f64::NEG_INFINITY, f64::INFINITY],
+        None => return Ok(None),
     };
     Ok(match reduced {
         Reduced::Numbers(Reduction::Max) => Some(least),
@@ -113,7 +122,9 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
         cx.emit(node, "Expand", vec![value, shape], layout, vec![]);
         return Ok(());
     }
-    let (mut name, inputs_axes, attribute_axes, kept_layout) = match (axes, cx.shape(input).rank()) {
+    let is_sum = op == "ReduceSum";
+    let takes_axes = cx.opset() >= if is_sum { 13 } else { 18 };
+    let (mut name, axes, kept_layout) = match (axes, cx.shape(input).rank()) {
         (Some(axes), Some(rank)) => {
             let axes: Vec<usize> = axes.iter().map(|axis| axis.rem_euclid(rank as i64) as usize).collect();
             let is_reduced: Vec<bool> = (0..rank).map(|axis| axes.contains(&axis)).collect();
@@ -124,18 +135,19 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
                 .collect();
             stored.sort_unstable();
             let kept_layout = if keep { layout.clone() } else { layout.without(&is_reduced) };
-            if cx.opset() >= axes_input_since(op) {
-                let axes = cx.vector(node, "axes", &stored);
-                (name, Some(axes), None, kept_layout)
-            } else {
-                (name, None, Some(stored), kept_layout)
+            if let (Reduced::Numbers(Reduction::Max | Reduction::Min), DType::Int64) =
+                (reduced, cx.dtype(input))
+            {
+                let is_greatest = op == "ReduceMax";
+                large::extreme(cx, node, name, &stored, (is_greatest, keep, kept_layout));
+                return Ok(());
             }
+            (name, cx.vector(node, "axes", &stored), kept_layout)
         }
-        (Some(axes), None) if cx.opset() < axes_input_since(op) => {
+        (Some(axes), None) if !takes_axes => {
             let name = cx.in_tensorflow_layout(input)?;
-            (name, None, Some(axes), Layout::tensorflow_of(cx.shape(node.into())))
+            (name, cx.vector(node, "axes", &axes), Layout::tensorflow_of(cx.shape(node.into())))
         }
-        (None, _) if cx.opset() < axes_input_since(op) => return reduce_last(cx, node, reduced),
         (known, _) => {
             let name = cx.in_tensorflow_layout(input)?;
             let axes = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
@@ -156,11 +168,12 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
                 };
                 axes = cx.step(node, "axes_from_front", "Mod", vec![axes, rank], vec![]);
             }
-            (name, Some(axes), None, Layout::tensorflow_of(cx.shape(node.into())))
+            (name, axes, Layout::tensorflow_of(cx.shape(node.into())))
         }
     };
     let mut attributes = vec![("keepdims", Attribute::Int(keep.into()))];
-    if inputs_axes.is_some() && cx.known_integers(node, 1)?.is_none() {
+    let known = cx.known_integers(node, 1)?;
+    if known.is_none() {
         // No axes at all reduce nothing.
         attributes.push(("noop_with_empty_axes", Attribute::Int(1)));
         if is_norm {
@@ -168,8 +181,7 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
             name = cx.step(node, "distances", "Abs", vec![name], vec![]);
         }
     }
-    attributes.extend(attribute_axes.map(|axes| ("axes", Attribute::Ints(axes))));
-    let computed_as = reduced.computed_as(cx.dtype(input));
+    let computed_as = reduced.computed_as();
     let is_negated = matches!(reduced, Reduced::Any);
     if is_negated {
         name = cx.step(node, "negated", "Not", vec![name], vec![]);
@@ -177,7 +189,19 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
     if let Some(dtype) = computed_as {
         name = cx.cast(node, name, dtype);
     }
-    let inputs = [name].into_iter().chain(inputs_axes).collect();
+    let counts_from_end =
+        |axes: &Vec<i64>| cx.shape(input).rank().is_none() && axes.iter().any(|&axis| axis < 0);
+    let (op, inputs, attributes) = match known {
+        None if !takes_axes => {
+            let reduced = open_axes::one_at_a_time(cx, node, op, [name, axes], keep)?;
+            ("Identity", vec![reduced], vec![])
+        }
+        Some(known) if !takes_axes && counts_from_end(&known) => {
+            let reduced = open_axes::from_the_end(cx, node, op, name, &known);
+            if keep { ("Identity", vec![reduced], vec![]) } else { ("Squeeze", vec![reduced, axes], vec![]) }
+        }
+        _ => (op, vec![name, axes], attributes),
+    };
     match computed_as {
         None => cx.emit(node, op, inputs, kept_layout, attributes),
         Some(_) => {
@@ -190,60 +214,6 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
             }
         }
     }
-    Ok(())
-}
-
-/// The same along axes that an input names when the model runs, in operator sets where they are an attribute: these axes go last, and
-/// become one.
-fn reduce_last(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<()> {
-    let input = cx.input_of(node, 0)?;
-    let dtype = cx.dtype(input);
-    let (name, axes) = (cx.in_tensorflow_layout(input)?, int_vector(cx, node, 1)?);
-    let mut steps = Steps { cx, node };
-    let shape = steps.op("Shape", &[&name]);
-    let rank = steps.op("Shape", &[&shape]);
-    let axes = coordinates::from_front(&mut steps, &axes, &rank);
-    let (positions, last) = (steps.positions(&rank), steps.ints(&[1]));
-    let all = steps.ints(&[-1]);
-    let rows = steps.op("Unsqueeze", &[&positions, &last]);
-    let is_named = steps.op("Equal", &[&rows, &axes]);
-    let named = steps.cast(&is_named, DType::Int64);
-    let times = steps.reduce("ReduceSum", &named, &[1], false);
-    let is_reduced = steps.cast(&times, DType::Bool);
-    let is_kept = steps.op("Not", &[&is_reduced]);
-    let [kept, gone] = [&is_kept, &is_reduced].map(|mask| {
-        let places = steps.op("NonZero", &[mask]);
-        steps.op("Reshape", &[&places, &all])
-    });
-    let perm = steps.op_with("Concat", &[&kept, &gone], "axis", 0);
-    let moved = coordinates::transposed(&mut steps, &name, &perm);
-    let [kept, gone] = [&kept, &gone].map(|axes| steps.op("Gather", &[&shape, axes]));
-    let count = steps.reduce("ReduceProd", &gone, &[0], true);
-    let rows = steps.reduce("ReduceProd", &kept, &[0], true);
-    let two = steps.op_with("Concat", &[&rows, &count], "axis", 0);
-    let mut value = reshaped(&mut steps, &moved, &two);
-    if matches!(reduced, Reduced::Any) {
-        value = steps.op("Not", &[&value]);
-    }
-    if let Some(dtype) = reduced.computed_as(dtype) {
-        value = steps.cast(&value, dtype);
-    }
-    value = steps.reduce(reduced.operator(), &value, &[1], false);
-    if reduced.computed_as(dtype).is_some() {
-        value = steps.cast(&value, dtype);
-    }
-    if matches!(reduced, Reduced::Any) {
-        value = steps.op("Not", &[&value]);
-    }
-    let shape = if node.bool("keep_dims", false) {
-        let one = steps.int(1);
-        steps.op("Where", &[&is_reduced, &one, &shape])
-    } else {
-        kept
-    };
-    let attributes = cx.zeros_are_lengths();
-    let layout = Layout::tensorflow_of(cx.shape(node.into()));
-    cx.emit(node, "Reshape", vec![value, shape], layout, attributes);
     Ok(())
 }
 
@@ -265,6 +235,8 @@ pub fn softmax(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         Some(rank) if rank > 0 => layout.stored_axis(rank - 1) as i64,
         _ => -1,
     };
+    // Below operator set 13, only the last axis is an axis of its own.
+    let axis = if cx.opset() < 13 && axis + 1 == layout.axes().len() as i64 { -1 } else { axis };
     cx.emit(node, operator(&node), vec![name], layout, vec![("axis", Attribute::Int(axis))]);
     Ok(())
 }
@@ -278,7 +250,7 @@ pub fn arg(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         Some(_) => return Err(node.error("its axis is not one number")),
         None => return arg_open(cx, node, input),
     };
-    let (mut name, layout) = cx.stored(input)?;
+    let (name, layout) = cx.stored(input)?;
     let (axis, kept) = match cx.shape(input).rank() {
         Some(rank) if rank > 0 => {
             let axis = axis.rem_euclid(rank as i64) as usize;
@@ -287,9 +259,6 @@ pub fn arg(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         }
         _ => (axis, Layout::tensorflow_of(cx.shape(node.into()))),
     };
-    if !matches!(cx.dtype(input), DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64) {
-        name = cx.cast(node, name, widened(cx.dtype(input)));
-    }
     let attributes = vec![("axis", Attribute::Int(axis)), ("keepdims", Attribute::Int(0))];
     if cx.dtype(node.into()) == DType::Int64 {
         cx.emit(node, op, vec![name], kept, attributes);
@@ -303,12 +272,9 @@ pub fn arg(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// The same along an axis that an input names when the model runs.
 fn arg_open(cx: &mut Lowering<'_>, node: NodeRef<'_>, input: TensorRef) -> Result<()> {
     let (name, axis) = (cx.in_tensorflow_layout(input)?, int_vector(cx, node, 1)?);
-    let (dtype, result) = (cx.dtype(input), cx.dtype(node.into()));
+    let result = cx.dtype(node.into());
     let mut steps = Steps { cx, node };
-    let mut around = Around::new(&mut steps, &name, &axis);
-    if !matches!(dtype, DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64) {
-        around.value = steps.cast(&around.value, widened(dtype));
-    }
+    let around = Around::new(&mut steps, &name, &axis);
     let attributes = vec![("axis", Attribute::Int(1)), ("keepdims", Attribute::Int(0))];
     let places = steps.cx.step(node, "places", operator(&node), vec![around.value.clone()], attributes);
     let places = if result == DType::Int64 { places } else { steps.cast(&places, result) };
@@ -390,7 +356,7 @@ pub fn cumprod(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
             around.emit(&mut steps, node, product, Some(&length));
         }
         None => {
-            let (inputs, attributes) = cx.reduction(node, "ReduceProd", masked, &[axis as i64 + 1], false);
+            let (inputs, attributes) = cx.reduction(node, masked, &[axis as i64 + 1], false);
             cx.emit(node, "ReduceProd", inputs, Layout::tensorflow(rank), attributes);
         }
     }

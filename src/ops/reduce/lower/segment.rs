@@ -10,6 +10,7 @@ use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
 use crate::ops::array::lower::gather::rank_vector;
+use crate::ops::reduce::lower::reduce::integer_extremes;
 use crate::tensor::DType;
 
 /// How the rows of a segment are found.
@@ -39,12 +40,16 @@ pub enum Combine {
 
 /// The least and greatest finite number of a type.
 fn extremes(dtype: DType) -> [f64; 2] {
-    match dtype {
-        DType::Float64 => [f64::MIN, f64::MAX],
-        DType::Int32 => [f64::from(i32::MIN), f64::from(i32::MAX)],
-        DType::Int64 => [i64::MIN as f64, i64::MAX as f64],
-        _ => [f64::from(f32::MIN), f64::from(f32::MAX)],
+    if let Some(extremes) = integer_extremes(dtype) {
+        return extremes;
     }
+    let greatest = match dtype {
+        DType::Float64 => f64::MAX,
+        DType::Float16 => half::f16::MAX.to_f64(),
+        DType::BFloat16 => half::bf16::MAX.to_f64(),
+        _ => f64::from(f32::MAX),
+    };
+    [-greatest, greatest]
 }
 
 /// Rows are written to the index of their segment, where they add up or the greatest or least stays. Rows without a segment

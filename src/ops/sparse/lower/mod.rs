@@ -1,3 +1,6 @@
+pub mod arithmetic;
+pub mod groups;
+pub mod order;
 pub mod ragged;
 pub mod sets;
 pub mod sparse;

@@ -186,16 +186,33 @@ pub fn range(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Selects rows of a ragged tensor, at every level those in the rows that were selected at the level above.
+/// Selects rows of a ragged tensor, at every level those in the rows that were selected at the level above. Indices of several axes
+/// select rows of equal lengths, and a scalar selects the parts of one row.
 pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let levels = ragged_rank(&node, "PARAMS_RAGGED_RANK");
     let indices = cx.input_of(node, levels + 1)?;
-    if cx.rank(node, indices)? != 1 || node.outputs.len() != levels + 1 {
-        return Err(node.error("its indices are not a vector"));
+    let rank = cx.rank(node, indices)?;
+    if node.outputs.len() != levels + rank {
+        return Err(node.error(format!("it has {} outputs for indices of rank {rank}", node.outputs.len())));
     }
     let values = cx.in_tensorflow_layout(cx.input_of(node, levels)?)?;
     let mut steps = Steps { cx, node };
-    let mut taken = steps.integers(levels + 1)?;
+    let given = steps.integers(levels + 1)?;
+    let shape = steps.step("indices_shape", "Shape", &[&given]);
+    for axis in 0..rank.saturating_sub(1) {
+        // The rows that the axes up to this one make, each of the length of the next axis.
+        let leading = steps.part(&shape, 0, axis as i64 + 1);
+        let attributes = vec![("keepdims", Attribute::Int(0))];
+        let rows = steps.cx.step(node, "row_count", "ReduceProd", vec![leading], attributes);
+        let one = steps.scalar(1);
+        let bounds = steps.step("bounds", "Add", &[&rows, &one]);
+        let bounds = steps.range(&bounds);
+        let length = steps.part(&shape, axis as i64 + 1, axis as i64 + 2);
+        let splits = steps.step("splits", "Mul", &[&bounds, &length]);
+        steps.emit(node.output(axis), splits);
+    }
+    let flat = steps.vector("flat", &[-1]);
+    let mut taken = steps.step("indices", "Reshape", &[&given, &flat]);
     for level in 0..levels {
         let splits = steps.integers(level)?;
         let one = steps.scalar(1);
@@ -203,14 +220,16 @@ pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let starts = steps.axis_step("starts", "Gather", &[&splits, &taken], 0);
         let ends = steps.axis_step("ends", "Gather", &[&splits, &next], 0);
         let sizes = steps.step("sizes", "Sub", &[&ends, &starts]);
-        let out = steps.splits(&sizes);
-        steps.emit(node.output(level), out);
+        if let Some(port) = (level + rank).checked_sub(1) {
+            let out = steps.splits(&sizes);
+            steps.emit(node.output(port), out);
+        }
         let greatest = steps.greatest(&sizes);
         let [row, position] = steps.positions(&sizes, &greatest);
         let start = steps.axis_step("start", "Gather", &[&starts, &row], 0);
         taken = steps.step("taken", "Add", &[&start, &position]);
     }
-    let tensor = node.output(levels);
+    let tensor = node.output(node.outputs.len() - 1);
     let layout = Layout::tensorflow_of(cx.shape(tensor));
     cx.emit(tensor, "Gather", vec![values, taken], layout, vec![]);
     Ok(())
@@ -308,7 +327,7 @@ pub fn to_tensor(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let bounds = steps.part(&dims, 0, ragged as i64);
         let fits = steps.step("fits", "Less", &[&indices, &bounds]);
         let fits = steps.cx.cast(node, fits, DType::Int64);
-        let (inputs, attributes) = steps.cx.reduction(node, "ReduceMin", fits, &[1], false);
+        let (inputs, attributes) = steps.cx.reduction(node, fits, &[1], false);
         let fits = steps.cx.step(node, "fits", "ReduceMin", inputs, attributes);
         let fits = steps.cx.cast(node, fits, DType::Bool);
         indices = steps.axis_step("kept", "Compress", &[&indices, &fits], 0);

@@ -46,7 +46,7 @@ pub fn emit_kept(steps: &mut Steps<'_, '_, '_>, mask: &String, values: &String, 
 
 /// How far apart neighbors along each axis of a tensor of this shape are when it is read row by row: the product of the
 /// lengths of the axes behind it.
-fn strides(steps: &mut Steps<'_, '_, '_>, shape: &String, rank: usize) -> String {
+pub fn strides(steps: &mut Steps<'_, '_, '_>, shape: &String, rank: usize) -> String {
     let is_behind: Vec<bool> = (0..rank * rank).map(|position| position % rank > position / rank).collect();
     let is_behind = Constant::from_bools(vec![rank, rank], &is_behind);
     let is_behind = steps.cx.initializer(&format!("{}/is_behind", steps.node.name), is_behind, &[]);
@@ -56,14 +56,14 @@ fn strides(steps: &mut Steps<'_, '_, '_>, shape: &String, rank: usize) -> String
 }
 
 /// Numbers, with 1 instead of 0. ONNX Runtime's Max is wrong about int64 of 2^31 and more.
-fn at_least_one(steps: &mut Steps<'_, '_, '_>, numbers: &String) -> String {
+pub fn at_least_one(steps: &mut Steps<'_, '_, '_>, numbers: &String) -> String {
     let (none, one) = (steps.int(0), steps.int(1));
     let is_none = steps.op("Equal", &[numbers, &none]);
     steps.op("Where", &[&is_none, &one, numbers])
 }
 
 /// The number of axes of a sparse tensor whose indices or shape are an input.
-fn known_rank(cx: &Lowering<'_>, node: NodeRef<'_>, from: [(usize, usize); 2]) -> Result<usize> {
+pub fn known_rank(cx: &Lowering<'_>, node: NodeRef<'_>, from: [(usize, usize); 2]) -> Result<usize> {
     for (index, axis) in from {
         if let Some(rank) = cx.shape(cx.input_of(node, index)?).dim(axis) {
             return match rank {

@@ -54,3 +54,103 @@ pub fn greedy_decoder(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType
     outputs.push(TensorType::new(logits.dtype, Shape::new(vec![batch, Some(1)])));
     Ok(outputs)
 }
+
+/// The number of axes, from the indices or the shape.
+fn rank_of(inputs: &Inputs<'_>, indices: usize, shape: usize) -> Result<Option<usize>> {
+    Ok(inputs.shape(indices)?.dim(1).or(inputs.shape(shape)?.dim(0)))
+}
+
+pub fn reorder(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    Ok(vec![inputs.tensor_type(0)?.clone(), inputs.tensor_type(1)?.clone()])
+}
+
+pub fn concat(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let count = node.inputs.len() / 3;
+    Ok(sparse(inputs.dtype(count)?, rank_of(inputs, 0, 2 * count)?))
+}
+
+pub fn slice(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    Ok(sparse(inputs.dtype(1)?, rank_of(inputs, 0, 2)?))
+}
+
+pub fn split(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let parts = usize::try_from(node.int("num_split", 1)).unwrap_or(1).clamp(1, 1 << 16);
+    let of_part = sparse(inputs.dtype(2)?, rank_of(inputs, 1, 3)?);
+    Ok(of_part.into_iter().flat_map(|output| vec![output; parts]).collect())
+}
+
+/// Values at the indices of the first sparse tensor.
+pub fn like_values(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    let (values, count) = (inputs.tensor_type(1)?, inputs.shape(0)?.dim(0));
+    Ok(vec![TensorType::new(values.dtype, Shape::new(vec![values.shape.dim(0).or(count)]))])
+}
+
+pub fn like_dense(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    Ok(vec![inputs.tensor_type(3)?.clone()])
+}
+
+pub fn matrix_product(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let b = inputs.tensor_type(3)?;
+    let height = inputs.described_shape(2)?.dim(usize::from(node.bool("adjoint_a", false)));
+    let width = b.shape.dim(usize::from(!node.bool("adjoint_b", false)));
+    Ok(vec![TensorType::new(b.dtype, Shape::new(vec![height, width]))])
+}
+
+pub fn reduce(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let dtype = inputs.dtype(1)?;
+    let (Some(rank), Some(axes)) = (rank_of(inputs, 0, 2)?, inputs.integers(3)?) else {
+        return Ok(vec![TensorType::new(dtype, Shape::UNKNOWN)]);
+    };
+    let mut is_reduced = vec![false; rank];
+    for axis in axes {
+        is_reduced[inputs.checked_axis(axis, rank)?] = true;
+    }
+    let (shape, keeps) = (inputs.described_shape(2)?, node.bool("keep_dims", false));
+    let length = |axis: usize| match (is_reduced[axis], keeps) {
+        (false, _) => Some(shape.dim(axis)),
+        (true, true) => Some(Some(1)),
+        (true, false) => None,
+    };
+    Ok(vec![TensorType::new(dtype, Shape::new((0..rank).filter_map(length).collect()))])
+}
+
+/// A sparse tensor with the indices of two.
+pub fn sum(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    Ok(sparse(inputs.dtype(1)?, rank_of(inputs, 0, 2)?))
+}
+
+/// The indices and values of a sparse tensor with the indices of two.
+pub fn union(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let mut outputs = sum(inputs, node)?;
+    outputs.truncate(2);
+    Ok(outputs)
+}
+
+/// Sets, of which the second are sparse and begin at an input.
+pub fn set_operation_of(inputs: &Inputs<'_>, second: usize) -> Result<Vec<TensorType>> {
+    Ok(sparse(inputs.dtype(second + 1)?, rank_of(inputs, second, second + 2)?))
+}
+
+pub fn set_size(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    let sets = match inputs.described_shape(2)?.dims() {
+        Some([leading @ .., _]) => Shape::new(leading.to_vec()),
+        _ => rank_of(inputs, 0, 2)?.map_or(Shape::UNKNOWN, |rank| Shape::of_rank(rank.saturating_sub(1))),
+    };
+    Ok(vec![TensorType::new(DType::Int32, sets)])
+}
+
+/// Counts of as many numbers as an input says, in each row.
+pub fn bincount(inputs: &Inputs<'_>, rank: Option<usize>, size: usize) -> Result<Vec<TensorType>> {
+    let width = inputs.constant(size).map(crate::tensor::Constant::to_i64s).transpose()?.flatten();
+    let width = width.and_then(|width| usize::try_from(*width.first()?).ok());
+    let shape = match rank {
+        Some(1) => Shape::new(vec![width]),
+        Some(2) => Shape::new(vec![None, width]),
+        _ => Shape::UNKNOWN,
+    };
+    Ok(vec![TensorType::new(inputs.dtype(size + 1)?, shape)])
+}
+
+pub fn bincount_of_sparse(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    bincount(inputs, rank_of(inputs, 0, 2)?, 3)
+}

@@ -5,8 +5,8 @@
 
 use crate::error::Result;
 use crate::graph::{Attr, NodeRef};
-use crate::lower::context::Lowering;
-use crate::onnx::{self, Attribute, ML_DOMAIN, onnx_dtype};
+use crate::lower::context::{Lowering, Value};
+use crate::onnx::{self, Attribute, ML_DOMAIN};
 use crate::setting::Setting;
 use crate::tensor::{Constant, DType};
 
@@ -37,8 +37,11 @@ pub fn size(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
+/// A type of LabelEncoder with the names of its attributes.
+type EncoderType = (DType, [&'static str; 3]);
+
 /// A type that LabelEncoder knows, and the part of its attributes' names.
-fn encoder_type(dtype: DType) -> Option<(DType, [&'static str; 3])> {
+fn encoder_type(dtype: DType) -> Option<EncoderType> {
     Some(match dtype {
         DType::String => (dtype, ["keys_strings", "values_strings", "default_string"]),
         DType::Int32 | DType::Int64 => (DType::Int64, ["keys_int64s", "values_int64s", "default_int64"]),
@@ -56,52 +59,78 @@ fn list(constant: &Constant) -> Result<Option<Attribute>> {
     })
 }
 
-pub fn find(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let (keys, values) = contents(cx, node)?;
-    let input = cx.input_of(node, 1)?;
-    let default = cx.input_of(node, 2)?;
-    let default = match cx.constant(default).map(list).transpose()?.flatten() {
+/// The one element of a constant as an attribute.
+fn only(constant: &Constant) -> Result<Option<Attribute>> {
+    Ok(match list(constant)? {
         Some(Attribute::Texts(texts)) => {
             texts.first().map(|text| Attribute::Text(String::from_utf8_lossy(text).into_owned()))
         }
         Some(Attribute::Ints(values)) => values.first().copied().map(Attribute::Int),
         Some(Attribute::Floats(values)) => values.first().copied().map(Attribute::Float),
         _ => None,
+    })
+}
+
+/// LabelEncoder maps keys to values, and other inputs to a default that is an attribute. If the default is known only when the
+/// model runs, or the values are of another type, it maps keys to the positions of their values.
+pub fn find(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let (keys, values) = contents(cx, node)?;
+    let (input, default) = (cx.input_of(node, 1)?, cx.input_of(node, 2)?);
+    let Some((of_keys, keys)) = encoder_type(keys.dtype()).zip(list(keys)?) else {
+        return Err(node.error(format!("ONNX has no tables with keys of {}", keys.dtype())));
     };
-    let default =
-        default.ok_or_else(|| node.error("its default is not of a type that ONNX's tables have"))?;
-    let types = encoder_type(keys.dtype()).zip(encoder_type(values.dtype()));
-    let lists = list(keys)?.zip(list(values)?);
-    let (Some(((key, key_names), (value, value_names))), Some((keys, values))) = (types, lists) else {
-        let (keys, values) = (keys.dtype(), values.dtype());
-        return Err(node.error(format!("ONNX has no tables from {keys} to {values}")));
-    };
+    let given = cx.constant(default).map(only).transpose()?.flatten();
+    let direct = encoder_type(values.dtype()).zip(list(values)?).zip(given);
     let (mut name, layout) = cx.stored(input)?;
-    if cx.dtype(input) != key {
-        name = cx.cast(node, name, key);
+    if cx.dtype(input) != of_keys.0 {
+        name = cx.cast(node, name, of_keys.0);
     }
-    let needs_cast = cx.dtype(node.into()) != value;
-    let found = match needs_cast {
-        true => cx.unique_name(&format!("{}/found", node.name)),
-        false => cx.output_name(node.into(), &layout),
-    };
+    if let Some(((of_values, list), given)) = direct {
+        let needs_cast = cx.dtype(node.into()) != of_values.0;
+        let found = match needs_cast {
+            true => cx.unique_name(&format!("{}/found", node.name)),
+            false => cx.output_name(node.into(), &layout),
+        };
+        encode(cx, [name, found.clone()], (of_keys, keys), (of_values, list, given));
+        if needs_cast {
+            cx.emit_cast(node, found, layout);
+        } else {
+            cx.set(node.into(), Value::Computed { name: found, layout });
+        }
+        return Ok(());
+    }
+    let Some(positions) = encoder_type(DType::Int64) else { return Ok(()) };
+    // The default is behind the values.
+    let default = cx.in_tensorflow_layout(default)?;
+    let all = cx.initializer(&format!("{}/values", node.name), values.clone(), &[]);
+    let one = cx.vector(node, "one", &[1]);
+    let last = cx.step(node, "default", "Reshape", vec![default, one], vec![]);
+    let all = cx.step(node, "values", "Concat", vec![all, last], vec![("axis", Attribute::Int(0))]);
+    let end = values.len() as i64;
+    let to = (positions, Attribute::Ints((0..end).collect()), Attribute::Int(end));
+    let position = cx.unique_name(&format!("{}/position", node.name));
+    encode(cx, [name, position.clone()], (of_keys, keys), to);
+    cx.emit(node, "Gather", vec![all, position], layout, vec![]);
+    Ok(())
+}
+
+/// Adds a LabelEncoder with this input and output.
+fn encode(
+    cx: &mut Lowering<'_>,
+    [input, output]: [String; 2],
+    ((_, key_names), keys): (EncoderType, Attribute),
+    ((_, value_names), values, default): (EncoderType, Attribute, Attribute),
+) {
     cx.push(onnx::Node {
-        name: found.clone(),
+        name: output.clone(),
         op: "LabelEncoder".into(),
         domain: ML_DOMAIN,
-        inputs: vec![name],
-        outputs: vec![found.clone()],
+        inputs: vec![input],
+        outputs: vec![output],
         attributes: vec![
             (key_names[0].into(), keys),
             (value_names[1].into(), values),
             (value_names[2].into(), default),
         ],
     });
-    if needs_cast {
-        let to = Attribute::Int(onnx_dtype(cx.dtype(node.into())).unwrap_or_default().into());
-        cx.emit(node, "Cast", vec![found], layout, vec![("to", to)]);
-    } else {
-        cx.set(node.into(), crate::lower::context::Value::Computed { name: found, layout });
-    }
-    Ok(())
 }

@@ -9,7 +9,10 @@ use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::emit::zeros_are_lengths;
+use crate::lower::steps::Steps;
 use crate::onnx::{Attribute, onnx_dtype};
+use crate::ops::sparse::lower::sparse::emit_kept;
 use crate::tensor::{Constant, DType, Inline};
 
 /// A string constant for the use of a node.
@@ -77,7 +80,7 @@ fn change_case(cx: &mut Lowering<'_>, node: NodeRef<'_>, action: &str) -> Result
     let flat = cx.vector(node, "flat", &[-1]);
     let flat = cx.step(node, "flat", "Reshape", vec![name, flat], vec![]);
     let changed = cx.step(node, "changed", "StringNormalizer", vec![flat], attributes);
-    let attributes = cx.zeros_are_lengths();
+    let attributes = zeros_are_lengths();
     cx.emit(node, "Reshape", vec![changed, shape], layout, attributes);
     Ok(())
 }
@@ -132,6 +135,106 @@ pub fn split(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     cx.emit(first, "Identity", vec![indices.clone()], Layout::tensorflow(2), vec![]);
     cx.emit(second, "GatherND", vec![parts, indices], Layout::tensorflow(1), vec![]);
     cx.emit(third, "Identity", vec![shape], Layout::tensorflow(1), vec![]);
+    Ok(())
+}
+
+/// The parts of each text between single characters, as a sparse matrix; unlike the later version, without empty ones.
+pub fn split_at_delimiter(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let texts = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
+    let delimiter = cx.input_of(node, 1)?;
+    let delimiter = cx.constant(delimiter).map(Constant::strings).transpose()?;
+    let Some([delimiter]) = delimiter.as_deref() else {
+        return Err(node.error("its delimiter is not known before the model runs"));
+    };
+    if delimiter.len() != 1 || !delimiter.is_ascii() {
+        let problem = "its delimiter is not one character; ONNX does not split strings at one of several, or into characters";
+        return Err(node.error(problem));
+    }
+    let attributes = vec![("delimiter", Attribute::Text(String::from_utf8_lossy(delimiter).into_owned()))];
+    let outputs = ("split", ["parts", "counts"]);
+    let [parts, counts] = cx.step_with_outputs(node, outputs, "StringSplit", vec![texts], attributes);
+    let mut steps = Steps { cx, node };
+    let most = steps.length(&parts, -1);
+    let positions = steps.positions(&most);
+    let behind = steps.ints(&[1]);
+    let counts = steps.op("Unsqueeze", &[&counts, &behind]);
+    let mut is_part = steps.op("Less", &[&positions, &counts]);
+    if node.bool("skip_empty", true) {
+        let nothing = text(steps.cx, node, "nothing", b"");
+        let is_empty = steps.op("Equal", &[&parts, &nothing]);
+        let has_text = steps.op("Not", &[&is_empty]);
+        is_part = steps.op("And", &[&is_part, &has_text]);
+    }
+    emit_kept(&mut steps, &is_part, &parts, 2);
+    Ok(())
+}
+
+/// The most strings that are joined to one.
+const MOST_JOINED: usize = 256;
+
+/// The strings along axes, one after the other. Those along the first axis that is named are joined first.
+pub fn reduce_join(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let rank = cx.rank(node, input)?;
+    let mut axes = vec![];
+    for axis in cx.integers(node, 1, "axes")? {
+        let from_front = if axis < 0 { axis + rank as i64 } else { axis };
+        let axis = usize::try_from(from_front).ok().filter(|&axis| axis < rank && !axes.contains(&axis));
+        axes.push(axis.ok_or_else(|| node.error(format!("it names axis {from_front} of {rank} axes")))?);
+    }
+    let lengths: Option<Vec<usize>> = axes.iter().map(|&axis| cx.shape(input).dim(axis)).collect();
+    let Some(count) = lengths.map(|lengths| lengths.iter().product::<usize>()) else {
+        let error = node.error("the lengths of the axes that it joins are not known");
+        return Err(error.advice(cx.shape_advice(input)));
+    };
+    if axes.is_empty() {
+        return cx.alias(node.into(), input);
+    }
+    if count > MOST_JOINED {
+        return Err(node.error(format!("it joins {count} strings, and up to {MOST_JOINED} are converted")));
+    }
+    let separator = node.text("separator").unwrap_or_default().to_owned();
+    let name = cx.in_tensorflow_layout(input)?;
+    let kept: Vec<usize> = (0..rank).filter(|axis| !axes.contains(axis)).collect();
+    let order: Vec<i64> = axes.iter().rev().chain(&kept).map(|&axis| axis as i64).collect();
+    let mut steps = Steps { cx, node };
+    let shape = steps.op("Shape", &[&name]);
+    let kept_axes: Vec<i64> = kept.iter().map(|&axis| axis as i64).collect();
+    let kept_axes = steps.ints(&kept_axes);
+    let rest = steps.op_with("Gather", &[&shape, &kept_axes], "axis", 0);
+    let leading = steps.ints(&[count as i64]);
+    let shape = steps.op_with("Concat", &[&leading, &rest], "axis", 0);
+    let moved = if order.is_sorted() { name } else { steps.transpose(&name, &order) };
+    let moved = steps.cx.reshaped(node, "rows", moved, shape);
+    let part = |steps: &mut Steps<'_, '_, '_>, index: usize| {
+        let index = steps.int(index as i64);
+        steps.op_with("Gather", &[&moved, &index], "axis", 0)
+    };
+    let mut joined = match count {
+        0 => {
+            let nothing = text(steps.cx, node, "nothing", b"");
+            steps.op("Expand", &[&nothing, &rest])
+        }
+        // ONNX Runtime gathers the only row of strings wrongly.
+        1 => steps.cx.reshaped(node, "row", moved.clone(), rest),
+        _ => part(&mut steps, 0),
+    };
+    for index in 1..count {
+        if !separator.is_empty() {
+            let separator = text(steps.cx, node, "separator", separator.as_bytes());
+            joined = steps.op("StringConcat", &[&joined, &separator]);
+        }
+        let next = part(&mut steps, index);
+        joined = steps.op("StringConcat", &[&joined, &next]);
+    }
+    if node.bool("keep_dims", false) {
+        axes.sort_unstable();
+        let axes: Vec<i64> = axes.iter().map(|&axis| axis as i64).collect();
+        let axes = steps.ints(&axes);
+        joined = steps.op("Unsqueeze", &[&joined, &axes]);
+    }
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "Identity", vec![joined], layout, vec![]);
     Ok(())
 }
 

@@ -1,0 +1,72 @@
+"""Makes strings.zip: ops of strings, and hash tables whose contents are constants."""
+
+import numpy as np
+
+from . import cases
+from .tensorflow1 import tf
+
+letters = np.array([["a", "bb"], ["c", ""], ["e", "fgh"]], object)
+lines = np.array(["a b,c", "", " x  y ", ",,"], object)
+
+# The first operator set with StringSplit and StringConcat.
+OPSET = 20
+
+
+def joined(axes, **options):
+    def build():
+        x = tf.placeholder(tf.string, [3, 2])
+        axes_name = np.array(axes, np.int32)
+        return [x], [tf.raw_ops.ReduceJoin(inputs=x, reduction_indices=axes_name, **options)], [[letters]]
+
+    return build
+
+
+def split(delimiter, skip_empty):
+    def build():
+        x = tf.placeholder(tf.string, [None])
+        return [x], list(tf.raw_ops.StringSplit(input=x, delimiter=delimiter, skip_empty=skip_empty)), [[lines]]
+
+    return build
+
+
+def found(keys, values, default, wanted, is_open):
+    """A lookup, with a default that is known or an input."""
+
+    def build():
+        (key, of_keys), (value, of_values) = keys, values
+        x, feeds = tf.placeholder(key, None), [wanted]
+        inputs, missing = [x], tf.constant(default, value)
+        if is_open:
+            missing = tf.placeholder(value, [])
+            inputs, feeds = inputs + [missing], feeds + [default]
+        table = tf.raw_ops.HashTableV2(key_dtype=key, value_dtype=value)
+        contents = dict(keys=tf.constant(of_keys, key), values=tf.constant(of_values, value))
+        with tf.control_dependencies([tf.raw_ops.InitializeTableV2(table_handle=table, **contents)]):
+            return inputs, [tf.raw_ops.LookupTableFindV2(table_handle=table, keys=x, default_value=missing)], [feeds]
+
+    return build
+
+
+def graphs():
+    for axes in ([0], [1], [0, 1], [1, 0], [-1], []):
+        name = "_".join(map(str, axes)).replace("-", "minus_") or "nothing"
+        yield f"reduce_join_{name}", joined(axes, separator=", ")
+        yield f"reduce_join_{name}_kept", joined(axes, keep_dims=True)
+    for name, delimiter in (("spaces", " "), ("commas", ",")):
+        for skip_empty in (True, False):
+            yield f"string_split_{name}{'' if skip_empty else '_with_empty'}", split(delimiter, skip_empty)
+    words, numbers = (tf.string, ["a", "b"]), (tf.int64, [5, 6])
+    for name, keys, values, default, wanted in (
+        ("words_to_numbers", words, (tf.int64, [1, 2]), -1, ["b", "c", "a"]),
+        ("numbers_to_words", numbers, (tf.string, ["x", "y"]), "?", [[6], [7]]),
+        ("int32_to_reals", (tf.int32, [5, 6]), (tf.float32, [0.5, 1.5]), -1, [6, 7, 5]),
+        ("words_to_booleans", words, (tf.bool, [True, False]), True, ["b", "c", "a"]),
+        ("numbers_to_float64", numbers, (tf.float64, [0.1, 0.2]), 0.3, [6, 7, 5]),
+    ):
+        for is_open in (False, True):
+            yield f"table_of_{name}{'_open_default' if is_open else ''}", found(keys, values, default, wanted, is_open)
+
+
+def make(folder):
+    made = [case for name, build in graphs() for case in cases.of_feeds(name, build, opset=OPSET)]
+    cases.write(folder / "strings.zip", made)

@@ -1,0 +1,3 @@
+pub mod fake;
+pub mod linear;
+pub mod round_trip;

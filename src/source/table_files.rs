@@ -1,0 +1,246 @@
+//! Hash tables whose contents are in a text file: the lines of the file become constants of the graph.
+//!
+//! A SavedModel has its files in the folder `assets`. Other graphs name a file on the machine that they were made on; a file of this
+//! name in a folder `assets` beside the graph counts as well.
+//!
+//! Sources: `InitializeTableFromTextFileV2` in `tensorflow/core/ops/lookup_ops.cc`, `TextFileLineIterator` in
+//! `tensorflow/core/kernels/lookup_util.cc`, `AssetFileDef` in `tensorflow/core/protobuf/meta_graph.proto`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hashbrown::HashMap;
+use prost::Message;
+
+use crate::error::{Error, Result};
+use crate::proto::attr_value::Value;
+use crate::proto::collection_def::Kind;
+use crate::proto::tensor_info::Encoding;
+use crate::proto::tensor_shape_proto::Dim;
+use crate::proto::{AssetFileDef, AttrValue, GraphDef, MetaGraphDef, NodeDef, TensorProto, TensorShapeProto};
+use crate::tensor::DType;
+
+/// The column of a key or a value: the number of its line, counted from 0.
+const LINE_NUMBER: i64 = -1;
+
+/// The column of a key or a value: its whole line.
+const WHOLE_LINE: i64 = -2;
+
+/// A table, the file that fills it, and how.
+struct Filling<'a> {
+    table: &'a NodeDef,
+    file: PathBuf,
+    initializer: &'a NodeDef,
+}
+
+/// Adds the contents of the tables that files fill to a graph, as constants and ops that initialize the tables with them. A table
+/// whose file is missing stays as it is. The files that were read are no longer listed as files beside the graph.
+///
+/// # Errors
+/// If a file does not have the form that its table needs.
+pub fn fill_tables(meta: &mut MetaGraphDef, path: &Path) -> Result<()> {
+    let assets = assets(meta);
+    let Some(definition) = &mut meta.graph_def else { return Ok(()) };
+    let folder = path.parent().unwrap_or(Path::new("")).join("assets");
+    let (mut nodes, mut read) = (vec![], vec![]);
+    for filling in fillings(definition, &assets, &folder) {
+        nodes.extend(initialization(&filling)?);
+        read.push(filling.file);
+    }
+    definition.node.extend(nodes);
+    meta.asset_file_def.retain(|asset| !read.contains(&folder.join(&asset.filename)));
+    Ok(())
+}
+
+/// The names of files in `assets`, by the tensor that holds the path of the file. `simple_save` of TensorFlow 1 has them in a
+/// collection alone.
+fn assets(meta: &MetaGraphDef) -> HashMap<String, String> {
+    let mut all = meta.asset_file_def.clone();
+    let collection = meta.collection_def.get("saved_model_assets").and_then(|found| found.kind.as_ref());
+    if let Some(Kind::AnyList(list)) = collection {
+        all.extend(list.value.iter().filter_map(|any| AssetFileDef::decode(any.value.as_slice()).ok()));
+    }
+    let named = |asset: AssetFileDef| match asset.tensor_info?.encoding? {
+        Encoding::Name(tensor) => Some((node_of(&tensor).to_owned(), asset.filename)),
+        _ => None,
+    };
+    all.into_iter().filter_map(named).collect()
+}
+
+fn node_of(input: &str) -> &str {
+    let name = input.split(':').next().unwrap_or(input);
+    name.strip_prefix('^').unwrap_or(name)
+}
+
+fn is_initializer(node: &NodeDef) -> bool {
+    matches!(node.op.as_str(), "InitializeTableFromTextFile" | "InitializeTableFromTextFileV2")
+}
+
+/// The tables that are initialized from a file that exists: by nodes of the graph, or of functions that it calls.
+fn fillings<'a>(
+    definition: &'a GraphDef,
+    assets: &HashMap<String, String>,
+    folder: &Path,
+) -> Vec<Filling<'a>> {
+    let nodes: HashMap<&str, &NodeDef> =
+        definition.node.iter().map(|node| (node.name.as_str(), node)).collect();
+    let filling = |table: &str, file: &str, initializer: &'a NodeDef| {
+        let table = *nodes.get(node_of(table))?;
+        let file = file_of(definition, &nodes, node_of(file), assets, folder)?;
+        Some(Filling { table, file, initializer })
+    };
+    let mut found = vec![];
+    for node in &definition.node {
+        if let (true, [table, file, ..]) = (is_initializer(node), node.input.as_slice()) {
+            found.extend(filling(table, file, node));
+        }
+        let Some(Value::Func(called)) = node.attr.get("f").and_then(|f| f.value.as_ref()) else { continue };
+        let functions = definition.library.iter().flat_map(|library| &library.function);
+        let is_called = |name: &str| name == called.name;
+        for function in functions {
+            let Some(signature) = function.signature.as_ref().filter(|of| is_called(&of.name)) else {
+                continue;
+            };
+            let names = signature.input_arg.iter().map(|argument| argument.name.as_str());
+            let arguments: HashMap<&str, &String> = names.zip(&node.input).collect();
+            for initializer in function.node_def.iter().filter(|node| is_initializer(node)) {
+                let outer = |index: usize| arguments.get(initializer.input.get(index)?.as_str());
+                if let (Some(table), Some(file)) = (outer(0), outer(1)) {
+                    found.extend(filling(table, file, initializer));
+                }
+            }
+        }
+    }
+    found
+}
+
+/// The file whose path a node holds. TensorFlow 2 keeps it in a variable, to which a placeholder for the path is assigned.
+fn file_of(
+    definition: &GraphDef,
+    nodes: &HashMap<&str, &NodeDef>,
+    holder: &str,
+    assets: &HashMap<String, String>,
+    folder: &Path,
+) -> Option<PathBuf> {
+    let mut node = *nodes.get(holder)?;
+    if node.op == "ReadVariableOp" {
+        let variable = node_of(node.input.first()?);
+        let assigns = |node: &&NodeDef| {
+            node.op == "AssignVariableOp"
+                && node.input.first().is_some_and(|input| node_of(input) == variable)
+        };
+        let assignment = definition.node.iter().find(assigns)?;
+        node = *nodes.get(node_of(assignment.input.get(1)?))?;
+    }
+    if let Some(file) = assets.get(&node.name) {
+        return Some(folder.join(file)).filter(|file| file.is_file());
+    }
+    let Some(Value::Tensor(value)) = node.attr.get("value").and_then(|value| value.value.as_ref()) else {
+        return None;
+    };
+    let given = PathBuf::from(String::from_utf8(value.string_val.first()?.clone()).ok()?);
+    let beside = given.file_name().map(|name| folder.join(name));
+    [beside, Some(given)].into_iter().flatten().find(|file| file.is_file())
+}
+
+fn int(node: &NodeDef, name: &str, default: i64) -> i64 {
+    match node.attr.get(name).and_then(|attr| attr.value.as_ref()) {
+        Some(Value::I(value)) => *value,
+        _ => default,
+    }
+}
+
+fn dtype(node: &NodeDef, name: &str) -> Option<DType> {
+    match node.attr.get(name).and_then(|attr| attr.value.as_ref()) {
+        Some(Value::Type(number)) => DType::from_proto(*number),
+        _ => None,
+    }
+}
+
+/// The nodes that initialize a table with the contents of its file.
+fn initialization(filling: &Filling<'_>) -> Result<Vec<NodeDef>> {
+    let Filling { table, file, initializer } = filling;
+    let text = fs::read(file).map_err(|error| Error::file(file, error.to_string()))?;
+    let mut lines: Vec<Vec<u8>> = text
+        .split(|&byte| byte == b'\n')
+        .map(|line| line.iter().copied().filter(|&byte| byte != b'\r').collect())
+        .collect();
+    if lines.last().is_some_and(Vec::is_empty) {
+        lines.pop();
+    }
+    let size = int(initializer, "vocab_size", -1);
+    if let Ok(size) = usize::try_from(size) {
+        if lines.len() < size {
+            let problem = format!("has {} lines, and the table \"{}\" needs {size}", lines.len(), table.name);
+            return Err(Error::file(file, problem));
+        }
+        lines.truncate(size);
+    }
+    if let Some(empty) = lines.iter().position(Vec::is_empty) {
+        return Err(Error::file(file, format!("line {} is empty", empty + 1)));
+    }
+    let columns = [int(initializer, "key_index", WHOLE_LINE), int(initializer, "value_index", LINE_NUMBER)];
+    let delimiter = match initializer.attr.get("delimiter").and_then(|attr| attr.value.as_ref()) {
+        Some(Value::S(delimiter)) => delimiter.first().copied(),
+        _ => Some(b'\t'),
+    };
+    let column = |index: usize, name: &str| -> Result<NodeDef> {
+        let dtype = dtype(table, &format!("{}_dtype", &name[..name.len() - 1]))
+            .ok_or_else(|| Error::new(format!("table \"{}\"", table.name), "its types are not known"))?;
+        let mut value = empty(dtype, lines.len());
+        for (number, line) in lines.iter().enumerate() {
+            let said = |problem: &str| Error::file(file, format!("line {} {problem}", number + 1));
+            let token = match columns[index] {
+                LINE_NUMBER => &(number as i64 + int(initializer, "offset", 0)).to_string().into_bytes(),
+                WHOLE_LINE => line,
+                column => {
+                    let mut tokens = line.split(|byte| Some(*byte) == delimiter);
+                    let token = usize::try_from(column).ok().and_then(|column| tokens.nth(column));
+                    &token.ok_or_else(|| said(&format!("has no column {column}")))?.to_vec()
+                }
+            };
+            push(&mut value, dtype, token).ok_or_else(|| {
+                said(&format!("has no {dtype}, which the table \"{}\" contains", table.name))
+            })?;
+        }
+        let attr = |value| AttrValue { value: Some(value) };
+        let attrs = [
+            ("dtype".to_owned(), attr(Value::Type(dtype.to_proto() as i32))),
+            ("value".to_owned(), attr(Value::Tensor(value))),
+        ];
+        let name = format!("{}/{name}_of_file", table.name);
+        Ok(NodeDef { name, op: "Const".to_owned(), attr: attrs.into(), ..NodeDef::default() })
+    };
+    let (keys, values) = (column(0, "keys")?, column(1, "values")?);
+    let fill = NodeDef {
+        name: format!("{}/contents_of_file", table.name),
+        op: "InitializeTableV2".to_owned(),
+        input: vec![table.name.clone(), keys.name.clone(), values.name.clone()],
+        ..NodeDef::default()
+    };
+    Ok(vec![keys, values, fill])
+}
+
+/// A vector of this length, without elements yet.
+fn empty(dtype: DType, length: usize) -> TensorProto {
+    let dim = Dim { size: length as i64, ..Dim::default() };
+    let shape = TensorShapeProto { dim: vec![dim], ..TensorShapeProto::default() };
+    TensorProto { dtype: dtype.to_proto() as i32, tensor_shape: Some(shape), ..TensorProto::default() }
+}
+
+/// Adds an element that is written as text; `None` if the text is no element of the type.
+fn push(value: &mut TensorProto, dtype: DType, token: &[u8]) -> Option<()> {
+    if dtype == DType::String {
+        value.string_val.push(token.to_vec());
+        return Some(());
+    }
+    let text = str::from_utf8(token).ok()?.trim();
+    match dtype {
+        DType::Int64 => value.int64_val.push(text.parse().ok()?),
+        DType::Int32 => value.int_val.push(text.parse().ok()?),
+        DType::Float32 => value.float_val.push(text.parse().ok()?),
+        DType::Float64 => value.double_val.push(text.parse().ok()?),
+        _ => return None,
+    }
+    Some(())
+}
