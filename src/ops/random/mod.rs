@@ -15,6 +15,8 @@ const KERNELS: &str = "other numbers than TensorFlow's; ONNX Runtime has no kern
 
 const STATELESS: &[&str] = &["Loop", "BitwiseXor", "Mul", "Div", "Mod"];
 
+const ALGORITHM: &[(&str, &str)] = &[("alg", "each algorithm is a computation of its own")];
+
 /// The ops of this family.
 pub const OPS: &[Op] = &[
     op("Multinomial")
@@ -63,7 +65,8 @@ pub const OPS: &[Op] = &[
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)
         .lower(|cx, node| draw(cx, node, Seed::Key, Distribution::Normal), STATELESS)
-        .since(18),
+        .since(18)
+        .constants(ALGORITHM),
     op("StatelessRandomUniform")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)
@@ -80,7 +83,8 @@ pub const OPS: &[Op] = &[
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::UInt64)))
         .check(checks::described_shape)
         .lower(|cx, node| draw(cx, node, Seed::Key, Distribution::AllIntegers), STATELESS)
-        .since(18),
+        .since(18)
+        .constants(ALGORITHM),
     op("StatelessRandomUniformInt")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Int32)))
         .check(checks::described_shape)
@@ -91,12 +95,14 @@ pub const OPS: &[Op] = &[
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Int32)))
         .check(checks::described_shape)
         .lower(|cx, node| draw(cx, node, Seed::Key, Distribution::Integers(4)), STATELESS)
-        .since(18),
+        .since(18)
+        .constants(ALGORITHM),
     op("StatelessRandomUniformV2")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)
         .lower(|cx, node| draw(cx, node, Seed::Key, Distribution::Uniform), STATELESS)
-        .since(18),
+        .since(18)
+        .constants(ALGORITHM),
     op("StatelessTruncatedNormal")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)
@@ -107,7 +113,8 @@ pub const OPS: &[Op] = &[
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)
         .lower(|cx, node| draw(cx, node, Seed::Key, Distribution::TruncatedNormal), STATELESS)
-        .since(18),
+        .since(18)
+        .constants(ALGORITHM),
     op("TruncatedNormal")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)
