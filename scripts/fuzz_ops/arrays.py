@@ -51,7 +51,6 @@ def transpose(case):
     x = case.tensor(ANY)
     perm = list(range(x.rank))
     case.rng.shuffle(perm)
-    perm = [axis - x.rank if case.chance(0.15) else axis for axis in perm]
     return case.op("Transpose", x=x, perm=case.index_argument(perm))
 
 
@@ -358,6 +357,60 @@ def diagonal(name):
     return make
 
 
+def band(case, rows, columns):
+    """The diagonals from one to another of matrices of a size, the number of these, and the length of the longest."""
+    lower, upper = sorted(case.integer(1 - rows, columns - 1) for _ in range(2))
+    if case.chance(0.5):
+        upper = lower
+    return lower, upper, upper - lower + 1, min(rows + min(upper, 0), columns - max(lower, 0))
+
+
+def band_argument(case, lower, upper):
+    return case.argument(case.choose([lower, [lower], [lower, upper]]) if lower == upper else [lower, upper])
+
+
+ALIGN = ["LEFT_LEFT", "LEFT_RIGHT", "RIGHT_LEFT", "RIGHT_RIGHT"]
+DIAGONAL = ["float32", "float64", "int32", "int64"]
+
+
+def diag_part_v3(case):
+    x = case.without_signed_zeros(case.tensor(DIAGONAL, (2, 4), least=1))
+    lower, upper, *_ = band(case, *x.shape[-2:])
+    padding = case.without_signed_zeros(case.tensor(x.dtype, shape=[], kind="plain"))
+    return case.op("MatrixDiagPartV3", input=x, k=band_argument(case, lower, upper), padding_value=padding, align=case.choose(ALIGN))
+
+
+def diag_v3(case):
+    rows, columns = case.integers(2, 1, 4)
+    lower, upper, count, longest = band(case, rows, columns)
+    dims = case.integers(case.integer(0, 1), 1, 2) + ([count] if count > 1 else []) + [longest]
+    x = case.without_signed_zeros(case.tensor(DIAGONAL, (0, 9), shape=dims))
+    padding = case.without_signed_zeros(case.tensor(x.dtype, shape=[], kind="plain"))
+    size = case.choose([(rows, columns), (rows, columns), (-1, columns), (rows, -1), (-1, -1)])
+    sizes = dict(num_rows=case.argument(size[0]), num_cols=case.argument(size[1]))
+    return case.op("MatrixDiagV3", diagonal=x, k=band_argument(case, lower, upper), padding_value=padding, align=case.choose(ALIGN), **sizes)
+
+
+def set_diag_v3(case):
+    x = case.without_signed_zeros(case.tensor(DIAGONAL, (2, 4), least=1))
+    lower, upper, count, longest = band(case, *x.shape[-2:])
+    dims = x.shape[:-2] + ([count] if count > 1 else []) + [longest]
+    values = case.without_signed_zeros(case.tensor(x.dtype, (0, 9), shape=dims))
+    return case.op("MatrixSetDiagV3", input=x, diagonal=values, k=band_argument(case, lower, upper), align=case.choose(ALIGN))
+
+
+def sparse_to_dense(case):
+    length = case.integer(1, 6)
+    count = case.integer(0, length)
+    places = sorted(case.rng.sample(range(length), count))
+    default = case.tensor(["float32", "int32", "int64"], shape=[], kind="plain")
+    values = case.tensor(default.dtype, (0, 9), "plain", [] if case.chance(0.3) else [count])
+    indices = np.reshape(places, [count, 1] if case.chance(0.5) else [count])
+    dtype = case.choose(["int32", "int64"])
+    indices, shape = case.argument(indices, dtype), case.argument([length], dtype)
+    return case.op("SparseToDense", sparse_indices=indices, output_shape=shape, sparse_values=values, default_value=default)
+
+
 OPS = {
     "Reshape": reshape, "Shape": shape, "Size": size, "Rank": rank, "ExpandDims": expand_dims, "Squeeze": squeeze,
     "Transpose": transpose, "Slice": slice_, "StridedSlice": strided_slice, "Pad": pad("Pad"), "PadV2": pad("PadV2"),
@@ -368,4 +421,5 @@ OPS = {
     "UniqueWithCounts": unique("UniqueWithCounts"), "InvertPermutation": invert_permutation, "ListDiff": list_diff,
     "DynamicPartition": dynamic_partition, "DynamicStitch": dynamic_stitch, "MatrixBandPart": matrix_band_part,
 } | {f"TensorScatter{kind}": tensor_scatter(f"TensorScatter{kind}") for kind in ("Add", "Sub", "Max", "Min", "Update")}
+OPS |= {"MatrixDiagPartV3": diag_part_v3, "MatrixDiagV3": diag_v3, "MatrixSetDiagV3": set_diag_v3, "SparseToDense": sparse_to_dense}
 OPS |= {name: diagonal(name) for name in ("MatrixDiag", "MatrixDiagPart", "MatrixSetDiag")}

@@ -17,7 +17,7 @@ def window(case):
 
 
 def kernel(case, dims):
-    return case.constant(np.random.RandomState(case.rng.getrandbits(32)).randint(-8, 9, dims).astype(np.float32) / 4)
+    return case.argument(np.random.RandomState(case.rng.getrandbits(32)).randint(-8, 9, dims).astype(np.float32) / 4, "float32")
 
 
 def conv(case):

@@ -6,6 +6,7 @@ use super::output::{self, Column};
 use crate::error::Result;
 use crate::eval;
 use crate::graph::composed::COMPOSED;
+use crate::graph::op_definition::OpDefinition;
 use crate::ops::{Op, refused_ops, supported, supported_ops};
 
 /// Lists the TensorFlow ops that `convert` can convert, and the ONNX operators that they become.
@@ -53,7 +54,11 @@ impl Entry {
 impl From<&Op> for Entry {
     fn from(op: &Op) -> Self {
         let onnx = op.onnx.to_vec();
-        let constants = op.constants.iter().map(|&(input, reason)| Known { input, reason }).collect();
+        // Some ops of a row have as an attribute what is an input of the others.
+        let definition = OpDefinition::find(op.name);
+        let has = |name: &str| definition.is_none_or(|op| op.inputs().any(|input| input.name == name));
+        let constants = op.constants.iter().filter(|(input, _)| has(input));
+        let constants = constants.map(|&(input, reason)| Known { input, reason }).collect();
         Self { name: op.name, onnx, opset: op.since, note: op.note, constants }
     }
 }
@@ -98,8 +103,8 @@ fn markdown(entries: &[Entry]) -> String {
         "# Ops\n\nThe {} TensorFlow ops that `convert` can convert, and the ONNX operators that it writes for them. \
          `tf2onnx-rs ops --markdown`\nprints this page. If no operator is named, the op leaves no node: it is a \
          constant or forwards its input. The column `--verify` names the\nops that [`convert --verify`](verify.md) \
-         evaluates, with float32, float64, int32, int64, uint8 and booleans. Inputs that must be known are those \
-         that the model cannot compute, so that\nthey are constants of the graph or are given with `--freeze`.\n\nThe branches of `Switch` and `Merge`, as `tf.cond` and `tf.case` of \
+         evaluates, with float32, float64, int32, int64, uint8 and booleans. The notes name the inputs that must be \
+         known before the model\nruns: constants of the graph, or given with `--freeze`. The model can compute all others.\n\nThe branches of `Switch` and `Merge`, as `tf.cond` and `tf.case` of \
          TensorFlow 1 build them, become `If`. Nodes that Grappler\nand TF.js fuse (`_FusedConv2D`, `_FusedMatMul`, \
          `_FusedDepthwiseConv2dNative`, `_FusedBatchNormEx`, `FusedDepthwiseConv2dNative`,\n`Prelu`) are read as the ops that they \
          stand for. The arithmetic of layer normalization, hard swish and Gelu becomes LayerNormalization (from opset 17), \

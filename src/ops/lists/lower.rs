@@ -38,7 +38,8 @@ pub fn reserve(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 fn zeros(cx: &mut Lowering<'_>, node: NodeRef<'_>, count: Option<i64>) -> Result<()> {
     let list = TensorRef::from(node);
     let Some(shape) = written_shape(cx, list, MAX_STEPS) else {
-        return Err(node.error("the rank of what is written to the list is not known"));
+        let error = node.error("the rank of what is written to the list is not known");
+        return Err(error.advice(cx.shape_advice(list)));
     };
     let elements: Vec<i64> =
         shape.dims().unwrap_or_default().iter().skip(1).map(|dim| dim.map_or(1, |dim| dim as i64)).collect();

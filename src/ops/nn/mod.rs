@@ -154,7 +154,10 @@ pub const OPS: &[Op] = &[
         .shape(variants::max_pool_shape)
         .lower(variants::max_pool, &["MaxPool"])
         .note(SMALLER_THAN_WINDOW)
-        .constants(&[("ksize", AS_ATTRIBUTES), ("strides", AS_ATTRIBUTES)])
+        .constants(&[
+            ("ksize", "it is the attribute `kernel_shape` of ONNX's MaxPool"),
+            ("strides", "they are the attribute `strides` of ONNX's MaxPool"),
+        ])
         .eval(variants::max_pool_eval)
         .float16(),
     op("MaxPoolWithArgmax")

@@ -33,12 +33,21 @@ impl Band {
             [lower, upper] if lower <= upper => (lower, upper),
             _ => return Err(node.error("its diagonals are not one number or a range")),
         };
+        if rows.max(columns) > 1 << 12 {
+            return Err(node.error(format!("its matrices of {rows} x {columns} are too large")));
+        }
+        Ok(Self { rows, columns, lower, upper, left })
+    }
+
+    /// Refuses diagonals that the matrices do not have.
+    fn of_matrices(self, node: NodeRef<'_>) -> Result<Self> {
+        let Self { rows, columns, lower, upper, .. } = self;
         let is_inside = |k: i64| k > -(rows as i64) && k < columns as i64 || k == 0;
-        if !is_inside(lower) || !is_inside(upper) || rows.max(columns) > 1 << 12 {
+        if !is_inside(lower) || !is_inside(upper) {
             return Err(node
                 .error(format!("matrices of {rows} x {columns} have no diagonals from {lower} to {upper}")));
         }
-        Ok(Self { rows, columns, lower, upper, left })
+        Ok(self)
     }
 
     fn count(&self) -> usize {
@@ -151,7 +160,7 @@ pub fn diag_part(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> R
     let (Some(diagonals), Some((rank, rows, columns))) = (diagonals, matrix_size(cx, input)) else {
         return crate::ops::array::lower::open_diagonal::diag_part(cx, node, left);
     };
-    let band = Band::new(node, (rows, columns), &diagonals, left)?;
+    let band = Band::new(node, (rows, columns), &diagonals, left)?.of_matrices(node)?;
     let padding = match node.inputs.get(2) {
         Some(&padding) => cx.in_tensorflow_layout(padding)?,
         None => cx.scalar(node, "padding", cx.dtype(input), 0.0),
@@ -217,7 +226,7 @@ pub fn set_diag(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> Re
     else {
         return crate::ops::array::lower::open_diagonal::set_diag(cx, node, left);
     };
-    let band = Band::new(node, (rows, columns), &diagonals, left)?;
+    let band = Band::new(node, (rows, columns), &diagonals, left)?.of_matrices(node)?;
     let name = cx.in_tensorflow_layout(diagonal)?;
     let flat = flattened(cx, node, name, rank, if band.count() == 1 { 1 } else { 2 });
     let matrices = cx.in_tensorflow_layout(input)?;

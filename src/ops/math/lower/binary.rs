@@ -287,8 +287,7 @@ pub fn select_rows(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
             let axes = cx.vector(node, "axes", &axes);
             cx.step(node, "condition", "Unsqueeze", vec![name, axes], vec![])
         }
-        (Some(0), _) | (_, Some(0 | 1)) => return select(cx, node),
-        (Some(2..), _) => return select(cx, node),
+        (Some(0 | 2..), _) | (_, Some(0 | 1)) => return select(cx, node),
         // A vector chooses rows, and everything else has the shape of what it chooses from: either gets the axes that it lacks.
         (None | Some(1), _) => {
             let values = cx.in_tensorflow_layout(a)?;

@@ -77,8 +77,13 @@ fn emit_convolution(
 ) -> Result<()> {
     let rank = sizes.len() + 2;
     let layout = Lowering::window_layout(node.data_format(), rank);
-    let input = cx.in_layout(node.inputs[0], &layout)?;
-    let mut attributes = window_attributes(cx, node, sizes)?;
+    let mut input = cx.in_layout(node.inputs[0], &layout)?;
+    let mut attributes = if pads_are_open(cx, node, sizes)? {
+        input = same_padded(cx, node, input, &filter)?;
+        vec![("strides", ints(&node.spatial_sizes("strides", rank)?))]
+    } else {
+        window_attributes(cx, node, sizes)?
+    };
     if let Some(sizes) = sizes.iter().copied().collect::<Option<Vec<usize>>>() {
         attributes.push(("kernel_shape", ints(&sizes)));
     }
@@ -117,6 +122,64 @@ fn pool(
     attributes.push(("kernel_shape", ints(&sizes)));
     cx.emit(node, op, vec![input], layout, attributes);
     Ok(())
+}
+
+/// Whether the model has to compute how a convolution is padded, because ONNX Runtime does not compute it for `auto_pad`: that
+/// takes no dilation, and pads by negative numbers if there are gaps between the windows.
+fn pads_are_open(cx: &Lowering<'_>, node: NodeRef<'_>, sizes: &[Option<usize>]) -> Result<bool> {
+    if !matches!(node.padding()?, Padding::Same) {
+        return Ok(false);
+    }
+    let rank = sizes.len() + 2;
+    let first = node.data_format().first_spatial_axis();
+    let (strides, dilations) = (node.spatial_sizes("strides", rank)?, node.spatial_sizes("dilations", rank)?);
+    let (mut is_open, mut is_automatic) = (false, true);
+    for (axis, &size) in sizes.iter().enumerate() {
+        let window = size.map(|size| Window { size, stride: strides[axis], dilation: dilations[axis] });
+        let length = cx.shape(node.inputs[0]).dim(first + axis);
+        is_automatic &= dilations[axis] == 1;
+        match window {
+            Some(window) => {
+                is_open |= length.is_none() && window.stride != 1 && window.extent() != 1;
+                is_automatic &= window.extent() + 1 >= window.stride;
+            }
+            None => {
+                is_open = true;
+                is_automatic &= strides[axis] == 1;
+            }
+        }
+    }
+    Ok(is_open && !is_automatic)
+}
+
+/// Images with zeros around them, as many as the padding `SAME` adds for the filter.
+fn same_padded(cx: &mut Lowering<'_>, node: NodeRef<'_>, images: String, filter: &String) -> Result<String> {
+    let rank = cx.shape(node.into()).rank().unwrap_or(4);
+    let as_i64 = |sizes: Vec<usize>| sizes.into_iter().map(|size| size as i64).collect::<Vec<_>>();
+    let strides = as_i64(node.spatial_sizes("strides", rank)?);
+    let dilations = as_i64(node.spatial_sizes("dilations", rank)?);
+    let mut steps = Steps { cx, node };
+    let [lengths, kernel] = [&images, filter].map(|value| {
+        let shape = steps.op("Shape", &[value]);
+        steps.part(&shape, 0, 2, i64::MAX)
+    });
+    let (one, two, strides, dilations) =
+        (steps.int(1), steps.int(2), steps.ints(&strides), steps.ints(&dilations));
+    // One less than the positions of the window, and than its extent.
+    let last = steps.op("Sub", &[&lengths, &one]);
+    let moves = steps.op("Div", &[&last, &strides]);
+    let moved = steps.op("Mul", &[&moves, &strides]);
+    let between = steps.op("Sub", &[&kernel, &one]);
+    let extent = steps.op("Mul", &[&between, &dilations]);
+    let reached = steps.op("Add", &[&moved, &extent]);
+    let lacking = steps.op("Sub", &[&reached, &last]);
+    let zero = steps.int(0);
+    let lacking = steps.op("Max", &[&lacking, &zero]);
+    let before = steps.op("Div", &[&lacking, &two]);
+    let after = steps.op("Sub", &[&lacking, &before]);
+    let others = steps.ints(&[0, 0]);
+    let pads = steps.op_with("Concat", &[&others, &before, &others, &after], "axis", 0);
+    Ok(steps.op("Pad", &[&images, &pads]))
 }
 
 /// `strides` and `pads` (or, where the size of the image is open, `auto_pad`) of a window op.

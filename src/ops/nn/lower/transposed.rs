@@ -27,7 +27,10 @@ pub fn transposed_convolution(
     // TensorFlow's filter is that of the convolution: spatial axes, the result's channels, the input's.
     let filter_shape = cx.shape(filter).clone();
     let kernel: Option<Vec<usize>> = (0..spatial).map(|axis| filter_shape.dim(axis)).collect();
-    let Some(kernel) = kernel else { return Err(node.error("the size of its filter is not known")) };
+    let Some(kernel) = kernel else {
+        let error = node.error("the size of its filter is not known");
+        return Err(error.advice(cx.shape_advice(filter)));
+    };
     let (filter, groups) = match filters {
         Filters::Full => {
             let perm: Vec<usize> = [rank - 1, rank - 2].into_iter().chain(0..spatial).collect();

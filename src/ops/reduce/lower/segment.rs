@@ -163,16 +163,26 @@ pub fn segment(cx: &mut Lowering<'_>, node: NodeRef<'_>, segments: Segments, com
 pub fn sparse_to_dense(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [positions, shape, values, default] = [0, 1, 2, 3].map(|index| cx.input_of(node, index));
     let (positions, values_input) = (positions?, values?);
-    let rank = cx.rank(node, positions)?;
-    let values_rank = cx.rank(node, values_input)?;
+    let (rank, values_rank) = (cx.shape(positions).rank(), cx.shape(values_input).rank());
     let (name, shape) = (cx.in_tensorflow_layout(positions)?, cx.in_tensorflow_layout(shape?)?);
     let (values, default) = (cx.in_tensorflow_layout(values_input)?, cx.in_tensorflow_layout(default?)?);
     let mut steps = Steps { cx, node };
     let (name, shape) = (steps.cast(&name, DType::Int64), steps.cast(&shape, DType::Int64));
-    let column = steps.ints(&[-1, 1]);
-    let positions = if rank == 2 { name } else { steps.op("Reshape", &[&name, &column]) };
+    let positions = match rank {
+        Some(2) => name,
+        Some(_) => {
+            let column = steps.ints(&[-1, 1]);
+            steps.op("Reshape", &[&name, &column])
+        }
+        None => {
+            // As many columns as the result has axes.
+            let (rows, axes) = (steps.ints(&[-1]), steps.op("Shape", &[&shape]));
+            let matrix = steps.op_with("Concat", &[&rows, &axes], "axis", 0);
+            steps.op("Reshape", &[&name, &matrix])
+        }
+    };
     let dense = steps.op("Expand", &[&default, &shape]);
-    let values = if values_rank == 0 {
+    let values = if values_rank != Some(1) {
         let positions_shape = steps.op("Shape", &[&positions]);
         let (from, to) = (steps.ints(&[0]), steps.ints(&[1]));
         let count = steps.op("Slice", &[&positions_shape, &from, &to]);
