@@ -1,10 +1,11 @@
 """Runs models in ONNX Runtime, because the runtime of the tests lacks some ops and types.
 
-usage: fixture_parity.py --bin PATH_TO_tf2onnx-rs [--float16] [--opset N] [WORD ...]
+usage: fixture_parity.py --bin PATH_TO_tf2onnx-rs [--float16] [--opset N] [--open constants|ranks] [WORD...]
 Converts the fixtures of tests/ops.rs and tests/batch_norms.rs and compares outputs with TensorFlow's, with operator set 18 or another
-one. Words choose the cases that have one of them in their name. The last line is
+one. The last line is
 'N passed, N failed, N refused'; the exit status is 1 if any failed. With --float16, the models are converted with that option and
-checked completely, and the tolerance is that of float16.
+checked completely, and the tolerance is that of float16. With --open constants, each constant in turn becomes an input, and with
+--open ranks the inputs have no shapes: what is refused then is listed by its sentence. WORDs choose cases.
 Needs the environment of scripts/environment.sh.
 """
 import argparse
@@ -83,6 +84,43 @@ def op_case(binary, archive, name, is_float16, opset, work):
         compare(case, np.asarray(got), array(f"o{index}"), is_float16)
 
 
+def opened_cases(binary, archive, name, what, work):
+    """The case with less known before the model runs. For each change, what came of it."""
+    import tensorflow
+    from tensorflow.core.framework import graph_pb2
+
+    case = json.loads(archive.read(f"{name}/case.json"))
+    array = lambda file: np.load(io.BytesIO(archive.read(f"{name}/{file}.npy")), allow_pickle=True)
+    feeds = {tensor: array(f"i{index}") for index, tensor in enumerate(case["inputs"])}
+    graph = graph_pb2.GraphDef.FromString(archive.read(f"{name}/graph.pb"))
+    # A constant on a branch has an input that says which one.
+    constants = [node.name for node in graph.node if node.op == "Const" and not node.input] if what == "constants" else [None]
+    for constant in constants:
+        opened, fed = graph_pb2.GraphDef(), dict(feeds)
+        opened.CopyFrom(graph)
+        for node in opened.node:
+            if node.name == constant:
+                value = tensorflow.make_ndarray(node.attr["value"].tensor)
+                fed[f"{constant}:0"] = value.astype(str) if value.dtype == object else value
+                node.op = "Placeholder"
+                del node.attr["value"]
+                node.attr["shape"].shape.CopyFrom(tensorflow.TensorShape(value.shape).as_proto())
+            elif what == "ranks" and node.op == "Placeholder":
+                del node.attr["shape"]
+        (work / "graph.pb").write_bytes(opened.SerializeToString())
+        options = ["--opset", "18", "--outputs", ",".join(case["outputs"])]
+        options += ["--inputs", ",".join(fed)] if fed else []
+        if case.get("use_default"):
+            options += ["--use-default", ",".join(case["use_default"])]
+        try:
+            convert(binary, work / "graph.pb", work / "model.onnx", *options)
+            for index, got in enumerate(execute(work / "model.onnx", fed, case["outputs"])):
+                compare(case, np.asarray(got), array(f"o{index}"), False)
+            yield constant, None
+        except Exception as reason:
+            yield constant, reason
+
+
 def batch_norm_case(binary, folder, is_float16, opset, work):
     case = json.loads((folder / "case.json").read_text())
     for file in ("model.ckpt.index", "model.ckpt.data-00000-of-00001"):
@@ -102,6 +140,7 @@ def main():
     parser.add_argument("--bin", required=True)
     parser.add_argument("--float16", action="store_true")
     parser.add_argument("--opset", type=int, default=18)
+    parser.add_argument("--open", choices=["constants", "ranks"])
     parser.add_argument("words", nargs="*")
     arguments = parser.parse_args()
     opset, words = arguments.opset, arguments.words
@@ -109,8 +148,6 @@ def main():
     counts = {"passed": 0, "failed": 0, "refused": 0}
 
     def run(name, check, *arguments):
-        if words and not any(word in name for word in words):
-            return
         with tempfile.TemporaryDirectory() as work:
             try:
                 check(binary, *arguments, is_float16, opset, pathlib.Path(work))
@@ -122,13 +159,29 @@ def main():
                 counts["failed"] += 1
                 print("FAILED ", name, " ".join(str(reason).split())[:300])
 
+    def open_all(name, archive):
+        with tempfile.TemporaryDirectory() as work:
+            for constant, reason in opened_cases(binary, archive, name, arguments.open, pathlib.Path(work)):
+                kind = "passed" if reason is None else "refused" if isinstance(reason, Refused) else "failed"
+                counts[kind] += 1
+                if reason is not None:
+                    print("refused" if kind == "refused" else "FAILED ", name, constant or "", " ".join(str(reason).split())[:300], flush=True)
+
     for path in sorted(FIXTURES.glob("*.zip")):
         # What is at the edges of a type has no digits to lose.
         if is_float16 and path.name in ("edges.zip", "types.zip"):
             continue
         with zipfile.ZipFile(path) as archive:
             for name in sorted({file.split("/")[0] for file in archive.namelist()}):
-                run(name, op_case, archive, name)
+                if words and not any(word in name for word in words):
+                    continue
+                if arguments.open:
+                    open_all(name, archive)
+                else:
+                    run(name, op_case, archive, name)
+    if arguments.open or words:
+        print(", ".join(f"{count} {what}" for what, count in counts.items()))
+        return counts["failed"] > 0
     for folder in sorted((FIXTURES / "batchnorm").iterdir()):
         run(folder.name, batch_norm_case, folder)
     print(", ".join(f"{count} {what}" for what, count in counts.items()))

@@ -29,7 +29,7 @@ PATH = pathlib.Path(__file__).resolve().parent.parent / "src/graph/op_definition
 
 # Ops without these are in no graph for inference.
 LEFT_OUT = re.compile(
-    r"^(Xla|TPU|Risc|Experimental|BoostedTrees|Collective|Nccl|Sdca|DTensor|Cudnn|Rpc|Infeed|Outfeed|CrossReplica|Debug"
+    r"^(Xla|TPU|Risc|Experimental|BoostedTrees|Collective|Nccl|Sdca|DTensor|CudnnRNNBackprop|Rpc|Infeed|Outfeed|CrossReplica|Debug"
     r"|(Sparse|Resource|ResourceSparse)?Apply[A-Z]|(Load|Retrieve|Configure|Enqueue|Recv|Send)TPU|.*TPUEmbedding"
     r"|.*DatasetV?\d*$|.*Dataset(ToGraph|ToTFRecord|Cardinality|FromGraph)|Dataset|.*StatsAggregator|.*SummaryWriter"
     r"|Write\w*Summary|Data[Ss]ervice|.*MemoryCache|.*RandomSeedGenerator|.*Accumulator|Barrier|OrderedMap|Delete|Prelinearize|.*DistributedTPU)"

@@ -33,6 +33,14 @@ const REFUSED: &[&str] = &["rfft2d_ops", "sample_distorted_bounding_box_v2"];
 /// corners are in another order, otherwise. It ignores the lengths of sequences. ONNX Runtime executes them right.
 const OTHERWISE: &[&str] = &[
     "clip_large.0",
+    "cudnn_gru_batch_first.0",
+    "cudnn_gru_lengths.0",
+    "cudnn_lstm_batch_first.0",
+    "cudnn_lstm_lengths.0",
+    "cudnn_rnn_relu_batch_first.0",
+    "cudnn_rnn_relu_lengths.0",
+    "cudnn_rnn_tanh_batch_first.0",
+    "cudnn_rnn_tanh_lengths.0",
     "dense_bincount.0",
     "dense_bincount.2",
     "lstm_both_ways.v1.0",

@@ -8,8 +8,10 @@ use std::fs;
 use tempfile::TempDir;
 
 use crate::support::command::convert;
-use crate::support::onnx::Model;
+use crate::support::npy;
+use crate::support::onnx::{Model, execute, relative_error};
 use crate::support::op_cases::{Case, Files, of_archive};
+use crate::support::repository::fixture;
 
 const OPERATORS: [&str; 4] = ["GRU", "LSTM", "Loop", "RNN"];
 
@@ -60,4 +62,17 @@ fn what_the_runtime_would_ignore_is_not_compared() {
     fs::write(&graph, &files["graph.pb"]).unwrap();
     let done = convert(&graph, &model, &["--verify", "--shape", "x=3,5,4", "--shape", "n=3"]);
     assert!(done.stdout.contains("reads the lengths of sequences, which rten ignores"), "{}", done.stdout);
+}
+
+#[test]
+fn layers_of_cudnn_are_restored_from_the_kernels_of_ordinary_cells() {
+    for mode in ["lstm", "gru"] {
+        let (files, folder) = (fixture("graphs").join(format!("cudnn_{mode}")), TempDir::new().unwrap());
+        let output = folder.path().join("model.onnx");
+        let done = convert(&files.join("model.ckpt"), &output, &["--verify", "--shape", "x=5,3,4"]);
+        assert!(done.stdout.contains("\nverified: "), "{}", done.stdout);
+        let result = execute(&output, &[5, 3, 4], npy::read(&files.join("input.npy")));
+        let error = relative_error(&result[0].1, &npy::read(&files.join("output.npy")));
+        assert!(error < 1e-5, "{mode}: {error}");
+    }
 }

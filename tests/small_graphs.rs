@@ -351,3 +351,69 @@ fn a_type_that_no_operator_set_computes_is_refused_and_a_newer_set_is_named() {
     let error = refused(&nodes, &["--outputs", "product:0", "--opset", "11"]);
     assert!(error.contains("choose --opset 12 or later"), "{error}");
 }
+
+/// The error of a graph with layers of cuDNN whose parameters are so many zeros.
+fn refused_cudnn(count: i64, attributes: &str, output: &str) -> String {
+    let nodes = [
+        placeholder("x", &[-1, -1, 4]),
+        placeholder("h", &[-1, -1, 3]),
+        constant("c", &[], 0.0),
+        constant("params", &[count], 0.0),
+        node("rnn", "CudnnRNN", &["x", "h", "c", "params"], &(float() + attributes)),
+    ];
+    refused(&nodes, &["--outputs", output])
+}
+
+#[test]
+fn layers_of_cudnn_that_onnx_does_not_compute_are_refused() {
+    let gru = attribute("rnn_mode", "s: \"gru\"");
+    let in_training = gru.clone() + &attribute("dropout", "f: 0.5");
+    let problem = "it drops results between its layers, as in training";
+    assert!(refused_cudnn(81, &in_training, "rnn:0").contains(problem));
+    // A layer has 3 * 3 * (4 + 3) weights and 2 * 3 * 3 biases, and each further one 3 * 3 * (3 + 3) and as many.
+    let problem = "its params have 152 elements, and not 153 (layers: 2, units: 3, input: 4)";
+    let error = refused_cudnn(152, &gru, "rnn:0");
+    assert!(error.contains(problem), "{error}");
+    let error = refused_cudnn(81, &gru, "rnn:2");
+    assert!(error.contains("only an LSTM has the output output_c"), "{error}");
+    let error = refused_cudnn(81, &gru, "rnn:3");
+    assert!(error.contains("its output 3 is for gradients"), "{error}");
+    let skipping = gru + &attribute("input_mode", "s: \"skip_input\"");
+    let error = refused_cudnn(81, &skipping, "rnn:0");
+    assert!(error.contains("it adds its input to its units, and their numbers differ"), "{error}");
+}
+
+#[test]
+fn the_parameters_of_cudnn_tell_how_many_layers_there_are() {
+    let nodes = [
+        placeholder("x", &[-1, -1, 4]),
+        placeholder("h", &[-1, -1, 3]),
+        constant("c", &[], 0.0),
+        constant("params", &[81 + 72 + 72], 0.0),
+        node(
+            "rnn",
+            "CudnnRNN",
+            &["x", "h", "c", "params"],
+            &(float() + &attribute("rnn_mode", "s: \"gru\"")),
+        ),
+    ];
+    let (_folder, graph, model) = graph(&nodes);
+    convert(&graph, &model, &["--outputs", "rnn:0,rnn:1"]);
+    assert_eq!(Model::load(&model).nodes("GRU").len(), 3);
+}
+
+#[test]
+fn a_check_on_a_branch_that_is_not_taken_is_not_noted() {
+    let check = float() + &attribute("message", "s: \"not finite\"");
+    let nodes = [
+        placeholder("x", &[-1, 3]),
+        node("is_training", "Placeholder", &[], &attribute("dtype", "type: DT_BOOL")),
+        node("switch", "Switch", &["x", "is_training"], &float()),
+        node("in_inference", "CheckNumerics", &["switch"], &check),
+        node("in_training", "CheckNumerics", &["switch:1"], &check),
+        node("y", "Merge", &["in_inference", "in_training"], &(float() + &attribute("N", "i: 2"))),
+    ];
+    let (_folder, graph, model) = graph(&nodes);
+    let summary = convert(&graph, &model, &["--outputs", "y"]).stdout;
+    assert!(summary.contains("note: 1 check (CheckNumerics) is left out: in_inference; ONNX"), "{summary}");
+}

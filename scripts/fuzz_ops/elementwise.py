@@ -135,7 +135,7 @@ def select(case):
     a = case.without_signed_zeros(case.tensor(ANY))
     condition = case.tensor("bool", (0, 9), shape=a.shape[:1] if case.chance(0.3) and a.rank else a.shape)
     b = case.without_signed_zeros(case.tensor(a.dtype, (0, 9), shape=a.shape))
-    return case.op("Select", condition=condition, t=a, e=b)
+    return case.op("Select", condition=condition, x=a, y=b)
 
 
 def select_v2(case):

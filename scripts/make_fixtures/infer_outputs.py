@@ -362,9 +362,17 @@ def queues():
     tf.nn.in_top_k(logits, tf.reshape(labels, [4]), 1)
 
 
+def sequences():
+    """Lengths of sequences, whose least and greatest dynamic_rnn computes and does not read; no training."""
+    x = tf.placeholder(tf.float32, [None, None, 4], name="x")
+    lengths = tf.placeholder(tf.int32, [None], name="lengths")
+    _, state = tf.nn.dynamic_rnn(tf.nn.rnn_cell.LSTMCell(3), x, lengths, dtype=tf.float32)
+    dense(state.h, 2, name="scores")
+
+
 BUILDERS = [
     mnist_softmax, mnist_with_summaries, embedding_classifier, retrain, a2c, keras, estimator, autoencoder, triplet, regression,
-    word2vec, text_cnn, dqn, guarded, ctc, language_model, segmentation, bert, conditional_gan, queues,
+    word2vec, text_cnn, dqn, guarded, ctc, language_model, segmentation, bert, conditional_gan, queues, sequences,
 ]
 
 

@@ -1,7 +1,8 @@
 """Makes loops.zip: loops of TensorFlow 1 as frames of Enter, Merge, Switch, NextIteration and Exit, with TensorArrays.
 
 Each function of CASES builds a graph. It returns the input tensors, the output tensors, and a list of feeds. Each feed becomes a case.
-The graphs are frozen: variables become constants. Those of OPTIMIZED become cases a second time, after Grappler has changed them.
+The graphs are frozen: variables become constants. Those of OPTIMIZED become cases a second time, after Grappler has changed them, and
+those of OLD become cases with the arrays of TensorFlow 0.x.
 """
 
 import numpy as np
@@ -347,6 +348,21 @@ def concatenated():
     return [x], [array.concat()], [[np.stack([X, X + 1, X - 1])]]
 
 
+def split_and_read():
+    x = floats(6, None)
+    array = tf.TensorArray(tf.float32, 3, clear_after_read=False, infer_shape=False).split(x, [2, 2, 2])
+    body = lambda i, total: (i + 1, tf.ensure_shape(total * 2 + array.read(i), [2, None]))
+    _, total = tf.while_loop(lambda i, _: i < 3, body, [0, x[:2]])
+    return [x], [total, array.size(), array.stack()], [[np.arange(24).reshape(6, 4)], [np.zeros([6, 0])]]
+
+
+def split_and_joined():
+    x = floats(None, 3)
+    array = tf.TensorArray(tf.float32, 2, infer_shape=False).split(x, [1, 1])
+    none = tf.TensorArray(tf.float32, 2, infer_shape=False).split(x[:0], [0, 0])
+    return [x], [array.concat(), none.stack()], [[ROWS[:2]]]
+
+
 def map_of_several():
     x, y = floats(None, 3), floats(None, name="y")
     a, b = tf.map_fn(lambda e: (e[0] * e[1], tf.cast(tf.reduce_sum(e[0]) > 0, tf.int32)), (x, y), dtype=(tf.float32, tf.int32))
@@ -463,6 +479,8 @@ CASES = [
     array_of_the_inner_loop,
     array_written_by_both_loops,
     concatenated,
+    split_and_read,
+    split_and_joined,
     map_of_several,
     conditions_that_read_the_array,
     map_to_strings,
@@ -501,11 +519,81 @@ def optimized(session, definition, outputs):
     return tf_optimizer.OptimizeGraph(config, meta_graph)
 
 
+OLD = [
+    read_and_written,
+    gathered_and_scattered,
+    dynamic_size,
+    written_in_some_iterations,
+    two_arrays_from_one_loop_to_another,
+    array_of_the_inner_loop,
+    no_elements,
+    concatenated,
+    split_and_read,
+]
+
+
+def with_old_arrays(definition, version):
+    """The graph with arrays of version 1 or 2. They have only a handle, a string, and the first flow is a constant."""
+    old = tf.GraphDef()
+    old.versions.producer = {1: 10, 2: 20}[version]
+    suffix = {1: "", 2: "V2"}[version]
+    arrays = {node.name for node in definition.node if node.op == "TensorArrayV3"}
+    for node in definition.node:
+        made = old.node.add()
+        made.CopyFrom(node)
+        is_array = {f"{name}:1": name for name in arrays}
+        made.input[:] = [f"{is_array[name]}/Const" if name in is_array else name for name in node.input]
+        if node.op.startswith("TensorArray"):
+            made.op = node.op.removesuffix("V3") + suffix
+            made.attr.pop("identical_element_shapes", None)
+            # stack and unstack of version 1 have no indices.
+            whole = {"TensorArrayGather": "TensorArrayPack", "TensorArrayScatter": "TensorArrayUnpack"}
+            if made.op in whole and any(scope in node.name for scope in ("Stack", "Unstack")):
+                made.op = whole[made.op]
+                del made.input[1]
+        elif node.attr["T"].type == tf.resource.as_datatype_enum:
+            made.attr["T"].type = tf.string.as_datatype_enum
+            # The handles of version 1 are references.
+            made.op = f"Ref{node.op}" if version == 1 else node.op
+        if node.op == "TensorArrayV3":
+            flow = old.node.add(name=f"{node.name}/Const", op="Const")
+            # A constant in a loop has a control edge from its frame.
+            flow.input.extend([f"^{node.name}"] if node.name.startswith("while/") else [])
+            flow.attr["dtype"].type = tf.float32.as_datatype_enum
+            flow.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(0.0))
+            flow.attr["_class"].list.s.append(f"loc:@{node.name}".encode())
+    for node in old.node:
+        for name in [name for name, value in node.attr.items() if value.WhichOneof("value") is None]:
+            del node.attr[name]
+    return old
+
+
+def of_old_arrays(build, version):
+    """The cases of a graph with arrays of an old version, which TensorFlow runs."""
+    with tf.Graph().as_default() as graph:
+        inputs, outputs, feeds = build()
+        outputs = [tf.identity(output, name=f"output_{index}") for index, output in enumerate(outputs)]
+        dtypes = [tensor.dtype.as_numpy_dtype for tensor in inputs]
+        names = [[tensor.name for tensor in tensors] for tensors in (inputs, outputs)]
+        definition = tf.graph_util.extract_sub_graph(graph.as_graph_def(), [output.op.name for output in outputs])
+    definition = with_old_arrays(definition, version)
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.import_graph_def(definition, name="")
+        for number, values in enumerate(feeds):
+            values = [np.asarray(value, dtype) for value, dtype in zip(values, dtypes)]
+            results = [np.asarray(result) for result in session.run(names[1], dict(zip(names[0], values)))]
+            name = f"{build.__name__}_version_{version}.{number}"
+            yield name, cases.case(definition, *names, values, results, rtol=1e-5)
+
+
 def all_cases():
     for build in CASES:
         yield from cases.of_feeds(build.__name__, build, frozen, rtol=1e-5)
     for build in OPTIMIZED:
         yield from cases.of_feeds(f"{build.__name__}_optimized", build, optimized, rtol=1e-5)
+    for build in OLD:
+        for version in (1, 2):
+            yield from of_old_arrays(build, version)
 
 
 def make(folder):

@@ -28,12 +28,32 @@ struct Entry {
     onnx: Vec<&'static str>,
     opset: i64,
     note: &'static str,
+    /// The inputs that must be known before the model runs.
+    constants: Vec<Known>,
+}
+
+/// An input that must be known before the model runs.
+#[derive(Debug, Serialize)]
+struct Known {
+    input: &'static str,
+    reason: &'static str,
+}
+
+impl Entry {
+    /// The note, and the inputs that must be known.
+    fn notes(&self) -> String {
+        let known =
+            self.constants.iter().map(|known| format!("`{}` must be known: {}", known.input, known.reason));
+        let note = Some(self.note.to_owned()).filter(|note| !note.is_empty());
+        note.into_iter().chain(known).collect::<Vec<_>>().join("; ")
+    }
 }
 
 impl From<&Op> for Entry {
     fn from(op: &Op) -> Self {
         let onnx = op.onnx.to_vec();
-        Self { name: op.name, onnx, opset: op.since, note: op.note }
+        let constants = op.constants.iter().map(|&(input, reason)| Known { input, reason }).collect();
+        Self { name: op.name, onnx, opset: op.since, note: op.note, constants }
     }
 }
 
@@ -47,7 +67,7 @@ pub fn run(args: &Args) -> Result<()> {
         return output::print(&markdown(&entries));
     }
     let rows = entries.iter().map(|entry| {
-        vec![entry.name.to_owned(), entry.onnx.join(", "), entry.opset.to_string(), entry.note.to_owned()]
+        vec![entry.name.to_owned(), entry.onnx.join(", "), entry.opset.to_string(), entry.notes()]
     });
     let columns = [
         Column::new("TensorFlow"),
@@ -63,10 +83,12 @@ fn markdown(entries: &[Entry]) -> String {
         "# Ops\n\nThe {} TensorFlow ops that `convert` can convert, and the ONNX operators that it writes for them. \
          `tf2onnx-rs ops --markdown`\nprints this page. If no operator is named, the op leaves no node: it is a \
          constant or forwards its input. The column `--verify` names the\nops that [`convert --verify`](verify.md) \
-         evaluates, with float32, float64, int32, int64, uint8 and booleans.\n\nThe branches of `Switch` and `Merge`, as `tf.cond` and `tf.case` of \
+         evaluates, with float32, float64, int32, int64, uint8 and booleans. Inputs that must be known are those \
+         that the model cannot compute, so that\nthey are constants of the graph or are given with `--freeze`.\n\nThe branches of `Switch` and `Merge`, as `tf.cond` and `tf.case` of \
          TensorFlow 1 build them, become `If`. Nodes that Grappler\nand TF.js fuse (`_FusedConv2D`, `_FusedMatMul`, \
          `_FusedDepthwiseConv2dNative`, `_FusedBatchNormEx`, `FusedDepthwiseConv2dNative`,\n`Prelu`) are read as the ops that they \
-         stand for.\n\n| TensorFlow | ONNX | from opset | `--verify` | notes |\n|---|---|---|---|---|\n",
+         stand for. The arithmetic of layer normalization, hard swish and Gelu becomes LayerNormalization (from opset 17), \
+         HardSwish (14)\nand Gelu (20).\n\n| TensorFlow | ONNX | from opset | `--verify` | notes |\n|---|---|---|---|---|\n",
         entries.len()
     );
     for entry in entries {
@@ -76,7 +98,7 @@ fn markdown(entries: &[Entry]) -> String {
             entry.name,
             entry.onnx.join(", "),
             entry.opset,
-            entry.note
+            entry.notes()
         );
     }
     text

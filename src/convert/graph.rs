@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use hashbrown::{HashMap, HashSet};
 
+use super::checks::{notes_of_checks, untaken};
 use super::cut_points::graph_before;
 use super::deciders::notes_of_deciders;
 use super::decoders::{decoders, freeze_rates, frozen_rates, notes_of_decoders};
@@ -15,6 +16,7 @@ use super::model_inputs::{check_inputs, notes_of_unread, read_placeholders};
 use super::moving_statistics::moving_statistics;
 use super::placeholders::{defaults, frozen, shapes};
 use super::rename::{Aliases, tensor_called};
+use super::restored::with_restored_variables;
 use super::signature::Signature;
 use super::{BoundGraph, ConvertOptions, ModelTensors, Note, NoteKind, channels_first};
 use crate::error::Result;
@@ -64,7 +66,8 @@ pub(super) fn bind(
     file: &GraphFile,
     options: &ConvertOptions,
 ) -> Result<(BoundGraph, GraphOrigin)> {
-    let definition = file.definition();
+    let restored = with_restored_variables(file.definition(), source.checkpoint());
+    let definition = restored.as_ref().unwrap_or_else(|| file.definition());
     let nodes: HashMap<&str, &NodeDef> =
         definition.node.iter().map(|node| (node.name.as_str(), node)).collect();
     let mut notes = vec![];
@@ -75,11 +78,14 @@ pub(super) fn bind(
         None => options.clone(),
     };
     let interface = choose_interface(source, file, options, signature.as_ref(), &nodes, &mut notes)?;
+    let roots: Vec<String> =
+        interface.outputs.iter().filter_map(|name| root_of(&nodes, name)).map(str::to_owned).collect();
     let mut feeds = Feeds::default();
-    let mut binding = Binding { source, file, nodes: &nodes, options, feeds: &mut feeds };
+    let mut binding = Binding { source, file, definition, nodes: &nodes, options, feeds: &mut feeds };
     let moving = moving_statistics(definition);
     let imported = binding.import(interface, &moving, keys, notes)?;
     let settled = binding.settle_defaults(imported)?;
+    let untaken = untaken(&settled.graph);
     let named = settled.tensors.names(&settled.graph).inputs;
     let decoding = node_names(&settled.graph, &decoders(&settled.graph));
     let cut = binding.cut(settled)?;
@@ -87,6 +93,11 @@ pub(super) fn bind(
     let settled = feeds.settle_batches(for_inference)?;
     let mut bound = with_read_inputs(settled, &nodes_in_order(definition));
     check_inputs(&bound, options)?;
+    let checks = {
+        let fed = fed_nodes(&bound.graph, &bound.tensors.inputs, options);
+        let fed = fed.chain(untaken.iter().map(String::as_str)).collect();
+        notes_of_checks(definition, &nodes, &roots, &fed)
+    };
     let BoundGraph { graph, tensors, notes, .. } = &mut bound;
     if !options.inputs.is_empty() {
         notes.extend(notes_of_unread(graph, &named, &tensors.inputs));
@@ -99,14 +110,27 @@ pub(super) fn bind(
         tensors.inputs.is_empty().then(|| Note::warning(NoteKind::Inputs, "the outputs depend on no input")),
     );
     notes.extend(note_of_assets(file));
+    notes.extend(checks);
     choose_channels_first(&mut bound, options)?;
     Ok((bound, GraphOrigin::new(file, signature)))
+}
+
+/// The names of the nodes that are given: nothing that only they need runs.
+fn fed_nodes<'a>(
+    graph: &'a Graph,
+    inputs: &'a [TensorRef],
+    options: &'a ConvertOptions,
+) -> impl Iterator<Item = &'a str> {
+    let inputs = inputs.iter().map(|input| graph.node(input.node).name.as_str());
+    let given = options.inputs.iter().chain(options.freeze.iter().map(|given| &given.name));
+    inputs.chain(given.map(|name| node_name(name)))
 }
 
 /// A graph that is bound, and the options for it. Their names are those of tensors.
 struct Binding<'a> {
     source: &'a Source,
     file: &'a GraphFile,
+    definition: &'a GraphDef,
     nodes: &'a HashMap<&'a str, &'a NodeDef>,
     options: &'a ConvertOptions,
     feeds: &'a mut Feeds,
@@ -135,7 +159,7 @@ impl Binding<'_> {
             cuts: HashMap::new(),
         };
         let part = self.cut_before_import(&inputs, part)?;
-        let mut graph = import_part(file.definition(), &part, output_types)
+        let mut graph = import_part(self.definition, &part, output_types)
             .map_err(|error| error.within(file.path().display()))?;
         if outputs.iter().chain(&inputs).any(|name| !is_in(nodes, name)) {
             // When a function's body replaces the call, the tensors in it have names.
@@ -178,7 +202,7 @@ impl Binding<'_> {
         if inside.is_empty() {
             return Ok(part);
         }
-        let before = graph_before(self.file.definition(), self.nodes, &part, &inside)?;
+        let before = graph_before(self.definition, self.nodes, &part, &inside)?;
         let tensors = found(&before, &inside)?;
         self.feeds.add(&before, &tensors, self.options)?;
         Ok(Part { cuts: self.feeds.types(), ..part })

@@ -5,6 +5,7 @@
 
 mod batch_axis;
 mod bound;
+mod checks;
 mod cut_points;
 mod deciders;
 mod decoders;
@@ -27,6 +28,7 @@ mod placeholders;
 mod probabilities;
 mod reference;
 mod rename;
+mod restored;
 mod rounding;
 mod signature;
 mod summary;
@@ -69,6 +71,7 @@ use crate::passes::float16::{Float16, to_float16};
 use crate::passes::fold::simplify;
 use crate::passes::fuse_batch_norm::fuse_batch_norms;
 use crate::passes::join_concats::join_concats;
+use crate::passes::join_reshapes::join_reshapes;
 use crate::passes::layer_norm::fuse_layer_norms;
 use crate::passes::moving_averages::MovingAverages;
 use crate::passes::neutral::drop_neutral;
@@ -313,16 +316,17 @@ fn note_of_bfloat16(graph: &Graph) -> Option<Note> {
 
 /// The graph with one op where TensorFlow needs several and ONNX has one, and without nodes that add nothing.
 fn rewritten(bound: BoundGraph, opset: i64) -> Result<BoundGraph> {
-    let fused = bound.after(|graph, _| fuse_batch_norms(graph))?;
-    let dilated = fused.after(|graph, _| dilate_convolutions(graph))?;
-    let padded = dilated.after(|graph, _| pad_convolutions(graph))?;
-    let multiplied = padded.after(|graph, _| multiply_tensors(graph))?;
-    let normalized = multiplied.after(|graph, _| fuse_layer_norms(graph, opset))?;
-    let activated = normalized.after(|graph, _| fuse_activations(graph, opset))?;
-    let shorter = activated.after(|graph, _| drop_neutral(graph))?;
-    let merged = shorter.after(|graph, _| merge_repeated(graph, |op| find(op).is_some()))?.pruned();
-    let joined = merged.after(|graph, of| join_concats(graph, &of.outputs))?;
-    Ok(joined.pruned())
+    let bound = bound.after(|graph, _| fuse_batch_norms(graph))?;
+    let bound = bound.after(|graph, _| dilate_convolutions(graph))?;
+    let bound = bound.after(|graph, _| pad_convolutions(graph))?;
+    let bound = bound.after(|graph, _| drop_neutral(graph))?;
+    let bound = bound.after(|graph, _| multiply_tensors(graph))?;
+    let bound = bound.after(|graph, _| join_reshapes(graph))?;
+    let bound = bound.after(|graph, _| fuse_layer_norms(graph, opset))?;
+    let bound = bound.after(|graph, _| fuse_activations(graph, opset))?.pruned();
+    let bound = bound.after(|graph, _| merge_repeated(graph, |op| find(op).is_some()))?.pruned();
+    let bound = bound.after(|graph, of| join_concats(graph, &of.outputs))?;
+    Ok(bound.pruned())
 }
 
 /// Simplifies the graph of a function that a node calls.

@@ -38,6 +38,8 @@ pub enum NoteKind {
     Shapes,
     /// What only training does, and what inference does instead.
     Training,
+    /// Ops that only check or print, which are left out.
+    Checks,
     /// Files that the model needs or does not need.
     Files,
     /// Variables of the checkpoint.

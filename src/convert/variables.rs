@@ -177,7 +177,8 @@ fn restore_of<'a>(
     }
 }
 
-fn strings(constant: &NodeDef) -> Vec<String> {
+/// The elements of a constant of texts.
+pub fn strings(constant: &NodeDef) -> Vec<String> {
     match constant.attr.get("value").and_then(|value| value.value.as_ref()) {
         Some(Value::Tensor(tensor)) => {
             tensor.string_val.iter().map(|text| String::from_utf8_lossy(text).into_owned()).collect()

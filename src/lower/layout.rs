@@ -77,10 +77,13 @@ impl Layout {
         moving(self) == moving(other)
     }
 
-    /// The layout with another axis, which is stored before the axis that follows it in TensorFlow's tensor.
+    /// The layout with another axis of TensorFlow's tensor. It is stored before the axis that follows it there, or after the one
+    /// before it if that one is stored later.
     #[must_use]
     pub fn with(&self, axis: usize) -> Self {
-        let at = self.0.iter().position(|&stored| stored == axis).unwrap_or(self.0.len());
+        let position = |axis: usize| self.0.iter().position(|&stored| stored == axis);
+        let after = axis.checked_sub(1).and_then(position).map_or(0, |before| before + 1);
+        let at = position(axis).filter(|&next| next >= after).unwrap_or(after);
         let mut axes: Vec<usize> =
             self.0.iter().map(|&stored| stored + usize::from(stored >= axis)).collect();
         axes.insert(at, axis);

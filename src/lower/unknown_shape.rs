@@ -24,10 +24,35 @@ impl Lowering<'_> {
         format!("let the model begin there, with {} {shape}", Setting::Inputs.to(name))
     }
 
+    /// Advice on how to give a tensor a value: by those of the inputs that it is computed from.
+    pub fn value_advice(&self, tensor: TensorRef) -> String {
+        let mut names: Vec<String> = self.model_inputs(tensor).into_iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        if names.is_empty() {
+            return "make it a constant of the graph".to_owned();
+        }
+        let freeze = |name: &String| Setting::Freeze.to(format!("{name}=VALUE")).to_string();
+        let given: Vec<String> = names.iter().map(freeze).collect();
+        format!("give it a value with {}", first_of(&given, NAMED))
+    }
+
     /// The inputs of the model that a tensor is computed from and whose shape is open: those of unknown rank, if there are any.
     fn open_inputs(&self, tensor: TensorRef) -> Vec<String> {
+        let mut found = self.model_inputs(tensor);
+        found.retain(|(_, shape)| shape.fully_known().is_none());
+        let has_rank = |(_, shape): &(String, &Shape)| shape.rank().is_some();
+        if !found.iter().all(has_rank) {
+            found.retain(|known| !has_rank(known));
+        }
+        let mut names: Vec<String> = found.into_iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The inputs of the model that a tensor is computed from, with their shapes.
+    fn model_inputs(&self, tensor: TensorRef) -> Vec<(String, &Shape)> {
         let (mut open, mut seen): (Vec<NodeId>, HashSet<NodeId>) = (vec![tensor.node], HashSet::new());
-        let mut found: Vec<(String, &Shape)> = vec![];
+        let mut found = vec![];
         while let Some(id) = open.pop() {
             if !seen.insert(id) {
                 continue;
@@ -36,15 +61,8 @@ impl Lowering<'_> {
             open.extend(node.inputs.iter().map(|input| input.node));
             let ports = (0..node.outputs.len()).map(|port| TensorRef { node: id, port });
             let named = ports.map(|port| (self.graph.tensor_name(port), self.graph.shape(port)));
-            let is_input = |name: &str| self.model.inputs.iter().any(|input| input.name == name);
-            found.extend(named.filter(|(name, shape)| shape.fully_known().is_none() && is_input(name)));
+            found.extend(named.filter(|(name, _)| self.model.inputs.iter().any(|input| input.name == *name)));
         }
-        let has_rank = |(_, shape): &(String, &Shape)| shape.rank().is_some();
-        if !found.iter().all(has_rank) {
-            found.retain(|known| !has_rank(known));
-        }
-        let mut names: Vec<String> = found.into_iter().map(|(name, _)| name).collect();
-        names.sort_unstable();
-        names
+        found
     }
 }

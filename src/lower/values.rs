@@ -56,6 +56,11 @@ impl Lowering<'_> {
             }
             Value::Computed { name, layout } => (name, layout),
         };
+        // A tensor of unknown rank is stored in TensorFlow's order. If an op takes tensors of one rank alone, it has that rank.
+        let layout = match self.shape(tensor).rank() {
+            None => Layout::tensorflow(target.axes().len()),
+            Some(_) => layout,
+        };
         if layout == *target {
             return Ok(name);
         }

@@ -1,8 +1,9 @@
 //! A graph as an ONNX model, by the rows of its ops.
 
 use super::missing::refuse_missing;
-use super::{find, supported};
+use super::{Op, find, supported};
 use crate::error::Result;
+use crate::graph::op_definition::{Form, OpDefinition};
 use crate::graph::{Graph, NodeRef, TensorRef};
 use crate::lower::context::{LowerOptions, Lowering};
 use crate::lower::{Rules, Simplify, custom};
@@ -52,6 +53,28 @@ fn lower_node(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         cx.set_empty(node);
         return Ok(());
     }
+    check_constants(cx, node, op)?;
     handler(cx, node)?;
     cx.check_layouts(node)
+}
+
+/// Refuses an input that must be known before the model runs, but is not.
+fn check_constants(cx: &Lowering<'_>, node: NodeRef<'_>, op: &Op) -> Result<()> {
+    for &(name, why) in op.constants {
+        let Some(definition) = OpDefinition::find(op.name) else { continue };
+        // Inputs before it that are lists would move its index.
+        let index = definition
+            .inputs()
+            .take_while(|input| matches!(input.form, Form::One(_)))
+            .position(|input| input.name == name);
+        let Some(&input) = index.and_then(|index| node.inputs.get(index)) else { continue };
+        if cx.constant(input).is_none() {
+            let tensor = cx.graph.tensor_name(input);
+            return Err(node
+                .error(format!("its input `{name}`, {tensor}, is not known before the model runs: {why}"))
+                .unsupported()
+                .advice(cx.value_advice(input)));
+        }
+    }
+    Ok(())
 }

@@ -54,16 +54,31 @@ pub fn missing_ops(graph: &Graph) -> Vec<(String, usize)> {
 fn ways_around(graph: &Graph, blocked: &HashSet<NodeId>) -> String {
     let is_given = |node: &Node| node.inputs.is_empty();
     let mut behind: HashSet<NodeId> = blocked.clone();
+    // Lists of a loop that cannot be converted are no tensors of the user's graph.
+    let mut without_name = HashSet::new();
     let (mut before, mut after) = (vec![], vec![]);
     for (id, node) in graph.nodes() {
         let is_behind = node.inputs.iter().any(|input| behind.contains(&input.node));
         if blocked.contains(&id) && !is_behind {
-            let computed = node.inputs.iter().filter(|input| !is_given(graph.node(input.node)));
+            let computed = node
+                .inputs
+                .iter()
+                .filter(|&&input| !is_given(graph.node(input.node)) && !is_list(graph, input));
             before.extend(computed.map(|&input| graph.tensor_name(input)));
         }
-        if !blocked.contains(&id) {
-            let after_blocked = node.inputs.iter().filter(|input| blocked.contains(&input.node));
-            after.extend(after_blocked.map(|&input| graph.tensor_name(input)));
+        let is_blocked =
+            |input: &&TensorRef| blocked.contains(&input.node) || without_name.contains(&input.node);
+        let after_blocked: Vec<TensorRef> = node.inputs.iter().filter(is_blocked).copied().collect();
+        if !blocked.contains(&id) && !after_blocked.is_empty() {
+            if is_list(graph, id.into()) {
+                without_name.insert(id);
+            } else {
+                after.extend(after_blocked.into_iter().map(|input| {
+                    // An Exit of a loop of TensorFlow 1 is an Identity behind a node that the user's graph does not have.
+                    let is_exit = node.op == "Identity" && is_while(&graph.node(input.node).op);
+                    graph.tensor_name(if is_exit || is_list(graph, input) { id.into() } else { input })
+                }));
+            }
         }
         if is_behind {
             behind.insert(id);
@@ -80,6 +95,34 @@ fn ways_around(graph: &Graph, blocked: &HashSet<NodeId>) -> String {
         (true, false) => format!("start after them with {}, or ", Setting::Inputs.to(listed(after))),
         (true, true) => String::new(),
     }
+}
+
+fn is_while(op: &str) -> bool {
+    matches!(op, "While" | "StatelessWhile")
+}
+
+/// Whether a tensor is a list of tensors.
+fn is_list(graph: &Graph, mut tensor: TensorRef) -> bool {
+    const MAX_STEPS: usize = 64;
+    for _ in 0..MAX_STEPS {
+        let node = graph.node(tensor.node);
+        let position = match node.op.as_str() {
+            "EmptyTensorList" | "TensorListFromTensor" | "TensorListReserve" | "TensorListResize" => {
+                return true;
+            }
+            "TensorListPushBack" | "TensorListPopBack" => return tensor.port == 0,
+            "TensorListSetItem" | "TensorListSplit" => return true,
+            op if op.starts_with("TensorListScatter") => return true,
+            "Identity" | "Merge" | "Switch" => 0,
+            op if is_while(op) => tensor.port,
+            _ => return false,
+        };
+        match node.inputs.get(position) {
+            Some(&input) => tensor = input,
+            None => return false,
+        }
+    }
+    false
 }
 
 impl Missing {
@@ -132,7 +175,7 @@ fn calls<'a>(graph: &Graph, node: &'a Node) -> Vec<(&'a str, Vec<Argument>)> {
         tensors.iter().map(|&tensor| graph.tensor_type(tensor).clone()).collect()
     };
     let given = match node.op.as_str() {
-        "While" | "StatelessWhile" => open(&node.outputs),
+        op if is_while(op) => open(&node.outputs),
         "PartitionedCall" | "StatefulPartitionedCall" => open(&types(&node.inputs)),
         // The first input decides which of the functions is called.
         "If" | "StatelessIf" | "Case" | "StatelessCase" => {

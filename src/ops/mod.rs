@@ -72,6 +72,9 @@ pub struct Op {
     pub since: i64,
     /// A part that is not converted, or a difference from TensorFlow.
     pub note: &'static str,
+    /// The inputs, by TensorFlow's name of them, that must be known before the model runs, each with the reason. All others may be
+    /// computed by the model.
+    pub constants: &'static [(&'static str, &'static str)],
     fold: Option<Evaluator>,
     eval: Option<Evaluator>,
     makes: Option<ElementCount>,
@@ -94,6 +97,7 @@ const fn op(name: &'static str) -> Op {
         onnx: &[],
         since,
         note: "",
+        constants: &[],
         fold,
         eval,
         makes,
@@ -142,6 +146,11 @@ impl Op {
     /// Sets the note in the table of supported ops.
     const fn note(self, note: &'static str) -> Self {
         Self { note, ..self }
+    }
+
+    /// Sets the inputs that must be known before the model runs, and the reasons.
+    const fn constants(self, inputs: &'static [(&'static str, &'static str)]) -> Self {
+        Self { constants: inputs, ..self }
     }
 
     /// Sets the function that computes its outputs, also for constants during a conversion, such as shapes and masks.
@@ -280,6 +289,23 @@ mod tests {
             names.filter(|name| !own_ops::ALL.contains(name) && OpDefinition::find(name).is_none()).collect();
         // The first is made while a graph is built, the other is TF.js's own.
         assert_eq!(unknown, ["_SwitchN", "LogicalXor"]);
+    }
+
+    #[test]
+    fn inputs_that_must_be_known_are_those_of_the_definitions() {
+        for op in OPS.values() {
+            for (name, _) in op.constants {
+                // Other versions of the op may have it as an attribute.
+                let has = |op: &str| {
+                    OpDefinition::find(op).is_some_and(|op| op.inputs().any(|input| input.name == *name))
+                };
+                assert!(
+                    FAMILIES.iter().copied().flatten().any(|row| row.names().any(has)),
+                    "{} {name}",
+                    op.name
+                );
+            }
+        }
     }
 
     #[test]

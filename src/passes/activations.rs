@@ -39,19 +39,24 @@ fn activation(graph: &Graph, node: &Node, opset: i64) -> Result<Option<(TensorRe
     if opset < HARD_SWISH_SINCE || node.outputs[0].dtype != DType::Float32 {
         return Ok(None);
     }
-    let Some(Product { number, tensors }) = reading.product_of(node)? else { return Ok(None) };
-    let &[a, b] = &tensors[..] else { return Ok(None) };
-    for (x, other) in [(a, b), (b, a)] {
-        if *graph.tensor_type(x) != node.outputs[0] {
+    let Some(product) = reading.product_of(node, None)? else { return Ok(None) };
+    for &factor in &product.tensors {
+        let (x, number, op, attrs) = if let Some(x) = reading.ramp(factor)? {
+            (x, 1.0 / 6.0, HARD_SWISH, Attrs::new())
+        } else if let Some((x, approximate)) = reading.bell(factor)?.filter(|_| opset >= GELU_SINCE) {
+            (x, 0.5, GELU, Attrs::from([("approximate", Attr::Bool(approximate))]))
+        } else {
             continue;
-        }
-        if is_near(number, 1.0 / 6.0) && reading.is_ramp(other, x)? {
-            return Ok(Some((x, HARD_SWISH, Attrs::new())));
-        }
-        if opset >= GELU_SINCE && is_near(number, 0.5) {
-            if let Some(approximate) = reading.bell(other, x)? {
-                return Ok(Some((x, GELU, Attrs::from([("approximate", Attr::Bool(approximate))]))));
-            }
+        };
+        // The other factor is the same input, which may be a product itself.
+        let Some(product) = reading.product_of(node, Some(x))? else { continue };
+        let is_whole = product.tensors.len() == 2
+            && product.tensors.contains(&factor)
+            && product.tensors.contains(&graph.origin(x))
+            && is_near(product.number, number)
+            && *graph.tensor_type(x) == node.outputs[0];
+        if is_whole {
+            return Ok(Some((x, op, attrs)));
         }
     }
     Ok(None)
@@ -84,29 +89,24 @@ impl<'g> Reading<'g> {
         Ok(value.and_then(|value| value.first().copied()))
     }
 
-    /// The factors of a node that multiplies or divides; `None` for other nodes and for long products.
-    fn product_of(&self, node: &Node) -> Result<Option<Product>> {
-        if !matches!(node.op.as_str(), "Mul" | "RealDiv") {
-            return Ok(None);
-        }
+    /// The factors of a node that multiplies or divides, where `kept` is not split into its own; `None` for other nodes and for
+    /// long products.
+    fn product_of(&self, node: &Node, kept: Option<TensorRef>) -> Result<Option<Product>> {
+        let kept = kept.map(|kept| self.graph.origin(kept));
+        let Some(factors) = self.factors(node)? else { return Ok(None) };
         let mut product = Product { number: 1.0, tensors: vec![] };
-        let mut open = vec![node];
-        while let Some(node) = open.pop() {
-            let &[a, b] = &node.inputs[..] else { return Ok(None) };
-            let factors = match (node.op.as_str(), self.number(b)?) {
-                ("Mul", _) => vec![a, b],
-                (_, Some(divisor)) => {
-                    product.number /= divisor;
-                    vec![a]
-                }
-                _ => return Ok(None),
-            };
+        let mut open = vec![factors];
+        while let Some((factors, divisor)) = open.pop() {
+            product.number /= divisor;
             for factor in factors {
-                let source = self.source(factor);
-                match self.number(factor)? {
-                    Some(number) => product.number *= number,
-                    None if self.is_split(source)? => open.push(source),
-                    None => product.tensors.push(self.graph.origin(factor)),
+                let origin = self.graph.origin(factor);
+                if let Some(number) = self.number(factor)? {
+                    product.number *= number;
+                    continue;
+                }
+                match self.factors(self.graph.node(origin.node))?.filter(|_| Some(origin) != kept) {
+                    Some(split) => open.push(split),
+                    None => product.tensors.push(origin),
                 }
             }
             if product.tensors.len() + open.len() > MAX_FACTORS {
@@ -116,18 +116,35 @@ impl<'g> Reading<'g> {
         Ok(Some(product))
     }
 
-    fn is_split(&self, node: &Node) -> Result<bool> {
+    /// What a node multiplies, and the number that it divides by.
+    fn factors(&self, node: &Node) -> Result<Option<(Vec<TensorRef>, f32)>> {
+        let &[a, b] = &node.inputs[..] else { return Ok(None) };
         Ok(match node.op.as_str() {
-            "Mul" => true,
-            "RealDiv" => self.number(node.inputs[1])?.is_some(),
-            _ => false,
+            "Mul" => Some((vec![a, b], 1.0)),
+            "RealDiv" => self.number(b)?.map(|divisor| (vec![a], divisor)),
+            _ => None,
+        })
+    }
+
+    /// The tensor that a node multiplies by a number, and the number.
+    fn scaled(&self, tensor: TensorRef) -> Result<Option<(TensorRef, f32)>> {
+        Ok(match self.factors(self.source(tensor))? {
+            Some((factors, divisor)) => match factors[..] {
+                [a] => Some((a, 1.0 / divisor)),
+                [a, b] => match (self.number(a)?, self.number(b)?) {
+                    (Some(number), None) => Some((b, number)),
+                    (None, Some(number)) => Some((a, number)),
+                    _ => None,
+                },
+                _ => None,
+            },
+            None => None,
         })
     }
 
     /// The other summand of a sum with a number.
     fn summand(&self, tensor: TensorRef, number: f32) -> Result<Option<TensorRef>> {
-        let node = self.source(tensor);
-        let ("Add" | "AddV2", &[a, b]) = (node.op.as_str(), &node.inputs[..]) else { return Ok(None) };
+        let Some([a, b]) = self.summands(tensor) else { return Ok(None) };
         for (one, other) in [(a, b), (b, a)] {
             if self.number(one)? == Some(number) {
                 return Ok(Some(other));
@@ -136,51 +153,49 @@ impl<'g> Reading<'g> {
         Ok(None)
     }
 
-    fn is_same(&self, a: TensorRef, b: TensorRef) -> bool {
-        self.graph.origin(a) == self.graph.origin(b)
+    fn summands(&self, tensor: TensorRef) -> Option<[TensorRef; 2]> {
+        let node = self.source(tensor);
+        matches!(node.op.as_str(), "Add" | "AddV2").then(|| node.inputs[..].try_into().ok()).flatten()
     }
 
-    /// Whether a tensor is `relu6(x + 3)`.
-    fn is_ramp(&self, tensor: TensorRef, x: TensorRef) -> Result<bool> {
+    /// `x`, if a tensor is `relu6(x + 3)`.
+    fn ramp(&self, tensor: TensorRef) -> Result<Option<TensorRef>> {
         let ramp = self.source(tensor);
-        if ramp.op != "Relu6" {
-            return Ok(false);
+        if ramp.op == "Relu6" { self.summand(ramp.inputs[0], 3.0) } else { Ok(None) }
+    }
+
+    /// `x`, if a tensor is `1 + erf(x / sqrt(2))`, and whether it is its approximation.
+    fn bell(&self, tensor: TensorRef) -> Result<Option<(TensorRef, bool)>> {
+        let Some(bell) = self.summand(tensor, 1.0)?.map(|bell| self.source(bell)) else { return Ok(None) };
+        if !matches!(bell.op.as_str(), "Erf" | "Tanh") {
+            return Ok(None);
         }
-        Ok(self.summand(ramp.inputs[0], 3.0)?.is_some_and(|input| self.is_same(input, x)))
+        let Some((of, number)) = self.scaled(bell.inputs[0])? else { return Ok(None) };
+        if bell.op == "Erf" {
+            return Ok(is_near(number, FRAC_1_SQRT_2).then_some((of, false)));
+        }
+        let is_scale = is_near(number, FRAC_2_SQRT_PI * FRAC_1_SQRT_2);
+        let Some([a, b]) = self.summands(of).filter(|_| is_scale) else { return Ok(None) };
+        for (x, cube) in [(a, b), (b, a)] {
+            if self.is_small_cube(cube, x)? {
+                return Ok(Some((x, true)));
+            }
+        }
+        Ok(None)
     }
 
-    /// Whether a tensor is `1 + erf(x / sqrt(2))`: `Some(false)`, or its approximation: `Some(true)`.
-    fn bell(&self, tensor: TensorRef, x: TensorRef) -> Result<Option<bool>> {
-        let Some(bell) = self.summand(tensor, 1.0)? else { return Ok(None) };
-        let bell = self.source(bell);
-        let Some(argument) = bell.inputs.first().map(|&input| self.source(input)) else { return Ok(None) };
-        let Some(Product { number, tensors }) = self.product_of(argument)? else { return Ok(None) };
-        let &[of] = &tensors[..] else { return Ok(None) };
-        Ok(match bell.op.as_str() {
-            "Erf" if is_near(number, FRAC_1_SQRT_2) && self.is_same(of, x) => Some(false),
-            "Tanh" if is_near(number, FRAC_2_SQRT_PI * FRAC_1_SQRT_2) && self.is_cubic(of, x)? => Some(true),
-            _ => None,
-        })
-    }
-
-    /// Whether a tensor is `x + 0.044715 * x ** 3`.
-    fn is_cubic(&self, tensor: TensorRef, x: TensorRef) -> Result<bool> {
-        let sum = self.source(tensor);
-        let ("Add" | "AddV2", &[a, b]) = (sum.op.as_str(), &sum.inputs[..]) else { return Ok(false) };
-        let cube = match (self.is_same(a, x), self.is_same(b, x)) {
-            (true, false) => b,
-            (false, true) => a,
-            _ => return Ok(false),
+    /// Whether a tensor is `0.044715 * x ** 3`.
+    fn is_small_cube(&self, tensor: TensorRef, x: TensorRef) -> Result<bool> {
+        let is_x = |tensor: TensorRef| self.graph.origin(tensor) == self.graph.origin(x);
+        let Some(Product { number, tensors }) = self.product_of(self.source(tensor), Some(x))? else {
+            return Ok(false);
         };
-        let Some(Product { number, tensors }) = self.product_of(self.source(cube))? else { return Ok(false) };
         let is_cube = match &tensors[..] {
             &[power] => {
                 let node = self.source(power);
-                node.op == "Pow"
-                    && self.is_same(node.inputs[0], x)
-                    && self.number(node.inputs[1])? == Some(3.0)
+                node.op == "Pow" && is_x(node.inputs[0]) && self.number(node.inputs[1])? == Some(3.0)
             }
-            three => three.len() == 3 && three.iter().all(|&factor| self.is_same(factor, x)),
+            three => three.len() == 3 && three.iter().all(|&factor| is_x(factor)),
         };
         Ok(is_near(number, 0.044_715) && is_cube)
     }
@@ -231,6 +246,21 @@ mod tests {
             assert_eq!(fused(&[&RAMP, lines].concat(), 14), HARD_SWISH, "{lines:?}");
             assert_eq!(fused(&[&RAMP, lines].concat(), 13), lines[1].split(' ').nth(2).unwrap());
         }
+    }
+
+    #[test]
+    fn the_input_may_be_a_product_itself() {
+        let lines = ["w = Mul x 2", "s = AddV2 w 3", "r = Relu6 s", "a = RealDiv r 6", "y = Mul w a"];
+        assert_eq!(fused(&lines, 14), HARD_SWISH);
+        let lines = [
+            "w = Mul x 2",
+            "u = Mul w 0.70710677",
+            "e = Erf u",
+            "c = AddV2 e 1",
+            "h = Mul w 0.5",
+            "y = Mul h c",
+        ];
+        assert_eq!(fused(&lines, 20), GELU);
     }
 
     #[test]

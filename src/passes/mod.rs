@@ -15,6 +15,7 @@ pub mod fold;
 pub mod freeze;
 pub mod fuse_batch_norm;
 pub mod join_concats;
+pub mod join_reshapes;
 pub mod layer_norm;
 pub mod moving_averages;
 pub mod neutral;

@@ -1,5 +1,5 @@
-//! Arithmetic that changes nothing: the input has products with 1, quotients by 1, and sums with 0; the readers of these nodes
-//! in the output read the other operand.
+//! Nodes that change nothing: the input has products with 1, quotients by 1, sums with 0, and transpositions that keep the order of
+//! axes; the readers of these nodes in the output read the other operand.
 //!
 //! Keras multiplies by a `beta` of 1 in each swish, and by 1 and 0 in `Rescaling`. TensorFlow leaves the same nodes out before it
 //! runs a graph (`SimplifyArithmeticOperations` in `tensorflow/core/grappler/optimizers/constant_folding.cc`), so a sum of -0
@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::graph::{Graph, Moved, Node, TensorRef};
 use crate::tensor::Constant;
 
-/// Makes the readers of arithmetic that changes nothing read its operand.
+/// Makes the readers of nodes that change nothing read what these read.
 ///
 /// # Errors
 /// If constants of the graph cannot be read.
@@ -26,6 +26,12 @@ pub fn drop_neutral(graph: Graph) -> Result<(Graph, Moved)> {
 
 /// The operand that the result of a node equals, in its type and its elements.
 fn unchanged(graph: &Graph, node: &Node) -> Result<Option<TensorRef>> {
+    if node.op == "Transpose" {
+        let order = graph.constant(node.inputs[1]).map(Constant::to_i64s).transpose()?.flatten();
+        let keeps =
+            order.is_some_and(|order| order.iter().enumerate().all(|(axis, &from)| from == axis as i64));
+        return Ok(keeps.then(|| node.inputs[0]));
+    }
     let (neutral, is_symmetric) = match node.op.as_str() {
         "Mul" => (1.0, true),
         "Div" | "RealDiv" => (1.0, false),

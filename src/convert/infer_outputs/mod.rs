@@ -214,6 +214,12 @@ impl<'a> Search<'a> {
                 found = fallback;
             }
         }
+        // Beside results of the weights, a number that is computed of a whole batch of inputs is a statistic of the inputs: dynamic_rnn
+        // computes the least and the greatest length of the sequences and does not read them.
+        let applied = &self.weights.applied;
+        if found.iter().any(|&index| applied[index]) {
+            found.retain(|&index| applied[index] || !reduces_the_batch(wiring, index));
+        }
         found.sort_unstable();
         found.dedup();
         let mut names: Vec<String> = vec![];

@@ -11,6 +11,7 @@
 
 mod frame;
 mod function;
+mod old_arrays;
 mod tensor_arrays;
 #[cfg(test)]
 mod tests;

@@ -12,9 +12,10 @@ use std::collections::HashMap as Attributes;
 use hashbrown::HashMap;
 
 use super::error;
+use super::old_arrays::{as_v3, is_old_array};
 use crate::error::Result;
 use crate::graph::node_def::data_inputs;
-use crate::graph::predicates::is_next_iteration;
+use crate::graph::predicates::{is_enter, is_exit, is_merge, is_next_iteration, is_switch};
 use crate::proto::attr_value::Value;
 use crate::proto::{AttrValue, DataType, NodeDef, TensorProto, TensorShapeProto, tensor_shape_proto::Dim};
 
@@ -23,9 +24,10 @@ pub fn as_lists(nodes: &[NodeDef]) -> Vec<NodeDef> {
     if !nodes.iter().any(is_array) {
         return nodes.to_vec();
     }
+    let nodes = as_v3(nodes);
     let arrays = Arrays { by_name: nodes.iter().map(|node| (node.name.as_str(), node)).collect() };
     let mut lists = Vec::with_capacity(nodes.len());
-    for node in nodes {
+    for node in &nodes {
         let (list, shape) = arrays.as_list(node);
         lists.extend(shape);
         lists.push(list);
@@ -35,7 +37,7 @@ pub fn as_lists(nodes: &[NodeDef]) -> Vec<NodeDef> {
 
 /// Whether a node creates an array.
 pub fn is_array(node: &NodeDef) -> bool {
-    node.op == "TensorArrayV3"
+    node.op == "TensorArrayV3" || is_old_array(node)
 }
 
 /// Refuses an operation on an array that lists do not have.
@@ -44,11 +46,8 @@ pub fn is_array(node: &NodeDef) -> bool {
 /// If the node is one.
 pub fn refuse(node: &NodeDef) -> Result<()> {
     let problem = match node.op.as_str() {
-        "TensorArraySplitV3" => {
-            "its parts may have several shapes, and all elements of a list have the same shape"
-        }
-        "TensorArrayGradV3" | "TensorArrayGradWithShape" => "it computes gradients",
-        op if op.starts_with("TensorArray") => "only the arrays of TensorFlow 1.0 and later are converted",
+        op if op.starts_with("TensorArrayGrad") => "it computes gradients",
+        op if op.starts_with("TensorArray") => "the array that it reads or writes is not known",
         _ => return Ok(()),
     };
     Err(error(node, problem).advice("choose outputs before it, or inputs after it"))
@@ -58,9 +57,9 @@ pub fn refuse(node: &NodeDef) -> Result<()> {
 const GROWS: &str = "resize_if_index_out_of_bounds";
 
 /// The nodes that forward their first input, such as a flow.
-fn is_forward(node: &NodeDef) -> bool {
-    const OPS: [&str; 6] = ["Enter", "Exit", "Identity", "Merge", "NextIteration", "Switch"];
-    OPS.contains(&node.op.as_str())
+pub fn is_forward(node: &NodeDef) -> bool {
+    matches!(node.op.as_str(), "Identity" | "RefIdentity")
+        || [is_enter, is_exit, is_merge, is_next_iteration, is_switch].iter().any(|is| is(&node.op))
 }
 
 struct Arrays<'a> {
@@ -110,6 +109,19 @@ impl<'a> Arrays<'a> {
                 attrs.remove("shape_type");
                 attrs.insert(GROWS.to_owned(), value(Value::B(self.is_dynamic(node))));
                 (with("TensorListScatterIntoExistingList", vec![flow, values, indices], attrs), None)
+            }
+            // It reads as many elements as the array has.
+            ("TensorArrayPack", [_, flow]) => {
+                let mut attrs = typed("dtype");
+                attrs.remove("shape_type");
+                (with("TensorListStack", vec![flow, &shape.name], attrs), Some(shape))
+            }
+            // It writes as many elements as the array has.
+            ("TensorArrayUnpack", [_, values, _]) => {
+                (with("TensorListFromTensor", vec![values, &shape.name], typed("T")), Some(shape))
+            }
+            ("TensorArraySplitV3", [_, values, lengths, _]) => {
+                (with("TensorListSplit", vec![values, &shape.name, lengths], typed("T")), Some(shape))
             }
             ("TensorArrayConcatV3", [_, flow]) => {
                 let mut attrs = typed("dtype");
@@ -170,7 +182,10 @@ impl<'a> Arrays<'a> {
     fn is_flow(&self, node: &'a NodeDef) -> bool {
         self.source((&node.name, 0)).is_some_and(|(source, port)| match source.op.as_str() {
             "TensorArrayV3" => port == 1,
-            op => matches!(op, "TensorArrayWriteV3" | "TensorArrayScatterV3"),
+            op => matches!(
+                op,
+                "TensorArrayWriteV3" | "TensorArrayScatterV3" | "TensorArraySplitV3" | "TensorArrayUnpack"
+            ),
         })
     }
 

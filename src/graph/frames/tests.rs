@@ -179,14 +179,52 @@ fn lists_take_the_place_of_arrays() {
             "TensorListSetItem write <- array limit x"
         ]
     );
-    let split = [array[0].clone(), node("split", "TensorArraySplitV3", &["array", "x", "limit", "array:1"])];
-    let error = converted(&graph(&[&split]), "split").unwrap_err().to_string();
-    assert!(error.starts_with("TensorArraySplitV3 \"split\": its parts may have several shapes"), "{error}");
+}
+
+#[test]
+fn an_array_without_a_flow_begins_at_the_constant_that_is_read_with_its_handle() {
     let old = [
-        node("old", "TensorArrayV2", &["limit"]),
-        node("old_read", "TensorArrayReadV2", &["old", "limit", "x"]),
-        node("both", "Pack", &["old_read", "read"]),
+        node("array", "TensorArrayV2", &["limit"]),
+        node("flow", "Const", &[]),
+        node("write", "TensorArrayWriteV2", &["array", "limit", "x", "flow"]),
+        node("chosen", "Switch", &["flow", "x"]),
+        node("merged", "Merge", &["write", "chosen:1"]),
+        node("read", "TensorArrayPack", &["array", "merged"]),
     ];
-    let error = converted(&graph(&[&array, &old]), "both").unwrap_err().to_string();
-    assert!(error.contains("only the arrays of TensorFlow 1.0 and later are converted"), "{error}");
+    let nodes = converted(&graph(&[&old]), "read").unwrap().node;
+    let lists = described(&nodes).into_iter().filter(|line| !line.starts_with("Placeholder"));
+    assert_eq!(
+        lists.collect::<Vec<_>>(),
+        [
+            "TensorListReserve array <- array/list_element_shape limit",
+            "Const array/list_element_shape <-",
+            "Switch chosen <- array x",
+            "Const flow <-",
+            "Merge merged <- write chosen:1",
+            "TensorListStack read <- merged read/list_element_shape",
+            "Const read/list_element_shape <-",
+            "TensorListSetItem write <- array limit x"
+        ]
+    );
+}
+
+#[test]
+fn operations_whose_array_is_not_known_or_not_one_are_refused() {
+    let arrays = ["a", "b"].map(|name| node(name, "TensorArrayV2", &["limit"]));
+    let flow = [node("flow", "Const", &[]), node("shared", "Identity", &["flow"])];
+    let [read_a, read_b] =
+        ["a", "b"].map(|array| node(&format!("read_{array}"), "TensorArrayReadV2", &[array, "x", "shared"]));
+    let others = [read_a, read_b, node("read_x", "TensorArrayReadV2", &["x", "x", "a"])];
+    for root in ["read_b", "read_x"] {
+        let error = match call_loops(
+            &graph(&[&arrays, &flow, &others, &[node("y", "Pack", &[root, "a"])]]),
+            &Part { roots: vec!["y".to_owned()], ..Part::default() },
+        ) {
+            Ok(_) => panic!("{root} is converted"),
+            Err(error) => error.to_string(),
+        };
+        let expected =
+            format!("TensorArrayReadV2 \"{root}\": the array that it reads or writes is not known");
+        assert!(error.starts_with(&expected), "{error}");
+    }
 }

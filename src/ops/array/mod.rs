@@ -290,7 +290,6 @@ pub const OPS: &[Op] = &[
         .shape(shape::basic::strided_slice)
         .check(check::strided_slice)
         .lower(lower::slice::strided_slice, &["Slice", "Squeeze", "Unsqueeze"])
-        .note("strides have to be known before the model runs")
         .fold(eval::basic::strided_slice)
         .float16(),
     op("TensorScatterAdd")

@@ -24,7 +24,11 @@ pub const OPS: &[Op] = &[
         .lower(lower::color::adjust_saturation, &["ReduceMax", "ReduceMin", "Clip", "Where"]),
     op("CombinedNonMaxSuppression")
         .shape(shape::combined_suppression)
-        .lower(lower::suppression::combined, &["NonMaxSuppression", "ScatterND", "TopK", "GatherND"]),
+        .lower(lower::suppression::combined, &["NonMaxSuppression", "ScatterND", "TopK", "GatherND"])
+        .constants(&[
+            ("max_output_size_per_class", "the lengths of the result are constants of the model"),
+            ("max_total_size", "the lengths of the result are constants of the model"),
+        ]),
     op("CropAndResize")
         .shape(shape::crop_and_resize)
         .lower(lower::crop::crop_and_resize, &["GatherND", "Floor", "Ceil", "Where"])
@@ -58,12 +62,9 @@ pub const OPS: &[Op] = &[
             ])
         })
         .lower(|cx, node| non_max_suppression(cx, node, Parameter::Input(3)), &["NonMaxSuppression", "Pad"])
-        .note("without soft suppression"),
-    op("ResizeArea")
-        .shape(shape::resize)
-        .check(check::resize)
-        .lower(lower::resize::area, &["MatMul"])
-        .note("sizes have to be known before the model runs"),
+        .note("without soft suppression")
+        .constants(&[("soft_nms_sigma", "ONNX does not lower the scores of boxes, so that it must be 0")]),
+    op("ResizeArea").shape(shape::resize).check(check::resize).lower(lower::resize::area, &["MatMul"]),
     op("ResizeBicubic")
         .shape(shape::resize)
         .check(check::resize)

@@ -205,6 +205,15 @@ pub fn concat(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     Some(vec![joined, Tensor::from_integers(DType::Int64, &[length], &lengths)?])
 }
 
+pub fn split(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
+    let [tensor, _, parts] = inputs else { return None };
+    let parts = lengths(parts)?;
+    let (&rows, rest) = tensor.shape().split_first()?;
+    let length = parts.first().copied().unwrap_or(0);
+    let fits = parts.iter().all(|&part| part == length) && parts.len().checked_mul(length)? == rows;
+    fits.then(|| reshaped(tensor, &[&[parts.len(), length], rest].concat())).flatten().map(|list| vec![list])
+}
+
 pub fn push_back(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [list, item] = inputs else { return None };
     let (index, item) = (length(list)?, list_of_one(item)?);

@@ -14,7 +14,6 @@ use crate::graph::{NodeRef, Shape, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::onnx::Attribute;
-use crate::ops::lists::shape::element;
 use crate::tensor::{Constant, DType, Fill, Inline};
 
 /// The most nodes that are followed to find the elements that are written to a list.
@@ -387,7 +386,7 @@ fn has_known_elements(list: &Shape) -> bool {
 }
 
 /// The shape of the elements of a list or of a tensor of stacked elements, as a vector of int64.
-fn elements_shape(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: &str) -> String {
+pub fn elements_shape(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: &str) -> String {
     let shape = cx.step(node, "list_shape", "Shape", vec![list.to_owned()], vec![]);
     let bounds = [("starts", 1), ("ends", i64::MAX)].map(|(what, value)| cx.vector(node, what, &[value]));
     cx.step(node, "element_shape", "Slice", [vec![shape], bounds.to_vec()].concat(), vec![])
@@ -399,32 +398,6 @@ fn indices(cx: &mut Lowering<'_>, node: NodeRef<'_>, index: usize) -> Result<Str
     let positions = cx.cast(node, positions, DType::Int64);
     let column = cx.vector(node, "places_column", &[-1, 1]);
     Ok(cx.step(node, "places", "Reshape", vec![positions, column], vec![]))
-}
-
-/// The elements joined along their first axis, and how long each of them is. Elements of several lengths are not those of a list here.
-pub fn concat(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let input = cx.input_of(node, 0)?;
-    if element(cx.shape(input)).dim(0).is_none() {
-        let problem = "the lengths of the elements that it joins are not known, and may not be equal";
-        return Err(node.error(problem));
-    }
-    let list = cx.in_tensorflow_layout(input)?;
-    let [joined, lengths] = [0, 1].map(|port| node.output(port));
-    let shape = cx.step(node, "list_shape", "Shape", vec![list.clone()], vec![]);
-    let bounds = [("starts", 2), ("ends", i64::MAX)].map(|(what, value)| cx.vector(node, what, &[value]));
-    let inputs = [vec![shape.clone()], bounds.to_vec()].concat();
-    let rest = cx.step(node, "rest", "Slice", inputs, vec![]);
-    let open = cx.vector(node, "open", &[-1]);
-    let target = cx.step(node, "shape", "Concat", vec![open, rest], vec![("axis", Attribute::Int(0))]);
-    let layout = Layout::tensorflow_of(cx.shape(joined));
-    cx.emit(joined, "Reshape", vec![list, target], layout, vec![]);
-    if cx.is_used(lengths) {
-        let [first, second] = [("first", 0), ("second", 1)].map(|(what, at)| cx.vector(node, what, &[at]));
-        let count = cx.step(node, "count", "Gather", vec![shape.clone(), first], vec![]);
-        let rows = cx.step(node, "rows", "Gather", vec![shape, second], vec![]);
-        cx.emit(lengths, "Expand", vec![rows, count], Layout::tensorflow(1), vec![]);
-    }
-    Ok(())
 }
 
 /// A list cut off, or with zeros after its end.

@@ -2,6 +2,7 @@
 
 pub mod eval;
 pub mod lower;
+pub mod parts;
 pub mod shape;
 
 use super::{Op, op};
@@ -16,7 +17,7 @@ pub const OPS: &[Op] = &[
     op("TensorListConcat")
         .also(&["TensorListConcatV2"])
         .shape(shape::concat)
-        .lower(lower::concat, &["Reshape"])
+        .lower(parts::concat, &["Reshape"])
         .eval(eval::concat)
         .note("elements of one shape"),
     op("TensorListElementShape")
@@ -53,5 +54,10 @@ pub const OPS: &[Op] = &[
         .shape(shape::set_item)
         .lower(lower::set_item, &["ScatterND", "Where"])
         .eval(eval::set_item),
+    op("TensorListSplit")
+        .shape(shape::split)
+        .lower(parts::split, &["Shape", "Slice", "Concat", "Reshape"])
+        .eval(eval::split)
+        .note("parts of one constant length"),
     op("TensorListStack").shape(shape::stack).lower(lower::alias, &[]).eval(eval::stack),
 ];

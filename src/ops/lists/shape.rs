@@ -146,6 +146,15 @@ pub fn concat(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
     Ok(vec![TensorType::new(inputs.dtype(0)?, joined), TensorType::new(DType::Int64, lengths)])
 }
 
+pub fn split(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    let lengths = inputs.integers(2)?.unwrap_or_default();
+    let length = lengths.first().filter(|&&first| lengths.iter().all(|&length| length == first));
+    let length = length.and_then(|&length| usize::try_from(length).ok());
+    let rest = element(inputs.shape(0)?);
+    let part = rest.dims().map_or(Shape::UNKNOWN, |dims| Shape::new([&[length], dims].concat()));
+    one(inputs.dtype(0)?, list_of(inputs.shape(2)?.dim(0), &part))
+}
+
 pub fn resize(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
     one(inputs.dtype(0)?, list_of(count(inputs, 1), &element(inputs.shape(0)?)))
 }

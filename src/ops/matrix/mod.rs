@@ -32,7 +32,7 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("MatrixBandPart")
         .shape(like_first_input)
-        .lower(lower::product::band_part, &["Trilu"])
+        .lower(lower::product::band_part, &["Trilu", "Where"])
         .eval(eval::band_part),
     op("MatrixDeterminant").shape(shape::determinant).lower(lower::product::determinant, &["Det"]),
     op("MatrixInverse")

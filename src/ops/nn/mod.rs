@@ -74,7 +74,7 @@ pub const OPS: &[Op] = &[
         .eval(eval::normalization::batch_norm)
         .float16(),
     op("LRN")
-        .shape(like_first_input)
+        .shape(shape::local_response_normalization)
         .lower(lower::local::local_response_normalization, &["LRN"])
         .eval(eval::normalization::local_response),
     op("MaxPool")

@@ -71,7 +71,9 @@ fn windowed(
 /// Fused batch norm: the normalized tensor, then `statistics` that only training reads.
 pub fn batch_norm(inputs: &Inputs<'_>, node: &Node, statistics: usize) -> Result<Vec<TensorType>> {
     let input = inputs.tensor_type(0)?;
-    let rank = input.shape.rank().unwrap_or(4);
+    // Volumes have formats of their own.
+    let volumes = if node.text("data_format").is_some_and(|format| format.len() == 5) { 5 } else { 4 };
+    let rank = input.shape.rank().unwrap_or(volumes);
     let channels = input.shape.dim(node.data_format().channel_axis(rank));
     for (index, what) in [(1, "scale"), (2, "offset"), (3, "mean"), (4, "variance")] {
         let length = inputs.shape(index)?.dim(0);
@@ -82,9 +84,17 @@ pub fn batch_norm(inputs: &Inputs<'_>, node: &Node, statistics: usize) -> Result
             return Err(node.error(format!("its {what} has {length} elements for {channels} channels")));
         }
     }
-    let mut types = vec![input.clone()];
+    let shape = if input.shape.rank().is_some() { input.shape.clone() } else { Shape::of_rank(rank) };
+    let mut types = vec![TensorType::new(input.dtype, shape)];
     types.resize(1 + statistics, TensorType::new(inputs.dtype(1)?, Shape::new(vec![channels])));
     Ok(types)
+}
+
+/// Images, which have four axes.
+pub fn local_response_normalization(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    let input = inputs.tensor_type(0)?;
+    let shape = if input.shape.rank().is_some() { input.shape.clone() } else { Shape::of_rank(4) };
+    Ok(vec![TensorType::new(input.dtype, shape)])
 }
 
 /// The sizes of the result are an input: all of them, or those of its spatial axes alone.

@@ -12,13 +12,10 @@ pub const OPS: &[Op] = &[
         |cx, node| lower::fake_quant(cx, node, Bounds::Attributes),
         &["Min", "Max", "Sub", "Mul", "Add", "Floor"],
     ),
-    op("FakeQuantWithMinMaxVars")
-        .shape(like_first_input)
-        .lower(
-            |cx, node| lower::fake_quant(cx, node, Bounds::Scalars),
-            &["Min", "Max", "Sub", "Div", "Add", "Floor", "Mul"],
-        )
-        .note("bounds have to be known before the model runs"),
+    op("FakeQuantWithMinMaxVars").shape(like_first_input).lower(
+        |cx, node| lower::fake_quant(cx, node, Bounds::Scalars),
+        &["Min", "Max", "Sub", "Div", "Add", "Floor", "Mul"],
+    ),
     op("FakeQuantWithMinMaxVarsPerChannel").shape(like_first_input).lower(
         |cx, node| lower::fake_quant(cx, node, Bounds::PerChannel),
         &["Min", "Max", "Sub", "Div", "Add", "Floor", "Mul"],

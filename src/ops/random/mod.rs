@@ -12,7 +12,11 @@ const KERNELS: &str = "ONNX Runtime has no kernel for it from opset 22 on";
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
-    op("Multinomial").shape(shape::multinomial).lower(lower::multinomial, &["Multinomial"]).note(KERNELS),
+    op("Multinomial")
+        .shape(shape::multinomial)
+        .lower(lower::multinomial, &["Multinomial"])
+        .note(KERNELS)
+        .constants(&[("num_samples", "it is the attribute `sample_size` of ONNX's Multinomial")]),
     op("RandomShuffle")
         .shape(like_first_input)
         .lower(lower::shuffle, &["RandomUniformLike", "TopK", "Gather"])

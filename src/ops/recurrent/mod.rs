@@ -1,5 +1,6 @@
 //! Cells of recurrent networks, and layers of them, as single ops.
 
+pub mod cudnn;
 pub mod eval;
 pub mod lower;
 pub mod shape;
@@ -20,6 +21,17 @@ pub const OPS: &[Op] = &[
         .shape(shape::block_lstm)
         .lower(|cx, node| lower::block_lstm(cx, node, lower::Gates::Ifco), LAYER)
         .eval(|node, inputs| eval::block_lstm(node, inputs, [0, 2, 1, 3])),
+    op("CudnnRNN")
+        .also(&["CudnnRNNV2", "CudnnRNNV3"])
+        .shape(cudnn::shape)
+        .lower(cudnn::cudnn_rnn, &["LSTM", "GRU", "RNN"])
+        .eval(cudnn::eval_cudnn_rnn)
+        .note("without projection (num_proj)"),
+    op("CudnnRNNCanonicalToParams")
+        .also(&["CudnnRNNCanonicalToParamsV2"])
+        .shape(cudnn::params_shape)
+        .lower(cudnn::canonical_to_params, &["Reshape", "Concat"])
+        .eval(cudnn::eval_params),
     op("GRUBlockCell")
         .shape(shape::gru_block_cell)
         .lower(lower::gru_block_cell, &["Concat", "Gemm", "Split", "Sigmoid", "Tanh", "Mul", "Add", "Sub"])

@@ -9,6 +9,9 @@ use super::{Op, op};
 use crate::ops::infer::{declared_type, like_first_input, one};
 use crate::tensor::DType;
 
+const FFT_LENGTH: &[(&str, &str)] =
+    &[("fft_length", "the cosines and sines of the transform are constants of the model")];
+
 /// The ops of this family.
 pub const OPS: &[Op] = &[
     op("AudioSpectrogram")
@@ -26,7 +29,7 @@ pub const OPS: &[Op] = &[
     op("FFT")
         .shape(like_first_input)
         .lower(|cx, node| lower::spectral::fft(cx, node, Samples::Complex, 1), &["MatMul"])
-        .note("lengths have to be known before the model runs"),
+        .note("the lengths of its axes have to be known"),
     op("FFT2D")
         .shape(like_first_input)
         .lower(|cx, node| lower::spectral::fft(cx, node, Samples::Complex, 2), &["MatMul"]),
@@ -42,8 +45,10 @@ pub const OPS: &[Op] = &[
         .lower(|cx, node| lower::spectral::part(cx, node, 0), &["Gather"]),
     op("RFFT")
         .shape(|inputs, node| shape::rfft(inputs, node, 1))
-        .lower(|cx, node| lower::spectral::fft(cx, node, Samples::Real, 1), &["MatMul"]),
+        .lower(|cx, node| lower::spectral::fft(cx, node, Samples::Real, 1), &["MatMul"])
+        .constants(FFT_LENGTH),
     op("RFFT2D")
         .shape(|inputs, node| shape::rfft(inputs, node, 2))
-        .lower(|cx, node| lower::spectral::fft(cx, node, Samples::Real, 2), &["MatMul"]),
+        .lower(|cx, node| lower::spectral::fft(cx, node, Samples::Real, 2), &["MatMul"])
+        .constants(FFT_LENGTH),
 ];

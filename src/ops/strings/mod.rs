@@ -23,7 +23,8 @@ pub const OPS: &[Op] = &[
         .also(&["LookupTableFindV2"])
         .shape(shape::find)
         .lower(lower::tables::find, &["LabelEncoder"])
-        .note(OF_CONSTANTS),
+        .note(OF_CONSTANTS)
+        .constants(&[("default_value", "it is an attribute of ONNX's LabelEncoder")]),
     op("LookupTableSize")
         .also(&["LookupTableSizeV2"])
         .shape(shape::size)
@@ -33,12 +34,14 @@ pub const OPS: &[Op] = &[
         .also(&["StaticRegexFullMatch"])
         .shape(shape::matches)
         .lower(lower::text::regex_full_match, &["RegexFullMatch"])
+        .constants(&[("pattern", "it is the attribute `pattern` of ONNX's RegexFullMatch")])
         .since(20),
     op("StringJoin").shape(shape::join).lower(lower::text::join, &["StringConcat"]).since(20),
     op("StringLower").shape(like_first_input).lower(lower::text::lower, &["StringNormalizer"]),
     op("StringSplitV2")
         .shape(shape::split)
         .lower(lower::text::split, &["StringSplit", "NonZero", "GatherND"])
+        .constants(&[("sep", "it is the attribute `delimiter` of ONNX's StringSplit")])
         .since(20),
     op("StringToNumber").shape(shape::to_number).lower(lower::text::to_number, &["Cast"]),
     op("StringUpper").shape(like_first_input).lower(lower::text::upper, &["StringNormalizer"]),

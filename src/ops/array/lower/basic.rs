@@ -82,12 +82,13 @@ pub fn squeeze(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         cx.emit(node, "Squeeze", vec![name], Layout::tensorflow_of(cx.shape(node.into())), vec![]);
         return Ok(());
     }
-    let rank = cx.rank(node, input)?;
+    let Some(rank) = cx.shape(input).rank() else {
+        let (name, axes) = (cx.in_tensorflow_layout(input)?, cx.vector(node, "axes", named));
+        cx.emit(node, "Squeeze", vec![name, axes], Layout::tensorflow(0), vec![]);
+        return Ok(());
+    };
     let dropped: Vec<bool> = if named.is_empty() {
-        let Some(dims) = cx.shape(input).fully_known() else {
-            return Err(node.error("which axes have length 1 is not known before the model runs"));
-        };
-        dims.iter().map(|&dim| dim == 1).collect()
+        cx.shape(input).dims().unwrap_or_default().iter().map(|&dim| dim == Some(1)).collect()
     } else {
         let axes: Vec<usize> = named.iter().map(|axis| axis.rem_euclid(rank as i64) as usize).collect();
         (0..rank).map(|axis| axes.contains(&axis)).collect()

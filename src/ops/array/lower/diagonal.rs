@@ -128,13 +128,7 @@ fn picked(
 }
 
 /// A tensor whose last `merged` axes are made one.
-pub fn flattened(
-    cx: &mut Lowering<'_>,
-    node: NodeRef<'_>,
-    name: String,
-    rank: usize,
-    merged: usize,
-) -> String {
+fn flattened(cx: &mut Lowering<'_>, node: NodeRef<'_>, name: String, rank: usize, merged: usize) -> String {
     if merged == 1 {
         return name;
     }
@@ -143,23 +137,18 @@ pub fn flattened(
     cx.step(node, "flattened", "Reshape", vec![name, shape], vec![])
 }
 
-fn matrix_size(cx: &Lowering<'_>, node: NodeRef<'_>, tensor: TensorRef) -> Result<(usize, usize, usize)> {
-    let rank = cx.rank(node, tensor)?;
-    let shape = cx.shape(tensor);
-    match (
-        rank.checked_sub(2).and_then(|axis| shape.dim(axis)),
-        rank.checked_sub(1).and_then(|axis| shape.dim(axis)),
-    ) {
-        (Some(rows), Some(columns)) => Ok((rank, rows, columns)),
-        _ => Err(node.error("the size of its matrices is not known").advice(cx.shape_advice(tensor))),
+/// The rank, and the number of rows and columns, of matrices that have no open length.
+fn matrix_size(cx: &Lowering<'_>, tensor: TensorRef) -> Option<(usize, usize, usize)> {
+    match cx.shape(tensor).dims()? {
+        dims @ &[.., Some(rows), Some(columns)] => Some((dims.len(), rows, columns)),
+        _ => None,
     }
 }
 
 pub fn diag_part(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> Result<()> {
     let input = cx.input_of(node, 0)?;
-    let (rank, rows, columns) = matrix_size(cx, node, input)?;
     let diagonals = if node.inputs.len() > 1 { cx.known_integers(node, 1)? } else { Some(vec![0]) };
-    let Some(diagonals) = diagonals else {
+    let (Some(diagonals), Some((rank, rows, columns))) = (diagonals, matrix_size(cx, input)) else {
         return crate::ops::array::lower::open_diagonal::diag_part(cx, node, left);
     };
     let band = Band::new(node, (rows, columns), &diagonals, left)?;
@@ -204,14 +193,10 @@ pub fn diag(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> Result
     for index in 1..node.inputs.len().min(4) {
         is_known &= cx.known_integers(node, index)?.is_some();
     }
-    if !is_known {
+    let (true, Some(rank), Some(longest)) = (is_known, cx.shape(input).rank(), cx.shape(input).last()) else {
         return crate::ops::array::lower::open_diagonal::diag(cx, node, left);
-    }
-    let rank = cx.rank(node, input)?;
-    let diagonals = if node.inputs.len() > 1 { cx.integers(node, 1, "diagonals")? } else { vec![0] };
-    let Some(longest) = cx.shape(input).last() else {
-        return Err(node.error("the length of its diagonals is not known").advice(cx.shape_advice(input)));
     };
+    let diagonals = if node.inputs.len() > 1 { cx.integers(node, 1, "diagonals")? } else { vec![0] };
     let (rows, columns) = made_size(cx, node, &diagonals, longest)?;
     let band = Band::new(node, (rows, columns), &diagonals, left)?;
     let padding = match node.inputs.get(4) {
@@ -226,13 +211,13 @@ pub fn diag(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> Result
 
 pub fn set_diag(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> Result<()> {
     let (input, diagonal) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
-    let (_, rows, columns) = matrix_size(cx, node, input)?;
     let diagonals = if node.inputs.len() > 2 { cx.known_integers(node, 2)? } else { Some(vec![0]) };
-    let Some(diagonals) = diagonals else {
+    let (Some(diagonals), Some((_, rows, columns)), Some(rank)) =
+        (diagonals, matrix_size(cx, input), cx.shape(diagonal).rank())
+    else {
         return crate::ops::array::lower::open_diagonal::set_diag(cx, node, left);
     };
     let band = Band::new(node, (rows, columns), &diagonals, left)?;
-    let rank = cx.rank(node, diagonal)?;
     let name = cx.in_tensorflow_layout(diagonal)?;
     let flat = flattened(cx, node, name, rank, if band.count() == 1 { 1 } else { 2 });
     let matrices = cx.in_tensorflow_layout(input)?;

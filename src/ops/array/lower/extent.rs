@@ -7,7 +7,8 @@ use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
-use crate::onnx::Attribute;
+use crate::onnx::{Attribute, Attributes};
+use crate::ops::array::lower::coordinates;
 use crate::tensor::DType;
 
 /// A constant around a tensor. TensorFlow has a pair for each axis; ONNX has the lengths before all axes, then those after.
@@ -20,27 +21,43 @@ pub fn pad(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         Some(&value) => Some(cx.in_tensorflow_layout(value)?),
         None => None,
     };
-    let (name, layout, pads) = match cx.known_integers(node, 1)? {
-        Some(pads) => {
+    emit_pad(cx, node, value, vec![])
+}
+
+/// The lengths before all axes, then those after them, of paddings that are known when the model runs.
+pub fn open_pads(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<String> {
+    let pads = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
+    let pads = cx.cast(node, pads, DType::Int64);
+    let perm = vec![("perm", Attribute::Ints(vec![1, 0]))];
+    let pads = cx.step(node, "before_after", "Transpose", vec![pads], perm);
+    let flat = cx.vector(node, "flat", &[-1]);
+    Ok(cx.step(node, "pads", "Reshape", vec![pads, flat], vec![]))
+}
+
+/// The Pad of a node's first input by its second one.
+fn emit_pad(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    value: Option<String>,
+    attributes: Attributes,
+) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let known = cx.known_integers(node, 1)?;
+    let (name, layout, pads) = match (known, cx.shape(input).rank()) {
+        (Some(pads), Some(_)) => {
             let (name, layout) = cx.stored(input)?;
             let pads = stored_pads(node, &layout, &pads)?;
             let (before, after): (Vec<i64>, Vec<i64>) =
                 pads.into_iter().map(|[before, after]| (before, after)).unzip();
             (name, layout, cx.vector(node, "pads", &[before, after].concat()))
         }
-        None => {
-            let name = cx.in_tensorflow_layout(input)?;
-            let pads = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
-            let pads = cx.cast(node, pads, DType::Int64);
-            let perm = vec![("perm", Attribute::Ints(vec![1, 0]))];
-            let pads = cx.step(node, "before_after", "Transpose", vec![pads], perm);
-            let flat = cx.vector(node, "flat", &[-1]);
-            let pads = cx.step(node, "pads", "Reshape", vec![pads, flat], vec![]);
+        _ => {
+            let (name, pads) = (cx.in_tensorflow_layout(input)?, open_pads(cx, node)?);
             (name, Layout::tensorflow_of(cx.shape(node.into())), pads)
         }
     };
     let inputs = [name, pads].into_iter().chain(value).collect();
-    cx.emit(node, "Pad", inputs, layout, vec![]);
+    cx.emit(node, "Pad", inputs, layout, attributes);
     Ok(())
 }
 
@@ -56,16 +73,18 @@ fn stored_pads(node: NodeRef<'_>, layout: &Layout, pads: &[i64]) -> Result<Vec<[
 /// A tensor's own elements around it: without its border (`REFLECT`), which ONNX has, or with it (`SYMMETRIC`), which is
 /// put together of the reversed ends.
 pub fn mirror_pad(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let (mut name, layout) = cx.stored(cx.input_of(node, 0)?)?;
-    let pads = stored_pads(node, &layout, &cx.integers(node, 1, "paddings")?)?;
-    if node.text("mode") == Some("REFLECT") {
-        let (before, after): (Vec<i64>, Vec<i64>) =
-            pads.into_iter().map(|[before, after]| (before, after)).unzip();
-        let pads = cx.vector(node, "pads", &[before, after].concat());
-        let mode = vec![("mode", Attribute::Text("reflect".to_owned()))];
-        cx.emit(node, "Pad", vec![name, pads], layout, mode);
-        return Ok(());
+    let input = cx.input_of(node, 0)?;
+    if cx.shape(input).rank() == Some(0) {
+        return cx.alias(node.into(), input);
     }
+    if node.text("mode") == Some("REFLECT") {
+        return emit_pad(cx, node, None, vec![("mode", Attribute::Text("reflect".to_owned()))]);
+    }
+    let (Some(pads), Some(_)) = (cx.known_integers(node, 1)?, cx.shape(input).rank()) else {
+        return coordinates::mirror_pad(cx, node);
+    };
+    let (mut name, layout) = cx.stored(input)?;
+    let pads = stored_pads(node, &layout, &pads)?;
     for (axis, [before, after]) in pads.into_iter().enumerate() {
         if (before, after) == (0, 0) {
             continue;
@@ -97,7 +116,7 @@ pub fn mirror_pad(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// A tensor repeated along each axis.
 pub fn tile(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
-    let Some(multiples) = cx.known_integers(node, 1)? else {
+    let (Some(multiples), Some(_)) = (cx.known_integers(node, 1)?, cx.shape(input).rank()) else {
         let name = cx.in_tensorflow_layout(input)?;
         let repeats = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
         let repeats = cx.cast(node, repeats, DType::Int64);

@@ -8,7 +8,9 @@ use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
+use crate::ops::array::lower::around::{Around, int_vector, reshaped};
 use crate::tensor::DType;
 
 /// Adds a Transpose unless it would change nothing.
@@ -23,13 +25,18 @@ fn transposed(cx: &mut Lowering<'_>, node: NodeRef<'_>, what: &str, name: String
 pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (data, indices) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
     let axis = match node.inputs.get(2) {
-        None => 0,
-        Some(_) => match cx.integers(node, 2, "axis")?[..] {
-            [axis] => axis,
-            _ => return Err(node.error("its axis is not one number")),
+        None => Some(0),
+        Some(_) => match cx.known_integers(node, 2)?.as_deref() {
+            Some(&[axis]) => Some(axis),
+            Some(_) => return Err(node.error("its axis is not one number")),
+            None => None,
         },
     };
     let batch_dims = node.int("batch_dims", 0);
+    let ranks = cx.shape(data).rank().zip(cx.shape(indices).rank());
+    let (Some(axis), true) = (axis, batch_dims == 0 || ranks.is_some()) else {
+        return gather_open(cx, node, [data, indices], batch_dims);
+    };
     let (name, positions) = (cx.in_tensorflow_layout(data)?, cx.in_tensorflow_layout(indices)?);
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     if batch_dims == 0 {
@@ -70,6 +77,45 @@ pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         .collect();
     let back = back.iter().map(|&axis| axis as i64).collect();
     cx.emit(node, "Transpose", vec![gathered], layout, vec![("perm", Attribute::Ints(back))]);
+    Ok(())
+}
+
+/// Along an axis that an input names when the model runs, or with batch axes of tensors of unknown rank.
+fn gather_open(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    [data, indices]: [TensorRef; 2],
+    batch_dims: i64,
+) -> Result<()> {
+    let (name, positions) = (cx.in_tensorflow_layout(data)?, as_int64(cx, node, indices)?);
+    let axis = if node.inputs.len() > 2 { int_vector(cx, node, 2)? } else { cx.vector(node, "axis", &[0]) };
+    let mut steps = Steps { cx, node };
+    let around = Around::new(&mut steps, &name, &axis);
+    let lengths = steps.op("Shape", &[&positions]);
+    if batch_dims == 0 {
+        let gathered = steps.op_with("Gather", &[&around.value, &positions], "axis", 1);
+        around.emit(&mut steps, node, gathered, Some(&lengths));
+        return Ok(());
+    }
+    // Four axes: the batch, the axes between it and the axis, the axis, and those behind it. With the axis second, each index is a
+    // position on it.
+    let (first, end) = (steps.ints(&[0]), steps.ints(&[i64::MAX]));
+    let batch = steps.ints(&[batch_dims]);
+    let batch_lengths = steps.op("Slice", &[&lengths, &first, &batch, &first]);
+    let picked_lengths = steps.op("Slice", &[&lengths, &batch, &end, &first]);
+    let batch = steps.op("Shape", &[&batch_lengths]);
+    let between = steps.op("Slice", &[&around.before, &batch, &end, &first]);
+    let [batch, picked, before, behind] = [&batch_lengths, &picked_lengths, &between, &around.behind]
+        .map(|lengths| steps.reduce("ReduceProd", lengths, &[0], true));
+    let four = steps.op_with("Concat", &[&batch, &before, &around.length, &behind], "axis", 0);
+    let values = reshaped(&mut steps, &around.value, &four);
+    let values = steps.transpose(&values, &[0, 2, 1, 3]);
+    let one = steps.ints(&[1]);
+    let places = steps.op_with("Concat", &[&batch, &picked, &one], "axis", 0);
+    let places = reshaped(&mut steps, &positions, &places);
+    let gathered = steps.op_with("GatherND", &[&values, &places], "batch_dims", 1);
+    let gathered = steps.transpose(&gathered, &[0, 2, 1, 3]);
+    around.emit(&mut steps, node, gathered, Some(&picked_lengths));
     Ok(())
 }
 
@@ -122,8 +168,23 @@ pub fn one_hot(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let flat = cx.vector(node, "flat", &[-1]);
     let depth = cx.step(node, "count", "Reshape", vec![depth, flat], vec![]);
     let axis = Some(node.int("axis", -1)).filter(|&axis| axis != -1);
-    let rank = if axis.is_some() { cx.rank(node, indices_input)? } else { 0 };
-    let is_hot = hot(cx, node, [indices, depth], (axis, rank));
+    let is_hot = match (axis, cx.shape(indices_input).rank()) {
+        (None, _) => hot(cx, node, [indices, depth], (None, 0)),
+        (axis, Some(rank)) => hot(cx, node, [indices, depth], (axis, rank)),
+        (Some(axis), None) => {
+            // The numbers get as many axes as there are behind the new one.
+            let mut steps = Steps { cx, node };
+            let (shape, axis, one) = (steps.op("Shape", &[&indices]), steps.ints(&[axis]), steps.ints(&[1]));
+            let rank = steps.op("Shape", &[&shape]);
+            let behind = steps.op("Sub", &[&rank, &axis]);
+            let ones = steps.op("Expand", &[&one, &behind]);
+            let shape = steps.op_with("Concat", &[&depth, &ones], "axis", 0);
+            let numbers = steps.positions(&depth);
+            let numbers = reshaped(&mut steps, &numbers, &shape);
+            let indices = steps.op("Unsqueeze", &[&indices, &axis]);
+            steps.op("Equal", &[&indices, &numbers])
+        }
+    };
     let [on, off] = [on, off].map(|tensor| cx.in_tensorflow_layout(tensor));
     let (on, off) = (on?, off?);
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
@@ -197,12 +258,12 @@ pub fn dynamic_stitch(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (mut positions, mut rows) = (vec![], vec![]);
     for (&index, &part) in indices.iter().zip(data) {
         let name = as_int64(cx, node, index)?;
-        positions.push(cx.step(node, "places", "Reshape", vec![name, flat.clone()], vec![]));
-        let index_rank = cx.rank(node, index)?;
-        let name = cx.in_tensorflow_layout(part)?;
+        positions.push(cx.step(node, "places", "Reshape", vec![name.clone(), flat.clone()], vec![]));
+        let part = cx.in_tensorflow_layout(part)?;
         // The axes of the indices become one.
+        let from = rank_vector(cx, node, index, &name);
+        let name = part;
         let shape = cx.step(node, "shape", "Shape", vec![name.clone()], vec![]);
-        let from = cx.vector(node, &format!("from_{index_rank}"), &[index_rank as i64]);
         let to = cx.vector(node, "to", &[i64::MAX]);
         let rest = cx.step(node, "rest", "Slice", vec![shape, from, to], vec![]);
         let shape = cx.step(node, "rows_shape", "Concat", vec![flat.clone(), rest], axis());
@@ -227,13 +288,35 @@ pub fn dynamic_stitch(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
+/// The rank of a tensor, as a vector of one number.
+pub fn rank_vector(cx: &mut Lowering<'_>, node: NodeRef<'_>, tensor: TensorRef, name: &str) -> String {
+    match cx.shape(tensor).rank() {
+        Some(rank) => Steps { cx, node }.ints(&[rank as i64]),
+        None => {
+            let shape = cx.step(node, "shape", "Shape", vec![name.to_owned()], vec![]);
+            cx.step(node, "rank", "Shape", vec![shape], vec![])
+        }
+    }
+}
+
 /// For each number of a partition the rows that carry it.
 pub fn dynamic_partition(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (data, partitions) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
-    if cx.rank(node, partitions)? != 1 {
-        return Err(node.error("its partitions are not a vector"));
+    let is_vector = cx.shape(partitions).rank() == Some(1);
+    let (mut data, mut numbers) = (cx.in_tensorflow_layout(data)?, as_int64(cx, node, partitions)?);
+    if !is_vector {
+        // The axes of the partitions become one.
+        let rank = rank_vector(cx, node, partitions, &numbers);
+        let mut steps = Steps { cx, node };
+        let (all, first, end) = (steps.ints(&[-1]), steps.ints(&[0]), steps.ints(&[i64::MAX]));
+        let shape = steps.op("Shape", &[&data]);
+        let rest = steps.op("Slice", &[&shape, &rank, &end, &first]);
+        numbers = steps.op("Reshape", &[&numbers, &all]);
+        let count = steps.op("Shape", &[&numbers]);
+        let shape = steps.op_with("Concat", &[&count, &rest], "axis", 0);
+        data = reshaped(&mut steps, &data, &shape);
     }
-    let (data, partitions) = (cx.in_tensorflow_layout(data)?, as_int64(cx, node, partitions)?);
+    let partitions = numbers;
     let flat = cx.vector(node, "flat", &[-1]);
     for port in 0..node.outputs.len() {
         let tensor = node.output(port);

@@ -4,10 +4,12 @@
 //! Squeeze and Unsqueeze in <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::NodeRef;
+use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::steps::Steps;
 use crate::onnx::{Attribute, Attributes};
+use crate::ops::array::lower::around::{Around, int_vector};
 use crate::ops::array::lower::basic::common_layout;
 use crate::ops::array::{AxisInput, Parts};
 use crate::tensor::{Constant, DType};
@@ -19,13 +21,13 @@ pub fn concat(cx: &mut Lowering<'_>, node: NodeRef<'_>, axis: AxisInput) -> Resu
         AxisInput::Last => node.inputs.split_last(),
     };
     let Some((&axis, inputs)) = parts else { return Err(node.error("it has no inputs")) };
-    let axis = match cx.constant(axis).map(Constant::to_i64s).transpose()?.flatten().as_deref() {
-        Some(&[axis]) => axis,
-        _ => return Err(node.error("its axis is not known before the model runs")),
-    };
     if let [only] = inputs {
         return cx.alias(node.into(), *only);
     }
+    let axis = match cx.constant(axis).map(Constant::to_i64s).transpose()?.flatten().as_deref() {
+        Some(&[axis]) => axis,
+        _ => return concat_open(cx, node, inputs, if axis == node.inputs[0] { 0 } else { inputs.len() }),
+    };
     let rank = cx.shape(node.into()).rank();
     let layout = rank.map_or(Layout::tensorflow(0), |rank| common_layout(cx, inputs, rank));
     let mut names = vec![];
@@ -44,15 +46,39 @@ pub fn concat(cx: &mut Lowering<'_>, node: NodeRef<'_>, axis: AxisInput) -> Resu
     Ok(())
 }
 
+/// Joins along an axis that an input names when the model runs.
+fn concat_open(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    inputs: &[TensorRef],
+    axis_index: usize,
+) -> Result<()> {
+    let axis = int_vector(cx, node, axis_index)?;
+    let names: Result<Vec<String>> = inputs.iter().map(|&input| cx.in_tensorflow_layout(input)).collect();
+    let mut steps = Steps { cx, node };
+    let parts: Vec<Around> = names?.iter().map(|name| Around::new(&mut steps, name, &axis)).collect();
+    let values: Vec<&String> = parts.iter().map(|part| &part.value).collect();
+    let joined = steps.op_with("Concat", &values, "axis", 1);
+    let length = steps.length(&joined, 1);
+    parts[0].emit(&mut steps, node, joined, Some(&length));
+    Ok(())
+}
+
 /// A new axis. A tensor that is stored in another order keeps this order if the new axis is the first or the last one.
 pub fn expand_dims(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     if cx.reshape_constant(node, input) {
         return Ok(());
     }
-    let axis = match cx.integers(node, 1, "axis")?[..] {
-        [axis] => axis,
-        _ => return Err(node.error("its axis is not one number")),
+    let axis = match cx.known_integers(node, 1)?.as_deref() {
+        Some(&[axis]) => axis,
+        Some(_) => return Err(node.error("its axis is not one number")),
+        None => {
+            let (name, axes) = (cx.in_tensorflow_layout(input)?, int_vector(cx, node, 1)?);
+            let layout = Layout::tensorflow_of(cx.shape(node.into()));
+            cx.emit(node, "Unsqueeze", vec![name, axes], layout, vec![]);
+            return Ok(());
+        }
     };
     let (name, layout) = cx.stored(input)?;
     let (axis, layout) = match cx.shape(input).rank() {
@@ -98,27 +124,65 @@ fn equal_parts(
 }
 
 pub fn split(cx: &mut Lowering<'_>, node: NodeRef<'_>, parts: Parts) -> Result<()> {
-    let (input, axis) = match parts {
+    let (input, axis_index) = match parts {
         Parts::Equal => (1, 0),
         Parts::Given => (0, 2),
     };
     let input = cx.input_of(node, input)?;
-    let axis = match cx.integers(node, axis, "axis")?[..] {
-        [axis] => axis,
-        _ => return Err(node.error("its axis is not one number")),
+    let axis = match cx.known_integers(node, axis_index)?.as_deref() {
+        Some(&[axis]) => axis,
+        Some(_) => return Err(node.error("its axis is not one number")),
+        None => return split_open(cx, node, parts, (input, axis_index)),
     };
-    let rank = cx.rank(node, input)?;
-    let axis = axis.rem_euclid(rank.max(1) as i64) as usize;
-    let length = cx.shape(input).dim(axis);
-    let count = usize::try_from(node.int("num_split", 1)).unwrap_or(1);
     let (name, layout) = cx.stored(input)?;
+    let (axis, length) = match cx.shape(input).rank() {
+        Some(rank) => {
+            let axis = axis.rem_euclid(rank.max(1) as i64) as usize;
+            (layout.stored_axis(axis) as i64, cx.shape(input).dim(axis))
+        }
+        None => (axis, None),
+    };
+    let (inputs, attributes) = split_inputs(cx, node, parts, length, (name, axis))?;
+    cx.emit_all(node, "Split", inputs, vec![layout; node.outputs.len()], attributes);
+    Ok(())
+}
+
+/// The inputs and attributes of a Split of a value along an axis.
+fn split_inputs(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    parts: Parts,
+    length: Option<usize>,
+    (value, axis): (String, i64),
+) -> Result<(Vec<String>, Attributes)> {
+    let count = usize::try_from(node.int("num_split", 1)).unwrap_or(1);
     let (sizes, mut attributes) = match parts {
         Parts::Equal => equal_parts(cx, node, length, count)?,
-        Parts::Given => (Some(part_sizes(cx, node, length, (&name, layout.stored_axis(axis)))?), vec![]),
+        Parts::Given => (Some(part_sizes(cx, node, length, (&value, axis))?), vec![]),
     };
-    attributes.push(("axis", Attribute::Int(layout.stored_axis(axis) as i64)));
-    let inputs = [name].into_iter().chain(sizes).collect();
-    cx.emit_all(node, "Split", inputs, vec![layout; node.outputs.len()], attributes);
+    attributes.push(("axis", Attribute::Int(axis)));
+    Ok(([value].into_iter().chain(sizes).collect(), attributes))
+}
+
+/// Splits along an axis that an input names when the model runs.
+fn split_open(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    parts: Parts,
+    (input, axis_index): (TensorRef, usize),
+) -> Result<()> {
+    let name = cx.in_tensorflow_layout(input)?;
+    let axis = int_vector(cx, node, axis_index)?;
+    let around = Around::new(&mut Steps { cx, node }, &name, &axis);
+    let (inputs, attributes) = split_inputs(cx, node, parts, None, (around.value.clone(), 1))?;
+    let names: Vec<String> =
+        (0..node.outputs.len()).map(|port| cx.unique_name(&format!("{}/part_{port}", node.name))).collect();
+    cx.node(&format!("{}/split", node.name), "Split", inputs, names.clone(), attributes);
+    let mut steps = Steps { cx, node };
+    for (port, name) in names.into_iter().enumerate() {
+        let length = steps.length(&name, 1);
+        around.emit(&mut steps, node.output(port), name, Some(&length));
+    }
     Ok(())
 }
 
@@ -127,7 +191,7 @@ fn part_sizes(
     cx: &mut Lowering<'_>,
     node: NodeRef<'_>,
     length: Option<usize>,
-    (value, axis): (&str, usize),
+    (value, axis): (&str, i64),
 ) -> Result<String> {
     let known = cx.known_integers(node, 1)?;
     let length = length.and_then(|length| i64::try_from(length).ok());
@@ -145,7 +209,7 @@ fn part_sizes(
         }
     };
     // At most one part has the size -1: the remaining length.
-    let length = cx.length_of(node, value, axis as i64);
+    let length = cx.length_of(node, value, axis);
     let (zero, none) = (cx.vector(node, "zero", &[0]), cx.vector(node, "sum_axis", &[0]));
     let takes_rest = cx.step(node, "takes_rest", "Less", vec![sizes.clone(), zero.clone()], vec![]);
     let named = cx.step(node, "named", "Where", vec![takes_rest.clone(), zero, sizes.clone()], vec![]);

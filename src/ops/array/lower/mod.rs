@@ -1,10 +1,13 @@
+pub mod around;
 pub mod basic;
 pub mod blocks;
+pub mod coordinates;
 pub mod diagonal;
 pub mod extent;
 pub mod fill;
 pub mod gather;
 pub mod join;
 pub mod open_diagonal;
+pub mod open_slice;
 pub mod order;
 pub mod slice;

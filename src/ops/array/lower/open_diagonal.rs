@@ -2,27 +2,84 @@
 //! the model, by the arithmetic of `diagonal`.
 
 use crate::error::Result;
-use crate::graph::{NodeRef, TensorRef};
+use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::emit::zeros_are_lengths;
 use crate::lower::steps::Steps;
-use crate::ops::array::lower::diagonal::{LEFT, flattened};
-use crate::tensor::DType;
+use crate::ops::array::lower::around::{int_vector, reshaped};
+use crate::ops::array::lower::diagonal::LEFT;
 
-/// The lowest and the highest diagonal, and whether there is only one.
-fn bounds(cx: &mut Lowering<'_>, node: NodeRef<'_>, input: TensorRef) -> Result<(String, String, bool)> {
-    let is_single = match cx.shape(input).fully_known().as_deref() {
-        Some([] | [1]) => true,
-        Some([2]) => false,
-        _ => return Err(node.error("it is not known whether it has one diagonal or several")),
-    };
-    let name = cx.in_tensorflow_layout(input)?;
-    let mut steps = Steps { cx, node };
-    let (name, flat) = (steps.cast(&name, DType::Int64), steps.ints(&[-1]));
-    let vector = steps.op("Reshape", &[&name, &flat]);
-    let (first, last) = (steps.int(0), steps.int(-1));
-    let (lower, upper) = (steps.op("Gather", &[&vector, &first]), steps.op("Gather", &[&vector, &last]));
-    Ok((lower, upper, is_single))
+/// The diagonals that an op means.
+struct Diagonals {
+    lower: String,
+    upper: String,
+    /// Whether there is only one, which then has no axis of its own; `None` if only the model knows.
+    is_single: Option<bool>,
+}
+
+impl Diagonals {
+    /// Those that an input names; without the input, the main one.
+    fn of_input(cx: &mut Lowering<'_>, node: NodeRef<'_>, index: usize) -> Result<Self> {
+        let known = match node.inputs.get(index) {
+            Some(_) => cx.known_integers(node, index)?,
+            None => Some(vec![0]),
+        };
+        if let Some(&[lower] | &[lower, _]) = known.as_deref() {
+            let upper = known.as_ref().and_then(|known| known.last().copied()).unwrap_or(lower);
+            let mut steps = Steps { cx, node };
+            let is_single = Some(lower == upper);
+            return Ok(Self { lower: steps.int(lower), upper: steps.int(upper), is_single });
+        }
+        let is_single = match cx.shape(cx.input_of(node, index)?).fully_known().as_deref() {
+            Some([] | [1]) => Some(true),
+            // Two numbers may be the same.
+            _ => None,
+        };
+        let vector = int_vector(cx, node, index)?;
+        let mut steps = Steps { cx, node };
+        let (first, last) = (steps.int(0), steps.int(-1));
+        let (lower, upper) = (steps.op("Gather", &[&vector, &first]), steps.op("Gather", &[&vector, &last]));
+        Ok(Self { lower, upper, is_single })
+    }
+
+    /// One of two vectors of integers: the first if there is only one diagonal.
+    fn choose(&self, steps: &mut Steps<'_, '_, '_>, [single, several]: [&[i64]; 2]) -> String {
+        match self.is_single {
+            Some(true) => steps.ints(single),
+            Some(false) => steps.ints(several),
+            None => {
+                let is_single = steps.op("Equal", &[&self.lower, &self.upper]);
+                let (single, several) = (steps.ints(single), steps.ints(several));
+                steps.op("Where", &[&is_single, &single, &several])
+            }
+        }
+    }
+
+    /// Tensors that hold the diagonals, with all elements of a matrix on one axis.
+    fn flattened(&self, steps: &mut Steps<'_, '_, '_>, name: &String) -> String {
+        let merged = self.choose(steps, [&[-1], &[-2]]);
+        flattened(steps, name, &merged)
+    }
+}
+
+/// A tensor whose axes from one on, which is counted from the end, are made one.
+fn flattened(steps: &mut Steps<'_, '_, '_>, name: &String, from: &String) -> String {
+    let shape = steps.op("Shape", &[name]);
+    let (first, end) = (steps.ints(&[0]), steps.ints(&[i64::MAX]));
+    let kept = steps.op("Slice", &[&shape, &first, from, &first]);
+    let merged = steps.op("Slice", &[&shape, from, &end, &first]);
+    let merged = steps.reduce("ReduceProd", &merged, &[0], true);
+    let shape = steps.op_with("Concat", &[&kept, &merged], "axis", 0);
+    reshaped(steps, name, &shape)
+}
+
+/// The value around the diagonals: an input, or zero.
+fn padding(cx: &mut Lowering<'_>, node: NodeRef<'_>, index: usize) -> Result<String> {
+    match node.inputs.get(index) {
+        Some(&padding) => cx.in_tensorflow_layout(padding),
+        None => Ok(cx.scalar(node, "padding", cx.dtype(node.into()), 0.0)),
+    }
 }
 
 /// The number of rows and columns of matrices.
@@ -65,15 +122,13 @@ fn offsets(
 
 pub fn diag_part(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> Result<()> {
     let input = cx.input_of(node, 0)?;
-    let rank = cx.rank(node, input)?;
-    let (lower, upper, is_single) = bounds(cx, node, cx.input_of(node, 1)?)?;
+    let diagonals = Diagonals::of_input(cx, node, 1)?;
+    let (lower, upper) = (diagonals.lower.clone(), diagonals.upper.clone());
     let name = cx.in_tensorflow_layout(input)?;
-    let padding = match node.inputs.get(2) {
-        Some(&padding) => cx.in_tensorflow_layout(padding)?,
-        None => cx.scalar(node, "padding", cx.dtype(input), 0.0),
-    };
-    let flat = flattened(cx, node, name.clone(), rank, 2);
+    let padding = padding(cx, node, 2)?;
     let mut steps = Steps { cx, node };
+    let matrix_axes = steps.ints(&[-2]);
+    let flat = flattened(&mut steps, &name, &matrix_axes);
     let (rows, columns) = matrix_size(&mut steps, &name);
     let (zero, one, back) = (steps.int(0), steps.int(1), steps.int(-1));
     let stop = steps.op("Sub", &[&lower, &one]);
@@ -102,13 +157,24 @@ pub fn diag_part(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> R
     let position = steps.op("Where", &[&is_inside, &position, &zero]);
     let gathered = steps.op_with("Gather", &[&flat, &position], "axis", -1);
     let layout = Layout::tensorflow_of(steps.cx.shape(node.into()));
-    if is_single {
-        let chosen = steps.op("Where", &[&is_inside, &gathered, &padding]);
-        let axis = steps.ints(&[-2]);
-        cx.emit(node, "Squeeze", vec![chosen, axis], layout, vec![]);
-    } else {
+    if diagonals.is_single == Some(false) {
         cx.emit(node, "Where", vec![is_inside, gathered, padding], layout, vec![]);
+        return Ok(());
     }
+    let chosen = steps.op("Where", &[&is_inside, &gathered, &padding]);
+    if diagonals.is_single == Some(true) {
+        cx.emit(node, "Squeeze", vec![chosen, matrix_axes], layout, vec![]);
+        return Ok(());
+    }
+    // A single diagonal has no axis that counts the diagonals.
+    let shape = steps.op("Shape", &[&chosen]);
+    let end = steps.ints(&[i64::MAX]);
+    let batch = steps.op("Slice", &[&shape, &first, &matrix_axes, &first]);
+    let from = diagonals.choose(&mut steps, [&[-1], &[-2]]);
+    let kept = steps.op("Slice", &[&shape, &from, &end, &first]);
+    let shape = steps.op_with("Concat", &[&batch, &kept], "axis", 0);
+    let attributes = zeros_are_lengths();
+    cx.emit(node, "Reshape", vec![chosen, shape], layout, attributes);
     Ok(())
 }
 
@@ -140,19 +206,22 @@ fn in_diagonals(
 
 pub fn diag(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> Result<()> {
     let input = cx.input_of(node, 0)?;
-    let rank = cx.rank(node, input)?;
-    let (lower, upper, is_single) = bounds(cx, node, cx.input_of(node, 1)?)?;
+    let diagonals = Diagonals::of_input(cx, node, 1)?;
+    let (lower, upper) = (diagonals.lower.clone(), diagonals.upper.clone());
     let name = cx.in_tensorflow_layout(input)?;
     let mut given = vec![];
     for index in [2, 3] {
-        let size = cx.in_tensorflow_layout(cx.input_of(node, index)?)?;
-        let size = cx.cast(node, size, DType::Int64);
+        if node.inputs.len() <= index {
+            given.push(Steps { cx, node }.int(-1));
+            continue;
+        }
+        let size = int_vector(cx, node, index)?;
         let scalar = cx.vector(node, "scalar", &[]);
         given.push(cx.step(node, "size", "Reshape", vec![size, scalar], vec![]));
     }
-    let padding = cx.in_tensorflow_layout(cx.input_of(node, 4)?)?;
-    let flat = flattened(cx, node, name.clone(), rank, if is_single { 1 } else { 2 });
+    let padding = padding(cx, node, 4)?;
     let mut steps = Steps { cx, node };
+    let flat = diagonals.flattened(&mut steps, &name);
     let shape = steps.op("Shape", &[&name]);
     let (zero, last) = (steps.int(0), steps.int(-1));
     let longest = steps.op("Gather", &[&shape, &last]);
@@ -176,12 +245,12 @@ pub fn diag(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> Result
 
 pub fn set_diag(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> Result<()> {
     let (input, diagonal) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
-    let rank = cx.rank(node, diagonal)?;
-    let (lower, upper, is_single) = bounds(cx, node, cx.input_of(node, 2)?)?;
+    let diagonals = Diagonals::of_input(cx, node, 2)?;
+    let (lower, upper) = (diagonals.lower.clone(), diagonals.upper.clone());
     let matrices = cx.in_tensorflow_layout(input)?;
     let name = cx.in_tensorflow_layout(diagonal)?;
-    let flat = flattened(cx, node, name.clone(), rank, if is_single { 1 } else { 2 });
     let mut steps = Steps { cx, node };
+    let flat = diagonals.flattened(&mut steps, &name);
     let shape = steps.op("Shape", &[&name]);
     let last = steps.int(-1);
     let longest = steps.op("Gather", &[&shape, &last]);

@@ -8,15 +8,18 @@ use crate::error::Result;
 use crate::graph::{Attr, NodeRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
 use crate::ops::Parameter;
+use crate::ops::array::lower::around::int_vector;
+use crate::ops::array::lower::coordinates;
 use crate::ops::array::lower::gather::hot;
 use crate::tensor::{Constant, DType};
 
 /// Other names for the axes, and no element is moved until a reader needs TensorFlow's order.
 pub fn transpose(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
-    let perm = cx.integers(node, 1, "axes")?;
+    let Some(perm) = cx.known_integers(node, 1)? else { return coordinates::transpose(cx, node) };
     let rank = perm.len();
     let axes: Vec<usize> = perm.iter().map(|axis| axis.rem_euclid(rank.max(1) as i64) as usize).collect();
     if let Some(constant) = cx.constant(input).cloned()
@@ -43,14 +46,29 @@ pub fn transpose(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 
 pub fn reverse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
-    let axes = cx.integers(node, 1, "axes")?;
+    let Some(axes) = cx.known_integers(node, 1)? else {
+        let (name, axes) = (cx.in_tensorflow_layout(input)?, int_vector(cx, node, 1)?);
+        let mut steps = Steps { cx, node };
+        let count = steps.op("Shape", &[&axes]);
+        let [back, end] = [-1, i64::MIN].map(|bound| {
+            let bound = steps.ints(&[bound]);
+            steps.op("Expand", &[&bound, &count])
+        });
+        let layout = Layout::tensorflow_of(cx.shape(input));
+        cx.emit(node, "Slice", vec![name, back.clone(), end, axes, back], layout, vec![]);
+        return Ok(());
+    };
     if axes.is_empty() {
         return cx.alias(node.into(), input);
     }
-    let rank = cx.rank(node, input)?.max(1);
     let (name, layout) = cx.stored(input)?;
-    let axes: Vec<i64> =
-        axes.iter().map(|axis| layout.stored_axis(axis.rem_euclid(rank as i64) as usize) as i64).collect();
+    let axes: Vec<i64> = match cx.shape(input).rank() {
+        Some(rank) => {
+            let axes = axes.iter().map(|axis| axis.rem_euclid(rank.max(1) as i64) as usize);
+            axes.map(|axis| layout.stored_axis(axis) as i64).collect()
+        }
+        None => axes,
+    };
     let all = |value: i64| vec![value; axes.len()];
     let inputs = vec![
         name,
@@ -66,12 +84,19 @@ pub fn reverse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// ONNX reverses along the first or second axis, the batch being the other.
 pub fn reverse_sequence(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (input, lengths) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
-    let rank = cx.rank(node, input)?;
-    let axis = |name: &str| node.int(name, 0).rem_euclid(rank.max(1) as i64) as usize;
-    let (time, batch) = (axis("seq_dim"), axis("batch_dim"));
+    let given = [node.int("seq_dim", 0), node.int("batch_dim", 0)];
+    let is_direct = matches!(given, [0, 1] | [1, 0]);
+    let rank = match cx.shape(input).rank() {
+        None if !is_direct => return coordinates::reverse_sequence(cx, node, given),
+        None => 0,
+        Some(rank) => rank,
+    };
+    let [time, batch] = given.map(|axis| {
+        let from_front = if axis < 0 { axis + rank as i64 } else { axis };
+        usize::try_from(from_front).unwrap_or(0)
+    });
     let lengths = cx.in_tensorflow_layout(lengths)?;
     let lengths = cx.cast(node, lengths, DType::Int64);
-    let is_direct = time < 2 && batch < 2 && time != batch;
     let name = cx.in_tensorflow_layout(input)?;
     // To reverse no element is to reverse one, if there is one; ONNX Runtime leaves rows of length 0 unwritten.
     let one = cx.vector(node, "one", &[1]);
@@ -103,8 +128,10 @@ pub fn reverse_sequence(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> 
 /// axis that is named twice is shifted twice.
 pub fn roll(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
-    let rank = cx.rank(node, input)?.max(1);
-    let axes = cx.integers(node, 2, "axes")?;
+    let (Some(axes), Some(rank)) = (cx.known_integers(node, 2)?, cx.shape(input).rank()) else {
+        return coordinates::roll(cx, node);
+    };
+    let rank = rank.max(1);
     let known = cx.known_integers(node, 1)?;
     let (mut name, layout) = cx.stored(input)?;
     let zero = cx.vector(node, "zero", &[0]);
@@ -288,11 +315,11 @@ pub fn bincount(cx: &mut Lowering<'_>, node: NodeRef<'_>, counted: Counted) -> R
     let (numbers, size, weights) = (numbers?, size?, weights?);
     let dtype = cx.dtype(node.into());
     let computed = if dtype == DType::Int32 { DType::Int64 } else { dtype };
-    let rank = cx.rank(node, numbers)?;
+    let rank = cx.shape(numbers).rank();
     let flat = cx.vector(node, "flat", &[-1]);
     let name = cx.in_tensorflow_layout(numbers)?;
     let mut name = cx.cast(node, name, DType::Int64);
-    let is_flattened = counted == Counted::All || rank == 0;
+    let is_flattened = counted == Counted::All || rank == Some(0);
     if is_flattened {
         name = cx.step(node, "numbers", "Reshape", vec![name, flat.clone()], vec![]);
     }
@@ -325,14 +352,22 @@ pub fn bincount(cx: &mut Lowering<'_>, node: NodeRef<'_>, counted: Counted) -> R
             weights = cx.step(node, "taken", "Slice", vec![all, from, size], vec![]);
         }
         if is_open || is_flattened {
-            weights = cx.reshaped(node, "weights", weights, numbers_shape);
+            weights = cx.reshaped(node, "weights", weights, numbers_shape.clone());
         }
         let behind = cx.vector(node, "behind", &[-1]);
         let weights = cx.step(node, "columns", "Unsqueeze", vec![weights, behind], vec![]);
         hot = cx.step(node, "weighted", "Mul", vec![hot, weights], vec![]);
     }
     // ONNX Runtime mistakes an axis that is counted from the end where there are no elements.
-    let axes = cx.vector(node, "axes", &[if is_flattened { 0 } else { rank as i64 - 1 }]);
+    let axes = match rank {
+        _ if is_flattened => cx.vector(node, "axes", &[0]),
+        Some(rank) => cx.vector(node, "axes", &[rank as i64 - 1]),
+        None => {
+            let mut steps = Steps { cx, node };
+            let (rank, one) = (steps.op("Shape", &[&numbers_shape]), steps.int(1));
+            steps.op("Sub", &[&rank, &one])
+        }
+    };
     let keep = vec![("keepdims", Attribute::Int(0))];
     let mut counts = cx.step(node, "counts", "ReduceSum", vec![hot, axes], keep);
     if is_binary {

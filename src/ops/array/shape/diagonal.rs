@@ -19,7 +19,7 @@ fn diagonals(inputs: &Inputs<'_>, index: usize) -> Result<Option<(i64, i64)>> {
 pub fn diag(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
     let input = inputs.tensor_type(0)?;
     let (Some(dims), Some((lower, upper))) = (input.shape.dims(), diagonals(inputs, 1)?) else {
-        return one(input.dtype, open_rank(inputs, [1, 0])?);
+        return one(input.dtype, open_rank(inputs, 1)?);
     };
     let batch = dims.len().saturating_sub(if lower == upper { 1 } else { 2 });
     let given = |index: usize| -> Result<Option<usize>> {
@@ -47,7 +47,7 @@ pub fn diag_part(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
     let (Some([batch @ .., rows, columns]), Some((lower, upper))) =
         (input.shape.dims(), diagonals(inputs, 1)?)
     else {
-        return one(input.dtype, open_rank(inputs, [-1, 0])?);
+        return one(input.dtype, open_rank(inputs, -1)?);
     };
     let longest = rows.zip(*columns).and_then(|(rows, columns)| {
         let longest = (rows as i64 + upper.min(0)).min(columns as i64 - lower.max(0));
@@ -61,20 +61,19 @@ pub fn diag_part(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
     one(input.dtype, Shape::new(dims))
 }
 
-/// The rank of a result that has so many axes more than the input: for one diagonal, or for several.
-fn open_rank(inputs: &Inputs<'_>, more: [i64; 2]) -> Result<Shape> {
+/// The rank of a result that has so many axes more than the input if there is one diagonal.
+fn open_rank(inputs: &Inputs<'_>, more: i64) -> Result<Shape> {
     // The first versions know the main diagonal alone.
     let diagonals = match inputs.node.inputs.len() {
         0 | 1 => Some(vec![]),
         _ => inputs.shape(1)?.fully_known(),
     };
-    let is_single = match diagonals.as_deref() {
-        Some([] | [1]) => true,
-        Some([2]) => false,
-        _ => return Ok(Shape::UNKNOWN),
-    };
+    // Two numbers may be the same diagonal.
+    if !matches!(diagonals.as_deref(), Some([] | [1])) {
+        return Ok(Shape::UNKNOWN);
+    }
     let rank = inputs.shape(0)?.rank().and_then(|rank| i64::try_from(rank).ok());
-    let rank = rank.map(|rank| rank + more[usize::from(!is_single)]);
+    let rank = rank.map(|rank| rank + more);
     Ok(rank.and_then(|rank| usize::try_from(rank).ok()).map_or(Shape::UNKNOWN, Shape::of_rank))
 }
 

@@ -7,6 +7,7 @@ mod counted;
 mod recurrent;
 mod while_loop;
 
+pub use recurrent::is_zero;
 pub use while_loop::while_loop;
 
 use crate::error::Result;

@@ -7,7 +7,9 @@ use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::steps::Steps;
 use crate::onnx::{Attribute, Attributes};
+use crate::ops::array::lower::around::int_vector;
 use crate::tensor::{Constant, DType};
 
 fn text(value: &str) -> Attribute {
@@ -109,9 +111,10 @@ fn shares(from: usize, to: usize, align_corners: bool) -> Vec<f32> {
 pub fn area(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let shape = cx.shape(input).clone();
-    let size = cx.integers(node, 1, "sizes")?;
-    let (Some(rows), Some(columns), &[height, width]) = (shape.dim(1), shape.dim(2), &size[..]) else {
-        return Err(node.error("the size of its images is not known").advice(cx.shape_advice(input)));
+    let size = cx.known_integers(node, 1)?;
+    let (Some(rows), Some(columns), Some(&[height, width])) = (shape.dim(1), shape.dim(2), size.as_deref())
+    else {
+        return open_area(cx, node);
     };
     let (Ok(height), Ok(width)) = (usize::try_from(height), usize::try_from(width)) else {
         return Err(node.error("its sizes are not counts"));
@@ -133,6 +136,55 @@ pub fn area(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let narrowed = cx.step(node, "narrowed", "MatMul", vec![name, across], vec![]);
     cx.emit(node, "MatMul", vec![down, narrowed], layout, vec![]);
     Ok(())
+}
+
+/// The same where the model computes the matrices, from the lengths that the images have before and after it.
+fn open_area(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let layout = Layout::channels_first(4);
+    let name = cx.in_layout(input, &layout)?;
+    let size = int_vector(cx, node, 1)?;
+    let is_float = cx.dtype(input) == DType::Float32;
+    let mut steps = Steps { cx, node };
+    let name = if is_float { name } else { steps.cast(&name, DType::Float32) };
+    let mut matrices = vec![];
+    for axis in [0, 1] {
+        let (from, to) = (steps.length(&name, axis + 2), steps.part(&size, 0, axis, axis + 1));
+        matrices.push(open_shares(&mut steps, &from, &to, node.bool("align_corners", false)));
+    }
+    let across = steps.transpose(&matrices[1], &[1, 0]);
+    let narrowed = steps.op("MatMul", &[&name, &across]);
+    cx.emit(node, "MatMul", vec![matrices.swap_remove(0), narrowed], layout, vec![]);
+    Ok(())
+}
+
+/// The matrix of `shares` for lengths that are vectors of one number.
+fn open_shares(steps: &mut Steps<'_, '_, '_>, from: &String, to: &String, align_corners: bool) -> String {
+    let (targets, pixels) = (steps.positions(to), steps.positions(from));
+    let [targets, pixels, from, to] =
+        [&targets, &pixels, from, to].map(|value| steps.cast(value, DType::Float64));
+    let [zero, one, beyond] = [0.0, 1.0, f64::INFINITY].map(|value| steps.number(DType::Float64, value));
+    let mut scale = steps.op("Div", &[&from, &to]);
+    let last = steps.op("Sub", &[&from, &one]);
+    if align_corners {
+        let intervals = steps.op("Sub", &[&to, &one]);
+        let (is_many, aligned) = (steps.op("Greater", &[&to, &one]), steps.op("Div", &[&last, &intervals]));
+        scale = steps.op("Where", &[&is_many, &aligned, &scale]);
+    }
+    let behind = steps.ints(&[1]);
+    let targets = steps.op("Unsqueeze", &[&targets, &behind]);
+    let start = steps.op("Mul", &[&targets, &scale]);
+    let next = steps.op("Add", &[&targets, &one]);
+    let end = steps.op("Mul", &[&next, &scale]);
+    // Pixels outside of the image are its last pixel.
+    let next = steps.op("Add", &[&pixels, &one]);
+    let is_last = steps.op("Equal", &[&pixels, &last]);
+    let next = steps.op("Where", &[&is_last, &beyond, &next]);
+    let (first, stop) = (steps.op("Max", &[&start, &pixels]), steps.op("Min", &[&end, &next]));
+    let covered = steps.op("Sub", &[&stop, &first]);
+    let covered = steps.op("Max", &[&covered, &zero]);
+    let shares = steps.op("Div", &[&covered, &scale]);
+    steps.cast(&shares, DType::Float32)
 }
 
 #[cfg(test)]

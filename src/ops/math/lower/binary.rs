@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
 use crate::ops::array::lower::basic::common_layout;
 use crate::ops::operator;
@@ -272,17 +273,29 @@ pub fn select_rows(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let &[condition, a, b] = &node.inputs[..] else {
         return Err(node.error("it does not have three inputs"));
     };
-    let rank = match (cx.shape(condition).rank(), cx.shape(a).rank()) {
-        (Some(1), Some(rank)) if rank > 1 => rank,
-        _ => return select(cx, node),
-    };
-    let axes: Vec<i64> = (1..rank as i64).collect();
-    let axes = cx.vector(node, "axes", &axes);
     let name = cx.in_tensorflow_layout(condition)?;
-    let condition = cx.step(node, "condition", "Unsqueeze", vec![name, axes], vec![]);
-    let (a, b) = (cx.in_tensorflow_layout(a)?, cx.in_tensorflow_layout(b)?);
-    let layout = Layout::tensorflow_of(cx.shape(node.into()));
-    cx.emit(node, "Where", vec![condition, a, b], layout, vec![]);
+    let condition = match (cx.shape(condition).rank(), cx.shape(a).rank().or(cx.shape(b).rank())) {
+        (Some(1), Some(rank)) if rank > 1 => {
+            let axes: Vec<i64> = (1..rank as i64).collect();
+            let axes = cx.vector(node, "axes", &axes);
+            cx.step(node, "condition", "Unsqueeze", vec![name, axes], vec![])
+        }
+        (Some(0), _) | (_, Some(0 | 1)) => return select(cx, node),
+        (Some(2..), _) => return select(cx, node),
+        // A vector chooses rows, and everything else has the shape of what it chooses from: either gets the axes that it lacks.
+        (None | Some(1), _) => {
+            let values = cx.in_tensorflow_layout(a)?;
+            let mut steps = Steps { cx, node };
+            let [own, full] = [&name, &values].map(|value| steps.op("Shape", &[value]));
+            let [rank, full_rank] = [&own, &full].map(|shape| steps.op("Shape", &[shape]));
+            let (lacking, one) = (steps.op("Sub", &[&full_rank, &rank]), steps.ints(&[1]));
+            let ones = steps.op("Expand", &[&one, &lacking]);
+            let shape = steps.op_with("Concat", &[&own, &ones], "axis", 0);
+            cx.reshaped(node, "condition", name, shape)
+        }
+    };
+    let names = vec![condition, cx.in_tensorflow_layout(a)?, cx.in_tensorflow_layout(b)?];
+    cx.emit(node, "Where", names, Layout::tensorflow_of(cx.shape(node.into())), vec![]);
     Ok(())
 }
 

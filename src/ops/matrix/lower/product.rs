@@ -8,7 +8,9 @@ use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::flatten::matrix_for;
+use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
+use crate::ops::array::lower::around::{int_vector, reshaped};
 use crate::tensor::DType;
 
 /// A product of matrices: Gemm, which can also have a bias, or MatMul for types that Gemm does not have.
@@ -39,12 +41,17 @@ fn products(cx: &mut Lowering<'_>, node: NodeRef<'_>, factors: [(&str, TensorRef
     let mut inputs = vec![];
     for (attribute, factor) in factors {
         let mut name = if node.bool(attribute, false) {
-            let rank = cx.rank(node, factor)?;
-            if rank < 2 {
-                return Err(node.error("a factor has fewer than two axes"));
+            match cx.shape(factor).rank() {
+                Some(0 | 1) => return Err(node.error("a factor has fewer than two axes")),
+                Some(rank) => {
+                    let axes = (0..rank - 2).chain([rank - 1, rank - 2]).collect();
+                    cx.in_layout(factor, &Layout::of_axes(axes))?
+                }
+                None => {
+                    let name = cx.in_tensorflow_layout(factor)?;
+                    transposed(&mut Steps { cx, node }, &name)
+                }
             }
-            let axes = (0..rank - 2).chain([rank - 1, rank - 2]).collect();
-            cx.in_layout(factor, &Layout::of_axes(axes))?
         } else {
             cx.in_tensorflow_layout(factor)?
         };
@@ -57,6 +64,22 @@ fn products(cx: &mut Lowering<'_>, node: NodeRef<'_>, factors: [(&str, TensorRef
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit(node, "MatMul", inputs, layout, vec![]);
     Ok(())
+}
+
+/// Matrices of unknown rank with their rows as columns. All axes before the matrices become one.
+fn transposed(steps: &mut Steps<'_, '_, '_>, matrices: &String) -> String {
+    let shape = steps.op("Shape", &[matrices]);
+    let (first, from, end) = (steps.ints(&[0]), steps.ints(&[-2]), steps.ints(&[i64::MAX]));
+    let batch = steps.op("Slice", &[&shape, &first, &from, &first]);
+    let size = steps.op("Slice", &[&shape, &from, &end, &first]);
+    let count = steps.reduce("ReduceProd", &batch, &[0], true);
+    let three = steps.op_with("Concat", &[&count, &size], "axis", 0);
+    let folded = reshaped(steps, matrices, &three);
+    let turned = steps.transpose(&folded, &[0, 2, 1]);
+    let swapped = steps.ints(&[1, 0]);
+    let size = steps.op("Gather", &[&size, &swapped]);
+    let shape = steps.op_with("Concat", &[&batch, &size], "axis", 0);
+    reshaped(steps, &turned, &shape)
 }
 
 pub fn einsum(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
@@ -72,9 +95,9 @@ pub fn einsum(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// The diagonals from `lower` below to `upper` above the main one; a negative number keeps all of that side.
 pub fn band_part(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
-    let bounds = [cx.integers(node, 1, "lower diagonals")?, cx.integers(node, 2, "upper diagonals")?];
-    let [&[lower], &[upper]] = [&bounds[0][..], &bounds[1][..]] else {
-        return Err(node.error("its numbers of diagonals are not numbers"));
+    let bounds = [cx.known_integers(node, 1)?, cx.known_integers(node, 2)?];
+    let [Some(&[lower]), Some(&[upper])] = [bounds[0].as_deref(), bounds[1].as_deref()] else {
+        return open_band_part(cx, node);
     };
     let mut name = cx.in_tensorflow_layout(input)?;
     for (is_kept, upper_side, k) in [(lower >= 0, 1, -lower), (upper >= 0, 0, upper)] {
@@ -85,6 +108,32 @@ pub fn band_part(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     }
     let layout = Layout::tensorflow_of(cx.shape(input));
     cx.emit(node, "Identity", vec![name], layout, vec![]);
+    Ok(())
+}
+
+/// The same where the model computes how many diagonals are kept: everything outside of them is chosen to be zero.
+fn open_band_part(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let name = cx.in_tensorflow_layout(input)?;
+    let bounds = [int_vector(cx, node, 1)?, int_vector(cx, node, 2)?];
+    let dtype = cx.dtype(input);
+    let mut steps = Steps { cx, node };
+    let (rows, columns) = (steps.length(&name, -2), steps.length(&name, -1));
+    let [rows, columns] = [&rows, &columns].map(|count| steps.positions(count));
+    let (behind, zero) = (steps.ints(&[1]), steps.int(0));
+    let rows = steps.op("Unsqueeze", &[&rows, &behind]);
+    let below = steps.op("Sub", &[&rows, &columns]);
+    let above = steps.op("Sub", &[&columns, &rows]);
+    let mut sides = vec![];
+    for (distance, bound) in [&below, &above].into_iter().zip(&bounds) {
+        let (is_outside, is_cut) =
+            (steps.op("Greater", &[distance, bound]), steps.op("GreaterOrEqual", &[bound, &zero]));
+        sides.push(steps.op("And", &[&is_outside, &is_cut]));
+    }
+    let is_outside = steps.op("Or", &[&sides[0], &sides[1]]);
+    let layout = Layout::tensorflow_of(steps.cx.shape(input));
+    let nothing = steps.number(dtype, 0.0);
+    cx.emit(node, "Where", vec![is_outside, nothing, name], layout, vec![]);
     Ok(())
 }
 

@@ -9,6 +9,7 @@ use crate::graph::{DataFormat, NodeRef, Padding, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::{Lowering, Value};
 use crate::lower::folding::fold_into_convolution;
+use crate::lower::steps::Steps;
 use crate::onnx::{Attribute, Attributes};
 
 /// ONNX's filter is output channels, input channels, spatial axes; TensorFlow's has its channels last.
@@ -16,8 +17,13 @@ fn filter_layout(rank: usize) -> Vec<usize> {
     [rank - 1, rank - 2].into_iter().chain(0..rank - 2).collect()
 }
 
+/// The rank of the images or volumes that an op slides over: that of its result, which the op determines.
+fn window_rank(cx: &Lowering<'_>, node: NodeRef<'_>) -> usize {
+    cx.shape(node.inputs[0]).rank().or(cx.shape(node.into()).rank()).unwrap_or(4)
+}
+
 pub fn convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let rank = cx.rank(node, node.inputs[0])?;
+    let rank = window_rank(cx, node);
     let filter = match cx.constant(node.inputs[1]).cloned() {
         Some(filter) => {
             let perm = filter_layout(rank);
@@ -35,16 +41,31 @@ pub fn convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// A convolution with as many groups as input channels. TensorFlow's filter is `[h, w, channels, multiplier]`;
 /// ONNX's is `[channels * multiplier, 1, h, w]`.
 pub fn depthwise_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let Some(filter) = cx.constant(node.inputs[1]).cloned() else {
-        return Err(node.error("its filter is not known before the model runs"));
-    };
-    let &[height, width, channels, multiplier] = filter.shape() else {
-        return Err(node.error(format!("its filter of shape {:?} does not have rank 4", filter.shape())));
-    };
+    let filter = node.inputs[1];
     let perm = [2, 3, 0, 1];
-    let value = filter.permuted(&perm).reshaped(&[channels * multiplier, 1, height, width]);
-    let filter = cx.derived_initializer(node.inputs[1], value, &perm)?;
-    emit_convolution(cx, node, filter, &[Some(height), Some(width)], channels)
+    if let Some(constant) = cx.constant(filter).cloned() {
+        let &[height, width, channels, multiplier] = constant.shape() else {
+            return Err(
+                node.error(format!("its filter of shape {:?} does not have rank 4", constant.shape()))
+            );
+        };
+        let value = constant.permuted(&perm).reshaped(&[channels * multiplier, 1, height, width]);
+        let filter = cx.derived_initializer(filter, value, &perm)?;
+        return emit_convolution(cx, node, filter, &[Some(height), Some(width)], channels);
+    }
+    let shape = cx.shape(filter);
+    let images = cx.shape(node.inputs[0]);
+    let Some(channels) = shape.dim(2).or(images.dim(node.data_format().channel_axis(4))) else {
+        let error = node.error("the number of its channels is not known");
+        return Err(error.advice(cx.shape_advice(filter)));
+    };
+    let name = cx.in_layout(filter, &Layout::of_axes(perm.to_vec()))?;
+    let mut steps = Steps { cx, node };
+    let lengths = steps.op("Shape", &[&name]);
+    let (single, spatial) = (steps.ints(&[-1, 1]), steps.part(&lengths, 0, 2, 4));
+    let target = steps.op_with("Concat", &[&single, &spatial], "axis", 0);
+    let name = steps.op("Reshape", &[&name, &target]);
+    emit_convolution(cx, node, name, &[shape.dim(0), shape.dim(1)], channels)
 }
 
 fn emit_convolution(
@@ -87,7 +108,7 @@ fn pool(
     op: &'static str,
     mut attributes: Attributes,
 ) -> Result<()> {
-    let rank = cx.rank(node, node.inputs[0])?;
+    let rank = window_rank(cx, node);
     let layout = Lowering::window_layout(node.data_format(), rank);
     let input = cx.in_layout(node.inputs[0], &layout)?;
     let sizes = node.spatial_sizes("ksize", rank)?;
@@ -172,14 +193,13 @@ pub fn window_pads(
 /// node.
 pub fn bias_add(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (input, bias) = (node.inputs[0], node.inputs[1]);
-    let rank = cx.rank(node, input)?;
     let bias_name = cx.in_tensorflow_layout(bias)?;
     let layer = convolution_of_rows(cx, node).unwrap_or(input);
     let is_known = cx.constant(bias).is_some();
     let fused =
         cx.sole_producer(layer).is_some_and(|producer| match (&*producer.op, producer.inputs.len()) {
             ("Conv" | "Gemm", 2) if is_known => {
-                producer.inputs.push(bias_name);
+                producer.inputs.push(bias_name.clone());
                 true
             }
             _ => false,
@@ -188,13 +208,37 @@ pub fn bias_add(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         return cx.rename_output(input, node.into());
     }
     let (name, layout) = cx.stored(input)?;
-    let channel_axis = layout.stored_axis(node.data_format().channel_axis(rank));
-    let Some(constant) = cx.constant(bias).cloned() else {
-        return Err(node.error("its bias is not known before the model runs"));
+    let format = node.data_format();
+    let behind = match cx.shape(input).rank() {
+        Some(rank) => rank - 1 - layout.stored_axis(format.channel_axis(rank)),
+        None if format == DataFormat::ChannelsLast => 0,
+        None => {
+            // The bias gets an axis for each one behind the channels.
+            let mut steps = Steps { cx, node };
+            let shape = steps.op("Shape", &[&name]);
+            let spatial = steps.part(&shape, 0, 2, i64::MAX);
+            let count = steps.op("Shape", &[&spatial]);
+            let (channels, one) = (steps.ints(&[-1]), steps.ints(&[1]));
+            let ones = steps.op("Expand", &[&one, &count]);
+            let target = steps.op_with("Concat", &[&channels, &ones], "axis", 0);
+            let bias = steps.op("Reshape", &[&bias_name, &target]);
+            cx.emit(node, "Add", vec![name, bias], layout, vec![]);
+            return Ok(());
+        }
     };
-    let mut shape = vec![1; rank - channel_axis];
-    shape[0] = constant.len();
-    let bias = cx.derived_initializer(bias, constant.reshaped(&shape), &[])?;
+    let bias = match cx.constant(bias).cloned() {
+        Some(constant) => {
+            let mut shape = vec![1; behind + 1];
+            shape[0] = constant.len();
+            cx.derived_initializer(bias, constant.reshaped(&shape), &[])?
+        }
+        None if behind == 0 => bias_name,
+        None => {
+            let axes: Vec<i64> = (1..=behind as i64).collect();
+            let axes = cx.vector(node, "axes", &axes);
+            cx.step(node, "bias", "Unsqueeze", vec![bias_name, axes], vec![])
+        }
+    };
     cx.emit(node, "Add", vec![name, bias], layout, vec![]);
     Ok(())
 }
@@ -222,7 +266,7 @@ pub fn batch_norm(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     if cx.folds_batch_norms() && fold_into_convolution(cx, node)? {
         return Ok(());
     }
-    let rank = cx.rank(node, node.inputs[0])?;
+    let rank = window_rank(cx, node);
     let layout = Lowering::window_layout(node.data_format(), rank);
     let mut inputs = vec![cx.in_layout(node.inputs[0], &layout)?];
     // Before operator set 15, all inputs must have the same type.

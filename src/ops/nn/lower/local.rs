@@ -11,7 +11,7 @@ use crate::onnx::Attribute;
 
 /// TensorFlow weighs the sum of squares by alpha, ONNX their mean over the window.
 pub fn local_response_normalization(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let layout = Layout::channels_first(cx.rank(node, node.inputs[0])?);
+    let layout = Layout::channels_first(4);
     let input = cx.in_layout(node.inputs[0], &layout)?;
     let size = 2 * node.int("depth_radius", 5) + 1;
     let attributes = vec![

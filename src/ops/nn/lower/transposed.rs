@@ -15,7 +15,8 @@ use crate::tensor::DType;
 pub fn transposed_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [sizes, filter, input] = [0, 1, 2].map(|index| cx.input_of(node, index));
     let (sizes, filter, input) = (sizes?, filter?, input?);
-    let rank = cx.rank(node, input)?;
+    // The filter has the rank of the images or volumes, and so has the result.
+    let rank = cx.shape(input).rank().or(cx.shape(node.into()).rank()).unwrap_or(4);
     let spatial = rank.saturating_sub(2);
     // TensorFlow's filter is that of the convolution: spatial axes, the result's channels, the input's.
     let perm: Vec<usize> = [rank - 1, rank - 2].into_iter().chain(0..spatial).collect();

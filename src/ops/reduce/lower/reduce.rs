@@ -4,13 +4,17 @@
 //! TensorFlow's API documentation; Reduce*, ArgMax, CumSum and Softmax in <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::NodeRef;
+use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::emit::zeros_are_lengths;
+use crate::lower::steps::Steps;
 use crate::onnx::{Attribute, Attributes};
+use crate::ops::array::lower::around::{Around, int_vector, reshaped};
+use crate::ops::array::lower::coordinates;
 use crate::ops::operator;
 use crate::ops::reduce::Reduction;
-use crate::ops::reduce::lower::{large, open_axes};
+use crate::ops::reduce::lower::large;
 use crate::tensor::DType;
 
 /// A reduction of numbers or of booleans.
@@ -143,9 +147,14 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
             (name, cx.vector(node, "axes", &stored), kept_layout)
         }
         (Some(axes), None) if !takes_axes => {
+            if axes.iter().any(|&axis| axis < 0) {
+                // ONNX Runtime mistakes axes that are counted from the end where there are no elements.
+                return reduce_last(cx, node, reduced);
+            }
             let name = cx.in_tensorflow_layout(input)?;
             (name, cx.vector(node, "axes", &axes), Layout::tensorflow_of(cx.shape(node.into())))
         }
+        (None, _) if !takes_axes => return reduce_last(cx, node, reduced),
         (known, _) => {
             let name = cx.in_tensorflow_layout(input)?;
             let axes = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
@@ -170,8 +179,7 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
         }
     };
     let mut attributes = vec![("keepdims", Attribute::Int(keep.into()))];
-    let known = cx.known_integers(node, 1)?;
-    if known.is_none() {
+    if cx.known_integers(node, 1)?.is_none() {
         // No axes at all reduce nothing.
         attributes.push(("noop_with_empty_axes", Attribute::Int(1)));
         if is_norm {
@@ -187,19 +195,7 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
     if let Some(dtype) = computed_as {
         name = cx.cast(node, name, dtype);
     }
-    let counts_from_end =
-        |axes: &Vec<i64>| cx.shape(input).rank().is_none() && axes.iter().any(|&axis| axis < 0);
-    let (op, inputs, attributes) = match known {
-        None if !takes_axes => {
-            let reduced = open_axes::one_at_a_time(cx, node, op, [name, axes], keep)?;
-            ("Identity", vec![reduced], vec![])
-        }
-        Some(known) if !takes_axes && counts_from_end(&known) => {
-            let reduced = open_axes::from_the_end(cx, node, op, name, &known);
-            if keep { ("Identity", vec![reduced], vec![]) } else { ("Squeeze", vec![reduced, axes], vec![]) }
-        }
-        _ => (op, vec![name, axes], attributes),
-    };
+    let inputs = vec![name, axes];
     match computed_as {
         None => cx.emit(node, op, inputs, kept_layout, attributes),
         Some(_) => {
@@ -212,6 +208,60 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
             }
         }
     }
+    Ok(())
+}
+
+/// The same along axes that an input names when the model runs, in operator sets where they are an attribute: these axes go last, and
+/// become one.
+fn reduce_last(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let dtype = cx.dtype(input);
+    let (name, axes) = (cx.in_tensorflow_layout(input)?, int_vector(cx, node, 1)?);
+    let mut steps = Steps { cx, node };
+    let shape = steps.op("Shape", &[&name]);
+    let rank = steps.op("Shape", &[&shape]);
+    let axes = coordinates::from_front(&mut steps, &axes, &rank);
+    let (positions, last) = (steps.positions(&rank), steps.ints(&[1]));
+    let all = steps.ints(&[-1]);
+    let rows = steps.op("Unsqueeze", &[&positions, &last]);
+    let is_named = steps.op("Equal", &[&rows, &axes]);
+    let named = steps.cast(&is_named, DType::Int64);
+    let times = steps.reduce("ReduceSum", &named, &[1], false);
+    let is_reduced = steps.cast(&times, DType::Bool);
+    let is_kept = steps.op("Not", &[&is_reduced]);
+    let [kept, gone] = [&is_kept, &is_reduced].map(|mask| {
+        let places = steps.op("NonZero", &[mask]);
+        steps.op("Reshape", &[&places, &all])
+    });
+    let perm = steps.op_with("Concat", &[&kept, &gone], "axis", 0);
+    let moved = coordinates::transposed(&mut steps, &name, &perm);
+    let [kept, gone] = [&kept, &gone].map(|axes| steps.op("Gather", &[&shape, axes]));
+    let count = steps.reduce("ReduceProd", &gone, &[0], true);
+    let rows = steps.reduce("ReduceProd", &kept, &[0], true);
+    let two = steps.op_with("Concat", &[&rows, &count], "axis", 0);
+    let mut value = reshaped(&mut steps, &moved, &two);
+    if matches!(reduced, Reduced::Any) {
+        value = steps.op("Not", &[&value]);
+    }
+    if let Some(dtype) = reduced.computed_as() {
+        value = steps.cast(&value, dtype);
+    }
+    value = steps.reduce(reduced.operator(), &value, &[1], false);
+    if reduced.computed_as().is_some() {
+        value = steps.cast(&value, dtype);
+    }
+    if matches!(reduced, Reduced::Any) {
+        value = steps.op("Not", &[&value]);
+    }
+    let shape = if node.bool("keep_dims", false) {
+        let one = steps.int(1);
+        steps.op("Where", &[&is_reduced, &one, &shape])
+    } else {
+        kept
+    };
+    let attributes = zeros_are_lengths();
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "Reshape", vec![value, shape], layout, attributes);
     Ok(())
 }
 
@@ -242,11 +292,12 @@ pub fn softmax(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// The index of the greatest or least element along an axis.
 pub fn arg(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
+    let op = operator(&node);
     let axis = match cx.known_integers(node, 1)?.as_deref() {
         Some(&[axis]) => axis,
-        _ => return Err(node.error("its axis is not known before the model runs")),
+        Some(_) => return Err(node.error("its axis is not one number")),
+        None => return arg_open(cx, node, input),
     };
-    let op = operator(&node);
     let (name, layout) = cx.stored(input)?;
     let (axis, kept) = match cx.shape(input).rank() {
         Some(rank) if rank > 0 => {
@@ -263,6 +314,19 @@ pub fn arg(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let position = cx.step(node, "place", op, vec![name], attributes);
         cx.emit_cast(node, position, kept);
     }
+    Ok(())
+}
+
+/// The same along an axis that an input names when the model runs.
+fn arg_open(cx: &mut Lowering<'_>, node: NodeRef<'_>, input: TensorRef) -> Result<()> {
+    let (name, axis) = (cx.in_tensorflow_layout(input)?, int_vector(cx, node, 1)?);
+    let result = cx.dtype(node.into());
+    let mut steps = Steps { cx, node };
+    let around = Around::new(&mut steps, &name, &axis);
+    let attributes = vec![("axis", Attribute::Int(1)), ("keepdims", Attribute::Int(0))];
+    let places = steps.cx.step(node, "places", operator(&node), vec![around.value.clone()], attributes);
+    let places = if result == DType::Int64 { places } else { steps.cast(&places, result) };
+    around.emit(&mut steps, node, places, None);
     Ok(())
 }
 
@@ -296,53 +360,53 @@ pub fn cumsum(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-/// ONNX has no running product. Each element becomes a row of all elements, those that do not belong to its product
-/// being 1, and the rows are multiplied.
+/// ONNX has no running product. Each element becomes all elements of its row along a new axis, those that do not belong to its product
+/// being 1, and these are multiplied.
 pub fn cumprod(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
-    let rank = cx.rank(node, input)?;
-    let axis = match cx.known_integers(node, 1)?.as_deref() {
-        Some(&[axis]) if rank > 0 => axis.rem_euclid(rank as i64) as usize,
-        _ => return Err(node.error("its axis is not known before the model runs")),
+    let known = match (cx.known_integers(node, 1)?.as_deref(), cx.shape(input).rank()) {
+        (Some(&[axis]), Some(rank)) if rank > 0 => Some((axis.rem_euclid(rank as i64) as usize, rank)),
+        _ => None,
     };
     let (dtype, name) = (cx.dtype(input), cx.in_tensorflow_layout(input)?);
-    // The axis goes last.
-    let to_last: Vec<i64> =
-        (0..rank).filter(|&other| other != axis).chain([axis]).map(|a| a as i64).collect();
-    let back: Vec<i64> =
-        (0..rank).map(|a| to_last.iter().position(|&other| other == a as i64).unwrap_or(a) as i64).collect();
-    let is_moved = axis + 1 != rank;
-    let transpose = |cx: &mut Lowering<'_>, what: &str, name: String, perm: &[i64]| {
-        cx.step(node, what, "Transpose", vec![name], vec![("perm", Attribute::Ints(perm.to_vec()))])
+    let axis_input = if known.is_none() { int_vector(cx, node, 1)? } else { String::new() };
+    let mut steps = Steps { cx, node };
+    let (around, name, axis, rank) = match known {
+        Some((axis, rank)) => (None, name, axis, rank),
+        None => {
+            let around = Around::new(&mut steps, &name, &axis_input);
+            let value = around.value.clone();
+            (Some(around), value, 1, 3)
+        }
     };
-    let last = if is_moved { transpose(cx, "last", name, &to_last) } else { name };
-    let shape = cx.step(node, "shape", "Shape", vec![last.clone()], vec![]);
-    let minus_one = cx.scalar(node, "minus_one", DType::Int64, -1.0);
-    let length = cx.step(node, "length", "Gather", vec![shape, minus_one], vec![]);
-    let (zero, one) = (cx.scalar(node, "zero", DType::Int64, 0.0), cx.scalar(node, "one", DType::Int64, 1.0));
-    let positions = cx.step(node, "places", "Range", vec![zero, length, one], vec![]);
-    let (first, second) = (cx.vector(node, "first", &[0]), cx.vector(node, "second", &[1]));
-    let columns = cx.step(node, "columns", "Unsqueeze", vec![positions.clone(), first], vec![]);
-    let rows = cx.step(node, "rows", "Unsqueeze", vec![positions, second], vec![]);
+    let length = steps.length(&name, axis as i64);
+    let positions = steps.positions(&length);
+    // The mask has the axis of the result, that of the factors, and one for each axis behind them.
+    let mut with_axes_behind = |count: usize| {
+        let axes: Vec<i64> = (1..=count as i64).collect();
+        let axes = steps.ints(&axes);
+        steps.op("Unsqueeze", &[&positions, &axes])
+    };
+    let (rows, columns) = (with_axes_behind(rank - axis), with_axes_behind(rank - axis - 1));
     let belongs = match (node.bool("exclusive", false), node.bool("reverse", false)) {
         (false, false) => "LessOrEqual",
         (true, false) => "Less",
         (false, true) => "GreaterOrEqual",
         (true, true) => "Greater",
     };
-    let mask = cx.step(node, "mask", belongs, vec![columns, rows], vec![]);
-    let neutral = cx.scalar(node, "neutral", dtype, 1.0);
-    let before_last = cx.vector(node, "before_last", &[-2]);
-    let spread = cx.step(node, "spread", "Unsqueeze", vec![last, before_last], vec![]);
-    let masked = cx.step(node, "masked", "Where", vec![mask, spread, neutral], vec![]);
-    let (inputs, attributes) = cx.reduction(node, masked, &[rank as i64], false);
-    let layout = Layout::tensorflow(rank);
-    if is_moved {
-        let product = cx.step(node, "product", "ReduceProd", inputs, attributes);
-        let perm = vec![("perm", Attribute::Ints(back))];
-        cx.emit(node, "Transpose", vec![product], layout, perm);
-    } else {
-        cx.emit(node, "ReduceProd", inputs, layout, attributes);
+    let mask = steps.op(belongs, &[&columns, &rows]);
+    let (neutral, new) = (steps.number(dtype, 1.0), steps.ints(&[axis as i64]));
+    let spread = steps.op("Unsqueeze", &[&name, &new]);
+    let masked = steps.op("Where", &[&mask, &spread, &neutral]);
+    match around {
+        Some(around) => {
+            let product = steps.reduce("ReduceProd", &masked, &[axis as i64 + 1], false);
+            around.emit(&mut steps, node, product, Some(&length));
+        }
+        None => {
+            let (inputs, attributes) = cx.reduction(node, masked, &[axis as i64 + 1], false);
+            cx.emit(node, "ReduceProd", inputs, Layout::tensorflow(rank), attributes);
+        }
     }
     Ok(())
 }

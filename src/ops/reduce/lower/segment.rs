@@ -9,6 +9,7 @@ use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
+use crate::ops::array::lower::gather::rank_vector;
 use crate::ops::reduce::lower::reduce::integer_extremes;
 use crate::tensor::DType;
 
@@ -66,7 +67,9 @@ pub fn segment(cx: &mut Lowering<'_>, node: NodeRef<'_>, segments: Segments, com
     let dtype = cx.dtype(data);
     let mut rows = cx.in_tensorflow_layout(data)?;
     let ids = cx.in_tensorflow_layout(ids_input)?;
-    let ids_rank = if is_unsorted { cx.rank(node, ids_input)? } else { 1 };
+    let is_vector = !is_unsorted || cx.shape(ids_input).rank() == Some(1);
+    let ids_rank =
+        if is_vector { cx.vector(node, "axes", &[1]) } else { rank_vector(cx, node, ids_input, &ids) };
     let mut optional = |index: Option<usize>| {
         index.map(|index| cx.in_tensorflow_layout(cx.input_of(node, index)?)).transpose()
     };
@@ -77,10 +80,10 @@ pub fn segment(cx: &mut Lowering<'_>, node: NodeRef<'_>, segments: Segments, com
     }
     let flat = steps.ints(&[-1]);
     let (ids, shape) = (steps.cast(&ids, DType::Int64), steps.op("Shape", &[&rows]));
-    let (from, to) = (steps.ints(&[ids_rank as i64]), steps.ints(&[i64::MAX]));
-    let rest = steps.op("Slice", &[&shape, &from, &to]);
+    let to = steps.ints(&[i64::MAX]);
+    let rest = steps.op("Slice", &[&shape, &ids_rank, &to]);
     let ids = steps.op("Reshape", &[&ids, &flat]);
-    if ids_rank != 1 {
+    if !is_vector {
         let size = steps.op("Size", &[&ids]);
         let size = steps.op("Reshape", &[&size, &flat]);
         let shape = steps.op_with("Concat", &[&size, &rest], "axis", 0);

@@ -68,7 +68,8 @@ pub fn find(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         Some(Attribute::Floats(values)) => values.first().copied().map(Attribute::Float),
         _ => None,
     };
-    let default = default.ok_or_else(|| node.error("its default is not known before the model runs"))?;
+    let default =
+        default.ok_or_else(|| node.error("its default is not of a type that ONNX's tables have"))?;
     let types = encoder_type(keys.dtype()).zip(encoder_type(values.dtype()));
     let lists = list(keys)?.zip(list(values)?);
     let (Some(((key, key_names), (value, value_names))), Some((keys, values))) = (types, lists) else {

@@ -106,7 +106,7 @@ pub fn split(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let separator = cx.input_of(node, 1)?;
     let separator = cx.constant(separator).map(Constant::strings).transpose()?;
     let Some([separator]) = separator.as_deref() else {
-        return Err(node.error("its separator is not known before the model runs"));
+        return Err(node.error("its separator is not one text"));
     };
     let mut attributes = vec![];
     if !separator.is_empty() {
@@ -144,7 +144,7 @@ pub fn regex_full_match(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> 
             let pattern = cx.input_of(node, 1)?;
             match cx.constant(pattern).map(Constant::strings).transpose()?.as_deref() {
                 Some([pattern]) => String::from_utf8_lossy(pattern).into_owned(),
-                _ => return Err(node.error("its pattern is not known before the model runs")),
+                _ => return Err(node.error("its pattern is not one text")),
             }
         }
     };

@@ -235,14 +235,21 @@ fn part_of_constant(cx: &Lowering<'_>, tensor: TensorRef) -> Option<Constant> {
 }
 
 /// Whether a tensor consists of zeros for sure.
-pub fn is_zero(cx: &Lowering<'_>, tensor: TensorRef) -> bool {
-    let node = cx.producer(cx.origin(tensor));
-    cx.constant(tensor).is_some_and(has_only_zeros)
-        || match (node.op.as_str(), &node.inputs[..]) {
-            ("ZerosLike", _) => true,
-            ("Fill", &[_, value]) => cx.constant(value).is_some_and(has_only_zeros),
-            _ => false,
+pub fn is_zero(cx: &Lowering<'_>, mut tensor: TensorRef) -> bool {
+    const MAX_STEPS: usize = 8;
+    for _ in 0..MAX_STEPS {
+        let node = cx.producer(cx.origin(tensor));
+        if cx.constant(tensor).is_some_and(has_only_zeros) {
+            return true;
         }
+        match (node.op.as_str(), &node.inputs[..]) {
+            ("ZerosLike", _) => return true,
+            ("Fill", &[_, value]) => return cx.constant(value).is_some_and(has_only_zeros),
+            ("ExpandDims" | "Reshape" | "Transpose", &[input, _]) => tensor = input,
+            _ => return false,
+        }
+    }
+    false
 }
 
 fn has_only_zeros(constant: &Constant) -> bool {

@@ -12,6 +12,7 @@ mod sequence;
 mod sum;
 
 use self::layers::Layers;
+pub use self::layers::is_zero;
 use super::counted::Loop;
 use crate::error::Result;
 use crate::lower::context::Lowering;

@@ -1,0 +1,95 @@
+//! Inputs that are constants in most graphs, such as axes and sizes, as inputs of the model: `convert` takes them, or refuses them for
+//! the reason that the row of the op names.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use prost::Message;
+use tempfile::TempDir;
+use tf2onnx_rs::graph::op_definition::{Form, OpDefinition};
+use tf2onnx_rs::ops::{find, supported_ops};
+use tf2onnx_rs::proto::attr_value::Value;
+use tf2onnx_rs::proto::{AttrValue, GraphDef};
+
+use crate::support::command::tf2onnx_rs;
+use crate::support::op_cases::{Case, cases, edges, of_archive};
+
+/// A constant of a graph, and an input of an op that it is.
+struct Argument {
+    constant: String,
+    op: String,
+    input: &'static str,
+}
+
+/// The inputs of ops that constants of the graph are.
+fn arguments(graph: &GraphDef) -> Vec<Argument> {
+    let is_constant = |name: &str| {
+        graph.node.iter().any(|node| node.name == name && node.op == "Const" && node.input.is_empty())
+    };
+    let mut found = vec![];
+    for node in &graph.node {
+        let Some(definition) = OpDefinition::find(&node.op) else { continue };
+        let single = definition.inputs().take_while(|input| matches!(input.form, Form::One(_)));
+        for (input, name) in single.zip(&node.input) {
+            if is_constant(name) {
+                found.push(Argument { constant: name.clone(), op: node.op.clone(), input: input.name });
+            }
+        }
+    }
+    found
+}
+
+/// The graph with a constant as an input of the same shape.
+fn opened(mut graph: GraphDef, constant: &str) -> GraphDef {
+    let node = graph.node.iter_mut().find(|node| node.name == constant).unwrap();
+    let Some(AttrValue { value: Some(Value::Tensor(tensor)) }) = node.attr.remove("value") else {
+        panic!("{constant} has no value")
+    };
+    node.op = "Placeholder".to_owned();
+    let shape = tensor.tensor_shape.unwrap_or_default();
+    node.attr.insert("shape".to_owned(), AttrValue { value: Some(Value::Shape(shape)) });
+    graph
+}
+
+/// What `convert` says of the graph; `None` if it is converted.
+fn refusal(case: &Case, graph: &GraphDef, more: &str, folder: &Path) -> Option<String> {
+    let (path, model) = (folder.join("graph.pb"), folder.join("model.onnx"));
+    fs::write(&path, graph.encode_to_vec()).unwrap();
+    let inputs = [case.inputs.as_slice(), &[format!("{more}:0")]].concat().join(",");
+    let outputs = case.outputs.join(",");
+    let args = ["--opset", "22", "--inputs", &inputs, "--outputs", &outputs];
+    let files = ["convert", path.to_str().unwrap(), model.to_str().unwrap()];
+    let done = tf2onnx_rs(files.into_iter().chain(args));
+    (done.status != 0).then_some(done.stderr)
+}
+
+#[test]
+fn an_argument_is_computed_by_the_model_or_refused_for_the_reason_that_its_row_names() {
+    let folder = TempDir::new().unwrap();
+    let (mut seen, mut wrong) = (BTreeSet::new(), vec![]);
+    let all = of_archive("runtime_arguments.zip").into_iter().chain(edges()).chain(cases());
+    for (name, files) in all {
+        let case = Case::of(&files);
+        let graph = GraphDef::decode(&files["graph.pb"][..]).unwrap();
+        for Argument { constant, op, input } in arguments(&graph) {
+            let Some(row) = find(&op) else { continue };
+            if !seen.insert((op.clone(), input)) {
+                continue;
+            }
+            let declared = row.constants.iter().find(|(name, _)| *name == input).map(|(_, reason)| *reason);
+            let refusal = refusal(&case, &opened(graph.clone(), &constant), &constant, folder.path());
+            match (refusal, declared) {
+                (None, None) => {}
+                (Some(message), Some(reason)) if message.contains(reason) => {}
+                (refusal, _) => wrong.push(format!("{name}: `{input}` of {op}: {refusal:?}")),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen.len() > 150, "{}", seen.len());
+    // Each input that must be known was tried.
+    let declared = supported_ops().flat_map(|op| op.constants.iter().map(|(input, _)| (op.name, *input)));
+    let untried: Vec<_> = declared.filter(|&(op, input)| !seen.contains(&(op.to_owned(), input))).collect();
+    assert_eq!(untried, []);
+}
