@@ -308,50 +308,6 @@ fn an_unknown_fusion_is_named() {
     assert!(error.contains("_FusedMatMul \"y\": it is fused with Mish"), "{error}");
 }
 
-fn placeholder_of(name: &str, dtype: &str) -> String {
-    let shape = attribute("shape", "shape { dim { size: -1 } dim { size: 3 } }");
-    node(name, "Placeholder", &[], &(attribute("dtype", &format!("type: {dtype}")) + &shape))
-}
-
-#[test]
-fn operators_get_casts_where_a_runtime_has_no_kernel_for_their_type() {
-    let bytes = attribute("T", "type: DT_UINT8");
-    let nodes = [
-        placeholder_of("a", "DT_UINT8"),
-        placeholder_of("b", "DT_UINT8"),
-        node("sum", "AddV2", &["a", "b"], &bytes),
-        node("twice", "AddV2", &["a", "a"], &bytes),
-    ];
-    // ONNX adds bytes from set 14 on.
-    for (output, opset, casts) in [("sum:0", "13", 3), ("sum:0", "14", 0), ("twice:0", "13", 2)] {
-        let (_folder, graph, model) = graph(&nodes);
-        convert(&graph, &model, &["--outputs", output, "--opset", opset]);
-        assert_eq!(Model::load(&model).nodes("Cast").len(), casts, "{output} {opset}");
-    }
-}
-
-#[test]
-fn a_type_that_no_operator_set_computes_is_refused_and_a_newer_set_is_named() {
-    let axes = "tensor { dtype: DT_INT32 tensor_shape { dim { size: 1 } } int_val: 1 }";
-    let axes =
-        node("axes", "Const", &[], &(attribute("dtype", "type: DT_INT32") + &attribute("value", axes)));
-    let unsigned = attribute("T", "type: DT_UINT64") + &attribute("Tidx", "type: DT_INT32");
-    let greatest = node("greatest", "Max", &["x", "axes"], &unsigned);
-    let error = refused(&[placeholder_of("x", "DT_UINT64"), axes, greatest], &["--outputs", "greatest:0"]);
-    assert!(
-        error.contains("ReduceMax \"greatest\"") && error.contains("does not compute it in uint64"),
-        "{error}"
-    );
-    let halves = attribute("T", "type: DT_BFLOAT16");
-    let nodes = [placeholder_of("x", "DT_BFLOAT16"), node("relu", "Relu", &["x"], &halves)];
-    let error = refused(&nodes, &["--outputs", "relu:0", "--opset", "12"]);
-    assert!(error.contains("choose --opset 13 or later"), "{error}");
-    let text = attribute("N", "i: 2") + &attribute("equation", "s: \"ij,jk->ik\"") + &float();
-    let nodes = [placeholder("x", &[3, 3]), node("product", "Einsum", &["x", "x"], &text)];
-    let error = refused(&nodes, &["--outputs", "product:0", "--opset", "11"]);
-    assert!(error.contains("choose --opset 12 or later"), "{error}");
-}
-
 /// The error of a graph with layers of cuDNN whose parameters are so many zeros.
 fn refused_cudnn(count: i64, attributes: &str, output: &str) -> String {
     let nodes = [
@@ -416,4 +372,48 @@ fn a_check_on_a_branch_that_is_not_taken_is_not_noted() {
     let (_folder, graph, model) = graph(&nodes);
     let summary = convert(&graph, &model, &["--outputs", "y"]).stdout;
     assert!(summary.contains("note: 1 check (CheckNumerics) is left out: in_inference; ONNX"), "{summary}");
+}
+
+fn placeholder_of(name: &str, dtype: &str) -> String {
+    let shape = attribute("shape", "shape { dim { size: -1 } dim { size: 3 } }");
+    node(name, "Placeholder", &[], &(attribute("dtype", &format!("type: {dtype}")) + &shape))
+}
+
+#[test]
+fn operators_get_casts_where_a_runtime_has_no_kernel_for_their_type() {
+    let bytes = attribute("T", "type: DT_UINT8");
+    let nodes = [
+        placeholder_of("a", "DT_UINT8"),
+        placeholder_of("b", "DT_UINT8"),
+        node("sum", "AddV2", &["a", "b"], &bytes),
+        node("twice", "AddV2", &["a", "a"], &bytes),
+    ];
+    // ONNX adds bytes from set 14 on.
+    for (output, opset, casts) in [("sum:0", "13", 3), ("sum:0", "14", 0), ("twice:0", "13", 2)] {
+        let (_folder, graph, model) = graph(&nodes);
+        convert(&graph, &model, &["--outputs", output, "--opset", opset]);
+        assert_eq!(Model::load(&model).nodes("Cast").len(), casts, "{output} {opset}");
+    }
+}
+
+#[test]
+fn a_type_that_no_operator_set_computes_is_refused_and_a_newer_set_is_named() {
+    let axes = "tensor { dtype: DT_INT32 tensor_shape { dim { size: 1 } } int_val: 1 }";
+    let axes =
+        node("axes", "Const", &[], &(attribute("dtype", "type: DT_INT32") + &attribute("value", axes)));
+    let unsigned = attribute("T", "type: DT_UINT64") + &attribute("Tidx", "type: DT_INT32");
+    let greatest = node("greatest", "Max", &["x", "axes"], &unsigned);
+    let error = refused(&[placeholder_of("x", "DT_UINT64"), axes, greatest], &["--outputs", "greatest:0"]);
+    assert!(
+        error.contains("ReduceMax \"greatest\"") && error.contains("does not compute it in uint64"),
+        "{error}"
+    );
+    let halves = attribute("T", "type: DT_BFLOAT16");
+    let nodes = [placeholder_of("x", "DT_BFLOAT16"), node("relu", "Relu", &["x"], &halves)];
+    let error = refused(&nodes, &["--outputs", "relu:0", "--opset", "12"]);
+    assert!(error.contains("choose --opset 13 or later"), "{error}");
+    let text = attribute("N", "i: 2") + &attribute("equation", "s: \"ij,jk->ik\"") + &float();
+    let nodes = [placeholder("x", &[3, 3]), node("product", "Einsum", &["x", "x"], &text)];
+    let error = refused(&nodes, &["--outputs", "product:0", "--opset", "11"]);
+    assert!(error.contains("choose --opset 12 or later"), "{error}");
 }

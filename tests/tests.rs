@@ -11,6 +11,7 @@ mod checkpoints;
 mod convert;
 mod convert_options;
 mod definitions;
+mod detection;
 mod documentation;
 mod evaluation;
 mod extract;

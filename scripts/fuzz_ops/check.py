@@ -7,12 +7,14 @@ import subprocess
 import arrays
 import case as cases
 import elementwise
+import functions
 import images
 import numpy as np
 import onnxruntime
+import rare
 import reductions
 
-OPS = elementwise.OPS | arrays.OPS | reductions.OPS | images.OPS
+OPS = elementwise.OPS | arrays.OPS | reductions.OPS | images.OPS | functions.OPS | rare.OPS
 # What is computed in another order may differ by so much of the value, or of the largest value of the tensor.
 TOLERANCES = [
     {"float16": 1e-3, "float32": 1e-6, "float64": 1e-12},

@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::output::{self, Column};
 use crate::error::Result;
 use crate::eval;
-use crate::ops::{Op, supported_ops};
+use crate::graph::composed::COMPOSED;
+use crate::ops::{Op, refused_ops, supported, supported_ops};
 
 /// Lists the TensorFlow ops that `convert` can convert, and the ONNX operators that they become.
 #[derive(Debug, clap::Args)]
@@ -57,8 +58,22 @@ impl From<&Op> for Entry {
     }
 }
 
+/// An op that is imported as others.
+fn composed(name: &'static str, parts: &[&'static str]) -> Entry {
+    let mut onnx: Vec<&'static str> = vec![];
+    let rows: Vec<&Op> = parts.iter().filter_map(|part| supported(part)).collect();
+    for operator in rows.iter().flat_map(|row| row.onnx) {
+        if !onnx.contains(operator) {
+            onnx.push(operator);
+        }
+    }
+    let opset = rows.iter().map(|row| row.since).max().unwrap_or_default();
+    Entry { name, onnx, opset, note: "is read as other ops", constants: vec![] }
+}
+
 pub fn run(args: &Args) -> Result<()> {
     let mut entries: Vec<Entry> = supported_ops().map(Entry::from).collect();
+    entries.extend(COMPOSED.iter().map(|(name, parts)| composed(name, parts)));
     entries.sort_by_key(|entry| entry.name);
     if args.json {
         return output::print_json(&entries);
@@ -88,7 +103,9 @@ fn markdown(entries: &[Entry]) -> String {
          TensorFlow 1 build them, become `If`. Nodes that Grappler\nand TF.js fuse (`_FusedConv2D`, `_FusedMatMul`, \
          `_FusedDepthwiseConv2dNative`, `_FusedBatchNormEx`, `FusedDepthwiseConv2dNative`,\n`Prelu`) are read as the ops that they \
          stand for. The arithmetic of layer normalization, hard swish and Gelu becomes LayerNormalization (from opset 17), \
-         HardSwish (14)\nand Gelu (20).\n\n| TensorFlow | ONNX | from opset | `--verify` | notes |\n|---|---|---|---|---|\n",
+         HardSwish (14)\nand Gelu (20).\n\nONNX has no operators for complex numbers. They become two tensors, and where one is an input or output of the model, a tensor \
+         of\nfloat32 or float64 with one more axis, the last, for the real and the imaginary part. Special functions are computed in float64.\n\n\
+         | TensorFlow | ONNX | from opset | `--verify` | notes |\n|---|---|---|---|---|\n",
         entries.len()
     );
     for entry in entries {
@@ -100,6 +117,20 @@ fn markdown(entries: &[Entry]) -> String {
             entry.opset,
             entry.notes()
         );
+    }
+    text + &refused()
+}
+
+/// The table of ops that cannot be converted.
+fn refused() -> String {
+    let mut text = "\n## Ops that cannot be converted\n\nThe error that names one of these ops also says why, and what to do \
+                    instead. `--inputs` and `--outputs` name the\ntensors where a model begins and ends.\n\n\
+                    | TensorFlow | why | instead |\n|---|---|---|\n"
+        .to_owned();
+    let mut ops: Vec<&Op> = refused_ops().collect();
+    ops.sort_by_key(|op| op.name);
+    for op in ops {
+        text += &format!("| {} | {} | {} |\n", op.name, op.reason(), op.instead);
     }
     text
 }

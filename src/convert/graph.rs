@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use hashbrown::{HashMap, HashSet};
 
 use super::checks::{notes_of_checks, untaken};
+use super::complex::notes_of_complex;
 use super::cut_points::graph_before;
 use super::deciders::notes_of_deciders;
 use super::decoders::{decoders, freeze_rates, frozen_rates, notes_of_decoders};
@@ -104,6 +105,7 @@ pub(super) fn bind(
     }
     notes.extend(notes_of_deciders(graph, &tensors.inputs));
     notes.extend(feeds.notes(graph, &tensors.inputs));
+    notes.extend(notes_of_complex(graph, &tensors.inputs, &tensors.outputs));
     notes.extend(notes_of_decoders(graph, &tensors.inputs, &decoding));
     notes.extend(note_of_unread_variables(graph, source, file));
     notes.extend(

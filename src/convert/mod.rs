@@ -6,6 +6,7 @@
 mod batch_axis;
 mod bound;
 mod checks;
+mod complex;
 mod cut_points;
 mod deciders;
 mod decoders;

@@ -5,6 +5,7 @@
 use hashbrown::HashMap;
 
 use super::branches::{ON_BRANCH, Output, pivots};
+use super::composed::{add_composed, is_composed};
 use super::frames::call_loops;
 use super::fused::{add_fused, is_fused};
 use super::node_def::{attributes, data_inputs, declared_shape};
@@ -204,6 +205,9 @@ pub(super) fn add_node(
 ) -> Result<NodeId> {
     if is_fused(&definition.op) {
         return add_fused(graph, &definition.op, name, inputs, &attributes(definition)?);
+    }
+    if is_composed(&definition.op) {
+        return add_composed(graph, &definition.op, name, &inputs, &attributes(definition)?);
     }
     let known = |dtype: &Option<DType>| TensorType::new(dtype.unwrap_or(DType::Unknown), Shape::UNKNOWN);
     let outputs: Vec<TensorType> = outputs.iter().map(known).collect();

@@ -5,6 +5,7 @@
 pub mod attr;
 pub mod branches;
 mod call_depth;
+pub mod composed;
 mod frames;
 pub mod function;
 mod function_body;

@@ -2,6 +2,7 @@
 
 use hashbrown::{HashMap, HashSet};
 
+use super::complex::Parts;
 use super::flatten::Flattened;
 use super::{Layout, Rules};
 use crate::error::Result;
@@ -44,6 +45,8 @@ pub struct Lowering<'a> {
     pub(super) is_output: HashSet<TensorRef>,
     pub(super) uses: HashMap<TensorRef, usize>,
     pub(super) values: HashMap<TensorRef, Value>,
+    /// The parts of complex tensors.
+    pub(super) complex: HashMap<TensorRef, Parts>,
     /// The names of transposed values, by the name of the value and the layout.
     pub(super) transposed: HashMap<(String, Vec<usize>), String>,
     /// The indices of initializers that were made from a constant, by its name, order of axes and shape.
@@ -74,6 +77,7 @@ impl<'a> Lowering<'a> {
             is_output: outputs.iter().copied().collect(),
             uses,
             values: HashMap::new(),
+            complex: HashMap::new(),
             transposed: HashMap::new(),
             initializers: HashMap::new(),
             names: HashSet::new(),

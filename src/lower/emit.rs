@@ -106,7 +106,7 @@ impl Lowering<'_> {
     /// Adds the node that computes an output of a TensorFlow node, cast to the type that the output has.
     pub fn emit_cast(&mut self, output: impl Into<TensorRef>, value: String, layout: Layout) {
         let tensor = output.into();
-        let to = onnx_dtype(self.dtype(tensor)).unwrap_or_default();
+        let to = onnx_dtype(self.dtype(tensor).part()).unwrap_or_default();
         let attributes = vec![("to", Attribute::Int(to.into()))];
         self.emit(tensor, "Cast", vec![value], layout, attributes);
     }
@@ -192,7 +192,7 @@ impl Lowering<'_> {
 
     /// A value cast to another type, for the use of a node.
     pub fn cast(&mut self, node: NodeRef<'_>, value: String, to: DType) -> String {
-        let to = Attribute::Int(onnx_dtype(to).unwrap_or_default().into());
+        let to = Attribute::Int(onnx_dtype(to.part()).unwrap_or_default().into());
         self.step(node, "cast", "Cast", vec![value], vec![("to", to)])
     }
 

@@ -228,7 +228,7 @@ impl<'a> Lowering<'a> {
                 self.producers.contains_key(&value) && graph_outputs.iter().all(|end| end.name != value);
             let name =
                 if is_new { value } else { self.step(node, "result", "Identity", vec![value], vec![]) };
-            graph_outputs.push(TensorInfo { name, dtype: self.dtype(result), shape: None });
+            graph_outputs.push(TensorInfo { name, dtype: self.dtype(result).part(), shape: None });
         }
         Ok(graph_outputs)
     }

@@ -9,7 +9,10 @@ use crate::tensor::{Constant, DType};
 impl Lowering<'_> {
     /// The name of the initializer for a constant. `variant` distinguishes initializers that are made from one constant.
     /// Different constants with the same name have different initializers.
+    ///
+    /// A complex constant becomes one of real numbers with a last axis of length 2.
     pub fn initializer(&mut self, name: &str, value: Constant, variant: &[usize]) -> String {
+        let value = value.with_parts();
         let variant: Vec<usize> = variant.iter().chain(value.shape()).copied().collect();
         let key = (name.to_owned(), variant);
         let known = self.initializers.get(&key).into_iter().flatten();

@@ -4,16 +4,20 @@
 //! in the layout that it needs, or uses them as they are and maps its axes. A Transpose is added only if a handler requests a layout
 //! that a value does not have, and only once.
 
+pub(crate) mod complex;
 pub(crate) mod context;
 pub(crate) mod custom;
 pub(crate) mod emit;
 mod finish;
 pub(crate) mod flatten;
 pub(crate) mod folding;
+pub(crate) mod formula;
 pub(crate) mod function;
 mod initializers;
+pub(crate) mod inputs_and_loops;
 mod layout;
 mod model_io;
+pub(crate) mod repeat;
 pub(crate) mod steps;
 mod unknown_shape;
 mod values;

@@ -13,7 +13,8 @@ impl Lowering<'_> {
     /// Declares an input of the model.
     pub fn input(&mut self, tensor: TensorRef) {
         let name = self.unique_name(&self.graph.tensor_name(tensor));
-        let rank = self.shape(tensor).rank().unwrap_or(0);
+        let is_complex = self.dtype(tensor).is_complex();
+        let rank = self.shape(tensor).rank().filter(|_| !is_complex).unwrap_or(0);
         let layout = if self.options.inputs_as_nchw.contains(&tensor) {
             Layout::channels_first(rank)
         } else {
@@ -33,8 +34,13 @@ impl Lowering<'_> {
     }
 
     fn tensor_info(&self, name: String, tensor: TensorRef, layout: &Layout) -> TensorInfo {
-        let dims = self.shape(tensor).dims().map(|dims| layout.stored(&Dim::of_axes(dims)));
-        TensorInfo { name, dtype: self.dtype(tensor), shape: dims }
+        let dtype = self.dtype(tensor);
+        let dims = self.shape(tensor).dims().map(Dim::of_axes);
+        let shape = match dtype.is_complex() {
+            true => dims.map(|dims| [dims, vec![Dim::Known(2)]].concat()),
+            false => dims.map(|dims| layout.stored(&dims)),
+        };
+        TensorInfo { name, dtype: dtype.part(), shape }
     }
 
     /// Declares the outputs and returns the model.
@@ -54,11 +60,9 @@ impl Lowering<'_> {
                     "its type is not known: neither the node that computes it nor its readers give one";
                 return Err(Error::new(name, problem).advice("choose outputs that are computed from it"));
             }
-            if onnx_dtype(dtype).is_none() || matches!(dtype, DType::Complex64 | DType::Complex128) {
+            if onnx_dtype(dtype).is_none() {
                 let error = Error::new(name, format!("operators of ONNX do not output tensors of {dtype}"));
-                return Err(
-                    error.advice("choose outputs that are computed from it, by Real, Imag or ComplexAbs")
-                );
+                return Err(error.advice("choose outputs that are computed from it"));
             }
             let info = self.tensor_info(name, tensor, &layout);
             self.model.outputs.push(info);

@@ -88,11 +88,13 @@ pub fn output_types(graph: &Graph, node: &Node) -> Result<Vec<TensorType>> {
     if let Some(check) = op.and_then(|op| op.check) {
         check(&inputs, node)?;
     }
-    match op.and_then(|op| op.shape) {
-        Some(infer) => infer(&inputs, node),
-        None => Ok(defined_types(&inputs, node).unwrap_or_else(|| vec![DType::Unknown]))
-            .map(|types| types.into_iter().map(|dtype| TensorType::new(dtype, Shape::UNKNOWN)).collect()),
-    }
+    op.and_then(|op| op.shape).unwrap_or(by_definition)(&inputs, node)
+}
+
+/// The types of a node's outputs by the definition of its op, without their shapes.
+pub fn by_definition(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let types = defined_types(inputs, node).unwrap_or_else(|| vec![DType::Unknown]);
+    Ok(types.into_iter().map(|dtype| TensorType::new(dtype, Shape::UNKNOWN)).collect())
 }
 
 /// The types of a node's outputs by the definition of its op. The type of a missing attribute is

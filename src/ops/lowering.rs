@@ -1,7 +1,7 @@
 //! A graph as an ONNX model, by the rows of its ops.
 
 use super::missing::refuse_missing;
-use super::{Op, find, supported};
+use super::{Op, find, signal, supported};
 use crate::error::Result;
 use crate::graph::op_definition::{Form, OpDefinition};
 use crate::graph::{Graph, NodeRef, TensorRef};
@@ -54,6 +54,9 @@ fn lower_node(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         return Ok(());
     }
     check_constants(cx, node, op)?;
+    if cx.has_complex(node) {
+        return signal::lower::complex::lower(cx, node, handler);
+    }
     handler(cx, node)?;
     cx.check_layouts(node)
 }

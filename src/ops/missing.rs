@@ -2,7 +2,7 @@
 
 use hashbrown::HashSet;
 
-use super::supported;
+use super::{find, supported};
 use crate::error::{Error, Result};
 use crate::graph::branches::ON_BRANCH;
 use crate::graph::{
@@ -130,7 +130,9 @@ impl Missing {
         let named: Vec<String> = self.nodes.iter().take(NAMED).map(|node| format!("\"{node}\"")).collect();
         let more = if self.nodes.len() > NAMED { ", …" } else { "" };
         let times = if self.nodes.len() == 1 { "time" } else { "times" };
-        format!("{} ({} {times}: {}{more})", self.op, self.nodes.len(), named.join(", "))
+        let why = find(&self.op).filter(|op| !op.instead.is_empty());
+        let why = why.map(|op| format!("; {}: {}", op.reason(), op.instead)).unwrap_or_default();
+        format!("{} ({} {times}: {}{more}{why})", self.op, self.nodes.len(), named.join(", "))
     }
 }
 

@@ -9,10 +9,13 @@
 //! them as an argument from the row, and does not look at the name of the op.
 
 mod array;
+mod bits;
 mod checks;
 mod control;
 mod image;
+mod indices;
 pub(crate) mod infer;
+mod linalg;
 mod lists;
 mod lowering;
 mod math;
@@ -23,9 +26,13 @@ mod quantize;
 mod random;
 mod recurrent;
 mod reduce;
+mod refused;
+mod search;
 mod signal;
 mod sparse;
+mod special;
 mod strings;
+mod update;
 
 use std::sync::LazyLock;
 
@@ -66,6 +73,8 @@ pub struct Op {
     lower: Option<Handler>,
     /// The reason why it is not written as ONNX.
     not_lowered: &'static str,
+    /// What to do without it, if nothing can stand for it in ONNX.
+    pub instead: &'static str,
     /// The ONNX operators that it becomes, the most important one first. Empty if it leaves no node.
     pub onnx: &'static [&'static str],
     /// The first operator set that has these operators as they are used.
@@ -94,6 +103,7 @@ const fn op(name: &'static str) -> Op {
         check,
         lower,
         not_lowered: "",
+        instead: "",
         onnx: &[],
         since,
         note: "",
@@ -138,6 +148,11 @@ impl Op {
         Self { not_lowered: why, ..self }
     }
 
+    /// Sets the reason why ONNX cannot say what it does, and what to do instead.
+    const fn refused(self, why: &'static str, instead: &'static str) -> Self {
+        Self { not_lowered: why, instead, ..self }
+    }
+
     /// Sets the first operator set that has its operators.
     const fn since(self, opset: i64) -> Self {
         Self { since: opset, ..self }
@@ -178,6 +193,11 @@ impl Op {
         [self.name].into_iter().chain(self.also.iter().copied())
     }
 
+    /// The reason why it is not written as ONNX; empty if it is.
+    pub fn reason(&self) -> &'static str {
+        self.not_lowered
+    }
+
     /// The function that computes it from constants.
     pub fn folder(&self) -> Option<Evaluator> {
         self.fold
@@ -192,8 +212,11 @@ impl Op {
 /// The rows of all families.
 const FAMILIES: &[&[Op]] = &[
     array::OPS,
+    bits::OPS,
     control::OPS,
     image::OPS,
+    indices::OPS,
+    linalg::OPS,
     lists::OPS,
     math::OPS,
     matrix::OPS,
@@ -202,9 +225,13 @@ const FAMILIES: &[&[Op]] = &[
     random::OPS,
     recurrent::OPS,
     reduce::OPS,
+    refused::OPS,
+    search::OPS,
     signal::OPS,
     sparse::OPS,
+    special::OPS,
     strings::OPS,
+    update::OPS,
 ];
 
 /// All ops by name, also those that share a row.
@@ -216,6 +243,11 @@ static OPS: LazyLock<HashMap<&str, Op>> = LazyLock::new(|| {
 /// All ops that can be converted, in no particular order.
 pub fn supported_ops() -> impl Iterator<Item = &'static Op> {
     OPS.values().filter(|op| op.lower.is_some() && !own_ops::ALL.contains(&op.name))
+}
+
+/// All ops that ONNX cannot express, in no particular order.
+pub fn refused_ops() -> impl Iterator<Item = &'static Op> {
+    OPS.values().filter(|op| !op.instead.is_empty())
 }
 
 /// The row of the op of this name.

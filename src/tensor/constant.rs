@@ -46,6 +46,31 @@ impl Constant {
         Self::new(DType::Float32, shape, Arc::new(Inline::Bytes(bytes)))
     }
 
+    /// A complex tensor as one of real numbers, with the real and the imaginary part along a new last axis. Others stay as they are.
+    pub fn with_parts(self) -> Self {
+        if !self.dtype.is_complex() {
+            return self;
+        }
+        let Ok(bytes) = self.bytes().map(Cow::into_owned) else { return self };
+        let shape = [self.shape(), &[2]].concat();
+        Self::of_bytes(self.dtype.part(), shape, bytes)
+    }
+
+    /// A tensor of these bytes, which are its elements in C order.
+    pub fn of_bytes(dtype: DType, shape: Vec<usize>, bytes: Vec<u8>) -> Self {
+        Self::new(dtype, shape, Arc::new(Inline::Bytes(bytes.into())))
+    }
+
+    /// A float32 or float64 tensor of these values, in C order.
+    pub fn from_numbers(dtype: DType, shape: Vec<usize>, values: &[f64]) -> Self {
+        if dtype != DType::Float64 {
+            let values: Vec<f32> = values.iter().map(|&value| value as f32).collect();
+            return Self::from_f32(shape, &values);
+        }
+        let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>().into();
+        Self::new(DType::Float64, shape, Arc::new(Inline::Bytes(bytes)))
+    }
+
     /// An int32 tensor of these values, in C order.
     pub fn from_i32(shape: Vec<usize>, values: &[i32]) -> Self {
         let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>().into();

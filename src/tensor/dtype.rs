@@ -99,6 +99,20 @@ impl DType {
         matches!(self, Self::Float32 | Self::Float64 | Self::Float16 | Self::BFloat16)
     }
 
+    /// Whether elements are complex numbers.
+    pub fn is_complex(self) -> bool {
+        matches!(self, Self::Complex64 | Self::Complex128)
+    }
+
+    /// The type of the real and the imaginary part of complex numbers; other types are that of their elements.
+    pub fn part(self) -> Self {
+        match self {
+            Self::Complex64 => Self::Float32,
+            Self::Complex128 => Self::Float64,
+            other => other,
+        }
+    }
+
     /// Whether elements are real numbers of any kind, or booleans.
     pub fn is_real(self) -> bool {
         use DType::{Complex64, Complex128, Resource, String, Unknown, Variant};

@@ -376,7 +376,8 @@ fn is_called_a_label(node: &NodeDef) -> bool {
         && ["label", "groundtruth", "ground_truth", "y_true"].iter().any(|known| name.contains(known))
 }
 
-/// The input of the softmax that computes a node, past reshapes. The search stops at a reshape that is an output itself.
+/// The input of the softmax that computes a node, past reshapes. The search stops at a reshape that is an output itself. If elements
+/// are chosen by the probabilities, as a detector chooses boxes, the logits are a step to the results and not a result.
 fn logits_of(wiring: &Wiring<'_>, output: usize, outputs: &[usize]) -> Option<Feed> {
     let past_reshapes = |(mut index, mut port): Feed, outputs: &[usize]| loop {
         let is_reshape = matches!(wiring.nodes[index].op.as_str(), "Reshape" | "Identity");
@@ -387,6 +388,10 @@ fn logits_of(wiring: &Wiring<'_>, output: usize, outputs: &[usize]) -> Option<Fe
     };
     let (softmax, _) = past_reshapes((output, 0), &[])?;
     if wiring.nodes[softmax].op != "Softmax" {
+        return None;
+    }
+    let follow = wiring.forward([softmax], |_| true);
+    if wiring.nodes_where(|index| follow[index]).any(|index| chooses(&wiring.nodes[index].op)) {
         return None;
     }
     past_reshapes(*wiring.inputs[softmax].first()?, outputs)

@@ -144,6 +144,21 @@ fn the_number_of_chosen_boxes_is_an_output_and_that_of_all_boxes_is_not() {
 }
 
 #[test]
+fn the_logits_by_which_boxes_are_chosen_are_not_an_output() {
+    let nodes = vec![
+        feed("image", DataType::DtFloat),
+        constant("weight", 2),
+        node("logits", "MatMul", &["image", "weight"]),
+        node("scores", "Softmax", &["logits"]),
+        node("raw_detection_scores", "Identity", &["scores"]),
+        node("chosen", "NonMaxSuppressionV3", &["image", "scores"]),
+        node("detection_scores", "GatherV2", &["scores", "chosen"]),
+    ];
+    let graph = GraphDef { node: nodes, ..GraphDef::default() };
+    assert_eq!(infer_outputs(&graph), ["raw_detection_scores:0", "detection_scores:0"]);
+}
+
+#[test]
 fn the_output_of_a_frozen_graph_with_only_a_loss_is_the_loss() {
     let nodes = vec![
         feed("labels", DataType::DtInt32),

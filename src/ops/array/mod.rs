@@ -10,7 +10,7 @@ use self::lower::gather::Scatter;
 use self::lower::order::Counted;
 use super::{Op, Parameter, checks, op};
 use crate::graph::{Shape, TensorType};
-use crate::ops::infer::{like_first_input, one};
+use crate::ops::infer::{declared_type, like_first_input, one};
 use crate::tensor::{DType, Tensor};
 
 const INPUT: &str = "its outputs become inputs of the model";
@@ -42,10 +42,21 @@ pub enum Blocks {
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
+    op("BatchToSpace")
+        .shape(|inputs, node| shape::blocks::batch_to_space(inputs, node, Parameter::Attribute))
+        .lower(
+            |cx, node| lower::blocks::batch_to_space(cx, node, Parameter::Attribute),
+            &["Reshape", "Transpose", "Slice"],
+        )
+        .eval(|node, inputs| eval::blocks::batch_to_space(node, inputs, Parameter::Attribute))
+        .float16(),
     op("BatchToSpaceND")
-        .shape(shape::blocks::batch_to_space)
-        .lower(lower::blocks::batch_to_space, &["Reshape", "Transpose", "Slice"])
-        .eval(eval::blocks::batch_to_space)
+        .shape(|inputs, node| shape::blocks::batch_to_space(inputs, node, Parameter::Input(1)))
+        .lower(
+            |cx, node| lower::blocks::batch_to_space(cx, node, Parameter::Input(1)),
+            &["Reshape", "Transpose", "Slice"],
+        )
+        .eval(|node, inputs| eval::blocks::batch_to_space(node, inputs, Parameter::Input(1)))
         .float16(),
     op("Bincount").shape(shape::order::bincount).lower(
         |cx, node| lower::order::bincount(cx, node, Counted::All),
@@ -61,7 +72,7 @@ pub const OPS: &[Op] = &[
         .shape(|inputs, _| one(DType::Int32, inputs.shape(0)?.clone()))
         .lower(lower::order::bucketize, &["Less", "Not", "ReduceSum"]),
     op("CheckNumerics")
-        .also(&["PreventGradient", "ReadVariableOp"])
+        .also(&["CheckNumericsV2", "PreventGradient", "ReadVariableOp"])
         .shape(like_first_input)
         .lower(lower::basic::identity, &[]),
     op("Concat")
@@ -85,6 +96,10 @@ pub const OPS: &[Op] = &[
         .lower(lower::blocks::depth_and_space, &["DepthToSpace"])
         .eval(|node, inputs| eval::blocks::depth_and_space(node, inputs, Blocks::DepthToSpace))
         .float16(),
+    op("Diag").shape(shape::diagonal::tensor_diag).lower(lower::main_diagonal::diag, &["Equal", "Where"]),
+    op("DiagPart")
+        .shape(shape::diagonal::tensor_diag_part)
+        .lower(lower::main_diagonal::diag_part, &["Slice", "ReduceProd"]),
     op("DynamicPartition")
         .shape(shape::order::dynamic_partition)
         .lower(lower::gather::dynamic_partition, &["Equal", "NonZero", "Gather"]),
@@ -92,6 +107,10 @@ pub const OPS: &[Op] = &[
         .also(&["ParallelDynamicStitch"])
         .shape(shape::order::dynamic_stitch)
         .lower(lower::gather::dynamic_stitch, &["Concat", "ScatterND"]),
+    op("Empty")
+        .shape(|inputs, node| one(declared_type(node, "dtype", DType::Float32), inputs.described_shape(0)?))
+        .check(checks::described_shape)
+        .lower(lower::main_diagonal::empty, &["Expand"]),
     op("EnsureShape").shape(like_first_input).check(check::ensure_shape).lower(lower::basic::identity, &[]),
     op("ExpandDims")
         .shape(shape::make::expand_dims)
@@ -122,7 +141,7 @@ pub const OPS: &[Op] = &[
         .fold(eval::basic::gather)
         .float16(),
     op("Identity")
-        .also(&["Snapshot", "StopGradient"])
+        .also(&["Copy", "CopyHost", "DeepCopy", "GuaranteeConst", "Snapshot", "StopGradient"])
         .shape(like_first_input)
         .lower(lower::basic::identity, &[])
         .fold(|_, inputs| Some(vec![Tensor::clone(inputs.first()?)])),
@@ -140,11 +159,11 @@ pub const OPS: &[Op] = &[
         .shape(shape::order::list_diff)
         .lower(lower::order::list_diff, &["Equal", "ReduceMax", "NonZero", "Gather"]),
     op("MatrixDiag")
-        .also(&["MatrixDiagV2"])
+        .also(&["BatchMatrixDiag", "MatrixDiagV2"])
         .shape(shape::diagonal::diag)
         .lower(|cx, node| lower::diagonal::diag(cx, node, LEFT), &["Gather", "Where"]),
     op("MatrixDiagPart")
-        .also(&["MatrixDiagPartV2"])
+        .also(&["BatchMatrixDiagPart", "MatrixDiagPartV2"])
         .shape(shape::diagonal::diag_part)
         .lower(|cx, node| lower::diagonal::diag_part(cx, node, LEFT), &["Gather", "Where"]),
     op("MatrixDiagPartV3")
@@ -154,7 +173,7 @@ pub const OPS: &[Op] = &[
         .shape(shape::diagonal::diag)
         .lower(|cx, node| lower::diagonal::diag(cx, node, alignment(node)), &["Gather", "Where"]),
     op("MatrixSetDiag")
-        .also(&["MatrixSetDiagV2"])
+        .also(&["BatchMatrixSetDiag", "MatrixSetDiagV2"])
         .shape(like_first_input)
         .lower(|cx, node| lower::diagonal::set_diag(cx, node, LEFT), &["Gather", "Where"]),
     op("MatrixSetDiagV3")
@@ -196,6 +215,9 @@ pub const OPS: &[Op] = &[
             _ => None,
         })
         .float16(),
+    op("ParallelConcat")
+        .shape(shape::basic::parallel_concat)
+        .lower(lower::main_diagonal::parallel_concat, &["Concat"]),
     op("Placeholder")
         .also(&["PlaceholderV2"])
         .shape(shape::basic::declared)
@@ -223,6 +245,7 @@ pub const OPS: &[Op] = &[
         .lower(lower::basic::reshape, &["Reshape"])
         .fold(eval::basic::reshape)
         .float16(),
+    op("Reverse").shape(like_first_input).lower(lower::main_diagonal::reverse, &["Where", "Slice"]),
     op("ReverseSequence")
         .shape(like_first_input)
         .check(check::reverse_sequence)
@@ -258,10 +281,21 @@ pub const OPS: &[Op] = &[
         .lower(lower::slice::slice, &["Slice"])
         .fold(eval::basic::slice)
         .float16(),
+    op("SpaceToBatch")
+        .shape(|inputs, node| shape::blocks::space_to_batch(inputs, node, Parameter::Attribute))
+        .lower(
+            |cx, node| lower::blocks::space_to_batch(cx, node, Parameter::Attribute),
+            &["Pad", "Reshape", "Transpose"],
+        )
+        .eval(|node, inputs| eval::blocks::space_to_batch(node, inputs, Parameter::Attribute))
+        .float16(),
     op("SpaceToBatchND")
-        .shape(shape::blocks::space_to_batch)
-        .lower(lower::blocks::space_to_batch, &["Pad", "Reshape", "Transpose"])
-        .eval(eval::blocks::space_to_batch)
+        .shape(|inputs, node| shape::blocks::space_to_batch(inputs, node, Parameter::Input(1)))
+        .lower(
+            |cx, node| lower::blocks::space_to_batch(cx, node, Parameter::Input(1)),
+            &["Pad", "Reshape", "Transpose"],
+        )
+        .eval(|node, inputs| eval::blocks::space_to_batch(node, inputs, Parameter::Input(1)))
         .float16(),
     op("SpaceToDepth")
         .shape(|inputs, node| shape::blocks::depth_and_space(inputs, node, Blocks::SpaceToDepth))
@@ -293,6 +327,7 @@ pub const OPS: &[Op] = &[
         .fold(eval::basic::strided_slice)
         .float16(),
     op("TensorScatterAdd")
+        .also(&["ScatterNdNonAliasingAdd"])
         .shape(like_first_input)
         .lower(|cx, node| lower::gather::tensor_scatter(cx, node, Scatter::Add), &["ScatterND"]),
     op("TensorScatterMax")
@@ -314,6 +349,9 @@ pub const OPS: &[Op] = &[
         .fold(eval::making::tile)
         .makes(eval::making::tiled_length)
         .float16(),
+    op("ToBool")
+        .shape(|_, _| one(DType::Bool, Shape::scalar()))
+        .lower(lower::main_diagonal::to_bool, &["Cast", "Size", "Greater"]),
     op("TopK")
         .shape(|inputs, node| shape::order::top_k(inputs, node, Parameter::Attribute))
         .check(|inputs, node| check::top_k(inputs, node, Parameter::Attribute))

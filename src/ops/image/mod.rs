@@ -5,11 +5,15 @@ pub mod eval;
 pub mod lower;
 pub mod shape;
 
+use self::lower::sample::Glimpses;
 use self::lower::suppression::non_max_suppression;
 use super::{Op, Parameter, op};
 use crate::graph::{Shape, TensorType};
 use crate::ops::infer::{like_first_input, one};
 use crate::tensor::DType;
+
+const NOISE: &str =
+    "noise around the image is another than TensorFlow's; ONNX Runtime has no kernel for it from opset 22 on";
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
@@ -33,9 +37,25 @@ pub const OPS: &[Op] = &[
         .shape(shape::crop_and_resize)
         .lower(lower::crop::crop_and_resize, &["GatherND", "Floor", "Ceil", "Where"])
         .eval(eval::crop::crop_and_resize),
+    op("DrawBoundingBoxes")
+        .also(&["DrawBoundingBoxesV2"])
+        .shape(like_first_input)
+        .lower(lower::draw::bounding_boxes, &["Equal", "And", "Where", "ReduceMax", "Gather"]),
+    op("ExtractGlimpse")
+        .shape(shape::glimpse)
+        .lower(|cx, node| lower::sample::glimpse(cx, node, Glimpses::First), &["GatherND", "Where"])
+        .note(NOISE),
+    op("ExtractGlimpseV2")
+        .shape(shape::glimpse)
+        .lower(|cx, node| lower::sample::glimpse(cx, node, Glimpses::Second), &["GatherND", "Where"])
+        .note(NOISE),
     op("HSVToRGB")
         .shape(like_first_input)
         .lower(lower::color::hsv_to_rgb, &["Split", "Mod", "Clip", "Concat"]),
+    op("ImageProjectiveTransformV2")
+        .also(&["ImageProjectiveTransformV3"])
+        .shape(shape::projective_transform)
+        .lower(lower::sample::projective_transform, &["GatherND", "Where", "Floor", "Mul", "Add"]),
     op("NonMaxSuppression")
         .shape(|_, _| one(DType::Int32, Shape::new(vec![None])))
         .lower(|cx, node| non_max_suppression(cx, node, Parameter::Attribute), &["NonMaxSuppression"])
@@ -61,9 +81,13 @@ pub const OPS: &[Op] = &[
                 TensorType::new(DType::Int32, Shape::scalar()),
             ])
         })
-        .lower(|cx, node| non_max_suppression(cx, node, Parameter::Input(3)), &["NonMaxSuppression", "Pad"])
-        .note("without soft suppression")
-        .constants(&[("soft_nms_sigma", "ONNX does not lower the scores of boxes, so that it must be 0")]),
+        .lower(
+            |cx, node| non_max_suppression(cx, node, Parameter::Input(3)),
+            &["NonMaxSuppression", "Pad", "Loop"],
+        ),
+    op("NonMaxSuppressionWithOverlaps")
+        .shape(|_, _| one(DType::Int32, Shape::new(vec![None])))
+        .lower(lower::greedy::with_overlaps, &["Loop", "ArgMax", "Gather", "Where"]),
     op("ResizeArea").shape(shape::resize).check(check::resize).lower(lower::resize::area, &["MatMul"]),
     op("ResizeBicubic")
         .shape(shape::resize)
@@ -83,4 +107,7 @@ pub const OPS: &[Op] = &[
     op("RGBToHSV")
         .shape(like_first_input)
         .lower(lower::color::rgb_to_hsv, &["Split", "ReduceMax", "ReduceMin", "Where", "Concat"]),
+    op("ScaleAndTranslate")
+        .shape(shape::resize)
+        .lower(lower::scale::scale_and_translate, &["Where", "ReduceSum", "Div", "MatMul"]),
 ];

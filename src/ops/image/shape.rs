@@ -51,3 +51,12 @@ pub fn combined_suppression(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<Tens
         TensorType::new(DType::Int32, Shape::new(vec![images])),
     ])
 }
+
+pub fn glimpse(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    resized(inputs, DType::Float32)
+}
+
+pub fn projective_transform(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    let (input, [height, width]) = (inputs.tensor_type(0)?, size(inputs, 2));
+    one(input.dtype, Shape::new(vec![input.shape.dim(0), height, width, input.shape.dim(3)]))
+}

@@ -8,7 +8,8 @@ pub mod shape;
 use self::eval::elementwise::{Arithmetic, Comparison, Unary};
 use super::{Op, checks, op};
 use crate::graph::own_ops::{GELU, HARD_SWISH, ROUND_TO_FLOAT16};
-use crate::ops::infer::like_first_input;
+use crate::ops::infer::{like_first_input, one};
+use crate::tensor::DType;
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
@@ -32,11 +33,15 @@ pub const OPS: &[Op] = &[
         .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::Add))
         .float16(),
     op("AddN")
+        .also(&["AccumulateNV2"])
         .shape(shape::add_n)
         .check(|inputs, node| checks::same_shapes(inputs, node, 0))
         .lower(lower::binary::add_n, &["Add"])
         .eval(eval::functions::add_n)
         .float16(),
+    op("ApproximateEqual")
+        .shape(|inputs, _| one(DType::Bool, inputs.shape(0)?.clone()))
+        .lower(lower::binary::approximate_equal, &["Sub", "Abs", "Less"]),
     op("Asin")
         .shape(like_first_input)
         .lower(lower::elementwise::float_only, &["Asin"])

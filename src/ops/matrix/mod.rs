@@ -31,11 +31,16 @@ pub const OPS: &[Op] = &[
         })
         .float16(),
     op("MatrixBandPart")
+        .also(&["BatchMatrixBandPart"])
         .shape(like_first_input)
         .lower(lower::product::band_part, &["Trilu", "Where"])
         .eval(eval::band_part),
-    op("MatrixDeterminant").shape(shape::determinant).lower(lower::product::determinant, &["Det"]),
+    op("MatrixDeterminant")
+        .also(&["BatchMatrixDeterminant"])
+        .shape(shape::determinant)
+        .lower(crate::ops::linalg::lower::factors::determinant, &["Det", "Loop"]),
     op("MatrixInverse")
+        .also(&["BatchMatrixInverse"])
         .shape(like_first_input)
         .lower(lower::inverse::inverse, &["Loop", "ArgMax", "Where", "Div", "Mul", "Sub", "MatMul"])
         .note("of a singular matrix infinities and NaN, where TensorFlow has an error"),

@@ -4,13 +4,33 @@ pub mod check;
 pub mod eval;
 pub mod lower;
 pub mod shape;
+mod variants;
 
+use self::lower::transposed::transposed_convolution;
 use super::{Op, op};
 use crate::graph::own_ops::LAYER_NORMALIZATION;
 use crate::ops::infer::like_first_input;
 
 const SMALLER_THAN_WINDOW: &str =
     "of images smaller than the window ONNX Runtime computes a pixel where TensorFlow computes none";
+
+/// What tells the size of the result of a transposed convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SizeOf {
+    /// A vector of the lengths.
+    Vector,
+    /// A tensor of that size.
+    Tensor,
+}
+
+/// The filters of a convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Filters {
+    /// Each reads all channels.
+    Full,
+    /// Each reads one channel.
+    Depthwise,
+}
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
@@ -27,10 +47,16 @@ pub const OPS: &[Op] = &[
         .eval(|node, inputs| eval::pooling::pool(node, inputs, 0.0, |a, b| a + b, |count| count as f32))
         .float16(),
     op("BiasAdd")
+        .also(&["BiasAddV1"])
         .shape(like_first_input)
         .check(check::bias)
         .lower(lower::layers::bias_add, &["Add"])
         .eval(super::matrix::eval::bias_add)
+        .float16(),
+    op("Conv")
+        .shape(variants::convolution_shape)
+        .lower(variants::convolution, &["Conv"])
+        .eval(variants::convolution_eval)
         .float16(),
     op("Conv2D")
         .shape(|inputs, node| shape::convolution(inputs, node, 4))
@@ -38,18 +64,38 @@ pub const OPS: &[Op] = &[
         .eval(eval::convolution::convolution)
         .float16(),
     op("Conv2DBackpropInput")
-        .shape(|inputs, node| shape::transposed_convolution(inputs, node, 4))
-        .lower(lower::transposed::transposed_convolution, &["ConvTranspose", "Slice"])
+        .shape(|inputs, node| shape::transposed_convolution(inputs, node, 4, SizeOf::Vector))
+        .lower(
+            |cx, node| transposed_convolution(cx, node, SizeOf::Vector, Filters::Full),
+            &["ConvTranspose", "Slice"],
+        )
         .eval(eval::convolution::transposed)
+        .float16(),
+    op("Conv2DBackpropInputV2")
+        .shape(|inputs, node| shape::transposed_convolution(inputs, node, 4, SizeOf::Tensor))
+        .lower(
+            |cx, node| transposed_convolution(cx, node, SizeOf::Tensor, Filters::Full),
+            &["ConvTranspose", "Slice"],
+        )
         .float16(),
     op("Conv3D")
         .shape(|inputs, node| shape::convolution(inputs, node, 5))
         .lower(lower::layers::convolution, &["Conv"])
         .eval(eval::convolution::convolution)
         .float16(),
+    op("Conv3DBackpropInput")
+        .shape(|inputs, node| shape::transposed_convolution(inputs, node, 5, SizeOf::Tensor))
+        .lower(
+            |cx, node| transposed_convolution(cx, node, SizeOf::Tensor, Filters::Full),
+            &["ConvTranspose", "Slice"],
+        )
+        .float16(),
     op("Conv3DBackpropInputV2")
-        .shape(|inputs, node| shape::transposed_convolution(inputs, node, 5))
-        .lower(lower::transposed::transposed_convolution, &["ConvTranspose", "Slice"])
+        .shape(|inputs, node| shape::transposed_convolution(inputs, node, 5, SizeOf::Vector))
+        .lower(
+            |cx, node| transposed_convolution(cx, node, SizeOf::Vector, Filters::Full),
+            &["ConvTranspose", "Slice"],
+        )
         .eval(eval::convolution::transposed)
         .float16(),
     op("CTCGreedyDecoder").shape(super::sparse::shape::sparse::greedy_decoder).lower(
@@ -61,7 +107,20 @@ pub const OPS: &[Op] = &[
         .lower(lower::layers::depthwise_convolution, &["Conv"])
         .eval(eval::convolution::depthwise)
         .float16(),
+    op("DepthwiseConv2dNativeBackpropInput")
+        .shape(|inputs, node| shape::transposed_convolution(inputs, node, 4, SizeOf::Vector))
+        .lower(
+            |cx, node| transposed_convolution(cx, node, SizeOf::Vector, Filters::Depthwise),
+            &["ConvTranspose", "Slice"],
+        )
+        .float16(),
+    op("Dilation2D")
+        .shape(shape::dilation)
+        .lower(lower::taps::dilation, &["Slice", "Add", "Greater", "Where"]),
     op("ExtractImagePatches").shape(shape::extract_patches).lower(lower::patches::extract_patches, &["Conv"]),
+    op("ExtractVolumePatches")
+        .shape(shape::volume_patches)
+        .lower(lower::taps::volume_patches, &["Slice", "Concat"]),
     op("FusedBatchNorm")
         .also(&["FusedBatchNormV2"])
         .shape(|inputs, node| shape::batch_norm(inputs, node, 4))
@@ -88,6 +147,12 @@ pub const OPS: &[Op] = &[
         .lower(lower::layers::max_pool, &["MaxPool"])
         .note(SMALLER_THAN_WINDOW)
         .eval(|node, inputs| eval::pooling::pool(node, inputs, f32::NEG_INFINITY, f32::max, |_| 1.0))
+        .float16(),
+    op("MaxPoolV2")
+        .shape(variants::max_pool_shape)
+        .lower(variants::max_pool, &["MaxPool"])
+        .note(SMALLER_THAN_WINDOW)
+        .eval(variants::max_pool_eval)
         .float16(),
     op("MaxPoolWithArgmax")
         .shape(shape::max_pool_with_argmax)

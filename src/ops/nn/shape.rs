@@ -2,8 +2,9 @@
 
 use crate::error::Result;
 use crate::graph::window::Window;
-use crate::graph::{Node, Padding, Shape, TensorType};
+use crate::graph::{Attr, Node, Padding, Shape, TensorType};
 use crate::ops::infer::Inputs;
+use crate::ops::nn::SizeOf;
 use crate::setting::Setting;
 use crate::tensor::DType;
 
@@ -98,10 +99,18 @@ pub fn local_response_normalization(inputs: &Inputs<'_>, _: &Node) -> Result<Vec
 }
 
 /// The sizes of the result are an input: all of them, or those of its spatial axes alone.
-pub fn transposed_convolution(inputs: &Inputs<'_>, node: &Node, rank: usize) -> Result<Vec<TensorType>> {
+pub fn transposed_convolution(
+    inputs: &Inputs<'_>,
+    node: &Node,
+    rank: usize,
+    size_of: SizeOf,
+) -> Result<Vec<TensorType>> {
     let format = node.data_format();
     let (channels, first) = (format.channel_axis(rank), format.first_spatial_axis());
-    let described = inputs.described_shape(0)?;
+    let described = match size_of {
+        SizeOf::Vector => inputs.described_shape(0)?,
+        SizeOf::Tensor => inputs.shape(0)?.clone(),
+    };
     let mut dims = vec![None; rank];
     match described.dims() {
         Some(described) if described.len() == rank => dims.copy_from_slice(described),
@@ -142,4 +151,20 @@ pub fn extract_patches(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorTyp
 pub fn cross_entropy(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
     let input = inputs.tensor_type(0)?;
     Ok(vec![TensorType::new(input.dtype, Shape::new(vec![input.shape.dim(0)])), input.clone()])
+}
+
+/// The channels of each window of a volume, one after the other.
+pub fn volume_patches(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let sizes = node.spatial_sizes("ksizes", 5)?;
+    let channels = inputs.shape(0)?.dim(4);
+    let depth = sizes.iter().try_fold(channels.unwrap_or(0), |product, &size| product.checked_mul(size));
+    let sizes: Vec<Option<usize>> = sizes.into_iter().map(Some).collect();
+    windowed(inputs, node, 5, &sizes, channels.and(depth))
+}
+
+pub fn dilation(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let filter = inputs.shape(1)?;
+    let mut dilated = node.clone();
+    dilated.attrs.insert("dilations", Attr::Ints(node.ints("rates").to_vec()));
+    windowed(inputs, &dilated, 4, &[filter.dim(0), filter.dim(1)], inputs.shape(0)?.dim(3).or(filter.dim(2)))
 }

@@ -1,14 +1,19 @@
 //! Random numbers.
 
+pub mod eval;
 pub mod lower;
 pub mod shape;
 
+use self::lower::stateless::{Distribution, Seed, draw};
 use super::{Op, checks, op};
-use crate::ops::infer::{declared_type, like_first_input};
-use crate::tensor::DType;
+use crate::graph::Shape;
+use crate::ops::infer::{declared_type, like_first_input, one};
+use crate::tensor::{DType, Tensor};
 
 /// ONNX Runtime registers no kernels for the versions of these operators in opset 22 (seen up to 1.32).
-const KERNELS: &str = "ONNX Runtime has no kernel for it from opset 22 on";
+const KERNELS: &str = "other numbers than TensorFlow's; ONNX Runtime has no kernel for it from opset 22 on";
+
+const STATELESS: &[&str] = &["Loop", "BitwiseXor", "Mul", "Div", "Mod"];
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
@@ -36,8 +41,76 @@ pub const OPS: &[Op] = &[
         .check(checks::described_shape)
         .lower(lower::integers, &["RandomUniformLike", "Mul", "Floor"])
         .note(KERNELS),
+    op("StatelessRandomGetAlg")
+        .shape(|_, _| one(DType::Int32, Shape::scalar()))
+        .lower(lower::algorithm, &[])
+        .fold(|_, _| Some(vec![Tensor::Int32(ndarray::arr0(1).into_dyn())])),
+    op("StatelessRandomGetKeyCounter")
+        .shape(|_, _| Ok(shape::key_and_counter()))
+        .lower(lower::philox::key_and_counter, STATELESS)
+        .since(18),
+    op("StatelessRandomGetKeyCounterAlg")
+        .shape(|_, _| Ok([shape::key_and_counter(), one(DType::Int32, Shape::scalar())?].concat()))
+        .lower(lower::philox::key_and_counter, STATELESS)
+        .since(18),
+    op("StatelessRandomNormal")
+        .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
+        .check(checks::described_shape)
+        .lower(|cx, node| draw(cx, node, Seed::Seed, Distribution::Normal), STATELESS)
+        .since(18)
+        .eval(|node, inputs| eval::draw(node, inputs, Distribution::Normal)),
+    op("StatelessRandomNormalV2")
+        .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
+        .check(checks::described_shape)
+        .lower(|cx, node| draw(cx, node, Seed::Key, Distribution::Normal), STATELESS)
+        .since(18),
+    op("StatelessRandomUniform")
+        .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
+        .check(checks::described_shape)
+        .lower(|cx, node| draw(cx, node, Seed::Seed, Distribution::Uniform), STATELESS)
+        .since(18)
+        .eval(|node, inputs| eval::draw(node, inputs, Distribution::Uniform)),
+    op("StatelessRandomUniformFullInt")
+        .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::UInt64)))
+        .check(checks::described_shape)
+        .lower(|cx, node| draw(cx, node, Seed::Seed, Distribution::AllIntegers), STATELESS)
+        .since(18)
+        .eval(|node, inputs| eval::draw(node, inputs, Distribution::AllIntegers)),
+    op("StatelessRandomUniformFullIntV2")
+        .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::UInt64)))
+        .check(checks::described_shape)
+        .lower(|cx, node| draw(cx, node, Seed::Key, Distribution::AllIntegers), STATELESS)
+        .since(18),
+    op("StatelessRandomUniformInt")
+        .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Int32)))
+        .check(checks::described_shape)
+        .lower(|cx, node| draw(cx, node, Seed::Seed, Distribution::Integers(2)), STATELESS)
+        .since(18)
+        .eval(|node, inputs| eval::draw(node, inputs, Distribution::Integers(2))),
+    op("StatelessRandomUniformIntV2")
+        .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Int32)))
+        .check(checks::described_shape)
+        .lower(|cx, node| draw(cx, node, Seed::Key, Distribution::Integers(4)), STATELESS)
+        .since(18),
+    op("StatelessRandomUniformV2")
+        .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
+        .check(checks::described_shape)
+        .lower(|cx, node| draw(cx, node, Seed::Key, Distribution::Uniform), STATELESS)
+        .since(18),
+    op("StatelessTruncatedNormal")
+        .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
+        .check(checks::described_shape)
+        .lower(|cx, node| draw(cx, node, Seed::Seed, Distribution::TruncatedNormal), STATELESS)
+        .since(18)
+        .eval(|node, inputs| eval::draw(node, inputs, Distribution::TruncatedNormal)),
+    op("StatelessTruncatedNormalV2")
+        .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
+        .check(checks::described_shape)
+        .lower(|cx, node| draw(cx, node, Seed::Key, Distribution::TruncatedNormal), STATELESS)
+        .since(18),
     op("TruncatedNormal")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)
-        .not_lowered("ONNX has no truncated normal distribution"),
+        .lower(lower::truncated_normal, &["RandomNormalLike", "ArgMax", "GatherElements"])
+        .note(KERNELS),
 ];

@@ -14,3 +14,8 @@ pub fn multinomial(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> 
     let count = inputs.integers(1)?.and_then(|count| usize::try_from(*count.first()?).ok());
     one(node.dtype("output_dtype").unwrap_or(DType::Int64), Shape::new(vec![inputs.shape(0)?.dim(0), count]))
 }
+
+/// A key of one number, and a counter of two.
+pub fn key_and_counter() -> Vec<TensorType> {
+    [1, 2].map(|count| TensorType::new(DType::UInt64, Shape::known(&[count]))).to_vec()
+}

@@ -51,6 +51,11 @@ pub const OPS: &[Op] = &[
         .check(|inputs, _| checks::in_range(inputs, 1))
         .lower(lower::reduce::cumsum, &["CumSum"])
         .eval(|node, inputs| super::array::eval::order::accumulate(node, inputs, 0.0, |a, b| a + b)),
+    op("CumulativeLogsumexp")
+        .shape(like_first_input)
+        .check(|inputs, _| checks::in_range(inputs, 1))
+        .lower(lower::log_sum::cumulative, &["ReduceMax", "Exp", "ReduceSum", "Log", "Where"])
+        .note("a NaN makes all sums after it NaN"),
     op("EuclideanNorm")
         .shape(shape::reduce)
         .check(checks::distinct_axes)
@@ -141,18 +146,22 @@ pub const OPS: &[Op] = &[
         .lower(|cx, node| lower::reduce::numbers(cx, node, Reduction::Sum), &["ReduceSum"])
         .fold(|node, inputs| eval::numbers(node, inputs, Reduction::Sum)),
     op("UnsortedSegmentMax")
+        .also(&["SegmentMaxV2"])
         .shape(shape::unsorted_segment)
         .check(check::segments)
         .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Max), &["ScatterND"]),
     op("UnsortedSegmentMin")
+        .also(&["SegmentMinV2"])
         .shape(shape::unsorted_segment)
         .check(check::segments)
         .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Min), &["ScatterND"]),
     op("UnsortedSegmentProd")
+        .also(&["SegmentProdV2"])
         .shape(shape::unsorted_segment)
         .check(check::segments)
         .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Prod), &["ScatterND"]),
     op("UnsortedSegmentSum")
+        .also(&["SegmentSumV2"])
         .shape(shape::unsorted_segment)
         .check(check::segments)
         .lower(|cx, node| segment(cx, node, Segments::Unsorted, Combine::Sum), &["ScatterND"]),

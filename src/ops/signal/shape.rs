@@ -63,18 +63,41 @@ pub fn mfcc(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     Ok(vec![TensorType::new(DType::Float32, shape)])
 }
 
-/// A transform of the last `axes`.
+/// A real tensor for a complex one.
+pub fn part(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let input = inputs.tensor_type(0)?;
+    one(declared_type(node, "Tout", input.dtype.part()), input.shape.clone())
+}
+
+pub fn complex(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let (a, b) = (inputs.shape(0)?, inputs.shape(1)?);
+    let shape = a.broadcast_with(b);
+    let shape = shape.ok_or_else(|| node.error(format!("parts of shapes {a} and {b} do not broadcast")))?;
+    one(declared_type(node, "Tout", DType::Complex64), shape)
+}
+
+/// A transform of the last `axes` of real samples, into the first half of the frequencies.
 pub fn rfft(inputs: &Inputs<'_>, node: &Node, axes: usize) -> Result<Vec<TensorType>> {
     let dtype = declared_type(node, "Tcomplex", DType::Complex64);
-    let Some(dims) = inputs.shape(0)?.dims() else { return one(dtype, Shape::UNKNOWN) };
+    one(dtype, transformed(inputs, node, axes, |length| length / 2 + 1)?)
+}
+
+/// The inverse of this transform.
+pub fn irfft(inputs: &Inputs<'_>, node: &Node, axes: usize) -> Result<Vec<TensorType>> {
+    one(declared_type(node, "Treal", DType::Float32), transformed(inputs, node, axes, |length| length)?)
+}
+
+/// The input's shape with the lengths that the second input holds.
+fn transformed(inputs: &Inputs<'_>, node: &Node, axes: usize, last: fn(usize) -> usize) -> Result<Shape> {
+    let Some(dims) = inputs.shape(0)?.dims() else { return Ok(Shape::UNKNOWN) };
     let Some(first) = dims.len().checked_sub(axes) else {
         return Err(node.error("its input has too few axes"));
     };
     let mut dims = dims.to_vec();
-    let lengths = inputs.integers(1)?;
+    let lengths = inputs.lengths(1);
     for axis in 0..axes {
-        let length = lengths.as_ref().and_then(|lengths| usize::try_from(*lengths.get(axis)?).ok());
-        dims[first + axis] = if axis + 1 == axes { length.map(|length| length / 2 + 1) } else { length };
+        let length = lengths.as_ref().and_then(|lengths| usize::try_from(lengths.get(axis)?.value()?).ok());
+        dims[first + axis] = if axis + 1 == axes { length.map(last) } else { length };
     }
-    one(dtype, Shape::new(dims))
+    Ok(Shape::new(dims))
 }

@@ -6,6 +6,7 @@
 use ndarray::{ArrayD, Axis, Slice};
 
 use crate::graph::{DataFormat, Node};
+use crate::ops::Parameter;
 use crate::ops::array::Blocks;
 use crate::ops::array::eval::basic::{lengths, reshaped};
 use crate::tensor::Tensor;
@@ -15,9 +16,24 @@ fn permuted(tensor: &Tensor, axes: &[usize]) -> Tensor {
     same_type!(tensor, array => array.view().permuted_axes(axes).as_standard_layout().into_owned())
 }
 
-pub fn space_to_batch(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
-    let [input, block, pads] = inputs else { return None };
-    let (block, pads) = (lengths(block)?, lengths(pads)?);
+/// The input, the blocks of each axis, and the borders.
+fn arguments<'t>(
+    node: &Node,
+    inputs: &[&'t Tensor],
+    block: Parameter,
+) -> Option<(&'t Tensor, Vec<usize>, Vec<usize>)> {
+    match (block, inputs) {
+        (Parameter::Attribute, [input, borders]) => {
+            let block = usize::try_from(node.int("block_size", 1)).ok()?;
+            Some((input, vec![block; 2], lengths(borders)?))
+        }
+        (Parameter::Input(_), [input, block, borders]) => Some((input, lengths(block)?, lengths(borders)?)),
+        _ => None,
+    }
+}
+
+pub fn space_to_batch(node: &Node, inputs: &[&Tensor], block: Parameter) -> Option<Vec<Tensor>> {
+    let (input, block, pads) = arguments(node, inputs, block)?;
     let (rank, count) = (input.shape().len(), block.len());
     if pads.len() != 2 * count || count + 1 > rank || block.contains(&0) {
         return None;
@@ -46,9 +62,8 @@ pub fn space_to_batch(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     Some(vec![reshaped(&moved, &[&[batch], &moved.shape()[1 + count..]].concat())?])
 }
 
-pub fn batch_to_space(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
-    let [input, block, crops] = inputs else { return None };
-    let (block, crops) = (lengths(block)?, lengths(crops)?);
+pub fn batch_to_space(node: &Node, inputs: &[&Tensor], block: Parameter) -> Option<Vec<Tensor>> {
+    let (input, block, crops) = arguments(node, inputs, block)?;
     let (shape, count) = (input.shape(), block.len());
     let blocks: usize = block.iter().product();
     if crops.len() != 2 * count || count + 1 > shape.len() || shape[0].checked_rem(blocks)? != 0 {

@@ -179,8 +179,13 @@ fn keeps_shape(cx: &Lowering<'_>, output: TensorRef, input: TensorRef) -> bool {
 
 /// The shape of a tensor, in TensorFlow's order of axes.
 pub fn shape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let input = node.inputs[0];
-    let dtype = cx.dtype(node.into());
+    shape_of(cx, node, node.inputs[0], 0)
+}
+
+/// The shape of a tensor as an output of a node.
+pub fn shape_of(cx: &mut Lowering<'_>, node: NodeRef<'_>, input: TensorRef, port: usize) -> Result<()> {
+    let output = node.output(port);
+    let dtype = cx.dtype(output);
     if let Some(dims) = cx.shape(input).fully_known() {
         let dims: Vec<i64> = dims.iter().map(|&dim| dim as i64).collect();
         let constant = match dtype {
@@ -189,7 +194,7 @@ pub fn shape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
                 Constant::from_i32(vec![dims.len()], &dims.iter().map(|&dim| dim as i32).collect::<Vec<_>>())
             }
         };
-        cx.set_constant(node.into(), constant);
+        cx.set_constant(output, constant);
         return Ok(());
     }
     let (name, layout) = cx.stored(input)?;
@@ -201,6 +206,6 @@ pub fn shape(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         shape = cx.step(node, "gather", "Gather", vec![shape, order], vec![]);
     }
     let to = onnx_dtype(dtype).unwrap_or_default();
-    cx.emit(node, "Cast", vec![shape], Layout::tensorflow(1), vec![("to", Attribute::Int(to.into()))]);
+    cx.emit(output, "Cast", vec![shape], Layout::tensorflow(1), vec![("to", Attribute::Int(to.into()))]);
     Ok(())
 }

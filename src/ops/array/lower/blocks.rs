@@ -10,7 +10,7 @@ use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
 use crate::ops::array::lower::around::{int_vector, reshaped};
-use crate::ops::operator;
+use crate::ops::{Parameter, operator};
 use crate::tensor::DType;
 
 /// Both put the blocks before the channels.
@@ -34,24 +34,29 @@ fn length(steps: &mut Steps<'_, '_, '_>, shape: &String, axis: usize) -> String 
     steps.op("Gather", &[shape, &axis])
 }
 
-/// The lengths of a block along each axis that is taken apart, as vectors of one number.
-fn block_lengths(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<Vec<String>> {
-    let input = cx.input_of(node, 1)?;
-    if let Some(block) = cx.known_integers(node, 1)? {
+/// The lengths of a block along each axis that is taken apart, as vectors of one number, and the input that has the paddings or crops.
+/// The first versions have one length for two axes.
+fn block_lengths(cx: &mut Lowering<'_>, node: NodeRef<'_>, block: Parameter) -> Result<(Vec<String>, usize)> {
+    let Parameter::Input(index) = block else {
+        let length = Steps { cx, node }.ints(&[node.int("block_size", 1)]);
+        return Ok((vec![length; 2], 1));
+    };
+    let input = cx.input_of(node, index)?;
+    if let Some(block) = cx.known_integers(node, index)? {
         if block.iter().any(|&block| block < 1) {
             return Err(node.error("a block has no elements"));
         }
         let mut steps = Steps { cx, node };
-        return Ok(block.iter().map(|&block| steps.ints(&[block])).collect());
+        return Ok((block.iter().map(|&block| steps.ints(&[block])).collect(), index + 1));
     }
-    let others = cx.input_of(node, 2)?;
+    let others = cx.input_of(node, index + 1)?;
     let Some(count) = cx.shape(input).dim(0).or(cx.shape(others).dim(0)) else {
         let error = node.error("how many axes its blocks have is not known");
         return Err(error.advice(cx.shape_advice(input)));
     };
-    let blocks = int_vector(cx, node, 1)?;
+    let blocks = int_vector(cx, node, index)?;
     let mut steps = Steps { cx, node };
-    Ok((0..count as i64).map(|axis| steps.part(&blocks, 0, axis, axis + 1)).collect())
+    Ok(((0..count as i64).map(|axis| steps.part(&blocks, 0, axis, axis + 1)).collect(), index + 1))
 }
 
 /// A tensor whose batch and first axes are apart, and the lengths of the axes behind them: each of them, or all as one axis where
@@ -93,9 +98,14 @@ impl Apart {
 }
 
 /// Paddings or crops as pairs: a vector of those before each axis, and one of those after it. `None` if all are 0.
-fn sides(cx: &mut Lowering<'_>, node: NodeRef<'_>, count: usize) -> Result<Option<[String; 2]>> {
-    let Some(pairs) = cx.known_integers(node, 2)? else {
-        let name = cx.in_tensorflow_layout(cx.input_of(node, 2)?)?;
+fn sides(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    input: usize,
+    count: usize,
+) -> Result<Option<[String; 2]>> {
+    let Some(pairs) = cx.known_integers(node, input)? else {
+        let name = cx.in_tensorflow_layout(cx.input_of(node, input)?)?;
         let mut steps = Steps { cx, node };
         let name = steps.cast(&name, DType::Int64);
         return Ok(Some([0, 1].map(|column| {
@@ -116,11 +126,11 @@ fn sides(cx: &mut Lowering<'_>, node: NodeRef<'_>, count: usize) -> Result<Optio
     }))
 }
 
-pub fn space_to_batch(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let block = block_lengths(cx, node)?;
+pub fn space_to_batch(cx: &mut Lowering<'_>, node: NodeRef<'_>, block: Parameter) -> Result<()> {
+    let (block, borders) = block_lengths(cx, node, block)?;
     let count = block.len();
     let apart = Apart::new(cx, node, count)?;
-    let sides = sides(cx, node, count)?;
+    let sides = sides(cx, node, borders, count)?;
     let mut steps = Steps { cx, node };
     let (mut name, mut shape) = (apart.value.clone(), apart.shape.clone());
     if let Some([before, after]) = sides {
@@ -153,11 +163,11 @@ pub fn space_to_batch(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
-pub fn batch_to_space(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let block = block_lengths(cx, node)?;
+pub fn batch_to_space(cx: &mut Lowering<'_>, node: NodeRef<'_>, block: Parameter) -> Result<()> {
+    let (block, borders) = block_lengths(cx, node, block)?;
     let count = block.len();
     let apart = Apart::new(cx, node, count)?;
-    let crops = sides(cx, node, count)?;
+    let crops = sides(cx, node, borders, count)?;
     let mut steps = Steps { cx, node };
     let (name, shape) = (&apart.value, &apart.shape);
     let mut split = block.clone();

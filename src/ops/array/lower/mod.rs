@@ -7,6 +7,7 @@ pub mod extent;
 pub mod fill;
 pub mod gather;
 pub mod join;
+pub mod main_diagonal;
 pub mod open_diagonal;
 pub mod open_slice;
 pub mod order;

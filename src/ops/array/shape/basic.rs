@@ -237,3 +237,13 @@ pub fn strided_slice(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>
     };
     Ok(vec![TensorType::new(dtype, shape)])
 }
+
+/// As many rows as inputs, which have one each.
+pub fn parallel_concat(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let input = inputs.tensor_type(0)?;
+    let shape = match input.shape.dims() {
+        Some([_, rest @ ..]) => Shape::new([&[Some(node.inputs.len())], rest].concat()),
+        _ => Shape::UNKNOWN,
+    };
+    Ok(vec![TensorType::new(input.dtype, shape)])
+}

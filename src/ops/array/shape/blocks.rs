@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::graph::{Node, Shape, TensorType};
+use crate::ops::Parameter;
 use crate::ops::array::Blocks;
 use crate::ops::infer::{Inputs, one};
 
@@ -27,34 +28,38 @@ pub fn tile(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
 }
 
 /// Pads images and takes them apart into the coarse images of every `block`-th pixel, side by side in the batch.
-pub fn space_to_batch(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+pub fn space_to_batch(inputs: &Inputs<'_>, node: &Node, block: Parameter) -> Result<Vec<TensorType>> {
     let coarse = |length: usize, block: usize, [before, after]: [usize; 2]| {
         let padded = length.checked_add(before)?.checked_add(after)?;
         padded.is_multiple_of(block).then(|| padded / block)
     };
-    blocks(inputs, node, coarse, usize::checked_mul)
+    blocks(inputs, (node, block), coarse, usize::checked_mul)
 }
 
 /// Puts images together again that were taken apart, and crops them.
-pub fn batch_to_space(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+pub fn batch_to_space(inputs: &Inputs<'_>, node: &Node, block: Parameter) -> Result<Vec<TensorType>> {
     let fine = |length: usize, block: usize, [before, after]: [usize; 2]| {
         length.checked_mul(block)?.checked_sub(before)?.checked_sub(after)
     };
-    blocks(inputs, node, fine, |batch, count| batch.is_multiple_of(count).then(|| batch / count))
+    blocks(inputs, (node, block), fine, |batch, count| batch.is_multiple_of(count).then(|| batch / count))
 }
 
 /// `resized` is the new length of an axis, by its length, its block and its borders; `batch` is the new length of the batch, by its
 /// length and the number of pixels of a block.
 fn blocks(
     inputs: &Inputs<'_>,
-    node: &Node,
+    (node, block): (&Node, Parameter),
     resized: impl Fn(usize, usize, [usize; 2]) -> Option<usize>,
     batch: impl Fn(usize, usize) -> Option<usize>,
 ) -> Result<Vec<TensorType>> {
     let input = inputs.tensor_type(0)?;
     let Some(dims) = input.shape.dims() else { return Ok(vec![input.clone()]) };
     let open = || Ok(vec![TensorType::new(input.dtype, Shape::of_rank(dims.len()))]);
-    let (Some(block), Some(borders)) = (inputs.integers(1)?, inputs.integers(2)?) else { return open() };
+    let (block, borders) = match block {
+        Parameter::Attribute => (Some(vec![node.int("block_size", 1); 2]), inputs.integers(1)?),
+        Parameter::Input(index) => (inputs.integers(index)?, inputs.integers(index + 1)?),
+    };
+    let (Some(block), Some(borders)) = (block, borders) else { return open() };
     let block: Option<Vec<usize>> =
         block.iter().map(|&n| usize::try_from(n).ok().filter(|&n| n > 0)).collect();
     let borders: Option<Vec<usize>> = borders.iter().map(|&n| usize::try_from(n).ok()).collect();

@@ -61,6 +61,27 @@ pub fn diag_part(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
     one(input.dtype, Shape::new(dims))
 }
 
+/// The axes of the input, twice.
+pub fn tensor_diag(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    let input = inputs.tensor_type(0)?;
+    one(input.dtype, input.shape.dims().map_or(Shape::UNKNOWN, |dims| Shape::new([dims, dims].concat())))
+}
+
+/// The first half of the axes of the input.
+pub fn tensor_diag_part(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let input = inputs.tensor_type(0)?;
+    let Some(dims) = input.shape.dims() else { return one(input.dtype, Shape::UNKNOWN) };
+    let (first, second) = dims.split_at(dims.len() / 2);
+    if first.len() != second.len()
+        || first.iter().zip(second).any(|(a, b)| a.zip(*b).is_some_and(|(a, b)| a != b))
+    {
+        return Err(
+            node.error(format!("its input of shape {} does not have axes that come twice", input.shape))
+        );
+    }
+    one(input.dtype, Shape::new(first.iter().zip(second).map(|(a, b)| a.or(*b)).collect()))
+}
+
 /// The rank of a result that has so many axes more than the input if there is one diagonal.
 fn open_rank(inputs: &Inputs<'_>, more: i64) -> Result<Shape> {
     // The first versions know the main diagonal alone.

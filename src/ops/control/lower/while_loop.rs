@@ -170,7 +170,7 @@ impl Plan {
         ];
         for CallArgument { value, known } in carried.iter().map(|&index| &inside[index]) {
             if let Value::Computed { name, .. } = value {
-                inputs.push(TensorInfo { name: name.clone(), dtype: known.dtype, shape: None });
+                inputs.push(TensorInfo { name: name.clone(), dtype: known.dtype.part(), shape: None });
             }
         }
         let (before, nodes) = split_off_invariant(nodes, &inputs, &outputs);

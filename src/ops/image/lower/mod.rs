@@ -1,5 +1,9 @@
 pub mod bicubic;
 pub mod color;
 pub mod crop;
+pub mod draw;
+pub mod greedy;
 pub mod resize;
+pub mod sample;
+pub mod scale;
 pub mod suppression;

@@ -19,7 +19,7 @@ pub fn non_max_suppression(cx: &mut Lowering<'_>, node: NodeRef<'_>, overlap: Pa
     if let Some(&sigma) = node.inputs.get(5) {
         let sigma = cx.constant(sigma).map(Constant::to_f32s).transpose()?.flatten();
         if sigma.is_none_or(|sigma| sigma.iter().any(|&sigma| sigma != 0.0)) {
-            return Err(node.error("it lowers the scores of overlapping boxes, which ONNX does not do"));
+            return super::greedy::soft(cx, node);
         }
     }
     let (boxes, scores) = (cx.in_tensorflow_layout(boxes?)?, cx.in_tensorflow_layout(scores_input)?);

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::inputs_and_loops::computed_type;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
 use crate::ops::array::lower::basic::common_layout;
@@ -14,7 +15,7 @@ use crate::ops::operator;
 use crate::tensor::DType;
 
 /// The inputs in the layout that they share, with that layout.
-fn operands(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<(Vec<String>, Layout)> {
+pub fn operands(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<(Vec<String>, Layout)> {
     let ranks: Option<Vec<usize>> = node.inputs.iter().map(|&input| cx.shape(input).rank()).collect();
     let layout = match ranks.and(cx.shape(node.into()).rank()) {
         Some(rank) => common_layout(cx, &node.inputs, rank),
@@ -306,5 +307,21 @@ pub fn select(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     }
     let (names, layout) = operands(cx, node)?;
     cx.emit(node, "Where", names, layout, vec![]);
+    Ok(())
+}
+
+/// Whether numbers differ by less than the tolerance, which has the type of the numbers.
+pub fn approximate_equal(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let dtype = cx.dtype(cx.input_of(node, 0)?);
+    let computed = computed_type(dtype);
+    let tolerance = node.float("tolerance", 1e-5);
+    let mut steps = Steps { cx, node };
+    let (a, b) = (steps.input_as(0, computed)?, steps.input_as(1, computed)?);
+    let difference = steps.op("Sub", &[&a, &b]);
+    let difference = steps.op("Abs", &[&difference]);
+    let tolerance = if dtype.is_float() { tolerance } else { tolerance.trunc() };
+    let tolerance = steps.number(computed, tolerance.into());
+    let is_close = steps.op("Less", &[&difference, &tolerance]);
+    steps.set_output(0, is_close, DType::Bool);
     Ok(())
 }

@@ -4,4 +4,5 @@ pub mod layers;
 pub mod local;
 pub mod loss;
 pub mod patches;
+pub mod taps;
 pub mod transposed;

@@ -4,28 +4,40 @@
 //! <https://onnx.ai/onnx/operators/onnx__ConvTranspose.html>.
 
 use crate::error::Result;
-use crate::graph::{NodeRef, Padding};
+use crate::graph::{NodeRef, Padding, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::onnx::Attribute;
+use crate::ops::nn::{Filters, SizeOf};
 use crate::tensor::DType;
 
 /// A transposed convolution. It computes all elements that the windows cover. The padding of the convolution is then cut
 /// off; elements that no window covers are added as zeros.
-pub fn transposed_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+pub fn transposed_convolution(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    size_of: SizeOf,
+    filters: Filters,
+) -> Result<()> {
     let [sizes, filter, input] = [0, 1, 2].map(|index| cx.input_of(node, index));
     let (sizes, filter, input) = (sizes?, filter?, input?);
     // The filter has the rank of the images or volumes, and so has the result.
     let rank = cx.shape(input).rank().or(cx.shape(node.into()).rank()).unwrap_or(4);
     let spatial = rank.saturating_sub(2);
     // TensorFlow's filter is that of the convolution: spatial axes, the result's channels, the input's.
-    let perm: Vec<usize> = [rank - 1, rank - 2].into_iter().chain(0..spatial).collect();
     let filter_shape = cx.shape(filter).clone();
     let kernel: Option<Vec<usize>> = (0..spatial).map(|axis| filter_shape.dim(axis)).collect();
     let Some(kernel) = kernel else { return Err(node.error("the size of its filter is not known")) };
-    let filter = match cx.constant(filter).cloned() {
-        Some(constant) => cx.derived_initializer(filter, constant.permuted(&perm), &perm)?,
-        None => cx.in_layout(filter, &Layout::of_axes(perm))?,
+    let (filter, groups) = match filters {
+        Filters::Full => {
+            let perm: Vec<usize> = [rank - 1, rank - 2].into_iter().chain(0..spatial).collect();
+            let filter = match cx.constant(filter).cloned() {
+                Some(constant) => cx.derived_initializer(filter, constant.permuted(&perm), &perm)?,
+                None => cx.in_layout(filter, &Layout::of_axes(perm))?,
+            };
+            (filter, 1)
+        }
+        Filters::Depthwise => depthwise_filter(cx, node, filter, &kernel)?,
     };
     let format = node.data_format();
     let layout = Lowering::window_layout(format, rank);
@@ -39,6 +51,9 @@ pub fn transposed_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Resul
     let mut attributes = vec![("strides", as_i64(&strides)), ("kernel_shape", as_i64(&kernel))];
     if dilations.iter().any(|&dilation| dilation != 1) {
         attributes.push(("dilations", as_i64(&dilations)));
+    }
+    if groups != 1 {
+        attributes.push(("group", Attribute::Int(groups)));
     }
     let padding = node.padding()?;
     let known: Option<Vec<(usize, usize)>> = (0..spatial)
@@ -76,9 +91,13 @@ pub fn transposed_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Resul
     }
     let full = cx.step(node, "full", "ConvTranspose", inputs, attributes);
     // They are given for all axes, or for the spatial ones alone.
-    let first_size = if cx.shape(sizes).dim(0) == Some(spatial) { 0 } else { first };
+    let first_size =
+        if size_of == SizeOf::Vector && cx.shape(sizes).dim(0) == Some(spatial) { 0 } else { first };
     let sizes = cx.in_tensorflow_layout(sizes)?;
-    let sizes = cx.cast(node, sizes, DType::Int64);
+    let sizes = match size_of {
+        SizeOf::Vector => cx.cast(node, sizes, DType::Int64),
+        SizeOf::Tensor => cx.step(node, "sizes", "Shape", vec![sizes], vec![]),
+    };
     let positions: Vec<i64> = (0..spatial).map(|axis| (first_size + axis) as i64).collect();
     let positions = cx.vector(node, "places", &positions);
     let lengths = cx.step(node, "lengths", "Gather", vec![sizes, positions], vec![]);
@@ -107,4 +126,33 @@ pub fn transposed_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Resul
     let ends = cx.step(node, "ends", "Add", vec![starts.clone(), lengths], vec![]);
     cx.emit(node, "Slice", vec![full, starts, ends, axes], layout, vec![]);
     Ok(())
+}
+
+/// The filter of a depthwise convolution, `[spatial axes, channels, multiplier]`, with a group for each channel: ONNX's is
+/// `[channels * multiplier, 1, spatial axes]`.
+fn depthwise_filter(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    filter: TensorRef,
+    kernel: &[usize],
+) -> Result<(String, i64)> {
+    let spatial = kernel.len();
+    let Some(channels) = cx.shape(filter).dim(spatial) else {
+        return Err(node.error("the number of its channels is not known").advice(cx.shape_advice(filter)));
+    };
+    let perm: Vec<usize> = [spatial, spatial + 1].into_iter().chain(0..spatial).collect();
+    let constant = cx.constant(filter).cloned();
+    let filter = match constant.zip(cx.shape(filter).last()) {
+        Some((constant, multiplier)) => {
+            let shape = [&[channels * multiplier, 1], kernel].concat();
+            cx.derived_initializer(filter, constant.permuted(&perm).reshaped(&shape), &perm)?
+        }
+        None => {
+            let name = cx.in_layout(filter, &Layout::of_axes(perm))?;
+            let shape: Vec<i64> = [-1, 1].into_iter().chain(kernel.iter().map(|&size| size as i64)).collect();
+            let shape = cx.vector(node, "filter_shape", &shape);
+            cx.step(node, "filter", "Reshape", vec![name, shape], vec![])
+        }
+    };
+    Ok((filter, channels as i64))
 }

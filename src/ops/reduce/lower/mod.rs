@@ -1,3 +1,4 @@
 pub mod large;
+pub mod log_sum;
 pub mod reduce;
 pub mod segment;

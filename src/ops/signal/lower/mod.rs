@@ -1,2 +1,4 @@
 pub mod audio;
-pub mod spectral;
+pub mod complex;
+pub mod fourier;
+pub mod waves;

@@ -3,13 +3,17 @@
 //! Sources: `tf.random` in TensorFlow's API documentation; RandomUniformLike, RandomNormalLike and Multinomial in
 //! <https://onnx.ai/onnx/operators/>.
 
+pub mod philox;
+pub mod stateless;
+
 use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::steps::Steps;
 use crate::onnx::{Attribute, Attributes, onnx_dtype};
 use crate::ops::operator;
-use crate::tensor::DType;
+use crate::tensor::{Constant, DType};
 
 fn seed(node: NodeRef<'_>) -> Attributes {
     let seed = [node.int("seed", 0), node.int("seed2", 0)].into_iter().find(|&seed| seed != 0);
@@ -78,5 +82,35 @@ pub fn shuffle(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [_, order] = cx.step_with_outputs(node, outputs, "TopK", vec![random, count], vec![]);
     let layout = Layout::tensorflow_of(cx.shape(input));
     cx.emit(node, "Gather", vec![name, order], layout, vec![("axis", Attribute::Int(0))]);
+    Ok(())
+}
+
+/// How many numbers are drawn for each one of a truncated distribution. With a probability below 1e-10, all of them are too large.
+const TRIED: i64 = 8;
+
+/// The first of several normal numbers that is not too large.
+pub fn truncated_normal(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let mut steps = Steps { cx, node };
+    let (shape, tried) = (steps.integers(0)?, steps.ints(&[TRIED]));
+    let shape = steps.op_with("Concat", &[&tried, &shape], "axis", 0);
+    let zero = steps.number(DType::Float32, 0.0);
+    let zeros = steps.op("Expand", &[&zero, &shape]);
+    let random = steps.cx.step(node, "random", "RandomNormalLike", vec![zeros], seed(node));
+    let (size, bound) = (steps.op("Abs", &[&random]), steps.number(DType::Float32, 2.0));
+    let is_taken = steps.op("Less", &[&size, &bound]);
+    let is_taken = steps.cast(&is_taken, DType::Int32);
+    let index = steps.op_with("ArgMax", &[&is_taken], "axis", 0);
+    let chosen = steps.op_with("GatherElements", &[&random, &index], "axis", 0);
+    let least = steps.number(DType::Float32, -2.0);
+    let chosen = steps.op("Clip", &[&chosen, &least, &bound]);
+    let first = steps.ints(&[0]);
+    let chosen = steps.op("Squeeze", &[&chosen, &first]);
+    steps.set_output(0, chosen, DType::Float32);
+    Ok(())
+}
+
+/// The algorithm of stateless random numbers on processors: Philox.
+pub fn algorithm(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    cx.set_constant(node.into(), Constant::scalar(DType::Int32, 1.0));
     Ok(())
 }

@@ -1,0 +1,6 @@
+pub mod banded;
+pub mod eigen;
+pub mod factors;
+mod frame;
+pub mod orthogonal;
+pub mod solve;

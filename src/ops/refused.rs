@@ -1,0 +1,65 @@
+//! Ops that are known, and cannot be converted: the reasons, and what to do instead. Training and its state are no part of this table.
+
+use super::{Op, op};
+use crate::ops::infer::by_definition;
+
+const GENERATOR: &str = "TensorFlow's generator of random numbers decides";
+const DISTRIBUTION: &str = "ONNX has no distribution of its kind";
+const STATE: &str = "each run changes the state of its generator, and a model has no state";
+const NO_OPERATOR: &str = "ONNX has no operator of its kind";
+
+const GIVE_NUMBERS: &str = "let the model begin after it, and give it the numbers";
+const OUTSIDE: &str = "end the model before it, and compute it outside of the model";
+
+/// The ops of this family.
+pub const OPS: &[Op] = &[
+    op("ComputeAccidentalHits").shape(by_definition).refused("only training reads it", OUTSIDE),
+    op("CTCBeamSearchDecoder")
+        .shape(by_definition)
+        .refused(NO_OPERATOR, "decode outside of the model, or use CTCGreedyDecoder"),
+    op("CTCLoss").also(&["CTCLossV2"]).shape(by_definition).refused("only training reads it", OUTSIDE),
+    op("EditDistance").shape(by_definition).refused(NO_OPERATOR, OUTSIDE),
+    op("FractionalAvgPool")
+        .also(&["FractionalMaxPool"])
+        .shape(by_definition)
+        .refused(GENERATOR, "pool by windows of one size"),
+    op("GenerateBoundingBoxProposals").shape(by_definition).refused(NO_OPERATOR, OUTSIDE),
+    op("IsotonicRegression").shape(by_definition).refused(NO_OPERATOR, OUTSIDE),
+    op("ParameterizedTruncatedNormal")
+        .also(&["StatelessParameterizedTruncatedNormal"])
+        .shape(by_definition)
+        .refused(DISTRIBUTION, GIVE_NUMBERS),
+    op("RandomGamma")
+        .also(&[
+            "RandomPoisson",
+            "RandomPoissonV2",
+            "StatelessRandomBinomial",
+            "StatelessRandomGammaV2",
+            "StatelessRandomGammaV3",
+            "StatelessRandomPoisson",
+        ])
+        .shape(by_definition)
+        .refused(DISTRIBUTION, GIVE_NUMBERS),
+    op("RandomIndexShuffle")
+        .also(&["StatelessShuffle"])
+        .shape(by_definition)
+        .refused("its order is that of a cipher of TensorFlow's own", GIVE_NUMBERS),
+    op("SampleDistortedBoundingBox")
+        .also(&["SampleDistortedBoundingBoxV2", "StatelessSampleDistortedBoundingBox"])
+        .shape(by_definition)
+        .refused(GENERATOR, "let the model begin after it, and give it a box"),
+    op("StatefulRandomBinomial")
+        .also(&[
+            "StatefulStandardNormal",
+            "StatefulStandardNormalV2",
+            "StatefulTruncatedNormal",
+            "StatefulUniform",
+            "StatefulUniformFullInt",
+            "StatefulUniformInt",
+        ])
+        .shape(by_definition)
+        .refused(STATE, GIVE_NUMBERS),
+    op("StatelessMultinomial")
+        .shape(by_definition)
+        .refused("the numbers that it draws depend on the number of processors", GIVE_NUMBERS),
+];
