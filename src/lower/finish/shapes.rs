@@ -8,9 +8,7 @@ use crate::tensor::{Constant, DType, Inline};
 /// A constant of a type: zero, or no text.
 fn zero(w: &mut Writer<'_, '_, '_>, dtype: DType) -> String {
     let value = match dtype {
-        DType::String => {
-            Constant::new(dtype, vec![], std::sync::Arc::new(Inline::Strings(vec![vec![]].into())))
-        }
+        DType::String => Constant::new(dtype, vec![], std::sync::Arc::new(Inline::Strings(vec![vec![]]))),
         _ => Constant::scalar(dtype, 0.0),
     };
     w.constant(&format!("zero_{dtype}"), value)
