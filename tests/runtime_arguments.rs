@@ -8,7 +8,7 @@ use std::path::Path;
 use prost::Message;
 use tempfile::TempDir;
 use tf2onnx_rs::graph::op_definition::{Form, OpDefinition};
-use tf2onnx_rs::ops::{find, supported, supported_ops};
+use tf2onnx_rs::ops::{find, supported};
 use tf2onnx_rs::proto::attr_value::Value;
 use tf2onnx_rs::proto::{AttrValue, GraphDef};
 

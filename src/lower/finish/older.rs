@@ -15,6 +15,9 @@ use crate::tensor::{Constant, DType};
 pub(crate) const REPLACED: [&str; 7] =
     ["BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor", "GreaterOrEqual", "LessOrEqual", "Trilu"];
 
+/// Writes the nodes that stand for another one.
+type Replace = fn(&mut Writer<'_, '_, '_>) -> Result<()>;
+
 /// The first operator set in which the axes of this reduction, or of Squeeze and Unsqueeze, are an input, and not an attribute.
 fn axes_input_since(op: &str) -> Option<i64> {
     match op {
@@ -37,12 +40,17 @@ impl Finish<'_, '_> {
         }
         let opset = self.opset();
         if axes_input_since(&node.op).is_some_and(|since| opset < since) {
-            self.attribute_of_input(&mut node, "axes")?;
+            let are_known = node.inputs.get(1).is_none_or(|axes| self.known_ints(axes).is_some());
+            match &*node.op {
+                "Squeeze" if !are_known => return self.replaced(node, shapes::squeeze),
+                "Unsqueeze" if !are_known => return self.replaced(node, shapes::unsqueeze),
+                _ => self.attribute_of_input(&mut node, "axes")?,
+            }
         }
         self.check_graphs(&node)?;
         let input_type = node.inputs.first().and_then(|name| self.types.get(name)).copied();
         let is_float = input_type.is_some_and(DType::is_float);
-        let replace: fn(&mut Writer<'_, '_, '_>) -> Result<()> = match &*node.op {
+        let replace: Replace = match &*node.op {
             "Softmax" | "LogSoftmax" if opset < 13 && int_attribute(&node, "axis") != Some(-1) => softmax,
             "GreaterOrEqual" if opset < 12 => |w| or_equal(w, "Greater"),
             "LessOrEqual" if opset < 12 => |w| or_equal(w, "Less"),
@@ -100,6 +108,11 @@ impl Finish<'_, '_> {
                 return Ok(Some(node));
             }
         };
+        self.replaced(node, replace)
+    }
+
+    /// Writes other nodes in place of one.
+    fn replaced(&mut self, node: Node, replace: Replace) -> Result<Option<Node>> {
         replace(&mut Writer { finish: self, node })?;
         Ok(None)
     }

@@ -8,9 +8,7 @@ use crate::tensor::{Constant, DType, Inline};
 /// A constant of a type: zero, or no text.
 fn zero(w: &mut Writer<'_, '_, '_>, dtype: DType) -> String {
     let value = match dtype {
-        DType::String => {
-            Constant::new(dtype, vec![], std::sync::Arc::new(Inline::Strings(vec![vec![]].into())))
-        }
+        DType::String => Constant::new(dtype, vec![], std::sync::Arc::new(Inline::Strings(vec![vec![]]))),
         _ => Constant::scalar(dtype, 0.0),
     };
     w.constant(&format!("zero_{dtype}"), value)
@@ -84,4 +82,47 @@ pub(super) fn split(w: &mut Writer<'_, '_, '_>) -> Result<()> {
         w.finish.push(slice)?;
     }
     Ok(())
+}
+
+/// Whether each of the axes from 0 up to a count, which is a vector of one number, is one of `axes`; as int64.
+fn is_one_of(w: &mut Writer<'_, '_, '_>, count: &String, axes: &String) -> Result<String> {
+    let (first, step, behind) = (w.int(0), w.int(1), w.ints(&[1]));
+    let scalar = w.ints(&[]);
+    let end = w.op("Reshape", &[count, &scalar])?;
+    let numbers = w.op("Range", &[&first, &end, &step])?;
+    let rows = w.op("Unsqueeze", &[&numbers, &behind])?;
+    let axes = w.op("Mod", &[axes, count])?;
+    let is_axis = w.op("Equal", &[&rows, &axes])?;
+    let is_axis = w.cast(&is_axis, DType::Int64)?;
+    w.op_with("ReduceSum", &[&is_axis, &behind], vec![("keepdims", Attribute::Int(0))])
+}
+
+/// Drops axes that are known when the model runs, by a Reshape.
+pub(super) fn squeeze(w: &mut Writer<'_, '_, '_>) -> Result<()> {
+    let (value, axes) = (w.input(0), w.input(1));
+    let shape = w.op("Shape", &[&value])?;
+    let rank = w.op("Shape", &[&shape])?;
+    let is_dropped = is_one_of(w, &rank, &axes)?;
+    let is_dropped = w.cast(&is_dropped, DType::Bool)?;
+    let is_kept = w.op("Not", &[&is_dropped])?;
+    let shape = w.op("Compress", &[&shape, &is_kept])?;
+    w.emit("Reshape", &[&value, &shape], vec![("allowzero", Attribute::Int(1))])
+}
+
+/// Adds axes that are known when the model runs, by a Reshape.
+pub(super) fn unsqueeze(w: &mut Writer<'_, '_, '_>) -> Result<()> {
+    let (value, axes) = (w.input(0), w.input(1));
+    let shape = w.op("Shape", &[&value])?;
+    let (before, more) = (w.op("Shape", &[&shape])?, w.op("Shape", &[&axes])?);
+    let rank = w.op("Add", &[&before, &more])?;
+    let is_new = is_one_of(w, &rank, &axes)?;
+    let is_new = w.cast(&is_new, DType::Bool)?;
+    let is_old = w.op("Not", &[&is_new])?;
+    let places = w.op("NonZero", &[&is_old])?;
+    let flat = w.ints(&[-1]);
+    let places = w.op("Reshape", &[&places, &flat])?;
+    let one = w.int(1);
+    let ones = w.op("Expand", &[&one, &rank])?;
+    let shape = w.op("ScatterElements", &[&ones, &places, &shape])?;
+    w.emit("Reshape", &[&value, &shape], vec![("allowzero", Attribute::Int(1))])
 }

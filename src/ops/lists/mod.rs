@@ -57,7 +57,6 @@ pub const OPS: &[Op] = &[
     op("TensorListSplit")
         .shape(shape::split)
         .lower(parts::split, &["Shape", "Slice", "Concat", "Reshape"])
-        .since(14)
         .eval(eval::split)
         .note("parts of one constant length"),
     op("TensorListStack").shape(shape::stack).lower(lower::alias, &[]).eval(eval::stack),

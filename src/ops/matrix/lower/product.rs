@@ -7,7 +7,6 @@ use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
-use crate::lower::emit::widened;
 use crate::lower::flatten::matrix_for;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
@@ -97,12 +96,6 @@ pub fn einsum(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 pub fn band_part(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let bounds = [cx.known_integers(node, 1)?, cx.known_integers(node, 2)?];
-    // ONNX Runtime has the operator for these types.
-    let has_triangles = cx.opset() >= 14
-        && matches!(cx.dtype(input), DType::Float32 | DType::Float64 | DType::Int64 | DType::Bool);
-    if !has_triangles {
-        return open_band_part(cx, node);
-    }
     let [Some(&[lower]), Some(&[upper])] = [bounds[0].as_deref(), bounds[1].as_deref()] else {
         return open_band_part(cx, node);
     };
@@ -139,16 +132,8 @@ fn open_band_part(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     }
     let is_outside = steps.op("Or", &[&sides[0], &sides[1]]);
     let layout = Layout::tensorflow_of(steps.cx.shape(input));
-    // ONNX Runtime chooses between values of these types.
-    if matches!(dtype, DType::Float32 | DType::Float64 | DType::Int32 | DType::Int64 | DType::UInt8) {
-        let nothing = steps.number(dtype, 0.0);
-        cx.emit(node, "Where", vec![is_outside, nothing, name], layout, vec![]);
-    } else {
-        let wide = widened(dtype);
-        let (value, nothing) = (steps.cast(&name, wide), steps.number(wide, 0.0));
-        let chosen = steps.op("Where", &[&is_outside, &nothing, &value]);
-        cx.emit_cast(node, chosen, layout);
-    }
+    let nothing = steps.number(dtype, 0.0);
+    cx.emit(node, "Where", vec![is_outside, nothing, name], layout, vec![]);
     Ok(())
 }
 

@@ -7,12 +7,14 @@ use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::emit::zeros_are_lengths;
 use crate::lower::steps::Steps;
 use crate::onnx::{Attribute, Attributes};
-use crate::ops::array::lower::around::{Around, int_vector};
+use crate::ops::array::lower::around::{Around, int_vector, reshaped};
+use crate::ops::array::lower::coordinates;
 use crate::ops::operator;
 use crate::ops::reduce::Reduction;
-use crate::ops::reduce::lower::{large, open_axes};
+use crate::ops::reduce::lower::large;
 use crate::tensor::DType;
 
 /// A reduction of numbers or of booleans.
@@ -145,9 +147,14 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
             (name, cx.vector(node, "axes", &stored), kept_layout)
         }
         (Some(axes), None) if !takes_axes => {
+            if axes.iter().any(|&axis| axis < 0) {
+                // ONNX Runtime mistakes axes that are counted from the end where there are no elements.
+                return reduce_last(cx, node, reduced);
+            }
             let name = cx.in_tensorflow_layout(input)?;
             (name, cx.vector(node, "axes", &axes), Layout::tensorflow_of(cx.shape(node.into())))
         }
+        (None, _) if !takes_axes => return reduce_last(cx, node, reduced),
         (known, _) => {
             let name = cx.in_tensorflow_layout(input)?;
             let axes = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
@@ -172,8 +179,7 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
         }
     };
     let mut attributes = vec![("keepdims", Attribute::Int(keep.into()))];
-    let known = cx.known_integers(node, 1)?;
-    if known.is_none() {
+    if cx.known_integers(node, 1)?.is_none() {
         // No axes at all reduce nothing.
         attributes.push(("noop_with_empty_axes", Attribute::Int(1)));
         if is_norm {
@@ -189,19 +195,7 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
     if let Some(dtype) = computed_as {
         name = cx.cast(node, name, dtype);
     }
-    let counts_from_end =
-        |axes: &Vec<i64>| cx.shape(input).rank().is_none() && axes.iter().any(|&axis| axis < 0);
-    let (op, inputs, attributes) = match known {
-        None if !takes_axes => {
-            let reduced = open_axes::one_at_a_time(cx, node, op, [name, axes], keep)?;
-            ("Identity", vec![reduced], vec![])
-        }
-        Some(known) if !takes_axes && counts_from_end(&known) => {
-            let reduced = open_axes::from_the_end(cx, node, op, name, &known);
-            if keep { ("Identity", vec![reduced], vec![]) } else { ("Squeeze", vec![reduced, axes], vec![]) }
-        }
-        _ => (op, vec![name, axes], attributes),
-    };
+    let inputs = vec![name, axes];
     match computed_as {
         None => cx.emit(node, op, inputs, kept_layout, attributes),
         Some(_) => {
@@ -214,6 +208,60 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
             }
         }
     }
+    Ok(())
+}
+
+/// The same along axes that an input names when the model runs, in operator sets where they are an attribute: these axes go last, and
+/// become one.
+fn reduce_last(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let dtype = cx.dtype(input);
+    let (name, axes) = (cx.in_tensorflow_layout(input)?, int_vector(cx, node, 1)?);
+    let mut steps = Steps { cx, node };
+    let shape = steps.op("Shape", &[&name]);
+    let rank = steps.op("Shape", &[&shape]);
+    let axes = coordinates::from_front(&mut steps, &axes, &rank);
+    let (positions, last) = (steps.positions(&rank), steps.ints(&[1]));
+    let all = steps.ints(&[-1]);
+    let rows = steps.op("Unsqueeze", &[&positions, &last]);
+    let is_named = steps.op("Equal", &[&rows, &axes]);
+    let named = steps.cast(&is_named, DType::Int64);
+    let times = steps.reduce("ReduceSum", &named, &[1], false);
+    let is_reduced = steps.cast(&times, DType::Bool);
+    let is_kept = steps.op("Not", &[&is_reduced]);
+    let [kept, gone] = [&is_kept, &is_reduced].map(|mask| {
+        let places = steps.op("NonZero", &[mask]);
+        steps.op("Reshape", &[&places, &all])
+    });
+    let perm = steps.op_with("Concat", &[&kept, &gone], "axis", 0);
+    let moved = coordinates::transposed(&mut steps, &name, &perm);
+    let [kept, gone] = [&kept, &gone].map(|axes| steps.op("Gather", &[&shape, axes]));
+    let count = steps.reduce("ReduceProd", &gone, &[0], true);
+    let rows = steps.reduce("ReduceProd", &kept, &[0], true);
+    let two = steps.op_with("Concat", &[&rows, &count], "axis", 0);
+    let mut value = reshaped(&mut steps, &moved, &two);
+    if matches!(reduced, Reduced::Any) {
+        value = steps.op("Not", &[&value]);
+    }
+    if let Some(dtype) = reduced.computed_as() {
+        value = steps.cast(&value, dtype);
+    }
+    value = steps.reduce(reduced.operator(), &value, &[1], false);
+    if reduced.computed_as().is_some() {
+        value = steps.cast(&value, dtype);
+    }
+    if matches!(reduced, Reduced::Any) {
+        value = steps.op("Not", &[&value]);
+    }
+    let shape = if node.bool("keep_dims", false) {
+        let one = steps.int(1);
+        steps.op("Where", &[&is_reduced, &one, &shape])
+    } else {
+        kept
+    };
+    let attributes = zeros_are_lengths();
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "Reshape", vec![value, shape], layout, attributes);
     Ok(())
 }
 
