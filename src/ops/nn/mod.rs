@@ -14,7 +14,6 @@ use crate::ops::infer::like_first_input;
 const SMALLER_THAN_WINDOW: &str =
     "of images smaller than the window ONNX Runtime computes a pixel where TensorFlow computes none";
 
-
 /// What tells the size of the result of a transposed convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SizeOf {

@@ -17,8 +17,6 @@ const ALGORITHM: &[(&str, &str)] = &[("alg", "each algorithm draws other numbers
 
 const STATELESS: &[&str] = &["Loop", "BitwiseXor", "Mul", "Div", "Mod"];
 
-const ALGORITHM: &[(&str, &str)] = &[("alg", "each algorithm is a computation of its own")];
-
 /// The ops of this family.
 pub const OPS: &[Op] = &[
     op("Multinomial")

@@ -8,7 +8,6 @@ use self::lower::groups::{self, First, Rows};
 use self::lower::order;
 use super::{Op, op};
 use crate::ops::infer::by_definition;
-use crate::ops::refused::OUTSIDE;
 
 const AXES: &[(&str, &str)] = &[("reduction_axes", "they decide which indices are left")];
 

@@ -5,7 +5,6 @@ pub mod shape;
 
 use super::{Op, op};
 use crate::ops::infer::{by_definition, like_first_input};
-use crate::ops::refused::OUTSIDE;
 
 const OF_CONSTANTS: &str = "the table's contents are constants of the graph";
 
