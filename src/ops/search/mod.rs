@@ -9,8 +9,6 @@ use super::{Op, Parameter, op};
 use crate::ops::infer::one;
 use crate::tensor::DType;
 
-const AXIS: &[(&str, &str)] = &[("axis", "it is the attribute `axis` of ONNX's Unique")];
-
 /// The ops of this family.
 pub const OPS: &[Op] = &[
     op("ApproxTopK")
@@ -40,8 +38,8 @@ pub const OPS: &[Op] = &[
         .shape(shape::nth_element)
         .lower(nth_element, &["TopK", "Gather"])
         .eval(eval::nth_element),
-    op("UniqueV2").shape(shape::unique).lower(unique, &["Unique"]).constants(AXIS),
-    op("UniqueWithCountsV2").shape(shape::unique_with_counts).lower(unique, &["Unique"]).constants(AXIS),
+    op("UniqueV2").shape(shape::unique).lower(unique, &["Unique"]),
+    op("UniqueWithCountsV2").shape(shape::unique_with_counts).lower(unique, &["Unique"]),
     op("UpperBound")
         .shape(shape::bound)
         .lower(|cx, node| bound(cx, node, Bound::Upper), &["Less", "ReduceSum"])
