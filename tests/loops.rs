@@ -70,7 +70,8 @@ fn what_asserts_and_prints_read_inside_of_a_loop_is_not_an_output_and_a_note_nam
     }
 }
 
-/// The error for a case in which one op is replaced by one that does not exist.
+/// The error for a case in which one op is replaced by one that does not exist. If it names inputs, the graph can be converted with
+/// them.
 fn refused(name: &str, op: &str) -> String {
     let (files, folder) = (&cases()[name], TempDir::new().unwrap());
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
@@ -84,7 +85,13 @@ fn refused(name: &str, op: &str) -> String {
     }
     std::fs::write(path("graph.pb"), graph).unwrap();
     let outputs = Case::of(files).outputs.join(",");
-    fails(&["convert", &path("graph.pb"), &path("model.onnx"), "--outputs", &outputs])
+    let error = fails(&["convert", &path("graph.pb"), &path("model.onnx"), "--outputs", &outputs]);
+    if let Some((_, advice)) = error.split_once("start after them with --inputs ") {
+        let (inputs, _) = advice.split_once(", or").unwrap();
+        let options = ["--outputs", &outputs, "--inputs", inputs];
+        convert(path("graph.pb").as_ref(), path("model.onnx").as_ref(), &options);
+    }
+    error
 }
 
 #[test]
@@ -94,4 +101,12 @@ fn advice_names_tensors_of_the_graph_after_a_loop_and_not_its_lists() {
     let error = refused("unknown_element_shape.0", "MatMul");
     let expected = "start after them with --inputs TensorArrayStack/TensorArrayGatherV3:0, or";
     assert!(error.contains(expected), "{error}");
+}
+
+#[test]
+fn a_loop_over_the_input_is_started_after_and_not_stopped_before_at_the_number_of_its_iterations() {
+    for (name, op) in [("nested_map.0", "Max"), ("map_of_several.0", "Sum")] {
+        let error = refused(name, op);
+        assert!(error.contains("start after them with --inputs map/TensorArrayStack"), "{name}: {error}");
+    }
 }

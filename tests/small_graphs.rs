@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use crate::support::command::{convert, fails};
-use crate::support::onnx::{Model, execute};
+use crate::support::onnx::{Model, execute, execute_all};
 
 /// A node of a graph in text form.
 fn node(name: &str, op: &str, inputs: &[&str], attributes: &str) -> String {
@@ -429,4 +429,96 @@ fn a_type_that_no_operator_set_computes_is_refused_and_a_newer_set_is_named() {
     let nodes = [placeholder("x", &[3, 3]), node("product", "Einsum", &["x", "x"], &text)];
     let error = refused(&nodes, &["--outputs", "product:0", "--opset", "11"]);
     assert!(error.contains("choose --opset 12 or later"), "{error}");
+}
+
+/// A constant vector of int32.
+fn integers(name: &str, values: &[i32]) -> String {
+    let elements: String = values.iter().map(|value| format!(" int_val: {value}")).collect();
+    let tensor =
+        format!("tensor {{ dtype: DT_INT32 tensor_shape {{ dim {{ size: {} }} }}{elements} }}", values.len());
+    node(name, "Const", &[], &(attribute("dtype", "type: DT_INT32") + &attribute("value", &tensor)))
+}
+
+/// The nodes of `rows`, how many rows `of` has, as graphs compute it.
+fn row_count(of: &str) -> Vec<String> {
+    let types = attribute("T", "type: DT_INT32") + &attribute("Index", "type: DT_INT32");
+    vec![
+        node("shape", "Shape", &[of], &(float() + &attribute("out_type", "type: DT_INT32"))),
+        integers("first", &[0]),
+        integers("second", &[1]),
+        node(
+            "rows",
+            "StridedSlice",
+            &["shape", "first", "second", "second"],
+            &(types + &attribute("shrink_axis_mask", "i: 1")),
+        ),
+    ]
+}
+
+/// A slice of `x` of as many rows as `of` has, and one column.
+fn slice_of_rows(of: &str, begin: [i32; 2]) -> Vec<String> {
+    let mut nodes = vec![placeholder("x", &[-1, 3]), placeholder("other", &[-1, 3])];
+    nodes.extend(row_count(of));
+    nodes.extend([
+        integers("begin", &begin),
+        node(
+            "one",
+            "Const",
+            &[],
+            &(attribute("dtype", "type: DT_INT32")
+                + &attribute("value", "tensor { dtype: DT_INT32 tensor_shape { } int_val: 1 }")),
+        ),
+        node("size", "Pack", &["rows", "one"], &(attribute("T", "type: DT_INT32") + &attribute("N", "i: 2"))),
+        node("slice", "Slice", &["x", "begin", "size"], &(float() + &attribute("Index", "type: DT_INT32"))),
+    ]);
+    nodes
+}
+
+#[test]
+fn a_slice_of_all_rows_is_a_slice_of_columns_with_known_bounds() {
+    let (_folder, graph, model) = graph(&slice_of_rows("x", [0, 1]));
+    convert(&graph, &model, &["--inputs", "x:0", "--outputs", "slice:0"]);
+    let ops: Vec<String> = Model::load(&model)
+        .proto()
+        .graph
+        .as_ref()
+        .unwrap()
+        .node
+        .iter()
+        .map(|node| node.op_type.clone())
+        .collect();
+    assert_eq!(ops, ["Slice"]);
+    assert_eq!(execute(&model, &[2, 3], vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]), [(vec![2, 1], vec![2.0, 5.0])]);
+}
+
+#[test]
+fn a_slice_of_as_many_rows_as_another_tensor_has_does_not_ask_whether_it_takes_the_rest() {
+    let (_folder, graph, model) = graph(&slice_of_rows("other", [1, 2]));
+    convert(&graph, &model, &["--inputs", "x:0,other:0", "--outputs", "slice:0"]);
+    let loaded = Model::load(&model);
+    assert!(loaded.nodes("Where").is_empty());
+    let x = (vec![3, 3], (0..9).map(|x| x as f32).collect());
+    assert_eq!(execute_all(&model, &[x.clone(), (vec![1, 3], vec![0.0; 3])]), [(vec![1, 1], vec![5.0])]);
+    assert_eq!(execute_all(&model, &[x, (vec![0, 3], vec![])]), [(vec![0, 1], vec![])]);
+}
+
+#[test]
+fn one_length_of_a_shape_becomes_a_vector_with_two_nodes() {
+    let mut nodes = vec![placeholder("x", &[-1, 3])];
+    nodes.extend(row_count("x"));
+    nodes.extend([
+        node("vector", "Pack", &["rows"], &(attribute("T", "type: DT_INT32") + &attribute("N", "i: 1"))),
+        node(
+            "output",
+            "Cast",
+            &["vector"],
+            &(attribute("SrcT", "type: DT_INT32") + &attribute("DstT", "type: DT_FLOAT")),
+        ),
+    ]);
+    let (_folder, graph, model) = graph(&nodes);
+    convert(&graph, &model, &["--outputs", "output:0"]);
+    let loaded = Model::load(&model);
+    let counts = ["Gather", "Unsqueeze", "Slice", "Squeeze", "Concat"].map(|op| loaded.nodes(op).len());
+    assert_eq!(counts, [1, 1, 0, 0, 0]);
+    assert_eq!(execute(&model, &[2, 3], vec![0.0; 6]), [(vec![1], vec![2.0])]);
 }

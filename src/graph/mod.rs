@@ -32,8 +32,8 @@ pub use attr::{Attr, Attrs, DataFormat, Padding};
 pub use function::{Argument, Function, Library};
 pub use moved::Moved;
 pub use predicates::{
-    forwards, generates_random_numbers, is_batch_norm, is_enter, is_exit, is_merge, is_placeholder,
-    is_switch, is_variable, reserves_list,
+    forwards, generates_random_numbers, is_batch_norm, is_enter, is_exit, is_merge, is_of_shapes,
+    is_placeholder, is_switch, is_variable, reserves_list,
 };
 pub use shape::Shape;
 

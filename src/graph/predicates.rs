@@ -79,6 +79,11 @@ pub fn generates_random_numbers(op: &str) -> bool {
     STARTS.iter().any(|start| op.starts_with(start))
 }
 
+/// Whether the result of an op depends only on the shape of its input, not on the elements.
+pub fn is_of_shapes(op: &str) -> bool {
+    matches!(op, "Shape" | "ShapeN" | "Size" | "Rank" | "ZerosLike" | "OnesLike")
+}
+
 impl Node {
     /// The input that the node forwards as one of its outputs.
     pub fn forwarded(&self, port: usize) -> Option<TensorRef> {

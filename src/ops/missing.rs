@@ -6,7 +6,8 @@ use super::{find, supported};
 use crate::error::{Error, Result};
 use crate::graph::branches::ON_BRANCH;
 use crate::graph::{
-    Argument, Attr, Graph, Node, NodeId, TensorRef, TensorType, is_merge, is_switch, is_variable,
+    Argument, Attr, Graph, Node, NodeId, TensorRef, TensorType, generates_random_numbers, is_merge,
+    is_of_shapes, is_switch, is_variable,
 };
 use crate::setting::Setting;
 
@@ -56,15 +57,17 @@ fn ways_around(graph: &Graph, blocked: &HashSet<NodeId>) -> String {
     let mut behind: HashSet<NodeId> = blocked.clone();
     // Lists of a loop that cannot be converted are no tensors of the user's graph.
     let mut without_name = HashSet::new();
+    let measured = computed_from_shapes(graph);
     let (mut before, mut after) = (vec![], vec![]);
     for (id, node) in graph.nodes() {
         let is_behind = node.inputs.iter().any(|input| behind.contains(&input.node));
         if blocked.contains(&id) && !is_behind {
-            let computed = node
-                .inputs
-                .iter()
-                .filter(|&&input| !is_given(graph.node(input.node)) && !is_list(graph, input));
-            before.extend(computed.map(|&input| graph.tensor_name(input)));
+            let is_computed = |input: &&TensorRef| {
+                !is_given(graph.node(input.node))
+                    && !measured.contains(&input.node)
+                    && !is_list(graph, **input)
+            };
+            before.extend(node.inputs.iter().filter(is_computed).map(|&input| graph.tensor_name(input)));
         }
         let is_blocked =
             |input: &&TensorRef| blocked.contains(&input.node) || without_name.contains(&input.node);
@@ -95,6 +98,23 @@ fn ways_around(graph: &Graph, blocked: &HashSet<NodeId>) -> String {
         (true, false) => format!("start after them with {}, or ", Setting::Inputs.to(listed(after))),
         (true, true) => String::new(),
     }
+}
+
+/// The nodes whose results depend only on shapes and constants, such as the number of iterations of a loop over a batch: a model
+/// that ended there would do nothing.
+fn computed_from_shapes(graph: &Graph) -> HashSet<NodeId> {
+    let mut measured = HashSet::new();
+    for (id, node) in graph.nodes() {
+        let is_of_measured = || {
+            !node.inputs.is_empty()
+                && !generates_random_numbers(&node.op)
+                && node.inputs.iter().all(|input| measured.contains(&input.node))
+        };
+        if node.op == "Const" || is_of_shapes(&node.op) || is_of_measured() {
+            measured.insert(id);
+        }
+    }
+    measured
 }
 
 fn is_while(op: &str) -> bool {

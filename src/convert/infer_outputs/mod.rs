@@ -12,9 +12,9 @@ use training::{
     step,
 };
 use weights::Weights;
-use wiring::{Marks, Wiring, chooses, is_of_shapes};
+use wiring::{Marks, Wiring, chooses};
 
-use crate::graph::{generates_random_numbers, is_placeholder, is_variable};
+use crate::graph::{generates_random_numbers, is_of_shapes, is_placeholder, is_variable};
 use crate::proto::{DataType, GraphDef, NodeDef, attr_value::Value};
 
 /// How many candidates are listed if no output is found.

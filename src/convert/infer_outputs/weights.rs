@@ -3,8 +3,8 @@
 //! Labels, targets, sample weights and rewards meet the network's results in a loss. No trained weight is applied to what is
 //! computed from them, whatever their types and shapes are.
 
-use super::wiring::{Marks, Wiring, is_of_shapes};
-use crate::graph::is_variable;
+use super::wiring::{Marks, Wiring};
+use crate::graph::{is_of_shapes, is_variable};
 use crate::proto::{DataType, NodeDef, attr_value::Value};
 
 /// Where weights are applied.

@@ -98,11 +98,6 @@ impl<'a> Wiring<'a> {
     }
 }
 
-/// Whether the result of an op depends only on the shape of its input, not on the elements.
-pub(super) fn is_of_shapes(op: &str) -> bool {
-    matches!(op, "Shape" | "ShapeN" | "Size" | "Rank" | "ZerosLike" | "OnesLike")
-}
-
 /// Whether the number of elements that an op returns depends on the elements of its input.
 pub(super) fn chooses(op: &str) -> bool {
     matches!(op, "Where" | "DynamicPartition" | "ListDiff" | "CTCGreedyDecoder")

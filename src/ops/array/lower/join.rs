@@ -97,12 +97,17 @@ pub fn expand_dims(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 pub fn pack(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let axis = node.int("axis", 0);
     let axes = cx.vector(node, "axes", &[axis]);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    if let [input] = node.inputs[..] {
+        let name = cx.in_tensorflow_layout(input)?;
+        cx.emit(node, "Unsqueeze", vec![name, axes], layout, vec![]);
+        return Ok(());
+    }
     let mut names = vec![];
     for &input in &node.inputs {
         let name = cx.in_tensorflow_layout(input)?;
         names.push(cx.step(node, "unsqueezed", "Unsqueeze", vec![name, axes.clone()], vec![]));
     }
-    let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit(node, "Concat", names, layout, vec![("axis", Attribute::Int(axis))]);
     Ok(())
 }

@@ -4,8 +4,9 @@
 //! <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::NodeRef;
+use crate::graph::partial::Length;
 use crate::graph::slice::StridedSlice;
+use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::ops::array::lower::open_slice::open_strided_slice;
@@ -32,6 +33,12 @@ pub fn strided_slice(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let shrunk: Vec<bool> = slice.shrunk().collect();
     if cut.is_empty() && slice.new_axes().is_empty() {
         return cx.alias(node.into(), input);
+    }
+    if let (1, [true], [(_, [index, ..])], []) = (rank, &shrunk[..], &cut[..], slice.new_axes()) {
+        // One node instead of two: graphs read single lengths of shapes in this way.
+        let index = cx.scalar(node, "index", DType::Int64, *index as f64);
+        cx.emit(node, "Gather", vec![name, index], layout.without(&shrunk), vec![]);
+        return Ok(());
     }
     let mut name = name;
     let part = |pick: fn(&(i64, [i64; 3])) -> i64| cut.iter().map(pick).collect::<Vec<i64>>();
@@ -84,23 +91,23 @@ pub fn slice(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     if cx.shape(input).rank() == Some(0) || cx.shape(cx.input_of(node, 1)?).dim(0) == Some(0) {
         return cx.alias(node.into(), input);
     }
-    if let (Some(begin), Some(size), Some(_)) =
-        (cx.known_integers(node, 1)?, cx.known_integers(node, 2)?, cx.shape(input).rank())
-    {
+    if let Some(bounds) = known_bounds(cx, node, input)? {
         let (name, layout) = cx.stored(input)?;
-        if begin.len() != layout.axes().len() || size.len() != begin.len() {
-            return Err(node.error("its begins and sizes are not one for each axis"));
-        }
-        let ends: Vec<i64> = begin
-            .iter()
-            .zip(&size)
-            .map(|(begin, &size)| if size < 0 { i64::MAX } else { begin.saturating_add(size) })
+        let mut cut: Vec<(i64, [i64; 2])> = (bounds.into_iter().enumerate())
+            .filter(|&(_, bounds)| bounds != [0, i64::MAX])
+            .map(|(axis, bounds)| (layout.stored_axis(axis) as i64, bounds))
             .collect();
-        let axes: Vec<i64> = (0..begin.len() as i64).collect();
+        if cut.is_empty() {
+            return cx.alias(node.into(), input);
+        }
+        cut.sort_unstable();
+        let (axes, bounds): (Vec<i64>, Vec<[i64; 2]>) = cut.into_iter().unzip();
+        let (starts, ends): (Vec<i64>, Vec<i64>) =
+            bounds.into_iter().map(|[start, end]| (start, end)).unzip();
         let inputs = vec![
             name,
-            cx.vector(node, "starts", &layout.stored(&begin)),
-            cx.vector(node, "ends", &layout.stored(&ends)),
+            cx.vector(node, "starts", &starts),
+            cx.vector(node, "ends", &ends),
             cx.vector(node, "axes", &axes),
         ];
         cx.emit(node, "Slice", inputs, layout, vec![]);
@@ -113,11 +120,50 @@ pub fn slice(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         bounds.push(cx.cast(node, bound, DType::Int64));
     }
     let (begin, size) = (bounds[0].clone(), bounds[1].clone());
-    let end = cx.step(node, "end", "Add", vec![begin.clone(), size.clone()], vec![]);
-    let (zero, last) = (cx.vector(node, "zero", &[0]), cx.vector(node, "last", &[i64::MAX]));
-    let takes_rest = cx.step(node, "takes_rest", "Less", vec![size, zero], vec![]);
-    let end = cx.step(node, "ends", "Where", vec![takes_rest, last, end], vec![]);
+    let mut end = cx.step(node, "end", "Add", vec![begin.clone(), size.clone()], vec![]);
+    if !sizes(cx, node)?.is_some_and(|sizes| sizes.into_iter().all(is_length)) {
+        let (zero, last) = (cx.vector(node, "zero", &[0]), cx.vector(node, "last", &[i64::MAX]));
+        let takes_rest = cx.step(node, "takes_rest", "Less", vec![size, zero], vec![]);
+        end = cx.step(node, "ends", "Where", vec![takes_rest, last, end], vec![]);
+    }
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit(node, "Slice", vec![name, begin, end], layout, vec![]);
     Ok(())
+}
+
+/// The sizes of a slice, as far as they are known; `None` if not even their number is.
+fn sizes(cx: &Lowering<'_>, node: NodeRef<'_>) -> Result<Option<Vec<Length>>> {
+    Ok(match cx.known_integers(node, 2)? {
+        Some(sizes) => Some(sizes.into_iter().map(Length::Known).collect()),
+        None => cx.lengths(cx.input_of(node, 2)?),
+    })
+}
+
+/// Whether a size is a length, and not the -1 for the remaining length.
+fn is_length(size: Length) -> bool {
+    match size {
+        Length::Known(size) => size >= 0,
+        Length::Of(..) => true,
+        Length::Open => false,
+    }
+}
+
+/// Start and end of a slice along each axis, if they are known. A slice of the whole axis ends at the greatest number.
+fn known_bounds(cx: &Lowering<'_>, node: NodeRef<'_>, input: TensorRef) -> Result<Option<Vec<[i64; 2]>>> {
+    let (Some(begin), Some(sizes), Some(rank)) =
+        (cx.known_integers(node, 1)?, sizes(cx, node)?, cx.shape(input).rank())
+    else {
+        return Ok(None);
+    };
+    if begin.len() != rank || sizes.len() != rank {
+        return Err(node.error("its begins and sizes are not one for each axis"));
+    }
+    let measured = cx.origin(input);
+    let bounds = begin.into_iter().zip(sizes).enumerate().map(|(axis, (begin, size))| match size {
+        Length::Known(size) if size >= 0 => Some([begin, begin.saturating_add(size)]),
+        Length::Known(_) => Some([begin, i64::MAX]),
+        size if size == Length::Of(measured, axis) && begin == 0 => Some([0, i64::MAX]),
+        _ => None,
+    });
+    Ok(bounds.collect())
 }

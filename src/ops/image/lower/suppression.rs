@@ -23,7 +23,9 @@ pub fn non_max_suppression(cx: &mut Lowering<'_>, node: NodeRef<'_>, overlap: Pa
         }
     }
     let (boxes, scores) = (cx.in_tensorflow_layout(boxes?)?, cx.in_tensorflow_layout(scores_input)?);
-    let limit = cx.in_tensorflow_layout(limit?)?;
+    let limit_input = limit?;
+    let is_scalar = cx.shape(limit_input).rank() == Some(0);
+    let limit = cx.in_tensorflow_layout(limit_input)?;
     let overlap = match overlap {
         Parameter::Attribute => {
             let threshold = node.float("iou_threshold", 0.5);
@@ -41,8 +43,10 @@ pub fn non_max_suppression(cx: &mut Lowering<'_>, node: NodeRef<'_>, overlap: Pa
     let all_boxes = steps.op("Unsqueeze", &[&all_boxes, &first]);
     let all_scores = steps.cast(&scores, DType::Float32);
     let all_scores = steps.op("Unsqueeze", &[&all_scores, &both]);
-    let limit = steps.cast(&limit, DType::Int64);
-    let limit = steps.op("Reshape", &[&limit, &flat]);
+    let mut limit = steps.cast(&limit, DType::Int64);
+    if !is_scalar {
+        limit = steps.op("Reshape", &[&limit, &flat]);
+    }
     let overlap = steps.cast(&overlap, DType::Float32);
     let overlap = steps.op("Reshape", &[&overlap, &flat]);
     let mut inputs = vec![all_boxes, all_scores, limit.clone(), overlap];
