@@ -40,7 +40,19 @@ impl<'f> Value<'f> {
 
     /// A reduction along an axis, which stays with the length 1.
     pub fn reduced(&self, op: &'static str, axis: i64) -> Self {
-        self.of(self.nodes.reduce(op, &self.name, Some(axis), true))
+        self.of(self.nodes.reduce(op, &self.name, Some(self.nodes.axis(axis)), true))
+    }
+
+    /// The index of the greatest element along an axis, which stays with the length 1.
+    pub fn greatest_index(&self, axis: i64) -> Self {
+        self.along("ArgMax", self.nodes.axis(axis), &[])
+    }
+
+    /// The sum along the last axis, of this length. It is a product with ones, because ONNX Runtime's ReduceSum leaves the last axis of a
+    /// tensor without elements as it is, unless the axis is counted from the first one.
+    fn sum_of_last(&self, count: usize) -> Self {
+        let ones = self.nodes.array(&format!("ones_{count}"), vec![count], &vec![1.0; count]);
+        self.of(self.nodes.add("MatMul", &[&self.name, &ones], None))
     }
 
     /// The type of the formula's numbers.
@@ -192,8 +204,7 @@ impl<'f> Value<'f> {
         let numbers = self.nodes.array(&format!("shifts_{count}"), vec![count], &numbers);
         let column = |value: &Self| self.of(self.nodes.add("Unsqueeze", &[&value.name, &behind], None));
         let shifted = column(self) + self.of(numbers);
-        let powers = shifted.pow(column(power));
-        self.of(self.nodes.reduce("ReduceSum", &powers.name, Some(-1), false))
+        shifted.pow(column(power)).sum_of_last(count)
     }
 
     /// A function that has a row of coefficients for each of the equal pieces of an interval, for powers of the position in the piece
@@ -208,8 +219,7 @@ impl<'f> Value<'f> {
         let rows = self.nodes.array(what, vec![pieces, terms], coefficients);
         let piece = self.nodes.cast(&piece.name, DType::Int64);
         let rows = self.of(self.nodes.add("Gather", &[&rows, &piece], None));
-        let products = within.powers(terms) * rows;
-        self.of(self.nodes.reduce("ReduceSum", &products.name, Some(-1), false))
+        (within.powers(terms) * rows).sum_of_last(terms)
     }
 
     /// The sine of π times this value, exactly 0 at integers.
