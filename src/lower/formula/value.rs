@@ -48,11 +48,20 @@ impl<'f> Value<'f> {
         self.along("ArgMax", self.nodes.axis(axis), &[])
     }
 
-    /// The sum along the last axis, of this length. It is a product with ones, because ONNX Runtime's ReduceSum leaves the last axis of a
-    /// tensor without elements as it is, unless the axis is counted from the first one.
+    /// The sum along the last axis, which has so many elements as there are weights, with these weights.
+    ///
+    /// It is a product with a matrix: of no elements, ONNX Runtime computes no product with a vector, and ReduceSum leaves an axis that is
+    /// counted from the last one as it is.
+    fn weighted_sum(&self, what: &str, weights: &[f64]) -> Self {
+        let weights = self.nodes.array(what, vec![weights.len(), 1], weights);
+        let column = self.nodes.add("MatMul", &[&self.name, &weights], None);
+        let behind = self.nodes.integers(&[-1]);
+        self.of(self.nodes.add("Squeeze", &[&column, &behind], None))
+    }
+
+    /// The sum along the last axis, of this length.
     fn sum_of_last(&self, count: usize) -> Self {
-        let ones = self.nodes.array(&format!("ones_{count}"), vec![count], &vec![1.0; count]);
-        self.of(self.nodes.add("MatMul", &[&self.name, &ones], None))
+        self.weighted_sum(&format!("ones_{count}"), &vec![1.0; count])
     }
 
     /// The type of the formula's numbers.
@@ -181,11 +190,9 @@ impl<'f> Value<'f> {
         self.of(self.nodes.reduce("ReduceSum", &number.name, None, false)).greater(0.0)
     }
 
-    /// A polynomial with these coefficients, that of the power 0 first: the product of the powers with a vector.
+    /// A polynomial with these coefficients, that of the power 0 first.
     pub fn polynomial(&self, what: &str, coefficients: &[f64]) -> Self {
-        let powers = self.powers(coefficients.len());
-        let vector = self.nodes.array(what, vec![coefficients.len()], coefficients);
-        self.of(self.nodes.add("MatMul", &[&powers.name, &vector], None))
+        self.powers(coefficients.len()).weighted_sum(what, coefficients)
     }
 
     /// Powers from 0 on, along a new last axis.
