@@ -19,6 +19,8 @@ from onnxruntime.capi import onnxruntime_pybind11_state as runtime
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TABLE = ROOT / "src/onnx/operators.txt"
 FIRST = 11
+# The newest set that the runtime runs.
+LAST = 26
 # ONNX's name of a type, TensorFlow's name, and the number.
 TYPES = {
     "float": ("float32", TensorProto.FLOAT), "double": ("float64", TensorProto.DOUBLE),
@@ -74,8 +76,8 @@ def schemas():
 class Operator:
     """A version of an operator."""
 
-    def __init__(self, schema):
-        self.schema = schema
+    def __init__(self, schema, last):
+        self.schema, self.last = schema, last
         self.parameters = {}
         for constraint in schema.type_constraints:
             types = [type_of(text) for text in constraint.allowed_type_strs]
@@ -131,9 +133,11 @@ class Operator:
             # What an attribute or the inference of the runtime decides, need not be declared.
             output.type.Clear()
         graph = helper.make_graph([node], "g", inputs, outputs)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset())], ir_version=10)
+        # Without a kernel, the runtime may compute the definition of an operator by others, but not in each operator set.
         try:
-            onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+            for opset in {self.opset(), self.last}:
+                model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=10)
+                onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
             return True
         except Exception:
             return False
@@ -171,8 +175,9 @@ class Operator:
 def lines():
     for name, versions in schemas():
         before = None
-        for schema in versions:
-            operator = Operator(schema)
+        for schema, after in zip(versions, [*versions[1:], None]):
+            first = max(schema.since_version, FIRST)
+            operator = Operator(schema, max(after.since_version - 1 if after else LAST, first))
             kernels = "; ".join(f"{parameter} = {' '.join(types)}".strip() for parameter, types in operator.kernels().items())
             line = f"{operator.signature()}; {kernels}".rstrip("; ")
             if line != before:

@@ -53,6 +53,14 @@ impl Steps<'_, '_, '_> {
         self.cx.step(self.node, &op.to_lowercase(), op, inputs, attributes)
     }
 
+    /// The last axis of an input, counted from the first one where its rank is known: of a tensor without elements, ONNX Runtime does
+    /// not reduce an axis that is counted from the last one.
+    pub fn last_axis(&self, input: usize) -> i64 {
+        let input = self.node.inputs.get(input);
+        let rank = input.and_then(|&input| self.cx.shape(input).rank());
+        rank.map_or(-1, |rank| rank as i64 - 1)
+    }
+
     /// A value cast to another type.
     pub fn cast(&mut self, value: &str, to: DType) -> String {
         self.cx.cast(self.node, value.to_owned(), to)

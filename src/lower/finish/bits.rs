@@ -22,9 +22,11 @@ fn operands(w: &mut Writer<'_, '_, '_>) -> Result<Operands> {
     let (bits_a, bits_b) = (bits(w, &a, count)?, bits(w, &b, count)?);
     let product = w.op("Mul", &[&bits_a, &bits_b])?;
     let weights: Vec<i64> = (0..count).map(|bit| 1_i64.wrapping_shl(bit as u32)).collect();
-    let weights = w.ints(&weights);
-    // Of a vector and of a matrix, the product with a vector is the sum along the last axis.
-    let both = w.op("MatMul", &[&product, &weights])?;
+    let weights = w.constant("weights", crate::tensor::Constant::from_i64(vec![count, 1], &weights));
+    // The product with a column is the sum along the last axis. With a vector, ONNX Runtime does not compute that of no elements.
+    let column = w.op("MatMul", &[&product, &weights])?;
+    let behind = w.ints(&[-1]);
+    let both = w.op("Squeeze", &[&column, &behind])?;
     Ok(Operands { a, b, both, dtype })
 }
 

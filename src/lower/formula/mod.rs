@@ -16,6 +16,8 @@ pub struct Formula<'c, 'g, 'n> {
     steps: RefCell<Steps<'c, 'g, 'n>>,
     /// The type of its numbers.
     dtype: DType,
+    /// The rank of the values that are reduced, where all have the same.
+    rank: Option<usize>,
 }
 
 /// A value in a formula: numbers of its type, or bool.
@@ -39,6 +41,7 @@ trait Nodes {
     fn integers(&self, values: &[i64]) -> String;
     fn cast(&self, value: &str, to: DType) -> String;
     fn reduce(&self, op: &'static str, value: &str, axis: Option<i64>, keep: bool) -> String;
+    fn axis(&self, axis: i64) -> i64;
 }
 
 impl Nodes for Formula<'_, '_, '_> {
@@ -87,11 +90,25 @@ impl Nodes for Formula<'_, '_, '_> {
             }
         }
     }
+
+    fn axis(&self, axis: i64) -> i64 {
+        match self.rank {
+            Some(rank) if axis < 0 => axis + rank as i64,
+            _ => axis,
+        }
+    }
 }
 
 impl<'c, 'g, 'n> Formula<'c, 'g, 'n> {
     pub fn new(steps: Steps<'c, 'g, 'n>, dtype: DType) -> Self {
-        Self { steps: RefCell::new(steps), dtype }
+        Self { steps: RefCell::new(steps), dtype, rank: None }
+    }
+
+    /// The formula, with the rank of all values that it reduces along axes: of a tensor without elements, ONNX Runtime does not reduce
+    /// an axis that is counted from the last one.
+    #[must_use]
+    pub fn of_rank(self, rank: Option<usize>) -> Self {
+        Self { rank, ..self }
     }
 
     /// What writes the nodes, when the formula is finished.

@@ -40,7 +40,28 @@ impl<'f> Value<'f> {
 
     /// A reduction along an axis, which stays with the length 1.
     pub fn reduced(&self, op: &'static str, axis: i64) -> Self {
-        self.of(self.nodes.reduce(op, &self.name, Some(axis), true))
+        self.of(self.nodes.reduce(op, &self.name, Some(self.nodes.axis(axis)), true))
+    }
+
+    /// The index of the greatest element along an axis, which stays with the length 1.
+    pub fn greatest_index(&self, axis: i64) -> Self {
+        self.along("ArgMax", self.nodes.axis(axis), &[])
+    }
+
+    /// The sum along the last axis, which has so many elements as there are weights, with these weights.
+    ///
+    /// It is a product with a matrix: of no elements, ONNX Runtime computes no product with a vector, and ReduceSum leaves an axis that is
+    /// counted from the last one as it is.
+    fn weighted_sum(&self, what: &str, weights: &[f64]) -> Self {
+        let weights = self.nodes.array(what, vec![weights.len(), 1], weights);
+        let column = self.nodes.add("MatMul", &[&self.name, &weights], None);
+        let behind = self.nodes.integers(&[-1]);
+        self.of(self.nodes.add("Squeeze", &[&column, &behind], None))
+    }
+
+    /// The sum along the last axis, of this length.
+    fn sum_of_last(&self, count: usize) -> Self {
+        self.weighted_sum(&format!("ones_{count}"), &vec![1.0; count])
     }
 
     /// The type of the formula's numbers.
@@ -169,11 +190,9 @@ impl<'f> Value<'f> {
         self.of(self.nodes.reduce("ReduceSum", &number.name, None, false)).greater(0.0)
     }
 
-    /// A polynomial with these coefficients, that of the power 0 first: the product of the powers with a vector.
+    /// A polynomial with these coefficients, that of the power 0 first.
     pub fn polynomial(&self, what: &str, coefficients: &[f64]) -> Self {
-        let powers = self.powers(coefficients.len());
-        let vector = self.nodes.array(what, vec![coefficients.len()], coefficients);
-        self.of(self.nodes.add("MatMul", &[&powers.name, &vector], None))
+        self.powers(coefficients.len()).weighted_sum(what, coefficients)
     }
 
     /// Powers from 0 on, along a new last axis.
@@ -192,8 +211,7 @@ impl<'f> Value<'f> {
         let numbers = self.nodes.array(&format!("shifts_{count}"), vec![count], &numbers);
         let column = |value: &Self| self.of(self.nodes.add("Unsqueeze", &[&value.name, &behind], None));
         let shifted = column(self) + self.of(numbers);
-        let powers = shifted.pow(column(power));
-        self.of(self.nodes.reduce("ReduceSum", &powers.name, Some(-1), false))
+        shifted.pow(column(power)).sum_of_last(count)
     }
 
     /// A function that has a row of coefficients for each of the equal pieces of an interval, for powers of the position in the piece
@@ -208,8 +226,7 @@ impl<'f> Value<'f> {
         let rows = self.nodes.array(what, vec![pieces, terms], coefficients);
         let piece = self.nodes.cast(&piece.name, DType::Int64);
         let rows = self.of(self.nodes.add("Gather", &[&rows, &piece], None));
-        let products = within.powers(terms) * rows;
-        self.of(self.nodes.reduce("ReduceSum", &products.name, Some(-1), false))
+        (within.powers(terms) * rows).sum_of_last(terms)
     }
 
     /// The sine of π times this value, exactly 0 at integers.

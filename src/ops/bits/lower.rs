@@ -127,7 +127,8 @@ impl Steps<'_, '_, '_> {
         let factors: Vec<i64> = (0..count).map(|index| 1 << (8 * size as i64 * index)).collect();
         let factors = self.ints(&factors);
         let parts = self.op("Mul", &[&value, &factors]);
-        self.reduce("ReduceSum", &parts, &[-1], false)
+        let axis = self.last_axis(0);
+        self.reduce("ReduceSum", &parts, &[axis], false)
     }
 }
 
@@ -141,8 +142,15 @@ pub fn population_count(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> 
         _ => (DType::UInt32, DType::UInt32, 32),
     };
     let layout = Layout::tensorflow_of(cx.shape(input));
+    let rank = cx.shape(input).rank();
     let mut steps = Steps { cx, node };
     let mut name = steps.input_as(0, unsigned)?;
+    let shape = rank.is_none().then(|| steps.op("Shape", &[&name]));
+    if shape.is_some() {
+        // A vector, because ONNX Runtime reduces no tensor without elements along an axis that is counted from the last one.
+        let flat = steps.ints(&[-1]);
+        name = steps.op("Reshape", &[&name, &flat]);
+    }
     if unsigned != wide {
         name = steps.cast(&name, wide);
     }
@@ -156,8 +164,10 @@ pub fn population_count(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> 
     let two = steps.number(wide, 2.0);
     let bit = steps.op("Mod", &[&moved, &two]);
     let bit = steps.cast(&bit, DType::Int32);
-    let axis = steps.cx.shape(input).rank().map_or(-1, |rank| rank as i64);
-    let count = steps.reduce("ReduceSum", &bit, &[axis], false);
+    let mut count = steps.reduce("ReduceSum", &bit, &[rank.unwrap_or(1) as i64], false);
+    if let Some(shape) = shape {
+        count = steps.op_with("Reshape", &[&count, &shape], "allowzero", 1);
+    }
     steps.cx.emit_cast(node, count, layout);
     Ok(())
 }

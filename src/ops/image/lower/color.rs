@@ -23,8 +23,9 @@ impl Steps<'_, '_, '_> {
 
     /// The greatest channel, and its distance to the least.
     fn value_and_chroma(&mut self, image: &str) -> (String, String) {
-        let value = self.reduce("ReduceMax", image, &[-1], true);
-        let least = self.reduce("ReduceMin", image, &[-1], true);
+        let axis = self.last_axis(0);
+        let value = self.reduce("ReduceMax", image, &[axis], true);
+        let least = self.reduce("ReduceMin", image, &[axis], true);
         let chroma = self.op("Sub", &[&value, &least]);
         (value, chroma)
     }

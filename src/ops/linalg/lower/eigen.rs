@@ -31,7 +31,7 @@ fn rotations<'f>(matrix: &Value<'f>, n: &Numbers<'f>, step: &Value<'f>) -> Value
     let across = is_diagonal.choose(matrix, 0.0).reduced("ReduceSum", -2);
     let other = is_pair.choose(&across, 0.0).reduced("ReduceSum", -1);
     let beside = is_pair.and(&is_diagonal.not()).choose(matrix, 0.0).reduced("ReduceSum", -1);
-    let place = is_pair.choose(&n.across, 0.0).reduced("ReduceSum", -1);
+    let place = is_pair.cast(DType::Float64).matmul(&n.down);
     let is_zero = beside.is(0.0);
     let ratio = (other - own) / (is_zero.choose(1.0, &beside) * 2.0);
     // Of equal elements, the first of the pair turns forwards.

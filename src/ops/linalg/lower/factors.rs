@@ -77,7 +77,7 @@ impl<'f> Swap<'f> {
     pub fn of_largest(matrix: &Value<'f>, down: &Value<'f>, k: &Iteration<'f>) -> Self {
         let column = matrix.along("Gather", -1, &[&k.index]).abs();
         let sizes = down.at_least(&k.number).choose(column, -1.0);
-        let second = sizes.along("ArgMax", -2, &[]).cast(matrix.dtype());
+        let second = sizes.greatest_index(-2).cast(matrix.dtype());
         let (is_first, is_second) = (down.is(&k.number), down.is(&second));
         Self { index: k.index.clone(), is_first, is_second, second }
     }

@@ -38,7 +38,8 @@ pub fn matrices(
         let name = cx.in_tensorflow_layout(input)?;
         names.push(if cx.dtype(input) == dtype { name } else { cx.cast(node, name, dtype) });
     }
-    let formula = Formula::new(Steps { cx, node }, dtype);
+    let rank = cx.shape(cx.input_of(node, 0)?).rank();
+    let formula = Formula::new(Steps { cx, node }, dtype).of_rank(rank);
     let inputs: Vec<Value<'_>> = names.into_iter().map(|name| formula.value(name)).collect();
     let results: Vec<String> = compute(&formula, &inputs).into_iter().map(|value| value.name).collect();
     drop(inputs);

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::steps::Steps;
 use crate::onnx::{Attribute, Attributes};
 use crate::ops::operator;
 use crate::tensor::{Constant, DType, for_each_number};
@@ -136,6 +137,18 @@ fn is_nan(constant: &Constant) -> Option<bool> {
 
 pub fn leaky_relu(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let alpha = node.float("alpha", 0.2);
+    let input = cx.input_of(node, 0)?;
+    if cx.dtype(input) == DType::Float64 {
+        // ONNX Runtime has no kernel for float64.
+        let (name, layout) = cx.stored(input)?;
+        let mut steps = Steps { cx, node };
+        let (zero, alpha) =
+            (steps.number(DType::Float64, 0.0), steps.number(DType::Float64, f64::from(alpha)));
+        let product = steps.op("Mul", &[&name, &alpha]);
+        let is_positive = steps.op("Greater", &[&name, &zero]);
+        cx.emit(node, "Where", vec![is_positive, name, product], layout, vec![]);
+        return Ok(());
+    }
     unary(cx, node, "LeakyRelu", vec![], vec![("alpha", Attribute::Float(alpha))])
 }
 

@@ -15,7 +15,8 @@ pub fn layer_normalization(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<(
     let [input, gamma, beta] = [0, 1, 2].map(|index| cx.in_tensorflow_layout(node.inputs[index]));
     let (input, gamma, beta) = (input?, gamma?, beta?);
     let mut steps = Steps { cx, node };
-    let mean = steps.reduce("ReduceMean", &input, &[-1], true);
+    let axis = steps.last_axis(0);
+    let mean = steps.reduce("ReduceMean", &input, &[axis], true);
     let centered = steps.op("Sub", &[&input, &mean]);
     let attributes =
         vec![("axis", Attribute::Int(-1)), ("epsilon", Attribute::Float(node.float("epsilon", 1e-5)))];

@@ -42,7 +42,8 @@ fn cross_entropy(mut steps: Steps<'_, '_, '_>, logits: String, target: String) {
     let node = steps.node;
     let log = steps.op_with("LogSoftmax", &[&logits], "axis", -1);
     let product = steps.op("Mul", &[&target, &log]);
-    let sum = steps.reduce("ReduceSum", &product, &[-1], false);
+    // Logits are a matrix.
+    let sum = steps.reduce("ReduceSum", &product, &[1], false);
     let layout = Layout::tensorflow_of(steps.cx.shape(node.into()));
     steps.cx.emit(node, "Neg", vec![sum], layout, vec![]);
     let gradient = node.output(1);

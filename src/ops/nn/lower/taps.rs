@@ -16,6 +16,15 @@ use crate::tensor::DType;
 /// The most elements of a window: each becomes a node.
 const MOST: usize = 1 << 10;
 
+/// What the padding `SAME` does with elements that no window meets, where strides are longer than windows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Border {
+    /// They stay: the first window begins at the first element.
+    Kept,
+    /// Half of them are before the first window (`Eigen/CXX11/src/Tensor/TensorVolumePatch.h`).
+    Cut,
+}
+
 /// The elements that each element of the windows meets, with the elements of the last axis as the fastest. The windows slide over the axes
 /// from the second on; `outside` is the value around the tensor.
 fn taps(
@@ -23,6 +32,7 @@ fn taps(
     name: &String,
     windows: &[Window],
     outside: &String,
+    border: Border,
 ) -> Result<Vec<String>> {
     let node = steps.node;
     let count = windows.iter().map(|window| window.size).try_fold(1usize, usize::checked_mul);
@@ -30,7 +40,7 @@ fn taps(
         return Err(node.error(format!("its windows have more than {MOST} elements")));
     };
     let name = match node.padding()? {
-        Padding::Same => padded(steps, name, windows, outside)?,
+        Padding::Same => padded(steps, name, windows, outside, border)?,
         _ => name.clone(),
     };
     let axes: Vec<i64> = (1..=windows.len() as i64).collect();
@@ -58,22 +68,28 @@ fn padded(
     name: &String,
     windows: &[Window],
     outside: &String,
+    border: Border,
 ) -> Result<String> {
     let input = steps.cx.input_of(steps.node, 0)?;
-    let known: Option<Vec<(usize, usize)>> = windows
+    let padding = |window: &Window, length: usize| {
+        let reached = length.saturating_sub(1) / window.stride * window.stride;
+        let missing = (reached + window.extent()) as i64 - length as i64;
+        let missing = if border == Border::Kept { missing.max(0) } else { missing };
+        (missing / 2, missing - missing / 2)
+    };
+    let known: Option<Vec<(i64, i64)>> = windows
         .iter()
         .enumerate()
         .map(|(axis, window)| match steps.cx.shape(input).dim(axis + 1) {
-            Some(length) => Some(window.same_padding(length)),
-            None if window.stride == 1 => Some(window.same_padding(window.extent())),
+            Some(length) => Some(padding(window, length)),
+            None if window.stride == 1 => Some(padding(window, window.extent())),
             None => None,
         })
         .collect();
     let none = steps.ints(&[0]);
     let (before, after) = match known {
         Some(pads) => {
-            let (before, after): (Vec<i64>, Vec<i64>) =
-                pads.iter().map(|&(before, after)| (before as i64, after as i64)).unzip();
+            let (before, after): (Vec<i64>, Vec<i64>) = pads.into_iter().unzip();
             if before.iter().chain(&after).all(|&pad| pad == 0) {
                 return Ok(name.clone());
             }
@@ -95,7 +111,10 @@ fn padded(
             let reached = steps.op("Mul", &[&reached, &strides]);
             let needed = steps.op("Add", &[&reached, &extents]);
             let missing = steps.op("Sub", &[&needed, &lengths]);
-            let missing = steps.op("Max", &[&missing, &none]);
+            let missing = match border {
+                Border::Kept => steps.op("Max", &[&missing, &none]),
+                Border::Cut => missing,
+            };
             let before = steps.op("Div", &[&missing, &two]);
             let after = steps.op("Sub", &[&missing, &before]);
             (before, after)
@@ -140,7 +159,7 @@ pub fn dilation(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let mut steps = Steps { cx, node };
     let (name, filter) = (steps.input_as(0, computed)?, steps.input_as(1, computed)?);
     let outside = steps.number(computed, least);
-    let taps = taps(&mut steps, &name, &windows, &outside)?;
+    let taps = taps(&mut steps, &name, &windows, &outside, Border::Kept)?;
     let channels = steps.length(&filter, 2);
     let count = steps.ints(&[taps.len() as i64]);
     let shape = steps.op_with("Concat", &[&count, &channels], "axis", 0);
@@ -163,7 +182,7 @@ pub fn volume_patches(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let windows = windows(node, &node.spatial_sizes("ksizes", 5)?, "rates")?;
     let mut steps = Steps { cx, node };
     let (name, zero) = (steps.input_as(0, computed)?, steps.number(computed, 0.0));
-    let taps = taps(&mut steps, &name, &windows, &zero)?;
+    let taps = taps(&mut steps, &name, &windows, &zero, Border::Cut)?;
     let patches = steps.cx.step(node, "patches", "Concat", taps, vec![("axis", Attribute::Int(-1))]);
     steps.set_output(0, patches, computed);
     Ok(())

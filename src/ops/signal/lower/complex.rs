@@ -274,7 +274,9 @@ pub fn complex(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 pub fn absolute(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let name = cx.in_tensorflow_layout(input)?;
-    let (inputs, attributes) = cx.reduction(node, name, &[-1], false);
+    // The parts are behind the axes of the numbers.
+    let axis = cx.shape(input).rank().map_or(-1, |rank| rank as i64);
+    let (inputs, attributes) = cx.reduction(node, name, &[axis], false);
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     cx.emit(node, "ReduceL2", inputs, layout, attributes);
     Ok(())

@@ -30,7 +30,7 @@ pub fn emit_kept(steps: &mut Steps<'_, '_, '_>, mask: &String, values: &String, 
     let values = steps.op("GatherND", &[values, &found]);
     // Without rows, the longest row has no elements.
     let (flat, none) = (steps.ints(&[-1]), steps.ints(&[0]));
-    let counts = steps.reduce("ReduceSum", &ones, &[-1], false);
+    let counts = steps.reduce("ReduceSum", &ones, &[last], false);
     let counts = steps.op("Reshape", &[&counts, &flat]);
     let counts = steps.op_with("Concat", &[&counts, &none], "axis", 0);
     let longest = steps.reduce("ReduceMax", &counts, &[0], true);
