@@ -7,6 +7,7 @@ use crate::lower::context::Lowering;
 use crate::lower::formula::{Formula, Value};
 use crate::lower::steps::Steps;
 use crate::onnx::onnx_dtype;
+use crate::ops::array::lower::around::reshaped;
 use crate::tensor::DType;
 
 /// The precision of a computation.
@@ -38,13 +39,32 @@ pub fn matrices(
         let name = cx.in_tensorflow_layout(input)?;
         names.push(if cx.dtype(input) == dtype { name } else { cx.cast(node, name, dtype) });
     }
-    let rank = cx.shape(cx.input_of(node, 0)?).rank();
+    let mut rank = cx.shape(cx.input_of(node, 0)?).rank();
+    // The axes before the matrices become one where nobody knows how many there are: of no matrices, ONNX Runtime does not reduce an
+    // axis that is counted from the last one.
+    let mut batch = None;
+    if let (None, [name]) = (rank, &mut names[..]) {
+        let mut steps = Steps { cx: &mut *cx, node };
+        let shape = steps.op("Shape", &[name]);
+        let (lengths, sizes) = (steps.part(&shape, 0, 0, -2), steps.part(&shape, 0, -2, i64::MAX));
+        let all = steps.reduce("ReduceProd", &lengths, &[0], true);
+        let target = steps.op_with("Concat", &[&all, &sizes], "axis", 0);
+        *name = reshaped(&mut steps, name, &target);
+        (batch, rank) = (Some(lengths), Some(3));
+    }
     let formula = Formula::new(Steps { cx, node }, dtype).of_rank(rank);
     let inputs: Vec<Value<'_>> = names.into_iter().map(|name| formula.value(name)).collect();
     let results: Vec<String> = compute(&formula, &inputs).into_iter().map(|value| value.name).collect();
     drop(inputs);
     let Steps { cx, node } = formula.into_steps();
-    for (port, name) in results.into_iter().enumerate() {
+    for (port, mut name) in results.into_iter().enumerate() {
+        if let Some(batch) = &batch {
+            let mut steps = Steps { cx: &mut *cx, node };
+            let shape = steps.op("Shape", &[&name]);
+            let behind = steps.part(&shape, 0, 1, i64::MAX);
+            let target = steps.op_with("Concat", &[batch, &behind], "axis", 0);
+            name = reshaped(&mut steps, &name, &target);
+        }
         let output = node.output(port);
         let layout = Layout::tensorflow_of(cx.shape(output));
         if onnx_dtype(cx.dtype(output)) == onnx_dtype(dtype) {
