@@ -24,7 +24,7 @@ mod tensor_proto;
 pub mod validate;
 pub mod window;
 
-use hashbrown::{DefaultHashBuilder, HashTable};
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use std::fmt;
 use std::hash::BuildHasher;
 
@@ -256,6 +256,15 @@ impl Graph {
             tensor = input;
         }
         tensor
+    }
+
+    /// How often nodes read each tensor that is read.
+    pub fn reader_counts(&self) -> HashMap<TensorRef, usize> {
+        let mut counts = HashMap::new();
+        for input in self.nodes.iter().flat_map(|node| &node.inputs) {
+            *counts.entry(*input).or_default() += 1;
+        }
+        counts
     }
 
     /// The type and shape of a tensor.

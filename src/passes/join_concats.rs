@@ -1,7 +1,7 @@
 //! Concatenations of concatenations: the input joins tensors that are joined again along the same axis; the output joins all of
 //! them at once.
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 
 use super::rewrite::rewrite;
 use crate::error::Result;
@@ -13,10 +13,7 @@ use crate::tensor::Constant;
 /// # Errors
 /// If constants of the graph cannot be read.
 pub fn join_concats(graph: Graph, kept: &[TensorRef]) -> Result<(Graph, Moved)> {
-    let mut readers: HashMap<TensorRef, usize> = HashMap::new();
-    for (_, node) in graph.nodes() {
-        node.inputs.iter().for_each(|&input| *readers.entry(input).or_default() += 1);
-    }
+    let readers = graph.reader_counts();
     let kept: HashSet<TensorRef> = kept.iter().copied().collect();
     let is_only_read_here = |tensor: TensorRef| readers.get(&tensor) == Some(&1) && !kept.contains(&tensor);
     rewrite(graph, |rewriting, node| {

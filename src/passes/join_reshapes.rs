@@ -11,10 +11,7 @@ use crate::graph::{Graph, Moved, Node, TensorRef};
 /// # Errors
 /// If the new nodes do not fit.
 pub fn join_reshapes(graph: Graph) -> Result<(Graph, Moved)> {
-    let mut readers: HashMap<TensorRef, usize> = HashMap::new();
-    for (_, node) in graph.nodes() {
-        node.inputs.iter().for_each(|&input| *readers.entry(input).or_default() += 1);
-    }
+    let readers = graph.reader_counts();
     rewrite(graph, |rewriting, node| {
         let Some(tensor) = first_tensor(rewriting.old, node, &readers) else { return Ok(None) };
         let inputs = vec![rewriting.moved(tensor), rewriting.moved(node.inputs[1])];

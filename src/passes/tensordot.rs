@@ -16,10 +16,7 @@ use crate::graph::{Attrs, Graph, Moved, Node, TensorRef};
 /// # Errors
 /// If the new nodes do not fit.
 pub fn multiply_tensors(graph: Graph) -> Result<(Graph, Moved)> {
-    let mut readers: HashMap<TensorRef, usize> = HashMap::new();
-    for (_, node) in graph.nodes() {
-        node.inputs.iter().for_each(|&input| *readers.entry(input).or_default() += 1);
-    }
+    let readers = graph.reader_counts();
     rewrite(graph, |rewriting, node| {
         let Some(factors) = product(rewriting.old, node, &readers) else { return Ok(None) };
         let inputs = factors.map(|factor| rewriting.moved(factor)).to_vec();
