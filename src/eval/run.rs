@@ -98,8 +98,8 @@ pub fn run_past(
 ) -> Result<Vec<Option<Tensor>>> {
     let (graph, moved) = graph.clone().pruned_to(outputs);
     let outputs = moved.tensors(outputs);
-    let mut readers: HashMap<TensorRef, usize> = HashMap::new();
-    for tensor in graph.nodes().flat_map(|(_, node)| &node.inputs).chain(&outputs) {
+    let mut readers = graph.reader_counts();
+    for tensor in &outputs {
         *readers.entry(*tensor).or_default() += 1;
     }
     let mut values: HashMap<TensorRef, Value<'_>> = HashMap::new();

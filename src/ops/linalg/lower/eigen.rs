@@ -5,7 +5,7 @@
 //! Sources: `tf.linalg.eigh` and `tf.linalg.svd` in TensorFlow's API documentation; Golub and Van Loan, "Matrix Computations", 8.5 and
 //! 8.6.3.
 
-use super::frame::{Numbers, Precision, matrices, zeros};
+use super::frame::{Numbers, Precision, known_size, matrices, zeros};
 use super::orthogonal::householder;
 use crate::error::Result;
 use crate::graph::NodeRef;
@@ -116,13 +116,7 @@ fn nothing<'f>(f: &'f Formula<'_, '_, '_>) -> Value<'f> {
 /// Rotations make the columns orthogonal: their lengths are the singular values, and they are what the orthogonal factors of a
 /// reflection point to.
 pub fn svd(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let input = cx.input_of(node, 0)?;
-    let shape = cx.shape(input);
-    let length = |back: usize| shape.rank().and_then(|rank| shape.dim(rank.checked_sub(back)?));
-    let (Some(rows), Some(columns)) = (length(2), length(1)) else {
-        let error = node.error("the numbers of rows and columns of its matrix are not known");
-        return Err(error.advice(cx.shape_advice(input)));
-    };
+    let (rows, columns) = known_size(cx, node)?;
     let (has_vectors, is_full) = (node.bool("compute_uv", true), node.bool("full_matrices", false));
     matrices(cx, node, (1, Precision::Double), |f, inputs| {
         let is_wide = rows < columns;

@@ -76,6 +76,20 @@ pub fn matrices(
     Ok(())
 }
 
+/// The numbers of rows and columns of a node's matrices.
+///
+/// # Errors
+/// If they are not known before the model runs.
+pub fn known_size(cx: &Lowering<'_>, node: NodeRef<'_>) -> Result<(usize, usize)> {
+    let input = cx.input_of(node, 0)?;
+    let shape = cx.shape(input);
+    let length = |back: usize| shape.rank().and_then(|rank| shape.dim(rank.checked_sub(back)?));
+    length(2).zip(length(1)).ok_or_else(|| {
+        let error = node.error("the numbers of rows and columns of its matrix are not known");
+        error.advice(cx.shape_advice(input))
+    })
+}
+
 /// Zeros in the shape of some matrices, but for the last axes, which have these lengths.
 ///
 /// A sum would have the same shape, but of no elements ONNX Runtime leaves the axis as it is.

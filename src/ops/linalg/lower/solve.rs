@@ -4,7 +4,7 @@
 //! `tensorflow/core/kernels/linalg/matrix_solve_ls_op_impl.h`; Golub and Van Loan, "Matrix Computations", 3.1 and 3.2.
 
 use super::factors::{Swap, cholesky_of};
-use super::frame::{Numbers, Precision, matrices};
+use super::frame::{Numbers, Precision, known_size, matrices};
 use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::context::Lowering;
@@ -77,13 +77,7 @@ pub fn matrix_solve(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 
 /// The normal equations, with the regularizer on the diagonal: those of the rows where there are fewer of these.
 pub fn matrix_solve_ls(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let input = cx.input_of(node, 0)?;
-    let shape = cx.shape(input);
-    let length = |back: usize| shape.rank().and_then(|rank| shape.dim(rank.checked_sub(back)?));
-    let (Some(rows), Some(columns)) = (length(2), length(1)) else {
-        let error = node.error("the numbers of rows and columns of its matrix are not known");
-        return Err(error.advice(cx.shape_advice(input)));
-    };
+    let (rows, columns) = known_size(cx, node)?;
     let is_fast = node.bool("fast", true);
     matrices(cx, node, (3, Precision::Double), |f, inputs| {
         let (matrix, right) = (&inputs[0], &inputs[1]);
