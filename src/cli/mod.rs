@@ -8,6 +8,7 @@ mod completions;
 mod convert;
 mod end_points;
 mod extract;
+mod graph;
 mod inspect;
 mod interrupt;
 mod man;
@@ -75,6 +76,7 @@ enum Command {
     Batch(Box<batch::Args>),
     Inspect(inspect::Args),
     Extract(extract::Args),
+    Graph(Box<graph::Args>),
     Networks(networks::Args),
     Ops(ops::Args),
     Verify(Box<verify::Args>),
@@ -103,6 +105,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Batch(args) => batch::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Extract(args) => extract::run(&args),
+        Command::Graph(args) => graph::run(&args),
         Command::Networks(args) => networks::run(&args),
         Command::Ops(args) => ops::run(&args),
         Command::Verify(args) => verify::run(&args),
