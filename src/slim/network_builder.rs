@@ -5,7 +5,7 @@
 
 use hashbrown::HashMap;
 
-use super::{Arg, ArgScope, BuiltNetwork, Layer, ScopeDisagreement, Variables};
+use super::{Arg, ArgScope, BuiltNetwork, Layer, NetworkInput, ScopeDisagreement, Variables};
 use crate::error::{Error, Result};
 use crate::graph::{Attr, Attrs, Graph, Shape, TensorRef};
 use crate::tensor::{Constant, DType};
@@ -45,6 +45,7 @@ pub struct NetworkBuilder<'a> {
     names: HashMap<String, usize>,
     variable_scopes: HashMap<String, usize>,
     end_points: Vec<(String, TensorRef)>,
+    model_outputs: Vec<String>,
     pub(super) disagreements: Vec<ScopeDisagreement>,
     failure: Option<Error>,
     /// Whether building fails at the first variable that the checkpoint does not have in the same shape.
@@ -66,6 +67,7 @@ impl<'a> NetworkBuilder<'a> {
             names: HashMap::new(),
             variable_scopes: HashMap::new(),
             end_points: vec![],
+            model_outputs: vec![],
             disagreements: vec![],
             failure: None,
             is_strict: false,
@@ -79,14 +81,15 @@ impl<'a> NetworkBuilder<'a> {
         Self { is_strict: true, ..Self::new(scope, variables) }
     }
 
-    pub(super) fn finish(self, input: TensorRef, output: TensorRef) -> Result<BuiltNetwork> {
+    pub(super) fn finish(self, inputs: Vec<TensorRef>, output: TensorRef) -> Result<BuiltNetwork> {
         match self.failure {
             Some(error) => Err(error),
             None => Ok(BuiltNetwork {
                 graph: self.graph,
-                input,
+                inputs,
                 output,
                 end_points: self.end_points,
+                model_outputs: self.model_outputs,
                 disagreements: self.disagreements,
             }),
         }
@@ -216,6 +219,12 @@ impl<'a> NetworkBuilder<'a> {
         self.end_point(name.trim_end_matches('/'), tensor)
     }
 
+    /// Makes a tensor an output of the model, unless the user chooses others: an end point that has this name in the model.
+    pub fn model_output(&mut self, name: &str, tensor: TensorRef) -> TensorRef {
+        self.model_outputs.push(name.to_owned());
+        self.end_point(name, tensor)
+    }
+
     /// The name of the open variable scope, ending in `/`.
     pub(super) fn current_scope(&self) -> &str {
         &self.variable_scope
@@ -241,9 +250,9 @@ impl<'a> NetworkBuilder<'a> {
         })
     }
 
-    pub(super) fn placeholder(&mut self, name: &str, shape: Shape) -> TensorRef {
-        let attrs = [("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(shape))];
-        self.op(name, "Placeholder", &[], attrs)
+    pub(super) fn placeholder(&mut self, input: NetworkInput) -> TensorRef {
+        let attrs = [("dtype", Attr::Type(input.dtype)), ("shape", Attr::Shape(input.shape))];
+        self.op(input.name, "Placeholder", &[], attrs)
     }
 
     /// Adds a variable of the open scope and the op that reads it.
