@@ -34,6 +34,7 @@ import numpy as np
 from slim_cases import CASES
 
 TOLERANCE = 2e-5
+# The cases that run without words: scopes, slices, training's leftovers, cuts, both versions.
 NAMES = ["v1, 5 classes", "v3, tiny", "v3, end points", "v3, in tower_0/", "v1, after training", "v2, partitioned",
          "v2, partitioned, V1", "v3, with gammas", "v1, without betas", "resnet v2 50, stride 16", "alexnet v2, map"]
 
@@ -216,7 +217,7 @@ def main():
     if args.words:
         cases = [case for case in CASES if any(word in case.name for word in args.words)]
     folder = args.keep or Path(tempfile.mkdtemp())
-    results = {}
+    results, seconds = {}, {}
     try:
         for number, case in enumerate(cases):
             (folder / str(number)).mkdir(parents=True)
@@ -230,7 +231,7 @@ def main():
         for line in child.stdout.splitlines():
             number, _, rest = line.partition(" ")
             if number.isdigit():
-                results[int(number)] = rest.partition(" ")[2]
+                seconds[int(number)], _, results[int(number)] = rest.partition(" ")
     finally:
         if not args.keep:
             shutil.rmtree(folder, ignore_errors=True)
@@ -238,7 +239,7 @@ def main():
     for number, case in enumerate(cases):
         result = results.get(number, "it was not loaded")
         failed += bool(result)
-        print(f"{'FAIL' if result else 'ok  '} {case.name:28} {result}".rstrip())
+        print(f"{'FAIL' if result else 'ok  '} {case.name:28} {seconds.get(number, '-'):>5} s  {result}".rstrip())
     print(f"{len(cases) - failed} passed, {failed} failed")
     return int(failed > 0 or not cases)
 

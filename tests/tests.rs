@@ -16,6 +16,7 @@ mod documentation;
 mod evaluation;
 mod extract;
 mod float16;
+mod graph_files;
 mod graph_inputs;
 mod graphs;
 mod help;

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use super::branches::ON_BRANCH;
 use super::op_definition::{Argument, AttributeDefinition, ElementType, Form, OpDefinition};
 use super::own_ops;
 use super::{Attr, Attrs, Graph, Node, Shape};
@@ -23,6 +24,10 @@ use crate::tensor::{Constant, DType};
 /// # Errors
 /// If TensorFlow does not have its op, an attribute is not known, or a constant cannot be read.
 pub fn node_def(graph: &Graph, node: &Node) -> Result<NodeDef> {
+    if node.op == ON_BRANCH {
+        let problem = "it is on a branch of a conditional of TensorFlow 1, and only its ONNX form can be written";
+        return Err(node.error(problem).advice("freeze the graph with TensorFlow"));
+    }
     if own_ops::ALL.contains(&node.op.as_str()) {
         return Err(node.error("TensorFlow has no such op"));
     }
@@ -66,11 +71,15 @@ fn complete(graph: &Graph, node: &Node, definition: OpDefinition) -> Result<Attr
     for attr in of_arguments(node, definition, definition.outputs(), &outputs) {
         add_missing(&mut attrs, attr);
     }
-    // A graph that was cut has placeholders of several outputs, whose attributes list their types.
+    // Where a graph is cut, a placeholder has all outputs of the op that it replaces, and its attributes list their types.
     if node.op == "Placeholder" {
-        let [output] = &node.outputs[..] else {
-            return Err(node.error("it has several outputs, and TensorFlow's placeholders have one"));
+        let Some((output, others)) = node.outputs.split_first() else {
+            return Err(node.error("it has no output"));
         };
+        if !others.is_empty() && reads_others(graph, &node.name) {
+            let problem = "the graph reads several of its outputs, and TensorFlow's placeholders have one";
+            return Err(node.error(problem).advice("freeze the graph with TensorFlow"));
+        }
         attrs.remove("output_types");
         attrs.remove("output_shapes");
         add_missing(&mut attrs, ("shape", Attr::Shape(output.shape.clone())));
@@ -85,6 +94,12 @@ fn complete(graph: &Graph, node: &Node, definition: OpDefinition) -> Result<Attr
         }
     }
     Ok(attrs)
+}
+
+/// Whether a node reads an output of the node of this name that is not its first one.
+fn reads_others(graph: &Graph, name: &str) -> bool {
+    let Some(id) = graph.find(name) else { return false };
+    graph.nodes().flat_map(|(_, reader)| &reader.inputs).any(|input| input.node == id && input.port > 0)
 }
 
 fn add_missing(attrs: &mut Attrs, (name, attr): (&'static str, Attr)) {

@@ -34,7 +34,8 @@ pub(super) fn library(graph: &Graph) -> Result<Option<FunctionDefLibrary>> {
             };
             calls = true;
             if names.iter().any(|name| graph.library().is_built(name)) {
-                return Err(node.error("it is a loop of TensorFlow 1, and only its ONNX form can be written"));
+                let problem = "it is a loop of TensorFlow 1, and only its ONNX form can be written";
+                return Err(node.error(problem).advice("freeze the graph with TensorFlow"));
             }
         }
     }

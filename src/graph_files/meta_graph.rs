@@ -85,3 +85,63 @@ fn tensor_info(graph: &Graph, tensor: TensorRef) -> TensorInfo {
         tensor_shape: Some(shape_proto(&known.shape)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+
+    use super::*;
+    use crate::graph_files::test_model::model;
+    use crate::proto::collection_def::Kind;
+    use crate::proto::{CollectionDef, VariableDef};
+
+    fn variables(collection: &CollectionDef) -> Vec<VariableDef> {
+        match &collection.kind {
+            Some(Kind::BytesList(list)) => {
+                list.value.iter().map(|bytes| VariableDef::decode(&bytes[..]).unwrap()).collect()
+            }
+            _ => vec![],
+        }
+    }
+
+    #[test]
+    fn every_name_in_collections_saver_and_signature_is_a_node() {
+        for (variable, read) in [("VariableV2", "net/w/read"), ("VarHandleOp", "net/w/Read/ReadVariableOp")] {
+            let meta = in_saved_model(&model(variable)).unwrap();
+            let names: Vec<&str> =
+                meta.graph_def.as_ref().unwrap().node.iter().map(|node| node.name.as_str()).collect();
+            let has = |tensor: &str| names.contains(&tensor.split(':').next().unwrap());
+            let saver = meta.saver_def.as_ref().unwrap();
+            for name in [&saver.filename_tensor_name, &saver.save_tensor_name, &saver.restore_op_name] {
+                assert!(has(name), "{name}");
+            }
+            for name in ["variables", "model_variables", "trainable_variables"] {
+                let [one] = &variables(&meta.collection_def[name])[..] else { panic!("one variable") };
+                assert_eq!(one.variable_name, "net/w:0");
+                assert_eq!(one.snapshot_name, format!("{read}:0"));
+                assert_eq!(one.is_resource, variable == "VarHandleOp");
+                for name in [&one.initializer_name, &one.snapshot_name, &one.initial_value_name] {
+                    assert!(has(name), "{name}");
+                }
+            }
+            for node in &meta.graph_def.as_ref().unwrap().node {
+                for input in &node.input {
+                    assert!(has(input.trim_start_matches('^')), "{} reads {input}", node.name);
+                }
+            }
+            let signature = &meta.signature_def["serving_default"];
+            assert_eq!(signature.inputs.keys().collect::<Vec<_>>(), ["x:0"]);
+            assert_eq!(signature.outputs.keys().collect::<Vec<_>>(), ["y:0"]);
+            assert_eq!(meta.meta_info_def.unwrap().tags, ["serve"]);
+        }
+    }
+
+    #[test]
+    fn a_variable_that_is_not_trained_is_no_trainable_variable() {
+        let mut model = model("VariableV2");
+        model.variables[0].is_trained = false;
+        let meta = in_saved_model(&model).unwrap();
+        assert_eq!(variables(&meta.collection_def["trainable_variables"]), []);
+        assert_eq!(variables(&meta.collection_def["model_variables"]).len(), 1);
+    }
+}

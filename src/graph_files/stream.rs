@@ -116,3 +116,36 @@ fn before_elements(node: &Node, constant: &Constant, length: usize) -> Result<Ve
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph_files::freeze::frozen;
+    use crate::graph_files::test_model::model;
+    use crate::proto::attr_value::Value;
+
+    #[test]
+    fn the_parts_are_the_message() {
+        let model = model("VariableV2");
+        let graph = frozen(&model).unwrap();
+        let parts = parts(&model, &graph).unwrap();
+        let (mut bytes, mut elements) = (vec![], 0);
+        for part in &parts {
+            let mut write = |written: &[u8]| {
+                bytes.extend(written);
+                Ok(())
+            };
+            part.write(&mut write, &mut |count| elements += count).unwrap();
+        }
+        assert_eq!(bytes.len() as u64, parts.iter().map(Part::len).sum::<u64>());
+        assert_eq!(elements, 600 * 4);
+        let read = GraphDef::decode(&bytes[..]).unwrap();
+        let names: Vec<&str> = read.node.iter().map(|node| node.name.as_str()).collect();
+        assert_eq!(names, ["x", "net/w", "net/w/read", "y"]);
+        assert_eq!(read.versions.as_ref().unwrap().producer, 134);
+        let Some(Value::Tensor(tensor)) = &read.node[1].attr["value"].value else { panic!("no tensor") };
+        assert_eq!(tensor.tensor_content, model.variables[0].value.bytes().unwrap().into_owned());
+        // As a message that is written at once.
+        assert_eq!(read, crate::graph_files::definition::graph_def(&model, &graph).unwrap());
+    }
+}
