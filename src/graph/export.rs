@@ -25,7 +25,8 @@ use crate::tensor::{Constant, DType};
 /// If TensorFlow does not have its op, an attribute is not known, or a constant cannot be read.
 pub fn node_def(graph: &Graph, node: &Node) -> Result<NodeDef> {
     if node.op == ON_BRANCH {
-        let problem = "it is on a branch of a conditional of TensorFlow 1, and only its ONNX form can be written";
+        let problem =
+            "it is on a branch of a conditional of TensorFlow 1, and only its ONNX form can be written";
         return Err(node.error(problem).advice("freeze the graph with TensorFlow"));
     }
     if own_ops::ALL.contains(&node.op.as_str()) {
