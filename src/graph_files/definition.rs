@@ -22,7 +22,7 @@ pub(super) fn graph_def(model: &TensorFlowGraph, graph: &Graph) -> Result<GraphD
 /// The functions that the nodes of a graph call, and those that these call.
 ///
 /// # Errors
-/// If a function was built from the loop of a graph, and is not TensorFlow's.
+/// If a function was built from the nodes of a graph, and is not TensorFlow's.
 pub(super) fn library(graph: &Graph) -> Result<Option<FunctionDefLibrary>> {
     let mut calls = false;
     for (_, node) in graph.nodes() {
@@ -34,7 +34,7 @@ pub(super) fn library(graph: &Graph) -> Result<Option<FunctionDefLibrary>> {
             };
             calls = true;
             if names.iter().any(|name| graph.library().is_built(name)) {
-                let problem = "it is a loop of TensorFlow 1, and only its ONNX form can be written";
+                let problem = "it calls the branches of a conditional, and only its ONNX form can be written";
                 return Err(node.error(problem).advice("freeze the graph with TensorFlow"));
             }
         }
