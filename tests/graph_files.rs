@@ -220,6 +220,9 @@ fn what_cannot_be_written_is_refused_and_nothing_is_left() {
     let frozen = repository::fixture("graphs/containers/frozen.pb");
     let error = fails(&["graph", frozen.to_str().unwrap(), &path("graph.meta")]);
     assert!(error.contains("there is nothing that a saver restores"), "{error}");
+    let table = repository::fixture("graphs/keras/lookup");
+    let error = fails(&["graph", table.to_str().unwrap(), &path("saved_model")]);
+    assert!(error.contains("the contents of a table are not written"), "{error}");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     fs::create_dir(folder.path().join("full")).unwrap();
     fs::write(folder.path().join("full/file"), "").unwrap();

@@ -19,6 +19,19 @@ pub(super) fn graph_def(model: &TensorFlowGraph, graph: &Graph) -> Result<GraphD
     })
 }
 
+/// Refuses a graph with tables: what fills a table is not a part of the graph that computes the outputs.
+///
+/// # Errors
+/// If the graph has one.
+pub(super) fn refuse_tables(graph: &Graph) -> Result<()> {
+    match graph.nodes().find(|(_, node)| node.op.contains("HashTable")) {
+        None => Ok(()),
+        Some((_, table)) => Err(table
+            .error("the contents of a table are not written")
+            .advice("choose outputs that need none, or freeze the graph with TensorFlow")),
+    }
+}
+
 /// The functions that the nodes of a graph call, and those that these call.
 ///
 /// # Errors

@@ -123,6 +123,7 @@ impl Form {
         progress: &mut dyn FnMut(u64),
     ) -> Result<Written> {
         self.check(frozen, path)?;
+        definition::refuse_tables(&model.graph)?;
         match (self, frozen) {
             (Self::GraphDef, true) => write_frozen(model, path, progress),
             (Self::GraphDefText, true) => write_frozen_text(model, path),
