@@ -11,7 +11,7 @@ use crate::source::Source;
 use crate::suggestion::suggesting_and_listing;
 
 use crate::slim::{
-    BuiltNetwork, ImageShape, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, NetworkChoice, OptionSource, OptionSpec,
+    Assumption, BuiltNetwork, ImageShape, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, NetworkChoice, OptionSource, OptionSpec,
     Overrides, Recognition, Recognized, ScopeDisagreement, Value, Variables, recognize_and_build,
 };
 
@@ -274,6 +274,15 @@ fn notes(recognition: &Recognition, built: &BuiltNetwork) -> Vec<Note> {
         );
         notes.push(Note::info(NoteKind::Definition, text).about(GLOBAL_POOL));
     }
+    let of_assumption = |assumption: &Assumption| {
+        let Assumption { option, value, reason } = assumption;
+        let text = format!(
+            "no variable shows {option}: {value} was used, {reason}; {} chooses",
+            Setting::NetworkOption.to(format!("{option}=…"))
+        );
+        Note::info(NoteKind::Definition, text).about(option)
+    };
+    notes.extend(built.assumptions.iter().map(of_assumption));
     let arg_scope = &network.arg_scope_name;
     let of_arg_scope = |disagreement: &ScopeDisagreement| {
         let variable = &disagreement.variable;
