@@ -248,6 +248,11 @@ impl<'a> NetworkBuilder<'a> {
         &self.variable_scope
     }
 
+    /// The type of a tensor's elements.
+    pub(super) fn dtype(&self, tensor: TensorRef) -> DType {
+        self.graph.tensor_type(tensor).dtype
+    }
+
     /// The shape of a tensor, as far as it is known.
     pub fn shape(&self, tensor: TensorRef) -> &Shape {
         self.graph.shape(tensor)
@@ -279,6 +284,16 @@ impl<'a> NetworkBuilder<'a> {
         let built = build(self);
         self.reuses_variables = reuses_variables;
         built
+    }
+
+    /// The shape that the checkpoint has for a variable of the open scope.
+    pub(super) fn stored_shape(&self, name: &str) -> Option<Vec<usize>> {
+        self.variables.get(&[self.variable_scope.as_str(), name].concat()).cloned()
+    }
+
+    /// Whether the checkpoint holds a variable of the open scope.
+    pub(super) fn stores(&self, name: &str) -> bool {
+        self.variables.contains_key(&[self.variable_scope.as_str(), name].concat())
     }
 
     /// Adds a variable of the open scope and the op that reads it.

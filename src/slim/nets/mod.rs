@@ -4,6 +4,7 @@
 //! Source: `research/slim/nets` of github.com/tensorflow/models.
 
 mod alexnet;
+mod bert;
 mod cifarnet;
 mod convolutional_classifier;
 mod facenet;
@@ -58,7 +59,6 @@ enum Build {
     /// From images, videos or spectrograms.
     Images(BuildFunction),
     /// From other inputs.
-    #[expect(dead_code, reason = "the networks that have other inputs follow")]
     Inputs {
         /// See [`Definition::inputs`].
         inputs: fn(&Options, &ImageShape) -> Vec<NetworkInput>,
@@ -134,6 +134,10 @@ const NETWORKS: &[&LibraryNetwork] = &[
     &facenet::INCEPTION_RESNET_V2,
     &facenet::SQUEEZENET,
     &vggish::VGGISH,
+    &bert::BERT,
+    &bert::ALBERT,
+    &bert::ELECTRA,
+    &bert::MOBILEBERT,
 ];
 
 /// slim's other names for networks of [`NETWORKS`], with other defaults. The first element is the network's name.
