@@ -6,6 +6,7 @@ use super::{BoundGraph, ConvertOptions, ModelTensors, Note, NoteKind, Unused, ch
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::graph::TensorRef;
+use crate::passes::fold::simplify;
 use crate::setting::Setting;
 use crate::source::Source;
 use crate::suggestion::suggesting_and_listing;
@@ -155,6 +156,8 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
         described: format!("{} as {}", source.path().display(), recognition.network.name),
         notes,
     };
+    // Shapes that are known now become constants.
+    let bound = bound.after(|graph, of| simplify(graph, &of.outputs))?;
     Ok((bound, NetworkOrigin { recognition, image, disagreements: built.disagreements, unused }))
 }
 

@@ -376,17 +376,18 @@ impl<'a> NetworkBuilder<'a> {
         first.into()
     }
 
-    /// The full name of an op or scope in the open name scope. A name that was used before gets a number.
+    /// The full name of an op or scope in the open name scope. A name that was used before, in upper or lower case, gets a
+    /// number.
     pub(super) fn unique_name(&mut self, name: &str) -> String {
         if self.has_failed() {
             return String::new();
         }
         let mut full = [self.name_scope.as_str(), name].concat();
-        let used = self.names.entry(full.clone()).or_insert(0);
+        let used = self.names.entry(full.to_ascii_lowercase()).or_insert(0);
         *used += 1;
         if *used > 1 {
             full = format!("{full}_{}", *used - 1);
-            self.names.entry(full.clone()).or_insert(1);
+            self.names.entry(full.to_ascii_lowercase()).or_insert(1);
         }
         full
     }

@@ -6,6 +6,7 @@
 //! otherwise; TensorFlow then packs them into one tensor.
 
 use super::NetworkBuilder;
+use crate::error::Error;
 use crate::graph::{Attr, Attrs, TensorRef};
 use crate::tensor::{Constant, DType};
 
@@ -69,18 +70,22 @@ impl NetworkBuilder<'_> {
         self.add(name, "Pack", parts, Attrs::new())
     }
 
-    /// The lengths of a tensor's axes: known ones, and scalars that the model reads from the shape.
-    pub fn shape_list(&mut self, net: TensorRef) -> Vec<Length> {
-        let dims = self.shape(net).dims().unwrap_or_default().to_vec();
+    /// The lengths of the axes of a tensor of this rank: known ones, and scalars that the model reads from the shape.
+    pub fn shape_list<const RANK: usize>(&mut self, net: TensorRef) -> [Length; RANK] {
+        // After an error, any tensor may stand for another.
+        let dims = self.shape(net).dims().and_then(|dims| <[_; RANK]>::try_from(dims).ok());
+        let Some(dims) = dims else {
+            self.fail(Error::new(self.current_scope(), format!("a tensor of rank {RANK} is needed")));
+            return [Length::Known(1); RANK];
+        };
         if dims.iter().all(Option::is_some) {
-            return dims.into_iter().flatten().map(Length::Known).collect();
+            return dims.map(|dim| Length::Known(dim.unwrap_or_default()));
         }
         let shape = self.op("Shape", "Shape", &[net], []);
-        let lengths = dims.into_iter().enumerate().map(|(axis, dim)| match dim {
+        std::array::from_fn(|axis| match dims[axis] {
             Some(known) => Length::Known(known),
             None => Length::Computed(self.element(shape, axis)),
-        });
-        lengths.collect()
+        })
     }
 
     /// `vector[index]`

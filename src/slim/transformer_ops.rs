@@ -237,7 +237,7 @@ impl NetworkBuilder<'_> {
     /// The same, as MobileBERT computes it: `tf.math.add(-10000.0, mask * 10000.0)`
     pub fn masked_out_by_sum(&mut self, mask: TensorRef) -> TensorRef {
         let scaled = self.with_number("mul", "Mul", ("y", 10000.0), mask);
-        self.with_number("Add", "Add", ("x", -10000.0), scaled)
+        self.with_number("Add", "AddV2", ("x", -10000.0), scaled)
     }
 
     /// `tf.nn.embedding_lookup`
@@ -275,7 +275,7 @@ impl NetworkBuilder<'_> {
 
     /// The rows of a matrix as the vectors of sequences.
     pub fn as_sequences(&mut self, net: TensorRef, lengths: [Length; 2]) -> TensorRef {
-        let width = self.shape_list(net).pop().unwrap_or(Length::Known(0));
+        let [_, width] = self.shape_list(net);
         self.reshape_to(net, &[lengths[0], lengths[1], width])
     }
 }

@@ -141,7 +141,7 @@ fn albert_model(
 ) -> Encoded {
     let &[input_ids, input_mask, segment_ids, ..] = inputs else { unreachable!("inputs() has three") };
     let hidden_size = options.count(&HIDDEN_SIZE.name);
-    slim.shape_list(input_ids);
+    let [_, _] = slim.shape_list(input_ids);
     slim.variable_scope(&options.scope, |slim| {
         let [embeddings, embedding_table] = slim.variable_scope("embeddings", |slim| {
             let sizes = [&VOCAB_SIZE, &EMBEDDING_SIZE].map(|spec| options.count(&spec.name));
@@ -175,9 +175,9 @@ fn transformer_model(
     let heads = known_or_published(slim, options, &NUM_ATTENTION_HEADS.name, published_heads(options));
     let attention = Attention::dividing(hidden_size, heads);
     let mut net = net;
-    slim.shape_list(net);
+    let [_, _, _] = slim.shape_list(net);
     if slim.channels(net) != hidden_size {
-        slim.shape_list(net);
+        let [_, _, _] = slim.shape_list(net);
         net = dense_layer_2d(slim, net, hidden_size, "embedding_hidden_mapping_in");
     }
     slim.variable_scope("transformer", |slim| {
@@ -255,10 +255,10 @@ fn attention_layer(
     attention: Attention,
 ) -> TensorRef {
     let Attention { heads, size_per_head } = attention;
-    let from = slim.shape_list(net);
-    let to = slim.shape_list(net);
+    let [batch, _, _] = slim.shape_list(net);
+    let [_, to, _] = slim.shape_list(net);
     let [query, key, value] = ["query", "key", "value"].map(|scope| {
-        slim.shape_list(net);
+        let [_, _, _] = slim.shape_list(net);
         slim.variable_scope(scope, |slim| {
             let width = slim.channels(net);
             let kernel = slim.variable("kernel", &[width, width]);
@@ -271,12 +271,12 @@ fn attention_layer(
     });
     let [query, key, value] = [query, key, value].map(|net| slim.transpose(net, &[0, 2, 1, 3]));
     let one = Length::Known(1);
-    let mask = slim.reshape_to(mask, &[from[0], one, to[1], one]);
+    let mask = slim.reshape_to(mask, &[batch, one, to, one]);
     let scores = slim.batch_matmul(query, key, true);
-    slim.shape_list(query);
+    let [_, _, _, _] = slim.shape_list(query);
     let scores = slim.scaled_scores(scores, size_per_head);
-    let lengths = slim.shape_list(query);
-    let ones = slim.ones(&[lengths[0], one, lengths[2], one]);
+    let [batch, _, from, _] = slim.shape_list(query);
+    let ones = slim.ones(&[batch, one, from, one]);
     let mask = slim.to_float(mask);
     let mask = slim.batch_matmul(ones, mask, true);
     let adder = slim.masked_out(mask);

@@ -85,7 +85,7 @@ fn bert_model(
     let hidden_size = options.count(&HIDDEN_SIZE.name);
     let heads =
         known_or_published(slim, options, &NUM_ATTENTION_HEADS.name, heads_of_64(hidden_size));
-    slim.shape_list(input_ids);
+    let [_, _] = slim.shape_list(input_ids);
     slim.variable_scope(&options.scope, |slim| {
         let [embeddings, embedding_table] = slim.variable_scope("embeddings", |slim| {
             let sizes = [options.count(&VOCAB_SIZE.name), hidden_size];

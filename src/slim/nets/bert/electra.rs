@@ -64,7 +64,7 @@ const GENERATOR: &str = "generator";
 
 /// Builds the discriminator, and the generator if the checkpoint holds it.
 fn build(slim: &mut NetworkBuilder<'_>, inputs: &[TensorRef], options: &Options) -> TensorRef {
-    let &[input_ids, input_mask, segment_ids, ..] = inputs else { unreachable!("inputs() has three") };
+    let &[_, input_mask, segment_ids, ..] = inputs else { unreachable!("inputs() has three") };
     let activation = hidden_activation(options, HiddenActivation::GeluErf);
     let hidden_size = options.count(&HIDDEN_SIZE.name);
     let sizes = Sizes {
@@ -73,18 +73,11 @@ fn build(slim: &mut NetworkBuilder<'_>, inputs: &[TensorRef], options: &Options)
         hidden_size,
         intermediate_size: options.count(&INTERMEDIATE_SIZE.name),
     };
-    slim.shape_list(segment_ids);
-    let scope = format!("{}/embeddings", options.scope);
-    let [words, embedding_table] = slim.variable_scope(&scope, |slim| {
-        let sizes = [&VOCAB_SIZE, &EMBEDDING_SIZE].map(|spec| options.count(&spec.name));
-        word_embeddings(slim, input_ids, sizes, false)
-    });
-    let embeddings = slim.variable_scope(&scope, |slim| {
-        embedding_postprocessor(slim, words, segment_ids, options, TypeLookup::OneHot, LayerNorm::Contrib)
-    });
+    let [_, _] = slim.shape_list(segment_ids);
+    let [embedded, _] = embeddings(slim, inputs, options);
     let masks = [segment_ids, input_mask];
     let [sequence_output, pooled_output] =
-        transformer(slim, &options.scope, embeddings, masks, &sizes, activation);
+        transformer(slim, &options.scope, embedded, masks, &sizes, activation);
     if !task_predictions(slim, pooled_output) {
         slim.model_output("sequence_output", sequence_output);
         if slim.stores("discriminator_predictions/dense/kernel") {
@@ -94,13 +87,29 @@ fn build(slim: &mut NetworkBuilder<'_>, inputs: &[TensorRef], options: &Options)
     slim.end_point("sequence_output", sequence_output);
     slim.end_point("pooled_output", pooled_output);
     if let Some(sizes) = generator_sizes(slim) {
-        let [net, _] = transformer(slim, GENERATOR, embeddings, masks, &sizes, activation);
+        // Both transformers read the same embeddings.
+        let [embedded, embedding_table] = slim.reusing_variables(|slim| embeddings(slim, inputs, options));
+        let [net, _] = transformer(slim, GENERATOR, embedded, masks, &sizes, activation);
         slim.end_point("generator_sequence_output", net);
         if slim.stores("generator_predictions/dense/kernel") {
             generator_predictions(slim, net, embedding_table, activation);
         }
     }
     sequence_output
+}
+
+/// The embeddings of the tokens, `[batch, length, embedding_size]`, and their table.
+fn embeddings(slim: &mut NetworkBuilder<'_>, inputs: &[TensorRef], options: &Options) -> [TensorRef; 2] {
+    let &[input_ids, _, segment_ids, ..] = inputs else { unreachable!("inputs() has three") };
+    let scope = format!("{}/embeddings", options.scope);
+    let [words, table] = slim.variable_scope(&scope, |slim| {
+        let sizes = [&VOCAB_SIZE, &EMBEDDING_SIZE].map(|spec| options.count(&spec.name));
+        word_embeddings(slim, input_ids, sizes, false)
+    });
+    let net = slim.variable_scope(&scope, |slim| {
+        embedding_postprocessor(slim, words, segment_ids, options, TypeLookup::OneHot, LayerNorm::Contrib)
+    });
+    [net, table]
 }
 
 /// The sizes of the generator. `get_generator_config` in `run_pretraining.py` computes the number of its heads.

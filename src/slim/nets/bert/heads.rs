@@ -60,16 +60,17 @@ fn classifier(
     of_tokens: bool,
 ) -> Vec<(&'static str, TensorRef)> {
     let net = if of_tokens { encoded.sequence_output } else { encoded.pooled_output };
-    let lengths = slim.shape_list(net);
     let width = slim.channels(net);
     let weights = slim.variable("output_weights", &[labels, width]);
     let bias = slim.variable("output_bias", &[labels]);
     slim.variable_scope("loss", |slim| {
-        let net = if of_tokens { slim.as_matrix(net) } else { net };
-        let logits = slim.dense_of_rows(net, weights, bias);
-        let logits = match of_tokens {
-            true => slim.reshape_to(logits, &[lengths[0], lengths[1], Length::Known(labels)]),
-            false => logits,
+        let logits = if of_tokens {
+            let [batch, length, _] = slim.shape_list(net);
+            let net = slim.as_matrix(net);
+            let logits = slim.dense_of_rows(net, weights, bias);
+            slim.reshape_to(logits, &[batch, length, Length::Known(labels)])
+        } else {
+            slim.dense_of_rows(net, weights, bias)
         };
         let probabilities = slim.plain_softmax(logits, "Softmax");
         vec![("logits", logits), ("probabilities", probabilities)]
@@ -79,14 +80,14 @@ fn classifier(
 /// `create_model` of `run_squad.py`: the logits of each token to be the first or the last one of the answer.
 fn squad(slim: &mut NetworkBuilder<'_>, encoded: &Encoded) -> Vec<(&'static str, TensorRef)> {
     let net = encoded.sequence_output;
-    let lengths = slim.shape_list(net);
+    let [batch, length, _] = slim.shape_list(net);
     let width = slim.channels(net);
     let weights = slim.variable("cls/squad/output_weights", &[2, width]);
     let bias = slim.variable("cls/squad/output_bias", &[2]);
-    let rows = slim.length_product(lengths[0], lengths[1]);
+    let rows = slim.length_product(batch, length);
     let net = slim.reshape_to(net, &[rows, Length::Known(width)]);
     let logits = slim.dense_of_rows(net, weights, bias);
-    let logits = slim.reshape_to(logits, &[lengths[0], lengths[1], Length::Known(2)]);
+    let logits = slim.reshape_to(logits, &[batch, length, Length::Known(2)]);
     let logits = slim.transpose(logits, &[2, 0, 1]);
     let starts = slim.op("unstack", "Unpack", &[logits], [("num", Attr::Int(2)), ("axis", Attr::Int(0))]);
     let ends = TensorRef { port: 1, ..starts };
@@ -135,20 +136,20 @@ fn next_sentence(slim: &mut NetworkBuilder<'_>, encoded: &Encoded) -> TensorRef 
 
 /// `gather_indexes`: the vectors at these positions, a row for each.
 fn gather_indexes(slim: &mut NetworkBuilder<'_>, net: TensorRef, positions: TensorRef) -> TensorRef {
-    let lengths = slim.shape_list(net);
+    let [batch, length, _] = slim.shape_list(net);
     let width = slim.channels(net);
     let number = |value: i32| Constant::from_i32(vec![], &[value]);
     let as_tensor = |length: Length, name: &'static str| match length {
         Length::Known(known) => Operand::Constant(name, number(known as i32)),
         Length::Computed(tensor) => Operand::Tensor(tensor),
     };
-    let operands = [Operand::Constant("start", number(0)), as_tensor(lengths[0], "limit"), Operand::Constant("delta", number(1))];
+    let operands = [Operand::Constant("start", number(0)), as_tensor(batch, "limit"), Operand::Constant("delta", number(1))];
     let numbers = slim.op_of("range", "Range", &operands, []);
-    let offsets = slim.op_of("mul", "Mul", &[Operand::Tensor(numbers), as_tensor(lengths[1], "y")], []);
+    let offsets = slim.op_of("mul", "Mul", &[Operand::Tensor(numbers), as_tensor(length, "y")], []);
     let offsets = slim.reshape(offsets, &[-1, 1]);
     let flat = slim.sum(positions, offsets);
     let flat = slim.reshape(flat, &[-1]);
-    let rows = slim.length_product(lengths[0], lengths[1]);
+    let rows = slim.length_product(batch, length);
     let net = slim.reshape_to(net, &[rows, Length::Known(width)]);
     slim.gather(net, flat)
 }

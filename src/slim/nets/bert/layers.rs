@@ -15,8 +15,8 @@ pub(super) struct Attention {
 impl Attention {
     /// Attention that divides vectors of this length.
     pub fn dividing(width: usize, heads: usize) -> Self {
-        // The number of heads is not known while a network is recognized.
-        let heads = heads.max(1);
+        // While a network is recognized, the number may be missing or wrong; `check` refuses it later.
+        let heads = if heads > 0 && width.is_multiple_of(heads) { heads } else { 1 };
         Self { heads, size_per_head: width / heads }
     }
 
@@ -43,8 +43,8 @@ pub(super) fn embedding_postprocessor(
     lookup: TypeLookup,
     norm: LayerNorm,
 ) -> TensorRef {
-    let lengths = slim.shape_list(net);
-    let &[batch, length, Length::Known(width)] = &lengths[..] else { return net };
+    let [batch, length, _] = slim.shape_list(net);
+    let width = slim.channels(net);
     let types = options.count(&TYPE_VOCAB_SIZE.name);
     let table = slim.variable("token_type_embeddings", &[types, width]);
     let of_types = match lookup {
@@ -71,12 +71,12 @@ pub(super) fn attention_mask(
     input_ids: TensorRef,
     input_mask: TensorRef,
 ) -> TensorRef {
-    let from = slim.shape_list(input_ids);
-    let to = slim.shape_list(input_mask);
-    let mask = slim.reshape_to(input_mask, &[from[0], Length::Known(1), to[1]]);
+    let [batch, from] = slim.shape_list(input_ids);
+    let [_, to] = slim.shape_list(input_mask);
+    let mask = slim.reshape_to(input_mask, &[batch, Length::Known(1), to]);
     // MobileBERT casts the mask before.
     let mask = if slim.dtype(mask) == DType::Float32 { mask } else { slim.to_float(mask) };
-    let ones = slim.ones(&[from[0], from[1], Length::Known(1)]);
+    let ones = slim.ones(&[batch, from, Length::Known(1)]);
     slim.product(ones, mask)
 }
 
@@ -90,8 +90,8 @@ pub(super) fn transformer_model(
     attention: Attention,
     activation: HiddenActivation,
 ) -> Vec<TensorRef> {
-    let lengths = slim.shape_list(net);
-    let lengths = [lengths[0], lengths[1]];
+    let [batch, length, _] = slim.shape_list(net);
+    let lengths = [batch, length];
     let mut net = slim.as_matrix(net);
     let mut outputs = vec![];
     for layer in 0..layers {
@@ -191,7 +191,7 @@ pub(super) fn word_embeddings(
     } else {
         slim.embedding_lookup(table, ids)
     };
-    let lengths = slim.shape_list(ids);
-    let net = slim.reshape_to(net, &[lengths[0], lengths[1], Length::Known(embedding_size)]);
+    let [batch, length, _] = slim.shape_list(ids);
+    let net = slim.reshape_to(net, &[batch, length, Length::Known(embedding_size)]);
     [net, table]
 }

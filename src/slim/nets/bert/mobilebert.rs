@@ -208,7 +208,7 @@ fn mobilebert_model(slim: &mut NetworkBuilder<'_>, inputs: &[TensorRef], definit
     let &[input_ids, input_mask, segment_ids, ..] = inputs else { unreachable!("inputs() has three") };
     let Definition { options, norm, .. } = definition;
     let hidden_size = options.count(&HIDDEN_SIZE.name);
-    slim.shape_list(input_ids);
+    let [_, _] = slim.shape_list(input_ids);
     let input_mask = slim.to_float(input_mask);
     slim.variable_scope(&options.scope, |slim| {
         let [embeddings, embedding_table] = slim.variable_scope("embeddings", |slim| {
@@ -266,13 +266,19 @@ fn trigrams(slim: &mut NetworkBuilder<'_>, net: TensorRef) -> TensorRef {
 /// `dense_layer_2d`
 fn dense_layer_2d(slim: &mut NetworkBuilder<'_>, net: TensorRef, units: usize, scope: &str) -> TensorRef {
     // Its shape is read twice, which numbers the nodes that follow.
-    slim.shape_list(net);
-    slim.shape_list(net);
+    let is_matrix = slim.shape(net).rank() == Some(2);
+    for _ in 0..2 {
+        if is_matrix {
+            let [_, _] = slim.shape_list(net);
+        } else {
+            let [_, _, _] = slim.shape_list(net);
+        }
+    }
     slim.variable_scope(scope, |slim| {
         let width = slim.channels(net);
         let kernel = slim.variable("kernel", &[width, units]);
         let bias = slim.variable("bias", &[units]);
-        let equation = if slim.shape(net).rank() == Some(2) { "ac,cd->ad" } else { "abc,cd->abd" };
+        let equation = if is_matrix { "ac,cd->ad" } else { "abc,cd->abd" };
         let net = slim.einsum(equation, net, kernel);
         slim.sum(net, bias)
     })
