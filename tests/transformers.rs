@@ -40,7 +40,9 @@ struct Case {
 /// The cases, each with the files in the archive.
 fn cases() -> impl Iterator<Item = (String, Case, Files)> {
     let archive = of_archive("transformers/cases.zip");
-    archive.into_iter().map(|(name, files)| (name, serde_json::from_slice(&files["case.json"]).unwrap(), files))
+    archive
+        .into_iter()
+        .map(|(name, files)| (name, serde_json::from_slice(&files["case.json"]).unwrap(), files))
 }
 
 fn case(name: &str) -> (Case, Files) {
@@ -88,7 +90,8 @@ fn the_graph_is_the_one_that_the_definition_builds() {
         let only = |a: &std::collections::BTreeSet<String>, b| {
             a.difference(b).take(5).cloned().collect::<Vec<_>>().join("\n    ")
         };
-        let differences = format!("\n  built:\n    {}\n  definition:\n    {}", only(&ours, &theirs), only(&theirs, &ours));
+        let differences =
+            format!("\n  built:\n    {}\n  definition:\n    {}", only(&ours, &theirs), only(&theirs, &ours));
         assert!(ours == theirs, "{name}{differences}");
         let used: BTreeMap<_, _> = built.variables().map(|(name, shape)| (name.to_owned(), shape)).collect();
         assert_eq!(used, variables, "{name}");
@@ -148,7 +151,11 @@ fn without_the_file_the_heads_of_published_models_are_assumed_and_named() {
 
 #[test]
 fn a_number_of_heads_that_cannot_be_inferred_is_asked_for() {
-    for (name, option) in [("bert", "num_attention_heads"), ("albert", "num_hidden_layers"), ("mobilebert", "num_attention_heads")] {
+    for (name, option) in [
+        ("bert", "num_attention_heads"),
+        ("albert", "num_hidden_layers"),
+        ("mobilebert", "num_attention_heads"),
+    ] {
         let folder = TempDir::new().unwrap();
         let case = Case { files: BTreeMap::new(), ..case(name).0 };
         let checkpoint = case.write(folder.path()).display().to_string();

@@ -7,13 +7,13 @@ use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::graph::TensorRef;
 use crate::passes::fold::simplify;
-use crate::setting::Setting;
+use crate::setting::{Command, Setting};
 use crate::source::Source;
 use crate::suggestion::suggesting_and_listing;
 
 use crate::slim::{
-    Assumption, BuiltNetwork, ImageShape, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, NetworkChoice, OptionSource, OptionSpec,
-    Overrides, Recognition, Recognized, ScopeDisagreement, Value, Variables, recognize_and_build,
+    Assumption, BuiltNetwork, ImageShape, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, NetworkChoice, OptionSource,
+    OptionSpec, Overrides, Recognition, Recognized, ScopeDisagreement, Value, Variables, recognize_and_build,
 };
 
 /// A network that was rebuilt from the variables of a checkpoint.
@@ -116,6 +116,13 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
                 Setting::NetworkOption.to(format!("{}=…", NUM_FRAMES.name)),
                 NUM_BANDS.name
             )));
+    }
+    if options.image_size.is_some() && !recognition.network.reads_images() {
+        let problem = format!("{} takes no images", recognition.network.name);
+        return Err(Error::new(Setting::ImageSize, problem).advice(format!(
+            "leave it out; `{}` lists the options of each network",
+            Command::Networks.run()
+        )));
     }
     let (height, width) = options.image_size.unwrap_or(recognition.network.image_size.into());
     let image = ImageShape { batch: options.batch_size, height, width, channels: recognition.channels };

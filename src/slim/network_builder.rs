@@ -54,6 +54,9 @@ pub struct NetworkBuilder<'a> {
     is_strict: bool,
     /// Whether variables that exist already are read again.
     reuses_variables: bool,
+    /// The number of variables after which building ends with a failure.
+    variable_limit: usize,
+    variable_count: usize,
     /// Whether a filter has been built.
     has_filter: bool,
     /// The line of the TOML file that describes the current step.
@@ -77,6 +80,8 @@ impl<'a> NetworkBuilder<'a> {
             failure: None,
             is_strict: false,
             reuses_variables: false,
+            variable_limit: usize::MAX,
+            variable_count: 0,
             has_filter: false,
             location: None,
         }
@@ -85,6 +90,14 @@ impl<'a> NetworkBuilder<'a> {
     /// A builder that fails at the first variable that is not in `variables` with the same shape.
     pub(super) fn strict(scope: ArgScope, variables: &'a Variables) -> Self {
         Self { is_strict: true, ..Self::new(scope, variables) }
+    }
+
+    /// The names of the first variables that `build` adds. Builds no more of the network than has them.
+    pub(super) fn first_variables(mut self, limit: usize, build: impl FnOnce(&mut Self)) -> Vec<String> {
+        self.variable_limit = limit;
+        build(&mut self);
+        let variables = self.graph.nodes().filter(|(_, node)| node.is_variable());
+        variables.map(|(_, node)| node.name.clone()).collect()
     }
 
     pub(super) fn finish(self, inputs: Vec<TensorRef>, output: TensorRef) -> Result<BuiltNetwork> {
@@ -239,7 +252,8 @@ impl<'a> NetworkBuilder<'a> {
 
     /// Records that the network was built with this value of an option, which neither the user nor a file gave.
     pub(super) fn assume(&mut self, option: &str, value: impl std::fmt::Display, reason: &str) {
-        let assumption = Assumption { option: option.to_owned(), value: value.to_string(), reason: reason.to_owned() };
+        let assumption =
+            Assumption { option: option.to_owned(), value: value.to_string(), reason: reason.to_owned() };
         self.assumptions.push(assumption);
     }
 
@@ -307,6 +321,11 @@ impl<'a> NetworkBuilder<'a> {
         {
             return read.into();
         }
+        if self.variable_count == self.variable_limit {
+            self.fail(Error::new(name, "no more variables are needed"));
+            return self.substitute();
+        }
+        self.variable_count += 1;
         if self.is_strict {
             self.require_stored(&name, shape);
         }

@@ -43,7 +43,9 @@ impl NetworkBuilder<'_> {
         let name = self.unique_name(name);
         let inputs = operands.iter().map(|operand| match operand {
             Tensor(tensor) => *tensor,
-            Operand::Constant(suffix, value) => self.named_constant(format!("{name}/{suffix}"), value.clone()),
+            Operand::Constant(suffix, value) => {
+                self.named_constant(format!("{name}/{suffix}"), value.clone())
+            }
             Lengths(suffix, lengths) => self.packed(format!("{name}/{suffix}"), lengths),
         });
         let inputs = inputs.collect();
@@ -56,7 +58,8 @@ impl NetworkBuilder<'_> {
 
     /// A vector of lengths: a constant if all are known, otherwise what `tf.stack` builds.
     fn packed(&mut self, name: String, lengths: &[Length]) -> TensorRef {
-        let known: Option<Vec<i32>> = lengths.iter().map(|length| length.known().map(|known| known as i32)).collect();
+        let known: Option<Vec<i32>> =
+            lengths.iter().map(|length| length.known().map(|known| known as i32)).collect();
         if let Some(known) = known {
             return self.named_constant(name, Constant::from_i32(vec![known.len()], &known));
         }
@@ -170,7 +173,12 @@ impl NetworkBuilder<'_> {
 
     /// `tf.cast(net, tf.float32)` of integers.
     pub fn to_float(&mut self, net: TensorRef) -> TensorRef {
-        self.op("Cast", "Cast", &[net], [("SrcT", Attr::Type(DType::Int32)), ("DstT", Attr::Type(DType::Float32))])
+        self.op(
+            "Cast",
+            "Cast",
+            &[net],
+            [("SrcT", Attr::Type(DType::Int32)), ("DstT", Attr::Type(DType::Float32))],
+        )
     }
 }
 

@@ -39,7 +39,13 @@ const MANUAL_EPSILON: f32 = 1e-6;
 
 impl NetworkBuilder<'_> {
     /// An op with a number before or after its input, as Python's operators build it.
-    fn with_number(&mut self, name: &str, op: &str, (suffix, number): (&str, f64), net: TensorRef) -> TensorRef {
+    fn with_number(
+        &mut self,
+        name: &str,
+        op: &str,
+        (suffix, number): (&str, f64),
+        net: TensorRef,
+    ) -> TensorRef {
         let number = Operand::Constant(suffix, Constant::from_f32(vec![], &[number as f32]));
         let operands = if suffix == "x" { [number, Tensor(net)] } else { [Tensor(net), number] };
         self.op_of(name, op, &operands, [])
@@ -138,7 +144,9 @@ impl NetworkBuilder<'_> {
 
     /// `tf.einsum`
     pub fn einsum(&mut self, equation: &str, a: TensorRef, b: TensorRef) -> TensorRef {
-        self.name_scope("einsum", |slim| slim.op("Einsum", "Einsum", &[a, b], [("equation", equation.into())]))
+        self.name_scope("einsum", |slim| {
+            slim.op("Einsum", "Einsum", &[a, b], [("equation", equation.into())])
+        })
     }
 
     /// A normalization of the last axis in the layer's default scope.

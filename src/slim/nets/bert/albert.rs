@@ -9,14 +9,17 @@ use super::super::{Build, LibraryNetwork};
 use super::heads::task_heads;
 use super::layers::{Attention, TypeLookup, embedding_postprocessor, first_token, word_embeddings};
 use super::{
-    CLASSIFY_TOKENS, EMBEDDING_SIZE, Encoded, HIDDEN_ACT, HIDDEN_SIZE, HIDDEN_SIZE_HELP, INTERMEDIATE_SIZE, INTERMEDIATE_SIZE_HELP, MASKED_LM_POSITIONS,
-    MAX_POSITION_EMBEDDINGS, MAX_SEQ_LENGTH, NUM_ATTENTION_HEADS, Published, TYPE_VOCAB_SIZE,
-    VOCAB_SIZE, VOCAB_SIZE_HELP, read_vocab_size, arg_scope, axis, check_config, check_heads, check_known, count_of, hidden_activation, inputs,
-    known_or_published, read,
+    CLASSIFY_TOKENS, EMBEDDING_SIZE, Encoded, HIDDEN_ACT, HIDDEN_SIZE, HIDDEN_SIZE_HELP, INTERMEDIATE_SIZE,
+    INTERMEDIATE_SIZE_HELP, MASKED_LM_POSITIONS, MAX_POSITION_EMBEDDINGS, MAX_SEQ_LENGTH,
+    NUM_ATTENTION_HEADS, Published, TYPE_VOCAB_SIZE, VOCAB_SIZE, VOCAB_SIZE_HELP, arg_scope, axis,
+    check_config, check_heads, check_known, count_of, hidden_activation, inputs, known_or_published, read,
+    read_vocab_size,
 };
 use crate::error::Result;
 use crate::graph::TensorRef;
-use crate::slim::{HiddenActivation, LayerNorm, Length, NetworkBuilder, OptionSource, OptionSpec, Options, Value, Variables};
+use crate::slim::{
+    HiddenActivation, LayerNorm, Length, NetworkBuilder, OptionSource, OptionSpec, Options, Value, Variables,
+};
 
 pub const ALBERT: LibraryNetwork = LibraryNetwork {
     name: "albert",
@@ -146,8 +149,14 @@ fn albert_model(
         let [embeddings, embedding_table] = slim.variable_scope("embeddings", |slim| {
             let sizes = [&VOCAB_SIZE, &EMBEDDING_SIZE].map(|spec| options.count(&spec.name));
             let [net, table] = word_embeddings(slim, input_ids, sizes, false);
-            let net =
-                embedding_postprocessor(slim, net, segment_ids, options, TypeLookup::Lookup, LayerNorm::Contrib);
+            let net = embedding_postprocessor(
+                slim,
+                net,
+                segment_ids,
+                options,
+                TypeLookup::Lookup,
+                LayerNorm::Contrib,
+            );
             [net, table]
         });
         let sequence_output = slim.variable_scope("encoder", |slim| {
@@ -227,7 +236,8 @@ fn attention_ffn_block(
             slim.variable_scope("dense", |slim| {
                 let Attention { heads, size_per_head } = attention;
                 let kernel = slim.variable("kernel", &[hidden_size, hidden_size]);
-                let kernel = slim.reshape(kernel, &[heads, size_per_head, hidden_size].map(|length| length as i32));
+                let kernel =
+                    slim.reshape(kernel, &[heads, size_per_head, hidden_size].map(|length| length as i32));
                 let bias = slim.variable("bias", &[hidden_size]);
                 let net = slim.einsum("BFND,NDH->BFH", context, kernel);
                 slim.sum(net, bias)

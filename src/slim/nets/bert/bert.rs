@@ -7,16 +7,20 @@ use std::borrow::Cow;
 use super::super::{Build, LibraryNetwork};
 use super::heads::task_heads;
 use super::layers::{
-    Attention, TypeLookup, attention_mask, embedding_postprocessor, first_token, transformer_model, word_embeddings,
+    Attention, TypeLookup, attention_mask, embedding_postprocessor, first_token, transformer_model,
+    word_embeddings,
 };
 use super::{
     CLASSIFY_TOKENS, Encoded, HIDDEN_ACT, HIDDEN_SIZE, INTERMEDIATE_SIZE, MASKED_LM_POSITIONS,
-    MAX_POSITION_EMBEDDINGS, MAX_SEQ_LENGTH, NUM_ATTENTION_HEADS, NUM_HIDDEN_LAYERS, TYPE_VOCAB_SIZE, VOCAB_SIZE,
-    arg_scope, check_config, check_heads, check_known, heads_of_64, hidden_activation, inputs, known_or_published,
+    MAX_POSITION_EMBEDDINGS, MAX_SEQ_LENGTH, NUM_ATTENTION_HEADS, NUM_HIDDEN_LAYERS, TYPE_VOCAB_SIZE,
+    VOCAB_SIZE, arg_scope, check_config, check_heads, check_known, heads_of_64, hidden_activation, inputs,
+    known_or_published,
 };
 use crate::error::Result;
 use crate::graph::TensorRef;
-use crate::slim::{HiddenActivation, LayerNorm, NetworkBuilder, OptionSource, OptionSpec, Options, Value, Variables};
+use crate::slim::{
+    HiddenActivation, LayerNorm, NetworkBuilder, OptionSource, OptionSpec, Options, Value, Variables,
+};
 
 pub const BERT: LibraryNetwork = LibraryNetwork {
     name: "bert",
@@ -44,8 +48,14 @@ pub const BERT: LibraryNetwork = LibraryNetwork {
 };
 
 /// The fields of the file that the variables show too.
-const IN_VARIABLES: &[OptionSpec] =
-    &[VOCAB_SIZE, HIDDEN_SIZE, NUM_HIDDEN_LAYERS, INTERMEDIATE_SIZE, MAX_POSITION_EMBEDDINGS, TYPE_VOCAB_SIZE];
+const IN_VARIABLES: &[OptionSpec] = &[
+    VOCAB_SIZE,
+    HIDDEN_SIZE,
+    NUM_HIDDEN_LAYERS,
+    INTERMEDIATE_SIZE,
+    MAX_POSITION_EMBEDDINGS,
+    TYPE_VOCAB_SIZE,
+];
 
 const GELU: OptionSpec = OptionSpec {
     name: Cow::Borrowed("gelu"),
@@ -83,15 +93,20 @@ fn bert_model(
 ) -> Encoded {
     let &[input_ids, input_mask, segment_ids, ..] = inputs else { unreachable!("inputs() has three") };
     let hidden_size = options.count(&HIDDEN_SIZE.name);
-    let heads =
-        known_or_published(slim, options, &NUM_ATTENTION_HEADS.name, heads_of_64(hidden_size));
+    let heads = known_or_published(slim, options, &NUM_ATTENTION_HEADS.name, heads_of_64(hidden_size));
     let [_, _] = slim.shape_list(input_ids);
     slim.variable_scope(&options.scope, |slim| {
         let [embeddings, embedding_table] = slim.variable_scope("embeddings", |slim| {
             let sizes = [options.count(&VOCAB_SIZE.name), hidden_size];
             let [net, table] = word_embeddings(slim, input_ids, sizes, true);
-            let net =
-                embedding_postprocessor(slim, net, segment_ids, options, TypeLookup::OneHot, LayerNorm::Contrib);
+            let net = embedding_postprocessor(
+                slim,
+                net,
+                segment_ids,
+                options,
+                TypeLookup::OneHot,
+                LayerNorm::Contrib,
+            );
             [net, table]
         });
         let layers = slim.variable_scope("encoder", |slim| {

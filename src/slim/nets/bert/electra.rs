@@ -9,8 +9,8 @@ use super::layers::{
 };
 use super::{
     EMBEDDING_SIZE, HIDDEN_ACT, HIDDEN_SIZE, INTERMEDIATE_SIZE, MAX_POSITION_EMBEDDINGS, MAX_SEQ_LENGTH,
-    NUM_ATTENTION_HEADS, NUM_HIDDEN_LAYERS, QUERY, TYPE_VOCAB_SIZE, VOCAB_SIZE, arg_scope, check_config, check_heads,
-    check_known, heads_of_64, hidden_activation, inputs, known_or_published,
+    NUM_ATTENTION_HEADS, NUM_HIDDEN_LAYERS, QUERY, TYPE_VOCAB_SIZE, VOCAB_SIZE, arg_scope, check_config,
+    check_heads, check_known, heads_of_64, hidden_activation, inputs, known_or_published,
 };
 use crate::error::Result;
 use crate::graph::{Attr, TensorRef};
@@ -40,8 +40,14 @@ pub const ELECTRA: LibraryNetwork = LibraryNetwork {
 };
 
 /// The fields of the file that the variables show too.
-const IN_VARIABLES: &[OptionSpec] =
-    &[VOCAB_SIZE, HIDDEN_SIZE, NUM_HIDDEN_LAYERS, INTERMEDIATE_SIZE, MAX_POSITION_EMBEDDINGS, TYPE_VOCAB_SIZE];
+const IN_VARIABLES: &[OptionSpec] = &[
+    VOCAB_SIZE,
+    HIDDEN_SIZE,
+    NUM_HIDDEN_LAYERS,
+    INTERMEDIATE_SIZE,
+    MAX_POSITION_EMBEDDINGS,
+    TYPE_VOCAB_SIZE,
+];
 
 fn check(options: &Options, _: &Variables) -> Result<()> {
     check_config(options, IN_VARIABLES)?;
@@ -116,10 +122,12 @@ fn embeddings(slim: &mut NetworkBuilder<'_>, inputs: &[TensorRef], options: &Opt
 fn generator_sizes(slim: &NetworkBuilder<'_>) -> Option<Sizes> {
     let first = format!("{GENERATOR}/encoder/layer_0");
     let &[hidden_size, _] = &slim.stored_shape(&format!("{first}/{QUERY}"))?[..] else { return None };
-    let &[_, intermediate_size] = &slim.stored_shape(&format!("{first}/intermediate/dense/kernel"))?[..] else {
+    let &[_, intermediate_size] = &slim.stored_shape(&format!("{first}/intermediate/dense/kernel"))?[..]
+    else {
         return None;
     };
-    let layers = (0..).take_while(|layer| slim.stores(&format!("{GENERATOR}/encoder/layer_{layer}/{QUERY}"))).count();
+    let layers =
+        (0..).take_while(|layer| slim.stores(&format!("{GENERATOR}/encoder/layer_{layer}/{QUERY}"))).count();
     Some(Sizes { layers, heads: (hidden_size / 64).max(1), hidden_size, intermediate_size })
 }
 
@@ -141,8 +149,15 @@ fn transformer(
         slim.variable_scope("encoder", |slim| {
             let mask = attention_mask(slim, segment_ids, input_mask);
             let attention = Attention::dividing(hidden_size, sizes.heads);
-            let layers =
-                transformer_model(slim, net, mask, sizes.layers, sizes.intermediate_size, attention, activation);
+            let layers = transformer_model(
+                slim,
+                net,
+                mask,
+                sizes.layers,
+                sizes.intermediate_size,
+                attention,
+                activation,
+            );
             // The first stack is that of the attention probabilities.
             slim.unique_name("stack");
             let stack = slim.op("stack", "Pack", &layers, []);

@@ -5,9 +5,9 @@
 
 use super::{CLASSIFY_TOKENS, Encoded, MASKED_LM_POSITIONS};
 use crate::graph::{Attr, TensorRef};
+use crate::slim::shape_ops::Operand;
 use crate::slim::{HiddenActivation, LayerNorm, Length, NetworkBuilder, Options};
 use crate::tensor::Constant;
-use crate::slim::shape_ops::Operand;
 
 /// Builds the heads that the checkpoint holds. The outputs of the model are those of a head that was trained for a task, or the
 /// vectors of sequence and tokens.
@@ -143,7 +143,11 @@ fn gather_indexes(slim: &mut NetworkBuilder<'_>, net: TensorRef, positions: Tens
         Length::Known(known) => Operand::Constant(name, number(known as i32)),
         Length::Computed(tensor) => Operand::Tensor(tensor),
     };
-    let operands = [Operand::Constant("start", number(0)), as_tensor(batch, "limit"), Operand::Constant("delta", number(1))];
+    let operands = [
+        Operand::Constant("start", number(0)),
+        as_tensor(batch, "limit"),
+        Operand::Constant("delta", number(1)),
+    ];
     let numbers = slim.op_of("range", "Range", &operands, []);
     let offsets = slim.op_of("mul", "Mul", &[Operand::Tensor(numbers), as_tensor(length, "y")], []);
     let offsets = slim.reshape(offsets, &[-1, 1]);

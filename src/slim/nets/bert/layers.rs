@@ -117,16 +117,16 @@ fn transformer_layer(
 ) -> TensorRef {
     let hidden_size = attention.width();
     let attended = slim.variable_scope("attention", |slim| {
-        let context = slim.variable_scope("self", |slim| attention_layer(slim, net, mask, lengths, attention));
+        let context =
+            slim.variable_scope("self", |slim| attention_layer(slim, net, mask, lengths, attention));
         slim.variable_scope("output", |slim| {
             let context = slim.dense(context, hidden_size, "dense", HiddenActivation::Linear);
             let sum = slim.sum(context, net);
             slim.layer_norm(sum, LayerNorm::Contrib)
         })
     });
-    let hidden = slim.variable_scope("intermediate", |slim| {
-        slim.dense(attended, intermediate_size, "dense", activation)
-    });
+    let hidden = slim
+        .variable_scope("intermediate", |slim| slim.dense(attended, intermediate_size, "dense", activation));
     slim.variable_scope("output", |slim| {
         let net = slim.dense(hidden, hidden_size, "dense", HiddenActivation::Linear);
         let sum = slim.sum(net, attended);
@@ -145,8 +145,7 @@ fn attention_layer(
     let width = attention.width();
     let [query, key, value] =
         ["query", "key", "value"].map(|scope| slim.dense(net, width, scope, HiddenActivation::Linear));
-    let parts =
-        [batch, length, Length::Known(attention.heads), Length::Known(attention.size_per_head)];
+    let parts = [batch, length, Length::Known(attention.heads), Length::Known(attention.size_per_head)];
     let query = heads_first(slim, query, &parts);
     let key = heads_first(slim, key, &parts);
     let scores = slim.batch_matmul(query, key, true);

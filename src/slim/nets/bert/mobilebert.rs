@@ -10,10 +10,10 @@ use super::layers::{
     Attention, TypeLookup, attention_mask, embedding_postprocessor, first_token, word_embeddings,
 };
 use super::{
-    CLASSIFY_TOKENS, EMBEDDING_SIZE, Encoded, HIDDEN_ACT, HIDDEN_SIZE, HIDDEN_SIZE_HELP, INTERMEDIATE_SIZE, MASKED_LM_POSITIONS,
-    MAX_POSITION_EMBEDDINGS, MAX_SEQ_LENGTH, NUM_ATTENTION_HEADS, NUM_HIDDEN_LAYERS, Published,
-    TYPE_VOCAB_SIZE, VOCAB_SIZE, arg_scope, axis, check_config, check_heads, check_known, count_of, hidden_activation,
-    inputs, known_or_published, read,
+    CLASSIFY_TOKENS, EMBEDDING_SIZE, Encoded, HIDDEN_ACT, HIDDEN_SIZE, HIDDEN_SIZE_HELP, INTERMEDIATE_SIZE,
+    MASKED_LM_POSITIONS, MAX_POSITION_EMBEDDINGS, MAX_SEQ_LENGTH, NUM_ATTENTION_HEADS, NUM_HIDDEN_LAYERS,
+    Published, TYPE_VOCAB_SIZE, VOCAB_SIZE, arg_scope, axis, check_config, check_heads, check_known,
+    count_of, hidden_activation, inputs, known_or_published, read,
 };
 use crate::error::Result;
 use crate::graph::{Attr, TensorRef};
@@ -166,7 +166,8 @@ fn published_heads(options: &Options) -> Option<Published> {
 
 fn check(options: &Options, _: &Variables) -> Result<()> {
     check_config(options, IN_VARIABLES)?;
-    let heads = check_known(options, &NUM_ATTENTION_HEADS.name, published_heads(options).as_ref(), "MobileBERT")?;
+    let heads =
+        check_known(options, &NUM_ATTENTION_HEADS.name, published_heads(options).as_ref(), "MobileBERT")?;
     check_heads(options, options.count(&INTRA_BOTTLENECK_SIZE.name), heads)
 }
 
@@ -204,7 +205,11 @@ fn build(slim: &mut NetworkBuilder<'_>, inputs: &[TensorRef], options: &Options)
 }
 
 /// `BertModel`
-fn mobilebert_model(slim: &mut NetworkBuilder<'_>, inputs: &[TensorRef], definition: Definition<'_>) -> Encoded {
+fn mobilebert_model(
+    slim: &mut NetworkBuilder<'_>,
+    inputs: &[TensorRef],
+    definition: Definition<'_>,
+) -> Encoded {
     let &[input_ids, input_mask, segment_ids, ..] = inputs else { unreachable!("inputs() has three") };
     let Definition { options, norm, .. } = definition;
     let hidden_size = options.count(&HIDDEN_SIZE.name);

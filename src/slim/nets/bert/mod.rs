@@ -200,7 +200,12 @@ fn known_or_published(
 }
 
 /// Checks an option that no variable shows: it is known, or there is a published network of these sizes.
-fn check_known(options: &Options, option: &str, published: Option<&Published>, network: &str) -> Result<usize> {
+fn check_known(
+    options: &Options,
+    option: &str,
+    published: Option<&Published>,
+    network: &str,
+) -> Result<usize> {
     let count = options.count(option);
     match (count, published) {
         (0, None) => {
