@@ -164,7 +164,9 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
         notes,
     };
     // Shapes that are known now become constants.
-    let bound = bound.after(|graph, of| simplify(graph, &of.outputs))?;
+    let results = bound.logits.into_iter().chain(bound.probabilities);
+    let kept: Vec<TensorRef> = results.chain(bound.tensors.outputs.iter().copied()).collect();
+    let bound = bound.after(|graph, _| simplify(graph, &kept))?;
     Ok((bound, NetworkOrigin { recognition, image, disagreements: built.disagreements, unused }))
 }
 

@@ -4,7 +4,6 @@
 //! Source: `research/slim/nets` of github.com/tensorflow/models.
 
 mod alexnet;
-mod bert;
 mod cifarnet;
 mod convolutional_classifier;
 mod facenet;
@@ -27,6 +26,7 @@ mod resnet;
 mod resnet_v1;
 mod resnet_v2;
 mod s3d;
+mod transformers;
 mod vgg;
 mod vggish;
 
@@ -134,10 +134,10 @@ const NETWORKS: &[&LibraryNetwork] = &[
     &facenet::INCEPTION_RESNET_V2,
     &facenet::SQUEEZENET,
     &vggish::VGGISH,
-    &bert::BERT,
-    &bert::ALBERT,
-    &bert::ELECTRA,
-    &bert::MOBILEBERT,
+    &transformers::BERT,
+    &transformers::ALBERT,
+    &transformers::ELECTRA,
+    &transformers::MOBILEBERT,
 ];
 
 /// slim's other names for networks of [`NETWORKS`], with other defaults. The first element is the network's name.
