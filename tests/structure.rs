@@ -133,7 +133,7 @@ fn the_graph_is_the_one_that_slim_builds() {
 }
 
 /// The nodes that these tensors need.
-fn nodes_for(graph: &Graph, tensors: &[&String]) -> Result<BTreeSet<String>, String> {
+pub fn nodes_for(graph: &Graph, tensors: &[&String]) -> Result<BTreeSet<String>, String> {
     let find = |name: &&String| graph.find_tensor(name).ok_or_else(|| format!("no tensor {name}"));
     let tensors: Vec<TensorRef> = tensors.iter().map(find).collect::<Result<_, _>>()?;
     let (graph, _) = graph.clone().pruned_to(&tensors);

@@ -45,5 +45,6 @@ mod structure;
 mod support;
 mod tables;
 mod terminal;
+mod transformers;
 mod user_networks;
 mod verify;

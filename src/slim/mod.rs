@@ -18,7 +18,9 @@ mod plain_ops;
 mod recognition;
 pub mod recognize;
 mod scope_candidates;
+mod shape_ops;
 pub mod toml_network;
+mod transformer_ops;
 
 pub use arg_scope::{Activation, Arg, ArgScope, Layer, Normalizer};
 pub use choice::{NetworkChoice, NetworkOption, network_named};
@@ -30,6 +32,8 @@ pub use options::{NUM_BANDS, NUM_CLASSES, NUM_FRAMES, OptionSource, OptionSpec, 
 pub use plain_ops::LocalResponseNormalization;
 pub use recognition::Recognition;
 pub use recognize::{Overrides, Recognized, recognize, recognize_and_build};
+pub use shape_ops::Length;
+pub use transformer_ops::{HiddenActivation, LayerNorm};
 
 use std::collections::BTreeMap;
 
@@ -68,6 +72,19 @@ pub struct BuiltNetwork {
     pub model_outputs: Vec<String>,
     /// Layers for which the checkpoint holds other variables than the arg_scope describes.
     pub disagreements: Vec<ScopeDisagreement>,
+    /// Options whose values were assumed.
+    pub assumptions: Vec<Assumption>,
+}
+
+/// The value of an option that neither the user nor a file gave, and that no variable shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assumption {
+    /// The name of the option.
+    pub option: String,
+    /// The value that was used.
+    pub value: String,
+    /// Why this value is likely.
+    pub reason: String,
 }
 
 impl BuiltNetwork {

@@ -13,7 +13,7 @@ pub struct Network {
     pub name: String,
     /// The variable scope it has by default; empty if it has none.
     pub scope: String,
-    /// The height and width of the images that it was published with.
+    /// The height and width of the images that it was published with; zeros if it reads no images.
     pub image_size: [usize; 2],
     /// The name of the classifier's weights below the scope. Their last axis is the classes.
     pub logits: String,
@@ -70,6 +70,11 @@ impl Network {
     /// Whether the file that describes a model sets some of its options.
     pub fn reads_config(&self) -> bool {
         self.options.iter().any(OptionSpec::is_in_config)
+    }
+
+    /// Whether its inputs have the size of images.
+    pub fn reads_images(&self) -> bool {
+        self.image_size != [0, 0]
     }
 
     /// Images of the size that it was published with, in a batch of any size.

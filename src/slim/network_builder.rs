@@ -5,7 +5,7 @@
 
 use hashbrown::HashMap;
 
-use super::{Arg, ArgScope, BuiltNetwork, Layer, NetworkInput, ScopeDisagreement, Variables};
+use super::{Arg, ArgScope, Assumption, BuiltNetwork, Layer, NetworkInput, ScopeDisagreement, Variables};
 use crate::error::{Error, Result};
 use crate::graph::{Attr, Attrs, Graph, Shape, TensorRef};
 use crate::tensor::{Constant, DType};
@@ -43,13 +43,17 @@ pub struct NetworkBuilder<'a> {
     variable_scope: String,
     name_scope: String,
     names: HashMap<String, usize>,
-    variable_scopes: HashMap<String, usize>,
+    /// How often each default name was used in the open variable scope.
+    default_names: HashMap<String, usize>,
     end_points: Vec<(String, TensorRef)>,
     model_outputs: Vec<String>,
     pub(super) disagreements: Vec<ScopeDisagreement>,
+    assumptions: Vec<Assumption>,
     failure: Option<Error>,
     /// Whether building fails at the first variable that the checkpoint does not have in the same shape.
     is_strict: bool,
+    /// Whether variables that exist already are read again.
+    reuses_variables: bool,
     /// The number of variables after which building ends with a failure.
     variable_limit: usize,
     variable_count: usize,
@@ -68,12 +72,14 @@ impl<'a> NetworkBuilder<'a> {
             variable_scope: String::new(),
             name_scope: String::new(),
             names: HashMap::new(),
-            variable_scopes: HashMap::new(),
+            default_names: HashMap::new(),
             end_points: vec![],
             model_outputs: vec![],
             disagreements: vec![],
+            assumptions: vec![],
             failure: None,
             is_strict: false,
+            reuses_variables: false,
             variable_limit: usize::MAX,
             variable_count: 0,
             has_filter: false,
@@ -104,6 +110,7 @@ impl<'a> NetworkBuilder<'a> {
                 end_points: self.end_points,
                 model_outputs: self.model_outputs,
                 disagreements: self.disagreements,
+                assumptions: self.assumptions,
             }),
         }
     }
@@ -133,7 +140,12 @@ impl<'a> NetworkBuilder<'a> {
     pub fn variable_scope<T>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> T) -> T {
         let variable_scope = [self.variable_scope.as_str(), name, "/"].concat();
         let name_scope = self.unique_name(name) + "/";
-        self.within(variable_scope, name_scope, build)
+        // TensorFlow forgets the default names in a scope when the scope is left, so that a scope that is opened again has
+        // the same variables.
+        let default_names = std::mem::take(&mut self.default_names);
+        let built = self.within(variable_scope, name_scope, build);
+        self.default_names = default_names;
+        built
     }
 
     /// Builds in `variable_scope(scope)` of the scope that is open already: the names of variables stay the same, and the
@@ -147,7 +159,7 @@ impl<'a> NetworkBuilder<'a> {
 
     /// Builds in `variable_scope(None, default)`: a name that was used before gets a number.
     pub fn default_scope<T>(&mut self, default: &str, build: impl FnOnce(&mut Self) -> T) -> T {
-        let used = self.variable_scopes.entry([self.variable_scope.as_str(), default].concat()).or_insert(0);
+        let used = self.default_names.entry(default.to_owned()).or_insert(0);
         let name = if *used == 0 { default.to_owned() } else { format!("{default}_{used}") };
         *used += 1;
         self.variable_scope(&name, build)
@@ -238,9 +250,21 @@ impl<'a> NetworkBuilder<'a> {
         self.end_point(name, tensor)
     }
 
+    /// Records that the network was built with this value of an option, which neither the user nor a file gave.
+    pub(super) fn assume(&mut self, option: &str, value: impl std::fmt::Display, reason: &str) {
+        let assumption =
+            Assumption { option: option.to_owned(), value: value.to_string(), reason: reason.to_owned() };
+        self.assumptions.push(assumption);
+    }
+
     /// The name of the open variable scope, ending in `/`.
     pub(super) fn current_scope(&self) -> &str {
         &self.variable_scope
+    }
+
+    /// The type of a tensor's elements.
+    pub(super) fn dtype(&self, tensor: TensorRef) -> DType {
+        self.graph.tensor_type(tensor).dtype
     }
 
     /// The shape of a tensor, as far as it is known.
@@ -268,12 +292,35 @@ impl<'a> NetworkBuilder<'a> {
         self.op(input.name, "Placeholder", &[], attrs)
     }
 
+    /// Builds with `reuse=tf.AUTO_REUSE`: a variable that exists already is read again.
+    pub(super) fn reusing_variables<T>(&mut self, build: impl FnOnce(&mut Self) -> T) -> T {
+        let reuses_variables = std::mem::replace(&mut self.reuses_variables, true);
+        let built = build(self);
+        self.reuses_variables = reuses_variables;
+        built
+    }
+
+    /// The shape that the checkpoint has for a variable of the open scope.
+    pub(super) fn stored_shape(&self, name: &str) -> Option<Vec<usize>> {
+        self.variables.get(&[self.variable_scope.as_str(), name].concat()).cloned()
+    }
+
+    /// Whether the checkpoint holds a variable of the open scope.
+    pub(super) fn stores(&self, name: &str) -> bool {
+        self.variables.contains_key(&[self.variable_scope.as_str(), name].concat())
+    }
+
     /// Adds a variable of the open scope and the op that reads it.
     pub(super) fn variable(&mut self, name: &str, shape: &[usize]) -> TensorRef {
         if self.has_failed() {
             return self.substitute();
         }
         let name = [self.variable_scope.as_str(), name].concat();
+        if self.reuses_variables
+            && let Some(read) = self.graph.find(&[name.as_str(), "/read"].concat())
+        {
+            return read.into();
+        }
         if self.variable_count == self.variable_limit {
             self.fail(Error::new(name, "no more variables are needed"));
             return self.substitute();
@@ -332,7 +379,7 @@ impl<'a> NetworkBuilder<'a> {
         self.add(name, op, inputs, attrs)
     }
 
-    fn add(&mut self, name: String, op: &str, inputs: Vec<TensorRef>, attrs: Attrs) -> TensorRef {
+    pub(super) fn add(&mut self, name: String, op: &str, inputs: Vec<TensorRef>, attrs: Attrs) -> TensorRef {
         if !self.has_failed() {
             match self.graph.add(name, op, inputs, attrs) {
                 Ok(node) => return node.into(),
@@ -348,17 +395,18 @@ impl<'a> NetworkBuilder<'a> {
         first.into()
     }
 
-    /// The full name of an op or scope in the open name scope. A name that was used before gets a number.
-    fn unique_name(&mut self, name: &str) -> String {
+    /// The full name of an op or scope in the open name scope. A name that was used before, in upper or lower case, gets a
+    /// number.
+    pub(super) fn unique_name(&mut self, name: &str) -> String {
         if self.has_failed() {
             return String::new();
         }
         let mut full = [self.name_scope.as_str(), name].concat();
-        let used = self.names.entry(full.clone()).or_insert(0);
+        let used = self.names.entry(full.to_ascii_lowercase()).or_insert(0);
         *used += 1;
         if *used > 1 {
             full = format!("{full}_{}", *used - 1);
-            self.names.entry(full.clone()).or_insert(1);
+            self.names.entry(full.to_ascii_lowercase()).or_insert(1);
         }
         full
     }

@@ -26,6 +26,7 @@ mod resnet;
 mod resnet_v1;
 mod resnet_v2;
 mod s3d;
+mod transformers;
 mod vgg;
 mod vggish;
 
@@ -58,7 +59,6 @@ enum Build {
     /// From images, videos or spectrograms.
     Images(BuildFunction),
     /// From other inputs.
-    #[expect(dead_code, reason = "the networks that have other inputs follow")]
     Inputs {
         /// See [`Definition::inputs`].
         inputs: fn(&Options, &ImageShape) -> Vec<NetworkInput>,
@@ -134,6 +134,10 @@ const NETWORKS: &[&LibraryNetwork] = &[
     &facenet::INCEPTION_RESNET_V2,
     &facenet::SQUEEZENET,
     &vggish::VGGISH,
+    &transformers::BERT,
+    &transformers::ALBERT,
+    &transformers::ELECTRA,
+    &transformers::MOBILEBERT,
 ];
 
 /// slim's other names for networks of [`NETWORKS`], with other defaults. The first element is the network's name.
