@@ -55,6 +55,8 @@ pub struct NetworkBuilder<'a> {
     variable_count: usize,
     /// Whether a filter has been built.
     has_filter: bool,
+    /// Other names of the variables that are built: slim's names, and those in the checkpoint. The last one wins.
+    pub(super) variable_names: Vec<(String, String)>,
     /// The line of the TOML file that describes the current step.
     location: Option<String>,
 }
@@ -77,6 +79,7 @@ impl<'a> NetworkBuilder<'a> {
             variable_limit: usize::MAX,
             variable_count: 0,
             has_filter: false,
+            variable_names: vec![],
             location: None,
         }
     }
@@ -181,6 +184,16 @@ impl<'a> NetworkBuilder<'a> {
         self.within(self.variable_scope.clone(), name_scope, build)
     }
 
+    /// Builds several ops whose last one has the name of the scope that they are in, as TensorFlow's functions of a few ops do.
+    pub(super) fn op_scope(
+        &mut self,
+        name: &str,
+        build: impl FnOnce(&mut Self, &str) -> TensorRef,
+    ) -> TensorRef {
+        let name = self.unique_name(name);
+        self.within(self.variable_scope.clone(), [name.as_str(), "/"].concat(), |slim| build(slim, &name))
+    }
+
     fn within<T>(
         &mut self,
         variable_scope: String,
@@ -198,6 +211,14 @@ impl<'a> NetworkBuilder<'a> {
     /// Builds with `args` as defaults of `layers`.
     pub fn arg_scope<T>(&mut self, layers: &[Layer], args: &[Arg], build: impl FnOnce(&mut Self) -> T) -> T {
         let depth = self.scope.enter(layers, args);
+        let built = build(self);
+        self.scope.leave(depth);
+        built
+    }
+
+    /// Builds with all defaults of another arg_scope.
+    pub fn arg_scopes<T>(&mut self, scope: &ArgScope, build: impl FnOnce(&mut Self) -> T) -> T {
+        let depth = self.scope.enter_all(scope);
         let built = build(self);
         self.scope.leave(depth);
         built
@@ -224,6 +245,15 @@ impl<'a> NetworkBuilder<'a> {
             None => self.end_points.push((name.to_owned(), tensor)),
         }
         tensor
+    }
+
+    /// The tensor of an end point that was built before.
+    pub fn built_end_point(&mut self, name: &str) -> TensorRef {
+        let found = self.end_points.iter().find(|(known, _)| known == name).map(|(_, tensor)| *tensor);
+        found.unwrap_or_else(|| {
+            self.fail(Error::new(name, "the network has no such end point"));
+            self.substitute()
+        })
     }
 
     /// Makes a tensor an end point whose name includes all scopes. An empty name means the open scope's own.
@@ -268,12 +298,23 @@ impl<'a> NetworkBuilder<'a> {
         self.op(input.name, "Placeholder", &[], attrs)
     }
 
+    /// The full name of a variable of the open scope.
+    pub(super) fn variable_name(&self, name: &str) -> String {
+        let other = self.variable_names.iter().rfind(|(known, _)| known == name);
+        [self.variable_scope.as_str(), other.map_or(name, |(_, other)| other)].concat()
+    }
+
+    /// Whether an end point of this name was built before.
+    pub(super) fn has_end_point(&self, name: &str) -> bool {
+        self.end_points.iter().any(|(known, _)| known == name)
+    }
+
     /// Adds a variable of the open scope and the op that reads it.
     pub(super) fn variable(&mut self, name: &str, shape: &[usize]) -> TensorRef {
         if self.has_failed() {
             return self.substitute();
         }
-        let name = [self.variable_scope.as_str(), name].concat();
+        let name = self.variable_name(name);
         if self.variable_count == self.variable_limit {
             self.fail(Error::new(name, "no more variables are needed"));
             return self.substitute();
@@ -313,6 +354,17 @@ impl<'a> NetworkBuilder<'a> {
         let name = self.unique_name(name);
         let attrs = attrs.into();
         self.add(name, op, inputs.to_vec(), attrs)
+    }
+
+    /// Adds an op under the full name of an [`NetworkBuilder::op_scope`].
+    pub(super) fn named_op<const N: usize>(
+        &mut self,
+        name: &str,
+        op: &str,
+        inputs: &[TensorRef],
+        attrs: [(&'static str, Attr); N],
+    ) -> TensorRef {
+        self.add(name.to_owned(), op, inputs.to_vec(), attrs.into())
     }
 
     /// Adds an op whose last input is a constant: `name/suffix`.

@@ -6,6 +6,8 @@
 mod alexnet;
 mod cifarnet;
 mod convolutional_classifier;
+mod deeplab;
+mod delf;
 mod facenet;
 mod inception;
 mod inception_resnet_v2;
@@ -58,7 +60,6 @@ enum Build {
     /// From images, videos or spectrograms.
     Images(BuildFunction),
     /// From other inputs.
-    #[expect(dead_code, reason = "the networks that have other inputs follow")]
     Inputs {
         /// See [`Definition::inputs`].
         inputs: fn(&Options, &ImageShape) -> Vec<NetworkInput>,
@@ -134,6 +135,20 @@ const NETWORKS: &[&LibraryNetwork] = &[
     &facenet::INCEPTION_RESNET_V2,
     &facenet::SQUEEZENET,
     &vggish::VGGISH,
+    &delf::DELF,
+    &deeplab::XCEPTION_41,
+    &deeplab::XCEPTION_65,
+    &deeplab::XCEPTION_71,
+    &deeplab::RESNET_V1_18,
+    &deeplab::RESNET_V1_18_BETA,
+    &deeplab::RESNET_V1_50,
+    &deeplab::RESNET_V1_50_BETA,
+    &deeplab::RESNET_V1_101,
+    &deeplab::RESNET_V1_101_BETA,
+    &deeplab::MOBILENET_V2,
+    &deeplab::MOBILENET_V3_LARGE_SEG,
+    &deeplab::MOBILENET_V3_SMALL_SEG,
+    &deeplab::MOBILENET_EDGETPU,
 ];
 
 /// slim's other names for networks of [`NETWORKS`], with other defaults. The first element is the network's name.
