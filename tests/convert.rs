@@ -121,6 +121,12 @@ fn mobilenet_v3_computes_what_tensorflow_computes() {
 }
 
 #[test]
+fn densenet_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("densenet121", Format::V2);
+    assert_computes_tensorflows_logits("densenet169", Format::V1);
+}
+
+#[test]
 fn nasnet_computes_what_tensorflow_computes() {
     assert_computes_tensorflows_logits("nasnet_cifar", Format::V2);
 }

@@ -6,6 +6,7 @@
 mod alexnet;
 mod cifarnet;
 mod convolutional_classifier;
+mod densenet;
 mod facenet;
 mod inception;
 mod inception_resnet_v2;
@@ -100,6 +101,10 @@ const NETWORKS: &[&LibraryNetwork] = &[
     &facenet::INCEPTION_RESNET_V2,
     &facenet::SQUEEZENET,
     &vggish::VGGISH,
+    &densenet::DENSENET121,
+    &densenet::DENSENET161,
+    &densenet::DENSENET169,
+    &densenet::DENSENET201,
 ];
 
 /// slim's other names for networks of [`NETWORKS`], with other defaults. The first element is the network's name.
