@@ -29,6 +29,8 @@ pub mod inspect;
 #[doc(hidden)]
 pub mod lower;
 #[doc(hidden)]
+pub mod model_config;
+#[doc(hidden)]
 pub mod npy;
 #[doc(hidden)]
 pub mod npz;

@@ -35,6 +35,8 @@ settings! {
     Backbone = "backbone",
     /// The number of images in a batch.
     BatchSize = "batch_size",
+    /// The file that describes the model.
+    Config = "config",
     /// Whether batch norms become a part of the convolutions before them.
     FoldBatchNorm = "fold_batch_norm",
     /// A placeholder that becomes a constant.

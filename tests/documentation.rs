@@ -66,7 +66,7 @@ fn batch_norms_of(network: &Network) -> Vec<BatchNorm> {
     let image = ImageShape { batch: None, height, width, channels: 3 };
     let built = slim::build(network, "", &options, &image, &Variables::new()).unwrap();
     // The auxiliary classifier serves training.
-    let graph = built.graph.pruned_to(&[built.output, built.input]).0;
+    let graph = built.graph.pruned_to(&[built.output, built.inputs[0]]).0;
     batch_norms(&fuse_batch_norms(graph).unwrap().0)
 }
 

@@ -72,7 +72,8 @@ impl Case {
 
     fn recognized(&self) -> Recognition {
         let network = NetworkChoice::from(&*self.description()).network().unwrap();
-        recognize(&self.variables(), Overrides { network: Some(network), options: &[] }).unwrap()
+        recognize(&self.variables(), Overrides { network: Some(network), options: &[], config: None })
+            .unwrap()
     }
 
     fn built(&self) -> BuiltNetwork {

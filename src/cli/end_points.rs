@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::color::{HEADING, styled};
-use super::networks::Entry;
+use super::networks::{Entry, OptionEntry};
 use super::output::{self, Column};
 use crate::error::Result;
 use crate::graph::Shape;
@@ -17,7 +17,9 @@ const CHANNELS: usize = 3;
 pub struct OneNetwork<'a> {
     #[serde(flatten)]
     entry: Entry<'a>,
+    /// The first of `inputs`.
     input: TensorEntry,
+    inputs: Vec<TensorEntry>,
     end_points: Vec<EndPoint>,
 }
 
@@ -57,17 +59,29 @@ impl<'a> OneNetwork<'a> {
         let end_points = built.end_points.iter();
         let end_points =
             end_points.map(|(name, tensor)| EndPoint { name: name.clone(), tensor: entry(*tensor) });
-        Ok(Self { entry: Entry::new(network), input: entry(built.input), end_points: end_points.collect() })
+        Ok(Self {
+            entry: Entry::new(network),
+            input: entry(built.inputs[0]),
+            inputs: built.inputs.iter().map(|&input| entry(input)).collect(),
+            end_points: end_points.collect(),
+        })
     }
 
     /// The network as text.
     pub fn text(&self) -> String {
         let Entry { name, scope, arg_scope, options, .. } = &self.entry;
         let mut text = format!("{} in {}, with {arg_scope}\n", styled(HEADING, name), super::scope(scope));
-        text += &format!("input {} {}\n\n", self.input.tensor, self.input.shape());
+        for input in &self.inputs {
+            text += &format!("input {} {}\n", input.tensor, input.shape());
+        }
+        text.push('\n');
         if !options.is_empty() {
             let rows = options.iter().map(|option| {
-                let source = if option.read_from_variables { "the variables" } else { "--network-option" };
+                let source = match option {
+                    OptionEntry { read_from_variables: true, .. } => "the variables",
+                    OptionEntry { read_from_config: true, .. } => "--config",
+                    _ => "--network-option",
+                };
                 let default = option.default.to_string().trim_matches('"').to_owned();
                 vec![option.name.to_owned(), default, source.to_owned(), option.help.to_owned()]
             });

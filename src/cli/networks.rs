@@ -46,6 +46,8 @@ pub struct OptionEntry<'a> {
     pub name: &'a str,
     pub default: serde_json::Value,
     pub read_from_variables: bool,
+    /// Whether the file that describes the model sets it.
+    pub read_from_config: bool,
     pub help: &'static str,
 }
 
@@ -55,6 +57,7 @@ impl<'a> Entry<'a> {
             name: &spec.name,
             default: super::json(spec.default),
             read_from_variables: spec.is_in_variables(),
+            read_from_config: spec.is_in_config(),
             help: spec.help,
         });
         Self {

@@ -29,6 +29,7 @@ impl setting::Wording for CommandLine {
 fn option(setting: Setting) -> &'static str {
     match setting {
         Setting::Backbone => "backbone",
+        Setting::Config => "config",
         Setting::BatchSize => "batch-size",
         Setting::FoldBatchNorm => "fold-batch-norm",
         Setting::Freeze => "freeze",

@@ -62,30 +62,30 @@ pub fn recognize_variables(
     variables: &Variables,
 ) -> Result<Recognized> {
     let network = options.network.as_ref().map(NetworkChoice::network).transpose()?;
-    recognize_and_build(variables, Overrides { network, options: &options.network_options }).map_err(
-        |error| {
-            let error = error.within(source.path().display());
-            if source.graph().is_some() && options.network.is_none() && !options.network_options.is_empty() {
-                return error.advice(format!(
-                    "leave out {}, and the graph that comes with it is converted",
-                    Setting::NetworkOption
-                ));
-            }
-            match source.weights() {
-                Ok(checkpoint) if checkpoint.is_object_based() && options.network.is_none() => error.advice(
-                    "it was saved by Keras or by tf.train.Checkpoint: give the SavedModel of the model",
-                ),
-                _ => error,
-            }
-        },
-    )
+    let overrides =
+        Overrides { network, options: &options.network_options, config: source.config().cloned() };
+    recognize_and_build(variables, overrides).map_err(|error| {
+        let error = error.within(source.path().display());
+        if source.graph().is_some() && options.network.is_none() && !options.network_options.is_empty() {
+            return error.advice(format!(
+                "leave out {}, and the graph that comes with it is converted",
+                Setting::NetworkOption
+            ));
+        }
+        match source.weights() {
+            Ok(checkpoint) if checkpoint.is_object_based() && options.network.is_none() => error
+                .advice("it was saved by Keras or by tf.train.Checkpoint: give the SavedModel of the model"),
+            _ => error,
+        }
+    })
 }
 
 /// The name of the network that a model's variables belong to, and the tensors of slim's end points in it; `None` if they
 /// belong to none.
 pub(super) fn end_points(source: &Source) -> Option<(String, Names)> {
     let variables = variables(source.checkpoint()?);
-    let recognized = recognize_and_build(&variables, Overrides::default()).ok()?;
+    let overrides = Overrides { config: source.config().cloned(), ..Overrides::default() };
+    let recognized = recognize_and_build(&variables, overrides).ok()?;
     let Recognition { network, channels, .. } = &recognized.recognition;
     let image = network.default_images(*channels);
     let (recognition, built) = recognized.build(&image, &variables).ok()?;
@@ -119,6 +119,10 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
     let (height, width) = options.image_size.unwrap_or(recognition.network.image_size.into());
     let image = ImageShape { batch: options.batch_size, height, width, channels: recognition.channels };
     let (recognition, built) = recognized.build(&image, &variables)?;
+    if source.is_config_given() && !recognition.network.reads_config() {
+        let problem = format!("{} has no use for it: its variables describe it", recognition.network.name);
+        return Err(Error::new(Setting::Config, problem).advice("leave it out"));
+    }
     let unused = unused(source.weights()?, &recognition, &built);
     if !options.backbone
         && let Some(error) = unused.refused(source.weights()?, &recognition.network.name)
@@ -127,7 +131,7 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
     }
     let notes = notes(&recognition, &built);
     let outputs = choose_outputs(&built, &options.outputs, has_aux)?;
-    let inputs = vec![built.input];
+    let inputs = built.inputs.clone();
     let find = |name: &str| built.end_point(name).or_else(|| built.graph.find_tensor(name));
     let inputs_as_nchw =
         channels_first(&built.graph, Setting::InputsAsNchw, &options.inputs_as_nchw, &inputs, find)?;
@@ -136,6 +140,7 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
     let classes = recognition.options.num_classes();
     let predictions = PREDICTIONS.iter().find_map(|name| built.end_point(name));
     let probabilities = predictions.filter(|&tensor| logits_of(&built.graph, tensor).is_some());
+    let keys = keys(&built);
     let end_points =
         built.end_points.iter().map(|(name, tensor)| (name.clone(), built.graph.tensor_name(*tensor)));
     let bound = BoundGraph {
@@ -143,7 +148,7 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
         probabilities,
         classes: Some(classes).filter(|_| recognition.options.value(&NUM_CLASSES.name).is_some()),
         aliases: Aliases { inputs: vec![], outputs: end_points.collect() },
-        keys: Aliases::default(),
+        keys,
         graph: built.graph,
         tensors: ModelTensors { inputs, outputs, inputs_as_nchw, outputs_as_nchw },
         name: recognition.network.name.to_owned(),
@@ -184,7 +189,9 @@ fn refuse_graph_options(options: &ConvertOptions) -> Result<()> {
 /// The outputs of the model: those that are named, or else the logits and then the predictions.
 fn choose_outputs(built: &BuiltNetwork, names: &[String], with_aux: bool) -> Result<Vec<TensorRef>> {
     let mut outputs = vec![];
-    if names.is_empty() {
+    if names.is_empty() && !built.model_outputs.is_empty() {
+        outputs.extend(built.model_outputs.iter().filter_map(|name| built.end_point(name)));
+    } else if names.is_empty() {
         outputs.push(built.output);
         let ends = PREDICTIONS.iter().filter_map(|name| built.end_point(name));
         outputs.extend(ends.filter(|&end| end != built.output).take(1));
@@ -199,6 +206,19 @@ fn choose_outputs(built: &BuiltNetwork, names: &[String], with_aux: bool) -> Res
         }
     }
     Ok(outputs)
+}
+
+/// The names of inputs and outputs in the model, for a network that names its outputs: those of the placeholders, and of the
+/// end points.
+fn keys(built: &BuiltNetwork) -> Aliases {
+    if built.model_outputs.is_empty() {
+        return Aliases::default();
+    }
+    let named = |tensor: TensorRef| built.graph.tensor_name(tensor);
+    let inputs = built.inputs.iter().map(|&input| (built.graph.node(input.node).name.clone(), named(input)));
+    let outputs =
+        built.model_outputs.iter().filter_map(|name| Some((name.clone(), named(built.end_point(name)?))));
+    Aliases { inputs: inputs.collect(), outputs: outputs.collect() }
 }
 
 /// The tensor of an end point, or of a tensor's name.

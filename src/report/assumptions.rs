@@ -127,6 +127,7 @@ fn source(spec: &OptionSpec, is_given: bool) -> String {
     }
     let source = match spec.source {
         OptionSource::Variables | OptionSource::ReadBy(_) => "read from the variables",
+        OptionSource::Config(_) => "read from the file that describes the model, or its default",
         OptionSource::User => "slim's default, since no checkpoint holds it",
         OptionSource::Definition(_) => {
             "the current official definition; public definitions differ, and no checkpoint holds it"

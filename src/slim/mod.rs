@@ -24,7 +24,7 @@ pub use arg_scope::{Activation, Arg, ArgScope, Layer, Normalizer};
 pub use choice::{NetworkChoice, NetworkOption, network_named};
 pub use layers::ScopeDisagreement;
 pub use nets::{find_network, networks};
-pub use network::Network;
+pub use network::{Network, NetworkInput};
 pub use network_builder::{Kernel, NetworkBuilder, UNNAMED};
 pub use options::{NUM_BANDS, NUM_CLASSES, NUM_FRAMES, OptionSource, OptionSpec, Options, Value};
 pub use plain_ops::LocalResponseNormalization;
@@ -57,12 +57,15 @@ pub struct ImageShape {
 pub struct BuiltNetwork {
     /// The graph, its variables being `VariableV2` nodes.
     pub graph: Graph,
-    /// The placeholder for the images.
-    pub input: TensorRef,
+    /// The placeholders, the one for the images first.
+    pub inputs: Vec<TensorRef>,
     /// The result of slim's network function: the logits, or the features if there are no classes.
     pub output: TensorRef,
     /// slim's end points, in the order in which they are built.
     pub end_points: Vec<(String, TensorRef)>,
+    /// The end points that are the outputs of the model unless the user chooses others; if there are none, the outputs are
+    /// `output` and the predictions that are made of it.
+    pub model_outputs: Vec<String>,
     /// Layers for which the checkpoint holds other variables than the arg_scope describes.
     pub disagreements: Vec<ScopeDisagreement>,
 }
@@ -113,9 +116,22 @@ fn build_with(
     options: &Options,
     image: &ImageShape,
 ) -> Result<BuiltNetwork> {
-    let images = slim.placeholder("input", options.input_shape(image));
-    let mut output = images;
+    let (inputs, output) = build_in(&mut slim, network, prefix, options, image);
+    slim.finish(inputs, output).map_err(|error| error.within(&network.name))
+}
+
+/// Builds `network` with this builder. Returns its inputs and its output.
+fn build_in(
+    slim: &mut NetworkBuilder<'_>,
+    network: &Network,
+    prefix: &str,
+    options: &Options,
+    image: &ImageShape,
+) -> (Vec<TensorRef>, TensorRef) {
+    let inputs = network.definition.inputs(options, image);
+    let inputs: Vec<TensorRef> = inputs.into_iter().map(|input| slim.placeholder(input)).collect();
+    let mut output = inputs[0];
     let scopes: Vec<&str> = prefix.split('/').filter(|scope| !scope.is_empty()).collect();
-    slim.variable_scopes(&scopes, |slim| output = network.definition.build(slim, images, options));
-    slim.finish(images, output).map_err(|error| error.within(&network.name))
+    slim.variable_scopes(&scopes, |slim| output = network.definition.build(slim, &inputs, options));
+    (inputs, output)
 }

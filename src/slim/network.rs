@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{ArgScope, ImageShape, NetworkBuilder, OptionSpec, Options};
-use crate::graph::TensorRef;
+use super::{ArgScope, ImageShape, NetworkBuilder, OptionSpec, Options, Variables};
+use crate::error::Result;
+use crate::graph::{Shape, TensorRef};
+use crate::tensor::DType;
 
 /// A network of the library, or one that a TOML file describes (see [`super::toml_network`]).
 pub struct Network {
@@ -29,11 +31,47 @@ pub(super) trait Definition: Send + Sync {
     /// The arg_scope that the network is trained with.
     fn arg_scope(&self) -> ArgScope;
 
-    /// Builds the network from the images to the logits, or to the features if there are no classes.
-    fn build(&self, slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef;
+    /// The inputs, for images of this shape.
+    fn inputs(&self, options: &Options, image: &ImageShape) -> Vec<NetworkInput> {
+        vec![NetworkInput::images(options.input_shape(image))]
+    }
+
+    /// Checks that all is known that the variables do not show and that has no default.
+    ///
+    /// # Errors
+    /// If the user has to give more. The network can be recognized without it, but not converted.
+    fn check(&self, _options: &Options, _variables: &Variables) -> Result<()> {
+        Ok(())
+    }
+
+    /// Builds the network from its inputs to the logits, or to the features if there are no classes.
+    fn build(&self, slim: &mut NetworkBuilder<'_>, inputs: &[TensorRef], options: &Options) -> TensorRef;
+}
+
+/// An input of a network: a placeholder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NetworkInput {
+    /// The name of the placeholder.
+    pub name: &'static str,
+    /// The type of its elements.
+    pub dtype: DType,
+    /// Its shape; the length of the batch may be open.
+    pub shape: Shape,
+}
+
+impl NetworkInput {
+    /// The input of a network that computes from images, videos or spectrograms alone.
+    pub fn images(shape: Shape) -> Self {
+        Self { name: "input", dtype: DType::Float32, shape }
+    }
 }
 
 impl Network {
+    /// Whether the file that describes a model sets some of its options.
+    pub fn reads_config(&self) -> bool {
+        self.options.iter().any(OptionSpec::is_in_config)
+    }
+
     /// Images of the size that it was published with, in a batch of any size.
     pub fn default_images(&self, channels: usize) -> ImageShape {
         let [height, width] = self.image_size;

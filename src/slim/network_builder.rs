@@ -5,7 +5,7 @@
 
 use hashbrown::HashMap;
 
-use super::{Arg, ArgScope, BuiltNetwork, Layer, ScopeDisagreement, Variables};
+use super::{Arg, ArgScope, BuiltNetwork, Layer, NetworkInput, ScopeDisagreement, Variables};
 use crate::error::{Error, Result};
 use crate::graph::{Attr, Attrs, Graph, Shape, TensorRef};
 use crate::tensor::{Constant, DType};
@@ -45,10 +45,14 @@ pub struct NetworkBuilder<'a> {
     names: HashMap<String, usize>,
     variable_scopes: HashMap<String, usize>,
     end_points: Vec<(String, TensorRef)>,
+    model_outputs: Vec<String>,
     pub(super) disagreements: Vec<ScopeDisagreement>,
     failure: Option<Error>,
     /// Whether building fails at the first variable that the checkpoint does not have in the same shape.
     is_strict: bool,
+    /// The number of variables after which building ends with a failure.
+    variable_limit: usize,
+    variable_count: usize,
     /// Whether a filter has been built.
     has_filter: bool,
     /// The line of the TOML file that describes the current step.
@@ -66,9 +70,12 @@ impl<'a> NetworkBuilder<'a> {
             names: HashMap::new(),
             variable_scopes: HashMap::new(),
             end_points: vec![],
+            model_outputs: vec![],
             disagreements: vec![],
             failure: None,
             is_strict: false,
+            variable_limit: usize::MAX,
+            variable_count: 0,
             has_filter: false,
             location: None,
         }
@@ -79,14 +86,23 @@ impl<'a> NetworkBuilder<'a> {
         Self { is_strict: true, ..Self::new(scope, variables) }
     }
 
-    pub(super) fn finish(self, input: TensorRef, output: TensorRef) -> Result<BuiltNetwork> {
+    /// The names of the first variables that `build` adds. Builds no more of the network than has them.
+    pub(super) fn first_variables(mut self, limit: usize, build: impl FnOnce(&mut Self)) -> Vec<String> {
+        self.variable_limit = limit;
+        build(&mut self);
+        let variables = self.graph.nodes().filter(|(_, node)| node.is_variable());
+        variables.map(|(_, node)| node.name.clone()).collect()
+    }
+
+    pub(super) fn finish(self, inputs: Vec<TensorRef>, output: TensorRef) -> Result<BuiltNetwork> {
         match self.failure {
             Some(error) => Err(error),
             None => Ok(BuiltNetwork {
                 graph: self.graph,
-                input,
+                inputs,
                 output,
                 end_points: self.end_points,
+                model_outputs: self.model_outputs,
                 disagreements: self.disagreements,
             }),
         }
@@ -216,6 +232,12 @@ impl<'a> NetworkBuilder<'a> {
         self.end_point(name.trim_end_matches('/'), tensor)
     }
 
+    /// Makes a tensor an output of the model, unless the user chooses others: an end point that has this name in the model.
+    pub fn model_output(&mut self, name: &str, tensor: TensorRef) -> TensorRef {
+        self.model_outputs.push(name.to_owned());
+        self.end_point(name, tensor)
+    }
+
     /// The name of the open variable scope, ending in `/`.
     pub(super) fn current_scope(&self) -> &str {
         &self.variable_scope
@@ -241,9 +263,9 @@ impl<'a> NetworkBuilder<'a> {
         })
     }
 
-    pub(super) fn placeholder(&mut self, name: &str, shape: Shape) -> TensorRef {
-        let attrs = [("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(shape))];
-        self.op(name, "Placeholder", &[], attrs)
+    pub(super) fn placeholder(&mut self, input: NetworkInput) -> TensorRef {
+        let attrs = [("dtype", Attr::Type(input.dtype)), ("shape", Attr::Shape(input.shape))];
+        self.op(input.name, "Placeholder", &[], attrs)
     }
 
     /// Adds a variable of the open scope and the op that reads it.
@@ -252,6 +274,11 @@ impl<'a> NetworkBuilder<'a> {
             return self.substitute();
         }
         let name = [self.variable_scope.as_str(), name].concat();
+        if self.variable_count == self.variable_limit {
+            self.fail(Error::new(name, "no more variables are needed"));
+            return self.substitute();
+        }
+        self.variable_count += 1;
         if self.is_strict {
             self.require_stored(&name, shape);
         }

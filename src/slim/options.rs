@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{ImageShape, NetworkOption, Variables};
 use crate::error::{Error, Result};
 use crate::graph::Shape;
+use crate::model_config::ModelConfig;
 use crate::setting::Setting;
 use crate::suggestion::suggesting_and_listing;
 
@@ -41,6 +42,8 @@ pub enum OptionSource {
     Variables,
     /// From this function of the variables and the network's root scope.
     ReadBy(fn(&Variables, &str) -> Option<Value>),
+    /// From this function of the file that describes the model; the default if there is no such file.
+    Config(fn(&ModelConfig) -> Option<Value>),
     /// Slim's default: a checkpoint does not show the value.
     User,
     /// Slim's default: a checkpoint does not show the value, and public definitions of the network differ in the way
@@ -65,6 +68,11 @@ impl OptionSpec {
     /// Whether the value is read from the variables of a checkpoint.
     pub fn is_in_variables(&self) -> bool {
         matches!(self.source, OptionSource::Variables | OptionSource::ReadBy(_))
+    }
+
+    /// Whether the value is read from the file that describes the model.
+    pub fn is_in_config(&self) -> bool {
+        matches!(self.source, OptionSource::Config(_))
     }
 }
 
@@ -164,6 +172,7 @@ pub struct Options {
     specs: Arc<[OptionSpec]>,
     values: BTreeMap<Cow<'static, str>, Value>,
     set_by_user: Vec<Cow<'static, str>>,
+    config: Option<Arc<ModelConfig>>,
     /// The network's own variable scope: slim's `scope` argument.
     pub scope: String,
 }
@@ -172,7 +181,7 @@ impl Options {
     /// slim's defaults.
     pub fn defaults(specs: &Arc<[OptionSpec]>, scope: &str) -> Self {
         let values = specs.iter().map(|spec| (spec.name.clone(), spec.default)).collect();
-        Self { specs: Arc::clone(specs), values, set_by_user: vec![], scope: scope.to_owned() }
+        Self { specs: Arc::clone(specs), values, set_by_user: vec![], config: None, scope: scope.to_owned() }
     }
 
     /// Sets the options that the user gives.
@@ -221,6 +230,24 @@ impl Options {
         Ok(())
     }
 
+    /// Sets the options that the file sets which describes the model.
+    pub fn set_config(&mut self, config: Arc<ModelConfig>) {
+        for spec in &*Arc::clone(&self.specs) {
+            if let OptionSource::Config(read) = spec.source
+                && self.is_unset(&spec.name)
+                && let Some(value) = read(&config)
+            {
+                self.set(&spec.name, value);
+            }
+        }
+        self.config = Some(config);
+    }
+
+    /// The file that describes the model, if there is one.
+    pub fn config(&self) -> Option<&ModelConfig> {
+        self.config.as_deref()
+    }
+
     /// Sets an option, if the network has it.
     pub fn set(&mut self, name: &str, value: Value) {
         if let Some(spec) = self.specs.iter().find(|spec| spec.name == name) {
@@ -232,7 +259,7 @@ impl Options {
     #[must_use]
     pub fn for_recognition(&self) -> Self {
         let mut options = self.clone();
-        for spec in self.specs.iter().filter(|spec| !spec.is_in_variables()) {
+        for spec in self.specs.iter().filter(|spec| !spec.is_in_variables() && !spec.is_in_config()) {
             options.values.insert(spec.name.clone(), spec.default);
         }
         options

@@ -8,11 +8,15 @@ use rayon::prelude::*;
 use super::depth::{read_depth, reads_depth};
 use super::options::{DEPTH_MULTIPLIER, NUM_CLASSES, OptionSource, Options, Value};
 use super::recognition::Recognition;
-use super::scope_candidates::{ScopeCandidate, Scopes, renamed_scope_candidates, scope_candidates};
+use super::scope_candidates::{
+    FIRST_VARIABLES, ScopeCandidate, Scopes, renamed_scope_candidates, scope_candidates,
+};
 use super::{
-    BuiltNetwork, ImageShape, Network, NetworkBuilder, NetworkOption, Variables, build, build_with, networks,
+    BuiltNetwork, ImageShape, Network, NetworkBuilder, NetworkOption, Variables, build, build_in, build_with,
+    networks,
 };
 use crate::error::{Error, Result};
+use crate::model_config::ModelConfig;
 use crate::setting::{Command, Setting};
 
 /// The share of a network's variables that a checkpoint has to hold to be recognized as this network. Errors name the
@@ -40,6 +44,8 @@ pub struct Overrides<'a> {
     pub network: Option<Arc<Network>>,
     /// Some of its options.
     pub options: &'a [NetworkOption],
+    /// The file that describes the model.
+    pub config: Option<Arc<ModelConfig>>,
 }
 
 /// A recognized network, with the graph that was built to recognize it.
@@ -60,6 +66,7 @@ impl Recognized {
     /// As for [`build`].
     pub fn build(self, image: &ImageShape, variables: &Variables) -> Result<(Recognition, BuiltNetwork)> {
         let Self { recognition, built_for: (options, built_image), built } = self;
+        recognition.network.definition.check(&recognition.options, variables)?;
         if options.build_same_network(&recognition.options) && built_image == *image {
             return Ok((recognition, built));
         }
@@ -93,15 +100,14 @@ pub fn recognize_and_build(variables: &Variables, overrides: Overrides<'_>) -> R
     let mut candidates: Vec<Recognized> = vec![];
     let mut failures: Vec<Error> = vec![];
     let scopes = Scopes::of(variables);
+    let overrides = &overrides;
     for round in [Round::Complete, Round::Partial, Round::Renamed] {
         let outcomes = possible.par_iter().flat_map_iter(|&network| {
             let scopes = match round {
                 Round::Renamed => renamed_scope_candidates(network, variables),
                 Round::Complete | Round::Partial => scope_candidates(network, variables, &scopes),
             };
-            scopes
-                .into_iter()
-                .map(move |scope| try_scope(network, scope, variables, overrides.options, round))
+            scopes.into_iter().map(move |scope| try_scope(network, scope, variables, overrides, round))
         });
         for outcome in outcomes.collect::<Vec<_>>() {
             match outcome {
@@ -137,7 +143,7 @@ pub fn recognize_and_build(variables: &Variables, overrides: Overrides<'_>) -> R
         }
         // If the only possible network cannot be built, the reason for that helps the user most.
         [] if !failures.is_empty() => Err(failures.swap_remove(0)),
-        _ => Err(not_recognized(variables, &overrides, &candidates)),
+        _ => Err(not_recognized(variables, overrides, &candidates)),
     }
 }
 
@@ -198,15 +204,18 @@ fn try_scope(
     network: &Arc<Network>,
     candidate: ScopeCandidate,
     variables: &Variables,
-    given_options: &[NetworkOption],
+    given: &Overrides<'_>,
     round: Round,
 ) -> Result<Recognized> {
     let root = candidate.root();
     let ScopeCandidate { prefix, scope } = candidate;
     let mut options = Options::defaults(&network.options, &scope);
-    for option in given_options {
+    for option in given.options {
         // Errors are reported for the recognized network alone.
         let _ = options.set_given(std::slice::from_ref(option));
+    }
+    if let Some(config) = &given.config {
+        options.set_config(Arc::clone(config));
     }
     read_classes(network, &root, variables, &mut options);
     for spec in &*network.options {
@@ -279,6 +288,16 @@ pub(super) fn default_network(
 ) -> Result<BuiltNetwork> {
     let (options, image) = recognition_settings(network, options, channels);
     build(network, prefix, &options, &image, variables)
+}
+
+/// The names of the network's first variables, without building the rest of it.
+pub(super) fn first_variables(network: &Network, options: &Options) -> Vec<String> {
+    let (options, image) = recognition_settings(network, options, 3);
+    let none = Variables::new();
+    let slim = NetworkBuilder::new(network.definition.arg_scope(), &none);
+    slim.first_variables(FIRST_VARIABLES, |slim| {
+        build_in(slim, network, "", &options, &image);
+    })
 }
 
 /// Reads the number of classes, and whether there is an auxiliary classifier.

@@ -7,6 +7,7 @@ mod standard_input;
 mod table_files;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
@@ -16,6 +17,7 @@ pub use graph_file::{GraphFile, GraphKind};
 use crate::checkpoint::{Checkpoint, with_suffix};
 use crate::error::{Error, Result};
 use crate::file_state::FileState;
+use crate::model_config::ModelConfig;
 use crate::setting::{Command, Setting};
 use crate::temporary::Temporary;
 
@@ -26,6 +28,8 @@ pub struct OpenOptions {
     pub graph: Option<PathBuf>,
     /// The tag of the graph in a SavedModel.
     pub tag: Option<String>,
+    /// The file that describes the model, if it is not beside the checkpoint.
+    pub config: Option<PathBuf>,
 }
 
 /// The input of a conversion: weights, a graph, or both.
@@ -34,6 +38,8 @@ pub struct Source {
     path: PathBuf,
     checkpoint: Option<Checkpoint>,
     graph: Option<GraphFile>,
+    config: Option<Arc<ModelConfig>>,
+    is_config_given: bool,
     /// The temporary files of an archive or a pipe, which are removed with the source.
     temporary: Vec<TemporaryFiles>,
 }
@@ -102,6 +108,16 @@ impl Source {
         self.graph.as_ref()
     }
 
+    /// The file that describes the model of a checkpoint without a graph, if there is one.
+    pub fn config(&self) -> Option<&Arc<ModelConfig>> {
+        self.config.as_ref()
+    }
+
+    /// Whether the user gave this file.
+    pub fn is_config_given(&self) -> bool {
+        self.is_config_given
+    }
+
     /// The path of the checkpoint or the graph, or of the archive that contains them.
     pub fn path(&self) -> &Path {
         &self.path
@@ -124,6 +140,7 @@ impl Source {
                 files.push(with_suffix(&graph.path().with_file_name(SAVED_MODEL_VARIABLES), ".index"));
             }
         }
+        files.extend(self.config.iter().map(|config| config.path().to_owned()));
         files.sort();
         files.dedup();
         files
@@ -163,11 +180,28 @@ fn open_file(path: &Path, options: &OpenOptions) -> Result<Source> {
 }
 
 fn open_parts(path: &Path, options: &OpenOptions) -> Result<Source> {
+    let source = open_graph_and_weights(path, options)?;
+    let config = match (&source.checkpoint, &source.graph) {
+        (Some(checkpoint), None) => options.config.clone().or_else(|| ModelConfig::beside(checkpoint.path())),
+        _ if options.config.is_some() => {
+            let problem =
+                "it describes the model of a checkpoint without a graph, and this model has a graph";
+            return Err(Error::new(Setting::Config, problem).advice("leave it out"));
+        }
+        _ => None,
+    };
+    let config = config.map(|path| ModelConfig::read(&path)).transpose()?.map(Arc::new);
+    Ok(Source { config, is_config_given: options.config.is_some(), ..source })
+}
+
+fn open_graph_and_weights(path: &Path, options: &OpenOptions) -> Result<Source> {
     let tag = options.tag.as_deref();
     let from_checkpoint = |checkpoint: Checkpoint, graph: Option<GraphFile>| Source {
         path: checkpoint.path().to_owned(),
         checkpoint: Some(checkpoint),
         graph,
+        config: None,
+        is_config_given: false,
         temporary: vec![],
     };
     if let Some(graph) = &options.graph {
@@ -178,6 +212,8 @@ fn open_parts(path: &Path, options: &OpenOptions) -> Result<Source> {
         path: path.to_owned(),
         checkpoint,
         graph: Some(graph),
+        config: None,
+        is_config_given: false,
         temporary: vec![],
     };
     if let Some(file) = saved_model_file(path) {

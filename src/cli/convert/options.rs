@@ -98,7 +98,7 @@ pub struct ConversionArgs {
 impl ConversionArgs {
     /// How the input is opened.
     pub fn open_options(&self) -> OpenOptions {
-        OpenOptions { graph: self.graph.clone(), tag: self.tag.clone() }
+        OpenOptions { graph: self.graph.clone(), tag: self.tag.clone(), config: self.network.config.clone() }
     }
 
     /// How it is converted.
@@ -143,6 +143,9 @@ struct NetworkArgs {
     /// An argument of slim's network function (repeatable)
     #[arg(long, help_heading = NETWORK, value_name = "KEY=VALUE")]
     network_option: Vec<String>,
+    /// The file that describes the model [default: pipeline.config, bert_config.json or albert_config.json beside it]
+    #[arg(long, help_heading = NETWORK, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Convert only the network if it is the backbone of a larger model, such as a detector
     #[arg(long, help_heading = NETWORK)]
     backbone: bool,

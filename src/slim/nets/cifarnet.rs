@@ -2,7 +2,7 @@
 //!
 //! Source: `research/slim/nets/cifarnet.py`.
 
-use super::LibraryNetwork;
+use super::{Build, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::NO_ACTIVATION;
 use crate::slim::options::NUM_CLASSES;
@@ -18,7 +18,7 @@ pub const CIFARNET: LibraryNetwork = LibraryNetwork {
     // Its arg_scope sets slim's defaults.
     arg_scope: ArgScope::new,
     options: &[NUM_CLASSES],
-    build,
+    build: Build::Images(build),
 };
 
 const LRN: LocalResponseNormalization =

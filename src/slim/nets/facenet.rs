@@ -6,9 +6,9 @@
 
 use std::borrow::Cow;
 
-use super::LibraryNetwork;
 use super::inception::{Step, conv, conv_end_point, max_pool, max_pool_end_point, mixed};
 use super::inception_resnet_v2::{self, residual};
+use super::{Build, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_NORMALIZER, SAME, VALID};
 use crate::slim::{
@@ -25,7 +25,7 @@ pub const INCEPTION_RESNET_V1: LibraryNetwork = LibraryNetwork {
     arg_scope_name: "FaceNet's arg_scope",
     arg_scope,
     options: &[BOTTLENECK_LAYER_SIZE],
-    build: inception_resnet_v1,
+    build: Build::Images(inception_resnet_v1),
 };
 
 /// slim's Inception-ResNet v2 up to the pooling, then a bottleneck. Without the bottleneck, it is slim's network.
@@ -33,12 +33,16 @@ pub const INCEPTION_RESNET_V2: LibraryNetwork = LibraryNetwork {
     name: "facenet_inception_resnet_v2",
     scope: "InceptionResnetV2",
     options: &[OptionSpec { source: OptionSource::ReadBy(read_bottleneck), ..BOTTLENECK_LAYER_SIZE }],
-    build: inception_resnet_v2,
+    build: Build::Images(inception_resnet_v2),
     ..INCEPTION_RESNET_V1
 };
 
-pub const SQUEEZENET: LibraryNetwork =
-    LibraryNetwork { name: "squeezenet", scope: "squeezenet", build: squeezenet, ..INCEPTION_RESNET_V1 };
+pub const SQUEEZENET: LibraryNetwork = LibraryNetwork {
+    name: "squeezenet",
+    scope: "squeezenet",
+    build: Build::Images(squeezenet),
+    ..INCEPTION_RESNET_V1
+};
 
 const BOTTLENECK_LAYER_SIZE: OptionSpec = OptionSpec {
     name: Cow::Borrowed("bottleneck_layer_size"),

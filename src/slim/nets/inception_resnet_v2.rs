@@ -4,11 +4,11 @@
 
 use std::borrow::Cow;
 
-use super::LibraryNetwork;
 use super::inception::{
     self, Step, avg_pool, branches, conv, conv_end_point, max_pool, max_pool_end_point, mixed,
     whole_image_aux_logits, whole_image_pool,
 };
+use super::{Build, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_NORMALIZER, SAME, VALID};
 use crate::slim::options::{CREATE_AUX_LOGITS, NUM_CLASSES, OptionSource, OptionSpec, Value};
@@ -23,7 +23,7 @@ pub const INCEPTION_RESNET_V2: LibraryNetwork = LibraryNetwork {
     arg_scope_name: "inception_resnet_v2_arg_scope",
     arg_scope: inception::arg_scope,
     options: &[NUM_CLASSES, CREATE_AUX_LOGITS, ALIGN_FEATURE_MAPS],
-    build,
+    build: Build::Images(build),
 };
 
 const ALIGN_FEATURE_MAPS: OptionSpec = OptionSpec {

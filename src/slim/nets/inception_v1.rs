@@ -2,8 +2,8 @@
 //!
 //! Source: `research/slim/nets/inception_v1.py`.
 
-use super::LibraryNetwork;
 use super::inception::{self, conv, conv_end_point, max_pool, max_pool_end_point, mixed};
+use super::{Build, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::SAME;
 use crate::slim::options::{GLOBAL_POOL, NUM_CLASSES, SPATIAL_SQUEEZE};
@@ -18,7 +18,7 @@ pub const INCEPTION_V1: LibraryNetwork = LibraryNetwork {
     arg_scope_name: "inception_v1_arg_scope",
     arg_scope: inception::arg_scope,
     options: &[NUM_CLASSES, SPATIAL_SQUEEZE, GLOBAL_POOL],
-    build,
+    build: Build::Images(build),
 };
 
 fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {

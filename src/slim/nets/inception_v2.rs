@@ -4,8 +4,8 @@
 
 use std::borrow::Cow;
 
-use super::LibraryNetwork;
 use super::inception::{self, Step, avg_pool, conv, conv_end_point, max_pool, max_pool_end_point, mixed};
+use super::{Build, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::SAME;
 use crate::slim::options::{
@@ -22,7 +22,7 @@ pub const INCEPTION_V2: LibraryNetwork = LibraryNetwork {
     arg_scope_name: "inception_v2_arg_scope",
     arg_scope: inception::arg_scope,
     options: &[NUM_CLASSES, DEPTH_MULTIPLIER, MIN_DEPTH, USE_SEPARABLE_CONV, SPATIAL_SQUEEZE, GLOBAL_POOL],
-    build,
+    build: Build::Images(build),
 };
 
 const USE_SEPARABLE_CONV: OptionSpec = OptionSpec {

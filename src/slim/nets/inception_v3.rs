@@ -2,8 +2,8 @@
 //!
 //! Source: `research/slim/nets/inception_v3.py`.
 
-use super::LibraryNetwork;
 use super::inception::{self, Step, avg_pool, conv, conv_end_point, max_pool, max_pool_end_point, mixed};
+use super::{Build, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{SAME, VALID};
 use crate::slim::options::{
@@ -20,7 +20,7 @@ pub const INCEPTION_V3: LibraryNetwork = LibraryNetwork {
     arg_scope_name: "inception_v3_arg_scope",
     arg_scope: inception::arg_scope,
     options: &[NUM_CLASSES, CREATE_AUX_LOGITS, DEPTH_MULTIPLIER, MIN_DEPTH, SPATIAL_SQUEEZE, GLOBAL_POOL],
-    build,
+    build: Build::Images(build),
 };
 
 const LAYERS: &[Layer] = &[Layer::Conv2d, Layer::MaxPool2d, Layer::AvgPool2d];

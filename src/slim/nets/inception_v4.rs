@@ -2,10 +2,10 @@
 //!
 //! Source: `research/slim/nets/inception_v4.py`.
 
-use super::LibraryNetwork;
 use super::inception::{
     self, Step, avg_pool, conv, conv_end_point, max_pool, mixed, whole_image_aux_logits, whole_image_pool,
 };
+use super::{Build, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, SAME, VALID};
 use crate::slim::options::{CREATE_AUX_LOGITS, NUM_CLASSES};
@@ -20,7 +20,7 @@ pub const INCEPTION_V4: LibraryNetwork = LibraryNetwork {
     arg_scope_name: "inception_v4_arg_scope",
     arg_scope: inception::arg_scope,
     options: &[NUM_CLASSES, CREATE_AUX_LOGITS],
-    build,
+    build: Build::Images(build),
 };
 
 const LAYERS: &[Layer] = &[Layer::Conv2d, Layer::MaxPool2d, Layer::AvgPool2d];

@@ -2,7 +2,7 @@
 //!
 //! Source: `research/slim/nets/lenet.py`.
 
-use super::LibraryNetwork;
+use super::{Build, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::NO_ACTIVATION;
 use crate::slim::options::NUM_CLASSES;
@@ -18,7 +18,7 @@ pub const LENET: LibraryNetwork = LibraryNetwork {
     // Its arg_scope sets slim's defaults.
     arg_scope: ArgScope::new,
     options: &[NUM_CLASSES],
-    build,
+    build: Build::Images(build),
 };
 
 fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {

@@ -2,9 +2,9 @@
 //!
 //! Source: `research/slim/nets/mobilenet_v1.py`.
 
-use super::LibraryNetwork;
 use super::inception;
 use super::mobilenet::{AtrousStride, LEAST_DEPTH, USE_EXPLICIT_PADDING, under_multiplier};
+use super::{Build, LibraryNetwork};
 use crate::error::Error;
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{SAME, VALID};
@@ -20,7 +20,7 @@ pub const MOBILENET_V1: LibraryNetwork = LibraryNetwork {
     arg_scope_name: "mobilenet_v1_arg_scope",
     arg_scope,
     options: &options(1.0),
-    build,
+    build: Build::Images(build),
 };
 pub const MOBILENET_V1_075: LibraryNetwork =
     LibraryNetwork { name: "mobilenet_v1_075", options: &options(0.75), ..MOBILENET_V1 };

@@ -2,11 +2,11 @@
 //!
 //! Source: `research/slim/nets/mobilenet/mobilenet_v2.py`.
 
-use super::LibraryNetwork;
 use super::mobilenet::{
     Definition, LEAST_DEPTH, Op, USE_EXPLICIT_PADDING, bottleneck, conv, mobilenet, training_scope,
     under_multiplier,
 };
+use super::{Build, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::options::{
     DIVISIBLE_BY, FINEGRAIN_CLASSIFICATION_MODE, NUM_CLASSES, OUTPUT_STRIDE, OptionSpec, Value,
@@ -22,7 +22,7 @@ pub const MOBILENET_V2: LibraryNetwork = LibraryNetwork {
     arg_scope_name: "training_scope",
     arg_scope: training_scope,
     options: &options(1.0, false),
-    build,
+    build: Build::Images(build),
 };
 pub const MOBILENET_V2_140: LibraryNetwork =
     LibraryNetwork { name: "mobilenet_v2_140", options: &options(1.4, false), ..MOBILENET_V2 };

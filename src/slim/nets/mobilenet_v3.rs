@@ -2,11 +2,11 @@
 //!
 //! Source: `research/slim/nets/mobilenet/mobilenet_v3.py`.
 
-use super::LibraryNetwork;
 use super::mobilenet::{
     Definition, LEAST_DEPTH, Op, REDUCE, USE_EXPLICIT_PADDING, biased_conv, bottleneck, conv,
     fused_bottleneck, mobilenet, training_scope, under_multiplier,
 };
+use super::{Build, LibraryNetwork};
 use crate::slim::Activation::{HardSwish, Relu};
 use crate::slim::options::{
     DIVISIBLE_BY, FINEGRAIN_CLASSIFICATION_MODE, NUM_CLASSES, OUTPUT_STRIDE, OptionSpec, Value,
@@ -28,28 +28,28 @@ pub const MOBILENET_V3_LARGE: LibraryNetwork = LibraryNetwork {
         DIVISIBLE_BY,
         OUTPUT_STRIDE,
     ],
-    build: |slim, images, options| mobilenet(slim, images, options, &LARGE),
+    build: Build::Images(|slim, images, options| mobilenet(slim, images, options, &LARGE)),
 };
 pub const MOBILENET_V3_SMALL: LibraryNetwork = LibraryNetwork {
     name: "mobilenet_v3_small",
-    build: |slim, images, options| mobilenet(slim, images, options, &SMALL),
+    build: Build::Images(|slim, images, options| mobilenet(slim, images, options, &SMALL)),
     ..MOBILENET_V3_LARGE
 };
 pub const MOBILENET_V3_LARGE_MINIMALISTIC: LibraryNetwork = LibraryNetwork {
     name: "mobilenet_v3_large_minimalistic",
-    build: |slim, images, options| mobilenet(slim, images, options, &LARGE_MINIMALISTIC),
+    build: Build::Images(|slim, images, options| mobilenet(slim, images, options, &LARGE_MINIMALISTIC)),
     ..MOBILENET_V3_LARGE
 };
 pub const MOBILENET_V3_SMALL_MINIMALISTIC: LibraryNetwork = LibraryNetwork {
     name: "mobilenet_v3_small_minimalistic",
-    build: |slim, images, options| mobilenet(slim, images, options, &SMALL_MINIMALISTIC),
+    build: Build::Images(|slim, images, options| mobilenet(slim, images, options, &SMALL_MINIMALISTIC)),
     ..MOBILENET_V3_LARGE
 };
 pub const MOBILENET_EDGETPU: LibraryNetwork = LibraryNetwork {
     name: "mobilenet_edgetpu",
     scope: "MobilenetEdgeTPU",
     options: &edgetpu_options(1.0, false),
-    build: |slim, images, options| mobilenet(slim, images, options, &EDGETPU),
+    build: Build::Images(|slim, images, options| mobilenet(slim, images, options, &EDGETPU)),
     ..MOBILENET_V3_LARGE
 };
 pub const MOBILENET_EDGETPU_075: LibraryNetwork = LibraryNetwork {

@@ -32,8 +32,9 @@ mod vggish;
 
 use std::sync::{Arc, LazyLock};
 
-use super::network::{Definition, Network};
-use super::{ArgScope, NetworkBuilder, OptionSpec, Options};
+use super::network::{Definition, Network, NetworkInput};
+use super::{ArgScope, ImageShape, NetworkBuilder, OptionSpec, Options, Variables};
+use crate::error::Result;
 use crate::graph::TensorRef;
 
 /// A network as its file defines it. The fields are those of [`Network`].
@@ -46,19 +47,52 @@ struct LibraryNetwork {
     arg_scope_name: &'static str,
     arg_scope: fn() -> ArgScope,
     options: &'static [OptionSpec],
-    build: BuildFunction,
+    build: Build,
 }
 
-/// A function that builds a network on the images and returns the logits, or the features if there are no classes.
+/// A function that builds a network on images, videos or spectrograms.
 type BuildFunction = fn(&mut NetworkBuilder<'_>, TensorRef, &Options) -> TensorRef;
+
+/// How a network is built. The functions return the logits, or the features if there are no classes.
+#[derive(Clone, Copy)]
+enum Build {
+    /// From images, videos or spectrograms.
+    Images(BuildFunction),
+    /// From other inputs.
+    #[expect(dead_code, reason = "the networks that have other inputs follow")]
+    Inputs {
+        /// See [`Definition::inputs`].
+        inputs: fn(&Options, &ImageShape) -> Vec<NetworkInput>,
+        /// See [`Definition::check`].
+        check: fn(&Options, &Variables) -> Result<()>,
+        build: fn(&mut NetworkBuilder<'_>, &[TensorRef], &Options) -> TensorRef,
+    },
+}
 
 impl Definition for &'static LibraryNetwork {
     fn arg_scope(&self) -> ArgScope {
         (self.arg_scope)()
     }
 
-    fn build(&self, slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
-        (self.build)(slim, images, options)
+    fn inputs(&self, options: &Options, image: &ImageShape) -> Vec<NetworkInput> {
+        match self.build {
+            Build::Images(_) => vec![NetworkInput::images(options.input_shape(image))],
+            Build::Inputs { inputs, .. } => inputs(options, image),
+        }
+    }
+
+    fn check(&self, options: &Options, variables: &Variables) -> Result<()> {
+        match self.build {
+            Build::Images(_) => Ok(()),
+            Build::Inputs { check, .. } => check(options, variables),
+        }
+    }
+
+    fn build(&self, slim: &mut NetworkBuilder<'_>, inputs: &[TensorRef], options: &Options) -> TensorRef {
+        match self.build {
+            Build::Images(build) => build(slim, inputs[0], options),
+            Build::Inputs { build, .. } => build(slim, inputs, options),
+        }
     }
 }
 

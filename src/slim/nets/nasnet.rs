@@ -4,9 +4,9 @@
 
 use std::borrow::Cow;
 
-use super::LibraryNetwork;
 use super::nasnet_cell::Cell;
 use super::nasnet_cell::Operation::{AvgPool, Identity, MaxPool, Separable};
+use super::{Build, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_BIASES, VALID};
 use crate::slim::options::{NUM_CLASSES, OptionSource, OptionSpec, USE_AUX_HEAD, Value};
@@ -21,7 +21,7 @@ pub const NASNET_MOBILE: LibraryNetwork = LibraryNetwork {
     arg_scope_name: "nasnet_mobile_arg_scope",
     arg_scope: imagenet_arg_scope,
     options: &hparams(12, 44, 1.0, 0),
-    build: |slim, images, options| nasnet(slim, images, options, stem_of_imagenet),
+    build: Build::Images(|slim, images, options| nasnet(slim, images, options, stem_of_imagenet)),
 };
 pub const NASNET_LARGE: LibraryNetwork = LibraryNetwork {
     name: "nasnet_large",
@@ -38,7 +38,7 @@ pub const NASNET_CIFAR: LibraryNetwork = LibraryNetwork {
     arg_scope_name: "nasnet_cifar_arg_scope",
     arg_scope: || arg_scope(0.9, 1e-5),
     options: &hparams(18, 32, 3.0, 0),
-    build: |slim, images, options| nasnet(slim, images, options, stem_of_cifar),
+    build: Build::Images(|slim, images, options| nasnet(slim, images, options, stem_of_cifar)),
     ..NASNET_MOBILE
 };
 

@@ -2,8 +2,8 @@
 //!
 //! Source: `research/slim/nets/overfeat.py`.
 
-use super::LibraryNetwork;
 use super::convolutional_classifier::{self, classifier};
+use super::{Build, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{COLLECTED, VALID};
 use crate::slim::{Arg::Stride, Layer, NetworkBuilder, Options};
@@ -17,7 +17,7 @@ pub const OVERFEAT: LibraryNetwork = LibraryNetwork {
     arg_scope_name: "overfeat_arg_scope",
     arg_scope: convolutional_classifier::arg_scope,
     options: convolutional_classifier::OPTIONS,
-    build,
+    build: Build::Images(build),
 };
 
 fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {

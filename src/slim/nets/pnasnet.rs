@@ -2,13 +2,13 @@
 //!
 //! Source: `research/slim/nets/nasnet/pnasnet.py`.
 
-use super::LibraryNetwork;
 use super::nasnet::{
     FILTER_SCALING_RATE, NASNET_LARGE, NUM_CELLS, SKIP_REDUCTION_LAYER_INPUT, aux_head, before_last, filters,
     final_layer, hparams, imagenet_stem, reductions,
 };
 use super::nasnet_cell::Cell;
 use super::nasnet_cell::Operation::{Identity, MaxPool, Separable};
+use super::{Build, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::{NetworkBuilder, Options};
 
@@ -17,7 +17,7 @@ pub const PNASNET_LARGE: LibraryNetwork = LibraryNetwork {
     aux_logits: Some("aux_7"),
     arg_scope_name: "pnasnet_large_arg_scope",
     options: &hparams(12, 216, 3.0, 1),
-    build,
+    build: Build::Images(build),
     ..NASNET_LARGE
 };
 pub const PNASNET_MOBILE: LibraryNetwork = LibraryNetwork {

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 use super::resnet::{self, Unit, conv2d_same, subsample};
-use super::{BuildFunction, LibraryNetwork};
+use super::{Build, BuildFunction, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{COLLECTED, NO_ACTIVATION};
 use crate::slim::depth::fitting_depth;
@@ -31,7 +31,7 @@ const fn network(name: &'static str, build: BuildFunction) -> LibraryNetwork {
         arg_scope_name: "resnet_arg_scope",
         arg_scope: resnet::arg_scope,
         options: OPTIONS,
-        build,
+        build: Build::Images(build),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Source: `research/slim/nets/resnet_v2.py`.
 
 use super::resnet::{self, Unit, conv2d_same, subsample};
-use super::{BuildFunction, LibraryNetwork};
+use super::{Build, BuildFunction, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{COLLECTED, NO_ACTIVATION, NO_NORMALIZER};
 use crate::slim::{Activation, Arg, Layer, NetworkBuilder, Options};
@@ -27,7 +27,7 @@ const fn network(name: &'static str, build: BuildFunction) -> LibraryNetwork {
         arg_scope_name: "resnet_arg_scope",
         arg_scope: resnet::arg_scope,
         options: resnet::OPTIONS,
-        build,
+        build: Build::Images(build),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::LibraryNetwork;
+use super::{Build, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_NORMALIZER, SAME};
 use crate::slim::options::{DEPTH_MULTIPLIER, FRAMES, MIN_DEPTH, NUM_CLASSES, SPATIAL_SQUEEZE};
@@ -23,7 +23,7 @@ pub const I3D: LibraryNetwork = LibraryNetwork {
     arg_scope_name: "i3d_arg_scope",
     arg_scope,
     options: &[NUM_CLASSES, FRAMES, SPATIAL_SQUEEZE],
-    build: |slim, videos, options| build(slim, videos, &Form::I3D, options),
+    build: Build::Images(|slim, videos, options| build(slim, videos, &Form::I3D, options)),
 };
 
 pub const S3DG: LibraryNetwork = LibraryNetwork {
@@ -39,7 +39,7 @@ pub const S3DG: LibraryNetwork = LibraryNetwork {
         DEPTH_MULTIPLIER,
         MIN_DEPTH,
     ],
-    build: |slim, videos, options| {
+    build: Build::Images(|slim, videos, options| {
         let form = Form {
             first_temporal_kernel_size: options.count(&FIRST_TEMPORAL_KERNEL_SIZE.name),
             temporal_conv_startat: options.choice(&TEMPORAL_CONV_STARTAT.name),
@@ -47,7 +47,7 @@ pub const S3DG: LibraryNetwork = LibraryNetwork {
             is_separable: true,
         };
         build(slim, videos, &form, options)
-    },
+    }),
     ..I3D
 };
 

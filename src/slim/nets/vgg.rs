@@ -3,7 +3,7 @@
 //! Source: `research/slim/nets/vgg.py`.
 
 use super::convolutional_classifier::{self, FC_CONV_PADDING, classifier};
-use super::{BuildFunction, LibraryNetwork};
+use super::{Build, BuildFunction, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::COLLECTED;
 use crate::slim::options::{GLOBAL_POOL, NUM_CLASSES, SPATIAL_SQUEEZE};
@@ -26,7 +26,7 @@ const fn network(name: &'static str, build: BuildFunction) -> LibraryNetwork {
         arg_scope_name: "vgg_arg_scope",
         arg_scope: convolutional_classifier::arg_scope,
         options: &[NUM_CLASSES, SPATIAL_SQUEEZE, FC_CONV_PADDING, GLOBAL_POOL],
-        build,
+        build: Build::Images(build),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::LibraryNetwork;
+use super::{Build, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, SAME};
 use crate::slim::options::{NUM_BANDS, NUM_FRAMES};
@@ -19,7 +19,7 @@ pub const VGGISH: LibraryNetwork = LibraryNetwork {
     arg_scope_name: "VGGish's arg_scope",
     arg_scope,
     options: &[NUM_FRAMES, NUM_BANDS, EMBEDDING_SIZE, RELU_EMBEDDING],
-    build,
+    build: Build::Images(build),
 };
 
 /// `fc2` had slim's ReLU in older versions and has `activation_fn=None` today, so that the tensor of the same name holds

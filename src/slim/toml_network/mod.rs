@@ -50,8 +50,8 @@ impl Definition for Description {
         builder::arg_scope(self)
     }
 
-    fn build(&self, slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
-        builder::build(self, slim, images, options)
+    fn build(&self, slim: &mut NetworkBuilder<'_>, inputs: &[TensorRef], options: &Options) -> TensorRef {
+        builder::build(self, slim, inputs[0], options)
     }
 }
 
