@@ -61,7 +61,14 @@ fn tiny() -> (Case, Vec<Variable>) {
 
 fn assert_computes_tensorflows_logits(name: &str, format: Format) {
     let case = Case::load(name);
-    let converted = Converted::new(&filled(&case), format, &[&size_option(&case)]);
+    let options = [size_option(&case), format!("--network-option=frames={}", case.frames.unwrap_or(0))];
+    let options: Vec<&str> = match (case.input.shape.len(), case.frames) {
+        // The size of a spectrogram is that of the network.
+        (3, _) => vec![],
+        (_, None) => vec![&options[0]],
+        (_, Some(_)) => vec![&options[0], &options[1]],
+    };
+    let converted = Converted::new(&filled(&case), format, &options);
     let outputs = converted.run(&case);
     let error = relative_error(&outputs[0].1, &case.logits());
     assert!(error <= TOLERANCE, "{name} {format:?}: relative error {error}");
@@ -124,6 +131,35 @@ fn mobilenet_v3_computes_what_tensorflow_computes() {
 fn densenet_computes_what_tensorflow_computes() {
     assert_computes_tensorflows_logits("densenet121", Format::V2);
     assert_computes_tensorflows_logits("densenet169", Format::V1);
+}
+
+#[test]
+fn efficientnet_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("efficientnet-b0", Format::V2);
+    assert_computes_tensorflows_logits("efficientnet-lite0", Format::V1);
+    assert_computes_tensorflows_logits("efficientnet-edgetpu-S", Format::V2);
+}
+
+#[test]
+fn mnasnet_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("mnasnet-a1", Format::V2);
+    assert_computes_tensorflows_logits("mnasnet-b1", Format::V1);
+}
+
+#[test]
+fn mobilefacenet_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("mobilefacenet", Format::V2);
+}
+
+#[test]
+fn yamnet_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("yamnet", Format::V2);
+}
+
+#[test]
+fn simclr_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("simclr_18", Format::V2);
+    assert_computes_tensorflows_logits("simclr_50_pretrained", Format::V1);
 }
 
 #[test]

@@ -20,13 +20,21 @@ pub enum Layer {
 }
 
 /// The values of `activation_fn`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 #[allow(missing_docs)] // the variants are the functions' own names
 pub enum Activation {
     Relu,
     Relu6,
+    /// `tf.nn.leaky_relu` with this `alpha`.
+    LeakyRelu(f32),
+    /// A ReLU whose slope for negative numbers is a variable of this name, with an element for each channel.
+    PRelu(&'static str),
+    Elu,
+    Tanh,
     Sigmoid,
     Identity,
+    /// `tf.nn.swish`
+    Swish,
     /// `mobilenet_v3.hard_swish`: `x * relu6(x + 3) / 6`.
     HardSwish,
     /// The gate of MobileNet v3's squeeze-and-excite: `relu6(x + 3) * 0.16667`.

@@ -3,6 +3,7 @@
 //! `recognize` finds the network, and a file of `nets` builds it with the functions of `layers` under the defaults of an
 //! [`ArgScope`]. The result is the graph that slim would have built.
 
+mod activations;
 pub mod arg_scope;
 mod atrous;
 mod choice;
@@ -18,6 +19,8 @@ mod plain_ops;
 mod recognition;
 pub mod recognize;
 mod scope_candidates;
+mod sonnet_layers;
+mod tf_layers;
 pub mod toml_network;
 
 pub use arg_scope::{Activation, Arg, ArgScope, Layer, Normalizer};
@@ -30,6 +33,7 @@ pub use options::{NUM_BANDS, NUM_CLASSES, NUM_FRAMES, OptionSource, OptionSpec, 
 pub use plain_ops::LocalResponseNormalization;
 pub use recognition::Recognition;
 pub use recognize::{Overrides, Recognized, recognize, recognize_and_build};
+pub use tf_layers::LayerName;
 
 use std::collections::BTreeMap;
 

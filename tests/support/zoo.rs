@@ -114,6 +114,10 @@ impl Case {
         match self.size {
             Some(Size::Square(size)) => [size, size],
             Some(Size::HeightWidth(size)) => size,
+            // A spectrogram has no channels.
+            None if self.input.shape.len() == 3 => {
+                [self.input.shape[1].unwrap(), self.input.shape[2].unwrap()]
+            }
             None => {
                 let rank = self.input.shape.len();
                 [self.input.shape[rank - 3].unwrap(), self.input.shape[rank - 2].unwrap()]

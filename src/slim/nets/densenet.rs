@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::LibraryNetwork;
+use super::{Build, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::{COLLECTED, NO_ACTIVATION, NO_BIASES, SAME};
 use crate::slim::options::NUM_CLASSES;
@@ -22,25 +22,25 @@ pub const DENSENET121: LibraryNetwork = LibraryNetwork {
     arg_scope_name: "densenet_arg_scope",
     arg_scope,
     options: &options(32, 64),
-    build: |slim, images, options| densenet(slim, images, [6, 12, 24, 16], options),
+    build: Build::Images(|slim, images, options| densenet(slim, images, [6, 12, 24, 16], options)),
 };
 pub const DENSENET161: LibraryNetwork = LibraryNetwork {
     name: "densenet161",
     scope: "densenet161",
     options: &options(48, 96),
-    build: |slim, images, options| densenet(slim, images, [6, 12, 36, 24], options),
+    build: Build::Images(|slim, images, options| densenet(slim, images, [6, 12, 36, 24], options)),
     ..DENSENET121
 };
 pub const DENSENET169: LibraryNetwork = LibraryNetwork {
     name: "densenet169",
     scope: "densenet169",
-    build: |slim, images, options| densenet(slim, images, [6, 12, 32, 32], options),
+    build: Build::Images(|slim, images, options| densenet(slim, images, [6, 12, 32, 32], options)),
     ..DENSENET121
 };
 pub const DENSENET201: LibraryNetwork = LibraryNetwork {
     name: "densenet201",
     scope: "densenet201",
-    build: |slim, images, options| densenet(slim, images, [6, 12, 48, 32], options),
+    build: Build::Images(|slim, images, options| densenet(slim, images, [6, 12, 48, 32], options)),
     ..DENSENET121
 };
 
