@@ -61,10 +61,16 @@ fn tiny() -> (Case, Vec<Variable>) {
 
 fn assert_computes_tensorflows_logits(name: &str, format: Format) {
     let case = Case::load(name);
-    let options = case.network_options();
-    let options = options.iter().map(|option| format!("--network-option={}={}", option.name, option.value));
-    let options: Vec<String> =
-        options.chain([size_option(&case), format!("--outputs={}", case.output)]).collect();
+    let mut options: Vec<String> = case
+        .network_options()
+        .iter()
+        .map(|option| format!("--network-option={}={}", option.name, option.value))
+        .collect();
+    // The size of a spectrogram is that of the network.
+    if case.input.shape.len() > 3 {
+        options.push(size_option(&case));
+    }
+    options.push(format!("--outputs={}", case.output));
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
     let converted = Converted::new(&filled(&case), format, &options);
     let outputs = converted.run(&case);
@@ -161,6 +167,41 @@ fn delf_computes_tensorflows_attention_for_images_of_any_size() {
     let open = Converted::new(&filled(&case), Format::V2, &[]);
     assert_eq!(open.model().inputs()[0].1, "batch,?,?,3");
     assert!(relative_error(&open.run(&case)[0].1, &case.logits()) <= TOLERANCE);
+}
+
+#[test]
+fn densenet_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("densenet121", Format::V2);
+    assert_computes_tensorflows_logits("densenet169", Format::V1);
+}
+
+#[test]
+fn efficientnet_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("efficientnet-b0", Format::V2);
+    assert_computes_tensorflows_logits("efficientnet-lite0", Format::V1);
+    assert_computes_tensorflows_logits("efficientnet-edgetpu-S", Format::V2);
+}
+
+#[test]
+fn mnasnet_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("mnasnet-a1", Format::V2);
+    assert_computes_tensorflows_logits("mnasnet-b1", Format::V1);
+}
+
+#[test]
+fn mobilefacenet_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("mobilefacenet", Format::V2);
+}
+
+#[test]
+fn yamnet_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("yamnet", Format::V2);
+}
+
+#[test]
+fn simclr_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("simclr_18", Format::V2);
+    assert_computes_tensorflows_logits("simclr_50_pretrained", Format::V1);
 }
 
 #[test]

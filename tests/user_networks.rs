@@ -176,14 +176,13 @@ fn without_classes_a_described_network_ends_at_its_features() {
     assert_eq!(built.end_point("Logits"), None);
 }
 
-#[test]
-fn a_described_deeplab_converts_to_the_same_graph_as_the_librarys() {
-    let network = NetworkChoice::from("deeplab_mobilenet_v2").network().unwrap();
+/// Converts by a network of the library and by its description in examples/networks, and compares the bytes of the graphs.
+/// `shown` are options that the variables show.
+fn assert_same_graph(name: &str, shown: &[(&str, &str)], [height, width]: [usize; 2], built_ins: &[&str]) {
+    let network = NetworkChoice::from(name).network().unwrap();
     let mut options = Options::defaults(&network.options, &network.scope);
-    for (name, value) in [("num_classes", "3"), ("atrous_rates", "6,12,18"), ("decoder_output_stride", "4")] {
-        options.set_from_text(name, value).unwrap();
-    }
-    let image = ImageShape { batch: None, height: 65, width: 97, channels: 3 };
+    shown.iter().for_each(|(name, value)| options.set_from_text(name, value).unwrap());
+    let image = ImageShape { batch: None, height, width, channels: 3 };
     let built = build(&network, "", &options, &image, &Variables::new()).unwrap();
     let variables: Vec<Variable> = built
         .variables()
@@ -191,16 +190,28 @@ fn a_described_deeplab_converts_to_the_same_graph_as_the_librarys() {
         .collect();
     let folder = TempDir::new().unwrap();
     let checkpoint = write(folder.path(), &variables, Format::V2);
+    let size = format!("--image-size={height}x{width}");
     let graph = |network: &str, options: &[&str]| {
         let model = folder.path().join("model.onnx");
-        let given = ["--network", network, "--image-size=65x97", "--outputs=merged_logits,logits"];
+        let given = ["--network", network, &size, "--outputs=logits"];
         convert(&checkpoint, &model, &[&given[..], options].concat());
         // The metadata name the options, which the description has fewer of.
         Model::load(&model).proto().graph.write_to_bytes().unwrap()
     };
-    let built_in = graph("deeplab_mobilenet_v2", &["--network-option=preprocess_images=false"]);
-    let described = graph(&example("deeplab_mobilenet_v2"), &[]);
-    assert!(built_in == described, "{} and {} bytes", built_in.len(), described.len());
+    let (built_in, described) = (graph(name, built_ins), graph(&example(name), &[]));
+    assert!(built_in == described, "{name}: {} and {} bytes", built_in.len(), described.len());
+}
+
+#[test]
+fn a_described_deeplab_converts_to_the_same_graph_as_the_librarys() {
+    let shown = [("num_classes", "3"), ("atrous_rates", "6,12,18"), ("decoder_output_stride", "4")];
+    let prepared = ["--network-option=preprocess_images=false"];
+    assert_same_graph("deeplab_mobilenet_v2", &shown, [65, 97], &prepared);
+}
+
+#[test]
+fn a_described_efficientnet_converts_to_the_same_graph_as_the_librarys() {
+    assert_same_graph("efficientnet_b0", &[("num_classes", "10")], [64, 96], &[]);
 }
 
 /// Converts by the library's inception_v1 and by the described one, and compares the bytes.

@@ -135,7 +135,8 @@ impl NetworkBuilder<'_> {
             let variance = slim.variable("moving_variance", &shape);
             if !args.fused {
                 let parts = BatchNormParts { gamma, beta, mean, variance };
-                let net = slim.unfused_batch_norm(net, &parts, args.epsilon);
+                // slim has used the name "batchnorm" for nodes of training already.
+                let net = slim.unfused_batch_norm("batchnorm_1", net, &parts, args.epsilon);
                 return slim.activated(net, args.activation_fn);
             }
             let gamma =
@@ -152,7 +153,7 @@ impl NetworkBuilder<'_> {
     }
 
     /// Whether the checkpoint holds a variable of the open scope. Records a disagreement with the arg_scope.
-    fn holds(&mut self, name: &str, expected: bool) -> bool {
+    pub(super) fn holds(&mut self, name: &str, expected: bool) -> bool {
         let variable = self.variable_name(name);
         let stored = self.variables.contains_key(&variable);
         // If the checkpoint holds no variable of the batch norm, the arg_scope decides, and the conversion reports the

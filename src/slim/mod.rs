@@ -21,6 +21,8 @@ mod recognition;
 pub mod recognize;
 mod resize;
 mod scope_candidates;
+mod sonnet_layers;
+mod tf_layers;
 pub mod toml_network;
 
 pub use arg_scope::{Activation, Arg, ArgScope, Layer, Normalizer};
@@ -34,6 +36,7 @@ pub use plain_ops::LocalResponseNormalization;
 pub use recognition::Recognition;
 pub use recognize::{Overrides, Recognized, recognize, recognize_and_build};
 pub use resize::{Alignment, Interpolation};
+pub use tf_layers::LayerName;
 
 use std::collections::BTreeMap;
 

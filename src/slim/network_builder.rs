@@ -148,12 +148,15 @@ impl<'a> NetworkBuilder<'a> {
         self.within(self.variable_scope.clone(), name_scope, build)
     }
 
-    /// Builds in `variable_scope(None, default)`: a name that was used before gets a number.
+    /// Builds in `variable_scope(None, default)`: a name that was used before gets a number. Variables and ops are numbered each on
+    /// their own.
     pub fn default_scope<T>(&mut self, default: &str, build: impl FnOnce(&mut Self) -> T) -> T {
         let used = self.variable_scopes.entry([self.variable_scope.as_str(), default].concat()).or_insert(0);
         let name = if *used == 0 { default.to_owned() } else { format!("{default}_{used}") };
         *used += 1;
-        self.variable_scope(&name, build)
+        let variable_scope = [self.variable_scope.as_str(), &name, "/"].concat();
+        let name_scope = self.unique_name(default) + "/";
+        self.within(variable_scope, name_scope, build)
     }
 
     /// Builds in the scope of a layer. For [`UNNAMED`], numbers the `default` name.
@@ -192,6 +195,12 @@ impl<'a> NetworkBuilder<'a> {
     ) -> TensorRef {
         let name = self.unique_name(name);
         self.within(self.variable_scope.clone(), [name.as_str(), "/"].concat(), |slim| build(slim, &name))
+    }
+
+    /// Builds in `name_scope(name)`, with the variables in the same scope: that of a layer of Keras.
+    pub(super) fn keras_scope<T>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> T) -> T {
+        let name_scope = self.unique_name(name) + "/";
+        self.within(name_scope.clone(), name_scope, build)
     }
 
     fn within<T>(
@@ -266,6 +275,27 @@ impl<'a> NetworkBuilder<'a> {
     pub fn model_output(&mut self, name: &str, tensor: TensorRef) -> TensorRef {
         self.model_outputs.push(name.to_owned());
         self.end_point(name, tensor)
+    }
+
+    /// Whether the checkpoint holds variables in a scope of this name within the open scope.
+    pub(super) fn holds_scope(&self, name: &str) -> bool {
+        let scope = [self.variable_scope.as_str(), name, "/"].concat();
+        self.variables.range(scope.clone()..).next().is_some_and(|(name, _)| name.starts_with(&scope))
+    }
+
+    /// The scopes in which the checkpoint holds variables, within this one of the open scope.
+    pub(super) fn scopes_in(&self, scope: &str) -> Vec<&'a str> {
+        let scope = [self.variable_scope.as_str(), scope, "/"].concat();
+        let names = self.variables.range(scope.clone()..).map(|(name, _)| name.as_str());
+        let names = names.map_while(|name| name.strip_prefix(&scope));
+        let mut scopes: Vec<&str> = names.filter_map(|name| Some(name.split_once('/')?.0)).collect();
+        scopes.dedup();
+        scopes
+    }
+
+    /// The length of the last axis of a variable of the open scope, if the checkpoint holds it.
+    pub(super) fn stored_channels(&self, name: &str) -> Option<usize> {
+        self.variables.get(&[self.variable_scope.as_str(), name].concat())?.last().copied()
     }
 
     /// The name of the open variable scope, ending in `/`.

@@ -24,6 +24,11 @@ impl NetworkBuilder<'_> {
         self.op("add", "AddV2", &[a, b], [])
     }
 
+    /// `tf.add(a, b)` under a name
+    pub fn sum_as(&mut self, name: &str, a: TensorRef, b: TensorRef) -> TensorRef {
+        self.op(name, "AddV2", &[a, b], [])
+    }
+
     /// `tf.multiply(a, b)`
     pub fn multiply(&mut self, a: TensorRef, b: TensorRef) -> TensorRef {
         self.op("Mul", "Mul", &[a, b], [])
@@ -57,6 +62,37 @@ impl NetworkBuilder<'_> {
     pub fn reshape(&mut self, net: TensorRef, dims: &[i32]) -> TensorRef {
         let shape = ("shape", Constant::from_i32(vec![dims.len()], dims));
         self.op_with_constant("Reshape", "Reshape", &[net], shape, [])
+    }
+
+    /// `tf.keras.layers.Reshape`: keeps the batch, and gives each of its elements this shape.
+    pub fn keras_reshape(&mut self, net: TensorRef, shape: &[usize]) -> TensorRef {
+        self.name_scope("reshape", |slim| {
+            let dims = slim.op("Shape", "Shape", &[net], []);
+            let bound = |index| Constant::from_i32(vec![1], &[index]);
+            let bounds = [("stack", 0), ("stack_1", 1), ("stack_2", 1)]
+                .map(|(name, index)| slim.constant(&format!("strided_slice/{name}"), bound(index)));
+            let inputs = [dims, bounds[0], bounds[1], bounds[2]];
+            let batch =
+                slim.op("strided_slice", "StridedSlice", &inputs, [("shrink_axis_mask", Attr::Int(1))]);
+            let mut lengths = vec![batch];
+            for (axis, &length) in (1..).zip(shape) {
+                let length = Constant::from_i32(vec![], &[length as i32]);
+                lengths.push(slim.constant(&format!("Reshape/shape/{axis}"), length));
+            }
+            let shape = slim.op("Reshape/shape", "Pack", &lengths, [("N", Attr::Int(lengths.len() as i64))]);
+            slim.op("Reshape", "Reshape", &[net, shape], [])
+        })
+    }
+
+    /// `tf.expand_dims`
+    pub fn expand_dims(&mut self, net: TensorRef, axis: i32) -> TensorRef {
+        let axis = ("dim", Constant::from_i32(vec![], &[axis]));
+        self.op_with_constant("ExpandDims", "ExpandDims", &[net], axis, [])
+    }
+
+    /// `tf.squeeze`
+    pub fn squeeze(&mut self, net: TensorRef, axes: &[i64], name: &str) -> TensorRef {
+        self.op(name, "Squeeze", &[net], [("squeeze_dims", Attr::Ints(axes.to_vec()))])
     }
 
     /// `tf.nn.l2_normalize`: scales to length 1 along an axis, unless the square of the length is below `epsilon`.
@@ -97,12 +133,6 @@ impl NetworkBuilder<'_> {
     pub fn arg_max(&mut self, net: TensorRef, axis: i32, name: &str) -> TensorRef {
         let axis = ("dimension", Constant::from_i32(vec![], &[axis]));
         self.op_with_constant(name, "ArgMax", &[net], axis, [("output_type", Attr::Type(DType::Int64))])
-    }
-
-    /// `tf.expand_dims(net, axis)`
-    pub fn expand_dims(&mut self, net: TensorRef, axis: i32) -> TensorRef {
-        let axis = ("dim", Constant::from_i32(vec![], &[axis]));
-        self.op_with_constant("ExpandDims", "ExpandDims", &[net], axis, [])
     }
 
     /// `tf.cast(net, dtype)`
