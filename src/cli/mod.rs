@@ -128,13 +128,15 @@ fn json(value: crate::slim::Value) -> serde_json::Value {
         crate::slim::Value::Flag(flag) => flag.into(),
         crate::slim::Value::Count(count) => count.into(),
         crate::slim::Value::Number(number) => number.into(),
+        crate::slim::Value::Counts(counts) => counts.as_slice().into(),
         crate::slim::Value::Choice(choice, _) => choice.into(),
     }
 }
 
-/// The size of a network's images as JSON: a number, or height and width if they differ.
+/// The size of a network's images as JSON: a number, or height and width if they differ, or null if it is any size.
 fn image_size(network: &crate::slim::Network) -> serde_json::Value {
     match network.image_size {
+        [0, _] | [_, 0] => serde_json::Value::Null,
         [height, width] if height == width => height.into(),
         size => size.as_slice().into(),
     }

@@ -320,7 +320,10 @@ impl NetworkOrigin {
             ("network", recognition.network.name.to_owned()),
             ("network_scope", format!("{}{}", recognition.prefix, recognition.options.scope)),
             ("network_options", options.join(" ")),
-            ("image_size", format!("{}x{}", image.height, image.width)),
+            (
+                "image_size",
+                image.size().map_or("any".to_owned(), |[height, width]| format!("{height}x{width}")),
+            ),
         ]
     }
 }

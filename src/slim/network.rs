@@ -13,7 +13,7 @@ pub struct Network {
     pub name: String,
     /// The variable scope it has by default; empty if it has none.
     pub scope: String,
-    /// The height and width of the images that it was published with; zeros if it reads no images.
+    /// The height and width of the images that it was published with; zeros if it takes images of any size, or no images.
     pub image_size: [usize; 2],
     /// The name of the classifier's weights below the scope. Their last axis is the classes.
     pub logits: String,

@@ -59,6 +59,8 @@ pub struct NetworkBuilder<'a> {
     variable_count: usize,
     /// Whether a filter has been built.
     has_filter: bool,
+    /// Other names of the variables that are built: slim's names, and those in the checkpoint. The last one wins.
+    pub(super) variable_names: Vec<(String, String)>,
     /// The line of the TOML file that describes the current step.
     location: Option<String>,
 }
@@ -83,6 +85,7 @@ impl<'a> NetworkBuilder<'a> {
             variable_limit: usize::MAX,
             variable_count: 0,
             has_filter: false,
+            variable_names: vec![],
             location: None,
         }
     }
@@ -157,12 +160,15 @@ impl<'a> NetworkBuilder<'a> {
         self.within(self.variable_scope.clone(), name_scope, build)
     }
 
-    /// Builds in `variable_scope(None, default)`: a name that was used before gets a number.
+    /// Builds in `variable_scope(None, default)`: a name that was used before gets a number. Variables and ops are numbered each on
+    /// their own.
     pub fn default_scope<T>(&mut self, default: &str, build: impl FnOnce(&mut Self) -> T) -> T {
         let used = self.default_names.entry(default.to_owned()).or_insert(0);
         let name = if *used == 0 { default.to_owned() } else { format!("{default}_{used}") };
         *used += 1;
-        self.variable_scope(&name, build)
+        let variable_scope = [self.variable_scope.as_str(), &name, "/"].concat();
+        let name_scope = self.unique_name(default) + "/";
+        self.within(variable_scope, name_scope, build)
     }
 
     /// Builds in the scope of a layer. For [`UNNAMED`], numbers the `default` name.
@@ -193,6 +199,22 @@ impl<'a> NetworkBuilder<'a> {
         self.within(self.variable_scope.clone(), name_scope, build)
     }
 
+    /// Builds several ops whose last one has the name of the scope that they are in, as TensorFlow's functions of a few ops do.
+    pub(super) fn op_scope(
+        &mut self,
+        name: &str,
+        build: impl FnOnce(&mut Self, &str) -> TensorRef,
+    ) -> TensorRef {
+        let name = self.unique_name(name);
+        self.within(self.variable_scope.clone(), [name.as_str(), "/"].concat(), |slim| build(slim, &name))
+    }
+
+    /// Builds in `name_scope(name)`, with the variables in the same scope: that of a layer of Keras.
+    pub(super) fn keras_scope<T>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> T) -> T {
+        let name_scope = self.unique_name(name) + "/";
+        self.within(name_scope.clone(), name_scope, build)
+    }
+
     fn within<T>(
         &mut self,
         variable_scope: String,
@@ -210,6 +232,14 @@ impl<'a> NetworkBuilder<'a> {
     /// Builds with `args` as defaults of `layers`.
     pub fn arg_scope<T>(&mut self, layers: &[Layer], args: &[Arg], build: impl FnOnce(&mut Self) -> T) -> T {
         let depth = self.scope.enter(layers, args);
+        let built = build(self);
+        self.scope.leave(depth);
+        built
+    }
+
+    /// Builds with all defaults of another arg_scope.
+    pub fn arg_scopes<T>(&mut self, scope: &ArgScope, build: impl FnOnce(&mut Self) -> T) -> T {
+        let depth = self.scope.enter_all(scope);
         let built = build(self);
         self.scope.leave(depth);
         built
@@ -238,6 +268,15 @@ impl<'a> NetworkBuilder<'a> {
         tensor
     }
 
+    /// The tensor of an end point that was built before.
+    pub fn built_end_point(&mut self, name: &str) -> TensorRef {
+        let found = self.end_points.iter().find(|(known, _)| known == name).map(|(_, tensor)| *tensor);
+        found.unwrap_or_else(|| {
+            self.fail(Error::new(name, "the network has no such end point"));
+            self.substitute()
+        })
+    }
+
     /// Makes a tensor an end point whose name includes all scopes. An empty name means the open scope's own.
     pub fn scoped_end_point(&mut self, name: &str, tensor: TensorRef) -> TensorRef {
         let name = format!("{}{name}", self.variable_scope);
@@ -255,6 +294,27 @@ impl<'a> NetworkBuilder<'a> {
         let assumption =
             Assumption { option: option.to_owned(), value: value.to_string(), reason: reason.to_owned() };
         self.assumptions.push(assumption);
+    }
+
+    /// Whether the checkpoint holds variables in a scope of this name within the open scope.
+    pub(super) fn holds_scope(&self, name: &str) -> bool {
+        let scope = [self.variable_scope.as_str(), name, "/"].concat();
+        self.variables.range(scope.clone()..).next().is_some_and(|(name, _)| name.starts_with(&scope))
+    }
+
+    /// The scopes in which the checkpoint holds variables, within this one of the open scope.
+    pub(super) fn scopes_in(&self, scope: &str) -> Vec<&'a str> {
+        let scope = [self.variable_scope.as_str(), scope, "/"].concat();
+        let names = self.variables.range(scope.clone()..).map(|(name, _)| name.as_str());
+        let names = names.map_while(|name| name.strip_prefix(&scope));
+        let mut scopes: Vec<&str> = names.filter_map(|name| Some(name.split_once('/')?.0)).collect();
+        scopes.dedup();
+        scopes
+    }
+
+    /// The length of the last axis of a variable of the open scope, if the checkpoint holds it.
+    pub(super) fn stored_channels(&self, name: &str) -> Option<usize> {
+        self.variables.get(&[self.variable_scope.as_str(), name].concat())?.last().copied()
     }
 
     /// The name of the open variable scope, ending in `/`.
@@ -310,12 +370,23 @@ impl<'a> NetworkBuilder<'a> {
         self.variables.contains_key(&[self.variable_scope.as_str(), name].concat())
     }
 
+    /// The full name of a variable of the open scope.
+    pub(super) fn variable_name(&self, name: &str) -> String {
+        let other = self.variable_names.iter().rfind(|(known, _)| known == name);
+        [self.variable_scope.as_str(), other.map_or(name, |(_, other)| other)].concat()
+    }
+
+    /// Whether an end point of this name was built before.
+    pub(super) fn has_end_point(&self, name: &str) -> bool {
+        self.end_points.iter().any(|(known, _)| known == name)
+    }
+
     /// Adds a variable of the open scope and the op that reads it.
     pub(super) fn variable(&mut self, name: &str, shape: &[usize]) -> TensorRef {
         if self.has_failed() {
             return self.substitute();
         }
-        let name = [self.variable_scope.as_str(), name].concat();
+        let name = self.variable_name(name);
         if self.reuses_variables
             && let Some(read) = self.graph.find(&[name.as_str(), "/read"].concat())
         {
@@ -360,6 +431,17 @@ impl<'a> NetworkBuilder<'a> {
         let name = self.unique_name(name);
         let attrs = attrs.into();
         self.add(name, op, inputs.to_vec(), attrs)
+    }
+
+    /// Adds an op under the full name of an [`NetworkBuilder::op_scope`].
+    pub(super) fn named_op<const N: usize>(
+        &mut self,
+        name: &str,
+        op: &str,
+        inputs: &[TensorRef],
+        attrs: [(&'static str, Attr); N],
+    ) -> TensorRef {
+        self.add(name.to_owned(), op, inputs.to_vec(), attrs.into())
     }
 
     /// Adds an op whose last input is a constant: `name/suffix`.

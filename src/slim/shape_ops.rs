@@ -160,7 +160,7 @@ impl NetworkBuilder<'_> {
     }
 
     /// `tf.expand_dims(net, [axis])`
-    pub fn expand_dims(&mut self, net: TensorRef, axis: i32) -> TensorRef {
+    pub fn expand_dims_at(&mut self, net: TensorRef, axis: i32) -> TensorRef {
         let axis = Operand::Constant("dim", Constant::from_i32(vec![1], &[axis]));
         self.op_of("ExpandDims", "ExpandDims", &[Tensor(net), axis], [])
     }

@@ -83,7 +83,7 @@ impl<'a> Summary<'a> {
             certainty: recognition
                 .map(|recognition| recognition.certainty() * (1.0 - conversion.unused.share())),
             options: recognition.map(options_of),
-            image_size: network.map(|network| [network.image.height, network.image.width]),
+            image_size: network.and_then(|network| network.image.size()),
             graph: graph.map(|graph| graph.path.as_path()),
             signature: graph.and_then(|graph| graph.signature.as_deref()),
             assets: graph.map(|graph| graph.assets.as_slice()),

@@ -150,7 +150,7 @@ fn attention_layer(
     let key = heads_first(slim, key, &parts);
     let scores = slim.batch_matmul(query, key, true);
     let scores = slim.scaled_scores(scores, attention.size_per_head);
-    let mask = slim.expand_dims(mask, 1);
+    let mask = slim.expand_dims_at(mask, 1);
     let adder = slim.masked_out(mask);
     let scores = slim.sum(scores, adder);
     let probs = slim.plain_softmax(scores, "Softmax");
@@ -182,7 +182,7 @@ pub(super) fn word_embeddings(
     [vocab_size, embedding_size]: [usize; 2],
     gathers: bool,
 ) -> [TensorRef; 2] {
-    let ids = slim.expand_dims(input_ids, -1);
+    let ids = slim.expand_dims_at(input_ids, -1);
     let table = slim.variable("word_embeddings", &[vocab_size, embedding_size]);
     let net = if gathers {
         let flat = slim.reshape(ids, &[-1]);

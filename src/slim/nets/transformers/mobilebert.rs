@@ -397,7 +397,7 @@ fn attention_layer(
     });
     let scores = slim.einsum("BFNH,BTNH->BNFT", query, key);
     let scores = slim.scaled_scores(scores, size_per_head);
-    let mask = slim.expand_dims(mask, 1);
+    let mask = slim.expand_dims_at(mask, 1);
     let adder = slim.masked_out_by_sum(mask);
     let scores = slim.sum(scores, adder);
     let probs = slim.plain_softmax(scores, "Softmax");
