@@ -25,7 +25,11 @@ macro_rules! network {
             aux_logits: None,
             arg_scope_name: "EfficientNet's definition",
             arg_scope: ArgScope::new,
-            options: &options(&$family, $width, $depth),
+            options: &options(
+                &$family,
+                ($width, |variables, root| read_width(variables, root, &$family, $width)),
+                ($depth, |variables, root| read_depth(variables, root, &$family, $depth)),
+            ),
             build: Build::Images(|slim, images, options| efficientnet(slim, images, options, &$family)),
         }
     };
@@ -63,8 +67,6 @@ struct Family {
     /// Whether the features are averaged by a window of their size.
     local_pooling: bool,
     num_classes: usize,
-    read_width: fn(&Variables, &str) -> Option<Value>,
-    read_depth: fn(&Variables, &str) -> Option<Value>,
 }
 
 /// Blocks of the same kind. The first one has the stride and changes the number of channels.
@@ -116,19 +118,10 @@ const NET: Family = Family {
     fixes_ends: false,
     local_pooling: false,
     num_classes: 1000,
-    read_width: |variables, root| read_width(variables, root, &NET),
-    read_depth: |variables, root| read_depth(variables, root, &NET),
 };
 
-const LITE: Family = Family {
-    activation: Activation::Relu6,
-    squeezes: false,
-    fixes_ends: true,
-    local_pooling: true,
-    read_width: |variables, root| read_width(variables, root, &LITE),
-    read_depth: |variables, root| read_depth(variables, root, &LITE),
-    ..NET
-};
+const LITE: Family =
+    Family { activation: Activation::Relu6, squeezes: false, fixes_ends: true, local_pooling: true, ..NET };
 
 const EDGETPU: Family = Family {
     stages: &[
@@ -143,12 +136,13 @@ const EDGETPU: Family = Family {
     squeezes: false,
     local_pooling: true,
     num_classes: 1001,
-    read_width: |variables, root| read_width(variables, root, &EDGETPU),
-    read_depth: |variables, root| read_depth(variables, root, &EDGETPU),
     ..NET
 };
 
-const fn options(family: &Family, width: f64, depth: f64) -> [OptionSpec; 3] {
+/// A coefficient of a published network, and the function that reads it from the variables.
+type Coefficient = (f64, fn(&Variables, &str) -> Option<Value>);
+
+const fn options(family: &Family, width: Coefficient, depth: Coefficient) -> [OptionSpec; 3] {
     [
         OptionSpec {
             default: Value::Count(family.num_classes),
@@ -163,14 +157,14 @@ const fn options(family: &Family, width: f64, depth: f64) -> [OptionSpec; 3] {
         },
         OptionSpec {
             name: Cow::Borrowed(WIDTH),
-            default: Value::Number(width),
-            source: OptionSource::ReadBy(family.read_width),
+            default: Value::Number(width.0),
+            source: OptionSource::ReadBy(width.1),
             help: "factor for the number of channels of every convolution",
         },
         OptionSpec {
             name: Cow::Borrowed(DEPTH),
-            default: Value::Number(depth),
-            source: OptionSource::ReadBy(family.read_depth),
+            default: Value::Number(depth.0),
+            source: OptionSource::ReadBy(depth.1),
             help: "factor for the number of blocks of every stage",
         },
     ]
@@ -179,13 +173,9 @@ const fn options(family: &Family, width: f64, depth: f64) -> [OptionSpec; 3] {
 const WIDTH: &str = "width_coefficient";
 const DEPTH: &str = "depth_coefficient";
 
-/// The coefficients of the published networks, which are tried before all others.
-const WIDTHS: [f64; 9] = [1.0, 1.1, 1.2, 1.4, 1.6, 1.8, 2.0, 2.2, 4.3];
-const DEPTHS: [f64; 9] = [1.0, 1.1, 1.2, 1.4, 1.8, 2.2, 2.6, 3.1, 3.6];
-
-/// `published`, and then all numbers with two decimals.
-fn coefficients(published: &[f64]) -> impl Iterator<Item = f64> {
-    published.iter().copied().chain((1..1000).map(|hundredths| f64::from(hundredths) / 100.0))
+/// The published coefficient, and then all numbers with two decimals.
+fn coefficients(published: f64) -> impl Iterator<Item = f64> {
+    std::iter::once(published).chain((1..1000).map(|hundredths| f64::from(hundredths) / 100.0))
 }
 
 /// The scope of the variables. Keras's `Model` opens the scope `model` for the names of ops only, or for variables too.
@@ -196,22 +186,27 @@ fn variable_root(variables: &Variables, root: &str) -> String {
 
 const MODEL: &str = "model";
 
-/// Finds the factor that gives the last block of the network, and each block before it, the channels that it has.
-fn read_width(variables: &Variables, root: &str, family: &Family) -> Option<Value> {
+/// Finds the factor that gives the stages the channels that their blocks have, and the first and the last convolution theirs.
+fn read_width(variables: &Variables, root: &str, family: &Family, published: f64) -> Option<Value> {
     let root = variable_root(variables, root);
     let widths: Vec<usize> = (0..).map_while(|block| width_of(variables, &root, block)).collect();
-    let last = *widths.last()?;
-    let first = *widths.first()?;
     let fits = |coefficient: f64| {
-        let rounded = |filters| round_filters(filters, coefficient);
-        let expected: Vec<usize> = family.stages.iter().map(|stage| rounded(stage.filters[1])).collect();
+        let expected: Vec<usize> =
+            family.stages.iter().map(|stage| round_filters(stage.filters[1], coefficient)).collect();
+        let ends = [("stem", 32), ("head", 1280)];
+        let fits_end = |(scope, filters)| {
+            let kernel = variables.get(&format!("{root}{scope}/conv2d/kernel"));
+            let width = kernel.and_then(|shape| shape.last());
+            width.is_none_or(|&width| width == round_filters(filters, coefficient))
+        };
         // Each stage has at least one block, so the widths of all stages occur, and no others.
-        expected.first() == Some(&first)
-            && expected.last() == Some(&last)
+        expected.first() == widths.first()
+            && expected.last() == widths.last()
             && expected.iter().all(|width| widths.contains(width))
             && widths.iter().all(|width| expected.contains(width))
+            && (family.fixes_ends || ends.into_iter().all(fits_end))
     };
-    coefficients(&WIDTHS).find(|&coefficient| fits(coefficient)).map(Value::Number)
+    coefficients(published).find(|&coefficient| fits(coefficient)).map(Value::Number)
 }
 
 /// The channels of a block's output: those of its last convolution.
@@ -223,11 +218,11 @@ fn width_of(variables: &Variables, root: &str, block: usize) -> Option<usize> {
 }
 
 /// Finds the factor that gives the network its number of blocks.
-fn read_depth(variables: &Variables, root: &str, family: &Family) -> Option<Value> {
+fn read_depth(variables: &Variables, root: &str, family: &Family, published: f64) -> Option<Value> {
     let root = variable_root(variables, root);
     let blocks = (0..).take_while(|&block| width_of(variables, &root, block).is_some()).count();
     let count = |coefficient: f64| -> usize { family.repeats(coefficient).iter().sum() };
-    coefficients(&DEPTHS).find(|&coefficient| count(coefficient) == blocks).map(Value::Number)
+    coefficients(published).find(|&coefficient| count(coefficient) == blocks).map(Value::Number)
 }
 
 impl Family {
@@ -421,4 +416,55 @@ fn normalized(slim: &mut NetworkBuilder<'_>, net: TensorRef, activation: Option<
     let name = LayerName::Numbered("tpu_batch_normalization");
     let net = slim.layers_batch_normalization(net, name, &[Arg::Epsilon(1e-3)]);
     slim.activated(net, activation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slim::{Overrides, Recognition, build, find_network, recognize};
+
+    fn variables(name: &str, given: &[(&str, &str)]) -> Variables {
+        let network = find_network(name).unwrap();
+        let mut options = Options::defaults(&network.options, &network.scope);
+        given.iter().for_each(|(name, value)| options.set_from_text(name, value).unwrap());
+        let built = build(network, "", &options, &network.default_images(3), &Variables::new()).unwrap();
+        built.variables().map(|(name, shape)| (name.to_owned(), shape)).collect()
+    }
+
+    fn recognized(variables: &Variables) -> Recognition {
+        let recognition = recognize(variables, Overrides::default()).unwrap();
+        assert_eq!(recognition.found, recognition.expected);
+        recognition
+    }
+
+    fn renamed(variables: Variables, from: &str, to: &str) -> Variables {
+        variables.into_iter().map(|(name, shape)| (name.replace(from, to), shape)).collect()
+    }
+
+    #[test]
+    fn a_network_in_another_scope_is_recognized_by_its_width_and_depth() {
+        for name in ["efficientnet_b2", "efficientnet_l2", "efficientnet_lite3", "efficientnet_edgetpu_m"] {
+            let scope = &find_network(name).unwrap().scope;
+            let variables = renamed(variables(name, &[]), scope, "backbone");
+            assert_eq!(recognized(&variables).network.name, name);
+        }
+    }
+
+    #[test]
+    fn other_widths_and_depths_are_read_from_the_variables() {
+        let given = [(WIDTH, "0.5"), (DEPTH, "0.7"), ("num_classes", "3")];
+        let options = recognized(&variables("efficientnet_b0", &given)).options;
+        let again = [(WIDTH, options.number(WIDTH).to_string()), (DEPTH, options.number(DEPTH).to_string())];
+        let again: Vec<(&str, &str)> = again.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let again = [&again[..], &[("num_classes", "3")]].concat();
+        assert!(variables("efficientnet_b0", &given) == variables("efficientnet_b0", &again), "{again:?}");
+    }
+
+    #[test]
+    fn variables_may_be_in_the_scope_of_the_model() {
+        let nested = renamed(variables("efficientnet_b1", &[]), "efficientnet-b1/", "efficientnet-b1/model/");
+        let recognition = recognized(&nested);
+        assert_eq!(recognition.network.name, "efficientnet_b1");
+        assert_eq!(recognition.options.num_classes(), 1000);
+    }
 }

@@ -368,3 +368,37 @@ fn normalized(slim: &mut NetworkBuilder<'_>, net: TensorRef) -> TensorRef {
     let name = LayerName::Numbered("batch_normalization");
     slim.layers_batch_normalization(net, name, &[Arg::Epsilon(1e-3)])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slim::{Overrides, build, find_network, recognize};
+
+    /// The variables of MnasNet B1 as Keras names them after `before` layers of each kind.
+    fn variables(before: usize) -> Variables {
+        let network = find_network("mnasnet_b1").unwrap();
+        let options = Options::defaults(&network.options, &network.scope);
+        let named = |number: usize, kind: &str| keras_name(kind, &mut number.clone());
+        // The first block has one convolution, the other sixteen have two; then those of the stem and of the head.
+        let stem = format!("mnasnet-b1/{MODEL}/mnas_stem/{}/kernel", named(before + 33, "conv2d"));
+        let depthwise = format!(
+            "mnasnet-b1/{MODEL}/mnas_blocks_0/{}/depthwise_kernel",
+            named(before, "depthwise_conv2d")
+        );
+        let shown = Variables::from([(stem, vec![3, 3, 3, 32]), (depthwise, vec![3, 3, 32, 1])]);
+        let built = build(network, "", &options, &network.default_images(3), &shown).unwrap();
+        built.variables().map(|(name, shape)| (name.to_owned(), shape)).collect()
+    }
+
+    #[test]
+    fn the_numbers_of_kerass_layers_are_read_from_the_variables() {
+        for before in [0, 7] {
+            let variables = variables(before);
+            let last = format!("mnasnet-b1/{MODEL}/mnas_head/conv2d_{}/kernel", before + 34);
+            assert!(variables.contains_key(&last), "{last}");
+            let recognition = recognize(&variables, Overrides::default()).unwrap();
+            assert_eq!(recognition.network.name, "mnasnet_b1");
+            assert_eq!(recognition.found, recognition.expected);
+        }
+    }
+}
