@@ -2,12 +2,12 @@
 
 The files of a case are those of zoo.py. `source` is a folder of other people's repositories, each at this commit:
 
-    EAST                argman/EAST                         dca414d
     kinetics-i3d        deepmind/kinetics-i3d               0667e88
     MobileFaceNet_TF    sirius-ai/MobileFaceNet_TF          f0bae59
-    models              tensorflow/models                   0928d5f
+    models              mach-12/models, a fork of tensorflow/models     3880236, only research/audioset/yamnet
     simclr              google-research/simclr              383d414
     tensorflow-densenet pudae/tensorflow-densenet           d664b5c
+    sonnet              dm-sonnet 1.36 and contextlib2 of PyPI, unpacked
     tpu                 tensorflow/tpu                      7dc921f
 
 They import modules that TensorFlow 2 has removed. `modules` puts others in their place: TF-Slim, and the API of TensorFlow 1.
@@ -150,15 +150,8 @@ def yamnet(source, patches, name, num_classes):
     with modules(source / "models/research/audioset/yamnet") as load:
         tf.keras.backend.set_learning_phase(0)
         params = load("params").Params(num_classes=num_classes)
-        predictions, embeddings = load("yamnet").yamnet(patches, params)
+        predictions, embeddings, *_ = load("yamnet").yamnet(patches, params)
     return predictions.op.inputs[0], predictions, {"embeddings": embeddings}
-
-
-def east(source, images, name, num_classes):
-    with modules(source / "EAST") as load:
-        tf.app.flags.FLAGS(["east"])
-        score, geometry = load("model").model(images, is_training=False)
-    return score, geometry, {}
 
 
 # The network, the size of images, the number of classes, and arguments of the network.
@@ -185,7 +178,6 @@ CASES = {
     "i3d_rgb": (i3d, 224, 10, {"scope": "RGB"}),
     "i3d_flow": (i3d, 224, 10, {"scope": "Flow"}),
     "yamnet": (yamnet, None, 10, {}),
-    "east": (east, 64, None, {}),
 }
 # Their inputs, where those are not images.
 SHAPES = {"i3d_rgb": [16, 224, 224, 3], "i3d_flow": [16, 224, 224, 2], "yamnet": [96, 64]}
@@ -194,10 +186,6 @@ SHAPES = {"i3d_rgb": [16, 224, 224, 3], "i3d_flow": [16, 224, 224, 2], "yamnet":
 # Factors of variables, so that activations neither vanish nor grow.
 GAINS = [
     (r"simclr", r"base_model/.*/kernel$", 0.6),
-    (r"east", r"resnet_v1_50/conv1/weights$", 0.02),
-    (r"east", r"/shortcut/weights$", 0.7),
-    (r"east", r"/conv3/weights$", 0.3),
-    (r"east", r"fusion/Conv_[789]/weights$", 0.2),
 ]
 
 
@@ -250,7 +238,6 @@ def make_case(name, folder, source):
     for file, content in (("case.json.gz", text.encode()), ("graph.pb.gz", definition.SerializeToString(deterministic=True))):
         (folder / file).write_bytes(gzip.compress(content, 9, mtime=0))
     np.save(folder / "logits.npy", values)
-    print(name, values.shape, "largest", float(np.abs(values).max()), "spread", float(values.std(0).max()), float(np.abs(values[0] - values[-1]).max()))
 
 
 def make(folder, cases=(), source=None):

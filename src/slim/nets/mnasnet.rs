@@ -170,8 +170,7 @@ fn read_multiplier(variables: &Variables, root: &str, definition: &Definition) -
         let name = format!("{root}mnas_blocks_{}/batch_normalization_{last}/gamma", block - 1);
         widths.push((stage.filters[1], *variables.get(&name)?.last()?));
     }
-    let multipliers =
-        [1.0, 0.35, 0.5, 0.75, 1.3, 1.4].into_iter().chain((1..1000).map(|n| f64::from(n) / 100.0));
+    let multipliers = std::iter::once(1.0).chain((1..1000).map(|hundredths| f64::from(hundredths) / 100.0));
     let fits =
         |multiplier: &f64| widths.iter().all(|&(full, actual)| round_filters(full, *multiplier) == actual);
     multipliers.into_iter().find(fits).map(Value::Number)
@@ -194,7 +193,11 @@ struct KerasNumbers {
 }
 
 impl Layers {
-    /// `conv2d` and the like, counted for Keras's layers.
+    /// Sets the number of the next convolution of Keras.
+    fn number(&mut self, number: usize) {
+        self.keras.iter_mut().for_each(|numbers| numbers.conv2d = number);
+    }
+
     fn conv2d(
         &mut self,
         slim: &mut NetworkBuilder<'_>,
@@ -269,20 +272,15 @@ fn model(
         .sum();
     let mut layers = Layers { keras: keras_numbers(slim, in_blocks) };
     let first = layers.keras.as_ref().map_or(0, |numbers| numbers.conv2d);
-    let at = |layers: &mut Layers, number: usize| {
-        if let Some(numbers) = &mut layers.keras {
-            numbers.conv2d = number;
-        }
-    };
 
-    at(&mut layers, first + in_blocks);
+    layers.number(first + in_blocks);
     let net = slim.variable_scope("mnas_stem", |slim| {
         let net = layers.conv2d(slim, images, rounded(definition.stem_size), 3, &[Stride(2), NO_BIASES]);
         let net = normalized(slim, net);
         slim.relu(net)
     });
     let mut net = slim.end_point("stem", net);
-    at(&mut layers, first);
+    layers.number(first);
     let mut reductions = 0;
     for (index, block) in blocks.iter().enumerate() {
         // The last block of each size.
@@ -300,7 +298,7 @@ fn model(
         net = output;
     }
     slim.end_point("global_pool", net);
-    at(&mut layers, first + in_blocks + 1);
+    layers.number(first + in_blocks + 1);
     slim.variable_scope("mnas_head", |slim| {
         let net = layers.conv2d(slim, net, 1280, 1, &[NO_BIASES]);
         let net = normalized(slim, net);
@@ -367,4 +365,38 @@ fn bottleneck(
 fn normalized(slim: &mut NetworkBuilder<'_>, net: TensorRef) -> TensorRef {
     let name = LayerName::Numbered("batch_normalization");
     slim.layers_batch_normalization(net, name, &[Arg::Epsilon(1e-3)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slim::{Overrides, build, find_network, recognize};
+
+    /// The variables of MnasNet B1 as Keras names them after `before` layers of each kind.
+    fn variables(before: usize) -> Variables {
+        let network = find_network("mnasnet_b1").unwrap();
+        let options = Options::defaults(&network.options, &network.scope);
+        let named = |number: usize, kind: &str| keras_name(kind, &mut number.clone());
+        // The first block has one convolution, the other sixteen have two; then those of the stem and of the head.
+        let stem = format!("mnasnet-b1/{MODEL}/mnas_stem/{}/kernel", named(before + 33, "conv2d"));
+        let depthwise = format!(
+            "mnasnet-b1/{MODEL}/mnas_blocks_0/{}/depthwise_kernel",
+            named(before, "depthwise_conv2d")
+        );
+        let shown = Variables::from([(stem, vec![3, 3, 3, 32]), (depthwise, vec![3, 3, 32, 1])]);
+        let built = build(network, "", &options, &network.default_images(3), &shown).unwrap();
+        built.variables().map(|(name, shape)| (name.to_owned(), shape)).collect()
+    }
+
+    #[test]
+    fn the_numbers_of_kerass_layers_are_read_from_the_variables() {
+        for before in [0, 7] {
+            let variables = variables(before);
+            let last = format!("mnasnet-b1/{MODEL}/mnas_head/conv2d_{}/kernel", before + 34);
+            assert!(variables.contains_key(&last), "{last}");
+            let recognition = recognize(&variables, Overrides::default()).unwrap();
+            assert_eq!(recognition.network.name, "mnasnet_b1");
+            assert_eq!(recognition.found, recognition.expected);
+        }
+    }
 }

@@ -1,7 +1,7 @@
-//! The networks of the slim model library, one file for each family. To add a network, add a file here and a line to
-//! `NETWORKS`.
+//! The networks of the slim model library, and others that were published as checkpoints, one file for each family. To add a network,
+//! add a file here and a line to `NETWORKS`.
 //!
-//! Source: `research/slim/nets` of github.com/tensorflow/models.
+//! Source: `research/slim/nets` of github.com/tensorflow/models, unless a file names another one.
 
 mod alexnet;
 mod cifarnet;

@@ -3,7 +3,11 @@
 //! Source: `models/official/efficientnet` of github.com/tensorflow/tpu: `efficientnet_model.py`, `efficientnet_builder.py`,
 //! `lite/efficientnet_lite_builder.py`, `edgetpu/efficientnet_edgetpu_builder.py`.
 
+mod coefficients;
+
 use std::borrow::Cow;
+
+use self::coefficients::{Coefficient, read_depth, read_width, variable_root};
 
 use super::{Build, LibraryNetwork};
 use crate::graph::TensorRef;
@@ -11,7 +15,7 @@ use crate::slim::arg_scope::{NO_BIASES, SAME};
 use crate::slim::options::{NUM_CLASSES, make_divisible};
 use crate::slim::{
     Activation, Arg, Arg::Stride, ArgScope, LayerName, NetworkBuilder, OptionSource, OptionSpec, Options,
-    Value, Variables,
+    Value,
 };
 
 /// A network of the family: its name with `-` for `_`, the size of its images, and the coefficients of its width and depth.
@@ -25,7 +29,11 @@ macro_rules! network {
             aux_logits: None,
             arg_scope_name: "EfficientNet's definition",
             arg_scope: ArgScope::new,
-            options: &options(&$family, $width, $depth),
+            options: &options(
+                &$family,
+                ($width, |variables, root| read_width(variables, root, &$family, $width)),
+                ($depth, |variables, root| read_depth(variables, root, &$family, $depth)),
+            ),
             build: Build::Images(|slim, images, options| efficientnet(slim, images, options, &$family)),
         }
     };
@@ -63,8 +71,6 @@ struct Family {
     /// Whether the features are averaged by a window of their size.
     local_pooling: bool,
     num_classes: usize,
-    read_width: fn(&Variables, &str) -> Option<Value>,
-    read_depth: fn(&Variables, &str) -> Option<Value>,
 }
 
 /// Blocks of the same kind. The first one has the stride and changes the number of channels.
@@ -116,19 +122,10 @@ const NET: Family = Family {
     fixes_ends: false,
     local_pooling: false,
     num_classes: 1000,
-    read_width: |variables, root| read_width(variables, root, &NET),
-    read_depth: |variables, root| read_depth(variables, root, &NET),
 };
 
-const LITE: Family = Family {
-    activation: Activation::Relu6,
-    squeezes: false,
-    fixes_ends: true,
-    local_pooling: true,
-    read_width: |variables, root| read_width(variables, root, &LITE),
-    read_depth: |variables, root| read_depth(variables, root, &LITE),
-    ..NET
-};
+const LITE: Family =
+    Family { activation: Activation::Relu6, squeezes: false, fixes_ends: true, local_pooling: true, ..NET };
 
 const EDGETPU: Family = Family {
     stages: &[
@@ -143,12 +140,10 @@ const EDGETPU: Family = Family {
     squeezes: false,
     local_pooling: true,
     num_classes: 1001,
-    read_width: |variables, root| read_width(variables, root, &EDGETPU),
-    read_depth: |variables, root| read_depth(variables, root, &EDGETPU),
     ..NET
 };
 
-const fn options(family: &Family, width: f64, depth: f64) -> [OptionSpec; 3] {
+const fn options(family: &Family, width: Coefficient, depth: Coefficient) -> [OptionSpec; 3] {
     [
         OptionSpec {
             default: Value::Count(family.num_classes),
@@ -163,14 +158,14 @@ const fn options(family: &Family, width: f64, depth: f64) -> [OptionSpec; 3] {
         },
         OptionSpec {
             name: Cow::Borrowed(WIDTH),
-            default: Value::Number(width),
-            source: OptionSource::ReadBy(family.read_width),
+            default: Value::Number(width.0),
+            source: OptionSource::ReadBy(width.1),
             help: "factor for the number of channels of every convolution",
         },
         OptionSpec {
             name: Cow::Borrowed(DEPTH),
-            default: Value::Number(depth),
-            source: OptionSource::ReadBy(family.read_depth),
+            default: Value::Number(depth.0),
+            source: OptionSource::ReadBy(depth.1),
             help: "factor for the number of blocks of every stage",
         },
     ]
@@ -179,56 +174,7 @@ const fn options(family: &Family, width: f64, depth: f64) -> [OptionSpec; 3] {
 const WIDTH: &str = "width_coefficient";
 const DEPTH: &str = "depth_coefficient";
 
-/// The coefficients of the published networks, which are tried before all others.
-const WIDTHS: [f64; 9] = [1.0, 1.1, 1.2, 1.4, 1.6, 1.8, 2.0, 2.2, 4.3];
-const DEPTHS: [f64; 9] = [1.0, 1.1, 1.2, 1.4, 1.8, 2.2, 2.6, 3.1, 3.6];
-
-/// `published`, and then all numbers with two decimals.
-fn coefficients(published: &[f64]) -> impl Iterator<Item = f64> {
-    published.iter().copied().chain((1..1000).map(|hundredths| f64::from(hundredths) / 100.0))
-}
-
-/// The scope of the variables. Keras's `Model` opens the scope `model` for the names of ops only, or for variables too.
-fn variable_root(variables: &Variables, root: &str) -> String {
-    let nested = format!("{root}{MODEL}/");
-    if variables.contains_key(&format!("{nested}stem/conv2d/kernel")) { nested } else { root.to_owned() }
-}
-
 const MODEL: &str = "model";
-
-/// Finds the factor that gives the last block of the network, and each block before it, the channels that it has.
-fn read_width(variables: &Variables, root: &str, family: &Family) -> Option<Value> {
-    let root = variable_root(variables, root);
-    let widths: Vec<usize> = (0..).map_while(|block| width_of(variables, &root, block)).collect();
-    let last = *widths.last()?;
-    let first = *widths.first()?;
-    let fits = |coefficient: f64| {
-        let rounded = |filters| round_filters(filters, coefficient);
-        let expected: Vec<usize> = family.stages.iter().map(|stage| rounded(stage.filters[1])).collect();
-        // Each stage has at least one block, so the widths of all stages occur, and no others.
-        expected.first() == Some(&first)
-            && expected.last() == Some(&last)
-            && expected.iter().all(|width| widths.contains(width))
-            && widths.iter().all(|width| expected.contains(width))
-    };
-    coefficients(&WIDTHS).find(|&coefficient| fits(coefficient)).map(Value::Number)
-}
-
-/// The channels of a block's output: those of its last convolution.
-fn width_of(variables: &Variables, root: &str, block: usize) -> Option<usize> {
-    let kernel = ["conv2d_1", "conv2d"]
-        .iter()
-        .find_map(|name| variables.get(&format!("{root}blocks_{block}/{name}/kernel")))?;
-    kernel.last().copied()
-}
-
-/// Finds the factor that gives the network its number of blocks.
-fn read_depth(variables: &Variables, root: &str, family: &Family) -> Option<Value> {
-    let root = variable_root(variables, root);
-    let blocks = (0..).take_while(|&block| width_of(variables, &root, block).is_some()).count();
-    let count = |coefficient: f64| -> usize { family.repeats(coefficient).iter().sum() };
-    coefficients(&DEPTHS).find(|&coefficient| count(coefficient) == blocks).map(Value::Number)
-}
 
 impl Family {
     /// The number of blocks of each stage.
