@@ -29,6 +29,8 @@ pub enum Activation {
     Identity,
     /// `mobilenet_v3.hard_swish`: `x * relu6(x + 3) / 6`.
     HardSwish,
+    /// The same under the name that it has in MobileDet.
+    Swish6,
     /// The gate of MobileNet v3's squeeze-and-excite: `relu6(x + 3) * 0.16667`.
     HardSigmoid,
 }
@@ -113,6 +115,13 @@ impl ArgScope {
         for &layer in layers {
             self.defaults.extend(args.iter().map(|arg| (layer, arg.clone())));
         }
+        depth
+    }
+
+    /// Enters a nested scope with all defaults of another one. Returns the depth for [`ArgScope::leave`].
+    pub fn enter_all(&mut self, other: &Self) -> usize {
+        let depth = self.defaults.len();
+        self.defaults.extend_from_slice(&other.defaults);
         depth
     }
 

@@ -19,7 +19,7 @@ impl NetworkBuilder<'_> {
         let args = self.scope.arguments(Layer::SeparableConv2d, args);
         let Some(args) = self.resolved(ConvArgs::resolve(&args)) else { return net };
         let Kernel([height, width]) = kernel.into();
-        self.variable_scope(scope, |slim| {
+        self.layer_scope(scope, "SeparableConv2d", |slim| {
             let channels = slim.channels(net);
             let weights = slim.variable("depthwise_weights", &[height, width, channels, 1]);
             let name = ["depthwise", "DepthwiseConv2dNative"];

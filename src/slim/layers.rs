@@ -173,7 +173,8 @@ impl NetworkBuilder<'_> {
             Some(Activation::Relu6) => self.op("Relu6", "Relu6", &[net], []),
             Some(Activation::Sigmoid) => self.sigmoid(net),
             Some(Activation::Identity) => self.identity(net, "Identity"),
-            Some(Activation::HardSwish) => self.hard_swish(net),
+            Some(Activation::HardSwish) => self.hard_swish(net, "hard_swish"),
+            Some(Activation::Swish6) => self.hard_swish(net, "swish6"),
             Some(Activation::HardSigmoid) => self.hard_sigmoid(net),
         }
     }

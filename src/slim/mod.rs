@@ -5,6 +5,7 @@
 
 pub mod arg_scope;
 mod atrous;
+mod boxes;
 mod choice;
 mod depth;
 mod depthwise;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{ArgScope, ImageShape, NetworkBuilder, OptionSpec, Options, Variables};
+use super::{ArgScope, ImageShape, NetworkBuilder, OptionSource, OptionSpec, Options, Variables};
 use crate::error::Result;
 use crate::graph::{Shape, TensorRef};
+use crate::model_config::ModelConfig;
 use crate::tensor::DType;
 
 /// A network of the library, or one that a TOML file describes (see [`super::toml_network`]).
@@ -13,7 +14,7 @@ pub struct Network {
     pub name: String,
     /// The variable scope it has by default; empty if it has none.
     pub scope: String,
-    /// The height and width of the images that it was published with.
+    /// The height and width of the images that it was published with; 0 if the file that describes the model sets them.
     pub image_size: [usize; 2],
     /// The name of the classifier's weights below the scope. Their last axis is the classes.
     pub logits: String,
@@ -70,6 +71,12 @@ impl Network {
     /// Whether the file that describes a model sets some of its options.
     pub fn reads_config(&self) -> bool {
         self.options.iter().any(OptionSpec::is_in_config)
+    }
+
+    /// Whether the file that describes a model sets one of its options.
+    pub fn is_described_by(&self, config: &ModelConfig) -> bool {
+        let is_set = |spec: &OptionSpec| matches!(spec.source, OptionSource::Config(read) if read(config).is_some());
+        self.options.iter().any(is_set)
     }
 
     /// Images of the size that it was published with, in a batch of any size.

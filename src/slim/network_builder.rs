@@ -190,6 +190,14 @@ impl<'a> NetworkBuilder<'a> {
         built
     }
 
+    /// Builds with all defaults of another arg_scope.
+    pub fn arg_scopes<T>(&mut self, scope: &ArgScope, build: impl FnOnce(&mut Self) -> T) -> T {
+        let depth = self.scope.enter_all(scope);
+        let built = build(self);
+        self.scope.leave(depth);
+        built
+    }
+
     /// `slim.repeat`: builds a block `count` times, each time in a new scope.
     pub fn repeat(
         &mut self,
@@ -211,6 +219,15 @@ impl<'a> NetworkBuilder<'a> {
             None => self.end_points.push((name.to_owned(), tensor)),
         }
         tensor
+    }
+
+    /// The tensor of an end point that was built before.
+    pub fn built_end_point(&mut self, name: &str) -> TensorRef {
+        let found = self.end_points.iter().find(|(known, _)| known == name).map(|(_, tensor)| *tensor);
+        found.unwrap_or_else(|| {
+            self.fail(Error::new(name, "the network has no such end point"));
+            self.substitute()
+        })
     }
 
     /// Makes a tensor an end point whose name includes all scopes. An empty name means the open scope's own.
@@ -235,6 +252,11 @@ impl<'a> NetworkBuilder<'a> {
         self.graph.shape(tensor)
     }
 
+    /// The type of a tensor's elements.
+    pub(super) fn dtype(&self, tensor: TensorRef) -> DType {
+        self.graph.tensor_type(tensor).dtype
+    }
+
     /// The height and width of a `NHWC` tensor, if both are known.
     pub fn height_and_width(&self, tensor: TensorRef) -> Option<[usize; 2]> {
         let shape = self.shape(tensor);
@@ -255,12 +277,16 @@ impl<'a> NetworkBuilder<'a> {
         self.op(input.name, "Placeholder", &[], attrs)
     }
 
-    /// Adds a variable of the open scope and the op that reads it.
+    /// Adds a variable of the open scope and the op that reads it. A variable that was built before is used again, as under
+    /// `reuse=tf.AUTO_REUSE`.
     pub(super) fn variable(&mut self, name: &str, shape: &[usize]) -> TensorRef {
         if self.has_failed() {
             return self.substitute();
         }
         let name = [self.variable_scope.as_str(), name].concat();
+        if let Some(read) = self.graph.find(&[name.as_str(), "/read"].concat()) {
+            return read.into();
+        }
         if self.is_strict {
             self.require_stored(&name, shape);
         }

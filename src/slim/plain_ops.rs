@@ -48,6 +48,12 @@ impl NetworkBuilder<'_> {
         self.op_with_constant("Pad", "Pad", &[net], ("paddings", paddings), [])
     }
 
+    /// Zeros after the last rows and columns of images.
+    pub fn padded_at_end(&mut self, net: TensorRef, [rows, columns]: [usize; 2]) -> TensorRef {
+        let paddings = Constant::from_i32(vec![4, 2], &[0, 0, 0, rows as i32, 0, columns as i32, 0, 0]);
+        self.op_with_constant("Pad", "Pad", &[net], ("paddings", paddings), [])
+    }
+
     /// `tf.reshape`; the length -1 is computed from the others.
     pub fn reshape(&mut self, net: TensorRef, dims: &[i32]) -> TensorRef {
         let shape = ("shape", Constant::from_i32(vec![dims.len()], dims));
@@ -109,8 +115,8 @@ impl NetworkBuilder<'_> {
     }
 
     /// `net * relu6(net + 3) / 6`
-    pub(super) fn hard_swish(&mut self, net: TensorRef) -> TensorRef {
-        self.name_scope("hard_swish", |slim| {
+    pub(super) fn hard_swish(&mut self, net: TensorRef, scope: &str) -> TensorRef {
+        self.name_scope(scope, |slim| {
             let shifted = slim.plus(net, 3.0);
             let gate = slim.op("Relu6", "Relu6", &[shifted], []);
             let gated = slim.product(net, gate);

@@ -42,7 +42,7 @@ fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) ->
     })
 }
 
-fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
+pub fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     let depth = |depth| options.depth(depth);
     let net = if options.flag("use_separable_conv") {
         // At most as many depthwise filters as the pointwise convolution has outputs.

@@ -43,7 +43,7 @@ pub struct Definition {
     /// The activation of convolutions, unless their row has another one.
     pub activation: Activation,
     /// The rows, in the order from the images to the classifier.
-    pub ops: &'static [Op],
+    pub ops: Cow<'static, [Op]>,
     /// Whether `finegrain_classification_mode` exempts the last row from any multiplier, or only from one
     /// below 1.
     pub exempts_from_any_multiplier: bool,
@@ -133,6 +133,16 @@ impl Op {
         self.with(Bottleneck { divisible_by: 1, ..self.block() })
     }
 
+    /// The row with so many output channels.
+    pub const fn outputs(self, outputs: usize) -> Self {
+        Self { outputs, ..self }
+    }
+
+    /// The row with half of its output channels.
+    pub const fn halved(self) -> Self {
+        Self { outputs: self.outputs / 2, ..self }
+    }
+
     const fn with(self, block: Bottleneck) -> Self {
         Self { kind: Kind::Bottleneck(block), ..self }
     }
@@ -180,12 +190,7 @@ pub fn mobilenet(
 ) -> TensorRef {
     slim.variable_scope(&options.scope, |slim| {
         let net = slim.identity(images, "input");
-        let net = slim.arg_scope(&[Layer::BatchNorm], &[Arg::Center(true), Arg::Scale(true)], |slim| {
-            let padding = if options.flag(&USE_EXPLICIT_PADDING.name) { VALID } else { SAME };
-            let convolutions = [Layer::Conv2d, Layer::SeparableConv2d];
-            let activation = Arg::ActivationFn(Some(definition.activation));
-            slim.arg_scope(&convolutions, &[activation, padding], |slim| base(slim, net, options, definition))
-        });
+        let net = layers(slim, net, options, definition);
         let net = slim.identity(net, "embedding");
         let net = slim.variable_scope("Logits", |slim| logits(slim, net, options));
         if options.num_classes() > 0 {
@@ -194,6 +199,35 @@ pub fn mobilenet(
             slim.end_point("Predictions", predictions);
         }
         net
+    })
+}
+
+/// `mobilenet_base` in the open variable scope: the table alone.
+pub fn mobilenet_base(
+    slim: &mut NetworkBuilder<'_>,
+    images: TensorRef,
+    options: &Options,
+    definition: &Definition,
+) -> TensorRef {
+    let net = slim.reenter_scope(|slim| slim.identity(images, "input"));
+    layers(slim, net, options, definition)
+}
+
+/// The table under the defaults of its layers.
+fn layers(
+    slim: &mut NetworkBuilder<'_>,
+    net: TensorRef,
+    options: &Options,
+    definition: &Definition,
+) -> TensorRef {
+    slim.arg_scope(&[Layer::BatchNorm], &[Arg::Center(true), Arg::Scale(true)], |slim| {
+        let padding = if options.flag(&USE_EXPLICIT_PADDING.name) { VALID } else { SAME };
+        let convolutions = [Layer::Conv2d, Layer::SeparableConv2d];
+        let activation = Arg::ActivationFn(Some(definition.activation));
+        let normalizer = Arg::NormalizerFn(Some(Normalizer::BatchNorm));
+        slim.arg_scope(&convolutions, &[activation, normalizer, padding], |slim| {
+            base(slim, net, options, definition)
+        })
     })
 }
 
@@ -225,7 +259,7 @@ fn base(
     let explicit = options.flag(&USE_EXPLICIT_PADDING.name);
     let mut strides = AtrousStride::new(options);
     let mut net = images;
-    for (layer, op) in (1..).zip(definition.ops) {
+    for (layer, op) in (1..).zip(&*definition.ops) {
         let is_last = layer == definition.ops.len();
         let outputs =
             if is_last && keeps_depth(options, definition) { op.outputs } else { options.depth(op.outputs) };

@@ -2,6 +2,8 @@
 //!
 //! Source: `research/slim/nets/mobilenet/mobilenet_v2.py`.
 
+use std::borrow::Cow;
+
 use super::mobilenet::{
     Definition, LEAST_DEPTH, Op, USE_EXPLICIT_PADDING, bottleneck, conv, mobilenet, training_scope,
     under_multiplier,
@@ -48,9 +50,9 @@ const fn block(outputs: usize) -> Op {
     bottleneck(EXPANSION, outputs, 3)
 }
 
-const V2: Definition = Definition {
+pub const V2: Definition = Definition {
     activation: Activation::Relu6,
-    ops: &[
+    ops: Cow::Borrowed(&[
         conv(32, 3).stride(2),
         bottleneck(1.0, 16, 3).unrounded(),
         block(24).stride(2),
@@ -70,7 +72,7 @@ const V2: Definition = Definition {
         block(160),
         block(320),
         conv(1280, 1),
-    ],
+    ]),
     exempts_from_any_multiplier: false,
     pads_inside_blocks: true,
 };

@@ -2,6 +2,8 @@
 //!
 //! Source: `research/slim/nets/mobilenet/mobilenet_v3.py`.
 
+use std::borrow::Cow;
+
 use super::mobilenet::{
     Definition, LEAST_DEPTH, Op, REDUCE, USE_EXPLICIT_PADDING, biased_conv, bottleneck, conv,
     fused_bottleneck, mobilenet, training_scope, under_multiplier,
@@ -71,10 +73,10 @@ const fn edgetpu_options(depth_multiplier: f64, finegrain: bool) -> [OptionSpec;
 }
 
 const fn definition(ops: &'static [Op]) -> Definition {
-    Definition { activation: Relu, ops, exempts_from_any_multiplier: true, pads_inside_blocks: false }
+    Definition { activation: Relu, ops: Cow::Borrowed(ops), exempts_from_any_multiplier: true, pads_inside_blocks: false }
 }
 
-const LARGE: Definition = definition(&[
+pub const LARGE: Definition = definition(&[
     conv(16, 3).stride(2).activation(HardSwish),
     bottleneck(1.0, 16, 3),
     bottleneck(4.0, 24, 3).stride(2),
@@ -118,7 +120,7 @@ const LARGE_MINIMALISTIC: Definition = definition(&[
     biased_conv(1280),
 ]);
 
-const SMALL: Definition = definition(&[
+pub const SMALL: Definition = definition(&[
     conv(16, 3).stride(2).activation(HardSwish),
     bottleneck(1.0, 16, 3).squeezed().stride(2),
     bottleneck(72.0 / 16.0, 24, 3).stride(2),
@@ -154,7 +156,7 @@ const SMALL_MINIMALISTIC: Definition = definition(&[
     biased_conv(1024),
 ]);
 
-const EDGETPU: Definition = definition(&[
+pub const EDGETPU: Definition = definition(&[
     conv(32, 3).stride(2),
     fused_bottleneck(1.0, 16, 3),
     fused_bottleneck(8.0, 32, 3).stride(2),

@@ -6,6 +6,7 @@
 mod alexnet;
 mod cifarnet;
 mod convolutional_classifier;
+mod detection;
 mod facenet;
 mod inception;
 mod inception_resnet_v2;
@@ -58,7 +59,6 @@ enum Build {
     /// From images, videos or spectrograms.
     Images(BuildFunction),
     /// From other inputs.
-    #[expect(dead_code, reason = "the networks that have other inputs follow")]
     Inputs {
         /// See [`Definition::inputs`].
         inputs: fn(&Options, &ImageShape) -> Vec<NetworkInput>,
@@ -134,6 +134,7 @@ const NETWORKS: &[&LibraryNetwork] = &[
     &facenet::INCEPTION_RESNET_V2,
     &facenet::SQUEEZENET,
     &vggish::VGGISH,
+    &detection::SSD,
 ];
 
 /// slim's other names for networks of [`NETWORKS`], with other defaults. The first element is the network's name.
