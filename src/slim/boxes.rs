@@ -61,6 +61,20 @@ impl NetworkBuilder<'_> {
         self.op_with_constant("GatherV2", "GatherV2", &[net, indices], axis, attrs)
     }
 
+    /// Of each row and place in it, the element that `indices` names: `tf.gather(net, indices, batch_dims=2)`.
+    pub fn gather_of_pairs(&mut self, net: TensorRef, indices: TensorRef) -> TensorRef {
+        let axis = ("axis", Constant::from_i32(vec![], &[2]));
+        let attrs = [("batch_dims", Attr::Int(2))];
+        self.op_with_constant("GatherV2", "GatherV2", &[net, indices], axis, attrs)
+    }
+
+    /// `tf.argmax(net, axis)` as int32.
+    pub fn arg_max(&mut self, net: TensorRef, axis: i32) -> TensorRef {
+        let axis = ("dimension", Constant::from_i32(vec![], &[axis]));
+        let attrs = [("output_type", Attr::Type(DType::Int32))];
+        self.op_with_constant("ArgMax", "ArgMax", &[net], axis, attrs)
+    }
+
     /// `tf.nn.top_k(values, k)`: the greatest values of each row, and their indices. Of equal values, the first ones come first.
     pub fn top_k(&mut self, values: TensorRef, k: usize) -> [TensorRef; 2] {
         let k = ("k", Constant::from_i32(vec![], &[k as i32]));

@@ -133,11 +133,6 @@ impl Op {
         self.with(Bottleneck { divisible_by: 1, ..self.block() })
     }
 
-    /// The row with so many output channels.
-    pub const fn outputs(self, outputs: usize) -> Self {
-        Self { outputs, ..self }
-    }
-
     /// The row with half of its output channels.
     pub const fn halved(self) -> Self {
         Self { outputs: self.outputs / 2, ..self }

@@ -135,6 +135,7 @@ const NETWORKS: &[&LibraryNetwork] = &[
     &facenet::SQUEEZENET,
     &vggish::VGGISH,
     &detection::SSD,
+    &detection::FASTER_RCNN,
 ];
 
 /// slim's other names for networks of [`NETWORKS`], with other defaults. The first element is the network's name.

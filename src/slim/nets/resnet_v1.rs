@@ -107,7 +107,8 @@ pub fn base(
     resnet::base(slim, images, &blocks, &[], bottleneck, options)
 }
 
-fn bottleneck(slim: &mut NetworkBuilder<'_>, net: TensorRef, unit: Unit) -> TensorRef {
+/// A bottleneck unit.
+pub fn bottleneck(slim: &mut NetworkBuilder<'_>, net: TensorRef, unit: Unit) -> TensorRef {
     slim.variable_scope("bottleneck_v1", |slim| {
         let shortcut = if slim.channels(net) == unit.depth() {
             subsample(slim, net, unit.stride, "shortcut")

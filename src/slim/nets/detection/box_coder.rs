@@ -20,8 +20,12 @@ pub enum BoxCoder {
     Square { center: [f32; 2], length: f32 },
 }
 
-/// The coder of Faster R-CNN, which no field of its configuration changes.
-pub const OF_FASTER_RCNN: BoxCoder = BoxCoder::FasterRcnn { center: [10.0; 2], size: [5.0; 2] };
+/// The scales of Faster R-CNN, which no field of its configuration changes: of centers, and of sizes.
+pub const OF_FASTER_RCNN: [[f32; 2]; 2] = [[10.0; 2], [5.0; 2]];
+
+/// The coder with these scales.
+pub const CODER_OF_FASTER_RCNN: BoxCoder =
+    BoxCoder::FasterRcnn { center: OF_FASTER_RCNN[0], size: OF_FASTER_RCNN[1] };
 
 impl BoxCoder {
     pub fn read(message: &Message<'_>) -> Result<Self> {

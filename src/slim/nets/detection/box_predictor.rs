@@ -99,6 +99,20 @@ impl BoxPredictor {
         Ok(predictor)
     }
 
+    /// The predictor of the first stage of Faster R-CNN.
+    pub fn of_proposals(hyperparams: Hyperparams) -> Self {
+        Self {
+            hyperparams,
+            num_layers_before_predictor: 0,
+            kernel_size: 1,
+            box_code_size: 4,
+            use_depthwise: false,
+            use_dropout: false,
+            box_encodings_clip_range: None,
+            kind: Kind::Convolutional { min_depth: 0, max_depth: 0, apply_sigmoid_to_scores: false },
+        }
+    }
+
     /// Builds the predictions of all feature maps, which have so many anchors per location, for `slots` classes, the background included.
     pub fn build(
         &self,
@@ -111,7 +125,19 @@ impl BoxPredictor {
             let problem = format!("it is for {} feature maps, but there are {}", per_location.len(), maps.len());
             slim.fail(Error::new("anchor_generator", problem));
         }
-        let heads: Vec<[TensorRef; 2]> = match &self.kind {
+        let heads = self.heads(slim, maps, per_location, slots);
+        Self::joined(slim, &heads)
+    }
+
+    /// The predictions for each feature map: boxes and classes.
+    pub fn heads(
+        &self,
+        slim: &mut NetworkBuilder<'_>,
+        maps: &[TensorRef],
+        per_location: &[usize],
+        slots: usize,
+    ) -> Vec<[TensorRef; 2]> {
+        match &self.kind {
             Kind::Convolutional { .. } => maps
                 .iter()
                 .zip(per_location)
@@ -134,7 +160,11 @@ impl BoxPredictor {
                 };
                 maps.iter().zip(per_location).enumerate().map(map).collect()
             }
-        };
+        }
+    }
+
+    /// The predictions of all feature maps, one after the other.
+    pub fn joined(slim: &mut NetworkBuilder<'_>, heads: &[[TensorRef; 2]]) -> Predictions {
         let [boxes, classes] = [0, 1].map(|head| heads.iter().map(|heads| heads[head]).collect::<Vec<_>>());
         if boxes.is_empty() {
             slim.fail(Error::new("feature_extractor", "there are no feature maps"));

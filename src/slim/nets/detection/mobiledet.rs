@@ -10,7 +10,6 @@ use super::mobiledet_rows::Row;
 
 /// A backbone as a table.
 pub struct MobileDet {
-    pub scope: &'static str,
     pub activation: Activation,
     /// Whether its bottlenecks have squeeze-and-excite.
     pub squeeze_excite: bool,

@@ -53,7 +53,6 @@ impl Row {
 }
 
 pub const CPU: MobileDet = MobileDet {
-    scope: "MobileDetCPU",
     activation: Activation::Swish6,
     squeeze_excite: true,
     stem: 16,
@@ -81,7 +80,6 @@ pub const CPU: MobileDet = MobileDet {
 };
 
 pub const DSP: MobileDet = MobileDet {
-    scope: "MobileDetDSP",
     activation: Activation::Relu6,
     squeeze_excite: false,
     stem: 32,
@@ -112,7 +110,6 @@ pub const DSP: MobileDet = MobileDet {
 };
 
 pub const EDGETPU: MobileDet = MobileDet {
-    scope: "MobileDetEdgeTPU",
     activation: Activation::Relu6,
     squeeze_excite: false,
     stem: 32,
@@ -143,7 +140,6 @@ pub const EDGETPU: MobileDet = MobileDet {
 };
 
 pub const GPU: MobileDet = MobileDet {
-    scope: "MobileDetGPU",
     activation: Activation::Relu6,
     squeeze_excite: false,
     stem: 32,

@@ -3,6 +3,7 @@
 //! Source: `add_output_tensor_nodes` in `research/object_detection/exporter.py`.
 
 use super::suppression::Chosen;
+use crate::graph::TensorRef;
 use crate::slim::NetworkBuilder;
 use crate::tensor::DType;
 
@@ -23,5 +24,24 @@ pub fn detections(slim: &mut NetworkBuilder<'_>, chosen: &Chosen) {
     for (name, tensor) in outputs {
         let tensor = slim.identity(tensor, name);
         slim.model_output(name, tensor);
+    }
+}
+
+/// All boxes and scores as outputs, before boxes are chosen.
+pub fn raw(slim: &mut NetworkBuilder<'_>, boxes: TensorRef, scores: TensorRef) {
+    for (name, tensor) in [("raw_detection_boxes", boxes), ("raw_detection_scores", scores)] {
+        let tensor = slim.identity(tensor, name);
+        slim.model_output(name, tensor);
+    }
+}
+
+/// The anchors of the chosen boxes, and the scores of all classes, as end points.
+pub fn of_anchors(slim: &mut NetworkBuilder<'_>, chosen: &Chosen, scores: TensorRef) {
+    let Some(anchors) = chosen.anchors else { return };
+    let scores = anchors.field(slim, scores);
+    let indices = anchors.indices(slim);
+    for (name, tensor) in [("detection_multiclass_scores", scores), ("detection_anchor_indices", indices)] {
+        let tensor = slim.identity(tensor, name);
+        slim.end_point(name, tensor);
     }
 }

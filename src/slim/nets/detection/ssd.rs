@@ -133,17 +133,7 @@ impl Ssd {
             (choose(slim, candidates, &self.post_processing.suppression), raw_boxes, raw_scores)
         });
         outputs::detections(slim, &chosen);
-        for (name, tensor) in [("raw_detection_boxes", raw_boxes), ("raw_detection_scores", raw_scores)] {
-            let tensor = slim.identity(tensor, name);
-            slim.model_output(name, tensor);
-        }
-        if let Some(anchors) = chosen.anchors {
-            let scores = anchors.field(slim, raw_scores);
-            let scores = slim.identity(scores, "detection_multiclass_scores");
-            slim.end_point("detection_multiclass_scores", scores);
-            let indices = anchors.indices(slim);
-            let indices = slim.identity(indices, "detection_anchor_indices");
-            slim.end_point("detection_anchor_indices", indices);
-        }
+        outputs::raw(slim, raw_boxes, raw_scores);
+        outputs::of_anchors(slim, &chosen, raw_scores);
     }
 }

@@ -8,7 +8,7 @@
 //! Source: `research/object_detection/core/post_processing.py`.
 
 use super::post_processing::{Suppression, SuppressionKind};
-use crate::graph::{Attr, TensorRef};
+use crate::graph::TensorRef;
 use crate::slim::NetworkBuilder;
 use crate::tensor::{Constant, DType};
 
@@ -91,14 +91,11 @@ fn class_agnostic(
     candidates: Candidates,
     suppression: &Suppression,
 ) -> Chosen {
-    let axis = ("dimension", Constant::from_i32(vec![], &[2]));
-    let output = [("output_type", Attr::Type(DType::Int32))];
-    let classes = slim.op_with_constant("ArgMax", "ArgMax", &[candidates.scores], axis, output);
+    let classes = slim.arg_max(candidates.scores, 2);
     let scores = slim.reduced("Max", candidates.scores, 2);
     let mut boxes = candidates.boxes;
     if slim.shape(boxes).dim(2) != Some(1) {
-        let axis = ("axis", Constant::from_i32(vec![], &[2]));
-        boxes = slim.op_with_constant("GatherV2", "GatherV2", &[boxes, classes], axis, [("batch_dims", Attr::Int(2))]);
+        boxes = slim.gather_of_pairs(boxes, classes);
         boxes = slim.expand_dims(boxes, 2);
     }
     let limit = rows_of(slim, candidates, suppression.max_total_detections, suppression);
@@ -115,7 +112,8 @@ fn class_agnostic(
         rows = padded_rows(slim, boxes, rows, is_chosen);
     }
     let scores = slim.expand_dims(scores, 1);
-    let all_boxes = slim.op("Squeeze", "Squeeze", &[boxes], [("squeeze_dims", Attr::Ints(vec![2]))]);
+    let order = ("perm", Constant::from_i32(vec![4], &[0, 2, 1, 3]));
+    let all_boxes = slim.op_with_constant("transpose", "Transpose", &[boxes], order, []);
     let indices = places_of(slim, rows, all_boxes, scores);
     let classes = slim.gather_of_each(classes, indices);
     let classes = slim.cast(classes, DType::Float32);
@@ -171,11 +169,11 @@ fn best_in_window(
     let before = [rows.boxes, rows.scores].map(|field| slim.gather_of_each(field, order));
     let indices = anchors_of(slim, candidates, Rows { boxes: before[0], scores: before[1], classes });
     if suppression.use_static_shapes {
-        let anchors = indices.map(|indices| Anchors { indices, is_valid: None, missing: 0 });
+        let anchors = Some(Anchors { indices, is_valid: None, missing: 0 });
         return Chosen { boxes, scores, classes, count, anchors };
     }
     let missing = suppression.max_total_detections - taken;
-    let anchors = indices.map(|indices| Anchors { indices, is_valid: Some(is_valid), missing });
+    let anchors = Some(Anchors { indices, is_valid: Some(is_valid), missing });
     let fields = [(boxes, true), (scores, false), (classes, false)];
     let [boxes, scores, classes] = fields.map(|(field, is_box)| {
         let field = only_valid(slim, field, is_valid, is_box);
@@ -236,7 +234,7 @@ pub fn in_window(slim: &mut NetworkBuilder<'_>, boxes: TensorRef, [height, width
 }
 
 /// `[images, rows]`: whether a row is among the first `count`.
-fn is_before(slim: &mut NetworkBuilder<'_>, rows: usize, count: TensorRef) -> TensorRef {
+pub fn is_before(slim: &mut NetworkBuilder<'_>, rows: usize, count: TensorRef) -> TensorRef {
     let rows: Vec<i32> = (0..rows as i32).collect();
     let rows = slim.constant("range", Constant::from_i32(vec![1, rows.len()], &rows));
     let count = slim.expand_dims(count, 1);
@@ -292,32 +290,30 @@ fn padded_classes(
     slim.op("SelectV2", "SelectV2", &[is_chosen, of_rows, padded], [])
 }
 
-/// The anchors of rows, if the classes share their boxes.
-fn anchors_of(slim: &mut NetworkBuilder<'_>, candidates: Candidates, rows: Rows) -> Option<TensorRef> {
-    if slim.shape(candidates.boxes).dim(2) != Some(1) {
-        return None;
+/// The anchors of rows.
+fn anchors_of(slim: &mut NetworkBuilder<'_>, candidates: Candidates, rows: Rows) -> TensorRef {
+    let class = slim.cast(rows.classes, DType::Int32);
+    let order = ("perm", Constant::from_i32(vec![4], &[0, 2, 1, 3]));
+    let mut boxes = slim.op_with_constant("transpose", "Transpose", &[candidates.boxes], order, []);
+    if slim.shape(boxes).dim(1) != Some(1) {
+        boxes = slim.gather_of_each(boxes, class);
     }
-    let attrs = [("squeeze_dims", Attr::Ints(vec![2]))];
-    let boxes = slim.op("Squeeze", "Squeeze", &[candidates.boxes], attrs);
     let order = ("perm", Constant::from_i32(vec![3], &[0, 2, 1]));
     let scores = slim.op_with_constant("transpose", "Transpose", &[candidates.scores], order, []);
-    let class = slim.cast(rows.classes, DType::Int32);
     let scores = slim.gather_of_each(scores, class);
-    Some(places_of(slim, rows, boxes, scores))
+    places_of(slim, rows, boxes, scores)
 }
 
-/// The first anchors that have the boxes and the scores of the rows: boxes `[images, anchors, 4]`, scores
+/// The first anchors that have the boxes and the scores of the rows: boxes `[images, rows or 1, anchors, 4]`, scores
 /// `[images, rows or 1, anchors]`. They are the anchors of the rows, because a box suppresses equal ones after it. A row whose score no
 /// anchor has gets the first anchor.
 fn places_of(slim: &mut NetworkBuilder<'_>, rows: Rows, boxes: TensorRef, scores: TensorRef) -> TensorRef {
     let row_boxes = slim.expand_dims(rows.boxes, 2);
-    let boxes = slim.expand_dims(boxes, 1);
     let is_box = slim.op("Equal", "Equal", &[row_boxes, boxes], []);
     let is_box = slim.reduced("All", is_box, 3);
     let row_scores = slim.expand_dims(rows.scores, 2);
     let is_score = slim.op("Equal", "Equal", &[row_scores, scores], []);
     let is_anchor = slim.op("LogicalAnd", "LogicalAnd", &[is_box, is_score], []);
     let is_anchor = slim.cast(is_anchor, DType::Float32);
-    let axis = ("dimension", Constant::from_i32(vec![], &[2]));
-    slim.op_with_constant("ArgMax", "ArgMax", &[is_anchor], axis, [("output_type", Attr::Type(DType::Int32))])
+    slim.arg_max(is_anchor, 2)
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::extractor;
+use super::{extractor, template_rcnn};
 use crate::error::{Error, Result};
 use crate::graph::TensorRef;
 use crate::model_config::ModelConfig;
@@ -20,8 +20,9 @@ struct Found {
     predictor: String,
 }
 
-/// The configuration of an example, SSD with MobileNet v1 for 90 classes.
+/// The configurations of examples: those of SSD with MobileNet v1 and of Faster R-CNN with Inception v2 for 90 classes.
 pub fn example() -> ModelConfig {
+    let of_rcnn = template_rcnn::Found::EXAMPLE.template();
     let found = Found {
         extractor: "ssd_mobilenet_v1",
         extractor_is_depthwise: false,
@@ -29,7 +30,10 @@ pub fn example() -> ModelConfig {
         anchors: vec![3, 6, 6, 6, 6, 6],
         predictor: format!("convolutional_box_predictor {{ kernel_size: 1 use_dropout: false {HYPERPARAMS} }}"),
     };
-    ModelConfig::of_text(Path::new("example"), &template(&found)).expect("the template is a configuration")
+    // Both at once: each network reads its own message.
+    let text = template(&found) + &of_rcnn;
+    let text = text.replace("}\nmodel {\n", "");
+    ModelConfig::of_text(Path::new("example"), &text).expect("the templates are a configuration")
 }
 
 /// The arguments of layers that most published detectors have.
@@ -94,21 +98,27 @@ pub fn require_config(options: &Options, variables: &Variables) -> Result<()> {
     let problem = "the checkpoint is that of a detector of the Object Detection API, and its variables do not show \
                    the size of the images, the anchors, the box coder, and how boxes are chosen";
     let error = Error::new("pipeline.config", problem);
-    let given = format!("give the file that it was trained with, with {} or beside the checkpoint", Setting::Config);
-    Err(match found(variables) {
-        None => error.advice(given),
-        Some(found) => {
-            let anchors: Vec<String> = found.anchors.iter().map(ToString::to_string).collect();
-            error.advice(format!(
-                "{given}. If it is lost, correct this template, which has the {} classes of {}, and the {} anchors \
-                 per location of its feature maps:\n\n{}",
-                found.num_classes,
-                found.extractor,
-                anchors.join(", "),
-                template(&found)
-            ))
-        }
-    })
+    let given = format!(
+        "give the file that it was trained with, with {} or beside the checkpoint",
+        Setting::Config.to("FILE")
+    );
+    let of_template = |what: String, text: String| {
+        format!("{given}. If it is lost, save this template as pipeline.config beside the checkpoint and correct it; {what}\n\n{text}")
+    };
+    let of_ssd = found(variables).map(|found| {
+        let anchors: Vec<String> = found.anchors.iter().map(ToString::to_string).collect();
+        let Found { num_classes, extractor, .. } = found;
+        let anchors = anchors.join(", ");
+        let what = format!("it has the {num_classes} classes of {extractor} and feature maps with {anchors} anchors per location:");
+        of_template(what, template(&found))
+    });
+    let of_rcnn = || {
+        let found = template_rcnn::Found::of(variables)?;
+        let (classes, extractor, anchors) = (found.num_classes, found.extractor, found.anchors);
+        let what = format!("it has the {classes} classes of {extractor} and {anchors} anchors per location:");
+        Some(of_template(what, found.template()))
+    };
+    Err(error.advice(of_ssd.or_else(of_rcnn).unwrap_or(given)))
 }
 
 /// The variables as they are, without computing from them: a detector is recognized by its scopes.
