@@ -55,8 +55,15 @@ struct Rows {
     classes: TensorRef,
 }
 
+/// The greatest coordinate whose squares are finite.
+const GREATEST: f32 = 1e18;
+
 /// Chooses boxes.
-pub fn choose(slim: &mut NetworkBuilder<'_>, candidates: Candidates, suppression: &Suppression) -> Chosen {
+///
+/// Of boxes that overflow, the overlap is not a number: TensorFlow suppresses such boxes, and ONNX Runtime does not. If they are
+/// large instead, both suppress them.
+pub fn choose(slim: &mut NetworkBuilder<'_>, mut candidates: Candidates, suppression: &Suppression) -> Chosen {
+    candidates.boxes = slim.clip_by_value(candidates.boxes, -GREATEST, GREATEST);
     let scope = match suppression.kind {
         SuppressionKind::Combined => "CombinedNonMaxSuppression",
         _ => "BatchMultiClassNonMaxSuppression",
@@ -132,7 +139,12 @@ fn combined(slim: &mut NetworkBuilder<'_>, candidates: Candidates, suppression: 
         [per_class, total],
         [suppression.iou_threshold, suppression.score_threshold],
     );
-    Chosen { boxes: in_window(slim, boxes, candidates.window), scores, classes, count, anchors: None }
+    // `_clip_boxes` keeps boxes that begin after the window, unlike the clipping of other suppressions.
+    let [least, greatest] = slim.split(boxes, 2);
+    let least = slim.with_number("Maximum", least, 0.0);
+    let greatest = slim.with_constant("Minimum", greatest, Constant::from_f32(vec![2], &candidates.window));
+    let boxes = slim.concat_along(2, &[least, greatest], "stack");
+    Chosen { boxes, scores, classes, count, anchors: None }
 }
 
 /// The number of boxes that one choice returns: with static shapes the limit, otherwise no more than there are anchors.
