@@ -46,7 +46,11 @@ fn table_of_networks() -> String {
         let epsilons: BTreeSet<String> = norms.iter().map(|norm| norm.epsilon.to_string()).collect();
         let epsilons = epsilons.into_iter().collect::<Vec<_>>().join(", ");
         let [height, width] = network.image_size;
-        let image = if height == width { height.to_string() } else { format!("{height}x{width}") };
+        let image = match [height, width] {
+            [0, 0] => "config".to_owned(),
+            [height, width] if height == width => height.to_string(),
+            _ => format!("{height}x{width}"),
+        };
         writeln!(
             table,
             "| `{}` | {} | {image} | {} | {} | {gamma} | {epsilons} |",

@@ -249,3 +249,41 @@ fn options_of_convert_are_refused_for_onnx_models() {
     std::fs::rename(&model, &renamed).unwrap();
     assert_eq!(json(&renamed, &[])["format"], "ONNX");
 }
+
+#[test]
+fn a_network_that_is_not_known_is_described_by_its_layers() {
+    let folder = TempDir::new().unwrap();
+    let variable =
+        |name: &str, shape: &[usize]| Variable::float32(name, shape, vec![0.5; shape.iter().product()]);
+    let norm = |scope: &str, channels: usize| {
+        ["beta", "moving_mean", "moving_variance"]
+            .map(|part| variable(&format!("{scope}/{part}"), &[channels]))
+    };
+    let mut variables = vec![
+        variable("my/block_2/conv/weights", &[3, 3, 3, 4]),
+        variable("my/block_10/conv/weights", &[3, 3, 4, 6]),
+        variable("my/fc/weights", &[6, 5]),
+        variable("my/fc/biases", &[5]),
+    ];
+    variables.extend(norm("my/block_2/conv/BatchNorm", 4).into_iter().chain(norm("my/block_10/bn", 6)));
+    let checkpoint = write(folder.path(), &variables, Format::V2);
+    let report = json(&checkpoint, &[]);
+    let layers = report["layers"].as_array().unwrap();
+    let scopes: Vec<&str> = layers.iter().map(|layer| layer["scope"].as_str().unwrap()).collect();
+    assert_eq!(scopes, ["my/block_2/conv", "my/block_10/bn", "my/block_10/conv", "my/fc"]);
+    assert_eq!((&layers[0]["kernel"], &layers[0]["gamma"]), (&serde_json::json!([3, 3]), &false.into()));
+
+    // The draft reads all of the variables, and needs the user for what they do not show.
+    let draft = folder.path().join("draft.toml");
+    let shown = text(&checkpoint, &["--draft", draft.to_str().unwrap()]);
+    assert!(shown.contains("layers, by their variables"), "{shown}");
+    let model = folder.path().join("model.onnx");
+    let options = ["--network", draft.to_str().unwrap(), "--image-size", "8"];
+    assert_eq!(convert(&checkpoint, &model, &options).status, 0);
+    let report = json(&checkpoint, &["--network", draft.to_str().unwrap()]);
+    assert_eq!((&report["network"]["variables_found"], &report["layers"]), (&10.into(), &Value::Null));
+
+    let arguments = ["inspect", checkpoint.to_str().unwrap(), "--draft", draft.to_str().unwrap()];
+    let error = fails(&arguments);
+    assert!(error.contains("exists already; choose another name"), "{error}");
+}

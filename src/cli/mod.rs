@@ -129,9 +129,11 @@ fn json(value: crate::slim::Value) -> serde_json::Value {
     }
 }
 
-/// The size of a network's images as JSON: a number, or height and width if they differ.
+/// The size of a network's images as JSON: a number, or height and width if they differ; null if the file that describes the model
+/// sets it.
 fn image_size(network: &crate::slim::Network) -> serde_json::Value {
     match network.image_size {
+        [0, 0] => serde_json::Value::Null,
         [height, width] if height == width => height.into(),
         size => size.as_slice().into(),
     }

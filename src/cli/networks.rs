@@ -86,7 +86,7 @@ pub fn run(args: &Args) -> Result<()> {
         vec![
             entry.name.to_owned(),
             entry.scope.to_owned(),
-            entry.image_size.to_string(),
+            if entry.image_size.is_null() { "config".to_owned() } else { entry.image_size.to_string() },
             entry.arg_scope.to_owned(),
             options.join(", "),
         ]

@@ -45,8 +45,7 @@ pub const OPS: &[Op] = &[
         .also(&["StatelessShuffle"])
         .shape(by_definition)
         .refused("its order is that of a cipher of TensorFlow's own", GIVE_NUMBERS),
-    op("SampleDistortedBoundingBox")
-        .also(&["SampleDistortedBoundingBoxV2", "StatelessSampleDistortedBoundingBox"])
+    op("StatelessSampleDistortedBoundingBox")
         .shape(by_definition)
         .refused(GENERATOR, "let the model begin after it, and give it a box"),
     op("StatefulRandomBinomial")

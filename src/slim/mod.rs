@@ -117,10 +117,22 @@ fn build_with(
     options: &Options,
     image: &ImageShape,
 ) -> Result<BuiltNetwork> {
+    let (inputs, output) = build_in(&mut slim, network, prefix, options, image);
+    slim.finish(inputs, output).map_err(|error| error.within(&network.name))
+}
+
+/// Builds `network` with this builder. Returns its inputs and its output.
+fn build_in(
+    slim: &mut NetworkBuilder<'_>,
+    network: &Network,
+    prefix: &str,
+    options: &Options,
+    image: &ImageShape,
+) -> (Vec<TensorRef>, TensorRef) {
     let inputs = network.definition.inputs(options, image);
     let inputs: Vec<TensorRef> = inputs.into_iter().map(|input| slim.placeholder(input)).collect();
     let mut output = inputs[0];
     let scopes: Vec<&str> = prefix.split('/').filter(|scope| !scope.is_empty()).collect();
     slim.variable_scopes(&scopes, |slim| output = network.definition.build(slim, &inputs, options));
-    slim.finish(inputs, output).map_err(|error| error.within(&network.name))
+    (inputs, output)
 }

@@ -50,6 +50,9 @@ pub struct NetworkBuilder<'a> {
     failure: Option<Error>,
     /// Whether building fails at the first variable that the checkpoint does not have in the same shape.
     is_strict: bool,
+    /// The number of variables after which building ends with a failure.
+    variable_limit: usize,
+    variable_count: usize,
     /// Whether a filter has been built.
     has_filter: bool,
     /// The line of the TOML file that describes the current step.
@@ -71,6 +74,8 @@ impl<'a> NetworkBuilder<'a> {
             disagreements: vec![],
             failure: None,
             is_strict: false,
+            variable_limit: usize::MAX,
+            variable_count: 0,
             has_filter: false,
             location: None,
         }
@@ -79,6 +84,14 @@ impl<'a> NetworkBuilder<'a> {
     /// A builder that fails at the first variable that is not in `variables` with the same shape.
     pub(super) fn strict(scope: ArgScope, variables: &'a Variables) -> Self {
         Self { is_strict: true, ..Self::new(scope, variables) }
+    }
+
+    /// The names of the first variables that `build` adds. Builds no more of the network than has them.
+    pub(super) fn first_variables(mut self, limit: usize, build: impl FnOnce(&mut Self)) -> Vec<String> {
+        self.variable_limit = limit;
+        build(&mut self);
+        let variables = self.graph.nodes().filter(|(_, node)| node.is_variable());
+        variables.map(|(_, node)| node.name.clone()).collect()
     }
 
     pub(super) fn finish(self, inputs: Vec<TensorRef>, output: TensorRef) -> Result<BuiltNetwork> {
@@ -287,6 +300,11 @@ impl<'a> NetworkBuilder<'a> {
         if let Some(read) = self.graph.find(&[name.as_str(), "/read"].concat()) {
             return read.into();
         }
+        if self.variable_count == self.variable_limit {
+            self.fail(Error::new(name, "no more variables are needed"));
+            return self.substitute();
+        }
+        self.variable_count += 1;
         if self.is_strict {
             self.require_stored(&name, shape);
         }

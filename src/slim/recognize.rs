@@ -8,9 +8,12 @@ use rayon::prelude::*;
 use super::depth::{read_depth, reads_depth};
 use super::options::{DEPTH_MULTIPLIER, NUM_CLASSES, OptionSource, Options, Value};
 use super::recognition::Recognition;
-use super::scope_candidates::{ScopeCandidate, Scopes, renamed_scope_candidates, scope_candidates};
+use super::scope_candidates::{
+    FIRST_VARIABLES, ScopeCandidate, Scopes, renamed_scope_candidates, scope_candidates,
+};
 use super::{
-    BuiltNetwork, ImageShape, Network, NetworkBuilder, NetworkOption, Variables, build, build_with, networks,
+    BuiltNetwork, ImageShape, Network, NetworkBuilder, NetworkOption, Variables, build, build_in, build_with,
+    networks,
 };
 use crate::error::{Error, Result};
 use crate::model_config::ModelConfig;
@@ -300,6 +303,16 @@ pub(super) fn default_network(
 ) -> Result<BuiltNetwork> {
     let (options, image) = recognition_settings(network, options, channels);
     build(network, prefix, &options, &image, variables)
+}
+
+/// The names of the network's first variables, without building the rest of it.
+pub(super) fn first_variables(network: &Network, options: &Options) -> Vec<String> {
+    let (options, image) = recognition_settings(network, options, 3);
+    let none = Variables::new();
+    let slim = NetworkBuilder::new(network.definition.arg_scope(), &none);
+    slim.first_variables(FIRST_VARIABLES, |slim| {
+        build_in(slim, network, "", &options, &image);
+    })
 }
 
 /// Reads the number of classes, and whether there is an auxiliary classifier.

@@ -3,7 +3,7 @@
 use hashbrown::HashMap;
 
 use super::options::Options;
-use super::recognize::default_network;
+use super::recognize::first_variables;
 use super::{Network, Variables};
 
 /// A variable scope that may hold a network: the prefix before the scope, and the name of the scope.
@@ -78,10 +78,10 @@ pub(super) fn scope_candidates(
 pub(super) fn renamed_scope_candidates(network: &Network, variables: &Variables) -> Vec<ScopeCandidate> {
     let mut candidates = vec![];
     let options = Options::defaults(&network.options, &network.scope);
-    let Ok(built) = default_network(network, "", &options, 3, &Variables::new()) else { return candidates };
     let default_root = ScopeCandidate::new("", &network.scope).root();
-    let own = built.variables().filter_map(|(name, _)| name.strip_prefix(&default_root));
-    let first_names: Vec<&str> = own.take(FIRST_VARIABLES).collect();
+    let first_variables = first_variables(network, &options);
+    let own = first_variables.iter().filter_map(|name| name.strip_prefix(&default_root));
+    let first_names: Vec<&str> = own.collect();
     let Some(first) = first_names.first() else { return candidates };
     let roots = variables.keys().filter_map(|name| name.strip_suffix(first));
     for root in roots.filter(|root| root.is_empty() || root.ends_with('/')) {
@@ -111,7 +111,7 @@ fn add_once(candidates: &mut Vec<ScopeCandidate>, candidate: ScopeCandidate) {
 }
 
 /// The number of a network's first variables that are searched for to find its scope.
-const FIRST_VARIABLES: usize = 16;
+pub(super) const FIRST_VARIABLES: usize = 16;
 
 #[cfg(test)]
 mod tests {

@@ -1,20 +1,22 @@
 //! `tf2onnx-rs inspect`
 
+mod layers;
 mod report;
 mod text;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use globset::Glob;
 
 use super::convert::choices::Choices;
 use super::{output, progress};
 use crate::convert::ConvertOptions;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::inspect::{
-    BatchNormEntry, Inspected, Parts, conversion_fails, conversion_problem, identify, inspect_tensors,
-    unused_variables,
+    BatchNormEntry, Inspected, Parts, conversion_fails, conversion_problem, draft, identify, inspect_tensors,
+    layers_in, unused_variables,
 };
+use crate::output::OutputFile;
 use crate::tensors_in_file::{NameFilter, TensorFile, parse_pattern};
 use report::InspectReport;
 
@@ -25,6 +27,7 @@ Examples:
   tf2onnx-rs inspect inception_v3.ckpt
   tf2onnx-rs inspect train_dir/ --match '*/gamma' --match '*/moving_variance'
   tf2onnx-rs inspect model.ckpt-5000 --stats --sort size
+  tf2onnx-rs inspect model.ckpt-5000 --draft my_net.toml
   tf2onnx-rs inspect frozen.pb
   tf2onnx-rs inspect model.onnx --json")]
 pub struct Args {
@@ -40,6 +43,10 @@ pub struct Args {
     /// Read all tensors, and show statistics: minimum, maximum, mean, standard deviation, zeros, NaN and infinities
     #[arg(long)]
     stats: bool,
+    /// Write a first description of the network, for convert's --network, from the layers that the variables of a checkpoint
+    /// show
+    #[arg(long, value_name = "FILE.toml")]
+    draft: Option<PathBuf>,
     /// Print everything as JSON
     #[arg(long)]
     json: bool,
@@ -68,6 +75,9 @@ pub fn run(args: &Args) -> Result<()> {
     args.conversion.check_use(&file)?;
     let options = conversion.convert_options()?;
     let filter = NameFilter::new(&args.patterns)?;
+    if let Some(draft) = &args.draft {
+        write_draft(&file, draft).map_err(|error| file.error(error))?;
+    }
     let report = inspect(args, &file, &options, &filter).map_err(|error| file.error(error))?;
     if args.json { output::print_json(&report) } else { output::print(&text::text(&report)) }
 }
@@ -105,6 +115,23 @@ fn inspect<'a>(
     report.findings.extend(unused);
     report.findings.extend(problem.and_then(|problem| conversion_fails(file.path(), &problem)));
     Ok(report)
+}
+
+/// Writes a first description of the network of a checkpoint.
+fn write_draft(file: &TensorFile, path: &Path) -> Result<()> {
+    let is_checkpoint = matches!(file, TensorFile::Model(model) if model.checkpoint().is_some());
+    if !is_checkpoint {
+        let problem = "a draft is made of the variables of a checkpoint, and this file is none";
+        return Err(Error::file(file.path(), problem).advice("leave out --draft"));
+    }
+    // A draft is edited, so that a second one must not replace it.
+    if path.exists() {
+        return Err(Error::file(path, "exists already").advice("choose another name for the draft"));
+    }
+    let text = draft(&file.path().display().to_string(), &layers_in(file));
+    let output = OutputFile::create(path)?;
+    output.write_at(0, text.as_bytes())?;
+    output.persist()
 }
 
 /// Whether the name of a batch norm or of one of its parts matches.

@@ -8,8 +8,8 @@ use crate::checkpoint::Version;
 use crate::cli::output;
 use crate::convert::{BatchNormSummary, UnusedScope};
 use crate::inspect::{
-    BatchNormEntry, Finding, GraphSummary, Identified, IdentifiedNetwork, Inspected, Kind, Kinds,
-    OnnxSummary, findings, kinds, summary,
+    BatchNormEntry, Finding, GraphSummary, Identified, IdentifiedNetwork, Inspected, Kind, Kinds, LayerEntry,
+    OnnxSummary, findings, kinds, layers_in, summary,
 };
 use crate::passes::moving_averages::MovingAverages;
 use crate::tensor::Statistics;
@@ -28,6 +28,8 @@ pub struct InspectReport<'a> {
     pub network: Option<NetworkEntry>,
     /// Why there is no network.
     pub network_problem: Option<String>,
+    /// The layers that the variables show, if neither a network nor a graph does.
+    pub layers: Option<Vec<LayerEntry>>,
     pub graph: Option<GraphSummary>,
     pub onnx: Option<OnnxSummary>,
     pub batch_norms: Vec<BatchNormEntry>,
@@ -89,6 +91,7 @@ impl<'a> InspectReport<'a> {
             batch_norm_summary: summary(&batch_norms, epsilon_source),
             findings: findings(&tensors, &batch_norms, graph.as_ref(), onnx.as_ref(), is_network),
             tensors: tensors.into_iter().map(|tensor| TensorEntry::new(tensor, with_statistics)).collect(),
+            layers: (network.is_none() && graph.is_none()).then(|| layers_in(file)),
             network,
             network_problem,
             graph,

@@ -19,8 +19,15 @@ const LISTED: usize = 3;
 /// The report as tables and sentences.
 pub fn text(report: &InspectReport<'_>) -> String {
     let mut parts = vec![head(report), tensors(&report.tensors), batch_norms(report)];
-    // With --match, the ops are left out.
+    // With --match, the ops and layers are left out.
     let is_whole = report.tensors.len() == report.tensors_in_file;
+    parts.extend(
+        report
+            .layers
+            .iter()
+            .filter(|layers| is_whole && !layers.is_empty())
+            .map(|layers| super::layers::table(layers)),
+    );
     parts.extend(report.graph.iter().filter(|_| is_whole).map(ops));
     let mut lines = vec![];
     lines.extend(report.onnx.iter().flat_map(onnx));

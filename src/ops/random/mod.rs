@@ -43,6 +43,11 @@ pub const OPS: &[Op] = &[
         .check(checks::described_shape)
         .lower(lower::integers, &["RandomUniformLike", "Mul", "Floor"])
         .note(KERNELS),
+    op("SampleDistortedBoundingBox")
+        .also(&["SampleDistortedBoundingBoxV2"])
+        .shape(|inputs, _| shape::distorted_box(inputs))
+        .lower(lower::distorted_box::distorted_box, &["RandomUniform", "Where", "ArgMax"])
+        .note(KERNELS),
     op("StatelessRandomGetAlg")
         .shape(|_, _| one(DType::Int32, Shape::scalar()))
         .lower(lower::algorithm, &[])

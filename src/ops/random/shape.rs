@@ -19,3 +19,9 @@ pub fn multinomial(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> 
 pub fn key_and_counter() -> Vec<TensorType> {
     [1, 2].map(|count| TensorType::new(DType::UInt64, Shape::known(&[count]))).to_vec()
 }
+
+/// The begin and the size of a slice of an image, and the box in it as a share of the image.
+pub fn distorted_box(inputs: &Inputs<'_>) -> Result<Vec<TensorType>> {
+    let slice = TensorType::new(inputs.dtype(0)?, Shape::known(&[3]));
+    Ok(vec![slice.clone(), slice, TensorType::new(DType::Float32, Shape::known(&[1, 1, 4]))])
+}

@@ -3,6 +3,7 @@
 //! Sources: `tf.random` in TensorFlow's API documentation; RandomUniformLike, RandomNormalLike and Multinomial in
 //! <https://onnx.ai/onnx/operators/>.
 
+pub mod distorted_box;
 pub mod philox;
 pub mod stateless;
 

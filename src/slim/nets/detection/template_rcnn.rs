@@ -31,8 +31,8 @@ impl Found {
         let Self { extractor, num_classes, has_masks, .. } = self;
         let stages = if *has_masks { "number_of_stages: 3" } else { "number_of_stages: 2" };
         let masks = if *has_masks {
-            "predict_instance_masks: true mask_height: 15 mask_width: 15 mask_prediction_conv_depth: 0
-        mask_prediction_num_conv_layers: 2 conv_hyperparams { }"
+            "\n        predict_instance_masks: true mask_height: 15 mask_width: 15
+        mask_prediction_conv_depth: 0 mask_prediction_num_conv_layers: 2 conv_hyperparams { }"
         } else {
             ""
         };
@@ -46,8 +46,7 @@ impl Found {
     feature_extractor {{ type: '{extractor}' first_stage_features_stride: {stride} }}
     second_stage_box_predictor {{
       mask_rcnn_box_predictor {{
-        fc_hyperparams {{ op: FC }}
-        {masks}
+        fc_hyperparams {{ op: FC }}{masks}
       }}
     }}
     # The variables do not show what follows.

@@ -1,0 +1,329 @@
+//! A first description of a network whose definition is not known, from the layers that its variables show.
+//!
+//! `docs/custom-networks.md` has the grammar. The draft has every layer that a description can have, in the scopes of the
+//! checkpoint, so that it reads the variables of the checkpoint. What no variable shows is left to the user.
+
+use std::fmt::Write as _;
+
+use super::{LayerEntry, LayerKind};
+
+/// What the user has to find out.
+const HEADER: &str = "\
+# A draft, from the names and shapes of the variables. They do not show:
+#   - the order of the layers: here it is that of their names, changed where the channels show another one
+#   - strides, padding and rates: here they are slim's defaults
+#   - activation functions: here relu, slim's default
+#   - pooling, and which layers are joined by a sum, a product or tf.concat
+#   - the epsilon of batch norms: here 0.001, slim's default
+#   - the size of the images
+# The definition of the network has them. docs/custom-networks.md explains the steps.
+";
+
+/// The size of images in a draft: no variable shows it.
+const IMAGE_SIZE: usize = 224;
+
+/// The description of a network with these layers. `source` is the name of the checkpoint.
+pub fn draft(source: &str, layers: &[LayerEntry]) -> String {
+    let root = common_scope(layers);
+    let mut tree = Scope::tree(root, layers);
+    tree.arrange(None);
+    let classifier = layers.iter().rfind(|layer| layer.kind == LayerKind::FullyConnected);
+    let mut text = HEADER.to_owned();
+    _ = writeln!(text, "# The checkpoint: {}", source.replace(char::is_control, "?"));
+    let name = root.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or("my_net");
+    _ = writeln!(text, "\nname = {}", quoted(name));
+    if !root.is_empty() {
+        _ = writeln!(text, "scope = {}", quoted(root));
+    }
+    _ = writeln!(text, "image_size = {IMAGE_SIZE}");
+    if let Some(classes) = classifier.and_then(|layer| layer.outputs) {
+        _ = writeln!(text, "options = {{ num_classes = {classes} }}");
+    }
+    text += "\nlayers = [\n";
+    let mut writer = Writer { text, classifier, depth: 0, before: None };
+    writer.scopes(&tree.below);
+    writer.text + "]\n"
+}
+
+/// The scope that all layers are in, below which their names differ.
+fn common_scope(layers: &[LayerEntry]) -> &str {
+    let mut scopes = layers.iter().map(|layer| parent(&layer.scope));
+    let first = scopes.next().unwrap_or("");
+    scopes.fold(first, |common, scope| {
+        let mut end = 0;
+        for (part, other) in common.split('/').zip(scope.split('/')) {
+            if part != other {
+                break;
+            }
+            end += part.len() + 1;
+        }
+        &common[..end.saturating_sub(1).min(common.len())]
+    })
+}
+
+fn parent(scope: &str) -> &str {
+    scope.rsplit_once('/').map_or("", |(parent, _)| parent)
+}
+
+fn without_numbers(name: &str) -> String {
+    name.chars().filter(|c| !c.is_ascii_digit()).collect()
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// A scope with the layer in it, and the scopes below it.
+#[derive(Default)]
+struct Scope<'a> {
+    name: &'a str,
+    layer: Option<&'a LayerEntry>,
+    below: Vec<Scope<'a>>,
+}
+
+impl<'a> Scope<'a> {
+    /// The scopes of the layers below `root`.
+    fn tree(root: &str, layers: &'a [LayerEntry]) -> Self {
+        let mut tree = Scope::default();
+        for layer in layers {
+            let mut scope = &mut tree;
+            let path = layer.scope.strip_prefix(root).unwrap_or(&layer.scope);
+            for name in path.split('/').filter(|name| !name.is_empty()) {
+                let known = scope.below.iter().position(|below| below.name == name);
+                let index = known.unwrap_or_else(|| {
+                    scope.below.push(Scope { name, ..Scope::default() });
+                    scope.below.len() - 1
+                });
+                scope = &mut scope.below[index];
+            }
+            scope.layer = Some(layer);
+        }
+        tree
+    }
+
+    /// Puts the scopes in an order in which each reads the channels of the one before, as far as that is possible. Where it is
+    /// not, the order is that of the names. Returns the channels of the last layer.
+    fn arrange(&mut self, mut channels: Option<usize>) -> Option<usize> {
+        if let Some(layer) = self.layer.filter(|layer| not_expressible(layer).is_none()) {
+            channels = layer.outputs;
+        }
+        let mut remaining = std::mem::take(&mut self.below);
+        while !remaining.is_empty() {
+            let reads = |scope: &Scope<'_>| scope.entry().and_then(|layer| layer.inputs);
+            let is_norm =
+                |scope: &Scope<'_>| scope.entry().is_some_and(|layer| layer.kind == LayerKind::BatchNorm);
+            // The numbers in names are the order of scopes that differ in them alone.
+            let is_numbered_later = |index: usize| {
+                let pattern = without_numbers(remaining[index].name);
+                remaining[..index].iter().any(|earlier| without_numbers(earlier.name) == pattern)
+            };
+            let fitting = (0..remaining.len()).find(|&index| {
+                channels.is_some() && reads(&remaining[index]) == channels && !is_numbered_later(index)
+            });
+            let index = fitting.or_else(|| remaining.iter().position(|scope| !is_norm(scope))).unwrap_or(0);
+            let mut next = remaining.remove(index);
+            channels = next.arrange(channels);
+            self.below.push(next);
+        }
+        channels
+    }
+
+    /// The layer that reads what the scope reads: the first one, unless it is a batch norm that follows another.
+    fn entry(&self) -> Option<&'a LayerEntry> {
+        let layers = self.layers();
+        let is_norm = |layer: &&&LayerEntry| layer.kind == LayerKind::BatchNorm;
+        layers.iter().find(|layer| !is_norm(layer)).or(layers.first()).copied()
+    }
+
+    /// The layers that a description can have.
+    fn layers(&self) -> Vec<&'a LayerEntry> {
+        let own = self.layer.filter(|layer| not_expressible(layer).is_none());
+        own.into_iter().chain(self.below.iter().flat_map(Scope::layers)).collect()
+    }
+}
+
+struct Writer<'a> {
+    text: String,
+    /// The layer that computes the logits.
+    classifier: Option<&'a LayerEntry>,
+    /// The number of open scopes.
+    depth: usize,
+    /// The layer with channels before the current one.
+    before: Option<&'a LayerEntry>,
+}
+
+impl<'a> Writer<'a> {
+    fn scopes(&mut self, scopes: &[Scope<'a>]) {
+        for (index, scope) in scopes.iter().enumerate() {
+            let next = scopes.get(index + 1).and_then(|next| next.layer);
+            if let Some(layer) = scope.layer {
+                self.layer(layer, scope.name, next);
+            }
+            if !scope.below.is_empty() {
+                self.line(&format!("{{ scope = {}, layers = [", quoted(scope.name)));
+                self.depth += 1;
+                self.scopes(&scope.below);
+                self.depth -= 1;
+                self.line("] },");
+            }
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        let indent = 4 * (self.depth + 1);
+        _ = writeln!(self.text, "{:indent$}{line}", "");
+    }
+
+    /// The step of a layer. `next` is the layer of the next scope.
+    fn layer(&mut self, layer: &'a LayerEntry, name: &str, next: Option<&LayerEntry>) {
+        let scope = quoted(name);
+        let outputs = layer.outputs.unwrap_or_default();
+        if let Some(problem) = not_expressible(layer) {
+            self.line(&format!("# {name}: {problem}"));
+            return;
+        }
+        let args = arguments(layer, next);
+        match layer.kind {
+            LayerKind::BatchNorm => {
+                self.note_channels(layer);
+                self.line(&format!("{{ batch_norm = {scope}, activation_fn = \"relu\" }},"));
+            }
+            LayerKind::FullyConnected => {
+                self.flatten(layer);
+                self.line(&if self.classifier.is_some_and(|classifier| std::ptr::eq(classifier, layer)) {
+                    format!(
+                        "{{ fully_connected = \"num_classes\", scope = {scope}{args}, activation_fn = \"none\", \
+                         when = \"num_classes\", end_point = \"Logits\" }},"
+                    )
+                } else {
+                    format!("{{ fully_connected = {outputs}, scope = {scope}{args} }},")
+                });
+            }
+            _ => {
+                self.note_channels(layer);
+                let kernel = match layer.kernel[..] {
+                    [height, width] if height == width => height.to_string(),
+                    _ => format!("{:?}", layer.kernel),
+                };
+                let layer_key = match layer.kind {
+                    LayerKind::Conv2d => format!("conv2d = {outputs}"),
+                    LayerKind::DepthwiseConv2d => "separable_conv2d = \"none\"".to_owned(),
+                    _ => format!("separable_conv2d = {outputs}"),
+                };
+                self.line(&format!("{{ {layer_key}, kernel = {kernel}, scope = {scope}{args} }},"));
+            }
+        }
+        self.before = Some(layer);
+    }
+
+    /// Says where the layer does not fit the one before.
+    fn note_channels(&mut self, layer: &LayerEntry) {
+        if let Some(before) = self.before
+            && let (Some(has), Some(reads)) = (before.outputs, layer.inputs)
+            && has != reads
+        {
+            self.line(&format!("# The next layer reads {reads} channels, and the one before has {has}."));
+        }
+    }
+
+    /// The steps before a matrix, if the layer before it is a convolution.
+    fn flatten(&mut self, layer: &LayerEntry) {
+        let is_flat = self.before.is_some_and(|before| before.kind == LayerKind::FullyConnected);
+        if is_flat || self.before.is_none() {
+            self.note_channels(layer);
+            return;
+        }
+        let channels = self.before.and_then(|before| before.outputs).unwrap_or(0);
+        match layer.inputs {
+            Some(inputs) if inputs == channels => self.line("{ spatial_mean = \"pool\" },"),
+            Some(inputs) if channels > 0 && inputs % channels == 0 => {
+                let pixels = inputs / channels;
+                self.line(&format!(
+                    "# The next layer reads {inputs} values: {pixels} pixels of {channels} channels."
+                ));
+            }
+            _ => self.note_channels(layer),
+        }
+        self.line("{ flatten = \"flatten\" },");
+    }
+}
+
+/// The arguments that the variables show: the normalizer, and whether there are biases. If a batch norm follows, the
+/// activation follows the batch norm.
+fn arguments(layer: &LayerEntry, next: Option<&LayerEntry>) -> String {
+    let mut args = String::new();
+    if layer.batch_norm.is_some() {
+        args += ", normalizer_fn = \"batch_norm\"";
+    } else if layer.biases.is_none() {
+        args += ", biases_initializer = \"none\"";
+    }
+    if next.is_some_and(|next| next.kind == LayerKind::BatchNorm && next.outputs == layer.outputs) {
+        args += ", activation_fn = \"none\"";
+    }
+    args
+}
+
+/// Why a description cannot have a layer.
+fn not_expressible(layer: &LayerEntry) -> Option<String> {
+    let what = match layer.kind {
+        LayerKind::Conv1d => "a convolution of sequences",
+        LayerKind::Conv3d => "a convolution of volumes",
+        LayerKind::Recurrent => "a recurrent cell",
+        LayerKind::Norm => "a normalization without moving averages",
+        LayerKind::Other => {
+            return Some(format!("the variables {} are no layer of a description", layer.others.join(", ")));
+        }
+        _ => return None,
+    };
+    Some(format!("{what}, which a description cannot have"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inspect::{Kind, Variable, layers};
+
+    #[test]
+    fn a_draft_has_the_layers_in_their_scopes() {
+        let variables: [(&str, &[usize], Kind); 12] = [
+            ("net/block_1/conv/weights", &[3, 3, 3, 8], Kind::Weights),
+            ("net/block_1/conv/BatchNorm/moving_mean", &[8], Kind::BatchNorm),
+            ("net/block_1/conv/BatchNorm/moving_variance", &[8], Kind::BatchNorm),
+            ("net/block_2/dw/depthwise_weights", &[3, 3, 8, 1], Kind::Weights),
+            ("net/block_2/dw/biases", &[8], Kind::Weights),
+            ("net/block_3/conv/weights", &[1, 5, 16, 8], Kind::Weights),
+            ("net/block_4/bn/moving_mean", &[6], Kind::BatchNorm),
+            ("net/block_4/bn/moving_variance", &[6], Kind::BatchNorm),
+            ("net/block_4/conv/weights", &[1, 1, 8, 6], Kind::Weights),
+            ("net/fc/weights", &[6, 10], Kind::Weights),
+            ("net/fc/biases", &[10], Kind::Weights),
+            ("net/w3/weights", &[3, 3, 3, 8, 8], Kind::Weights),
+        ];
+        let variables = variables.iter().map(|&(name, shape, kind)| Variable { name, shape, kind });
+        let text = draft("model.ckpt", &layers(variables));
+        let steps = text.split_once("layers = [\n").unwrap();
+        assert!(steps.0.contains("name = \"net\"\nscope = \"net\"\n"), "{text}");
+        assert!(steps.0.contains("options = { num_classes = 10 }"), "{text}");
+        let expected = r#"    { scope = "block_1", layers = [
+        { conv2d = 8, kernel = 3, scope = "conv", normalizer_fn = "batch_norm" },
+    ] },
+    { scope = "block_2", layers = [
+        { separable_conv2d = "none", kernel = 3, scope = "dw" },
+    ] },
+    { scope = "block_3", layers = [
+        # The next layer reads 16 channels, and the one before has 8.
+        { conv2d = 8, kernel = [1, 5], scope = "conv", biases_initializer = "none" },
+    ] },
+    { scope = "block_4", layers = [
+        { conv2d = 6, kernel = 1, scope = "conv", biases_initializer = "none", activation_fn = "none" },
+        { batch_norm = "bn", activation_fn = "relu" },
+    ] },
+    { spatial_mean = "pool" },
+    { flatten = "flatten" },
+    { fully_connected = "num_classes", scope = "fc", activation_fn = "none", when = "num_classes", end_point = "Logits" },
+    # w3: a convolution of volumes, which a description cannot have
+]
+"#;
+        assert_eq!(steps.1, expected);
+    }
+}
