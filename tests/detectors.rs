@@ -41,7 +41,8 @@ fn variables(case: &Case) -> Variables {
 
 fn rebuilt(files: &Files) -> Result<(Recognition, BuiltNetwork), String> {
     let text = std::str::from_utf8(&files["pipeline.config"]).unwrap();
-    let config = ModelConfig::of_text(Path::new("pipeline.config"), text).map_err(|error| error.to_string())?;
+    let config =
+        ModelConfig::of_text(Path::new("pipeline.config"), text).map_err(|error| error.to_string())?;
     let variables = variables(&case(files));
     let overrides = Overrides { config: Some(Arc::new(config)), ..Overrides::default() };
     let recognized = recognize_and_build(&variables, overrides).map_err(|error| error.to_string())?;
@@ -139,7 +140,8 @@ fn the_outputs_are_those_of_the_api() {
     let converted = Converted::new("grids");
     converted.convert(&[]);
     let model = Model::load(&converted.model());
-    let names = |values: Vec<(String, String)>| -> Vec<String> { values.into_iter().map(|(name, _)| name).collect() };
+    let names =
+        |values: Vec<(String, String)>| -> Vec<String> { values.into_iter().map(|(name, _)| name).collect() };
     assert_eq!(names(model.inputs()), ["input"]);
     let outputs = [
         "detection_boxes",
@@ -187,8 +189,7 @@ fn fields_that_are_not_converted_are_named() {
         ("group_norm { }", "activation: RELU_6"),
     ] {
         fs::write(&config, text.replace(inside, &format!("{inside} {field}"))).unwrap();
-        let done =
-            tf2onnx_rs(["convert", checkpoint.to_str().unwrap(), converted.model().to_str().unwrap()]);
+        let done = tf2onnx_rs(["convert", checkpoint.to_str().unwrap(), converted.model().to_str().unwrap()]);
         let name = field.split([':', ' ']).next().unwrap();
         assert!(done.status == 1 && done.stderr.contains(name), "{field}: {}", done.stderr);
     }

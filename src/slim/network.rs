@@ -75,7 +75,8 @@ impl Network {
 
     /// Whether the file that describes a model sets one of its options.
     pub fn is_described_by(&self, config: &ModelConfig) -> bool {
-        let is_set = |spec: &OptionSpec| matches!(spec.source, OptionSource::Config(read) if read(config).is_some());
+        let is_set =
+            |spec: &OptionSpec| matches!(spec.source, OptionSource::Config(read) if read(config).is_some());
         self.options.iter().any(is_set)
     }
 

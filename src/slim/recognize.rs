@@ -156,8 +156,9 @@ fn described<'a>(
     scopes: &Scopes<'_>,
 ) -> Vec<&'a Arc<Network>> {
     let Some(config) = config else { return networks };
-    let is_described =
-        |network: &&&Arc<Network>| network.is_described_by(config) && !scope_candidates(network, variables, scopes).is_empty();
+    let is_described = |network: &&&Arc<Network>| {
+        network.is_described_by(config) && !scope_candidates(network, variables, scopes).is_empty()
+    };
     let described: Vec<&Arc<Network>> = networks.iter().filter(is_described).copied().collect();
     if described.is_empty() { networks } else { described }
 }

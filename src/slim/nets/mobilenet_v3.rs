@@ -73,7 +73,12 @@ const fn edgetpu_options(depth_multiplier: f64, finegrain: bool) -> [OptionSpec;
 }
 
 const fn definition(ops: &'static [Op]) -> Definition {
-    Definition { activation: Relu, ops: Cow::Borrowed(ops), exempts_from_any_multiplier: true, pads_inside_blocks: false }
+    Definition {
+        activation: Relu,
+        ops: Cow::Borrowed(ops),
+        exempts_from_any_multiplier: true,
+        pads_inside_blocks: false,
+    }
 }
 
 pub const LARGE: Definition = definition(&[

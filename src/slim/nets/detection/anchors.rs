@@ -111,7 +111,11 @@ impl AnchorGenerator {
                     Some(Grid { scales, aspect_ratios, base_size, stride, offset })
                 };
                 // The generator of SSD takes as many maps as it has boxes for.
-                if boxes.len() != maps.len() { vec![] } else { boxes.iter().enumerate().filter_map(grid).collect() }
+                if boxes.len() != maps.len() {
+                    vec![]
+                } else {
+                    boxes.iter().enumerate().filter_map(grid).collect()
+                }
             }
             Self::Multiscale { levels, anchor_scale, aspect_ratios, scales_per_octave, .. } => {
                 let scales: Vec<f64> = (0..*scales_per_octave)
@@ -120,9 +124,8 @@ impl AnchorGenerator {
                 let grid = |level: usize| {
                     let stride = (1usize << level) as f64;
                     // Anchors are in the middle of their cell if the cells fill the image.
-                    let offset = image.map(|length| {
-                        if length % (1 << level) == 0 { (stride / 2.0) as f32 } else { 0.0 }
-                    });
+                    let offset = image
+                        .map(|length| if length % (1 << level) == 0 { (stride / 2.0) as f32 } else { 0.0 });
                     let size = (stride * anchor_scale) as f32;
                     Grid::of_all(&scales, aspect_ratios, [size; 2], [stride as f32; 2], offset)
                 };
@@ -195,7 +198,8 @@ fn read_ssd(message: &Message<'_>) -> Result<AnchorGenerator> {
         "width_offset",
     ])?;
     let num_layers = message.count("num_layers", 6)?;
-    let (least, greatest) = (message.number("min_scale", f64::from(0.2f32))?, message.number("max_scale", f64::from(0.95f32))?);
+    let (least, greatest) =
+        (message.number("min_scale", f64::from(0.2f32))?, message.number("max_scale", f64::from(0.95f32))?);
     let mut scales = message.numbers("scales")?;
     if scales.is_empty() {
         if num_layers < 2 {
@@ -228,13 +232,15 @@ fn read_ssd(message: &Message<'_>) -> Result<AnchorGenerator> {
         if pairs.len() == boxes.len() {
             Ok(pairs)
         } else {
-            Err(message.wrong(names[0], format!("it needs one for each of {} layers, like {}", boxes.len(), names[1])))
+            Err(message.wrong(
+                names[0],
+                format!("it needs one for each of {} layers, like {}", boxes.len(), names[1]),
+            ))
         }
     };
     let (strides, offsets) =
         (pairs(["height_stride", "width_stride"])?, pairs(["height_offset", "width_offset"])?);
-    let base_size =
-        [message.number("base_anchor_height", 1.0)?, message.number("base_anchor_width", 1.0)?];
+    let base_size = [message.number("base_anchor_height", 1.0)?, message.number("base_anchor_width", 1.0)?];
     Ok(AnchorGenerator::Ssd { boxes, base_size: base_size.map(|size| size as f32), strides, offsets })
 }
 
@@ -271,7 +277,8 @@ fn read_flexible(message: &Message<'_>) -> Result<AnchorGenerator> {
             "height_offset",
             "width_offset",
         ])?;
-        let (scales, aspect_ratios) = (floats(grid.numbers("base_sizes")?), floats(grid.numbers("aspect_ratios")?));
+        let (scales, aspect_ratios) =
+            (floats(grid.numbers("base_sizes")?), floats(grid.numbers("aspect_ratios")?));
         if scales.len() != aspect_ratios.len() {
             return Err(grid.wrong("aspect_ratios", "there is not one for each of base_sizes"));
         }
@@ -287,10 +294,7 @@ fn strides_and_offsets(message: &Message<'_>, stride: usize) -> Result<([f32; 2]
         let [height, width] = names.map(|name| message.count(name, default));
         Ok([height? as f32, width? as f32])
     };
-    Ok((
-        pair(["height_stride", "width_stride"], stride)?,
-        pair(["height_offset", "width_offset"], 0)?,
-    ))
+    Ok((pair(["height_stride", "width_stride"], stride)?, pair(["height_offset", "width_offset"], 0)?))
 }
 
 fn read_grid(message: &Message<'_>) -> Result<AnchorGenerator> {

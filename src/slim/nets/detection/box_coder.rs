@@ -57,7 +57,12 @@ impl BoxCoder {
     }
 
     /// Decodes encodings `[images, anchors, code size]`.
-    pub fn decode(self, slim: &mut NetworkBuilder<'_>, encodings: TensorRef, anchors: &[Corners]) -> TensorRef {
+    pub fn decode(
+        self,
+        slim: &mut NetworkBuilder<'_>,
+        encodings: TensorRef,
+        anchors: &[Corners],
+    ) -> TensorRef {
         let size = |[y, x, y2, x2]: Corners| [y2 - y, x2 - x];
         let center = |corners: Corners| {
             let [height, width] = size(corners);

@@ -122,7 +122,8 @@ impl BoxPredictor {
         slots: usize,
     ) -> Predictions {
         if maps.len() != per_location.len() {
-            let problem = format!("it is for {} feature maps, but there are {}", per_location.len(), maps.len());
+            let problem =
+                format!("it is for {} feature maps, but there are {}", per_location.len(), maps.len());
             slim.fail(Error::new("anchor_generator", problem));
         }
         let heads = self.heads(slim, maps, per_location, slots);
@@ -187,7 +188,9 @@ impl BoxPredictor {
         anchors: usize,
         slots: usize,
     ) -> [TensorRef; 2] {
-        let Kind::Convolutional { min_depth, max_depth, apply_sigmoid_to_scores } = self.kind else { return [map; 2] };
+        let Kind::Convolutional { min_depth, max_depth, apply_sigmoid_to_scores } = self.kind else {
+            return [map; 2];
+        };
         let depth = slim.channels(map).min(max_depth).max(min_depth);
         self.hyperparams.scope(slim, |slim| {
             let mut net = map;
@@ -195,7 +198,8 @@ impl BoxPredictor {
             for layer in 0..layers {
                 net = slim.conv2d(net, depth, 1, &format!("Conv2d_{layer}_1x1_{depth}"), &[]);
             }
-            let boxes = self.convolutional_head(slim, net, anchors * self.box_code_size, "BoxEncodingPredictor");
+            let boxes =
+                self.convolutional_head(slim, net, anchors * self.box_code_size, "BoxEncodingPredictor");
             let boxes = self.clipped(slim, boxes);
             let boxes = rows(slim, boxes, anchors, &[1, self.box_code_size]);
             if self.use_dropout {
@@ -253,11 +257,14 @@ impl BoxPredictor {
         anchors: usize,
         slots: usize,
     ) -> [TensorRef; 2] {
-        let Kind::WeightShared { share_prediction_tower, is_sigmoid, .. } = self.kind else { return [map; 2] };
+        let Kind::WeightShared { share_prediction_tower, is_sigmoid, .. } = self.kind else {
+            return [map; 2];
+        };
         self.hyperparams.scope(slim, |slim| {
             if let Some(depth) = common_depth {
                 let scope = format!("ProjectionLayer/conv2d_{index}");
-                map = self.normalized_conv(slim, map, (depth, 1, false), &scope, &format!("{scope}/BatchNorm"));
+                map =
+                    self.normalized_conv(slim, map, (depth, 1, false), &scope, &format!("{scope}/BatchNorm"));
             }
             let tower = if share_prediction_tower { "PredictionTower" } else { "BoxPredictionTower" };
             let box_tower = self.tower(slim, map, index, tower);
@@ -279,11 +286,23 @@ impl BoxPredictor {
         })
     }
 
-    fn tower(&self, slim: &mut NetworkBuilder<'_>, mut net: TensorRef, index: usize, scope: &str) -> TensorRef {
+    fn tower(
+        &self,
+        slim: &mut NetworkBuilder<'_>,
+        mut net: TensorRef,
+        index: usize,
+        scope: &str,
+    ) -> TensorRef {
         let Kind::WeightShared { depth, .. } = self.kind else { return net };
         for layer in 0..self.num_layers_before_predictor {
             let scope = format!("{scope}/conv2d_{layer}");
-            net = self.normalized_conv(slim, net, (depth, self.kernel_size, self.use_depthwise), &scope, &format!("{scope}/BatchNorm/feature_{index}"));
+            net = self.normalized_conv(
+                slim,
+                net,
+                (depth, self.kernel_size, self.use_depthwise),
+                &scope,
+                &format!("{scope}/BatchNorm/feature_{index}"),
+            );
             net = slim.relu6(net);
         }
         net

@@ -11,10 +11,12 @@ use super::mobiledet;
 use super::mobiledet_rows as rows;
 use crate::error::{Error, Result};
 use crate::graph::TensorRef;
-use crate::slim::nets::mobilenet::{Definition, conv, mobilenet_base, training_scope};
-use crate::slim::nets::{LibraryNetwork, inception_v2, inception_v3, mobilenet_v1, mobilenet_v2, mobilenet_v3, resnet, resnet_v1};
-use crate::slim::options::scaled_depth;
 use crate::slim::arg_scope::SAME;
+use crate::slim::nets::mobilenet::{Definition, conv, mobilenet_base, training_scope};
+use crate::slim::nets::{
+    LibraryNetwork, inception_v2, inception_v3, mobilenet_v1, mobilenet_v2, mobilenet_v3, resnet, resnet_v1,
+};
+use crate::slim::options::scaled_depth;
 use crate::slim::{Arg::Stride, Layer, NetworkBuilder, Options, Value, Variables};
 
 /// The fields of `SsdFeatureExtractor`.
@@ -125,7 +127,9 @@ pub fn recognized(variables: &Variables) -> Option<&'static str> {
         Kind::ResnetPpn(_) => has(&format!("{scope}/Base_Conv2d_")),
         Kind::MobilenetV1 => has(&format!("{scope}/Conv2d_13_pointwise_2_Conv2d_5_3x3")),
         Kind::EmbeddedMobilenetV1 => has(&format!("{scope}/Conv2d_13_pointwise_2_Conv2d_4_2x2")),
-        Kind::MobilenetV1Ppn => !has(&format!("{scope}/fpn/")) && !has(&format!("{scope}/Conv2d_13_pointwise_2_")),
+        Kind::MobilenetV1Ppn => {
+            !has(&format!("{scope}/fpn/")) && !has(&format!("{scope}/Conv2d_13_pointwise_2_"))
+        }
         Kind::MobilenetV2 => has(&format!("{scope}/layer_19_2_")),
         Kind::MobilenetV3Large => has(&format!("{scope}/layer_17_2_")),
         Kind::MobilenetV3Small => has(&format!("{scope}/layer_13_2_")),
@@ -198,7 +202,11 @@ impl Extractor {
         }
         let pads = !matches!(
             self.kind,
-            Kind::ResnetFpn(_) | Kind::MobileDetCpu | Kind::MobileDetDsp | Kind::MobileDetEdgeTpu | Kind::MobileDetGpu
+            Kind::ResnetFpn(_)
+                | Kind::MobileDetCpu
+                | Kind::MobileDetDsp
+                | Kind::MobileDetEdgeTpu
+                | Kind::MobileDetGpu
         );
         if self.use_explicit_padding && !pads {
             return Err(message.wrong("use_explicit_padding", "this extractor does not support it"));
@@ -237,8 +245,12 @@ impl Extractor {
                     [separable[11], separable[12]] = [(2, 512), (1, 256)];
                 }
                 self.mobilenet_v1(slim, images, &separable);
-                let layers =
-                    ["Conv2d_3_pointwise", "Conv2d_5_pointwise", "Conv2d_11_pointwise", "Conv2d_13_pointwise"];
+                let layers = [
+                    "Conv2d_3_pointwise",
+                    "Conv2d_5_pointwise",
+                    "Conv2d_11_pointwise",
+                    "Conv2d_13_pointwise",
+                ];
                 self.feature_pyramid(slim, &layers, |above| format!("bottom_up_Conv2d_{}", above + 13))
             }
             Kind::MobilenetV1Ppn => {
@@ -279,7 +291,9 @@ impl Extractor {
                 let options = self.options(&inception_v2::INCEPTION_V2);
                 slim.reenter_scope(|slim| {
                     let layers = [Layer::Conv2d, Layer::MaxPool2d, Layer::AvgPool2d];
-                    slim.arg_scope(&layers, &[Stride(1), SAME], |slim| inception_v2::base(slim, images, &options))
+                    slim.arg_scope(&layers, &[Stride(1), SAME], |slim| {
+                        inception_v2::base(slim, images, &options)
+                    })
                 });
                 multi_resolution(slim, &["Mixed_4c", "Mixed_5c"], self.taken(&MAPS_OF_2, 2), self)
             }),
@@ -294,7 +308,8 @@ impl Extractor {
                 let mut options = self.options(network);
                 options.set("min_base_depth", Value::Count(self.min_depth));
                 self.resnet(slim, images, &options, units);
-                let layers = [1, 2, 3, 4].map(|block| format!("FeatureExtractor/{}/block{block}", network.scope));
+                let layers =
+                    [1, 2, 3, 4].map(|block| format!("FeatureExtractor/{}/block{block}", network.scope));
                 let layers = layers.each_ref().map(String::as_str);
                 self.feature_pyramid(slim, &layers, |above| format!("bottom_up_block{}", above + 4))
             }
@@ -331,11 +346,7 @@ impl Extractor {
     }
 
     /// Builds the classifier under its arg_scope, and under that of the configuration if it overrides it.
-    fn base<T>(
-        &self,
-        slim: &mut NetworkBuilder<'_>,
-        build: impl FnOnce(&mut NetworkBuilder<'_>) -> T,
-    ) -> T {
+    fn base<T>(&self, slim: &mut NetworkBuilder<'_>, build: impl FnOnce(&mut NetworkBuilder<'_>) -> T) -> T {
         if self.overrides_base { self.hyperparams.scope(slim, build) } else { build(slim) }
     }
 
@@ -350,7 +361,9 @@ impl Extractor {
 
     fn mobilenet_v2_of_pyramid(&self) -> Definition {
         let mut definition = mobilenet_v2::V2;
-        if self.use_depthwise && let Some(last) = definition.ops.to_mut().last_mut() {
+        if self.use_depthwise
+            && let Some(last) = definition.ops.to_mut().last_mut()
+        {
             *last = conv(256, 1);
         }
         definition
@@ -396,9 +409,7 @@ impl Extractor {
         let mut options = options.clone();
         options.set("store_non_strided_activations", Value::Flag(true));
         slim.arg_scopes(&resnet::arg_scope(), |slim| {
-            self.base(slim, |slim| {
-                slim.reenter_scope(|slim| resnet_v1::base(slim, images, units, &options))
-            })
+            self.base(slim, |slim| slim.reenter_scope(|slim| resnet_v1::base(slim, images, units, &options)))
         });
     }
 

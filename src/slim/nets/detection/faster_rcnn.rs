@@ -44,7 +44,9 @@ struct FirstStage {
 impl FasterRcnn {
     pub fn read(message: &Message<'_>) -> Result<Self> {
         message.has_only(&FIELDS)?;
-        for name in ["use_matmul_crop_and_resize", "output_final_box_features", "output_final_box_rpn_features"] {
+        for name in
+            ["use_matmul_crop_and_resize", "output_final_box_features", "output_final_box_rpn_features"]
+        {
             if message.flag(name, false)? {
                 return Err(message.refused(name, "it is not converted"));
             }
@@ -87,7 +89,8 @@ impl FasterRcnn {
         let features =
             slim.variable_scope(FIRST, |slim| self.extractor.proposal_features(slim, images, FIRST));
         slim.end_point("rpn_features_to_crop", features);
-        let Predictions { box_encodings, classes } = self.first_stage.predictions(slim, features, &self.anchor_generator);
+        let Predictions { box_encodings, classes } =
+            self.first_stage.predictions(slim, features, &self.anchor_generator);
         slim.end_point("rpn_box_encodings", box_encodings);
         slim.end_point("rpn_objectness_predictions_with_background", classes);
         let proposals = match self.anchors(slim, features, box_encodings, window) {
@@ -151,7 +154,8 @@ impl FasterRcnn {
         }
         match slim.shape(box_encodings).dim(1) {
             Some(predicted) if predicted != clipped.len() => {
-                let problem = format!("it makes {} anchors, but {predicted} boxes are predicted", clipped.len());
+                let problem =
+                    format!("it makes {} anchors, but {predicted} boxes are predicted", clipped.len());
                 Err(Error::new("first_stage_anchor_generator", problem))
             }
             _ => Ok(clipped),
@@ -249,7 +253,9 @@ impl FirstStage {
             use_static_shapes: false,
         };
         if suppression.score_threshold < 0.0 {
-            return Err(message.refused("first_stage_nms_score_threshold", "scores below 0 are not converted"));
+            return Err(
+                message.refused("first_stage_nms_score_threshold", "scores below 0 are not converted")
+            );
         }
         Ok(Self {
             atrous_rate: message.count("first_stage_atrous_rate", 1)?.max(1),
@@ -268,9 +274,9 @@ impl FirstStage {
         anchors: &AnchorGenerator,
     ) -> Predictions {
         let args = [Arg::Rate(self.atrous_rate), Arg::ActivationFn(Some(Activation::Relu6))];
-        let net = self.hyperparams.scope(slim, |slim| {
-            slim.conv2d(features, self.depth, self.kernel_size, "Conv", &args)
-        });
+        let net = self
+            .hyperparams
+            .scope(slim, |slim| slim.conv2d(features, self.depth, self.kernel_size, "Conv", &args));
         let predictor = BoxPredictor::of_proposals(self.hyperparams.clone());
         let heads = slim.variable_scope("FirstStageBoxPredictor", |slim| {
             predictor.heads(slim, &[net], &anchors.per_location(), 2)

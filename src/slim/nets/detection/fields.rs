@@ -143,7 +143,7 @@ mod tests {
         let message = Message::new(&config, "a");
         assert_eq!(message.numbers("scales").unwrap(), [0.5]);
         assert_eq!(message.numbers("ratios").unwrap(), [1.0, 2.0]);
-        assert_eq!(message.numbers("others").unwrap(), []);
+        assert!(message.numbers("others").unwrap().is_empty());
         assert!(message.flag("is_on", false).unwrap());
         assert!(message.flag("scales", false).is_err());
     }

@@ -59,8 +59,7 @@ impl Hyperparams {
         build: impl FnOnce(&mut NetworkBuilder<'_>) -> T,
     ) -> T {
         let convolutions = [Layer::Conv2d, Layer::SeparableConv2d];
-        let layers: &[Layer] =
-            if self.of_fully_connected { &[Layer::FullyConnected] } else { &convolutions };
+        let layers: &[Layer] = if self.of_fully_connected { &[Layer::FullyConnected] } else { &convolutions };
         let normalizer = self.batch_norm.as_ref().map(|_| Normalizer::BatchNorm);
         let scope = ArgScope::new()
             .nested(&[Layer::BatchNorm], self.batch_norm.as_deref().unwrap_or_default())

@@ -38,12 +38,7 @@ fn scaled(filters: f64, multiplier: f64) -> usize {
 }
 
 /// Builds the backbone. Its end points are `C1` to `C5`.
-pub fn backbone(
-    slim: &mut NetworkBuilder<'_>,
-    images: TensorRef,
-    backbone: &MobileDet,
-    multiplier: f64,
-) {
+pub fn backbone(slim: &mut NetworkBuilder<'_>, images: TensorRef, backbone: &MobileDet, multiplier: f64) {
     let batch_norm = [Arg::Epsilon(0.01), Arg::Decay(0.99), Arg::Center(true), Arg::Scale(true)];
     let normalizer = Arg::NormalizerFn(Some(Normalizer::BatchNorm));
     let activation = Arg::ActivationFn(Some(backbone.activation));
@@ -107,8 +102,11 @@ fn squeeze_excite(slim: &mut NetworkBuilder<'_>, net: TensorRef, activation: Act
     slim.default_scope("SqueezeExcite", |slim| {
         let size = slim.height_and_width(net).unwrap_or([1, 1]);
         let mut gate = slim.avg_pool2d(net, size, "AvgPool2D", &[Arg::Stride(1), VALID]);
-        for (depth, activation) in [(scaled(channels as f64, 0.25), activation), (channels, Activation::Sigmoid)] {
-            gate = slim.conv2d(gate, depth, 1, UNNAMED, &[NO_NORMALIZER, Arg::ActivationFn(Some(activation))]);
+        for (depth, activation) in
+            [(scaled(channels as f64, 0.25), activation), (channels, Activation::Sigmoid)]
+        {
+            gate =
+                slim.conv2d(gate, depth, 1, UNNAMED, &[NO_NORMALIZER, Arg::ActivationFn(Some(activation))]);
         }
         slim.product(gate, net)
     })

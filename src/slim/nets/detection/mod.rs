@@ -54,7 +54,8 @@ pub const SSD: LibraryNetwork = LibraryNetwork {
         inputs: |options, image| inputs(SSD_MESSAGE, options, image),
         check: template::require_config,
         build: |slim, inputs, options| {
-            const SCOPES: &[&str] = &["FeatureExtractor", "BoxPredictor", "WeightSharedConvolutionalBoxPredictor"];
+            const SCOPES: &[&str] =
+                &["FeatureExtractor", "BoxPredictor", "WeightSharedConvolutionalBoxPredictor"];
             build(slim, inputs[0], options, (SSD_MESSAGE, SCOPES), Ssd::read, Ssd::build)
         },
     },
@@ -66,7 +67,9 @@ pub const FASTER_RCNN: LibraryNetwork = LibraryNetwork {
     scope: "FirstStageFeatureExtractor",
     options: &[OptionSpec {
         default: Value::Choice("faster_rcnn_inception_v2", &rcnn_extractor::NAMES),
-        source: OptionSource::Config(|config| extractor_of(config, FASTER_RCNN_MESSAGE, &rcnn_extractor::NAMES)),
+        source: OptionSource::Config(|config| {
+            extractor_of(config, FASTER_RCNN_MESSAGE, &rcnn_extractor::NAMES)
+        }),
         ..FEATURE_EXTRACTOR
     }],
     build: Build::Inputs {
@@ -80,7 +83,14 @@ pub const FASTER_RCNN: LibraryNetwork = LibraryNetwork {
                 "SecondStageFeatureExtractor",
                 "SecondStageBoxPredictor",
             ];
-            build(slim, inputs[0], options, (FASTER_RCNN_MESSAGE, SCOPES), FasterRcnn::read, FasterRcnn::build)
+            build(
+                slim,
+                inputs[0],
+                options,
+                (FASTER_RCNN_MESSAGE, SCOPES),
+                FasterRcnn::read,
+                FasterRcnn::build,
+            )
         },
     },
     ..SSD

@@ -63,7 +63,8 @@ impl PostProcessing {
 
     /// The scores of the classes.
     pub fn scores(&self, slim: &mut NetworkBuilder<'_>, classes: TensorRef) -> TensorRef {
-        let factor = ("y", crate::tensor::Constant::from_f32(vec![], &[(1.0 / f64::from(self.logit_scale)) as f32]));
+        let factor =
+            ("y", crate::tensor::Constant::from_f32(vec![], &[(1.0 / f64::from(self.logit_scale)) as f32]));
         let logits = slim.op_with_constant("scale_logits", "Mul", &[classes], factor, []);
         let op = match self.score_converter {
             ScoreConverter::Identity => "Identity",
@@ -101,12 +102,17 @@ impl Suppression {
             let problem = "rows without a box are others than without it, and it is not converted";
             return Err(message.refused("use_partitioned_nms", problem));
         }
-        let kind = match [message.flag("use_class_agnostic_nms", false)?, message.flag("use_combined_nms", false)?] {
+        let kind = match [
+            message.flag("use_class_agnostic_nms", false)?,
+            message.flag("use_combined_nms", false)?,
+        ] {
             [false, false] => SuppressionKind::PerClass,
             [true, false] => SuppressionKind::ClassAgnostic,
             [false, true] => SuppressionKind::Combined,
             [true, true] => {
-                return Err(message.wrong("use_combined_nms", "it cannot be used with use_class_agnostic_nms"));
+                return Err(
+                    message.wrong("use_combined_nms", "it cannot be used with use_class_agnostic_nms")
+                );
             }
         };
         if kind == SuppressionKind::ClassAgnostic && message.count("max_classes_per_detection", 1)? > 1 {

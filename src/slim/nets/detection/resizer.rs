@@ -26,6 +26,8 @@ pub fn size(message: &Message<'_>) -> Result<[usize; 2]> {
         }
         _ => Err(message
             .wrong(kind, "it leaves the size of the images open, and the model is for one size")
-            .advice("replace it in a copy of the file by a fixed_shape_resizer with the size of your images")),
+            .advice(
+                "replace it in a copy of the file by a fixed_shape_resizer with the size of your images",
+            )),
     }
 }

@@ -44,7 +44,8 @@ impl Crops {
         let net = slim.name_scope("CropAndResize", |slim| {
             let images = image_of_each(slim, boxes, count);
             let boxes = slim.reshape(boxes, &[-1, 4]);
-            let size = slim.constant("CropAndResize/crop_size", Constant::from_i32(vec![2], &[self.size as i32; 2]));
+            let size =
+                slim.constant("CropAndResize/crop_size", Constant::from_i32(vec![2], &[self.size as i32; 2]));
             slim.op("CropAndResize", "CropAndResize", &[features, boxes, images, size], [])
         });
         slim.max_pool2d(net, self.pool_kernel, "MaxPool2D", &[Stride(self.pool_stride), VALID])
@@ -206,7 +207,12 @@ impl SecondStagePredictor {
     }
 }
 
-fn resized(slim: &mut NetworkBuilder<'_>, net: TensorRef, op: &str, [height, width]: [usize; 2]) -> TensorRef {
+fn resized(
+    slim: &mut NetworkBuilder<'_>,
+    net: TensorRef,
+    op: &str,
+    [height, width]: [usize; 2],
+) -> TensorRef {
     let size = ("size", Constant::from_i32(vec![2], &[height as i32, width as i32]));
     let align_corners = op == "ResizeBilinear";
     slim.op_with_constant(op, op, &[net], size, [("align_corners", Attr::Bool(align_corners))])

@@ -7,9 +7,9 @@ use super::box_coder::BoxCoder;
 use super::box_predictor::{BoxPredictor, Predictions};
 use super::extractor::Extractor;
 use super::fields::Message;
+use super::outputs;
 use super::post_processing::PostProcessing;
 use super::suppression::{Candidates, choose};
-use super::outputs;
 use crate::error::{Error, Result};
 use crate::graph::TensorRef;
 use crate::slim::NetworkBuilder;
@@ -65,11 +65,16 @@ impl Ssd {
             explicit_background_class: message.flag("explicit_background_class", false)?,
         };
         if ssd.add_background_class && ssd.explicit_background_class {
-            return Err(message.wrong("explicit_background_class", "it cannot be used with add_background_class"));
+            return Err(
+                message.wrong("explicit_background_class", "it cannot be used with add_background_class")
+            );
         }
         if ssd.box_predictor.box_code_size != ssd.box_coder.code_size() {
             let problem = format!("its encodings have {} values", ssd.box_coder.code_size());
-            return Err(message.wrong("box_coder", format!("{problem}, but box_code_size is {}", ssd.box_predictor.box_code_size)));
+            return Err(message.wrong(
+                "box_coder",
+                format!("{problem}, but box_code_size is {}", ssd.box_predictor.box_code_size),
+            ));
         }
         Ok(ssd)
     }
@@ -103,7 +108,8 @@ impl Ssd {
         let anchors = self.anchor_generator.generate(&sizes, image)?;
         match slim.shape(box_encodings).dim(1) {
             Some(predicted) if predicted != anchors.len() => {
-                let problem = format!("it makes {} anchors, but {predicted} boxes are predicted", anchors.len());
+                let problem =
+                    format!("it makes {} anchors, but {predicted} boxes are predicted", anchors.len());
                 Err(Error::new("anchor_generator", problem))
             }
             _ => Ok(anchors),

@@ -62,7 +62,11 @@ const GREATEST: f32 = 1e18;
 ///
 /// Of boxes that overflow, the overlap is not a number: TensorFlow suppresses such boxes, and ONNX Runtime does not. If they are
 /// large instead, both suppress them.
-pub fn choose(slim: &mut NetworkBuilder<'_>, mut candidates: Candidates, suppression: &Suppression) -> Chosen {
+pub fn choose(
+    slim: &mut NetworkBuilder<'_>,
+    mut candidates: Candidates,
+    suppression: &Suppression,
+) -> Chosen {
     candidates.boxes = slim.clip_by_value(candidates.boxes, -GREATEST, GREATEST);
     let scope = match suppression.kind {
         SuppressionKind::Combined => "CombinedNonMaxSuppression",
@@ -218,7 +222,12 @@ impl Anchors {
 }
 
 /// Zeros in place of rows without a box.
-fn only_valid(slim: &mut NetworkBuilder<'_>, field: TensorRef, is_valid: TensorRef, has_axis: bool) -> TensorRef {
+fn only_valid(
+    slim: &mut NetworkBuilder<'_>,
+    field: TensorRef,
+    is_valid: TensorRef,
+    has_axis: bool,
+) -> TensorRef {
     let is_valid = if has_axis { slim.expand_dims(is_valid, 2) } else { is_valid };
     slim.where_else(is_valid, field, 0.0)
 }

@@ -28,7 +28,9 @@ pub fn example() -> ModelConfig {
         extractor_is_depthwise: false,
         num_classes: 90,
         anchors: vec![3, 6, 6, 6, 6, 6],
-        predictor: format!("convolutional_box_predictor {{ kernel_size: 1 use_dropout: false {HYPERPARAMS} }}"),
+        predictor: format!(
+            "convolutional_box_predictor {{ kernel_size: 1 use_dropout: false {HYPERPARAMS} }}"
+        ),
     };
     // Both at once: each network reads its own message.
     let text = template(&found) + &of_rcnn;
@@ -103,7 +105,9 @@ pub fn require_config(options: &Options, variables: &Variables) -> Result<()> {
         Setting::Config.to("FILE")
     );
     let of_template = |what: String, text: String| {
-        format!("{given}. If it is lost, save this template as pipeline.config beside the checkpoint and correct it; {what}\n\n{text}")
+        format!(
+            "{given}. If it is lost, save this template as pipeline.config beside the checkpoint and correct it; {what}\n\n{text}"
+        )
     };
     let of_ssd = found(variables).map(|found| {
         let anchors: Vec<String> = found.anchors.iter().map(ToString::to_string).collect();
@@ -126,13 +130,16 @@ pub fn variables_alone(slim: &mut NetworkBuilder<'_>, images: TensorRef, scopes:
     let variables = slim.variables;
     let is_of = |name: &str, scope: &str| {
         let rest = name.strip_prefix(scope);
-        rest.is_some_and(|rest| rest.trim_start_matches(|c: char| c == '_' || c.is_ascii_digit()).starts_with('/'))
+        rest.is_some_and(|rest| {
+            rest.trim_start_matches(|c: char| c == '_' || c.is_ascii_digit()).starts_with('/')
+        })
     };
     let root = slim.current_scope().to_owned();
     let own = |name: &&String| {
         let name = name.strip_prefix(root.as_str());
         name.is_some_and(|name| scopes.iter().any(|scope| is_of(name, scope)))
-            && !name.is_some_and(|name| name.ends_with("Momentum") || name.ends_with("ExponentialMovingAverage"))
+            && !name
+                .is_some_and(|name| name.ends_with("Momentum") || name.ends_with("ExponentialMovingAverage"))
     };
     let names: Vec<&String> = variables.keys().filter(own).collect();
     if !scopes.iter().skip(1).any(|scope| names.iter().any(|name| is_of(&name[root.len()..], scope))) {
@@ -149,9 +156,9 @@ fn found(variables: &Variables) -> Option<Found> {
     let shape = |name: &str| variables.get(name);
     let last = |name: &str| shape(name)?.last().copied();
     let extractor = extractor::recognized(variables)?;
-    let extractor_is_depthwise = variables
-        .keys()
-        .any(|name| name.starts_with("FeatureExtractor/") && name.contains("_s2_") && name.ends_with("depthwise_weights"));
+    let extractor_is_depthwise = variables.keys().any(|name| {
+        name.starts_with("FeatureExtractor/") && name.contains("_s2_") && name.ends_with("depthwise_weights")
+    });
     let shared = "WeightSharedConvolutionalBoxPredictor";
     if let Some(outputs) = last(&format!("{shared}/BoxPredictor/biases")) {
         let anchors = outputs / 4;
@@ -179,10 +186,17 @@ fn found(variables: &Variables) -> Option<Found> {
             if separable.is_some() { " use_depthwise: true" } else { "" },
         );
         let anchors = vec![anchors; maps.count().max(1)];
-        return Some(Found { extractor, extractor_is_depthwise, num_classes: slots.checked_sub(1)?, anchors, predictor });
+        return Some(Found {
+            extractor,
+            extractor_is_depthwise,
+            num_classes: slots.checked_sub(1)?,
+            anchors,
+            predictor,
+        });
     }
     let outputs = |map: usize, head: &str| last(&format!("BoxPredictor_{map}/{head}/biases"));
-    let anchors: Vec<usize> = (0..).map_while(|map| Some(outputs(map, "BoxEncodingPredictor")? / 4)).collect();
+    let anchors: Vec<usize> =
+        (0..).map_while(|map| Some(outputs(map, "BoxEncodingPredictor")? / 4)).collect();
     let slots = outputs(0, "ClassPredictor")?.checked_div(*anchors.first()?)?;
     let depthwise = shape("BoxPredictor_0/BoxEncodingPredictor_depthwise/depthwise_weights");
     let weights = depthwise.or_else(|| shape("BoxPredictor_0/BoxEncodingPredictor/weights"))?;
