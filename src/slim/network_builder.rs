@@ -50,6 +50,8 @@ pub struct NetworkBuilder<'a> {
     failure: Option<Error>,
     /// Whether building fails at the first variable that the checkpoint does not have in the same shape.
     is_strict: bool,
+    /// Whether a variable that was built before is used again.
+    reuses_variables: bool,
     /// The number of variables after which building ends with a failure.
     variable_limit: usize,
     variable_count: usize,
@@ -74,6 +76,7 @@ impl<'a> NetworkBuilder<'a> {
             disagreements: vec![],
             failure: None,
             is_strict: false,
+            reuses_variables: false,
             variable_limit: usize::MAX,
             variable_count: 0,
             has_filter: false,
@@ -203,6 +206,14 @@ impl<'a> NetworkBuilder<'a> {
         built
     }
 
+    /// Builds with `reuse=tf.AUTO_REUSE`: a variable that was built before is used again.
+    pub fn auto_reuse<T>(&mut self, build: impl FnOnce(&mut Self) -> T) -> T {
+        let outer = std::mem::replace(&mut self.reuses_variables, true);
+        let built = build(self);
+        self.reuses_variables = outer;
+        built
+    }
+
     /// Builds with all defaults of another arg_scope.
     pub fn arg_scopes<T>(&mut self, scope: &ArgScope, build: impl FnOnce(&mut Self) -> T) -> T {
         let depth = self.scope.enter_all(scope);
@@ -290,14 +301,15 @@ impl<'a> NetworkBuilder<'a> {
         self.op(input.name, "Placeholder", &[], attrs)
     }
 
-    /// Adds a variable of the open scope and the op that reads it. A variable that was built before is used again, as under
-    /// `reuse=tf.AUTO_REUSE`.
+    /// Adds a variable of the open scope and the op that reads it.
     pub(super) fn variable(&mut self, name: &str, shape: &[usize]) -> TensorRef {
         if self.has_failed() {
             return self.substitute();
         }
         let name = [self.variable_scope.as_str(), name].concat();
-        if let Some(read) = self.graph.find(&[name.as_str(), "/read"].concat()) {
+        if self.reuses_variables
+            && let Some(read) = self.graph.find(&[name.as_str(), "/read"].concat())
+        {
             return read.into();
         }
         if self.variable_count == self.variable_limit {
