@@ -12,6 +12,7 @@ mod convert;
 mod convert_options;
 mod definitions;
 mod detection;
+mod detectors;
 mod documentation;
 mod evaluation;
 mod extract;

@@ -133,7 +133,8 @@ fn json(value: crate::slim::Value) -> serde_json::Value {
     }
 }
 
-/// The size of a network's images as JSON: a number, or height and width if they differ, or null if it is any size.
+/// The size of a network's images as JSON: a number, or height and width if they differ. Null if it is any size, or the file that
+/// describes the model sets it, or there are no images.
 fn image_size(network: &crate::slim::Network) -> serde_json::Value {
     match network.image_size {
         [0, _] | [_, 0] => serde_json::Value::Null,

@@ -127,6 +127,7 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
     let (height, width) = options.image_size.unwrap_or(recognition.network.image_size.into());
     let image = ImageShape { batch: options.batch_size, height, width, channels: recognition.channels };
     let (recognition, built) = recognized.build(&image, &variables)?;
+    let image = image_of(&built, image);
     if source.is_config_given() && !recognition.network.reads_config() {
         let problem = format!("{} has no use for it: its variables describe it", recognition.network.name);
         return Err(Error::new(Setting::Config, problem).advice("leave it out"));
@@ -168,6 +169,15 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
     let kept: Vec<TensorRef> = results.chain(bound.tensors.outputs.iter().copied()).collect();
     let bound = bound.after(|graph, _| simplify(graph, &kept))?;
     Ok((bound, NetworkOrigin { recognition, image, disagreements: built.disagreements, unused }))
+}
+
+/// The images that a network was built for, if the file beside the checkpoint sets their size.
+fn image_of(built: &BuiltNetwork, image: ImageShape) -> ImageShape {
+    let shape = built.inputs.first().map(|&input| built.graph.shape(input));
+    match shape.map(|shape| [shape.dim(1), shape.dim(2)]) {
+        Some([Some(height), Some(width)]) if image.height == 0 => ImageShape { height, width, ..image },
+        _ => image,
+    }
 }
 
 /// The trained variables of a checkpoint that the recognized network does not have.

@@ -40,6 +40,14 @@ impl ModelConfig {
         NAMES.iter().map(|name| folder.join(name)).find(|path| path.is_file())
     }
 
+    /// Reads the text form of protocol buffers. Errors name the path.
+    ///
+    /// # Errors
+    /// If there is a mistake in the text.
+    pub fn of_text(path: &Path, text: &str) -> Result<Self> {
+        Self::parse(path, text, false)
+    }
+
     fn parse(path: &Path, text: &str, is_json: bool) -> Result<Self> {
         let mistake = |line: usize, problem: String| {
             Error::new(document::location(&path.display().to_string(), line), problem)

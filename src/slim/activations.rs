@@ -21,7 +21,8 @@ impl NetworkBuilder<'_> {
             Some(Activation::Identity) => self.identity(net, "Identity"),
             Some(Activation::Clip) => self.clip_by_value(net, -6.0, 6.0),
             Some(Activation::Swish) => self.swish(net),
-            Some(Activation::HardSwish) => self.hard_swish(net),
+            Some(Activation::HardSwish) => self.hard_swish(net, "hard_swish"),
+            Some(Activation::Swish6) => self.hard_swish(net, "swish6"),
             Some(Activation::HardSigmoid) => self.hard_sigmoid(net),
         }
     }
@@ -59,8 +60,8 @@ impl NetworkBuilder<'_> {
     }
 
     /// `net * relu6(net + 3) / 6`
-    pub(super) fn hard_swish(&mut self, net: TensorRef) -> TensorRef {
-        self.name_scope("hard_swish", |slim| {
+    pub(super) fn hard_swish(&mut self, net: TensorRef, scope: &str) -> TensorRef {
+        self.name_scope(scope, |slim| {
             let shifted = slim.plus(net, 3.0);
             let gate = slim.op("Relu6", "Relu6", &[shifted], []);
             let gated = slim.product(net, gate);

@@ -40,6 +40,8 @@ pub enum Activation {
     Clip,
     /// `mobilenet_v3.hard_swish`: `x * relu6(x + 3) / 6`.
     HardSwish,
+    /// The same under the name that it has in MobileDet.
+    Swish6,
     /// The gate of MobileNet v3's squeeze-and-excite: `relu6(x + 3) * 0.16667`.
     HardSigmoid,
 }

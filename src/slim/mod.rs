@@ -6,6 +6,7 @@
 mod activations;
 pub mod arg_scope;
 mod atrous;
+mod boxes;
 mod choice;
 mod depth;
 mod depthwise;

@@ -58,6 +58,12 @@ impl NetworkBuilder<'_> {
         self.op_with_constant("Pad", "Pad", &[net], ("paddings", paddings), [])
     }
 
+    /// Zeros after the last rows and columns of images.
+    pub fn padded_at_end(&mut self, net: TensorRef, [rows, columns]: [usize; 2]) -> TensorRef {
+        let paddings = Constant::from_i32(vec![4, 2], &[0, 0, 0, rows as i32, 0, columns as i32, 0, 0]);
+        self.op_with_constant("Pad", "Pad", &[net], ("paddings", paddings), [])
+    }
+
     /// `tf.reshape`; the length -1 is computed from the others.
     pub fn reshape(&mut self, net: TensorRef, dims: &[i32]) -> TensorRef {
         let shape = ("shape", Constant::from_i32(vec![dims.len()], dims));
@@ -129,15 +135,16 @@ impl NetworkBuilder<'_> {
         })
     }
 
-    /// `tf.argmax(net, axis)`
-    pub fn arg_max(&mut self, net: TensorRef, axis: i32, name: &str) -> TensorRef {
+    /// `tf.argmax(net, axis, output_type=dtype)`
+    pub fn arg_max(&mut self, net: TensorRef, axis: i32, dtype: DType, name: &str) -> TensorRef {
         let axis = ("dimension", Constant::from_i32(vec![], &[axis]));
-        self.op_with_constant(name, "ArgMax", &[net], axis, [("output_type", Attr::Type(DType::Int64))])
+        self.op_with_constant(name, "ArgMax", &[net], axis, [("output_type", Attr::Type(dtype))])
     }
 
     /// `tf.cast(net, dtype)`
     pub fn cast(&mut self, net: TensorRef, dtype: DType) -> TensorRef {
-        self.op("Cast", "Cast", &[net], [("DstT", Attr::Type(dtype))])
+        let from = self.dtype(net);
+        self.op("Cast", "Cast", &[net], [("SrcT", Attr::Type(from)), ("DstT", Attr::Type(dtype))])
     }
 
     /// `tf.reduce_mean(net, axis)`

@@ -95,11 +95,12 @@ pub fn recognize_and_build(variables: &Variables, overrides: Overrides<'_>) -> R
         // Variants differ from their network in options alone.
         None => networks().filter(|network| !network.is_variant()).collect(),
     };
+    let scopes = Scopes::of(variables);
+    let possible = described(possible, overrides.config.as_deref(), variables, &scopes);
     // The user's network is tried however few of its variables the checkpoint has: the conversion names the missing ones.
     let required = if overrides.network.is_some() { f64::MIN_POSITIVE } else { RECOGNIZED };
     let mut candidates: Vec<Recognized> = vec![];
     let mut failures: Vec<Error> = vec![];
-    let scopes = Scopes::of(variables);
     let overrides = &overrides;
     for round in [Round::Complete, Round::Partial, Round::Renamed] {
         let outcomes = possible.par_iter().flat_map_iter(|&network| {
@@ -145,6 +146,21 @@ pub fn recognize_and_build(variables: &Variables, overrides: Overrides<'_>) -> R
         [] if !failures.is_empty() => Err(failures.swap_remove(0)),
         _ => Err(not_recognized(variables, overrides, &candidates)),
     }
+}
+
+/// The networks that the file beside the checkpoint describes and whose scopes the checkpoint has; all networks, if there are none.
+fn described<'a>(
+    networks: Vec<&'a Arc<Network>>,
+    config: Option<&ModelConfig>,
+    variables: &Variables,
+    scopes: &Scopes<'_>,
+) -> Vec<&'a Arc<Network>> {
+    let Some(config) = config else { return networks };
+    let is_described = |network: &&&Arc<Network>| {
+        network.is_described_by(config) && !scope_candidates(network, variables, scopes).is_empty()
+    };
+    let described: Vec<&Arc<Network>> = networks.iter().filter(is_described).copied().collect();
+    if described.is_empty() { networks } else { described }
 }
 
 fn ambiguous(names: BTreeSet<&str>) -> Error {

@@ -39,7 +39,7 @@ const MANUAL_EPSILON: f32 = 1e-6;
 
 impl NetworkBuilder<'_> {
     /// An op with a number before or after its input, as Python's operators build it.
-    fn with_number(
+    fn op_with_number(
         &mut self,
         name: &str,
         op: &str,
@@ -58,10 +58,11 @@ impl NetworkBuilder<'_> {
             HiddenActivation::Relu => self.relu(net),
             HiddenActivation::Tanh => self.op("Tanh", "Tanh", &[net], []),
             HiddenActivation::GeluTanh => {
-                let cube = self.with_number("Pow", "Pow", ("y", 3.0), net);
-                let cube = self.with_number("mul", "Mul", ("x", 0.044715), cube);
+                let cube = self.op_with_number("Pow", "Pow", ("y", 3.0), net);
+                let cube = self.op_with_number("mul", "Mul", ("x", 0.044715), cube);
                 let sum = self.sum(net, cube);
-                let scaled = self.with_number("mul", "Mul", ("x", (2.0 / std::f64::consts::PI).sqrt()), sum);
+                let scaled =
+                    self.op_with_number("mul", "Mul", ("x", (2.0 / std::f64::consts::PI).sqrt()), sum);
                 let tanh = self.op("Tanh", "Tanh", &[scaled], []);
                 self.half_of_one_plus(net, tanh)
             }
@@ -77,8 +78,8 @@ impl NetworkBuilder<'_> {
 
     /// `net * (0.5 * (1.0 + curve))`
     fn half_of_one_plus(&mut self, net: TensorRef, curve: TensorRef) -> TensorRef {
-        let sum = self.with_number("add", "AddV2", ("x", 1.0), curve);
-        let half = self.with_number("mul", "Mul", ("x", 0.5), sum);
+        let sum = self.op_with_number("add", "AddV2", ("x", 1.0), curve);
+        let half = self.op_with_number("mul", "Mul", ("x", 0.5), sum);
         self.product(net, half)
     }
 
@@ -172,7 +173,7 @@ impl NetworkBuilder<'_> {
                 [mean, slim.kept_mean(square, "variance", axis)]
             });
             slim.name_scope("batchnorm", |slim| {
-                let sum = slim.with_number("add", "AddV2", ("y", f64::from(EPSILON)), variance);
+                let sum = slim.op_with_number("add", "AddV2", ("y", f64::from(EPSILON)), variance);
                 let scale = slim.op("Rsqrt", "Rsqrt", &[sum], []);
                 let scale = slim.product(scale, gamma);
                 let scaled = slim.product(net, scale);
@@ -198,7 +199,7 @@ impl NetworkBuilder<'_> {
             let square = slim.product(difference, difference);
             let variance = slim.kept_mean(square, "Mean", -1);
             let difference = slim.op("sub", "Sub", &[net, mean], []);
-            let sum = slim.with_number("add", "AddV2", ("y", f64::from(MANUAL_EPSILON)), variance);
+            let sum = slim.op_with_number("add", "AddV2", ("y", f64::from(MANUAL_EPSILON)), variance);
             let scale = slim.op("Rsqrt", "Rsqrt", &[sum], []);
             let net = slim.product(difference, scale);
             let net = slim.product(net, gamma);
@@ -233,19 +234,19 @@ impl NetworkBuilder<'_> {
 
     /// The scores of attention: `tf.multiply(scores, 1.0 / math.sqrt(size_per_head))`
     pub fn scaled_scores(&mut self, scores: TensorRef, size_per_head: usize) -> TensorRef {
-        self.with_number("Mul", "Mul", ("y", 1.0 / (size_per_head as f64).sqrt()), scores)
+        self.op_with_number("Mul", "Mul", ("y", 1.0 / (size_per_head as f64).sqrt()), scores)
     }
 
     /// 0 where the mask is 1 and -10000 where it is 0: `(1.0 - mask) * -10000.0`
     pub fn masked_out(&mut self, mask: TensorRef) -> TensorRef {
-        let inverse = self.with_number("sub", "Sub", ("x", 1.0), mask);
-        self.with_number("mul", "Mul", ("y", -10000.0), inverse)
+        let inverse = self.op_with_number("sub", "Sub", ("x", 1.0), mask);
+        self.op_with_number("mul", "Mul", ("y", -10000.0), inverse)
     }
 
     /// The same, as MobileBERT computes it: `tf.math.add(-10000.0, mask * 10000.0)`
     pub fn masked_out_by_sum(&mut self, mask: TensorRef) -> TensorRef {
-        let scaled = self.with_number("mul", "Mul", ("y", 10000.0), mask);
-        self.with_number("Add", "AddV2", ("x", -10000.0), scaled)
+        let scaled = self.op_with_number("mul", "Mul", ("y", 10000.0), mask);
+        self.op_with_number("Add", "AddV2", ("x", -10000.0), scaled)
     }
 
     /// `tf.nn.embedding_lookup`

@@ -50,16 +50,33 @@ fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) ->
 /// Builds everything from the images to `Conv2d_7b_1x1`. Also returns `PreAuxLogits`.
 pub fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> (TensorRef, TensorRef) {
     let padding = if options.flag("align_feature_maps") { SAME } else { VALID };
-    let net = stem(slim, images, &padding);
+    let pre_aux_logits = first_modules(slim, images, &padding, 2);
+    (last_modules(slim, pre_aux_logits, padding), pre_aux_logits)
+}
+
+/// Builds everything from the images to `PreAuxLogits`, where `Mixed_6a` has this stride. Without it, the blocks after it are atrous.
+pub fn first_modules(
+    slim: &mut NetworkBuilder<'_>,
+    images: TensorRef,
+    padding: &Arg,
+    stride: usize,
+) -> TensorRef {
+    let net = stem(slim, images, padding);
     let net = mixed_5b(slim, net);
     let net = slim.repeat(net, 10, "block35", |slim, net| residual(slim, net, block35(), Some(0.17)));
-    let net = mixed_6a(slim, net, &[Stride(2), padding.clone()]);
-    let net = slim.repeat(net, 20, "block17", |slim, net| residual(slim, net, block17(), Some(0.10)));
-    let pre_aux_logits = slim.end_point("PreAuxLogits", net);
+    let net = mixed_6a(slim, net, &[Stride(stride), padding.clone()]);
+    let net = slim.arg_scope(&[Layer::Conv2d], &[Arg::Rate(if stride == 1 { 2 } else { 1 })], |slim| {
+        slim.repeat(net, 20, "block17", |slim, net| residual(slim, net, block17(), Some(0.10)))
+    });
+    slim.end_point("PreAuxLogits", net)
+}
+
+/// The modules from `PreAuxLogits` to `Conv2d_7b_1x1`.
+pub fn last_modules(slim: &mut NetworkBuilder<'_>, net: TensorRef, padding: Arg) -> TensorRef {
     let net = mixed_7a(slim, net, &[Stride(2), padding]);
     let net = slim.repeat(net, 9, "block8", |slim, net| residual(slim, net, block8(), Some(0.20)));
     let net = slim.default_scope("Block8", |slim| residual(slim, net, block8(), None));
-    (conv_end_point(slim, net, 1536, 1, "Conv2d_7b_1x1", &[]), pre_aux_logits)
+    conv_end_point(slim, net, 1536, 1, "Conv2d_7b_1x1", &[])
 }
 
 fn stem(slim: &mut NetworkBuilder<'_>, images: TensorRef, padding: &Arg) -> TensorRef {

@@ -42,7 +42,14 @@ fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) ->
     })
 }
 
-fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
+/// Builds everything from the images to `Mixed_5c`.
+pub fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
+    let net = first_modules(slim, images, options);
+    last_modules(slim, net, options)
+}
+
+/// Builds everything from the images to `Mixed_4e`.
+pub fn first_modules(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     let depth = |depth| options.depth(depth);
     let net = if options.flag("use_separable_conv") {
         // At most as many depthwise filters as the pointwise convolution has outputs.
@@ -64,8 +71,14 @@ fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> 
     let net = module(slim, net, "Mixed_4c", 192, [96, 128], [96, 128], (avg(), 128), options);
     let net = module(slim, net, "Mixed_4d", 160, [128, 160], [128, 160], (avg(), 96), options);
     let net = module(slim, net, "Mixed_4e", 96, [128, 192], [160, 192], (avg(), 96), options);
+    slim.end_point("Mixed_4e", net)
+}
+
+/// The modules from `Mixed_4e` to `Mixed_5c`.
+pub fn last_modules(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options) -> TensorRef {
     let net = reduction(slim, net, "Mixed_5a", [128, 192], [192, 256], options);
-    let net = module(slim, net, "Mixed_5b", 352, [192, 320], [160, 224], (avg(), 128), options);
+    let avg = avg_pool([3, 3], "AvgPool_0a_3x3");
+    let net = module(slim, net, "Mixed_5b", 352, [192, 320], [160, 224], (avg, 128), options);
     let max = max_pool([3, 3], "MaxPool_0a_3x3");
     module(slim, net, "Mixed_5c", 352, [192, 320], [192, 224], (max, 128), options)
 }

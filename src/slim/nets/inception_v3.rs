@@ -36,7 +36,7 @@ fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) ->
 }
 
 /// Builds everything from the images to `Mixed_7c`. Also returns `Mixed_6e`, which the auxiliary classifier reads.
-fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> (TensorRef, TensorRef) {
+pub fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> (TensorRef, TensorRef) {
     let net = slim.arg_scope(LAYERS, &[Stride(1), VALID], |slim| stem(slim, images, options));
     slim.arg_scope(LAYERS, &[Stride(1), SAME], |slim| {
         let net = inception_a(slim, net, "Mixed_5b", ["Conv2d_0a_1x1", "Conv2d_0b_5x5"], 32, options);

@@ -143,6 +143,11 @@ impl Op {
         matches!(self.kind, Kind::Bottleneck(_))
     }
 
+    /// The row with half of its output channels.
+    pub const fn halved(self) -> Self {
+        Self { outputs: self.outputs / 2, ..self }
+    }
+
     const fn with(self, block: Bottleneck) -> Self {
         Self { kind: Kind::Bottleneck(block), ..self }
     }

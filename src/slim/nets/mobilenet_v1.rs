@@ -41,7 +41,7 @@ const fn options(depth_multiplier: f64) -> [OptionSpec; 7] {
     ]
 }
 
-fn arg_scope() -> ArgScope {
+pub fn arg_scope() -> ArgScope {
     ArgScope::new()
         .nested(
             &[Layer::Conv2d, Layer::SeparableConv2d],
@@ -55,12 +55,7 @@ fn arg_scope() -> ArgScope {
 
 fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     slim.variable_scope(&options.scope, |slim| {
-        let padding = if options.flag(&USE_EXPLICIT_PADDING.name) { VALID } else { SAME };
-        let net = slim.reenter_scope(|slim| {
-            slim.arg_scope(&[Layer::Conv2d, Layer::SeparableConv2d], &[padding], |slim| {
-                base(slim, images, options)
-            })
-        });
+        let net = slim.reenter_scope(|slim| padded_base(slim, images, &SEPARABLE, options));
         let net = slim.variable_scope("Logits", |slim| logits(slim, net, options));
         if options.num_classes() > 0 {
             slim.end_point("Logits", net);
@@ -72,7 +67,7 @@ fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) ->
 }
 
 /// Stride and depth of each depthwise separable convolution, `Conv2d_1` to `Conv2d_13`.
-const SEPARABLE: [(usize, usize); 13] = [
+pub const SEPARABLE: [(usize, usize); 13] = [
     (1, 64),
     (2, 128),
     (1, 128),
@@ -88,7 +83,26 @@ const SEPARABLE: [(usize, usize); 13] = [
     (1, 1024),
 ];
 
-fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
+/// Builds everything from the images to the last of these depthwise separable convolutions, with the padding that the options
+/// choose.
+pub fn padded_base(
+    slim: &mut NetworkBuilder<'_>,
+    images: TensorRef,
+    separable: &[(usize, usize)],
+    options: &Options,
+) -> TensorRef {
+    let padding = if options.flag(&USE_EXPLICIT_PADDING.name) { VALID } else { SAME };
+    slim.arg_scope(&[Layer::Conv2d, Layer::SeparableConv2d], &[padding], |slim| {
+        base(slim, images, separable, options)
+    })
+}
+
+fn base(
+    slim: &mut NetworkBuilder<'_>,
+    images: TensorRef,
+    separable: &[(usize, usize)],
+    options: &Options,
+) -> TensorRef {
     let mut strides = AtrousStride::new(options);
     if ![0, 8, 16, 32].contains(&options.count(&OUTPUT_STRIDE.name)) {
         slim.fail(Error::new(&OUTPUT_STRIDE.name, "MobileNet v1 takes 8, 16 or 32"));
@@ -100,7 +114,7 @@ fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> 
     let net = padded(slim, images, 1);
     let net = slim.conv2d(net, options.depth(32), 3, "Conv2d_0", &[Arg::Stride(stride)]);
     let mut net = slim.end_point("Conv2d_0", net);
-    for (i, (stride, depth)) in (1..).zip(SEPARABLE) {
+    for (i, &(stride, depth)) in (1..).zip(separable) {
         let (stride, rate) = strides.next(stride);
         net = padded(slim, net, rate);
         let scope = format!("Conv2d_{i}_depthwise");

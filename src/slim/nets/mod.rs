@@ -9,6 +9,7 @@ mod convolutional_classifier;
 mod deeplab;
 mod delf;
 mod densenet;
+mod detection;
 mod efficientnet;
 mod facenet;
 mod i3d;
@@ -169,6 +170,8 @@ const NETWORKS: &[&LibraryNetwork] = &[
     &densenet::DENSENET161,
     &densenet::DENSENET169,
     &densenet::DENSENET201,
+    &detection::SSD,
+    &detection::FASTER_RCNN,
 ];
 
 /// All networks: [`NETWORKS`], and families that have a list of their own.

@@ -87,14 +87,24 @@ fn build(
     units: [usize; 4],
     options: &Options,
 ) -> TensorRef {
-    let (multiplier, least) = (options.number("depth_multiplier"), options.count("min_base_depth"));
-    let blocks = resnet::blocks(units, |depth| scaled_depth(depth, multiplier, least));
     slim.variable_scope(&options.scope, |slim| {
         slim.arg_scope(&[Layer::Conv2d], &[COLLECTED], |slim| {
-            let net = resnet::base(slim, images, &blocks, &[], bottleneck, options);
+            let net = base(slim, images, units, options);
             resnet::logits(slim, net, options)
         })
     })
+}
+
+/// Builds everything from the images to the end of the last block, with so many units in each block.
+pub fn base(
+    slim: &mut NetworkBuilder<'_>,
+    images: TensorRef,
+    units: [usize; 4],
+    options: &Options,
+) -> TensorRef {
+    let (multiplier, least) = (options.number("depth_multiplier"), options.count("min_base_depth"));
+    let blocks = resnet::blocks(units, |depth| scaled_depth(depth, multiplier, least));
+    resnet::base(slim, images, &blocks, &[], bottleneck, options)
 }
 
 /// A bottleneck unit.

@@ -7,6 +7,7 @@ use super::tensors;
 use crate::error::Error;
 use crate::graph::TensorRef;
 use crate::slim::{ArgScope, NetworkBuilder, Options};
+use crate::tensor::DType;
 
 /// The most elements of a tensor for one image, so that products and sums of lengths do not overflow. Recognition builds
 /// networks with a million channels to see which layers follow the depth multiplier: the limit allows 4096 by 4096
@@ -154,7 +155,7 @@ impl StepBuilder<'_> {
             Action::Identity => slim.identity(net, name),
             Action::ArgMax => {
                 let rank = slim.shape(net).rank().unwrap_or(4);
-                slim.arg_max(net, rank as i32 - 1, name)
+                slim.arg_max(net, rank as i32 - 1, DType::Int64, name)
             }
             Action::L2Normalize { axis, epsilon } => tensors::normalized(slim, net, *axis, *epsilon, name),
             Action::Resize { size, interpolation, alignment } => {

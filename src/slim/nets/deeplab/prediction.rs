@@ -33,7 +33,7 @@ fn from_upsampled(
     let size = slim.spatial_shape(images);
     let op = Interpolation::Bilinear.op();
     let logits = slim.resize_to(logits, size, Interpolation::Bilinear, Alignment::Corners, op);
-    let classes = slim.arg_max(logits, 3, "ArgMax");
+    let classes = slim.arg_max(logits, 3, DType::Int64, "ArgMax");
     let probabilities = slim.plain_softmax(logits, "Softmax");
     (logits, classes, probabilities)
 }
@@ -44,7 +44,7 @@ fn upsampled_last(
     images: TensorRef,
     logits: TensorRef,
 ) -> (TensorRef, TensorRef, TensorRef) {
-    let classes = slim.arg_max(logits, 3, "ArgMax");
+    let classes = slim.arg_max(logits, 3, DType::Int64, "ArgMax");
     let classes = slim.expand_dims(classes, 3);
     let size = slim.spatial_shape(images);
     let (nearest, corners) = (Interpolation::Nearest, Alignment::Corners);
