@@ -9,7 +9,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = std::path::PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("tensorflow.descriptors"), descriptors.encode_to_vec())?;
     // Weights stored inside messages are sliced out of one buffer, never copied.
-    prost_build::Config::new().bytes([".tensorflow.TensorProto.tensor_content"]).compile_fds(descriptors)?;
+    // The same graph is written as the same bytes: maps are in the order of their keys.
+    prost_build::Config::new()
+        .bytes([".tensorflow.TensorProto.tensor_content"])
+        .btree_map([".tensorflow"])
+        .compile_fds(descriptors)?;
     let onnx = protox::compile(["proto/onnx.proto"], ["proto"])?;
     prost_build::Config::new().bytes([".onnx.TensorProto.raw_data"]).compile_fds(onnx)?;
     Ok(())

@@ -25,6 +25,8 @@ pub mod file_state;
 #[doc(hidden)]
 pub mod graph;
 #[doc(hidden)]
+pub mod graph_files;
+#[doc(hidden)]
 pub mod inspect;
 #[doc(hidden)]
 pub mod lower;

@@ -106,6 +106,68 @@ impl OutputFile {
     }
 }
 
+/// An output folder that is being written: it does not exist yet, or is empty.
+#[derive(Debug)]
+pub struct FolderOutput {
+    folder: Temporary<TempDir>,
+    path: PathBuf,
+}
+
+impl FolderOutput {
+    /// Creates the folder for `path` under a temporary name beside it.
+    ///
+    /// # Errors
+    /// If `path` is a file or a folder that is not empty, or its parent cannot be written.
+    pub fn create(path: &Path) -> Result<Self> {
+        check_new_folder(path)?;
+        Ok(Self { folder: folder_beside(path)?, path: path.to_owned() })
+    }
+
+    /// Its path until it is renamed.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The temporary folder itself.
+    pub fn folder(&self) -> &Temporary<TempDir> {
+        &self.folder
+    }
+
+    /// Renames the folder to its final path.
+    ///
+    /// # Errors
+    /// If there is a folder with files in it by now, or renaming fails.
+    pub fn persist(self) -> Result<()> {
+        let Self { folder, path } = self;
+        if path.is_dir() {
+            // This fails if the folder is not empty.
+            std::fs::remove_dir(&path).map_err(|error| unwritable(&path, &error))?;
+        }
+        std::fs::rename(folder.path(), &path).map_err(|error| unwritable(&path, &error))?;
+        // The folder is renamed and has to stay.
+        folder.finish(TempDir::keep);
+        Ok(())
+    }
+}
+
+/// Checks that a folder does not exist, or is empty.
+fn check_new_folder(path: &Path) -> Result<()> {
+    if path.file_name().is_none() {
+        return Err(Error::file(path, "it has no file name").advice("name a new folder"));
+    }
+    match std::fs::read_dir(path) {
+        Ok(mut entries) => match entries.next() {
+            None => Ok(()),
+            Some(_) => Err(Error::file(path, "is a folder that is not empty")
+                .advice("name a new folder, or empty this one")),
+        },
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(_) => {
+            Err(Error::file(path, "exists already, and is not a folder").advice("choose another output"))
+        }
+    }
+}
+
 /// The path that is written for an output: for a link, its target.
 ///
 /// # Errors

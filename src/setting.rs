@@ -41,6 +41,8 @@ settings! {
     FoldBatchNorm = "fold_batch_norm",
     /// A placeholder that becomes a constant.
     Freeze = "freeze",
+    /// Whether the variables of a graph that is written are constants.
+    Frozen = "frozen",
     /// The file with the graph.
     Graph = "graph",
     /// A placeholder that is an input although it has a default.
@@ -118,6 +120,8 @@ pub enum Command {
     Convert,
     /// Writes tensors to files of other programs.
     Extract,
+    /// Writes a graph of TensorFlow.
+    Graph,
     /// Describes a file.
     Inspect,
     /// Lists the networks.
@@ -210,6 +214,7 @@ impl fmt::Display for Command {
             Self::Batch => "batch",
             Self::Convert => "convert",
             Self::Extract => "extract",
+            Self::Graph => "graph",
             Self::Inspect => "inspect",
             Self::Networks => "networks",
             Self::Verify => "verify",

@@ -61,7 +61,18 @@ fn tiny() -> (Case, Vec<Variable>) {
 
 fn assert_computes_tensorflows_logits(name: &str, format: Format) {
     let case = Case::load(name);
-    let converted = Converted::new(&filled(&case), format, &[&size_option(&case)]);
+    let mut options: Vec<String> = case
+        .network_options()
+        .iter()
+        .map(|option| format!("--network-option={}={}", option.name, option.value))
+        .collect();
+    // The size of a spectrogram is that of the network.
+    if case.input.shape.len() > 3 {
+        options.push(size_option(&case));
+    }
+    options.push(format!("--outputs={}", case.output));
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let converted = Converted::new(&filled(&case), format, &options);
     let outputs = converted.run(&case);
     let error = relative_error(&outputs[0].1, &case.logits());
     assert!(error <= TOLERANCE, "{name} {format:?}: relative error {error}");
@@ -118,6 +129,79 @@ fn mobilenet_v2_computes_what_tensorflow_computes() {
 fn mobilenet_v3_computes_what_tensorflow_computes() {
     assert_computes_tensorflows_logits("mobilenet_v3_small", Format::V2);
     assert_computes_tensorflows_logits("mobilenet_v3_small_minimalistic", Format::V1);
+}
+
+#[test]
+fn deeplab_computes_what_tensorflow_computes_on_each_kind_of_backbone() {
+    assert_computes_tensorflows_logits("deeplab_mobilenet_v2_half", Format::V2);
+    assert_computes_tensorflows_logits("deeplab_mobilenet_v3_small_seg", Format::V2);
+    assert_computes_tensorflows_logits("deeplab_resnet_v1_18_beta", Format::V1);
+}
+
+#[test]
+fn deeplab_has_the_classes_of_pixels_as_an_output() {
+    let case = Case::load("deeplab_mobilenet_v2_half");
+    let options = ["--image-size=65", "--network-option=output_stride=8"];
+    let converted = Converted::new(&filled(&case), Format::V2, &options);
+    let names: Vec<String> = converted.model().outputs().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["logits", "SemanticPredictions"]);
+}
+
+#[test]
+fn atrous_rates_that_no_one_knows_are_asked_for() {
+    let case = Case::load("deeplab_mobilenet_v2_decoder");
+    let folder = TempDir::new().unwrap();
+    let checkpoint = write(folder.path(), &filled(&case), Format::V2);
+    let output = folder.path().join("model.onnx");
+    let arguments = ["convert", checkpoint.to_str().unwrap(), output.to_str().unwrap()];
+    let error = fails(&arguments);
+    assert!(
+        error.contains("no checkpoint holds the rates") && error.contains("atrous_rates=6,12,18"),
+        "{error}"
+    );
+}
+
+#[test]
+fn delf_computes_tensorflows_attention_for_images_of_any_size() {
+    let case = Case::load("delf");
+    let open = Converted::new(&filled(&case), Format::V2, &[]);
+    assert_eq!(open.model().inputs()[0].1, "batch,?,?,3");
+    assert!(relative_error(&open.run(&case)[0].1, &case.logits()) <= TOLERANCE);
+}
+
+#[test]
+fn densenet_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("densenet121", Format::V2);
+    assert_computes_tensorflows_logits("densenet169", Format::V1);
+}
+
+#[test]
+fn efficientnet_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("efficientnet-b0", Format::V2);
+    assert_computes_tensorflows_logits("efficientnet-lite0", Format::V1);
+    assert_computes_tensorflows_logits("efficientnet-edgetpu-S", Format::V2);
+}
+
+#[test]
+fn mnasnet_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("mnasnet-a1", Format::V2);
+    assert_computes_tensorflows_logits("mnasnet-b1", Format::V1);
+}
+
+#[test]
+fn mobilefacenet_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("mobilefacenet", Format::V2);
+}
+
+#[test]
+fn yamnet_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("yamnet", Format::V2);
+}
+
+#[test]
+fn simclr_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("simclr_18", Format::V2);
+    assert_computes_tensorflows_logits("simclr_50_pretrained", Format::V1);
 }
 
 #[test]

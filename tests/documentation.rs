@@ -45,12 +45,7 @@ fn table_of_networks() -> String {
         };
         let epsilons: BTreeSet<String> = norms.iter().map(|norm| norm.epsilon.to_string()).collect();
         let epsilons = epsilons.into_iter().collect::<Vec<_>>().join(", ");
-        let [height, width] = network.image_size;
-        let image = match [height, width] {
-            [0, 0] => "config".to_owned(),
-            [height, width] if height == width => height.to_string(),
-            _ => format!("{height}x{width}"),
-        };
+        let image = network.image_size_text();
         writeln!(
             table,
             "| `{}` | {} | {image} | {} | {} | {gamma} | {epsilons} |",

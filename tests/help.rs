@@ -9,8 +9,8 @@ use tempfile::TempDir;
 use crate::support::command::{fed_in, prints, tf2onnx_rs};
 use crate::support::repository::repository;
 
-const COMMANDS: [&str; 9] =
-    ["convert", "batch", "inspect", "extract", "verify", "networks", "ops", "completions", "man"];
+const COMMANDS: [&str; 10] =
+    ["convert", "batch", "inspect", "extract", "graph", "verify", "networks", "ops", "completions", "man"];
 
 /// Whether another program is there; what needs it is left out where it is not, and said.
 fn has(program: &str) -> bool {

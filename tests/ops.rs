@@ -25,9 +25,6 @@ enum Outcome {
     Wrong(String),
 }
 
-/// The cases that cannot be converted, which the error says.
-const REFUSED: &[&str] = &["sample_distorted_bounding_box_v2"];
-
 /// The cases that the runtime of these tests computes otherwise than ONNX says: its sign of 0 is 1, and its Cast
 /// from a number to a truth leaves a 2 as it is, and makes a fraction false. It holds int64 in 32 bits, and suppresses boxes that only
 /// touch, or whose corners are in another order, otherwise. Of equal elements, its ArgMax takes the last one. It ignores the lengths of
@@ -198,8 +195,7 @@ fn ops_compute_what_tensorflow_computes() {
     }
     println!("{executed} executed; not executed: {}", left.join(" "));
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    let refused: Vec<&str> = refused.iter().map(String::as_str).collect();
-    assert_eq!(refused, REFUSED);
+    assert!(refused.is_empty(), "{refused:?}");
     assert!(executed >= EXECUTED, "{executed} executed; not executed: {}", left.join(" "));
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tf2onnx_rs::graph::{Attr, Graph, Node, Shape, TensorRef};
+use tf2onnx_rs::graph::{Attr, Graph, Node, NodeId, Shape, TensorRef};
 use tf2onnx_rs::slim::recognize::Overrides;
 use tf2onnx_rs::slim::{BuiltNetwork, ImageShape, Recognition, build, find_network, recognize};
 
@@ -90,7 +90,11 @@ fn end_points_have_slims_names_tensors_and_shapes() {
 
 /// A node as far as its result depends on it: op, inputs, and attributes that are not TensorFlow's defaults.
 fn described(graph: &Graph, node: &Node) -> String {
-    let inputs: Vec<String> = node.inputs.iter().map(|&input| graph.tensor_name(input)).collect();
+    let inputs: Vec<String> = node
+        .inputs
+        .iter()
+        .map(|&input| variable(graph, input).unwrap_or_else(|| graph.tensor_name(input)))
+        .collect();
     let attrs: Vec<String> = node
         .attrs
         .iter()
@@ -115,6 +119,14 @@ fn described(graph: &Graph, node: &Node) -> String {
     format!("{} {} ({}) {}", node.name, node.op, inputs.join(", "), attrs.join(" "))
 }
 
+/// The name of the variable that a tensor reads. TensorFlow 1 reads variables by Identity, and TensorFlow 2 by ReadVariableOp.
+fn variable(graph: &Graph, tensor: TensorRef) -> Option<String> {
+    let node = graph.node(tensor.node);
+    let read = node.inputs.first().filter(|_| ["Identity", "ReadVariableOp"].contains(&node.op.as_str()))?;
+    let variable = graph.node(read.node);
+    variable.is_variable().then(|| variable.name.clone())
+}
+
 #[test]
 fn the_graph_is_the_one_that_slim_builds() {
     for_every_case(|case| {
@@ -133,9 +145,11 @@ fn the_graph_is_the_one_that_slim_builds() {
 }
 
 /// The nodes that these tensors need.
-fn nodes_for(graph: &Graph, tensors: &[&String]) -> Result<BTreeSet<String>, String> {
+pub fn nodes_for(graph: &Graph, tensors: &[&String]) -> Result<BTreeSet<String>, String> {
     let find = |name: &&String| graph.find_tensor(name).ok_or_else(|| format!("no tensor {name}"));
     let tensors: Vec<TensorRef> = tensors.iter().map(find).collect::<Result<_, _>>()?;
     let (graph, _) = graph.clone().pruned_to(&tensors);
-    Ok(graph.nodes().map(|(_, node)| described(&graph, node)).collect())
+    let computes =
+        |&(id, node): &(NodeId, &Node)| !node.is_variable() && variable(&graph, id.into()).is_none();
+    Ok(graph.nodes().filter(computes).map(|(_, node)| described(&graph, node)).collect())
 }

@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use onnx_protobuf::Message;
 use serde::Deserialize;
 use tempfile::TempDir;
 use tf2onnx_rs::graph::Shape;
 use tf2onnx_rs::slim::recognize::Overrides;
 use tf2onnx_rs::slim::{
-    BuiltNetwork, ImageShape, NetworkChoice, Recognition, Variables, build, recognize, toml_network,
+    BuiltNetwork, ImageShape, NetworkChoice, Options, Recognition, Variables, build, recognize, toml_network,
 };
 
 use crate::support::checkpoint_writer::Variable;
@@ -99,7 +100,7 @@ impl Case {
     }
 }
 
-const CASES: [&str; 3] = ["plain_cnn", "residual_net", "every_layer"];
+const CASES: [&str; 5] = ["plain_cnn", "residual_net", "every_layer", "combined", "blocks"];
 
 #[test]
 fn described_networks_have_slims_variables_and_no_others() {
@@ -149,6 +150,14 @@ fn every_kind_of_layer_computes_what_tensorflow_computes() {
 }
 
 #[test]
+fn steps_that_combine_tensors_compute_what_tensorflow_computes() {
+    let case = Case::load("combined");
+    case.computes("", &[], &["mask", "embedding"]);
+    case.computes("tower_0/", &["--outputs", "embedding"], &["embedding"]);
+    assert_eq!(case.recognized().options.num_classes(), 3);
+}
+
+#[test]
 fn options_are_read_from_the_variables_of_a_described_network() {
     let options = Case::load("residual_net").recognized().options;
     assert_eq!((options.num_classes(), options.number("depth_multiplier")), (9, 0.75));
@@ -165,6 +174,44 @@ fn without_classes_a_described_network_ends_at_its_features() {
     let built = case.built();
     assert_eq!(Some(built.output), built.end_point("global_pool"));
     assert_eq!(built.end_point("Logits"), None);
+}
+
+/// Converts by a network of the library and by its description in examples/networks, and compares the bytes of the graphs.
+/// `shown` are options that the variables show.
+fn assert_same_graph(name: &str, shown: &[(&str, &str)], [height, width]: [usize; 2], built_ins: &[&str]) {
+    let network = NetworkChoice::from(name).network().unwrap();
+    let mut options = Options::defaults(&network.options, &network.scope);
+    shown.iter().for_each(|(name, value)| options.set_from_text(name, value).unwrap());
+    let image = ImageShape { batch: None, height, width, channels: 3 };
+    let built = build(&network, "", &options, &image, &Variables::new()).unwrap();
+    let variables: Vec<Variable> = built
+        .variables()
+        .map(|(name, shape)| Variable::float32(name, &shape, fill::variable(name, &shape, 1.0)))
+        .collect();
+    let folder = TempDir::new().unwrap();
+    let checkpoint = write(folder.path(), &variables, Format::V2);
+    let size = format!("--image-size={height}x{width}");
+    let graph = |network: &str, options: &[&str]| {
+        let model = folder.path().join("model.onnx");
+        let given = ["--network", network, &size, "--outputs=logits"];
+        convert(&checkpoint, &model, &[&given[..], options].concat());
+        // The metadata name the options, which the description has fewer of.
+        Model::load(&model).proto().graph.write_to_bytes().unwrap()
+    };
+    let (built_in, described) = (graph(name, built_ins), graph(&example(name), &[]));
+    assert!(built_in == described, "{name}: {} and {} bytes", built_in.len(), described.len());
+}
+
+#[test]
+fn a_described_deeplab_converts_to_the_same_graph_as_the_librarys() {
+    let shown = [("num_classes", "3"), ("atrous_rates", "6,12,18"), ("decoder_output_stride", "4")];
+    let prepared = ["--network-option=preprocess_images=false"];
+    assert_same_graph("deeplab_mobilenet_v2", &shown, [65, 97], &prepared);
+}
+
+#[test]
+fn a_described_efficientnet_converts_to_the_same_graph_as_the_librarys() {
+    assert_same_graph("efficientnet_b0", &[("num_classes", "10")], [64, 96], &[]);
 }
 
 /// Converts by the library's inception_v1 and by the described one, and compares the bytes.
@@ -331,6 +378,30 @@ fn a_mistake_in_a_step_is_reported_with_its_line() {
             format!("{{ repeat = 9999, block = \"a\", layers = [{{ {conv}, repeat = 9999 }}] }}"),
             "the network has more than 20000 layers",
         ),
+        (
+            format!("{{ {conv}, end_point = \"low\" }}, {{ add = \"lw\" }}"),
+            "no step before this one has the end point \"lw\"; did you mean \"low\"?",
+        ),
+        (format!("{{ {conv}, from = \"conv1\" }}"), "no step before this one has the end point \"conv1\""),
+        ("{ add = true }".into(), "add of add has to be a number or the name of an end point, not true"),
+        ("{ concat = [\"images\"] }".into(), "concat needs at least two end points"),
+        (
+            "{ resize_bilinear = \"image\" }".into(),
+            "resize_bilinear of resize_bilinear has to be a whole number, [height, width], \"images\"",
+        ),
+        (
+            "{ resize_bilinear = 9, align_corners = true, half_pixel_centers = true }".into(),
+            "align_corners and half_pixel_centers exclude each other",
+        ),
+        (
+            format!("{{ {conv}, variable_names = {{ weight = \"w\" }} }}"),
+            "variable_names has no variable \"weight\"; did you mean \"weights\"?",
+        ),
+        (
+            format!("{{ {conv}, output = \"a\" }}, {{ activation = \"relu\", output = \"a\" }}"),
+            "the output is defined on line 5 already",
+        ),
+        (format!("{{ {conv}, output = \"\" }}"), "the name of an output is empty"),
         ("{".repeat(9), "it is not valid TOML: "),
     ];
     for (step, expected) in said {
@@ -352,6 +423,12 @@ fn a_step_that_cannot_be_built_is_reported_with_its_line() {
             "{ residual = [{ conv2d = 8, kernel = 3, scope = \"a\" }] }".into(),
             "AddV2 \"add\": shapes [?, 32, 32, 3] and [?, 32, 32, 8] do not broadcast",
         ),
+        ("{ space_to_depth = 3 }".into(), "SpaceToDepth \"SpaceToDepth\": "),
+        (
+            "{ flatten = \"f\" }, { resize_bilinear = \"x2\" }".into(),
+            "ResizeBilinear: a tensor of shape [?, 3072] is not an image of known size",
+        ),
+        ("{ l2_normalize = \"n\", axis = 4 }".into(), "axis: a tensor of shape [?, 32, 32, 3] has no axis 4"),
         (
             "{ flatten = \"f\" }, { max_pool2d = \"whole image\" }".into(),
             "\"whole image\": a tensor of shape [?, 3072] is not an image",

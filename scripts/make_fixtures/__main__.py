@@ -14,7 +14,7 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 FIXTURES = HERE.parents[1] / "tests/fixtures"
-NOT_GENERATORS = {"__main__", "cases", "compare", "tensorflow1"}
+NOT_GENERATORS = {"__main__", "cases", "compare", "contrib", "tensorflow1"}
 GENERATORS = sorted({path.stem for path in HERE.glob("*.py")} - NOT_GENERATORS)
 
 

@@ -142,7 +142,63 @@ def every_layer(images, num_classes=4, embedding=12):
     return net, end_points
 
 
+def combined(images, num_classes=3):
+    """tests/fixtures/networks/combined/combined.toml"""
+    end_points = {}
+    with tf.variable_scope("Combined"):
+        with tf.variable_scope("conv_2d"):
+            # The names that Sonnet gives to variables.
+            weights, biases = tf.get_variable("w", [3, 3, 3, 8]), tf.get_variable("b", [8])
+            net = tf.nn.relu(tf.nn.bias_add(tf.nn.conv2d(images, weights, [1, 2, 2, 1], "SAME", name="Conv2D"), biases, name="BiasAdd"))
+        low = end_points["low"] = net
+        net = tf.layers.conv2d(net, 8, 3, strides=2, padding="same", use_bias=False, name="conv2d")
+        net = tf.layers.batch_normalization(net, training=False, name="batch_normalization")
+        net = tf.nn.relu6(net)
+        with tf.variable_scope("se"):
+            gate = tf.reduce_mean(net, [1, 2], keepdims=True, name="Mean")
+            gate = slim.conv2d(gate, 4, [1, 1], scope="reduce")
+            gate = slim.conv2d(gate, 8, [1, 1], activation_fn=tf.nn.sigmoid, scope="expand")
+            net = net * gate
+        net = end_points["up1"] = slim.conv2d_transpose(net, 8, [4, 4], stride=2, scope="up1")
+        net = (net + low) * np.float32(0.5)
+        end_points["deep"] = slim.conv2d(net, 4, [1, 1], scope="deep")
+        net = slim.conv2d(images, 4, [3, 3], stride=4, scope="small")
+        net = tf.image.resize_bilinear(net, [16, 16], align_corners=True)
+        net = tf.image.resize_nearest_neighbor(net, [8, 8], half_pixel_centers=True)
+        end_points["small"] = tf.image.resize_nearest_neighbor(net, [16, 16])
+        net = tf.concat([end_points["deep"], end_points["small"]], 3)
+        net = tf.add(slim.conv2d(net, 8, [1, 1], scope="unit"), net, name="Add")
+        net = slim.conv2d(net, 8, [1, 1], activation_fn=tf.nn.elu, scope="unit_elu")
+        net = slim.conv2d(net, 8, [1, 1], activation_fn=tf.nn.tanh, scope="unit_tanh")
+        net = slim.conv2d(net, 8, [1, 1], activation_fn=tf.nn.swish, scope="unit_swish")
+        net = slim.conv2d(net, 8, [1, 1], activation_fn=tf.nn.leaky_relu, scope="unit_leaky")
+        net = tf.nn.leaky_relu(slim.conv2d(net, 8, [1, 1], activation_fn=None, scope="unit_leakier"), 0.5)
+        with tf.variable_scope("prelu"):
+            net = slim.conv2d(net, 8, [1, 1], activation_fn=None, scope="unit")
+            slopes = tf.get_variable("alpha", [8])
+            net = tf.nn.relu(net) + slopes * (net - tf.abs(net)) * np.float32(0.5)
+        net = tf.identity(net, name="sum")
+        classes = slim.conv2d_transpose(net, num_classes, [3, 3], stride=2, padding="VALID", activation_fn=None, scope="up2")
+        end_points["mask"] = tf.image.resize_bilinear(classes, [32, 32])
+        with tf.name_scope("pool"):
+            net = tf.reduce_mean(net, [1, 2], name="mean")
+        end_points["embedding"] = tf.nn.l2_normalize(net, 1, name="embedding")
+    return end_points["mask"], end_points
+
+
+def blocks(images):
+    """tests/fixtures/networks/blocks/blocks.toml: ops that the tests cannot execute."""
+    end_points = {}
+    with tf.variable_scope("Blocks"):
+        net = end_points["deep"] = tf.nn.space_to_depth(images, 2)
+        net = slim.conv2d(net, 16, [1, 1], scope="conv")
+        end_points["large"] = tf.nn.depth_to_space(net, 2)
+    return end_points["large"], end_points
+
+
 NETWORKS = {
+    "blocks": (blocks, [2, 8, 8, 3]),
+    "combined": (combined, [2, 32, 32, 3]),
     "plain_cnn": (plain_cnn, [2, 28, 28, 1]),
     "residual_net": (residual_net, [2, 48, 64, 3]),
     "every_layer": (every_layer, [2, 32, 32, 3]),
@@ -166,7 +222,7 @@ def make_network(name, folder):
             "variables": [[variable.op.name, variable.shape.as_list()] for variable in variables],
             "end_points": {},
         }
-        wanted = {"output": output, **{k: v for k, v in end_points.items() if len(v.shape) == 2}}
+        wanted = {"output": output, **{k: v for k, v in end_points.items() if len(v.shape) == 2 or v is output}}
         for end_point, value in session.run(wanted, feed).items():
             np.save(folder / f"{end_point}.npy", value)
         for end_point, tensor in end_points.items():

@@ -192,6 +192,7 @@ CASES = [
             ("RandomUniformInt", dict(minval=i32(-2), maxval=fed(i32(9)))),
         ]
     ],
+    ("scatter_max_of_no_constants", "TensorScatterMax", dict(tensor=i64([[6, -5], [5, 7]]), indices=np.zeros((1, 0, 1), np.int32), updates=np.zeros((1, 0, 2), np.int64))),
     # Random boxes whose constraints leave one box only.
     ("distorted_box", "SampleDistortedBoundingBoxV2", dict(image_size=fed(i32([40, 40, 3]), None), bounding_boxes=fed(f32([[[0.25, 0.25, 0.75, 0.75], [0.1, 0.1, 0.1, 0.9]]]), 1, None, 4), min_object_covered=fed(f32(1))), dict(aspect_ratio_range=[1.0, 1.0], area_range=[0.25, 0.25], max_attempts=20000)),
     ("distorted_box_that_does_not_fit", "SampleDistortedBoundingBox", dict(image_size=fed(i64([37, 53, 3])), bounding_boxes=fed(f32([[[0.1, 0.1, 0.9, 0.9]]]), None, None, 4)), dict(min_object_covered=0.99, area_range=[0.05, 0.06], max_attempts=5)),

@@ -92,7 +92,7 @@ const COUNTERS: [&str; 8] = [
 
 /// The suffix that object-based checkpoints add to the path of a variable, and the part of the path that marks slots of
 /// optimizers.
-const OBJECT_VALUE: &str = "/.ATTRIBUTES/VARIABLE_VALUE";
+pub const OBJECT_VALUE: &str = "/.ATTRIBUTES/VARIABLE_VALUE";
 const OBJECT_SLOT: &str = "/.OPTIMIZER_SLOT/";
 
 /// The mean color of the training images. Checkpoints of published ResNets and VGGs contain it, but no op of the networks

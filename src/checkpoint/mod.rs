@@ -9,6 +9,7 @@
 
 mod block;
 mod bundle_strings;
+mod bundle_writer;
 mod crc;
 pub mod kind;
 pub mod listing;
@@ -20,6 +21,7 @@ mod slices;
 mod state_file;
 mod stored;
 mod table;
+mod table_writer;
 mod v1;
 mod v2;
 mod wire;
@@ -29,6 +31,7 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::file_state::FileState;
+pub use bundle_writer::write_bundle;
 use locate::Located;
 pub(crate) use locate::with_suffix;
 pub use stored::StoredTensor;

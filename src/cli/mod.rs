@@ -8,6 +8,7 @@ mod completions;
 mod convert;
 mod end_points;
 mod extract;
+mod graph;
 mod inspect;
 mod interrupt;
 mod man;
@@ -75,6 +76,7 @@ enum Command {
     Batch(Box<batch::Args>),
     Inspect(inspect::Args),
     Extract(extract::Args),
+    Graph(Box<graph::Args>),
     Networks(networks::Args),
     Ops(ops::Args),
     Verify(Box<verify::Args>),
@@ -103,6 +105,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Batch(args) => batch::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Extract(args) => extract::run(&args),
+        Command::Graph(args) => graph::run(&args),
         Command::Networks(args) => networks::run(&args),
         Command::Ops(args) => ops::run(&args),
         Command::Verify(args) => verify::run(&args),
@@ -125,15 +128,16 @@ fn json(value: crate::slim::Value) -> serde_json::Value {
         crate::slim::Value::Flag(flag) => flag.into(),
         crate::slim::Value::Count(count) => count.into(),
         crate::slim::Value::Number(number) => number.into(),
+        crate::slim::Value::Counts(counts) => counts.as_slice().into(),
         crate::slim::Value::Choice(choice, _) => choice.into(),
     }
 }
 
-/// The size of a network's images as JSON: a number, or height and width if they differ; null if the file that describes the model
-/// sets it.
+/// The size of a network's images as JSON: a number, or height and width if they differ. Null if it is any size, or the file that
+/// describes the model sets it, or there are no images.
 fn image_size(network: &crate::slim::Network) -> serde_json::Value {
     match network.image_size {
-        [0, 0] => serde_json::Value::Null,
+        [0, _] | [_, 0] => serde_json::Value::Null,
         [height, width] if height == width => height.into(),
         size => size.as_slice().into(),
     }

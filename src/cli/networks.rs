@@ -36,6 +36,9 @@ pub struct Entry<'a> {
     pub name: &'a str,
     pub scope: &'a str,
     pub image_size: serde_json::Value,
+    /// The same in words.
+    #[serde(skip)]
+    pub size: String,
     pub arg_scope: &'a str,
     pub options: Vec<OptionEntry<'a>>,
 }
@@ -64,6 +67,7 @@ impl<'a> Entry<'a> {
             name: &network.name,
             scope: &network.scope,
             image_size: super::image_size(network),
+            size: network.image_size_text(),
             arg_scope: &network.arg_scope_name,
             options: options.collect(),
         }
@@ -86,7 +90,7 @@ pub fn run(args: &Args) -> Result<()> {
         vec![
             entry.name.to_owned(),
             entry.scope.to_owned(),
-            if entry.image_size.is_null() { "config".to_owned() } else { entry.image_size.to_string() },
+            entry.size.clone(),
             entry.arg_scope.to_owned(),
             options.join(", "),
         ]

@@ -33,6 +33,7 @@ fn option(setting: Setting) -> &'static str {
         Setting::BatchSize => "batch-size",
         Setting::FoldBatchNorm => "fold-batch-norm",
         Setting::Freeze => "freeze",
+        Setting::Frozen => "frozen",
         Setting::Graph => "graph",
         Setting::IgnoreDefault => "ignore-default",
         Setting::ImageSize => "image-size",

@@ -33,6 +33,7 @@ mod restored;
 mod rounding;
 mod signature;
 mod summary;
+mod tensorflow_graph;
 mod unused;
 mod variables;
 mod weights;
@@ -48,6 +49,7 @@ pub use probabilities::Probabilities;
 pub use reference::Reference;
 pub use signature::is_callable;
 pub use summary::{BatchNormSummary, THE_GRAPH};
+pub use tensorflow_graph::{TensorFlowGraph, Variable, tensorflow_graph};
 pub use unused::{Unused, UnusedScope};
 
 use std::time::Instant;
@@ -180,19 +182,24 @@ impl Origin {
 pub fn convert(source: &Source, options: &ConvertOptions) -> Result<Conversion> {
     options.check_opset()?;
     let start = Instant::now();
-    let (bound, origin) = match source.graph() {
-        Some(file) if options.network.is_none() && options.network_options.is_empty() => {
-            let (bound, origin) = graph::bind(source, file, options)?;
-            (bound, Origin::Graph(origin))
-        }
-        _ => {
-            let (bound, origin) = network::build(source, options)?;
-            (bound, Origin::Network(Box::new(origin)))
-        }
-    };
+    let (bound, origin) = build_or_bind(source, options)?;
     let seconds = start.elapsed().as_secs_f64();
     let conversion = finish(source, options, bound, origin)?;
     Ok(Conversion { timing: Timing { building: seconds, ..conversion.timing }, ..conversion })
+}
+
+/// Imports the graph of a model, or builds that of the network that its variables are recognized as.
+fn build_or_bind(source: &Source, options: &ConvertOptions) -> Result<(BoundGraph, Origin)> {
+    match source.graph() {
+        Some(file) if options.network.is_none() && options.network_options.is_empty() => {
+            let (bound, origin) = graph::bind(source, file, options)?;
+            Ok((bound, Origin::Graph(origin)))
+        }
+        _ => {
+            let (bound, origin) = network::build(source, options)?;
+            Ok((bound, Origin::Network(Box::new(origin))))
+        }
+    }
 }
 
 /// The steps for graphs and networks alike: the passes, the weights, the lowering.

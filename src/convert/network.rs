@@ -6,13 +6,14 @@ use super::{BoundGraph, ConvertOptions, ModelTensors, Note, NoteKind, Unused, ch
 use crate::checkpoint::Checkpoint;
 use crate::error::{Error, Result};
 use crate::graph::TensorRef;
-use crate::setting::Setting;
+use crate::passes::fold::simplify;
+use crate::setting::{Command, Setting};
 use crate::source::Source;
 use crate::suggestion::suggesting_and_listing;
 
 use crate::slim::{
-    BuiltNetwork, ImageShape, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, NetworkChoice, OptionSource, OptionSpec,
-    Overrides, Recognition, Recognized, ScopeDisagreement, Value, Variables, recognize_and_build,
+    Assumption, BuiltNetwork, ImageShape, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, NetworkChoice, OptionSource,
+    OptionSpec, Overrides, Recognition, Recognized, ScopeDisagreement, Value, Variables, recognize_and_build,
 };
 
 /// A network that was rebuilt from the variables of a checkpoint.
@@ -116,6 +117,13 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
                 NUM_BANDS.name
             )));
     }
+    if options.image_size.is_some() && !recognition.network.reads_images() {
+        let problem = format!("{} takes no images", recognition.network.name);
+        return Err(Error::new(Setting::ImageSize, problem).advice(format!(
+            "leave it out; `{}` lists the options of each network",
+            Command::Networks.run()
+        )));
+    }
     let (height, width) = options.image_size.unwrap_or(recognition.network.image_size.into());
     let image = ImageShape { batch: options.batch_size, height, width, channels: recognition.channels };
     let (recognition, built) = recognized.build(&image, &variables)?;
@@ -156,6 +164,10 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
         described: format!("{} as {}", source.path().display(), recognition.network.name),
         notes,
     };
+    // Shapes that are known now become constants.
+    let results = bound.logits.into_iter().chain(bound.probabilities);
+    let kept: Vec<TensorRef> = results.chain(bound.tensors.outputs.iter().copied()).collect();
+    let bound = bound.after(|graph, _| simplify(graph, &kept))?;
     Ok((bound, NetworkOrigin { recognition, image, disagreements: built.disagreements, unused }))
 }
 
@@ -284,6 +296,15 @@ fn notes(recognition: &Recognition, built: &BuiltNetwork) -> Vec<Note> {
         );
         notes.push(Note::info(NoteKind::Definition, text).about(GLOBAL_POOL));
     }
+    let of_assumption = |assumption: &Assumption| {
+        let Assumption { option, value, reason } = assumption;
+        let text = format!(
+            "no variable shows {option}: {value} was used, {reason}; {} chooses",
+            Setting::NetworkOption.to(format!("{option}=…"))
+        );
+        Note::info(NoteKind::Definition, text).about(option)
+    };
+    notes.extend(built.assumptions.iter().map(of_assumption));
     let arg_scope = &network.arg_scope_name;
     let of_arg_scope = |disagreement: &ScopeDisagreement| {
         let variable = &disagreement.variable;
@@ -309,7 +330,10 @@ impl NetworkOrigin {
             ("network", recognition.network.name.to_owned()),
             ("network_scope", format!("{}{}", recognition.prefix, recognition.options.scope)),
             ("network_options", options.join(" ")),
-            ("image_size", format!("{}x{}", image.height, image.width)),
+            (
+                "image_size",
+                image.size().map_or("any".to_owned(), |[height, width]| format!("{height}x{width}")),
+            ),
         ]
     }
 }

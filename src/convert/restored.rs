@@ -3,7 +3,7 @@
 //!
 //! Source: `CudnnOpaqueParamsSaveable` in `tensorflow/contrib/cudnn_rnn/python/ops/cudnn_rnn_ops.py` of TensorFlow 1.
 
-use std::collections::HashMap as Attributes;
+use std::collections::BTreeMap as Attributes;
 
 use hashbrown::{HashMap, HashSet};
 

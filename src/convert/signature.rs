@@ -134,7 +134,7 @@ impl Signature {
 }
 
 /// The keys and tensors of a signature's inputs or outputs, sorted by key. A tensor of a composite type has no name.
-fn by_key(parts: &std::collections::HashMap<String, TensorInfo>) -> Names {
+fn by_key(parts: &std::collections::BTreeMap<String, TensorInfo>) -> Names {
     let named = parts.iter().filter_map(|(key, info)| match info.encoding.as_ref()? {
         tensor_info::Encoding::Name(name) => Some((key.clone(), name.clone())),
         _ => None,

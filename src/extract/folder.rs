@@ -1,22 +1,20 @@
 //! A folder of NumPy's arrays, with a folder for each scope. It is written under a temporary name and renamed at the end.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use tempfile::TempDir;
-
 use super::file_names::file_names;
 use super::{CHUNK_BYTES, Output};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::npy;
-use crate::output::{folder_beside, unwritable};
+use crate::output::{FolderOutput, unwritable};
 
 pub(super) fn write(tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u64)) -> Result<()> {
     let files = file_names(tensors.iter().map(|tensor| tensor.name.as_str()))?;
-    check_target(path)?;
     let unwritable = |error: &io::Error| unwritable(path, error);
-    let folder = folder_beside(path)?;
+    let output = FolderOutput::create(path)?;
+    let folder = output.folder();
     for (tensor, file) in tensors.iter().zip(files) {
         let opened = folder.create_parents(&file).and_then(|()| {
             // On any file system, no file may replace another.
@@ -29,36 +27,13 @@ pub(super) fn write(tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u6
         })?;
         out.flush().map_err(|error| unwritable(&error))?;
     }
-    if path.is_dir() {
-        // This fails if the folder is not empty.
-        fs::remove_dir(path).map_err(|error| unwritable(&error))?;
-    }
-    fs::rename(folder.path(), path).map_err(|error| unwritable(&error))?;
-    // The folder is renamed and has to stay.
-    folder.finish(TempDir::keep);
-    Ok(())
-}
-
-/// Checks that the folder does not exist, or is empty.
-fn check_target(path: &Path) -> Result<()> {
-    if path.file_name().is_none() {
-        return Err(Error::file(path, "it has no file name").advice("name a new folder"));
-    }
-    match fs::read_dir(path) {
-        Ok(mut entries) => match entries.next() {
-            None => Ok(()),
-            Some(_) => Err(Error::file(path, "is a folder that is not empty")
-                .advice("name a new folder, or empty this one")),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(_) => {
-            Err(Error::file(path, "exists already, and is not a folder").advice("choose another output"))
-        }
-    }
+    output.persist()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::tensor::{Constant, DType, Inline};
     use std::sync::Arc;

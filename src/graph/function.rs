@@ -84,6 +84,14 @@ impl Library {
         self.0.built.contains_key(name)
     }
 
+    /// The functions of a GraphDef as TensorFlow's message, in the order of their names.
+    pub fn definition(&self) -> FunctionDefLibrary {
+        let mut named: Vec<(&String, &Arc<FunctionDef>)> = self.0.by_name.iter().collect();
+        named.sort_by_key(|(name, _)| *name);
+        let function = named.into_iter().map(|(_, function)| (**function).clone()).collect();
+        FunctionDefLibrary { function, ..FunctionDefLibrary::default() }
+    }
+
     fn find(&self, name: &str) -> Result<&FunctionDef> {
         let subject = || format!("function \"{name}\"");
         if self.0.endless.contains(name) {

@@ -6,6 +6,7 @@ pub mod attr;
 pub mod branches;
 mod call_depth;
 pub mod composed;
+pub mod export;
 mod frames;
 pub mod function;
 mod function_body;

@@ -40,7 +40,7 @@ pub fn draft(source: &str, layers: &[LayerEntry]) -> String {
         _ = writeln!(text, "options = {{ num_classes = {classes} }}");
     }
     text += "\nlayers = [\n";
-    let mut writer = Writer { text, classifier, depth: 0, before: None };
+    let mut writer = Writer { text, classifier, depth: 0, channels: None, is_flat: false };
     writer.scopes(&tree.below);
     writer.text + "]\n"
 }
@@ -107,6 +107,10 @@ impl<'a> Scope<'a> {
         if let Some(layer) = self.layer.filter(|layer| not_expressible(layer).is_none()) {
             channels = layer.outputs;
         }
+        if self.has_branches() {
+            let outputs = self.below.iter_mut().map(|branch| branch.arrange(channels));
+            return outputs.collect::<Vec<_>>().into_iter().sum();
+        }
         let mut remaining = std::mem::take(&mut self.below);
         while !remaining.is_empty() {
             let reads = |scope: &Scope<'_>| scope.entry().and_then(|layer| layer.inputs);
@@ -117,15 +121,24 @@ impl<'a> Scope<'a> {
                 let pattern = without_numbers(remaining[index].name);
                 remaining[..index].iter().any(|earlier| without_numbers(earlier.name) == pattern)
             };
-            let fitting = (0..remaining.len()).find(|&index| {
-                channels.is_some() && reads(&remaining[index]) == channels && !is_numbered_later(index)
-            });
+            let fits = |index: usize| match channels {
+                Some(_) => reads(&remaining[index]) == channels && !is_numbered_later(index),
+                // The first layer reads images.
+                None => reads(&remaining[index]).is_some_and(|channels| [1, 3].contains(&channels)),
+            };
+            let fitting = (0..remaining.len()).find(|&index| fits(index));
             let index = fitting.or_else(|| remaining.iter().position(|scope| !is_norm(scope))).unwrap_or(0);
             let mut next = remaining.remove(index);
             channels = next.arrange(channels);
             self.below.push(next);
         }
         channels
+    }
+
+    /// Whether the scopes below are branches by their names, which a description gives them too.
+    fn has_branches(&self) -> bool {
+        let is_branch = |(index, branch): (usize, &Scope<'_>)| branch.name == format!("Branch_{index}");
+        self.layer.is_none() && self.below.len() > 1 && self.below.iter().enumerate().all(is_branch)
     }
 
     /// The layer that reads what the scope reads: the first one, unless it is a batch norm that follows another.
@@ -148,8 +161,10 @@ struct Writer<'a> {
     classifier: Option<&'a LayerEntry>,
     /// The number of open scopes.
     depth: usize,
-    /// The layer with channels before the current one.
-    before: Option<&'a LayerEntry>,
+    /// The channels of the current tensor, as far as the layers show it.
+    channels: Option<usize>,
+    /// Whether the current tensor has lost the axes of an image.
+    is_flat: bool,
 }
 
 impl<'a> Writer<'a> {
@@ -159,14 +174,36 @@ impl<'a> Writer<'a> {
             if let Some(layer) = scope.layer {
                 self.layer(layer, scope.name, next);
             }
-            if !scope.below.is_empty() {
-                self.line(&format!("{{ scope = {}, layers = [", quoted(scope.name)));
-                self.depth += 1;
-                self.scopes(&scope.below);
-                self.depth -= 1;
-                self.line("] },");
+            if scope.has_branches() {
+                self.group(&format!("{{ scope = {}, branches = [", quoted(scope.name)), "] },", |writer| {
+                    writer.branches(&scope.below);
+                });
+            } else if !scope.below.is_empty() {
+                self.group(&format!("{{ scope = {}, layers = [", quoted(scope.name)), "] },", |writer| {
+                    writer.scopes(&scope.below);
+                });
             }
         }
+    }
+
+    /// Branches from the current tensor, which are joined along the channels.
+    fn branches(&mut self, branches: &[Scope<'a>]) {
+        let before = self.channels;
+        let mut outputs = vec![];
+        for branch in branches {
+            self.channels = before;
+            self.group("[", "],", |writer| writer.scopes(&branch.below));
+            outputs.push(self.channels);
+        }
+        self.channels = outputs.into_iter().sum();
+    }
+
+    fn group(&mut self, open: &str, close: &str, write: impl FnOnce(&mut Self)) {
+        self.line(open);
+        self.depth += 1;
+        write(self);
+        self.depth -= 1;
+        self.line(close);
     }
 
     fn line(&mut self, line: &str) {
@@ -213,27 +250,28 @@ impl<'a> Writer<'a> {
                 self.line(&format!("{{ {layer_key}, kernel = {kernel}, scope = {scope}{args} }},"));
             }
         }
-        self.before = Some(layer);
+        self.channels = layer.outputs;
+        self.is_flat = layer.kind == LayerKind::FullyConnected;
     }
 
     /// Says where the layer does not fit the one before.
     fn note_channels(&mut self, layer: &LayerEntry) {
-        if let Some(before) = self.before
-            && let (Some(has), Some(reads)) = (before.outputs, layer.inputs)
+        if let (Some(has), Some(reads)) = (self.channels, layer.inputs)
             && has != reads
         {
-            self.line(&format!("# The next layer reads {reads} channels, and the one before has {has}."));
+            self.line(&format!(
+                "# The next layer reads {reads} channels, and the tensor before it has {has}."
+            ));
         }
     }
 
     /// The steps before a matrix, if the layer before it is a convolution.
     fn flatten(&mut self, layer: &LayerEntry) {
-        let is_flat = self.before.is_some_and(|before| before.kind == LayerKind::FullyConnected);
-        if is_flat || self.before.is_none() {
+        if self.is_flat {
             self.note_channels(layer);
             return;
         }
-        let channels = self.before.and_then(|before| before.outputs).unwrap_or(0);
+        let channels = self.channels.unwrap_or(0);
         match layer.inputs {
             Some(inputs) if inputs == channels => self.line("{ spatial_mean = \"pool\" },"),
             Some(inputs) if channels > 0 && inputs % channels == 0 => {
@@ -311,7 +349,7 @@ mod tests {
         { separable_conv2d = "none", kernel = 3, scope = "dw" },
     ] },
     { scope = "block_3", layers = [
-        # The next layer reads 16 channels, and the one before has 8.
+        # The next layer reads 16 channels, and the tensor before it has 8.
         { conv2d = 8, kernel = [1, 5], scope = "conv", biases_initializer = "none" },
     ] },
     { scope = "block_4", layers = [
@@ -325,5 +363,30 @@ mod tests {
 ]
 "#;
         assert_eq!(steps.1, expected);
+    }
+
+    #[test]
+    fn scopes_of_branches_become_branches_and_the_images_come_first() {
+        let variables: [(&str, &[usize]); 4] = [
+            ("net/a/Branch_0/x/weights", &[1, 1, 8, 4]),
+            ("net/a/Branch_1/y/weights", &[1, 1, 8, 2]),
+            ("net/b/weights", &[1, 1, 6, 5]),
+            ("net/stem/weights", &[3, 3, 3, 8]),
+        ];
+        let variables = variables.iter().map(|&(name, shape)| Variable { name, shape, kind: Kind::Weights });
+        let text = draft("model.ckpt", &layers(variables));
+        let expected = r#"    { conv2d = 8, kernel = 3, scope = "stem", biases_initializer = "none" },
+    { scope = "a", branches = [
+        [
+            { conv2d = 4, kernel = 1, scope = "x", biases_initializer = "none" },
+        ],
+        [
+            { conv2d = 2, kernel = 1, scope = "y", biases_initializer = "none" },
+        ],
+    ] },
+    { conv2d = 5, kernel = 1, scope = "b", biases_initializer = "none" },
+]
+"#;
+        assert_eq!(text.split_once("layers = [\n").unwrap().1, expected);
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::convert::{Examination, Note, is_callable};
 use crate::error::Result;
-use crate::graph::{Shape, node_def};
+use crate::graph::{Shape, TensorType, node_def};
 use crate::onnx::proto::{ValueInfoProto, tensor_shape_proto::dimension, type_proto};
 use crate::onnx::{Dim, OnnxFile, TensorInfo, type_name};
 use crate::proto::{NodeDef, SignatureDef, TensorInfo as SignatureInfo, tensor_info};
@@ -180,7 +180,7 @@ fn count_ops(ops: impl Iterator<Item = String>) -> Vec<OpCount> {
 }
 
 fn signatures(file: &GraphFile) -> Vec<Signature> {
-    let tensors = |infos: &std::collections::HashMap<String, SignatureInfo>| {
+    let tensors = |infos: &BTreeMap<String, SignatureInfo>| {
         infos.iter().map(|(key, info)| (key.clone(), TensorSummary::of_signature(info))).collect()
     };
     let signature = |(name, signature): (&String, &SignatureDef)| Signature {
@@ -205,6 +205,11 @@ impl TensorSummary {
         };
         let shape = info.shape.as_ref().map(|dims| dims.iter().map(dim).collect());
         Self { name: info.name.clone(), dtype: info.dtype.name().to_owned(), shape }
+    }
+
+    /// A tensor of TensorFlow's graph.
+    pub fn of_tensor(name: &str, known: &TensorType) -> Self {
+        Self::of(name, Some(known.dtype), Some(&known.shape))
     }
 
     fn of(name: &str, dtype: Option<DType>, shape: Option<&Shape>) -> Self {

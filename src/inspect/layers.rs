@@ -7,6 +7,7 @@ use hashbrown::HashSet;
 use serde::Serialize;
 
 use super::{Kind, kind_of};
+use crate::checkpoint::kind::OBJECT_VALUE;
 use crate::tensors_in_file::{NamedTensor, TensorFile};
 
 /// The kind of a layer.
@@ -105,7 +106,8 @@ type ScopeVariables<'a> = BTreeMap<&'a str, &'a [usize]>;
 pub fn layers<'a>(variables: impl Iterator<Item = Variable<'a>>) -> Vec<LayerEntry> {
     let mut scopes: BTreeMap<Natural<'a>, ScopeVariables<'a>> = BTreeMap::new();
     for variable in variables.filter(|variable| matches!(variable.kind, Kind::Weights | Kind::BatchNorm)) {
-        let (scope, last) = variable.name.rsplit_once('/').unwrap_or(("", variable.name));
+        let name = variable.name.strip_suffix(OBJECT_VALUE).unwrap_or(variable.name);
+        let (scope, last) = name.rsplit_once('/').unwrap_or(("", name));
         scopes.entry(Natural(scope)).or_default().insert(last, variable.shape);
     }
     let mut layers: Vec<LayerEntry> = vec![];
@@ -290,6 +292,16 @@ mod tests {
             ]
         );
         assert_eq!((found[0].weights.as_str(), found[0].biases.as_deref()), ("kernel", Some("bias")));
+    }
+
+    #[test]
+    fn names_of_objects_show_the_same_layers() {
+        let found = layers_of(&[
+            ("layer-0/kernel/.ATTRIBUTES/VARIABLE_VALUE", &[3, 3, 3, 8]),
+            ("layer-0/bias/.ATTRIBUTES/VARIABLE_VALUE", &[8]),
+        ]);
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].scope.as_str(), found[0].kind), ("layer-0", LayerKind::Conv2d));
     }
 
     #[test]

@@ -63,6 +63,8 @@ pub struct Lowering<'a> {
     pub(super) complex: HashMap<TensorRef, Parts>,
     /// The names of transposed values, by the name of the value and the layout.
     pub(super) transposed: HashMap<(String, Vec<usize>), String>,
+    /// The names of values that were cast to int64, by the name of the value.
+    pub(super) as_int64: HashMap<String, String>,
     /// The indices of initializers that were made from a constant, by its name, order of axes and shape.
     pub(super) initializers: HashMap<(String, Vec<usize>), Vec<usize>>,
     /// The values of quantized constants, by the name, order of axes and shape of the constant.
@@ -97,6 +99,7 @@ impl<'a> Lowering<'a> {
             values: HashMap::new(),
             complex: HashMap::new(),
             transposed: HashMap::new(),
+            as_int64: HashMap::new(),
             initializers: HashMap::new(),
             dequantized: HashMap::new(),
             names: HashSet::new(),

@@ -190,10 +190,19 @@ impl Lowering<'_> {
         (vec![value, axes], vec![("keepdims", Attribute::Int(keep.into()))])
     }
 
-    /// A value cast to another type, for the use of a node.
+    /// A value cast to another type, for the use of a node. Nodes that use the same integers as int64 share a cast.
     pub fn cast(&mut self, node: NodeRef<'_>, value: String, to: DType) -> String {
-        let to = Attribute::Int(onnx_dtype(to.part()).unwrap_or_default().into());
-        self.step(node, "cast", "Cast", vec![value], vec![("to", to)])
+        if to == DType::Int64
+            && let Some(known) = self.as_int64.get(&value)
+        {
+            return known.clone();
+        }
+        let attribute = Attribute::Int(onnx_dtype(to.part()).unwrap_or_default().into());
+        let cast = self.step(node, "cast", "Cast", vec![value.clone()], vec![("to", attribute)]);
+        if to == DType::Int64 {
+            self.as_int64.insert(value, cast.clone());
+        }
+        cast
     }
 
     /// The initializer for a vector of integers that belongs to a node.

@@ -140,6 +140,7 @@ impl<'a> Lowering<'a> {
         nested.initializers = std::mem::take(&mut self.initializers);
         nested.model.initializers = std::mem::take(&mut self.model.initializers);
         nested.transposed = self.transposed.clone();
+        nested.as_int64 = self.as_int64.clone();
         nested.dequantized = self.dequantized.clone();
         nested.is_quantized = self.is_quantized;
         for &(index, argument) in &built.arguments {

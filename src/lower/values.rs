@@ -228,6 +228,12 @@ impl Lowering<'_> {
         for node in &mut self.model.nodes[index + 1..] {
             node.rename_reads(from, to);
         }
+        if let Some(cast) = self.as_int64.remove(from) {
+            self.as_int64.insert(to.to_owned(), cast);
+        }
+        for cast in self.as_int64.values_mut().filter(|cast| *cast == from) {
+            to.clone_into(cast);
+        }
         // Several tensors may have the same value.
         for value in self.values.values_mut() {
             if let Value::Computed { name, .. } = value

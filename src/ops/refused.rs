@@ -45,9 +45,6 @@ pub const OPS: &[Op] = &[
         .also(&["StatelessShuffle"])
         .shape(by_definition)
         .refused("its order is that of a cipher of TensorFlow's own", GIVE_NUMBERS),
-    op("StatelessSampleDistortedBoundingBox")
-        .shape(by_definition)
-        .refused(GENERATOR, "let the model begin after it, and give it a box"),
     op("StatefulRandomBinomial")
         .also(&[
             "StatefulStandardNormal",
@@ -62,4 +59,7 @@ pub const OPS: &[Op] = &[
     op("StatelessMultinomial")
         .shape(by_definition)
         .refused("the numbers that it draws depend on the number of processors", GIVE_NUMBERS),
+    op("StatelessSampleDistortedBoundingBox")
+        .shape(by_definition)
+        .refused(GENERATOR, "let the model begin after it, and give it a box"),
 ];

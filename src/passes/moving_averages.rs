@@ -19,6 +19,12 @@ const LISTED: usize = 3;
 /// The statistics of batch norm are averages themselves, and not trained.
 const NOT_TRAINED: [&str; 2] = ["moving_mean", "moving_variance"];
 
+/// Whether the variable of this name is trained, by slim's names.
+pub fn is_trained(variable: &str) -> bool {
+    let (_, role) = variable.rsplit_once('/').unwrap_or(("", variable));
+    !NOT_TRAINED.contains(&role)
+}
+
 /// Whether to use moving averages instead of the variables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Choice {
@@ -69,8 +75,7 @@ impl MovingAverages {
             if has_one {
                 averages.averaged.push(node.name.clone());
             }
-            let (_, role) = node.name.rsplit_once('/').unwrap_or(("", &node.name));
-            if !NOT_TRAINED.contains(&role) {
+            if is_trained(&node.name) {
                 averages.expected += 1;
                 averages.found += usize::from(has_one);
                 if !has_one {

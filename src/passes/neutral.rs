@@ -1,5 +1,5 @@
 //! Nodes that change nothing: the input has products with 1, quotients by 1, sums with 0, and transpositions that keep the order of
-//! axes; the readers of these nodes in the output read the other operand.
+//! axes, and takes elements of stacks; the readers of these nodes in the output read the other operand, or what was stacked.
 //!
 //! Keras multiplies by a `beta` of 1 in each swish, and by 1 and 0 in `Rescaling`. TensorFlow leaves the same nodes out before it
 //! runs a graph (`SimplifyArithmeticOperations` in `tensorflow/core/grappler/optimizers/constant_folding.cc`), so a sum of -0
@@ -32,6 +32,9 @@ fn unchanged(graph: &Graph, node: &Node) -> Result<Option<TensorRef>> {
             order.is_some_and(|order| order.iter().enumerate().all(|(axis, &from)| from == axis as i64));
         return Ok(keeps.then(|| node.inputs[0]));
     }
+    if let Some(element) = stacked(graph, node)? {
+        return Ok((graph.tensor_type(element) == &node.outputs[0]).then_some(element));
+    }
     let (neutral, is_symmetric) = match node.op.as_str() {
         "Mul" => (1.0, true),
         "Div" | "RealDiv" => (1.0, false),
@@ -51,6 +54,29 @@ fn unchanged(graph: &Graph, node: &Node) -> Result<Option<TensorRef>> {
         }
     }
     Ok(None)
+}
+
+/// The tensor that a node takes from a stack: `tf.stack(tensors)[index]`.
+fn stacked(graph: &Graph, node: &Node) -> Result<Option<TensorRef>> {
+    let &[stack, begin, _, strides] = &node.inputs[..] else { return Ok(None) };
+    let stack = graph.node(stack.node);
+    let masks = ["begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask"];
+    let takes_one = node.op == "StridedSlice"
+        && node.int("shrink_axis_mask", 0) == 1
+        && masks.iter().all(|mask| node.int(mask, 0) == 0);
+    if !takes_one || stack.op != "Pack" || stack.int("axis", 0) != 0 {
+        return Ok(None);
+    }
+    let ints =
+        |tensor| -> Result<_> { Ok(graph.constant(tensor).map(Constant::to_i64s).transpose()?.flatten()) };
+    let (Some(begin), Some(strides)) = (ints(begin)?, ints(strides)?) else { return Ok(None) };
+    let &[index] = &begin[..] else { return Ok(None) };
+    let count = stack.inputs.len() as i64;
+    let index = if index < 0 { index + count } else { index };
+    Ok(usize::try_from(index)
+        .ok()
+        .filter(|_| strides == [1])
+        .and_then(|index| stack.inputs.get(index).copied()))
 }
 
 /// Whether a constant can be broadcast to the shape of a tensor.
@@ -119,5 +145,32 @@ mod tests {
         let open = Shape::new(vec![None]);
         assert_eq!(read_after("Mul", open, Constant::filled(vec![3], 1.0), false), "y:0");
         assert_eq!(read_after("Mul", Shape::UNKNOWN, Constant::filled(vec![1], 1.0), false), "y:0");
+    }
+
+    #[test]
+    fn an_element_of_a_stack_is_what_was_stacked() {
+        // The op that reads element `index` of a stack of x and y, and whether it reads x, y or the slice.
+        let read = |index: i32, axis: i64| {
+            let mut graph = crate::ops::new_graph();
+            let mut add = |name: &str, op: &str, inputs: Vec<TensorRef>, attrs: Attrs| -> TensorRef {
+                graph.add(name, op, inputs, attrs).unwrap().into()
+            };
+            let of_three =
+                [("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::known(&[3, 3])))];
+            let ints = |value: i32| [("value", Attr::Tensor(Constant::from_i32(vec![1], &[value])))].into();
+            let x = add("x", "Placeholder", vec![], of_three.clone().into());
+            let y = add("y", "Placeholder", vec![], of_three.into());
+            let stack = add("stack", "Pack", vec![x, y], [("axis", Attr::Int(axis))].into());
+            let [begin, end, strides] = [("begin", index), ("end", index + 1), ("strides", 1)]
+                .map(|(name, value)| add(name, "Const", vec![], ints(value)));
+            let attrs = [("shrink_axis_mask", Attr::Int(1))];
+            let slice = add("slice", "StridedSlice", vec![stack, begin, end, strides], attrs.into());
+            add("out", "Relu", vec![slice], Attrs::new());
+            let (graph, _) = drop_neutral(graph).unwrap();
+            let out = graph.node(graph.find("out").unwrap());
+            graph.node(out.inputs[0].node).name.clone()
+        };
+        assert_eq!([read(0, 0), read(1, 0), read(-1, 0), read(-2, 0)], ["x", "y", "y", "x"]);
+        assert_eq!(read(0, 1), "slice");
     }
 }

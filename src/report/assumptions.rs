@@ -103,7 +103,8 @@ fn of_network(origin: &NetworkOrigin, options: &ConvertOptions, notes: &[Note], 
             Setting::ImageSize
         ),
     };
-    found.push(assume("image size", format!("{} × {}", image.height, image.width), reason));
+    let size = image.size().map_or("any".to_owned(), |[height, width]| format!("{height} × {width}"));
+    found.push(assume("image size", size, reason));
     found.push(match image.batch {
         Some(batch) => assume("batch", batch, given(Setting::BatchSize)),
         None => assume("batch", "open", format!("any number of images; {} fixes it", Setting::BatchSize)),

@@ -177,7 +177,7 @@ impl SourceReport {
                 .map(|recognition| format!("{}{}", recognition.prefix, recognition.options.scope)),
             variables_found: recognition.map(|recognition| recognition.found),
             variables_expected: recognition.map(|recognition| recognition.expected),
-            image_size: network.map(|network| [network.image.height, network.image.width]),
+            image_size: network.and_then(|network| network.image.size()),
             graph: graph.map(|graph| graph.path.display().to_string()),
             signature: graph.and_then(|graph| graph.signature.clone()),
             batch_norms: BatchNormSummary::new(&conversion.batch_norms, origin.epsilon_source()),

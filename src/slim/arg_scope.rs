@@ -11,6 +11,7 @@ pub enum Layer {
     Conv2d,
     Conv3d,
     SeparableConv2d,
+    Conv2dTranspose,
     FullyConnected,
     BatchNorm,
     MaxPool2d,
@@ -20,13 +21,23 @@ pub enum Layer {
 }
 
 /// The values of `activation_fn`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 #[allow(missing_docs)] // the variants are the functions' own names
 pub enum Activation {
     Relu,
     Relu6,
+    /// `tf.nn.leaky_relu` with this `alpha`.
+    LeakyRelu(f32),
+    /// A ReLU whose slope for negative numbers is a variable of this name, with an element for each channel.
+    PRelu(&'static str),
+    Elu,
+    Tanh,
     Sigmoid,
     Identity,
+    /// `tf.nn.swish`
+    Swish,
+    /// `tf.clip_by_value(x, -6, 6)`, the bounded activation of DeepLab's Xception.
+    Clip,
     /// `mobilenet_v3.hard_swish`: `x * relu6(x + 3) / 6`.
     HardSwish,
     /// The same under the name that it has in MobileDet.

@@ -4,7 +4,7 @@
 
 use super::NetworkBuilder;
 use crate::graph::{Attr, TensorRef};
-use crate::tensor::{Constant, DType};
+use crate::tensor::Constant;
 
 impl NetworkBuilder<'_> {
     /// `tf.concat(tensors, axis)`
@@ -23,12 +23,6 @@ impl NetworkBuilder<'_> {
     /// Another output of the op of `first`.
     fn output(&self, first: TensorRef, port: usize) -> TensorRef {
         if self.has_failed() { first } else { TensorRef { port, ..first } }
-    }
-
-    /// `tf.expand_dims(net, axis)`
-    pub fn expand_dims(&mut self, net: TensorRef, axis: usize) -> TensorRef {
-        let axis = ("dim", Constant::from_i32(vec![], &[axis as i32]));
-        self.op_with_constant("ExpandDims", "ExpandDims", &[net], axis, [])
     }
 
     /// A binary op whose second argument is a constant.
@@ -68,24 +62,11 @@ impl NetworkBuilder<'_> {
         self.op_with_constant("GatherV2", "GatherV2", &[net, indices], axis, attrs)
     }
 
-    /// `tf.argmax(net, axis)` as int32.
-    pub fn arg_max(&mut self, net: TensorRef, axis: i32) -> TensorRef {
-        let axis = ("dimension", Constant::from_i32(vec![], &[axis]));
-        let attrs = [("output_type", Attr::Type(DType::Int32))];
-        self.op_with_constant("ArgMax", "ArgMax", &[net], axis, attrs)
-    }
-
     /// `tf.nn.top_k(values, k)`: the greatest values of each row, and their indices. Of equal values, the first ones come first.
     pub fn top_k(&mut self, values: TensorRef, k: usize) -> [TensorRef; 2] {
         let k = ("k", Constant::from_i32(vec![], &[k as i32]));
         let first = self.op_with_constant("TopKV2", "TopKV2", &[values], k, [("sorted", Attr::Bool(true))]);
         [first, self.output(first, 1)]
-    }
-
-    /// `tf.cast(net, dtype)`
-    pub fn cast(&mut self, net: TensorRef, dtype: DType) -> TensorRef {
-        let from = self.dtype(net);
-        self.op("Cast", "Cast", &[net], [("SrcT", Attr::Type(from)), ("DstT", Attr::Type(dtype))])
     }
 
     /// `op` over one axis, such as `tf.reduce_sum(net, axis)`.

@@ -75,7 +75,7 @@ pub(super) fn fitting_depth(pairs: &[(usize, usize)], least_candidates: &[usize]
 }
 
 /// As [`fitting_depth`], where `depth` computes the depth from the full depth, the multiplier and the `min_depth`.
-fn fitting_depth_by(
+pub(super) fn fitting_depth_by(
     depth: impl Fn(usize, f64, usize) -> usize,
     pairs: &[(usize, usize)],
     least_candidates: &[usize],

@@ -4,7 +4,7 @@
 
 use super::arg_scope::{BatchNormArgs, ConvArgs, PoolArgs};
 use super::layers_3d::BatchNormParts;
-use super::{Activation, Arg, Kernel, Layer, NetworkBuilder, Normalizer};
+use super::{Arg, Kernel, Layer, NetworkBuilder, Normalizer};
 use crate::error::Error;
 use crate::graph::{Attr, Padding, TensorRef};
 use crate::setting::Setting;
@@ -135,7 +135,8 @@ impl NetworkBuilder<'_> {
             let variance = slim.variable("moving_variance", &shape);
             if !args.fused {
                 let parts = BatchNormParts { gamma, beta, mean, variance };
-                let net = slim.unfused_batch_norm(net, &parts, args.epsilon);
+                // slim has used the name "batchnorm" for nodes of training already.
+                let net = slim.unfused_batch_norm("batchnorm_1", net, &parts, args.epsilon);
                 return slim.activated(net, args.activation_fn);
             }
             let gamma =
@@ -152,36 +153,18 @@ impl NetworkBuilder<'_> {
     }
 
     /// Whether the checkpoint holds a variable of the open scope. Records a disagreement with the arg_scope.
-    fn holds(&mut self, name: &str, expected: bool) -> bool {
-        let variable = [self.current_scope(), name].concat();
+    pub(super) fn holds(&mut self, name: &str, expected: bool) -> bool {
+        let variable = self.variable_name(name);
         let stored = self.variables.contains_key(&variable);
         // If the checkpoint holds no variable of the batch norm, the arg_scope decides, and the conversion reports the
         // missing variables.
-        if !stored && !self.variables.contains_key(&[self.current_scope(), "moving_mean"].concat()) {
+        if !stored && !self.variables.contains_key(&self.variable_name("moving_mean")) {
             return expected;
         }
         if stored != expected {
             self.disagreements.push(ScopeDisagreement { variable, stored });
         }
         stored
-    }
-
-    pub(super) fn activated(&mut self, net: TensorRef, activation: Option<Activation>) -> TensorRef {
-        match activation {
-            None => net,
-            Some(Activation::Relu) => self.op("Relu", "Relu", &[net], []),
-            Some(Activation::Relu6) => self.op("Relu6", "Relu6", &[net], []),
-            Some(Activation::Sigmoid) => self.sigmoid(net),
-            Some(Activation::Identity) => self.identity(net, "Identity"),
-            Some(Activation::HardSwish) => self.hard_swish(net, "hard_swish"),
-            Some(Activation::Swish6) => self.hard_swish(net, "swish6"),
-            Some(Activation::HardSigmoid) => self.hard_sigmoid(net),
-        }
-    }
-
-    /// `tf.nn.relu`
-    pub fn relu(&mut self, net: TensorRef) -> TensorRef {
-        self.activated(net, Some(Activation::Relu))
     }
 
     /// `slim.max_pool2d`
@@ -292,6 +275,9 @@ impl NetworkBuilder<'_> {
 
     /// `tf.concat` along the channels.
     pub fn concat(&mut self, branches: &[TensorRef]) -> TensorRef {
+        if let [branch] = branches {
+            return self.name_scope("concat", |slim| slim.identity(*branch, "concat"));
+        }
         let rank = branches.first().and_then(|&net| self.shape(net).rank()).unwrap_or(4);
         let axis = ("axis", Constant::from_i32(vec![], &[rank as i32 - 1]));
         self.op_with_constant("concat", "ConcatV2", branches, axis, [])

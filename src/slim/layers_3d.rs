@@ -81,12 +81,12 @@ impl NetworkBuilder<'_> {
     /// `tf.nn.batch_normalization`: `x * scale + (beta - mean * scale)` with `scale = gamma / sqrt(variance + epsilon)`.
     pub(super) fn unfused_batch_norm(
         &mut self,
+        name: &str,
         net: TensorRef,
         parts: &BatchNormParts,
         epsilon: f32,
     ) -> TensorRef {
-        // slim has used the name "batchnorm" for nodes of training already.
-        self.name_scope("batchnorm_1", |slim| {
+        self.name_scope(name, |slim| {
             let epsilon = ("y", Constant::from_f32(vec![], &[epsilon]));
             let variance = slim.op_with_constant("add", "AddV2", &[parts.variance], epsilon, []);
             let mut scale = slim.op("Rsqrt", "Rsqrt", &[variance], []);
@@ -123,7 +123,7 @@ fn strides(args: Vec<Arg>, default: usize) -> (Kernel3d, Vec<Arg>) {
     (stride, rest)
 }
 
-fn per_axis([frames, rows, columns]: Kernel3d) -> Attr {
+pub(super) fn per_axis([frames, rows, columns]: Kernel3d) -> Attr {
     Attr::Ints(vec![1, frames as i64, rows as i64, columns as i64, 1])
 }
 

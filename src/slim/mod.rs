@@ -3,6 +3,7 @@
 //! `recognize` finds the network, and a file of `nets` builds it with the functions of `layers` under the defaults of an
 //! [`ArgScope`]. The result is the graph that slim would have built.
 
+mod activations;
 pub mod arg_scope;
 mod atrous;
 mod boxes;
@@ -16,10 +17,16 @@ mod network;
 mod network_builder;
 mod options;
 mod plain_ops;
+mod rearrange;
 mod recognition;
 pub mod recognize;
+mod resize;
 mod scope_candidates;
+mod shape_ops;
+mod sonnet_layers;
+mod tf_layers;
 pub mod toml_network;
+mod transformer_ops;
 
 pub use arg_scope::{Activation, Arg, ArgScope, Layer, Normalizer};
 pub use choice::{NetworkChoice, NetworkOption, network_named};
@@ -27,10 +34,14 @@ pub use layers::ScopeDisagreement;
 pub use nets::{find_network, networks};
 pub use network::{Network, NetworkInput};
 pub use network_builder::{Kernel, NetworkBuilder, UNNAMED};
-pub use options::{NUM_BANDS, NUM_CLASSES, NUM_FRAMES, OptionSource, OptionSpec, Options, Value};
+pub use options::{Counts, NUM_BANDS, NUM_CLASSES, NUM_FRAMES, OptionSource, OptionSpec, Options, Value};
 pub use plain_ops::LocalResponseNormalization;
 pub use recognition::Recognition;
 pub use recognize::{Overrides, Recognized, recognize, recognize_and_build};
+pub use resize::{Alignment, Interpolation};
+pub use shape_ops::Length;
+pub use tf_layers::LayerName;
+pub use transformer_ops::{HiddenActivation, LayerNorm};
 
 use std::collections::BTreeMap;
 
@@ -45,12 +56,19 @@ pub type Variables = BTreeMap<String, Vec<usize>>;
 pub struct ImageShape {
     /// Images in a batch; `None` leaves it open.
     pub batch: Option<usize>,
-    /// Rows of pixels.
+    /// Rows of pixels; 0 leaves them open.
     pub height: usize,
-    /// Columns of pixels.
+    /// Columns of pixels; 0 leaves them open.
     pub width: usize,
     /// Channels of a pixel.
     pub channels: usize,
+}
+
+impl ImageShape {
+    /// Height and width, unless images may have any size.
+    pub fn size(&self) -> Option<[usize; 2]> {
+        Some([self.height, self.width]).filter(|size| !size.contains(&0))
+    }
 }
 
 /// A network as slim would have built it.
@@ -69,6 +87,19 @@ pub struct BuiltNetwork {
     pub model_outputs: Vec<String>,
     /// Layers for which the checkpoint holds other variables than the arg_scope describes.
     pub disagreements: Vec<ScopeDisagreement>,
+    /// Options whose values were assumed.
+    pub assumptions: Vec<Assumption>,
+}
+
+/// The value of an option that neither the user nor a file gave, and that no variable shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assumption {
+    /// The name of the option.
+    pub option: String,
+    /// The value that was used.
+    pub value: String,
+    /// Why this value is likely.
+    pub reason: String,
 }
 
 impl BuiltNetwork {

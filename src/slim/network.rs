@@ -14,7 +14,8 @@ pub struct Network {
     pub name: String,
     /// The variable scope it has by default; empty if it has none.
     pub scope: String,
-    /// The height and width of the images that it was published with; 0 if the file that describes the model sets them.
+    /// The height and width of the images that it was published with; zeros if it takes images of any size, or no images, or the
+    /// file that describes the model sets them.
     pub image_size: [usize; 2],
     /// The name of the classifier's weights below the scope. Their last axis is the classes.
     pub logits: String,
@@ -71,6 +72,24 @@ impl Network {
     /// Whether the file that describes a model sets some of its options.
     pub fn reads_config(&self) -> bool {
         self.options.iter().any(OptionSpec::is_in_config)
+    }
+
+    /// Whether it reads images, videos or spectrograms, and not tokens.
+    pub fn reads_images(&self) -> bool {
+        let options = Options::defaults(&self.options, &self.scope);
+        let inputs = self.definition.inputs(&options, &self.default_images(3));
+        inputs.first().is_some_and(|input| input.shape.rank().is_none_or(|rank| rank > 2))
+    }
+
+    /// The size of its images in words; empty if it reads none.
+    pub fn image_size_text(&self) -> String {
+        match self.image_size {
+            [0, 0] if self.reads_config() && self.reads_images() => "config".to_owned(),
+            [0, 0] if self.reads_images() => "any".to_owned(),
+            [0, 0] => String::new(),
+            [height, width] if height == width => height.to_string(),
+            [height, width] => format!("{height}x{width}"),
+        }
     }
 
     /// Whether the file that describes a model sets one of its options.

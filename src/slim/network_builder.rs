@@ -5,7 +5,7 @@
 
 use hashbrown::HashMap;
 
-use super::{Arg, ArgScope, BuiltNetwork, Layer, NetworkInput, ScopeDisagreement, Variables};
+use super::{Arg, ArgScope, Assumption, BuiltNetwork, Layer, NetworkInput, ScopeDisagreement, Variables};
 use crate::error::{Error, Result};
 use crate::graph::{Attr, Attrs, Graph, Shape, TensorRef};
 use crate::tensor::{Constant, DType};
@@ -43,20 +43,24 @@ pub struct NetworkBuilder<'a> {
     variable_scope: String,
     name_scope: String,
     names: HashMap<String, usize>,
-    variable_scopes: HashMap<String, usize>,
+    /// How often each default name was used in the open variable scope.
+    default_names: HashMap<String, usize>,
     end_points: Vec<(String, TensorRef)>,
     model_outputs: Vec<String>,
     pub(super) disagreements: Vec<ScopeDisagreement>,
+    assumptions: Vec<Assumption>,
     failure: Option<Error>,
     /// Whether building fails at the first variable that the checkpoint does not have in the same shape.
     is_strict: bool,
-    /// Whether a variable that was built before is used again.
+    /// Whether variables that exist already are read again.
     reuses_variables: bool,
     /// The number of variables after which building ends with a failure.
     variable_limit: usize,
     variable_count: usize,
     /// Whether a filter has been built.
     has_filter: bool,
+    /// Other names of the variables that are built: slim's names, and those in the checkpoint. The last one wins.
+    pub(super) variable_names: Vec<(String, String)>,
     /// The line of the TOML file that describes the current step.
     location: Option<String>,
 }
@@ -70,16 +74,18 @@ impl<'a> NetworkBuilder<'a> {
             variable_scope: String::new(),
             name_scope: String::new(),
             names: HashMap::new(),
-            variable_scopes: HashMap::new(),
+            default_names: HashMap::new(),
             end_points: vec![],
             model_outputs: vec![],
             disagreements: vec![],
+            assumptions: vec![],
             failure: None,
             is_strict: false,
             reuses_variables: false,
             variable_limit: usize::MAX,
             variable_count: 0,
             has_filter: false,
+            variable_names: vec![],
             location: None,
         }
     }
@@ -107,6 +113,7 @@ impl<'a> NetworkBuilder<'a> {
                 end_points: self.end_points,
                 model_outputs: self.model_outputs,
                 disagreements: self.disagreements,
+                assumptions: self.assumptions,
             }),
         }
     }
@@ -136,7 +143,12 @@ impl<'a> NetworkBuilder<'a> {
     pub fn variable_scope<T>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> T) -> T {
         let variable_scope = [self.variable_scope.as_str(), name, "/"].concat();
         let name_scope = self.unique_name(name) + "/";
-        self.within(variable_scope, name_scope, build)
+        // TensorFlow forgets the default names in a scope when the scope is left, so that a scope that is opened again has
+        // the same variables.
+        let default_names = std::mem::take(&mut self.default_names);
+        let built = self.within(variable_scope, name_scope, build);
+        self.default_names = default_names;
+        built
     }
 
     /// Builds in `variable_scope(scope)` of the scope that is open already: the names of variables stay the same, and the
@@ -148,12 +160,15 @@ impl<'a> NetworkBuilder<'a> {
         self.within(self.variable_scope.clone(), name_scope, build)
     }
 
-    /// Builds in `variable_scope(None, default)`: a name that was used before gets a number.
+    /// Builds in `variable_scope(None, default)`: a name that was used before gets a number. Variables and ops are numbered each on
+    /// their own.
     pub fn default_scope<T>(&mut self, default: &str, build: impl FnOnce(&mut Self) -> T) -> T {
-        let used = self.variable_scopes.entry([self.variable_scope.as_str(), default].concat()).or_insert(0);
+        let used = self.default_names.entry(default.to_owned()).or_insert(0);
         let name = if *used == 0 { default.to_owned() } else { format!("{default}_{used}") };
         *used += 1;
-        self.variable_scope(&name, build)
+        let variable_scope = [self.variable_scope.as_str(), &name, "/"].concat();
+        let name_scope = self.unique_name(default) + "/";
+        self.within(variable_scope, name_scope, build)
     }
 
     /// Builds in the scope of a layer. For [`UNNAMED`], numbers the `default` name.
@@ -184,6 +199,22 @@ impl<'a> NetworkBuilder<'a> {
         self.within(self.variable_scope.clone(), name_scope, build)
     }
 
+    /// Builds several ops whose last one has the name of the scope that they are in, as TensorFlow's functions of a few ops do.
+    pub(super) fn op_scope(
+        &mut self,
+        name: &str,
+        build: impl FnOnce(&mut Self, &str) -> TensorRef,
+    ) -> TensorRef {
+        let name = self.unique_name(name);
+        self.within(self.variable_scope.clone(), [name.as_str(), "/"].concat(), |slim| build(slim, &name))
+    }
+
+    /// Builds in `name_scope(name)`, with the variables in the same scope: that of a layer of Keras.
+    pub(super) fn keras_scope<T>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> T) -> T {
+        let name_scope = self.unique_name(name) + "/";
+        self.within(name_scope.clone(), name_scope, build)
+    }
+
     fn within<T>(
         &mut self,
         variable_scope: String,
@@ -203,14 +234,6 @@ impl<'a> NetworkBuilder<'a> {
         let depth = self.scope.enter(layers, args);
         let built = build(self);
         self.scope.leave(depth);
-        built
-    }
-
-    /// Builds with `reuse=tf.AUTO_REUSE`: a variable that was built before is used again.
-    pub fn auto_reuse<T>(&mut self, build: impl FnOnce(&mut Self) -> T) -> T {
-        let outer = std::mem::replace(&mut self.reuses_variables, true);
-        let built = build(self);
-        self.reuses_variables = outer;
         built
     }
 
@@ -266,19 +289,47 @@ impl<'a> NetworkBuilder<'a> {
         self.end_point(name, tensor)
     }
 
+    /// Records that the network was built with this value of an option, which neither the user nor a file gave.
+    pub(super) fn assume(&mut self, option: &str, value: impl std::fmt::Display, reason: &str) {
+        let assumption =
+            Assumption { option: option.to_owned(), value: value.to_string(), reason: reason.to_owned() };
+        self.assumptions.push(assumption);
+    }
+
+    /// Whether the checkpoint holds variables in a scope of this name within the open scope.
+    pub(super) fn holds_scope(&self, name: &str) -> bool {
+        let scope = [self.variable_scope.as_str(), name, "/"].concat();
+        self.variables.range(scope.clone()..).next().is_some_and(|(name, _)| name.starts_with(&scope))
+    }
+
+    /// The scopes in which the checkpoint holds variables, within this one of the open scope.
+    pub(super) fn scopes_in(&self, scope: &str) -> Vec<&'a str> {
+        let scope = [self.variable_scope.as_str(), scope, "/"].concat();
+        let names = self.variables.range(scope.clone()..).map(|(name, _)| name.as_str());
+        let names = names.map_while(|name| name.strip_prefix(&scope));
+        let mut scopes: Vec<&str> = names.filter_map(|name| Some(name.split_once('/')?.0)).collect();
+        scopes.dedup();
+        scopes
+    }
+
+    /// The length of the last axis of a variable of the open scope, if the checkpoint holds it.
+    pub(super) fn stored_channels(&self, name: &str) -> Option<usize> {
+        self.variables.get(&[self.variable_scope.as_str(), name].concat())?.last().copied()
+    }
+
     /// The name of the open variable scope, ending in `/`.
     pub(super) fn current_scope(&self) -> &str {
         &self.variable_scope
     }
 
-    /// The shape of a tensor, as far as it is known.
-    pub fn shape(&self, tensor: TensorRef) -> &Shape {
-        self.graph.shape(tensor)
-    }
-
     /// The type of a tensor's elements.
     pub(super) fn dtype(&self, tensor: TensorRef) -> DType {
         self.graph.tensor_type(tensor).dtype
+    }
+
+    /// The shape of a tensor, as far as it is known.
+    pub fn shape(&self, tensor: TensorRef) -> &Shape {
+        self.graph.shape(tensor)
     }
 
     /// The height and width of a `NHWC` tensor, if both are known.
@@ -301,12 +352,41 @@ impl<'a> NetworkBuilder<'a> {
         self.op(input.name, "Placeholder", &[], attrs)
     }
 
+    /// Builds with `reuse=tf.AUTO_REUSE`: a variable that exists already is read again.
+    pub(super) fn reusing_variables<T>(&mut self, build: impl FnOnce(&mut Self) -> T) -> T {
+        let reuses_variables = std::mem::replace(&mut self.reuses_variables, true);
+        let built = build(self);
+        self.reuses_variables = reuses_variables;
+        built
+    }
+
+    /// The shape that the checkpoint has for a variable of the open scope.
+    pub(super) fn stored_shape(&self, name: &str) -> Option<Vec<usize>> {
+        self.variables.get(&[self.variable_scope.as_str(), name].concat()).cloned()
+    }
+
+    /// Whether the checkpoint holds a variable of the open scope.
+    pub(super) fn stores(&self, name: &str) -> bool {
+        self.variables.contains_key(&[self.variable_scope.as_str(), name].concat())
+    }
+
+    /// The full name of a variable of the open scope.
+    pub(super) fn variable_name(&self, name: &str) -> String {
+        let other = self.variable_names.iter().rfind(|(known, _)| known == name);
+        [self.variable_scope.as_str(), other.map_or(name, |(_, other)| other)].concat()
+    }
+
+    /// Whether an end point of this name was built before.
+    pub(super) fn has_end_point(&self, name: &str) -> bool {
+        self.end_points.iter().any(|(known, _)| known == name)
+    }
+
     /// Adds a variable of the open scope and the op that reads it.
     pub(super) fn variable(&mut self, name: &str, shape: &[usize]) -> TensorRef {
         if self.has_failed() {
             return self.substitute();
         }
-        let name = [self.variable_scope.as_str(), name].concat();
+        let name = self.variable_name(name);
         if self.reuses_variables
             && let Some(read) = self.graph.find(&[name.as_str(), "/read"].concat())
         {
@@ -353,6 +433,17 @@ impl<'a> NetworkBuilder<'a> {
         self.add(name, op, inputs.to_vec(), attrs)
     }
 
+    /// Adds an op under the full name of an [`NetworkBuilder::op_scope`].
+    pub(super) fn named_op<const N: usize>(
+        &mut self,
+        name: &str,
+        op: &str,
+        inputs: &[TensorRef],
+        attrs: [(&'static str, Attr); N],
+    ) -> TensorRef {
+        self.add(name.to_owned(), op, inputs.to_vec(), attrs.into())
+    }
+
     /// Adds an op whose last input is a constant: `name/suffix`.
     pub(super) fn op_with_constant<const N: usize>(
         &mut self,
@@ -370,7 +461,7 @@ impl<'a> NetworkBuilder<'a> {
         self.add(name, op, inputs, attrs)
     }
 
-    fn add(&mut self, name: String, op: &str, inputs: Vec<TensorRef>, attrs: Attrs) -> TensorRef {
+    pub(super) fn add(&mut self, name: String, op: &str, inputs: Vec<TensorRef>, attrs: Attrs) -> TensorRef {
         if !self.has_failed() {
             match self.graph.add(name, op, inputs, attrs) {
                 Ok(node) => return node.into(),
@@ -386,17 +477,18 @@ impl<'a> NetworkBuilder<'a> {
         first.into()
     }
 
-    /// The full name of an op or scope in the open name scope. A name that was used before gets a number.
-    fn unique_name(&mut self, name: &str) -> String {
+    /// The full name of an op or scope in the open name scope. A name that was used before, in upper or lower case, gets a
+    /// number.
+    pub(super) fn unique_name(&mut self, name: &str) -> String {
         if self.has_failed() {
             return String::new();
         }
         let mut full = [self.name_scope.as_str(), name].concat();
-        let used = self.names.entry(full.clone()).or_insert(0);
+        let used = self.names.entry(full.to_ascii_lowercase()).or_insert(0);
         *used += 1;
         if *used > 1 {
             full = format!("{full}_{}", *used - 1);
-            self.names.entry(full.clone()).or_insert(1);
+            self.names.entry(full.to_ascii_lowercase()).or_insert(1);
         }
         full
     }

@@ -20,8 +20,58 @@ pub enum Value {
     Count(usize),
     /// A number.
     Number(f64),
+    /// Several whole numbers.
+    Counts(Counts),
     /// One of several words.
     Choice(&'static str, &'static [&'static str]),
+}
+
+/// A short list of whole numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    counts: [usize; Self::MAX_LENGTH],
+    length: usize,
+}
+
+impl Counts {
+    /// The most numbers of a list.
+    const MAX_LENGTH: usize = 8;
+
+    /// A list of at most eight numbers; further ones are left out.
+    pub const fn new(counts: &[usize]) -> Self {
+        let mut list = Self { counts: [0; Self::MAX_LENGTH], length: 0 };
+        while list.length < counts.len() && list.length < Self::MAX_LENGTH {
+            list.counts[list.length] = counts[list.length];
+            list.length += 1;
+        }
+        list
+    }
+
+    /// The numbers.
+    pub fn as_slice(&self) -> &[usize] {
+        &self.counts[..self.length]
+    }
+
+    /// Reads numbers between commas, in brackets or without: `6,12,18`, `[6, 12, 18]`. `None` is no numbers, as in Python.
+    fn parse(text: &str) -> Option<Self> {
+        let text =
+            text.trim().trim_start_matches(['[', '(']).trim_end_matches([']', ')']).trim_end_matches(',');
+        if text.is_empty() || text == "None" {
+            return Some(Self::new(&[]));
+        }
+        let counts: Option<Vec<usize>> = text.split(',').map(|count| count.trim().parse().ok()).collect();
+        counts.filter(|counts| counts.len() <= Self::MAX_LENGTH).map(|counts| Self::new(&counts))
+    }
+}
+
+impl std::fmt::Display for Counts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.length == 0 {
+            return f.write_str("None");
+        }
+        let counts: Vec<String> = self.as_slice().iter().map(usize::to_string).collect();
+        f.write_str(&counts.join(","))
+    }
 }
 
 impl std::fmt::Display for Value {
@@ -30,6 +80,7 @@ impl std::fmt::Display for Value {
             Self::Flag(flag) => flag.fmt(f),
             Self::Count(count) => count.fmt(f),
             Self::Number(number) => number.fmt(f),
+            Self::Counts(counts) => counts.fmt(f),
             Self::Choice(choice, _) => choice.fmt(f),
         }
     }
@@ -213,6 +264,7 @@ impl Options {
             Value::Count(_) if text == "None" => Some(Value::Count(0)),
             Value::Count(_) => text.parse().ok().map(Value::Count),
             Value::Number(_) => text.parse().ok().filter(|n| *n > 0.0 && *n < 1e6).map(Value::Number),
+            Value::Counts(_) => Counts::parse(text).map(Value::Counts),
             Value::Choice(_, choices) => {
                 choices.iter().find(|choice| **choice == text).map(|choice| Value::Choice(choice, choices))
             }
@@ -221,6 +273,7 @@ impl Options {
             Value::Flag(_) => "true or false".to_owned(),
             Value::Count(_) => "a whole number, 0 or more".to_owned(),
             Value::Number(_) => "a positive number".to_owned(),
+            Value::Counts(_) => "a list of at most 8 whole numbers, such as 6,12,18".to_owned(),
             Value::Choice(_, choices) => format!("one of {}", choices.join(", ")),
         };
         let value = value.ok_or_else(|| Error::new(subject, format!("the value is not {expected}")))?;
@@ -303,6 +356,14 @@ impl Options {
         }
     }
 
+    /// The value of a list of counts; empty if the network has no such option.
+    pub fn counts(&self, name: &str) -> Vec<usize> {
+        match self.values.get(name) {
+            Some(Value::Counts(counts)) => counts.as_slice().to_vec(),
+            _ => vec![],
+        }
+    }
+
     /// The value of a choice; empty if the network has no such option.
     pub fn choice(&self, name: &str) -> &'static str {
         match self.values.get(name) {
@@ -317,7 +378,8 @@ impl Options {
         if bands > 0 {
             return Shape::new(vec![image.batch, Some(frames), Some(bands)]);
         }
-        let mut dims = vec![image.batch, Some(image.height), Some(image.width), Some(image.channels)];
+        let length = |length: usize| Some(length).filter(|&length| length > 0);
+        let mut dims = vec![image.batch, length(image.height), length(image.width), Some(image.channels)];
         let frames = self.count(&FRAMES.name);
         if frames > 0 {
             dims.insert(1, Some(frames));
@@ -385,6 +447,24 @@ mod tests {
         assert_eq!(make_divisible(16.0 * 0.35, 8, 8), 8);
         assert_eq!(make_divisible(11.0, 8, 8), 16);
         assert_eq!(make_divisible(19.0, 1, 1), 19);
+    }
+
+    #[test]
+    fn lists_may_be_spelled_as_in_python_and_as_in_flags() {
+        for (text, counts) in [
+            ("6,12,18", &[6, 12, 18][..]),
+            ("[6, 12, 18]", &[6, 12, 18]),
+            ("(4,)", &[4]),
+            ("8", &[8]),
+            ("None", &[]),
+            ("", &[]),
+        ] {
+            assert_eq!(Counts::parse(text), Some(Counts::new(counts)), "{text}");
+        }
+        for text in ["6;12", "6,,12", "a", "1,2,3,4,5,6,7,8,9", "-1"] {
+            assert_eq!(Counts::parse(text), None, "{text}");
+        }
+        assert_eq!(Counts::new(&[6, 12]).to_string(), "6,12");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::NetworkBuilder;
 use crate::graph::{Attr, TensorRef};
-use crate::tensor::Constant;
+use crate::tensor::{Constant, DType};
 
 /// The arguments of `tf.nn.local_response_normalization`.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,14 +24,24 @@ impl NetworkBuilder<'_> {
         self.op("add", "AddV2", &[a, b], [])
     }
 
+    /// `tf.add(a, b)` under a name
+    pub fn sum_as(&mut self, name: &str, a: TensorRef, b: TensorRef) -> TensorRef {
+        self.op(name, "AddV2", &[a, b], [])
+    }
+
     /// `tf.multiply(a, b)`
     pub fn multiply(&mut self, a: TensorRef, b: TensorRef) -> TensorRef {
         self.op("Mul", "Mul", &[a, b], [])
     }
 
-    /// `tf.nn.sigmoid`
-    pub fn sigmoid(&mut self, net: TensorRef) -> TensorRef {
-        self.op("Sigmoid", "Sigmoid", &[net], [])
+    /// `tf.clip_by_value`
+    pub fn clip_by_value(&mut self, net: TensorRef, least: f32, most: f32) -> TensorRef {
+        self.op_scope("clip_by_value", |slim, name| {
+            let most = ("y", Constant::from_f32(vec![], &[most]));
+            let net = slim.op_with_constant("Minimum", "Minimum", &[net], most, []);
+            let least = slim.constant("y", Constant::from_f32(vec![], &[least]));
+            slim.named_op(name, "Maximum", &[net, least], [])
+        })
     }
 
     /// `tf.tile`: repeats the tensor along each axis.
@@ -60,6 +70,37 @@ impl NetworkBuilder<'_> {
         self.op_with_constant("Reshape", "Reshape", &[net], shape, [])
     }
 
+    /// `tf.keras.layers.Reshape`: keeps the batch, and gives each of its elements this shape.
+    pub fn keras_reshape(&mut self, net: TensorRef, shape: &[usize]) -> TensorRef {
+        self.name_scope("reshape", |slim| {
+            let dims = slim.op("Shape", "Shape", &[net], []);
+            let bound = |index| Constant::from_i32(vec![1], &[index]);
+            let bounds = [("stack", 0), ("stack_1", 1), ("stack_2", 1)]
+                .map(|(name, index)| slim.constant(&format!("strided_slice/{name}"), bound(index)));
+            let inputs = [dims, bounds[0], bounds[1], bounds[2]];
+            let batch =
+                slim.op("strided_slice", "StridedSlice", &inputs, [("shrink_axis_mask", Attr::Int(1))]);
+            let mut lengths = vec![batch];
+            for (axis, &length) in (1..).zip(shape) {
+                let length = Constant::from_i32(vec![], &[length as i32]);
+                lengths.push(slim.constant(&format!("Reshape/shape/{axis}"), length));
+            }
+            let shape = slim.op("Reshape/shape", "Pack", &lengths, [("N", Attr::Int(lengths.len() as i64))]);
+            slim.op("Reshape", "Reshape", &[net, shape], [])
+        })
+    }
+
+    /// `tf.expand_dims`
+    pub fn expand_dims(&mut self, net: TensorRef, axis: i32) -> TensorRef {
+        let axis = ("dim", Constant::from_i32(vec![], &[axis]));
+        self.op_with_constant("ExpandDims", "ExpandDims", &[net], axis, [])
+    }
+
+    /// `tf.squeeze`
+    pub fn squeeze(&mut self, net: TensorRef, axes: &[i64], name: &str) -> TensorRef {
+        self.op(name, "Squeeze", &[net], [("squeeze_dims", Attr::Ints(axes.to_vec()))])
+    }
+
     /// `tf.nn.l2_normalize`: scales to length 1 along an axis, unless the square of the length is below `epsilon`.
     pub fn l2_normalize(&mut self, net: TensorRef, axis: usize, epsilon: f32, name: &str) -> TensorRef {
         let square = self.op(&format!("{name}/Square"), "Square", &[net], []);
@@ -70,6 +111,40 @@ impl NetworkBuilder<'_> {
         let sum = self.op_with_constant(&format!("{name}/Maximum"), "Maximum", &[sum], least, []);
         let scale = self.op(&format!("{name}/Rsqrt"), "Rsqrt", &[sum], []);
         self.op(name, "Mul", &[net, scale], [])
+    }
+
+    /// `tf.shape(net)[index]` as an element, where a negative index counts from the end.
+    pub fn length(&mut self, net: TensorRef, index: i32) -> TensorRef {
+        let shape = self.op("Shape", "Shape", &[net], []);
+        self.part_of_vector(shape, [index, index + 1], true)
+    }
+
+    /// `tf.shape(net)[1:3]`: the height and width of images.
+    pub fn spatial_shape(&mut self, net: TensorRef) -> TensorRef {
+        let shape = self.op("Shape", "Shape", &[net], []);
+        self.part_of_vector(shape, [1, 3], false)
+    }
+
+    /// `net[begin:end]`, or `net[begin]`
+    fn part_of_vector(&mut self, net: TensorRef, [begin, end]: [i32; 2], is_element: bool) -> TensorRef {
+        self.op_scope("strided_slice", |slim, name| {
+            let mut vector = |name, value| slim.constant(name, Constant::from_i32(vec![1], &[value]));
+            let inputs = [net, vector("stack", begin), vector("stack_1", end), vector("stack_2", 1)];
+            let attrs = [("shrink_axis_mask", Attr::Int(i64::from(is_element)))];
+            slim.named_op(name, "StridedSlice", &inputs, attrs)
+        })
+    }
+
+    /// `tf.argmax(net, axis, output_type=dtype)`
+    pub fn arg_max(&mut self, net: TensorRef, axis: i32, dtype: DType, name: &str) -> TensorRef {
+        let axis = ("dimension", Constant::from_i32(vec![], &[axis]));
+        self.op_with_constant(name, "ArgMax", &[net], axis, [("output_type", Attr::Type(dtype))])
+    }
+
+    /// `tf.cast(net, dtype)`
+    pub fn cast(&mut self, net: TensorRef, dtype: DType) -> TensorRef {
+        let from = self.dtype(net);
+        self.op("Cast", "Cast", &[net], [("SrcT", Attr::Type(from)), ("DstT", Attr::Type(dtype))])
     }
 
     /// `tf.reduce_mean(net, axis)`
@@ -105,30 +180,13 @@ impl NetworkBuilder<'_> {
     }
 
     /// `net + y`
-    fn plus(&mut self, net: TensorRef, y: f32) -> TensorRef {
+    pub(super) fn plus(&mut self, net: TensorRef, y: f32) -> TensorRef {
         self.op_with_constant("add", "AddV2", &[net], ("y", Constant::from_f32(vec![], &[y])), [])
     }
 
     /// `net * y`
-    fn times(&mut self, net: TensorRef, y: f32) -> TensorRef {
+    pub(super) fn times(&mut self, net: TensorRef, y: f32) -> TensorRef {
         self.op_with_constant("mul", "Mul", &[net], ("y", Constant::from_f32(vec![], &[y])), [])
-    }
-
-    /// `net * relu6(net + 3) / 6`
-    pub(super) fn hard_swish(&mut self, net: TensorRef, scope: &str) -> TensorRef {
-        self.name_scope(scope, |slim| {
-            let shifted = slim.plus(net, 3.0);
-            let gate = slim.op("Relu6", "Relu6", &[shifted], []);
-            let gated = slim.product(net, gate);
-            slim.times(gated, 1.0 / 6.0)
-        })
-    }
-
-    /// `relu6(net + 3) * 0.16667`: slim rounds 1/6 to this.
-    pub(super) fn hard_sigmoid(&mut self, net: TensorRef) -> TensorRef {
-        let shifted = self.plus(net, 3.0);
-        let gate = self.op("Relu6", "Relu6", &[shifted], []);
-        self.times(gate, 0.16667)
     }
 
     /// `_fixed_padding`: the padding of a window of size `kernel` under `SAME` at stride 1, whatever its stride is.

@@ -333,11 +333,16 @@ fn read_classes(network: &Network, root: &str, variables: &Variables, options: &
     }
 }
 
-/// Reads the number of the images' channels from the first filter.
+/// Reads the number of the images' channels from the first filter. `built` is the network for images of three channels: its
+/// filter has more where blocks of pixels become channels before it.
 fn read_channels(built: &BuiltNetwork, variables: &Variables) -> Option<usize> {
-    let (name, _) = built.variables().find(|(_, shape)| shape.len() >= 4)?;
-    let shape = variables.get(name)?;
-    shape.len().checked_sub(2).map(|axis| shape[axis]).filter(|&channels| channels > 0)
+    let (name, expected) = built.variables().find(|(_, shape)| shape.len() >= 4)?;
+    let stored = variables.get(name)?;
+    let channels = |shape: &[usize]| shape.len().checked_sub(2).map(|axis| shape[axis]);
+    let (expected, stored) = (channels(&expected)?, channels(stored)?);
+    let blocks = if expected.is_multiple_of(3) { (expected / 3).max(1) } else { 1 };
+    let channels = if stored.is_multiple_of(blocks) { stored / blocks } else { stored };
+    Some(channels).filter(|&channels| channels > 0)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use prost::Message;
 use prost::bytes::{Buf, Bytes};
-use prost_reflect::{DescriptorPool, DynamicMessage};
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 
 use super::table_files::fill_tables;
 use crate::error::{Error, Result};
@@ -181,12 +181,17 @@ fn parse_text(path: &Path, text: &str) -> Result<Content> {
     }
 }
 
-fn from_text<M: Message + Default>(path: &Path, message: &str, text: &str) -> Result<M> {
+/// The descriptor of a message of TensorFlow, such as `GraphDef`.
+pub(crate) fn message_descriptor(message: &str) -> Option<MessageDescriptor> {
     static POOL: OnceLock<Option<DescriptorPool>> = OnceLock::new();
     let pool = POOL.get_or_init(|| DescriptorPool::decode(DESCRIPTORS).ok());
-    let descriptor =
-        pool.as_ref().and_then(|pool| pool.get_message_by_name(&format!("tensorflow.{message}")));
-    let Some(descriptor) = descriptor else { return Err(Error::file(path, "cannot be read as text")) };
+    pool.as_ref()?.get_message_by_name(&format!("tensorflow.{message}"))
+}
+
+fn from_text<M: Message + Default>(path: &Path, message: &str, text: &str) -> Result<M> {
+    let Some(descriptor) = message_descriptor(message) else {
+        return Err(Error::file(path, "cannot be read as text"));
+    };
     DynamicMessage::parse_text_format(descriptor, text)
         .map_err(|error| error.to_string())
         .and_then(|dynamic| dynamic.transcode_to().map_err(|error| error.to_string()))

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 pub use find::{Found, FoundInFolder, is_saved_model, model_at, models_in};
+pub(crate) use graph_file::message_descriptor;
 pub use graph_file::{GraphFile, GraphKind};
 
 use crate::checkpoint::{Checkpoint, with_suffix};

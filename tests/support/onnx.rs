@@ -7,6 +7,8 @@ use rten::{ModelOptions, ValueOrView};
 use rten_tensor::Tensor;
 use rten_tensor::prelude::*;
 
+use super::npy::Array;
+
 pub struct Model(ModelProto);
 
 impl Model {
@@ -61,6 +63,14 @@ pub fn execute(path: &Path, shape: &[usize], input: Vec<f32>) -> Vec<(Vec<usize>
 pub fn execute_all(path: &Path, inputs: &[(Vec<usize>, Vec<f32>)]) -> Vec<(Vec<usize>, Vec<f32>)> {
     let tensors = inputs.iter().map(|(shape, input)| Tensor::from_data(shape, input.clone()));
     let tensors: Vec<Tensor<f32>> = tensors.collect();
+    run(path, tensors.iter().map(|tensor| tensor.view().into()).collect())
+}
+
+/// Runs a model that takes int32 numbers, on as many inputs as it takes.
+pub fn execute_arrays(path: &Path, inputs: &[Array]) -> Vec<(Vec<usize>, Vec<f32>)> {
+    let numbers = |input: &Array| input.values.iter().map(|&value| value as i32).collect::<Vec<_>>();
+    let tensors: Vec<Tensor<i32>> =
+        inputs.iter().map(|input| Tensor::from_data(&input.shape, numbers(input))).collect();
     run(path, tensors.iter().map(|tensor| tensor.view().into()).collect())
 }
 

@@ -1,6 +1,7 @@
-//! The networks of the slim model library as TensorFlow built and ran them (`tests/fixtures/zoo`).
+//! The networks of the slim model library as TensorFlow built and ran them (`tests/fixtures/zoo`), and other image networks
+//! (`tests/fixtures/image_networks`).
 //!
-//! Each case has its variables, the graph that slim built for inference, and the logits that TensorFlow
+//! Each case has its variables, the graph that the original definition built for inference, and the logits that TensorFlow
 //! computed from variables and an image filled by `fill`.
 
 use std::collections::BTreeMap;
@@ -59,8 +60,13 @@ pub struct EndPoint {
 pub const READ_FROM_VARIABLES: [&str; 4] =
     ["depth_multiplier", "min_depth", "create_aux_logits", "finegrain_classification_mode"];
 
-fn folder() -> PathBuf {
-    fixture("zoo")
+/// The folders of the cases.
+const FOLDERS: [&str; 2] = ["zoo", "image_networks"];
+
+/// The folder of a case.
+fn folder(name: &str) -> PathBuf {
+    let folders = FOLDERS.map(|folder| fixture(folder).join(name));
+    folders.into_iter().find(|folder| folder.exists()).unwrap_or_else(|| panic!("there is no case {name}"))
 }
 
 fn gunzipped(path: &Path) -> Vec<u8> {
@@ -72,7 +78,8 @@ fn gunzipped(path: &Path) -> Vec<u8> {
 
 /// The names of all cases.
 pub fn case_names() -> Vec<String> {
-    let entries = std::fs::read_dir(folder()).expect("the fixtures are there");
+    let entries =
+        FOLDERS.iter().flat_map(|folder| std::fs::read_dir(fixture(folder)).expect("the fixtures are there"));
     let mut names: Vec<String> =
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
@@ -81,14 +88,14 @@ pub fn case_names() -> Vec<String> {
 
 impl Case {
     pub fn load(name: &str) -> Self {
-        let json = gunzipped(&folder().join(name).join("case.json.gz"));
+        let json = gunzipped(&folder(name).join("case.json.gz"));
         let case: Self = serde_json::from_slice(&json).expect("the case is as described");
         Self { name: name.to_owned(), ..case }
     }
 
     /// The graph that slim built for inference, in the form of a file.
     pub fn graph_bytes(&self) -> Vec<u8> {
-        gunzipped(&folder().join(&self.name).join("graph.pb.gz"))
+        gunzipped(&folder(&self.name).join("graph.pb.gz"))
     }
 
     /// The graph that slim built for inference.
@@ -107,6 +114,10 @@ impl Case {
         match self.size {
             Some(Size::Square(size)) => [size, size],
             Some(Size::HeightWidth(size)) => size,
+            // A spectrogram has no channels.
+            None if self.input.shape.len() == 3 => {
+                [self.input.shape[1].unwrap(), self.input.shape[2].unwrap()]
+            }
             None => {
                 let rank = self.input.shape.len();
                 [self.input.shape[rank - 3].unwrap(), self.input.shape[rank - 2].unwrap()]
@@ -126,8 +137,7 @@ impl Case {
 
     /// The logits that TensorFlow computed, in C order.
     pub fn logits(&self) -> Vec<f32> {
-        let bytes =
-            std::fs::read(folder().join(&self.name).join("logits.npy")).expect("the logits are there");
+        let bytes = std::fs::read(folder(&self.name).join("logits.npy")).expect("the logits are there");
         assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00", "a .npy file of version 1.0");
         let header = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
         let (values, rest) = bytes[10 + header..].as_chunks::<4>();

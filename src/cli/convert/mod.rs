@@ -1,6 +1,7 @@
 //! `tf2onnx-rs convert`
 
 pub mod choices;
+mod input;
 mod interface;
 mod options;
 mod report;
@@ -11,9 +12,10 @@ mod verified;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-pub use options::{ConversionArgs, image_size};
+pub use input::{InputArgs, image_size};
+pub use options::ConversionArgs;
 use standard_output::ToStandardOutput;
-pub use summary::Summary;
+pub use summary::{Summary, graph_line, join, network_line, options_of};
 pub use verified::{Pending, Verification};
 
 use super::{output, progress};

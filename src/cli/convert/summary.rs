@@ -73,10 +73,6 @@ impl<'a> Summary<'a> {
             Origin::Graph(graph) => (None, Some(graph)),
         };
         let recognition = network.map(|network| &network.recognition);
-        let options = |recognition: &Recognition| {
-            let values = recognition.options.values();
-            serde_json::Value::Object(values.map(|(name, value)| (name.to_owned(), json(value))).collect())
-        };
         Self {
             input,
             output,
@@ -86,8 +82,8 @@ impl<'a> Summary<'a> {
                 .map(|recognition| format!("{}{}", recognition.prefix, recognition.options.scope)),
             certainty: recognition
                 .map(|recognition| recognition.certainty() * (1.0 - conversion.unused.share())),
-            options: recognition.map(options),
-            image_size: network.map(|network| [network.image.height, network.image.width]),
+            options: recognition.map(options_of),
+            image_size: network.and_then(|network| network.image.size()),
             graph: graph.map(|graph| graph.path.as_path()),
             signature: graph.and_then(|graph| graph.signature.as_deref()),
             assets: graph.map(|graph| graph.assets.as_slice()),
@@ -206,7 +202,14 @@ fn shown(path: &Path, stream: &str) -> String {
     if path.as_os_str() == "-" { format!("standard {stream}") } else { path.display().to_string() }
 }
 
-fn network_line(network: &NetworkOrigin) -> String {
+/// The options of a network as JSON.
+pub fn options_of(recognition: &Recognition) -> serde_json::Value {
+    let values = recognition.options.values();
+    serde_json::Value::Object(values.map(|(name, value)| (name.to_owned(), json(value))).collect())
+}
+
+/// The line about the network that a model was rebuilt as.
+pub fn network_line(network: &NetworkOrigin) -> String {
     let recognition = &network.recognition;
     let options: Vec<String> =
         recognition.options.values().map(|(name, value)| format!("{name} {value}")).collect();
@@ -220,7 +223,8 @@ fn network_line(network: &NetworkOrigin) -> String {
     )
 }
 
-fn graph_line(graph: &GraphOrigin) -> String {
+/// The line about the graph that a model came with.
+pub fn graph_line(graph: &GraphOrigin) -> String {
     let signature = graph.signature.as_ref().map(|name| format!(", signature {name}"));
     let keys: Vec<String> = graph.keys.iter().map(|(key, tensor)| format!("{key} is {tensor}")).collect();
     let keys = if keys.is_empty() { String::new() } else { format!(" ({})", keys.join(", ")) };
@@ -239,7 +243,8 @@ fn left_weights(output: &Path, written: &WrittenFiles) -> Option<Note> {
     })
 }
 
-fn join(tensors: &[TensorSummary]) -> String {
+/// Tensors in a list.
+pub fn join(tensors: &[TensorSummary]) -> String {
     if tensors.is_empty() {
         return "none".to_owned();
     }

@@ -119,10 +119,18 @@ fn inspect<'a>(
 
 /// Writes a first description of the network of a checkpoint.
 fn write_draft(file: &TensorFile, path: &Path) -> Result<()> {
-    let is_checkpoint = matches!(file, TensorFile::Model(model) if model.checkpoint().is_some());
-    if !is_checkpoint {
+    let checkpoint = match file {
+        TensorFile::Model(model) => model.checkpoint(),
+        TensorFile::Onnx(_) => None,
+    };
+    let Some(checkpoint) = checkpoint else {
         let problem = "a draft is made of the variables of a checkpoint, and this file is none";
         return Err(Error::file(file.path(), problem).advice("leave out --draft"));
+    };
+    if checkpoint.is_object_based() {
+        let problem =
+            "its variables have the names of Python objects, which the layers of a description do not have";
+        return Err(Error::file(file.path(), problem).advice("give the SavedModel of the model to `convert`"));
     }
     // A draft is edited, so that a second one must not replace it.
     if path.exists() {

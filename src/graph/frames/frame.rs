@@ -1,6 +1,6 @@
 //! One frame: its loop variables, its condition, and the `While` that takes its place.
 
-use std::collections::HashMap as Attributes;
+use std::collections::BTreeMap as Attributes;
 
 use super::function::{Arguments, FunctionBuilder};
 use super::{Loops, error};

@@ -7,7 +7,7 @@
 //! Sources: `tensorflow/core/ops/{data_flow_ops,list_ops}.cc`; `_GraphTensorArray` and `_GraphTensorArrayV2` in
 //! `tensorflow/python/ops/tensor_array_ops.py`, which have the same methods.
 
-use std::collections::HashMap as Attributes;
+use std::collections::BTreeMap as Attributes;
 
 use hashbrown::HashMap;
 

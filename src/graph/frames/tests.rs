@@ -1,4 +1,4 @@
-use std::collections::HashMap as Attributes;
+use std::collections::BTreeMap as Attributes;
 
 use super::*;
 use crate::proto::{AttrValue, DataType, attr_value::Value};

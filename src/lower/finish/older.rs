@@ -128,9 +128,18 @@ impl Finish<'_, '_> {
 
     /// The elements of a value that is an initializer of integers.
     pub(super) fn known_ints(&self, name: &str) -> Option<Vec<i64>> {
+        self.initializer(name)?.to_i64s().ok().flatten()
+    }
+
+    /// The number of elements of a value that is an initializer.
+    pub(super) fn known_len(&self, name: &str) -> Option<usize> {
+        Some(self.initializer(name)?.len())
+    }
+
+    fn initializer(&self, name: &str) -> Option<&Constant> {
         let initializers = &self.cx.model.initializers;
         let found = initializers.iter().rfind(|initializer| initializer.name == name)?;
-        found.value.to_i64s().ok().flatten()
+        Some(&found.value)
     }
 
     /// Turns the second input of a node, a constant, into an attribute.

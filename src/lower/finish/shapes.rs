@@ -26,6 +26,15 @@ pub(super) fn reshape(w: &mut Writer<'_, '_, '_>) -> Result<()> {
         let zero = zero(w, dtype);
         return w.emit("Expand", &[&zero, &shape], vec![]);
     }
+    // Of a constant, ONNX Runtime would compute both branches when it loads the model.
+    match w.finish.known_len(&value) {
+        Some(0) => {
+            let zero = zero(w, dtype);
+            return w.emit("Expand", &[&zero, &shape], vec![]);
+        }
+        Some(_) => return w.emit("Reshape", &[&value, &shape], vec![]),
+        None => {}
+    }
     let is_length = w.cast(&shape, DType::Bool)?;
     let is_length = w.cast(&is_length, DType::Int64)?;
     let product = w.op_with("ReduceProd", &[&is_length], vec![("keepdims", Attribute::Int(0))])?;

@@ -102,7 +102,7 @@ pub const OPS: &[Op] = &[
     op("ResizeNearestNeighbor")
         .shape(shape::resize_nearest)
         .check(check::resize)
-        .lower(lower::resize::nearest, &["Resize"])
+        .lower(lower::resize::nearest, &["Resize", "Gather"])
         .eval(eval::resize::nearest),
     op("RGBToHSV")
         .shape(like_first_input)

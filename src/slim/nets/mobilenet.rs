@@ -133,6 +133,16 @@ impl Op {
         self.with(Bottleneck { divisible_by: 1, ..self.block() })
     }
 
+    /// The number of output channels.
+    pub const fn depth(&self) -> usize {
+        self.outputs
+    }
+
+    /// Whether the row is a bottleneck.
+    pub const fn is_bottleneck(&self) -> bool {
+        matches!(self.kind, Kind::Bottleneck(_))
+    }
+
     /// The row with half of its output channels.
     pub const fn halved(self) -> Self {
         Self { outputs: self.outputs / 2, ..self }
@@ -266,6 +276,7 @@ fn base(
         let name = format!("layer_{layer}");
         net = match op.kind {
             Kind::Conv { normalized } => {
+                let rate = if op.kernel == 1 { 1 } else { rate };
                 let mut args = vec![Arg::Stride(stride), Arg::Rate(rate)];
                 args.extend(op.activation.map(|activation| Arg::ActivationFn(Some(activation))));
                 args.extend((!normalized).then_some(NO_NORMALIZER));

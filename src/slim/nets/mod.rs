@@ -1,13 +1,18 @@
-//! The networks of the slim model library, one file for each family. To add a network, add a file here and a line to
-//! `NETWORKS`.
+//! The networks of the slim model library, and others that were published as checkpoints, one file for each family. To add a network,
+//! add a file here and a line to `NETWORKS`.
 //!
-//! Source: `research/slim/nets` of github.com/tensorflow/models.
+//! Source: `research/slim/nets` of github.com/tensorflow/models, unless a file names another one.
 
 mod alexnet;
 mod cifarnet;
 mod convolutional_classifier;
+mod deeplab;
+mod delf;
+mod densenet;
 mod detection;
+mod efficientnet;
 mod facenet;
+mod i3d;
 mod inception;
 mod inception_resnet_v2;
 mod inception_v1;
@@ -15,6 +20,8 @@ mod inception_v2;
 mod inception_v3;
 mod inception_v4;
 mod lenet;
+mod mnasnet;
+mod mobilefacenet;
 mod mobilenet;
 mod mobilenet_v1;
 mod mobilenet_v2;
@@ -27,8 +34,11 @@ mod resnet;
 mod resnet_v1;
 mod resnet_v2;
 mod s3d;
+mod simclr;
+mod transformers;
 mod vgg;
 mod vggish;
+mod yamnet;
 
 use std::sync::{Arc, LazyLock};
 
@@ -134,9 +144,38 @@ const NETWORKS: &[&LibraryNetwork] = &[
     &facenet::INCEPTION_RESNET_V2,
     &facenet::SQUEEZENET,
     &vggish::VGGISH,
+    &transformers::BERT,
+    &transformers::ALBERT,
+    &transformers::ELECTRA,
+    &transformers::MOBILEBERT,
+    &delf::DELF,
+    &deeplab::XCEPTION_41,
+    &deeplab::XCEPTION_65,
+    &deeplab::XCEPTION_71,
+    &deeplab::RESNET_V1_18,
+    &deeplab::RESNET_V1_18_BETA,
+    &deeplab::RESNET_V1_50,
+    &deeplab::RESNET_V1_50_BETA,
+    &deeplab::RESNET_V1_101,
+    &deeplab::RESNET_V1_101_BETA,
+    &deeplab::MOBILENET_V2,
+    &deeplab::MOBILENET_V3_LARGE_SEG,
+    &deeplab::MOBILENET_V3_SMALL_SEG,
+    &deeplab::MOBILENET_EDGETPU,
+    &i3d::INCEPTION_I3D,
+    &mobilefacenet::MOBILEFACENET,
+    &yamnet::YAMNET,
+    &simclr::SIMCLR,
+    &densenet::DENSENET121,
+    &densenet::DENSENET161,
+    &densenet::DENSENET169,
+    &densenet::DENSENET201,
     &detection::SSD,
     &detection::FASTER_RCNN,
 ];
+
+/// All networks: [`NETWORKS`], and families that have a list of their own.
+const FAMILIES: &[&[&LibraryNetwork]] = &[NETWORKS, efficientnet::EFFICIENTNETS, mnasnet::MNASNETS];
 
 /// slim's other names for networks of [`NETWORKS`], with other defaults. The first element is the network's name.
 const VARIANTS: &[(&str, &LibraryNetwork)] = &[
@@ -148,9 +187,10 @@ const VARIANTS: &[(&str, &LibraryNetwork)] = &[
     ("mobilenet_edgetpu", &mobilenet_v3::MOBILENET_EDGETPU_075),
 ];
 
-/// The networks of [`NETWORKS`], each followed by its variants.
+/// The networks of [`FAMILIES`], each followed by its variants.
 static LIBRARY: LazyLock<Vec<Arc<Network>>> = LazyLock::new(|| {
-    let all = NETWORKS.iter().flat_map(|network| std::iter::once(*network).chain(variants_of(network.name)));
+    let networks = FAMILIES.iter().copied().flatten();
+    let all = networks.flat_map(|network| std::iter::once(*network).chain(variants_of(network.name)));
     all.map(|network| Arc::new(Network::from(network))).collect()
 });
 

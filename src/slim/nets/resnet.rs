@@ -93,11 +93,15 @@ pub fn base(
             slim.fail(unreachable_stride().advice("it has to be a multiple of 4"));
         }
         output_stride /= ROOT_STRIDE;
-        net =
-            slim.arg_scope(&[Layer::Conv2d], root_args, |slim| conv2d_same(slim, net, 64, 7, 2, 1, "conv1"));
-        net = slim.max_pool2d(net, 3, "pool1", &[Arg::Stride(2)]);
+        net = root(slim, net, root_args);
     }
     stack_blocks_dense(slim, net, blocks, unit, output_stride, options.flag("store_non_strided_activations"))
+}
+
+/// The convolution and the pooling before the blocks.
+pub fn root(slim: &mut NetworkBuilder<'_>, images: TensorRef, args: &[Arg]) -> TensorRef {
+    let net = slim.arg_scope(&[Layer::Conv2d], args, |slim| conv2d_same(slim, images, 64, 7, 2, 1, "conv1"));
+    slim.max_pool2d(net, 3, "pool1", &[Arg::Stride(2)])
 }
 
 /// The stride of the convolution and the pooling before the blocks.
@@ -108,7 +112,7 @@ fn unreachable_stride() -> Error {
 }
 
 /// Builds the blocks. Once the features have shrunk by `output_stride` (0: never), strides become rates.
-fn stack_blocks_dense(
+pub fn stack_blocks_dense(
     slim: &mut NetworkBuilder<'_>,
     mut net: TensorRef,
     blocks: &[Block],

@@ -18,7 +18,7 @@ const PADDING: Argument =
     Argument { name: "padding", read: |field| field.choice(PADDINGS).map(Arg::Padding) };
 const RATE: Argument = Argument { name: "rate", read: |field| field.count(1..=MAX_WINDOW).map(Arg::Rate) };
 const ACTIVATION_FN: Argument =
-    Argument { name: "activation_fn", read: |field| field.choice(ACTIVATIONS).map(Arg::ActivationFn) };
+    Argument { name: "activation_fn", read: |field| activation(field).map(Arg::ActivationFn) };
 const NORMALIZER_FN: Argument =
     Argument { name: "normalizer_fn", read: |field| field.choice(NORMALIZERS).map(Arg::NormalizerFn) };
 const NORMALIZER_PARAMS: Argument = Argument { name: "normalizer_params", read: normalizer_params };
@@ -31,6 +31,9 @@ const CENTER: Argument = Argument { name: "center", read: |field| field.flag().m
 
 pub const CONVOLUTION: &[Argument] =
     &[STRIDE, PADDING, RATE, ACTIVATION_FN, NORMALIZER_FN, NORMALIZER_PARAMS, BIASES_INITIALIZER];
+/// Those of `slim.conv2d_transpose`, which has no rate.
+pub const TRANSPOSED: &[Argument] =
+    &[STRIDE, PADDING, ACTIVATION_FN, NORMALIZER_FN, NORMALIZER_PARAMS, BIASES_INITIALIZER];
 pub const FULLY_CONNECTED: &[Argument] =
     &[ACTIVATION_FN, NORMALIZER_FN, NORMALIZER_PARAMS, BIASES_INITIALIZER];
 pub const POOLING: &[Argument] = &[STRIDE, PADDING];
@@ -40,6 +43,7 @@ pub const BATCH_NORM: &[Argument] = &[DECAY, EPSILON, SCALE, CENTER, ACTIVATION_
 const LAYERS: &[(&str, Layer, &[Argument])] = &[
     ("conv2d", Layer::Conv2d, CONVOLUTION),
     ("separable_conv2d", Layer::SeparableConv2d, CONVOLUTION),
+    ("conv2d_transpose", Layer::Conv2dTranspose, TRANSPOSED),
     ("fully_connected", Layer::FullyConnected, FULLY_CONNECTED),
     ("max_pool2d", Layer::MaxPool2d, POOLING),
     ("avg_pool2d", Layer::AvgPool2d, POOLING),
@@ -47,11 +51,18 @@ const LAYERS: &[(&str, Layer, &[Argument])] = &[
 ];
 
 /// The values of `activation_fn`.
-pub const ACTIVATIONS: &[(&str, Option<Activation>)] = &[
+const ACTIVATIONS: &[(&str, Option<Activation>)] = &[
     ("relu", Some(Activation::Relu)),
     ("relu6", Some(Activation::Relu6)),
+    ("elu", Some(Activation::Elu)),
+    ("tanh", Some(Activation::Tanh)),
     ("sigmoid", Some(Activation::Sigmoid)),
+    ("swish", Some(Activation::Swish)),
+    ("leaky_relu", Some(Activation::LeakyRelu(0.2))),
+    ("prelu", Some(Activation::PRelu("alphas"))),
     ("hard_swish", Some(Activation::HardSwish)),
+    ("hard_sigmoid", Some(Activation::HardSigmoid)),
+    ("identity", Some(Activation::Identity)),
     ("none", None),
 ];
 const NORMALIZERS: &[(&str, Option<Normalizer>)] =
@@ -59,6 +70,15 @@ const NORMALIZERS: &[(&str, Option<Normalizer>)] =
 /// The values of `biases_initializer`: whether there are biases.
 const BIASES: &[(&str, bool)] = &[("zeros", true), ("none", false)];
 const PADDINGS: &[(&str, Padding)] = &[("SAME", Padding::Same), ("VALID", Padding::Valid)];
+
+/// Reads an activation function by its name. `leaky_relu(0.1)` has another slope than TensorFlow's default.
+pub fn activation(field: &Field<'_>) -> Result<Option<Activation>> {
+    let argument = |text: &str| text.strip_prefix("leaky_relu(")?.strip_suffix(')')?.parse::<f32>().ok();
+    match field.as_text().and_then(argument) {
+        Some(alpha) if alpha.is_finite() => Ok(Some(Activation::LeakyRelu(alpha))),
+        _ => field.choice(ACTIVATIONS),
+    }
+}
 
 /// The largest stride, rate or window that is accepted.
 pub const MAX_WINDOW: usize = 10_000;

@@ -3,9 +3,11 @@
 use super::Description;
 use super::options::MAX_OUTPUTS;
 use super::steps::{Action, Condition, KernelSize, Size, Step};
+use super::tensors;
 use crate::error::Error;
 use crate::graph::TensorRef;
 use crate::slim::{ArgScope, NetworkBuilder, Options};
+use crate::tensor::DType;
 
 /// The most elements of a tensor for one image, so that products and sums of lengths do not overflow. Recognition builds
 /// networks with a million channels to see which layers follow the depth multiplier: the limit allows 4096 by 4096
@@ -29,17 +31,20 @@ pub fn build(
     images: TensorRef,
     options: &Options,
 ) -> TensorRef {
-    let mut builder = StepBuilder { description, options, output: None, logits: None };
+    let mut builder = StepBuilder { description, options, images, output: None, logits: None };
+    slim.variable_names.clone_from(&description.variable_names);
     let net = match options.scope.as_str() {
         "" => builder.steps(slim, images, &description.steps),
         scope => slim.variable_scope(scope, |slim| builder.steps(slim, images, &description.steps)),
     };
+    slim.variable_names.clear();
     builder.output.or(builder.logits).unwrap_or(net)
 }
 
 struct StepBuilder<'d> {
     description: &'d Description,
     options: &'d Options,
+    images: TensorRef,
     /// The result of the step that is marked as the output.
     output: Option<TensorRef>,
     /// The end point `Logits`.
@@ -64,7 +69,14 @@ impl StepBuilder<'_> {
         if is_aux && !(self.options.flag("create_aux_logits") && self.options.num_classes() > 0) {
             return net;
         }
-        let end = self.repeated(slim, net, step);
+        let input = match &step.from {
+            Some(name) => tensors::named(slim, self.images, name),
+            None => net,
+        };
+        let names = slim.variable_names.len();
+        slim.variable_names.extend(step.variable_names.iter().cloned());
+        let end = self.repeated(slim, input, step);
+        slim.variable_names.truncate(names);
         self.check_size(slim, end);
         if let Some(name) = &step.end_point {
             slim.end_point(name, end);
@@ -74,6 +86,10 @@ impl StepBuilder<'_> {
         }
         if step.is_output {
             self.output = Some(end);
+        }
+        if let Some(name) = &step.model_output {
+            slim.model_output(name, end);
+            self.output.get_or_insert(end);
         }
         if is_aux || matches!(step.action, Action::Aside(_)) { net } else { end }
     }
@@ -112,6 +128,10 @@ impl StepBuilder<'_> {
                 let kernel = window(slim, net, *kernel);
                 slim.depthwise_conv2d(net, kernel, name, args)
             }
+            Action::Conv2dTranspose { num_outputs, kernel, args } => {
+                let (outputs, kernel) = (self.outputs(slim, num_outputs), window(slim, net, *kernel));
+                slim.conv2d_transpose(net, outputs, kernel, name, args)
+            }
             Action::FullyConnected { num_outputs, args } => {
                 let outputs = self.outputs(slim, num_outputs);
                 slim.fully_connected(net, outputs, name, args)
@@ -130,7 +150,26 @@ impl StepBuilder<'_> {
             Action::Softmax => slim.softmax(net, name),
             Action::PlainSoftmax => slim.plain_softmax(net, name),
             Action::SpatialSqueeze => slim.spatial_squeeze(net, name),
-            Action::SpatialMean => slim.spatial_mean(net, name),
+            Action::SpatialMean { keeps_axes: true } => slim.spatial_mean(net, name),
+            Action::SpatialMean { keeps_axes: false } => slim.mean_over_image(net, name),
+            Action::Identity => slim.identity(net, name),
+            Action::ArgMax => {
+                let rank = slim.shape(net).rank().unwrap_or(4);
+                slim.arg_max(net, rank as i32 - 1, DType::Int64, name)
+            }
+            Action::L2Normalize { axis, epsilon } => tensors::normalized(slim, net, *axis, *epsilon, name),
+            Action::Resize { size, interpolation, alignment } => {
+                tensors::resized(slim, net, self.images, *size, (*interpolation, *alignment))
+            }
+            Action::SpaceToDepth(block) => slim.space_to_depth(net, *block),
+            Action::DepthToSpace(block) => slim.depth_to_space(net, *block),
+            Action::Add(operand) => tensors::combined(slim, net, self.images, "add", operand),
+            Action::Multiply(operand) => tensors::combined(slim, net, self.images, "mul", operand),
+            Action::Concat(names) => {
+                let parts: Vec<TensorRef> =
+                    names.iter().map(|name| tensors::named(slim, self.images, name)).collect();
+                slim.concat(&parts)
+            }
             Action::Activation(activation) => slim.activated(net, *activation),
             Action::LocalResponseNormalization(args) => slim.local_response_normalization(net, name, *args),
             Action::Pad([before, after]) => slim.spatial_pad(net, *before, *after),
@@ -151,8 +190,16 @@ impl StepBuilder<'_> {
 
     fn group(&mut self, slim: &mut NetworkBuilder<'_>, net: TensorRef, group: &Action) -> TensorRef {
         match group {
-            Action::Layers { steps, reenter_scope: true } => {
-                slim.reenter_scope(|slim| self.steps(slim, net, steps))
+            Action::Layers { steps, reenter_scope, name_scope } => {
+                let mut build = |slim: &mut NetworkBuilder<'_>| match name_scope {
+                    Some(name) => slim.name_scope(name, |slim| self.steps(slim, net, steps)),
+                    None => self.steps(slim, net, steps),
+                };
+                if *reenter_scope { slim.reenter_scope(build) } else { build(slim) }
+            }
+            Action::Gate { steps, gate_first } => {
+                let gate = self.steps(slim, net, steps);
+                if *gate_first { slim.product(gate, net) } else { slim.product(net, gate) }
             }
             Action::Branches(branches) => {
                 let ends: Vec<TensorRef> = branches
@@ -164,12 +211,15 @@ impl StepBuilder<'_> {
                     .collect();
                 slim.concat(&ends)
             }
-            Action::Residual { steps, shortcut, scale, activation } => {
+            Action::Residual { steps, shortcut, scale, activation, shortcut_last, name } => {
                 let shortcut = self.steps(slim, net, shortcut);
                 let residual = self.steps(slim, net, steps);
                 let sum = match scale {
                     Some(scale) => slim.add_scaled(shortcut, *scale, residual),
-                    None => slim.sum(shortcut, residual),
+                    None => {
+                        let (a, b) = if *shortcut_last { (residual, shortcut) } else { (shortcut, residual) };
+                        slim.op(name.as_deref().unwrap_or("add"), "AddV2", &[a, b], [])
+                    }
                 };
                 slim.activated(sum, *activation)
             }

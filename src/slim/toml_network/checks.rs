@@ -3,7 +3,8 @@
 use super::document::Document;
 use super::fields::Field;
 use super::options::Declared;
-use super::steps::{Action, Condition, Size, Step};
+use super::steps::{Action, Condition, Operand, Size, Step};
+use super::tensors::IMAGES;
 use crate::error::{Error, Result};
 
 /// The most layers of a network. Nested repeats could build any number of them.
@@ -17,6 +18,7 @@ pub fn check(
     options: &Declared,
     options_field: Option<&Field<'_>>,
     steps: &[Step],
+    variable_names: &[(String, String)],
 ) -> Result<(Option<String>, Option<String>)> {
     if layer_count(steps) > MAX_LAYERS {
         let line = steps.iter().max_by_key(|step| layer_count(std::slice::from_ref(step)));
@@ -26,6 +28,7 @@ pub fn check(
     let mut walk = Walk {
         document,
         scopeless: scope.is_empty(),
+        variable_names: variable_names.to_vec(),
         conditions: vec![],
         repeated: false,
         in_aux: false,
@@ -55,13 +58,15 @@ struct Walk<'a> {
     document: &'a Document<'a>,
     /// Whether the network has no scope.
     scopeless: bool,
+    /// The other names of variables in the current step, the innermost last.
+    variable_names: Vec<(String, String)>,
     /// The conditions of the current step and of all groups around it.
     conditions: Vec<Condition>,
     repeated: bool,
     in_aux: bool,
     /// Names, lines and conditions.
     end_points: Vec<(String, usize, Vec<Condition>)>,
-    outputs: Vec<(usize, Vec<Condition>)>,
+    outputs: Vec<(usize, Option<String>, Vec<Condition>)>,
     logits: Option<String>,
     aux_logits: Option<String>,
 }
@@ -77,7 +82,9 @@ impl Walk<'_> {
     }
 
     fn step(&mut self, step: &Step, path: &str) -> Result<()> {
-        let depth = self.conditions.len();
+        let (depth, names) = (self.conditions.len(), self.variable_names.len());
+        self.variable_names.extend(step.variable_names.clone());
+        self.reads(step)?;
         self.conditions.extend(step.condition.clone());
         let outside = (self.repeated, self.in_aux);
         self.in_aux |= matches!(step.action, Action::AuxLogits(_));
@@ -88,6 +95,24 @@ impl Walk<'_> {
         self.action(step, &path)?;
         (self.repeated, self.in_aux) = outside;
         self.conditions.truncate(depth);
+        self.variable_names.truncate(names);
+        Ok(())
+    }
+
+    /// Checks that the end points exist that a step reads.
+    fn reads(&self, step: &Step) -> Result<()> {
+        let read = match &step.action {
+            Action::Add(Operand::EndPoint(name)) | Action::Multiply(Operand::EndPoint(name)) => vec![name],
+            Action::Concat(names) => names.iter().collect(),
+            _ => vec![],
+        };
+        for name in step.from.iter().chain(read) {
+            let known = || self.end_points.iter().map(|(known, ..)| known.as_str()).chain([IMAGES]);
+            if !known().any(|known| known == name) {
+                let problem = format!("no step before this one has the end point \"{name}\"");
+                return Err(crate::suggestion::suggesting(self.error(step.line, problem), name, known()));
+            }
+        }
         Ok(())
     }
 
@@ -106,16 +131,17 @@ impl Walk<'_> {
             }
             self.end_points.push((name.clone(), step.line, self.conditions.clone()));
         }
-        if step.is_output {
+        if step.is_output || step.model_output.is_some() {
             if self.repeated {
                 return Err(self.error(step.line, "the output is inside a repeat"));
             }
-            let twin =
-                self.outputs.iter().find(|(_, conditions)| !exclude_each_other(conditions, &self.conditions));
-            if let Some((line, _)) = twin {
+            let twin = self.outputs.iter().find(|(_, name, conditions)| {
+                *name == step.model_output && !exclude_each_other(conditions, &self.conditions)
+            });
+            if let Some((line, ..)) = twin {
                 return Err(self.error(step.line, format!("the output is defined on line {line} already")));
             }
-            self.outputs.push((step.line, self.conditions.clone()));
+            self.outputs.push((step.line, step.model_output.clone(), self.conditions.clone()));
         }
         Ok(())
     }
@@ -130,6 +156,8 @@ impl Walk<'_> {
             Action::SeparableConv2d { num_outputs, .. } => {
                 is_classes(num_outputs).then_some("pointwise_weights")
             }
+            // The last axis of its filter is that of its input.
+            Action::Conv2dTranspose { num_outputs, .. } => is_classes(num_outputs).then_some("biases"),
             Action::Layers { reenter_scope: true, .. } if self.scopeless && path.is_empty() => {
                 return Err(
                     self.error(step.line, "there is no scope around the group that it could enter again")
@@ -145,6 +173,8 @@ impl Walk<'_> {
             _ => None,
         };
         if let (Some(weights), false, None) = (weights, self.in_aux, &self.logits) {
+            let other = self.variable_names.iter().rfind(|(name, _)| name == weights);
+            let weights = other.map_or(weights, |(_, other)| other.as_str());
             self.logits = Some(format!("{path}{weights}"));
         }
         let Action::Branches(branches) = &step.action else {

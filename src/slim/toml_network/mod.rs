@@ -9,6 +9,7 @@ mod checks;
 mod options;
 mod reader;
 mod steps;
+mod tensors;
 mod values;
 
 use std::path::Path;
@@ -26,6 +27,7 @@ use crate::toml_text::fields;
 struct Description {
     file: String,
     arg_scope: Vec<Defaults>,
+    variable_names: Vec<(String, String)>,
     steps: Vec<Step>,
 }
 

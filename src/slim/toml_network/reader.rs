@@ -2,16 +2,18 @@
 
 use super::Description;
 use super::arguments::{
-    ACTIVATIONS, BATCH_NORM, CONVOLUTION, FULLY_CONNECTED, POOLING, arg_scope, is_argument, take_arguments,
+    BATCH_NORM, CONVOLUTION, FULLY_CONNECTED, POOLING, TRANSPOSED, activation, arg_scope, is_argument,
+    take_arguments,
 };
 use super::checks::check;
 use super::document::Document;
 use super::fields::{Field, Fields};
 use super::options::Declared;
 use super::steps::{Action, Repeat, Step};
-use super::values::{kernel, local_response_normalization, padding, pair, scope_name};
+use super::tensors;
+use super::values::{kernel, local_response_normalization, padding, pair, scope_name, variable_names};
 use crate::error::{Error, Result};
-use crate::slim::Network;
+use crate::slim::{Interpolation, Network};
 use crate::suggestion::suggesting;
 
 /// The kinds of steps.
@@ -19,6 +21,7 @@ use crate::suggestion::suggesting;
 enum Kind {
     Conv2d,
     SeparableConv2d,
+    Conv2dTranspose,
     FullyConnected,
     MaxPool2d,
     AvgPool2d,
@@ -32,9 +35,20 @@ enum Kind {
     SpatialSqueeze,
     SpatialMean,
     Activation,
+    L2Normalize,
+    Identity,
+    ArgMax,
+    ResizeBilinear,
+    ResizeNearest,
+    SpaceToDepth,
+    DepthToSpace,
+    Add,
+    Multiply,
+    Concat,
     Layers,
     Branches,
     Residual,
+    Gate,
     Aside,
     AuxLogits,
 }
@@ -43,6 +57,7 @@ enum Kind {
 const KINDS: &[(&str, Kind)] = &[
     ("conv2d", Kind::Conv2d),
     ("separable_conv2d", Kind::SeparableConv2d),
+    ("conv2d_transpose", Kind::Conv2dTranspose),
     ("fully_connected", Kind::FullyConnected),
     ("max_pool2d", Kind::MaxPool2d),
     ("avg_pool2d", Kind::AvgPool2d),
@@ -56,9 +71,20 @@ const KINDS: &[(&str, Kind)] = &[
     ("spatial_squeeze", Kind::SpatialSqueeze),
     ("spatial_mean", Kind::SpatialMean),
     ("activation", Kind::Activation),
+    ("l2_normalize", Kind::L2Normalize),
+    ("identity", Kind::Identity),
+    ("arg_max", Kind::ArgMax),
+    ("resize_bilinear", Kind::ResizeBilinear),
+    ("resize_nearest_neighbor", Kind::ResizeNearest),
+    ("space_to_depth", Kind::SpaceToDepth),
+    ("depth_to_space", Kind::DepthToSpace),
+    ("add", Kind::Add),
+    ("multiply", Kind::Multiply),
+    ("concat", Kind::Concat),
     ("layers", Kind::Layers),
     ("branches", Kind::Branches),
     ("residual", Kind::Residual),
+    ("gate", Kind::Gate),
     ("aside", Kind::Aside),
     ("aux_logits", Kind::AuxLogits),
 ];
@@ -88,10 +114,13 @@ pub fn read(document: &Document<'_>) -> Result<Network> {
     let options_field = fields.take("options");
     let options = options_field.as_ref().map(Declared::read).transpose()?.unwrap_or_default();
     let arg_scope = fields.take("arg_scope").map(|field| arg_scope(&field)).transpose()?.unwrap_or_default();
+    let names = fields.take("variable_names").map(|field| variable_names(&field)).transpose()?;
+    let variable_names = names.unwrap_or_default();
     let layers = fields.require("layers")?;
     fields.finish()?;
     let steps = Reader { options: &options }.steps(&layers, 0)?;
-    let (logits, aux_logits) = check(document, &scope, &options, options_field.as_ref(), &steps)?;
+    let (logits, aux_logits) =
+        check(document, &scope, &options, options_field.as_ref(), &steps, &variable_names)?;
     Ok(Network {
         arg_scope_name: format!("{name}_arg_scope"),
         name,
@@ -100,7 +129,7 @@ pub fn read(document: &Document<'_>) -> Result<Network> {
         logits: logits.unwrap_or_default(),
         aux_logits,
         options: options.specs(),
-        definition: Box::new(Description { file: document.file.clone(), arg_scope, steps }),
+        definition: Box::new(Description { file: document.file.clone(), arg_scope, variable_names, steps }),
     })
 }
 
@@ -142,6 +171,12 @@ impl Reader<'_> {
             Some(field) => arg_scope(&field)?,
             None => vec![],
         };
+        let names = if is_group || has_weights(&action) || matches!(action, Action::BatchNorm { .. }) {
+            fields.take("variable_names").map(|field| variable_names(&field)).transpose()?
+        } else {
+            None
+        };
+        let from = fields.take("from").map(|field| tensors::end_point_name(&field)).transpose()?;
         let repeat = if has_weights(&action) { repeat(&mut fields, scope.as_deref())? } else { None };
         let condition = match (fields.take("when"), fields.take("unless")) {
             (Some(when), None) => Some(self.options.condition(&when, true)?),
@@ -159,9 +194,30 @@ impl Reader<'_> {
             let field = fields.take("end_point");
             field.map(|field| end_point(&field, scope.as_deref())).transpose()?.flatten()
         };
-        let is_output = fields.take("output").map(|field| field.flag()).transpose()?.unwrap_or(false);
+        let output = fields.take("output");
+        let model_output = output.as_ref().and_then(Field::as_text).map(str::to_owned);
+        let is_output = match &output {
+            Some(field) if model_output.is_none() => field.flag()?,
+            Some(field) if model_output.as_deref() == Some("") => {
+                return Err(field.error("the name of an output is empty"));
+            }
+            _ => false,
+        };
         fields.finish()?;
-        Ok(Step { line, action, scope, arg_scope, repeat, condition, end_point, is_output })
+        let variable_names = names.unwrap_or_default();
+        Ok(Step {
+            line,
+            action,
+            scope,
+            arg_scope,
+            repeat,
+            condition,
+            from,
+            variable_names,
+            end_point,
+            is_output,
+            model_output,
+        })
     }
 
     /// Reads the action of a step, and its scope.
@@ -199,6 +255,19 @@ impl Reader<'_> {
                     depth_multiplier.map_or(Ok(1), |field| field.count(1..=MAX_DEPTH_MULTIPLIER))?;
                 (Action::SeparableConv2d { num_outputs, kernel, depth_multiplier, args }, scope)
             }
+            Kind::Conv2dTranspose => {
+                let num_outputs = self.options.size(head)?;
+                let kernel = kernel(&fields.require("kernel")?)?;
+                let scope = own_scope(fields)?;
+                (
+                    Action::Conv2dTranspose {
+                        num_outputs,
+                        kernel,
+                        args: take_arguments(fields, TRANSPOSED)?,
+                    },
+                    scope,
+                )
+            }
             Kind::FullyConnected => {
                 let num_outputs = self.options.size(head)?;
                 let scope = own_scope(fields)?;
@@ -225,13 +294,32 @@ impl Reader<'_> {
             Kind::Softmax => return named(Action::Softmax),
             Kind::PlainSoftmax => return named(Action::PlainSoftmax),
             Kind::SpatialSqueeze => return named(Action::SpatialSqueeze),
-            Kind::SpatialMean => return named(Action::SpatialMean),
-            Kind::Activation => (Action::Activation(head.choice(ACTIVATIONS)?), None),
+            Kind::SpatialMean => {
+                let keeps_axes = fields.take("keepdims").map_or(Ok(true), |field| field.flag())?;
+                return named(Action::SpatialMean { keeps_axes });
+            }
+            Kind::Activation => (Action::Activation(activation(head)?), None),
+            Kind::L2Normalize => return named(tensors::l2_normalize(fields)?),
+            Kind::Identity => return named(Action::Identity),
+            Kind::ArgMax => return named(Action::ArgMax),
+            Kind::ResizeBilinear => (tensors::resize(head, fields, Interpolation::Bilinear)?, None),
+            Kind::ResizeNearest => (tensors::resize(head, fields, Interpolation::Nearest)?, None),
+            Kind::SpaceToDepth => (Action::SpaceToDepth(tensors::block(head)?), None),
+            Kind::DepthToSpace => (Action::DepthToSpace(tensors::block(head)?), None),
+            Kind::Add => (Action::Add(tensors::operand(head)?), None),
+            Kind::Multiply => (Action::Multiply(tensors::operand(head)?), None),
+            Kind::Concat => (tensors::concat(head)?, None),
+            Kind::Gate => {
+                let steps = self.steps(head, depth)?;
+                let gate_first = fields.take("gate_first").map_or(Ok(false), |field| field.flag())?;
+                (Action::Gate { steps, gate_first }, optional_scope(fields)?)
+            }
             Kind::Layers => {
                 let reenter_scope = fields.take("reenter_scope").map(|field| field.flag()).transpose()?;
+                let name_scope = fields.take("name_scope").map(|field| scope_name(&field)).transpose()?;
                 let steps = self.steps(head, depth)?;
                 let reenter_scope = reenter_scope.unwrap_or(false);
-                (Action::Layers { steps, reenter_scope }, optional_scope(fields)?)
+                (Action::Layers { steps, reenter_scope, name_scope }, optional_scope(fields)?)
             }
             Kind::Branches => {
                 (Action::Branches(self.branches(head, fields, depth)?), optional_scope(fields)?)
@@ -240,10 +328,13 @@ impl Reader<'_> {
                 let steps = self.steps(head, depth)?;
                 let shortcut = fields.take("shortcut").map(|field| self.steps(&field, depth)).transpose()?;
                 let scale = fields.take("scale").map(|field| field.number()).transpose()?;
-                let activation = fields.take("activation_fn").map(|field| field.choice(ACTIVATIONS));
+                let activation = fields.take("activation_fn").map(|field| activation(&field));
                 let activation = activation.transpose()?.flatten();
                 let shortcut = shortcut.unwrap_or_default();
-                (Action::Residual { steps, shortcut, scale, activation }, optional_scope(fields)?)
+                let shortcut_last = fields.take("shortcut_last").map_or(Ok(false), |field| field.flag())?;
+                let name = fields.take("name").map(|field| scope_name(&field)).transpose()?;
+                let sum = Action::Residual { steps, shortcut, scale, activation, shortcut_last, name };
+                (sum, optional_scope(fields)?)
             }
             Kind::Aside => (Action::Aside(self.steps(head, depth)?), optional_scope(fields)?),
             Kind::AuxLogits => {
@@ -315,6 +406,16 @@ const OTHER_KEYS: &[&str] = &[
     "shortcut",
     "arg_scope",
     "reenter_scope",
+    "name_scope",
+    "variable_names",
+    "from",
+    "shortcut_last",
+    "gate_first",
+    "name",
+    "keepdims",
+    "axis",
+    "align_corners",
+    "half_pixel_centers",
     "repeat",
     "block",
     "when",
@@ -330,10 +431,12 @@ fn has_weights(action: &Action) -> bool {
         Action::Conv2d { .. }
             | Action::DepthwiseConv2d { .. }
             | Action::SeparableConv2d { .. }
+            | Action::Conv2dTranspose { .. }
             | Action::FullyConnected { .. }
             | Action::Layers { .. }
             | Action::Branches(_)
             | Action::Residual { .. }
+            | Action::Gate { .. }
     )
 }
 

@@ -1,6 +1,6 @@
 //! The steps of a description. Each step is applied to the current tensor, which is the images at first.
 
-use crate::slim::{Activation, Arg, Layer, LocalResponseNormalization};
+use crate::slim::{Activation, Alignment, Arg, Interpolation, Layer, LocalResponseNormalization};
 
 /// Defaults for the arguments of layers.
 #[derive(Debug)]
@@ -21,9 +21,15 @@ pub struct Step {
     pub arg_scope: Vec<Defaults>,
     pub repeat: Option<Repeat>,
     pub condition: Option<Condition>,
+    /// The end point that the step reads instead of the current tensor.
+    pub from: Option<String>,
+    /// Other names of variables inside it: slim's, and the name in the checkpoint.
+    pub variable_names: Vec<(String, String)>,
     pub end_point: Option<String>,
     /// Whether the result is the output of the network.
     pub is_output: bool,
+    /// The name of the result as an output of the model.
+    pub model_output: Option<String>,
 }
 
 /// `slim.repeat`: the step is built `count` times, in the scopes `block_1`, `block_2` and so on.
@@ -59,6 +65,11 @@ pub enum Action {
         depth_multiplier: usize,
         args: Vec<Arg>,
     },
+    Conv2dTranspose {
+        num_outputs: Size,
+        kernel: KernelSize,
+        args: Vec<Arg>,
+    },
     FullyConnected {
         num_outputs: Size,
         args: Vec<Arg>,
@@ -79,7 +90,29 @@ pub enum Action {
     Softmax,
     PlainSoftmax,
     SpatialSqueeze,
-    SpatialMean,
+    SpatialMean {
+        keeps_axes: bool,
+    },
+    L2Normalize {
+        axis: Option<usize>,
+        epsilon: f32,
+    },
+    Identity,
+    /// The index of the largest channel.
+    ArgMax,
+    Resize {
+        size: NewSize,
+        interpolation: Interpolation,
+        alignment: Alignment,
+    },
+    SpaceToDepth(usize),
+    DepthToSpace(usize),
+    /// The current tensor plus another one.
+    Add(Operand),
+    /// The current tensor times another one.
+    Multiply(Operand),
+    /// End points joined along the channels.
+    Concat(Vec<String>),
     Activation(Option<Activation>),
     LocalResponseNormalization(LocalResponseNormalization),
     /// Zeros before and after rows and columns.
@@ -88,6 +121,8 @@ pub enum Action {
     Layers {
         steps: Vec<Step>,
         reenter_scope: bool,
+        /// A scope of the names of ops alone, around the steps.
+        name_scope: Option<String>,
     },
     /// Parallel lists of steps, each with an optional scope. Their results are joined along the channels.
     Branches(Vec<(Option<String>, Vec<Step>)>),
@@ -97,11 +132,38 @@ pub enum Action {
         shortcut: Vec<Step>,
         scale: Option<f32>,
         activation: Option<Activation>,
+        /// Whether the sum is `steps + shortcut`.
+        shortcut_last: bool,
+        /// The name of the op of the sum.
+        name: Option<String>,
+    },
+    /// The current tensor times the result of the steps.
+    Gate {
+        steps: Vec<Step>,
+        /// Whether the product is that of the steps and the current tensor.
+        gate_first: bool,
     },
     /// Steps that do not change the current tensor.
     Aside(Vec<Step>),
     /// Steps of the auxiliary classifier, which do not change the current tensor.
     AuxLogits(Vec<Step>),
+}
+
+/// A tensor that another one is added to or multiplied with.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Operand {
+    Number(f32),
+    EndPoint(String),
+}
+
+/// The height and width of resized images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NewSize {
+    Fixed([usize; 2]),
+    /// That of the network's images divided by a number, rounded up.
+    Images(usize),
+    /// That of the current tensor times a number.
+    Times(usize),
 }
 
 /// A number of channels.
@@ -126,7 +188,10 @@ impl Action {
     /// The lists of steps inside a group.
     pub fn steps(&self) -> Vec<&[Step]> {
         match self {
-            Self::Layers { steps, .. } | Self::Aside(steps) | Self::AuxLogits(steps) => vec![steps],
+            Self::Layers { steps, .. }
+            | Self::Gate { steps, .. }
+            | Self::Aside(steps)
+            | Self::AuxLogits(steps) => vec![steps],
             Self::Branches(branches) => branches.iter().map(|(_, steps)| &steps[..]).collect(),
             Self::Residual { steps, shortcut, .. } => vec![shortcut, steps],
             _ => vec![],

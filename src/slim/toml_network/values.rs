@@ -20,6 +20,30 @@ pub fn scope_name(field: &Field<'_>) -> Result<String> {
     Err(field.error(problem).advice("use letters, digits, _, . and -, with / between scopes"))
 }
 
+/// Reads other names of variables: `{ weights = "kernel", biases = "bias" }`.
+pub fn variable_names(field: &Field<'_>) -> Result<Vec<(String, String)>> {
+    let example = "a table such as { weights = \"kernel\", biases = \"bias\" }";
+    let names = field.table(example, ("variable_names", "variable"))?.take_all();
+    let read = |name: &Field<'_>| match VARIABLES.contains(&name.key.as_str()) {
+        true => Ok((name.key.clone(), scope_name(name)?)),
+        false => Err(name.unknown_key("variable_names", "variable", VARIABLES)),
+    };
+    names.iter().map(read).collect()
+}
+
+/// The names that slim gives to the variables of layers.
+const VARIABLES: [&str; 9] = [
+    "weights",
+    "biases",
+    "depthwise_weights",
+    "pointwise_weights",
+    "gamma",
+    "beta",
+    "moving_mean",
+    "moving_variance",
+    "alphas",
+];
+
 /// Reads the arguments of `tf.nn.local_response_normalization`, with TensorFlow's defaults.
 pub fn local_response_normalization(fields: &mut Fields<'_>) -> Result<LocalResponseNormalization> {
     let depth_radius = fields.take("depth_radius").map_or(Ok(5), |field| field.count(0..=MAX_WINDOW))?;

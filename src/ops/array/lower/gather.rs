@@ -160,15 +160,46 @@ pub fn hot(
     cx.step(node, "is_hot", "Equal", vec![indices, numbers], vec![])
 }
 
+/// The numbers below a known depth are an initializer, unless there are more than this.
+const MAX_KNOWN_DEPTH: i64 = 4096;
+
 /// One value where an index equals the position along the new axis, another elsewhere.
 pub fn one_hot(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [indices_input, depth, on, off] = [0, 1, 2, 3].map(|index| cx.input_of(node, index));
     let (indices_input, on, off) = (indices_input?, on?, off?);
-    let (indices, depth) = (as_int64(cx, node, indices_input)?, as_int64(cx, node, depth?)?);
+    let indices = as_int64(cx, node, indices_input)?;
+    let axis = Some(node.int("axis", -1)).filter(|&axis| axis != -1);
+    let is_hot = match cx.known_integers(node, 1)?.as_deref() {
+        Some(&[depth]) if axis.is_none() && (0..=MAX_KNOWN_DEPTH).contains(&depth) => {
+            let numbers = cx.vector(node, "numbers", &(0..depth).collect::<Vec<_>>());
+            let mut steps = Steps { cx, node };
+            let last = steps.ints(&[-1]);
+            let indices = steps.op("Unsqueeze", &[&indices, &last]);
+            steps.op("Equal", &[&indices, &numbers])
+        }
+        _ => {
+            let depth = as_int64(cx, node, depth?)?;
+            hot_below(cx, node, [indices, depth], axis, cx.shape(indices_input).rank())
+        }
+    };
+    let [on, off] = [on, off].map(|tensor| cx.in_tensorflow_layout(tensor));
+    let (on, off) = (on?, off?);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "Where", vec![is_hot, on, off], layout, vec![]);
+    Ok(())
+}
+
+/// Compares indices, which may have an unknown rank, with all numbers below a depth.
+fn hot_below(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    [indices, depth]: [String; 2],
+    axis: Option<i64>,
+    rank: Option<usize>,
+) -> String {
     let flat = cx.vector(node, "flat", &[-1]);
     let depth = cx.step(node, "count", "Reshape", vec![depth, flat], vec![]);
-    let axis = Some(node.int("axis", -1)).filter(|&axis| axis != -1);
-    let is_hot = match (axis, cx.shape(indices_input).rank()) {
+    match (axis, rank) {
         (None, _) => hot(cx, node, [indices, depth], (None, 0)),
         (axis, Some(rank)) => hot(cx, node, [indices, depth], (axis, rank)),
         (Some(axis), None) => {
@@ -184,12 +215,7 @@ pub fn one_hot(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
             let indices = steps.op("Unsqueeze", &[&indices, &axis]);
             steps.op("Equal", &[&indices, &numbers])
         }
-    };
-    let [on, off] = [on, off].map(|tensor| cx.in_tensorflow_layout(tensor));
-    let (on, off) = (on?, off?);
-    let layout = Layout::tensorflow_of(cx.shape(node.into()));
-    cx.emit(node, "Where", vec![is_hot, on, off], layout, vec![]);
-    Ok(())
+    }
 }
 
 /// Values that are written to the same index add up.

@@ -104,12 +104,27 @@ pub fn pack(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         return Ok(());
     }
     let mut names = vec![];
-    for &input in &node.inputs {
+    for (index, &input) in node.inputs.iter().enumerate() {
+        if let Some(part) = cx.constant(input).and_then(|constant| with_new_axis(constant, axis)) {
+            names.push(cx.initializer(&format!("{}/part_{index}", node.name), part, &[]));
+            continue;
+        }
         let name = cx.in_tensorflow_layout(input)?;
         names.push(cx.step(node, "unsqueezed", "Unsqueeze", vec![name, axes.clone()], vec![]));
     }
     cx.emit(node, "Concat", names, layout, vec![("axis", Attribute::Int(axis))]);
     Ok(())
+}
+
+/// A constant with a new axis of length 1.
+fn with_new_axis(constant: &Constant, axis: i64) -> Option<Constant> {
+    let mut shape = constant.shape().to_vec();
+    let rank = i64::try_from(shape.len()).ok()? + 1;
+    let axis = usize::try_from(if axis < 0 { axis + rank } else { axis }).ok()?;
+    (axis <= shape.len()).then(|| {
+        shape.insert(axis, 1);
+        constant.reshaped(&shape)
+    })
 }
 
 /// The sizes of equal parts of an axis of a value, or how many parts there are.

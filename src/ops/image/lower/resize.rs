@@ -22,15 +22,48 @@ pub fn bilinear(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 
 pub fn nearest(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     if cx.dtype(cx.input_of(node, 0)?) == DType::Int64 {
-        return Err(node
-            .error("its images are int64, which ONNX Runtime does not resize")
-            .advice("cast them to int32 before it, where their values are less than 2147483648"));
+        return gathered(cx, node);
     }
     // TensorFlow rounds down from an edge, and to the nearest from a corner; from half a pixel down is to the nearest too.
     let is_rounded = node.bool("align_corners", false) || node.bool("half_pixel_centers", false);
     let rounding = if is_rounded { "round_prefer_ceil" } else { "floor" };
     let attributes = vec![("mode", text("nearest")), ("nearest_mode", text(rounding))];
     resize(cx, node, &[DType::Float32, DType::Float16, DType::Int32, DType::Int8, DType::UInt8], attributes)
+}
+
+/// Takes the rows and columns of int64 images, which ONNX Runtime does not resize.
+fn gathered(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let input = cx.input_of(node, 0)?;
+    let (size, shape) = (known_size(cx, node)?, cx.shape(input).clone());
+    let (Some(&[height, width]), Some(rows), Some(columns)) = (size.as_deref(), shape.dim(1), shape.dim(2))
+    else {
+        return Err(node
+            .error("its images are int64, which ONNX Runtime does not resize, and their sizes are not known")
+            .advice("cast them to int32 before it, where their values are less than 2147483648"));
+    };
+    let rows = cx.vector(node, "rows", &nearest_pixels(node, rows, height));
+    let columns = cx.vector(node, "columns", &nearest_pixels(node, columns, width));
+    let name = cx.in_tensorflow_layout(input)?;
+    let axis = |axis| vec![("axis", Attribute::Int(axis))];
+    let taken = cx.step(node, "rows_taken", "Gather", vec![name, rows], axis(1));
+    cx.emit(node, "Gather", vec![taken, columns], Layout::tensorflow(4), axis(2));
+    Ok(())
+}
+
+/// The pixel of a row of `from` that each of `to` pixels is.
+///
+/// Source: `LegacyScaler` and `HalfPixelScalerForNN` in `tensorflow/core/util/image_resizer_state.h`,
+/// `tensorflow/core/kernels/image/resize_nearest_neighbor_op.cc`.
+fn nearest_pixels(node: NodeRef<'_>, from: usize, to: i64) -> Vec<i64> {
+    let (corners, centers) = (node.bool("align_corners", false), node.bool("half_pixel_centers", false));
+    let scale =
+        if corners && to > 1 { (from as f32 - 1.0) / (to as f32 - 1.0) } else { from as f32 / to as f32 };
+    let pixels = (0..to).map(|pixel| {
+        let position = (pixel as f32 + if centers { 0.5 } else { 0.0 }) * scale;
+        let position = if corners { position.round() } else { position.floor() };
+        (position as i64).min(from as i64 - 1)
+    });
+    pixels.collect()
 }
 
 /// Images are resized as one of the `known` types, otherwise as float32.
@@ -65,9 +98,16 @@ fn resize(
     Ok(())
 }
 
+/// The height and width of the resized images: constants, or known lengths of other tensors.
+fn known_size(cx: &Lowering<'_>, node: NodeRef<'_>) -> Result<Option<Vec<i64>>> {
+    let inferred = [1, 2].map(|axis| cx.shape(node.into()).dim(axis));
+    let inferred = inferred.into_iter().map(|length| Some(length? as i64)).collect();
+    Ok(cx.known_integers(node, 1)?.or(inferred))
+}
+
 /// The lengths of all axes of the resized images. `name` is the value of the images, with their channels second.
 fn sizes(cx: &mut Lowering<'_>, node: NodeRef<'_>, images: TensorRef, name: &str) -> Result<String> {
-    let size = cx.known_integers(node, 1)?;
+    let size = known_size(cx, node)?;
     if let (Some(&[height, width]), [Some(batch), Some(channels)]) =
         (size.as_deref(), [0, 3].map(|axis| cx.shape(images).dim(axis)))
     {

@@ -98,7 +98,7 @@ pub fn distorted_box(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let fits_area = crop.area().at_least(&least_area).and(&crop.area().at_most(&most_area));
     let object_area = objects.area();
     let covered = crop.common_area(&objects) / &object_area;
-    let covers = covered.at_least(&f.value(least_covered)).and(&object_area.at_least(1.0));
+    let covers = covered.at_least(f.value(least_covered)).and(&object_area.at_least(1.0));
     let covers = covers.cast(DType::Float32).reduced("ReduceMax", 1).greater(0.5);
     let is_taken = fits_image.and(&fits_area).and(&covers).cast(DType::Float32);
     let first = is_taken.greatest_index(0);
@@ -156,7 +156,7 @@ fn objects<'f>(
 ) -> Boxes<'f> {
     let boxes = boxes.op("Reshape", &[&f.vector(&[-1, 4])]);
     let count = boxes.op("Shape", &[]).op("Gather", &[&f.integer(0)]);
-    let is_used = count.is(&f.integer(0));
+    let is_used = count.is(f.integer(0));
     let side = |index: i64, length: &Value<'f>, of_image: &Value<'f>| {
         let sides = boxes.along("Gather", 1, &[&f.integer(index)]);
         let sides = (sides * length).floor();

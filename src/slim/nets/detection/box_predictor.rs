@@ -368,11 +368,4 @@ impl NetworkBuilder<'_> {
     fn relu6(&mut self, net: TensorRef) -> TensorRef {
         self.activated(net, Some(Activation::Relu6))
     }
-
-    /// `tf.clip_by_value`
-    pub(super) fn clip_by_value(&mut self, net: TensorRef, least: f32, greatest: f32) -> TensorRef {
-        let least = self.constant("clip_by_value/min", Constant::from_f32(vec![], &[least]));
-        let greatest = self.constant("clip_by_value/max", Constant::from_f32(vec![], &[greatest]));
-        self.op("clip_by_value", "ClipByValue", &[net, least, greatest], [])
-    }
 }

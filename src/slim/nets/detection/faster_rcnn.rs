@@ -16,7 +16,7 @@ use super::suppression::{Candidates, Chosen, choose, in_window, is_before};
 use crate::error::{Error, Result};
 use crate::graph::{Attr, TensorRef};
 use crate::slim::{Activation, Arg, NetworkBuilder};
-use crate::tensor::Constant;
+use crate::tensor::{Constant, DType};
 
 /// The fields of `FasterRcnn`.
 #[derive(Debug, Clone)]
@@ -211,7 +211,7 @@ impl FasterRcnn {
             return slim.op("Squeeze", "Squeeze", &[boxes], [("squeeze_dims", Attr::Ints(vec![2]))]);
         }
         let foreground = slim.from_channel(classes, 1);
-        let class = slim.arg_max(foreground, 2);
+        let class = slim.arg_max(foreground, 2, DType::Int32, "ArgMax");
         slim.gather_of_pairs(boxes, class)
     }
 

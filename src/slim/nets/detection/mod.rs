@@ -152,7 +152,7 @@ fn build<T>(
     let message = Message::new(&config, message);
     let size = resizer::size(&message.message("image_resizer"));
     match size.and_then(|_| read(&message)) {
-        Ok(detector) => slim.auto_reuse(|slim| build(&detector, slim, images)),
+        Ok(detector) => slim.reusing_variables(|slim| build(&detector, slim, images)),
         Err(error) => {
             slim.fail(error);
             images

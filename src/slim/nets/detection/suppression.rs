@@ -102,7 +102,7 @@ fn class_agnostic(
     candidates: Candidates,
     suppression: &Suppression,
 ) -> Chosen {
-    let classes = slim.arg_max(candidates.scores, 2);
+    let classes = slim.arg_max(candidates.scores, 2, DType::Int32, "ArgMax");
     let scores = slim.reduced("Max", candidates.scores, 2);
     let mut boxes = candidates.boxes;
     if slim.shape(boxes).dim(2) != Some(1) {
@@ -336,5 +336,5 @@ fn places_of(slim: &mut NetworkBuilder<'_>, rows: Rows, boxes: TensorRef, scores
     let is_score = slim.op("Equal", "Equal", &[row_scores, scores], []);
     let is_anchor = slim.op("LogicalAnd", "LogicalAnd", &[is_box, is_score], []);
     let is_anchor = slim.cast(is_anchor, DType::Float32);
-    slim.arg_max(is_anchor, 2)
+    slim.arg_max(is_anchor, 2, DType::Int32, "ArgMax")
 }
