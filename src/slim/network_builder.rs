@@ -168,7 +168,11 @@ impl<'a> NetworkBuilder<'a> {
         *used += 1;
         let variable_scope = [self.variable_scope.as_str(), &name, "/"].concat();
         let name_scope = self.unique_name(default) + "/";
-        self.within(variable_scope, name_scope, build)
+        // The names in the scope are numbered on their own.
+        let default_names = std::mem::take(&mut self.default_names);
+        let built = self.within(variable_scope, name_scope, build);
+        self.default_names = default_names;
+        built
     }
 
     /// Builds in the scope of a layer. For [`UNNAMED`], numbers the `default` name.
