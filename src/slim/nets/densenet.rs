@@ -16,7 +16,8 @@ use crate::slim::{
 pub const DENSENET121: LibraryNetwork = LibraryNetwork {
     name: "densenet121",
     scope: "densenet121",
-    image_size: [224, 224],
+    // The features are averaged over the whole image, so that it may have any size.
+    image_size: [0, 0],
     logits: "logits/weights",
     aux_logits: None,
     arg_scope_name: "densenet_arg_scope",
