@@ -143,6 +143,15 @@ fn the_outputs_are_the_vectors_or_those_of_the_task() {
 }
 
 #[test]
+fn an_output_keeps_the_name_by_which_it_was_chosen() {
+    let folder = TempDir::new().unwrap();
+    let chosen = "sequence_output,bert/pooler/dense/Tanh:0";
+    let (_, model) = case("bert").0.convert(folder.path(), &["--outputs", chosen]);
+    let names: Vec<String> = Model::load(&model).outputs().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names.join(","), chosen);
+}
+
+#[test]
 fn without_the_file_the_heads_of_published_models_are_assumed_and_named() {
     let folder = TempDir::new().unwrap();
     let (summary, _) = case("bert_heads_of_64").0.convert(folder.path(), &[]);

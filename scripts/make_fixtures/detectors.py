@@ -161,7 +161,7 @@ CASES = {
     "mask_rcnn_inception_v2": rcnn("faster_rcnn_inception_v2", masks=True),
     "mask_rcnn_resnet50": rcnn("faster_rcnn_resnet50", masks=True, predictor="masks_are_class_agnostic: true"),
 }
-BATCHES = {"batch": 3, "mask_rcnn_inception_v2": 2}
+BATCHES = {"batch": 3, "mask_rcnn_resnet50": 2}
 
 
 class Absent(importlib.abc.MetaPathFinder, importlib.abc.Loader):

@@ -149,7 +149,7 @@ pub(super) fn build(source: &Source, options: &ConvertOptions) -> Result<(BoundG
     let classes = recognition.options.num_classes();
     let predictions = PREDICTIONS.iter().find_map(|name| built.end_point(name));
     let probabilities = predictions.filter(|&tensor| logits_of(&built.graph, tensor).is_some());
-    let keys = keys(&built);
+    let keys = keys(&built, &options.outputs);
     let end_points =
         built.end_points.iter().map(|(name, tensor)| (name.clone(), built.graph.tensor_name(*tensor)));
     let bound = BoundGraph {
@@ -231,15 +231,16 @@ fn choose_outputs(built: &BuiltNetwork, names: &[String], with_aux: bool) -> Res
 }
 
 /// The names of inputs and outputs in the model, for a network that names its outputs: those of the placeholders, and of the
-/// end points.
-fn keys(built: &BuiltNetwork) -> Aliases {
+/// end points. An output that the user chose by the name of its tensor keeps this name.
+fn keys(built: &BuiltNetwork, chosen: &[String]) -> Aliases {
     if built.model_outputs.is_empty() {
         return Aliases::default();
     }
     let named = |tensor: TensorRef| built.graph.tensor_name(tensor);
     let inputs = built.inputs.iter().map(|&input| (built.graph.node(input.node).name.clone(), named(input)));
-    let outputs =
-        built.model_outputs.iter().filter_map(|name| Some((name.clone(), named(built.end_point(name)?))));
+    let is_called = |name: &&String| chosen.is_empty() || chosen.contains(name);
+    let outputs = built.model_outputs.iter().filter(is_called);
+    let outputs = outputs.filter_map(|name| Some((name.clone(), named(built.end_point(name)?))));
     Aliases { inputs: inputs.collect(), outputs: outputs.collect() }
 }
 

@@ -93,6 +93,10 @@ impl FasterRcnn {
             self.first_stage.predictions(slim, features, &self.anchor_generator);
         slim.end_point("rpn_box_encodings", box_encodings);
         slim.end_point("rpn_objectness_predictions_with_background", classes);
+        // There are as many anchors as pixels of the features, which are not known after a mistake.
+        if slim.has_failed() {
+            return images;
+        }
         let proposals = match self.anchors(slim, features, box_encodings, window) {
             Ok(anchors) => self.first_stage.proposals(slim, box_encodings, classes, &anchors, window),
             Err(error) => {

@@ -88,6 +88,10 @@ impl Ssd {
             self.box_predictor.build(slim, &maps, &per_location, slots);
         let raw = slim.concat_along(2, &[box_encodings, classes], "raw_predictions");
         slim.end_point("raw_predictions", raw);
+        // There are as many anchors as pixels of the features, which are not known after a mistake.
+        if slim.has_failed() {
+            return images;
+        }
         match self.anchors(slim, images, &maps, box_encodings) {
             Ok(anchors) => self.post_process(slim, box_encodings, classes, &anchors),
             Err(error) => slim.fail(error),
