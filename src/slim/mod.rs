@@ -44,12 +44,19 @@ pub use tf_layers::LayerName;
 pub use transformer_ops::{HiddenActivation, LayerNorm};
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use crate::error::Result;
 use crate::graph::{Graph, TensorRef};
 
 /// The variables of a checkpoint: their names and shapes.
 pub type Variables = BTreeMap<String, Vec<usize>>;
+
+/// Whether the names of some variables begin like this.
+fn holds_prefix(variables: &Variables, prefix: &str) -> bool {
+    let mut from = variables.range::<str, _>((Bound::Included(prefix), Bound::Unbounded));
+    from.next().is_some_and(|(name, _)| name.starts_with(prefix))
+}
 
 /// The images that a network is built for.
 #[derive(Debug, Clone, PartialEq, Eq)]

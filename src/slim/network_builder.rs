@@ -5,7 +5,9 @@
 
 use hashbrown::HashMap;
 
-use super::{Arg, ArgScope, Assumption, BuiltNetwork, Layer, NetworkInput, ScopeDisagreement, Variables};
+use super::{
+    Arg, ArgScope, Assumption, BuiltNetwork, Layer, NetworkInput, ScopeDisagreement, Variables, holds_prefix,
+};
 use crate::error::{Error, Result};
 use crate::graph::{Attr, Attrs, Graph, Shape, TensorRef};
 use crate::tensor::{Constant, DType};
@@ -303,7 +305,7 @@ impl<'a> NetworkBuilder<'a> {
     /// Whether the checkpoint holds variables in a scope of this name within the open scope.
     pub(super) fn holds_scope(&self, name: &str) -> bool {
         let scope = [self.variable_scope.as_str(), name, "/"].concat();
-        self.variables.range(scope.clone()..).next().is_some_and(|(name, _)| name.starts_with(&scope))
+        holds_prefix(self.variables, &scope)
     }
 
     /// The scopes in which the checkpoint holds variables, within this one of the open scope.

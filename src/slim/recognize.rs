@@ -13,7 +13,7 @@ use super::scope_candidates::{
 };
 use super::{
     BuiltNetwork, ImageShape, Network, NetworkBuilder, NetworkOption, Variables, build, build_in, build_with,
-    networks,
+    holds_prefix, networks,
 };
 use crate::error::{Error, Result};
 use crate::model_config::ModelConfig;
@@ -326,9 +326,7 @@ fn read_classes(network: &Network, root: &str, variables: &Variables, options: &
     if let (Some(aux), Some(option)) = (&network.aux_logits, options.aux_option())
         && options.is_unset(&option)
     {
-        let scope = format!("{root}{aux}/");
-        let exists =
-            variables.range(scope.clone()..).next().is_some_and(|(name, _)| name.starts_with(&scope));
+        let exists = holds_prefix(variables, &format!("{root}{aux}/"));
         options.set(&option, Value::Flag(exists));
     }
 }

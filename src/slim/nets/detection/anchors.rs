@@ -9,6 +9,18 @@ use crate::error::{Error, Result};
 /// An anchor: its least row and column, and its greatest.
 pub type Corners = [f32; 4];
 
+/// Checks that there is an anchor for each box, if the number of predicted boxes is known. `generator` is the field that makes the
+/// anchors.
+pub fn check_count(anchors: &[Corners], predicted: Option<usize>, generator: &str) -> Result<()> {
+    match predicted {
+        Some(predicted) if predicted != anchors.len() => {
+            let problem = format!("it makes {} anchors, but {predicted} boxes are predicted", anchors.len());
+            Err(Error::new(generator, problem))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The generators that a configuration can choose.
 #[derive(Debug, Clone)]
 pub enum AnchorGenerator {

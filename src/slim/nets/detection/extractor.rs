@@ -17,7 +17,7 @@ use crate::slim::nets::{
     LibraryNetwork, inception_v2, inception_v3, mobilenet_v1, mobilenet_v2, mobilenet_v3, resnet, resnet_v1,
 };
 use crate::slim::options::scaled_depth;
-use crate::slim::{Arg::Stride, Layer, NetworkBuilder, Options, Value, Variables};
+use crate::slim::{Arg::Stride, Layer, NetworkBuilder, Options, Value, Variables, holds_prefix};
 
 /// The fields of `SsdFeatureExtractor`.
 #[derive(Debug, Clone)]
@@ -118,10 +118,7 @@ pub const NAMES: [&str; KINDS.len()] = {
 
 /// The extractor that has these variables, as far as they tell extractors of the same classifier apart.
 pub fn recognized(variables: &Variables) -> Option<&'static str> {
-    let has = |scope: &str| {
-        let scope = format!("FeatureExtractor/{scope}");
-        variables.range(scope.clone()..).next().is_some_and(|(name, _)| name.starts_with(&scope))
-    };
+    let has = |scope: &str| holds_prefix(variables, &format!("FeatureExtractor/{scope}"));
     let has_map = |kind: Kind, scope: &str| match kind {
         Kind::MobilenetV1Fpn | Kind::MobilenetV2Fpn | Kind::ResnetFpn(_) => has(&format!("{scope}/fpn/")),
         Kind::ResnetPpn(_) => has(&format!("{scope}/Base_Conv2d_")),

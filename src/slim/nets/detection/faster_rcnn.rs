@@ -3,7 +3,7 @@
 //!
 //! Source: `research/object_detection/meta_architectures/faster_rcnn_meta_arch.py`.
 
-use super::anchors::{AnchorGenerator, Corners};
+use super::anchors::{AnchorGenerator, Corners, check_count};
 use super::box_coder::{CODER_OF_FASTER_RCNN, OF_FASTER_RCNN, decode};
 use super::box_predictor::{BoxPredictor, Predictions};
 use super::fields::Message;
@@ -156,14 +156,8 @@ impl FasterRcnn {
             // The original removes it, and then has more predictions than anchors.
             return Err(Error::new("first_stage_anchor_generator", "an anchor is outside of the image"));
         }
-        match slim.shape(box_encodings).dim(1) {
-            Some(predicted) if predicted != clipped.len() => {
-                let problem =
-                    format!("it makes {} anchors, but {predicted} boxes are predicted", clipped.len());
-                Err(Error::new("first_stage_anchor_generator", problem))
-            }
-            _ => Ok(clipped),
-        }
+        check_count(&clipped, slim.shape(box_encodings).dim(1), "first_stage_anchor_generator")?;
+        Ok(clipped)
     }
 
     fn box_classifier_features(&self, slim: &mut NetworkBuilder<'_>, crops: TensorRef) -> TensorRef {

@@ -8,7 +8,9 @@ use crate::graph::TensorRef;
 use crate::slim::arg_scope::{SAME, VALID};
 use crate::slim::nets::resnet::{self, Unit};
 use crate::slim::nets::{inception, inception_resnet_v2, inception_v2, resnet_v1};
-use crate::slim::{Arg, Arg::Stride, ArgScope, Layer, NetworkBuilder, Normalizer, Options, Value, Variables};
+use crate::slim::{
+    Arg, Arg::Stride, ArgScope, Layer, NetworkBuilder, Normalizer, Options, Value, Variables, holds_prefix,
+};
 
 /// The fields of `FasterRcnnFeatureExtractor`.
 #[derive(Debug, Clone, Copy)]
@@ -56,10 +58,7 @@ pub const NAMES: [&str; KINDS.len()] = {
 
 /// The extractor that has these variables.
 pub fn recognized(variables: &Variables) -> Option<&'static str> {
-    let has = |scope: &str| {
-        let scope = format!("FirstStageFeatureExtractor/{scope}/");
-        variables.range(scope.clone()..).next().is_some_and(|(name, _)| name.starts_with(&scope))
-    };
+    let has = |scope: &str| holds_prefix(variables, &format!("FirstStageFeatureExtractor/{scope}/"));
     KINDS.iter().find(|(_, kind)| has(kind.scope())).map(|(name, _)| *name)
 }
 

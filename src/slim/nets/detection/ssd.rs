@@ -2,7 +2,7 @@
 //!
 //! Source: `research/object_detection/meta_architectures/ssd_meta_arch.py`, and `exporter.py` for the outputs.
 
-use super::anchors::{AnchorGenerator, Corners};
+use super::anchors::{AnchorGenerator, Corners, check_count};
 use super::box_coder::BoxCoder;
 use super::box_predictor::{BoxPredictor, Predictions};
 use super::extractor::Extractor;
@@ -10,7 +10,7 @@ use super::fields::Message;
 use super::outputs;
 use super::post_processing::PostProcessing;
 use super::suppression::{Candidates, choose};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::graph::TensorRef;
 use crate::slim::NetworkBuilder;
 
@@ -110,14 +110,8 @@ impl Ssd {
         let sizes: Vec<[usize; 2]> = maps.iter().filter_map(|&map| slim.height_and_width(map)).collect();
         let image = slim.height_and_width(images).unwrap_or_default();
         let anchors = self.anchor_generator.generate(&sizes, image)?;
-        match slim.shape(box_encodings).dim(1) {
-            Some(predicted) if predicted != anchors.len() => {
-                let problem =
-                    format!("it makes {} anchors, but {predicted} boxes are predicted", anchors.len());
-                Err(Error::new("anchor_generator", problem))
-            }
-            _ => Ok(anchors),
-        }
+        check_count(&anchors, slim.shape(box_encodings).dim(1), "anchor_generator")?;
+        Ok(anchors)
     }
 
     /// The scores of the classes, and the boxes that are chosen.
