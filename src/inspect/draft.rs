@@ -3,6 +3,7 @@
 //! `docs/custom-networks.md` has the grammar. The draft has every layer that a description can have, in the scopes of the
 //! checkpoint, so that it reads the variables of the checkpoint. What no variable shows is left to the user.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::{LayerEntry, LayerKind};
@@ -39,10 +40,49 @@ pub fn draft(source: &str, layers: &[LayerEntry]) -> String {
     if let Some(classes) = classifier.and_then(|layer| layer.outputs) {
         _ = writeln!(text, "options = {{ num_classes = {classes} }}");
     }
+    text += &variable_names(layers);
     text += "\nlayers = [\n";
     let mut writer = Writer { text, classifier, depth: 0, channels: None, is_flat: false };
     writer.scopes(&tree.below);
     writer.text + "]\n"
+}
+
+/// The names of variables, if they are not slim's.
+fn variable_names(layers: &[LayerEntry]) -> String {
+    let is_depthwise =
+        |layer: &&LayerEntry| matches!(layer.kind, LayerKind::DepthwiseConv2d | LayerKind::SeparableConv2d);
+    let known = || layers.iter().filter(|layer| not_expressible(layer).is_none());
+    let weights = known().filter(|layer| !is_depthwise(layer) && !layer.weights.is_empty());
+    let depthwise = || known().filter(is_depthwise).map(|layer| layer.weights.as_str());
+    // The halves of a separable convolution are named alike.
+    let pointwise = depthwise().map(|name| name.replacen("depthwise", "pointwise", 1));
+    let names: [(&str, BTreeSet<String>); 4] = [
+        ("weights", weights.map(|layer| layer.weights.clone()).collect()),
+        ("biases", known().filter_map(|layer| layer.biases.clone()).collect()),
+        ("depthwise_weights", depthwise().map(str::to_owned).collect()),
+        ("pointwise_weights", pointwise.collect()),
+    ];
+    let mut text = String::new();
+    let mut entries = vec![];
+    for (slims, found) in names {
+        let found: Vec<String> = found.into_iter().collect();
+        match &found[..] {
+            [] => {}
+            [name] if name == slims => {}
+            [name] => entries.push(format!("{slims} = {}", quoted(name))),
+            names => {
+                let names = names.join(", ");
+                _ = writeln!(
+                    text,
+                    "# Layers have {names} for {slims}: give those that differ variable_names of their own."
+                );
+            }
+        }
+    }
+    if !entries.is_empty() {
+        _ = writeln!(text, "variable_names = {{ {} }}", entries.join(", "));
+    }
+    text
 }
 
 /// The scope that all layers are in, below which their names differ.
@@ -388,5 +428,27 @@ mod tests {
 ]
 "#;
         assert_eq!(text.split_once("layers = [\n").unwrap().1, expected);
+    }
+
+    #[test]
+    fn names_that_are_not_slims_are_given() {
+        let names = |variables: &[(&str, &[usize])]| {
+            let variables =
+                variables.iter().map(|&(name, shape)| Variable { name, shape, kind: Kind::Weights });
+            variable_names(&layers(variables))
+        };
+        let slims: [(&str, &[usize]); 2] = [("a/weights", &[1, 1, 3, 4]), ("a/biases", &[4])];
+        assert_eq!(names(&slims), "");
+        let others: [(&str, &[usize]); 4] = [
+            ("a/kernel", &[1, 1, 3, 4]),
+            ("a/bias", &[4]),
+            ("b/depthwise_kernel", &[3, 3, 4, 1]),
+            ("b/pointwise_kernel", &[1, 1, 4, 5]),
+        ];
+        let expected = "variable_names = { weights = \"kernel\", biases = \"bias\", depthwise_weights = \
+                        \"depthwise_kernel\", pointwise_weights = \"pointwise_kernel\" }\n";
+        assert_eq!(names(&others), expected);
+        let mixed: [(&str, &[usize]); 2] = [("a/kernel", &[1, 1, 3, 4]), ("b/w", &[1, 1, 4, 5])];
+        assert!(names(&mixed).starts_with("# Layers have kernel, w for weights"));
     }
 }

@@ -1,7 +1,8 @@
 //! Reads the depth multiplier of a network from the shapes of its convolutions.
 
+use super::Value;
 use super::options::{
-    DEPTH_MULTIPLIER, DIVISIBLE_BY, FINEGRAIN_CLASSIFICATION_MODE, MIN_DEPTH, OptionSource, Options, Value,
+    DEPTH_MULTIPLIER, DIVISIBLE_BY, FINEGRAIN_CLASSIFICATION_MODE, MIN_DEPTH, OptionSource, Options,
     scaled_depth,
 };
 use super::recognize::default_network;

@@ -1,13 +1,8 @@
-//! Builds the graph of a network, with TensorFlow's variable scopes, name scopes and unique names.
-//!
-//! Source: `variable_scope` in `tensorflow/python/ops/variable_scope.py`, `Graph.unique_name` in
-//! `tensorflow/python/framework/ops.py`.
+//! Builds the graph of a network: its variables, ops, end points and outputs. `scopes` has the scopes that their names come from.
 
 use hashbrown::HashMap;
 
-use super::{
-    Arg, ArgScope, Assumption, BuiltNetwork, Layer, NetworkInput, ScopeDisagreement, Variables, holds_prefix,
-};
+use super::{ArgScope, Assumption, BuiltNetwork, NetworkInput, ScopeDisagreement, Variables, holds_prefix};
 use crate::error::{Error, Result};
 use crate::graph::{Attr, Attrs, Graph, Shape, TensorRef};
 use crate::tensor::{Constant, DType};
@@ -42,11 +37,11 @@ pub struct NetworkBuilder<'a> {
     graph: Graph,
     pub(super) scope: ArgScope,
     pub(super) variables: &'a Variables,
-    variable_scope: String,
-    name_scope: String,
-    names: HashMap<String, usize>,
+    pub(super) variable_scope: String,
+    pub(super) name_scope: String,
+    pub(super) names: HashMap<String, usize>,
     /// How often each default name was used in the open variable scope.
-    default_names: HashMap<String, usize>,
+    pub(super) default_names: HashMap<String, usize>,
     end_points: Vec<(String, TensorRef)>,
     model_outputs: Vec<String>,
     pub(super) disagreements: Vec<ScopeDisagreement>,
@@ -139,130 +134,6 @@ impl<'a> NetworkBuilder<'a> {
         let built = build(self);
         self.location = outer;
         built
-    }
-
-    /// Builds in `variable_scope(name)`: the names of its variables and ops begin with it.
-    pub fn variable_scope<T>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> T) -> T {
-        let variable_scope = [self.variable_scope.as_str(), name, "/"].concat();
-        let name_scope = self.unique_name(name) + "/";
-        // TensorFlow forgets the default names in a scope when the scope is left, so that a scope that is opened again has
-        // the same variables.
-        let default_names = std::mem::take(&mut self.default_names);
-        let built = self.within(variable_scope, name_scope, build);
-        self.default_names = default_names;
-        built
-    }
-
-    /// Builds in `variable_scope(scope)` of the scope that is open already: the names of variables stay the same, and the
-    /// names of ops repeat the last part. This is why slim's ops are called `InceptionV3/InceptionV3/…`.
-    pub fn reenter_scope<T>(&mut self, build: impl FnOnce(&mut Self) -> T) -> T {
-        let scope = self.variable_scope.trim_end_matches('/');
-        let last = scope.rsplit('/').next().unwrap_or_default().to_owned();
-        let name_scope = self.unique_name(&last) + "/";
-        self.within(self.variable_scope.clone(), name_scope, build)
-    }
-
-    /// Builds in `variable_scope(None, default)`: a name that was used before gets a number. Variables and ops are numbered each on
-    /// their own.
-    pub fn default_scope<T>(&mut self, default: &str, build: impl FnOnce(&mut Self) -> T) -> T {
-        let used = self.default_names.entry(default.to_owned()).or_insert(0);
-        let name = if *used == 0 { default.to_owned() } else { format!("{default}_{used}") };
-        *used += 1;
-        let variable_scope = [self.variable_scope.as_str(), &name, "/"].concat();
-        let name_scope = self.unique_name(default) + "/";
-        // The names in the scope are numbered on their own.
-        let default_names = std::mem::take(&mut self.default_names);
-        let built = self.within(variable_scope, name_scope, build);
-        self.default_names = default_names;
-        built
-    }
-
-    /// Builds in the scope of a layer. For [`UNNAMED`], numbers the `default` name.
-    pub(super) fn layer_scope<T>(
-        &mut self,
-        scope: &str,
-        default: &str,
-        build: impl FnOnce(&mut Self) -> T,
-    ) -> T {
-        if scope == UNNAMED { self.default_scope(default, build) } else { self.variable_scope(scope, build) }
-    }
-
-    /// Builds in these scopes, the first one outermost.
-    pub(super) fn variable_scopes(&mut self, scopes: &[&str], build: impl FnOnce(&mut Self)) {
-        match scopes {
-            [] => build(self),
-            [first, rest @ ..] => {
-                // Boxed, because the type of the closure would be different at every level.
-                let build: Box<dyn FnOnce(&mut Self)> = Box::new(build);
-                self.variable_scope(first, |slim| slim.variable_scopes(rest, build));
-            }
-        }
-    }
-
-    /// Builds in `name_scope(name)`, which changes the names of ops alone.
-    pub(super) fn name_scope<T>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> T) -> T {
-        let name_scope = self.unique_name(name) + "/";
-        self.within(self.variable_scope.clone(), name_scope, build)
-    }
-
-    /// Builds several ops whose last one has the name of the scope that they are in, as TensorFlow's functions of a few ops do.
-    pub(super) fn op_scope(
-        &mut self,
-        name: &str,
-        build: impl FnOnce(&mut Self, &str) -> TensorRef,
-    ) -> TensorRef {
-        let name = self.unique_name(name);
-        self.within(self.variable_scope.clone(), [name.as_str(), "/"].concat(), |slim| build(slim, &name))
-    }
-
-    /// Builds in `name_scope(name)`, with the variables in the same scope: that of a layer of Keras.
-    pub(super) fn keras_scope<T>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> T) -> T {
-        let name_scope = self.unique_name(name) + "/";
-        self.within(name_scope.clone(), name_scope, build)
-    }
-
-    fn within<T>(
-        &mut self,
-        variable_scope: String,
-        name_scope: String,
-        build: impl FnOnce(&mut Self) -> T,
-    ) -> T {
-        let variable_scope = std::mem::replace(&mut self.variable_scope, variable_scope);
-        let name_scope = std::mem::replace(&mut self.name_scope, name_scope);
-        let built = build(self);
-        self.variable_scope = variable_scope;
-        self.name_scope = name_scope;
-        built
-    }
-
-    /// Builds with `args` as defaults of `layers`.
-    pub fn arg_scope<T>(&mut self, layers: &[Layer], args: &[Arg], build: impl FnOnce(&mut Self) -> T) -> T {
-        let depth = self.scope.enter(layers, args);
-        let built = build(self);
-        self.scope.leave(depth);
-        built
-    }
-
-    /// Builds with all defaults of another arg_scope.
-    pub fn arg_scopes<T>(&mut self, scope: &ArgScope, build: impl FnOnce(&mut Self) -> T) -> T {
-        let depth = self.scope.enter_all(scope);
-        let built = build(self);
-        self.scope.leave(depth);
-        built
-    }
-
-    /// `slim.repeat`: builds a block `count` times, each time in a new scope.
-    pub fn repeat(
-        &mut self,
-        net: TensorRef,
-        count: usize,
-        block: &str,
-        mut build: impl FnMut(&mut Self, TensorRef) -> TensorRef,
-    ) -> TensorRef {
-        self.default_scope("Repeat", |slim| {
-            (1..=count)
-                .fold(net, |net, i| slim.variable_scope(&format!("{block}_{i}"), |slim| build(slim, net)))
-        })
     }
 
     /// Makes a tensor an end point of the network. A later end point replaces one of the same name.
@@ -481,21 +352,5 @@ impl<'a> NetworkBuilder<'a> {
     fn substitute(&self) -> TensorRef {
         let (first, _) = self.graph.nodes().next().expect("the placeholder is built first");
         first.into()
-    }
-
-    /// The full name of an op or scope in the open name scope. A name that was used before, in upper or lower case, gets a
-    /// number.
-    pub(super) fn unique_name(&mut self, name: &str) -> String {
-        if self.has_failed() {
-            return String::new();
-        }
-        let mut full = [self.name_scope.as_str(), name].concat();
-        let used = self.names.entry(full.to_ascii_lowercase()).or_insert(0);
-        *used += 1;
-        if *used > 1 {
-            full = format!("{full}_{}", *used - 1);
-            self.names.entry(full.to_ascii_lowercase()).or_insert(1);
-        }
-        full
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::depth::{read_depth, reads_depth};
-use super::options::{DEPTH_MULTIPLIER, NUM_CLASSES, OptionSource, Options, Value};
+use super::option_value::Value;
+use super::options::{DEPTH_MULTIPLIER, NUM_CLASSES, OptionSource, Options};
 use super::recognition::Recognition;
 use super::scope_candidates::{
     FIRST_VARIABLES, ScopeCandidate, Scopes, renamed_scope_candidates, scope_candidates,

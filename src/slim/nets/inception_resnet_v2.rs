@@ -10,8 +10,9 @@ use super::inception::{
 };
 use super::{Build, LibraryNetwork};
 use crate::graph::TensorRef;
+use crate::slim::Value;
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_NORMALIZER, SAME, VALID};
-use crate::slim::options::{CREATE_AUX_LOGITS, NUM_CLASSES, OptionSource, OptionSpec, Value};
+use crate::slim::options::{CREATE_AUX_LOGITS, NUM_CLASSES, OptionSource, OptionSpec};
 use crate::slim::{Arg, Arg::Stride, Layer, NetworkBuilder, Options};
 
 pub const INCEPTION_RESNET_V2: LibraryNetwork = LibraryNetwork {

@@ -9,9 +9,9 @@ use super::{Build, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::SAME;
 use crate::slim::options::{
-    DEPTH_MULTIPLIER, GLOBAL_POOL, MIN_DEPTH, NUM_CLASSES, OptionSource, OptionSpec, SPATIAL_SQUEEZE, Value,
+    DEPTH_MULTIPLIER, GLOBAL_POOL, MIN_DEPTH, NUM_CLASSES, OptionSource, OptionSpec, SPATIAL_SQUEEZE,
 };
-use crate::slim::{Arg::Stride, Layer, NetworkBuilder, Options};
+use crate::slim::{Arg::Stride, Layer, NetworkBuilder, Options, Value};
 
 pub const INCEPTION_V2: LibraryNetwork = LibraryNetwork {
     name: "inception_v2",

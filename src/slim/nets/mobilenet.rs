@@ -9,9 +9,9 @@ use crate::graph::TensorRef;
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_NORMALIZER, SAME, VALID};
 use crate::slim::options::{
     DEPTH_MULTIPLIER, FINEGRAIN_CLASSIFICATION_MODE, MIN_DEPTH, OUTPUT_STRIDE, OptionSource, OptionSpec,
-    Value, make_divisible,
+    make_divisible,
 };
-use crate::slim::{Activation, Arg, ArgScope, Layer, NetworkBuilder, Normalizer, Options, UNNAMED};
+use crate::slim::{Activation, Arg, ArgScope, Layer, NetworkBuilder, Normalizer, Options, UNNAMED, Value};
 
 /// Whether the padding is independent of the size of the images.
 pub const USE_EXPLICIT_PADDING: OptionSpec = OptionSpec {

@@ -11,9 +11,9 @@ use super::mobilenet::{
 use super::{Build, LibraryNetwork};
 use crate::graph::TensorRef;
 use crate::slim::options::{
-    DIVISIBLE_BY, FINEGRAIN_CLASSIFICATION_MODE, NUM_CLASSES, OUTPUT_STRIDE, OptionSpec, Value,
+    DIVISIBLE_BY, FINEGRAIN_CLASSIFICATION_MODE, NUM_CLASSES, OUTPUT_STRIDE, OptionSpec,
 };
-use crate::slim::{Activation, NetworkBuilder, Options};
+use crate::slim::{Activation, NetworkBuilder, Options, Value};
 
 pub const MOBILENET_V2: LibraryNetwork = LibraryNetwork {
     name: "mobilenet_v2",

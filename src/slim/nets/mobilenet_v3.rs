@@ -10,8 +10,9 @@ use super::mobilenet::{
 };
 use super::{Build, LibraryNetwork};
 use crate::slim::Activation::{HardSwish, Relu};
+use crate::slim::Value;
 use crate::slim::options::{
-    DIVISIBLE_BY, FINEGRAIN_CLASSIFICATION_MODE, NUM_CLASSES, OUTPUT_STRIDE, OptionSpec, Value,
+    DIVISIBLE_BY, FINEGRAIN_CLASSIFICATION_MODE, NUM_CLASSES, OUTPUT_STRIDE, OptionSpec,
 };
 
 pub const MOBILENET_V3_LARGE: LibraryNetwork = LibraryNetwork {

@@ -8,8 +8,9 @@ use super::nasnet_cell::Cell;
 use super::nasnet_cell::Operation::{AvgPool, Identity, MaxPool, Separable};
 use super::{Build, LibraryNetwork};
 use crate::graph::TensorRef;
+use crate::slim::Value;
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_BIASES, VALID};
-use crate::slim::options::{NUM_CLASSES, OptionSource, OptionSpec, USE_AUX_HEAD, Value};
+use crate::slim::options::{NUM_CLASSES, OptionSource, OptionSpec, USE_AUX_HEAD};
 use crate::slim::{Arg, ArgScope, Layer, NetworkBuilder, Options, UNNAMED, Variables};
 
 pub const NASNET_MOBILE: LibraryNetwork = LibraryNetwork {
