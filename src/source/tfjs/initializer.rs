@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use hashbrown::HashSet;
 use serde_json::Value as Json;
 
-use crate::proto::attr_value::Value;
-use crate::proto::{AttrValue, DataType, FunctionDef, FunctionDefLibrary, GraphDef, SignatureDef};
+use crate::graph::node_def::past_identities;
+use crate::proto::{DataType, FunctionDef, FunctionDefLibrary, GraphDef, SignatureDef};
 
 /// The graph that initializes tables, and its signature.
 pub struct Initializer<'a> {
@@ -54,13 +54,13 @@ pub fn with_initializer(
         }
     }
     add_functions(graph, initializer.graph.library);
+    // Readers of such an input read the table itself.
     for (id, input) in resources(signature, "inputs") {
         let Some(table) = tables.get(&id) else { continue };
-        let Some(node) = graph.node.iter_mut().find(|node| node.name == node_of(&input)) else { continue };
-        "Identity".clone_into(&mut node.op);
-        node.input = vec![renamed(table)];
-        let resource = AttrValue { value: Some(Value::Type(DataType::DtResource as i32)) };
-        node.attr = [("T".to_owned(), resource)].into();
+        let (input, table) = (node_of(&input).to_owned(), origin(graph, &renamed(table)));
+        graph.node.retain(|node| node.name != input);
+        let inputs = graph.node.iter_mut().flat_map(|node| &mut node.input);
+        inputs.filter(|tensor| node_of(tensor) == input).for_each(|tensor| table.clone_into(tensor));
     }
     if let Some(signature) = signature_def {
         signature.inputs.retain(|_, info| info.dtype != DataType::DtResource as i32);
@@ -81,6 +81,12 @@ fn resources(signature: Option<&Json>, side: &str) -> BTreeMap<i64, String> {
     let resource =
         |info: &Json| Some((info.get("resourceId")?.as_i64()?, info.get("name")?.as_str()?.to_owned()));
     entries.into_iter().flat_map(|entries| entries.values()).filter_map(resource).collect()
+}
+
+/// The name of the node that a tensor comes from, past nodes that only forward it.
+fn origin(graph: &GraphDef, tensor: &str) -> String {
+    let find = |name: &str| graph.node.iter().find(|node| node.name == name);
+    past_identities((node_of(tensor), 0), find).0.to_owned()
 }
 
 fn node_of(tensor: &str) -> &str {

@@ -69,7 +69,7 @@ fn dynamic(descriptor: &MessageDescriptor, json: &Json) -> Result<DynamicMessage
             let at = owner.map_or_else(|| name.clone(), |owner| format!("\"{owner}\".{name}"));
             wrong.within(&at)
         })?;
-        message.set_field(&field, value);
+        message.try_set_field(&field, value).map_err(|error| Wrong { at: name.clone(), problem: error.to_string() })?;
     }
     Ok(message)
 }
@@ -77,7 +77,7 @@ fn dynamic(descriptor: &MessageDescriptor, json: &Json) -> Result<DynamicMessage
 fn field_value(field: &FieldDescriptor, json: &Json) -> Result<Value, Wrong> {
     if field.is_map() {
         let Kind::Message(entry) = field.kind() else { return Err(Wrong::new("a map", json)) };
-        let of = entry.map_entry_value_field();
+        let (key_field, of) = (entry.map_entry_key_field(), entry.map_entry_value_field());
         let pairs: Vec<(&str, &Json)> = match json {
             Json::Object(map) => map.iter().map(|(key, value)| (key.as_str(), value)).collect(),
             Json::Array(list) => list
@@ -89,7 +89,7 @@ fn field_value(field: &FieldDescriptor, json: &Json) -> Result<Value, Wrong> {
         };
         let pairs = pairs.into_iter().map(|(key, json)| {
             let value = single(&of, json).map_err(|wrong| wrong.within(key))?;
-            Ok((MapKey::String(key.to_owned()), value))
+            Ok((map_key(&key_field, key)?, value))
         });
         return Ok(Value::Map(pairs.collect::<Result<_, Wrong>>()?));
     }
@@ -102,6 +102,12 @@ fn field_value(field: &FieldDescriptor, json: &Json) -> Result<Value, Wrong> {
         }
         json => Ok(Value::List(vec![single(field, json)?])),
     }
+}
+
+/// The key of a map, which is text in JSON.
+fn map_key(field: &FieldDescriptor, text: &str) -> Result<MapKey, Wrong> {
+    let value = single(field, &Json::String(text.to_owned()))?;
+    value.into_map_key().ok_or_else(|| Wrong::new("a key", &Json::String(text.to_owned())))
 }
 
 fn single(field: &FieldDescriptor, json: &Json) -> Result<Value, Wrong> {
