@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{GraphFile, META_SUFFIXES, SAVED_MODEL_VARIABLES, archive, saved_model_file, tfjs, tfjs_file};
+use super::{
+    GraphFile, META_SUFFIXES, SAVED_MODEL_VARIABLES, TFJS_MODEL, archive, saved_model_file, tfjs, tfjs_file,
+};
 use crate::checkpoint::listing;
 use crate::error::{Error, Result};
 use crate::graph::is_variable;
@@ -142,10 +144,13 @@ fn single_file(path: PathBuf) -> Found {
     Found { files: vec![path.clone()], path }
 }
 
-/// A model of TensorFlow.js and the files with its weights.
-fn tfjs_model(path: PathBuf) -> Found {
-    let shards = tfjs::shards(&path);
-    Found { files: std::iter::once(path.clone()).chain(shards).collect(), path }
+/// A model of TensorFlow.js and the files with its weights. A folder is named after its `model.json`, as all models have this name.
+fn tfjs_model(json: PathBuf) -> Found {
+    let parent = json.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let is_only_one = json.ends_with(TFJS_MODEL) && matches!(tfjs_file(parent), Ok(Some(_)));
+    let path = if is_only_one { parent.to_owned() } else { json.clone() };
+    let shards = tfjs::shards(&json);
+    Found { files: std::iter::once(json).chain(shards).collect(), path }
 }
 
 fn saved_model(graph: PathBuf) -> Found {

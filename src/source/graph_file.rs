@@ -84,7 +84,9 @@ impl GraphFile {
             Content::Tfjs(model) => add_weights(model),
             Content::Graph(graph) => match tfjs::with_old_weights(path, &graph)? {
                 Some(model) => add_weights(model),
-                None => (GraphKind::GraphDef, MetaGraphDef { graph_def: Some(graph), ..MetaGraphDef::default() }),
+                None => {
+                    (GraphKind::GraphDef, MetaGraphDef { graph_def: Some(graph), ..MetaGraphDef::default() })
+                }
             },
             Content::Meta(meta) => (GraphKind::MetaGraph, *meta),
             Content::Saved(saved) => (GraphKind::SavedModel, choose_meta_graph(path, saved, tag)?),

@@ -57,6 +57,11 @@ struct TemporaryFiles {
 const SAVED_MODEL_FILES: [&str; 2] = ["saved_model.pb", "saved_model.pbtxt"];
 const SAVED_MODEL_VARIABLES: &str = "variables/variables";
 
+/// The file that TensorFlow.js's converter writes a model to.
+const TFJS_MODEL: &str = "model.json";
+/// The file that versions 0.x of it write the graph to.
+const OLD_TFJS_MODEL: &str = "tensorflowjs_model.pb";
+
 /// The suffixes that the file with the graph has after the prefix of the checkpoint.
 const META_SUFFIXES: [&str; 3] = [".meta", ".meta.pbtxt", ".meta.txt"];
 
@@ -72,7 +77,9 @@ impl Source {
         if path.as_os_str() == standard_input::PATH {
             let (folder, file) = standard_input::to_file()?;
             let name = Path::new(standard_input::NAME);
-            let source = open_file(&file, options).map_err(|error| error.with_path_replaced(&file, name))?;
+            let source = open_file(&file, options).map_err(|error| {
+                error.with_path_replaced(&file, name).with_path_replaced(folder.path(), name)
+            })?;
             return Ok(source.with_name(name, TemporaryFiles { path: file, _folder: folder }));
         }
         open_file(path, options)
@@ -225,7 +232,7 @@ fn open_graph_and_weights(path: &Path, options: &OpenOptions) -> Result<Source> 
         let has_variables = variables.with_extension("index").exists();
         return Ok(from_graph(graph, has_variables.then(|| Checkpoint::open(&variables)).transpose()?));
     }
-    if path.is_file() && GraphFile::is_likely(path) {
+    if path.is_file() && (GraphFile::is_likely(path) || tfjs::is_json(path)) {
         return Ok(from_graph(GraphFile::open(path, tag)?, checkpoint_of(path)?));
     }
     if let Some(file) = tfjs_file(path)? {
@@ -257,7 +264,7 @@ fn tfjs_file(folder: &Path) -> Result<Option<PathBuf>> {
         return Ok(None);
     }
     let mut models = GraphFile::tfjs_models_in(folder);
-    if let Some(default) = models.iter().position(|path| path.file_name().is_some_and(|name| name == "model.json")) {
+    if let Some(default) = models.iter().position(|path| path.ends_with(TFJS_MODEL)) {
         return Ok(Some(models.swap_remove(default)));
     }
     if models.len() > 1 {
@@ -266,7 +273,7 @@ fn tfjs_file(folder: &Path) -> Result<Option<PathBuf>> {
         return Err(Error::file(folder, format!("it contains several TensorFlow.js models: {listed}"))
             .advice("give the path of one of them"));
     }
-    let old = folder.join("tensorflowjs_model.pb");
+    let old = folder.join(OLD_TFJS_MODEL);
     Ok(models.pop().or_else(|| old.is_file().then_some(old)))
 }
 

@@ -72,7 +72,9 @@ fn add_functions(graph: &mut GraphDef, library: Option<FunctionDefLibrary>) {
     let name = |function: &FunctionDef| function.signature.as_ref().map(|signature| signature.name.clone());
     let known = &mut graph.library.get_or_insert_default().function;
     let names: HashSet<Option<String>> = known.iter().map(name).collect();
-    known.extend(library.unwrap_or_default().function.into_iter().filter(|function| !names.contains(&name(function))));
+    known.extend(
+        library.unwrap_or_default().function.into_iter().filter(|function| !names.contains(&name(function))),
+    );
 }
 
 /// The tensors of a signature's inputs or outputs by their resources.

@@ -69,7 +69,9 @@ fn dynamic(descriptor: &MessageDescriptor, json: &Json) -> Result<DynamicMessage
             let at = owner.map_or_else(|| name.clone(), |owner| format!("\"{owner}\".{name}"));
             wrong.within(&at)
         })?;
-        message.try_set_field(&field, value).map_err(|error| Wrong { at: name.clone(), problem: error.to_string() })?;
+        message
+            .try_set_field(&field, value)
+            .map_err(|error| Wrong { at: name.clone(), problem: error.to_string() })?;
     }
     Ok(message)
 }
@@ -225,8 +227,9 @@ mod tests {
     #[test]
     fn a_shape_may_have_an_unknown_rank() {
         for spelling in ["unknownRank", "unknown_rank"] {
-            let json =
-                format!(r#"{{"name": "x", "op": "y", "attr": {{"s": {{"shape": {{"{spelling}": true}}}}}}}}"#);
+            let json = format!(
+                r#"{{"name": "x", "op": "y", "attr": {{"s": {{"shape": {{"{spelling}": true}}}}}}}}"#
+            );
             let Some(Attr::Shape(shape)) = node(&json).unwrap().attr["s"].value.clone() else { panic!() };
             assert!(shape.unknown_rank);
         }
@@ -244,7 +247,9 @@ mod tests {
 
     #[test]
     fn numbers_that_json_does_not_have_are_text() {
-        for (text, is_right) in [("\"NaN\"", f32::is_nan as fn(f32) -> bool), ("\"-Infinity\"", |x| x < f32::MIN)] {
+        for (text, is_right) in
+            [("\"NaN\"", f32::is_nan as fn(f32) -> bool), ("\"-Infinity\"", |x| x < f32::MIN)]
+        {
             let node =
                 node(&format!(r#"{{"name": "x", "op": "y", "attr": {{"f": {{"f": {text}}}}}}}"#)).unwrap();
             let Some(Attr::F(value)) = node.attr["f"].value else { panic!() };

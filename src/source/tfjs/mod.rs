@@ -20,7 +20,7 @@ use crate::file_state::FileState;
 use crate::mapped::MappedFile;
 use crate::proto::{GraphDef, MetaGraphDef};
 
-pub use model_json::{is_model, is_weights_manifest};
+pub use model_json::{is_json, is_model, is_weights_manifest};
 
 /// A graph model that was read.
 pub struct GraphModel {

@@ -35,13 +35,19 @@ pub fn is_model(path: &Path) -> bool {
 
 /// Whether a file lists weights, and belongs to a graph in another file.
 pub fn is_weights_manifest(path: &Path) -> bool {
-    let has = |head: &[u8]| head.starts_with(b"[") && contains(head, b"\"paths\"") && contains(head, b"\"weights\"");
+    let has = |head: &[u8]| {
+        head.starts_with(b"[") && contains(head, b"\"paths\"") && contains(head, b"\"weights\"")
+    };
     has_head(path, has)
 }
 
+/// Whether a file has the name of a JSON file.
+pub fn is_json(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"))
+}
+
 fn has_head(path: &Path, is_wanted: impl Fn(&[u8]) -> bool) -> bool {
-    let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-    let file = (is_json && path.is_file()).then(|| MappedFile::open(path).ok()).flatten();
+    let file = (is_json(path) && path.is_file()).then(|| MappedFile::open(path).ok()).flatten();
     file.is_some_and(|file| {
         let text = file.bytes().trim_ascii_start();
         is_wanted(&text[..text.len().min(HEAD_BYTES)])
@@ -158,7 +164,7 @@ fn not_a_graph_model(path: &Path, json: &Json) -> Error {
             ));
     }
     Error::file(path, "is not a TensorFlow.js graph model: it has no modelTopology with nodes")
-        .advice("give the model.json that tensorflowjs_converter wrote")
+        .advice("give the model.json that tensorflowjs_converter wrote, or a checkpoint")
 }
 
 #[cfg(test)]
@@ -169,7 +175,8 @@ mod tests {
         parse(Path::new("model.json"), text)
     }
 
-    const NODES: &str = r#"{"node": [{"name": "x", "op": "Placeholder"}, {"name": "y", "op": "Relu", "input": ["x"]}]}"#;
+    const NODES: &str =
+        r#"{"node": [{"name": "x", "op": "Placeholder"}, {"name": "y", "op": "Relu", "input": ["x"]}]}"#;
 
     #[test]
     fn the_signature_of_the_metadata_has_precedence() {

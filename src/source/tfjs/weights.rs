@@ -108,7 +108,8 @@ impl Stored {
 
     /// The path of a file that the manifest names.
     fn shard_path(&self, name: &str) -> Result<PathBuf> {
-        let is_inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        let is_inside =
+            Path::new(name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
         if !is_inside {
             let problem = format!("its weights are in \"{name}\", outside of its folder");
             return Err(Error::file(&self.manifest, problem)
@@ -122,7 +123,8 @@ impl Stored {
             return error;
         }
         let problem = "the file does not exist, and it has weights of the model";
-        Error::file(path, problem).advice(format!("put it beside {}", self.manifest.display()))
+        Error::file(path, problem)
+            .advice(format!("put it beside {}, or give an archive with both", self.manifest.display()))
     }
 
     fn too_short(&self, group: &Group, parts: &[Bytes], weight: &Weight) -> Error {
@@ -147,12 +149,15 @@ impl Stored {
             return Ok(());
         }
         let subject = format!("Const \"{}\"", node.name);
-        let Some(Value::Tensor(tensor)) = node.attr.get_mut("value").and_then(|value| value.value.as_mut()) else {
+        let Some(Value::Tensor(tensor)) = node.attr.get_mut("value").and_then(|value| value.value.as_mut())
+        else {
             return Ok(());
         };
         let Some(stored) = self.weights.get(&node.name) else {
             let error = Error::new(subject, "the weights manifest does not have its elements");
-            return Err(error.within(self.manifest.display()).advice("convert the model to TensorFlow.js again"));
+            return Err(error
+                .within(self.manifest.display())
+                .advice("convert the model to TensorFlow.js again"));
         };
         stored.fill(tensor).map_err(|problem| self.wrong(&stored.weight, problem))
     }
@@ -174,8 +179,13 @@ pub fn is_without_elements(node: &NodeDef) -> bool {
         Some(Value::Tensor(tensor)) if node.op == "Const" => tensor,
         _ => return false,
     };
-    let has_elements = tensor.tensor_shape.as_ref().is_none_or(|shape| shape.dim.iter().all(|dim| dim.size != 0));
-    let without = TensorProto { dtype: tensor.dtype, tensor_shape: tensor.tensor_shape.clone(), ..TensorProto::default() };
+    let has_elements =
+        tensor.tensor_shape.as_ref().is_none_or(|shape| shape.dim.iter().all(|dim| dim.size != 0));
+    let without = TensorProto {
+        dtype: tensor.dtype,
+        tensor_shape: tensor.tensor_shape.clone(),
+        ..TensorProto::default()
+    };
     let version = TensorProto { version_number: tensor.version_number, ..without };
     has_elements && *tensor == version
 }
@@ -282,13 +292,18 @@ impl Quantization {
     /// The values before they were quantized, or the nearest to them.
     fn restored(&self, bytes: &[u8], dtype: DType) -> Result<Vec<f64>, String> {
         let quantized: Vec<f64> = match self.dtype.as_str() {
-            "float16" if dtype == DType::Float32 => return Ok(numbers(DType::Float16, bytes).unwrap_or_default()),
+            "float16" if dtype == DType::Float32 => {
+                return Ok(numbers(DType::Float16, bytes).unwrap_or_default());
+            }
             "uint8" => numbers(DType::UInt8, bytes).unwrap_or_default(),
             "uint16" => numbers(DType::UInt16, bytes).unwrap_or_default(),
             other => return Err(format!("TensorFlow.js does not quantize {dtype} to {other}")),
         };
         let (Some(scale), Some(min)) = (self.scale, self.min) else {
-            return Err(format!("it is quantized to {}, and the manifest has no min or no scale", self.dtype));
+            return Err(format!(
+                "it is quantized to {}, and the manifest has no min or no scale",
+                self.dtype
+            ));
         };
         let restored = quantized.into_iter().map(|value| value * scale + min);
         match dtype {
@@ -336,13 +351,21 @@ fn cast(values: &[f64], dtype: DType) -> Option<Bytes> {
         DType::Int64 if are_integers(i32::MIN.into(), i32::MAX.into()) => {
             each(values, |value| (value as i64).to_le_bytes())
         }
-        DType::UInt32 if are_integers(0.0, u32::MAX.into()) => each(values, |value| (value as u32).to_le_bytes()),
-        DType::UInt64 if are_integers(0.0, u32::MAX.into()) => each(values, |value| (value as u64).to_le_bytes()),
+        DType::UInt32 if are_integers(0.0, u32::MAX.into()) => {
+            each(values, |value| (value as u32).to_le_bytes())
+        }
+        DType::UInt64 if are_integers(0.0, u32::MAX.into()) => {
+            each(values, |value| (value as u64).to_le_bytes())
+        }
         DType::Int16 if are_integers(i16::MIN.into(), i16::MAX.into()) => {
             each(values, |value| (value as i16).to_le_bytes())
         }
-        DType::UInt16 if are_integers(0.0, u16::MAX.into()) => each(values, |value| (value as u16).to_le_bytes()),
-        DType::Int8 if are_integers(i8::MIN.into(), i8::MAX.into()) => each(values, |value| (value as i8).to_le_bytes()),
+        DType::UInt16 if are_integers(0.0, u16::MAX.into()) => {
+            each(values, |value| (value as u16).to_le_bytes())
+        }
+        DType::Int8 if are_integers(i8::MIN.into(), i8::MAX.into()) => {
+            each(values, |value| (value as i8).to_le_bytes())
+        }
         DType::UInt8 if are_integers(0.0, u8::MAX.into()) => each(values, |value| [value as u8]),
         DType::Bool if are_integers(0.0, 1.0) => each(values, |value| [value as u8]),
         _ => return None,
