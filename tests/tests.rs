@@ -46,6 +46,7 @@ mod structure;
 mod support;
 mod tables;
 mod terminal;
+mod tf2onnx;
 mod tfjs;
 mod transformers;
 mod user_networks;

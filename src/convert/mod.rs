@@ -234,12 +234,14 @@ fn finish(
         inputs_as_nchw: bound.tensors.inputs_as_nchw.clone(),
         outputs_as_nchw: bound.tensors.outputs_as_nchw.clone(),
         keep_going: options.keep_going,
+        custom_ops: options.custom_ops.clone(),
         fold_batch_norm: options.fold_batch_norm,
         quantization: options.quantization,
     };
     let interface = bound.tensors.names(&bound.graph);
     let mut model = lowered(&bound, &interface, &origin, &lower_options)?;
     model.sources = source.file_states();
+    model.extra_opsets.clone_from(&options.extra_opsets);
     model.metadata = metadata(source, &origin, &batch_norms, options.preprocessing, &labels);
     let names = |infos: &[TensorInfo]| infos.iter().map(|info| info.name.clone()).collect::<Vec<_>>();
     let called = Called::new(&names(&model.inputs), &names(&model.outputs), &bound.keys);
