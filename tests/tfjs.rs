@@ -53,6 +53,7 @@ fn fused_ops_become_plain_ones() {
     convert(&fixture("net"), &output, &[]);
     let model = Model::load(&output);
     assert_eq!(model.nodes("Conv").len(), 4);
+    assert_eq!(model.nodes("PRelu").len(), 2);
     assert_eq!(model.nodes("Gemm").len() + model.nodes("MatMul").len(), 2);
     assert_eq!(model.inputs(), [("images".to_owned(), "batch,8,6,3".to_owned())]);
 }

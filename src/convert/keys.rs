@@ -177,7 +177,7 @@ mod tests {
         Node {
             name: output.to_owned(),
             op: op.into(),
-            domain: "".into().into(),
+            domain: "".into(),
             inputs,
             outputs,
             attributes: vec![],
