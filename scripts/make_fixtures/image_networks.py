@@ -2,6 +2,7 @@
 
 The files of a case are those of zoo.py. `source` is a folder of other people's repositories, each at this commit:
 
+    EAST                argman/EAST                         dca414d
     kinetics-i3d        deepmind/kinetics-i3d               0667e88
     MobileFaceNet_TF    sirius-ai/MobileFaceNet_TF          f0bae59
     models              mach-12/models, a fork of tensorflow/models     3880236, only research/audioset/yamnet
@@ -137,6 +138,16 @@ def simclr(source, images, name, num_classes, depth=50, width_multiplier=1, sk_r
     return logits, None, {"final_avg_pool": hiddens, "logits_sup": logits}
 
 
+def east(source, images, name, num_classes, text_scale=512):
+    with modules(source / "EAST") as load:
+        model = load("model")
+        if not model.FLAGS.is_parsed():
+            model.FLAGS(["east"])
+        model.FLAGS.text_scale = text_scale
+        score, geometry = model.model(images, is_training=False)
+    return geometry, score, {"F_score": score, "F_geometry": geometry}
+
+
 def i3d(source, videos, name, num_classes, scope):
     with modules(source / "kinetics-i3d", source / "sonnet") as load:
         i3d = load("i3d")
@@ -175,6 +186,7 @@ CASES = {
     "simclr_50": (simclr, 64, 10, {}),
     "simclr_50_pretrained": (simclr, 64, None, {"train_mode": "pretrain", "projections": 2}),
     "simclr_18": (simclr, 64, 10, {"depth": 18}),
+    "east": (east, [64, 96], None, {}),
     "i3d_rgb": (i3d, 224, 10, {"scope": "RGB"}),
     "i3d_flow": (i3d, 224, 10, {"scope": "Flow"}),
     "yamnet": (yamnet, None, 10, {}),
@@ -186,6 +198,9 @@ SHAPES = {"i3d_rgb": [16, 224, 224, 3], "i3d_flow": [16, 224, 224, 2], "yamnet":
 # Factors of variables, so that activations neither vanish nor grow.
 GAINS = [
     (r"simclr", r"base_model/.*/kernel$", 0.6),
+    (r"east", r"bottleneck_v1/conv3/weights$", 0.3),
+    # The means are subtracted from images whose values are much smaller.
+    (r"east", r"^resnet_v1_50/conv1/weights$", 0.01),
 ]
 
 

@@ -10,6 +10,7 @@ mod deeplab;
 mod delf;
 mod densenet;
 mod detection;
+mod east;
 mod efficientnet;
 mod facenet;
 mod i3d;
@@ -149,6 +150,7 @@ const NETWORKS: &[&LibraryNetwork] = &[
     &transformers::ELECTRA,
     &transformers::MOBILEBERT,
     &delf::DELF,
+    &east::EAST,
     &deeplab::XCEPTION_41,
     &deeplab::XCEPTION_65,
     &deeplab::XCEPTION_71,
