@@ -4,6 +4,7 @@
 //! Source: `research/slim/nets` of github.com/tensorflow/models, unless a file names another one.
 
 mod alexnet;
+mod bit;
 mod cifarnet;
 mod convolutional_classifier;
 mod deeplab;
@@ -168,6 +169,7 @@ const NETWORKS: &[&LibraryNetwork] = &[
     &mobilefacenet::MOBILEFACENET,
     &yamnet::YAMNET,
     &simclr::SIMCLR,
+    &bit::BIT,
     &densenet::DENSENET121,
     &densenet::DENSENET161,
     &densenet::DENSENET169,
