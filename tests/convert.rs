@@ -181,6 +181,12 @@ fn east_computes_tensorflows_geometry_for_images_of_any_size() {
 }
 
 #[test]
+fn bit_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("bit_26", Format::V2);
+    assert_computes_tensorflows_logits("bit_26_half", Format::V1);
+}
+
+#[test]
 fn densenet_computes_what_tensorflow_computes() {
     assert_computes_tensorflows_logits("densenet121", Format::V2);
     assert_computes_tensorflows_logits("densenet169", Format::V1);
@@ -213,6 +219,8 @@ fn yamnet_computes_what_tensorflow_computes() {
 fn simclr_computes_what_tensorflow_computes() {
     assert_computes_tensorflows_logits("simclr_18", Format::V2);
     assert_computes_tensorflows_logits("simclr_50_pretrained", Format::V1);
+    assert_computes_tensorflows_logits("simclr_18_squeezed", Format::V1);
+    assert_computes_tensorflows_logits("simclr_50_selective_cifar", Format::V2);
 }
 
 #[test]
