@@ -12,8 +12,7 @@ use crate::graph::{Shape, TensorType};
 use crate::ops::infer::{like_first_input, one};
 use crate::tensor::DType;
 
-const NOISE: &str =
-    "noise around the image is another than TensorFlow's; ONNX Runtime has no kernel for it from opset 22 on";
+const NOISE: &str = "noise around the image is another than TensorFlow's";
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
