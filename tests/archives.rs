@@ -96,7 +96,11 @@ fn bad_archives_are_reported() {
 fn other_programs_archives_are_named() {
     let folder = TempDir::new().unwrap();
     for (name, member, said) in [
-        ("model.keras", "model.weights.h5", "it is a model in Keras's own format; load it in Keras"),
+        (
+            "model.keras",
+            "model.weights.h5",
+            "it is a model in Keras's own format; make a SavedModel of it in Keras",
+        ),
         ("model.pt", "model/data.pkl", "it is a PyTorch file; export the model to ONNX in PyTorch"),
     ] {
         let path = folder.path().join(name);

@@ -10,6 +10,7 @@ mod batch_norms;
 mod checkpoints;
 mod convert;
 mod convert_options;
+mod decoders;
 mod definitions;
 mod detection;
 mod detectors;
