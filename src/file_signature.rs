@@ -54,8 +54,8 @@ pub(crate) fn not_a_checkpoint(path: &Path, bytes: &[u8]) -> Error {
 }
 
 const IS_TFLITE: &str = "it is a TensorFlow Lite model";
-const INSTEAD_OF_TFLITE: &str = "give the SavedModel or the checkpoint that it was converted from; from this file itself, \
-     `python -m tf2onnx.convert --tflite` converts";
+const INSTEAD_OF_TFLITE: &str = "give the SavedModel or the checkpoint that it was converted from; tf2onnx \
+     converts this file itself";
 
 /// Whether a file is a TensorFlow Lite model (`file_identifier` in `tensorflow/lite/schema/schema.fbs`).
 fn is_tflite(bytes: &[u8]) -> bool {

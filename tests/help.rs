@@ -67,7 +67,7 @@ fn the_page_of_options_is_what_help_says() {
         let help = prints(&[command, "--help"]);
         let options = help.split_whitespace().filter(|word| word.starts_with("--"));
         let options: BTreeSet<&str> =
-            options.map(|word| word.trim_end_matches([',', '`', ')', '.'])).collect();
+            options.map(|word| word.trim_end_matches([',', '`', ')', ']', '.'])).collect();
         for option in options.iter().filter(|option| option.len() > 2) {
             let option = option.split('=').next().unwrap();
             assert!(page.contains(option), "{command}: {option}");

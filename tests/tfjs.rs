@@ -151,6 +151,11 @@ fn wrong_manifests_are_refused() {
             "Const \"StatefulPartitionedCall/model/conv/Conv2D_weights\": the weights manifest does not have its elements",
         ),
         ("\"modelTopology\": {\"node\"", "\"modelTopology\": {\"nodes\"", "no modelTopology with nodes"),
+        (
+            "\"modelTopology\": {",
+            "\"modelTopology\": {\"model_config\": {}}, \"other\": {",
+            "--input_format=tfjs_layers_model",
+        ),
         ("\"DT_FLOAT\"", "\"DT_FLOTE\"", "expected a DataType"),
     ] {
         let error = error_with(from, to);

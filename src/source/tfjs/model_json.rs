@@ -195,7 +195,7 @@ mod tests {
     fn other_models_are_named() {
         for (text, named) in [
             (r#"{"modelTopology": {"model_config": {}}}"#, "layers model"),
-            (r#"{"format": "layers-model", "modelTopology": {}}"#, "--input_format=tfjs_layers_model"),
+            (r#"{"format": "layers-model", "modelTopology": {}}"#, "tensorflowjs_converter"),
             (r#"{"class_name": "Sequential", "config": []}"#, "layers model"),
             (r#"{"a": 1}"#, "no modelTopology"),
             (r#"{"modelTopology": "#, "is not JSON"),

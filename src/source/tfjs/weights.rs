@@ -371,3 +371,90 @@ fn cast(values: &[f64], dtype: DType) -> Option<Bytes> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::AttrValue;
+
+    /// The elements of constants whose weights are in shards of `length` bytes.
+    fn filled(
+        manifest: &str,
+        bytes: &[u8],
+        length: usize,
+        constants: &[(&str, DType)],
+    ) -> Result<Vec<TensorProto>> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut paths = vec![];
+        for (index, shard) in bytes.chunks(length).enumerate() {
+            paths.push(format!("shard{index}"));
+            std::fs::write(folder.path().join(&paths[index]), shard).unwrap();
+        }
+        let weights = serde_json::from_str(manifest).unwrap();
+        let stored = Stored::open(&folder.path().join("model.json"), &[Group { paths, weights }])?;
+        let tensor = |&(name, dtype): &(&str, DType)| {
+            let number = (1..24).find(|&number| DType::from_proto(number) == Some(dtype)).unwrap();
+            let shape =
+                Some(TensorShapeProto { dim: vec![Dim { size: 1, ..Dim::default() }], unknown_rank: false });
+            let tensor = TensorProto { dtype: number, tensor_shape: shape, ..TensorProto::default() };
+            let value = AttrValue { value: Some(Value::Tensor(tensor)) };
+            let attr = [("value".to_owned(), value)].into();
+            let mut node =
+                NodeDef { name: name.to_owned(), op: "Const".to_owned(), attr, ..NodeDef::default() };
+            stored.fill(&mut node)?;
+            match node.attr.remove("value").and_then(|value| value.value) {
+                Some(Value::Tensor(tensor)) => Ok(tensor),
+                _ => unreachable!(),
+            }
+        };
+        constants.iter().map(tensor).collect()
+    }
+
+    #[test]
+    fn weights_may_begin_in_one_shard_and_end_in_another() {
+        let manifest = r#"[{"name": "t", "shape": [2], "dtype": "string"}, {"name": "none", "shape": [0], "dtype": "float32"},
+            {"name": "i", "shape": [2], "dtype": "int32"}, {"name": "b", "shape": [], "dtype": "bool"}]"#;
+        let bytes = [&[1, 0, 0, 0, b'x', 3, 0, 0, 0][..], b"abc", &[7, 0, 0, 0], &[0xff; 4], &[1]].concat();
+        for length in 1..=bytes.len() {
+            let constants =
+                [("t", DType::String), ("i", DType::Int64), ("b", DType::Bool), ("none", DType::Float32)];
+            let tensors = filled(manifest, &bytes, length, &constants).unwrap();
+            assert_eq!(tensors[0].string_val, [b"x".to_vec(), b"abc".to_vec()]);
+            assert_eq!(tensors[1].tensor_content, [7i64.to_le_bytes(), (-1i64).to_le_bytes()].concat());
+            assert_eq!(tensors[2].tensor_content, [1u8][..]);
+        }
+        for end in [3, 8, 11, 15] {
+            let error = filled(manifest, &bytes[..end], 4, &[]).unwrap_err().to_string();
+            assert!(error.contains("the end of the weights is missing"), "{end}: {error}");
+        }
+    }
+
+    #[test]
+    fn quantized_weights_are_restored_as_javascript_does() {
+        let manifest = r#"[{"name": "f", "shape": [2], "dtype": "float32", "quantization": {"dtype": "uint8", "min": -0.1, "scale": 0.1}},
+            {"name": "i", "shape": [2], "dtype": "int32", "quantization": {"dtype": "uint16", "min": -2.5, "scale": 1}},
+            {"name": "h", "shape": [1], "dtype": "float32", "quantization": {"dtype": "float16"}}]"#;
+        let bytes = [0, 3, 0, 0, 1, 1, 0, 0x3e];
+        let constants = [("f", DType::Float32), ("i", DType::Int32), ("h", DType::Float32)];
+        let tensors = filled(manifest, &bytes, 100, &constants).unwrap();
+        let floats = [(-0.1f64) as f32, (3.0 * 0.1 - 0.1) as f32].map(f32::to_le_bytes).concat();
+        assert_eq!(tensors[0].tensor_content, floats);
+        // Math.round(-2.5) is -2, and Math.round(254.5) is 255.
+        assert_eq!(tensors[1].tensor_content, [-2i32, 255].map(i32::to_le_bytes).concat());
+        assert_eq!(tensors[2].tensor_content, 1.5f32.to_le_bytes()[..]);
+    }
+
+    #[test]
+    fn weights_of_another_kind_than_their_constant_are_refused() {
+        for (dtype, bytes, constant) in [
+            ("int32", &[0, 1, 0, 0][..], DType::Bool),
+            ("float32", &[0, 0, 0x20, 0x40], DType::Int32),
+            ("complex64", &[0; 8], DType::Float32),
+            ("bool", &[1], DType::String),
+        ] {
+            let manifest = format!(r#"[{{"name": "w", "shape": [1], "dtype": "{dtype}"}}]"#);
+            let error = filled(&manifest, bytes, 100, &[("w", constant)]).unwrap_err().to_string();
+            assert!(error.contains("and its constant is"), "{error}");
+        }
+    }
+}
