@@ -66,7 +66,7 @@ impl GraphFile {
                 if text.trim_start().starts_with('[') && tfjs::is_weights_manifest(path) {
                     return Self::open(&tfjs::graph_of_old_manifest(path)?, tag);
                 }
-                Content::Tfjs(tfjs::read(path, text)?)
+                Content::Tfjs(Box::new(tfjs::read(path, text)?))
             }
             Some(text) => parse_text(path, text)?,
             None => parse_binary(&bytes).ok_or_else(|| {
@@ -81,7 +81,7 @@ impl GraphFile {
             (GraphKind::TfjsGraphModel, model.meta)
         };
         let (kind, mut meta) = match content {
-            Content::Tfjs(model) => add_weights(model),
+            Content::Tfjs(model) => add_weights(*model),
             Content::Graph(graph) => match tfjs::with_old_weights(path, &graph)? {
                 Some(model) => add_weights(model),
                 None => {
@@ -165,7 +165,7 @@ enum Content {
     Graph(GraphDef),
     Meta(Box<MetaGraphDef>),
     Saved(SavedModel),
-    Tfjs(tfjs::GraphModel),
+    Tfjs(Box<tfjs::GraphModel>),
 }
 
 /// The first byte of a SavedModel: field 1 is a number. In the other kinds, it is a message.

@@ -83,10 +83,9 @@ pub fn parse(path: &Path, text: &str) -> Result<ModelJson> {
         with_initializer(&mut graph, initializer, signature, signature_def.as_mut());
     }
     let mut meta = MetaGraphDef::default();
-    if let Some(signature) = signature_def.map(|signature| without_lost_tensors(signature, &graph)) {
-        if !signature.outputs.is_empty() {
-            meta.signature_def.insert(SIGNATURE.to_owned(), signature);
-        }
+    let signature = signature_def.map(|signature| without_lost_tensors(signature, &graph));
+    if let Some(signature) = signature.filter(|signature| !signature.outputs.is_empty()) {
+        meta.signature_def.insert(SIGNATURE.to_owned(), signature);
     }
     meta.graph_def = Some(graph);
     let weights = json.get("weightsManifest").cloned().unwrap_or(Json::Array(vec![]));
