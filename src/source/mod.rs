@@ -1,6 +1,7 @@
 //! Opens the input of a conversion: a checkpoint, a graph, or both, which may be in a folder or an archive.
 
 mod archive;
+mod arrays;
 mod find;
 mod graph_file;
 mod standard_input;
@@ -61,9 +62,9 @@ const META_SUFFIXES: [&str; 3] = [".meta", ".meta.pbtxt", ".meta.txt"];
 
 impl Source {
     /// Opens `path`: a checkpoint (see [`Checkpoint::open`]) with the `.meta` file beside it, a graph (see
-    /// [`GraphFile::open`]), the folder of a SavedModel, or an archive (tar, tar.gz, zip) of one of these. An archive is
-    /// unpacked into a private folder that is removed with the source. The path `-` is standard input, which can be a
-    /// graph, a V1 checkpoint or an archive.
+    /// [`GraphFile::open`]), the folder of a SavedModel, or an archive (tar, tar.gz, zip) of one of these, or NumPy's archive of
+    /// variables (npz). An archive is unpacked into a private folder that is removed with the source. The path `-` is standard
+    /// input, which can be a graph, a V1 checkpoint or an archive.
     ///
     /// # Errors
     /// If there is no model or more than one, or the archive cannot be read.
@@ -173,7 +174,9 @@ impl Source {
 fn open_file(path: &Path, options: &OpenOptions) -> Result<Source> {
     let Some(kind) = archive::Kind::of(path) else { return open_parts(path, options) };
     let folder = archive::unpack(path, kind)?;
-    let model_path = archive::model_in(path, folder.path())?;
+    let arrays = arrays::to_checkpoint(path, folder.path())
+        .map_err(|error| error.with_path_replaced(folder.path(), path))?;
+    let model_path = arrays.map_or_else(|| archive::model_in(path, folder.path()), Ok)?;
     // The user knows the path of the archive, not that of the temporary folder.
     let source =
         open_parts(&model_path, options).map_err(|error| error.with_path_replaced(folder.path(), path))?;

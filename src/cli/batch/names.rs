@@ -7,7 +7,7 @@ use super::inputs::Input;
 use crate::error::{Error, Result};
 
 /// The extensions of inputs, the longest first.
-const SUFFIXES: [&str; 14] = [
+const SUFFIXES: [&str; 15] = [
     ".meta.pbtxt",
     ".meta.txt",
     ".tar.gz",
@@ -18,6 +18,7 @@ const SUFFIXES: [&str; 14] = [
     ".index",
     ".ckpt",
     ".meta",
+    ".npz",
     ".tgz",
     ".tar",
     ".zip",
