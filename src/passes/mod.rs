@@ -25,5 +25,6 @@ pub mod placeholder_defaults;
 pub mod preprocess;
 pub mod repeated;
 pub mod rewrite;
+pub mod standardized_filters;
 pub mod tensordot;
 pub mod training_mode;
