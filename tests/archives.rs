@@ -8,7 +8,7 @@ use flate2::{Compression, write::GzEncoder};
 use tempfile::TempDir;
 
 use crate::support::checkpoints::{Format, filled, write};
-use crate::support::command::{convert, fails};
+use crate::support::command::{convert, fails, tf2onnx_rs};
 use crate::support::fill;
 use crate::support::onnx::{Model, execute, relative_error};
 use crate::support::zoo::Case;
@@ -137,4 +137,38 @@ fn a_full_temporary_folder_is_not_reported_as_a_damaged_archive() {
     assert_eq!(done.status.code(), Some(1));
     assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
     assert!(!folder.path().join("model.onnx").exists());
+}
+
+#[test]
+fn arrays_of_numpy_are_variables() {
+    let folder = TempDir::new().unwrap();
+    let case = Case::load("mobilenet_v1_025");
+    let checkpoint = write(folder.path(), &filled(&case), Format::V2);
+    let path = |name: &str| folder.path().join(name);
+    let arrays = path("arrays.npz");
+    let done = tf2onnx_rs(["extract", checkpoint.to_str().unwrap(), arrays.to_str().unwrap()]);
+    assert_eq!(done.status, 0, "{}", done.stderr);
+    convert(&checkpoint, &path("expected.onnx"), &[]);
+    let done = convert(&arrays, &path("model.onnx"), &[]);
+    assert!(done.stdout.starts_with(&format!("{} → ", arrays.display())), "{}", done.stdout);
+    let shape = [1, 224, 224, 3];
+    let results =
+        ["model.onnx", "expected.onnx"].map(|name| execute(&path(name), &shape, fill::image(&shape)));
+    assert_eq!(results[0], results[1]);
+}
+
+#[test]
+fn a_damaged_array_is_named() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("arrays.npz");
+    let mut archive = zip::ZipWriter::new(File::create(&path).unwrap());
+    archive.start_file("resnet/kernel.npy", zip::write::SimpleFileOptions::default()).unwrap();
+    archive.write_all(b"not an array").unwrap();
+    archive.finish().unwrap();
+    let output = folder.path().join("model.onnx");
+    let error = fails(&["convert", path.to_str().unwrap(), output.to_str().unwrap()]);
+    assert!(
+        error.contains("arrays.npz: resnet/kernel.npy") && error.contains("not an array that NumPy saved"),
+        "{error}"
+    );
 }

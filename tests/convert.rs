@@ -148,6 +148,22 @@ fn deeplab_has_the_classes_of_pixels_as_an_output() {
 }
 
 #[test]
+fn deeplab_takes_images_of_any_size() {
+    for name in ["deeplab_mobilenet_v2_half", "deeplab_xception_41"] {
+        let case = Case::load(name);
+        let options = case.network_options().into_iter();
+        let mut options: Vec<String> =
+            options.map(|option| format!("--network-option={}={}", option.name, option.value)).collect();
+        options.push(format!("--outputs={}", case.output));
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let open = Converted::new(&filled(&case), Format::V2, &options);
+        assert_eq!(open.model().inputs()[0].1, "batch,?,?,3");
+        let error = relative_error(&open.run(&case)[0].1, &case.logits());
+        assert!(error <= TOLERANCE, "{name}: relative error {error}");
+    }
+}
+
+#[test]
 fn atrous_rates_that_no_one_knows_are_asked_for() {
     let case = Case::load("deeplab_mobilenet_v2_decoder");
     let folder = TempDir::new().unwrap();

@@ -82,6 +82,7 @@ use crate::passes::pad_convolutions::pad_convolutions;
 use crate::passes::prelu::fuse_prelu;
 use crate::passes::preprocess::{Preprocessing, preprocess};
 use crate::passes::repeated::merge_repeated;
+use crate::passes::standardized_filters::standardize_filters;
 use crate::passes::tensordot::multiply_tensors;
 use crate::setting::Setting;
 use crate::source::Source;
@@ -228,6 +229,7 @@ fn finish(
         .freeze(&mut bound.graph, &bound.described)
         .map_err(|error| origin.advised(error, source, options))?;
     refuse_failing(&bound.graph)?;
+    let bound = bound.after(|graph, _| standardize_filters(graph))?.pruned();
     let (mut bound, float16) = narrowed(bound, options)?;
     let rewriting = start.elapsed().as_secs_f64();
     let lower_options = LowerOptions {

@@ -63,8 +63,9 @@ fn layer_norm(graph: &Graph, node: &Node) -> Result<Option<LayerNorm>> {
         part.is_none_or(|part| graph.shape(part).fully_known().is_some_and(|dims| dims == [channels]))
     };
     let source = |tensor: TensorRef| graph.node(graph.origin(tensor).node);
-    let of_mean = mean_along_last_axis(graph, source(mean), rank)?;
-    let of_variance = mean_along_last_axis(graph, source(variance), rank)?;
+    let last = [rank as i64 - 1];
+    let of_mean = kept_mean(graph, source(mean), &last, rank)?;
+    let of_variance = kept_mean(graph, source(variance), &last, rank)?;
     let is_own = of_mean.is_some_and(|averaged| is_same(graph, averaged, input))
         && of_variance.is_some_and(|squared| is_squared_difference(graph, source(squared), input, mean));
     let is_layer_norm = is_own
@@ -76,23 +77,26 @@ fn layer_norm(graph: &Graph, node: &Node) -> Result<Option<LayerNorm>> {
     Ok(is_layer_norm.then_some(LayerNorm { input, gamma, beta, channels, epsilon }))
 }
 
-fn is_same(graph: &Graph, a: TensorRef, b: TensorRef) -> bool {
+pub(super) fn is_same(graph: &Graph, a: TensorRef, b: TensorRef) -> bool {
     graph.origin(a) == graph.origin(b)
 }
 
-/// What a node averages along the last axis, which it keeps.
-fn mean_along_last_axis(graph: &Graph, node: &Node, rank: usize) -> Result<Option<TensorRef>> {
+/// What a node averages along these axes of a tensor of this rank, which it keeps.
+pub(super) fn kept_mean(graph: &Graph, node: &Node, axes: &[i64], rank: usize) -> Result<Option<TensorRef>> {
     if node.op != "Mean" || !node.bool("keep_dims", false) {
         return Ok(None);
     }
-    let axes = graph.node(graph.origin(node.inputs[1]).node).constant();
-    let axes = axes.map(Constant::to_i64s).transpose()?.flatten();
-    let is_last = |axis: i64| axis == -1 || axis + 1 == rank as i64;
-    Ok(axes.is_some_and(|axes| matches!(axes[..], [axis] if is_last(axis))).then(|| node.inputs[0]))
+    let found = graph.node(graph.origin(node.inputs[1]).node).constant();
+    let Some(mut found) = found.map(Constant::to_i64s).transpose()?.flatten() else { return Ok(None) };
+    for axis in &mut found {
+        *axis += if *axis < 0 { rank as i64 } else { 0 };
+    }
+    found.sort_unstable();
+    Ok((found == axes).then(|| node.inputs[0]))
 }
 
 /// Whether a node computes the square of the difference between a tensor and its mean.
-fn is_squared_difference(graph: &Graph, node: &Node, input: TensorRef, mean: TensorRef) -> bool {
+pub(super) fn is_squared_difference(graph: &Graph, node: &Node, input: TensorRef, mean: TensorRef) -> bool {
     let is_difference = |&[a, b]: &[TensorRef; 2]| {
         [(a, b), (b, a)].iter().any(|&(a, b)| is_same(graph, a, input) && is_same(graph, b, mean))
     };

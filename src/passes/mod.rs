@@ -26,5 +26,6 @@ pub mod prelu;
 pub mod preprocess;
 pub mod repeated;
 pub mod rewrite;
+pub mod standardized_filters;
 pub mod tensordot;
 pub mod training_mode;

@@ -5,7 +5,7 @@
 //! `tensorflow/python/ops/array_ops.py`.
 
 use super::NetworkBuilder;
-use crate::error::Error;
+use super::layers::padding_attr;
 use crate::graph::{Attr, Padding, TensorRef};
 use crate::tensor::Constant;
 
@@ -21,8 +21,14 @@ impl NetworkBuilder<'_> {
         padding: &Padding,
     ) -> TensorRef {
         let Some(size) = self.height_and_width(net) else {
-            self.fail(Error::new(self.current_scope(), "an atrous convolution needs images of known size"));
-            return net;
+            // How many pixels the smaller images need is not known. A dilated convolution computes the same.
+            let dilations = Attr::Ints(vec![1, rate as i64, rate as i64, 1]);
+            let attrs = [
+                ("strides", Attr::Ints(vec![1; 4])),
+                ("dilations", dilations),
+                ("padding", padding_attr(padding)),
+            ];
+            return self.op(&format!("{name}/BatchToSpaceND"), op, &[net, filter], attrs);
         };
         let borders = [0, 1].map(|axis| border(size[axis], kernel[axis], rate, padding));
         let pads = borders.map(|Border { before, after, .. }| [before, after]).concat();

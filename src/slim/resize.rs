@@ -6,7 +6,6 @@
 use super::shape_ops::Operand;
 use super::{Length, NetworkBuilder};
 use crate::graph::{Attr, TensorRef};
-use crate::tensor::Constant;
 
 /// How pixels between the given ones are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,19 +28,6 @@ pub enum Alignment {
 }
 
 impl NetworkBuilder<'_> {
-    /// Resizes images to this height and width. The name of the op is that of its kind.
-    pub fn resize(
-        &mut self,
-        images: TensorRef,
-        size: [usize; 2],
-        interpolation: Interpolation,
-        alignment: Alignment,
-    ) -> TensorRef {
-        let op = interpolation.op();
-        let size = ("size", Constant::from_i32(vec![2], &size.map(|length| length as i32)));
-        self.op_with_constant(op, op, &[images], size, alignment.attrs())
-    }
-
     /// Resizes images to the height and width in the tensor `size`.
     pub fn resize_to(
         &mut self,

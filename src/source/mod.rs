@@ -1,6 +1,7 @@
 //! Opens the input of a conversion: a checkpoint, a graph, or both, which may be in a folder or an archive.
 
 mod archive;
+mod arrays;
 mod find;
 mod graph_file;
 mod standard_input;
@@ -69,9 +70,9 @@ const META_SUFFIXES: [&str; 3] = [".meta", ".meta.pbtxt", ".meta.txt"];
 
 impl Source {
     /// Opens `path`: a checkpoint (see [`Checkpoint::open`]) with the `.meta` file beside it, a graph (see
-    /// [`GraphFile::open`]), the folder of a SavedModel, or an archive (tar, tar.gz, zip) of one of these; a
-    /// single file may also be compressed with gzip. An archive is unpacked into a private folder that is removed with the source. The
-    /// path `-` is standard input, which can be a graph, a V1 checkpoint or an archive.
+    /// [`GraphFile::open`]), the folder of a SavedModel, or an archive (tar, tar.gz, zip) of one of these, or NumPy's archive of
+    /// variables (npz); a single file may also be compressed with gzip. An archive is unpacked into a private folder that is
+    /// removed with the source. The path `-` is standard input, which can be a graph, a V1 checkpoint or an archive.
     ///
     /// # Errors
     /// If there is no model or more than one, or the archive cannot be read.
@@ -194,7 +195,11 @@ fn open_unpacked(path: &Path, unpacked: Unpacked, options: &OpenOptions) -> Resu
     let Unpacked { folder, single_file } = unpacked;
     let model_path = match single_file {
         Some(file) => file,
-        None => archive::model_in(path, folder.path())?,
+        None => {
+            let arrays = arrays::to_checkpoint(path, folder.path())
+                .map_err(|error| error.with_path_replaced(folder.path(), path))?;
+            arrays.map_or_else(|| archive::model_in(path, folder.path()), Ok)?
+        }
     };
     // The user knows the path of the archive, not that of the temporary folder.
     let source =

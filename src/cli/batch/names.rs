@@ -7,7 +7,7 @@ use super::inputs::Input;
 use crate::error::{Error, Result};
 
 /// The extensions of inputs, the longest first.
-const SUFFIXES: [&str; 15] = [
+const SUFFIXES: [&str; 16] = [
     ".meta.pbtxt",
     ".meta.txt",
     ".tar.gz",
@@ -19,6 +19,7 @@ const SUFFIXES: [&str; 15] = [
     ".ckpt",
     ".json",
     ".meta",
+    ".npz",
     ".tgz",
     ".tar",
     ".zip",

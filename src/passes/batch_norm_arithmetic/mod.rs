@@ -350,6 +350,11 @@ impl<'g> Reading<'g> {
     fn checked(&self, found: Found) -> Option<Parts> {
         let Found { input, mean, scale: Scale { gamma, variance, epsilon }, beta } = found;
         let (channels, after) = self.channels(variance)?;
+        // Filters may be normalized too, but not by a batch norm.
+        let normalized = self.source(input);
+        if normalized.is_variable() || normalized.constant().is_some() {
+            return None;
+        }
         let shape = self.graph.shape(input);
         let axis = match (shape.rank(), after) {
             (Some(0 | 1), _) => return None,

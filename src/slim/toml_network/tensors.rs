@@ -6,7 +6,7 @@ use super::steps::{Action, NewSize, Operand};
 use super::values::pair;
 use crate::error::{Error, Result};
 use crate::graph::TensorRef;
-use crate::slim::{Alignment, Interpolation, NetworkBuilder};
+use crate::slim::{Alignment, Interpolation, Length, NetworkBuilder};
 use crate::tensor::Constant;
 
 /// The name by which steps read the images of the network.
@@ -157,5 +157,5 @@ pub fn resized(
         slim.fail(Error::new(interpolation.op(), format!("images have at most {MAX_SIZE} rows and columns")));
         return net;
     }
-    slim.resize(net, size, interpolation, alignment)
+    slim.resize_to_lengths(net, size.map(Length::Known), interpolation, alignment)
 }

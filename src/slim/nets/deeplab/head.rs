@@ -9,14 +9,18 @@ use super::options::{
 use super::variant::Variant;
 use crate::graph::{Attr, TensorRef};
 use crate::slim::arg_scope::{NO_ACTIVATION, NO_NORMALIZER, SAME};
-use crate::slim::{Activation, Alignment, Arg, Interpolation, Layer, NetworkBuilder, Normalizer, Options};
+use crate::slim::{
+    Activation, Alignment, Arg, Interpolation, Layer, Length, NetworkBuilder, Normalizer, Options,
+};
+use crate::tensor::DType;
 
 /// What the parts of the head need to know.
 pub struct Head<'a> {
     pub variant: &'a Variant,
     pub options: &'a Options,
-    /// Height and width of the images.
-    pub crop_size: [usize; 2],
+    pub images: TensorRef,
+    /// Height and width of the images, unless they may have any.
+    pub crop_size: Option<[usize; 2]>,
 }
 
 /// The size of an image that has shrunk by `stride`: its first and last pixels are those of the image.
@@ -24,13 +28,20 @@ fn scale_dimension(length: usize, stride: usize) -> usize {
     ((length as f64 - 1.0) * (1.0 / stride as f64) + 1.0) as usize
 }
 
-pub fn scaled(size: [usize; 2], stride: usize) -> [usize; 2] {
+fn scaled(size: [usize; 2], stride: usize) -> [usize; 2] {
     size.map(|length| scale_dimension(length, stride))
 }
 
-/// `tf.image.resize_bilinear(net, size, align_corners=True)`
-pub fn resize_bilinear(slim: &mut NetworkBuilder<'_>, net: TensorRef, size: [usize; 2]) -> TensorRef {
-    slim.resize(net, size, Interpolation::Bilinear, Alignment::Corners)
+/// The length of an axis of images of any size, when they have shrunk by `stride`.
+fn scaled_length(slim: &mut NetworkBuilder<'_>, images: TensorRef, axis: i32, stride: usize) -> Length {
+    slim.name_scope("scale_dimension", |slim| {
+        let length = slim.length(images, axis);
+        let length = slim.to_float(length);
+        let length = slim.plus(length, -1.0);
+        let length = slim.times(length, 1.0 / stride as f32);
+        let length = slim.plus(length, 1.0);
+        Length::Computed(slim.cast(length, DType::Int32))
+    })
 }
 
 /// The rates of the convolutions of ASPP; `None` if no one knows them.
@@ -50,6 +61,15 @@ pub fn atrous_rates(options: &Options) -> Option<Vec<usize>> {
 }
 
 impl Head<'_> {
+    /// Resizes features to the size that images have when they have shrunk by `stride`.
+    pub fn resized(&self, slim: &mut NetworkBuilder<'_>, net: TensorRef, stride: usize) -> TensorRef {
+        let size = match self.crop_size {
+            Some(size) => scaled(size, stride).map(Length::Known),
+            None => [1, 2].map(|axis| scaled_length(slim, self.images, axis, stride)),
+        };
+        slim.resize_to_lengths(net, size, Interpolation::Bilinear, Alignment::Corners)
+    }
+
     fn flag(&self, name: &str) -> bool {
         self.options.flag(name)
     }
@@ -115,17 +135,10 @@ impl Head<'_> {
     fn image_feature(&self, slim: &mut NetworkBuilder<'_>, features: TensorRef, depth: usize) -> TensorRef {
         let stride = self.options.count(&OUTPUT_STRIDE.name);
         let pooled = <[usize; 2]>::try_from(self.options.counts("image_pooling_crop_size"));
-        let window = scaled(pooled.unwrap_or(self.crop_size), stride).map(|length| length as i64);
-        let steps = <[usize; 2]>::try_from(self.options.counts("image_pooling_stride")).unwrap_or([1, 1]);
-        let steps = steps.map(|step| step as i64);
-        let net = slim.name_scope("AvgPool2D", |slim| {
-            let attrs = [
-                ("ksize", Attr::Ints(vec![1, window[0], window[1], 1])),
-                ("strides", Attr::Ints(vec![1, steps[0], steps[1], 1])),
-                ("padding", "VALID".into()),
-            ];
-            slim.op("AvgPool", "AvgPool", &[features], attrs)
-        });
+        let net = match pooled.ok().or(self.crop_size) {
+            Some(pooled) => self.window_means(slim, features, scaled(pooled, stride)),
+            None => slim.spatial_mean(features, "Mean"),
+        };
         let args: &[Arg] =
             match (self.flag("aspp_with_squeeze_and_excitation"), self.flag("image_se_uses_qsigmoid")) {
                 (false, _) => &[Arg::ActivationFn(Some(Activation::Relu))],
@@ -133,7 +146,25 @@ impl Head<'_> {
                 (true, true) => &[Arg::ActivationFn(Some(Activation::HardSigmoid)), NO_NORMALIZER],
             };
         let net = slim.conv2d(net, depth, 1, "image_pooling", args);
-        resize_bilinear(slim, net, scaled(self.crop_size, stride))
+        self.resized(slim, net, stride)
+    }
+
+    fn window_means(
+        &self,
+        slim: &mut NetworkBuilder<'_>,
+        features: TensorRef,
+        window: [usize; 2],
+    ) -> TensorRef {
+        let steps = <[usize; 2]>::try_from(self.options.counts("image_pooling_stride")).unwrap_or([1, 1]);
+        let [window, steps] = [window, steps].map(|lengths| lengths.map(|length| length as i64));
+        slim.name_scope("AvgPool2D", |slim| {
+            let attrs = [
+                ("ksize", Attr::Ints(vec![1, window[0], window[1], 1])),
+                ("strides", Attr::Ints(vec![1, steps[0], steps[1], 1])),
+                ("padding", "VALID".into()),
+            ];
+            slim.op("AvgPool", "AvgPool", &[features], attrs)
+        })
     }
 
     /// Refines the features with those that the backbone has before it shrinks them further.
@@ -176,8 +207,7 @@ impl Head<'_> {
         let is_separable = self.flag("decoder_use_separable_conv") && !is_logits;
         let scope = format!("feature_projection0{suffix}");
         let low_level = slim.conv2d(low_level, if sums { depth } else { PROJECTED }, 1, &scope, &[]);
-        let [net, low_level] =
-            [net, low_level].map(|net| resize_bilinear(slim, net, scaled(self.crop_size, stride)));
+        let [net, low_level] = [net, low_level].map(|net| self.resized(slim, net, stride));
         match (sums, is_separable) {
             (true, true) => {
                 let scope = format!("decoder_split_sep_conv0{suffix}");

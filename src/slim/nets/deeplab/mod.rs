@@ -14,7 +14,7 @@ mod resnet_beta;
 mod variant;
 mod xception;
 
-use self::head::{Head, atrous_rates, resize_bilinear, scaled};
+use self::head::{Head, atrous_rates};
 use self::options::{ATROUS_RATES, DECODER_OUTPUT_STRIDE, OUTPUT_STRIDE};
 use self::variant::Variant;
 use super::{Build, LibraryNetwork};
@@ -34,7 +34,7 @@ const fn on(
         name,
         // The head is beside the scope of the backbone.
         scope: "",
-        image_size: [513, 513],
+        image_size: [0, 0],
         logits: mark,
         aux_logits: None,
         arg_scope_name: "DeepLab's arg_scopes",
@@ -143,11 +143,7 @@ fn build(
     options: &Options,
     variant: &Variant,
 ) -> TensorRef {
-    let Some(crop_size) = slim.height_and_width(images) else {
-        slim.fail(Error::new("image size", "DeepLab needs images of known size"));
-        return images;
-    };
-    let head = Head { variant, options, crop_size };
+    let head = Head { variant, options, images, crop_size: slim.height_and_width(images) };
     let prepared = if options.flag("preprocess_images") {
         preprocessing::prepared(slim, images, variant.preprocessing)
     } else {
@@ -159,7 +155,7 @@ fn build(
     let net = head.logits(slim, net);
     let decoder_strides = options.counts(&DECODER_OUTPUT_STRIDE.name);
     let stride = decoder_strides.into_iter().min().unwrap_or(options.count(&OUTPUT_STRIDE.name));
-    let logits = resize_bilinear(slim, net, scaled(crop_size, stride));
+    let logits = head.resized(slim, net, stride);
     slim.end_point("merged_logits", logits);
     prediction::predicted(slim, images, logits, options)
 }
