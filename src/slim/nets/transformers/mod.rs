@@ -214,8 +214,11 @@ fn check_known(
                 options.count(&HIDDEN_SIZE.name),
                 options.count(&NUM_HIDDEN_LAYERS.name)
             );
+            let file = options
+                .config()
+                .map_or(String::new(), |config| format!(" nor in {}", config.path().display()));
             let problem = format!(
-                "it is in no variable, and no published {network} has {sizes}, so that it cannot be inferred"
+                "it is in no variable{file}, and no published {network} has {sizes}, so that it cannot be inferred"
             );
             Err(Error::new(option, problem).advice(format!(
                 "put {network}'s JSON file (such as bert_config.json) beside the checkpoint, or name it with {}, or give \
@@ -246,6 +249,14 @@ fn check_heads(options: &Options, divided: usize, heads: usize) -> Result<()> {
 /// Checks that the file beside the checkpoint describes its variables.
 fn check_config(options: &Options, in_variables: &[OptionSpec]) -> Result<()> {
     let Some(config) = options.config() else { return Ok(()) };
+    let counts = in_variables.iter().map(|spec| &*spec.name);
+    for name in counts.chain([&*NUM_HIDDEN_LAYERS.name, &*NUM_ATTENTION_HEADS.name]) {
+        let field = config.field(name);
+        if field.is_present() && field.count().is_none() {
+            let problem = format!("it is {}, and a whole number is needed", field.described());
+            return Err(config.error(name, problem));
+        }
+    }
     for spec in in_variables {
         let (stored, described) = (options.count(&spec.name), config.field(&spec.name).count());
         if let Some(described) = described.filter(|&described| described != stored) {
@@ -260,7 +271,12 @@ fn check_config(options: &Options, in_variables: &[OptionSpec]) -> Result<()> {
 }
 
 fn check_activation(config: &ModelConfig) -> Result<()> {
-    match config.field(&HIDDEN_ACT.name).word() {
+    let field = config.field(&HIDDEN_ACT.name);
+    match field.word() {
+        None if field.is_present() => {
+            let problem = format!("it is {}, and the name of a function is needed", field.described());
+            Err(config.error(&HIDDEN_ACT.name, problem))
+        }
         Some(word) if !ACTIVATIONS.contains(&word.to_lowercase().as_str()) => {
             let known = ACTIVATIONS.join(", ");
             Err(config.error(&HIDDEN_ACT.name, format!("\"{word}\" is none of {known}")))
