@@ -103,10 +103,10 @@ def vectors(model):
     return {"pooled_output": model.get_pooled_output(), "sequence_output": model.get_sequence_output()}
 
 
-def bert(source, config=SMALL, length=None, gelu=None):
+def bert(source, config=SMALL, length=None, gelu=None, given=3):
     modeling = definition(source / "bert/modeling.py")
     modeling.gelu = gelu or modeling.gelu
-    inputs, feeds = tokens(config, length)
+    inputs, feeds = (values[:given] for values in tokens(config, length))
     return modeling, inputs, feeds, modeling.BertModel(modeling.BertConfig.from_dict(config), False, *inputs)
 
 
@@ -154,9 +154,9 @@ def albert(source, config=SMALL_ALBERT, length=None):
     return inputs, feeds, vectors(modeling.AlbertModel(modeling.AlbertConfig.from_dict(config), False, *inputs))
 
 
-def mobilebert(source, config=SMALL_MOBILEBERT, length=None):
+def mobilebert(source, config=SMALL_MOBILEBERT, length=None, given=3):
     modeling = definition(source / "mobilebert/modeling.py")
-    inputs, feeds = tokens(config, length)
+    inputs, feeds = (values[:given] for values in tokens(config, length))
     return inputs, feeds, vectors(modeling.BertModel(modeling.BertConfig.from_dict(config), False, *inputs))
 
 
@@ -205,6 +205,10 @@ CASES = {
     "bert_relu": of("bert", lambda source: bert_alone(source, config=RELU), config=RELU),
     "bert_erf": of("bert", bert_alone, options=["num_attention_heads=4", "gelu=erf"], gelu=erf_gelu),
     "bert_heads_of_64": of("bert", lambda source: bert_alone(source, config=HEADS_OF_64)),
+    "bert_ids": of("bert", bert_alone, config=SMALL, options=["input_mask=false", "segment_ids=false"], given=1),
+    "bert_ids_fixed": of(
+        "bert", bert_alone, config=SMALL, options=["input_mask=false", "segment_ids=false", "max_seq_length=12"], length=LENGTH, given=1),
+    "bert_ids_and_mask": of("bert", bert_alone, config=SMALL, options=["segment_ids=false"], given=2),
     "bert_pretraining": of("bert", pretraining, config=SMALL, options=["masked_lm_positions=true"]),
     "bert_classifier": of(
         "bert", head("run_classifier.py", ["logits", "probabilities"], lambda: tf.zeros([SEQUENCES], tf.int32), 3), config=SMALL),
@@ -218,6 +222,7 @@ CASES = {
     "electra_classifier": of("electra", classification, config=SMALL),
     "mobilebert": of("mobilebert", mobilebert, config=SMALL_MOBILEBERT),
     "mobilebert_fixed": of("mobilebert", mobilebert, config=SMALL_MOBILEBERT, options=["max_seq_length=12"], length=LENGTH),
+    "mobilebert_ids": of("mobilebert", mobilebert, config=SMALL_MOBILEBERT, options=["input_mask=false", "segment_ids=false"], given=1),
     "mobilebert_teacher": of("mobilebert", lambda source: mobilebert(source, config=TEACHER), config=TEACHER),
 }
 

@@ -8,13 +8,15 @@ use super::layers::{
     Attention, TypeLookup, attention_mask, embedding_postprocessor, transformer_model, word_embeddings,
 };
 use super::{
-    EMBEDDING_SIZE, HIDDEN_ACT, HIDDEN_SIZE, INTERMEDIATE_SIZE, MAX_POSITION_EMBEDDINGS, MAX_SEQ_LENGTH,
-    NUM_ATTENTION_HEADS, NUM_HIDDEN_LAYERS, QUERY, TYPE_VOCAB_SIZE, VOCAB_SIZE, arg_scope, check_config,
-    check_heads, check_known, heads_of_64, hidden_activation, inputs, known_or_published,
+    EMBEDDING_SIZE, HIDDEN_ACT, HIDDEN_SIZE, INPUT_MASK, INTERMEDIATE_SIZE, MAX_POSITION_EMBEDDINGS,
+    MAX_SEQ_LENGTH, NUM_ATTENTION_HEADS, NUM_HIDDEN_LAYERS, QUERY, TYPE_VOCAB_SIZE, VOCAB_SIZE, all_inputs,
+    arg_scope, check_config, check_heads, check_known, heads_of_64, hidden_activation, inputs,
+    known_or_published,
 };
 use crate::error::Result;
 use crate::graph::{Attr, TensorRef};
 use crate::slim::{HiddenActivation, LayerNorm, NetworkBuilder, OptionSpec, Options, UNNAMED, Variables};
+use crate::tensor::DType;
 
 pub const ELECTRA: LibraryNetwork = LibraryNetwork {
     name: "electra",
@@ -35,6 +37,7 @@ pub const ELECTRA: LibraryNetwork = LibraryNetwork {
         MAX_POSITION_EMBEDDINGS,
         TYPE_VOCAB_SIZE,
         MAX_SEQ_LENGTH,
+        INPUT_MASK,
     ],
     build: Build::Inputs { inputs, check, build },
 };
@@ -70,6 +73,7 @@ const GENERATOR: &str = "generator";
 
 /// Builds the discriminator, and the generator if the checkpoint holds it.
 fn build(slim: &mut NetworkBuilder<'_>, inputs: &[TensorRef], options: &Options) -> TensorRef {
+    let inputs = &all_inputs(slim, inputs, options, DType::Int32)[..];
     let &[_, input_mask, segment_ids, ..] = inputs else { unreachable!("inputs() has three") };
     let activation = hidden_activation(options, HiddenActivation::GeluErf);
     let hidden_size = options.count(&HIDDEN_SIZE.name);

@@ -22,8 +22,8 @@ use crate::graph::{Shape, TensorRef};
 use crate::model_config::ModelConfig;
 use crate::setting::Setting;
 use crate::slim::{
-    ArgScope, HiddenActivation, ImageShape, NetworkBuilder, NetworkInput, OptionSource, OptionSpec, Options,
-    Value, Variables,
+    ArgScope, HiddenActivation, ImageShape, Length, NetworkBuilder, NetworkInput, OptionSource, OptionSpec,
+    Options, Value, Variables,
 };
 use crate::tensor::DType;
 
@@ -37,13 +37,40 @@ const POSITIONS: &str = "masked_lm_positions";
 fn inputs(options: &Options, images: &ImageShape) -> Vec<NetworkInput> {
     let length = Some(options.count(&MAX_SEQ_LENGTH.name)).filter(|&length| length > 0);
     let shape = Shape::new(vec![images.batch, length]);
-    let of_tokens = INPUTS.map(|name| NetworkInput { name, dtype: DType::Int32, shape: shape.clone() });
-    let mut inputs = of_tokens.to_vec();
+    let of_tokens = INPUTS.into_iter().filter(|name| options.value(name) != Some(Value::Flag(false)));
+    let of_tokens = of_tokens.map(|name| NetworkInput { name, dtype: DType::Int32, shape: shape.clone() });
+    let mut inputs: Vec<NetworkInput> = of_tokens.collect();
     if options.flag(&MASKED_LM_POSITIONS.name) {
         let shape = Shape::new(vec![images.batch, None]);
         inputs.push(NetworkInput { name: POSITIONS, dtype: DType::Int32, shape });
     }
     inputs
+}
+
+/// The tensors of [`INPUTS`], and of what follows them: `BertModel` makes what is no input, the mask in the type that it computes with.
+fn all_inputs(
+    slim: &mut NetworkBuilder<'_>,
+    inputs: &[TensorRef],
+    options: &Options,
+    mask: DType,
+) -> Vec<TensorRef> {
+    let mut given = inputs.iter().copied();
+    let input_ids = given.next();
+    let made = [(INPUT_MASK, "ones", mask, 1), (SEGMENT_IDS, "zeros", DType::Int32, 0)];
+    let is_made = |option: &OptionSpec| options.value(&option.name) == Some(Value::Flag(false));
+    let lengths: Option<[Length; 2]> = match made.iter().any(|(option, ..)| is_made(option)) {
+        true => input_ids.map(|ids| slim.shape_list(ids)),
+        false => None,
+    };
+    let mut all: Vec<TensorRef> = input_ids.into_iter().collect();
+    for (option, name, dtype, value) in made {
+        match lengths.filter(|_| is_made(&option)) {
+            Some(lengths) => all.push(slim.filled(name, &lengths, dtype, value)),
+            None => all.extend(given.next()),
+        }
+    }
+    all.extend(given);
+    all
 }
 
 /// The networks use no defaults of layers.
@@ -146,6 +173,19 @@ const HIDDEN_ACT: OptionSpec = OptionSpec {
         known.map(|known| Value::Choice(known, ACTIVATIONS))
     }),
     help: "activation of the hidden layers",
+};
+
+const INPUT_MASK: OptionSpec = OptionSpec {
+    name: Cow::Borrowed("input_mask"),
+    default: Value::Flag(true),
+    source: OptionSource::User,
+    help: "whether it is an input; otherwise no token is padding",
+};
+const SEGMENT_IDS: OptionSpec = OptionSpec {
+    name: Cow::Borrowed("segment_ids"),
+    default: Value::Flag(true),
+    source: OptionSource::User,
+    help: "whether it is an input; otherwise all tokens belong to the first sentence",
 };
 
 const MAX_SEQ_LENGTH: OptionSpec = OptionSpec {
