@@ -4,6 +4,7 @@
 //! Source: `model/modeling.py`, `run_pretraining.py`, and the tasks in `finetune/` of github.com/google-research/electra.
 
 use super::super::{Build, LibraryNetwork};
+use super::electra_tasks::{BEAM_SIZE, Vectors, task_predictions};
 use super::layers::{
     Attention, TypeLookup, attention_mask, embedding_postprocessor, transformer_model, word_embeddings,
 };
@@ -38,6 +39,7 @@ pub const ELECTRA: LibraryNetwork = LibraryNetwork {
         TYPE_VOCAB_SIZE,
         MAX_SEQ_LENGTH,
         INPUT_MASK,
+        BEAM_SIZE,
     ],
     build: Build::Inputs { inputs, check, build },
 };
@@ -88,7 +90,8 @@ fn build(slim: &mut NetworkBuilder<'_>, inputs: &[TensorRef], options: &Options)
     let masks = [segment_ids, input_mask];
     let [sequence_output, pooled_output] =
         transformer(slim, &options.scope, embedded, masks, &sizes, activation);
-    if !task_predictions(slim, pooled_output) {
+    let encoded = Vectors { sequence_output, pooled_output, masks };
+    if !task_predictions(slim, &encoded, options) {
         slim.model_output("sequence_output", sequence_output);
         if slim.stores("discriminator_predictions/dense/kernel") {
             discriminator_predictions(slim, sequence_output, hidden_size, activation);
@@ -210,38 +213,4 @@ fn generator_predictions(
         let logits = slim.dense_of_rows(net, embedding_table, bias);
         slim.end_point("generator_logits", logits);
     });
-}
-
-/// The scope of what is trained for a task.
-const TASKS: &str = "task_specific/";
-
-/// What `finetune/classification` trains: a dense layer for each task, which classifies sequences or gives them a number.
-/// Returns whether there is one.
-fn task_predictions(slim: &mut NetworkBuilder<'_>, pooled_output: TensorRef) -> bool {
-    let tasks = classification_tasks(slim);
-    for (task, classes) in &tasks {
-        slim.variable_scope(&format!("{TASKS}{task}"), |slim| {
-            let logits = slim.dense(pooled_output, *classes, UNNAMED, HiddenActivation::Linear);
-            if *classes == 1 {
-                let squeezed = [("squeeze_dims", Attr::Ints(vec![-1]))];
-                let predictions = slim.op("Squeeze", "Squeeze", &[logits], squeezed);
-                slim.model_output(&format!("{task}_predictions"), predictions);
-            } else {
-                slim.model_output(&format!("{task}_logits"), logits);
-            }
-        });
-    }
-    !tasks.is_empty()
-}
-
-/// The tasks that have a single dense layer, and the number of their classes. `chunk` classifies tokens.
-fn classification_tasks(slim: &NetworkBuilder<'_>) -> Vec<(String, usize)> {
-    let scope = format!("{}{TASKS}", slim.current_scope());
-    let below = slim.variables.range(scope.clone()..).take_while(|(name, _)| name.starts_with(&scope));
-    let kernels = below.filter_map(|(name, shape)| {
-        let task = name[scope.len()..].strip_suffix("/dense/kernel")?;
-        Some((task.to_owned(), *shape.get(1)?))
-    });
-    let is_single = |task: &str| !slim.stores(&format!("{TASKS}{task}/dense_1/kernel")) && task != "chunk";
-    kernels.filter(|(task, _)| !task.contains('/') && is_single(task)).collect()
 }

@@ -6,6 +6,7 @@
 mod albert;
 mod bert;
 mod electra;
+mod electra_tasks;
 mod heads;
 mod layers;
 mod mobilebert;
