@@ -47,6 +47,8 @@ mod structure;
 mod support;
 mod tables;
 mod terminal;
+mod tf2onnx;
+mod tfjs;
 mod transformers;
 mod user_networks;
 mod verify;

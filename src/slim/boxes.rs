@@ -16,9 +16,9 @@ impl NetworkBuilder<'_> {
 
     /// `tf.split(net, parts, axis)`: parts of the same length.
     pub fn split<const N: usize>(&mut self, net: TensorRef, axis: usize) -> [TensorRef; N] {
-        let axis = Operand::Constant("split_dim", Constant::from_i32(vec![], &[axis as i32]));
-        let parts = [("num_split", Attr::Int(N as i64))];
-        let first = self.op_of("split", "Split", &[axis, Operand::Tensor(net)], parts);
+        let axis = Constant::from_i32(vec![], &[axis as i32]);
+        let operands = [Operand::Constant("split_dim", axis), Operand::Tensor(net)];
+        let first = self.op_of("split", "Split", &operands, [("num_split", Attr::Int(N as i64))]);
         std::array::from_fn(|part| self.output(first, part))
     }
 

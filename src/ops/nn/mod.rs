@@ -117,7 +117,9 @@ pub const OPS: &[Op] = &[
     op("Dilation2D")
         .shape(shape::dilation)
         .lower(lower::taps::dilation, &["Slice", "Add", "Greater", "Where"]),
-    op("ExtractImagePatches").shape(shape::extract_patches).lower(lower::patches::extract_patches, &["Conv"]),
+    op("ExtractImagePatches")
+        .shape(shape::extract_patches)
+        .lower(lower::open_windows::extract_patches, &["Pad", "Gather", "Transpose", "Reshape"]),
     op("ExtractVolumePatches")
         .shape(shape::volume_patches)
         .lower(lower::taps::volume_patches, &["Slice", "Concat"]),
@@ -138,24 +140,20 @@ pub const OPS: &[Op] = &[
         .eval(eval::normalization::local_response),
     op("MaxPool")
         .shape(|inputs, node| shape::pooling(inputs, node, 4))
-        .lower(lower::layers::max_pool, &["MaxPool"])
+        .lower(lower::layers::max_pool, &["MaxPool", "Pad", "Slice"])
         .note(SMALLER_THAN_WINDOW)
         .eval(|node, inputs| eval::pooling::pool(node, inputs, f32::NEG_INFINITY, f32::max, |_| 1.0))
         .float16(),
     op("MaxPool3D")
         .shape(|inputs, node| shape::pooling(inputs, node, 5))
-        .lower(lower::layers::max_pool, &["MaxPool"])
+        .lower(lower::layers::max_pool, &["MaxPool", "Pad", "Slice"])
         .note(SMALLER_THAN_WINDOW)
         .eval(|node, inputs| eval::pooling::pool(node, inputs, f32::NEG_INFINITY, f32::max, |_| 1.0))
         .float16(),
     op("MaxPoolV2")
         .shape(variants::max_pool_shape)
-        .lower(variants::max_pool, &["MaxPool"])
+        .lower(variants::max_pool, &["MaxPool", "Pad", "Slice", "Gather", "ReduceMax"])
         .note(SMALLER_THAN_WINDOW)
-        .constants(&[
-            ("ksize", "it is the attribute `kernel_shape` of ONNX's MaxPool"),
-            ("strides", "they are the attribute `strides` of ONNX's MaxPool"),
-        ])
         .eval(variants::max_pool_eval)
         .float16(),
     op("MaxPoolWithArgmax")

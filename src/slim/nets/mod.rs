@@ -5,12 +5,14 @@
 
 mod alexnet;
 mod attention_ocr;
+mod bit;
 mod cifarnet;
 mod convolutional_classifier;
 mod deeplab;
 mod delf;
 mod densenet;
 mod detection;
+mod east;
 mod efficientnet;
 mod facenet;
 mod i3d;
@@ -153,6 +155,7 @@ const NETWORKS: &[&LibraryNetwork] = &[
     &transformers::ELECTRA,
     &transformers::MOBILEBERT,
     &delf::DELF,
+    &east::EAST,
     &deeplab::XCEPTION_41,
     &deeplab::XCEPTION_65,
     &deeplab::XCEPTION_71,
@@ -170,6 +173,7 @@ const NETWORKS: &[&LibraryNetwork] = &[
     &mobilefacenet::MOBILEFACENET,
     &yamnet::YAMNET,
     &simclr::SIMCLR,
+    &bit::BIT,
     &densenet::DENSENET121,
     &densenet::DENSENET161,
     &densenet::DENSENET169,
