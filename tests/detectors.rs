@@ -183,6 +183,30 @@ fn without_its_configuration_a_detector_asks_for_it_once_and_shows_a_template() 
 }
 
 #[test]
+fn a_file_that_does_not_describe_the_detector_is_named() {
+    let converted = Converted::new("grids");
+    let folder = converted.folder.path();
+    let checkpoint = folder.join("model.ckpt");
+    fs::remove_file(folder.join("pipeline.config")).unwrap();
+    for (file, text, said) in [
+        ("bert_config.json", "{}", "bert_config.json: it is empty, and has nothing instead of model.ssd"),
+        ("pipeline.config", "", "pipeline.config: it is empty, and has nothing instead of model.ssd"),
+        ("pipeline.config", "model { }", "pipeline.config: it has model instead of model.ssd"),
+        ("pipeline.config", "train_config { }", "pipeline.config: it has train_config instead of model.ssd"),
+        (
+            "pipeline.config",
+            "model { faster_rcnn { } }",
+            "pipeline.config: it has model.faster_rcnn instead of model.ssd",
+        ),
+        ("pipeline.config", "model { ssd { num_classes: 3 } }", "model.ssd.image_resizer in "),
+    ] {
+        fs::write(folder.join(file), text).unwrap();
+        let done = tf2onnx_rs(["convert", checkpoint.to_str().unwrap(), converted.model().to_str().unwrap()]);
+        assert!(done.status == 1 && done.stderr.contains(said), "{text}: {}", done.stderr);
+    }
+}
+
+#[test]
 fn fields_that_are_not_converted_are_named() {
     let converted = Converted::new("grids");
     let config = converted.folder.path().join("pipeline.config");

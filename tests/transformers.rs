@@ -78,11 +78,25 @@ fn a_number_of_heads_that_cannot_be_inferred_is_asked_for() {
 }
 
 #[test]
+fn a_file_without_the_number_of_heads_is_named() {
+    let folder = TempDir::new().unwrap();
+    let mut case = case("bert");
+    case.files.insert("bert_config.json".to_owned(), serde_json::json!({}));
+    let checkpoint = case.write(folder.path()).display().to_string();
+    let message = fails(&["convert", &checkpoint, &folder.path().join("model.onnx").display().to_string()]);
+    assert!(message.contains("nor in ") && message.contains("bert_config.json"), "{message}");
+}
+
+#[test]
 fn the_file_of_another_model_is_refused() {
     let wrong = [
         ("hidden_size", "64", "hidden_size in "),
         ("num_attention_heads", "5", "5 does not divide 32"),
+        ("num_attention_heads", "\"4\"", "it is the text \"4\", and a whole number is needed"),
+        ("vocab_size", "30522.5", "it is the number 30522.5, and a whole number is needed"),
+        ("num_hidden_layers", "null", "it is null, and a whole number is needed"),
         ("hidden_act", "\"swish\"", "\"swish\" is none of gelu, relu, tanh, linear"),
+        ("hidden_act", "0", "it is the number 0, and the name of a function is needed"),
     ];
     for (field, value, said) in wrong {
         let folder = TempDir::new().unwrap();

@@ -103,10 +103,10 @@ def vectors(model):
     return {"pooled_output": model.get_pooled_output(), "sequence_output": model.get_sequence_output()}
 
 
-def bert(source, config=SMALL, length=None, gelu=None):
+def bert(source, config=SMALL, length=None, gelu=None, given=3):
     modeling = definition(source / "bert/modeling.py")
     modeling.gelu = gelu or modeling.gelu
-    inputs, feeds = tokens(config, length)
+    inputs, feeds = (values[:given] for values in tokens(config, length))
     return modeling, inputs, feeds, modeling.BertModel(modeling.BertConfig.from_dict(config), False, *inputs)
 
 
@@ -154,9 +154,9 @@ def albert(source, config=SMALL_ALBERT, length=None):
     return inputs, feeds, vectors(modeling.AlbertModel(modeling.AlbertConfig.from_dict(config), False, *inputs))
 
 
-def mobilebert(source, config=SMALL_MOBILEBERT, length=None):
+def mobilebert(source, config=SMALL_MOBILEBERT, length=None, given=3):
     modeling = definition(source / "mobilebert/modeling.py")
-    inputs, feeds = tokens(config, length)
+    inputs, feeds = (values[:given] for values in tokens(config, length))
     return inputs, feeds, vectors(modeling.BertModel(modeling.BertConfig.from_dict(config), False, *inputs))
 
 
@@ -191,6 +191,30 @@ def classification(source):
         return inputs, feeds, {"mnli_logits": tf.layers.dense(model.get_pooled_output(), 3)}
 
 
+def answers(source, joint=True, uses_start=True, length=None, beam=5):
+    """What QATask of finetune/qa builds."""
+    modeling, inputs, feeds, model = electra_model(source, SMALL, SMALL["hidden_size"], tokens(SMALL, length))
+    tree = ast.parse((source / "electra/finetune/qa/qa_tasks.py").read_text())
+    names = {"tf": tf, "modeling": modeling}
+    [build] = [node for node in ast.walk(tree) if getattr(node, "name", "") == "get_prediction_module"]
+    exec(compile(ast.Module([build], []), "qa_tasks.py", "exec"), names)
+    config = types.SimpleNamespace(
+        beam_size=beam, joint_prediction=joint, answerable_classifier=True, answerable_uses_start_logits=uses_start, answerable_weight=0.5)
+    labels = {f"squad_{name}": tf.zeros([SEQUENCES], tf.int32) for name in ("start_positions", "end_positions", "is_impossible", "eid")}
+    features = {"input_mask": inputs[1], "segment_ids": inputs[2], **labels}
+    with tf.variable_scope("task_specific/squad"):
+        _, found = names["get_prediction_module"](types.SimpleNamespace(config=config, name="squad"), model, features, False, 0.0)
+    keys = ["start_top_log_probs", "start_top_index", "end_top_log_probs", "end_top_index"] if joint else ["start_logits", "end_logits"]
+    return inputs, feeds, {f"squad_{key}": found[key] for key in [*keys, "answerable_logit"]}
+
+
+def tagging(source):
+    """What TaggingTask of finetune/tagging builds, for all tokens."""
+    _, inputs, feeds, model = electra_model(source, SMALL, SMALL["hidden_size"])
+    with tf.variable_scope("task_specific/chunk"):
+        return inputs, feeds, {"chunk_logits": tf.layers.dense(model.get_sequence_output(), 5)}
+
+
 def of(network, build, file="bert_config.json", config=None, options=(), **arguments):
     """A case: the network, its builder, and what the user gives beside the checkpoint."""
     return network, build, {file: config} if config else {}, list(options), arguments
@@ -205,6 +229,10 @@ CASES = {
     "bert_relu": of("bert", lambda source: bert_alone(source, config=RELU), config=RELU),
     "bert_erf": of("bert", bert_alone, options=["num_attention_heads=4", "gelu=erf"], gelu=erf_gelu),
     "bert_heads_of_64": of("bert", lambda source: bert_alone(source, config=HEADS_OF_64)),
+    "bert_ids": of("bert", bert_alone, config=SMALL, options=["input_mask=false", "segment_ids=false"], given=1),
+    "bert_ids_fixed": of(
+        "bert", bert_alone, config=SMALL, options=["input_mask=false", "segment_ids=false", "max_seq_length=12"], length=LENGTH, given=1),
+    "bert_ids_and_mask": of("bert", bert_alone, config=SMALL, options=["segment_ids=false"], given=2),
     "bert_pretraining": of("bert", pretraining, config=SMALL, options=["masked_lm_positions=true"]),
     "bert_classifier": of(
         "bert", head("run_classifier.py", ["logits", "probabilities"], lambda: tf.zeros([SEQUENCES], tf.int32), 3), config=SMALL),
@@ -216,8 +244,13 @@ CASES = {
     "electra_generator": of("electra", lambda source: discriminator(
         source, HEADS_OF_64, HEADS_OF_64 | {"hidden_size": 64, "num_attention_heads": 1, "intermediate_size": 256})),
     "electra_classifier": of("electra", classification, config=SMALL),
+    "electra_tagging": of("electra", tagging, config=SMALL),
+    "electra_answers": of("electra", answers, config=SMALL, options=["beam_size=5"]),
+    "electra_answers_fixed": of("electra", answers, config=SMALL, options=["beam_size=5", "max_seq_length=12"], length=LENGTH),
+    "electra_single_answers": of("electra", answers, config=SMALL, joint=False, uses_start=False),
     "mobilebert": of("mobilebert", mobilebert, config=SMALL_MOBILEBERT),
     "mobilebert_fixed": of("mobilebert", mobilebert, config=SMALL_MOBILEBERT, options=["max_seq_length=12"], length=LENGTH),
+    "mobilebert_ids": of("mobilebert", mobilebert, config=SMALL_MOBILEBERT, options=["input_mask=false", "segment_ids=false"], given=1),
     "mobilebert_teacher": of("mobilebert", lambda source: mobilebert(source, config=TEACHER), config=TEACHER),
 }
 

@@ -134,6 +134,19 @@ impl<'a> Field<'a> {
         single(self.value?)?.as_u64()?.try_into().ok()
     }
 
+    /// The field in words, for messages: `the text "4"`.
+    pub fn described(self) -> String {
+        match self.value.and_then(single) {
+            None => "missing".to_owned(),
+            Some(Value::Null) => "null".to_owned(),
+            Some(Value::Bool(flag)) => flag.to_string(),
+            Some(Value::Number(number)) => format!("the number {number}"),
+            Some(Value::String(text)) => format!("the text \"{text}\""),
+            Some(Value::Array(_)) => "a list".to_owned(),
+            Some(Value::Object(_)) => "a list of fields".to_owned(),
+        }
+    }
+
     /// The value of a text or of an enum.
     pub fn word(self) -> Option<&'a str> {
         single(self.value?)?.as_str()

@@ -165,12 +165,24 @@ impl NetworkBuilder<'_> {
 
     /// `tf.ones(shape)`
     pub fn ones(&mut self, lengths: &[Length]) -> TensorRef {
+        self.filled("ones", lengths, DType::Float32, 1)
+    }
+
+    /// `tf.ones(shape, dtype)` and `tf.zeros(shape, dtype)`, whose names are `ones` and `zeros`, of int32 or float32.
+    pub fn filled(&mut self, name: &str, lengths: &[Length], dtype: DType, value: i32) -> TensorRef {
+        let of_shape = |shape: Vec<usize>| match dtype {
+            DType::Int32 => {
+                let values = vec![value; shape.iter().product()];
+                Constant::from_i32(shape, &values)
+            }
+            _ => Constant::filled(shape, value as f32),
+        };
         let known: Option<Vec<usize>> = lengths.iter().map(|length| length.known()).collect();
         if let Some(shape) = known {
-            return self.constant("ones", Constant::filled(shape, 1.0));
+            return self.constant(name, of_shape(shape));
         }
-        let one = Constant::from_f32(vec![], &[1.0]);
-        self.op_of("ones", "Fill", &[Lengths("packed", lengths), Operand::Constant("Const", one)], [])
+        let value = Operand::Constant("Const", of_shape(vec![]));
+        self.op_of(name, "Fill", &[Lengths("packed", lengths), value], [])
     }
 
     /// The product of two lengths, as Python computes it.

@@ -39,7 +39,7 @@ const MANUAL_EPSILON: f32 = 1e-6;
 
 impl NetworkBuilder<'_> {
     /// An op with a number before or after its input, as Python's operators build it.
-    fn op_with_number(
+    pub(super) fn op_with_number(
         &mut self,
         name: &str,
         op: &str,
@@ -105,8 +105,9 @@ impl NetworkBuilder<'_> {
         })
     }
 
-    /// `tf.tensordot` of sequences of vectors and a matrix.
+    /// `tf.tensordot` of the last axis and a matrix.
     fn tensordot(&mut self, net: TensorRef, kernel: TensorRef, units: usize) -> TensorRef {
+        let last = self.shape(net).rank().unwrap_or(3) as i32 - 1;
         let name = self.unique_name("Tensordot");
         let part = |suffix: &str| [name.as_str(), "/", suffix].concat();
         let vector = |values: &[i32]| Constant::from_i32(vec![values.len()], values);
@@ -117,8 +118,8 @@ impl NetworkBuilder<'_> {
         let mut constant = |suffix: &str, value: Constant| {
             self.add(part(suffix), "Const", vec![], Attrs::from([("value", Attr::Tensor(value))]))
         };
-        let axes = constant("axes", vector(&[2]));
-        let free = constant("free", vector(&[0, 1]));
+        let axes = constant("axes", vector(&[last]));
+        let free = constant("free", vector(&(0..last).collect::<Vec<i32>>()));
         let zero = Constant::from_i32(vec![], &[0]);
         let axis_of_free = constant("GatherV2/axis", zero.clone());
         let axis_of_axes = constant("GatherV2_1/axis", zero.clone());
@@ -256,10 +257,20 @@ impl NetworkBuilder<'_> {
 
     /// `tf.one_hot(ids, depth)`
     pub fn one_hot(&mut self, ids: TensorRef, depth: usize) -> TensorRef {
+        self.one_hot_of(Tensor(ids), Length::Known(depth))
+    }
+
+    /// `tf.one_hot(ids, depth)` of numbers that are known or not.
+    pub(super) fn one_hot_of(&mut self, ids: Operand<'_>, depth: Length) -> TensorRef {
         let number = |value| Constant::from_f32(vec![], &[value]);
         let operands = [
-            Tensor(ids),
-            Operand::Constant("depth", Constant::from_i32(vec![], &[depth as i32])),
+            ids,
+            match depth {
+                Length::Known(depth) => {
+                    Operand::Constant("depth", Constant::from_i32(vec![], &[depth as i32]))
+                }
+                Length::Computed(depth) => Tensor(depth),
+            },
             Operand::Constant("on_value", number(1.0)),
             Operand::Constant("off_value", number(0.0)),
         ];

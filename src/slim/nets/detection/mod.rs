@@ -52,7 +52,7 @@ pub const SSD: LibraryNetwork = LibraryNetwork {
     }],
     build: Build::Inputs {
         inputs: |options, image| inputs(SSD_MESSAGE, options, image),
-        check: template::require_config,
+        check: |options, variables| template::require_config(SSD_MESSAGE, options, variables),
         build: |slim, inputs, options| {
             const SCOPES: &[&str] =
                 &["FeatureExtractor", "BoxPredictor", "WeightSharedConvolutionalBoxPredictor"];
@@ -74,7 +74,7 @@ pub const FASTER_RCNN: LibraryNetwork = LibraryNetwork {
     }],
     build: Build::Inputs {
         inputs: |options, image| inputs(FASTER_RCNN_MESSAGE, options, image),
-        check: template::require_config,
+        check: |options, variables| template::require_config(FASTER_RCNN_MESSAGE, options, variables),
         build: |slim, inputs, options| {
             const SCOPES: &[&str] = &[
                 "FirstStageFeatureExtractor",
@@ -108,10 +108,10 @@ const FEATURE_EXTRACTOR: OptionSpec = OptionSpec {
 
 /// The name of the feature extractor, which is one of `names`.
 fn extractor_of(config: &ModelConfig, message: &str, names: &'static [&'static str]) -> Option<Value> {
-    let field = config.field(message).field("feature_extractor");
-    // A name that nobody knows still tells that the file is about such a detector; reading it refuses the name.
-    let known = names.iter().find(|name| field.field("type").word() == Some(**name));
-    field.is_present().then(|| Value::Choice(known.unwrap_or(&names[0]), names))
+    let message = config.field(message);
+    // A name that nobody knows, or none, still tells that the file is about such a detector; reading it refuses the name.
+    let known = names.iter().find(|name| message.field("feature_extractor.type").word() == Some(**name));
+    message.is_present().then(|| Value::Choice(known.unwrap_or(&names[0]), names))
 }
 
 /// The images, in the size that the configuration sets unless the user chooses another.
@@ -136,7 +136,7 @@ fn config_of(options: &Options) -> Cow<'_, ModelConfig> {
     }
 }
 
-/// Builds the detector that a message of the configuration describes. Without a configuration, a detector is recognized by its scopes.
+/// Builds the detector that a message of the configuration describes. Without such a message, a detector is recognized by its scopes.
 fn build<T>(
     slim: &mut NetworkBuilder<'_>,
     images: TensorRef,
@@ -145,7 +145,8 @@ fn build<T>(
     read: fn(&Message<'_>) -> Result<T>,
     build: fn(&T, &mut NetworkBuilder<'_>, TensorRef) -> TensorRef,
 ) -> TensorRef {
-    if options.config().is_none() && !slim.variables.is_empty() {
+    let is_described = options.config().is_some_and(|config| config.field(message).is_present());
+    if !is_described && !slim.variables.is_empty() {
         return template::variables_alone(slim, images, scopes);
     }
     let config = config_of(options);

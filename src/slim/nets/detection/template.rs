@@ -92,14 +92,21 @@ fn template(found: &Found) -> String {
     )
 }
 
-/// Refuses a detector without a configuration, in one message that says what the variables show.
-pub fn require_config(options: &Options, variables: &Variables) -> Result<()> {
-    if options.config().is_some() || variables.is_empty() {
+/// Refuses a detector without a configuration, or with that of something else, in one message that says what the variables show.
+pub fn require_config(message: &str, options: &Options, variables: &Variables) -> Result<()> {
+    let given = options.config();
+    if variables.is_empty() || given.is_some_and(|config| config.field(message).is_present()) {
         return Ok(());
     }
     let problem = "the checkpoint is that of a detector of the Object Detection API, and its variables do not show \
                    the size of the images, the anchors, the box coder, and how boxes are chosen";
-    let error = Error::new("pipeline.config", problem);
+    let error = match given {
+        None => Error::new("pipeline.config", problem),
+        Some(config) => {
+            let contents = contents(config);
+            Error::new(config.path().display(), format!("{contents} instead of {message}: {problem}"))
+        }
+    };
     let given = format!(
         "give the file that it was trained with, with {} or beside the checkpoint",
         Setting::Config.to("FILE")
@@ -123,6 +130,15 @@ pub fn require_config(options: &Options, variables: &Variables) -> Result<()> {
         Some(of_template(what, found.template()))
     };
     Err(error.advice(of_ssd.or_else(of_rcnn).unwrap_or(given)))
+}
+
+/// What a file has that does not describe the detector.
+fn contents(config: &ModelConfig) -> String {
+    let model = config.field("model").names().next().map(|name| format!("model.{name}"));
+    match model.or_else(|| config.root().names().next().map(str::to_owned)) {
+        None => "it is empty, and has nothing".to_owned(),
+        Some(field) => format!("it has {field}"),
+    }
 }
 
 /// The variables as they are, without computing from them: a detector is recognized by its scopes.

@@ -9,17 +9,18 @@ use super::super::{Build, LibraryNetwork};
 use super::heads::task_heads;
 use super::layers::{Attention, TypeLookup, embedding_postprocessor, first_token, word_embeddings};
 use super::{
-    CLASSIFY_TOKENS, EMBEDDING_SIZE, Encoded, HIDDEN_ACT, HIDDEN_SIZE, HIDDEN_SIZE_HELP, INTERMEDIATE_SIZE,
-    INTERMEDIATE_SIZE_HELP, MASKED_LM_POSITIONS, MAX_POSITION_EMBEDDINGS, MAX_SEQ_LENGTH,
-    NUM_ATTENTION_HEADS, Published, TYPE_VOCAB_SIZE, VOCAB_SIZE, VOCAB_SIZE_HELP, arg_scope, axis,
-    check_config, check_heads, check_known, count_of, hidden_activation, inputs, known_or_published, read,
-    read_vocab_size,
+    CLASSIFY_TOKENS, EMBEDDING_SIZE, Encoded, HIDDEN_ACT, HIDDEN_SIZE, HIDDEN_SIZE_HELP, INPUT_MASK,
+    INTERMEDIATE_SIZE, INTERMEDIATE_SIZE_HELP, MASKED_LM_POSITIONS, MAX_POSITION_EMBEDDINGS, MAX_SEQ_LENGTH,
+    NUM_ATTENTION_HEADS, Published, SEGMENT_IDS, TYPE_VOCAB_SIZE, VOCAB_SIZE, VOCAB_SIZE_HELP, all_inputs,
+    arg_scope, axis, check_config, check_heads, check_known, count_of, hidden_activation, inputs,
+    known_or_published, read, read_vocab_size,
 };
 use crate::error::Result;
 use crate::graph::TensorRef;
 use crate::slim::{
     HiddenActivation, LayerNorm, Length, NetworkBuilder, OptionSource, OptionSpec, Options, Value, Variables,
 };
+use crate::tensor::DType;
 
 pub const ALBERT: LibraryNetwork = LibraryNetwork {
     name: "albert",
@@ -42,6 +43,8 @@ pub const ALBERT: LibraryNetwork = LibraryNetwork {
         MAX_POSITION_EMBEDDINGS,
         TYPE_VOCAB_SIZE,
         MAX_SEQ_LENGTH,
+        INPUT_MASK,
+        SEGMENT_IDS,
         MASKED_LM_POSITIONS,
         CLASSIFY_TOKENS,
     ],
@@ -130,6 +133,7 @@ fn check(options: &Options, _: &Variables) -> Result<()> {
 }
 
 fn build(slim: &mut NetworkBuilder<'_>, inputs: &[TensorRef], options: &Options) -> TensorRef {
+    let inputs = &all_inputs(slim, inputs, options, DType::Int32)[..];
     let activation = hidden_activation(options, HiddenActivation::GeluTanh);
     let encoded = albert_model(slim, inputs, options, activation);
     task_heads(slim, &encoded, inputs, options, activation)

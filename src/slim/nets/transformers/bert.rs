@@ -11,16 +11,17 @@ use super::layers::{
     word_embeddings,
 };
 use super::{
-    CLASSIFY_TOKENS, Encoded, HIDDEN_ACT, HIDDEN_SIZE, INTERMEDIATE_SIZE, MASKED_LM_POSITIONS,
-    MAX_POSITION_EMBEDDINGS, MAX_SEQ_LENGTH, NUM_ATTENTION_HEADS, NUM_HIDDEN_LAYERS, TYPE_VOCAB_SIZE,
-    VOCAB_SIZE, arg_scope, check_config, check_heads, check_known, heads_of_64, hidden_activation, inputs,
-    known_or_published,
+    CLASSIFY_TOKENS, Encoded, HIDDEN_ACT, HIDDEN_SIZE, INPUT_MASK, INTERMEDIATE_SIZE, MASKED_LM_POSITIONS,
+    MAX_POSITION_EMBEDDINGS, MAX_SEQ_LENGTH, NUM_ATTENTION_HEADS, NUM_HIDDEN_LAYERS, SEGMENT_IDS,
+    TYPE_VOCAB_SIZE, VOCAB_SIZE, all_inputs, arg_scope, check_config, check_heads, check_known, heads_of_64,
+    hidden_activation, inputs, known_or_published,
 };
 use crate::error::Result;
 use crate::graph::TensorRef;
 use crate::slim::{
     HiddenActivation, LayerNorm, NetworkBuilder, OptionSource, OptionSpec, Options, Value, Variables,
 };
+use crate::tensor::DType;
 
 pub const BERT: LibraryNetwork = LibraryNetwork {
     name: "bert",
@@ -41,6 +42,8 @@ pub const BERT: LibraryNetwork = LibraryNetwork {
         MAX_POSITION_EMBEDDINGS,
         TYPE_VOCAB_SIZE,
         MAX_SEQ_LENGTH,
+        INPUT_MASK,
+        SEGMENT_IDS,
         MASKED_LM_POSITIONS,
         CLASSIFY_TOKENS,
     ],
@@ -75,6 +78,7 @@ fn check(options: &Options, _: &Variables) -> Result<()> {
 }
 
 fn build(slim: &mut NetworkBuilder<'_>, inputs: &[TensorRef], options: &Options) -> TensorRef {
+    let inputs = &all_inputs(slim, inputs, options, DType::Int32)[..];
     let gelu = match options.choice(&GELU.name) {
         "erf" => HiddenActivation::GeluErf,
         _ => HiddenActivation::GeluTanh,

@@ -4,17 +4,20 @@
 //! Source: `model/modeling.py`, `run_pretraining.py`, and the tasks in `finetune/` of github.com/google-research/electra.
 
 use super::super::{Build, LibraryNetwork};
+use super::electra_tasks::{BEAM_SIZE, Vectors, task_predictions};
 use super::layers::{
     Attention, TypeLookup, attention_mask, embedding_postprocessor, transformer_model, word_embeddings,
 };
 use super::{
-    EMBEDDING_SIZE, HIDDEN_ACT, HIDDEN_SIZE, INTERMEDIATE_SIZE, MAX_POSITION_EMBEDDINGS, MAX_SEQ_LENGTH,
-    NUM_ATTENTION_HEADS, NUM_HIDDEN_LAYERS, QUERY, TYPE_VOCAB_SIZE, VOCAB_SIZE, arg_scope, check_config,
-    check_heads, check_known, heads_of_64, hidden_activation, inputs, known_or_published,
+    EMBEDDING_SIZE, HIDDEN_ACT, HIDDEN_SIZE, INPUT_MASK, INTERMEDIATE_SIZE, MAX_POSITION_EMBEDDINGS,
+    MAX_SEQ_LENGTH, NUM_ATTENTION_HEADS, NUM_HIDDEN_LAYERS, QUERY, TYPE_VOCAB_SIZE, VOCAB_SIZE, all_inputs,
+    arg_scope, check_config, check_heads, check_known, heads_of_64, hidden_activation, inputs,
+    known_or_published,
 };
 use crate::error::Result;
 use crate::graph::{Attr, TensorRef};
 use crate::slim::{HiddenActivation, LayerNorm, NetworkBuilder, OptionSpec, Options, UNNAMED, Variables};
+use crate::tensor::DType;
 
 pub const ELECTRA: LibraryNetwork = LibraryNetwork {
     name: "electra",
@@ -35,6 +38,8 @@ pub const ELECTRA: LibraryNetwork = LibraryNetwork {
         MAX_POSITION_EMBEDDINGS,
         TYPE_VOCAB_SIZE,
         MAX_SEQ_LENGTH,
+        INPUT_MASK,
+        BEAM_SIZE,
     ],
     build: Build::Inputs { inputs, check, build },
 };
@@ -70,6 +75,7 @@ const GENERATOR: &str = "generator";
 
 /// Builds the discriminator, and the generator if the checkpoint holds it.
 fn build(slim: &mut NetworkBuilder<'_>, inputs: &[TensorRef], options: &Options) -> TensorRef {
+    let inputs = &all_inputs(slim, inputs, options, DType::Int32)[..];
     let &[_, input_mask, segment_ids, ..] = inputs else { unreachable!("inputs() has three") };
     let activation = hidden_activation(options, HiddenActivation::GeluErf);
     let hidden_size = options.count(&HIDDEN_SIZE.name);
@@ -84,7 +90,8 @@ fn build(slim: &mut NetworkBuilder<'_>, inputs: &[TensorRef], options: &Options)
     let masks = [segment_ids, input_mask];
     let [sequence_output, pooled_output] =
         transformer(slim, &options.scope, embedded, masks, &sizes, activation);
-    if !task_predictions(slim, pooled_output) {
+    let encoded = Vectors { sequence_output, pooled_output, masks };
+    if !task_predictions(slim, &encoded, options) {
         slim.model_output("sequence_output", sequence_output);
         if slim.stores("discriminator_predictions/dense/kernel") {
             discriminator_predictions(slim, sequence_output, hidden_size, activation);
@@ -206,38 +213,4 @@ fn generator_predictions(
         let logits = slim.dense_of_rows(net, embedding_table, bias);
         slim.end_point("generator_logits", logits);
     });
-}
-
-/// The scope of what is trained for a task.
-const TASKS: &str = "task_specific/";
-
-/// What `finetune/classification` trains: a dense layer for each task, which classifies sequences or gives them a number.
-/// Returns whether there is one.
-fn task_predictions(slim: &mut NetworkBuilder<'_>, pooled_output: TensorRef) -> bool {
-    let tasks = classification_tasks(slim);
-    for (task, classes) in &tasks {
-        slim.variable_scope(&format!("{TASKS}{task}"), |slim| {
-            let logits = slim.dense(pooled_output, *classes, UNNAMED, HiddenActivation::Linear);
-            if *classes == 1 {
-                let squeezed = [("squeeze_dims", Attr::Ints(vec![-1]))];
-                let predictions = slim.op("Squeeze", "Squeeze", &[logits], squeezed);
-                slim.model_output(&format!("{task}_predictions"), predictions);
-            } else {
-                slim.model_output(&format!("{task}_logits"), logits);
-            }
-        });
-    }
-    !tasks.is_empty()
-}
-
-/// The tasks that have a single dense layer, and the number of their classes. `chunk` classifies tokens.
-fn classification_tasks(slim: &NetworkBuilder<'_>) -> Vec<(String, usize)> {
-    let scope = format!("{}{TASKS}", slim.current_scope());
-    let below = slim.variables.range(scope.clone()..).take_while(|(name, _)| name.starts_with(&scope));
-    let kernels = below.filter_map(|(name, shape)| {
-        let task = name[scope.len()..].strip_suffix("/dense/kernel")?;
-        Some((task.to_owned(), *shape.get(1)?))
-    });
-    let is_single = |task: &str| !slim.stores(&format!("{TASKS}{task}/dense_1/kernel")) && task != "chunk";
-    kernels.filter(|(task, _)| !task.contains('/') && is_single(task)).collect()
 }

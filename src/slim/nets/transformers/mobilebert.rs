@@ -10,10 +10,10 @@ use super::layers::{
     Attention, TypeLookup, attention_mask, embedding_postprocessor, first_token, word_embeddings,
 };
 use super::{
-    CLASSIFY_TOKENS, EMBEDDING_SIZE, Encoded, HIDDEN_ACT, HIDDEN_SIZE, HIDDEN_SIZE_HELP, INTERMEDIATE_SIZE,
-    MASKED_LM_POSITIONS, MAX_POSITION_EMBEDDINGS, MAX_SEQ_LENGTH, NUM_ATTENTION_HEADS, NUM_HIDDEN_LAYERS,
-    Published, TYPE_VOCAB_SIZE, VOCAB_SIZE, arg_scope, axis, check_config, check_heads, check_known,
-    count_of, hidden_activation, inputs, known_or_published, read,
+    CLASSIFY_TOKENS, EMBEDDING_SIZE, Encoded, HIDDEN_ACT, HIDDEN_SIZE, HIDDEN_SIZE_HELP, INPUT_MASK,
+    INTERMEDIATE_SIZE, MASKED_LM_POSITIONS, MAX_POSITION_EMBEDDINGS, MAX_SEQ_LENGTH, NUM_ATTENTION_HEADS,
+    NUM_HIDDEN_LAYERS, Published, SEGMENT_IDS, TYPE_VOCAB_SIZE, VOCAB_SIZE, all_inputs, arg_scope, axis,
+    check_config, check_heads, check_known, count_of, hidden_activation, inputs, known_or_published, read,
 };
 use crate::error::Result;
 use crate::graph::{Attr, TensorRef};
@@ -21,7 +21,7 @@ use crate::slim::shape_ops::Operand;
 use crate::slim::{
     HiddenActivation, LayerNorm, NetworkBuilder, OptionSource, OptionSpec, Options, UNNAMED, Value, Variables,
 };
-use crate::tensor::Constant;
+use crate::tensor::{Constant, DType};
 
 pub const MOBILEBERT: LibraryNetwork = LibraryNetwork {
     name: "mobilebert",
@@ -50,6 +50,8 @@ pub const MOBILEBERT: LibraryNetwork = LibraryNetwork {
         MAX_POSITION_EMBEDDINGS,
         TYPE_VOCAB_SIZE,
         MAX_SEQ_LENGTH,
+        INPUT_MASK,
+        SEGMENT_IDS,
         MASKED_LM_POSITIONS,
         CLASSIFY_TOKENS,
     ],
@@ -181,6 +183,7 @@ struct Definition<'a> {
 }
 
 fn build(slim: &mut NetworkBuilder<'_>, inputs: &[TensorRef], options: &Options) -> TensorRef {
+    let inputs = &all_inputs(slim, inputs, options, DType::Float32)[..];
     let heads = known_or_published(slim, options, &NUM_ATTENTION_HEADS.name, published_heads(options));
     let fake = format!("{}/embeddings/FakeLayerNorm/gamma", options.scope);
     let norm = match options.choice(&NORMALIZATION_TYPE.name) {
@@ -214,7 +217,10 @@ fn mobilebert_model(
     let Definition { options, norm, .. } = definition;
     let hidden_size = options.count(&HIDDEN_SIZE.name);
     let [_, _] = slim.shape_list(input_ids);
-    let input_mask = slim.to_float(input_mask);
+    let input_mask = match slim.dtype(input_mask) {
+        DType::Float32 => input_mask,
+        _ => slim.to_float(input_mask),
+    };
     slim.variable_scope(&options.scope, |slim| {
         let [embeddings, embedding_table] = slim.variable_scope("embeddings", |slim| {
             let sizes = [&VOCAB_SIZE, &EMBEDDING_SIZE].map(|spec| options.count(&spec.name));

@@ -6,6 +6,7 @@
 mod albert;
 mod bert;
 mod electra;
+mod electra_tasks;
 mod heads;
 mod layers;
 mod mobilebert;
@@ -22,8 +23,8 @@ use crate::graph::{Shape, TensorRef};
 use crate::model_config::ModelConfig;
 use crate::setting::Setting;
 use crate::slim::{
-    ArgScope, HiddenActivation, ImageShape, NetworkBuilder, NetworkInput, OptionSource, OptionSpec, Options,
-    Value, Variables,
+    ArgScope, HiddenActivation, ImageShape, Length, NetworkBuilder, NetworkInput, OptionSource, OptionSpec,
+    Options, Value, Variables,
 };
 use crate::tensor::DType;
 
@@ -37,13 +38,40 @@ const POSITIONS: &str = "masked_lm_positions";
 fn inputs(options: &Options, images: &ImageShape) -> Vec<NetworkInput> {
     let length = Some(options.count(&MAX_SEQ_LENGTH.name)).filter(|&length| length > 0);
     let shape = Shape::new(vec![images.batch, length]);
-    let of_tokens = INPUTS.map(|name| NetworkInput { name, dtype: DType::Int32, shape: shape.clone() });
-    let mut inputs = of_tokens.to_vec();
+    let of_tokens = INPUTS.into_iter().filter(|name| options.value(name) != Some(Value::Flag(false)));
+    let of_tokens = of_tokens.map(|name| NetworkInput { name, dtype: DType::Int32, shape: shape.clone() });
+    let mut inputs: Vec<NetworkInput> = of_tokens.collect();
     if options.flag(&MASKED_LM_POSITIONS.name) {
         let shape = Shape::new(vec![images.batch, None]);
         inputs.push(NetworkInput { name: POSITIONS, dtype: DType::Int32, shape });
     }
     inputs
+}
+
+/// The tensors of [`INPUTS`], and of what follows them: `BertModel` makes what is no input, the mask in the type that it computes with.
+fn all_inputs(
+    slim: &mut NetworkBuilder<'_>,
+    inputs: &[TensorRef],
+    options: &Options,
+    mask: DType,
+) -> Vec<TensorRef> {
+    let mut given = inputs.iter().copied();
+    let input_ids = given.next();
+    let made = [(INPUT_MASK, "ones", mask, 1), (SEGMENT_IDS, "zeros", DType::Int32, 0)];
+    let is_made = |option: &OptionSpec| options.value(&option.name) == Some(Value::Flag(false));
+    let lengths: Option<[Length; 2]> = match made.iter().any(|(option, ..)| is_made(option)) {
+        true => input_ids.map(|ids| slim.shape_list(ids)),
+        false => None,
+    };
+    let mut all: Vec<TensorRef> = input_ids.into_iter().collect();
+    for (option, name, dtype, value) in made {
+        match lengths.filter(|_| is_made(&option)) {
+            Some(lengths) => all.push(slim.filled(name, &lengths, dtype, value)),
+            None => all.extend(given.next()),
+        }
+    }
+    all.extend(given);
+    all
 }
 
 /// The networks use no defaults of layers.
@@ -148,6 +176,19 @@ const HIDDEN_ACT: OptionSpec = OptionSpec {
     help: "activation of the hidden layers",
 };
 
+const INPUT_MASK: OptionSpec = OptionSpec {
+    name: Cow::Borrowed("input_mask"),
+    default: Value::Flag(true),
+    source: OptionSource::User,
+    help: "whether it is an input; otherwise no token is padding",
+};
+const SEGMENT_IDS: OptionSpec = OptionSpec {
+    name: Cow::Borrowed("segment_ids"),
+    default: Value::Flag(true),
+    source: OptionSource::User,
+    help: "whether it is an input; otherwise all tokens belong to the first sentence",
+};
+
 const MAX_SEQ_LENGTH: OptionSpec = OptionSpec {
     name: Cow::Borrowed("max_seq_length"),
     default: Value::Count(0),
@@ -214,8 +255,11 @@ fn check_known(
                 options.count(&HIDDEN_SIZE.name),
                 options.count(&NUM_HIDDEN_LAYERS.name)
             );
+            let file = options
+                .config()
+                .map_or(String::new(), |config| format!(" nor in {}", config.path().display()));
             let problem = format!(
-                "it is in no variable, and no published {network} has {sizes}, so that it cannot be inferred"
+                "it is in no variable{file}, and no published {network} has {sizes}, so that it cannot be inferred"
             );
             Err(Error::new(option, problem).advice(format!(
                 "put {network}'s JSON file (such as bert_config.json) beside the checkpoint, or name it with {}, or give \
@@ -246,6 +290,14 @@ fn check_heads(options: &Options, divided: usize, heads: usize) -> Result<()> {
 /// Checks that the file beside the checkpoint describes its variables.
 fn check_config(options: &Options, in_variables: &[OptionSpec]) -> Result<()> {
     let Some(config) = options.config() else { return Ok(()) };
+    let counts = in_variables.iter().map(|spec| &*spec.name);
+    for name in counts.chain([&*NUM_HIDDEN_LAYERS.name, &*NUM_ATTENTION_HEADS.name]) {
+        let field = config.field(name);
+        if field.is_present() && field.count().is_none() {
+            let problem = format!("it is {}, and a whole number is needed", field.described());
+            return Err(config.error(name, problem));
+        }
+    }
     for spec in in_variables {
         let (stored, described) = (options.count(&spec.name), config.field(&spec.name).count());
         if let Some(described) = described.filter(|&described| described != stored) {
@@ -260,7 +312,12 @@ fn check_config(options: &Options, in_variables: &[OptionSpec]) -> Result<()> {
 }
 
 fn check_activation(config: &ModelConfig) -> Result<()> {
-    match config.field(&HIDDEN_ACT.name).word() {
+    let field = config.field(&HIDDEN_ACT.name);
+    match field.word() {
+        None if field.is_present() => {
+            let problem = format!("it is {}, and the name of a function is needed", field.described());
+            Err(config.error(&HIDDEN_ACT.name, problem))
+        }
         Some(word) if !ACTIVATIONS.contains(&word.to_lowercase().as_str()) => {
             let known = ACTIVATIONS.join(", ");
             Err(config.error(&HIDDEN_ACT.name, format!("\"{word}\" is none of {known}")))
