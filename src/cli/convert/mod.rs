@@ -7,6 +7,7 @@ mod options;
 mod report;
 mod standard_output;
 mod summary;
+mod temporary_model;
 mod verified;
 
 use std::path::{Path, PathBuf};
@@ -16,10 +17,11 @@ pub use input::{InputArgs, image_size};
 pub use options::ConversionArgs;
 use standard_output::ToStandardOutput;
 pub use summary::{Summary, graph_line, join, network_line, options_of};
+use temporary_model::TemporaryModel;
 pub use verified::{Pending, Verification};
 
 use super::{output, progress};
-use crate::convert::{Conversion, ConvertOptions, convert};
+use crate::convert::{Conversion, ConvertOptions, Note, convert};
 use crate::error::Result;
 use crate::onnx::WrittenFiles;
 use crate::output::refuse_overwriting;
@@ -84,25 +86,15 @@ pub fn run(args: &Args) -> Result<()> {
     let sent = is_sent.then(ToStandardOutput::begin).transpose()?;
     let output = sent.as_ref().map_or_else(|| args.output.clone(), ToStandardOutput::path);
     let bar = progress::byte_bar(args.quiet, "writing");
-    let start = Instant::now();
-    let converted = Source::open(&args.input, &args.conversion.open_options()).and_then(|source| {
-        let files = source.files();
-        args.report.iter().try_for_each(|report| refuse_overwriting(&report.path, &files))?;
-        convert_model(&source, start, &output, &args.conversion, &|done, total| {
-            bar.set_length(total);
-            bar.set_position(done);
-        })
-        .map(|done| (source, done))
+    let converted = args.convert(reports, &output, &|done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
     });
     bar.finish_and_clear();
-    let (source, (converted, pending)) = converted.map_err(|error| match &sent {
+    let (source, converted) = converted.map_err(|error| match &sent {
         Some(sent) => sent.error(error),
         None => error,
     })?;
-    // The model is written only if the reports can be written.
-    reports.write(args, &converted)?;
-    pending.persist()?;
-    reports.persist()?;
     let Converted { conversion, written, verification, seconds, .. } = &converted;
     let summary = Summary::new(&args.input, &args.output, conversion, written, *seconds)
         .with_source(&source)
@@ -124,6 +116,64 @@ pub fn run(args: &Args) -> Result<()> {
     // The process ends now. The system frees the memory faster than dropping does.
     std::mem::forget(converted);
     Ok(())
+}
+
+impl Args {
+    /// Converts the input, and writes the model to `output` and the reports.
+    fn convert(
+        &self,
+        reports: report::Reports<'_>,
+        output: &Path,
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<(Source, Converted)> {
+        let start = Instant::now();
+        let source = Source::open(&self.input, &self.conversion.open_options())?;
+        let files = source.files();
+        self.report.iter().try_for_each(|report| refuse_overwriting(&report.path, &files))?;
+        let (converted, pending) = convert_model(&source, start, output, &self.conversion, progress)?;
+        // The model is written only if the reports can be written.
+        reports.write(self, &converted)?;
+        pending.persist()?;
+        reports.persist()?;
+        Ok((source, converted))
+    }
+
+    /// Converts the input for a program: to the output, or to memory if that is standard output.
+    ///
+    /// # Errors
+    /// If it cannot be converted, or the output cannot be written.
+    pub fn call(&self, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Answer> {
+        let reports = report::Reports::begin(&self.report, &self.output)?;
+        let is_kept = self.output.as_os_str() == standard_output::PATH;
+        let kept = is_kept.then(|| TemporaryModel::new("memory")).transpose()?;
+        let output = kept.as_ref().map_or_else(|| self.output.clone(), TemporaryModel::path);
+        let (source, converted) = self.convert(reports, &output, progress).map_err(|error| match &kept {
+            Some(kept) => kept.error(error),
+            None => error,
+        })?;
+        let Converted { conversion, written, verification, seconds, .. } = &converted;
+        let summary = Summary::new(&self.input, &self.output, conversion, written, *seconds)
+            .with_source(&source)
+            .with_verification(verification.as_ref());
+        Ok(Answer {
+            json: crate::cli::output::json(&summary)?,
+            notes: summary.notes().to_vec(),
+            text: summary.text(conversion, false),
+            model: kept.map(|kept| kept.read(written)).transpose()?,
+        })
+    }
+}
+
+/// A finished conversion for a program.
+pub struct Answer {
+    /// The summary as JSON.
+    pub json: String,
+    /// The notes of the summary.
+    pub notes: Vec<Note>,
+    /// The summary in sentences.
+    pub text: String,
+    /// The model, if it is in no file.
+    pub model: Option<Vec<u8>>,
 }
 
 /// Converts an open model. `start` is when opening it began. Persisting the second result moves the model to `output`.

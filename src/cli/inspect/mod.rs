@@ -17,6 +17,7 @@ use crate::inspect::{
     layers_in, unused_variables,
 };
 use crate::output::OutputFile;
+use crate::setting::Setting;
 use crate::tensors_in_file::{NameFilter, TensorFile, parse_pattern};
 use report::InspectReport;
 
@@ -70,6 +71,23 @@ enum Order {
 }
 
 pub fn run(args: &Args) -> Result<()> {
+    with_report(
+        args,
+        |report| {
+            if args.json { output::print_json(report) } else { output::print(&text::text(report)) }
+        },
+    )
+}
+
+/// The report for a program: as JSON and in sentences.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn call(args: &Args) -> Result<(String, String)> {
+    with_report(args, |report| Ok((output::json(report)?, text::text(report))))
+}
+
+fn with_report<T>(args: &Args, show: impl FnOnce(&InspectReport<'_>) -> Result<T>) -> Result<T> {
     let conversion = args.conversion.typed()?;
     let file = TensorFile::open(&args.input, &conversion.open_options())?;
     args.conversion.check_use(&file)?;
@@ -79,7 +97,7 @@ pub fn run(args: &Args) -> Result<()> {
         write_draft(&file, draft).map_err(|error| file.error(error))?;
     }
     let report = inspect(args, &file, &options, &filter).map_err(|error| file.error(error))?;
-    if args.json { output::print_json(&report) } else { output::print(&text::text(&report)) }
+    show(&report)
 }
 
 fn inspect<'a>(
@@ -125,7 +143,7 @@ fn write_draft(file: &TensorFile, path: &Path) -> Result<()> {
     };
     let Some(checkpoint) = checkpoint else {
         let problem = "a draft is made of the variables of a checkpoint, and this file is none";
-        return Err(Error::file(file.path(), problem).advice("leave out --draft"));
+        return Err(Error::file(file.path(), problem).advice(format!("leave out {}", Setting::Draft)));
     };
     if checkpoint.is_object_based() {
         let problem =
