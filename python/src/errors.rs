@@ -27,8 +27,9 @@ pub fn of_error(py: Python<'_>, error: &Error) -> PyErr {
     let raised = raised(py, class, error.subject(), error.problem(), error.advised());
     let cause = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
     let cause = cause.map(|cause| match cause.raw_os_error() {
-        Some(code) => PyOSError::new_err((code, cause.to_string())),
-        None => PyOSError::new_err(cause.to_string()),
+        // With the number, Python chooses the class and the text.
+        Some(code) => PyOSError::new_err((code, std::io::Error::from_raw_os_error(code).to_string())),
+        None => std::io::Error::new(cause.kind(), cause.to_string()).into(),
     });
     raised.set_cause(py, cause);
     raised

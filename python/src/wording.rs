@@ -17,8 +17,13 @@ pub fn use_python() {
 impl setting::Wording for Python {
     fn setting(&self, setting: Setting, value: Option<&str>) -> String {
         let name = parameter_of(setting);
+        let Some(parameter) = parameter(&name) else {
+            // It belongs to a command that is no function.
+            let option = format!("--{}", name.replace('_', "-"));
+            return value.map_or(option.clone(), |value| format!("{option} {value}"));
+        };
         let Some(value) = value else { return argument(&name) };
-        let is_list = parameter(&name).is_some_and(|parameter| parameter.is_list);
+        let is_list = parameter.is_list;
         match value.split_once('=') {
             Some((key, value)) if is_list => format!("{name}={{{}: {}}}", literal(key), literal(value)),
             _ if is_list => {
