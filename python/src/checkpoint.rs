@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-use pyo3::exceptions::PyKeyError;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 use tf2onnx_rs::checkpoint::StoredTensor;
@@ -16,6 +16,8 @@ use crate::wording;
 
 /// The bytes of a tensor from which its checksum is computed on several threads.
 const LARGE_BYTES: usize = 4 << 20;
+/// The bytes of a tensor from which other threads of Python run meanwhile.
+const DETACHED_BYTES: usize = 64 << 10;
 
 /// An open checkpoint.
 #[pyclass(frozen, module = "tf2onnx_rs._native")]
@@ -73,9 +75,9 @@ impl Checkpoint {
         Ok(Some((tensor.type_name(), PyTuple::new(py, tensor.shape())?)))
     }
 
-    /// The elements of a tensor.
-    fn read<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Contents<'py>> {
-        let tensor = self.tensors.get(name).ok_or_else(|| PyKeyError::new_err(name.to_owned()))?;
+    /// The elements of a tensor; `None` if there is no such tensor.
+    fn read<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Option<Contents<'py>>> {
+        let Some(tensor) = self.tensors.get(name) else { return Ok(None) };
         let failed = |error| match &self.source {
             Some(source) => of_error(py, &source.error(error)),
             None => of_error(py, &error),
@@ -83,10 +85,14 @@ impl Checkpoint {
         if tensor.dtype() == DType::String {
             let strings = py.detach(|| tensor.strings()).map_err(failed)?;
             let strings = strings.iter().map(|string| PyBytes::new(py, string));
-            return Ok(Contents::Strings(strings.collect()));
+            return Ok(Some(Contents::Strings(strings.collect())));
         }
-        let elements = py.detach(|| Elements::read(tensor)).map_err(failed)?;
-        Ok(Contents::Numbers(Bound::new(py, elements)?))
+        let elements = match tensor.element_size().unwrap_or(1) * tensor.shape().iter().product::<usize>() {
+            LARGE_BYTES.. => py.detach(|| in_shared_threads(|| Elements::read(tensor))),
+            DETACHED_BYTES.. => py.detach(|| Elements::read(tensor)),
+            _ => Elements::read(tensor),
+        };
+        Ok(Some(Contents::Numbers(Bound::new(py, elements.map_err(failed)?)?)))
     }
 }
 
@@ -104,20 +110,13 @@ pub struct Elements {
 impl Elements {
     fn read(tensor: &StoredTensor) -> tf2onnx_rs::error::Result<Self> {
         let size = tensor.element_size().unwrap_or(1);
-        let read = |tensor: &StoredTensor| -> tf2onnx_rs::error::Result<(usize, Option<Vec<u8>>)> {
-            Ok(match tensor.bits()? {
-                Cow::Borrowed(bytes) => {
-                    let address = bytes.as_ptr() as usize;
-                    let is_aligned = address.is_multiple_of(size.min(align_of::<u64>()));
-                    (address, (!is_aligned).then(|| bytes.to_vec()))
-                }
-                Cow::Owned(bytes) => (0, Some(bytes)),
-            })
-        };
-        let count: usize = tensor.shape().iter().product();
-        let (address, read) = match count * size >= LARGE_BYTES {
-            true => in_shared_threads(|| read(tensor))?,
-            false => read(tensor)?,
+        let (address, read) = match tensor.bits()? {
+            Cow::Borrowed(bytes) => {
+                let address = bytes.as_ptr() as usize;
+                let is_aligned = address.is_multiple_of(size.min(align_of::<u64>()));
+                (address, (!is_aligned).then(|| bytes.to_vec()))
+            }
+            Cow::Owned(bytes) => (0, Some(bytes)),
         };
         let address = read.as_ref().map_or(address, |read| read.as_ptr() as usize);
         Ok(Self { tensor: tensor.clone(), read, address })
@@ -132,15 +131,22 @@ impl Elements {
         self.read.is_none()
     }
 
+    /// The name of the type in the package ml_dtypes, for a type that NumPy does not have. The array has its bits as integers.
+    #[getter]
+    fn extended(&self) -> Option<&'static str> {
+        let is_numpys = self.tensor.dtype().size().is_some() && self.tensor.dtype() != DType::BFloat16;
+        (!is_numpys).then(|| self.tensor.type_name())
+    }
+
     /// NumPy's description of an array: <https://numpy.org/doc/stable/reference/arrays.interface.html>.
     #[getter(__array_interface__)]
     fn array_interface<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let interface = PyDict::new(py);
-        interface.set_item("version", 3)?;
-        interface.set_item("shape", PyTuple::new(py, self.tensor.shape())?)?;
-        interface.set_item("typestr", typestr(self.tensor.dtype()))?;
+        interface.set_item(intern!(py, "version"), 3)?;
+        interface.set_item(intern!(py, "shape"), PyTuple::new(py, self.tensor.shape())?)?;
+        interface.set_item(intern!(py, "typestr"), typestr(self.tensor.dtype()))?;
         // It is read-only.
-        interface.set_item("data", (self.address, true))?;
+        interface.set_item(intern!(py, "data"), (self.address, true))?;
         Ok(interface)
     }
 }

@@ -21,7 +21,7 @@ def test_inspect_has_the_keys_of_its_json(checkpoint):
     assert inspection.network["name"] == "inception_v3"
     findings = tf2onnx_rs.inspect(checkpoint).findings
     assert findings[0].level == "note" and str(findings[0]) == f"note: {findings[0].text}"
-    assert str(inspection).startswith(f"{checkpoint}: V1 checkpoint, 388 tensors")
+    assert str(inspection).startswith(f"{checkpoint}: V1 checkpoint, 2 of 388 tensors")
     assert repr(inspection) == f"<Inspection of {str(checkpoint)!r}, V1, 388 tensors>"
 
 

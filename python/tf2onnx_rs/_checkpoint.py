@@ -35,6 +35,7 @@ class Checkpoint(Mapping[str, "Array"]):
     def __init__(self, path: Path) -> None:
         self._native = _native.Checkpoint(os.fspath(path))
         self._names = self._native.names()
+        self._numpy: Any = None
 
     @property
     def path(self) -> str:
@@ -60,20 +61,20 @@ class Checkpoint(Mapping[str, "Array"]):
         return self._described(name)[0]
 
     def __getitem__(self, name: str) -> Array:
-        numpy = import_numpy()
-        dtype, shape = self._described(name)
+        numpy = self._numpy = self._numpy or import_numpy()
         elements = self._native.read(name)
+        if elements is None:
+            raise KeyError(self._missing(name))
+        array: Array
         if isinstance(elements, list):
-            strings = numpy.empty(len(elements), dtype=object)
-            strings[:] = elements
-            array: Array = strings.reshape(shape)
+            array = numpy.empty(len(elements), dtype=object)
+            array[:] = elements
+            array = array.reshape(self.shape(name))
             array.flags.writeable = False
             return array
         array = numpy.asarray(elements)
-        # The types of quantized numbers are integers to NumPy.
-        if dtype.startswith(("qint", "quint")) or dtype == array.dtype.name:
-            return array
-        return array.view(extended_type(dtype, name))
+        extended = elements.extended
+        return array if extended is None else array.view(extended_type(extended, name))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -90,11 +91,10 @@ class Checkpoint(Mapping[str, "Array"]):
     def _described(self, name: str) -> tuple[str, tuple[int, ...]]:
         described = self._native.describe(name)
         if described is None:
-            raise KeyError(_missing(self.path, name, self._names))
+            raise KeyError(self._missing(name))
         return described
 
-
-def _missing(path: str, name: str, names: list[str]) -> str:
-    missing = f"{path} has no tensor {name!r}"
-    question = _native.did_you_mean(name, names)
-    return f"{missing}; {question}" if question else missing
+    def _missing(self, name: str) -> str:
+        missing = f"{self.path} has no tensor {name!r}"
+        question = _native.did_you_mean(name, self._names)
+        return f"{missing}; {question}" if question else missing
