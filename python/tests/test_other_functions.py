@@ -1,7 +1,9 @@
 """`inspect`, `networks`, `verify` and the command."""
 
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from conftest import EXAMPLE
@@ -82,6 +84,19 @@ def test_the_command_is_in_the_module(command, tmp_path):
     assert run.returncode == 1 and run.stderr == "error: missing: the file or checkpoint does not exist\n"
     run = subprocess.run([sys.executable, *command, "--opset", "99"], capture_output=True, text=True)
     assert run.returncode == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_the_command_has_its_own_signals(tmp_path):
+    command = [sys.executable, "-m", "tf2onnx_rs", "convert", "-", tmp_path / "model.onnx"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path) as process:
+        process.stdin.write(b"the beginning")
+        process.stdin.flush()
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 130
+        assert process.stderr.read() == b""
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_module_of_the_command_is_not_in_the_way(checkpoint):

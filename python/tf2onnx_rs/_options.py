@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, Optional, TypedDict, Union
+from typing import Any, Literal, NamedTuple, Optional, TypedDict, Union
 
 from . import _native
 
 Path = Union[str, "os.PathLike[str]"]
 """The path of a file or folder."""
-
-if TYPE_CHECKING:
-    from typing import Literal
 
 Value = Union[str, int, float, bool, Sequence[Any]]
 """The value of a placeholder, or of an argument of a network."""

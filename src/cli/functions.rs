@@ -30,7 +30,7 @@ pub enum Function {
     Verify,
 }
 
-/// Options of the command line that say how it prints.
+/// Options of the command line that are no parameters: they say how it prints.
 const PRINTING: [&str; 3] = ["json", "quiet", "verbose"];
 
 impl Function {
@@ -60,7 +60,7 @@ impl Function {
             Self::Networks => command::<networks::Args>(),
             Self::Verify => command::<verify::Args>(),
         };
-        let named = command.get_arguments().filter(|arg| arg.get_long().is_some());
+        let named = command.get_arguments().filter(|arg| arg.get_long().is_some() && !arg.is_hide_set());
         named.map(Parameter::new).filter(|parameter| !PRINTING.contains(&&*parameter.name)).collect()
     }
 }
