@@ -38,6 +38,11 @@ impl Interruption {
         CURRENT.with_borrow(Self::clone)
     }
 
+    /// Whether it stops the same work.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Ends the work with an error if it was interrupted.
     ///
     /// # Errors

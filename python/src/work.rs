@@ -17,7 +17,7 @@ use crate::wording;
 /// How long the caller waits before it looks for signals and progress.
 const INTERVAL: Duration = Duration::from_millis(20);
 /// How long it waits for interrupted work to end. Work that takes longer to notice ends by itself later.
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_millis(500);
 
 /// How many calls are at work on threads.
 static RUNNING: AtomicUsize = AtomicUsize::new(0);
@@ -113,8 +113,9 @@ pub fn run<T: Send + 'static>(
             Err(RecvTimeoutError::Timeout) => {
                 if let Err(stopped) = py.check_signals().and_then(|()| reporter.report(py)) {
                     interruption.interrupt();
-                    // Its files are gone when the caller continues, unless it does not notice soon.
-                    let _ = py.detach(|| wait(GRACE));
+                    if py.detach(|| wait(GRACE)).is_err() {
+                        functions::remove_temporary_files_of(&interruption);
+                    }
                     return Err(stopped);
                 }
             }
@@ -122,7 +123,7 @@ pub fn run<T: Send + 'static>(
     }
 }
 
-/// Removes the temporary files of interrupted work that has not ended when the interpreter does. No call can follow.
+/// Removes the temporary files of work that has not ended when the interpreter does: that of a thread in the background. No call can follow.
 #[pyfunction]
 pub fn remove_temporary_files() {
     if RUNNING.load(Ordering::SeqCst) > 0 {

@@ -212,6 +212,11 @@ pub fn remove_temporary_files() {
     crate::temporary::remove_all();
 }
 
+/// Removes the temporary files of interrupted work that has not ended. It creates no others.
+pub fn remove_temporary_files_of(interrupted: &Interruption) {
+    crate::temporary::remove_of(interrupted);
+}
+
 /// The parameter of a setting, for messages.
 pub fn parameter_of(setting: Setting) -> String {
     parameter_name(option(setting))
