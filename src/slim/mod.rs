@@ -12,6 +12,7 @@ mod depth;
 mod depthwise;
 mod layers;
 mod layers_3d;
+mod moments;
 pub mod nets;
 mod network;
 mod network_builder;

@@ -171,6 +171,35 @@ impl NetworkBuilder<'_> {
         self.op_of("transpose", "Transpose", &[Tensor(net), perm], [])
     }
 
+    /// `tf.nn.softmax(net, axis=0)`: exchanges the first axis and the last one before and after it.
+    pub fn softmax_of_first_axis(&mut self, net: TensorRef) -> TensorRef {
+        let rank = self.shape(net).rank().unwrap_or(1) as i32;
+        // TensorFlow makes a rank for negative axes, and another one for the exchange.
+        self.unique_name("Rank");
+        let rank = self.constant("Rank", Constant::from_i32(vec![], &[rank]));
+        let net = self.exchanged_ends(net, rank);
+        let net = self.op("Softmax", "Softmax", &[net], []);
+        self.exchanged_ends(net, rank)
+    }
+
+    fn exchanged_ends(&mut self, net: TensorRef, rank: TensorRef) -> TensorRef {
+        let number = |suffix, value| Operand::Constant(suffix, Constant::from_i32(vec![], &[value]));
+        let last = self.op_of("Sub", "Sub", &[Tensor(rank), number("y", 1)], []);
+        let before = [number("start", 0), number("limit", 0), number("delta", 1)];
+        let before = self.op_of("range", "Range", &before, []);
+        let between = [number("start", 1), Tensor(last), number("delta", 1)];
+        let between = self.op_of("range", "Range", &between, []);
+        let operands = [
+            Tensor(before),
+            Lengths("values_1", &[Length::Computed(last)]),
+            Tensor(between),
+            Operand::Constant("values_3", Constant::from_i32(vec![1], &[0])),
+            number("axis", 0),
+        ];
+        let perm = self.op_of("concat", "ConcatV2", &operands, []);
+        self.op("transpose", "Transpose", &[net, perm], [])
+    }
+
     /// `tf.cast(net, tf.float32)` of integers.
     pub fn to_float(&mut self, net: TensorRef) -> TensorRef {
         self.op(

@@ -11,9 +11,11 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
+use archive::Unpacked;
 pub use find::{Found, FoundInFolder, is_saved_model, model_at, models_in};
 pub(crate) use graph_file::message_descriptor;
 pub use graph_file::{GraphFile, GraphKind};
+use standard_input::Stored;
 
 use crate::checkpoint::{Checkpoint, with_suffix};
 use crate::error::{Error, Result};
@@ -61,18 +63,23 @@ const META_SUFFIXES: [&str; 3] = [".meta", ".meta.pbtxt", ".meta.txt"];
 
 impl Source {
     /// Opens `path`: a checkpoint (see [`Checkpoint::open`]) with the `.meta` file beside it, a graph (see
-    /// [`GraphFile::open`]), the folder of a SavedModel, or an archive (tar, tar.gz, zip) of one of these. An archive is
-    /// unpacked into a private folder that is removed with the source. The path `-` is standard input, which can be a
-    /// graph, a V1 checkpoint or an archive.
+    /// [`GraphFile::open`]), the folder of a SavedModel, or an archive (tar, tar.gz, zip) of one of these; a
+    /// single file may also be compressed with gzip. An archive is unpacked into a private folder that is removed with the source. The
+    /// path `-` is standard input, which can be a graph, a V1 checkpoint or an archive.
     ///
     /// # Errors
     /// If there is no model or more than one, or the archive cannot be read.
     pub fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
         if path.as_os_str() == standard_input::PATH {
-            let (folder, file) = standard_input::to_file()?;
             let name = Path::new(standard_input::NAME);
-            let source = open_file(&file, options).map_err(|error| error.with_path_replaced(&file, name))?;
-            return Ok(source.with_name(name, TemporaryFiles { path: file, _folder: folder }));
+            return match standard_input::store()? {
+                Stored::Archive(unpacked) => open_unpacked(name, unpacked, options),
+                Stored::File(folder, file) => {
+                    let source =
+                        open_file(&file, options).map_err(|error| error.with_path_replaced(&file, name))?;
+                    Ok(source.with_name(name, TemporaryFiles { path: file, _folder: folder }))
+                }
+            };
         }
         open_file(path, options)
     }
@@ -172,8 +179,15 @@ impl Source {
 
 fn open_file(path: &Path, options: &OpenOptions) -> Result<Source> {
     let Some(kind) = archive::Kind::of(path) else { return open_parts(path, options) };
-    let folder = archive::unpack(path, kind)?;
-    let model_path = archive::model_in(path, folder.path())?;
+    open_unpacked(path, archive::unpack(path, kind)?, options)
+}
+
+fn open_unpacked(path: &Path, unpacked: Unpacked, options: &OpenOptions) -> Result<Source> {
+    let Unpacked { folder, single_file } = unpacked;
+    let model_path = match single_file {
+        Some(file) => file,
+        None => archive::model_in(path, folder.path())?,
+    };
     // The user knows the path of the archive, not that of the temporary folder.
     let source =
         open_parts(&model_path, options).map_err(|error| error.with_path_replaced(folder.path(), path))?;

@@ -4,12 +4,14 @@
 //! Source: `research/slim/nets` of github.com/tensorflow/models, unless a file names another one.
 
 mod alexnet;
+mod bit;
 mod cifarnet;
 mod convolutional_classifier;
 mod deeplab;
 mod delf;
 mod densenet;
 mod detection;
+mod east;
 mod efficientnet;
 mod facenet;
 mod i3d;
@@ -149,6 +151,7 @@ const NETWORKS: &[&LibraryNetwork] = &[
     &transformers::ELECTRA,
     &transformers::MOBILEBERT,
     &delf::DELF,
+    &east::EAST,
     &deeplab::XCEPTION_41,
     &deeplab::XCEPTION_65,
     &deeplab::XCEPTION_71,
@@ -166,6 +169,7 @@ const NETWORKS: &[&LibraryNetwork] = &[
     &mobilefacenet::MOBILEFACENET,
     &yamnet::YAMNET,
     &simclr::SIMCLR,
+    &bit::BIT,
     &densenet::DENSENET121,
     &densenet::DENSENET161,
     &densenet::DENSENET169,
