@@ -20,6 +20,9 @@ type Parameter = (String, bool, bool, Option<String>, String);
 /// A note: severity, kind, subject and text.
 type Note = (&'static str, &'static str, Option<String>, String);
 
+/// A conversion: the summary as JSON, its notes, its text, and the model if it is in no file.
+type Converted<'py> = (String, Vec<Note>, String, Option<Bound<'py, PyBytes>>);
+
 /// Runs the command line, and returns its exit status.
 #[pyfunction]
 pub fn main(py: Python<'_>, args: Vec<OsString>) -> u8 {
@@ -41,7 +44,7 @@ pub fn did_you_mean(word: &str, known: Vec<String>) -> Option<String> {
     suggestion::did_you_mean(word, known.iter().map(String::as_str))
 }
 
-/// Converts a model. Returns the summary as JSON, its notes, its text, and the model if the output is `-`.
+/// Converts a model. If the output is `-`, the model is in no file.
 #[pyfunction]
 pub fn convert<'py>(
     py: Python<'py>,
@@ -49,7 +52,7 @@ pub fn convert<'py>(
     output: OsString,
     options: Options,
     progress: Option<Py<PyAny>>,
-) -> PyResult<(String, Vec<Note>, String, Option<Bound<'py, PyBytes>>)> {
+) -> PyResult<Converted<'py>> {
     let arguments = Arguments { files: vec![input, output], options };
     let answer = work::run(py, progress, move |progress| {
         called::convert(&arguments, &|done, total| progress.set(done, total))
