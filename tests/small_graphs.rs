@@ -296,6 +296,28 @@ fn only_tensors_that_depend_on_the_input_have_its_batch() {
 
 /// TF.js has this op where TensorFlow has none: below zero, numbers are multiplied by their channel's factor.
 #[test]
+fn from_opset_22_on_random_numbers_are_the_mask_of_a_dropout() {
+    let shape = "tensor { dtype: DT_INT32 tensor_shape { dim { size: 1 } } int_val: 5 }";
+    let shape = attribute("dtype", "type: DT_INT32") + &attribute("value", shape);
+    let types = attribute("T", "type: DT_INT32") + &attribute("dtype", "type: DT_FLOAT");
+    for (op, opset, operators) in [
+        ("RandomUniform", "21", ["RandomUniformLike"].as_slice()),
+        ("RandomUniform", "22", &["Dropout"]),
+        ("RandomStandardNormal", "22", &["Dropout", "Cos"]),
+    ] {
+        let nodes = [node("shape", "Const", &[], &shape), node("random", op, &["shape"], &types)];
+        let (_folder, graph, model) = graph(&nodes);
+        convert(&graph, &model, &["--opset", opset]);
+        let model = Model::load(&model);
+        for operator in operators {
+            assert_eq!(model.nodes(operator).len(), 1, "{op} {opset}: {operator}");
+        }
+        // ONNX Runtime removes a Dropout whose mask nothing reads.
+        assert!(model.nodes("Dropout").iter().all(|dropout| dropout.output.len() == 2));
+    }
+}
+
+#[test]
 fn a_prelu_of_tfjs_scales_what_is_below_zero() {
     let nodes = [
         placeholder("x", &[1, 2, 2]),

@@ -102,6 +102,64 @@ fn without_its_file_a_table_is_refused() {
     assert!(error.contains("HashTableV2 \"table\": the table's contents"), "{error}");
 }
 
+/// A frozen graph with a table of this name, without the op that filled it.
+fn write_frozen(folder: &Path, name: &str, types: [&str; 2]) -> std::path::PathBuf {
+    let attribute = |key: &str, value: &str| format!("attr {{ key: \"{key}\" value {{ {value} }} }} ");
+    let table = attribute("key_dtype", &format!("type: {}", types[0]))
+        + &attribute("value_dtype", &format!("type: {}", types[1]))
+        + &attribute("shared_name", &format!("s: \"{name}\""));
+    let missing = match types[1] {
+        "DT_STRING" => "string_val: \"?\"",
+        _ => "int64_val: -1",
+    };
+    let missing = format!("tensor {{ dtype: {} tensor_shape {{ }} {missing} }}", types[1]);
+    let missing = attribute("dtype", &format!("type: {}", types[1])) + &attribute("value", &missing);
+    let given =
+        attribute("dtype", &format!("type: {}", types[0])) + &attribute("shape", "shape { dim { size: 1 } }");
+    let find =
+        attribute("Tin", &format!("type: {}", types[0])) + &attribute("Tout", &format!("type: {}", types[1]));
+    let text = format!(
+        "node {{ name: \"table\" op: \"HashTableV2\" {table} }}
+         node {{ name: \"missing\" op: \"Const\" {missing} }}
+         node {{ name: \"x\" op: \"Placeholder\" {given} }}
+         node {{ name: \"found\" op: \"LookupTableFindV2\" input: \"table\" input: \"x\" input: \"missing\" {find} }}"
+    );
+    let graph = folder.join("graph.pbtxt");
+    fs::write(&graph, text).unwrap();
+    graph
+}
+
+#[test]
+fn the_file_that_a_table_of_a_frozen_graph_is_named_after_fills_it() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("words_of_5.txt"), "apple\nplum\nlime\n").unwrap();
+    let model = folder.path().join("model.onnx");
+    let numbers = ["DT_STRING", "DT_INT64"];
+    for (name, values) in [
+        ("hash_table_words_of_5.txt_-2_-1", vec![0, 1, 2]),
+        ("hash_table_/training/words_of_5.txt_2_-2_-1", vec![0, 1]),
+        ("hash_table_words_of_5.txt_-2_-1_7", vec![7, 8, 9]),
+        ("hash_table_words_of_5.txt_1_-2_-1_7", vec![7]),
+    ] {
+        convert(&write_frozen(folder.path(), name, numbers), &model, &[]);
+        assert_eq!(entries(&model).1, values, "{name}");
+        assert_eq!(entries(&model).0, words(&["apple", "plum", "lime"][..values.len()]), "{name}");
+    }
+    let inverted = write_frozen(folder.path(), "hash_table_words_of_5.txt_-1_-2", ["DT_INT64", "DT_STRING"]);
+    convert(&inverted, &model, &[]);
+    let encoder = Model::load(&model);
+    let encoder = encoder.nodes("LabelEncoder")[0];
+    let attribute = |name: &str| encoder.attribute.iter().find(|found| found.name == name).unwrap();
+    assert_eq!(attribute("keys_int64s").ints, [0, 1, 2]);
+    assert_eq!(attribute("values_strings").strings[2], b"lime");
+    for name in ["hash_table_words_of_5.txt_0_1", "hash_table_other.txt_-2_-1", "table_7"] {
+        let graph = write_frozen(folder.path(), name, numbers);
+        let error = fails(&["convert", graph.to_str().unwrap(), model.to_str().unwrap()]);
+        let advice = format!("put the file that its name \"{name}\" contains beside the graph");
+        assert_eq!(error.contains(&advice), name.starts_with("hash_table_"), "{error}");
+    }
+}
+
 #[test]
 fn an_op_that_onnx_cannot_express_is_refused_with_the_reason() {
     let folder = TempDir::new().unwrap();

@@ -6,7 +6,6 @@ import pytest
 from conftest import FIXTURES
 
 import tf2onnx_rs
-from tf2onnx_rs import _tf2onnx
 
 CONTAINERS = FIXTURES / "graphs" / "containers"
 INPUT, OUTPUT = "input:0", "predictions:0"
@@ -86,9 +85,21 @@ def test_an_error_does_not_name_the_temporary_file():
         tf2onnx_rs.from_graph_def(b"\x0a\xff", output_names=["x"])
 
 
-def test_custom_ops_are_written_as_they_are():
-    assert _tf2onnx._custom({}) == {}
-    assert list(_tf2onnx._custom({"Op": None})) in (["keep_going"], ["custom_ops"])
+def test_custom_ops_are_written_as_they_are(tmp_path):
+    class Opset:
+        domain, version = "my.domain", 3
+
+    path = tmp_path / "model.onnx"
+    tf2onnx_rs.from_graph_def(
+        Message(),
+        output_names=[OUTPUT],
+        custom_ops={"Softmax": "my.domain", "Relu": None},
+        extra_opset=[Opset],
+        output_path=path,
+    )
+    inspected = tf2onnx_rs.inspect(path)
+    assert inspected.onnx["opsets"]["my.domain"] == 3
+    assert "my.domain.Softmax" in [op["op"] for op in inspected.graph["ops"]]
 
 
 def test_keras_and_functions_are_saved_first():

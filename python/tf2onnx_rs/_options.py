@@ -49,6 +49,8 @@ class SourceOptions(TypedDict, total=False):
     no_softmax: bool
     labels: Path
     keep_going: bool
+    custom_ops: Union[Names, Mapping[str, Optional[str]]]
+    extra_opset: Union[Names, Mapping[str, int]]
     fold_batch_norm: bool
     quantization: Literal["auto", "qdq", "float"]
     float16: bool
@@ -114,7 +116,9 @@ def _values(parameter: _Parameter, value: object) -> list[str]:
     if not parameter.is_list:
         return [_single(parameter, value)]
     if isinstance(value, Mapping):
-        return [f"{key}={_entry(parameter, item)}" for key, item in value.items()]
+        # `NAME=VALUE`, and `OP:DOMAIN`, where the domain may be left out.
+        sign = "=" if parameter.form is None or ":" not in parameter.form else ":"
+        return [str(key) if item is None else f"{key}{sign}{_entry(parameter, item)}" for key, item in value.items()]
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         return [_single(parameter, item) for item in value]
     return [_single(parameter, value)]

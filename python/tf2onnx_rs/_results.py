@@ -40,7 +40,7 @@ class Note:
     """``note``, or ``warning`` if the model may be wrong."""
     kind: str
     """What it is about: ``signature``, ``inputs``, ``outputs``, ``shapes``, ``training``, ``checks``, ``files``, ``variables``,
-    ``definition``, ``arg_scope``, ``names``, ``classes`` or ``dtype``."""
+    ``definition``, ``arg_scope``, ``names``, ``classes``, ``dtype`` or ``options``."""
     subject: Optional[str]
     """The tensor, node or variable that it is about, if it is about one."""
     text: str

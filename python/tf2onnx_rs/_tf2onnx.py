@@ -15,9 +15,8 @@ from typing import Any, Optional, Union
 
 from ._errors import ArgumentError, Error
 from ._functions import convert_file
-from ._options import Path, parameters
+from ._options import Path
 
-_KEPT_DOMAIN = "ai.onnx.converters.tensorflow"
 _SHAPED = re.compile(r"(.+?)\[([-\d,\s]*)\]")
 
 Model = tuple[Any, None]
@@ -178,16 +177,16 @@ def _common(arguments: Mapping[str, Any]) -> dict[str, Any]:
         "outputs_as_nchw": arguments["outputs_as_nchw"],
         "external_data": bool(arguments["large_model"]),
         **_renamed(arguments.get("tensors_to_rename") or {}, inputs, outputs),
-        **_custom(arguments["custom_ops"] or {}),
+        "custom_ops": dict(arguments["custom_ops"] or {}),
+        "extra_opset": {opset.domain: opset.version for opset in arguments["extra_opset"] or []},
     }
     for name in ("custom_op_handlers", "custom_rewriter"):
         if arguments[name]:
             problem = "functions of tf2onnx cannot be called, since this package has another graph"
-            advice = "leave it out; with custom_ops, ops without an ONNX operator are written as they are"
+            advice = "leave it out; custom_ops writes ops as they are, and convert(…, keep_going=True) those without an operator"
             raise ArgumentError(f"{name}=", problem, advice)
-    for name in ("target", "extra_opset"):
-        if arguments[name]:
-            _ignored(f"{name}= is ignored: models have the operators of ONNX's default domain, for all runtimes")
+    if arguments["target"]:
+        _ignored("target= is ignored: models are the same for all runtimes")
     if arguments["large_model"]:
         if arguments["output_path"] is None:
             advice = "give output_path=, or leave it out for a model below 2 GiB"
@@ -214,18 +213,6 @@ def _renamed(names: Mapping[str, str], inputs: Sequence[str], outputs: Sequence[
     of_outputs = {old: new for old, new in names.items() if old in outputs}
     of_inputs = {old: new for old, new in names.items() if old not in of_outputs or old in inputs}
     return {"rename_inputs": of_inputs, "rename_outputs": of_outputs}
-
-
-def _custom(ops: Mapping[str, Optional[str]]) -> dict[str, Any]:
-    if not ops:
-        return {}
-    if "custom_ops" in parameters("convert"):
-        return {"custom_ops": [op if domain is None else f"{op}:{domain}" for op, domain in ops.items()]}
-    for op, domain in ops.items():
-        if domain not in (None, _KEPT_DOMAIN):
-            problem = f"{op} can only be in the domain {_KEPT_DOMAIN}"
-            raise ArgumentError(f"custom_ops={dict(ops)!r}", problem, "give this domain, or None")
-    return {"keep_going": True}
 
 
 def _ignored(text: str) -> None:

@@ -60,7 +60,9 @@ impl Function {
             Self::Networks => command::<networks::Args>(),
             Self::Verify => command::<verify::Args>(),
         };
-        let named = command.get_arguments().filter(|arg| arg.get_long().is_some() && !arg.is_hide_set());
+        // Options of tf2onnx's command are arguments of tf2onnx's functions, which the package has too.
+        let is_own = |arg: &&Arg| arg.get_help_heading() != Some(convert::TF2ONNX_HEADING);
+        let named = command.get_arguments().filter(|arg| arg.get_long().is_some()).filter(is_own);
         named.map(Parameter::new).filter(|parameter| !PRINTING.contains(&&*parameter.name)).collect()
     }
 }

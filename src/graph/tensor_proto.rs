@@ -70,6 +70,15 @@ fn listed_elements(proto: &TensorProto, dtype: DType, count: usize) -> Result<Ve
                 [re[0], re[1], re[2], re[3], im[0], im[1], im[2], im[3]]
             })
         }
+        DType::Complex128 => {
+            let pairs: Vec<[f64; 2]> = proto.dcomplex_val.as_chunks().0.to_vec();
+            bytes(&pairs, count, |[re, im]| {
+                let mut both = [0; 16];
+                both[..8].copy_from_slice(&re.to_le_bytes());
+                both[8..].copy_from_slice(&im.to_le_bytes());
+                both
+            })
+        }
         _ => Err(Error::new("tensor", format!("elements of type {dtype} cannot be listed one by one"))),
     }
 }

@@ -23,7 +23,7 @@ impl NetworkBuilder<'_> {
     }
 
     /// Another output of the op of `first`.
-    fn output(&self, first: TensorRef, port: usize) -> TensorRef {
+    pub fn output(&self, first: TensorRef, port: usize) -> TensorRef {
         if self.has_failed() { first } else { TensorRef { port, ..first } }
     }
 

@@ -23,6 +23,7 @@ mod rearrange;
 mod recognition;
 pub mod recognize;
 mod resize;
+mod rnn_cells;
 mod scope_candidates;
 mod scopes;
 mod shape_ops;

@@ -91,6 +91,32 @@ impl NetworkBuilder<'_> {
         })
     }
 
+    /// `tf.shape(net)`: a constant if all lengths are known.
+    pub(super) fn shape_tensor(&mut self, net: TensorRef) -> TensorRef {
+        let known: Option<Vec<usize>> = self.shape(net).fully_known();
+        match known {
+            Some(lengths) => {
+                let lengths: Vec<i32> = lengths.into_iter().map(|length| length as i32).collect();
+                self.constant("Shape", Constant::from_i32(vec![lengths.len()], &lengths))
+            }
+            None => self.op("Shape", "Shape", &[net], []),
+        }
+    }
+
+    /// `tf.shape(net)[0]`
+    pub(super) fn first_length(&mut self, net: TensorRef) -> TensorRef {
+        let shape = self.shape_tensor(net);
+        self.element(shape, 0)
+    }
+
+    /// `tf.stack` of scalars, the last ones of which are numbers.
+    pub(super) fn stack(&mut self, tensors: &[TensorRef], numbers: &[usize]) -> TensorRef {
+        let tensors = tensors.iter().copied().map(Length::Computed);
+        let lengths: Vec<Length> = tensors.chain(numbers.iter().copied().map(Length::Known)).collect();
+        let name = self.unique_name("stack");
+        self.packed(name, &lengths)
+    }
+
     /// `vector[index]`
     fn element(&mut self, vector: TensorRef, index: usize) -> TensorRef {
         let index = index as i32;

@@ -3,7 +3,10 @@
 //! A SavedModel has its files in the folder `assets`. Other graphs name a file on the machine that they were made on; a file of this
 //! name in a folder `assets` beside the graph counts as well.
 //!
-//! Sources: `InitializeTableFromTextFileV2` in `tensorflow/core/ops/lookup_ops.cc`, `TextFileLineIterator` in
+//! A frozen graph has no op that fills its tables. TensorFlow names a table after its file, and how it is read:
+//! `hash_table_vocabulary.txt_-2_-1`. A file of this name beside the graph fills the table.
+//!
+//! Sources: `TextFileInitializer._shared_name` in `tensorflow/python/ops/lookup_ops.py`, `InitializeTableFromTextFileV2` in `tensorflow/core/ops/lookup_ops.cc`, `TextFileLineIterator` in
 //! `tensorflow/core/kernels/lookup_util.cc`, `AssetFileDef` in `tensorflow/core/protobuf/meta_graph.proto`.
 
 use std::fs;
@@ -30,7 +33,36 @@ const WHOLE_LINE: i64 = -2;
 struct Filling<'a> {
     table: &'a NodeDef,
     file: PathBuf,
-    initializer: &'a NodeDef,
+    form: Form,
+}
+
+/// How the lines of a file are keys and values.
+struct Form {
+    /// The columns of the keys and the values.
+    columns: [i64; 2],
+    delimiter: Option<u8>,
+    /// How many lines are read, if not all of them.
+    size: Option<usize>,
+    /// What is added to the numbers of lines.
+    offset: i64,
+}
+
+impl Form {
+    fn of(initializer: &NodeDef) -> Self {
+        let delimiter = match initializer.attr.get("delimiter").and_then(|attr| attr.value.as_ref()) {
+            Some(Value::S(delimiter)) => delimiter.first().copied(),
+            _ => Some(b'\t'),
+        };
+        Self {
+            columns: [
+                int(initializer, "key_index", WHOLE_LINE),
+                int(initializer, "value_index", LINE_NUMBER),
+            ],
+            delimiter,
+            size: usize::try_from(int(initializer, "vocab_size", -1)).ok(),
+            offset: int(initializer, "offset", 0),
+        }
+    }
 }
 
 /// Adds the contents of the tables that files fill to a graph, as constants and ops that initialize the tables with them. A table
@@ -43,7 +75,14 @@ pub fn fill_tables(meta: &mut MetaGraphDef, path: &Path) -> Result<()> {
     let Some(definition) = &mut meta.graph_def else { return Ok(()) };
     let folder = path.parent().unwrap_or(Path::new("")).join("assets");
     let (mut nodes, mut read) = (vec![], vec![]);
-    for filling in fillings(definition, &assets, &folder) {
+    let mut fillings = fillings(definition, &assets, &folder);
+    let beside = [&folder, path.parent().unwrap_or(Path::new(""))];
+    for table in definition.node.iter().filter(|node| matches!(&*node.op, "HashTable" | "HashTableV2")) {
+        if !is_initialized(definition, table) {
+            fillings.extend(named_filling(table, &beside));
+        }
+    }
+    for filling in fillings {
         nodes.extend(initialization(&filling)?);
         read.push(filling.file);
     }
@@ -76,6 +115,51 @@ fn is_initializer(node: &NodeDef) -> bool {
     matches!(node.op.as_str(), "InitializeTableFromTextFile" | "InitializeTableFromTextFileV2")
 }
 
+/// Whether a node, or a function that it calls, may fill a table.
+fn is_initialized(definition: &GraphDef, table: &NodeDef) -> bool {
+    let fills = |node: &NodeDef| {
+        let may_fill = node.op.starts_with("InitializeTable")
+            || node.op.starts_with("LookupTableImport")
+            || node.attr.contains_key("f");
+        may_fill && node.input.iter().any(|input| node_of(input) == table.name)
+    };
+    definition.node.iter().any(fills)
+}
+
+/// A table whose name tells its file, if this is in one of the folders. A name does not tell what separates columns, so that only
+/// whole lines and their numbers are read.
+fn named_filling<'a>(table: &'a NodeDef, folders: &[&Path]) -> Option<Filling<'a>> {
+    let Some(Value::S(name)) = table.attr.get("shared_name").and_then(|name| name.value.as_ref()) else {
+        return None;
+    };
+    let name = str::from_utf8(name).ok()?.strip_prefix("hash_table_")?;
+    let number = |text: &str| text.parse::<i64>().ok();
+    let is_line = |column: &i64| matches!(*column, WHOLE_LINE | LINE_NUMBER);
+    let (front, last) = name.rsplit_once('_')?;
+    let (before, middle) = front.rsplit_once('_')?;
+    // The last number may be an offset, behind both columns.
+    let with_offset = before.rsplit_once('_').and_then(|(rest, key)| {
+        let columns = [number(key)?, number(middle)?];
+        columns.iter().all(is_line).then_some((rest, columns, number(last)?))
+    });
+    let (named, columns, offset) = match with_offset {
+        Some(found) => found,
+        None => (before, [number(middle)?, number(last)?], 0),
+    };
+    if !columns.iter().all(is_line) {
+        return None;
+    }
+    // A number behind the name of the file is how many lines are read.
+    let sized = named.rsplit_once('_').and_then(|(file, size)| Some((file, Some(size.parse().ok()?))));
+    [Some((named, None)), sized].into_iter().flatten().find_map(|(file, size)| {
+        let file_name = Path::new(file).file_name()?;
+        let beside = folders.iter().map(|folder| folder.join(file_name));
+        let file = beside.chain([PathBuf::from(file)].into_iter().filter(|file| file.is_absolute()));
+        let file = file.into_iter().find(|file| file.is_file())?;
+        Some(Filling { table, file, form: Form { columns, delimiter: None, size, offset } })
+    })
+}
+
 /// The tables that are initialized from a file that exists: by nodes of the graph, or of functions that it calls.
 fn fillings<'a>(
     definition: &'a GraphDef,
@@ -87,7 +171,7 @@ fn fillings<'a>(
     let filling = |table: &str, file: &str, initializer: &'a NodeDef| {
         let table = *nodes.get(node_of(table))?;
         let file = file_of(definition, &nodes, node_of(file), assets, folder)?;
-        Some(Filling { table, file, initializer })
+        Some(Filling { table, file, form: Form::of(initializer) })
     };
     let mut found = vec![];
     for node in &definition.node {
@@ -159,7 +243,7 @@ fn dtype(node: &NodeDef, name: &str) -> Option<DType> {
 
 /// The nodes that initialize a table with the contents of its file.
 fn initialization(filling: &Filling<'_>) -> Result<Vec<NodeDef>> {
-    let Filling { table, file, initializer } = filling;
+    let Filling { table, file, form } = filling;
     let text = fs::read(file).map_err(|error| Error::file(file, error.to_string()))?;
     let mut lines: Vec<Vec<u8>> = text
         .split(|&byte| byte == b'\n')
@@ -168,8 +252,7 @@ fn initialization(filling: &Filling<'_>) -> Result<Vec<NodeDef>> {
     if lines.last().is_some_and(Vec::is_empty) {
         lines.pop();
     }
-    let size = int(initializer, "vocab_size", -1);
-    if let Ok(size) = usize::try_from(size) {
+    if let Some(size) = form.size {
         if lines.len() < size {
             let problem = format!("has {} lines, and the table \"{}\" needs {size}", lines.len(), table.name);
             return Err(Error::file(file, problem));
@@ -179,22 +262,17 @@ fn initialization(filling: &Filling<'_>) -> Result<Vec<NodeDef>> {
     if let Some(empty) = lines.iter().position(Vec::is_empty) {
         return Err(Error::file(file, format!("line {} is empty", empty + 1)));
     }
-    let columns = [int(initializer, "key_index", WHOLE_LINE), int(initializer, "value_index", LINE_NUMBER)];
-    let delimiter = match initializer.attr.get("delimiter").and_then(|attr| attr.value.as_ref()) {
-        Some(Value::S(delimiter)) => delimiter.first().copied(),
-        _ => Some(b'\t'),
-    };
     let column = |index: usize, name: &str| -> Result<NodeDef> {
         let dtype = dtype(table, &format!("{}_dtype", &name[..name.len() - 1]))
             .ok_or_else(|| Error::new(format!("table \"{}\"", table.name), "its types are not known"))?;
         let mut value = empty(dtype, lines.len());
         for (number, line) in lines.iter().enumerate() {
             let said = |problem: &str| Error::file(file, format!("line {} {problem}", number + 1));
-            let token = match columns[index] {
-                LINE_NUMBER => &(number as i64 + int(initializer, "offset", 0)).to_string().into_bytes(),
+            let token = match form.columns[index] {
+                LINE_NUMBER => &(number as i64).wrapping_add(form.offset).to_string().into_bytes(),
                 WHOLE_LINE => line,
                 column => {
-                    let mut tokens = line.split(|byte| Some(*byte) == delimiter);
+                    let mut tokens = line.split(|byte| Some(*byte) == form.delimiter);
                     let token = usize::try_from(column).ok().and_then(|column| tokens.nth(column));
                     &token.ok_or_else(|| said(&format!("has no column {column}")))?.to_vec()
                 }

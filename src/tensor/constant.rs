@@ -94,6 +94,8 @@ impl Constant {
     /// A number as a scalar tensor. The type is float32 if `dtype` is neither a type of real numbers nor boolean.
     pub fn scalar(dtype: DType, value: f64) -> Self {
         let bytes = match dtype {
+            // What TensorFlow has for zero.
+            DType::String => return Self::new(dtype, vec![], Arc::new(Inline::Strings(vec![vec![]]))),
             DType::Float64 => value.to_le_bytes().to_vec(),
             DType::Float16 => half::f16::from_f64(value).to_le_bytes().to_vec(),
             DType::BFloat16 => half::bf16::from_f64(value).to_le_bytes().to_vec(),

@@ -9,6 +9,7 @@ mod bits;
 mod kernels;
 mod older;
 mod places;
+mod random;
 mod shapes;
 mod strings;
 mod writer;

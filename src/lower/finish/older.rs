@@ -1,9 +1,9 @@
-//! Operators of newer sets in the form that an older set has.
+//! Operators of newer sets in the form that an older set has, and generators of random numbers of older sets in a newer one.
 //!
 //! Source: the versions of each operator in <https://github.com/onnx/onnx/blob/main/docs/Changelog.md>.
 
 use super::writer::{Writer, int_attribute, text_attribute};
-use super::{Finish, batches, bits, error, places, shapes, strings};
+use super::{Finish, batches, bits, error, places, random, shapes, strings};
 use crate::error::{Error, Result};
 use crate::onnx::operators::first_opset;
 use crate::onnx::{Attribute, Node};
@@ -93,6 +93,8 @@ impl Finish<'_, '_> {
             "BitwiseOr" if opset < 18 => bits::or,
             "BitwiseXor" if opset < 18 => bits::xor,
             "BitwiseNot" if opset < 18 => bits::not,
+            "RandomUniform" | "RandomUniformLike" if opset >= random::WITHOUT_GENERATORS => random::uniform,
+            "RandomNormalLike" if opset >= random::WITHOUT_GENERATORS => random::normal,
             "Equal" if opset < 19 && input_type == Some(DType::String) => strings::equal,
             "ScatterND" => match text_attribute(&node, "reduction") {
                 Some("max") if opset < 18 => |w| places::combine(w, "Max"),

@@ -40,14 +40,17 @@ pub(super) fn reshape(w: &mut Writer<'_, '_, '_>) -> Result<()> {
     let product = w.op_with("ReduceProd", &[&is_length], vec![("keepdims", Attribute::Int(0))])?;
     let has_elements = w.cast(&product, DType::Bool)?;
     let zero = zero(w, dtype);
-    let graph = |w: &mut Writer<'_, '_, '_>, op: &'static str, value: &String| {
+    // Where the shape turns out to be a constant, ONNX Runtime computes the branch that is not taken as well, with a length of -1.
+    let none = w.int(0);
+    let lengths = w.op("Max", &[&shape, &none])?;
+    let graph = |w: &mut Writer<'_, '_, '_>, op: &'static str, inputs: [&String; 2]| {
         let output = w.name(&op.to_lowercase());
-        let node = w.unnamed(op, &[value, &shape], vec![output.clone()], vec![]);
+        let node = w.unnamed(op, &inputs, vec![output.clone()], vec![]);
         branch(output, node, dtype)
     };
     let branches = vec![
-        ("then_branch", Attribute::Graph(graph(w, "Reshape", &value))),
-        ("else_branch", Attribute::Graph(graph(w, "Expand", &zero))),
+        ("then_branch", Attribute::Graph(graph(w, "Reshape", [&value, &shape]))),
+        ("else_branch", Attribute::Graph(graph(w, "Expand", [&zero, &lengths]))),
     ];
     w.emit("If", &[&has_elements], branches)
 }

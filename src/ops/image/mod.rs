@@ -12,8 +12,7 @@ use crate::graph::{Shape, TensorType};
 use crate::ops::infer::{like_first_input, one};
 use crate::tensor::DType;
 
-const NOISE: &str =
-    "noise around the image is another than TensorFlow's; ONNX Runtime has no kernel for it from opset 22 on";
+const NOISE: &str = "noise around the image is another than TensorFlow's";
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
@@ -28,11 +27,7 @@ pub const OPS: &[Op] = &[
         .lower(lower::color::adjust_saturation, &["ReduceMax", "ReduceMin", "Clip", "Where"]),
     op("CombinedNonMaxSuppression")
         .shape(shape::combined_suppression)
-        .lower(lower::suppression::combined, &["NonMaxSuppression", "ScatterND", "TopK", "GatherND"])
-        .constants(&[
-            ("max_output_size_per_class", "the lengths of the result are constants of the model"),
-            ("max_total_size", "the lengths of the result are constants of the model"),
-        ]),
+        .lower(lower::suppression::combined, &["NonMaxSuppression", "ScatterND", "TopK", "GatherND"]),
     op("CropAndResize")
         .shape(shape::crop_and_resize)
         .lower(lower::crop::crop_and_resize, &["GatherND", "Floor", "Ceil", "Where"])

@@ -4,6 +4,7 @@ pub mod lower;
 pub mod shape;
 
 use super::{Op, op};
+use crate::ops::infer::like_first_input;
 
 /// The operators of a computation that goes through the columns of a matrix.
 const COLUMNS: &[&str] = &["Loop", "Gather", "Where", "Mul", "Sub", "Einsum"];
@@ -24,6 +25,7 @@ pub const OPS: &[Op] = &[
         .lower(lower::factors::cholesky, COLUMNS)
         .since(12)
         .note("NaN if the matrix is not positive definite, where TensorFlow has an error"),
+    op("Cross").shape(like_first_input).lower(lower::cross::cross, &["Gather", "Mul", "Sub"]),
     op("LogMatrixDeterminant")
         .shape(shape::log_determinant)
         .lower(lower::factors::log_matrix_determinant, COLUMNS),

@@ -117,7 +117,9 @@ pub const OPS: &[Op] = &[
     op("Dilation2D")
         .shape(shape::dilation)
         .lower(lower::taps::dilation, &["Slice", "Add", "Greater", "Where"]),
-    op("ExtractImagePatches").shape(shape::extract_patches).lower(lower::patches::extract_patches, &["Conv"]),
+    op("ExtractImagePatches")
+        .shape(shape::extract_patches)
+        .lower(lower::open_windows::extract_patches, &["Pad", "Gather", "Transpose", "Reshape"]),
     op("ExtractVolumePatches")
         .shape(shape::volume_patches)
         .lower(lower::taps::volume_patches, &["Slice", "Concat"]),
@@ -150,12 +152,8 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("MaxPoolV2")
         .shape(variants::max_pool_shape)
-        .lower(variants::max_pool, &["MaxPool", "Pad", "Slice"])
+        .lower(variants::max_pool, &["MaxPool", "Pad", "Slice", "Gather", "ReduceMax"])
         .note(SMALLER_THAN_WINDOW)
-        .constants(&[
-            ("ksize", "it is the attribute `kernel_shape` of ONNX's MaxPool"),
-            ("strides", "they are the attribute `strides` of ONNX's MaxPool"),
-        ])
         .eval(variants::max_pool_eval)
         .float16(),
     op("MaxPoolWithArgmax")

@@ -29,9 +29,7 @@ pub fn max_pool_shape(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType
 
 pub fn max_pool(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (Some(sizes), Some(strides)) = (cx.known_integers(node, 1)?, cx.known_integers(node, 2)?) else {
-        return Err(node
-            .error("its windows are not known before the model runs, and ONNX has them as attributes")
-            .unsupported());
+        return lower::open_windows::max_pool(cx, node);
     };
     let pool = with_windows(&node, sizes, strides);
     lower::layers::max_pool(cx, NodeRef::new(node.id, &pool))

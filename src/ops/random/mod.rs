@@ -10,8 +10,7 @@ use crate::graph::Shape;
 use crate::ops::infer::{declared_type, like_first_input, one};
 use crate::tensor::{DType, Tensor};
 
-/// ONNX Runtime registers no kernels for the versions of these operators in opset 22 (seen up to 1.32).
-const KERNELS: &str = "other numbers than TensorFlow's; ONNX Runtime has no kernel for it from opset 22 on";
+const NUMBERS: &str = "other numbers than TensorFlow's";
 
 const ALGORITHM: &[(&str, &str)] = &[("alg", "each algorithm draws other numbers")];
 
@@ -21,33 +20,32 @@ const STATELESS: &[&str] = &["Loop", "BitwiseXor", "Mul", "Div", "Mod"];
 pub const OPS: &[Op] = &[
     op("Multinomial")
         .shape(shape::multinomial)
-        .lower(lower::multinomial, &["Multinomial"])
-        .note(KERNELS)
-        .constants(&[("num_samples", "it is the attribute `sample_size` of ONNX's Multinomial")]),
+        .lower(lower::multinomial, &["Multinomial", "RandomUniformLike", "Log", "Sub", "ArgMax"])
+        .note(NUMBERS),
     op("RandomShuffle")
         .shape(like_first_input)
         .lower(lower::shuffle, &["RandomUniformLike", "TopK", "Gather"])
-        .note(KERNELS),
+        .note(NUMBERS),
     op("RandomStandardNormal")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)
         .lower(lower::like, &["RandomNormalLike"])
-        .note(KERNELS),
+        .note(NUMBERS),
     op("RandomUniform")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)
         .lower(lower::like, &["RandomUniformLike"])
-        .note(KERNELS),
+        .note(NUMBERS),
     op("RandomUniformInt")
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "Tout", DType::Int32)))
         .check(checks::described_shape)
         .lower(lower::integers, &["RandomUniformLike", "Mul", "Floor"])
-        .note(KERNELS),
+        .note(NUMBERS),
     op("SampleDistortedBoundingBox")
         .also(&["SampleDistortedBoundingBoxV2"])
         .shape(|inputs, _| shape::distorted_box(inputs))
         .lower(lower::distorted_box::distorted_box, &["RandomUniform", "Where", "ArgMax"])
-        .note(KERNELS),
+        .note(NUMBERS),
     op("StatelessRandomGetAlg")
         .shape(|_, _| one(DType::Int32, Shape::scalar()))
         .lower(lower::algorithm, &[])
@@ -112,5 +110,5 @@ pub const OPS: &[Op] = &[
         .shape(|inputs, node| shape::random(inputs, declared_type(node, "dtype", DType::Float32)))
         .check(checks::described_shape)
         .lower(lower::truncated_normal, &["RandomNormalLike", "ArgMax", "GatherElements"])
-        .note(KERNELS),
+        .note(NUMBERS),
 ];

@@ -9,12 +9,16 @@ use self::lower::order;
 use super::{Op, op};
 use crate::ops::infer::by_definition;
 
-const AXES: &[(&str, &str)] = &[("reduction_axes", "they decide which indices are left")];
-
 const RANK: &str = "a known number of axes";
 
 /// What set operations on sparse tensors become.
 const SETS: &[&str] = &["Unique", "TopK", "Equal", "Compress", "ScatterND", "CumSum"];
+
+/// What counts in rows become.
+const COUNTS: &[&str] = &["Unsqueeze", "TopK", "Gather", "Equal", "Compress", "CumSum", "ScatterND"];
+
+/// What a reduction to a sparse tensor becomes.
+const REDUCED: &[&str] = &["Where", "ScatterND", "NonZero", "GatherND", "Compress"];
 
 /// What a union of two sparse tensors becomes.
 const UNION: &[&str] = &["Concat", "TopK", "Gather", "Equal", "Where", "Compress"];
@@ -26,6 +30,10 @@ const PREPARE: &str = "compute its result before the model runs, and let the mod
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
+    op("DenseCountSparseOutput")
+        .shape(|inputs, _| shape::sparse::counts(inputs, inputs.shape(0)?.rank()))
+        .lower(|cx, node| groups::sparse_counts(cx, node, Rows::Dense), COUNTS)
+        .since(16),
     op("DenseToDenseSetOperation")
         .shape(shape::sparse::set_operation)
         .lower(lower::sets::set_operation, &["Concat", "TopK", "Equal", "CumSum", "NonZero", "GatherND"])
@@ -37,6 +45,10 @@ pub const OPS: &[Op] = &[
     op("RaggedBincount")
         .shape(|inputs, _| shape::sparse::bincount(inputs, Some(2), 2))
         .lower(|cx, node| groups::bincount(cx, node, Rows::Ragged), &["CumSum", "ScatterND"])
+        .since(16),
+    op("RaggedCountSparseOutput")
+        .shape(|inputs, _| shape::sparse::counts(inputs, Some(2)))
+        .lower(|cx, node| groups::sparse_counts(cx, node, Rows::Ragged), COUNTS)
         .since(16),
     op("RaggedGather")
         .shape(shape::ragged::gather)
@@ -65,6 +77,10 @@ pub const OPS: &[Op] = &[
         .shape(shape::sparse::concat)
         .lower(order::concat, &["Concat", "TopK", "Gather"])
         .note(RANK),
+    op("SparseCountSparseOutput")
+        .shape(shape::sparse::counts_of_sparse)
+        .lower(|cx, node| groups::sparse_counts(cx, node, Rows::Sparse), COUNTS)
+        .since(16),
     op("SparseCross")
         .also(&["SparseCrossHashed", "SparseCrossV2"])
         .shape(by_definition)
@@ -84,15 +100,23 @@ pub const OPS: &[Op] = &[
         .note("a known number of axes"),
     op("SparseReduceMax")
         .shape(shape::sparse::reduce)
-        .lower(|cx, node| arithmetic::reduce(cx, node, Reduction::Max), &["Gather", "ScatterND", "Where"])
+        .lower(|cx, node| arithmetic::reduce(cx, node, Reduction::Max), &["Where", "ScatterND", "Reshape"])
         .since(18)
-        .constants(AXES)
+        .note(RANK),
+    op("SparseReduceMaxSparse")
+        .shape(shape::sparse::reduce_to_sparse)
+        .lower(|cx, node| arithmetic::reduce_to_sparse(cx, node, Reduction::Max), REDUCED)
+        .since(18)
         .note(RANK),
     op("SparseReduceSum")
         .shape(shape::sparse::reduce)
-        .lower(|cx, node| arithmetic::reduce(cx, node, Reduction::Sum), &["Gather", "ScatterND"])
+        .lower(|cx, node| arithmetic::reduce(cx, node, Reduction::Sum), &["Where", "ScatterND", "Reshape"])
         .since(16)
-        .constants(AXES)
+        .note(RANK),
+    op("SparseReduceSumSparse")
+        .shape(shape::sparse::reduce_to_sparse)
+        .lower(|cx, node| arithmetic::reduce_to_sparse(cx, node, Reduction::Sum), REDUCED)
+        .since(16)
         .note(RANK),
     op("SparseReorder").shape(shape::sparse::reorder).lower(order::reorder, &["TopK", "Gather"]).note(RANK),
     op("SparseReshape")

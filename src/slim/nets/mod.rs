@@ -4,6 +4,7 @@
 //! Source: `research/slim/nets` of github.com/tensorflow/models, unless a file names another one.
 
 mod alexnet;
+mod attention_ocr;
 mod bit;
 mod cifarnet;
 mod convolutional_classifier;
@@ -15,6 +16,7 @@ mod east;
 mod efficientnet;
 mod facenet;
 mod i3d;
+mod im2txt;
 mod inception;
 mod inception_resnet_v2;
 mod inception_v1;
@@ -146,6 +148,8 @@ const NETWORKS: &[&LibraryNetwork] = &[
     &facenet::INCEPTION_RESNET_V2,
     &facenet::SQUEEZENET,
     &vggish::VGGISH,
+    &im2txt::IM2TXT,
+    &attention_ocr::ATTENTION_OCR,
     &transformers::BERT,
     &transformers::ALBERT,
     &transformers::ELECTRA,

@@ -82,7 +82,8 @@ fn corners(steps: &mut Steps<'_, '_, '_>, boxes: &String) -> [String; 5] {
     [top, left, bottom, right, area]
 }
 
-/// The scores of boxes that overlap a chosen one fall with the overlap, or are out where the sigma is zero.
+/// The scores of boxes fall with their overlap with a chosen one. Where the sigma is zero, boxes that overlap it by more than the threshold
+/// are out; else there is no threshold.
 pub fn soft(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let mut steps = Steps { cx, node };
     let (boxes, scores) = (steps.input_as(0, FLOAT)?, steps.input_as(1, FLOAT)?);
@@ -94,7 +95,7 @@ pub fn soft(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let is_soft = steps.op("Greater", &[&sigma, &zero]);
     let scale = steps.op("Div", &[&half, &sigma]);
     let scale = steps.op("Where", &[&is_soft, &scale, &zero]);
-    let out = steps.op("Where", &[&is_soft, &zero, &nothing]);
+    let is_hard = steps.op("Not", &[&is_soft]);
     let all = corners(&mut steps, &boxes);
     let [indices, values] = choose(&mut steps, (&scores, &threshold, &limit), |steps, scores, best| {
         let [top, left, bottom, right, area] =
@@ -119,8 +120,9 @@ pub fn soft(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let exponent = steps.op("Mul", &[&scale, &square]);
         let weight = steps.op("Exp", &[&exponent]);
         let lowered = steps.op("Mul", &[scores, &weight]);
-        let is_out = steps.op("Greater", &[&share, &overlap]);
-        Ok(steps.op("Where", &[&is_out, &out, &lowered]))
+        let is_beyond = steps.op("Greater", &[&share, &overlap]);
+        let is_out = steps.op("And", &[&is_beyond, &is_hard]);
+        Ok(steps.op("Where", &[&is_out, &nothing, &lowered]))
     })?;
     let count = steps.op("Shape", &[&indices]);
     let (mut indices, mut values) = (indices, values);

@@ -5,7 +5,7 @@
 //! NonMaxSuppression, TopK and ScatterND in <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::NodeRef;
+use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::steps::Steps;
@@ -81,12 +81,67 @@ pub fn non_max_suppression(cx: &mut Lowering<'_>, node: NodeRef<'_>, overlap: Pa
     Ok(())
 }
 
-/// The first number of an input.
-fn number(cx: &Lowering<'_>, node: NodeRef<'_>, index: usize, what: &str) -> Result<i64> {
-    cx.integers(node, index, what)?
-        .first()
-        .copied()
-        .ok_or_else(|| node.error(format!("its {what} is not one number")))
+/// A number that may be known only when the model runs.
+#[derive(Clone)]
+struct Number {
+    known: Option<i64>,
+    /// It as an int64 vector.
+    name: String,
+}
+
+impl Number {
+    fn known(steps: &mut Steps<'_, '_, '_>, value: i64) -> Self {
+        Self { known: Some(value), name: steps.ints(&[value]) }
+    }
+
+    /// The length of an axis.
+    fn length(steps: &mut Steps<'_, '_, '_>, tensor: TensorRef, name: &String, axis: usize) -> Self {
+        match steps.cx.shape(tensor).dim(axis) {
+            Some(length) => Self::known(steps, length as i64),
+            None => Self { known: None, name: steps.length(name, axis as i64) },
+        }
+    }
+
+    /// The first number of an input.
+    fn input(steps: &mut Steps<'_, '_, '_>, index: usize) -> Result<Self> {
+        let known = steps.cx.known_integers(steps.node, index)?;
+        match known.as_ref().and_then(|values| values.first()) {
+            Some(&value) => Ok(Self::known(steps, value)),
+            None => Ok(Self { known: None, name: steps.integers(index)? }),
+        }
+    }
+
+    fn with(
+        &self,
+        steps: &mut Steps<'_, '_, '_>,
+        other: &Self,
+        op: &'static str,
+        compute: fn(i64, i64) -> i64,
+    ) -> Self {
+        match self.known.zip(other.known) {
+            Some((a, b)) => Self::known(steps, compute(a, b)),
+            None => Self { known: None, name: steps.op(op, &[&self.name, &other.name]) },
+        }
+    }
+
+    fn times(&self, steps: &mut Steps<'_, '_, '_>, other: &Self) -> Self {
+        self.with(steps, other, "Mul", i64::saturating_mul)
+    }
+
+    fn or_less(&self, steps: &mut Steps<'_, '_, '_>, other: &Self) -> Self {
+        self.with(steps, other, "Min", Ord::min)
+    }
+}
+
+/// Numbers as one vector.
+fn vector(steps: &mut Steps<'_, '_, '_>, numbers: &[&Number]) -> String {
+    match numbers.iter().map(|number| number.known).collect::<Option<Vec<i64>>>() {
+        Some(known) => steps.ints(&known),
+        None => {
+            let names: Vec<&String> = numbers.iter().map(|number| &number.name).collect();
+            steps.op_with("Concat", &names, "axis", 0)
+        }
+    }
 }
 
 /// Suppression per image and class, and of each image the best boxes of all classes together, with zeros after the
@@ -96,25 +151,29 @@ fn number(cx: &Lowering<'_>, node: NodeRef<'_>, index: usize, what: &str) -> Res
 /// below all others, and the greatest of each image's scores are taken.
 pub fn combined(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (boxes, scores) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
-    let known = |tensor, axis: usize| cx.shape(tensor).dim(axis);
-    let (Some(count), Some(classes), Some(per_class)) = (known(scores, 1), known(scores, 2), known(boxes, 2))
-    else {
-        return Err(node.error("how many boxes and classes there are is not known before the model runs"));
-    };
-    let limit = number(cx, node, 2, "number of boxes per class")?;
-    let mut total = number(cx, node, 3, "number of boxes")?;
-    if node.bool("pad_per_class", false) {
-        total = total.min(limit.saturating_mul(classes as i64));
-    }
-    let (count, classes) = (count as i64, classes as i64);
-    let has_own_boxes = per_class > 1;
-    let taken = total.min(count.saturating_mul(classes));
-
-    let boxes = cx.in_tensorflow_layout(boxes)?;
-    let scores = cx.in_tensorflow_layout(scores)?;
+    // One box for all classes, or one for each of them.
+    let has_own_boxes = cx.shape(boxes).dim(2) != Some(1);
+    let has_open_boxes = cx.shape(boxes).dim(2).is_none();
+    let (boxes_name, scores_name) = (cx.in_tensorflow_layout(boxes)?, cx.in_tensorflow_layout(scores)?);
     let thresholds = [4, 5].map(|index| cx.in_tensorflow_layout(cx.input_of(node, index)?));
     let [overlap, threshold] = thresholds;
     let mut steps = Steps { cx, node };
+    let count = Number::length(&mut steps, scores, &scores_name, 1);
+    let classes = Number::length(&mut steps, scores, &scores_name, 2);
+    let limit = Number::input(&mut steps, 2)?;
+    let mut total = Number::input(&mut steps, 3)?;
+    if node.bool("pad_per_class", false) {
+        let of_classes = limit.times(&mut steps, &classes);
+        total = total.or_less(&mut steps, &of_classes);
+    }
+    let places = count.times(&mut steps, &classes);
+    let taken = total.or_less(&mut steps, &places);
+    let [each, one, four] = [-1, 1, 4].map(|value| Number::known(&mut steps, value));
+    let (mut boxes, scores) = (boxes_name, scores_name);
+    if has_open_boxes {
+        let shape = vector(&mut steps, &[&one, &one, &classes, &one]);
+        boxes = steps.op("Expand", &[&boxes, &shape]);
+    }
     let flat = steps.ints(&[-1]);
     let overlap = steps.op("Reshape", &[&overlap?, &flat]);
     let threshold = steps.op("Reshape", &[&threshold?, &flat]);
@@ -122,13 +181,12 @@ pub fn combined(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let boxes = steps.transpose(&boxes, &[0, 2, 1, 3]);
     let scores = steps.transpose(&scores, &[0, 2, 1]);
     // A class with boxes of its own is to ONNX an image of its own.
-    let classes_of_image = if has_own_boxes { 1 } else { classes };
-    let (boxes_shape, scores_shape) =
-        (steps.ints(&[-1, count, 4]), steps.ints(&[-1, classes_of_image, count]));
+    let classes_of_image = if has_own_boxes { &one } else { &classes };
+    let boxes_shape = vector(&mut steps, &[&each, &count, &four]);
+    let scores_shape = vector(&mut steps, &[&each, classes_of_image, &count]);
     let suppressed_boxes = steps.op("Reshape", &[&boxes, &boxes_shape]);
     let suppressed_scores = steps.op("Reshape", &[&scores, &scores_shape]);
-    let limit = steps.ints(&[limit]);
-    let inputs = [&suppressed_boxes, &suppressed_scores, &limit, &overlap, &threshold];
+    let inputs = [&suppressed_boxes, &suppressed_scores, &limit.name, &overlap, &threshold];
     let chosen = steps.op("NonMaxSuppression", &inputs);
     let chosen_scores = steps.op("GatherND", &[&suppressed_scores, &chosen]);
 
@@ -136,23 +194,22 @@ pub fn combined(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let shape = steps.op("Shape", &[&suppressed_scores]);
     let unscored = steps.op("Expand", &[&lowest, &shape]);
     let scored = steps.op("ScatterND", &[&unscored, &chosen, &chosen_scores]);
-    let row = steps.ints(&[-1, classes.saturating_mul(count)]);
+    let row = vector(&mut steps, &[&each, &places]);
     let scored = steps.op("Reshape", &[&scored, &row]);
-    let taken_count = steps.ints(&[taken]);
     let outputs = ("top", ["best_scores", "best_places"]);
     let [best_scores, positions] =
-        steps.cx.step_with_outputs(node, outputs, "TopK", vec![scored, taken_count], vec![]);
+        steps.cx.step_with_outputs(node, outputs, "TopK", vec![scored, taken.name.clone()], vec![]);
 
     let is_box = steps.op("Greater", &[&best_scores, &lowest]);
     let zero = steps.number(DType::Float32, 0.0);
-    let divisor = steps.int(count);
+    let divisor = count.name.clone();
     let class = steps.op("Div", &[&positions, &divisor]);
     let class = steps.cast(&class, DType::Float32);
     let class = steps.op("Where", &[&is_box, &class, &zero]);
     let values = steps.op("Where", &[&is_box, &best_scores, &zero]);
     let behind = steps.ints(&[-1]);
-    let boxes_of_image =
-        steps.ints(&[-1, if has_own_boxes { classes.saturating_mul(count) } else { count }, 4]);
+    let boxes_of_image = if has_own_boxes { &places } else { &count };
+    let boxes_of_image = vector(&mut steps, &[&each, boxes_of_image, &four]);
     let boxes = steps.op("Reshape", &[&boxes, &boxes_of_image]);
     let position = if has_own_boxes { positions } else { steps.op("Mod", &[&positions, &divisor]) };
     let position = steps.op("Unsqueeze", &[&position, &behind]);
@@ -164,9 +221,11 @@ pub fn combined(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let is_coordinate = steps.op("Unsqueeze", &[&is_box, &behind]);
     let mut best = steps.op("Where", &[&is_coordinate, &best, &zero]);
     let (mut values, mut class) = (values, class);
-    if taken < total {
-        let missing = total - taken;
-        let (of_boxes, of_rows) = (steps.ints(&[0, 0, 0, 0, missing, 0]), steps.ints(&[0, 0, 0, missing]));
+    let missing = total.with(&mut steps, &taken, "Sub", i64::saturating_sub);
+    if missing.known != Some(0) {
+        let none = Number::known(&mut steps, 0);
+        let of_boxes = vector(&mut steps, &[&none, &none, &none, &none, &missing, &none]);
+        let of_rows = vector(&mut steps, &[&none, &none, &none, &missing]);
         best = steps.op("Pad", &[&best, &of_boxes]);
         [values, class] = [values, class].map(|row| steps.op("Pad", &[&row, &of_rows]));
     }

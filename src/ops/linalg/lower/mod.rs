@@ -1,4 +1,5 @@
 pub mod banded;
+pub mod cross;
 pub mod eigen;
 pub mod factors;
 mod frame;

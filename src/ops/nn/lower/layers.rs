@@ -11,6 +11,7 @@ use crate::lower::context::{Lowering, Value};
 use crate::lower::folding::fold_into_convolution;
 use crate::lower::steps::Steps;
 use crate::onnx::{self, Attribute, Attributes};
+use crate::ops::nn::lower::open_windows;
 
 /// ONNX's filter is output channels, input channels, spatial axes; TensorFlow's has its channels last.
 fn filter_layout(rank: usize) -> Vec<usize> {
@@ -56,8 +57,7 @@ pub fn depthwise_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result
     let shape = cx.shape(filter);
     let images = cx.shape(node.inputs[0]);
     let Some(channels) = shape.dim(2).or(images.dim(node.data_format().channel_axis(4))) else {
-        let error = node.error("the number of its channels is not known");
-        return Err(error.advice(cx.shape_advice(filter)));
+        return open_windows::depthwise_convolution(cx, node);
     };
     let name = cx.in_layout(filter, &Layout::of_axes(perm.to_vec()))?;
     let mut steps = Steps { cx, node };

@@ -3,6 +3,7 @@ pub mod layer_norm;
 pub mod layers;
 pub mod local;
 pub mod loss;
+pub mod open_windows;
 pub mod patches;
 pub mod taps;
 pub mod transposed;

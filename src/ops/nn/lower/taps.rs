@@ -11,6 +11,7 @@ use crate::lower::context::Lowering;
 use crate::lower::inputs_and_loops::computed_type;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
+use crate::ops::nn::lower::open_windows;
 use crate::tensor::DType;
 
 /// The most elements of a window: each becomes a node.
@@ -136,10 +137,6 @@ fn windows(node: NodeRef<'_>, sizes: &[usize], rate: &str) -> Result<Vec<Window>
 pub fn dilation(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (input, filter) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
     let dtype = cx.dtype(input);
-    let (Some(rows), Some(columns)) = (cx.shape(filter).dim(0), cx.shape(filter).dim(1)) else {
-        return Err(node.error("the size of its filter is not known").advice(cx.shape_advice(filter)));
-    };
-    let windows = windows(node, &[rows, columns], "rates")?;
     let (computed, least) = match computed_type(dtype) {
         computed @ (DType::Float32 | DType::Float64) => (computed, f64::NEG_INFINITY),
         // The sums of the least integers do not reach beyond int64.
@@ -156,6 +153,10 @@ pub fn dilation(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         DType::Int32 => f64::from(i32::MIN),
         _ => 0.0,
     };
+    let (Some(rows), Some(columns)) = (cx.shape(filter).dim(0), cx.shape(filter).dim(1)) else {
+        return open_windows::dilation(cx, node, computed, (start, least));
+    };
+    let windows = windows(node, &[rows, columns], "rates")?;
     let mut steps = Steps { cx, node };
     let (name, filter) = (steps.input_as(0, computed)?, steps.input_as(1, computed)?);
     let outside = steps.number(computed, least);

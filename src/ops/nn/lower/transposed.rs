@@ -27,10 +27,6 @@ pub fn transposed_convolution(
     // TensorFlow's filter is that of the convolution: spatial axes, the result's channels, the input's.
     let filter_shape = cx.shape(filter).clone();
     let kernel: Option<Vec<usize>> = (0..spatial).map(|axis| filter_shape.dim(axis)).collect();
-    let Some(kernel) = kernel else {
-        let error = node.error("the size of its filter is not known");
-        return Err(error.advice(cx.shape_advice(filter)));
-    };
     let (filter, groups) = match filters {
         Filters::Full => {
             let perm: Vec<usize> = [rank - 1, rank - 2].into_iter().chain(0..spatial).collect();
@@ -40,18 +36,23 @@ pub fn transposed_convolution(
             };
             (filter, 1)
         }
-        Filters::Depthwise => depthwise_filter(cx, node, filter, &kernel)?,
+        Filters::Depthwise => {
+            let Some(kernel) = &kernel else {
+                let error = node.error("the size of its filter is not known");
+                return Err(error.advice(cx.shape_advice(filter)));
+            };
+            depthwise_filter(cx, node, filter, kernel)?
+        }
     };
     let format = node.data_format();
     let layout = Lowering::window_layout(format, rank);
     let first = format.first_spatial_axis();
     let (strides, dilations) = (node.spatial_sizes("strides", rank)?, node.spatial_sizes("dilations", rank)?);
-    let extents: Vec<usize> =
-        kernel.iter().zip(&dilations).map(|(kernel, dilation)| (kernel - 1) * dilation + 1).collect();
     let name = cx.in_layout(input, &layout)?;
     let ints = |values: &[i64]| Attribute::Ints(values.to_vec());
     let as_i64 = |values: &[usize]| Attribute::Ints(values.iter().map(|&value| value as i64).collect());
-    let mut attributes = vec![("strides", as_i64(&strides)), ("kernel_shape", as_i64(&kernel))];
+    let mut attributes = vec![("strides", as_i64(&strides))];
+    attributes.extend(kernel.as_ref().map(|kernel| ("kernel_shape", as_i64(kernel))));
     if dilations.iter().any(|&dilation| dilation != 1) {
         attributes.push(("dilations", as_i64(&dilations)));
     }
@@ -63,10 +64,10 @@ pub fn transposed_convolution(
         .map(|axis| cx.shape(input).dim(first + axis).zip(cx.shape(node.into()).dim(first + axis)))
         .collect();
     let inputs = vec![name, filter];
-    if let Some(lengths) = known {
+    if let (Some(lengths), Some(kernel)) = (known, kernel) {
         let (mut begins, mut ends, mut added) = (vec![], vec![], vec![]);
         for (axis, &(length, result)) in lengths.iter().enumerate() {
-            let full = (length.saturating_sub(1)) * strides[axis] + extents[axis];
+            let full = (length.saturating_sub(1)) * strides[axis] + (kernel[axis] - 1) * dilations[axis] + 1;
             let cut = full as i64 - result as i64;
             let (begin, end) = match &padding {
                 Padding::Same if cut > 0 => (cut / 2, cut - cut / 2),

@@ -42,30 +42,61 @@ pub fn like(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// From the lower bound up to the upper one, which is left out.
 pub fn integers(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let random = numbers(cx, node, cx.input_of(node, 0)?, "RandomUniformLike")?;
-    let mut bounds = vec![];
-    for index in [1, 2] {
-        let bound = cx.in_tensorflow_layout(cx.input_of(node, index)?)?;
-        bounds.push(cx.cast(node, bound, DType::Float32));
-    }
-    let range = cx.step(node, "range", "Sub", vec![bounds[1].clone(), bounds[0].clone()], vec![]);
-    let scaled = cx.step(node, "scaled", "Mul", vec![random, range], vec![]);
-    let moved = cx.step(node, "moved", "Add", vec![scaled, bounds[0].clone()], vec![]);
-    let floor = cx.step(node, "floor", "Floor", vec![moved], vec![]);
+    let mut steps = Steps { cx, node };
+    let [least, end] = [steps.input_as(1, DType::Int64)?, steps.input_as(2, DType::Int64)?];
+    let range = steps.op("Sub", &[&end, &least]);
+    // In float64, no product is rounded up to the end of the range.
+    let (random, range) = (steps.cast(&random, DType::Float64), steps.cast(&range, DType::Float64));
+    let scaled = steps.op("Mul", &[&random, &range]);
+    let floor = steps.op("Floor", &[&scaled]);
+    let floor = steps.cast(&floor, DType::Int64);
+    let moved = steps.op("Add", &[&floor, &least]);
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
-    cx.emit_cast(node, floor, layout);
+    cx.emit_cast(node, moved, layout);
     Ok(())
 }
 
+/// ONNX Runtime has no kernel for the form that Multinomial has from this operator set on.
+const WITHOUT_MULTINOMIAL: i64 = 22;
+
 pub fn multinomial(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let name = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
-    let count = match cx.integers(node, 1, "number of samples")?[..] {
-        [count] => count,
-        _ => return Err(node.error("its number of samples is not one number")),
+    let count = match cx.known_integers(node, 1)?.as_deref() {
+        Some(&[count]) if cx.opset() < WITHOUT_MULTINOMIAL => count,
+        _ => return greatest_of_classes(cx, node),
     };
+    let name = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let to = onnx_dtype(cx.dtype(node.into())).unwrap_or(7);
     let attributes =
         [vec![("sample_size", Attribute::Int(count)), ("dtype", Attribute::Int(to.into()))], seed(node)];
     cx.emit(node, "Multinomial", vec![name], Layout::tensorflow(2), attributes.concat());
+    Ok(())
+}
+
+/// The class whose logit is the greatest after a number of Gumbel's distribution is added to each: each class is the greatest with
+/// its probability.
+fn greatest_of_classes(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let mut steps = Steps { cx, node };
+    let (logits, count) = (steps.input_as(0, DType::Float32)?, steps.integers(1)?);
+    let along = steps.ints(&[1]);
+    let logits = steps.op("Unsqueeze", &[&logits, &along]);
+    let one = steps.ints(&[-1]);
+    let count = steps.op("Reshape", &[&count, &one]);
+    let one = steps.ints(&[1]);
+    let shape = steps.op_with("Concat", &[&one, &count, &one], "axis", 0);
+    let spread = steps.op("Expand", &[&logits, &shape]);
+    let random = steps.cx.step(node, "random", "RandomUniformLike", vec![spread], seed(node));
+    let log = steps.op("Log", &[&random]);
+    let minus_log = steps.op("Neg", &[&log]);
+    let log = steps.op("Log", &[&minus_log]);
+    let drawn = steps.op("Sub", &[&logits, &log]);
+    let class = steps.cx.step(
+        node,
+        "class",
+        "ArgMax",
+        vec![drawn],
+        vec![("axis", Attribute::Int(2)), ("keepdims", Attribute::Int(0))],
+    );
+    cx.emit_cast(node, class, Layout::tensorflow(2));
     Ok(())
 }
 

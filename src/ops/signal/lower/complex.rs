@@ -25,6 +25,8 @@ const BY_PARTS: &[&str] = &[
     "BroadcastTo",
     "Concat",
     "ConcatV2",
+    "Cumsum",
+    "DepthToSpace",
     "DynamicPartition",
     "DynamicStitch",
     "EnsureShape",
@@ -39,6 +41,7 @@ const BY_PARTS: &[&str] = &[
     "MatrixDiag",
     "MatrixDiagPart",
     "Mean",
+    "MirrorPad",
     "Neg",
     "Pack",
     "Pad",
@@ -64,6 +67,7 @@ const BY_PARTS: &[&str] = &[
     "Shape",
     "ShapeN",
     "Size",
+    "SpaceToDepth",
     "ZerosLike",
 ];
 
@@ -108,14 +112,32 @@ pub fn lower(cx: &mut Lowering<'_>, node: NodeRef<'_>, real: Handler) -> Result<
         "Cos" => each(cx, node, |_, [a, b]| [cos(&a) * cosh(&b), -&(a.sin() * sinh(&b))]),
         "Cosh" => each(cx, node, |_, [a, b]| [cosh(&a) * cos(&b), sinh(&a) * b.sin()]),
         "Exp" => each(cx, node, |_, [a, b]| [a.exp() * cos(&b), a.exp() * b.sin()]),
+        "Expm1" => each(cx, node, |_, [a, b]| [a.exp() * cos(&b) - 1.0, a.exp() * b.sin()]),
         "Inv" | "Reciprocal" => each(cx, node, |f, [a, b]| quotient([f.number(1.0), f.number(0.0)], [a, b])),
+        "Log" => each(cx, node, |_, [a, b]| logarithm(a, b)),
+        "Log1p" => each(cx, node, |_, [a, b]| logarithm(a + 1.0, b)),
         "MatMul" => matrix_product(cx, node, ["transpose_a", "transpose_b"], false),
         "Mul" => both(cx, node, |_, [a, b], [c, d]| [&a * &c - &b * &d, a * d + b * c]),
         "OnesLike" => each(cx, node, |_, [a, b]| [a.zeros() + 1.0, b.zeros()]),
+        "Pow" => both(cx, node, power),
+        "Rsqrt" => each(cx, node, |f, [a, b]| quotient([f.number(1.0), f.number(0.0)], square_root(&a, &b))),
+        "Sigmoid" => each(cx, node, |f, [a, b]| {
+            let (size, turn) = ((-&a).exp(), -&b);
+            quotient([f.number(1.0), f.number(0.0)], [&size * cos(&turn) + 1.0, size * turn.sin()])
+        }),
         "Sin" => each(cx, node, |_, [a, b]| [a.sin() * cosh(&b), cos(&a) * sinh(&b)]),
         "Sinh" => each(cx, node, |_, [a, b]| [sinh(&a) * cos(&b), cosh(&a) * b.sin()]),
         "Sqrt" => each(cx, node, |_, [a, b]| square_root(&a, &b)),
         "Square" => each(cx, node, |_, [a, b]| [&a * &a - &b * &b, a * b * 2.0]),
+        "SquaredDifference" => both(cx, node, |_, [a, b], [c, d]| {
+            let (real, imaginary) = (a - c, b - d);
+            [&real * &real + &imaginary * &imaginary, real.zeros()]
+        }),
+        "Tan" => each(cx, node, |_, [a, b]| {
+            let [real, imaginary] = tanh(-&b, a);
+            [imaginary, -&real]
+        }),
+        "Tanh" => each(cx, node, |_, [a, b]| tanh(a, b)),
         _ => Err(node.error("it is converted for real numbers, and not for complex ones").unsupported()),
     }
 }
@@ -142,6 +164,34 @@ fn square_root<'f>(a: &Value<'f>, b: &Value<'f>) -> [Value<'f>; 2] {
     let (real, size) = (is_left.choose(&smaller, &larger), is_left.choose(&larger, &smaller));
     let imaginary = b.less(0.0).choose(-&size, size);
     [real, imaginary]
+}
+
+/// tanh(a + bi), by the hyperbolic tangent of one part and the tangent of the other.
+fn tanh<'f>(a: Value<'f>, b: Value<'f>) -> [Value<'f>; 2] {
+    let (tanh, tan) = (a.op("Tanh", &[]), b.sin() / cos(&b));
+    let (square, slope) = (&tanh * &tanh, &tan * &tan);
+    let divisor = &square * &slope + 1.0;
+    [tanh * (slope + 1.0) / &divisor, tan * (1.0 - square) / divisor]
+}
+
+/// The logarithm of the size, and the angle.
+fn logarithm<'f>(a: Value<'f>, b: Value<'f>) -> [Value<'f>; 2] {
+    let (width, height) = (a.abs(), b.abs());
+    let largest = width.max(&height);
+    let ratio = largest.is(0.0).choose(0.0, width.min(&height) / &largest);
+    let size = largest.log() + (&ratio * &ratio + 1.0).log() * 0.5;
+    [size, argument(a, b)]
+}
+
+/// The first number to the power of the second one. Zero stays zero, unless the power is zero.
+fn power<'f>(f: &'f Formula<'_, '_, '_>, [a, b]: [Value<'f>; 2], [c, d]: [Value<'f>; 2]) -> [Value<'f>; 2] {
+    let is_zero = a.is(0.0).and(&b.is(0.0));
+    let of_zero = c.is(0.0).and(&d.is(0.0)).choose(1.0, 0.0);
+    let [size, angle] = logarithm(is_zero.choose(1.0, a), b);
+    let (exponent, turn) = (&c * &size - &d * &angle, c * angle + d * size);
+    let length = exponent.exp();
+    let none = f.number(0.0);
+    [is_zero.choose(of_zero, &length * cos(&turn)), is_zero.choose(none, length * turn.sin())]
 }
 
 /// (a + bi) / (c + di).
@@ -301,21 +351,29 @@ pub fn angle(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let parts = cx.parts(node, input)?.map(|part| cx.cast(node, part, DType::Float32));
     let f = formula(cx, node, DType::Float32);
     let [x, y] = parts.map(|part| f.value(part));
+    let angle = argument(x, y).name;
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit_cast(node, angle, layout);
+    Ok(())
+}
+
+/// The angle of x + yi.
+fn argument<'f>(x: Value<'f>, y: Value<'f>) -> Value<'f> {
+    let dtype = x.dtype();
     let (width, height) = (x.abs(), y.abs());
     let largest = width.max(&height);
     let ratio = width.min(&height) / &largest;
     let ratio =
         width.is(&height).choose(largest.is(0.0).choose(0.0, 1.0), largest.is(0.0).choose(0.0, ratio));
-    let slope = ratio.op("Atan", &[]);
-    let slope = height.greater(&width).choose(PI / 2.0 - &slope, slope);
-    let is_negative = |value: &Value<'_>| {
-        let value = f.value(value.name.clone());
-        value.less(0.0).or(&value.is(0.0).and(&(1.0 / value).less(0.0)))
+    // ONNX Runtime has no Atan for float64.
+    let slope = if dtype == DType::Float64 {
+        ratio.cast(DType::Float32).op("Atan", &[]).cast(dtype)
+    } else {
+        ratio.op("Atan", &[])
     };
+    let slope = height.greater(&width).choose(PI / 2.0 - &slope, slope);
+    let is_negative = |value: &Value<'f>| value.less(0.0).or(&value.is(0.0).and(&(1.0 / value).less(0.0)));
     let slope = is_negative(&x).choose(PI - &slope, slope);
     let angle = is_negative(&y).choose(-&slope, slope);
-    let angle = x.is_nan().or(&y.is_nan()).choose(f64::NAN, angle).name;
-    let layout = Layout::tensorflow_of(cx.shape(node.into()));
-    cx.emit_cast(node, angle, layout);
-    Ok(())
+    x.is_nan().or(&y.is_nan()).choose(f64::NAN, angle)
 }

@@ -9,10 +9,10 @@ use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
-use crate::lower::emit::widened;
+use crate::lower::emit::{widened, zeros_are_lengths};
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
-use crate::tensor::DType;
+use crate::tensor::{Constant, DType};
 
 /// Values of a type for arithmetic: as they are, or cast to a wider type that ONNX Runtime has arithmetic for.
 fn wide(steps: &mut Steps<'_, '_, '_>, values: String, dtype: DType) -> String {
@@ -97,10 +97,20 @@ pub enum Reduction {
     Max,
 }
 
-/// The sum or the greatest of the values along axes. Where there are no values, it is 0.
-pub fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduction: Reduction) -> Result<()> {
-    let rank = known_rank(cx, node, [(0, 1), (2, 0)])?;
-    let given = cx.integers(node, 3, "axes")?;
+/// Which axes of a sparse tensor are reduced, as a vector of bool: the axes are an input.
+fn reduced_axes(cx: &mut Lowering<'_>, node: NodeRef<'_>, rank: usize) -> Result<String> {
+    let Some(given) = cx.known_integers(node, 3)? else {
+        let mut steps = Steps { cx, node };
+        let (axes, rank) = (steps.integers(3)?, steps.ints(&[rank as i64]));
+        let axes = steps.op("Mod", &[&axes, &rank]);
+        let behind = steps.ints(&[1]);
+        let axes = steps.op("Unsqueeze", &[&axes, &behind]);
+        let numbers = steps.positions(&rank);
+        let is_named = steps.op("Equal", &[&axes, &numbers]);
+        let is_named = steps.cast(&is_named, DType::Int64);
+        let often = steps.reduce("ReduceSum", &is_named, &[0], false);
+        return Ok(steps.cast(&often, DType::Bool));
+    };
     let mut is_reduced = vec![false; rank];
     for axis in given {
         let from_front = if axis < 0 { axis + rank as i64 } else { axis };
@@ -108,24 +118,37 @@ pub fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduction: Reduction) ->
         let axis = axis.ok_or_else(|| node.error(format!("it names axis {from_front} of {rank} axes")))?;
         is_reduced[axis] = true;
     }
-    let axes = |reduced: bool| -> Vec<i64> {
-        (0..rank).filter(|&axis| is_reduced[axis] == reduced).map(|axis| axis as i64).collect()
-    };
-    let (kept, reduced) = (axes(false), axes(true));
-    let [indices, values, shape] = inputs(cx, node, 0)?;
-    let dtype = cx.dtype(node.into());
-    let mut steps = Steps { cx, node };
-    let values = wide(&mut steps, values, dtype);
-    // A column of zeros stands for no axes, and is cut off.
-    let zero = steps.ints(&[0]);
-    let one = steps.ints(&[1]);
-    let columns = steps.ints(&kept);
-    let mut groups = steps.op_with("Gather", &[&indices, &columns], "axis", 1);
-    let kept_shape = steps.op_with("Gather", &[&shape, &columns], "axis", 0);
-    let first = steps.part(&indices, 1, 0, 1);
-    let nothing = steps.op("Mul", &[&first, &zero]);
-    groups = steps.op_with("Concat", &[&nothing, &groups], "axis", 1);
-    let all = steps.op_with("Concat", &[&one, &kept_shape], "axis", 0);
+    let is_reduced = Constant::from_bools(vec![rank], &is_reduced);
+    Ok(cx.initializer(&format!("{}/is_reduced", node.name), is_reduced, &[]))
+}
+
+/// What a sparse tensor is reduced to.
+struct Reduced {
+    /// The results, with axes of length 1 where the tensor was reduced.
+    result: String,
+    /// Whether there are values.
+    is_any: String,
+    /// The lengths of the result's axes: of all of them, or of those that were not reduced.
+    lengths: String,
+    /// Which axes are left.
+    is_kept: String,
+}
+
+/// The sum or the greatest of the values along axes. Where there are no values, it is 0.
+fn reduced(
+    steps: &mut Steps<'_, '_, '_>,
+    reduction: Reduction,
+    rank: usize,
+    needs_any: bool,
+) -> Result<Reduced> {
+    let node = steps.node;
+    let is_reduced = reduced_axes(steps.cx, node, rank)?;
+    let [indices, values, shape] = inputs(steps.cx, node, 0)?;
+    let dtype = steps.cx.dtype(node.inputs[1]);
+    let values = wide(steps, values, dtype);
+    let (zero, one) = (steps.int(0), steps.int(1));
+    let places = steps.op("Where", &[&is_reduced, &zero, &indices]);
+    let all = steps.op("Where", &[&is_reduced, &one, &shape]);
     let wide_type = widened(dtype);
     let none = steps.number(wide_type, 0.0);
     let start = match reduction {
@@ -133,24 +156,58 @@ pub fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduction: Reduction) ->
         Reduction::Max => steps.number(wide_type, least(wide_type)),
     };
     let start = steps.op("Expand", &[&start, &all]);
+    let is_any = if needs_any || reduction == Reduction::Max {
+        let (no, yes) = (steps.number(DType::Int32, 0.0), steps.number(DType::Int32, 1.0));
+        let count = steps.op("Shape", &[&values]);
+        let (no, yes) = (steps.op("Expand", &[&no, &all]), steps.op("Expand", &[&yes, &count]));
+        let is_any = steps.op("ScatterND", &[&no, &places, &yes]);
+        steps.cast(&is_any, DType::Bool)
+    } else {
+        String::new()
+    };
     let result = match reduction {
-        Reduction::Sum => scattered(&mut steps, [&start, &groups, &values], "add"),
+        Reduction::Sum => scattered(steps, [&start, &places, &values], "add"),
         Reduction::Max => {
-            let greatest = scattered(&mut steps, [&start, &groups, &values], "max");
-            let (no, yes) = (steps.number(DType::Int32, 0.0), steps.number(DType::Int32, 1.0));
-            let count = steps.op("Shape", &[&values]);
-            let (no, yes) = (steps.op("Expand", &[&no, &all]), steps.op("Expand", &[&yes, &count]));
-            let is_any = steps.op("ScatterND", &[&no, &groups, &yes]);
-            let is_any = steps.cast(&is_any, DType::Bool);
+            let greatest = scattered(steps, [&start, &places, &values], "max");
             steps.op("Where", &[&is_any, &greatest, &none])
         }
     };
-    let mut result = steps.op("Squeeze", &[&result, &zero]);
-    if node.bool("keep_dims", false) && !reduced.is_empty() {
-        let reduced = steps.ints(&reduced);
-        result = steps.op("Unsqueeze", &[&result, &reduced]);
+    let is_kept = steps.op("Not", &[&is_reduced]);
+    let lengths = match node.bool("keep_dims", false) {
+        true => all,
+        false => steps.op_with("Compress", &[&shape, &is_kept], "axis", 0),
+    };
+    Ok(Reduced { result, is_any, lengths, is_kept })
+}
+
+/// The sum or the greatest of the values along axes, as a dense tensor.
+pub fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduction: Reduction) -> Result<()> {
+    let rank = known_rank(cx, node, [(0, 1), (2, 0)])?;
+    let mut steps = Steps { cx, node };
+    let Reduced { mut result, lengths, .. } = reduced(&mut steps, reduction, rank, false)?;
+    if !node.bool("keep_dims", false) {
+        let inputs = vec![result, lengths];
+        result = steps.cx.step(node, "reshape", "Reshape", inputs, zeros_are_lengths());
     }
     emit_as(cx, node.into(), result);
+    Ok(())
+}
+
+/// The sum or the greatest of the values along axes, as a sparse tensor with a value wherever one was reduced.
+pub fn reduce_to_sparse(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduction: Reduction) -> Result<()> {
+    let rank = known_rank(cx, node, [(0, 1), (2, 0)])?;
+    let mut steps = Steps { cx, node };
+    let Reduced { result, is_any, lengths, is_kept } = reduced(&mut steps, reduction, rank, true)?;
+    let found = steps.op("NonZero", &[&is_any]);
+    let found = steps.transpose(&found, &[1, 0]);
+    let values = steps.op("GatherND", &[&result, &found]);
+    let indices = match node.bool("keep_dims", false) {
+        true => found,
+        false => steps.op_with("Compress", &[&found, &is_kept], "axis", 1),
+    };
+    cx.emit(node, "Identity", vec![indices], Layout::tensorflow(2), vec![]);
+    emit_as(cx, node.output(1), values);
+    cx.emit(node.output(2), "Identity", vec![lengths], Layout::tensorflow(1), vec![]);
     Ok(())
 }
 

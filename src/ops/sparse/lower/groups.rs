@@ -239,8 +239,23 @@ fn emit_sets(steps: &mut Steps<'_, '_, '_>, sets: &Groups, groups: &String, valu
 /// Where the rows are whose values are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rows {
+    /// The rows of a matrix, or a single one.
+    Dense,
     Ragged,
     Sparse,
+}
+
+/// The row of each value of a ragged tensor, and how many rows there are, as a vector.
+fn ragged_rows(steps: &mut Steps<'_, '_, '_>, splits: &String, values: &String) -> (String, String) {
+    // The row of a value is the number of rows that end at its position or before it.
+    let ends = steps.part(splits, 0, 1, i64::MAX);
+    let (all, rows) = (steps.op("Shape", &[values]), steps.op("Shape", &[&ends]));
+    let (one, none) = (steps.int(1), steps.ints(&[0]));
+    let places = steps.op("Add", &[&all, &one]);
+    let ended = counts(steps, &ends, &places, DType::Int64);
+    let axis = steps.int(0);
+    let row = steps.op("CumSum", &[&ended, &axis]);
+    (steps.op("Slice", &[&row, &none, &all]), rows)
 }
 
 /// How often each number occurs in each row, or the sum of its weights. Numbers of the size and above are left out.
@@ -263,15 +278,7 @@ pub fn bincount(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: Rows) -> Result<
         let row = steps.part(&place, 1, 0, 1);
         (steps.op("Reshape", &[&row, &flat]), steps.part(&shape, 0, 0, 1))
     } else {
-        // The row of a value is the number of rows that end at its position or before it.
-        let ends = steps.part(&place, 0, 1, i64::MAX);
-        let (all, rows) = (steps.op("Shape", &[&values]), steps.op("Shape", &[&ends]));
-        let one = steps.int(1);
-        let places = steps.op("Add", &[&all, &one]);
-        let ended = counts(&mut steps, &ends, &places, DType::Int64);
-        let axis = steps.int(0);
-        let row = steps.op("CumSum", &[&ended, &axis]);
-        (steps.op("Slice", &[&row, &none, &all]), rows)
+        ragged_rows(&mut steps, &place, &values)
     };
     // Numbers that are left out go to an additional column, which is cut off.
     let is_counted = steps.op("Less", &[&values, &size]);
@@ -307,5 +314,103 @@ pub fn bincount(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: Rows) -> Result<
     let layout = Layout::tensorflow(rank);
     let axis = steps.ints(&[rank as i64 - 1]);
     cx.emit(node, "Slice", vec![counted, none, size, axis], layout, vec![]);
+    Ok(())
+}
+
+/// How often each number occurs in each row, or the sum of its weights, as a sparse tensor with the numbers that occur. Numbers below 0,
+/// and those of the maximum and above, are left out.
+pub fn sparse_counts(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: Rows) -> Result<()> {
+    let given: Vec<String> = match rows {
+        Rows::Dense => inputs::<2>(cx, node, 0)?.into(),
+        Rows::Ragged => inputs::<3>(cx, node, 0)?.into(),
+        Rows::Sparse => inputs::<4>(cx, node, 0)?.into(),
+    };
+    let rank = match rows {
+        Rows::Dense => cx.rank(node, cx.input_of(node, 0)?)?,
+        Rows::Ragged => 2,
+        Rows::Sparse => known_rank(cx, node, [(0, 1), (2, 0)])?,
+    };
+    if !(1..=2).contains(&rank) {
+        return Err(node.error(format!("it counts in tensors of 1 or 2 axes, not {rank}")));
+    }
+    let dtype = cx.dtype(node.output(1));
+    let (least, most) = (node.int("minlength", -1), node.int("maxlength", -1));
+    let is_binary = node.bool("binary_output", false);
+    let mut steps = Steps { cx, node };
+    let (flat, none, behind) = (steps.ints(&[-1]), steps.ints(&[0]), steps.ints(&[1]));
+    let values = &given[usize::from(rows != Rows::Dense)];
+    let numbers = steps.cast(values, DType::Int64);
+    let numbers = steps.op("Reshape", &[&numbers, &flat]);
+    let all = steps.op("Shape", &[&numbers]);
+    let (row, count) = match rows {
+        Rows::Ragged => ragged_rows(&mut steps, &given[0], &numbers),
+        _ if rank == 1 => (steps.op("Expand", &[&none, &all]), none.clone()),
+        Rows::Sparse => {
+            let row = steps.part(&given[0], 1, 0, 1);
+            (steps.op("Reshape", &[&row, &flat]), steps.part(&given[2], 0, 0, 1))
+        }
+        Rows::Dense => {
+            let (shape, count) = (steps.op("Shape", &[values]), steps.length(values, 0));
+            let row = steps.positions(&count);
+            let row = steps.op("Unsqueeze", &[&row, &behind]);
+            let row = steps.op("Expand", &[&row, &shape]);
+            (steps.op("Reshape", &[&row, &flat]), count)
+        }
+    };
+    let zero = steps.int(0);
+    let mut is_counted = steps.op("GreaterOrEqual", &[&numbers, &zero]);
+    if most > 0 {
+        let most = steps.int(most);
+        let is_below = steps.op("Less", &[&numbers, &most]);
+        is_counted = steps.op("And", &[&is_counted, &is_below]);
+    }
+    let mut counted = |value: &String| steps.op_with("Compress", &[value, &is_counted], "axis", 0);
+    let elements = Elements { groups: counted(&row), values: counted(&numbers) };
+    let sorted = sorted(&mut steps, &elements, DType::Int64);
+    let numbers = gathered(&mut steps, &elements.values, &sorted.order);
+    let is_first = steps.op("Not", &[&sorted.is_repeated]);
+    let ones = steps.cast(&is_first, DType::Int64);
+    let (axis, one) = (steps.int(0), steps.int(1));
+    let runs = steps.op("CumSum", &[&ones, &axis]);
+    let runs = steps.op("Sub", &[&runs, &one]);
+    let run = steps.op("Unsqueeze", &[&runs, &behind]);
+    let length = steps.reduce("ReduceSum", &ones, &[0], true);
+    let (no, each) = (steps.number(dtype, 0.0), steps.number(dtype, 1.0));
+    let sums = if is_binary {
+        steps.op("Expand", &[&each, &length])
+    } else {
+        // Without weights, each number counts as 1.
+        let (ones, weights) = (steps.op("Expand", &[&each, &all]), given.last().cloned().unwrap_or_default());
+        let weights = steps.op("Reshape", &[&weights, &flat]);
+        let weights = steps.op_with("Concat", &[&weights, &ones], "axis", 0);
+        let weights = steps.op("Slice", &[&weights, &none, &all]);
+        let weights = steps.op_with("Compress", &[&weights, &is_counted], "axis", 0);
+        let weights = gathered(&mut steps, &weights, &sorted.order);
+        let start = steps.op("Expand", &[&no, &length]);
+        let attributes = vec![("reduction", Attribute::Text("add".to_owned()))];
+        steps.cx.step(node, "sums", "ScatterND", vec![start, run, weights], attributes)
+    };
+    let size = if most > 0 {
+        steps.ints(&[most])
+    } else {
+        let nothing = steps.ints(&[-1]);
+        let all = steps.op_with("Concat", &[&elements.values, &nothing], "axis", 0);
+        let greatest = steps.reduce("ReduceMax", &all, &[0], true);
+        let size = steps.op("Add", &[&greatest, &one]);
+        let least = steps.ints(&[least]);
+        steps.op("Max", &[&size, &least])
+    };
+    let numbers = steps.op_with("Compress", &[&numbers, &is_first], "axis", 0);
+    let mut indices = steps.op("Unsqueeze", &[&numbers, &behind]);
+    let mut shape = size;
+    if rank == 2 {
+        let row = steps.op_with("Compress", &[&sorted.groups, &is_first], "axis", 0);
+        let row = steps.op("Unsqueeze", &[&row, &behind]);
+        indices = steps.op_with("Concat", &[&row, &indices], "axis", 1);
+        shape = steps.op_with("Concat", &[&count, &shape], "axis", 0);
+    }
+    cx.emit(node, "Identity", vec![indices], Layout::tensorflow(2), vec![]);
+    cx.emit(node.output(1), "Identity", vec![sums], Layout::tensorflow(1), vec![]);
+    cx.emit(node.output(2), "Identity", vec![shape], Layout::tensorflow(1), vec![]);
     Ok(())
 }

@@ -98,7 +98,11 @@ pub fn matrix_product(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType
 
 pub fn reduce(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let dtype = inputs.dtype(1)?;
-    let (Some(rank), Some(axes)) = (rank_of(inputs, 0, 2)?, inputs.integers(3)?) else {
+    let rank = rank_of(inputs, 0, 2)?;
+    let (Some(rank), Some(axes)) = (rank, inputs.integers(3)?) else {
+        if let Some(rank) = rank.filter(|_| node.bool("keep_dims", false)) {
+            return Ok(vec![TensorType::new(dtype, Shape::of_rank(rank))]);
+        }
         return Ok(vec![TensorType::new(dtype, Shape::UNKNOWN)]);
     };
     let mut is_reduced = vec![false; rank];
@@ -112,6 +116,22 @@ pub fn reduce(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
         (true, false) => None,
     };
     Ok(vec![TensorType::new(dtype, Shape::new((0..rank).filter_map(length).collect()))])
+}
+
+/// The same as a sparse tensor.
+pub fn reduce_to_sparse(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let dense = reduce(inputs, node)?;
+    Ok(sparse(inputs.dtype(1)?, dense.first().and_then(|dense| dense.shape.rank())))
+}
+
+/// How often each value occurs, as a sparse tensor. The last input has the weights.
+pub fn counts(inputs: &Inputs<'_>, rank: Option<usize>) -> Result<Vec<TensorType>> {
+    let weights = inputs.node.inputs.len().saturating_sub(1);
+    Ok(sparse(inputs.dtype(weights)?, rank))
+}
+
+pub fn counts_of_sparse(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    counts(inputs, rank_of(inputs, 0, 2)?)
 }
 
 /// A sparse tensor with the indices of two.

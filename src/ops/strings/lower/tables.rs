@@ -3,8 +3,8 @@
 //! Sources: `tf.lookup.StaticHashTable` in TensorFlow's API documentation; LabelEncoder in
 //! <https://onnx.ai/onnx/operators/onnx_aionnxml_LabelEncoder.html>.
 
-use crate::error::Result;
-use crate::graph::{Attr, NodeRef};
+use crate::error::{Error, Result};
+use crate::graph::{Attr, Node, NodeRef};
 use crate::lower::context::{Lowering, Value};
 use crate::onnx::{self, Attribute, ML_DOMAIN};
 use crate::setting::Setting;
@@ -22,13 +22,23 @@ fn contents<'a>(cx: &Lowering<'a>, node: NodeRef<'_>) -> Result<(&'a Constant, &
         (Some(Attr::Tensor(keys)), Some(Attr::Tensor(values))) if keys.len() == values.len() => {
             Ok((keys, values))
         }
-        _ => Err(table
-            .error("the table's contents are not a constant of the graph: they are in a file, or were removed when it was frozen")
-            .advice(format!(
-                "choose inputs after the lookup with {}, or convert a graph with its initializers",
-                Setting::Inputs
-            ))),
+        _ => Err(without_contents(table)),
     }
+}
+
+fn without_contents(table: &Node) -> Error {
+    let named = table.text("shared_name").filter(|name| name.starts_with("hash_table_"));
+    let beside =
+        named.map(|name| format!("put the file that its name \"{name}\" contains beside the graph, "));
+    table
+        .error(
+            "the table's contents are not a constant of the graph: they are in a file, or were removed when it was frozen",
+        )
+        .advice(format!(
+            "{}choose inputs after the lookup with {}, or convert a graph with its initializers",
+            beside.unwrap_or_default(),
+            Setting::Inputs
+        ))
 }
 
 pub fn size(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
@@ -124,7 +134,7 @@ fn encode(
     cx.push(onnx::Node {
         name: output.clone(),
         op: "LabelEncoder".into(),
-        domain: ML_DOMAIN,
+        domain: ML_DOMAIN.into(),
         inputs: vec![input],
         outputs: vec![output],
         attributes: vec![
