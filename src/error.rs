@@ -110,6 +110,11 @@ impl Error {
     pub fn problem(&self) -> &str {
         &self.problem
     }
+
+    /// What the user can try, if there is advice.
+    pub fn advised(&self) -> Option<&str> {
+        self.advice.as_deref()
+    }
 }
 
 impl fmt::Display for Error {

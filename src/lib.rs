@@ -29,6 +29,8 @@ pub mod graph_files;
 #[doc(hidden)]
 pub mod inspect;
 #[doc(hidden)]
+pub mod interruption;
+#[doc(hidden)]
 pub mod lower;
 #[doc(hidden)]
 pub mod model_config;

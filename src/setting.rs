@@ -37,6 +37,8 @@ settings! {
     BatchSize = "batch_size",
     /// The file that describes the model.
     Config = "config",
+    /// The file for a first description of a network.
+    Draft = "draft",
     /// Whether batch norms become a part of the convolutions before them.
     FoldBatchNorm = "fold_batch_norm",
     /// A placeholder that becomes a constant.
@@ -93,6 +95,10 @@ settings! {
     Tag = "tag",
     /// A placeholder that uses its default.
     UseDefault = "use_default",
+    /// Whether a model is compared with the graph.
+    Verify = "verify",
+    /// The inputs of that comparison.
+    VerifyInputs = "verify_inputs",
     /// Whether parts of batch norms that are not stored are written too.
     WithSynthesized = "with_synthesized",
 }

@@ -1,17 +1,20 @@
 //! Temporary files and folders. Their paths are registered, so that they can be removed when a signal ends the program
 //! and no destructors run.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::{NamedTempFile, TempDir};
 
-static PATHS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+use crate::interruption::Interruption;
 
-/// Locks the paths. A panic of another thread leaves the set consistent.
-fn paths() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+/// The paths, each with the interruption of the work that it belongs to.
+static PATHS: Mutex<BTreeMap<PathBuf, Interruption>> = Mutex::new(BTreeMap::new());
+
+/// Locks the paths. A panic of another thread leaves the map consistent.
+fn paths() -> MutexGuard<'static, BTreeMap<PathBuf, Interruption>> {
     PATHS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -36,9 +39,12 @@ impl<T> Temporary<T> {
     fn create(make: impl FnOnce() -> io::Result<T>, path: impl FnOnce(&T) -> &Path) -> io::Result<Self> {
         // Locked before the file exists, so that it cannot remain unregistered.
         let mut paths = paths();
+        let interruption = Interruption::current();
+        // The files of interrupted work may be removed already.
+        interruption.check().map_err(io::Error::other)?;
         let inner = make()?;
         let path = path(&inner).to_owned();
-        paths.insert(path.clone());
+        paths.insert(path.clone(), interruption);
         Ok(Self { inner, registered: Registered(path) })
     }
 
@@ -107,18 +113,41 @@ impl<T> std::ops::Deref for Temporary<T> {
 /// Removes all temporary files and folders, at the end of the program. No others can be created afterwards.
 pub fn remove_all() {
     let paths = paths();
-    for path in paths.iter() {
-        // Another thread may still be writing into a folder.
-        for _ in 0..ATTEMPTS {
-            let removed =
-                if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
-            if removed.is_ok() || !path.exists() {
-                break;
-            }
+    paths.keys().for_each(|path| remove(path));
+    std::mem::forget(paths);
+}
+
+/// Removes the temporary files and folders of interrupted work that has not ended. It cannot create others.
+pub fn remove_of(interruption: &Interruption) {
+    let paths = paths();
+    paths.iter().filter(|(_, other)| other.is_same(interruption)).for_each(|(path, _)| remove(path));
+}
+
+fn remove(path: &Path) {
+    // Another thread may still be writing into a folder.
+    for _ in 0..ATTEMPTS {
+        let removed = if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+        if removed.is_ok() || !path.exists() {
+            break;
         }
     }
-    std::mem::forget(paths);
 }
 
 /// The number of attempts to remove a folder that other threads still write to.
 const ATTEMPTS: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interrupted_work_loses_its_files_and_makes_no_others() {
+        let (interrupted, other) = (Interruption::default(), Interruption::default());
+        let make = || Temporary::<TempDir>::folder();
+        let (lost, kept) = (interrupted.run(make).unwrap(), other.run(make).unwrap());
+        interrupted.interrupt();
+        remove_of(&interrupted);
+        assert!(!lost.path().exists() && kept.path().exists());
+        assert!(interrupted.run(make).is_err() && other.run(make).is_ok());
+    }
+}

@@ -62,6 +62,29 @@ fn every_tensor_that_tensorflow_wrote_is_read_as_it_was() {
     }
 }
 
+#[test]
+fn types_of_eight_and_four_bits_are_read_and_not_converted() {
+    let checkpoint = Checkpoint::open(&fixture("narrow_v2")).unwrap();
+    let read = checkpoint.tensors().map(|tensor| {
+        let error = tensor.bytes().unwrap_err().to_string();
+        let problem = format!("elements of type {} cannot be converted", tensor.type_name());
+        assert!(error.contains(&problem), "{error}");
+        assert_eq!(
+            (tensor.dtype(), tensor.element_size(), tensor.shape()),
+            (DType::Variant, Some(1), &[2, 3][..])
+        );
+        (tensor.type_name(), tensor.bits().unwrap().into_owned())
+    });
+    // 0, 1, -2.5, 0.125, 6, -0.5; and 0, 1, -2, 7, -8, 3, for uint4 without the signs.
+    let expected = [
+        ("float8_e4m3fn", [0x00, 0x38, 0xc2, 0x20, 0x4c, 0xb0]),
+        ("float8_e5m2", [0x00, 0x3c, 0xc1, 0x30, 0x46, 0xb8]),
+        ("int4", [0x00, 0x01, 0xfe, 0x07, 0xf8, 0x03]),
+        ("uint4", [0x00, 0x01, 0x02, 0x07, 0x08, 0x03]),
+    ];
+    assert_eq!(read.collect::<Vec<_>>(), expected.map(|(name, bits)| (name, bits.to_vec())));
+}
+
 /// Reads the checkpoints of the folders in `TF2ONNX_CHECKPOINTS` (separated by `:`), each with a
 /// `tensors.json`: for larger ones that are not kept here.
 #[test]

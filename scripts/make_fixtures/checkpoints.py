@@ -10,6 +10,8 @@ import json
 import fill
 import numpy as np
 
+from tensorflow.python.framework import dtypes
+
 from .tensorflow1 import tf
 
 WORDS = [b"", b"gamma", b"x" * 300, "бета".encode()]
@@ -116,9 +118,29 @@ def partitioned(version):
     return write
 
 
+def narrow_v2(folder):
+    """Types of eight and four bits. Variables of TensorFlow 2.15 do not have all of them, but its op for saving does."""
+    numbers = np.array([[0.0, 1.0, -2.5], [0.125, 6.0, -0.5]], np.float32)
+    integers = np.array([[0, 1, -2], [7, -8, 3]])
+    values = {
+        "a/float8_e4m3fn": numbers.astype(dtypes.float8_e4m3fn.as_numpy_dtype),
+        "b/float8_e5m2": numbers.astype(dtypes.float8_e5m2.as_numpy_dtype),
+        "c/int4": integers.astype(dtypes.int4.as_numpy_dtype),
+        "d/uint4": np.abs(integers).astype(dtypes.uint4.as_numpy_dtype),
+    }
+    with tf.Graph().as_default(), tf.Session() as session:
+        tensors = [tf.constant(value) for value in values.values()]
+        slices = [""] * len(values)
+        session.run(tf.raw_ops.SaveV2(
+            prefix=str(folder / "model.ckpt"), tensor_names=list(values), shape_and_slices=slices, tensors=tensors
+        ))
+    write_notes(folder, "model.ckpt", values)
+
+
 CASES = {
     "dtypes_v1": dtypes_v1,
     "dtypes_v2": dtypes_v2,
+    "narrow_v2": narrow_v2,
     "partitioned_v1": partitioned(tf.train.SaverDef.V1),
     "partitioned_v2": partitioned(tf.train.SaverDef.V2),
 }

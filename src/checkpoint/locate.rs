@@ -93,7 +93,8 @@ fn missing(path: &Path) -> Error {
         return Error::file(path, format!("it is a link to {}, which does not exist", to.display()))
             .advice("repair the link, or give the path of the file itself");
     }
-    let error = Error::file(path, "the file or checkpoint does not exist");
+    let error = Error::file(path, "the file or checkpoint does not exist")
+        .caused_by(&std::io::ErrorKind::NotFound.into());
     let checkpoints = checkpoints_in(&folder);
     let prefixes = checkpoints.iter().filter_map(|located| located.path().file_name()?.to_str());
     // Suggests checkpoints instead of their files, which have similar names.

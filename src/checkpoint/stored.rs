@@ -72,6 +72,20 @@ impl Values {
     }
 }
 
+/// Types that are not converted, by their numbers in TensorFlow's protos. In memory and in a checkpoint, each of their elements is
+/// a byte. Their names are those of the package ml_dtypes, too.
+///
+/// Source: `tensorflow/core/framework/types.proto` and `types.h`.
+const BYTE_TYPES: [(i32, &str); 7] = [
+    (24, "float8_e5m2"),
+    (25, "float8_e4m3fn"),
+    (26, "float8_e4m3fnuz"),
+    (27, "float8_e4m3b11fnuz"),
+    (28, "float8_e5m2fnuz"),
+    (29, "int4"),
+    (30, "uint4"),
+];
+
 impl StoredTensor {
     /// Checks that the checkpoint has enough bytes for the shape, so that callers can allocate memory for the shape: it
     /// needs at most a small multiple of the size of the file.
@@ -85,7 +99,7 @@ impl StoredTensor {
         // Unknown types become `Variant`, which cannot be read either.
         let dtype = DType::from_proto(type_number).unwrap_or(DType::Variant);
         let stored = Stored { name, type_number, dtype, shape, checkpoint: checkpoint.clone(), slices };
-        if !stored.is_opaque() {
+        if stored.is_readable() {
             stored.check_sizes().map_err(|damage| stored.error(damage))?;
         }
         Ok(Self(Arc::new(stored)))
@@ -99,6 +113,24 @@ impl StoredTensor {
     /// The type of its elements. Unknown types are [`DType::Variant`], which cannot be read.
     pub fn dtype(&self) -> DType {
         self.0.dtype
+    }
+
+    /// TensorFlow's name of the type of its elements, also of a type that cannot be converted.
+    pub fn type_name(&self) -> &'static str {
+        self.0.byte_type().unwrap_or(self.0.dtype.name())
+    }
+
+    /// All elements in C order, little-endian, also those of a type that cannot be converted. They are numbers.
+    ///
+    /// # Errors
+    /// As for [`ElementSource::bytes`].
+    pub fn bits(&self) -> Result<Cow<'_, [u8]>> {
+        self.0.bits()
+    }
+
+    /// The bytes of an element; `None` if they have no fixed size.
+    pub fn element_size(&self) -> Option<usize> {
+        self.0.read_as().size()
     }
 
     /// The number of its elements along each axis.
@@ -131,15 +163,25 @@ impl Stored {
         Error::new(format_args!("tensor {:?}", self.name), problem).within(self.checkpoint.display())
     }
 
-    /// Whether its elements are neither numbers nor strings.
-    fn is_opaque(&self) -> bool {
-        self.dtype != DType::String && self.dtype.size().is_none()
+    /// The name of its type, if that is one of [`BYTE_TYPES`].
+    fn byte_type(&self) -> Option<&'static str> {
+        BYTE_TYPES.iter().find(|(number, _)| *number == self.type_number).map(|(_, name)| *name)
+    }
+
+    /// The type that its elements are read as.
+    fn read_as(&self) -> DType {
+        if self.byte_type().is_some() { DType::UInt8 } else { self.dtype }
+    }
+
+    /// Whether its elements are numbers or strings.
+    fn is_readable(&self) -> bool {
+        self.dtype == DType::String || self.read_as().size().is_some()
     }
 
     fn check_sizes(&self) -> Result<(), String> {
         check_counts(&self.shape, self.slices.iter().map(|stored| &stored.slice))?;
         for StoredSlice { slice, values } in &self.slices {
-            if !values.can_hold(self.dtype, slice.count()) {
+            if !values.can_hold(self.read_as(), slice.count()) {
                 let shape = slice.shape();
                 return Err(format!("its bytes in the file do not hold shape {shape:?} of {}", self.dtype));
             }
@@ -148,7 +190,7 @@ impl Stored {
     }
 
     fn check_readable(&self) -> Result<()> {
-        if self.is_opaque() {
+        if !self.is_readable() {
             let what = match DType::from_proto(self.type_number) {
                 Some(dtype) => format!("elements of type {dtype} cannot be read"),
                 None => format!("its type has the unknown number {}", self.type_number),
@@ -160,7 +202,7 @@ impl Stored {
     }
 
     fn slice_bytes<'a>(&'a self, stored: &'a StoredSlice) -> Result<Cow<'a, [u8]>> {
-        stored.values.bytes(self.dtype, stored.slice.count()).map_err(|error| self.in_tensor(error))
+        stored.values.bytes(self.read_as(), stored.slice.count()).map_err(|error| self.in_tensor(error))
     }
 
     fn in_tensor(&self, error: Error) -> Error {
@@ -168,10 +210,10 @@ impl Stored {
     }
 }
 
-impl ElementSource for Stored {
-    fn bytes(&self) -> Result<Cow<'_, [u8]>> {
+impl Stored {
+    fn bits(&self) -> Result<Cow<'_, [u8]>> {
         self.check_readable()?;
-        let size = self.dtype.size().ok_or_else(|| self.error("its elements are strings"))?;
+        let size = self.read_as().size().ok_or_else(|| self.error("its elements are strings"))?;
         if let [stored] = &self.slices[..] {
             return self.slice_bytes(stored);
         }
@@ -183,6 +225,18 @@ impl ElementSource for Stored {
             });
         }
         Ok(Cow::Owned(joined))
+    }
+}
+
+impl ElementSource for Stored {
+    fn bytes(&self) -> Result<Cow<'_, [u8]>> {
+        match self.byte_type() {
+            Some(name) => {
+                let error = self.error(format_args!("elements of type {name} cannot be converted"));
+                Err(error.advice("networks do not need such tensors: leave it out"))
+            }
+            None => self.bits(),
+        }
     }
 
     fn strings(&self) -> Result<Vec<Vec<u8>>> {

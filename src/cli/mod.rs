@@ -8,6 +8,7 @@ mod completions;
 mod convert;
 mod end_points;
 mod extract;
+pub mod functions;
 mod graph;
 mod inspect;
 mod interrupt;
@@ -86,6 +87,11 @@ enum Command {
 
 /// Runs the command in `args`, which begin with the name of the program.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    ExitCode::from(status(args))
+}
+
+/// Runs the command in `args`, which begin with the name of the program, and returns its exit status.
+pub fn status(args: impl IntoIterator<Item = OsString>) -> u8 {
     crate::setting::set_wording(&wording::CommandLine);
     let args: Vec<OsString> = args.into_iter().collect();
     let command = Cli::command().color(color::typed(&args));
@@ -95,7 +101,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             // clap returns help and version as errors, too. If they cannot be printed, there is nothing left to do.
             let error = tips::with_tip(error);
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            return if error.use_stderr() { 2 } else { 0 };
         }
     };
     color::choose(cli.color.color);
@@ -114,10 +120,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     interrupt::leave_to_signal();
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(error) => {
             output::warn(&format!("{} {error}", color::styled(color::ERROR, "error:")));
-            ExitCode::FAILURE
+            1
         }
     }
 }

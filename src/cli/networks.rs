@@ -74,12 +74,32 @@ impl<'a> Entry<'a> {
     }
 }
 
+/// The networks, or the chosen one, for a program: as JSON.
+///
+/// # Errors
+/// If there is no such network, or the options do not fit it.
+pub fn call(args: &Args) -> Result<String> {
+    match &args.network {
+        Some(choice) => with_network(args, choice, |shown| output::json(shown)),
+        None => output::json(&networks().map(|network| Entry::new(network)).collect::<Vec<_>>()),
+    }
+}
+
+fn with_network<T>(
+    args: &Args,
+    choice: &NetworkChoice,
+    show: impl FnOnce(&OneNetwork<'_>) -> Result<T>,
+) -> Result<T> {
+    let options = args.network_option.iter().map(|text| NetworkOption::parse(text));
+    let network = choice.network()?;
+    show(&OneNetwork::build(&network, args.image_size, &options.collect::<Result<Vec<_>>>()?)?)
+}
+
 pub fn run(args: &Args) -> Result<()> {
     if let Some(choice) = &args.network {
-        let options = args.network_option.iter().map(|text| NetworkOption::parse(text));
-        let network = choice.network()?;
-        let shown = OneNetwork::build(&network, args.image_size, &options.collect::<Result<Vec<_>>>()?)?;
-        return if args.json { output::print_json(&shown) } else { output::print(&shown.text()) };
+        return with_network(args, choice, |shown| {
+            if args.json { output::print_json(shown) } else { output::print(&shown.text()) }
+        });
     }
     let entries: Vec<Entry<'_>> = networks().map(|network| Entry::new(network)).collect();
     if args.json {

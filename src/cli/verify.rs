@@ -74,6 +74,29 @@ struct Comparison<'a> {
 }
 
 pub fn run(args: &Args) -> Result<()> {
+    let differences = compare_outputs(args, |report| match (args.json, args.quiet) {
+        (true, _) => output::print_json(report),
+        (_, true) => Ok(()),
+        _ => output::print(&report.text(&args.expected)),
+    })?;
+    verdict(&args.model, &differences, args.tolerance)
+}
+
+/// The result for a program: as JSON and in sentences. That outputs differ is a result, and no error.
+///
+/// # Errors
+/// If the model cannot be run, or there is nothing to compare.
+pub fn call(args: &Args) -> Result<(String, String)> {
+    let mut shown = (String::new(), String::new());
+    compare_outputs(args, |report| {
+        shown = (output::json(report)?, report.text(&args.expected));
+        Ok(())
+    })?;
+    Ok(shown)
+}
+
+/// Runs the model, shows the result, and returns the differences.
+fn compare_outputs(args: &Args, show: impl FnOnce(&Comparison<'_>) -> Result<()>) -> Result<Vec<Difference>> {
     // Files that cannot be written are errors before the model runs.
     for path in [&args.save_inputs, &args.save_outputs].into_iter().flatten() {
         OutputFile::create(path)?;
@@ -129,12 +152,8 @@ pub fn run(args: &Args) -> Result<()> {
         ok: differences.iter().all(|difference| difference.ok),
         outputs: &differences,
     };
-    match (args.json, args.quiet) {
-        (true, _) => output::print_json(&report)?,
-        (_, true) => {}
-        _ => output::print(&report.text(&args.expected))?,
-    }
-    verdict(&args.model, &differences, args.tolerance)
+    show(&report)?;
+    Ok(differences)
 }
 
 /// The model at `path`, ready to be run.

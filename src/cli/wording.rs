@@ -26,11 +26,12 @@ impl setting::Wording for CommandLine {
 }
 
 /// The long name of a setting's option.
-fn option(setting: Setting) -> &'static str {
+pub fn option(setting: Setting) -> &'static str {
     match setting {
         Setting::Backbone => "backbone",
         Setting::Config => "config",
         Setting::BatchSize => "batch-size",
+        Setting::Draft => "draft",
         Setting::FoldBatchNorm => "fold-batch-norm",
         Setting::Freeze => "freeze",
         Setting::Frozen => "frozen",
@@ -59,6 +60,8 @@ fn option(setting: Setting) -> &'static str {
         Setting::Softmax => "softmax",
         Setting::Tag => "tag",
         Setting::UseDefault => "use-default",
+        Setting::Verify => "verify",
+        Setting::VerifyInputs => "verify-inputs",
         Setting::WithSynthesized => "with-synthesized",
     }
 }

@@ -46,6 +46,7 @@ impl BoundGraph {
         mut self,
         pass: impl FnOnce(Graph, &ModelTensors) -> Result<(Graph, Moved)>,
     ) -> Result<Self> {
+        crate::interruption::check()?;
         let names: Vec<String> =
             self.tensors.outputs.iter().map(|&output| self.graph.tensor_name(output)).collect();
         let (graph, moved) = pass(self.graph, &self.tensors)?;

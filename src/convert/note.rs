@@ -71,6 +71,28 @@ pub struct Note {
     pub text: String,
 }
 
+impl NoteKind {
+    /// The word for it: `signature`, `arg_scope`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Signature => "signature",
+            Self::Inputs => "inputs",
+            Self::Outputs => "outputs",
+            Self::Shapes => "shapes",
+            Self::Training => "training",
+            Self::Checks => "checks",
+            Self::Files => "files",
+            Self::Variables => "variables",
+            Self::Definition => "definition",
+            Self::ArgScope => "arg_scope",
+            Self::Names => "names",
+            Self::Classes => "classes",
+            Self::Dtype => "dtype",
+            Self::Options => "options",
+        }
+    }
+}
+
 impl Note {
     /// A note that is good to know.
     pub fn info(kind: NoteKind, text: impl Into<String>) -> Self {

@@ -104,6 +104,7 @@ pub fn run_past(
     }
     let mut values: HashMap<TensorRef, Value<'_>> = HashMap::new();
     for (done, (id, node)) in graph.nodes().enumerate() {
+        crate::interruption::check()?;
         progress(done, graph.len());
         if node.is_placeholder() && feed((&graph, id), feeds, &readers, &mut values)? {
             continue;

@@ -13,6 +13,7 @@ use super::write_queue::{self, Chunk, WriteQueue};
 use super::{Initializer, Model};
 use crate::error::Result;
 use crate::file_state::FileState;
+use crate::interruption::Interruption;
 use crate::output::{OutputFile, target_of};
 use crate::tensor::BlockLayout;
 
@@ -84,11 +85,13 @@ pub fn write_beside(
     let location = path.file_name().map(|name| name.to_string_lossy() + ".data").unwrap_or_default();
     let plan = Plan::new(model, &location, options.external_data)?;
     let total = plan.total();
+    let interruption = Interruption::current();
     let written = AtomicU64::new(0);
     let write = |file: &PlannedFile<'_>, path: &Path| {
         let output = OutputFile::create(path)?;
         output.reserve(file.total)?;
         let write = |offset: u64, bytes: &[u8]| {
+            interruption.check()?;
             output.write_at(offset, bytes)?;
             let before = written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
             progress(before + bytes.len() as u64, total);

@@ -11,7 +11,9 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::ConversionArgs;
+use crate::cli::wording;
 use crate::error::{Error, Result};
+use crate::setting::Setting;
 use crate::slim::NetworkChoice;
 use crate::tensors_in_file::TensorFile;
 
@@ -121,7 +123,7 @@ impl Choices {
     pub fn check_use(&self, file: &TensorFile) -> Result<()> {
         match (file, self.0.keys().next()) {
             (TensorFile::Onnx(onnx), Some(option)) => {
-                let problem = format!("it is an ONNX model, which --{option} does not apply to");
+                let problem = format!("it is an ONNX model, which {} does not apply to", in_words(option));
                 Err(Error::file(onnx.path(), problem).advice("leave out the options of a conversion"))
             }
             _ => Ok(()),
@@ -164,6 +166,12 @@ impl Choices {
         let matches = command().try_get_matches_from(tokens);
         matches.and_then(|matches| ConversionArgs::from_arg_matches(&matches))
     }
+}
+
+/// An option as the user knows it: the Python module has the same options under other names.
+fn in_words(option: &str) -> String {
+    let setting = Setting::ALL.iter().find(|&&setting| wording::option(setting) == option);
+    setting.map_or_else(|| format!("--{option}"), Setting::to_string)
 }
 
 /// clap's error message as one line, without usage and tips.

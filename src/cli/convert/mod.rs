@@ -7,6 +7,7 @@ mod options;
 mod report;
 mod standard_output;
 mod summary;
+mod temporary_model;
 mod tf2onnx;
 mod verified;
 
@@ -17,6 +18,8 @@ pub use input::{InputArgs, image_size};
 pub use options::ConversionArgs;
 use standard_output::ToStandardOutput;
 pub use summary::{Summary, graph_line, join, network_line, options_of};
+use temporary_model::TemporaryModel;
+pub use tf2onnx::HEADING as TF2ONNX_HEADING;
 use tf2onnx::{Tf2onnxArgs, ToArchive};
 pub use verified::{Pending, Verification};
 
@@ -128,39 +131,17 @@ pub fn run(args: &Args) -> Result<()> {
         (_, Some(packed)) => packed.path(),
         _ => args.output().to_owned(),
     };
-    let conversion_args = match args.tf2onnx.has_external_data() {
-        true => &args.conversion.clone().with_external_data(),
-        false => &args.conversion,
-    };
     let bar = progress::byte_bar(args.quiet, "writing");
-    let start = Instant::now();
-    let converted = Source::open(args.input(), &args.conversion.open_options()).and_then(|source| {
-        let files = source.files();
-        args.report.iter().try_for_each(|report| refuse_overwriting(&report.path, &files))?;
-        refuse_overwriting(args.output(), &files)?;
-        convert_model(&source, start, &output, conversion_args, &|done, total| {
-            bar.set_length(total);
-            bar.set_position(done);
-        })
-        .map(|done| (source, done))
+    let converted = args.convert(reports, (&output, packed.as_ref()), &|done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
     });
     bar.finish_and_clear();
-    let (source, (mut converted, pending)) = converted.map_err(|error| match (&sent, &packed) {
+    let (source, converted) = converted.map_err(|error| match (&sent, &packed) {
         (Some(sent), _) => sent.error(error),
         (_, Some(packed)) => packed.error(error),
         _ => error,
     })?;
-    let notes = args.tf2onnx.notes(args.output()).into_iter();
-    converted.conversion.notes.extend(notes.map(|text| Note::info(NoteKind::Options, text)));
-    // The model is written only if the reports and the frozen graph can be written.
-    reports.write(args, &converted)?;
-    args.tf2onnx.write_frozen_graph(&source, &args.conversion.input().to_options()?)?;
-    pending.persist()?;
-    if let Some(packed) = &packed {
-        packed.pack(&converted.written)?;
-        converted.written.external_data = None;
-    }
-    reports.persist()?;
     let Converted { conversion, written, verification, seconds, .. } = &converted;
     let summary = Summary::new(args.input(), args.output(), conversion, written, *seconds)
         .with_source(&source)
@@ -182,6 +163,78 @@ pub fn run(args: &Args) -> Result<()> {
     // The process ends now. The system frees the memory faster than dropping does.
     std::mem::forget(converted);
     Ok(())
+}
+
+impl Args {
+    /// Converts the input, and writes the model to `output`, which may be packed into an archive, and the reports.
+    fn convert(
+        &self,
+        reports: report::Reports<'_>,
+        (output, packed): (&Path, Option<&ToArchive>),
+        progress: &(dyn Fn(u64, u64) + Sync),
+    ) -> Result<(Source, Converted)> {
+        let start = Instant::now();
+        let conversion_args = match self.tf2onnx.has_external_data() {
+            true => &self.conversion.clone().with_external_data(),
+            false => &self.conversion,
+        };
+        let source = Source::open(self.input(), &self.conversion.open_options())?;
+        let files = source.files();
+        self.report.iter().try_for_each(|report| refuse_overwriting(&report.path, &files))?;
+        refuse_overwriting(self.output(), &files)?;
+        let (mut converted, pending) = convert_model(&source, start, output, conversion_args, progress)?;
+        let notes = self.tf2onnx.notes(self.output()).into_iter();
+        converted.conversion.notes.extend(notes.map(|text| Note::info(NoteKind::Options, text)));
+        // The model is written only if the reports and the frozen graph can be written.
+        reports.write(self, &converted)?;
+        self.tf2onnx.write_frozen_graph(&source, &self.conversion.input().to_options()?)?;
+        pending.persist()?;
+        if let Some(packed) = packed {
+            packed.pack(&converted.written)?;
+            converted.written.external_data = None;
+        }
+        reports.persist()?;
+        Ok((source, converted))
+    }
+
+    /// Converts the input for a program: to the output, or to memory if that is standard output.
+    ///
+    /// # Errors
+    /// If it cannot be converted, or the output cannot be written.
+    pub fn call(&self, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<Answer> {
+        self.check()?;
+        let reports = report::Reports::begin(&self.report, self.output())?;
+        let is_kept = self.output().as_os_str() == standard_output::PATH;
+        let kept = is_kept.then(|| TemporaryModel::new("memory")).transpose()?;
+        let output = kept.as_ref().map_or_else(|| self.output().to_owned(), TemporaryModel::path);
+        let (source, converted) =
+            self.convert(reports, (&output, None), progress).map_err(|error| match &kept {
+                Some(kept) => kept.error(error),
+                None => error,
+            })?;
+        let Converted { conversion, written, verification, seconds, .. } = &converted;
+        let summary = Summary::new(self.input(), self.output(), conversion, written, *seconds)
+            .with_source(&source)
+            .with_verification(verification.as_ref());
+        Ok(Answer {
+            json: crate::cli::output::json(&summary)?,
+            notes: summary.notes().to_vec(),
+            text: summary.text(conversion, false),
+            model: kept.map(|kept| kept.read(written)).transpose()?,
+        })
+    }
+}
+
+/// A finished conversion for a program.
+pub struct Answer {
+    /// The summary as JSON.
+    pub json: String,
+    /// The notes of the summary.
+    pub notes: Vec<Note>,
+    /// The summary in sentences.
+    pub text: String,
+    /// The model, if it is in no file.
+    pub model: Option<Vec<u8>>,
 }
 
 /// Converts an open model. `start` is when opening it began. Persisting the second result moves the model to `output`.

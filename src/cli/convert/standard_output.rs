@@ -2,13 +2,11 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use tempfile::TempDir;
-
+use super::temporary_model::TemporaryModel;
 use crate::error::{Error, Result};
 use crate::onnx::WrittenFiles;
-use crate::temporary::Temporary;
 
 /// Standard output as the output of a command.
 pub const PATH: &str = "-";
@@ -16,7 +14,7 @@ pub const PATH: &str = "-";
 pub const NAME: &str = "standard output";
 
 /// A model for standard output. It is written to a temporary file first, since the cores write its weights in any order.
-pub struct ToStandardOutput(Temporary<TempDir>);
+pub struct ToStandardOutput(TemporaryModel);
 
 impl ToStandardOutput {
     /// Makes the temporary folder.
@@ -28,27 +26,17 @@ impl ToStandardOutput {
             return Err(Error::new(NAME, "it is a terminal, and a model is not text")
                 .advice("send it to a file or through a pipe"));
         }
-        let failed = |error| Error::new(NAME, format!("no temporary file can be created: {error}"));
-        let folder = Temporary::folder().map_err(failed);
-        folder.map(Self).map_err(|error| error.advice("set TMPDIR to a folder with enough space"))
+        TemporaryModel::new(NAME).map(Self)
     }
 
     /// The temporary file of the model.
     pub fn path(&self) -> PathBuf {
-        self.0.path().join("model.onnx")
+        self.0.path()
     }
 
     /// The error if writing the model fails.
     pub fn error(&self, error: Error) -> Error {
-        let path = self.path();
-        if error.subject() == path.display().to_string() {
-            return Error::new(
-                NAME,
-                format!("the temporary file for it, {}: {}", path.display(), error.problem()),
-            )
-            .advice("set TMPDIR to a folder with enough space");
-        }
-        error.with_path_replaced(&path, Path::new(NAME))
+        self.0.error(error)
     }
 
     /// Sends the model to standard output.
@@ -56,13 +44,7 @@ impl ToStandardOutput {
     /// # Errors
     /// If the model has a second file, or standard output is closed.
     pub fn send(&self, written: &WrittenFiles) -> Result<()> {
-        if written.external_data.is_some() {
-            return Err(Error::new(
-                NAME,
-                "the model has its weights in a second file, which cannot be sent there",
-            )
-            .advice("name an output file"));
-        }
+        self.0.check_files(written)?;
         let unsent = |error: io::Error| Error::new(NAME, format!("it cannot be written: {error}"));
         let mut out = io::stdout().lock();
         io::copy(&mut File::open(self.path()).map_err(unsent)?, &mut out).map_err(unsent)?;

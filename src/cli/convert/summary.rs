@@ -118,6 +118,11 @@ impl<'a> Summary<'a> {
         Self { checkpoint, ..self }
     }
 
+    /// The notes.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
     /// The checkpoint, if it was chosen in the folder or archive that the input names.
     fn chosen_checkpoint(&self) -> Option<&Path> {
         let input = self.input.as_os_str().as_encoded_bytes();

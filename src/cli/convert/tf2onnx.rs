@@ -21,7 +21,7 @@ use crate::source::Source;
 use crate::temporary::Temporary;
 
 /// The heading of these options in the help.
-const HEADING: &str = "Options of tf2onnx";
+pub const HEADING: &str = "Options of tf2onnx";
 
 /// The options of tf2onnx that are not other names of options.
 #[derive(Debug, clap::Args)]

@@ -11,6 +11,7 @@ use crate::convert::{Conversion, Evaluated};
 use crate::error::{Error, Result};
 use crate::onnx::{self, WriteOptions, WrittenFiles, WrittenModel, write_beside, write_model};
 use crate::output::{OutputFile, folder_beside, target_of, unwritable};
+use crate::setting::Setting;
 use crate::source::Source;
 use crate::temporary::Temporary;
 use crate::verify::{
@@ -185,8 +186,10 @@ impl VerificationArgs {
             .compare(source, conversion, &staged.path, tolerance)
             .map_err(|error| error.with_path_replaced(&staged.path, output))?;
         let differences: Vec<Difference> = verification.differences().cloned().collect();
-        verdict(output, &differences, tolerance)
-            .map_err(|error| error.advice("it is not written; convert without --verify to look at it"))?;
+        verdict(output, &differences, tolerance).map_err(|error| {
+            let advice = format!("it is not written; convert without {} to look at it", Setting::Verify);
+            error.advice(advice)
+        })?;
         let reason = verification
             .reason
             .map(|reason| reason.replace(&*staged.path.to_string_lossy(), &output.to_string_lossy()));
@@ -215,7 +218,11 @@ impl VerificationArgs {
             [] => match InputSource::Random(RandomInputs::default()).arrays(&declared) {
                 Ok(inputs) => inputs,
                 Err(error) => {
-                    let advice = "give an input with --verify-inputs, or its shape with --shape";
+                    let advice = format!(
+                        "give an input with {}, or its shape with {}",
+                        Setting::VerifyInputs,
+                        Setting::Shape
+                    );
                     return unverified(&error.advice(advice));
                 }
             },

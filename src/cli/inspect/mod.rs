@@ -17,6 +17,7 @@ use crate::inspect::{
     layers_in, unused_variables,
 };
 use crate::output::OutputFile;
+use crate::setting::Setting;
 use crate::tensors_in_file::{NameFilter, TensorFile, parse_pattern};
 use report::InspectReport;
 
@@ -70,6 +71,22 @@ enum Order {
 }
 
 pub fn run(args: &Args) -> Result<()> {
+    with_report(args, !args.stats, |report| match args.json {
+        true => output::print_json(report),
+        false => output::print(&text::text(report)),
+    })
+}
+
+/// The report for a program: as JSON and in sentences.
+///
+/// # Errors
+/// If the file cannot be read.
+pub fn call(args: &Args) -> Result<(String, String)> {
+    with_report(args, true, |report| Ok((output::json(report)?, text::text(report))))
+}
+
+/// Makes the report and shows it. Reading all tensors is `quiet`, or has a progress bar.
+fn with_report<T>(args: &Args, quiet: bool, show: impl FnOnce(&InspectReport<'_>) -> Result<T>) -> Result<T> {
     let conversion = args.conversion.typed()?;
     let file = TensorFile::open(&args.input, &conversion.open_options())?;
     args.conversion.check_use(&file)?;
@@ -78,12 +95,12 @@ pub fn run(args: &Args) -> Result<()> {
     if let Some(draft) = &args.draft {
         write_draft(&file, draft).map_err(|error| file.error(error))?;
     }
-    let report = inspect(args, &file, &options, &filter).map_err(|error| file.error(error))?;
-    if args.json { output::print_json(&report) } else { output::print(&text::text(&report)) }
+    let report = inspect((args, quiet), &file, &options, &filter).map_err(|error| file.error(error))?;
+    show(&report)
 }
 
 fn inspect<'a>(
-    args: &Args,
+    (args, quiet): (&Args, bool),
     file: &'a TensorFile,
     options: &ConvertOptions,
     filter: &NameFilter,
@@ -97,7 +114,7 @@ fn inspect<'a>(
     let names = tensors.iter().map(|tensor| tensor.name.clone()).collect();
     tensors.retain(|tensor| filter.accepts(&tensor.name));
     identified.batch_norms.retain(|norm| accepts_norm(filter, norm));
-    let bar = progress::byte_bar(!args.stats, "reading");
+    let bar = progress::byte_bar(quiet, "reading");
     bar.set_length(tensors.iter().filter_map(|tensor| tensor.byte_len()).sum::<usize>() as u64);
     let read = identified.read.as_ref();
     let mut tensors = inspect_tensors(tensors, &names, &parts, read, args.stats, &|bytes| bar.inc(bytes));
@@ -125,7 +142,7 @@ fn write_draft(file: &TensorFile, path: &Path) -> Result<()> {
     };
     let Some(checkpoint) = checkpoint else {
         let problem = "a draft is made of the variables of a checkpoint, and this file is none";
-        return Err(Error::file(file.path(), problem).advice("leave out --draft"));
+        return Err(Error::file(file.path(), problem).advice(format!("leave out {}", Setting::Draft)));
     };
     if checkpoint.is_object_based() {
         let problem =
