@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs examples/cluster/slurm.sh as a job array of a real Slurm, on this machine: thirty checkpoints, three of them
 # broken, four tasks. Checks that the models are complete, that nothing is converted twice, that the report has a line
-# for each input, and that an array of another size, submitted afterwards, finds everything up to date.
+# for each input, and that an array of another size, submitted afterwards, finds everything up to date. Then it runs
+# check_object_store.sh, whose jobs this Slurm takes.
 #
 #     scripts/check_slurm.sh [TF2ONNX_RS]
 #
@@ -176,4 +177,7 @@ echo "== array 0-2, with the same folders"
 job=$(submit 0-2)
 wait_for "$job"
 python3 scripts/check_shards.py "$CHECKPOINTS" "$OUT" 3 skipped
+
+echo "== models in an object store"
+scripts/check_object_store.sh "$binary"
 echo passed

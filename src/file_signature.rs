@@ -6,8 +6,7 @@ use crate::error::Error;
 use crate::setting::{Command, Setting};
 
 /// The advice for models in Keras's own formats.
-pub(crate) const EXPORT_FROM_KERAS: &str =
-    "load it in Keras, export it as a SavedModel with model.export(\"folder\"), and convert that";
+pub(crate) const EXPORT_FROM_KERAS: &str = "make a SavedModel of it in Keras, with keras.models.load_model(FILE).export(\"saved_model\"), and convert that";
 
 /// Formats that are often mistaken for checkpoints: the first bytes, what the file is, and what to try.
 const KNOWN: [(&[u8], &str, &str); 9] = [
@@ -54,9 +53,19 @@ pub(crate) fn not_a_checkpoint(path: &Path, bytes: &[u8]) -> Error {
     Error::file(path, format_args!("is not a checkpoint: {is}")).advice(advice)
 }
 
+const IS_TFLITE: &str = "it is a TensorFlow Lite model";
+const INSTEAD_OF_TFLITE: &str = "give the SavedModel or the checkpoint that it was converted from; from this file itself, \
+     `python -m tf2onnx.convert --tflite` converts";
+
+/// Whether a file is a TensorFlow Lite model (`file_identifier` in `tensorflow/lite/schema/schema.fbs`).
+fn is_tflite(bytes: &[u8]) -> bool {
+    bytes.get(4..8) == Some(b"TFL3")
+}
+
 /// The error for a file that has the name of a graph or a model and the content of another known format, if it is one.
 pub(crate) fn not_a_model(path: &Path, bytes: &[u8]) -> Option<Error> {
-    known(bytes).map(|(is, advice)| Error::file(path, is).advice(advice))
+    let tflite = is_tflite(bytes).then_some((IS_TFLITE, INSTEAD_OF_TFLITE));
+    known(bytes).or(tflite).map(|(is, advice)| Error::file(path, is).advice(advice))
 }
 
 /// The error for an ONNX model in place of a TensorFlow model, if it is one.
@@ -105,8 +114,8 @@ fn describe(bytes: &[u8]) -> (String, String) {
     if bytes.get(257..262) == Some(b"ustar") {
         return owned("it is a tar archive", "unpack it (`tar xf`)");
     }
-    if bytes.get(4..8) == Some(b"TFL3") {
-        return owned("it is a TensorFlow Lite model", "give the checkpoint that it was converted from");
+    if is_tflite(bytes) {
+        return owned(IS_TFLITE, INSTEAD_OF_TFLITE);
     }
     let sample = &bytes[..bytes.len().min(SAMPLE_BYTES)];
     if let Some(text) = as_text(sample) {

@@ -170,6 +170,23 @@ fn delf_computes_tensorflows_attention_for_images_of_any_size() {
 }
 
 #[test]
+fn east_computes_tensorflows_geometry_for_images_of_any_size() {
+    let case = Case::load("east");
+    let open = Converted::new(&filled(&case), Format::V2, &[]);
+    assert_eq!(open.model().inputs()[0].1, "batch,?,?,3");
+    let names: Vec<String> = open.model().outputs().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["F_score", "F_geometry"]);
+    assert!(relative_error(&open.run(&case)[1].1, &case.logits()) <= TOLERANCE);
+    assert_computes_tensorflows_logits("east", Format::V1);
+}
+
+#[test]
+fn bit_computes_what_tensorflow_computes() {
+    assert_computes_tensorflows_logits("bit_26", Format::V2);
+    assert_computes_tensorflows_logits("bit_26_half", Format::V1);
+}
+
+#[test]
 fn densenet_computes_what_tensorflow_computes() {
     assert_computes_tensorflows_logits("densenet121", Format::V2);
     assert_computes_tensorflows_logits("densenet169", Format::V1);
@@ -202,6 +219,8 @@ fn yamnet_computes_what_tensorflow_computes() {
 fn simclr_computes_what_tensorflow_computes() {
     assert_computes_tensorflows_logits("simclr_18", Format::V2);
     assert_computes_tensorflows_logits("simclr_50_pretrained", Format::V1);
+    assert_computes_tensorflows_logits("simclr_18_squeezed", Format::V1);
+    assert_computes_tensorflows_logits("simclr_50_selective_cifar", Format::V2);
 }
 
 #[test]

@@ -164,13 +164,11 @@ fn zsh_loads_the_completions_and_knows_the_command() {
 }
 
 #[test]
-fn options_of_tf2onnx_get_a_tip() {
+fn unknown_options_of_tf2onnx_get_a_tip() {
     for (args, tip) in [
-        (&["a.ckpt", "-o", "a.onnx"][..], "tip: give the output without an option"),
-        (&["a.ckpt", "--output=a.onnx"], "tip: give the output without an option"),
-        (&["--checkpoint", "a.ckpt.meta"], "tip: give the input without an option"),
-        (&["a.ckpt", "a.onnx", "--continue_on_error"], "--keep-going"),
-        (&["a.ckpt", "a.onnx", "--signature_def", "x"], "'--signature'"),
+        (&["a.ckpt", "-o", "a.onnx"][..], "tip: --output, or the second argument, is the output"),
+        (&["a.ckpt", "a.onnx", "--shape_override", "x"], "tip: --inputs NAME[1,224,224,3]"),
+        (&["a.ckpt", "a.onnx", "--saved_model", "x"], "'--saved-model'"),
     ] {
         let done = tf2onnx_rs([&["convert"], args].concat());
         assert_eq!(done.status, 2);

@@ -75,3 +75,10 @@ fn only_the_last_shape_is_given() {
     let nodes = operators("shapes_one_after_another", "18");
     assert_eq!(nodes.matches("Reshape").count(), 1, "{nodes}");
 }
+
+#[test]
+fn onnx_runtime_leaves_zeros_in_front_of_a_pooling_of_negative_numbers() {
+    let operators = operators("pooling_of_zeros_around_images", "17");
+    let count = |op: &str| operators.split(' ').filter(|found| *found == op).count();
+    assert_eq!((count("MaxPool"), count("Pad"), count("Slice")), (3, 5, 2), "{operators}");
+}

@@ -1,6 +1,7 @@
 //! Pipes as standard input and standard output.
 
 use std::fs;
+use std::io::Write;
 
 use tempfile::TempDir;
 
@@ -30,6 +31,52 @@ fn a_model_goes_through_pipes() {
     let arrays = folder.path().join("weights.npz");
     let (done, _) = fed(&["extract", "-", arrays.to_str().unwrap()], &fs::read(example()).unwrap());
     assert!(done.stdout.starts_with("standard input → "), "{}", done.stdout);
+}
+
+/// The files of a V2 checkpoint, as `tar c model.ckpt.*` writes them.
+fn tar_of_checkpoint() -> Vec<u8> {
+    let mut archive = tar::Builder::new(vec![]);
+    for suffix in ["index", "data-00000-of-00001", "meta"] {
+        let name = format!("model.ckpt.{suffix}");
+        archive.append_path_with_name(fixture(&format!("graphs/containers/{name}")), name).unwrap();
+    }
+    archive.into_inner().unwrap()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+#[test]
+fn archives_and_compressed_files_go_through_pipes() {
+    let frozen = fs::read(fixture("graphs/containers/frozen.pb")).unwrap();
+    let tar = tar_of_checkpoint();
+    let inputs = [tar.clone(), gzip(&tar), gzip(&frozen), gzip(&fs::read(example()).unwrap())];
+    let models = inputs.map(|input| {
+        let (done, model) = fed(&["convert", "-", "-"], &input);
+        assert_eq!(done.status, 0, "{}", done.stderr);
+        model
+    });
+    assert_eq!(models[0], models[1]);
+    let folder = TempDir::new().unwrap();
+    for (name, contents) in [("frozen.pb.gz", &frozen), ("net.ckpt.gz", &fs::read(example()).unwrap())] {
+        let path = folder.path().join(name);
+        fs::write(&path, gzip(contents)).unwrap();
+        convert(&path, &folder.path().join("model.onnx"), &[]);
+    }
+}
+
+#[test]
+fn a_compressed_model_with_a_wrong_checksum_is_refused() {
+    for mut input in [gzip(&tar_of_checkpoint()), gzip(&fs::read(example()).unwrap())] {
+        let checksum = input.len() - 8;
+        input[checksum] ^= 1;
+        let (done, _) = fed(&["convert", "-", "-"], &input);
+        assert_eq!((done.status, done.stdout.as_str()), (1, ""), "{}", done.stderr);
+        assert!(done.stderr.contains("standard input: the archive cannot be read"), "{}", done.stderr);
+    }
 }
 
 #[test]

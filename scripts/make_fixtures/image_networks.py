@@ -2,6 +2,8 @@
 
 The files of a case are those of zoo.py. `source` is a folder of other people's repositories, each at this commit:
 
+    EAST                argman/EAST                         dca414d
+    big_transfer        google-research/big_transfer        140de6e
     kinetics-i3d        deepmind/kinetics-i3d               0667e88
     MobileFaceNet_TF    sirius-ai/MobileFaceNet_TF          f0bae59
     models              mach-12/models, a fork of tensorflow/models     3880236, only research/audioset/yamnet
@@ -119,7 +121,10 @@ def mobilefacenet(source, images, name, num_classes, **arguments):
     return embeddings, None, {**end_points, "embeddings": embeddings}
 
 
-def simclr(source, images, name, num_classes, depth=50, width_multiplier=1, sk_ratio=0.0, se_ratio=0.0, train_mode="finetune", projections=3):
+def simclr(
+    source, images, name, num_classes, depth=50, width_multiplier=1, cifar_stem=False, sk_ratio=0.0, se_ratio=0.0, train_mode="finetune",
+    projections=3,
+):
     flags = types.SimpleNamespace(
         global_bn=True, batch_norm_decay=0.9, sk_ratio=sk_ratio, se_ratio=se_ratio, train_mode=train_mode, fine_tune_after_block=-1,
         proj_head_mode="nonlinear", proj_out_dim=128, num_proj_layers=projections, ft_proj_selector=0,
@@ -128,13 +133,41 @@ def simclr(source, images, name, num_classes, depth=50, width_multiplier=1, sk_r
         resnet, model_util = load("resnet"), load("model_util")
         resnet.FLAGS = model_util.FLAGS = flags
         with tf.variable_scope("base_model"):
-            model = resnet.resnet_v1(resnet_depth=depth, width_multiplier=width_multiplier)
+            model = resnet.resnet_v1(resnet_depth=depth, width_multiplier=width_multiplier, cifar_stem=cifar_stem)
             hiddens = model(images, is_training=False)
         projected = model_util.projection_head(hiddens, False)
         if train_mode == "pretrain":
             return hiddens, None, {"final_avg_pool": hiddens, "projection": projected}
         logits = model_util.supervised_head(projected, num_classes, False)
     return logits, None, {"final_avg_pool": hiddens, "logits_sup": logits}
+
+
+def east(source, images, name, num_classes, text_scale=512):
+    with modules(source / "EAST") as load:
+        model = load("model")
+        if not model.FLAGS.is_parsed():
+            model.FLAGS(["east"])
+        model.FLAGS.text_scale = text_scale
+        score, geometry = model.model(images, is_training=False)
+    return geometry, score, {"F_score": score, "F_geometry": geometry}
+
+
+class ConvolutionOp:
+    """The method of Keras's convolutions that the definition replaces, which has another name today."""
+
+    def __get__(self, layer, owner=None):
+        return layer.convolution_op
+
+    def __set__(self, layer, replacement):
+        layer.convolution_op = replacement
+
+
+def bit(source, images, name, num_classes, **arguments):
+    with modules(source / "big_transfer") as load:
+        with mock.patch.object(tf.keras.layers.Conv2D, "_convolution_op", ConvolutionOp(), create=True):
+            model = load("bit_tf2.models").ResnetV2(num_outputs=num_classes, name="resnet", **arguments)
+            logits = model(images)
+    return logits, None, {"logits": logits} if num_classes else {"global_average_pooling2d": logits}
 
 
 def i3d(source, videos, name, num_classes, scope):
@@ -175,6 +208,12 @@ CASES = {
     "simclr_50": (simclr, 64, 10, {}),
     "simclr_50_pretrained": (simclr, 64, None, {"train_mode": "pretrain", "projections": 2}),
     "simclr_18": (simclr, 64, 10, {"depth": 18}),
+    "simclr_18_squeezed": (simclr, 32, 10, {"depth": 18, "se_ratio": 0.25, "cifar_stem": True}),
+    "simclr_50_selective": (simclr, 64, 10, {"width_multiplier": 2, "sk_ratio": 0.0625}),
+    "simclr_50_selective_cifar": (simclr, 32, 10, {"sk_ratio": 0.1, "se_ratio": 0.1, "cifar_stem": True}),
+    "bit_26": (bit, 64, 10, {"num_units": (2, 2, 2, 2)}),
+    "bit_26_half": (bit, [65, 90], None, {"num_units": (2, 2, 2, 2), "filters_factor": 2}),
+    "east": (east, [64, 96], None, {}),
     "i3d_rgb": (i3d, 224, 10, {"scope": "RGB"}),
     "i3d_flow": (i3d, 224, 10, {"scope": "Flow"}),
     "yamnet": (yamnet, None, 10, {}),
@@ -186,6 +225,9 @@ SHAPES = {"i3d_rgb": [16, 224, 224, 3], "i3d_flow": [16, 224, 224, 2], "yamnet":
 # Factors of variables, so that activations neither vanish nor grow.
 GAINS = [
     (r"simclr", r"base_model/.*/kernel$", 0.6),
+    (r"east", r"bottleneck_v1/conv3/weights$", 0.3),
+    # The means are subtracted from images whose values are much smaller.
+    (r"east", r"^resnet_v1_50/conv1/weights$", 0.01),
 ]
 
 
@@ -200,7 +242,7 @@ def make_case(name, folder, source):
     build, size, classes, arguments = CASES[name]
     build = functools.partial(build, **arguments)
     height_width = size if isinstance(size, list) else [size, size]
-    network = re.sub(r"_(\d+|pretrained|rgb|flow)", "", name) if name.startswith(("simclr", "i3d")) else name
+    network = re.sub(r"_(\d+|half|pretrained|squeezed|selective|cifar|rgb|flow)", "", name) if name.startswith(("bit", "simclr", "i3d")) else name
     network = {"i3d": "inception_i3d"}.get(network, network.lower().replace("-", "_"))
     case = {"network": network, "num_classes": classes or 0, "size": size}
     shape = SHAPES.get(name, [*height_width, 3])

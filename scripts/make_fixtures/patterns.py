@@ -127,6 +127,18 @@ def shapes_one_after_another():
     return [x], [tf.reshape(rows, [-1, 6])], [[random(4, 2, 3)], [random(0, 2, 3)]]
 
 
+def pooling_of_zeros_around_images():
+    """The zeros are larger than the negative numbers beside them. Those around what a ReLU computes change no maximum."""
+    x = floats(None, None, None, 3)
+    zeros = [[0, 0], [1, 1], [1, 1], [0, 0]]
+
+    def pooled(images):
+        return tf.nn.max_pool2d(tf.pad(images, zeros), 3, 2, "VALID")
+
+    y = tf.nn.conv2d(x, tf.constant(random(1, 1, 3, 4)), 1, "VALID") - 3
+    return [x], [pooled(x), pooled(y), pooled(tf.nn.relu(x))], [[random(2, 7, 6, 3) - 2]]
+
+
 CASES = {
     "causal_convolutions": causal_convolutions,
     "sequences_in_blocks_same": convolutions_of_sequences_in_blocks("SAME"),
@@ -144,6 +156,7 @@ CASES = {
     "repeated_nodes": repeated_nodes,
     "nested_concatenations": nested_concatenations,
     "shapes_one_after_another": shapes_one_after_another,
+    "pooling_of_zeros_around_images": pooling_of_zeros_around_images,
 }
 
 

@@ -222,26 +222,36 @@ CASES = {
 }
 
 
-def make_case(name, source):
-    network, build, files, options, arguments = CASES[name]
+def files_of(build, facts):
+    """The files of a case: `facts` about it, and what `build` builds and TensorFlow computes. `gain` scales the variables of a scope."""
+    scope, gain = facts.get("gain", ["", 1.0])
     with tf.Graph().as_default() as graph, tf.Session() as session:
-        inputs, feeds, outputs = build(source, **arguments)
+        inputs, feeds, outputs = build()
         variables = tf.global_variables()
         for variable in variables:
-            variable.load(fill.variable(variable.op.name, variable.shape.as_list()), session)
+            factor = gain if variable.op.name.startswith(scope) else 1.0
+            variable.load(fill.variable(variable.op.name, variable.shape.as_list(), factor), session)
         results = session.run(list(outputs.values()), dict(zip(inputs, feeds)))
         graph = tf.graph_util.extract_sub_graph(graph.as_graph_def(), [tensor.op.name for tensor in outputs.values()])
     case = {
-        "network": network, "options": options, "files": files, "inputs": [tensor.op.name for tensor in inputs],
+        **facts, "inputs": [tensor.op.name for tensor in inputs],
         "outputs": [[key, tensor.name] for key, tensor in outputs.items()],
         "variables": [[variable.op.name, variable.shape.as_list()] for variable in variables],
     }
-    arrays = [("i", feeds), ("o", results)]
+    arrays = {f"{kind}{index}.npy": value for kind, values in (("i", feeds), ("o", results)) for index, value in enumerate(values)}
+    if inputs[0].op.name == "input":
+        # Images, which fill.py computes.
+        del arrays["i0.npy"]
     return {
         "case.json": json.dumps(case, separators=(",", ":")).encode(),
         "graph.pb": graph.SerializeToString(deterministic=True),
-        **{f"{kind}{index}.npy": cases.array_bytes(value) for kind, values in arrays for index, value in enumerate(values)},
+        **{name: cases.array_bytes(value) for name, value in arrays.items()},
     }
+
+
+def make_case(name, source):
+    network, build, files, options, arguments = CASES[name]
+    return files_of(lambda: build(source, **arguments), {"network": network, "options": options, "files": files})
 
 
 def make(folder, source):

@@ -80,6 +80,15 @@ fn table<'a>(page: &mut String, args: impl Iterator<Item = &'a Arg>) {
         if takes_value && !defaults.is_empty() {
             let _ = write!(help, " [default: {}]", defaults.join(", "));
         }
+        let aliases: Vec<String> = arg
+            .get_visible_aliases()
+            .unwrap_or_default()
+            .iter()
+            .map(|alias| format!("`--{alias}`"))
+            .collect();
+        if !aliases.is_empty() {
+            let _ = write!(help, " [also: {}]", aliases.join(", "));
+        }
         let name = format!("{names} {value}");
         line_of(page, &format!("`{}`", name.trim()), &help);
     }

@@ -142,7 +142,7 @@ fn inferred_outputs(
                 .advice(format!("{advice}{rebuilding}")))
         }
         // A frozen graph was cut after its outputs: one that is found is sure.
-        [_] if file.kind() == GraphKind::GraphDef => Ok(found),
+        [_] if matches!(file.kind(), GraphKind::GraphDef | GraphKind::TfjsGraphModel) => Ok(found),
         _ => {
             let listed = first_of(&found, LISTED);
             let outputs = if found.len() == 1 { "output" } else { "outputs" };

@@ -134,7 +134,7 @@ impl Called {
             model.nodes.push(Node {
                 name: node,
                 op: "Identity".into(),
-                domain: "",
+                domain: "".into(),
                 inputs,
                 outputs,
                 attributes: vec![],
@@ -174,7 +174,14 @@ mod tests {
 
     fn node(op: &'static str, input: &str, output: &str) -> Node {
         let (inputs, outputs) = (texts(&[input]), texts(&[output]));
-        Node { name: output.to_owned(), op: op.into(), domain: "", inputs, outputs, attributes: vec![] }
+        Node {
+            name: output.to_owned(),
+            op: op.into(),
+            domain: "".into(),
+            inputs,
+            outputs,
+            attributes: vec![],
+        }
     }
 
     /// A model of x:0 whose nodes each read the one before, with these outputs, called by these keys: its inputs, outputs,

@@ -79,6 +79,7 @@ use crate::passes::layer_norm::fuse_layer_norms;
 use crate::passes::moving_averages::MovingAverages;
 use crate::passes::neutral::drop_neutral;
 use crate::passes::pad_convolutions::pad_convolutions;
+use crate::passes::prelu::fuse_prelu;
 use crate::passes::preprocess::{Preprocessing, preprocess};
 use crate::passes::repeated::merge_repeated;
 use crate::passes::tensordot::multiply_tensors;
@@ -234,12 +235,14 @@ fn finish(
         inputs_as_nchw: bound.tensors.inputs_as_nchw.clone(),
         outputs_as_nchw: bound.tensors.outputs_as_nchw.clone(),
         keep_going: options.keep_going,
+        custom_ops: options.custom_ops.clone(),
         fold_batch_norm: options.fold_batch_norm,
         quantization: options.quantization,
     };
     let interface = bound.tensors.names(&bound.graph);
     let mut model = lowered(&bound, &interface, &origin, &lower_options)?;
     model.sources = source.file_states();
+    model.extra_opsets.clone_from(&options.extra_opsets);
     model.metadata = metadata(source, &origin, &batch_norms, options.preprocessing, &labels);
     let names = |infos: &[TensorInfo]| infos.iter().map(|info| info.name.clone()).collect::<Vec<_>>();
     let called = Called::new(&names(&model.inputs), &names(&model.outputs), &bound.keys);
@@ -332,6 +335,7 @@ fn rewritten(bound: BoundGraph, opset: i64) -> Result<BoundGraph> {
     let bound = bound.after(|graph, _| multiply_tensors(graph))?;
     let bound = bound.after(|graph, _| join_reshapes(graph))?;
     let bound = bound.after(|graph, _| fuse_layer_norms(graph, opset))?;
+    let bound = bound.after(|graph, _| fuse_prelu(graph))?;
     let bound = bound.after(|graph, _| fuse_activations(graph, opset))?.pruned();
     let bound = bound.after(|graph, _| merge_repeated(graph, |op| find(op).is_some()))?.pruned();
     let bound = bound.after(|graph, of| join_concats(graph, &of.outputs))?;

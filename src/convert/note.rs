@@ -54,6 +54,8 @@ pub enum NoteKind {
     Classes,
     /// Element types.
     Dtype,
+    /// Options that have no effect, or another one than their name says.
+    Options,
 }
 
 /// Something that the user should know about a conversion.

@@ -47,6 +47,10 @@ pub struct ConvertOptions {
     pub outputs_as_nchw: Vec<String>,
     /// Whether ops that cannot be converted are written as they are, in a domain of their own.
     pub keep_going: bool,
+    /// Ops that are written as they are, even if they could be converted, each with its domain.
+    pub custom_ops: Vec<(String, String)>,
+    /// Versions of operator sets besides ONNX's own, by their domains.
+    pub extra_opsets: Vec<(String, i64)>,
     /// Whether batch norms become a part of the convolutions before them.
     pub fold_batch_norm: bool,
     /// How simulated quantization is written.
@@ -151,6 +155,8 @@ impl Default for ConvertOptions {
             inputs_as_nchw: vec![],
             outputs_as_nchw: vec![],
             keep_going: false,
+            custom_ops: vec![],
+            extra_opsets: vec![],
             fold_batch_norm: false,
             quantization: Quantization::Auto,
             float16: false,

@@ -15,5 +15,8 @@ pub const HARD_SWISH: &str = "HardSwish";
 /// `x / 2 * (1 + erf(x / sqrt(2)))`; with `approximate`, by the hyperbolic tangent.
 pub const GELU: &str = "Gelu";
 
+/// The first input, where it is not negative, and else its product with the second one.
+pub const PRELU: &str = "PRelu";
+
 /// All of them.
-pub const ALL: [&str; 5] = [ROUND_TO_FLOAT16, LAYER_NORMALIZATION, HARD_SWISH, GELU, ON_BRANCH];
+pub const ALL: [&str; 6] = [ROUND_TO_FLOAT16, LAYER_NORMALIZATION, HARD_SWISH, GELU, PRELU, ON_BRANCH];

@@ -6,7 +6,7 @@
 
 use hashbrown::HashMap;
 
-use super::node_def::data_inputs;
+use super::node_def::{data_inputs, past_identities};
 use crate::proto::{FunctionDef, GraphDef, NodeDef, attr_value::Value};
 
 /// Whether a node fills the table that is its first input with keys and values.
@@ -19,8 +19,13 @@ fn is_initializer(node: &&NodeDef) -> bool {
 
 /// The constants that are a table's keys and values; `None` if no initializer in the graph reads constants.
 pub fn contents<'a>(definition: &'a GraphDef, table: &str) -> Option<[&'a NodeDef; 2]> {
-    let constant = |name: &str| definition.node.iter().find(|node| node.name == name && node.op == "Const");
-    let fills = |node: &&NodeDef| data_inputs(node).next().is_some_and(|(input, _)| input == table);
+    let constant = |name: &str| {
+        let name = origin(definition, name);
+        definition.node.iter().find(|node| node.name == name && node.op == "Const")
+    };
+    let fills = |node: &&NodeDef| {
+        data_inputs(node).next().is_some_and(|(input, _)| origin(definition, input) == table)
+    };
     if let Some(initializer) = definition.node.iter().find(|node| is_initializer(node) && fills(node)) {
         let inputs: Vec<&str> = data_inputs(initializer).map(|(name, _)| name).collect();
         return Some([constant(inputs.get(1)?)?, constant(inputs.get(2)?)?]);
@@ -28,6 +33,11 @@ pub fn contents<'a>(definition: &'a GraphDef, table: &str) -> Option<[&'a NodeDe
     // TensorFlow 2 does it in a function, which is called with the table.
     let calls = definition.node.iter().filter(|node| data_inputs(node).any(|(input, _)| input == table));
     calls.filter_map(|call| in_function(definition, call, table, &constant)).next()
+}
+
+/// The node that a tensor comes from, past nodes that only forward it.
+fn origin<'n>(definition: &'n GraphDef, name: &'n str) -> &'n str {
+    past_identities((name, 0), |name| definition.node.iter().find(|node| node.name == name)).0
 }
 
 /// The same, where a node calls a function that fills the table.

@@ -105,6 +105,7 @@ impl GraphSummary {
                 GraphKind::GraphDef => "GraphDef",
                 GraphKind::MetaGraph => "MetaGraph",
                 GraphKind::SavedModel => "SavedModel",
+                GraphKind::TfjsGraphModel => "TensorFlow.js graph model",
             },
             tensorflow_version: info.map(|info| info.tensorflow_version.clone()).filter(|v| !v.is_empty()),
             tags: info.map(|info| info.tags.clone()).unwrap_or_default(),

@@ -8,7 +8,7 @@ use super::{Layout, Rules};
 use crate::error::Result;
 use crate::graph::partial::{self, Length};
 use crate::graph::{Graph, Node, NodeId, NodeRef, Shape, TensorRef};
-use crate::onnx::Model;
+use crate::onnx::{Model, TENSORFLOW_DOMAIN};
 use crate::tensor::{Constant, DType};
 
 /// The options for writing the ONNX model.
@@ -22,6 +22,8 @@ pub struct LowerOptions {
     pub outputs_as_nchw: Vec<TensorRef>,
     /// Whether ops that cannot be converted are written as they are, in a domain of their own.
     pub keep_going: bool,
+    /// Ops that are written as they are, each with its domain.
+    pub custom_ops: Vec<(String, String)>,
     /// Whether batch norms become a part of the convolutions before them.
     pub fold_batch_norm: bool,
     /// How simulated quantization is written.
@@ -126,9 +128,11 @@ impl<'a> Lowering<'a> {
         self.is_quantized && (!has_axis || self.opset() >= 13)
     }
 
-    /// Whether ops that cannot be converted are written as they are.
-    pub fn keeps_going(&self) -> bool {
-        self.options.keep_going
+    /// The domain in which an op is written as it is, if it has to be. `can_be_converted` is whether there is another way.
+    pub fn custom_domain(&self, op: &str, can_be_converted: bool) -> Option<&'a str> {
+        let named = self.options.custom_ops.iter().find(|(custom, _)| custom == op);
+        let keeps_going = self.options.keep_going && !can_be_converted;
+        named.map(|(_, domain)| domain.as_str()).or_else(|| keeps_going.then_some(TENSORFLOW_DOMAIN))
     }
 
     pub fn shape(&self, tensor: TensorRef) -> &'a Shape {

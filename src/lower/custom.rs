@@ -1,14 +1,14 @@
-//! Ops that cannot be converted, written as they are in a domain of their own, for a runtime that knows them.
+//! Ops that are written as they are in a domain of their own, for a runtime that knows them.
 
 use super::Layout;
 use super::context::{Lowering, Value};
 use crate::error::Result;
 use crate::graph::{Attr, NodeRef};
-use crate::onnx::{self, Attribute, TENSORFLOW_DOMAIN, onnx_dtype};
+use crate::onnx::{self, Attribute, onnx_dtype};
 
 /// Writes a node of TensorFlow's op with its outputs and attributes. Types become ONNX's numbers of types, booleans become
 /// integers, and shapes become lists of lengths; other attributes are left out.
-pub fn custom(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+pub fn custom(cx: &mut Lowering<'_>, node: NodeRef<'_>, domain: &str) -> Result<()> {
     let mut inputs = vec![];
     for &input in &node.inputs {
         inputs.push(cx.in_tensorflow_layout(input)?);
@@ -26,7 +26,7 @@ pub fn custom(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     cx.push(onnx::Node {
         name: node.name.clone(),
         op: node.op.clone().into(),
-        domain: TENSORFLOW_DOMAIN,
+        domain: domain.to_owned().into(),
         inputs,
         outputs,
         attributes: attributes.collect(),

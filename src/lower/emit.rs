@@ -34,7 +34,7 @@ impl Lowering<'_> {
     ) {
         let attributes = attributes.into_iter().map(|(name, value)| (name.into(), value)).collect();
         let name = name.to_owned();
-        self.push(onnx::Node { name, op: op.into(), domain: "", inputs, outputs, attributes });
+        self.push(onnx::Node { name, op: op.into(), domain: "".into(), inputs, outputs, attributes });
     }
 
     /// Adds a node of any domain to the model, under a name that no other node has.

@@ -95,6 +95,7 @@ mod tests {
             inputs_as_nchw: vec![],
             outputs_as_nchw: vec![],
             keep_going: false,
+            custom_ops: vec![],
             fold_batch_norm: false,
             quantization: Quantization::Auto,
         };

@@ -94,7 +94,7 @@ pub struct Node {
     /// The operator.
     pub op: Cow<'static, str>,
     /// The domain of the operator; empty for ONNX's default domain.
-    pub domain: &'static str,
+    pub domain: Cow<'static, str>,
     /// The names of its inputs; empty for an omitted optional input.
     pub inputs: Vec<String>,
     /// The names of its outputs.
@@ -156,6 +156,8 @@ pub struct Model {
     pub name: String,
     /// The version of the default operator set.
     pub opset: i64,
+    /// The versions of other domains, where they are not those that the operators need.
+    pub extra_opsets: Vec<(String, i64)>,
     /// Its inputs.
     pub inputs: Vec<TensorInfo>,
     /// Its outputs.
@@ -181,16 +183,17 @@ impl Model {
     }
 
     /// The domains of the model's operators, each with the required version.
-    fn domains(&self) -> BTreeMap<&'static str, i64> {
-        fn collect(nodes: &[Node], domains: &mut BTreeMap<&'static str, i64>) {
+    fn domains(&self) -> BTreeMap<&str, i64> {
+        fn collect<'m>(nodes: &'m [Node], domains: &mut BTreeMap<&'m str, i64>) {
             for node in nodes {
                 // LabelEncoder has keys and values of all types since version 2 of its domain.
-                domains.insert(node.domain, if node.domain == ML_DOMAIN { 2 } else { 1 });
+                domains.insert(&node.domain, if node.domain == ML_DOMAIN { 2 } else { 1 });
                 node.graphs().for_each(|graph| collect(&graph.nodes, domains));
             }
         }
         let mut domains = BTreeMap::new();
         collect(&self.nodes, &mut domains);
+        domains.extend(self.extra_opsets.iter().map(|(domain, version)| (domain.as_str(), *version)));
         domains.insert("", self.opset);
         domains
     }
@@ -267,7 +270,7 @@ fn node_message(node: &Node) -> Result<NodeProto> {
     Ok(NodeProto {
         name: node.name.clone(),
         op_type: node.op.clone().into_owned(),
-        domain: node.domain.to_owned(),
+        domain: node.domain.clone().into_owned(),
         input: node.inputs.clone(),
         output: node.outputs.clone(),
         attribute: attributes.collect::<Result<_>>()?,

@@ -55,7 +55,7 @@ mod tests {
         Node {
             name: output.to_owned(),
             op: op.into(),
-            domain: "",
+            domain: "".into(),
             inputs: vec![input.to_owned()],
             outputs: vec![output.to_owned()],
             attributes: vec![],

@@ -23,7 +23,7 @@ pub fn lower(
     simplify: Simplify,
 ) -> Result<Model> {
     if !options.keep_going {
-        refuse_missing(graph)?;
+        refuse_missing(graph, &options.custom_ops)?;
     }
     let mut lowering = Lowering::new(graph, outputs, options, Rules { lower_node, simplify });
     lowering.is_quantized = match options.quantization {
@@ -40,14 +40,13 @@ pub fn lower(
 /// # Errors
 /// If its op cannot be converted, or not with this operator set.
 fn lower_node(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let Some((op, handler)) = supported(&node.op).and_then(|op| Some((op, op.lower?))) else {
-        return match cx.keeps_going() {
-            true => custom::custom(cx, node),
-            false => {
-                let why = find(&node.op).map_or("this op cannot be converted", |op| op.not_lowered);
-                Err(node.error(why).unsupported())
-            }
-        };
+    let row = supported(&node.op).and_then(|op| Some((op, op.lower?)));
+    if let Some(domain) = cx.custom_domain(&node.op, row.is_some()) {
+        return custom::custom(cx, node, domain);
+    }
+    let Some((op, handler)) = row else {
+        let why = find(&node.op).map_or("this op cannot be converted", |op| op.not_lowered);
+        return Err(node.error(why).unsupported());
     };
     if cx.opset() < op.since {
         return Err(node

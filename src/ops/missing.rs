@@ -23,13 +23,14 @@ struct Missing {
 /// The most tensors that are proposed as outputs before these ops, or as inputs after them.
 const PROPOSED: usize = 4;
 
-/// Refuses a graph with ops that cannot be converted.
+/// Refuses a graph with ops that cannot be converted, but for `custom` ops.
 ///
 /// # Errors
 /// If there are any. The error names the ops and their nodes, and the tensors where a model could end or begin without them.
-pub fn refuse_missing(graph: &Graph) -> Result<()> {
+pub fn refuse_missing(graph: &Graph, custom: &[(String, String)]) -> Result<()> {
     let mut missing = vec![];
     let blocked = collect(graph, &mut missing, false);
+    missing.retain(|missing| !custom.iter().any(|(op, _)| *op == missing.op));
     if missing.is_empty() {
         return Ok(());
     }

@@ -22,6 +22,7 @@ pub mod neutral;
 pub mod own_statistics;
 pub mod pad_convolutions;
 pub mod placeholder_defaults;
+pub mod prelu;
 pub mod preprocess;
 pub mod repeated;
 pub mod rewrite;

@@ -3,6 +3,7 @@
 //! Sources: `research/object_detection/core/post_processing.py` and `box_list_ops.py`.
 
 use super::NetworkBuilder;
+use super::shape_ops::Operand;
 use crate::graph::{Attr, TensorRef};
 use crate::tensor::Constant;
 
@@ -15,13 +16,14 @@ impl NetworkBuilder<'_> {
 
     /// `tf.split(net, parts, axis)`: parts of the same length.
     pub fn split<const N: usize>(&mut self, net: TensorRef, axis: usize) -> [TensorRef; N] {
-        let axis = self.constant("split/split_dim", Constant::from_i32(vec![], &[axis as i32]));
-        let first = self.op("split", "Split", &[axis, net], [("num_split", Attr::Int(N as i64))]);
+        let axis = Constant::from_i32(vec![], &[axis as i32]);
+        let operands = [Operand::Constant("split_dim", axis), Operand::Tensor(net)];
+        let first = self.op_of("split", "Split", &operands, [("num_split", Attr::Int(N as i64))]);
         std::array::from_fn(|part| self.output(first, part))
     }
 
     /// Another output of the op of `first`.
-    fn output(&self, first: TensorRef, port: usize) -> TensorRef {
+    pub fn output(&self, first: TensorRef, port: usize) -> TensorRef {
         if self.has_failed() { first } else { TensorRef { port, ..first } }
     }
 

@@ -4,11 +4,12 @@
 
 use super::arg_scope::{BatchNormArgs, ConvArgs, PoolArgs};
 use super::layers_3d::BatchNormParts;
+use super::shape_ops::Operand;
 use super::{Arg, Kernel, Layer, NetworkBuilder, Normalizer};
 use crate::error::Error;
 use crate::graph::{Attr, Padding, TensorRef};
 use crate::setting::Setting;
-use crate::tensor::Constant;
+use crate::tensor::{Constant, DType};
 
 /// A layer for which the arg_scope and the checkpoint disagree about a variable. The network follows the checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -213,6 +214,24 @@ impl NetworkBuilder<'_> {
     /// `slim.dropout`, which does nothing in inference.
     pub fn dropout(&mut self, net: TensorRef, scope: &str) -> TensorRef {
         self.name_scope(scope, |slim| slim.op("Identity", "Identity", &[net], []))
+    }
+
+    /// `slim.one_hot_encoding`
+    pub fn one_hot_encoding(&mut self, labels: TensorRef, num_classes: usize) -> TensorRef {
+        self.name_scope("OneHotEncoding", |slim| {
+            let labels = match slim.dtype(labels) {
+                DType::Int32 => slim.cast_as("ToInt64", labels, DType::Int64),
+                _ => labels,
+            };
+            let number = |value| Constant::from_f32(vec![], &[value]);
+            let operands = [
+                Operand::Tensor(labels),
+                Operand::Constant("depth", Constant::from_i32(vec![], &[num_classes as i32])),
+                Operand::Constant("Const", number(1.0)),
+                Operand::Constant("Const_1", number(0.0)),
+            ];
+            slim.op_of("one_hot", "OneHot", &operands, [])
+        })
     }
 
     /// `slim.flatten`: everything but the batch becomes one axis.

@@ -145,6 +145,14 @@ impl<'a> NetworkBuilder<'a> {
         tensor
     }
 
+    /// Builds a part of the network whose end points are not those of the network.
+    pub(super) fn without_end_points<T>(&mut self, build: impl FnOnce(&mut Self) -> T) -> T {
+        let end_points = self.end_points.clone();
+        let built = build(self);
+        self.end_points = end_points;
+        built
+    }
+
     /// The tensor of an end point that was built before.
     pub fn built_end_point(&mut self, name: &str) -> TensorRef {
         let found = self.end_points.iter().find(|(known, _)| known == name).map(|(_, tensor)| *tensor);

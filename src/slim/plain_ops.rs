@@ -143,8 +143,19 @@ impl NetworkBuilder<'_> {
 
     /// `tf.cast(net, dtype)`
     pub fn cast(&mut self, net: TensorRef, dtype: DType) -> TensorRef {
+        self.cast_as("Cast", net, dtype)
+    }
+
+    /// `tf.cast(net, dtype, name)`
+    pub fn cast_as(&mut self, name: &str, net: TensorRef, dtype: DType) -> TensorRef {
         let from = self.dtype(net);
-        self.op("Cast", "Cast", &[net], [("SrcT", Attr::Type(from)), ("DstT", Attr::Type(dtype))])
+        self.op(name, "Cast", &[net], [("SrcT", Attr::Type(from)), ("DstT", Attr::Type(dtype))])
+    }
+
+    /// A reduction such as `tf.reduce_sum(net, axes, keepdims=keep)`, where `axes` are a scalar or a vector.
+    pub fn reduced_along(&mut self, op: &str, net: TensorRef, axes: Constant, keep: bool) -> TensorRef {
+        let keep = [("keep_dims", Attr::Bool(keep))];
+        self.op_with_constant(op, op, &[net], ("reduction_indices", axes), keep)
     }
 
     /// `tf.reduce_mean(net, axis)`

@@ -3,7 +3,8 @@
 //! Source: `tensorflow/python/ops/image_ops_impl.py`, and `ResizeBilinear` and `ResizeNearestNeighbor` in
 //! `tensorflow/core/ops/image_ops.cc`.
 
-use super::NetworkBuilder;
+use super::shape_ops::Operand;
+use super::{Length, NetworkBuilder};
 use crate::graph::{Attr, TensorRef};
 use crate::tensor::Constant;
 
@@ -51,6 +52,19 @@ impl NetworkBuilder<'_> {
         name: &str,
     ) -> TensorRef {
         self.op(name, interpolation.op(), &[images, size], alignment.attrs())
+    }
+
+    /// Resizes images to a height and width of which each is known or in a tensor. The name of the op is that of its kind.
+    pub fn resize_to_lengths(
+        &mut self,
+        images: TensorRef,
+        size: [Length; 2],
+        interpolation: Interpolation,
+        alignment: Alignment,
+    ) -> TensorRef {
+        let op = interpolation.op();
+        let operands = [Operand::Tensor(images), Operand::Lengths("size", &size)];
+        self.op_of(op, op, &operands, alignment.attrs())
     }
 }
 

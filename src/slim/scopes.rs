@@ -62,6 +62,13 @@ impl NetworkBuilder<'_> {
         self.within(self.variable_scope.clone(), name_scope, build)
     }
 
+    /// Builds in the name scope of a layer that may be called before: the names of its ops are numbered on from one call to the next.
+    pub(super) fn call_scope<T>(&mut self, name: &str, build: impl FnOnce(&mut Self) -> T) -> T {
+        let name_scope = [self.name_scope.as_str(), name].concat();
+        self.names.entry(name_scope.to_ascii_lowercase()).or_insert(1);
+        self.within(self.variable_scope.clone(), name_scope + "/", build)
+    }
+
     /// Builds several ops whose last one has the name of the scope that they are in, as TensorFlow's functions of a few ops do.
     pub(super) fn op_scope(
         &mut self,

@@ -91,6 +91,32 @@ impl NetworkBuilder<'_> {
         })
     }
 
+    /// `tf.shape(net)`: a constant if all lengths are known.
+    pub(super) fn shape_tensor(&mut self, net: TensorRef) -> TensorRef {
+        let known: Option<Vec<usize>> = self.shape(net).fully_known();
+        match known {
+            Some(lengths) => {
+                let lengths: Vec<i32> = lengths.into_iter().map(|length| length as i32).collect();
+                self.constant("Shape", Constant::from_i32(vec![lengths.len()], &lengths))
+            }
+            None => self.op("Shape", "Shape", &[net], []),
+        }
+    }
+
+    /// `tf.shape(net)[0]`
+    pub(super) fn first_length(&mut self, net: TensorRef) -> TensorRef {
+        let shape = self.shape_tensor(net);
+        self.element(shape, 0)
+    }
+
+    /// `tf.stack` of scalars, the last ones of which are numbers.
+    pub(super) fn stack(&mut self, tensors: &[TensorRef], numbers: &[usize]) -> TensorRef {
+        let tensors = tensors.iter().copied().map(Length::Computed);
+        let lengths: Vec<Length> = tensors.chain(numbers.iter().copied().map(Length::Known)).collect();
+        let name = self.unique_name("stack");
+        self.packed(name, &lengths)
+    }
+
     /// `vector[index]`
     fn element(&mut self, vector: TensorRef, index: usize) -> TensorRef {
         let index = index as i32;
@@ -169,6 +195,35 @@ impl NetworkBuilder<'_> {
     pub fn transpose(&mut self, net: TensorRef, perm: &[i32]) -> TensorRef {
         let perm = Operand::Constant("perm", Constant::from_i32(vec![perm.len()], perm));
         self.op_of("transpose", "Transpose", &[Tensor(net), perm], [])
+    }
+
+    /// `tf.nn.softmax(net, axis=0)`: exchanges the first axis and the last one before and after it.
+    pub fn softmax_of_first_axis(&mut self, net: TensorRef) -> TensorRef {
+        let rank = self.shape(net).rank().unwrap_or(1) as i32;
+        // TensorFlow makes a rank for negative axes, and another one for the exchange.
+        self.unique_name("Rank");
+        let rank = self.constant("Rank", Constant::from_i32(vec![], &[rank]));
+        let net = self.exchanged_ends(net, rank);
+        let net = self.op("Softmax", "Softmax", &[net], []);
+        self.exchanged_ends(net, rank)
+    }
+
+    fn exchanged_ends(&mut self, net: TensorRef, rank: TensorRef) -> TensorRef {
+        let number = |suffix, value| Operand::Constant(suffix, Constant::from_i32(vec![], &[value]));
+        let last = self.op_of("Sub", "Sub", &[Tensor(rank), number("y", 1)], []);
+        let before = [number("start", 0), number("limit", 0), number("delta", 1)];
+        let before = self.op_of("range", "Range", &before, []);
+        let between = [number("start", 1), Tensor(last), number("delta", 1)];
+        let between = self.op_of("range", "Range", &between, []);
+        let operands = [
+            Tensor(before),
+            Lengths("values_1", &[Length::Computed(last)]),
+            Tensor(between),
+            Operand::Constant("values_3", Constant::from_i32(vec![1], &[0])),
+            number("axis", 0),
+        ];
+        let perm = self.op_of("concat", "ConcatV2", &operands, []);
+        self.op("transpose", "Transpose", &[net, perm], [])
     }
 
     /// `tf.cast(net, tf.float32)` of integers.

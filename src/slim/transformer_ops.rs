@@ -166,12 +166,7 @@ impl NetworkBuilder<'_> {
             let beta = slim.variable("beta", &[width]);
             let gamma = slim.variable("gamma", &[width]);
             let axis = slim.shape(net).rank().unwrap_or(1) as i32 - 1;
-            let [mean, variance] = slim.name_scope("moments", |slim| {
-                let mean = slim.kept_mean(net, "mean", axis);
-                let fixed = slim.op("StopGradient", "StopGradient", &[mean], []);
-                let square = slim.op("SquaredDifference", "SquaredDifference", &[net, fixed], []);
-                [mean, slim.kept_mean(square, "variance", axis)]
-            });
+            let [mean, variance] = slim.kept_moments(net, &[axis]);
             slim.name_scope("batchnorm", |slim| {
                 let sum = slim.op_with_number("add", "AddV2", ("y", f64::from(EPSILON)), variance);
                 let scale = slim.op("Rsqrt", "Rsqrt", &[sum], []);
@@ -184,20 +179,15 @@ impl NetworkBuilder<'_> {
         })
     }
 
-    fn kept_mean(&mut self, net: TensorRef, name: &str, axis: i32) -> TensorRef {
-        let axis = Operand::Constant("reduction_indices", Constant::from_i32(vec![1], &[axis]));
-        self.op_of(name, "Mean", &[Tensor(net), axis], [("keep_dims", Attr::Bool(true))])
-    }
-
     fn manual_layer_norm(&mut self, net: TensorRef) -> TensorRef {
         self.variable_scope("LayerNorm", |slim| {
             let width = slim.channels(net);
             let beta = slim.variable("beta", &[width]);
             let gamma = slim.variable("gamma", &[width]);
-            let mean = slim.kept_mean(net, "Mean", -1);
+            let mean = slim.kept_mean(net, "Mean", &[-1]);
             let difference = slim.op("sub", "Sub", &[net, mean], []);
             let square = slim.product(difference, difference);
-            let variance = slim.kept_mean(square, "Mean", -1);
+            let variance = slim.kept_mean(square, "Mean", &[-1]);
             let difference = slim.op("sub", "Sub", &[net, mean], []);
             let sum = slim.op_with_number("add", "AddV2", ("y", f64::from(MANUAL_EPSILON)), variance);
             let scale = slim.op("Rsqrt", "Rsqrt", &[sum], []);

@@ -1,4 +1,4 @@
-//! Unpacks archives, because the slim model library publishes its checkpoints in archives.
+//! Unpacks archives, because the slim model library publishes its checkpoints in archives; also files that were compressed alone.
 //!
 //! Members are unpacked into a private folder. Members with a path outside of this folder are refused.
 
@@ -19,24 +19,33 @@ use crate::temporary::Temporary;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Tar,
-    TarGz,
+    /// A tar archive, or a single file, compressed with gzip.
+    Gz,
     Zip,
 }
+
+/// The number of bytes that identify an archive.
+pub const HEAD_BYTES: u64 = 512;
 
 /// The offset and the bytes that identify a tar archive.
 const TAR_MAGIC: (usize, &[u8]) = (257, b"ustar");
 
 impl Kind {
-    /// Determines the format of an archive from its first bytes; `None` if the file is not an archive.
+    /// Determines the format of a file from its first bytes; `None` if the file is not an archive.
     pub fn of(path: &Path) -> Option<Self> {
         // Checked first, because opening a named pipe would wait for a writer.
         if !path.is_file() {
             return None;
         }
         let mut head = Vec::new();
-        File::open(path).ok()?.take(512).read_to_end(&mut head).ok()?;
+        File::open(path).ok()?.take(HEAD_BYTES).read_to_end(&mut head).ok()?;
+        Self::of_head(&head)
+    }
+
+    /// Determines the format of an archive from its first [`HEAD_BYTES`].
+    pub fn of_head(head: &[u8]) -> Option<Self> {
         if head.starts_with(&[0x1f, 0x8b]) {
-            Some(Self::TarGz)
+            Some(Self::Gz)
         } else if head.starts_with(b"PK\x03\x04") {
             Some(Self::Zip)
         } else {
@@ -53,17 +62,35 @@ const CHUNK_BYTES: usize = 1 << 20;
 /// The most members of an archive.
 const MAX_MEMBERS: usize = 100_000;
 
+/// A private folder with the contents of an archive.
+#[derive(Debug)]
+pub struct Unpacked {
+    pub folder: Temporary<TempDir>,
+    /// The file that was compressed alone, without an archive around it.
+    pub single_file: Option<PathBuf>,
+}
+
 /// Unpacks an archive into a new private folder.
-pub fn unpack(path: &Path, kind: Kind) -> Result<Temporary<TempDir>> {
-    let folder = Temporary::folder().map_err(|error| unwritable(path, &error))?;
-    let file = File::open(path).map_err(|error| Error::file(path, error))?;
-    let mut unpacking = Unpacking { archive: path, folder: &folder, bytes_left: MAX_UNPACKED, members: 0 };
+pub fn unpack(path: &Path, kind: Kind) -> Result<Unpacked> {
+    let file = BufReader::new(File::open(path).map_err(|error| Error::file(path, error))?);
     match kind {
-        Kind::Tar => unpacking.tar(BufReader::new(file))?,
-        Kind::TarGz => unpacking.tar(MultiGzDecoder::new(BufReader::new(file)))?,
-        Kind::Zip => unpacking.zip(BufReader::new(file))?,
+        Kind::Zip => Unpacking::of(path)?.zip(file),
+        Kind::Tar | Kind::Gz => unpack_stream(path, file, kind),
     }
-    Ok(folder)
+}
+
+/// Unpacks a [`Kind::Tar`] or [`Kind::Gz`] while it is read. `path` is its name, in messages and for a file that was compressed alone.
+pub fn unpack_stream(path: &Path, reader: impl Read, kind: Kind) -> Result<Unpacked> {
+    let unpacking = Unpacking::of(path)?;
+    if kind == Kind::Tar {
+        return unpacking.tar(reader);
+    }
+    let mut unpacked = BufReader::with_capacity(CHUNK_BYTES, MultiGzDecoder::new(reader));
+    let mut head = vec![];
+    (&mut unpacked).take(HEAD_BYTES).read_to_end(&mut head).map_err(|error| unpacking.damaged(error))?;
+    let is_tar = Kind::of_head(&head) == Some(Kind::Tar);
+    let contents = head.chain(unpacked);
+    if is_tar { unpacking.tar(contents) } else { unpacking.single_file(contents) }
 }
 
 fn unwritable(archive: &Path, error: &io::Error) -> Error {
@@ -74,12 +101,17 @@ fn unwritable(archive: &Path, error: &io::Error) -> Error {
 
 struct Unpacking<'a> {
     archive: &'a Path,
-    folder: &'a Temporary<TempDir>,
+    folder: Temporary<TempDir>,
     bytes_left: u64,
     members: usize,
 }
 
-impl Unpacking<'_> {
+impl<'a> Unpacking<'a> {
+    fn of(archive: &'a Path) -> Result<Self> {
+        let folder = Temporary::folder().map_err(|error| unwritable(archive, &error))?;
+        Ok(Self { archive, folder, bytes_left: MAX_UNPACKED, members: 0 })
+    }
+
     fn damaged(&self, error: impl std::fmt::Display) -> Error {
         Error::file(self.archive, format!("the archive cannot be read: {error}")).advice("download it again")
     }
@@ -92,7 +124,7 @@ impl Unpacking<'_> {
         }
     }
 
-    fn tar(&mut self, reader: impl Read) -> Result<()> {
+    fn tar(mut self, reader: impl Read) -> Result<Unpacked> {
         let mut archive = tar::Archive::new(reader);
         for entry in archive.entries().map_err(|error| self.damaged(error))? {
             let mut entry = entry.map_err(|error| self.damaged(error))?;
@@ -103,10 +135,13 @@ impl Unpacking<'_> {
             let name = entry.path().map_err(|error| self.damaged(error))?.into_owned();
             self.member(&name, &mut entry)?;
         }
-        Ok(())
+        // gzip's checksum is at the end, and a program that writes into a pipe is to write all of it.
+        io::copy(&mut archive.into_inner().take(self.bytes_left), &mut io::sink())
+            .map_err(|error| self.damaged(error))?;
+        Ok(Unpacked { folder: self.folder, single_file: None })
     }
 
-    fn zip(&mut self, reader: impl Read + Seek) -> Result<()> {
+    fn zip(mut self, reader: impl Read + Seek) -> Result<Unpacked> {
         let mut archive = zip::ZipArchive::new(reader).map_err(|error| self.damaged_zip(error))?;
         for index in 0..archive.len() {
             let mut entry = archive.by_index(index).map_err(|error| self.damaged_zip(error))?;
@@ -115,7 +150,15 @@ impl Unpacking<'_> {
                 self.member(&name, &mut entry)?;
             }
         }
-        Ok(())
+        Ok(Unpacked { folder: self.folder, single_file: None })
+    }
+
+    /// A file that was compressed without an archive around it has the name of the compressed file, without the last extension.
+    fn single_file(mut self, mut contents: impl Read) -> Result<Unpacked> {
+        let name = PathBuf::from(self.archive.file_stem().unwrap_or_default());
+        self.member(&name, &mut contents)?;
+        let file = self.folder.path().join(name);
+        Ok(Unpacked { folder: self.folder, single_file: Some(file) })
     }
 
     fn member(&mut self, name: &Path, contents: &mut impl Read) -> Result<()> {
@@ -243,16 +286,22 @@ mod tests {
         builder.into_inner().unwrap()
     }
 
-    fn unpacked(bytes: &[u8]) -> Result<Temporary<TempDir>> {
+    fn unpacked(bytes: &[u8]) -> Result<Unpacked> {
         let folder = TempDir::new().unwrap();
         let path = folder.path().join("a.tar");
         fs::write(&path, bytes).unwrap();
         unpack(&path, Kind::of(&path).unwrap_or(Kind::Tar))
     }
 
+    fn compressed(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(vec![], flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
     #[test]
     fn members_stay_in_the_folder() {
-        let folder = unpacked(&tar_with("./model/x.ckpt", b"table")).unwrap();
+        let folder = unpacked(&tar_with("./model/x.ckpt", b"table")).unwrap().folder;
         assert_eq!(fs::read(folder.path().join("model/x.ckpt")).unwrap(), b"table");
         for name in ["../x.ckpt", "/tmp/x.ckpt", "a/../../x.ckpt"] {
             let error = unpacked(&tar_with(name, b"table")).unwrap_err();
@@ -264,5 +313,22 @@ mod tests {
     fn a_truncated_archive_is_an_error() {
         let tar = tar_with("x.ckpt", &[7; 2000]);
         assert!(unpacked(&tar[..1000]).is_err());
+    }
+
+    #[test]
+    fn the_checksum_after_the_last_member_is_compared() {
+        let mut archive = compressed(&tar_with("x.ckpt", &[7; 2000]));
+        let checksum = archive.len() - 8;
+        archive[checksum] ^= 1;
+        let error = unpacked(&archive).unwrap_err();
+        assert!(error.to_string().contains("the archive cannot be read"), "{error}");
+    }
+
+    #[test]
+    fn a_file_can_be_compressed_without_an_archive() {
+        let unpacked = unpacked(&compressed(b"table")).unwrap();
+        let file = unpacked.single_file.unwrap();
+        assert_eq!(file, unpacked.folder.path().join("a"));
+        assert_eq!(fs::read(file).unwrap(), b"table");
     }
 }

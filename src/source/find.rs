@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{GraphFile, META_SUFFIXES, SAVED_MODEL_VARIABLES, archive, saved_model_file};
+use super::{
+    GraphFile, META_SUFFIXES, SAVED_MODEL_VARIABLES, TFJS_MODEL, archive, saved_model_file, tfjs, tfjs_file,
+};
 use crate::checkpoint::listing;
 use crate::error::{Error, Result};
 use crate::graph::is_variable;
@@ -81,6 +83,8 @@ pub fn models_in(folder: &Path) -> Result<FoundInFolder> {
             if !is_known && matches!(weights_of(&path), Weights::Elsewhere) {
                 found.without_weights.push(path);
             }
+        } else if tfjs::is_model(&path) {
+            found.models.push(tfjs_model(path));
         } else if is_graph(&path) {
             match weights_of(&path) {
                 Weights::Inside | Weights::Unknown => found.models.push(single_file(path)),
@@ -120,6 +124,12 @@ pub fn model_at(path: &Path) -> Found {
     if let Some(graph) = saved_model_file(path) {
         return saved_model(graph);
     }
+    if let Ok(Some(model)) = tfjs_file(path) {
+        return Found { path: path.to_owned(), ..tfjs_model(model) };
+    }
+    if tfjs::is_model(path) {
+        return tfjs_model(path.to_owned());
+    }
     let is_of_checkpoint = prefix_of_meta(path).is_some();
     if archive::Kind::of(path).is_some() || (GraphFile::is_likely(path) && !is_of_checkpoint) {
         return single_file(path.to_owned());
@@ -132,6 +142,15 @@ pub fn model_at(path: &Path) -> Found {
 
 fn single_file(path: PathBuf) -> Found {
     Found { files: vec![path.clone()], path }
+}
+
+/// A model of TensorFlow.js and the files with its weights. A folder is named after its `model.json`, as all models have this name.
+fn tfjs_model(json: PathBuf) -> Found {
+    let parent = json.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let is_only_one = json.ends_with(TFJS_MODEL) && matches!(tfjs_file(parent), Ok(Some(_)));
+    let path = if is_only_one { parent.to_owned() } else { json.clone() };
+    let shards = tfjs::shards(&json);
+    Found { files: std::iter::once(json).chain(shards).collect(), path }
 }
 
 fn saved_model(graph: PathBuf) -> Found {

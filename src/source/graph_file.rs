@@ -1,4 +1,5 @@
-//! Reads graph files: a frozen GraphDef, the `.meta` file of a checkpoint, or a SavedModel, each in binary or text form.
+//! Reads graph files: a frozen GraphDef, the `.meta` file of a checkpoint, or a SavedModel, each in binary or text form; and graph
+//! models of TensorFlow.js.
 //! The kind of file is determined from its contents, not from its name.
 
 use std::path::{Path, PathBuf};
@@ -9,6 +10,7 @@ use prost::bytes::{Buf, Bytes};
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 
 use super::table_files::fill_tables;
+use super::tfjs;
 use crate::error::{Error, Result};
 use crate::file_signature;
 use crate::file_state::FileState;
@@ -31,6 +33,8 @@ pub enum GraphKind {
     MetaGraph,
     /// One of the graphs of a SavedModel.
     SavedModel,
+    /// A graph model of TensorFlow.js.
+    TfjsGraphModel,
 }
 
 /// A graph file that was read.
@@ -39,7 +43,9 @@ pub struct GraphFile {
     path: PathBuf,
     kind: GraphKind,
     meta: MetaGraphDef,
-    state: Option<FileState>,
+    /// The files with the weights of a graph model of TensorFlow.js.
+    shards: Vec<PathBuf>,
+    states: Vec<FileState>,
 }
 
 impl GraphFile {
@@ -56,16 +62,32 @@ impl GraphFile {
             return Err(error);
         }
         let content = match text_of(&bytes) {
+            Some(text) if text.trim_start().starts_with(['{', '[']) => {
+                if text.trim_start().starts_with('[') && tfjs::is_weights_manifest(path) {
+                    return Self::open(&tfjs::graph_of_old_manifest(path)?, tag);
+                }
+                Content::Tfjs(tfjs::read(path, text)?)
+            }
             Some(text) => parse_text(path, text)?,
             None => parse_binary(&bytes).ok_or_else(|| {
                 Error::file(path, "is not a graph: neither a GraphDef, nor a MetaGraphDef, nor a SavedModel")
                     .advice("give a .pb, .pbtxt or .meta file, or download it again if it should be one")
             })?,
         };
+        let (mut shards, mut states) = (vec![], Vec::from_iter(state));
+        let mut add_weights = |model: tfjs::GraphModel| {
+            shards.extend(model.shards);
+            states.extend(model.states);
+            (GraphKind::TfjsGraphModel, model.meta)
+        };
         let (kind, mut meta) = match content {
-            Content::Graph(graph) => {
-                (GraphKind::GraphDef, MetaGraphDef { graph_def: Some(graph), ..MetaGraphDef::default() })
-            }
+            Content::Tfjs(model) => add_weights(model),
+            Content::Graph(graph) => match tfjs::with_old_weights(path, &graph)? {
+                Some(model) => add_weights(model),
+                None => {
+                    (GraphKind::GraphDef, MetaGraphDef { graph_def: Some(graph), ..MetaGraphDef::default() })
+                }
+            },
             Content::Meta(meta) => (GraphKind::MetaGraph, *meta),
             Content::Saved(saved) => (GraphKind::SavedModel, choose_meta_graph(path, saved, tag)?),
         };
@@ -77,13 +99,23 @@ impl GraphFile {
             return Err(Error::file(path, "contains a graph without nodes"));
         }
         fill_tables(&mut meta, path)?;
-        Ok(Self { path: path.to_owned(), kind, meta, state })
+        Ok(Self { path: path.to_owned(), kind, meta, shards, states })
     }
 
-    /// Whether a file has the name of a graph.
+    /// Whether a file has the name of a graph, or is a JSON file with a model of TensorFlow.js.
     pub fn is_likely(path: &Path) -> bool {
         let name = path.file_name().map(|name| name.to_string_lossy().to_lowercase()).unwrap_or_default();
         [".pb", ".pbtxt", ".meta", ".graphdef", ".pb.txt", ".prototxt"].iter().any(|end| name.ends_with(end))
+            || tfjs::is_model(path)
+    }
+
+    /// The graph models of TensorFlow.js in a folder.
+    pub(super) fn tfjs_models_in(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut models: Vec<PathBuf> =
+            entries.map(|entry| entry.path()).filter(|path| tfjs::is_model(path)).collect();
+        models.sort();
+        models
     }
 
     /// Replaces the beginning of the file's path, if it is `from`, by `to`.
@@ -101,9 +133,14 @@ impl GraphFile {
         &self.path
     }
 
-    /// The state of the file when it was opened.
-    pub fn file_state(&self) -> Option<&FileState> {
-        self.state.as_ref()
+    /// The states of the files when they were opened.
+    pub fn file_states(&self) -> &[FileState] {
+        &self.states
+    }
+
+    /// The files with the weights, if they are not in a checkpoint or in the graph's own file.
+    pub fn shards(&self) -> &[PathBuf] {
+        &self.shards
     }
 
     /// The kind of file.
@@ -128,6 +165,7 @@ enum Content {
     Graph(GraphDef),
     Meta(Box<MetaGraphDef>),
     Saved(SavedModel),
+    Tfjs(tfjs::GraphModel),
 }
 
 /// The first byte of a SavedModel: field 1 is a number. In the other kinds, it is a message.

@@ -5,17 +5,20 @@ mod find;
 mod graph_file;
 mod standard_input;
 mod table_files;
+mod tfjs;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tempfile::TempDir;
 
+use archive::Unpacked;
 pub use find::{Found, FoundInFolder, is_saved_model, model_at, models_in};
 pub(crate) use graph_file::message_descriptor;
 pub use graph_file::{GraphFile, GraphKind};
+use standard_input::Stored;
 
-use crate::checkpoint::{Checkpoint, with_suffix};
+use crate::checkpoint::{Checkpoint, listing, with_suffix};
 use crate::error::{Error, Result};
 use crate::file_state::FileState;
 use crate::model_config::ModelConfig;
@@ -56,23 +59,34 @@ struct TemporaryFiles {
 const SAVED_MODEL_FILES: [&str; 2] = ["saved_model.pb", "saved_model.pbtxt"];
 const SAVED_MODEL_VARIABLES: &str = "variables/variables";
 
+/// The file that TensorFlow.js's converter writes a model to.
+const TFJS_MODEL: &str = "model.json";
+/// The file that versions 0.x of it write the graph to.
+const OLD_TFJS_MODEL: &str = "tensorflowjs_model.pb";
+
 /// The suffixes that the file with the graph has after the prefix of the checkpoint.
 const META_SUFFIXES: [&str; 3] = [".meta", ".meta.pbtxt", ".meta.txt"];
 
 impl Source {
     /// Opens `path`: a checkpoint (see [`Checkpoint::open`]) with the `.meta` file beside it, a graph (see
-    /// [`GraphFile::open`]), the folder of a SavedModel, or an archive (tar, tar.gz, zip) of one of these. An archive is
-    /// unpacked into a private folder that is removed with the source. The path `-` is standard input, which can be a
-    /// graph, a V1 checkpoint or an archive.
+    /// [`GraphFile::open`]), the folder of a SavedModel, or an archive (tar, tar.gz, zip) of one of these; a
+    /// single file may also be compressed with gzip. An archive is unpacked into a private folder that is removed with the source. The
+    /// path `-` is standard input, which can be a graph, a V1 checkpoint or an archive.
     ///
     /// # Errors
     /// If there is no model or more than one, or the archive cannot be read.
     pub fn open(path: &Path, options: &OpenOptions) -> Result<Self> {
         if path.as_os_str() == standard_input::PATH {
-            let (folder, file) = standard_input::to_file()?;
             let name = Path::new(standard_input::NAME);
-            let source = open_file(&file, options).map_err(|error| error.with_path_replaced(&file, name))?;
-            return Ok(source.with_name(name, TemporaryFiles { path: file, _folder: folder }));
+            return match standard_input::store()? {
+                Stored::Archive(unpacked) => open_unpacked(name, unpacked, options),
+                Stored::File(folder, file) => {
+                    let source = open_file(&file, options).map_err(|error| {
+                        error.with_path_replaced(&file, name).with_path_replaced(folder.path(), name)
+                    })?;
+                    Ok(source.with_name(name, TemporaryFiles { path: file, _folder: folder }))
+                }
+            };
         }
         open_file(path, options)
     }
@@ -137,6 +151,7 @@ impl Source {
         }
         if let Some(graph) = &self.graph {
             files.push(graph.path().to_owned());
+            files.extend_from_slice(graph.shards());
             if self.checkpoint.is_none() && graph.kind() == GraphKind::SavedModel {
                 files.push(with_suffix(&graph.path().with_file_name(SAVED_MODEL_VARIABLES), ".index"));
             }
@@ -150,7 +165,7 @@ impl Source {
     /// The state of the files with the weights when they were opened.
     pub fn file_states(&self) -> Vec<FileState> {
         let checkpoint_states = self.checkpoint.iter().flat_map(Checkpoint::file_states);
-        checkpoint_states.chain(self.graph.iter().filter_map(GraphFile::file_state)).cloned().collect()
+        checkpoint_states.chain(self.graph.iter().flat_map(GraphFile::file_states)).cloned().collect()
     }
 
     /// The path of a file as the user knows it: for a file from an archive, the path of the archive and the path in it.
@@ -172,8 +187,15 @@ impl Source {
 
 fn open_file(path: &Path, options: &OpenOptions) -> Result<Source> {
     let Some(kind) = archive::Kind::of(path) else { return open_parts(path, options) };
-    let folder = archive::unpack(path, kind)?;
-    let model_path = archive::model_in(path, folder.path())?;
+    open_unpacked(path, archive::unpack(path, kind)?, options)
+}
+
+fn open_unpacked(path: &Path, unpacked: Unpacked, options: &OpenOptions) -> Result<Source> {
+    let Unpacked { folder, single_file } = unpacked;
+    let model_path = match single_file {
+        Some(file) => file,
+        None => archive::model_in(path, folder.path())?,
+    };
     // The user knows the path of the archive, not that of the temporary folder.
     let source =
         open_parts(&model_path, options).map_err(|error| error.with_path_replaced(folder.path(), path))?;
@@ -223,8 +245,11 @@ fn open_graph_and_weights(path: &Path, options: &OpenOptions) -> Result<Source> 
         let has_variables = variables.with_extension("index").exists();
         return Ok(from_graph(graph, has_variables.then(|| Checkpoint::open(&variables)).transpose()?));
     }
-    if path.is_file() && GraphFile::is_likely(path) {
+    if path.is_file() && (GraphFile::is_likely(path) || tfjs::is_json(path)) {
         return Ok(from_graph(GraphFile::open(path, tag)?, checkpoint_of(path)?));
+    }
+    if let Some(file) = tfjs_file(path)? {
+        return Ok(from_graph(GraphFile::open(&file, tag)?, None));
     }
     let checkpoint = Checkpoint::open(path)?;
     let mut graph_paths = META_SUFFIXES.iter().map(|suffix| with_suffix(checkpoint.path(), suffix));
@@ -244,6 +269,25 @@ fn saved_model_file(path: &Path) -> Option<PathBuf> {
         return Some(path.to_owned());
     }
     SAVED_MODEL_FILES.iter().map(|name| path.join(name)).find(|file| file.is_file())
+}
+
+/// The graph model of TensorFlow.js in a folder without a checkpoint.
+fn tfjs_file(folder: &Path) -> Result<Option<PathBuf>> {
+    if !folder.is_dir() || !listing::list(folder).is_empty() {
+        return Ok(None);
+    }
+    let mut models = GraphFile::tfjs_models_in(folder);
+    if let Some(default) = models.iter().position(|path| path.ends_with(TFJS_MODEL)) {
+        return Ok(Some(models.swap_remove(default)));
+    }
+    if models.len() > 1 {
+        let names = models.iter().filter_map(|path| path.file_name()).map(|name| name.display().to_string());
+        let listed = names.collect::<Vec<_>>().join(", ");
+        return Err(Error::file(folder, format!("it contains several TensorFlow.js models: {listed}"))
+            .advice("give the path of one of them"));
+    }
+    let old = folder.join(OLD_TFJS_MODEL);
+    Ok(models.pop().or_else(|| old.is_file().then_some(old)))
 }
 
 /// The checkpoint beside a `.meta` file.

@@ -4,6 +4,7 @@ pub mod checkpoint_writer;
 pub mod checkpoints;
 pub mod command;
 pub mod fill;
+pub mod network_cases;
 pub mod npy;
 pub mod onnx;
 pub mod op_cases;

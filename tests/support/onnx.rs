@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use onnx_protobuf::{Message, ModelProto, NodeProto};
-use rten::{ModelOptions, ValueOrView};
+use rten::{ModelOptions, Value, ValueOrView};
 use rten_tensor::Tensor;
 use rten_tensor::prelude::*;
 
@@ -66,12 +66,16 @@ pub fn execute_all(path: &Path, inputs: &[(Vec<usize>, Vec<f32>)]) -> Vec<(Vec<u
     run(path, tensors.iter().map(|tensor| tensor.view().into()).collect())
 }
 
-/// Runs a model that takes int32 numbers, on as many inputs as it takes.
+/// Runs a model that takes floats and integers, on as many inputs as it takes. The runtime takes integers of any type as int32.
 pub fn execute_arrays(path: &Path, inputs: &[Array]) -> Vec<(Vec<usize>, Vec<f32>)> {
-    let numbers = |input: &Array| input.values.iter().map(|&value| value as i32).collect::<Vec<_>>();
-    let tensors: Vec<Tensor<i32>> =
-        inputs.iter().map(|input| Tensor::from_data(&input.shape, numbers(input))).collect();
-    run(path, tensors.iter().map(|tensor| tensor.view().into()).collect())
+    let tensor = |input: &Array| -> ValueOrView<'static> {
+        let (shape, values) = (&input.shape[..], input.values.iter());
+        match input.descr.as_str() {
+            "<f4" => Tensor::from_data(shape, values.map(|&value| value as f32).collect::<Vec<_>>()).into(),
+            _ => Tensor::from_data(shape, values.map(|&value| value as i32).collect::<Vec<_>>()).into(),
+        }
+    };
+    run(path, inputs.iter().map(tensor).collect())
 }
 
 /// Runs a model that takes bytes.
@@ -87,7 +91,10 @@ fn run(path: &Path, inputs: Vec<ValueOrView<'_>>) -> Vec<(Vec<usize>, Vec<f32>)>
     outputs
         .into_iter()
         .map(|value| {
-            let tensor: Tensor<f32> = value.try_into().expect("the output is of floats");
+            if let Value::Int32Tensor(tensor) = value {
+                return (tensor.shape().to_vec(), tensor.iter().map(|&value| value as f32).collect());
+            }
+            let tensor: Tensor<f32> = value.try_into().expect("the output is of numbers");
             (tensor.shape().to_vec(), tensor.to_vec())
         })
         .collect()

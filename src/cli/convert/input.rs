@@ -7,8 +7,9 @@ use clap::builder::PossibleValue;
 
 use super::options::INTERFACE;
 use crate::convert::{ConvertOptions, FrozenPlaceholder, InputShape};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::passes::moving_averages;
+use crate::setting::Setting;
 use crate::slim::{NetworkChoice, NetworkOption};
 use crate::source::OpenOptions;
 
@@ -33,9 +34,10 @@ pub struct InputArgs {
     #[arg(long, help_heading = GRAPH, value_name = "TAGS")]
     tag: Option<String>,
     /// The signature of a SavedModel; other options accept its keys as names of tensors [default: serving_default]
-    #[arg(long, help_heading = GRAPH, value_name = "NAME")]
+    #[arg(long, visible_alias = "signature_def", help_heading = GRAPH, value_name = "NAME")]
     signature: Option<String>,
-    /// Make these tensors the inputs; the ops that compute them are cut off [default: the graph's placeholders]
+    /// Make these tensors the inputs; the ops that compute them are cut off [default: the graph's placeholders]. A name may have a
+    /// shape: NAME[1,224,224,3]
     #[arg(long, help_heading = INTERFACE, value_name = "NAMES", value_delimiter = ',')]
     inputs: Vec<String>,
     /// The shape of an input that the graph leaves open; -1 is any length (repeatable)
@@ -45,10 +47,10 @@ pub struct InputArgs {
     #[arg(long, help_heading = GRAPH, value_name = "NAME=VALUE")]
     freeze: Vec<String>,
     /// Use the default value of these placeholders; don't make them inputs
-    #[arg(long, help_heading = GRAPH, value_name = "NAMES", value_delimiter = ',')]
+    #[arg(long, visible_alias = "use_default", help_heading = GRAPH, value_name = "NAMES", value_delimiter = ',')]
     use_default: Vec<String>,
     /// Make these placeholders inputs without a default value
-    #[arg(long, help_heading = GRAPH, value_name = "NAMES", value_delimiter = ',')]
+    #[arg(long, visible_alias = "ignore_default", help_heading = GRAPH, value_name = "NAMES", value_delimiter = ',')]
     ignore_default: Vec<String>,
     /// The outputs: tensor names, slim end points or keys of the signature [default: the logits and predictions, or the
     /// outputs that are inferred from the graph]
@@ -67,12 +69,16 @@ impl InputArgs {
     /// # Errors
     /// If the value of an option is not of the form that it has to be.
     pub fn to_options(&self) -> Result<ConvertOptions> {
+        let (inputs, mut shapes) = inputs_and_shapes(&self.inputs)?;
+        for text in &self.shape {
+            shapes.push(InputShape::parse(text)?);
+        }
         Ok(ConvertOptions {
             image_size: self.image_size,
             batch_size: self.batch_size,
-            inputs: self.inputs.clone(),
+            inputs,
             outputs: self.outputs.clone(),
-            shapes: self.shape.iter().map(|text| InputShape::parse(text)).collect::<Result<_>>()?,
+            shapes,
             freeze: self.freeze.iter().map(|text| FrozenPlaceholder::parse(text)).collect::<Result<_>>()?,
             use_default: self.use_default.clone(),
             ignore_default: self.ignore_default.clone(),
@@ -80,6 +86,32 @@ impl InputArgs {
             ..self.network.to_options()?
         })
     }
+}
+
+/// The names of inputs, and the shapes that some of them have after their names, in brackets. The commas in brackets have separated
+/// the texts, too.
+fn inputs_and_shapes(texts: &[String]) -> Result<(Vec<String>, Vec<InputShape>)> {
+    let mut joined: Vec<String> = vec![];
+    for text in texts {
+        match joined.last_mut().filter(|last| last.contains('[') && !last.contains(']')) {
+            Some(last) => *last = format!("{last},{text}"),
+            None => joined.push(text.clone()),
+        }
+    }
+    let (mut names, mut shapes) = (vec![], vec![]);
+    for text in joined {
+        let Some((name, shape)) = text.split_once('[') else {
+            names.push(text);
+            continue;
+        };
+        let dims = shape.strip_suffix(']').ok_or_else(|| {
+            Error::new(Setting::Inputs.to(&text), "the shape does not end with a bracket")
+                .advice("write it as NAME[1,224,224,3]; -1 is any length")
+        })?;
+        shapes.push(InputShape::parse(&format!("{name}={dims}"))?);
+        names.push(name.to_owned());
+    }
+    Ok((names, shapes))
 }
 
 /// The options for networks that come without a graph.

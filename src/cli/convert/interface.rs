@@ -15,7 +15,7 @@ use crate::setting::Setting;
 #[derive(Debug, Clone, clap::Args)]
 pub struct InterfaceArgs {
     /// Name inputs and outputs after TensorFlow's tensors, not after the keys of the SavedModel's signature
-    #[arg(long, help_heading = INTERFACE)]
+    #[arg(long, visible_alias = "use-graph-names", help_heading = INTERFACE)]
     tensor_names: bool,
     /// New names of inputs: NAME=NEW, or a name for each input in order
     #[arg(long, help_heading = INTERFACE, value_name = "NAMES", value_delimiter = ',')]

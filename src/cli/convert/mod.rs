@@ -7,6 +7,7 @@ mod options;
 mod report;
 mod standard_output;
 mod summary;
+mod tf2onnx;
 mod verified;
 
 use std::path::{Path, PathBuf};
@@ -16,11 +17,12 @@ pub use input::{InputArgs, image_size};
 pub use options::ConversionArgs;
 use standard_output::ToStandardOutput;
 pub use summary::{Summary, graph_line, join, network_line, options_of};
+use tf2onnx::{Tf2onnxArgs, ToArchive};
 pub use verified::{Pending, Verification};
 
 use super::{output, progress};
-use crate::convert::{Conversion, ConvertOptions, convert};
-use crate::error::Result;
+use crate::convert::{Conversion, ConvertOptions, Note, NoteKind, convert};
+use crate::error::{Error, Result};
 use crate::onnx::WrittenFiles;
 use crate::output::refuse_overwriting;
 use crate::source::Source;
@@ -41,15 +43,21 @@ Examples:
   tf2onnx-rs convert model.ckpt-5000 features.onnx --outputs Mixed_6e,PreLogits
   tf2onnx-rs convert inception_v3.ckpt inception_v3.onnx --report inception_v3.html
   tf2onnx-rs convert inception_v3.ckpt app.onnx --preprocess inception --labels labels.txt
+  tf2onnx-rs convert web_model/model.json model.onnx
+  tf2onnx-rs convert --saved-model saved_model --output model.onnx
   curl https://example.org/frozen.pb | tf2onnx-rs convert - model.onnx")]
 pub struct Args {
     /// A checkpoint (a V1 file, or the prefix or any file of a V2 checkpoint), a .meta, .pb or .pbtxt file, a SavedModel,
-    /// a folder or archive with one of these, or - for standard input
-    input: PathBuf,
+    /// a model.json of TensorFlow.js, a folder or archive with one of these, or - for standard input
+    #[arg(required_unless_present = "given_input")]
+    input: Option<PathBuf>,
     /// The ONNX file to write, or - for standard output
-    output: PathBuf,
+    #[arg(required_unless_present_any = ["given_input", "given_output"])]
+    output: Option<PathBuf>,
     #[command(flatten)]
     conversion: ConversionArgs,
+    #[command(flatten)]
+    tf2onnx: Tf2onnxArgs,
     /// Write a report about what was read, assumed and converted, as a web page or as data (repeatable)
     #[arg(long, value_name = "FILE.html|FILE.json", value_delimiter = ',', value_parser = report::Destination::parse)]
     report: Vec<report::Destination>,
@@ -60,7 +68,7 @@ pub struct Args {
     #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
     /// List every layer that something was assumed about
-    #[arg(short, long)]
+    #[arg(short, long, overrides_with = "verbose")]
     verbose: bool,
 }
 
@@ -78,39 +86,89 @@ pub struct Converted {
     pub writing: f64,
 }
 
+impl Args {
+    /// The input, as an option or an argument.
+    fn input(&self) -> &Path {
+        self.tf2onnx.given_input.as_ref().or(self.input.as_ref()).map_or(Path::new(""), PathBuf::as_path)
+    }
+
+    /// The output, as an option or an argument. Beside an input that is an option, the first argument is the output.
+    fn output(&self) -> &Path {
+        let only_argument = self.input.as_ref().filter(|_| self.tf2onnx.given_input.is_some());
+        let output = self.tf2onnx.given_output.as_ref().or(self.output.as_ref()).or(only_argument);
+        output.map_or(Path::new(""), PathBuf::as_path)
+    }
+
+    /// Refuses arguments that do not go with the options of tf2onnx.
+    fn check(&self) -> Result<()> {
+        self.tf2onnx.check()?;
+        let has_output = self.tf2onnx.given_output.is_some() || self.output.is_some();
+        if let (Some(given), Some(input), true) = (&self.tf2onnx.given_input, &self.input, has_output) {
+            let inputs = format!("{} and {}", given.display(), input.display());
+            return Err(
+                Error::new("convert", format!("it has two inputs, {inputs}")).advice("leave one of them out")
+            );
+        }
+        if self.output() == Path::new("") {
+            return Err(Error::new("convert", "no output is named").advice("give it with --output FILE"));
+        }
+        Ok(())
+    }
+}
+
 pub fn run(args: &Args) -> Result<()> {
-    let reports = report::Reports::begin(&args.report, &args.output)?;
-    let is_sent = args.output.as_os_str() == standard_output::PATH;
+    args.check()?;
+    let reports = report::Reports::begin(&args.report, args.output())?;
+    let is_sent = args.output().as_os_str() == standard_output::PATH;
     let sent = is_sent.then(ToStandardOutput::begin).transpose()?;
-    let output = sent.as_ref().map_or_else(|| args.output.clone(), ToStandardOutput::path);
+    let is_packed = args.tf2onnx.is_archive(args.output());
+    let packed = is_packed.then(|| ToArchive::begin(args.output())).transpose()?;
+    let output = match (&sent, &packed) {
+        (Some(sent), _) => sent.path(),
+        (_, Some(packed)) => packed.path(),
+        _ => args.output().to_owned(),
+    };
+    let conversion_args = match args.tf2onnx.has_external_data() {
+        true => &args.conversion.clone().with_external_data(),
+        false => &args.conversion,
+    };
     let bar = progress::byte_bar(args.quiet, "writing");
     let start = Instant::now();
-    let converted = Source::open(&args.input, &args.conversion.open_options()).and_then(|source| {
+    let converted = Source::open(args.input(), &args.conversion.open_options()).and_then(|source| {
         let files = source.files();
         args.report.iter().try_for_each(|report| refuse_overwriting(&report.path, &files))?;
-        convert_model(&source, start, &output, &args.conversion, &|done, total| {
+        refuse_overwriting(args.output(), &files)?;
+        convert_model(&source, start, &output, conversion_args, &|done, total| {
             bar.set_length(total);
             bar.set_position(done);
         })
         .map(|done| (source, done))
     });
     bar.finish_and_clear();
-    let (source, (converted, pending)) = converted.map_err(|error| match &sent {
-        Some(sent) => sent.error(error),
-        None => error,
+    let (source, (mut converted, pending)) = converted.map_err(|error| match (&sent, &packed) {
+        (Some(sent), _) => sent.error(error),
+        (_, Some(packed)) => packed.error(error),
+        _ => error,
     })?;
-    // The model is written only if the reports can be written.
+    let notes = args.tf2onnx.notes(args.output()).into_iter();
+    converted.conversion.notes.extend(notes.map(|text| Note::info(NoteKind::Options, text)));
+    // The model is written only if the reports and the frozen graph can be written.
     reports.write(args, &converted)?;
+    args.tf2onnx.write_frozen_graph(&source, &args.conversion.input().to_options()?)?;
     pending.persist()?;
+    if let Some(packed) = &packed {
+        packed.pack(&converted.written)?;
+        converted.written.external_data = None;
+    }
     reports.persist()?;
     let Converted { conversion, written, verification, seconds, .. } = &converted;
-    let summary = Summary::new(&args.input, &args.output, conversion, written, *seconds)
+    let summary = Summary::new(args.input(), args.output(), conversion, written, *seconds)
         .with_source(&source)
         .with_verification(verification.as_ref());
     let text = match (args.json, args.quiet) {
         (true, _) => output::json(&summary)?,
         (_, true) => String::new(),
-        _ => summary.text(conversion, args.verbose) + &report::lines(&args.report),
+        _ => summary.text(conversion, args.verbose || args.tf2onnx.debug) + &report::lines(&args.report),
     };
     match sent {
         None => output::print(&text)?,

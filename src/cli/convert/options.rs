@@ -9,7 +9,7 @@ use super::verified::VerificationArgs;
 use crate::convert::ConvertOptions;
 use crate::error::Result;
 use crate::lower::{OPSETS, Quantization};
-use crate::onnx::WriteOptions;
+use crate::onnx::{TENSORFLOW_DOMAIN, WriteOptions};
 use crate::source::OpenOptions;
 
 /// Headings of options in the help.
@@ -22,8 +22,12 @@ pub struct ConversionArgs {
     #[command(flatten)]
     input: InputArgs,
     /// Don't fail if ops cannot be converted: write them as custom ops, in the domain ai.onnx.converters.tensorflow
-    #[arg(long, help_heading = GRAPH)]
+    #[arg(long, visible_alias = "continue_on_error", help_heading = GRAPH)]
     keep_going: bool,
+    /// Write these ops as they are, even if they could be converted, for a runtime that knows them; without a domain, in
+    /// ai.onnx.converters.tensorflow
+    #[arg(long, help_heading = GRAPH, value_name = "OP[:DOMAIN]", value_delimiter = ',', value_parser = custom_op)]
+    custom_ops: Vec<(String, String)>,
     /// Fold batch norms into the convolutions before them: the model is smaller, but harder to read and train
     #[arg(long, help_heading = MODEL)]
     fold_batch_norm: bool,
@@ -41,6 +45,10 @@ pub struct ConversionArgs {
     #[arg(long, help_heading = MODEL, value_name = "N", default_value_t = 17,
           value_parser = opset, allow_negative_numbers = true)]
     opset: i64,
+    /// The versions of other operator sets, such as that of custom ops [default: 1]
+    #[arg(long, visible_alias = "extra_opset", help_heading = MODEL, value_name = "DOMAIN:N", value_delimiter = ',',
+          value_parser = extra_opset)]
+    extra_opset: Vec<(String, i64)>,
     /// Write the weights to a separate file, OUTPUT.data; models above 2 GiB always have one
     #[arg(long, help_heading = MODEL)]
     external_data: bool,
@@ -69,6 +77,8 @@ impl ConversionArgs {
     pub fn convert_options(&self) -> Result<ConvertOptions> {
         self.interface.complete(ConvertOptions {
             keep_going: self.keep_going,
+            custom_ops: self.custom_ops.clone(),
+            extra_opsets: self.extra_opset.clone(),
             fold_batch_norm: self.fold_batch_norm,
             quantization: self.quantization,
             float16: self.float16,
@@ -84,6 +94,18 @@ impl ConversionArgs {
     pub fn write_options(&self) -> WriteOptions {
         WriteOptions { external_data: self.external_data }
     }
+
+    /// The same options, with the weights in a separate file.
+    #[must_use]
+    pub fn with_external_data(mut self) -> Self {
+        self.external_data = true;
+        self
+    }
+
+    /// The options that say what is converted.
+    pub fn input(&self) -> &InputArgs {
+        &self.input
+    }
 }
 
 impl ValueEnum for Quantization {
@@ -97,6 +119,24 @@ impl ValueEnum for Quantization {
             Self::Qdq => "qdq",
             Self::Float => "float",
         }))
+    }
+}
+
+/// An op and the domain in which it is written.
+fn custom_op(text: &str) -> Result<(String, String), String> {
+    let (op, domain) = text.split_once(':').unwrap_or((text, TENSORFLOW_DOMAIN));
+    match op.is_empty() || domain.is_empty() || domain.contains(':') {
+        true => Err("not of the form OP or OP:DOMAIN".to_owned()),
+        false => Ok((op.to_owned(), domain.to_owned())),
+    }
+}
+
+/// A domain and the version of its operators.
+fn extra_opset(text: &str) -> Result<(String, i64), String> {
+    let parts = text.split_once(':').and_then(|(domain, version)| Some((domain, version.parse().ok()?)));
+    match parts.filter(|(domain, version)| !domain.is_empty() && *version > 0) {
+        Some((domain, version)) => Ok((domain.to_owned(), version)),
+        None => Err("not of the form DOMAIN:VERSION".to_owned()),
     }
 }
 

@@ -62,7 +62,7 @@ impl<'a> Reports<'a> {
         let crate::convert::Timing { building, rewriting, lowering } = conversion.timing;
         let timing =
             Timing { opening: *opening, building, rewriting, lowering, writing: *writing, report: 0.0 };
-        let subject = Subject { input: &args.input, output: &args.output, options, written, timing };
+        let subject = Subject { input: args.input(), output: args.output(), options, written, timing };
         let report = ConversionReport::new(subject, conversion)?;
         self.0.iter().try_for_each(|(destination, file)| report.write(file, destination.format))
     }

@@ -133,7 +133,7 @@ impl Finish<'_, '_> {
         self.append(Node {
             name,
             op: "Cast".into(),
-            domain: "",
+            domain: "".into(),
             inputs: vec![from],
             outputs: vec![to],
             attributes,

@@ -83,7 +83,7 @@ impl Writer<'_, '_, '_> {
         Node {
             name: self.finish.cx.unique_node_name(&outputs[0]),
             op: op.into(),
-            domain: "",
+            domain: "".into(),
             inputs: inputs.iter().map(|&input| input.clone()).collect(),
             outputs,
             attributes: attributes.into_iter().map(|(name, value)| (name.into(), value)).collect(),

@@ -7,7 +7,7 @@ pub mod shape;
 
 use self::eval::elementwise::{Arithmetic, Comparison, Unary};
 use super::{Op, checks, op};
-use crate::graph::own_ops::{GELU, HARD_SWISH, ROUND_TO_FLOAT16};
+use crate::graph::own_ops::{GELU, HARD_SWISH, PRELU, ROUND_TO_FLOAT16};
 use crate::ops::infer::{like_first_input, one};
 use crate::tensor::DType;
 
@@ -375,6 +375,7 @@ pub const OPS: &[Op] = &[
         .eval(|_, inputs| eval::functions::floats(inputs, eval::functions::xlogy, eval::functions::xlogy)),
     op(GELU).shape(like_first_input).lower(lower::elementwise::gelu, &["Gelu"]).since(20),
     op(HARD_SWISH).shape(like_first_input).lower(lower::elementwise::same, &["HardSwish"]).since(14),
+    op(PRELU).shape(like_first_input).lower(lower::binary::direct, &["PRelu"]).float16(),
     op(ROUND_TO_FLOAT16)
         .shape(like_first_input)
         .not_lowered("it is only in graphs that are evaluated")

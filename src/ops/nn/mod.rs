@@ -140,19 +140,19 @@ pub const OPS: &[Op] = &[
         .eval(eval::normalization::local_response),
     op("MaxPool")
         .shape(|inputs, node| shape::pooling(inputs, node, 4))
-        .lower(lower::layers::max_pool, &["MaxPool"])
+        .lower(lower::layers::max_pool, &["MaxPool", "Pad", "Slice"])
         .note(SMALLER_THAN_WINDOW)
         .eval(|node, inputs| eval::pooling::pool(node, inputs, f32::NEG_INFINITY, f32::max, |_| 1.0))
         .float16(),
     op("MaxPool3D")
         .shape(|inputs, node| shape::pooling(inputs, node, 5))
-        .lower(lower::layers::max_pool, &["MaxPool"])
+        .lower(lower::layers::max_pool, &["MaxPool", "Pad", "Slice"])
         .note(SMALLER_THAN_WINDOW)
         .eval(|node, inputs| eval::pooling::pool(node, inputs, f32::NEG_INFINITY, f32::max, |_| 1.0))
         .float16(),
     op("MaxPoolV2")
         .shape(variants::max_pool_shape)
-        .lower(variants::max_pool, &["MaxPool", "Gather", "ReduceMax"])
+        .lower(variants::max_pool, &["MaxPool", "Pad", "Slice", "Gather", "ReduceMax"])
         .note(SMALLER_THAN_WINDOW)
         .eval(variants::max_pool_eval)
         .float16(),

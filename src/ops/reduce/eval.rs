@@ -19,12 +19,13 @@ fn axes(rank: usize, tensor: &Tensor) -> Option<Vec<usize>> {
     Some(axes)
 }
 
+/// `combine` is not a type parameter: ndarray's loops would be in the program for every op and type.
 fn reduce<T: Clone>(
     array: &ArrayD<T>,
     axes: &[usize],
     keep: bool,
     start: Option<T>,
-    combine: impl Fn(&T, &T) -> T,
+    combine: &dyn Fn(&T, &T) -> T,
 ) -> Option<ArrayD<T>> {
     let mut result = array.clone();
     for &axis in axes {
@@ -52,7 +53,7 @@ fn better_or_nan<T: PartialOrd + Copy>(first: T, second: T, beats: bool) -> T {
 /// The root of the sum of all squares.
 fn norm(array: &ArrayD<f64>, axes: &[usize], keep: bool) -> Option<ArrayD<f64>> {
     let squares = array.mapv(|a| a * a);
-    Some(reduce(&squares, axes, keep, Some(0.0), |a, b| a + b)?.mapv(f64::sqrt))
+    Some(reduce(&squares, axes, keep, Some(0.0), &|a, b| a + b)?.mapv(f64::sqrt))
 }
 
 /// Half the sum of all squares.
@@ -75,12 +76,12 @@ pub fn numbers(node: &Node, inputs: &[&Tensor], reduction: Reduction) -> Option<
     macro_rules! reduced {
         ($a:ident, $zero:expr, $one:expr, $divide:expr, $norm:expr) => {
             match reduction {
-                Reduction::Sum => reduce($a, &axes, keep, Some($zero), |&a, &b| a + b)?,
-                Reduction::Prod => reduce($a, &axes, keep, Some($one), |&a, &b| a * b)?,
-                Reduction::Max => reduce($a, &axes, keep, None, |&a, &b| better_or_nan(a, b, b > a))?,
-                Reduction::Min => reduce($a, &axes, keep, None, |&a, &b| better_or_nan(a, b, b < a))?,
+                Reduction::Sum => reduce($a, &axes, keep, Some($zero), &|&a, &b| a + b)?,
+                Reduction::Prod => reduce($a, &axes, keep, Some($one), &|&a, &b| a * b)?,
+                Reduction::Max => reduce($a, &axes, keep, None, &|&a, &b| better_or_nan(a, b, b > a))?,
+                Reduction::Min => reduce($a, &axes, keep, None, &|&a, &b| better_or_nan(a, b, b < a))?,
                 Reduction::Mean if count == 0 => return None,
-                Reduction::Mean => reduce($a, &axes, keep, Some($zero), |&a, &b| a + b)?.mapv($divide),
+                Reduction::Mean => reduce($a, &axes, keep, Some($zero), &|&a, &b| a + b)?.mapv($divide),
                 Reduction::EuclideanNorm => $norm,
             }
         };
@@ -124,5 +125,5 @@ pub fn flags(
     let [Tensor::Bool(a), axes_input] = inputs else { return None };
     let axes = axes(a.ndim(), axes_input)?;
     let keep = node.bool("keep_dims", false);
-    Some(vec![Tensor::Bool(reduce(a, &axes, keep, Some(start), |&a, &b| combine(a, b))?)])
+    Some(vec![Tensor::Bool(reduce(a, &axes, keep, Some(start), &|&a, &b| combine(a, b))?)])
 }

@@ -35,24 +35,51 @@ fn build(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) ->
     })
 }
 
+/// The modules, in their order.
+pub const MODULES: [&str; 11] = [
+    "Mixed_5b", "Mixed_5c", "Mixed_5d", "Mixed_6a", "Mixed_6b", "Mixed_6c", "Mixed_6d", "Mixed_6e",
+    "Mixed_7a", "Mixed_7b", "Mixed_7c",
+];
+
 /// Builds everything from the images to `Mixed_7c`. Also returns `Mixed_6e`, which the auxiliary classifier reads.
 pub fn base(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> (TensorRef, TensorRef) {
-    let net = slim.arg_scope(LAYERS, &[Stride(1), VALID], |slim| stem(slim, images, options));
+    let net = base_up_to(slim, images, "Mixed_7c", options);
+    (net, slim.built_end_point("Mixed_6e"))
+}
+
+/// `inception_v3_base` with this `final_endpoint`, which is one of [`MODULES`].
+pub fn base_up_to(
+    slim: &mut NetworkBuilder<'_>,
+    images: TensorRef,
+    final_endpoint: &str,
+    options: &Options,
+) -> TensorRef {
+    let mut net = slim.arg_scope(LAYERS, &[Stride(1), VALID], |slim| stem(slim, images, options));
     slim.arg_scope(LAYERS, &[Stride(1), SAME], |slim| {
-        let net = inception_a(slim, net, "Mixed_5b", ["Conv2d_0a_1x1", "Conv2d_0b_5x5"], 32, options);
-        // The library and its checkpoints have these names for the two scopes.
-        let net = inception_a(slim, net, "Mixed_5c", ["Conv2d_0b_1x1", "Conv_1_0c_5x5"], 64, options);
-        let net = inception_a(slim, net, "Mixed_5d", ["Conv2d_0a_1x1", "Conv2d_0b_5x5"], 64, options);
-        let net = reduction_a(slim, net, options);
-        let net = inception_b(slim, net, "Mixed_6b", 128, options);
-        let net = inception_b(slim, net, "Mixed_6c", 160, options);
-        let net = inception_b(slim, net, "Mixed_6d", 160, options);
-        let mixed_6e = inception_b(slim, net, "Mixed_6e", 192, options);
-        let net = reduction_b(slim, mixed_6e, options);
-        let net = inception_c(slim, net, "Mixed_7b", "Conv2d_0b_3x1", options);
-        let net = inception_c(slim, net, "Mixed_7c", "Conv2d_0c_3x1", options);
-        (net, mixed_6e)
+        for name in MODULES {
+            net = module(slim, net, name, options);
+            if name == final_endpoint {
+                break;
+            }
+        }
+        net
     })
+}
+
+fn module(slim: &mut NetworkBuilder<'_>, net: TensorRef, name: &'static str, options: &Options) -> TensorRef {
+    match name {
+        "Mixed_5b" => inception_a(slim, net, name, ["Conv2d_0a_1x1", "Conv2d_0b_5x5"], 32, options),
+        // The library and its checkpoints have these names for the two scopes.
+        "Mixed_5c" => inception_a(slim, net, name, ["Conv2d_0b_1x1", "Conv_1_0c_5x5"], 64, options),
+        "Mixed_5d" => inception_a(slim, net, name, ["Conv2d_0a_1x1", "Conv2d_0b_5x5"], 64, options),
+        "Mixed_6a" => reduction_a(slim, net, options),
+        "Mixed_6b" => inception_b(slim, net, name, 128, options),
+        "Mixed_6c" | "Mixed_6d" => inception_b(slim, net, name, 160, options),
+        "Mixed_6e" => inception_b(slim, net, name, 192, options),
+        "Mixed_7a" => reduction_b(slim, net, options),
+        "Mixed_7b" => inception_c(slim, net, name, "Conv2d_0b_3x1", options),
+        _ => inception_c(slim, net, name, "Conv2d_0c_3x1", options),
+    }
 }
 
 fn stem(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {

@@ -12,11 +12,12 @@ use crate::slim::{
 };
 
 macro_rules! network {
-    ($name:literal, $scope:literal, $size:literal, $definition:ident) => {
+    ($name:literal, $scope:literal, $definition:ident) => {
         LibraryNetwork {
             name: $name,
             scope: $scope,
-            image_size: [$size, $size],
+            // The features are averaged over the whole image, so that it may have any size.
+            image_size: [0, 0],
             logits: "mnas_head/dense/kernel",
             aux_logits: None,
             arg_scope_name: "MnasNet's definition",
@@ -40,11 +41,11 @@ macro_rules! network {
 }
 
 pub const MNASNETS: &[&LibraryNetwork] = &[
-    &network!("mnasnet_a1", "mnasnet-a1", 224, A1),
-    &network!("mnasnet_b1", "mnasnet-b1", 224, B1),
-    &network!("mnasnet_small", "mnasnet-small", 224, SMALL),
-    &network!("mnasnet_d1", "mnasnet-d1", 224, D1),
-    &network!("mnasnet_d1_320", "mnasnet-d1-320", 320, D1_320),
+    &network!("mnasnet_a1", "mnasnet-a1", A1),
+    &network!("mnasnet_b1", "mnasnet-b1", B1),
+    &network!("mnasnet_small", "mnasnet-small", SMALL),
+    &network!("mnasnet_d1", "mnasnet-d1", D1),
+    &network!("mnasnet_d1_320", "mnasnet-d1-320", D1_320),
 ];
 
 struct Definition {

@@ -4,15 +4,19 @@
 //! Source: `research/slim/nets` of github.com/tensorflow/models, unless a file names another one.
 
 mod alexnet;
+mod attention_ocr;
+mod bit;
 mod cifarnet;
 mod convolutional_classifier;
 mod deeplab;
 mod delf;
 mod densenet;
 mod detection;
+mod east;
 mod efficientnet;
 mod facenet;
 mod i3d;
+mod im2txt;
 mod inception;
 mod inception_resnet_v2;
 mod inception_v1;
@@ -144,11 +148,14 @@ const NETWORKS: &[&LibraryNetwork] = &[
     &facenet::INCEPTION_RESNET_V2,
     &facenet::SQUEEZENET,
     &vggish::VGGISH,
+    &im2txt::IM2TXT,
+    &attention_ocr::ATTENTION_OCR,
     &transformers::BERT,
     &transformers::ALBERT,
     &transformers::ELECTRA,
     &transformers::MOBILEBERT,
     &delf::DELF,
+    &east::EAST,
     &deeplab::XCEPTION_41,
     &deeplab::XCEPTION_65,
     &deeplab::XCEPTION_71,
@@ -166,6 +173,7 @@ const NETWORKS: &[&LibraryNetwork] = &[
     &mobilefacenet::MOBILEFACENET,
     &yamnet::YAMNET,
     &simclr::SIMCLR,
+    &bit::BIT,
     &densenet::DENSENET121,
     &densenet::DENSENET161,
     &densenet::DENSENET169,

@@ -1,11 +1,12 @@
 //! Networks that users describe in a TOML file, in slim's terms.
 //!
-//! `reader` parses the text into `steps`, with `arguments` and `values`, `checks` validates them together, and `builder`
+//! `reader` parses the text into `steps`, with `kinds`, `arguments` and `values`, `checks` validates them together, and `builder`
 //! builds them with the layers that the library's networks use too. docs/custom-networks.md has the grammar.
 
 mod arguments;
 mod builder;
 mod checks;
+mod kinds;
 mod options;
 mod reader;
 mod steps;

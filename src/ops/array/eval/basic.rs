@@ -212,12 +212,12 @@ pub fn gather_nd(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
 /// Ones, or zeros, of the type and shape of the input.
 pub fn like(inputs: &[&Tensor], one: bool) -> Option<Vec<Tensor>> {
     Some(vec![match inputs.first()? {
-        Tensor::Float32(a) => Tensor::Float32(a.mapv(|_| f32::from(u8::from(one)))),
-        Tensor::Float64(a) => Tensor::Float64(a.mapv(|_| f64::from(u8::from(one)))),
-        Tensor::Int32(a) => Tensor::Int32(a.mapv(|_| one.into())),
-        Tensor::Int64(a) => Tensor::Int64(a.mapv(|_| one.into())),
-        Tensor::UInt8(a) => Tensor::UInt8(a.mapv(|_| one.into())),
-        Tensor::Bool(a) => Tensor::Bool(a.mapv(|_| one)),
+        Tensor::Float32(a) => Tensor::Float32(ArrayD::from_elem(a.raw_dim(), f32::from(u8::from(one)))),
+        Tensor::Float64(a) => Tensor::Float64(ArrayD::from_elem(a.raw_dim(), f64::from(u8::from(one)))),
+        Tensor::Int32(a) => Tensor::Int32(ArrayD::from_elem(a.raw_dim(), one.into())),
+        Tensor::Int64(a) => Tensor::Int64(ArrayD::from_elem(a.raw_dim(), one.into())),
+        Tensor::UInt8(a) => Tensor::UInt8(ArrayD::from_elem(a.raw_dim(), one.into())),
+        Tensor::Bool(a) => Tensor::Bool(ArrayD::from_elem(a.raw_dim(), one)),
     }])
 }
 

@@ -9,9 +9,11 @@ use crate::ops::infer::{Inputs, one};
 /// Repeats a tensor along each axis.
 pub fn tile(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let input = inputs.tensor_type(0)?;
-    let (Some(dims), Some(multiples)) = (input.shape.dims(), inputs.integers(1)?) else {
-        let shape = input.shape.rank().map_or(Shape::UNKNOWN, Shape::of_rank);
-        return Ok(vec![TensorType::new(input.dtype, shape)]);
+    // Some of them may be known before the others.
+    let multiples = inputs.described_shape(1)?;
+    let (Some(dims), Some(multiples)) = (input.shape.dims(), multiples.dims()) else {
+        let rank = input.shape.rank().or(multiples.rank());
+        return Ok(vec![TensorType::new(input.dtype, rank.map_or(Shape::UNKNOWN, Shape::of_rank))]);
     };
     if multiples.len() != dims.len() {
         return Err(node.error(format!(
@@ -20,10 +22,7 @@ pub fn tile(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
             input.shape
         )));
     }
-    let tiled = dims.iter().zip(multiples).map(|(dim, multiple)| {
-        let multiple = usize::try_from(multiple).ok()?;
-        dim.and_then(|length| length.checked_mul(multiple))
-    });
+    let tiled = dims.iter().zip(multiples).map(|(dim, multiple)| (*dim)?.checked_mul((*multiple)?));
     Ok(vec![TensorType::new(input.dtype, Shape::new(tiled.collect()))])
 }
 

@@ -100,7 +100,7 @@ pub fn case(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let inner = onnx::Node {
             name: name.clone(),
             op: "If".into(),
-            domain: "",
+            domain: "".into(),
             inputs: vec![condition],
             outputs: outputs.iter().map(|output| output.name.clone()).collect(),
             attributes: vec![

@@ -1,7 +1,7 @@
 //! Ops that compute each element from the elements at the same position.
 
 use half::f16;
-use ndarray::{ArrayD, ArrayViewD, Zip};
+use ndarray::ArrayD;
 
 use crate::graph::Node;
 use crate::tensor::DType;
@@ -20,14 +20,21 @@ pub fn broadcast_shape(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
         .collect()
 }
 
-pub fn broadcast<T: Clone, U>(
-    a: &ArrayD<T>,
-    b: &ArrayD<T>,
-    compute: impl Fn(T, T) -> U,
-) -> Option<ArrayD<U>> {
+/// Computes each element from the element of `a` at the same position. `ArrayD::mapv` would contain a loop for each order of the
+/// elements, which makes the program larger for every function.
+pub fn map<T: Copy, U>(a: &ArrayD<T>, compute: impl FnMut(T) -> U) -> ArrayD<U> {
+    let elements = a.as_standard_layout();
+    let computed = elements.as_slice().unwrap_or_default().iter().copied().map(compute).collect();
+    ArrayD::from_shape_vec(a.shape(), computed).expect("every element was computed")
+}
+
+/// Computes each element from those of `a` and `b`, which broadcast as in NumPy.
+pub fn broadcast<T: Copy, U>(a: &ArrayD<T>, b: &ArrayD<T>, compute: impl Fn(T, T) -> U) -> Option<ArrayD<U>> {
     let shape = broadcast_shape(a.shape(), b.shape())?;
-    let (a, b): (ArrayViewD<'_, T>, ArrayViewD<'_, T>) = (a.broadcast(shape.clone())?, b.broadcast(shape)?);
-    Some(Zip::from(&a).and(&b).map_collect(|a, b| compute(a.clone(), b.clone())))
+    let (a, b) = (a.broadcast(shape.clone())?, b.broadcast(shape.clone())?);
+    let (a, b) = (a.as_standard_layout(), b.as_standard_layout());
+    let pairs = a.as_slice()?.iter().zip(b.as_slice()?);
+    ArrayD::from_shape_vec(shape, pairs.map(|(&a, &b)| compute(a, b)).collect()).ok()
 }
 
 /// Ops that compute a number of the same type from two numbers.
@@ -118,7 +125,7 @@ pub enum Comparison {
 }
 
 pub fn comparison(inputs: &[&Tensor], op: Comparison) -> Option<Vec<Tensor>> {
-    fn compare<T: PartialOrd + Clone>(op: Comparison, a: &ArrayD<T>, b: &ArrayD<T>) -> Option<ArrayD<bool>> {
+    fn compare<T: PartialOrd + Copy>(op: Comparison, a: &ArrayD<T>, b: &ArrayD<T>) -> Option<ArrayD<bool>> {
         broadcast(a, b, |a, b| match op {
             Comparison::Equal => a == b,
             Comparison::NotEqual => a != b,
@@ -147,7 +154,7 @@ pub fn logic(inputs: &[&Tensor], compute: impl Fn(bool, bool) -> bool) -> Option
 
 pub fn not(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [Tensor::Bool(a)] = inputs else { return None };
-    Some(vec![Tensor::Bool(a.mapv(|a| !a))])
+    Some(vec![Tensor::Bool(map(a, |a| !a))])
 }
 
 /// Ops that compute a number of the same type from one number.
@@ -170,7 +177,7 @@ pub fn unary(inputs: &[&Tensor], op: Unary) -> Option<Vec<Tensor>> {
     use Unary::*;
     macro_rules! float {
         ($a:ident) => {
-            $a.mapv(|a| match op {
+            map($a, |a| match op {
                 Neg => -a,
                 Abs => a.abs(),
                 Sqrt => a.sqrt(),
@@ -190,10 +197,10 @@ pub fn unary(inputs: &[&Tensor], op: Unary) -> Option<Vec<Tensor>> {
     macro_rules! integer {
         ($a:ident) => {
             match op {
-                Neg => $a.mapv(|a| a.wrapping_neg()),
-                Abs => $a.mapv(|a| a.wrapping_abs()),
-                Square => $a.mapv(|a| a.wrapping_mul(a)),
-                Sign => $a.mapv(|a| a.signum()),
+                Neg => map($a, |a| a.wrapping_neg()),
+                Abs => map($a, |a| a.wrapping_abs()),
+                Square => map($a, |a| a.wrapping_mul(a)),
+                Sign => map($a, |a| a.signum()),
                 Sqrt | Rsqrt | Exp | Log | Floor | Ceil | Reciprocal => return None,
             }
         };
@@ -215,7 +222,7 @@ pub fn round_to_float16(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> 
         true => number.clamp(-largest, largest),
         false => number,
     };
-    Some(vec![Tensor::Float32(input.mapv(|number| f16::from_f32(within(number)).to_f32()))])
+    Some(vec![Tensor::Float32(map(input, |number| f16::from_f32(within(number)).to_f32()))])
 }
 
 /// Numbers lose their fraction and wrap around, as in C, where the results for NaN and for numbers outside the range of the
@@ -224,12 +231,12 @@ pub fn cast(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     macro_rules! to {
         ($a:ident, $zero:expr) => {
             match node.dtype("DstT")? {
-                DType::Float32 => Tensor::Float32($a.mapv(|a| a as f32)),
-                DType::Float64 => Tensor::Float64($a.mapv(|a| a as f64)),
-                DType::Int32 => Tensor::Int32($a.mapv(|a| a as i32)),
-                DType::Int64 => Tensor::Int64($a.mapv(|a| a as i64)),
-                DType::UInt8 => Tensor::UInt8($a.mapv(|a| a as u8)),
-                DType::Bool => Tensor::Bool($a.mapv(|a| a != $zero)),
+                DType::Float32 => Tensor::Float32(map($a, |a| a as f32)),
+                DType::Float64 => Tensor::Float64(map($a, |a| a as f64)),
+                DType::Int32 => Tensor::Int32(map($a, |a| a as i32)),
+                DType::Int64 => Tensor::Int64(map($a, |a| a as i64)),
+                DType::UInt8 => Tensor::UInt8(map($a, |a| a as u8)),
+                DType::Bool => Tensor::Bool(map($a, |a| a != $zero)),
                 _ => return None,
             }
         };
@@ -250,7 +257,7 @@ pub fn cast(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
         [Tensor::Int64(a)] => to!(a, 0),
         [Tensor::UInt8(a)] => to!(a, 0),
         [Tensor::Bool(a)] => {
-            let a = a.mapv(u8::from);
+            let a = &map(a, u8::from);
             to!(a, 0)
         }
         _ => return None,
@@ -266,16 +273,15 @@ pub fn select_alike(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
 
 /// `SelectV2`, which broadcasts as NumPy does.
 pub fn select(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
-    fn choose<T: Clone>(condition: &ArrayD<bool>, a: &ArrayD<T>, b: &ArrayD<T>) -> Option<ArrayD<T>> {
+    fn choose<T: Copy>(condition: &ArrayD<bool>, a: &ArrayD<T>, b: &ArrayD<T>) -> Option<ArrayD<T>> {
         let shape = broadcast_shape(&broadcast_shape(a.shape(), b.shape())?, condition.shape())?;
         let (a, b) = (a.broadcast(shape.clone())?, b.broadcast(shape.clone())?);
-        let condition = condition.broadcast(shape)?;
-        Some(
-            Zip::from(&condition)
-                .and(&a)
-                .and(&b)
-                .map_collect(|&c, a, b| if c { a.clone() } else { b.clone() }),
-        )
+        let condition = condition.broadcast(shape.clone())?;
+        let (a, b, condition) =
+            (a.as_standard_layout(), b.as_standard_layout(), condition.as_standard_layout());
+        let pairs = a.as_slice()?.iter().zip(b.as_slice()?);
+        let chosen = condition.as_slice()?.iter().zip(pairs).map(|(&c, (&a, &b))| if c { a } else { b });
+        ArrayD::from_shape_vec(shape, chosen.collect()).ok()
     }
     let [Tensor::Bool(condition), a, b] = inputs else { return None };
     Some(vec![match (a, b) {

@@ -4,7 +4,7 @@ use ndarray::{ArrayD, Axis, NdFloat, Zip};
 
 use crate::graph::Node;
 use crate::ops::array::eval::basic::axis_of;
-use crate::ops::math::eval::elementwise::{Arithmetic, arithmetic, broadcast};
+use crate::ops::math::eval::elementwise::{Arithmetic, arithmetic, broadcast, map};
 use crate::tensor::Tensor;
 
 /// The constants of self-normalizing networks, <https://arxiv.org/abs/1706.02515>.
@@ -13,12 +13,12 @@ pub const SELU_SCALE: f32 = 1.050_701;
 
 pub fn each(inputs: &[&Tensor], compute: impl Fn(f32) -> f32) -> Option<Vec<Tensor>> {
     let [Tensor::Float32(x)] = inputs else { return None };
-    Some(vec![Tensor::Float32(x.mapv(compute))])
+    Some(vec![Tensor::Float32(map(x, compute))])
 }
 
 pub fn test(inputs: &[&Tensor], holds: impl Fn(f32) -> bool) -> Option<Vec<Tensor>> {
     let [Tensor::Float32(x)] = inputs else { return None };
-    Some(vec![Tensor::Bool(x.mapv(holds))])
+    Some(vec![Tensor::Bool(map(x, holds))])
 }
 
 pub fn both(inputs: &[&Tensor], compute: impl Fn(f32, f32) -> f32) -> Option<Vec<Tensor>> {
@@ -68,9 +68,9 @@ pub fn integers(inputs: &[&Tensor], compute: impl Fn(i64, i64, i64) -> i64) -> O
 
 pub fn invert(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     Some(vec![match inputs {
-        [Tensor::Int32(a)] => Tensor::Int32(a.mapv(|a| !a)),
-        [Tensor::Int64(a)] => Tensor::Int64(a.mapv(|a| !a)),
-        [Tensor::UInt8(a)] => Tensor::UInt8(a.mapv(|a| !a)),
+        [Tensor::Int32(a)] => Tensor::Int32(map(a, |a| !a)),
+        [Tensor::Int64(a)] => Tensor::Int64(map(a, |a| !a)),
+        [Tensor::UInt8(a)] => Tensor::UInt8(map(a, |a| !a)),
         _ => return None,
     }])
 }

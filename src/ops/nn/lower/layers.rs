@@ -99,7 +99,29 @@ fn emit_convolution(
 }
 
 pub fn max_pool(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    pool(cx, node, "MaxPool", vec![])
+    if !follows_pad(cx, node.inputs[0]) {
+        return pool(cx, node, "MaxPool", vec![]);
+    }
+    // ONNX Runtime makes the zeros of a Pad the padding of the MaxPool after it, which counts for nothing, so that the largest of
+    // negative numbers at the border is no longer 0. It does not where channels are padded: here, by one that is left out again.
+    let (input, layout, attributes) = window_inputs(cx, node)?;
+    let mut steps = Steps { cx, node };
+    let mut pads = vec![0; 2 * window_rank(steps.cx, node)];
+    let first_after = pads.len() / 2;
+    pads[first_after + 1] = 1;
+    let pads = steps.ints(&pads);
+    let padded = steps.op("Pad", &[&input, &pads]);
+    let [first, last, channels] = [0, -1, 1].map(|value| steps.ints(&[value]));
+    let pooled = cx.step(node, "pooled", "MaxPool", vec![padded], attributes);
+    cx.emit(node, "Slice", vec![pooled, first, last, channels], layout, vec![]);
+    Ok(())
+}
+
+/// Whether a tensor is padded and read once, unless it is known to have no negative numbers.
+fn follows_pad(cx: &mut Lowering<'_>, tensor: TensorRef) -> bool {
+    let Some(&before) = cx.graph.node(tensor.node).inputs.first() else { return false };
+    let is_positive = matches!(cx.graph.node(before.node).op.as_str(), "Relu" | "Relu6" | "Sigmoid");
+    !is_positive && cx.sole_producer(tensor).is_some_and(|producer| producer.op == "Pad")
 }
 
 /// TensorFlow's average leaves the padding out; so does ONNX's with `count_include_pad` 0.
@@ -113,15 +135,22 @@ fn pool(
     op: &'static str,
     mut attributes: Attributes,
 ) -> Result<()> {
+    let (input, layout, window) = window_inputs(cx, node)?;
+    attributes.extend(window);
+    cx.emit(node, op, vec![input], layout, attributes);
+    Ok(())
+}
+
+/// The images of a pooling, their layout, and the attributes of its window.
+fn window_inputs(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<(String, Layout, Attributes)> {
     let rank = window_rank(cx, node);
     let layout = Lowering::window_layout(node.data_format(), rank);
     let input = cx.in_layout(node.inputs[0], &layout)?;
     let sizes = node.spatial_sizes("ksize", rank)?;
     let open: Vec<Option<usize>> = sizes.iter().copied().map(Some).collect();
-    attributes.extend(window_attributes(cx, node, &open)?);
+    let mut attributes = window_attributes(cx, node, &open)?;
     attributes.push(("kernel_shape", ints(&sizes)));
-    cx.emit(node, op, vec![input], layout, attributes);
-    Ok(())
+    Ok((input, layout, attributes))
 }
 
 /// Whether the model has to compute how a convolution is padded, because ONNX Runtime does not compute it for `auto_pad`: that

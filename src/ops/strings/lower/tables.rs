@@ -134,7 +134,7 @@ fn encode(
     cx.push(onnx::Node {
         name: output.clone(),
         op: "LabelEncoder".into(),
-        domain: ML_DOMAIN,
+        domain: ML_DOMAIN.into(),
         inputs: vec![input],
         outputs: vec![output],
         attributes: vec![

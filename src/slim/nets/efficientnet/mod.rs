@@ -18,13 +18,14 @@ use crate::slim::{
     Value,
 };
 
-/// A network of the family: its name with `-` for `_`, the size of its images, and the coefficients of its width and depth.
+/// A network of the family: its name with `-` for `_`, and the coefficients of its width and depth.
 macro_rules! network {
-    ($name:literal, $scope:literal, $size:literal, $family:ident, $width:literal, $depth:literal) => {
+    ($name:literal, $scope:literal, $family:ident, $width:literal, $depth:literal) => {
         LibraryNetwork {
             name: $name,
             scope: $scope,
-            image_size: [$size, $size],
+            // The features are averaged over the whole image, so that it may have any size.
+            image_size: [0, 0],
             logits: "head/dense/kernel",
             aux_logits: None,
             arg_scope_name: "EfficientNet's definition",
@@ -40,24 +41,24 @@ macro_rules! network {
 }
 
 pub const EFFICIENTNETS: &[&LibraryNetwork] = &[
-    &network!("efficientnet_b0", "efficientnet-b0", 224, NET, 1.0, 1.0),
-    &network!("efficientnet_b1", "efficientnet-b1", 240, NET, 1.0, 1.1),
-    &network!("efficientnet_b2", "efficientnet-b2", 260, NET, 1.1, 1.2),
-    &network!("efficientnet_b3", "efficientnet-b3", 300, NET, 1.2, 1.4),
-    &network!("efficientnet_b4", "efficientnet-b4", 380, NET, 1.4, 1.8),
-    &network!("efficientnet_b5", "efficientnet-b5", 456, NET, 1.6, 2.2),
-    &network!("efficientnet_b6", "efficientnet-b6", 528, NET, 1.8, 2.6),
-    &network!("efficientnet_b7", "efficientnet-b7", 600, NET, 2.0, 3.1),
-    &network!("efficientnet_b8", "efficientnet-b8", 672, NET, 2.2, 3.6),
-    &network!("efficientnet_l2", "efficientnet-l2", 800, NET, 4.3, 5.3),
-    &network!("efficientnet_lite0", "efficientnet-lite0", 224, LITE, 1.0, 1.0),
-    &network!("efficientnet_lite1", "efficientnet-lite1", 240, LITE, 1.0, 1.1),
-    &network!("efficientnet_lite2", "efficientnet-lite2", 260, LITE, 1.1, 1.2),
-    &network!("efficientnet_lite3", "efficientnet-lite3", 280, LITE, 1.2, 1.4),
-    &network!("efficientnet_lite4", "efficientnet-lite4", 300, LITE, 1.4, 1.8),
-    &network!("efficientnet_edgetpu_s", "efficientnet-edgetpu-S", 224, EDGETPU, 1.0, 1.0),
-    &network!("efficientnet_edgetpu_m", "efficientnet-edgetpu-M", 240, EDGETPU, 1.0, 1.1),
-    &network!("efficientnet_edgetpu_l", "efficientnet-edgetpu-L", 300, EDGETPU, 1.2, 1.4),
+    &network!("efficientnet_b0", "efficientnet-b0", NET, 1.0, 1.0),
+    &network!("efficientnet_b1", "efficientnet-b1", NET, 1.0, 1.1),
+    &network!("efficientnet_b2", "efficientnet-b2", NET, 1.1, 1.2),
+    &network!("efficientnet_b3", "efficientnet-b3", NET, 1.2, 1.4),
+    &network!("efficientnet_b4", "efficientnet-b4", NET, 1.4, 1.8),
+    &network!("efficientnet_b5", "efficientnet-b5", NET, 1.6, 2.2),
+    &network!("efficientnet_b6", "efficientnet-b6", NET, 1.8, 2.6),
+    &network!("efficientnet_b7", "efficientnet-b7", NET, 2.0, 3.1),
+    &network!("efficientnet_b8", "efficientnet-b8", NET, 2.2, 3.6),
+    &network!("efficientnet_l2", "efficientnet-l2", NET, 4.3, 5.3),
+    &network!("efficientnet_lite0", "efficientnet-lite0", LITE, 1.0, 1.0),
+    &network!("efficientnet_lite1", "efficientnet-lite1", LITE, 1.0, 1.1),
+    &network!("efficientnet_lite2", "efficientnet-lite2", LITE, 1.1, 1.2),
+    &network!("efficientnet_lite3", "efficientnet-lite3", LITE, 1.2, 1.4),
+    &network!("efficientnet_lite4", "efficientnet-lite4", LITE, 1.4, 1.8),
+    &network!("efficientnet_edgetpu_s", "efficientnet-edgetpu-S", EDGETPU, 1.0, 1.0),
+    &network!("efficientnet_edgetpu_m", "efficientnet-edgetpu-M", EDGETPU, 1.0, 1.1),
+    &network!("efficientnet_edgetpu_l", "efficientnet-edgetpu-L", EDGETPU, 1.2, 1.4),
 ];
 
 /// What the networks of a family have in common.
@@ -68,7 +69,7 @@ struct Family {
     /// Whether the first and the last convolution have the same width in all networks, and the first and the last stage the same
     /// depth.
     fixes_ends: bool,
-    /// Whether the features are averaged by a window of their size.
+    /// Whether the features are averaged by a window of their size, where that is known.
     local_pooling: bool,
     num_classes: usize,
 }
@@ -336,6 +337,7 @@ fn head(slim: &mut NetworkBuilder<'_>, net: TensorRef, options: &Options, family
     slim.end_point("head_1x1", net);
     let net = match slim.height_and_width(net) {
         Some(size) if family.local_pooling => slim.plain_avg_pool(net, size, 1),
+        None if family.local_pooling => slim.spatial_mean(net, "AvgPool"),
         _ => slim.name_scope("global_average_pooling2d", |slim| slim.mean_over_image(net, "Mean")),
     };
     slim.end_point("pooled_features", net);

@@ -1,25 +1,30 @@
 //! SimCLR: a ResNet that was trained without labels, with the head of that training, and a classifier
 //! (<https://arxiv.org/abs/2002.05709>).
 //!
-//! Source: `resnet.py`, `model.py` and `model_util.py` of github.com/google-research/simclr. Networks with selective kernels or
-//! squeeze-and-excite are not in the library.
+//! Source: `resnet.py`, `model.py` and `model_util.py` of github.com/google-research/simclr. Selective kernels are those of
+//! <https://arxiv.org/abs/1903.06586>.
+
+mod convolutions;
 
 use std::borrow::Cow;
 
+use self::convolutions::Convolutions;
+
 use super::{Build, LibraryNetwork};
-use crate::graph::TensorRef;
+use crate::graph::{Attr, TensorRef};
 use crate::slim::arg_scope::{NO_BIASES, SAME};
 use crate::slim::options::NUM_CLASSES;
 use crate::slim::{
     Arg, Arg::Stride, ArgScope, LayerName, NetworkBuilder, OptionSource, OptionSpec, Options, Value,
-    Variables,
 };
+use crate::tensor::Constant;
 
 pub const SIMCLR: LibraryNetwork = LibraryNetwork {
     name: "simclr",
     // Its parts are in scopes beside each other.
     scope: "",
-    image_size: [224, 224],
+    // The features are averaged over the whole image, so that it may have any size.
+    image_size: [0, 0],
     logits: STEM,
     aux_logits: None,
     arg_scope_name: "SimCLR's definition",
@@ -36,15 +41,16 @@ pub const SIMCLR: LibraryNetwork = LibraryNetwork {
         OptionSpec {
             name: Cow::Borrowed(RESNET_DEPTH),
             default: Value::Count(50),
-            source: OptionSource::ReadBy(read_depth),
+            source: OptionSource::ReadBy(|variables, root| {
+                Convolutions::of(variables, root).depth().map(Value::Count)
+            }),
             help: "number of layers of the residual network",
         },
         OptionSpec {
             name: Cow::Borrowed(WIDTH_MULTIPLIER),
             default: Value::Count(1),
             source: OptionSource::ReadBy(|variables, root| {
-                let channels = variables.get(&format!("{root}{STEM}"))?.last()?;
-                Some(Value::Count(channels / 64))
+                Convolutions::of(variables, root).width().map(Value::Count)
             }),
             help: "factor for the number of channels of every convolution",
         },
@@ -52,9 +58,25 @@ pub const SIMCLR: LibraryNetwork = LibraryNetwork {
             name: Cow::Borrowed(CIFAR_STEM),
             default: Value::Flag(false),
             source: OptionSource::ReadBy(|variables, root| {
-                Some(Value::Flag(variables.get(&format!("{root}{STEM}"))?.first() == Some(&3)))
+                Some(Value::Flag(Convolutions::of(variables, root).is_for_small_images()))
             }),
             help: "whether the first convolution is that of small images, 3x3 without a stride",
+        },
+        OptionSpec {
+            name: Cow::Borrowed(SK_RATIO),
+            default: Value::Number(0.0),
+            source: OptionSource::ReadBy(|variables, root| {
+                Convolutions::of(variables, root).sk_ratio().map(Value::Number)
+            }),
+            help: "ratio of the channels between those that weight selective kernels; 0 is no selective kernels",
+        },
+        OptionSpec {
+            name: Cow::Borrowed(SE_RATIO),
+            default: Value::Number(0.0),
+            source: OptionSource::ReadBy(|variables, root| {
+                Convolutions::of(variables, root).se_ratio().map(Value::Number)
+            }),
+            help: "ratio of the channels between those of squeeze-and-excite; 0 is no squeeze-and-excite",
         },
         OptionSpec {
             name: Cow::Borrowed(FT_PROJ_SELECTOR),
@@ -72,6 +94,8 @@ const STEM: &str = "base_model/conv2d/kernel";
 const RESNET_DEPTH: &str = "resnet_depth";
 const WIDTH_MULTIPLIER: &str = "width_multiplier";
 const CIFAR_STEM: &str = "cifar_stem";
+const SK_RATIO: &str = "sk_ratio";
+const SE_RATIO: &str = "se_ratio";
 const FT_PROJ_SELECTOR: &str = "ft_proj_selector";
 
 /// The depths, and the number of blocks of each group.
@@ -89,17 +113,8 @@ fn convolutions(depth: usize) -> usize {
     if depth < 50 { 2 } else { 3 }
 }
 
-/// Finds the depth that has as many convolutions: those of the blocks, the projection of each group, and the first one.
-fn read_depth(variables: &Variables, root: &str) -> Option<Value> {
-    let scope = format!("{root}base_model/conv2d");
-    let names = variables.range(scope.clone()..).map(|(name, _)| name);
-    let count =
-        names.take_while(|name| name.starts_with(&scope)).filter(|name| name.ends_with("/kernel")).count();
-    let depth = DEPTHS
-        .into_iter()
-        .find(|(depth, blocks)| blocks.iter().sum::<usize>() * convolutions(*depth) + 5 == count)?;
-    Some(Value::Count(depth.0))
-}
+/// The least number of channels between those that weight selective kernels.
+const LEAST_BETWEEN: usize = 32;
 
 fn simclr(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -> TensorRef {
     let features = slim.variable_scope("base_model", |slim| resnet(slim, images, options));
@@ -156,8 +171,18 @@ fn resnet(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -
     let depth = options.count(RESNET_DEPTH);
     let width = options.count(WIDTH_MULTIPLIER);
     let blocks = DEPTHS.into_iter().find(|(known, _)| *known == depth).map_or([0; 4], |(_, blocks)| blocks);
-    let (size, stride) = if options.flag(CIFAR_STEM) { (3, 1) } else { (7, 2) };
-    let net = conv(slim, images, 64 * width, size, stride);
+    let is_selective = options.number(SK_RATIO) > 0.0;
+    let net = match (options.flag(CIFAR_STEM), is_selective) {
+        (true, _) => conv(slim, images, 64 * width, 3, 1),
+        (false, false) => conv(slim, images, 64 * width, 7, 2),
+        (false, true) => {
+            let net = conv(slim, images, 32 * width, 3, 2);
+            let net = normalized_relu(slim, net);
+            let net = conv(slim, net, 32 * width, 3, 1);
+            let net = normalized_relu(slim, net);
+            conv(slim, net, 64 * width, 3, 1)
+        }
+    };
     let net = slim.identity(net, "initial_conv");
     let net = normalized_relu(slim, net);
     let net = match options.flag(CIFAR_STEM) {
@@ -169,7 +194,10 @@ fn resnet(slim: &mut NetworkBuilder<'_>, images: TensorRef, options: &Options) -
         let filters = (64 << group) * width;
         for block in 0..blocks {
             let stride = if block == 0 && group > 0 { 2 } else { 1 };
-            net = residual_block(slim, net, filters, stride, block == 0, convolutions(depth));
+            net = residual_block(slim, net, filters, stride, block == 0, options);
+            if slim.has_failed() {
+                return net;
+            }
         }
         net = slim.identity(net, &format!("block_group{}", group + 1));
         slim.end_point(&format!("block_group{}", group + 1), net);
@@ -185,26 +213,103 @@ fn residual_block(
     filters: usize,
     stride: usize,
     projects: bool,
-    convolutions: usize,
+    options: &Options,
 ) -> TensorRef {
-    let output = if convolutions == 3 { 4 * filters } else { filters };
-    let shortcut = if projects {
-        let net = conv(slim, inputs, output, 1, stride);
-        normalized(slim, net, &[])
-    } else {
-        inputs
+    let is_bottleneck = convolutions(options.count(RESNET_DEPTH)) == 3;
+    let (sk_ratio, se_ratio) = (options.number(SK_RATIO), options.number(SE_RATIO));
+    let output = if is_bottleneck { 4 * filters } else { filters };
+    let shortcut = match projects {
+        true => projected(slim, inputs, output, stride, sk_ratio > 0.0),
+        false => inputs,
     };
     let mut net = inputs;
-    if convolutions == 3 {
+    if is_bottleneck {
         net = conv(slim, net, filters, 1, 1);
         net = normalized_relu(slim, net);
     }
-    net = conv(slim, net, filters, 3, stride);
-    net = normalized_relu(slim, net);
-    net = conv(slim, net, output, if convolutions == 3 { 1 } else { 3 }, 1);
+    net = if is_bottleneck && sk_ratio > 0.0 {
+        selective(slim, net, filters, stride, sk_ratio)
+    } else {
+        let net = conv(slim, net, filters, 3, stride);
+        normalized_relu(slim, net)
+    };
+    net = conv(slim, net, output, if is_bottleneck { 1 } else { 3 }, 1);
     net = normalized(slim, net, &[]);
+    if se_ratio > 0.0 {
+        net = squeezed(slim, net, ((filters as f64 * se_ratio) as usize).max(1));
+    }
     let sum = slim.sum(net, shortcut);
     slim.relu(sum)
+}
+
+/// The shortcut of the first block of a group. With selective kernels, a pooling takes the place of the stride.
+fn projected(
+    slim: &mut NetworkBuilder<'_>,
+    inputs: TensorRef,
+    output: usize,
+    stride: usize,
+    is_pooled: bool,
+) -> TensorRef {
+    let net = match (is_pooled, stride) {
+        (false, _) => conv(slim, inputs, output, 1, stride),
+        (true, 1) => {
+            let net = slim.layers_average_pooling2d(inputs, 2, &[Stride(1), SAME]);
+            conv(slim, net, output, 1, 1)
+        }
+        (true, _) => {
+            let net = slim.fixed_padding(inputs, 2, 1);
+            let net = slim.layers_average_pooling2d(net, 2, &[Stride(stride)]);
+            conv(slim, net, output, 1, 1)
+        }
+    };
+    normalized(slim, net, &[])
+}
+
+/// `sk_conv2d`: two convolutions, which weights of each channel mix.
+fn selective(
+    slim: &mut NetworkBuilder<'_>,
+    inputs: TensorRef,
+    filters: usize,
+    stride: usize,
+    ratio: f64,
+) -> TensorRef {
+    let name = LayerName::Numbered("conv2d");
+    let net = conv(slim, inputs, 2 * filters, 3, stride);
+    let net = normalized_relu(slim, net);
+    let both = halves(slim, net);
+    let sum = sum_of_halves(slim, both);
+    let net = slim.spatial_mean(sum, "Mean");
+    let between = ((filters as f64 * ratio) as usize).max(LEAST_BETWEEN);
+    let net = slim.layers_conv2d(net, between, 1, name, &[NO_BIASES]);
+    let net = normalized_relu(slim, net);
+    let net = slim.layers_conv2d(net, 2 * filters, 1, name, &[NO_BIASES]);
+    let mixing = halves(slim, net);
+    let mixing = slim.softmax_of_first_axis(mixing);
+    let mixed = slim.product(both, mixing);
+    sum_of_halves(slim, mixed)
+}
+
+/// The halves of the channels, along a new first axis.
+fn halves(slim: &mut NetworkBuilder<'_>, net: TensorRef) -> TensorRef {
+    let halves: [TensorRef; 2] = slim.split(net, 3);
+    slim.op("stack", "Pack", &halves, [("N", Attr::Int(2)), ("axis", Attr::Int(0))])
+}
+
+fn sum_of_halves(slim: &mut NetworkBuilder<'_>, halves: TensorRef) -> TensorRef {
+    let axis = ("reduction_indices", Constant::from_i32(vec![], &[0]));
+    slim.op_with_constant("Sum", "Sum", &[halves], axis, [])
+}
+
+/// `se_layer`: squeeze-and-excite.
+fn squeezed(slim: &mut NetworkBuilder<'_>, inputs: TensorRef, between: usize) -> TensorRef {
+    let channels = slim.channels(inputs);
+    let name = LayerName::Numbered("conv2d");
+    let net = slim.spatial_mean(inputs, "Mean");
+    let net = slim.layers_conv2d(net, between, 1, name, &[SAME]);
+    let net = slim.relu(net);
+    let net = slim.layers_conv2d(net, channels, 1, name, &[SAME]);
+    let gate = slim.sigmoid(net);
+    slim.product(gate, inputs)
 }
 
 /// `conv2d_fixed_padding`: the padding does not depend on the size of the image.

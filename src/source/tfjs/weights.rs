@@ -1,0 +1,373 @@
+//! The weights of a model: one group after the other, each in files that continue one another (shards). A weight can begin in one
+//! file and end in the next.
+//!
+//! A weight that is stored as it is, in one file, is a part of the mapped file. Others are read when the model is opened: weights
+//! in several files, quantized ones, and those of another type than the constant. TensorFlow.js has neither int64 nor float64, so
+//! the converter has written int32 and float32 for them.
+//!
+//! Sources: `tfjs-converter/python/tensorflowjs/{write_weights,quantization}.py`; `decodeWeight` in
+//! `tfjs-core/src/io/io_utils.ts`, whose arithmetic on quantized weights is that of JavaScript: float64.
+
+use std::collections::HashMap;
+use std::path::{Component, Path, PathBuf};
+
+use half::f16;
+use prost::bytes::Bytes;
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+use crate::file_state::FileState;
+use crate::mapped::MappedFile;
+use crate::proto::attr_value::Value;
+use crate::proto::tensor_shape_proto::Dim;
+use crate::proto::{NodeDef, TensorProto, TensorShapeProto};
+use crate::tensor::{DType, element_count};
+
+/// Weights whose bytes follow one another, and the files that contain them.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Group {
+    /// The names of these files.
+    pub paths: Vec<String>,
+    weights: Vec<Weight>,
+}
+
+/// A weight in the manifest.
+#[derive(Debug, Clone, Deserialize)]
+struct Weight {
+    name: String,
+    shape: Vec<usize>,
+    dtype: String,
+    quantization: Option<Quantization>,
+}
+
+/// How a weight was rounded to fewer bits.
+#[derive(Debug, Clone, Deserialize)]
+struct Quantization {
+    dtype: String,
+    min: Option<f64>,
+    scale: Option<f64>,
+}
+
+/// The weights of a model in their files.
+pub struct Stored {
+    /// The file with the manifest.
+    manifest: PathBuf,
+    shards: Vec<Shard>,
+    weights: HashMap<String, StoredWeight>,
+}
+
+struct Shard {
+    path: PathBuf,
+    state: Option<FileState>,
+}
+
+/// A weight as it is stored.
+struct StoredWeight {
+    weight: Weight,
+    bytes: Bytes,
+}
+
+/// The number of bytes that hold the length of a text.
+const LENGTH_BYTES: usize = 4;
+
+impl Stored {
+    /// Opens the files of a manifest.
+    ///
+    /// # Errors
+    /// If one of them is missing or too short.
+    pub fn open(manifest: &Path, groups: &[Group]) -> Result<Self> {
+        let mut stored = Self { manifest: manifest.to_owned(), shards: vec![], weights: HashMap::new() };
+        for group in groups {
+            stored.add(group)?;
+        }
+        Ok(stored)
+    }
+
+    fn add(&mut self, group: &Group) -> Result<()> {
+        let mut parts = vec![];
+        for name in &group.paths {
+            let path = self.shard_path(name)?;
+            let state = FileState::of(&path);
+            let file = MappedFile::open(&path).map_err(|error| self.unreadable(&path, error))?;
+            parts.push(Bytes::from_owner(file));
+            self.shards.push(Shard { path, state });
+        }
+        let mut joined = Joined { parts, offset: 0 };
+        for weight in &group.weights {
+            let short = || self.too_short(group, &joined.parts, weight);
+            let length = match weight.stored_size().map_err(|problem| self.wrong(weight, problem))? {
+                Some(size) => element_count(&weight.shape).and_then(|count| count.checked_mul(size)),
+                None => Some(joined.length_of_texts(&weight.shape).ok_or_else(short)?),
+            };
+            let bytes = length.and_then(|length| joined.part(joined.offset, length)).ok_or_else(short)?;
+            joined.offset += bytes.len();
+            self.weights.insert(weight.name.clone(), StoredWeight { weight: weight.clone(), bytes });
+        }
+        Ok(())
+    }
+
+    /// The path of a file that the manifest names.
+    fn shard_path(&self, name: &str) -> Result<PathBuf> {
+        let is_inside =
+            Path::new(name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        if !is_inside {
+            let problem = format!("its weights are in \"{name}\", outside of its folder");
+            return Err(Error::file(&self.manifest, problem)
+                .advice("put the files with the weights beside it, and their names into \"paths\""));
+        }
+        Ok(self.manifest.with_file_name("").join(name))
+    }
+
+    fn unreadable(&self, path: &Path, error: Error) -> Error {
+        if path.exists() {
+            return error;
+        }
+        let problem = "the file does not exist, and it has weights of the model";
+        Error::file(path, problem)
+            .advice(format!("put it beside {}, or give an archive with both", self.manifest.display()))
+    }
+
+    fn too_short(&self, group: &Group, parts: &[Bytes], weight: &Weight) -> Error {
+        // All shards but the last one have the same length.
+        let first = parts.first().map_or(0, Bytes::len);
+        let cut = parts.iter().position(|part| part.len() < first).unwrap_or(parts.len().saturating_sub(1));
+        let problem = format!("the end of the weights is missing: \"{}\" is not complete", weight.name);
+        let name = group.paths.get(cut).map_or("", String::as_str);
+        Error::file(self.manifest.with_file_name("").join(name), problem).advice("download it again")
+    }
+
+    fn wrong(&self, weight: &Weight, problem: impl std::fmt::Display) -> Error {
+        Error::new(format!("weight \"{}\"", weight.name), problem).within(self.manifest.display())
+    }
+
+    /// Gives a constant its elements.
+    ///
+    /// # Errors
+    /// If they are not in the manifest, or are of another type.
+    pub fn fill(&self, node: &mut NodeDef) -> Result<()> {
+        if !is_without_elements(node) {
+            return Ok(());
+        }
+        let subject = format!("Const \"{}\"", node.name);
+        let Some(Value::Tensor(tensor)) = node.attr.get_mut("value").and_then(|value| value.value.as_mut())
+        else {
+            return Ok(());
+        };
+        let Some(stored) = self.weights.get(&node.name) else {
+            let error = Error::new(subject, "the weights manifest does not have its elements");
+            return Err(error
+                .within(self.manifest.display())
+                .advice("convert the model to TensorFlow.js again"));
+        };
+        stored.fill(tensor).map_err(|problem| self.wrong(&stored.weight, problem))
+    }
+
+    /// The files with the weights.
+    pub fn paths(&self) -> Vec<PathBuf> {
+        self.shards.iter().map(|shard| shard.path.clone()).collect()
+    }
+
+    /// The states of these files when they were opened.
+    pub fn states(&self) -> Vec<FileState> {
+        self.shards.iter().filter_map(|shard| shard.state.clone()).collect()
+    }
+}
+
+/// Whether a node is a constant whose elements are in another file.
+pub fn is_without_elements(node: &NodeDef) -> bool {
+    let tensor = match node.attr.get("value").and_then(|value| value.value.as_ref()) {
+        Some(Value::Tensor(tensor)) if node.op == "Const" => tensor,
+        _ => return false,
+    };
+    let has_elements =
+        tensor.tensor_shape.as_ref().is_none_or(|shape| shape.dim.iter().all(|dim| dim.size != 0));
+    let without = TensorProto {
+        dtype: tensor.dtype,
+        tensor_shape: tensor.tensor_shape.clone(),
+        ..TensorProto::default()
+    };
+    let version = TensorProto { version_number: tensor.version_number, ..without };
+    has_elements && *tensor == version
+}
+
+/// The files of a group, one after the other.
+struct Joined {
+    parts: Vec<Bytes>,
+    /// Where the next weight begins.
+    offset: usize,
+}
+
+impl Joined {
+    /// A part of the bytes, copied only if it is in several files.
+    fn part(&self, start: usize, length: usize) -> Option<Bytes> {
+        let (mut start, mut copied) = (start, vec![]);
+        for part in &self.parts {
+            if start >= part.len() && (length > 0 || start > part.len()) {
+                start -= part.len();
+                continue;
+            }
+            let missing = length - copied.len();
+            if copied.is_empty() && missing <= part.len() - start {
+                return Some(part.slice(start..start + missing));
+            }
+            copied.extend_from_slice(&part[start..part.len().min(start + missing)]);
+            start = 0;
+            if copied.len() == length {
+                return Some(copied.into());
+            }
+        }
+        (length == 0).then(Bytes::new)
+    }
+
+    /// The length of texts, each with its own length before it.
+    fn length_of_texts(&self, shape: &[usize]) -> Option<usize> {
+        let mut end = self.offset;
+        for _ in 0..element_count(shape)? {
+            let length = self.part(end, LENGTH_BYTES)?;
+            let length = u32::from_le_bytes(length.as_ref().try_into().ok()?);
+            end = end.checked_add(LENGTH_BYTES)?.checked_add(length as usize)?;
+        }
+        Some(end - self.offset)
+    }
+}
+
+impl Weight {
+    /// The number of bytes of a stored element; `None` for texts, each of which has its own length.
+    fn stored_size(&self) -> Result<Option<usize>, String> {
+        let stored = self.quantization.as_ref().map_or(&self.dtype, |quantization| &quantization.dtype);
+        Ok(Some(match stored.as_str() {
+            "string" => return Ok(None),
+            "bool" | "uint8" | "int8" => 1,
+            "float16" | "uint16" | "int16" => 2,
+            "float32" | "int32" => 4,
+            "complex64" => 8,
+            other => return Err(format!("\"{other}\" is not a type that TensorFlow.js stores")),
+        }))
+    }
+}
+
+impl StoredWeight {
+    /// Gives a tensor these elements, in the tensor's type.
+    fn fill(&self, tensor: &mut TensorProto) -> Result<(), String> {
+        let wanted = DType::from_proto(tensor.dtype).ok_or("its constant has an unknown type")?;
+        let dims = self.weight.shape.iter().map(|&size| Dim { size: size as i64, name: String::new() });
+        tensor.tensor_shape = Some(TensorShapeProto { dim: dims.collect(), unknown_rank: false });
+        if self.weight.dtype == "string" {
+            if wanted != DType::String {
+                return Err(format!("it is text, and its constant is {wanted}"));
+            }
+            tensor.string_val = self.texts();
+            return Ok(());
+        }
+        let stored = DType::from_name(&self.weight.dtype)
+            .ok_or_else(|| format!("\"{}\" is not a type that TensorFlow.js stores", self.weight.dtype))?;
+        tensor.tensor_content = match &self.weight.quantization {
+            None if stored == wanted => self.bytes.clone(),
+            None => cast(&numbers(stored, &self.bytes).ok_or_else(|| not_cast(stored, wanted))?, wanted)
+                .ok_or_else(|| not_cast(stored, wanted))?,
+            Some(quantization) => {
+                let values = quantization.restored(&self.bytes, stored)?;
+                cast(&values, wanted).ok_or_else(|| not_cast(stored, wanted))?
+            }
+        };
+        Ok(())
+    }
+
+    fn texts(&self) -> Vec<Vec<u8>> {
+        let (mut texts, mut rest) = (vec![], &self.bytes[..]);
+        while let Some((length, after)) = rest.split_first_chunk::<LENGTH_BYTES>() {
+            let (text, after) = after.split_at(after.len().min(u32::from_le_bytes(*length) as usize));
+            texts.push(text.to_vec());
+            rest = after;
+        }
+        texts
+    }
+}
+
+fn not_cast(stored: DType, wanted: DType) -> String {
+    format!("it is stored as {stored}, and its constant is {wanted}")
+}
+
+impl Quantization {
+    /// The values before they were quantized, or the nearest to them.
+    fn restored(&self, bytes: &[u8], dtype: DType) -> Result<Vec<f64>, String> {
+        let quantized: Vec<f64> = match self.dtype.as_str() {
+            "float16" if dtype == DType::Float32 => {
+                return Ok(numbers(DType::Float16, bytes).unwrap_or_default());
+            }
+            "uint8" => numbers(DType::UInt8, bytes).unwrap_or_default(),
+            "uint16" => numbers(DType::UInt16, bytes).unwrap_or_default(),
+            other => return Err(format!("TensorFlow.js does not quantize {dtype} to {other}")),
+        };
+        let (Some(scale), Some(min)) = (self.scale, self.min) else {
+            return Err(format!(
+                "it is quantized to {}, and the manifest has no min or no scale",
+                self.dtype
+            ));
+        };
+        let restored = quantized.into_iter().map(|value| value * scale + min);
+        match dtype {
+            DType::Float32 => Ok(restored.map(|value| f64::from(value as f32)).collect()),
+            // Math.round: a half is rounded up.
+            DType::Int32 => Ok(restored.map(|value| (value + 0.5).floor()).collect()),
+            _ => Err(format!("TensorFlow.js does not quantize {dtype}")),
+        }
+    }
+}
+
+/// Elements as numbers; `None` for types that are no real numbers.
+fn numbers(dtype: DType, bytes: &[u8]) -> Option<Vec<f64>> {
+    fn each<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f64) -> Vec<f64> {
+        bytes.as_chunks::<N>().0.iter().map(|&element| number(element)).collect()
+    }
+    Some(match dtype {
+        DType::Float32 => each(bytes, |element| f32::from_le_bytes(element).into()),
+        DType::Float16 => each(bytes, |element| f16::from_le_bytes(element).into()),
+        DType::Int32 => each(bytes, |element| i32::from_le_bytes(element).into()),
+        DType::UInt16 => each(bytes, |element| u16::from_le_bytes(element).into()),
+        DType::Int16 => each(bytes, |element| i16::from_le_bytes(element).into()),
+        DType::UInt8 | DType::Bool => each(bytes, |[element]: [u8; 1]| element.into()),
+        DType::Int8 => each(bytes, |[element]: [u8; 1]| (element as i8).into()),
+        _ => return None,
+    })
+}
+
+/// Numbers as elements of a type; `None` if one of them is not a number of the type.
+fn cast(values: &[f64], dtype: DType) -> Option<Bytes> {
+    fn each<const N: usize>(values: &[f64], element: impl Fn(f64) -> [u8; N]) -> Bytes {
+        values.iter().flat_map(|&value| element(value)).collect::<Vec<u8>>().into()
+    }
+    let are_integers = |least: f64, greatest: f64| {
+        values.iter().all(|value| value.fract() == 0.0 && (least..=greatest).contains(value))
+    };
+    Some(match dtype {
+        DType::Float32 => each(values, |value| (value as f32).to_le_bytes()),
+        DType::Float64 => each(values, f64::to_le_bytes),
+        DType::Float16 => each(values, |value| f16::from_f64(value).to_le_bytes()),
+        DType::BFloat16 => each(values, |value| half::bf16::from_f64(value).to_le_bytes()),
+        DType::Int32 if are_integers(i32::MIN.into(), i32::MAX.into()) => {
+            each(values, |value| (value as i32).to_le_bytes())
+        }
+        DType::Int64 if are_integers(i32::MIN.into(), i32::MAX.into()) => {
+            each(values, |value| (value as i64).to_le_bytes())
+        }
+        DType::UInt32 if are_integers(0.0, u32::MAX.into()) => {
+            each(values, |value| (value as u32).to_le_bytes())
+        }
+        DType::UInt64 if are_integers(0.0, u32::MAX.into()) => {
+            each(values, |value| (value as u64).to_le_bytes())
+        }
+        DType::Int16 if are_integers(i16::MIN.into(), i16::MAX.into()) => {
+            each(values, |value| (value as i16).to_le_bytes())
+        }
+        DType::UInt16 if are_integers(0.0, u16::MAX.into()) => {
+            each(values, |value| (value as u16).to_le_bytes())
+        }
+        DType::Int8 if are_integers(i8::MIN.into(), i8::MAX.into()) => {
+            each(values, |value| (value as i8).to_le_bytes())
+        }
+        DType::UInt8 if are_integers(0.0, u8::MAX.into()) => each(values, |value| [value as u8]),
+        DType::Bool if are_integers(0.0, 1.0) => each(values, |value| [value as u8]),
+        _ => return None,
+    })
+}
