@@ -13,8 +13,9 @@ import numpy as np
 import onnxruntime
 import rare
 import reductions
+import sparse
 
-OPS = elementwise.OPS | arrays.OPS | reductions.OPS | images.OPS | functions.OPS | rare.OPS
+OPS = elementwise.OPS | arrays.OPS | reductions.OPS | images.OPS | functions.OPS | rare.OPS | sparse.OPS
 # What is computed in another order may differ by so much of the value, or of the largest value of the tensor.
 TOLERANCES = [
     {"float16": 1e-3, "float32": 1e-6, "float64": 1e-12},

@@ -53,6 +53,7 @@ for name, axes, shape in (("", 1, (2, 7)), ("2D", 2, (3, 5, 6)), ("3D", 3, (2, 3
     TRANSFORMS[f"IRFFT{name}"] = (backward, [*parts(*shape), inverse])
     TRANSFORMS[f"IRFFT{name}_odd"] = (backward, [*parts(*shape), inverse - np.int32([0] * (axes - 1) + [1])])
 
+LEFT, RIGHT = np.array([0.5, -1.25, 3, -0.1, 0.7], np.float32), np.array([1.5, 0.25, -2, -0.6, 1e-3], np.float32)
 ARITHMETIC = {
     "product": (lambda x, y: x * y, parts(3, 4) + parts(4)),
     "quotient": (lambda x, y: x / y, parts(3, 4) + parts(4)),
@@ -65,6 +66,11 @@ ARITHMETIC = {
     "casts": (lambda x: [tf.cast(tf.math.real(x), tf.complex64) * x, tf.cast(x, tf.complex128), tf.cast(tf.shape(x), tf.complex64)], parts(3, 4)),
     "angles": (lambda x: tf.math.angle(x), SPECIAL),
     "branches": (lambda x: tf.cond(tf.reduce_sum(tf.math.real(x)) > 0, lambda: x * x, lambda: tf.math.conj(x)), parts(4)),
+    "more_functions": (lambda x: [tf.math.log(x), tf.tanh(x), tf.sigmoid(x), tf.math.rsqrt(x), tf.tan(x), tf.math.log1p(x), tf.math.expm1(x)], [LEFT, RIGHT]),
+    "powers": (lambda x, y: [x**y, tf.math.squared_difference(x, y)], [LEFT, RIGHT, RIGHT[::-1], LEFT / 2]),
+    "power_of_zero": (lambda x, y: x**y, [LEFT * 0, RIGHT * 0, np.abs(LEFT), RIGHT]),
+    "cumulated": (lambda x: [tf.cumsum(x, 0, reverse=True), tf.pad(x, [[2, 1]], "REFLECT")], [LEFT, RIGHT]),
+    "double": (lambda x: tf.cast(x, tf.complex128) * tf.constant([1 + 2j, 3, 4j, 5, -1], tf.complex128), [LEFT, RIGHT]),
     "loop": (lambda x: tf.while_loop(lambda i, z: i < 3, lambda i, z: (i + 1, z * x), [0, x])[1], parts(4)),
 }
 SIGNALS = {

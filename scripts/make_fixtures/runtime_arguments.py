@@ -11,6 +11,8 @@ f32, i32, i64, u8 = np.float32, np.int32, np.int64, np.uint8
 cube = np.arange(2 * 3 * 4, dtype=f32).reshape(2, 3, 4) % 7
 two = np.stack([cube[0], cube[1]])
 quad = np.arange(2 * 4 * 4, dtype=f32).reshape(2, 4, 4)
+corners = np.array([[0, 0, 1, 1], [0, 0.1, 1, 1.1], [0, -0.1, 1, 0.9], [0, 10, 1, 11], [0, 10.1, 1, 11.1], [0, 100, 1, 101]], f32)
+boxes, scores = corners[None, :, None], np.array([[0.9, 0.75, 0.6, 0.95, 0.5, 0.3], [0.2, 0.7, 0.65, 0, 0.8, 0.4]], f32).T[None]
 filters = (np.arange(3 * 3 * 3 * 2, dtype=f32) % 5 - 2).reshape(3, 3, 3, 2)
 
 
@@ -97,7 +99,32 @@ CASES = [
     ("fake_quant_known_bounds_of_nothing", "FakeQuantWithMinMaxVars", dict(inputs=fed(f32([-9, 0.3]), 2), min=f32(0), max=f32(0))),
     ("fake_quant_bounds_of_channels", "FakeQuantWithMinMaxVarsPerChannel", dict(inputs=fed(rows / 7 - 0.5), min=fed(f32([-1, 0, 0.5, -3, -1]), 5), max=fed(f32([1, 6, 1, -1, 0.25]), 5)), dict(num_bits=4)),
     ("quantize_bits", "QuantizeAndDequantizeV3", dict(input=fed(rows / 7 - 0.5), input_min=fed(f32(-1)), input_max=fed(f32(1)), num_bits=fed(i32(5))), dict(range_given=True)),
+    ("quantize_numbers_below_zero_without_signs", "QuantizeAndDequantizeV2", dict(input=fed(rows / 7 - 0.5, 2, 5), input_min=f32(0), input_max=f32(0)), dict(range_given=False, signed_input=False)),
+    ("quantize_parts_of_open_range", "QuantizeAndDequantizeV4", dict(input=fed(rows / 7 - 0.5, 2, 5), input_min=f32([0, 0]), input_max=f32([0, 0])), dict(range_given=False, signed_input=False, axis=0, narrow_range=True)),
     ("quantize_bits_of_open_range", "QuantizeAndDequantizeV3", dict(input=fed(rows / 7, 2, 5), input_min=f32(0), input_max=f32(0), num_bits=fed(i32(6))), dict(range_given=False, signed_input=False)),
+    ("patches_of_open_channels", "ExtractImagePatches", dict(images=fed(image, None, None, None, None)), dict(ksizes=[1, 3, 2, 1], strides=[1, 2, 1, 1], rates=[1, 1, 2, 1], padding="SAME")),
+    ("patches_of_unknown_rank", "ExtractImagePatches", dict(images=fed(image)), dict(ksizes=[1, 2, 2, 1], strides=[1, 3, 2, 1], rates=[1, 1, 1, 1], padding="VALID")),
+    ("patches_with_infinities", "ExtractImagePatches", dict(images=fed(np.where(image == image[0, 0, 0, 0], np.inf, image).astype(f32), 2, 7, 5, 3)), dict(ksizes=[1, 2, 3, 1], strides=[1, 2, 2, 1], rates=[1, 1, 1, 1], padding="SAME")),
+    ("patches_of_large_integers", "ExtractImagePatches", dict(images=fed(i32(2**30) + i32(image * 8), 2, 7, 5, 3)), dict(ksizes=[1, 2, 2, 1], strides=[1, 2, 2, 1], rates=[1, 2, 1, 1], padding="VALID")),
+    ("depthwise_of_open_channels", "DepthwiseConv2dNative", dict(input=fed(image), filter=fed(filters)), dict(strides=[1, 2, 2, 1], padding="SAME")),
+    ("depthwise_of_open_channels_with_dilation", "DepthwiseConv2dNative", dict(input=fed(image), filter=fed(filters)), dict(strides=[1, 1, 1, 1], dilations=[1, 2, 2, 1], padding="EXPLICIT", explicit_paddings=[0, 0, 1, 2, 2, 1, 0, 0])),
+    ("dilation_of_an_open_filter", "Dilation2D", dict(input=fed(image), filter=fed(filters[..., 0])), dict(strides=[1, 2, 1, 1], rates=[1, 1, 2, 1], padding="SAME")),
+    ("dilation_of_an_open_filter_of_bytes", "Dilation2D", dict(input=fed(u8(image * 9 + 99)), filter=fed(u8(filters[..., 0] + 2))), dict(strides=[1, 1, 1, 1], rates=[1, 1, 1, 1], padding="VALID")),
+    ("max_pool_windows", "MaxPoolV2", dict(input=fed(image, 2, 7, 5, 3), ksize=fed(i32([1, 3, 2, 1]), 4), strides=fed(i32([1, 2, 1, 1]), 4)), dict(padding="SAME")),
+    ("max_pool_windows_of_unknown_rank", "MaxPoolV2", dict(input=fed(-1 - image), ksize=fed(i32([1, 3, 2, 1])), strides=fed(i32([1, 2, 3, 1]))), dict(padding="VALID")),
+    ("max_pool_with_places_of_open_images", "MaxPoolWithArgmax", dict(input=fed(image, None, None, None, None)), dict(ksize=[1, 3, 2, 1], strides=[1, 2, 2, 1], padding="SAME", include_batch_in_index=True)),
+    ("max_pool_with_places_of_unknown_rank", "MaxPoolWithArgmax", dict(input=fed(image)), dict(ksize=[1, 2, 2, 1], strides=[1, 2, 1, 1], padding="VALID", Targmax="int32")),
+    ("transposed_conv_of_an_open_filter", "Conv2DBackpropInput", dict(input_sizes=fed(i32([2, 14, 9, 3]), 4), filter=fed(filters), out_backprop=fed(image[..., :2])), dict(strides=[1, 2, 2, 1], padding="SAME")),
+    ("transposed_conv_of_an_open_filter_and_known_sizes", "Conv2DBackpropInput", dict(input_sizes=i32([2, 15, 11, 3]), filter=fed(filters, None, None, 3, 2), out_backprop=fed(image[..., :2], 2, 7, 5, 2)), dict(strides=[1, 2, 2, 1], padding="VALID")),
+    ("greedy_decoder_of_unknown_rank", "CTCGreedyDecoder", dict(inputs=fed(cube), sequence_length=fed(i32([2, 1, 2]), 3)), dict(merge_repeated=True)),
+    ("cross_product_of_unknown_rank", "Cross", dict(a=fed(cube[..., :3]), b=fed(cube[..., 1:]))),
+    ("cross_product_of_integers", "Cross", dict(a=fed(i32([[1, 2, 3], [4, 5, 6]]), 2, 3), b=fed(i32([[7, 1, 0], [2, 2, 9]]), 2, 3))),
+    ("combined_suppression_limits", "CombinedNonMaxSuppression", dict(boxes=fed(boxes), scores=fed(scores), max_output_size_per_class=fed(i32(2)), max_total_size=fed(i32(3)), iou_threshold=f32(0.5), score_threshold=f32(0.1)), dict(pad_per_class=False, clip_boxes=True)),
+    ("combined_suppression_of_more_boxes_than_there_are", "CombinedNonMaxSuppression", dict(boxes=fed(boxes.repeat(2, 2), None, None, 2, 4), scores=fed(scores), max_output_size_per_class=fed(i32(4)), max_total_size=fed(i32(20)), iou_threshold=fed(f32(0.5)), score_threshold=fed(f32(0.1))), dict(pad_per_class=False, clip_boxes=False)),
+    ("combined_suppression_padded_by_class", "CombinedNonMaxSuppression", dict(boxes=fed(boxes, 1, None, 1, 4), scores=fed(scores, 1, None, None), max_output_size_per_class=fed(i32(1)), max_total_size=i32(20), iou_threshold=f32(0.5), score_threshold=f32(0)), dict(pad_per_class=True, clip_boxes=True)),
+    ("soft_suppression_beyond_the_threshold", "NonMaxSuppressionV5", dict(boxes=fed(boxes[0, :, 0]), scores=fed(scores[0, :, 0]), max_output_size=fed(i32(5)), iou_threshold=fed(f32(0.3)), score_threshold=f32(0.01), soft_nms_sigma=fed(f32(0.5))), dict(pad_to_max_output_size=False)),
+    ("scattered_strings", "ScatterNd", dict(indices=fed(i32([[2], [0]])), updates=fed(np.array(["a", "b"], object)), shape=fed(i32([4]), 1))),
+    ("zeros_like_strings", "ZerosLike", dict(x=fed(np.array(["a", "b"], object)))),
 ] + [
     (f"{op.lower()}_axes", op, dict(input=fed(values, *dims), axis=fed(i32([-1, 0]), 2)), dict(keep_dims=keep))
     for op, values, dims, keep in (

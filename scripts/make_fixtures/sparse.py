@@ -108,6 +108,39 @@ def counts():
             yield f"sparse_bincount_{name}_{rank}", graph("SparseBincount", dict(binary_output=binary), inputs)
 
 
+def sparse_counts():
+    matrix, splits = np.array([[1, 1, 3, 0, 7], [3, 3, 2, 0, 3]]), np.array([0, 0, 2, 2, 6])
+    values, indices = np.array([1, 1, 3, 0, 7, 3]), np.array([[0, 0], [0, 1], [0, 3], [2, 0], [2, 1], [2, 2]])
+    for name, weights, more in (
+        ("all", np.zeros(0, np.int64), {}),
+        ("at_most", np.zeros(0, np.int64), dict(maxlength=4)),
+        ("at_least", np.zeros(0, "f"), dict(minlength=9)),
+        ("binary", np.zeros(0, "f"), dict(binary_output=True)),
+        ("weighted", np.arange(1, 11, dtype="f") / 2, {}),
+    ):
+        attributes = dict(binary_output=False) | more
+        fits = lambda values: weights[: values.size].reshape(values.shape) if weights.size else weights
+        inputs = dict(values=matrix, weights=fits(matrix))
+        yield f"dense_counts_{name}", graph("DenseCountSparseOutput", attributes, inputs)
+        yield f"dense_counts_{name}_of_a_vector", graph("DenseCountSparseOutput", attributes, dict(values=values.astype("i4"), weights=fits(values)))
+        inputs = dict(values=values, weights=fits(values))
+        yield f"ragged_counts_{name}", graph("RaggedCountSparseOutput", attributes, dict(splits=splits) | inputs)
+        yield f"sparse_counts_{name}", graph("SparseCountSparseOutput", attributes, dict(indices=indices, dense_shape=np.array([3, 5])) | inputs)
+
+
+def reductions():
+    for op in ("Sum", "Max"):
+        for name, axes in (("last", [-1]), ("first_and_last", [0, 2]), ("all", [0, 1, 2]), ("none", [])):
+            for keep in (False, True):
+                for kind in ("", "Sparse"):
+                    for is_fed in (False, True):
+                        indices, values, shape = sparse(AXES, 7, "f4")
+                        axes = np.array(axes, "i4")
+                        inputs = dict(input_indices=indices, input_values=values, input_shape=shape, reduction_axes=axes if is_fed else (axes,))
+                        what = f"{op.lower()}{kind.lower()}_of_{name}_axes" + "_kept" * keep + "_fed" * is_fed
+                        yield f"sparse_{what}", graph(f"SparseReduce{op}{kind}", dict(keep_dims=keep), inputs)
+
+
 def rows():
     nested = [np.array([0, 2, 2, 3, 5]), np.array([0, 1, 3, 3, 4, 6])]
     for name, indices in (
@@ -125,6 +158,8 @@ def graphs():
         for name, described in of_count(count):
             yield f"sparse_{name}_of_{count}", described
     yield from counts()
+    yield from sparse_counts()
+    yield from reductions()
     yield from rows()
 
 

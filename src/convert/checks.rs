@@ -13,7 +13,7 @@ const LISTED: usize = 3;
 
 /// Whether an op stops the run if a condition does not hold.
 fn checks(op: &str) -> bool {
-    matches!(op, "Assert" | "CheckNumerics")
+    matches!(op, "Assert" | "CheckNumerics" | "CheckNumericsV2" | "EnsureShape")
 }
 
 fn prints(op: &str) -> bool {

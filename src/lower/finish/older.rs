@@ -101,7 +101,12 @@ impl Finish<'_, '_> {
                 Some("min") if opset < 18 => |w| places::combine(w, "Min"),
                 Some("add") if opset < 16 => |w| places::combine(w, "Add"),
                 Some("mul") if opset < 16 => |w| places::combine(w, "Mul"),
-                _ => return Ok(Some(node)),
+                _ => {
+                    if opset < 16 {
+                        node.attributes.retain(|(name, _)| name != "reduction");
+                    }
+                    return Ok(Some(node));
+                }
             },
             op => {
                 if let Some(first) = first_opset(op).filter(|first| *first > opset) {

@@ -32,24 +32,20 @@ const PREPARE: &str = "compute its result before the model runs, and let the mod
 pub const OPS: &[Op] = &[
     op("DenseCountSparseOutput")
         .shape(|inputs, _| shape::sparse::counts(inputs, inputs.shape(0)?.rank()))
-        .lower(|cx, node| groups::sparse_counts(cx, node, Rows::Dense), COUNTS)
-        .since(16),
+        .lower(|cx, node| groups::sparse_counts(cx, node, Rows::Dense), COUNTS),
     op("DenseToDenseSetOperation")
         .shape(shape::sparse::set_operation)
         .lower(lower::sets::set_operation, &["Concat", "TopK", "Equal", "CumSum", "NonZero", "GatherND"])
         .note("integers; ONNX Runtime sorts no tensors without rows"),
     op("DenseToSparseSetOperation")
         .shape(|inputs, _| shape::sparse::set_operation_of(inputs, 1))
-        .lower(|cx, node| groups::set_operation(cx, node, First::Dense), SETS)
-        .since(16),
+        .lower(|cx, node| groups::set_operation(cx, node, First::Dense), SETS),
     op("RaggedBincount")
         .shape(|inputs, _| shape::sparse::bincount(inputs, Some(2), 2))
-        .lower(|cx, node| groups::bincount(cx, node, Rows::Ragged), &["CumSum", "ScatterND"])
-        .since(16),
+        .lower(|cx, node| groups::bincount(cx, node, Rows::Ragged), &["CumSum", "ScatterND"]),
     op("RaggedCountSparseOutput")
         .shape(|inputs, _| shape::sparse::counts(inputs, Some(2)))
-        .lower(|cx, node| groups::sparse_counts(cx, node, Rows::Ragged), COUNTS)
-        .since(16),
+        .lower(|cx, node| groups::sparse_counts(cx, node, Rows::Ragged), COUNTS),
     op("RaggedGather")
         .shape(shape::ragged::gather)
         .lower(lower::ragged::gather, &["Gather", "CumSum", "NonZero"])
@@ -64,23 +60,21 @@ pub const OPS: &[Op] = &[
     op("RaggedTensorToTensor")
         .shape(shape::ragged::to_tensor)
         .lower(lower::ragged::to_tensor, &["NonZero", "Gather", "ScatterND"]),
-    op("SetSize").shape(shape::sparse::set_size).lower(groups::set_size, SETS).since(16),
+    op("SetSize").shape(shape::sparse::set_size).lower(groups::set_size, SETS),
     op("SparseAdd")
         .shape(shape::sparse::sum)
         .lower(|cx, node| arithmetic::union(cx, node, Union::Sum), UNION)
         .note(IN_ORDER),
     op("SparseBincount")
         .shape(shape::sparse::bincount_of_sparse)
-        .lower(|cx, node| groups::bincount(cx, node, Rows::Sparse), &["ScatterND"])
-        .since(16),
+        .lower(|cx, node| groups::bincount(cx, node, Rows::Sparse), &["ScatterND"]),
     op("SparseConcat")
         .shape(shape::sparse::concat)
         .lower(order::concat, &["Concat", "TopK", "Gather"])
         .note(RANK),
     op("SparseCountSparseOutput")
         .shape(shape::sparse::counts_of_sparse)
-        .lower(|cx, node| groups::sparse_counts(cx, node, Rows::Sparse), COUNTS)
-        .since(16),
+        .lower(|cx, node| groups::sparse_counts(cx, node, Rows::Sparse), COUNTS),
     op("SparseCross")
         .also(&["SparseCrossHashed", "SparseCrossV2"])
         .shape(by_definition)
@@ -101,22 +95,18 @@ pub const OPS: &[Op] = &[
     op("SparseReduceMax")
         .shape(shape::sparse::reduce)
         .lower(|cx, node| arithmetic::reduce(cx, node, Reduction::Max), &["Where", "ScatterND", "Reshape"])
-        .since(18)
         .note(RANK),
     op("SparseReduceMaxSparse")
         .shape(shape::sparse::reduce_to_sparse)
         .lower(|cx, node| arithmetic::reduce_to_sparse(cx, node, Reduction::Max), REDUCED)
-        .since(18)
         .note(RANK),
     op("SparseReduceSum")
         .shape(shape::sparse::reduce)
         .lower(|cx, node| arithmetic::reduce(cx, node, Reduction::Sum), &["Where", "ScatterND", "Reshape"])
-        .since(16)
         .note(RANK),
     op("SparseReduceSumSparse")
         .shape(shape::sparse::reduce_to_sparse)
         .lower(|cx, node| arithmetic::reduce_to_sparse(cx, node, Reduction::Sum), REDUCED)
-        .since(16)
         .note(RANK),
     op("SparseReorder").shape(shape::sparse::reorder).lower(order::reorder, &["TopK", "Gather"]).note(RANK),
     op("SparseReshape")
@@ -140,16 +130,11 @@ pub const OPS: &[Op] = &[
         .lower(order::split, &["Sub", "Less", "Compress"])
         .constants(&[("split_dim", "it decides which indices are compared")])
         .note(RANK),
-    op("SparseTensorDenseAdd")
-        .shape(shape::sparse::like_dense)
-        .lower(arithmetic::to_dense, &["ScatterND"])
-        .since(16),
+    op("SparseTensorDenseAdd").shape(shape::sparse::like_dense).lower(arithmetic::to_dense, &["ScatterND"]),
     op("SparseTensorDenseMatMul")
         .shape(shape::sparse::matrix_product)
-        .lower(arithmetic::matrix_product, &["Gather", "Mul", "ScatterND"])
-        .since(16),
+        .lower(arithmetic::matrix_product, &["Gather", "Mul", "ScatterND"]),
     op("SparseToSparseSetOperation")
         .shape(|inputs, _| shape::sparse::set_operation_of(inputs, 3))
-        .lower(|cx, node| groups::set_operation(cx, node, First::Sparse), SETS)
-        .since(16),
+        .lower(|cx, node| groups::set_operation(cx, node, First::Sparse), SETS),
 ];

@@ -202,14 +202,14 @@ fn joined(steps: &mut Steps<'_, '_, '_>, value: &String, from: i64) -> String {
 /// columns of the filter, channels]`.
 fn of_filter(
     steps: &mut Steps<'_, '_, '_>,
-    images: &String,
+    images: &str,
     filter: &String,
     rates: &str,
     outside: &String,
 ) -> Result<String> {
     let (padding, strides, dilations) =
         (steps.node.padding()?, steps.node.spatial_sizes("strides", 4)?, steps.node.spatial_sizes(rates, 4)?);
-    let mut value = images.clone();
+    let mut value = images.to_owned();
     for spatial in 0..2 {
         let window = Sliding::Open {
             size: steps.length(filter, spatial as i64),

@@ -65,7 +65,8 @@ pub fn quantize_and_dequantize(cx: &mut Lowering<'_>, node: NodeRef<'_>, bits: P
             let bits = bits.clamp(1, 62);
             let (least, greatest) = match is_signed {
                 true => (-(1i64 << (bits - 1)) + i64::from(is_narrow), (1i64 << (bits - 1)) - 1),
-                false => (i64::from(is_narrow), (1i64 << bits) - 1),
+                // Levels without signs are never narrow.
+                false => (0, (1i64 << bits) - 1),
             };
             (number(&mut steps, least as f64), number(&mut steps, greatest as f64))
         }
@@ -78,8 +79,7 @@ pub fn quantize_and_dequantize(cx: &mut Lowering<'_>, node: NodeRef<'_>, bits: P
             let least = match (is_signed, is_narrow) {
                 (true, false) => steps.op("Neg", &[&levels]),
                 (true, true) => steps.op("Neg", &[&greatest]),
-                (false, true) => one.clone(),
-                (false, false) => zero.clone(),
+                (false, _) => zero.clone(),
             };
             (least, greatest)
         }
@@ -96,12 +96,17 @@ pub fn quantize_and_dequantize(cx: &mut Lowering<'_>, node: NodeRef<'_>, bits: P
     let (by_min, by_max) = (side(&least_name, &min), side(&greatest_name, &max));
     let is_by_min = steps.op("Less", &[&by_min, &by_max]);
     let scale = steps.op("Where", &[&is_by_min, &by_min, &by_max]);
-    let fitted_max = steps.op("Div", &[&greatest_name, &scale]);
-    let fitted_min = steps.op("Div", &[&least_name, &scale]);
-    let max = steps.op("Where", &[&is_by_min, &fitted_max, &max]);
-    let min = steps.op("Where", &[&is_by_min, &min, &fitted_min]);
-    let at_least = steps.op("Max", &[&name, &min]);
-    let clamped = steps.op("Min", &[&at_least, &max]);
+    let clamped = if node.bool("range_given", false) {
+        let fitted_max = steps.op("Div", &[&greatest_name, &scale]);
+        let fitted_min = steps.op("Div", &[&least_name, &scale]);
+        let max = steps.op("Where", &[&is_by_min, &fitted_max, &max]);
+        let min = steps.op("Where", &[&is_by_min, &min, &fitted_min]);
+        let at_least = steps.op("Max", &[&name, &min]);
+        steps.op("Min", &[&at_least, &max])
+    } else {
+        // TensorFlow does not clamp to the extremes of the input, not even numbers below 0 whose levels have no sign.
+        name
+    };
     let scaled = steps.op("Mul", &[&clamped, &scale]);
     let rounded = if node.text("round_mode") == Some("HALF_UP") {
         let half = steps.number(dtype, 0.5);
