@@ -53,7 +53,8 @@ fn an_interrupted_command_leaves_no_temporary_files_and_has_its_own_status() {
             .spawn()
             .unwrap();
         let mut input = child.stdin.take().unwrap();
-        input.write_all(b"the beginning").unwrap();
+        // More than what tells the format of an archive.
+        input.write_all(&[7; 1024]).unwrap();
         assert!(wait_for_file(&temporary));
         kill(Pid::from_raw(child.id() as i32), signal).unwrap();
         let done = child.wait_with_output().unwrap();

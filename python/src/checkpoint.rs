@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
+use rayon::prelude::*;
 use tf2onnx_rs::checkpoint::StoredTensor;
 use tf2onnx_rs::cli::functions::in_shared_threads;
 use tf2onnx_rs::source::{OpenOptions, Source};
@@ -14,8 +15,8 @@ use tf2onnx_rs::tensor::{DType, ElementSource};
 use crate::errors::of_error;
 use crate::wording;
 
-/// The bytes of a tensor from which its checksum is computed on several threads.
-const LARGE_BYTES: usize = 4 << 20;
+/// The bytes of a tensor from which it is read on several threads, and the bytes of each thread's part.
+const LARGE_BYTES: usize = 1 << 20;
 /// The bytes of a tensor from which other threads of Python run meanwhile.
 const DETACHED_BYTES: usize = 64 << 10;
 
@@ -114,13 +115,24 @@ impl Elements {
             Cow::Borrowed(bytes) => {
                 let address = bytes.as_ptr() as usize;
                 let is_aligned = address.is_multiple_of(size.min(align_of::<u64>()));
-                (address, (!is_aligned).then(|| bytes.to_vec()))
+                (address, (!is_aligned).then(|| copied(bytes)))
             }
             Cow::Owned(bytes) => (0, Some(bytes)),
         };
         let address = read.as_ref().map_or(address, |read| read.as_ptr() as usize);
         Ok(Self { tensor: tensor.clone(), read, address })
     }
+}
+
+/// A copy. Most of the time is that of the system, which provides the memory page by page: threads share this.
+fn copied(bytes: &[u8]) -> Vec<u8> {
+    if bytes.len() < LARGE_BYTES {
+        return bytes.to_vec();
+    }
+    let mut copy = vec![0; bytes.len()];
+    let parts = copy.par_chunks_mut(LARGE_BYTES).zip(bytes.par_chunks(LARGE_BYTES));
+    parts.for_each(|(to, from)| to.copy_from_slice(from));
+    copy
 }
 
 #[pymethods]
