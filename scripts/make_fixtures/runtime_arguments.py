@@ -100,6 +100,8 @@ CASES = [
     ("fake_quant_bounds_of_channels", "FakeQuantWithMinMaxVarsPerChannel", dict(inputs=fed(rows / 7 - 0.5), min=fed(f32([-1, 0, 0.5, -3, -1]), 5), max=fed(f32([1, 6, 1, -1, 0.25]), 5)), dict(num_bits=4)),
     ("quantize_bits", "QuantizeAndDequantizeV3", dict(input=fed(rows / 7 - 0.5), input_min=fed(f32(-1)), input_max=fed(f32(1)), num_bits=fed(i32(5))), dict(range_given=True)),
     ("quantize_numbers_below_zero_without_signs", "QuantizeAndDequantizeV2", dict(input=fed(rows / 7 - 0.5, 2, 5), input_min=f32(0), input_max=f32(0)), dict(range_given=False, signed_input=False)),
+    ("quantize_only_numbers_below_zero_without_signs", "QuantizeAndDequantizeV2", dict(input=fed(f32([[-0.25, -3], [-0.5, -1e-3]]), 2, 2), input_min=f32(0), input_max=f32(0)), dict(range_given=False, signed_input=False)),
+    ("quantize_parts_below_zero_without_signs", "QuantizeAndDequantizeV4", dict(input=fed(f32([[-0.25, -3], [-0.5, 2]]), 2, 2), input_min=f32([0, 0]), input_max=f32([0, 0])), dict(range_given=False, signed_input=False, axis=0)),
     ("quantize_parts_of_open_range", "QuantizeAndDequantizeV4", dict(input=fed(rows / 7 - 0.5, 2, 5), input_min=f32([0, 0]), input_max=f32([0, 0])), dict(range_given=False, signed_input=False, axis=0, narrow_range=True)),
     ("quantize_bits_of_open_range", "QuantizeAndDequantizeV3", dict(input=fed(rows / 7, 2, 5), input_min=f32(0), input_max=f32(0), num_bits=fed(i32(6))), dict(range_given=False, signed_input=False)),
     ("patches_of_open_channels", "ExtractImagePatches", dict(images=fed(image, None, None, None, None)), dict(ksizes=[1, 3, 2, 1], strides=[1, 2, 1, 1], rates=[1, 1, 2, 1], padding="SAME")),

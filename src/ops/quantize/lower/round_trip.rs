@@ -115,7 +115,17 @@ pub fn quantize_and_dequantize(cx: &mut Lowering<'_>, node: NodeRef<'_>, bits: P
     } else {
         steps.op("Round", &[&scaled])
     };
-    let layout = Layout::tensorflow_of(cx.shape(node.into()));
-    cx.emit(node, "Div", vec![rounded, scale], layout, vec![]);
+    let layout = Layout::tensorflow_of(steps.cx.shape(node.into()));
+    if is_signed || node.bool("range_given", false) {
+        cx.emit(node, "Div", vec![rounded, scale], layout, vec![]);
+        return Ok(());
+    }
+    // If no number is above 0, levels without signs cannot decide the scale, and TensorFlow multiplies by the inverse of the other
+    // side's: `max / greatest`.
+    let inverse = steps.op("Div", &[&max, &greatest_name]);
+    let restored = steps.op("Div", &[&rounded, &scale]);
+    let multiplied = steps.op("Mul", &[&rounded, &inverse]);
+    let is_decided = steps.op("Greater", &[&max, &zero]);
+    cx.emit(node, "Where", vec![is_decided, restored, multiplied], layout, vec![]);
     Ok(())
 }
