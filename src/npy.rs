@@ -97,8 +97,8 @@ fn parse_header(text: &str) -> Option<Header<'_>> {
     (fortran_order || order.starts_with("False")).then_some(Header { descr, fortran_order, shape })
 }
 
-/// NumPy's name of a type. Types that NumPy does not have are written as unsigned integers of the same bits.
-fn descr(dtype: DType) -> Option<&'static str> {
+/// NumPy's name of a type; `None` for types without numbers. Types that NumPy does not have are unsigned integers of the same bits.
+pub fn descr(dtype: DType) -> Option<&'static str> {
     Some(match dtype {
         DType::Float32 => "<f4",
         DType::Float64 => "<f8",

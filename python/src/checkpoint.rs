@@ -9,6 +9,7 @@ use pyo3::types::{PyBytes, PyDict, PyTuple};
 use rayon::prelude::*;
 use tf2onnx_rs::checkpoint::StoredTensor;
 use tf2onnx_rs::cli::functions::in_shared_threads;
+use tf2onnx_rs::npy;
 use tf2onnx_rs::source::{OpenOptions, Source};
 use tf2onnx_rs::tensor::{DType, ElementSource};
 
@@ -156,31 +157,10 @@ impl Elements {
         let interface = PyDict::new(py);
         interface.set_item(intern!(py, "version"), 3)?;
         interface.set_item(intern!(py, "shape"), PyTuple::new(py, self.tensor.shape())?)?;
-        interface.set_item(intern!(py, "typestr"), typestr(self.tensor.dtype()))?;
+        // Narrow types that only ml_dtypes has are bytes here.
+        interface.set_item(intern!(py, "typestr"), npy::descr(self.tensor.dtype()).unwrap_or("|u1"))?;
         // It is read-only.
         interface.set_item(intern!(py, "data"), (self.address, true))?;
         Ok(interface)
-    }
-}
-
-/// NumPy's code of a type. A type that NumPy does not have has the code of the integers that hold its bits.
-fn typestr(dtype: DType) -> &'static str {
-    match dtype {
-        DType::Float64 => "<f8",
-        DType::Float32 => "<f4",
-        DType::Float16 => "<f2",
-        DType::Int8 | DType::QInt8 => "|i1",
-        DType::Int16 | DType::QInt16 => "<i2",
-        DType::Int32 | DType::QInt32 => "<i4",
-        DType::Int64 => "<i8",
-        DType::UInt16 | DType::QUInt16 | DType::BFloat16 => "<u2",
-        DType::UInt32 => "<u4",
-        DType::UInt64 => "<u8",
-        DType::Bool => "|b1",
-        DType::Complex64 => "<c8",
-        DType::Complex128 => "<c16",
-        DType::UInt8 | DType::QUInt8 | DType::String | DType::Resource | DType::Variant | DType::Unknown => {
-            "|u1"
-        }
     }
 }

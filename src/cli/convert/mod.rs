@@ -181,7 +181,9 @@ impl Args {
         let source = Source::open(self.input(), &self.conversion.open_options())?;
         let files = source.files();
         self.report.iter().try_for_each(|report| refuse_overwriting(&report.path, &files))?;
-        refuse_overwriting(self.output(), &files)?;
+        if packed.is_some() {
+            refuse_overwriting(self.output(), &files)?;
+        }
         let (mut converted, pending) = convert_model(&source, start, output, conversion_args, progress)?;
         let notes = self.tf2onnx.notes(self.output()).into_iter();
         converted.conversion.notes.extend(notes.map(|text| Note::info(NoteKind::Options, text)));

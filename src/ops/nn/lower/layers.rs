@@ -11,7 +11,7 @@ use crate::lower::context::{Lowering, Value};
 use crate::lower::folding::fold_into_convolution;
 use crate::lower::steps::Steps;
 use crate::onnx::{self, Attribute, Attributes};
-use crate::ops::nn::lower::open_windows;
+use crate::ops::nn::lower::open_windows::{self, SamePadding, same_padding};
 
 /// ONNX's filter is output channels, input channels, spatial axes; TensorFlow's has its channels last.
 fn filter_layout(rank: usize) -> Vec<usize> {
@@ -192,20 +192,11 @@ fn same_padded(cx: &mut Lowering<'_>, node: NodeRef<'_>, images: String, filter:
         let shape = steps.op("Shape", &[value]);
         steps.part(&shape, 0, 2, i64::MAX)
     });
-    let (one, two, strides, dilations) =
-        (steps.int(1), steps.int(2), steps.ints(&strides), steps.ints(&dilations));
-    // One less than the positions of the window, and than its extent.
-    let last = steps.op("Sub", &[&lengths, &one]);
-    let moves = steps.op("Div", &[&last, &strides]);
-    let moved = steps.op("Mul", &[&moves, &strides]);
+    let (one, strides, dilations) = (steps.int(1), steps.ints(&strides), steps.ints(&dilations));
     let between = steps.op("Sub", &[&kernel, &one]);
-    let extent = steps.op("Mul", &[&between, &dilations]);
-    let reached = steps.op("Add", &[&moved, &extent]);
-    let lacking = steps.op("Sub", &[&reached, &last]);
-    let zero = steps.int(0);
-    let lacking = steps.op("Max", &[&lacking, &zero]);
-    let before = steps.op("Div", &[&lacking, &two]);
-    let after = steps.op("Sub", &[&lacking, &before]);
+    let reach = steps.op("Mul", &[&between, &dilations]);
+    let SamePadding { total, before, .. } = same_padding(&mut steps, &lengths, &strides, &reach);
+    let after = steps.op("Sub", &[&total, &before]);
     let others = steps.ints(&[0, 0]);
     let pads = steps.op_with("Concat", &[&others, &before, &others, &after], "axis", 0);
     Ok(steps.op("Pad", &[&images, &pads]))

@@ -109,6 +109,34 @@ fn known_indices(
     Some((steps.cx.initializer(&format!("{}/indices", steps.node.name), constant, &[]), is_inside))
 }
 
+/// What the padding `SAME` adds to axes whose lengths or windows are known only when the model runs.
+pub struct SamePadding {
+    /// The last index of each axis.
+    last: String,
+    /// How much is added before the axis and after it.
+    pub total: String,
+    /// How much of that is before it.
+    pub before: String,
+}
+
+/// `reach` is the distance from the first to the last element of a window.
+pub fn same_padding(
+    steps: &mut Steps<'_, '_, '_>,
+    lengths: &String,
+    strides: &String,
+    reach: &String,
+) -> SamePadding {
+    let (zero, one, two) = (steps.ints(&[0]), steps.ints(&[1]), steps.ints(&[2]));
+    let last = steps.op("Sub", &[lengths, &one]);
+    let moves = steps.op("Div", &[&last, strides]);
+    let moved = steps.op("Mul", &[&moves, strides]);
+    let reached = steps.op("Add", &[&moved, reach]);
+    let lacking = steps.op("Sub", &[&reached, &last]);
+    let total = steps.op("Max", &[&lacking, &zero]);
+    let before = steps.op("Div", &[&total, &two]);
+    SamePadding { last, total, before }
+}
+
 /// The indices that a window meets at each position, those beyond the ends of the axis as well.
 fn open_indices(
     steps: &mut Steps<'_, '_, '_>,
@@ -123,18 +151,12 @@ fn open_indices(
         }
         Sliding::Open { size, stride, dilation } => [size, stride, dilation].map(Clone::clone),
     };
-    let (zero, one, two) = (steps.ints(&[0]), steps.ints(&[1]), steps.ints(&[2]));
+    let (zero, one) = (steps.ints(&[0]), steps.ints(&[1]));
     let less = steps.op("Sub", &[&size, &one]);
     let reach = steps.op("Mul", &[&less, &dilation]);
     let (count, before) = match padding {
         Padding::Same => {
-            let last = steps.op("Sub", &[length, &one]);
-            let moves = steps.op("Div", &[&last, &stride]);
-            let moved = steps.op("Mul", &[&moves, &stride]);
-            let reached = steps.op("Add", &[&moved, &reach]);
-            let lacking = steps.op("Sub", &[&reached, &last]);
-            let lacking = steps.op("Max", &[&lacking, &zero]);
-            let before = steps.op("Div", &[&lacking, &two]);
+            let SamePadding { last, before, .. } = same_padding(steps, length, &stride, &reach);
             let beyond = steps.op("Add", &[&last, &stride]);
             (steps.op("Div", &[&beyond, &stride]), before)
         }
