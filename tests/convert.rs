@@ -199,6 +199,7 @@ fn east_computes_tensorflows_geometry_for_images_of_any_size() {
 #[test]
 fn bit_computes_what_tensorflow_computes() {
     assert_computes_tensorflows_logits("bit_26", Format::V2);
+    assert_computes_tensorflows_logits("bit_50", Format::V2);
     assert_computes_tensorflows_logits("bit_26_half", Format::V1);
 }
 

@@ -212,6 +212,7 @@ CASES = {
     "simclr_50_selective": (simclr, 64, 10, {"width_multiplier": 2, "sk_ratio": 0.0625}),
     "simclr_50_selective_cifar": (simclr, 32, 10, {"sk_ratio": 0.1, "se_ratio": 0.1, "cifar_stem": True}),
     "bit_26": (bit, 64, 10, {"num_units": (2, 2, 2, 2)}),
+    "bit_50": (bit, 96, 10, {"num_units": (3, 4, 6, 3)}),
     "bit_26_half": (bit, [65, 90], None, {"num_units": (2, 2, 2, 2), "filters_factor": 2}),
     "east": (east, [64, 96], None, {}),
     "i3d_rgb": (i3d, 224, 10, {"scope": "RGB"}),

@@ -1,4 +1,5 @@
 pub mod large;
 pub mod log_sum;
 pub mod reduce;
+pub mod runs;
 pub mod segment;

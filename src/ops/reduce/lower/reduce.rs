@@ -14,7 +14,7 @@ use crate::ops::array::lower::around::{Around, int_vector, reshaped};
 use crate::ops::array::lower::coordinates;
 use crate::ops::operator;
 use crate::ops::reduce::Reduction;
-use crate::ops::reduce::lower::large;
+use crate::ops::reduce::lower::{large, runs};
 use crate::tensor::DType;
 
 /// A reduction of numbers or of booleans.
@@ -144,6 +144,11 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
                 large::extreme(cx, node, name, &stored, (is_greatest, keep, kept_layout));
                 return Ok(());
             }
+            let is_added = matches!(reduced, Reduced::Numbers(Reduction::Sum | Reduction::Mean));
+            let (name, stored) = match is_added && cx.dtype(input).is_float() {
+                true => runs::reduce_all_but_first(cx, node, op, name, stored, (rank, keep)),
+                false => (name, stored),
+            };
             (name, cx.vector(node, "axes", &stored), kept_layout)
         }
         (Some(axes), None) if !takes_axes => {
