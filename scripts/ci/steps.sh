@@ -3,10 +3,13 @@
 CI_START=${CI_START:-$(date +%s)}
 export CI_START
 
-# Runs a command and prints it before, with the minutes since the first script began.
+# Everything is built once: what speeds up the next build would take up 5 GB of the disk.
+export CARGO_INCREMENTAL=0
+
+# Runs a command and prints it before, with the minutes since the first script began and what is left of the disk.
 step() {
     echo
-    echo "== [$((($(date +%s) - CI_START) / 60)) min] $*"
+    echo "== [$((($(date +%s) - CI_START) / 60)) min, $(df -Pk . | awk 'NR == 2 { print int($4 / 1048576) }') GB free] $*"
     "$@"
 }
 
