@@ -19,7 +19,7 @@ use crate::proto::NodeDef;
 
 /// The op of a node that forwards its first input and is on the branches of its other inputs. It is not one of
 /// TensorFlow's.
-pub const ON_BRANCH: &str = "OnBranch";
+pub const ON_BRANCH: &str = "tf2onnx-rs:OnBranch";
 
 /// An output of a node: the node's index and the port.
 pub type Output = (usize, usize);

@@ -11,7 +11,7 @@ use super::fused::{add_fused, is_fused};
 use super::node_def::{attributes, data_inputs, declared_shape};
 use super::table_contents::contents;
 use super::validate::Nodes;
-use super::{Attr, Attrs, Graph, Inference, Library, NodeId, Shape, TensorRef, TensorType};
+use super::{Attr, Attrs, Graph, Inference, Library, NodeId, Shape, TensorRef, TensorType, own_ops};
 use crate::error::{Error, Result};
 use crate::proto::{GraphDef, NodeDef};
 use crate::tensor::{Constant, DType};
@@ -55,6 +55,7 @@ pub fn import(definition: &GraphDef, infer: Inference) -> Result<Graph> {
 /// # Errors
 /// As for [`import`]; the nodes that the roots do not need are ignored.
 pub fn import_part(definition: &GraphDef, part: &Part, infer: Inference) -> Result<Graph> {
+    refuse_own_ops(definition)?;
     let without_loops = call_loops(definition, part)?;
     let definition = without_loops.as_ref().unwrap_or(definition);
     let library = definition.library.as_ref();
@@ -84,6 +85,18 @@ pub fn import_part(definition: &GraphDef, part: &Part, infer: Inference) -> Resu
         importing.add(index)?;
     }
     Ok(importing.graph)
+}
+
+/// Refuses ops that only the program itself adds to graphs.
+fn refuse_own_ops(definition: &GraphDef) -> Result<()> {
+    let functions = definition.library.iter().flat_map(|library| &library.function);
+    let mut nodes = definition.node.iter().chain(functions.flat_map(|function| &function.node_def));
+    match nodes.find(|node| own_ops::ALL.contains(&node.op.as_str())) {
+        Some(node) => {
+            Err(Error::new(format!("\"{}\"", node.name), format!("TensorFlow has no op {}", node.op)))
+        }
+        None => Ok(()),
+    }
 }
 
 /// A graph that is being imported.
@@ -299,6 +312,15 @@ mod tests {
             import(&GraphDef { node: nodes, ..GraphDef::default() }, crate::ops::output_types).unwrap();
         let names: Vec<&str> = graph.nodes().map(|(_, node)| node.name.as_str()).collect();
         assert_eq!(names, ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_file_cannot_have_the_programs_own_ops() {
+        let nodes = own_ops::ALL.map(|op| GraphDef { node: vec![node("a", op, &[])], ..GraphDef::default() });
+        for graph in nodes {
+            let said = import(&graph, crate::ops::output_types).unwrap_err().to_string();
+            assert!(said.contains("TensorFlow has no op"), "{said}");
+        }
     }
 
     #[test]
