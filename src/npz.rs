@@ -2,6 +2,8 @@
 //!
 //! Source: <https://numpy.org/doc/stable/reference/generated/numpy.savez.html>.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::io::{Cursor, Read, Write};
 use std::path::Path;
 

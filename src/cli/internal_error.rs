@@ -3,7 +3,7 @@
 //! Unwinding removes temporary files, as any other error does.
 
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, Result};
 
@@ -11,14 +11,16 @@ use crate::error::{Error, Result};
 /// they were.
 static LAST: Mutex<Option<(String, String)>> = Mutex::new(None);
 
-static QUIET: Once = Once::new();
+/// Lets panics print nothing: the error has the message.
+pub fn quiet_panics() {
+    std::panic::set_hook(Box::new(remember));
+}
 
 /// Runs work in which a panic is an error about `subject`.
 ///
 /// # Errors
 /// Those of the work, and a panic.
 pub fn guarded<T>(subject: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    QUIET.call_once(|| std::panic::set_hook(Box::new(remember)));
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
@@ -30,7 +32,6 @@ pub fn guarded<T>(subject: &str, work: impl FnOnce() -> Result<T>) -> Result<T> 
     })
 }
 
-/// Prints nothing: the error has the message.
 fn remember(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(|place| format!("{}:{}", place.file(), place.line()));
     let text = panic.payload_as_str().unwrap_or("no message").to_owned();

@@ -123,6 +123,7 @@ pub fn status(args: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     color::choose(cli.color.color);
+    internal_error::quiet_panics();
     interrupt::clean_up_on_signals();
     let done = internal_error::guarded("tf2onnx-rs", || cli.command.run());
     interrupt::leave_to_signal();

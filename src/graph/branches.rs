@@ -6,6 +6,8 @@
 //!
 //! Source: `CondContext._AddOpInternal` in `tensorflow/python/ops/control_flow_ops.py`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -55,6 +57,10 @@ struct Finder<'a, 'n> {
     pivots: HashMap<usize, Vec<Output>>,
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "indices of nodes come from `Nodes`, and `found` is as long as its list"
+)]
 impl<'a, 'n> Finder<'a, 'n> {
     fn new(nodes: &'n Nodes<'a>) -> Self {
         let found = vec![None; nodes.all().len()];

@@ -2,6 +2,8 @@
 //!
 //! Source: `tensorflow/core/framework/graph.proto`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use hashbrown::HashMap;
 
 use super::branches::{ON_BRANCH, Output, pivots};
@@ -68,7 +70,8 @@ pub fn import_part(definition: &GraphDef, part: &Part, infer: Inference) -> Resu
     let pivots = pivots(&nodes, &starts, &|node| part.is_source(node))?;
     let order = in_order(&nodes, &starts, part, &pivots)?;
     // An op that TensorFlow does not define is assumed to have the outputs that other nodes read.
-    let unknown = match order.iter().all(|&index| nodes.defines(&definition.node[index].op)) {
+    let mut ordered = order.iter().filter_map(|&index| definition.node.get(index));
+    let unknown = match ordered.all(|node| nodes.defines(&node.op)) {
         true => HashMap::new(),
         false => nodes.types_of_unknown_ops(&definition.node),
     };
@@ -116,7 +119,7 @@ impl Importing<'_> {
     /// Adds a node after its inputs.
     fn add(&mut self, index: usize) -> Result<()> {
         let definition = self.definition;
-        let node = &definition.node[index];
+        let Some(node) = definition.node.get(index) else { return Ok(()) };
         let (name, graph) = (node.name.as_str(), &mut self.graph);
         if let Some(value) = self.part.values.get(name) {
             graph.add(name, "Const", vec![], [("value", Attr::Tensor(value.clone()))].into())?;
@@ -174,7 +177,7 @@ impl Importing<'_> {
         let pivots: Vec<TensorRef> = pivots
             .iter()
             .filter_map(|&(switch, port)| {
-                Some(TensorRef { node: self.graph.find(&self.definition.node[switch].name)?, port })
+                Some(TensorRef { node: self.graph.find(&self.definition.node.get(switch)?.name)?, port })
             })
             .collect();
         for port in 0..self.graph.node(id).outputs.len() {
@@ -235,6 +238,10 @@ fn missing_input(node: &NodeDef, input: &str) -> Error {
 }
 
 /// The indices of the nodes, each after those it reads. Nodes that are in order stay in their order.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "indices of nodes come from `Nodes`, and `state` is as long as its list"
+)]
 fn in_order(
     nodes: &Nodes<'_>,
     starts: &[usize],
@@ -300,6 +307,11 @@ mod tests {
         NodeDef { name: name.to_owned(), op: op.to_owned(), input, ..NodeDef::default() }
     }
 
+    fn relu(name: &str, inputs: &[&str]) -> NodeDef {
+        let dtype = AttrValue { value: Some(attr_value::Value::Type(DataType::DtFloat as i32)) };
+        NodeDef { attr: [("T".to_owned(), dtype)].into(), ..node(name, "Relu", inputs) }
+    }
+
     fn placeholder(name: &str) -> NodeDef {
         let dtype = AttrValue { value: Some(attr_value::Value::Type(DataType::DtFloat as i32)) };
         NodeDef { attr: [("dtype".to_owned(), dtype)].into(), ..node(name, "Placeholder", &[]) }
@@ -307,7 +319,7 @@ mod tests {
 
     #[test]
     fn nodes_may_come_in_any_order() {
-        let nodes = vec![node("b", "Relu", &["a:0", "^c"]), placeholder("a"), node("c", "NoOp", &[])];
+        let nodes = vec![relu("b", &["a:0", "^c"]), placeholder("a"), node("c", "NoOp", &[])];
         let graph =
             import(&GraphDef { node: nodes, ..GraphDef::default() }, crate::ops::output_types).unwrap();
         let names: Vec<&str> = graph.nodes().map(|(_, node)| node.name.as_str()).collect();

@@ -77,8 +77,9 @@ pub fn batch_norm(inputs: &Inputs<'_>, node: &Node, statistics: usize) -> Result
     // Volumes have formats of their own.
     let volumes = if node.text("data_format").is_some_and(|format| format.len() == 5) { 5 } else { 4 };
     let rank = input.shape.rank().unwrap_or(volumes);
-    if !(4..=5).contains(&rank) {
-        return Err(node.error(format!("its input of shape {} is neither images nor volumes", input.shape)));
+    // Images and volumes in TensorFlow; layers of networks that are built here may normalize vectors.
+    if rank < 2 {
+        return Err(node.error(format!("its input of shape {} has no channels", input.shape)));
     }
     let channels = input.shape.dim(node.data_format().channel_axis(rank));
     for (index, what) in [(1, "scale"), (2, "offset"), (3, "mean"), (4, "variance")] {
