@@ -161,6 +161,21 @@ fn the_file_that_a_table_of_a_frozen_graph_is_named_after_fills_it() {
 }
 
 #[test]
+fn the_file_of_a_table_is_a_file_of_the_input() {
+    let folder = TempDir::new().unwrap();
+    let [file, model] = ["words.txt", "model.onnx"].map(|name| folder.path().join(name));
+    fs::write(&file, "apple\nplum\n").unwrap();
+    let graph = write_frozen(folder.path(), "hash_table_words.txt_-2_-1", ["DT_STRING", "DT_INT64"]);
+    convert(&graph, &model, &["--provenance"]);
+    let model = Model::load(&model);
+    let names: Vec<&str> = model.metadata("source_sha256").unwrap().lines().map(|line| &line[66..]).collect();
+    assert_eq!(names, ["graph.pbtxt", "words.txt"]);
+    let error = fails(&["convert", graph.to_str().unwrap(), file.to_str().unwrap()]);
+    assert!(error.contains("words.txt"), "{error}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "apple\nplum\n");
+}
+
+#[test]
 fn an_op_that_onnx_cannot_express_is_refused_with_the_reason() {
     let folder = TempDir::new().unwrap();
     let graph = folder.path().join("graph.pbtxt");

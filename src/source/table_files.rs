@@ -66,13 +66,13 @@ impl Form {
 }
 
 /// Adds the contents of the tables that files fill to a graph, as constants and ops that initialize the tables with them. A table
-/// whose file is missing stays as it is. The files that were read are no longer listed as files beside the graph.
+/// whose file is missing stays as it is. The files that were read are no longer listed as files beside the graph, and returned.
 ///
 /// # Errors
 /// If a file does not have the form that its table needs.
-pub fn fill_tables(meta: &mut MetaGraphDef, path: &Path) -> Result<()> {
+pub fn fill_tables(meta: &mut MetaGraphDef, path: &Path) -> Result<Vec<PathBuf>> {
     let assets = assets(meta);
-    let Some(definition) = &mut meta.graph_def else { return Ok(()) };
+    let Some(definition) = &mut meta.graph_def else { return Ok(vec![]) };
     let folder = path.parent().unwrap_or(Path::new("")).join("assets");
     let (mut nodes, mut read) = (vec![], vec![]);
     let mut fillings = fillings(definition, &assets, &folder);
@@ -88,7 +88,7 @@ pub fn fill_tables(meta: &mut MetaGraphDef, path: &Path) -> Result<()> {
     }
     definition.node.extend(nodes);
     meta.asset_file_def.retain(|asset| !read.contains(&folder.join(&asset.filename)));
-    Ok(())
+    Ok(read)
 }
 
 /// The names of files in `assets`, by the tensor that holds the path of the file. `simple_save` of TensorFlow 1 has them in a
