@@ -100,7 +100,9 @@ fn all_files_of_the_input_are_named_by_their_place_in_it() {
     fs::copy(&meta, &graph).unwrap();
     fs::create_dir(folder.path().join("weights")).unwrap();
     let weights = |name: &str| folder.path().join("weights").join(name);
-    [data, index].iter().for_each(|name| drop(fs::copy(inside(name), weights(name)).unwrap()));
+    for name in [data, index] {
+        fs::copy(inside(name), weights(name)).unwrap();
+    }
     check(
         &weights("model.ckpt"),
         &["--graph", graph.to_str().unwrap()],
