@@ -191,7 +191,15 @@ impl Source {
             });
             (inside.unwrap_or_else(|| name(&path)), path)
         };
-        Ok(self.files().into_iter().filter(|path| path.is_file()).map(named).collect())
+        // The graph may be another one than that beside the checkpoint.
+        let graph = self.graph.as_ref().map(GraphFile::path);
+        let beside = |path: &Path| {
+            let prefix = self.checkpoint.as_ref().map(Checkpoint::path);
+            prefix
+                .is_some_and(|prefix| META_SUFFIXES.iter().any(|suffix| with_suffix(prefix, suffix) == path))
+        };
+        let is_read = |path: &PathBuf| path.is_file() && (Some(path.as_path()) == graph || !beside(path));
+        Ok(self.files().into_iter().filter(is_read).map(named).collect())
     }
 
     /// The state of the files with the weights when they were opened.
