@@ -35,6 +35,7 @@ mod ops_table;
 mod outputs;
 mod patterns;
 mod pipes;
+mod provenance;
 mod quantization;
 mod recognition;
 mod recurrent;
