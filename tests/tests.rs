@@ -23,6 +23,7 @@ mod graph_inputs;
 mod graphs;
 mod help;
 mod hostile_checkpoints;
+mod hostile_graphs;
 mod hostile_onnx;
 mod inspect;
 mod inspect_extract;

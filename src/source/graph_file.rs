@@ -2,6 +2,8 @@
 //! models of TensorFlow.js.
 //! The kind of file is determined from its contents, not from its name.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -200,7 +202,7 @@ fn is_op_name(op: &str) -> bool {
 
 /// The bytes as text, if they begin with text.
 fn text_of(bytes: &[u8]) -> Option<&str> {
-    let head = &bytes[..bytes.len().min(256)];
+    let head = bytes.get(..256).unwrap_or(bytes);
     let is_text =
         head.iter().all(|&byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace() || byte >= 0x80);
     if head.is_empty() || !is_text { None } else { std::str::from_utf8(bytes).ok() }

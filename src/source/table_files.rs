@@ -10,6 +10,8 @@
 //! Sources: `TextFileInitializer._shared_name` in `tensorflow/python/ops/lookup_ops.py`, `InitializeTableFromTextFileV2` in `tensorflow/core/ops/lookup_ops.cc`, `TextFileLineIterator` in
 //! `tensorflow/core/kernels/lookup_util.cc`, `AssetFileDef` in `tensorflow/core/protobuf/meta_graph.proto`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
@@ -263,15 +265,16 @@ fn initialization(filling: &Filling<'_>) -> Result<Vec<NodeDef>> {
         lines.truncate(size);
     }
     if let Some(empty) = lines.iter().position(Vec::is_empty) {
-        return Err(Error::file(file, format!("line {} is empty", empty + 1)));
+        return Err(Error::file(file, format!("line {} is empty", empty.saturating_add(1))));
     }
     let column = |index: usize, name: &str| -> Result<NodeDef> {
-        let dtype = dtype(table, &format!("{}_dtype", &name[..name.len() - 1]))
+        let dtype = dtype(table, &format!("{}_dtype", name.strip_suffix('s').unwrap_or(name)))
             .ok_or_else(|| Error::new(format!("table \"{}\"", table.name), "its types are not known"))?;
         let mut value = empty(dtype, lines.len());
         for (number, line) in lines.iter().enumerate() {
-            let said = |problem: &str| Error::file(file, format!("line {} {problem}", number + 1));
-            let token = match form.columns[index] {
+            let said =
+                |problem: &str| Error::file(file, format!("line {} {problem}", number.saturating_add(1)));
+            let token = match form.columns.get(index).copied().unwrap_or(WHOLE_LINE) {
                 LINE_NUMBER => &(number as i64).wrapping_add(form.offset).to_string().into_bytes(),
                 WHOLE_LINE => line,
                 column => {
