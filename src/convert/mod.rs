@@ -73,6 +73,7 @@ use crate::passes::failing::refuse_failing;
 use crate::passes::float16::{Float16, to_float16};
 use crate::passes::fold::simplify;
 use crate::passes::fuse_batch_norm::fuse_batch_norms;
+use crate::passes::group_norm::fuse_group_norms;
 use crate::passes::join_concats::join_concats;
 use crate::passes::join_reshapes::join_reshapes;
 use crate::passes::layer_norm::fuse_layer_norms;
@@ -337,6 +338,7 @@ fn rewritten(bound: BoundGraph, opset: i64) -> Result<BoundGraph> {
     let bound = bound.after(|graph, _| multiply_tensors(graph))?;
     let bound = bound.after(|graph, _| join_reshapes(graph))?;
     let bound = bound.after(|graph, _| fuse_layer_norms(graph, opset))?;
+    let bound = bound.after(|graph, _| fuse_group_norms(graph))?;
     let bound = bound.after(|graph, _| fuse_prelu(graph))?;
     let bound = bound.after(|graph, _| fuse_activations(graph, opset))?.pruned();
     let bound = bound.after(|graph, _| merge_repeated(graph, |op| find(op).is_some()))?.pruned();
