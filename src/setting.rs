@@ -63,6 +63,8 @@ settings! {
     Labels = "labels",
     /// The order of the axes of weights.
     Layout = "layout",
+    /// What a model may use while it runs.
+    Limit = "limits",
     /// Patterns of the names of tensors.
     Match = "filter",
     /// Whether the moving averages of the weights are used.

@@ -21,6 +21,7 @@ use standard_input::Stored;
 
 use crate::checkpoint::{Checkpoint, listing, with_suffix};
 use crate::error::{Error, Result};
+use crate::file_parts::FileParts;
 use crate::file_state::FileState;
 use crate::model_config::ModelConfig;
 use crate::setting::{Command, Setting};
@@ -54,6 +55,10 @@ pub struct Source {
 struct TemporaryFiles {
     path: PathBuf,
     _folder: Temporary<TempDir>,
+    /// The parts of an archive that are read in place, as long as this exists.
+    in_place: Option<FileParts>,
+    /// The state of the archive when it was opened.
+    archive: Option<FileState>,
 }
 
 /// The files of a SavedModel's folder (`tensorflow/cc/saved_model/constants.h`).
@@ -85,7 +90,10 @@ impl Source {
                     let source = open_file(&file, options).map_err(|error| {
                         error.with_path_replaced(&file, name).with_path_replaced(folder.path(), name)
                     })?;
-                    Ok(source.with_name(name, TemporaryFiles { path: file, _folder: folder }))
+                    Ok(source.with_name(
+                        name,
+                        TemporaryFiles { path: file, _folder: folder, in_place: None, archive: None },
+                    ))
                 }
             };
         }
@@ -205,6 +213,10 @@ impl Source {
     /// The state of the files with the weights when they were opened.
     pub fn file_states(&self) -> Vec<FileState> {
         let checkpoint_states = self.checkpoint.iter().flat_map(Checkpoint::file_states);
+        // Only where the archive is still read, it must not change.
+        let in_place = self.temporary.iter().filter(|files| files.in_place.is_some());
+        let archives = in_place.filter_map(|files| files.archive.as_ref());
+        let checkpoint_states = checkpoint_states.chain(archives);
         checkpoint_states.chain(self.graph.iter().flat_map(GraphFile::file_states)).cloned().collect()
     }
 
@@ -227,23 +239,33 @@ impl Source {
 
 fn open_file(path: &Path, options: &OpenOptions) -> Result<Source> {
     let Some(kind) = archive::Kind::of(path) else { return open_parts(path, options) };
-    open_unpacked(path, archive::unpack(path, kind)?, options)
+    let state = FileState::of(path);
+    let mut source = open_unpacked(path, archive::unpack(path, kind)?, options)?;
+    for files in &mut source.temporary {
+        files.archive.clone_from(&state);
+    }
+    Ok(source)
 }
 
-fn open_unpacked(path: &Path, unpacked: Unpacked, options: &OpenOptions) -> Result<Source> {
-    let Unpacked { folder, single_file } = unpacked;
-    let model_path = match single_file {
-        Some(file) => file,
-        None => {
-            let arrays = arrays::to_checkpoint(path, folder.path())
-                .map_err(|error| error.with_path_replaced(folder.path(), path))?;
-            arrays.map_or_else(|| archive::model_in(path, folder.path()), Ok)?
-        }
-    };
+fn open_unpacked(path: &Path, mut unpacked: Unpacked, options: &OpenOptions) -> Result<Source> {
+    let folder = unpacked.folder.path().to_owned();
     // The user knows the path of the archive, not that of the temporary folder.
-    let source =
-        open_parts(&model_path, options).map_err(|error| error.with_path_replaced(folder.path(), path))?;
-    Ok(source.with_name(path, TemporaryFiles { path: folder.path().to_owned(), _folder: folder }))
+    let known = |error: Error| error.with_path_replaced(&folder, path);
+    let opened = model_of(path, &mut unpacked).and_then(|model| open_parts(&model, options));
+    let source = opened.map_err(|error| unpacked.error(known(error)))?;
+    let Unpacked { folder, in_place, .. } = unpacked;
+    let files = TemporaryFiles { path: folder.path().to_owned(), _folder: folder, in_place, archive: None };
+    Ok(source.with_name(path, files))
+}
+
+/// The path of the model in an unpacked archive.
+fn model_of(path: &Path, unpacked: &mut Unpacked) -> Result<PathBuf> {
+    if let Some(file) = unpacked.single_file.take() {
+        return Ok(file);
+    }
+    let arrays =
+        if unpacked.has_others() { None } else { arrays::to_checkpoint(path, unpacked.folder.path())? };
+    arrays.map_or_else(|| archive::model_in(path, unpacked), Ok)
 }
 
 fn open_parts(path: &Path, options: &OpenOptions) -> Result<Source> {
