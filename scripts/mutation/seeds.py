@@ -40,7 +40,9 @@ def tar(files):
             info = tarfile.TarInfo(name)
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
-    return stream.getvalue()
+    # Two blocks of zeros are the end. Python fills up ten kilobytes.
+    blocks = sum(1 + -(-len(data) // 512) for data in files.values())
+    return stream.getvalue()[: 512 * (blocks + 2)]
 
 
 def zipped(files):
