@@ -52,7 +52,7 @@ def mutant(formats, number):
     format = rng.choices(names, [WEIGHTS.get(name, 1) for name in names])[0]
     seed = rng.choice(formats[format])
     file = rng.choice(sorted(seed.files))
-    # Half of what is a message is changed as one; what a case has results for always.
+    # What is a message is mostly changed as one; what TensorFlow is to run always.
     if file in seed.messages and (seed.case or rng.random() < 0.6):
         data, what = messages.mutated(seed.messages[file], seed.files[file], rng, file.endswith("txt"))
     elif file.endswith(TEXTS):

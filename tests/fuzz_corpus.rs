@@ -56,8 +56,10 @@ fn a_changed_graph_is_another_graph_that_has_a_result() {
 #[test]
 fn every_target_is_a_program() {
     let manifest = fs::read_to_string(repository::repository("fuzz/Cargo.toml")).unwrap();
-    let programs: BTreeSet<&str> =
-        manifest.lines().filter_map(|line| line.strip_prefix("path = \"fuzz_targets/")?.strip_suffix(".rs\"")).collect();
+    let programs: BTreeSet<&str> = manifest
+        .lines()
+        .filter_map(|line| line.strip_prefix("path = \"fuzz_targets/")?.strip_suffix(".rs\""))
+        .collect();
     let targets: BTreeSet<&str> = TARGETS.iter().map(|&(name, _)| name).collect();
     assert_eq!(programs, targets);
 }

@@ -60,7 +60,8 @@ fn texts(nodes: &[NodeDef], name: &str) -> Vec<String> {
 fn a_graph_is_the_same_each_time() {
     let folder = TempDir::new().unwrap();
     let checkpoint = repository::fixture("graphs/containers/model.ckpt");
-    let written = |n: usize| fs::read(graph(&checkpoint, &folder.path().join(format!("{n}.pb")), &[])).unwrap();
+    let written =
+        |n: usize| fs::read(graph(&checkpoint, &folder.path().join(format!("{n}.pb")), &[])).unwrap();
     let first = written(0);
     // Four variables have no order of their own: without one, few of these would be equal.
     assert!((1..5).all(|n| written(n) == first));

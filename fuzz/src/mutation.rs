@@ -6,12 +6,32 @@ use prost::Message;
 use tf2onnx_rs::proto::attr_value::Value;
 use tf2onnx_rs::proto::tensor_shape_proto::Dim;
 use tf2onnx_rs::proto::{
-    AttrValue, FunctionDef, GraphDef, MetaGraphDef, NameAttrList, NodeDef, SavedModel, TensorProto, TensorShapeProto,
+    AttrValue, FunctionDef, GraphDef, MetaGraphDef, NameAttrList, NodeDef, SavedModel, TensorProto,
+    TensorShapeProto,
 };
 
 /// Numbers at which something begins or ends.
 const NUMBERS: [i64; 20] = [
-    0, 1, -1, 2, -2, 3, 4, 7, 8, 16, 255, 256, 65_536, 1 << 31, (1 << 31) - 1, -(1 << 31), 1 << 32, i64::MAX, i64::MIN, -100,
+    0,
+    1,
+    -1,
+    2,
+    -2,
+    3,
+    4,
+    7,
+    8,
+    16,
+    255,
+    256,
+    65_536,
+    1 << 31,
+    (1 << 31) - 1,
+    -(1 << 31),
+    1 << 32,
+    i64::MAX,
+    i64::MIN,
+    -100,
 ];
 /// The numbers of the types, with some that no type has.
 const TYPES: std::ops::RangeInclusive<i32> = 0..=24;
@@ -56,7 +76,8 @@ pub fn mutated<M: Mutate>(bytes: &[u8], seed: u64) -> Option<Vec<u8>> {
 
 /// The same in the buffer of a fuzzer: the new length. Sometimes it is left to the fuzzer, whose changes of bytes reach what is no message.
 pub fn mutate_in_place<M: Mutate>(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> Option<usize> {
-    let bytes = mutated::<M>(&data[..size], seed.into()).filter(|bytes| bytes.len() <= max_size && seed % 8 != 0)?;
+    let bytes =
+        mutated::<M>(&data[..size], seed.into()).filter(|bytes| bytes.len() <= max_size && seed % 8 != 0)?;
     data[..bytes.len()].copy_from_slice(&bytes);
     Some(bytes.len())
 }
@@ -163,7 +184,9 @@ fn mutate_inputs(inputs: &mut Vec<String>, other: &str, rng: &mut Rng) {
 fn mutate_attribute(attribute: &mut AttrValue, rng: &mut Rng) {
     match &mut attribute.value {
         Some(Value::I(value)) => *value = number(rng),
-        Some(Value::F(value)) => *value = rng.choice([0.0, -1.0, 1e30, f32::NAN, f32::INFINITY, 1e-30]).unwrap_or(0.5),
+        Some(Value::F(value)) => {
+            *value = rng.choice([0.0, -1.0, 1e30, f32::NAN, f32::INFINITY, 1e-30]).unwrap_or(0.5)
+        }
         Some(Value::B(value)) => *value = !*value,
         Some(Value::S(value)) => *value = word(rng).into_bytes(),
         Some(Value::Type(value)) => *value = rng.i32(TYPES),

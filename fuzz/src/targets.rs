@@ -56,7 +56,10 @@ pub fn checkpoint_v2(index: &[u8]) {
 /// The file `checkpoint`, which names the newest checkpoint of a folder.
 pub fn checkpoint_state(text: &[u8]) {
     let (folder, path) = file("checkpoint", text);
-    write(&folder.path().join("model.ckpt"), include_bytes!("../../tests/fixtures/checkpoints/partitioned_v1/model.ckpt"));
+    write(
+        &folder.path().join("model.ckpt"),
+        include_bytes!("../../tests/fixtures/checkpoints/partitioned_v1/model.ckpt"),
+    );
     let _ = Checkpoint::open(&path);
     let _ = Checkpoint::open(folder.path());
 }
@@ -133,20 +136,32 @@ pub fn network_toml(text: &[u8]) {
 
 /// The `pipeline.config` of a detector, and the detector.
 pub fn config_text(text: &[u8]) {
-    build_configured("pipeline.config", text, &[
-        ("ssd", "FeatureExtractor/MobilenetV1/Conv2d_0/weights", &[3, 3, 3, 8]),
-        ("faster_rcnn", "FirstStageFeatureExtractor/InceptionV2/Conv2d_1a_7x7/depthwise_weights", &[7, 7, 3, 8]),
-    ]);
+    build_configured(
+        "pipeline.config",
+        text,
+        &[
+            ("ssd", "FeatureExtractor/MobilenetV1/Conv2d_0/weights", &[3, 3, 3, 8]),
+            (
+                "faster_rcnn",
+                "FirstStageFeatureExtractor/InceptionV2/Conv2d_1a_7x7/depthwise_weights",
+                &[7, 7, 3, 8],
+            ),
+        ],
+    );
 }
 
 /// The `bert_config.json` of a transformer, and the transformer.
 pub fn config_json(text: &[u8]) {
-    build_configured("bert_config.json", text, &[
-        ("bert", "bert/embeddings/word_embeddings", &[20, 8]),
-        ("albert", "bert/embeddings/word_embeddings", &[20, 8]),
-        ("mobilebert", "bert/embeddings/word_embeddings", &[20, 8]),
-        ("electra", "electra/embeddings/word_embeddings", &[20, 8]),
-    ]);
+    build_configured(
+        "bert_config.json",
+        text,
+        &[
+            ("bert", "bert/embeddings/word_embeddings", &[20, 8]),
+            ("albert", "bert/embeddings/word_embeddings", &[20, 8]),
+            ("mobilebert", "bert/embeddings/word_embeddings", &[20, 8]),
+            ("electra", "electra/embeddings/word_embeddings", &[20, 8]),
+        ],
+    );
 }
 
 fn read_checkpoint(path: &Path) {

@@ -20,8 +20,8 @@ TYPES = range(0, 25)
 MESSAGES = {"graph": graph_pb2.GraphDef, "meta": meta_graph_pb2.MetaGraphDef, "saved_model": saved_model_pb2.SavedModel}
 
 
-def mutated(kind, data, rng, is_text=False):
-    """The bytes of a message with up to three changes of a graph in it, and what was changed."""
+def mutated(kind, data, rng, is_text=False, most=3):
+    """The bytes of a message with some changes of a graph in it, most often one, and what was changed."""
     message = MESSAGES[kind]()
     text_format.Parse(data.decode(), message) if is_text else message.ParseFromString(data)
     graph = {
@@ -29,7 +29,7 @@ def mutated(kind, data, rng, is_text=False):
         "meta": lambda: message.graph_def,
         "saved_model": lambda: rng.choice(message.meta_graphs).graph_def,
     }[kind]()
-    changes = [mutate_graph(graph, rng) for _ in range(rng.choice([1, 1, 1, 2, 3]))]
+    changes = [mutate_graph(graph, rng) for _ in range(rng.choice([1, 1, 1, *range(1, most + 1)]))]
     data = text_format.MessageToString(message).encode() if is_text else message.SerializeToString()
     return data, ", ".join(changes)
 
