@@ -43,14 +43,14 @@ fn every_file_has_a_result() {
 fn a_changed_graph_is_another_graph_that_has_a_result() {
     let mut seen = BTreeSet::new();
     for (_, bytes) in corpus("graph") {
-        for seed in 0..8 {
+        for seed in 0..4 {
             let changed = mutation::mutated::<tf2onnx_rs::proto::GraphDef>(&bytes, seed);
             if let Some(changed) = changed.filter(|changed| seen.insert(changed.clone())) {
                 fuzz::targets::graph(&changed);
             }
         }
     }
-    assert!(seen.len() > 100, "{}", seen.len());
+    assert!(seen.len() > 60, "{}", seen.len());
 }
 
 #[test]

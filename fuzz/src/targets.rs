@@ -177,7 +177,7 @@ fn build_configured(name: &str, text: &[u8], networks: &[(&str, &str, &[usize])]
     let (_folder, path) = file(name, text);
     let Ok(config) = ModelConfig::read(&path).map(Arc::new) else { return };
     for (name, variable, shape) in networks {
-        let network = Some(network_named(name).expect("it is a network"));
+        let network = Some(Arc::clone(network_named(name).expect("it is a network")));
         let config = Some(Arc::clone(&config));
         // That the others are missing is found after the network is built.
         let variables = Variables::from([((*variable).to_owned(), shape.to_vec())]);
