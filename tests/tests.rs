@@ -18,6 +18,7 @@ mod documentation;
 mod evaluation;
 mod extract;
 mod float16;
+mod fuzz_corpus;
 mod graph_files;
 mod graph_inputs;
 mod graphs;
