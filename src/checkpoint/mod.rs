@@ -33,7 +33,7 @@ use crate::error::Result;
 use crate::file_state::FileState;
 pub use bundle_writer::write_bundle;
 use locate::Located;
-pub(crate) use locate::with_suffix;
+pub(crate) use locate::{is_part_of_checkpoint, with_suffix};
 pub use stored::StoredTensor;
 
 /// The two formats of checkpoints.

@@ -14,6 +14,10 @@ pub const ROUND_TO_FLOAT16: &str = "tf2onnx-rs:RoundToFloat16";
 /// scale and the offset; the attribute is `epsilon`.
 pub const LAYER_NORMALIZATION: &str = "tf2onnx-rs:LayerNormalization";
 
+/// Normalizes each group of the channels of a tensor, which are on its last axis, by the group's own mean and variance, along all axes
+/// but the first one: the inputs are the tensor, and the scale and the offset of each group; the attributes are `groups` and `epsilon`.
+pub const GROUP_NORMALIZATION: &str = "GroupNormalization";
+
 /// `x * relu6(x + 3) / 6`.
 pub const HARD_SWISH: &str = "tf2onnx-rs:HardSwish";
 
@@ -24,4 +28,5 @@ pub const GELU: &str = "tf2onnx-rs:Gelu";
 pub const PRELU: &str = "tf2onnx-rs:PRelu";
 
 /// All of them.
-pub const ALL: [&str; 6] = [ROUND_TO_FLOAT16, LAYER_NORMALIZATION, HARD_SWISH, GELU, PRELU, ON_BRANCH];
+pub const ALL: [&str; 7] =
+    [ROUND_TO_FLOAT16, LAYER_NORMALIZATION, GROUP_NORMALIZATION, HARD_SWISH, GELU, PRELU, ON_BRANCH];

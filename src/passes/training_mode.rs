@@ -1,7 +1,7 @@
 //! From training to inference: the input is a graph that was built for training; the output normalizes by
 //! moving averages instead of the statistics of each batch, and drops nothing at random.
 
-use hashbrown::HashMap;
+use std::collections::BTreeMap;
 
 use super::own_statistics::{Affine, has_no_averages, is_of_its_own, normalized};
 use super::rewrite::{Rewriting, rewrite};
@@ -10,7 +10,8 @@ use crate::graph::{Attr, Attrs, Graph, Moved, Node, NodeId, TensorRef};
 use crate::setting::Setting;
 
 /// By the names of tensors that hold statistics of a batch, the variables that keep their moving averages.
-pub type MovingStatistics = HashMap<String, String>;
+/// They are roots of the graph, whose nodes have the same order each time.
+pub type MovingStatistics = BTreeMap<String, String>;
 
 /// The changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

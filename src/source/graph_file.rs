@@ -47,6 +47,8 @@ pub struct GraphFile {
     meta: MetaGraphDef,
     /// The files with the weights of a graph model of TensorFlow.js.
     shards: Vec<PathBuf>,
+    /// The files that fill its tables.
+    table_files: Vec<PathBuf>,
     states: Vec<FileState>,
 }
 
@@ -100,8 +102,8 @@ impl GraphFile {
         if meta.graph_def.as_ref().is_none_or(|graph| graph.node.is_empty()) {
             return Err(Error::file(path, "contains a graph without nodes"));
         }
-        fill_tables(&mut meta, path)?;
-        Ok(Self { path: path.to_owned(), kind, meta, shards, states })
+        let table_files = fill_tables(&mut meta, path)?;
+        Ok(Self { path: path.to_owned(), kind, meta, shards, table_files, states })
     }
 
     /// Whether a file has the name of a graph, or is a JSON file with a model of TensorFlow.js.
@@ -143,6 +145,11 @@ impl GraphFile {
     /// The files with the weights, if they are not in a checkpoint or in the graph's own file.
     pub fn shards(&self) -> &[PathBuf] {
         &self.shards
+    }
+
+    /// The files whose lines are in its tables.
+    pub fn table_files(&self) -> &[PathBuf] {
+        &self.table_files
     }
 
     /// The kind of file.

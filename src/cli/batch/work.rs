@@ -109,7 +109,8 @@ impl Work<'_> {
             make_folder(folder)?;
         }
         let progress = |done, total| bar.advance(done, total);
-        let (converted, pending) = convert_model(&source, start, &output, &args, &progress)?;
+        let (converted, pending) =
+            convert_model(&source, start, &output, (&input.choices, &args), &progress)?;
         pending.persist()?;
         let Converted { conversion, written, verification, seconds, .. } = converted;
         let summary = Summary::new(&input.path, &output, &conversion, &written, seconds)
