@@ -44,7 +44,7 @@ pub struct Args {
     #[arg(long, value_name = "X", default_value_t = TOLERANCE, value_parser = tolerance,
           allow_negative_numbers = true)]
     tolerance: f64,
-    /// What a model may use while it runs: seconds=N, or memory=N of bytes, kB, MB or GB (repeatable) [default: by the sizes of
+    /// What a model may use while it runs: seconds=N of processor time, or memory=N bytes, NMB or NGB (repeatable) [default: by the sizes of
     /// the model and its inputs]
     #[arg(long, value_name = "KEY=VALUE")]
     limit: Vec<Limit>,

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU64;
 use std::str::FromStr;
+use std::time::Duration;
 
 use crate::setting::{Setting, SettingValue};
 
@@ -14,15 +15,17 @@ const MEMORY_PER_BYTE: u64 = 8;
 /// The tensors of a network are larger than its inputs.
 const MEMORY_PER_INPUT_BYTE: u64 = 64;
 
-/// The seconds for any model. Small ones need milliseconds.
-const BASE_SECONDS: u64 = 6;
-/// How many bytes of weights and inputs have another second: some 1,000 times what they need.
+/// The seconds of processor time for any model. Small ones need milliseconds.
+const BASE_SECONDS: u64 = 5;
+/// How many bytes of weights and inputs have another second, of which most networks need some hundredths.
 const BYTES_PER_SECOND: u64 = 1_000_000;
+/// How many times as long the clock may take: other programs may run as well.
+const BY_THE_CLOCK: u64 = 10;
 
 /// A limit on what a model may use, as the user gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// How long it may run.
+    /// How many seconds of processor time it may use.
     Seconds(NonZeroU64),
     /// How many bytes of memory it may allocate.
     Memory(NonZeroU64),
@@ -70,7 +73,7 @@ impl<'l> FromIterator<&'l Limit> for Limits {
 }
 
 impl Limits {
-    /// How long a model of this size may run with inputs of this size.
+    /// How many seconds of processor time a model of this size may use with inputs of this size.
     pub(super) fn seconds(&self, model: u64, inputs: u64) -> u64 {
         let default = || BASE_SECONDS + model.saturating_add(inputs) / BYTES_PER_SECOND;
         self.seconds.map_or_else(default, NonZeroU64::get)
@@ -87,6 +90,11 @@ impl Limits {
         };
         self.memory.map_or_else(default, NonZeroU64::get)
     }
+}
+
+/// How long it may take by the clock, which is the only limit where the system does not limit processor time.
+pub(super) fn by_the_clock(seconds: u64) -> Duration {
+    Duration::from_secs(seconds.saturating_mul(BY_THE_CLOCK))
 }
 
 /// How the user raises the limit on time.

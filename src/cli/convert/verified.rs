@@ -37,7 +37,7 @@ pub struct VerificationArgs {
     #[arg(long, help_heading = CHECKS, value_name = "X", value_parser = tolerance, requires = "verify",
           allow_negative_numbers = true)]
     tolerance: Option<f64>,
-    /// What a model may use while it runs: seconds=N, or memory=N of bytes, kB, MB or GB (repeatable) [default: by the sizes of
+    /// What a model may use while it runs: seconds=N of processor time, or memory=N bytes, NMB or NGB (repeatable) [default: by the sizes of
     /// the model and its inputs]
     #[arg(long, help_heading = CHECKS, value_name = "KEY=VALUE", requires = "verify")]
     limit: Vec<Limit>,
