@@ -16,15 +16,14 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::executable::Input;
-use super::limits::{Limits, by_the_clock, larger, longer, physical_memory};
+use super::limits::{Limits, physical_memory};
 use super::runtime::{Runtime, USE_ONNX_RUNTIME, cannot};
 use super::{Named, message};
 use crate::error::{Error, Result};
 use crate::interruption;
 use crate::tensor::Tensor;
 
-/// The first argument of a process that runs a model. Then follow the memory and the processor time that it may use, and the path of the
-/// model.
+/// The first argument of a process that runs a model. Then follow the memory that it may use, and the path of the model.
 pub const CHILD: &str = "run-model";
 
 /// The command that starts such a process.
@@ -49,19 +48,25 @@ pub(super) struct Loaded {
     pub(super) outputs: Vec<String>,
 }
 
-/// A request to run the model.
+/// A request to run the model, with this much memory.
 #[derive(Serialize, Deserialize)]
 struct Run {
-    allowance: Allowance,
+    memory: u64,
 }
 
 /// What a process may use for a task.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy)]
 struct Allowance {
     /// The bytes that it may allocate.
     memory: u64,
-    /// The processor time.
+    /// How long it may take.
     seconds: u64,
+}
+
+impl Allowance {
+    fn of(limits: &Limits, model: u64, inputs: u64) -> Self {
+        Self { memory: limits.memory(model, inputs), seconds: limits.seconds(model, inputs) }
+    }
 }
 
 /// The answer: the outputs are beside it.
@@ -121,11 +126,11 @@ impl Process {
     /// Starts a process that loads a model; `None` if this program has no command for it.
     pub(super) fn load(path: &Path, bytes: u64, limits: &Limits) -> Result<Option<(Self, Loaded)>> {
         let Some(command) = COMMAND.get() else { return Ok(None) };
-        let allowance = Allowance { memory: limits.memory(bytes, 0), seconds: limits.seconds(bytes, 0) };
-        let mut running = Running::start(command, allowance, path).map_err(|error| {
+        let allowance = Allowance::of(limits, bytes, 0);
+        let mut running = Running::start(command, allowance.memory, path).map_err(|error| {
             Error::file(path, format!("no process can be started that runs it: {error}")).caused_by(&error)
         })?;
-        let answer = running.answer(path, "load", allowance)?;
+        let answer = running.answer(path, "load", (limits, allowance))?;
         let process = Self { path: path.to_owned(), bytes, limits: *limits, running: Mutex::new(running) };
         match answer {
             (Answer::Loaded(loaded), _) => Ok(Some((process, loaded))),
@@ -136,15 +141,11 @@ impl Process {
 
     /// Executes the model.
     pub(super) fn run(&self, given: &[Named]) -> Result<Vec<Named>> {
-        let inputs = bytes_of(given);
-        let allowance = Allowance {
-            memory: self.limits.memory(self.bytes, inputs),
-            seconds: self.limits.seconds(self.bytes, inputs),
-        };
+        let allowance = Allowance::of(&self.limits, self.bytes, bytes_of(given));
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         // If the process has ended, it cannot be written to, and the answer says why.
-        let _ = message::write(&running.requests, &Run { allowance }, given);
-        match running.answer(&self.path, "execute", allowance)? {
+        let _ = message::write(&running.requests, &Run { memory: allowance.memory }, given);
+        match running.answer(&self.path, "execute", (&self.limits, allowance))? {
             (Answer::Done, outputs) => Ok(outputs),
             (Answer::Failed(failure), _) => Err(failure.error()),
             (Answer::Loaded(_), _) => Err(self.unexpected()),
@@ -163,11 +164,10 @@ fn bytes_of(arrays: &[Named]) -> u64 {
 }
 
 impl Running {
-    fn start(command: &[OsString], allowance: Allowance, path: &Path) -> io::Result<Self> {
+    fn start(command: &[OsString], memory: u64, path: &Path) -> io::Result<Self> {
         let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = Command::new(program);
-        let Allowance { memory, seconds } = allowance;
-        command.args(arguments).args([CHILD, &memory.to_string(), &seconds.to_string()]).arg(path);
+        command.args(arguments).args([CHILD, &memory.to_string()]).arg(path);
         // Its last words are one line.
         command.env("RUST_BACKTRACE", "0");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -188,35 +188,39 @@ impl Running {
     }
 
     /// Waits for the answer to a request.
-    fn answer(&mut self, path: &Path, what: &str, allowance: Allowance) -> Result<(Answer, Vec<Named>)> {
+    fn answer(
+        &mut self,
+        path: &Path,
+        what: &str,
+        limited: (&Limits, Allowance),
+    ) -> Result<(Answer, Vec<Named>)> {
         let begun = Instant::now();
-        let most = by_the_clock(allowance.seconds);
+        let most = Duration::from_secs(limited.1.seconds);
         loop {
             interruption::check()?;
             let left = most.saturating_sub(begun.elapsed());
             match self.answers.recv_timeout(left.min(INTERVAL)) {
                 Ok(Ok(answer)) => return Ok(answer),
                 Err(RecvTimeoutError::Timeout) if !left.is_zero() => {}
-                Err(RecvTimeoutError::Timeout) => return Err(too_slow(path, what, allowance)),
+                Err(RecvTimeoutError::Timeout) => return Err(too_slow(path, what, limited)),
                 Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => {
-                    return Err(self.end(path, what, allowance));
+                    return Err(self.end(path, what, limited));
                 }
             }
         }
     }
 
     /// The error for a process that has ended.
-    fn end(&mut self, path: &Path, what: &str, allowance: Allowance) -> Error {
+    fn end(&mut self, path: &Path, what: &str, limited: (&Limits, Allowance)) -> Error {
         let _ = self.child.kill();
         let status = self.child.wait();
         let said = self.said.take().and_then(|said| said.join().ok()).unwrap_or_default();
         let said = String::from_utf8_lossy(&said);
-        let said = said.lines().map(str::trim).find(|line| !line.is_empty());
+        // Where a panic was comes before what it was.
+        let is_said = |line: &&str| !line.is_empty() && !line.contains(" panicked at ");
+        let said = said.lines().map(str::trim).find(is_said);
         if let Some(asked) = said.and_then(allocation) {
-            return beyond(path, what, asked, allowance.memory);
-        }
-        if status.as_ref().is_ok_and(has_used_its_time) {
-            return too_slow(path, what, allowance);
+            return beyond(path, what, asked, limited);
         }
         let status = status.as_ref().map_or_else(io::Error::to_string, ExitStatus::to_string);
         cannot(path, what, &format!("its process ended: {}", said.unwrap_or(&status)))
@@ -224,22 +228,10 @@ impl Running {
 }
 
 /// The error for a model that does not end in time.
-fn too_slow(path: &Path, what: &str, Allowance { seconds, .. }: Allowance) -> Error {
-    let problem = format!("the runtime rten did not {what} it within {seconds} s of processor time");
-    let advice = format!("give it longer with {}, or {USE_ONNX_RUNTIME}", longer(seconds));
+fn too_slow(path: &Path, what: &str, (limits, Allowance { seconds, .. }): (&Limits, Allowance)) -> Error {
+    let problem = format!("the runtime rten did not {what} it within {seconds} s");
+    let advice = format!("give it longer with {}, or {USE_ONNX_RUNTIME}", limits.longer(seconds));
     Error::file(path, problem).advice(advice)
-}
-
-/// Whether the system ended a process because of its limit on processor time.
-#[cfg(unix)]
-fn has_used_its_time(status: &ExitStatus) -> bool {
-    use std::os::unix::process::ExitStatusExt;
-    status.signal() == Some(signal_hook::consts::SIGXCPU)
-}
-
-#[cfg(not(unix))]
-fn has_used_its_time(_: &ExitStatus) -> bool {
-    false
 }
 
 impl Drop for Running {
@@ -279,15 +271,22 @@ fn allocation(said: &str) -> Option<u64> {
 }
 
 /// The error for a model that needs more memory than it may have.
-fn beyond(path: &Path, what: &str, asked: u64, memory: u64) -> Error {
+fn beyond(
+    path: &Path,
+    what: &str,
+    asked: u64,
+    (limits, Allowance { memory, .. }): (&Limits, Allowance),
+) -> Error {
     let asks = format!("it asks for {} of memory at once", gigabytes(asked));
     match physical_memory().filter(|physical| *physical < asked) {
         Some(physical) => {
             cannot(path, what, &format!("{asks}, and this machine has {}", gigabytes(physical)))
         }
         None => {
-            let advice =
-                format!("allow more with {}, or {USE_ONNX_RUNTIME}", larger(memory.saturating_add(asked)));
+            let advice = format!(
+                "allow more with {}, or {USE_ONNX_RUNTIME}",
+                limits.larger(memory.saturating_add(asked))
+            );
             cannot(path, what, &format!("{asks}, and may have {}", gigabytes(memory))).advice(advice)
         }
     }
@@ -300,10 +299,9 @@ fn gigabytes(bytes: u64) -> String {
 /// Runs the model for the process that started this one, until that closes standard input. `arguments` are those that follow
 /// [`CHILD`]. Returns the exit status.
 pub fn serve(arguments: &[OsString]) -> u8 {
-    let [memory, seconds, path] = arguments else { return 2 };
-    let number = |text: &OsString| text.to_str()?.parse::<u64>().ok();
-    let (Some(memory), Some(mut seconds)) = (number(memory), number(seconds)) else { return 2 };
-    limit(memory, seconds);
+    let [memory, path] = arguments else { return 2 };
+    let Some(memory) = memory.to_str().and_then(|memory| memory.parse().ok()) else { return 2 };
+    limit_memory(memory);
     end_first_where_memory_is_short();
     let requests = requests();
     let answer = |answer: Answer, outputs: &[Named]| message::write(io::stdout().lock(), &answer, outputs);
@@ -316,10 +314,8 @@ pub fn serve(arguments: &[OsString]) -> u8 {
     if answer(Answer::Loaded(loaded), &[]).is_err() {
         return 1;
     }
-    for (Run { allowance }, inputs) in requests {
-        // The system counts the time of all tasks.
-        seconds = seconds.saturating_add(allowance.seconds);
-        limit(allowance.memory, seconds);
+    for (Run { memory }, inputs) in requests {
+        limit_memory(memory);
         let answered = match runtime.run(&inputs) {
             Ok(outputs) => answer(Answer::Done, &outputs),
             Err(error) => answer(Answer::Failed(Failure::of(&error)), &[]),
@@ -346,15 +342,15 @@ fn requests() -> Receiver<(Run, Vec<Named>)> {
     receiver
 }
 
-/// Allocations beyond the limit on memory fail: it does not count mapped files, nor addresses that are only reserved. The limit on
-/// processor time ends the process. It leaves no file with its memory behind.
+/// Allocations beyond this limit fail. It does not count mapped files, nor addresses that are only reserved. A process that ends so
+/// leaves no file with its memory behind.
 ///
-/// If the system does not set a limit, the process ends when the memory of the machine does, or by the clock.
+/// If the system does not set the limit, the process ends when the memory of the machine does.
 #[cfg(target_os = "linux")]
-fn limit(memory: u64, seconds: u64) {
+fn limit_memory(bytes: u64) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-    for (resource, limit) in [(Resource::Data, memory), (Resource::Cpu, seconds), (Resource::Core, 0)] {
+    for (resource, limit) in [(Resource::Data, bytes), (Resource::Core, 0)] {
         let Rlimit { maximum, .. } = getrlimit(resource);
         let current = Some(maximum.map_or(limit, |maximum| maximum.min(limit)));
         let _ = setrlimit(resource, Rlimit { current, maximum });
@@ -362,7 +358,7 @@ fn limit(memory: u64, seconds: u64) {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn limit(_: u64, _: u64) {}
+fn limit_memory(_: u64) {}
 
 /// Where memory runs out, the system is to end this process and not the one that started it (`proc_pid_oom_score_adj(5)`).
 fn end_first_where_memory_is_short() {
