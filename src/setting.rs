@@ -83,6 +83,8 @@ settings! {
     OutputsAsNchw = "outputs_as_nchw",
     /// How the model preprocesses images.
     Preprocess = "preprocessing",
+    /// Whether the metadata say where the model comes from.
+    Provenance = "provenance",
     /// New names of the inputs.
     RenameInputs = "rename_inputs",
     /// New names of the outputs.

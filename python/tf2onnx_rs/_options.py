@@ -57,6 +57,7 @@ class SourceOptions(TypedDict, total=False):
     keep_float32: Names
     opset: int
     external_data: bool
+    provenance: bool
     verify: bool
     verify_inputs: Any
     tolerance: float

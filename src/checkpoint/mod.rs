@@ -132,7 +132,7 @@ impl Checkpoint {
     /// The tensor of this name.
     pub fn get(&self, name: &str) -> Option<&StoredTensor> {
         let position = self.tensors.binary_search_by(|tensor| tensor.name().cmp(name)).ok()?;
-        Some(&self.tensors[position])
+        self.tensors.get(position)
     }
 
     /// The number of tensors.

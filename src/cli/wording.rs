@@ -54,6 +54,7 @@ pub fn option(setting: Setting) -> &'static str {
         Setting::Outputs => "outputs",
         Setting::OutputsAsNchw => "outputs-as-nchw",
         Setting::Preprocess => "preprocess",
+        Setting::Provenance => "provenance",
         Setting::RenameInputs => "rename-inputs",
         Setting::RenameOutputs => "rename-outputs",
         Setting::Shape => "shape",

@@ -27,6 +27,7 @@ mod options;
 mod partly;
 mod placeholders;
 mod probabilities;
+mod provenance;
 mod reference;
 mod rename;
 mod restored;
@@ -46,6 +47,7 @@ pub use note::{Note, NoteKind, Severity};
 pub use options::{ConvertOptions, FrozenPlaceholder, NewNames};
 pub use partly::{Evaluated, Layer};
 pub use probabilities::Probabilities;
+pub use provenance::{Provenance, SourceFile};
 pub use reference::Reference;
 pub use signature::is_callable;
 pub use summary::{BatchNormSummary, THE_GRAPH};
@@ -113,6 +115,8 @@ pub struct Conversion {
     pub notes: Vec<Note>,
     /// What the model should compute.
     pub reference: Reference,
+    /// Where it comes from, with the option `provenance`.
+    pub provenance: Option<Provenance>,
     /// The TensorFlow graph that was lowered: its variables are constants.
     pub graph: Graph,
     /// How long it took.
@@ -184,11 +188,13 @@ impl Origin {
 /// fit the model.
 pub fn convert(source: &Source, options: &ConvertOptions) -> Result<Conversion> {
     options.check_opset()?;
-    let start = Instant::now();
-    let (bound, origin) = build_or_bind(source, options)?;
-    let seconds = start.elapsed().as_secs_f64();
-    let conversion = finish(source, options, bound, origin)?;
-    Ok(Conversion { timing: Timing { building: seconds, ..conversion.timing }, ..conversion })
+    provenance::traced(source, options, || {
+        let start = Instant::now();
+        let (bound, origin) = build_or_bind(source, options)?;
+        let seconds = start.elapsed().as_secs_f64();
+        let conversion = finish(source, options, bound, origin)?;
+        Ok(Conversion { timing: Timing { building: seconds, ..conversion.timing }, ..conversion })
+    })
 }
 
 /// Imports the graph of a model, or builds that of the network that its variables are recognized as.
@@ -269,6 +275,7 @@ fn finish(
         labels: labels.len(),
         notes,
         reference,
+        provenance: None,
         graph: bound.graph,
         timing: Timing { building: 0.0, rewriting, lowering },
     })

@@ -161,6 +161,7 @@ impl Source {
         if let Some(graph) = &self.graph {
             files.push(graph.path().to_owned());
             files.extend_from_slice(graph.shards());
+            files.extend_from_slice(graph.table_files());
             if self.checkpoint.is_none() && graph.kind() == GraphKind::SavedModel {
                 files.push(with_suffix(&graph.path().with_file_name(SAVED_MODEL_VARIABLES), ".index"));
             }
@@ -169,6 +170,44 @@ impl Source {
         files.sort();
         files.dedup();
         files
+    }
+
+    /// The files that the model was read from, each with its path in the folder of the input, or with its name if it is in another
+    /// folder. Of an archive, it is the archive.
+    ///
+    /// # Errors
+    /// If the input is an archive from standard input, which is not kept.
+    pub fn contents(&self) -> Result<Vec<(String, PathBuf)>> {
+        let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if let Some(unpacked) = self.temporary.last() {
+            return match (self.path.as_os_str() == standard_input::NAME, unpacked.path.is_file()) {
+                (false, _) => Ok(vec![(name(&self.path), self.path.clone())]),
+                (true, true) => Ok(vec![(standard_input::NAME.to_owned(), unpacked.path.clone())]),
+                (true, false) => {
+                    let problem = "it is an archive, of which only the unpacked files are kept";
+                    Err(Error::new(standard_input::NAME, problem)
+                        .advice(format!("save it to a file, or leave out {}", Setting::Provenance)))
+                }
+            };
+        }
+        let parent = || self.path.parent().unwrap_or(Path::new(""));
+        let folder = if self.path.is_dir() { &self.path } else { parent() };
+        let named = |path: PathBuf| {
+            let inside = path.strip_prefix(folder).ok().map(|inside| {
+                let parts = inside.components().map(|part| part.as_os_str().to_string_lossy().into_owned());
+                parts.collect::<Vec<_>>().join("/")
+            });
+            (inside.unwrap_or_else(|| name(&path)), path)
+        };
+        // The graph may be another one than that beside the checkpoint.
+        let graph = self.graph.as_ref().map(GraphFile::path);
+        let beside = |path: &Path| {
+            let prefix = self.checkpoint.as_ref().map(Checkpoint::path);
+            prefix
+                .is_some_and(|prefix| META_SUFFIXES.iter().any(|suffix| with_suffix(prefix, suffix) == path))
+        };
+        let is_read = |path: &PathBuf| path.is_file() && (Some(path.as_path()) == graph || !beside(path));
+        Ok(self.files().into_iter().filter(is_read).map(named).collect())
     }
 
     /// The state of the files with the weights when they were opened.

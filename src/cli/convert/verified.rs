@@ -20,7 +20,7 @@ use crate::verify::{
 };
 
 /// The heading of these options in the help.
-const CHECKS: &str = "Verification";
+pub const CHECKS: &str = "Verification";
 
 /// Whether and how a model is verified.
 #[derive(Debug, Clone, clap::Args)]
