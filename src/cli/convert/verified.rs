@@ -37,10 +37,10 @@ pub struct VerificationArgs {
     #[arg(long, help_heading = CHECKS, value_name = "X", value_parser = tolerance, requires = "verify",
           allow_negative_numbers = true)]
     tolerance: Option<f64>,
-    /// What a model may use while it runs: seconds=N, or memory=N of bytes, kB, MB or GB (repeatable) [default: by the sizes of
+    /// What the model may use while --verify runs it: seconds=N, or memory=N bytes, NMB or NGB (repeatable) [default: by the sizes of
     /// the model and its inputs]
     #[arg(long, help_heading = CHECKS, value_name = "KEY=VALUE", requires = "verify")]
-    limit: Vec<Limit>,
+    verify_limit: Vec<Limit>,
 }
 
 /// The verdict on a model. A model that differs from the TensorFlow graph is an error instead.
@@ -207,7 +207,7 @@ impl VerificationArgs {
         path: &Path,
         tolerance: f64,
     ) -> Result<Verification> {
-        let limits: Limits = self.limit.iter().collect();
+        let limits = Limits::of(Setting::VerifyLimit, &self.verify_limit);
         // If it cannot be run or evaluated, the model may still be right.
         let unverified = |error: &Error| Ok(Verification::unverified(tolerance, error));
         let model = match Executable::load_within(path, &limits) {
@@ -283,7 +283,7 @@ impl VerificationArgs {
                 Some(names.iter().filter_map(array).collect::<Vec<Named>>())
             }
         };
-        let limits: Limits = self.limit.iter().collect();
+        let limits = Limits::of(Setting::VerifyLimit, &self.verify_limit);
         let mut probe = |model: &onnx::Model, given: Option<&[Named]>| {
             let model = executable(model, path, &limits)?;
             let declared = model.inputs()?;
