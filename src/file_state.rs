@@ -45,6 +45,19 @@ impl FileState {
         )
         .advice("convert it again when no process writes to it"))
     }
+
+    /// Checks that the file was neither written to nor replaced, so that its path leads to what was opened.
+    ///
+    /// # Errors
+    /// If it leads to something else.
+    pub fn check_current(&self) -> Result<()> {
+        self.check()?;
+        if Self::of(&self.path).as_ref() == Some(self) {
+            return Ok(());
+        }
+        Err(Error::file(&self.path, "it was replaced or removed while it was read")
+            .advice("convert it again when no process writes to it"))
+    }
 }
 
 /// The identity of a file, which distinguishes it from another one at the same path: its device and its inode number.
@@ -81,7 +94,10 @@ mod tests {
         assert!(state.check().unwrap_err().to_string().contains("written to while it was read"));
         fs::rename(&other, &path).unwrap();
         assert_eq!(state.check().is_ok(), cfg!(unix));
+        assert!(state.check_current().is_err());
+        assert!(FileState::of(&path).unwrap().check_current().is_ok());
         fs::remove_file(&path).unwrap();
         assert!(state.check().is_ok());
+        assert!(state.check_current().is_err());
     }
 }

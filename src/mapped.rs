@@ -2,10 +2,12 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use memmap2::Mmap;
+use memmap2::{Mmap, MmapOptions};
 
 use crate::error::{Error, Result};
+use crate::file_parts::part_at;
 
 /// A file that is mapped into memory: its pages are read on demand, and belong to the system's cache.
 #[derive(Debug)]
@@ -29,8 +31,14 @@ impl MappedFile {
         if !metadata.is_file() {
             return Err(Error::file(path, "it is a device or a pipe, not a file").advice("copy it to a file"));
         }
-        let file = File::open(path).map_err(failed)?;
-        let length = file.metadata().map_err(failed)?.len();
+        let part = part_at(path);
+        let file = match &part {
+            Some(part) => part.file.clone(),
+            None => Arc::new(File::open(path).map_err(failed)?),
+        };
+        let in_file = file.metadata().map_err(failed)?.len();
+        let range = part.map_or(0..in_file, |part| part.range.start..part.range.end.min(in_file));
+        let length = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
         let map = if length == 0 {
             None
         } else {
@@ -39,7 +47,7 @@ impl MappedFile {
             // then ends this process (SIGBUS). Checkpoints are not written to while they are converted: TensorFlow
             // writes a new file and renames it. Any other change of the bytes only gives wrong values, which
             // checksums and bounds checks detect as damage.
-            Some(unsafe { Mmap::map(&file) }.map_err(failed)?)
+            Some(unsafe { MmapOptions::new().offset(range.start).len(length).map(&*file) }.map_err(failed)?)
         };
         Ok(Self { path: path.to_path_buf(), map })
     }

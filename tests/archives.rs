@@ -119,8 +119,9 @@ fn other_programs_archives_are_named() {
 fn a_full_temporary_folder_is_not_reported_as_a_damaged_archive() {
     let folder = TempDir::new().unwrap();
     let files = checkpoint_files(&folder.path().join("v1"), Format::V1);
-    let (archive, temporary) = (folder.path().join("a.tar"), folder.path().join("tmp"));
-    tar_into(File::create(&archive).unwrap(), &files, "");
+    let (archive, temporary) = (folder.path().join("a.tar.gz"), folder.path().join("tmp"));
+    let gz = GzEncoder::new(File::create(&archive).unwrap(), Compression::fast());
+    tar_into(gz, &files, "").finish().unwrap();
     fs::create_dir(&temporary).unwrap();
     let done = std::process::Command::new("sh")
         .args(["-c", "ulimit -f 8; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_tf2onnx-rs")])

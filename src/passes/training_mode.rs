@@ -240,9 +240,13 @@ mod tests {
     #[test]
     fn batch_norm_in_training_reads_the_moving_averages() {
         let mut graph = crate::ops::new_graph();
-        let [mean, variance, x, gamma] =
-            ["mean", "variance", "x", "gamma"].map(|name| add(&mut graph, name, "VariableV2", &[]));
-        let none = add(&mut graph, "none", "Const", &[]);
+        let [mean, variance, gamma] =
+            ["mean", "variance", "gamma"].map(|name| add(&mut graph, name, "VariableV2", &[]));
+        let images =
+            [("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::known(&[1, 2, 2, 4])))];
+        let x = graph.add("x", "Placeholder", vec![], images.into()).unwrap().into();
+        let nothing = [("value", Attr::Tensor(Constant::from_f32(vec![0], &[])))];
+        let none = graph.add("none", "Const", vec![], nothing.into()).unwrap().into();
         add(&mut graph, "norm", "FusedBatchNorm", &[x, gamma, gamma, none, none]);
         let moving = [("norm:1", "mean"), ("norm:2", "variance")];
         let moving = moving.map(|(tensor, variable)| (tensor.to_owned(), variable.to_owned())).into();
