@@ -63,6 +63,8 @@ settings! {
     Labels = "labels",
     /// The order of the axes of weights.
     Layout = "layout",
+    /// The most that a conversion makes of a graph.
+    Limit = "limits",
     /// Patterns of the names of tensors.
     Match = "filter",
     /// Whether the moving averages of the weights are used.

@@ -27,6 +27,7 @@ mod hostile_onnx;
 mod inspect;
 mod inspect_extract;
 mod keras;
+mod limits;
 mod loops;
 mod messages;
 mod networks;

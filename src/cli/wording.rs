@@ -44,6 +44,7 @@ pub fn option(setting: Setting) -> &'static str {
         Setting::KeepGoing => "keep-going",
         Setting::Labels => "labels",
         Setting::Layout => "layout",
+        Setting::Limit => "limit",
         Setting::Match => "match",
         Setting::MovingAverages => "moving-averages",
         Setting::Network => "network",

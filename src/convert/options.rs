@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{InputShape, Probabilities};
 use crate::error::{Error, Result};
+use crate::graph::Limits;
 use crate::lower::{OPSETS, Quantization};
 use crate::passes::moving_averages;
 use crate::passes::preprocess::Preprocessing;
@@ -73,6 +74,8 @@ pub struct ConvertOptions {
     pub rename_inputs: NewNames,
     /// New names of the outputs.
     pub rename_outputs: NewNames,
+    /// The most that is made of a graph.
+    pub limits: Limits,
 }
 
 /// A placeholder that becomes a constant.
@@ -168,6 +171,7 @@ impl Default for ConvertOptions {
             tensor_names: false,
             rename_inputs: NewNames::default(),
             rename_outputs: NewNames::default(),
+            limits: Limits::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// The shape of a tensor, as far as it is known.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Shape(Option<Vec<Option<usize>>>);
 
 impl Shape {
