@@ -59,7 +59,7 @@ fn copy(bencher: Bencher, filter: &str) {
 #[divan::bench(args = [false, true])]
 fn fill_blocks(bencher: Bencher, is_float16: bool) {
     let values = vec![0.5; 3 * 3 * 512 * 512];
-    let constant = Constant::from_f32(vec![3, 3, 512, 512], &values).permuted(&[3, 2, 0, 1]);
+    let constant = Constant::from_f32(vec![3, 3, 512, 512], &values).permuted(&[3, 2, 0, 1]).unwrap();
     let constant = if is_float16 { constant.to_float16() } else { constant };
     let elements = constant.open().unwrap();
     let mut buffer = Buffer::default();

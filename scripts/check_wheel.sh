@@ -25,10 +25,12 @@ pip_install() {
 
 if ! [ -x "$tools/bin/maturin" ]; then
     python3 -m venv "$tools"
-    pip_install "$tools" "maturin>=1.8,<2"
+    pip_install "$tools" "maturin>=1.12,<2"
 fi
 rm -rf "$wheels" "$fresh"
-"$tools/bin/maturin" build --quiet --release --out "$wheels"
+mkdir -p target
+python3 scripts/dependencies.py sbom target/tf2onnx-rs-python.cdx.json --package tf2onnx-rs-python
+"$tools/bin/maturin" build --quiet --release --out "$wheels" --sbom-include target/tf2onnx-rs-python.cdx.json
 wheel=$(echo "$wheels"/*.whl)
 [ -f "$wheel" ] || fail "maturin built no wheel, or several: $wheel"
 
@@ -39,6 +41,7 @@ export PATH="$PWD/$fresh/bin:$PATH"
 [ "$(command -v tf2onnx-rs)" = "$PWD/$fresh/bin/tf2onnx-rs" ] || fail "the wheel has no command tf2onnx-rs"
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml)
 [ "$(tf2onnx-rs --version)" = "tf2onnx-rs $version" ] || fail "$(tf2onnx-rs --version), and Cargo.toml has $version"
+python3 -m zipfile -l "$wheel" | grep -q '/sboms/tf2onnx-rs-python.cdx.json ' || fail "the wheel has no bill of materials"
 library=$(python -c 'import tf2onnx_rs._native as native; print(native.__file__)')
 size=$(wc -c < "$library")
 [ "$size" -le "$largest" ] || fail "the native library has $size bytes, allowed $largest"

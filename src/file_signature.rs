@@ -1,5 +1,7 @@
 //! Recognizes files of other formats by their first bytes, for errors that name the format of the file.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::path::Path;
 
 use crate::error::Error;
@@ -117,7 +119,7 @@ fn describe(bytes: &[u8]) -> (String, String) {
     if is_tflite(bytes) {
         return owned(IS_TFLITE, INSTEAD_OF_TFLITE);
     }
-    let sample = &bytes[..bytes.len().min(SAMPLE_BYTES)];
+    let sample = bytes.get(..SAMPLE_BYTES).unwrap_or(bytes);
     if let Some(text) = as_text(sample) {
         let quoted: String = text.trim_start().chars().take(QUOTED_CHARS).collect();
         return owned(
@@ -141,7 +143,8 @@ fn describe(bytes: &[u8]) -> (String, String) {
         return (IS_ONNX.to_owned(), format!("`{}` shows what it contains", Command::Inspect));
     }
     // A GraphDef starts with a node, which starts with its name.
-    if sample.len() > 4 && sample[0] == 0x0a && sample[2..].iter().take(3).any(|&byte| byte == 0x0a) {
+    if matches!(sample, [0x0a, _, rest @ ..] if rest.len() > 2 && rest.iter().take(3).any(|&byte| byte == 0x0a))
+    {
         return owned("it may be a frozen graph", "if it is one, rename it so that its name ends in .pb");
     }
     owned("it does not end like a checkpoint", "if it should be one, its end is missing: download it again")
@@ -152,7 +155,7 @@ fn as_text(sample: &[u8]) -> Option<&str> {
         Ok(text) => text,
         // The sample may end inside a character.
         Err(error) if error.error_len().is_none() => {
-            std::str::from_utf8(&sample[..error.valid_up_to()]).ok()?
+            std::str::from_utf8(sample.get(..error.valid_up_to())?).ok()?
         }
         Err(_) => return None,
     };

@@ -2,6 +2,7 @@
 //! be computed from old bytes, and new bytes copied after that.
 
 use std::fs::{self, Metadata};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +31,14 @@ impl FileState {
             modified: metadata.modified().ok(),
             has_failed: Arc::default(),
         }
+    }
+
+    /// The current state of the file at a path.
+    ///
+    /// # Errors
+    /// If the system cannot tell it.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self::new(path, &fs::metadata(path)?))
     }
 
     /// The path of the file.
@@ -72,6 +81,20 @@ impl FileState {
         }
         Ok(())
     }
+
+    /// Checks that the file was neither written to nor replaced, so that its path leads to what was opened.
+    ///
+    /// # Errors
+    /// If it leads to something else.
+    pub fn check_current(&self) -> Result<()> {
+        self.check()?;
+        let parts = |state: &Self| (state.identity, state.length, state.modified);
+        if Self::of(&self.path).is_ok_and(|now| parts(&now) == parts(self)) {
+            return Ok(());
+        }
+        Err(Error::file(&self.path, "it was replaced or removed while it was read")
+            .advice("convert it again when no process writes to it"))
+    }
 }
 
 /// The identity of a file, which distinguishes it from another one at the same path: its device and its inode number.
@@ -101,14 +124,17 @@ mod tests {
         // Two writes within one tick of the system's clock could not be distinguished.
         let earlier = SystemTime::now() - Duration::from_secs(60);
         fs::File::options().write(true).open(&path).unwrap().set_modified(earlier).unwrap();
-        let state = FileState::new(&path, &fs::metadata(&path).unwrap());
+        let state = FileState::of(&path).unwrap();
         assert!(state.check().is_ok());
         fs::write(&other, "afterwards").unwrap();
         fs::write(&path, "behind").unwrap();
         assert!(state.check().unwrap_err().to_string().contains("written to while it was read"));
         fs::rename(&other, &path).unwrap();
         assert_eq!(state.check().is_ok(), cfg!(unix));
+        assert!(state.check_current().is_err());
+        assert!(FileState::of(&path).unwrap().check_current().is_ok());
         fs::remove_file(&path).unwrap();
         assert!(state.check().is_ok());
+        assert!(state.check_current().is_err());
     }
 }

@@ -55,6 +55,7 @@ pub mod tensors_in_file;
 #[doc(hidden)]
 pub mod toml_text;
 
+mod file_parts;
 mod file_signature;
 mod mapped;
 mod temporary;

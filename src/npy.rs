@@ -2,6 +2,8 @@
 //!
 //! Source: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use ndarray::{ArrayD, ShapeBuilder};
 
 use crate::error::{Error, Result};
@@ -150,8 +152,8 @@ fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
     let mut dictionary =
         format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({}), }}", shape.trim_end());
     // The elements begin at a multiple of 64 bytes.
-    let before = MAGIC.len() + 4;
-    dictionary.push_str(&" ".repeat(63 - (before + dictionary.len()) % 64));
+    let length = MAGIC.len().saturating_add(4).saturating_add(dictionary.len());
+    dictionary.push_str(&" ".repeat(63usize.saturating_sub(length % 64)));
     dictionary.push('\n');
     [MAGIC, &[1, 0], &(dictionary.len() as u16).to_le_bytes(), dictionary.as_bytes()].concat()
 }

@@ -2,6 +2,8 @@
 //!
 //! Source: <https://numpy.org/doc/stable/reference/generated/numpy.savez.html>.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::io::{Cursor, Read};
 use std::path::Path;
 
@@ -70,7 +72,7 @@ mod tests {
     fn written_arrays_can_be_read_by_name() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("arrays.npz");
-        let transposed = Constant::from_f32(vec![2, 3], &[0., 1., 2., 3., 4., 5.]).permuted(&[1, 0]);
+        let transposed = Constant::from_f32(vec![2, 3], &[0., 1., 2., 3., 4., 5.]).permuted(&[1, 0]).unwrap();
         let arrays = [("scope/w", transposed), ("step", Constant::from_i64(vec![], &[7]))];
         write(arrays.clone(), &[], &path, &mut |_| ()).unwrap();
         let read = read(&path, &std::fs::read(&path).unwrap()).unwrap();

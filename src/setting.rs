@@ -63,6 +63,8 @@ settings! {
     Labels = "labels",
     /// The order of the axes of weights.
     Layout = "layout",
+    /// What a model may use while it runs.
+    Limit = "limits",
     /// Patterns of the names of tensors.
     Match = "filter",
     /// Whether the moving averages of the weights are used.
@@ -81,6 +83,8 @@ settings! {
     OutputsAsNchw = "outputs_as_nchw",
     /// How the model preprocesses images.
     Preprocess = "preprocessing",
+    /// Whether the metadata say where the model comes from.
+    Provenance = "provenance",
     /// New names of the inputs.
     RenameInputs = "rename_inputs",
     /// New names of the outputs.
@@ -99,6 +103,8 @@ settings! {
     Verify = "verify",
     /// The inputs of that comparison.
     VerifyInputs = "verify_inputs",
+    /// What a model may use during that comparison.
+    VerifyLimit = "verify_limit",
     /// Whether parts of batch norms that are not stored are written too.
     WithSynthesized = "with_synthesized",
 }

@@ -2,8 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use onnx_protobuf::attribute_proto::AttributeType;
 use onnx_protobuf::tensor_proto::DataLocation;
-use onnx_protobuf::{GraphProto, Message, ModelProto, StringStringEntryProto, TensorProto};
+use onnx_protobuf::{
+    AttributeProto, GraphProto, Message, ModelProto, NodeProto, OperatorSetIdProto, StringStringEntryProto,
+    TensorProto, ValueInfoProto,
+};
 use tempfile::TempDir;
 use tf2onnx_rs::convert::ConvertOptions;
 use tf2onnx_rs::inspect::{OnnxSummary, Parts, identify, inspect_tensors};
@@ -139,4 +143,161 @@ fn files_that_are_not_models_are_refused() {
         let said = fails(&["inspect", path.to_str().unwrap()]);
         assert!(said.contains(problem), "{said}");
     }
+}
+
+fn node(op: &str, inputs: &[&str], outputs: &[&str]) -> NodeProto {
+    let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+    NodeProto { op_type: op.to_owned(), input: owned(inputs), output: owned(outputs), ..Default::default() }
+}
+
+fn values(names: &[&str]) -> Vec<ValueInfoProto> {
+    names.iter().map(|&name| ValueInfoProto { name: name.to_owned(), ..Default::default() }).collect()
+}
+
+fn int64(name: &str, elements: &[i64]) -> TensorProto {
+    TensorProto {
+        name: name.to_owned(),
+        dims: vec![elements.len() as i64],
+        data_type: 7,
+        int64_data: elements.to_vec(),
+        ..Default::default()
+    }
+}
+
+/// A model without inputs and with the output `y`.
+fn with_nodes(path: &Path, nodes: Vec<NodeProto>, initializers: Vec<TensorProto>) {
+    let graph =
+        GraphProto { node: nodes, initializer: initializers, output: values(&["y"]), ..Default::default() };
+    let opset = OperatorSetIdProto { version: 17, ..Default::default() };
+    let model = ModelProto {
+        ir_version: 8,
+        graph: Some(graph).into(),
+        opset_import: vec![opset],
+        ..Default::default()
+    };
+    std::fs::write(path, model.write_to_bytes().unwrap()).unwrap();
+}
+
+/// A loop that never ends.
+fn endless() -> (NodeProto, Vec<TensorProto>) {
+    let body = GraphProto {
+        node: vec![node("Identity", &["condition"], &["goes_on"]), node("Identity", &["value"], &["next"])],
+        input: values(&["step", "condition", "value"]),
+        output: values(&["goes_on", "next"]),
+        ..Default::default()
+    };
+    let attribute = AttributeProto {
+        name: "body".to_owned(),
+        type_: AttributeType::GRAPH.into(),
+        g: Some(body).into(),
+        ..Default::default()
+    };
+    let mut node = node("Loop", &["most", "goes_on_first", "value_first"], &["y"]);
+    node.attribute.push(attribute);
+    let goes_on = TensorProto { data_type: 9, ..scalar("goes_on_first") };
+    let most = TensorProto {
+        int32_data: vec![],
+        int64_data: vec![i64::from(i32::MAX)],
+        data_type: 7,
+        ..scalar("most")
+    };
+    (node, vec![most, goes_on, int64("value_first", &[1])])
+}
+
+fn scalar(name: &str) -> TensorProto {
+    TensorProto { name: name.to_owned(), int32_data: vec![1], ..Default::default() }
+}
+
+#[test]
+fn a_model_that_needs_more_memory_than_there_is_ends_only_its_process() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("huge.onnx");
+    with_nodes(
+        &path,
+        vec![node("ConstantOfShape", &["shape"], &["y"])],
+        vec![int64("shape", &[1 << 20, 1 << 20])],
+    );
+    let path = path.to_str().unwrap();
+    let said = fails(&["verify", path, "--against", path]);
+    assert!(said.contains("huge.onnx: the runtime rten cannot"), "{said}");
+    assert!(said.contains("of memory at once") || !cfg!(target_os = "linux"), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_limit_on_memory_is_that_of_the_option() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("large.onnx");
+    with_nodes(
+        &path,
+        vec![node("ConstantOfShape", &["shape"], &["y"])],
+        vec![int64("shape", &[100_000_000])],
+    );
+    let path = path.to_str().unwrap();
+    let said = fails(&["verify", path, "--against", path, "--limit", "memory=200MB"]);
+    assert!(said.contains("may have 0.2 GB; allow more with --limit memory="), "{said}");
+}
+
+#[test]
+fn a_model_that_never_ends_is_stopped() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("endless.onnx");
+    let (node, initializers) = endless();
+    with_nodes(&path, vec![node], initializers);
+    let path = path.to_str().unwrap();
+    let said = fails(&["verify", path, "--against", path, "--limit", "seconds=1"]);
+    assert!(said.contains("it within 1 s; give it longer with --limit seconds=10"), "{said}");
+}
+
+#[test]
+fn a_model_that_contradicts_itself_is_refused_before_it_runs() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("circle.onnx");
+    with_nodes(&path, vec![node("Neg", &["y"], &["z"]), node("Neg", &["z"], &["y"])], vec![]);
+    let path = path.to_str().unwrap();
+    let said = fails(&["verify", path, "--against", path]);
+    assert!(said.contains("its inputs depend on its outputs; the file is damaged"), "{said}");
+}
+
+/// The process of a model never outlives the program, however that ends.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_process_is_left_when_the_program_is_killed() {
+    use std::time::{Duration, Instant};
+
+    use crate::support::command::binary;
+
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("endless.onnx");
+    let (node, initializers) = endless();
+    with_nodes(&path, vec![node], initializers);
+    let runs_it = || {
+        let processes = std::fs::read_dir("/proc").unwrap().flatten();
+        let command = |entry: std::fs::DirEntry| std::fs::read(entry.path().join("cmdline")).ok();
+        let path = path.to_str().unwrap().as_bytes();
+        let is_model = |line: Vec<u8>| {
+            let mut words = line.split(|&byte| byte == 0);
+            words.any(|word| word == b"run-model") && words.any(|word| word == path)
+        };
+        processes.filter_map(command).any(is_model)
+    };
+    let until = |expected: bool| {
+        let begun = Instant::now();
+        while runs_it() != expected {
+            assert!(begun.elapsed() < Duration::from_secs(60), "a model runs: {}", !expected);
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    let mut program = binary()
+        .arg("verify")
+        .arg(&path)
+        .arg("--against")
+        .arg(&path)
+        .args(["--limit", "seconds=600"])
+        .spawn()
+        .unwrap();
+    until(true);
+    program.kill().unwrap();
+    program.wait().unwrap();
+    until(false);
 }

@@ -44,7 +44,28 @@ fn layer_normalization_subtracts_the_mean_first() {
         assert_eq!(operators(name, "17"), "ReduceMean Sub LayerNormalization", "{name}");
         assert!(!operators(name, "16").contains("LayerNormalization"), "{name}");
     }
-    assert!(!operators("normalization_of_images", "18").contains("LayerNormalization"));
+}
+
+#[test]
+fn normalizations_of_channels_and_of_their_groups_are_those_of_instances() {
+    for opset in ["11", "18", "21"] {
+        let count =
+            |name: &str, op: &str| operators(name, opset).split(' ').filter(|found| *found == op).count();
+        let single = "Transpose InstanceNormalization Transpose";
+        for name in
+            ["normalization_of_images", "instance_norm_of_a_large_mean", "group_norm_of_single_channels"]
+        {
+            assert_eq!(operators(name, opset), single, "{name}");
+        }
+        // Of images that may be empty, ONNX Runtime would read elements that do not exist.
+        for name in ["instance_norm_of_any_size", "group_norm_of_images_of_any_size"] {
+            assert_eq!(count(name, "InstanceNormalization"), 0, "{name}");
+        }
+        let grouped = "Transpose Reshape InstanceNormalization Reshape Mul Add Transpose";
+        assert_eq!(operators("group_norm_of_images", opset), grouped);
+        assert_eq!(operators("group_norm_of_volumes", opset), grouped);
+        assert_eq!(count("group_norm_of_sequences_without_scale", "Mul"), 0);
+    }
 }
 
 #[test]

@@ -161,6 +161,54 @@ fn the_file_that_a_table_of_a_frozen_graph_is_named_after_fills_it() {
 }
 
 #[test]
+fn the_file_of_a_table_is_a_file_of_the_input() {
+    let folder = TempDir::new().unwrap();
+    let [file, model] = ["words.txt", "model.onnx"].map(|name| folder.path().join(name));
+    fs::write(&file, "apple\nplum\n").unwrap();
+    let graph = write_frozen(folder.path(), "hash_table_words.txt_-2_-1", ["DT_STRING", "DT_INT64"]);
+    convert(&graph, &model, &["--provenance"]);
+    let model = Model::load(&model);
+    let names: Vec<&str> = model.metadata("source_sha256").unwrap().lines().map(|line| &line[66..]).collect();
+    assert_eq!(names, ["graph.pbtxt", "words.txt"]);
+    let error = fails(&["convert", graph.to_str().unwrap(), file.to_str().unwrap()]);
+    assert!(error.contains("words.txt"), "{error}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "apple\nplum\n");
+}
+
+#[test]
+fn a_graph_reads_no_file_outside_of_its_folder() {
+    let folder = TempDir::new().unwrap();
+    let [secret, inside, model] = ["secret.txt", "model", "model.onnx"].map(|name| folder.path().join(name));
+    fs::write(&secret, "a secret\n").unwrap();
+    fs::create_dir_all(inside.join("assets")).unwrap();
+    let refused = |graph: &Path| {
+        let error = fails(&["convert", graph.to_str().unwrap(), model.to_str().unwrap()]);
+        assert!(error.contains("the table's contents"), "{error}");
+    };
+    write_saved_model(&inside, "");
+    let path = inside.join("saved_model.pbtxt");
+    let graph = fs::read_to_string(&path).unwrap();
+    let absolute = secret.to_str().unwrap();
+    for (before, after) in [
+        ("filename: \"vocabulary.txt\"", "filename: \"../../secret.txt\""),
+        ("filename: \"vocabulary.txt\"", &format!("filename: \"{absolute}\"")),
+        ("asset_file_def { tensor_info { name: \"file:0\" } filename: \"vocabulary.txt\" }", ""),
+    ] {
+        let changed = graph.replace(before, after).replace("/training/vocabulary.txt", absolute);
+        assert_ne!(changed, graph);
+        fs::write(&path, changed).unwrap();
+        refused(&inside);
+    }
+    fs::remove_file(&path).unwrap();
+    refused(&write_frozen(&inside, &format!("hash_table_{absolute}_-2_-1"), ["DT_STRING", "DT_INT64"]));
+    // A copy beside the graph is meant for it.
+    fs::copy(&secret, inside.join("secret.txt")).unwrap();
+    let graph = write_frozen(&inside, &format!("hash_table_{absolute}_-2_-1"), ["DT_STRING", "DT_INT64"]);
+    convert(&graph, &model, &[]);
+    assert_eq!(entries(&model).0, words(&["a secret"]));
+}
+
+#[test]
 fn an_op_that_onnx_cannot_express_is_refused_with_the_reason() {
     let folder = TempDir::new().unwrap();
     let graph = folder.path().join("graph.pbtxt");

@@ -9,10 +9,11 @@ use std::process::Stdio;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::pty::{Winsize, openpty};
+use onnx_protobuf::{Message, ModelProto};
 use tempfile::TempDir;
 
 use crate::support::command::{binary, convert};
-use crate::support::repository::example;
+use crate::support::repository::{example, fixture};
 
 /// What a command writes to a terminal.
 fn on_a_terminal(args: &[&str], environment: &[(&str, &str)]) -> String {
@@ -119,4 +120,18 @@ fn nothing_is_left_out_of_a_narrow_table() {
     let wide = words(table_at(200));
     assert!(wide.contains(&"InceptionV3/Logits/Conv2d_1c_1x1/weights".to_owned()), "{wide:?}");
     assert_eq!(words(table_at(50)), wide);
+}
+
+#[test]
+fn names_in_files_do_not_tell_the_terminal_what_to_do() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("model.onnx");
+    convert(&fixture("graphs/containers/frozen.pb"), &path, &[]);
+    let mut model = ModelProto::parse_from_bytes(&fs::read(&path).unwrap()).unwrap();
+    model.metadata_props[0].value = "\u{1b}[2J\u{1b}]0;\rtitle\u{7}".to_owned();
+    fs::write(&path, model.write_to_bytes().unwrap()).unwrap();
+    let said = on_a_terminal(&["inspect", path.to_str().unwrap()], &[]);
+    assert!(said.contains("\u{fffd}[2J\u{fffd}]0;\u{fffd}title\u{fffd}\r\n"), "{said:?}");
+    let said = on_a_terminal(&["inspect", "no\u{1b}[2Jwhere"], &[]);
+    assert!(said.contains("\u{1b}[31merror:\u{1b}[0m no\u{fffd}[2Jwhere"), "{said:?}");
 }

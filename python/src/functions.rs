@@ -83,3 +83,15 @@ pub fn verify(py: Python<'_>, model: OsString, options: Options) -> PyResult<(St
     let arguments = Arguments { files: vec![model], options };
     work::run(py, None, move |_| called::verify(&arguments))
 }
+
+/// Sets the command that starts processes which run models: it calls `run_model` with its last arguments.
+#[pyfunction]
+pub fn run_models_with(command: Vec<OsString>) {
+    tf2onnx_rs::verify::run_models_with(command);
+}
+
+/// Runs a model for the process that started this one. Returns the exit status.
+#[pyfunction]
+pub fn run_model(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
+    py.detach(|| tf2onnx_rs::verify::serve(&arguments))
+}

@@ -22,6 +22,8 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(functions::inspect, module)?)?;
     module.add_function(wrap_pyfunction!(functions::networks, module)?)?;
     module.add_function(wrap_pyfunction!(functions::verify, module)?)?;
+    module.add_function(wrap_pyfunction!(functions::run_models_with, module)?)?;
+    module.add_function(wrap_pyfunction!(functions::run_model, module)?)?;
     module.add_function(wrap_pyfunction!(work::remove_temporary_files, module)?)?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 """Conversions."""
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -74,6 +75,15 @@ def test_options_have_the_values_of_python(checkpoint, tmp_path):
     assert conversion.folded_batch_norms > 0
     assert conversion.float16 is None
     assert conversion.external_data == str(tmp_path / "model.onnx.data")
+
+
+def test_a_model_says_where_it_comes_from(checkpoint):
+    assert tf2onnx_rs.convert(checkpoint).provenance is None
+    provenance = tf2onnx_rs.convert(checkpoint, provenance=True, opset=15).provenance
+    assert provenance["files"] == [
+        {"file": checkpoint.name, "sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest()}
+    ]
+    assert provenance["options"] == "--opset=15"
 
 
 def test_a_model_is_verified(checkpoint):

@@ -9,7 +9,7 @@ import pytest
 from conftest import EXAMPLE
 
 import tf2onnx_rs
-from tf2onnx_rs import _native, _options
+from tf2onnx_rs import _native, _options, _process
 
 
 def test_inspect_has_the_keys_of_its_json(checkpoint):
@@ -110,3 +110,12 @@ def test_versions_are_the_same():
     run = subprocess.run([sys.executable, "-m", "tf2onnx_rs", "--version"], capture_output=True, text=True)
     assert run.stdout == f"tf2onnx-rs {tf2onnx_rs.__version__}\n"
     assert _native.__version__ == tf2onnx_rs.__version__
+
+
+def test_a_model_runs_in_a_process_of_its_own(checkpoint):
+    assert _process.command(sys.executable)[0] == sys.executable
+    assert _process.command("/usr/bin/blender") is None and _process.command("") is None
+    model = tf2onnx_rs.convert(checkpoint)
+    with pytest.raises(tf2onnx_rs.Error, match="the runtime rten cannot"):
+        tf2onnx_rs.verify(model, model, limit={"memory": "8MB"})
+    assert tf2onnx_rs.verify(model, model, limit={"seconds": 600, "memory": "2GB"})

@@ -7,6 +7,7 @@
 docs/python.md describes the package.
 """
 
+from . import _process as _process
 from ._checkpoint import Checkpoint, load_checkpoint
 from ._convert import convert
 from ._errors import ArgumentError, Error, FileError, InvalidError, UnsupportedError

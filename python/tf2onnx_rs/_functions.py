@@ -77,13 +77,15 @@ def verify(
     shape: Union[Names, Mapping[str, Shape], None] = None,
     seed: Optional[int] = None,
     tolerance: Optional[float] = None,
+    limit: Union[Names, Mapping[str, Union[int, str]], None] = None,
     save_inputs: Optional[Path] = None,
     save_outputs: Optional[Path] = None,
 ) -> Comparison:
     """Runs an ONNX model and compares its outputs with arrays, or with the outputs of another model.
 
     ``inputs`` and ``expected`` are arrays by the names of inputs and outputs, or .npz files. Without ``inputs``, they are random. The
-    result is true if all outputs are within the tolerance.
+    result is true if all outputs are within the tolerance. The model runs in a process of its own, which may use as much as ``limit``
+    says: ``{"seconds": 600, "memory": "16GB"}``.
     """
     temporary: dict[str, str] = {}
     with ExitStack() as files:
@@ -91,6 +93,7 @@ def verify(
             "shape": shape,
             "seed": seed,
             "tolerance": tolerance,
+            "limit": limit,
             "save_inputs": save_inputs,
             "save_outputs": save_outputs,
         }

@@ -57,9 +57,11 @@ class SourceOptions(TypedDict, total=False):
     keep_float32: Names
     opset: int
     external_data: bool
+    provenance: bool
     verify: bool
     verify_inputs: Any
     tolerance: float
+    verify_limit: Union[Names, Mapping[str, Union[int, str]]]
 
 
 class ConvertOptions(SourceOptions, total=False):

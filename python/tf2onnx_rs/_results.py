@@ -171,6 +171,8 @@ class Conversion(_Result):
     float16: Optional[dict[str, Any]]
     preprocess: Optional[str]
     labels: int
+    provenance: Optional[dict[str, Any]]
+    """With ``provenance=True``: ``files``, ``converter`` and ``options``."""
     unused_variables: list[UnusedScope]
     notes: list[Note]
     verification: Optional[Verification]

@@ -139,6 +139,42 @@ def pooling_of_zeros_around_images():
     return [x], [pooled(x), pooled(y), pooled(tf.nn.relu(x))], [[random(2, 7, 6, 3) - 2]]
 
 
+def instance_norm(height, width, mean=0.0):
+    """As CycleGAN's: the mean is subtracted first. One of the images has no deviation."""
+
+    def build():
+        x = floats(None, height, width, 3)
+        average, variance = tf.nn.moments(x, [1, 2], keep_dims=True)
+        y = tf.constant(random(3)) * ((x - average) * tf.rsqrt(variance + 1e-5)) + tf.constant(random(3))
+        images = random(2, 5, 6, 3) + np.float32(mean)
+        images[1] = 0.5
+        return [x], [y], [[images], [random(0, 5, 6, 3)], *([] if height else [[random(1, 0, 6, 3)]])]
+
+    return build
+
+
+def group_norm(*shape, groups=2, scaled=True, by="shape"):
+    """As contrib's and Keras'."""
+
+    def build():
+        x = floats(*shape)
+        channels, rank = shape[-1], len(shape)
+        divided = [groups, channels // groups]
+        if by == "shape":
+            lengths = tf.shape(x)
+            grouped = tf.reshape(x, tf.concat([lengths[:-1], divided], 0))
+        else:
+            lengths = [-1, *shape[1:]]
+            grouped = tf.reshape(x, [-1, *shape[1:-1], *divided])
+        average, variance = tf.nn.moments(grouped, [*range(1, rank - 1), rank], keep_dims=True)
+        parts = [tf.reshape(tf.constant(random(channels)), [1] * (rank - 1) + divided) if scaled else None for _ in range(2)]
+        y = tf.nn.batch_normalization(grouped, average, variance, *parts, 1e-3)
+        sizes = [5 if length is None else length for length in shape[1:]]
+        return [x], [tf.reshape(y, lengths)], [[random(2, *sizes)], [random(0, *sizes)]]
+
+    return build
+
+
 CASES = {
     "causal_convolutions": causal_convolutions,
     "sequences_in_blocks_same": convolutions_of_sequences_in_blocks("SAME"),
@@ -157,11 +193,18 @@ CASES = {
     "nested_concatenations": nested_concatenations,
     "shapes_one_after_another": shapes_one_after_another,
     "pooling_of_zeros_around_images": pooling_of_zeros_around_images,
+    "instance_norm_of_any_size": instance_norm(None, None),
+    "instance_norm_of_a_large_mean": instance_norm(5, 6, mean=1000.0),
+    "group_norm_of_images": group_norm(None, 5, 6, 8, by="sizes"),
+    "group_norm_of_images_of_any_size": group_norm(None, None, None, 8),
+    "group_norm_of_volumes": group_norm(None, 2, 3, 4, 6, groups=3),
+    "group_norm_of_sequences_without_scale": group_norm(None, 7, 4, scaled=False),
+    "group_norm_of_single_channels": group_norm(None, 5, 6, 4, groups=4),
 }
 
 
 # The mean of numbers near 1000 is exact to 3e-5, and the normalization divides by 0.5.
-TOLERANCES = {"layer_norm_of_a_large_mean": 3e-4}
+TOLERANCES = {"layer_norm_of_a_large_mean": 3e-4, "instance_norm_of_a_large_mean": 3e-4}
 
 
 def all_cases():

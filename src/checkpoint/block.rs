@@ -3,6 +3,8 @@
 //!
 //! Source: `tensorflow/core/lib/io/block_builder.cc`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::ops::Range;
 
 use super::wire::{Damage, fixed32, varint};
@@ -49,23 +51,23 @@ impl<'a> Entries<'a> {
         let first = self.position == 0;
         let (shared, key, value) = self.entry().ok_or("an entry of its table extends beyond its block")?;
         // Keys out of order are damaged. Checking this also ensures that no key occurs twice.
-        if !first && self.block[key.clone()] <= self.key[shared..] {
+        if !first && Some(key) <= self.key.get(shared..) {
             return Err("the keys of its table are not in order".into());
         }
         self.key_bytes_left = self
             .key_bytes_left
-            .checked_sub(shared + key.len())
+            .checked_sub(shared.saturating_add(key.len()))
             .ok_or("the keys of its table are longer than any real ones")?;
         self.key.truncate(shared);
-        self.key.extend_from_slice(&self.block[key]);
+        self.key.extend_from_slice(key);
         self.position = value.end;
         Ok(Some((&self.key, value)))
     }
 
     /// The number of bytes that the next key shares with the last one, the range of the rest of the key, and the range of
     /// the value.
-    fn entry(&mut self) -> Option<(usize, Range<usize>, Range<usize>)> {
-        let entries = &self.block[..self.end];
+    fn entry(&mut self) -> Option<(usize, &'a [u8], Range<usize>)> {
+        let entries = self.block.get(..self.end)?;
         let mut length = || usize::try_from(varint(entries, &mut self.position)?).ok();
         let (shared, unshared, value) = (length()?, length()?, length()?);
         let key_end = self.position.checked_add(unshared)?;
@@ -73,7 +75,7 @@ impl<'a> Entries<'a> {
         if shared > self.key.len() || value_end > self.end {
             return None;
         }
-        Some((shared, self.position..key_end, key_end..value_end))
+        Some((shared, entries.get(self.position..key_end)?, key_end..value_end))
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Source: `WriteStringTensor` in `tensorflow/core/util/tensor_bundle/tensor_bundle.cc`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use super::crc;
 use super::wire::{Damage, fixed32, varint};
 
@@ -24,13 +26,13 @@ pub(super) fn read(bytes: &[u8], count: usize, stored_crc: u32) -> Result<Vec<Ve
     }
     let lengths_crc = fixed32(bytes, position).filter(|&stored| crc::is_stored_as(crc, stored));
     let lengths_crc = lengths_crc.ok_or("the checksum of the lengths of its strings does not match")?;
-    position += size_of::<u32>();
+    let mut rest =
+        position.checked_add(size_of::<u32>()).and_then(|start| bytes.get(start..)).unwrap_or_default();
     crc = crc32c::crc32c_append(crc, &lengths_crc.to_le_bytes());
-    crc = crc32c::crc32c_append(crc, &bytes[position..]);
+    crc = crc32c::crc32c_append(crc, rest);
     if !crc::is_stored_as(crc, stored_crc) {
         return Err("the checksum of its strings does not match".into());
     }
-    let mut rest = &bytes[position..];
     let mut strings = Vec::with_capacity(count);
     for length in lengths {
         let (string, after) = usize::try_from(length)

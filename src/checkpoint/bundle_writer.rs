@@ -170,7 +170,7 @@ mod tests {
         let prefix = folder.path().join("variables");
         // More names than a block of the index holds.
         let many: Vec<String> = (0..9000).map(|index| format!("scope_{index}/a_long_name/weights")).collect();
-        let value = Constant::from_f32(vec![2, 2], &[1., 2., 3., f32::NAN]).permuted(&[1, 0]);
+        let value = Constant::from_f32(vec![2, 2], &[1., 2., 3., f32::NAN]).permuted(&[1, 0]).unwrap();
         let mut tensors: Vec<(&str, Constant)> = vec![
             ("z/step", Constant::from_i64(vec![], &[7])),
             ("z/names", strings(&["", "two"])),

@@ -2,21 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::fs;
 use std::path::{Path, PathBuf, is_separator};
 use std::time::SystemTime;
 
 use super::{listing, state_file, table};
 use crate::error::{Error, Result};
 use crate::file_signature;
+use crate::mapped::MappedFile;
 use crate::setting::Command;
 use crate::suggestion::{did_you_mean, first_of};
 
 /// The most checkpoints that an error lists.
 const LISTED: usize = 8;
 /// The number of bytes from which files of other formats are recognized.
-const HEAD_BYTES: u64 = 4096;
+const HEAD_BYTES: usize = 4096;
 /// The placeholder for the number of any shard.
 const ANY_SHARD: &str = "?????";
 
@@ -121,11 +121,10 @@ fn not_a_checkpoint(path: &Path) -> Result<Located> {
     {
         return by_state_file(&folder_of(path), &named);
     }
-    let mut head = vec![];
     if path.is_file() {
-        let read = File::open(path).and_then(|file| file.take(HEAD_BYTES).read_to_end(&mut head));
-        read.map_err(|error| Error::unreadable(path, &error))?;
-        return Err(file_signature::not_a_checkpoint(path, &head));
+        let file = MappedFile::open(path)?;
+        let head = &file.bytes()[..file.bytes().len().min(HEAD_BYTES)];
+        return Err(file_signature::not_a_checkpoint(path, head));
     }
     Err(Error::file(path, "is neither a file nor a folder")
         .advice("to read from a pipe, give - as the input"))
@@ -224,13 +223,16 @@ fn v1_shards(prefix: &Path) -> Result<Option<Located>> {
     Ok((!files.is_empty()).then(|| Located::V1(prefix.to_path_buf(), files)))
 }
 
+/// Whether a file of this name and content is one of a checkpoint, which is only read by being mapped: a data file of V2, or a table.
+pub(crate) fn is_part_of_checkpoint(path: &Path, contents: &[u8]) -> bool {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let is_data = without_shard(name).is_some_and(|(base, _)| base.ends_with(".data"));
+    is_data || contents.ends_with(&table::MAGIC)
+}
+
+/// Mapped and not opened, because a path can stand for a part of an archive.
 pub(super) fn is_table(path: &Path) -> bool {
-    let mut magic = [0; table::MAGIC.len()];
-    let read = File::open(path).and_then(|mut file| {
-        file.seek(SeekFrom::End(-(magic.len() as i64)))?;
-        file.read_exact(&mut magic)
-    });
-    read.is_ok() && magic == table::MAGIC
+    MappedFile::open(path).is_ok_and(|file| file.bytes().ends_with(&table::MAGIC))
 }
 
 pub(super) fn file_names(folder: &Path) -> Vec<String> {

@@ -33,7 +33,7 @@ use crate::error::Result;
 use crate::file_state::FileState;
 pub use bundle_writer::write_bundle;
 use locate::Located;
-pub(crate) use locate::with_suffix;
+pub(crate) use locate::{is_part_of_checkpoint, with_suffix};
 pub use stored::StoredTensor;
 
 /// The two formats of checkpoints.
@@ -127,7 +127,7 @@ impl Checkpoint {
     /// The tensor of this name.
     pub fn get(&self, name: &str) -> Option<&StoredTensor> {
         let position = self.tensors.binary_search_by(|tensor| tensor.name().cmp(name)).ok()?;
-        Some(&self.tensors[position])
+        self.tensors.get(position)
     }
 
     /// The number of tensors.

@@ -4,6 +4,8 @@
 //! one field, but protobuf also allows single numbers and several packed fields. Unlike elsewhere in TensorFlow, the last
 //! value is not repeated for the rest: all values are stored.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -57,7 +59,7 @@ pub(super) fn numbers(message: &[u8], dtype: DType, count: usize) -> Result<Cow<
     let (Some((number, coding, per_element)), Some(size)) = (field(dtype), dtype.size()) else {
         return Err(format!("elements of type {dtype} are not numbers"));
     };
-    let mut packs = Packs { message, number, coding, width: size / per_element };
+    let mut packs = Packs { message, number, coding, width: size.checked_div(per_element).unwrap_or(size) };
     let (mut number_count, mut last, mut several) = packs.summary()?;
     if number_count == 0 {
         // TensorFlow does not write this, but a `TensorProto` may store its elements this way too.
@@ -65,12 +67,13 @@ pub(super) fn numbers(message: &[u8], dtype: DType, count: usize) -> Result<Cow<
         (number_count, last, several) = packs.summary()?;
     }
     if number_count != count.saturating_mul(per_element) {
-        return Err(format!("it has {} elements, not {count}", number_count / per_element));
+        let found = number_count.checked_div(per_element).unwrap_or(number_count);
+        return Err(format!("it has {found} elements, not {count}"));
     }
     if packs.coding == Coding::Raw && !several {
-        return Ok(Cow::Borrowed(&message[last]));
+        return Ok(Cow::Borrowed(message.get(last).unwrap_or_default()));
     }
-    let mut out = Vec::with_capacity(number_count * packs.width);
+    let mut out = Vec::with_capacity(number_count.saturating_mul(packs.width));
     packs.for_each(|pack| packs.decode(pack, dtype, &mut out))?;
     Ok(Cow::Owned(out))
 }
@@ -103,9 +106,10 @@ impl Packs<'_> {
 
     /// The count of numbers, the last range of them, and whether there are other ranges.
     fn summary(&self) -> Result<(usize, Range<usize>, bool), Damage> {
-        let (mut number_count, mut last, mut several) = (0, 0..0, false);
+        let (mut number_count, mut last, mut several) = (0usize, 0..0, false);
         self.for_each(|range| {
-            number_count += self.count(&self.message[range.clone()])?;
+            let count = self.count(self.message.get(range.clone()).unwrap_or_default())?;
+            number_count = number_count.saturating_add(count);
             several |= !last.is_empty();
             last = range;
             Ok(())
@@ -115,7 +119,9 @@ impl Packs<'_> {
 
     fn count(&self, pack: &[u8]) -> Result<usize, Damage> {
         match self.coding {
-            Coding::Raw if pack.len().is_multiple_of(self.width) => Ok(pack.len() / self.width),
+            Coding::Raw if pack.len().is_multiple_of(self.width) => {
+                Ok(pack.len().checked_div(self.width).unwrap_or(0))
+            }
             // The last byte of a varint is the one below 0x80.
             Coding::Varints if pack.last().is_some_and(|&last| last < 0x80) => {
                 Ok(pack.iter().filter(|&&byte| byte < 0x80).count())
@@ -125,7 +131,7 @@ impl Packs<'_> {
     }
 
     fn decode(&self, pack: Range<usize>, dtype: DType, out: &mut Vec<u8>) -> Result<(), Damage> {
-        let (pack, mut position) = (&self.message[pack], 0);
+        let (pack, mut position) = (self.message.get(pack).unwrap_or_default(), 0);
         if self.coding == Coding::Raw {
             out.extend_from_slice(pack);
             return Ok(());
@@ -134,7 +140,7 @@ impl Packs<'_> {
             let value = varint(pack, &mut position).ok_or("one of its values has more than 64 bits")?;
             let value = if dtype == DType::Bool { u64::from(value != 0) } else { value };
             // Negative numbers are extended to 64 bits, so the low bytes are the number.
-            out.extend_from_slice(&value.to_le_bytes()[..self.width]);
+            out.extend(value.to_le_bytes().iter().take(self.width));
         }
         Ok(())
     }
@@ -145,7 +151,7 @@ pub(super) fn strings(message: &[u8], count: usize) -> Result<Vec<Vec<u8>>, Dama
     let mut strings = vec![];
     for field in Fields::new(message) {
         if let (STRING_VAL, Value::Bytes(range)) = field? {
-            strings.push(message[range].to_vec());
+            strings.push(message.get(range).unwrap_or_default().to_vec());
         }
     }
     if strings.len() != count {

@@ -1,5 +1,7 @@
 //! The slices of partitioned variables, which together are one tensor.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use super::wire::Damage;
 use crate::proto::{TensorShapeProto, TensorSliceProto};
 use crate::tensor::element_count;
@@ -43,18 +45,20 @@ impl Slice {
             return Err(format!("a slice of {} axes does not fit its shape {shape:?}", proto.extent.len()));
         }
         let mut slice = Self::whole(shape);
-        for (axis, extent) in proto.extent.iter().enumerate() {
-            let start = usize::try_from(extent.start).ok().filter(|&start| start <= shape[axis]);
-            let rest = start.map(|start| shape[axis] - start);
+        let bounds = slice.start.iter_mut().zip(&mut slice.lengths).zip(shape);
+        for ((axis, extent), ((slice_start, slice_length), &whole)) in
+            proto.extent.iter().enumerate().zip(bounds)
+        {
+            let start = usize::try_from(extent.start).ok();
+            let rest = start.and_then(|start| whole.checked_sub(start));
             let length = match extent.length {
                 Some(length) => usize::try_from(length).ok().filter(|&length| Some(length) <= rest),
-                None => rest.filter(|&rest| rest == shape[axis]),
+                None => rest.filter(|&rest| rest == whole),
             };
             let (Some(start), Some(length)) = (start, length) else {
                 return Err(format!("a slice extends beyond its shape {shape:?} along axis {axis}"));
             };
-            slice.start[axis] = start;
-            slice.lengths[axis] = length;
+            (*slice_start, *slice_length) = (start, length);
         }
         Ok(slice)
     }
@@ -66,15 +70,14 @@ impl Slice {
 
     /// The number of elements of the slice, which is at most that of the tensor.
     pub(super) fn count(&self) -> usize {
-        // Checked first, because the product of the other lengths of a shape such as [0, 2^60, 2^60] overflows.
-        if self.lengths.contains(&0) { 0 } else { self.lengths.iter().product() }
+        element_count(&self.lengths).unwrap_or(0)
     }
 
     fn overlaps(&self, other: &Self) -> bool {
         // A tensor of rank 0 has one element, and two slices of it overlap.
-        (0..self.start.len()).all(|axis| {
-            let (start, other_start) = (self.start[axis], other.start[axis]);
-            start < other_start + other.lengths[axis] && other_start < start + self.lengths[axis]
+        let [own, others] = [self, other].map(|slice| slice.start.iter().zip(&slice.lengths));
+        own.zip(others).all(|((start, length), (other_start, other_length))| {
+            *start < other_start.saturating_add(*other_length) && *other_start < start.saturating_add(*length)
         })
     }
 
@@ -86,22 +89,32 @@ impl Slice {
             return;
         }
         // A run goes along the last axis that the slice does not include as a whole.
-        let cut = (0..shape.len()).rev().find(|&axis| self.lengths[axis] != shape[axis]).unwrap_or(0);
-        let inner: usize = shape.get(cut + 1..).unwrap_or_default().iter().product();
-        let run = self.lengths.get(cut).copied().unwrap_or(1) * inner;
-        let mut strides = vec![inner; shape.len().min(cut + 1)];
-        for axis in (0..strides.len().saturating_sub(1)).rev() {
-            strides[axis] = strides[axis + 1] * shape[axis + 1];
-        }
-        let mut index = self.start[..strides.len()].to_vec();
-        for from in (0..count).step_by(run) {
-            copy(index.iter().zip(&strides).map(|(i, stride)| i * stride).sum(), from, run);
-            for axis in (0..cut).rev() {
-                index[axis] += 1;
-                if index[axis] < self.start[axis] + self.lengths[axis] {
+        let cut = self.lengths.iter().zip(shape).rposition(|(length, whole)| length != whole).unwrap_or(0);
+        let (outer, behind) = shape.split_at(shape.len().min(cut.saturating_add(1)));
+        let inner = element_count(behind).unwrap_or(0);
+        let run = self.lengths.get(cut).copied().unwrap_or(1).saturating_mul(inner);
+        // The number of elements of the tensor from one index of each axis to the next one.
+        let mut strides: Vec<usize> = outer
+            .iter()
+            .rev()
+            .scan(inner, |next, length| {
+                let stride = *next;
+                *next = stride.saturating_mul(*length);
+                Some(stride)
+            })
+            .collect();
+        strides.reverse();
+        let mut index: Vec<usize> = self.start.iter().copied().take(strides.len()).collect();
+        for from in (0..count).step_by(run.max(1)) {
+            let distances = index.iter().zip(&strides).map(|(index, stride)| index.saturating_mul(*stride));
+            copy(distances.fold(0, usize::saturating_add), from, run);
+            let axes = index.iter_mut().zip(&self.start).zip(&self.lengths).take(cut);
+            for ((index, start), length) in axes.rev() {
+                *index = index.saturating_add(1);
+                if *index < start.saturating_add(*length) {
                     break;
                 }
-                index[axis] = self.start[axis];
+                *index = *start;
             }
         }
     }
@@ -129,7 +142,7 @@ pub(super) fn check_counts<'a>(
 pub(super) fn check_disjoint(slices: &[&Slice]) -> Result<(), Damage> {
     let slices: Vec<&Slice> = slices.iter().copied().filter(|slice| slice.count() > 0).collect();
     for (i, slice) in slices.iter().enumerate() {
-        if slices[..i].iter().any(|other| slice.overlaps(other)) {
+        if slices.iter().take(i).any(|other| slice.overlaps(other)) {
             return Err("its slices overlap".into());
         }
     }

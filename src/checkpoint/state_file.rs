@@ -2,6 +2,8 @@
 //!
 //! Source: `tensorflow/python/training/checkpoint_state.proto`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -44,10 +46,11 @@ fn unescape(text: &str) -> Option<String> {
             b't' => out.push(b'\t'),
             b'r' => out.push(b'\r'),
             first @ b'0'..=b'7' => {
-                let mut value = u32::from(first - b'0');
+                let number = |digit: u8| u32::from(digit).saturating_sub(u32::from(b'0'));
+                let mut value = number(first);
                 for _ in 0..2 {
                     let Some(digit) = bytes.next_if(|digit| (b'0'..=b'7').contains(digit)) else { break };
-                    value = value * 8 + u32::from(digit - b'0');
+                    value = value.saturating_mul(8).saturating_add(number(digit));
                 }
                 out.push(u8::try_from(value).ok()?);
             }

@@ -1,6 +1,9 @@
 //! The tensors of a checkpoint.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::borrow::Cow;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -230,15 +233,33 @@ impl Stored {
         if let [stored] = &self.slices[..] {
             return self.slice_bytes(stored);
         }
-        let mut joined = vec![0; element_count(&self.shape).unwrap_or(0) * size];
+        let mut joined =
+            vec![0; element_count(&self.shape).and_then(|count| count.checked_mul(size)).unwrap_or(0)];
         for stored in &self.slices {
             let bytes = self.slice_bytes(stored)?;
+            let mut is_inside = true;
             stored.slice.for_each_run(&self.shape, |to, from, run| {
-                joined[to * size..][..run * size].copy_from_slice(&bytes[from * size..][..run * size]);
+                let (part, whole) = (run_of(from, run, size), run_of(to, run, size));
+                match (bytes.get(part), joined.get_mut(whole)) {
+                    (Some(part), Some(whole)) => whole.copy_from_slice(part),
+                    _ => is_inside = false,
+                }
             });
+            if !is_inside {
+                return Err(self.error(OUTSIDE));
+            }
         }
         Ok(Cow::Owned(joined))
     }
+}
+
+/// The problem of a slice that has other elements than it said when the checkpoint was opened.
+const OUTSIDE: &str = "a slice of it does not fit its shape";
+
+/// The bytes of a run of elements of this size.
+fn run_of(first: usize, count: usize, size: usize) -> Range<usize> {
+    let start = first.saturating_mul(size);
+    start..start.saturating_add(count.saturating_mul(size))
 }
 
 impl ElementSource for Stored {
@@ -260,9 +281,17 @@ impl ElementSource for Stored {
         let mut joined = vec![vec![]; element_count(&self.shape).unwrap_or(0)];
         for StoredSlice { slice, values } in &self.slices {
             let mut strings = values.strings(slice.count()).map_err(|error| self.in_tensor(error))?;
+            let mut is_inside = true;
             slice.for_each_run(&self.shape, |to, from, run| {
-                joined[to..to + run].swap_with_slice(&mut strings[from..from + run]);
+                let (part, whole) = (run_of(from, run, 1), run_of(to, run, 1));
+                match (strings.get_mut(part), joined.get_mut(whole)) {
+                    (Some(part), Some(whole)) => whole.swap_with_slice(part),
+                    _ => is_inside = false,
+                }
             });
+            if !is_inside {
+                return Err(self.error(OUTSIDE));
+            }
         }
         Ok(joined)
     }

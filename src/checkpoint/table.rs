@@ -4,6 +4,8 @@
 //! of compression and a masked CRC-32C of both.
 //! Source: `tensorflow/core/lib/io/format.cc` and `table_builder.cc`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -80,7 +82,7 @@ impl Table {
         let Some(footer) = footer else {
             return Err(file.error(file_signature::not_a_checkpoint(file.path(), bytes)));
         };
-        let limit = bytes.len() - FOOTER_BYTES;
+        let limit = bytes.len().saturating_sub(FOOTER_BYTES);
         let mut position = 0;
         // The first handle is that of the metaindex, which is empty in TensorFlow.
         for _ in 0..2 {
@@ -108,7 +110,21 @@ impl Table {
 
     /// The number of bytes of a block in the file.
     pub(super) fn block_size(&self, block: usize) -> usize {
-        self.blocks[block].size
+        self.blocks.get(block).map_or(0, |block| block.size)
+    }
+
+    /// A block, by its number.
+    fn block(&self, number: usize) -> Result<&Block> {
+        self.blocks.get(number).ok_or_else(|| self.damaged(format_args!("it has no block {number}")))
+    }
+
+    /// A block as it is stored, with the byte that names its compression, and its checksum.
+    fn stored(&self, block: &Block) -> Result<(&[u8], &[u8])> {
+        let stored = self.file.bytes().get(block.offset..).and_then(|bytes| {
+            let (covered, rest) = bytes.split_at_checked(block.size.checked_add(1)?)?;
+            Some((covered, rest.get(..TRAILER_BYTES.checked_sub(1)?)?))
+        });
+        stored.ok_or_else(|| self.damaged("it ends before a block of its table"))
     }
 
     /// An error about this file.
@@ -119,15 +135,14 @@ impl Table {
 
     /// Verifies the checksum of a block, unless that was done before.
     pub(super) fn verify(&self, block: usize) -> Result<()> {
-        self.verify_block(&self.blocks[block], format_args!("block {block}"))
+        self.verify_block(self.block(block)?, format_args!("block {block}"))
     }
 
     fn verify_block(&self, block: &Block, name: impl std::fmt::Display) -> Result<()> {
         if block.verified.load(Relaxed) {
             return Ok(());
         }
-        let (covered, stored) =
-            self.file.bytes()[block.offset..][..block.size + TRAILER_BYTES].split_at(block.size + 1);
+        let (covered, stored) = self.stored(block)?;
         if !fixed32(stored, 0).is_some_and(|stored| crc::matches(&self.file, covered, stored)) {
             return Err(self.damaged(format_args!("the checksum of its {name} does not match")));
         }
@@ -141,7 +156,7 @@ impl Table {
         if let Some((_, contents)) = cached.filter(|(cached, _)| *cached == block) {
             return Ok(Contents::Decompressed(contents));
         }
-        let contents = self.decompress(&self.blocks[block])?;
+        let contents = self.decompress(self.block(block)?)?;
         if let Contents::Decompressed(bytes) = &contents {
             let cached = (bytes.len() <= CACHED_BLOCK_BYTES).then(|| (block, bytes.clone()));
             *self.cached.lock().unwrap_or_else(PoisonError::into_inner) = cached;
@@ -151,18 +166,20 @@ impl Table {
 
     /// Announces that a block will probably not be read again.
     pub(super) fn release(&self, block: usize) {
-        let block = &self.blocks[block];
-        self.file.release(&self.file.bytes()[block.offset..][..block.size]);
+        let stored = self.block(block).and_then(|block| self.stored(block));
+        stored.into_iter().for_each(|(covered, _)| self.file.release(covered));
     }
 
     fn decompress(&self, block: &Block) -> Result<Contents<'_>> {
-        let bytes = &self.file.bytes()[block.offset..][..block.size + 1];
-        let (compression, bytes) = bytes.split_last().expect("a block has its type byte");
+        let (covered, _) = self.stored(block)?;
+        let (compression, bytes) = covered.split_last().unwrap_or((&0, covered));
         match compression {
             0 => Ok(Contents::Mapped(bytes)),
             1 => {
                 let decompressed = snap::raw::decompress_len(bytes).ok();
-                if decompressed.is_none_or(|length| length / MAX_SNAPPY_EXPANSION > bytes.len()) {
+                if decompressed
+                    .is_none_or(|length| length.checked_div(MAX_SNAPPY_EXPANSION) > Some(bytes.len()))
+                {
                     return Err(self.damaged("a compressed block has an impossible length"));
                 }
                 let decompressed = snap::raw::Decoder::new().decompress_vec(bytes);
@@ -181,13 +198,13 @@ fn data_blocks(index: &[u8], limit: usize) -> Result<Vec<Block>, Damage> {
     let mut entries = Entries::new(index)?;
     let mut end_of_last = 0;
     while let Some((_, value)) = entries.next()? {
-        let block = Block::of_handle(&index[value], &mut 0, limit);
+        let block = Block::of_handle(index.get(value).unwrap_or_default(), &mut 0, limit);
         let block = block.ok_or("its index points to a block beyond its end")?;
         // A table is written from front to back. With overlapping blocks, a small file could take very long to read.
         if block.offset < end_of_last {
             return Err("its index points to overlapping blocks".into());
         }
-        end_of_last = block.offset + block.size + TRAILER_BYTES;
+        end_of_last = block.offset.saturating_add(block.size).saturating_add(TRAILER_BYTES);
         blocks.push(block);
     }
     Ok(blocks)

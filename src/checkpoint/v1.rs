@@ -4,6 +4,8 @@
 //! information from the messages, so they are not decoded.
 //! Source: `tensorflow/core/util/tensor_slice_writer.cc` and `saved_tensor_slice.proto`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -65,11 +67,16 @@ impl SavedSlice {
         self.table.contents(self.block)
     }
 
+    /// The values in the contents of the block; none if the block has other contents now.
+    fn values<'a>(&self, block: &'a [u8]) -> &'a [u8] {
+        block.get(self.values.clone()).unwrap_or_default()
+    }
+
     pub(super) fn bytes(&self, dtype: DType, count: usize) -> Result<Cow<'_, [u8]>> {
         let values = match self.contents()? {
-            Contents::Mapped(block) => saved_values::numbers(&block[self.values.clone()], dtype, count),
+            Contents::Mapped(block) => saved_values::numbers(self.values(block), dtype, count),
             Contents::Decompressed(block) => {
-                let values = saved_values::numbers(&block[self.values.clone()], dtype, count);
+                let values = saved_values::numbers(self.values(&block), dtype, count);
                 values.map(|values| Cow::Owned(values.into_owned()))
             }
         };
@@ -86,7 +93,7 @@ impl SavedSlice {
 
     pub(super) fn strings(&self, count: usize) -> Result<Vec<Vec<u8>>> {
         let block = self.contents()?;
-        saved_values::strings(&block[self.values.clone()], count).map_err(|e| self.table.damaged(e))
+        saved_values::strings(self.values(&block), count).map_err(|e| self.table.damaged(e))
     }
 }
 
@@ -143,7 +150,7 @@ pub(super) fn open(checkpoint: &Arc<Path>, files: &[PathBuf]) -> Result<(Vec<Fil
 fn is_of_v2(block: &[u8]) -> bool {
     let Ok(mut entries) = Entries::new(block) else { return false };
     let Ok(Some((b"", header))) = entries.next() else { return false };
-    let number = Fields::new(&block[header]).next();
+    let number = Fields::new(block.get(header).unwrap_or_default()).next();
     matches!(number, Some(Ok((field::SAVED_TENSOR_SLICES_META, Value::Varint(_)))))
 }
 
@@ -156,7 +163,7 @@ fn read_block(table: &Arc<Table>, block: usize, contents: &[u8], drafts: &mut Dr
             if !key.is_empty() {
                 return Err("it is a table, but not that of a checkpoint".into());
             }
-            read_list(&contents[value], drafts)?;
+            read_list(part(contents, value)?, drafts)?;
             continue;
         }
         let Some(saved) = saved_slice(contents, value)? else { continue };
@@ -170,13 +177,22 @@ fn read_block(table: &Arc<Table>, block: usize, contents: &[u8], drafts: &mut Dr
     Ok(())
 }
 
+/// A part of a message.
+fn part(message: &[u8], range: Range<usize>) -> Result<&[u8], Damage> {
+    message.get(range).ok_or_else(|| "a message in it extends beyond its block".into())
+}
+
 /// The range of the last field with this number, which has to be a message or a string.
 fn submessage(contents: &[u8], message: Range<usize>, number: u64) -> Result<Option<Range<usize>>, Damage> {
     let mut found = None;
-    for field in Fields::new(&contents[message.clone()]) {
+    let start = message.start;
+    for field in Fields::new(part(contents, message)?) {
         match field? {
             (field, Value::Bytes(range)) if field == number => {
-                found = Some(message.start + range.start..message.start + range.end);
+                found = start
+                    .checked_add(range.start)
+                    .zip(start.checked_add(range.end))
+                    .map(|(start, end)| start..end);
             }
             _ => {}
         }
@@ -187,15 +203,15 @@ fn submessage(contents: &[u8], message: Range<usize>, number: u64) -> Result<Opt
 fn read_list(message: &[u8], drafts: &mut Drafts) -> Result<(), Damage> {
     const NO_LIST: &str = "unlike a V1 checkpoint, it does not begin with a list of tensors";
     let meta = submessage(message, 0..message.len(), field::SAVED_TENSOR_SLICES_META)?;
-    let meta = &message[meta.ok_or(NO_LIST)?];
+    let meta = part(message, meta.ok_or(NO_LIST)?)?;
     for field in Fields::new(meta) {
         match field? {
             (field::META_TENSOR, Value::Bytes(tensor)) => {
-                let tensor = SavedSliceMeta::decode(&meta[tensor]).map_err(|_| NO_LIST)?;
+                let tensor = SavedSliceMeta::decode(part(meta, tensor)?).map_err(|_| NO_LIST)?;
                 list_tensor(tensor, drafts)?;
             }
             (field::META_VERSIONS, Value::Bytes(versions)) => {
-                let versions = VersionDef::decode(&meta[versions]).map_err(|_| NO_LIST)?;
+                let versions = VersionDef::decode(part(meta, versions)?).map_err(|_| NO_LIST)?;
                 if versions.min_consumer > NEWEST_VERSION {
                     return Err(format!("its format has the unknown version {}", versions.min_consumer));
                 }
@@ -232,12 +248,12 @@ struct SliceHeader {
 
 fn saved_slice(contents: &[u8], value: Range<usize>) -> Result<Option<SliceHeader>, Damage> {
     let Some(data) = submessage(contents, value, field::SAVED_TENSOR_SLICES_DATA)? else { return Ok(None) };
-    let part = |number| submessage(contents, data.clone(), number);
-    let name = contents[part(field::SAVED_SLICE_NAME)?.unwrap_or_default()].to_vec();
+    let field = |number| submessage(contents, data.clone(), number);
+    let name = part(contents, field(field::SAVED_SLICE_NAME)?.unwrap_or_default())?.to_vec();
     let name = String::from_utf8(name).map_err(|_| "the name of a tensor is not UTF-8")?;
-    let slice = &contents[part(field::SAVED_SLICE_SLICE)?.unwrap_or_default()];
+    let slice = part(contents, field(field::SAVED_SLICE_SLICE)?.unwrap_or_default())?;
     let slice = TensorSliceProto::decode(slice);
     let slice = slice.map_err(|_| format!("tensor {name:?}: the offsets of a slice are damaged"))?;
-    let values = part(field::SAVED_SLICE_DATA)?.unwrap_or(data.end..data.end);
+    let values = field(field::SAVED_SLICE_DATA)?.unwrap_or(data.end..data.end);
     Ok(Some(SliceHeader { name, slice, values }))
 }

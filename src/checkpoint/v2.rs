@@ -2,6 +2,8 @@
 //!
 //! Source: `tensorflow/core/util/tensor_bundle/tensor_bundle.cc` and `tensor_bundle.proto`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -55,8 +57,13 @@ impl BundleRange {
             .error(error.advice("the file is damaged or belongs to another checkpoint: download it again"))
     }
 
+    /// The bytes in the shard.
+    fn stored(&self) -> Result<&[u8]> {
+        self.shard.bytes().get(self.range.clone()).ok_or_else(|| self.damaged("it ends before its values"))
+    }
+
     pub(super) fn bytes(&self) -> Result<Cow<'_, [u8]>> {
-        let bytes = &self.shard.bytes()[self.range.clone()];
+        let bytes = self.stored()?;
         if !self.verified.load(Relaxed) {
             if !crc::matches(&self.shard, bytes, self.crc) {
                 return Err(self.damaged("the checksum of its values does not match"));
@@ -67,7 +74,7 @@ impl BundleRange {
     }
 
     pub(super) fn release(&self) {
-        self.shard.release(&self.shard.bytes()[self.range.clone()]);
+        self.stored().into_iter().for_each(|bytes| self.shard.release(bytes));
     }
 
     pub(super) fn leave(&self) {
@@ -75,8 +82,7 @@ impl BundleRange {
     }
 
     pub(super) fn strings(&self, count: usize) -> Result<Vec<Vec<u8>>> {
-        let bytes = &self.shard.bytes()[self.range.clone()];
-        bundle_strings::read(bytes, count, self.crc).map_err(|damage| self.damaged(damage))
+        bundle_strings::read(self.stored()?, count, self.crc).map_err(|damage| self.damaged(damage))
     }
 }
 
@@ -118,7 +124,7 @@ impl Index {
             let damaged = |damage| table.damaged(damage);
             let mut entries = Entries::new(&contents).map_err(damaged)?;
             while let Some((key, value)) = entries.next().map_err(damaged)? {
-                let value = &contents[value];
+                let value = contents.get(value).unwrap_or_default();
                 if shard_count.is_none() {
                     shard_count = Some(header(key, value).map_err(damaged)?);
                     continue;
@@ -130,7 +136,7 @@ impl Index {
                 last_key.extend_from_slice(key);
                 let entry = BundleEntryProto::decode(value);
                 let entry = entry.map_err(|_| table.damaged("an entry of its table is damaged"))?;
-                if key[0] == SLICE_KEY_START {
+                if key.first() == Some(&SLICE_KEY_START) {
                     slices.insert(key.to_vec(), entry);
                 } else {
                     let name = str::from_utf8(key);

@@ -4,6 +4,8 @@
 //! the weight remains a range of the mapped file.
 //! Source: <https://protobuf.dev/programming-guides/encoding/>.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::ops::Range;
 
 /// The description of damage in a message or a block. The caller adds the file and the tensor.
@@ -21,9 +23,9 @@ pub(super) fn varint(bytes: &[u8], position: &mut usize) -> Option<u64> {
         if i == MAX_VARINT_BYTES - 1 && bits > 1 {
             return None;
         }
-        value |= bits << (7 * i);
+        value |= bits << i.saturating_mul(7);
         if byte < 0x80 {
-            *position += i + 1;
+            *position = position.checked_add(i)?.checked_add(1)?;
             return Some(value);
         }
     }

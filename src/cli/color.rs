@@ -3,6 +3,7 @@
 //! `anstream` removes them if the output is not a terminal, and honors `NO_COLOR` (<https://no-color.org/>), `CLICOLOR` and
 //! `CLICOLOR_FORCE` (<https://bixense.com/clicolors/>).
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 
 use anstyle::{AnsiColor, Style};
@@ -47,9 +48,44 @@ pub fn styled(style: Style, text: &str) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// Text for a terminal: control characters besides ends of lines, tabs and the styles above become U+FFFD. A name in a file of
+/// somebody else could tell the terminal what to do otherwise.
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    let is_harmful = |c: char| c.is_control() && c != '\n' && c != '\t';
+    if !text.contains(is_harmful) {
+        return text.into();
+    }
+    let styles = [ERROR, HEADING, NOTE];
+    let own: Vec<String> = styles
+        .iter()
+        .flat_map(|style| [style.render().to_string(), style.render_reset().to_string()])
+        .collect();
+    let (mut safe, mut rest) = (String::new(), text);
+    while let Some(next) = rest.chars().next() {
+        let style = own.iter().find(|style| rest.starts_with(style.as_str()));
+        let length = style.map_or(next.len_utf8(), String::len);
+        let (part, after) = rest.split_at(length);
+        safe.push_str(if style.is_none() && is_harmful(next) { "\u{fffd}" } else { part });
+        rest = after;
+    }
+    safe.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_programs_own_styles_reach_a_terminal() {
+        let own = format!("{} a\tb\n{} ü", styled(ERROR, "error:"), styled(NOTE, "note"));
+        assert_eq!(harmless(&own), own);
+        assert_eq!(
+            harmless("a\u{1b}[2J\u{1b}]0;title\u{7}\r\u{9b}31m"),
+            "a\u{fffd}[2J\u{fffd}]0;title\u{fffd}\u{fffd}\u{fffd}31m"
+        );
+        let mixed = styled(HEADING, "a\u{1b}[5mb");
+        assert_eq!(harmless(&mixed), styled(HEADING, "a\u{fffd}[5mb"));
+    }
 
     #[test]
     fn the_choice_is_found_however_it_is_written() {

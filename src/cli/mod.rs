@@ -11,6 +11,7 @@ mod extract;
 pub mod functions;
 mod graph;
 mod inspect;
+mod internal_error;
 mod interrupt;
 mod man;
 mod networks;
@@ -85,9 +86,40 @@ enum Command {
     Man(man::Args),
 }
 
+impl Command {
+    fn run(&self) -> Result<()> {
+        match self {
+            Self::Convert(args) => convert::run(args),
+            Self::Batch(args) => batch::run(args),
+            Self::Inspect(args) => inspect::run(args),
+            Self::Extract(args) => extract::run(args),
+            Self::Graph(args) => graph::run(args),
+            Self::Networks(args) => networks::run(args),
+            Self::Ops(args) => ops::run(args),
+            Self::Verify(args) => verify::run(args),
+            Self::Completions(args) => completions::run(args),
+            Self::Man(args) => man::run(args),
+        }
+    }
+}
+
 /// Runs the command in `args`, which begin with the name of the program.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    // Not a command of the user: this program starts itself so, to run models in processes of their own.
+    if args.get(1).is_some_and(|first| first == crate::verify::CHILD) {
+        return ExitCode::from(crate::verify::serve(args.get(2..).unwrap_or_default()));
+    }
+    if let Ok(program) = this_program() {
+        crate::verify::run_models_with(vec![program.into()]);
+    }
     ExitCode::from(status(args))
+}
+
+/// The path of this program: a link that leads to it even where its file was replaced, if the system has one.
+fn this_program() -> std::io::Result<std::path::PathBuf> {
+    let link = std::path::Path::new("/proc/self/exe");
+    if link.exists() { Ok(link.to_owned()) } else { std::env::current_exe() }
 }
 
 /// Runs the command in `args`, which begin with the name of the program, and returns its exit status.
@@ -105,19 +137,9 @@ pub fn status(args: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     color::choose(cli.color.color);
+    internal_error::quiet_panics();
     interrupt::clean_up_on_signals();
-    let done: Result<()> = match cli.command {
-        Command::Convert(args) => convert::run(&args),
-        Command::Batch(args) => batch::run(&args),
-        Command::Inspect(args) => inspect::run(&args),
-        Command::Extract(args) => extract::run(&args),
-        Command::Graph(args) => graph::run(&args),
-        Command::Networks(args) => networks::run(&args),
-        Command::Ops(args) => ops::run(&args),
-        Command::Verify(args) => verify::run(&args),
-        Command::Completions(args) => completions::run(&args),
-        Command::Man(args) => man::run(&args),
-    };
+    let done = internal_error::guarded("tf2onnx-rs", || cli.command.run());
     interrupt::leave_to_signal();
     match done {
         Ok(()) => 0,

@@ -108,7 +108,8 @@ fn markdown(entries: &[Entry]) -> String {
          TensorFlow 1 build them, become `If`. Nodes that Grappler\nand TF.js fuse (`_FusedConv2D`, `_FusedMatMul`, \
          `_FusedDepthwiseConv2dNative`, `_FusedBatchNormEx`, `FusedDepthwiseConv2dNative`,\n`Prelu`) are read as the ops that they \
          stand for. The arithmetic of layer normalization, hard swish, PReLU and Gelu becomes LayerNormalization (from opset 17), \
-         HardSwish (14),\nPRelu and Gelu (20).\n\nONNX has no operators for complex numbers. They become two tensors, and where one is an input or output of the model, a tensor \
+         HardSwish (14),\nPRelu and Gelu (20); that of instance and group normalization of images of known size becomes \
+         InstanceNormalization.\n\nONNX has no operators for complex numbers. They become two tensors, and where one is an input or output of the model, a tensor \
          of\nfloat32 or float64 with one more axis, the last, for the real and the imaginary part. Special functions are computed in float64.\n\n\
          | TensorFlow | ONNX | from opset | `--verify` | notes |\n|---|---|---|---|---|\n",
         entries.len()

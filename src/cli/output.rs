@@ -5,16 +5,16 @@ use std::path::Path;
 
 use serde::{Serialize, Serializer};
 
-use super::table;
 pub use super::table::Column;
+use super::{color, table};
 use crate::error::{Error, Result};
 use crate::graph::Shape;
 pub use crate::report::numbers::bytes;
 
-/// Prints a result, without colors if standard output is not a terminal. A pipe whose reader has closed it is not an error.
+/// Prints a result, without colors if standard output is not a terminal, and without control characters of names. A pipe whose reader has closed it is not an error.
 pub fn print(text: &str) -> Result<()> {
     let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(color::harmless(text).as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             Err(Error::new("standard output", format!("it cannot be written: {error}")))
         }
@@ -38,10 +38,13 @@ pub fn optional_path<S: Serializer>(
     }
 }
 
-/// A result as JSON.
+/// A result as JSON. All control characters in it are escaped, also those that JSON allows.
 pub fn json(value: &impl Serialize) -> Result<String> {
-    let text = serde_json::to_string_pretty(value)
+    let mut text = serde_json::to_string_pretty(value)
         .map_err(|error| Error::new("JSON", format!("the result cannot be written as JSON: {error}")))?;
+    for control in ('\u{7f}'..='\u{9f}').filter(|&control| text.contains(control)).collect::<Vec<_>>() {
+        text = text.replace(control, &format!("\\u{:04x}", u32::from(control)));
+    }
     Ok(text + "\n")
 }
 
@@ -52,7 +55,7 @@ pub fn print_json(value: &impl Serialize) -> Result<()> {
 
 /// Prints something that is not a result.
 pub fn warn(text: &str) {
-    let _ = writeln!(anstream::stderr(), "{text}");
+    let _ = writeln!(anstream::stderr(), "{}", color::harmless(text));
 }
 
 /// A table that fits the terminal of standard output.

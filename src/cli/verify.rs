@@ -6,11 +6,11 @@ use serde::Serialize;
 
 use super::output::{self, Column};
 use crate::error::{Error, Result};
-use crate::onnx::OnnxFile;
 use crate::output::{OutputFile, refuse_overwriting, refuse_same_path};
+use crate::setting::Setting;
 use crate::verify::{
-    ArrayFile, Difference, Executable, InputSource, Named, RandomInputs, TOLERANCE, compare_all, parse_shape,
-    read_arrays, save_arrays,
+    ArrayFile, Difference, Executable, InputSource, Limit, Limits, Named, RandomInputs, TOLERANCE,
+    compare_all, parse_shape, read_arrays, save_arrays,
 };
 
 /// Runs an ONNX model and compares its outputs with arrays, or with the outputs of another model.
@@ -45,6 +45,10 @@ pub struct Args {
     #[arg(long, value_name = "X", default_value_t = TOLERANCE, value_parser = tolerance,
           allow_negative_numbers = true)]
     tolerance: f64,
+    /// What a model may use while it runs: seconds=N, or memory=N bytes, NMB or NGB (repeatable) [default: by the sizes of
+    /// the model and its inputs]
+    #[arg(long, value_name = "KEY=VALUE")]
+    limit: Vec<Limit>,
     /// Write the inputs of the model to this file
     #[arg(long, value_name = "FILE.npz", value_parser = archive)]
     save_inputs: Option<PathBuf>,
@@ -105,7 +109,8 @@ fn compare_outputs(args: &Args, show: impl FnOnce(&Comparison<'_>) -> Result<()>
     if let (Some(inputs), Some(outputs)) = (&args.save_inputs, &args.save_outputs) {
         refuse_same_path(outputs, [inputs])?;
     }
-    let model = load(&args.model)?;
+    let limits = Limits::of(Setting::Limit, &args.limit);
+    let model = load(&args.model, &limits)?;
     let inputs = model.inputs()?;
     let names: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();
     let source = match &args.inputs[..] {
@@ -130,7 +135,7 @@ fn compare_outputs(args: &Args, show: impl FnOnce(&Comparison<'_>) -> Result<()>
     }
     let expected = match (expected, &args.against) {
         (Some(expected), _) => expected,
-        (None, Some(other)) => run_other(other, &inputs)?,
+        (None, Some(other)) => run_other(other, &inputs, &limits)?,
         (None, None) => vec![],
     };
     if expected.is_empty() {
@@ -157,12 +162,10 @@ fn compare_outputs(args: &Args, show: impl FnOnce(&Comparison<'_>) -> Result<()>
 }
 
 /// The model at `path`, ready to be run.
-fn load(path: &Path) -> Result<Executable> {
-    // The runtime's error for a file that is not a model explains little, and it accepts an empty file as an empty model.
-    let error_of_file = |error: Error| OnnxFile::open(path).err().unwrap_or(error);
-    let model = Executable::load(path).map_err(error_of_file)?;
+fn load(path: &Path, limits: &Limits) -> Result<Executable> {
+    let model = Executable::load_within(path, limits)?;
     if model.outputs().is_empty() {
-        return Err(error_of_file(Error::file(path, "the model has no outputs")));
+        return Err(Error::file(path, "the model has no outputs"));
     }
     Ok(model)
 }
@@ -193,8 +196,8 @@ pub fn shown(tolerance: f64) -> String {
 }
 
 /// The outputs of another model for the same inputs, which may have other names in it.
-fn run_other(path: &Path, inputs: &[Named]) -> Result<Vec<Named>> {
-    let other = load(path)?;
+fn run_other(path: &Path, inputs: &[Named], limits: &Limits) -> Result<Vec<Named>> {
+    let other = load(path, limits)?;
     let names: Vec<String> = other.inputs()?.into_iter().map(|input| input.name).collect();
     let is_known = |name: &String| crate::verify::find(inputs, name).is_some();
     if names.len() != inputs.len() || names.iter().any(is_known) {

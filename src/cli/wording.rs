@@ -44,6 +44,7 @@ pub fn option(setting: Setting) -> &'static str {
         Setting::KeepGoing => "keep-going",
         Setting::Labels => "labels",
         Setting::Layout => "layout",
+        Setting::Limit => "limit",
         Setting::Match => "match",
         Setting::MovingAverages => "moving-averages",
         Setting::Network => "network",
@@ -53,6 +54,7 @@ pub fn option(setting: Setting) -> &'static str {
         Setting::Outputs => "outputs",
         Setting::OutputsAsNchw => "outputs-as-nchw",
         Setting::Preprocess => "preprocess",
+        Setting::Provenance => "provenance",
         Setting::RenameInputs => "rename-inputs",
         Setting::RenameOutputs => "rename-outputs",
         Setting::Shape => "shape",
@@ -62,6 +64,7 @@ pub fn option(setting: Setting) -> &'static str {
         Setting::UseDefault => "use-default",
         Setting::Verify => "verify",
         Setting::VerifyInputs => "verify-inputs",
+        Setting::VerifyLimit => "verify-limit",
         Setting::WithSynthesized => "with-synthesized",
     }
 }

@@ -27,6 +27,7 @@ mod options;
 mod partly;
 mod placeholders;
 mod probabilities;
+mod provenance;
 mod reference;
 mod rename;
 mod restored;
@@ -46,6 +47,7 @@ pub use note::{Note, NoteKind, Severity};
 pub use options::{ConvertOptions, FrozenPlaceholder, NewNames};
 pub use partly::{Evaluated, Layer};
 pub use probabilities::Probabilities;
+pub use provenance::{Provenance, SourceFile};
 pub use reference::Reference;
 pub use signature::is_callable;
 pub use summary::{BatchNormSummary, THE_GRAPH};
@@ -73,6 +75,7 @@ use crate::passes::failing::refuse_failing;
 use crate::passes::float16::{Float16, to_float16};
 use crate::passes::fold::simplify;
 use crate::passes::fuse_batch_norm::fuse_batch_norms;
+use crate::passes::group_norm::fuse_group_norms;
 use crate::passes::join_concats::join_concats;
 use crate::passes::join_reshapes::join_reshapes;
 use crate::passes::layer_norm::fuse_layer_norms;
@@ -112,6 +115,8 @@ pub struct Conversion {
     pub notes: Vec<Note>,
     /// What the model should compute.
     pub reference: Reference,
+    /// Where it comes from, with the option `provenance`.
+    pub provenance: Option<Provenance>,
     /// The TensorFlow graph that was lowered: its variables are constants.
     pub graph: Graph,
     /// How long it took.
@@ -183,11 +188,13 @@ impl Origin {
 /// fit the model.
 pub fn convert(source: &Source, options: &ConvertOptions) -> Result<Conversion> {
     options.check_opset()?;
-    let start = Instant::now();
-    let (bound, origin) = build_or_bind(source, options)?;
-    let seconds = start.elapsed().as_secs_f64();
-    let conversion = finish(source, options, bound, origin)?;
-    Ok(Conversion { timing: Timing { building: seconds, ..conversion.timing }, ..conversion })
+    provenance::traced(source, options, || {
+        let start = Instant::now();
+        let (bound, origin) = build_or_bind(source, options)?;
+        let seconds = start.elapsed().as_secs_f64();
+        let conversion = finish(source, options, bound, origin)?;
+        Ok(Conversion { timing: Timing { building: seconds, ..conversion.timing }, ..conversion })
+    })
 }
 
 /// Imports the graph of a model, or builds that of the network that its variables are recognized as.
@@ -268,6 +275,7 @@ fn finish(
         labels: labels.len(),
         notes,
         reference,
+        provenance: None,
         graph: bound.graph,
         timing: Timing { building: 0.0, rewriting, lowering },
     })
@@ -337,6 +345,7 @@ fn rewritten(bound: BoundGraph, opset: i64) -> Result<BoundGraph> {
     let bound = bound.after(|graph, _| multiply_tensors(graph))?;
     let bound = bound.after(|graph, _| join_reshapes(graph))?;
     let bound = bound.after(|graph, _| fuse_layer_norms(graph, opset))?;
+    let bound = bound.after(|graph, _| fuse_group_norms(graph))?;
     let bound = bound.after(|graph, _| fuse_prelu(graph))?;
     let bound = bound.after(|graph, _| fuse_activations(graph, opset))?.pruned();
     let bound = bound.after(|graph, _| merge_repeated(graph, |op| find(op).is_some()))?.pruned();

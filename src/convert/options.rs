@@ -73,6 +73,8 @@ pub struct ConvertOptions {
     pub rename_inputs: NewNames,
     /// New names of the outputs.
     pub rename_outputs: NewNames,
+    /// If set, the model's metadata name the files of the input with their SHA-256, this program, and these options as text.
+    pub provenance: Option<String>,
 }
 
 /// A placeholder that becomes a constant.
@@ -168,6 +170,7 @@ impl Default for ConvertOptions {
             tensor_names: false,
             rename_inputs: NewNames::default(),
             rename_outputs: NewNames::default(),
+            provenance: None,
         }
     }
 }

@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn the_formats_own_reader_finds_every_tensor() {
         let halves = Constant::new(DType::BFloat16, vec![3], Arc::new(Inline::Bytes(vec![1; 6].into())));
-        let transposed = Constant::from_f32(vec![2, 3], &[0., 1., 2., 3., 4., 5.]).permuted(&[1, 0]);
+        let transposed = Constant::from_f32(vec![2, 3], &[0., 1., 2., 3., 4., 5.]).permuted(&[1, 0]).unwrap();
         let tensors = [("halves", halves), ("step", Constant::from_i64(vec![], &[7])), ("w/x", transposed)]
             .map(|(name, value)| Output { name: name.to_owned(), value });
         let folder = tempfile::TempDir::new().unwrap();

@@ -1,5 +1,7 @@
 //! Attributes of nodes, and the readers for those that many ops share.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -70,7 +72,7 @@ impl Attrs {
     pub fn insert(&mut self, name: impl Into<Cow<'static, str>>, attr: Attr) {
         let (name, list) = (name.into(), Arc::make_mut(self.0.get_or_insert_default()));
         match list.binary_search_by(|(known, _)| known.cmp(&name)) {
-            Ok(index) => list[index].1 = attr,
+            Ok(index) => list.get_mut(index).into_iter().for_each(|(_, known)| known.clone_from(&attr)),
             Err(index) => list.insert(index, (name, attr)),
         }
     }
@@ -142,7 +144,7 @@ impl DataFormat {
     /// The channel axis of a tensor of this rank.
     pub fn channel_axis(self, rank: usize) -> usize {
         match self {
-            Self::ChannelsLast => rank - 1,
+            Self::ChannelsLast => rank.saturating_sub(1),
             Self::ChannelsFirst => 1,
         }
     }
@@ -262,7 +264,8 @@ impl Node {
                 let (pairs, []) = sizes.as_deref().unwrap_or(&[0]).as_chunks::<2>() else {
                     return Err(self.error("its explicit_paddings are not pairs of counts"));
                 };
-                let pairs: Vec<(usize, usize)> = pairs.iter().map(|pair| (pair[0], pair[1])).collect();
+                let pairs: Vec<(usize, usize)> =
+                    pairs.iter().map(|&[before, after]| (before, after)).collect();
                 Ok(Padding::Explicit(self.data_format().spatial(&pairs)))
             }
             other => Err(self.error(format!("its padding is {}", other.unwrap_or("missing")))),

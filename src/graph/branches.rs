@@ -6,6 +6,8 @@
 //!
 //! Source: `CondContext._AddOpInternal` in `tensorflow/python/ops/control_flow_ops.py`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
@@ -19,7 +21,7 @@ use crate::proto::NodeDef;
 
 /// The op of a node that forwards its first input and is on the branches of its other inputs. It is not one of
 /// TensorFlow's.
-pub const ON_BRANCH: &str = "OnBranch";
+pub const ON_BRANCH: &str = "tf2onnx-rs:OnBranch";
 
 /// An output of a node: the node's index and the port.
 pub type Output = (usize, usize);
@@ -55,6 +57,10 @@ struct Finder<'a, 'n> {
     pivots: HashMap<usize, Vec<Output>>,
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "indices of nodes come from `Nodes`, and `found` is as long as its list"
+)]
 impl<'a, 'n> Finder<'a, 'n> {
     fn new(nodes: &'n Nodes<'a>) -> Self {
         let found = vec![None; nodes.all().len()];

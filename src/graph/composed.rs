@@ -2,6 +2,8 @@
 //!
 //! Sources: the descriptions of the ops in `tensorflow/core/ops/{array,image,math,nn,random}_ops.cc`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use super::{Attr, Attrs, Graph, NodeId, TensorRef};
 use crate::error::{Error, Result};
 use crate::tensor::{Constant, DType};
@@ -72,10 +74,10 @@ impl Composed<'_> {
     /// Adds one of the ops before the last one.
     fn add(&mut self, op: &str, inputs: &[TensorRef], attrs: Attrs) -> Result<TensorRef> {
         let mut name = format!("{}/{op}", self.name);
-        let mut number = 1;
+        let mut number = 1u64;
         while self.graph.find(&name).is_some() {
             name = format!("{}/{op}_{number}", self.name);
-            number += 1;
+            number = number.saturating_add(1);
         }
         Ok(self.graph.add(name, op, inputs.to_vec(), attrs)?.into())
     }
@@ -118,8 +120,9 @@ impl Composed<'_> {
     fn contrast(&mut self, images: TensorRef, factor: TensorRef, bounds: [TensorRef; 2]) -> Result<NodeId> {
         let images = self.cast(images, DType::Float32)?;
         let adjusted = self.add("AdjustContrastv2", &[images, factor], Attrs::new())?;
-        let bounded = self.add("Maximum", &[adjusted, bounds[0]], Attrs::new())?;
-        self.last("Minimum", &[bounded, bounds[1]], Attrs::new())
+        let [least, greatest] = bounds;
+        let bounded = self.add("Maximum", &[adjusted, least], Attrs::new())?;
+        self.last("Minimum", &[bounded, greatest], Attrs::new())
     }
 
     /// Without a scale, gamma is ignored.
@@ -153,8 +156,8 @@ impl Composed<'_> {
         let unit = self.cast(one, DType::Int64)?;
         let room = self.add("Add", &[room, unit], Attrs::new())?;
         let none = self.cast(first, DType::Int64)?;
-        let mut offsets = vec![];
-        for axis in 0..2 {
+        let mut offsets = [none; 2];
+        for (axis, offset) in (0..).zip(&mut offsets) {
             let axis = self.integers(&[axis])?;
             let count = self.add("Slice", &[room, axis, one], Attrs::new())?;
             let empty = self.integers(&[])?;
@@ -163,10 +166,11 @@ impl Composed<'_> {
             let greatest = self.add("Reshape", &[greatest, empty], Attrs::new())?;
             let mut attrs = self.attrs(&["seed", "seed2"]);
             attrs.insert("Tout", Attr::Type(DType::Int64));
-            offsets.push(self.add("RandomUniformInt", &[one, least, greatest], attrs)?);
+            *offset = self.add("RandomUniformInt", &[one, least, greatest], attrs)?;
         }
         let axis = self.constant(Constant::from_i32(vec![], &[0]))?;
-        let begin = self.add("ConcatV2", &[offsets[0], offsets[1], none, axis], Attrs::new())?;
+        let [row, column] = offsets;
+        let begin = self.add("ConcatV2", &[row, column, none, axis], Attrs::new())?;
         let all = self.constant(Constant::from_i64(vec![1], &[-1]))?;
         let size = self.add("ConcatV2", &[size, all, axis], Attrs::new())?;
         self.last("Slice", &[image, begin, size], Attrs::new())

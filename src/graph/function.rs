@@ -2,6 +2,8 @@
 //!
 //! Source: `tensorflow/core/framework/function.proto`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use hashbrown::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -235,12 +237,15 @@ impl Function {
         let mut moved: HashMap<TensorRef, TensorRef> =
             self.arguments.iter().copied().zip(arguments.iter().copied()).collect();
         for (id, node) in self.graph.nodes().filter(|&(id, _)| !self.arguments.contains(&id.into())) {
-            let inputs = node.inputs.iter().map(|input| moved[input]).collect();
+            let inputs: Option<Vec<TensorRef>> =
+                node.inputs.iter().map(|input| moved.get(input).copied()).collect();
+            let inputs = inputs.ok_or_else(|| node.error("it is not after what it reads"))?;
             let (name, count) = (format!("{prefix}{}", node.name), node.outputs.len());
             let copy = graph.add_with_outputs(name, &node.op, inputs, node.attrs.clone(), &node.outputs)?;
             let ports = (0..count).map(|port| (TensorRef { node: id, port }, TensorRef { node: copy, port }));
             moved.extend(ports);
         }
-        Ok(self.results.iter().map(|result| moved[result]).collect())
+        let results = self.results.iter().map(|result| moved.get(result).copied());
+        results.collect::<Option<_>>().ok_or_else(|| Error::new("function", "the call has too few arguments"))
     }
 }

@@ -3,6 +3,8 @@
 //! Source: `tensorflow/core/framework/function.proto`. Inside a function, a tensor is named by its node, the name
 //! of one of the op's outputs and an index in that output: `node:out:0`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use hashbrown::{HashMap, HashSet};
 
 use super::import::add_node;

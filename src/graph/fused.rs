@@ -6,6 +6,8 @@
 //! `tensorflow/core/grappler/optimizers/remapper.cc` for the order of the arguments; for TF.js
 //! `tfjs-converter/python/tensorflowjs/converters/fuse_prelu.py` and `fuse_depthwise_conv2d.py`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use super::{Attr, Attrs, Graph, NodeId, TensorRef};
 use crate::error::{Error, Result};
 
@@ -97,7 +99,7 @@ impl Fused<'_> {
 
     /// One of the ops that replace the node.
     fn step(&mut self, index: usize, value: TensorRef) -> Result<NodeId> {
-        let op = self.steps[index].clone();
+        let op = self.steps.get(index).cloned().unwrap_or_default();
         let no_attrs = Attrs::new();
         match op.as_str() {
             "BiasAdd" => {
@@ -146,7 +148,7 @@ impl Fused<'_> {
 
     /// Adds one of the ops. The last one has the node's own name.
     fn add(&mut self, index: usize, op: &str, inputs: Vec<TensorRef>, attrs: Attrs) -> Result<NodeId> {
-        let is_last = index + 1 == self.steps.len();
+        let is_last = Some(index) == self.steps.len().checked_sub(1);
         let name = if is_last { self.name.to_owned() } else { format!("{}/{op}", self.name) };
         self.graph.add(name, op, inputs, attrs)
     }

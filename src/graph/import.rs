@@ -2,6 +2,8 @@
 //!
 //! Source: `tensorflow/core/framework/graph.proto`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use hashbrown::HashMap;
 
 use super::branches::{ON_BRANCH, Output, pivots};
@@ -11,7 +13,7 @@ use super::fused::{add_fused, is_fused};
 use super::node_def::{attributes, data_inputs, declared_shape};
 use super::table_contents::contents;
 use super::validate::Nodes;
-use super::{Attr, Attrs, Graph, Inference, Library, NodeId, Shape, TensorRef, TensorType};
+use super::{Attr, Attrs, Graph, Inference, Library, NodeId, Shape, TensorRef, TensorType, own_ops};
 use crate::error::{Error, Result};
 use crate::proto::{GraphDef, NodeDef};
 use crate::tensor::{Constant, DType};
@@ -55,6 +57,7 @@ pub fn import(definition: &GraphDef, infer: Inference) -> Result<Graph> {
 /// # Errors
 /// As for [`import`]; the nodes that the roots do not need are ignored.
 pub fn import_part(definition: &GraphDef, part: &Part, infer: Inference) -> Result<Graph> {
+    refuse_own_ops(definition)?;
     let without_loops = call_loops(definition, part)?;
     let definition = without_loops.as_ref().unwrap_or(definition);
     let library = definition.library.as_ref();
@@ -67,7 +70,8 @@ pub fn import_part(definition: &GraphDef, part: &Part, infer: Inference) -> Resu
     let pivots = pivots(&nodes, &starts, &|node| part.is_source(node))?;
     let order = in_order(&nodes, &starts, part, &pivots)?;
     // An op that TensorFlow does not define is assumed to have the outputs that other nodes read.
-    let unknown = match order.iter().all(|&index| nodes.defines(&definition.node[index].op)) {
+    let mut ordered = order.iter().filter_map(|&index| definition.node.get(index));
+    let unknown = match ordered.all(|node| nodes.defines(&node.op)) {
         true => HashMap::new(),
         false => nodes.types_of_unknown_ops(&definition.node),
     };
@@ -84,6 +88,18 @@ pub fn import_part(definition: &GraphDef, part: &Part, infer: Inference) -> Resu
         importing.add(index)?;
     }
     Ok(importing.graph)
+}
+
+/// Refuses ops that only the program itself adds to graphs.
+fn refuse_own_ops(definition: &GraphDef) -> Result<()> {
+    let functions = definition.library.iter().flat_map(|library| &library.function);
+    let mut nodes = definition.node.iter().chain(functions.flat_map(|function| &function.node_def));
+    match nodes.find(|node| own_ops::ALL.contains(&node.op.as_str())) {
+        Some(node) => {
+            Err(Error::new(format!("\"{}\"", node.name), format!("TensorFlow has no op {}", node.op)))
+        }
+        None => Ok(()),
+    }
 }
 
 /// A graph that is being imported.
@@ -103,7 +119,7 @@ impl Importing<'_> {
     /// Adds a node after its inputs.
     fn add(&mut self, index: usize) -> Result<()> {
         let definition = self.definition;
-        let node = &definition.node[index];
+        let Some(node) = definition.node.get(index) else { return Ok(()) };
         let (name, graph) = (node.name.as_str(), &mut self.graph);
         if let Some(value) = self.part.values.get(name) {
             graph.add(name, "Const", vec![], [("value", Attr::Tensor(value.clone()))].into())?;
@@ -161,7 +177,7 @@ impl Importing<'_> {
         let pivots: Vec<TensorRef> = pivots
             .iter()
             .filter_map(|&(switch, port)| {
-                Some(TensorRef { node: self.graph.find(&self.definition.node[switch].name)?, port })
+                Some(TensorRef { node: self.graph.find(&self.definition.node.get(switch)?.name)?, port })
             })
             .collect();
         for port in 0..self.graph.node(id).outputs.len() {
@@ -222,6 +238,10 @@ fn missing_input(node: &NodeDef, input: &str) -> Error {
 }
 
 /// The indices of the nodes, each after those it reads. Nodes that are in order stay in their order.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "indices of nodes come from `Nodes`, and `state` is as long as its list"
+)]
 fn in_order(
     nodes: &Nodes<'_>,
     starts: &[usize],
@@ -287,6 +307,11 @@ mod tests {
         NodeDef { name: name.to_owned(), op: op.to_owned(), input, ..NodeDef::default() }
     }
 
+    fn relu(name: &str, inputs: &[&str]) -> NodeDef {
+        let dtype = AttrValue { value: Some(attr_value::Value::Type(DataType::DtFloat as i32)) };
+        NodeDef { attr: [("T".to_owned(), dtype)].into(), ..node(name, "Relu", inputs) }
+    }
+
     fn placeholder(name: &str) -> NodeDef {
         let dtype = AttrValue { value: Some(attr_value::Value::Type(DataType::DtFloat as i32)) };
         NodeDef { attr: [("dtype".to_owned(), dtype)].into(), ..node(name, "Placeholder", &[]) }
@@ -294,11 +319,20 @@ mod tests {
 
     #[test]
     fn nodes_may_come_in_any_order() {
-        let nodes = vec![node("b", "Relu", &["a:0", "^c"]), placeholder("a"), node("c", "NoOp", &[])];
+        let nodes = vec![relu("b", &["a:0", "^c"]), placeholder("a"), node("c", "NoOp", &[])];
         let graph =
             import(&GraphDef { node: nodes, ..GraphDef::default() }, crate::ops::output_types).unwrap();
         let names: Vec<&str> = graph.nodes().map(|(_, node)| node.name.as_str()).collect();
         assert_eq!(names, ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_file_cannot_have_the_programs_own_ops() {
+        let nodes = own_ops::ALL.map(|op| GraphDef { node: vec![node("a", op, &[])], ..GraphDef::default() });
+        for graph in nodes {
+            let said = import(&graph, crate::ops::output_types).unwrap_err().to_string();
+            assert!(said.contains("TensorFlow has no op"), "{said}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! `graph::import` fills it from a GraphDef, `slim` by building a network; everything after that is shared.
 
 pub mod attr;
+pub mod axis;
 pub mod branches;
 mod call_depth;
 pub mod composed;
@@ -36,7 +37,7 @@ pub use predicates::{
     forwards, generates_random_numbers, is_batch_norm, is_enter, is_exit, is_merge, is_of_shapes,
     is_placeholder, is_switch, is_variable, reserves_list,
 };
-pub use shape::Shape;
+pub use shape::{MAX_RANK, Shape};
 
 use crate::error::{Error, Result};
 use crate::tensor::{Constant, DType};
@@ -179,6 +180,10 @@ impl Graph {
             return Err(node.error("it reads an output that its input does not have"));
         }
         node.outputs = self.library.infer(self, &node)?;
+        if let Some(output) = node.outputs.iter().find(|output| !output.shape.is_possible()) {
+            return Err(node
+                .error(format!("its result of shape {} is larger than any machine's memory", output.shape)));
+        }
         for (port, known) in outputs.iter().enumerate() {
             match node.outputs.get_mut(port) {
                 Some(inferred) if inferred.dtype == DType::Unknown => inferred.clone_from(known),

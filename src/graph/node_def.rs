@@ -2,6 +2,8 @@
 //!
 //! Source: `tensorflow/core/framework/{node_def,attr_value,tensor_shape}.proto`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use super::tensor_proto::constant;
 use super::{Attr, Attrs, Shape};
 use crate::error::{Error, Result};

@@ -3,6 +3,8 @@
 //! `op_definitions.txt` has a line for each op; `scripts/make_op_definitions.py` writes it and describes its format.
 //! Lines are found and read when they are needed: most graphs use few ops.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::cmp::Ordering;
 
 use super::{Attr, Node};
@@ -10,6 +12,15 @@ use crate::proto::{NodeDef, attr_value};
 use crate::tensor::DType;
 
 const TABLE: &str = include_str!("op_definitions.txt");
+
+/// Ops that graphs have although TensorFlow's registry does not list them, in the same form: one that only TensorFlow itself adds to
+/// graphs, and one of TF.js.
+///
+/// Sources: `tensorflow/core/ops/control_flow_ops.cc`; `tfjs-converter/src/operations/op_list/logical.ts`.
+const UNLISTED: &str = "\
+LogicalXor | x:bool y:bool | z:bool |
+_SwitchN | data:T output_index:int32 | outputs:num_outs*T | num_outs:int>=1 T:type
+";
 
 /// The most tensors of one list. `N` comes from the file, and may be any number.
 const MAX_LIST: usize = 1 << 16;
@@ -126,20 +137,28 @@ impl TypeAttributes for Node {
 impl OpDefinition {
     /// The definition of an op; `None` if the table has none.
     pub fn find(op: &str) -> Option<Self> {
-        let (mut start, mut end) = (0, TABLE.len());
-        while start < end {
-            let middle = start + (end - start) / 2;
-            let line_start = TABLE[start..middle].rfind('\n').map_or(start, |newline| start + newline + 1);
-            let line_end = TABLE[middle..end].find('\n').map_or(end, |newline| middle + newline);
-            let line = &TABLE[line_start..line_end];
+        let mut lines = TABLE;
+        while !lines.is_empty() {
+            let middle = lines.floor_char_boundary(lines.len() / 2);
+            let (before, after) = lines.split_at_checked(middle)?;
+            let (before, start) = before.rsplit_once('\n').unwrap_or(("", before));
+            let (end, after) = after.split_once('\n').unwrap_or((after, ""));
+            let length = start.len().checked_add(end.len())?;
+            let line = lines.get(middle.checked_sub(start.len())?..)?.get(..length)?;
             let (name, rest) = line.split_once(" |").unwrap_or((line, ""));
             match name.cmp(op) {
                 Ordering::Equal => return Some(Self::parse(rest)),
-                Ordering::Less => start = line_end + 1,
-                Ordering::Greater => end = line_start,
+                Ordering::Less => lines = after,
+                Ordering::Greater => lines = before,
             }
         }
         None
+    }
+
+    /// The definition of an op that TensorFlow's registry does not list; `None` for all but a few.
+    pub fn find_unlisted(op: &str) -> Option<Self> {
+        let mut lines = UNLISTED.lines().filter_map(|line| line.split_once(" |"));
+        lines.find(|(name, _)| *name == op).map(|(_, rest)| Self::parse(rest))
     }
 
     fn parse(fields: &'static str) -> Self {
@@ -305,6 +324,14 @@ mod tests {
         for name in ["", "A", "Abs ", "MyOp", "Zzz", "abs"] {
             assert!(OpDefinition::find(name).is_none(), "{name}");
         }
+    }
+
+    #[test]
+    fn unlisted_ops_are_defined_too() {
+        let switch = OpDefinition::find_unlisted("_SwitchN").unwrap();
+        assert_eq!((switch.inputs().count(), switch.attribute("num_outs").unwrap().minimum), (2, Some(1)));
+        assert_eq!(OpDefinition::find_unlisted("LogicalXor").unwrap().inputs().count(), 2);
+        assert!(OpDefinition::find_unlisted("Abs").is_none());
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //!
 //! Source: `ShapeRefiner::ConstantPartialShape` in `tensorflow/core/common_runtime/shape_refiner.cc`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use crate::graph::slice::StridedSlice;
 use crate::graph::{Graph, Node, TensorRef, forwards};
 use crate::tensor::Constant;
@@ -112,7 +114,7 @@ fn follow(graph: &Graph, tensor: TensorRef, depth: usize) -> Option<Vec<Length>>
             let compute = |a: i64, b: i64| match node.op.as_str() {
                 "Mul" => a.checked_mul(b),
                 "Sub" => a.checked_sub(b),
-                "FloorDiv" if b > 0 => Some(a.div_euclid(b)),
+                "FloorDiv" if b > 0 => a.checked_div_euclid(b),
                 "Maximum" => Some(a.max(b)),
                 "Minimum" => Some(a.min(b)),
                 "Add" | "AddV2" => a.checked_add(b),
@@ -137,7 +139,8 @@ fn follow(graph: &Graph, tensor: TensorRef, depth: usize) -> Option<Vec<Length>>
 
 /// Whether a node gathers elements of a vector.
 fn is_of_first_axis(graph: &Graph, node: &Node) -> bool {
-    node.int("batch_dims", 0) == 0 && graph.shape(node.inputs[0]).rank() == Some(1)
+    node.int("batch_dims", 0) == 0
+        && node.inputs.first().is_some_and(|&input| graph.shape(input).rank() == Some(1))
 }
 
 /// The product of lengths.

@@ -2,6 +2,8 @@
 //!
 //! Source: `tf.strided_slice`, and `ValidateStridedSliceOp` in `tensorflow/core/util/strided_slice_op.cc`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use super::{Node, Shape};
 use crate::error::Result;
 
@@ -33,8 +35,8 @@ impl StridedSlice {
     /// # Errors
     /// If they do not fit such a tensor.
     pub fn new(node: &Node, rank: usize, bounds: [&[i64]; 3]) -> Result<Self> {
-        let known = bounds.map(|bounds| bounds.iter().copied().map(Some).collect::<Vec<_>>());
-        Self::of_open(node, rank, [&known[0], &known[1], &known[2]])
+        let [begin, end, strides] = bounds.map(|bounds| bounds.iter().copied().map(Some).collect::<Vec<_>>());
+        Self::of_open(node, rank, [&begin, &end, &strides])
     }
 
     /// The same where some of the begins, ends and strides are not known. Only the shape of the slice follows.
@@ -45,46 +47,50 @@ impl StridedSlice {
         let filled = |bounds: &[Option<i64>], open: i64| -> Vec<i64> {
             bounds.iter().map(|bound| bound.unwrap_or(open)).collect()
         };
-        let [begin, end, strides] = [filled(bounds[0], 0), filled(bounds[1], 0), filled(bounds[2], 1)];
+        let [begins, ends, strides] = bounds;
+        let [begin, end, strides] = [filled(begins, 0), filled(ends, 0), filled(strides, 1)];
         let specs = begin.len();
         if end.len() != specs || strides.len() != specs || specs > 63 || strides.contains(&0) {
             return Err(node.error("its begins, ends and strides do not fit together"));
         }
-        let mask = |name: &str, bit: usize| node.int(name, 0) >> bit & 1 == 1;
+        let mask = |name: &str, bit: usize| {
+            node.int(name, 0).checked_shr(bit as u32).is_some_and(|bits| bits & 1 == 1)
+        };
         let ellipsis = (0..specs).find(|&spec| mask("ellipsis_mask", spec));
         let is_new = |spec: usize| mask("new_axis_mask", spec) && ellipsis != Some(spec);
         let named = (0..specs).filter(|&spec| ellipsis != Some(spec) && !is_new(spec)).count();
         let Some(rest) = rank.checked_sub(named) else {
             return Err(node.error(format!("it takes parts of {named} axes of a tensor of rank {rank}")));
         };
-        let (mut axes, mut new_axes, mut kept) = (vec![], vec![], 0);
-        for spec in 0..specs {
+        let (mut axes, mut new_axes, mut kept) = (vec![], vec![], 0usize);
+        for (spec, ((begin, end), stride)) in begin.into_iter().zip(end).zip(strides).enumerate() {
             if ellipsis == Some(spec) {
                 axes.extend(vec![WHOLE; rest]);
-                kept += rest;
+                kept = kept.saturating_add(rest);
                 continue;
             }
             if is_new(spec) {
                 new_axes.push(kept);
-                kept += 1;
+                kept = kept.saturating_add(1);
                 continue;
             }
             let shrinks = mask("shrink_axis_mask", spec);
-            if shrinks && strides[spec] < 0 {
+            if shrinks && stride < 0 {
                 return Err(node.error("it takes one element with a negative stride"));
             }
-            kept += usize::from(!shrinks);
-            let [has_begin, has_end, has_stride] = bounds.map(|bounds| bounds[spec].is_some());
+            kept = kept.saturating_add(usize::from(!shrinks));
+            let [has_begin, has_end, has_stride] =
+                bounds.map(|bounds| bounds.get(spec).is_some_and(Option::is_some));
             let is_bounded = (has_begin || mask("begin_mask", spec)) && (has_end || mask("end_mask", spec));
             axes.push(Cut {
                 is_open: if shrinks { !has_begin } else { !is_bounded || !has_stride },
-                begin: (shrinks || !mask("begin_mask", spec)).then_some(begin[spec]),
+                begin: (shrinks || !mask("begin_mask", spec)).then_some(begin),
                 end: match shrinks {
                     // The slice cannot stop at the element after the last one.
-                    true => Some(begin[spec] + 1).filter(|&end| end != 0),
-                    false => (!mask("end_mask", spec)).then_some(end[spec]),
+                    true => Some(begin.saturating_add(1)).filter(|&end| end != 0),
+                    false => (!mask("end_mask", spec)).then_some(end),
                 },
-                stride: if shrinks { 1 } else { strides[spec] },
+                stride: if shrinks { 1 } else { stride },
                 shrinks,
             });
         }
@@ -92,23 +98,31 @@ impl StridedSlice {
         Ok(Self { axes, new_axes })
     }
 
+    /// The part of an axis that is selected: all of an axis that the tensor does not have.
+    fn cut(&self, axis: usize) -> Cut {
+        self.axes.get(axis).copied().unwrap_or(WHOLE)
+    }
+
     /// Whether the whole axis is selected, in its order.
     pub fn takes_all(&self, axis: usize) -> bool {
-        self.axes[axis] == WHOLE
+        self.cut(axis) == WHOLE
     }
 
     /// Start, end and step along an axis for ONNX's Slice, which clamps them to the axis.
     pub fn bounds(&self, axis: usize) -> [i64; 3] {
-        let Cut { begin, end, stride, .. } = self.axes[axis];
+        let Cut { begin, end, stride, .. } = self.cut(axis);
         let (first, last) = if stride > 0 { (0, i64::MAX) } else { (i64::MAX, i64::MIN) };
         [begin.unwrap_or(first), end.unwrap_or(last), stride]
     }
 
     /// The indices of the elements that are selected along an axis of this length.
     pub fn indices(&self, axis: usize, length: usize) -> impl Iterator<Item = usize> + use<> {
-        let cut = self.axes[axis];
+        let cut = self.cut(axis);
         let (first, count) = cut.first_and_count(length).unwrap_or((0, 0));
-        (0..count).map_while(move |i| usize::try_from(first + i as i64 * cut.stride).ok())
+        (0..count).map_while(move |index| {
+            let distance = i64::try_from(index).ok()?.checked_mul(cut.stride)?;
+            usize::try_from(first.checked_add(distance)?).ok()
+        })
     }
 
     /// For each axis, whether it is removed.
@@ -124,7 +138,7 @@ impl StridedSlice {
             single.filter_map(|(axis, (cut, dim))| Some((axis, cut.begin?, i64::try_from((*dim)?).ok()?)));
         of_known
             .into_iter()
-            .find(|&(_, index, length)| index < -length || index >= length)
+            .find(|&(_, index, length)| index < length.saturating_neg() || index >= length)
             .map(|(axis, index, _)| (axis, index))
     }
 
@@ -163,11 +177,12 @@ impl Cut {
         let (begin, taken) = if self.stride > 0 {
             let begin = self.begin.map_or(0, |begin| from_front(begin).clamp(0, length));
             let end = self.end.map_or(length, |end| from_front(end).clamp(0, length));
-            (begin, end - begin)
+            (begin, end.saturating_sub(begin))
         } else {
-            let begin = self.begin.map_or(length - 1, |begin| from_front(begin).clamp(-1, length - 1));
-            let end = self.end.map_or(-1, |end| from_front(end).clamp(-1, length - 1));
-            (begin, begin - end)
+            let last = length.saturating_sub(1);
+            let begin = self.begin.map_or(last, |begin| from_front(begin).clamp(-1, last));
+            let end = self.end.map_or(-1, |end| from_front(end).clamp(-1, last));
+            (begin, begin.saturating_sub(end))
         };
         let count = taken.max(0).unsigned_abs().div_ceil(self.stride.unsigned_abs());
         Some((begin, usize::try_from(count).ok()?))

@@ -2,6 +2,8 @@
 //!
 //! Source: `tensorflow/core/framework/tensor.proto`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::sync::Arc;
 
 use super::node_def::{dtype, shape};
@@ -66,16 +68,16 @@ fn listed_elements(proto: &TensorProto, dtype: DType, count: usize) -> Result<Ve
         DType::Complex64 => {
             let pairs: Vec<[f32; 2]> = proto.scomplex_val.as_chunks().0.to_vec();
             bytes(&pairs, count, |[re, im]| {
-                let (re, im) = (re.to_le_bytes(), im.to_le_bytes());
-                [re[0], re[1], re[2], re[3], im[0], im[1], im[2], im[3]]
+                let mut both = [0; 8];
+                both.as_chunks_mut().0.copy_from_slice(&[re.to_le_bytes(), im.to_le_bytes()]);
+                both
             })
         }
         DType::Complex128 => {
             let pairs: Vec<[f64; 2]> = proto.dcomplex_val.as_chunks().0.to_vec();
             bytes(&pairs, count, |[re, im]| {
                 let mut both = [0; 16];
-                both[..8].copy_from_slice(&re.to_le_bytes());
-                both[8..].copy_from_slice(&im.to_le_bytes());
+                both.as_chunks_mut().0.copy_from_slice(&[re.to_le_bytes(), im.to_le_bytes()]);
                 both
             })
         }

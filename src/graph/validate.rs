@@ -4,10 +4,13 @@
 //! `GraphConstructor` in `tensorflow/core/common_runtime/graph_constructor.cc`. Only declared types are compared, since
 //! our graph may hold an element type where TensorFlow has a handle.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use hashbrown::HashMap;
 
-use super::op_definition::{Argument, ElementType, Form, OpDefinition};
+use super::op_definition::{Argument, AttributeDefinition, ElementType, Form, OpDefinition};
 use crate::error::{Error, Result};
+use crate::proto::attr_value::ListValue;
 use crate::proto::{AttrValue, FunctionDef, GraphDef, NodeDef, attr_value};
 use crate::tensor::DType;
 
@@ -35,8 +38,7 @@ impl<'a> Nodes<'a> {
     pub fn new(nodes: &'a [NodeDef]) -> Result<Self> {
         let mut indices: HashMap<&str, usize> = HashMap::with_capacity(nodes.len());
         for (index, node) in nodes.iter().enumerate() {
-            if let Some(other) = indices.insert(&node.name, index) {
-                let other = &nodes[other];
+            if let Some(other) = indices.insert(&node.name, index).and_then(|other| nodes.get(other)) {
                 let problem =
                     format!("two nodes have this name: {} and {}", described(other), described(node));
                 return Err(refused(Error::new(format!("\"{}\"", node.name), problem)));
@@ -74,7 +76,7 @@ impl<'a> Nodes<'a> {
 
     /// The node of this name.
     pub fn get(&self, name: &str) -> Option<&'a NodeDef> {
-        self.index(name).map(|index| &self.all[index])
+        self.index(name).and_then(|index| self.all.get(index))
     }
 
     /// Whether TensorFlow defines an op.
@@ -83,7 +85,10 @@ impl<'a> Nodes<'a> {
     }
 
     fn definition(&mut self, op: &'a str) -> Option<OpDefinition> {
-        *self.definitions.entry(op).or_insert_with(|| OpDefinition::find(op))
+        *self
+            .definitions
+            .entry(op)
+            .or_insert_with(|| OpDefinition::find(op).or_else(|| OpDefinition::find_unlisted(op)))
     }
 
     /// The declared types of a node's outputs; `None` if its op or their number is not known.
@@ -150,8 +155,10 @@ impl<'a> Nodes<'a> {
                     types.get(index).and_then(|(_, dtype)| *dtype)
                 });
                 let ports = found.entry(&producer.name).or_default();
-                ports.resize(ports.len().max(port + 1), None);
-                ports[port] = ports[port].or(dtype);
+                ports.resize(ports.len().max(port.saturating_add(1)), None);
+                if let Some(known) = ports.get_mut(port) {
+                    *known = known.or(dtype);
+                }
             }
         }
         found
@@ -193,7 +200,7 @@ fn check(node: &NodeDef, definition: OpDefinition, reads: &[Read<'_>]) -> Result
             _ => {}
         }
     }
-    Ok(())
+    check_missing(node, definition)
 }
 
 /// The reason why an input must have a type, for an error.
@@ -233,7 +240,19 @@ fn input_types(
     Some(types)
 }
 
-/// Checks that the attributes of a node are of the right kind, and have allowed values. Missing attributes are not checked.
+/// Checks that a node has all attributes without a default.
+fn check_missing(node: &NodeDef, definition: OpDefinition) -> Result<()> {
+    let is_set = |name: &str| node.attr.get(name).is_some_and(|attribute| attribute.value.is_some());
+    let mut needed = definition.attributes().filter(|attribute| attribute.default.is_none());
+    match needed.find(|attribute| !is_set(attribute.name)) {
+        Some(AttributeDefinition { name, kind, .. }) => {
+            Err(refused(error(node, format!("it has no attribute {name}, and the op takes a {kind}"))))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Checks that the attributes of a node are of the right kind, and have allowed values.
 fn check_attributes(node: &NodeDef, definition: OpDefinition) -> Result<()> {
     use attr_value::Value;
     for attribute in definition.attributes() {
@@ -247,7 +266,9 @@ fn check_attributes(node: &NodeDef, definition: OpDefinition) -> Result<()> {
             Value::Shape(_) => "shape",
             Value::Tensor(_) => "tensor",
             Value::Func(_) => "func",
-            Value::List(_) if attribute.kind.starts_with("list(") => attribute.kind,
+            Value::List(list) if attribute.kind.starts_with("list(") => {
+                of_other_kind(list, attribute.kind).unwrap_or(attribute.kind)
+            }
             Value::List(_) => "list",
             Value::Placeholder(_) => continue,
         };
@@ -272,15 +293,58 @@ fn check_attributes(node: &NodeDef, definition: OpDefinition) -> Result<()> {
             let problem = format!("its attribute {} is {value}, and the op takes {allowed}", attribute.name);
             return Err(refused(error(node, problem)));
         }
-        if let (Value::I(number), Some(minimum)) = (value, attribute.minimum)
-            && *number < minimum
+        let number = match value {
+            Value::I(number) => Some(*number),
+            Value::List(list) => i64::try_from(length(list)).ok(),
+            _ => None,
+        };
+        // The number of tensors of a list is an attribute too.
+        let counts = definition.inputs().chain(definition.outputs());
+        let is_count = counts
+            .into_iter()
+            .any(|argument| matches!(argument.form, Form::Number(name, _) if name == attribute.name));
+        let least = attribute.minimum.or(is_count.then_some(0));
+        if let (Some(number), Some(least)) = (number, least)
+            && number < least
         {
+            let what = if matches!(value, Value::List(_)) { "has the length" } else { "is" };
             let problem =
-                format!("its attribute {} is {number}, and the op takes {minimum} or more", attribute.name);
+                format!("its attribute {} {what} {number}, and the op takes {least} or more", attribute.name);
+            return Err(refused(error(node, problem)));
+        }
+        let shapes = match value {
+            Value::Shape(shape) => std::slice::from_ref(shape),
+            Value::List(list) => &list.shape,
+            _ => &[],
+        };
+        if let Some(dim) = shapes.iter().flat_map(|shape| &shape.dim).find(|dim| dim.size < -1) {
+            let problem = format!("its attribute {} has an axis of length {}", attribute.name, dim.size);
             return Err(refused(error(node, problem)));
         }
     }
     Ok(())
+}
+
+/// The kind of a list that has elements of another kind than the op takes.
+fn of_other_kind(list: &ListValue, kind: &str) -> Option<&'static str> {
+    let lists = [
+        ("list(string)", list.s.len()),
+        ("list(int)", list.i.len()),
+        ("list(float)", list.f.len()),
+        ("list(bool)", list.b.len()),
+        ("list(type)", list.r#type.len()),
+        ("list(shape)", list.shape.len()),
+        ("list(tensor)", list.tensor.len()),
+        ("list(func)", list.func.len()),
+    ];
+    lists.into_iter().find(|&(of, length)| length > 0 && of != kind).map(|(of, _)| of)
+}
+
+/// The number of elements of a list.
+fn length(list: &ListValue) -> usize {
+    let numbers = [list.i.len(), list.f.len(), list.b.len(), list.r#type.len()];
+    let others = [list.s.len(), list.shape.len(), list.tensor.len(), list.func.len()];
+    numbers.into_iter().chain(others).max().unwrap_or(0)
 }
 
 /// Checks that a constant's value is of the constant's type.

@@ -3,6 +3,8 @@
 //! Source: "Padding" in the documentation of `tf.nn`, and `GetWindowedOutputSizeVerbose` in
 //! `tensorflow/core/framework/kernel_shape_util.cc`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use super::Padding;
 
 /// One spatial axis of a convolution or pooling.
@@ -25,22 +27,22 @@ impl Window {
     /// Positions of the window on an axis of `input` elements; `None` if it does not fit once.
     pub fn positions(self, input: usize, padding: &Padding, axis: usize) -> Option<usize> {
         let (before, after) = match padding {
-            Padding::Same => return Some(input.div_ceil(self.stride)),
+            Padding::Same => return Some(input.div_ceil(self.stride.max(1))),
             Padding::Valid => (0, 0),
             Padding::Explicit(pads) => pads.get(axis).copied().unwrap_or((0, 0)),
         };
         let padded = input.checked_add(before)?.checked_add(after)?;
         let steps = padded.checked_sub(self.extent())?;
-        Some(steps / self.stride + 1)
+        steps.checked_div(self.stride)?.checked_add(1)
     }
 
     /// The padding before and after an axis of `input` elements under `SAME`: as much as the last position
     /// needs, the odd element at the end.
     pub fn same_padding(self, input: usize) -> (usize, usize) {
-        let positions = input.div_ceil(self.stride);
+        let positions = input.div_ceil(self.stride.max(1));
         let needed = (positions.saturating_sub(1)).saturating_mul(self.stride).saturating_add(self.extent());
         let total = needed.saturating_sub(input);
-        (total / 2, total - total / 2)
+        (total / 2, total.div_ceil(2))
     }
 }
 

@@ -19,11 +19,14 @@ pub struct Flattened {
 
 impl Flattened {
     /// The rows of a matrix in the order in which the image was flattened.
-    pub fn reordered(&self, matrix: &Constant) -> Constant {
-        let columns = matrix.shape()[1];
+    ///
+    /// # Errors
+    /// If it has another number of rows.
+    pub fn reordered(&self, matrix: &Constant) -> Result<Constant> {
+        let columns = matrix.shape().get(1).copied().unwrap_or(0);
         let rows_apart = [&self.dims[..], &[columns]].concat();
         let perm = [&self.order[..], &[self.dims.len()]].concat();
-        matrix.reshaped(&rows_apart).permuted(&perm).reshaped(matrix.shape())
+        matrix.reshaped(&rows_apart)?.permuted(&perm)?.reshaped(matrix.shape())
     }
 }
 
@@ -71,7 +74,7 @@ fn is_constant(cx: &Lowering<'_>, tensor: TensorRef) -> bool {
 pub fn matrix_for(cx: &mut Lowering<'_>, image: TensorRef, matrix: TensorRef) -> Result<String> {
     match (cx.flattened.get(&image).cloned(), cx.constant(matrix).cloned()) {
         (Some(flattened), Some(constant)) => {
-            cx.derived_initializer(matrix, flattened.reordered(&constant), &flattened.order)
+            cx.derived_initializer(matrix, flattened.reordered(&constant)?, &flattened.order)
         }
         _ => cx.in_tensorflow_layout(matrix),
     }
@@ -86,7 +89,7 @@ mod tests {
         // One row of two pixels with three channels, times a matrix of one column.
         let matrix = Constant::from_i32(vec![6, 1], &[11, 12, 13, 21, 22, 23]);
         let flattened = Flattened { dims: vec![1, 2, 3], order: vec![2, 0, 1] };
-        let rows = flattened.reordered(&matrix).to_i64s().unwrap().unwrap();
+        let rows = flattened.reordered(&matrix).unwrap().to_i64s().unwrap().unwrap();
         assert_eq!(rows, [11, 21, 12, 22, 13, 23]);
     }
 }

@@ -18,7 +18,7 @@ fn constant_of(cx: &Lowering<'_>, name: &str) -> Option<Constant> {
 /// The factor and the offset of each channel of a batch norm.
 fn scale_and_offset(cx: &Lowering<'_>, node: NodeRef<'_>) -> Result<Option<(Vec<f64>, Vec<f64>)>> {
     let mut parts = vec![];
-    for &input in &node.inputs[1..5] {
+    for &input in node.inputs.get(1..5).unwrap_or_default() {
         let Some(constant) = cx.constant(input).filter(|constant| constant.dtype() == DType::Float32) else {
             return Ok(None);
         };
@@ -47,7 +47,8 @@ pub fn fold_into_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result
         return Ok(false);
     };
     let reads = convolution.inputs.clone();
-    let Some(weights) = constant_of(cx, &reads[1]).filter(Constant::is_stored_as_float32) else {
+    let [images, filter, ..] = &reads[..] else { return Ok(false) };
+    let Some(weights) = constant_of(cx, filter).filter(Constant::is_stored_as_float32) else {
         return Ok(false);
     };
     let bias = match reads.get(2) {
@@ -55,10 +56,10 @@ pub fn fold_into_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result
             Some(bias) => bias,
             None => return Ok(false),
         },
-        None => vec![0.0; weights.shape()[0]],
+        None => vec![0.0; weights.shape().first().copied().unwrap_or(0)],
     };
     let Some((scale, offset)) = scale_and_offset(cx, node)? else { return Ok(false) };
-    if scale.len() != weights.shape()[0] || bias.len() != scale.len() {
+    if weights.shape().first() != Some(&scale.len()) || bias.len() != scale.len() {
         return Ok(false);
     }
     let factors: Vec<f32> = scale.iter().map(|&scale| scale as f32).collect();
@@ -67,15 +68,15 @@ pub fn fold_into_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result
         .zip(scale.iter().zip(&offset))
         .map(|(&bias, (scale, offset))| (f64::from(bias) * scale + offset) as f32)
         .collect();
-    let weights_name = cx.unique_name(&format!("{}/folded", reads[1]));
+    let weights_name = cx.unique_name(&format!("{filter}/folded"));
     let bias_name = cx.unique_name(&format!("{}/bias", node.name));
     let bias = Constant::from_f32(vec![bias.len()], &bias);
     let bias = if weights.dtype() == DType::Float16 { bias.to_float16() } else { bias };
-    for (name, value) in [(&weights_name, weights.scaled(0, factors.into())), (&bias_name, bias)] {
+    for (name, value) in [(&weights_name, weights.scaled(0, factors.into())?), (&bias_name, bias)] {
         cx.model.initializers.push(onnx::Initializer { name: name.clone(), value });
     }
     if let Some(convolution) = cx.sole_producer(input) {
-        convolution.inputs = vec![reads[0].clone(), weights_name, bias_name];
+        convolution.inputs = vec![images.clone(), weights_name, bias_name];
     }
     cx.rename_output(input, node.into())?;
     Ok(true)

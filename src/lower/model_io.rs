@@ -26,11 +26,15 @@ impl Lowering<'_> {
     }
 
     /// Gives an input its default value, for runs that do not feed it.
-    pub fn default_of_input(&mut self, tensor: TensorRef, default: Constant) {
+    ///
+    /// # Errors
+    /// If the default has another rank than the input.
+    pub fn default_of_input(&mut self, tensor: TensorRef, default: Constant) -> Result<()> {
         if let Some(Value::Computed { name, layout }) = self.values.get(&tensor) {
-            let value = default.permuted(layout.axes());
+            let value = default.permuted(layout.axes())?;
             self.model.initializers.push(Initializer { name: name.clone(), value });
         }
+        Ok(())
     }
 
     fn tensor_info(&self, name: String, tensor: TensorRef, layout: &Layout) -> TensorInfo {

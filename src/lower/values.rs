@@ -5,7 +5,7 @@ use super::context::{Lowering, Value};
 use crate::error::{Error, Result};
 use crate::graph::{DataFormat, NodeRef, TensorRef};
 use crate::onnx::{self, Attribute};
-use crate::tensor::{Constant, element_count};
+use crate::tensor::Constant;
 
 impl Lowering<'_> {
     pub(super) fn value(&self, tensor: TensorRef) -> Result<&Value> {
@@ -46,13 +46,18 @@ impl Lowering<'_> {
     pub fn in_layout(&mut self, tensor: TensorRef, target: &Layout) -> Result<String> {
         let (name, layout) = match self.value(tensor)?.clone() {
             Value::Constant { mut name, constant } => {
+                if constant.shape().len() != target.axes().len() {
+                    let node = self.graph.node(tensor.node);
+                    let (rank, needed) = (constant.shape().len(), target.axes().len());
+                    return Err(node.error(format!("it has {rank} axes where {needed} are needed")));
+                }
                 // The name of an output is kept for the output itself.
                 if self.is_output.contains(&tensor)
                     && *target != self.output_layout(tensor, target.axes().len())
                 {
                     name.push_str("/moved");
                 }
-                return Ok(self.initializer(&name, constant.permuted(target.axes()), target.axes()));
+                return Ok(self.initializer(&name, constant.permuted(target.axes())?, target.axes()));
             }
             Value::Computed { name, layout } => (name, layout),
         };
@@ -112,7 +117,7 @@ impl Lowering<'_> {
         let is_enough = layout.has_element_order_of(target, shape)
             && dims.iter().filter(|dim| dim.is_none()).count() <= 1
             && !dims.contains(&Some(0));
-        let dim = |&axis: &usize| dims[axis].map_or(-1, |length| length as i64);
+        let dim = |&axis: &usize| shape.dim(axis).map_or(-1, |length| length as i64);
         is_enough.then(|| target.axes().iter().map(dim).collect())
     }
 
@@ -144,8 +149,14 @@ impl Lowering<'_> {
         unique
     }
 
-    /// Records the value of a tensor.
-    pub fn set(&mut self, tensor: TensorRef, value: Value) {
+    /// Records the value of a tensor. Where its rank is known, a layout that moves no axis has this rank.
+    pub fn set(&mut self, tensor: TensorRef, mut value: Value) {
+        if let (Value::Computed { layout, .. }, Some(rank)) = (&mut value, self.shape(tensor).rank())
+            && !self.dtype(tensor).is_complex()
+            && let Some(of_rank) = layout.with_rank(rank)
+        {
+            *layout = of_rank;
+        }
         self.values.insert(tensor, value);
     }
 
@@ -155,7 +166,7 @@ impl Lowering<'_> {
     /// If that one has no value.
     pub fn alias(&mut self, tensor: TensorRef, same_as: TensorRef) -> Result<()> {
         let value = self.value(same_as)?.clone();
-        self.values.insert(tensor, value);
+        self.set(tensor, value);
         if let Some(flattened) = self.flattened.get(&same_as).cloned() {
             self.flattened.insert(tensor, flattened);
         }
@@ -168,7 +179,7 @@ impl Lowering<'_> {
     /// If that one has no value.
     pub fn alias_in_layout(&mut self, tensor: TensorRef, same_as: TensorRef, layout: Layout) -> Result<()> {
         let (name, _) = self.stored(same_as)?;
-        self.values.insert(tensor, Value::Computed { name, layout });
+        self.set(tensor, Value::Computed { name, layout });
         Ok(())
     }
 
@@ -183,10 +194,8 @@ impl Lowering<'_> {
     pub fn reshape_constant(&mut self, node: NodeRef<'_>, input: TensorRef) -> bool {
         let Some(Value::Constant { name, constant }) = self.values.get(&input) else { return false };
         let dims = self.shape(node.into()).fully_known();
-        let Some(dims) = dims.filter(|dims| element_count(dims) == Some(constant.len())) else {
-            return false;
-        };
-        let reshaped = Value::Constant { name: name.clone(), constant: constant.reshaped(&dims) };
+        let Some(constant) = dims.and_then(|dims| constant.reshaped(&dims).ok()) else { return false };
+        let reshaped = Value::Constant { name: name.clone(), constant };
         self.set(node.into(), reshaped);
         true
     }

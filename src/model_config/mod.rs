@@ -1,6 +1,8 @@
 //! The file beside a checkpoint that describes its model: `pipeline.config` of the Object Detection API, in the text form of
 //! protocol buffers, or a JSON file such as BERT's `bert_config.json`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 mod text_format;
 
 use std::path::{Path, PathBuf};

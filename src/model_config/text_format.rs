@@ -6,6 +6,8 @@
 //!
 //! Source: <https://protobuf.dev/reference/protobuf/textformat-spec/>.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use serde_json::{Map, Number, Value};
 
 /// The deepest nesting of messages, so that parsing cannot overflow the stack.
@@ -66,7 +68,7 @@ impl<'a> Parser<'a> {
             let rest = &self.text[self.offset..];
             let end = rest.find(']').ok_or_else(|| self.mistake("a name in brackets is not closed"))?;
             let name = rest[1..end].trim().to_owned();
-            self.offset += end + 1;
+            self.advance(end.saturating_add(1));
             return Ok(name);
         }
         let name = self.word();
@@ -82,7 +84,7 @@ impl<'a> Parser<'a> {
             Some(open @ ('{' | '<')) => {
                 self.skip();
                 let close = if open == '{' { '}' } else { '>' };
-                self.fields(Some(close), depth + 1).map(Value::Object)
+                self.fields(Some(close), depth.saturating_add(1)).map(Value::Object)
             }
             Some('[') if has_colon => self.list(field, depth),
             Some('"' | '\'') if has_colon => self.string(),
@@ -101,7 +103,7 @@ impl<'a> Parser<'a> {
             if !values.is_empty() && !self.skip_if(',') {
                 return Err(self.mistake(format!("the values of \"{field}\" are not separated by commas")));
             }
-            values.push(self.value(field, true, depth + 1)?);
+            values.push(self.value(field, true, depth.saturating_add(1))?);
         }
         Ok(Value::Array(values))
     }
@@ -122,7 +124,7 @@ impl<'a> Parser<'a> {
             let end = end.ok_or_else(|| self.mistake("a string is not closed on its line"))?;
             let unescaped = unescape(&rest[..end]);
             bytes.extend(unescaped.ok_or_else(|| self.mistake("a string has an escape that is not known"))?);
-            self.offset += end + quote.len_utf8();
+            self.advance(end.saturating_add(quote.len_utf8()));
         }
         let text = String::from_utf8(bytes);
         text.map(Value::String).map_err(|_| self.mistake("a string is not UTF-8 text"))
@@ -156,8 +158,9 @@ impl<'a> Parser<'a> {
             before = c;
             c.is_ascii_alphanumeric() || matches!(c, '_' | '.') || is_exponents_sign
         };
-        let word = &rest[..rest.len() - rest.trim_start_matches(is_part).len()];
-        self.offset += word.len();
+        let word =
+            rest.get(..rest.len().saturating_sub(rest.trim_start_matches(is_part).len())).unwrap_or_default();
+        self.advance(word.len());
         word
     }
 
@@ -166,16 +169,22 @@ impl<'a> Parser<'a> {
         loop {
             let rest = &self.text[self.offset..];
             let rest_without_space = rest.trim_start();
-            self.offset += rest.len() - rest_without_space.len();
+            self.advance(rest.len().saturating_sub(rest_without_space.len()));
             if !rest_without_space.starts_with('#') {
                 return rest_without_space.chars().next();
             }
-            self.offset += rest_without_space.find('\n').unwrap_or(rest_without_space.len());
+            self.advance(rest_without_space.find('\n').unwrap_or(rest_without_space.len()));
         }
     }
 
+    /// Moves behind so many bytes of the text.
+    fn advance(&mut self, bytes: usize) {
+        self.offset = self.offset.saturating_add(bytes).min(self.text.len());
+    }
+
     fn skip(&mut self) {
-        self.offset += self.peek().map_or(0, char::len_utf8);
+        let length = self.peek().map_or(0, char::len_utf8);
+        self.advance(length);
     }
 
     fn skip_if(&mut self, c: char) -> bool {
@@ -187,7 +196,7 @@ impl<'a> Parser<'a> {
     }
 
     fn mistake(&self, problem: impl Into<String>) -> Mistake {
-        let line = self.text[..self.offset].matches('\n').count() + 1;
+        let line = self.text[..self.offset].matches('\n').count().saturating_add(1);
         Mistake { line, problem: problem.into() }
     }
 }

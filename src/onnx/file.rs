@@ -130,8 +130,18 @@ impl OnnxFile {
             initializer: vec![],
             input: vec![],
             output: vec![],
+            sparse_initializer: vec![],
         };
         self.model.graph.as_ref().unwrap_or(&EMPTY)
+    }
+
+    /// Checks what no runtime needs to check again before it runs the model: that tensors have the elements of their shapes, that
+    /// names and nodes fit together, and that lengths are possible.
+    ///
+    /// # Errors
+    /// If something is wrong, which it names.
+    pub fn check(&self) -> Result<()> {
+        super::check::check(self).map_err(|error| error.within(self.path.display()))
     }
 
     /// Calls `visit` with each node, including those inside other nodes and functions. prost limits the depth of nesting.

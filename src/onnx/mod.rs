@@ -6,6 +6,7 @@
 //! `proto/onnx.proto`, which also leave weights in the mapped file (`file`, `elements`). Element types have the same numbers in both
 //! (`dtype`).
 
+mod check;
 mod dtype;
 mod elements;
 mod file;

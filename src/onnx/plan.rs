@@ -228,7 +228,7 @@ mod tests {
         let large = vec![1.5_f32; CHUNK_BYTES / 2];
         let initializers = ["a", "b"].map(|name| Initializer {
             name: name.to_owned(),
-            value: Constant::from_f32(vec![2, CHUNK_BYTES / 4], &large).permuted(&[1, 0]),
+            value: Constant::from_f32(vec![2, CHUNK_BYTES / 4], &large).permuted(&[1, 0]).unwrap(),
         });
         let model = Model { opset: 17, initializers: initializers.into(), ..Model::default() };
         let options = super::super::WriteOptions { external_data: true };

@@ -23,6 +23,17 @@ pub fn not_below(node: &Node, name: &str, values: &[i64], least: i64) -> Result<
     }
 }
 
+/// Refuses an input that must have this rank, but has another one.
+pub fn rank(inputs: &Inputs<'_>, index: usize, name: &str, rank: usize) -> Result<()> {
+    let shape = inputs.shape(index)?;
+    match shape.rank() {
+        Some(other) if other != rank => {
+            Err(inputs.node.error(format!("its {name} of shape {shape} does not have rank {rank}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Refuses an input that must be a vector, but has another rank.
 pub fn vector(inputs: &Inputs<'_>, index: usize, name: &str) -> Result<()> {
     let shape = inputs.shape(index)?;

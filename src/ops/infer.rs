@@ -66,11 +66,7 @@ impl<'a> Inputs<'a> {
     }
 
     pub fn checked_axis(&self, axis: i64, rank: usize) -> Result<usize> {
-        let from_front = if axis < 0 { axis + rank as i64 } else { axis };
-        usize::try_from(from_front)
-            .ok()
-            .filter(|&axis| axis < rank)
-            .ok_or_else(|| self.node.error(format!("axis {axis} is outside of a tensor of rank {rank}")))
+        self.node.axis(axis, rank)
     }
 }
 

@@ -321,6 +321,7 @@ mod tests {
             names.filter(|name| !own_ops::ALL.contains(name) && OpDefinition::find(name).is_none()).collect();
         // The first is made while a graph is built, the other is TF.js's own.
         assert_eq!(unknown, ["_SwitchN", "LogicalXor"]);
+        assert!(unknown.into_iter().all(|op| OpDefinition::find_unlisted(op).is_some()));
     }
 
     #[test]

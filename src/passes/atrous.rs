@@ -82,7 +82,8 @@ fn dilated<'g>(rewriting: &Rewriting<'g>, end: &Node) -> Result<Option<Dilated<'
     }
     let integers = |tensor| integers(rewriting.old, tensor);
     let (block, pads, crops) = (integers(start_block)?, integers(pads)?, integers(crops)?);
-    let padding: Vec<i64> = pads.iter().zip(&crops).map(|(pad, crop)| pad - crop).collect();
+    let padding = pads.iter().zip(&crops).map(|(pad, crop)| pad.checked_sub(*crop));
+    let Some(padding) = padding.collect::<Option<Vec<i64>>>() else { return Ok(None) };
     let (dilations, explicit) = match (rows, &block[..], &padding[..]) {
         (None, &[rows, columns], &[top, bottom, left, right]) => {
             (vec![1, rows, columns, 1], vec![0, 0, top, bottom, left, right, 0, 0])

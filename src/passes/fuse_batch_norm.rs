@@ -43,7 +43,7 @@ fn vector(
         return Ok(rewriting.moved(source.inputs[0]));
     }
     if let Some(constant) = source.constant() {
-        let attrs = Attrs::from([("value", Attr::Tensor(constant.reshaped(&[channels])))]);
+        let attrs = Attrs::from([("value", Attr::Tensor(constant.reshaped(&[channels])?))]);
         return rewriting.add(name, "Const", vec![], attrs).map(TensorRef::from);
     }
     let one_axis = Attrs::from([("value", Attr::Tensor(Constant::from_i32(vec![1], &[-1])))]);

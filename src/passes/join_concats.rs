@@ -5,6 +5,7 @@ use hashbrown::HashSet;
 
 use super::rewrite::rewrite;
 use crate::error::Result;
+use crate::graph::axis::axis_from_front;
 use crate::graph::{Attr, Graph, Moved, Node, TensorRef};
 use crate::tensor::Constant;
 
@@ -32,7 +33,7 @@ pub fn join_concats(graph: Graph, kept: &[TensorRef]) -> Result<(Graph, Moved)> 
 }
 
 /// The tensors that a node joins, and the axis, counted from the first one.
-fn concat<'g>(graph: &Graph, node: &'g Node) -> Result<Option<(&'g [TensorRef], i64)>> {
+fn concat<'g>(graph: &Graph, node: &'g Node) -> Result<Option<(&'g [TensorRef], usize)>> {
     let ("ConcatV2", Some((&axis, parts))) = (node.op.as_str(), node.inputs.split_last()) else {
         return Ok(None);
     };
@@ -40,14 +41,14 @@ fn concat<'g>(graph: &Graph, node: &'g Node) -> Result<Option<(&'g [TensorRef], 
         return Ok(None);
     };
     let axis = Constant::to_i64s(axis)?.and_then(|axis| axis.first().copied());
-    Ok(axis.map(|axis| (parts, if axis < 0 { axis + rank as i64 } else { axis })))
+    Ok(axis.and_then(|axis| Some((parts, axis_from_front(axis, rank)?))))
 }
 
 /// These tensors, each replaced by its parts if it is a concatenation along the same axis.
 fn joined(
     graph: &Graph,
     parts: &[TensorRef],
-    axis: i64,
+    axis: usize,
     is_only_read_here: &impl Fn(TensorRef) -> bool,
 ) -> Result<Vec<TensorRef>> {
     let (mut all, mut open) = (vec![], parts.to_vec());

@@ -160,7 +160,10 @@ mod tests {
 
     #[test]
     fn the_arithmetic_of_keras_and_that_of_papers_are_layer_norms() {
-        assert_eq!(fused(&[&MOMENTS[..], &NORMALIZED].concat(), 17), "LayerNormalization x gamma beta");
+        assert_eq!(
+            fused(&[&MOMENTS[..], &NORMALIZED].concat(), 17),
+            format!("{LAYER_NORMALIZATION} x gamma beta")
+        );
         let spelled = [
             "m = Mean x last",
             "c = Sub x m",
@@ -172,9 +175,9 @@ mod tests {
             "g = Mul n gamma",
             "y = AddV2 g beta",
         ];
-        assert_eq!(fused(&spelled, 17), "LayerNormalization x gamma beta");
+        assert_eq!(fused(&spelled, 17), format!("{LAYER_NORMALIZATION} x gamma beta"));
         let plain = [&spelled[..5], &["r = Rsqrt w", "y = Mul c r"]].concat();
-        assert_eq!(fused(&plain, 17), "LayerNormalization x y/gamma y/beta");
+        assert_eq!(fused(&plain, 17), format!("{LAYER_NORMALIZATION} x y/gamma y/beta"));
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub mod float16;
 pub mod fold;
 pub mod freeze;
 pub mod fuse_batch_norm;
+pub mod group_norm;
 pub mod join_concats;
 pub mod join_reshapes;
 pub mod layer_norm;

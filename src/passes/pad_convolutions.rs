@@ -4,6 +4,7 @@
 
 use super::rewrite::{Rewriting, rewrite};
 use crate::error::Result;
+use crate::graph::axis::axis_from_front;
 use crate::graph::{Attr, Attrs, DataFormat, Graph, Moved, Node, TensorRef};
 use crate::tensor::Constant;
 
@@ -54,11 +55,10 @@ fn padded_before<'g>(rewriting: &Rewriting<'g>, node: &Node) -> Result<Option<Pa
     let ("Pad", &[unpadded, pads]) = (pad.op.as_str(), &pad.inputs[..]) else { return Ok(None) };
     let Some(mut pads) = integers(pads)? else { return Ok(None) };
     if let Some(expand) = expand {
-        let rank = pads.len() as i64 / 2 + 1;
+        let rank = pads.len() / 2 + 1;
         let axis = integers(expand.inputs[1])?.and_then(|axis| axis.first().copied());
-        let axis = axis.map(|axis| if axis < 0 { axis + rank } else { axis });
-        let Some(axis) = axis.filter(|axis| (0..rank).contains(axis)) else { return Ok(None) };
-        let at = 2 * axis as usize;
+        let Some(axis) = axis.and_then(|axis| axis_from_front(axis, rank)) else { return Ok(None) };
+        let at = 2 * axis;
         pads.splice(at..at, [0, 0]);
     }
     let rank = pads.len() / 2;

@@ -108,9 +108,9 @@ mod tests {
             &["m = Neg alpha", "s = Mul m r", "y = AddV2 p s"],
             &["m = Neg alpha", "s = Mul m r", "y = Add s p"],
         ] {
-            assert_eq!(fused(&[3], &[&PARTS[..], lines].concat()), ["PRelu"], "{lines:?}");
+            assert_eq!(fused(&[3], &[&PARTS[..], lines].concat()), [PRELU], "{lines:?}");
         }
-        assert_eq!(fused(&[4, 1], &[&PARTS[..], &["s = Mul alpha r", "y = Sub p s"]].concat()), ["PRelu"]);
+        assert_eq!(fused(&[4, 1], &[&PARTS[..], &["s = Mul alpha r", "y = Sub p s"]].concat()), [PRELU]);
     }
 
     #[test]

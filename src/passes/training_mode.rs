@@ -1,7 +1,7 @@
 //! From training to inference: the input is a graph that was built for training; the output normalizes by
 //! moving averages instead of the statistics of each batch, and drops nothing at random.
 
-use hashbrown::HashMap;
+use std::collections::BTreeMap;
 
 use super::own_statistics::{Affine, has_no_averages, is_of_its_own, normalized};
 use super::rewrite::{Rewriting, rewrite};
@@ -10,7 +10,8 @@ use crate::graph::{Attr, Attrs, Graph, Moved, Node, NodeId, TensorRef};
 use crate::setting::Setting;
 
 /// By the names of tensors that hold statistics of a batch, the variables that keep their moving averages.
-pub type MovingStatistics = HashMap<String, String>;
+/// They are roots of the graph, whose nodes have the same order each time.
+pub type MovingStatistics = BTreeMap<String, String>;
 
 /// The changes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -239,9 +240,13 @@ mod tests {
     #[test]
     fn batch_norm_in_training_reads_the_moving_averages() {
         let mut graph = crate::ops::new_graph();
-        let [mean, variance, x, gamma] =
-            ["mean", "variance", "x", "gamma"].map(|name| add(&mut graph, name, "VariableV2", &[]));
-        let none = add(&mut graph, "none", "Const", &[]);
+        let [mean, variance, gamma] =
+            ["mean", "variance", "gamma"].map(|name| add(&mut graph, name, "VariableV2", &[]));
+        let images =
+            [("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::known(&[1, 2, 2, 4])))];
+        let x = graph.add("x", "Placeholder", vec![], images.into()).unwrap().into();
+        let nothing = [("value", Attr::Tensor(Constant::from_f32(vec![0], &[])))];
+        let none = graph.add("none", "Const", vec![], nothing.into()).unwrap().into();
         add(&mut graph, "norm", "FusedBatchNorm", &[x, gamma, gamma, none, none]);
         let moving = [("norm:1", "mean"), ("norm:2", "variance")];
         let moving = moving.map(|(tensor, variable)| (tensor.to_owned(), variable.to_owned())).into();

@@ -80,7 +80,7 @@ mod tests {
         values[5] = f32::NAN;
         values[7] = f32::NEG_INFINITY;
         let stored = Constant::from_f32(vec![600, 500], &values);
-        for constant in [stored.clone(), stored.permuted(&[1, 0])] {
+        for constant in [stored.clone(), stored.permuted(&[1, 0]).unwrap()] {
             let (statistics, histogram) = of(&constant).unwrap();
             assert_eq!(histogram.unwrap().counts.iter().sum::<u64>(), 299_998);
             assert_eq!(statistics.finite(), 299_998);

@@ -1,5 +1,7 @@
 //! The variables of a network in an archive of NumPy, as `numpy.savez` writes them: BiT was published so.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

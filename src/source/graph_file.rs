@@ -2,6 +2,8 @@
 //! models of TensorFlow.js.
 //! The kind of file is determined from its contents, not from its name.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -45,6 +47,8 @@ pub struct GraphFile {
     meta: MetaGraphDef,
     /// The files with the weights of a graph model of TensorFlow.js.
     shards: Vec<PathBuf>,
+    /// The files that fill its tables.
+    table_files: Vec<PathBuf>,
     states: Vec<FileState>,
 }
 
@@ -102,8 +106,8 @@ impl GraphFile {
         if meta.graph_def.as_ref().is_none_or(|graph| graph.node.is_empty()) {
             return Err(Error::file(path, "contains a graph without nodes"));
         }
-        fill_tables(&mut meta, path)?;
-        Ok(Self { path: path.to_owned(), kind, meta, shards, states })
+        let table_files = fill_tables(&mut meta, path)?;
+        Ok(Self { path: path.to_owned(), kind, meta, shards, table_files, states })
     }
 
     /// Whether a file has the name of a graph, or is a JSON file with a model of TensorFlow.js.
@@ -145,6 +149,11 @@ impl GraphFile {
     /// The files with the weights, if they are not in a checkpoint or in the graph's own file.
     pub fn shards(&self) -> &[PathBuf] {
         &self.shards
+    }
+
+    /// The files whose lines are in its tables.
+    pub fn table_files(&self) -> &[PathBuf] {
+        &self.table_files
     }
 
     /// The kind of file.
@@ -197,7 +206,7 @@ fn is_op_name(op: &str) -> bool {
 
 /// The bytes as text, if they begin with text. It is a copy: what the file contains can change, but text stays text.
 fn text_of(bytes: &[u8]) -> Option<String> {
-    let head = &bytes[..bytes.len().min(256)];
+    let head = bytes.get(..256).unwrap_or(bytes);
     let is_text =
         head.iter().all(|&byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace() || byte >= 0x80);
     if head.is_empty() || !is_text { None } else { String::from_utf8(bytes.to_vec()).ok() }

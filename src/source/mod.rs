@@ -21,6 +21,7 @@ use standard_input::Stored;
 
 use crate::checkpoint::{Checkpoint, listing, with_suffix};
 use crate::error::{Error, Result};
+use crate::file_parts::FileParts;
 use crate::file_state::FileState;
 use crate::model_config::ModelConfig;
 use crate::setting::{Command, Setting};
@@ -54,6 +55,10 @@ pub struct Source {
 struct TemporaryFiles {
     path: PathBuf,
     _folder: Temporary<TempDir>,
+    /// The parts of an archive that are read in place, as long as this exists.
+    in_place: Option<FileParts>,
+    /// The state of the archive when it was opened.
+    archive: Option<FileState>,
 }
 
 /// The files of a SavedModel's folder (`tensorflow/cc/saved_model/constants.h`).
@@ -85,7 +90,10 @@ impl Source {
                     let source = open_file(&file, options).map_err(|error| {
                         error.with_path_replaced(&file, name).with_path_replaced(folder.path(), name)
                     })?;
-                    Ok(source.with_name(name, TemporaryFiles { path: file, _folder: folder }))
+                    Ok(source.with_name(
+                        name,
+                        TemporaryFiles { path: file, _folder: folder, in_place: None, archive: None },
+                    ))
                 }
             };
         }
@@ -153,6 +161,7 @@ impl Source {
         if let Some(graph) = &self.graph {
             files.push(graph.path().to_owned());
             files.extend_from_slice(graph.shards());
+            files.extend_from_slice(graph.table_files());
             if self.checkpoint.is_none() && graph.kind() == GraphKind::SavedModel {
                 files.push(with_suffix(&graph.path().with_file_name(SAVED_MODEL_VARIABLES), ".index"));
             }
@@ -163,10 +172,51 @@ impl Source {
         files
     }
 
+    /// The files that the model was read from, each with its path in the folder of the input, or with its name if it is in another
+    /// folder. Of an archive, it is the archive.
+    ///
+    /// # Errors
+    /// If the input is an archive from standard input, which is not kept.
+    pub fn contents(&self) -> Result<Vec<(String, PathBuf)>> {
+        let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if let Some(unpacked) = self.temporary.last() {
+            return match (self.path.as_os_str() == standard_input::NAME, unpacked.path.is_file()) {
+                (false, _) => Ok(vec![(name(&self.path), self.path.clone())]),
+                (true, true) => Ok(vec![(standard_input::NAME.to_owned(), unpacked.path.clone())]),
+                (true, false) => {
+                    let problem = "it is an archive, of which only the unpacked files are kept";
+                    Err(Error::new(standard_input::NAME, problem)
+                        .advice(format!("save it to a file, or leave out {}", Setting::Provenance)))
+                }
+            };
+        }
+        let parent = || self.path.parent().unwrap_or(Path::new(""));
+        let folder = if self.path.is_dir() { &self.path } else { parent() };
+        let named = |path: PathBuf| {
+            let inside = path.strip_prefix(folder).ok().map(|inside| {
+                let parts = inside.components().map(|part| part.as_os_str().to_string_lossy().into_owned());
+                parts.collect::<Vec<_>>().join("/")
+            });
+            (inside.unwrap_or_else(|| name(&path)), path)
+        };
+        // The graph may be another one than that beside the checkpoint.
+        let graph = self.graph.as_ref().map(GraphFile::path);
+        let beside = |path: &Path| {
+            let prefix = self.checkpoint.as_ref().map(Checkpoint::path);
+            prefix
+                .is_some_and(|prefix| META_SUFFIXES.iter().any(|suffix| with_suffix(prefix, suffix) == path))
+        };
+        let is_read = |path: &PathBuf| path.is_file() && (Some(path.as_path()) == graph || !beside(path));
+        Ok(self.files().into_iter().filter(is_read).map(named).collect())
+    }
+
     /// The state of the files with the graph and the weights when they were opened.
     pub fn file_states(&self) -> Vec<FileState> {
-        let checkpoint_states = self.checkpoint.iter().flat_map(Checkpoint::file_states);
-        checkpoint_states.chain(self.graph.iter().flat_map(GraphFile::file_states)).cloned().collect()
+        // Only where the archive is still read, it must not change.
+        let in_place = self.temporary.iter().filter(|files| files.in_place.is_some());
+        let archives = in_place.filter_map(|files| files.archive.as_ref());
+        let states = archives.chain(self.checkpoint.iter().flat_map(Checkpoint::file_states));
+        states.chain(self.graph.iter().flat_map(GraphFile::file_states)).cloned().collect()
     }
 
     /// The path of a file as the user knows it: for a file from an archive, the path of the archive and the path in it.
@@ -190,23 +240,36 @@ impl Source {
 
 fn open_file(path: &Path, options: &OpenOptions) -> Result<Source> {
     let Some(kind) = archive::Kind::of(path) else { return open_parts(path, options) };
-    open_unpacked(path, archive::unpack(path, kind)?, options)
+    let state = FileState::of(path).map_err(|error| Error::unreadable(path, &error))?;
+    let opened = archive::unpack(path, kind).and_then(|unpacked| open_unpacked(path, unpacked, options));
+    let mut source = opened.map_err(|error| state.explain(error))?;
+    // Most members of an archive have no checksum.
+    state.check()?;
+    for files in &mut source.temporary {
+        files.archive = Some(state.clone());
+    }
+    Ok(source)
 }
 
-fn open_unpacked(path: &Path, unpacked: Unpacked, options: &OpenOptions) -> Result<Source> {
-    let Unpacked { folder, single_file } = unpacked;
-    let model_path = match single_file {
-        Some(file) => file,
-        None => {
-            let arrays = arrays::to_checkpoint(path, folder.path())
-                .map_err(|error| error.with_path_replaced(folder.path(), path))?;
-            arrays.map_or_else(|| archive::model_in(path, folder.path()), Ok)?
-        }
-    };
+fn open_unpacked(path: &Path, mut unpacked: Unpacked, options: &OpenOptions) -> Result<Source> {
+    let folder = unpacked.folder.path().to_owned();
     // The user knows the path of the archive, not that of the temporary folder.
-    let source =
-        open_parts(&model_path, options).map_err(|error| error.with_path_replaced(folder.path(), path))?;
-    Ok(source.with_name(path, TemporaryFiles { path: folder.path().to_owned(), _folder: folder }))
+    let known = |error: Error| error.with_path_replaced(&folder, path);
+    let opened = model_of(path, &mut unpacked).and_then(|model| open_parts(&model, options));
+    let source = opened.map_err(|error| unpacked.error(known(error)))?;
+    let Unpacked { folder, in_place, .. } = unpacked;
+    let files = TemporaryFiles { path: folder.path().to_owned(), _folder: folder, in_place, archive: None };
+    Ok(source.with_name(path, files))
+}
+
+/// The path of the model in an unpacked archive.
+fn model_of(path: &Path, unpacked: &mut Unpacked) -> Result<PathBuf> {
+    if let Some(file) = unpacked.single_file.take() {
+        return Ok(file);
+    }
+    let arrays =
+        if unpacked.has_others() { None } else { arrays::to_checkpoint(path, unpacked.folder.path())? };
+    arrays.map_or_else(|| archive::model_in(path, unpacked), Ok)
 }
 
 fn open_parts(path: &Path, options: &OpenOptions) -> Result<Source> {

@@ -1,7 +1,8 @@
 //! Hash tables whose contents are in a text file: the lines of the file become constants of the graph.
 //!
 //! A SavedModel has its files in the folder `assets`. Other graphs name a file on the machine that they were made on; a file of this
-//! name in a folder `assets` beside the graph counts as well.
+//! name in a folder `assets` beside the graph, or beside the graph itself, counts instead. No other file is read: the graph of somebody
+//! else could name one that is not meant for its model.
 //!
 //! A frozen graph has no op that fills its tables. TensorFlow names a table after its file, and how it is read:
 //! `hash_table_vocabulary.txt_-2_-1`. A file of this name beside the graph fills the table.
@@ -9,8 +10,10 @@
 //! Sources: `TextFileInitializer._shared_name` in `tensorflow/python/ops/lookup_ops.py`, `InitializeTableFromTextFileV2` in `tensorflow/core/ops/lookup_ops.cc`, `TextFileLineIterator` in
 //! `tensorflow/core/kernels/lookup_util.cc`, `AssetFileDef` in `tensorflow/core/protobuf/meta_graph.proto`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use hashbrown::HashMap;
 use prost::Message;
@@ -66,17 +69,17 @@ impl Form {
 }
 
 /// Adds the contents of the tables that files fill to a graph, as constants and ops that initialize the tables with them. A table
-/// whose file is missing stays as it is. The files that were read are no longer listed as files beside the graph.
+/// whose file is missing stays as it is. The files that were read are no longer listed as files beside the graph, and returned.
 ///
 /// # Errors
 /// If a file does not have the form that its table needs.
-pub fn fill_tables(meta: &mut MetaGraphDef, path: &Path) -> Result<()> {
+pub fn fill_tables(meta: &mut MetaGraphDef, path: &Path) -> Result<Vec<PathBuf>> {
     let assets = assets(meta);
-    let Some(definition) = &mut meta.graph_def else { return Ok(()) };
+    let Some(definition) = &mut meta.graph_def else { return Ok(vec![]) };
     let folder = path.parent().unwrap_or(Path::new("")).join("assets");
     let (mut nodes, mut read) = (vec![], vec![]);
-    let mut fillings = fillings(definition, &assets, &folder);
     let beside = [&folder, path.parent().unwrap_or(Path::new(""))];
+    let mut fillings = fillings(definition, &assets, &beside);
     for table in definition.node.iter().filter(|node| matches!(&*node.op, "HashTable" | "HashTableV2")) {
         if !is_initialized(definition, table) {
             fillings.extend(named_filling(table, &beside));
@@ -88,7 +91,7 @@ pub fn fill_tables(meta: &mut MetaGraphDef, path: &Path) -> Result<()> {
     }
     definition.node.extend(nodes);
     meta.asset_file_def.retain(|asset| !read.contains(&folder.join(&asset.filename)));
-    Ok(())
+    Ok(read)
 }
 
 /// The names of files in `assets`, by the tensor that holds the path of the file. `simple_save` of TensorFlow 1 has them in a
@@ -152,10 +155,7 @@ fn named_filling<'a>(table: &'a NodeDef, folders: &[&Path]) -> Option<Filling<'a
     // A number behind the name of the file is how many lines are read.
     let sized = named.rsplit_once('_').and_then(|(file, size)| Some((file, Some(size.parse().ok()?))));
     [Some((named, None)), sized].into_iter().flatten().find_map(|(file, size)| {
-        let file_name = Path::new(file).file_name()?;
-        let beside = folders.iter().map(|folder| folder.join(file_name));
-        let file = beside.chain([PathBuf::from(file)].into_iter().filter(|file| file.is_absolute()));
-        let file = file.into_iter().find(|file| file.is_file())?;
+        let file = file_beside(file, folders)?;
         Some(Filling { table, file, form: Form { columns, delimiter: None, size, offset } })
     })
 }
@@ -164,13 +164,13 @@ fn named_filling<'a>(table: &'a NodeDef, folders: &[&Path]) -> Option<Filling<'a
 fn fillings<'a>(
     definition: &'a GraphDef,
     assets: &HashMap<String, String>,
-    folder: &Path,
+    folders: &[&Path],
 ) -> Vec<Filling<'a>> {
     let nodes: HashMap<&str, &NodeDef> =
         definition.node.iter().map(|node| (node.name.as_str(), node)).collect();
     let filling = |table: &str, file: &str, initializer: &'a NodeDef| {
         let table = *nodes.get(node_of(table))?;
-        let file = file_of(definition, &nodes, node_of(file), assets, folder)?;
+        let file = file_of(definition, &nodes, node_of(file), assets, folders)?;
         Some(Filling { table, file, form: Form::of(initializer) })
     };
     let mut found = vec![];
@@ -198,13 +198,13 @@ fn fillings<'a>(
     found
 }
 
-/// The file whose path a node holds. TensorFlow 2 keeps it in a variable, to which a placeholder for the path is assigned.
+/// The file whose path a node holds, in the folder of assets or another one. TensorFlow 2 keeps it in a variable, to which a placeholder for the path is assigned.
 fn file_of(
     definition: &GraphDef,
     nodes: &HashMap<&str, &NodeDef>,
     holder: &str,
     assets: &HashMap<String, String>,
-    folder: &Path,
+    folders: &[&Path],
 ) -> Option<PathBuf> {
     let mut node = *nodes.get(holder)?;
     if node.op == "ReadVariableOp" {
@@ -217,14 +217,19 @@ fn file_of(
         node = *nodes.get(node_of(assignment.input.get(1)?))?;
     }
     if let Some(file) = assets.get(&node.name) {
-        return Some(folder.join(file)).filter(|file| file.is_file());
+        let is_inside = Path::new(file).components().all(|part| matches!(part, Component::Normal(_)));
+        return folders.first().map(|folder| folder.join(file)).filter(|file| is_inside && file.is_file());
     }
     let Some(Value::Tensor(value)) = node.attr.get("value").and_then(|value| value.value.as_ref()) else {
         return None;
     };
-    let given = PathBuf::from(String::from_utf8(value.string_val.first()?.clone()).ok()?);
-    let beside = given.file_name().map(|name| folder.join(name));
-    [beside, Some(given)].into_iter().flatten().find(|file| file.is_file())
+    file_beside(str::from_utf8(value.string_val.first()?).ok()?, folders)
+}
+
+/// The file of this name, which may have folders of another machine before it, in one of the folders.
+fn file_beside(named: &str, folders: &[&Path]) -> Option<PathBuf> {
+    let name = Path::new(named).file_name()?;
+    folders.iter().map(|folder| folder.join(name)).find(|file| file.is_file())
 }
 
 fn int(node: &NodeDef, name: &str, default: i64) -> i64 {
@@ -260,15 +265,16 @@ fn initialization(filling: &Filling<'_>) -> Result<Vec<NodeDef>> {
         lines.truncate(size);
     }
     if let Some(empty) = lines.iter().position(Vec::is_empty) {
-        return Err(Error::file(file, format!("line {} is empty", empty + 1)));
+        return Err(Error::file(file, format!("line {} is empty", empty.saturating_add(1))));
     }
     let column = |index: usize, name: &str| -> Result<NodeDef> {
-        let dtype = dtype(table, &format!("{}_dtype", &name[..name.len() - 1]))
+        let dtype = dtype(table, &format!("{}_dtype", name.strip_suffix('s').unwrap_or(name)))
             .ok_or_else(|| Error::new(format!("table \"{}\"", table.name), "its types are not known"))?;
         let mut value = empty(dtype, lines.len());
         for (number, line) in lines.iter().enumerate() {
-            let said = |problem: &str| Error::file(file, format!("line {} {problem}", number + 1));
-            let token = match form.columns[index] {
+            let said =
+                |problem: &str| Error::file(file, format!("line {} {problem}", number.saturating_add(1)));
+            let token = match form.columns.get(index).copied().unwrap_or(WHOLE_LINE) {
                 LINE_NUMBER => &(number as i64).wrapping_add(form.offset).to_string().into_bytes(),
                 WHOLE_LINE => line,
                 column => {

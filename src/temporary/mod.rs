@@ -175,6 +175,11 @@ impl<T> std::ops::Deref for Temporary<T> {
     }
 }
 
+/// Whether a file is a temporary file of this process, or in a temporary folder: nobody else writes to it.
+pub fn contains(path: &Path) -> bool {
+    paths().keys().any(|temporary| path.starts_with(temporary))
+}
+
 /// Removes all temporary files and folders, at the end of the program. No others can be created afterwards.
 pub fn remove_all() {
     let paths = paths();

@@ -150,40 +150,47 @@ impl Constant {
 
     /// The tensor with its axes permuted: axis `i` of the result is axis `perm[i]` of this tensor.
     ///
-    /// # Panics
+    /// # Errors
     /// If `perm` is not a permutation of the axes.
-    #[must_use]
-    pub fn permuted(&self, perm: &[usize]) -> Self {
-        assert_eq!(perm.len(), self.shape.len(), "a permutation names every axis");
+    pub fn permuted(&self, perm: &[usize]) -> Result<Self> {
+        let mut axes = perm.to_vec();
+        axes.sort_unstable();
+        if axes.into_iter().ne(0..self.shape.len()) {
+            let problem = format!("its shape is {:?}, and {perm:?} does not name each axis once", self.shape);
+            return Err(Error::new("constant", problem));
+        }
         let shape: Vec<usize> = perm.iter().map(|&axis| self.shape[axis]).collect();
         if let Some(levels) = &self.levels {
             let levels = Some(levels.permuted(perm, &shape));
-            return Self { levels, ..Self { levels: None, ..self.clone() }.permuted(perm) };
+            return Ok(Self { levels, ..Self { levels: None, ..self.clone() }.permuted(perm)? });
         }
         if self.scaling.is_none() && !self.is_permuted() {
-            return Self { view: self.shape.clone(), perm: perm.to_vec(), shape, ..self.clone() };
+            return Ok(Self { view: self.shape.clone(), perm: perm.to_vec(), shape, ..self.clone() });
         }
         let permuted_view: Vec<usize> = self.perm.iter().map(|&axis| self.view[axis]).collect();
         if self.scaling.is_none() && permuted_view == self.shape {
             let perm = perm.iter().map(|&axis| self.perm[axis]).collect();
-            return Self { perm, shape, ..self.clone() };
+            return Ok(Self { perm, shape, ..self.clone() });
         }
         // One recipe cannot permute, reshape or scale, and permute again: the inner recipe becomes the source.
-        Self { perm: perm.to_vec(), shape, ..self.as_source() }
+        Ok(Self { perm: perm.to_vec(), shape, ..self.as_source() })
     }
 
     /// The tensor reshaped, with its elements in the same order.
     ///
-    /// # Panics
+    /// # Errors
     /// If the new shape has another number of elements.
-    #[must_use]
-    pub fn reshaped(&self, shape: &[usize]) -> Self {
-        assert_eq!(element_count(shape), element_count(&self.shape), "a reshape keeps every element");
+    pub fn reshaped(&self, shape: &[usize]) -> Result<Self> {
+        if element_count(shape) != element_count(&self.shape) {
+            let problem =
+                format!("its shape is {:?}, and {shape:?} has another number of elements", self.shape);
+            return Err(Error::new("constant", problem));
+        }
         let levels = self.levels.as_ref().map(|levels| levels.reshaped(shape));
         if let Some(None) = levels {
-            return Self { shape: shape.to_vec(), ..self.as_numbers() };
+            return Ok(Self { shape: shape.to_vec(), ..self.as_numbers() });
         }
-        Self { shape: shape.to_vec(), levels: levels.flatten(), ..self.clone() }
+        Ok(Self { shape: shape.to_vec(), levels: levels.flatten(), ..self.clone() })
     }
 
     /// The same tensor, with this recipe as its source. Rounding stays the last step.
@@ -205,17 +212,17 @@ impl Constant {
 
     /// A float32 tensor multiplied by factors along an axis. Rounding follows the multiplication.
     ///
-    /// # Panics
+    /// # Errors
     /// If the number of factors is not the length of the axis, or the elements are not stored as float32.
-    #[must_use]
-    pub fn scaled(&self, axis: usize, factors: Arc<[f32]>) -> Self {
-        assert!(self.is_stored_as_float32(), "only float32 is scaled");
-        let scaling = Some(Scaling::new(factors, &self.shape, axis));
-        if self.scaling.is_none() {
-            Self { scaling, ..self.clone() }
-        } else {
-            Self { scaling, ..self.as_source() }
-        }
+    pub fn scaled(&self, axis: usize, factors: Arc<[f32]>) -> Result<Self> {
+        let count = factors.len();
+        let scaling = Scaling::new(factors, &self.shape, axis).filter(|_| self.is_stored_as_float32());
+        let Some(scaling) = scaling else {
+            let problem = format!("{count} factors do not scale axis {axis} of its shape {:?}", self.shape);
+            return Err(Error::new("constant", problem));
+        };
+        let unscaled = if self.scaling.is_none() { self.clone() } else { self.as_source() };
+        Ok(Self { scaling: Some(scaling), ..unscaled })
     }
 
     /// A float32 tensor rounded to float16.
@@ -235,10 +242,12 @@ impl Constant {
 
     /// The slice that begins at `start` and has `lengths`; `None` if it is not inside the tensor.
     pub fn slice(&self, start: &[usize], lengths: &[usize]) -> Option<Self> {
-        let fits =
-            |axis: usize| start[axis].checked_add(lengths[axis]).is_some_and(|end| end <= self.shape[axis]);
+        let bounds = start.iter().zip(lengths).zip(&self.shape);
+        let fits = |((start, length), whole): ((&usize, &usize), &usize)| {
+            start.checked_add(*length).is_some_and(|end| end <= *whole)
+        };
         let is_inside =
-            start.len() == self.shape.len() && lengths.len() == start.len() && (0..start.len()).all(fits);
+            start.len() == self.shape.len() && lengths.len() == start.len() && bounds.into_iter().all(fits);
         is_inside.then(|| {
             let slice = Slice { whole: self.clone(), start: start.to_vec(), lengths: lengths.to_vec() };
             Self::new(self.dtype, lengths.to_vec(), Arc::new(slice))
@@ -362,7 +371,7 @@ mod tests {
 
     #[test]
     fn two_permutations_are_joined() {
-        let there_and_back = counting(&[2, 3, 4]).permuted(&[2, 0, 1]).permuted(&[1, 2, 0]);
+        let there_and_back = counting(&[2, 3, 4]).permuted(&[2, 0, 1]).unwrap().permuted(&[1, 2, 0]).unwrap();
         assert_eq!(there_and_back.shape(), [2, 3, 4]);
         assert!(!there_and_back.is_permuted());
         assert_eq!(there_and_back.to_i64s().unwrap().unwrap(), (0..24).collect::<Vec<_>>());
@@ -370,15 +379,24 @@ mod tests {
 
     #[test]
     fn a_permutation_of_a_reshaped_permutation_keeps_the_elements_where_they_belong() {
-        let transposed = counting(&[2, 3]).permuted(&[1, 0]).reshaped(&[2, 3]).permuted(&[1, 0]);
+        let transposed = counting(&[2, 3])
+            .permuted(&[1, 0])
+            .unwrap()
+            .reshaped(&[2, 3])
+            .unwrap()
+            .permuted(&[1, 0])
+            .unwrap();
         assert_eq!(transposed.to_i64s().unwrap().unwrap(), [0, 4, 3, 2, 1, 5]);
     }
 
     #[test]
     fn chunks_contain_all_elements_in_order() {
         let stored = counting(&[3, 3, 5, 70]);
-        for constant in [stored.clone(), stored.permuted(&[3, 2, 0, 1]), counting(&[0, 4]).permuted(&[1, 0])]
-        {
+        for constant in [
+            stored.clone(),
+            stored.permuted(&[3, 2, 0, 1]).unwrap(),
+            counting(&[0, 4]).permuted(&[1, 0]).unwrap(),
+        ] {
             for bytes in [1, 500, 1 << 20] {
                 let mut joined = vec![];
                 let written = constant.open().unwrap().for_each_chunk(bytes, |chunk| {
@@ -393,7 +411,7 @@ mod tests {
 
     #[test]
     fn moving_axes_of_length_one_moves_no_element() {
-        let pointwise = counting(&[1, 1, 3, 1]).permuted(&[3, 2, 0, 1]);
+        let pointwise = counting(&[1, 1, 3, 1]).permuted(&[3, 2, 0, 1]).unwrap();
         assert_eq!(pointwise.shape(), [1, 3, 1, 1]);
         assert!(!pointwise.is_permuted());
     }

@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn the_elements_of_each_part_follow_those_of_the_one_before() {
         let whole = Constant::from_i32(vec![2, 3], &[0, 1, 2, 3, 4, 5]);
-        let column = whole.slice(&[0, 1], &[2, 1]).unwrap().permuted(&[1, 0]);
+        let column = whole.slice(&[0, 1], &[2, 1]).unwrap().permuted(&[1, 0]).unwrap();
         let row = Constant::from_i32(vec![2, 2], &[6, 7, 8, 9]);
         let joined = Constant::joined(vec![column, row]).unwrap();
         assert_eq!(joined.shape(), [3, 2]);

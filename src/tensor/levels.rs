@@ -210,7 +210,7 @@ mod tests {
         let weights =
             Constant::from_f32(vec![3, 2], &numbers).rounded_to([levels(127.0), levels(254.0)].into(), 1);
         assert_eq!(weights.to_f32s().unwrap().unwrap(), [0., 20., 41., 60., 81., 102.]);
-        let moved = weights.permuted(&[1, 0]).reshaped(&[2, 1, 3]);
+        let moved = weights.permuted(&[1, 0]).unwrap().reshaped(&[2, 1, 3]).unwrap();
         assert_eq!(moved.to_f32s().unwrap().unwrap(), [0., 41., 81., 20., 60., 102.]);
         let quantized = moved.quantized().unwrap();
         assert_eq!(*quantized.integers.bytes().unwrap(), [128, 169, 209, 138, 158, 179]);
@@ -222,12 +222,12 @@ mod tests {
     fn an_axis_that_is_made_of_several_repeats_the_levels() {
         let weights =
             Constant::from_f32(vec![3, 2], &[3.0; 6]).rounded_to([levels(127.0), levels(254.0)].into(), 1);
-        let flat = weights.reshaped(&[6, 1]).quantized().unwrap();
+        let flat = weights.reshaped(&[6, 1]).unwrap().quantized().unwrap();
         assert_eq!(flat.scale.to_f32s().unwrap().unwrap(), [1., 2., 1., 2., 1., 2.]);
         // No axis has the levels: the numbers are rounded, but no integers.
-        let mixed = weights.permuted(&[1, 0]).reshaped(&[6]);
+        let mixed = weights.permuted(&[1, 0]).unwrap().reshaped(&[6]).unwrap();
         assert_eq!(mixed.to_f32s().unwrap().unwrap(), [3., 3., 3., 4., 4., 4.]);
-        assert!(weights.reshaped(&[2, 3]).quantized().is_none());
+        assert!(weights.reshaped(&[2, 3]).unwrap().quantized().is_none());
     }
 
     #[test]

@@ -29,7 +29,9 @@ pub use statistics::Statistics;
 pub use values::Tensor;
 pub(crate) use values::same_type;
 
-/// The number of elements of a tensor of this shape, or `None` if it does not fit a `usize`.
+/// The number of elements of a tensor of this shape, or `None` if it, or a product of some of the lengths, does not fit a `usize`.
 pub fn element_count(shape: &[usize]) -> Option<usize> {
-    shape.iter().try_fold(1usize, |product, &n| product.checked_mul(n))
+    let not_zero = shape.iter().filter(|&&length| length != 0);
+    let count = not_zero.copied().try_fold(1usize, usize::checked_mul)?;
+    Some(if shape.contains(&0) { 0 } else { count })
 }

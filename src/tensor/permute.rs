@@ -220,7 +220,8 @@ fn offset(axes: &[(usize, usize)], mut index: usize) -> usize {
 fn merged_axes(shape: &[usize], perm: &[usize]) -> Vec<(usize, usize)> {
     let mut input_strides = vec![1usize; shape.len()];
     for axis in (0..shape.len().saturating_sub(1)).rev() {
-        input_strides[axis] = input_strides[axis + 1] * shape[axis + 1];
+        // Of a tensor without elements, no stride is used.
+        input_strides[axis] = input_strides[axis + 1].saturating_mul(shape[axis + 1]);
     }
     let mut axes: Vec<(usize, usize)> = vec![];
     for &axis in perm {
@@ -229,8 +230,8 @@ fn merged_axes(shape: &[usize], perm: &[usize]) -> Vec<(usize, usize)> {
             continue;
         }
         match axes.last_mut() {
-            Some((last_length, last_stride)) if *last_stride == stride * length => {
-                *last_length *= length;
+            Some((last_length, last_stride)) if *last_stride == stride.saturating_mul(length) => {
+                *last_length = last_length.saturating_mul(length);
                 *last_stride = stride;
             }
             _ => axes.push((length, stride)),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::element_count;
+
 /// Factors for the elements of a float32 tensor, along one of its axes.
 #[derive(Debug, Clone)]
 pub struct Scaling {
@@ -11,13 +13,11 @@ pub struct Scaling {
 }
 
 impl Scaling {
-    /// Factors along `axis` of a tensor of this shape.
-    ///
-    /// # Panics
-    /// If the number of factors is not the length of the axis.
-    pub fn new(factors: Arc<[f32]>, shape: &[usize], axis: usize) -> Self {
-        assert_eq!(factors.len(), shape[axis], "a factor for each index of the axis");
-        Self { factors, run: shape[axis + 1..].iter().product() }
+    /// Factors along `axis` of a tensor of this shape; `None` if their number is not the length of the axis.
+    pub fn new(factors: Arc<[f32]>, shape: &[usize], axis: usize) -> Option<Self> {
+        let (length, behind) = shape.get(axis..)?.split_first()?;
+        (factors.len() == *length).then_some(())?;
+        Some(Self { factors, run: element_count(behind)? })
     }
 
     /// Multiplies consecutive little-endian elements. The first of them has the index `first` in the tensor.
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn each_index_of_the_axis_has_its_factor() {
-        let scaling = Scaling::new([1.0, 10.0, 100.0].into(), &[2, 3, 2], 1);
+        let scaling = Scaling::new([1.0, 10.0, 100.0].into(), &[2, 3, 2], 1).unwrap();
         let mut bytes: Vec<u8> = (1..=12).flat_map(|value| (value as f32).to_le_bytes()).collect();
         let read = |bytes: &[u8]| -> Vec<f32> {
             bytes.as_chunks().0.iter().map(|&element| f32::from_le_bytes(element)).collect()

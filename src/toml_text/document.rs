@@ -1,5 +1,7 @@
 //! The text of a TOML file, and errors that name a line of it.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
@@ -18,14 +20,16 @@ use crate::error::{Error, Result};
 pub fn read(path: &Path, max_bytes: usize, what: &str) -> Result<String> {
     // Limited while reading, because a device has no end.
     let mut bytes = vec![];
-    let read = File::open(path).and_then(|file| file.take(max_bytes as u64 + 1).read_to_end(&mut bytes));
+    let read = File::open(path)
+        .and_then(|file| file.take((max_bytes as u64).saturating_add(1)).read_to_end(&mut bytes));
     read.map_err(|error| Error::unreadable(path, &error))?;
     if bytes.len() > max_bytes {
         return Err(Error::file(path, format!("{what} can have at most {max_bytes} bytes")));
     }
     String::from_utf8(bytes).map_err(|error| {
         let before = error.utf8_error().valid_up_to();
-        let line = error.as_bytes()[..before].iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let newlines = error.as_bytes().iter().take(before).filter(|&&byte| byte == b'\n').count();
+        let line = newlines.saturating_add(1);
         Error::new(location(&path.display().to_string(), line), "it is not UTF-8 text")
     })
 }
@@ -43,7 +47,7 @@ pub struct Document<'a> {
 impl<'a> Document<'a> {
     /// The text of a file.
     pub fn new(path: &Path, text: &'a str) -> Self {
-        let after_newlines = text.match_indices('\n').map(|(offset, _)| offset + 1);
+        let after_newlines = text.match_indices('\n').map(|(offset, _)| offset.saturating_add(1));
         Self {
             file: path.display().to_string(),
             text,

@@ -1,5 +1,7 @@
 //! Reads the values of a TOML table. Errors name the expected value and the value that was found.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::fmt::Display;
 use std::ops::{Range, RangeInclusive};
 

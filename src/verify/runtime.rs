@@ -1,4 +1,4 @@
-//! Executing ONNX models with rten.
+//! Executing ONNX models with rten, in this process.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -10,54 +10,26 @@ use rten_tensor::prelude::*;
 
 use super::Named;
 use super::arrays::find;
+use super::executable::{Element, Input};
 use crate::error::{Error, Result};
-use crate::onnx::OnnxFile;
 use crate::tensor::Tensor;
 
 /// The advice for a model that rten does not execute.
-const USE_ONNX_RUNTIME: &str = "compare it with ONNX Runtime, as docs/verify.md describes";
+pub(super) const USE_ONNX_RUNTIME: &str = "compare it with ONNX Runtime, as docs/verify.md describes";
 
-/// The element type of an input in the runtime, which has int32 for all larger integers and for booleans, and float32 for
-/// all floats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Element {
-    /// Floats.
-    Float,
-    /// Integers or booleans.
-    Integer,
-    /// Unsigned integers of 8 bits.
-    UInt8,
-    /// Integers of 8 bits.
-    Int8,
-}
-
-/// An input of a model.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Input {
-    /// Its name.
-    pub name: String,
-    /// The type of its elements.
-    pub element: Element,
-    /// The length of each axis, or `None` if it is open; `None` if not even the rank is known.
-    pub shape: Option<Vec<Option<usize>>>,
-}
-
-/// A model that can be executed.
-pub struct Executable {
+/// A model that rten has loaded.
+pub(super) struct Runtime {
     path: PathBuf,
     model: Model,
 }
 
-impl Executable {
+impl Runtime {
     /// Loads a model, with the weights in the file beside it, if it has one.
     ///
     /// # Errors
-    /// If it is not an ONNX model, or has operators that rten does not know or that it computes without some of their inputs.
-    pub fn load(path: &Path) -> Result<Self> {
+    /// If it has operators that rten does not know.
+    pub(super) fn load(path: &Path) -> Result<Self> {
         let model = Self::load_as(path, true)?;
-        if let Some(ignored) = ignored(path) {
-            return Err(cannot(path, "execute", &ignored));
-        }
         let loaded = Self { path: path.to_owned(), model };
         // Where rten computes an output while it loads the model, the output loses its name.
         if loaded.outputs().iter().all(|name| !name.is_empty()) {
@@ -89,16 +61,11 @@ impl Executable {
         }
     }
 
-    /// The file it was loaded from.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The inputs of the model.
     ///
     /// # Errors
     /// If an input is not a tensor.
-    pub fn inputs(&self) -> Result<Vec<Input>> {
+    pub(super) fn inputs(&self) -> Result<Vec<Input>> {
         let input = |&id: &NodeId| {
             let info = self.model.node_info(id);
             let name = self.name(id);
@@ -122,7 +89,7 @@ impl Executable {
     }
 
     /// The names of the outputs.
-    pub fn outputs(&self) -> Vec<String> {
+    pub(super) fn outputs(&self) -> Vec<String> {
         self.model.output_ids().iter().map(|&id| self.name(id)).collect()
     }
 
@@ -134,7 +101,7 @@ impl Executable {
     ///
     /// # Errors
     /// If an input is missing or has another type or shape, or the runtime cannot execute an operator.
-    pub fn run(&self, given: &[Named]) -> Result<Vec<Named>> {
+    pub(super) fn run(&self, given: &[Named]) -> Result<Vec<Named>> {
         let mut values = vec![];
         for (input, &id) in self.inputs()?.iter().zip(self.model.input_ids()) {
             let within = |error: Error| error.within(self.path.display());
@@ -159,12 +126,6 @@ impl Executable {
     }
 }
 
-impl std::fmt::Debug for Executable {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Executable").field("path", &self.path).finish_non_exhaustive()
-    }
-}
-
 /// The panic hook belongs to the whole program: only one caller at a time may replace it.
 static QUIET: Mutex<()> = Mutex::new(());
 
@@ -182,34 +143,6 @@ fn guarded<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     })
 }
 
-/// Whether a model was not executed because it contradicts itself, so that no runtime could execute it. All other errors of
-/// [`Executable::run`] may be limits of rten.
-///
-/// Source: the messages of `OpError` and `RunError` in rten 0.27.
-pub fn is_contradiction(error: &Error) -> bool {
-    let problem = error.problem();
-    ["incompatible input shapes", "planning error", "required inputs were missing"]
-        .iter()
-        .any(|known| problem.contains(known))
-}
-
-/// What rten 0.27 ignores without an error: the lengths of sequences.
-fn ignored(path: &Path) -> Option<String> {
-    let file = OnnxFile::open(path).ok()?;
-    let mut ignored = None;
-    file.visit_nodes(&mut |node| {
-        let lengths = node.input.get(4).filter(|_| matches!(node.op_type.as_str(), "GRU" | "LSTM"));
-        if lengths.is_some_and(|lengths| !lengths.is_empty()) {
-            let problem = format!(
-                "{} \"{}\" reads the lengths of sequences, which rten ignores",
-                node.op_type, node.name
-            );
-            ignored.get_or_insert(problem);
-        }
-    });
-    ignored
-}
-
 fn unloadable(path: &Path, error: &LoadError) -> Error {
     match error.kind() {
         LoadErrorKind::ParseError | LoadErrorKind::UnknownFileType => {
@@ -221,7 +154,10 @@ fn unloadable(path: &Path, error: &LoadError) -> Error {
     }
 }
 
-fn cannot(path: &Path, what: &str, why: &dyn std::fmt::Display) -> Error {
+/// The error for a model that rten cannot load or execute. The reason may have names of the model in it, which need not be text.
+pub(super) fn cannot(path: &Path, what: &str, why: &dyn std::fmt::Display) -> Error {
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let why: String = why.to_string().chars().map(shown).collect();
     Error::file(path, format!("the runtime rten cannot {what} it: {why}")).advice(USE_ONNX_RUNTIME)
 }
 
@@ -299,4 +235,15 @@ fn tensor(value: Value) -> Option<Tensor> {
         Value::Int8Tensor(tensor) => Tensor::Int32(array(&tensor)?.mapv(i32::from)),
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line_whatever_the_model_has_in_its_names() {
+        let error = cannot(Path::new("m.onnx"), "load", &"in node \"a\nb\tc\"").to_string();
+        assert!(error.contains(r#"in node "a\nb\tc""#) && error.lines().count() == 1, "{error}");
+    }
 }

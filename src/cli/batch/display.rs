@@ -5,6 +5,8 @@ use std::sync::Once;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::cli::color::harmless;
+
 /// The bars of a run.
 #[derive(Debug)]
 pub struct Display {
@@ -36,7 +38,7 @@ impl Display {
     pub fn job(&self, input: &Path) -> JobBar {
         let bar = self.bars.add(ProgressBar::new(0));
         bar.set_style(style("reading {wide_msg}"));
-        bar.set_message(input.display().to_string());
+        bar.set_message(harmless(&input.display().to_string()).into_owned());
         JobBar { bar, writes: Once::new() }
     }
 

@@ -4,7 +4,6 @@
 //! With a single pool, a thread that waits inside one conversion could start another: nothing would limit the number of
 //! models in memory, and small models would wait for the weights of large ones.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -16,6 +15,7 @@ use super::display::{Display, JobBar};
 use super::inputs::Input;
 use super::state::{Record, Stamp};
 use crate::cli::convert::{Converted, Summary, convert_model};
+use crate::cli::internal_error::guarded;
 use crate::error::{Error, Result};
 use crate::output::make_folder;
 use crate::source::Source;
@@ -62,7 +62,6 @@ impl Work<'_> {
         queue.sort_by_key(|input| std::cmp::Reverse(input.bytes));
         let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
         let (sender, results) = mpsc::channel();
-        let hook = silence_panics();
         std::thread::scope(|scope| {
             let jobs = self.jobs.min(queue.len());
             for _ in 0..jobs {
@@ -75,7 +74,8 @@ impl Work<'_> {
                     {
                         let start = Instant::now();
                         let bar = display.job(&input.path);
-                        let outcome = guarded(&input.path, || match &pool {
+                        let subject = input.path.display().to_string();
+                        let outcome = guarded(&subject, || match &pool {
                             Ok(pool) => pool.install(|| self.convert(input, &bar)),
                             // If the system has no more threads, the job's own does the work.
                             Err(_) => self.convert(input, &bar),
@@ -96,7 +96,6 @@ impl Work<'_> {
                 finished(result);
             }
         });
-        std::panic::set_hook(hook);
     }
 
     fn convert(self, input: &Input, bar: &JobBar) -> Result<Done> {
@@ -110,7 +109,8 @@ impl Work<'_> {
             make_folder(folder)?;
         }
         let progress = |done, total| bar.advance(done, total);
-        let (converted, pending) = convert_model(&source, start, &output, &args, &progress)?;
+        let (converted, pending) =
+            convert_model(&source, start, &output, (&input.choices, &args), &progress)?;
         pending.persist()?;
         let Converted { conversion, written, verification, seconds, .. } = converted;
         let summary = Summary::new(&input.path, &output, &conversion, &written, seconds)
@@ -142,37 +142,4 @@ fn sources(input: &Input, source: &Source) -> Vec<Stamp> {
     }
     files.extend(input.choices.files());
     files.iter().map(|file| Stamp::of(file)).collect()
-}
-
-/// Runs a conversion in which a panic ends that conversion only.
-fn guarded<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let message = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-        Err(Error::file(path, format!("a bug in tf2onnx-rs ended the conversion ({message})"))
-            .advice("run `tf2onnx-rs convert` on it, and report the output"))
-    })
-}
-
-type PanicHook = Box<dyn Fn(&std::panic::PanicHookInfo<'_>) + Sync + Send + 'static>;
-
-/// Removes the panic hook, since panics are reported with their inputs. Returns the hook.
-fn silence_panics() -> PanicHook {
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| {}));
-    hook
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_is_an_error_of_its_input() {
-        let error = guarded::<()>(Path::new("a.ckpt"), || panic!("index {} is out of range", 7)).unwrap_err();
-        let said = error.to_string();
-        assert!(said.starts_with("a.ckpt: a bug in tf2onnx-rs"), "{said}");
-        assert!(said.contains("index 7 is out of range"), "{said}");
-        assert_eq!(guarded(Path::new("a.ckpt"), || Ok(3)), Ok(3));
-    }
 }

@@ -4,13 +4,14 @@
 use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::ConversionArgs;
+use super::verified::CHECKS;
 use crate::cli::wording;
 use crate::error::{Error, Result};
 use crate::setting::Setting;
@@ -108,6 +109,28 @@ impl Choices {
         self.0.iter().map(texts).collect()
     }
 
+    /// The options as they could be typed, for the metadata of the model. Files have no folders, and options that do not change the
+    /// model are left out.
+    pub fn shown(&self) -> String {
+        let is_shown = |option: &&Arg| {
+            option.get_help_heading() != Some(CHECKS) && option.get_long() != Some("provenance")
+        };
+        let mut words: Vec<String> = vec![];
+        for option in options().iter().filter(is_shown) {
+            let name = option.get_long().unwrap_or_default();
+            for value in self.values(name).iter().map(|value| value.to_string_lossy()) {
+                let file = is_path(option, &value).then(|| Path::new(&*value).file_name()).flatten();
+                let value = file.map_or(value.clone(), |file| file.to_string_lossy());
+                match is_flag(option) {
+                    true if value == "true" => words.push(format!("--{name}")),
+                    true => {}
+                    false => words.push(quoted(&format!("--{name}={value}"))),
+                }
+            }
+        }
+        words.join(" ")
+    }
+
     /// The arguments of a conversion, if the choices were typed.
     ///
     /// # Errors
@@ -166,6 +189,12 @@ impl Choices {
         let matches = command().try_get_matches_from(tokens);
         matches.and_then(|matches| ConversionArgs::from_arg_matches(&matches))
     }
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_=./:,+@%".contains(c);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 /// An option as the user knows it: the Python module has the same options under other names.
@@ -271,6 +300,28 @@ mod tests {
         assert_eq!(text["network"], absolute("nets/mine.toml"));
         assert_eq!(text["signature"], ["g.pb"]);
         assert_eq!(typed(&["--network=lenet"]).to_text()["network"], ["lenet"]);
+    }
+
+    #[test]
+    fn a_model_shows_its_options_without_folders_and_checks() {
+        let shown = |tokens: &[&str]| typed(tokens).shown();
+        assert_eq!(shown(&[]), "");
+        assert_eq!(
+            shown(&[
+                "--provenance",
+                "--verify",
+                "--tolerance=0.1",
+                "--opset=15",
+                "--external-data",
+                "--outputs=a,b"
+            ]),
+            "--opset=15 --external-data --outputs=a --outputs=b"
+        );
+        assert_eq!(
+            shown(&["--graph=/home/me/secret/g.pb", "--network=/home/me/my net.toml", "--labels=../l.txt"]),
+            "--graph=g.pb '--network=my net.toml' --labels=l.txt"
+        );
+        assert_eq!(shown(&["--freeze=x=it's"]), "'--freeze=x=it'\\''s'");
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod verified;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use choices::Choices;
 pub use input::{InputArgs, image_size};
 pub use options::ConversionArgs;
 use standard_output::ToStandardOutput;
@@ -58,7 +59,7 @@ pub struct Args {
     #[arg(required_unless_present_any = ["given_input", "given_output"])]
     output: Option<PathBuf>,
     #[command(flatten)]
-    conversion: ConversionArgs,
+    conversion: Choices,
     #[command(flatten)]
     tf2onnx: Tf2onnxArgs,
     /// Write a report about what was read, assumed and converted, as a web page or as data (repeatable)
@@ -174,22 +175,23 @@ impl Args {
         progress: &(dyn Fn(u64, u64) + Sync),
     ) -> Result<(Source, Converted)> {
         let start = Instant::now();
-        let conversion_args = match self.tf2onnx.has_external_data() {
-            true => &self.conversion.clone().with_external_data(),
-            false => &self.conversion,
-        };
-        let source = Source::open(self.input(), &self.conversion.open_options())?;
+        let mut choices = self.conversion.clone();
+        if self.tf2onnx.has_external_data() {
+            choices.set("external-data", vec!["true".into()]);
+        }
+        let args = choices.typed()?;
+        let source = Source::open(self.input(), &args.open_options())?;
         let files = source.files();
         self.report.iter().try_for_each(|report| refuse_overwriting(&report.path, &files))?;
         if packed.is_some() {
             refuse_overwriting(self.output(), &files)?;
         }
-        let (mut converted, pending) = convert_model(&source, start, output, conversion_args, progress)?;
+        let (mut converted, pending) = convert_model(&source, start, output, (&choices, &args), progress)?;
         let notes = self.tf2onnx.notes(self.output()).into_iter();
         converted.conversion.notes.extend(notes.map(|text| Note::info(NoteKind::Options, text)));
         // The model is written only if the reports and the frozen graph can be written.
         reports.write(self, &converted)?;
-        self.tf2onnx.write_frozen_graph(&source, &self.conversion.input().to_options()?)?;
+        self.tf2onnx.write_frozen_graph(&source, &args.input().to_options()?)?;
         pending.persist()?;
         if let Some(packed) = packed {
             packed.pack(&converted.written)?;
@@ -239,13 +241,13 @@ pub struct Answer {
     pub model: Option<Vec<u8>>,
 }
 
-/// Converts an open model. `start` is when opening it began. Persisting the second result moves the model to `output`.
+/// Converts an open model as `args` say, which were made of `choices`. `start` is when opening it began. Persisting the second result moves the model to `output`.
 /// `progress` is called with the bytes written so far and in total.
 pub fn convert_model(
     source: &Source,
     start: Instant,
     output: &Path,
-    args: &ConversionArgs,
+    (choices, args): (&Choices, &ConversionArgs),
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<(Converted, Pending)> {
     let opening = start.elapsed().as_secs_f64();
@@ -261,5 +263,9 @@ pub fn convert_model(
         let converted = Converted { options, conversion, written, verification, seconds, opening, writing };
         Ok((converted, pending))
     };
-    args.convert_options().and_then(convert_and_write).map_err(|error| source.error(error))
+    let options = || {
+        let provenance = args.provenance.then(|| choices.shown());
+        Ok(ConvertOptions { provenance, ..args.convert_options()? })
+    };
+    options().and_then(convert_and_write).map_err(|error| source.error(error))
 }

@@ -52,6 +52,10 @@ pub struct ConversionArgs {
     /// Write the weights to a separate file, OUTPUT.data; models above 2 GiB always have one
     #[arg(long, help_heading = MODEL)]
     external_data: bool,
+    /// Write where the model comes from into its metadata: the SHA-256 of the input's files, the version of this program, and the
+    /// options, with names of files without their folders
+    #[arg(long, help_heading = MODEL)]
+    pub provenance: bool,
     /// Make these inputs NCHW instead of NHWC
     #[arg(long, help_heading = INTERFACE, value_name = "NAMES", value_delimiter = ',')]
     inputs_as_nchw: Vec<String>,
@@ -93,13 +97,6 @@ impl ConversionArgs {
     /// How the model is written.
     pub fn write_options(&self) -> WriteOptions {
         WriteOptions { external_data: self.external_data }
-    }
-
-    /// The same options, with the weights in a separate file.
-    #[must_use]
-    pub fn with_external_data(mut self) -> Self {
-        self.external_data = true;
-        self
     }
 
     /// The options that say what is converted.

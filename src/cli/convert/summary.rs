@@ -8,7 +8,7 @@ use super::Verification;
 use crate::cli::color::{HEADING, NOTE, styled};
 use crate::cli::{json, output, scope};
 use crate::convert::{
-    BatchNormSummary, Conversion, GraphOrigin, NetworkOrigin, Note, NoteKind, Origin, UnusedScope,
+    BatchNormSummary, Conversion, GraphOrigin, NetworkOrigin, Note, NoteKind, Origin, Provenance, UnusedScope,
 };
 use crate::inspect::TensorSummary;
 use crate::onnx::WrittenFiles;
@@ -53,6 +53,7 @@ pub struct Summary<'a> {
     float16: Option<&'a Float16>,
     preprocess: Option<&'static str>,
     labels: usize,
+    provenance: Option<&'a Provenance>,
     unused_variables: &'a [UnusedScope],
     notes: Vec<Note>,
     verification: Option<&'a Verification>,
@@ -100,6 +101,7 @@ impl<'a> Summary<'a> {
             float16: conversion.float16.as_ref(),
             preprocess: conversion.preprocessing.name(),
             labels: conversion.labels,
+            provenance: conversion.provenance.as_ref(),
             unused_variables: &conversion.unused.scopes,
             notes: conversion.notes.iter().cloned().chain(left_weights(output, written)).collect(),
             verification: None,
@@ -164,6 +166,10 @@ impl<'a> Summary<'a> {
         }
         if self.labels > 0 {
             lines.push(format!("{} in the metadata", output::count(self.labels, "class name")));
+        }
+        if let Some(provenance) = self.provenance {
+            let files = output::count(provenance.files.len(), "file");
+            lines.push(format!("SHA-256 of {files}, version and options in the metadata"));
         }
         lines.extend(self.moving_averages.note());
         lines.extend(self.notes.iter().map(|note| styled(NOTE, &note.to_string())));

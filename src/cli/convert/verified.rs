@@ -18,12 +18,12 @@ use crate::setting::Setting;
 use crate::source::Source;
 use crate::temporary::Temporary;
 use crate::verify::{
-    ArrayFile, Difference, Executable, FLOAT16_TOLERANCE, InputSource, Named, RandomInputs, TOLERANCE,
-    compare, compare_all, departs, find, is_contradiction, read_arrays,
+    ArrayFile, Difference, Executable, FLOAT16_TOLERANCE, InputSource, Limit, Limits, Named, RandomInputs,
+    TOLERANCE, compare, compare_all, departs, find, is_contradiction, read_arrays,
 };
 
 /// The heading of these options in the help.
-const CHECKS: &str = "Verification";
+pub const CHECKS: &str = "Verification";
 
 /// Whether and how a model is verified.
 #[derive(Debug, Clone, clap::Args)]
@@ -40,6 +40,10 @@ pub struct VerificationArgs {
     #[arg(long, help_heading = CHECKS, value_name = "X", value_parser = tolerance, requires = "verify",
           allow_negative_numbers = true)]
     tolerance: Option<f64>,
+    /// What the model may use while --verify runs it: seconds=N, or memory=N bytes, NMB or NGB (repeatable) [default: by the sizes of
+    /// the model and its inputs]
+    #[arg(long, help_heading = CHECKS, value_name = "KEY=VALUE", requires = "verify")]
+    verify_limit: Vec<Limit>,
 }
 
 /// The verdict on a model. A model that differs from the TensorFlow graph is an error instead.
@@ -206,9 +210,10 @@ impl VerificationArgs {
         path: &Path,
         tolerance: f64,
     ) -> Result<Verification> {
+        let limits = Limits::of(Setting::VerifyLimit, &self.verify_limit);
         // If it cannot be run or evaluated, the model may still be right.
         let unverified = |error: &Error| Ok(Verification::unverified(tolerance, error));
-        let model = match Executable::load(path) {
+        let model = match Executable::load_within(path, &limits) {
             Ok(model) => model,
             Err(error) => return self.compare_before((source, conversion), path, tolerance, &error),
         };
@@ -245,7 +250,8 @@ impl VerificationArgs {
         };
         // From here on, the weights are read from the source.
         drop(model);
-        let mut execute = |model: &onnx::Model, inputs: &[Named]| executable(model, path)?.run(inputs);
+        let mut execute =
+            |model: &onnx::Model, inputs: &[Named]| executable(model, path, &limits)?.run(inputs);
         let evaluated = match conversion.evaluate_past(source, &inputs, &departs, &mut execute) {
             Ok(evaluated) => evaluated,
             Err(error) => return unverified(&error),
@@ -280,8 +286,9 @@ impl VerificationArgs {
                 Some(names.iter().filter_map(array).collect::<Vec<Named>>())
             }
         };
+        let limits = Limits::of(Setting::VerifyLimit, &self.verify_limit);
         let mut probe = |model: &onnx::Model, given: Option<&[Named]>| {
-            let model = executable(model, path)?;
+            let model = executable(model, path, &limits)?;
             let declared = model.inputs()?;
             let inputs = match given {
                 None => InputSource::Random(RandomInputs::default()).arrays(&declared)?,
@@ -309,10 +316,10 @@ impl VerificationArgs {
 }
 
 /// A model with other outputs, to look at tensors inside of the one at `path`. It is written beside that.
-fn executable(model: &onnx::Model, path: &Path) -> Result<Executable> {
+fn executable(model: &onnx::Model, path: &Path, limits: &Limits) -> Result<Executable> {
     let path = path.with_file_name("inside.onnx");
     write_model(model, &path, &WriteOptions { external_data: false }, &|_, _| ())?;
-    Executable::load(&path)
+    Executable::load_within(&path, limits)
 }
 
 /// A model that is written and not yet renamed to the output.

@@ -167,7 +167,10 @@ fn onnx(onnx: &OnnxSummary) -> Vec<String> {
     let producer = format!("{} {}", onnx.producer_name, onnx.producer_version);
     let producer = if producer.trim().is_empty() { "an unnamed program" } else { producer.trim() };
     let mut lines = vec![format!("{}, IR version {}, by {producer}", sets.join(", "), onnx.ir_version)];
-    lines.extend(onnx.metadata.iter().map(|(key, value)| format!("{key}: {value}")));
+    for (key, value) in &onnx.metadata {
+        // An empty value has a line, too.
+        lines.extend(value.split('\n').map(|line| format!("{key}: {line}").trim_end().to_owned()));
+    }
     lines.extend(onnx.external_data.iter().map(|file| {
         let tensors = output::count(file.tensors, "tensor");
         let bytes = file.bytes.map_or_else(|| "missing".to_owned(), output::bytes);

@@ -93,7 +93,7 @@ impl Nodes for Formula<'_, '_, '_> {
 
     fn axis(&self, axis: i64) -> i64 {
         match self.rank {
-            Some(rank) if axis < 0 => axis + rank as i64,
+            Some(rank) if axis < 0 => axis.saturating_add(rank as i64),
             _ => axis,
         }
     }

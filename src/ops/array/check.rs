@@ -8,6 +8,11 @@ use crate::ops::checks::{known_lengths, not_below, vector};
 use crate::ops::infer::Inputs;
 use crate::tensor::{Constant, for_each_number};
 
+/// The masks of a slice have a bit for each of its begins, and there are fewer of them.
+///
+/// Source: `ValidateStridedSliceOp` in `tensorflow/core/util/strided_slice_op.cc`.
+const MAX_SLICED: usize = 32;
+
 pub fn reshape(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
     vector(inputs, 1, "shape")?;
     let lengths = known_lengths(inputs, 1);
@@ -225,7 +230,15 @@ pub fn blocks(inputs: &Inputs<'_>, node: &Node, blocks: Blocks) -> Result<()> {
     }
 }
 
-pub fn strided_slice(_: &Inputs<'_>, node: &Node) -> Result<()> {
+pub fn strided_slice(inputs: &Inputs<'_>, node: &Node) -> Result<()> {
+    let mut lengths = vec![];
+    for (index, name) in [(1, "begin"), (2, "end"), (3, "strides")] {
+        vector(inputs, index, name)?;
+        lengths.extend(inputs.shape(index)?.dim(0));
+    }
+    if lengths.iter().any(|&length| length >= MAX_SLICED || Some(&length) != lengths.first()) {
+        return Err(node.error(format!("its begins, ends and strides are {lengths:?} numbers")));
+    }
     match node.int("ellipsis_mask", 0) {
         mask if mask.count_ones() > 1 => Err(node.error("it has more than one ellipsis")),
         _ => Ok(()),

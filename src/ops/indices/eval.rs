@@ -4,6 +4,7 @@
 //! `ConcatOffset` in `tensorflow/core/ops/array_ops.cc`.
 
 use crate::graph::Node;
+use crate::graph::axis::axis_from_front;
 use crate::tensor::{DType, Tensor};
 
 pub fn broadcast_args(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
@@ -26,13 +27,13 @@ pub fn concat_offset(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let (axis, shapes) = inputs.split_first()?;
     let rank = shapes.first()?.integers()?.len();
     let axis = axis.integer()?;
-    let axis = usize::try_from(if axis < 0 { axis + rank as i64 } else { axis }).ok()?;
-    let mut start = 0;
+    let axis = axis_from_front(axis, rank)?;
+    let mut start = 0i64;
     let mut offsets = vec![];
     for shape in shapes {
         let mut offset = vec![0; rank];
         *offset.get_mut(axis)? = start;
-        start += shape.integers()?.get(axis)?;
+        start = start.checked_add(*shape.integers()?.get(axis)?)?;
         offsets.push(Tensor::from_integers(shape.dtype(), &[rank], &offset)?);
     }
     Some(offsets)

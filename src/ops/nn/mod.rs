@@ -8,7 +8,7 @@ mod variants;
 
 use self::lower::transposed::transposed_convolution;
 use super::{Op, op};
-use crate::graph::own_ops::LAYER_NORMALIZATION;
+use crate::graph::own_ops::{GROUP_NORMALIZATION, LAYER_NORMALIZATION};
 use crate::ops::infer::like_first_input;
 
 const SMALLER_THAN_WINDOW: &str =
@@ -166,6 +166,9 @@ pub const OPS: &[Op] = &[
         lower::loss::sparse_softmax_cross_entropy,
         &["LogSoftmax", "OneHot", "Mul", "ReduceSum", "Neg"],
     ),
+    op(GROUP_NORMALIZATION)
+        .shape(like_first_input)
+        .lower(lower::group_norm::group_normalization, &["InstanceNormalization", "Reshape"]),
     op(LAYER_NORMALIZATION)
         .shape(like_first_input)
         .lower(lower::layer_norm::layer_normalization, &["LayerNormalization", "ReduceMean", "Sub"])

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::graph::window::Window;
 use crate::graph::{Attr, Node, Padding, Shape, TensorType};
+use crate::ops::checks;
 use crate::ops::infer::Inputs;
 use crate::ops::nn::SizeOf;
 use crate::setting::Setting;
@@ -11,6 +12,7 @@ use crate::tensor::DType;
 /// Convolution of images, which have rank 4, or of volumes, which have rank 5; the filter is spatial axes, input channels, output
 /// channels.
 pub fn convolution(inputs: &Inputs<'_>, node: &Node, rank: usize) -> Result<Vec<TensorType>> {
+    checks::rank(inputs, 1, "filter", rank)?;
     let (input, filter) = (inputs.shape(0)?, inputs.shape(1)?);
     let channels = input.dim(node.data_format().channel_axis(rank));
     // More input channels than the filter has: a grouped convolution.
@@ -25,8 +27,10 @@ pub fn convolution(inputs: &Inputs<'_>, node: &Node, rank: usize) -> Result<Vec<
 
 /// Depthwise convolution; the filter is spatial axes, input channels, channel multiplier.
 pub fn depthwise_convolution(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    checks::rank(inputs, 1, "filter", 4)?;
     let filter = inputs.shape(1)?;
-    let channels = filter.dim(2).zip(filter.dim(3)).map(|(channels, multiplier)| channels * multiplier);
+    let parts = filter.dim(2).zip(filter.dim(3));
+    let channels = parts.and_then(|(channels, multiplier)| channels.checked_mul(multiplier));
     windowed(inputs, node, 4, &[filter.dim(0), filter.dim(1)], channels)
 }
 
@@ -46,9 +50,7 @@ fn windowed(
 ) -> Result<Vec<TensorType>> {
     let input = inputs.shape(0)?;
     let dtype = inputs.dtype(0)?;
-    if input.rank().is_some_and(|actual| actual != rank) {
-        return Err(node.error(format!("its input of shape {input} does not have rank {rank}")));
-    }
+    checks::rank(inputs, 0, "input", rank)?;
     let format = node.data_format();
     let (strides, dilations) = (node.spatial_sizes("strides", rank)?, node.spatial_sizes("dilations", rank)?);
     let padding = node.padding()?;
@@ -75,8 +77,13 @@ pub fn batch_norm(inputs: &Inputs<'_>, node: &Node, statistics: usize) -> Result
     // Volumes have formats of their own.
     let volumes = if node.text("data_format").is_some_and(|format| format.len() == 5) { 5 } else { 4 };
     let rank = input.shape.rank().unwrap_or(volumes);
+    // Images and volumes in TensorFlow; layers of networks that are built here may normalize vectors.
+    if rank < 2 {
+        return Err(node.error(format!("its input of shape {} has no channels", input.shape)));
+    }
     let channels = input.shape.dim(node.data_format().channel_axis(rank));
     for (index, what) in [(1, "scale"), (2, "offset"), (3, "mean"), (4, "variance")] {
+        checks::rank(inputs, index, what, 1)?;
         let length = inputs.shape(index)?.dim(0);
         if let (Some(length), Some(channels)) = (length, channels)
             && length != channels
@@ -93,6 +100,7 @@ pub fn batch_norm(inputs: &Inputs<'_>, node: &Node, statistics: usize) -> Result
 
 /// Images, which have four axes.
 pub fn local_response_normalization(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
+    checks::rank(inputs, 0, "input", 4)?;
     let input = inputs.tensor_type(0)?;
     let shape = if input.shape.rank().is_some() { input.shape.clone() } else { Shape::of_rank(4) };
     Ok(vec![TensorType::new(input.dtype, shape)])
@@ -105,6 +113,8 @@ pub fn transposed_convolution(
     rank: usize,
     size_of: SizeOf,
 ) -> Result<Vec<TensorType>> {
+    checks::rank(inputs, 1, "filter", rank)?;
+    checks::rank(inputs, 2, "input", rank)?;
     let format = node.data_format();
     let (channels, first) = (format.channel_axis(rank), format.first_spatial_axis());
     let described = match size_of {
@@ -135,6 +145,7 @@ pub fn max_pool_with_argmax(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<Tens
 }
 
 pub fn extract_patches(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    checks::rank(inputs, 0, "input", 4)?;
     let input = inputs.tensor_type(0)?;
     let [sizes, strides, rates] = ["ksizes", "strides", "rates"].map(|name| node.spatial_sizes(name, 4));
     let (sizes, strides, rates) = (sizes?, strides?, rates?);
@@ -163,6 +174,7 @@ pub fn volume_patches(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType
 }
 
 pub fn dilation(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    checks::rank(inputs, 1, "filter", 3)?;
     let filter = inputs.shape(1)?;
     let mut dilated = node.clone();
     dilated.attrs.insert("dilations", Attr::Ints(node.ints("rates").to_vec()));

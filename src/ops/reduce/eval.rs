@@ -4,16 +4,13 @@ use ndarray::{ArrayD, Axis, arr0};
 
 use super::Reduction;
 use crate::graph::Node;
+use crate::graph::axis::axis_from_front;
 use crate::tensor::Tensor;
 
 /// The axes to reduce, the last one first.
 fn axes(rank: usize, tensor: &Tensor) -> Option<Vec<usize>> {
-    let mut axes: Vec<usize> = tensor
-        .integers()?
-        .into_iter()
-        .map(|axis| if axis < 0 { axis + rank as i64 } else { axis })
-        .map(|axis| usize::try_from(axis).ok().filter(|&axis| axis < rank))
-        .collect::<Option<_>>()?;
+    let mut axes: Vec<usize> =
+        tensor.integers()?.into_iter().map(|axis| axis_from_front(axis, rank)).collect::<Option<_>>()?;
     axes.sort_unstable_by(|a, b| b.cmp(a));
     axes.dedup();
     Some(axes)

@@ -5,7 +5,7 @@
 
 use crate::error::Result;
 use crate::graph::Node;
-use crate::tensor::{Constant, DType, element_count};
+use crate::tensor::{Constant, DType};
 
 /// The product of weights and of factors for their last axes, in any order; `None` for other products.
 ///
@@ -24,9 +24,9 @@ pub fn product(node: &Node, [a, b]: [&Constant; 2]) -> Result<Option<Constant>> 
         return Ok(None);
     }
     let Some(values) = factors.to_f32s()? else { return Ok(None) };
-    let (Some(count), length) = (element_count(weights.shape()), values.len()) else { return Ok(None) };
-    let flat = weights.reshaped(&[count / length, length]);
-    Ok(Some(flat.scaled(1, values.into()).reshaped(weights.shape())))
+    let Some(rows) = weights.len().checked_div(values.len()) else { return Ok(None) };
+    let flat = weights.reshaped(&[rows, values.len()])?;
+    flat.scaled(1, values.into())?.reshaped(weights.shape()).map(Some)
 }
 
 #[cfg(test)]
@@ -43,7 +43,7 @@ mod tests {
             outputs: vec![],
         };
         let counting = |shape: &[usize]| {
-            let count = element_count(shape).unwrap();
+            let count: usize = shape.iter().product();
             Constant::from_f32(shape.to_vec(), &(1..=count).map(|value| value as f32).collect::<Vec<_>>())
         };
         let found = product(&node, [&counting(factors), &counting(weights)]).unwrap();

@@ -7,6 +7,8 @@
 //! Sources: "ProtoJSON Format" in the documentation of protocol buffers; `getStringParam`, `getDtypeParam` and
 //! `getTensorShapeParam` in `tfjs-converter/src/operations/operation_mapper.ts`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use prost::Message;
@@ -191,7 +193,7 @@ fn enum_number(descriptor: &EnumDescriptor, json: &Json) -> Result<i32, Wrong> {
         return Ok(value.number());
     }
     let referred = name.strip_suffix("_REF").and_then(|name| descriptor.get_value_by_name(name));
-    referred.map(|value| value.number() + REF_OFFSET).ok_or_else(unknown)
+    referred.and_then(|value| value.number().checked_add(REF_OFFSET)).ok_or_else(unknown)
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Sources: `ModelJSON` in `tfjs-core/src/io/types.ts`, `GraphModel.loadWithWeightMap` in
 //! `tfjs-converter/src/executor/graph_model.ts`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::path::Path;
 
 use serde::Deserialize;
@@ -50,7 +52,7 @@ fn has_head(path: &Path, is_wanted: impl Fn(&[u8]) -> bool) -> bool {
     let file = (is_json(path) && path.is_file()).then(|| MappedFile::open(path).ok()).flatten();
     file.is_some_and(|file| {
         let text = file.bytes().trim_ascii_start();
-        is_wanted(&text[..text.len().min(HEAD_BYTES)])
+        is_wanted(text.get(..HEAD_BYTES).unwrap_or(text))
     })
 }
 

@@ -8,6 +8,8 @@
 //! Sources: `tfjs-converter/python/tensorflowjs/{write_weights,quantization}.py`; `decodeWeight` in
 //! `tfjs-core/src/io/io_utils.ts`, whose arithmetic on quantized weights is that of JavaScript: float64.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
@@ -95,7 +97,7 @@ impl Stored {
                 None => Some(joined.length_of_texts(&weight.shape).ok_or_else(short)?),
             };
             let bytes = length.and_then(|length| joined.part(joined.offset, length)).ok_or_else(short)?;
-            joined.offset += bytes.len();
+            joined.offset = joined.offset.saturating_add(bytes.len());
             self.weights.insert(weight.name.clone(), StoredWeight { weight: weight.clone(), bytes });
         }
         Ok(())
@@ -197,15 +199,15 @@ impl Joined {
     fn part(&self, start: usize, length: usize) -> Option<Bytes> {
         let (mut start, mut copied) = (start, vec![]);
         for part in &self.parts {
-            if start >= part.len() && (length > 0 || start > part.len()) {
-                start -= part.len();
+            let Some(here) = part.len().checked_sub(start).filter(|&here| here > 0 || length == 0) else {
+                start = start.saturating_sub(part.len());
                 continue;
+            };
+            let missing = length.saturating_sub(copied.len());
+            if copied.is_empty() && missing <= here {
+                return Some(part.slice(start..start.checked_add(missing)?));
             }
-            let missing = length - copied.len();
-            if copied.is_empty() && missing <= part.len() - start {
-                return Some(part.slice(start..start + missing));
-            }
-            copied.extend_from_slice(&part[start..part.len().min(start + missing)]);
+            copied.extend_from_slice(part.get(start..)?.get(..missing.min(here))?);
             start = 0;
             if copied.len() == length {
                 return Some(copied.into());
@@ -222,7 +224,7 @@ impl Joined {
             let length = u32::from_le_bytes(length.as_ref().try_into().ok()?);
             end = end.checked_add(LENGTH_BYTES)?.checked_add(length as usize)?;
         }
-        Some(end - self.offset)
+        end.checked_sub(self.offset)
     }
 }
 

@@ -3,17 +3,12 @@
 use ndarray::{ArrayD, ArrayViewD, Axis, Slice, concatenate, stack};
 
 use crate::graph::Node;
+use crate::graph::axis::axis_from_front;
 use crate::graph::slice::StridedSlice;
 use crate::ops::array::AxisInput;
 use crate::tensor::DType;
 use crate::tensor::Tensor;
 use crate::tensor::same_type;
-
-/// An axis counted from the front.
-pub fn axis_of(axis: i64, rank: usize) -> Option<usize> {
-    let axis = if axis < 0 { axis + rank as i64 } else { axis };
-    usize::try_from(axis).ok().filter(|&axis| axis < rank)
-}
 
 pub fn lengths(tensor: &Tensor) -> Option<Vec<usize>> {
     tensor.integers()?.into_iter().map(|length| usize::try_from(length).ok()).collect()
@@ -57,7 +52,7 @@ pub fn reshape(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
 pub fn expand_dims(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [input, axis] = inputs else { return None };
     let mut shape = input.shape().to_vec();
-    shape.insert(axis_of(axis.integer()?, shape.len() + 1)?, 1);
+    shape.insert(axis_from_front(axis.integer()?, shape.len() + 1)?, 1);
     Some(vec![reshaped(input, &shape)?])
 }
 
@@ -66,7 +61,8 @@ pub fn squeeze(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let shape = input.shape();
     let named =
         if node.ints("squeeze_dims").is_empty() { node.ints("axis") } else { node.ints("squeeze_dims") };
-    let named = named.iter().map(|&axis| axis_of(axis, shape.len())).collect::<Option<Vec<usize>>>()?;
+    let named =
+        named.iter().map(|&axis| axis_from_front(axis, shape.len())).collect::<Option<Vec<usize>>>()?;
     let goes = |axis: usize| if named.is_empty() { shape[axis] == 1 } else { named.contains(&axis) };
     let kept: Vec<usize> = (0..shape.len()).filter(|&axis| !goes(axis)).map(|axis| shape[axis]).collect();
     Some(vec![reshaped(input, &kept)?])
@@ -98,13 +94,13 @@ macro_rules! join {
 }
 
 pub fn pack(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
-    let axis = axis_of(node.int("axis", 0), inputs.first()?.shape().len() + 1)?;
+    let axis = axis_from_front(node.int("axis", 0), inputs.first()?.shape().len() + 1)?;
     Some(vec![join!(inputs, stack, axis)])
 }
 
 pub fn unpack(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let input = inputs.first()?;
-    let axis = axis_of(node.int("axis", 0), input.shape().len())?;
+    let axis = axis_from_front(node.int("axis", 0), input.shape().len())?;
     let part = |index: usize| same_type!(input, array => array.index_axis(Axis(axis), index).to_owned());
     Some((0..input.shape()[axis]).map(part).collect())
 }
@@ -114,7 +110,7 @@ pub fn concat(inputs: &[&Tensor], axis: AxisInput) -> Option<Vec<Tensor>> {
         AxisInput::First => inputs.split_first()?,
         AxisInput::Last => inputs.split_last()?,
     };
-    let axis = axis_of(axis.integer()?, inputs.first()?.shape().len())?;
+    let axis = axis_from_front(axis.integer()?, inputs.first()?.shape().len())?;
     Some(vec![join!(inputs, concatenate, axis)])
 }
 
@@ -162,7 +158,7 @@ pub fn gather(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
         return None;
     }
     let axis = inputs.get(2).map_or(Some(0), |axis| axis.integer())?;
-    let axis = axis_of(axis, input.shape().len())?;
+    let axis = axis_from_front(axis, input.shape().len())?;
     let positions = lengths(indices)?;
     if positions.iter().any(|&position| position >= input.shape()[axis]) {
         return None;
@@ -236,7 +232,7 @@ pub fn reverse(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [input, axes] = inputs else { return None };
     let mut result = Tensor::clone(input);
     for axis in axes.integers()? {
-        let axis = axis_of(axis, input.shape().len())?;
+        let axis = axis_from_front(axis, input.shape().len())?;
         result = same_type!(result, array => {
             let mut array: ArrayD<_> = array;
             array.invert_axis(Axis(axis));
@@ -248,7 +244,7 @@ pub fn reverse(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
 
 pub fn split(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [axis, input] = inputs else { return None };
-    let axis = axis_of(axis.integer()?, input.shape().len())?;
+    let axis = axis_from_front(axis.integer()?, input.shape().len())?;
     let parts = usize::try_from(node.int("num_split", 0)).ok().filter(|&parts| parts > 0)?;
     let length = input.shape()[axis];
     if !length.is_multiple_of(parts) {

@@ -3,8 +3,9 @@
 use ndarray::{ArrayD, ArrayView1, Axis, Slice};
 
 use crate::graph::Node;
+use crate::graph::axis::axis_from_front;
 use crate::ops::Parameter;
-use crate::ops::array::eval::basic::{axis_of, lengths};
+use crate::ops::array::eval::basic::lengths;
 use crate::tensor::Tensor;
 use crate::tensor::same_type;
 use crate::tensor::{DType, element_count};
@@ -22,7 +23,7 @@ pub fn is_tied(node: &Node, inputs: &[&Tensor]) -> bool {
 /// The index, along an axis, of the first element that no other beats.
 pub fn arg(node: &Node, inputs: &[&Tensor], beats: impl Fn(f64, f64) -> bool) -> Option<Vec<Tensor>> {
     let [input, axis] = inputs else { return None };
-    let axis = axis_of(axis.integer()?, input.shape().len())?;
+    let axis = axis_from_front(axis.integer()?, input.shape().len())?;
     if input.shape()[axis] == 0 {
         return None;
     }
@@ -85,7 +86,7 @@ pub fn accumulate(
     combine: impl Fn(f32, f32) -> f32,
 ) -> Option<Vec<Tensor>> {
     let [Tensor::Float32(input), axis] = inputs else { return None };
-    let axis = Axis(axis_of(axis.integer()?, input.ndim())?);
+    let axis = Axis(axis_from_front(axis.integer()?, input.ndim())?);
     let (exclusive, reverse) = (node.bool("exclusive", false), node.bool("reverse", false));
     let mut result = input.clone();
     for mut lane in result.lanes_mut(axis) {
@@ -106,7 +107,8 @@ pub fn accumulate(
 pub fn reverse_sequence(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [input, counts] = inputs else { return None };
     let rank = input.shape().len();
-    let (time, batch) = (axis_of(node.int("seq_dim", 0), rank)?, axis_of(node.int("batch_dim", 0), rank)?);
+    let (time, batch) =
+        (axis_from_front(node.int("seq_dim", 0), rank)?, axis_from_front(node.int("batch_dim", 0), rank)?);
     let (counts, length) = (lengths(counts)?, input.shape()[time]);
     if time == batch || counts.len() != input.shape()[batch] || counts.iter().any(|&count| count > length) {
         return None;
@@ -133,7 +135,7 @@ pub fn one_hot(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let depth = usize::try_from(depth.integer()?).ok()?;
     let (on, off) = (*on.first()?, *off.first()?);
     let rank = indices.shape().len() + 1;
-    let axis = axis_of(node.int("axis", -1), rank)?;
+    let axis = axis_from_front(node.int("axis", -1), rank)?;
     element_count(&[indices.shape(), &[depth]].concat())?;
     let spread = |index: i64| (0..depth).map(move |position| if position as i64 == index { on } else { off });
     let elements: Vec<f32> = indices.integers()?.into_iter().flat_map(spread).collect();
@@ -146,7 +148,7 @@ pub fn one_hot(node: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
 /// Parts of given lengths; one of them may be -1, the rest.
 pub fn split(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [input, sizes, axis] = inputs else { return None };
-    let axis = axis_of(axis.integer()?, input.shape().len())?;
+    let axis = axis_from_front(axis.integer()?, input.shape().len())?;
     let (length, sizes) = (input.shape()[axis], sizes.integers()?);
     let known = sizes.iter().filter_map(|&size| usize::try_from(size).ok());
     let known = known.fold(0usize, usize::saturating_add);
@@ -166,7 +168,7 @@ pub fn roll(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
     let [input, shifts, axes] = inputs else { return None };
     let mut result = Tensor::clone(input);
     for (shift, axis) in shifts.integers()?.into_iter().zip(axes.integers()?) {
-        let axis = axis_of(axis, input.shape().len())?;
+        let axis = axis_from_front(axis, input.shape().len())?;
         let length = input.shape()[axis] as i64;
         if length == 0 {
             continue;

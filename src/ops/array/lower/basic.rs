@@ -36,7 +36,7 @@ pub fn placeholder_with_default(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Res
     let default = cx.constant(default).cloned();
     cx.input(node.into());
     if let Some(default) = default {
-        cx.default_of_input(node.into(), default);
+        cx.default_of_input(node.into(), default)?;
     }
     Ok(())
 }
@@ -90,7 +90,7 @@ pub fn squeeze(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let dropped: Vec<bool> = if named.is_empty() {
         cx.shape(input).dims().unwrap_or_default().iter().map(|&dim| dim == Some(1)).collect()
     } else {
-        let axes: Vec<usize> = named.iter().map(|axis| axis.rem_euclid(rank as i64) as usize).collect();
+        let axes = node.axes(named, rank)?;
         (0..rank).map(|axis| axes.contains(&axis)).collect()
     };
     let (name, layout) = cx.stored(input)?;

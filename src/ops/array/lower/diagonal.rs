@@ -122,7 +122,7 @@ fn picked(
     let indices: Vec<i64> = positions.iter().map(|position| position.unwrap_or(0) as i64).collect();
     let is_there: Vec<bool> = positions.iter().map(Option::is_some).collect();
     let shape = shape.to_vec();
-    let indices = Constant::from_i64(vec![indices.len()], &indices).reshaped(&shape);
+    let indices = Constant::from_i64(shape.clone(), &indices);
     let indices = cx.initializer(&format!("{}/places", node.name), indices, &[]);
     let attributes = vec![("axis", Attribute::Int(-1))];
     let layout = Layout::tensorflow_of(cx.shape(tensor));

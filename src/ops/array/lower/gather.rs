@@ -45,8 +45,8 @@ pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     }
     // With batch axes: the axis goes behind them, and each index is a position on it.
     let (rank, indices_rank) = (cx.rank(node, data)?, cx.rank(node, indices)?);
-    let axis = axis.rem_euclid(rank.max(1) as i64) as usize;
-    let batch = if batch_dims < 0 { batch_dims + indices_rank as i64 } else { batch_dims };
+    let axis = node.axis(axis, rank)?;
+    let batch = if batch_dims < 0 { batch_dims.saturating_add(indices_rank as i64) } else { batch_dims };
     let batch = usize::try_from(batch).map_err(|_| node.error("it has more batch axes than its indices"))?;
     if batch == 0 {
         cx.emit(node, "Gather", vec![name, positions], layout, vec![("axis", Attribute::Int(axis as i64))]);

@@ -4,6 +4,7 @@
 //! Squeeze and Unsqueeze in <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
+use crate::graph::axis::axis_from_front;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
@@ -39,7 +40,7 @@ pub fn concat(cx: &mut Lowering<'_>, node: NodeRef<'_>, axis: AxisInput) -> Resu
         });
     }
     let stored_axis = match rank {
-        Some(rank) => layout.stored_axis(axis.rem_euclid(rank.max(1) as i64) as usize) as i64,
+        Some(rank) => layout.stored_axis(node.axis(axis, rank)?) as i64,
         None => axis,
     };
     cx.emit(node, "Concat", names, layout, vec![("axis", Attribute::Int(stored_axis))]);
@@ -83,7 +84,7 @@ pub fn expand_dims(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, layout) = cx.stored(input)?;
     let (axis, layout) = match cx.shape(input).rank() {
         Some(rank) => {
-            let axis = if axis < 0 { axis + rank as i64 + 1 } else { axis } as usize;
+            let axis = node.axis(axis, rank + 1)?;
             let layout = layout.with(axis);
             (layout.stored_axis(axis) as i64, layout)
         }
@@ -119,12 +120,8 @@ pub fn pack(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// A constant with a new axis of length 1.
 fn with_new_axis(constant: &Constant, axis: i64) -> Option<Constant> {
     let mut shape = constant.shape().to_vec();
-    let rank = i64::try_from(shape.len()).ok()? + 1;
-    let axis = usize::try_from(if axis < 0 { axis + rank } else { axis }).ok()?;
-    (axis <= shape.len()).then(|| {
-        shape.insert(axis, 1);
-        constant.reshaped(&shape)
-    })
+    shape.insert(axis_from_front(axis, shape.len() + 1)?, 1);
+    constant.reshaped(&shape).ok()
 }
 
 /// The sizes of equal parts of an axis of a value, or how many parts there are.
@@ -157,7 +154,7 @@ pub fn split(cx: &mut Lowering<'_>, node: NodeRef<'_>, parts: Parts) -> Result<(
     let (name, layout) = cx.stored(input)?;
     let (axis, length) = match cx.shape(input).rank() {
         Some(rank) => {
-            let axis = axis.rem_euclid(rank.max(1) as i64) as usize;
+            let axis = node.axis(axis, rank)?;
             (layout.stored_axis(axis) as i64, cx.shape(input).dim(axis))
         }
         None => (axis, None),
@@ -243,11 +240,10 @@ pub fn unpack(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let count = node.outputs.len();
     let name = cx.in_tensorflow_layout(input)?;
     let axis = node.int("axis", 0);
-    let length = cx
-        .shape(input)
-        .rank()
-        .filter(|&rank| rank > 0)
-        .and_then(|rank| cx.shape(input).dim(axis.rem_euclid(rank as i64) as usize));
+    let length = match cx.shape(input).rank() {
+        Some(rank) => cx.shape(input).dim(node.axis(axis, rank)?),
+        None => None,
+    };
     let axes = cx.vector(node, "axes", &[axis]);
     let (sizes, mut attributes) = equal_parts(cx, node, length, count)?;
     attributes.push(("axis", Attribute::Int(axis)));

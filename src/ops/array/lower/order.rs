@@ -21,7 +21,7 @@ pub fn transpose(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let Some(perm) = cx.known_integers(node, 1)? else { return coordinates::transpose(cx, node) };
     let rank = perm.len();
-    let axes: Vec<usize> = perm.iter().map(|axis| axis.rem_euclid(rank.max(1) as i64) as usize).collect();
+    let axes = node.axes(&perm, rank)?;
     if let Some(constant) = cx.constant(input).cloned()
         && constant.shape().len() == rank
         && (0..rank).all(|axis| axes.contains(&axis))
@@ -29,7 +29,7 @@ pub fn transpose(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let name = format!("{}:0", node.name);
         cx.set(
             node.into(),
-            crate::lower::context::Value::Constant { name, constant: constant.permuted(&axes) },
+            crate::lower::context::Value::Constant { name, constant: constant.permuted(&axes)? },
         );
         return Ok(());
     }
@@ -41,7 +41,7 @@ pub fn transpose(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         return Ok(());
     }
     let renamed = layout.axes().iter().filter_map(|axis| axes.iter().position(|other| other == axis));
-    cx.alias_in_layout(node.into(), input, Layout::of_axes(renamed.collect()))
+    cx.alias_in_layout(node.into(), input, Layout::of_axes(renamed.collect())?)
 }
 
 pub fn reverse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
@@ -64,7 +64,7 @@ pub fn reverse(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, layout) = cx.stored(input)?;
     let axes: Vec<i64> = match cx.shape(input).rank() {
         Some(rank) => {
-            let axes = axes.iter().map(|axis| axis.rem_euclid(rank.max(1) as i64) as usize);
+            let axes = node.axes(&axes, rank)?.into_iter();
             axes.map(|axis| layout.stored_axis(axis) as i64).collect()
         }
         None => axes,
@@ -92,9 +92,10 @@ pub fn reverse_sequence(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> 
         Some(rank) => rank,
     };
     let [time, batch] = given.map(|axis| {
-        let from_front = if axis < 0 { axis + rank as i64 } else { axis };
-        usize::try_from(from_front).unwrap_or(0)
+        let rank = if is_direct { rank.max(2) } else { rank };
+        node.axis(axis, rank)
     });
+    let (time, batch) = (time?, batch?);
     let lengths = cx.in_tensorflow_layout(lengths)?;
     let lengths = cx.cast(node, lengths, DType::Int64);
     let name = cx.in_tensorflow_layout(input)?;
@@ -146,8 +147,8 @@ pub fn roll(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
             Some(shifts)
         }
     };
-    for (position, axis) in axes.iter().enumerate() {
-        let axis = axis.rem_euclid(rank as i64) as usize;
+    for (position, &axis) in axes.iter().enumerate() {
+        let axis = node.axis(axis, rank)?;
         let stored = layout.stored_axis(axis) as i64;
         let shift = known.as_ref().map(|known| known.get(position).copied().unwrap_or(0));
         let at = match (shift, cx.shape(input).dim(axis)) {

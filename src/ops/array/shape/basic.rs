@@ -3,10 +3,10 @@
 use crate::error::Result;
 use crate::graph::partial::{self, Length};
 use crate::graph::slice::StridedSlice;
-use crate::graph::{Attr, Node, Shape, TensorType};
+use crate::graph::{Attr, MAX_RANK, Node, Shape, TensorType};
 use crate::ops::array::AxisInput;
 use crate::ops::infer::Inputs;
-use crate::tensor::DType;
+use crate::tensor::{DType, element_count};
 
 pub fn constant(_: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     match node.constant() {
@@ -109,7 +109,8 @@ pub fn reshape(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
         let lengths = input.iter().enumerate().filter(|(axis, _)| !kept.contains(axis));
         lengths.map(|(_, length)| *length).try_fold(1usize, |count, length| count.checked_mul(length?))
     });
-    let known: usize = dims.iter().flatten().product();
+    let known: Vec<usize> = dims.iter().copied().flatten().collect();
+    let known = element_count(&known).ok_or_else(|| node.error("its shape has too many elements"))?;
     let open = dims.iter().filter(|dim| dim.is_none()).count();
     match (count, &rest[..]) {
         (Some(count), &[axis]) if open == kept.len() + 1 => {
@@ -203,7 +204,12 @@ pub fn pad(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
         if pairs.len() != dims.len() {
             return None;
         }
-        Some(dims.iter().zip(pairs).map(|(dim, pair)| dim.map(|n| n + pair[0] + pair[1])).collect())
+        Some(
+            dims.iter()
+                .zip(pairs)
+                .map(|(dim, pair)| dim.map(|n| n.saturating_add(pair[0]).saturating_add(pair[1])))
+                .collect(),
+        )
     };
     match pads.and_then(padded) {
         Some(dims) => Ok(vec![TensorType::new(dtype, Shape::new(dims))]),
@@ -216,7 +222,7 @@ fn bounds_of(inputs: &Inputs<'_>, index: usize) -> Result<Option<Vec<Option<i64>
     if let Some(bounds) = inputs.integers(index)? {
         return Ok(Some(bounds.into_iter().map(Some).collect()));
     }
-    Ok(inputs.shape(index)?.dim(0).map(|count| vec![None; count]))
+    Ok(inputs.shape(index)?.dim(0).filter(|&count| count <= MAX_RANK).map(|count| vec![None; count]))
 }
 
 pub fn strided_slice(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {

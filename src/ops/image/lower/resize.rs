@@ -171,7 +171,8 @@ pub fn area(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let corners = node.bool("align_corners", false);
     let down = Constant::from_f32(vec![height, rows], &shares(rows, height, corners));
     let down = cx.initializer(&format!("{}/rows", node.name), down, &[]);
-    let across = Constant::from_f32(vec![width, columns], &shares(columns, width, corners)).permuted(&[1, 0]);
+    let across =
+        Constant::from_f32(vec![width, columns], &shares(columns, width, corners)).permuted(&[1, 0])?;
     let across = cx.initializer(&format!("{}/columns", node.name), across, &[]);
     let narrowed = cx.step(node, "narrowed", "MatMul", vec![name, across], vec![]);
     cx.emit(node, "MatMul", vec![down, narrowed], layout, vec![]);

@@ -3,7 +3,7 @@
 use ndarray::{ArrayD, Axis, NdFloat, Zip};
 
 use crate::graph::Node;
-use crate::ops::array::eval::basic::axis_of;
+use crate::graph::axis::axis_from_front;
 use crate::ops::math::eval::elementwise::{Arithmetic, arithmetic, broadcast, map};
 use crate::tensor::Tensor;
 
@@ -130,7 +130,7 @@ pub fn select_rows(_: &Node, inputs: &[&Tensor]) -> Option<Vec<Tensor>> {
         return None;
     }
     let mut result: ArrayD<f32> = a.clone();
-    let rows = result.axis_iter_mut(Axis(axis_of(0, a.ndim())?)).zip(b.axis_iter(Axis(0)));
+    let rows = result.axis_iter_mut(Axis(axis_from_front(0, a.ndim())?)).zip(b.axis_iter(Axis(0)));
     for ((mut to, from), _) in rows.zip(conditions).filter(|(_, taken)| !**taken) {
         Zip::from(&mut to).and(&from).for_each(|to, &from| *to = from);
     }

@@ -57,7 +57,7 @@ pub fn broadcast_input(
     }
     if let Some(constant) = cx.constant(tensor).cloned() {
         let shape = [vec![1; full_rank - rank], constant.shape().to_vec()].concat();
-        let value = constant.reshaped(&shape).permuted(layout.axes());
+        let value = constant.reshaped(&shape)?.permuted(layout.axes())?;
         return cx.derived_initializer(tensor, value, layout.axes());
     }
     let value = cx.in_tensorflow_layout(tensor)?;

@@ -45,7 +45,7 @@ fn products(cx: &mut Lowering<'_>, node: NodeRef<'_>, factors: [(&str, TensorRef
                 Some(0 | 1) => return Err(node.error("a factor has fewer than two axes")),
                 Some(rank) => {
                     let axes = (0..rank - 2).chain([rank - 1, rank - 2]).collect();
-                    cx.in_layout(factor, &Layout::of_axes(axes))?
+                    cx.in_layout(factor, &Layout::of_axes(axes)?)?
                 }
                 None => {
                     let name = cx.in_tensorflow_layout(factor)?;

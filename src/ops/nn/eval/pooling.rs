@@ -20,7 +20,8 @@ pub fn pool(
     let input = channels_last(input, format);
     let sizes = node.spatial_sizes("ksize", rank).ok()?;
     // Windows over the batch or the channels are rare, and not evaluated.
-    if node.ints("ksize").iter().product::<i64>() != sizes.iter().product::<usize>() as i64 {
+    let of_all = node.ints("ksize").iter().copied().try_fold(1, i64::checked_mul);
+    if of_all != element_count(&sizes).and_then(|taps| i64::try_from(taps).ok()) {
         return None;
     }
     let sliding = Sliding::new(node, input.shape(), &sizes)?;

@@ -62,17 +62,17 @@ impl Sliding {
 
     /// How many positions the window has over one image.
     pub fn positions(&self) -> usize {
-        self.output.iter().product()
+        self.output.iter().copied().fold(1, usize::saturating_mul)
     }
 
     /// How many elements the window covers of one channel.
     pub fn taps(&self) -> usize {
-        self.windows.iter().map(|window| window.size).product()
+        self.windows.iter().map(|window| window.size).fold(1, usize::saturating_mul)
     }
 
     /// How many pixels an image has.
     pub fn pixels(&self) -> usize {
-        self.input.iter().product()
+        self.input.iter().copied().fold(1, usize::saturating_mul)
     }
 
     /// Whether each position of the window is the one pixel of the same number.
@@ -94,7 +94,8 @@ impl Sliding {
         let pixel = |axis: usize, tap: usize| {
             let window = self.windows[axis];
             let coordinate =
-                (at[axis] * window.stride + tap * window.dilation).checked_sub(self.before[axis])?;
+                at[axis].saturating_mul(window.stride).saturating_add(tap.saturating_mul(window.dilation));
+            let coordinate = coordinate.checked_sub(self.before[axis])?;
             (coordinate < self.input[axis]).then_some(coordinate)
         };
         let [depth, height, width] = self.windows.map(|window| window.size);

@@ -27,7 +27,7 @@ pub fn greedy_decoder(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     if classes.is_some_and(|classes| !(-classes..classes).contains(&blank)) {
         return Err(node.error(format!("it has no class {blank}, which is to be the blank")));
     }
-    let by_batch = cx.in_layout(logits, &Layout::of_axes(vec![1, 0, 2]))?;
+    let by_batch = cx.in_layout(logits, &Layout::of_axes(vec![1, 0, 2])?)?;
     let lengths = cx.in_tensorflow_layout(lengths)?;
     let mut steps = Steps { cx, node };
     let blank = match classes {

@@ -28,9 +28,9 @@ pub fn convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let filter = match cx.constant(node.inputs[1]).cloned() {
         Some(filter) => {
             let perm = filter_layout(rank);
-            cx.derived_initializer(node.inputs[1], filter.permuted(&perm), &perm)?
+            cx.derived_initializer(node.inputs[1], filter.permuted(&perm)?, &perm)?
         }
-        None => cx.in_layout(node.inputs[1], &Layout::of_axes(filter_layout(rank)))?,
+        None => cx.in_layout(node.inputs[1], &Layout::of_axes(filter_layout(rank))?)?,
     };
     let shape = cx.shape(node.inputs[1]);
     let sizes: Vec<Option<usize>> = (0..rank - 2).map(|axis| shape.dim(axis)).collect();
@@ -50,7 +50,7 @@ pub fn depthwise_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result
                 node.error(format!("its filter of shape {:?} does not have rank 4", constant.shape()))
             );
         };
-        let value = constant.permuted(&perm).reshaped(&[channels * multiplier, 1, height, width]);
+        let value = constant.permuted(&perm)?.reshaped(&[channels * multiplier, 1, height, width])?;
         let filter = cx.derived_initializer(filter, value, &perm)?;
         return emit_convolution(cx, node, filter, &[Some(height), Some(width)], channels);
     }
@@ -59,7 +59,7 @@ pub fn depthwise_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result
     let Some(channels) = shape.dim(2).or(images.dim(node.data_format().channel_axis(4))) else {
         return open_windows::depthwise_convolution(cx, node);
     };
-    let name = cx.in_layout(filter, &Layout::of_axes(perm.to_vec()))?;
+    let name = cx.in_layout(filter, &Layout::of_axes(perm.to_vec())?)?;
     let mut steps = Steps { cx, node };
     let lengths = steps.op("Shape", &[&name]);
     let (single, spatial) = (steps.ints(&[-1, 1]), steps.part(&lengths, 0, 2, 4));
@@ -313,7 +313,7 @@ pub fn bias_add(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         Some(constant) => {
             let mut shape = vec![1; behind + 1];
             shape[0] = constant.len();
-            cx.derived_initializer(bias, constant.reshaped(&shape), &[])?
+            cx.derived_initializer(bias, constant.reshaped(&shape)?, &[])?
         }
         None if behind == 0 => bias_name,
         None => {
@@ -350,7 +350,7 @@ pub fn add_bias(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<bool> {
     if !cx.sole_producer(input).is_some_and(takes_bias) {
         return Ok(false);
     }
-    let name = cx.derived_initializer(bias, constant.reshaped(&[constant.len()]), &[])?;
+    let name = cx.derived_initializer(bias, constant.reshaped(&[constant.len()])?, &[])?;
     if let Some(producer) = cx.sole_producer(input) {
         producer.inputs.push(name);
     }

@@ -1,4 +1,5 @@
 pub mod ctc;
+pub mod group_norm;
 pub mod layer_norm;
 pub mod layers;
 pub mod local;

@@ -31,8 +31,8 @@ pub fn transposed_convolution(
         Filters::Full => {
             let perm: Vec<usize> = [rank - 1, rank - 2].into_iter().chain(0..spatial).collect();
             let filter = match cx.constant(filter).cloned() {
-                Some(constant) => cx.derived_initializer(filter, constant.permuted(&perm), &perm)?,
-                None => cx.in_layout(filter, &Layout::of_axes(perm))?,
+                Some(constant) => cx.derived_initializer(filter, constant.permuted(&perm)?, &perm)?,
+                None => cx.in_layout(filter, &Layout::of_axes(perm)?)?,
             };
             (filter, 1)
         }
@@ -149,10 +149,10 @@ fn depthwise_filter(
     let filter = match constant.zip(cx.shape(filter).last()) {
         Some((constant, multiplier)) => {
             let shape = [&[channels * multiplier, 1], kernel].concat();
-            cx.derived_initializer(filter, constant.permuted(&perm).reshaped(&shape), &perm)?
+            cx.derived_initializer(filter, constant.permuted(&perm)?.reshaped(&shape)?, &perm)?
         }
         None => {
-            let name = cx.in_layout(filter, &Layout::of_axes(perm))?;
+            let name = cx.in_layout(filter, &Layout::of_axes(perm)?)?;
             let shape: Vec<i64> = [-1, 1].into_iter().chain(kernel.iter().map(|&size| size as i64)).collect();
             let shape = cx.vector(node, "filter_shape", &shape);
             cx.step(node, "filter", "Reshape", vec![name, shape], vec![])

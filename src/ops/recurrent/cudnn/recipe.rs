@@ -4,12 +4,13 @@
 //! too large for [`crate::passes::fold`]; here each part is a recipe.
 
 use crate::error::Result;
+use crate::graph::axis::axis_from_front;
 use crate::graph::slice::StridedSlice;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::onnx::Attribute;
-use crate::tensor::Constant;
+use crate::tensor::{Constant, element_count};
 
 /// The most nodes that are followed from a tensor.
 const MAX_STEPS: usize = 16;
@@ -30,7 +31,7 @@ impl Parts {
 
     /// The elements from `start` on, in this shape.
     pub fn take(&self, start: usize, shape: &[usize]) -> Option<Constant> {
-        let end = start + shape.iter().product::<usize>();
+        let end = start.checked_add(element_count(shape)?)?;
         let (mut taken, mut first) = (vec![], 0);
         for part in &self.0 {
             let last = first + part.len();
@@ -41,7 +42,7 @@ impl Parts {
             first = last;
         }
         let joined = if taken.len() == 1 { taken.pop() } else { Constant::joined(taken) };
-        joined.filter(|joined| joined.len() == end - start).map(|joined| joined.reshaped(shape))
+        joined.filter(|joined| joined.len() == end - start).and_then(|joined| joined.reshaped(shape).ok())
     }
 }
 
@@ -71,7 +72,7 @@ fn parts(cx: &Lowering<'_>, vector: TensorRef, steps: usize) -> Option<Vec<Const
 /// The elements of a tensor as a vector.
 fn flat(cx: &Lowering<'_>, tensor: TensorRef, steps: usize) -> Option<Constant> {
     let constant = constant(cx, tensor, steps)?;
-    Some(constant.reshaped(&[constant.len()]))
+    constant.reshaped(&[constant.len()]).ok()
 }
 
 /// A tensor that is a constant, or elements of one in another order.
@@ -92,14 +93,13 @@ fn constant(cx: &Lowering<'_>, tensor: TensorRef, steps: usize) -> Option<Consta
                 (None, Some(1)) => vec![whole.len()],
                 _ => return None,
             };
-            (shape.iter().product::<usize>() == whole.len()).then(|| whole.reshaped(&shape))
+            whole.reshaped(&shape).ok()
         }
         "Transpose" => {
             let whole = whole(0)?;
             let perm: Option<Vec<usize>> =
                 integers(1)?.into_iter().map(|axis| usize::try_from(axis).ok()).collect();
-            let perm = perm.filter(|perm| perm.len() == whole.shape().len())?;
-            Some(whole.permuted(&perm))
+            whole.permuted(&perm?).ok()
         }
         "Split" => split(&whole(1)?, *integers(0)?.first()?, None, tensor.port, node.outputs.len()),
         "SplitV" => split(&whole(0)?, *integers(2)?.first()?, integers(1), tensor.port, node.outputs.len()),
@@ -108,7 +108,7 @@ fn constant(cx: &Lowering<'_>, tensor: TensorRef, steps: usize) -> Option<Consta
             let factor = node.inputs.get(1).and_then(|&factor| cx.constant(factor))?;
             let whole = whole(0).filter(|whole| factor.len() == 1 && whole.shape().len() == 1)?;
             let factor = *factor.to_f32s().ok()??.first()?;
-            whole.is_stored_as_float32().then(|| whole.scaled(0, vec![factor; whole.len()].into()))
+            whole.scaled(0, vec![factor; whole.len()].into()).ok()
         }
         "StridedSlice" => {
             let whole = whole(0)?;
@@ -127,7 +127,7 @@ fn constant(cx: &Lowering<'_>, tensor: TensorRef, steps: usize) -> Option<Consta
             }
             let shape = cx.shape(tensor).fully_known()?;
             let part = whole.slice(&start, &lengths)?;
-            (shape.iter().product::<usize>() == part.len()).then(|| part.reshaped(&shape))
+            part.reshaped(&shape).ok()
         }
         _ => None,
     }
@@ -141,7 +141,7 @@ fn split(
     part: usize,
     count: usize,
 ) -> Option<Constant> {
-    let axis = usize::try_from(axis.rem_euclid(whole.shape().len().max(1) as i64)).ok()?;
+    let axis = axis_from_front(axis, whole.shape().len())?;
     let length = *whole.shape().get(axis)?;
     let lengths = lengths.unwrap_or_else(|| vec![(length / count.max(1)) as i64; count]);
     let known = lengths.iter().filter(|&&part| part >= 0).fold(0, |sum: i64, &part| sum.saturating_add(part));

@@ -128,7 +128,7 @@ impl Sizes {
             let joined = Constant::joined(parts)?;
             let (rows, rest) = joined.shape().split_first()?;
             let shape = [&[self.directions, rows / self.directions], rest].concat();
-            Some(joined.reshaped(&shape))
+            joined.reshaped(&shape).ok()
         });
         Some([input.filter(|input| input.dtype() == dtype)?, state?, bias?])
     }

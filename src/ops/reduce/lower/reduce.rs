@@ -82,7 +82,7 @@ fn of_nothing(
 ) -> Result<Option<f64>> {
     let shape = cx.shape(cx.input_of(node, 0)?);
     let (Some(axes), Some(rank)) = (axes, shape.rank()) else { return Ok(None) };
-    let is_empty = axes.iter().any(|axis| shape.dim(axis.rem_euclid(rank.max(1) as i64) as usize) == Some(0));
+    let is_empty = node.axes(axes, rank)?.into_iter().any(|axis| shape.dim(axis) == Some(0));
     if !is_empty || cx.shape(node.into()).fully_known().is_none() {
         return Ok(None);
     }
@@ -128,7 +128,7 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
     let takes_axes = cx.opset() >= if is_sum { 13 } else { 18 };
     let (mut name, axes, kept_layout) = match (axes, cx.shape(input).rank()) {
         (Some(axes), Some(rank)) => {
-            let axes: Vec<usize> = axes.iter().map(|axis| axis.rem_euclid(rank as i64) as usize).collect();
+            let axes = node.axes(&axes, rank)?;
             let is_reduced: Vec<bool> = (0..rank).map(|axis| axes.contains(&axis)).collect();
             let (name, layout) = cx.stored(input)?;
             let mut stored: Vec<i64> = (0..rank)
@@ -306,7 +306,7 @@ pub fn arg(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (name, layout) = cx.stored(input)?;
     let (axis, kept) = match cx.shape(input).rank() {
         Some(rank) if rank > 0 => {
-            let axis = axis.rem_euclid(rank as i64) as usize;
+            let axis = node.axis(axis, rank)?;
             let dropped: Vec<bool> = (0..rank).map(|other| other == axis).collect();
             (layout.stored_axis(axis) as i64, layout.without(&dropped))
         }
@@ -346,7 +346,7 @@ fn flags(node: NodeRef<'_>) -> Attributes {
 pub fn cumsum(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let axis = match (cx.known_integers(node, 1)?.as_deref(), cx.shape(input).rank()) {
-        (Some(&[axis]), Some(rank)) if rank > 0 => Some(axis.rem_euclid(rank as i64) as usize),
+        (Some(&[axis]), Some(rank)) if rank > 0 => Some(node.axis(axis, rank)?),
         _ => None,
     };
     match axis {
@@ -370,7 +370,7 @@ pub fn cumsum(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 pub fn cumprod(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
     let known = match (cx.known_integers(node, 1)?.as_deref(), cx.shape(input).rank()) {
-        (Some(&[axis]), Some(rank)) if rank > 0 => Some((axis.rem_euclid(rank as i64) as usize, rank)),
+        (Some(&[axis]), Some(rank)) if rank > 0 => Some((node.axis(axis, rank)?, rank)),
         _ => None,
     };
     let (dtype, name) = (cx.dtype(input), cx.in_tensorflow_layout(input)?);

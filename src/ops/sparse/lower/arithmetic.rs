@@ -113,10 +113,7 @@ fn reduced_axes(cx: &mut Lowering<'_>, node: NodeRef<'_>, rank: usize) -> Result
     };
     let mut is_reduced = vec![false; rank];
     for axis in given {
-        let from_front = if axis < 0 { axis + rank as i64 } else { axis };
-        let axis = usize::try_from(from_front).ok().filter(|&axis| axis < rank);
-        let axis = axis.ok_or_else(|| node.error(format!("it names axis {from_front} of {rank} axes")))?;
-        is_reduced[axis] = true;
+        is_reduced[node.axis(axis, rank)?] = true;
     }
     let is_reduced = Constant::from_bools(vec![rank], &is_reduced);
     Ok(cx.initializer(&format!("{}/is_reduced", node.name), is_reduced, &[]))

@@ -58,12 +58,6 @@ fn unit(steps: &mut Steps<'_, '_, '_>, axis: usize, rank: usize) -> String {
     steps.ints(&unit)
 }
 
-fn axis_of(node: NodeRef<'_>, axis: i64, rank: usize) -> Result<usize> {
-    let from_front = if axis < 0 { axis + rank as i64 } else { axis };
-    let axis = usize::try_from(from_front).ok().filter(|&axis| axis < rank);
-    axis.ok_or_else(|| node.error(format!("it names axis {from_front} of a sparse tensor of {rank} axes")))
-}
-
 /// The indices of each tensor begin behind those before it.
 pub fn concat(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let count = node.inputs.len() / 3;
@@ -74,7 +68,7 @@ pub fn concat(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         Some(rank) => return Err(node.error(format!("it takes sparse tensors of {rank} axes"))),
         None => known_rank(cx, node, [(0, 1), (0, 1)])?,
     };
-    let axis = axis_of(node, node.int("concat_dim", 0), rank)?;
+    let axis = node.axis(node.int("concat_dim", 0), rank)?;
     let mut parts: [Vec<String>; 3] = Default::default();
     for (index, &input) in node.inputs.iter().take(3 * count).enumerate() {
         parts[index / count].push(cx.in_tensorflow_layout(input)?);
@@ -134,7 +128,7 @@ pub fn slice(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 pub fn split(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let rank = known_rank(cx, node, [(1, 1), (3, 0)])?;
     let axis = match cx.integers(node, 0, "axis")?[..] {
-        [axis] => axis_of(node, axis, rank)?,
+        [axis] => node.axis(axis, rank)?,
         _ => return Err(node.error("its axis is not one number")),
     };
     let [indices, values, shape] = inputs(cx, node, 1)?;

@@ -1,7 +1,7 @@
 //! Sparse tensors: indices, values and the shape of the dense tensor (`tensorflow/core/ops/{sparse,set,ctc}_ops.cc`).
 
 use crate::error::Result;
-use crate::graph::{Node, Shape, TensorType};
+use crate::graph::{MAX_RANK, Node, Shape, TensorType};
 use crate::ops::infer::Inputs;
 use crate::tensor::DType;
 
@@ -57,7 +57,8 @@ pub fn greedy_decoder(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType
 
 /// The number of axes, from the indices or the shape.
 fn rank_of(inputs: &Inputs<'_>, indices: usize, shape: usize) -> Result<Option<usize>> {
-    Ok(inputs.shape(indices)?.dim(1).or(inputs.shape(shape)?.dim(0)))
+    let rank = inputs.shape(indices)?.dim(1).or(inputs.shape(shape)?.dim(0));
+    Ok(rank.filter(|&rank| rank <= MAX_RANK))
 }
 
 pub fn reorder(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {

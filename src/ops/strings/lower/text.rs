@@ -13,7 +13,7 @@ use crate::lower::emit::zeros_are_lengths;
 use crate::lower::steps::Steps;
 use crate::onnx::{Attribute, onnx_dtype};
 use crate::ops::sparse::lower::sparse::emit_kept;
-use crate::tensor::{Constant, DType, Inline};
+use crate::tensor::{Constant, DType, Inline, element_count};
 
 /// A string constant for the use of a node.
 fn text(cx: &mut Lowering<'_>, node: NodeRef<'_>, what: &str, value: &[u8]) -> String {
@@ -178,12 +178,14 @@ pub fn reduce_join(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let rank = cx.rank(node, input)?;
     let mut axes = vec![];
     for axis in cx.integers(node, 1, "axes")? {
-        let from_front = if axis < 0 { axis + rank as i64 } else { axis };
-        let axis = usize::try_from(from_front).ok().filter(|&axis| axis < rank && !axes.contains(&axis));
-        axes.push(axis.ok_or_else(|| node.error(format!("it names axis {from_front} of {rank} axes")))?);
+        let axis = node.axis(axis, rank)?;
+        if axes.contains(&axis) {
+            return Err(node.error(format!("it names axis {axis} more than once")));
+        }
+        axes.push(axis);
     }
     let lengths: Option<Vec<usize>> = axes.iter().map(|&axis| cx.shape(input).dim(axis)).collect();
-    let Some(count) = lengths.map(|lengths| lengths.iter().product::<usize>()) else {
+    let Some(count) = lengths.and_then(|lengths| element_count(&lengths)) else {
         let error = node.error("the lengths of the axes that it joins are not known");
         return Err(error.advice(cx.shape_advice(input)));
     };

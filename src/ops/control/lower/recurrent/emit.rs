@@ -94,15 +94,19 @@ fn layer(
     x: String,
     lengths: Option<String>,
 ) -> Result<[String; 3]> {
+    let gates = &cell.gates;
+    let transposed = |of: fn(&Gate) -> &Constant| -> Result<Vec<Constant>> {
+        gates.iter().map(|gate| of(gate).permuted(&[1, 0])).collect()
+    };
+    let (of_input, of_state) = (transposed(|gate| &gate.input)?, transposed(|gate| &gate.recurrent)?);
     let mut weight = |what: &str, value: Option<Constant>| match value {
         Some(value) => cx.initializer(&format!("{}/{what}", node.name), value, &[index]),
         None => String::new(),
     };
-    let gates = &cell.gates;
     let mut inputs = vec![
         x,
-        weight("weights", stacked(gates.iter().map(|gate| gate.input.permuted(&[1, 0])))),
-        weight("recurrent_weights", stacked(gates.iter().map(|gate| gate.recurrent.permuted(&[1, 0])))),
+        weight("weights", stacked(of_input.into_iter())),
+        weight("recurrent_weights", stacked(of_state.into_iter())),
         weight("biases", biases(gates, cell.units())),
         lengths.unwrap_or_default(),
     ];
@@ -146,7 +150,7 @@ fn initial(cx: &mut Lowering<'_>, node: NodeRef<'_>, variable: usize) -> Result<
 fn stacked(parts: impl Iterator<Item = Constant>) -> Option<Constant> {
     let joined = Constant::joined(parts.collect())?;
     let shape = [&[1], joined.shape()].concat();
-    Some(joined.reshaped(&shape))
+    joined.reshaped(&shape).ok()
 }
 
 /// The biases of the input and those of the state; `None` if there are none.

@@ -231,7 +231,7 @@ fn part_of_constant(cx: &Lowering<'_>, tensor: TensorRef) -> Option<Constant> {
     }
     let mut start = vec![port];
     start.resize(whole.shape().len(), 0);
-    Some(whole.slice(&start, &[&[1], rest].concat())?.reshaped(rest))
+    whole.slice(&start, &[&[1], rest].concat())?.reshaped(rest).ok()
 }
 
 /// Whether a tensor consists of zeros for sure.

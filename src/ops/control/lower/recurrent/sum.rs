@@ -47,7 +47,7 @@ impl Sum {
 /// A constant that is added to all rows, as a vector of `count` numbers.
 pub fn vector(constant: &Constant, count: usize) -> Option<Constant> {
     match constant.len() {
-        same if same == count && constant.shape().last() == Some(&count) => Some(constant.reshaped(&[count])),
+        same if same == count && constant.shape().last() == Some(&count) => constant.reshaped(&[count]).ok(),
         1 => Some(Constant::filled(vec![count], *constant.to_f32s().ok()??.first()?)),
         _ => None,
     }

@@ -1,0 +1,147 @@
+//! Graphs that contradict themselves, or say less than most: each is converted or refused with a sentence.
+
+use std::fs;
+
+use tempfile::TempDir;
+
+use crate::support::command::{convert, fails};
+use crate::support::onnx::execute;
+
+/// A node of a graph in text form. Attributes are written as `NAME VALUE` in the text form of a message.
+fn node(name: &str, op: &str, inputs: &[&str], attributes: &[(&str, &str)]) -> String {
+    let inputs: String = inputs.iter().map(|input| format!(" input: \"{input}\"")).collect();
+    let attributes: String = attributes
+        .iter()
+        .map(|(key, value)| format!(" attr {{ key: \"{key}\" value {{ {value} }} }}"))
+        .collect();
+    format!("node {{ name: \"{name}\" op: \"{op}\"{inputs}{attributes} }}\n")
+}
+
+const FLOAT: (&str, &str) = ("T", "type: DT_FLOAT");
+const ANY_RANK: &str = "unknown_rank: true";
+
+fn shape(dims: &[i64]) -> String {
+    dims.iter().map(|dim| format!("dim {{ size: {dim} }} ")).collect()
+}
+
+fn placeholder(name: &str, dtype: &str, shape: &str) -> String {
+    let (dtype, shape) = (format!("type: {dtype}"), format!("shape {{ {shape} }}"));
+    node(name, "Placeholder", &[], &[("dtype", dtype.as_str()), ("shape", shape.as_str())])
+}
+
+fn constant(name: &str, dims: &[i64], value: f32) -> String {
+    let tensor =
+        format!("tensor {{ dtype: DT_FLOAT tensor_shape {{ {} }} float_val: {value} }}", shape(dims));
+    node(name, "Const", &[], &[("dtype", "type: DT_FLOAT"), ("value", tensor.as_str())])
+}
+
+fn integers(name: &str, dims: &[i64], values: &[i32]) -> String {
+    let values: String = values.iter().map(|value| format!(" int_val: {value}")).collect();
+    let tensor = format!("tensor {{ dtype: DT_INT32 tensor_shape {{ {} }}{values} }}", shape(dims));
+    node(name, "Const", &[], &[("dtype", "type: DT_INT32"), ("value", tensor.as_str())])
+}
+
+/// What the program says about a graph that it refuses; files stay as they are.
+fn refused(nodes: &[String]) -> String {
+    let folder = TempDir::new().unwrap();
+    let [graph, model] = ["graph.pbtxt", "model.onnx"].map(|name| folder.path().join(name));
+    fs::write(&graph, nodes.concat()).unwrap();
+    fs::write(&model, "as before").unwrap();
+    let said = fails(&["convert", graph.to_str().unwrap(), model.to_str().unwrap(), "--outputs", "y:0"]);
+    assert!(!said.contains("internal error"), "{said}");
+    assert_eq!(fs::read_to_string(&model).unwrap(), "as before");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    said
+}
+
+fn conv(input: String, filter: String) -> [String; 3] {
+    let window = [FLOAT, ("strides", "list { i: 1 i: 1 i: 1 i: 1 }"), ("padding", "s: \"VALID\"")];
+    [input, filter, node("y", "Conv2D", &["x", "f"], &window)]
+}
+
+#[test]
+fn tensors_of_unknown_rank_are_joined_along_an_axis_from_the_end() {
+    let folder = TempDir::new().unwrap();
+    let [graph, model] = ["graph.pbtxt", "model.onnx"].map(|name| folder.path().join(name));
+    let concat = [FLOAT, ("N", "i: 2"), ("Tidx", "type: DT_INT32")];
+    let nodes = [
+        placeholder("x", "DT_FLOAT", ANY_RANK),
+        constant("c", &[2, 3], 1.5),
+        integers("axis", &[], &[-1]),
+        node("y", "ConcatV2", &["x", "c", "axis"], &concat),
+    ];
+    fs::write(&graph, nodes.concat()).unwrap();
+    convert(&graph, &model, &["--outputs", "y:0"]);
+    let outputs = execute(&model, &[2, 1], vec![7.0, 8.0]);
+    assert_eq!(outputs, [(vec![2, 4], vec![7.0, 1.5, 1.5, 1.5, 8.0, 1.5, 1.5, 1.5])]);
+}
+
+#[test]
+fn filters_and_inputs_of_another_rank_are_refused() {
+    let images = || placeholder("x", "DT_FLOAT", &shape(&[-1, 8, 8, 3]));
+    for dims in [&[][..], &[3], &[1, 1, 1, 3, 4]] {
+        let said = refused(&conv(images(), constant("f", dims, 1.0)));
+        assert!(said.contains("does not have rank 4"), "{said}");
+        let said =
+            refused(&conv(placeholder("x", "DT_FLOAT", &shape(dims)), constant("f", &[1, 1, 3, 4], 1.0)));
+        assert!(said.contains("does not have rank 4"), "{said}");
+    }
+    let bias = node("y", "BiasAdd", &["x", "f"], &[FLOAT]);
+    let said = refused(&[placeholder("x", "DT_FLOAT", &shape(&[3])), constant("f", &[3], 1.0), bias]);
+    assert!(said.contains("fewer than 2 axes"), "{said}");
+}
+
+#[test]
+fn shapes_that_no_machine_can_hold_are_refused() {
+    let relu = || node("y", "Relu", &["x"], &[FLOAT]);
+    for dims in [&[-1, 1 << 40, 1 << 40][..], &[i64::MAX], &[1; 300]] {
+        let said = refused(&[placeholder("x", "DT_FLOAT", &shape(dims)), relu()]);
+        assert!(said.contains("larger than any machine's memory"), "{said}");
+    }
+    let said = refused(&[placeholder("x", "DT_FLOAT", &shape(&[2, -5])), relu()]);
+    assert!(said.contains("an axis of length -5"), "{said}");
+}
+
+#[test]
+fn bounds_of_a_slice_have_one_length() {
+    let vector = |name: &str, length: i64| placeholder(name, "DT_INT32", &shape(&[length]));
+    let types = [FLOAT, ("Index", "type: DT_INT32")];
+    let slice = || node("y", "StridedSlice", &["x", "begin", "end", "strides"], &types);
+    let input = || placeholder("x", "DT_FLOAT", &shape(&[4, 4, 4]));
+    for [begin, end] in [[3, 2], [2, 1], [1 << 40, 1 << 40]] {
+        let said = refused(&[
+            input(),
+            vector("begin", begin),
+            vector("end", end),
+            integers("strides", &[2], &[1, 1]),
+            slice(),
+        ]);
+        assert!(said.contains("begins, ends and strides"), "{said}");
+    }
+}
+
+#[test]
+fn nodes_are_checked_against_the_definitions_of_their_ops() {
+    let x = || placeholder("x", "DT_FLOAT", &shape(&[2, 2]));
+    let float = ("T", "type: DT_FLOAT");
+    let cases = [
+        (node("y", "Relu", &["x"], &[]), "no attribute T"),
+        (node("y", "Relu", &[], &[float]), "it has 0 inputs, and the op takes features"),
+        (node("y", "Relu", &["x", "x"], &[float]), "it has 2 inputs, and the op takes features"),
+        (node("y", "Relu", &["x:1"], &[float]), "reads output 1"),
+        (node("y", "Relu", &["x"], &[("T", "type: DT_BOOL")]), "its attribute T is bool"),
+        (node("y", "Relu", &["x"], &[("T", "i: 1")]), "its attribute T is a int"),
+        (node("y", "AddN", &["x"], &[float, ("N", "i: -1")]), "its attribute N is -1"),
+        (node("y", "AddN", &["x"], &[float, ("N", "i: 9223372036854775807")]), "it has 1 input"),
+        (
+            node("y", "Squeeze", &["x"], &[float, ("squeeze_dims", "list { f: 1 }")]),
+            "its attribute squeeze_dims is a list(float)",
+        ),
+        (node("y", "IdentityN", &[], &[("T", "list { }")]), "its attribute T has the length 0"),
+        (node("y", "tf2onnx-rs:Gelu", &["x"], &[]), "TensorFlow has no op tf2onnx-rs:Gelu"),
+    ];
+    for (node, problem) in cases {
+        let said = refused(&[x(), node]);
+        assert!(said.contains(problem), "{problem}: {said}");
+    }
+}
