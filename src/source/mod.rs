@@ -212,12 +212,11 @@ impl Source {
 
     /// The state of the files with the graph and the weights when they were opened.
     pub fn file_states(&self) -> Vec<FileState> {
-        let checkpoint_states = self.checkpoint.iter().flat_map(Checkpoint::file_states);
         // Only where the archive is still read, it must not change.
         let in_place = self.temporary.iter().filter(|files| files.in_place.is_some());
         let archives = in_place.filter_map(|files| files.archive.as_ref());
-        let checkpoint_states = checkpoint_states.chain(archives);
-        checkpoint_states.chain(self.graph.iter().flat_map(GraphFile::file_states)).cloned().collect()
+        let states = archives.chain(self.checkpoint.iter().flat_map(Checkpoint::file_states));
+        states.chain(self.graph.iter().flat_map(GraphFile::file_states)).cloned().collect()
     }
 
     /// The path of a file as the user knows it: for a file from an archive, the path of the archive and the path in it.
@@ -241,10 +240,13 @@ impl Source {
 
 fn open_file(path: &Path, options: &OpenOptions) -> Result<Source> {
     let Some(kind) = archive::Kind::of(path) else { return open_parts(path, options) };
-    let state = FileState::of(path);
-    let mut source = open_unpacked(path, archive::unpack(path, kind)?, options)?;
+    let state = FileState::of(path).map_err(|error| Error::unreadable(path, &error))?;
+    let opened = archive::unpack(path, kind).and_then(|unpacked| open_unpacked(path, unpacked, options));
+    let mut source = opened.map_err(|error| state.explain(error))?;
+    // Most members of an archive have no checksum.
+    state.check()?;
     for files in &mut source.temporary {
-        files.archive.clone_from(&state);
+        files.archive = Some(state.clone());
     }
     Ok(source)
 }
