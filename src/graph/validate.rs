@@ -6,9 +6,11 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+use std::rc::Rc;
+
 use hashbrown::HashMap;
 
-use super::op_definition::{Argument, ElementType, Form, OpDefinition};
+use super::op_definition::{Argument, AttributeDefinition, ElementType, Form, OpDefinition};
 use crate::error::{Error, Result};
 use crate::proto::attr_value::ListValue;
 use crate::proto::{AttrValue, FunctionDef, GraphDef, NodeDef, attr_value};
@@ -28,6 +30,9 @@ pub struct Nodes<'a> {
     indices: HashMap<&'a str, usize>,
     /// The definitions that have been looked up.
     definitions: HashMap<&'a str, Option<OpDefinition>>,
+    /// The declared types of the outputs of the node that was asked for last: a node that reads many outputs of another one
+    /// would otherwise list them for each.
+    last: Option<(usize, Rc<[Option<DType>]>)>,
 }
 
 impl<'a> Nodes<'a> {
@@ -44,7 +49,7 @@ impl<'a> Nodes<'a> {
                 return Err(refused(Error::new(format!("\"{}\"", node.name), problem)));
             }
         }
-        Ok(Self { all: nodes, indices, definitions: HashMap::new() })
+        Ok(Self { all: nodes, indices, definitions: HashMap::new(), last: None })
     }
 
     /// The nodes of a graph.
@@ -92,9 +97,15 @@ impl<'a> Nodes<'a> {
     }
 
     /// The declared types of a node's outputs; `None` if its op or their number is not known.
-    fn output_types(&mut self, name: &str) -> Option<Vec<Option<DType>>> {
-        let node = self.get(name)?;
-        self.definition(&node.op)?.output_types(node)
+    fn output_types(&mut self, name: &str) -> Option<Rc<[Option<DType>]>> {
+        let index = self.index(name)?;
+        if let Some((_, types)) = self.last.as_ref().filter(|(last, _)| *last == index) {
+            return Some(types.clone());
+        }
+        let node = &self.all[index];
+        let types: Rc<[Option<DType>]> = self.definition(&node.op)?.output_types(node)?.into();
+        self.last = Some((index, types.clone()));
+        Some(types)
     }
 
     /// The declared type of an output of a node.
@@ -200,7 +211,7 @@ fn check(node: &NodeDef, definition: OpDefinition, reads: &[Read<'_>]) -> Result
             _ => {}
         }
     }
-    Ok(())
+    check_missing(node, definition)
 }
 
 /// The reason why an input must have a type, for an error.
@@ -240,18 +251,23 @@ fn input_types(
     Some(types)
 }
 
-/// Checks that a node has all attributes without a default, of the right kinds and with allowed values.
+/// Checks that a node has all attributes without a default.
+fn check_missing(node: &NodeDef, definition: OpDefinition) -> Result<()> {
+    let is_set = |name: &str| node.attr.get(name).is_some_and(|attribute| attribute.value.is_some());
+    let mut needed = definition.attributes().filter(|attribute| attribute.default.is_none());
+    match needed.find(|attribute| !is_set(attribute.name)) {
+        Some(AttributeDefinition { name, kind, .. }) => {
+            Err(refused(error(node, format!("it has no attribute {name}, and the op takes a {kind}"))))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Checks that the attributes of a node are of the right kind, and have allowed values.
 fn check_attributes(node: &NodeDef, definition: OpDefinition) -> Result<()> {
     use attr_value::Value;
     for attribute in definition.attributes() {
-        let Some(AttrValue { value: Some(value) }) = node.attr.get(attribute.name) else {
-            if attribute.default.is_some() {
-                continue;
-            }
-            let problem =
-                format!("it has no attribute {}, and the op takes a {}", attribute.name, attribute.kind);
-            return Err(refused(error(node, problem)));
-        };
+        let Some(AttrValue { value: Some(value) }) = node.attr.get(attribute.name) else { continue };
         let kind = match value {
             Value::S(_) => "string",
             Value::I(_) => "int",

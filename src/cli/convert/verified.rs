@@ -1,6 +1,7 @@
 //! `convert --verify`: the model is run and compared before it is renamed to the output.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -10,7 +11,9 @@ use crate::cli::verify::{shown, tolerance, verdict};
 use crate::convert::{Conversion, Evaluated};
 use crate::error::{Error, Result};
 use crate::onnx::{self, WriteOptions, WrittenFiles, WrittenModel, write_beside, write_model};
-use crate::output::{OutputFile, folder_beside, target_of, unwritable};
+use crate::output::{
+    OutputFile, folder_beside, keep_owner, keep_permissions, rename_all, target_of, unwritable,
+};
 use crate::setting::Setting;
 use crate::source::Source;
 use crate::temporary::Temporary;
@@ -376,10 +379,14 @@ impl Staged {
 
     /// Renames the weights first, so that there is never a model without its weights.
     fn persist(self, written: &WrittenFiles) -> Result<()> {
-        let files = self.weights(written).into_iter().chain([(&*self.path, self.target.clone())]);
-        for (path, target) in files {
-            std::fs::rename(path, &target).map_err(|error| unwritable(&target, &error))?;
+        let weights = self.weights(written).map(|(path, target)| Ok((path, target_of(&target)?)));
+        let mut files = weights.into_iter().collect::<Result<Vec<(&Path, PathBuf)>>>()?;
+        files.push((&self.path, self.target.clone()));
+        for (path, target) in &files {
+            let file = File::open(path).map_err(|error| unwritable(target, &error))?;
+            keep_permissions(&file, target)?;
+            keep_owner(&file, target);
         }
-        Ok(())
+        rename_all(files.iter().map(|(path, target)| (*path, target.as_path())))
     }
 }

@@ -54,13 +54,9 @@ struct Quantization {
 pub struct Stored {
     /// The file with the manifest.
     manifest: PathBuf,
-    shards: Vec<Shard>,
+    /// The states of the files when they were opened.
+    shards: Vec<FileState>,
     weights: HashMap<String, StoredWeight>,
-}
-
-struct Shard {
-    path: PathBuf,
-    state: Option<FileState>,
 }
 
 /// A weight as it is stored.
@@ -89,10 +85,9 @@ impl Stored {
         let mut parts = vec![];
         for name in &group.paths {
             let path = self.shard_path(name)?;
-            let state = FileState::of(&path);
             let file = MappedFile::open(&path).map_err(|error| self.unreadable(&path, error))?;
+            self.shards.push(file.state().clone());
             parts.push(Bytes::from_owner(file));
-            self.shards.push(Shard { path, state });
         }
         let mut joined = Joined { parts, offset: 0 };
         for weight in &group.weights {
@@ -166,12 +161,12 @@ impl Stored {
 
     /// The files with the weights.
     pub fn paths(&self) -> Vec<PathBuf> {
-        self.shards.iter().map(|shard| shard.path.clone()).collect()
+        self.shards.iter().map(|shard| shard.path().to_owned()).collect()
     }
 
     /// The states of these files when they were opened.
-    pub fn states(&self) -> Vec<FileState> {
-        self.shards.iter().filter_map(|shard| shard.state.clone()).collect()
+    pub fn states(&self) -> &[FileState] {
+        &self.shards
     }
 }
 
@@ -189,7 +184,7 @@ pub fn is_without_elements(node: &NodeDef) -> bool {
         ..TensorProto::default()
     };
     let version = TensorProto { version_number: tensor.version_number, ..without };
-    has_elements && *tensor == version
+    has_elements && **tensor == version
 }
 
 /// The files of a group, one after the other.
@@ -399,13 +394,13 @@ mod tests {
             let shape =
                 Some(TensorShapeProto { dim: vec![Dim { size: 1, ..Dim::default() }], unknown_rank: false });
             let tensor = TensorProto { dtype: number, tensor_shape: shape, ..TensorProto::default() };
-            let value = AttrValue { value: Some(Value::Tensor(tensor)) };
+            let value = AttrValue { value: Some(Value::Tensor(tensor.into())) };
             let attr = [("value".to_owned(), value)].into();
             let mut node =
                 NodeDef { name: name.to_owned(), op: "Const".to_owned(), attr, ..NodeDef::default() };
             stored.fill(&mut node)?;
             match node.attr.remove("value").and_then(|value| value.value) {
-                Some(Value::Tensor(tensor)) => Ok(tensor),
+                Some(Value::Tensor(tensor)) => Ok(*tensor),
                 _ => unreachable!(),
             }
         };
