@@ -79,11 +79,12 @@ class Campaign:
     def check(self, number):
         seed, files, file, what, command = mutant(self.formats, number)
         with tempfile.TemporaryDirectory() as work:
-            if file in seed.guarded:
+            is_guarded = seed.is_guarded(file, files[file])
+            if is_guarded:
                 original = self.original(seed, command, work)
             done = run.run(self.binary, seed, files, command, work)
             problems = done.problems
-            if file in seed.guarded and done.output not in (None, original):
+            if is_guarded and done.output not in (None, original):
                 problems.append(("weights changed", "the output is another one"))
             outcome = "refused" if done.status else "read"
             if self.oracle and not done.status and not problems:

@@ -1,49 +1,81 @@
-//! Detects files that were written to while they were read. A mapped file shows such changes: a checksum may be computed
-//! from old bytes, and new bytes copied after that.
+//! Detects files that were written to while they were read, or could not be read. A mapped file shows such changes: a checksum may
+//! be computed from old bytes, and new bytes copied after that.
 
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use crate::error::{Error, Result};
 
-/// The state of a file at some time: its identity, its length, and the time of its last modification.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The state of a file when it was opened: its identity, its length, and the time of its last modification.
+#[derive(Debug, Clone)]
 pub struct FileState {
     path: PathBuf,
     identity: Option<(u64, u64)>,
     length: u64,
     modified: Option<SystemTime>,
+    /// Whether a part of the file could not be read since then.
+    has_failed: Arc<AtomicBool>,
 }
 
 impl FileState {
-    /// The current state of a file; `None` if it does not exist.
-    pub fn of(path: &Path) -> Option<Self> {
-        let metadata = fs::metadata(path).ok()?;
-        Some(Self {
+    /// The state of a file with this metadata.
+    pub fn new(path: &Path, metadata: &Metadata) -> Self {
+        Self {
             path: path.to_owned(),
-            identity: identity(&metadata),
+            identity: identity(metadata),
             length: metadata.len(),
             modified: metadata.modified().ok(),
-        })
+            has_failed: Arc::default(),
+        }
     }
 
-    /// Checks that the file was not written to. A file that was replaced or removed counts as unchanged: processes that have
-    /// opened it still read the old content.
+    /// The state of a file now; `None` if there is none.
+    pub fn of(path: &Path) -> Option<Self> {
+        fs::metadata(path).ok().map(|metadata| Self::new(path, &metadata))
+    }
+
+    /// The path of the file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A flag to set if a part of the file cannot be read.
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        self.has_failed.clone()
+    }
+
+    /// An error about the contents of the file. If the file has changed or cannot be read any more, it says so instead.
+    pub fn explain(&self, error: Error) -> Error {
+        self.check().err().unwrap_or(error)
+    }
+
+    /// Checks that the whole file could be read, and was not written to. A file that was replaced or removed counts as unchanged:
+    /// processes that have opened it still read the old content.
     ///
     /// # Errors
-    /// If the file was written to.
+    /// If the file was written to, or could not be read.
     pub fn check(&self) -> Result<()> {
-        let Some(now) = Self::of(&self.path) else { return Ok(()) };
-        let is_other_file = now.identity != self.identity;
-        if is_other_file || now == *self {
-            return Ok(());
+        let has_changed = fs::metadata(&self.path).is_ok_and(|now| {
+            let is_same_file = identity(&now) == self.identity;
+            is_same_file && (now.len(), now.modified().ok()) != (self.length, self.modified)
+        });
+        if has_changed {
+            let problem = "it was written to while it was read, so its values may be old and new ones";
+            return Err(
+                Error::file(&self.path, problem).advice("convert it again when no process writes to it")
+            );
         }
-        Err(Error::file(
-            &self.path,
-            "it was written to while it was read, so its values may be old and new ones",
-        )
-        .advice("convert it again when no process writes to it"))
+        if self.has_failed.load(Ordering::SeqCst) {
+            return Err(Error::file(
+                &self.path,
+                "a part of it cannot be read, or was cut off while it was read",
+            )
+            .advice("copy it to another disk, which tells whether this one is broken"));
+        }
+        Ok(())
     }
 
     /// Checks that the file was neither written to nor replaced, so that its path leads to what was opened.
@@ -52,7 +84,10 @@ impl FileState {
     /// If it leads to something else.
     pub fn check_current(&self) -> Result<()> {
         self.check()?;
-        if Self::of(&self.path).as_ref() == Some(self) {
+        let is_same = |now: Self| {
+            (now.identity, now.length, now.modified) == (self.identity, self.length, self.modified)
+        };
+        if Self::of(&self.path).is_some_and(is_same) {
             return Ok(());
         }
         Err(Error::file(&self.path, "it was replaced or removed while it was read")
@@ -87,7 +122,7 @@ mod tests {
         // Two writes within one tick of the system's clock could not be distinguished.
         let earlier = SystemTime::now() - Duration::from_secs(60);
         fs::File::options().write(true).open(&path).unwrap().set_modified(earlier).unwrap();
-        let state = FileState::of(&path).unwrap();
+        let state = FileState::new(&path, &fs::metadata(&path).unwrap());
         assert!(state.check().is_ok());
         fs::write(&other, "afterwards").unwrap();
         fs::write(&path, "behind").unwrap();

@@ -4,48 +4,37 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
-use std::io::{Cursor, Read, Write};
+use std::io::{Cursor, Read};
 use std::path::Path;
 
-use zip::result::ZipError;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipArchive, ZipWriter};
+use zip::ZipArchive;
 
 use crate::error::{Error, Result};
+use crate::file_state::FileState;
 use crate::npy;
-use crate::output::OutputFile;
+use crate::output::ArchiveOutput;
 use crate::tensor::Constant;
 use crate::tensor::Tensor;
 
-/// Writes named arrays without compression. Calls `progress` with the number of bytes of each write.
+/// Writes named arrays without compression, which were read from files in the states `sources`. Calls `progress` with the number of bytes of each write.
 ///
 /// # Errors
-/// If the file cannot be written, the elements of an array cannot be read, or NumPy has no type for them.
+/// If the file cannot be written, one of `sources` has changed, the elements of an array cannot be read, or NumPy has no type for them.
 pub fn write<'a>(
     arrays: impl IntoIterator<Item = (&'a str, Constant)>,
+    sources: &[FileState],
     path: &Path,
     progress: &mut dyn FnMut(u64),
 ) -> Result<()> {
-    let output = OutputFile::create(path)?;
-    let unwritable = |error: ZipError| output.error(&error.into());
-    let mut archive = ZipWriter::new(output.file());
-    let mut write = |name: &str, value: &Constant| {
-        let large = value.byte_len().is_none_or(|bytes| bytes > u32::MAX as usize / 2);
-        let options =
-            SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(large);
-        archive.start_file(format!("{name}.npy"), options).map_err(unwritable)?;
-        npy::write(value, |bytes| {
+    let mut archive = ArchiveOutput::create(path)?;
+    for (name, value) in arrays {
+        archive.begin_file(&format!("{name}.npy"), value.byte_len().map(|bytes| bytes as u64))?;
+        npy::write(&value, |bytes| {
             progress(bytes.len() as u64);
-            archive.write_all(bytes).map_err(|error| output.error(&error))
-        })
-    };
-    if let Err(error) = arrays.into_iter().try_for_each(|(name, value)| write(name, &value)) {
-        // Dropping the archive would try to finish it, and print an error.
-        std::mem::forget(archive);
-        return Err(error);
+            archive.write(bytes)
+        })?;
     }
-    archive.finish().map_err(unwritable)?;
-    output.persist()
+    archive.persist(sources)
 }
 
 /// Whether a file begins like an archive.
@@ -85,7 +74,7 @@ mod tests {
         let path = folder.path().join("arrays.npz");
         let transposed = Constant::from_f32(vec![2, 3], &[0., 1., 2., 3., 4., 5.]).permuted(&[1, 0]).unwrap();
         let arrays = [("scope/w", transposed), ("step", Constant::from_i64(vec![], &[7]))];
-        write(arrays.clone(), &path, &mut |_| ()).unwrap();
+        write(arrays.clone(), &[], &path, &mut |_| ()).unwrap();
         let read = read(&path, &std::fs::read(&path).unwrap()).unwrap();
         let expected =
             arrays.map(|(name, value)| (name.to_owned(), Tensor::from_constant(&value).unwrap().unwrap()));

@@ -103,6 +103,8 @@ settings! {
     Verify = "verify",
     /// The inputs of that comparison.
     VerifyInputs = "verify_inputs",
+    /// What a model may use during that comparison.
+    VerifyLimit = "verify_limit",
     /// Whether parts of batch norms that are not stored are written too.
     WithSynthesized = "with_synthesized",
 }

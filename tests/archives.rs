@@ -170,6 +170,26 @@ fn a_full_temporary_folder_is_not_reported_as_a_damaged_archive() {
     assert!(!folder.path().join("model.onnx").exists());
 }
 
+/// A limit on the length of files shows that nothing is copied.
+#[cfg(unix)]
+#[test]
+fn a_checkpoint_in_an_uncompressed_archive_is_read_where_it_is() {
+    for format in [Format::V1, Format::V2] {
+        let folder = TempDir::new().unwrap();
+        let archive = folder.path().join("a.tar");
+        tar_into(File::create(&archive).unwrap(), &checkpoint_files(folder.path(), format), "model/");
+        let done = std::process::Command::new("sh")
+            .args(["-c", "ulimit -f 8; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_tf2onnx-rs")])
+            .args(["inspect", "--stats", "--match", "*/Logits/*/biases"])
+            .arg(&archive)
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        let said = String::from_utf8_lossy(&done.stdout).into_owned();
+        assert!(said.contains("a.tar") && !said.contains("tf2onnx-rs-"), "{said}");
+    }
+}
+
 #[test]
 fn arrays_of_numpy_are_variables() {
     let folder = TempDir::new().unwrap();

@@ -166,8 +166,9 @@ fn nodes_of_a_function_are_checked_too() {
              type: DT_FLOAT }} }} {body} ret {{ key: \"r\" value: \"n:y:0\" }} }} }}\n"
         )
     };
-    let body =
-        |op: &str, name: &str, inputs: &[&str]| node(name, op, inputs, &[]).replacen("node ", "node_def ", 1);
+    let body = |op: &str, name: &str, inputs: &[&str]| {
+        node(name, op, inputs, &[FLOAT]).replacen("node ", "node_def ", 1)
+    };
     assert_refused(
         &[x(), call.clone(), function(&body("LogicalNot", "n", &["a"]))],
         &["function \"f\"", "its input x (\"a\") is float32, and the op takes bool"],

@@ -3,7 +3,9 @@
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+#[cfg(unix)]
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
 
 use flate2::read::GzDecoder;
 use tempfile::TempDir;
@@ -11,7 +13,7 @@ use tf2onnx_rs::convert::{ConvertOptions, convert as convert_model};
 use tf2onnx_rs::onnx::{WriteOptions, write_model};
 use tf2onnx_rs::source::{OpenOptions, Source};
 
-use crate::support::command::{convert, fails, tf2onnx_rs};
+use crate::support::command::{Done, binary, convert, fails, tf2onnx_rs};
 use crate::support::repository::repository;
 
 fn copied(from: &str, folder: &TempDir, name: &str) -> PathBuf {
@@ -55,6 +57,158 @@ fn arrays_are_saved_under_a_name_that_says_so() {
 fn tensors_are_not_sent_to_standard_output() {
     let error = fails(&["extract", "model.ckpt", "-"]);
     assert!(error.contains("tensors are not written to standard output"), "{error}");
+}
+
+/// Ends a command that does not end by itself.
+#[cfg(unix)]
+fn within_seconds(args: &[&str], folder: &Path) -> Done {
+    let mut child = binary()
+        .args(args)
+        .current_dir(folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if start.elapsed() > Duration::from_secs(30) {
+            child.kill().unwrap();
+            panic!("{args:?} hangs");
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Done::new(child.wait_with_output().unwrap())
+}
+
+#[cfg(unix)]
+#[test]
+fn only_files_are_replaced() {
+    use std::os::unix::fs::{FileTypeExt, symlink};
+    use std::os::unix::net::UnixListener;
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    copied("tests/fixtures/graphs/containers/frozen.pb", &folder, "frozen.pb");
+    fs::create_dir(path("inputs")).unwrap();
+    copied("tests/fixtures/graphs/containers/frozen.pb", &folder, "inputs/net.pb");
+    tf2onnx_rs(["convert", path("frozen.pb").to_str().unwrap(), path("model.onnx").to_str().unwrap()]);
+    // The target is `{}` with the extension that the command needs.
+    let commands: [(&[&str], &str); 11] = [
+        (&["convert", "frozen.pb", "{}"], ".onnx"),
+        (&["convert", "frozen.pb", "{}", "--verify"], ".onnx"),
+        (&["convert", "frozen.pb", "new.onnx", "--report", "{}"], ".html"),
+        (&["convert", "frozen.pb", "{}", "--large_model"], ".zip"),
+        (&["convert", "frozen.pb", "new.onnx", "--output_frozen_graph", "{}"], ".pb"),
+        (&["extract", "frozen.pb", "{}"], ".npz"),
+        (&["extract", "frozen.pb", "{}"], ".safetensors"),
+        (&["extract", "frozen.pb", "{}"], ""),
+        (&["graph", "frozen.pb", "{}", "--frozen"], ".pb"),
+        (&["verify", "model.onnx", "--against", "model.onnx", "--save-inputs", "{}"], ".npz"),
+        (&["batch", "inputs", "--out-dir", "out", "--report", "{}"], ".jsonl"),
+    ];
+    for (command, extension) in commands {
+        let name = |what: &str| format!("{what}{extension}");
+        let made = Command::new("mkfifo").arg(path(&name("pipe"))).status().unwrap();
+        assert!(made.success());
+        let listener = UnixListener::bind(path(&name("socket"))).unwrap();
+        symlink("/dev/null", path(&name("device"))).unwrap();
+        symlink("nowhere", path(&name("dangling"))).unwrap();
+        symlink(name("circle"), path(&name("circle"))).unwrap();
+        for what in ["pipe", "socket", "device", "dangling", "circle"] {
+            let args: Vec<String> = command.iter().map(|arg| arg.replace("{}", &name(what))).collect();
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            let kind = fs::symlink_metadata(path(&name(what))).unwrap().file_type();
+            let done = within_seconds(&args, folder.path());
+            assert_eq!(done.status, 1, "{args:?}: {}{}", done.stdout, done.stderr);
+            assert_eq!(done.stderr.lines().count(), 1, "{args:?}: {}", done.stderr);
+            let said = match what {
+                "dangling" => "it is a link to nowhere, which does not exist",
+                "circle" => "which cannot be followed",
+                _ if extension.is_empty() => "exists already, and is not a folder",
+                _ => "it is a device or a pipe, not a file",
+            };
+            assert!(done.stderr.contains(said), "{args:?}: {}", done.stderr);
+            assert_eq!(fs::symlink_metadata(path(&name(what))).unwrap().file_type(), kind);
+            assert!(!path("new.onnx").exists(), "{args:?}");
+            fs::remove_file(path(&name(what))).unwrap();
+        }
+        drop(listener);
+    }
+    assert!(fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_state_file_that_is_a_pipe_is_not_opened() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir(path("inputs")).unwrap();
+    copied("tests/fixtures/graphs/containers/frozen.pb", &folder, "inputs/net.pb");
+    within_seconds(&["batch", "inputs", "--out-dir", "out"], folder.path());
+    let state = fs::read_dir(path("out")).unwrap().map(|entry| entry.unwrap().path());
+    let state = state.filter(|path| path.extension().unwrap() == "jsonl").next().unwrap();
+    fs::remove_file(&state).unwrap();
+    assert!(Command::new("mkfifo").arg(&state).status().unwrap().success());
+    let done = within_seconds(&["batch", "inputs", "--out-dir", "out", "--resume"], folder.path());
+    assert_eq!(done.status, 1);
+    assert!(done.stderr.contains("it is a device or a pipe, not a file"), "{}", done.stderr);
+}
+
+/// A file of mode 0444 is not replaced, as `cp` would not, unless the user is root, who may write to it; then its mode stays.
+#[cfg(unix)]
+#[test]
+fn files_that_the_user_may_not_write_are_not_replaced() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65534;
+    let folder = TempDir::new().unwrap();
+    let (input, model) = (
+        copied("tests/fixtures/graphs/containers/frozen.pb", &folder, "frozen.pb"),
+        folder.path().join("model.onnx"),
+    );
+    let mode = |mode: u32| fs::set_permissions(&model, fs::Permissions::from_mode(mode)).unwrap();
+    let is_root = chown(folder.path(), Some(NOBODY), Some(NOBODY)).is_ok();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    // The user of this test, and, if that is root, another one: its own file, and that of somebody else.
+    let program = folder.path().join("program");
+    fs::copy(env!("CARGO_BIN_EXE_tf2onnx-rs"), &program).unwrap();
+    let mut users = vec![(None, None)];
+    if is_root {
+        users.extend([(Some(NOBODY), Some(NOBODY)), (Some(NOBODY), Some(0)), (None, Some(NOBODY))]);
+    }
+    for (user, owner) in users {
+        for before in [0o444, 0o600, 0o640, 0o666] {
+            let _ = fs::remove_file(&model);
+            fs::write(&model, "old").unwrap();
+            if owner.is_some() {
+                chown(&model, owner, owner).unwrap();
+            }
+            mode(before);
+            let old = fs::metadata(&model).unwrap();
+            let mut command = Command::new(&program);
+            if let Some(user) = user {
+                command.uid(user).gid(user);
+            }
+            let done = command.arg("convert").args([&input, &model]).output().unwrap();
+            let stderr = String::from_utf8_lossy(&done.stderr);
+            let is_written = match (user.is_none() && is_root, owner == user) {
+                (true, _) => true,
+                (false, true) => before & 0o200 != 0,
+                (false, false) => before & 0o002 != 0,
+            };
+            let new = fs::metadata(&model).unwrap();
+            let case = format!("{before:o}, {user:?} and {owner:?}: {stderr}");
+            assert_eq!(done.status.code(), Some(i32::from(!is_written)), "{case}");
+            assert_eq!(new.len() > 3, is_written, "{case}");
+            assert_eq!(new.mode(), old.mode(), "{case}");
+            if !is_written {
+                assert!(stderr.contains("it exists, and you have no permission to write it"), "{case}");
+                assert_eq!(new.ino(), old.ino());
+            }
+            if user.is_none() {
+                assert_eq!((new.uid(), new.gid()), (old.uid(), old.gid()), "{case}");
+            }
+        }
+    }
 }
 
 #[cfg(unix)]

@@ -116,7 +116,11 @@ impl Elements {
             Cow::Borrowed(bytes) => {
                 let address = bytes.as_ptr() as usize;
                 let is_aligned = address.is_multiple_of(size.min(align_of::<u64>()));
-                (address, (!is_aligned).then(|| copied(bytes)))
+                let copy = (!is_aligned).then(|| copied(bytes));
+                if copy.is_none() {
+                    tensor.leave_mapped();
+                }
+                (address, copy)
             }
             Cow::Owned(bytes) => (0, Some(bytes)),
         };

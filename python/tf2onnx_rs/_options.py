@@ -61,7 +61,7 @@ class SourceOptions(TypedDict, total=False):
     verify: bool
     verify_inputs: Any
     tolerance: float
-    limit: Union[Names, Mapping[str, Union[int, str]]]
+    verify_limit: Union[Names, Mapping[str, Union[int, str]]]
 
 
 class ConvertOptions(SourceOptions, total=False):

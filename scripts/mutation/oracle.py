@@ -1,12 +1,14 @@
 """Asks TensorFlow about a changed graph that was converted: it refuses the graph too, or its results are those of ONNX Runtime."""
 import json
+import os
 import pathlib
 import resource
 import select
 import subprocess
 import sys
 
-SECONDS = 30
+# How long a graph may run, and how long the import of TensorFlow takes on a busy machine.
+SECONDS, START_SECONDS = 30, 600
 
 
 class Oracle:
@@ -15,30 +17,40 @@ class Oracle:
     def __init__(self):
         self.process = None
 
+    def start(self):
+        command, pipe = [sys.executable, __file__], subprocess.PIPE
+        self.process, self.said = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, bufsize=0), b""
+        if not self.told(START_SECONDS):
+            sys.exit("TensorFlow or ONNX Runtime cannot be imported")
+
+    def told(self, seconds):
+        """What the process says next; `None` if it ends or says nothing in this time."""
+        while b"\n" not in self.said:
+            ready, _, _ = select.select([self.process.stdout], [], [], seconds)
+            more = os.read(self.process.stdout.fileno(), 1 << 16) if ready else b""
+            if not more:
+                return None
+            self.said += more
+        line, _, self.said = self.said.partition(b"\n")
+        return json.loads(line)
+
     def compare(self, work, case):
         """"agree", "refused by TensorFlow", "not run" (a fault of ONNX Runtime that is known), or "DISAGREE", and a sentence."""
         if self.process is None or self.process.poll() is not None:
-            self.process = subprocess.Popen(
-                [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-            )
+            self.start()
         for index, data in enumerate(case["feeds"].values()):
             (work / f"i{index}.npy").write_bytes(data)
         job = {"work": str(work), "inputs": list(case["feeds"]), "outputs": case["outputs"], "rtol": case["rtol"], "atol": case["atol"]}
-        self.process.stdin.write(json.dumps(job) + "\n")
-        self.process.stdin.flush()
+        self.process.stdin.write(json.dumps(job).encode() + b"\n")
         stage = "TensorFlow"
-        while True:
-            ready, _, _ = select.select([self.process.stdout], [], [], SECONDS + (30 if stage == "TensorFlow" else 0))
-            line = self.process.stdout.readline() if ready else ""
-            if not line:
-                self.process.kill()
-                self.process.wait()
-                ended = "it gave no result" if not ready else "it crashed"
-                return ("refused by TensorFlow" if stage == "TensorFlow" else "DISAGREE"), f"{stage}: {ended}"
-            told = json.loads(line)
+        while told := self.told(SECONDS):
             if "outcome" in told:
                 return told["outcome"], told["message"]
             stage = told["stage"]
+        what = f"gives no result in {SECONDS} s" if self.process.poll() is None else "crashes"
+        self.process.kill()
+        self.process.wait()
+        return ("refused by TensorFlow" if stage == "TensorFlow" else "DISAGREE"), f"{stage} {what}"
 
 
 def work():
@@ -105,6 +117,7 @@ def work():
         got = check.run(str(pathlib.Path(job["work"]) / "out/output.onnx"), feeds, results)
         return check.compare(got, results) if isinstance(got, Exception) else compare(job, want, got)
 
+    say(stage="ready")
     for line in sys.stdin:
         outcome, message = answer(json.loads(line))
         say(outcome=outcome, message=message)

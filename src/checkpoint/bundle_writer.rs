@@ -3,7 +3,7 @@
 //! Source: `BundleWriter` in `tensorflow/core/util/tensor_bundle/tensor_bundle.cc`.
 
 use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use prost::Message;
@@ -13,7 +13,7 @@ use super::crc;
 use super::locate::{index_path, with_suffix};
 use super::table_writer::TableWriter;
 use crate::error::{Error, Result};
-use crate::output::unwritable;
+use crate::output::{close, unwritable};
 use crate::proto::bundle_header_proto::Endianness;
 use crate::proto::tensor_shape_proto::Dim;
 use crate::proto::{BundleEntryProto, BundleHeaderProto, TensorShapeProto, VersionDef};
@@ -54,11 +54,11 @@ pub fn write_bundle<'a>(
     Ok(data_bytes + index_bytes)
 }
 
-fn create(path: &Path) -> std::io::Result<File> {
+fn create(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).open(path)
 }
 
-fn write_index(path: &Path, entries: &[(&str, BundleEntryProto)]) -> std::io::Result<()> {
+fn write_index(path: &Path, entries: &[(&str, BundleEntryProto)]) -> io::Result<()> {
     let header = BundleHeaderProto {
         num_shards: 1,
         endianness: Endianness::Little as i32,
@@ -69,7 +69,7 @@ fn write_index(path: &Path, entries: &[(&str, BundleEntryProto)]) -> std::io::Re
     for (name, entry) in entries {
         table.add(name.as_bytes(), &entry.encode_to_vec())?;
     }
-    table.finish()
+    close(table.finish()?.into_inner().map_err(io::IntoInnerError::into_error)?)
 }
 
 /// The data file under construction.
@@ -144,8 +144,9 @@ impl<'a> DataFile<'a> {
         Ok(checksum)
     }
 
-    fn finish(mut self) -> Result<u64> {
-        self.out.flush().map_err(|error| unwritable(self.path, &error))?;
+    fn finish(self) -> Result<u64> {
+        let flushed = self.out.into_inner().map_err(io::IntoInnerError::into_error);
+        flushed.and_then(close).map_err(|error| unwritable(self.path, &error))?;
         Ok(self.offset)
     }
 }

@@ -77,24 +77,19 @@ impl Checkpoint {
     /// If there is no checkpoint or more than one, if one of its files is missing, or if the list of tensors is
     /// damaged. Damaged values are found when they are read.
     pub fn open(path: &Path) -> Result<Self> {
-        let now = |files: &[PathBuf]| -> Vec<FileState> {
-            files.iter().filter_map(|file| FileState::of(file)).collect()
-        };
-        let (version, path, states, (files, mut tensors)) = match locate::locate(path)? {
+        let (version, path, (states, mut tensors)) = match locate::locate(path)? {
             Located::V1(path, files) => {
                 let path: Arc<Path> = path.into();
-                // The state comes first, because opening the table verifies the checksums of small values.
-                let states = now(&files);
-                let tensors = v1::open(&path, &files)?;
-                (Version::V1, path, states, (files, tensors))
+                let opened = v1::open(&path, &files)?;
+                (Version::V1, path, opened)
             }
             Located::V2(prefix) => {
                 let prefix: Arc<Path> = prefix.into();
-                let (files, tensors) = v2::open(&prefix)?;
-                // No data file has been read yet, and the index contains their checksums.
-                (Version::V2, prefix, now(&files), (files, tensors))
+                let opened = v2::open(&prefix)?;
+                (Version::V2, prefix, opened)
             }
         };
+        let files = states.iter().map(|state| state.path().to_owned()).collect();
         tensors.sort_by(|a, b| a.name().cmp(b.name()));
         Ok(Self { path, version, files, states, tensors })
     }

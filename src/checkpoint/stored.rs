@@ -66,6 +66,13 @@ impl Values {
         }
     }
 
+    fn leave(&self) {
+        match self {
+            Self::V1(slice) => slice.leave(),
+            Self::V2(range) => range.leave(),
+        }
+    }
+
     /// Whether the range of the file can contain `count` elements.
     fn can_hold(&self, dtype: DType, count: usize) -> bool {
         match self {
@@ -129,6 +136,12 @@ impl StoredTensor {
     /// As for [`ElementSource::bytes`].
     pub fn bits(&self) -> Result<Cow<'_, [u8]>> {
         self.0.bits()
+    }
+
+    /// Leaves the mapped files to a program that reads elements at any time, by their addresses. From now on, the system ends the
+    /// program if one of the files becomes shorter, as it does with any mapped file, instead of showing zeros.
+    pub fn leave_mapped(&self) {
+        self.0.slices.iter().for_each(|stored| stored.values.leave());
     }
 
     /// The bytes of an element; `None` if they have no fixed size.

@@ -80,7 +80,7 @@ impl Table {
         let bytes = file.bytes();
         let footer = bytes.last_chunk::<FOOTER_BYTES>().filter(|footer| footer.ends_with(&MAGIC));
         let Some(footer) = footer else {
-            return Err(file_signature::not_a_checkpoint(file.path(), bytes));
+            return Err(file.error(file_signature::not_a_checkpoint(file.path(), bytes)));
         };
         let limit = bytes.len().saturating_sub(FOOTER_BYTES);
         let mut position = 0;
@@ -96,6 +96,11 @@ impl Table {
         let blocks = data_blocks(&contents, limit).map_err(|damage| table.damaged(damage))?;
         drop(contents);
         Ok(Self { blocks, ..table })
+    }
+
+    /// The file of the table.
+    pub(super) fn file(&self) -> &MappedFile {
+        &self.file
     }
 
     /// The number of data blocks.
@@ -124,7 +129,8 @@ impl Table {
 
     /// An error about this file.
     pub(super) fn damaged(&self, damage: impl std::fmt::Display) -> Error {
-        Error::file(self.file.path(), damage).advice("the file is damaged or incomplete: download it again")
+        let error = Error::file(self.file.path(), damage);
+        self.file.error(error.advice("the file is damaged or incomplete: download it again"))
     }
 
     /// Verifies the checksum of a block, unless that was done before.

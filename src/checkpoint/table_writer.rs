@@ -97,8 +97,8 @@ impl<W: Write> TableWriter<W> {
         Ok(handle)
     }
 
-    /// Writes what is left: the last block, the empty metaindex, the index and the footer.
-    pub(super) fn finish(mut self) -> Result<()> {
+    /// Writes what is left: the last block, the empty metaindex, the index and the footer. Returns what it was written to.
+    pub(super) fn finish(mut self) -> Result<W> {
         if self.block.entries > 0 {
             self.end_block()?;
         }
@@ -108,6 +108,6 @@ impl<W: Write> TableWriter<W> {
         footer.resize(HANDLES_BYTES, 0);
         footer.extend(MAGIC);
         self.out.write_all(&footer)?;
-        self.out.flush()
+        Ok(self.out)
     }
 }

@@ -22,6 +22,7 @@ use super::stored::{StoredSlice, StoredTensor, Values};
 use super::table::{Contents, Table};
 use super::wire::{Damage, Fields, Value};
 use crate::error::{Error, Result};
+use crate::file_state::FileState;
 use crate::mapped::MappedFile;
 use crate::proto::{SavedSliceMeta, TensorSliceProto, VersionDef};
 use crate::tensor::DType;
@@ -86,6 +87,10 @@ impl SavedSlice {
         self.table.release(self.block);
     }
 
+    pub(super) fn leave(&self) {
+        self.table.file().leave();
+    }
+
     pub(super) fn strings(&self, count: usize) -> Result<Vec<Vec<u8>>> {
         let block = self.contents()?;
         saved_values::strings(self.values(&block), count).map_err(|e| self.table.damaged(e))
@@ -101,11 +106,13 @@ struct Draft {
 
 type Drafts = BTreeMap<String, Draft>;
 
-/// Reads the list of tensors of a checkpoint from its shards.
-pub(super) fn open(checkpoint: &Arc<Path>, files: &[PathBuf]) -> Result<Vec<StoredTensor>> {
+/// Reads the list of tensors of a checkpoint from its shards. Returns the states of the files, and the tensors.
+pub(super) fn open(checkpoint: &Arc<Path>, files: &[PathBuf]) -> Result<(Vec<FileState>, Vec<StoredTensor>)> {
     let mut drafts = Drafts::new();
+    let mut states = vec![];
     for file in files {
         let table = Arc::new(Table::open(MappedFile::open(file)?)?);
+        states.push(table.file().state().clone());
         for block in 0..table.block_count() {
             let limit = if block == 0 { LIST_VERIFIED_ON_OPEN_BYTES } else { VERIFIED_ON_OPEN_BYTES };
             if table.block_size(block) <= limit {
@@ -135,7 +142,7 @@ pub(super) fn open(checkpoint: &Arc<Path>, files: &[PathBuf]) -> Result<Vec<Stor
     let tensors = drafts.into_iter().map(|(name, Draft { type_number, shape, slices })| {
         StoredTensor::new(name, type_number, shape, checkpoint, slices)
     });
-    tensors.collect()
+    Ok((states, tensors.collect::<Result<_>>()?))
 }
 
 /// Whether this is the first block of the index of a V2 checkpoint. In V2, the message under the empty key begins with the

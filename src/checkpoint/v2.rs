@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use hashbrown::HashMap;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -24,6 +24,7 @@ use super::table::Table;
 use super::wire::Damage;
 use super::{bundle_strings, crc};
 use crate::error::{Error, Result};
+use crate::file_state::FileState;
 use crate::mapped::MappedFile;
 use crate::proto::bundle_header_proto::Endianness;
 use crate::proto::{BundleEntryProto, BundleHeaderProto, TensorSliceProto};
@@ -51,8 +52,9 @@ impl BundleRange {
     }
 
     fn damaged(&self, damage: impl std::fmt::Display) -> Error {
-        Error::file(self.shard.path(), damage)
-            .advice("the file is damaged or belongs to another checkpoint: download it again")
+        let error = Error::file(self.shard.path(), damage);
+        self.shard
+            .error(error.advice("the file is damaged or belongs to another checkpoint: download it again"))
     }
 
     /// The bytes in the shard.
@@ -75,13 +77,17 @@ impl BundleRange {
         self.stored().into_iter().for_each(|bytes| self.shard.release(bytes));
     }
 
+    pub(super) fn leave(&self) {
+        self.shard.leave();
+    }
+
     pub(super) fn strings(&self, count: usize) -> Result<Vec<Vec<u8>>> {
         bundle_strings::read(self.stored()?, count, self.crc).map_err(|damage| self.damaged(damage))
     }
 }
 
-/// Opens the checkpoint with this prefix. Returns its files and its tensors.
-pub(super) fn open(prefix: &Arc<Path>) -> Result<(Vec<PathBuf>, Vec<StoredTensor>)> {
+/// Opens the checkpoint with this prefix. Returns the states of its files, and its tensors.
+pub(super) fn open(prefix: &Arc<Path>) -> Result<(Vec<FileState>, Vec<StoredTensor>)> {
     let table = Table::open(MappedFile::open(&index_path(prefix))?)?;
     let index = Index::read(&table)?;
     let shards = Shards::open(prefix, &index)?;
@@ -95,9 +101,8 @@ pub(super) fn open(prefix: &Arc<Path>) -> Result<(Vec<PathBuf>, Vec<StoredTensor
         let slices = index.stored_slices(name, entry, &shape, &shards).map_err(damaged)?;
         tensors.push(StoredTensor::new(name.clone(), entry.dtype, shape, prefix, slices)?);
     }
-    let mut files = vec![index_path(prefix)];
-    files.extend(shards.files.values().map(|shard| shard.path().to_path_buf()));
-    Ok((files, tensors))
+    let states = std::iter::once(table.file()).chain(shards.files.values().map(|shard| &**shard));
+    Ok((states.map(|file| file.state().clone()).collect(), tensors))
 }
 
 /// The contents of the index.

@@ -118,7 +118,7 @@ fn extract<'a>(
     let bytes = tensors.iter().filter_map(|tensor| tensor.value.byte_len()).sum::<usize>() as u64;
     let bar = progress::byte_bar(args.quiet, "extracting");
     bar.set_length(bytes);
-    let written = format.write(&tensors, &args.output, &mut |bytes| bar.inc(bytes));
+    let written = format.write(&tensors, &file.file_states(), &args.output, &mut |bytes| bar.inc(bytes));
     bar.finish_and_clear();
     written?;
     Ok(Summary {

@@ -77,7 +77,7 @@ fn write_all(program: &Command, folder: &Path) -> Result<()> {
         let path = folder.join(Man::new(command.clone()).get_filename());
         let file = OutputFile::create(&path)?;
         page(command).and_then(|page| file.file().write_all(&page)).map_err(|error| file.error(&error))?;
-        file.persist()?;
+        file.persist(&[])?;
     }
     Ok(())
 }

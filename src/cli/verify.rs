@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::output::{self, Column};
 use crate::error::{Error, Result};
 use crate::output::{OutputFile, refuse_overwriting, refuse_same_path};
+use crate::setting::Setting;
 use crate::verify::{
     ArrayFile, Difference, Executable, InputSource, Limit, Limits, Named, RandomInputs, TOLERANCE,
     compare_all, parse_shape, read_arrays, save_arrays,
@@ -44,7 +45,7 @@ pub struct Args {
     #[arg(long, value_name = "X", default_value_t = TOLERANCE, value_parser = tolerance,
           allow_negative_numbers = true)]
     tolerance: f64,
-    /// What a model may use while it runs: seconds=N, or memory=N of bytes, kB, MB or GB (repeatable) [default: by the sizes of
+    /// What a model may use while it runs: seconds=N, or memory=N bytes, NMB or NGB (repeatable) [default: by the sizes of
     /// the model and its inputs]
     #[arg(long, value_name = "KEY=VALUE")]
     limit: Vec<Limit>,
@@ -108,7 +109,7 @@ fn compare_outputs(args: &Args, show: impl FnOnce(&Comparison<'_>) -> Result<()>
     if let (Some(inputs), Some(outputs)) = (&args.save_inputs, &args.save_outputs) {
         refuse_same_path(outputs, [inputs])?;
     }
-    let limits: Limits = args.limit.iter().collect();
+    let limits = Limits::of(Setting::Limit, &args.limit);
     let model = load(&args.model, &limits)?;
     let inputs = model.inputs()?;
     let names: Vec<String> = inputs.iter().map(|input| input.name.clone()).collect();

@@ -64,6 +64,7 @@ pub fn option(setting: Setting) -> &'static str {
         Setting::UseDefault => "use-default",
         Setting::Verify => "verify",
         Setting::VerifyInputs => "verify-inputs",
+        Setting::VerifyLimit => "verify-limit",
         Setting::WithSynthesized => "with-synthesized",
     }
 }

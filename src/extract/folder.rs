@@ -7,10 +7,16 @@ use std::path::Path;
 use super::file_names::file_names;
 use super::{CHUNK_BYTES, Output};
 use crate::error::Result;
+use crate::file_state::FileState;
 use crate::npy;
-use crate::output::{FolderOutput, unwritable};
+use crate::output::{FolderOutput, close, unwritable};
 
-pub(super) fn write(tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u64)) -> Result<()> {
+pub(super) fn write(
+    tensors: &[Output],
+    sources: &[FileState],
+    path: &Path,
+    progress: &mut dyn FnMut(u64),
+) -> Result<()> {
     let files = file_names(tensors.iter().map(|tensor| tensor.name.as_str()))?;
     let unwritable = |error: &io::Error| unwritable(path, error);
     let output = FolderOutput::create(path)?;
@@ -25,9 +31,10 @@ pub(super) fn write(tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u6
             progress(bytes.len() as u64);
             out.write_all(bytes).map_err(|error| unwritable(&error))
         })?;
-        out.flush().map_err(|error| unwritable(&error))?;
+        let file = out.into_inner().map_err(|error| unwritable(error.error()))?;
+        close(file).map_err(|error| unwritable(&error))?;
     }
-    output.persist()
+    output.persist(sources)
 }
 
 #[cfg(test)]
@@ -50,13 +57,13 @@ mod tests {
             tensor("net/w", Constant::from_f32(vec![2], &[1., 2.])),
             tensor("step", Constant::filled(vec![], 0.0)),
         ];
-        write(&tensors, &target, &mut |_| ()).unwrap();
+        write(&tensors, &[], &target, &mut |_| ()).unwrap();
         let bytes = fs::read(root.path().join("weights/net/w.npy")).unwrap();
         assert!(bytes.ends_with(&[0, 0, 128, 63, 0, 0, 0, 64]));
         assert!(root.path().join("weights/step.npy").is_file());
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
         // Old files are not mixed with new ones.
-        let error = write(&tensors, &target, &mut |_| ()).unwrap_err().to_string();
+        let error = write(&tensors, &[], &target, &mut |_| ()).unwrap_err().to_string();
         assert!(error.contains("not empty"), "{error}");
     }
 
@@ -72,7 +79,7 @@ mod tests {
                 }
             }
         };
-        write(&tensors, &root.path().join("weights"), &mut remove).unwrap_err();
+        write(&tensors, &[], &root.path().join("weights"), &mut remove).unwrap_err();
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
     }
 
@@ -83,10 +90,10 @@ mod tests {
         fs::create_dir(&target).unwrap();
         let damaged = Constant::new(DType::Float32, vec![5], Arc::new(Inline::Bytes(vec![0; 4].into())));
         let tensors = [tensor("a", Constant::filled(vec![3], 1.0)), tensor("b", damaged)];
-        write(&tensors, &target, &mut |_| ()).unwrap_err();
+        write(&tensors, &[], &target, &mut |_| ()).unwrap_err();
         assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
         assert_eq!(fs::read_dir(&target).unwrap().count(), 0);
-        write(&tensors[..1], &target, &mut |_| ()).unwrap();
+        write(&tensors[..1], &[], &target, &mut |_| ()).unwrap();
         assert!(target.join("a.npy").is_file());
     }
 }

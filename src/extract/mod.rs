@@ -12,6 +12,7 @@ use std::path::Path;
 pub use choice::{Choice, Chosen, Layout, choose};
 
 use crate::error::{Error, Result};
+use crate::file_state::FileState;
 use crate::tensor::{Constant, DType};
 use crate::{npy, npz};
 
@@ -82,17 +83,23 @@ impl Format {
     ///
     /// # Errors
     /// If the target cannot be written, a tensor cannot be read, or the format does not have its type or name.
-    pub fn write(self, tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u64)) -> Result<()> {
+    pub fn write(
+        self,
+        tensors: &[Output],
+        sources: &[FileState],
+        path: &Path,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<()> {
         if let Some(tensor) = tensors.iter().find(|tensor| !self.can_hold(tensor.value.dtype())) {
             return Err(no_type(self.name(), tensor));
         }
         match self {
             Self::Npz => {
                 let arrays = tensors.iter().map(|tensor| (tensor.name.as_str(), tensor.value.clone()));
-                npz::write(arrays, path, progress)
+                npz::write(arrays, sources, path, progress)
             }
-            Self::Safetensors => safetensors::write(tensors, path, progress),
-            Self::Folder => folder::write(tensors, path, progress),
+            Self::Safetensors => safetensors::write(tensors, sources, path, progress),
+            Self::Folder => folder::write(tensors, sources, path, progress),
         }
     }
 }

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::{CHUNK_BYTES, Output, no_type};
 use crate::error::{Error, Result};
+use crate::file_state::FileState;
 use crate::output::OutputFile;
 use crate::setting::Setting;
 use crate::tensor::DType;
@@ -44,7 +45,12 @@ pub(super) fn type_name(dtype: DType) -> Option<&'static str> {
     })
 }
 
-pub(super) fn write(tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u64)) -> Result<()> {
+pub(super) fn write(
+    tensors: &[Output],
+    sources: &[FileState],
+    path: &Path,
+    progress: &mut dyn FnMut(u64),
+) -> Result<()> {
     let output = OutputFile::create(path)?;
     // Large element types first: then all elements are aligned to their size.
     let mut tensors: Vec<&Output> = tensors.iter().collect();
@@ -62,7 +68,7 @@ pub(super) fn write(tensors: &[Output], path: &Path, progress: &mut dyn FnMut(u6
     }
     file.flush().map_err(|error| output.error(&error))?;
     drop(file);
-    output.persist()
+    output.persist(sources)
 }
 
 /// The header, padded with spaces.
@@ -106,7 +112,7 @@ mod tests {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("w.safetensors");
         let mut bytes = 0;
-        write(&tensors, &path, &mut |written| bytes += written).unwrap();
+        write(&tensors, &[], &path, &mut |written| bytes += written).unwrap();
         assert_eq!(bytes, 6 + 8 + 24);
         let file = std::fs::read(&path).unwrap();
         let read = ::safetensors::SafeTensors::deserialize(&file).unwrap();
@@ -123,7 +129,7 @@ mod tests {
         let strings = Constant::new(DType::String, vec![], Arc::new(Inline::Strings(vec![vec![]])));
         let folder = tempfile::TempDir::new().unwrap();
         let tensors = [Output { name: "s".to_owned(), value: strings }];
-        let error = write(&tensors, &folder.path().join("w.safetensors"), &mut |_| ()).unwrap_err();
+        let error = write(&tensors, &[], &folder.path().join("w.safetensors"), &mut |_| ()).unwrap_err();
         assert!(error.to_string().contains("no type for string"), "{error}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }

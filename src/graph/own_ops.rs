@@ -16,7 +16,7 @@ pub const LAYER_NORMALIZATION: &str = "tf2onnx-rs:LayerNormalization";
 
 /// Normalizes each group of the channels of a tensor, which are on its last axis, by the group's own mean and variance, along all axes
 /// but the first one: the inputs are the tensor, and the scale and the offset of each group; the attributes are `groups` and `epsilon`.
-pub const GROUP_NORMALIZATION: &str = "GroupNormalization";
+pub const GROUP_NORMALIZATION: &str = "tf2onnx-rs:GroupNormalization";
 
 /// `x * relu6(x + 3) / 6`.
 pub const HARD_SWISH: &str = "tf2onnx-rs:HardSwish";

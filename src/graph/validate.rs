@@ -8,7 +8,7 @@
 
 use hashbrown::HashMap;
 
-use super::op_definition::{Argument, ElementType, Form, OpDefinition};
+use super::op_definition::{Argument, AttributeDefinition, ElementType, Form, OpDefinition};
 use crate::error::{Error, Result};
 use crate::proto::attr_value::ListValue;
 use crate::proto::{AttrValue, FunctionDef, GraphDef, NodeDef, attr_value};
@@ -200,7 +200,7 @@ fn check(node: &NodeDef, definition: OpDefinition, reads: &[Read<'_>]) -> Result
             _ => {}
         }
     }
-    Ok(())
+    check_missing(node, definition)
 }
 
 /// The reason why an input must have a type, for an error.
@@ -240,18 +240,23 @@ fn input_types(
     Some(types)
 }
 
-/// Checks that a node has all attributes without a default, of the right kinds and with allowed values.
+/// Checks that a node has all attributes without a default.
+fn check_missing(node: &NodeDef, definition: OpDefinition) -> Result<()> {
+    let is_set = |name: &str| node.attr.get(name).is_some_and(|attribute| attribute.value.is_some());
+    let mut needed = definition.attributes().filter(|attribute| attribute.default.is_none());
+    match needed.find(|attribute| !is_set(attribute.name)) {
+        Some(AttributeDefinition { name, kind, .. }) => {
+            Err(refused(error(node, format!("it has no attribute {name}, and the op takes a {kind}"))))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Checks that the attributes of a node are of the right kind, and have allowed values.
 fn check_attributes(node: &NodeDef, definition: OpDefinition) -> Result<()> {
     use attr_value::Value;
     for attribute in definition.attributes() {
-        let Some(AttrValue { value: Some(value) }) = node.attr.get(attribute.name) else {
-            if attribute.default.is_some() {
-                continue;
-            }
-            let problem =
-                format!("it has no attribute {}, and the op takes a {}", attribute.name, attribute.kind);
-            return Err(refused(error(node, problem)));
-        };
+        let Some(AttrValue { value: Some(value) }) = node.attr.get(attribute.name) else { continue };
         let kind = match value {
             Value::S(_) => "string",
             Value::I(_) => "int",

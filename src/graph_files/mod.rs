@@ -20,6 +20,7 @@ use serde::Serialize;
 
 use crate::convert::TensorFlowGraph;
 use crate::error::{Error, Result};
+use crate::file_state::FileState;
 use crate::output::OutputFile;
 use crate::setting::Setting;
 use crate::source::Source;
@@ -124,41 +125,52 @@ impl Form {
     ) -> Result<Written> {
         self.check(frozen, path)?;
         definition::refuse_tables(&model.graph)?;
+        let sources = &source.file_states()[..];
         match (self, frozen) {
-            (Self::GraphDef, true) => write_frozen(model, path, progress),
-            (Self::GraphDefText, true) => write_frozen_text(model, path),
+            (Self::GraphDef, true) => write_frozen(model, sources, path, progress),
+            (Self::GraphDefText, true) => write_frozen_text(model, sources, path),
             (Self::GraphDef, false) => {
                 let graph = definition::graph_def(model, &model.graph)?;
-                write_message(path, &graph, graph.node.len())
+                write_message(path, &graph, graph.node.len(), sources)
             }
             (Self::GraphDefText, false) => {
                 let graph = definition::graph_def(model, &model.graph)?;
-                write_bytes(path, text::of("GraphDef", &graph)?.as_bytes(), graph.node.len())
+                write_bytes(path, text::of("GraphDef", &graph)?.as_bytes(), graph.node.len(), sources)
             }
             (Self::MetaGraph, _) => {
                 let meta = meta_graph::beside_checkpoint(source, model)?;
                 let nodes = meta.graph_def.as_ref().map_or(0, |graph| graph.node.len());
-                write_message(path, &meta, nodes)
+                write_message(path, &meta, nodes, sources)
             }
-            (Self::SavedModel, _) => saved_model::write(model, path, progress),
+            (Self::SavedModel, _) => saved_model::write(model, sources, path, progress),
         }
     }
 }
 
-fn write_message(path: &Path, message: &impl Message, nodes: usize) -> Result<Written> {
+fn write_message(
+    path: &Path,
+    message: &impl Message,
+    nodes: usize,
+    sources: &[FileState],
+) -> Result<Written> {
     check_size(path, message.encoded_len() as u64)?;
-    write_bytes(path, &message.encode_to_vec(), nodes)
+    write_bytes(path, &message.encode_to_vec(), nodes, sources)
 }
 
-fn write_bytes(path: &Path, bytes: &[u8], nodes: usize) -> Result<Written> {
+fn write_bytes(path: &Path, bytes: &[u8], nodes: usize, sources: &[FileState]) -> Result<Written> {
     let output = OutputFile::create(path)?;
     output.write_at(0, bytes)?;
-    output.persist()?;
+    output.persist(sources)?;
     Ok(Written { nodes, bytes: bytes.len() as u64 })
 }
 
 /// Writes a GraphDef whose variables are constants. Their elements go from the checkpoint to the file in small blocks.
-fn write_frozen(model: &TensorFlowGraph, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<Written> {
+fn write_frozen(
+    model: &TensorFlowGraph,
+    sources: &[FileState],
+    path: &Path,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Written> {
     let graph = freeze::frozen(model)?;
     let parts = stream::parts(model, &graph)?;
     let bytes = parts.iter().map(stream::Part::len).sum();
@@ -172,11 +184,11 @@ fn write_frozen(model: &TensorFlowGraph, path: &Path, progress: &mut dyn FnMut(u
     }
     file.flush().map_err(|error| output.error(&error))?;
     drop(file);
-    output.persist()?;
+    output.persist(sources)?;
     Ok(Written { nodes: graph.len(), bytes })
 }
 
-fn write_frozen_text(model: &TensorFlowGraph, path: &Path) -> Result<Written> {
+fn write_frozen_text(model: &TensorFlowGraph, sources: &[FileState], path: &Path) -> Result<Written> {
     let bytes: u64 =
         model.variables.iter().filter_map(|variable| variable.value.byte_len()).map(|n| n as u64).sum();
     if bytes > MAX_TEXT_WEIGHTS {
@@ -189,7 +201,7 @@ fn write_frozen_text(model: &TensorFlowGraph, path: &Path) -> Result<Written> {
     }
     let graph = freeze::frozen(model)?;
     let definition = definition::graph_def(model, &graph)?;
-    write_bytes(path, text::of("GraphDef", &definition)?.as_bytes(), graph.len())
+    write_bytes(path, text::of("GraphDef", &definition)?.as_bytes(), graph.len(), sources)
 }
 
 /// Refuses a message that no reader accepts.

@@ -3,7 +3,8 @@
 //!
 //! Source: `tensorflow/cc/saved_model/constants.h`, `tensorflow/core/protobuf/saved_model.proto`.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::Path;
 
 use prost::Message;
@@ -12,7 +13,8 @@ use super::{Written, check_size, meta_graph};
 use crate::checkpoint::write_bundle;
 use crate::convert::TensorFlowGraph;
 use crate::error::Result;
-use crate::output::{FolderOutput, unwritable};
+use crate::file_state::FileState;
+use crate::output::{FolderOutput, close, unwritable};
 use crate::proto::SavedModel;
 
 const FILE: &str = "saved_model.pb";
@@ -21,7 +23,12 @@ const VARIABLES: &str = "variables/variables";
 /// The version of the format.
 const SCHEMA_VERSION: i64 = 1;
 
-pub(super) fn write(model: &TensorFlowGraph, path: &Path, progress: &mut dyn FnMut(u64)) -> Result<Written> {
+pub(super) fn write(
+    model: &TensorFlowGraph,
+    sources: &[FileState],
+    path: &Path,
+    progress: &mut dyn FnMut(u64),
+) -> Result<Written> {
     let output = FolderOutput::create(path)?;
     let meta = meta_graph::in_saved_model(model)?;
     let nodes = meta.graph_def.as_ref().map_or(0, |graph| graph.node.len());
@@ -35,7 +42,11 @@ pub(super) fn write(model: &TensorFlowGraph, path: &Path, progress: &mut dyn FnM
         bytes += write_bundle(&output.path().join(VARIABLES), variables, progress)
             .map_err(|error| error.with_path_replaced(output.path(), path))?;
     }
-    fs::write(output.path().join(FILE), saved.encode_to_vec()).map_err(|error| unwritable(&error))?;
-    output.persist()?;
+    let written = File::create(output.path().join(FILE)).and_then(|mut file| {
+        file.write_all(&saved.encode_to_vec())?;
+        close(file)
+    });
+    written.map_err(|error| unwritable(&error))?;
+    output.persist(sources)?;
     Ok(Written { nodes, bytes })
 }

@@ -93,7 +93,7 @@ fn check_graph<'a>(
 
 fn described(node: &NodeProto) -> String {
     let name = if node.name.is_empty() { node.output.first() } else { Some(&node.name) };
-    format!("node {:?} ({})", name.map(String::as_str).unwrap_or_default(), node.op_type)
+    format!("node {:?} ({})", name.map(String::as_str).unwrap_or_default(), node.op_type.escape_debug())
 }
 
 fn check_node<'a>(node: &'a NodeProto, names: &Names<'a, '_>) -> Result<()> {

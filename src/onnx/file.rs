@@ -12,6 +12,7 @@ use super::proto::tensor_proto::DataLocation;
 use super::proto::{GraphProto, ModelProto, NodeProto, TensorProto};
 use crate::error::{Error, Result};
 use crate::file_signature;
+use crate::file_state::FileState;
 use crate::mapped::MappedFile;
 use crate::tensor::Constant;
 
@@ -23,6 +24,8 @@ pub struct OnnxFile {
     model: ModelProto,
     tensors: Vec<OnnxTensor>,
     external: Vec<ExternalFile>,
+    /// The states of its files when they were opened.
+    states: Vec<FileState>,
 }
 
 /// An initializer of an ONNX model.
@@ -61,7 +64,12 @@ impl OnnxFile {
     /// If the file cannot be read or is not an ONNX model, or a tensor has an impossible shape. If a file with weights is
     /// missing, the tensors have errors instead.
     pub fn open(path: &Path) -> Result<Self> {
-        let bytes = Bytes::from_owner(MappedFile::open(path)?);
+        let file = MappedFile::open(path)?;
+        let state = file.state().clone();
+        Self::read(path, Bytes::from_owner(file), &state).map_err(|error| state.explain(error))
+    }
+
+    fn read(path: &Path, bytes: Bytes, state: &FileState) -> Result<Self> {
         if let Some(error) = file_signature::not_a_model(path, &bytes) {
             return Err(error);
         }
@@ -75,22 +83,28 @@ impl OnnxFile {
             return Err(damaged("it does not contain the version of its format".to_owned()));
         }
         let folder = path.parent().unwrap_or(Path::new(""));
-        let mut external = ExternalData { folder, files: BTreeMap::new() };
+        let mut external = ExternalData { folder, files: BTreeMap::new(), states: vec![state.clone()] };
         let tensors = std::mem::take(&mut graph.initializer)
             .into_iter()
             .map(|tensor| external.tensor(tensor).map_err(|error| error.within(path.display())))
             .collect::<Result<_>>()?;
+        let states = external.states;
         let external = external.files.into_iter().map(|(location, (tensors, file))| ExternalFile {
             location,
             tensors,
             bytes: file.ok().map(|bytes| bytes.len() as u64),
         });
-        Ok(Self { path: path.to_owned(), external: external.collect(), model, tensors })
+        Ok(Self { path: path.to_owned(), external: external.collect(), model, tensors, states })
     }
 
     /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The states of its files when they were opened.
+    pub fn file_states(&self) -> &[FileState] {
+        &self.states
     }
 
     /// Its initializers, in the order of the model.
@@ -149,6 +163,7 @@ fn visit_nodes<'a>(nodes: &'a [NodeProto], visit: &mut dyn FnMut(&'a NodeProto))
 struct ExternalData<'a> {
     folder: &'a Path,
     files: BTreeMap<String, (usize, Result<Bytes>)>,
+    states: Vec<FileState>,
 }
 
 impl ExternalData<'_> {
@@ -182,8 +197,13 @@ impl ExternalData<'_> {
         };
         let location = value("location").map(|entry| entry.value.clone()).unwrap_or_default();
         let (offset, length) = (number("offset")?.unwrap_or(0), number("length")?);
-        let (count, file) =
-            self.files.entry(location).or_insert_with_key(|location| (0, open_beside(self.folder, location)));
+        let (count, file) = self.files.entry(location).or_insert_with_key(|location| {
+            let opened = open_beside(self.folder, location).map(|file| {
+                self.states.push(file.state().clone());
+                Bytes::from_owner(file)
+            });
+            (0, opened)
+        });
         *count += 1;
         let bytes = file.clone()?;
         let end = length.map_or(Some(bytes.len()), |length| offset.checked_add(length));
@@ -199,7 +219,7 @@ impl ExternalData<'_> {
 
 /// Opens a file in the model's folder or below it. Other files are refused, because a model from the internet must not read
 /// them.
-fn open_beside(folder: &Path, location: &str) -> Result<Bytes> {
+fn open_beside(folder: &Path, location: &str) -> Result<MappedFile> {
     let path = Path::new(location);
     let stays = !location.is_empty()
         && path.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
@@ -207,5 +227,5 @@ fn open_beside(folder: &Path, location: &str) -> Result<Bytes> {
         let problem = format!("{location:?} is not below the model's folder");
         return Err(Error::new("external data", problem).advice("do not trust this model"));
     }
-    Ok(Bytes::from_owner(MappedFile::open(&folder.join(path))?))
+    MappedFile::open(&folder.join(path))
 }

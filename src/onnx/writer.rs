@@ -48,8 +48,8 @@ impl WrittenModel {
     /// # Errors
     /// If an existing file cannot be replaced.
     pub fn persist(self) -> Result<()> {
-        self.weights.map_or(Ok(()), OutputFile::persist)?;
-        self.model.persist()
+        // The files that they were made of were checked when they were written.
+        OutputFile::persist_all(self.weights.into_iter().chain([self.model]), &[])
     }
 }
 

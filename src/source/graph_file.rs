@@ -58,14 +58,18 @@ impl GraphFile {
     /// # Errors
     /// If the file contains no graph, is damaged, or contains several graphs and `tag` does not choose one.
     pub fn open(path: &Path, tag: Option<&str>) -> Result<Self> {
-        let state = FileState::of(path);
-        let bytes = Bytes::from_owner(MappedFile::open(path)?);
+        let file = MappedFile::open(path)?;
+        let state = file.state().clone();
+        Self::read(path, tag, &Bytes::from_owner(file), &state).map_err(|error| state.explain(error))
+    }
+
+    fn read(path: &Path, tag: Option<&str>, bytes: &Bytes, state: &FileState) -> Result<Self> {
         if let Some(error) =
-            file_signature::not_a_model(path, &bytes).or_else(|| file_signature::onnx_model(path, &bytes))
+            file_signature::not_a_model(path, bytes).or_else(|| file_signature::onnx_model(path, bytes))
         {
             return Err(error);
         }
-        let content = match text_of(&bytes) {
+        let content = match text_of(bytes).as_deref() {
             Some(text) if text.trim_start().starts_with(['{', '[']) => {
                 if text.trim_start().starts_with('[') && tfjs::is_weights_manifest(path) {
                     return Self::open(&tfjs::graph_of_old_manifest(path)?, tag);
@@ -73,12 +77,12 @@ impl GraphFile {
                 Content::Tfjs(Box::new(tfjs::read(path, text)?))
             }
             Some(text) => parse_text(path, text)?,
-            None => parse_binary(&bytes).ok_or_else(|| {
+            None => parse_binary(bytes).ok_or_else(|| {
                 Error::file(path, "is not a graph: neither a GraphDef, nor a MetaGraphDef, nor a SavedModel")
                     .advice("give a .pb, .pbtxt or .meta file, or download it again if it should be one")
             })?,
         };
-        let (mut shards, mut states) = (vec![], Vec::from_iter(state));
+        let (mut shards, mut states) = (vec![], vec![state.clone()]);
         let mut add_weights = |model: tfjs::GraphModel| {
             shards.extend(model.shards);
             states.extend(model.states);
@@ -200,12 +204,12 @@ fn is_op_name(op: &str) -> bool {
     !op.is_empty() && op.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_>./-".contains(&byte))
 }
 
-/// The bytes as text, if they begin with text.
-fn text_of(bytes: &[u8]) -> Option<&str> {
+/// The bytes as text, if they begin with text. It is a copy: what the file contains can change, but text stays text.
+fn text_of(bytes: &[u8]) -> Option<String> {
     let head = bytes.get(..256).unwrap_or(bytes);
     let is_text =
         head.iter().all(|&byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace() || byte >= 0x80);
-    if head.is_empty() || !is_text { None } else { std::str::from_utf8(bytes).ok() }
+    if head.is_empty() || !is_text { None } else { String::from_utf8(bytes.to_vec()).ok() }
 }
 
 fn parse_text(path: &Path, text: &str) -> Result<Content> {

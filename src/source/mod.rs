@@ -210,7 +210,7 @@ impl Source {
         Ok(self.files().into_iter().filter(is_read).map(named).collect())
     }
 
-    /// The state of the files with the weights when they were opened.
+    /// The state of the files with the graph and the weights when they were opened.
     pub fn file_states(&self) -> Vec<FileState> {
         let checkpoint_states = self.checkpoint.iter().flat_map(Checkpoint::file_states);
         // Only where the archive is still read, it must not change.
@@ -230,8 +230,10 @@ impl Source {
         }
     }
 
-    /// Replaces the paths of temporary files in an error by the path that the user gave.
+    /// Replaces the paths of temporary files in an error by the path that the user gave. If a file was written to or could not be
+    /// read, that is the error instead.
     pub fn error(&self, error: Error) -> Error {
+        let error = self.file_states().iter().fold(error, |error, state| state.explain(error));
         let temporary = self.temporary.iter();
         temporary.fold(error, |error, files| error.with_path_replaced(&files.path, &self.path))
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 pub use name_filter::{NameFilter, parse_pattern};
 
 use crate::error::{Error, Result};
+use crate::file_state::FileState;
 use crate::graph::node_def;
 use crate::onnx::{OnnxFile, OnnxTensor};
 use crate::proto::NodeDef;
@@ -106,12 +107,28 @@ impl TensorFile {
         }
     }
 
-    /// The error, with the path that the user gave.
+    /// The states of its files when they were opened.
+    pub fn file_states(&self) -> Vec<FileState> {
+        match self {
+            Self::Model(model) => model.file_states(),
+            Self::Onnx(file) => file.file_states().to_vec(),
+        }
+    }
+
+    /// The error, with the path that the user gave. If a file was written to or could not be read, that is the error instead.
     pub fn error(&self, error: Error) -> Error {
         match self {
             Self::Model(model) => model.error(error),
-            Self::Onnx(_) => error,
+            Self::Onnx(file) => file.file_states().iter().fold(error, |error, state| state.explain(error)),
         }
+    }
+
+    /// Checks that its files are as they were when they were opened.
+    ///
+    /// # Errors
+    /// If one of them was written to, or could not be read.
+    pub fn check(&self) -> Result<()> {
+        self.file_states().iter().try_for_each(FileState::check).map_err(|error| self.error(error))
     }
 
     /// Its tensors: those of the checkpoint, sorted by name; without a checkpoint, the constants of the graph, in its order;

@@ -87,7 +87,7 @@ pub fn read_arrays(files: &[ArrayFile], names: &[String]) -> Result<Vec<Named>> 
 /// If the file cannot be written.
 pub fn save_arrays(path: &Path, arrays: &[Named]) -> Result<()> {
     let constants = arrays.iter().map(|(name, tensor)| (name.as_str(), tensor.to_constant()));
-    npz::write(constants, path, &mut |_| ())
+    npz::write(constants, &[], path, &mut |_| ())
 }
 
 /// The array of a tensor. `:0` at the end of its name makes no difference.

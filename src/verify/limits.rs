@@ -15,8 +15,8 @@ const MEMORY_PER_BYTE: u64 = 8;
 const MEMORY_PER_INPUT_BYTE: u64 = 64;
 
 /// The seconds for any model. Small ones need milliseconds.
-const BASE_SECONDS: u64 = 6;
-/// How many bytes of weights and inputs have another second: some 1,000 times what they need.
+const BASE_SECONDS: u64 = 7;
+/// How many bytes of weights and inputs have another second, of which most networks need some hundredths.
 const BYTES_PER_SECOND: u64 = 1_000_000;
 
 /// A limit on what a model may use, as the user gives it.
@@ -53,24 +53,40 @@ impl FromStr for Limit {
 }
 
 /// The limits of a model.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
+    /// How the user sets them.
+    setting: Setting,
     seconds: Option<NonZeroU64>,
     memory: Option<NonZeroU64>,
 }
 
-/// The last of two limits of a kind counts.
-impl<'l> FromIterator<&'l Limit> for Limits {
-    fn from_iter<I: IntoIterator<Item = &'l Limit>>(limits: I) -> Self {
-        limits.into_iter().fold(Self::default(), |limits, limit| match *limit {
-            Limit::Seconds(seconds) => Self { seconds: Some(seconds), ..limits },
-            Limit::Memory(memory) => Self { memory: Some(memory), ..limits },
-        })
+impl Default for Limits {
+    fn default() -> Self {
+        Self { setting: Setting::Limit, seconds: None, memory: None }
     }
 }
 
 impl Limits {
-    /// How long a model of this size may run with inputs of this size.
+    /// The limits that the user gives with a setting. The last of two of a kind counts.
+    pub fn of(setting: Setting, limits: &[Limit]) -> Self {
+        limits.iter().fold(Self { setting, ..Self::default() }, |limits, limit| match *limit {
+            Limit::Seconds(seconds) => Self { seconds: Some(seconds), ..limits },
+            Limit::Memory(memory) => Self { memory: Some(memory), ..limits },
+        })
+    }
+
+    /// How the user raises the limit on time.
+    pub(super) fn longer(&self, seconds: u64) -> SettingValue {
+        self.setting.to(format!("seconds={}", seconds.saturating_mul(10)))
+    }
+
+    /// How the user raises the limit on memory to at least this much.
+    pub(super) fn larger(&self, bytes: u64) -> SettingValue {
+        self.setting.to(format!("memory={}GB", bytes.div_ceil(1_000_000_000)))
+    }
+
+    /// How many seconds a model of this size may run with inputs of this size.
     pub(super) fn seconds(&self, model: u64, inputs: u64) -> u64 {
         let default = || BASE_SECONDS + model.saturating_add(inputs) / BYTES_PER_SECOND;
         self.seconds.map_or_else(default, NonZeroU64::get)
@@ -87,16 +103,6 @@ impl Limits {
         };
         self.memory.map_or_else(default, NonZeroU64::get)
     }
-}
-
-/// How the user raises the limit on time.
-pub(super) fn longer(seconds: u64) -> SettingValue {
-    Setting::Limit.to(format!("seconds={}", seconds.saturating_mul(10)))
-}
-
-/// How the user raises the limit on memory to at least this much.
-pub(super) fn larger(bytes: u64) -> SettingValue {
-    Setting::Limit.to(format!("memory={}GB", bytes.div_ceil(1_000_000_000)))
 }
 
 /// The memory of the machine, where the system tells it.
@@ -129,7 +135,7 @@ mod tests {
         let limits = Limits::default();
         assert!(limits.seconds(500_000_000, 0) >= 500);
         assert!(limits.memory(100_000_000, 0) > limits.memory(0, 0) || physical_memory().is_some());
-        let given = Limits::from_iter(&[Limit::Seconds(NonZeroU64::new(3).unwrap())]);
+        let given = Limits::of(Setting::Limit, &[Limit::Seconds(NonZeroU64::new(3).unwrap())]);
         assert_eq!((given.seconds(1 << 40, 1 << 40), given.memory(0, 0)), (3, limits.memory(0, 0)));
     }
 }

@@ -4,7 +4,7 @@
 //! The process is the same program, started with [`CHILD`] as its first argument. It ends when its standard input does, so that it
 //! never outlives the program that started it.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::executable::Input;
-use super::limits::{Limits, larger, longer, physical_memory};
+use super::limits::{Limits, physical_memory};
 use super::runtime::{Runtime, USE_ONNX_RUNTIME, cannot};
 use super::{Named, message};
 use crate::error::{Error, Result};
@@ -29,8 +29,8 @@ pub const CHILD: &str = "run-model";
 /// The command that starts such a process.
 static COMMAND: OnceLock<Vec<OsString>> = OnceLock::new();
 
-/// Models run in processes that this command starts, with [`CHILD`], the memory and the model as further arguments: it calls
-/// [`serve`] with the last two. Without it, they run in the process of the caller, as the library cannot start another program.
+/// Models run in processes that this command starts, with [`CHILD`] and what follows it as further arguments: it calls
+/// [`serve`] with these. Without it, they run in the process of the caller, as the library cannot start another program.
 pub fn run_models_with(command: Vec<OsString>) {
     // The first one counts.
     let _ = COMMAND.set(command);
@@ -52,6 +52,21 @@ pub(super) struct Loaded {
 #[derive(Serialize, Deserialize)]
 struct Run {
     memory: u64,
+}
+
+/// What a process may use for a task.
+#[derive(Debug, Clone, Copy)]
+struct Allowance {
+    /// The bytes that it may allocate.
+    memory: u64,
+    /// How long it may take.
+    seconds: u64,
+}
+
+impl Allowance {
+    fn of(limits: &Limits, model: u64, inputs: u64) -> Self {
+        Self { memory: limits.memory(model, inputs), seconds: limits.seconds(model, inputs) }
+    }
 }
 
 /// The answer: the outputs are beside it.
@@ -111,11 +126,11 @@ impl Process {
     /// Starts a process that loads a model; `None` if this program has no command for it.
     pub(super) fn load(path: &Path, bytes: u64, limits: &Limits) -> Result<Option<(Self, Loaded)>> {
         let Some(command) = COMMAND.get() else { return Ok(None) };
-        let memory = limits.memory(bytes, 0);
-        let mut running = Running::start(command, memory, path).map_err(|error| {
+        let allowance = Allowance::of(limits, bytes, 0);
+        let mut running = Running::start(command, allowance.memory, path).map_err(|error| {
             Error::file(path, format!("no process can be started that runs it: {error}")).caused_by(&error)
         })?;
-        let answer = running.answer(path, "load", limits.seconds(bytes, 0), memory)?;
+        let answer = running.answer(path, "load", (limits, allowance))?;
         let process = Self { path: path.to_owned(), bytes, limits: *limits, running: Mutex::new(running) };
         match answer {
             (Answer::Loaded(loaded), _) => Ok(Some((process, loaded))),
@@ -126,13 +141,11 @@ impl Process {
 
     /// Executes the model.
     pub(super) fn run(&self, given: &[Named]) -> Result<Vec<Named>> {
-        let inputs = bytes_of(given);
-        let memory = self.limits.memory(self.bytes, inputs);
-        let seconds = self.limits.seconds(self.bytes, inputs);
+        let allowance = Allowance::of(&self.limits, self.bytes, bytes_of(given));
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         // If the process has ended, it cannot be written to, and the answer says why.
-        let _ = message::write(&running.requests, &Run { memory }, given);
-        match running.answer(&self.path, "execute", seconds, memory)? {
+        let _ = message::write(&running.requests, &Run { memory: allowance.memory }, given);
+        match running.answer(&self.path, "execute", (&self.limits, allowance))? {
             (Answer::Done, outputs) => Ok(outputs),
             (Answer::Failed(failure), _) => Err(failure.error()),
             (Answer::Loaded(_), _) => Err(self.unexpected()),
@@ -154,7 +167,7 @@ impl Running {
     fn start(command: &[OsString], memory: u64, path: &Path) -> io::Result<Self> {
         let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = Command::new(program);
-        command.args(arguments).args([OsStr::new(CHILD), OsStr::new(&memory.to_string())]).arg(path);
+        command.args(arguments).args([CHILD, &memory.to_string()]).arg(path);
         // Its last words are one line.
         command.env("RUST_BACKTRACE", "0");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -175,38 +188,50 @@ impl Running {
     }
 
     /// Waits for the answer to a request.
-    fn answer(&mut self, path: &Path, what: &str, seconds: u64, memory: u64) -> Result<(Answer, Vec<Named>)> {
+    fn answer(
+        &mut self,
+        path: &Path,
+        what: &str,
+        limited: (&Limits, Allowance),
+    ) -> Result<(Answer, Vec<Named>)> {
         let begun = Instant::now();
-        let most = Duration::from_secs(seconds);
+        let most = Duration::from_secs(limited.1.seconds);
         loop {
             interruption::check()?;
             let left = most.saturating_sub(begun.elapsed());
             match self.answers.recv_timeout(left.min(INTERVAL)) {
                 Ok(Ok(answer)) => return Ok(answer),
                 Err(RecvTimeoutError::Timeout) if !left.is_zero() => {}
-                Err(RecvTimeoutError::Timeout) => {
-                    let problem = format!("the runtime rten did not {what} it within {seconds} s");
-                    let advice = format!("give it longer with {}, or {USE_ONNX_RUNTIME}", longer(seconds));
-                    return Err(Error::file(path, problem).advice(advice));
+                Err(RecvTimeoutError::Timeout) => return Err(too_slow(path, what, limited)),
+                Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => {
+                    return Err(self.end(path, what, limited));
                 }
-                Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => return Err(self.end(path, what, memory)),
             }
         }
     }
 
     /// The error for a process that has ended.
-    fn end(&mut self, path: &Path, what: &str, memory: u64) -> Error {
+    fn end(&mut self, path: &Path, what: &str, limited: (&Limits, Allowance)) -> Error {
         let _ = self.child.kill();
         let status = self.child.wait();
         let said = self.said.take().and_then(|said| said.join().ok()).unwrap_or_default();
         let said = String::from_utf8_lossy(&said);
-        let said = said.lines().map(str::trim).find(|line| !line.is_empty());
+        // Where a panic was comes before what it was.
+        let is_said = |line: &&str| !line.is_empty() && !line.contains(" panicked at ");
+        let said = said.lines().map(str::trim).find(is_said);
         if let Some(asked) = said.and_then(allocation) {
-            return beyond(path, what, asked, memory);
+            return beyond(path, what, asked, limited);
         }
         let status = status.as_ref().map_or_else(io::Error::to_string, ExitStatus::to_string);
         cannot(path, what, &format!("its process ended: {}", said.unwrap_or(&status)))
     }
+}
+
+/// The error for a model that does not end in time.
+fn too_slow(path: &Path, what: &str, (limits, Allowance { seconds, .. }): (&Limits, Allowance)) -> Error {
+    let problem = format!("the runtime rten did not {what} it within {seconds} s");
+    let advice = format!("give it longer with {}, or {USE_ONNX_RUNTIME}", limits.longer(seconds));
+    Error::file(path, problem).advice(advice)
 }
 
 impl Drop for Running {
@@ -246,15 +271,22 @@ fn allocation(said: &str) -> Option<u64> {
 }
 
 /// The error for a model that needs more memory than it may have.
-fn beyond(path: &Path, what: &str, asked: u64, memory: u64) -> Error {
+fn beyond(
+    path: &Path,
+    what: &str,
+    asked: u64,
+    (limits, Allowance { memory, .. }): (&Limits, Allowance),
+) -> Error {
     let asks = format!("it asks for {} of memory at once", gigabytes(asked));
     match physical_memory().filter(|physical| *physical < asked) {
         Some(physical) => {
             cannot(path, what, &format!("{asks}, and this machine has {}", gigabytes(physical)))
         }
         None => {
-            let advice =
-                format!("allow more with {}, or {USE_ONNX_RUNTIME}", larger(memory.saturating_add(asked)));
+            let advice = format!(
+                "allow more with {}, or {USE_ONNX_RUNTIME}",
+                limits.larger(memory.saturating_add(asked))
+            );
             cannot(path, what, &format!("{asks}, and may have {}", gigabytes(memory))).advice(advice)
         }
     }
@@ -264,8 +296,8 @@ fn gigabytes(bytes: u64) -> String {
     format!("{:.1} GB", bytes as f64 / 1e9)
 }
 
-/// Runs the model for the process that started this one, until that closes standard input. `arguments` are the memory and the path.
-/// Returns the exit status.
+/// Runs the model for the process that started this one, until that closes standard input. `arguments` are those that follow
+/// [`CHILD`]. Returns the exit status.
 pub fn serve(arguments: &[OsString]) -> u8 {
     let [memory, path] = arguments else { return 2 };
     let Some(memory) = memory.to_str().and_then(|memory| memory.parse().ok()) else { return 2 };
@@ -310,15 +342,19 @@ fn requests() -> Receiver<(Run, Vec<Named>)> {
     receiver
 }
 
-/// Allocations beyond this limit fail. It does not count mapped files, nor addresses that are only reserved.
+/// Allocations beyond this limit fail. It does not count mapped files, nor addresses that are only reserved. A process that ends so
+/// leaves no file with its memory behind.
+///
+/// If the system does not set the limit, the process ends when the memory of the machine does.
 #[cfg(target_os = "linux")]
 fn limit_memory(bytes: u64) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-    let Rlimit { maximum, .. } = getrlimit(Resource::Data);
-    let current = Some(maximum.map_or(bytes, |maximum| maximum.min(bytes)));
-    // If the system does not set it, the process ends when the memory of the machine does.
-    let _ = setrlimit(Resource::Data, Rlimit { current, maximum });
+    for (resource, limit) in [(Resource::Data, bytes), (Resource::Core, 0)] {
+        let Rlimit { maximum, .. } = getrlimit(resource);
+        let current = Some(maximum.map_or(limit, |maximum| maximum.min(limit)));
+        let _ = setrlimit(resource, Rlimit { current, maximum });
+    }
 }
 
 #[cfg(not(target_os = "linux"))]

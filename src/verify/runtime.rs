@@ -154,8 +154,10 @@ fn unloadable(path: &Path, error: &LoadError) -> Error {
     }
 }
 
-/// The error for a model that rten cannot load or execute.
+/// The error for a model that rten cannot load or execute. The reason may have names of the model in it, which need not be text.
 pub(super) fn cannot(path: &Path, what: &str, why: &dyn std::fmt::Display) -> Error {
+    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    let why: String = why.to_string().chars().map(shown).collect();
     Error::file(path, format!("the runtime rten cannot {what} it: {why}")).advice(USE_ONNX_RUNTIME)
 }
 
@@ -233,4 +235,15 @@ fn tensor(value: Value) -> Option<Tensor> {
         Value::Int8Tensor(tensor) => Tensor::Int32(array(&tensor)?.mapv(i32::from)),
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line_whatever_the_model_has_in_its_names() {
+        let error = cannot(Path::new("m.onnx"), "load", &"in node \"a\nb\tc\"").to_string();
+        assert!(error.contains(r#"in node "a\nb\tc""#) && error.lines().count() == 1, "{error}");
+    }
 }

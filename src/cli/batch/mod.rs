@@ -30,7 +30,8 @@ use self::work::{Finished, Work};
 use super::convert::choices::Choices;
 use super::{interrupt, output};
 use crate::error::{Error, Result};
-use crate::output::{make_folder, refuse_overwriting, refuse_same_path, remove_abandoned, resolved_path};
+use crate::output::{make_folder, refuse_overwriting, refuse_same_path, resolved_path};
+use crate::temporary::remove_abandoned;
 
 /// Converts many models into a folder.
 ///
@@ -134,7 +135,9 @@ pub fn run(args: &Args) -> Result<()> {
     make_folder(&args.out_dir)?;
     let state = StateFile::open(&args.out_dir, shard)?;
     run.report = report.map(BatchReport::create).transpose()?;
-    remove_abandoned(own.iter().filter_map(|input| Some(args.out_dir.join(input.output.parent()?))));
+    // Also where all inputs are up to date.
+    let folders = own.iter().filter_map(|input| Some(args.out_dir.join(input.output.parent()?)));
+    folders.for_each(|folder| remove_abandoned(&folder));
     let mut left = vec![];
     for input in own {
         run.skip_or(input, done.as_ref(), |_, input| left.push(input));

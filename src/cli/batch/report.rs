@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::shard::Shard;
 use crate::cli::output;
 use crate::error::{Error, Result};
+use crate::output::target_of;
 
 /// The result of an input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -141,12 +142,10 @@ impl BatchReport {
     /// Creates the file of a report.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If it is no file, or cannot be written.
     pub fn create(path: PathBuf) -> Result<Self> {
-        match File::create(&path) {
-            Ok(file) => Ok(Self { path, file }),
-            Err(error) => Err(unwritable(&path, &error)),
-        }
+        let file = File::create(target_of(&path)?).map_err(|error| unwritable(&path, &error))?;
+        Ok(Self { path, file })
     }
 
     /// Adds a line.

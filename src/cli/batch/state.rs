@@ -16,7 +16,7 @@ use super::inputs::Input;
 use super::shard::Shard;
 use crate::cli::output;
 use crate::error::{Error, Result};
-use crate::output::unwritable;
+use crate::output::{target_of, unwritable};
 
 /// The names of state files begin and end with these.
 const PREFIX: &str = "tf2onnx-rs.state";
@@ -130,7 +130,7 @@ impl Done {
         let mut records: HashMap<PathBuf, Record> = HashMap::new();
         let entries = fs::read_dir(out_dir).into_iter().flatten().flatten();
         let mut paths: Vec<PathBuf> =
-            entries.map(|entry| entry.path()).filter(|path| is_state(path)).collect();
+            entries.map(|entry| entry.path()).filter(|path| is_state(path) && path.is_file()).collect();
         paths.sort();
         for path in paths {
             let bytes = fs::read(&path).map_err(|error| Error::unreadable(&path, &error))?;
@@ -174,6 +174,7 @@ impl StateFile {
         let shard = if shard.is_part() { format!(".{}", shard.label()) } else { String::new() };
         let path = out_dir.join(format!("{PREFIX}{shard}{SUFFIX}"));
         let failed = |error: std::io::Error| not_stored(&path, &error);
+        target_of(&path)?;
         let mut file = OpenOptions::new().create(true).append(true).read(true).open(&path).map_err(failed)?;
         let mut last = [b'\n'];
         if file.seek(SeekFrom::End(-1)).is_ok() {

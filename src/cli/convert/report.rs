@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Args, Converted};
 use crate::error::Result;
+use crate::file_state::FileState;
 use crate::output::{OutputFile, refuse_same_path};
 use crate::report::{ConversionReport, Format, Subject, Timing};
 
@@ -53,7 +54,7 @@ impl<'a> Reports<'a> {
     /// Writes them to temporary files.
     ///
     /// # Errors
-    /// If a weight cannot be read again, or a file cannot be written.
+    /// If a weight cannot be read again or has changed, or a file cannot be written.
     pub fn write(&self, args: &Args, converted: &Converted) -> Result<()> {
         if self.0.is_empty() {
             return Ok(());
@@ -64,7 +65,9 @@ impl<'a> Reports<'a> {
             Timing { opening: *opening, building, rewriting, lowering, writing: *writing, report: 0.0 };
         let subject = Subject { input: args.input(), output: args.output(), options, written, timing };
         let report = ConversionReport::new(subject, conversion)?;
-        self.0.iter().try_for_each(|(destination, file)| report.write(file, destination.format))
+        self.0.iter().try_for_each(|(destination, file)| report.write(file, destination.format))?;
+        // The weights were read again.
+        conversion.model.sources.iter().try_for_each(FileState::check)
     }
 
     /// Renames the temporary files.
@@ -72,6 +75,6 @@ impl<'a> Reports<'a> {
     /// # Errors
     /// If an existing file cannot be replaced.
     pub fn persist(self) -> Result<()> {
-        self.0.into_iter().try_for_each(|(_, file)| file.persist())
+        OutputFile::persist_all(self.0.into_iter().map(|(_, file)| file), &[])
     }
 }

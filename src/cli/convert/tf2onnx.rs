@@ -4,19 +4,16 @@
 //! Source: `get_args` and `main` in `tf2onnx/convert.py`, version 1.16.1.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use zip::result::ZipError;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipWriter};
 
 use crate::convert::{ConvertOptions, tensorflow_graph};
 use crate::error::{Error, Result};
 use crate::graph_files::Form;
 use crate::onnx::WrittenFiles;
-use crate::output::{OutputFile, folder_beside, refuse_overwriting};
+use crate::output::{ArchiveOutput, folder_beside, refuse_overwriting, target_of};
 use crate::source::Source;
 use crate::temporary::Temporary;
 
@@ -132,6 +129,9 @@ fn is_zip(path: &Path) -> bool {
 /// The name of the model in the archive (`ExternalTensorStorage` in `tf2onnx/graph.py`).
 const MODEL_IN_ARCHIVE: &str = "__MODEL_PROTO.onnx";
 
+/// The bytes of a file that are copied at once.
+const CHUNK_BYTES: usize = 1 << 20;
+
 /// A model for an archive. It is written to files beside the archive first.
 pub struct ToArchive {
     archive: PathBuf,
@@ -144,7 +144,8 @@ impl ToArchive {
     /// # Errors
     /// If the folder cannot be made.
     pub fn begin(archive: &Path) -> Result<Self> {
-        Ok(Self { archive: archive.to_owned(), folder: folder_beside(archive)? })
+        let archive = target_of(archive)?;
+        Ok(Self { folder: folder_beside(&archive)?, archive })
     }
 
     /// The temporary file of the model.
@@ -162,25 +163,24 @@ impl ToArchive {
     /// # Errors
     /// If the archive cannot be written.
     pub fn pack(&self, written: &WrittenFiles) -> Result<()> {
-        let output = OutputFile::create(&self.archive)?;
-        let mut archive = ZipWriter::new(output.file());
-        let files = [Some(self.path()), written.external_data.clone()];
-        let packed = files.into_iter().flatten().try_for_each(|path| {
-            let mut file = File::open(&path)?;
-            let is_large = file.metadata()?.len() > u64::from(u32::MAX / 2);
-            let options = SimpleFileOptions::default()
-                .compression_method(CompressionMethod::Stored)
-                .large_file(is_large);
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            archive.start_file(name, options).map_err(io::Error::from)?;
-            io::copy(&mut file, &mut archive).map(drop)
-        });
-        if let Err(error) = packed {
-            // Dropping the archive would try to finish it, and print an error.
-            std::mem::forget(archive);
-            return Err(output.error(&error));
+        let mut archive = ArchiveOutput::create(&self.archive)?;
+        for path in [Some(self.path()), written.external_data.clone()].into_iter().flatten() {
+            let unreadable = |error: io::Error| Error::unreadable(&path, &error);
+            let mut file = File::open(&path).map_err(unreadable)?;
+            let bytes = file.metadata().map_err(unreadable)?.len();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            archive.begin_file(&name, Some(bytes))?;
+            let mut chunk = vec![0; CHUNK_BYTES];
+            loop {
+                match file.read(&mut chunk) {
+                    Ok(0) => break,
+                    Ok(count) => archive.write(&chunk[..count])?,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(unreadable(error)),
+                }
+            }
         }
-        archive.finish().map_err(|error: ZipError| output.error(&error.into()))?;
-        output.persist()
+        // The files that the model was made of were checked when it was written.
+        archive.persist(&[])
     }
 }

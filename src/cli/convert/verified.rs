@@ -1,6 +1,7 @@
 //! `convert --verify`: the model is run and compared before it is renamed to the output.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -10,7 +11,9 @@ use crate::cli::verify::{shown, tolerance, verdict};
 use crate::convert::{Conversion, Evaluated};
 use crate::error::{Error, Result};
 use crate::onnx::{self, WriteOptions, WrittenFiles, WrittenModel, write_beside, write_model};
-use crate::output::{OutputFile, folder_beside, target_of, unwritable};
+use crate::output::{
+    OutputFile, folder_beside, keep_owner, keep_permissions, rename_all, target_of, unwritable,
+};
 use crate::setting::Setting;
 use crate::source::Source;
 use crate::temporary::Temporary;
@@ -37,10 +40,10 @@ pub struct VerificationArgs {
     #[arg(long, help_heading = CHECKS, value_name = "X", value_parser = tolerance, requires = "verify",
           allow_negative_numbers = true)]
     tolerance: Option<f64>,
-    /// What a model may use while it runs: seconds=N, or memory=N of bytes, kB, MB or GB (repeatable) [default: by the sizes of
+    /// What the model may use while --verify runs it: seconds=N, or memory=N bytes, NMB or NGB (repeatable) [default: by the sizes of
     /// the model and its inputs]
     #[arg(long, help_heading = CHECKS, value_name = "KEY=VALUE", requires = "verify")]
-    limit: Vec<Limit>,
+    verify_limit: Vec<Limit>,
 }
 
 /// The verdict on a model. A model that differs from the TensorFlow graph is an error instead.
@@ -207,7 +210,7 @@ impl VerificationArgs {
         path: &Path,
         tolerance: f64,
     ) -> Result<Verification> {
-        let limits: Limits = self.limit.iter().collect();
+        let limits = Limits::of(Setting::VerifyLimit, &self.verify_limit);
         // If it cannot be run or evaluated, the model may still be right.
         let unverified = |error: &Error| Ok(Verification::unverified(tolerance, error));
         let model = match Executable::load_within(path, &limits) {
@@ -283,7 +286,7 @@ impl VerificationArgs {
                 Some(names.iter().filter_map(array).collect::<Vec<Named>>())
             }
         };
-        let limits: Limits = self.limit.iter().collect();
+        let limits = Limits::of(Setting::VerifyLimit, &self.verify_limit);
         let mut probe = |model: &onnx::Model, given: Option<&[Named]>| {
             let model = executable(model, path, &limits)?;
             let declared = model.inputs()?;
@@ -376,10 +379,14 @@ impl Staged {
 
     /// Renames the weights first, so that there is never a model without its weights.
     fn persist(self, written: &WrittenFiles) -> Result<()> {
-        let files = self.weights(written).into_iter().chain([(&*self.path, self.target.clone())]);
-        for (path, target) in files {
-            std::fs::rename(path, &target).map_err(|error| unwritable(&target, &error))?;
+        let weights = self.weights(written).map(|(path, target)| Ok((path, target_of(&target)?)));
+        let mut files = weights.into_iter().collect::<Result<Vec<(&Path, PathBuf)>>>()?;
+        files.push((&self.path, self.target.clone()));
+        for (path, target) in &files {
+            let file = File::open(path).map_err(|error| unwritable(target, &error))?;
+            keep_permissions(&file, target)?;
+            keep_owner(&file, target);
         }
-        Ok(())
+        rename_all(files.iter().map(|(path, target)| (*path, target.as_path())))
     }
 }

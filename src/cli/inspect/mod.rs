@@ -96,6 +96,7 @@ fn with_report<T>(args: &Args, quiet: bool, show: impl FnOnce(&InspectReport<'_>
         write_draft(&file, draft).map_err(|error| file.error(error))?;
     }
     let report = inspect((args, quiet), &file, &options, &filter).map_err(|error| file.error(error))?;
+    file.check()?;
     show(&report)
 }
 
@@ -156,7 +157,7 @@ fn write_draft(file: &TensorFile, path: &Path) -> Result<()> {
     let text = draft(&file.path().display().to_string(), &layers_in(file));
     let output = OutputFile::create(path)?;
     output.write_at(0, text.as_bytes())?;
-    output.persist()
+    output.persist(&file.file_states())
 }
 
 /// Whether the name of a batch norm or of one of its parts matches.

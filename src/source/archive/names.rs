@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 /// The ends of the names of files that belong to models: checkpoints, graphs, their descriptions and vocabularies, arrays of NumPy,
 /// and weights of TensorFlow.js.
-const ENDS: [&str; 13] = [
+const ENDS: [&str; 15] = [
     ".index",
     ".ckpt",
     ".meta",
@@ -18,6 +18,8 @@ const ENDS: [&str; 13] = [
     ".npy",
     ".bin",
     ".vocab",
+    ".csv",
+    ".tsv",
 ];
 
 /// Parts of the names of numbered files: steps of a checkpoint, and shards of V1, V2 and TensorFlow.js.

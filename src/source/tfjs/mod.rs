@@ -65,7 +65,7 @@ pub fn with_old_weights(path: &Path, graph: &GraphDef) -> Result<Option<GraphMod
     let groups = model_json::parse_manifest(&manifest, file.bytes())?;
     let meta = MetaGraphDef { graph_def: Some(graph.clone()), ..MetaGraphDef::default() };
     let mut model = with_weights(&manifest, meta, &groups)?;
-    model.states.extend(FileState::of(&manifest));
+    model.states.push(file.state().clone());
     model.shards.push(manifest);
     Ok(Some(model))
 }
@@ -98,7 +98,7 @@ fn with_weights(path: &Path, mut meta: MetaGraphDef, groups: &[weights::Group]) 
             stored.fill(node)?;
         }
     }
-    Ok(GraphModel { meta, shards: stored.paths(), states: stored.states() })
+    Ok(GraphModel { meta, shards: stored.paths(), states: stored.states().to_vec() })
 }
 
 /// A message from its bytes.

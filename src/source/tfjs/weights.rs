@@ -54,13 +54,9 @@ struct Quantization {
 pub struct Stored {
     /// The file with the manifest.
     manifest: PathBuf,
-    shards: Vec<Shard>,
+    /// The states of the files when they were opened.
+    shards: Vec<FileState>,
     weights: HashMap<String, StoredWeight>,
-}
-
-struct Shard {
-    path: PathBuf,
-    state: Option<FileState>,
 }
 
 /// A weight as it is stored.
@@ -89,10 +85,9 @@ impl Stored {
         let mut parts = vec![];
         for name in &group.paths {
             let path = self.shard_path(name)?;
-            let state = FileState::of(&path);
             let file = MappedFile::open(&path).map_err(|error| self.unreadable(&path, error))?;
+            self.shards.push(file.state().clone());
             parts.push(Bytes::from_owner(file));
-            self.shards.push(Shard { path, state });
         }
         let mut joined = Joined { parts, offset: 0 };
         for weight in &group.weights {
@@ -166,12 +161,12 @@ impl Stored {
 
     /// The files with the weights.
     pub fn paths(&self) -> Vec<PathBuf> {
-        self.shards.iter().map(|shard| shard.path.clone()).collect()
+        self.shards.iter().map(|shard| shard.path().to_owned()).collect()
     }
 
     /// The states of these files when they were opened.
-    pub fn states(&self) -> Vec<FileState> {
-        self.shards.iter().filter_map(|shard| shard.state.clone()).collect()
+    pub fn states(&self) -> &[FileState] {
+        &self.shards
     }
 }
 

@@ -1,5 +1,9 @@
 //! Temporary files and folders. Their paths are registered, so that they can be removed when a signal ends the program
-//! and no destructors run.
+//! and no destructors run. Their names have the process that they belong to, so that another one can remove them if this one is
+//! killed.
+
+mod abandoned;
+mod owner;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,7 +12,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::{NamedTempFile, TempDir};
 
+pub use abandoned::remove_abandoned;
+use owner::Owner;
+
 use crate::interruption::Interruption;
+
+/// The beginning of the names of temporary folders in the system's folder for them.
+const NAME: &str = "tf2onnx-rs-";
+/// The beginning and the end of the names of files and folders that are renamed to an output when they are complete.
+const HIDDEN: &str = ".tf2onnx-rs-";
+const PARTIAL: &str = ".partial";
 
 /// The paths, each with the interruption of the work that it belongs to.
 static PATHS: Mutex<BTreeMap<PathBuf, Interruption>> = Mutex::new(BTreeMap::new());
@@ -36,7 +49,14 @@ impl Drop for Registered {
 }
 
 impl<T> Temporary<T> {
-    fn create(make: impl FnOnce() -> io::Result<T>, path: impl FnOnce(&T) -> &Path) -> io::Result<Self> {
+    /// Creates it in a folder with `make`. Removes what killed processes left there and in the system's temporary folder.
+    fn create(
+        folder: &Path,
+        make: impl FnOnce() -> io::Result<T>,
+        path: impl FnOnce(&T) -> &Path,
+    ) -> io::Result<Self> {
+        remove_abandoned(folder);
+        remove_abandoned(&std::env::temp_dir());
         // Locked before the file exists, so that it cannot remain unregistered.
         let mut paths = paths();
         let interruption = Interruption::current();
@@ -46,6 +66,15 @@ impl<T> Temporary<T> {
         let path = path(&inner).to_owned();
         paths.insert(path.clone(), interruption);
         Ok(Self { inner, registered: Registered(path) })
+    }
+
+    /// Turns it into something else that removes the same file or folder when it is dropped.
+    ///
+    /// # Errors
+    /// Those of `change`.
+    pub fn try_map<U>(self, change: impl FnOnce(T) -> io::Result<U>) -> io::Result<Temporary<U>> {
+        let Self { inner, registered } = self;
+        Ok(Temporary { inner: change(inner)?, registered })
     }
 
     /// Passes the file or folder to `persist`, which keeps or drops it, and unregisters it.
@@ -58,12 +87,26 @@ impl<T> Temporary<T> {
 }
 
 impl Temporary<NamedTempFile> {
-    /// Creates a file.
+    /// Creates a file beside an output, with the permissions of ordinary files: by default, only the owner may read temporary
+    /// files.
     ///
     /// # Errors
-    /// Those of `make`.
-    pub fn file(make: impl FnOnce() -> io::Result<NamedTempFile>) -> io::Result<Self> {
-        Self::create(make, NamedTempFile::path)
+    /// If it cannot be created.
+    pub fn file_in(folder: &Path) -> io::Result<Self> {
+        let prefix = prefix(HIDDEN);
+        Self::create(folder, || builder(&prefix, 0o666).tempfile_in(folder), NamedTempFile::path)
+    }
+}
+
+impl Temporary<NamedTempFile<()>> {
+    /// Gives an existing file a second name in a folder.
+    ///
+    /// # Errors
+    /// If the filesystem cannot.
+    pub fn link_in(folder: &Path, file: &Path) -> io::Result<Self> {
+        let prefix = prefix(HIDDEN);
+        let link = || builder(&prefix, 0o666).make_in(folder, |path| std::fs::hard_link(file, path));
+        Self::create(folder, link, NamedTempFile::path)
     }
 }
 
@@ -73,7 +116,17 @@ impl Temporary<TempDir> {
     /// # Errors
     /// If it cannot be created.
     pub fn folder() -> io::Result<Self> {
-        Self::folder_by(|| tempfile::Builder::new().prefix("tf2onnx-rs-").tempdir())
+        let (folder, prefix) = (std::env::temp_dir(), prefix(NAME));
+        Self::create(&folder, || tempfile::Builder::new().prefix(&prefix).tempdir_in(&folder), TempDir::path)
+    }
+
+    /// Creates a folder beside an output, with the permissions of ordinary folders.
+    ///
+    /// # Errors
+    /// If it cannot be created.
+    pub fn folder_in(folder: &Path) -> io::Result<Self> {
+        let prefix = prefix(HIDDEN);
+        Self::create(folder, || builder(&prefix, 0o777).tempdir_in(folder), TempDir::path)
     }
 
     /// Creates the folders between this one and a file in it. Does not create this folder again: if it is gone, a signal is
@@ -92,14 +145,22 @@ impl Temporary<TempDir> {
         }
         Ok(())
     }
+}
 
-    /// Creates a folder.
-    ///
-    /// # Errors
-    /// Those of `make`.
-    pub fn folder_by(make: impl FnOnce() -> io::Result<TempDir>) -> io::Result<Self> {
-        Self::create(make, TempDir::path)
-    }
+/// The beginning of the name of a temporary file of this process.
+fn prefix(name: &str) -> String {
+    format!("{name}{}-", Owner::this_process())
+}
+
+/// Makes files and folders that are renamed when they are complete.
+fn builder(prefix: &str, mode: u32) -> tempfile::Builder<'_, 'static> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix).suffix(PARTIAL);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
+    #[cfg(not(unix))]
+    let _ = mode;
+    builder
 }
 
 impl<T> std::ops::Deref for Temporary<T> {
