@@ -379,12 +379,16 @@ fn is_called_a_label(node: &NodeDef) -> bool {
 /// The input of the softmax that computes a node, past reshapes. The search stops at a reshape that is an output itself. If elements
 /// are chosen by the probabilities, as a detector chooses boxes, the logits are a step to the results and not a result.
 fn logits_of(wiring: &Wiring<'_>, output: usize, outputs: &[usize]) -> Option<Feed> {
-    let past_reshapes = |(mut index, mut port): Feed, outputs: &[usize]| loop {
-        let is_reshape = matches!(wiring.nodes[index].op.as_str(), "Reshape" | "Identity");
-        if !is_reshape || outputs.contains(&index) {
-            return Some((index, port));
+    let past_reshapes = |(mut index, mut port): Feed, outputs: &[usize]| {
+        // A damaged graph may have a cycle.
+        for _ in 0..wiring.nodes.len() {
+            let is_reshape = matches!(wiring.nodes[index].op.as_str(), "Reshape" | "Identity");
+            if !is_reshape || outputs.contains(&index) {
+                return Some((index, port));
+            }
+            (index, port) = *wiring.inputs[index].first()?;
         }
-        (index, port) = *wiring.inputs[index].first()?;
+        None
     };
     let (softmax, _) = past_reshapes((output, 0), &[])?;
     if wiring.nodes[softmax].op != "Softmax" {

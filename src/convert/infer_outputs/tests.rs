@@ -211,3 +211,15 @@ fn what_nothing_reads_inside_of_a_loop_is_not_an_output() {
     let definition = GraphDef { node: nodes.concat(), ..GraphDef::default() };
     assert_eq!(infer_outputs(&definition), ["y:0"]);
 }
+
+#[test]
+fn a_node_that_reads_itself_is_not_followed_forever() {
+    let node = vec![
+        node("x", "Placeholder", &[]),
+        node("cycle", "Identity", &["cycle"]),
+        node("y", "Identity", &["cycle"]),
+        node("z", "Relu", &["x"]),
+    ];
+    let found = infer_outputs(&GraphDef { node, ..GraphDef::default() });
+    assert!(found.contains(&"z:0".to_owned()), "{found:?}");
+}
