@@ -13,6 +13,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     prost_build::Config::new()
         .bytes([".tensorflow.TensorProto.tensor_content"])
         .btree_map([".tensorflow"])
+        // Each node has attributes, and most are a few bytes.
+        .boxed(".tensorflow.AttrValue.value.list")
+        .boxed(".tensorflow.AttrValue.value.tensor")
         .compile_fds(descriptors)?;
     let onnx = protox::compile(["proto/onnx.proto"], ["proto"])?;
     prost_build::Config::new().bytes([".onnx.TensorProto.raw_data"]).compile_fds(onnx)?;

@@ -63,7 +63,7 @@ settings! {
     Labels = "labels",
     /// The order of the axes of weights.
     Layout = "layout",
-    /// What a model may use while it runs.
+    /// The most that a conversion makes of a graph, or that a model may use while it runs.
     Limit = "limits",
     /// Patterns of the names of tensors.
     Match = "filter",

@@ -81,9 +81,13 @@ fn filters_and_inputs_of_another_rank_are_refused() {
     let images = || placeholder("x", "DT_FLOAT", &shape(&[-1, 8, 8, 3]));
     for dims in [&[][..], &[3], &[1, 1, 1, 3, 4]] {
         let said = refused(&conv(images(), constant("f", dims, 1.0)));
+        assert!(said.contains("its filter"), "{said}");
         assert!(said.contains("does not have rank 4"), "{said}");
-        let said =
-            refused(&conv(placeholder("x", "DT_FLOAT", &shape(dims)), constant("f", &[1, 1, 3, 4], 1.0)));
+    }
+    for dims in [&[3][..], &[1, 1, 1, 3, 4]] {
+        let input = placeholder("x", "DT_FLOAT", &shape(dims));
+        let said = refused(&conv(input, constant("f", &[1, 1, 3, 4], 1.0)));
+        assert!(said.contains("its input"), "{said}");
         assert!(said.contains("does not have rank 4"), "{said}");
     }
     let bias = node("y", "BiasAdd", &["x", "f"], &[FLOAT]);

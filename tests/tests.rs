@@ -32,6 +32,7 @@ mod inspect;
 mod inspect_extract;
 mod keras;
 mod killed;
+mod limits;
 mod loops;
 mod messages;
 mod networks;

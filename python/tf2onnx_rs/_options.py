@@ -35,6 +35,7 @@ class SourceOptions(TypedDict, total=False):
     freeze: Union[Names, Mapping[str, Value]]
     use_default: Names
     ignore_default: Names
+    limit: Union[Names, Mapping[str, Value]]
     image_size: Union[int, str, tuple[int, int]]
     batch_size: int
     inputs: Names

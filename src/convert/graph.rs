@@ -159,6 +159,7 @@ impl Binding<'_> {
             shapes: shapes(nodes, &inputs, options, &mut notes)?,
             defaults,
             cuts: HashMap::new(),
+            limits: options.limits,
         };
         let part = self.cut_before_import(&inputs, part)?;
         let mut graph = import_part(self.definition, &part, output_types)
@@ -256,8 +257,10 @@ fn with_read_inputs(mut bound: BoundGraph, order: &HashMap<&str, usize>) -> Boun
     let named = moved.tensors(&named);
     bound.tensors.outputs = moved.tensors(&bound.tensors.outputs);
     bound.tensors.inputs = read_placeholders(&graph, &bound.tensors.outputs);
+    let positions: HashMap<TensorRef, usize> =
+        named.into_iter().enumerate().map(|(position, named)| (named, position)).collect();
     bound.tensors.inputs.sort_by_cached_key(|tensor| {
-        let position = named.iter().position(|named| named == tensor);
+        let position = positions.get(tensor).copied();
         let index = order.get(graph.node(tensor.node).name.as_str());
         (position.unwrap_or(usize::MAX), index.copied().unwrap_or(usize::MAX), tensor.port)
     });
@@ -299,11 +302,11 @@ fn note_of_default(settled: &Settled) -> Note {
 
 /// The tensors of these names, each once.
 fn found(graph: &Graph, names: &[String]) -> Result<Vec<TensorRef>> {
-    let mut found = vec![];
+    let (mut found, mut known_tensors) = (vec![], HashSet::new());
     for name in names {
         let known = || graph.nodes().map(|(_, node)| node.name.as_str());
         let tensor = graph.find_tensor(name).ok_or_else(|| no_tensor(name, known().collect::<Vec<_>>()))?;
-        if !found.contains(&tensor) {
+        if known_tensors.insert(tensor) {
             found.push(tensor);
         }
     }

@@ -56,6 +56,8 @@ pub use unused::{Unused, UnusedScope};
 
 use std::time::Instant;
 
+use hashbrown::HashMap;
+
 use batch_axis::tell_batches_apart;
 use bound::{BoundGraph, ModelTensors};
 use keys::Called;
@@ -322,7 +324,9 @@ fn lowered(
         tell_batches_apart(&mut model, graph, &tensors.outputs);
     }
     // A program may pass inputs by position.
-    model.inputs.sort_by_key(|info| interface.inputs.iter().position(|name| *name == info.name));
+    let positions: HashMap<&str, usize> =
+        interface.inputs.iter().enumerate().map(|(position, name)| (name.as_str(), position)).collect();
+    model.inputs.sort_by_key(|info| positions.get(info.name.as_str()).copied());
     model.name.clone_from(&bound.name);
     Ok(model)
 }

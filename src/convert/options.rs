@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{InputShape, Probabilities};
 use crate::error::{Error, Result};
+use crate::graph::Limits;
 use crate::lower::{OPSETS, Quantization};
 use crate::passes::moving_averages;
 use crate::passes::preprocess::Preprocessing;
@@ -75,6 +76,8 @@ pub struct ConvertOptions {
     pub rename_outputs: NewNames,
     /// If set, the model's metadata name the files of the input with their SHA-256, this program, and these options as text.
     pub provenance: Option<String>,
+    /// The most that is made of a graph.
+    pub limits: Limits,
 }
 
 /// A placeholder that becomes a constant.
@@ -171,6 +174,7 @@ impl Default for ConvertOptions {
             rename_inputs: NewNames::default(),
             rename_outputs: NewNames::default(),
             provenance: None,
+            limits: Limits::default(),
         }
     }
 }

@@ -84,6 +84,7 @@ impl Conversion {
     /// The graph before any rewriting, with the weights of its source.
     pub(super) fn evaluated_graph(&self, source: &Source) -> Result<Graph> {
         let mut graph = self.reference.graph.clone();
+        graph.set_library(graph.library().without_limits());
         let weights = Weights::of(source, self.moving_averages.clone());
         weights.freeze(&mut graph, &self.reference.described)?;
         Ok(graph)

@@ -171,7 +171,7 @@ fn is_default(attr: &Attr, definition: AttributeDefinition) -> bool {
 /// # Errors
 /// If a tensor cannot be read.
 pub fn attr_value(attr: &Attr) -> Result<AttrValue> {
-    let list = |list: ListValue| Value::List(list);
+    let list = |list: ListValue| Value::List(list.into());
     let types = |types: &[DType]| types.iter().map(|dtype| dtype.to_proto() as i32).collect();
     let function = |name: &String| NameAttrList { name: name.clone(), attr: BTreeMap::new() };
     let value = match attr {
@@ -181,7 +181,7 @@ pub fn attr_value(attr: &Attr) -> Result<AttrValue> {
         Attr::Bytes(value) => Value::S(value.clone()),
         Attr::Type(dtype) => Value::Type(dtype.to_proto() as i32),
         Attr::Shape(shape) => Value::Shape(shape_proto(shape)),
-        Attr::Tensor(constant) => Value::Tensor(tensor_proto(constant)?),
+        Attr::Tensor(constant) => Value::Tensor(tensor_proto(constant)?.into()),
         Attr::Function(name) => Value::Func(function(name)),
         Attr::Functions(names) => {
             list(ListValue { func: names.iter().map(function).collect(), ..ListValue::default() })

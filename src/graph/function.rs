@@ -9,15 +9,23 @@ use std::sync::Arc;
 
 use super::call_depth::endless;
 use super::function_body::{add_body, data_inputs};
+use super::inferred::Inferred;
+use super::limits::{Budget, Limits};
 use super::node_def::dtype;
+use super::op_definition::OpDefinition;
 use super::{Attr, Graph, Inference, Node, Shape, TensorRef, TensorType};
 use crate::error::{Error, Result};
 use crate::proto::{FunctionDef, FunctionDefLibrary, NodeDef};
 use crate::tensor::Constant;
 
-/// The functions that a graph can call, by name.
+/// The functions that a graph can call, by name. All graphs of a conversion share its budget.
 #[derive(Debug, Clone)]
-pub struct Library(Arc<Functions>);
+pub struct Library {
+    functions: Arc<Functions>,
+    budget: Arc<Budget>,
+    /// The types of the results of functions that were called.
+    inferred: Arc<Inferred>,
+}
 
 #[derive(Debug, Clone)]
 struct Functions {
@@ -29,6 +37,12 @@ struct Functions {
     /// Functions that cannot be expanded, because their calls are nested too deeply.
     endless: HashSet<String>,
 }
+
+/// A call of a function takes as long as so many nodes.
+const CALL: usize = 8;
+
+/// From so many outputs on, a node's outputs are counted before they are made.
+const MANY: i64 = 1 << 10;
 
 /// An argument of a call.
 #[derive(Debug, Clone)]
@@ -53,42 +67,70 @@ pub struct Function {
 impl Library {
     /// No functions.
     pub fn empty(infer: Inference) -> Self {
-        Self::new(&FunctionDefLibrary::default(), infer)
+        Self::new(&FunctionDefLibrary::default(), infer, Limits::default())
     }
 
-    /// The functions of a GraphDef.
-    pub fn new(library: &FunctionDefLibrary, infer: Inference) -> Self {
+    /// The functions of a GraphDef, of which a conversion makes no more than `limits`.
+    pub fn new(library: &FunctionDefLibrary, infer: Inference, limits: Limits) -> Self {
         let named = library.function.iter().filter_map(|function| {
             let name = function.signature.as_ref()?.name.clone();
             Some((name, Arc::new(function.clone())))
         });
         let by_name: HashMap<String, Arc<FunctionDef>> = named.collect();
         let endless = endless(&by_name);
-        Self(Arc::new(Functions { infer, by_name, built: HashMap::new(), endless }))
+        let functions = Arc::new(Functions { infer, by_name, built: HashMap::new(), endless });
+        Self { functions, budget: Arc::new(Budget::new(limits)), inferred: Arc::default() }
+    }
+
+    /// The same functions without limits: for a graph that is evaluated, whose loops may run any number of times.
+    #[must_use]
+    pub fn without_limits(&self) -> Self {
+        Self { budget: Arc::new(Budget::new(Limits::NONE)), ..self.clone() }
+    }
+
+    /// How much of the limits of the conversion is used.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// Checks the number of a node's outputs, if its attributes say that they are many.
+    pub(super) fn check_outputs(&self, node: &Node) -> Result<()> {
+        let says_many = |attr: &Attr| match attr {
+            Attr::Int(count) => *count >= MANY,
+            Attr::Types(types) => types.len() as i64 >= MANY,
+            _ => false,
+        };
+        if !node.attrs.values().any(says_many) {
+            return Ok(());
+        }
+        let Some(definition) = OpDefinition::find(&node.op) else { return Ok(()) };
+        let counts = definition.outputs().filter_map(|output| definition.count(output, node));
+        let count = counts.fold(0, usize::saturating_add);
+        self.budget.check_outputs(node.error("").subject(), count)
     }
 
     pub(super) fn infer(&self, graph: &Graph, node: &Node) -> Result<Vec<TensorType>> {
-        (self.0.infer)(graph, node)
+        (self.functions.infer)(graph, node)
     }
 
     /// Adds a function that is a graph already, under a name like this one that no other function has. Returns that name.
     pub fn define(&mut self, name: &str, function: Function) -> String {
         let mut name = name.to_owned();
-        while self.0.by_name.contains_key(&name) || self.0.built.contains_key(&name) {
+        while self.functions.by_name.contains_key(&name) || self.functions.built.contains_key(&name) {
             name.push('_');
         }
-        Arc::make_mut(&mut self.0).built.insert(name.clone(), Arc::new(function));
+        Arc::make_mut(&mut self.functions).built.insert(name.clone(), Arc::new(function));
         name
     }
 
     /// Whether a function was built from the nodes of a graph, whose names it still has.
     pub fn is_built(&self, name: &str) -> bool {
-        self.0.built.contains_key(name)
+        self.functions.built.contains_key(name)
     }
 
     /// The functions of a GraphDef as TensorFlow's message, in the order of their names.
     pub fn definition(&self) -> FunctionDefLibrary {
-        let mut named: Vec<(&String, &Arc<FunctionDef>)> = self.0.by_name.iter().collect();
+        let mut named: Vec<(&String, &Arc<FunctionDef>)> = self.functions.by_name.iter().collect();
         named.sort_by_key(|(name, _)| *name);
         let function = named.into_iter().map(|(_, function)| (**function).clone()).collect();
         FunctionDefLibrary { function, ..FunctionDefLibrary::default() }
@@ -96,10 +138,10 @@ impl Library {
 
     fn find(&self, name: &str) -> Result<&FunctionDef> {
         let subject = || format!("function \"{name}\"");
-        if self.0.endless.contains(name) {
+        if self.functions.endless.contains(name) {
             return Err(Error::new(subject(), "it calls itself, or functions call each other too deeply"));
         }
-        let found = self.0.by_name.get(name).map(|function| &**function);
+        let found = self.functions.by_name.get(name).map(|function| &**function);
         found.ok_or_else(|| Error::new(subject(), "the graph calls it, but does not contain it"))
     }
 
@@ -131,7 +173,7 @@ impl Library {
 
     /// The names of a function's arguments.
     fn argument_names(&self, name: &str) -> Result<Vec<String>> {
-        if let Some(built) = self.0.built.get(name) {
+        if let Some(built) = self.functions.built.get(name) {
             let named = built.arguments.iter().map(|argument| built.graph.node(argument.node).name.clone());
             return Ok(named.collect());
         }
@@ -191,7 +233,8 @@ impl Library {
     /// function's results.
     ///
     /// # Errors
-    /// If the function does not exist, it has another number of arguments, or its nodes are invalid.
+    /// If the function does not exist, it has another number of arguments, its nodes are invalid, or the calls add more nodes
+    /// than the limit.
     pub fn expand(
         &self,
         name: &str,
@@ -199,7 +242,8 @@ impl Library {
         prefix: &str,
         arguments: &[TensorRef],
     ) -> Result<Vec<TensorRef>> {
-        if let Some(built) = self.0.built.get(name) {
+        if let Some(built) = self.functions.built.get(name) {
+            self.budget.charge_nodes(name, built.graph.len() + CALL)?;
             return built.copy_into(graph, prefix, arguments);
         }
         let function = self.find(name)?;
@@ -212,13 +256,31 @@ impl Library {
             );
             return Err(Error::new(format!("function \"{name}\""), problem));
         }
+        self.budget.charge_nodes(name, function.node_def.len() + CALL)?;
         add_body(function, graph, prefix, arguments)
             .map_err(|error| error.within(format!("function \"{name}\"")))
     }
 
+    /// The types of a function's results for these call arguments.
+    ///
+    /// # Errors
+    /// As for [`Library::expand`].
+    pub fn types_of_results(&self, name: &str, arguments: &[Argument]) -> Result<Vec<TensorType>> {
+        // Libraries that have been extended may have different built functions of one name.
+        if self.is_built(name) {
+            return Ok(self.function(name, "", arguments)?.result_types());
+        }
+        if let Some(known) = self.inferred.get(name, arguments) {
+            return Ok(known);
+        }
+        let types = self.function(name, "", arguments)?.result_types();
+        self.inferred.insert(name, arguments, &types);
+        Ok(types)
+    }
+
     /// The types of a function's results, as its signature names them.
     pub fn result_types(&self, name: &str) -> Result<Vec<TensorType>> {
-        if let Some(built) = self.0.built.get(name) {
+        if let Some(built) = self.functions.built.get(name) {
             return Ok(built.result_types());
         }
         let signature = self.find(name)?.signature.iter().flat_map(|signature| &signature.output_arg);

@@ -13,9 +13,9 @@ use super::fused::{add_fused, is_fused};
 use super::node_def::{attributes, data_inputs, declared_shape};
 use super::table_contents::contents;
 use super::validate::Nodes;
-use super::{Attr, Attrs, Graph, Inference, Library, NodeId, Shape, TensorRef, TensorType, own_ops};
+use super::{Attr, Attrs, Graph, Inference, Library, Limits, NodeId, Shape, TensorRef, TensorType, own_ops};
 use crate::error::{Error, Result};
-use crate::proto::{GraphDef, NodeDef};
+use crate::proto::{FunctionDefLibrary, GraphDef, NodeDef};
 use crate::tensor::{Constant, DType};
 
 /// The part of a graph to import, and what is known in addition to its definition.
@@ -31,6 +31,8 @@ pub struct Part {
     pub defaults: HashMap<String, bool>,
     /// Nodes that become placeholders, with the types of their outputs. Their inputs are not imported.
     pub cuts: HashMap<String, Vec<TensorType>>,
+    /// The most that the conversion makes of the graph.
+    pub limits: Limits,
 }
 
 impl Part {
@@ -60,8 +62,8 @@ pub fn import_part(definition: &GraphDef, part: &Part, infer: Inference) -> Resu
     refuse_own_ops(definition)?;
     let without_loops = call_loops(definition, part)?;
     let definition = without_loops.as_ref().unwrap_or(definition);
-    let library = definition.library.as_ref();
-    let library = library.map_or_else(|| Library::empty(infer), |functions| Library::new(functions, infer));
+    let functions = definition.library.as_ref();
+    let library = Library::new(functions.unwrap_or(&FunctionDefLibrary::default()), infer, part.limits);
     let mut nodes = Nodes::of_graph(definition)?;
     let starts: Vec<usize> = match &part.roots[..] {
         [] => (0..definition.node.len()).collect(),

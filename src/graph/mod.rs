@@ -13,6 +13,8 @@ pub mod function;
 mod function_body;
 mod fused;
 pub mod import;
+mod inferred;
+pub mod limits;
 mod moved;
 pub mod node_def;
 pub mod op_definition;
@@ -32,6 +34,7 @@ use std::hash::BuildHasher;
 
 pub use attr::{Attr, Attrs, DataFormat, Padding};
 pub use function::{Argument, Function, Library};
+pub use limits::Limits;
 pub use moved::Moved;
 pub use predicates::{
     forwards, generates_random_numbers, is_batch_norm, is_enter, is_exit, is_merge, is_of_shapes,
@@ -115,6 +118,9 @@ pub type Inference = fn(&Graph, &Node) -> Result<Vec<TensorType>>;
 #[derive(Debug, Clone)]
 pub struct Graph {
     nodes: Vec<Node>,
+    /// For each node, the tensor that its first output is forwarded from. Following a long chain for each of its nodes would
+    /// take the square of its length.
+    origins: Vec<TensorRef>,
     /// The nodes by name. The names themselves are in the nodes.
     names: HashTable<NodeId>,
     hasher: DefaultHashBuilder,
@@ -129,8 +135,8 @@ impl Graph {
 
     /// An empty graph whose nodes can call the functions of `library`.
     pub fn with_library(library: Library) -> Self {
-        let (nodes, names) = (vec![], HashTable::new());
-        Self { nodes, names, hasher: DefaultHashBuilder::default(), library }
+        let (nodes, origins, names) = (vec![], vec![], HashTable::new());
+        Self { nodes, origins, names, hasher: DefaultHashBuilder::default(), library }
     }
 
     /// The functions that its nodes can call.
@@ -146,7 +152,7 @@ impl Graph {
     /// Adds a node and infers the types of its outputs.
     ///
     /// # Errors
-    /// If another node has the name, an input does not exist, or the op does not accept the inputs.
+    /// If another node has the name, an input does not exist, the op does not accept the inputs, or a limit is exceeded.
     pub fn add(
         &mut self,
         name: impl Into<String>,
@@ -179,11 +185,14 @@ impl Graph {
         if !node.inputs.iter().all(exists) {
             return Err(node.error("it reads an output that its input does not have"));
         }
+        self.library.check_outputs(&node)?;
         node.outputs = self.library.infer(self, &node)?;
         if let Some(output) = node.outputs.iter().find(|output| !output.shape.is_possible()) {
             return Err(node
                 .error(format!("its result of shape {} is larger than any machine's memory", output.shape)));
         }
+        // A branch that is invalid counts as one that is never taken, and one that is too large does not.
+        self.library.budget().check()?;
         for (port, known) in outputs.iter().enumerate() {
             match node.outputs.get_mut(port) {
                 Some(inferred) if inferred.dtype == DType::Unknown => inferred.clone_from(known),
@@ -194,6 +203,15 @@ impl Graph {
         let id = NodeId(u32::try_from(self.nodes.len()).map_err(|_| node.error("the graph is too large"))?);
         self.push(node);
         Ok(id)
+    }
+
+    /// The types that the outputs of a node like this one with these inputs would have.
+    ///
+    /// # Errors
+    /// If the op does not accept the inputs.
+    pub fn types_of(&self, node: &Node, inputs: &[TensorRef]) -> Result<Vec<TensorType>> {
+        self.library.check_outputs(node)?;
+        self.library.infer(self, &Node { inputs: inputs.to_vec(), outputs: vec![], ..node.clone() })
     }
 
     /// The nodes before `end`, in a graph of their own.
@@ -208,7 +226,9 @@ impl Graph {
         let (nodes, hasher) = (&self.nodes, &self.hasher);
         let hash_of = |id: &NodeId| hasher.hash_one(nodes[id.index()].name.as_str());
         let hash = hasher.hash_one(node.name.as_str());
-        self.names.insert_unique(hash, NodeId(self.nodes.len() as u32), hash_of);
+        let id = NodeId(self.nodes.len() as u32);
+        self.names.insert_unique(hash, id, hash_of);
+        self.origins.push(self.first_origin(id, &node));
         self.nodes.push(node);
     }
 
@@ -258,10 +278,18 @@ impl Graph {
 
     /// The tensor that a tensor is forwarded from.
     pub fn origin(&self, mut tensor: TensorRef) -> TensorRef {
-        while let Some(input) = self.node(tensor.node).forwarded(tensor.port) {
-            tensor = input;
+        while tensor.port > 0 {
+            match self.node(tensor.node).forwarded(tensor.port) {
+                Some(input) => tensor = input,
+                None => return tensor,
+            }
         }
-        tensor
+        self.origins[tensor.node.index()]
+    }
+
+    /// The tensor that the first output of a node is forwarded from. The nodes before it have theirs.
+    fn first_origin(&self, id: NodeId, node: &Node) -> TensorRef {
+        node.forwarded(0).filter(|input| input.node < id).map_or(id.into(), |input| self.origin(input))
     }
 
     /// How often nodes read each tensor that is read.
@@ -291,10 +319,15 @@ impl Graph {
     /// Turns a node into a constant of the same name.
     pub fn make_constant(&mut self, id: NodeId, value: Constant) {
         let node = &mut self.nodes[id.index()];
+        let has_forwarded = node.forwarded(0).is_some();
         node.outputs = vec![TensorType::new(value.dtype(), Shape::known(value.shape()))];
         node.op = "Const".to_owned();
         node.inputs.clear();
         node.attrs = Attrs::from([("value", Attr::Tensor(value))]);
+        // The nodes after it forward the constant now.
+        for index in (id.index()..self.nodes.len()).filter(|_| has_forwarded) {
+            self.origins[index] = self.first_origin(NodeId(index as u32), &self.nodes[index]);
+        }
     }
 
     /// The graph of the nodes that `outputs` need, and the map to its tensors.
@@ -394,6 +427,17 @@ mod tests {
         let names: Vec<&str> = pruned.nodes().map(|(_, node)| node.name.as_str()).collect();
         assert_eq!(names, ["b", "relu"]);
         assert_eq!(pruned.tensor_name(moved.tensor(relu.into()).unwrap()), "relu:0");
+    }
+
+    #[test]
+    fn a_tensor_is_followed_to_what_it_is_forwarded_from() {
+        let mut graph = graph();
+        let a = placeholder(&mut graph, "a");
+        let first = graph.add("first", "Identity", vec![a], Attrs::new()).unwrap();
+        let second = graph.add("second", "StopGradient", vec![first.into()], Attrs::new()).unwrap();
+        assert_eq!(graph.origin(second.into()), a);
+        graph.make_constant(first, Constant::from_f32(vec![2], &[1.0, 2.0]));
+        assert_eq!((graph.origin(first.into()), graph.origin(second.into())), (first.into(), first.into()));
     }
 
     #[test]

@@ -42,9 +42,10 @@ impl From<Option<i64>> for Length {
 /// The tensor that a tensor is forwarded from.
 pub fn origin(graph: &Graph, mut tensor: TensorRef) -> TensorRef {
     loop {
+        tensor = graph.origin(tensor);
         let node = graph.node(tensor.node);
         let switched = node.inputs.first().copied().filter(|_| node.op == "Switch");
-        match node.forwarded(tensor.port).or(switched) {
+        match switched {
             Some(input) => tensor = input,
             None => return tensor,
         }

@@ -18,7 +18,7 @@ const MAX_ELEMENTS: usize = match 1usize.checked_shl(48) {
 pub const MAX_RANK: usize = 254;
 
 /// The shape of a tensor, as far as it is known.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Shape(Option<Vec<Option<usize>>>);
 
 impl Shape {

@@ -6,14 +6,22 @@
 
 use std::sync::Arc;
 
+use prost::bytes::Bytes;
+
 use super::node_def::{dtype, shape};
 use crate::error::{Error, Result};
 use crate::proto::TensorProto;
-use crate::tensor::{Constant, DType, Inline, element_count};
+use crate::tensor::{Constant, DType, ElementSource, Fill, Inline, element_count};
 
 /// The most elements of a tensor whose message does not list each of them. TensorFlow repeats the
-/// last value in the message, so a few bytes could require any amount of memory.
+/// last value in the message, so a few bytes could require any amount of disk.
 const MAX_REPEATED: usize = 1 << 28;
+
+/// The same for strings, which are held in memory.
+const MAX_REPEATED_STRINGS: usize = 1 << 20;
+
+/// Repeated elements with so many bytes are simply made.
+const MIN_REPEATED_BYTES: usize = 1 << 10;
 
 /// A tensor in a message: its elements as bytes, or as a list whose last value is repeated.
 pub(super) fn constant(proto: &TensorProto) -> Result<Constant> {
@@ -25,12 +33,24 @@ pub(super) fn constant(proto: &TensorProto) -> Result<Constant> {
     let count = element_count(&dims)
         .ok_or_else(|| wrong(format!("a tensor of shape {dims:?} is too large for this machine")))?;
     if dtype == DType::String {
-        let strings = repeated(proto.string_val.clone(), count, Vec::new())?;
+        check_count(proto.string_val.len(), count, MAX_REPEATED_STRINGS)?;
+        let mut strings = proto.string_val.clone();
+        strings.resize(count, strings.last().cloned().unwrap_or_default());
         return Ok(Constant::new(dtype, dims, Arc::new(Inline::Strings(strings))));
     }
     let size = dtype.size().ok_or_else(|| wrong(format!("a {dtype} cannot be a constant")))?;
     let bytes = if proto.tensor_content.is_empty() {
-        listed_elements(proto, dtype, count)?.into()
+        let listed = listed_elements(proto, dtype)?;
+        check_count(listed.len() / size, count, MAX_REPEATED)?;
+        let is_whole = listed.len() / size == count;
+        let fill = (!is_whole).then(|| repeated(listed.clone(), size, count));
+        match fill {
+            Some(fill) if fill.count.saturating_mul(size) > MIN_REPEATED_BYTES => {
+                return Ok(Constant::new(dtype, dims, Arc::new(fill)));
+            }
+            Some(fill) => Bytes::from(fill.bytes()?.into_owned()),
+            None => listed.into(),
+        }
     } else {
         proto.tensor_content.clone()
     };
@@ -41,33 +61,27 @@ pub(super) fn constant(proto: &TensorProto) -> Result<Constant> {
 }
 
 /// The elements of a tensor that are listed one by one.
-fn listed_elements(proto: &TensorProto, dtype: DType, count: usize) -> Result<Vec<u8>> {
-    /// Each value as bytes, the last one repeated.
-    fn bytes<T: Copy, const N: usize>(
-        values: &[T],
-        count: usize,
-        encode: impl Fn(T) -> [u8; N],
-    ) -> Result<Vec<u8>> {
-        Ok(repeated(values.iter().map(|&value| encode(value)).collect(), count, [0; N])?.concat())
+fn listed_elements(proto: &TensorProto, dtype: DType) -> Result<Vec<u8>> {
+    /// Each value as bytes.
+    fn bytes<T: Copy, const N: usize>(values: &[T], encode: impl Fn(T) -> [u8; N]) -> Result<Vec<u8>> {
+        Ok(values.iter().flat_map(|&value| encode(value)).collect())
     }
     match dtype {
-        DType::Float32 => bytes(&proto.float_val, count, f32::to_le_bytes),
-        DType::Float64 => bytes(&proto.double_val, count, f64::to_le_bytes),
-        DType::Int32 | DType::QInt32 => bytes(&proto.int_val, count, i32::to_le_bytes),
-        DType::Int16 | DType::QInt16 => bytes(&proto.int_val, count, |value| (value as i16).to_le_bytes()),
-        DType::UInt16 | DType::QUInt16 => bytes(&proto.int_val, count, |value| (value as u16).to_le_bytes()),
-        DType::Int8 | DType::QInt8 => bytes(&proto.int_val, count, |value| (value as i8).to_le_bytes()),
-        DType::UInt8 | DType::QUInt8 => bytes(&proto.int_val, count, |value| (value as u8).to_le_bytes()),
-        DType::Int64 => bytes(&proto.int64_val, count, i64::to_le_bytes),
-        DType::UInt32 => bytes(&proto.uint32_val, count, u32::to_le_bytes),
-        DType::UInt64 => bytes(&proto.uint64_val, count, u64::to_le_bytes),
-        DType::Bool => bytes(&proto.bool_val, count, |value| [u8::from(value)]),
-        DType::Float16 | DType::BFloat16 => {
-            bytes(&proto.half_val, count, |value| (value as u16).to_le_bytes())
-        }
+        DType::Float32 => bytes(&proto.float_val, f32::to_le_bytes),
+        DType::Float64 => bytes(&proto.double_val, f64::to_le_bytes),
+        DType::Int32 | DType::QInt32 => bytes(&proto.int_val, i32::to_le_bytes),
+        DType::Int16 | DType::QInt16 => bytes(&proto.int_val, |value| (value as i16).to_le_bytes()),
+        DType::UInt16 | DType::QUInt16 => bytes(&proto.int_val, |value| (value as u16).to_le_bytes()),
+        DType::Int8 | DType::QInt8 => bytes(&proto.int_val, |value| (value as i8).to_le_bytes()),
+        DType::UInt8 | DType::QUInt8 => bytes(&proto.int_val, |value| (value as u8).to_le_bytes()),
+        DType::Int64 => bytes(&proto.int64_val, i64::to_le_bytes),
+        DType::UInt32 => bytes(&proto.uint32_val, u32::to_le_bytes),
+        DType::UInt64 => bytes(&proto.uint64_val, u64::to_le_bytes),
+        DType::Bool => bytes(&proto.bool_val, |value| [u8::from(value)]),
+        DType::Float16 | DType::BFloat16 => bytes(&proto.half_val, |value| (value as u16).to_le_bytes()),
         DType::Complex64 => {
             let pairs: Vec<[f32; 2]> = proto.scomplex_val.as_chunks().0.to_vec();
-            bytes(&pairs, count, |[re, im]| {
+            bytes(&pairs, |[re, im]| {
                 let mut both = [0; 8];
                 both.as_chunks_mut().0.copy_from_slice(&[re.to_le_bytes(), im.to_le_bytes()]);
                 both
@@ -75,7 +89,7 @@ fn listed_elements(proto: &TensorProto, dtype: DType, count: usize) -> Result<Ve
         }
         DType::Complex128 => {
             let pairs: Vec<[f64; 2]> = proto.dcomplex_val.as_chunks().0.to_vec();
-            bytes(&pairs, count, |[re, im]| {
+            bytes(&pairs, |[re, im]| {
                 let mut both = [0; 16];
                 both.as_chunks_mut().0.copy_from_slice(&[re.to_le_bytes(), im.to_le_bytes()]);
                 both
@@ -85,17 +99,28 @@ fn listed_elements(proto: &TensorProto, dtype: DType, count: usize) -> Result<Ve
     }
 }
 
-/// The values for `count` elements: the last one in the message is repeated; without any, all are `zero`.
-fn repeated<T: Clone>(mut values: Vec<T>, count: usize, zero: T) -> Result<Vec<T>> {
-    if count > values.len().max(MAX_REPEATED) {
+/// Checks that a message that lists so many values may have `count` elements.
+fn check_count(listed: usize, count: usize, most: usize) -> Result<()> {
+    if count > listed.max(most) {
         return Err(Error::new("tensor", format!("it repeats a value to {count} elements")));
     }
-    if values.len() > count {
-        return Err(Error::new("tensor", format!("it holds {} values for {count} elements", values.len())));
+    if listed > count {
+        return Err(Error::new("tensor", format!("it holds {listed} values for {count} elements")));
     }
-    let last = values.last().cloned().unwrap_or(zero);
-    values.resize(count, last);
-    Ok(values)
+    Ok(())
+}
+
+/// The elements of which a message lists the first. The last one in the message is repeated; without any, all are zero.
+fn repeated(mut listed: Vec<u8>, size: usize, count: usize) -> Fill {
+    let element = match listed.len().checked_sub(size) {
+        Some(last) => listed.split_off(last),
+        None => vec![0; size],
+    };
+    // Values that equal the last one are repeated, too.
+    while listed.ends_with(&element) {
+        listed.truncate(listed.len() - size);
+    }
+    Fill { first: listed, element, count }
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+use std::rc::Rc;
+
 use hashbrown::HashMap;
 
 use super::op_definition::{Argument, AttributeDefinition, ElementType, Form, OpDefinition};
@@ -28,6 +30,9 @@ pub struct Nodes<'a> {
     indices: HashMap<&'a str, usize>,
     /// The definitions that have been looked up.
     definitions: HashMap<&'a str, Option<OpDefinition>>,
+    /// The declared types of the outputs of the node that was asked for last: a node that reads many outputs of another one
+    /// would otherwise list them for each.
+    last: Option<(usize, Rc<[Option<DType>]>)>,
 }
 
 impl<'a> Nodes<'a> {
@@ -44,7 +49,7 @@ impl<'a> Nodes<'a> {
                 return Err(refused(Error::new(format!("\"{}\"", node.name), problem)));
             }
         }
-        Ok(Self { all: nodes, indices, definitions: HashMap::new() })
+        Ok(Self { all: nodes, indices, definitions: HashMap::new(), last: None })
     }
 
     /// The nodes of a graph.
@@ -92,9 +97,15 @@ impl<'a> Nodes<'a> {
     }
 
     /// The declared types of a node's outputs; `None` if its op or their number is not known.
-    fn output_types(&mut self, name: &str) -> Option<Vec<Option<DType>>> {
-        let node = self.get(name)?;
-        self.definition(&node.op)?.output_types(node)
+    fn output_types(&mut self, name: &str) -> Option<Rc<[Option<DType>]>> {
+        let index = self.index(name)?;
+        if let Some((_, types)) = self.last.as_ref().filter(|(last, _)| *last == index) {
+            return Some(types.clone());
+        }
+        let node = &self.all[index];
+        let types: Rc<[Option<DType>]> = self.definition(&node.op)?.output_types(node)?.into();
+        self.last = Some((index, types.clone()));
+        Some(types)
     }
 
     /// The declared type of an output of a node.

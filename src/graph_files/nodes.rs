@@ -27,7 +27,7 @@ pub(super) fn node<const N: usize>(
 /// A `Const` node.
 fn constant(name: &str, dtype: DType, tensor: TensorProto) -> Result<NodeDef> {
     let mut node = node(name, "Const", &[], [("dtype", Attr::Type(dtype))])?;
-    node.attr.insert("value".to_owned(), AttrValue { value: Some(Value::Tensor(tensor)) });
+    node.attr.insert("value".to_owned(), AttrValue { value: Some(Value::Tensor(tensor.into())) });
     Ok(node)
 }
 

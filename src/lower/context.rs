@@ -1,5 +1,7 @@
 //! The context that all handlers share: the values so far, and the model that they write to.
 
+use std::cell::OnceCell;
+
 use hashbrown::{HashMap, HashSet};
 
 use super::complex::Parts;
@@ -61,6 +63,10 @@ pub struct Lowering<'a> {
     pub(super) is_output: HashSet<TensorRef>,
     pub(super) uses: HashMap<TensorRef, usize>,
     pub(super) values: HashMap<TensorRef, Value>,
+    /// The nodes that read each tensor, once they have been looked for.
+    readers: OnceCell<HashMap<TensorRef, Vec<NodeId>>>,
+    /// The nodes in the order of their names, once they have been looked for.
+    pub(super) by_name: OnceCell<Vec<NodeId>>,
     /// The parts of complex tensors.
     pub(super) complex: HashMap<TensorRef, Parts>,
     /// The names of transposed values, by the name of the value and the layout.
@@ -72,6 +78,8 @@ pub struct Lowering<'a> {
     /// The values of quantized constants, by the name, order of axes and shape of the constant.
     pub(super) dequantized: HashMap<(String, Vec<usize>), String>,
     pub(super) names: HashSet<String>,
+    /// For names that were taken, the last number that was put behind them.
+    pub(super) numbers: HashMap<String, usize>,
     /// The names of nodes. A value may have the same name as a node.
     pub(super) node_names: HashSet<String>,
     /// The node of the model that computes a value, by the value's name.
@@ -99,12 +107,15 @@ impl<'a> Lowering<'a> {
             is_output: outputs.iter().copied().collect(),
             uses,
             values: HashMap::new(),
+            readers: OnceCell::new(),
+            by_name: OnceCell::new(),
             complex: HashMap::new(),
             transposed: HashMap::new(),
             as_int64: HashMap::new(),
             initializers: HashMap::new(),
             dequantized: HashMap::new(),
             names: HashSet::new(),
+            numbers: HashMap::new(),
             node_names: HashSet::new(),
             producers: HashMap::new(),
             is_quantized: false,
@@ -200,7 +211,20 @@ impl<'a> Lowering<'a> {
 
     /// The nodes that read a tensor.
     pub fn readers(&self, tensor: TensorRef) -> impl Iterator<Item = (NodeId, &'a Node)> {
-        self.graph.nodes().filter(move |(_, node)| node.inputs.contains(&tensor))
+        let graph = self.graph;
+        let readers = self.readers.get_or_init(|| {
+            let mut readers: HashMap<TensorRef, Vec<NodeId>> = HashMap::new();
+            for (id, input) in
+                graph.nodes().flat_map(|(id, node)| node.inputs.iter().map(move |&input| (id, input)))
+            {
+                let of_input = readers.entry(input).or_default();
+                if of_input.last() != Some(&id) {
+                    of_input.push(id);
+                }
+            }
+            readers
+        });
+        readers.get(&tensor).into_iter().flatten().map(move |&id| (id, graph.node(id)))
     }
 
     /// Whether a node or the model's outputs read a tensor.

@@ -115,7 +115,16 @@ impl<'a> Lowering<'a> {
     fn scope(&mut self, name: &str) -> String {
         loop {
             let scope = format!("{}/", self.unique_name(name));
-            if !self.graph.nodes().any(|(_, node)| node.name.starts_with(&scope)) {
+            let graph = self.graph;
+            let name = |id: NodeId| graph.node(id).name.as_str();
+            let nodes = self.by_name.get_or_init(|| {
+                let mut nodes: Vec<NodeId> = graph.nodes().map(|(id, _)| id).collect();
+                nodes.sort_unstable_by_key(|&id| name(id));
+                nodes
+            });
+            // The first name that is not before the scope is in the scope, if any is.
+            let first = nodes.partition_point(|&id| name(id) < scope.as_str());
+            if !nodes.get(first).is_some_and(|&id| name(id).starts_with(&scope)) {
                 return scope;
             }
         }
@@ -136,6 +145,7 @@ impl<'a> Lowering<'a> {
     {
         let mut nested = Lowering::new(&built.graph, &built.results, self.options, self.rules);
         nested.names = std::mem::take(&mut self.names);
+        nested.numbers = std::mem::take(&mut self.numbers);
         nested.node_names = std::mem::take(&mut self.node_names);
         nested.initializers = std::mem::take(&mut self.initializers);
         nested.model.initializers = std::mem::take(&mut self.model.initializers);
@@ -155,6 +165,7 @@ impl<'a> Lowering<'a> {
     /// Moves the shared parts of a nested context back into this one, and returns the nodes of the nested context.
     pub fn rejoin(&mut self, nested: Lowering<'_>) -> Vec<onnx::Node> {
         self.names = nested.names;
+        self.numbers = nested.numbers;
         self.node_names = nested.node_names;
         self.initializers = nested.initializers;
         let Model { initializers, nodes, .. } = nested.model;

@@ -2,7 +2,7 @@
 
 use super::context::{Lowering, Value};
 use crate::error::{Error, Result};
-use crate::graph::TensorRef;
+use crate::graph::{NodeRef, TensorRef};
 use crate::onnx::{Attribute, Initializer};
 use crate::tensor::{Constant, DType, Quantized};
 
@@ -29,6 +29,16 @@ impl Lowering<'_> {
         self.initializers.entry(key).or_default().push(self.model.initializers.len());
         self.model.initializers.push(Initializer { name: name.clone(), value });
         name
+    }
+
+    /// Charges a constant of this shape that a node's op needs, before it is made.
+    ///
+    /// # Errors
+    /// If the limit of computed constants is exceeded.
+    pub fn charge(&self, node: NodeRef<'_>, shape: &[usize], dtype: DType) -> Result<()> {
+        let sizes = shape.iter().copied().chain([dtype.size().unwrap_or(1)]);
+        let bytes = sizes.fold(1, usize::saturating_mul);
+        self.graph.library().budget().charge_constants(node.error("").subject(), bytes)
     }
 
     /// A quantized constant: its integers are the initializer, and a node computes its numbers.

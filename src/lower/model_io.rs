@@ -50,14 +50,19 @@ impl Lowering<'_> {
     /// Declares the outputs and returns the model.
     pub fn finish(mut self) -> Result<Model> {
         let outputs = self.outputs;
+        let wanted: HashSet<String> = outputs.iter().map(|&tensor| self.graph.tensor_name(tensor)).collect();
+        let mut declared: HashSet<String> = HashSet::new();
         for &tensor in outputs {
             let (_, stored) = self.stored(tensor)?;
             let layout = self.output_layout(tensor, stored.axes().len());
             let value = self.in_layout(tensor, &layout)?;
             let name = self.graph.tensor_name(tensor);
             if value != name {
-                self.name_output(&value, &name);
+                // The name of a value that is an input or output itself stays.
+                let is_free = !declared.contains(&value) && !wanted.contains(&value);
+                self.name_output(&value, &name, is_free);
             }
+            declared.insert(name.clone());
             let dtype = self.dtype(tensor);
             if dtype == DType::Unknown {
                 let problem =
@@ -85,11 +90,9 @@ impl Lowering<'_> {
         self.model.initializers.retain(|initializer| read.contains(&initializer.name));
     }
 
-    /// Gives a value the name of an output: by renaming it, unless its name is itself that of an input or output.
-    fn name_output(&mut self, value: &str, name: &str) {
-        let is_outside = |infos: &[TensorInfo]| infos.iter().any(|info| info.name == value);
-        let is_wanted = self.outputs.iter().any(|&tensor| self.graph.tensor_name(tensor) == value);
-        if self.producers.contains_key(value) && !is_outside(&self.model.outputs) && !is_wanted {
+    /// Gives a value the name of an output: by renaming it, if its own name is free and a node computes it.
+    fn name_output(&mut self, value: &str, name: &str, is_free: bool) {
+        if is_free && self.producers.contains_key(value) {
             self.rename(value, name);
         } else {
             let inputs = vec![value.to_owned()];

@@ -23,7 +23,9 @@ pub(super) fn check(file: &OnnxFile) -> Result<()> {
     for tensor in file.tensors() {
         tensor.value.as_ref().map_err(|error| match error.kind() {
             ErrorKind::Io => {
-                error.clone().advice("keep the file with the weights beside it, under its original name")
+                let problem = format!("its weights cannot be read: {}", error.problem());
+                let advice = "keep the file with the weights beside it, under its original name";
+                Error::new(error.subject(), problem).advice(advice)
             }
             _ => error.clone(),
         })?;

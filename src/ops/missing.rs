@@ -1,6 +1,6 @@
 //! The ops of a graph, and of the functions that it calls, that cannot be converted: all of them in one error.
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 use super::{find, supported};
 use crate::error::{Error, Result};
@@ -28,8 +28,11 @@ const PROPOSED: usize = 4;
 /// # Errors
 /// If there are any. The error names the ops and their nodes, and the tensors where a model could end or begin without them.
 pub fn refuse_missing(graph: &Graph, custom: &[(String, String)]) -> Result<()> {
-    let mut missing = vec![];
-    let blocked = collect(graph, &mut missing, false);
+    let mut search = Search::default();
+    let blocked = search.collect(graph, false);
+    // A limit that was exceeded is the reason for whatever else is missing.
+    graph.library().budget().check()?;
+    let mut missing = search.missing;
     missing.retain(|missing| !custom.iter().any(|(op, _)| *op == missing.op));
     if missing.is_empty() {
         return Ok(());
@@ -46,8 +49,9 @@ pub fn refuse_missing(graph: &Graph, custom: &[(String, String)]) -> Result<()> 
 /// The ops of a graph that cannot be converted, each with the number of its nodes. Variables are left out, because they
 /// become constants.
 pub fn missing_ops(graph: &Graph) -> Vec<(String, usize)> {
-    let mut missing = vec![];
-    collect(graph, &mut missing, false);
+    let mut search = Search::default();
+    search.collect(graph, false);
+    let mut missing = search.missing;
     missing.retain(|missing| !is_variable(&missing.op));
     missing.into_iter().map(|Missing { op, nodes }| (op, nodes.len())).collect()
 }
@@ -157,33 +161,63 @@ impl Missing {
     }
 }
 
-/// Records the ops that cannot be converted, and returns the nodes that have them or call functions with them. The conditionals of
-/// a function become calls when the function is lowered.
-fn collect(graph: &Graph, missing: &mut Vec<Missing>, is_function: bool) -> HashSet<NodeId> {
-    let mut blocked = HashSet::new();
-    for (id, node) in graph.nodes() {
-        if is_function && is_of_conditional(&node.op) {
-            continue;
-        }
-        if supported(&node.op).is_none() {
-            blocked.insert(id);
-            match missing.iter_mut().find(|known| known.op == node.op) {
-                Some(known) if known.nodes.contains(&node.name) => {}
-                Some(known) => known.nodes.push(node.name.clone()),
-                None => missing.push(Missing { op: node.op.clone(), nodes: vec![node.name.clone()] }),
+/// The search for ops that cannot be converted, in a graph and in the functions that it calls.
+#[derive(Default)]
+struct Search {
+    missing: Vec<Missing>,
+    /// The position of each op in that list.
+    ops: HashMap<String, usize>,
+    /// The nodes that were recorded, each with the position of its op.
+    recorded: HashSet<(usize, String)>,
+    /// Whether functions that have been searched have such ops. Functions call functions: each is searched once.
+    functions: HashMap<String, bool>,
+}
+
+impl Search {
+    /// Records the ops that cannot be converted, and returns the nodes that have them or call functions with them. The
+    /// conditionals of a function become calls when the function is lowered.
+    fn collect(&mut self, graph: &Graph, is_function: bool) -> HashSet<NodeId> {
+        let mut blocked = HashSet::new();
+        for (id, node) in graph.nodes() {
+            if is_function && is_of_conditional(&node.op) {
+                continue;
             }
-            continue;
-        }
-        for (function, given) in calls(graph, node) {
-            // Lowering reports what is wrong with a function.
-            if let Ok(function) = graph.library().function(function, "", &given)
-                && !collect(&function.graph, missing, true).is_empty()
-            {
+            if supported(&node.op).is_none() {
                 blocked.insert(id);
+                self.record(node);
+                continue;
             }
+            for (function, given) in calls(graph, node) {
+                if self.has_missing(graph, function, &given) {
+                    blocked.insert(id);
+                }
+            }
+        }
+        blocked
+    }
+
+    fn record(&mut self, node: &Node) {
+        let end = self.missing.len();
+        let index = *self.ops.entry(node.op.clone()).or_insert(end);
+        if index == end {
+            self.missing.push(Missing { op: node.op.clone(), nodes: vec![] });
+        }
+        if self.recorded.insert((index, node.name.clone())) {
+            self.missing[index].nodes.push(node.name.clone());
         }
     }
-    blocked
+
+    /// Whether a function has ops that cannot be converted.
+    fn has_missing(&mut self, graph: &Graph, function: &str, given: &[Argument]) -> bool {
+        if let Some(&known) = self.functions.get(function) {
+            return known;
+        }
+        // Lowering reports what is wrong with a function.
+        let Ok(built) = graph.library().function(function, "", given) else { return false };
+        let has_missing = !self.collect(&built.graph, true).is_empty();
+        self.functions.insert(function.to_owned(), has_missing);
+        has_missing
+    }
 }
 
 /// Whether an op starts or merges the branches of a conditional of TensorFlow 1, or is on one of them.

@@ -80,12 +80,15 @@ struct Building<'a> {
     library: &'a mut Library,
     moved: HashMap<TensorRef, TensorRef>,
     branches: GraphBranches<'a>,
+    /// How often nodes of the old graph read each tensor.
+    reader_counts: HashMap<TensorRef, usize>,
 }
 
 impl<'a> Building<'a> {
     fn new(old: &'a Graph, kept: &'a [TensorRef], library: &'a mut Library) -> Result<Self> {
         let new = Graph::with_library(library.clone());
-        Ok(Self { old, kept, new, library, moved: HashMap::new(), branches: GraphBranches::new(old)? })
+        let (branches, reader_counts) = (GraphBranches::new(old)?, old.reader_counts());
+        Ok(Self { old, kept, new, library, moved: HashMap::new(), branches, reader_counts })
     }
 
     /// A node outside of all branches, after those that it reads.
@@ -210,7 +213,7 @@ impl<'a> Building<'a> {
 
     fn is_index_read(&self, merge: NodeId) -> bool {
         let index = TensorRef { node: merge, port: 1 };
-        self.kept.contains(&index) || self.old.nodes().any(|(_, node)| node.inputs.contains(&index))
+        self.kept.contains(&index) || self.reader_counts.contains_key(&index)
     }
 
     /// Whether a decider is an index rather than a boolean.

@@ -12,9 +12,7 @@ use crate::tensor::{Constant, DType};
 pub fn is_of_its_own(rewriting: &Rewriting<'_>, node: &Node) -> bool {
     let is_neutral = |port: usize, value: f32| {
         let source = rewriting.source(node.inputs[port]);
-        let all = |constant: &Constant| {
-            constant.to_f32s().ok().flatten().is_some_and(|all| all.iter().all(|&x| x == value))
-        };
+        let all = |constant: &Constant| constant.has_only(value);
         match (source.op.as_str(), source.constant()) {
             ("OnesLike", _) => value == 1.0,
             ("ZerosLike", _) => value == 0.0,

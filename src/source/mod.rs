@@ -8,7 +8,7 @@ mod standard_input;
 mod table_files;
 mod tfjs;
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -257,6 +257,16 @@ fn open_unpacked(path: &Path, mut unpacked: Unpacked, options: &OpenOptions) -> 
     let known = |error: Error| error.with_path_replaced(&folder, path);
     let opened = model_of(path, &mut unpacked).and_then(|model| open_parts(&model, options));
     let source = opened.map_err(|error| unpacked.error(known(error)))?;
+    // The file `checkpoint` of a training folder has a path on the machine that trained it, or on this one.
+    let is_inside = |file: &Path| {
+        let inside = file.strip_prefix(&folder).ok();
+        inside.is_some_and(|inside| inside.components().all(|part| matches!(part, Component::Normal(_))))
+    };
+    if let Some(outside) = source.checkpoint().map(Checkpoint::path).filter(|file| !is_inside(file)) {
+        let problem = format!("its file \"checkpoint\" names {}, which is not in it", outside.display());
+        return Err(Error::file(path, problem)
+            .advice("give an archive with its checkpoint, or name the checkpoint itself"));
+    }
     let Unpacked { folder, in_place, .. } = unpacked;
     let files = TemporaryFiles { path: folder.path().to_owned(), _folder: folder, in_place, archive: None };
     Ok(source.with_name(path, files))

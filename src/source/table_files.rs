@@ -290,7 +290,7 @@ fn initialization(filling: &Filling<'_>) -> Result<Vec<NodeDef>> {
         let attr = |value| AttrValue { value: Some(value) };
         let attrs = [
             ("dtype".to_owned(), attr(Value::Type(dtype.to_proto() as i32))),
-            ("value".to_owned(), attr(Value::Tensor(value))),
+            ("value".to_owned(), attr(Value::Tensor(value.into()))),
         ];
         let name = format!("{}/{name}_of_file", table.name);
         Ok(NodeDef { name, op: "Const".to_owned(), attr: attrs.into(), ..NodeDef::default() })

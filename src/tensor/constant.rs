@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::elements::Stored;
 use super::levels::Quantization;
 use super::scale::Scaling;
 use super::slice::Slice;
@@ -38,8 +39,8 @@ impl Constant {
     /// A tensor of `shape` with all elements equal to `value`.
     pub fn filled(shape: Vec<usize>, value: f32) -> Self {
         let count = element_count(&shape).unwrap_or(0);
-        let element = value.to_le_bytes().to_vec();
-        Self::new(DType::Float32, shape, Arc::new(Fill { element, count }))
+        let fill = Fill::uniform(value.to_le_bytes().to_vec(), count);
+        Self::new(DType::Float32, shape, Arc::new(fill))
     }
 
     /// A float32 tensor of these values, in C order.
@@ -164,8 +165,16 @@ impl Constant {
             let levels = Some(levels.permuted(perm, &shape));
             return Ok(Self { levels, ..Self { levels: None, ..self.clone() }.permuted(perm)? });
         }
-        if self.scaling.is_none() && !self.is_permuted() {
+        if self.scaling.is_none() && self.in_any_order().is_none() && !self.is_permuted() {
             return Ok(Self { view: self.shape.clone(), perm: perm.to_vec(), shape, ..self.clone() });
+        }
+        if let Some(same) = self.in_any_order() {
+            return Ok(Self {
+                shape: shape.clone(),
+                view: shape,
+                perm: (0..perm.len()).collect(),
+                ..same.clone()
+            });
         }
         let permuted_view: Vec<usize> = self.perm.iter().map(|&axis| self.view[axis]).collect();
         if self.scaling.is_none() && permuted_view == self.shape {
@@ -248,10 +257,42 @@ impl Constant {
         };
         let is_inside =
             start.len() == self.shape.len() && lengths.len() == start.len() && bounds.into_iter().all(fits);
+        if let Some(same) = self.in_any_order().filter(|_| is_inside) {
+            let element = same.source.repeated()?.element.clone();
+            let fill = Fill::uniform(element, element_count(lengths)?);
+            let same = Self::new(self.stored, lengths.to_vec(), Arc::new(fill));
+            return Some(Self { dtype: self.dtype, ..same });
+        }
         is_inside.then(|| {
             let slice = Slice { whole: self.clone(), start: start.to_vec(), lengths: lengths.to_vec() };
             Self::new(self.dtype, lengths.to_vec(), Arc::new(slice))
         })
+    }
+
+    /// Whether the elements come from the same source in the same way.
+    pub fn has_recipe_of(&self, other: &Self) -> bool {
+        let is_plain = |constant: &Self| constant.scaling.is_none() && constant.levels.is_none();
+        Arc::ptr_eq(&self.source, &other.source)
+            && (self.stored, self.dtype) == (other.stored, other.dtype)
+            && (&self.shape, &self.view, &self.perm) == (&other.shape, &other.view, &other.perm)
+            && is_plain(self)
+            && is_plain(other)
+    }
+
+    /// This tensor, if its elements are all the same, and are read as such.
+    fn in_any_order(&self) -> Option<&Self> {
+        let is_uniform = self.source.repeated().is_some_and(Fill::is_uniform);
+        (is_uniform && self.scaling.is_none() && self.levels.is_none()).then_some(self)
+    }
+
+    /// Whether all elements of a float32 tensor are this number.
+    pub fn has_only(&self, value: f32) -> bool {
+        let is_value = |chunk: &[u8]| {
+            chunk.as_chunks::<4>().0.iter().all(|&element| f32::from_le_bytes(element) == value)
+        };
+        let elements = (self.dtype == DType::Float32).then(|| self.open().ok()).flatten();
+        let chunks = elements.and_then(|elements| elements.map_chunks(is_value).ok());
+        chunks.is_some_and(|chunks| chunks.into_iter().all(|is_value| is_value))
     }
 
     /// Opens the source, verifies it, and returns the elements with their transformations.
@@ -259,12 +300,15 @@ impl Constant {
     /// # Errors
     /// If the source cannot be read, holds strings, or does not have the length that the shape requires.
     pub fn open(&self) -> Result<Elements<'_>> {
-        let bytes = self.source.bytes()?;
         let size =
             self.stored.size().ok_or_else(|| Error::new("tensor", "its elements have no fixed size"))?;
-        check_length(&bytes, size, &self.view)?;
+        let stored = match self.source.repeated() {
+            Some(fill) => Stored::Repeated(fill),
+            None => Stored::Bytes(self.source.bytes()?),
+        };
+        check_length(stored.len(), size, &self.view)?;
         Ok(Elements {
-            bytes,
+            stored,
             size,
             order: Permutation::new(size, &self.view, &self.perm),
             is_permuted: self.is_permuted(),
@@ -286,10 +330,16 @@ impl Constant {
     /// Those of [`Constant::open`].
     pub fn bytes(&self) -> Result<Cow<'_, [u8]>> {
         let elements = self.open()?;
-        if elements.unchanged().is_some() {
-            return Ok(elements.bytes);
+        if elements.unchanged().is_some()
+            && let Stored::Bytes(bytes) = elements.stored
+        {
+            return Ok(bytes);
         }
-        let mut out = vec![0; elements.buffer_length()];
+        let mut out = vec![];
+        let needed = elements.buffer_length();
+        out.try_reserve_exact(needed)
+            .map_err(|_| Error::new("tensor", format!("its {needed} bytes do not fit into memory")))?;
+        out.resize(needed, 0);
         let length = elements.fill_all(&mut out)?;
         out.truncate(length);
         Ok(Cow::Owned(out))

@@ -5,6 +5,7 @@ use std::fmt;
 
 use prost::bytes::Bytes;
 
+use super::Fill;
 use crate::error::{Error, Result};
 
 /// A source of the elements of one tensor, which reads them on demand.
@@ -21,6 +22,11 @@ pub trait ElementSource: fmt::Debug + Send + Sync {
     /// As for [`ElementSource::bytes`], or if the elements are not strings.
     fn strings(&self) -> Result<Vec<Vec<u8>>> {
         Err(Error::new("tensor", "its elements are not strings"))
+    }
+
+    /// The elements, if the last of them is repeated.
+    fn repeated(&self) -> Option<&Fill> {
+        None
     }
 
     /// Announces that the elements will probably not be read again. They can still be read.
@@ -49,20 +55,5 @@ impl ElementSource for Inline {
             Self::Strings(strings) => Ok(strings.clone()),
             Self::Bytes(_) => Err(Error::new("tensor", "its elements are not strings")),
         }
-    }
-}
-
-/// One element, repeated.
-#[derive(Debug, Clone)]
-pub struct Fill {
-    /// The element's bytes, little-endian.
-    pub element: Vec<u8>,
-    /// The number of repetitions.
-    pub count: usize,
-}
-
-impl ElementSource for Fill {
-    fn bytes(&self) -> Result<Cow<'_, [u8]>> {
-        Ok(Cow::Owned(self.element.repeat(self.count)))
     }
 }

@@ -7,13 +7,13 @@ use rayon::prelude::*;
 use super::levels::{Quantization, to_bytes};
 use super::round::round_to_float16;
 use super::scale::Scaling;
-use super::{Block, DType, Permutation};
+use super::{Block, DType, Fill, Permutation};
 use crate::error::Result;
 
 /// The elements of a constant: the stored bytes, and how they are transformed.
 #[derive(Debug)]
 pub struct Elements<'a> {
-    pub(super) bytes: Cow<'a, [u8]>,
+    pub(super) stored: Stored<'a>,
     /// Bytes of a stored element.
     pub(super) size: usize,
     pub(super) order: Permutation,
@@ -25,6 +25,25 @@ pub struct Elements<'a> {
     pub(super) written: DType,
     /// Whether that type differs from the stored one: float16, or uint8 for the integers of a quantization.
     pub(super) is_rounded: bool,
+}
+
+/// The stored elements of a constant.
+#[derive(Debug)]
+pub(super) enum Stored<'a> {
+    /// The bytes of all of them.
+    Bytes(Cow<'a, [u8]>),
+    /// The last of them is repeated, and the bytes are not in memory.
+    Repeated(&'a Fill),
+}
+
+impl Stored<'_> {
+    /// Bytes of all elements.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Repeated(fill) => fill.len(),
+        }
+    }
 }
 
 /// Where the bytes of a filled block belong in the result. A block of whole rows, which follow each other there, counts
@@ -101,18 +120,21 @@ impl Elements<'_> {
 
     /// Bytes of all elements in the result.
     pub fn len(&self) -> usize {
-        self.bytes.len() / self.size * self.written_size()
+        self.stored.len() / self.size * self.written_size()
     }
 
     /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.stored.len() == 0
     }
 
     /// The stored bytes, if the result has the same bytes.
     pub fn unchanged(&self) -> Option<&[u8]> {
         let is_adjusted = self.scaling.is_some() || self.levels.is_some();
-        (!self.is_permuted && !is_adjusted && !self.is_rounded).then_some(&self.bytes)
+        match &self.stored {
+            Stored::Bytes(bytes) => (!self.is_permuted && !is_adjusted && !self.is_rounded).then_some(bytes),
+            Stored::Repeated(_) => None,
+        }
     }
 
     /// Splits the elements into blocks for [`Elements::fill`]: of about `bytes` bytes, or of up to `max_bytes` if larger
@@ -130,7 +152,7 @@ impl Elements<'_> {
         // Whole rows follow each other.
         let is_whole = block.columns.len() == columns;
         let out = buffer.bytes_mut(block.len() * self.size);
-        self.order.fill(&self.bytes, block, out)?;
+        self.fill_stored(block, out)?;
         let first = block.rows.start * columns + block.columns.start;
         if self.scaling.is_some() || self.levels.is_some() {
             let row_length = if is_whole { out.len() } else { block.columns.len() * self.size };
@@ -141,6 +163,17 @@ impl Elements<'_> {
         let size = self.written_size();
         let row_length = if is_whole { length } else { block.columns.len() * size };
         Ok(BlockLayout { length, offset: first * size, row_length, stride: columns * size })
+    }
+
+    /// Fills `out` with the stored elements of a block, in the order of the result.
+    fn fill_stored(&self, block: &Block, out: &mut [u8]) -> Result<()> {
+        match &self.stored {
+            Stored::Bytes(bytes) => self.order.fill(bytes, block, out)?,
+            Stored::Repeated(fill) if self.is_permuted => fill.fill_block(&self.order, block, out),
+            // Each row has one element.
+            Stored::Repeated(fill) => fill.fill_from(block.rows.start, out),
+        }
+        Ok(())
     }
 
     /// Calls `write` with all elements in order, in chunks of about `bytes` bytes.
@@ -189,7 +222,7 @@ impl Elements<'_> {
 
     /// The length of the buffer that [`Elements::fill_all`] needs: that of all stored elements.
     pub fn buffer_length(&self) -> usize {
-        self.bytes.len()
+        self.stored.len()
     }
 
     /// Writes all elements, in order, to the beginning of `out`. Returns the number of bytes written.
@@ -203,9 +236,12 @@ impl Elements<'_> {
         let out = &mut out[..self.buffer_length()];
         if self.is_permuted && !self.is_empty() {
             let all = Block { rows: 0..self.order.rows(), columns: 0..self.order.columns() };
-            self.order.fill(&self.bytes, &all, out)?;
+            self.fill_stored(&all, out)?;
         } else {
-            out.copy_from_slice(&self.bytes);
+            match &self.stored {
+                Stored::Bytes(bytes) => out.copy_from_slice(bytes),
+                Stored::Repeated(fill) => fill.fill_from(0, out),
+            }
         }
         self.adjust(0, out);
         Ok(self.narrow(out))

@@ -7,6 +7,7 @@ mod constant;
 mod dtype;
 mod element_source;
 mod elements;
+mod fill;
 mod joined;
 mod levels;
 mod numbers;
@@ -20,8 +21,9 @@ mod values;
 
 pub use constant::Constant;
 pub use dtype::DType;
-pub use element_source::{ElementSource, Fill, Inline};
+pub use element_source::{ElementSource, Inline};
 pub use elements::{BlockLayout, Buffer, Elements};
+pub use fill::Fill;
 pub use levels::{Levels, Quantization, Quantized};
 pub use numbers::for_each_number;
 pub use permute::{Block, Permutation, check_length};

@@ -73,6 +73,11 @@ impl Permutation {
         self.lanes * self.outer.iter().map(|(length, _)| length).product::<usize>()
     }
 
+    /// The index in the input of an element of the result.
+    pub(super) fn source_index(&self, row: usize, column: usize) -> usize {
+        offset(&self.outer, row / self.lanes) + row % self.lanes + offset(&self.inner, column)
+    }
+
     /// Splits the result into blocks that can be filled independently. A block has about `bytes` bytes, or up to `max_bytes`
     /// if this allows whole rows, which follow each other in the result. Longer rows are split.
     pub fn blocks(&self, bytes: usize, max_bytes: usize) -> Vec<Block> {
@@ -243,15 +248,15 @@ fn merged_axes(shape: &[usize], perm: &[usize]) -> Vec<(usize, usize)> {
     axes
 }
 
-/// Checks that a tensor of `shape` has as many bytes as `bytes`.
+/// Checks that a tensor of `shape` has `length` bytes.
 ///
 /// # Errors
 /// If it has fewer or more.
-pub fn check_length(bytes: &[u8], size: usize, shape: &[usize]) -> Result<()> {
-    if element_count(shape).and_then(|n| n.checked_mul(size)) == Some(bytes.len()) {
+pub fn check_length(length: usize, size: usize, shape: &[usize]) -> Result<()> {
+    if element_count(shape).and_then(|n| n.checked_mul(size)) == Some(length) {
         return Ok(());
     }
-    Err(Error::new("tensor", format!("a tensor of shape {shape:?} cannot have {} bytes", bytes.len())))
+    Err(Error::new("tensor", format!("a tensor of shape {shape:?} cannot have {length} bytes")))
 }
 
 #[cfg(test)]
@@ -331,6 +336,6 @@ mod tests {
 
     #[test]
     fn a_source_of_the_wrong_length_is_an_error() {
-        assert!(check_length(&[0; 7], 4, &[2]).is_err());
+        assert!(check_length(7, 4, &[2]).is_err());
     }
 }

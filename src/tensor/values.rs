@@ -2,7 +2,7 @@
 
 use ndarray::ArrayD;
 
-use super::{Constant, DType, Inline};
+use super::{Constant, DType, Inline, element_count};
 use crate::error::Result;
 
 /// A tensor with its elements in memory. Only types that graphs compute shapes and masks with are supported.
@@ -55,6 +55,11 @@ impl Tensor {
             DType::Bool => array(constant, |[byte]: [u8; 1]| byte != 0)?.map(Self::Bool),
             _ => None,
         })
+    }
+
+    /// Bytes of all elements.
+    pub fn byte_len(&self) -> usize {
+        element_count(self.shape()).unwrap_or(usize::MAX).saturating_mul(self.dtype().size().unwrap_or(1))
     }
 
     /// Whether a type is supported.

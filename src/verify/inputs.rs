@@ -10,8 +10,10 @@ use crate::setting::Setting;
 use crate::tensor::Tensor;
 use crate::tensor::element_count;
 
-/// The most elements of a random input.
+/// The most elements of a random input whose shape is given.
 const MAX_ELEMENTS: usize = 1 << 28;
+/// The most elements of one whose shape is that of the model, which may be damaged: a clip of 64 images has half as many.
+const MAX_USUAL_ELEMENTS: usize = 1 << 24;
 
 /// Random inputs: floats from -1 to 1, the range of slim's images, and zeros and ones for integers and booleans, which are
 /// valid labels, flags and indices.
@@ -62,11 +64,11 @@ impl InputSource {
                 let mut rng = Rng::with_seed(*seed);
                 let make = |input: &Input| {
                     let given = shapes.iter().find(|(name, _)| is_name(name, &input.name));
-                    let shape = match given {
-                        Some((_, shape)) => shape.clone(),
-                        None => input.usual_shape()?,
+                    let (shape, most) = match given {
+                        Some((_, shape)) => (shape.clone(), MAX_ELEMENTS),
+                        None => (input.usual_shape()?, MAX_USUAL_ELEMENTS),
                     };
-                    Ok((input.name.clone(), input.random(&mut rng, &shape)?))
+                    Ok((input.name.clone(), input.random(&mut rng, &shape, most)?))
                 };
                 inputs.iter().map(make).collect()
             }
@@ -111,12 +113,13 @@ impl Input {
         })
     }
 
-    fn random(&self, rng: &mut Rng, shape: &[usize]) -> Result<Tensor> {
-        let count = element_count(shape).filter(|&count| count <= MAX_ELEMENTS).ok_or_else(|| {
+    fn random(&self, rng: &mut Rng, shape: &[usize], most: usize) -> Result<Tensor> {
+        let count = element_count(shape).filter(|&count| count <= most).ok_or_else(|| {
             Error::new(
                 format!("input \"{}\"", self.name),
                 format!("{shape:?} is too large for a random input"),
             )
+            .advice(format!("give an array, or a shape with {}", Setting::Shape))
         })?;
         fn array<T>(shape: &[usize], count: usize, make: impl FnMut() -> T) -> Option<ArrayD<T>> {
             ArrayD::from_shape_vec(shape, std::iter::repeat_with(make).take(count).collect()).ok()

@@ -5,13 +5,13 @@ use std::str::FromStr;
 
 use crate::setting::{Setting, SettingValue};
 
-/// What any model may use, however small it is: a network of a few megabytes can have large images inside.
-const BASE_MEMORY: u64 = 2 << 30;
+/// What any model may use, however small it is.
+const BASE_MEMORY: u64 = 128 << 20;
 /// The memory of a thread of the runtime.
-const MEMORY_OF_THREAD: u64 = 16 << 20;
+const MEMORY_OF_THREAD: u64 = 8 << 20;
 /// The runtime keeps weights as they are in the file and as its kernels need them.
 const MEMORY_PER_BYTE: u64 = 8;
-/// The tensors of a network are larger than its inputs.
+/// The tensors of a network are larger than its inputs: an image of 3 channels becomes one of 64, and several of these exist at a time.
 const MEMORY_PER_INPUT_BYTE: u64 = 64;
 
 /// The seconds for any model. Small ones need milliseconds.

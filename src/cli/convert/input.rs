@@ -8,6 +8,7 @@ use clap::builder::PossibleValue;
 use super::options::INTERFACE;
 use crate::convert::{ConvertOptions, FrozenPlaceholder, InputShape};
 use crate::error::{Error, Result};
+use crate::graph::Limits;
 use crate::passes::moving_averages;
 use crate::setting::Setting;
 use crate::slim::{NetworkChoice, NetworkOption};
@@ -52,6 +53,9 @@ pub struct InputArgs {
     /// Make these placeholders inputs without a default value
     #[arg(long, visible_alias = "ignore_default", help_heading = GRAPH, value_name = "NAMES", value_delimiter = ',')]
     ignore_default: Vec<String>,
+    /// Raise a limit that keeps a damaged graph from taking all memory: nodes, outputs or constants (repeatable)
+    #[arg(long, help_heading = GRAPH, value_name = "KEY=VALUE")]
+    limit: Vec<String>,
     /// The outputs: tensor names, slim end points or keys of the signature [default: the logits and predictions, or the
     /// outputs that are inferred from the graph]
     #[arg(long, help_heading = INTERFACE, value_name = "NAMES", value_delimiter = ',')]
@@ -73,7 +77,10 @@ impl InputArgs {
         for text in &self.shape {
             shapes.push(InputShape::parse(text)?);
         }
+        let mut limits = Limits::default();
+        self.limit.iter().try_for_each(|text| limits.set(text))?;
         Ok(ConvertOptions {
+            limits,
             image_size: self.image_size,
             batch_size: self.batch_size,
             inputs,

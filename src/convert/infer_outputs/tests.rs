@@ -110,7 +110,7 @@ fn constant(name: &str, rank: usize) -> NodeDef {
     let dim = Dim { size: 2, ..Dim::default() };
     let tensor_shape = Some(TensorShapeProto { dim: vec![dim; rank], ..TensorShapeProto::default() });
     let tensor = TensorProto { dtype: DataType::DtFloat as i32, tensor_shape, ..TensorProto::default() };
-    let value = AttrValue { value: Some(Value::Tensor(tensor)) };
+    let value = AttrValue { value: Some(Value::Tensor(tensor.into())) };
     NodeDef { attr: [("value".to_owned(), value)].into(), ..node(name, "Const", &[]) }
 }
 

@@ -274,7 +274,7 @@ impl Loops {
 /// An attribute that lists types.
 fn list_of_types(types: Vec<i32>) -> AttrValue {
     let types = ListValue { r#type: types, ..ListValue::default() };
-    AttrValue { value: Some(Value::List(types)) }
+    AttrValue { value: Some(Value::List(types.into())) }
 }
 
 /// An attribute that names a function.

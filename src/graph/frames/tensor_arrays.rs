@@ -232,7 +232,7 @@ fn element_shape(node: &NodeDef, shape: Option<&TensorShapeProto>) -> NodeDef {
     };
     let attr = Attributes::from([
         ("dtype".to_owned(), value(Value::Type(DataType::DtInt32 as i32))),
-        ("value".to_owned(), value(Value::Tensor(tensor))),
+        ("value".to_owned(), value(Value::Tensor(tensor.into()))),
     ]);
     NodeDef {
         name: format!("{}/list_element_shape", node.name),

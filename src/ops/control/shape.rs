@@ -29,8 +29,7 @@ fn chosen(inputs: &Inputs<'_>, node: &Node, branches: &[&str]) -> Result<Vec<Ten
     let mut joined: Option<Vec<TensorType>> = None;
     for branch in branches {
         // A branch that is invalid for these shapes may be one that is never taken.
-        let Ok(function) = inputs.graph.library().function(branch, "", &call_arguments) else { continue };
-        let types = function.result_types();
+        let Ok(types) = inputs.graph.library().types_of_results(branch, &call_arguments) else { continue };
         joined = Some(match joined {
             None => types,
             Some(known) if known.len() == types.len() => {
@@ -44,8 +43,8 @@ fn chosen(inputs: &Inputs<'_>, node: &Node, branches: &[&str]) -> Result<Vec<Ten
 
 pub fn call(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let call_arguments = arguments(inputs.graph, &node.inputs);
-    let function = inputs.graph.library().function(node.function("f")?, "", &call_arguments)?;
-    Ok(with_declared(node, "Tout", Some(function.result_types())))
+    let types = inputs.graph.library().types_of_results(node.function("f")?, &call_arguments)?;
+    Ok(with_declared(node, "Tout", Some(types)))
 }
 
 /// The types of the loop variables: those that they have before every iteration.
@@ -65,8 +64,7 @@ pub fn while_loop(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
                 _ => Argument::Open(types[index].clone()),
             })
             .collect();
-        let Ok(function) = graph.library().function(body, "", &call_arguments) else { break };
-        let results = function.result_types();
+        let Ok(results) = graph.library().types_of_results(body, &call_arguments) else { break };
         let mut is_settled = true;
         for (index, result) in results.iter().enumerate().filter(|&(index, _)| !invariants[index]) {
             let before = types.get(index).ok_or_else(|| node.error("its body computes too many tensors"))?;

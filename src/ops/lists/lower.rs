@@ -96,7 +96,7 @@ fn written_shape(cx: &Lowering<'_>, list: TensorRef, steps: usize) -> Option<Sha
 /// A scalar 0 of this type, or an empty string.
 fn zero(cx: &mut Lowering<'_>, node: NodeRef<'_>, dtype: DType) -> Result<String> {
     let value = match dtype.size() {
-        Some(size) => Constant::new(dtype, vec![], Arc::new(Fill { element: vec![0; size], count: 1 })),
+        Some(size) => Constant::new(dtype, vec![], Arc::new(Fill::uniform(vec![0; size], 1))),
         None if dtype == DType::String => {
             Constant::new(dtype, vec![], Arc::new(Inline::Strings(vec![vec![]])))
         }

@@ -1,6 +1,10 @@
 //! Branches of `Switch` and `Merge` while a graph is simplified: those that constants decide are taken. A constant on
 //! another branch stays a constant on that branch.
 
+use std::rc::Rc;
+
+use hashbrown::HashSet;
+
 use super::{Mapped, Simplifying};
 use crate::error::Result;
 use crate::graph::branches::ON_BRANCH;
@@ -49,7 +53,7 @@ impl Simplifying<'_> {
         let Some((&value, pivots)) = inputs.split_first() else { return Err(node.error("it has no inputs")) };
         let open = |pivot: &TensorRef| match self.new.node(pivot.node).is_switch() {
             true => vec![*pivot],
-            false => self.pivots(*pivot),
+            false => self.pivots(*pivot).to_vec(),
         };
         let pivots: Vec<TensorRef> = pivots.iter().flat_map(open).collect();
         if pivots.is_empty() {
@@ -65,12 +69,13 @@ impl Simplifying<'_> {
         inputs: &[TensorRef],
         constants: Vec<Mapped>,
     ) -> Result<Vec<Mapped>> {
-        let mut pivots: Vec<TensorRef> = inputs.iter().flat_map(|&input| self.pivots(input)).collect();
+        let mut pivots: Vec<TensorRef> =
+            inputs.iter().flat_map(|&input| self.pivots(input).to_vec()).collect();
         if pivots.is_empty() {
             return Ok(constants);
         }
         pivots.sort_unstable();
-        pivots.dedup();
+        let pivots = self.one_of_each_branch(pivots.into_iter());
         let on_branch = |(port, constant): (usize, Mapped)| match constant {
             Mapped::At(constant) => self
                 .add_on_branch(&format!("{}/on_branch_{port}", node.name), constant, &pivots)
@@ -80,17 +85,38 @@ impl Simplifying<'_> {
         constants.into_iter().enumerate().map(on_branch).collect()
     }
 
-    /// The `Switch` outputs of the branches that a known value is on.
-    fn pivots(&self, tensor: TensorRef) -> Vec<TensorRef> {
-        let (mut next, mut pivots) = (Some(tensor), vec![]);
+    /// The `Switch` outputs of the branches that a known value is on, one for each branch.
+    fn pivots(&mut self, tensor: TensorRef) -> Rc<[TensorRef]> {
+        let (mut next, mut passed) = (Some(tensor), vec![]);
+        let mut found: Rc<[TensorRef]> = Rc::default();
         while let Some(tensor) = next {
+            if let Some(known) = self.on_branches.get(&tensor) {
+                found = known.clone();
+                break;
+            }
+            passed.push(tensor);
+            next = self.new.node(tensor.node).forwarded(tensor.port);
+        }
+        for tensor in passed.into_iter().rev() {
             let node = self.new.node(tensor.node);
             if node.op == ON_BRANCH {
-                pivots.extend(&node.inputs[1..]);
+                let own = node.inputs.iter().skip(1).copied();
+                found = self.one_of_each_branch(found.iter().copied().chain(own)).into();
             }
-            next = node.forwarded(tensor.port);
+            self.on_branches.insert(tensor, found.clone());
         }
-        pivots
+        found
+    }
+
+    /// Of these `Switch` outputs, the first of each branch. The switches of one conditional read the tensor that decides
+    /// themselves, or what forwards it.
+    fn one_of_each_branch(&self, pivots: impl Iterator<Item = TensorRef>) -> Vec<TensorRef> {
+        let mut branches = HashSet::new();
+        let is_new = |pivot: &TensorRef| {
+            let decider = self.new.node(pivot.node).inputs.get(1);
+            branches.insert((decider.map_or(*pivot, |&decider| self.new.origin(decider)), pivot.port))
+        };
+        pivots.filter(is_new).collect()
     }
 
     pub(super) fn merged(

@@ -4,6 +4,8 @@
 mod branches;
 mod weights;
 
+use std::rc::Rc;
+
 use hashbrown::{HashMap, HashSet};
 
 use super::batch_norm_arithmetic::arithmetic;
@@ -12,11 +14,13 @@ use crate::error::Result;
 use crate::eval::{evaluate, is_evaluated};
 use crate::graph::branches::ON_BRANCH;
 use crate::graph::{Attr, Attrs, Graph, Moved, Node, NodeId, NodeRef, TensorRef};
-use crate::tensor::Constant;
-use crate::tensor::Tensor;
+use crate::tensor::{Constant, Tensor, element_count};
 
 /// Constants with more elements are weights: they stay where they are.
 const MAX_ELEMENTS: usize = 1 << 16;
+
+/// The most elements that a node reads and makes of constants: a larger one is left to the model.
+const MAX_MADE: usize = 1 << 22;
 
 /// The most rounds of expanding calls: how deeply functions may call each other.
 const MAX_DEPTH: usize = 100;
@@ -60,6 +64,8 @@ struct Simplifying<'a> {
     kept: HashSet<NodeId>,
     /// Whether a function was expanded, whose nodes are not simplified yet.
     has_expanded: bool,
+    /// The `Switch` outputs of the branches that tensors of the new graph are on, as far as they were looked up.
+    on_branches: HashMap<TensorRef, Rc<[TensorRef]>>,
     /// Nodes of the old graph that compute batch norms: these become one op, unless they are computed here.
     of_batch_norms: HashSet<NodeId>,
 }
@@ -72,6 +78,7 @@ impl<'a> Simplifying<'a> {
             mapped: HashMap::new(),
             kept,
             has_expanded: false,
+            on_branches: HashMap::new(),
             of_batch_norms,
         }
     }
@@ -157,10 +164,14 @@ impl<'a> Simplifying<'a> {
         unique
     }
 
-    /// The value of a small constant, past nodes that forward it.
+    /// A small constant, past nodes that forward it.
+    fn known_constant(&self, tensor: TensorRef) -> Option<&Constant> {
+        self.source(tensor).constant().filter(|constant| constant.len() <= MAX_ELEMENTS)
+    }
+
+    /// The value of a small constant.
     fn known(&self, tensor: TensorRef) -> Option<Result<Tensor>> {
-        let constant = self.source(tensor).constant();
-        Tensor::from_constant(constant.filter(|constant| constant.len() <= MAX_ELEMENTS)?).transpose()
+        Tensor::from_constant(self.known_constant(tensor)?).transpose()
     }
 
     /// The node that computes a tensor of the new graph, past those that forward it.
@@ -179,6 +190,14 @@ impl<'a> Simplifying<'a> {
         if inputs.is_empty() {
             return Ok(None);
         }
+        let constants = inputs.iter().map(|&input| Some(self.known_constant(input)?.len()));
+        let Some(lengths) = constants.collect::<Option<Vec<usize>>>() else { return Ok(None) };
+        // What is too large is neither read nor made.
+        let types = self.new.types_of(node, inputs)?;
+        let made = types.iter().filter_map(|made| element_count(&made.shape.fully_known()?));
+        if lengths.into_iter().chain(made).fold(0, usize::saturating_add) > MAX_MADE {
+            return Ok(None);
+        }
         let mut values = vec![];
         for &input in inputs {
             match self.known(input).transpose()? {
@@ -186,7 +205,10 @@ impl<'a> Simplifying<'a> {
                 None => return Ok(None),
             }
         }
-        evaluate(node, &values.iter().collect::<Vec<_>>())
+        let Some(made) = evaluate(node, &values.iter().collect::<Vec<_>>())? else { return Ok(None) };
+        let bytes = made.iter().map(Tensor::byte_len).fold(0, usize::saturating_add);
+        self.new.library().budget().charge_constants(node.error("").subject(), bytes)?;
+        Ok(Some(made))
     }
 
     /// Weights that stay where they are, and are multiplied when they are read.

@@ -184,7 +184,7 @@ pub fn is_without_elements(node: &NodeDef) -> bool {
         ..TensorProto::default()
     };
     let version = TensorProto { version_number: tensor.version_number, ..without };
-    has_elements && *tensor == version
+    has_elements && **tensor == version
 }
 
 /// The files of a group, one after the other.
@@ -394,13 +394,13 @@ mod tests {
             let shape =
                 Some(TensorShapeProto { dim: vec![Dim { size: 1, ..Dim::default() }], unknown_rank: false });
             let tensor = TensorProto { dtype: number, tensor_shape: shape, ..TensorProto::default() };
-            let value = AttrValue { value: Some(Value::Tensor(tensor)) };
+            let value = AttrValue { value: Some(Value::Tensor(tensor.into())) };
             let attr = [("value".to_owned(), value)].into();
             let mut node =
                 NodeDef { name: name.to_owned(), op: "Const".to_owned(), attr, ..NodeDef::default() };
             stored.fill(&mut node)?;
             match node.attr.remove("value").and_then(|value| value.value) {
-                Some(Value::Tensor(tensor)) => Ok(tensor),
+                Some(Value::Tensor(tensor)) => Ok(*tensor),
                 _ => unreachable!(),
             }
         };

@@ -9,7 +9,7 @@ use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::onnx::Attribute;
-use crate::tensor::Constant;
+use crate::tensor::{Constant, DType};
 
 /// Diagonals from `lower` to `upper` of matrices of a size.
 pub struct Band {
@@ -161,6 +161,7 @@ pub fn diag_part(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> R
         return crate::ops::array::lower::open_diagonal::diag_part(cx, node, left);
     };
     let band = Band::new(node, (rows, columns), &diagonals, left)?.of_matrices(node)?;
+    cx.charge(node, &[band.count(), band.longest()], DType::Int64)?;
     let padding = match node.inputs.get(2) {
         Some(&padding) => cx.in_tensorflow_layout(padding)?,
         None => cx.scalar(node, "padding", cx.dtype(input), 0.0),
@@ -208,6 +209,7 @@ pub fn diag(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> Result
     let diagonals = if node.inputs.len() > 1 { cx.integers(node, 1, "diagonals")? } else { vec![0] };
     let (rows, columns) = made_size(cx, node, &diagonals, longest)?;
     let band = Band::new(node, (rows, columns), &diagonals, left)?;
+    cx.charge(node, &[rows, columns], DType::Int64)?;
     let padding = match node.inputs.get(4) {
         Some(&padding) => cx.in_tensorflow_layout(padding)?,
         None => cx.scalar(node, "padding", cx.dtype(input), 0.0),
@@ -227,6 +229,7 @@ pub fn set_diag(cx: &mut Lowering<'_>, node: NodeRef<'_>, left: [bool; 2]) -> Re
         return crate::ops::array::lower::open_diagonal::set_diag(cx, node, left);
     };
     let band = Band::new(node, (rows, columns), &diagonals, left)?.of_matrices(node)?;
+    cx.charge(node, &[rows, columns], DType::Int64)?;
     let name = cx.in_tensorflow_layout(diagonal)?;
     let flat = flattened(cx, node, name, rank, if band.count() == 1 { 1 } else { 2 });
     let matrices = cx.in_tensorflow_layout(input)?;

@@ -16,6 +16,9 @@ use crate::tensor::{Constant, DType};
 /// The number of steps between one pixel and the next.
 const STEPS: f32 = 1024.0;
 
+/// The longest axis whose weights are constants; the model computes more.
+const MOST_KNOWN: usize = 1 << 16;
+
 /// Which pixels an axis is made of, and their weights: for each of the four neighbors a vector of both.
 type Neighbors = [[String; 2]; 4];
 
@@ -81,7 +84,9 @@ pub fn bicubic(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let at = layout.stored_axis(axis);
         let to = sizes.as_ref().and_then(|sizes| usize::try_from(*sizes.get(axis - 1)?).ok());
         let neighbors = match (cx.shape(input).dim(axis), to) {
-            (Some(from), Some(to)) if from > 0 => known_neighbors(cx, node, scaling, [from, to], at),
+            (Some(from), Some(to)) if from > 0 && to <= MOST_KNOWN => {
+                known_neighbors(cx, node, scaling, [from, to], at)
+            }
             _ => {
                 let sizes = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
                 let mut steps = Steps { cx, node };

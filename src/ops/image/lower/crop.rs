@@ -21,8 +21,11 @@ enum Count {
 fn crop_size(steps: &mut Steps<'_, '_, '_>) -> Result<[Count; 2]> {
     let size = steps.cx.input_of(steps.node, 3)?;
     if let Some(&[rows, columns]) = steps.cx.known_integers(steps.node, 3)?.as_deref() {
-        let known = [rows, columns].map(|count| Count::Known(usize::try_from(count).unwrap_or(0)));
-        return Ok(known);
+        let known = [rows, columns].map(|count| usize::try_from(count).unwrap_or(0));
+        for count in known {
+            steps.cx.charge(steps.node, &[count], DType::Float32)?;
+        }
+        return Ok(known.map(Count::Known));
     }
     let size = steps.cx.in_tensorflow_layout(size)?;
     let size = steps.cast(&size, DType::Int64);

@@ -40,6 +40,7 @@ pub fn spectrogram(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         return Err(node.error("it has fewer samples than one window"));
     }
     let samples = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
+    cx.charge(node, &[2, frequencies, window as usize], DType::Float32)?;
     let waves = windowed_waves(window as usize, frequencies);
     let waves = Constant::from_f32(vec![2 * frequencies, 1, window as usize], &waves);
     let waves = cx.initializer(&format!("{}/waves", node.name), waves, &[]);
@@ -183,6 +184,7 @@ pub fn mfcc(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         upper: node.float("upper_frequency_limit", 4000.0).into(),
     };
     let coefficients = count("dct_coefficient_count", 13);
+    cx.charge(node, &[filters.channels, frequencies.max(coefficients)], DType::Float32)?;
     let known = cx.known_integers(node, 1)?.and_then(|rate| rate.first().copied());
     let constant_weights = match known {
         Some(known) if known <= 0 => return Err(node.error(format!("its sample rate is {known}"))),

@@ -70,6 +70,9 @@ pub fn fft(cx: &mut Lowering<'_>, node: NodeRef<'_>, transform: Transform, axes:
             by_dft(&mut steps, own, signal, &size, (back, dtype, is_single))
         } else {
             let is_cut = size.from != length;
+            if let (Length::Known(period), Length::Known(to)) = (&size.period, &size.to) {
+                steps.cx.charge(node, &[2, *period, *to], dtype)?;
+            }
             by_matrices(&mut steps, own, signal, &size, (back, is_cut), dtype)
         };
     }

@@ -253,5 +253,5 @@ pub fn is_zero(cx: &Lowering<'_>, mut tensor: TensorRef) -> bool {
 }
 
 fn has_only_zeros(constant: &Constant) -> bool {
-    constant.to_f32s().ok().flatten().is_some_and(|values| values.iter().all(|&value| value == 0.0))
+    constant.has_only(0.0)
 }
