@@ -19,8 +19,9 @@ while [ $# -gt 0 ]; do
     esac
 done
 if [ $# -eq 0 ]; then
-    mapfile -t targets < <(cd fuzz/fuzz_targets && ls -- *.rs | sed 's/\.rs$//')
-    set -- "${targets[@]}"
+    targets=(fuzz/fuzz_targets/*.rs)
+    targets=("${targets[@]##*/}")
+    set -- "${targets[@]%.rs}"
 fi
 dir=$(realpath -m "${FUZZ_DIR:-target/fuzz}")
 triple=$(rustc -vV | sed -n 's/^host: //p')
@@ -33,7 +34,7 @@ build() {
     RUSTFLAGS="${flags[*]}" cargo build --manifest-path fuzz/Cargo.toml --release --target "$triple" --target-dir "$dir" "${@/#/--bin=}"
 }
 
-# Prints the seconds of its last line of statistics, and of a failure the first lines.
+# Runs a target, which begins with the files of the repository and what it found before.
 run() {
     local target=$1 corpus=$dir/corpus/$1 artifacts=$dir/artifacts/$1/
     shift

@@ -2,6 +2,7 @@
 //! be computed from old bytes, and new bytes copied after that.
 
 use std::fs::{self, Metadata};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,9 +33,12 @@ impl FileState {
         }
     }
 
-    /// The state of a file now; `None` if there is none.
-    pub fn of(path: &Path) -> Option<Self> {
-        fs::metadata(path).ok().map(|metadata| Self::new(path, &metadata))
+    /// The current state of the file at a path.
+    ///
+    /// # Errors
+    /// If the system cannot tell it.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self::new(path, &fs::metadata(path)?))
     }
 
     /// The path of the file.
@@ -84,10 +88,8 @@ impl FileState {
     /// If it leads to something else.
     pub fn check_current(&self) -> Result<()> {
         self.check()?;
-        let is_same = |now: Self| {
-            (now.identity, now.length, now.modified) == (self.identity, self.length, self.modified)
-        };
-        if Self::of(&self.path).is_some_and(is_same) {
+        let parts = |state: &Self| (state.identity, state.length, state.modified);
+        if Self::of(&self.path).is_ok_and(|now| parts(&now) == parts(self)) {
             return Ok(());
         }
         Err(Error::file(&self.path, "it was replaced or removed while it was read")
@@ -122,7 +124,7 @@ mod tests {
         // Two writes within one tick of the system's clock could not be distinguished.
         let earlier = SystemTime::now() - Duration::from_secs(60);
         fs::File::options().write(true).open(&path).unwrap().set_modified(earlier).unwrap();
-        let state = FileState::new(&path, &fs::metadata(&path).unwrap());
+        let state = FileState::of(&path).unwrap();
         assert!(state.check().is_ok());
         fs::write(&other, "afterwards").unwrap();
         fs::write(&path, "behind").unwrap();

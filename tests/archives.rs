@@ -8,9 +8,10 @@ use flate2::{Compression, write::GzEncoder};
 use tempfile::TempDir;
 
 use crate::support::checkpoints::{Format, filled, write};
-use crate::support::command::{convert, fails, tf2onnx_rs};
+use crate::support::command::{convert, fails, fed, tf2onnx_rs};
 use crate::support::fill;
 use crate::support::onnx::{Model, execute, relative_error};
+use crate::support::repository::example;
 use crate::support::zoo::Case;
 
 /// The files of a checkpoint of `inception_v3_tiny`.
@@ -90,6 +91,35 @@ fn bad_archives_are_reported() {
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..whole.len() / 3]).unwrap();
     says("cannot be read");
+}
+
+#[test]
+fn an_archive_does_not_lead_to_a_checkpoint_outside_of_it() {
+    let folder = TempDir::new().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let (state, output) = (path("checkpoint"), path("model.onnx"));
+    let absolute = example().display().to_string();
+    for named in [absolute.clone(), format!("{}{absolute}", "../".repeat(30))] {
+        fs::write(&state, format!("model_checkpoint_path: \"{named}\"\n")).unwrap();
+        let files = [state.clone()];
+        tar_into(File::create(path("a.tar")).unwrap(), &files, "");
+        zipped(&path("a.zip"), &files);
+        let packed = GzEncoder::new(vec![], Compression::fast());
+        let packed = tar_into(packed, &files, "model/").finish().unwrap();
+        fs::write(path("a.tar.gz"), &packed).unwrap();
+        let is_refused = |said: &str| {
+            said.contains("its file \"checkpoint\" names ") && said.contains("which is not in it")
+        };
+        for archive in ["a.tar", "a.zip", "a.tar.gz"].map(path) {
+            for (command, output) in [("convert", &output), ("extract", &path("a.npz"))] {
+                let said = fails(&[command, archive.to_str().unwrap(), output.to_str().unwrap()]);
+                assert!(is_refused(&said), "{said}");
+            }
+        }
+        let (done, _) = fed(&["convert", "-", output.to_str().unwrap()], &packed);
+        assert!(done.status == 1 && is_refused(&done.stderr), "{}", done.stderr);
+        assert!(!output.exists());
+    }
 }
 
 #[test]

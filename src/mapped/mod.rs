@@ -3,17 +3,19 @@
 #[cfg(unix)]
 mod faults;
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::path::Path;
 use std::sync::Arc;
 #[cfg(unix)]
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use memmap2::{Mmap, MmapOptions};
 
 use crate::error::{Error, Result};
 use crate::file_parts::part_at;
 use crate::file_state::FileState;
+use crate::temporary;
 
 /// A file that is mapped into memory: its pages are read on demand, and belong to the system's cache.
 #[derive(Debug)]
@@ -28,6 +30,14 @@ pub(crate) struct MappedFile {
 
 /// The minimum length of a part for which releasing pages is worth a system call.
 const RELEASED_BYTES: usize = 1 << 20;
+
+/// The longest time between two times that a file system can write down.
+const TICK: Duration = Duration::from_millis(12);
+
+/// How long to wait until another write to a file that was just written to gets another time.
+fn rest_of_tick(metadata: &Metadata) -> Option<Duration> {
+    TICK.checked_sub(metadata.modified().ok()?.elapsed().ok()?)
+}
 
 impl MappedFile {
     pub(crate) fn open(path: &Path) -> Result<Self> {
@@ -45,10 +55,15 @@ impl MappedFile {
             Some(part) => part.file.clone(),
             None => Arc::new(File::open(path).map_err(failed)?),
         };
-        let opened = file.metadata().map_err(failed)?;
-        // Whoever reads parts of a file checks the state of that file.
-        let state = FileState::new(path, if part.is_some() { &metadata } else { &opened });
-        let range = part.map_or(0..opened.len(), |part| part.range.start..part.range.end.min(opened.len()));
+        let mut of_file = file.metadata().map_err(failed)?;
+        if let Some(rest) = rest_of_tick(&of_file).filter(|_| !temporary::contains(path)) {
+            std::thread::sleep(rest);
+            of_file = file.metadata().map_err(failed)?;
+        }
+        // The state of the archive that a part is in is checked with the archive.
+        let state = FileState::new(path, if part.is_some() { &metadata } else { &of_file });
+        let in_file = of_file.len();
+        let range = part.map_or(0..in_file, |part| part.range.start..part.range.end.min(in_file));
         let length = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
         let map = if length == 0 {
             None
@@ -168,6 +183,15 @@ mod tests {
         assert!(file.state().check().is_err());
         assert_eq!(sum(&other), 7 * BYTES);
         assert!(other.state().check().is_ok());
+    }
+
+    #[test]
+    fn a_write_shortly_after_another_one_is_noticed() {
+        for _ in 0..20 {
+            let (_folder, file) = file_of(1000);
+            fs::write(file.path(), vec![8; 1000]).unwrap();
+            assert!(file.state().check().is_err());
+        }
     }
 
     #[test]

@@ -214,11 +214,15 @@ pub fn folder_beside(path: &Path) -> Result<Temporary<TempDir>> {
 
 /// The error for an output that cannot be written.
 pub fn unwritable(path: &Path, error: &std::io::Error) -> Error {
+    // What was to be written is a part of a mapped file.
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(libc::EFAULT) {
+        let problem = "it cannot be written, because a part of the input cannot be read";
+        let advice = "copy the input to another disk, which tells whether this one is broken";
+        return Error::file(path, problem).advice(advice).caused_by(error);
+    }
     // Without the name of the temporary file, which the user does not know.
     let problem = match error.raw_os_error() {
-        // What was to be written is a part of a mapped file.
-        #[cfg(unix)]
-        Some(libc::EFAULT) => "a part of the input cannot be read".to_owned(),
         Some(_) => error.to_string(),
         None => error.kind().to_string(),
     };

@@ -8,7 +8,7 @@ mod standard_input;
 mod table_files;
 mod tfjs;
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use tempfile::TempDir;
@@ -212,12 +212,11 @@ impl Source {
 
     /// The state of the files with the graph and the weights when they were opened.
     pub fn file_states(&self) -> Vec<FileState> {
-        let checkpoint_states = self.checkpoint.iter().flat_map(Checkpoint::file_states);
         // Only where the archive is still read, it must not change.
         let in_place = self.temporary.iter().filter(|files| files.in_place.is_some());
         let archives = in_place.filter_map(|files| files.archive.as_ref());
-        let checkpoint_states = checkpoint_states.chain(archives);
-        checkpoint_states.chain(self.graph.iter().flat_map(GraphFile::file_states)).cloned().collect()
+        let states = archives.chain(self.checkpoint.iter().flat_map(Checkpoint::file_states));
+        states.chain(self.graph.iter().flat_map(GraphFile::file_states)).cloned().collect()
     }
 
     /// The path of a file as the user knows it: for a file from an archive, the path of the archive and the path in it.
@@ -241,10 +240,13 @@ impl Source {
 
 fn open_file(path: &Path, options: &OpenOptions) -> Result<Source> {
     let Some(kind) = archive::Kind::of(path) else { return open_parts(path, options) };
-    let state = FileState::of(path);
-    let mut source = open_unpacked(path, archive::unpack(path, kind)?, options)?;
+    let state = FileState::of(path).map_err(|error| Error::unreadable(path, &error))?;
+    let opened = archive::unpack(path, kind).and_then(|unpacked| open_unpacked(path, unpacked, options));
+    let mut source = opened.map_err(|error| state.explain(error))?;
+    // Most members of an archive have no checksum.
+    state.check()?;
     for files in &mut source.temporary {
-        files.archive.clone_from(&state);
+        files.archive = Some(state.clone());
     }
     Ok(source)
 }
@@ -255,6 +257,16 @@ fn open_unpacked(path: &Path, mut unpacked: Unpacked, options: &OpenOptions) -> 
     let known = |error: Error| error.with_path_replaced(&folder, path);
     let opened = model_of(path, &mut unpacked).and_then(|model| open_parts(&model, options));
     let source = opened.map_err(|error| unpacked.error(known(error)))?;
+    // The file `checkpoint` of a training folder has a path on the machine that trained it, or on this one.
+    let is_inside = |file: &Path| {
+        let inside = file.strip_prefix(&folder).ok();
+        inside.is_some_and(|inside| inside.components().all(|part| matches!(part, Component::Normal(_))))
+    };
+    if let Some(outside) = source.checkpoint().map(Checkpoint::path).filter(|file| !is_inside(file)) {
+        let problem = format!("its file \"checkpoint\" names {}, which is not in it", outside.display());
+        return Err(Error::file(path, problem)
+            .advice("give an archive with its checkpoint, or name the checkpoint itself"));
+    }
     let Unpacked { folder, in_place, .. } = unpacked;
     let files = TemporaryFiles { path: folder.path().to_owned(), _folder: folder, in_place, archive: None };
     Ok(source.with_name(path, files))

@@ -6,6 +6,7 @@ mod abandoned;
 mod owner;
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -94,7 +95,8 @@ impl Temporary<NamedTempFile> {
     /// If it cannot be created.
     pub fn file_in(folder: &Path) -> io::Result<Self> {
         let prefix = prefix(HIDDEN);
-        Self::create(folder, || builder(&prefix, 0o666).tempfile_in(folder), NamedTempFile::path)
+        let open = |path: &Path| File::options().read(true).write(true).create_new(true).open(path);
+        Self::create(folder, || builder(&prefix).make_in(folder, open), NamedTempFile::path)
     }
 }
 
@@ -105,7 +107,7 @@ impl Temporary<NamedTempFile<()>> {
     /// If the filesystem cannot.
     pub fn link_in(folder: &Path, file: &Path) -> io::Result<Self> {
         let prefix = prefix(HIDDEN);
-        let link = || builder(&prefix, 0o666).make_in(folder, |path| std::fs::hard_link(file, path));
+        let link = || builder(&prefix).make_in(folder, |path| std::fs::hard_link(file, path));
         Self::create(folder, link, NamedTempFile::path)
     }
 }
@@ -126,7 +128,13 @@ impl Temporary<TempDir> {
     /// If it cannot be created.
     pub fn folder_in(folder: &Path) -> io::Result<Self> {
         let prefix = prefix(HIDDEN);
-        Self::create(folder, || builder(&prefix, 0o777).tempdir_in(folder), TempDir::path)
+        let make = || {
+            let mut builder = builder(&prefix);
+            #[cfg(unix)]
+            builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+            builder.tempdir_in(folder)
+        };
+        Self::create(folder, make, TempDir::path)
     }
 
     /// Creates the folders between this one and a file in it. Does not create this folder again: if it is gone, a signal is
@@ -153,13 +161,9 @@ fn prefix(name: &str) -> String {
 }
 
 /// Makes files and folders that are renamed when they are complete.
-fn builder(prefix: &str, mode: u32) -> tempfile::Builder<'_, 'static> {
+fn builder(prefix: &str) -> tempfile::Builder<'_, 'static> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix).suffix(PARTIAL);
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
-    #[cfg(not(unix))]
-    let _ = mode;
     builder
 }
 
@@ -169,6 +173,11 @@ impl<T> std::ops::Deref for Temporary<T> {
     fn deref(&self) -> &T {
         &self.inner
     }
+}
+
+/// Whether a file is a temporary file of this process, or in a temporary folder: nobody else writes to it.
+pub fn contains(path: &Path) -> bool {
+    paths().keys().any(|temporary| path.starts_with(temporary))
 }
 
 /// Removes all temporary files and folders, at the end of the program. No others can be created afterwards.

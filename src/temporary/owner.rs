@@ -57,6 +57,7 @@ impl fmt::Display for Owner {
 }
 
 /// The state of a process.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 struct State {
     start: u64,
     /// Whether it has ended, and its parent has not noticed yet.

@@ -315,7 +315,7 @@ mod tests {
                 "--external-data",
                 "--outputs=a,b"
             ]),
-            "--opset=15 --external-data --outputs=a --outputs=b"
+            "--outputs=a --outputs=b --opset=15 --external-data"
         );
         assert_eq!(
             shown(&["--graph=/home/me/secret/g.pb", "--network=/home/me/my net.toml", "--labels=../l.txt"]),
