@@ -103,23 +103,13 @@ def conditionals(count):
     return text + node("y", "Exp", [last])
 
 
-def switches(count):
-    """A constant on one branch after the other."""
-    text, last = placeholder("x", "DT_FLOAT", 4) + placeholder("p", "DT_BOOL") + constant("c", 1.5, [4]), "c"
-    for i in range(count):
-        text += node(f"s{i}", "Switch", [last, "p"])
-        last = f"s{i}:1"
-    text += node("other", "Switch", ["x", "p"])
-    return text + node("y", "Merge", ["other", last], FLOAT + integer("N", 2))
-
-
 def controls(count):
     """Nodes that control edges order."""
     ordered = "".join(node(f"n{i + 1}", "NoOp", [f"^n{i}"], "") for i in range(count))
     return placeholder("n0", "DT_FLOAT", 4) + ordered + node("y", "Exp", ["n0", f"^n{count}"])
 
 
-CASES = [chain, forwarded, sums, fan, reads, outputs, functions, conditionals, switches, controls]
+CASES = [chain, forwarded, sums, fan, reads, outputs, functions, conditionals, controls]
 
 
 def measured(program, folder, text):

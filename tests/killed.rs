@@ -48,7 +48,10 @@ fn the_next_command_removes_what_a_killed_one_left_and_nothing_else() {
     fs::create_dir(path("tmp")).unwrap();
     let mut killed = waiting(&path("tmp"), &path("killed.onnx"));
     killed.kill().unwrap();
-    // It is still listed among the processes, until this one asks for its status.
+    // It stays listed among the processes until this one asks for its status.
+    while !fs::read_to_string(format!("/proc/{}/stat", killed.id())).unwrap().contains(") Z ") {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     let mut living = waiting(&path("tmp"), &path("living.onnx"));
     assert_eq!(temporary_in(&path("tmp")).len(), 1);
     killed.wait().unwrap();

@@ -90,7 +90,9 @@ pub(super) fn bind(
     let named = settled.tensors.names(&settled.graph).inputs;
     let decoding = node_names(&settled.graph, &decoders(&settled.graph));
     let cut = binding.cut(settled)?;
-    let for_inference = for_inference(cut, &moving)?;
+    let library = cut.graph.library().clone();
+    let for_inference =
+        for_inference(cut, &moving).map_err(|error| library.budget().in_file(file.path(), error))?;
     let settled = feeds.settle_batches(for_inference)?;
     let mut bound = with_read_inputs(settled, &nodes_in_order(definition));
     check_inputs(&bound, options)?;

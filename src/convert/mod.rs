@@ -194,7 +194,11 @@ pub fn convert(source: &Source, options: &ConvertOptions) -> Result<Conversion> 
         let start = Instant::now();
         let (bound, origin) = build_or_bind(source, options)?;
         let seconds = start.elapsed().as_secs_f64();
-        let conversion = finish(source, options, bound, origin)?;
+        let library = bound.graph.library().clone();
+        let conversion = finish(source, options, bound, origin).map_err(|error| match source.graph() {
+            Some(file) => library.budget().in_file(file.path(), error),
+            None => error,
+        })?;
         Ok(Conversion { timing: Timing { building: seconds, ..conversion.timing }, ..conversion })
     })
 }

@@ -88,6 +88,12 @@ impl Library {
         Self { budget: Arc::new(Budget::new(Limits::NONE)), ..self.clone() }
     }
 
+    /// No functions, with the same budget. A graph that holds a library lets it be copied when it is extended.
+    #[must_use]
+    pub fn without_functions(&self) -> Self {
+        Self { budget: self.budget.clone(), ..Self::empty(self.functions.infer) }
+    }
+
     /// How much of the limits of the conversion is used.
     pub fn budget(&self) -> &Budget {
         &self.budget
@@ -114,7 +120,10 @@ impl Library {
     }
 
     /// Adds a function that is a graph already, under a name like this one that no other function has. Returns that name.
-    pub fn define(&mut self, name: &str, function: Function) -> String {
+    pub fn define(&mut self, name: &str, mut function: Function) -> String {
+        // Its nodes are copied into graphs that have their own library. If this one shared it, each function would keep a list of
+        // all that were defined before.
+        function.graph.set_library(self.without_functions());
         let mut name = name.to_owned();
         while self.functions.by_name.contains_key(&name) || self.functions.built.contains_key(&name) {
             name.push('_');

@@ -4,6 +4,7 @@
 //! All graphs of a conversion share one [`Budget`], which each step charges before it makes something.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -53,7 +54,7 @@ impl Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { nodes: 250_000, outputs: 1 << 16, constants: 1 << 27 }
+        Self { nodes: 250_000, outputs: 1 << 16, constants: 160 << 20 }
     }
 }
 
@@ -123,6 +124,15 @@ impl Budget {
     /// If a limit was exceeded.
     pub fn check(&self) -> Result<()> {
         self.exceeded.get().map_or(Ok(()), |error| Err(error.clone()))
+    }
+
+    /// Adds the file of the graph to an error, if a limit was exceeded: it says what the file is made of.
+    #[must_use]
+    pub fn in_file(&self, path: &Path, error: Error) -> Error {
+        match self.exceeded.get() {
+            Some(_) => error.within(path.display()),
+            None => error,
+        }
     }
 
     fn exceed(&self, error: Error, key: &str, needed: usize) -> Result<()> {

@@ -147,7 +147,7 @@ mod tests {
             string_val: vec![b"x y".to_vec(), vec![]],
             ..TensorProto::default()
         };
-        let attr = [("value", Attr::Tensor(Box::new(tensor))), ("T", Attr::Type(DataType::DtHalf as i32))];
+        let attr = [("value", Attr::Tensor(tensor.into())), ("T", Attr::Type(DataType::DtHalf as i32))];
         let attr = attr.map(|(name, value)| (name.to_owned(), AttrValue { value: Some(value) }));
         let node =
             NodeDef { name: "a".to_owned(), op: "Const".to_owned(), attr: attr.into(), ..Default::default() };

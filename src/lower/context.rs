@@ -6,6 +6,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::complex::Parts;
 use super::flatten::Flattened;
+use super::names::Names;
 use super::{Layout, Rules};
 use crate::error::Result;
 use crate::graph::partial::{self, Length};
@@ -77,11 +78,9 @@ pub struct Lowering<'a> {
     pub(super) initializers: HashMap<(String, Vec<usize>), Vec<usize>>,
     /// The values of quantized constants, by the name, order of axes and shape of the constant.
     pub(super) dequantized: HashMap<(String, Vec<usize>), String>,
-    pub(super) names: HashSet<String>,
-    /// For names that were taken, the last number that was put behind them.
-    pub(super) numbers: HashMap<String, usize>,
+    pub(super) names: Names,
     /// The names of nodes. A value may have the same name as a node.
-    pub(super) node_names: HashSet<String>,
+    pub(super) node_names: Names,
     /// The node of the model that computes a value, by the value's name.
     pub(super) producers: HashMap<String, usize>,
     /// Whether the model computes with integers where the graph simulates it.
@@ -114,9 +113,8 @@ impl<'a> Lowering<'a> {
             as_int64: HashMap::new(),
             initializers: HashMap::new(),
             dequantized: HashMap::new(),
-            names: HashSet::new(),
-            numbers: HashMap::new(),
-            node_names: HashSet::new(),
+            names: Names::default(),
+            node_names: Names::default(),
             producers: HashMap::new(),
             is_quantized: false,
             flattened: HashMap::new(),

@@ -45,13 +45,7 @@ impl Lowering<'_> {
 
     /// A name like this one that no node has.
     pub fn unique_node_name(&mut self, name: &str) -> String {
-        let mut unique = name.to_owned();
-        let mut number = 1;
-        while !self.node_names.insert(unique.clone()) {
-            unique = format!("{name}/{number}");
-            number += 1;
-        }
-        unique
+        self.node_names.unique(name)
     }
 
     /// Adds a node that has its final name.

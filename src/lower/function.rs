@@ -145,7 +145,6 @@ impl<'a> Lowering<'a> {
     {
         let mut nested = Lowering::new(&built.graph, &built.results, self.options, self.rules);
         nested.names = std::mem::take(&mut self.names);
-        nested.numbers = std::mem::take(&mut self.numbers);
         nested.node_names = std::mem::take(&mut self.node_names);
         nested.initializers = std::mem::take(&mut self.initializers);
         nested.model.initializers = std::mem::take(&mut self.model.initializers);
@@ -165,7 +164,6 @@ impl<'a> Lowering<'a> {
     /// Moves the shared parts of a nested context back into this one, and returns the nodes of the nested context.
     pub fn rejoin(&mut self, nested: Lowering<'_>) -> Vec<onnx::Node> {
         self.names = nested.names;
-        self.numbers = nested.numbers;
         self.node_names = nested.node_names;
         self.initializers = nested.initializers;
         let Model { initializers, nodes, .. } = nested.model;

@@ -17,6 +17,7 @@ mod initializers;
 pub(crate) mod inputs_and_loops;
 mod layout;
 mod model_io;
+mod names;
 pub(crate) mod repeat;
 pub(crate) mod steps;
 mod unknown_shape;

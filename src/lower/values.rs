@@ -140,19 +140,7 @@ impl Lowering<'_> {
 
     /// A name like this one that is not used in the model.
     pub fn unique_name(&mut self, name: &str) -> String {
-        if self.names.insert(name.to_owned()) {
-            return name.to_owned();
-        }
-        // Numbers that are taken already are not tried again: many values may have the same name.
-        let mut number = self.numbers.get(name).copied().unwrap_or(0);
-        loop {
-            number += 1;
-            let unique = format!("{name}/{number}");
-            if self.names.insert(unique.clone()) {
-                self.numbers.insert(name.to_owned(), number);
-                return unique;
-            }
-        }
+        self.names.unique(name)
     }
 
     /// Records the value of a tensor. Where its rank is known, a layout that moves no axis has this rank.

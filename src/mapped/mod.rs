@@ -29,6 +29,7 @@ pub(crate) struct MappedFile {
 }
 
 /// The minimum length of a part for which releasing pages is worth a system call.
+#[cfg(unix)]
 const RELEASED_BYTES: usize = 1 << 20;
 
 /// The longest time between two times that a file system can write down.

@@ -166,6 +166,7 @@ impl<'a> Building<'a> {
         let uses_index: Vec<bool> =
             conditional.merges.iter().map(|&merge| self.is_index_read(merge)).collect();
         let mut functions = vec![];
+        self.new.set_library(self.library.without_functions());
         for (port, (slice, taken)) in slices.iter().zip(&taken).enumerate() {
             let branch = Branch { decider: conditional.decider, port };
             let function = self.function(branch, first, slice, taken, &captured, &uses_index)?;

@@ -47,7 +47,7 @@ pub struct Executable {
 
 /// Where a model runs.
 enum Runs {
-    Here(Runtime),
+    Here(Box<Runtime>),
     Apart(Process),
 }
 
@@ -81,7 +81,12 @@ impl Executable {
             return Ok(Self { path, inputs, outputs, runs: Runs::Apart(process) });
         }
         let runtime = Runtime::load(&path)?;
-        Ok(Self { path, inputs: runtime.inputs(), outputs: runtime.outputs(), runs: Runs::Here(runtime) })
+        Ok(Self {
+            path,
+            inputs: runtime.inputs(),
+            outputs: runtime.outputs(),
+            runs: Runs::Here(Box::new(runtime)),
+        })
     }
 
     /// The file it was loaded from.

@@ -315,11 +315,11 @@ mod tests {
                 "--external-data",
                 "--outputs=a,b"
             ]),
-            "--opset=15 --external-data --outputs=a --outputs=b"
+            "--outputs=a --outputs=b --opset=15 --external-data"
         );
         assert_eq!(
             shown(&["--graph=/home/me/secret/g.pb", "--network=/home/me/my net.toml", "--labels=../l.txt"]),
-            "--graph=g.pb '--network=my net.toml' --labels=l.txt"
+            "'--network=my net.toml' --graph=g.pb --labels=l.txt"
         );
         assert_eq!(shown(&["--freeze=x=it's"]), "'--freeze=x=it'\\''s'");
     }

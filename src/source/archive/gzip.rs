@@ -22,7 +22,7 @@ pub(super) struct Decompressed<R: Read> {
 }
 
 enum State<R> {
-    Member(GzDecoder<R>),
+    Member(Box<GzDecoder<R>>),
     Between(R),
     End,
 }
@@ -77,7 +77,7 @@ impl<R: Read> Read for Decompressed<R> {
                     let head = reader.fill_buf()?;
                     // At the very beginning, the decoder says what is wrong with it.
                     if !head.is_empty() && (self.unpacked == 0 || head.first() == MAGIC_OF_GZIP.first()) {
-                        self.state = State::Member(GzDecoder::new(reader));
+                        self.state = State::Member(Box::new(GzDecoder::new(reader)));
                         continue;
                     }
                     return only_zeros(reader).map(|()| 0);
