@@ -319,7 +319,7 @@ mod tests {
         );
         assert_eq!(
             shown(&["--graph=/home/me/secret/g.pb", "--network=/home/me/my net.toml", "--labels=../l.txt"]),
-            "--graph=g.pb '--network=my net.toml' --labels=l.txt"
+            "'--network=my net.toml' --graph=g.pb --labels=l.txt"
         );
         assert_eq!(shown(&["--freeze=x=it's"]), "'--freeze=x=it'\\''s'");
     }
