@@ -144,8 +144,8 @@ fn a_state_file_that_is_a_pipe_is_not_opened() {
     fs::create_dir(path("inputs")).unwrap();
     copied("tests/fixtures/graphs/containers/frozen.pb", &folder, "inputs/net.pb");
     within_seconds(&["batch", "inputs", "--out-dir", "out"], folder.path());
-    let state = fs::read_dir(path("out")).unwrap().map(|entry| entry.unwrap().path());
-    let state = state.filter(|path| path.extension().unwrap() == "jsonl").next().unwrap();
+    let mut state = fs::read_dir(path("out")).unwrap().map(|entry| entry.unwrap().path());
+    let state = state.find(|path| path.extension().unwrap() == "jsonl").unwrap();
     fs::remove_file(&state).unwrap();
     assert!(Command::new("mkfifo").arg(&state).status().unwrap().success());
     let done = within_seconds(&["batch", "inputs", "--out-dir", "out", "--resume"], folder.path());

@@ -76,8 +76,8 @@ pub fn mutated<M: Mutate>(bytes: &[u8], seed: u64) -> Option<Vec<u8>> {
 
 /// The same in the buffer of a fuzzer: the new length. Sometimes it is left to the fuzzer, whose changes of bytes reach what is no message.
 pub fn mutate_in_place<M: Mutate>(data: &mut [u8], size: usize, max_size: usize, seed: u32) -> Option<usize> {
-    let bytes =
-        mutated::<M>(&data[..size], seed.into()).filter(|bytes| bytes.len() <= max_size && seed % 8 != 0)?;
+    let bytes = mutated::<M>(&data[..size], seed.into())
+        .filter(|bytes| bytes.len() <= max_size && !seed.is_multiple_of(8))?;
     data[..bytes.len()].copy_from_slice(&bytes);
     Some(bytes.len())
 }

@@ -208,7 +208,7 @@ fn look_at(path: &Path) {
 }
 
 fn arguments(files: &[&Path]) -> Arguments {
-    Arguments { files: files.iter().map(|path| OsString::from(path)).collect(), options: vec![] }
+    Arguments { files: files.iter().map(OsString::from).collect(), options: vec![] }
 }
 
 fn file(name: &str, bytes: &[u8]) -> (TempDir, PathBuf) {

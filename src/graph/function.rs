@@ -252,7 +252,7 @@ impl Library {
         arguments: &[TensorRef],
     ) -> Result<Vec<TensorRef>> {
         if let Some(built) = self.functions.built.get(name) {
-            self.budget.charge_nodes(name, built.graph.len() + CALL)?;
+            self.budget.charge_nodes(name, built.graph.len().saturating_add(CALL))?;
             return built.copy_into(graph, prefix, arguments);
         }
         let function = self.find(name)?;
@@ -265,7 +265,7 @@ impl Library {
             );
             return Err(Error::new(format!("function \"{name}\""), problem));
         }
-        self.budget.charge_nodes(name, function.node_def.len() + CALL)?;
+        self.budget.charge_nodes(name, function.node_def.len().saturating_add(CALL))?;
         add_body(function, graph, prefix, arguments)
             .map_err(|error| error.within(format!("function \"{name}\"")))
     }

@@ -41,8 +41,9 @@ pub(super) fn constant(proto: &TensorProto) -> Result<Constant> {
     let size = dtype.size().ok_or_else(|| wrong(format!("a {dtype} cannot be a constant")))?;
     let bytes = if proto.tensor_content.is_empty() {
         let listed = listed_elements(proto, dtype)?;
-        check_count(listed.len() / size, count, MAX_REPEATED)?;
-        let is_whole = listed.len() / size == count;
+        let listed_count = listed.len().checked_div(size).unwrap_or_default();
+        check_count(listed_count, count, MAX_REPEATED)?;
+        let is_whole = listed_count == count;
         let fill = (!is_whole).then(|| repeated(listed.clone(), size, count));
         match fill {
             Some(fill) if fill.count.saturating_mul(size) > MIN_REPEATED_BYTES => {
@@ -117,8 +118,8 @@ fn repeated(mut listed: Vec<u8>, size: usize, count: usize) -> Fill {
         None => vec![0; size],
     };
     // Values that equal the last one are repeated, too.
-    while listed.ends_with(&element) {
-        listed.truncate(listed.len() - size);
+    while let Some(rest) = listed.strip_suffix(&element[..]).filter(|_| size > 0) {
+        listed.truncate(rest.len());
     }
     Fill { first: listed, element, count }
 }

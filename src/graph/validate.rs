@@ -102,7 +102,7 @@ impl<'a> Nodes<'a> {
         if let Some((_, types)) = self.last.as_ref().filter(|(last, _)| *last == index) {
             return Some(types.clone());
         }
-        let node = &self.all[index];
+        let node = self.all.get(index)?;
         let types: Rc<[Option<DType>]> = self.definition(&node.op)?.output_types(node)?.into();
         self.last = Some((index, types.clone()));
         Some(types)
