@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use globset::Glob;
 use serde::Serialize;
 
 use super::convert::choices::Choices;
@@ -11,7 +10,7 @@ use crate::convert::{ConvertOptions, Note, NoteKind};
 use crate::error::{Error, Result};
 use crate::extract::{Choice, Chosen, Format, Layout, choose};
 use crate::output::refuse_overwriting;
-use crate::tensors_in_file::{NameFilter, TensorFile, parse_pattern};
+use crate::tensors_in_file::{NameFilter, NamePattern, TensorFile, parse_pattern};
 
 /// Writes tensors to files for NumPy or safetensors.
 #[derive(Debug, clap::Args)]
@@ -30,7 +29,7 @@ pub struct Args {
     output: PathBuf,
     /// Write only tensors whose names match; * is any text, including slashes (repeatable)
     #[arg(long = "match", value_name = "GLOB", value_parser = parse_pattern)]
-    patterns: Vec<Glob>,
+    patterns: Vec<NamePattern>,
     /// The order of the axes of weights [default: that of the file]
     #[arg(long, value_name = "LAYOUT", value_enum)]
     layout: Option<Layout>,
@@ -95,7 +94,7 @@ fn extract<'a>(
     options: ConvertOptions,
 ) -> Result<Summary<'a>> {
     let choice = Choice {
-        filter: NameFilter::new(&args.patterns)?,
+        filter: NameFilter::new(&args.patterns),
         layout: args.layout,
         with_synthesized: args.with_synthesized,
         options,

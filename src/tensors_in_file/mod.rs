@@ -4,7 +4,7 @@ mod name_filter;
 
 use std::path::{Path, PathBuf};
 
-pub use name_filter::{NameFilter, parse_pattern};
+pub use name_filter::{NameFilter, NamePattern, parse_pattern};
 
 use crate::error::{Error, Result};
 use crate::file_state::FileState;

@@ -6,8 +6,6 @@ mod text;
 
 use std::path::{Path, PathBuf};
 
-use globset::Glob;
-
 use super::convert::choices::Choices;
 use super::{output, progress};
 use crate::convert::ConvertOptions;
@@ -18,7 +16,7 @@ use crate::inspect::{
 };
 use crate::output::OutputFile;
 use crate::setting::Setting;
-use crate::tensors_in_file::{NameFilter, TensorFile, parse_pattern};
+use crate::tensors_in_file::{NameFilter, NamePattern, TensorFile, parse_pattern};
 use report::InspectReport;
 
 /// Shows what is in a file: its tensors, its network or graph, its batch norms, and what to know before a conversion.
@@ -37,7 +35,7 @@ pub struct Args {
     input: PathBuf,
     /// Show only tensors and batch norms whose names match; * is any text, including slashes (repeatable)
     #[arg(long = "match", value_name = "GLOB", value_parser = parse_pattern)]
-    patterns: Vec<Glob>,
+    patterns: Vec<NamePattern>,
     /// The order of the tensors
     #[arg(long, value_name = "ORDER", value_enum, default_value_t = Order::Name)]
     sort: Order,
@@ -91,7 +89,7 @@ fn with_report<T>(args: &Args, quiet: bool, show: impl FnOnce(&InspectReport<'_>
     let file = TensorFile::open(&args.input, &conversion.open_options())?;
     args.conversion.check_use(&file)?;
     let options = conversion.convert_options()?;
-    let filter = NameFilter::new(&args.patterns)?;
+    let filter = NameFilter::new(&args.patterns);
     if let Some(draft) = &args.draft {
         write_draft(&file, draft).map_err(|error| file.error(error))?;
     }

@@ -83,7 +83,8 @@ impl<'a> Unpacking<'a> {
         match self.target(name)? {
             Some(target) if is_of_model(&target, &[]) => {
                 let problem = format!("its member {} is stored as a sparse file", target.display());
-                Err(Error::file(self.archive, problem).advice("pack it again without --sparse"))
+                Err(Error::file(self.archive, problem)
+                    .advice("pack it again without the option of tar for sparse files"))
             }
             _ => Ok(()),
         }
@@ -247,7 +248,7 @@ fn target_of_link(folder: &Path, to: &Path) -> Option<PathBuf> {
 }
 
 /// What to do about links.
-pub(super) const PACK_FILES: &str = "pack the files themselves, with tar --dereference --hard-dereference";
+pub(super) const PACK_FILES: &str = "pack the files themselves: tar has options to follow links";
 
 /// The error for an archive that cannot be read. An error of this program that was passed on stays as it is.
 pub(super) fn damaged(archive: &Path, error: &io::Error) -> Error {
