@@ -176,7 +176,7 @@ fn crops_and_transforms_whose_tables_exceed_the_limit_are_refused() {
     let text = placeholder("x", "DT_FLOAT", &[1, 8, 8, 3])
         + &placeholder("boxes", "DT_FLOAT", &[2, 4])
         + &placeholder("indices", "DT_INT32", &[2])
-        + &constant("size", "DT_INT32", &[2], "int_val: 100000")
+        + &constant("size", "DT_INT32", &[2], "int_val: 50000000 int_val: 1")
         + &node("node", "y", "CropAndResize", &["x", "boxes", "indices", "size"], &float());
     let error = refused(&text, &[]);
     assert!(error.contains("CropAndResize \"y\"") && error.contains("--limit constants="), "{error}");
