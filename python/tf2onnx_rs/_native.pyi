@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, Optional, Union
 
 __version__: str
-__file__: str
 
 _Text = Union[str, bytes, "os.PathLike[str]"]
 _Options = Sequence[tuple[str, Sequence[_Text]]]
