@@ -41,7 +41,6 @@ export PATH="$PWD/$fresh/bin:$PATH"
 [ "$(command -v tf2onnx-rs)" = "$PWD/$fresh/bin/tf2onnx-rs" ] || fail "the wheel has no command tf2onnx-rs"
 version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml)
 [ "$(tf2onnx-rs --version)" = "tf2onnx-rs $version" ] || fail "$(tf2onnx-rs --version), and Cargo.toml has $version"
-python3 -m zipfile -l "$wheel" | grep -q '/sboms/tf2onnx-rs-python.cdx.json ' || fail "the wheel has no bill of materials"
 library=$(python -c 'import tf2onnx_rs._native as native; print(native.__file__)')
 size=$(wc -c < "$library")
 [ "$size" -le "$largest" ] || fail "the native library has $size bytes, allowed $largest"
@@ -49,6 +48,9 @@ echo "$wheel: $(wc -c < "$wheel") bytes, the native library $size bytes, allowed
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+# grep leaves the pipe at once, which would be an error of the program before it.
+python3 -m zipfile -l "$wheel" > "$scratch/files"
+grep -q '/sboms/tf2onnx-rs-python.cdx.json ' "$scratch/files" || fail "the wheel has no bill of materials"
 tf2onnx-rs convert --quiet "$example/inception_v3_tiny.ckpt" "$scratch/model.onnx"
 python "$example/compare.py" "$scratch/model.onnx"
 
