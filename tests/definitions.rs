@@ -11,17 +11,9 @@ use tf2onnx_rs::proto::{GraphDef, NodeDef};
 use tf2onnx_rs::tensor::DType;
 
 use crate::support::command::{fails, tf2onnx_rs};
+use crate::support::graph_text::node;
 use crate::support::onnx::Model;
 use crate::support::op_cases::cases;
-
-fn node(name: &str, op: &str, inputs: &[&str], attributes: &[(&str, &str)]) -> String {
-    let inputs: String = inputs.iter().map(|input| format!(" input: \"{input}\"")).collect();
-    let attributes: String = attributes
-        .iter()
-        .map(|(key, value)| format!(" attr {{ key: \"{key}\" value {{ {value} }} }}"))
-        .collect();
-    format!("node {{ name: \"{name}\" op: \"{op}\"{inputs}{attributes} }}\n")
-}
 
 const FLOAT: (&str, &str) = ("T", "type: DT_FLOAT");
 

@@ -5,17 +5,8 @@ use std::fs;
 use tempfile::TempDir;
 
 use crate::support::command::{convert, fails};
+use crate::support::graph_text::node;
 use crate::support::onnx::execute;
-
-/// A node of a graph in text form. Attributes are written as `NAME VALUE` in the text form of a message.
-fn node(name: &str, op: &str, inputs: &[&str], attributes: &[(&str, &str)]) -> String {
-    let inputs: String = inputs.iter().map(|input| format!(" input: \"{input}\"")).collect();
-    let attributes: String = attributes
-        .iter()
-        .map(|(key, value)| format!(" attr {{ key: \"{key}\" value {{ {value} }} }}"))
-        .collect();
-    format!("node {{ name: \"{name}\" op: \"{op}\"{inputs}{attributes} }}\n")
-}
 
 const FLOAT: (&str, &str) = ("T", "type: DT_FLOAT");
 const ANY_RANK: &str = "unknown_rank: true";

@@ -4,6 +4,7 @@ pub mod checkpoint_writer;
 pub mod checkpoints;
 pub mod command;
 pub mod fill;
+pub mod graph_text;
 pub mod network_cases;
 pub mod npy;
 pub mod onnx;
