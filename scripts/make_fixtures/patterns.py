@@ -154,7 +154,7 @@ def instance_norm(height, width, mean=0.0):
 
 
 def group_norm(*shape, groups=2, scaled=True, by="shape"):
-    """As contrib's and Keras'."""
+    """As contrib's and that of Big Transfer."""
 
     def build():
         x = floats(*shape)

@@ -3,7 +3,8 @@
 //! and the offset of each channel where these are not those of a group.
 //!
 //! Sources: `instance_norm` in `tensorflow/contrib/layers/python/layers/normalization.py`, and `group_norm` beside it;
-//! `GroupNormalization.call` in `keras/layers/normalization/group_normalization.py` (Keras 2.15).
+//! `GroupNormalization` in `bit_tf2/normalization.py` of github.com/google-research/big_transfer. That of Keras 2.15 has weighted
+//! moments, which are other arithmetic and stay as they are.
 
 use super::batch_norm_arithmetic::{Found, Scale, by_own_statistics};
 use super::layer_norm::{is_same, is_squared_difference, kept_mean};
