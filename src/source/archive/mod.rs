@@ -5,17 +5,18 @@
 
 mod growth;
 mod gzip;
+mod kind;
 mod model;
 mod names;
 mod tar;
 mod unpacking;
+mod zip;
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use zip::result::ZipError;
 
 use self::growth::Growth;
 use self::gzip::Decompressed;
@@ -26,50 +27,8 @@ use crate::error::{Error, Result};
 use crate::file_parts::FileParts;
 use crate::mapped::MappedFile;
 use crate::temporary::Temporary;
+pub use kind::{HEAD_BYTES, Kind};
 pub use model::model_in;
-
-/// The format of an archive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    Tar,
-    /// A tar archive, or a single file, compressed with gzip.
-    Gz,
-    Zip,
-}
-
-/// The number of bytes that identify an archive.
-pub const HEAD_BYTES: u64 = 512;
-
-/// The first bytes of gzip.
-const MAGIC_OF_GZIP: [u8; 2] = [0x1f, 0x8b];
-
-/// The offset and the bytes that identify a tar archive.
-const TAR_MAGIC: (usize, &[u8]) = (257, b"ustar");
-
-impl Kind {
-    /// Determines the format of a file from its first bytes; `None` if the file is not an archive.
-    pub fn of(path: &Path) -> Option<Self> {
-        // Checked first, because opening a named pipe would wait for a writer.
-        if !path.is_file() {
-            return None;
-        }
-        let mut head = Vec::new();
-        File::open(path).ok()?.take(HEAD_BYTES).read_to_end(&mut head).ok()?;
-        Self::of_head(&head)
-    }
-
-    /// Determines the format of an archive from its first [`HEAD_BYTES`].
-    pub fn of_head(head: &[u8]) -> Option<Self> {
-        if head.starts_with(&MAGIC_OF_GZIP) {
-            Some(Self::Gz)
-        } else if head.starts_with(b"PK\x03\x04") {
-            Some(Self::Zip)
-        } else {
-            let (offset, magic) = TAR_MAGIC;
-            head.get(offset..offset + magic.len()).is_some_and(|found| found == magic).then_some(Self::Tar)
-        }
-    }
-}
 
 /// A private folder with the files of an archive that can belong to a model.
 #[derive(Debug)]
@@ -107,7 +66,7 @@ pub fn unpack(path: &Path, kind: Kind) -> Result<Unpacked> {
     let size = file.metadata().ok().map(|metadata| metadata.len());
     let growth = Growth::of(path, size);
     match kind {
-        Kind::Zip => zip(Unpacking::of(path, growth)?, path, BufReader::new(file)),
+        Kind::Zip => zip::unpack(Unpacking::of(path, growth)?, path, MappedFile::open(path)?.bytes()),
         Kind::Tar => {
             let mapped = MappedFile::open(path)?;
             let place = Place { bytes: mapped.bytes(), file: &file };
@@ -189,32 +148,6 @@ fn tar<R: Input>(mut unpacking: Unpacking<'_>, input: R, place: Option<&Place<'_
         }
     }
     Ok((unpacking.finish()?, members.into_input()))
-}
-
-fn zip(mut unpacking: Unpacking<'_>, path: &Path, reader: BufReader<File>) -> Result<Unpacked> {
-    let damaged = |error: ZipError| match error {
-        // The library's message is about details of the format.
-        ZipError::InvalidArchive(_) => {
-            let problem = "the archive cannot be read: a part of it is damaged or missing";
-            Error::file(path, problem).advice("download it again")
-        }
-        error => Error::file(path, format!("the archive cannot be read: {error}")).advice("unpack it"),
-    };
-    let mut archive = ::zip::ZipArchive::new(reader).map_err(damaged)?;
-    for index in 0..archive.len() {
-        let mut entry = archive.by_index(index).map_err(damaged)?;
-        let name = PathBuf::from(&*entry.name().map_err(damaged)?);
-        if entry.is_symlink() {
-            let mut to = String::new();
-            // A link to what is no path leads nowhere.
-            let read = (&mut entry).take(HEAD_BYTES).read_to_string(&mut to);
-            unpacking.link(&name, Path::new(read.map_or("/", |_| to.as_str())), false);
-        } else if entry.is_file() {
-            let size = entry.size();
-            unpacking.file(&name, Some(size), entry)?;
-        }
-    }
-    unpacking.finish()
 }
 
 #[cfg(test)]
@@ -455,5 +388,13 @@ mod tests {
         let place = archive.windows(4).rposition(|bytes| bytes == 1000u32.to_le_bytes()).unwrap();
         archive[place..place + 4].copy_from_slice(&9_000u32.to_le_bytes());
         assert!(unpacked(&archive).is_err());
+    }
+
+    #[test]
+    fn another_name_in_the_directory_of_a_zip_archive_is_an_error() {
+        let mut archive = zip_of(&[("a.ckpt", b"table")]);
+        let place = archive.windows(6).rposition(|bytes| bytes == b"a.ckpt").unwrap();
+        archive[place] = b'b';
+        assert!(problem(&archive).contains("a part of it is damaged"));
     }
 }
