@@ -1,7 +1,7 @@
 //! Concatenations of concatenations: the input joins tensors that are joined again along the same axis; the output joins all of
 //! them at once.
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 use super::rewrite::rewrite;
 use crate::error::Result;
@@ -14,22 +14,39 @@ use crate::tensor::Constant;
 /// # Errors
 /// If constants of the graph cannot be read.
 pub fn join_concats(graph: Graph, kept: &[TensorRef]) -> Result<(Graph, Moved)> {
-    let readers = graph.reader_counts();
-    let kept: HashSet<TensorRef> = kept.iter().copied().collect();
-    let is_only_read_here = |tensor: TensorRef| readers.get(&tensor) == Some(&1) && !kept.contains(&tensor);
+    let joined = joined_later(&graph, kept)?;
+    if joined.is_empty() {
+        return Ok((graph, Moved::default()));
+    }
     rewrite(graph, |rewriting, node| {
-        let old = rewriting.old;
-        let Some((parts, axis)) = concat(old, node)? else { return Ok(None) };
-        let joined = joined(old, parts, axis, &is_only_read_here)?;
-        if joined.len() == parts.len() {
+        let read = &node.inputs;
+        // The tensors of a chain of concatenations are collected at its end: to collect them at each of its nodes would take the
+        // square of its length.
+        if joined.contains(&rewriting.current_tensor(0)) || !read.iter().any(|read| joined.contains(read)) {
             return Ok(None);
         }
-        let last = node.inputs.last();
-        let inputs = joined.iter().chain(last).map(|&tensor| rewriting.moved(tensor)).collect();
+        let all = parts(rewriting.old, read, &joined);
+        let inputs = all.iter().map(|&tensor| rewriting.moved(tensor)).collect();
         let mut attrs = node.attrs.clone();
-        attrs.insert("N", Attr::Int(joined.len() as i64));
+        attrs.insert("N", Attr::Int(all.len() as i64 - 1));
         rewriting.add(node.name.clone(), &node.op, inputs, attrs).map(Some)
     })
+}
+
+/// The concatenations that only a concatenation along the same axis reads.
+fn joined_later(graph: &Graph, kept: &[TensorRef]) -> Result<HashSet<TensorRef>> {
+    let readers = graph.reader_counts();
+    let kept: HashSet<TensorRef> = kept.iter().copied().collect();
+    let is_only_read_here = |tensor: &TensorRef| readers.get(tensor) == Some(&1) && !kept.contains(tensor);
+    let mut axes: HashMap<TensorRef, usize> = HashMap::new();
+    let mut joined = HashSet::new();
+    for (id, node) in graph.nodes() {
+        let Some((parts, axis)) = concat(graph, node)? else { continue };
+        let has_axis = |part: &&TensorRef| axes.get(*part) == Some(&axis);
+        joined.extend(parts.iter().filter(has_axis).filter(|part| is_only_read_here(part)));
+        axes.insert(id.into(), axis);
+    }
+    Ok(joined)
 }
 
 /// The tensors that a node joins, and the axis, counted from the first one.
@@ -44,22 +61,17 @@ fn concat<'g>(graph: &Graph, node: &'g Node) -> Result<Option<(&'g [TensorRef], 
     Ok(axis.and_then(|axis| Some((parts, axis_from_front(axis, rank)?))))
 }
 
-/// These tensors, each replaced by its parts if it is a concatenation along the same axis.
-fn joined(
-    graph: &Graph,
-    parts: &[TensorRef],
-    axis: usize,
-    is_only_read_here: &impl Fn(TensorRef) -> bool,
-) -> Result<Vec<TensorRef>> {
-    let (mut all, mut open) = (vec![], parts.to_vec());
-    while let Some(part) = open.pop() {
-        match concat(graph, graph.node(part.node))? {
-            Some((inner, inner_axis)) if inner_axis == axis && is_only_read_here(part) => open.extend(inner),
-            _ => all.push(part),
+/// These tensors, each replaced by what it joins if it is one of `joined`.
+fn parts(graph: &Graph, tensors: &[TensorRef], joined: &HashSet<TensorRef>) -> Vec<TensorRef> {
+    let (mut all, mut open) = (vec![], tensors.to_vec());
+    while let Some(tensor) = open.pop() {
+        match graph.node(tensor.node).inputs.split_last().filter(|_| joined.contains(&tensor)) {
+            Some((_, inner)) => open.extend(inner),
+            None => all.push(tensor),
         }
     }
     all.reverse();
-    Ok(all)
+    all
 }
 
 #[cfg(test)]
@@ -95,6 +107,23 @@ mod tests {
     #[test]
     fn concatenations_along_the_same_axis_become_one() {
         assert_eq!(joined_by(1, false), ["a:0", "b:0", "c:0", "a:0", "outer:0"]);
+    }
+
+    #[test]
+    fn a_chain_of_concatenations_becomes_one_at_its_end() {
+        let mut graph = crate::ops::new_graph();
+        let attrs = [("dtype", Attr::Type(DType::Float32)), ("shape", Attr::Shape(Shape::known(&[2])))];
+        let x = graph.add("x", "Placeholder", vec![], attrs.into()).unwrap().into();
+        let value = Attr::Tensor(Constant::from_i32(vec![], &[0]));
+        let axis = graph.add("axis", "Const", vec![], [("value", value)].into()).unwrap().into();
+        let mut last: TensorRef = x;
+        for name in ["first", "second", "third"] {
+            last = graph.add(name, "ConcatV2", vec![last, x, axis], Attrs::new()).unwrap().into();
+        }
+        let (graph, moved) = join_concats(graph, &[last]).unwrap();
+        let read = |name: &str| graph.node(graph.find(name).unwrap()).inputs.len();
+        assert_eq!(["first", "second", "third"].map(read), [3, 3, 5]);
+        assert_eq!(*graph.shape(moved.tensor(last).unwrap()), Shape::known(&[8]));
     }
 
     #[test]
