@@ -1,6 +1,6 @@
 //! New names of the model's inputs and outputs.
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use super::keys::Called;
 use super::{ConvertOptions, NewNames};
@@ -23,17 +23,19 @@ impl Aliases {
     /// Other names of a model's inputs and outputs after `called` named them: these names and those of the tensors.
     pub fn and_tensors(&self, called: &Called) -> Self {
         let known = |tensors: &Names, aliases: &Names| {
-            let name_of = |tensor: &str| {
-                tensors.iter().find(|(known, _)| known == tensor).map(|(_, name)| name.clone())
+            // Of a tensor that has several names, the first.
+            let names: HashMap<&str, &str> =
+                tensors.iter().rev().map(|(tensor, name)| (tensor.as_str(), name.as_str())).collect();
+            let taken: HashSet<&str> = tensors.iter().map(|(_, name)| name.as_str()).collect();
+            let of_tensor = |(alias, tensor): &(String, String)| {
+                names.get(tensor.as_str()).map(|&name| (alias.clone(), name.to_owned()))
             };
-            let is_name = |alias: &str| tensors.iter().any(|(_, name)| name == alias);
-            let aliases =
-                aliases.iter().filter_map(|(alias, tensor)| Some((alias.clone(), name_of(tensor)?)));
             let node = |(tensor, name): &(String, String)| {
                 tensor.strip_suffix(":0").map(|node| (node.to_owned(), name.clone()))
             };
             let others = tensors.iter().cloned().chain(tensors.iter().filter_map(node));
-            aliases.chain(others).filter(|(alias, _)| !is_name(alias)).collect()
+            let all = aliases.iter().filter_map(of_tensor).chain(others);
+            all.filter(|(alias, _)| !taken.contains(alias.as_str())).collect()
         };
         Self {
             inputs: known(&called.inputs, &self.inputs),

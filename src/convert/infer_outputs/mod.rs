@@ -14,6 +14,8 @@ use training::{
 use weights::Weights;
 use wiring::{Marks, Wiring, chooses};
 
+use hashbrown::HashSet;
+
 use crate::graph::{generates_random_numbers, is_of_shapes, is_placeholder, is_variable};
 use crate::proto::{DataType, GraphDef, NodeDef, attr_value::Value};
 
@@ -53,6 +55,8 @@ struct Search<'a> {
     is_trained: bool,
     /// The nodes whose shapes depend on the elements of the inputs: those behind a choice of elements.
     of_chosen: Marks,
+    /// The nodes that a choice of elements depends on.
+    decides_choice: Marks,
     /// The nodes inside of loops of TensorFlow 1: they have another result in each iteration.
     in_loops: Marks,
 }
@@ -87,9 +91,20 @@ impl<'a> Search<'a> {
         let feeds = sources.iter().flat_map(ports).collect();
         let (only_updates, is_trained) = (only_updates(&wiring), is_trained(&wiring));
         let choosing: Vec<usize> = wiring.nodes_where(|index| chooses(&wiring.nodes[index].op)).collect();
+        let decides_choice = wiring.backward(choosing.iter().copied(), |_| true);
         let of_chosen = wiring.forward(choosing, |_| true);
         let in_loops = wiring.in_loops();
-        Self { wiring, feeds, of_training, only_updates, weights, is_trained, of_chosen, in_loops }
+        Self {
+            wiring,
+            feeds,
+            of_training,
+            only_updates,
+            weights,
+            is_trained,
+            of_chosen,
+            decides_choice,
+            in_loops,
+        }
     }
 
     fn outputs(&self) -> Vec<String> {
@@ -222,20 +237,17 @@ impl<'a> Search<'a> {
         }
         found.sort_unstable();
         found.dedup();
-        let mut names: Vec<String> = vec![];
+        let mut tensors: Vec<Feed> = vec![];
+        let mut listed: HashSet<Feed> = HashSet::new();
         for end in found.iter().copied() {
             // The logits are an output beside the probabilities, as in slim's networks.
             // A sparse tensor has three parts: indices, values and shape.
             let ports = if self.node(end).op == "CTCGreedyDecoder" { 0..3 } else { 0..1 };
             let own = ports.map(|port| (end, port));
-            for (index, port) in logits_of(wiring, end, &found).into_iter().chain(own) {
-                let name = format!("{}:{port}", self.node(index).name);
-                if !names.contains(&name) {
-                    names.push(name);
-                }
-            }
+            let all = self.logits_of(end, &found).into_iter().chain(own);
+            tensors.extend(all.filter(|&tensor| listed.insert(tensor)));
         }
-        names
+        tensors.into_iter().map(|(index, port)| format!("{}:{port}", self.node(index).name)).collect()
     }
 
     /// The results of the network from which a loss or a metric is computed that ends with the node `end`.
@@ -324,6 +336,28 @@ impl<'a> Search<'a> {
         found.into_iter().map(|index| format!("{}:0", self.node(index).name)).collect()
     }
 
+    /// The input of the softmax that computes a node, past reshapes. The search stops at a reshape that is one of the `outputs`, which
+    /// are sorted. If elements are chosen by the probabilities, as a detector chooses boxes, the logits are a step to the results
+    /// and not a result.
+    fn logits_of(&self, output: usize, outputs: &[usize]) -> Option<Feed> {
+        let past_reshapes = |(mut index, mut port): Feed, outputs: &[usize]| {
+            // A damaged graph may have a cycle.
+            for _ in 0..self.wiring.nodes.len() {
+                let is_reshape = matches!(self.node(index).op.as_str(), "Reshape" | "Identity");
+                if !is_reshape || outputs.binary_search(&index).is_ok() {
+                    return Some((index, port));
+                }
+                (index, port) = *self.wiring.inputs[index].first()?;
+            }
+            None
+        };
+        let (softmax, _) = past_reshapes((output, 0), &[])?;
+        if self.node(softmax).op != "Softmax" || self.decides_choice[softmax] {
+            return None;
+        }
+        past_reshapes(*self.wiring.inputs[softmax].first()?, outputs)
+    }
+
     /// Whether the result of a node depends on the elements of its inputs, and not only on their shapes. The number of the boxes that were
     /// chosen does.
     fn depends_on_elements(&self, index: usize) -> bool {
@@ -374,31 +408,6 @@ fn is_called_a_label(node: &NodeDef) -> bool {
     let name = node.name.to_lowercase();
     is_placeholder(&node.op)
         && ["label", "groundtruth", "ground_truth", "y_true"].iter().any(|known| name.contains(known))
-}
-
-/// The input of the softmax that computes a node, past reshapes. The search stops at a reshape that is an output itself. If elements
-/// are chosen by the probabilities, as a detector chooses boxes, the logits are a step to the results and not a result.
-fn logits_of(wiring: &Wiring<'_>, output: usize, outputs: &[usize]) -> Option<Feed> {
-    let past_reshapes = |(mut index, mut port): Feed, outputs: &[usize]| {
-        // A damaged graph may have a cycle.
-        for _ in 0..wiring.nodes.len() {
-            let is_reshape = matches!(wiring.nodes[index].op.as_str(), "Reshape" | "Identity");
-            if !is_reshape || outputs.contains(&index) {
-                return Some((index, port));
-            }
-            (index, port) = *wiring.inputs[index].first()?;
-        }
-        None
-    };
-    let (softmax, _) = past_reshapes((output, 0), &[])?;
-    if wiring.nodes[softmax].op != "Softmax" {
-        return None;
-    }
-    let follow = wiring.forward([softmax], |_| true);
-    if wiring.nodes_where(|index| follow[index]).any(|index| chooses(&wiring.nodes[index].op)) {
-        return None;
-    }
-    past_reshapes(*wiring.inputs[softmax].first()?, outputs)
 }
 
 #[cfg(test)]
