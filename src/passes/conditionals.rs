@@ -80,6 +80,8 @@ struct Building<'a> {
     library: &'a mut Library,
     moved: HashMap<TensorRef, TensorRef>,
     branches: GraphBranches<'a>,
+    /// The `Merge` nodes with the same decider and as many conditionals of that decider before them, in the order of the graph.
+    merges_of: HashMap<(TensorRef, usize), Vec<NodeId>>,
     /// How often nodes of the old graph read each tensor.
     reader_counts: HashMap<TensorRef, usize>,
 }
@@ -88,7 +90,13 @@ impl<'a> Building<'a> {
     fn new(old: &'a Graph, kept: &'a [TensorRef], library: &'a mut Library) -> Result<Self> {
         let new = Graph::with_library(library.clone());
         let (branches, reader_counts) = (GraphBranches::new(old)?, old.reader_counts());
-        Ok(Self { old, kept, new, library, moved: HashMap::new(), branches, reader_counts })
+        let mut merges_of: HashMap<(TensorRef, usize), Vec<NodeId>> = HashMap::new();
+        for (id, _) in old.nodes() {
+            if let Some(&of) = branches.merges().get(&id) {
+                merges_of.entry(of).or_default().push(id);
+            }
+        }
+        Ok(Self { old, kept, new, library, moved: HashMap::new(), branches, merges_of, reader_counts })
     }
 
     /// A node outside of all branches, after those that it reads.
@@ -112,13 +120,8 @@ impl<'a> Building<'a> {
     fn conditional(&self, first: NodeId) -> Conditional {
         let known = self.branches.merges()[&first];
         let mut merges = vec![first];
-        for (&other, _) in self.branches.merges().iter().filter(|&(&other, of)| other > first && *of == known)
-        {
-            if self.reads_only_what_is_there(other) {
-                merges.push(other);
-            }
-        }
-        merges.sort_unstable();
+        let others = self.merges_of[&known].iter().filter(|&&other| other > first);
+        merges.extend(others.filter(|&&other| self.reads_only_what_is_there(other)));
         Conditional { decider: known.0, merges }
     }
 
