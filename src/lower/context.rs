@@ -76,6 +76,8 @@ pub struct Lowering<'a> {
     pub(super) as_int64: HashMap<String, String>,
     /// The indices of initializers that were made from a constant, by its name, order of axes and shape.
     pub(super) initializers: HashMap<(String, Vec<usize>), Vec<usize>>,
+    /// The indices of initializers by their names, as far as they have been looked for.
+    pub(super) named_initializers: HashMap<String, usize>,
     /// The values of quantized constants, by the name, order of axes and shape of the constant.
     pub(super) dequantized: HashMap<(String, Vec<usize>), String>,
     pub(super) names: Names,
@@ -112,6 +114,7 @@ impl<'a> Lowering<'a> {
             transposed: HashMap::new(),
             as_int64: HashMap::new(),
             initializers: HashMap::new(),
+            named_initializers: HashMap::new(),
             dequantized: HashMap::new(),
             names: Names::default(),
             node_names: Names::default(),

@@ -10,11 +10,6 @@ use crate::graph::NodeRef;
 use crate::onnx;
 use crate::tensor::{Constant, DType};
 
-/// The constant of an initializer.
-fn constant_of(cx: &Lowering<'_>, name: &str) -> Option<Constant> {
-    cx.model.initializers.iter().rfind(|known| known.name == name).map(|known| known.value.clone())
-}
-
 /// The factor and the offset of each channel of a batch norm.
 fn scale_and_offset(cx: &Lowering<'_>, node: NodeRef<'_>) -> Result<Option<(Vec<f64>, Vec<f64>)>> {
     let mut parts = vec![];
@@ -48,11 +43,11 @@ pub fn fold_into_convolution(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result
     };
     let reads = convolution.inputs.clone();
     let [images, filter, ..] = &reads[..] else { return Ok(false) };
-    let Some(weights) = constant_of(cx, filter).filter(Constant::is_stored_as_float32) else {
+    let Some(weights) = cx.constant_named(filter).cloned().filter(Constant::is_stored_as_float32) else {
         return Ok(false);
     };
     let bias = match reads.get(2) {
-        Some(name) => match constant_of(cx, name).map(|bias| bias.to_f32s()).transpose()?.flatten() {
+        Some(name) => match cx.constant_named(name).map(Constant::to_f32s).transpose()?.flatten() {
             Some(bias) => bias,
             None => return Ok(false),
         },

@@ -31,6 +31,38 @@ impl Lowering<'_> {
         name
     }
 
+    /// The initializer that all nodes share for a constant of this type and shape that an op needs. Its name is one of its own, which
+    /// says all that its elements depend on, so that it is made and charged only once.
+    ///
+    /// # Errors
+    /// If the limit of computed constants is exceeded.
+    pub fn shared_initializer(
+        &mut self,
+        node: NodeRef<'_>,
+        name: &str,
+        (dtype, shape): (DType, &[usize]),
+        make: impl FnOnce() -> Constant,
+    ) -> Result<String> {
+        let key = (format!("{name}_{dtype}"), shape.to_vec());
+        let known =
+            self.initializers.get(&key).and_then(|known| self.model.initializers.get(*known.first()?));
+        if let Some(known) = known {
+            return Ok(known.name.clone());
+        }
+        self.charge(node, shape, dtype)?;
+        Ok(self.initializer(&key.0, make(), &[]))
+    }
+
+    /// The constant of the initializer of this name.
+    pub(super) fn constant_named(&mut self, name: &str) -> Option<&Constant> {
+        // No two initializers have the same name.
+        let all = &self.model.initializers;
+        for (index, initializer) in all.iter().enumerate().skip(self.named_initializers.len()) {
+            self.named_initializers.insert(initializer.name.clone(), index);
+        }
+        self.named_initializers.get(name).and_then(|&index| all.get(index)).map(|found| &found.value)
+    }
+
     /// Charges a constant of this shape that a node's op needs, before it is made.
     ///
     /// # Errors

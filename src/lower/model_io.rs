@@ -1,6 +1,6 @@
 //! The inputs and outputs of a model, and which of its nodes stay when both are known.
 
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 
 use super::Layout;
 use super::context::{Lowering, Value};
@@ -51,7 +51,8 @@ impl Lowering<'_> {
     pub fn finish(mut self) -> Result<Model> {
         let outputs = self.outputs;
         let wanted: HashSet<String> = outputs.iter().map(|&tensor| self.graph.tensor_name(tensor)).collect();
-        let mut declared: HashSet<String> = HashSet::new();
+        // Nodes are renamed at the end: to walk all of them for each output would take the square of their count.
+        let mut renamed: HashMap<String, String> = HashMap::new();
         for &tensor in outputs {
             let (_, stored) = self.stored(tensor)?;
             let layout = self.output_layout(tensor, stored.axes().len());
@@ -59,10 +60,13 @@ impl Lowering<'_> {
             let name = self.graph.tensor_name(tensor);
             if value != name {
                 // The name of a value that is an input or output itself stays.
-                let is_free = !declared.contains(&value) && !wanted.contains(&value);
-                self.name_output(&value, &name, is_free);
+                let is_free = !renamed.contains_key(&value) && !wanted.contains(&value);
+                if is_free && self.producers.contains_key(&value) {
+                    renamed.insert(value, name.clone());
+                } else {
+                    self.node(&name, "Identity", vec![value], vec![name.clone()], vec![]);
+                }
             }
-            declared.insert(name.clone());
             let dtype = self.dtype(tensor);
             if dtype == DType::Unknown {
                 let problem =
@@ -76,28 +80,20 @@ impl Lowering<'_> {
             let info = self.tensor_info(name, tensor, &layout);
             self.model.outputs.push(info);
         }
+        self.model.rename_values(&renamed);
         self.drop_unread();
         self.finish_nodes()?;
-        self.drop_unread();
+        let read = self.drop_unread();
+        self.model.initializers.retain(|initializer| read.contains(&initializer.name));
         Ok(self.model)
     }
 
-    /// Removes nodes that no other node reads, such as a Shape whose only reader was not needed.
-    fn drop_unread(&mut self) {
+    /// Removes nodes that no other node reads, such as a Shape whose only reader was not needed. Returns the names that are read.
+    fn drop_unread(&mut self) -> HashSet<String> {
         let mut read: HashSet<String> = self.model.outputs.iter().map(|info| info.name.clone()).collect();
         let nodes = std::mem::take(&mut self.model.nodes);
         self.model.nodes = read_nodes(nodes, &mut read);
-        self.model.initializers.retain(|initializer| read.contains(&initializer.name));
-    }
-
-    /// Gives a value the name of an output: by renaming it, if its own name is free and a node computes it.
-    fn name_output(&mut self, value: &str, name: &str, is_free: bool) {
-        if is_free && self.producers.contains_key(value) {
-            self.rename(value, name);
-        } else {
-            let inputs = vec![value.to_owned()];
-            self.node(name, "Identity", inputs, vec![name.to_owned()], vec![]);
-        }
+        read
     }
 }
 

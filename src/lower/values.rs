@@ -208,26 +208,32 @@ impl Lowering<'_> {
         self.producers.get(name).map(|&index| &mut self.model.nodes[index])
     }
 
-    /// Makes the node that computes `from` compute `to` instead.
+    /// Makes the [sole producer](Self::sole_producer) of `from` compute `to` instead. The node that is being lowered is the only one that
+    /// reads `from`, so no other node has to be renamed.
     ///
     /// # Errors
     /// If `from` has no value.
     pub fn rename_output(&mut self, from: TensorRef, to: TensorRef) -> Result<()> {
         let Value::Computed { name, layout } = self.value(from)?.clone() else { return self.alias(to, from) };
         let new_name = self.output_name(to, &layout);
-        self.rename(&name, &new_name);
+        self.rename_producer(&name, &new_name);
         self.set(to, Value::Computed { name: new_name, layout });
         Ok(())
     }
 
-    pub(super) fn rename(&mut self, from: &str, to: &str) {
-        let Some(index) = self.producers.remove(from) else { return };
+    /// Gives an output of a node another name, and returns the index of the node.
+    fn rename_producer(&mut self, from: &str, to: &str) -> Option<usize> {
+        let index = self.producers.remove(from)?;
         self.producers.insert(to.to_owned(), index);
-        for output in &mut self.model.nodes[index].outputs {
-            if output == from {
-                to.clone_into(output);
-            }
+        for output in self.model.nodes[index].outputs.iter_mut().filter(|output| *output == from) {
+            to.clone_into(output);
         }
+        Some(index)
+    }
+
+    /// Gives a value another name, everywhere.
+    pub(super) fn rename(&mut self, from: &str, to: &str) {
+        let Some(index) = self.rename_producer(from, to) else { return };
         for node in &mut self.model.nodes[index + 1..] {
             node.rename_reads(from, to);
         }

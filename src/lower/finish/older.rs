@@ -134,23 +134,17 @@ impl Finish<'_, '_> {
     }
 
     /// The elements of a value that is an initializer of integers.
-    pub(super) fn known_ints(&self, name: &str) -> Option<Vec<i64>> {
-        self.initializer(name)?.to_i64s().ok().flatten()
+    pub(super) fn known_ints(&mut self, name: &str) -> Option<Vec<i64>> {
+        self.cx.constant_named(name)?.to_i64s().ok().flatten()
     }
 
     /// The number of elements of a value that is an initializer.
-    pub(super) fn known_len(&self, name: &str) -> Option<usize> {
-        Some(self.initializer(name)?.len())
-    }
-
-    fn initializer(&self, name: &str) -> Option<&Constant> {
-        let initializers = &self.cx.model.initializers;
-        let found = initializers.iter().rfind(|initializer| initializer.name == name)?;
-        Some(&found.value)
+    pub(super) fn known_len(&mut self, name: &str) -> Option<usize> {
+        self.cx.constant_named(name).map(Constant::len)
     }
 
     /// Turns the second input of a node, a constant, into an attribute.
-    fn attribute_of_input(&self, node: &mut Node, attribute: &'static str) -> Result<()> {
+    fn attribute_of_input(&mut self, node: &mut Node, attribute: &'static str) -> Result<()> {
         let Some(input) = node.inputs.get(1) else { return Ok(()) };
         let Some(values) = self.known_ints(input) else {
             let opset = axes_input_since(&node.op).unwrap_or(13);
