@@ -67,7 +67,7 @@ def tfjs(graph, messages):
 def from_fixtures(binary):
     import numpy as np
     from google.protobuf import text_format
-    from mutation import messages, seeds
+    from mutation import archives, messages, seeds
 
     chosen = list(graphs(seeds, messages))
     for index, (name, seed, graph) in enumerate(chosen):
@@ -98,9 +98,9 @@ def from_fixtures(binary):
         index = next((name for name in model if name.endswith(".index")), "model.ckpt")
         write("checkpoint_v2" if index.endswith(".index") else "checkpoint_v1", folder.name, model[index])
         write("checkpoint_state", folder.name, files["checkpoint"])
-        write("tar", folder.name, seeds.tar(model))
-        write("zip", folder.name, seeds.zipped(model))
-        write("gzip", folder.name + ".tar", gzip.compress(seeds.tar(model), mtime=0))
+        write("tar", folder.name, archives.tar(model.items()))
+        write("zip", folder.name, archives.zipped(model.items()))
+        write("gzip", folder.name + ".tar", gzip.compress(archives.tar(model.items()), mtime=0))
     for name in ("containers", "keras/embedding", "cudnn_gru"):
         for path in sorted((seeds.GRAPHS / name).rglob("*.index")):
             write("checkpoint_v2", name.replace("/", "_"), path.read_bytes())
@@ -120,7 +120,7 @@ def from_fixtures(binary):
         stream = io.BytesIO()
         np.save(stream, array)
         write("npy", name, stream.getvalue())
-        write("npz", name, seeds.zipped({f"{name}.npy": stream.getvalue()}))
+        write("npz", name, archives.zipped([(f"{name}.npy", stream.getvalue())]))
     for name, save in {"stored": np.savez, "compressed": np.savez_compressed}.items():
         stream = io.BytesIO()
         save(stream, **arrays)

@@ -2,7 +2,8 @@
 """Converts, describes and extracts damaged files, and counts what must not happen.
 
 usage: mutate.py --bin PATH_TO_tf2onnx-rs [--count N | --minutes N] [--seed N|today] [--only FORMAT,…] [--oracle tensorflow]
-Small models of every format are changed: bits, bytes, blocks, lengths, the nodes, attributes and functions of graphs. A command may
+Small models of every format are changed: bits, bytes, blocks, lengths, the nodes, attributes and functions of graphs, any field of a
+message or of JSON, the entries of checkpoints and the members of archives, with right checksums. A command may
 convert what is left or refuse it in one sentence. It must not panic, be ended by a signal, take more than 10 s, take more than
 256 MB for files of less than 1 MB, leave files, change its input or a target that it does not replace, or write other weights than those
 of the file where the format has checksums. With --oracle, graphs are changed as messages, and what is converted is executed by
@@ -24,10 +25,9 @@ import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from mutation import damage, messages, oracle, run, seeds
+from mutation import changes, oracle, run, seeds
 
 WRONG = ["panics", "aborts", "slow", "memory", "messages", "files left", "targets changed", "inputs changed", "weights changed"]
-TEXTS = (".pbtxt", ".json", ".toml", ".config", "checkpoint")
 # What is chosen as often as something else, however many models of it there are.
 WEIGHTS = {"ops": 6, "v1": 3, "v2": 3, "frozen": 3, "saved_model": 2, "meta": 3, "tfjs": 2, "onnx": 2}
 
@@ -46,20 +46,14 @@ def arguments():
 
 
 def mutant(formats, number):
-    """A seed, its files with one of them changed, which one, and how."""
+    """A seed, its files with one of them changed, which one, how, whether checksums have to notice it, and a command."""
     rng = random.Random(number)
     names = sorted(formats)
     format = rng.choices(names, [WEIGHTS.get(name, 1) for name in names])[0]
     seed = rng.choice(formats[format])
     file = rng.choice(sorted(seed.files))
-    # What is a message is mostly changed as one; what TensorFlow is to run always.
-    if file in seed.messages and (seed.case or rng.random() < 0.6):
-        data, what = messages.mutated(seed.messages[file], seed.files[file], rng, file.endswith("txt"))
-    elif file.endswith(TEXTS):
-        data, what = damage.damaged_text(seed.files[file], rng)
-    else:
-        data, what = damage.damaged(seed.files[file], rng)
-    return seed, {**seed.files, file: data}, file, what, rng.choice(seed.commands)
+    files, what, is_damage = changes.changed(seed, file, formats[format], rng)
+    return seed, files, file, what, is_damage and file in seed.guarded, rng.choice(seed.commands)
 
 
 class Campaign:
@@ -77,9 +71,8 @@ class Campaign:
         return self.originals[key]
 
     def check(self, number):
-        seed, files, file, what, command = mutant(self.formats, number)
+        seed, files, file, what, is_guarded, command = mutant(self.formats, number)
         with tempfile.TemporaryDirectory() as work:
-            is_guarded = file in seed.guarded
             if is_guarded:
                 original = self.original(seed, command, work)
             done = run.run(self.binary, seed, files, command, work)

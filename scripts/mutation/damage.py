@@ -70,6 +70,14 @@ def moved(data, rng):
     return data[:at] + data[start:end] + data[at + end - start :], f"{start} to {end} also at {at}"
 
 
+def spliced(data, other, rng):
+    """The beginning of one file and the end of another, or all of the other."""
+    if rng.random() < 0.3:
+        return other, "another file"
+    begin, end = rng.randint(0, len(data)), rng.randint(0, len(other))
+    return data[:begin] + other[end:], f"the first {begin} bytes, and another file from {end}"
+
+
 def length(data, rng):
     """A number where one may be: fixed in either order, or in the form of protocol buffers."""
     at = rng.randrange(len(data))

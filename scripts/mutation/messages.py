@@ -1,37 +1,42 @@
 """Changes of graphs as messages: nodes, their inputs and attributes, and functions."""
-import importlib.util
-import sys
-import types
-
-# TensorFlow's messages without TensorFlow, whose import takes seconds and half a gigabyte. The memory of this program
-# counts as memory of the programs that it starts until they run.
-if "tensorflow" not in sys.modules:
-    package = types.ModuleType("tensorflow")
-    package.__path__ = list(importlib.util.find_spec("tensorflow").submodule_search_locations)
-    sys.modules["tensorflow"] = package
-
 from google.protobuf import text_format
+from onnx import onnx_ml_pb2
 from tensorflow.core.framework import graph_pb2
 from tensorflow.core.protobuf import meta_graph_pb2, saved_model_pb2
+
+from . import fields
 
 NUMBERS = [0, 1, -1, 2, -2, 3, 4, 7, 8, 16, 100, 255, 256, 65536, 2**31 - 1, 2**31, -(2**31), 2**32, 2**63 - 1, -(2**63)]
 WORDS = ["", "NHWC", "NCHW", "SAME", "VALID", "EXPLICIT", "a", "T", "body", "MIRROR_PAD", "/", "NDHWC", "é", "add:z:0"]
 TYPES = range(0, 25)
-MESSAGES = {"graph": graph_pb2.GraphDef, "meta": meta_graph_pb2.MetaGraphDef, "saved_model": saved_model_pb2.SavedModel}
+MESSAGES = {
+    "graph": graph_pb2.GraphDef,
+    "meta": meta_graph_pb2.MetaGraphDef,
+    "saved_model": saved_model_pb2.SavedModel,
+    "onnx": onnx_ml_pb2.ModelProto,
+}
+# What has nodes of TensorFlow is mostly changed there.
+SHARE_OF_FIELDS = {"graph": 0.2, "meta": 0.4, "saved_model": 0.4, "onnx": 1}
 
 
 def mutated(kind, data, rng, is_text=False, most=3):
-    """The bytes of a message with some changes of a graph in it, most often one, and what was changed."""
+    """The bytes of a message with some changes, most often one, of a graph in it or of any field, and what was changed."""
     message = MESSAGES[kind]()
     text_format.Parse(data.decode(), message) if is_text else message.ParseFromString(data)
+    changes = [change(kind, message, rng) for _ in range(rng.choice([1, 1, 1, *range(1, most + 1)]))]
+    data = text_format.MessageToString(message).encode() if is_text else message.SerializePartialToString()
+    return data, ", ".join(changes)
+
+
+def change(kind, message, rng):
+    if rng.random() < SHARE_OF_FIELDS[kind] or (kind == "saved_model" and not message.meta_graphs):
+        return fields.mutated(message, rng)
     graph = {
         "graph": lambda: message,
         "meta": lambda: message.graph_def,
         "saved_model": lambda: rng.choice(message.meta_graphs).graph_def,
     }[kind]()
-    changes = [mutate_graph(graph, rng) for _ in range(rng.choice([1, 1, 1, *range(1, most + 1)]))]
-    data = text_format.MessageToString(message).encode() if is_text else message.SerializeToString()
-    return data, ", ".join(changes)
+    return mutate_graph(graph, rng)
 
 
 def mutate_graph(graph, rng):

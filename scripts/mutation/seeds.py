@@ -1,11 +1,14 @@
 """The files that are changed: small models of every format, from the fixtures of the tests."""
 import gzip
-import io
 import json
 import pathlib
 import subprocess
-import tarfile
 import zipfile
+
+from google.protobuf import text_format
+
+from . import archives
+from .messages import MESSAGES
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 FIXTURES = ROOT / "tests/fixtures"
@@ -17,12 +20,11 @@ OP_CASES = ["control_flow", "edges", "found", "loops", "ops", "patterns", "runti
 class Seed:
     """Files by their paths, the path that commands are given, and the commands: lists of words with IN and OUT.
 
-    `guarded` are the files whose checksums have to notice a change of what is read, and `messages` the kinds of those that
-    are messages: see messages.py."""
+    `guarded` are the files whose checksums have to notice a change of what is read."""
 
-    def __init__(self, format, name, files, input, commands, guarded=(), messages=(), case=None):
+    def __init__(self, format, name, files, input, commands, guarded=(), case=None):
         self.format, self.name, self.files, self.input, self.commands = format, name, files, input, commands
-        self.guarded, self.messages, self.case = set(guarded), dict(messages), case
+        self.guarded, self.case = set(guarded), case
 
 
 def read(folder):
@@ -33,31 +35,13 @@ def only(files, *begins):
     return {name: data for name, data in files.items() if name.startswith(begins)}
 
 
-def tar(files):
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as archive:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
-    # Two blocks of zeros are the end. Python fills up ten kilobytes.
-    blocks = sum(1 + -(-len(data) // 512) for data in files.values())
-    return stream.getvalue()[: 512 * (blocks + 2)]
-
-
-def zipped(files):
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            archive.writestr(zipfile.ZipInfo(name, (2020, 1, 1, 0, 0, 0)), data, zipfile.ZIP_DEFLATED)
-    return stream.getvalue()
-
-
 CONVERT = ["convert", "IN", "OUT.onnx"]
 EXTRACT = ["extract", "IN", "OUT.npz"]
 INSPECT = ["inspect", "IN"]
-READ = [EXTRACT, EXTRACT, ["extract", "IN", "OUT.safetensors"], INSPECT, ["inspect", "IN", "--json"]]
-BUILD = [CONVERT, CONVERT, CONVERT + ["--float16"], INSPECT, ["graph", "IN", "OUT.pb", "--frozen"], ["graph", "IN", "OUT.pbtxt"]]
+READ = [EXTRACT, EXTRACT + ["--layout", "onnx"], ["extract", "IN", "OUT.safetensors"], INSPECT, ["inspect", "IN", "--json"]]
+OPTIONS = ["--float16", "--verify", "--keep-going", "--fold-batch-norm"]
+BUILD = [CONVERT, CONVERT, *(CONVERT + [option] for option in OPTIONS), INSPECT]
+BUILD += [["graph", "IN", "OUT.pb", "--frozen"], ["graph", "IN", "OUT.pbtxt"], ["graph", "IN", "OUT.meta"]]
 
 
 def checkpoints():
@@ -76,13 +60,15 @@ def graphs_with_weights():
     for name in ("containers", "cudnn_gru", "cudnn_lstm", "partitioned"):
         files = only(read(GRAPHS / name), "model.ckpt")
         weights = [file for file in files if not file.endswith(".meta")]
-        yield Seed("meta", name, files, "model.ckpt", BUILD, weights, {"model.ckpt.meta": "meta"})
+        yield Seed("meta", name, files, "model.ckpt", BUILD, weights)
         if name == "containers":
             yield Seed("v2", name, only(files, *weights), "model.ckpt", READ, weights)
+            objects = read(GRAPHS / "keras/checkpoint")
+            yield Seed("v2", "objects", objects, "model.ckpt", READ, objects)
             for format, archive, data in (
-                ("tar.gz", "model.tar.gz", gzip.compress(tar(files), mtime=0)),
-                ("tar", "model.tar", tar(files)),
-                ("zip", "model.zip", zipped(files)),
+                ("tar.gz", "model.tar.gz", gzip.compress(archives.tar(files.items()), mtime=0)),
+                ("tar", "model.tar", archives.tar(files.items())),
+                ("zip", "model.zip", archives.zipped(files.items())),
             ):
                 yield Seed(format, name, {archive: data}, archive, BUILD + READ, [archive] if format != "tar" else [])
     for folder in (GRAPHS / "containers/saved_model", GRAPHS / "containers/hub_module", GRAPHS / "keras/saved_model", GRAPHS / "keras/spelled_softmax"):
@@ -90,21 +76,25 @@ def graphs_with_weights():
         weights = [file for file in files if file.startswith("variables/")]
         name = "/".join(folder.parts[-2:])
         in_model = {f"model/{file}": data for file, data in files.items()}
-        messages = {"model/saved_model.pb": "saved_model"}
-        yield Seed("saved_model", name, in_model, "model", BUILD, [f"model/{file}" for file in weights], messages)
+        yield Seed("saved_model", name, in_model, "model", BUILD, [f"model/{file}" for file in weights])
+
+
+    saved = MESSAGES["saved_model"].FromString((GRAPHS / "containers/saved_model/saved_model.pb").read_bytes())
+    files = {f"model/{name}": data for name, data in read(GRAPHS / "containers/saved_model").items() if name != "saved_model.pb"}
+    files["model/saved_model.pbtxt"] = text_format.MessageToString(saved).encode()
+    yield Seed("saved_model", "text", files, "model", BUILD, [file for file in files if "/variables/" in file])
 
 
 def graphs():
     for file in ("containers/frozen.pb", "inputs/retrained.pb", "batch_statistics/frozen.pb", "inputs/behind_a_loop.pb"):
-        yield Seed("frozen", file, {"graph.pb": (GRAPHS / file).read_bytes()}, "graph.pb", BUILD + READ, (), {"graph.pb": "graph"})
+        yield Seed("frozen", file, {"graph.pb": (GRAPHS / file).read_bytes()}, "graph.pb", BUILD + READ)
     text = (GRAPHS / "containers/frozen.pbtxt").read_bytes()
-    yield Seed("pbtxt", "frozen", {"graph.pbtxt": text}, "graph.pbtxt", BUILD, (), {"graph.pbtxt": "graph"})
+    yield Seed("pbtxt", "frozen", {"graph.pbtxt": text}, "graph.pbtxt", BUILD)
     frozen = gzip.compress((GRAPHS / "containers/frozen.pb").read_bytes(), mtime=0)
     yield Seed("gz", "frozen", {"graph.pb.gz": frozen}, "graph.pb.gz", BUILD, ["graph.pb.gz"])
     for folder in sorted((FIXTURES / "tfjs").iterdir()):
         files = {f"model/{name}": data for name, data in read(folder).items() if not name.endswith(".npy")}
-        messages = {name: "graph" for name in files if name.endswith(".pb")}
-        yield Seed("tfjs", folder.name, files, "model", [CONVERT, CONVERT, INSPECT], (), messages)
+        yield Seed("tfjs", folder.name, files, "model", [CONVERT, CONVERT, INSPECT])
 
 
 def op_cases():
@@ -119,7 +109,7 @@ def op_cases():
                 case["feeds"] = {tensor: archive.read(f"{name}/i{index}.npy") for index, tensor in enumerate(case["inputs"])}
                 command = CONVERT + ["--opset", str(max(18, case.get("opset", 18))), "--outputs", ",".join(case["outputs"])]
                 command += ["--inputs", ",".join(case["inputs"])] if case["inputs"] else []
-                yield Seed("ops", f"{archive_name}/{name}", {"graph.pb": graph}, "graph.pb", [command], (), {"graph.pb": "graph"}, case)
+                yield Seed("ops", f"{archive_name}/{name}", {"graph.pb": graph}, "graph.pb", [command, command, command + ["--verify"]], case=case)
 
 
 def made(binary, folder):
@@ -127,21 +117,28 @@ def made(binary, folder):
     model, arrays = folder / "model.onnx", folder / "arrays.npz"
     subprocess.run([binary, "convert", "-q", GRAPHS / "containers/frozen.pb", model], check=True)
     subprocess.run([binary, "extract", "-q", GRAPHS / "containers/model.ckpt", arrays], check=True)
+    subprocess.run([binary, "convert", "-q", "--external-data", GRAPHS / "containers/frozen.pb", folder / "external.onnx"], check=True)
+    external = {path.name: path.read_bytes() for path in folder.glob("external.onnx*")}
     verify = ["verify", "IN", "--against", "IN"]
     inputs = {"model.onnx": model.read_bytes(), "input.npy": (GRAPHS / "containers/input.npy").read_bytes()}
     expected = {**inputs, "expected.npy": (GRAPHS / "containers/logits.npy").read_bytes()}
     yield Seed("onnx", "frozen", {"model.onnx": inputs["model.onnx"]}, "model.onnx", [verify, INSPECT, EXTRACT])
+    yield Seed("onnx", "external", external, "external.onnx", [verify, INSPECT, EXTRACT])
     yield Seed("npz", "arrays", {"arrays.npz": arrays.read_bytes()}, "arrays.npz", READ, ["arrays.npz"])
     comparison = ["verify", "IN", "--inputs", "HERE/input.npy", "--expected", "HERE/expected.npy"]
     yield Seed("npy", "input", expected, "model.onnx", [comparison])
+    feeds = {"model.onnx": inputs["model.onnx"], "feeds.npz": archives.zipped([("input.npy", inputs["input.npy"])])}
+    yield Seed("npz", "feeds", feeds, "model.onnx", [["verify", "IN", "--inputs", "HERE/feeds.npz", "--against", "IN"]])
 
 
 def described():
-    for name in ("plain_cnn", "residual_net", "blocks", "combined", "every_layer"):
-        for file in (FIXTURES / "networks" / name).glob("*.toml"):
-            yield Seed("toml", name, {file.name: file.read_bytes()}, file.name, [["networks", "IN"], ["networks", "IN", "--json"]])
+    weights = only(read(FIXTURES / "checkpoints/partitioned_v2"), "model.ckpt")
+    for file in sorted((ROOT / "examples/networks").glob("*.toml")):
+        files = {**weights, "network.toml": file.read_bytes()}
+        commands = [["networks", "HERE/network.toml"], ["networks", "HERE/network.toml", "--json"]]
+        commands += [command + ["--network", "HERE/network.toml"] for command in (CONVERT, INSPECT)]
+        yield Seed("toml", file.stem, files, "model.ckpt", commands)
     with zipfile.ZipFile(FIXTURES / "detectors/cases.zip") as archive:
-        weights = only(read(FIXTURES / "checkpoints/partitioned_v2"), "model.ckpt")
         for name in sorted(file for file in archive.namelist() if file.endswith("pipeline.config"))[:6]:
             files = {**weights, "pipeline.config": archive.read(name)}
             command = CONVERT + ["--network", "faster_rcnn" if b"faster_rcnn" in files["pipeline.config"] else "ssd"]

@@ -43,11 +43,12 @@ pub(super) fn evaluate(
         call(graph, node, function, inputs, leaves)
     };
     let first = || inputs.first().ok_or_else(|| node.error("it has no inputs"));
+    let arguments = inputs.get(1..).unwrap_or_default();
     match node.op.as_str() {
         "PartitionedCall" | "StatefulPartitionedCall" => call(graph, node, node.function("f")?, inputs),
         "If" | "StatelessIf" => {
             let branch = if is_true(first()?) { "then_branch" } else { "else_branch" };
-            call(graph, node, node.function(branch)?, &inputs[1..])
+            call(graph, node, node.function(branch)?, arguments)
         }
         "Case" | "StatelessCase" => {
             let Some(Attr::Functions(branches)) = node.attrs.get("branches") else {
@@ -56,7 +57,7 @@ pub(super) fn evaluate(
             let index = first()?.integer().and_then(|index| usize::try_from(index).ok());
             // An index out of range selects the last branch.
             let branch = index.and_then(|index| branches.get(index)).or(branches.last());
-            call(graph, node, branch.ok_or_else(|| node.error("it has no branches"))?, &inputs[1..])
+            call(graph, node, branch.ok_or_else(|| node.error("it has no branches"))?, arguments)
         }
         _ => {
             let (condition, body) = (node.function("cond")?, node.function("body")?);

@@ -3,6 +3,8 @@
 //!
 //! Sources: the ops' pages in TensorFlow's API documentation, and their kernels in `tensorflow/core/kernels`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 mod control;
 mod run;
 

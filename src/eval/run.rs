@@ -100,7 +100,8 @@ pub fn run_past(
     let outputs = moved.tensors(outputs);
     let mut readers = graph.reader_counts();
     for tensor in &outputs {
-        *readers.entry(*tensor).or_default() += 1;
+        let count = readers.entry(*tensor).or_default();
+        *count = count.saturating_add(1);
     }
     let mut values: HashMap<TensorRef, Value<'_>> = HashMap::new();
     for (done, (id, node)) in graph.nodes().enumerate() {
@@ -128,7 +129,9 @@ pub fn run_past(
                 let refused = Refused { graph: &graph, node: id, error, inputs, read };
                 let mut values = vec![Value::Lost; node.outputs.len()];
                 for (tensor, value) in refused.read.iter().zip(substitute(&refused)?.into_iter().flatten()) {
-                    values[tensor.port] = Value::Tensor(Arc::new(value));
+                    if let Some(lost) = values.get_mut(tensor.port) {
+                        *lost = Value::Tensor(Arc::new(value));
+                    }
                 }
                 values
             }
@@ -215,7 +218,7 @@ fn taken<'a>(
     node: &Node,
 ) -> Result<Value<'a>> {
     let left = readers.get_mut(input).map_or(0, |count| {
-        *count -= 1;
+        *count = count.saturating_sub(1);
         *count
     });
     let value = if left == 0 { values.remove(input) } else { values.get(input).cloned() };
@@ -303,14 +306,15 @@ fn computed<'a>(
 ///
 /// Source: `SwitchOp` and `SwitchNOp` in `tensorflow/core/kernels/control_flow_ops.cc`.
 fn switched<'a>(graph: &Graph, node: &Node, inputs: Vec<Value<'a>>) -> Result<Vec<Value<'a>>> {
-    let [data, decider] = <[Value<'a>; 2]>::try_from(inputs)
-        .map_err(|inputs| node.error(format!("it has {} inputs instead of 2", inputs.len())))?;
+    let (Ok([data, decider]), &[_, source]) = (<[Value<'a>; 2]>::try_from(inputs), &node.inputs[..]) else {
+        return Err(node.error(format!("it has {} inputs instead of 2", node.inputs.len())));
+    };
     let decider = match decider {
         Value::Tensor(tensor) => tensor,
-        Value::Constant(constant) => Arc::new(read(graph.node(node.inputs[1].node), constant)?),
+        Value::Constant(constant) => Arc::new(read(graph.node(source.node), constant)?),
         Value::Dead | Value::Lost => return Ok(vec![Value::Dead; node.outputs.len()]),
     };
-    let last = node.outputs.len() - 1;
+    let last = node.outputs.len().checked_sub(1).ok_or_else(|| node.error("it has no outputs"))?;
     let number = decider.numbers().into_iter().next();
     let number = number.filter(|_| decider.shape().is_empty());
     let taken = match number.ok_or_else(|| node.error("its condition is not a scalar"))? {

@@ -3,6 +3,8 @@
 //!
 //! Source: <https://onnx.ai/onnx/repo-docs/IR.html>.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use hashbrown::{HashMap, HashSet};
 
 use super::elements::constant;
@@ -166,6 +168,11 @@ fn check_shape(value: &ValueInfoProto) -> Result<()> {
 }
 
 /// A node whose inputs depend on its own outputs, if there is one. A node reads what the graphs inside of it read, too.
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "indices are those of the nodes, and counts are those of their inputs"
+)]
 fn in_a_circle(graph: &GraphProto) -> Option<&NodeProto> {
     let outputs = graph
         .node

@@ -1,5 +1,7 @@
 //! Reads ONNX models from files. Weights stay in the mapped file, or in the files beside it.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
@@ -204,7 +206,7 @@ impl ExternalData<'_> {
             });
             (0, opened)
         });
-        *count += 1;
+        *count = count.saturating_add(1);
         let bytes = file.clone()?;
         let end = length.map_or(Some(bytes.len()), |length| offset.checked_add(length));
         match end.filter(|&end| end <= bytes.len() && offset <= end) {

@@ -146,7 +146,7 @@ impl Constant {
 
     fn is_permuted(&self) -> bool {
         // Moving axes of length 1 leaves the order of the elements as it is.
-        !self.perm.iter().filter(|&&axis| self.view[axis] != 1).is_sorted()
+        !self.perm.iter().filter(|&&axis| self.view.get(axis) != Some(&1)).is_sorted()
     }
 
     /// The tensor with its axes permuted: axis `i` of the result is axis `perm[i]` of this tensor.
@@ -160,7 +160,7 @@ impl Constant {
             let problem = format!("its shape is {:?}, and {perm:?} does not name each axis once", self.shape);
             return Err(Error::new("constant", problem));
         }
-        let shape: Vec<usize> = perm.iter().map(|&axis| self.shape[axis]).collect();
+        let shape = in_order(&self.shape, perm);
         if let Some(levels) = &self.levels {
             let levels = Some(levels.permuted(perm, &shape));
             return Ok(Self { levels, ..Self { levels: None, ..self.clone() }.permuted(perm)? });
@@ -176,9 +176,8 @@ impl Constant {
                 ..same.clone()
             });
         }
-        let permuted_view: Vec<usize> = self.perm.iter().map(|&axis| self.view[axis]).collect();
-        if self.scaling.is_none() && permuted_view == self.shape {
-            let perm = perm.iter().map(|&axis| self.perm[axis]).collect();
+        if self.scaling.is_none() && in_order(&self.view, &self.perm) == self.shape {
+            let perm = in_order(&self.perm, perm);
             return Ok(Self { perm, shape, ..self.clone() });
         }
         // One recipe cannot permute, reshape or scale, and permute again: the inner recipe becomes the source.
@@ -358,7 +357,7 @@ impl Constant {
         let mut order = Self::from_i64(self.view.clone(), &indices);
         order.perm.clone_from(&self.perm);
         let order = order.to_i64s()?.unwrap_or_default();
-        Ok(order.into_iter().map(|index| strings[index as usize].clone()).collect())
+        Ok(order.into_iter().filter_map(|index| strings.get(index as usize).cloned()).collect())
     }
 
     /// The elements of a small int32 or int64 tensor, such as a shape or an axis; `None` for other types.
@@ -408,6 +407,11 @@ impl ElementSource for Derived {
     fn release(&self) {
         self.0.release();
     }
+}
+
+/// What belongs to the axes of a tensor, in the order of `axes`, which are some of them.
+fn in_order(of: &[usize], axes: &[usize]) -> Vec<usize> {
+    axes.iter().filter_map(|&axis| of.get(axis).copied()).collect()
 }
 
 #[cfg(test)]

@@ -66,7 +66,7 @@ const TABLE: [(DType, DataType, &str, usize); 24] = [
 impl DType {
     /// The type with this number in TensorFlow's protos. `_ref` types (number + 100) count as their base type.
     pub fn from_proto(number: i32) -> Option<Self> {
-        let number = if number > 100 { number - 100 } else { number };
+        let number = if number > 100 { number.saturating_sub(100) } else { number };
         TABLE.iter().find(|row| row.1 as i32 == number && number > 0).map(|row| row.0)
     }
 

@@ -68,6 +68,11 @@ pub struct Buffer(Vec<u8>);
 /// Bytes of a cache line.
 const CACHE_LINE: usize = 64;
 
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "the buffer is made as long as what is filled, and only that is read"
+)]
 impl Buffer {
     /// The first `length` bytes, to be filled. Their content is unspecified.
     pub fn bytes_mut(&mut self, length: usize) -> &mut [u8] {
@@ -93,6 +98,11 @@ impl Buffer {
 /// Bytes that a thread reads at once.
 const CHUNK_BYTES: usize = 1 << 18;
 
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "`check_length` has counted the bytes of all elements, and a block has some of them"
+)]
 impl Elements<'_> {
     /// Bytes of an element in the result.
     fn written_size(&self) -> usize {

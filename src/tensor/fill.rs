@@ -25,7 +25,7 @@ impl Fill {
 
     /// Bytes of all elements.
     pub(super) fn len(&self) -> usize {
-        self.element.len() * self.count
+        self.element.len().saturating_mul(self.count)
     }
 
     /// Whether all elements are the same, in whatever order they are.
@@ -35,11 +35,11 @@ impl Fill {
 
     /// Fills `out` with the elements from this index on.
     pub(super) fn fill_from(&self, start: usize, out: &mut [u8]) {
-        let listed = self.first.get(start * self.element.len()..).unwrap_or_default();
-        let (listed, repeated) = (&listed[..listed.len().min(out.len())], out);
-        let (head, tail) = repeated.split_at_mut(listed.len());
-        head.copy_from_slice(listed);
-        tail.chunks_mut(self.element.len()).for_each(|out| out.copy_from_slice(&self.element));
+        let size = self.element.len();
+        let listed = self.first.get(start.saturating_mul(size)..).unwrap_or_default();
+        let (head, tail) = out.split_at_mut(listed.len().min(out.len()));
+        head.iter_mut().zip(listed).for_each(|(out, &byte)| *out = byte);
+        tail.chunks_mut(size).for_each(|out| out.copy_from_slice(&self.element));
     }
 
     /// Fills `out` with the elements of a block of their permutation, row by row.
@@ -48,8 +48,8 @@ impl Fill {
         let indices =
             block.rows.clone().flat_map(|row| block.columns.clone().map(move |column| (row, column)));
         for ((row, column), out) in indices.zip(out.chunks_mut(size)) {
-            let at = order.source_index(row, column) * size;
-            out.copy_from_slice(self.first.get(at..at + size).unwrap_or(&self.element));
+            let listed = self.first.chunks_exact(size).nth(order.source_index(row, column));
+            out.copy_from_slice(listed.unwrap_or(&self.element));
         }
     }
 }

@@ -19,7 +19,7 @@ impl Constant {
         if rest.iter().any(|part| part.dtype() != dtype || part.shape().get(1..) != Some(&tail[..])) {
             return None;
         }
-        let length = parts.iter().map(|part| part.shape()[0]).sum();
+        let length = parts.iter().try_fold(0usize, |sum, part| sum.checked_add(*part.shape().first()?))?;
         Some(Self::new(dtype, [&[length], &tail[..]].concat(), Arc::new(Joined(parts))))
     }
 }

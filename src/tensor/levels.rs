@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Constant, DType, Inline};
+use super::{Constant, DType, Inline, element_count};
 
 /// The levels that numbers of one range are rounded to, as `tf.quantization.fake_quant_with_min_max_vars` does. The range is
 /// moved so that zero is one of its levels.
@@ -84,8 +84,9 @@ impl Quantization {
         let run = match levels.len() {
             1 => usize::MAX,
             count => {
-                assert_eq!(count, shape[axis], "levels for each index of the axis");
-                shape[axis + 1..].iter().product::<usize>().max(1)
+                let (length, run) = length_and_run(shape, axis).expect("an axis of the tensor");
+                assert_eq!(count, length, "levels for each index of the axis");
+                run
             }
         };
         Self { levels, axis, run }
@@ -104,15 +105,21 @@ impl Quantization {
         if count == 1 {
             return Some(self.clone());
         }
-        let behind = |axis: usize| shape[axis + 1..].iter().product::<usize>().max(1);
-        let is_axis = |&axis: &usize| behind(axis) == self.run && shape[axis].is_multiple_of(count);
-        let axis = (0..shape.len()).find(is_axis)?;
-        let levels: Vec<Levels> = self.levels.iter().copied().cycle().take(shape[axis]).collect();
+        let (axis, length) = (0..shape.len()).find_map(|axis| {
+            let (length, run) = length_and_run(shape, axis)?;
+            (run == self.run && length.is_multiple_of(count)).then_some((axis, length))
+        })?;
+        let levels: Vec<Levels> = self.levels.iter().copied().cycle().take(length).collect();
         Some(Self::new(levels.into(), shape, axis))
     }
 
     /// Rounds consecutive little-endian float32 elements, the first of which has the index `first` in the tensor: to the numbers
     /// of their levels, or to the integers that stand for them.
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "a tensor with elements has levels for them"
+    )]
     pub(super) fn apply(&self, first: usize, bytes: &mut [u8], as_integers: bool) {
         let (elements, _) = bytes.as_chunks_mut::<4>();
         for (index, element) in (first..).zip(elements) {
@@ -124,7 +131,18 @@ impl Quantization {
     }
 }
 
+/// The length of an axis, and the number of consecutive elements with the same index on it.
+fn length_and_run(shape: &[usize], axis: usize) -> Option<(usize, usize)> {
+    let (length, behind) = shape.get(axis..)?.split_first()?;
+    Some((*length, element_count(behind)?.max(1)))
+}
+
 /// Writes the integers from 0 to 255 that float32 elements hold to the beginning of `bytes`, and returns their number.
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "each element is inside of `bytes`, before and after"
+)]
 pub(super) fn to_bytes(bytes: &mut [u8]) -> usize {
     let count = bytes.len() / 4;
     for index in 0..count {

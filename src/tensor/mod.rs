@@ -3,6 +3,8 @@
 //! Weights are never held in memory. A [`Constant`] records where its bytes are and how to transform them. The writer
 //! reads them when it reaches their position in the file.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 mod constant;
 mod dtype;
 mod element_source;

@@ -4,6 +4,12 @@
 //! filter, say) is an outer axis of the result. Therefore [`SIDE`] rows of the result are filled at once. This uses every
 //! cache line of the input completely, and the filled rows stay in the second-level cache.
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "indices and offsets are those of the elements of a tensor whose bytes `check_length` has counted"
+)]
+
 use std::ops::Range;
 
 use super::element_count;

@@ -11,6 +11,11 @@ const LARGEST: f32 = f16::MAX.to_f32_const();
 
 /// Rounds little-endian float32 elements to the nearest float16. Writes them to the first half of `bytes`, and returns this
 /// half. Finite numbers outside the range of float16 become its largest or smallest number.
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "each run of elements is inside of `bytes`, before and after"
+)]
 pub(super) fn round_to_float16(bytes: &mut [u8]) -> &[u8] {
     let mut wide = [0.0_f32; RUN];
     let mut narrow = [f16::ZERO; RUN];

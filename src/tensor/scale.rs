@@ -21,6 +21,11 @@ impl Scaling {
     }
 
     /// Multiplies consecutive little-endian elements. The first of them has the index `first` in the tensor.
+    #[expect(
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects,
+        reason = "a tensor with elements has factors for them"
+    )]
     pub fn apply(&self, first: usize, bytes: &mut [u8]) {
         let (mut elements, _) = bytes.as_chunks_mut::<4>();
         let mut index = first;

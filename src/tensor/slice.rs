@@ -13,6 +13,11 @@ pub(super) struct Slice {
     pub lengths: Vec<usize>,
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "`Constant::slice` checks that the slice is inside, and without elements it is not read"
+)]
 impl ElementSource for Slice {
     fn bytes(&self) -> Result<Cow<'_, [u8]>> {
         let bytes = self.whole.bytes()?;
@@ -22,6 +27,9 @@ impl ElementSource for Slice {
             .dtype()
             .size()
             .ok_or_else(|| Error::new("tensor", "its elements have no fixed size"))?;
+        if self.lengths.contains(&0) {
+            return Ok(Cow::Owned(vec![]));
+        }
         // The last axes that the slice includes as a whole are contiguous runs of bytes.
         let whole = (0..shape.len()).rev().take_while(|&axis| self.lengths[axis] == shape[axis]).count();
         let cut = shape.len() - whole;
@@ -54,6 +62,7 @@ impl ElementSource for Slice {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tensor::DType;
 
     #[test]
     fn slices_of_any_axes_are_read() {
@@ -65,5 +74,12 @@ mod tests {
         assert_eq!(slice(&[0, 1, 0], &[2, 1, 4]), [4, 5, 6, 7, 16, 17, 18, 19]);
         assert_eq!(slice(&[0, 1, 2], &[2, 2, 1]), [6, 10, 18, 22]);
         assert!(whole.slice(&[0, 2, 0], &[2, 2, 4]).is_none());
+    }
+
+    #[test]
+    fn a_slice_without_elements_has_axes_of_any_length() {
+        let whole = Constant::empty(DType::Float32, vec![0, 1 << 62]);
+        let half = whole.slice(&[0, 0], &[0, 1 << 61]).unwrap();
+        assert!(half.bytes().unwrap().is_empty());
     }
 }

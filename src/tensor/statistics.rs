@@ -52,7 +52,7 @@ impl Statistics {
 
     /// The number of finite elements.
     pub fn finite(&self) -> u64 {
-        self.count - self.nan - self.inf
+        self.count.saturating_sub(self.nan).saturating_sub(self.inf)
     }
 
     /// The share of elements that are zero.
@@ -76,6 +76,7 @@ struct Sums {
     negative: u64,
 }
 
+#[expect(clippy::arithmetic_side_effects, reason = "a tensor has fewer elements than a `u64` counts")]
 impl Sums {
     const NONE: Self = Self {
         finite: 0,

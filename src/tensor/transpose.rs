@@ -1,5 +1,11 @@
 //! Transposes squares of elements, if possible with vector instructions: the innermost loop of [`super::permute`].
 
+#![expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "an assertion checks that all elements are inside of the slices"
+)]
+
 /// The side of a square: 16 elements of 4 bytes are one cache line.
 pub const SIDE: usize = 16;
 

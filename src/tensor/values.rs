@@ -175,7 +175,8 @@ impl Tensor {
     #[must_use]
     pub fn channels_second(&self) -> Self {
         let rank = self.shape().len();
-        self.permuted(&(0..1).chain(rank.max(2) - 1..rank).chain(1..rank.max(1) - 1).collect::<Vec<_>>())
+        let last = rank.saturating_sub(1);
+        self.permuted(&(0..1).chain(last.max(1)..rank).chain(1..last).collect::<Vec<_>>())
     }
 
     /// The tensor with its axes permuted: axis `i` of the result is axis `axes[i]` of this tensor. Unchanged if it has another

@@ -32,6 +32,10 @@ struct Variable {
     next: usize,
 }
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "indices are those of nodes and frames, and each list has all of the nodes or all of the frames"
+)]
 impl Loops {
     /// Puts a `While` in place of a frame.
     pub(super) fn call(&mut self, frame: &Frame) -> Result<()> {
@@ -230,7 +234,7 @@ impl Loops {
             }
         }
         for &index in inside.iter().chain(&self.enters[frame.index]) {
-            if self.frames[index] == Some(frame.index) || is_enter(&self.node(index)?.op) {
+            if self.frame_of(index) == Some(frame.index) || is_enter(&self.node(index)?.op) {
                 self.nodes[index] = None;
             }
         }

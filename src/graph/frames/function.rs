@@ -31,7 +31,7 @@ impl Arguments {
 
     pub fn add_variable(&mut self, merge: usize, position: usize) {
         self.by_output.insert((merge, 0), position);
-        self.variables = self.variables.max(position + 1);
+        self.variables = self.variables.max(position.saturating_add(1));
     }
 
     pub fn add_switch(&mut self, switch: usize, variable: usize) {
@@ -44,7 +44,7 @@ impl Arguments {
     }
 
     fn capture(&mut self, output: Output) -> usize {
-        let next = self.variables + self.outside.len();
+        let next = self.variables.saturating_add(self.outside.len());
         let argument = *self.by_output.entry(output).or_insert(next);
         if argument == next {
             self.outside.push(output);
@@ -58,7 +58,7 @@ impl Arguments {
 
     /// The tensors outside of the loop for the arguments after the variables.
     pub fn outside(&self, loops: &Loops) -> Result<Vec<Output>> {
-        let read = |&(index, port): &Output| match is_enter(&loops.node(index)?.op) && !loops.is_source[index]
+        let read = |&(index, port): &Output| match is_enter(&loops.node(index)?.op) && !loops.is_source(index)
         {
             true => {
                 loops.inputs(index)?.first().copied().ok_or_else(|| error_of(loops, index, "it has no input"))
@@ -100,9 +100,9 @@ impl Arguments {
             ret.extend((self.variables..types.len()).map(|index| self.name(index)));
         }
         let result_name = |index: usize| format!("result_{index}");
-        let bool_type = DType::Bool.to_proto() as i32;
-        let outputs = (0..ret.len())
-            .map(|index| argument(result_name(index), if is_condition { bool_type } else { types[index] }));
+        let result_types = if is_condition { &[DType::Bool.to_proto() as i32] } else { types };
+        let outputs =
+            result_types.iter().enumerate().map(|(index, &dtype)| argument(result_name(index), dtype));
         let signature = OpDef {
             name: name.to_owned(),
             input_arg: inputs.collect(),
@@ -169,7 +169,7 @@ impl<'a> FunctionBuilder<'a> {
             return Ok(Some(argument));
         }
         let node = self.loops.node(index)?;
-        if self.loops.frames[index] == Some(self.frame.index) {
+        if self.loops.frame_of(index) == Some(self.frame.index) {
             let carries_variable = is_switch(&node.op) && self.arguments.by_output.contains_key(&(index, 1));
             let ends_iteration = is_next_iteration(&node.op) || is_exit(&node.op) || node.op == "LoopCond";
             if carries_variable || ends_iteration {
@@ -177,7 +177,7 @@ impl<'a> FunctionBuilder<'a> {
             }
             return Ok(None);
         }
-        if node.op == "Const" && !self.loops.is_source[index] {
+        if node.op == "Const" && !self.loops.is_source(index) {
             return Ok(None);
         }
         Ok(Some(self.arguments.capture((index, port))))
@@ -203,10 +203,10 @@ impl<'a> FunctionBuilder<'a> {
         };
         for argument in definition.outputs() {
             let count = definition.count(argument, node).unwrap_or(usize::MAX);
-            if port < count {
-                return Ok(format!("{}:{}:{port}", node.name, argument.name));
+            match port.checked_sub(count) {
+                Some(later) => port = later,
+                None => return Ok(format!("{}:{}:{port}", node.name, argument.name)),
             }
-            port -= count;
         }
         Err(error(node, format!("it has no output {}", output.1)))
     }
@@ -214,7 +214,7 @@ impl<'a> FunctionBuilder<'a> {
     /// The `Switch` outputs in this frame whose branches only control edges assign a node to.
     fn pivots(&self, index: usize) -> Vec<Output> {
         let pivots = self.loops.pivots.get(&index).into_iter().flatten().copied();
-        pivots.filter(|&(switch, _)| self.loops.frames[switch] == Some(self.frame.index)).collect()
+        pivots.filter(|&(switch, _)| self.loops.frame_of(switch) == Some(self.frame.index)).collect()
     }
 
     /// The number of a node's outputs.

@@ -9,6 +9,8 @@
 //! Sources: `WhileContext` in `tensorflow/python/ops/control_flow_ops.py`; the ops in
 //! `tensorflow/core/ops/control_flow_ops.cc`.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 mod frame;
 mod function;
 mod old_arrays;
@@ -94,6 +96,10 @@ struct Loops {
 /// The most rounds until it is known which frame is in which.
 const MAX_DEPTH: usize = 64;
 
+#[expect(
+    clippy::indexing_slicing,
+    reason = "indices are those of nodes and frames, and each list has all of the nodes or all of the frames"
+)]
 impl Loops {
     fn new(definition: &GraphDef, part: &Part) -> Result<Self> {
         let nodes = tensor_arrays::as_lists(&definition.node);
@@ -137,9 +143,19 @@ impl Loops {
         self.nodes.get(index).and_then(Option::as_ref).ok_or_else(gone)
     }
 
+    /// Whether a node is imported without what it reads.
+    fn is_source(&self, index: usize) -> bool {
+        self.is_source[index]
+    }
+
+    /// The frame that a node runs in.
+    fn frame_of(&self, index: usize) -> Option<usize> {
+        self.frames[index]
+    }
+
     /// The tensors that a node reads: the indices of their nodes, and their ports.
     fn inputs(&self, index: usize) -> Result<Vec<Output>> {
-        if self.is_source[index] {
+        if self.is_source(index) {
             return Ok(vec![]);
         }
         let node = self.node(index)?;
@@ -185,8 +201,8 @@ impl Loops {
             self.frames = self.assign(&all, &enters)?;
             let mut is_settled = true;
             for &(index, inner) in &enters {
-                let outer = self.frames[index];
-                let depth = outer.map_or(0, |outer| all[outer].depth + 1);
+                let outer = self.frame_of(index);
+                let depth = outer.map_or(0, |outer| all[outer].depth.saturating_add(1));
                 if outer == Some(inner) || depth > MAX_DEPTH {
                     return Err(error(self.node(index)?, "its frame is inside of itself"));
                 }
@@ -198,7 +214,7 @@ impl Loops {
             if is_settled {
                 self.inside = vec![vec![]; all.len()];
                 for index in 0..self.nodes.len() {
-                    if let Some(frame) = self.frames[index] {
+                    if let Some(frame) = self.frame_of(index) {
                         self.inside[frame].push(index);
                     }
                 }
@@ -237,7 +253,7 @@ impl Loops {
     /// The nodes that decide which frame a node runs in. What the next iteration passes back says nothing.
     fn frame_inputs(&self, index: usize) -> Result<Vec<usize>> {
         let inputs = self.inputs(index)?;
-        if inputs.is_empty() && !self.is_source[index] {
+        if inputs.is_empty() && !self.is_source(index) {
             return self.controls(index);
         }
         let mut read = vec![];
@@ -257,7 +273,7 @@ impl Loops {
         all: &[Frame],
         entered: &HashMap<usize, usize>,
     ) -> Result<Option<usize>> {
-        if let Some(&frame) = entered.get(&index).filter(|_| !self.is_source[index]) {
+        if let Some(&frame) = entered.get(&index).filter(|_| !self.is_source(index)) {
             return Ok(Some(frame));
         }
         let own = found[index].flatten();
@@ -268,7 +284,8 @@ impl Loops {
         for root in &part.roots {
             let Some(&index) = self.indices.get(root) else { continue };
             let node = self.node(index)?;
-            if let Some(frame) = self.frames[index].filter(|_| !is_exit(&node.op) && !self.is_source[index]) {
+            if let Some(frame) = self.frame_of(index).filter(|_| !is_exit(&node.op) && !self.is_source(index))
+            {
                 let problem = format!(
                     "it is inside of the loop {}, and has another value in each iteration",
                     frames[frame].name

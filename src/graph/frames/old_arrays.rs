@@ -76,7 +76,7 @@ impl<'a> Old<'a> {
         let mut node = node;
         for _ in 0..=self.nodes.len() {
             let (name, _) = data_inputs(node).next()?;
-            node = &self.nodes[*self.by_name.get(name)?];
+            (_, node) = self.find(name)?;
             if is_old_array(node) {
                 return Some(&node.name);
             }
@@ -87,16 +87,21 @@ impl<'a> Old<'a> {
         None
     }
 
+    fn find(&self, name: &str) -> Option<(usize, &'a NodeDef)> {
+        let &index = self.by_name.get(name)?;
+        Some((index, self.nodes.get(index)?))
+    }
+
     /// Where the flow that a node reads last begins: the inputs that are constants.
     fn first_flows(&self, reader: usize) -> Vec<Edge> {
-        let last = data_inputs(&self.nodes[reader]).count().saturating_sub(1);
+        let inputs = |node: usize| self.nodes.get(node).into_iter().flat_map(data_inputs);
+        let last = inputs(reader).count().saturating_sub(1);
         let mut found = vec![];
         let mut seen: HashSet<Edge> = HashSet::new();
         let mut open = vec![(reader, last)];
         while let Some(edge) = open.pop() {
-            let source = data_inputs(&self.nodes[edge.0]).nth(edge.1);
-            let Some(&index) = source.and_then(|(name, _)| self.by_name.get(name)) else { continue };
-            let node = &self.nodes[index];
+            let source = inputs(edge.0).nth(edge.1);
+            let Some((index, node)) = source.and_then(|(name, _)| self.find(name)) else { continue };
             if node.op == "Const" {
                 found.push(edge);
             } else if is_forward(node) {

@@ -36,7 +36,7 @@ struct Counted<R> {
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.reader.read(buffer)?;
-        self.count.set(self.count.get() + count as u64);
+        self.count.set(self.count.get().saturating_add(count as u64));
         Ok(count)
     }
 }
@@ -49,7 +49,7 @@ impl<R: Read> Decompressed<R> {
     }
 
     fn check(&mut self, count: usize) -> io::Result<()> {
-        self.unpacked += count as u64;
+        self.unpacked = self.unpacked.saturating_add(count as u64);
         let read = match &self.state {
             State::Member(decoder) => decoder.get_ref().get_ref().count.get(),
             _ => return Ok(()),

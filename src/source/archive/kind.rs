@@ -42,7 +42,7 @@ impl Kind {
             Some(Self::Zip)
         } else {
             let (offset, magic) = TAR_MAGIC;
-            head.get(offset..offset + magic.len()).is_some_and(|found| found == magic).then_some(Self::Tar)
+            head.get(offset..).is_some_and(|found| found.starts_with(magic)).then_some(Self::Tar)
         }
     }
 }

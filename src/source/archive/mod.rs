@@ -3,6 +3,8 @@
 //! Archives come from the internet. What can belong to a model is unpacked into a private folder, and nothing else; members with a path
 //! outside of this folder are refused. A checkpoint in an uncompressed tar archive is read in place.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
+
 mod growth;
 mod gzip;
 mod kind;
@@ -136,7 +138,7 @@ impl Place<'_> {
 fn tar<R: Input>(mut unpacking: Unpacking<'_>, input: R, place: Option<&Place<'_>>) -> Result<(Unpacked, R)> {
     let mut members = Members::of(input);
     while let Some(member) = members.next().map_err(|error| unpacking.damaged(&error))? {
-        let size = member.range.end - member.range.start;
+        let size = member.range.end.saturating_sub(member.range.start);
         match &member.kind {
             MemberKind::Other => {}
             MemberKind::Link(to, is_hard) => unpacking.link(&member.name, to, *is_hard),

@@ -70,7 +70,7 @@ pub(super) fn is_of_checkpoint_or_graph(target: &Path) -> bool {
 /// the one before. If the block is compressed, its length and that of the first literal come first.
 fn begins_like_table(head: &[u8]) -> bool {
     const LENGTHS: usize = 8;
-    let head = &head[..head.len().min(LENGTHS + 2)];
+    let head = head.get(..LENGTHS + 2).unwrap_or(head);
     head.windows(2).any(|pair| pair == [0, 0]) && head.iter().any(|&byte| byte != 0)
 }
 

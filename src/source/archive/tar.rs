@@ -58,7 +58,7 @@ pub(super) trait Input: Read {
 impl Input for &[u8] {
     fn skip(&mut self, bytes: u64) -> io::Result<u64> {
         let count = usize::try_from(bytes).unwrap_or(usize::MAX).min(self.len());
-        *self = &self[count..];
+        *self = self.get(count..).unwrap_or_default();
         Ok(count as u64)
     }
 }
@@ -154,24 +154,18 @@ impl<R: Input> Members<R> {
     }
 
     /// Reads the header at the next block; `None` at the end of the archive, which is a block of zeros.
-    fn header(&mut self) -> io::Result<Option<Box<[u8; BLOCK]>>> {
-        let skipped = self.next - self.position;
+    fn header(&mut self) -> io::Result<Option<[u8; BLOCK]>> {
+        let skipped = self.next.saturating_sub(self.position);
         if self.input.skip(skipped)? < skipped {
             return Err(damaged("its end is missing"));
         }
-        self.position = self.next;
-        let mut header = Box::new([0; BLOCK]);
-        let mut filled = 0;
-        while filled < BLOCK {
-            match self.input.read(&mut header[filled..]) {
-                Ok(0) if filled == 0 => return Ok(None),
-                Ok(0) => return Err(damaged("its end is missing")),
-                Ok(count) => filled += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+        let mut block = Vec::with_capacity(BLOCK);
+        (&mut self.input).take(BLOCK as u64).read_to_end(&mut block)?;
+        if block.is_empty() {
+            return Ok(None);
         }
-        self.position += BLOCK as u64;
+        let header = <[u8; BLOCK]>::try_from(block).map_err(|_| damaged("its end is missing"))?;
+        self.position = self.next.saturating_add(BLOCK as u64);
         if header.iter().all(|&byte| byte == 0) {
             return Ok(None);
         }
@@ -212,10 +206,10 @@ impl<R: Input> Members<R> {
 /// The contents of the current member.
 impl<R: Read> Read for Members<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.end - self.position).unwrap_or(usize::MAX).min(buffer.len());
-        let count = self.input.read(&mut buffer[..left])?;
-        self.position += count as u64;
-        if count == 0 && left > 0 {
+        let left = self.end.saturating_sub(self.position);
+        let count = (&mut self.input).take(left).read(buffer)?;
+        self.position = self.position.saturating_add(count as u64);
+        if count == 0 && left > 0 && !buffer.is_empty() {
             return Err(damaged("its end is missing"));
         }
         Ok(count)
@@ -245,7 +239,7 @@ impl Extended {
 /// The records of a pax header: `LENGTH KEY=VALUE` and a line break, where the length is that of all of it.
 fn records_of(mut text: &[u8]) -> impl Iterator<Item = Result<(&[u8], &[u8]), Damage>> {
     std::iter::from_fn(move || {
-        if text.is_empty() || text[0] == 0 {
+        if text.first().is_none_or(|&byte| byte == 0) {
             return None;
         }
         let record = record_at(&mut text);
@@ -257,12 +251,16 @@ fn records_of(mut text: &[u8]) -> impl Iterator<Item = Result<(&[u8], &[u8]), Da
 }
 
 fn record_at<'t>(text: &mut &'t [u8]) -> Option<(&'t [u8], &'t [u8])> {
-    let space = text.iter().position(|&byte| byte == b' ')?;
-    let length: usize = str::from_utf8(&text[..space]).ok()?.parse().ok()?;
-    let record = text.get(space + 1..length)?.strip_suffix(b"\n")?;
-    *text = &text[length..];
-    let equals = record.iter().position(|&byte| byte == b'=')?;
-    Some((&record[..equals], &record[equals + 1..]))
+    let (length, _) = split_once(text, b' ')?;
+    let (record, rest) = text.split_at_checked(str::from_utf8(length).ok()?.parse().ok()?)?;
+    *text = rest;
+    let (_, pair) = split_once(record.strip_suffix(b"\n")?, b' ')?;
+    split_once(pair, b'=')
+}
+
+fn split_once(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+    let mut parts = text.splitn(2, |&byte| byte == separator);
+    Some((parts.next()?, parts.next()?))
 }
 
 fn name_in(header: &[u8; BLOCK]) -> Vec<u8> {
@@ -276,7 +274,7 @@ fn name_in(header: &[u8; BLOCK]) -> Vec<u8> {
 }
 
 fn until_zero(bytes: &[u8]) -> &[u8] {
-    &bytes[..bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len())]
+    bytes.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
 /// A number: octal digits, or for large ones the bytes themselves after a first bit that is set.
@@ -296,10 +294,10 @@ fn number(bytes: &[u8]) -> Option<u64> {
 /// Whether the checksum is right: the sum of all bytes, where its own are spaces. Old programs added signed bytes.
 fn has_checksum(header: &[u8; BLOCK]) -> bool {
     let Some(expected) = number(&header[field::CHECKSUM]) else { return false };
-    let spaces = u64::from(b' ') * field::CHECKSUM.len() as u64;
-    let bytes = || header[..field::CHECKSUM.start].iter().chain(&header[field::CHECKSUM.end..]);
-    let unsigned = spaces + bytes().map(|&byte| u64::from(byte)).sum::<u64>();
-    let signed = || spaces.cast_signed() + bytes().map(|&byte| i64::from(byte.cast_signed())).sum::<i64>();
+    let mut bytes = *header;
+    bytes[field::CHECKSUM].fill(b' ');
+    let unsigned: u64 = bytes.iter().map(|&byte| u64::from(byte)).sum();
+    let signed = || bytes.iter().map(|&byte| i64::from(byte.cast_signed())).sum::<i64>();
     expected == unsigned || i64::try_from(expected) == Ok(signed())
 }
 

@@ -114,17 +114,19 @@ impl<'a> Unpacking<'a> {
         self.check_space(&target, size)?;
         let mut file = self.create(target.clone())?;
         self.chunk.resize(CHUNK_BYTES, 0);
-        let mut written = 0;
+        let mut written = 0u64;
         loop {
             // Not `io::copy`, because a full disk and a damaged archive need different errors.
             match contents.read(&mut self.chunk) {
                 Ok(0) => break,
                 Ok(count) => {
                     interruption::check()?;
-                    written += count as u64;
-                    self.unpacked += count as u64;
+                    written = written.saturating_add(count as u64);
+                    self.unpacked = self.unpacked.saturating_add(count as u64);
                     self.growth.check(0, self.unpacked)?;
-                    file.write_all(&self.chunk[..count]).map_err(|error| self.unwritable(&target, &error))?;
+                    #[expect(clippy::indexing_slicing, reason = "no more is read than there is room for")]
+                    let chunk = &self.chunk[..count];
+                    file.write_all(chunk).map_err(|error| self.unwritable(&target, &error))?;
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.damaged(&error)),
