@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 
@@ -17,6 +18,9 @@ thread_local! {
     /// The interruption of the work on this thread. It is not an argument of all functions between the one that starts the work
     /// and the loops that can stop.
     static CURRENT: RefCell<Interruption> = RefCell::default();
+
+    /// When the work on this thread has to be done, and the error if it is not.
+    static DEADLINE: RefCell<Option<(Instant, Error)>> = const { RefCell::new(None) };
 }
 
 impl Interruption {
@@ -55,12 +59,26 @@ impl Interruption {
     }
 }
 
-/// Ends the work on this thread with an error if it was interrupted.
+/// Runs work that ends with the error `late` if it is not done within this time.
+pub fn run_within<T>(time: Duration, late: Error, work: impl FnOnce() -> T) -> T {
+    // What is later than time can tell is never.
+    let deadline = Instant::now().checked_add(time).map(|end| (end, late));
+    let before = DEADLINE.replace(deadline);
+    let result = work();
+    DEADLINE.replace(before);
+    result
+}
+
+/// Ends the work on this thread with an error if it was interrupted, or is late.
 ///
 /// # Errors
-/// If it was.
+/// If it was or is.
 pub fn check() -> Result<()> {
-    Interruption::current().check()
+    Interruption::current().check()?;
+    DEADLINE.with_borrow(|deadline| match deadline {
+        Some((end, late)) if Instant::now() > *end => Err(late.clone()),
+        _ => Ok(()),
+    })
 }
 
 #[cfg(test)]
@@ -75,6 +93,19 @@ mod tests {
         assert!(one.run(check).is_err());
         assert!(one.run(|| other.run(check)).is_ok(), "the innermost counts");
         assert!(one.run(|| std::thread::spawn(check).join().unwrap()).is_ok(), "threads take it along");
+        assert!(check().is_ok());
+    }
+
+    #[test]
+    fn late_work_is_stopped() {
+        let late = Error::new("graph", "it takes too long");
+        let run = |time| run_within(time, late.clone(), check);
+        assert_eq!(run(Duration::MAX), Ok(()));
+        let slow = || {
+            std::thread::sleep(Duration::from_millis(1));
+            check()
+        };
+        assert_eq!(run_within(Duration::ZERO, late.clone(), slow), Err(late));
         assert!(check().is_ok());
     }
 }

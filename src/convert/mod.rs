@@ -24,6 +24,7 @@ mod moving_statistics;
 mod network;
 mod note;
 mod options;
+mod origin;
 mod partly;
 mod placeholders;
 mod probabilities;
@@ -45,6 +46,7 @@ pub use input_shape::InputShape;
 pub use network::{NetworkOrigin, recognize_checkpoint, recognize_variables, unused, variables};
 pub use note::{Note, NoteKind, Severity};
 pub use options::{ConvertOptions, FrozenPlaceholder, NewNames};
+pub use origin::Origin;
 pub use partly::{Evaluated, Layer};
 pub use probabilities::Probabilities;
 pub use provenance::{Provenance, SourceFile};
@@ -134,53 +136,6 @@ pub struct Timing {
     pub rewriting: f64,
     /// From TensorFlow's ops to ONNX's.
     pub lowering: f64,
-}
-
-/// Where a graph comes from.
-#[derive(Debug)]
-pub enum Origin {
-    /// It was rebuilt from the variables of a checkpoint.
-    Network(Box<NetworkOrigin>),
-    /// It came with the model.
-    Graph(GraphOrigin),
-}
-
-impl Origin {
-    /// Where the epsilons of the batch norms come from.
-    pub fn epsilon_source(&self) -> String {
-        match self {
-            Self::Network(network) => network.recognition.epsilon_source(),
-            Self::Graph(_) => THE_GRAPH.to_owned(),
-        }
-    }
-
-    /// The part that does not use the remaining trained variables, for a warning.
-    fn user_of_variables(&self) -> &str {
-        match self {
-            Self::Network(network) => &network.recognition.network.name,
-            Self::Graph(_) => "what the outputs are computed from",
-        }
-    }
-
-    /// The error, with advice for variables that do not fit.
-    fn advised(&self, error: Error, source: &Source, options: &ConvertOptions) -> Error {
-        if let (Self::Network(origin), Some(_)) = (self, &options.network) {
-            let as_itself = recognize_checkpoint(source, &ConvertOptions::default());
-            let name = as_itself.map(|recognition| recognition.network.name.clone());
-            if let Some(name) = name.ok().filter(|name| *name != origin.recognition.network.name) {
-                return error
-                    .advice(format!("its variables are those of {name}: leave out {}", Setting::Network));
-            }
-        }
-        match self {
-            Self::Network(_) => error.advice(format!(
-                "give the size of the images that it was trained on with {}, and arguments of its function with {}",
-                Setting::ImageSize,
-                Setting::NetworkOption
-            )),
-            Self::Graph(_) => error.advice("give the checkpoint that belongs to the graph"),
-        }
-    }
 }
 
 /// Converts a model: its own graph, or else the network that its variables are recognized as.

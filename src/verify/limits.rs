@@ -2,7 +2,10 @@
 
 use std::num::NonZeroU64;
 use std::str::FromStr;
+use std::time::Duration;
 
+use crate::error::Error;
+use crate::interruption;
 use crate::setting::{Setting, SettingValue};
 
 /// What any model may use, however small it is.
@@ -90,6 +93,16 @@ impl Limits {
     pub(super) fn seconds(&self, model: u64, inputs: u64) -> u64 {
         let default = || BASE_SECONDS + model.saturating_add(inputs) / BYTES_PER_SECOND;
         self.seconds.map_or_else(default, NonZeroU64::get)
+    }
+
+    /// Compares a model of this size with the graph that it was converted from. Evaluating that is slower than a runtime: all in
+    /// all, it may take ten times as long as the model.
+    pub fn compared<T>(&self, model: u64, compare: impl FnOnce() -> T) -> T {
+        let allowed = self.seconds(model, 0);
+        let seconds = allowed.saturating_mul(10);
+        let late = Error::new("TensorFlow graph", format!("it was not evaluated within {seconds} s"))
+            .advice(format!("give it longer with {}", self.longer(allowed)));
+        interruption::run_within(Duration::from_secs(seconds), late, compare)
     }
 
     /// How many bytes it may allocate: at most what the machine has, if the user does not say more.

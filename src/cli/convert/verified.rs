@@ -189,8 +189,9 @@ impl VerificationArgs {
             .map_err(|error| error.with_path_replaced(&staged.path, output))?;
         let default = if conversion.float16.is_some() { FLOAT16_TOLERANCE } else { TOLERANCE };
         let tolerance = self.tolerance.unwrap_or(default);
-        let verification = self
-            .compare(source, conversion, &staged.path, tolerance)
+        let limits = Limits::of(Setting::VerifyLimit, &self.verify_limit);
+        let verification = limits
+            .compared(written.bytes, || self.compare((source, conversion), &staged.path, tolerance, &limits))
             .map_err(|error| error.with_path_replaced(&staged.path, output))?;
         let differences: Vec<Difference> = verification.differences().cloned().collect();
         verdict(output, &differences, tolerance).map_err(|error| {
@@ -205,17 +206,18 @@ impl VerificationArgs {
 
     fn compare(
         &self,
-        source: &Source,
-        conversion: &Conversion,
+        (source, conversion): (&Source, &Conversion),
         path: &Path,
         tolerance: f64,
+        limits: &Limits,
     ) -> Result<Verification> {
-        let limits = Limits::of(Setting::VerifyLimit, &self.verify_limit);
         // If it cannot be run or evaluated, the model may still be right.
         let unverified = |error: &Error| Ok(Verification::unverified(tolerance, error));
-        let model = match Executable::load_within(path, &limits) {
+        let model = match Executable::load_within(path, limits) {
             Ok(model) => model,
-            Err(error) => return self.compare_before((source, conversion), path, tolerance, &error),
+            Err(error) => {
+                return self.compare_before((source, conversion), (path, limits), tolerance, &error);
+            }
         };
         let declared = match model.inputs() {
             Ok(inputs) => inputs,
@@ -244,14 +246,14 @@ impl VerificationArgs {
                     is_contradiction(&error) && conversion.evaluate(source, &inputs, &|_, _| ()).is_ok();
                 return match is_wrong {
                     true => Err(error),
-                    false => self.compare_before((source, conversion), path, tolerance, &error),
+                    false => self.compare_before((source, conversion), (path, limits), tolerance, &error),
                 };
             }
         };
         // From here on, the weights are read from the source.
         drop(model);
         let mut execute =
-            |model: &onnx::Model, inputs: &[Named]| executable(model, path, &limits)?.run(inputs);
+            |model: &onnx::Model, inputs: &[Named]| executable(model, path, limits)?.run(inputs);
         let evaluated = match conversion.evaluate_past(source, &inputs, &departs, &mut execute) {
             Ok(evaluated) => evaluated,
             Err(error) => return unverified(&error),
@@ -273,7 +275,7 @@ impl VerificationArgs {
     fn compare_before(
         &self,
         (source, conversion): (&Source, &Conversion),
-        path: &Path,
+        (path, limits): (&Path, &Limits),
         tolerance: f64,
         error: &Error,
     ) -> Result<Verification> {
@@ -286,9 +288,8 @@ impl VerificationArgs {
                 Some(names.iter().filter_map(array).collect::<Vec<Named>>())
             }
         };
-        let limits = Limits::of(Setting::VerifyLimit, &self.verify_limit);
         let mut probe = |model: &onnx::Model, given: Option<&[Named]>| {
-            let model = executable(model, path, &limits)?;
+            let model = executable(model, path, limits)?;
             let declared = model.inputs()?;
             let inputs = match given {
                 None => InputSource::Random(RandomInputs::default()).arrays(&declared)?,

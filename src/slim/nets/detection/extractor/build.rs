@@ -1,15 +1,12 @@
-//! The feature extractor of an SSD detector: a classifier, and feature maps made from its end points.
-//!
-//! Source: `research/object_detection/models/ssd_*_feature_extractor.py`.
+//! Builds the classifier of each extractor, and its feature maps.
 
 use std::sync::Arc;
 
-use super::feature_maps::{bottom_up, multi_resolution, pooling_pyramid, top_down};
-use super::fields::Message;
-use super::hyperparams::Hyperparams;
-use super::mobiledet;
-use super::mobiledet_rows as rows;
-use crate::error::{Error, Result};
+use super::super::feature_maps::{bottom_up, multi_resolution, pooling_pyramid, top_down};
+use super::super::{mobiledet, mobiledet_rows as rows};
+use super::kind::Kind;
+use super::{Extractor, Pyramid};
+use crate::error::Error;
 use crate::graph::TensorRef;
 use crate::slim::arg_scope::SAME;
 use crate::slim::nets::mobilenet::{Definition, conv, mobilenet_base, training_scope};
@@ -17,212 +14,13 @@ use crate::slim::nets::{
     LibraryNetwork, inception_v2, inception_v3, mobilenet_v1, mobilenet_v2, mobilenet_v3, resnet, resnet_v1,
 };
 use crate::slim::options::scaled_depth;
-use crate::slim::{Arg::Stride, Layer, NetworkBuilder, Options, Value, Variables, holds_prefix};
-
-/// The fields of `SsdFeatureExtractor`.
-#[derive(Debug, Clone)]
-pub struct Extractor {
-    kind: Kind,
-    pub depth_multiplier: f64,
-    pub min_depth: usize,
-    pub use_explicit_padding: bool,
-    pub use_depthwise: bool,
-    pad_to_multiple: usize,
-    hyperparams: Hyperparams,
-    overrides_base: bool,
-    num_layers: usize,
-    pyramid: Pyramid,
-}
-
-/// The fields of `FeaturePyramidNetworks`.
-#[derive(Debug, Clone, Copy)]
-struct Pyramid {
-    min_level: usize,
-    max_level: usize,
-    depth: usize,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    MobilenetV1,
-    EmbeddedMobilenetV1,
-    MobilenetV1Fpn,
-    MobilenetV1Ppn,
-    MobilenetV2,
-    MobilenetV2Fpn,
-    MobilenetV3Large,
-    MobilenetV3Small,
-    MobilenetEdgeTpu,
-    MobileDetCpu,
-    MobileDetDsp,
-    MobileDetEdgeTpu,
-    MobileDetGpu,
-    InceptionV2,
-    InceptionV3,
-    ResnetFpn(Resnet),
-    ResnetPpn(Resnet),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Resnet {
-    Of50,
-    Of101,
-    Of152,
-}
-
-impl Resnet {
-    fn network(self) -> (&'static LibraryNetwork, [usize; 4]) {
-        match self {
-            Self::Of50 => (&resnet_v1::RESNET_V1_50, [3, 4, 6, 3]),
-            Self::Of101 => (&resnet_v1::RESNET_V1_101, [3, 4, 23, 3]),
-            Self::Of152 => (&resnet_v1::RESNET_V1_152, [3, 8, 36, 3]),
-        }
-    }
-}
-
-/// The values of `type`, with the scope of the classifier.
-const KINDS: &[(&str, &str, Kind)] = &[
-    ("ssd_mobilenet_v1", "MobilenetV1", Kind::MobilenetV1),
-    ("ssd_mobilenet_v1_fpn", "MobilenetV1", Kind::MobilenetV1Fpn),
-    ("ssd_mobilenet_v1_ppn", "MobilenetV1", Kind::MobilenetV1Ppn),
-    ("embedded_ssd_mobilenet_v1", "MobilenetV1", Kind::EmbeddedMobilenetV1),
-    ("ssd_mobilenet_v2", "MobilenetV2", Kind::MobilenetV2),
-    ("ssd_mobilenet_v2_fpn", "MobilenetV2", Kind::MobilenetV2Fpn),
-    ("ssd_mobilenet_v3_large", "MobilenetV3", Kind::MobilenetV3Large),
-    ("ssd_mobilenet_v3_small", "MobilenetV3", Kind::MobilenetV3Small),
-    ("ssd_mobilenet_edgetpu", "MobilenetEdgeTPU", Kind::MobilenetEdgeTpu),
-    ("ssd_mobiledet_cpu", "MobileDetCPU", Kind::MobileDetCpu),
-    ("ssd_mobiledet_dsp", "MobileDetDSP", Kind::MobileDetDsp),
-    ("ssd_mobiledet_edgetpu", "MobileDetEdgeTPU", Kind::MobileDetEdgeTpu),
-    ("ssd_mobiledet_gpu", "MobileDetGPU", Kind::MobileDetGpu),
-    ("ssd_inception_v2", "InceptionV2", Kind::InceptionV2),
-    ("ssd_inception_v3", "InceptionV3", Kind::InceptionV3),
-    ("ssd_resnet50_v1_fpn", "resnet_v1_50", Kind::ResnetFpn(Resnet::Of50)),
-    ("ssd_resnet101_v1_fpn", "resnet_v1_101", Kind::ResnetFpn(Resnet::Of101)),
-    ("ssd_resnet152_v1_fpn", "resnet_v1_152", Kind::ResnetFpn(Resnet::Of152)),
-    ("ssd_resnet50_v1_ppn", "resnet_v1_50", Kind::ResnetPpn(Resnet::Of50)),
-    ("ssd_resnet101_v1_ppn", "resnet_v1_101", Kind::ResnetPpn(Resnet::Of101)),
-    ("ssd_resnet152_v1_ppn", "resnet_v1_152", Kind::ResnetPpn(Resnet::Of152)),
-];
-
-/// The values of `type`.
-pub const NAMES: [&str; KINDS.len()] = {
-    let mut names = [""; KINDS.len()];
-    let mut index = 0;
-    while index < KINDS.len() {
-        names[index] = KINDS[index].0;
-        index += 1;
-    }
-    names
-};
-
-/// The extractor that has these variables, as far as they tell extractors of the same classifier apart.
-pub fn recognized(variables: &Variables) -> Option<&'static str> {
-    let has = |scope: &str| holds_prefix(variables, &format!("FeatureExtractor/{scope}"));
-    let has_map = |kind: Kind, scope: &str| match kind {
-        Kind::MobilenetV1Fpn | Kind::MobilenetV2Fpn | Kind::ResnetFpn(_) => has(&format!("{scope}/fpn/")),
-        Kind::ResnetPpn(_) => has(&format!("{scope}/Base_Conv2d_")),
-        Kind::MobilenetV1 => has(&format!("{scope}/Conv2d_13_pointwise_2_Conv2d_5_3x3")),
-        Kind::EmbeddedMobilenetV1 => has(&format!("{scope}/Conv2d_13_pointwise_2_Conv2d_4_2x2")),
-        Kind::MobilenetV1Ppn => {
-            !has(&format!("{scope}/fpn/")) && !has(&format!("{scope}/Conv2d_13_pointwise_2_"))
-        }
-        Kind::MobilenetV2 => has(&format!("{scope}/layer_19_2_")),
-        Kind::MobilenetV3Large => has(&format!("{scope}/layer_17_2_")),
-        Kind::MobilenetV3Small => has(&format!("{scope}/layer_13_2_")),
-        _ => true,
-    };
-    let fits = |(_, scope, kind): &&(&str, &str, Kind)| has(&format!("{scope}/")) && has_map(*kind, scope);
-    KINDS.iter().find(fits).map(|(name, ..)| *name)
-}
+use crate::slim::{Arg::Stride, Layer, NetworkBuilder, Options, Value};
 
 impl Extractor {
-    pub fn read(message: &Message<'_>) -> Result<Self> {
-        message.has_only(&[
-            "type",
-            "depth_multiplier",
-            "min_depth",
-            "conv_hyperparams",
-            "override_base_feature_extractor_hyperparams",
-            "pad_to_multiple",
-            "use_explicit_padding",
-            "use_depthwise",
-            "fpn",
-            "num_layers",
-            // The input of the model is the preprocessed image.
-            "replace_preprocessor_with_placeholder",
-        ])?;
-        let name = message.word("type", "")?;
-        let kind = KINDS.iter().find(|(known, ..)| *known == name).map(|(_, _, kind)| *kind);
-        let Some(kind) = kind else {
-            let known: Vec<&str> = KINDS.iter().map(|(known, ..)| *known).collect();
-            let problem = format!("\"{name}\" is not one of the extractors that are converted");
-            return Err(message.wrong("type", problem).advice(format!("they are {}", known.join(", "))));
-        };
-        let fpn = message.message("fpn");
-        fpn.has_only(&["min_level", "max_level", "additional_layer_depth"])?;
-        if message.has("fpn") && !kind.is_pyramid() {
-            return Err(message.wrong("fpn", format!("{name} has no feature pyramid")));
-        }
-        if message.has("num_layers") && !kind.has_num_layers() {
-            return Err(message.wrong("num_layers", format!("{name} does not take it")));
-        }
-        let extractor = Self {
-            kind,
-            depth_multiplier: message.number("depth_multiplier", 1.0)?,
-            min_depth: message.count("min_depth", 16)?,
-            use_explicit_padding: message.flag("use_explicit_padding", false)?,
-            use_depthwise: message.flag("use_depthwise", false)?,
-            pad_to_multiple: message.count("pad_to_multiple", 1)?.max(1),
-            hyperparams: Hyperparams::read(&message.message("conv_hyperparams"))?,
-            overrides_base: message.flag("override_base_feature_extractor_hyperparams", false)?,
-            num_layers: message.count("num_layers", 6)?,
-            pyramid: Pyramid {
-                min_level: fpn.count("min_level", 3)?,
-                max_level: fpn.count("max_level", 7)?,
-                depth: fpn.count("additional_layer_depth", 256)?,
-            },
-        };
-        extractor.check(message)?;
-        Ok(extractor)
-    }
-
-    /// Refuses what the original refuses.
-    fn check(&self, message: &Message<'_>) -> Result<()> {
-        let Pyramid { min_level, max_level, .. } = self.pyramid;
-        if self.kind.is_pyramid() && !(2..=5).contains(&min_level) || max_level < min_level {
-            return Err(message.wrong("fpn", "its levels are not 2 or more, the least one at most 5"));
-        }
-        if matches!(self.kind, Kind::InceptionV2 | Kind::InceptionV3) && !self.overrides_base {
-            let name = "override_base_feature_extractor_hyperparams";
-            return Err(message.wrong(name, "this extractor needs it to be true"));
-        }
-        let pads = !matches!(
-            self.kind,
-            Kind::ResnetFpn(_)
-                | Kind::MobileDetCpu
-                | Kind::MobileDetDsp
-                | Kind::MobileDetEdgeTpu
-                | Kind::MobileDetGpu
-        );
-        if self.use_explicit_padding && !pads {
-            return Err(message.wrong("use_explicit_padding", "this extractor does not support it"));
-        }
-        if matches!(self.kind, Kind::ResnetPpn(_)) && self.depth_multiplier != 1.0 {
-            return Err(message.wrong("depth_multiplier", "this extractor does not support it"));
-        }
-        Ok(())
-    }
-
-    /// The name of the scope of the classifier.
-    fn scope(&self) -> &'static str {
-        KINDS.iter().find(|(.., kind)| *kind == self.kind).map_or("", |(_, scope, _)| scope)
-    }
-
     /// Builds the feature maps of the images.
     pub fn build(&self, slim: &mut NetworkBuilder<'_>, images: TensorRef) -> Vec<TensorRef> {
         let images = self.padded(slim, images);
-        slim.variable_scope(self.scope(), |slim| match self.kind {
+        slim.variable_scope(self.kind.scope(), |slim| match self.kind {
             Kind::MobilenetV1 => {
                 let layers = ["Conv2d_11_pointwise", "Conv2d_13_pointwise"];
                 self.mobilenet_v1(slim, images, &mobilenet_v1::SEPARABLE);
@@ -463,15 +261,4 @@ fn for_detection(definition: Definition, halved: std::ops::Range<usize>) -> Defi
     };
     let ops = definition.ops.iter().take(halved.end).enumerate().map(row).collect();
     Definition { ops, ..definition }
-}
-
-impl Kind {
-    fn is_pyramid(self) -> bool {
-        matches!(self, Self::MobilenetV1Fpn | Self::MobilenetV2Fpn | Self::ResnetFpn(_))
-    }
-
-    /// Whether the original takes `num_layers`.
-    fn has_num_layers(self) -> bool {
-        matches!(self, Self::MobilenetV1 | Self::MobilenetV2 | Self::InceptionV2 | Self::InceptionV3)
-    }
 }
