@@ -183,6 +183,24 @@ fn crops_and_transforms_whose_tables_exceed_the_limit_are_refused() {
 }
 
 #[test]
+fn transforms_of_the_same_size_share_their_tables() {
+    let types = attribute("Treal", "type: DT_FLOAT") + &attribute("Tcomplex", "type: DT_COMPLEX64");
+    let to_real = attribute("T", "type: DT_COMPLEX64") + &attribute("Tout", "type: DT_FLOAT");
+    let mut text = constant("length", "DT_INT32", &[1], "int_val: 1024");
+    for index in 0..60 {
+        let [x, frequencies, y] = ["x", "frequencies", "y"].map(|name| format!("{name}{index}"));
+        text += &placeholder(&x, "DT_FLOAT", &[2, 1024]);
+        text += &node("node", &frequencies, "RFFT", &[&x, "length"], &types);
+        text += &node("node", &y, "ComplexAbs", &[&frequencies], &to_real);
+    }
+    let (_folder, graph, model) = graph(&text);
+    convert(&graph, &model, &[]);
+    let tables = 2 * 1024 * 513 * 4;
+    let bytes = fs::metadata(model).unwrap().len();
+    assert!((tables..tables + 200_000).contains(&bytes), "{bytes}");
+}
+
+#[test]
 fn a_constant_of_one_repeated_element_is_written() {
     let text = placeholder("x", "DT_FLOAT", &[1_000_000])
         + &constant("c", "DT_FLOAT", &[1_000_000], "float_val: 3 float_val: 1.5")

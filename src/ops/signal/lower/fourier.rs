@@ -70,10 +70,7 @@ pub fn fft(cx: &mut Lowering<'_>, node: NodeRef<'_>, transform: Transform, axes:
             by_dft(&mut steps, own, signal, &size, (back, dtype, is_single))
         } else {
             let is_cut = size.from != length;
-            if let (Length::Known(period), Length::Known(to)) = (&size.period, &size.to) {
-                steps.cx.charge(node, &[2, *period, *to], dtype)?;
-            }
-            by_matrices(&mut steps, own, signal, &size, (back, is_cut), dtype)
+            by_matrices(&mut steps, own, signal, &size, (back, is_cut), dtype)?
         };
     }
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
@@ -144,8 +141,8 @@ fn by_matrices(
     size: &Size,
     (back, is_cut): (usize, bool),
     dtype: DType,
-) -> Signal {
-    let [cosines, sines] = matrices(steps, transform, size, dtype, &back.to_string());
+) -> Result<Signal> {
+    let [cosines, sines] = matrices(steps, transform, size, dtype)?;
     let product = |steps: &mut Steps<'_, '_, '_>, value: &String, waves: &String| {
         if back == 1 {
             return steps.op("MatMul", &[value, waves]);
@@ -173,14 +170,14 @@ fn by_matrices(
         new_real = steps.op("Sub", &[&new_real, &crossed]);
     }
     if transform == Transform::RealInverse {
-        return Signal { real: new_real, imaginary: None };
+        return Ok(Signal { real: new_real, imaginary: None });
     }
     let mut new_imaginary = product(steps, &real, &sines);
     if let Some(imaginary) = &imaginary {
         let straight = product(steps, imaginary, &cosines);
         new_imaginary = steps.op("Add", &[&new_imaginary, &straight]);
     }
-    Signal { real: new_real, imaginary: Some(new_imaginary) }
+    Ok(Signal { real: new_real, imaginary: Some(new_imaginary) })
 }
 
 /// DFT has the parts along a last axis. ONNX Runtime loses half of the digits of float32 where the length is no power of 2, and so it

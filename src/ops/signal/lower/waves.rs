@@ -2,6 +2,7 @@
 
 use std::f64::consts::PI;
 
+use crate::error::Result;
 use crate::lower::formula::{Formula, Value};
 use crate::lower::steps::Steps;
 use crate::tensor::{Constant, DType};
@@ -38,35 +39,42 @@ pub struct Size {
     pub to: Length,
 }
 
-/// The matrices of cosines and of sines, with a row for each element of the input. The sines have the sign of the transform.
+/// The matrices of cosines and of sines, with a row for each element of the input. The sines have the sign of the transform. Transforms of
+/// the same size share them.
+///
+/// # Errors
+/// If the limit of computed constants is exceeded.
 pub fn matrices(
     steps: &mut Steps<'_, '_, '_>,
     transform: Transform,
     size: &Size,
     dtype: DType,
-    what: &str,
-) -> [String; 2] {
-    match (&size.from, &size.period, &size.to) {
-        (from, Length::Known(period), Length::Known(to)) => {
-            let rows = match from {
-                Length::Known(rows) => *rows,
-                Length::Open(_) if transform == Transform::RealInverse => period / 2 + 1,
-                Length::Open(_) => *period,
-            };
-            let waves = known(transform, [rows, *period, *to]);
-            let shape = vec![rows, *to];
-            let mut named = waves.iter().zip(["cosines", "sines"]).map(|(values, wave)| {
-                let constant = Constant::from_numbers(dtype, shape.clone(), values);
-                steps.cx.initializer(&format!("{}/{wave}_{what}", steps.node.name), constant, &[])
-            });
-            let cosines = named.next().unwrap_or_default();
-            let sines = named.next().unwrap_or_default();
-            let Length::Open(rows) = from else { return [cosines, sines] };
-            let (first, axis) = (steps.ints(&[0]), steps.ints(&[0]));
-            [cosines, sines].map(|waves| steps.op("Slice", &[&waves, &first, rows, &axis]))
-        }
-        _ => open(steps, transform, size, dtype),
-    }
+) -> Result<[String; 2]> {
+    let (from, &Length::Known(period), &Length::Known(to)) = (&size.from, &size.period, &size.to) else {
+        return Ok(open(steps, transform, size, dtype));
+    };
+    let rows = match from {
+        Length::Known(rows) => *rows,
+        Length::Open(_) if transform == Transform::RealInverse => period / 2 + 1,
+        Length::Open(_) => period,
+    };
+    let mut wave = |wave: Wave| {
+        let (name, shape) = (format!("{transform:?}/{wave:?}_{period}"), [rows, to]);
+        let make =
+            || Constant::from_numbers(dtype, shape.to_vec(), &known(transform, wave, [rows, period, to]));
+        steps.cx.shared_initializer(steps.node, &name, (dtype, &shape), make)
+    };
+    let waves = [wave(Wave::Cosines)?, wave(Wave::Sines)?];
+    let Length::Open(rows) = from else { return Ok(waves) };
+    let (first, axis) = (steps.ints(&[0]), steps.ints(&[0]));
+    Ok(waves.map(|waves| steps.op("Slice", &[&waves, &first, rows, &axis])))
+}
+
+/// The two matrices of a transform.
+#[derive(Debug, Clone, Copy)]
+enum Wave {
+    Cosines,
+    Sines,
 }
 
 fn sign(transform: Transform) -> f64 {
@@ -81,19 +89,20 @@ fn weight(transform: Transform, frequency: usize, period: usize) -> f64 {
     }
 }
 
-fn known(transform: Transform, [from, period, to]: [usize; 3]) -> [Vec<f64>; 2] {
+fn known(transform: Transform, wave: Wave, [from, period, to]: [usize; 3]) -> Vec<f64> {
     let scale = if transform.is_inverse() { 1.0 / period as f64 } else { 1.0 };
-    let all = |wave: &dyn Fn(f64) -> f64| {
-        let mut values = Vec::with_capacity(from * to);
-        for row in 0..from {
-            let factor = scale * weight(transform, row, period);
-            // The product is reduced first, so that large ones lose no digits.
-            let angle = |column: usize| 2.0 * PI * ((row * column) % period) as f64 / period as f64;
-            values.extend((0..to).map(|column| factor * wave(angle(column))));
-        }
-        values
-    };
-    [all(&f64::cos), all(&|angle: f64| sign(transform) * angle.sin())]
+    let mut values = Vec::with_capacity(from * to);
+    for row in 0..from {
+        let factor = scale * weight(transform, row, period);
+        // The product is reduced first, so that large ones lose no digits.
+        let angle = |column: usize| 2.0 * PI * ((row * column) % period) as f64 / period as f64;
+        let element = |column: usize| match wave {
+            Wave::Cosines => factor * angle(column).cos(),
+            Wave::Sines => factor * (sign(transform) * angle(column).sin()),
+        };
+        values.extend((0..to).map(element));
+    }
+    values
 }
 
 /// The same, computed when the model runs, in float64.
