@@ -330,9 +330,78 @@ fn a_prelu_of_tfjs_scales_what_is_below_zero() {
     assert_eq!(outputs[0].1, [-1.0, 2.0, 0.0, -0.25]);
 }
 
+/// The numbers of `y` for the numbers -2, -0.5, 0 and 1.5 at `x`.
+fn computed(nodes: &[String], shape: &[i64]) -> Vec<f32> {
+    let (_folder, graph, model) = graph(&[&[placeholder("x", shape)], nodes].concat());
+    convert(&graph, &model, &["--verify"]);
+    let shape: Vec<usize> = shape.iter().map(|&size| size as usize).collect();
+    execute(&model, &shape, vec![-2.0, -0.5, 0.0, 1.5]).remove(0).1
+}
+
+fn is_near(values: &[f32], expected: &[f32]) -> bool {
+    values.len() == expected.len() && values.iter().zip(expected).all(|(a, b)| (a - b).abs() <= 1e-6)
+}
+
+fn strings(values: &[&str]) -> String {
+    let values: String = values.iter().map(|value| format!(" s: \"{value}\"")).collect();
+    format!("list {{{values} }}")
+}
+
+/// What Grappler writes if TensorFlow computes with oneDNN. The expected numbers are those of `tf.nn.gelu`, `tf.nn.silu` and
+/// `x * tf.tanh(tf.math.softplus(x))`.
+#[test]
+fn activations_that_grappler_fuses_compute_what_tensorflow_does() {
+    let weights = [constant("weights", &[1, 1], 1.0), constant("bias", &[1], 0.0)];
+    for (activation, expected) in [
+        ("GeluExact", [-0.045_500_28, -0.154_268_77, 0.0, 1.399_789_3]),
+        ("GeluApproximate", [-0.045_402_23, -0.154_286, 0.0, 1.399_571_5]),
+        ("_MklSwish", [-0.238_405_84, -0.188_770_34, 0.0, 1.226_361_8]),
+        ("_MklFusedMish", [-0.252_501_46, -0.220_743_78, 0.0, 1.403_378_2]),
+    ] {
+        let ops = attribute("fused_ops", &strings(&["BiasAdd", activation]));
+        let fused = node("y", "_FusedMatMul", &["x", "weights", "bias"], &(float() + &ops));
+        let values = computed(&[&weights[..], &[fused]].concat(), &[4, 1]);
+        assert!(is_near(&values, &expected), "{activation}: {values:?}");
+        if activation.starts_with('_') {
+            let values = computed(&[node("y", activation, &["x"], &float())], &[4]);
+            assert!(is_near(&values, &expected), "{activation} alone: {values:?}");
+        }
+    }
+}
+
+#[test]
+fn products_that_grappler_fuses_are_read_as_their_ops() {
+    let fused = |more: &str| {
+        let ops = attribute("fused_ops", &strings(&["BiasAdd", "Relu"]));
+        let strides = attribute("strides", "list { i: 1 i: 1 i: 1 i: 1 i: 1 }");
+        let attributes = float() + &ops + &strides + &attribute("padding", "s: \"VALID\"") + more;
+        [
+            placeholder("x", &[1, 1, 2, 2, 1]),
+            constant("weights", &[1, 1, 1, 1, 1], 2.0),
+            constant("bias", &[1], -1.0),
+            node("y", "_FusedConv3D", &["x", "weights", "bias"], &attributes),
+        ]
+    };
+    // The runtime of the tests has no convolutions of volumes.
+    let (_folder, graph, path) = graph(&fused(""));
+    convert(&graph, &path, &[]);
+    let model = Model::load(&path);
+    assert_eq!((model.nodes("Conv").len(), model.nodes("Relu").len()), (1, 1));
+    let error = refused(&fused(&attribute("padding_list", "list { i: 1 }")), &[]);
+    assert!(error.contains("padding_list is not supported; freeze the graph before"), "{error}");
+    let ops = attribute("fused_ops", &strings(&["Mul", "Add"]));
+    let nodes = [
+        constant("weights", &[1, 1, 1], 2.0),
+        constant("scale", &[], 0.5),
+        constant("added", &[4, 1, 1], 3.0),
+        node("y", "_MklFusedBatchMatMulV2", &["x", "weights", "scale", "added"], &(float() + &ops)),
+    ];
+    assert_eq!(computed(&nodes, &[4, 1, 1]), [1.0, 2.5, 3.0, 4.5]);
+}
+
 #[test]
 fn an_unknown_fusion_is_named() {
-    let ops = attribute("fused_ops", "list { s: \"BiasAdd\" s: \"Mish\" }");
+    let ops = attribute("fused_ops", &strings(&["BiasAdd", "Mish"]));
     let nodes = [
         placeholder("x", &[1, 2]),
         constant("weights", &[2, 2], 1.0),

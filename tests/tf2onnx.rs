@@ -93,6 +93,11 @@ fn names_may_have_shapes() {
     let line =
         "--graphdef frozen.pb --inputs input:0[1,12,10,3] --inputs-as-nchw input:0 --output OUT/model.onnx";
     assert_eq!(model(folder.path(), line).1.inputs()[0].1, "1,3,12,10");
+    // The name of a tensor that TensorFlow makes of a key.
+    let line = "--saved-model saved_model --inputs images:0[1,12,10,3] --inputs-as-nchw images:0 --outputs logits:0 --output OUT/model.onnx";
+    let (_, keyed) = model(folder.path(), line);
+    assert_eq!(keyed.inputs(), [("images:0".to_owned(), "1,3,12,10".to_owned())]);
+    assert_eq!(names(&keyed.outputs()), ["logits:0"]);
     for wrong in ["input:0[1,12", "input:0[a]"] {
         let done = run(folder.path(), &format!("--graphdef frozen.pb --output OUT/m.onnx --inputs {wrong}"));
         assert_eq!(done.status, 1);

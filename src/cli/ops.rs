@@ -105,9 +105,9 @@ fn markdown(entries: &[Entry]) -> String {
          constant or forwards its input. The column `--verify` names the\nops that [`convert --verify`](verify.md) \
          evaluates, with float32, float64, int32, int64, uint8 and booleans. The notes name the inputs that must be \
          known before the model\nruns: constants of the graph, or given with `--freeze`. The model can compute all others.\n\nThe branches of `Switch` and `Merge`, as `tf.cond` and `tf.case` of \
-         TensorFlow 1 build them, become `If`. Nodes that Grappler\nand TF.js fuse (`_FusedConv2D`, `_FusedMatMul`, \
-         `_FusedDepthwiseConv2dNative`, `_FusedBatchNormEx`, `FusedDepthwiseConv2dNative`,\n`Prelu`) are read as the ops that they \
-         stand for. The arithmetic of layer normalization, hard swish, PReLU and Gelu becomes LayerNormalization (from opset 17), \
+         TensorFlow 1 build them, become `If`. Nodes that Grappler\nand TF.js fuse (`_FusedConv2D`, `_FusedConv3D`, \
+         `_FusedMatMul`, `_FusedDepthwiseConv2dNative`, `_FusedBatchNormEx`, `_MklFusedBatchMatMulV2`,\n`_MklSwish`, \
+         `_MklFusedMish`, `FusedDepthwiseConv2dNative`, `Prelu`) are read as the ops that they stand for. The arithmetic of layer normalization, hard swish, PReLU and Gelu becomes LayerNormalization (from opset 17), \
          HardSwish (14),\nPRelu and Gelu (20); that of instance and group normalization of images of known size becomes \
          InstanceNormalization.\n\nONNX has no operators for complex numbers. They become two tensors, and where one is an input or output of the model, a tensor \
          of\nfloat32 or float64 with one more axis, the last, for the real and the imaginary part. Special functions are computed in float64.\n\n\

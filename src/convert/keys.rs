@@ -5,7 +5,7 @@
 use hashbrown::{HashMap, HashSet};
 
 use super::rename::{Aliases, Names};
-use super::signature::Signature;
+use super::signature::{Signature, tensor_of_key};
 use super::{ConvertOptions, Note, NoteKind};
 use crate::onnx::{Model, Node, TensorInfo};
 
@@ -19,8 +19,8 @@ pub(super) fn wanted(signature: Option<&Signature>, options: &ConvertOptions) ->
     let chosen = |given: &[String], all: &Names, keys: &Names| match given {
         [] => all.clone(),
         given => {
-            let named = given.iter().filter_map(|name| keys.iter().find(|(key, _)| key == name));
-            named.cloned().collect()
+            let named = |name: &String| Some((name.clone(), tensor_of_key(keys, name)?.to_owned()));
+            given.iter().filter_map(named).collect()
         }
     };
     Aliases {

@@ -111,7 +111,7 @@ impl Signature {
     /// The options with tensors instead of keys.
     pub fn in_tensors(&self, options: &ConvertOptions) -> ConvertOptions {
         let Aliases { inputs, outputs } = &self.keys;
-        let tensor = |keys: &Names, name: &str| tensor_called(keys, name).unwrap_or(name).to_owned();
+        let tensor = |keys: &Names, name: &str| tensor_of_key(keys, name).unwrap_or(name).to_owned();
         let tensors = |keys: &Names, names: &[String]| names.iter().map(|name| tensor(keys, name)).collect();
         let shape =
             |given: &InputShape| InputShape { tensor: tensor(inputs, &given.tensor), ..given.clone() };
@@ -131,6 +131,12 @@ impl Signature {
             ..options.clone()
         }
     }
+}
+
+/// The tensor of a key. TensorFlow calls the tensor of an input after its key when it loads a SavedModel (`images:0`), and tf2onnx
+/// takes that name.
+pub(super) fn tensor_of_key<'n>(keys: &'n Names, name: &str) -> Option<&'n str> {
+    tensor_called(keys, name).or_else(|| tensor_called(keys, name.strip_suffix(":0")?))
 }
 
 /// The keys and tensors of a signature's inputs or outputs, sorted by key. A tensor of a composite type has no name.

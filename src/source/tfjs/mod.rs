@@ -5,6 +5,7 @@
 //! Sources: `tfjs-converter/python/tensorflowjs/converters/{common,tf_saved_model_conversion_v2}.py` write these files, and
 //! `tfjs-converter/src/executor/graph_model.ts` reads them.
 
+mod elements;
 mod initializer;
 mod json_message;
 mod model_json;

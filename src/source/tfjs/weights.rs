@@ -2,21 +2,19 @@
 //! file and end in the next.
 //!
 //! A weight that is stored as it is, in one file, is a part of the mapped file. Others are read when the model is opened: weights
-//! in several files, quantized ones, and those of another type than the constant. TensorFlow.js has neither int64 nor float64, so
-//! the converter has written int32 and float32 for them.
+//! in several files, quantized ones, and those of another type than the constant.
 //!
-//! Sources: `tfjs-converter/python/tensorflowjs/{write_weights,quantization}.py`; `decodeWeight` in
-//! `tfjs-core/src/io/io_utils.ts`, whose arithmetic on quantized weights is that of JavaScript: float64.
+//! Sources: `tfjs-converter/python/tensorflowjs/write_weights.py`; `decodeWeight` in `tfjs-core/src/io/io_utils.ts`.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
-use half::f16;
 use prost::bytes::Bytes;
 use serde::Deserialize;
 
+use super::elements::{self, Quantization};
 use crate::error::{Error, Result};
 use crate::file_state::FileState;
 use crate::mapped::MappedFile;
@@ -40,14 +38,6 @@ struct Weight {
     shape: Vec<usize>,
     dtype: String,
     quantization: Option<Quantization>,
-}
-
-/// How a weight was rounded to fewer bits.
-#[derive(Debug, Clone, Deserialize)]
-struct Quantization {
-    dtype: String,
-    min: Option<f64>,
-    scale: Option<f64>,
 }
 
 /// The weights of a model in their files.
@@ -260,12 +250,7 @@ impl StoredWeight {
             .ok_or_else(|| format!("\"{}\" is not a type that TensorFlow.js stores", self.weight.dtype))?;
         tensor.tensor_content = match &self.weight.quantization {
             None if stored == wanted => self.bytes.clone(),
-            None => cast(&numbers(stored, &self.bytes).ok_or_else(|| not_cast(stored, wanted))?, wanted)
-                .ok_or_else(|| not_cast(stored, wanted))?,
-            Some(quantization) => {
-                let values = quantization.restored(&self.bytes, stored)?;
-                cast(&values, wanted).ok_or_else(|| not_cast(stored, wanted))?
-            }
+            quantization => elements::converted(&self.bytes, stored, wanted, quantization.as_ref())?,
         };
         Ok(())
     }
@@ -279,94 +264,6 @@ impl StoredWeight {
         }
         texts
     }
-}
-
-fn not_cast(stored: DType, wanted: DType) -> String {
-    format!("it is stored as {stored}, and its constant is {wanted}")
-}
-
-impl Quantization {
-    /// The values before they were quantized, or the nearest to them.
-    fn restored(&self, bytes: &[u8], dtype: DType) -> Result<Vec<f64>, String> {
-        let quantized: Vec<f64> = match self.dtype.as_str() {
-            "float16" if dtype == DType::Float32 => {
-                return Ok(numbers(DType::Float16, bytes).unwrap_or_default());
-            }
-            "uint8" => numbers(DType::UInt8, bytes).unwrap_or_default(),
-            "uint16" => numbers(DType::UInt16, bytes).unwrap_or_default(),
-            other => return Err(format!("TensorFlow.js does not quantize {dtype} to {other}")),
-        };
-        let (Some(scale), Some(min)) = (self.scale, self.min) else {
-            return Err(format!(
-                "it is quantized to {}, and the manifest has no min or no scale",
-                self.dtype
-            ));
-        };
-        let restored = quantized.into_iter().map(|value| value * scale + min);
-        match dtype {
-            DType::Float32 => Ok(restored.map(|value| f64::from(value as f32)).collect()),
-            // Math.round: a half is rounded up.
-            DType::Int32 => Ok(restored.map(|value| (value + 0.5).floor()).collect()),
-            _ => Err(format!("TensorFlow.js does not quantize {dtype}")),
-        }
-    }
-}
-
-/// Elements as numbers; `None` for types that are no real numbers.
-fn numbers(dtype: DType, bytes: &[u8]) -> Option<Vec<f64>> {
-    fn each<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f64) -> Vec<f64> {
-        bytes.as_chunks::<N>().0.iter().map(|&element| number(element)).collect()
-    }
-    Some(match dtype {
-        DType::Float32 => each(bytes, |element| f32::from_le_bytes(element).into()),
-        DType::Float16 => each(bytes, |element| f16::from_le_bytes(element).into()),
-        DType::Int32 => each(bytes, |element| i32::from_le_bytes(element).into()),
-        DType::UInt16 => each(bytes, |element| u16::from_le_bytes(element).into()),
-        DType::Int16 => each(bytes, |element| i16::from_le_bytes(element).into()),
-        DType::UInt8 | DType::Bool => each(bytes, |[element]: [u8; 1]| element.into()),
-        DType::Int8 => each(bytes, |[element]: [u8; 1]| (element as i8).into()),
-        _ => return None,
-    })
-}
-
-/// Numbers as elements of a type; `None` if one of them is not a number of the type.
-fn cast(values: &[f64], dtype: DType) -> Option<Bytes> {
-    fn each<const N: usize>(values: &[f64], element: impl Fn(f64) -> [u8; N]) -> Bytes {
-        values.iter().flat_map(|&value| element(value)).collect::<Vec<u8>>().into()
-    }
-    let are_integers = |least: f64, greatest: f64| {
-        values.iter().all(|value| value.fract() == 0.0 && (least..=greatest).contains(value))
-    };
-    Some(match dtype {
-        DType::Float32 => each(values, |value| (value as f32).to_le_bytes()),
-        DType::Float64 => each(values, f64::to_le_bytes),
-        DType::Float16 => each(values, |value| f16::from_f64(value).to_le_bytes()),
-        DType::BFloat16 => each(values, |value| half::bf16::from_f64(value).to_le_bytes()),
-        DType::Int32 if are_integers(i32::MIN.into(), i32::MAX.into()) => {
-            each(values, |value| (value as i32).to_le_bytes())
-        }
-        DType::Int64 if are_integers(i32::MIN.into(), i32::MAX.into()) => {
-            each(values, |value| (value as i64).to_le_bytes())
-        }
-        DType::UInt32 if are_integers(0.0, u32::MAX.into()) => {
-            each(values, |value| (value as u32).to_le_bytes())
-        }
-        DType::UInt64 if are_integers(0.0, u32::MAX.into()) => {
-            each(values, |value| (value as u64).to_le_bytes())
-        }
-        DType::Int16 if are_integers(i16::MIN.into(), i16::MAX.into()) => {
-            each(values, |value| (value as i16).to_le_bytes())
-        }
-        DType::UInt16 if are_integers(0.0, u16::MAX.into()) => {
-            each(values, |value| (value as u16).to_le_bytes())
-        }
-        DType::Int8 if are_integers(i8::MIN.into(), i8::MAX.into()) => {
-            each(values, |value| (value as i8).to_le_bytes())
-        }
-        DType::UInt8 if are_integers(0.0, u8::MAX.into()) => each(values, |value| [value as u8]),
-        DType::Bool if are_integers(0.0, 1.0) => each(values, |value| [value as u8]),
-        _ => return None,
-    })
 }
 
 #[cfg(test)]

@@ -1,19 +1,27 @@
-//! Nodes that an optimizer has fused with the ops after them: Grappler's `_FusedConv2D`, `_FusedMatMul`,
-//! `_FusedDepthwiseConv2dNative` and `_FusedBatchNormEx`, and TF.js's `FusedDepthwiseConv2dNative` and `Prelu`. They are imported as
-//! separate ops; the last of these has the fused node's name.
+//! Nodes that an optimizer has fused with the ops after them: Grappler's `_FusedConv2D`, `_FusedConv3D`, `_FusedMatMul`,
+//! `_FusedDepthwiseConv2dNative` and `_FusedBatchNormEx`, those that it writes where TensorFlow computes with oneDNN (`_MklSwish`,
+//! `_MklFusedMish`, `_MklFusedBatchMatMulV2`), and TF.js's `FusedDepthwiseConv2dNative` and `Prelu`. They are imported as separate
+//! ops; the last of these has the fused node's name.
 //!
-//! Sources: `tensorflow/core/ops/nn_ops.cc`, `tensorflow/core/kernels/fused_eigen_output_kernels.h`, and
+//! Sources: `tensorflow/core/ops/{nn_ops,mkl_nn_ops}.cc`, `tensorflow/core/kernels/fused_eigen_output_kernels.h`, and
 //! `tensorflow/core/grappler/optimizers/remapper.cc` for the order of the arguments; for TF.js
 //! `tfjs-converter/python/tensorflowjs/converters/fuse_prelu.py` and `fuse_depthwise_conv2d.py`.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
+mod arithmetic;
+
+use arithmetic::{Arithmetic, Last};
+
 use super::{Attr, Attrs, Graph, NodeId, TensorRef};
 use crate::error::{Error, Result};
 
+/// What to do about a fused node that cannot be converted.
+const UNFUSED: &str = "freeze the graph before an optimizer has fused its ops";
+
 /// Whether an op combines several ops.
 pub fn is_fused(op: &str) -> bool {
-    matches!(op, "Prelu" | "_FusedBatchNormEx") || product(op).is_some()
+    matches!(op, "Prelu" | "_MklSwish" | "_MklFusedMish" | "_FusedBatchNormEx") || product(op).is_some()
 }
 
 /// The op that a fused node begins with.
@@ -21,7 +29,9 @@ fn product(op: &str) -> Option<&'static str> {
     Some(match op {
         "_FusedConv2D" | "FusedConv2D" => "Conv2D",
         "_FusedDepthwiseConv2dNative" | "FusedDepthwiseConv2dNative" => "DepthwiseConv2dNative",
+        "_FusedConv3D" => "Conv3D",
         "_FusedMatMul" | "FusedMatMul" => "MatMul",
+        "_MklFusedBatchMatMulV2" => "BatchMatMulV2",
         _ => return None,
     })
 }
@@ -39,13 +49,14 @@ pub(super) fn add_fused(
 ) -> Result<NodeId> {
     let mut fused = Fused { graph, op, name, attrs, args: inputs.into_iter(), steps: vec![] };
     if let Some(product) = product(op) {
+        fused.check_form()?;
         fused.steps.push(product.to_owned());
         fused.steps.extend(fused_ops(attrs));
         let inputs = vec![fused.arg()?, fused.arg()?];
         let product = fused.add(0, product, inputs, attrs.clone())?;
         return fused.run(1, product);
     }
-    fused.steps = if op == "Prelu" { vec!["Prelu".to_owned()] } else { steps_of_batch_norm(attrs) };
+    fused.steps = if op == "_FusedBatchNormEx" { steps_of_batch_norm(attrs) } else { vec![op.to_owned()] };
     let value = fused.arg()?;
     let first = fused.step(0, value)?;
     fused.run(1, first)
@@ -86,6 +97,18 @@ struct Fused<'a> {
 }
 
 impl Fused<'_> {
+    /// Refuses what the op that the node begins with does not have: filters with their axes in another order, and paddings of a
+    /// node before it.
+    fn check_form(&self) -> Result<()> {
+        let is_usual = match (self.attrs.get("filter_format"), self.attrs.get("padding_list")) {
+            (Some(Attr::Bytes(format)), _) if format != b"HWIO" => false,
+            (_, Some(Attr::Ints(list))) => list.is_empty(),
+            _ => true,
+        };
+        let problem = "its filter_format or padding_list is not supported";
+        is_usual.then_some(()).ok_or_else(|| self.error(problem).advice(UNFUSED))
+    }
+
     /// The steps after the first ones, which end in `last`.
     fn run(&mut self, done: usize, mut last: NodeId) -> Result<NodeId> {
         for index in done..self.steps.len() {
@@ -108,9 +131,9 @@ impl Fused<'_> {
                 let inputs = vec![value, self.arg()?];
                 self.add(index, "BiasAdd", inputs, attrs)
             }
-            "Add" => {
+            "Add" | "Mul" => {
                 let inputs = vec![value, self.arg()?];
-                self.add(index, "AddV2", inputs, no_attrs)
+                self.add(index, if op == "Add" { "AddV2" } else { "Mul" }, inputs, no_attrs)
             }
             "FusedBatchNorm" => {
                 let mut attrs = Attrs::from([("is_training", Attr::Bool(false))]);
@@ -124,26 +147,29 @@ impl Fused<'_> {
                 let alpha = self.attrs.get("leakyrelu_alpha").cloned().unwrap_or(Attr::Float(0.2));
                 self.add(index, "LeakyRelu", vec![value], [("alpha", alpha)].into())
             }
-            "Prelu" => self.prelu(index, value),
+            "Prelu" => {
+                let alpha = self.arg()?;
+                self.activation(index, |ops| ops.prelu(value, alpha))
+            }
+            "_MklSwish" => self.activation(index, |ops| ops.swish(value)),
+            "_MklFusedMish" => self.activation(index, |ops| ops.mish(value)),
+            "GeluExact" => self.activation(index, |ops| ops.gelu(value)),
+            "GeluApproximate" => self.activation(index, |ops| ops.approximate_gelu(value)),
             "Relu" | "Relu6" | "Elu" | "Sigmoid" | "Tanh" => self.add(index, &op, vec![value], no_attrs),
-            _ => Err(self
-                .error(format!("it is fused with {op}, which is not supported"))
-                .advice("freeze the graph before an optimizer has fused its ops")),
+            _ => Err(self.error(format!("it is fused with {op}, which is not supported")).advice(UNFUSED)),
         }
     }
 
-    /// `max(x, 0) - alpha * max(-x, 0)`.
-    fn prelu(&mut self, index: usize, value: TensorRef) -> Result<NodeId> {
-        let alpha = self.arg()?;
-        let part = |part: &str| format!("{}/Prelu/{part}", self.name);
-        let (positive, negated) = (part("positive"), part("negated"));
-        let (negative, scaled) = (part("negative"), part("scaled"));
-        let none = Attrs::new;
-        let positive = self.graph.add(positive, "Relu", vec![value], none())?;
-        let negated = self.graph.add(negated, "Neg", vec![value], none())?;
-        let negative = self.graph.add(negative, "Relu", vec![negated.into()], none())?;
-        let scaled = self.graph.add(scaled, "Mul", vec![alpha, negative.into()], none())?;
-        self.add(index, "Sub", vec![positive.into(), scaled.into()], none())
+    /// An activation that consists of several ops.
+    fn activation(
+        &mut self,
+        index: usize,
+        ops: impl FnOnce(&mut Arithmetic<'_>) -> Result<Last>,
+    ) -> Result<NodeId> {
+        let step = self.steps.get(index).map_or("", String::as_str);
+        let prefix = format!("{}/{step}", self.name);
+        let (op, inputs) = ops(&mut Arithmetic { graph: self.graph, prefix })?;
+        self.add(index, op, inputs, Attrs::new())
     }
 
     /// Adds one of the ops. The last one has the node's own name.
