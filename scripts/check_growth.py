@@ -13,6 +13,8 @@ import sys
 import tempfile
 
 FACTOR, MOST = 4, 6
+# Other processes take time from the caches: a case is too much only if it is so again.
+ATTEMPTS = 3
 FLOAT = 'attr { key: "T" value { type: DT_FLOAT } }'
 
 
@@ -31,11 +33,12 @@ def placeholder(name, dtype="DT_FLOAT", *lengths):
     return node(name, "Placeholder", [], f'attr {{ key: "dtype" value {{ type: {dtype} }} }} {shape}')
 
 
-def constant(name, number, lengths=(), controls=()):
+def constant(name, number, lengths=(), dtype="DT_FLOAT"):
     dims = " ".join(f"dim {{ size: {length} }}" for length in lengths)
-    value = f"tensor {{ dtype: DT_FLOAT tensor_shape {{ {dims} }} float_val: {number} }}"
-    attributes = f'attr {{ key: "dtype" value {{ type: DT_FLOAT }} }} attr {{ key: "value" value {{ {value} }} }}'
-    return node(name, "Const", controls, attributes)
+    elements = f"{'float' if dtype == 'DT_FLOAT' else 'int'}_val: {number}"
+    value = f"tensor {{ dtype: {dtype} tensor_shape {{ {dims} }} {elements} }}"
+    attributes = f'attr {{ key: "dtype" value {{ type: {dtype} }} }} attr {{ key: "value" value {{ {value} }} }}'
+    return node(name, "Const", [], attributes)
 
 
 def row(count, ops):
@@ -109,7 +112,41 @@ def controls(count):
     return placeholder("n0", "DT_FLOAT", 4) + ordered + node("y", "Exp", ["n0", f"^n{count}"])
 
 
-CASES = [chain, forwarded, sums, fan, reads, outputs, functions, conditionals, controls]
+def concats(count):
+    """Concatenations that each join one more tensor."""
+    joined = FLOAT + integer("N", 2) + ' attr { key: "Tidx" value { type: DT_INT32 } }'
+    nodes = "".join(node(f"n{i + 1}", "ConcatV2", [f"n{i}", "x", "axis"], joined) for i in range(count))
+    return placeholder("x", "DT_FLOAT", 4) + constant("axis", 0, dtype="DT_INT32") + node("n0", "Exp", ["x"]) + nodes + node("y", "Exp", [f"n{count}"])
+
+
+def inputs(count):
+    """Inputs of the model."""
+    parts = "".join(placeholder(f"x{i}", "DT_FLOAT", 4) for i in range(count))
+    return parts + node("y", "AddN", [f"x{i}" for i in range(count)], FLOAT + integer("N", count))
+
+
+def results(count):
+    """Outputs of the model: what no node reads, since there is no y."""
+    return placeholder("x", "DT_FLOAT", 4) + "".join(node(f"n{i}", "Exp", ["x"]) for i in range(count))
+
+
+def probabilities(count):
+    """Outputs that are computed from logits."""
+    logits = "".join(node(f"n{i}", "Exp", ["x"]) + node(f"p{i}", "Softmax", [f"n{i}"]) for i in range(count // 2))
+    return placeholder("x", "DT_FLOAT", 4) + logits
+
+
+def reductions(count):
+    """Reductions, each along axes of its own."""
+    attributes = FLOAT + ' attr { key: "Tidx" value { type: DT_INT32 } } attr { key: "keep_dims" value { b: true } }'
+    text = placeholder("x", "DT_FLOAT", 4)
+    for i in range(count // 3):
+        text += node(f"n{i}", "Exp", ["x"]) + constant(f"axes{i}", 0, dtype="DT_INT32")
+        text += node(f"m{i}", "Max", [f"n{i}", f"axes{i}"], attributes)
+    return text + node("y", "AddN", [f"m{i}" for i in range(count // 3)], FLOAT + integer("N", count // 3))
+
+
+CASES = [chain, forwarded, sums, fan, reads, outputs, functions, conditionals, controls, concats, inputs, results, probabilities, reductions]
 
 
 def measured(program, folder, text):
@@ -117,7 +154,8 @@ def measured(program, folder, text):
     graph = folder / "graph.pbtxt"
     graph.write_text(text)
     limits = [f"--limit={key}=1000000000000" for key in ("nodes", "outputs", "constants")]
-    command = [program, "convert", graph, folder / "model.onnx", "--outputs", "y:0", *limits]
+    outputs = ["--outputs", "y:0"] if 'name: "y"' in text else []
+    command = [program, "convert", graph, folder / "model.onnx", *outputs, *limits]
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(command, stdout=said, stderr=said)
         _, status, usage = os.wait4(process.pid, 0)
@@ -142,10 +180,13 @@ def main():
         for case in CASES:
             if options.cases and case.__name__ not in options.cases:
                 continue
-            small, large = (measured(program, folder, case(count)) for count in (options.nodes, FACTOR * options.nodes))
-            # What is too short to be measured counts as the smallest that can be.
-            more = [(max(end - start, least), max(big - start, least)) for start, end, big, least in zip(base, small, large, (0.02, 1 << 20))]
-            ratios = [big / end for end, big in more]
+            for _ in range(ATTEMPTS):
+                small, large = (measured(program, folder, case(count)) for count in (options.nodes, FACTOR * options.nodes))
+                # What is too short to be measured counts as the smallest that can be.
+                more = [(max(end - start, least), max(big - start, least)) for start, end, big, least in zip(base, small, large, (0.02, 1 << 20))]
+                ratios = [big / end for end, big in more]
+                if max(ratios) <= MOST:
+                    break
             is_wrong |= max(ratios) > MOST
             per_node = [big / FACTOR / options.nodes for _, big in more]
             verdict = "TOO MUCH" if max(ratios) > MOST else "ok"

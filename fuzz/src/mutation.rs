@@ -6,8 +6,7 @@ use prost::Message;
 use tf2onnx_rs::proto::attr_value::Value;
 use tf2onnx_rs::proto::tensor_shape_proto::Dim;
 use tf2onnx_rs::proto::{
-    AttrValue, FunctionDef, GraphDef, MetaGraphDef, NameAttrList, NodeDef, SavedModel, TensorProto,
-    TensorShapeProto,
+    AttrValue, FunctionDef, GraphDef, MetaGraphDef, NodeDef, SavedModel, TensorProto, TensorShapeProto,
 };
 
 /// Numbers at which something begins or ends.
@@ -213,7 +212,7 @@ fn mutate_attribute(attribute: &mut AttrValue, rng: &mut Rng) {
                 Value::Type(1),
                 Value::S(vec![]),
                 Value::Shape(TensorShapeProto::default()),
-                Value::Func(NameAttrList::default()),
+                Value::Func(Box::default()),
             ]);
         }
     }

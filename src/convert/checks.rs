@@ -136,7 +136,7 @@ fn node_of(input: &str) -> &str {
 fn called(node: &NodeDef) -> impl Iterator<Item = &str> {
     let values = node.attr.values().filter_map(|attr| attr.value.as_ref());
     let functions = values.flat_map(|value| match value {
-        Value::Func(function) => vec![function],
+        Value::Func(function) => vec![&**function],
         Value::List(list) => list.func.iter().collect(),
         _ => vec![],
     });
@@ -196,7 +196,7 @@ mod tests {
             ..FunctionDef::default()
         };
         let calls = |name: &str, input: &str| {
-            let f = Value::Func(NameAttrList { name: "f".to_owned(), ..NameAttrList::default() });
+            let f = Value::Func(NameAttrList { name: "f".to_owned(), ..NameAttrList::default() }.into());
             let attr = [("f".to_owned(), AttrValue { value: Some(f) })].into();
             NodeDef { attr, ..node(name, "PartitionedCall", &[input]) }
         };

@@ -42,13 +42,15 @@ impl Called {
     /// The names of these tensors by these keys. No two inputs or outputs have the same name.
     pub fn new(inputs: &[String], outputs: &[String], keys: &Aliases) -> Self {
         let is_usable = |key: &str| !key.is_empty() && !key.chars().any(char::is_control);
-        let of = |keys: &Names, tensor: &String| -> Vec<String> {
-            let keys = keys.iter().filter(|(key, known)| known == tensor && is_usable(key));
-            keys.map(|(key, _)| key.clone()).collect()
+        let wanted = |tensors: &[String], keys: &Names| -> Vec<Vec<String>> {
+            let mut of_tensors: HashMap<&str, Vec<String>> = HashMap::new();
+            for (key, tensor) in keys.iter().filter(|(key, _)| is_usable(key)) {
+                of_tensors.entry(tensor).or_default().push(key.clone());
+            }
+            let of = |tensor: &String| of_tensors.get(tensor.as_str()).cloned().unwrap_or_default();
+            tensors.iter().map(of).collect()
         };
-        let wanted_inputs: Vec<Vec<String>> = inputs.iter().map(|tensor| of(&keys.inputs, tensor)).collect();
-        let wanted_outputs: Vec<Vec<String>> =
-            outputs.iter().map(|tensor| of(&keys.outputs, tensor)).collect();
+        let (wanted_inputs, wanted_outputs) = (wanted(inputs, &keys.inputs), wanted(outputs, &keys.outputs));
         // A tensor without a key keeps its own name, and nothing else gets that name.
         let keyless = |tensors: &[String], wanted: &[Vec<String>]| -> Vec<String> {
             let keyless = tensors.iter().zip(wanted).filter(|(_, keys)| keys.is_empty());
@@ -104,29 +106,37 @@ impl Called {
                 }
             }
         }
+        if names.is_empty() && copies.is_empty() {
+            model.outputs = outputs;
+            return;
+        }
         let renamed = outputs.iter().map(|info| &info.name).chain(self.inputs.iter().map(|(_, name)| name));
         let interface: HashSet<String> = renamed.cloned().collect();
-        let inner: Vec<String> = {
+        let inner: Vec<(String, String)> = {
             let known = model.value_names();
-            let is_new = |name: &String| {
-                names.values().any(|new| new == name) || copies.iter().any(|(_, new)| new == name)
+            let new: HashSet<&String> = names.values().chain(copies.iter().map(|(_, new)| new)).collect();
+            let is_in_the_way = |name: &&String| {
+                known.contains(name.as_str()) && !names.contains_key(*name) && new.contains(name)
             };
-            let is_in_the_way =
-                |name: &&String| known.contains(name.as_str()) && !names.contains_key(*name) && is_new(name);
-            interface.iter().filter(is_in_the_way).cloned().collect()
+            let free = |name: &String| {
+                let mut free = format!("{name}/value");
+                while known.contains(free.as_str()) || interface.contains(free.as_str()) {
+                    free.push('_');
+                }
+                (name.clone(), free)
+            };
+            interface.iter().filter(is_in_the_way).map(free).collect()
         };
-        for name in inner {
-            let mut free = format!("{name}/value");
-            while model.value_names().contains(free.as_str()) || interface.contains(free.as_str()) {
-                free.push('_');
-            }
-            names.insert(name, free);
-        }
+        names.extend(inner);
         model.rename_values(&names);
         model.outputs = outputs;
+        let mut node_names: HashSet<String> = match copies[..] {
+            [] => HashSet::new(),
+            _ => model.nodes.iter().map(|node| node.name.clone()).collect(),
+        };
         for (tensor, name) in copies {
             let mut node = name.clone();
-            while model.nodes.iter().any(|other| other.name == node) {
+            while !node_names.insert(node.clone()) {
                 node.push('_');
             }
             let input = names.get(&tensor).unwrap_or(&tensor).clone();

@@ -64,8 +64,10 @@ pub(super) fn rename(model: &mut Model, options: &ConvertOptions, aliases: &Alia
         }
         names.insert(old, new);
     }
-    refuse_collisions(model, &names)?;
-    model.rename_values(&names);
+    if !names.is_empty() {
+        refuse_collisions(model, &names)?;
+        model.rename_values(&names);
+    }
     Ok(())
 }
 

@@ -100,7 +100,13 @@ impl Attrs {
 
 impl<K: Into<Cow<'static, str>>> Extend<(K, Attr)> for Attrs {
     fn extend<I: IntoIterator<Item = (K, Attr)>>(&mut self, attrs: I) {
-        attrs.into_iter().for_each(|(name, attr)| self.insert(name, attr));
+        let attrs = attrs.into_iter();
+        let (least, _) = attrs.size_hint();
+        if least > 0 {
+            // Most nodes have one or two, for which a list that grows makes room for four.
+            Arc::make_mut(self.0.get_or_insert_default()).reserve_exact(least);
+        }
+        attrs.for_each(|(name, attr)| self.insert(name, attr));
     }
 }
 
@@ -114,9 +120,7 @@ impl<K: Into<Cow<'static, str>>> FromIterator<(K, Attr)> for Attrs {
 
 impl<K: Into<Cow<'static, str>>, const N: usize> From<[(K, Attr); N]> for Attrs {
     fn from(attrs: [(K, Attr); N]) -> Self {
-        let mut all = Self((N > 0).then(|| Arc::new(Vec::with_capacity(N))));
-        all.extend(attrs);
-        all
+        attrs.into_iter().collect()
     }
 }
 

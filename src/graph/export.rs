@@ -182,7 +182,7 @@ pub fn attr_value(attr: &Attr) -> Result<AttrValue> {
         Attr::Type(dtype) => Value::Type(dtype.to_proto() as i32),
         Attr::Shape(shape) => Value::Shape(shape_proto(shape)),
         Attr::Tensor(constant) => Value::Tensor(tensor_proto(constant)?.into()),
-        Attr::Function(name) => Value::Func(function(name)),
+        Attr::Function(name) => Value::Func(function(name).into()),
         Attr::Functions(names) => {
             list(ListValue { func: names.iter().map(function).collect(), ..ListValue::default() })
         }

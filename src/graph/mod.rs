@@ -31,6 +31,7 @@ pub mod window;
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use std::fmt;
 use std::hash::BuildHasher;
+use std::sync::Arc;
 
 pub use attr::{Attr, Attrs, DataFormat, Padding};
 pub use function::{Argument, Function, Library};
@@ -117,7 +118,8 @@ pub type Inference = fn(&Graph, &Node) -> Result<Vec<TensorType>>;
 /// A graph whose nodes come after the nodes they read.
 #[derive(Debug, Clone)]
 pub struct Graph {
-    nodes: Vec<Node>,
+    /// Copies of a graph, and what passes leave as it is, share its nodes.
+    nodes: Vec<Arc<Node>>,
     /// For each node, the tensor that its first output is forwarded from. Following a long chain for each of its nodes would
     /// take the square of its length.
     origins: Vec<TensorRef>,
@@ -176,9 +178,7 @@ impl Graph {
         outputs: &[TensorType],
     ) -> Result<NodeId> {
         let mut node = Node { name: name.into(), op: op.to_owned(), inputs, attrs, outputs: vec![] };
-        if self.find(&node.name).is_some() {
-            return Err(node.error("another node has the same name"));
-        }
+        self.check_room(&node)?;
         let exists = |input: &TensorRef| {
             self.nodes.get(input.node.index()).is_some_and(|n| input.port < n.outputs.len())
         };
@@ -200,9 +200,31 @@ impl Graph {
                 None => node.outputs.push(known.clone()),
             }
         }
-        let id = NodeId(u32::try_from(self.nodes.len()).map_err(|_| node.error("the graph is too large"))?);
-        self.push(node);
-        Ok(id)
+        Ok(self.push(Arc::new(node)))
+    }
+
+    /// Adds a copy of a node of another graph. It reads tensors that are computed in the same way as those that it reads there, so the
+    /// types of its outputs are the same, and are not inferred again.
+    ///
+    /// # Errors
+    /// If another node has the name, or a limit is exceeded.
+    pub fn add_copy(&mut self, from: &Graph, id: NodeId, inputs: Vec<TensorRef>) -> Result<NodeId> {
+        let node = &from.nodes[id.index()];
+        self.check_room(node)?;
+        if node.inputs == inputs {
+            return Ok(self.push(node.clone()));
+        }
+        let Node { name, op, attrs, outputs, .. } = &**node;
+        let (name, op, attrs, outputs) = (name.clone(), op.clone(), attrs.clone(), outputs.clone());
+        Ok(self.push(Arc::new(Node { name, op, inputs, attrs, outputs })))
+    }
+
+    /// Checks that there is room for a node, and that no other one has its name.
+    fn check_room(&self, node: &Node) -> Result<()> {
+        if self.find(&node.name).is_some() {
+            return Err(node.error("another node has the same name"));
+        }
+        u32::try_from(self.nodes.len()).map(drop).map_err(|_| node.error("the graph is too large"))
     }
 
     /// The types that the outputs of a node like this one with these inputs would have.
@@ -217,12 +239,14 @@ impl Graph {
     /// The nodes before `end`, in a graph of their own.
     pub fn nodes_before(&self, end: NodeId) -> Graph {
         let mut copy = Graph::with_library(self.library.clone());
-        self.nodes[..end.index()].iter().for_each(|node| copy.push(node.clone()));
+        for node in &self.nodes[..end.index()] {
+            copy.push(node.clone());
+        }
         copy
     }
 
     /// Adds a node as it is.
-    fn push(&mut self, node: Node) {
+    fn push(&mut self, node: Arc<Node>) -> NodeId {
         let (nodes, hasher) = (&self.nodes, &self.hasher);
         let hash_of = |id: &NodeId| hasher.hash_one(nodes[id.index()].name.as_str());
         let hash = hasher.hash_one(node.name.as_str());
@@ -230,11 +254,12 @@ impl Graph {
         self.names.insert_unique(hash, id, hash_of);
         self.origins.push(self.first_origin(id, &node));
         self.nodes.push(node);
+        id
     }
 
     /// The nodes with their ids, each after the nodes that it reads.
     pub fn nodes(&self) -> impl DoubleEndedIterator<Item = (NodeId, &Node)> + ExactSizeIterator {
-        self.nodes.iter().enumerate().map(|(index, node)| (NodeId(index as u32), node))
+        self.nodes.iter().enumerate().map(|(index, node)| (NodeId(index as u32), &**node))
     }
 
     /// The number of nodes.
@@ -318,7 +343,7 @@ impl Graph {
 
     /// Turns a node into a constant of the same name.
     pub fn make_constant(&mut self, id: NodeId, value: Constant) {
-        let node = &mut self.nodes[id.index()];
+        let node = Arc::make_mut(&mut self.nodes[id.index()]);
         let has_forwarded = node.forwarded(0).is_some();
         node.outputs = vec![TensorType::new(value.dtype(), Shape::known(value.shape()))];
         node.op = "Const".to_owned();
@@ -351,8 +376,10 @@ impl Graph {
         for (index, mut node) in self.nodes.into_iter().enumerate().filter(|(index, _)| needed[*index]) {
             let id = NodeId(pruned.nodes.len() as u32);
             ids[index] = Some(id);
-            for input in &mut node.inputs {
-                input.node = ids[input.node.index()].unwrap_or(id);
+            if id.index() < index {
+                for input in &mut Arc::make_mut(&mut node).inputs {
+                    input.node = ids[input.node.index()].unwrap_or(id);
+                }
             }
             pruned.push(node);
         }

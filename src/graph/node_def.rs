@@ -74,13 +74,13 @@ pub fn constant_of(node: &NodeDef) -> Result<Constant> {
 
 /// The attributes of a node, without those that only TensorFlow's runtime uses.
 pub(super) fn attributes(node: &NodeDef) -> Result<Attrs> {
-    let mut attrs = Attrs::new();
+    let mut attrs = Vec::with_capacity(node.attr.len());
     for (name, value) in node.attr.iter().filter(|(name, _)| !name.starts_with('_')) {
         let value = attribute(value)
             .map_err(|error| error.within(format!("{} \"{}\", attribute {name}", node.op, node.name)))?;
         attrs.extend(value.map(|value| (name.clone(), value)));
     }
-    Ok(attrs)
+    Ok(attrs.into_iter().collect())
 }
 
 /// The value of an attribute; `None` if it has none.

@@ -1,11 +1,13 @@
 //! The definition of an op in TensorFlow's op registry: its inputs, outputs and attributes.
 //!
 //! `op_definitions.txt` has a line for each op; `scripts/make_op_definitions.py` writes it and describes its format.
-//! Lines are found and read when they are needed: most graphs use few ops.
+//! Lines are read when they are needed, since most graphs use few ops, and once, since they have many nodes of each.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::arithmetic_side_effects))]
 
-use std::cmp::Ordering;
+use std::sync::{LazyLock, OnceLock};
+
+use hashbrown::HashMap;
 
 use super::{Attr, Node};
 use crate::proto::{NodeDef, attr_value};
@@ -27,10 +29,22 @@ const MAX_LIST: usize = 1 << 16;
 
 /// The definition of an op: a line of the table.
 #[derive(Debug, Clone, Copy)]
-pub struct OpDefinition {
-    inputs: &'static str,
-    outputs: &'static str,
-    attributes: &'static str,
+pub struct OpDefinition(&'static Fields);
+
+/// The fields of a line.
+#[derive(Debug)]
+struct Fields {
+    inputs: Vec<Argument>,
+    outputs: Vec<Argument>,
+    attributes: Vec<AttributeDefinition>,
+}
+
+/// For each op the rest of its line, and the fields if they have been read.
+type Lines = HashMap<&'static str, (&'static str, OnceLock<Box<Fields>>)>;
+
+fn lines(table: &'static str) -> Lines {
+    let named = table.lines().filter_map(|line| line.split_once(" |"));
+    named.map(|(name, fields)| (name, (fields, OnceLock::new()))).collect()
 }
 
 /// An input or output of an op: one tensor, or a list of tensors.
@@ -137,49 +151,34 @@ impl TypeAttributes for Node {
 impl OpDefinition {
     /// The definition of an op; `None` if the table has none.
     pub fn find(op: &str) -> Option<Self> {
-        let mut lines = TABLE;
-        while !lines.is_empty() {
-            let middle = lines.floor_char_boundary(lines.len() / 2);
-            let (before, after) = lines.split_at_checked(middle)?;
-            let (before, start) = before.rsplit_once('\n').unwrap_or(("", before));
-            let (end, after) = after.split_once('\n').unwrap_or((after, ""));
-            let length = start.len().checked_add(end.len())?;
-            let line = lines.get(middle.checked_sub(start.len())?..)?.get(..length)?;
-            let (name, rest) = line.split_once(" |").unwrap_or((line, ""));
-            match name.cmp(op) {
-                Ordering::Equal => return Some(Self::parse(rest)),
-                Ordering::Less => lines = after,
-                Ordering::Greater => lines = before,
-            }
-        }
-        None
+        static LINES: LazyLock<Lines> = LazyLock::new(|| lines(TABLE));
+        Self::find_in(&LINES, op)
     }
 
     /// The definition of an op that TensorFlow's registry does not list; `None` for all but a few.
     pub fn find_unlisted(op: &str) -> Option<Self> {
-        let mut lines = UNLISTED.lines().filter_map(|line| line.split_once(" |"));
-        lines.find(|(name, _)| *name == op).map(|(_, rest)| Self::parse(rest))
+        static LINES: LazyLock<Lines> = LazyLock::new(|| lines(UNLISTED));
+        Self::find_in(&LINES, op)
     }
 
-    fn parse(fields: &'static str) -> Self {
-        let mut fields = fields.split('|').map(str::trim);
-        let mut field = || fields.next().unwrap_or_default();
-        Self { inputs: field(), outputs: field(), attributes: field() }
+    fn find_in(lines: &'static Lines, op: &str) -> Option<Self> {
+        let (fields, read) = lines.get(op)?;
+        Some(Self(read.get_or_init(|| Box::new(Fields::parse(fields)))))
     }
 
     /// The op's inputs.
     pub fn inputs(self) -> impl DoubleEndedIterator<Item = Argument> + Clone {
-        self.inputs.split_ascii_whitespace().map(Argument::parse)
+        self.0.inputs.iter().copied()
     }
 
     /// The op's outputs.
     pub fn outputs(self) -> impl DoubleEndedIterator<Item = Argument> + Clone {
-        self.outputs.split_ascii_whitespace().map(Argument::parse)
+        self.0.outputs.iter().copied()
     }
 
     /// The op's attributes.
     pub fn attributes(self) -> impl Iterator<Item = AttributeDefinition> {
-        self.attributes.split_ascii_whitespace().map(AttributeDefinition::parse)
+        self.0.attributes.iter().copied()
     }
 
     /// The attribute of this name.
@@ -256,6 +255,18 @@ impl OpDefinition {
 /// an op that TensorFlow does not define, and within for types that are not declared.
 pub fn declared_output_types(node: &NodeDef) -> Option<Vec<Option<DType>>> {
     OpDefinition::find(&node.op)?.output_types(node)
+}
+
+impl Fields {
+    fn parse(text: &'static str) -> Self {
+        let mut fields = text.split('|');
+        let mut words = || fields.next().unwrap_or_default().split_ascii_whitespace();
+        Self {
+            inputs: words().map(Argument::parse).collect(),
+            outputs: words().map(Argument::parse).collect(),
+            attributes: words().map(AttributeDefinition::parse).collect(),
+        }
+    }
 }
 
 impl Argument {

@@ -5,11 +5,9 @@
 //! once in the whole model: ONNX demands single assignment across nested graphs
 //! (<https://onnx.ai/onnx/repo-docs/IR.html>).
 
-use hashbrown::HashSet;
-
 use super::Layout;
 use super::context::{Lowering, Value};
-use super::model_io::read_nodes;
+use super::model_io::{read_nodes, retain};
 use crate::error::Result;
 use crate::graph::{Argument, Function, Graph, NodeId, NodeRef, TensorRef, TensorType};
 use crate::onnx::{self, Model, TensorInfo};
@@ -280,8 +278,9 @@ pub fn closed(
     name: String,
     inputs: Vec<TensorInfo>,
     outputs: Vec<TensorInfo>,
-    nodes: Vec<onnx::Node>,
+    mut nodes: Vec<onnx::Node>,
 ) -> onnx::Graph {
-    let mut read: HashSet<String> = outputs.iter().map(|output| output.name.clone()).collect();
-    onnx::Graph { name, inputs, outputs, nodes: read_nodes(nodes, &mut read) }
+    let are_read = read_nodes(&nodes, &mut outputs.iter().map(|output| output.name.as_str()).collect());
+    retain(&mut nodes, are_read);
+    onnx::Graph { name, inputs, outputs, nodes }
 }

@@ -80,37 +80,50 @@ impl Lowering<'_> {
             let info = self.tensor_info(name, tensor, &layout);
             self.model.outputs.push(info);
         }
-        self.model.rename_values(&renamed);
+        if !renamed.is_empty() {
+            self.model.rename_values(&renamed);
+        }
+        // From here on, only the nodes count.
+        (self.values, self.uses) = (HashMap::new(), HashMap::new());
         self.drop_unread();
         self.finish_nodes()?;
-        let read = self.drop_unread();
-        self.model.initializers.retain(|initializer| read.contains(&initializer.name));
+        let are_read = self.drop_unread();
+        retain(&mut self.model.initializers, are_read);
         Ok(self.model)
     }
 
-    /// Removes nodes that no other node reads, such as a Shape whose only reader was not needed. Returns the names that are read.
-    fn drop_unread(&mut self) -> HashSet<String> {
-        let mut read: HashSet<String> = self.model.outputs.iter().map(|info| info.name.clone()).collect();
-        let nodes = std::mem::take(&mut self.model.nodes);
-        self.model.nodes = read_nodes(nodes, &mut read);
-        read
+    /// Removes nodes that no other node reads, such as a Shape whose only reader was not needed. Returns which initializers are read.
+    fn drop_unread(&mut self) -> Vec<bool> {
+        let Model { nodes, outputs, initializers, .. } = &mut self.model;
+        let mut read: HashSet<&str> = outputs.iter().map(|info| info.name.as_str()).collect();
+        let are_read = read_nodes(nodes, &mut read);
+        let is_read = |initializer: &Initializer| read.contains(initializer.name.as_str());
+        let initializers = initializers.iter().map(is_read).collect();
+        drop(read);
+        retain(nodes, are_read);
+        initializers
     }
 }
 
-/// The nodes whose outputs are read, by `read` or by another of them. Adds what they read to `read`.
-pub(super) fn read_nodes(nodes: Vec<onnx::Node>, read: &mut HashSet<String>) -> Vec<onnx::Node> {
-    let mut kept = vec![];
-    for node in nodes.into_iter().rev() {
-        if node.outputs.iter().any(|output| read.contains(output)) {
+/// Which nodes have outputs that are read, by `read` or by another of these nodes. Adds what they read to `read`.
+pub(super) fn read_nodes<'n>(nodes: &'n [onnx::Node], read: &mut HashSet<&'n str>) -> Vec<bool> {
+    let mut are_read = vec![false; nodes.len()];
+    for (node, is_read) in nodes.iter().zip(&mut are_read).rev() {
+        *is_read = node.outputs.iter().any(|output| read.contains(output.as_str()));
+        if *is_read {
+            // An optional input that is left out has no name.
             node.visit_reads(&mut |name| {
-                // An optional input that is left out has no name.
                 if !name.is_empty() {
-                    read.insert(name.to_owned());
+                    read.insert(name);
                 }
             });
-            kept.push(node);
         }
     }
-    kept.reverse();
-    kept
+    are_read
+}
+
+/// Keeps the elements that are marked.
+pub(super) fn retain<T>(all: &mut Vec<T>, marks: Vec<bool>) {
+    let mut marks = marks.into_iter();
+    all.retain(|_| marks.next() == Some(true));
 }

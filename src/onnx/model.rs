@@ -121,7 +121,7 @@ impl Node {
     }
 
     /// Calls `visit` with every name that the node or its graphs read.
-    pub fn visit_reads(&self, visit: &mut dyn FnMut(&str)) {
+    pub fn visit_reads<'n>(&'n self, visit: &mut dyn FnMut(&'n str)) {
         self.inputs.iter().for_each(|input| visit(input));
         for graph in self.graphs() {
             graph.nodes.iter().for_each(|node| node.visit_reads(visit));
@@ -198,15 +198,11 @@ impl Model {
         domains
     }
 
-    /// The message of the model without its graph, and the message of the graph without its initializers. The writer adds
+    /// The message of the model without its graph, and the message of the graph without its nodes and initializers. The writer adds
     /// the missing parts.
-    ///
-    /// # Errors
-    /// If a tensor in an attribute cannot be read.
-    pub(super) fn messages(&self) -> Result<(ModelProto, GraphProto)> {
+    pub(super) fn messages(&self) -> (ModelProto, GraphProto) {
         let graph = GraphProto {
             name: self.name.clone(),
-            node: node_messages(&self.nodes)?,
             input: self.inputs.iter().map(tensor_info_message).collect(),
             output: self.outputs.iter().map(tensor_info_message).collect(),
             ..Default::default()
@@ -229,7 +225,7 @@ impl Model {
             metadata_props: metadata.collect(),
             ..Default::default()
         };
-        Ok((model, graph))
+        (model, graph)
     }
 }
 
@@ -265,7 +261,11 @@ fn node_messages(nodes: &[Node]) -> Result<Vec<NodeProto>> {
     nodes.iter().map(node_message).collect()
 }
 
-fn node_message(node: &Node) -> Result<NodeProto> {
+/// The message of a node.
+///
+/// # Errors
+/// If a tensor in an attribute cannot be read.
+pub(super) fn node_message(node: &Node) -> Result<NodeProto> {
     let attributes = node.attributes.iter().map(|(name, value)| attribute_message(name, value));
     Ok(NodeProto {
         name: node.name.clone(),

@@ -8,12 +8,14 @@
 use onnx_protobuf::tensor_proto::DataLocation;
 use onnx_protobuf::{Message, StringStringEntryProto, TensorProto};
 
+use super::model::node_message;
 use super::{Initializer, Model};
 use crate::error::{Error, Result};
 use crate::tensor::DType;
 
 /// Field numbers of `onnx.proto`.
 const MODEL_GRAPH: u32 = 7;
+const GRAPH_NODE: u32 = 1;
 const GRAPH_INITIALIZER: u32 = 5;
 const TENSOR_STRING_DATA: u32 = 6;
 const TENSOR_RAW_DATA: u32 = 9;
@@ -64,12 +66,19 @@ impl<'a> Plan<'a> {
     /// Plans the files. The weights go to the file `location` beside the model if `is_external`, or if the message would
     /// be too long with them.
     pub(super) fn new(model: &'a Model, location: &str, is_external: bool) -> Result<Self> {
-        let (model_message, graph_message) = model.messages()?;
+        let (model_message, graph_message) = model.messages();
         let encoded = |message: protobuf::Result<Vec<u8>>| {
             message.map_err(|error| Error::new("ONNX model", format!("it cannot be encoded: {error}")))
         };
         let mut head = encoded(model_message.write_to_bytes())?;
-        let graph = encoded(graph_message.write_to_bytes())?;
+        // One node after the other: the messages of all of them would need as much memory as the model.
+        let mut graph = vec![];
+        for node in &model.nodes {
+            let node = encoded(node_message(node)?.write_to_bytes())?;
+            push_length_delimited(&mut graph, GRAPH_NODE, node.len() as u64);
+            graph.extend(node);
+        }
+        graph.extend(encoded(graph_message.write_to_bytes())?);
         let elements = model.initializers.iter().map(element_bytes).collect::<Result<Vec<u64>>>()?;
         let in_message = head.len() as u64 + graph.len() as u64 + elements.iter().sum::<u64>();
         // Names and shapes are small in comparison: a tenth of a percent is enough for them.

@@ -15,6 +15,8 @@ pub struct Rewriting<'a> {
     current: NodeId,
     /// The nodes of the new graph for those of the old one so far.
     ids: Vec<NodeId>,
+    /// Whether these compute the same of the same nodes, and so have outputs of the same types.
+    are_same: Vec<bool>,
     /// Tensors of the new graph that are read instead of tensors of the old one.
     redirected: HashMap<TensorRef, TensorRef>,
 }
@@ -77,12 +79,19 @@ impl<'a> Rewriting<'a> {
         self.old.node(self.old.origin(tensor).node)
     }
 
-    /// Copies a node of the old graph into the new one, if the new graph has been started.
-    fn copy(&mut self, id: NodeId, node: &Node) -> Result<NodeId> {
-        match self.new {
-            Some(_) => self.add_with_attrs(node, node.attrs.clone()),
-            None => Ok(id),
+    /// Copies a node of the old graph into the new one, if the new graph has been started. Returns also whether it computes the same.
+    fn copy(&mut self, id: NodeId, node: &Node) -> Result<(NodeId, bool)> {
+        if self.new.is_none() {
+            return Ok((id, true));
         }
+        let is_same =
+            |input: &TensorRef| self.are_same[input.node.index()] && !self.redirected.contains_key(input);
+        if !node.inputs.iter().all(is_same) {
+            return Ok((self.add_with_attrs(node, node.attrs.clone())?, false));
+        }
+        let inputs = node.inputs.iter().map(|&input| self.moved(input)).collect();
+        let old = self.old;
+        Ok((self.started().add_copy(old, id, inputs)?, true))
     }
 }
 
@@ -97,15 +106,17 @@ pub fn rewrite(
     mut replace: impl FnMut(&mut Rewriting<'_>, &Node) -> Result<Option<NodeId>>,
 ) -> Result<(Graph, Moved)> {
     let Some((first, _)) = graph.nodes().next() else { return Ok((graph, Moved::default())) };
-    let (ids, redirected) = (Vec::with_capacity(graph.len()), HashMap::new());
-    let mut rewriting = Rewriting { old: &graph, new: None, current: first, ids, redirected };
+    let (ids, are_same) = (Vec::with_capacity(graph.len()), Vec::with_capacity(graph.len()));
+    let mut rewriting =
+        Rewriting { old: &graph, new: None, current: first, ids, are_same, redirected: HashMap::new() };
     for (id, node) in graph.nodes() {
         rewriting.current = id;
-        let new = match replace(&mut rewriting, node)? {
-            Some(replacement) => replacement,
+        let (new, is_same) = match replace(&mut rewriting, node)? {
+            Some(replacement) => (replacement, false),
             None => rewriting.copy(id, node)?,
         };
         rewriting.ids.push(new);
+        rewriting.are_same.push(is_same);
     }
     let Rewriting { new, ids, .. } = rewriting;
     match new {

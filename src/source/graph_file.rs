@@ -107,6 +107,8 @@ impl GraphFile {
             return Err(Error::file(path, "contains a graph without nodes"));
         }
         let table_files = fill_tables(&mut meta, path)?;
+        // While it was read, the list grew to up to twice its length. It stays until the model is written.
+        meta.graph_def.iter_mut().for_each(|graph| graph.node.shrink_to_fit());
         Ok(Self { path: path.to_owned(), kind, meta, shards, table_files, states })
     }
 

@@ -283,5 +283,5 @@ fn list_of_types(types: Vec<i32>) -> AttrValue {
 
 /// An attribute that names a function.
 fn function_named(name: String) -> AttrValue {
-    AttrValue { value: Some(Value::Func(NameAttrList { name, ..NameAttrList::default() })) }
+    AttrValue { value: Some(Value::Func(NameAttrList { name, ..NameAttrList::default() }.into())) }
 }

@@ -50,7 +50,8 @@ impl Lowering<'_> {
         let constants = constants.map(|constant| (constant.name.clone(), stored(constant.value.dtype())));
         let types = inputs.chain(constants).filter(|(_, dtype)| *dtype != DType::Unknown).collect();
         let outputs = self.model.outputs.iter().map(|info| info.name.clone()).collect();
-        let mut finish = Finish { cx: self, types, same: HashMap::new(), outputs, nodes: vec![] };
+        let finished = Vec::with_capacity(nodes.len());
+        let mut finish = Finish { cx: self, types, same: HashMap::new(), outputs, nodes: finished };
         for node in nodes {
             finish.push(node)?;
         }
