@@ -159,12 +159,12 @@ class Case:
             tensor.is_read = True
         results = results if isinstance(results, (list, tuple)) else [results]
         # A copy, since TensorFlow may compute the next result in the place of this one.
-        results = [np.array(result.numpy()) for result in results]
+        results = [np.array(result.numpy(), object if result.dtype == tf.string else None) for result in results]
         if sum(result.size for result in results) > 200_000:
             raise Refused(f"{name}: too large")
         rounded = max([int(rounds), *(tensor.rounded for tensor in tensors)])
         step = {"kind": "op", "op": name, "arguments": arguments}
-        made = self._add(step, [np.asarray(result) for result in results], rounded)
+        made = self._add(step, results, rounded)
         return made if len(made) > 1 else made[0]
 
     def _add(self, step, results, rounded):

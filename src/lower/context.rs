@@ -52,6 +52,17 @@ pub enum Value {
     Computed { name: String, layout: Layout },
     /// A tensor that is known; it becomes an initializer when a node reads it.
     Constant { name: String, constant: Constant },
+    /// A list of tensors whose first axes have different lengths.
+    Rows(Rows),
+}
+
+/// The tensors of a list, one after the other along their first axis.
+#[derive(Debug, Clone)]
+pub struct Rows {
+    /// The values of all of them.
+    pub values: String,
+    /// Where each begins, and where the last ends: a vector of int64.
+    pub splits: String,
 }
 
 /// A graph being lowered.

@@ -6,11 +6,12 @@
 //! (<https://onnx.ai/onnx/repo-docs/IR.html>).
 
 use super::Layout;
-use super::context::{Lowering, Value};
+use super::context::{Lowering, Rows, Value};
 use super::model_io::{read_nodes, retain};
 use crate::error::Result;
 use crate::graph::{Argument, Function, Graph, NodeId, NodeRef, TensorRef, TensorType};
 use crate::onnx::{self, Model, TensorInfo};
+use crate::tensor::DType;
 
 /// A tensor that a function is called with: its value in the model, and its type.
 #[derive(Debug, Clone)]
@@ -90,7 +91,7 @@ impl<'a> Lowering<'a> {
             .iter()
             .map(|argument| match &argument.value {
                 Value::Constant { constant, .. } => Argument::Known(constant.clone()),
-                Value::Computed { .. } => Argument::Open(argument.known.clone()),
+                Value::Computed { .. } | Value::Rows(_) => Argument::Open(argument.known.clone()),
             })
             .collect();
         let within = |error: crate::error::Error| error.within(node.error("").subject());
@@ -179,7 +180,7 @@ impl<'a> Lowering<'a> {
         let graph = self.graph;
         for (id, node) in graph.nodes() {
             let node = NodeRef::new(id, node);
-            if self.layout(node.into()).is_some() || self.constant(node.into()).is_some() {
+            if self.values.contains_key(&TensorRef::from(node)) {
                 continue;
             }
             (self.rules.lower_node)(self, node)?;
@@ -222,6 +223,10 @@ impl<'a> Lowering<'a> {
         let built = self.build_function(node, what, function, call_arguments)?;
         let mut nested = self.nested(node, &built, call_arguments)?;
         nested.run()?;
+        // Both branches would have to return it in two parts.
+        if let Some(&list) = built.results.iter().find(|&&result| nested.rows(result).is_some()) {
+            return Err(nested.are_rows(list));
+        }
         let outputs = nested.graph_outputs(node, &built.results)?;
         let nodes = self.rejoin(nested);
         Ok(closed(format!("{}/{what}", node.name), vec![], outputs, nodes))
@@ -234,22 +239,38 @@ impl<'a> Lowering<'a> {
     /// If nothing computes one of them.
     pub fn graph_outputs(&mut self, node: NodeRef<'_>, results: &[TensorRef]) -> Result<Vec<TensorInfo>> {
         let mut graph_outputs: Vec<TensorInfo> = vec![];
-        for &result in results {
-            let value = self.in_tensorflow_layout(result)?;
+        for (value, dtype) in self.stored_parts(results)? {
             let is_new =
                 self.producers.contains_key(&value) && graph_outputs.iter().all(|end| end.name != value);
             let name =
                 if is_new { value } else { self.step(node, "result", "Identity", vec![value], vec![]) };
-            graph_outputs.push(TensorInfo { name, dtype: self.dtype(result).part(), shape: None });
+            graph_outputs.push(TensorInfo { name, dtype, shape: None });
         }
         Ok(graph_outputs)
     }
 
-    /// The name of a value in TensorFlow's order of axes that belongs to no tensor of this graph, for a scalar.
-    pub fn scalar_name(&mut self, value: Value) -> String {
+    /// The names of the values of tensors in TensorFlow's order of axes, and their types: a list of rows has two.
+    ///
+    /// # Errors
+    /// If nothing computes one of them.
+    pub fn stored_parts(&mut self, tensors: &[TensorRef]) -> Result<Vec<(String, DType)>> {
+        let mut parts = vec![];
+        for &tensor in tensors {
+            let dtype = self.dtype(tensor).part();
+            match self.rows(tensor).cloned() {
+                Some(Rows { values, splits }) => parts.extend([(values, dtype), (splits, DType::Int64)]),
+                None => parts.push((self.in_tensorflow_layout(tensor)?, dtype)),
+            }
+        }
+        Ok(parts)
+    }
+
+    /// The name of a value in TensorFlow's order of axes that belongs to no tensor of this graph, for a scalar. A list of rows is none.
+    pub fn scalar_name(&mut self, value: Value) -> Option<String> {
         match value {
-            Value::Computed { name, .. } => name,
-            Value::Constant { name, constant } => self.initializer(&name, constant, &[]),
+            Value::Computed { name, .. } => Some(name),
+            Value::Constant { name, constant } => Some(self.initializer(&name, constant, &[])),
+            Value::Rows(_) => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Constants as initializers of the model, each written once for all its readers.
 
-use super::context::{Lowering, Value};
+use super::context::{Lowering, Rows, Value};
 use crate::error::{Error, Result};
 use crate::graph::{NodeRef, TensorRef};
 use crate::onnx::{Attribute, Initializer};
@@ -101,7 +101,9 @@ impl Lowering<'_> {
     ) -> Result<String> {
         match self.value(tensor)?.clone() {
             Value::Constant { name, .. } => Ok(self.initializer(&name, value, variant)),
-            Value::Computed { name, .. } => Err(Error::new(name, "it is not a constant")),
+            Value::Computed { name, .. } | Value::Rows(Rows { values: name, .. }) => {
+                Err(Error::new(name, "it is not a constant"))
+            }
         }
     }
 }

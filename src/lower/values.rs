@@ -1,7 +1,7 @@
 //! The values of tensors in the model: their names, and the layouts in which they are stored.
 
 use super::Layout;
-use super::context::{Lowering, Value};
+use super::context::{Lowering, Rows, Value};
 use crate::error::{Error, Result};
 use crate::graph::{DataFormat, NodeRef, TensorRef};
 use crate::onnx::{self, Attribute};
@@ -22,7 +22,22 @@ impl Lowering<'_> {
                 let layout = Layout::tensorflow(constant.shape().len());
                 Ok((self.in_layout(tensor, &layout)?, layout))
             }
+            Value::Rows(_) => Err(self.are_rows(tensor)),
         }
+    }
+
+    /// The rows of a list of tensors of different lengths; `None` for all other values.
+    pub fn rows(&self, tensor: TensorRef) -> Option<&Rows> {
+        match self.values.get(&tensor) {
+            Some(Value::Rows(rows)) => Some(rows),
+            _ => None,
+        }
+    }
+
+    pub(super) fn are_rows(&self, tensor: TensorRef) -> Error {
+        let node = self.graph.node(tensor.node);
+        node.error("it is a list of tensors of different lengths, which is no tensor in ONNX")
+            .advice("choose an output that is computed from the list")
     }
 
     /// The layout in which a tensor is stored; `None` for a constant, which can have any layout.
@@ -38,6 +53,7 @@ impl Lowering<'_> {
         let rank = match self.value(tensor)? {
             Value::Computed { layout, .. } => layout.axes().len(),
             Value::Constant { constant, .. } => constant.shape().len(),
+            Value::Rows(_) => return Err(self.are_rows(tensor)),
         };
         self.in_layout(tensor, &Layout::tensorflow(rank))
     }
@@ -60,6 +76,7 @@ impl Lowering<'_> {
                 return Ok(self.initializer(&name, constant.permuted(target.axes())?, target.axes()));
             }
             Value::Computed { name, layout } => (name, layout),
+            Value::Rows(_) => return Err(self.are_rows(tensor)),
         };
         // A tensor of unknown rank is stored in TensorFlow's order. If an op takes tensors of one rank alone, it has that rank.
         let layout = match self.shape(tensor).rank() {
@@ -245,11 +262,12 @@ impl Lowering<'_> {
         }
         // Several tensors may have the same value.
         for value in self.values.values_mut() {
-            if let Value::Computed { name, .. } = value
-                && name == from
-            {
-                to.clone_into(name);
-            }
+            let names = match value {
+                Value::Computed { name, .. } => vec![name],
+                Value::Constant { .. } => vec![],
+                Value::Rows(Rows { values, splits }) => vec![values, splits],
+            };
+            names.into_iter().filter(|name| *name == from).for_each(|name| to.clone_into(name));
         }
     }
 

@@ -67,6 +67,14 @@ pub fn while_loop(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
         let Ok(results) = graph.library().types_of_results(body, &call_arguments) else { break };
         let mut is_settled = true;
         for (index, result) in results.iter().enumerate().filter(|&(index, _)| !invariants[index]) {
+            // What the elements of a list of variants hold is known as soon as the first one is written.
+            if types
+                .get(index)
+                .is_some_and(|before| before.dtype == DType::Variant && result.dtype != before.dtype)
+            {
+                is_settled = false;
+                types[index].dtype = result.dtype;
+            }
             let before = types.get(index).ok_or_else(|| node.error("its body computes too many tensors"))?;
             let shape = match is_list(index) {
                 true => written_list(&before.shape, &result.shape),

@@ -1,112 +1,25 @@
 //! Lists of tensors, as loops write and read them: a list is the tensor of its elements, stacked along a first axis.
 //!
-//! Of a list that is reserved before its elements' shape is known, the open lengths are 1 until the first element is
-//! written, which broadcasts what is there (zeros) to its own shape.
-//!
 //! Sources: `tf.TensorArray` in TensorFlow's API documentation and `tensorflow/core/ops/list_ops.cc`; Gather,
-//! ScatterND, Where and Expand in <https://onnx.ai/onnx/operators/>.
+//! ScatterND and Where in <https://onnx.ai/onnx/operators/>.
 
-use std::sync::Arc;
-
+use super::reserve::zero;
+use super::rows;
 use crate::error::Result;
 use crate::graph::partial::Length;
 use crate::graph::{NodeRef, Shape, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
-use crate::tensor::{Constant, DType, Fill, Inline};
-
-/// The most nodes that are followed to find the elements that are written to a list.
-const MAX_STEPS: usize = 16;
+use crate::tensor::{Constant, DType};
 
 pub fn alias(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     cx.alias(node.into(), cx.input_of(node, 0)?)
 }
 
-/// A list without elements.
-pub fn empty(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    zeros(cx, node, Some(0))
-}
-
-/// Zeros, as many as are reserved.
-pub fn reserve(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let count = cx.known_integers(node, 1)?.and_then(|count| count.first().copied());
-    zeros(cx, node, count)
-}
-
-/// A list of so many zeros, or as many as the second input says.
-fn zeros(cx: &mut Lowering<'_>, node: NodeRef<'_>, count: Option<i64>) -> Result<()> {
-    let list = TensorRef::from(node);
-    let Some(shape) = written_shape(cx, list, MAX_STEPS) else {
-        let error = node.error("the rank of what is written to the list is not known");
-        return Err(error.advice(cx.shape_advice(list)));
-    };
-    let elements: Vec<i64> =
-        shape.dims().unwrap_or_default().iter().skip(1).map(|dim| dim.map_or(1, |dim| dim as i64)).collect();
-    let shape = match count {
-        Some(count) => cx.vector(node, "shape", &[&[count], &elements[..]].concat()),
-        None => {
-            let count = vector_of(cx, node, 1)?;
-            let elements = cx.vector(node, "element_shape", &elements);
-            cx.step(node, "shape", "Concat", vec![count, elements], vec![("axis", Attribute::Int(0))])
-        }
-    };
-    let zero = zero(cx, node, cx.dtype(list))?;
-    let layout = Layout::tensorflow(elements.len() + 1);
-    cx.emit(node, "Expand", vec![zero, shape], layout, vec![]);
-    Ok(())
-}
-
-/// The shape of a list. If it is not known, the shape after the first write to it.
-fn written_shape(cx: &Lowering<'_>, list: TensorRef, steps: usize) -> Option<Shape> {
-    let shape = cx.shape(list);
-    let is_known = shape.dims().is_some_and(|dims| dims.iter().skip(1).all(Option::is_some));
-    let steps = steps.checked_sub(1)?;
-    let written = || {
-        let readers = cx.graph.nodes().flat_map(|(id, reader)| {
-            reader
-                .inputs
-                .iter()
-                .enumerate()
-                .filter(|&(_, &input)| input == list)
-                .map(move |(i, _)| (id, reader, i))
-        });
-        let outputs = readers.filter_map(|(id, reader, index)| match reader.op.as_str() {
-            "While" | "StatelessWhile" => Some(TensorRef { node: id, port: index }),
-            "Identity"
-            | "TensorListSetItem"
-            | "TensorListPushBack"
-            | "TensorListResize"
-            | "TensorListScatterIntoExistingList"
-                if index == 0 =>
-            {
-                Some(id.into())
-            }
-            _ => None,
-        });
-        outputs.filter_map(|output| written_shape(cx, output, steps)).next()
-    };
-    match shape.rank() {
-        _ if is_known => Some(shape.clone()),
-        Some(_) => written().filter(|written| written.rank() == shape.rank()).or_else(|| Some(shape.clone())),
-        None => written(),
-    }
-}
-
-/// A scalar 0 of this type, or an empty string.
-fn zero(cx: &mut Lowering<'_>, node: NodeRef<'_>, dtype: DType) -> Result<String> {
-    let value = match dtype.size() {
-        Some(size) => Constant::new(dtype, vec![], Arc::new(Fill::uniform(vec![0; size], 1))),
-        None if dtype == DType::String => {
-            Constant::new(dtype, vec![], Arc::new(Inline::Strings(vec![vec![]])))
-        }
-        None => return Err(node.error(format!("ONNX has no lists of {dtype}"))),
-    };
-    Ok(cx.initializer(&format!("zero_{dtype}"), value, &[]))
-}
-
 /// An input that is one number, as a vector of int64.
-fn vector_of(cx: &mut Lowering<'_>, node: NodeRef<'_>, index: usize) -> Result<String> {
+pub fn vector_of(cx: &mut Lowering<'_>, node: NodeRef<'_>, index: usize) -> Result<String> {
     let number = cx.input_of(node, index)?;
     let name = cx.in_tensorflow_layout(number)?;
     let name = if cx.dtype(number) == DType::Int64 { name } else { cx.cast(node, name, DType::Int64) };
@@ -123,6 +36,14 @@ fn length_of(cx: &mut Lowering<'_>, node: NodeRef<'_>, list: &str) -> String {
 
 /// The elements at some indices.
 pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    match cx.rows(cx.input_of(node, 0)?).cloned() {
+        Some(of) => rows::gather(cx, node, &of),
+        None => taken(cx, node),
+    }
+}
+
+/// One element or several, of one shape.
+fn taken(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let list = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let index = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
@@ -130,10 +51,21 @@ pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
+/// The element at an index.
+pub fn get_item(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    match cx.rows(cx.input_of(node, 0)?).cloned() {
+        Some(of) => rows::get_item(cx, node, &of),
+        None => taken(cx, node),
+    }
+}
+
 /// Writes an element. If its shape certainly is that of the list's elements, it is scattered; if zeros may have to
 /// be broadcast, it is chosen at its index.
 pub fn set_item(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (list, item) = (cx.input_of(node, 0)?, cx.input_of(node, 2)?);
+    if let Some(of) = cx.rows(list).cloned() {
+        return rows::set_item(cx, node, &of);
+    }
     let mut name = cx.in_tensorflow_layout(list)?;
     let index = vector_of(cx, node, 1)?;
     if node.bool("resize_if_index_out_of_bounds", false) {
@@ -280,8 +212,14 @@ pub fn pop_back(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 
 /// The number of elements.
 pub fn length(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let list = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
-    let length = length_of(cx, node, &list);
+    let list = cx.input_of(node, 0)?;
+    let length = match cx.rows(list).cloned() {
+        Some(of) => rows::length(&mut Steps { cx, node }, &of),
+        None => {
+            let list = cx.in_tensorflow_layout(list)?;
+            length_of(cx, node, &list)
+        }
+    };
     let scalar = cx.vector(node, "scalar", &[]);
     let length = cx.step(node, "count", "Reshape", vec![length, scalar], vec![]);
     cx.emit_cast(node, length, Layout::tensorflow(0));

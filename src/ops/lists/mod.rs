@@ -3,13 +3,23 @@
 pub mod eval;
 pub mod lower;
 pub mod parts;
+pub mod reserve;
+pub mod rows;
 pub mod shape;
 
 use super::{Op, op};
 
 /// The ops of this family.
 pub const OPS: &[Op] = &[
-    op("EmptyTensorList").shape(shape::empty).lower(lower::empty, &["Expand"]).eval(eval::empty),
+    op("EmptyTensorList").shape(shape::empty).lower(reserve::empty, &["Expand"]).eval(eval::empty),
+    op("RaggedTensorFromVariant")
+        .shape(shape::from_variant)
+        .lower(rows::from_variant, &["Cast"])
+        .note("one ragged axis"),
+    op("RaggedTensorToVariant")
+        .shape(shape::to_variant)
+        .lower(rows::to_variant, &["Cast"])
+        .note("the rows of a tensor with one ragged axis, and tensors as such rows"),
     op("TensorArrayGatherV2")
         .also(&["TensorArrayGatherV3"])
         .shape(shape::gather_array)
@@ -25,8 +35,14 @@ pub const OPS: &[Op] = &[
         .lower(lower::element_shape, &["Shape", "Slice", "Cast"])
         .eval(eval::element_shape),
     op("TensorListFromTensor").shape(shape::from_tensor).lower(lower::alias, &[]).eval(eval::from_tensor),
-    op("TensorListGather").shape(shape::gather).lower(lower::gather, &["Gather"]).eval(eval::gather),
-    op("TensorListGetItem").shape(shape::get_item).lower(lower::gather, &["Gather"]).eval(eval::get_item),
+    op("TensorListGather")
+        .shape(shape::gather)
+        .lower(lower::gather, &["Gather", "CumSum", "NonZero"])
+        .eval(eval::gather),
+    op("TensorListGetItem")
+        .shape(shape::get_item)
+        .lower(lower::get_item, &["Gather", "Slice"])
+        .eval(eval::get_item),
     op("TensorListLength")
         .shape(shape::length)
         .lower(lower::length, &["Shape", "Gather", "Cast"])
@@ -39,7 +55,7 @@ pub const OPS: &[Op] = &[
         .shape(shape::push_back)
         .lower(lower::push_back, &["Unsqueeze", "Concat"])
         .eval(eval::push_back),
-    op("TensorListReserve").shape(shape::reserve).lower(lower::reserve, &["Expand"]).eval(eval::reserve),
+    op("TensorListReserve").shape(shape::reserve).lower(reserve::reserve, &["Expand"]).eval(eval::reserve),
     op("TensorListResize").shape(shape::resize).lower(lower::resize, &["Slice", "Pad"]).eval(eval::resize),
     op("TensorListScatter")
         .also(&["TensorListScatterV2"])
@@ -52,7 +68,7 @@ pub const OPS: &[Op] = &[
         .eval(eval::scatter_into),
     op("TensorListSetItem")
         .shape(shape::set_item)
-        .lower(lower::set_item, &["ScatterND", "Where"])
+        .lower(lower::set_item, &["ScatterND", "Where", "Concat"])
         .eval(eval::set_item),
     op("TensorListSplit")
         .shape(shape::split)

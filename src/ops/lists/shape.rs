@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::graph::partial::Length;
 use crate::graph::{Attr, Node, Shape, TensorType};
 use crate::ops::control::shape::refined;
-use crate::ops::infer::Inputs;
-use crate::ops::infer::one;
+use crate::ops::infer::{Inputs, declared_type, one};
+use crate::ops::sparse::shape::ragged::ragged_rank;
 use crate::tensor::DType;
 
 /// The stacked elements that a loop of TensorFlow 1 has written. An attribute of the op is the shape of the elements.
@@ -25,6 +25,10 @@ pub fn gather_array(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>>
 
 /// The shape of elements that an input describes. The scalar -1 means that not even their rank is known.
 fn described_element(inputs: &Inputs<'_>, index: usize) -> Result<Shape> {
+    // A variant is a scalar, whatever it holds.
+    if inputs.node.dtype("element_dtype") == Some(DType::Variant) {
+        return Ok(Shape::UNKNOWN);
+    }
     match inputs.shape(index)?.rank() {
         Some(0) | None => Ok(Shape::UNKNOWN),
         Some(_) => inputs.described_shape(index),
@@ -46,6 +50,14 @@ fn count(inputs: &Inputs<'_>, index: usize) -> Option<usize> {
     match inputs.lengths(index)?[..] {
         [Length::Known(count)] => usize::try_from(count).ok(),
         _ => None,
+    }
+}
+
+/// The type of the numbers that a list holds after an input is written to it. Of a list of variants, it is known then.
+fn held(inputs: &Inputs<'_>, written: usize) -> Result<DType> {
+    match inputs.dtype(0)? {
+        DType::Variant => inputs.dtype(written),
+        dtype => Ok(dtype),
     }
 }
 
@@ -76,7 +88,7 @@ pub fn set_item(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
     let list = inputs.shape(0)?;
     let grows = node.bool("resize_if_index_out_of_bounds", false);
     let element = refined(&element(list), inputs.shape(2)?);
-    one(inputs.dtype(0)?, list_of(list.dim(0).filter(|_| !grows), &element))
+    one(held(inputs, 2)?, list_of(list.dim(0).filter(|_| !grows), &element))
 }
 
 pub fn stack(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
@@ -120,7 +132,7 @@ pub fn scatter(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
 }
 
 pub fn scatter_into(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
-    let list = inputs.shape(0)?;
+    let (dtype, list) = (held(inputs, 1)?, inputs.shape(0)?);
     let element = refined(&element(list), &element(inputs.shape(1)?));
     let length = match node.bool("resize_if_index_out_of_bounds", true) {
         false => list.dim(0),
@@ -129,7 +141,7 @@ pub fn scatter_into(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>>
             needed.map_or(length, |last| length.max(last.saturating_add(1)))
         }),
     };
-    one(inputs.dtype(0)?, list_of(length, &element))
+    one(dtype, list_of(length, &element))
 }
 
 pub fn concat(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
@@ -157,4 +169,35 @@ pub fn split(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
 
 pub fn resize(inputs: &Inputs<'_>, _: &Node) -> Result<Vec<TensorType>> {
     one(inputs.dtype(0)?, list_of(count(inputs, 1), &element(inputs.shape(0)?)))
+}
+
+/// The rows of a ragged tensor as a list, or one tensor as an element of such a list.
+///
+/// Source: `RaggedTensorToVariant` in `tensorflow/core/ops/ragged_conversion_ops.cc`.
+pub fn to_variant(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    match (ragged_rank(node, "RAGGED_RANK"), node.bool("batched_input", false)) {
+        (0, _) => Ok(vec![inputs.tensor_type(0)?.clone()]),
+        (1, true) => {
+            let values = inputs.tensor_type(1)?;
+            let length = inputs.shape(0)?.dim(0).and_then(|splits| splits.checked_sub(1));
+            let row = values.shape.dims().and_then(|dims| Some([&[None], dims.get(1..)?].concat()));
+            one(values.dtype, list_of(length, &row.map_or(Shape::UNKNOWN, Shape::new)))
+        }
+        _ => one(DType::Variant, Shape::UNKNOWN),
+    }
+}
+
+/// The ragged tensor that a list of variants holds, or the tensor that one of them is.
+///
+/// Source: `RaggedTensorFromVariant` in `tensorflow/core/ops/ragged_conversion_ops.cc`.
+pub fn from_variant(inputs: &Inputs<'_>, node: &Node) -> Result<Vec<TensorType>> {
+    let (list, rank) = (inputs.shape(0)?, ragged_rank(node, "output_ragged_rank"));
+    let dtype = node.dtype("Tvalues").unwrap_or(DType::Unknown);
+    let values = match (rank, list.dims()) {
+        (0, _) => list.clone(),
+        (1, Some([_, _, inner @ ..])) => Shape::new([&[None], inner].concat()),
+        _ => Shape::UNKNOWN,
+    };
+    let splits = TensorType::new(declared_type(node, "Tsplits", DType::Int64), Shape::of_rank(1));
+    Ok([vec![splits; rank], vec![TensorType::new(dtype, values)]].concat())
 }

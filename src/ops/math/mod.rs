@@ -135,7 +135,7 @@ pub const OPS: &[Op] = &[
         .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Floor)),
     op("FloorDiv")
         .shape(shape::broadcast)
-        .lower(lower::binary::floor_div, &["Div", "Floor", "Mod", "Sub"])
+        .lower(lower::binary::floor_div, &["Div", "Floor", "Mul", "Mod", "Sub"])
         .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::FloorDiv)),
     op("FloorMod")
         .shape(shape::broadcast)
@@ -226,7 +226,7 @@ pub const OPS: &[Op] = &[
     op("Mod")
         .also(&["TruncateMod"])
         .shape(shape::broadcast)
-        .lower(lower::binary::truncate_mod, &["Mod"])
+        .lower(lower::binary::truncate_mod, &["Mod", "Div", "Mul", "Sub"])
         .eval(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::TruncateMod)),
     op("Mul")
         .shape(shape::broadcast)
@@ -329,7 +329,7 @@ pub const OPS: &[Op] = &[
         .eval(|_, inputs| eval::functions::each(inputs, f32::sinh)),
     op("Softplus")
         .shape(like_first_input)
-        .lower(lower::elementwise::same, &["Softplus"])
+        .lower(lower::elementwise::softplus, &["Softplus"])
         .eval(|_, inputs| eval::functions::each(inputs, |x| x.max(0.0) + (-x.abs()).exp().ln_1p())),
     op("Softsign")
         .shape(like_first_input)
@@ -363,7 +363,7 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("TruncateDiv")
         .shape(shape::broadcast)
-        .lower(lower::binary::direct, &["Div"])
+        .lower(lower::binary::truncate_div, &["Div", "Less", "Ceil", "Floor", "Where"])
         .fold(|_, inputs| eval::elementwise::arithmetic(inputs, Arithmetic::TruncateDiv)),
     op("Xdivy")
         .shape(shape::broadcast)

@@ -124,7 +124,7 @@ pub fn in_top_k(cx: &mut Lowering<'_>, node: NodeRef<'_>, k: Parameter) -> Resul
 
 /// How many elements of each sorted row are less than a value, or not greater. A NaN is behind all of them.
 pub fn bound(cx: &mut Lowering<'_>, node: NodeRef<'_>, bound: Bound) -> Result<()> {
-    let dtype = computed_type(cx.dtype(cx.input_of(node, 0)?));
+    let dtype = compared_type(cx.dtype(cx.input_of(node, 0)?));
     let mut steps = Steps { cx, node };
     let (sorted, values) = (steps.input_as(0, dtype)?, steps.input_as(1, dtype)?);
     let (row, column) = (steps.ints(&[1]), steps.ints(&[2]));
@@ -143,9 +143,14 @@ pub fn bound(cx: &mut Lowering<'_>, node: NodeRef<'_>, bound: Bound) -> Result<(
     Ok(())
 }
 
+/// The type in which elements are compared: no other integers hold those of uint64.
+fn compared_type(dtype: DType) -> DType {
+    if dtype == DType::UInt64 { dtype } else { computed_type(dtype) }
+}
+
 /// The element that a sorted row has at a position.
 pub fn nth_element(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let dtype = computed_type(cx.dtype(cx.input_of(node, 0)?));
+    let dtype = compared_type(cx.dtype(cx.input_of(node, 0)?));
     let mut steps = Steps { cx, node };
     let (input, position) = (steps.input_as(0, dtype)?, steps.integers(1)?);
     let one = steps.int(1);

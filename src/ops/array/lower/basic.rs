@@ -10,7 +10,9 @@ use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::lower::emit::zeros_are_lengths;
 use crate::lower::flatten::flattened;
+use crate::lower::steps::Steps;
 use crate::onnx::{Attribute, onnx_dtype};
+use crate::ops::lists::rows;
 use crate::tensor::{Constant, DType};
 
 pub fn constant(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
@@ -195,6 +197,11 @@ pub fn shape_of(cx: &mut Lowering<'_>, node: NodeRef<'_>, input: TensorRef, port
             }
         };
         cx.set_constant(output, constant);
+        return Ok(());
+    }
+    if let Some(of) = cx.rows(input).cloned() {
+        let length = rows::length(&mut Steps { cx, node }, &of);
+        cx.emit_cast(output, length, Layout::tensorflow(1));
         return Ok(());
     }
     let (name, layout) = cx.stored(input)?;

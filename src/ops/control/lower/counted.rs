@@ -153,6 +153,7 @@ impl Loop<'_> {
         let counter = self.body.argument(index)?;
         let start = usize::try_from(cx.constant(self.node.inputs[counter]).and_then(integer)?).ok()?;
         let is_written = write.op == "TensorListSetItem"
+            && cx.rows(self.node.inputs[variable]).is_none()
             && self.body.argument(list) == Some(variable)
             && self.is_counter(counter)
             // ONNX Runtime copies the bytes of collected strings, and fails when it frees them.

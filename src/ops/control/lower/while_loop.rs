@@ -9,7 +9,7 @@ use super::recurrent::recurrent;
 use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
-use crate::lower::context::{Lowering, Value};
+use crate::lower::context::{Lowering, Rows, Value};
 use crate::lower::function::{BuiltFunction, CallArgument, closed};
 use crate::lower::steps::Steps;
 use crate::onnx::{self, Attribute, Dim, TensorInfo, onnx_dtype};
@@ -62,8 +62,13 @@ fn in_each_iteration(
             return Err(node.error(format!("ONNX has no tensors of {}, which it carries", known.dtype)));
         }
         let name = cx.unique_name(&format!("{}/body/carried_{index}", node.name));
-        let layout = Layout::tensorflow_of(&known.shape);
-        inside[index] = CallArgument { value: Value::Computed { name, layout }, known };
+        let value = if cx.rows(node.inputs[index]).is_some() {
+            let splits = cx.unique_name(&format!("{}/body/carried_splits_{index}", node.name));
+            Value::Rows(Rows { values: name, splits })
+        } else {
+            Value::Computed { name, layout: Layout::tensorflow_of(&known.shape) }
+        };
+        inside[index] = CallArgument { value, known };
     }
     Ok(inside)
 }
@@ -123,9 +128,8 @@ impl Plan {
                 vec![String::new(), scalar(cx, node, first)?]
             }
         };
-        for &index in &self.carried {
-            inputs.push(cx.in_tensorflow_layout(node.inputs[index])?);
-        }
+        let before: Vec<TensorRef> = self.carried.iter().map(|&index| node.inputs[index]).collect();
+        inputs.extend(cx.stored_parts(&before)?.into_iter().map(|(name, _)| name));
         Ok(inputs)
     }
 
@@ -142,6 +146,13 @@ impl Plan {
         let [iteration, goes_on] =
             ["iteration", "goes_on"].map(|what| nested.unique_name(&format!("{}/body/{what}", node.name)));
         nested.run()?;
+        for (&index, &result) in carried.iter().zip(&built.results) {
+            if matches!(inside[index].value, Value::Rows(_)) != nested.rows(result).is_some() {
+                return Err(
+                    node.error(format!("its variable {index} is a list of other tensors after an iteration"))
+                );
+            }
+        }
         let again = match self.trips {
             Some(_) => goes_on.clone(),
             None => {
@@ -156,8 +167,9 @@ impl Plan {
         let again = nested.step(node, "again", "Identity", vec![again], vec![]);
         let mut outputs = vec![TensorInfo { name: again, dtype: DType::Bool, shape: Some(vec![]) }];
         outputs.extend(nested.graph_outputs(node, &built.results)?);
-        let elements = outputs.iter_mut().skip(1).zip(&built.results).skip(carried.len());
-        for (info, &element) in elements {
+        let elements = &built.results[carried.len()..];
+        let first = outputs.len() - elements.len();
+        for (info, &element) in outputs.iter_mut().skip(first).zip(elements) {
             // Runtimes need the shape of an element if the loop does not run at all.
             let dims = built.graph().shape(element).dims();
             info.shape =
@@ -169,8 +181,13 @@ impl Plan {
             TensorInfo { name: goes_on, dtype: DType::Bool, shape: Some(vec![]) },
         ];
         for CallArgument { value, known } in carried.iter().map(|&index| &inside[index]) {
-            if let Value::Computed { name, .. } = value {
-                inputs.push(TensorInfo { name: name.clone(), dtype: known.dtype.part(), shape: None });
+            let info = |name: &String, dtype| TensorInfo { name: name.clone(), dtype, shape: None };
+            match value {
+                Value::Computed { name, .. } => inputs.push(info(name, known.dtype.part())),
+                Value::Rows(Rows { values, splits }) => {
+                    inputs.extend([info(values, known.dtype.part()), info(splits, DType::Int64)]);
+                }
+                Value::Constant { .. } => {}
             }
         }
         let (before, nodes) = split_off_invariant(nodes, &inputs, &outputs);
@@ -186,7 +203,16 @@ impl Plan {
         inputs: Vec<String>,
         body: onnx::Graph,
     ) -> Result<()> {
-        let mut names = cx.outputs_named(node, &self.carried);
+        let mut names = vec![];
+        for &index in &self.carried {
+            names.extend(cx.outputs_named(node, &[index]));
+            if cx.rows(node.inputs[index]).is_some() {
+                let values = names.last().cloned().unwrap_or_default();
+                let splits = cx.unique_name(&format!("{values}/splits"));
+                names.push(splits.clone());
+                cx.set(node.output(index), Value::Rows(Rows { values, splits }));
+            }
+        }
         let written: Vec<String> = self.lists.iter().map(|list| written_name(cx, node, list)).collect();
         names.extend(written.iter().cloned());
         cx.node(&node.name, "Loop", inputs, names, vec![("body", Attribute::Graph(body))]);
@@ -292,8 +318,9 @@ fn put_into(
 
 /// The one result of a condition.
 fn scalar(cx: &mut Lowering<'_>, node: NodeRef<'_>, results: Vec<Value>) -> Result<String> {
-    match <[Value; 1]>::try_from(results) {
-        Ok([value]) => Ok(cx.scalar_name(value)),
-        Err(_) => Err(node.error("its condition is not one tensor")),
-    }
+    let name = match <[Value; 1]>::try_from(results) {
+        Ok([value]) => cx.scalar_name(value),
+        Err(_) => None,
+    };
+    name.ok_or_else(|| node.error("its condition is not one tensor"))
 }

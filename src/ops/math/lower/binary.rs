@@ -147,7 +147,8 @@ pub fn squared_difference(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()
     Ok(())
 }
 
-/// ONNX's Div of integers rounds towards zero, so the remainder is subtracted first, and nothing is rounded.
+/// ONNX's Div of integers rounds towards zero: where the rest of that is not the one with the sign of the divisor, the quotient is 1 less.
+/// The rest could also be subtracted first, but the difference may be beyond the type.
 pub fn floor_div(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (a, b, layout) = pair(cx, node)?;
     if cx.dtype(node.into()).is_float() {
@@ -155,10 +156,22 @@ pub fn floor_div(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         cx.emit(node, "Floor", vec![quotient], layout, vec![]);
         return Ok(());
     }
-    let rest = cx.step(node, "rest", "Mod", vec![a.clone(), b.clone()], vec![]);
-    let even = cx.step(node, "even", "Sub", vec![a, rest], vec![]);
-    cx.emit(node, "Div", vec![even, b], layout, vec![]);
+    let mut steps = Steps { cx, node };
+    let [quotient, multiple] = truncated(&mut steps, &a, &b);
+    let missing = steps.op("Sub", &[&a, &multiple]);
+    let rest = steps.op("Mod", &[&a, &b]);
+    // Either nothing or the divisor.
+    let more = steps.op("Sub", &[&rest, &missing]);
+    let above = steps.op("Div", &[&more, &b]);
+    cx.emit(node, "Sub", vec![quotient, above], layout, vec![]);
     Ok(())
+}
+
+/// The quotient of integers, rounded towards zero, and that many times the divisor.
+fn truncated(steps: &mut Steps<'_, '_, '_>, a: &String, b: &String) -> [String; 2] {
+    let quotient = steps.op("Div", &[a, b]);
+    let multiple = steps.op("Mul", &[&quotient, b]);
+    [quotient, multiple]
 }
 
 /// ONNX's Mod of integers has the sign of the divisor, as TensorFlow's; of floats it has that of the dividend, so that the
@@ -184,8 +197,30 @@ pub fn floor_mod(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
+/// A quotient without its fraction. ONNX's Div of integers is that already.
+pub fn truncate_div(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let dtype = cx.dtype(node.into());
+    if !dtype.is_float() {
+        return direct(cx, node);
+    }
+    let (a, b, layout) = pair(cx, node)?;
+    let zero = cx.scalar(node, "zero", dtype, 0.0);
+    let mut steps = Steps { cx, node };
+    let quotient = steps.op("Div", &[&a, &b]);
+    let is_negative = steps.op("Less", &[&quotient, &zero]);
+    let [up, down] = ["Ceil", "Floor"].map(|op| steps.op(op, &[&quotient]));
+    cx.emit(node, "Where", vec![is_negative, up, down], layout, vec![]);
+    Ok(())
+}
+
+/// ONNX Runtime computes the rest of 64-bit integers in float64, which does not hold all of them.
 pub fn truncate_mod(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (a, b, layout) = pair(cx, node)?;
+    if matches!(cx.dtype(node.into()), DType::Int64 | DType::UInt64) {
+        let [_, multiple] = truncated(&mut Steps { cx, node }, &a, &b);
+        cx.emit(node, "Sub", vec![a, multiple], layout, vec![]);
+        return Ok(());
+    }
     cx.emit(node, "Mod", vec![a, b], layout, vec![("fmod", Attribute::Int(1))]);
     Ok(())
 }

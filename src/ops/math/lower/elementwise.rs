@@ -32,6 +32,14 @@ fn in_float32(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
+/// ONNX Runtime computes an infinity of 16 bits where the exponential of the number is beyond the type.
+pub fn softplus(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    match cx.dtype(node.into()) {
+        DType::Float16 => in_float32(cx, node),
+        _ => same(cx, node),
+    }
+}
+
 /// ONNX Runtime treats a NaN of 16 bits as 0.
 pub fn sign(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     match cx.dtype(node.into()) {

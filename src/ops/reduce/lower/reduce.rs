@@ -126,6 +126,8 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
     }
     let is_sum = op == "ReduceSum";
     let takes_axes = cx.opset() >= if is_sum { 13 } else { 18 };
+    // Of a tensor without elements, ONNX Runtime forgets that no axes reduce nothing.
+    let may_be_empty = cx.shape(input).fully_known().is_none_or(|dims| dims.contains(&0));
     let (mut name, axes, kept_layout) = match (axes, cx.shape(input).rank()) {
         (Some(axes), Some(rank)) => {
             let axes = node.axes(&axes, rank)?;
@@ -159,7 +161,7 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
             let name = cx.in_tensorflow_layout(input)?;
             (name, cx.vector(node, "axes", &axes), Layout::tensorflow_of(cx.shape(node.into())))
         }
-        (None, _) if !takes_axes => return reduce_last(cx, node, reduced),
+        (None, _) if !takes_axes || may_be_empty => return reduce_last(cx, node, reduced),
         (known, _) => {
             let name = cx.in_tensorflow_layout(input)?;
             let axes = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;

@@ -9,7 +9,7 @@
 use crate::error::Result;
 use crate::graph::{Attr, NodeRef, TensorRef};
 use crate::lower::Layout;
-use crate::lower::context::Lowering;
+use crate::lower::context::{Lowering, Rows};
 use crate::onnx::{Attribute, onnx_dtype};
 use crate::ops::sparse::shape::ragged::ragged_rank;
 use crate::tensor::{Constant, DType};
@@ -94,6 +94,20 @@ impl Steps<'_, '_, '_> {
             let row = self.scalar(row);
             self.axis_step("place", "Gather", &[&found, &row], 0)
         })
+    }
+
+    /// How long the rows at these indices are, and the positions of all that is in them.
+    fn selected(&mut self, splits: &str, indices: &str) -> (String, String) {
+        let one = self.scalar(1);
+        let next = self.step("next", "Add", &[indices, &one]);
+        let starts = self.axis_step("starts", "Gather", &[splits, indices], 0);
+        let ends = self.axis_step("ends", "Gather", &[splits, &next], 0);
+        let sizes = self.step("sizes", "Sub", &[&ends, &starts]);
+        let greatest = self.greatest(&sizes);
+        let [row, position] = self.positions(&sizes, &greatest);
+        let start = self.axis_step("start", "Gather", &[&starts, &row], 0);
+        let places = self.step("taken", "Add", &[&start, &position]);
+        (sizes, places)
     }
 
     /// The length of a vector, as a scalar.
@@ -186,6 +200,14 @@ pub fn range(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     Ok(())
 }
 
+/// The rows of a list at these indices, a vector of int64.
+pub fn rows_at(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: &Rows, indices: &str) -> Rows {
+    let mut steps = Steps { cx, node };
+    let (sizes, places) = steps.selected(&rows.splits, indices);
+    let splits = steps.splits(&sizes);
+    Rows { values: steps.axis_step("values", "Gather", &[&rows.values, &places], 0), splits }
+}
+
 /// Selects rows of a ragged tensor, at every level those in the rows that were selected at the level above. Indices of several axes
 /// select rows of equal lengths, and a scalar selects the parts of one row.
 pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
@@ -215,19 +237,12 @@ pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let mut taken = steps.step("indices", "Reshape", &[&given, &flat]);
     for level in 0..levels {
         let splits = steps.integers(level)?;
-        let one = steps.scalar(1);
-        let next = steps.step("next", "Add", &[&taken, &one]);
-        let starts = steps.axis_step("starts", "Gather", &[&splits, &taken], 0);
-        let ends = steps.axis_step("ends", "Gather", &[&splits, &next], 0);
-        let sizes = steps.step("sizes", "Sub", &[&ends, &starts]);
+        let (sizes, places) = steps.selected(&splits, &taken);
         if let Some(port) = (level + rank).checked_sub(1) {
             let out = steps.splits(&sizes);
             steps.emit(node.output(port), out);
         }
-        let greatest = steps.greatest(&sizes);
-        let [row, position] = steps.positions(&sizes, &greatest);
-        let start = steps.axis_step("start", "Gather", &[&starts, &row], 0);
-        taken = steps.step("taken", "Add", &[&start, &position]);
+        taken = places;
     }
     let tensor = node.output(node.outputs.len() - 1);
     let layout = Layout::tensorflow_of(cx.shape(tensor));

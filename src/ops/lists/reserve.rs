@@ -1,0 +1,121 @@
+//! New lists of tensors.
+//!
+//! Of a list that is reserved before its elements' shape is known, the open lengths are 1 until the first element is
+//! written, which broadcasts what is there (zeros) to its own shape.
+//!
+//! Sources: `TensorListReserve` and `EmptyTensorList` in `tensorflow/core/ops/list_ops.cc`; Expand in
+//! <https://onnx.ai/onnx/operators/>.
+
+use std::sync::Arc;
+
+use super::lower::vector_of;
+use super::rows;
+use crate::error::Result;
+use crate::graph::{NodeRef, TensorRef, TensorType};
+use crate::lower::Layout;
+use crate::lower::context::Lowering;
+use crate::onnx::Attribute;
+use crate::tensor::{Constant, DType, Fill, Inline};
+
+/// The most nodes that are followed to find the elements that are written to a list.
+const MAX_STEPS: usize = 16;
+
+/// A list without elements.
+pub fn empty(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    zeros(cx, node, Some(0))
+}
+
+/// Zeros, as many as are reserved.
+pub fn reserve(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    if cx.dtype(node.into()) == DType::Variant {
+        let written = written_type(cx, node)?;
+        return rows::reserve(cx, node, &written);
+    }
+    let count = cx.known_integers(node, 1)?.and_then(|count| count.first().copied());
+    zeros(cx, node, count)
+}
+
+/// A list of so many zeros, or as many as the second input says.
+fn zeros(cx: &mut Lowering<'_>, node: NodeRef<'_>, count: Option<i64>) -> Result<()> {
+    let list = TensorRef::from(node);
+    let elements: Vec<i64> = written_type(cx, node)?
+        .shape
+        .dims()
+        .unwrap_or_default()
+        .iter()
+        .skip(1)
+        .map(|dim| dim.map_or(1, |dim| dim as i64))
+        .collect();
+    let shape = match count {
+        Some(count) => cx.vector(node, "shape", &[&[count], &elements[..]].concat()),
+        None => {
+            let count = vector_of(cx, node, 1)?;
+            let elements = cx.vector(node, "element_shape", &elements);
+            cx.step(node, "shape", "Concat", vec![count, elements], vec![("axis", Attribute::Int(0))])
+        }
+    };
+    let zero = zero(cx, node, cx.dtype(list))?;
+    let layout = Layout::tensorflow(elements.len() + 1);
+    cx.emit(node, "Expand", vec![zero, shape], layout, vec![]);
+    Ok(())
+}
+
+/// The type of a new list after the first write to it.
+fn written_type(cx: &Lowering<'_>, node: NodeRef<'_>) -> Result<TensorType> {
+    let list = TensorRef::from(node);
+    written(cx, list, MAX_STEPS).ok_or_else(|| {
+        let error = node.error("the rank of what is written to the list is not known");
+        error.advice(cx.shape_advice(list))
+    })
+}
+
+/// The type of a list. If its shape is not known, the type after the first write to it.
+fn written(cx: &Lowering<'_>, list: TensorRef, steps: usize) -> Option<TensorType> {
+    let known = cx.graph.tensor_type(list);
+    let shape = &known.shape;
+    let is_known = shape.dims().is_some_and(|dims| dims.iter().skip(1).all(Option::is_some));
+    let steps = steps.checked_sub(1)?;
+    let after = || {
+        let readers = cx.graph.nodes().flat_map(|(id, reader)| {
+            reader
+                .inputs
+                .iter()
+                .enumerate()
+                .filter(|&(_, &input)| input == list)
+                .map(move |(i, _)| (id, reader, i))
+        });
+        let outputs = readers.filter_map(|(id, reader, index)| match reader.op.as_str() {
+            "While" | "StatelessWhile" => Some(TensorRef { node: id, port: index }),
+            "Identity"
+            | "TensorListSetItem"
+            | "TensorListPushBack"
+            | "TensorListResize"
+            | "TensorListScatterIntoExistingList"
+                if index == 0 =>
+            {
+                Some(id.into())
+            }
+            _ => None,
+        });
+        outputs.filter_map(|output| written(cx, output, steps)).next()
+    };
+    match shape.rank() {
+        _ if is_known => Some(known.clone()),
+        Some(rank) => {
+            after().filter(|after| after.shape.rank() == Some(rank)).or_else(|| Some(known.clone()))
+        }
+        None => after(),
+    }
+}
+
+/// A scalar 0 of this type, or an empty string.
+pub fn zero(cx: &mut Lowering<'_>, node: NodeRef<'_>, dtype: DType) -> Result<String> {
+    let value = match dtype.size() {
+        Some(size) => Constant::new(dtype, vec![], Arc::new(Fill::uniform(vec![0; size], 1))),
+        None if dtype == DType::String => {
+            Constant::new(dtype, vec![], Arc::new(Inline::Strings(vec![vec![]])))
+        }
+        None => return Err(node.error(format!("ONNX has no lists of {dtype}"))),
+    };
+    Ok(cx.initializer(&format!("zero_{dtype}"), value, &[]))
+}

@@ -1,0 +1,145 @@
+//! Lists of tensors whose first axes have different lengths, as loops over ragged tensors read and write them. In TensorFlow, each
+//! element is a variant; here, the list is the values of all elements and the positions where each begins.
+//!
+//! An element that has not been written has no values. TensorFlow fails where it is read.
+//!
+//! Sources: `RaggedTensorToVariant` and `RaggedTensorFromVariant` in `tensorflow/core/ops/ragged_conversion_ops.cc`; `tf.map_fn` in
+//! TensorFlow's API documentation.
+
+use super::lower::vector_of;
+use super::reserve::zero;
+use crate::error::{Error, Result};
+use crate::graph::{NodeRef, TensorRef, TensorType};
+use crate::lower::Layout;
+use crate::lower::context::{Lowering, Rows, Value};
+use crate::lower::steps::Steps;
+use crate::ops::sparse::lower::ragged::rows_at;
+use crate::ops::sparse::shape::ragged::ragged_rank;
+use crate::tensor::DType;
+
+/// A ragged tensor as the list of its rows, or a tensor as an element of such a list.
+pub fn to_variant(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    match (ragged_rank(&node, "RAGGED_RANK"), node.bool("batched_input", false)) {
+        (0, _) => cx.alias(node.into(), cx.input_of(node, 0)?),
+        (1, true) => {
+            let splits = int64(cx, node, 0)?;
+            let values = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
+            cx.set(node.into(), Value::Rows(Rows { values, splits }));
+            Ok(())
+        }
+        _ => Err(refused(node)),
+    }
+}
+
+/// The ragged tensor of the elements of a list, or an element as a tensor.
+pub fn from_variant(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let variant = cx.input_of(node, 0)?;
+    let values = node.output(node.outputs.len().saturating_sub(1));
+    if cx.dtype(variant) != cx.dtype(values) {
+        let [is, wanted] = [variant, values].map(|tensor| cx.dtype(tensor));
+        return Err(node.error(format!("it reads elements of {wanted}, and they are of {is}")));
+    }
+    match (ragged_rank(&node, "output_ragged_rank"), cx.rows(variant).cloned()) {
+        (0, None) => cx.alias(values, variant),
+        (1, Some(Rows { values: name, splits })) => {
+            let layout = Layout::tensorflow_of(cx.shape(values));
+            cx.set(values, Value::Computed { name, layout });
+            let layout = Layout::tensorflow(1);
+            match cx.dtype(node.into()) {
+                DType::Int64 => cx.set(node.into(), Value::Computed { name: splits, layout }),
+                _ => cx.emit_cast(node, splits, layout),
+            }
+            Ok(())
+        }
+        _ => Err(refused(node)),
+    }
+}
+
+fn refused(node: NodeRef<'_>) -> Error {
+    node.error("only ragged tensors with one ragged axis can be elements of lists, as rows")
+        .advice("choose outputs before it, or inputs after it")
+}
+
+/// An input of integers as int64.
+fn int64(cx: &mut Lowering<'_>, node: NodeRef<'_>, index: usize) -> Result<String> {
+    let input = cx.input_of(node, index)?;
+    let name = cx.in_tensorflow_layout(input)?;
+    Ok(if cx.dtype(input) == DType::Int64 { name } else { cx.cast(node, name, DType::Int64) })
+}
+
+/// As many elements without values as are reserved. `written` is the type of the list after the first write.
+pub fn reserve(cx: &mut Lowering<'_>, node: NodeRef<'_>, written: &TensorType) -> Result<()> {
+    let inner: Option<Vec<i64>> = written
+        .shape
+        .dims()
+        .and_then(|dims| dims.get(2..))
+        .and_then(|inner| inner.iter().map(|dim| dim.map(|dim| dim as i64)).collect());
+    let Some(inner) = inner else {
+        return Err(node.error("the lengths of the axes of its elements, after the first one, are not known"));
+    };
+    let (zero, count) = (zero(cx, node, written.dtype)?, vector_of(cx, node, 1)?);
+    let mut steps = Steps { cx, node };
+    let (shape, one, none) = (steps.ints(&[&[0], &inner[..]].concat()), steps.ints(&[1]), steps.int(0));
+    let values = steps.op("Expand", &[&zero, &shape]);
+    let count = steps.op("Add", &[&count, &one]);
+    let splits = steps.op("Expand", &[&none, &count]);
+    cx.set(node.into(), Value::Rows(Rows { values, splits }));
+    Ok(())
+}
+
+/// Where an element begins and ends; its index is a vector of one number.
+fn bounds(steps: &mut Steps<'_, '_, '_>, rows: &Rows, index: &String) -> [String; 2] {
+    let one = steps.ints(&[1]);
+    let next = steps.op("Add", &[index, &one]);
+    [index, &next].map(|place| steps.op("Gather", &[&rows.splits, place]))
+}
+
+/// The element at an index.
+pub fn get_item(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: &Rows) -> Result<()> {
+    let index = vector_of(cx, node, 1)?;
+    let mut steps = Steps { cx, node };
+    let [start, end] = bounds(&mut steps, rows, &index);
+    let first = steps.ints(&[0]);
+    let layout = Layout::tensorflow_of(cx.shape(node.into()));
+    cx.emit(node, "Slice", vec![rows.values.clone(), start, end, first], layout, vec![]);
+    Ok(())
+}
+
+/// The list with another element at an index.
+pub fn set_item(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: &Rows) -> Result<()> {
+    let item: TensorRef = cx.input_of(node, 2)?;
+    if node.bool("resize_if_index_out_of_bounds", false) || cx.rank(node, item)? == 0 {
+        return Err(refused(node));
+    }
+    let (item, index) = (cx.in_tensorflow_layout(item)?, vector_of(cx, node, 1)?);
+    let mut steps = Steps { cx, node };
+    let [start, end] = bounds(&mut steps, rows, &index);
+    let (none, all) = (steps.ints(&[0]), steps.ints(&[i64::MAX]));
+    let before = steps.op("Slice", &[&rows.values, &none, &start, &none]);
+    let after = steps.op("Slice", &[&rows.values, &end, &all, &none]);
+    let values = steps.op_with("Concat", &[&before, &item, &after], "axis", 0);
+    // The elements behind it move by as much as the new one is longer.
+    let (new, old) = (steps.length(&item, 0), steps.op("Sub", &[&end, &start]));
+    let more = steps.op("Sub", &[&new, &old]);
+    let count = steps.op("Shape", &[&rows.splits]);
+    let places = steps.positions(&count);
+    let is_behind = steps.op("Greater", &[&places, &index]);
+    let moved = steps.op("Where", &[&is_behind, &more, &none]);
+    let splits = steps.op("Add", &[&rows.splits, &moved]);
+    cx.set(node.into(), Value::Rows(Rows { values, splits }));
+    Ok(())
+}
+
+/// The elements at several indices.
+pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: &Rows) -> Result<()> {
+    let indices = int64(cx, node, 1)?;
+    let selected = rows_at(cx, node, rows, &indices);
+    cx.set(node.into(), Value::Rows(selected));
+    Ok(())
+}
+
+/// The number of elements, as a vector of one number.
+pub fn length(steps: &mut Steps<'_, '_, '_>, rows: &Rows) -> String {
+    let (count, one) = (steps.op("Shape", &[&rows.splits]), steps.ints(&[1]));
+    steps.op("Sub", &[&count, &one])
+}
