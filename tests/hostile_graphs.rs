@@ -140,3 +140,39 @@ fn nodes_are_checked_against_the_definitions_of_their_ops() {
         assert!(said.contains(problem), "{problem}: {said}");
     }
 }
+
+#[test]
+fn numbers_that_tensorflows_kernels_do_not_read_are_refused() {
+    const NUMBERS: [i64; 3] = [i64::MAX, i64::MIN, 1 << 31];
+    for number in NUMBERS {
+        let strides = format!("list {{ i: 1 i: {number} i: 1 i: 1 }}");
+        let window = [FLOAT, ("strides", strides.as_str()), ("padding", "s: \"VALID\"")];
+        let radius = format!("i: {number}");
+        let images = placeholder("x", "DT_FLOAT", &shape(&[1, 9, 9, 1]));
+        let sizes = integers("sizes", &[4], &[1, 9, 9, 1]);
+        let filter = constant("f", &[2, 2, 1, 1], 1.0);
+        let transposed = node("y", "Conv2DBackpropInput", &["sizes", "f", "x"], &window);
+        let said = refused(&[images.clone(), sizes, filter, transposed]);
+        assert!(said.contains("are not 4 positive numbers of 32 bits"), "{said}");
+        let said = refused(&[images, node("y", "LRN", &["x"], &[FLOAT, ("depth_radius", radius.as_str())])]);
+        assert!(said.contains("its depth_radius is"), "{said}");
+    }
+    let images = placeholder("x", "DT_FLOAT", &shape(&[1, 9, 9, 1]));
+    let said = refused(&[images, node("y", "LRN", &["x"], &[FLOAT, ("alpha", "f: inf")])]);
+    assert!(said.contains("its alpha is too large"), "{said}");
+}
+
+#[test]
+fn a_band_keeps_a_side_of_any_negative_number_of_diagonals() {
+    let folder = TempDir::new().unwrap();
+    let [graph, model] = ["graph.pbtxt", "model.onnx"].map(|name| folder.path().join(name));
+    let least = format!("tensor {{ dtype: DT_INT64 tensor_shape {{ }} int64_val: {} }}", i64::MIN);
+    let band = [FLOAT, ("Tindex", "type: DT_INT64")];
+    let nodes = [
+        placeholder("x", "DT_FLOAT", &shape(&[2, 2])),
+        node("k", "Const", &[], &[("dtype", "type: DT_INT64"), ("value", least.as_str())]),
+        node("y", "MatrixBandPart", &["x", "k", "k"], &band),
+    ];
+    fs::write(&graph, nodes.concat()).unwrap();
+    convert(&graph, &model, &["--outputs", "y:0"]);
+}

@@ -104,6 +104,11 @@ fn unsuitable_standard_input_and_output_are_refused() {
 }
 
 #[test]
+fn an_error_is_one_line_whatever_a_file_is_called() {
+    assert_eq!(fails(&["inspect", "no\nerror: where"]).lines().count(), 1);
+}
+
+#[test]
 fn a_pipe_gets_colors_only_on_request() {
     const ESCAPE: char = '\u{1b}';
     let checkpoint = example();

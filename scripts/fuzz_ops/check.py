@@ -102,7 +102,7 @@ def convert(command):
         return "DISAGREE", "the converter gives no answer in 60 s"
     if done.returncode:
         message = (done.stderr.strip() or "no message").replace("\n", " ")
-        return ("refused" if done.returncode == 1 and "panicked" not in message else "DISAGREE"), message[:600]
+        return ("refused" if done.returncode == 1 and "internal error" not in message else "DISAGREE"), message[:600]
     return None
 
 
@@ -153,6 +153,6 @@ def verify(command, feeds, folder):
     more = ["--verify", "--tolerance", "1e-3"] + (["--verify-inputs", os.path.join(folder, "feeds.npz")] if feeds else [])
     done = subprocess.run(command + more, capture_output=True, text=True, timeout=60)
     message = (done.stderr.strip() or "no message").replace("\n", " ")
-    if "panicked" in message or done.returncode and "differ" in message:
+    if "internal error" in message or done.returncode and "differ" in message:
         return "DISAGREE", "--verify: " + message[:600]
     return None

@@ -14,7 +14,6 @@ MEGABYTES, SMALL_BYTES = 256, 1_000_000
 # Nothing that a test does is to take the memory of the machine.
 ADDRESS_SPACE = 8 << 30
 OLD_OUTPUT = b"what was there before"
-PANICKED = 101
 
 
 def limit_memory():
@@ -64,9 +63,11 @@ def run(binary, seed, files, command, work):
         target.write_bytes(OLD_OUTPUT)
     status, seconds, megabytes, stderr = execute([binary, *typed], work, temporary)
     problems = []
-    if status < 0 or status > 2 or "panicked" in stderr or "overflowed its stack" in stderr:
-        kind = "panics" if status == PANICKED or "panicked" in stderr else "aborts"
-        problems.append((kind, f"status {status}"))
+    # The program turns a panic into an error.
+    if "internal error" in stderr or "panicked" in stderr:
+        problems.append(("panics", f"status {status}"))
+    elif status < 0 or status > 2 or "overflowed its stack" in stderr:
+        problems.append(("aborts", f"status {status}"))
     elif status and (stderr.count("\n") != 1 or not stderr.startswith("error: ") or len(stderr) > 4000):
         problems.append(("messages", "no sentence"))
     if seconds > SECONDS:

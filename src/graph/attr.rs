@@ -240,17 +240,18 @@ impl Node {
     /// The spatial part of a list with one positive number per axis, such as `strides`; all 1 if absent.
     ///
     /// # Errors
-    /// If the list is not one positive number per axis of a tensor of `rank`.
+    /// If the list is not one positive number per axis of a tensor of `rank`. TensorFlow's kernels read 32 bits of them, and refuse more:
+    /// `GetNodeAttr` in `tensorflow/core/framework/node_def_util.cc`.
     pub fn spatial_sizes(&self, name: &str, rank: usize) -> Result<Vec<usize>> {
         let values = self.ints(name);
         if values.is_empty() {
             return Ok(vec![1; rank.saturating_sub(2)]);
         }
-        let sizes: Option<Vec<usize>> =
-            values.iter().map(|&value| usize::try_from(value).ok().filter(|&size| size > 0)).collect();
+        let size = |&value: &i64| usize::try_from(i32::try_from(value).ok()?).ok().filter(|&size| size > 0);
+        let sizes: Option<Vec<usize>> = values.iter().map(size).collect();
         match sizes {
             Some(sizes) if sizes.len() == rank => Ok(self.data_format().spatial(&sizes)),
-            _ => Err(self.error(format!("its {name} {values:?} are not {rank} positive numbers"))),
+            _ => Err(self.error(format!("its {name} {values:?} are not {rank} positive numbers of 32 bits"))),
         }
     }
 

@@ -91,6 +91,10 @@ pub fn recognize(variables: &Variables, overrides: Overrides<'_>) -> Result<Reco
 /// # Errors
 /// As for [`recognize`].
 pub fn recognize_and_build(variables: &Variables, overrides: Overrides<'_>) -> Result<Recognized> {
+    // A frozen graph may have none, and building all networks takes longer than reading it.
+    if variables.is_empty() && overrides.network.is_none() {
+        return Err(not_recognized(variables, &overrides, &[]));
+    }
     let possible: Vec<&Arc<Network>> = match &overrides.network {
         Some(network) => vec![network],
         // Variants differ from their network in options alone.

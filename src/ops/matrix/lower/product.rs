@@ -100,7 +100,7 @@ pub fn band_part(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         return open_band_part(cx, node);
     };
     let mut name = cx.in_tensorflow_layout(input)?;
-    for (is_kept, upper_side, k) in [(lower >= 0, 1, -lower), (upper >= 0, 0, upper)] {
+    for (is_kept, upper_side, k) in [(lower >= 0, 1, lower.saturating_neg()), (upper >= 0, 0, upper)] {
         if is_kept {
             let k = cx.scalar(node, "k", DType::Int64, k as f64);
             name = cx.step(node, "band", "Trilu", vec![name, k], vec![("upper", Attribute::Int(upper_side))]);

@@ -4,6 +4,7 @@
 //! <https://onnx.ai/onnx/operators/onnx__ConvTranspose.html>.
 
 use crate::error::Result;
+use crate::graph::window::Window;
 use crate::graph::{NodeRef, Padding, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
@@ -67,8 +68,13 @@ pub fn transposed_convolution(
     if let (Some(lengths), Some(kernel)) = (known, kernel) {
         let (mut begins, mut ends, mut added) = (vec![], vec![], vec![]);
         for (axis, &(length, result)) in lengths.iter().enumerate() {
-            let full = (length.saturating_sub(1)) * strides[axis] + (kernel[axis] - 1) * dilations[axis] + 1;
-            let cut = full as i64 - result as i64;
+            let window = Window { size: kernel[axis], stride: strides[axis], dilation: dilations[axis] };
+            let covered =
+                length.saturating_sub(1).saturating_mul(window.stride).saturating_add(window.extent());
+            let Ok(covered) = i64::try_from(covered) else {
+                return Err(node.error("its windows cover more elements than a tensor has"));
+            };
+            let cut = covered - result as i64;
             let (begin, end) = match &padding {
                 Padding::Same if cut > 0 => (cut / 2, cut - cut / 2),
                 Padding::Explicit(pads) => pads.get(axis).map_or((0, 0), |&(a, b)| (a as i64, b as i64)),
