@@ -125,18 +125,24 @@ fn an_archive_does_not_lead_to_a_checkpoint_outside_of_it() {
 #[test]
 fn other_programs_archives_are_named() {
     let folder = TempDir::new().unwrap();
-    for (name, member, said) in [
+    for (name, member, content, said) in [
         (
             "model.keras",
             "model.weights.h5",
+            &b"\x89HDF\r\n\x1a\n\0\0\0\0\0\x08\x08\0"[..],
             "it is a model in Keras's own format; make a SavedModel of it in Keras",
         ),
-        ("model.pt", "model/data.pkl", "it is a PyTorch file; export the model to ONNX in PyTorch"),
+        (
+            "model.pt",
+            "model/data.pkl",
+            b"weights",
+            "it is a PyTorch file; export the model to ONNX in PyTorch",
+        ),
     ] {
         let path = folder.path().join(name);
         let mut archive = zip::ZipWriter::new(File::create(&path).unwrap());
         archive.start_file(member, zip::write::SimpleFileOptions::default()).unwrap();
-        archive.write_all(b"weights").unwrap();
+        archive.write_all(content).unwrap();
         archive.finish().unwrap();
         let error = fails(&["convert", path.to_str().unwrap(), "model.onnx"]);
         assert!(error.contains(said), "{error}");

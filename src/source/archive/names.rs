@@ -67,9 +67,13 @@ pub(super) fn is_of_checkpoint_or_graph(target: &Path) -> bool {
 }
 
 /// Whether a file begins like a V1 checkpoint, which can have any name: an entry under the empty key, of which it shares nothing with
-/// the one before. If the block is compressed, its length and that of the first literal come first.
+/// the one before. If the block is compressed, its length and that of the first literal come first. HDF5 files, such as the weights of
+/// Keras, have zeros after their signature.
 fn begins_like_table(head: &[u8]) -> bool {
     const LENGTHS: usize = 8;
+    if head.starts_with(b"\x89HDF\r\n\x1a\n") {
+        return false;
+    }
     let head = head.get(..LENGTHS + 2).unwrap_or(head);
     head.windows(2).any(|pair| pair == [0, 0]) && head.iter().any(|&byte| byte != 0)
 }
@@ -108,6 +112,7 @@ mod tests {
         assert!(is_of_model(Path::new("model-5000"), &[0, 0, 0xea, 1, 0x0a, 0xe7, 1, 0x0a]));
         assert!(is_of_model(Path::new("model-5000"), &[0xd1, 0x9d, 0x05, 0xf4, 0xe8, 1, 0, 0, 0xea, 1]));
         assert!(!is_of_model(Path::new("zeros"), &[0; 512]));
+        assert!(!is_of_model(Path::new("model.weights.h5"), b"\x89HDF\r\n\x1a\n\0\0\0\0"));
     }
 
     #[test]
