@@ -208,17 +208,16 @@ pub fn reduce_join(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let shape = steps.op_with("Concat", &[&leading, &rest], "axis", 0);
     let moved = if order.is_sorted() { name } else { steps.transpose(&name, &order) };
     let moved = steps.cx.reshaped(node, "rows", moved, shape);
+    // ONNX Runtime gathers the first string of a row alone.
     let part = |steps: &mut Steps<'_, '_, '_>, index: usize| {
-        let index = steps.int(index as i64);
-        steps.op_with("Gather", &[&moved, &index], "axis", 0)
+        let row = steps.part(&moved, 0, index as i64, index as i64 + 1);
+        steps.cx.reshaped(node, "row", row, rest.clone())
     };
     let mut joined = match count {
         0 => {
             let nothing = text(steps.cx, node, "nothing", b"");
             steps.op("Expand", &[&nothing, &rest])
         }
-        // ONNX Runtime gathers the only row of strings wrongly.
-        1 => steps.cx.reshaped(node, "row", moved.clone(), rest),
         _ => part(&mut steps, 0),
     };
     for index in 1..count {
