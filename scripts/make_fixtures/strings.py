@@ -36,6 +36,14 @@ def split(delimiter, skip_empty):
     return build
 
 
+def split_v2(texts):
+    def build():
+        x = tf.placeholder(tf.string, [None])
+        return [x], list(tf.raw_ops.StringSplitV2(input=x, sep=",")), [[texts]]
+
+    return build
+
+
 def found(keys, values, default, wanted, is_open):
     """A lookup, with a default that is known or an input."""
 
@@ -56,6 +64,8 @@ def found(keys, values, default, wanted, is_open):
 
 def graphs():
     yield "reduce_join_of_a_constant", joined_constant
+    for name, texts in (("empty_texts", ["", "a,,b", ""]), ("empty_texts_alone", ["", ""]), ("no_texts", np.zeros(0, object))):
+        yield f"string_split_v2_of_{name}", split_v2(texts)
     for axes in ([0], [1], [0, 1], [1, 0], [-1], []):
         name = "_".join(map(str, axes)).replace("-", "minus_") or "nothing"
         yield f"reduce_join_{name}", joined(axes, separator=", ")

@@ -73,7 +73,7 @@ pub const OPS: &[Op] = &[
         .note("delimiters of one character"),
     op("StringSplitV2")
         .shape(shape::split)
-        .lower(lower::text::split, &["StringSplit", "NonZero", "GatherND"])
+        .lower(lower::text::split, &["StringSplit", "Max", "NonZero", "GatherND"])
         .constants(&[("sep", "it is the attribute `delimiter` of ONNX's StringSplit")])
         .since(20),
     op("StringStrip").shape(by_definition).refused(CHARACTERS, PREPARE),
