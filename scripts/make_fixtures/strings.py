@@ -21,10 +21,25 @@ def joined(axes, **options):
     return build
 
 
+def joined_constant():
+    x = tf.placeholder(tf.string, [])
+    words = tf.constant([[["a", "b", "c"], ["d", "e", "f"]], [["g", "h", "i"], ["j", "k", "l"]]])
+    rows = tf.raw_ops.ReduceJoin(inputs=words, reduction_indices=np.array([1], np.int32))
+    return [x], [tf.raw_ops.StringJoin(inputs=[rows, x])], [["!"]]
+
+
 def split(delimiter, skip_empty):
     def build():
         x = tf.placeholder(tf.string, [None])
         return [x], list(tf.raw_ops.StringSplit(input=x, delimiter=delimiter, skip_empty=skip_empty)), [[lines]]
+
+    return build
+
+
+def split_v2(texts):
+    def build():
+        x = tf.placeholder(tf.string, [None])
+        return [x], list(tf.raw_ops.StringSplitV2(input=x, sep=",")), [[texts]]
 
     return build
 
@@ -48,6 +63,9 @@ def found(keys, values, default, wanted, is_open):
 
 
 def graphs():
+    yield "reduce_join_of_a_constant", joined_constant
+    for name, texts in (("empty_texts", ["", "a,,b", ""]), ("empty_texts_alone", ["", ""]), ("no_texts", np.zeros(0, object))):
+        yield f"string_split_v2_of_{name}", split_v2(texts)
     for axes in ([0], [1], [0, 1], [1, 0], [-1], []):
         name = "_".join(map(str, axes)).replace("-", "minus_") or "nothing"
         yield f"reduce_join_{name}", joined(axes, separator=", ")

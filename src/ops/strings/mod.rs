@@ -44,7 +44,7 @@ pub const OPS: &[Op] = &[
         .note(OF_CONSTANTS),
     op("ReduceJoin")
         .shape(shape::reduce_join)
-        .lower(lower::text::reduce_join, &["Gather", "StringConcat"])
+        .lower(lower::text::reduce_join, &["Slice", "StringConcat"])
         .constants(&[("reduction_indices", "the model has a node for each of the strings that it joins")])
         .since(20)
         .note("axes of known lengths"),
@@ -73,7 +73,7 @@ pub const OPS: &[Op] = &[
         .note("delimiters of one character"),
     op("StringSplitV2")
         .shape(shape::split)
-        .lower(lower::text::split, &["StringSplit", "NonZero", "GatherND"])
+        .lower(lower::text::split, &["StringSplit", "Max", "NonZero", "GatherND"])
         .constants(&[("sep", "it is the attribute `delimiter` of ONNX's StringSplit")])
         .since(20),
     op("StringStrip").shape(by_definition).refused(CHARACTERS, PREPARE),

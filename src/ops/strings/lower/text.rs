@@ -118,8 +118,22 @@ pub fn split(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         attributes.push(("maxsplit", Attribute::Int(parts.into())));
     }
     let outputs = ("split", ["parts", "counts"]);
-    let [parts, counts] = cx.step_with_outputs(node, outputs, "StringSplit", vec![texts], attributes);
-    let shape = cx.step(node, "parts_shape", "Shape", vec![parts.clone()], vec![]);
+    let [mut parts, mut counts] = cx.step_with_outputs(node, outputs, "StringSplit", vec![texts], attributes);
+    let mut shape = cx.step(node, "parts_shape", "Shape", vec![parts.clone()], vec![]);
+    if !separator.is_empty() {
+        // Between separators, an empty text is an empty part; ONNX has no part of it.
+        let nothing = text(cx, node, "nothing", b"");
+        let mut steps = Steps { cx, node };
+        let (one, none) = (steps.ints(&[1]), steps.ints(&[0]));
+        counts = steps.op("Max", &[&counts, &one]);
+        let rows = steps.part(&shape, 0, 0, 1);
+        let column = steps.op_with("Concat", &[&rows, &one], "axis", 0);
+        let column = steps.op("Expand", &[&nothing, &column]);
+        parts = steps.op_with("Concat", &[&parts, &column], "axis", 1);
+        let lengths = steps.op_with("Concat", &[&counts, &none], "axis", 0);
+        let most = steps.reduce("ReduceMax", &lengths, &[0], true);
+        shape = steps.op_with("Concat", &[&rows, &most], "axis", 0);
+    }
     let last = cx.initializer("last", Constant::from_i64(vec![], &[-1]), &[]);
     let most = cx.step(node, "most", "Gather", vec![shape.clone(), last], vec![]);
     let zero = cx.initializer("range/start", Constant::from_i64(vec![], &[0]), &[]);
@@ -208,17 +222,16 @@ pub fn reduce_join(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let shape = steps.op_with("Concat", &[&leading, &rest], "axis", 0);
     let moved = if order.is_sorted() { name } else { steps.transpose(&name, &order) };
     let moved = steps.cx.reshaped(node, "rows", moved, shape);
+    // ONNX Runtime gathers the first string of a row alone.
     let part = |steps: &mut Steps<'_, '_, '_>, index: usize| {
-        let index = steps.int(index as i64);
-        steps.op_with("Gather", &[&moved, &index], "axis", 0)
+        let row = steps.part(&moved, 0, index as i64, index as i64 + 1);
+        steps.cx.reshaped(node, "row", row, rest.clone())
     };
     let mut joined = match count {
         0 => {
             let nothing = text(steps.cx, node, "nothing", b"");
             steps.op("Expand", &[&nothing, &rest])
         }
-        // ONNX Runtime gathers the only row of strings wrongly.
-        1 => steps.cx.reshaped(node, "row", moved.clone(), rest),
         _ => part(&mut steps, 0),
     };
     for index in 1..count {
