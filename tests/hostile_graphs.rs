@@ -176,3 +176,16 @@ fn a_band_keeps_a_side_of_any_negative_number_of_diagonals() {
     fs::write(&graph, nodes.concat()).unwrap();
     convert(&graph, &model, &["--outputs", "y:0"]);
 }
+
+#[test]
+fn the_handle_of_a_list_is_not_advised_as_an_input() {
+    let element = ("element_dtype", "type: DT_FLOAT");
+    let said = refused(&[
+        integers("any", &[], &[-1]),
+        integers("two", &[], &[2]),
+        node("list", "TensorListReserve", &["any", "two"], &[element, ("shape_type", "type: DT_INT32")]),
+        node("y", "TensorListStack", &["list", "any"], &[element, ("num_elements", "i: 2")]),
+    ]);
+    assert!(said.contains("let the model begin at a tensor after it, with --inputs"), "{said}");
+    assert!(!said.contains("list:0"), "{said}");
+}

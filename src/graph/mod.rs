@@ -16,6 +16,7 @@ pub mod import;
 mod inferred;
 pub mod limits;
 mod moved;
+mod node;
 pub mod node_def;
 pub mod op_definition;
 pub mod own_ops;
@@ -29,7 +30,6 @@ pub mod validate;
 pub mod window;
 
 use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
-use std::fmt;
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -37,80 +37,15 @@ pub use attr::{Attr, Attrs, DataFormat, Padding};
 pub use function::{Argument, Function, Library};
 pub use limits::Limits;
 pub use moved::Moved;
+pub use node::{Node, NodeId, NodeRef, TensorRef, TensorType};
 pub use predicates::{
     forwards, generates_random_numbers, is_batch_norm, is_enter, is_exit, is_merge, is_of_shapes,
     is_placeholder, is_switch, is_variable, reserves_list,
 };
 pub use shape::{MAX_RANK, Shape};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::tensor::{Constant, DType};
-
-/// A node's index in its graph.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct NodeId(u32);
-
-impl NodeId {
-    /// Its index in the order of the graph.
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// One output of a node, which TensorFlow writes as `name:port`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TensorRef {
-    /// The node that computes the tensor.
-    pub node: NodeId,
-    /// The index of the output among the node's outputs.
-    pub port: usize,
-}
-
-/// The element type and the shape of a tensor, as far as they are known before the model runs.
-#[derive(Debug, Clone, PartialEq)]
-pub struct TensorType {
-    /// The type of its elements.
-    pub dtype: DType,
-    /// Its shape, as far as it is known.
-    pub shape: Shape,
-}
-
-impl TensorType {
-    /// A tensor of this type and shape.
-    pub fn new(dtype: DType, shape: Shape) -> Self {
-        Self { dtype, shape }
-    }
-}
-
-/// An operation of a TensorFlow graph.
-#[derive(Debug, Clone)]
-pub struct Node {
-    /// The node's name, with its scopes.
-    pub name: String,
-    /// The TensorFlow op.
-    pub op: String,
-    /// The tensors it reads, control inputs left out.
-    pub inputs: Vec<TensorRef>,
-    /// Its attributes, under TensorFlow's names.
-    pub attrs: Attrs,
-    /// Types and shapes of its outputs.
-    pub outputs: Vec<TensorType>,
-}
-
-impl Node {
-    /// The value of a `Const` node.
-    pub fn constant(&self) -> Option<&Constant> {
-        match (self.op.as_str(), self.attrs.get("value")) {
-            ("Const", Some(Attr::Tensor(constant))) => Some(constant),
-            _ => None,
-        }
-    }
-
-    /// An error about this node.
-    pub fn error(&self, problem: impl fmt::Display) -> Error {
-        Error::new(format!("{} \"{}\"", self.op, self.name), problem)
-    }
-}
 
 /// Infers the types of the outputs of a node that is about to be added to a graph.
 pub type Inference = fn(&Graph, &Node) -> Result<Vec<TensorType>>;
@@ -384,48 +319,6 @@ impl Graph {
             pruned.push(node);
         }
         (pruned, Moved::by_nodes(ids))
-    }
-}
-
-/// A node with its id.
-#[derive(Debug, Clone, Copy)]
-pub struct NodeRef<'a> {
-    /// Its id.
-    pub id: NodeId,
-    node: &'a Node,
-}
-
-impl<'a> NodeRef<'a> {
-    /// The node at `id` of a graph.
-    pub fn new(id: NodeId, node: &'a Node) -> Self {
-        Self { id, node }
-    }
-
-    /// One of its outputs.
-    pub fn output(self, port: usize) -> TensorRef {
-        TensorRef { node: self.id, port }
-    }
-}
-
-impl std::ops::Deref for NodeRef<'_> {
-    type Target = Node;
-
-    fn deref(&self) -> &Node {
-        self.node
-    }
-}
-
-impl From<NodeRef<'_>> for TensorRef {
-    /// The node's first output.
-    fn from(node: NodeRef<'_>) -> Self {
-        node.output(0)
-    }
-}
-
-impl From<NodeId> for TensorRef {
-    /// The node's first output.
-    fn from(node: NodeId) -> Self {
-        Self { node, port: 0 }
     }
 }
 

@@ -87,6 +87,8 @@ pub struct Lowering<'a> {
     pub(super) as_int64: HashMap<String, String>,
     /// The indices of initializers that were made from a constant, by its name, order of axes and shape.
     pub(super) initializers: HashMap<(String, Vec<usize>), Vec<usize>>,
+    /// The names of the initializers that all nodes share, by what their elements depend on, and their shapes.
+    pub(super) shared_initializers: HashMap<(String, Vec<usize>), String>,
     /// The indices of initializers by their names, as far as they have been looked for.
     pub(super) named_initializers: HashMap<String, usize>,
     /// The values of quantized constants, by the name, order of axes and shape of the constant.
@@ -125,6 +127,7 @@ impl<'a> Lowering<'a> {
             transposed: HashMap::new(),
             as_int64: HashMap::new(),
             initializers: HashMap::new(),
+            shared_initializers: HashMap::new(),
             named_initializers: HashMap::new(),
             dequantized: HashMap::new(),
             names: Names::default(),

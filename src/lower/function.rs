@@ -146,6 +146,7 @@ impl<'a> Lowering<'a> {
         nested.names = std::mem::take(&mut self.names);
         nested.node_names = std::mem::take(&mut self.node_names);
         nested.initializers = std::mem::take(&mut self.initializers);
+        nested.shared_initializers = std::mem::take(&mut self.shared_initializers);
         nested.named_initializers = std::mem::take(&mut self.named_initializers);
         nested.model.initializers = std::mem::take(&mut self.model.initializers);
         nested.transposed = self.transposed.clone();
@@ -166,6 +167,7 @@ impl<'a> Lowering<'a> {
         self.names = nested.names;
         self.node_names = nested.node_names;
         self.initializers = nested.initializers;
+        self.shared_initializers = nested.shared_initializers;
         self.named_initializers = nested.named_initializers;
         let Model { initializers, nodes, .. } = nested.model;
         self.model.initializers = initializers;

@@ -31,8 +31,8 @@ impl Lowering<'_> {
         name
     }
 
-    /// The initializer that all nodes share for a constant of this type and shape that an op needs. Its name is one of its own, which
-    /// says all that its elements depend on, so that it is made and charged only once.
+    /// The initializer that all nodes share for a constant of this type and shape that an op needs. Its name says
+    /// all that its elements depend on, so that it is made and charged only once.
     ///
     /// # Errors
     /// If the limit of computed constants is exceeded.
@@ -44,13 +44,13 @@ impl Lowering<'_> {
         make: impl FnOnce() -> Constant,
     ) -> Result<String> {
         let key = (format!("{name}_{dtype}"), shape.to_vec());
-        let known =
-            self.initializers.get(&key).and_then(|known| self.model.initializers.get(*known.first()?));
-        if let Some(known) = known {
-            return Ok(known.name.clone());
+        if let Some(known) = self.shared_initializers.get(&key) {
+            return Ok(known.clone());
         }
         self.charge(node, shape, dtype)?;
-        Ok(self.initializer(&key.0, make(), &[]))
+        let written = self.initializer(&key.0, make(), &[]);
+        self.shared_initializers.insert(key, written.clone());
+        Ok(written)
     }
 
     /// The constant of the initializer of this name.

@@ -3,7 +3,7 @@
 use hashbrown::HashSet;
 
 use super::context::Lowering;
-use crate::graph::{NodeId, Shape, TensorRef};
+use crate::graph::{NodeId, Shape, TensorRef, reserves_list};
 use crate::setting::Setting;
 use crate::suggestion::first_of;
 
@@ -18,6 +18,10 @@ impl Lowering<'_> {
             let shape = |name: &String| Setting::Shape.to(format!("{name}=DIMS")).to_string();
             let given: Vec<String> = inputs.iter().map(shape).collect();
             return format!("give the shape of its input with {}", first_of(&given, NAMED));
+        }
+        // A list is no tensor.
+        if reserves_list(&self.graph.node(tensor.node).op) {
+            return format!("let the model begin at a tensor after it, with {}", Setting::Inputs);
         }
         let name = self.graph.tensor_name(tensor);
         let shape = Setting::Shape.to(format!("{name}=DIMS"));
