@@ -15,6 +15,7 @@ pub struct Error {
     subject: String,
     problem: String,
     advice: Option<String>,
+    example: Option<String>,
     cause: Option<Arc<io::Error>>,
 }
 
@@ -34,7 +35,7 @@ impl Error {
     /// An error about `subject` (a file, a tensor, an op, an option).
     pub fn new(subject: impl fmt::Display, problem: impl fmt::Display) -> Self {
         let (subject, problem) = (subject.to_string(), problem.to_string());
-        Self { kind: ErrorKind::Invalid, subject, problem, advice: None, cause: None }
+        Self { kind: ErrorKind::Invalid, subject, problem, advice: None, example: None, cause: None }
     }
 
     /// An error about a file.
@@ -82,6 +83,12 @@ impl Error {
         self
     }
 
+    /// Adds a text of several lines that the advice is about, such as a file to be corrected.
+    #[must_use]
+    pub fn with_example(self, text: String) -> Self {
+        Self { example: Some(text), ..self }
+    }
+
     /// Adds what the subject is part of, such as the file of a tensor or the graph of a node.
     #[must_use]
     pub fn within(mut self, outer: impl fmt::Display) -> Self {
@@ -115,13 +122,21 @@ impl Error {
     pub fn advised(&self) -> Option<&str> {
         self.advice.as_deref()
     }
+
+    /// The text that the advice is about, if there is one.
+    pub fn example(&self) -> Option<&str> {
+        self.example.as_deref()
+    }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.subject, self.problem)?;
-        match &self.advice {
-            Some(advice) => write!(f, "; {advice}"),
+        let advice = self.advice.as_ref().map(|advice| format!("; {advice}")).unwrap_or_default();
+        let sentence = format!("{}: {}{advice}", self.subject, self.problem);
+        // A name in it could begin a line that looks like another message.
+        f.write_str(&sentence.replace('\n', "\u{fffd}"))?;
+        match &self.example {
+            Some(example) => write!(f, "\n\n{example}"),
             None => Ok(()),
         }
     }
@@ -130,8 +145,7 @@ impl fmt::Display for Error {
 /// Errors are equal if they read the same.
 impl PartialEq for Error {
     fn eq(&self, other: &Self) -> bool {
-        (self.kind, &self.subject, &self.problem, &self.advice)
-            == (other.kind, &other.subject, &other.problem, &other.advice)
+        self.kind == other.kind && self.to_string() == other.to_string()
     }
 }
 

@@ -24,7 +24,11 @@ pub fn of_error(py: Python<'_>, error: &Error) -> PyErr {
         ErrorKind::Unsupported => "UnsupportedError",
         _ => "InvalidError",
     };
-    let raised = raised(py, class, error.subject(), error.problem(), error.advised());
+    let advice = error.advised().map(|advice| match error.example() {
+        Some(example) => format!("{advice}\n\n{example}"),
+        None => advice.to_owned(),
+    });
+    let raised = raised(py, class, error.subject(), error.problem(), advice.as_deref());
     let cause = error.source().and_then(|source| source.downcast_ref::<std::io::Error>());
     let cause = cause.map(|cause| match cause.raw_os_error() {
         // With the number, Python chooses the class and the text.

@@ -144,8 +144,6 @@ pub fn status(args: impl IntoIterator<Item = OsString>) -> u8 {
     match done {
         Ok(()) => 0,
         Err(error) => {
-            // A name in it could begin a line that looks like another message.
-            let error = error.to_string().replace('\n', "\u{fffd}");
             output::warn(&format!("{} {error}", color::styled(color::ERROR, "error:")));
             1
         }

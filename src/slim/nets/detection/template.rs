@@ -111,10 +111,11 @@ pub fn require_config(message: &str, options: &Options, variables: &Variables) -
         "give the file that it was trained with, with {} or beside the checkpoint",
         Setting::Config.to("FILE")
     );
-    let of_template = |what: String, text: String| {
-        format!(
-            "{given}. If it is lost, save this template as pipeline.config beside the checkpoint and correct it; {what}\n\n{text}"
-        )
+    let of_template = |what: String, template: String| {
+        let advice = format!(
+            "{given}. If it is lost, save this template as pipeline.config beside the checkpoint and correct it; {what}"
+        );
+        error.clone().advice(advice).with_example(template)
     };
     let of_ssd = found(variables).map(|found| {
         let anchors: Vec<String> = found.anchors.iter().map(ToString::to_string).collect();
@@ -129,7 +130,7 @@ pub fn require_config(message: &str, options: &Options, variables: &Variables) -
         let what = format!("it has the {classes} classes of {extractor} and {anchors} anchors per location:");
         Some(of_template(what, found.template()))
     };
-    Err(error.advice(of_ssd.or_else(of_rcnn).unwrap_or(given)))
+    Err(of_ssd.or_else(of_rcnn).unwrap_or_else(|| error.clone().advice(&given)))
 }
 
 /// What a file has that does not describe the detector.
