@@ -89,7 +89,9 @@ def check(seed, only, binary, folder, say=lambda stage: None):
         return *converted, case.ops()
     say("ONNX Runtime")
     outcome = compare(run(model, feeds, results), results)
-    if outcome[0] == "agree" and seed % 16 == 0:
+    # rten differs in the last bit, which for a number half way between two levels is another level.
+    has_levels = not quantization.OPS.keys().isdisjoint(case.ops())
+    if outcome[0] == "agree" and seed % 16 == 0 and not has_levels:
         say("tf2onnx-rs --verify")
         outcome = verify(command, feeds, folder) or outcome
     return *outcome, case.ops()
