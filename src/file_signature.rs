@@ -10,6 +10,9 @@ use crate::setting::{Command, Setting};
 /// The advice for models in Keras's own formats.
 pub(crate) const EXPORT_FROM_KERAS: &str = "make a SavedModel of it in Keras, with keras.models.load_model(FILE).export(\"saved_model\"), and convert that";
 
+/// The first bytes of HDF5 files, such as the weights of Keras.
+pub(crate) const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
+
 /// Formats that are often mistaken for checkpoints: the first bytes, what the file is, and what to try.
 const KNOWN: [(&[u8], &str, &str); 9] = [
     (
@@ -17,7 +20,7 @@ const KNOWN: [(&[u8], &str, &str); 9] = [
         "it is a Git LFS pointer, not the file itself",
         "run `git lfs pull` in its repository",
     ),
-    (b"\x89HDF\r\n\x1a\n", "it is an HDF5 file (Keras weights)", EXPORT_FROM_KERAS),
+    (HDF5, "it is an HDF5 file (Keras weights)", EXPORT_FROM_KERAS),
     (
         b"PK\x03\x04",
         "it is a zip archive",

@@ -2,6 +2,7 @@
 
 use super::Layout;
 use super::context::{Lowering, Value};
+use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::onnx::{self, Attribute, Attributes, onnx_dtype};
 use crate::tensor::{Constant, DType};
@@ -197,6 +198,15 @@ impl Lowering<'_> {
             self.as_int64.insert(value, cast.clone());
         }
         cast
+    }
+
+    /// A tensor in TensorFlow's order of axes, cast to a type if it has another one.
+    ///
+    /// # Errors
+    /// If nothing computes it.
+    pub fn in_type(&mut self, node: NodeRef<'_>, tensor: TensorRef, dtype: DType) -> Result<String> {
+        let name = self.in_tensorflow_layout(tensor)?;
+        Ok(if self.dtype(tensor) == dtype { name } else { self.cast(node, name, dtype) })
     }
 
     /// The initializer for a vector of integers that belongs to a node.

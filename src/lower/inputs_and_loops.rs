@@ -31,9 +31,7 @@ impl Steps<'_, '_, '_> {
     /// # Errors
     /// If the node has no such input.
     pub fn input_as(&mut self, index: usize, dtype: DType) -> Result<String> {
-        let tensor = self.cx.input_of(self.node, index)?;
-        let name = self.cx.in_tensorflow_layout(tensor)?;
-        Ok(if self.cx.dtype(tensor) == dtype { name } else { self.cast(&name, dtype) })
+        self.cx.in_type(self.node, self.cx.input_of(self.node, index)?, dtype)
     }
 
     /// The elements of an input as a vector of int64.

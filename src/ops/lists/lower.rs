@@ -20,9 +20,7 @@ pub fn alias(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 
 /// An input that is one number, as a vector of int64.
 pub fn vector_of(cx: &mut Lowering<'_>, node: NodeRef<'_>, index: usize) -> Result<String> {
-    let number = cx.input_of(node, index)?;
-    let name = cx.in_tensorflow_layout(number)?;
-    let name = if cx.dtype(number) == DType::Int64 { name } else { cx.cast(node, name, DType::Int64) };
+    let name = cx.in_type(node, cx.input_of(node, index)?, DType::Int64)?;
     let shape = cx.vector(node, "one", &[1]);
     Ok(cx.step(node, "vector", "Reshape", vec![name, shape], vec![]))
 }

@@ -22,7 +22,7 @@ pub fn to_variant(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     match (ragged_rank(&node, "RAGGED_RANK"), node.bool("batched_input", false)) {
         (0, _) => cx.alias(node.into(), cx.input_of(node, 0)?),
         (1, true) => {
-            let splits = int64(cx, node, 0)?;
+            let splits = cx.in_type(node, cx.input_of(node, 0)?, DType::Int64)?;
             let values = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
             cx.set(node.into(), Value::Rows(Rows { values, splits }));
             Ok(())
@@ -58,13 +58,6 @@ pub fn from_variant(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 fn refused(node: NodeRef<'_>) -> Error {
     node.error("only ragged tensors with one ragged axis can be elements of lists, as rows")
         .advice("choose outputs before it, or inputs after it")
-}
-
-/// An input of integers as int64.
-fn int64(cx: &mut Lowering<'_>, node: NodeRef<'_>, index: usize) -> Result<String> {
-    let input = cx.input_of(node, index)?;
-    let name = cx.in_tensorflow_layout(input)?;
-    Ok(if cx.dtype(input) == DType::Int64 { name } else { cx.cast(node, name, DType::Int64) })
 }
 
 /// As many elements without values as are reserved. `written` is the type of the list after the first write.
@@ -132,7 +125,7 @@ pub fn set_item(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: &Rows) -> Result
 
 /// The elements at several indices.
 pub fn gather(cx: &mut Lowering<'_>, node: NodeRef<'_>, rows: &Rows) -> Result<()> {
-    let indices = int64(cx, node, 1)?;
+    let indices = cx.in_type(node, cx.input_of(node, 1)?, DType::Int64)?;
     let selected = rows_at(cx, node, rows, &indices);
     cx.set(node.into(), Value::Rows(selected));
     Ok(())

@@ -2,6 +2,8 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use crate::file_signature::HDF5;
+
 /// The ends of the names of files that belong to models: checkpoints, graphs, their descriptions and vocabularies, arrays of NumPy,
 /// and weights of TensorFlow.js.
 const ENDS: [&str; 15] = [
@@ -67,11 +69,11 @@ pub(super) fn is_of_checkpoint_or_graph(target: &Path) -> bool {
 }
 
 /// Whether a file begins like a V1 checkpoint, which can have any name: an entry under the empty key, of which it shares nothing with
-/// the one before. If the block is compressed, its length and that of the first literal come first. HDF5 files, such as the weights of
-/// Keras, have zeros after their signature.
+/// the one before. If the block is compressed, its length and that of the first literal come first. HDF5 files have zeros after
+/// their signature.
 fn begins_like_table(head: &[u8]) -> bool {
     const LENGTHS: usize = 8;
-    if head.starts_with(b"\x89HDF\r\n\x1a\n") {
+    if head.starts_with(HDF5) {
         return false;
     }
     let head = head.get(..LENGTHS + 2).unwrap_or(head);

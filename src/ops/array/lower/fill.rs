@@ -4,16 +4,10 @@
 //! documentation; Range, Expand and Size in <https://onnx.ai/onnx/operators/>.
 
 use crate::error::Result;
-use crate::graph::{NodeRef, TensorRef};
+use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
 use crate::tensor::DType;
-
-/// An input in TensorFlow's order, cast to int64.
-fn lengths(cx: &mut Lowering<'_>, node: NodeRef<'_>, tensor: TensorRef) -> Result<String> {
-    let name = cx.in_tensorflow_layout(tensor)?;
-    Ok(if cx.dtype(tensor) == DType::Int64 { name } else { cx.cast(node, name, DType::Int64) })
-}
 
 fn expand(cx: &mut Lowering<'_>, node: NodeRef<'_>, value: String, shape: String) {
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
@@ -21,7 +15,7 @@ fn expand(cx: &mut Lowering<'_>, node: NodeRef<'_>, value: String, shape: String
 }
 
 pub fn fill(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let shape = lengths(cx, node, cx.input_of(node, 0)?)?;
+    let shape = cx.in_type(node, cx.input_of(node, 0)?, DType::Int64)?;
     let value = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
     expand(cx, node, value, shape);
     Ok(())
@@ -29,7 +23,7 @@ pub fn fill(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 
 pub fn broadcast_to(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let value = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
-    let shape = lengths(cx, node, cx.input_of(node, 1)?)?;
+    let shape = cx.in_type(node, cx.input_of(node, 1)?, DType::Int64)?;
     expand(cx, node, value, shape);
     Ok(())
 }
@@ -70,7 +64,7 @@ pub fn lin_space(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let dtype = cx.dtype(node.into());
     let start = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
     let stop = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
-    let count = lengths(cx, node, cx.input_of(node, 2)?)?;
+    let count = cx.in_type(node, cx.input_of(node, 2)?, DType::Int64)?;
     let (zero, one) = (cx.scalar(node, "zero", DType::Int64, 0.0), cx.scalar(node, "one", DType::Int64, 1.0));
     let positions = cx.step(node, "places", "Range", vec![zero, count.clone(), one.clone()], vec![]);
     let steps = cx.step(node, "steps", "Sub", vec![count, one.clone()], vec![]);

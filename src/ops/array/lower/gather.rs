@@ -87,7 +87,7 @@ fn gather_open(
     [data, indices]: [TensorRef; 2],
     batch_dims: i64,
 ) -> Result<()> {
-    let (name, positions) = (cx.in_tensorflow_layout(data)?, as_int64(cx, node, indices)?);
+    let (name, positions) = (cx.in_tensorflow_layout(data)?, cx.in_type(node, indices, DType::Int64)?);
     let axis = if node.inputs.len() > 2 { int_vector(cx, node, 2)? } else { cx.vector(node, "axis", &[0]) };
     let mut steps = Steps { cx, node };
     let around = Around::new(&mut steps, &name, &axis);
@@ -119,15 +119,9 @@ fn gather_open(
     Ok(())
 }
 
-/// An input in TensorFlow's order, cast to int64.
-fn as_int64(cx: &mut Lowering<'_>, node: NodeRef<'_>, tensor: TensorRef) -> Result<String> {
-    let name = cx.in_tensorflow_layout(tensor)?;
-    Ok(if cx.dtype(tensor) == DType::Int64 { name } else { cx.cast(node, name, DType::Int64) })
-}
-
 pub fn gather_nd(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let data = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
-    let indices = as_int64(cx, node, cx.input_of(node, 1)?)?;
+    let indices = cx.in_type(node, cx.input_of(node, 1)?, DType::Int64)?;
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
     let batch = node.int("batch_dims", 0);
     cx.emit(node, "GatherND", vec![data, indices], layout, vec![("batch_dims", Attribute::Int(batch))]);
@@ -167,7 +161,7 @@ const MAX_KNOWN_DEPTH: i64 = 4096;
 pub fn one_hot(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [indices_input, depth, on, off] = [0, 1, 2, 3].map(|index| cx.input_of(node, index));
     let (indices_input, on, off) = (indices_input?, on?, off?);
-    let indices = as_int64(cx, node, indices_input)?;
+    let indices = cx.in_type(node, indices_input, DType::Int64)?;
     let axis = Some(node.int("axis", -1)).filter(|&axis| axis != -1);
     let is_hot = match cx.known_integers(node, 1)?.as_deref() {
         Some(&[depth]) if axis.is_none() && (0..=MAX_KNOWN_DEPTH).contains(&depth) => {
@@ -178,7 +172,7 @@ pub fn one_hot(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
             steps.op("Equal", &[&indices, &numbers])
         }
         _ => {
-            let depth = as_int64(cx, node, depth?)?;
+            let depth = cx.in_type(node, depth?, DType::Int64)?;
             hot_below(cx, node, [indices, depth], axis, cx.shape(indices_input).rank())
         }
     };
@@ -220,9 +214,9 @@ fn hot_below(
 
 /// Values that are written to the same index add up.
 pub fn scatter_nd(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let indices = as_int64(cx, node, cx.input_of(node, 0)?)?;
+    let indices = cx.in_type(node, cx.input_of(node, 0)?, DType::Int64)?;
     let updates = cx.in_tensorflow_layout(cx.input_of(node, 1)?)?;
-    let shape = as_int64(cx, node, cx.input_of(node, 2)?)?;
+    let shape = cx.in_type(node, cx.input_of(node, 2)?, DType::Int64)?;
     let zero = cx.scalar(node, "zero", cx.dtype(node.into()), 0.0);
     let zeros = cx.step(node, "zeros", "Expand", vec![zero, shape], vec![]);
     let mut attributes = vec![];
@@ -257,7 +251,7 @@ pub enum Scatter {
 
 pub fn tensor_scatter(cx: &mut Lowering<'_>, node: NodeRef<'_>, scatter: Scatter) -> Result<()> {
     let data = cx.in_tensorflow_layout(cx.input_of(node, 0)?)?;
-    let indices = as_int64(cx, node, cx.input_of(node, 1)?)?;
+    let indices = cx.in_type(node, cx.input_of(node, 1)?, DType::Int64)?;
     let mut updates = cx.in_tensorflow_layout(cx.input_of(node, 2)?)?;
     let reduction = match scatter {
         Scatter::Update => None,
@@ -283,7 +277,7 @@ pub fn dynamic_stitch(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let flat = cx.vector(node, "flat", &[-1]);
     let (mut positions, mut rows) = (vec![], vec![]);
     for (&index, &part) in indices.iter().zip(data) {
-        let name = as_int64(cx, node, index)?;
+        let name = cx.in_type(node, index, DType::Int64)?;
         positions.push(cx.step(node, "places", "Reshape", vec![name.clone(), flat.clone()], vec![]));
         let part = cx.in_tensorflow_layout(part)?;
         // The axes of the indices become one.
@@ -329,7 +323,8 @@ pub fn rank_vector(cx: &mut Lowering<'_>, node: NodeRef<'_>, tensor: TensorRef, 
 pub fn dynamic_partition(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let (data, partitions) = (cx.input_of(node, 0)?, cx.input_of(node, 1)?);
     let is_vector = cx.shape(partitions).rank() == Some(1);
-    let (mut data, mut numbers) = (cx.in_tensorflow_layout(data)?, as_int64(cx, node, partitions)?);
+    let (mut data, mut numbers) =
+        (cx.in_tensorflow_layout(data)?, cx.in_type(node, partitions, DType::Int64)?);
     if !is_vector {
         // The axes of the partitions become one.
         let rank = rank_vector(cx, node, partitions, &numbers);

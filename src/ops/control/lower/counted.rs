@@ -260,9 +260,7 @@ fn are_equal(cx: &Lowering<'_>, a: TensorRef, b: TensorRef) -> bool {
 
 /// A variable of a loop before the first iteration, as int64.
 fn long(cx: &mut Lowering<'_>, node: NodeRef<'_>, variable: usize) -> crate::error::Result<String> {
-    let tensor = node.inputs[variable];
-    let name = cx.in_tensorflow_layout(tensor)?;
-    Ok(if cx.dtype(tensor) == DType::Int64 { name } else { cx.cast(node, name, DType::Int64) })
+    cx.in_type(node, node.inputs[variable], DType::Int64)
 }
 
 /// The number that a tensor of a graph is, if it is a constant of one integer.

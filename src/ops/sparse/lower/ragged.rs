@@ -41,12 +41,7 @@ impl Steps<'_, '_, '_> {
 
     /// An input as int64.
     fn integers(&mut self, index: usize) -> Result<String> {
-        let input = self.cx.input_of(self.node, index)?;
-        let name = self.cx.in_tensorflow_layout(input)?;
-        Ok(match self.cx.dtype(input) {
-            DType::Int64 => name,
-            _ => self.cx.cast(self.node, name, DType::Int64),
-        })
+        self.cx.in_type(self.node, self.cx.input_of(self.node, index)?, DType::Int64)
     }
 
     /// The part of a vector between two bounds.
