@@ -60,7 +60,11 @@ COMMANDS = [
     ("--saved-model saved_model --output model.onnx --rename-inputs face --rename-outputs mask,total", "help"),
     ("--graphdef frozen.pb --inputs input0:0,input1:0 --outputs output0:0,sum:0 --rename-inputs a,b --rename-outputs c,d --output model.onnx", "help"),
     ("--graphdef frozen.pb --inputs input0:0,input1:0 --outputs output0:0,sum:0 --outputs-as-nchw output0:0 --output model.onnx", "help"),
+    ("--saved-model functions --tag serve --concrete_function 1 --output model.onnx", "README"),
+    ("--saved-model functions --concrete_function 0 --opset 13 --output model.onnx", "help"),
+    ("--saved-model saved_model --inputs in_face:0 --outputs Identity:0,Identity_1:0 --output model.onnx", "README"),
     # tf2onnx refuses these.
+    ("--saved-model functions --concrete_function 2 --output model.onnx", "help"),
     ("--graphdef frozen.pb --output model.onnx --inputs input0:0 --outputs missing:0", "2364"),
     ("--saved-model missing --output model.onnx", "1037"),
     ("--saved-model saved_model --signature_def missing --output model.onnx", "help"),
@@ -71,7 +75,6 @@ COMMANDS = [
 REFUSED = [
     ("--opset 16 --tflite model.tflite --output model.onnx", "TensorFlow Lite"),
     ("--tflite model.tflite --dequantize --output model.onnx", "TensorFlow Lite"),
-    ("--saved-model saved_model --tag serve --concrete_function 0 --output model.onnx", "choose a signature"),
 ]
 
 
@@ -90,6 +93,18 @@ class Module(tf.Module):
         return {"y": tf.matmul(x, tf.reshape(self.kernel, [4, 27])) + tf.reduce_sum(b)}
 
 
+class Functions(tf.Module):
+    """A model without signatures."""
+
+    def __init__(self):
+        self.kernel = tf.Variable(np.random.default_rng(2).normal(size=[4, 5]).astype(np.float32))
+
+    @tf.function
+    def __call__(self, x, training=False):
+        y = tf.matmul(x, self.kernel)
+        return tf.nn.dropout(y, 0.0) * 2.0 if training else {"y": tf.nn.relu(y), "a": tf.reduce_sum(y, 1)}
+
+
 def graph_of_tensorflow1():
     """A network of TensorFlow 1 with two inputs and two outputs."""
     v1 = tf.compat.v1
@@ -105,6 +120,10 @@ def make_models(folder):
     v1 = tf.compat.v1
     module = Module()
     tf.saved_model.save(module, str(folder / "saved_model"), {"serving_default": module.serve, "features": module.features})
+    functions = Functions()
+    for training in (False, True):
+        functions.__call__.get_concrete_function(tf.TensorSpec([None, 4], tf.float32, name="x"), training=training)
+    tf.saved_model.save(functions, str(folder / "functions"))
     tf.keras.utils.set_random_seed(1)
     images = tf.keras.Input([16, 16, 3], name="input")
     one = tf.keras.Model(images, tf.keras.layers.Conv2DTranspose(2, 3, strides=2, name="up")(images))

@@ -36,6 +36,7 @@ mod limits;
 mod loops;
 mod messages;
 mod networks;
+mod object_functions;
 mod ops;
 mod ops_table;
 mod outputs;

@@ -163,7 +163,7 @@ fn what_has_no_effect_is_said_and_what_is_not_supported_is_refused() {
     for (line, advice) in [
         (
             "--saved-model saved_model --concrete_function 0 --output OUT/m.onnx",
-            "choose a signature with --signature",
+            "it has no signature \"__call__:0\"",
         ),
         ("--input frozen.pb --dequantize --output OUT/m.onnx", "give the SavedModel or checkpoint"),
         ("--saved-model saved_model", "give it with --output"),

@@ -22,17 +22,25 @@ impl Checkpoint {
         self.get(OBJECT_GRAPH).is_some()
     }
 
+    /// The graph of objects; `None` if the checkpoint is not object-based.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn object_graph(&self) -> Result<Option<TrackableObjectGraph>> {
+        let Some(stored) = self.get(OBJECT_GRAPH) else { return Ok(None) };
+        let damaged = || Error::file(self.path(), "its graph of objects is damaged");
+        let strings = stored.strings()?;
+        let [graph] = &strings[..] else { return Err(damaged()) };
+        TrackableObjectGraph::decode(&graph[..]).map(Some).map_err(|_| damaged())
+    }
+
     /// The names that variables had in the program that saved them, by the keys of their values in this checkpoint. Empty
     /// if the checkpoint is not object-based: then its keys are the names.
     ///
     /// # Errors
     /// If the graph of objects cannot be read.
     pub fn object_names(&self) -> Result<BTreeMap<String, String>> {
-        let Some(stored) = self.get(OBJECT_GRAPH) else { return Ok(BTreeMap::new()) };
-        let damaged = || Error::file(self.path(), "its graph of objects is damaged");
-        let strings = stored.strings()?;
-        let [graph] = &strings[..] else { return Err(damaged()) };
-        let graph = TrackableObjectGraph::decode(&graph[..]).map_err(|_| damaged())?;
+        let Some(graph) = self.object_graph()? else { return Ok(BTreeMap::new()) };
         let attributes = graph.nodes.into_iter().flat_map(|object| object.attributes);
         let named = attributes.filter(|attribute| !attribute.full_name.is_empty());
         Ok(named.map(|attribute| (attribute.checkpoint_key, attribute.full_name)).collect())

@@ -15,6 +15,7 @@ use super::interface::{Interface, choose_interface, is_in, no_tensor, node_name,
 use super::keys::wanted;
 use super::model_inputs::{check_inputs, notes_of_unread, read_placeholders};
 use super::moving_statistics::moving_statistics;
+use super::object_functions::with_called_function;
 use super::placeholders::{defaults, frozen, shapes};
 use super::rename::{Aliases, tensor_called};
 use super::restored::with_restored_variables;
@@ -67,11 +68,13 @@ pub(super) fn bind(
     file: &GraphFile,
     options: &ConvertOptions,
 ) -> Result<(BoundGraph, GraphOrigin)> {
+    let mut notes = vec![];
+    let called = with_called_function(source, file, options, &mut notes)?;
+    let file = called.as_ref().unwrap_or(file);
     let restored = with_restored_variables(file.definition(), source.checkpoint());
     let definition = restored.as_ref().unwrap_or_else(|| file.definition());
     let nodes: HashMap<&str, &NodeDef> =
         definition.node.iter().map(|node| (node.name.as_str(), node)).collect();
-    let mut notes = vec![];
     let signature = Signature::choose(file, options, &nodes, &mut notes)?;
     let keys = wanted(signature.as_ref(), options);
     let options = &match &signature {

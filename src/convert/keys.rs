@@ -25,7 +25,7 @@ pub(super) fn wanted(signature: Option<&Signature>, options: &ConvertOptions) ->
     };
     Aliases {
         inputs: chosen(&options.inputs, &signature.all_keys.inputs, &signature.keys.inputs),
-        outputs: chosen(&options.outputs, &signature.all_keys.outputs, &signature.keys.outputs),
+        outputs: chosen(&options.outputs, &signature.all_keys.outputs, &signature.names_of_outputs()),
     }
 }
 

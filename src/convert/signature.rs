@@ -3,10 +3,12 @@
 use hashbrown::HashMap;
 
 use super::interface::is_in;
+use super::object_functions::{ObjectFunction, returned_tensor};
 use super::rename::{Aliases, Names, tensor_called};
 use super::{ConvertOptions, FrozenPlaceholder, InputShape, Note, NoteKind};
 use crate::error::{Error, Result};
-use crate::proto::{NodeDef, SignatureDef, TensorInfo, tensor_info};
+use crate::proto::attr_value::Value;
+use crate::proto::{FunctionDef, NodeDef, SignatureDef, TensorInfo, tensor_info};
 use crate::setting::Setting;
 use crate::source::GraphFile;
 use crate::suggestion::{first_of, suggesting};
@@ -39,6 +41,8 @@ pub(super) struct Signature {
     pub keys: Aliases,
     /// All of its keys.
     pub all_keys: Aliases,
+    /// The names that its outputs have in the function that computes them, where no node has the name: tf2onnx takes them.
+    returned: Names,
     /// Whether it was chosen for a reason, and not only because it is the first of several.
     pub is_meant: bool,
 }
@@ -63,11 +67,15 @@ impl Signature {
             Some(name) if signatures.contains_key(name) => Some(name.as_str()),
             Some(name) => {
                 let error = Error::file(file.path(), format!("it has no signature \"{name}\""));
-                return Err(match usable.is_empty() {
+                let functions = ObjectFunction::all(file.meta());
+                let functions = functions.iter().map(|function| function.name.as_str());
+                let functions = functions.filter(|name| !usable.contains(name));
+                let known: Vec<&str> = usable.iter().copied().chain(functions).collect();
+                return Err(match known.is_empty() {
                     true => {
                         error.advice(format!("it has none at all: choose outputs with {}", Setting::Outputs))
                     }
-                    false => suggesting(error, name, usable.iter().copied()),
+                    false => suggesting(error, name, known),
                 });
             }
             None => match SERVING_SIGNATURES.into_iter().find(|serving| usable.contains(serving)) {
@@ -91,6 +99,7 @@ impl Signature {
             let tensors = |names: &Names| names.iter().map(|(_, tensor)| tensor.clone()).collect();
             let (inputs_in_order, outputs_in_order) = (tensors(&inputs), tensors(&outputs));
             let all_keys = Aliases { inputs: inputs.clone(), outputs: outputs.clone() };
+            let returned = returned_names(file, &outputs, nodes);
             let is_meant = is_called || usable.len() == 1 || SERVING_SIGNATURES.contains(&name);
             let [inputs, outputs] = [inputs, outputs].map(|mut names| {
                 names.retain(|(key, _)| !is_in(nodes, key));
@@ -103,14 +112,20 @@ impl Signature {
                 outputs: outputs_in_order,
                 keys: Aliases { inputs, outputs },
                 all_keys,
+                returned,
                 is_meant,
             }
         }))
     }
 
+    /// The names by which an option may name an output.
+    pub fn names_of_outputs(&self) -> Names {
+        [&self.keys.outputs[..], &self.returned].concat()
+    }
+
     /// The options with tensors instead of keys.
     pub fn in_tensors(&self, options: &ConvertOptions) -> ConvertOptions {
-        let Aliases { inputs, outputs } = &self.keys;
+        let (inputs, outputs) = (&self.keys.inputs, &self.names_of_outputs());
         let tensor = |keys: &Names, name: &str| tensor_of_key(keys, name).unwrap_or(name).to_owned();
         let tensors = |keys: &Names, names: &[String]| names.iter().map(|name| tensor(keys, name)).collect();
         let shape =
@@ -137,6 +152,23 @@ impl Signature {
 /// takes that name.
 pub(super) fn tensor_of_key<'n>(keys: &'n Names, name: &str) -> Option<&'n str> {
     tensor_called(keys, name).or_else(|| tensor_called(keys, name.strip_suffix(":0")?))
+}
+
+/// The names that functions give to tensors which the graph's calls of them return: `Identity:0`.
+fn returned_names(file: &GraphFile, outputs: &Names, nodes: &HashMap<&str, &NodeDef>) -> Names {
+    let library = file.definition().library.as_ref();
+    let returned = |tensor: &str| {
+        let (node, port) = tensor.rsplit_once(':')?;
+        let Some(Value::Func(called)) = nodes.get(node)?.attr.get("f")?.value.as_ref() else { return None };
+        let mut functions = library?.function.iter();
+        let is_called = |function: &&FunctionDef| {
+            function.signature.as_ref().is_some_and(|signature| signature.name == called.name)
+        };
+        let function = functions.find(is_called)?;
+        let output = function.signature.as_ref()?.output_arg.get(port.parse::<usize>().ok()?)?;
+        Some(returned_tensor(function, &output.name)).filter(|name| !is_in(nodes, name))
+    };
+    outputs.iter().filter_map(|(_, tensor)| Some((returned(tensor)?, tensor.clone()))).collect()
 }
 
 /// The keys and tensors of a signature's inputs or outputs, sorted by key. A tensor of a composite type has no name.
@@ -169,7 +201,7 @@ mod tests {
     fn keys_stand_for_tensors_of_their_side() {
         let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
         let options = ConvertOptions {
-            outputs: texts(&["scores", "image", "Other:0"]),
+            outputs: texts(&["scores", "image", "Other:0", "Identity:0"]),
             shapes: ["image=1,2", "scores=3"].map(|text| InputShape::parse(text).unwrap()).to_vec(),
             inputs_as_nchw: texts(&["image"]),
             ..ConvertOptions::default()
@@ -187,10 +219,11 @@ mod tests {
                 outputs: names(&[("image", "Call:0"), ("scores", "Call:1")]),
             },
             all_keys: Aliases::default(),
+            returned: names(&[("Identity:0", "Call:0")]),
             is_meant: true,
         };
         let translated = signature.in_tensors(&options);
-        assert_eq!(translated.outputs, ["Call:1", "Call:0", "Other:0"]);
+        assert_eq!(translated.outputs, ["Call:1", "Call:0", "Other:0", "Call:0"]);
         let shapes = ["serving_default_image:0=1,2", "scores=3"];
         assert_eq!(translated.shapes, shapes.map(|text| InputShape::parse(text).unwrap()));
         assert_eq!(translated.inputs_as_nchw, ["serving_default_image:0"]);

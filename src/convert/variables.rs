@@ -94,6 +94,11 @@ fn restored(definition: &GraphDef) -> HashMap<String, Stored> {
     found
 }
 
+/// The variables that functions of the graph restore, by the keys of their tensors in the checkpoint.
+pub(super) fn variables_by_key(definition: &GraphDef) -> HashMap<String, String> {
+    restored_by_functions(definition).into_iter().map(|(variable, stored)| (stored.key, variable)).collect()
+}
+
 /// The same for a SavedModel of TensorFlow 2, whose graph calls a function that assigns to its arguments, the variables, what
 /// a `RestoreV2` in it reads. Names of objects would not do: several objects may have the same name.
 ///

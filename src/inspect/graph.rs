@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use hashbrown::HashSet;
 use serde::Serialize;
 
-use crate::convert::{Examination, Note, is_callable};
+use crate::convert::{Examination, FunctionTensor, Note, ObjectFunction, is_callable};
 use crate::error::Result;
 use crate::graph::{Shape, TensorType, node_def};
 use crate::onnx::proto::{ValueInfoProto, tensor_shape_proto::dimension, type_proto};
@@ -38,6 +38,8 @@ pub struct GraphSummary {
     pub variables: Vec<TensorSummary>,
     /// Its signatures.
     pub signatures: Vec<Signature>,
+    /// The functions of a SavedModel's root object, which a conversion can use as signatures.
+    pub object_functions: Vec<FunctionSummary>,
     /// The signature that a conversion would use.
     pub signature: Option<String>,
     /// The inputs that the ONNX model has, or would have.
@@ -85,6 +87,19 @@ pub struct Signature {
     pub outputs: BTreeMap<String, SignatureTensor>,
 }
 
+/// A function of a SavedModel's root object.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FunctionSummary {
+    /// The name of its method, with a number if the method was traced several times: `__call__:1`.
+    pub name: String,
+    /// What the method is called with that is not a tensor: `training=False`.
+    pub settings: Vec<String>,
+    /// The tensors that it takes.
+    pub inputs: Vec<TensorSummary>,
+    /// The tensors that it returns.
+    pub outputs: Vec<TensorSummary>,
+}
+
 /// A tensor of a signature; one of composite type has no name.
 pub type SignatureTensor = TensorSummary;
 
@@ -115,6 +130,7 @@ impl GraphSummary {
             placeholders: of(&["Placeholder", "PlaceholderV2", "PlaceholderWithDefault"]),
             variables: of(&["Variable", "VariableV2", "VarHandleOp"]),
             signatures: signatures(file),
+            object_functions: object_functions(file),
             signature: None,
             inputs: vec![],
             outputs: vec![],
@@ -161,6 +177,7 @@ impl GraphSummary {
             placeholders: vec![],
             variables: vec![],
             signatures: vec![],
+            object_functions: vec![],
             signature: None,
             inputs: inputs.map(TensorSummary::of_value).collect(),
             outputs: graph.output.iter().map(TensorSummary::of_value).collect(),
@@ -178,6 +195,23 @@ fn count_ops(ops: impl Iterator<Item = String>) -> Vec<OpCount> {
     let mut counts: Vec<OpCount> = counts.into_iter().map(|(op, count)| OpCount { op, count }).collect();
     counts.sort_by_key(|op| std::cmp::Reverse(op.count));
     counts
+}
+
+fn object_functions(file: &GraphFile) -> Vec<FunctionSummary> {
+    let tensors = |tensors: Vec<FunctionTensor>| -> Vec<TensorSummary> {
+        let summary = |tensor: FunctionTensor| {
+            let shape = node_def::shape(&tensor.shape);
+            TensorSummary::of(&tensor.name, DType::from_proto(tensor.dtype), Some(&shape))
+        };
+        tensors.into_iter().map(summary).collect()
+    };
+    let functions = ObjectFunction::all(file.meta()).into_iter().map(|function| FunctionSummary {
+        inputs: tensors(function.inputs()),
+        outputs: tensors(function.outputs()),
+        name: function.name,
+        settings: function.settings,
+    });
+    functions.collect()
 }
 
 fn signatures(file: &GraphFile) -> Vec<Signature> {

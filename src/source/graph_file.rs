@@ -138,6 +138,13 @@ impl GraphFile {
         self
     }
 
+    /// The same file with another graph, which was made of its own.
+    pub(crate) fn with_meta(&self, meta: MetaGraphDef) -> Self {
+        let Self { path, shards, table_files, states, .. } = self;
+        let (path, shards) = (path.clone(), shards.clone());
+        Self { path, kind: self.kind, meta, shards, table_files: table_files.clone(), states: states.clone() }
+    }
+
     /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path

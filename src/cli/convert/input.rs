@@ -34,7 +34,8 @@ pub struct InputArgs {
     /// The tags of the graph in a SavedModel [default: serve]
     #[arg(long, help_heading = GRAPH, value_name = "TAGS")]
     tag: Option<String>,
-    /// The signature of a SavedModel; other options accept its keys as names of tensors [default: serving_default]
+    /// The signature of a SavedModel, or a function of its object; other options accept its keys as names of tensors [default:
+    /// serving_default]
     #[arg(long, visible_alias = "signature_def", help_heading = GRAPH, value_name = "NAME")]
     signature: Option<String>,
     /// Make these tensors the inputs; the ops that compute them are cut off [default: the graph's placeholders]. A name may have a

@@ -179,6 +179,9 @@ impl Args {
         if self.tf2onnx.has_external_data() {
             choices.set("external-data", vec!["true".into()]);
         }
+        if let Some(signature) = self.tf2onnx.signature() {
+            choices.set("signature", vec![signature.into()]);
+        }
         let args = choices.typed()?;
         let source = Source::open(self.input(), &args.open_options())?;
         let files = source.files();

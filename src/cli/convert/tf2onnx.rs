@@ -49,9 +49,9 @@ pub struct Tf2onnxArgs {
     /// The same as --verbose
     #[arg(long, help_heading = HEADING)]
     pub debug: bool,
-    /// Not supported: choose a signature with --signature
-    #[arg(long = "concrete_function", help_heading = HEADING, value_name = "N", allow_negative_numbers = true)]
-    concrete_function: Option<i64>,
+    /// The same as --signature __call__:N
+    #[arg(long = "concrete_function", help_heading = HEADING, value_name = "N", conflicts_with = "signature")]
+    concrete_function: Option<u32>,
     /// Not supported, as it is for TensorFlow Lite models
     #[arg(long, help_heading = HEADING)]
     dequantize: bool,
@@ -63,10 +63,6 @@ impl Tf2onnxArgs {
     /// # Errors
     /// If such an option is set.
     pub fn check(&self) -> Result<()> {
-        if self.concrete_function.is_some() {
-            return Err(Error::new("--concrete_function", "functions of a SavedModel have no numbers here")
-                .advice("choose a signature with --signature; `tf2onnx-rs inspect` lists them"));
-        }
         if self.dequantize {
             return Err(Error::new(
                 "--dequantize",
@@ -98,6 +94,11 @@ impl Tf2onnxArgs {
             notes.push("--fold_const has no effect: constants are always folded".to_owned());
         }
         notes
+    }
+
+    /// The function of a SavedModel that is chosen by its number, as `--signature` names it.
+    pub fn signature(&self) -> Option<String> {
+        self.concrete_function.map(|number| format!("__call__:{number}"))
     }
 
     /// Whether the weights are in a separate file.

@@ -7,7 +7,8 @@ use crate::cli::output::{self, Column};
 use crate::cli::scope;
 use crate::convert::Note;
 use crate::inspect::{
-    BatchNormEntry, GraphSummary, Kinds, OnnxSummary, Signature, SignatureTensor, TensorSummary,
+    BatchNormEntry, FunctionSummary, GraphSummary, Kinds, OnnxSummary, Signature, SignatureTensor,
+    TensorSummary,
 };
 use crate::passes::batch_norm::Origin;
 use crate::suggestion::first_of;
@@ -202,6 +203,10 @@ fn graph_lines(graph: &GraphSummary, format: &str) -> Vec<String> {
     let is_of_signature =
         |signature: &&Signature| !signature.inputs.is_empty() || !signature.outputs.is_empty();
     lines.extend(graph.signatures.iter().filter(is_of_signature).map(signature_line));
+    // A model of Keras has a dozen, and one signature, which is what most want.
+    if graph.signatures.is_empty() {
+        lines.extend(graph.object_functions.iter().map(function_line));
+    }
     let placeholders = graph.placeholders.iter().filter(|placeholder| !is_of_saver(placeholder));
     lines.extend(placeholders.map(|placeholder| format!("placeholder {placeholder}")));
     for (what, tensors) in [("inputs", &graph.inputs), ("outputs", &graph.outputs)] {
@@ -228,6 +233,15 @@ fn signature_line(signature: &Signature) -> String {
         by_key(&signature.inputs),
         by_key(&signature.outputs)
     )
+}
+
+fn function_line(function: &FunctionSummary) -> String {
+    let settings = match &function.settings[..] {
+        [] => String::new(),
+        settings => format!(" ({})", settings.join(", ")),
+    };
+    let [inputs, outputs] = [&function.inputs, &function.outputs].map(|tensors| join(tensors.iter()));
+    format!("function {}{settings}: {inputs} → {outputs}", function.name)
 }
 
 /// Tensors with their keys in a signature.
