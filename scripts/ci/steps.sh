@@ -13,6 +13,17 @@ step() {
     "$@"
 }
 
+# Runs the commands of the standard input, one a line, as many at once as there are processors, and prints what a command has printed
+# when it ends. Fails if one of them fails.
+steps() {
+    xargs -d '\n' -P "$(nproc)" -I COMMAND bash -c '
+        . scripts/ci/steps.sh
+        log=$(mktemp) status=0
+        step COMMAND > "$log" 2>&1 || status=1
+        cat "$log" && rm "$log"
+        [ "$status" = 0 ] || { echo "== failed: COMMAND"; exit 1; }'
+}
+
 # Installs packages of Debian or Ubuntu. Returns 1 where there is no apt-get, or the user is not root.
 install_packages() {
     command -v apt-get > /dev/null && [ "$(id -u)" = 0 ] || return 1
