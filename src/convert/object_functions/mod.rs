@@ -41,13 +41,21 @@ pub(super) fn with_called_function(
     options: &ConvertOptions,
     notes: &mut Vec<Note>,
 ) -> Result<Option<GraphFile>> {
-    let functions = ObjectFunction::all(file.meta());
     let signatures = &file.meta().signature_def;
+    let is_chosen = match &options.signature {
+        Some(name) => signatures.contains_key(name),
+        None => {
+            !options.outputs.is_empty()
+                || signatures.iter().any(|(name, signature)| is_callable(name, signature))
+        }
+    };
+    if is_chosen {
+        return Ok(None);
+    }
+    let functions = ObjectFunction::all(file.meta());
     let function = match &options.signature {
-        Some(name) if signatures.contains_key(name) => return Ok(None),
         Some(name) => functions.iter().find(|function| function.is_called(name)),
-        None if functions.is_empty() || !options.outputs.is_empty() => return Ok(None),
-        None if signatures.iter().any(|(name, signature)| is_callable(name, signature)) => return Ok(None),
+        None if functions.is_empty() => None,
         None => {
             let function = the_function(file, &functions)?;
             let text = format!("the model has no signature; its function {} is converted", function.name);
