@@ -39,6 +39,10 @@ UNARY = (
 ).split()
 ARGUMENTS = {name: dict(x=AROUND) for name in UNARY} | BINARY
 ARGUMENTS |= {"Ndtri": dict(x=PROBABILITIES), "Erfinv": dict(x=PROBABILITIES * 2 - 1)}
+# Elementary functions of float64: ONNX Runtime has their operators for float32 alone.
+ELEMENTARY = "Acos Acosh Asin Asinh Atan Atanh Cos Cosh Erf Erfc Expm1 Log1p Sigmoid Sin Sinh Tan".split()
+ACTIVATIONS = "Elu Selu Softplus Softsign".split()
+TINY = np.concatenate([10.0 ** np.linspace(-15, -2, 14), -(10.0 ** np.linspace(-15, -2, 14))])
 
 
 def case(op, arguments, dtype, shape, **tolerances):
@@ -63,6 +67,13 @@ def all_cases():
     for op, arguments in ARGUMENTS.items():
         yield from case(op, arguments, np.float32, [None], rtol=1e-5, atol=2e-6)
         yield from case(op, arguments, np.float64, None, rtol=1e-9, atol=1e-12)
+    for op in ELEMENTARY:
+        yield from case(op, dict(x=np.concatenate([AROUND, TINY])), np.float64, [None], rtol=1e-12, atol=1e-15)
+    for op in ACTIVATIONS:
+        yield from case(op, dict(features=np.concatenate([AROUND, TINY])), np.float64, None, rtol=1e-14, atol=1e-15)
+    yield from case("Atan2", dict(zip("yx", (POINTS, ORDERS))), np.float64, [None], rtol=1e-14, atol=1e-15)
+    for op in ("Expm1", "Log1p"):
+        yield from case(op, dict(x=TINY), np.float32, [None], rtol=1e-6, atol=0)
     for dtype in (np.float32, np.float64):
         yield from case("NextAfter", neighbors(dtype), dtype, [None], rtol=0, atol=0)
 

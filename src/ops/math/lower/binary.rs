@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::formula::Formula;
 use crate::lower::inputs_and_loops::computed_type;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
@@ -290,16 +291,10 @@ pub fn atan2(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     // Two infinities, or two zeros, have no slope.
     let is_diagonal = cx.step(node, "is_diagonal", "Equal", vec![up, across], vec![]);
     let slope = cx.step(node, "slope", "Where", vec![is_diagonal, one, slope], vec![]);
-    let mut slope = cx.step(node, "slope", "Where", vec![is_on_axis, zero, slope], vec![]);
-    // ONNX Runtime has the angle of float32 alone.
-    let is_narrowed = dtype == DType::Float64;
-    if is_narrowed {
-        slope = cx.cast(node, slope, DType::Float32);
-    }
-    let mut angle = cx.step(node, "angle", "Atan", vec![slope], vec![]);
-    if is_narrowed {
-        angle = cx.cast(node, angle, dtype);
-    }
+    let slope = cx.step(node, "slope", "Where", vec![is_on_axis, zero, slope], vec![]);
+    let f = Formula::new(Steps { cx, node }, dtype);
+    let angle = f.value(slope).atan().name;
+    let cx = f.into_steps().cx;
     let turned = cx.step(node, "turned", "Sub", vec![pi, angle.clone()], vec![]);
     let angle = cx.step(node, "either", "Where", vec![is_left, turned, angle], vec![]);
     let mirrored = cx.step(node, "mirrored", "Neg", vec![angle.clone()], vec![]);
