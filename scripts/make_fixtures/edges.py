@@ -78,6 +78,12 @@ CASES = [
     ("dense_bincount_of_no_columns", "DenseBincount", dict(input=fed(none((3, 0), i32), None, None), size=i32(3), weights=fed(none(0, f32), None)), dict(binary_output=False)),
     ("resize_to_a_size_of_unknown_length", "ResizeBilinear", dict(images=fed(image, None, 7, 5, 3), size=fed(i32([3, 4]), None))),
     ("sum_with_a_tensor_of_unknown_rank", "AddN", dict(inputs=[fed(rows), fed(rows, None, 5)])),
+    ("einsum_of_ellipses_that_broadcast", "Einsum", dict(inputs=[fed(image[:, :1, :, :2], 2, 1, 5, 2), fed(image[0, :, :4, :2].transpose(0, 2, 1))]), dict(equation="...ab,...bc->...ca")),
+    ("einsum_of_ellipses_of_two_ranks", "Einsum", dict(inputs=[fed(rows), fed(rows[0])]), dict(equation="a...,...->...a")),
+    ("einsum_with_a_diagonal_as_result", "Einsum", dict(inputs=[fed(rows, None, None)]), dict(equation="ab->bab")),
+    ("einsum_of_a_diagonal", "Einsum", dict(inputs=[fed(image[:, :5], 2, None, None, 3), fed(rows, 2, 5)]), dict(equation="abbc,ad->dc")),
+    ("einsum_of_axes_together", "Einsum", dict(inputs=[fed(image, 2, 7, 5, 3), fed(image[1:, :4], None, None, 5, 3)]), dict(equation="abcd,efcd->fbea")),
+    ("einsum_of_nothing", "Einsum", dict(inputs=[fed(none((2, 0), f32), 2, None), fed(none((0, 3), f32), None, 3)]), dict(equation="ab,bc->ca")),
     ("sum_of_bytes", "AddN", dict(inputs=[fed(u8([250, 3]), 2), fed(u8([10, 4]), 2)])),
 ]
 

@@ -108,6 +108,8 @@ pub fn lower(cx: &mut Lowering<'_>, node: NodeRef<'_>, real: Handler) -> Result<
         "Cast" => cast(cx, node),
         "ConjugateTranspose" => conjugate_transpose(cx, node),
         "Div" | "RealDiv" => both(cx, node, |_, [a, b], [c, d]| quotient([a, b], [c, d])),
+        "Einsum" if node.inputs.len() == 1 => cx.by_parts(node, real),
+        "Einsum" => sum_of_products(cx, node),
         "Equal" | "NotEqual" => equal(cx, node),
         "Cos" => each(cx, node, |_, [a, b]| [a.cos() * b.cosh(), -&(a.sin() * b.sinh())]),
         "Cosh" => each(cx, node, |_, [a, b]| [a.cosh() * b.cos(), a.sinh() * b.sin()]),
@@ -289,6 +291,17 @@ fn matrix_product(
         let [c, d] = factor(b, node.bool(flags[1], false), is_adjoint);
         let [a, b] = factor(a, node.bool(flags[0], false), is_adjoint);
         [a.matmul(&c) - b.matmul(&d), a.matmul(&d) + b.matmul(&c)]
+    })
+}
+
+/// Four sums of products of real numbers.
+fn sum_of_products(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let equation = node.text("equation").unwrap_or_default();
+    both(cx, node, |_, [a, b], [c, d]| {
+        [
+            a.einsum(equation, &[&c]) - b.einsum(equation, &[&d]),
+            a.einsum(equation, &[&d]) + b.einsum(equation, &[&c]),
+        ]
     })
 }
 
