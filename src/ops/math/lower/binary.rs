@@ -151,8 +151,12 @@ pub fn squared_difference(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()
 /// ONNX's Div of integers rounds towards zero: where the rest of that is not the one with the sign of the divisor, the quotient is 1 less.
 /// The rest could also be subtracted first, but the difference may be beyond the type.
 pub fn floor_div(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let dtype = cx.dtype(node.into());
+    if matches!(dtype, DType::UInt8 | DType::UInt16 | DType::UInt32 | DType::UInt64) {
+        return direct(cx, node);
+    }
     let (a, b, layout) = pair(cx, node)?;
-    if cx.dtype(node.into()).is_float() {
+    if dtype.is_float() {
         let quotient = cx.step(node, "quotient", "Div", vec![a, b], vec![]);
         cx.emit(node, "Floor", vec![quotient], layout, vec![]);
         return Ok(());

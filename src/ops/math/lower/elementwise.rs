@@ -98,10 +98,21 @@ pub fn softsign<'f>(x: &Value<'f>) -> Value<'f> {
     x / (x.abs() + 1.0)
 }
 
-/// ONNX Runtime treats a NaN of 16 bits as 0.
+/// ONNX Runtime treats a NaN of 16 bits as 0, and int64 as their lower halves.
 pub fn sign(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     match cx.dtype(node.into()) {
         DType::Float16 | DType::BFloat16 => in_float32(cx, node),
+        dtype @ DType::Int64 => {
+            let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
+            let mut steps = Steps { cx, node };
+            let zero = steps.number(dtype, 0.0);
+            let [above, below] = ["Greater", "Less"].map(|order| {
+                let holds = steps.op(order, &[&name, &zero]);
+                steps.cast(&holds, dtype)
+            });
+            cx.emit(node, "Sub", vec![above, below], layout, vec![]);
+            Ok(())
+        }
         _ => same(cx, node),
     }
 }
