@@ -65,6 +65,7 @@ CASES = [
     ("split_what_is_left", "SplitV", dict(value=fed(rows, 2, None), size_splits=fed(i32([1, -1, 2]), 3), axis=i32(1)), dict(num_split=3)),
     ("slice_backwards_from_before_the_front", "StridedSlice", dict(input=fed(rows, 2, 5), begin=fed(i32([0, -9]), 2), end=fed(i32([2, -20]), 2), strides=i32([1, -1]))),
     ("slice_backwards_to_the_greatest_int32", "StridedSlice", dict(input=fed(rows, 2, 5), begin=fed(i32([0, 3]), 2), end=fed(i32([2, 2**31 - 1]), 2), strides=i32([1, -1]))),
+    ("slice_of_an_open_axis_backwards_to_the_greatest_int32", "StridedSlice", dict(input=fed(rows, None, 5), begin=i32([0, 1]), end=i32([2**31 - 1, 3]), strides=i32([-2, 1])), dict(begin_mask=1)),
     ("reshape_nothing_to_zeros", "Reshape", dict(tensor=fed(none((0, 4), f32), None, 4), shape=fed(i32([2, 0, 5]), 3))),
     ("transposed_convolution_same_of_an_open_size", "Conv2DBackpropInput", dict(input_sizes=fed(i32([2, 7, 6, 1]), 4), filter=rows[:, :3].reshape(2, 3, 1, 1), out_backprop=fed(image[:, :3, :3, :1], 2, None, None, 1)), dict(strides=[1, 3, 2, 1], padding="SAME")),
     ("transposed_convolution_valid_of_an_open_size", "Conv2DBackpropInput", dict(input_sizes=fed(i32([2, 8, 8, 1]), 4), filter=rows[:, :3].reshape(2, 3, 1, 1), out_backprop=fed(image[:, :7, :3, :1], 2, None, None, 1)), dict(strides=[1, 1, 2, 1], padding="VALID")),
