@@ -516,10 +516,12 @@ fn a_type_that_no_operator_set_computes_is_refused_and_a_newer_set_is_named() {
     let nodes = [placeholder_of("x", "DT_BFLOAT16"), node("relu", "Relu", &["x"], &halves)];
     let error = refused(&nodes, &["--outputs", "relu:0", "--opset", "12"]);
     assert!(error.contains("choose --opset 13 or later"), "{error}");
-    let text = attribute("N", "i: 2") + &attribute("equation", "s: \"ij,jk->ik\"") + &float();
-    let nodes = [placeholder("x", &[3, 3]), node("product", "Einsum", &["x", "x"], &text)];
-    let error = refused(&nodes, &["--outputs", "product:0", "--opset", "11"]);
-    assert!(error.contains("choose --opset 12 or later"), "{error}");
+    let nodes = [
+        placeholder_of("x", "DT_STRING"),
+        node("joined", "StringJoin", &["x", "x"], &attribute("N", "i: 2")),
+    ];
+    let error = refused(&nodes, &["--outputs", "joined:0", "--opset", "19"]);
+    assert!(error.contains("choose --opset 20 or later"), "{error}");
 }
 
 /// A constant vector of int32.

@@ -18,6 +18,12 @@ class Tensor:
     def __init__(self, step, port, value, rounded):
         self.step, self.port, self.value, self.rounded = step, port, value, rounded
         self.is_read, self.is_hidden = False, False
+        # TensorFlow's type, where NumPy has none like it.
+        self.quantized = None
+
+    def eager(self):
+        value = tf.constant(self.value)
+        return tf.bitcast(value, self.quantized) if self.quantized else value
 
     @property
     def shape(self):
@@ -150,7 +156,7 @@ class Case:
     def op(self, name, rounds=False, **arguments):
         """Adds an op and returns its results; `rounds` says that implementations may differ in the last digits."""
         tensors = [t for a in arguments.values() for t in (a if isinstance(a, list) else [a]) if isinstance(t, Tensor)]
-        eager = {key: _map(value, lambda tensor: tf.constant(tensor.value)) for key, value in arguments.items()}
+        eager = {key: _map(value, lambda tensor: tensor.eager()) for key, value in arguments.items()}
         try:
             results = getattr(tf.raw_ops, name)(**eager)
         except (tf.errors.OpError, ValueError, TypeError) as e:
@@ -158,6 +164,7 @@ class Case:
         for tensor in tensors:
             tensor.is_read = True
         results = results if isinstance(results, (list, tuple)) else [results]
+        types = [result.dtype for result in results]
         # A copy, since TensorFlow may compute the next result in the place of this one.
         results = [np.array(result.numpy(), object if result.dtype == tf.string else None) for result in results]
         if sum(result.size for result in results) > 200_000:
@@ -165,6 +172,8 @@ class Case:
         rounded = max([int(rounds), *(tensor.rounded for tensor in tensors)])
         step = {"kind": "op", "op": name, "arguments": arguments}
         made = self._add(step, results, rounded)
+        for tensor, dtype in zip(made, types):
+            tensor.quantized = dtype if dtype.is_quantized else None
         return made if len(made) > 1 else made[0]
 
     def _add(self, step, results, rounded):

@@ -39,8 +39,6 @@ DIVISIONS = {
 COMPARISONS = ["Equal", "NotEqual", "Less", "LessEqual", "Greater", "GreaterEqual"]
 
 
-# Of float64, ONNX Runtime has these as float32 at most.
-SINGLE = "Acos Acosh Asin Asinh Atan Atan2 Atanh Cos Cosh Elu Erf Erfc Selu Sin Sinh Softplus Softsign Tan".split()
 # Where these end or grow without bounds, a last digit decides.
 STEEP = "Acos Acosh Asin Atanh Inv Log Log1p Reciprocal Rsqrt Sqrt Tan".split()
 ARGUMENT = {"StopGradient": "input", "Identity": "input", "Snapshot": "input"}
@@ -57,10 +55,10 @@ def unary(name):
             x = case.feed(np.ones(x.shape, np.float16))
         x = case.with_fed_zeros(x) if name in STEEP else x
         # What ONNX Runtime computes otherwise than ONNX says: docs/ops.md.
-        x = case.without_nan(x) if name in ("Erf", "Erfc") else x
-        if name == "Atanh" and np.isinf(x.value).any():
+        x = case.without_nan(x) if name in ("Erf", "Erfc") and x.dtype != "float64" else x
+        if name == "Atanh" and x.dtype != "float64" and np.isinf(x.value).any():
             x = case.feed(np.zeros(x.shape, x.dtype))
-        return case.op(name, 2 if name in SINGLE and x.dtype == "float64" else rounds, **{ARGUMENT.get(name, "x"): x})
+        return case.op(name, rounds, **{ARGUMENT.get(name, "x"): x})
 
     return make
 
@@ -95,7 +93,7 @@ def division(name):
             b = case.feed(value)
             if (a.value == np.iinfo(a.value.dtype).min).any() and b.value.dtype.kind == "i":
                 b = case.feed(np.where(value == -1, 2, value).astype(value.dtype))
-        return case.op(name, (2 if name in SINGLE and a.dtype == "float64" else 1) if a.value.dtype.kind == "f" else 0, x=a, y=b)
+        return case.op(name, a.value.dtype.kind == "f", x=a, y=b)
 
     return make
 

@@ -35,5 +35,19 @@ def fake_quant_channels(case):
     return case.op("FakeQuantWithMinMaxVarsPerChannel", True, inputs=x, min=low, max=high, narrow_range=case.chance(0.3))
 
 
+def quantized(case):
+    """Integers of a range and the numbers that they stand for: no other op reads them here, and NumPy has no type for them."""
+    x = case.tensor("float32", (1, 4), kind="plain", exact=True, least=1)
+    low, high = bounds(case)
+    mode, narrow = case.choose(["MIN_COMBINED", "MIN_FIRST", "SCALED"]), case.chance(0.3)
+    ways = dict(mode=mode, narrow_range=narrow and mode == "SCALED")
+    rounding = "HALF_TO_EVEN" if mode == "SCALED" and case.chance(0.5) else "HALF_AWAY_FROM_ZERO"
+    dtype = case.choose(["quint8", "qint8", "quint16", "qint16"])
+    integers, least, greatest = case.op("QuantizeV2", 1, input=x, min_range=low, max_range=high, T=dtype, round_mode=rounding, **ways)
+    integers.is_hidden = True
+    return case.op("Dequantize", 1, input=integers, min_range=least, max_range=greatest, **ways)
+
+
 OPS = {name: simulated(name) for name in ("QuantizeAndDequantizeV2", "QuantizeAndDequantizeV3")}
 OPS |= {"FakeQuantWithMinMaxVars": fake_quant_variables, "FakeQuantWithMinMaxVarsPerChannel": fake_quant_channels}
+OPS |= {"QuantizeV2": quantized}

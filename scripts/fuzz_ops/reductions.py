@@ -148,7 +148,11 @@ def einsum(case):
     a = case.tensor("float32", (2, 3), kind="plain")
     letters = "abc"[: a.rank]
     b = case.tensor("float32", (2, 2), kind="plain", shape=[a.shape[-1], case.integer(0, 3)])
-    equation = case.choose([f"{letters},{letters[-1]}z->{letters[:-1]}z", f"...{letters[-1]},{letters[-1]}z->...z", f"{letters},{letters[-1]}z->z"])
+    last = letters[-1]
+    equation = case.choose([
+        f"{letters},{last}z->{letters[:-1]}z", f"...{last},{last}z->...z", f"{letters},{last}z->z", f"{letters},{last}z->z{letters}",
+        f"...{last},...z->...{last}z" if a.rank == 2 and a.shape[0] == 1 else f"...,{last}z->z...", f"{letters},{last}z->{last}z{last}",
+    ])
     return case.op("Einsum", True, inputs=[a, b], equation=equation)
 
 

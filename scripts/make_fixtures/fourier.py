@@ -61,6 +61,7 @@ ARITHMETIC = {
     "functions": (lambda x: [tf.exp(x), tf.cos(x), tf.sin(x), tf.cosh(x), tf.sinh(x), tf.sqrt(x), tf.square(x), tf.math.reciprocal(x)], parts(5)),
     "conjugates": (lambda x: [tf.math.conj(x), tf.transpose(x, [1, 0], conjugate=True), tf.math.angle(x), tf.abs(x)], parts(3, 4)),
     "matrices": (lambda x: [tf.matmul(x, x, adjoint_b=True), tf.linalg.matmul(x, x, transpose_a=True)], parts(3, 4)),
+    "sums_of_products": (lambda x, y: [raw.Einsum(inputs=[x, y], equation="ab,b->ba"), raw.Einsum(inputs=[x], equation="ab->b")], parts(3, 4) + parts(4)),
     "moved": (lambda x: [tf.reshape(x, [2, -1]), x[1:, ::2], tf.stack([x, x]), tf.concat([x, x], 1), tf.pad(x, [[1, 0], [0, 2]]), tf.gather(x, [2, 0])], parts(3, 4)),
     "constants": (lambda x: [x * (1 + 2j), x + tf.constant([1 + 2j, 3, 4j, 5], tf.complex64), tf.where(tf.math.real(x) > 0, x, tf.ones_like(x))], parts(3, 4)),
     "casts": (lambda x: [tf.cast(tf.math.real(x), tf.complex64) * x, tf.cast(x, tf.complex128), tf.cast(tf.shape(x), tf.complex64)], parts(3, 4)),

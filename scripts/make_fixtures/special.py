@@ -39,15 +39,19 @@ UNARY = (
 ).split()
 ARGUMENTS = {name: dict(x=AROUND) for name in UNARY} | BINARY
 ARGUMENTS |= {"Ndtri": dict(x=PROBABILITIES), "Erfinv": dict(x=PROBABILITIES * 2 - 1)}
+# Elementary functions of float64: ONNX Runtime has their operators for float32 alone.
+ELEMENTARY = "Acos Acosh Asin Asinh Atan Atanh Cos Cosh Erf Erfc Expm1 Log1p Sigmoid Sin Sinh Tan".split()
+ACTIVATIONS = "Elu Selu Softplus Softsign".split()
+TINY = np.concatenate([10.0 ** np.linspace(-15, -2, 14), -(10.0 ** np.linspace(-15, -2, 14))])
 
 
-def case(op, arguments, dtype, shape, **tolerances):
+def case(op, arguments, dtype, shape, name=None, **tolerances):
     def build():
         values = [value.astype(dtype) for value in arguments.values()]
         inputs = [tf.placeholder(dtype, shape, name) for name in arguments]
         return inputs, [getattr(raw, op)(**dict(zip(arguments, inputs)))], [values]
 
-    return cases.of_feeds(f"{op}_{np.dtype(dtype).name}", build, **tolerances)
+    return cases.of_feeds(f"{name or op}_{np.dtype(dtype).name}", build, **tolerances)
 
 
 def neighbors(dtype):
@@ -63,6 +67,15 @@ def all_cases():
     for op, arguments in ARGUMENTS.items():
         yield from case(op, arguments, np.float32, [None], rtol=1e-5, atol=2e-6)
         yield from case(op, arguments, np.float64, None, rtol=1e-9, atol=1e-12)
+    large = dict(zip("ax", np.array([[1, 30, 5e3, 3e4, 1e6], [1, 30, 5e3, 3e4, 1e6]])))
+    yield from case("Igammac", large, np.float64, [None], "Igammac_large", rtol=1e-9, atol=0)
+    for op in ELEMENTARY:
+        yield from case(op, dict(x=np.concatenate([AROUND, TINY])), np.float64, [None], rtol=1e-12, atol=1e-15)
+    for op in ACTIVATIONS:
+        yield from case(op, dict(features=np.concatenate([AROUND, TINY])), np.float64, None, rtol=1e-14, atol=1e-15)
+    yield from case("Atan2", dict(zip("yx", (POINTS, ORDERS))), np.float64, [None], rtol=1e-14, atol=1e-15)
+    for op in ("Expm1", "Log1p"):
+        yield from case(op, dict(x=TINY), np.float32, [None], rtol=1e-6, atol=0)
     for dtype in (np.float32, np.float64):
         yield from case("NextAfter", neighbors(dtype), dtype, [None], rtol=0, atol=0)
 

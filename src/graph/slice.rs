@@ -111,6 +111,10 @@ impl StridedSlice {
     /// Start, end and step along an axis for ONNX's Slice, which clamps them to the axis.
     pub fn bounds(&self, axis: usize) -> [i64; 3] {
         let Cut { begin, end, stride, .. } = self.cut(axis);
+        // Backwards to where no axis reaches, there is nothing. ONNX Runtime does not treat the greatest int32 as a bound.
+        if stride < 0 && end.is_some_and(|end| end >= i64::from(i32::MAX)) {
+            return [0, 0, stride];
+        }
         let (first, last) = if stride > 0 { (0, i64::MAX) } else { (i64::MAX, i64::MIN) };
         [begin.unwrap_or(first), end.unwrap_or(last), stride]
     }

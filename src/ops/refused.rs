@@ -26,6 +26,22 @@ pub const OPS: &[Op] = &[
         .refused(GENERATOR, "pool by windows of one size"),
     op("GenerateBoundingBoxProposals").shape(by_definition).refused(NO_OPERATOR, OUTSIDE),
     op("IsotonicRegression").shape(by_definition).refused(NO_OPERATOR, OUTSIDE),
+    op("MutableHashTable")
+        .also(&[
+            "AnonymousMutableDenseHashTable",
+            "AnonymousMutableHashTable",
+            "AnonymousMutableHashTableOfTensors",
+            "MutableDenseHashTable",
+            "MutableDenseHashTableV2",
+            "MutableHashTableOfTensors",
+            "MutableHashTableOfTensorsV2",
+            "MutableHashTableV2",
+        ])
+        .shape(by_definition)
+        .refused(
+            "its contents are no part of the graph: other ops insert them, and a model has no state",
+            "build the graph with a StaticHashTable of the same contents, or let the model begin after the lookup",
+        ),
     op("ParameterizedTruncatedNormal")
         .also(&["StatelessParameterizedTruncatedNormal"])
         .shape(by_definition)

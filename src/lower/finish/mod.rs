@@ -6,6 +6,7 @@
 
 mod batches;
 mod bits;
+mod einsum;
 mod kernels;
 mod older;
 mod places;
@@ -32,6 +33,8 @@ struct Finish<'c, 'g> {
     types: HashMap<String, DType>,
     /// The values that stand for others: a value for each Cast to the type that it has.
     same: HashMap<String, String>,
+    /// The values that follow from initializers alone.
+    constants: HashSet<String>,
     /// The outputs of the graphs that are being written.
     outputs: HashSet<String>,
     /// The finished nodes of the graph that is being written.
@@ -51,7 +54,9 @@ impl Lowering<'_> {
         let types = inputs.chain(constants).filter(|(_, dtype)| *dtype != DType::Unknown).collect();
         let outputs = self.model.outputs.iter().map(|info| info.name.clone()).collect();
         let finished = Vec::with_capacity(nodes.len());
-        let mut finish = Finish { cx: self, types, same: HashMap::new(), outputs, nodes: finished };
+        let constants = self.model.initializers.iter().map(|constant| constant.name.clone()).collect();
+        let mut finish =
+            Finish { cx: self, types, same: HashMap::new(), constants, outputs, nodes: finished };
         for node in nodes {
             finish.push(node)?;
         }
@@ -119,7 +124,16 @@ impl Finish<'_, '_> {
                 self.types.insert(name.clone(), dtype);
             }
         }
+        let is_computed = !node.inputs.is_empty() && node.graphs().next().is_none();
+        if is_computed && node.inputs.iter().all(|name| self.is_constant(name)) {
+            self.constants.extend(node.outputs.iter().cloned());
+        }
         self.nodes.push(node);
+    }
+
+    /// Whether a value follows from initializers alone.
+    fn is_constant(&mut self, name: &str) -> bool {
+        name.is_empty() || self.constants.contains(name) || self.known_len(name).is_some()
     }
 
     /// The type of an output of a node whose inputs have known types.

@@ -3,7 +3,7 @@
 //! Source: the versions of each operator in <https://github.com/onnx/onnx/blob/main/docs/Changelog.md>.
 
 use super::writer::{Writer, int_attribute, text_attribute};
-use super::{Finish, batches, bits, error, places, random, shapes, strings};
+use super::{Finish, batches, bits, einsum, error, places, random, shapes, strings};
 use crate::error::{Error, Result};
 use crate::onnx::operators::first_opset;
 use crate::onnx::{Attribute, Node};
@@ -12,8 +12,16 @@ use crate::tensor::{Constant, DType};
 
 /// Operators that sets before their first one have others for.
 #[cfg(test)]
-pub(crate) const REPLACED: [&str; 7] =
-    ["BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor", "GreaterOrEqual", "LessOrEqual", "Trilu"];
+pub(crate) const REPLACED: [&str; 8] = [
+    "BitwiseAnd",
+    "BitwiseNot",
+    "BitwiseOr",
+    "BitwiseXor",
+    "Einsum",
+    "GreaterOrEqual",
+    "LessOrEqual",
+    "Trilu",
+];
 
 /// Writes the nodes that stand for another one.
 type Replace = fn(&mut Writer<'_, '_, '_>) -> Result<()>;
@@ -52,6 +60,7 @@ impl Finish<'_, '_> {
         let is_float = input_type.is_some_and(DType::is_float);
         let replace: Replace = match &*node.op {
             "Softmax" | "LogSoftmax" if opset < 13 && int_attribute(&node, "axis") != Some(-1) => softmax,
+            "Einsum" if opset < 12 || einsum::fails(&node) => einsum::einsum,
             "GreaterOrEqual" if opset < 12 => |w| or_equal(w, "Greater"),
             "LessOrEqual" if opset < 12 => |w| or_equal(w, "Less"),
             "Max" if opset < 12 && !is_float => |w| extreme(w, "Greater"),

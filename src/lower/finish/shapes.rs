@@ -6,7 +6,7 @@ use crate::onnx::Attribute;
 use crate::tensor::{Constant, DType, Inline};
 
 /// A constant of a type: zero, or no text.
-fn zero(w: &mut Writer<'_, '_, '_>, dtype: DType) -> String {
+pub(super) fn zero(w: &mut Writer<'_, '_, '_>, dtype: DType) -> String {
     let value = match dtype {
         DType::String => Constant::new(dtype, vec![], std::sync::Arc::new(Inline::Strings(vec![vec![]]))),
         _ => Constant::scalar(dtype, 0.0),
@@ -33,6 +33,8 @@ pub(super) fn reshape(w: &mut Writer<'_, '_, '_>) -> Result<()> {
             return w.emit("Expand", &[&zero, &shape], vec![]);
         }
         Some(_) => return w.emit("Reshape", &[&value, &shape], vec![]),
+        // And where it does not know the value before, it would return memory that it has freed.
+        None if w.finish.is_constant(&value) => return w.emit("Reshape", &[&value, &shape], vec![]),
         None => {}
     }
     let is_length = w.cast(&shape, DType::Bool)?;

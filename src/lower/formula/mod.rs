@@ -1,6 +1,8 @@
 //! Formulas: arithmetic that is written as in a textbook, and becomes nodes of the model.
 
+mod elementary;
 mod operators;
+pub mod table;
 mod value;
 
 use std::cell::RefCell;

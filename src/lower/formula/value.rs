@@ -24,18 +24,18 @@ impl<'f> Value<'f> {
         self.of(self.nodes.add(op, &[&self.name, &other.name], None))
     }
 
+    fn names<'v>(&'v self, others: &[&'v Self]) -> Vec<&'v String> {
+        [self].into_iter().chain(others.iter().copied()).map(|value| &value.name).collect()
+    }
+
     /// The result of an operator of these inputs.
     pub fn op(&self, op: &'static str, others: &[&Self]) -> Self {
-        let names: Vec<&String> =
-            [self].into_iter().chain(others.iter().copied()).map(|value| &value.name).collect();
-        self.of(self.nodes.add(op, &names, None))
+        self.of(self.nodes.add(op, &self.names(others), None))
     }
 
     /// The result of an operator of these inputs with an axis.
     pub fn along(&self, op: &'static str, axis: i64, others: &[&Self]) -> Self {
-        let names: Vec<&String> =
-            [self].into_iter().chain(others.iter().copied()).map(|value| &value.name).collect();
-        self.of(self.nodes.add(op, &names, Some(("axis", Attribute::Int(axis)))))
+        self.of(self.nodes.add(op, &self.names(others), Some(("axis", Attribute::Int(axis)))))
     }
 
     /// A reduction along an axis, which stays with the length 1.
@@ -74,11 +74,16 @@ impl<'f> Value<'f> {
         self.of(self.nodes.cast(&self.name, to))
     }
 
+    /// The sum of products that an equation describes.
+    pub fn einsum(&self, equation: &str, others: &[&Self]) -> Self {
+        let equation = Attribute::Text(equation.into());
+        self.of(self.nodes.add("Einsum", &self.names(others), Some(("equation", equation))))
+    }
+
     /// Matrices with rows and columns exchanged.
     pub fn transposed(&self) -> Self {
         // A Transpose would need to know the rank.
-        let equation = Attribute::Text("...ij->...ji".into());
-        self.of(self.nodes.add("Einsum", &[&self.name], Some(("equation", equation))))
+        self.einsum("...ij->...ji", &[])
     }
 
     /// Zeros in the shape of this value.

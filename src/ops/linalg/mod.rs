@@ -17,13 +17,11 @@ pub const OPS: &[Op] = &[
     op("BandedTriangularSolve")
         .shape(shape::banded)
         .lower(lower::banded::banded_triangular_solve, COLUMNS)
-        .since(12)
         .note(SINGULAR),
     op("Cholesky")
         .also(&["BatchCholesky"])
         .shape(shape::like_square)
         .lower(lower::factors::cholesky, COLUMNS)
-        .since(12)
         .note("NaN if the matrix is not positive definite, where TensorFlow has an error"),
     op("Cross").shape(like_first_input).lower(lower::cross::cross, &["Gather", "Mul", "Sub"]),
     op("LogMatrixDeterminant")
@@ -39,34 +37,28 @@ pub const OPS: &[Op] = &[
         .also(&["BatchMatrixSolveLs"])
         .shape(shape::least_squares)
         .lower(lower::solve::matrix_solve_ls, COLUMNS)
-        .since(12)
         .note("matrices of full rank, or a regularizer"),
     op("MatrixTriangularSolve")
         .also(&["BatchMatrixTriangularSolve"])
         .shape(|inputs, node| shape::solution(inputs, node, true))
-        .lower(lower::solve::matrix_triangular_solve, COLUMNS)
-        .note(SINGULAR),
-    op("Qr").shape(shape::qr).lower(lower::orthogonal::qr, COLUMNS).since(12),
+        .lower(lower::solve::matrix_triangular_solve, COLUMNS),
+    op("Qr").shape(shape::qr).lower(lower::orthogonal::qr, COLUMNS),
     op("SelfAdjointEig")
         .also(&["BatchSelfAdjointEig"])
         .shape(shape::eigen_joined)
         .lower(lower::eigen::self_adjoint_eig, COLUMNS)
-        .since(12)
         .note(SIGNS),
     op("SelfAdjointEigV2")
         .also(&["BatchSelfAdjointEigV2"])
         .shape(shape::eigen)
         .lower(lower::eigen::self_adjoint_eig_v2, COLUMNS)
-        .since(12)
         .note(SIGNS),
-    op("Svd").also(&["BatchSvd"]).shape(shape::svd).lower(lower::eigen::svd, COLUMNS).note(SIGNS).since(12),
+    op("Svd").also(&["BatchSvd"]).shape(shape::svd).lower(lower::eigen::svd, COLUMNS).note(SIGNS),
     op("TridiagonalMatMul")
         .shape(|inputs, node| shape::like(inputs, node, 3))
-        .lower(lower::banded::tridiagonal_mat_mul, &["Mul", "Add", "Concat", "Slice"])
-        .since(12),
+        .lower(lower::banded::tridiagonal_mat_mul, &["Mul", "Add", "Concat", "Slice"]),
     op("TridiagonalSolve")
         .shape(|inputs, node| shape::like(inputs, node, 1))
         .lower(lower::banded::tridiagonal_solve, COLUMNS)
-        .since(12)
         .note(SINGULAR),
 ];

@@ -6,9 +6,11 @@ pub mod lower;
 pub mod shape;
 
 use self::eval::elementwise::{Arithmetic, Comparison, Unary};
+use self::lower::elementwise::{by_formula, or_formula};
 use super::{Op, checks, op};
 use crate::graph::own_ops::{GELU, HARD_SWISH, PRELU, ROUND_TO_FLOAT16};
 use crate::ops::infer::{like_first_input, one};
+use crate::ops::special::lower::error::erf;
 use crate::tensor::DType;
 
 /// The ops of this family.
@@ -20,11 +22,11 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("Acos")
         .shape(like_first_input)
-        .lower(lower::elementwise::float_only, &["Acos"])
+        .lower(|cx, node| or_formula(cx, node, |x| x.acos()), &["Acos"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::acos)),
     op("Acosh")
         .shape(like_first_input)
-        .lower(lower::elementwise::float_only, &["Acosh"])
+        .lower(|cx, node| or_formula(cx, node, |x| x.acosh()), &["Acosh"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::acosh)),
     op("Add")
         .also(&["AddV2"])
@@ -44,15 +46,15 @@ pub const OPS: &[Op] = &[
         .lower(lower::binary::approximate_equal, &["Sub", "Abs", "Less"]),
     op("Asin")
         .shape(like_first_input)
-        .lower(lower::elementwise::float_only, &["Asin"])
+        .lower(|cx, node| or_formula(cx, node, |x| x.asin()), &["Asin"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::asin)),
     op("Asinh")
         .shape(like_first_input)
-        .lower(lower::elementwise::float_only, &["Asinh"])
+        .lower(|cx, node| or_formula(cx, node, |x| x.asinh()), &["Asinh"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::asinh)),
     op("Atan")
         .shape(like_first_input)
-        .lower(lower::elementwise::float_only, &["Atan"])
+        .lower(|cx, node| or_formula(cx, node, |x| x.atan()), &["Atan"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::atan)),
     op("Atan2")
         .shape(shape::broadcast)
@@ -63,7 +65,7 @@ pub const OPS: &[Op] = &[
         .eval(|_, inputs| eval::functions::both(inputs, f32::atan2)),
     op("Atanh")
         .shape(like_first_input)
-        .lower(lower::elementwise::float_only, &["Atanh"])
+        .lower(|cx, node| or_formula(cx, node, |x| x.atanh()), &["Atanh"])
         .note("ONNX Runtime computes infinity for infinity, not NaN")
         .eval(|_, inputs| eval::functions::each(inputs, f32::atanh)),
     op("BitwiseAnd")
@@ -90,11 +92,11 @@ pub const OPS: &[Op] = &[
         .eval(eval::functions::clip),
     op("Cos")
         .shape(like_first_input)
-        .lower(lower::elementwise::float_only, &["Cos"])
+        .lower(|cx, node| or_formula(cx, node, |x| x.cos()), &["Cos"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::cos)),
     op("Cosh")
         .shape(like_first_input)
-        .lower(lower::elementwise::float_only, &["Cosh"])
+        .lower(|cx, node| or_formula(cx, node, |x| x.cosh()), &["Cosh"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::cosh)),
     op("Div")
         .shape(shape::broadcast)
@@ -106,7 +108,7 @@ pub const OPS: &[Op] = &[
         .eval(|_, inputs| eval::functions::both(inputs, |a, b| if b == 0.0 { 0.0 } else { a / b })),
     op("Elu")
         .shape(like_first_input)
-        .lower(lower::elementwise::same, &["Elu"])
+        .lower(|cx, node| or_formula(cx, node, lower::elementwise::elu), &["Elu"])
         .eval(|_, inputs| eval::functions::each(inputs, |x| if x < 0.0 { x.exp_m1() } else { x }))
         .float16(),
     op("Equal")
@@ -115,19 +117,18 @@ pub const OPS: &[Op] = &[
         .fold(|_, inputs| eval::elementwise::comparison(inputs, Comparison::Equal)),
     op("Erf")
         .shape(like_first_input)
-        .lower(lower::elementwise::same, &["Erf"])
-        .note("ONNX Runtime computes 1 for NaN"),
-    op("Erfc")
-        .shape(like_first_input)
-        .lower(lower::elementwise::one_minus_erf, &["Erf", "Sub"])
-        .note("ONNX Runtime computes 0 for NaN"),
+        .lower(|cx, node| or_formula(cx, node, erf), &["Erf"])
+        .note("ONNX Runtime computes 1 for NaN of float32"),
+    op("Erfc").shape(like_first_input).lower(lower::elementwise::one_minus_erf, &["Erf", "Sub"]).note(
+        "of float32, a result near 0 has the digits that 1 - Erf leaves, and ONNX Runtime computes 0 for NaN",
+    ),
     op("Exp")
         .shape(like_first_input)
         .lower(lower::elementwise::same, &["Exp"])
         .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Exp)),
     op("Expm1")
         .shape(like_first_input)
-        .lower(lower::elementwise::exp_minus_one, &["Exp", "Sub"])
+        .lower(|cx, node| by_formula(cx, node, |x| x.exp_m1()), &["Exp", "Sub", "Tanh", "Where"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::exp_m1)),
     op("Floor")
         .shape(like_first_input)
@@ -195,7 +196,7 @@ pub const OPS: &[Op] = &[
         .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Log)),
     op("Log1p")
         .shape(like_first_input)
-        .lower(lower::elementwise::log_of_one_plus, &["Add", "Log"])
+        .lower(|cx, node| by_formula(cx, node, |x| x.ln_1p()), &["Add", "Log", "Where"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::ln_1p)),
     op("LogicalAnd")
         .shape(shape::compare)
@@ -300,7 +301,7 @@ pub const OPS: &[Op] = &[
         .fold(eval::elementwise::select),
     op("Selu")
         .shape(like_first_input)
-        .lower(lower::elementwise::same, &["Selu"])
+        .lower(|cx, node| or_formula(cx, node, lower::elementwise::selu), &["Selu"])
         .eval({
             |_, inputs| {
                 eval::functions::each(inputs, |x| {
@@ -312,7 +313,7 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("Sigmoid")
         .shape(like_first_input)
-        .lower(lower::elementwise::same, &["Sigmoid"])
+        .lower(|cx, node| or_formula(cx, node, lower::elementwise::sigmoid), &["Sigmoid"])
         .eval(|_, inputs| eval::functions::each(inputs, |x| 1.0 / (1.0 + (-x).exp())))
         .float16(),
     op("Sign")
@@ -321,11 +322,11 @@ pub const OPS: &[Op] = &[
         .fold(|_, inputs| eval::elementwise::unary(inputs, Unary::Sign)),
     op("Sin")
         .shape(like_first_input)
-        .lower(lower::elementwise::float_only, &["Sin"])
+        .lower(lower::elementwise::same, &["Sin"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::sin)),
     op("Sinh")
         .shape(like_first_input)
-        .lower(lower::elementwise::float_only, &["Sinh"])
+        .lower(|cx, node| or_formula(cx, node, |x| x.sinh()), &["Sinh"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::sinh)),
     op("Softplus")
         .shape(like_first_input)
@@ -333,7 +334,7 @@ pub const OPS: &[Op] = &[
         .eval(|_, inputs| eval::functions::each(inputs, |x| x.max(0.0) + (-x.abs()).exp().ln_1p())),
     op("Softsign")
         .shape(like_first_input)
-        .lower(lower::elementwise::same, &["Softsign"])
+        .lower(|cx, node| or_formula(cx, node, lower::elementwise::softsign), &["Softsign"])
         .eval(|_, inputs| eval::functions::each(inputs, |x| x / (1.0 + x.abs()))),
     op("Sqrt")
         .shape(like_first_input)
@@ -354,7 +355,7 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("Tan")
         .shape(like_first_input)
-        .lower(lower::elementwise::float_only, &["Tan"])
+        .lower(|cx, node| or_formula(cx, node, |x| x.tan()), &["Tan"])
         .eval(|_, inputs| eval::functions::each(inputs, f32::tan)),
     op("Tanh")
         .shape(like_first_input)

@@ -20,7 +20,7 @@ pub const OPS: &[Op] = &[
         .note(OVER_NOTHING)
         .eval(|node, inputs| eval::product(inputs, node.bool("adj_x", false), node.bool("adj_y", false)))
         .float16(),
-    op("Einsum").shape(shape::einsum).lower(lower::product::einsum, &["Einsum"]).since(12),
+    op("Einsum").shape(shape::einsum).lower(lower::product::einsum, &["Einsum"]),
     op("MatMul")
         .shape(shape::matmul)
         .lower(lower::product::matmul, &["Gemm", "MatMul"])

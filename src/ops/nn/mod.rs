@@ -116,7 +116,8 @@ pub const OPS: &[Op] = &[
         .float16(),
     op("Dilation2D")
         .shape(shape::dilation)
-        .lower(lower::taps::dilation, &["Slice", "Add", "Greater", "Where"]),
+        .lower(lower::taps::dilation, &["Slice", "Add", "Greater", "Where"])
+        .note("sums of integers beyond their type are its largest or least number, where TensorFlow's wrap around"),
     op("ExtractImagePatches")
         .shape(shape::extract_patches)
         .lower(lower::open_windows::extract_patches, &["Pad", "Gather", "Transpose", "Reshape"]),

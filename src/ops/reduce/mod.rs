@@ -36,10 +36,12 @@ pub const OPS: &[Op] = &[
     op("ArgMax")
         .shape(shape::arg)
         .lower(lower::reduce::arg, &["ArgMax", "Cast"])
+        .note("ONNX Runtime computes the place of a NaN, which TensorFlow ignores")
         .eval(|node, inputs| super::array::eval::order::arg(node, inputs, |a, b| a > b)),
     op("ArgMin")
         .shape(shape::arg)
         .lower(lower::reduce::arg, &["ArgMin", "Cast"])
+        .note("ONNX Runtime computes the place of a NaN, which TensorFlow ignores")
         .eval(|node, inputs| super::array::eval::order::arg(node, inputs, |a, b| a < b)),
     op("Cumprod")
         .shape(like_first_input)

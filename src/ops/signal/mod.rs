@@ -39,13 +39,11 @@ pub const OPS: &[Op] = &[
     op("FFT2D")
         .also(&["BatchFFT2D"])
         .shape(like_first_input)
-        .lower(|cx, node| fft(cx, node, Transform::Forward, 2), WAVES)
-        .since(12),
+        .lower(|cx, node| fft(cx, node, Transform::Forward, 2), WAVES),
     op("FFT3D")
         .also(&["BatchFFT3D"])
         .shape(like_first_input)
-        .lower(|cx, node| fft(cx, node, Transform::Forward, 3), WAVES)
-        .since(12),
+        .lower(|cx, node| fft(cx, node, Transform::Forward, 3), WAVES),
     op("IFFT")
         .also(&["BatchIFFT"])
         .shape(like_first_input)
@@ -53,25 +51,21 @@ pub const OPS: &[Op] = &[
     op("IFFT2D")
         .also(&["BatchIFFT2D"])
         .shape(like_first_input)
-        .lower(|cx, node| fft(cx, node, Transform::Inverse, 2), WAVES)
-        .since(12),
+        .lower(|cx, node| fft(cx, node, Transform::Inverse, 2), WAVES),
     op("IFFT3D")
         .also(&["BatchIFFT3D"])
         .shape(like_first_input)
-        .lower(|cx, node| fft(cx, node, Transform::Inverse, 3), WAVES)
-        .since(12),
+        .lower(|cx, node| fft(cx, node, Transform::Inverse, 3), WAVES),
     op("Imag").shape(shape::part).lower(|cx, node| complex::part(cx, node, 1), &["Gather"]),
     op("IRFFT")
         .shape(|inputs, node| shape::irfft(inputs, node, 1))
         .lower(|cx, node| fft(cx, node, Transform::RealInverse, 1), WAVES),
     op("IRFFT2D")
         .shape(|inputs, node| shape::irfft(inputs, node, 2))
-        .lower(|cx, node| fft(cx, node, Transform::RealInverse, 2), WAVES)
-        .since(12),
+        .lower(|cx, node| fft(cx, node, Transform::RealInverse, 2), WAVES),
     op("IRFFT3D")
         .shape(|inputs, node| shape::irfft(inputs, node, 3))
-        .lower(|cx, node| fft(cx, node, Transform::RealInverse, 3), WAVES)
-        .since(12),
+        .lower(|cx, node| fft(cx, node, Transform::RealInverse, 3), WAVES),
     op("Mfcc")
         .shape(shape::mfcc)
         .lower(lower::audio::mfcc, &["Sqrt", "MatMul", "Max", "Log"])
@@ -82,10 +76,8 @@ pub const OPS: &[Op] = &[
         .lower(|cx, node| fft(cx, node, Transform::RealForward, 1), WAVES),
     op("RFFT2D")
         .shape(|inputs, node| shape::rfft(inputs, node, 2))
-        .lower(|cx, node| fft(cx, node, Transform::RealForward, 2), WAVES)
-        .since(12),
+        .lower(|cx, node| fft(cx, node, Transform::RealForward, 2), WAVES),
     op("RFFT3D")
         .shape(|inputs, node| shape::rfft(inputs, node, 3))
-        .lower(|cx, node| fft(cx, node, Transform::RealForward, 3), WAVES)
-        .since(12),
+        .lower(|cx, node| fft(cx, node, Transform::RealForward, 3), WAVES),
 ];

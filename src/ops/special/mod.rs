@@ -12,6 +12,8 @@ use crate::ops::math::shape::broadcast;
 
 /// The operators of a function that has a table of polynomials.
 const TABLE: &[&str] = &["Gather", "Pow", "Where", "MatMul"];
+/// Why large numbers have other results.
+const EXACT: &str = "of float32, TensorFlow loses digits where both inputs are in the thousands";
 /// The operators of a function with a loop.
 const LOOP: &[&str] = &["Loop", "Pow", "Where"];
 
@@ -56,8 +58,14 @@ pub const OPS: &[Op] = &[
     op("FresnelSin")
         .shape(like_first_input)
         .lower(|cx, node| lower::integrals::fresnel(cx, node, Wave::Sine), TABLE),
-    op("Igamma").shape(broadcast).lower(|cx, node| lower::incomplete::igamma(cx, node, Part::Lower), LOOP),
-    op("Igammac").shape(broadcast).lower(|cx, node| lower::incomplete::igamma(cx, node, Part::Upper), LOOP),
+    op("Igamma")
+        .shape(broadcast)
+        .lower(|cx, node| lower::incomplete::igamma(cx, node, Part::Lower), LOOP)
+        .note(EXACT),
+    op("Igammac")
+        .shape(broadcast)
+        .lower(|cx, node| lower::incomplete::igamma(cx, node, Part::Upper), LOOP)
+        .note(EXACT),
     op("Lgamma").shape(like_first_input).lower(lower::gamma::lgamma, TABLE),
     op("Ndtri").shape(like_first_input).lower(lower::error::ndtri, TABLE),
     op("NextAfter").shape(broadcast).lower(lower::numbers::next_after, &["Add", "Mul", "Where"]),

@@ -20,7 +20,7 @@ pub fn is_tied(node: &Node, inputs: &[&Tensor]) -> bool {
     first.zip(last).is_some_and(|(first, last)| first[0].numbers() != last[0].numbers())
 }
 
-/// The index, along an axis, of the first element that no other beats.
+/// The index, along an axis, of the first element that no other beats. NaN is beaten by all numbers.
 pub fn arg(node: &Node, inputs: &[&Tensor], beats: impl Fn(f64, f64) -> bool) -> Option<Vec<Tensor>> {
     let [input, axis] = inputs else { return None };
     let axis = axis_from_front(axis.integer()?, input.shape().len())?;
@@ -29,8 +29,9 @@ pub fn arg(node: &Node, inputs: &[&Tensor], beats: impl Fn(f64, f64) -> bool) ->
     }
     let input = input.numbers();
     let positions = input.map_axis(Axis(axis), |lane: ArrayView1<'_, f64>| {
+        let is_better = |new: f64, best: f64| beats(new, best) || best.is_nan() && !new.is_nan();
         (1..lane.len())
-            .fold(0, |best, position| if beats(lane[position], lane[best]) { position } else { best })
+            .fold(0, |best, position| if is_better(lane[position], lane[best]) { position } else { best })
             as i64
     });
     let positions_in_order: Vec<i64> = positions.iter().copied().collect();

@@ -41,7 +41,8 @@ pub fn triangular<'f>(
             Half::Lower => n.down.greater(&number),
             Half::Upper => n.down.less(&number),
         };
-        let left = rest - is_left.choose(column, 0.0) * &solved;
+        // The others must not become NaN where the solution is infinite.
+        let left = is_left.choose(&rest - column * &solved, &rest);
         ([n.down.is(number).choose(solved, left)], None)
     });
     solution

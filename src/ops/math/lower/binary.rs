@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::graph::{NodeRef, TensorRef};
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::formula::Formula;
 use crate::lower::inputs_and_loops::computed_type;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
@@ -150,8 +151,12 @@ pub fn squared_difference(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()
 /// ONNX's Div of integers rounds towards zero: where the rest of that is not the one with the sign of the divisor, the quotient is 1 less.
 /// The rest could also be subtracted first, but the difference may be beyond the type.
 pub fn floor_div(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let dtype = cx.dtype(node.into());
+    if matches!(dtype, DType::UInt8 | DType::UInt16 | DType::UInt32 | DType::UInt64) {
+        return direct(cx, node);
+    }
     let (a, b, layout) = pair(cx, node)?;
-    if cx.dtype(node.into()).is_float() {
+    if dtype.is_float() {
         let quotient = cx.step(node, "quotient", "Div", vec![a, b], vec![]);
         cx.emit(node, "Floor", vec![quotient], layout, vec![]);
         return Ok(());
@@ -290,16 +295,10 @@ pub fn atan2(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     // Two infinities, or two zeros, have no slope.
     let is_diagonal = cx.step(node, "is_diagonal", "Equal", vec![up, across], vec![]);
     let slope = cx.step(node, "slope", "Where", vec![is_diagonal, one, slope], vec![]);
-    let mut slope = cx.step(node, "slope", "Where", vec![is_on_axis, zero, slope], vec![]);
-    // ONNX Runtime has the angle of float32 alone.
-    let is_narrowed = dtype == DType::Float64;
-    if is_narrowed {
-        slope = cx.cast(node, slope, DType::Float32);
-    }
-    let mut angle = cx.step(node, "angle", "Atan", vec![slope], vec![]);
-    if is_narrowed {
-        angle = cx.cast(node, angle, dtype);
-    }
+    let slope = cx.step(node, "slope", "Where", vec![is_on_axis, zero, slope], vec![]);
+    let f = Formula::new(Steps { cx, node }, dtype);
+    let angle = f.value(slope).atan().name;
+    let cx = f.into_steps().cx;
     let turned = cx.step(node, "turned", "Sub", vec![pi, angle.clone()], vec![]);
     let angle = cx.step(node, "either", "Where", vec![is_left, turned, angle], vec![]);
     let mirrored = cx.step(node, "mirrored", "Neg", vec![angle.clone()], vec![]);

@@ -7,21 +7,58 @@ use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::Layout;
 use crate::lower::context::Lowering;
+use crate::lower::emit::widened;
+use crate::lower::formula::{Formula, Value};
 use crate::lower::steps::Steps;
 use crate::onnx::{Attribute, Attributes};
+use crate::ops::math::lower::binary::operands;
 use crate::ops::operator;
+use crate::ops::special::lower::error::erfc;
 use crate::tensor::{Constant, DType, for_each_number};
 
 pub fn same(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     unary(cx, node, operator(&node), vec![], vec![])
 }
 
-/// ONNX Runtime computes these for float32 alone.
-pub fn float_only(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+/// An op whose operator ONNX Runtime computes well in all types but float64, where a formula takes its place.
+pub fn or_formula(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    compute: impl for<'f> Fn(&Value<'f>) -> Value<'f>,
+) -> Result<()> {
     match cx.dtype(node.into()) {
-        DType::Float64 => in_float32(cx, node),
+        dtype @ DType::Float64 => in_formula(cx, node, dtype, |_, inputs| compute(&inputs[0])),
         _ => same(cx, node),
     }
+}
+
+/// A function without an operator. In types of 16 bits, TensorFlow computes it in float32.
+pub fn by_formula(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    compute: impl for<'f> Fn(&Value<'f>) -> Value<'f>,
+) -> Result<()> {
+    let dtype = widened(cx.dtype(node.into()));
+    in_formula(cx, node, dtype, |_, inputs| compute(&inputs[0]))
+}
+
+/// Writes an op as a formula of its inputs, computed in a type.
+pub fn in_formula(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    dtype: DType,
+    compute: impl for<'f> Fn(&'f Formula<'_, '_, '_>, &[Value<'f>]) -> Value<'f>,
+) -> Result<()> {
+    let (names, layout) = operands(cx, node)?;
+    let mut steps = Steps { cx, node };
+    let names: Vec<String> = names.iter().map(|name| steps.cast(name, dtype)).collect();
+    let formula = Formula::new(steps, dtype);
+    let inputs: Vec<Value<'_>> = names.into_iter().map(|name| formula.value(name)).collect();
+    let name = compute(&formula, &inputs).name;
+    drop(inputs);
+    let Steps { cx, node } = formula.into_steps();
+    cx.emit_cast(node, name, layout);
+    Ok(())
 }
 
 fn in_float32(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
@@ -36,14 +73,46 @@ fn in_float32(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 pub fn softplus(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     match cx.dtype(node.into()) {
         DType::Float16 => in_float32(cx, node),
-        _ => same(cx, node),
+        _ => or_formula(cx, node, |x| x.max(0.0) + (-&x.abs()).exp().ln_1p()),
     }
 }
 
-/// ONNX Runtime treats a NaN of 16 bits as 0.
+/// ONNX Runtime has a kernel for float64, in which numbers below the last digit of 1 become 0.
+pub fn sigmoid<'f>(x: &Value<'f>) -> Value<'f> {
+    let part = (-&x.abs()).exp();
+    x.less(0.0).choose(&part, 1.0) / (&part + 1.0)
+}
+
+pub fn elu<'f>(x: &Value<'f>) -> Value<'f> {
+    x.less(0.0).choose(x.exp_m1(), x)
+}
+
+/// Source: `tensorflow/core/kernels/relu_op_functor.h`, for the constants of float64.
+pub fn selu<'f>(x: &Value<'f>) -> Value<'f> {
+    const SCALE: f64 = 1.050_700_987_355_480_5;
+    const SCALE_ALPHA: f64 = 1.758_099_340_847_376_8;
+    x.less(0.0).choose(x.exp_m1() * SCALE_ALPHA, x * SCALE)
+}
+
+pub fn softsign<'f>(x: &Value<'f>) -> Value<'f> {
+    x / (x.abs() + 1.0)
+}
+
+/// ONNX Runtime treats a NaN of 16 bits as 0, and int64 as their lower halves.
 pub fn sign(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     match cx.dtype(node.into()) {
         DType::Float16 | DType::BFloat16 => in_float32(cx, node),
+        dtype @ DType::Int64 => {
+            let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
+            let mut steps = Steps { cx, node };
+            let zero = steps.number(dtype, 0.0);
+            let [above, below] = ["Greater", "Less"].map(|order| {
+                let holds = steps.op(order, &[&name, &zero]);
+                steps.cast(&holds, dtype)
+            });
+            cx.emit(node, "Sub", vec![above, below], layout, vec![]);
+            Ok(())
+        }
         _ => same(cx, node),
     }
 }
@@ -207,26 +276,14 @@ pub fn reciprocal_square_root(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Resul
 }
 
 pub fn one_minus_erf(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let dtype = cx.dtype(node.into());
+    if dtype == DType::Float64 {
+        return in_formula(cx, node, dtype, |_, inputs| erfc(&inputs[0]));
+    }
     let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
-    let one = cx.scalar(node, "one", cx.dtype(node.into()), 1.0);
+    let one = cx.scalar(node, "one", dtype, 1.0);
     let erf = cx.step(node, "erf", "Erf", vec![name], vec![]);
     cx.emit(node, "Sub", vec![one, erf], layout, vec![]);
-    Ok(())
-}
-
-pub fn exp_minus_one(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
-    let one = cx.scalar(node, "one", cx.dtype(node.into()), 1.0);
-    let exp = cx.step(node, "exp", "Exp", vec![name], vec![]);
-    cx.emit(node, "Sub", vec![exp, one], layout, vec![]);
-    Ok(())
-}
-
-pub fn log_of_one_plus(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
-    let (name, layout) = cx.stored(cx.input_of(node, 0)?)?;
-    let one = cx.scalar(node, "one", cx.dtype(node.into()), 1.0);
-    let sum = cx.step(node, "sum", "Add", vec![name, one], vec![]);
-    cx.emit(node, "Log", vec![sum], layout, vec![]);
     Ok(())
 }
 

@@ -11,6 +11,7 @@ use crate::lower::context::Lowering;
 use crate::lower::inputs_and_loops::computed_type;
 use crate::lower::steps::Steps;
 use crate::onnx::Attribute;
+use crate::ops::reduce::lower::large;
 use crate::tensor::{Constant, DType};
 
 /// A window along an axis.
@@ -308,7 +309,11 @@ pub fn max_pool(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
         let window = Sliding::Open { size, stride, dilation: steps.ints(&[1]) };
         value =
             gathered(&mut steps, &value, (axis, spatial, 4), (&window, None), (&padding, Beyond::Nearest));
-        value = steps.reduce("ReduceMax", &value, &[axis as i64 + 1], false);
+        let within = axis as i64 + 1;
+        value = match computed {
+            DType::Int64 => large::greatest(steps.cx, node, value, within),
+            _ => steps.reduce("ReduceMax", &value, &[within], false),
+        };
     }
     steps.set_output(0, value, computed);
     Ok(())

@@ -139,8 +139,8 @@ pub fn dilation(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let dtype = cx.dtype(input);
     let (computed, least) = match computed_type(dtype) {
         computed @ (DType::Float32 | DType::Float64) => (computed, f64::NEG_INFINITY),
-        // The sums of the least integers do not reach beyond int64.
-        _ if dtype != DType::Int64 && dtype != DType::UInt64 => (DType::Int64, -(2f64.powi(40))),
+        // Float64 holds the sums of integers of 32 bits.
+        _ if dtype != DType::Int64 && dtype != DType::UInt64 => (DType::Float64, -(2f64.powi(40))),
         _ => return Err(node.error("its integers have 64 bits, and their sums may have more").unsupported()),
     };
     let start = match dtype {

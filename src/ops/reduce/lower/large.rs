@@ -18,16 +18,35 @@ pub fn extreme(
 ) {
     let operator = if is_greatest { "ArgMax" } else { "ArgMin" };
     for (index, &axis) in axes.iter().enumerate() {
-        let axis = ("axis", Attribute::Int(axis));
-        let attributes = vec![axis.clone(), ("keepdims", Attribute::Int(1))];
-        let position = cx.step(node, "place", operator, vec![value.clone()], attributes);
-        let inputs = vec![value, position];
+        let inputs = elements(cx, node, operator, value, axis);
+        let axis = vec![("axis", Attribute::Int(axis))];
         if keep && index + 1 == axes.len() {
-            cx.emit(node, "GatherElements", inputs, layout, vec![axis]);
+            cx.emit(node, "GatherElements", inputs, layout, axis);
             return;
         }
-        value = cx.step(node, "found", "GatherElements", inputs, vec![axis]);
+        value = cx.step(node, "found", "GatherElements", inputs, axis);
     }
     let axes = cx.vector(node, "axes", axes);
     cx.emit(node, "Squeeze", vec![value, axes], layout, vec![]);
+}
+
+/// The greatest elements along an axis, which goes.
+pub fn greatest(cx: &mut Lowering<'_>, node: NodeRef<'_>, value: String, axis: i64) -> String {
+    let inputs = elements(cx, node, "ArgMax", value, axis);
+    let found = cx.step(node, "found", "GatherElements", inputs, vec![("axis", Attribute::Int(axis))]);
+    let axes = cx.vector(node, "axes", &[axis]);
+    cx.step(node, "greatest", "Squeeze", vec![found, axes], vec![])
+}
+
+/// A value, and the indices of its greatest or least elements along an axis.
+fn elements(
+    cx: &mut Lowering<'_>,
+    node: NodeRef<'_>,
+    operator: &'static str,
+    value: String,
+    axis: i64,
+) -> Vec<String> {
+    let attributes = vec![("axis", Attribute::Int(axis)), ("keepdims", Attribute::Int(1))];
+    let position = cx.step(node, "place", operator, vec![value.clone()], attributes);
+    vec![value, position]
 }

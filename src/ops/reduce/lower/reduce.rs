@@ -51,9 +51,17 @@ impl Reduced {
         }
     }
 
-    /// The type that it reduces, where it is not that of the input.
-    fn computed_as(self) -> Option<DType> {
-        matches!(self, Self::All | Self::Any).then_some(DType::Int32)
+    /// The type that it reduces, where it is not that of the input. TensorFlow adds small integers as int64.
+    fn computed_as(self, dtype: DType) -> Option<DType> {
+        match self {
+            Self::All | Self::Any => Some(DType::Int32),
+            Self::Numbers(Reduction::Mean)
+                if !dtype.is_float() && dtype.size().is_some_and(|size| size < 8) =>
+            {
+                Some(DType::Int64)
+            }
+            Self::Numbers(_) => None,
+        }
     }
 }
 
@@ -194,7 +202,7 @@ fn reduce(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Result<
             name = cx.step(node, "distances", "Abs", vec![name], vec![]);
         }
     }
-    let computed_as = reduced.computed_as();
+    let computed_as = reduced.computed_as(cx.dtype(input));
     let is_negated = matches!(reduced, Reduced::Any);
     if is_negated {
         name = cx.step(node, "negated", "Not", vec![name], vec![]);
@@ -250,11 +258,11 @@ fn reduce_last(cx: &mut Lowering<'_>, node: NodeRef<'_>, reduced: Reduced) -> Re
     if matches!(reduced, Reduced::Any) {
         value = steps.op("Not", &[&value]);
     }
-    if let Some(dtype) = reduced.computed_as() {
+    if let Some(dtype) = reduced.computed_as(dtype) {
         value = steps.cast(&value, dtype);
     }
     value = steps.reduce(reduced.operator(), &value, &[1], false);
-    if reduced.computed_as().is_some() {
+    if reduced.computed_as(dtype).is_some() {
         value = steps.cast(&value, dtype);
     }
     if matches!(reduced, Reduced::Any) {

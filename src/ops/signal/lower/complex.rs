@@ -108,11 +108,13 @@ pub fn lower(cx: &mut Lowering<'_>, node: NodeRef<'_>, real: Handler) -> Result<
         "Cast" => cast(cx, node),
         "ConjugateTranspose" => conjugate_transpose(cx, node),
         "Div" | "RealDiv" => both(cx, node, |_, [a, b], [c, d]| quotient([a, b], [c, d])),
+        "Einsum" if node.inputs.len() == 1 => cx.by_parts(node, real),
+        "Einsum" => sum_of_products(cx, node),
         "Equal" | "NotEqual" => equal(cx, node),
-        "Cos" => each(cx, node, |_, [a, b]| [cos(&a) * cosh(&b), -&(a.sin() * sinh(&b))]),
-        "Cosh" => each(cx, node, |_, [a, b]| [cosh(&a) * cos(&b), sinh(&a) * b.sin()]),
-        "Exp" => each(cx, node, |_, [a, b]| [a.exp() * cos(&b), a.exp() * b.sin()]),
-        "Expm1" => each(cx, node, |_, [a, b]| [a.exp() * cos(&b) - 1.0, a.exp() * b.sin()]),
+        "Cos" => each(cx, node, |_, [a, b]| [a.cos() * b.cosh(), -&(a.sin() * b.sinh())]),
+        "Cosh" => each(cx, node, |_, [a, b]| [a.cosh() * b.cos(), a.sinh() * b.sin()]),
+        "Exp" => each(cx, node, |_, [a, b]| [a.exp() * b.cos(), a.exp() * b.sin()]),
+        "Expm1" => each(cx, node, |_, [a, b]| [a.exp() * b.cos() - 1.0, a.exp() * b.sin()]),
         "Inv" | "Reciprocal" => each(cx, node, |f, [a, b]| quotient([f.number(1.0), f.number(0.0)], [a, b])),
         "Log" => each(cx, node, |_, [a, b]| logarithm(a, b)),
         "Log1p" => each(cx, node, |_, [a, b]| logarithm(a + 1.0, b)),
@@ -123,10 +125,10 @@ pub fn lower(cx: &mut Lowering<'_>, node: NodeRef<'_>, real: Handler) -> Result<
         "Rsqrt" => each(cx, node, |f, [a, b]| quotient([f.number(1.0), f.number(0.0)], square_root(&a, &b))),
         "Sigmoid" => each(cx, node, |f, [a, b]| {
             let (size, turn) = ((-&a).exp(), -&b);
-            quotient([f.number(1.0), f.number(0.0)], [&size * cos(&turn) + 1.0, size * turn.sin()])
+            quotient([f.number(1.0), f.number(0.0)], [&size * turn.cos() + 1.0, size * turn.sin()])
         }),
-        "Sin" => each(cx, node, |_, [a, b]| [a.sin() * cosh(&b), cos(&a) * sinh(&b)]),
-        "Sinh" => each(cx, node, |_, [a, b]| [sinh(&a) * cos(&b), cosh(&a) * b.sin()]),
+        "Sin" => each(cx, node, |_, [a, b]| [a.sin() * b.cosh(), a.cos() * b.sinh()]),
+        "Sinh" => each(cx, node, |_, [a, b]| [a.sinh() * b.cos(), a.cosh() * b.sin()]),
         "Sqrt" => each(cx, node, |_, [a, b]| square_root(&a, &b)),
         "Square" => each(cx, node, |_, [a, b]| [&a * &a - &b * &b, a * b * 2.0]),
         "SquaredDifference" => both(cx, node, |_, [a, b], [c, d]| {
@@ -142,19 +144,6 @@ pub fn lower(cx: &mut Lowering<'_>, node: NodeRef<'_>, real: Handler) -> Result<
     }
 }
 
-/// The cosine. ONNX Runtime has no Cos, Cosh and Sinh for float64.
-fn cos<'f>(x: &Value<'f>) -> Value<'f> {
-    if x.dtype() == DType::Float64 { (x + PI / 2.0).sin() } else { x.op("Cos", &[]) }
-}
-
-fn cosh<'f>(x: &Value<'f>) -> Value<'f> {
-    if x.dtype() == DType::Float64 { (x.exp() + (-x).exp()) * 0.5 } else { x.op("Cosh", &[]) }
-}
-
-fn sinh<'f>(x: &Value<'f>) -> Value<'f> {
-    if x.dtype() == DType::Float64 { (x.exp() - (-x).exp()) * 0.5 } else { x.op("Sinh", &[]) }
-}
-
 /// The root with a real part that is not negative.
 fn square_root<'f>(a: &Value<'f>, b: &Value<'f>) -> [Value<'f>; 2] {
     let larger = ((a.abs() + (a * a + b * b).sqrt()) * 0.5).sqrt();
@@ -168,7 +157,7 @@ fn square_root<'f>(a: &Value<'f>, b: &Value<'f>) -> [Value<'f>; 2] {
 
 /// tanh(a + bi), by the hyperbolic tangent of one part and the tangent of the other.
 fn tanh<'f>(a: Value<'f>, b: Value<'f>) -> [Value<'f>; 2] {
-    let (tanh, tan) = (a.op("Tanh", &[]), b.sin() / cos(&b));
+    let (tanh, tan) = (a.tanh(), b.tan());
     let (square, slope) = (&tanh * &tanh, &tan * &tan);
     let divisor = &square * &slope + 1.0;
     [tanh * (slope + 1.0) / &divisor, tan * (1.0 - square) / divisor]
@@ -191,7 +180,7 @@ fn power<'f>(f: &'f Formula<'_, '_, '_>, [a, b]: [Value<'f>; 2], [c, d]: [Value<
     let (exponent, turn) = (&c * &size - &d * &angle, c * angle + d * size);
     let length = exponent.exp();
     let none = f.number(0.0);
-    [is_zero.choose(of_zero, &length * cos(&turn)), is_zero.choose(none, length * turn.sin())]
+    [is_zero.choose(of_zero, &length * turn.cos()), is_zero.choose(none, length * turn.sin())]
 }
 
 /// (a + bi) / (c + di).
@@ -305,6 +294,17 @@ fn matrix_product(
     })
 }
 
+/// Four sums of products of real numbers.
+fn sum_of_products(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
+    let equation = node.text("equation").unwrap_or_default();
+    both(cx, node, |_, [a, b], [c, d]| {
+        [
+            a.einsum(equation, &[&c]) - b.einsum(equation, &[&d]),
+            a.einsum(equation, &[&d]) + b.einsum(equation, &[&c]),
+        ]
+    })
+}
+
 /// A complex number of two real ones, which broadcast.
 pub fn complex(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let [a, b] = [cx.input_of(node, 0)?, cx.input_of(node, 1)?];
@@ -347,9 +347,8 @@ pub fn conjugate(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// The angle of a complex number, from -π to π.
 pub fn angle(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     let input = cx.input_of(node, 0)?;
-    // ONNX Runtime has no Atan for float64.
-    let parts = cx.parts(node, input)?.map(|part| cx.cast(node, part, DType::Float32));
-    let f = formula(cx, node, DType::Float32);
+    let (parts, dtype) = (cx.parts(node, input)?, cx.dtype(input));
+    let f = formula(cx, node, dtype);
     let [x, y] = parts.map(|part| f.value(part));
     let angle = argument(x, y).name;
     let layout = Layout::tensorflow_of(cx.shape(node.into()));
@@ -359,18 +358,12 @@ pub fn angle(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 
 /// The angle of x + yi.
 fn argument<'f>(x: Value<'f>, y: Value<'f>) -> Value<'f> {
-    let dtype = x.dtype();
     let (width, height) = (x.abs(), y.abs());
     let largest = width.max(&height);
     let ratio = width.min(&height) / &largest;
     let ratio =
         width.is(&height).choose(largest.is(0.0).choose(0.0, 1.0), largest.is(0.0).choose(0.0, ratio));
-    // ONNX Runtime has no Atan for float64.
-    let slope = if dtype == DType::Float64 {
-        ratio.cast(DType::Float32).op("Atan", &[]).cast(dtype)
-    } else {
-        ratio.op("Atan", &[])
-    };
+    let slope = ratio.atan();
     let slope = height.greater(&width).choose(PI / 2.0 - &slope, slope);
     let is_negative = |value: &Value<'f>| value.less(0.0).or(&value.is(0.0).and(&(1.0 / value).less(0.0)));
     let slope = is_negative(&x).choose(PI - &slope, slope);

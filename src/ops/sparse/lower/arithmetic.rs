@@ -142,11 +142,15 @@ fn reduced(
     let is_reduced = reduced_axes(steps.cx, node, rank)?;
     let [indices, values, shape] = inputs(steps.cx, node, 0)?;
     let dtype = steps.cx.dtype(node.inputs[1]);
-    let values = wide(steps, values, dtype);
+    let wide_type = match reduction {
+        // No other integers hold those of uint64 in their order.
+        Reduction::Max if dtype == DType::UInt64 => dtype,
+        _ => widened(dtype),
+    };
+    let values = if wide_type == dtype { values } else { steps.cast(&values, wide_type) };
     let (zero, one) = (steps.int(0), steps.int(1));
     let places = steps.op("Where", &[&is_reduced, &zero, &indices]);
     let all = steps.op("Where", &[&is_reduced, &one, &shape]);
-    let wide_type = widened(dtype);
     let none = steps.number(wide_type, 0.0);
     let start = match reduction {
         Reduction::Sum => none.clone(),
@@ -213,6 +217,7 @@ fn least(dtype: DType) -> f64 {
     match dtype {
         DType::Int32 => f64::from(i32::MIN),
         DType::Int64 => i64::MIN as f64,
+        DType::UInt64 => 0.0,
         _ => f64::NEG_INFINITY,
     }
 }

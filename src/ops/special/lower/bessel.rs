@@ -5,11 +5,11 @@
 
 use std::f64::consts::{PI, TAU};
 
-use super::table::Table;
 use super::values::{EULER, bessel_hankel, bessel_i, bessel_k};
 use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::context::Lowering;
+use crate::lower::formula::table::Table;
 use crate::lower::formula::{Formula, Value};
 use crate::ops::special::lower::formula;
 use crate::tensor::DType;

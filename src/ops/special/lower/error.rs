@@ -1,13 +1,14 @@
-//! The inverse of the error function, and the quantiles of the normal distribution.
+//! The error function and its inverse, and the quantiles of the normal distribution.
 //!
-//! Sources: `tf.math.erfinv` and `tf.math.ndtri` in TensorFlow's API documentation.
+//! Sources: `tf.math.erf`, `tf.math.erfc`, `tf.math.erfinv` and `tf.math.ndtri` in TensorFlow's API documentation; NIST Digital Library of
+//! Mathematical Functions, <https://dlmf.nist.gov>, chapter 7.
 
-use super::table::Table;
-use super::values::normal_quantile;
+use super::values::{error_function_slope, normal_quantile, scaled_complement};
 use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::context::Lowering;
 use crate::lower::formula::Value;
+use crate::lower::formula::table::Table;
 use crate::ops::special::lower::formula;
 
 /// The quotient of the quantile and s = √(-2 log p) of the smaller tail p, as a function of log s, which is smooth.
@@ -32,4 +33,53 @@ pub fn ndtri(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
 /// The quantile of (1 + x) / 2, which is rounded as in TensorFlow: near 1 and -1 this decides more than the last digits.
 pub fn erfinv(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     formula(cx, node, |f, inputs| quantile(&(f.rounded(&(&inputs[0] + 1.0)) * 0.5)) * 0.5_f64.sqrt())
+}
+
+/// From here on, the error function is 1.
+const SATURATED: f64 = 6.0;
+
+/// From here on, the complement of the error function is 0.
+const VANISHED: f64 = 28.0;
+
+/// The error function of numbers of float64.
+pub fn erf<'f>(x: &Value<'f>) -> Value<'f> {
+    let size = x.abs();
+    let slope = erf_table().apply(&size, "erf");
+    // A polynomial may end above 1 by a last digit.
+    let value = (slope * &size).min(1.0);
+    let value = size.less(SATURATED).choose(value, 1.0);
+    x.is_nan().choose(x, x.less(0.0).choose(-&value, value))
+}
+
+/// 1 - erf(x) of numbers of float64, with all digits where it is near 0.
+pub fn erfc<'f>(x: &Value<'f>) -> Value<'f> {
+    let size = x.abs();
+    let size = size.less(VANISHED).choose(size, VANISHED);
+    // exp(-x²): the square of a number with few digits is exact, and the rest of the square is small.
+    let short = (&size * 16.0).round() * 0.0625;
+    let rest = (&size - &short) * (&size + &short);
+    let power = (-&(&short * &short)).exp() * (-&rest).exp();
+    let value = power * erfc_table().apply(&(1.0 / (&size + 1.0)), "erfc");
+    x.is_nan().choose(x, x.less(0.0).choose(2.0 - &value, value))
+}
+
+/// erf(x) / x.
+fn erf_table() -> Table {
+    Table::of(error_function_slope, 0.0, SATURATED, 32)
+}
+
+/// exp(x²) erfc(x), by 1 / (x + 1).
+fn erfc_table() -> Table {
+    Table::of(|w| scaled_complement((1.0 - w) / w), 1.0 / (VANISHED + 1.0), 1.0, 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_have_all_digits() {
+        erf_table().assert_is(error_function_slope, "erf");
+        erfc_table().assert_is(|w| scaled_complement((1.0 - w) / w), "erfc");
+    }
 }

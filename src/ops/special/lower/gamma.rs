@@ -6,11 +6,11 @@
 
 use std::f64::consts::PI;
 
-use super::table::Table;
 use super::values::{BERNOULLI, EULER, digamma_rest, log_gamma_rest, zeta_minus_one};
 use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::context::Lowering;
+use crate::lower::formula::table::Table;
 use crate::lower::formula::{Formula, Value};
 use crate::ops::special::lower::formula;
 

@@ -44,7 +44,12 @@ fn lentz<'f>(
 fn incomplete_gamma<'f>(f: &'f Formula<'_, '_, '_>, a: &Value<'f>, x: &Value<'f>, part: Part) -> Value<'f> {
     let is_defined =
         a.greater(0.0).and(&x.greater(0.0)).and(&x.less(f64::INFINITY)).and(&a.less(f64::INFINITY));
-    let is_upper = x.greater(1.0).and(&x.greater(a)).and(&is_defined);
+    // At the limits, TensorFlow computes each part directly.
+    let is_upper = match part {
+        Part::Lower => x.greater(1.0).and(&x.greater(a)),
+        Part::Upper => x.at_least(1.0).and(&x.at_least(a)),
+    };
+    let is_upper = is_upper.and(&is_defined);
     let (a_safe, x_safe) = (is_defined.choose(a, 1.0), is_defined.choose(x, 0.5));
     let factor = (&a_safe * x_safe.log() - &x_safe - log_gamma_of_positive(&a_safe)).exp();
     // The series of the lower part.

@@ -5,11 +5,11 @@
 
 use std::f64::consts::PI;
 
-use super::table::Table;
 use super::values::{self, EULER};
 use crate::error::Result;
 use crate::graph::NodeRef;
 use crate::lower::context::Lowering;
+use crate::lower::formula::table::Table;
 use crate::ops::special::lower::formula;
 
 pub fn dawsn(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {

@@ -14,13 +14,7 @@ use crate::tensor::DType;
 pub fn xlog1py(cx: &mut Lowering<'_>, node: NodeRef<'_>) -> Result<()> {
     formula(cx, node, |_, inputs| {
         let (x, y) = (&inputs[0], &inputs[1]);
-        // The digits that 1 + y loses are lost by both logarithm and difference.
-        let sum = y + 1.0;
-        let difference = &sum - 1.0;
-        let is_tiny = difference.is(0.0);
-        let corrected = sum.log() * (y / is_tiny.choose(1.0, &difference));
-        let logarithm = y.is(f64::INFINITY).choose(y, is_tiny.choose(y, corrected));
-        x.is(0.0).choose(0.0, x * logarithm)
+        x.is(0.0).choose(0.0, x * y.ln_1p())
     })
 }
 

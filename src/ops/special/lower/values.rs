@@ -174,19 +174,29 @@ pub fn fresnel(x: f64) -> [f64; 2] {
 /// The logarithm of the upper tail of the normal distribution, and its derivative.
 fn log_tail(z: f64) -> [f64; 2] {
     let x = z / 2_f64.sqrt();
-    let log = if x < 1.5 {
-        (0.5 * (1.0 - erf(x))).ln()
-    } else {
-        // 7.7.1
-        (0.5 * x / PI * gaussian(|v| 1.0 / (x * x + v * v))).ln() - x * x
-    };
+    let log = (0.5 * scaled_complement(x)).ln() - x * x;
     let density = -0.5 * z * z - 0.5 * (2.0 * PI).ln();
     [log, -(density - log).exp()]
 }
 
-/// The error function, for arguments up to about 2 (7.6.2).
+/// The error function, of x from 0 on.
 fn erf(x: f64) -> f64 {
-    2.0 / PI.sqrt() * (-x * x).exp() * series(x, |term, step| term * 2.0 * x * x / (2.0 * step + 1.0))
+    x * error_function_slope(x)
+}
+
+/// The error function divided by x, by a series (7.6.2) or by the complement.
+pub fn error_function_slope(x: f64) -> f64 {
+    if x < 1.0 {
+        let sum = series(1.0, |term, step| term * 2.0 * x * x / (2.0 * step + 1.0));
+        2.0 / PI.sqrt() * (-x * x).exp() * sum
+    } else {
+        (1.0 - (-x * x).exp() * scaled_complement(x)) / x
+    }
+}
+
+/// exp(x²) (1 - erf(x)), for x from 0 on (7.7.1).
+pub fn scaled_complement(x: f64) -> f64 {
+    if x < 0.5 { (x * x).exp() * (1.0 - erf(x)) } else { x / PI * gaussian(|v| 1.0 / (x * x + v * v)) }
 }
 
 /// Where the upper tail of the normal distribution is exp(-s²/2), from one half down.
@@ -210,8 +220,8 @@ pub fn dilogarithm(u: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::Table;
     use super::*;
+    use crate::lower::formula::table::Table;
 
     #[test]
     fn values_are_those_of_published_tables() {
@@ -224,6 +234,8 @@ mod tests {
         is(log_gamma_rest(4.0) + main, 6_f64.ln());
         is(digamma_rest(4.0) + 4_f64.ln(), 11.0 / 6.0 - EULER);
         is(erf(1.0), 0.842_700_792_949_714_9);
+        is(erf(3.0), 0.999_977_909_503_001_4);
+        is(scaled_complement(3.0) * (-9_f64).exp(), 2.209_049_699_858_544e-5);
         is(normal_quantile((-2.0 * 0.025_f64.ln()).sqrt()), 1.959_963_984_540_054);
         is(dawson(1.0), 0.538_079_506_912_768_4);
         is(dawson_large(8.0) / 16.0, 8.0 * dawson(8.0));

@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use crate::lower::formula::Value;
+use super::Value;
 
 /// How many terms a polynomial has.
 const TERMS: usize = 12;
